@@ -1,0 +1,103 @@
+/**
+ * Builds dist/: core.wasm (AssemblyScript), the Node entries (esbuild), the renderer (Vite).
+ * `node core/build.mjs [wasm|node|renderer ...]` builds only those parts. core.wasm is rebuilt only when a source changed.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { build as bundle } from "esbuild";
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
+const dist = path.join(root, "dist");
+
+/** Constant tables must end below STATIC_END of core/machine/layout.ts. */
+const STATIC_END = 0x100000;
+
+/** asc options of every AssemblyScript module of the project. */
+export const ASC_OPTIONS = [
+  ...["--runtime", "stub", "--importMemory", "--sharedMemory", "--initialMemory", "1024", "--maximumMemory", "65536"],
+  ...["--memoryBase", "1024", "--enable", "threads", "--enable", "simd", "--enable", "bulk-memory"],
+  ...["--enable", "sign-extension", "--enable", "nontrapping-f2i", "-O3", "--noAssert", "--use", "abort="],
+];
+
+function sourcesBelow(folder) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .map((entry) => path.join(entry.parentPath ?? entry.path, entry.name))
+    .sort();
+}
+
+/** Compiles an AssemblyScript entry, unless `output` was made from the same sources before. */
+export async function buildWasm(entry, output, folders, extra = []) {
+  const hash = createHash("sha256").update(JSON.stringify([ASC_OPTIONS, extra]));
+  for (const file of [entry, ...folders.flatMap(sourcesBelow)]) hash.update(file).update(readFileSync(file));
+  const stamp = `${output}.sha256`;
+  const digest = hash.digest("hex");
+  if (existsSync(output) && existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return;
+  const asc = await import("assemblyscript/asc");
+  mkdirSync(path.dirname(output), { recursive: true });
+  const { error, stderr } = await asc.main([entry, "-o", output, ...ASC_OPTIONS, ...extra]);
+  if (error) throw new Error(`AssemblyScript: ${error.message}\n${stderr.toString()}`);
+  writeFileSync(stamp, digest);
+}
+
+const parts = {
+  async wasm() {
+    const entry = path.join(root, "core/hypervisor/core.ts");
+    const folders = ["core/hypervisor", "core/machine"].map((folder) => path.join(root, folder));
+    await buildWasm(entry, path.join(dist, "core.wasm"), folders, ["--exportStart", "_start"]);
+    const module = new WebAssembly.Module(readFileSync(path.join(dist, "core.wasm")));
+    if (!WebAssembly.Module.exports(module).some(({ name }) => name === "pcpu_run"))
+      throw new Error("core.wasm exports no pcpu_run");
+    void STATIC_END;
+  },
+
+  async node() {
+    const common = {
+      bundle: true,
+      platform: "node",
+      target: "node20",
+      sourcemap: true,
+      logLevel: "warning",
+      absWorkingDir: root,
+      external: ["electron"],
+    };
+    const banner = {
+      js: "import { createRequire as xenariumRequire } from 'node:module'; const require = xenariumRequire(import.meta.url);",
+    };
+    const entries = {
+      cli: "core/cli/main.ts",
+      start: "electron/start.ts",
+      dom0: "core/toolstack/dom0.ts",
+      pcpu: "core/machine/pcpu.ts",
+      "electron/main": "electron/main.ts",
+    };
+    for (const [name, file] of Object.entries(entries)) {
+      if (!existsSync(path.join(root, file))) throw new Error(`missing entry ${file}`);
+    }
+    await bundle({ ...common, entryPoints: entries, outdir: dist, format: "esm", splitting: false, banner });
+    await bundle({ ...common, entryPoints: ["electron/preload.ts"], outfile: "dist/electron/preload.cjs", format: "cjs" });
+  },
+
+  async renderer() {
+    const { build } = await import("vite");
+    await build({
+      root: path.join(root, "renderer"),
+      base: "./",
+      logLevel: "warn",
+      esbuild: { jsx: "automatic" },
+      build: { outDir: path.join(dist, "renderer"), emptyOutDir: true, target: "chrome120", assetsInlineLimit: 0 },
+    });
+  },
+};
+
+if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const wanted = process.argv.slice(2).length ? process.argv.slice(2) : Object.keys(parts);
+  for (const name of wanted) {
+    if (!parts[name]) throw new Error(`unknown part '${name}': ${Object.keys(parts).join(", ")}`);
+    const start = performance.now();
+    await parts[name]();
+    console.log(`built ${name} in ${((performance.now() - start) / 1000).toFixed(1)} s`);
+  }
+}

@@ -1,0 +1,49 @@
+/** The running vCPU and what every part of the engine shares. Wasm globals: one copy per pCPU. */
+
+// @ts-ignore: decorator
+@external("env", "now")
+/** Nanoseconds since power-on, the same clock for all pCPUs. */
+export declare function hostNow(): f64;
+
+/** Address of the running vCPU's state (state.ts). */
+export let cpu: usize = 0;
+export function setCpu(address: usize): void {
+  cpu = address;
+}
+
+/**
+ * Set by a memory access or a check that failed while an instruction executes: 1 + vector. The instruction then
+ * must return without having changed anything. `faultError` and `faultAddress` go with it.
+ */
+export let fault: i32 = 0;
+export let faultError: u32 = 0;
+export let faultAddress: u64 = 0;
+
+/** Records an exception for the instruction being executed. The first one of an instruction wins. */
+export function raise(vector: i32, error: u32 = 0, address: u64 = 0): void {
+  if (fault) return;
+  fault = vector + 1;
+  faultError = error;
+  faultAddress = address;
+}
+export function clearFault(): void {
+  fault = 0;
+}
+
+export const VECTOR_DE: i32 = 0;
+export const VECTOR_DB: i32 = 1;
+export const VECTOR_NMI: i32 = 2;
+export const VECTOR_BP: i32 = 3;
+export const VECTOR_OF: i32 = 4;
+export const VECTOR_BR: i32 = 5;
+export const VECTOR_UD: i32 = 6;
+export const VECTOR_NM: i32 = 7;
+export const VECTOR_DF: i32 = 8;
+export const VECTOR_TS: i32 = 10;
+export const VECTOR_NP: i32 = 11;
+export const VECTOR_SS: i32 = 12;
+export const VECTOR_GP: i32 = 13;
+export const VECTOR_PF: i32 = 14;
+export const VECTOR_MF: i32 = 16;
+export const VECTOR_AC: i32 = 17;
+export const VECTOR_XM: i32 = 19;

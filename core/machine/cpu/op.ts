@@ -1,0 +1,56 @@
+/**
+ * A decoded operation: 64 bytes in this pCPU's decode cache. It is the meeting point of decoder, interpreter and
+ * translator; nobody looks at instruction bytes after it was made. It must not depend on the linear address, because a
+ * physical page may be mapped at several: RIP-relative operands hold the offset from the start of the page's mapping.
+ */
+
+/** u16: dispatch index of the interpreter's loop. */
+export const OP_HANDLER = 0;
+/** u16: the instruction's identity in the instruction table (families' own enumerations, see each family). */
+export const OP_ID = 2;
+/** u8: instruction length in bytes, 1..15. */
+export const OP_LENGTH = 4;
+/** u8: operand size in bytes 1, 2, 4, 8. */
+export const OP_OPSIZE = 5;
+/** u8: address size in bytes 2, 4, 8. */
+export const OP_ADDRSIZE = 6;
+/** u8: prefix bits below. */
+export const OP_PREFIX = 7;
+export const PREFIX_LOCK = 1;
+export const PREFIX_REP = 2; // F3
+export const PREFIX_REPNE = 4; // F2
+export const PREFIX_66 = 8;
+export const PREFIX_REX = 16; // any REX present: byte registers 4..7 are SPL BPL SIL DIL
+export const PREFIX_REXW = 32;
+export const PREFIX_VEX = 64;
+export const PREFIX_MEMORY = 128; // the r/m operand is memory (ModRM.mod != 3)
+/** u8: ModRM.reg with REX.R (register number 0..15). */
+export const OP_REG = 8;
+/** u8: ModRM.rm with REX.B where it is a register. */
+export const OP_RM = 9;
+/** u8: base register, 16 = none, 17 = RIP-relative (disp is then relative to the page, see above). */
+export const OP_BASE = 10;
+/** u8: index register, 16 = none. */
+export const OP_INDEX = 11;
+/** u8: log2 of the scale. */
+export const OP_SCALE = 12;
+/** u8: effective segment (ES..GS as in state.ts) of the memory operand. */
+export const OP_SEG = 13;
+/** u8: VEX.vvvv register. */
+export const OP_VREG = 14;
+/** u8: ModRM byte itself. */
+export const OP_MODRM = 15;
+/** i32: displacement, sign-extended. */
+export const OP_DISP = 16;
+/** u16: offset of the instruction in its 4 KiB page. */
+export const OP_OFFSET = 20;
+/** u64: immediate, sign-extended to 64 bits as the instruction uses it. Second immediate (ENTER) in bits 32... */
+export const OP_IMM = 24;
+/** u32: chained block for a jump inside the page; owner: blocks.ts. */
+export const OP_TARGET = 32;
+/** u32: second chained block (not taken). */
+export const OP_TARGET2 = 36;
+/** u8: opcode map (0 one-byte, 1 0F, 2 0F38, 3 0F3A), u8 the opcode byte. */
+export const OP_MAP = 40;
+export const OP_OPCODE = 41;
+export const OP_SIZE = 64;

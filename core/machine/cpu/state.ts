@@ -1,0 +1,115 @@
+/**
+ * Architectural state of one virtual CPU, as the engine sees it: a fixed-layout structure in the
+ * host's shared memory, so that any pCPU can run any vCPU by pointing `cpu` at it. Owner: the pCPU
+ * that runs the vCPU; anybody else may touch it only while the vCPU is not running.
+ *
+ * Offsets are plain constants because both AssemblyScript (engine, hypervisor) and TypeScript
+ * (tests, inspectors) use them. Sizes are in the comment. Everything little-endian.
+ */
+
+/** 16 x u64: RAX RCX RDX RBX RSP RBP RSI RDI R8..R15, in encoding order. */
+export const CPU_GPR = 0x000;
+/** u64: linear instruction pointer (offset in CS; CS base is 0 in 64-bit mode). */
+export const CPU_RIP = 0x080;
+/**
+ * u64: RFLAGS without the six arithmetic flags, which are lazy (see flags.ts); bit 1 always set.
+ * Read whole through getRflags(), write whole through setRflags().
+ */
+export const CPU_RFLAGS = 0x088;
+/** Lazy arithmetic flags: u32 kind (operation and size), u64 result, u64 first, u64 second operand. */
+export const CPU_FLAG_KIND = 0x090;
+export const CPU_FLAG_RESULT = 0x098;
+export const CPU_FLAG_A = 0x0a0;
+export const CPU_FLAG_B = 0x0a8;
+
+/**
+ * 8 segment registers x 24 bytes, order ES CS SS DS FS GS LDTR TR:
+ * u64 base, u32 limit (already scaled by G), u16 selector, u16 attributes
+ * (descriptor bits 40..47 in bits 0..7, 52..55 in bits 8..11; bit 15: unusable).
+ */
+export const CPU_SEG = 0x0b0;
+export const SEG_SIZE = 24;
+export const SEG_BASE = 0;
+export const SEG_LIMIT = 8;
+export const SEG_SELECTOR = 12;
+export const SEG_ATTR = 14;
+export const ES = 0;
+export const CS = 1;
+export const SS = 2;
+export const DS = 3;
+export const FS = 4;
+export const GS = 5;
+export const LDTR = 6;
+export const TR = 7;
+
+/** u64 base, u32 limit. */
+export const CPU_GDTR_BASE = 0x170;
+export const CPU_GDTR_LIMIT = 0x178;
+export const CPU_IDTR_BASE = 0x180;
+export const CPU_IDTR_LIMIT = 0x188;
+
+/** u64 each. */
+export const CPU_CR0 = 0x190;
+export const CPU_CR2 = 0x198;
+export const CPU_CR3 = 0x1a0;
+export const CPU_CR4 = 0x1a8;
+export const CPU_EFER = 0x1b0;
+/** 8 x u64 debug registers DR0..DR7. */
+export const CPU_DR = 0x1b8;
+/** u64: swapped in by SWAPGS. */
+export const CPU_KERNEL_GS_BASE = 0x1f8;
+/** i64: added to the machine's TSC by RDTSC. */
+export const CPU_TSC_OFFSET = 0x200;
+/** u32: IA32_TSC_AUX, returned by RDTSCP and RDPID. */
+export const CPU_TSC_AUX = 0x208;
+/** u32: current privilege level, 0..3. */
+export const CPU_CPL = 0x20c;
+/** u64: XCR0; bits 0 (x87) and 1 (SSE) are what the engine has. */
+export const CPU_XCR0 = 0x210;
+/** u32: interrupt shadow: 1 for the instruction after STI or MOV/POP SS. */
+export const CPU_SHADOW = 0x218;
+/** u32: address-space tag of the current CR3 and mode in this pCPU's TLB; 0 means none assigned. */
+export const CPU_ASID = 0x21c;
+/** u64: instructions retired by this vCPU since it was created. */
+export const CPU_RETIRED = 0x220;
+/**
+ * u32: 1 = deprivileged. Whatever would enter CPL 0 (exceptions, INT n, SYSCALL, SYSENTER) and every
+ * privileged instruction leaves run() with an exit instead: the code "in ring 0" is the hypervisor,
+ * which is not x86 code. 0 = the engine delivers through the guest's own IDT (PVH/HVM, tests).
+ */
+export const CPU_DEPRIVILEGED = 0x228;
+
+/** What the last exit was about; see exits.ts. u32 vector or port, u32 error code, u64 address, u32 op. */
+export const CPU_EXIT_VECTOR = 0x230;
+export const CPU_EXIT_ERROR = 0x234;
+export const CPU_EXIT_ADDRESS = 0x238;
+export const CPU_EXIT_OP = 0x240;
+
+/** 8 x 16 bytes: physical x87 registers R0..R7 (not ST-relative), 80 bits each, 6 bytes of padding. MMX lives in their low 64 bits. */
+export const CPU_FPR = 0x250;
+/** u16 control word, u16 status word (TOP in bits 11..13 is live here), u8 abridged tag (1 = valid), u16 last opcode. */
+export const CPU_FCW = 0x2d0;
+export const CPU_FSW = 0x2d2;
+export const CPU_FTW = 0x2d4;
+export const CPU_FOP = 0x2d6;
+/** u64 last instruction and operand pointers. */
+export const CPU_FIP = 0x2d8;
+export const CPU_FDP = 0x2e0;
+/** u32. */
+export const CPU_MXCSR = 0x2e8;
+/** 16 x 16 bytes: XMM0..XMM15, 16-byte aligned. */
+export const CPU_XMM = 0x2f0;
+
+/** u64 each: SYSCALL/SYSENTER MSRs. */
+export const CPU_STAR = 0x3f0;
+export const CPU_LSTAR = 0x3f8;
+export const CPU_CSTAR = 0x400;
+export const CPU_FMASK = 0x408;
+export const CPU_SYSENTER_CS = 0x410;
+export const CPU_SYSENTER_ESP = 0x418;
+export const CPU_SYSENTER_EIP = 0x420;
+/** u64 IA32_PAT. */
+export const CPU_PAT = 0x428;
+
+/** Bytes of the whole structure, a multiple of 64; structures are 64-byte aligned. */
+export const CPU_SIZE = 0x440;

@@ -1,0 +1,47 @@
+/**
+ * Where things lie in the host's physical memory. Shared by AssemblyScript and TypeScript: constants only.
+ * Everything below XEN_HEAP_START is the machine's own; what follows is laid out by the hypervisor at boot.
+ */
+
+/** Constant tables of core.wasm end below this (checked by the build). */
+export const STATIC_END = 0x100000;
+
+/** The machine page: written by the host before the first instruction. */
+export const MACHINE_PAGE = 0x100000;
+/** u32: bytes of host RAM in MiB, pCPU count. */
+export const BOOT_MEMORY_MIB = 0x100000;
+export const BOOT_PCPUS = 0x100004;
+/** u32: power state word, POWER_*; changed by hypervisor and host, Atomics.notify on change. */
+export const BOOT_POWER = 0x100008;
+export const POWER_ON = 1;
+export const POWER_OFF = 2;
+export const POWER_REBOOT = 3;
+export const POWER_CRASHED = 4;
+/** u32: boot stage reached by the hypervisor (BOOT_STAGE_*), Atomics.notify on change. f64 at +8 * stage in BOOT_STAGE_TIMES: when. */
+export const BOOT_STAGE = 0x10000c;
+export const BOOT_STAGE_FIRMWARE = 1;
+export const BOOT_STAGE_HYPERVISOR = 2;
+export const BOOT_STAGE_MEMORY = 3;
+export const BOOT_STAGE_PCPUS = 4;
+export const BOOT_STAGE_DOM0_BUILT = 5;
+export const BOOT_STAGE_TIMES = 0x100040;
+/** u64: wall clock at power-on, nanoseconds since 1970; f64 would lose nanoseconds. */
+export const BOOT_WALLCLOCK = 0x100010;
+/** u32: 1 = deterministic mode. */
+export const BOOT_DETERMINISTIC = 0x100018;
+/** Zero-terminated Xen command line, at most 2047 bytes. */
+export const BOOT_CMDLINE = 0x100800;
+export const BOOT_CMDLINE_SIZE = 2048;
+
+/** Serial port: ring of bytes from the hypervisor to the host. u32 producer (free-running), u32 consumer, then data. */
+export const SERIAL_PRODUCER = 0x101000;
+export const SERIAL_CONSUMER = 0x101004;
+export const SERIAL_DATA = 0x102000;
+export const SERIAL_SIZE = 0x10000;
+
+/** Per-pCPU mailboxes, 64 bytes each, at most 32 pCPUs: u32 pending word (IPI bits), rest see hypervisor. */
+export const PCPU_MAILBOX = 0x112000;
+export const PCPU_MAILBOX_SIZE = 64;
+export const MAX_PCPUS = 32;
+
+export const XEN_HEAP_START = 0x200000;
