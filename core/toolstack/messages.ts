@@ -1,0 +1,322 @@
+/**
+ * What dom0's worker and the rest of the application say to each other. Types only: safe to import anywhere.
+ * Requests go to the worker as `{ id, request, args }`, it answers `{ id, result }` or `{ id, error }`, and sends
+ * `{ event, data }` unasked. `client.ts` is the other end of it.
+ */
+
+export type ShutdownReason = "poweroff" | "reboot" | "suspend" | "crash" | "watchdog" | "soft_reset";
+
+/** xl.cfg(5)'s values of on_poweroff, on_reboot and on_crash. */
+export const SHUTDOWN_ACTIONS = [
+  "destroy",
+  "restart",
+  "rename-restart",
+  "preserve",
+  "coredump-destroy",
+  "coredump-restart",
+  "soft-reset",
+] as const;
+export type ShutdownAction = (typeof SHUTDOWN_ACTIONS)[number];
+
+export type DomainType = "native" | "pv";
+
+/** An xl.cfg whose values are checked and defaults filled in. Sizes are MiB. */
+export interface DomainConfig {
+  name: string;
+  type: "pv";
+  uuid: string;
+  kernel: string;
+  ramdisk: string | null;
+  /** The whole kernel command line: `cmdline`, or `root=` + `extra`. */
+  cmdline: string;
+  memoryMiB: number;
+  maxmemMiB: number;
+  vcpus: number;
+  maxvcpus: number;
+  /** pCPUs each vCPU may run on (hard affinity); null: all. One entry: for all vCPUs. */
+  cpus: number[][] | null;
+  cpuWeight: number;
+  /** Percent of one pCPU, 0: no cap. */
+  cap: number;
+  onPoweroff: ShutdownAction;
+  onReboot: ShutdownAction;
+  onCrash: ShutdownAction;
+}
+
+/** One finding about an xl.cfg. Line and column are 1-based; 0 where none applies (a value from the caller). */
+export interface ConfigDiagnostic {
+  severity: "error" | "warning";
+  message: string;
+  key: string | null;
+  line: number;
+  column: number;
+}
+
+export interface ParsedConfig {
+  /** null when a diagnostic is an error. */
+  config: DomainConfig | null;
+  diagnostics: ConfigDiagnostic[];
+}
+
+export interface DomainInfo {
+  domid: number;
+  uuid: string;
+  name: string;
+  type: DomainType;
+  /** Exactly one of these is what `xl list` shows as r, b, p, s, c or d; several may hold at once. */
+  state: { running: boolean; blocked: boolean; paused: boolean; shutdown: boolean; crashed: boolean; dying: boolean };
+  /** `xl list`'s State column, as "r-----". */
+  stateString: string;
+  shutdownReason: ShutdownReason | null;
+  memoryMiB: number;
+  maxmemMiB: number;
+  vcpus: number;
+  onlineVcpus: number;
+  cpuTimeSeconds: number;
+  /** What it was created from; null for dom0. */
+  config: DomainConfig | null;
+  /** Milliseconds since 1970. */
+  createdAt: number;
+}
+
+export interface VcpuInfo {
+  domid: number;
+  name: string;
+  vcpu: number;
+  /** pCPU it runs or last ran on; null when never. */
+  pcpu: number | null;
+  /** As `xl vcpu-list`: "r--", "-b-", "--p". */
+  stateString: string;
+  cpuTimeSeconds: number;
+  hardAffinity: string;
+  softAffinity: string;
+}
+
+export interface HostInfo {
+  release: string;
+  xenMajor: number;
+  xenMinor: number;
+  xenExtra: string;
+  xenCaps: string;
+  xenScheduler: string;
+  xenPagesize: number;
+  platformParams: string;
+  xenChangeset: string;
+  xenCommandline: string;
+  ccCompiler: string;
+  ccCompileBy: string;
+  ccCompileDomain: string;
+  ccCompileDate: string;
+  nrCpus: number;
+  maxCpuId: number;
+  nrNodes: number;
+  coresPerSocket: number;
+  threadsPerCore: number;
+  cpuMhz: number;
+  totalMemoryMiB: number;
+  freeMemoryMiB: number;
+}
+
+/** Counters are since the domain (or host) began; times in nanoseconds. A reader takes differences. */
+export interface VcpuStatistics {
+  vcpu: number;
+  online: boolean;
+  cpuTime: number;
+}
+export interface DomainStatistics {
+  domid: number;
+  name: string;
+  cpuTime: number;
+  memoryPages: number;
+  maxPages: number;
+  /** null where the hypervisor doesn't count it. */
+  hypercalls: number | null;
+  events: number | null;
+  pageFaults: number | null;
+  instructions: number | null;
+  vcpus: VcpuStatistics[];
+}
+export interface PcpuStatistics {
+  pcpu: number;
+  /** Nanoseconds spent idle. */
+  idleTime: number;
+}
+export interface StatisticsSnapshot {
+  /** Nanoseconds since host power-on. */
+  time: number;
+  totalMemoryMiB: number;
+  freeMemoryMiB: number;
+  domains: DomainStatistics[];
+  pcpus: PcpuStatistics[];
+}
+
+export type ImageKind =
+  | "elf-pv64"
+  | "elf-pv32"
+  | "elf-pvh"
+  | "elf-plain"
+  | "elf-foreign"
+  | "bzimage"
+  | "initrd"
+  | "xl-config"
+  | "script"
+  | "pe"
+  | "iso9660"
+  | "qcow2"
+  | "disk"
+  | "archive"
+  | "text"
+  | "empty"
+  | "unknown";
+
+/** What a file is, without starting it. */
+export interface ImageDescription {
+  kind: ImageKind;
+  /** May be given as `kernel` of a PV domain. */
+  bootable: boolean;
+  /** May be given as `ramdisk`. */
+  ramdisk: boolean;
+  /** "Linux 6.1.0-… bzImage, zstd payload": what it is in a few words. */
+  summary: string;
+  /** When it can't be started: a sentence saying what it is and what would do; else null. */
+  reason: string | null;
+  /** Kernel version string, when the file has one. */
+  version: string | null;
+  size: number;
+  /** Xen ELF notes as name and printable value, in file order. */
+  notes: { name: string; value: string }[];
+}
+
+export interface CreateOptions {
+  /** Text of an xl.cfg. */
+  config: string;
+  /** Named in messages; relative kernel and ramdisk paths are taken from its folder. */
+  configName?: string;
+  /** Contents for `kernel`/`ramdisk` names that are no paths on disk (dropped files). Looked at before the disk. */
+  files?: Record<string, Uint8Array>;
+  /** Leave the domain paused. */
+  paused?: boolean;
+}
+export interface CreateResult {
+  domid: number;
+  name: string;
+  uuid: string;
+  warnings: ConfigDiagnostic[];
+  /** Milliseconds of each step of the build, by name. */
+  timings: { name: string; milliseconds: number }[];
+}
+
+export interface ConsoleSnapshot {
+  /** Bytes still kept, oldest first. */
+  log: Uint8Array;
+  /** Stream offset of the first and one past the last byte of `log`. */
+  start: number;
+  end: number;
+}
+
+export interface XenstoreNode {
+  path: string;
+  value: string;
+  /** As xenstore-ls -p: "n0", "r5". The first names the owner. */
+  permissions: string[];
+  children: string[];
+}
+
+/** Requests: name → arguments and result. */
+export interface ToolstackRequests {
+  hostInfo: { args: Record<string, never>; result: HostInfo };
+  dmesg: { args: { clear?: boolean }; result: string };
+  statistics: { args: Record<string, never>; result: StatisticsSnapshot };
+  list: { args: Record<string, never>; result: DomainInfo[] };
+  vcpuList: { args: { domid?: number }; result: VcpuInfo[] };
+  /** A domid, as digits or number, or a name. */
+  resolve: { args: { domain: string | number }; result: number };
+  parseConfig: { args: { config: string; configName?: string }; result: ParsedConfig };
+  inspect: { args: { path?: string; name?: string; bytes?: Uint8Array }; result: ImageDescription };
+  create: { args: CreateOptions; result: CreateResult };
+  shutdown: { args: { domid: number; reason: "poweroff" | "reboot" | "halt" | "suspend" }; result: null };
+  pause: { args: { domid: number }; result: null };
+  unpause: { args: { domid: number }; result: null };
+  destroy: { args: { domid: number }; result: null };
+  rename: { args: { domid: number; name: string }; result: null };
+  setScheduler: { args: { domid: number; weight?: number; cap?: number }; result: { weight: number; cap: number } };
+  setAffinity: { args: { domid: number; vcpu: number; cpus: number[] | null }; result: null };
+  setVcpus: { args: { domid: number; vcpus: number }; result: null };
+  setMemory: { args: { domid: number; memoryMiB: number }; result: null };
+  /** The log so far; from then on `console` events carry this domain's output until consoleDetach. */
+  consoleAttach: { args: { domid: number }; result: ConsoleSnapshot };
+  consoleDetach: { args: { domid: number }; result: null };
+  consoleInput: { args: { domid: number; bytes: Uint8Array }; result: null };
+  /** Logs of domains, living and gone: what consoleAttach takes (logs outlive their domain). */
+  consoleLogs: {
+    args: Record<string, never>;
+    result: { domid: number; name: string; bytes: number; alive: boolean }[];
+  };
+  xenstoreRead: { args: { path: string }; result: XenstoreNode };
+  xenstoreList: { args: { path: string }; result: string[] };
+  xenstoreWrite: { args: { path: string; value: string }; result: null };
+  xenstoreRemove: { args: { path: string }; result: null };
+  /** Each change under the path becomes a `xenstore` event with this token. */
+  xenstoreWatch: { args: { path: string; token: string }; result: null };
+  xenstoreUnwatch: { args: { path: string; token: string }; result: null };
+  /** Asks every guest to power off, destroys what is left after the time, then shuts the host down. */
+  hostShutdown: { args: { reboot?: boolean; graceMilliseconds: number }; result: null };
+}
+export type ToolstackRequestName = keyof ToolstackRequests;
+
+/** Why a domain stopped, said once per stop, before its on_* action is carried out. */
+export interface DomainStopped {
+  domid: number;
+  name: string;
+  uuid: string;
+  reason: ShutdownReason;
+  action: ShutdownAction;
+}
+
+/** Events: name → data. */
+export interface ToolstackEvents {
+  /** A stage of power-on that dom0 went through, and how long it took. */
+  stage: { name: string; milliseconds: number };
+  /** dom0 is up and autostart is done; requests are answered from then on. */
+  ready: Record<string, never>;
+  /** Something in `list` changed. */
+  domains: { domains: DomainInfo[] };
+  created: { domid: number; name: string; uuid: string };
+  stopped: DomainStopped;
+  /** The domid is gone; `replacedBy` when on_* restarted it. */
+  destroyed: { domid: number; name: string; uuid: string; replacedBy: number | null };
+  console: { domid: number; bytes: Uint8Array; offset: number };
+  xenstore: { token: string; path: string };
+  /** A sentence for the user that belongs to no request: a restart that failed, an autostart config that is wrong. */
+  notice: { severity: "info" | "warning" | "error"; message: string; domid: number | null };
+}
+export type ToolstackEventName = keyof ToolstackEvents;
+
+/** `code` is an errno name of Xen ("ENOMEM") or one of the toolstack's own. */
+export interface ToolstackErrorData {
+  code: string;
+  message: string;
+  diagnostics?: ConfigDiagnostic[];
+}
+
+export type ToToolstack = { id: number; request: ToolstackRequestName; args: unknown };
+export type FromToolstack =
+  | { id: number; result: unknown }
+  | { id: number; error: ToolstackErrorData }
+  | { event: ToolstackEventName; data: unknown };
+
+/** What dom0's worker is started with. */
+export interface Dom0WorkerData {
+  memory: WebAssembly.Memory;
+  module: WebAssembly.Module;
+  /** process.hrtime.bigint() at host power-on as a decimal string: the zero of `env.now()`. */
+  powerOnTime: string;
+  autostart: AutostartEntry[];
+  /** Bytes of console log kept per domain. */
+  consoleLogBytes?: number;
+}
+export interface AutostartEntry {
+  config: string;
+  configName: string;
+  files?: Record<string, Uint8Array>;
+}
