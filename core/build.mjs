@@ -77,7 +77,12 @@ const parts = {
       if (!existsSync(path.join(root, file))) throw new Error(`missing entry ${file}`);
     }
     await bundle({ ...common, entryPoints: entries, outdir: dist, format: "esm", splitting: false, banner });
-    await bundle({ ...common, entryPoints: ["electron/preload.ts"], outfile: "dist/electron/preload.cjs", format: "cjs" });
+    await bundle({
+      ...common,
+      entryPoints: ["electron/preload.ts"],
+      outfile: "dist/electron/preload.cjs",
+      format: "cjs",
+    });
   },
 
   async renderer() {

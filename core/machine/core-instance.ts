@@ -1,0 +1,23 @@
+import { startClock, type ClockBase } from "./clock.ts";
+
+/** What a worker needs to be part of the machine; structured-cloneable. */
+export interface MachineParts {
+  memory: WebAssembly.Memory;
+  module: WebAssembly.Module;
+  clockBase: ClockBase;
+}
+
+/** Instantiates core.wasm over the machine's memory: the per-CPU data of whoever calls. */
+export function instantiateCore({ memory, module, clockBase }: MachineParts): WebAssembly.Exports {
+  const now = startClock(clockBase);
+  const instance = new WebAssembly.Instance(module, {
+    env: {
+      memory,
+      now,
+      trap(code: number) {
+        throw new Error(`core.wasm stopped itself: host bug ${code}`);
+      },
+    },
+  });
+  return instance.exports;
+}

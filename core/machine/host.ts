@@ -1,0 +1,211 @@
+/**
+ * The emulated host as its owner sees it: memory, pCPU workers, serial port, power switch.
+ * It knows nothing of Xen: it loads `core.wasm` as a boot loader loads a kernel and lets pCPU 0 jump into it.
+ */
+import { EventEmitter } from "node:events";
+import { readFile } from "node:fs/promises";
+import { Worker } from "node:worker_threads";
+import { powerOnClock, startClock, type ClockBase } from "./clock.ts";
+import type { MachineParts } from "./core-instance.ts";
+import * as layout from "./layout.ts";
+
+export const HOST_MEMORY_MIN_MIB = 128;
+export const HOST_MEMORY_MAX_MIB = 3584;
+
+export interface HostOptions {
+  /** Host RAM in MiB, HOST_MEMORY_MIN_MIB to HOST_MEMORY_MAX_MIB; committed by the operating system as it is touched. */
+  memoryMiB: number;
+  /** Number of pCPUs, 1 to layout.MAX_PCPUS. */
+  pcpus: number;
+  /** Xen's command line, at most 2047 bytes. */
+  cmdline: string;
+  /** Where core.wasm and pcpu.js are. */
+  imageFolder: URL;
+}
+
+export type PowerState = "off" | "on" | "crashed";
+
+interface HostEvents {
+  /** Bytes from the hypervisor's serial port. */
+  serial: [Uint8Array];
+  /** The hypervisor reached BOOT_STAGE_*; nanoseconds since power-on. */
+  stage: [number, number];
+  /** The host went off: why. `reason` is a sentence when it crashed. */
+  power: [{ state: PowerState; reboot: boolean; reason: string | null }];
+}
+
+let compiled: Promise<WebAssembly.Module> | null = null;
+
+/** Compiled once a process; workers share the machine code V8 makes of it. */
+function compileCore(folder: URL): Promise<WebAssembly.Module> {
+  compiled ??= readFile(new URL("core.wasm", folder)).then((bytes) => WebAssembly.compile(bytes));
+  return compiled;
+}
+
+export class Host extends EventEmitter<HostEvents> {
+  readonly #options: HostOptions;
+  #state: PowerState = "off";
+  #parts: MachineParts | null = null;
+  #words: Int32Array | null = null;
+  #workers: Worker[] = [];
+  #now: () => number = () => 0;
+
+  constructor(options: HostOptions) {
+    super();
+    const { memoryMiB, pcpus, cmdline } = options;
+    if (!Number.isInteger(memoryMiB) || memoryMiB < HOST_MEMORY_MIN_MIB || memoryMiB > HOST_MEMORY_MAX_MIB)
+      throw new RangeError(
+        `host memory is ${memoryMiB} MiB; it must be a whole number from ${HOST_MEMORY_MIN_MIB} to ${HOST_MEMORY_MAX_MIB}`,
+      );
+    if (!Number.isInteger(pcpus) || pcpus < 1 || pcpus > layout.MAX_PCPUS)
+      throw new RangeError(`the host has ${pcpus} pCPUs; it must have from 1 to ${layout.MAX_PCPUS}`);
+    if (Buffer.byteLength(cmdline) >= layout.BOOT_CMDLINE_SIZE)
+      throw new RangeError(`Xen's command line is longer than ${layout.BOOT_CMDLINE_SIZE - 1} bytes`);
+    this.#options = options;
+  }
+
+  get state(): PowerState {
+    return this.#state;
+  }
+
+  /** Nanoseconds since power-on. */
+  now(): number {
+    return this.#now();
+  }
+
+  /** The running machine, for the workers of native domains. */
+  get parts(): MachineParts {
+    if (!this.#parts) throw new Error("the host is powered off");
+    return this.#parts;
+  }
+
+  /** Memory, boot parameters, pCPUs. Resolves when pCPU 0 has entered the hypervisor's image. */
+  async powerOn(): Promise<MachineParts> {
+    if (this.#state === "on") throw new Error("the host is on already");
+    const { memoryMiB, pcpus, cmdline, imageFolder } = this.#options;
+    const clockBase: ClockBase = powerOnClock();
+    this.#now = startClock(clockBase);
+    const module = await compileCore(imageFolder);
+    const pages = memoryMiB * 16;
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    const words = new Int32Array(memory.buffer);
+    const view = new DataView(memory.buffer);
+    view.setUint32(layout.BOOT_MEMORY_MIB, memoryMiB, true);
+    view.setUint32(layout.BOOT_PCPUS, pcpus, true);
+    view.setUint32(layout.BOOT_POWER, layout.POWER_ON, true);
+    const wall =
+      BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6)) - BigInt(Math.round(this.#now()));
+    view.setBigUint64(layout.BOOT_WALLCLOCK, wall, true);
+    new Uint8Array(memory.buffer).set(Buffer.from(cmdline), layout.BOOT_CMDLINE);
+    view.setFloat64(layout.BOOT_STAGE_TIMES + 8 * layout.BOOT_STAGE_FIRMWARE, this.#now(), true);
+    view.setUint32(layout.BOOT_STAGE, layout.BOOT_STAGE_FIRMWARE, true);
+
+    this.#parts = { memory, module, clockBase };
+    this.#words = words;
+    this.#state = "on";
+    void this.#watchSerial(words);
+    void this.#watchStages(words);
+    void this.#watchPower(words);
+    for (let id = 0; id < pcpus; id++) {
+      const worker = new Worker(new URL("pcpu.js", imageFolder), {
+        workerData: { ...this.#parts, id },
+        name: `pcpu${id}`,
+      });
+      worker.on("error", (error) => this.#crash(`pCPU ${id} stopped: ${error.stack ?? error.message}`));
+      this.#workers.push(worker);
+    }
+    return this.#parts;
+  }
+
+  /** Pulls the plug: the pCPUs leave the hypervisor at their next poll. Resolves when all threads are gone. */
+  async powerOff(): Promise<void> {
+    const words = this.#words;
+    if (!words || this.#state === "off") return;
+    if (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) this.#setPower(words, layout.POWER_OFF);
+    await this.#stopped(words);
+  }
+
+  #setPower(words: Int32Array, value: number): void {
+    Atomics.store(words, layout.BOOT_POWER >> 2, value);
+    Atomics.notify(words, layout.BOOT_POWER >> 2);
+    for (let id = 0; id < this.#options.pcpus; id++) {
+      const mailbox = (layout.PCPU_MAILBOX + id * layout.PCPU_MAILBOX_SIZE) >> 2;
+      Atomics.or(words, mailbox, 1);
+      Atomics.notify(words, mailbox);
+    }
+  }
+
+  #crash(reason: string): void {
+    const words = this.#words;
+    if (!words || this.#state !== "on") return;
+    this.#state = "crashed";
+    this.#setPower(words, layout.POWER_CRASHED);
+    this.#drainSerial(words);
+    this.#release();
+    this.emit("power", { state: "crashed", reboot: false, reason });
+  }
+
+  /** pCPUs get a second to leave by themselves; one that does not is ended. */
+  async #stopped(words: Int32Array): Promise<void> {
+    const workers = this.#workers;
+    const gone = Promise.all(workers.map((worker) => new Promise((resolve) => worker.once("exit", resolve))));
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise((resolve) => (timer = setTimeout(resolve, 1000)));
+    await Promise.race([gone, late]);
+    clearTimeout(timer);
+    await Promise.all(workers.map((worker) => worker.terminate()));
+    if (this.#words !== words) return;
+    this.#drainSerial(words);
+    const reboot = Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_REBOOT;
+    this.#state = "off";
+    this.#release();
+    this.emit("power", { state: "off", reboot, reason: null });
+  }
+
+  #release(): void {
+    const words = this.#words;
+    this.#workers = [];
+    this.#parts = null;
+    this.#words = null;
+    if (!words) return;
+    for (const word of [layout.SERIAL_PRODUCER, layout.BOOT_STAGE, layout.BOOT_POWER]) Atomics.notify(words, word >> 2);
+  }
+
+  async #watchSerial(words: Int32Array): Promise<void> {
+    while (this.#words === words) {
+      this.#drainSerial(words);
+      const seen = Atomics.load(words, layout.SERIAL_CONSUMER >> 2);
+      await Atomics.waitAsync(words, layout.SERIAL_PRODUCER >> 2, seen).value;
+    }
+  }
+
+  #drainSerial(words: Int32Array): void {
+    const producer = Atomics.load(words, layout.SERIAL_PRODUCER >> 2) >>> 0;
+    let consumer = Atomics.load(words, layout.SERIAL_CONSUMER >> 2) >>> 0;
+    if (producer === consumer) return;
+    if ((producer - consumer) >>> 0 > layout.SERIAL_SIZE) consumer = (producer - layout.SERIAL_SIZE) >>> 0;
+    const bytes = new Uint8Array((producer - consumer) >>> 0);
+    const ring = new Uint8Array(words.buffer, layout.SERIAL_DATA, layout.SERIAL_SIZE);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = ring[(consumer + i) % layout.SERIAL_SIZE]!;
+    Atomics.store(words, layout.SERIAL_CONSUMER >> 2, producer | 0);
+    this.emit("serial", bytes);
+  }
+
+  async #watchStages(words: Int32Array): Promise<void> {
+    const times = new DataView(words.buffer);
+    let reported = 0;
+    while (this.#words === words) {
+      const stage = Atomics.load(words, layout.BOOT_STAGE >> 2);
+      while (reported < stage) {
+        reported++;
+        this.emit("stage", reported, times.getFloat64(layout.BOOT_STAGE_TIMES + 8 * reported, true));
+      }
+      await Atomics.waitAsync(words, layout.BOOT_STAGE >> 2, stage).value;
+    }
+  }
+
+  async #watchPower(words: Int32Array): Promise<void> {
+    await Atomics.waitAsync(words, layout.BOOT_POWER >> 2, layout.POWER_ON).value;
+    if (this.#words === words && this.#state === "on") await this.#stopped(words);
+  }
+}
