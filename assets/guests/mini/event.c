@@ -1,0 +1,59 @@
+/* Event channels, 2-level ABI. Each port belongs to the vCPU it was bound on; its handler runs there, events masked. */
+#include "xen.h"
+
+static port_handler handlers[MAX_PORTS];
+u64 event_count[MAX_PORTS];
+
+void event_handle(u32 port, port_handler handler) {
+    if (port >= MAX_PORTS) return;
+    handlers[port] = handler;
+    asm volatile("lock btrq %1, %0" : "+m"(shared_info->evtchn_mask[port / 64]) : "r"((u64)port & 63) : "memory");
+}
+
+void events_init(void) {
+    for (u32 word = 0; word < 64; word++) shared_info->evtchn_mask[word] = ~0ul;
+}
+
+void event_send(u32 port) { hypercall(HYPERVISOR_event_channel_op, EVTCHNOP_send, (u64)&port, 0, 0); }
+
+u32 event_bind_ipi(u32 vcpu, port_handler handler) {
+    struct { u32 vcpu, port; } bind = {vcpu, 0};
+    if (hypercall(HYPERVISOR_event_channel_op, EVTCHNOP_bind_ipi, (u64)&bind, 0, 0)) return 0;
+    event_handle(bind.port, handler);
+    return bind.port;
+}
+
+static void tick(u32 port) { (void)port; ticks[vcpu_id()]++; }
+
+u32 event_bind_timer(u32 vcpu) {
+    struct { u32 virq, vcpu, port; } bind = {VIRQ_TIMER, vcpu, 0};
+    if (hypercall(HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq, (u64)&bind, 0, 0)) return 0;
+    event_handle(bind.port, tick);
+    return bind.port;
+}
+
+void events_dispatch(void) {
+    struct vcpu_info *v = &shared_info->vcpu[vcpu_id()];
+    while (v->evtchn_upcall_pending) {
+        v->evtchn_upcall_pending = 0;
+        u64 words = 0;
+        asm volatile("lock xchgq %0, %1" : "+r"(words), "+m"(v->evtchn_pending_sel) :: "memory");
+        while (words) {
+            u32 word = __builtin_ctzl(words);
+            words &= words - 1;
+            u64 bits = shared_info->evtchn_pending[word] & ~shared_info->evtchn_mask[word];
+            while (bits) {
+                u32 bit = __builtin_ctzl(bits), port = word * 64 + bit;
+                bits &= bits - 1;
+                asm volatile("lock btrq %1, %0" : "+m"(shared_info->evtchn_pending[word]) : "r"((u64)bit) : "memory");
+                if (port < MAX_PORTS) {
+                    event_count[port]++;
+                    if (handlers[port]) handlers[port](port);
+                }
+            }
+        }
+    }
+}
+
+/* Sleeps until the next event; the hypercall unmasks and checks in one step, so none is lost. */
+void block(void) { hypercall(HYPERVISOR_sched_op, SCHEDOP_block, 0, 0, 0); }

@@ -1,0 +1,69 @@
+/* Start of day of the bundled guest: traps, events, console, xenstore, vCPUs, then the loop that runs the shell. */
+#include "xen.h"
+
+struct start_info *start_info;
+struct shared_info *shared_info;
+static u32 boot_id;
+
+extern char event_entry[], failsafe_entry[], trap_entries[], trap_entries_end[];
+void *map_frame(u64 mfn, u32 slot);
+
+void poweroff(u32 reason) {
+    for (;;) hypercall(HYPERVISOR_sched_op, SCHEDOP_shutdown, (u64)&reason, 0, 0);
+}
+
+/* Each entry of the table in entry.S is 16 bytes long. */
+void traps_fill(struct trap_info *table) {
+    u32 n = 0;
+    for (u32 vector = 0; vector < 20; vector++) {
+        if (vector == 2 || vector == 9 || vector == 15) continue;
+        table[n++] = (struct trap_info){vector, vector == 3 ? 3 : 0, KERNEL_CS, 0, (u64)trap_entries + 16 * vector};
+    }
+}
+
+/* Page-table base as vcpu_guest_context wants it: the machine address of the L4. */
+u64 current_cr3(void) { return p2m[(start_info->pt_base - 0xffffffff80000000ul) >> 12] << 12; }
+
+void trap(struct registers *r) {
+    console_unlock();
+    print("\nvCPU %u: trap %u error %x at %x, address %x\n", (u64)vcpu_id(), r->vector, r->error, r->rip,
+          shared_info->vcpu[vcpu_id()].cr2);
+    print("rax %016x rbx %016x rcx %016x rdx %016x\nrsi %016x rdi %016x rbp %016x rsp %016x\n", r->rax, r->rbx, r->rcx,
+          r->rdx, r->rsi, r->rdi, r->rbp, r->rsp);
+    poweroff(SHUTDOWN_crash);
+}
+
+void main(struct start_info *info) {
+    static struct trap_info traps[32];
+    start_info = info;
+    hypercall(25, 2, (u64)&boot_id, 0, 0); /* set_segment_base: SEGBASE_GS_KERNEL */
+    memory_init();
+    shared_info = map_frame(info->shared_info >> 12, 0);
+    traps_fill(traps);
+    hypercall(HYPERVISOR_set_trap_table, (u64)traps, 0, 0, 0);
+    hypercall(HYPERVISOR_set_callbacks, (u64)event_entry, (u64)failsafe_entry, 0, 0);
+    events_init();
+    console_init();
+    shared_info->vcpu[0].evtchn_upcall_mask = 0;
+    store_init();
+    smp_init();
+    print("\nXenarium mini guest: %u vCPU%s, %u MiB. Type 'help'.\n", (u64)vcpus_online, vcpus_online > 1 ? "s" : "",
+          info->nr_pages >> 8);
+    shell_start();
+    for (;;) {
+        char how[32];
+        int c, busy = work();
+        while ((c = console_read()) >= 0) shell_input(c), busy = 1;
+        if (store_shutdown_requested(how, sizeof how)) {
+            print("\nxenstore asks: %s\n", how);
+            if (equal(how, "poweroff") || equal(how, "halt")) poweroff(SHUTDOWN_poweroff);
+            if (equal(how, "reboot")) poweroff(SHUTDOWN_reboot);
+        }
+        if (busy) continue;
+        /* An event between the last look and here has run its handler already, but left its ring to be read. */
+        shared_info->vcpu[0].evtchn_upcall_mask = 1;
+        barrier();
+        if ((c = console_read()) >= 0) { shared_info->vcpu[0].evtchn_upcall_mask = 0; shell_input(c); continue; }
+        block();
+    }
+}

@@ -1,0 +1,80 @@
+/* A xenstore client (public/io/xs_wire.h): one request at a time, and one watch, on control/shutdown. */
+#include "xen.h"
+
+struct header { u32 type, request, transaction, length; };
+
+static struct store_ring *ring;
+static volatile int shutdown_fired;
+static u32 next_request;
+
+void *map_frame(u64 mfn, u32 slot);
+
+static void woken(u32 port) { (void)port; }
+
+static void send_bytes(const void *data, u32 n) {
+    const char *p = data;
+    while (n) {
+        u32 space = sizeof ring->req - (ring->req_prod - *(volatile u32 *)&ring->req_cons);
+        if (!space) { event_send(start_info->store_evtchn); hypercall(HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0); continue; }
+        ring->req[ring->req_prod & (sizeof ring->req - 1)] = *p++;
+        barrier();
+        ring->req_prod++;
+        n--;
+    }
+}
+
+static void receive_bytes(void *data, u32 n) {
+    char *p = data;
+    while (n) {
+        if (*(volatile u32 *)&ring->rsp_prod == ring->rsp_cons) { event_send(start_info->store_evtchn); block(); continue; }
+        char c = ring->rsp[ring->rsp_cons & (sizeof ring->rsp - 1)];
+        barrier();
+        ring->rsp_cons++;
+        if (p) *p++ = c;
+        n--;
+    }
+}
+
+/* Reads one message; a watch event is noted and -1 returned. Else its payload's length, or -2 for an XS_ERROR. */
+static int receive(u32 request, char *reply, u32 size) {
+    struct header h;
+    receive_bytes(&h, sizeof h);
+    u32 keep = h.type != XS_WATCH_EVENT && h.request == request ? (h.length < size - 1 ? h.length : size - 1) : 0;
+    if (keep) receive_bytes(reply, keep);
+    receive_bytes(NULL, h.length - keep);
+    event_send(start_info->store_evtchn);
+    if (h.type == XS_WATCH_EVENT) { shutdown_fired = 1; return -1; }
+    reply[keep] = 0;
+    return h.type == XS_ERROR ? -2 : (int)keep;
+}
+
+/* Returns the reply's length (cut to size - 1, NUL added), or -2 when xenstored answered with an error, which is then in reply. */
+int store_request(u32 type, const char *path, const char *value, char *reply, u32 size) {
+    u32 n = length(path) + 1, extra = value ? length(value) + (type == XS_WATCH) : 0;
+    struct header h = {type, ++next_request, 0, n + extra};
+    send_bytes(&h, sizeof h);
+    send_bytes(path, n);
+    if (extra) send_bytes(value, extra);
+    event_send(start_info->store_evtchn);
+    int got;
+    do got = receive(h.request, reply, size); while (got == -1);
+    return got;
+}
+
+/* True once a watch on control/shutdown fired and the node has a value, which is acknowledged by emptying it. */
+int store_shutdown_requested(char *how, u32 size) {
+    char ignored[64];
+    if (*(volatile u32 *)&ring->rsp_prod != ring->rsp_cons) receive(0, ignored, sizeof ignored);
+    if (!shutdown_fired) return 0;
+    shutdown_fired = 0;
+    if (store_request(XS_READ, "control/shutdown", NULL, how, size) <= 0) return 0;
+    store_request(XS_WRITE, "control/shutdown", NULL, ignored, sizeof ignored);
+    return 1;
+}
+
+void store_init(void) {
+    char reply[64];
+    ring = map_frame(start_info->store_mfn, 2);
+    event_handle(start_info->store_evtchn, woken);
+    store_request(XS_WATCH, "control/shutdown", "s", reply, sizeof reply);
+}
