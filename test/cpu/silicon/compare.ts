@@ -1,0 +1,62 @@
+/** Says where two results of one case differ, in words. */
+import { RESULT, WINDOW, type Instance } from "./generate.ts";
+
+const REGISTERS = [
+  "rax",
+  "rcx",
+  "rdx",
+  "rbx",
+  "rsp",
+  "rbp",
+  "rsi",
+  "rdi",
+  "r8",
+  "r9",
+  "r10",
+  "r11",
+  "r12",
+  "r13",
+  "r14",
+  "r15",
+];
+/** CF PF AF ZF SF DF OF: what user code sees; RF and TF are the debugger's. */
+const VISIBLE_FLAGS = 0xcd5n;
+const hex = (value: number | bigint) => value.toString(16);
+
+export function difference(instance: Instance, silicon: Uint8Array, engine: Uint8Array): string | null {
+  const a = new DataView(silicon.buffer, silicon.byteOffset);
+  const b = new DataView(engine.buffer, engine.byteOffset);
+  const found: string[] = [];
+  const trap = a.getUint32(RESULT.trap, true);
+  const u64 = (name: string, at: number, mask = ~0n) => {
+    const [x, y] = [a.getBigUint64(at, true) & mask, b.getBigUint64(at, true) & mask];
+    if (x !== y) found.push(`${name} ${hex(x)} engine ${hex(y)}`);
+  };
+  if (trap !== b.getUint32(RESULT.trap, true)) found.push(`trap ${trap} engine ${b.getUint32(RESULT.trap, true)}`);
+  if (trap === 14) {
+    const [x, y] = [a.getUint32(RESULT.error, true), b.getUint32(RESULT.error, true)];
+    if (x !== y) found.push(`error code ${x} engine ${y}`);
+    u64("cr2", RESULT.cr2);
+  }
+  u64("rip", RESULT.rip);
+  u64("rflags", RESULT.rflags, VISIBLE_FLAGS & ~instance.flagMask);
+  REGISTERS.forEach((name, n) => u64(name, RESULT.gpr + 8 * n));
+  for (const [name, at, mask] of [
+    ["fcw", 0, 0xffff],
+    ["fsw", 2, 0xffff],
+    ["mxcsr", 24, 0xffff],
+  ] as const) {
+    const [x, y] = [a.getUint16(RESULT.fx + at, true) & mask, b.getUint16(RESULT.fx + at, true) & mask];
+    if (x !== y) found.push(`${name} ${hex(x)} engine ${hex(y)}`);
+  }
+  if (silicon[RESULT.fx + 4] !== engine[RESULT.fx + 4])
+    found.push(`ftw ${hex(silicon[RESULT.fx + 4]!)} engine ${hex(engine[RESULT.fx + 4]!)}`);
+  for (let i = 0; i < 8; i++) {
+    u64(`st${i}`, RESULT.fx + 32 + 16 * i);
+    const [x, y] = [a.getUint16(RESULT.fx + 40 + 16 * i, true), b.getUint16(RESULT.fx + 40 + 16 * i, true)];
+    if (x !== y) found.push(`st${i} exponent ${hex(x)} engine ${hex(y)}`);
+  }
+  for (let i = 0; i < 32; i++) u64(`xmm${i >> 1}.${i & 1}`, RESULT.fx + 160 + 8 * i);
+  for (let i = 0; i < WINDOW; i += 8) u64(`memory+${i}`, RESULT.memory + i);
+  return found.length ? found.join(", ") : null;
+}

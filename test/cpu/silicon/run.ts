@@ -1,0 +1,107 @@
+/** Builds harness and engine, runs instances on both, reports the differences. */
+import { execFileSync, spawn } from "node:child_process";
+import { mkdirSync } from "node:fs";
+import path from "node:path";
+import { buildWasm } from "../../../core/build.mjs";
+import { difference } from "./compare.ts";
+import { Engine } from "./engine.ts";
+import { CASE, instances, RESULT, type Instance } from "./generate.ts";
+
+const root = path.resolve(import.meta.dirname, "../../..");
+const cache = path.join(root, ".cache/cpu");
+const BATCH = 4096;
+
+/** null where this machine cannot run the harness, else why not. */
+export function siliconMissing(): string | null {
+  if (process.arch !== "x64" || process.platform !== "linux")
+    return `needs x86-64 Linux, this is ${process.platform} ${process.arch}`;
+  try {
+    execFileSync("gcc", ["--version"], { stdio: "ignore" });
+    return null;
+  } catch {
+    return "needs gcc";
+  }
+}
+
+export async function buildEngine(): Promise<Engine> {
+  const wasm = path.join(cache, "engine.wasm");
+  await buildWasm(path.join(root, "test/cpu/engine-entry.ts"), wasm, [path.join(root, "core/machine/cpu")]);
+  return new Engine(wasm);
+}
+
+export function buildSilicon(): string {
+  mkdirSync(cache, { recursive: true });
+  const binary = path.join(cache, "silicon");
+  execFileSync("gcc", ["-O1", "-o", binary, path.join(import.meta.dirname, "silicon.c")]);
+  return binary;
+}
+
+/** The real CPU's results, in the order of the instances. */
+export async function* siliconResults(
+  binary: string,
+  batches: Iterable<Instance[]>,
+): AsyncGenerator<[Instance[], Buffer]> {
+  for (const batch of batches) {
+    const child = spawn(binary, { stdio: ["pipe", "pipe", "inherit"] });
+    const chunks: Buffer[] = [];
+    child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
+    const done = new Promise<number | null>((resolve) => child.on("close", resolve));
+    child.stdin.end(Buffer.concat(batch.map(({ bytes }) => bytes)));
+    const status = await done;
+    const results = Buffer.concat(chunks);
+    if (status !== 0 || results.length !== batch.length * RESULT.size)
+      throw new Error(
+        `the silicon harness ended with status ${status} after ${results.length / RESULT.size} of ${batch.length} cases`,
+      );
+    yield [batch, results];
+  }
+}
+
+export function* batched(seed: number, count: number): Generator<Instance[]> {
+  let batch: Instance[] = [];
+  for (const one of instances(seed, count)) {
+    batch.push(one);
+    if (batch.length === BATCH) {
+      yield batch;
+      batch = [];
+    }
+  }
+  if (batch.length) yield batch;
+}
+
+export interface Report {
+  count: number;
+  mismatches: number;
+  /** First few differences of each form that has any. */
+  samples: Map<string, string[]>;
+}
+
+export function compareBatch(engine: Engine, batch: Instance[], silicon: Buffer, report: Report): void {
+  const result = new Uint8Array(RESULT.size);
+  batch.forEach((instance, i) => {
+    report.count++;
+    let text: string | null;
+    try {
+      engine.run(instance.bytes, result);
+      text = difference(instance, silicon.subarray(i * RESULT.size, (i + 1) * RESULT.size), result);
+    } catch (error) {
+      text = String(error);
+    }
+    if (!text) return;
+    report.mismatches++;
+    const { form } = instance;
+    const key = `${form.name} ${form.prefix} ${form.operands} ${form.map}:${form.opcode.toString(16)}${form.digit >= 0 ? `/${form.digit}` : ""}`;
+    const list = report.samples.get(key) ?? [];
+    const code = Buffer.from(instance.bytes.subarray(CASE.code, CASE.code + instance.length)).toString("hex");
+    if (list.length < 3) list.push(`${code}: ${text}`);
+    report.samples.set(key, list);
+  });
+}
+
+export async function conformance(seed: number, count: number): Promise<Report> {
+  const report: Report = { count: 0, mismatches: 0, samples: new Map() };
+  const engine = await buildEngine();
+  for await (const [batch, silicon] of siliconResults(buildSilicon(), batched(seed, count)))
+    compareBatch(engine, batch, silicon, report);
+  return report;
+}

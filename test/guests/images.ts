@@ -1,0 +1,165 @@
+/**
+ * Real guests for the tests, from Debian's packages, cached in .cache/guests: a kernel, GRUB for Xen, busybox initial
+ * RAM disks. With CI=true whatever is missing is an error; elsewhere the tests that need it say so and are skipped.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { gzipSync } from "node:zlib";
+
+const root = path.resolve(import.meta.dirname, "../..");
+const cache = path.join(root, ".cache/guests");
+
+let listsUpdated = false;
+
+/** Downloads a Debian package (without installing it) and returns the folder of its files. */
+function debianPackage(name: string): string {
+  const folder = path.join(cache, name);
+  if (existsSync(path.join(folder, ".complete"))) return folder;
+  mkdirSync(folder, { recursive: true });
+  const run = (command: string, ...args: string[]) =>
+    execFileSync(command, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  try {
+    run("apt-get", "-qq", "download", name);
+  } catch (error) {
+    if (listsUpdated) throw error;
+    run("apt-get", "-qq", "update");
+    listsUpdated = true;
+    run("apt-get", "-qq", "download", name);
+  }
+  const file = readdirSync(folder).find((entry) => entry.endsWith(".deb"));
+  if (!file) throw new Error(`apt-get downloaded no file for ${name}`);
+  run("dpkg", "-x", file, ".");
+  rmSync(path.join(folder, file));
+  writeFileSync(path.join(folder, ".complete"), "");
+  return folder;
+}
+
+/** The kernel that linux-image-amd64 depends on: the path of its vmlinuz. */
+export function debianKernel(): string {
+  const found = existsSync(cache) && readdirSync(cache).find((entry) => /^linux-image-6\.1.*-amd64$/.test(entry));
+  let name = found;
+  if (!name) {
+    const ask = () =>
+      execFileSync("apt-cache", ["depends", "linux-image-amd64"], {
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+    const pattern = /Depends: (linux-image-6\.1\S*-amd64)/;
+    name = pattern.exec(safely(ask) ?? "")?.[1];
+    if (!name) {
+      execFileSync("apt-get", ["-qq", "update"], { stdio: "ignore" });
+      listsUpdated = true;
+      name = pattern.exec(ask())?.[1];
+    }
+    if (!name) throw new Error("apt knows no linux-image-6.1 package");
+  }
+  const boot = path.join(debianPackage(name), "boot");
+  return path.join(
+    boot,
+    readdirSync(boot).find((entry) => entry.startsWith("vmlinuz-"))!,
+  );
+}
+
+export function grubForXen(): string {
+  return path.join(debianPackage("grub-xen-host"), "usr/lib/grub-xen/grub-x86_64-xen.bin");
+}
+
+function safely<T>(action: () => T): T | null {
+  try {
+    return action();
+  } catch {
+    return null;
+  }
+}
+
+/** Why the Debian guests can't be had here, or null. */
+export function guestsMissing(): string | null {
+  try {
+    debianKernel();
+    grubForXen();
+    debianPackage("busybox-static");
+    return null;
+  } catch (error) {
+    const reason = `Debian's kernel could not be downloaded: ${(error as Error).message}`;
+    if (process.env.CI) throw new Error(reason);
+    return reason;
+  }
+}
+
+interface CpioEntry {
+  name: string;
+  mode: number;
+  data: Uint8Array;
+}
+
+/** An archive in the "newc" format that Linux unpacks as its initial RAM disk (Documentation/driver-api/early-userspace). */
+function newc(entries: CpioEntry[]): Buffer {
+  const chunks: Buffer[] = [];
+  const pad = (length: number) => Buffer.alloc((4 - (length % 4)) % 4);
+  [...entries, { name: "TRAILER!!!", mode: 0, data: new Uint8Array() }].forEach(({ name, mode, data }, inode) => {
+    const fields = [inode + 1, mode, 0, 0, 1, 0, data.length, 0, 0, 0, 0, name.length + 1, 0];
+    const header = Buffer.from(`070701${fields.map((field) => field.toString(16).padStart(8, "0")).join("")}${name}\0`);
+    chunks.push(header, pad(header.length), Buffer.from(data), pad(data.length));
+  });
+  return Buffer.concat(chunks);
+}
+
+const TOOLS = [
+  ..."sh mount cat echo poweroff reboot uname ls dd free ps top mkdir sleep dmesg sync md5sum nproc".split(" "),
+  ..."setsid seq yes head wc grep sort sha256sum gzip taskset stty".split(" "),
+];
+
+export type InitramfsKind = "ready" | "bench" | "shell";
+
+/**
+ * A busybox initial RAM disk: `ready` prints GUEST-READY and powers off, `bench` runs guest-bench in between,
+ * `shell` leaves a root shell on the console. `script` replaces what follows GUEST-READY.
+ */
+export function initramfs(kind: InitramfsKind, script?: string): string {
+  mkdirSync(cache, { recursive: true });
+  const file = path.join(
+    cache,
+    `initramfs-${script ? `${kind}-${Buffer.from(script).toString("hex").slice(0, 32)}` : kind}.cpio.gz`,
+  );
+  const busybox = readFileSync(path.join(debianPackage("busybox-static"), "bin/busybox"));
+  const entries: CpioEntry[] = ["bin", "proc", "sys", "dev", "tmp"].map((name) => ({
+    name,
+    mode: 0o40755,
+    data: new Uint8Array(),
+  }));
+  entries.push({ name: "bin/busybox", mode: 0o100755, data: busybox });
+  for (const tool of TOOLS) entries.push({ name: `bin/${tool}`, mode: 0o120777, data: Buffer.from("busybox") });
+  if (kind === "bench") entries.push({ name: "bin/guest-bench", mode: 0o100755, data: readFileSync(guestBench()) });
+  const body =
+    script ??
+    {
+      ready: "poweroff -f",
+      bench: '/bin/guest-bench\necho "GUEST-DONE uptime=$(cat /proc/uptime)"\npoweroff -f',
+      shell: "exec setsid -c sh",
+    }[kind];
+  const init = [
+    "#!/bin/sh",
+    "mount -t proc proc /proc",
+    "mount -t sysfs sysfs /sys",
+    "mount -t devtmpfs devtmpfs /dev",
+    'echo "GUEST-READY uptime=$(cat /proc/uptime)"',
+    'echo "GUEST-INFO hypervisor=$(cat /sys/hypervisor/type 2>/dev/null) type=$(cat /sys/hypervisor/guest_type 2>/dev/null) cpus=$(nproc)"',
+    body,
+    "",
+  ].join("\n");
+  entries.push({ name: "init", mode: 0o100755, data: Buffer.from(init) });
+  writeFileSync(file, gzipSync(newc(entries), { level: 9 }));
+  return file;
+}
+
+/** test/bench/guest-bench.c, built statically: the program that runs natively and in the guest. */
+export function guestBench(): string {
+  const binary = path.join(cache, "guest-bench");
+  if (existsSync(binary)) return binary;
+  mkdirSync(cache, { recursive: true });
+  execFileSync("gcc", ["-O2", "-static", "-o", binary, path.join(root, "test/bench/guest-bench.c")], {
+    stdio: "inherit",
+  });
+  return binary;
+}

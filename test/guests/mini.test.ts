@@ -1,0 +1,77 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { startGuest } from "./run.ts";
+
+const folder = path.resolve(import.meta.dirname, "../../assets/guests");
+const image = path.join(folder, "mini.elf");
+const mini = (...more: string[]) =>
+  startGuest(["--kernel", image, "--memory", "32", "--name", "mini", "--timeout", "60", ...more]);
+
+/** The compiler that made the committed image; another one makes other bytes of the same source. */
+const COMPILER = "gcc (Debian 12.2.0-14+deb12u1) 12.2.0";
+const compiler = (() => {
+  try {
+    return execFileSync("gcc", ["--version"], { encoding: "utf8" }).split("\n")[0];
+  } catch {
+    return "no gcc";
+  }
+})();
+
+describe("the bundled guest", () => {
+  it.skipIf(compiler !== COMPILER)(`is what its source builds (needs ${COMPILER}; here: ${compiler})`, () => {
+    const work = mkdtempSync(path.join(tmpdir(), "xenarium-mini-"));
+    execFileSync("make", ["-s", "-C", path.join(folder, "mini"), `OUT=${work}/mini.elf`]);
+    expect(readFileSync(`${work}/mini.elf`).equals(readFileSync(image))).toBe(true);
+    rmSync(work, { recursive: true });
+  });
+
+  it("answers on its console: help, memory, vCPUs, xenstore, and powers off", async () => {
+    const guest = mini("--vcpus", "2");
+    await guest.waitFor(/mini> /, 20_000);
+    guest.mark();
+    guest.type("help\r");
+    await guest.waitFor(/xenstore-ls[\s\S]*mini> /, 10_000);
+    guest.mark();
+    guest.type("mem\r");
+    await guest.waitFor(/owned +8192 pages, 32 MiB/, 10_000);
+    guest.type("free 4\r");
+    await guest.waitFor(/gave 1024 pages/, 10_000);
+    guest.type("mem\r");
+    await guest.waitFor(/owned +7168 pages, 28 MiB/, 10_000);
+    guest.type("alloc 4\r");
+    await guest.waitFor(/took 1024 pages/, 10_000);
+    guest.type("load 2\r");
+    guest.mark();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    guest.type("cpu\r");
+    const [, zero, one] = await guest.waitFor(/ 0 +\d+ +(\d+) +load\s+1 +\d+ +(\d+) +load/, 10_000);
+    expect(Number(zero)).toBeGreaterThan(0);
+    expect(Number(one)).toBeGreaterThan(0);
+    guest.type("load 0\rxenstore-ls\r");
+    await guest.waitFor(/name = "mini"/, 10_000);
+    guest.type("poweroff\r");
+    expect((await guest.done).status).toBe(0);
+  });
+
+  it("ends with status 3 when it crashes and says where", async () => {
+    const guest = mini();
+    await guest.waitFor(/mini> /, 20_000);
+    guest.type("crash\r");
+    const result = await guest.done;
+    expect(result.stdout).toMatch(/trap 14 error 2 at ffffffff801[0-9a-f]+, address dead000/);
+    expect(result.status).toBe(3);
+  });
+
+  it("reboots when it asks, and starts again", async () => {
+    const guest = mini();
+    await guest.waitFor(/mini> /, 20_000);
+    guest.mark();
+    guest.type("reboot\r");
+    await guest.waitFor(/mini> $/, 20_000);
+    guest.type("poweroff\r");
+    expect((await guest.done).status).toBe(0);
+  });
+});

@@ -1,0 +1,80 @@
+/** Runs `xenarium run` as a user does and collects what it prints. */
+import { spawn } from "node:child_process";
+import path from "node:path";
+
+const cli = path.resolve(import.meta.dirname, "../../dist/cli.js");
+
+export interface RunResult {
+  status: number | null;
+  /** The guest's console. */
+  stdout: string;
+  stderr: string;
+  seconds: number;
+}
+
+export interface RunningGuest {
+  type(text: string): void;
+  /** Resolves when the console has shown `pattern` after position `from`; rejects at the time limit. */
+  waitFor(pattern: RegExp, limitMs: number): Promise<RegExpExecArray>;
+  /** Forgets what was shown until now. */
+  mark(): void;
+  closeInput(): void;
+  done: Promise<RunResult>;
+}
+
+/** Starts the CLI's `run` with these arguments; standard input stays open until closeInput(). */
+export function startGuest(args: string[]): RunningGuest {
+  const start = performance.now();
+  const child = spawn(process.execPath, [cli, "run", ...args], { stdio: ["pipe", "pipe", "pipe"] });
+  let stdout = "";
+  let stderr = "";
+  let seen = 0;
+  const waiters = new Set<() => void>();
+  const wake = () => waiters.forEach((waiter) => waiter());
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+    wake();
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  let ended = false;
+  const done = new Promise<RunResult>((resolve) =>
+    child.on("close", (status) => {
+      ended = true;
+      resolve({ status, stdout, stderr, seconds: (performance.now() - start) / 1000 });
+      wake();
+    }),
+  );
+  return {
+    type: (text) => child.stdin.write(text),
+    mark: () => (seen = stdout.length),
+    closeInput: () => child.stdin.end(),
+    done,
+    waitFor: (pattern, limitMs) =>
+      new Promise((resolve, reject) => {
+        const finish = (action: () => void) => {
+          clearTimeout(timer);
+          waiters.delete(look);
+          action();
+        };
+        const look = () => {
+          const match = pattern.exec(stdout.slice(seen));
+          if (match) finish(() => resolve(match));
+          else if (ended)
+            finish(() => reject(new Error(`the run ended before ${pattern}:\n${stdout.slice(-2000)}\n${stderr}`)));
+        };
+        const timer = setTimeout(
+          () =>
+            finish(() => reject(new Error(`no ${pattern} within ${limitMs} ms:\n${stdout.slice(-2000)}\n${stderr}`))),
+          limitMs,
+        );
+        waiters.add(look);
+        look();
+      }),
+  };
+}
+
+export async function runGuest(args: string[]): Promise<RunResult> {
+  const guest = startGuest(args);
+  guest.closeInput();
+  return guest.done;
+}
