@@ -1,0 +1,113 @@
+/**
+ * Event channels of a native domain: the 2-level bitmaps of shared_info, scanned when `native_event_word` changes.
+ * The wait is Atomics.waitAsync, which does not keep Node alive: the owner of the worker holds a port open for that.
+ */
+import * as abi from "./abi.ts";
+import type { Hypercalls } from "./hypercalls.ts";
+import type { PhysicalMemory } from "./memory.ts";
+
+export type EventHandler = () => void;
+
+export class EventChannels {
+  readonly #hypercalls: Hypercalls;
+  readonly #memory: PhysicalMemory;
+  readonly #pending: BigUint64Array;
+  readonly #mask: BigUint64Array;
+  readonly #upcallPending: Uint8Array;
+  readonly #selector: BigUint64Array;
+  readonly #handlers = new Map<number, EventHandler>();
+  readonly #onError: (port: number, error: unknown) => void;
+  #stopped = false;
+  #wake: Int32Array | null = null;
+
+  /** `sharedInfo`: machine address of the domain's shared_info. `onError` hears of handlers that throw. */
+  constructor(hypercalls: Hypercalls, sharedInfo: number, onError: (port: number, error: unknown) => void, vcpu = 0) {
+    this.#hypercalls = hypercalls;
+    this.#memory = hypercalls.memory;
+    const buffer = this.#memory.memory.buffer;
+    const vcpuInfo = sharedInfo + vcpu * abi.VCPU_INFO_SIZE;
+    this.#pending = new BigUint64Array(buffer, sharedInfo + abi.SHARED_INFO_EVTCHN_PENDING, 64);
+    this.#mask = new BigUint64Array(buffer, sharedInfo + abi.SHARED_INFO_EVTCHN_MASK, 64);
+    this.#upcallPending = new Uint8Array(buffer, vcpuInfo + abi.VCPU_INFO_UPCALL_PENDING, 1);
+    this.#selector = new BigUint64Array(buffer, vcpuInfo + abi.VCPU_INFO_PENDING_SEL, 1);
+    this.#onError = onError;
+  }
+
+  /** Calls `handler` for each event on the port, now unmasked. One that came before is not lost. */
+  bind(port: number, handler: EventHandler): void {
+    this.#handlers.set(port, handler);
+    this.#hypercalls.unmaskPort(port);
+  }
+
+  bindInterdomain(remote: number, remotePort: number, handler: EventHandler): number {
+    const port = this.#hypercalls.bindInterdomain(remote, remotePort);
+    this.bind(port, handler);
+    return port;
+  }
+
+  bindVirq(virq: number, handler: EventHandler): number {
+    const port = this.#hypercalls.bindVirq(virq);
+    this.bind(port, handler);
+    return port;
+  }
+
+  /** Closes the port. A port that the hypervisor closed already (its domain is gone) is no error. */
+  close(port: number): void {
+    this.#handlers.delete(port);
+    try {
+      this.#hypercalls.closePort(port);
+    } catch {
+      // EINVAL: closed with its domain.
+    }
+  }
+
+  notify(port: number): void {
+    this.#hypercalls.sendEvent(port);
+  }
+
+  /** Delivers events until stop(). `word`: address given by native_event_word. */
+  async run(word: number): Promise<void> {
+    // The vCPU accepts events from now on.
+    this.#memory.set8(this.#upcallPending.byteOffset + 1, 0);
+    const words = this.#memory.words(word, 1);
+    this.#wake = words;
+    while (!this.#stopped) {
+      const seen = Atomics.load(words, 0);
+      this.deliver();
+      const wait = Atomics.waitAsync(words, 0, seen);
+      if (wait.async) await wait.value;
+      // Changed meanwhile: let timers and messages have their turn before the next scan.
+      else await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    if (this.#wake) Atomics.notify(this.#wake, 0);
+  }
+
+  /** One scan: takes every pending, unmasked port that has a handler and calls it. */
+  deliver(): void {
+    while (Atomics.exchange(this.#upcallPending, 0, 0)) {
+      let selector = Atomics.exchange(this.#selector, 0, 0n);
+      for (let word = 0; selector !== 0n; word++, selector >>= 1n) {
+        if (!(selector & 1n)) continue;
+        const mask = Atomics.load(this.#mask, word);
+        let ready = Atomics.load(this.#pending, word) & ~mask;
+        for (let bit = 0; ready !== 0n; bit++, ready >>= 1n) {
+          if (!(ready & 1n)) continue;
+          Atomics.and(this.#pending, word, ~(1n << BigInt(bit)) & 0xffffffffffffffffn);
+          this.#call(word * 64 + bit);
+        }
+      }
+    }
+  }
+
+  #call(port: number): void {
+    try {
+      this.#handlers.get(port)?.();
+    } catch (error) {
+      this.#onError(port, error);
+    }
+  }
+}

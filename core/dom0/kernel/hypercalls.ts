@@ -1,0 +1,471 @@
+/**
+ * Hypercalls of a native domain: the C structures of Xen's public headers built in scratch frames the domain owns,
+ * handed to `native_hypercall`. One call at a time (the thread is the vCPU), so one scratch area serves all.
+ */
+import * as abi from "./abi.ts";
+import { HypercallError } from "./errno.ts";
+import { PAGE_SHIFT, type PhysicalMemory } from "./memory.ts";
+
+/** The exports of core.wasm that a native domain uses (core/README.md). */
+export interface NativeExports {
+  native_attach(domid: number, vcpu: number): number;
+  native_hypercall(nr: number, a0: bigint, a1: bigint, a2: bigint, a3: bigint, a4: bigint): bigint;
+  native_event_word(): number;
+}
+
+export const SCRATCH_FRAMES = 32;
+const SCRATCH_BYTES = SCRATCH_FRAMES << PAGE_SHIFT;
+/** Frame numbers that fit the scratch area in one memory_op, beside the reservation structure. */
+const EXTENTS_PER_CALL = 8192;
+
+export interface DomainInfoRecord {
+  domid: number;
+  flags: number;
+  totPages: number;
+  maxPages: number;
+  sharedInfoFrame: number;
+  cpuTime: number;
+  onlineVcpus: number;
+  maxVcpuId: number;
+  /** 16 bytes of the UUID as lower-case hex with dashes. */
+  handle: string;
+}
+
+export interface VcpuInfoRecord {
+  online: boolean;
+  blocked: boolean;
+  running: boolean;
+  cpuTime: number;
+  cpu: number;
+}
+
+export interface PhysicalInfo {
+  threadsPerCore: number;
+  coresPerSocket: number;
+  nrCpus: number;
+  maxCpuId: number;
+  nrNodes: number;
+  cpuKhz: number;
+  totalPages: number;
+  freePages: number;
+}
+
+export function uuidToBytes(uuid: string): Uint8Array {
+  const hex = uuid.replaceAll("-", "");
+  return Uint8Array.from({ length: 16 }, (_, i) => parseInt(hex.slice(2 * i, 2 * i + 2), 16));
+}
+
+export function bytesToUuid(bytes: Uint8Array): string {
+  const hex = Buffer.from(bytes).toString("hex");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}
+
+export class Hypercalls {
+  readonly memory: PhysicalMemory;
+  readonly #exports: NativeExports;
+  readonly #scratch: number;
+
+  /** `scratch`: machine address of SCRATCH_FRAMES frames that the domain owns and uses for nothing else. */
+  constructor(exports: NativeExports, memory: PhysicalMemory, scratch: number) {
+    this.#exports = exports;
+    this.memory = memory;
+    this.#scratch = scratch;
+  }
+
+  /** A hypercall as the guest ABI has it. Throws HypercallError for a negative result. */
+  call(operation: string, nr: number, ...args: (number | bigint)[]): number {
+    const a = [0n, 0n, 0n, 0n, 0n];
+    args.forEach((value, i) => (a[i] = BigInt(value)));
+    const result = Number(this.#exports.native_hypercall(nr, a[0]!, a[1]!, a[2]!, a[3]!, a[4]!));
+    if (result < 0) throw new HypercallError(operation, -result);
+    return result;
+  }
+
+  /** Zeroed scratch structure. Valid until the next hypercall wrapper runs. */
+  #struct(size: number): number {
+    if (size > SCRATCH_BYTES)
+      throw new RangeError(`a hypercall argument of ${size} bytes is larger than the scratch area`);
+    this.memory.zero(this.#scratch, size);
+    return this.#scratch;
+  }
+
+  // --- domctl ---
+
+  #domctl(name: string, cmd: number, domid: number, fill: (u: number, struct: number) => void = () => {}): number {
+    const struct = this.#struct(4096);
+    this.memory.set32(struct, cmd);
+    this.memory.set32(struct + 4, abi.XEN_DOMCTL_INTERFACE_VERSION);
+    this.memory.set16(struct + 8, domid);
+    fill(struct + abi.DOMCTL_U, struct);
+    this.call(`domctl ${name} of domain ${domid}`, abi.HYPERVISOR_domctl, struct);
+    return struct + abi.DOMCTL_U;
+  }
+
+  /** Makes a PV domain with no memory and no vCPU; the hypervisor chooses the domid when 0 is given. */
+  createDomain(uuid: string, maxVcpus: number, domid = 0): number {
+    const u = this.#domctl("createdomain", abi.XEN_DOMCTL_createdomain, domid, (at) => {
+      this.memory.bytes(at + 4, 16).set(uuidToBytes(uuid));
+      this.memory.set32(at + 28, maxVcpus);
+      this.memory.set32(at + 32, 0xffffffff); // max_evtchn_port: no limit of its own, as libxl's 1023 is for dom0-less tools
+      this.memory.set32(at + 36, 64); // max_grant_frames, libxl's default
+      this.memory.set32(at + 40, 1024); // max_maptrack_frames, libxl's default
+      this.memory.set32(at + 44, 2); // grant_opts: highest grant table version
+      this.memory.set32(at + 56, 0); // arch.emulation_flags: none for PV
+    });
+    return this.memory.get16(u - abi.DOMCTL_U + 8);
+  }
+
+  destroyDomain = (domid: number): void => void this.#domctl("destroydomain", abi.XEN_DOMCTL_destroydomain, domid);
+  pauseDomain = (domid: number): void => void this.#domctl("pausedomain", abi.XEN_DOMCTL_pausedomain, domid);
+  unpauseDomain = (domid: number): void => void this.#domctl("unpausedomain", abi.XEN_DOMCTL_unpausedomain, domid);
+  resumeDomain = (domid: number): void => void this.#domctl("resumedomain", abi.XEN_DOMCTL_resumedomain, domid);
+
+  setMaxMemory(domid: number, kib: number): void {
+    this.#domctl("max_mem", abi.XEN_DOMCTL_max_mem, domid, (u) => this.memory.set64(u, kib));
+  }
+
+  setMaxVcpus(domid: number, count: number): void {
+    this.#domctl("max_vcpus", abi.XEN_DOMCTL_max_vcpus, domid, (u) => this.memory.set32(u, count));
+  }
+
+  /** The record, or null when no such domain exists. */
+  domainInfo(domid: number): DomainInfoRecord | null {
+    try {
+      const u = this.#domctl("getdomaininfo", abi.XEN_DOMCTL_getdomaininfo, domid);
+      const record = this.#domainRecord(u);
+      // Xen answers with the next higher domain when this one is gone.
+      return record.domid === domid ? record : null;
+    } catch (error) {
+      if (error instanceof HypercallError && error.code === "ESRCH") return null;
+      throw error;
+    }
+  }
+
+  #domainRecord(at: number): DomainInfoRecord {
+    const { memory } = this;
+    return {
+      domid: memory.get16(at),
+      flags: memory.get32(at + 4),
+      totPages: Number(memory.get64(at + 8)),
+      maxPages: Number(memory.get64(at + 16)),
+      sharedInfoFrame: Number(memory.get64(at + 48)),
+      cpuTime: Number(memory.get64(at + 56)),
+      onlineVcpus: memory.get32(at + 64),
+      maxVcpuId: memory.get32(at + 68),
+      handle: bytesToUuid(memory.bytes(at + 76, 16)),
+    };
+  }
+
+  vcpuInfo(domid: number, vcpu: number): VcpuInfoRecord {
+    const u = this.#domctl("getvcpuinfo", abi.XEN_DOMCTL_getvcpuinfo, domid, (at) => this.memory.set32(at, vcpu));
+    return {
+      online: this.memory.get8(u + 4) !== 0,
+      blocked: this.memory.get8(u + 5) !== 0,
+      running: this.memory.get8(u + 6) !== 0,
+      cpuTime: Number(this.memory.get64(u + 8)),
+      cpu: this.memory.get32(u + 16),
+    };
+  }
+
+  /** `context`: a struct vcpu_guest_context. */
+  setVcpuContext(domid: number, vcpu: number, context: Uint8Array): void {
+    this.#domctl("setvcpucontext", abi.XEN_DOMCTL_setvcpucontext, domid, (u, struct) => {
+      const at = struct + 4096;
+      this.memory.bytes(at, context.length).set(context);
+      this.memory.set32(u, vcpu);
+      this.memory.set64(u + 8, at);
+    });
+  }
+
+  getVcpuContext(domid: number, vcpu: number): Uint8Array {
+    const u = this.#domctl("getvcpucontext", abi.XEN_DOMCTL_getvcpucontext, domid, (at, struct) => {
+      this.memory.set32(at, vcpu);
+      this.memory.set64(at + 8, struct + 4096);
+    });
+    return this.memory.bytes(u - abi.DOMCTL_U + 4096, abi.VCPU_GUEST_CONTEXT_SIZE).slice();
+  }
+
+  /** Fills the frame with the hypercall stubs of the domain's type. */
+  initHypercallPage(domid: number, mfn: number): void {
+    this.#domctl("hypercall_init", abi.XEN_DOMCTL_hypercall_init, domid, (u) => this.memory.set64(u, mfn));
+  }
+
+  setHandle(domid: number, uuid: string): void {
+    this.#domctl("setdomainhandle", abi.XEN_DOMCTL_setdomainhandle, domid, (u) =>
+      this.memory.bytes(u, 16).set(uuidToBytes(uuid)),
+    );
+  }
+
+  /** Credit scheduler. Weight 1 to 65535; cap in percent of one pCPU, 0 for none. */
+  setCredit(domid: number, weight: number, cap: number): void {
+    this.#domctl("scheduler_op", abi.XEN_DOMCTL_scheduler_op, domid, (u) => {
+      this.memory.set32(u, abi.XEN_SCHEDULER_CREDIT);
+      this.memory.set32(u + 4, abi.XEN_DOMCTL_SCHEDOP_putinfo);
+      this.memory.set16(u + 8, weight);
+      this.memory.set16(u + 10, cap);
+    });
+  }
+
+  getCredit(domid: number): { weight: number; cap: number } {
+    const u = this.#domctl("scheduler_op", abi.XEN_DOMCTL_scheduler_op, domid, (at) => {
+      this.memory.set32(at, abi.XEN_SCHEDULER_CREDIT);
+      this.memory.set32(at + 4, abi.XEN_DOMCTL_SCHEDOP_getinfo);
+    });
+    return { weight: this.memory.get16(u + 8), cap: this.memory.get16(u + 10) };
+  }
+
+  /** Bitmap of pCPUs, 32 at most, as a number. */
+  setHardAffinity(domid: number, vcpu: number, cpus: number): void {
+    this.#domctl("setvcpuaffinity", abi.XEN_DOMCTL_setvcpuaffinity, domid, (u, struct) =>
+      this.#affinity(u, struct, vcpu, abi.XEN_VCPUAFFINITY_HARD, cpus),
+    );
+  }
+
+  getHardAffinity(domid: number, vcpu: number): number {
+    const u = this.#domctl("getvcpuaffinity", abi.XEN_DOMCTL_getvcpuaffinity, domid, (at, struct) =>
+      this.#affinity(at, struct, vcpu, abi.XEN_VCPUAFFINITY_HARD, 0),
+    );
+    return this.memory.get32(u - abi.DOMCTL_U + 4096);
+  }
+
+  #affinity(u: number, struct: number, vcpu: number, flags: number, cpus: number): void {
+    const bitmap = struct + 4096;
+    this.memory.set64(bitmap, BigInt(cpus >>> 0));
+    this.memory.set64(bitmap + 8, 0);
+    this.memory.set32(u, vcpu);
+    this.memory.set32(u + 4, flags);
+    this.memory.set64(u + 8, bitmap);
+    this.memory.set32(u + 16, 32);
+    this.memory.set64(u + 24, bitmap + 8);
+    this.memory.set32(u + 32, 32);
+  }
+
+  // --- sysctl ---
+
+  #sysctl(name: string, cmd: number, fill: (u: number, struct: number) => void = () => {}): number {
+    const struct = this.#struct(4096);
+    this.memory.set32(struct, cmd);
+    this.memory.set32(struct + 4, abi.XEN_SYSCTL_INTERFACE_VERSION);
+    fill(struct + abi.SYSCTL_U, struct);
+    this.call(`sysctl ${name}`, abi.HYPERVISOR_sysctl, struct);
+    return struct + abi.SYSCTL_U;
+  }
+
+  /** The console ring's text: `xl dmesg`. */
+  readConsole(clear = false): string {
+    const size = SCRATCH_BYTES - 4096;
+    const u = this.#sysctl("readconsole", abi.XEN_SYSCTL_readconsole, (at, struct) => {
+      this.memory.set8(at, clear ? 1 : 0);
+      this.memory.set64(at + 8, struct + 4096);
+      this.memory.set32(at + 16, size);
+    });
+    const count = Math.min(this.memory.get32(u + 16), size);
+    return Buffer.from(this.memory.bytes(u - abi.SYSCTL_U + 4096, count)).toString("latin1");
+  }
+
+  physicalInfo(): PhysicalInfo {
+    const u = this.#sysctl("physinfo", abi.XEN_SYSCTL_physinfo);
+    const { memory } = this;
+    return {
+      threadsPerCore: memory.get32(u),
+      coresPerSocket: memory.get32(u + 4),
+      nrCpus: memory.get32(u + 8),
+      maxCpuId: memory.get32(u + 12),
+      nrNodes: memory.get32(u + 16),
+      cpuKhz: memory.get32(u + 24),
+      totalPages: Number(memory.get64(u + 40)),
+      freePages: Number(memory.get64(u + 48)),
+    };
+  }
+
+  /** All domains from `first` on, in order of domid. */
+  listDomains(first = 0): DomainInfoRecord[] {
+    const perCall = 256;
+    const found: DomainInfoRecord[] = [];
+    for (let next = first; ;) {
+      const u = this.#sysctl("getdomaininfolist", abi.XEN_SYSCTL_getdomaininfolist, (at, struct) => {
+        this.memory.set16(at, next);
+        this.memory.set32(at + 4, perCall);
+        this.memory.set64(at + 8, struct + 4096);
+      });
+      const count = Math.min(this.memory.get32(u + 16), perCall);
+      const buffer = u - abi.SYSCTL_U + 4096;
+      for (let i = 0; i < count; i++) found.push(this.#domainRecord(buffer + i * abi.GETDOMAININFO_SIZE));
+      if (count < perCall) return found;
+      next = found.at(-1)!.domid + 1;
+    }
+  }
+
+  /** Idle nanoseconds of each pCPU. */
+  cpuIdleTimes(max = 32): number[] {
+    const u = this.#sysctl("getcpuinfo", abi.XEN_SYSCTL_getcpuinfo, (at, struct) => {
+      this.memory.set32(at, max);
+      this.memory.set64(at + 8, struct + 4096);
+    });
+    const count = Math.min(this.memory.get32(u + 16), max);
+    const buffer = u - abi.SYSCTL_U + 4096;
+    return Array.from({ length: count }, (_, i) => Number(this.memory.get64(buffer + 8 * i)));
+  }
+
+  schedulerId(): number {
+    return this.memory.get32(this.#sysctl("sched_id", abi.XEN_SYSCTL_sched_id));
+  }
+
+  // --- memory ---
+
+  /**
+   * Gives a domain frames for the guest frames `firstPfn` to `firstPfn + count - 1`; their mfns go into `mfns` from
+   * index `firstPfn`. Returns how many it got: fewer when the host's memory ran out.
+   */
+  populatePhysmap(domid: number, firstPfn: number, count: number, mfns: Float64Array | Uint32Array): number {
+    const { memory } = this;
+    let done = 0;
+    while (done < count) {
+      const chunk = Math.min(count - done, EXTENTS_PER_CALL);
+      const struct = this.#struct(abi.MEMORY_RESERVATION_SIZE);
+      const extents = struct + 64;
+      for (let i = 0; i < chunk; i++) memory.set64(extents + 8 * i, firstPfn + done + i);
+      memory.set64(struct, extents);
+      memory.set64(struct + 8, chunk);
+      memory.set16(struct + 24, domid);
+      const operation = `populate_physmap of domain ${domid}`;
+      const got = this.call(operation, abi.HYPERVISOR_memory_op, abi.XENMEM_populate_physmap, struct);
+      for (let i = 0; i < got; i++) mfns[firstPfn + done + i] = Number(memory.get64(extents + 8 * i));
+      done += got;
+      if (got < chunk) break;
+    }
+    return done;
+  }
+
+  /** Pins an L4 table of the domain: validates the whole tree below it. */
+  pinL4(domid: number, mfn: number): void {
+    const struct = this.#struct(abi.MMUEXT_OP_SIZE);
+    this.memory.set32(struct, abi.MMUEXT_PIN_L4_TABLE);
+    this.memory.set64(struct + 8, mfn);
+    this.call(`pinning page table ${mfn} of domain ${domid}`, abi.HYPERVISOR_mmuext_op, struct, 1, 0, domid);
+  }
+
+  /** mmu_update: pairs of `ptr` (with the command in its low bits) and `value`, for the domain's own memory. */
+  mmuUpdate(domid: number, updates: readonly (readonly [ptr: bigint, value: bigint])[]): void {
+    const perCall = 4096;
+    for (let i = 0; i < updates.length; i += perCall) {
+      const part = updates.slice(i, i + perCall);
+      const struct = this.#struct(part.length * 16);
+      part.forEach(([ptr, value], j) => {
+        this.memory.set64(struct + 16 * j, ptr);
+        this.memory.set64(struct + 16 * j + 8, value);
+      });
+      this.call("mmu_update", abi.HYPERVISOR_mmu_update, struct, part.length, 0, domid);
+    }
+  }
+
+  // --- event channels ---
+
+  #evtchn(name: string, cmd: number, words: readonly number[]): number {
+    const struct = this.#struct(32);
+    words.forEach((word, i) => this.memory.set32(struct + 4 * i, word));
+    this.call(`event channel ${name}`, abi.HYPERVISOR_event_channel_op, cmd, struct);
+    return struct;
+  }
+
+  /** An unbound port in `domid` that `remote` may bind to. */
+  allocUnbound(domid: number, remote: number): number {
+    return this.memory.get32(
+      this.#evtchn("alloc_unbound", abi.EVTCHNOP_alloc_unbound, [domid | (remote << 16), 0]) + 4,
+    );
+  }
+  bindInterdomain(remote: number, remotePort: number): number {
+    return this.memory.get32(
+      this.#evtchn("bind_interdomain", abi.EVTCHNOP_bind_interdomain, [remote, remotePort, 0]) + 8,
+    );
+  }
+  bindVirq(virq: number, vcpu = 0): number {
+    return this.memory.get32(this.#evtchn("bind_virq", abi.EVTCHNOP_bind_virq, [virq, vcpu, 0]) + 8);
+  }
+  closePort = (port: number): void => void this.#evtchn("close", abi.EVTCHNOP_close, [port]);
+  sendEvent = (port: number): void => void this.#evtchn("send", abi.EVTCHNOP_send, [port]);
+  unmaskPort = (port: number): void => void this.#evtchn("unmask", abi.EVTCHNOP_unmask, [port]);
+
+  // --- grants ---
+
+  /** Status (GNTST_*), map handle and machine address of one granted frame. */
+  mapGrant(domid: number, ref: number, readonly: boolean): { status: number; handle: number; address: number } {
+    const struct = this.#struct(abi.GRANT_MAP_SIZE);
+    const { memory } = this;
+    memory.set32(struct + 8, abi.GNTMAP_device_map | abi.GNTMAP_host_map | (readonly ? abi.GNTMAP_readonly : 0));
+    memory.set32(struct + 12, ref);
+    memory.set16(struct + 16, domid);
+    this.call("map_grant_ref", abi.HYPERVISOR_grant_table_op, abi.GNTTABOP_map_grant_ref, struct, 1);
+    return {
+      status: (memory.get16(struct + 18) << 16) >> 16,
+      handle: memory.get32(struct + 20),
+      address: Number(memory.get64(struct + 24)),
+    };
+  }
+
+  unmapGrant(handle: number, address: number): number {
+    const struct = this.#struct(abi.GRANT_UNMAP_SIZE);
+    this.memory.set64(struct + 8, address);
+    this.memory.set32(struct + 16, handle);
+    this.call("unmap_grant_ref", abi.HYPERVISOR_grant_table_op, abi.GNTTABOP_unmap_grant_ref, struct, 1);
+    return (this.memory.get16(struct + 20) << 16) >> 16;
+  }
+
+  /** Makes `nrFrames` grant frames of a domain and returns their mfns. */
+  setupGrantTable(domid: number, nrFrames: number): number[] {
+    const struct = this.#struct(64 + 8 * nrFrames);
+    const { memory } = this;
+    memory.set16(struct, domid);
+    memory.set32(struct + 4, nrFrames);
+    memory.set64(struct + 16, struct + 64);
+    this.call("grant table setup_table", abi.HYPERVISOR_grant_table_op, abi.GNTTABOP_setup_table, struct, 1);
+    const status = (memory.get16(struct + 8) << 16) >> 16;
+    if (status !== 0) throw new Error(`grant table of domain ${domid}: setup_table says GNTST ${status}`);
+    return Array.from({ length: nrFrames }, (_, i) => Number(memory.get64(struct + 64 + 8 * i)));
+  }
+
+  // --- version, console, power ---
+
+  #versionString(op: number, size: number): string {
+    const struct = this.#struct(size);
+    this.call("xen_version", abi.HYPERVISOR_xen_version, op, struct);
+    return this.memory.string(struct, size);
+  }
+  version(): { major: number; minor: number } {
+    const value = this.call("xen_version", abi.HYPERVISOR_xen_version, abi.XENVER_version, 0);
+    return { major: value >>> 16, minor: value & 0xffff };
+  }
+  extraVersion = (): string => this.#versionString(abi.XENVER_extraversion, 16);
+  capabilities = (): string => this.#versionString(abi.XENVER_capabilities, 1024);
+  changeset = (): string => this.#versionString(abi.XENVER_changeset, 64);
+  commandLine = (): string => this.#versionString(abi.XENVER_commandline, 1024);
+  platformParameters(): bigint {
+    const struct = this.#struct(8);
+    this.call("xen_version", abi.HYPERVISOR_xen_version, abi.XENVER_platform_parameters, struct);
+    return this.memory.get64(struct);
+  }
+  compileInfo(): { compiler: string; by: string; domain: string; date: string } {
+    const struct = this.#struct(144);
+    this.call("xen_version", abi.HYPERVISOR_xen_version, abi.XENVER_compile_info, struct);
+    const text = (offset: number, size: number): string => this.memory.string(struct + offset, size);
+    return { compiler: text(0, 64), by: text(64, 16), domain: text(80, 32), date: text(112, 32) };
+  }
+
+  /** Writes to the hypervisor's console, as dom0's own kernel log does. */
+  writeConsole(text: string): void {
+    const bytes = Buffer.from(text, "utf8");
+    for (let i = 0; i < bytes.length; i += 4096) {
+      const part = bytes.subarray(i, i + 4096);
+      const at = this.#struct(4096);
+      this.memory.bytes(at, part.length).set(part);
+      this.call("console_io", abi.HYPERVISOR_console_io, 0, part.length, at);
+    }
+  }
+
+  /** dom0 leaves: Xen turns the host off or restarts it (SHUTDOWN_*). */
+  schedShutdown(reason: number): void {
+    const struct = this.#struct(4);
+    this.memory.set32(struct, reason);
+    this.call("sched_op shutdown", abi.HYPERVISOR_sched_op, abi.SCHEDOP_shutdown, struct);
+  }
+}

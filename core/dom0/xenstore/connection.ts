@@ -1,0 +1,25 @@
+/** One client of xenstored: who it is, its watches and transactions, and the way back to it. */
+import type { Caller } from "./permissions.ts";
+import type { Transaction } from "./transaction.ts";
+import type { Watch } from "./watches.ts";
+
+export class Connection implements Caller {
+  readonly domid: number;
+  readonly privileged: boolean;
+  target: number | null = null;
+  readonly watches = new Set<Watch>();
+  readonly transactions = new Map<number, Transaction>();
+  nextTransaction = 1;
+  readonly #onEvent: (path: string, token: string) => void;
+
+  /** `onEvent` delivers a watch event; it must not call back into xenstored. */
+  constructor(domid: number, onEvent: (path: string, token: string) => void) {
+    this.domid = domid;
+    this.privileged = domid === 0;
+    this.#onEvent = onEvent;
+  }
+
+  sendEvent(path: string, token: string): void {
+    this.#onEvent(path, token);
+  }
+}

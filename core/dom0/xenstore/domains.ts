@@ -1,0 +1,107 @@
+/**
+ * The domains that xenstored talks to: their rings, mapped by the grant that every domain gives for it
+ * (GNTTAB_RESERVED_XENSTORE), and their ends, noticed by VIRQ_DOM_EXC.
+ */
+import { GNTTAB_RESERVED_XENSTORE, XEN_DOMINF_dying, XEN_DOMINF_shutdown } from "../kernel/abi.ts";
+import { HypercallError } from "../kernel/errno.ts";
+import type { EventChannels } from "../kernel/events.ts";
+import { GrantError, type GrantMap, type MappedGrant } from "../kernel/grants.ts";
+import type { Hypercalls } from "../kernel/hypercalls.ts";
+import { Connection } from "./connection.ts";
+import { RingTransport } from "./ring.ts";
+import { XenstoreError } from "./wire.ts";
+import type { DomainHooks, Xenstored } from "./xenstored.ts";
+
+interface IntroducedDomain {
+  grant: MappedGrant;
+  port: number;
+  connection: Connection;
+  ring: RingTransport;
+  /** Its shutdown has been told to the watchers. */
+  shutdown: boolean;
+}
+
+export class XenstoreDomains implements DomainHooks {
+  readonly #xenstored: Xenstored;
+  readonly #hypercalls: Hypercalls;
+  readonly #events: EventChannels;
+  readonly #grants: GrantMap;
+  readonly #domains = new Map<number, IntroducedDomain>();
+
+  constructor(xenstored: Xenstored, hypercalls: Hypercalls, events: EventChannels, grants: GrantMap) {
+    this.#xenstored = xenstored;
+    this.#hypercalls = hypercalls;
+    this.#events = events;
+    this.#grants = grants;
+    xenstored.hooks = this;
+  }
+
+  introduce(domid: number, _gfn: number, remotePort: number): void {
+    const known = this.#domains.get(domid);
+    if (known) this.#disconnect(domid, known);
+    try {
+      const grant = this.#grants.map(domid, GNTTAB_RESERVED_XENSTORE);
+      let port = 0;
+      const buffer = this.#hypercalls.memory.memory.buffer;
+      const ring = new RingTransport(this.#xenstored, buffer, grant.address, () => this.#events.notify(port));
+      const connection = new Connection(domid, (path, token) => ring.sendEvent(path, token));
+      ring.attach(connection);
+      try {
+        port = this.#events.bindInterdomain(domid, remotePort, () => ring.service());
+      } catch (error) {
+        this.#grants.unmap(grant);
+        throw error;
+      }
+      this.#domains.set(domid, { grant, port, connection, ring, shutdown: false });
+    } catch (error) {
+      if (error instanceof HypercallError || error instanceof GrantError)
+        throw new XenstoreError("EINVAL", `domain ${domid} can't be introduced: ${error.message}`);
+      throw error;
+    }
+  }
+
+  release(domid: number): void {
+    const domain = this.#domains.get(domid);
+    if (!domain) return;
+    this.#domains.delete(domid);
+    this.#disconnect(domid, domain);
+  }
+
+  resume(domid: number): void {
+    const domain = this.#domains.get(domid);
+    if (domain) domain.shutdown = false;
+  }
+
+  isIntroduced(domid: number): boolean {
+    return this.#domains.has(domid);
+  }
+
+  setTarget(domid: number, target: number): void {
+    const domain = this.#domains.get(domid);
+    if (domain) domain.connection.target = target;
+  }
+
+  /** VIRQ_DOM_EXC: some domain shut down, crashed or died. */
+  domainException(): void {
+    let news = false;
+    for (const [domid, domain] of [...this.#domains]) {
+      const info = this.#hypercalls.domainInfo(domid);
+      const gone = !info || (info.flags & XEN_DOMINF_dying) !== 0;
+      if (gone) {
+        this.release(domid);
+        this.#xenstored.forgetDomain(domid);
+        news = true;
+      } else if (info.flags & XEN_DOMINF_shutdown && !domain.shutdown) {
+        domain.shutdown = true;
+        news = true;
+      }
+    }
+    if (news) this.#xenstored.fireSpecial("@releaseDomain");
+  }
+
+  #disconnect(_domid: number, domain: IntroducedDomain): void {
+    this.#xenstored.resetConnection(domain.connection);
+    this.#events.close(domain.port);
+    this.#grants.unmap(domain.grant);
+  }
+}

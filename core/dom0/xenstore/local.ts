@@ -1,0 +1,139 @@
+/** A connection for dom0's own programs, in its address space: the same requests and replies without a ring. */
+import { Connection } from "./connection.ts";
+import { joinStrings, XenstoreError, XS } from "./wire.ts";
+import type { Xenstored } from "./xenstored.ts";
+
+export type WatchListener = (path: string) => void;
+
+/** Paths are as in the protocol; values are strings. Throws XenstoreError. */
+export class LocalXenstore {
+  readonly connection: Connection;
+  readonly #xenstored: Xenstored;
+  readonly #listeners = new Map<string, WatchListener>();
+  #nextToken = 1;
+
+  constructor(xenstored: Xenstored, domid = 0) {
+    this.#xenstored = xenstored;
+    this.connection = new Connection(domid, (path, token) => {
+      // Later: a listener may make requests, and xenstored may be in the middle of one.
+      setImmediate(() => this.#listeners.get(token)?.(path));
+    });
+  }
+
+  #request(type: number, payload: Buffer, transaction = 0): Buffer {
+    return this.#xenstored.handle(this.connection, type, transaction, payload);
+  }
+
+  /** null when there is no such node. */
+  read(path: string, transaction = 0): string | null {
+    try {
+      return this.#request(XS.READ, joinStrings(path), transaction).toString("latin1");
+    } catch (error) {
+      if (error instanceof XenstoreError && error.code === "ENOENT") return null;
+      throw error;
+    }
+  }
+
+  write(path: string, value: string | number, transaction = 0): void {
+    this.#request(XS.WRITE, Buffer.concat([joinStrings(path), Buffer.from(String(value), "latin1")]), transaction);
+  }
+
+  /** Writes several nodes under one directory; `undefined` values are left out. */
+  writeAll(directory: string, values: Record<string, string | number | undefined>, transaction = 0): void {
+    for (const [name, value] of Object.entries(values))
+      if (value !== undefined) this.write(`${directory}/${name}`, value, transaction);
+  }
+
+  mkdir(path: string, transaction = 0): void {
+    this.#request(XS.MKDIR, joinStrings(path), transaction);
+  }
+
+  /** A node that isn't there, or whose parent isn't, is fine. */
+  remove(path: string, transaction = 0): void {
+    try {
+      this.#request(XS.RM, joinStrings(path), transaction);
+    } catch (error) {
+      if (!(error instanceof XenstoreError && error.code === "ENOENT")) throw error;
+    }
+  }
+
+  /** Names of the children; empty when there is no such node. */
+  list(path: string, transaction = 0): string[] {
+    const names: string[] = [];
+    try {
+      for (let offset = 0; ;) {
+        const reply = this.#request(XS.DIRECTORY_PART, joinStrings(path, String(offset)), transaction);
+        const start = reply.indexOf(0) + 1;
+        // Each name ends with a zero byte; an empty one ends the list.
+        const part = reply.subarray(start).toString("latin1").split("\0");
+        part.pop();
+        const end = part.indexOf("");
+        names.push(...(end < 0 ? part : part.slice(0, end)));
+        if (end >= 0 || reply.length === start) return names;
+        offset += reply.length - start;
+      }
+    } catch (error) {
+      if (error instanceof XenstoreError && error.code === "ENOENT") return [];
+      throw error;
+    }
+  }
+
+  permissions(path: string): string[] {
+    return this.#request(XS.GET_PERMS, joinStrings(path)).toString("latin1").split("\0").slice(0, -1);
+  }
+
+  /** `permissions`: as "n5", "r0"; the first names the owner. */
+  setPermissions(path: string, permissions: readonly string[], transaction = 0): void {
+    this.#request(XS.SET_PERMS, joinStrings(path, ...permissions), transaction);
+  }
+
+  /** Calls `listener` once soon and then after every change at or below `path`. The returned function ends it. */
+  watch(path: string, listener: WatchListener): () => void {
+    const token = String(this.#nextToken++);
+    this.#listeners.set(token, listener);
+    try {
+      this.#request(XS.WATCH, joinStrings(path, token));
+    } catch (error) {
+      this.#listeners.delete(token);
+      throw error;
+    }
+    return () => {
+      if (!this.#listeners.delete(token)) return;
+      this.#request(XS.UNWATCH, joinStrings(path, token));
+    };
+  }
+
+  /** Runs `body` in a transaction, again after each conflict. */
+  transaction<T>(body: (transaction: number) => T): T {
+    for (;;) {
+      const id = Number(
+        this.#request(XS.TRANSACTION_START, joinStrings("")).toString("latin1", 0, -1).replace("\0", ""),
+      );
+      let result: T;
+      try {
+        result = body(id);
+      } catch (error) {
+        this.#request(XS.TRANSACTION_END, joinStrings("F"), id);
+        throw error;
+      }
+      try {
+        this.#request(XS.TRANSACTION_END, joinStrings("T"), id);
+        return result;
+      } catch (error) {
+        if (!(error instanceof XenstoreError && error.code === "EAGAIN")) throw error;
+      }
+    }
+  }
+
+  introduce(domid: number, gfn: number, port: number): void {
+    this.#request(XS.INTRODUCE, joinStrings(String(domid), String(gfn), String(port)));
+  }
+
+  release(domid: number): void {
+    try {
+      this.#request(XS.RELEASE, joinStrings(String(domid)));
+    } catch (error) {
+      if (!(error instanceof XenstoreError && error.code === "ENOENT")) throw error;
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/** What an unprivileged domain may take of xenstored; Xen's defaults. dom0 has no limits. */
+export interface Quota {
+  /** Nodes that a domain owns. */
+  nodes: number;
+  /** Bytes of one node: value, names of children, permissions. */
+  nodeSize: number;
+  watches: number;
+  transactions: number;
+  /** Requests whose reply it has not taken yet. */
+  outstanding: number;
+  permissions: number;
+  /** Bytes of a path after /local/domain/<domid>/. */
+  pathLength: number;
+  /** Nodes that one transaction may touch. */
+  transactionNodes: number;
+  /** Bytes of replies and events that wait for room in its ring; events beyond it are dropped. */
+  outputBytes: number;
+}
+
+export const DEFAULT_QUOTA: Readonly<Quota> = {
+  nodes: 1000,
+  nodeSize: 2048,
+  watches: 128,
+  transactions: 10,
+  outstanding: 20,
+  permissions: 5,
+  pathLength: 2048,
+  transactionNodes: 1024,
+  outputBytes: 1 << 20,
+};

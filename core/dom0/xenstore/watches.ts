@@ -1,0 +1,87 @@
+/** Watches of all connections, found by path. */
+import { isSelfOrBelow } from "./path.ts";
+import { accessOf, PERM_READ } from "./permissions.ts";
+import type { Connection } from "./connection.ts";
+import type { Change } from "./store.ts";
+
+export interface Watch {
+  readonly connection: Connection;
+  /** As the client wrote it. */
+  readonly given: string;
+  /** Absolute, or @special. */
+  readonly path: string;
+  readonly token: string;
+}
+
+export class Watches {
+  readonly #byPath = new Map<string, Watch[]>();
+
+  /** False when this connection has this watch already. */
+  add(watch: Watch): boolean {
+    const list = this.#byPath.get(watch.path) ?? [];
+    if (list.some((other) => other.connection === watch.connection && other.token === watch.token)) return false;
+    this.#byPath.set(watch.path, [...list, watch]);
+    watch.connection.watches.add(watch);
+    return true;
+  }
+
+  remove(connection: Connection, path: string, token: string): boolean {
+    const watch = this.#byPath.get(path)?.find((other) => other.connection === connection && other.token === token);
+    if (watch) this.#drop(watch);
+    return watch !== undefined;
+  }
+
+  removeAll(connection: Connection): void {
+    for (const watch of [...connection.watches]) this.#drop(watch);
+  }
+
+  /** Tells every watch at or above each changed path, and those below a removed one that lost their node. */
+  fire(changes: readonly Change[]): void {
+    for (const change of changes) {
+      for (let path = change.path; ;) {
+        for (const watch of this.#byPath.get(path) ?? []) if (mayKnow(watch, change)) send(watch, change.path);
+        if (path === "/") break;
+        path = path.slice(0, Math.max(1, path.lastIndexOf("/")));
+      }
+      if (!change.after && change.before) this.#fireBelow(change);
+    }
+  }
+
+  /** @introduceDomain and @releaseDomain: for privileged connections and who was given them by SET_PERMS. */
+  fireSpecial(name: string, allowed: (connection: Connection) => boolean): void {
+    for (const watch of this.#byPath.get(name) ?? []) if (allowed(watch.connection)) send(watch, name);
+  }
+
+  #fireBelow(change: Change): void {
+    for (const [path, list] of this.#byPath) {
+      if (path === change.path || !isSelfOrBelow(path, change.path)) continue;
+      let node = change.before;
+      for (const name of path.slice(change.path.length + 1).split("/")) node = node?.children.get(name) ?? null;
+      if (!node) continue;
+      for (const watch of list) if (accessOf(node.permissions, watch.connection) & PERM_READ) send(watch, path);
+    }
+  }
+
+  #drop(watch: Watch): void {
+    watch.connection.watches.delete(watch);
+    const rest = this.#byPath.get(watch.path)?.filter((other) => other !== watch) ?? [];
+    if (rest.length) this.#byPath.set(watch.path, rest);
+    else this.#byPath.delete(watch.path);
+  }
+}
+
+function mayKnow(watch: Watch, { before, after, parentPermissions }: Change): boolean {
+  const readable = (permissions: Parameters<typeof accessOf>[0]): boolean =>
+    (accessOf(permissions, watch.connection) & PERM_READ) !== 0;
+  if (after) return readable(after.permissions);
+  return (
+    (before !== null && readable(before.permissions)) || (parentPermissions !== null && readable(parentPermissions))
+  );
+}
+
+/** A watch given as a relative path hears relative paths. */
+export function send(watch: Watch, path: string): void {
+  const base = watch.path.length - watch.given.length;
+  const relative = watch.path !== watch.given && !watch.given.startsWith("/");
+  watch.connection.sendEvent(relative ? path.slice(base) : path, watch.token);
+}
