@@ -11,10 +11,12 @@ const CODE_FRAME = 0x3f00000;
 const DATA_FRAME = 0x3f10000;
 const ENGINE_REGION = 0x200000;
 
+type Functions = Record<string, (...args: number[]) => number>;
+
 export class Engine {
   readonly #view: DataView;
   readonly #bytes: Uint8Array;
-  readonly #exports: Record<string, (...args: number[]) => number>;
+  readonly #exports: Functions;
   readonly #state: number;
 
   constructor(wasm: string) {
@@ -27,7 +29,7 @@ export class Engine {
         throw new Error(`engine trap ${code}`);
       },
     };
-    this.#exports = new WebAssembly.Instance(module, { env }).exports as typeof this.#exports;
+    this.#exports = new WebAssembly.Instance(module, { env }).exports as Functions;
     this.#bytes = new Uint8Array(memory.buffer);
     this.#view = new DataView(memory.buffer);
     this.#exports.engine_init!(ENGINE_REGION);
@@ -41,9 +43,13 @@ export class Engine {
     const present = 7n;
     const entry = (table: number, index: number, value: number, flags = present) =>
       this.#view.setBigUint64(table + index * 8, BigInt(value) | flags, true);
-    const [l4, l3, l2a, l1a, l2b] = [0, 1, 2, 3, 4].map((n) => TABLES + n * 4096) as [number, number, number, number, number];
-    void l2b;
-    const l1b = TABLES + 5 * 4096;
+    const [l4, l3, l2a, l1a, l1b] = [0, 1, 2, 3, 4].map((n) => TABLES + n * 4096) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
     entry(l4, 0, l3);
     entry(l3, 0, l2a);
     entry(l2a, CODE_ADDRESS >>> 21, l1a);
@@ -96,7 +102,7 @@ export class Engine {
     while (exit === exits.EXIT_POLL);
 
     const output = new DataView(result.buffer, result.byteOffset);
-    let rip = view.getBigUint64(s + state.CPU_RIP, true);
+    const rip = view.getBigUint64(s + state.CPU_RIP, true);
     let vector = view.getUint32(s + state.CPU_EXIT_VECTOR, true);
     let error = view.getUint32(s + state.CPU_EXIT_ERROR, true);
     if (exit === exits.EXIT_PRIVILEGED) {
