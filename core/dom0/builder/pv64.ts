@@ -1,0 +1,213 @@
+/**
+ * Builds a 64-bit PV domain: memory, kernel, ramdisk, P2M, page tables, start_info, first vCPU. It follows what
+ * libxenguest does, by the same hypercalls; the domain is left paused.
+ */
+import * as abi from "../kernel/abi.ts";
+import { HypercallError } from "../kernel/errno.ts";
+import type { Hypercalls } from "../kernel/hypercalls.ts";
+import { PAGE_SIZE } from "../kernel/memory.ts";
+import type { ForeignFrames } from "../kernel/native.ts";
+import { ImageError, type ElfImage } from "./elf.ts";
+import { fillTable, layoutPv, type PvLayout, type Segment } from "./layout.ts";
+import { pvParameters, type PvParameters } from "./notes.ts";
+
+export interface PvBuild {
+  domid: number;
+  kernel: ElfImage;
+  ramdisk: Uint8Array | null;
+  cmdline: string;
+  totalPages: number;
+  /** Ports in the new domain, unbound and meant for dom0. */
+  storePort: number;
+  consolePort: number;
+}
+
+export interface PvBuilt {
+  storeMfn: number;
+  consoleMfn: number;
+  /** Milliseconds by step. */
+  timings: { name: string; milliseconds: number }[];
+}
+
+/** Pages copied before dom0's events have their turn. */
+const PAGES_PER_TURN = 4096;
+
+export class PvBuilder {
+  readonly #hypercalls: Hypercalls;
+  readonly #frames: ForeignFrames;
+
+  constructor(hypercalls: Hypercalls, frames: ForeignFrames) {
+    this.#hypercalls = hypercalls;
+    this.#frames = frames;
+  }
+
+  /**
+   * Throws ImageError when the kernel can't be started so, HypercallError when the hypervisor refuses. The caller
+   * destroys the domain then.
+   */
+  async build(request: PvBuild): Promise<PvBuilt> {
+    const timings: PvBuilt["timings"] = [];
+    let began = performance.now();
+    const step = (name: string): void => {
+      const now = performance.now();
+      timings.push({ name, milliseconds: now - began });
+      began = now;
+    };
+    const { domid, kernel, ramdisk, totalPages } = request;
+    const parameters = pvParameters(kernel);
+    const layout = layoutPv(parameters, totalPages, ramdisk ? ramdisk.length : null);
+
+    const mfns = new Uint32Array(totalPages);
+    const got = this.#hypercalls.populatePhysmap(domid, 0, totalPages, mfns);
+    if (got < totalPages) throw new HypercallError(`memory for domain ${domid} (${got} of ${totalPages} pages)`, 12);
+    step("memory");
+
+    await this.#loadKernel(domid, kernel, parameters, mfns);
+    step("kernel");
+    if (ramdisk && layout.ramdisk) {
+      await this.#copy(domid, mfns, layout.ramdisk.pfn * PAGE_SIZE, ramdisk);
+      step("ramdisk");
+    }
+    await this.#writeP2m(domid, layout.p2m, mfns);
+    this.#writePageTables(domid, layout, mfns);
+    this.#writeStartInfo(request, layout, mfns);
+    if (parameters.hypercallPage !== null) {
+      const pfn = Number((parameters.hypercallPage - parameters.virtBase) / BigInt(PAGE_SIZE));
+      this.#hypercalls.initHypercallPage(domid, mfns[pfn]!);
+    }
+    step("tables");
+
+    const l4 = mfns[layout.tables[0]!.pfn]!;
+    this.#hypercalls.pinL4(domid, l4);
+    step("validation");
+    this.#hypercalls.setVcpuContext(domid, 0, this.#context(parameters, layout, l4));
+    const storeMfn = mfns[layout.xenstore.pfn]!;
+    const consoleMfn = mfns[layout.console.pfn]!;
+    this.#seedGrants(domid, storeMfn, consoleMfn);
+    step("start");
+    return { storeMfn, consoleMfn, timings };
+  }
+
+  async #loadKernel(domid: number, kernel: ElfImage, parameters: PvParameters, mfns: Uint32Array): Promise<void> {
+    for (const segment of kernel.segments) {
+      const at = Number(segment.physicalAddress + parameters.virtOffset - parameters.virtBase);
+      // What is beyond the file's part is zero: fresh frames are.
+      await this.#copy(domid, mfns, at, kernel.bytes.subarray(segment.offset, segment.offset + segment.fileSize));
+    }
+  }
+
+  /** Copies `bytes` to the guest-physical byte address `at`, a frame at a time. */
+  async #copy(domid: number, mfns: Uint32Array, at: number, bytes: Uint8Array): Promise<void> {
+    const { memory } = this.#hypercalls;
+    let pages = 0;
+    for (let done = 0; done < bytes.length;) {
+      const offset = (at + done) % PAGE_SIZE;
+      const length = Math.min(PAGE_SIZE - offset, bytes.length - done);
+      const pfn = Math.floor((at + done) / PAGE_SIZE);
+      if (pfn >= mfns.length) throw new ImageError("The kernel does not fit into the domain's memory.");
+      this.#frames.with(domid, mfns[pfn]!, (address) =>
+        memory.bytes(address + offset, length).set(bytes.subarray(done, done + length)),
+      );
+      done += length;
+      if (++pages % PAGES_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  async #writeP2m(domid: number, p2m: Segment, mfns: Uint32Array): Promise<void> {
+    const entries = new BigUint64Array(p2m.pages * 512);
+    for (let pfn = 0; pfn < mfns.length; pfn++) entries[pfn] = BigInt(mfns[pfn]!);
+    // Beyond the domain's pages: INVALID_MFN.
+    entries.fill(0xffffffffffffffffn, mfns.length);
+    await this.#copy(domid, mfns, p2m.pfn * PAGE_SIZE, new Uint8Array(entries.buffer));
+  }
+
+  #writePageTables(domid: number, layout: PvLayout, mfns: Uint32Array): void {
+    const { memory } = this.#hypercalls;
+    for (const table of layout.tables) {
+      this.#frames.with(domid, mfns[table.pfn]!, (address) => {
+        memory.zero(address, PAGE_SIZE);
+        fillTable(
+          layout,
+          table,
+          (pfn) => mfns[pfn]!,
+          (index, entry) => memory.set64(address + 8 * index, entry),
+        );
+      });
+    }
+  }
+
+  #writeStartInfo(request: PvBuild, layout: PvLayout, mfns: Uint32Array): void {
+    const { memory } = this.#hypercalls;
+    const { domid, totalPages, ramdisk } = request;
+    const info = this.#hypercalls.domainInfo(domid);
+    if (!info) throw new Error(`domain ${domid} vanished while it was built`);
+    const { xenstore, console, startInfo, pageTables } = layout;
+    for (const { pfn } of [xenstore, console])
+      this.#frames.with(domid, mfns[pfn]!, (address) => memory.zero(address, PAGE_SIZE));
+    this.#frames.with(domid, mfns[startInfo.pfn]!, (at) => {
+      const field = abi.START_INFO;
+      memory.zero(at, PAGE_SIZE);
+      memory.bytes(at, abi.START_INFO_MAGIC.length).set(Buffer.from(abi.START_INFO_MAGIC, "latin1"));
+      memory.set64(at + field.nr_pages, totalPages);
+      memory.set64(at + field.shared_info, info.sharedInfoFrame * PAGE_SIZE);
+      memory.set64(at + field.store_mfn, mfns[xenstore.pfn]!);
+      memory.set32(at + field.store_evtchn, request.storePort);
+      memory.set64(at + field.console_mfn, mfns[console.pfn]!);
+      memory.set32(at + field.console_evtchn, request.consolePort);
+      memory.set64(at + field.pt_base, pageTables.address!);
+      memory.set64(at + field.nr_pt_frames, pageTables.pages);
+      memory.set64(at + field.mfn_list, layout.p2m.address!);
+      if (layout.ramdisk && ramdisk) {
+        const mapped = layout.ramdisk.address;
+        memory.set32(at + field.flags, mapped === null ? abi.SIF_MOD_START_PFN : 0);
+        memory.set64(at + field.mod_start, mapped ?? BigInt(layout.ramdisk.pfn));
+        memory.set64(at + field.mod_len, ramdisk.length);
+      }
+      const cmdline = Buffer.from(request.cmdline, "utf8").subarray(0, abi.MAX_GUEST_CMDLINE - 1);
+      memory.bytes(at + field.cmd_line, cmdline.length).set(cmdline);
+      if (layout.p2mFrames > 0) {
+        memory.set64(at + field.first_p2m_pfn, layout.p2m.pfn);
+        memory.set64(at + field.nr_p2m_frames, layout.p2mFrames);
+      }
+    });
+  }
+
+  #context(parameters: PvParameters, layout: PvLayout, l4: number): Uint8Array {
+    const bytes = new Uint8Array(abi.VCPU_GUEST_CONTEXT_SIZE);
+    const view = new DataView(bytes.buffer);
+    const field = abi.VCPU_GUEST_CONTEXT;
+    const put = (offset: number, value: bigint | number): void => view.setBigUint64(offset, BigInt(value), true);
+    const stack = layout.bootStack.address! + BigInt(PAGE_SIZE);
+    put(field.flags, abi.VGCF_in_kernel | abi.VGCF_online);
+    put(field.rip, parameters.entry);
+    put(field.rsp, stack);
+    put(field.rsi, layout.startInfo.address!);
+    put(field.rflags, 0x200);
+    view.setUint16(field.cs, abi.FLAT_KERNEL_CS64, true);
+    view.setUint16(field.ss, abi.FLAT_KERNEL_SS64, true);
+    put(field.kernel_ss, abi.FLAT_KERNEL_SS64);
+    put(field.kernel_sp, stack);
+    put(field.ctrlreg + 3 * 8, BigInt(l4) << 12n);
+    // The x87 and SSE state of a reset processor: FCW 0x37f, MXCSR 0x1f80, as libxenguest leaves to Xen's defaults.
+    view.setUint16(field.fpu_ctxt, 0x37f, true);
+    view.setUint32(field.fpu_ctxt + 24, 0x1f80, true);
+    return bytes;
+  }
+
+  /** Grants dom0 the console and xenstore pages under the reserved references, as libxenguest does. */
+  #seedGrants(domid: number, storeMfn: number, consoleMfn: number): void {
+    const { memory } = this.#hypercalls;
+    const [frame] = this.#hypercalls.setupGrantTable(domid, 1);
+    this.#frames.with(domid, frame!, (address) => {
+      for (const [reference, mfn] of [
+        [abi.GNTTAB_RESERVED_CONSOLE, consoleMfn],
+        [abi.GNTTAB_RESERVED_XENSTORE, storeMfn],
+      ] as const) {
+        const entry = address + 8 * reference;
+        memory.set16(entry + 2, 0);
+        memory.set32(entry + 4, mfn);
+        memory.set16(entry, abi.GTF_permit_access);
+      }
+    });
+  }
+}

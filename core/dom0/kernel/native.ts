@@ -1,0 +1,47 @@
+/**
+ * `__HYPERVISOR_arch_7`: what a native domain has instead of page tables (core/README.md). The first argument is the
+ * operation, the others are plain numbers, the result comes back in the return value.
+ */
+import { HypercallError } from "./errno.ts";
+import type { Hypercalls, NativeExports } from "./hypercalls.ts";
+import { PAGE_SIZE } from "./memory.ts";
+
+export const HYPERVISOR_arch_7 = 55;
+/** (domid, mfn) → 0: takes a page reference for the caller; machine address mfn << 12 may then be used. */
+export const NATIVE_map_frame = 0;
+/** (domid, mfn) → 0. */
+export const NATIVE_unmap_frame = 1;
+/** (which: 0 first mfn, 1 number of frames, 2 machine address of start_info) → the value. */
+export const NATIVE_own_frames = 2;
+/** () → machine address of the statistics area. */
+export const NATIVE_statistics = 3;
+
+/** The memory a native domain was started with. */
+export function ownFrames(exports: NativeExports): { first: number; count: number; startInfo: number } {
+  const ask = (which: bigint): number => {
+    const value = Number(exports.native_hypercall(HYPERVISOR_arch_7, BigInt(NATIVE_own_frames), which, 0n, 0n, 0n));
+    if (value < 0) throw new HypercallError("NATIVE_own_frames", -value);
+    return value;
+  };
+  return { first: ask(0n), count: ask(1n), startInfo: ask(2n) };
+}
+
+/** Frames of other domains, held while they are written or read. */
+export class ForeignFrames {
+  readonly #hypercalls: Hypercalls;
+
+  constructor(hypercalls: Hypercalls) {
+    this.#hypercalls = hypercalls;
+  }
+
+  /** Runs `body` with the frame's machine address; the reference is given back whatever happens. */
+  with<T>(domid: number, mfn: number, body: (address: number) => T): T {
+    const operation = `frame ${mfn} of domain ${domid}`;
+    this.#hypercalls.call(operation, HYPERVISOR_arch_7, NATIVE_map_frame, domid, mfn);
+    try {
+      return body(mfn * PAGE_SIZE);
+    } finally {
+      this.#hypercalls.call(operation, HYPERVISOR_arch_7, NATIVE_unmap_frame, domid, mfn);
+    }
+  }
+}
