@@ -4,6 +4,9 @@
  * `{ event, data }` unasked. `client.ts` is the other end of it.
  */
 
+import type { ImageKind } from "../dom0/builder/image.ts";
+
+export type { ImageKind };
 export type ShutdownReason = "poweroff" | "reboot" | "suspend" | "crash" | "watchdog" | "soft_reset";
 
 /** xl.cfg(5)'s values of on_poweroff, on_reboot and on_crash. */
@@ -150,25 +153,6 @@ export interface StatisticsSnapshot {
   pcpus: PcpuStatistics[];
 }
 
-export type ImageKind =
-  | "elf-pv64"
-  | "elf-pv32"
-  | "elf-pvh"
-  | "elf-plain"
-  | "elf-foreign"
-  | "bzimage"
-  | "initrd"
-  | "xl-config"
-  | "script"
-  | "pe"
-  | "iso9660"
-  | "qcow2"
-  | "disk"
-  | "archive"
-  | "text"
-  | "empty"
-  | "unknown";
-
 /** What a file is, without starting it. */
 export interface ImageDescription {
   kind: ImageKind;
@@ -309,8 +293,8 @@ export type FromToolstack =
 export interface Dom0WorkerData {
   memory: WebAssembly.Memory;
   module: WebAssembly.Module;
-  /** process.hrtime.bigint() at host power-on as a decimal string: the zero of `env.now()`. */
-  powerOnTime: string;
+  /** process.hrtime.bigint() at host power-on: the zero of `env.now()`. */
+  clockBase: bigint;
   autostart: AutostartEntry[];
   /** Bytes of console log kept per domain. */
   consoleLogBytes?: number;

@@ -10,7 +10,7 @@ const PAGE = 4096n;
 const FOUR_MIB = 1n << 22n;
 const SLACK = 512n * 1024n;
 /** Address bits that one entry of a table of level 1 to 4 spans. */
-const LEVEL_SHIFT = [12n, 21n, 30n, 39n] as const;
+const LEVEL_SHIFT: readonly bigint[] = [12n, 21n, 30n, 39n];
 
 /** Pages `pfn` to `pfn + pages - 1`; `address` is null where nothing maps them. */
 export interface Segment {

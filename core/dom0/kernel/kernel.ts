@@ -1,0 +1,50 @@
+/** The native domain's kernel: binds this thread to the domain's vCPU and sets up what everything else stands on. */
+import { startClock } from "../../machine/clock.ts";
+import { instantiateCore, type MachineParts } from "../../machine/core-instance.ts";
+import * as abi from "./abi.ts";
+import { HypercallError } from "./errno.ts";
+import { EventChannels } from "./events.ts";
+import { GrantMap } from "./grants.ts";
+import { Hypercalls, SCRATCH_FRAMES, type NativeExports } from "./hypercalls.ts";
+import { FrameAllocator, PAGE_SHIFT, PAGE_SIZE, PhysicalMemory } from "./memory.ts";
+import { ForeignFrames, ownFrames } from "./native.ts";
+
+export interface NativeKernel {
+  memory: PhysicalMemory;
+  frames: FrameAllocator;
+  hypercalls: Hypercalls;
+  events: EventChannels;
+  grants: GrantMap;
+  foreign: ForeignFrames;
+  /** Nanoseconds since host power-on. */
+  now: () => number;
+  /** Begins to deliver events; resolves after events.stop(). */
+  run: () => Promise<void>;
+}
+
+/** Throws HypercallError when the hypervisor has no such domain waiting for its thread. */
+export function startKernel(machine: MachineParts, domid = 0): NativeKernel {
+  const exports = instantiateCore(machine) as unknown as NativeExports;
+  const attached = exports.native_attach(domid, 0);
+  if (attached < 0) throw new HypercallError(`attaching to domain ${domid}`, -attached);
+  const memory = new PhysicalMemory(machine.memory);
+  const own = ownFrames(exports);
+  const sharedInfo = Number(memory.get64(own.startInfo + abi.START_INFO.shared_info));
+  const frames = new FrameAllocator(own.first, own.count, [own.startInfo >>> PAGE_SHIFT, sharedInfo >>> PAGE_SHIFT]);
+  const scratch = frames.allocate(SCRATCH_FRAMES) * PAGE_SIZE;
+  const hypercalls = new Hypercalls(exports, memory, scratch);
+  const events = new EventChannels(hypercalls, sharedInfo, (port, error) => {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    hypercalls.writeConsole(`dom0: handler of event channel ${port}: ${text}\n`);
+  });
+  return {
+    memory,
+    frames,
+    hypercalls,
+    events,
+    grants: new GrantMap(hypercalls),
+    foreign: new ForeignFrames(hypercalls),
+    now: startClock(machine.clockBase),
+    run: () => events.run(exports.native_event_word()),
+  };
+}

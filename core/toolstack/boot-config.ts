@@ -1,0 +1,70 @@
+/**
+ * The boot menu: entries with their Xen command line, and the domains that xendomains starts. The text looks like GRUB's:
+ *
+ *     default=0
+ *     menuentry "Xenarium" {
+ *       xen dom0_mem=64M loglvl=all console=com1
+ *     }
+ *     autostart "/etc/xen/auto/web.cfg"
+ */
+
+export interface BootEntry {
+  title: string;
+  /** Xen's command line. */
+  cmdline: string;
+}
+export interface BootConfig {
+  entries: BootEntry[];
+  /** Index of the entry that is started. */
+  defaultEntry: number;
+  /** Paths of xl.cfg files. */
+  autostart: string[];
+}
+
+export const DEFAULT_CMDLINE = "dom0_mem=64M loglvl=all guest_loglvl=all console=com1 sched=credit";
+
+export const DEFAULT_BOOT_CONFIG: BootConfig = {
+  entries: [{ title: "Xenarium", cmdline: DEFAULT_CMDLINE }],
+  defaultEntry: 0,
+  autostart: [],
+};
+
+export class BootConfigError extends Error {
+  override readonly name = "BootConfigError";
+}
+
+/** Throws BootConfigError with the line and what is allowed there. */
+export function parseBootConfig(text: string): BootConfig {
+  const config: BootConfig = { entries: [], defaultEntry: 0, autostart: [] };
+  let open: BootEntry | null = null;
+  const fail = (line: number, message: string): never => {
+    throw new BootConfigError(`boot config line ${line}: ${message}`);
+  };
+  text.split("\n").forEach((raw, index) => {
+    const number = index + 1;
+    const line = raw.trim();
+    if (line === "" || line.startsWith("#")) return;
+    if (open) {
+      const xen = /^xen(?:\s+(.*))?$/.exec(line);
+      if (line === "}") open = null;
+      else if (xen) open.cmdline = xen[1] ?? "";
+      else fail(number, `"${line}" is not known in a menuentry; allowed: xen <command line>, }`);
+      return;
+    }
+    const entry = /^menuentry\s+(["'])(.*)\1\s*\{$/.exec(line);
+    const chosen = /^(?:set\s+)?default=["']?(\d+)["']?$/.exec(line);
+    const start = /^autostart\s+(["'])(.*)\1$/.exec(line);
+    if (entry) config.entries.push((open = { title: entry[2]!, cmdline: "" }));
+    else if (chosen) config.defaultEntry = Number(chosen[1]);
+    else if (start) config.autostart.push(start[2]!);
+    else if (!/^(?:set\s+)?timeout=\d+$/.test(line))
+      fail(number, `"${line}" is not known; allowed: default=N, timeout=N, menuentry "title" {, autostart "path"`);
+  });
+  if (open) throw new BootConfigError(`boot config: the last menuentry has no closing }`);
+  if (config.entries.length === 0) throw new BootConfigError("boot config: it has no menuentry");
+  if (config.defaultEntry >= config.entries.length)
+    throw new BootConfigError(
+      `boot config: default is ${config.defaultEntry}; allowed: 0 to ${config.entries.length - 1}, the number of an entry`,
+    );
+  return config;
+}

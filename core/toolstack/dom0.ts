@@ -1,0 +1,74 @@
+/** Entry of dom0's worker: kernel, xenstored, console backend, toolstack, then the autostart list. */
+import { parentPort, workerData } from "node:worker_threads";
+import { PvBuilder } from "../dom0/builder/pv64.ts";
+import { ConsoleBackend } from "../dom0/console/backend.ts";
+import { VIRQ_DOM_EXC } from "../dom0/kernel/abi.ts";
+import { startKernel } from "../dom0/kernel/kernel.ts";
+import { XenstoreDomains } from "../dom0/xenstore/domains.ts";
+import { LocalXenstore } from "../dom0/xenstore/local.ts";
+import { Xenstored } from "../dom0/xenstore/xenstored.ts";
+import { errorData } from "./error.ts";
+import { Lifecycle, type Emit } from "./lifecycle.ts";
+import type { Dom0WorkerData, FromToolstack, ToToolstack } from "./messages.ts";
+import { Reports } from "./reports.ts";
+import { Service } from "./service.ts";
+
+const port = parentPort;
+if (!port) throw new Error("core/toolstack/dom0.ts is the entry of a worker");
+const data = workerData as Dom0WorkerData;
+
+const send = (message: FromToolstack): void => port.postMessage(message);
+
+let stageBegan = performance.now();
+function stage(name: string): void {
+  const now = performance.now();
+  send({ event: "stage", data: { name, milliseconds: now - stageBegan } });
+  stageBegan = now;
+}
+
+const kernel = startKernel(data);
+const { hypercalls, events, grants } = kernel;
+void kernel.run();
+stage("dom0");
+
+const xenstored = new Xenstored();
+const storeDomains = new XenstoreDomains(xenstored, hypercalls, events, grants);
+const store = new LocalXenstore(xenstored);
+store.writeAll("/local/domain/0", { name: "Domain-0", domid: 0 });
+stage("xenstored");
+
+const console_ = new ConsoleBackend(hypercalls, events, grants, data.consoleLogBytes);
+let service: Service | null = null;
+const emit: Emit = (event, eventData) => {
+  send({ event, data: eventData });
+  if (event === "created" || event === "destroyed" || event === "stopped")
+    setImmediate(() => service?.domainsChanged());
+};
+const builder = new PvBuilder(hypercalls, kernel.foreign);
+const pcpus = hypercalls.physicalInfo().nrCpus;
+const lifecycle = new Lifecycle({ hypercalls, store, console: console_, builder, emit, pcpus });
+const reports = new Reports(hypercalls, lifecycle.domains, kernel.now);
+service = new Service({ hypercalls, store, console: console_, lifecycle, reports, emit });
+events.bindVirq(VIRQ_DOM_EXC, () => storeDomains.domainException());
+const requests = service;
+port.on("message", ({ id, request, args }: ToToolstack) => {
+  requests.handle(request, args).then(
+    (result) => send({ id, result }),
+    (error: unknown) => send({ id, error: errorData(error) }),
+  );
+});
+stage("toolstack");
+
+for (const { config, configName, files } of data.autostart) {
+  try {
+    await lifecycle.create({ config, configName, ...(files && { files }) });
+  } catch (error) {
+    const { message } = errorData(error);
+    send({
+      event: "notice",
+      data: { severity: "error", message: `Autostart of ${configName}: ${message}`, domid: null },
+    });
+  }
+}
+stage("autostart");
+send({ event: "ready", data: {} });

@@ -1,0 +1,110 @@
+/** A domain's part of xenstore, as libxl writes it (docs/misc/xenstore-paths). */
+import type { LocalXenstore } from "../dom0/xenstore/local.ts";
+import type { DomainConfig } from "./messages.ts";
+
+export interface StorePorts {
+  storeMfn: number;
+  storePort: number;
+  consoleMfn: number;
+  consolePort: number;
+}
+
+export const CONSOLE_LIMIT = 1048576;
+
+/** Directories and nodes that the guest may read, and those it may write. */
+export function writeDomainStore(store: LocalXenstore, domid: number, config: DomainConfig): void {
+  const dom = `/local/domain/${domid}`;
+  const vm = `/vm/${config.uuid}`;
+  const readable = ["n0", `r${domid}`];
+  const own = [`n${domid}`];
+  store.transaction((t) => {
+    store.remove(dom, t);
+    const make = (path: string, permissions: string[], value?: string): void => {
+      if (value === undefined) store.mkdir(path, t);
+      else store.write(path, value, t);
+      store.setPermissions(path, permissions, t);
+    };
+    make(dom, readable);
+    make(vm, readable);
+    make(`/libxl/${domid}`, ["n0"]);
+    for (const name of ["cpu", "memory", "device", "control", "backend"]) make(`${dom}/${name}`, readable);
+    for (const name of ["shutdown", "feature-poweroff", "feature-reboot", "feature-suspend", "sysrq"])
+      make(`${dom}/control/${name}`, own, "");
+    make(`${dom}/device/suspend`, readable);
+    make(`${dom}/device/suspend/event-channel`, own, "");
+    for (const name of ["data", "drivers", "feature", "attr", "error"]) make(`${dom}/${name}`, own);
+    make(`${dom}/vm`, readable, vm);
+    make(`${dom}/name`, readable, config.name);
+    make(`${dom}/domid`, readable, String(domid));
+    make(`${dom}/control/platform-feature-multiprocessor-suspend`, readable, "1");
+    make(`${dom}/control/platform-feature-xs_reset_watches`, readable, "1");
+    store.writeAll(vm, { uuid: config.uuid, name: config.name, start_time: (Date.now() / 1000).toFixed(2) }, t);
+    store.writeAll(
+      `${vm}/image`,
+      {
+        ostype: "linux",
+        kernel: config.kernel,
+        ramdisk: config.ramdisk ?? undefined,
+        cmdline: config.cmdline || undefined,
+      },
+      t,
+    );
+    store.writeAll(`/libxl/${domid}`, { type: "pv", "dm-version": "qemu_xen" }, t);
+    store.writeAll(
+      `${dom}/memory`,
+      { "static-max": config.maxmemMiB * 1024, target: config.memoryMiB * 1024, videoram: 0 },
+      t,
+    );
+    for (let cpu = 0; cpu < config.maxvcpus; cpu++)
+      make(`${dom}/cpu/${cpu}/availability`, readable, cpu < config.vcpus ? "online" : "offline");
+  });
+}
+
+/** Rings and ports, known when the domain is built, and the console's two ends. */
+export function writeBuiltDomain(store: LocalXenstore, domid: number, ports: StorePorts): void {
+  const dom = `/local/domain/${domid}`;
+  const backend = `/local/domain/0/backend/console/${domid}/0`;
+  const readable = ["n0", `r${domid}`];
+  store.transaction((t) => {
+    store.writeAll(`${dom}/store`, { port: ports.storePort, "ring-ref": ports.storeMfn }, t);
+    store.writeAll(
+      `${dom}/console`,
+      {
+        backend,
+        "backend-id": 0,
+        limit: CONSOLE_LIMIT,
+        type: "xenconsoled",
+        output: "pty",
+        tty: "",
+        port: ports.consolePort,
+        "ring-ref": ports.consoleMfn,
+      },
+      t,
+    );
+    store.writeAll(
+      backend,
+      { frontend: `${dom}/console`, "frontend-id": domid, online: 1, state: 1, protocol: "vt100" },
+      t,
+    );
+    for (const directory of [`${dom}/store`, `${dom}/console`])
+      for (const path of [directory, ...store.list(directory, t).map((name) => `${directory}/${name}`)])
+        store.setPermissions(path, readable, t);
+  });
+}
+
+export function renameDomainStore(store: LocalXenstore, domid: number, uuid: string, name: string): void {
+  store.transaction((t) => {
+    store.write(`/local/domain/${domid}/name`, name, t);
+    store.write(`/vm/${uuid}/name`, name, t);
+  });
+}
+
+export function removeDomainStore(store: LocalXenstore, domid: number, uuid: string): void {
+  for (const path of [
+    `/local/domain/${domid}`,
+    `/local/domain/0/backend/console/${domid}`,
+    `/vm/${uuid}`,
+    `/libxl/${domid}`,
+  ])
+    store.remove(path);
+}

@@ -1,0 +1,31 @@
+/** What the toolstack refuses, and why: `message` is a sentence for the user, `code` an errno name. */
+import type { ConfigDiagnostic, ToolstackErrorData } from "./messages.ts";
+import { HypercallError } from "../dom0/kernel/errno.ts";
+import { ImageError } from "../dom0/builder/elf.ts";
+import { XenstoreError } from "../dom0/xenstore/wire.ts";
+
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+  readonly code: string;
+  readonly diagnostics: ConfigDiagnostic[];
+  constructor(code: string, message: string, diagnostics: ConfigDiagnostic[] = []) {
+    super(message);
+    this.code = code;
+    this.diagnostics = diagnostics;
+  }
+}
+
+/** Any error as it goes over the port. */
+export function errorData(error: unknown): ToolstackErrorData {
+  if (error instanceof Refusal)
+    return {
+      code: error.code,
+      message: error.message,
+      ...(error.diagnostics.length && { diagnostics: error.diagnostics }),
+    };
+  if (error instanceof HypercallError)
+    return { code: error.code, message: `The hypervisor refused: ${error.message}.` };
+  if (error instanceof XenstoreError) return { code: error.code, message: `xenstore refused: ${error.message}.` };
+  if (error instanceof ImageError) return { code: "ENOEXEC", message: error.message };
+  return { code: "EIO", message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+}

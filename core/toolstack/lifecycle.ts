@@ -1,0 +1,323 @@
+/** The life of domains: create, what follows when one stops, destroy. libxl's and xl's roles. */
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { ImageError } from "../dom0/builder/elf.ts";
+import { identifyImage, loadKernel } from "../dom0/builder/image.ts";
+import type { PvBuilder } from "../dom0/builder/pv64.ts";
+import type { ConsoleBackend } from "../dom0/console/backend.ts";
+import * as abi from "../dom0/kernel/abi.ts";
+import { HypercallError } from "../dom0/kernel/errno.ts";
+import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
+import type { LocalXenstore } from "../dom0/xenstore/local.ts";
+import { removeDomainStore, renameDomainStore, writeBuiltDomain, writeDomainStore } from "./domain-store.ts";
+import { errorData, Refusal } from "./error.ts";
+import type {
+  CreateOptions,
+  CreateResult,
+  DomainConfig,
+  DomainStopped,
+  ShutdownAction,
+  ShutdownReason,
+  ToolstackEvents,
+} from "./messages.ts";
+import { parseXlConfig } from "./xlcfg.ts";
+
+/** libxl's LIBXL_MAXMEM_CONSTANT: what a domain may have beyond its memory. */
+const MAXMEM_SLACK_KIB = 1024;
+/** A domain that stops sooner than this is not restarted at once, so that a crash loop leaves the host usable. */
+const MIN_UPTIME_MS = 1000;
+
+const REASONS: Record<number, ShutdownReason> = {
+  [abi.SHUTDOWN_poweroff]: "poweroff",
+  [abi.SHUTDOWN_reboot]: "reboot",
+  [abi.SHUTDOWN_suspend]: "suspend",
+  [abi.SHUTDOWN_crash]: "crash",
+  [abi.SHUTDOWN_watchdog]: "watchdog",
+  [abi.SHUTDOWN_soft_reset]: "soft_reset",
+};
+
+export function shutdownReason(flags: number): ShutdownReason | null {
+  if (!(flags & abi.XEN_DOMINF_shutdown)) return null;
+  return REASONS[(flags >>> abi.XEN_DOMINF_shutdownshift) & 0xff] ?? "crash";
+}
+
+/** A domain that this toolstack made. */
+export interface ManagedDomain {
+  readonly domid: number;
+  name: string;
+  uuid: string;
+  readonly config: DomainConfig;
+  readonly options: CreateOptions;
+  readonly createdAt: number;
+  /** Its stop has been acted on. */
+  stopped: boolean;
+}
+
+export type Emit = <E extends keyof ToolstackEvents>(event: E, data: ToolstackEvents[E]) => void;
+
+export interface LifecycleParts {
+  hypercalls: Hypercalls;
+  store: LocalXenstore;
+  console: ConsoleBackend;
+  builder: PvBuilder;
+  emit: Emit;
+  /** Number of pCPUs of the host. */
+  pcpus: number;
+}
+
+export class Lifecycle {
+  readonly #parts: LifecycleParts;
+  readonly #domains = new Map<number, ManagedDomain>();
+  /** Names of domains being built. */
+  readonly #building = new Set<string>();
+  #closing = false;
+
+  constructor(parts: LifecycleParts) {
+    this.#parts = parts;
+    parts.store.watch("@releaseDomain", () => this.#checkStopped());
+  }
+
+  get domains(): ReadonlyMap<number, ManagedDomain> {
+    return this.#domains;
+  }
+
+  /** From now on nothing is restarted: the host is going down. */
+  close(): void {
+    this.#closing = true;
+  }
+
+  /** Throws Refusal when there is no such domain (`EPERM` for dom0). */
+  managed(domid: number): ManagedDomain {
+    const domain = this.#domains.get(domid);
+    if (domain) return domain;
+    if (domid === 0) throw new Refusal("EPERM", "This can't be done to Domain-0: the host depends on it.");
+    throw new Refusal("ESRCH", `There is no domain ${domid}.`);
+  }
+
+  async create(options: CreateOptions): Promise<CreateResult> {
+    const { config, diagnostics } = parseXlConfig(options.config);
+    if (!config) {
+      const errors = diagnostics.filter(({ severity }) => severity === "error").map(({ message }) => message);
+      const name = options.configName ? `${options.configName}: ` : "";
+      throw new Refusal("EINVAL", `${name}${errors.join("; ")}.`, diagnostics);
+    }
+    const result = await this.#create(config, options);
+    return { ...result, warnings: diagnostics };
+  }
+
+  async #create(config: DomainConfig, options: CreateOptions): Promise<Omit<CreateResult, "warnings">> {
+    const { name } = config;
+    if (name === "Domain-0" || this.#building.has(name) || [...this.#domains.values()].some((d) => d.name === name))
+      throw new Refusal("EEXIST", `A domain named ${name} exists already; names are unique on a host.`);
+    this.#building.add(name);
+    try {
+      return await this.#build(config, options);
+    } finally {
+      this.#building.delete(name);
+    }
+  }
+
+  async #build(config: DomainConfig, options: CreateOptions): Promise<Omit<CreateResult, "warnings">> {
+    const { hypercalls, store, console, builder } = this.#parts;
+    const began = performance.now();
+    const kernelBytes = await this.#file(config.kernel, options, "kernel");
+    const ramdisk = config.ramdisk === null ? null : await this.#file(config.ramdisk, options, "ramdisk");
+    const kernel = await loadKernel(kernelBytes, path.basename(config.kernel));
+    if (ramdisk) await checkRamdisk(ramdisk, config.ramdisk!);
+    const timings = [{ name: "files", milliseconds: performance.now() - began }];
+
+    const totalPages = config.memoryMiB * 256;
+    const { freePages } = hypercalls.physicalInfo();
+    if (freePages < totalPages)
+      throw new Refusal(
+        "ENOMEM",
+        `${config.name} wants ${config.memoryMiB} MiB of memory and the host has ${Math.floor(freePages / 256)} MiB free. Give it less, or power the host on with more.`,
+      );
+    this.#checkCpus(config);
+
+    const domid = hypercalls.createDomain(config.uuid, config.maxvcpus);
+    let storeWritten = false;
+    try {
+      hypercalls.setMaxVcpus(domid, config.maxvcpus);
+      hypercalls.setMaxMemory(domid, config.maxmemMiB * 1024 + MAXMEM_SLACK_KIB);
+      hypercalls.setCredit(domid, config.cpuWeight, config.cap);
+      this.#pin(domid, config);
+      const storePort = hypercalls.allocUnbound(domid, 0);
+      const consolePort = hypercalls.allocUnbound(domid, 0);
+      writeDomainStore(store, domid, config);
+      storeWritten = true;
+      const { cmdline } = config;
+      const built = await builder.build({ domid, kernel, ramdisk, cmdline, totalPages, storePort, consolePort });
+      timings.push(...built.timings);
+      console.connect(domid, config.name, consolePort);
+      store.introduce(domid, built.storeMfn, storePort);
+      writeBuiltDomain(store, domid, { ...built, storePort, consolePort });
+      const { name, uuid } = config;
+      this.#domains.set(domid, { domid, name, uuid, config, options, createdAt: Date.now(), stopped: false });
+      this.#parts.emit("created", { domid, name, uuid });
+      if (!options.paused) hypercalls.unpauseDomain(domid);
+      return { domid, name, uuid, timings };
+    } catch (error) {
+      this.#domains.delete(domid);
+      console.disconnect(domid);
+      store.release(domid);
+      if (storeWritten) removeDomainStore(store, domid, config.uuid);
+      hypercalls.destroyDomain(domid);
+      throw error;
+    }
+  }
+
+  async #file(name: string, options: CreateOptions, key: string): Promise<Uint8Array> {
+    const given = options.files?.[name];
+    if (given) return given;
+    const file = path.resolve(options.configName ? path.dirname(path.resolve(options.configName)) : ".", name);
+    try {
+      return await readFile(file);
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? "EIO";
+      const why = { ENOENT: "there is no such file", EISDIR: "it is a folder", EACCES: "it may not be read" }[code];
+      throw new Refusal(code, `The ${key} ${file} can't be read: ${why ?? (error as Error).message}.`);
+    }
+  }
+
+  #checkCpus({ cpus }: DomainConfig): void {
+    const { pcpus } = this.#parts;
+    for (const set of cpus ?? []) {
+      if (!set.some((cpu) => cpu < pcpus))
+        throw new Refusal("EINVAL", `cpus names pCPU ${set[0]}; the host has ${pcpus}, numbered from 0.`);
+    }
+  }
+
+  #pin(domid: number, { cpus, maxvcpus }: DomainConfig): void {
+    if (!cpus) return;
+    for (let vcpu = 0; vcpu < maxvcpus; vcpu++) {
+      const set = cpus.length === 1 ? cpus[0]! : cpus[vcpu];
+      if (set) this.#parts.hypercalls.setHardAffinity(domid, vcpu, bitmap(set));
+    }
+  }
+
+  /** Asks the guest, through control/shutdown. */
+  shutdown(domid: number, reason: "poweroff" | "reboot" | "halt" | "suspend"): void {
+    this.managed(domid);
+    this.#parts.store.write(`/local/domain/${domid}/control/shutdown`, reason);
+  }
+
+  rename(domid: number, name: string): void {
+    const domain = this.managed(domid);
+    if (!/^[A-Za-z0-9_.+:@-]{1,80}$/.test(name) || /^\d+$/.test(name))
+      throw new Refusal("EINVAL", `"${name}" can't be a name: up to 80 letters, digits and -_.+:@, not digits alone.`);
+    if ([...this.#domains.values()].some((other) => other !== domain && other.name === name) || name === "Domain-0")
+      throw new Refusal("EEXIST", `A domain named ${name} exists already; names are unique on a host.`);
+    domain.name = name;
+    renameDomainStore(this.#parts.store, domid, domain.uuid, name);
+    this.#parts.console.rename(domid, name);
+  }
+
+  destroy(domid: number, replacedBy: number | null = null): void {
+    const domain = this.managed(domid);
+    const { hypercalls, console, store } = this.#parts;
+    try {
+      hypercalls.pauseDomain(domid);
+      console.drain(domid);
+    } catch (error) {
+      // Dying already: there is nothing left to stop.
+      if (!(error instanceof HypercallError)) throw error;
+    }
+    this.#domains.delete(domid);
+    console.disconnect(domid);
+    store.release(domid);
+    try {
+      hypercalls.destroyDomain(domid);
+    } catch (error) {
+      if (!(error instanceof HypercallError && error.code === "ESRCH")) throw error;
+    }
+    removeDomainStore(store, domid, domain.uuid);
+    this.#parts.emit("destroyed", { domid, name: domain.name, uuid: domain.uuid, replacedBy });
+  }
+
+  /** @releaseDomain: looks at every domain for one that has stopped. */
+  #checkStopped(): void {
+    for (const domain of [...this.#domains.values()]) {
+      const info = this.#parts.hypercalls.domainInfo(domain.domid);
+      if (!info) {
+        this.destroy(domain.domid);
+        continue;
+      }
+      const reason = shutdownReason(info.flags);
+      if (reason === null) {
+        domain.stopped = false;
+        continue;
+      }
+      if (domain.stopped || reason === "suspend") continue;
+      domain.stopped = true;
+      this.#parts.console.drain(domain.domid);
+      const action = this.#actionFor(domain.config, reason);
+      const stop: DomainStopped = { domid: domain.domid, name: domain.name, uuid: domain.uuid, reason, action };
+      this.#parts.emit("stopped", stop);
+      void this.#act(domain, action).catch((error: unknown) =>
+        this.#notice("error", `${domain.name} could not be restarted: ${errorData(error).message}`, domain.domid),
+      );
+    }
+  }
+
+  #actionFor(config: DomainConfig, reason: ShutdownReason): ShutdownAction {
+    if (this.#closing) return "destroy";
+    if (reason === "poweroff") return config.onPoweroff;
+    if (reason === "reboot") return config.onReboot;
+    if (reason === "soft_reset") return "soft-reset";
+    return config.onCrash;
+  }
+
+  async #act(domain: ManagedDomain, action: ShutdownAction): Promise<void> {
+    const { domid, options } = domain;
+    if (action.startsWith("coredump-"))
+      this.#notice("warning", `${domain.name}: core dumps come with a later version; none was written.`, domid);
+    switch (action) {
+      case "preserve":
+        return;
+      case "destroy":
+      case "coredump-destroy":
+        this.destroy(domid);
+        return;
+      case "rename-restart": {
+        let n = 1;
+        while ([...this.#domains.values()].some(({ name }) => name === `${domain.name}-${n}`)) n++;
+        const { name } = domain;
+        this.rename(domid, `${name}-${n}`);
+        await this.#restart(domain, { ...domain.config, name, uuid: crypto.randomUUID() }, options);
+        return;
+      }
+      case "restart":
+      case "coredump-restart":
+      case "soft-reset": {
+        const config = { ...domain.config, name: domain.name };
+        this.destroy(domid);
+        await this.#restart(domain, config, options);
+      }
+    }
+  }
+
+  async #restart(domain: ManagedDomain, config: DomainConfig, options: CreateOptions): Promise<void> {
+    const early = MIN_UPTIME_MS - (Date.now() - domain.createdAt);
+    if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
+    if (this.#closing) return;
+    await this.#create(config, { ...options, paused: false });
+  }
+
+  #notice(severity: "warning" | "error", message: string, domid: number): void {
+    this.#parts.emit("notice", { severity, message, domid });
+  }
+}
+
+export function bitmap(cpus: readonly number[]): number {
+  return cpus.reduce((bits, cpu) => bits | (1 << cpu), 0) >>> 0;
+}
+
+/** A kernel where a ramdisk should be is a mix-up worth a sentence; anything else is the guest's business. */
+async function checkRamdisk(bytes: Uint8Array, name: string): Promise<void> {
+  const isKernel = bytes[0] === 0x7f && bytes[1] === 0x45;
+  if (bytes.length === 0) throw new ImageError(`${path.basename(name)}: the ramdisk is an empty file.`);
+  if (!isKernel && !(bytes.length > 0x206 && Buffer.from(bytes.subarray(0x202, 0x206)).toString() === "HdrS")) return;
+  const { summary } = await identifyImage(bytes);
+  throw new ImageError(`${path.basename(name)}: this is a kernel (${summary}), not a ramdisk. Are the two swapped?`);
+}

@@ -1,0 +1,158 @@
+/** The power button: firmware, boot menu, hypervisor, dom0, xenstored, toolstack, autostart, each stage timed. */
+import { EventEmitter } from "node:events";
+import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import { Host, type PowerState } from "../machine/host.ts";
+import { BOOT_STAGE_DOM0_BUILT, BOOT_STAGE_FIRMWARE } from "../machine/layout.ts";
+import { DEFAULT_BOOT_CONFIG, type BootConfig } from "./boot-config.ts";
+import { ToolstackClient } from "./client.ts";
+import type { AutostartEntry, Dom0WorkerData } from "./messages.ts";
+
+export interface PowerOptions {
+  memoryMiB?: number;
+  pcpus?: number;
+  boot?: BootConfig;
+  /** Entry to start; the config's default otherwise. */
+  bootEntry?: number;
+  /** Domains to start beside the boot config's list. */
+  autostart?: AutostartEntry[];
+  /** Where core.wasm, pcpu.js and dom0.js are. */
+  imageFolder: URL;
+  consoleLogBytes?: number;
+}
+
+export const DEFAULT_MEMORY_MIB = 1024;
+export function defaultPcpus(): number {
+  return Math.max(1, availableParallelism() - 1);
+}
+
+export interface BootStage {
+  name: string;
+  milliseconds: number;
+}
+
+interface PoweredHostEvents {
+  /** Bytes of the hypervisor's serial console. */
+  serial: [Uint8Array];
+  stage: [BootStage];
+  /** The host is off, by itself or on request; `reason` is a sentence when it crashed. */
+  off: [{ state: PowerState; reboot: boolean; reason: string | null }];
+}
+
+/** A host that was switched on. Listen to its events before start(). */
+export class PoweredHost extends EventEmitter<PoweredHostEvents> {
+  readonly options: PowerOptions;
+  readonly stages: BootStage[] = [];
+  #host: Host;
+  #dom0: Worker | null = null;
+  #toolstack: ToolstackClient | null = null;
+  #off = false;
+
+  constructor(options: PowerOptions) {
+    super();
+    this.options = options;
+    const boot = options.boot ?? DEFAULT_BOOT_CONFIG;
+    const entry = boot.entries[options.bootEntry ?? boot.defaultEntry];
+    if (!entry) throw new RangeError(`the boot menu has no entry ${options.bootEntry ?? boot.defaultEntry}`);
+    const { memoryMiB = DEFAULT_MEMORY_MIB, pcpus = defaultPcpus(), imageFolder } = options;
+    this.#host = new Host({ memoryMiB, pcpus, cmdline: entry.cmdline, imageFolder });
+    this.#host.on("serial", (bytes) => this.emit("serial", bytes));
+    this.#host.on("power", (event) => void this.#wentOff(event));
+  }
+
+  get toolstack(): ToolstackClient {
+    if (!this.#toolstack) throw new Error("the host is powered off");
+    return this.#toolstack;
+  }
+
+  get isOn(): boolean {
+    return this.#toolstack !== null && !this.#off;
+  }
+
+  /** Resolves when dom0 is up and the autostart list is done; rejects when the host crashed on the way. */
+  async start(): Promise<void> {
+    const boot = this.options.boot ?? DEFAULT_BOOT_CONFIG;
+    let began = performance.now();
+    const stage = (name: string): void => {
+      const now = performance.now();
+      this.#stage({ name, milliseconds: now - began });
+      began = now;
+    };
+    const autostart = [...(this.options.autostart ?? [])];
+    for (const configName of boot.autostart) autostart.push({ configName, config: await readFile(configName, "utf8") });
+    stage("boot menu");
+    const crashed = new Promise<never>((_, reject) =>
+      this.once("off", ({ reason }) => reject(new Error(reason ?? "The host went off before it was up."))),
+    );
+    crashed.catch(() => {});
+    const built = new Promise<void>((resolve) =>
+      this.#host.on("stage", (reached) => {
+        if (reached === BOOT_STAGE_FIRMWARE) stage("firmware");
+        if (reached === BOOT_STAGE_DOM0_BUILT) resolve();
+      }),
+    );
+    const parts = await this.#host.powerOn();
+    await Promise.race([built, crashed]);
+    stage("hypervisor");
+
+    const data: Dom0WorkerData = {
+      ...parts,
+      autostart,
+      ...(this.options.consoleLogBytes !== undefined && { consoleLogBytes: this.options.consoleLogBytes }),
+    };
+    const dom0 = new Worker(new URL("dom0.js", this.options.imageFolder), { workerData: data, name: "dom0" });
+    this.#dom0 = dom0;
+    const toolstack = new ToolstackClient(dom0);
+    this.#toolstack = toolstack;
+    // The first of dom0's stages includes the start of its thread.
+    toolstack.on("stage", ({ name, milliseconds }) => {
+      if (name === "dom0") stage(name);
+      else this.#stage({ name, milliseconds });
+    });
+    // dom0 is what the host is run by: without it, the host is of no use.
+    toolstack.onClosed((error) => {
+      if (!this.#off) void this.#crash(error.message);
+    });
+    await Promise.race([toolstack.once("ready"), crashed]);
+  }
+
+  /** Shuts guests down (destroying those that don't obey in time), then the host. */
+  async shutdown(graceMilliseconds: number): Promise<void> {
+    if (this.#off) return;
+    const off = new Promise<void>((resolve) => this.once("off", () => resolve()));
+    const late = new Promise<void>((resolve) => setTimeout(resolve, graceMilliseconds + 3000).unref());
+    await Promise.race([
+      this.toolstack.request("hostShutdown", { graceMilliseconds }).then(() => off),
+      off,
+      late,
+    ]).catch(() => {});
+    await this.powerOff();
+  }
+
+  /** Pulls the plug. */
+  async powerOff(): Promise<void> {
+    if (this.#off) return;
+    await this.#host.powerOff();
+    await this.#wentOff({ state: "off", reboot: false, reason: null });
+  }
+
+  #stage(stage: BootStage): void {
+    this.stages.push(stage);
+    this.emit("stage", stage);
+  }
+
+  async #crash(reason: string): Promise<void> {
+    if (this.#off) return;
+    await this.#host.powerOff();
+    await this.#wentOff({ state: "crashed", reboot: false, reason });
+  }
+
+  async #wentOff(event: { state: PowerState; reboot: boolean; reason: string | null }): Promise<void> {
+    if (this.#off) return;
+    this.#off = true;
+    this.#toolstack?.close(event.reason ?? "The host is powered off.");
+    await this.#dom0?.terminate();
+    this.emit("off", event);
+  }
+}

@@ -1,0 +1,184 @@
+/** What `xl list`, `vcpu-list`, `info` and the graphs show, read from the hypervisor. */
+import * as abi from "../dom0/kernel/abi.ts";
+import { HypercallError } from "../dom0/kernel/errno.ts";
+import type { DomainInfoRecord, Hypercalls } from "../dom0/kernel/hypercalls.ts";
+import { shutdownReason, type ManagedDomain } from "./lifecycle.ts";
+import type { DomainInfo, HostInfo, StatisticsSnapshot, VcpuInfo } from "./messages.ts";
+
+const SCHEDULERS: Record<number, string> = {
+  4: "sedf",
+  5: "credit",
+  6: "credit2",
+  7: "arinc653",
+  8: "rtds",
+  9: "null",
+};
+const PAGES_PER_MIB = 256;
+const NANOSECONDS = 1e9;
+
+export class Reports {
+  readonly #hypercalls: Hypercalls;
+  readonly #domains: ReadonlyMap<number, ManagedDomain>;
+  readonly #now: () => number;
+  readonly #startedAt = Date.now();
+
+  /** `now`: nanoseconds since power-on. */
+  constructor(hypercalls: Hypercalls, domains: ReadonlyMap<number, ManagedDomain>, now: () => number) {
+    this.#hypercalls = hypercalls;
+    this.#domains = domains;
+    this.#now = now;
+  }
+
+  name(domid: number): string {
+    return domid === 0 ? "Domain-0" : (this.#domains.get(domid)?.name ?? `(domain ${domid})`);
+  }
+
+  list(): DomainInfo[] {
+    return this.#hypercalls.listDomains().map((record) => this.#describe(record));
+  }
+
+  #describe(record: DomainInfoRecord): DomainInfo {
+    const { domid, flags } = record;
+    const managed = this.#domains.get(domid);
+    const reason = shutdownReason(flags);
+    const has = (flag: number): boolean => (flags & flag) !== 0;
+    const state = {
+      running: has(abi.XEN_DOMINF_running),
+      blocked: has(abi.XEN_DOMINF_blocked),
+      paused: has(abi.XEN_DOMINF_paused),
+      shutdown: reason !== null,
+      crashed: reason === "crash",
+      dying: has(abi.XEN_DOMINF_dying),
+    };
+    return {
+      domid,
+      uuid: record.handle,
+      name: this.name(domid),
+      type: domid === 0 ? "native" : "pv",
+      state,
+      stateString: (["running", "blocked", "paused", "shutdown", "crashed", "dying"] as const)
+        .map((name) => (state[name] ? name.charAt(0) : "-"))
+        .join(""),
+      shutdownReason: reason,
+      memoryMiB: record.totPages / PAGES_PER_MIB,
+      maxmemMiB: record.maxPages / PAGES_PER_MIB,
+      vcpus: record.maxVcpuId + 1,
+      onlineVcpus: record.onlineVcpus,
+      cpuTimeSeconds: record.cpuTime / NANOSECONDS,
+      config: managed?.config ?? null,
+      createdAt: managed?.createdAt ?? this.#startedAt,
+    };
+  }
+
+  vcpuList(only?: number): VcpuInfo[] {
+    const records = this.#hypercalls.listDomains().filter(({ domid }) => only === undefined || domid === only);
+    return records.flatMap((record) => this.#vcpus(record));
+  }
+
+  #vcpus({ domid, maxVcpuId, flags }: DomainInfoRecord): VcpuInfo[] {
+    const vcpus: VcpuInfo[] = [];
+    for (let vcpu = 0; vcpu <= maxVcpuId; vcpu++) {
+      try {
+        const info = this.#hypercalls.vcpuInfo(domid, vcpu);
+        const paused = (flags & abi.XEN_DOMINF_paused) !== 0 || !info.online;
+        vcpus.push({
+          domid,
+          name: this.name(domid),
+          vcpu,
+          pcpu: info.online && domid !== 0 ? info.cpu : null,
+          stateString: `${info.running ? "r" : "-"}${info.blocked ? "b" : "-"}${paused ? "p" : "-"}`,
+          cpuTimeSeconds: info.cpuTime / NANOSECONDS,
+          hardAffinity: affinityText(
+            this.#hypercalls.getHardAffinity(domid, vcpu),
+            this.#hypercalls.physicalInfo().nrCpus,
+          ),
+          softAffinity: "all",
+        });
+      } catch (error) {
+        // A vCPU that was never made, or a domain that went meanwhile.
+        if (!(error instanceof HypercallError)) throw error;
+      }
+    }
+    return vcpus;
+  }
+
+  hostInfo(): HostInfo {
+    const { major, minor } = this.#hypercalls.version();
+    const extra = this.#hypercalls.extraVersion();
+    const compile = this.#hypercalls.compileInfo();
+    const physical = this.#hypercalls.physicalInfo();
+    return {
+      release: `${major}.${minor}${extra}`,
+      xenMajor: major,
+      xenMinor: minor,
+      xenExtra: extra,
+      xenCaps: this.#hypercalls.capabilities(),
+      xenScheduler: SCHEDULERS[this.#hypercalls.schedulerId()] ?? "unknown",
+      xenPagesize: 4096,
+      platformParams: `virt_start=0x${this.#hypercalls.platformParameters().toString(16)}`,
+      xenChangeset: this.#hypercalls.changeset(),
+      xenCommandline: this.#hypercalls.commandLine(),
+      ccCompiler: compile.compiler,
+      ccCompileBy: compile.by,
+      ccCompileDomain: compile.domain,
+      ccCompileDate: compile.date,
+      nrCpus: physical.nrCpus,
+      maxCpuId: physical.maxCpuId,
+      nrNodes: physical.nrNodes,
+      coresPerSocket: physical.coresPerSocket,
+      threadsPerCore: physical.threadsPerCore,
+      cpuMhz: physical.cpuKhz / 1000,
+      totalMemoryMiB: Math.floor(physical.totalPages / PAGES_PER_MIB),
+      freeMemoryMiB: Math.floor(physical.freePages / PAGES_PER_MIB),
+    };
+  }
+
+  statistics(): StatisticsSnapshot {
+    const physical = this.#hypercalls.physicalInfo();
+    const domains = this.#hypercalls.listDomains().map((record) => {
+      const { domid } = record;
+      const vcpus = [];
+      for (let vcpu = 0; vcpu <= record.maxVcpuId; vcpu++) {
+        try {
+          const info = this.#hypercalls.vcpuInfo(domid, vcpu);
+          vcpus.push({ vcpu, online: info.online, cpuTime: info.cpuTime });
+        } catch (error) {
+          if (!(error instanceof HypercallError)) throw error;
+        }
+      }
+      return {
+        domid,
+        name: this.name(domid),
+        cpuTime: record.cpuTime,
+        memoryPages: record.totPages,
+        maxPages: record.maxPages,
+        hypercalls: null,
+        events: null,
+        pageFaults: null,
+        instructions: null,
+        vcpus,
+      };
+    });
+    return {
+      time: this.#now(),
+      totalMemoryMiB: Math.floor(physical.totalPages / PAGES_PER_MIB),
+      freeMemoryMiB: Math.floor(physical.freePages / PAGES_PER_MIB),
+      domains,
+      pcpus: this.#hypercalls.cpuIdleTimes().map((idleTime, pcpu) => ({ pcpu, idleTime })),
+    };
+  }
+}
+
+/** "0-3,5"; "all" when every pCPU is in. */
+export function affinityText(bits: number, pcpus: number): string {
+  const all = pcpus >= 32 ? 0xffffffff : (1 << pcpus) - 1;
+  if ((bits & all) >>> 0 === all >>> 0) return "all";
+  const parts: string[] = [];
+  for (let cpu = 0; cpu < 32; cpu++) {
+    if (!((bits >>> cpu) & 1)) continue;
+    const first = cpu;
+    while (cpu + 1 < 32 && (bits >>> (cpu + 1)) & 1) cpu++;
+    parts.push(first === cpu ? String(cpu) : `${first}-${cpu}`);
+  }
+  return parts.join(",") || "none";
+}

@@ -1,0 +1,203 @@
+/** The requests of messages.ts, answered by the parts of dom0. */
+import { readFile } from "node:fs/promises";
+import { identifyImage } from "../dom0/builder/image.ts";
+import type { ConsoleBackend } from "../dom0/console/backend.ts";
+import * as abi from "../dom0/kernel/abi.ts";
+import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
+import type { LocalXenstore } from "../dom0/xenstore/local.ts";
+import { Refusal } from "./error.ts";
+import { bitmap, type Emit, type Lifecycle } from "./lifecycle.ts";
+import type { ImageDescription, ToolstackRequestName, ToolstackRequests, XenstoreNode } from "./messages.ts";
+import type { Reports } from "./reports.ts";
+import { parseXlConfig } from "./xlcfg.ts";
+
+type Handlers = {
+  [N in ToolstackRequestName]: (
+    args: ToolstackRequests[N]["args"],
+  ) => ToolstackRequests[N]["result"] | Promise<ToolstackRequests[N]["result"]>;
+};
+
+export interface ServiceParts {
+  hypercalls: Hypercalls;
+  store: LocalXenstore;
+  console: ConsoleBackend;
+  lifecycle: Lifecycle;
+  reports: Reports;
+  emit: Emit;
+}
+
+export class Service {
+  readonly #parts: ServiceParts;
+  readonly #handlers: Handlers;
+  /** Domains whose console output is sent, with how many asked. */
+  readonly #attached = new Map<number, number>();
+  readonly #watches = new Map<string, () => void>();
+
+  constructor(parts: ServiceParts) {
+    this.#parts = parts;
+    this.#handlers = this.#makeHandlers();
+    parts.console.onOutput((domid, bytes, offset) => {
+      if (this.#attached.has(domid)) parts.emit("console", { domid, bytes, offset });
+    });
+  }
+
+  /** Rejects with what errorData understands. */
+  async handle(request: ToolstackRequestName, args: unknown): Promise<unknown> {
+    const handler = this.#handlers[request] as ((args: unknown) => unknown) | undefined;
+    if (!handler) throw new Refusal("ENOSYS", `The toolstack knows no request "${String(request)}".`);
+    const result: unknown = await handler(args);
+    if (CHANGES.has(request)) this.domainsChanged();
+    return result;
+  }
+
+  /** Tells everybody the new list. */
+  domainsChanged(): void {
+    this.#parts.emit("domains", { domains: this.#parts.reports.list() });
+  }
+
+  #makeHandlers(): Handlers {
+    const { hypercalls, store, console, lifecycle, reports } = this.#parts;
+    return {
+      hostInfo: () => reports.hostInfo(),
+      dmesg: ({ clear }) => hypercalls.readConsole(clear ?? false),
+      statistics: () => reports.statistics(),
+      list: () => reports.list(),
+      vcpuList: ({ domid }) => reports.vcpuList(domid),
+      resolve: ({ domain }) => this.#resolve(domain),
+      parseConfig: ({ config }) => parseXlConfig(config),
+      inspect: (args) => this.#inspect(args),
+      create: (options) => lifecycle.create(options),
+      shutdown: ({ domid, reason }) => done(lifecycle.shutdown(domid, reason)),
+      pause: ({ domid }) => done(hypercalls.pauseDomain(lifecycle.managed(domid).domid)),
+      unpause: ({ domid }) => done(hypercalls.unpauseDomain(lifecycle.managed(domid).domid)),
+      destroy: ({ domid }) => done(lifecycle.destroy(domid)),
+      rename: ({ domid, name }) => done(lifecycle.rename(domid, name)),
+      setScheduler: ({ domid, weight, cap }) => {
+        const now = hypercalls.getCredit(domid);
+        hypercalls.setCredit(domid, weight ?? now.weight, cap ?? now.cap);
+        return hypercalls.getCredit(domid);
+      },
+      setAffinity: ({ domid, vcpu, cpus }) =>
+        done(hypercalls.setHardAffinity(domid, vcpu, cpus ? bitmap(cpus) : 0xffffffff)),
+      setVcpus: ({ domid, vcpus }) => done(this.#setVcpus(domid, vcpus)),
+      setMemory: ({ domid, memoryMiB }) => done(this.#setMemory(domid, memoryMiB)),
+      consoleAttach: ({ domid }) => {
+        const snapshot = console.log(domid);
+        if (!snapshot) throw new Refusal("ESRCH", `Domain ${domid} has no console.`);
+        this.#attached.set(domid, (this.#attached.get(domid) ?? 0) + 1);
+        return snapshot;
+      },
+      consoleDetach: ({ domid }) => {
+        const count = (this.#attached.get(domid) ?? 0) - 1;
+        if (count > 0) this.#attached.set(domid, count);
+        else this.#attached.delete(domid);
+        return null;
+      },
+      consoleInput: ({ domid, bytes }) => {
+        if (!console.input(domid, bytes))
+          throw new Refusal(
+            "EPIPE",
+            `Domain ${domid} takes no console input: it is gone, or 1 MiB waits to be read by it.`,
+          );
+        return null;
+      },
+      consoleLogs: () => console.logs(),
+      xenstoreRead: ({ path }) => this.#readNode(path),
+      xenstoreList: ({ path }) => store.list(path),
+      xenstoreWrite: ({ path, value }) => done(store.write(path, value)),
+      xenstoreRemove: ({ path }) => done(store.remove(path)),
+      xenstoreWatch: ({ path, token }) => {
+        this.#watches.get(token)?.();
+        this.#watches.set(
+          token,
+          store.watch(path, (changed) => this.#parts.emit("xenstore", { token, path: changed })),
+        );
+        return null;
+      },
+      xenstoreUnwatch: ({ token }) => {
+        this.#watches.get(token)?.();
+        this.#watches.delete(token);
+        return null;
+      },
+      hostShutdown: ({ reboot, graceMilliseconds }) => this.#hostShutdown(reboot ?? false, graceMilliseconds),
+    };
+  }
+
+  #resolve(domain: string | number): number {
+    const list = this.#parts.reports.list();
+    const found = list.find(({ name, domid }) => name === domain || String(domid) === String(domain));
+    if (!found) throw new Refusal("ESRCH", `There is no domain ${domain}.`);
+    return found.domid;
+  }
+
+  async #inspect({
+    path,
+    bytes,
+    name,
+  }: {
+    path?: string;
+    bytes?: Uint8Array;
+    name?: string;
+  }): Promise<ImageDescription> {
+    let contents = bytes;
+    if (!contents) {
+      if (path === undefined) throw new Refusal("EINVAL", "inspect needs a path or bytes.");
+      try {
+        contents = await readFile(path);
+      } catch (error) {
+        const { code, message } = error as NodeJS.ErrnoException;
+        throw new Refusal(code ?? "EIO", `${name ?? path} can't be read: ${message}.`);
+      }
+    }
+    const { elf: _elf, ...description } = await identifyImage(contents);
+    return description;
+  }
+
+  #setVcpus(domid: number, vcpus: number): void {
+    const { config } = this.#parts.lifecycle.managed(domid);
+    if (!Number.isInteger(vcpus) || vcpus < 1 || vcpus > config.maxvcpus)
+      throw new Refusal(
+        "EINVAL",
+        `${config.name} can have 1 to ${config.maxvcpus} vCPUs (its maxvcpus), not ${vcpus}.`,
+      );
+    for (let cpu = 0; cpu < config.maxvcpus; cpu++)
+      this.#parts.store.write(`/local/domain/${domid}/cpu/${cpu}/availability`, cpu < vcpus ? "online" : "offline");
+  }
+
+  /** The target of the guest's balloon driver. */
+  #setMemory(domid: number, memoryMiB: number): void {
+    const { config } = this.#parts.lifecycle.managed(domid);
+    if (!Number.isInteger(memoryMiB) || memoryMiB < 1 || memoryMiB > config.maxmemMiB)
+      throw new Refusal(
+        "EINVAL",
+        `${config.name} can have 1 to ${config.maxmemMiB} MiB (its maxmem), not ${memoryMiB}.`,
+      );
+    this.#parts.store.write(`/local/domain/${domid}/memory/target`, memoryMiB * 1024);
+  }
+
+  #readNode(path: string): XenstoreNode {
+    const { store } = this.#parts;
+    const value = store.read(path);
+    if (value === null) throw new Refusal("ENOENT", `xenstore has no node ${path}.`);
+    return { path, value, permissions: store.permissions(path), children: store.list(path) };
+  }
+
+  async #hostShutdown(reboot: boolean, grace: number): Promise<null> {
+    const { lifecycle, hypercalls } = this.#parts;
+    lifecycle.close();
+    for (const domid of lifecycle.domains.keys()) lifecycle.shutdown(domid, "poweroff");
+    for (const end = Date.now() + grace; lifecycle.domains.size > 0 && Date.now() < end;)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    for (const domid of [...lifecycle.domains.keys()]) lifecycle.destroy(domid);
+    // After the reply has been sent.
+    setTimeout(() => hypercalls.schedShutdown(reboot ? abi.SHUTDOWN_reboot : abi.SHUTDOWN_poweroff), 20);
+    return null;
+  }
+}
+
+/** Requests after which the list may differ. */
+const CHANGES = new Set<ToolstackRequestName>(["create", "pause", "unpause", "destroy", "rename", "setVcpus"]);
+
+function done(_nothing: void): null {
+  return null;
+}

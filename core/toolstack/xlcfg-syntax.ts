@@ -1,0 +1,191 @@
+/**
+ * The syntax of xl.cfg(5): `key = value` lines, values being strings, numbers or lists; `#` begins a comment, a newline
+ * or a semicolon ends a setting, inside brackets newlines are space.
+ */
+
+export interface Position {
+  line: number;
+  column: number;
+}
+export type ConfigValue = (
+  { kind: "string"; text: string } | { kind: "number"; text: string } | { kind: "list"; items: ConfigValue[] }
+) &
+  Position;
+export interface Setting extends Position {
+  key: string;
+  value: ConfigValue;
+  /** `+=`: appended to what was set before. */
+  append: boolean;
+}
+
+export class SyntaxProblem extends Error {
+  override readonly name = "SyntaxProblem";
+  readonly line: number;
+  readonly column: number;
+  constructor(message: string, { line, column }: Position) {
+    super(message);
+    this.line = line;
+    this.column = column;
+  }
+}
+
+const ESCAPES: Record<string, string> = { a: "\x07", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v" };
+
+/** The settings in file order, and the problems of lines that are none; one problem does not hide the next. */
+export function parseSyntax(text: string): { settings: Setting[]; problems: SyntaxProblem[] } {
+  const reader = new Reader(text);
+  const settings: Setting[] = [];
+  const problems: SyntaxProblem[] = [];
+  for (;;) {
+    reader.skipSpace(true);
+    if (reader.atEnd) return { settings, problems };
+    try {
+      settings.push(reader.setting());
+    } catch (error) {
+      if (!(error instanceof SyntaxProblem)) throw error;
+      problems.push(error);
+      reader.skipLine();
+    }
+  }
+}
+
+class Reader {
+  readonly #text: string;
+  #at = 0;
+  #line = 1;
+  #lineStart = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  get atEnd(): boolean {
+    return this.#at >= this.#text.length;
+  }
+  get #position(): Position {
+    return { line: this.#line, column: this.#at - this.#lineStart + 1 };
+  }
+  get #char(): string {
+    return this.#text.charAt(this.#at);
+  }
+
+  #next(): void {
+    if (this.#char === "\n") {
+      this.#line++;
+      this.#lineStart = this.#at + 1;
+    }
+    this.#at++;
+  }
+
+  /** Skips blanks and comments; also line ends and semicolons when `lines`. */
+  skipSpace(lines: boolean): void {
+    for (; !this.atEnd; this.#next()) {
+      const char = this.#char;
+      if (char === "#") {
+        while (!this.atEnd && this.#char !== "\n") this.#at++;
+        if (!lines || this.atEnd) return;
+      } else if (char === "\n" || char === ";") {
+        if (!lines) return;
+      } else if (!/\s/.test(char)) {
+        return;
+      }
+    }
+  }
+
+  skipLine(): void {
+    while (!this.atEnd && this.#char !== "\n") this.#next();
+  }
+
+  setting(): Setting {
+    const position = this.#position;
+    const key = /^[A-Za-z_][A-Za-z0-9_]*/.exec(this.#text.slice(this.#at, this.#at + 256))?.[0];
+    if (!key) throw new SyntaxProblem(`expected a key, found ${this.#found()}`, position);
+    this.#at += key.length;
+    this.skipSpace(false);
+    const append = this.#text.startsWith("+=", this.#at);
+    if (append) this.#at += 2;
+    else if (this.#char === "=") this.#at++;
+    else throw new SyntaxProblem(`expected "=" after ${key}, found ${this.#found()}`, this.#position);
+    this.skipSpace(false);
+    const value = this.#value(key);
+    this.skipSpace(false);
+    if (!this.atEnd && this.#char !== "\n" && this.#char !== ";" && this.#char !== "#")
+      throw new SyntaxProblem(
+        `expected the end of the line after the value of ${key}, found ${this.#found()}`,
+        this.#position,
+      );
+    return { key, value, append, ...position };
+  }
+
+  #value(key: string): ConfigValue {
+    const position = this.#position;
+    const char = this.#char;
+    if (char === "'" || char === '"') return { kind: "string", text: this.#string(char), ...position };
+    if (char === "[") return { kind: "list", items: this.#list(key), ...position };
+    const number = /^-?(0[xX][0-9a-fA-F]+|\d+)(?![A-Za-z0-9_.])/.exec(this.#text.slice(this.#at, this.#at + 64))?.[0];
+    if (number) {
+      this.#at += number.length;
+      return { kind: "number", text: number, ...position };
+    }
+    throw new SyntaxProblem(
+      `expected a value for ${key}: a quoted string, a number or a [list]; found ${this.#found()}`,
+      position,
+    );
+  }
+
+  #string(quote: string): string {
+    const position = this.#position;
+    let text = "";
+    for (this.#at++; ; this.#at++) {
+      const char = this.#char;
+      if (char === quote) break;
+      if (this.atEnd || char === "\n")
+        throw new SyntaxProblem(`the string that begins here has no closing ${quote}`, position);
+      if (char !== "\\") {
+        text += char;
+        continue;
+      }
+      this.#at++;
+      const escaped = this.#char;
+      const hex = /^x([0-9a-fA-F]{2})/.exec(this.#text.slice(this.#at, this.#at + 3));
+      const octal = /^[0-7]{1,3}/.exec(this.#text.slice(this.#at, this.#at + 3));
+      if (hex) {
+        text += String.fromCharCode(parseInt(hex[1]!, 16));
+        this.#at += 2;
+      } else if (octal) {
+        text += String.fromCharCode(parseInt(octal[0], 8) & 255);
+        this.#at += octal[0].length - 1;
+      } else if (escaped === "" || escaped === "\n") {
+        throw new SyntaxProblem(`the string that begins here has no closing ${quote}`, position);
+      } else {
+        text += ESCAPES[escaped] ?? escaped;
+      }
+    }
+    this.#at++;
+    return text;
+  }
+
+  #list(key: string): ConfigValue[] {
+    const start = this.#position;
+    const items: ConfigValue[] = [];
+    this.#at++;
+    for (;;) {
+      this.skipSpace(true);
+      if (this.atEnd) throw new SyntaxProblem(`the list that begins here has no closing "]"`, start);
+      if (this.#char === "]") break;
+      items.push(this.#value(key));
+      this.skipSpace(true);
+      if (this.#char === ",") this.#at++;
+      else if (this.#char !== "]")
+        throw new SyntaxProblem(`expected "," or "]" in the list of ${key}, found ${this.#found()}`, this.#position);
+    }
+    this.#at++;
+    return items;
+  }
+
+  #found(): string {
+    if (this.atEnd) return "the end of the file";
+    if (this.#char === "\n") return "the end of the line";
+    return JSON.stringify(this.#char);
+  }
+}
