@@ -70,6 +70,7 @@ const parts = {
       cli: "core/cli/main.ts",
       start: "electron/start.ts",
       dom0: "core/toolstack/dom0.ts",
+      unpack: "core/dom0/builder/unpack-worker.ts",
       pcpu: "core/machine/pcpu.ts",
       "electron/main": "electron/main.ts",
     };

@@ -144,6 +144,8 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
 
   async #crash(reason: string): Promise<void> {
     if (this.#off) return;
+    // What follows is the consequence, not the reason.
+    this.#host.removeAllListeners("power");
     await this.#host.powerOff();
     await this.#wentOff({ state: "crashed", reboot: false, reason });
   }

@@ -1,0 +1,126 @@
+/** The command line of `xenarium`: what each command takes, checked. */
+import { parseArgs } from "node:util";
+import { HOST_MEMORY_MAX_MIB, HOST_MEMORY_MIN_MIB } from "../machine/host.ts";
+import { MAX_PCPUS } from "../machine/layout.ts";
+
+export const USAGE = `usage: xenarium <command> [arguments]
+
+  run [CONFIG.cfg] [options]   power a host on, create one domain, connect the terminal to its console
+      --kernel FILE  --ramdisk FILE  --cmdline TEXT  --memory MiB  --vcpus N  --name NAME
+      --host-memory MiB  --pcpus N  --timeout SECONDS
+      --log                    print the (XEN) log to stderr
+      Ctrl+] leaves. Exit status: 0 poweroff, 3 crash, 4 reboot with on_reboot="destroy", 124 timeout,
+      2 bad arguments, 1 anything else.
+
+  serve [options]              power a host on and serve the management API (and the application) on 127.0.0.1
+      --host-memory MiB  --pcpus N  --port N  --browser  --log
+
+  xl <subcommand>              talk to a running host
+      list [-l] [DOMAIN]       create CONFIG.cfg [-p] [-c]      destroy DOMAIN
+      pause DOMAIN             unpause DOMAIN                   shutdown [-a] DOMAIN
+      reboot DOMAIN            console DOMAIN                   rename DOMAIN NAME
+      vcpu-list [DOMAIN]       dmesg [-c]                       info
+`;
+
+/** Bad arguments: exit status 2 with this sentence. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+export interface HostArguments {
+  hostMemory: number | null;
+  pcpus: number | null;
+  log: boolean;
+}
+export interface RunArguments extends HostArguments {
+  config: string | null;
+  kernel: string | null;
+  ramdisk: string | null;
+  cmdline: string | null;
+  memory: number | null;
+  vcpus: number | null;
+  name: string | null;
+  /** Seconds. */
+  timeout: number | null;
+}
+export interface ServeArguments extends HostArguments {
+  port: number | null;
+  browser: boolean;
+}
+
+const HOST_OPTIONS = {
+  "host-memory": { type: "string" },
+  pcpus: { type: "string" },
+  log: { type: "boolean" },
+} as const;
+
+function parse<T extends NonNullable<Parameters<typeof parseArgs>[0]>>(config: T): ReturnType<typeof parseArgs<T>> {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function whole(text: string | undefined, option: string, min: number, max: number): number | null {
+  if (text === undefined) return null;
+  const value = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!(value >= min && value <= max))
+    throw new UsageError(`${option} is "${text}"; allowed: a whole number from ${min} to ${max}`);
+  return value;
+}
+
+function hostArguments(values: { "host-memory"?: string; pcpus?: string; log?: boolean }): HostArguments {
+  return {
+    hostMemory: whole(values["host-memory"], "--host-memory", HOST_MEMORY_MIN_MIB, HOST_MEMORY_MAX_MIB),
+    pcpus: whole(values.pcpus, "--pcpus", 1, MAX_PCPUS),
+    log: values.log ?? false,
+  };
+}
+
+export function runArguments(args: string[]): RunArguments {
+  const { values, positionals } = parse({
+    args,
+    allowPositionals: true,
+    options: {
+      ...HOST_OPTIONS,
+      kernel: { type: "string" },
+      ramdisk: { type: "string" },
+      cmdline: { type: "string" },
+      memory: { type: "string" },
+      vcpus: { type: "string" },
+      name: { type: "string" },
+      timeout: { type: "string" },
+    },
+  });
+  if (positionals.length > 1)
+    throw new UsageError(`run takes one config, not ${positionals.length}: ${positionals.join(" ")}`);
+  if (positionals.length === 0 && values.kernel === undefined)
+    throw new UsageError("run needs a config or --kernel FILE");
+  const seconds = values.timeout === undefined ? null : Number(values.timeout);
+  if (seconds !== null && !(seconds > 0 && seconds < 1e7))
+    throw new UsageError(`--timeout is "${values.timeout}"; allowed: seconds, more than 0`);
+  return {
+    ...hostArguments(values),
+    config: positionals[0] ?? null,
+    kernel: values.kernel ?? null,
+    ramdisk: values.ramdisk ?? null,
+    cmdline: values.cmdline ?? null,
+    memory: whole(values.memory, "--memory", 1, HOST_MEMORY_MAX_MIB),
+    vcpus: whole(values.vcpus, "--vcpus", 1, 32),
+    name: values.name ?? null,
+    timeout: seconds,
+  };
+}
+
+export function serveArguments(args: string[]): ServeArguments {
+  const { values } = parse({
+    args,
+    options: { ...HOST_OPTIONS, port: { type: "string" }, browser: { type: "boolean" } },
+  });
+  return {
+    ...hostArguments(values),
+    port: whole(values.port, "--port", 0, 65535),
+    browser: values.browser ?? false,
+  };
+}

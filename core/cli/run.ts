@@ -1,0 +1,174 @@
+/** `xenarium run`: a host for one domain, with this terminal as its console. */
+import { access, readFile } from "node:fs/promises";
+import path from "node:path";
+import { ToolstackError, type ToolstackClient } from "../toolstack/client.ts";
+import type { DomainStopped } from "../toolstack/messages.ts";
+import { PoweredHost } from "../toolstack/power.ts";
+import { parseXlConfig } from "../toolstack/xlcfg.ts";
+import { UsageError, type RunArguments } from "./arguments.ts";
+import { runConfig } from "./config-text.ts";
+import { Terminal } from "./terminal.ts";
+
+export const EXIT_POWEROFF = 0;
+export const EXIT_FAILURE = 1;
+export const EXIT_USAGE = 2;
+export const EXIT_CRASH = 3;
+export const EXIT_REBOOT = 4;
+export const EXIT_TIMEOUT = 124;
+
+/** Errors of `create` that are about what the arguments name. */
+const ARGUMENT_ERRORS = ["EINVAL", "ENOENT", "EISDIR", "EACCES", "ENOEXEC"];
+
+function say(message: string): void {
+  process.stderr.write(`xenarium: ${message}\n`);
+}
+
+/** Resolves with the exit status; everything that was started is stopped by then. */
+export async function run(options: RunArguments, imageFolder: URL): Promise<number> {
+  const { config, configName } = await checkedConfig(options);
+  const host = new PoweredHost({
+    imageFolder,
+    ...(options.hostMemory !== null && { memoryMiB: options.hostMemory }),
+    ...(options.pcpus !== null && { pcpus: options.pcpus }),
+  });
+  if (options.log) host.on("serial", (bytes) => process.stderr.write(bytes));
+  const terminal = new Terminal();
+  let finish!: (status: number) => void;
+  const finished = new Promise<number>((resolve) => (finish = resolve));
+  host.once("off", ({ reason }) => {
+    if (reason) say(reason);
+    finish(EXIT_FAILURE);
+  });
+  const timer =
+    options.timeout === null
+      ? null
+      : setTimeout(() => {
+          say(`the domain was still running after ${options.timeout} s`);
+          finish(EXIT_TIMEOUT);
+        }, options.timeout * 1000);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => finish(EXIT_FAILURE));
+  try {
+    const started = start(host, config, configName, terminal, finish).catch((error: unknown) => {
+      say(error instanceof Error ? error.message : String(error));
+      const about = error instanceof ToolstackError && ARGUMENT_ERRORS.includes(error.code);
+      finish(about ? EXIT_USAGE : EXIT_FAILURE);
+    });
+    const status = await finished;
+    void started;
+    return status;
+  } finally {
+    if (timer) clearTimeout(timer);
+    host.removeAllListeners("off");
+    host.on("off", () => {});
+    await terminal.detach();
+    await host.powerOff();
+  }
+}
+
+async function checkedConfig(options: RunArguments): Promise<{ config: string; configName: string }> {
+  let base: string | null = null;
+  if (options.config !== null) {
+    try {
+      base = await readFile(options.config, "utf8");
+    } catch (error) {
+      throw new UsageError(`${options.config} can't be read: ${(error as Error).message}`);
+    }
+  }
+  const config = runConfig(base, options, process.cwd());
+  const configName = path.resolve(options.config ?? "command-line.cfg");
+  const parsed = parseXlConfig(config);
+  for (const { severity, message } of parsed.diagnostics)
+    if (severity === "warning") say(`${path.basename(configName)}: ${message}`);
+  if (!parsed.config) {
+    const errors = parsed.diagnostics.filter(({ severity }) => severity === "error");
+    throw new UsageError(errors.map(({ message }) => `${path.basename(configName)}: ${message}`).join("\n"));
+  }
+  const { kernel, ramdisk } = parsed.config;
+  for (const file of [kernel, ramdisk]) {
+    if (file === null) continue;
+    const full = path.resolve(path.dirname(configName), file);
+    await access(full).catch(() => {
+      throw new UsageError(`${full} can't be read: there is no such file, or it may not be read`);
+    });
+  }
+  return { config, configName };
+}
+
+async function start(
+  host: PoweredHost,
+  config: string,
+  configName: string,
+  terminal: Terminal,
+  finish: (status: number) => void,
+): Promise<void> {
+  await host.start();
+  const { toolstack } = host;
+  toolstack.on("notice", ({ severity, message }) => {
+    if (severity !== "info") say(message);
+  });
+  let current = -1;
+  // Output that was sent before the log was asked for is in the log.
+  let shown = 0;
+  toolstack.on("console", ({ domid, bytes, offset }) => {
+    if (domid !== current || offset + bytes.length <= shown) return;
+    terminal.write(bytes.subarray(Math.max(0, shown - offset)));
+    shown = offset + bytes.length;
+  });
+  const attach = async (domid: number): Promise<void> => {
+    current = domid;
+    shown = Infinity;
+    const snapshot = await toolstack.request("consoleAttach", { domid });
+    terminal.write(snapshot.log);
+    shown = snapshot.end;
+  };
+  const expectations = follow(toolstack, attach, finish);
+  const { domid, name } = await toolstack.request("create", { config, configName, paused: true });
+  expectations.name = name;
+  expectations.domid = domid;
+  await attach(domid);
+  terminal.attach(
+    (bytes) =>
+      void toolstack.request("consoleInput", { domid: current, bytes: Uint8Array.from(bytes) }).catch(() => {}),
+    () => finish(EXIT_FAILURE),
+  );
+  await toolstack.request("unpause", { domid });
+}
+
+interface Expectations {
+  name: string | null;
+  domid: number;
+}
+
+/** Ends the run with the domain, or goes on with the one that replaces it. */
+function follow(
+  toolstack: ToolstackClient,
+  attach: (domid: number) => Promise<void>,
+  finish: (status: number) => void,
+): Expectations {
+  const expected: Expectations = { name: null, domid: -1 };
+  let restarting = false;
+  toolstack.on("stopped", (stop) => {
+    if (stop.domid !== expected.domid) return;
+    restarting = stop.action.endsWith("restart") || stop.action === "soft-reset";
+    if (!restarting) finish(statusOf(stop));
+  });
+  toolstack.on("created", ({ domid, name }) => {
+    if (!restarting || name !== expected.name) return;
+    restarting = false;
+    expected.domid = domid;
+    attach(domid).catch(() => finish(EXIT_FAILURE));
+  });
+  toolstack.on("destroyed", ({ domid }) => {
+    if (domid === expected.domid && !restarting) finish(EXIT_FAILURE);
+  });
+  toolstack.on("notice", ({ severity }) => {
+    if (severity === "error" && restarting) finish(EXIT_FAILURE);
+  });
+  return expected;
+}
+
+function statusOf({ reason }: DomainStopped): number {
+  if (reason === "poweroff") return EXIT_POWEROFF;
+  if (reason === "reboot") return EXIT_REBOOT;
+  return reason === "crash" || reason === "watchdog" ? EXIT_CRASH : EXIT_FAILURE;
+}

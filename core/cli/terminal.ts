@@ -1,0 +1,39 @@
+/** The terminal as a domain's console: keys go in raw, bytes come out unchanged. */
+const LEAVE = 0x1d; // Ctrl+]
+
+export class Terminal {
+  #onData: ((chunk: Buffer) => void) | null = null;
+
+  /** Sends what is typed to `input`; `leave` at Ctrl+]. The end of stdin ends nothing. */
+  attach(input: (bytes: Uint8Array) => void, leave: () => void): void {
+    const { stdin } = process;
+    if (stdin.isTTY) stdin.setRawMode(true);
+    this.#onData = (chunk) => {
+      // Only a person's Ctrl+] is one; piped data may hold any byte.
+      const at = stdin.isTTY ? chunk.indexOf(LEAVE) : -1;
+      const typed = at < 0 ? chunk : chunk.subarray(0, at);
+      if (typed.length > 0) input(typed);
+      if (at >= 0) leave();
+    };
+    stdin.on("data", this.#onData);
+    stdin.on("error", () => {});
+    stdin.resume();
+  }
+
+  write(bytes: Uint8Array): void {
+    process.stdout.write(bytes);
+  }
+
+  /** Gives the terminal back and waits until all output is out. */
+  async detach(): Promise<void> {
+    const { stdin } = process;
+    if (this.#onData) {
+      stdin.off("data", this.#onData);
+      this.#onData = null;
+      if (stdin.isTTY) stdin.setRawMode(false);
+      stdin.pause();
+      stdin.unref?.();
+    }
+    await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
+  }
+}
