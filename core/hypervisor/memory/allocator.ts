@@ -1,0 +1,328 @@
+/**
+ * The one heap of machine frames: a buddy allocator. Frames for domains (domheap) and for the hypervisor's own data
+ * (xenheap) come from the same lists, as Xen does on x86-64. Free frames are all zero: they were never used or were
+ * scrubbed when freed.
+ */
+import { DOMID_FIRST_RESERVED, DOMID_INVALID, DOMID_XEN } from "../abi/memory";
+import { invalidateCodeFrame } from "./code_frames";
+import { DomainMemory, MEM_DYING, domainMemory, lockOf, pageListOf } from "./domain_memory";
+import {
+  PAGE_SHIFT,
+  PGC_broken,
+  PGC_free,
+  PGC_xen_heap,
+  ROOT_CLAIMED_PAGES,
+  ROOT_DOMAIN_TABLE,
+  ROOT_FIRST_HEAP_FRAME,
+  ROOT_FREE_LISTS,
+  ROOT_FREE_PAGES,
+  ROOT_HEAP_LOCK,
+  ROOT_XENHEAP_PAGES,
+  blockOrder,
+  frameAddress,
+  frameTableEnd,
+  framesInit,
+  initFree,
+  initOwned,
+  pageFlag,
+  pageListAdd,
+  pageListRemove,
+  pageOwner,
+  pageStamp,
+  putAllocRef,
+  setBlockOrder,
+  setPageOwner,
+  setPageStamp,
+  totalFrames,
+} from "./frames";
+import { spinLock, spinUnlock } from "./lock";
+import { m2pInit, m2pSet, INVALID_M2P_ENTRY } from "./m2p";
+import { tlbClockInit, tlbFlushSince, tlbStamp } from "./tlb";
+
+/** Largest block: 2^18 frames, 1 GiB. */
+export const MAX_ORDER: u32 = 18;
+
+/**
+ * Lays out everything of the memory side and gives the rest of the machine to the allocator. Boot only, once, on the
+ * first pCPU. `frames`: machine frames there are; false if they are too few to hold the tables.
+ */
+export function memoryInit(frames: u32): bool {
+  // Frame table, a domid table, M2P rounded up to 2 MiB, a few tables, and something to run with.
+  if (frames < 4096) return false;
+  framesInit(frames);
+  tlbClockInit();
+  let end = frameTableEnd();
+  end = (end + 4095) & ~(<usize>4095);
+  store<u32>(ROOT_DOMAIN_TABLE, <u32>end);
+  end += <usize>DOMID_FIRST_RESERVED * 4;
+  end = m2pInit(end);
+  const first: u32 = <u32>((end + 4095) >> PAGE_SHIFT);
+  store<u32>(ROOT_FIRST_HEAP_FRAME, first);
+  freeRange(first, frames);
+  return true;
+}
+
+/** Puts frames [from, to) into the free lists as the largest aligned blocks. */
+function freeRange(from: u32, to: u32): void {
+  let mfn = from;
+  while (mfn < to) {
+    let order: u32 = 0;
+    while (order < MAX_ORDER && (mfn & ((1 << (order + 1)) - 1)) == 0 && mfn + (1 << (order + 1)) <= to) order++;
+    for (let i: u32 = 0; i < <u32>1 << order; i++) {
+      initFree(mfn + i);
+      setBlockOrder(mfn + i, NOT_HEAD);
+    }
+    addBlock(mfn, order);
+    mfn += 1 << order;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function listHead(order: u32): usize {
+  return ROOT_FREE_LISTS + order * 4;
+}
+
+/** Order byte of a free frame that is not the first of a listed block. */
+const NOT_HEAD: u32 = 0xff;
+
+function addBlock(mfn: u32, order: u32): void {
+  setBlockOrder(mfn, order);
+  pageListAdd(listHead(order), mfn);
+  atomic.add<u32>(ROOT_FREE_PAGES, 1 << order);
+}
+function removeBlock(mfn: u32, order: u32): void {
+  pageListRemove(listHead(order), mfn);
+  setBlockOrder(mfn, NOT_HEAD);
+  atomic.sub<u32>(ROOT_FREE_PAGES, 1 << order);
+}
+
+/** Takes 2^order adjacent aligned frames out of the free lists; 0 if there are none. They stay marked free. */
+function takeBlock(order: u32): u32 {
+  if (order > MAX_ORDER) return 0;
+  spinLock(ROOT_HEAP_LOCK);
+  let found = order;
+  while (found <= MAX_ORDER && !load<u32>(listHead(found))) found++;
+  if (found > MAX_ORDER) {
+    spinUnlock(ROOT_HEAP_LOCK);
+    return 0;
+  }
+  const mfn = load<u32>(listHead(found));
+  const stamp = pageStamp(mfn);
+  removeBlock(mfn, found);
+  while (found > order) {
+    found--;
+    const half = mfn + (1 << found);
+    setPageStamp(half, stamp);
+    addBlock(half, found);
+  }
+  spinUnlock(ROOT_HEAP_LOCK);
+  // Nobody may reach the frames' new content through translations from their last life.
+  tlbFlushSince(stamp);
+  return mfn;
+}
+
+/** Gives zeroed frames back, marked free, and joins buddies. */
+function giveBlock(start: u32, blockOrderIn: u32, stamp: u32): void {
+  let mfn = start;
+  let order = blockOrderIn;
+  let latest = stamp;
+  const frames = totalFrames();
+  spinLock(ROOT_HEAP_LOCK);
+  for (let i: u32 = 0; i < <u32>1 << order; i++) {
+    initFree(mfn + i);
+    setBlockOrder(mfn + i, NOT_HEAD);
+  }
+  while (order < MAX_ORDER) {
+    const buddy = mfn ^ (1 << order);
+    if (buddy + (1 << order) > frames || !pageFlag(buddy, PGC_free) || blockOrder(buddy) != order) break;
+    removeBlock(buddy, order);
+    if (pageStamp(buddy) > latest) latest = pageStamp(buddy);
+    if (buddy < mfn) mfn = buddy;
+    order++;
+  }
+  setPageStamp(mfn, latest);
+  addBlock(mfn, order);
+  spinUnlock(ROOT_HEAP_LOCK);
+}
+
+function scrubFrame(mfn: u32): void {
+  memory.fill(frameAddress(mfn), 0, 4096);
+  invalidateCodeFrame(mfn);
+}
+
+export function freePages(): u32 {
+  return atomic.load<u32>(ROOT_FREE_PAGES);
+}
+/** Free frames that are not promised to a domain by XENMEM_claim_pages. */
+export function unclaimedPages(): u32 {
+  const free = freePages();
+  const claimed = atomic.load<u32>(ROOT_CLAIMED_PAGES);
+  return free > claimed ? free - claimed : 0;
+}
+export function xenheapPages(): u32 {
+  return atomic.load<u32>(ROOT_XENHEAP_PAGES);
+}
+
+// ---- Xen heap --------------------------------------------------------------------------------------------------
+
+/** 2^order adjacent zeroed frames for the hypervisor; first mfn, 0 if out of memory. */
+export function allocXenheapPages(order: u32): u32 {
+  const mfn = takeBlock(order);
+  if (!mfn) return 0;
+  for (let i: u32 = 0; i < <u32>1 << order; i++) initOwned(mfn + i, DOMID_XEN, PGC_xen_heap);
+  atomic.add<u32>(ROOT_XENHEAP_PAGES, 1 << order);
+  return mfn;
+}
+
+/** `bytes` of zeroed hypervisor memory in adjacent frames, never freed (per-pCPU tables). Address, 0 if out of memory. */
+export function allocXenheapBytes(bytes: u32): usize {
+  const count = (bytes + 4095) >> PAGE_SHIFT;
+  const mfn = takeContiguous(count);
+  if (!mfn) return 0;
+  for (let i: u32 = 0; i < count; i++) initOwned(mfn + i, DOMID_XEN, PGC_xen_heap);
+  atomic.add<u32>(ROOT_XENHEAP_PAGES, count);
+  return frameAddress(mfn);
+}
+
+/** Gives Xen heap frames back; one that a guest still has mapped goes when its last reference does. */
+export function freeXenheapPages(mfn: u32, order: u32): void {
+  for (let i: u32 = 0; i < <u32>1 << order; i++) putAllocRef(mfn + i);
+}
+
+/** `count` adjacent frames, the excess of the power of two given back at once. */
+function takeContiguous(count: u32): u32 {
+  if (count == 0) return 0;
+  let order: u32 = 0;
+  while (<u32>1 << order < count) if (++order > MAX_ORDER) return 0;
+  const mfn = takeBlock(order);
+  if (!mfn) return 0;
+  const end = mfn + (1 << order);
+  let at = mfn + count;
+  while (at < end) {
+    let part: u32 = 0;
+    while ((at & ((1 << (part + 1)) - 1)) == 0 && at + (1 << (part + 1)) <= end) part++;
+    giveBlock(at, part, 0);
+    at += 1 << part;
+  }
+  return mfn;
+}
+
+// ---- domain heap -----------------------------------------------------------------------------------------------
+
+/** Counts `count` more frames for a domain if its limit and its death allow. */
+function reserve(d: DomainMemory, count: u32): bool {
+  spinLock(lockOf(d));
+  const ok = !(d.flags & MEM_DYING) && d.totPages + count <= d.maxPages && d.totPages + count >= count;
+  if (ok) d.totPages += count;
+  spinUnlock(lockOf(d));
+  return ok;
+}
+function unreserve(d: DomainMemory, count: u32): void {
+  spinLock(lockOf(d));
+  d.totPages -= count;
+  spinUnlock(lockOf(d));
+}
+
+function useClaim(d: DomainMemory, count: u32): void {
+  if (!d.claim) return;
+  spinLock(ROOT_HEAP_LOCK);
+  const used = min<u32>(d.claim, count);
+  d.claim -= used;
+  atomic.sub<u32>(ROOT_CLAIMED_PAGES, used);
+  spinUnlock(ROOT_HEAP_LOCK);
+}
+
+function assign(d: DomainMemory, mfn: u32, count: u32): void {
+  for (let i: u32 = 0; i < count; i++) {
+    m2pSet(mfn + i, INVALID_M2P_ENTRY);
+    initOwned(mfn + i, d.domid, 0);
+  }
+  spinLock(lockOf(d));
+  for (let i: u32 = 0; i < count; i++) pageListAdd(pageListOf(d), mfn + i);
+  spinUnlock(lockOf(d));
+}
+
+/**
+ * 2^order adjacent, aligned, zeroed frames owned by `domid`; first mfn. 0 if there is no such domain, the domain's limit
+ * is reached or the host is out of memory.
+ */
+export function allocDomheapPages(order: u32, domid: u32): u32 {
+  if (order > MAX_ORDER) return 0;
+  return allocFor(domid, 1 << order, order, true);
+}
+
+/** `count` adjacent frames for a domain, not necessarily a power of two; first mfn or 0. */
+export function allocDomheapContiguous(count: u32, domid: u32): u32 {
+  return allocFor(domid, count, 0, false);
+}
+
+function allocFor(domid: u32, count: u32, order: u32, power: bool): u32 {
+  const d = domainMemory(domid);
+  if (d == null) return 0;
+  if (d.claim < count && unclaimedPages() < count - d.claim) return 0;
+  if (!reserve(d, count)) return 0;
+  const mfn = power ? takeBlock(order) : takeContiguous(count);
+  if (!mfn) {
+    unreserve(d, count);
+    return 0;
+  }
+  useClaim(d, count);
+  assign(d, mfn, count);
+  return mfn;
+}
+
+/** Drops the owner's reference of frames whose allocation was undone before anybody else saw them. */
+export function freeDomheapPages(mfn: u32, order: u32): void {
+  for (let i: u32 = 0; i < <u32>1 << order; i++) putAllocRef(mfn + i);
+}
+
+/**
+ * Moves a frame from its owner's books to nobody's while the caller holds the only reference (page exchange): the frame
+ * leaves page list and total. The counterpart is adoptPage.
+ */
+export function stealPage(d: DomainMemory, mfn: u32): void {
+  spinLock(lockOf(d));
+  pageListRemove(pageListOf(d), mfn);
+  d.totPages--;
+  spinUnlock(lockOf(d));
+  setPageOwner(mfn, DOMID_INVALID);
+}
+
+/** Called by putPage when the last reference has gone. */
+export function freeLastReference(mfn: u32): void {
+  const owner = pageOwner(mfn);
+  if (pageFlag(mfn, PGC_xen_heap)) {
+    if (owner != <u32>DOMID_XEN) {
+      const sharer = domainMemory(owner);
+      if (sharer != null) atomic.sub<u32>(changetype<usize>(sharer) + offsetof<DomainMemory>("xenheapPages"), 1);
+    }
+    atomic.sub<u32>(ROOT_XENHEAP_PAGES, 1);
+  } else {
+    const d = domainMemory(owner);
+    if (d != null) {
+      spinLock(lockOf(d));
+      pageListRemove(pageListOf(d), mfn);
+      d.totPages--;
+      spinUnlock(lockOf(d));
+    }
+  }
+  m2pSet(mfn, INVALID_M2P_ENTRY);
+  scrubFrame(mfn);
+  if (pageFlag(mfn, PGC_broken)) return;
+  giveBlock(mfn, 0, tlbStamp());
+}
+
+/** XENMEM_claim_pages: promises `total` frames in all to a domain; false if the host has too few. 0 ends the claim. */
+export function setClaim(d: DomainMemory, total: u32): bool {
+  spinLock(ROOT_HEAP_LOCK);
+  const others = atomic.load<u32>(ROOT_CLAIMED_PAGES) - d.claim;
+  const wanted: u32 = total > d.totPages ? total - d.totPages : 0;
+  const ok = wanted == 0 || others + wanted <= freePages();
+  if (ok) {
+    d.claim = wanted;
+    atomic.store<u32>(ROOT_CLAIMED_PAGES, others + wanted);
+  }
+  spinUnlock(ROOT_HEAP_LOCK);
+  return ok;
+}

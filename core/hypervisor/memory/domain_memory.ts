@@ -1,0 +1,115 @@
+/**
+ * What the memory side keeps for a domain: a page of the Xen heap, found by domid in a table of its own. The domain
+ * code creates it with memoryDomainCreate and lets it go with memoryDomainFree after relinquishMemory (teardown.ts).
+ */
+import { DOMID_FIRST_RESERVED } from "../abi/memory";
+import { allocXenheapPages, freeXenheapPages } from "./allocator";
+import { ROOT_DOMAIN_TABLE } from "./frames";
+import { spinLock, spinUnlock } from "./lock";
+
+/** Domain kinds and rights, `flags`. */
+export const MEM_PRIVILEGED: u32 = 1;
+export const MEM_NATIVE: u32 = 2;
+export const MEM_DYING: u32 = 4;
+/** VMASST_TYPE_m2p_strict: the M2P is not visible through user page tables. */
+export const MEM_M2P_STRICT: u32 = 8;
+
+@unmanaged
+export class DomainMemory {
+  domid: u32;
+  flags: u32;
+  /** Guards the page lists and totals. */
+  lock: u32;
+  /** Head mfn of the domain's frames. */
+  pageList: u32;
+  totPages: u32;
+  maxPages: u32;
+  /** Frames of the Xen heap that are shared with the domain. */
+  xenheapPages: u32;
+  /** Pages promised by XENMEM_claim_pages and not yet allocated. */
+  claim: u32;
+  /** Highest guest frame number that was given a frame through populate_physmap, for XENMEM_maximum_gpfn. */
+  maxGpfn: u32;
+  /** Page tables of the per-domain area (L4 slot 260); 0 until first used. */
+  perdomainL3: u32;
+  perdomainL2: u32;
+  /** Taken while the per-domain tables are made. */
+  perdomainLock: u32;
+  /** Entries at E820_OFFSET; 0 = none set. */
+  e820Entries: u32;
+  /** Address of the domain's grant table (grant/table.ts), 0 if it has none. */
+  grants: usize;
+  /** Progress of teardown. */
+  teardownState: u32;
+  sharedInfoMfn: u32;
+  /** mfns of the per-domain L1 tables, 16 vCPUs each. */
+  perdomainL1_0: u32;
+  perdomainL1_1: u32;
+  perdomainL1_2: u32;
+  perdomainL1_3: u32;
+  perdomainL1_4: u32;
+  perdomainL1_5: u32;
+  perdomainL1_6: u32;
+  perdomainL1_7: u32;
+}
+
+/** XENMEM_set_memory_map's entries stand in the same page. */
+export const E820_OFFSET: usize = 1024;
+
+/** The memory state of a domain, or null if there is no such domain. */
+export function domainMemory(domid: u32): DomainMemory | null {
+  if (domid >= <u32>DOMID_FIRST_RESERVED) return null;
+  return changetype<DomainMemory>(<usize>atomic.load<u32>(load<u32>(ROOT_DOMAIN_TABLE) + domid * 4));
+}
+
+/**
+ * Makes the memory state of a new domain. `flags`: MEM_PRIVILEGED, MEM_NATIVE. False if the host is out of memory or the
+ * domid is taken.
+ */
+export function memoryDomainCreate(domid: u32, maxPages: u32, flags: u32): bool {
+  if (domid >= <u32>DOMID_FIRST_RESERVED) return false;
+  if (changetype<usize>(domainMemory(domid))) return false;
+  const mfn = allocXenheapPages(0);
+  if (!mfn) return false;
+  const address = (<usize>mfn) << 12;
+  const d = changetype<DomainMemory>(address);
+  d.domid = domid;
+  d.flags = flags;
+  d.maxPages = maxPages;
+  atomic.store<u32>(load<u32>(ROOT_DOMAIN_TABLE) + domid * 4, <u32>address);
+  return true;
+}
+
+/** Forgets a domain whose frames are all gone (relinquishMemory returned 0 and totPages is 0). */
+export function memoryDomainFree(domid: u32): void {
+  const d = domainMemory(domid);
+  if (!changetype<usize>(d)) return;
+  atomic.store<u32>(load<u32>(ROOT_DOMAIN_TABLE) + domid * 4, 0);
+  freeXenheapPages(<u32>(changetype<usize>(d) >> 12), 0);
+}
+
+/** Sets the most frames a domain may own (domctl max_mem). */
+export function setMaxPages(domid: u32, maxPages: u32): bool {
+  const d = domainMemory(domid);
+  if (d == null) return false;
+  spinLock(offsetof<DomainMemory>("lock") + changetype<usize>(d));
+  d.maxPages = maxPages;
+  spinUnlock(offsetof<DomainMemory>("lock") + changetype<usize>(d));
+  return true;
+}
+
+// @ts-ignore: decorator
+@inline
+export function lockOf(d: DomainMemory): usize {
+  return changetype<usize>(d) + offsetof<DomainMemory>("lock");
+}
+// @ts-ignore: decorator
+@inline
+export function pageListOf(d: DomainMemory): usize {
+  return changetype<usize>(d) + offsetof<DomainMemory>("pageList");
+}
+
+/** True if `caller` may act on `target`'s memory: itself, or a privileged domain. */
+export function mayControl(caller: DomainMemory, target: DomainMemory): bool {
+  return caller.domid == target.domid || (caller.flags & MEM_PRIVILEGED) != 0;
+}

@@ -1,0 +1,291 @@
+/**
+ * The frame table: what every machine frame is, who owns it and how often it is referenced. One 32-byte entry per
+ * frame, as Xen's page_info. All words that several pCPUs change are changed by compare-exchange.
+ *
+ *  +0  u64 count word: references (bits 0..31), owner domid (32..47), PGC_* flags (48..)
+ *  +8  u64 type word: type references (bits 0..31), type (32..39), PGT_* flags (40..)
+ *  +16 u32 next, +20 u32 prev: mfns; the owner's page list, or the allocator's free list (0 = end: frame 0 is never in one)
+ *  +24 u32 TLB stamp (tlb.ts) of the moment the last type reference or the last reference went
+ *  +28 i16 linear page table uses (Xen's linear_pt_count), u8 free block order, u8 unused
+ *
+ * Whoever owns a reference may rely on the frame not being given to somebody else; whoever owns a type reference may
+ * rely on its use not changing.
+ */
+import { XEN_HEAP_START } from "../../machine/layout";
+import { DOMID_INVALID, DOMID_XEN } from "../abi/memory";
+import { freeLastReference } from "./allocator";
+
+export const PAGE_SHIFT: u32 = 12;
+export const PAGE_SIZE: u32 = 4096;
+
+/** Shared words of the memory side, in the first page of the Xen heap; the next 15 pages are the hypervisor's root. */
+export const MEMORY_ROOT: usize = XEN_HEAP_START;
+/** Where the rest of the hypervisor keeps its own root: 15 pages that the memory side never touches. */
+export const HYPERVISOR_ROOT: usize = XEN_HEAP_START + 0x1000;
+export const HYPERVISOR_ROOT_SIZE: u32 = 0xf000;
+export const FRAME_TABLE: usize = XEN_HEAP_START + 0x10000;
+
+export const ROOT_TOTAL_FRAMES: usize = MEMORY_ROOT;
+export const ROOT_M2P: usize = MEMORY_ROOT + 4;
+export const ROOT_HEAP_LOCK: usize = MEMORY_ROOT + 8;
+export const ROOT_FREE_PAGES: usize = MEMORY_ROOT + 12;
+export const ROOT_TLB_CLOCK: usize = MEMORY_ROOT + 16;
+export const ROOT_TLB_FLUSHED: usize = MEMORY_ROOT + 20;
+export const ROOT_FIRST_HEAP_FRAME: usize = MEMORY_ROOT + 24;
+export const ROOT_M2P_L3: usize = MEMORY_ROOT + 28;
+export const ROOT_GDT_FRAME: usize = MEMORY_ROOT + 32;
+export const ROOT_XENHEAP_PAGES: usize = MEMORY_ROOT + 36;
+export const ROOT_CLAIMED_PAGES: usize = MEMORY_ROOT + 40;
+export const ROOT_M2P_FRAMES: usize = MEMORY_ROOT + 44;
+export const ROOT_ZERO_FRAME: usize = MEMORY_ROOT + 48;
+/** u32: address of the table of DomainMemory addresses by domid. */
+export const ROOT_DOMAIN_TABLE: usize = MEMORY_ROOT + 52;
+/** u32 list head per order. */
+export const ROOT_FREE_LISTS: usize = MEMORY_ROOT + 0x100;
+
+export const FRAME_INFO_SIZE: u32 = 32;
+const INFO_TYPE: usize = 8;
+const INFO_NEXT: usize = 16;
+const INFO_PREV: usize = 20;
+const INFO_STAMP: usize = 24;
+const INFO_LINEAR: usize = 28;
+const INFO_ORDER: usize = 30;
+
+const COUNT_MASK: u64 = 0xffffffff;
+/** A count may not pass this: references are taken by guests and must not wrap. */
+const COUNT_LIMIT: u64 = 0xfffffff0;
+const OWNER_SHIFT: u64 = 32;
+/** The owner's own reference is held. */
+export const PGC_allocated: u64 = 1 << 48;
+/** Frame of the hypervisor's own data, perhaps shared with `owner`. */
+export const PGC_xen_heap: u64 = 1 << 49;
+/** In the allocator. */
+export const PGC_free: u64 = 1 << 50;
+/** Never to be given out again. */
+export const PGC_broken: u64 = 1 << 51;
+
+export const PGT_none: u32 = 0;
+export const PGT_l1_page_table: u32 = 1;
+export const PGT_l2_page_table: u32 = 2;
+export const PGT_l3_page_table: u32 = 3;
+export const PGT_l4_page_table: u32 = 4;
+export const PGT_seg_desc_page: u32 = 5;
+export const PGT_writable_page: u32 = 7;
+export const PGT_type_shift: u64 = 32;
+export const PGT_type_mask: u64 = (<u64>0xff) << 32;
+export const PGT_validated: u64 = 1 << 40;
+export const PGT_pinned: u64 = 1 << 41;
+export const PGT_locked: u64 = 1 << 42;
+export const PGT_count_mask: u64 = COUNT_MASK;
+export const PGT_count_limit: u64 = COUNT_LIMIT;
+
+// @ts-ignore: decorator
+@inline
+export function totalFrames(): u32 {
+  return load<u32>(ROOT_TOTAL_FRAMES);
+}
+
+/** True for frames that have an entry in the frame table. Every mfn from a guest is checked with this first. */
+// @ts-ignore: decorator
+@inline
+export function mfnValid(mfn: u64): bool {
+  return mfn < <u64>totalFrames();
+}
+
+// @ts-ignore: decorator
+@inline
+export function frameInfo(mfn: u32): usize {
+  return FRAME_TABLE + <usize>mfn * FRAME_INFO_SIZE;
+}
+
+/** Machine address of a frame in this memory. */
+// @ts-ignore: decorator
+@inline
+export function frameAddress(mfn: u32): usize {
+  return <usize>mfn << PAGE_SHIFT;
+}
+
+/** Lays the frame table for `frames` machine frames: all of them Xen's until the allocator is given them. Boot only. */
+export function framesInit(frames: u32): void {
+  store<u32>(ROOT_TOTAL_FRAMES, frames);
+  const word: u64 = ((<u64>DOMID_XEN) << OWNER_SHIFT) | PGC_allocated | PGC_xen_heap | 1;
+  for (let mfn: u32 = 0; mfn < frames; mfn++) store<u64>(frameInfo(mfn), word);
+}
+
+/** First byte behind the frame table. */
+export function frameTableEnd(): usize {
+  return frameInfo(totalFrames());
+}
+
+// ---- words -----------------------------------------------------------------------------------------------------
+
+// @ts-ignore: decorator
+@inline
+export function countWord(mfn: u32): u64 {
+  return atomic.load<u64>(frameInfo(mfn));
+}
+// @ts-ignore: decorator
+@inline
+export function typeWord(mfn: u32): u64 {
+  return atomic.load<u64>(frameInfo(mfn) + INFO_TYPE);
+}
+/** Compare-exchange of the type word; returns what was there. */
+// @ts-ignore: decorator
+@inline
+export function exchangeTypeWord(mfn: u32, expected: u64, replacement: u64): u64 {
+  return atomic.cmpxchg<u64>(frameInfo(mfn) + INFO_TYPE, expected, replacement);
+}
+/** Sets the type word of a frame that nobody else can reach yet. */
+export function initTypeWord(mfn: u32, word: u64): void {
+  atomic.store<u64>(frameInfo(mfn) + INFO_TYPE, word);
+}
+
+/** Current type, PGT_*; meaningful while pageTypeCount is not 0. */
+// @ts-ignore: decorator
+@inline
+export function pageTypeOf(mfn: u32): u32 {
+  return <u32>(typeWord(mfn) >> PGT_type_shift) & 0xff;
+}
+// @ts-ignore: decorator
+@inline
+export function pageTypeCount(mfn: u32): u32 {
+  return <u32>typeWord(mfn);
+}
+// @ts-ignore: decorator
+@inline
+export function pageCount(mfn: u32): u32 {
+  return <u32>countWord(mfn);
+}
+/** The owner's domid; DOMID_INVALID for a free frame, DOMID_XEN for the hypervisor's own. */
+// @ts-ignore: decorator
+@inline
+export function pageOwner(mfn: u32): u32 {
+  return <u32>(countWord(mfn) >> OWNER_SHIFT) & 0xffff;
+}
+// @ts-ignore: decorator
+@inline
+export function pageFlag(mfn: u32, flag: u64): bool {
+  return (countWord(mfn) & flag) != 0;
+}
+
+// @ts-ignore: decorator
+@inline
+export function pageNext(mfn: u32): u32 {
+  return load<u32>(frameInfo(mfn) + INFO_NEXT);
+}
+// @ts-ignore: decorator
+@inline
+export function pagePrev(mfn: u32): u32 {
+  return load<u32>(frameInfo(mfn) + INFO_PREV);
+}
+// @ts-ignore: decorator
+@inline
+export function setPageNext(mfn: u32, next: u32): void {
+  store<u32>(frameInfo(mfn) + INFO_NEXT, next);
+}
+// @ts-ignore: decorator
+@inline
+export function setPagePrev(mfn: u32, prev: u32): void {
+  store<u32>(frameInfo(mfn) + INFO_PREV, prev);
+}
+/** Puts a frame at the head of the list whose head mfn is at `head`; the caller holds the list's lock. */
+export function pageListAdd(head: usize, mfn: u32): void {
+  const first = load<u32>(head);
+  setPageNext(mfn, first);
+  setPagePrev(mfn, 0);
+  if (first) setPagePrev(first, mfn);
+  store<u32>(head, mfn);
+}
+export function pageListRemove(head: usize, mfn: u32): void {
+  const next = pageNext(mfn);
+  const prev = pagePrev(mfn);
+  if (prev) setPageNext(prev, next);
+  else store<u32>(head, next);
+  if (next) setPagePrev(next, prev);
+  setPageNext(mfn, 0);
+  setPagePrev(mfn, 0);
+}
+
+export function pageStamp(mfn: u32): u32 {
+  return load<u32>(frameInfo(mfn) + INFO_STAMP);
+}
+export function setPageStamp(mfn: u32, stamp: u32): void {
+  store<u32>(frameInfo(mfn) + INFO_STAMP, stamp);
+}
+/** Address of the i16 linear page table count. */
+export function linearCountAddress(mfn: u32): usize {
+  return frameInfo(mfn) + INFO_LINEAR;
+}
+export function blockOrder(mfn: u32): u32 {
+  return load<u8>(frameInfo(mfn) + INFO_ORDER);
+}
+export function setBlockOrder(mfn: u32, order: u32): void {
+  store<u8>(frameInfo(mfn) + INFO_ORDER, <u8>order);
+}
+
+// ---- references ------------------------------------------------------------------------------------------------
+
+/** Makes a frame `owner`'s with one reference, the owner's own, and no type. Allocator only: nobody else has the frame. */
+export function initOwned(mfn: u32, owner: u32, flags: u64): void {
+  atomic.store<u64>(frameInfo(mfn) + INFO_TYPE, 0);
+  store<u32>(frameInfo(mfn) + INFO_LINEAR, 0);
+  atomic.store<u64>(frameInfo(mfn), ((<u64>owner) << OWNER_SHIFT) | flags | PGC_allocated | 1);
+}
+/** Marks a frame free. Allocator only. */
+export function initFree(mfn: u32): void {
+  atomic.store<u64>(frameInfo(mfn) + INFO_TYPE, 0);
+  atomic.store<u64>(frameInfo(mfn), ((<u64>DOMID_INVALID) << OWNER_SHIFT) | PGC_free);
+}
+
+/** Hands a frame to another owner; the caller holds the only reference (the owner's own). */
+export function setPageOwner(mfn: u32, owner: u32): void {
+  const at = frameInfo(mfn);
+  let seen = atomic.load<u64>(at);
+  for (;;) {
+    const next = (seen & ~((<u64>0xffff) << OWNER_SHIFT)) | ((<u64>owner) << OWNER_SHIFT);
+    const was = atomic.cmpxchg<u64>(at, seen, next);
+    if (was == seen) return;
+    seen = was;
+  }
+}
+
+/** Takes a reference if the frame is `domid`'s and in use. Fails (false) for any mfn that is not. */
+export function getPage(mfn: u64, domid: u32): bool {
+  if (!mfnValid(mfn)) return false;
+  const at = frameInfo(<u32>mfn);
+  let seen = atomic.load<u64>(at);
+  for (;;) {
+    const count = seen & COUNT_MASK;
+    if (count == 0 || count >= COUNT_LIMIT || (<u32>(seen >> OWNER_SHIFT) & 0xffff) != domid) return false;
+    const was = atomic.cmpxchg<u64>(at, seen, seen + 1);
+    if (was == seen) return true;
+    seen = was;
+  }
+}
+
+/** Takes a reference whoever owns the frame; the owner's domid, or -1 if the frame is not in use. */
+export function getPageOwner(mfn: u64): i32 {
+  if (!mfnValid(mfn)) return -1;
+  const at = frameInfo(<u32>mfn);
+  let seen = atomic.load<u64>(at);
+  for (;;) {
+    const count = seen & COUNT_MASK;
+    if (count == 0 || count >= COUNT_LIMIT) return -1;
+    const was = atomic.cmpxchg<u64>(at, seen, seen + 1);
+    if (was == seen) return <i32>((seen >> OWNER_SHIFT) & 0xffff);
+    seen = was;
+  }
+}
+
+/** Drops a reference; with the last one the frame goes back to the allocator. */
+export function putPage(mfn: u32): void {
+  if ((atomic.sub<u64>(frameInfo(mfn), 1) & COUNT_MASK) == 1) freeLastReference(mfn);
+}
+
+/** Drops the owner's own reference, once: false if that was done before. The caller holds another reference. */
+export function putAllocRef(mfn: u32): bool {
+  const at = frameInfo(mfn);
+  if ((atomic.and<u64>(at, ~PGC_allocated) & PGC_allocated) == 0) return false;
+  putPage(mfn);
+  return true;
+}

@@ -1,0 +1,86 @@
+/**
+ * The machine-to-physical table: a u64 per machine frame, in 2 MiB aligned frames of its own, which every PV domain sees
+ * read-only at HYPERVISOR_VIRT_START through one shared L3 table.
+ */
+import {
+  PAGE_SHIFT,
+  ROOT_GDT_FRAME,
+  ROOT_M2P,
+  ROOT_M2P_FRAMES,
+  ROOT_M2P_L3,
+  ROOT_ZERO_FRAME,
+  frameAddress,
+  totalFrames,
+} from "./frames";
+import { PTE_A, PTE_D, PTE_NX, PTE_P, PTE_PSE, PTE_US } from "./pte";
+
+export const INVALID_M2P_ENTRY: u64 = 0xffffffffffffffff;
+export const MACH2PHYS_VIRT_START: u64 = 0xffff800000000000;
+const LARGE: usize = 0x200000;
+
+/** Places the table and what goes with it from `start` on; first byte behind. Boot only. */
+export function m2pInit(start: usize): usize {
+  let at = start;
+  store<u32>(ROOT_M2P_L3, <u32>(at >> PAGE_SHIFT));
+  const l3 = at;
+  const l2 = at + 4096;
+  store<u32>(ROOT_GDT_FRAME, <u32>((at + 8192) >> PAGE_SHIFT));
+  store<u32>(ROOT_ZERO_FRAME, <u32>((at + 12288) >> PAGE_SHIFT));
+  at += 16384;
+  gdtPageInit(l3 + 8192);
+  const table = (at + LARGE - 1) & ~(LARGE - 1);
+  const bytes = (<usize>totalFrames() * 8 + LARGE - 1) & ~(LARGE - 1);
+  store<u32>(ROOT_M2P, <u32>table);
+  store<u32>(ROOT_M2P_FRAMES, <u32>(bytes >> PAGE_SHIFT));
+  memory.fill(table, 0xff, <usize>totalFrames() * 8);
+  store<u64>(l3, <u64>l2 | PTE_P | PTE_US | PTE_A);
+  for (let offset: usize = 0; offset < bytes; offset += LARGE)
+    store<u64>(l2 + (offset / LARGE) * 8, <u64>(table + offset) | PTE_P | PTE_US | PTE_A | PTE_D | PTE_PSE | PTE_NX);
+  return table + bytes;
+}
+
+/**
+ * Page FIRST_RESERVED_GDT_PAGE of every vCPU's GDT. Selectors as public/arch-x86/xen-x86_64.h and Xen's own: 0xe008
+ * hypervisor code, 0xe010 hypervisor data, 0xe023 ring 3 code 32, 0xe02b ring 3 data, 0xe033 ring 3 code 64, 0xe038
+ * hypervisor compatibility code.
+ */
+function gdtPageInit(page: usize): void {
+  store<u64>(page + 0x08, 0x00af9b000000ffff);
+  store<u64>(page + 0x10, 0x00cf93000000ffff);
+  store<u64>(page + 0x20, 0x00cffb000000ffff);
+  store<u64>(page + 0x28, 0x00cff3000000ffff);
+  store<u64>(page + 0x30, 0x00affb000000ffff);
+  store<u64>(page + 0x38, 0x00cf9b000000ffff);
+}
+
+/** mfn must be valid. */
+// @ts-ignore: decorator
+@inline
+export function m2pSet(mfn: u32, gpfn: u64): void {
+  store<u64>(load<u32>(ROOT_M2P) + mfn * 8, gpfn);
+}
+// @ts-ignore: decorator
+@inline
+export function m2pGet(mfn: u32): u64 {
+  return load<u64>(load<u32>(ROOT_M2P) + mfn * 8);
+}
+
+/** First mfn and frame count of the table itself. */
+export function m2pFirstFrame(): u32 {
+  return load<u32>(ROOT_M2P) >> PAGE_SHIFT;
+}
+export function m2pFrames(): u32 {
+  return load<u32>(ROOT_M2P_FRAMES);
+}
+
+/** L4 entry for slot 256. */
+export function m2pL4Entry(): u64 {
+  return <u64>frameAddress(load<u32>(ROOT_M2P_L3)) | PTE_P | PTE_US | PTE_A;
+}
+/** The frame with Xen's reserved descriptors, and the frame of zeroes. */
+export function reservedGdtFrame(): u32 {
+  return load<u32>(ROOT_GDT_FRAME);
+}
+export function zeroFrame(): u32 {
+  return load<u32>(ROOT_ZERO_FRAME);
+}

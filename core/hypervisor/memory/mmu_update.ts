@@ -1,0 +1,158 @@
+/** HYPERVISOR_mmu_update and HYPERVISOR_update_va_mapping(_otherdomain). */
+import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
+import {
+  DOMID_SELF,
+  MMU_MACHPHYS_UPDATE,
+  MMU_NORMAL_PT_UPDATE,
+  MMU_PT_UPDATE_NO_TRANSLATE,
+  MMU_PT_UPDATE_PRESERVE_AD,
+  MMU_UPDATE_SIZE,
+  UVMF_ALL,
+  UVMF_FLUSHTYPE_MASK,
+  UVMF_INVLPG,
+  UVMF_NONE,
+  UVMF_TLB_FLUSH,
+} from "../abi/memory";
+import { callerDomid, currentBase, flushAddress, flushAddressOn, flushAll, flushLocal, flushOn } from "./current";
+import { DomainMemory, MEM_PRIVILEGED, domainMemory } from "./domain_memory";
+import { EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, ESRCH } from "./errno";
+import { frameAddress, getPage, mfnValid, putPage } from "./frames";
+import { m2pSet } from "./m2p";
+import { updateFrameEntry, updateL1Locked } from "./pt_update";
+import { PTE_P, PTE_PSE, pteMfn } from "./pte";
+import { SCRATCH_MMU, SCRATCH_RESULT, scratch } from "./scratch";
+
+/** Requests copied from the guest at a time. */
+const BATCH: u32 = 64;
+
+/**
+ * The domain whose frames a call is about. `domid` is DOMID_SELF or another domain's; a domain that names itself by
+ * number is refused as Xen does. Null: ESRCH, or EPERM if `foreignDenied` says so afterwards.
+ */
+export function foreignDomain(domid: u32): DomainMemory | null {
+  const caller = callerDomid();
+  if (domid == <u32>DOMID_SELF) return domainMemory(caller);
+  if (domid == caller) return null;
+  return domainMemory(domid);
+}
+
+/** True if the calling domain may not act on `target`. */
+export function foreignDenied(target: DomainMemory): bool {
+  const caller = domainMemory(callerDomid());
+  if (caller == null) return true;
+  return target.domid != caller.domid && (caller.flags & MEM_PRIVILEGED) == 0;
+}
+
+/**
+ * mmu_update(ureqs, count, pdone, foreigndom). `foreigndom`: frame owner in bits 0..15, table owner + 1 in bits 16..31
+ * (0 = caller). Stores how many requests succeeded at `pdone` (if not 0). 0 or -errno of the first that failed.
+ */
+export function doMmuUpdate(ureqs: u64, countArgument: u32, pdone: u64, foreigndom: u32): i64 {
+  const count = countArgument & 0x7fffffff;
+  let tableOwner = domainMemory(callerDomid());
+  if (foreigndom >> 16) tableOwner = domainMemory((foreigndom >> 16) - 1);
+  const pageOwner = foreignDomain(foreigndom & 0xffff);
+  if (tableOwner == null || pageOwner == null) return -(<i64>ESRCH);
+  if (foreignDenied(tableOwner) || foreignDenied(pageOwner)) return -(<i64>EPERM);
+  const batch = scratch(SCRATCH_MMU);
+  if (!batch) return -(<i64>ENOMEM);
+  let done: u32 = 0;
+  let error: i32 = 0;
+  while (done < count && !error) {
+    let n = min<u32>(BATCH, count - done);
+    if (!copyFromGuest(batch, ureqs + <u64>done * MMU_UPDATE_SIZE, n * MMU_UPDATE_SIZE)) {
+      // Requests in front of the hole still count: take them one by one.
+      if (n == 1 || !copyFromGuest(batch, ureqs + <u64>done * MMU_UPDATE_SIZE, MMU_UPDATE_SIZE)) {
+        error = -EFAULT;
+        break;
+      }
+      n = 1;
+    }
+    for (let i: u32 = 0; i < n; i++) {
+      const request = batch + i * MMU_UPDATE_SIZE;
+      error = oneUpdate(load<u64>(request), load<u64>(request, 8), tableOwner.domid, pageOwner.domid);
+      if (error) break;
+      done++;
+    }
+  }
+  if (pdone) {
+    const result = scratch(SCRATCH_RESULT);
+    store<u32>(result, done);
+    if (!copyToGuest(pdone, result, 4)) return -(<i64>EFAULT);
+  }
+  return <i64>error;
+}
+
+function oneUpdate(request: u64, value: u64, tableOwner: u32, pageOwner: u32): i32 {
+  const command = <u32>request & 7;
+  const mfn = request >> 12;
+  if (
+    command == <u32>MMU_NORMAL_PT_UPDATE ||
+    command == <u32>MMU_PT_UPDATE_PRESERVE_AD ||
+    command == <u32>MMU_PT_UPDATE_NO_TRANSLATE
+  ) {
+    if (!getPage(mfn, tableOwner)) return -EINVAL;
+    const preserve = command == <u32>MMU_PT_UPDATE_PRESERVE_AD;
+    const error = updateFrameEntry(<u32>mfn, <u32>request & 0xff8, value, preserve, pageOwner);
+    putPage(<u32>mfn);
+    return error;
+  }
+  if (command == <u32>MMU_MACHPHYS_UPDATE) {
+    if (!getPage(mfn, pageOwner)) return -EINVAL;
+    m2pSet(<u32>mfn, value);
+    putPage(<u32>mfn);
+    return 0;
+  }
+  return -ENOSYS;
+}
+
+/** The L1 table that maps `va` under the tables at `root`; 0 if there is none. Frames of PV page tables stay what they are while mapped. */
+export function findL1(root: u32, va: u64): u32 {
+  let table = root;
+  for (let shift: u64 = 39; shift > 12; shift -= 9) {
+    const entry = atomic.load<u64>(frameAddress(table) + ((<u32>(va >> shift) & 511) << 3));
+    if (!(entry & PTE_P) || entry & PTE_PSE || !mfnValid(pteMfn(entry))) return 0;
+    table = <u32>pteMfn(entry);
+  }
+  return table;
+}
+
+/** Canonical and not in the hypervisor's area. */
+export function guestAddressOk(va: u64): bool {
+  return va < 0x0000800000000000 || va >= 0xffff880000000000;
+}
+
+/** update_va_mapping(va, val, flags): the current tables' L1 entry for va. */
+export function doUpdateVaMapping(va: u64, value: u64, flags: u64): i64 {
+  return updateVa(va, value, flags, callerDomid());
+}
+
+export function doUpdateVaMappingOtherdomain(va: u64, value: u64, flags: u64, domid: u32): i64 {
+  const owner = foreignDomain(domid);
+  if (owner == null) return -(<i64>ESRCH);
+  if (foreignDenied(owner)) return -(<i64>EPERM);
+  return updateVa(va, value, flags, owner.domid);
+}
+
+function updateVa(va: u64, value: u64, flags: u64, pageOwner: u32): i64 {
+  if (!guestAddressOk(va)) return -(<i64>EINVAL);
+  const base = currentBase();
+  const l1 = base ? findL1(base, va) : 0;
+  const domid = callerDomid();
+  if (!l1 || !getPage(l1, domid)) return -(<i64>EINVAL);
+  const error = updateL1Locked(l1, <u32>((va >> 12) & 511) << 3, value, domid, pageOwner);
+  putPage(l1);
+  // Whatever happened to the entry, the guest asked for the flush.
+  const kind = <u32>flags & UVMF_FLUSHTYPE_MASK;
+  const mask = flags & ~(<u64>UVMF_FLUSHTYPE_MASK);
+  if (kind == <u32>UVMF_TLB_FLUSH) {
+    if (mask == 0) flushLocal();
+    else if (mask == <u64>UVMF_ALL) flushAll();
+    else if (!flushOn(mask)) return -(<i64>EFAULT);
+  } else if (kind == <u32>UVMF_INVLPG) {
+    if (mask == 0) flushAddress(va);
+    else if (mask == <u64>UVMF_ALL) flushAll();
+    else if (!flushAddressOn(mask, va)) return -(<i64>EFAULT);
+  } else if (kind != <u32>UVMF_NONE && !error) return -(<i64>EINVAL);
+  return <i64>error;
+}

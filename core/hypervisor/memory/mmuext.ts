@@ -1,0 +1,201 @@
+/** HYPERVISOR_mmuext_op: pinning, base pointers, TLB and cache control, whole-page clear and copy. */
+import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
+import {
+  MMUEXT_CLEAR_PAGE,
+  MMUEXT_COPY_PAGE,
+  MMUEXT_FLUSH_CACHE,
+  MMUEXT_FLUSH_CACHE_GLOBAL,
+  MMUEXT_INVLPG_ALL,
+  MMUEXT_INVLPG_LOCAL,
+  MMUEXT_INVLPG_MULTI,
+  MMUEXT_MARK_SUPER,
+  MMUEXT_NEW_BASEPTR,
+  MMUEXT_NEW_USER_BASEPTR,
+  MMUEXT_OP_SIZE,
+  MMUEXT_OP_arg1,
+  MMUEXT_OP_arg2,
+  MMUEXT_PIN_L1_TABLE,
+  MMUEXT_PIN_L4_TABLE,
+  MMUEXT_SET_LDT,
+  MMUEXT_TLB_FLUSH_ALL,
+  MMUEXT_TLB_FLUSH_LOCAL,
+  MMUEXT_TLB_FLUSH_MULTI,
+  MMUEXT_UNMARK_SUPER,
+  MMUEXT_UNPIN_TABLE,
+} from "../abi/memory";
+import {
+  callerDomid,
+  flushAddress,
+  flushAddressOn,
+  flushAll,
+  flushLocal,
+  flushOn,
+  kernelBase,
+  setKernelBase,
+  setLdt,
+  setUserBase,
+  userBase,
+} from "./current";
+import { DomainMemory, MEM_DYING, MEM_M2P_STRICT, MEM_NATIVE } from "./domain_memory";
+import { EACCES, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ESRCH } from "./errno";
+import {
+  PGT_l4_page_table,
+  PGT_writable_page,
+  frameAddress,
+  getPage,
+  putPage,
+} from "./frames";
+import { foreignDenied, foreignDomain, guestAddressOk } from "./mmu_update";
+import { clearPinned, getPageAndType, getPageType, putPageAndType, putPageType, setPinned } from "./page_type";
+import { showM2p } from "./perdomain";
+import { SCRATCH_MMUEXT, SCRATCH_RESULT, scratch } from "./scratch";
+import { invalidateCodeFrame } from "./code_frames";
+
+/**
+ * mmuext_op(uops, count, pdone, foreigndom). Stores how many operations succeeded at `pdone` (if not 0).
+ * 0 or -errno of the first that failed.
+ */
+export function doMmuextOp(uops: u64, countArgument: u32, pdone: u64, foreigndom: u32): i64 {
+  const count = countArgument & 0x7fffffff;
+  const owner = foreignDomain(foreigndom & 0xffff);
+  if (owner == null) return -(<i64>ESRCH);
+  if (foreignDenied(owner)) return -(<i64>EPERM);
+  const op = scratch(SCRATCH_MMUEXT);
+  if (!op) return -(<i64>ENOMEM);
+  let done: u32 = 0;
+  let error: i32 = 0;
+  for (; done < count; done++) {
+    if (!copyFromGuest(op, uops + <u64>done * MMUEXT_OP_SIZE, MMUEXT_OP_SIZE)) {
+      error = -EFAULT;
+      break;
+    }
+    error = oneOp(load<u32>(op), load<u64>(op, MMUEXT_OP_arg1), load<u64>(op, MMUEXT_OP_arg2), owner);
+    if (error) break;
+  }
+  if (pdone) {
+    const result = scratch(SCRATCH_RESULT);
+    store<u32>(result, done);
+    if (!copyToGuest(pdone, result, 4)) return -(<i64>EFAULT);
+  }
+  return <i64>error;
+}
+
+function oneOp(command: u32, arg1: u64, arg2: u64, owner: DomainMemory): i32 {
+  const own = owner.domid == callerDomid();
+  const translates = (owner.flags & MEM_NATIVE) == 0;
+  if (command <= <u32>MMUEXT_PIN_L4_TABLE)
+    return translates ? pin(arg1, command - MMUEXT_PIN_L1_TABLE + 1, owner) : -EOPNOTSUPP;
+  switch (command) {
+    case MMUEXT_UNPIN_TABLE:
+      return translates ? unpin(arg1, owner) : -EOPNOTSUPP;
+    case MMUEXT_NEW_BASEPTR:
+      return own && translates ? newBase(arg1, owner) : translates ? -EPERM : -EOPNOTSUPP;
+    case MMUEXT_NEW_USER_BASEPTR:
+      return own && translates ? newUserBase(arg1, owner) : translates ? -EPERM : -EOPNOTSUPP;
+    case MMUEXT_TLB_FLUSH_LOCAL:
+      if (!own) return -EPERM;
+      flushLocal();
+      return 0;
+    case MMUEXT_INVLPG_LOCAL:
+      if (!own) return -EPERM;
+      if (guestAddressOk(arg1)) flushAddress(arg1);
+      return 0;
+    case MMUEXT_TLB_FLUSH_MULTI:
+      if (!own) return -EPERM;
+      return flushOn(arg2) ? 0 : -EFAULT;
+    case MMUEXT_INVLPG_MULTI:
+      if (!own) return -EPERM;
+      return flushAddressOn(arg2, arg1) ? 0 : -EFAULT;
+    case MMUEXT_TLB_FLUSH_ALL:
+    case MMUEXT_INVLPG_ALL:
+      if (!own) return -EPERM;
+      flushAll();
+      return 0;
+    case MMUEXT_FLUSH_CACHE:
+    case MMUEXT_FLUSH_CACHE_GLOBAL:
+      // Only domains with I/O memory may; none here has any.
+      return own ? -EACCES : -EPERM;
+    case MMUEXT_SET_LDT:
+      if (!own) return -EPERM;
+      if (!translates) return -EOPNOTSUPP;
+      // The table is at a page boundary and at most 8192 descriptors long.
+      if (arg2 > 8192 || arg1 & 4095 || (arg2 && !guestAddressOk(arg1))) return -EINVAL;
+      return setLdt(arg1, <u32>arg2);
+    case MMUEXT_CLEAR_PAGE:
+      return wholePage(arg1, arg1, owner, false);
+    case MMUEXT_COPY_PAGE:
+      return wholePage(arg1, arg2, owner, true);
+    case MMUEXT_MARK_SUPER:
+    case MMUEXT_UNMARK_SUPER:
+      // Superpages for PV guests were removed from Xen; what is left refuses.
+      return -EOPNOTSUPP;
+  }
+  return -ENOSYS;
+}
+
+function pin(mfn: u64, level: u32, owner: DomainMemory): i32 {
+  // The domain's death takes all pins off, once.
+  if (owner.flags & MEM_DYING) return -EINVAL;
+  const error = getPageAndType(mfn, owner.domid, level);
+  if (error) return error;
+  if (!setPinned(<u32>mfn)) {
+    putPageAndType(<u32>mfn);
+    return -EINVAL;
+  }
+  return 0;
+}
+
+function unpin(mfn: u64, owner: DomainMemory): i32 {
+  if (!getPage(mfn, owner.domid)) return -EINVAL;
+  const was = clearPinned(<u32>mfn);
+  putPage(<u32>mfn);
+  if (!was) return -EINVAL;
+  putPageAndType(<u32>mfn);
+  return 0;
+}
+
+/** Takes the references a vCPU's base pointer holds. */
+function newBase(mfn: u64, owner: DomainMemory): i32 {
+  const old = kernelBase();
+  if (<u64>old == mfn) {
+    flushLocal();
+    return 0;
+  }
+  const error = getPageAndType(mfn, owner.domid, PGT_l4_page_table);
+  if (error) return error;
+  if (owner.flags & MEM_M2P_STRICT) showM2p(<u32>mfn, true);
+  setKernelBase(<u32>mfn);
+  if (old) putPageAndType(old);
+  return 0;
+}
+
+function newUserBase(mfn: u64, owner: DomainMemory): i32 {
+  const old = userBase();
+  if (<u64>old == mfn) return 0;
+  if (mfn) {
+    const error = getPageAndType(mfn, owner.domid, PGT_l4_page_table);
+    if (error) return error;
+    if (owner.flags & MEM_M2P_STRICT) showM2p(<u32>mfn, false);
+  }
+  setUserBase(<u32>mfn);
+  if (old) putPageAndType(old);
+  return 0;
+}
+
+/** Fills frame `mfn` with zeroes, or with the content of frame `from` of the same domain. */
+function wholePage(mfn: u64, from: u64, owner: DomainMemory, copy: bool): i32 {
+  if (copy && !getPage(from, owner.domid)) return -EINVAL;
+  let error: i32 = -EINVAL;
+  if (getPage(mfn, owner.domid)) {
+    error = getPageType(<u32>mfn, PGT_writable_page);
+    if (!error) {
+      if (copy) memory.copy(frameAddress(<u32>mfn), frameAddress(<u32>from), 4096);
+      else memory.fill(frameAddress(<u32>mfn), 0, 4096);
+      invalidateCodeFrame(<u32>mfn);
+      putPageType(<u32>mfn);
+    }
+    putPage(<u32>mfn);
+  }
+  if (copy) putPage(<u32>from);
+  return error;
+}

@@ -1,0 +1,148 @@
+/**
+ * Validation of PV page tables: what each entry may be, and the references it holds. An L1 entry holds a reference of the
+ * frame it maps, with a writable type reference if it maps it writable; an L2..L4 entry holds a reference and a type
+ * reference of the table below it (or, a linear page table, of a table of its own level).
+ */
+import { domainMemory } from "./domain_memory";
+import { EBUSY, EINVAL, ENOMEM, EPERM } from "./errno";
+import {
+  PGT_l1_page_table,
+  PGT_l4_page_table,
+  PGT_writable_page,
+  frameAddress,
+  getPageOwner,
+  mfnValid,
+  pageOwner,
+  pageTypeOf,
+  putPage,
+} from "./frames";
+import { getLinear, getPageAndType, getPageType, putLinear, putPageAndType } from "./page_type";
+import { installXenSlots } from "./perdomain";
+import {
+  DISALLOW_MASK,
+  L1_DISALLOW_MASK,
+  PTE_P,
+  PTE_RW,
+  adjustL1,
+  adjustUpper,
+  isGuestL4Slot,
+  pteMfn,
+} from "./pte";
+
+const ENTRIES: u32 = 512;
+
+/**
+ * References for an L1 entry in a table of `tableOwner` that may map frames of `pageOwnerId` (the same domain, or a
+ * foreign one that the caller has rights over). 0; -EINVAL bad flags; -EPERM not RAM; -EBUSY not that domain's frame, or
+ * writable though it is a page table or descriptor page.
+ */
+export function getPageFromL1e(entry: u64, tableOwner: u32, pageOwnerId: u32): i32 {
+  if (!(entry & PTE_P)) return 0;
+  if (entry & L1_DISALLOW_MASK) return -EINVAL;
+  const mfn = pteMfn(entry);
+  if (!mfnValid(mfn)) return -EPERM;
+  const owner = getPageOwner(mfn);
+  if (owner < 0) return -EBUSY;
+  if (<u32>owner != pageOwnerId) {
+    putPage(<u32>mfn);
+    return -EBUSY;
+  }
+  if (entry & PTE_RW && getPageType(<u32>mfn, PGT_writable_page)) {
+    putPage(<u32>mfn);
+    return -EBUSY;
+  }
+  return 0;
+}
+
+/** Drops what an L1 entry held. */
+export function putPageFromL1e(entry: u64): void {
+  if (!(entry & PTE_P)) return;
+  const mfn = <u32>pteMfn(entry);
+  if (entry & PTE_RW) putPageAndType(mfn);
+  else putPage(mfn);
+}
+
+/** References for an entry of a table of `level` 2..4 in frame `table` of domain `domid`. 0 or -errno. */
+export function getPageFromUpper(level: u32, entry: u64, table: u32, domid: u32): i32 {
+  if (!(entry & PTE_P)) return 0;
+  if (entry & DISALLOW_MASK) return -EINVAL;
+  const mfn = pteMfn(entry);
+  const error = getPageAndType(mfn, domid, level - 1);
+  if (error != -EINVAL) return error;
+  // Not a table of the level below: a linear page table then, which may not be writable.
+  if (entry & PTE_RW) return error;
+  if (mfn == <u64>table) return 0;
+  return getLinear(table, mfn, domid, level) ? 0 : error;
+}
+
+/** Drops what an L2..L4 entry held. */
+export function putPageFromUpper(level: u32, entry: u64, table: u32): void {
+  if (!(entry & PTE_P)) return;
+  const mfn = <u32>pteMfn(entry);
+  if (mfn == table) return;
+  if (pageTypeOf(mfn) == level) putLinear(table, mfn);
+  else putPageAndType(mfn);
+}
+
+/**
+ * Checks a frame that becomes a page table and takes the references of all its entries; entries are rewritten as Xen
+ * stores them. 0 or -errno, with no references left behind.
+ */
+export function validatePageTable(mfn: u32, type: u32): i32 {
+  const domid = pageOwner(mfn);
+  const page = frameAddress(mfn);
+  if (type == PGT_l1_page_table) {
+    for (let i: u32 = 0; i < ENTRIES; i++) {
+      const entry = load<u64>(page + i * 8);
+      if (!(entry & PTE_P)) continue;
+      const error = getPageFromL1e(entry, domid, domid);
+      if (error) {
+        while (i-- > 0) putPageFromL1e(load<u64>(page + i * 8));
+        return error;
+      }
+      store<u64>(page + i * 8, adjustL1(entry));
+    }
+    return 0;
+  }
+  if (type > PGT_l4_page_table) return -EINVAL;
+  const isL4 = type == PGT_l4_page_table;
+  for (let i: u32 = 0; i < ENTRIES; i++) {
+    if (isL4 && !isGuestL4Slot(i)) continue;
+    const entry = load<u64>(page + i * 8);
+    if (!(entry & PTE_P)) continue;
+    const error = getPageFromUpper(type, entry, mfn, domid);
+    if (error) {
+      undoUpper(page, i, type, mfn);
+      return error;
+    }
+    store<u64>(page + i * 8, adjustUpper(entry));
+  }
+  if (isL4) {
+    const d = domainMemory(domid);
+    if (d == null || !installXenSlots(mfn, d)) {
+      undoUpper(page, ENTRIES, type, mfn);
+      return -ENOMEM;
+    }
+  }
+  return 0;
+}
+
+function undoUpper(page: usize, before: u32, type: u32, mfn: u32): void {
+  for (let i: u32 = 0; i < before; i++) {
+    if (type == PGT_l4_page_table && !isGuestL4Slot(i)) continue;
+    putPageFromUpper(type, load<u64>(page + i * 8), mfn);
+  }
+}
+
+/** Drops the references of all entries of a table that stops being one. The entries stay, as plain data. */
+export function freePageTable(mfn: u32, type: u32): void {
+  const page = frameAddress(mfn);
+  if (type == PGT_l1_page_table) {
+    for (let i: u32 = 0; i < ENTRIES; i++) putPageFromL1e(load<u64>(page + i * 8));
+    return;
+  }
+  undoUpper(page, ENTRIES, type, mfn);
+  if (type == PGT_l4_page_table)
+    // The hypervisor's entries are not the guest's to see.
+    for (let i: u32 = 256; i <= 271; i++) store<u64>(page + i * 8, 0);
+}

@@ -1,0 +1,148 @@
+/** Checked changes of single page-table entries: what mmu_update, update_va_mapping and emulated writes come down to. */
+import { EBUSY, EINVAL } from "./errno";
+import {
+  PGT_l1_page_table,
+  PGT_l2_page_table,
+  PGT_l4_page_table,
+  PGT_writable_page,
+  frameAddress,
+  pageOwner,
+  pageTypeOf,
+} from "./frames";
+import { getPageFromL1e, getPageFromUpper, putPageFromL1e, putPageFromUpper } from "./page_table";
+import { getPageType, pageLock, pageUnlock, putPageType } from "./page_type";
+import { DISALLOW_MASK, FASTPATH_FLAGS, L1_DISALLOW_MASK, PTE_A, PTE_D, PTE_P, adjustL1, adjustUpper, isGuestL4Slot } from "./pte";
+import { invalidateCodeFrame } from "./code_frames";
+
+/** Stores an entry, keeping accessed and dirty bits set in the meantime if `preserveAd`; returns the old entry. */
+function updateEntry(address: usize, old: u64, entry: u64, preserveAd: bool): u64 {
+  if (!preserveAd) return atomic.xchg<u64>(address, entry);
+  let seen = old;
+  for (;;) {
+    const was = atomic.cmpxchg<u64>(address, seen, entry | (seen & (PTE_A | PTE_D)));
+    if (was == seen) return seen;
+    seen = was;
+  }
+}
+
+/** True if the entries differ in nothing that references depend on. */
+// @ts-ignore: decorator
+@inline
+function similar(old: u64, entry: u64): bool {
+  return ((old ^ entry) & ~FASTPATH_FLAGS) == 0;
+}
+
+/** Sets the L1 entry at `address` of a table of `tableOwner`, locked by the caller. 0 or -errno. */
+export function modL1Entry(address: usize, entry: u64, preserveAd: bool, tableOwner: u32, pageOwnerId: u32): i32 {
+  const old = atomic.load<u64>(address);
+  if (!(entry & PTE_P)) {
+    putPageFromL1e(updateEntry(address, old, entry, preserveAd));
+    return 0;
+  }
+  if (entry & L1_DISALLOW_MASK) return -EINVAL;
+  if (similar(old, entry)) {
+    updateEntry(address, old, adjustL1(entry), preserveAd);
+    return 0;
+  }
+  const error = getPageFromL1e(entry, tableOwner, pageOwnerId);
+  if (error) return error;
+  putPageFromL1e(updateEntry(address, old, adjustL1(entry), preserveAd));
+  return 0;
+}
+
+/** Sets the entry of level 2..4 at `address` in table `table`, locked by the caller. 0 or -errno. */
+export function modUpperEntry(level: u32, address: usize, entry: u64, table: u32, preserveAd: bool): i32 {
+  if (level == PGT_l4_page_table && !isGuestL4Slot((<u32>address & 4095) >> 3)) return -EINVAL;
+  const old = atomic.load<u64>(address);
+  if (entry & PTE_P) {
+    if (entry & DISALLOW_MASK) return -EINVAL;
+    if (similar(old, entry)) {
+      updateEntry(address, old, adjustUpper(entry), preserveAd);
+      return 0;
+    }
+    const error = getPageFromUpper(level, entry, table, pageOwner(table));
+    if (error) return error;
+  }
+  putPageFromUpper(level, updateEntry(address, old, adjustUpper(entry), preserveAd), table);
+  return 0;
+}
+
+/**
+ * One checked write of a u64 at byte `offset` (a multiple of 8) of frame `table`, of which the caller holds a reference:
+ * a page-table entry if the frame is a page table in use, plain data if it may be written. 0 or -errno.
+ */
+export function updateFrameEntry(table: u32, offset: u32, entry: u64, preserveAd: bool, pageOwnerId: u32): i32 {
+  const address = frameAddress(table) + offset;
+  if (pageLock(table)) {
+    const type = pageTypeOf(table);
+    let error: i32 = -EINVAL;
+    if (type == PGT_l1_page_table) error = modL1Entry(address, entry, preserveAd, pageOwner(table), pageOwnerId);
+    else if (type >= PGT_l2_page_table && type <= PGT_l4_page_table)
+      error = modUpperEntry(type, address, entry, table, preserveAd);
+    else if (type == PGT_writable_page) {
+      atomic.store<u64>(address, entry);
+      invalidateCodeFrame(table);
+      error = 0;
+    }
+    pageUnlock(table);
+    return error;
+  }
+  if (getPageType(table, PGT_writable_page)) return -EINVAL;
+  atomic.store<u64>(address, entry);
+  invalidateCodeFrame(table);
+  putPageType(table);
+  return 0;
+}
+
+/**
+ * Sets an L1 entry of domain `domid`'s table `l1` only if it is a validated L1 table: -EINVAL otherwise. For linear
+ * addresses, whose table the caller found by walking.
+ */
+export function updateL1Locked(l1: u32, offset: u32, entry: u64, domid: u32, pageOwnerId: u32): i32 {
+  if (!pageLock(l1)) return -EINVAL;
+  let error: i32 = -EINVAL;
+  if (pageTypeOf(l1) == PGT_l1_page_table)
+    error = modL1Entry(frameAddress(l1) + offset, entry, false, domid, pageOwnerId);
+  pageUnlock(l1);
+  return error;
+}
+
+/**
+ * Replaces an L1 entry without taking or dropping references (grant mappings, whose references the grant code holds):
+ * 0, -EINVAL if `l1` is no L1 table, -EBUSY if `expected` is not what the entry has (mfn and RW compared).
+ */
+export function replaceGrantEntry(l1: u32, offset: u32, expected: u64, mask: u64, entry: u64): i32 {
+  if (!pageLock(l1)) return -EINVAL;
+  let error: i32 = -EINVAL;
+  if (pageTypeOf(l1) == PGT_l1_page_table) {
+    const address = frameAddress(l1) + offset;
+    let seen = atomic.load<u64>(address);
+    for (;;) {
+      if (((seen ^ expected) & mask) != 0) {
+        error = -EBUSY;
+        break;
+      }
+      const was = atomic.cmpxchg<u64>(address, seen, entry);
+      if (was == seen) {
+        error = 0;
+        break;
+      }
+      seen = was;
+    }
+  }
+  pageUnlock(l1);
+  return error;
+}
+
+/** Puts a grant mapping into an L1 table, dropping what the entry held before. 0 or -EINVAL. */
+export function installGrantEntry(l1: u32, offset: u32, entry: u64): i32 {
+  if (!pageLock(l1)) return -EINVAL;
+  let error: i32 = -EINVAL;
+  if (pageTypeOf(l1) == PGT_l1_page_table) {
+    const old = atomic.xchg<u64>(frameAddress(l1) + offset, adjustL1(entry));
+    putPageFromL1e(old);
+    error = 0;
+  }
+  pageUnlock(l1);
+  return error;
+}

@@ -1,0 +1,62 @@
+/** Page-table entry bits and the forms Xen gives guest entries (Intel SDM 3A 4.5; public/arch-x86; XenWiki PV paging). */
+
+export const PTE_P: u64 = 1;
+export const PTE_RW: u64 = 2;
+export const PTE_US: u64 = 4;
+export const PTE_PWT: u64 = 8;
+export const PTE_PCD: u64 = 0x10;
+export const PTE_A: u64 = 0x20;
+export const PTE_D: u64 = 0x40;
+export const PTE_PSE: u64 = 0x80;
+/** PAT in an L1 entry. */
+export const PTE_PAT: u64 = 0x80;
+export const PTE_G: u64 = 0x100;
+export const PTE_AVAIL: u64 = 0xe00;
+/** Bits 52..62: for software. */
+export const PTE_AVAIL_HIGH: u64 = 0x7ff0000000000000;
+export const PTE_NX: u64 = 0x8000000000000000;
+export const PTE_ADDRESS: u64 = 0x000ffffffffff000;
+/** Xen's mark on an L1 entry that the guest kernel did not want user-accessible: bit 52. */
+export const PTE_GUEST_KERNEL: u64 = 0x0010000000000000;
+
+/** Flags a PV guest may not set in L2..L4 entries: PWT, PCD, PSE/PAT, G. */
+export const DISALLOW_MASK: u64 = 0x198;
+/** In L1 entries: G is allowed, cache attributes are not (no domain here has I/O memory). */
+export const L1_DISALLOW_MASK: u64 = 0x98;
+
+/** A change in nothing but these needs no new references. */
+export const FASTPATH_FLAGS: u64 = PTE_NX | PTE_AVAIL_HIGH | PTE_AVAIL | PTE_G | PTE_D | PTE_A | PTE_US;
+
+// @ts-ignore: decorator
+@inline
+export function pteMfn(entry: u64): u64 {
+  return (entry & PTE_ADDRESS) >> 12;
+}
+
+/**
+ * The L1 entry as stored: a PV kernel runs in ring 3, so every present entry is user-accessible; those the kernel meant
+ * for itself are marked, those of user space are global (kernel and user tables share them).
+ */
+export function adjustL1(entry: u64): u64 {
+  if (!(entry & PTE_P)) return entry;
+  if (!(entry & PTE_US)) return entry | PTE_GUEST_KERNEL | PTE_US;
+  if (!(entry & PTE_GUEST_KERNEL)) return entry | PTE_G;
+  return entry;
+}
+
+/** L2..L4 entries as stored. */
+// @ts-ignore: decorator
+@inline
+export function adjustUpper(entry: u64): u64 {
+  return entry & PTE_P ? entry | PTE_US : entry;
+}
+
+/** L4 slots of the hypervisor: a guest neither sees its own entries there nor changes them. */
+export const XEN_FIRST_L4_SLOT: u32 = 256;
+export const XEN_LAST_L4_SLOT: u32 = 271;
+
+// @ts-ignore: decorator
+@inline
+export function isGuestL4Slot(slot: u32): bool {
+  return slot < XEN_FIRST_L4_SLOT || slot > XEN_LAST_L4_SLOT;
+}

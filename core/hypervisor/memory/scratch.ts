@@ -1,0 +1,26 @@
+/**
+ * A page for structures copied from guests, one per thread (an instance of core.wasm): static data is shared by all.
+ * Each user has its own part, because one call may run inside another (multicall).
+ */
+import { allocXenheapPages } from "./allocator";
+
+let page: usize = 0;
+
+export const SCRATCH_MMU: usize = 0; // 1024 bytes
+export const SCRATCH_MMUEXT: usize = 1024; // 64
+export const SCRATCH_RESULT: usize = 1088; // 64
+export const SCRATCH_MEMOP: usize = 1152; // 128
+export const SCRATCH_EXTENTS: usize = 1280; // 512
+export const SCRATCH_GRANT: usize = 1792; // 256
+export const SCRATCH_WALK: usize = 2048; // 64
+export const SCRATCH_E820: usize = 2560; // 1536
+
+/** Address of a part of this thread's page; 0 if the host is out of memory. */
+export function scratch(part: usize): usize {
+  if (!page) {
+    const mfn = allocXenheapPages(0);
+    if (!mfn) return 0;
+    page = (<usize>mfn) << 12;
+  }
+  return page + part;
+}
