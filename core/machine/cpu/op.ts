@@ -28,7 +28,10 @@ export const PREFIX_MEMORY = 128; // the r/m operand is memory (ModRM.mod != 3)
 export const OP_REG = 8;
 /** u8: ModRM.rm with REX.B where it is a register. */
 export const OP_RM = 9;
-/** u8: base register, 16 = none, 17 = RIP-relative (disp is then relative to the page, see above). */
+/**
+ * u8: base register, 16 = none, 17 = RIP-relative (disp is then relative to the page, see above), 18 = RIP-relative
+ * with disp relative to the next instruction (where the sum with the offset would not fit OP_DISP).
+ */
 export const OP_BASE = 10;
 /** u8: index register, 16 = none. */
 export const OP_INDEX = 11;
@@ -53,4 +56,18 @@ export const OP_TARGET2 = 36;
 /** u8: opcode map (0 one-byte, 1 0F, 2 0F38, 3 0F3A), u8 the opcode byte. */
 export const OP_MAP = 40;
 export const OP_OPCODE = 41;
+/** u8: register file offset of the byte register in ModRM.reg and ModRM.rm (AH..BH are at +1 of RAX..RBX). */
+export const OP_REG8 = 42;
+export const OP_RM8 = 43;
+/** u16: offsets in the vCPU state of what the address is the sum of: base, index (shifted by SCALE), segment base. */
+export const OP_BASE_SLOT = 44;
+export const OP_INDEX_SLOT = 46;
+export const OP_SEG_SLOT = 48;
+/** u8: condition code of Jcc, SETcc, CMOVcc. */
+export const OP_CONDITION = 50;
+/** u8: bit 0: the address may be computed from the slots without checks (64-bit mode, or flat segments). */
+export const OP_FLAGS = 51;
+export const OPF_SIMPLE = 1;
+/** u64: mask of the address size. */
+export const OP_ADDRESS_MASK = 56;
 export const OP_SIZE = 64;

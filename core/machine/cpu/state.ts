@@ -111,5 +111,10 @@ export const CPU_SYSENTER_EIP = 0x420;
 /** u64 IA32_PAT. */
 export const CPU_PAT = 0x428;
 
+/** u64: always zero. The engine's operands without base, index or segment read it instead of branching. */
+export const CPU_ZERO = 0x430;
+/** u64: RIP of the first byte of the page that the running block lies in; the engine's own while run() runs. */
+export const CPU_CODE_BASE = 0x438;
+
 /** Bytes of the whole structure, a multiple of 64; structures are 64-byte aligned. */
 export const CPU_SIZE = 0x440;
