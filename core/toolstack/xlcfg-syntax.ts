@@ -175,6 +175,7 @@ class Reader {
       if (this.#char === "]") break;
       items.push(this.#value(key));
       this.skipSpace(true);
+      if (this.atEnd) continue;
       if (this.#char === ",") this.#at++;
       else if (this.#char !== "]")
         throw new SyntaxProblem(`expected "," or "]" in the list of ${key}, found ${this.#found()}`, this.#position);

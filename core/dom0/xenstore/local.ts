@@ -106,9 +106,7 @@ export class LocalXenstore {
   /** Runs `body` in a transaction, again after each conflict. */
   transaction<T>(body: (transaction: number) => T): T {
     for (;;) {
-      const id = Number(
-        this.#request(XS.TRANSACTION_START, joinStrings("")).toString("latin1", 0, -1).replace("\0", ""),
-      );
+      const id = parseInt(this.#request(XS.TRANSACTION_START, joinStrings("")).toString("latin1"), 10);
       let result: T;
       try {
         result = body(id);

@@ -1,0 +1,239 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { PvBuilder } from "../../core/dom0/builder/pv64.ts";
+import { ConsoleBackend } from "../../core/dom0/console/backend.ts";
+import { VIRQ_DOM_EXC } from "../../core/dom0/kernel/abi.ts";
+import { EventChannels } from "../../core/dom0/kernel/events.ts";
+import { GrantMap } from "../../core/dom0/kernel/grants.ts";
+import { Hypercalls, SCRATCH_FRAMES } from "../../core/dom0/kernel/hypercalls.ts";
+import { FrameAllocator, PhysicalMemory } from "../../core/dom0/kernel/memory.ts";
+import { ForeignFrames, ownFrames } from "../../core/dom0/kernel/native.ts";
+import { XenstoreDomains } from "../../core/dom0/xenstore/domains.ts";
+import { LocalXenstore } from "../../core/dom0/xenstore/local.ts";
+import { Xenstored } from "../../core/dom0/xenstore/xenstored.ts";
+import { Lifecycle } from "../../core/toolstack/lifecycle.ts";
+import type { ToolstackEventName, ToolstackEvents } from "../../core/toolstack/messages.ts";
+import { Reports } from "../../core/toolstack/reports.ts";
+import { Service } from "../../core/toolstack/service.ts";
+import { FakeHypervisor } from "../dom0/fake-hypervisor.ts";
+import { pvElf } from "../dom0/elf-files.ts";
+
+const settle = (milliseconds = 20): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+let xen: FakeHypervisor;
+let events: EventChannels;
+let service: Service;
+let store: LocalXenstore;
+let heard: { event: ToolstackEventName; data: unknown }[];
+const kernel = pvElf();
+
+beforeEach(() => {
+  xen = new FakeHypervisor(64);
+  const memory = new PhysicalMemory(xen.memory);
+  const own = ownFrames(xen);
+  const frames = new FrameAllocator(own.first, own.count, [own.first, own.first + 1]);
+  const hypercalls = new Hypercalls(xen, memory, frames.allocate(SCRATCH_FRAMES) * 4096);
+  events = new EventChannels(hypercalls, xen.dom0SharedInfo, (port, error) => {
+    throw new Error(`port ${port}: ${String(error)}`);
+  });
+  void events.run(xen.eventWord);
+  const grants = new GrantMap(hypercalls);
+  const xenstored = new Xenstored();
+  const domains = new XenstoreDomains(xenstored, hypercalls, events, grants);
+  store = new LocalXenstore(xenstored);
+  const console = new ConsoleBackend(hypercalls, events, grants, 4096);
+  heard = [];
+  const emit = <E extends ToolstackEventName>(event: E, data: ToolstackEvents[E]): void =>
+    void heard.push({ event, data });
+  const builder = new PvBuilder(hypercalls, new ForeignFrames(hypercalls));
+  const lifecycle = new Lifecycle({ hypercalls, store, console, builder, emit, pcpus: 2 });
+  const reports = new Reports(hypercalls, lifecycle.domains, () => 0);
+  service = new Service({ hypercalls, store, console, lifecycle, reports, emit });
+  events.bindVirq(VIRQ_DOM_EXC, () => domains.domainException());
+});
+afterEach(() => events.stop());
+
+const create = async (extra = "", name = "tiny"): Promise<{ domid: number }> =>
+  (await service.handle("create", {
+    config: `name = "${name}"\nkernel = "tiny.elf"\nmemory = 4\ncmdline = "hello"\n${extra}`,
+    files: { "tiny.elf": kernel },
+  })) as { domid: number };
+const of = (event: ToolstackEventName): unknown[] =>
+  heard.filter((item) => item.event === event).map(({ data }) => data);
+
+describe("create", () => {
+  it("hands the hypervisor a domain that could run", async () => {
+    const { domid } = await create("vcpus = 2\ncpu_weight = 300\ncap = 50");
+    const domain = xen.domains.get(domid)!;
+    expect(domain.frames.size).toBe(1024);
+    expect([domain.weight, domain.cap, domain.flags & 8]).toEqual([300, 50, 0]);
+    expect([...xen.mapped.values()].every((count) => count === 0)).toBe(true);
+    const context = domain.contexts.get(0)!;
+    expect(context.readUInt16LE(656)).toBe(0xe033);
+    expect(context.readBigUInt64LE(4984 + 24)).toBe(BigInt(domain.pinned[0]!) << 12n);
+    // The guest's view of its memory, through the page tables that were built.
+    const read = (address: bigint, length: number): Buffer => {
+      let mfn = domain.pinned[0]!;
+      for (const shift of [39n, 30n, 21n, 12n])
+        mfn = Number(
+          (xen.view.getBigUint64(mfn * 4096 + Number((address >> shift) & 511n) * 8, true) >> 12n) & 0xffffffffn,
+        );
+      return Buffer.from(xen.bytes(mfn * 4096 + Number(address & 4095n), length));
+    };
+    expect(read(0xffffffff80100000n, 6).toString()).toBe("kernel");
+    const info = context.readBigUInt64LE(624);
+    expect(read(info, 14).toString()).toBe("xen-3.0-x86_64");
+    expect(read(info + 128n, 6).toString()).toBe("hello\0");
+    expect(read(info + 32n, 8).readBigUInt64LE()).toBe(1024n);
+    const p2m = read(info + 104n, 8).readBigUInt64LE();
+    expect(domain.frames.has(Number(read(p2m + 8n * 77n, 8).readBigUInt64LE()))).toBe(true);
+    expect(store.read(`/local/domain/${domid}/name`)).toBe("tiny");
+    expect(store.read(`/local/domain/${domid}/cpu/1/availability`)).toBe("online");
+    expect(store.permissions(`/local/domain/${domid}/control/shutdown`)).toEqual([`n${domid}`]);
+    expect(store.read(`/local/domain/${domid}/console/ring-ref`)).toBe(String(read(info + 72n, 8).readBigUInt64LE()));
+  });
+
+  it("leaves nothing behind when it fails", async () => {
+    const free = xen.freeFrames;
+    await expect(create("memory = 2000")).rejects.toThrow(/wants 2000 MiB.*the host has \d+ MiB free/);
+    await expect(create('ramdisk = "nowhere"')).rejects.toThrow(
+      /ramdisk .*nowhere can't be read: there is no such file/,
+    );
+    await expect(create("memory = 1")).rejects.toThrow(/too few/);
+    await expect(create('cpus = "7"')).rejects.toThrow(/the host has 2/);
+    await expect(service.handle("create", { config: "name='x'" })).rejects.toMatchObject({ code: "EINVAL" });
+    await expect(
+      service.handle("create", { config: 'name="x"\nkernel="k"', files: { k: Buffer.from("#!/bin/sh\n") } }),
+    ).rejects.toThrow(/k: This is a script/);
+    expect(xen.domains.size).toBe(1);
+    // A shared_info frame per attempt is the fake's own.
+    expect(free - xen.freeFrames).toBeLessThanOrEqual(2);
+    expect(xen.grantMaps.size).toBe(0);
+    expect(store.list("/local/domain")).toEqual([]);
+    expect(store.list("/vm")).toEqual([]);
+  });
+
+  it("keeps names unique, also while building", async () => {
+    const both = await Promise.allSettled([create(), create()]);
+    expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    await expect(create()).rejects.toThrow(/named tiny exists already/);
+  });
+});
+
+describe("what follows a stop", () => {
+  it.each([
+    [0, "", "destroy"],
+    [3, "", "destroy"],
+    [1, "on_reboot = 'destroy'", "destroy"],
+    [3, "on_crash = 'preserve'", "preserve"],
+  ])("reason %i with %j", async (reason, extra, action) => {
+    const { domid } = await create(extra);
+    await settle();
+    xen.stop(domid, reason);
+    await settle();
+    expect(of("stopped")).toMatchObject([{ domid, action }]);
+    expect(xen.domains.has(domid)).toBe(action === "preserve");
+    if (action === "destroy") {
+      expect(xen.grantMaps.size).toBe(0);
+      expect(store.read(`/local/domain/${domid}/name`)).toBe(null);
+      expect(of("destroyed")).toMatchObject([{ domid }]);
+    }
+  });
+
+  it("restarts on reboot, with a pause against loops", async () => {
+    const { domid } = await create();
+    xen.stop(domid, 1);
+    await settle(200);
+    expect(of("created").length).toBe(1);
+    await settle(1200);
+    expect(of("created").length).toBe(2);
+    expect(of("stopped")).toMatchObject([{ reason: "reboot", action: "restart" }]);
+  });
+
+  it("keeps the console's log after the domain", async () => {
+    const { domid } = await create();
+    const port = Number(store.read(`/local/domain/${domid}/console/port`));
+    const page = Number(store.read(`/local/domain/${domid}/console/ring-ref`)) * 4096;
+    await service.handle("consoleAttach", { domid });
+    const say = (text: string): void => {
+      const producer = xen.view.getUint32(page + 3084, true);
+      Buffer.from(text).forEach((byte, i) => xen.view.setUint8(page + 1024 + ((producer + i) % 2048), byte));
+      xen.view.setUint32(page + 3084, producer + text.length, true);
+    };
+    for (let i = 0; i < 5; i++) {
+      say(`${i}`.repeat(1000));
+      xen.guestNotify(domid, port);
+      await settle(5);
+    }
+    say("last words");
+    xen.stop(domid, 3);
+    await settle();
+    const log = (await service.handle("consoleAttach", { domid })) as { log: Uint8Array; start: number; end: number };
+    expect(log.end).toBe(5010);
+    expect(log.log.length).toBe(4096);
+    expect(Buffer.from(log.log).toString().endsWith("4444last words")).toBe(true);
+    expect(of("console").map((data) => (data as { bytes: Uint8Array }).bytes.length)).toEqual([
+      1000, 1000, 1000, 1000, 1000, 10,
+    ]);
+    await expect(service.handle("consoleInput", { domid, bytes: Buffer.from("x") })).rejects.toThrow(/gone/);
+  });
+
+  it("paces input by the room in the ring", async () => {
+    const { domid } = await create();
+    const port = Number(store.read(`/local/domain/${domid}/console/port`));
+    const page = Number(store.read(`/local/domain/${domid}/console/ring-ref`)) * 4096;
+    await service.handle("consoleInput", { domid, bytes: Buffer.alloc(3000, 0x61) });
+    let taken = 0;
+    for (let i = 0; i < 10; i++) {
+      const producer = xen.view.getUint32(page + 3076, true);
+      expect(producer - taken).toBeLessThanOrEqual(1024);
+      taken = producer;
+      xen.view.setUint32(page + 3072, taken, true);
+      xen.guestNotify(domid, port);
+      await settle(5);
+    }
+    expect(taken).toBe(3000);
+    // Indices gone mad: nothing is written, nothing breaks.
+    xen.view.setUint32(page + 3072, 0x80000000, true);
+    xen.view.setUint32(page + 3084, 0x70000000, true);
+    xen.guestNotify(domid, port);
+    await service.handle("consoleInput", { domid, bytes: Buffer.from("x") });
+    await settle();
+    expect(xen.view.getUint32(page + 3076, true)).toBe(3000);
+  });
+});
+
+describe("requests", () => {
+  it("pauses, unpauses, renames, asks to shut down, destroys; lists it all", async () => {
+    const { domid } = await create();
+    await service.handle("pause", { domid });
+    expect(await service.handle("list", {})).toMatchObject([
+      { domid: 0, name: "Domain-0", type: "native" },
+      { domid, name: "tiny", stateString: "--p---", memoryMiB: 4 },
+    ]);
+    await service.handle("unpause", { domid });
+    await service.handle("rename", { domid, name: "small" });
+    await expect(service.handle("rename", { domid, name: "12" })).rejects.toThrow(/can't be a name/);
+    expect(await service.handle("resolve", { domain: "small" })).toBe(domid);
+    await service.handle("shutdown", { domid, reason: "poweroff" });
+    expect(store.read(`/local/domain/${domid}/control/shutdown`)).toBe("poweroff");
+    await service.handle("destroy", { domid });
+    expect(await service.handle("list", {})).toMatchObject([{ domid: 0 }]);
+    await expect(service.handle("destroy", { domid })).rejects.toMatchObject({ code: "ESRCH" });
+    await expect(service.handle("destroy", { domid: 0 })).rejects.toMatchObject({ code: "EPERM" });
+    await expect(service.handle("nonsense" as never, {})).rejects.toMatchObject({ code: "ENOSYS" });
+  });
+
+  it("watches xenstore for the application", async () => {
+    await service.handle("xenstoreWatch", { path: "/local/domain", token: "t" });
+    await settle();
+    heard.length = 0;
+    const { domid } = await create();
+    await settle();
+    expect(of("xenstore")).toContainEqual({ token: "t", path: `/local/domain/${domid}/name` });
+    expect(await service.handle("xenstoreRead", { path: `/local/domain/${domid}/name` })).toMatchObject({
+      value: "tiny",
+      permissions: ["n0", `r${domid}`],
+    });
+    await expect(service.handle("xenstoreRead", { path: "/none" })).rejects.toMatchObject({ code: "ENOENT" });
+  });
+});

@@ -1,0 +1,187 @@
+import { describe, expect, it } from "vitest";
+import { parseCpus, parseXlConfig } from "../../core/toolstack/xlcfg.ts";
+import { parseBootConfig } from "../../core/toolstack/boot-config.ts";
+import { runConfig } from "../../core/cli/config-text.ts";
+import { runArguments, serveArguments } from "../../core/cli/arguments.ts";
+
+const base = 'name = "web"\nkernel = "/boot/vmlinuz"\n';
+const errors = (text: string): string[] =>
+  parseXlConfig(text)
+    .diagnostics.filter(({ severity }) => severity === "error")
+    .map(({ message }) => message);
+
+describe("xl.cfg", () => {
+  it("reads strings, numbers, lists, comments and semicolons", () => {
+    const { config, diagnostics } = parseXlConfig(`# a guest
+name = 'web'; type="pv"
+kernel = "/boot/\\x76mlinuz"   # with an escape
+ramdisk="/boot/initrd"
+memory = 512
+maxmem = "0x400"
+vcpus=2
+maxvcpus = 4
+cpus = [ "0-1",   # first
+         '2' ]
+cpu_weight = 512
+cap = 50
+root = "/dev/xvda1 ro"
+extra = "console=hvc0"
+extra += " quiet"
+on_poweroff = "destroy"
+on_reboot = 'restart'
+on_crash = "preserve"
+uuid = "01234567-89AB-cdef-0123-456789abcdef"
+vif = []
+`);
+    expect(diagnostics).toEqual([]);
+    expect(config).toEqual({
+      name: "web",
+      type: "pv",
+      uuid: "01234567-89ab-cdef-0123-456789abcdef",
+      kernel: "/boot/vmlinuz",
+      ramdisk: "/boot/initrd",
+      cmdline: "root=/dev/xvda1 ro console=hvc0 quiet",
+      memoryMiB: 512,
+      maxmemMiB: 1024,
+      vcpus: 2,
+      maxvcpus: 4,
+      cpus: [[0, 1], [2]],
+      cpuWeight: 512,
+      cap: 50,
+      onPoweroff: "destroy",
+      onReboot: "restart",
+      onCrash: "preserve",
+    });
+  });
+
+  it("has xl's defaults", () => {
+    expect(parseXlConfig(base).config).toMatchObject({
+      memoryMiB: 128,
+      maxmemMiB: 128,
+      vcpus: 1,
+      cpuWeight: 256,
+      cap: 0,
+      onPoweroff: "destroy",
+      onReboot: "restart",
+      onCrash: "destroy",
+      cmdline: "",
+      ramdisk: null,
+    });
+    expect(parseXlConfig(base).config!.uuid).not.toBe(parseXlConfig(base).config!.uuid);
+  });
+
+  it("names key, line and what is allowed for a wrong value", () => {
+    expect(errors(`${base}memory = "lots"`)).toEqual([
+      'line 3: memory is "lots"; allowed: a whole number from 1 to 3584 (MiB)',
+    ]);
+    expect(errors(`${base}on_crash = "explode"`)[0]).toMatch(
+      /^line 3: on_crash is "explode"; allowed: "destroy", "restart"/,
+    );
+    expect(errors(`${base}vcpus = 0`)[0]).toContain("line 3: vcpus is");
+    expect(errors(`${base}vcpus = 4\nmaxvcpus = 2`)[0]).toContain("at least vcpus, which is 4");
+    expect(errors(`${base}type = "hvm"`)[0]).toContain('only "pv"');
+    expect(errors(`${base}type = "xyz"`)[0]).toContain('type is "xyz"; allowed: "pv"');
+    expect(errors(`${base}cpus = "9-2"`)[0]).toContain("pCPU numbers from 0 to 31");
+    expect(errors(`${base}uuid = "nope"`)[0]).toContain("a UUID as");
+    expect(errors(`${base}extra = "${"x".repeat(1100)}"`)[0]).toContain("longer than 1023 bytes");
+    expect(errors('name = "7"\nkernel = "k"')[0]).toContain("not digits alone");
+    expect(errors('kernel = ["k"]\nname="n"')).toContain("line 1: kernel is a list; allowed: a string in quotes");
+    expect(errors("")).toEqual([
+      "kernel is missing: give the path of a PV kernel",
+      "name is missing: give the domain's name",
+    ]);
+  });
+
+  it("warns about unknown keys and what is to come, and goes on", () => {
+    const { config, diagnostics } = parseXlConfig(`${base}vif = [ 'bridge=xenbr0' ]\ndisk = [ ]\nflavour = "mint"\n`);
+    expect(config).not.toBe(null);
+    expect(diagnostics.map(({ severity, message }) => `${severity} ${message}`)).toEqual([
+      "warning line 3: vif: network interfaces come with a later version; the domain starts without",
+      "warning line 5: flavour is not a key that is known here; it is ignored",
+    ]);
+  });
+
+  it("says where the syntax is wrong, and finds further mistakes", () => {
+    const { diagnostics } = parseXlConfig(`${base}memory 512\nextra = "open\ncpus = [ 1, 2\n`);
+    expect(diagnostics.map(({ message }) => message)).toEqual([
+      'line 3, column 8: expected "=" after memory, found "5"',
+      'line 4, column 9: the string that begins here has no closing "',
+      'line 5, column 8: the list that begins here has no closing "]"',
+    ]);
+    expect(errors(`${base}memory = 512MB`)[0]).toMatch(/line 3, column 10: expected a value/);
+    expect(errors(`${base}= 3`)[0]).toMatch(/expected a key/);
+  });
+
+  it("never throws on garbage", () => {
+    let seed = 7;
+    const random = (n: number): number => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0) % n;
+    const bits = ["name", "=", "[", "]", '"', "'", "\n", "#", ";", "\\", "+=", "memory", "12", ",", " ", "\0", "é"];
+    for (let i = 0; i < 5000; i++) {
+      const text = Array.from({ length: random(20) }, () => bits[random(bits.length)]).join("");
+      expect(Array.isArray(parseXlConfig(text).diagnostics)).toBe(true);
+    }
+  });
+
+  it("understands pCPU sets", () => {
+    expect(parseCpus("0-3,^1")).toEqual([0, 2, 3]);
+    expect(parseCpus("all")!.length).toBe(32);
+    for (const bad of ["", "x", "1-", "40", "^0", "1,,2"]) expect(parseCpus(bad)).toBe(null);
+  });
+});
+
+describe("boot config", () => {
+  it("reads entries, the default and the autostart list", () => {
+    expect(
+      parseBootConfig(
+        'default=1\ntimeout=3\n# c\nmenuentry "A" {\n xen dom0_mem=64M\n}\nmenuentry \'B\' {\n  xen\n}\nautostart "/a.cfg"\n',
+      ),
+    ).toEqual({
+      entries: [
+        { title: "A", cmdline: "dom0_mem=64M" },
+        { title: "B", cmdline: "" },
+      ],
+      defaultEntry: 1,
+      autostart: ["/a.cfg"],
+    });
+  });
+  it.each([
+    ["kernel x", /line 1: "kernel x" is not known/],
+    ['menuentry "A" {', /no closing/],
+    ["", /no menuentry/],
+    ['default=4\nmenuentry "A" {\n}', /allowed: 0 to 0/],
+  ])("refuses %j", (text, message) => expect(() => parseBootConfig(text)).toThrow(message));
+});
+
+describe("command line", () => {
+  it("puts options after the config, so that they win", () => {
+    const options = runArguments([
+      "a.cfg",
+      "--memory",
+      "300",
+      "--cmdline",
+      'a="b" \\c',
+      "--name",
+      "x",
+      "--kernel",
+      "k",
+    ]);
+    const { config } = parseXlConfig(runConfig(`${base}memory=64`, options, "/tmp"));
+    expect(config).toMatchObject({ memoryMiB: 300, cmdline: 'a="b" \\c', name: "x", kernel: "/tmp/k" });
+    expect(parseXlConfig(runConfig(null, runArguments(["--kernel", "k"]), "/")).config).toMatchObject({
+      name: "guest",
+      memoryMiB: 256,
+    });
+  });
+  it.each([
+    [["--kernel"], /kernel/],
+    [[], /needs a config/],
+    [["a", "b"], /one config/],
+    [["a", "--memory", "x"], /allowed: a whole number/],
+    [["a", "--host-memory", "1"], /from 128 to/],
+    [["a", "--timeout", "0"], /more than 0/],
+    [["a", "--nonsense"], /nonsense/],
+  ])("refuses run %j", (args, message) => expect(() => runArguments(args)).toThrow(message));
+  it("reads serve's options", () => {
+    expect(serveArguments(["--port", "0", "--browser"])).toMatchObject({ port: 0, browser: true });
+  });
+});
