@@ -74,7 +74,7 @@ const parts = {
       pcpu: "core/machine/pcpu.ts",
       "electron/main": "electron/main.ts",
     };
-    for (const [name, file] of Object.entries(entries)) {
+    for (const file of Object.values(entries)) {
       if (!existsSync(path.join(root, file))) throw new Error(`missing entry ${file}`);
     }
     await bundle({ ...common, entryPoints: entries, outdir: dist, format: "esm", splitting: false, banner });
