@@ -1,9 +1,8 @@
 /** One client of xenstored: who it is, its watches and transactions, and the way back to it. */
-import type { Caller } from "./permissions.ts";
 import type { Transaction } from "./transaction.ts";
-import type { Watch } from "./watches.ts";
+import type { Watch, Watcher } from "./watches.ts";
 
-export class Connection implements Caller {
+export class Connection implements Watcher {
   readonly domid: number;
   readonly privileged: boolean;
   target: number | null = null;

@@ -1,11 +1,16 @@
 /** Watches of all connections, found by path. */
 import { isSelfOrBelow } from "./path.ts";
-import { accessOf, PERM_READ } from "./permissions.ts";
-import type { Connection } from "./connection.ts";
+import { accessOf, PERM_READ, type Caller } from "./permissions.ts";
 import type { Change } from "./store.ts";
 
+/** Who watches; a Connection. */
+export interface Watcher extends Caller {
+  readonly watches: Set<Watch>;
+  sendEvent(path: string, token: string): void;
+}
+
 export interface Watch {
-  readonly connection: Connection;
+  readonly connection: Watcher;
   /** As the client wrote it. */
   readonly given: string;
   /** Absolute, or @special. */
@@ -25,13 +30,13 @@ export class Watches {
     return true;
   }
 
-  remove(connection: Connection, path: string, token: string): boolean {
+  remove(connection: Watcher, path: string, token: string): boolean {
     const watch = this.#byPath.get(path)?.find((other) => other.connection === connection && other.token === token);
     if (watch) this.#drop(watch);
     return watch !== undefined;
   }
 
-  removeAll(connection: Connection): void {
+  removeAll(connection: Watcher): void {
     for (const watch of [...connection.watches]) this.#drop(watch);
   }
 
@@ -48,7 +53,7 @@ export class Watches {
   }
 
   /** @introduceDomain and @releaseDomain: for privileged connections and who was given them by SET_PERMS. */
-  fireSpecial(name: string, allowed: (connection: Connection) => boolean): void {
+  fireSpecial(name: string, allowed: (connection: Watcher) => boolean): void {
     for (const watch of this.#byPath.get(name) ?? []) if (allowed(watch.connection)) send(watch, name);
   }
 
