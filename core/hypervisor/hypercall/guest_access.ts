@@ -11,7 +11,7 @@
  */
 import { currentVcpu, isNative, Vcpu } from "../domain/domain";
 import { nativeOwns } from "../domain/native_frames";
-import { invalidateCodeFrame } from "../memory/code_frames";
+import { codeFrameWritten } from "../../machine/cpu/code_frames";
 import { mfnValid } from "../memory/frames";
 import { enterGuestAccess, leaveGuestAccess } from "../sched/pcpu";
 
@@ -85,7 +85,7 @@ function copy(host: usize, guest: u64, bytes: u32, write: bool): bool {
       if (write) {
         if (host) memory.copy(machine, local, part);
         else memory.fill(machine, 0, part);
-        invalidateCodeFrame(<u32>(machine >> 12));
+        codeFrameWritten(<u32>(machine >> 12));
       } else memory.copy(local, machine, part);
     }
     leaveGuestAccess();
@@ -165,7 +165,7 @@ function writeSmall(guest: u64, value: u64, bytes: u32): bool {
     if (machine) {
       if (part == 8) store<u64>(machine, value);
       else for (let j: u32 = 0; j < part; j++) store<u8>(machine + j, <u8>(value >> ((i + j) * 8)));
-      invalidateCodeFrame(<u32>(machine >> 12));
+      codeFrameWritten(<u32>(machine >> 12));
     }
     leaveGuestAccess();
     if (!machine) return false;

@@ -1,0 +1,77 @@
+/**
+ * Console ring and serial port. The console lock is held by the caller of everything here that writes.
+ *
+ * Console ring: free-running u32 producer and consumer over a power of two of bytes; old bytes are overwritten. Starts as
+ * 16 KiB in the root, so that the first message has a place, and moves to the heap once there is one.
+ *
+ * Serial port (core/machine/layout.ts): a ring whose reader is the host. It never blocks: bytes that the host has not
+ * taken when the ring is full are overwritten, and the host, which sees producer - consumer exceed the size, skips them.
+ */
+import { SERIAL_DATA, SERIAL_PRODUCER, SERIAL_SIZE } from "../../machine/layout";
+import { HYPERVISOR_ROOT } from "../memory/frames";
+
+const BOOT_RING: usize = HYPERVISOR_ROOT + 0x9000;
+const BOOT_RING_SIZE: u32 = 0x4000;
+/** u32: address, size, producer, consumer. */
+const ROOT_CONRING: usize = HYPERVISOR_ROOT + 0xa0;
+const ROOT_CONRING_SIZE: usize = HYPERVISOR_ROOT + 0xa4;
+const ROOT_CONRING_PRODUCER: usize = HYPERVISOR_ROOT + 0xa8;
+const ROOT_CONRING_CONSUMER: usize = HYPERVISOR_ROOT + 0xac;
+/** u32: 0 = `console=none`, serial output is off. */
+const ROOT_SERIAL_ON: usize = HYPERVISOR_ROOT + 0xb0;
+
+export function conringInit(): void {
+  store<u32>(ROOT_CONRING, <u32>BOOT_RING);
+  store<u32>(ROOT_CONRING_SIZE, BOOT_RING_SIZE);
+  store<u32>(ROOT_CONRING_PRODUCER, 0);
+  store<u32>(ROOT_CONRING_CONSUMER, 0);
+  store<u32>(ROOT_SERIAL_ON, 1);
+}
+
+export function setSerial(on: bool): void {
+  store<u32>(ROOT_SERIAL_ON, on ? 1 : 0);
+}
+
+/** Moves to a bigger ring; `size` a power of two. */
+export function conringMove(address: usize, size: u32): void {
+  const old = load<u32>(ROOT_CONRING);
+  const oldSize = load<u32>(ROOT_CONRING_SIZE);
+  const producer = load<u32>(ROOT_CONRING_PRODUCER);
+  for (let i = load<u32>(ROOT_CONRING_CONSUMER); i != producer; i++)
+    store<u8>(address + (i & (size - 1)), load<u8>(<usize>old + (i & (oldSize - 1))));
+  store<u32>(ROOT_CONRING, <u32>address);
+  store<u32>(ROOT_CONRING_SIZE, size);
+}
+
+export function conringWrite(from: usize, length: u32): void {
+  const ring = <usize>load<u32>(ROOT_CONRING);
+  const size = load<u32>(ROOT_CONRING_SIZE);
+  let producer = load<u32>(ROOT_CONRING_PRODUCER);
+  for (let i: u32 = 0; i < length; i++) store<u8>(ring + (producer++ & (size - 1)), load<u8>(from + i));
+  store<u32>(ROOT_CONRING_PRODUCER, producer);
+  if (producer - load<u32>(ROOT_CONRING_CONSUMER) > size) store<u32>(ROOT_CONRING_CONSUMER, producer - size);
+  if (!load<u32>(ROOT_SERIAL_ON)) return;
+  let at = atomic.load<u32>(SERIAL_PRODUCER);
+  for (let i: u32 = 0; i < length; i++) store<u8>(SERIAL_DATA + (at++ & (SERIAL_SIZE - 1)), load<u8>(from + i));
+  atomic.store<u32>(SERIAL_PRODUCER, at);
+  atomic.notify(SERIAL_PRODUCER);
+}
+
+export function conringProducer(): u32 {
+  return load<u32>(ROOT_CONRING_PRODUCER);
+}
+export function conringConsumer(): u32 {
+  return load<u32>(ROOT_CONRING_CONSUMER);
+}
+export function conringSize(): u32 {
+  return load<u32>(ROOT_CONRING_SIZE);
+}
+export function conringClear(): void {
+  store<u32>(ROOT_CONRING_CONSUMER, load<u32>(ROOT_CONRING_PRODUCER));
+}
+/** Copies ring bytes [index, index + length) out; the caller has made sure they are there. */
+export function conringRead(to: usize, index: u32, length: u32): void {
+  const ring = <usize>load<u32>(ROOT_CONRING);
+  const mask = load<u32>(ROOT_CONRING_SIZE) - 1;
+  for (let i: u32 = 0; i < length; i++) store<u8>(to + i, load<u8>(ring + ((index + i) & mask)));
+}

@@ -1,0 +1,114 @@
+/**
+ * What the hypervisor keeps per thread: a Pcpu for each pCPU, in the root, and one for each native domain's thread, in a
+ * page of its own. The wasm global `self` points at the thread's.
+ */
+import { MAX_PCPUS, PCPU_MAILBOX, PCPU_MAILBOX_SIZE } from "../../machine/layout";
+import { HYPERVISOR_ROOT } from "../memory/frames";
+
+export const PCPU_TABLE: usize = HYPERVISOR_ROOT + 0x1000;
+export const PCPU_SIZE: usize = 0x400;
+/** 512 bytes: the console line being built. */
+export const PCPU_LINE: usize = 0x100;
+export const PCPU_LINE_SIZE: u32 = 512;
+/** 256 bytes for structures copied from guests by code that makes no further hypercall. */
+export const PCPU_SCRATCH: usize = 0x300;
+
+/** u32: pCPUs that are online. */
+export const ROOT_PCPUS: usize = HYPERVISOR_ROOT + 0x60;
+/** u32: online pCPUs so far (each adds itself). */
+export const ROOT_PCPUS_ONLINE: usize = HYPERVISOR_ROOT + 0x64;
+
+export const NO_PCPU: u32 = 0xffffffff;
+
+@unmanaged
+export class Pcpu {
+  // -- watched (abi/native.ts) --
+  /** 0x00: number, NO_PCPU for a native thread. */
+  id: u32;
+  /** 0x04 */
+  online: u32;
+  /** 0x08: Vcpu on it, 0 = idle. */
+  current: usize;
+  /** 0x0c: 1 while waiting for work. */
+  idle: u32;
+  /** 0x10: ns idle, without the present idle period; 0x18: when that began (valid while idle is 1). */
+  idleTime: u64;
+  idleSince: u64;
+  /** 0x20: context switches; 0x28: IPIs sent to it. */
+  switches: u64;
+  ipis: u64;
+  // -- end of watched --
+
+  /**
+   * Counts entries to and exits from guest execution (and guest memory access): odd = in it. Who flushes TLBs waits
+   * for pCPUs with an odd number; one with an even number flushes before it enters.
+   */
+  guestMode: u32;
+  /** Runqueue: vCPUs in order of priority, first come first served within one. */
+  queueLock: u32;
+  queueFirst: usize;
+  queueLast: usize;
+  queueLength: u32;
+  /** Priority of what runs, PRIORITY_IDLE if nothing. */
+  currentPriority: i32;
+  /** Root of the pairing heap of Timers; its lock. */
+  timers: usize;
+  timerLock: u32;
+  /** Earliest deadline, ns; u64.MAX_VALUE if none. Read without the lock. */
+  nextTimer: u64;
+  /** Until when idle pCPU sleeps. */
+  sleepUntil: u64;
+  /** End of the running vCPU's time slice. */
+  sliceEnd: u64;
+  /** Engine's region for this pCPU (TLB, decode cache). */
+  region: usize;
+  /** Instructions between two looks at the clock. */
+  budget: u32;
+  lineLength: u32;
+}
+
+export let self: Pcpu = changetype<Pcpu>(0);
+export function setSelf(p: Pcpu): void {
+  self = p;
+}
+
+// @ts-ignore: decorator
+@inline
+export function pcpuAt(id: u32): Pcpu {
+  return changetype<Pcpu>(PCPU_TABLE + <usize>id * PCPU_SIZE);
+}
+// @ts-ignore: decorator
+@inline
+export function pcpuCount(): u32 {
+  return load<u32>(ROOT_PCPUS);
+}
+/** Bit set of the pCPUs there are. */
+export function onlinePcpus(): u64 {
+  const count = pcpuCount();
+  return (((<u64>1) << count) - 1) | 0;
+}
+// @ts-ignore: decorator
+@inline
+export function mailbox(id: u32): usize {
+  return PCPU_MAILBOX + <usize>id * PCPU_MAILBOX_SIZE;
+}
+export const PCPU_LIMIT: u32 = MAX_PCPUS;
+
+/** From here until leaveGuestAccess, guest page tables and frames are used: nobody's TLB flush completes in between. */
+// @ts-ignore: decorator
+@inline
+export function enterGuestAccess(): void {
+  atomic.add<u32>(changetype<usize>(self) + offsetof<Pcpu>("guestMode"), 1);
+}
+// @ts-ignore: decorator
+@inline
+export function leaveGuestAccess(): void {
+  atomic.add<u32>(changetype<usize>(self) + offsetof<Pcpu>("guestMode"), 1);
+}
+
+/** 256 bytes of this thread's own, for one structure. */
+// @ts-ignore: decorator
+@inline
+export function threadScratch(): usize {
+  return changetype<usize>(self) + PCPU_SCRATCH;
+}
