@@ -1,4 +1,5 @@
 /** Entry of dom0's worker: kernel, xenstored, console backend, toolstack, then the autostart list. */
+import { readFile } from "node:fs/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { PvBuilder } from "../dom0/builder/pv64.ts";
 import { ConsoleBackend } from "../dom0/console/backend.ts";
@@ -61,7 +62,8 @@ stage("toolstack");
 
 for (const { config, configName, files } of data.autostart) {
   try {
-    await lifecycle.create({ config, configName, ...(files && { files }) });
+    const text = config ?? (await readFile(configName, "utf8"));
+    await lifecycle.create({ config: text, configName, ...(files && { files }) });
   } catch (error) {
     const { message } = errorData(error);
     send({

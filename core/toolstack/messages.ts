@@ -300,7 +300,8 @@ export interface Dom0WorkerData {
   consoleLogBytes?: number;
 }
 export interface AutostartEntry {
-  config: string;
+  /** Text; read from the file `configName` when left out. */
+  config?: string;
   configName: string;
   files?: Record<string, Uint8Array>;
 }

@@ -1,6 +1,5 @@
 /** The power button: firmware, boot menu, hypervisor, dom0, xenstored, toolstack, autostart, each stage timed. */
 import { EventEmitter } from "node:events";
-import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { Host, type PowerState } from "../machine/host.ts";
@@ -79,16 +78,18 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
       this.#stage({ name, milliseconds: now - began });
       began = now;
     };
-    const autostart = [...(this.options.autostart ?? [])];
-    for (const configName of boot.autostart) autostart.push({ configName, config: await readFile(configName, "utf8") });
-    stage("boot menu");
+    const autostart = [...(this.options.autostart ?? []), ...boot.autostart.map((configName) => ({ configName }))];
     const crashed = new Promise<never>((_, reject) =>
       this.once("off", ({ reason }) => reject(new Error(reason ?? "The host went off before it was up."))),
     );
     crashed.catch(() => {});
     const built = new Promise<void>((resolve) =>
       this.#host.on("stage", (reached) => {
-        if (reached === BOOT_STAGE_FIRMWARE) stage("firmware");
+        if (reached === BOOT_STAGE_FIRMWARE) {
+          stage("firmware");
+          // The entry was chosen when the host was put together: a menu that nobody is asked by.
+          stage("boot menu");
+        }
         if (reached === BOOT_STAGE_DOM0_BUILT) resolve();
       }),
     );
