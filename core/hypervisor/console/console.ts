@@ -10,6 +10,7 @@
 import { conringWrite } from "./conring";
 import { PCPU_LINE, PCPU_LINE_SIZE, self } from "../sched/pcpu";
 import { HYPERVISOR_ROOT } from "../memory/frames";
+import { systemTime } from "../sched/clock";
 import { spinLock, spinUnlock } from "../sched/lock";
 
 /** Log levels of the Xen log: smaller is more important. `always` ignores the thresholds. */
@@ -46,12 +47,8 @@ function mayPrint(level: u32): bool {
   return withinLimit();
 }
 
-// @ts-ignore: decorator
-@external("env", "now")
-declare function now(): f64;
-
 function withinLimit(): bool {
-  const time = <u64>now();
+  const time = systemTime();
   spinLock(ROOT_CONSOLE_LOCK);
   let missed: u32 = 0;
   if (time - load<u64>(ROOT_LIMIT_START) > LIMIT_WINDOW_NS) {

@@ -1,0 +1,158 @@
+/** Blocking, waking, pausing and interrupting vCPUs. */
+import { SHUTDOWN_watchdog } from "../abi/sched";
+import {
+  Domain,
+  TIMER_PERIODIC,
+  TIMER_POLL,
+  VPF_blocked,
+  VPF_polling,
+  Vcpu,
+  isNative,
+  vcpuOf,
+} from "../domain/domain";
+import { vcpuWake, vcpuSleepNosync } from "./credit";
+import { IPI_EVENT, sendIpi } from "./ipi";
+import { self } from "./pcpu";
+import {
+  TIMER_KIND_PERIODIC,
+  TIMER_KIND_POLL,
+  TIMER_KIND_SINGLESHOT,
+  Timer,
+  timerSet,
+  timerStop,
+  vcpuTimer,
+} from "./timer";
+import { VIRQ_TIMER } from "../abi/xen";
+import { sendGuestVirq } from "../event/channels";
+import { domainShutdown } from "../domain/lifecycle";
+
+// @ts-ignore: decorator
+@inline
+function flagsAt(v: Vcpu): usize {
+  return changetype<usize>(v) + offsetof<Vcpu>("pauseFlags");
+}
+
+/** Marks the vCPU blocked (the pCPU's loop takes it off); the caller then looks whether an event came before. */
+export function vcpuBlock(v: Vcpu): void {
+  atomic.or<u32>(flagsAt(v), VPF_blocked);
+}
+
+/** Ends blocking, if the vCPU was. */
+export function vcpuUnblock(v: Vcpu): void {
+  const was = atomic.and<u32>(flagsAt(v), ~(VPF_blocked | VPF_polling));
+  if (was & VPF_polling) {
+    atomic.sub<u32>(changetype<usize>(v.domain) + offsetof<Domain>("pollers"), 1);
+    timerStop(vcpuTimer(v, TIMER_POLL));
+  }
+  if (was & VPF_blocked) vcpuWake(v);
+}
+
+/** An event (or another reason to look) is there for the vCPU: it runs soon and looks. */
+export function vcpuKick(v: Vcpu): void {
+  if (isNative(v.domain)) {
+    const word = changetype<usize>(v) + offsetof<Vcpu>("eventWord");
+    atomic.add<u32>(word, 1);
+    atomic.notify(word);
+    return;
+  }
+  vcpuUnblock(v);
+  const processor = v.processor;
+  if (v.isRunning && processor != self.id) sendIpi(processor, IPI_EVENT);
+}
+
+/** A port became pending: vCPUs that poll for it go on. Call when d.pollers is not 0. */
+export function pollWake(d: Domain, port: u32): void {
+  for (let i: u32 = 0; i < d.maxVcpus; i++) {
+    const v = vcpuOf(d, i);
+    if (!v || !(atomic.load<u32>(flagsAt(v)) & VPF_polling)) continue;
+    if (v.pollPort < 0 || <u32>v.pollPort == port) vcpuUnblock(v);
+  }
+}
+
+/** Waits until no pCPU holds the vCPU's state in use. Not for the caller's own vCPU. */
+export function vcpuSync(v: Vcpu): void {
+  const running = changetype<usize>(v) + offsetof<Vcpu>("isRunning");
+  if (isNative(v.domain)) return;
+  if (self.current == changetype<usize>(v)) return;
+  let spins = 0;
+  while (atomic.load<u32>(running)) {
+    if (++spins > 1000) {
+      spins = 0;
+      atomic.wait<i32>(running, 1, 50_000);
+    }
+  }
+}
+
+export function vcpuPauseNosync(v: Vcpu): void {
+  atomic.add<u32>(changetype<usize>(v) + offsetof<Vcpu>("pauseCount"), 1);
+  vcpuSleepNosync(v);
+}
+export function vcpuPause(v: Vcpu): void {
+  vcpuPauseNosync(v);
+  vcpuSync(v);
+}
+export function vcpuUnpause(v: Vcpu): void {
+  if (atomic.sub<u32>(changetype<usize>(v) + offsetof<Vcpu>("pauseCount"), 1) == 1) vcpuWake(v);
+}
+
+export function domainPauseNosync(d: Domain): void {
+  atomic.add<u32>(changetype<usize>(d) + offsetof<Domain>("pauseCount"), 1);
+  for (let i: u32 = 0; i < d.maxVcpus; i++) {
+    const v = vcpuOf(d, i);
+    if (v) vcpuSleepNosync(v);
+  }
+}
+/** No vCPU of the domain runs when this returns. Not for the caller's own domain. */
+export function domainPause(d: Domain): void {
+  domainPauseNosync(d);
+  for (let i: u32 = 0; i < d.maxVcpus; i++) {
+    const v = vcpuOf(d, i);
+    if (v) vcpuSync(v);
+  }
+}
+export function domainUnpause(d: Domain): void {
+  if (atomic.sub<u32>(changetype<usize>(d) + offsetof<Domain>("pauseCount"), 1) != 1) return;
+  for (let i: u32 = 0; i < d.maxVcpus; i++) {
+    const v = vcpuOf(d, i);
+    if (v) vcpuWake(v);
+  }
+}
+
+/** Restarts the periodic tick when the vCPU comes onto a pCPU: ticks are not delivered to one that does not run. */
+export function startPeriodic(v: Vcpu, now: u64): void {
+  const period = v.periodicPeriod;
+  if (!period) return;
+  const timer = vcpuTimer(v, TIMER_PERIODIC);
+  if (now >= v.periodicLast + period) {
+    sendGuestVirq(v, VIRQ_TIMER);
+    v.periodicLast = now;
+  }
+  timerSet(timer, v.periodicLast + period, TIMER_KIND_PERIODIC, changetype<usize>(v));
+}
+export function stopPeriodic(v: Vcpu): void {
+  if (v.periodicPeriod) timerStop(vcpuTimer(v, TIMER_PERIODIC));
+}
+
+/** What a due timer does. */
+export function timerFire(timer: Timer, now: u64): void {
+  const v = changetype<Vcpu>(timer.owner);
+  switch (timer.kind) {
+    case TIMER_KIND_SINGLESHOT:
+      sendGuestVirq(v, VIRQ_TIMER);
+      break;
+    case TIMER_KIND_PERIODIC:
+      if (v.isRunning) startPeriodic(v, now);
+      break;
+    case TIMER_KIND_POLL:
+      if (atomic.load<u32>(flagsAt(v)) & VPF_polling) vcpuUnblock(v);
+      break;
+    default:
+      // A watchdog nobody fed: the owner is the domain.
+      domainShutdown(changetype<Domain>(timer.owner), <u32>SHUTDOWN_watchdog);
+  }
+}
+
+/** Arms SCHEDOP_poll's time-out. */
+export function startPollTimer(v: Vcpu, deadline: u64): void {
+  timerSet(vcpuTimer(v, TIMER_POLL), deadline, TIMER_KIND_POLL, changetype<usize>(v));
+}
