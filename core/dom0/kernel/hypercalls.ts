@@ -106,7 +106,7 @@ export class Hypercalls {
     const u = this.#domctl("createdomain", abi.XEN_DOMCTL_createdomain, domid, (at) => {
       this.memory.bytes(at + 4, 16).set(uuidToBytes(uuid));
       this.memory.set32(at + 28, maxVcpus);
-      this.memory.set32(at + 32, 0xffffffff); // max_evtchn_port: no limit of its own, as libxl's 1023 is for dom0-less tools
+      this.memory.set32(at + 32, 1023); // max_evtchn_port, libxl's default
       this.memory.set32(at + 36, 64); // max_grant_frames, libxl's default
       this.memory.set32(at + 40, 1024); // max_maptrack_frames, libxl's default
       this.memory.set32(at + 44, 2); // grant_opts: highest grant table version
