@@ -1,0 +1,144 @@
+/** What a pCPU does from power-on to power-off. */
+import { BOOT_POWER, POWER_ON } from "../../machine/layout";
+import { EXIT_POLL } from "../../machine/cpu/exits";
+import { run } from "../../machine/cpu/run";
+import { tlbFlushAll } from "../../machine/cpu/tlb";
+import { VMASST_TYPE_runstate_update_flag } from "../abi/xen";
+import { ROOT_ZOMBIES, VCPU_EXIT_COUNTS, Vcpu, setCurrentVcpu } from "../domain/domain";
+import { reapZombies } from "../domain/teardown";
+import { copyToGuest, writeGuest64 } from "../hypercall/guest_access";
+import { pvBeforeEnter, pvHandleExit, pvSwitchFrom, pvSwitchTo } from "../pv/entry";
+import { systemTime } from "./clock";
+import { ROOT_PARKED, account, nextAccounting, schedule, vcpuRunnable, vcpuSaved } from "./credit";
+import { IPI_TLB_FLUSH } from "./ipi";
+import { Pcpu, enterGuestAccess, leaveGuestAccess, mailbox, self, threadScratch } from "./pcpu";
+import { NO_DEADLINE, Timer, timerTakeDue } from "./timer";
+import { startPeriodic, stopPeriodic, timerFire } from "./vcpu";
+
+/** A guest runs so long before the loop looks at the clock, about. */
+const LOOK_NS: u64 = 200_000;
+const BUDGET_MIN: u32 = 2_000;
+const BUDGET_MAX: u32 = 2_000_000;
+/** Exits between two looks at the clock. */
+const EXITS_PER_LOOK: u32 = 8;
+/** How often dead domains are looked at. */
+const REAP_NS: u64 = 10_000_000;
+
+export const BUDGET_START: u32 = 20_000;
+
+// @ts-ignore: decorator
+@inline
+function poweredOn(): bool {
+  return atomic.load<u32>(BOOT_POWER) == <u32>POWER_ON;
+}
+
+/** Returns at power-off. `self` is the pCPU's. */
+export function pcpuLoop(): void {
+  const p = self;
+  const box = mailbox(p.id);
+  let loaded = changetype<Vcpu | null>(0);
+  let reapAt: u64 = 0;
+  while (poweredOn()) {
+    if (atomic.xchg<u32>(box, 0) & IPI_TLB_FLUSH) tlbFlushAll();
+    const now = systemTime();
+    for (let due = timerTakeDue(now); due; due = timerTakeDue(now)) timerFire(changetype<Timer>(due), now);
+    if (p.current || atomic.load<u32>(ROOT_PARKED)) account(now);
+    if (p.id == 0 && atomic.load<u32>(ROOT_ZOMBIES) && now >= reapAt) {
+      reapZombies();
+      reapAt = now + REAP_NS;
+    }
+    const next = schedule(now);
+    if (next != loaded) {
+      if (loaded) leave(loaded);
+      loaded = next;
+      if (next) enter(next, now);
+    }
+    if (next) runSlice(next, box);
+    else idle(box, now, reapAt);
+  }
+  if (loaded) leave(loaded);
+}
+
+function enter(v: Vcpu, now: u64): void {
+  setCurrentVcpu(v);
+  pvSwitchTo(v);
+  updateRunstateArea(v);
+  startPeriodic(v, now);
+}
+
+function leave(v: Vcpu): void {
+  stopPeriodic(v);
+  updateRunstateArea(v);
+  pvSwitchFrom(v);
+  setCurrentVcpu(changetype<Vcpu>(0));
+  vcpuSaved(v);
+}
+
+function idle(box: usize, now: u64, reapAt: u64): void {
+  const p = self;
+  let until = p.nextTimer;
+  if (atomic.load<u32>(ROOT_PARKED)) until = min<u64>(until, nextAccounting());
+  if (p.id == 0 && atomic.load<u32>(ROOT_ZOMBIES)) until = min<u64>(until, reapAt);
+  p.idleSince = now;
+  atomic.store<u32>(changetype<usize>(p) + offsetof<Pcpu>("idle"), 1);
+  if (until == NO_DEADLINE) atomic.wait<i32>(box, 0, -1);
+  else if (until > now) atomic.wait<i32>(box, 0, <i64>(until - now));
+  atomic.store<u32>(changetype<usize>(p) + offsetof<Pcpu>("idle"), 0);
+  p.idleTime += systemTime() - p.idleSince;
+}
+
+/** Executes the vCPU until something else is to be looked at. */
+function runSlice(v: Vcpu, box: usize): void {
+  const p = self;
+  let exits: u32 = 0;
+  let looked = systemTime();
+  while (vcpuRunnable(v) && pvBeforeEnter(v)) {
+    enterGuestAccess();
+    if (atomic.load<u32>(box)) {
+      leaveGuestAccess();
+      return;
+    }
+    const reason = run(p.budget);
+    leaveGuestAccess();
+    const count = changetype<usize>(v) + VCPU_EXIT_COUNTS + ((<usize>reason) << 3);
+    store<u64>(count, load<u64>(count) + 1);
+    pvHandleExit(v, reason);
+    if (atomic.load<u32>(box)) return;
+    if (reason != EXIT_POLL && ++exits < EXITS_PER_LOOK) continue;
+    exits = 0;
+    const now = systemTime();
+    if (reason == EXIT_POLL) adjustBudget(now - looked);
+    looked = now;
+    if (now >= p.sliceEnd || now >= p.nextTimer || p.sliceEnd == 0) return;
+    account(now);
+  }
+}
+
+/** Steers the number of instructions so that it takes about LOOK_NS. */
+function adjustBudget(took: u64): void {
+  const p = self;
+  if (took < LOOK_NS / 2) p.budget = min<u32>(BUDGET_MAX, p.budget + (p.budget >> 1));
+  else if (took > LOOK_NS * 2) p.budget = max<u32>(BUDGET_MIN, p.budget >> 1);
+}
+
+/** Copies struct vcpu_runstate_info to where the guest wants it. The guest's tables are the loaded ones. */
+export function updateRunstateArea(v: Vcpu): void {
+  const guest = v.runstateGuest;
+  if (!guest) return;
+  const info = threadScratch();
+  writeRunstate(v, info);
+  if ((v.domain.vmAssist >> <u64>VMASST_TYPE_runstate_update_flag) & 1) {
+    const entry = load<u64>(info, 8);
+    store<u64>(info, entry | ((<u64>1) << 63), 8);
+    if (!writeGuest64(guest + 8, load<u64>(info, 8))) return;
+    copyToGuest(guest, info, 48);
+    writeGuest64(guest + 8, entry);
+  } else copyToGuest(guest, info, 48);
+}
+
+/** struct vcpu_runstate_info, 48 bytes, with the present state's time up to now included by its entry time only. */
+export function writeRunstate(v: Vcpu, to: usize): void {
+  store<u64>(to, v.runstate);
+  store<u64>(to, v.runstateSince, 8);
+  memory.copy(to + 16, changetype<usize>(v) + offsetof<Vcpu>("runstateTime0"), 32);
+}
