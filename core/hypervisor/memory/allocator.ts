@@ -1,7 +1,7 @@
 /**
  * The one heap of machine frames: a buddy allocator. Frames for domains (domheap) and for the hypervisor's own data
- * (xenheap) come from the same lists, as Xen does on x86-64. Free frames are all zero: they were never used or were
- * scrubbed when freed.
+ * (xenheap) come from the same lists, as Xen does on x86-64. What it gives out is all zero: frames that were used before
+ * are scrubbed when given out again (their stamp is not 0), others never had anything in them.
  */
 import { DOMID_FIRST_RESERVED, DOMID_INVALID, DOMID_XEN } from "../abi/memory";
 import { invalidateCodeFrame } from "./code_frames";
@@ -19,6 +19,7 @@ import {
   ROOT_HEAP_LOCK,
   ROOT_XENHEAP_PAGES,
   blockOrder,
+  exchangeSoleOwner,
   frameAddress,
   frameTableEnd,
   framesInit,
@@ -31,11 +32,10 @@ import {
   pageStamp,
   putAllocRef,
   setBlockOrder,
-  setPageOwner,
   setPageStamp,
   totalFrames,
 } from "./frames";
-import { spinLock, spinUnlock } from "./lock";
+import { spinLock, spinUnlock } from "../sched/lock";
 import { m2pInit, m2pSet, INVALID_M2P_ENTRY } from "./m2p";
 import { tlbClockInit, tlbFlushSince, tlbStamp } from "./tlb";
 
@@ -117,12 +117,16 @@ function takeBlock(order: u32): u32 {
     addBlock(half, found);
   }
   spinUnlock(ROOT_HEAP_LOCK);
-  // Nobody may reach the frames' new content through translations from their last life.
-  tlbFlushSince(stamp);
+  if (stamp) {
+    // Scrubbed only now: until this flush somebody could still write through a translation from the frames' last life.
+    tlbFlushSince(stamp);
+    memory.fill(frameAddress(mfn), 0, <usize>4096 << order);
+    for (let i: u32 = 0; i < <u32>1 << order; i++) invalidateCodeFrame(mfn + i);
+  }
   return mfn;
 }
 
-/** Gives zeroed frames back, marked free, and joins buddies. */
+/** Gives frames back, marked free, and joins buddies. `stamp`: tlbStamp() of now, or 0 for frames that are all zero. */
 function giveBlock(start: u32, blockOrderIn: u32, stamp: u32): void {
   let mfn = start;
   let order = blockOrderIn;
@@ -144,11 +148,6 @@ function giveBlock(start: u32, blockOrderIn: u32, stamp: u32): void {
   setPageStamp(mfn, latest);
   addBlock(mfn, order);
   spinUnlock(ROOT_HEAP_LOCK);
-}
-
-function scrubFrame(mfn: u32): void {
-  memory.fill(frameAddress(mfn), 0, 4096);
-  invalidateCodeFrame(mfn);
 }
 
 export function freePages(): u32 {
@@ -278,15 +277,25 @@ export function freeDomheapPages(mfn: u32, order: u32): void {
 }
 
 /**
- * Moves a frame from its owner's books to nobody's while the caller holds the only reference (page exchange): the frame
- * leaves page list and total. The counterpart is adoptPage.
+ * Takes a frame out of its owner's books (page exchange): the owner's reference, the only one, becomes the caller's.
+ * False if the frame is not the domain's, is the hypervisor's, or is in use in any way.
  */
-export function stealPage(d: DomainMemory, mfn: u32): void {
+export function stealPage(d: DomainMemory, mfn: u32): bool {
+  if (!exchangeSoleOwner(mfn, d.domid, DOMID_INVALID)) return false;
   spinLock(lockOf(d));
   pageListRemove(pageListOf(d), mfn);
   d.totPages--;
   spinUnlock(lockOf(d));
-  setPageOwner(mfn, DOMID_INVALID);
+  return true;
+}
+
+/** Undoes stealPage. */
+export function returnStolenPage(d: DomainMemory, mfn: u32): void {
+  spinLock(lockOf(d));
+  d.totPages++;
+  pageListAdd(pageListOf(d), mfn);
+  spinUnlock(lockOf(d));
+  exchangeSoleOwner(mfn, DOMID_INVALID, d.domid);
 }
 
 /** Called by putPage when the last reference has gone. */
@@ -308,7 +317,6 @@ export function freeLastReference(mfn: u32): void {
     }
   }
   m2pSet(mfn, INVALID_M2P_ENTRY);
-  scrubFrame(mfn);
   if (pageFlag(mfn, PGC_broken)) return;
   giveBlock(mfn, 0, tlbStamp());
 }

@@ -2,7 +2,7 @@
  * Pages of segment descriptors (GDT and LDT frames of PV guests): every descriptor must be harmless with RPL 3 code, as
  * Xen's check_descriptor has it.
  */
-import { EINVAL } from "./errno";
+import { EINVAL } from "../abi/errno";
 import { frameAddress } from "./frames";
 
 const DESC_P: u32 = 1 << 15;

@@ -5,7 +5,7 @@
 import { DOMID_FIRST_RESERVED } from "../abi/memory";
 import { allocXenheapPages, freeXenheapPages } from "./allocator";
 import { ROOT_DOMAIN_TABLE } from "./frames";
-import { spinLock, spinUnlock } from "./lock";
+import { spinLock, spinUnlock } from "../sched/lock";
 
 /** Domain kinds and rights, `flags`. */
 export const MEM_PRIVILEGED: u32 = 1;

@@ -249,6 +249,13 @@ export function setPageOwner(mfn: u32, owner: u32): void {
   }
 }
 
+/** Changes the owner of a domheap frame that has no reference but its owner's; false if there are others. */
+export function exchangeSoleOwner(mfn: u32, from: u32, to: u32): bool {
+  const seen = ((<u64>from) << OWNER_SHIFT) | PGC_allocated | 1;
+  const next = ((<u64>to) << OWNER_SHIFT) | PGC_allocated | 1;
+  return atomic.cmpxchg<u64>(frameInfo(mfn), seen, next) == seen;
+}
+
 /** Takes a reference if the frame is `domid`'s and in use. Fails (false) for any mfn that is not. */
 export function getPage(mfn: u64, domid: u32): bool {
   if (!mfnValid(mfn)) return false;

@@ -12,7 +12,7 @@ import {
   frameAddress,
   totalFrames,
 } from "./frames";
-import { PTE_A, PTE_D, PTE_NX, PTE_P, PTE_PSE, PTE_US } from "./pte";
+import { PTE_A, PTE_D, PTE_NX, PTE_P, PTE_US } from "./pte";
 
 export const INVALID_M2P_ENTRY: u64 = 0xffffffffffffffff;
 export const MACH2PHYS_VIRT_START: u64 = 0xffff800000000000;
@@ -26,16 +26,20 @@ export function m2pInit(start: usize): usize {
   const l2 = at + 4096;
   store<u32>(ROOT_GDT_FRAME, <u32>((at + 8192) >> PAGE_SHIFT));
   store<u32>(ROOT_ZERO_FRAME, <u32>((at + 12288) >> PAGE_SHIFT));
-  at += 16384;
-  gdtPageInit(l3 + 8192);
-  const table = (at + LARGE - 1) & ~(LARGE - 1);
+  gdtPageInit(at + 8192);
+  // L1 tables rather than 2 MiB entries: with a large translation about, the engine's INVLPG has to flush everything.
+  const l1 = at + 16384;
   const bytes = (<usize>totalFrames() * 8 + LARGE - 1) & ~(LARGE - 1);
+  at = l1 + (bytes / LARGE) * 4096;
+  const table = (at + LARGE - 1) & ~(LARGE - 1);
   store<u32>(ROOT_M2P, <u32>table);
   store<u32>(ROOT_M2P_FRAMES, <u32>(bytes >> PAGE_SHIFT));
   memory.fill(table, 0xff, <usize>totalFrames() * 8);
   store<u64>(l3, <u64>l2 | PTE_P | PTE_US | PTE_A);
   for (let offset: usize = 0; offset < bytes; offset += LARGE)
-    store<u64>(l2 + (offset / LARGE) * 8, <u64>(table + offset) | PTE_P | PTE_US | PTE_A | PTE_D | PTE_PSE | PTE_NX);
+    store<u64>(l2 + (offset / LARGE) * 8, <u64>(l1 + (offset / LARGE) * 4096) | PTE_P | PTE_US | PTE_A);
+  for (let offset: usize = 0; offset < bytes; offset += 4096)
+    store<u64>(l1 + (offset / 4096) * 8, <u64>(table + offset) | PTE_P | PTE_US | PTE_A | PTE_D | PTE_NX);
   return table + bytes;
 }
 

@@ -15,7 +15,7 @@ import {
 } from "../abi/memory";
 import { callerDomid, currentBase, flushAddress, flushAddressOn, flushAll, flushLocal, flushOn } from "./current";
 import { DomainMemory, MEM_PRIVILEGED, domainMemory } from "./domain_memory";
-import { EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, ESRCH } from "./errno";
+import { EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, ESRCH } from "../abi/errno";
 import { frameAddress, getPage, mfnValid, putPage } from "./frames";
 import { m2pSet } from "./m2p";
 import { updateFrameEntry, updateL1Locked } from "./pt_update";

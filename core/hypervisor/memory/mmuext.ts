@@ -32,12 +32,11 @@ import {
   flushOn,
   kernelBase,
   setKernelBase,
-  setLdt,
   setUserBase,
   userBase,
 } from "./current";
 import { DomainMemory, MEM_DYING, MEM_M2P_STRICT, MEM_NATIVE } from "./domain_memory";
-import { EACCES, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ESRCH } from "./errno";
+import { EACCES, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ESRCH } from "../abi/errno";
 import {
   PGT_l4_page_table,
   PGT_writable_page,
@@ -46,6 +45,8 @@ import {
   putPage,
 } from "./frames";
 import { foreignDenied, foreignDomain, guestAddressOk } from "./mmu_update";
+import { currentVcpu } from "../domain/domain";
+import { invalidateShadowLdt, setVcpuLdt } from "./shadow_ldt";
 import { clearPinned, getPageAndType, getPageType, putPageAndType, putPageType, setPinned } from "./page_type";
 import { showM2p } from "./perdomain";
 import { SCRATCH_MMUEXT, SCRATCH_RESULT, scratch } from "./scratch";
@@ -120,7 +121,8 @@ function oneOp(command: u32, arg1: u64, arg2: u64, owner: DomainMemory): i32 {
       if (!translates) return -EOPNOTSUPP;
       // The table is at a page boundary and at most 8192 descriptors long.
       if (arg2 > 8192 || arg1 & 4095 || (arg2 && !guestAddressOk(arg1))) return -EINVAL;
-      return setLdt(arg1, <u32>arg2);
+      changeLdt(arg1, <u32>arg2);
+      return 0;
     case MMUEXT_CLEAR_PAGE:
       return wholePage(arg1, arg1, owner, false);
     case MMUEXT_COPY_PAGE:
@@ -131,6 +133,13 @@ function oneOp(command: u32, arg1: u64, arg2: u64, owner: DomainMemory): i32 {
       return -EOPNOTSUPP;
   }
   return -ENOSYS;
+}
+
+function changeLdt(base: u64, entries: u32): void {
+  const v = currentVcpu;
+  if (v.ldtEntries == entries && (v.ldtBase == base || !entries)) return;
+  if (invalidateShadowLdt(v)) flushLocal();
+  setVcpuLdt(v, base, entries);
 }
 
 function pin(mfn: u64, level: u32, owner: DomainMemory): i32 {

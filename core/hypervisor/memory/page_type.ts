@@ -23,7 +23,7 @@ import {
   setPageStamp,
   typeWord,
 } from "./frames";
-import { EINVAL } from "./errno";
+import { EINVAL } from "../abi/errno";
 import { freePageTable, validatePageTable } from "./page_table";
 import { validateDescriptorPage } from "./descriptors";
 import { tlbFlushSince, tlbStamp } from "./tlb";

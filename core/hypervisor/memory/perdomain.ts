@@ -5,7 +5,7 @@
 import { allocXenheapPages, freeXenheapPages } from "./allocator";
 import { DomainMemory, MEM_M2P_STRICT, domainMemory } from "./domain_memory";
 import { frameAddress } from "./frames";
-import { spinLock, spinUnlock } from "./lock";
+import { spinLock, spinUnlock } from "../sched/lock";
 import { m2pL4Entry, reservedGdtFrame, zeroFrame } from "./m2p";
 import { PTE_A, PTE_D, PTE_NX, PTE_P, PTE_RW, XEN_FIRST_L4_SLOT, XEN_LAST_L4_SLOT } from "./pte";
 

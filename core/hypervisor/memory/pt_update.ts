@@ -1,5 +1,5 @@
 /** Checked changes of single page-table entries: what mmu_update, update_va_mapping and emulated writes come down to. */
-import { EBUSY, EINVAL } from "./errno";
+import { EAGAIN, EBUSY, EINVAL } from "../abi/errno";
 import {
   PGT_l1_page_table,
   PGT_l2_page_table,
@@ -145,4 +145,43 @@ export function installGrantEntry(l1: u32, offset: u32, entry: u64): i32 {
   }
   pageUnlock(l1);
   return error;
+}
+
+/** Takes an entry, with its references, out of an L1 table; 0 if `l1` is no L1 table or has nothing there. */
+export function takeEntry(l1: u32, offset: u32): u64 {
+  if (!pageLock(l1)) return 0;
+  let entry: u64 = 0;
+  if (pageTypeOf(l1) == PGT_l1_page_table) entry = atomic.xchg<u64>(frameAddress(l1) + offset, 0);
+  pageUnlock(l1);
+  return entry;
+}
+
+/** Puts back what takeEntry took, or drops its references if the place is no longer there or free. */
+export function restoreEntry(l1: u32, offset: u32, entry: u64): void {
+  let placed = false;
+  if (pageLock(l1)) {
+    if (pageTypeOf(l1) == PGT_l1_page_table)
+      placed = atomic.cmpxchg<u64>(frameAddress(l1) + offset, 0, entry) == 0;
+    pageUnlock(l1);
+  }
+  if (!placed) putPageFromL1e(entry);
+}
+
+/**
+ * Sets the L1 entry at `address` of `domid`'s table, locked by the caller, if it still is `expected`: 0, -EAGAIN if it
+ * changed meanwhile, another -errno if the entry is not allowed.
+ */
+export function compareExchangeL1Entry(address: usize, expected: u64, entry: u64, domid: u32): i32 {
+  if (entry & PTE_P && entry & L1_DISALLOW_MASK) return -EINVAL;
+  const fast = (entry & PTE_P) != 0 && similar(expected, entry);
+  if (!fast) {
+    const error = getPageFromL1e(entry, domid, domid);
+    if (error) return error;
+  }
+  if (atomic.cmpxchg<u64>(address, expected, adjustL1(entry)) != expected) {
+    if (!fast) putPageFromL1e(entry);
+    return -EAGAIN;
+  }
+  if (!fast) putPageFromL1e(expected);
+  return 0;
 }

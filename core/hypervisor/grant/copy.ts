@@ -1,0 +1,87 @@
+/** GNTTABOP_copy: bytes between frames of the caller's own or granted ones. */
+import { DOMID_SELF } from "../abi/memory";
+import {
+  COPY_dest,
+  COPY_flags,
+  COPY_len,
+  COPY_ptr_domid,
+  COPY_ptr_offset,
+  COPY_source,
+  GNTCOPY_dest_gref,
+  GNTCOPY_source_gref,
+  GNTST_bad_copy_arg,
+  GNTST_bad_domain,
+  GNTST_bad_page,
+  GNTST_general_error,
+  GNTST_okay,
+  GNTST_permission_denied,
+} from "../abi/grant_table";
+import { currentVcpu } from "../domain/domain";
+import { invalidateCodeFrame } from "../memory/code_frames";
+import { domainMemory } from "../memory/domain_memory";
+import { PGT_writable_page, frameAddress, getPage, putPage } from "../memory/frames";
+import { getPageType, putPageType } from "../memory/page_type";
+import { pinGrant, pinnedLength, pinnedMfn, pinnedStart, unpinGrant } from "./pin";
+
+/** Frame of the last side taken. */
+let takenMfn: u32 = 0;
+
+/** One struct gnttab_copy at `op` in hypervisor memory. GNTST_*. */
+export function copyGrant(op: usize): i32 {
+  const length = <u32>load<u16>(op, COPY_len);
+  const flags = <u32>load<u16>(op, COPY_flags);
+  const from = <u32>load<u16>(op + COPY_source, COPY_ptr_offset);
+  const to = <u32>load<u16>(op + COPY_dest, COPY_ptr_offset);
+  if (from + length > 4096 || to + length > 4096) return GNTST_bad_copy_arg;
+  const sourceGrant = (flags & GNTCOPY_source_gref) != 0;
+  const destGrant = (flags & GNTCOPY_dest_gref) != 0;
+  let status = takeSide(op + COPY_source, sourceGrant, true, from, length);
+  if (status != GNTST_okay) return status;
+  const sourceMfn = takenMfn;
+  status = takeSide(op + COPY_dest, destGrant, false, to, length);
+  if (status == GNTST_okay) {
+    const destMfn = takenMfn;
+    if (getPageType(destMfn, PGT_writable_page)) status = GNTST_general_error;
+    else {
+      memory.copy(frameAddress(destMfn) + to, frameAddress(sourceMfn) + from, length);
+      invalidateCodeFrame(destMfn);
+      putPageType(destMfn);
+    }
+    dropSide(op + COPY_dest, destGrant, false, destMfn);
+  }
+  dropSide(op + COPY_source, sourceGrant, true, sourceMfn);
+  return status;
+}
+
+function sideDomain(pointer: usize): u32 {
+  const domid = <u32>load<u16>(pointer, COPY_ptr_domid);
+  return domid == <u32>DOMID_SELF ? currentVcpu.domid : domid;
+}
+
+/** Takes a reference (and pin) of one side's frame, takenMfn. */
+function takeSide(pointer: usize, grant: bool, readonly: bool, offset: u32, length: u32): i32 {
+  const own = <u32>load<u16>(pointer, COPY_ptr_domid) == <u32>DOMID_SELF;
+  if (!own && !grant) return GNTST_permission_denied;
+  const domid = sideDomain(pointer);
+  if (domainMemory(domid) == null) return GNTST_bad_domain;
+  if (!grant) {
+    const mfn = load<u64>(pointer);
+    if (!getPage(mfn, domid)) return GNTST_bad_page;
+    takenMfn = <u32>mfn;
+    return GNTST_okay;
+  }
+  const ref = load<u32>(pointer);
+  const status = pinGrant(domid, ref, currentVcpu.domid, false, true, readonly, false);
+  if (status != GNTST_okay) return status;
+  takenMfn = pinnedMfn;
+  if (offset < pinnedStart || offset + length > pinnedStart + pinnedLength) {
+    dropSide(pointer, true, readonly, takenMfn);
+    return GNTST_general_error;
+  }
+  return GNTST_okay;
+}
+
+function dropSide(pointer: usize, grant: bool, readonly: bool, mfn: u32): void {
+  if (grant) unpinGrant(sideDomain(pointer), load<u32>(pointer), false, true, readonly);
+  putPage(mfn);
+}

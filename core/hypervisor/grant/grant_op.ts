@@ -1,0 +1,368 @@
+/** HYPERVISOR_grant_table_op: dispatch, and the calls about tables rather than mappings. */
+import {
+  CACHE_FLUSH_SIZE,
+  CACHE_FLUSH_length,
+  CACHE_FLUSH_offset,
+  CACHE_FLUSH_op,
+  COPY_SIZE,
+  COPY_status,
+  DUMP_SIZE,
+  DUMP_status,
+  GET_VERSION_SIZE,
+  GET_VERSION_version,
+  GNTST_bad_domain,
+  GNTST_bad_gntref,
+  GNTST_bad_virt_addr,
+  GNTST_eagain,
+  GNTST_general_error,
+  GNTST_okay,
+  GNTST_permission_denied,
+  GNTTABOP_cache_flush,
+  GNTTABOP_copy,
+  GNTTABOP_dump_table,
+  GNTTABOP_get_status_frames,
+  GNTTABOP_get_version,
+  GNTTABOP_map_grant_ref,
+  GNTTABOP_query_size,
+  GNTTABOP_set_version,
+  GNTTABOP_setup_table,
+  GNTTABOP_swap_grant_ref,
+  GNTTABOP_transfer,
+  GNTTABOP_unmap_and_replace,
+  GNTTABOP_unmap_grant_ref,
+  GNTTAB_NR_RESERVED_ENTRIES,
+  GRANT_V1_frame,
+  GRANT_V2_frame,
+  GTF_permit_access,
+  GTF_readonly,
+  GTF_sub_page,
+  GTF_type_mask,
+  MAP_SIZE,
+  MAP_status,
+  QUERY_SIZE,
+  QUERY_max_nr_frames,
+  QUERY_nr_frames,
+  QUERY_status,
+  REPLACE_handle,
+  REPLACE_new_addr,
+  SETUP_SIZE,
+  SETUP_frame_list,
+  SETUP_nr_frames,
+  SETUP_status,
+  STATUS_SIZE,
+  STATUS_dom,
+  STATUS_frame_list,
+  STATUS_nr_frames,
+  STATUS_status,
+  SWAP_SIZE,
+  SWAP_ref_a,
+  SWAP_ref_b,
+  SWAP_status,
+  TRANSFER_SIZE,
+  TRANSFER_status,
+  UNMAP_SIZE,
+  UNMAP_dev_bus_addr,
+  UNMAP_handle,
+  UNMAP_status,
+} from "../abi/grant_table";
+import { EBUSY, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ESRCH } from "../abi/errno";
+import { LOG_G_INFO, logBegin, logDec, logDomain, logEnd, logText } from "../console/console";
+import { currentVcpu } from "../domain/domain";
+import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
+import { frameAddress } from "../memory/frames";
+import { foreignDenied } from "../memory/mmu_update";
+import { domainByAnyId } from "../memory/reservation";
+import { SCRATCH_EXTENTS, SCRATCH_GRANT, scratch } from "../memory/scratch";
+import { tlbFlushAll } from "../memory/tlb";
+import { spinLock, spinUnlock } from "../sched/lock";
+import { copyGrant } from "./copy";
+import { clearUnmappedPtes, mapGrantRef, unmapGrantRef, unmappedPtes } from "./map";
+import {
+  ACTIVE_PIN,
+  GrantTable,
+  activeEntry,
+  dropStatus,
+  grantEntries,
+  grantTableOf,
+  growGrantTable,
+  growStatus,
+  sharedEntry,
+  sharedFrame,
+  statusEntry,
+  statusFrame,
+  tableLock,
+} from "./table";
+
+/** Operation number; Xen keeps continuation state above. */
+const COMMAND_MASK: u32 = 63;
+
+/** grant_table_op(cmd, uop, count): `count` structures, each with its own status. 0 or -errno. */
+export function doGrantTableOp(command: u32, uop: u64, count: u32): i64 {
+  if (<i32>count < 0) return -(<i64>EINVAL);
+  const operation = command & COMMAND_MASK;
+  const op = scratch(SCRATCH_GRANT);
+  if (!op) return -(<i64>ENOMEM);
+  switch (operation) {
+    case GNTTABOP_map_grant_ref:
+      return batch(operation, uop, count, MAP_SIZE, MAP_status);
+    case GNTTABOP_unmap_grant_ref:
+    case GNTTABOP_unmap_and_replace: {
+      clearUnmappedPtes();
+      const result = batch(operation, uop, count, UNMAP_SIZE, UNMAP_status);
+      // Promised: after a batch of unmaps no stale mapping remains in any TLB.
+      if (unmappedPtes) tlbFlushAll();
+      return result;
+    }
+    case GNTTABOP_copy:
+      return batch(operation, uop, count, COPY_SIZE, COPY_status);
+    case GNTTABOP_transfer:
+      return batch(operation, uop, count, TRANSFER_SIZE, TRANSFER_status);
+    case GNTTABOP_swap_grant_ref:
+      return batch(operation, uop, count, SWAP_SIZE, SWAP_status);
+    case GNTTABOP_setup_table:
+      return count == 1 ? setupTable(uop) : -(<i64>EINVAL);
+    case GNTTABOP_query_size:
+      return count == 1 ? querySize(uop) : -(<i64>EINVAL);
+    case GNTTABOP_dump_table:
+      return count == 1 ? dumpTable(uop) : -(<i64>EINVAL);
+    case GNTTABOP_set_version:
+      return count == 1 ? setVersion(uop) : -(<i64>EINVAL);
+    case GNTTABOP_get_version:
+      return count == 1 ? getVersion(uop) : -(<i64>EINVAL);
+    case GNTTABOP_get_status_frames:
+      return getStatusFrames(uop, count);
+    case GNTTABOP_cache_flush:
+      return cacheFlush(uop, count);
+  }
+  return -(<i64>ENOSYS);
+}
+
+function batch(operation: u32, uop: u64, count: u32, size: u32, statusOffset: u32): i64 {
+  const op = scratch(SCRATCH_GRANT);
+  for (let i: u32 = 0; i < count; i++) {
+    const guest = uop + <u64>i * size;
+    if (!copyFromGuest(op, guest, size)) return -(<i64>EFAULT);
+    let status: i32 = GNTST_general_error;
+    if (operation == <u32>GNTTABOP_map_grant_ref) status = mapGrantRef(op);
+    else if (operation == <u32>GNTTABOP_unmap_grant_ref)
+      status = unmapGrantRef(load<u32>(op, UNMAP_handle), load<u64>(op), load<u64>(op, UNMAP_dev_bus_addr), 0);
+    else if (operation == <u32>GNTTABOP_unmap_and_replace)
+      status = unmapGrantRef(load<u32>(op, REPLACE_handle), load<u64>(op), 0, load<u64>(op, REPLACE_new_addr));
+    else if (operation == <u32>GNTTABOP_copy) status = copyGrant(op);
+    else if (operation == <u32>GNTTABOP_swap_grant_ref)
+      status = swapRefs(load<u32>(op, SWAP_ref_a), load<u32>(op, SWAP_ref_b));
+    // Page transfer is not offered (like Xen's gnttab=transfer:0): the frame stays where it is.
+    store<u16>(op, <u16>status, statusOffset);
+    if (!copyToGuest(guest, op, size)) return -(<i64>EFAULT);
+  }
+  return 0;
+}
+
+function setupTable(uop: u64): i64 {
+  const op = scratch(SCRATCH_GRANT);
+  if (!copyFromGuest(op, uop, SETUP_SIZE)) return -(<i64>EFAULT);
+  store<u16>(op, <u16>setupFor(op), SETUP_status);
+  return copyToGuest(uop, op, SETUP_SIZE) ? 0 : -(<i64>EFAULT);
+}
+
+function setupFor(op: usize): i32 {
+  const d = domainByAnyId(load<u16>(op));
+  if (d == null) return GNTST_bad_domain;
+  if (foreignDenied(d)) return GNTST_permission_denied;
+  const t = grantTableOf(d.domid);
+  const frames = load<u32>(op, SETUP_nr_frames);
+  if (t == null || frames > t.maxFrames) return GNTST_general_error;
+  spinLock(tableLock(t));
+  const ok = growGrantTable(t, max<u32>(frames, t.nrFrames));
+  spinUnlock(tableLock(t));
+  if (!ok) return GNTST_general_error;
+  const list = load<u64>(op, SETUP_frame_list);
+  const at = scratch(SCRATCH_EXTENTS);
+  for (let i: u32 = 0; i < frames; i++) {
+    store<u64>(at, sharedFrame(t, i));
+    if (!copyToGuest(list + <u64>i * 8, at, 8)) return GNTST_bad_virt_addr;
+  }
+  return GNTST_okay;
+}
+
+function querySize(uop: u64): i64 {
+  const op = scratch(SCRATCH_GRANT);
+  if (!copyFromGuest(op, uop, QUERY_SIZE)) return -(<i64>EFAULT);
+  const d = domainByAnyId(load<u16>(op));
+  let status: i32 = GNTST_okay;
+  if (d == null) status = GNTST_bad_domain;
+  else if (foreignDenied(d)) status = GNTST_permission_denied;
+  else {
+    const t = grantTableOf(d.domid);
+    if (t == null) status = GNTST_general_error;
+    else {
+      store<u32>(op, t.nrFrames, QUERY_nr_frames);
+      store<u32>(op, t.maxFrames, QUERY_max_nr_frames);
+    }
+  }
+  store<u16>(op, <u16>status, QUERY_status);
+  return copyToGuest(uop, op, QUERY_SIZE) ? 0 : -(<i64>EFAULT);
+}
+
+/** A summary line on the Xen console, for control domains. */
+function dumpTable(uop: u64): i64 {
+  const op = scratch(SCRATCH_GRANT);
+  if (!copyFromGuest(op, uop, DUMP_SIZE)) return -(<i64>EFAULT);
+  const d = domainByAnyId(load<u16>(op));
+  let status: i32 = GNTST_okay;
+  if (d == null) status = GNTST_bad_domain;
+  else if (foreignDenied(d)) status = GNTST_permission_denied;
+  else {
+    const t = grantTableOf(d.domid);
+    if (t != null) {
+      logBegin(LOG_G_INFO);
+      logText("grant-table for remote ");
+      logDomain(d.domid);
+      logText(" (v");
+      logDec(t.version);
+      logText(") frames ");
+      logDec(t.nrFrames);
+      logText(" pinned ");
+      logDec(t.pinned);
+      logText(" mapped ");
+      logDec(t.mapped);
+      logEnd();
+    }
+  }
+  store<u16>(op, <u16>status, DUMP_status);
+  return copyToGuest(uop, op, DUMP_SIZE) ? 0 : -(<i64>EFAULT);
+}
+
+function setVersion(uop: u64): i64 {
+  const op = scratch(SCRATCH_GRANT);
+  if (!copyFromGuest(op, uop, 4)) return -(<i64>EFAULT);
+  const version = load<u32>(op);
+  if (version != 1 && version != 2) return -(<i64>EINVAL);
+  const t = grantTableOf(currentVcpu.domid);
+  if (t == null) return -(<i64>EINVAL);
+  spinLock(tableLock(t));
+  let error: i32 = 0;
+  if (t.version != version) error = changeVersion(t, version);
+  store<u32>(op, t.version);
+  spinUnlock(tableLock(t));
+  if (error) return <i64>error;
+  return copyToGuest(uop, op, 4) ? 0 : -(<i64>EFAULT);
+}
+
+/** Rewrites the reserved entries (console, xenstore) in the other form and clears all others. Caller holds the lock. */
+function changeVersion(t: GrantTable, version: u32): i32 {
+  if (t.pinned) return -EBUSY;
+  const kept = scratch(SCRATCH_EXTENTS);
+  const reserved: u32 = GNTTAB_NR_RESERVED_ENTRIES;
+  for (let ref: u32 = 0; ref < reserved; ref++) {
+    const entry = sharedEntry(t, ref);
+    let header = load<u32>(entry);
+    const type = header & GTF_type_mask;
+    let frame: u64 = t.version == 1 ? <u64>load<u32>(entry, GRANT_V1_frame) : load<u64>(entry, GRANT_V2_frame);
+    // Only full-page grants of access have a form in both versions.
+    if (type != <u32>GTF_permit_access || (t.version == 2 && (header & GTF_sub_page || frame >> 32))) {
+      header = 0;
+      frame = 0;
+    } else header = (header & 0xffff0000) | (header & (GTF_type_mask | GTF_readonly));
+    store<u32>(kept + ref * 16, header);
+    store<u64>(kept + ref * 16, frame, 8);
+  }
+  const was = t.version;
+  t.version = version;
+  if (version == 2 && !growStatus(t)) {
+    t.version = was;
+    dropStatus(t);
+    return -ENOMEM;
+  }
+  for (let i: u32 = 0; i < t.nrFrames; i++) memory.fill(frameAddress(sharedFrame(t, i)), 0, 4096);
+  if (version == 1) dropStatus(t);
+  for (let ref: u32 = 0; ref < reserved; ref++) {
+    const entry = sharedEntry(t, ref);
+    const header = load<u32>(kept + ref * 16);
+    const frame = load<u64>(kept + ref * 16, 8);
+    if (version == 1) store<u32>(entry, <u32>frame, GRANT_V1_frame);
+    else store<u64>(entry, frame, GRANT_V2_frame);
+    atomic.store<u32>(entry, header);
+  }
+  return 0;
+}
+
+function getVersion(uop: u64): i64 {
+  const op = scratch(SCRATCH_GRANT);
+  if (!copyFromGuest(op, uop, GET_VERSION_SIZE)) return -(<i64>EFAULT);
+  const d = domainByAnyId(load<u16>(op));
+  if (d == null) return -(<i64>ESRCH);
+  if (foreignDenied(d)) return -(<i64>EPERM);
+  const t = grantTableOf(d.domid);
+  if (t == null) return -(<i64>ESRCH);
+  store<u32>(op, t.version, GET_VERSION_version);
+  return copyToGuest(uop, op, GET_VERSION_SIZE) ? 0 : -(<i64>EFAULT);
+}
+
+function getStatusFrames(uop: u64, count: u32): i64 {
+  if (count != 1) return -(<i64>EINVAL);
+  const op = scratch(SCRATCH_GRANT);
+  if (!copyFromGuest(op, uop, STATUS_SIZE)) return -(<i64>EFAULT);
+  store<u16>(op, <u16>statusFramesFor(op), STATUS_status);
+  return copyToGuest(uop, op, STATUS_SIZE) ? 0 : -(<i64>EFAULT);
+}
+
+function statusFramesFor(op: usize): i32 {
+  const d = domainByAnyId(load<u16>(op, STATUS_dom));
+  if (d == null) return GNTST_bad_domain;
+  if (foreignDenied(d)) return GNTST_permission_denied;
+  const t = grantTableOf(d.domid);
+  const frames = load<u32>(op, STATUS_nr_frames);
+  if (t == null || t.version != 2 || frames > t.nrStatusFrames) return GNTST_general_error;
+  const list = load<u64>(op, STATUS_frame_list);
+  const at = scratch(SCRATCH_EXTENTS);
+  for (let i: u32 = 0; i < frames; i++) {
+    store<u64>(at, statusFrame(t, i));
+    if (!copyToGuest(list + <u64>i * 8, at, 8)) return GNTST_bad_virt_addr;
+  }
+  return GNTST_okay;
+}
+
+function swapRefs(a: u32, b: u32): i32 {
+  const t = grantTableOf(currentVcpu.domid);
+  if (t == null) return GNTST_general_error;
+  spinLock(tableLock(t));
+  let status: i32 = GNTST_okay;
+  if (a >= grantEntries(t) || b >= grantEntries(t)) status = GNTST_bad_gntref;
+  else if (a != b) {
+    if (load<u32>(activeEntry(t, a), ACTIVE_PIN) || load<u32>(activeEntry(t, b), ACTIVE_PIN)) status = GNTST_eagain;
+    else {
+      const first = sharedEntry(t, a);
+      const second = sharedEntry(t, b);
+      for (let i: u32 = 0; i < (t.version == 1 ? <u32>8 : <u32>16); i += 8) {
+        const value = load<u64>(first + i);
+        store<u64>(first + i, load<u64>(second + i));
+        store<u64>(second + i, value);
+      }
+      if (t.version == 2) {
+        const value = load<u16>(statusEntry(t, a));
+        store<u16>(statusEntry(t, a), load<u16>(statusEntry(t, b)));
+        store<u16>(statusEntry(t, b), value);
+      }
+    }
+  }
+  spinUnlock(tableLock(t));
+  return status;
+}
+
+/** Memory is coherent here, so once the arguments are in order there is nothing to do. */
+function cacheFlush(uop: u64, count: u32): i64 {
+  const op = scratch(SCRATCH_GRANT);
+  for (let i: u32 = 0; i < count; i++) {
+    if (!copyFromGuest(op, uop + <u64>i * CACHE_FLUSH_SIZE, CACHE_FLUSH_SIZE)) return -(<i64>EFAULT);
+    const offset = <u32>load<u16>(op, CACHE_FLUSH_offset);
+    const length = <u32>load<u16>(op, CACHE_FLUSH_length);
+    const what = load<u32>(op, CACHE_FLUSH_op);
+    if (offset >= 4096 || length > 4096 || offset + length > 4096) return -(<i64>EINVAL);
+    if (what & ~(<u32>0x80000003)) return -(<i64>EINVAL);
+    if (length == 0 || (what & 3) == 0) continue;
+    // Discarding cached data is not possible on x86 (Xen answers the same).
+    if (what & 2) return -(<i64>EOPNOTSUPP);
+  }
+  return 0;
+}

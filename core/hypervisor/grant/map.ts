@@ -1,0 +1,275 @@
+/**
+ * Mapping and unmapping grants. A PV domain's host mapping is a page-table entry, which holds the references of the frame
+ * as any entry does; a device mapping, and everything a native domain maps, is held by the map track.
+ */
+import {
+  GNTMAP_application_map,
+  GNTMAP_contains_pte,
+  GNTMAP_device_map,
+  GNTMAP_host_map,
+  GNTMAP_readonly,
+  GNTST_bad_domain,
+  GNTST_bad_gntref,
+  GNTST_bad_handle,
+  GNTST_general_error,
+  GNTST_no_device_space,
+  GNTST_okay,
+  MAP_dev_bus_addr,
+  MAP_dom,
+  MAP_flags,
+  MAP_handle,
+  MAP_host_addr,
+  MAP_ref,
+} from "../abi/grant_table";
+import { currentVcpu, isNative } from "../domain/domain";
+import { invalidateCodeFrame } from "../memory/code_frames";
+import { currentBase } from "../memory/current";
+import { domainMemory } from "../memory/domain_memory";
+import { PGT_writable_page, getPage, putPage } from "../memory/frames";
+import { findL1, guestAddressOk } from "../memory/mmu_update";
+import { getPageType, putPageType } from "../memory/page_type";
+import { installGrantEntry, replaceGrantEntry, restoreEntry, takeEntry } from "../memory/pt_update";
+import { PTE_A, PTE_ADDRESS, PTE_D, PTE_P, PTE_RW, PTE_US } from "../memory/pte";
+import { spinLock, spinUnlock } from "../sched/lock";
+import { pinGrant, pinnedFrameOf, pinnedMfn, unpinGrant } from "./pin";
+import {
+  GrantTable,
+  MAPTRACK_DOMID,
+  MAPTRACK_FLAGS,
+  MAPTRACK_REF,
+  NO_HANDLE,
+  TRACK_NATIVE,
+  TRACK_USED,
+  giveHandle,
+  grantTableOf,
+  maptrackEntry,
+  maptrackLimit,
+  maptrackLock,
+  takeHandle,
+} from "./table";
+
+const BOTH: u32 = GNTMAP_device_map | GNTMAP_host_map;
+
+/** Set if a page-table entry was removed: the caller of a batch flushes TLBs before it returns to the guest. */
+export let unmappedPtes: bool = false;
+export function clearUnmappedPtes(): void {
+  unmappedPtes = false;
+}
+
+/** One map_grant_ref at `op` (struct gnttab_map_grant_ref in hypervisor memory); fills handle and address. GNTST_*. */
+export function mapGrantRef(op: usize): i32 {
+  const flags = load<u32>(op, MAP_flags);
+  if (!(flags & BOTH)) return GNTST_bad_gntref;
+  const granter = <u32>load<u16>(op, MAP_dom);
+  if (domainMemory(granter) == null) return GNTST_bad_domain;
+  const native = isNative(currentVcpu.domain);
+  const domid = currentVcpu.domid;
+  const t = grantTableOf(domid);
+  if (t == null) return GNTST_no_device_space;
+  const handle = takeHandle(t);
+  if (handle == NO_HANDLE) return GNTST_no_device_space;
+  const ref = load<u32>(op, MAP_ref);
+  const device = (flags & GNTMAP_device_map) != 0;
+  const host = (flags & GNTMAP_host_map) != 0;
+  const readonly = (flags & GNTMAP_readonly) != 0;
+  let status = pinGrant(granter, ref, domid, device, host, readonly, true);
+  if (status != GNTST_okay) {
+    giveHandle(t, handle);
+    return status;
+  }
+  const mfn = pinnedMfn;
+  // One general (held by now) and, if writable, one type reference per mapping.
+  const count: u32 = (device ? 1 : 0) + (host ? 1 : 0);
+  if (!takeMore(mfn, granter, count, readonly)) {
+    unpinGrant(granter, ref, device, host, readonly);
+    giveHandle(t, handle);
+    return GNTST_general_error;
+  }
+  if (host && !native) status = mapIntoTables(load<u64>(op, MAP_host_addr), mfn, flags);
+  if (status != GNTST_okay) {
+    dropReferences(mfn, count, readonly);
+    unpinGrant(granter, ref, device, host, readonly);
+    giveHandle(t, handle);
+    return status;
+  }
+  // Whoever maps a frame without page tables may write it without the engine seeing that.
+  if (!readonly && (native || device)) invalidateCodeFrame(mfn);
+  const track = maptrackEntry(t, handle);
+  store<u32>(track, ref, MAPTRACK_REF);
+  store<u16>(track, <u16>granter, MAPTRACK_DOMID);
+  const kept = TRACK_USED | (native ? TRACK_NATIVE : 0) | (flags & (BOTH | GNTMAP_readonly | GNTMAP_contains_pte));
+  atomic.store<u16>(track + MAPTRACK_FLAGS, <u16>kept);
+  store<u64>(op, (<u64>mfn) << 12, MAP_dev_bus_addr);
+  store<u32>(op, handle, MAP_handle);
+  return GNTST_okay;
+}
+
+/** Completes the references for `count` mappings when one general reference is held; false with none held. */
+function takeMore(mfn: u32, owner: u32, count: u32, readonly: bool): bool {
+  let general: u32 = 1;
+  while (general < count && getPage(mfn, owner)) general++;
+  let typed: u32 = 0;
+  if (general == count && !readonly) while (typed < count && !getPageType(mfn, PGT_writable_page)) typed++;
+  if (general == count && (readonly || typed == count)) return true;
+  while (typed--) putPageType(mfn);
+  while (general--) putPage(mfn);
+  return false;
+}
+function dropReferences(mfn: u32, count: u32, readonly: bool): void {
+  for (let i: u32 = 0; i < count; i++) {
+    if (!readonly) putPageType(mfn);
+    putPage(mfn);
+  }
+}
+
+/** The L1 table (of which a reference is taken) and offset in it that a host address means; 0 = none. */
+let entryOffset: u32 = 0;
+function entryTable(address: u64, isPte: bool): u32 {
+  const domid = currentVcpu.domid;
+  if (isPte) {
+    if (address & 7 || !getPage(address >> 12, domid)) return 0;
+    entryOffset = <u32>address & 0xff8;
+    return <u32>(address >> 12);
+  }
+  const base = currentBase();
+  if (!guestAddressOk(address) || !base) return 0;
+  const l1 = findL1(base, address);
+  if (!l1 || !getPage(l1, domid)) return 0;
+  entryOffset = (<u32>(address >> 12) & 511) << 3;
+  return l1;
+}
+
+function mapIntoTables(address: u64, mfn: u32, flags: u32): i32 {
+  const l1 = entryTable(address, (flags & GNTMAP_contains_pte) != 0);
+  if (!l1) return GNTST_general_error;
+  let entry = ((<u64>mfn) << 12) | PTE_P | PTE_A | PTE_D;
+  if (flags & GNTMAP_application_map) entry |= PTE_US;
+  if (!(flags & GNTMAP_readonly)) entry |= PTE_RW;
+  // GNTMAP_guest_avail: the guest's software bits 9..11.
+  entry |= ((<u64>(flags >> 16)) & 7) << 9;
+  const error = installGrantEntry(l1, entryOffset, entry);
+  putPage(l1);
+  return error ? GNTST_general_error : GNTST_okay;
+}
+
+/** Replaces the entry at a host address, which must map `mfn` as the grant did, by `replacement`. */
+function unmapFromTables(address: u64, isPte: bool, mfn: u32, readonly: bool, replacement: u64): i32 {
+  const l1 = entryTable(address, isPte);
+  if (!l1) return GNTST_general_error;
+  const expected = ((<u64>mfn) << 12) | PTE_P | (readonly ? 0 : PTE_RW);
+  const error = replaceGrantEntry(l1, entryOffset, expected, PTE_ADDRESS | PTE_P | PTE_RW, replacement);
+  putPage(l1);
+  return error ? GNTST_general_error : GNTST_okay;
+}
+
+/**
+ * Unmaps what `handle` stands for: the host mapping at `hostAddress` and the device mapping, each if its address is not 0
+ * (a native domain's always). `newAddress` (unmap_and_replace): linear address whose entry takes the place. GNTST_*.
+ */
+export function unmapGrantRef(handle: u32, hostAddress: u64, busAddress: u64, newAddress: u64): i32 {
+  const t = grantTableOf(currentVcpu.domid);
+  if (t == null || handle >= maptrackLimit(t)) return GNTST_bad_handle;
+  const track = maptrackEntry(t, handle);
+  spinLock(maptrackLock(t));
+  const flags = <u32>load<u16>(track, MAPTRACK_FLAGS);
+  if (!(flags & TRACK_USED)) {
+    spinUnlock(maptrackLock(t));
+    return GNTST_bad_handle;
+  }
+  const native = (flags & TRACK_NATIVE) != 0;
+  let release: u32 = 0;
+  if (native || hostAddress) release |= flags & GNTMAP_host_map;
+  if (native || busAddress) release |= flags & GNTMAP_device_map;
+  const granter = <u32>load<u16>(track, MAPTRACK_DOMID);
+  const ref = load<u32>(track, MAPTRACK_REF);
+  const mfn = pinnedFrameOf(granter, ref);
+  if (busAddress && busAddress != (<u64>mfn) << 12) {
+    spinUnlock(maptrackLock(t));
+    return GNTST_general_error;
+  }
+  // Claimed under the lock, so that two unmaps of one handle do not both drop it.
+  store<u16>(track, <u16>(flags & ~release), MAPTRACK_FLAGS);
+  spinUnlock(maptrackLock(t));
+  if (!release) return GNTST_okay;
+
+  const readonly = (flags & GNTMAP_readonly) != 0;
+  let status: i32 = GNTST_okay;
+  if (release & GNTMAP_host_map && !native) {
+    const isPte = (flags & GNTMAP_contains_pte) != 0;
+    if (newAddress) status = isPte ? GNTST_general_error : replaceByAnother(hostAddress, newAddress, mfn, readonly);
+    else status = unmapFromTables(hostAddress, isPte, mfn, readonly, 0);
+    if (status != GNTST_okay) {
+      release &= ~GNTMAP_host_map;
+      restoreTrack(t, track, GNTMAP_host_map);
+    } else unmappedPtes = true;
+  }
+  if (release) releaseMapping(t, handle, granter, ref, mfn, release, readonly, native);
+  return status;
+}
+
+function restoreTrack(t: GrantTable, track: usize, bits: u32): void {
+  spinLock(maptrackLock(t));
+  store<u16>(track, load<u16>(track, MAPTRACK_FLAGS) | <u16>bits, MAPTRACK_FLAGS);
+  spinUnlock(maptrackLock(t));
+}
+
+function replaceByAnother(address: u64, newAddress: u64, mfn: u32, readonly: bool): i32 {
+  const from = entryTable(newAddress, false);
+  if (!from) return GNTST_general_error;
+  const offset = entryOffset;
+  const entry = takeEntry(from, offset);
+  const status = unmapFromTables(address, false, mfn, readonly, entry);
+  if (status != GNTST_okay && entry) restoreEntry(from, offset, entry);
+  putPage(from);
+  return status;
+}
+
+/** Drops pins and references of the released mappings, and the handle with the last of them. */
+function releaseMapping(
+  t: GrantTable,
+  handle: u32,
+  granter: u32,
+  ref: u32,
+  mfn: u32,
+  release: u32,
+  readonly: bool,
+  native: bool,
+): void {
+  const device = (release & GNTMAP_device_map) != 0;
+  const host = (release & GNTMAP_host_map) != 0;
+  // What was written behind the engine's back may have been code.
+  if (!readonly && (native || device)) invalidateCodeFrame(mfn);
+  unpinGrant(granter, ref, device, host, readonly);
+  dropReferences(mfn, (device ? 1 : 0) + (host ? 1 : 0), readonly);
+  if (!(load<u16>(maptrackEntry(t, handle), MAPTRACK_FLAGS) & BOTH)) giveHandle(t, handle);
+}
+
+/**
+ * Drops every map track of a dying domain, after its page tables are gone: those dropped the references of their grant
+ * entries, so here go the pins, and the references of device and native mappings. True when none is left; bounded to
+ * `budget` tracks a call.
+ */
+export function releaseMappings(domid: u32, budget: u32): bool {
+  const t = grantTableOf(domid);
+  if (t == null) return true;
+  let left = budget;
+  for (let handle: u32 = 0; handle < maptrackLimit(t); handle++) {
+    if (!t.mapped) return true;
+    const track = maptrackEntry(t, handle);
+    const flags = <u32>load<u16>(track, MAPTRACK_FLAGS);
+    if (!(flags & TRACK_USED)) continue;
+    if (!left--) return false;
+    const granter = <u32>load<u16>(track, MAPTRACK_DOMID);
+    const ref = load<u32>(track, MAPTRACK_REF);
+    const readonly = (flags & GNTMAP_readonly) != 0;
+    const native = (flags & TRACK_NATIVE) != 0;
+    const device = (flags & GNTMAP_device_map) != 0;
+    const host = (flags & GNTMAP_host_map) != 0;
+    const mfn = pinnedFrameOf(granter, ref);
+    if (!readonly && (native || device)) invalidateCodeFrame(mfn);
+    unpinGrant(granter, ref, device, host, readonly);
+    dropReferences(mfn, (device ? 1 : 0) + (host && native ? 1 : 0), readonly);
+    giveHandle(t, handle);
+  }
+  return true;
+}

@@ -1,0 +1,249 @@
+/**
+ * Pinning a grant: checks the granting guest's entry, marks it as being read or written, and counts who uses it. The
+ * guest may not take the entry back while it is marked.
+ */
+import { DOMID_SELF } from "../abi/memory";
+import {
+  GNTST_bad_gntref,
+  GNTST_bad_page,
+  GNTST_general_error,
+  GNTST_no_space,
+  GNTST_okay,
+  GRANT_V1_frame,
+  GRANT_V2_frame,
+  GRANT_V2_length,
+  GRANT_V2_page_off,
+  GRANT_V2_trans_domid,
+  GRANT_V2_trans_gref,
+  GTF_permit_access,
+  GTF_reading,
+  GTF_readonly,
+  GTF_sub_page,
+  GTF_transitive,
+  GTF_type_mask,
+  GTF_writing,
+} from "../abi/grant_table";
+import { getPage } from "../memory/frames";
+import { spinLock, spinUnlock } from "../sched/lock";
+import {
+  ACTIVE_DOMID,
+  ACTIVE_LENGTH,
+  ACTIVE_MFN,
+  ACTIVE_PIN,
+  ACTIVE_START,
+  ACTIVE_SUB_PAGE,
+  ACTIVE_TRANS_DOMID,
+  ACTIVE_TRANS_REF,
+  GrantTable,
+  PIN_DEVR,
+  PIN_DEVW,
+  PIN_HSTR,
+  PIN_HSTW,
+  PIN_WRITERS,
+  activeEntry,
+  grantEntries,
+  grantTableOf,
+  sharedEntry,
+  statusEntry,
+  tableLock,
+} from "./table";
+
+/** How often the guest may change an entry under our compare-exchange before the entry counts as unstable. */
+const RETRIES: i32 = 16;
+
+/** Set by a successful pin: the frame, of which the pinner holds a general reference, and the bytes granted in it. */
+export let pinnedMfn: u32 = 0;
+export let pinnedStart: u32 = 0;
+export let pinnedLength: u32 = 0;
+
+/** Checks flags and domid of an entry and sets its reading/writing marks. GNTST_*. Caller holds the table's lock. */
+function setStatus(t: GrantTable, ref: u32, active: usize, domid: u32, readonly: bool, forMap: bool): i32 {
+  const shared = sharedEntry(t, ref);
+  const pinned = load<u32>(active, ACTIVE_PIN) != 0;
+  const marks: u32 = GTF_reading | (readonly ? 0 : GTF_writing);
+  for (let i = 0; i < RETRIES; i++) {
+    const header = atomic.load<u32>(shared);
+    const flags = header & 0xffff;
+    if (!pinned) {
+      const type = flags & GTF_type_mask;
+      const wrongType =
+        t.version == 1 || forMap
+          ? type != <u32>GTF_permit_access || (t.version == 2 && (flags & GTF_sub_page) != 0)
+          : type != <u32>GTF_permit_access && type != <u32>GTF_transitive;
+      if (wrongType || header >> 16 != domid) return GNTST_general_error;
+    }
+    if (!readonly && flags & GTF_readonly) return GNTST_general_error;
+    if (t.version == 1) {
+      if (atomic.cmpxchg<u32>(shared, header, header | marks) == header) return GNTST_okay;
+      continue;
+    }
+    const status = statusEntry(t, ref);
+    atomic.or<u16>(status, <u16>marks);
+    // The guest clears its flags and then looks at the status word; so look at the flags again after marking.
+    if (atomic.load<u32>(shared) == header) return GNTST_okay;
+    clearMarks(t, ref, active);
+  }
+  return GNTST_general_error;
+}
+
+/** Takes off the marks that no pin stands for any more. */
+function clearMarks(t: GrantTable, ref: u32, active: usize): void {
+  const pin = load<u32>(active, ACTIVE_PIN);
+  let gone: u32 = 0;
+  if (!(pin & PIN_WRITERS)) gone |= GTF_writing;
+  if (!pin) gone |= GTF_reading;
+  if (gone) atomic.and<u16>(statusEntry(t, ref), <u16>~gone);
+}
+
+function pinBits(device: bool, host: bool, readonly: bool): u32 {
+  return (device ? (readonly ? PIN_DEVR : PIN_DEVW) : 0) + (host ? (readonly ? PIN_HSTR : PIN_HSTW) : 0);
+}
+
+/** True if one of the counts that `bits` adds to is full. */
+function wouldOverflow(pin: u32, bits: u32): bool {
+  for (let shift: u32 = 0; shift < 32; shift += 8)
+    if (((bits >> shift) & 0xff) + ((pin >> shift) & 0xff) > 0xff) return true;
+  return false;
+}
+
+/**
+ * Pins grant `ref` of `granter` for domain `domid`. On GNTST_okay pinnedMfn/Start/Length are set and the caller holds a
+ * general reference of the frame (drop with putPage) besides the pin (drop with unpinGrant). `forMap`: only grants of
+ * whole frames, not transitive ones; else a transitive grant leads to the one of the third domain.
+ */
+export function pinGrant(granter: u32, ref: u32, domid: u32, device: bool, host: bool, readonly: bool, forMap: bool): i32 {
+  const t = grantTableOf(granter);
+  if (t == null) return GNTST_bad_gntref;
+  spinLock(tableLock(t));
+  if (ref >= grantEntries(t)) {
+    spinUnlock(tableLock(t));
+    return GNTST_bad_gntref;
+  }
+  const active = activeEntry(t, ref);
+  const bits = pinBits(device, host, readonly);
+  let pin = load<u32>(active, ACTIVE_PIN);
+  let result: i32 = GNTST_okay;
+  if (pin && (<u32>load<u16>(active, ACTIVE_DOMID) != domid || (forMap && load<u32>(active, ACTIVE_SUB_PAGE))))
+    result = GNTST_general_error;
+  else if (wouldOverflow(pin, bits)) result = GNTST_no_space;
+  else if (!pin || (!readonly && !(pin & PIN_WRITERS))) result = setStatus(t, ref, active, domid, readonly, forMap);
+  if (result != GNTST_okay) {
+    spinUnlock(tableLock(t));
+    return result;
+  }
+  if (!pin) {
+    const shared = sharedEntry(t, ref);
+    const flags = <u32>load<u16>(shared);
+    if (t.version == 2 && (flags & GTF_type_mask) == <u32>GTF_transitive) {
+      const through = <u32>load<u16>(shared, GRANT_V2_trans_domid);
+      const throughRef = load<u32>(shared, GRANT_V2_trans_gref);
+      store<u16>(active, <u16>domid, ACTIVE_DOMID);
+      store<u32>(active, bits, ACTIVE_PIN);
+      store<u16>(active, <u16>through, ACTIVE_TRANS_DOMID);
+      store<u32>(active, throughRef, ACTIVE_TRANS_REF);
+      store<u32>(active, 1, ACTIVE_SUB_PAGE);
+      t.pinned++;
+      spinUnlock(tableLock(t));
+      return pinThrough(t, ref, active, granter, through, throughRef, bits, device, host, readonly);
+    }
+    const frame: u64 = t.version == 1 ? <u64>load<u32>(shared, GRANT_V1_frame) : load<u64>(shared, GRANT_V2_frame);
+    const sub = t.version == 2 && (flags & GTF_sub_page) != 0;
+    if (!getPage(frame, granter)) {
+      clearMarks(t, ref, active);
+      spinUnlock(tableLock(t));
+      return GNTST_bad_page;
+    }
+    store<u32>(active, <u32>frame, ACTIVE_MFN);
+    store<u16>(active, <u16>domid, ACTIVE_DOMID);
+    store<u16>(active, sub ? load<u16>(shared, GRANT_V2_page_off) : 0, ACTIVE_START);
+    store<u16>(active, sub ? load<u16>(shared, GRANT_V2_length) : 4096, ACTIVE_LENGTH);
+    store<u16>(active, DOMID_SELF, ACTIVE_TRANS_DOMID);
+    store<u32>(active, sub ? 1 : 0, ACTIVE_SUB_PAGE);
+    t.pinned++;
+  } else {
+    const through = <u32>load<u16>(active, ACTIVE_TRANS_DOMID);
+    if (through != <u32>DOMID_SELF) {
+      // forMap was refused above: a transitive pin counts as one of less than a frame.
+      const throughRef = load<u32>(active, ACTIVE_TRANS_REF);
+      store<u32>(active, pin + bits, ACTIVE_PIN);
+      spinUnlock(tableLock(t));
+      return pinThrough(t, ref, active, granter, through, throughRef, bits, device, host, readonly);
+    }
+    if (!getPage(load<u32>(active, ACTIVE_MFN), granter)) {
+      // The granter gave the frame away while it was pinned.
+      clearMarks(t, ref, active);
+      spinUnlock(tableLock(t));
+      return GNTST_general_error;
+    }
+  }
+  pin += bits;
+  store<u32>(active, pin, ACTIVE_PIN);
+  setPinned(active);
+  spinUnlock(tableLock(t));
+  return GNTST_okay;
+}
+
+function setPinned(active: usize): void {
+  pinnedMfn = load<u32>(active, ACTIVE_MFN);
+  pinnedStart = load<u16>(active, ACTIVE_START);
+  pinnedLength = load<u16>(active, ACTIVE_LENGTH);
+}
+
+/** A transitive grant: `granter`, allowed by `through`, lets others use its grant. One step only, as in Xen. */
+function pinThrough(
+  t: GrantTable,
+  ref: u32,
+  active: usize,
+  granter: u32,
+  through: u32,
+  throughRef: u32,
+  bits: u32,
+  device: bool,
+  host: bool,
+  readonly: bool,
+): i32 {
+  // The entry's own pin is taken, its lock is free meanwhile. pinnedMfn and the rest are the third domain's.
+  let result: i32 = through == granter || isTransitive(through, throughRef) ? GNTST_general_error : GNTST_okay;
+  if (result == GNTST_okay) result = pinGrant(through, throughRef, granter, device, host, readonly, false);
+  if (result == GNTST_okay) return result;
+  spinLock(tableLock(t));
+  dropPin(t, ref, active, bits);
+  spinUnlock(tableLock(t));
+  return result;
+}
+
+function isTransitive(domid: u32, ref: u32): bool {
+  const t = grantTableOf(domid);
+  if (t == null) return false;
+  spinLock(tableLock(t));
+  const transitive =
+    t.version == 2 && ref < grantEntries(t) && (load<u16>(sharedEntry(t, ref)) & GTF_type_mask) == <u32>GTF_transitive;
+  spinUnlock(tableLock(t));
+  return transitive;
+}
+
+function dropPin(t: GrantTable, ref: u32, active: usize, bits: u32): void {
+  const pin = load<u32>(active, ACTIVE_PIN) - bits;
+  store<u32>(active, pin, ACTIVE_PIN);
+  clearMarks(t, ref, active);
+  if (!pin) t.pinned--;
+}
+
+/** Drops a pin taken with the same arguments. The page reference is the caller's to drop. */
+export function unpinGrant(granter: u32, ref: u32, device: bool, host: bool, readonly: bool): void {
+  const t = grantTableOf(granter);
+  if (t == null) return;
+  spinLock(tableLock(t));
+  const active = activeEntry(t, ref);
+  const through = <u32>load<u16>(active, ACTIVE_TRANS_DOMID);
+  const throughRef = load<u32>(active, ACTIVE_TRANS_REF);
+  dropPin(t, ref, active, pinBits(device, host, readonly));
+  spinUnlock(tableLock(t));
+  if (through != <u32>DOMID_SELF) unpinGrant(through, throughRef, device, host, readonly);
+}
+
+/** Frame a grant stands for that is pinned for mapping. */
+export function pinnedFrameOf(granter: u32, ref: u32): u32 {
+  const t = grantTableOf(granter);
+  return t == null ? 0 : load<u32>(activeEntry(t, ref), ACTIVE_MFN);
+}

@@ -1,0 +1,280 @@
+/** HYPERVISOR_memory_op: dispatch, and the calls that only ask. */
+import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
+import {
+  ACQUIRE_SIZE,
+  ACQUIRE_domid,
+  ACQUIRE_frame,
+  ACQUIRE_frame_list,
+  ACQUIRE_id,
+  ACQUIRE_nr_frames,
+  ACQUIRE_pad,
+  ACQUIRE_type,
+  ADD_TO_PHYSMAP_SIZE,
+  E820_ENTRY_SIZE,
+  E820_MAX,
+  E820_RAM,
+  FOREIGN_MEMORY_MAP_SIZE,
+  FOREIGN_MEMORY_MAP_map,
+  MEMOP_CMD_MASK,
+  MEMOP_EXTENT_SHIFT,
+  MEMORY_MAP_SIZE,
+  MEMORY_MAP_buffer,
+  MFN_LIST_SIZE,
+  MFN_LIST_extent_start,
+  MFN_LIST_nr_extents,
+  RESERVATION_SIZE,
+  RESERVATION_domid,
+  RESERVATION_extent_order,
+  RESERVATION_extent_start,
+  RESERVATION_mem_flags,
+  RESERVATION_nr_extents,
+  XENMEM_add_to_physmap,
+  XENMEM_acquire_resource,
+  XENMEM_add_to_physmap_batch,
+  XENMEM_claim_pages,
+  XENMEM_current_reservation,
+  XENMEM_decrease_reservation,
+  XENMEM_exchange,
+  XENMEM_get_pod_target,
+  XENMEM_get_sharing_freed_pages,
+  XENMEM_get_sharing_shared_pages,
+  XENMEM_get_vnumainfo,
+  XENMEM_increase_reservation,
+  XENMEM_machine_memory_map,
+  XENMEM_machphys_mapping,
+  XENMEM_machphys_mfn_list,
+  XENMEM_maximum_gpfn,
+  XENMEM_maximum_ram_page,
+  XENMEM_maximum_reservation,
+  XENMEM_memory_map,
+  XENMEM_populate_physmap,
+  XENMEM_remove_from_physmap,
+  XENMEM_resource_grant_table,
+  XENMEM_set_memory_map,
+  XENMEM_set_pod_target,
+} from "../abi/memory";
+import { grantTableFrame } from "../grant/table";
+import { setClaim } from "./allocator";
+import { callerDomid } from "./current";
+import { DomainMemory, E820_OFFSET, MEM_PRIVILEGED, domainMemory, lockOf } from "./domain_memory";
+import { EACCES, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ESRCH } from "../abi/errno";
+import { PAGE_SHIFT, frameAddress, getPage, putPage, totalFrames } from "./frames";
+import { spinLock, spinUnlock } from "../sched/lock";
+import { MACH2PHYS_VIRT_START, m2pFirstFrame, m2pFrames } from "./m2p";
+import { foreignDenied } from "./mmu_update";
+import { changeReservation, domainByAnyId, exchangeMemory } from "./reservation";
+import { SCRATCH_E820, SCRATCH_EXTENTS, SCRATCH_MEMOP, scratch } from "./scratch";
+
+const MACH2PHYS_VIRT_END: u64 = 0xffff804000000000;
+/** Byte offset of arch.max_pfn in struct shared_info. */
+const SHARED_INFO_MAX_PFN: usize = 3088;
+
+/** memory_op(cmd, arg). Number of extents done, a number asked for, 0, or -errno. */
+export function doMemoryOp(command: u64, arg: u64): i64 {
+  const start = command >> MEMOP_EXTENT_SHIFT;
+  const operation = <u32>command & MEMOP_CMD_MASK;
+  if (!scratch(0)) return -(<i64>ENOMEM);
+  switch (operation) {
+    case XENMEM_increase_reservation:
+    case XENMEM_decrease_reservation:
+    case XENMEM_populate_physmap:
+      return changeReservation(operation, arg, start);
+  }
+  if (start) return -(<i64>EINVAL);
+  switch (operation) {
+    case XENMEM_exchange:
+      return exchangeMemory(arg);
+    case XENMEM_maximum_ram_page:
+      return <i64>totalFrames();
+    case XENMEM_current_reservation:
+    case XENMEM_maximum_reservation:
+    case XENMEM_maximum_gpfn:
+      return aboutDomain(operation, arg);
+    case XENMEM_machphys_mfn_list:
+      return machphysMfnList(arg);
+    case XENMEM_machphys_mapping:
+      return machphysMapping(arg);
+    case XENMEM_memory_map:
+      return getMemoryMap(arg);
+    case XENMEM_machine_memory_map:
+      return machineMemoryMap(arg);
+    case XENMEM_set_memory_map:
+      return setMemoryMap(arg);
+    case XENMEM_claim_pages:
+      return claimPages(arg);
+    case XENMEM_add_to_physmap:
+    case XENMEM_add_to_physmap_batch:
+    case XENMEM_remove_from_physmap:
+      return physmap(operation, arg);
+    case XENMEM_get_vnumainfo:
+      return vnuma(arg);
+    case XENMEM_get_sharing_freed_pages:
+    case XENMEM_get_sharing_shared_pages:
+      return 0;
+    case XENMEM_acquire_resource:
+      return acquireResource(arg);
+    case XENMEM_set_pod_target:
+    case XENMEM_get_pod_target:
+    default:
+      // Populate on demand, paging, access, sharing: not for PV domains; the rest is unknown.
+      return -(<i64>ENOSYS);
+  }
+}
+
+function aboutDomain(operation: u32, arg: u64): i64 {
+  const a = scratch(SCRATCH_MEMOP);
+  if (!copyFromGuest(a, arg, 2)) return -(<i64>EFAULT);
+  const d = domainByAnyId(load<u16>(a));
+  if (d == null) return -(<i64>ESRCH);
+  if (foreignDenied(d)) return -(<i64>EPERM);
+  if (operation == <u32>XENMEM_current_reservation) return <i64>d.totPages;
+  if (operation == <u32>XENMEM_maximum_reservation) return <i64>d.maxPages;
+  // A PV domain says itself, in its shared info, how many guest frames it has.
+  const maxPfn = d.sharedInfoMfn ? load<u64>(frameAddress(d.sharedInfoMfn) + SHARED_INFO_MAX_PFN) : 0;
+  return <i64>(maxPfn ? maxPfn - 1 : 0);
+}
+
+/** mfns of the table's 2 MiB pieces. */
+function machphysMfnList(arg: u64): i64 {
+  const a = scratch(SCRATCH_MEMOP);
+  if (!copyFromGuest(a, arg, MFN_LIST_SIZE)) return -(<i64>EFAULT);
+  const most = load<u32>(a);
+  const list = load<u64>(a, MFN_LIST_extent_start);
+  const extents = m2pFrames() >> 9;
+  let i: u32 = 0;
+  const at = scratch(SCRATCH_EXTENTS);
+  for (; i < extents && i < most; i++) {
+    store<u64>(at, m2pFirstFrame() + (i << 9));
+    if (!copyToGuest(list + <u64>i * 8, at, 8)) return -(<i64>EFAULT);
+  }
+  store<u32>(a, i, MFN_LIST_nr_extents);
+  return copyToGuest(arg, a, MFN_LIST_SIZE) ? 0 : -(<i64>EFAULT);
+}
+
+function machphysMapping(arg: u64): i64 {
+  const a = scratch(SCRATCH_MEMOP);
+  store<u64>(a, MACH2PHYS_VIRT_START);
+  store<u64>(a, MACH2PHYS_VIRT_END, 8);
+  store<u64>(a, totalFrames() - 1, 16);
+  return copyToGuest(arg, a, 24) ? 0 : -(<i64>EFAULT);
+}
+
+function getMemoryMap(arg: u64): i64 {
+  const d = domainMemory(callerDomid());
+  if (d == null) return -(<i64>ESRCH);
+  if (!d.e820Entries) return -(<i64>ENOSYS);
+  const a = scratch(SCRATCH_MEMOP);
+  if (!copyFromGuest(a, arg, MEMORY_MAP_SIZE)) return -(<i64>EFAULT);
+  const count = min<u32>(load<u32>(a), d.e820Entries);
+  if (!copyToGuest(load<u64>(a, MEMORY_MAP_buffer), changetype<usize>(d) + E820_OFFSET, count * E820_ENTRY_SIZE))
+    return -(<i64>EFAULT);
+  store<u32>(a, count);
+  return copyToGuest(arg, a, MEMORY_MAP_SIZE) ? 0 : -(<i64>EFAULT);
+}
+
+/** The host's own map: RAM from 0 to its end. For privileged domains. */
+function machineMemoryMap(arg: u64): i64 {
+  const d = domainMemory(callerDomid());
+  if (d == null || !(d.flags & MEM_PRIVILEGED)) return -(<i64>EPERM);
+  const a = scratch(SCRATCH_MEMOP);
+  if (!copyFromGuest(a, arg, MEMORY_MAP_SIZE)) return -(<i64>EFAULT);
+  const most = load<u32>(a);
+  if (most < 1) return -(<i64>EINVAL);
+  const entry = scratch(SCRATCH_E820);
+  store<u64>(entry, 0);
+  store<u64>(entry, <u64>totalFrames() << PAGE_SHIFT, 8);
+  store<u32>(entry, E820_RAM, 16);
+  if (!copyToGuest(load<u64>(a, MEMORY_MAP_buffer), entry, E820_ENTRY_SIZE)) return -(<i64>EFAULT);
+  store<u32>(a, 1);
+  return copyToGuest(arg, a, MEMORY_MAP_SIZE) ? 0 : -(<i64>EFAULT);
+}
+
+function setMemoryMap(arg: u64): i64 {
+  const a = scratch(SCRATCH_MEMOP);
+  if (!copyFromGuest(a, arg, FOREIGN_MEMORY_MAP_SIZE)) return -(<i64>EFAULT);
+  const count = load<u32>(a, FOREIGN_MEMORY_MAP_map);
+  const buffer = load<u64>(a, FOREIGN_MEMORY_MAP_map + MEMORY_MAP_buffer);
+  if (count > E820_MAX) return -(<i64>EINVAL);
+  const d = domainByAnyId(load<u16>(a));
+  if (d == null) return -(<i64>ESRCH);
+  if (foreignDenied(d)) return -(<i64>EPERM);
+  // Straight into place, entries hidden meanwhile: a reader sees the old map, none, or the new one.
+  spinLock(lockOf(d));
+  d.e820Entries = 0;
+  spinUnlock(lockOf(d));
+  if (!copyFromGuest(changetype<usize>(d) + E820_OFFSET, buffer, count * E820_ENTRY_SIZE)) return -(<i64>EFAULT);
+  spinLock(lockOf(d));
+  d.e820Entries = count;
+  spinUnlock(lockOf(d));
+  return 0;
+}
+
+function claimPages(arg: u64): i64 {
+  const caller = domainMemory(callerDomid());
+  const a = scratch(SCRATCH_MEMOP);
+  if (!copyFromGuest(a, arg, RESERVATION_SIZE)) return -(<i64>EFAULT);
+  if (load<u64>(a, RESERVATION_extent_start) || load<u32>(a, RESERVATION_extent_order)) return -(<i64>EINVAL);
+  if (load<u32>(a, RESERVATION_mem_flags)) return -(<i64>EINVAL);
+  if (caller == null || !(caller.flags & MEM_PRIVILEGED)) return -(<i64>EPERM);
+  const d = domainByAnyId(load<u16>(a, RESERVATION_domid));
+  if (d == null) return -(<i64>ESRCH);
+  const pages = load<u64>(a, RESERVATION_nr_extents);
+  if (pages > <u64>d.maxPages) return -(<i64>EINVAL);
+  if (pages && pages <= <u64>d.totPages) return -(<i64>EINVAL);
+  return setClaim(d, <u32>pages) ? 0 : -(<i64>ENOMEM);
+}
+
+/** Moving frames about in a translated memory map: PV domains have none. */
+function physmap(operation: u32, arg: u64): i64 {
+  const a = scratch(SCRATCH_MEMOP);
+  if (!copyFromGuest(a, arg, operation == <u32>XENMEM_remove_from_physmap ? 16 : ADD_TO_PHYSMAP_SIZE))
+    return -(<i64>EFAULT);
+  const d = domainByAnyId(load<u16>(a));
+  if (d == null) return -(<i64>ESRCH);
+  if (foreignDenied(d)) return -(<i64>EPERM);
+  if (operation != <u32>XENMEM_remove_from_physmap) return -(<i64>EACCES);
+  const mfn = load<u64>(a, 8);
+  if (!getPage(mfn, d.domid)) return -(<i64>ENOENT);
+  putPage(<u32>mfn);
+  return 0;
+}
+
+function vnuma(arg: u64): i64 {
+  const a = scratch(SCRATCH_MEMOP);
+  if (!copyFromGuest(a, arg, 40)) return -(<i64>EFAULT);
+  const d = domainByAnyId(load<u16>(a));
+  if (d == null) return -(<i64>ESRCH);
+  if (foreignDenied(d)) return -(<i64>EPERM);
+  if (load<u16>(a, 2)) return -(<i64>EINVAL);
+  return -(<i64>EOPNOTSUPP);
+}
+
+/** Frames of another domain's grant table, for a control domain that seeds it. */
+function acquireResource(arg: u64): i64 {
+  const a = scratch(SCRATCH_MEMOP);
+  if (!copyFromGuest(a, arg, ACQUIRE_SIZE)) return -(<i64>EFAULT);
+  if (load<u32>(a, ACQUIRE_pad)) return -(<i64>EINVAL);
+  const target: DomainMemory | null = domainMemory(load<u16>(a, ACQUIRE_domid));
+  if (target == null) return -(<i64>ESRCH);
+  if (foreignDenied(target)) return -(<i64>EPERM);
+  if (load<u16>(a, ACQUIRE_type) != <u32>XENMEM_resource_grant_table) return -(<i64>EOPNOTSUPP);
+  const id = load<u32>(a, ACQUIRE_id);
+  const count = load<u32>(a, ACQUIRE_nr_frames);
+  const list = load<u64>(a, ACQUIRE_frame_list);
+  const first = load<u64>(a, ACQUIRE_frame);
+  if (id > 1) return -(<i64>EINVAL);
+  if (!list) {
+    if (count) return -(<i64>EINVAL);
+    store<u32>(a, grantTableFrame(target.domid, id, 0xffffffff), ACQUIRE_nr_frames);
+    return copyToGuest(arg, a, ACQUIRE_SIZE) ? 0 : -(<i64>EFAULT);
+  }
+  if (first + count > 0xffffff || first + count < first) return -(<i64>EINVAL);
+  const at = scratch(SCRATCH_EXTENTS);
+  for (let i: u32 = 0; i < count; i++) {
+    const mfn = grantTableFrame(target.domid, id, <u32>first + i);
+    if (!mfn) return -(<i64>EINVAL);
+    store<u64>(at, mfn);
+    if (!copyToGuest(list + <u64>i * 8, at, 8)) return -(<i64>EFAULT);
+  }
+  return 0;
+}

@@ -1,0 +1,77 @@
+/**
+ * Writable page tables: a guest kernel's ordinary store to an L1 table, which it has mapped read-only, is executed for it
+ * as a checked update. The engine executes the instruction against a copy of the page; what it changed there is checked
+ * and put into the table, or the whole instruction is undone.
+ */
+import { endOverride, overrideWrites } from "../../machine/cpu/access";
+import { EXIT_POLL } from "../../machine/cpu/exits";
+import { step } from "../../machine/cpu/interpreter";
+import { CPU_SIZE } from "../../machine/cpu/state";
+import { EAGAIN } from "../abi/errno";
+import { GUEST_KERNEL_MODE, Vcpu } from "../domain/domain";
+import { allocXenheapPages } from "./allocator";
+import { PGT_l1_page_table, frameAddress, getPage, pageTypeOf, putPage } from "./frames";
+import { findL1, guestAddressOk } from "./mmu_update";
+import { pageLock, pageUnlock } from "./page_type";
+import { compareExchangeL1Entry } from "./pt_update";
+import { PTE_P, PTE_RW, pteMfn } from "./pte";
+
+/** Two pages of this thread's own: the copy of the table, the saved vCPU. */
+let pages: usize = 0;
+
+/**
+ * Called for a write #PF (present, write) of the running vCPU at `address`. True: the instruction has been executed, or is
+ * to be tried again; false: no business of page tables, the guest gets its fault.
+ */
+export function ptwrEmulate(v: Vcpu, address: u64): bool {
+  if (!(v.guestFlags & GUEST_KERNEL_MODE) || !guestAddressOk(address)) return false;
+  const l1 = findL1(<u32>(v.cr3Loaded >> 12), address);
+  if (!l1) return false;
+  const mapping = atomic.load<u64>(frameAddress(l1) + ((<u32>(address >> 12) & 511) << 3));
+  if ((mapping & (PTE_P | PTE_RW)) != PTE_P) return false;
+  const mfn = pteMfn(mapping);
+  if (!getPage(mfn, v.domid)) return false;
+  const table = <u32>mfn;
+  let done = false;
+  if (pageLock(table)) {
+    if (pageTypeOf(table) == PGT_l1_page_table) done = emulate(v, table, address);
+    pageUnlock(table);
+  }
+  putPage(table);
+  return done;
+}
+
+function emulate(v: Vcpu, table: u32, address: u64): bool {
+  if (!pages) {
+    const mfn = allocXenheapPages(1);
+    if (!mfn) return false;
+    pages = frameAddress(mfn);
+  }
+  const saved = pages + 4096;
+  const page = frameAddress(table);
+  memory.copy(pages, page, 4096);
+  memory.copy(saved, v.cpu, CPU_SIZE);
+  const offset = <u32>address & 0xff8;
+  const old = load<u64>(pages + offset);
+  overrideWrites(address, pages);
+  const reason = step();
+  endOverride();
+  if (reason == EXIT_POLL) {
+    const entry = load<u64>(pages + offset);
+    // A store that is not within one entry is not for us (nor for Xen).
+    const error = onlyEntryChanged(page, offset) ? compareExchangeL1Entry(page + offset, old, entry, v.domid) : -1;
+    if (!error) return true;
+    memory.copy(v.cpu, saved, CPU_SIZE);
+    // Accessed or dirty was set meanwhile: the guest's next try sees it.
+    return error == -EAGAIN;
+  }
+  memory.copy(v.cpu, saved, CPU_SIZE);
+  return false;
+}
+
+/** The entries next to the one written must be as they were, but for bits that walks set. */
+function onlyEntryChanged(page: usize, offset: u32): bool {
+  const ad: u64 = 0x60;
+  if (offset > 0 && (load<u64>(page + offset - 8) ^ load<u64>(pages + offset - 8)) & ~ad) return false;
+  return offset == 0xff8 || ((load<u64>(page + offset + 8) ^ load<u64>(pages + offset + 8)) & ~ad) == 0;
+}

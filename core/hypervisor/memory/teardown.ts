@@ -1,0 +1,92 @@
+/**
+ * A dying domain's memory: grants let go, pins off, frames back to the heap. The domain's vCPUs do not run any more and
+ * have dropped their references (page-table roots, GDT, LDT, vcpu_info) before. What other domains still hold stays
+ * owned by the dead domain until they let go.
+ */
+import { grantTableFree, grantTableOf } from "../grant/table";
+import { releaseMappings } from "../grant/map";
+import { DomainMemory, MEM_DYING, domainMemory, lockOf } from "./domain_memory";
+import { PGC_allocated, PGT_pinned, getPage, pageFlag, pageNext, putAllocRef, putPage, typeWord } from "./frames";
+import { spinLock, spinUnlock } from "../sched/lock";
+import { setClaim } from "./allocator";
+import { clearPinned, putPageAndType } from "./page_type";
+import { perdomainFree } from "./perdomain";
+
+/** Frames or map tracks handled in one call. */
+const BUDGET: u32 = 4096;
+
+/** First frame of the list from `mfn` on of which a reference could be taken (it is), 0 at the end. Lock held. */
+function holdFrom(d: DomainMemory, first: u32): u32 {
+  let mfn = first;
+  while (mfn && !getPage(mfn, d.domid)) mfn = pageNext(mfn);
+  return mfn;
+}
+
+/** One bounded step. True when everything the domain itself held is gone; call again while false. */
+export function relinquishMemory(domid: u32): bool {
+  const d = domainMemory(domid);
+  if (d == null) return true;
+  spinLock(lockOf(d));
+  d.flags |= MEM_DYING;
+  spinUnlock(lockOf(d));
+  setClaim(d, 0);
+  // Pins first: they hold page tables, whose entries hold everything else.
+  if (d.teardownState == 0) {
+    if (!sweep(d, true)) return false;
+    d.teardownState = 1;
+  }
+  if (d.teardownState == 1) {
+    if (!releaseMappings(domid, BUDGET)) return false;
+    d.teardownState = 2;
+  }
+  if (d.teardownState == 2) {
+    if (!sweep(d, false)) return false;
+    perdomainFree(d);
+    d.teardownState = 3;
+  }
+  return true;
+}
+
+/** Takes pins off (`pins`) or gives frames up; false if the budget ended first. */
+function sweep(d: DomainMemory, pins: bool): bool {
+  let left = BUDGET;
+  spinLock(lockOf(d));
+  let mfn = holdFrom(d, d.pageList);
+  spinUnlock(lockOf(d));
+  while (mfn) {
+    // The next frame is held before this one can go.
+    spinLock(lockOf(d));
+    const next = holdFrom(d, pageNext(mfn));
+    spinUnlock(lockOf(d));
+    const work = pins ? (typeWord(mfn) & PGT_pinned) != 0 : pageFlag(mfn, PGC_allocated);
+    if (work) {
+      if (pins) {
+        if (clearPinned(mfn)) putPageAndType(mfn);
+      } else putAllocRef(mfn);
+      left--;
+    }
+    putPage(mfn);
+    mfn = next;
+    if (!left && mfn) {
+      putPage(mfn);
+      return false;
+    }
+  }
+  return true;
+}
+
+/**
+ * True when nothing anywhere refers to the relinquished domain's memory, so that memoryDomainFree may be called; false
+ * while another domain holds frames or grants of it (ask again later). Shared info must have been unshared before.
+ */
+export function memoryDomainGone(domid: u32): bool {
+  const d = domainMemory(domid);
+  if (d == null) return true;
+  if (d.teardownState < 3) return false;
+  const t = grantTableOf(domid);
+  if (t != null) {
+    if (t.pinned || t.mapped) return false;
+    grantTableFree(d);
+  }
+  return d.totPages == 0 && atomic.load<u32>(changetype<usize>(d) + offsetof<DomainMemory>("xenheapPages")) == 0;
+}
