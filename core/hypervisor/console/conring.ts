@@ -50,6 +50,11 @@ export function conringWrite(from: usize, length: u32): void {
   for (let i: u32 = 0; i < length; i++) store<u8>(ring + (producer++ & (size - 1)), load<u8>(from + i));
   store<u32>(ROOT_CONRING_PRODUCER, producer);
   if (producer - load<u32>(ROOT_CONRING_CONSUMER) > size) store<u32>(ROOT_CONRING_CONSUMER, producer - size);
+  serialWrite(from, length);
+}
+
+/** To the serial port alone. */
+export function serialWrite(from: usize, length: u32): void {
   if (!load<u32>(ROOT_SERIAL_ON)) return;
   let at = atomic.load<u32>(SERIAL_PRODUCER);
   for (let i: u32 = 0; i < length; i++) store<u8>(SERIAL_DATA + (at++ & (SERIAL_SIZE - 1)), load<u8>(from + i));

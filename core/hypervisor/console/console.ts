@@ -26,9 +26,11 @@ export const LOG_G_WARNING: u32 = 18;
 export const LOG_G_INFO: u32 = 19;
 export const LOG_G_DEBUG: u32 = 20;
 
-/** u32 each: highest level printed, for Xen's own and for guests' messages. */
-export const ROOT_LOGLVL: usize = HYPERVISOR_ROOT + 0x80;
-export const ROOT_GUEST_LOGLVL: usize = HYPERVISOR_ROOT + 0x84;
+/** u32 each: levels up to `lower` are printed, up to `upper` too but rate-limited; for Xen's own and for guests' messages. */
+export const ROOT_LOGLVL_LOWER: usize = HYPERVISOR_ROOT + 0x80;
+export const ROOT_LOGLVL_UPPER: usize = HYPERVISOR_ROOT + 0x84;
+export const ROOT_GUEST_LOWER: usize = HYPERVISOR_ROOT + 0xb4;
+export const ROOT_GUEST_UPPER: usize = HYPERVISOR_ROOT + 0xb8;
 export const ROOT_CONSOLE_LOCK: usize = HYPERVISOR_ROOT + 0x88;
 /** Rate limit of guest messages: u64 window start, u32 printed in it, u32 missed. */
 const ROOT_LIMIT_START: usize = HYPERVISOR_ROOT + 0x90;
@@ -42,9 +44,10 @@ let open = false;
 
 function mayPrint(level: u32): bool {
   if (level == LOG_ALWAYS) return true;
-  if (level < LOG_GUEST) return level <= load<u32>(ROOT_LOGLVL);
-  if (level - LOG_GUEST > load<u32>(ROOT_GUEST_LOGLVL)) return false;
-  return withinLimit();
+  const guest = level >= LOG_GUEST;
+  const importance = guest ? level - LOG_GUEST : level;
+  if (importance <= load<u32>(guest ? ROOT_GUEST_LOWER : ROOT_LOGLVL_LOWER)) return true;
+  return importance <= load<u32>(guest ? ROOT_GUEST_UPPER : ROOT_LOGLVL_UPPER) && withinLimit();
 }
 
 function withinLimit(): bool {
@@ -80,10 +83,14 @@ export function logBegin(level: u32): void {
   logText("(XEN) ");
 }
 
-/** Begins a line without the (XEN) prefix. */
-export function logBeginRaw(): void {
-  open = true;
+/** Begins a line that a guest writes: `(dN) ` in front. */
+export function logBeginGuest(level: u32, domid: u32): void {
+  open = mayPrint(level);
+  if (!open) return;
   self.lineLength = 0;
+  logText("(d");
+  logDec(domid);
+  logText(") ");
 }
 
 // @ts-ignore: decorator

@@ -26,7 +26,8 @@ export class Timer {
   kind: u32;
   /** Vcpu or Domain. */
   owner: usize;
-  pad0: u32;
+  /** Taken by whoever sets or stops it, before the heap's lock. */
+  lock: u32;
   pad1: u32;
 }
 export const TIMER_SIZE: usize = 48;
@@ -123,6 +124,13 @@ function lockOf(p: Pcpu): usize {
 
 /** Stops the timer. It may be firing on another pCPU right now. */
 export function timerStop(timer: Timer): void {
+  const own = changetype<usize>(timer) + offsetof<Timer>("lock");
+  spinLock(own);
+  takeOut(timer);
+  spinUnlock(own);
+}
+
+function takeOut(timer: Timer): void {
   for (;;) {
     const heap = atomic.load<u32>(changetype<usize>(timer) + offsetof<Timer>("heap"));
     if (!heap) return;
@@ -135,9 +143,11 @@ export function timerStop(timer: Timer): void {
   }
 }
 
-/** (Re)starts the timer for `deadline` on the caller's pCPU (pCPU 0 when a native thread sets it). One setter at a time. */
+/** (Re)starts the timer for `deadline` on the caller's pCPU (pCPU 0 when a native thread sets it). */
 export function timerSet(timer: Timer, deadline: u64, kind: u32, owner: usize): void {
-  timerStop(timer);
+  const own = changetype<usize>(timer) + offsetof<Timer>("lock");
+  spinLock(own);
+  takeOut(timer);
   const p = self.id == NO_PCPU ? pcpuAt(0) : self;
   spinLock(lockOf(p));
   timer.deadline = deadline;
@@ -146,6 +156,7 @@ export function timerSet(timer: Timer, deadline: u64, kind: u32, owner: usize): 
   insert(p, timer);
   const first = p.timers == changetype<usize>(timer);
   spinUnlock(lockOf(p));
+  spinUnlock(own);
   if (first && self.id != p.id) sendIpi(p.id, IPI_TIMER);
 }
 

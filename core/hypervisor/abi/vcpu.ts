@@ -1,0 +1,17 @@
+/** Numbers of public/vcpu.h. */
+export const VCPUOP_initialise = 0;
+export const VCPUOP_up = 1;
+export const VCPUOP_down = 2;
+export const VCPUOP_is_up = 3;
+export const VCPUOP_get_runstate_info = 4;
+export const VCPUOP_register_runstate_memory_area = 5;
+export const VCPUOP_set_periodic_timer = 6;
+export const VCPUOP_stop_periodic_timer = 7;
+export const VCPUOP_set_singleshot_timer = 8;
+export const VCPUOP_stop_singleshot_timer = 9;
+export const VCPUOP_register_vcpu_info = 10;
+export const VCPUOP_send_nmi = 11;
+export const VCPUOP_get_physid = 12;
+export const VCPUOP_register_vcpu_time_memory_area = 13;
+export const VCPU_SSHOTTMR_future = 1;
+export const RUNSTATE_INFO_SIZE = 48;

@@ -1,0 +1,242 @@
+/** HYPERVISOR_vcpu_op, set_timer_op: a domain's own vCPUs, their timers and the areas they share with Xen. */
+import { EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, ETIME, EOPNOTSUPP } from "../abi/errno";
+import { SHUTDOWN_poweroff } from "../abi/sched";
+import {
+  RUNSTATE_INFO_SIZE,
+  VCPUOP_down,
+  VCPUOP_get_physid,
+  VCPUOP_get_runstate_info,
+  VCPUOP_initialise,
+  VCPUOP_is_up,
+  VCPUOP_register_runstate_memory_area,
+  VCPUOP_register_vcpu_info,
+  VCPUOP_register_vcpu_time_memory_area,
+  VCPUOP_send_nmi,
+  VCPUOP_set_periodic_timer,
+  VCPUOP_set_singleshot_timer,
+  VCPUOP_stop_periodic_timer,
+  VCPUOP_stop_singleshot_timer,
+  VCPUOP_up,
+  VCPU_SSHOTTMR_future,
+} from "../abi/vcpu";
+import { VCPU_GUEST_CONTEXT_SIZE, VCPU_INFO_PENDING_SEL, VCPU_INFO_SIZE, VCPU_INFO_UPCALL_PENDING } from "../abi/xen";
+import {
+  Domain,
+  GUEST_INITIALISED,
+  TIMER_PERIODIC,
+  TIMER_SINGLESHOT,
+  VPF_down,
+  Vcpu,
+  currentVcpu,
+  isNative,
+  vcpuOf,
+} from "../domain/domain";
+import { domainShutdown } from "../domain/lifecycle";
+import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
+import { PGT_writable_page, frameAddress } from "../memory/frames";
+import { getPageAndType } from "../memory/page_type";
+import { updateVcpuTime } from "../pv/time";
+import { pvSetContext } from "../pv/vcpu";
+import { systemTime } from "../sched/clock";
+import { vcpuSleepNosync, vcpuWake } from "../sched/credit";
+import { spinLock, spinUnlock } from "../sched/lock";
+import { updateRunstateArea, writeRunstate } from "../sched/loop";
+import { threadScratch } from "../sched/pcpu";
+import { TIMER_KIND_SINGLESHOT, timerSet, timerStop, vcpuTimer } from "../sched/timer";
+import { startPeriodic, vcpuKick } from "../sched/vcpu";
+import {
+  clearGuestFault,
+  copyFromGuest,
+  copyToGuest,
+  guestFault,
+  guestRangeOk,
+  readGuest32,
+  readGuest64,
+} from "./guest_access";
+
+const SHORTEST_PERIOD_NS: u64 = 1_000_000;
+const LONGEST_NS: u64 = 0x7fffffffffffffff;
+
+/** struct vcpu_guest_context at guest address `context` becomes the vCPU's. For VCPUOP_initialise and setvcpucontext. */
+export function setContextFromGuest(v: Vcpu, context: u64): i32 {
+  const pages = allocXenheapPages(1);
+  if (!pages) return -ENOMEM;
+  const at = frameAddress(pages);
+  const error = copyFromGuest(at, context, VCPU_GUEST_CONTEXT_SIZE) ? pvSetContext(v, at) : -EFAULT;
+  freeXenheapPages(pages, 1);
+  return error;
+}
+
+function initialise(v: Vcpu, context: u64): i32 {
+  const d = v.domain;
+  if (!v.vcpuInfo) return -EINVAL;
+  const lock = changetype<usize>(d) + offsetof<Domain>("lock");
+  spinLock(lock);
+  const busy = v.pausedForContext || v.guestFlags & GUEST_INITIALISED;
+  if (!busy) v.pausedForContext = 1;
+  spinUnlock(lock);
+  if (busy) return -EEXIST;
+  const error = setContextFromGuest(v, context);
+  v.pausedForContext = 0;
+  return error;
+}
+
+function flagsAt(v: Vcpu): usize {
+  return changetype<usize>(v) + offsetof<Vcpu>("pauseFlags");
+}
+
+/** A vCPU goes down; the last one takes the domain with it. */
+function down(v: Vcpu): void {
+  const d = v.domain;
+  const lock = changetype<usize>(d) + offsetof<Domain>("lock");
+  spinLock(lock);
+  atomic.or<u32>(flagsAt(v), VPF_down);
+  let up = false;
+  for (let i: u32 = 0; i < d.maxVcpus; i++) {
+    const other = vcpuOf(d, i);
+    if (other && !(other.pauseFlags & VPF_down)) up = true;
+  }
+  spinUnlock(lock);
+  if (!up) domainShutdown(d, <u32>SHUTDOWN_poweroff);
+  else vcpuSleepNosync(v);
+}
+
+/** The vcpu_info moves into a frame of the guest's, for good. */
+function registerVcpuInfo(v: Vcpu, mfn: u64, offset: u32): i32 {
+  if (offset > 4096 - <u32>VCPU_INFO_SIZE || offset & 7) return -EINVAL;
+  if (v.vcpuInfoMfn) return -EINVAL;
+  if (v != currentVcpu && !(v.pauseFlags & VPF_down)) return -EINVAL;
+  if (getPageAndType(mfn, v.domid, PGT_writable_page)) return -EINVAL;
+  const to = frameAddress(<u32>mfn) + offset;
+  if (v.vcpuInfo) memory.copy(to, v.vcpuInfo, VCPU_INFO_SIZE);
+  else {
+    memory.fill(to, 0, VCPU_INFO_SIZE);
+    store<u8>(to + 1, 1);
+  }
+  v.vcpuInfo = to;
+  v.vcpuInfoMfn = <u32>mfn;
+  // Events may have been noted in the old place after it was copied: the guest is to look at all of them.
+  atomic.store<u8>(to + VCPU_INFO_UPCALL_PENDING, 1);
+  atomic.store<u64>(to + VCPU_INFO_PENDING_SEL, 0xffffffffffffffff);
+  updateVcpuTime(v);
+  if (v != currentVcpu && !(v.pauseFlags & VPF_down)) vcpuKick(v);
+  return 0;
+}
+
+function setPeriodic(v: Vcpu, period: u64): void {
+  v.periodicPeriod = period;
+  v.periodicLast = systemTime();
+  if (period) startPeriodic(v, v.periodicLast);
+  else timerStop(vcpuTimer(v, TIMER_PERIODIC));
+}
+
+function singleshot(v: Vcpu, deadline: u64): void {
+  v.singleshotDeadline = deadline;
+  timerSet(vcpuTimer(v, TIMER_SINGLESHOT), deadline, TIMER_KIND_SINGLESHOT, changetype<usize>(v));
+}
+
+export function doVcpuOp(cmd: u64, vcpuId: u64, arg: u64): i64 {
+  const d = currentVcpu.domain;
+  if (vcpuId >= d.maxVcpus) return -ENOENT;
+  const found = vcpuOf(d, <u32>vcpuId);
+  if (!found) return -ENOENT;
+  const v = found as Vcpu;
+  clearGuestFault();
+  switch (<u32>cmd) {
+    case VCPUOP_initialise:
+      return isNative(d) ? -EOPNOTSUPP : initialise(v, arg);
+    case VCPUOP_up:
+      if (isNative(d)) return 0;
+      if (!(v.guestFlags & GUEST_INITIALISED)) return -EINVAL;
+      if (atomic.and<u32>(flagsAt(v), ~VPF_down) & VPF_down) vcpuWake(v);
+      return 0;
+    case VCPUOP_down:
+      if (isNative(d)) return -EOPNOTSUPP;
+      down(v);
+      return 0;
+    case VCPUOP_is_up:
+      return v.pauseFlags & VPF_down ? 0 : 1;
+    case VCPUOP_get_runstate_info:
+      writeRunstate(v, threadScratch());
+      return copyToGuest(arg, threadScratch(), RUNSTATE_INFO_SIZE) ? 0 : -EFAULT;
+    case VCPUOP_register_runstate_memory_area: {
+      const area = readGuest64(arg);
+      if (guestFault) return -EFAULT;
+      if (isNative(d)) return -EOPNOTSUPP;
+      if (!guestRangeOk(area, RUNSTATE_INFO_SIZE)) return -EFAULT;
+      v.runstateGuest = area;
+      if (v == currentVcpu) updateRunstateArea(v);
+      else {
+        writeRunstate(v, threadScratch());
+        copyToGuest(area, threadScratch(), RUNSTATE_INFO_SIZE);
+      }
+      return 0;
+    }
+    case VCPUOP_set_periodic_timer: {
+      const period = readGuest64(arg);
+      if (guestFault) return -EFAULT;
+      if (period < SHORTEST_PERIOD_NS || period > LONGEST_NS) return -EINVAL;
+      setPeriodic(v, period);
+      return 0;
+    }
+    case VCPUOP_stop_periodic_timer:
+      setPeriodic(v, 0);
+      return 0;
+    case VCPUOP_set_singleshot_timer: {
+      if (v != currentVcpu) return -EINVAL;
+      const deadline = readGuest64(arg);
+      const flags = readGuest32(arg + 8);
+      if (guestFault) return -EFAULT;
+      if (flags & <u32>VCPU_SSHOTTMR_future && deadline < systemTime()) return -ETIME;
+      singleshot(v, deadline);
+      return 0;
+    }
+    case VCPUOP_stop_singleshot_timer:
+      if (v != currentVcpu) return -EINVAL;
+      timerStop(vcpuTimer(v, TIMER_SINGLESHOT));
+      return 0;
+    case VCPUOP_register_vcpu_info: {
+      const mfn = readGuest64(arg);
+      const offset = readGuest32(arg + 8);
+      if (guestFault) return -EFAULT;
+      const lock = changetype<usize>(d) + offsetof<Domain>("lock");
+      spinLock(lock);
+      const error = registerVcpuInfo(v, mfn, offset);
+      spinUnlock(lock);
+      return error;
+    }
+    case VCPUOP_send_nmi:
+      if (isNative(d)) return -EOPNOTSUPP;
+      atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("nmiPending"), 1);
+      vcpuKick(v);
+      return 0;
+    case VCPUOP_get_physid:
+      // Only for a hardware domain whose vCPUs are pinned at boot.
+      return -EINVAL;
+    case VCPUOP_register_vcpu_time_memory_area: {
+      const area = readGuest64(arg);
+      if (guestFault) return -EFAULT;
+      if (isNative(d)) return -EOPNOTSUPP;
+      if (!guestRangeOk(area, 32)) return -EFAULT;
+      v.timeInfoGuest = area;
+      updateVcpuTime(v);
+      return 0;
+    }
+    default:
+      return -ENOSYS;
+  }
+}
+
+/** set_timer_op(timeout): absolute system time, 0 stops. Far-away times wake the vCPU after 100 ms, as Xen does. */
+export function doSetTimerOp(timeout: u64): i64 {
+  const v = currentVcpu;
+  if (timeout == 0) {
+    timerStop(vcpuTimer(v, TIMER_SINGLESHOT));
+    return 0;
+  }
+  const now = systemTime();
+  const distance = <i64>(timeout - now);
+  if (<i64>timeout < 0 || (distance > 0 && distance >> 50)) singleshot(v, now + 100_000_000);
+  else singleshot(v, timeout);
+  return 0;
+}

@@ -1,0 +1,88 @@
+/** HYPERVISOR_xen_version: what this hypervisor says it is. */
+import { BOOT_CMDLINE, BOOT_CMDLINE_SIZE } from "../../machine/layout";
+import { EFAULT, EINVAL, ENODATA, ENOSYS, EPERM } from "../abi/errno";
+import * as abi from "../abi/version";
+import { VMASST_TYPE_pae_extended_cr3 } from "../abi/xen";
+import { DOMAIN_HARDWARE, Domain, currentVcpu, isPrivileged } from "../domain/domain";
+import { threadScratch } from "../sched/pcpu";
+import { clearGuest, clearGuestFault, copyToGuest, guestFault, readGuest32, writeGuest32, writeGuest64 } from "./guest_access";
+
+const VIRT_START: u64 = 0xffff800000000000;
+
+/** Writes a literal as ASCII with a terminating zero; its length without that. At most 255 characters. */
+export function textTo(to: usize, text: string): u32 {
+  const length = <u32>text.length;
+  for (let i: u32 = 0; i < length; i++) store<u8>(to + i, load<u8>(changetype<usize>(text) + (i << 1)));
+  store<u8>(to + length, 0);
+  return length;
+}
+
+/** A fixed-size text field at a guest address, zero-filled. */
+function putText(guest: u64, text: string, size: u32): bool {
+  const at = threadScratch();
+  const length = textTo(at, text) + 1;
+  return clearGuest(guest, size) && copyToGuest(guest, at, min<u32>(length, size));
+}
+
+function putCommandLine(guest: u64): bool {
+  let length: u32 = 0;
+  while (length < 1023 && length < <u32>BOOT_CMDLINE_SIZE && load<u8>(BOOT_CMDLINE + length)) length++;
+  return clearGuest(guest, 1024) && copyToGuest(guest, BOOT_CMDLINE, length);
+}
+
+function features(d: Domain): u32 {
+  // What Xen 4.17 says to any 64-bit PV domain.
+  let map: u32 =
+    (1 << abi.XENFEAT_memory_op_vnode_supported) |
+    (1 << abi.XENFEAT_mmu_pt_update_preserve_ad) |
+    (1 << abi.XENFEAT_highmem_assist) |
+    (1 << abi.XENFEAT_gnttab_map_avail_bits);
+  if ((d.vmAssist >> <u64>VMASST_TYPE_pae_extended_cr3) & 1) map |= 1 << abi.XENFEAT_pae_pgdir_above_4gb;
+  if (d.flags & DOMAIN_HARDWARE) map |= 1 << abi.XENFEAT_dom0;
+  return map;
+}
+
+function done(ok: bool): i64 {
+  return ok ? 0 : -EFAULT;
+}
+
+export function doXenVersion(cmd: u64, arg: u64): i64 {
+  const d = currentVcpu.domain;
+  switch (<u32>cmd) {
+    case abi.XENVER_version:
+      return (abi.XEN_MAJOR << 16) | abi.XEN_MINOR;
+    case abi.XENVER_extraversion:
+      return done(putText(arg, ".5-xenarium", 16));
+    case abi.XENVER_compile_info:
+      return done(
+        putText(arg, "AssemblyScript 0.28", 64) &&
+          putText(arg + 64, "xenarium", 16) &&
+          putText(arg + 80, "xenarium", 32) &&
+          putText(arg + 112, "unknown", 32),
+      );
+    case abi.XENVER_capabilities:
+      return done(putText(arg, "xen-3.0-x86_64 ", 1024));
+    case abi.XENVER_changeset:
+      return done(putText(arg, "unavailable", 64));
+    case abi.XENVER_platform_parameters:
+      return done(writeGuest64(arg, VIRT_START));
+    case abi.XENVER_get_features: {
+      clearGuestFault();
+      const submap = readGuest32(arg);
+      if (guestFault) return -EFAULT;
+      if (submap >= <u32>abi.XENFEAT_NR_SUBMAPS) return -EINVAL;
+      return done(writeGuest32(arg + 4, features(d)));
+    }
+    case abi.XENVER_pagesize:
+      return arg ? -EINVAL : 4096;
+    case abi.XENVER_guest_handle:
+      return done(copyToGuest(arg, changetype<usize>(d) + offsetof<Domain>("handle0"), 16));
+    case abi.XENVER_commandline:
+      if (!isPrivileged(d)) return done(putText(arg, "<denied>", 1024));
+      return done(putCommandLine(arg));
+    case abi.XENVER_build_id:
+      return isPrivileged(d) ? -ENODATA : -EPERM;
+    default:
+      return -ENOSYS;
+  }
+}
