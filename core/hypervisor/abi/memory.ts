@@ -97,7 +97,7 @@ export const MMU_PT_UPDATE_PRESERVE_AD = 2;
 export const MMU_PT_UPDATE_NO_TRANSLATE = 3;
 export const MMU_UPDATE_SIZE = 16;
 /** Bit of the count argument that marks a continued call (Xen's MMU_UPDATE_PREEMPTED). */
-export const MMU_UPDATE_PREEMPTED = 0x80000000;
+export const MMU_UPDATE_PREEMPTED = -0x80000000;
 
 export const MMUEXT_PIN_L1_TABLE = 0;
 export const MMUEXT_PIN_L2_TABLE = 1;

@@ -68,6 +68,7 @@ import {
 import { EBUSY, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ESRCH } from "../abi/errno";
 import { LOG_G_INFO, logBegin, logDec, logDomain, logEnd, logText } from "../console/console";
 import { currentVcpu } from "../domain/domain";
+import { continueWith, preemptCheck } from "../hypercall/continuation";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
 import { frameAddress } from "../memory/frames";
 import { foreignDenied } from "../memory/mmu_update";
@@ -141,6 +142,7 @@ function batch(operation: u32, uop: u64, count: u32, size: u32, statusOffset: u3
   const op = scratch(SCRATCH_GRANT);
   for (let i: u32 = 0; i < count; i++) {
     const guest = uop + <u64>i * size;
+    if (i && (i & 15) == 0 && preemptCheck()) return continueWith(operation, guest, count - i);
     if (!copyFromGuest(op, guest, size)) return -(<i64>EFAULT);
     let status: i32 = GNTST_general_error;
     if (operation == <u32>GNTTABOP_map_grant_ref) status = mapGrantRef(op);
@@ -152,7 +154,7 @@ function batch(operation: u32, uop: u64, count: u32, size: u32, statusOffset: u3
     else if (operation == <u32>GNTTABOP_swap_grant_ref)
       status = swapRefs(load<u32>(op, SWAP_ref_a), load<u32>(op, SWAP_ref_b));
     // Page transfer is not offered (like Xen's gnttab=transfer:0): the frame stays where it is.
-    store<u16>(op, <u16>status, statusOffset);
+    store<u16>(op + statusOffset, <u16>status);
     if (!copyToGuest(guest, op, size)) return -(<i64>EFAULT);
   }
   return 0;

@@ -196,7 +196,10 @@ export function checkMemory(): i32 {
     else countTable(mfn, type);
   }
   if (free != freePages()) report("free frames", 0, free, freePages());
-  for (let d: Domain | null = firstDomain(); d != null; d = nextDomain(d)) {
+  let next: Domain | null = firstDomain();
+  while (next != null) {
+    const d = changetype<Domain>(next);
+    next = nextDomain(d);
     for (let i: u32 = 0; i < d.maxVcpus; i++) {
       const v = vcpuOf(d, i);
       if (v != null) countVcpu(v);

@@ -241,7 +241,7 @@ export function initFree(mfn: u32): void {
 export function setPageOwner(mfn: u32, owner: u32): void {
   const at = frameInfo(mfn);
   let seen = atomic.load<u64>(at);
-  for (;;) {
+  while (true) {
     const next = (seen & ~((<u64>0xffff) << OWNER_SHIFT)) | ((<u64>owner) << OWNER_SHIFT);
     const was = atomic.cmpxchg<u64>(at, seen, next);
     if (was == seen) return;
@@ -261,7 +261,7 @@ export function getPage(mfn: u64, domid: u32): bool {
   if (!mfnValid(mfn)) return false;
   const at = frameInfo(<u32>mfn);
   let seen = atomic.load<u64>(at);
-  for (;;) {
+  while (true) {
     const count = seen & COUNT_MASK;
     if (count == 0 || count >= COUNT_LIMIT || (<u32>(seen >> OWNER_SHIFT) & 0xffff) != domid) return false;
     const was = atomic.cmpxchg<u64>(at, seen, seen + 1);
@@ -275,7 +275,7 @@ export function getPageOwner(mfn: u64): i32 {
   if (!mfnValid(mfn)) return -1;
   const at = frameInfo(<u32>mfn);
   let seen = atomic.load<u64>(at);
-  for (;;) {
+  while (true) {
     const count = seen & COUNT_MASK;
     if (count == 0 || count >= COUNT_LIMIT) return -1;
     const was = atomic.cmpxchg<u64>(at, seen, seen + 1);

@@ -1,4 +1,5 @@
 /** HYPERVISOR_memory_op: dispatch, and the calls that only ask. */
+import { domainById } from "../domain/domain";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
 import {
   ACQUIRE_SIZE,
@@ -58,7 +59,7 @@ import { setClaim } from "./allocator";
 import { callerDomid } from "./current";
 import { DomainMemory, E820_OFFSET, MEM_PRIVILEGED, domainMemory, lockOf } from "./domain_memory";
 import { EACCES, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ESRCH } from "../abi/errno";
-import { PAGE_SHIFT, frameAddress, getPage, putPage, totalFrames } from "./frames";
+import { PAGE_SHIFT, getPage, putPage, totalFrames } from "./frames";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { MACH2PHYS_VIRT_START, m2pFirstFrame, m2pFrames } from "./m2p";
 import { foreignDenied } from "./mmu_update";
@@ -130,7 +131,8 @@ function aboutDomain(operation: u32, arg: u64): i64 {
   if (operation == <u32>XENMEM_current_reservation) return <i64>d.totPages;
   if (operation == <u32>XENMEM_maximum_reservation) return <i64>d.maxPages;
   // A PV domain says itself, in its shared info, how many guest frames it has.
-  const maxPfn = d.sharedInfoMfn ? load<u64>(frameAddress(d.sharedInfoMfn) + SHARED_INFO_MAX_PFN) : 0;
+  const domain = domainById(d.domid);
+  const maxPfn = domain != null && domain.sharedInfo ? load<u64>(domain.sharedInfo + SHARED_INFO_MAX_PFN) : 0;
   return <i64>(maxPfn ? maxPfn - 1 : 0);
 }
 
@@ -194,7 +196,7 @@ function setMemoryMap(arg: u64): i64 {
   if (!copyFromGuest(a, arg, FOREIGN_MEMORY_MAP_SIZE)) return -(<i64>EFAULT);
   const count = load<u32>(a, FOREIGN_MEMORY_MAP_map);
   const buffer = load<u64>(a, FOREIGN_MEMORY_MAP_map + MEMORY_MAP_buffer);
-  if (count > E820_MAX) return -(<i64>EINVAL);
+  if (count > <u32>E820_MAX) return -(<i64>EINVAL);
   const d = domainByAnyId(load<u16>(a));
   if (d == null) return -(<i64>ESRCH);
   if (foreignDenied(d)) return -(<i64>EPERM);

@@ -1,4 +1,5 @@
 /** HYPERVISOR_mmu_update and HYPERVISOR_update_va_mapping(_otherdomain). */
+import { continueWith, preemptCheck } from "../hypercall/continuation";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
 import {
   DOMID_SELF,
@@ -6,6 +7,7 @@ import {
   MMU_NORMAL_PT_UPDATE,
   MMU_PT_UPDATE_NO_TRANSLATE,
   MMU_PT_UPDATE_PRESERVE_AD,
+  MMU_UPDATE_PREEMPTED,
   MMU_UPDATE_SIZE,
   UVMF_ALL,
   UVMF_FLUSHTYPE_MASK,
@@ -56,9 +58,11 @@ export function doMmuUpdate(ureqs: u64, countArgument: u32, pdone: u64, foreignd
   if (foreignDenied(tableOwner) || foreignDenied(pageOwner)) return -(<i64>EPERM);
   const batch = scratch(SCRATCH_MMU);
   if (!batch) return -(<i64>ENOMEM);
+  const base = countArgument & MMU_UPDATE_PREEMPTED ? alreadyDone(pdone) : 0;
   let done: u32 = 0;
   let error: i32 = 0;
   while (done < count && !error) {
+    if (done && preemptCheck()) break;
     let n = min<u32>(BATCH, count - done);
     if (!copyFromGuest(batch, ureqs + <u64>done * MMU_UPDATE_SIZE, n * MMU_UPDATE_SIZE)) {
       // Requests in front of the hole still count: take them one by one.
@@ -77,10 +81,18 @@ export function doMmuUpdate(ureqs: u64, countArgument: u32, pdone: u64, foreignd
   }
   if (pdone) {
     const result = scratch(SCRATCH_RESULT);
-    store<u32>(result, done);
+    store<u32>(result, base + done);
     if (!copyToGuest(pdone, result, 4)) return -(<i64>EFAULT);
   }
+  if (!error && done < count)
+    return continueWith(ureqs + <u64>done * MMU_UPDATE_SIZE, (count - done) | <u32>MMU_UPDATE_PREEMPTED, pdone, foreigndom);
   return <i64>error;
+}
+
+/** What a preempted call had reported at `pdone`. */
+export function alreadyDone(pdone: u64): u32 {
+  const at = scratch(SCRATCH_RESULT);
+  return pdone && copyFromGuest(at, pdone, 4) ? load<u32>(at) : 0;
 }
 
 function oneUpdate(request: u64, value: u64, tableOwner: u32, pageOwner: u32): i32 {

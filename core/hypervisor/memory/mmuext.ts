@@ -1,6 +1,8 @@
 /** HYPERVISOR_mmuext_op: pinning, base pointers, TLB and cache control, whole-page clear and copy. */
+import { continueWith, preemptCheck } from "../hypercall/continuation";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
 import {
+  MMU_UPDATE_PREEMPTED,
   MMUEXT_CLEAR_PAGE,
   MMUEXT_COPY_PAGE,
   MMUEXT_FLUSH_CACHE,
@@ -35,7 +37,7 @@ import {
   setUserBase,
   userBase,
 } from "./current";
-import { DomainMemory, MEM_DYING, MEM_M2P_STRICT, MEM_NATIVE } from "./domain_memory";
+import { DomainMemory, MEM_DYING, MEM_NATIVE, m2pStrict } from "./domain_memory";
 import { EACCES, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ESRCH } from "../abi/errno";
 import {
   PGT_l4_page_table,
@@ -44,7 +46,7 @@ import {
   getPage,
   putPage,
 } from "./frames";
-import { foreignDenied, foreignDomain, guestAddressOk } from "./mmu_update";
+import { alreadyDone, foreignDenied, foreignDomain, guestAddressOk } from "./mmu_update";
 import { currentVcpu } from "../domain/domain";
 import { invalidateShadowLdt, setVcpuLdt } from "./shadow_ldt";
 import { clearPinned, getPageAndType, getPageType, putPageAndType, putPageType, setPinned } from "./page_type";
@@ -63,9 +65,11 @@ export function doMmuextOp(uops: u64, countArgument: u32, pdone: u64, foreigndom
   if (foreignDenied(owner)) return -(<i64>EPERM);
   const op = scratch(SCRATCH_MMUEXT);
   if (!op) return -(<i64>ENOMEM);
+  const base = countArgument & MMU_UPDATE_PREEMPTED ? alreadyDone(pdone) : 0;
   let done: u32 = 0;
   let error: i32 = 0;
   for (; done < count; done++) {
+    if (done && preemptCheck()) break;
     if (!copyFromGuest(op, uops + <u64>done * MMUEXT_OP_SIZE, MMUEXT_OP_SIZE)) {
       error = -EFAULT;
       break;
@@ -75,9 +79,11 @@ export function doMmuextOp(uops: u64, countArgument: u32, pdone: u64, foreigndom
   }
   if (pdone) {
     const result = scratch(SCRATCH_RESULT);
-    store<u32>(result, done);
+    store<u32>(result, base + done);
     if (!copyToGuest(pdone, result, 4)) return -(<i64>EFAULT);
   }
+  if (!error && done < count)
+    return continueWith(uops + <u64>done * MMUEXT_OP_SIZE, (count - done) | <u32>MMU_UPDATE_PREEMPTED, pdone, foreigndom);
   return <i64>error;
 }
 
@@ -172,7 +178,7 @@ function newBase(mfn: u64, owner: DomainMemory): i32 {
   }
   const error = getPageAndType(mfn, owner.domid, PGT_l4_page_table);
   if (error) return error;
-  if (owner.flags & MEM_M2P_STRICT) showM2p(<u32>mfn, true);
+  if (m2pStrict(owner.domid)) showM2p(<u32>mfn, true);
   setKernelBase(<u32>mfn);
   if (old) putPageAndType(old);
   return 0;
@@ -184,7 +190,7 @@ function newUserBase(mfn: u64, owner: DomainMemory): i32 {
   if (mfn) {
     const error = getPageAndType(mfn, owner.domid, PGT_l4_page_table);
     if (error) return error;
-    if (owner.flags & MEM_M2P_STRICT) showM2p(<u32>mfn, false);
+    if (m2pStrict(owner.domid)) showM2p(<u32>mfn, false);
   }
   setUserBase(<u32>mfn);
   if (old) putPageAndType(old);

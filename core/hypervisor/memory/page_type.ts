@@ -35,7 +35,7 @@ import { tlbFlushSince, tlbStamp } from "./tlb";
 export function getPageType(mfn: u32, type: u32): i32 {
   const wanted = <u64>type << PGT_type_shift;
   let seen = typeWord(mfn);
-  for (;;) {
+  while (true) {
     const count = seen & PGT_count_mask;
     let next = seen + 1;
     if (count >= PGT_count_limit) return -EINVAL;
@@ -72,7 +72,7 @@ export function getPageType(mfn: u32, type: u32): i32 {
 
 function setBits(mfn: u32, bits: u64): void {
   let seen = typeWord(mfn);
-  for (;;) {
+  while (true) {
     const was = exchangeTypeWord(mfn, seen, seen | bits);
     if (was == seen) return;
     seen = was;
@@ -83,7 +83,7 @@ function setBits(mfn: u32, bits: u64): void {
 function undoUnvalidated(mfn: u32): void {
   setPageStamp(mfn, tlbStamp());
   let seen = typeWord(mfn);
-  for (;;) {
+  while (true) {
     const was = exchangeTypeWord(mfn, seen, (seen - 1) & ~PGT_type_mask);
     if (was == seen) return;
     seen = was;
@@ -93,7 +93,7 @@ function undoUnvalidated(mfn: u32): void {
 /** Drops a type reference; with the last one a page table lets go of everything it maps. */
 export function putPageType(mfn: u32): void {
   let seen = typeWord(mfn);
-  for (;;) {
+  while (true) {
     const count = seen & PGT_count_mask;
     const type = <u32>((seen & PGT_type_mask) >> PGT_type_shift);
     if (count == 1) {
@@ -107,7 +107,7 @@ export function putPageType(mfn: u32): void {
         freePageTable(mfn, type);
         setPageStamp(mfn, tlbStamp());
         seen = typeWord(mfn);
-        for (;;) {
+        while (true) {
           const last = exchangeTypeWord(mfn, seen, (seen - 1) & ~PGT_type_mask);
           if (last == seen) return;
           seen = last;
@@ -136,7 +136,7 @@ export function putPageAndType(mfn: u32): void {
 /** Marks a page table pinned, keeping the caller's references for it. False if it was already. */
 export function setPinned(mfn: u32): bool {
   let seen = typeWord(mfn);
-  for (;;) {
+  while (true) {
     if (seen & PGT_pinned) return false;
     const was = exchangeTypeWord(mfn, seen, seen | PGT_pinned);
     if (was == seen) return true;
@@ -146,7 +146,7 @@ export function setPinned(mfn: u32): bool {
 /** Takes the pin off; true if there was one, whose references the caller now has to drop. */
 export function clearPinned(mfn: u32): bool {
   let seen = typeWord(mfn);
-  for (;;) {
+  while (true) {
     if (!(seen & PGT_pinned)) return false;
     const was = exchangeTypeWord(mfn, seen, seen & ~PGT_pinned);
     if (was == seen) return true;
@@ -160,7 +160,7 @@ export function clearPinned(mfn: u32): bool {
  */
 export function pageLock(mfn: u32): bool {
   let seen = typeWord(mfn);
-  for (;;) {
+  while (true) {
     if (!(seen & PGT_validated) || (seen & PGT_count_mask) == 0 || (seen & PGT_count_mask) >= PGT_count_limit)
       return false;
     if (seen & PGT_locked) {
@@ -174,7 +174,7 @@ export function pageLock(mfn: u32): bool {
 }
 export function pageUnlock(mfn: u32): void {
   let seen = typeWord(mfn);
-  for (;;) {
+  while (true) {
     const was = exchangeTypeWord(mfn, seen, seen & ~PGT_locked);
     if (was == seen) break;
     seen = was;
@@ -200,7 +200,7 @@ export function getLinear(table: u32, mfn: u64, domid: u32, type: u32): bool {
   }
   let seen = typeWord(target);
   const wanted = ((<u64>type) << PGT_type_shift) | PGT_validated;
-  for (;;) {
+  while (true) {
     const count = seen & PGT_count_mask;
     if (count == 0 || count >= PGT_count_limit || (seen & (PGT_type_mask | PGT_validated)) != wanted) {
       adjustLinear(table, -1, true);
@@ -222,7 +222,7 @@ export function putLinear(table: u32, mfn: u32): void {
 /** Counts entries (positive) or uses (negative) of a table; false if it already has the other kind or too many. */
 function adjustLinear(mfn: u32, by: i32, undo: bool = false): bool {
   const at = linearCountAddress(mfn);
-  for (;;) {
+  while (true) {
     const seen = atomic.load<u16>(at);
     const count = <i32>(<i16>seen);
     if (!undo && ((by > 0 && (count < 0 || count == 0x7fff)) || (by < 0 && (count > 0 || count == -0x7fff))))

@@ -3,7 +3,7 @@
  * Xen has them. Every L4 table of the domain points here (installXenSlots).
  */
 import { allocXenheapPages, freeXenheapPages } from "./allocator";
-import { DomainMemory, MEM_M2P_STRICT, domainMemory } from "./domain_memory";
+import { DomainMemory, domainMemory, m2pStrict } from "./domain_memory";
 import { frameAddress } from "./frames";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { m2pL4Entry, reservedGdtFrame, zeroFrame } from "./m2p";
@@ -122,7 +122,7 @@ export function installXenSlots(l4: u32, d: DomainMemory): bool {
   const table = frameAddress(l4);
   for (let slot = XEN_FIRST_L4_SLOT; slot <= XEN_LAST_L4_SLOT; slot++) {
     let entry: u64 = 0;
-    if (slot == XEN_FIRST_L4_SLOT && !(d.flags & MEM_M2P_STRICT)) entry = m2pL4Entry();
+    if (slot == XEN_FIRST_L4_SLOT && !m2pStrict(d.domid)) entry = m2pL4Entry();
     if (slot == PERDOMAIN_SLOT) entry = <u64>frameAddress(d.perdomainL3) | TABLE_FLAGS;
     atomic.store<u64>(table + slot * 8, entry);
   }

@@ -18,7 +18,7 @@ import { invalidateCodeFrame } from "./code_frames";
 function updateEntry(address: usize, old: u64, entry: u64, preserveAd: bool): u64 {
   if (!preserveAd) return atomic.xchg<u64>(address, entry);
   let seen = old;
-  for (;;) {
+  while (true) {
     const was = atomic.cmpxchg<u64>(address, seen, entry | (seen & (PTE_A | PTE_D)));
     if (was == seen) return seen;
     seen = was;
@@ -117,7 +117,7 @@ export function replaceGrantEntry(l1: u32, offset: u32, expected: u64, mask: u64
   if (pageTypeOf(l1) == PGT_l1_page_table) {
     const address = frameAddress(l1) + offset;
     let seen = atomic.load<u64>(address);
-    for (;;) {
+    while (true) {
       if (((seen ^ expected) & mask) != 0) {
         error = -EBUSY;
         break;

@@ -1,4 +1,5 @@
 /** XENMEM_increase/decrease_reservation, populate_physmap and exchange: how a domain's set of frames changes. */
+import { continueWith, preemptCheck } from "../hypercall/continuation";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
 import {
   DOMID_SELF,
@@ -74,6 +75,8 @@ export function changeReservation(operation: u32, arg: u64, start: u64): i64 {
   if (flags & XENMEMF_populate_on_demand) return <i64>start;
   let done = start;
   for (; done < count; done++) {
+    if (done > start && (done & 15) == 0 && preemptCheck())
+      return continueWith((done << MEMOP_EXTENT_SHIFT) | operation, arg);
     if (operation == <u32>XENMEM_decrease_reservation) {
       const mfn = readExtent(list, done);
       if (!extentRead || !removeExtent(d, mfn, order)) break;

@@ -22,29 +22,29 @@ function holdFrom(d: DomainMemory, first: u32): u32 {
   return mfn;
 }
 
-/** One bounded step. True when everything the domain itself held is gone; call again while false. */
-export function relinquishMemory(domid: u32): bool {
+/** One bounded step. 0 when everything the domain itself held is gone; 1: call again. */
+export function relinquishMemory(domid: u32): i32 {
   const d = domainMemory(domid);
-  if (d == null) return true;
+  if (d == null) return 0;
   spinLock(lockOf(d));
   d.flags |= MEM_DYING;
   spinUnlock(lockOf(d));
   setClaim(d, 0);
   // Pins first: they hold page tables, whose entries hold everything else.
   if (d.teardownState == 0) {
-    if (!sweep(d, true)) return false;
+    if (!sweep(d, true)) return 1;
     d.teardownState = 1;
   }
   if (d.teardownState == 1) {
-    if (!releaseMappings(domid, BUDGET)) return false;
+    if (!releaseMappings(domid, BUDGET)) return 1;
     d.teardownState = 2;
   }
   if (d.teardownState == 2) {
-    if (!sweep(d, false)) return false;
+    if (!sweep(d, false)) return 1;
     perdomainFree(d);
     d.teardownState = 3;
   }
-  return true;
+  return 0;
 }
 
 /** Takes pins off (`pins`) or gives frames up; false if the budget ended first. */
