@@ -3,15 +3,14 @@
  * vCPUs' references, then its memory. What others still hold (grants they mapped) keeps it as a zombie, "dying", until
  * they let go; then it disappears, and its structures are reused after a grace time.
  */
-import { EBUSY, ERESTART } from "../abi/errno";
+import { ERESTART } from "../abi/errno";
 import { VIRQ_DOM_EXC } from "../abi/xen";
 import { evtchnDomainDestroy, evtchnDomainFree, sendGlobalVirq } from "../event/channels";
-import { grantTableFree } from "../grant/table";
 import { freeXenheapPages } from "../memory/allocator";
 import { DomainMemory, MEM_DYING, memoryDomainFree } from "../memory/domain_memory";
 import { putPageAndType } from "../memory/page_type";
 import { unshareXenPage } from "../memory/share";
-import { relinquishMemory } from "../memory/teardown";
+import { memoryDomainGone, relinquishMemory } from "../memory/teardown";
 import { pvVcpuDestroy } from "../pv/vcpu";
 import { systemTime } from "../sched/clock";
 import { ROOT_PARKED } from "../sched/credit";
@@ -47,7 +46,7 @@ const STEP_MEMORY: u32 = 2;
 const STEP_DONE: u32 = 3;
 
 /**
- * One step of destroying a domain: 0 when it is dead, -ERESTART if there is more to do, -EBUSY if somebody else is at it.
+ * One step of destroying a domain: 0 when it is dead, -ERESTART if there is more to do.
  * The domctl lock is held; not for the caller's own domain.
  */
 export function domainKill(d: Domain): i32 {
@@ -73,8 +72,7 @@ export function domainKill(d: Domain): i32 {
       d.teardownStep = STEP_MEMORY;
       return -ERESTART;
     case STEP_MEMORY: {
-      const left = relinquishMemory(d.domid);
-      if (left) return left == -EBUSY ? -EBUSY : -ERESTART;
+      if (relinquishMemory(d.domid)) return -ERESTART;
       d.teardownStep = STEP_DONE;
       break;
     }
@@ -119,8 +117,7 @@ export function reapZombies(): void {
   while (d) {
     const next = nextDomain(d);
     if (d.dying == DOMDYING_dead) {
-      const m = changetype<DomainMemory>(d.memory);
-      if (m.totPages == 0 && m.xenheapPages <= 0) {
+      if (memoryDomainGone(d.domid)) {
         unpublish(d);
         d.retiredAt = systemTime();
         // The list link is free to use now; who walks the list may still follow it, to a structure that is kept.
@@ -153,8 +150,6 @@ function freeRetired(now: u64): void {
 
 function freeStructures(d: Domain): void {
   evtchnDomainFree(d);
-  const m = changetype<DomainMemory>(d.memory);
-  grantTableFree(m);
   memoryDomainFree(d.domid);
   for (let i: u32 = 0; i < d.maxVcpus; i++) {
     const v = vcpuOf(d, i);

@@ -40,7 +40,8 @@ export function guestRangeOk(address: u64, bytes: u64): bool {
 export function walkGuest(cr3: u64, linear: u64, write: bool): usize {
   let table = cr3 & PTE_ADDRESS;
   const need = PTE_P | PTE_US | (write ? PTE_RW : 0);
-  for (let shift: u64 = 39; ; shift -= 9) {
+  let shift: u64 = 39;
+  while (true) {
     if (!mfnValid(table >> 12)) return 0;
     const at = <usize>table + (<usize>((linear >> shift) & 511) << 3);
     const entry = atomic.load<u64>(at);
@@ -57,6 +58,7 @@ export function walkGuest(cr3: u64, linear: u64, write: bool): usize {
       return mfnValid(machine >> 12) ? <usize>machine : 0;
     }
     table = entry & PTE_ADDRESS;
+    shift -= 9;
   }
 }
 

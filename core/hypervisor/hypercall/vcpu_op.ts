@@ -57,14 +57,24 @@ import {
 const SHORTEST_PERIOD_NS: u64 = 1_000_000;
 const LONGEST_NS: u64 = 0x7fffffffffffffff;
 
+/** flags of struct vcpu_guest_context. */
+const VGC_FLAGS: usize = 512;
+const VGCF_online: u64 = 1 << 5;
+
 /** struct vcpu_guest_context at guest address `context` becomes the vCPU's. For VCPUOP_initialise and setvcpucontext. */
 export function setContextFromGuest(v: Vcpu, context: u64): i32 {
   const pages = allocXenheapPages(1);
   if (!pages) return -ENOMEM;
   const at = frameAddress(pages);
   const error = copyFromGuest(at, context, VCPU_GUEST_CONTEXT_SIZE) ? pvSetContext(v, at) : -EFAULT;
+  const online = (load<u64>(at, VGC_FLAGS) & VGCF_online) != 0;
   freeXenheapPages(pages, 1);
-  return error;
+  if (error) return error;
+  v.guestFlags |= GUEST_INITIALISED;
+  if (online) atomic.and<u32>(flagsAt(v), ~VPF_down);
+  else atomic.or<u32>(flagsAt(v), VPF_down);
+  if (online) vcpuWake(v);
+  return 0;
 }
 
 function initialise(v: Vcpu, context: u64): i32 {

@@ -7,11 +7,14 @@ import { HYPERVISOR_ROOT } from "../memory/frames";
 
 export const PCPU_TABLE: usize = HYPERVISOR_ROOT + 0x1000;
 export const PCPU_SIZE: usize = 0x400;
-/** 512 bytes: the console line being built. */
+/** The console line being built. */
 export const PCPU_LINE: usize = 0x100;
-export const PCPU_LINE_SIZE: u32 = 512;
-/** 256 bytes for structures copied from guests by code that makes no further hypercall. */
-export const PCPU_SCRATCH: usize = 0x300;
+export const PCPU_LINE_SIZE: u32 = 0x180;
+/** The domctl or sysctl structure being worked on. */
+export const PCPU_CONTROL: usize = 0x280;
+/** For structures copied from guests by code that makes no further hypercall. */
+export const PCPU_SCRATCH: usize = 0x340;
+export const PCPU_SCRATCH_SIZE: u32 = 0xc0;
 
 /** u32: pCPUs that are online. */
 export const ROOT_PCPUS: usize = HYPERVISOR_ROOT + 0x60;
@@ -106,7 +109,7 @@ export function leaveGuestAccess(): void {
   atomic.add<u32>(changetype<usize>(self) + offsetof<Pcpu>("guestMode"), 1);
 }
 
-/** 256 bytes of this thread's own, for one structure. */
+/** PCPU_SCRATCH_SIZE bytes of this thread's own, for one structure. */
 // @ts-ignore: decorator
 @inline
 export function threadScratch(): usize {

@@ -1,0 +1,76 @@
+/**
+ * What native domains have beyond Xen's ABI, and where watchers find numbers. Operations are those of hypercall
+ * __HYPERVISOR_arch_7: first argument the operation, results in the return value.
+ */
+
+/** (domid, mfn): 0; a page reference for the caller, who may then read and write machine address mfn << 12. */
+export const NATIVE_map_frame = 0;
+/** (domid, mfn): 0. */
+export const NATIVE_unmap_frame = 1;
+/** (which): 0 first mfn, 1 number of frames, 2 machine address of start_info. */
+export const NATIVE_own_frames = 2;
+/** (): machine address of the statistics area. Privileged domains only. */
+export const NATIVE_statistics = 3;
+/** (): number of violations the invariant checker finds. Privileged domains only. */
+export const NATIVE_check_invariants = 4;
+
+/*
+ * Statistics area: u32 words, then addresses of live structures, read without locks. A structure that is let go stays
+ * readable for 2 s. Numbers of 64 bits may be torn by nobody (aligned stores), but belong to slightly different moments.
+ */
+/** u32 STATISTICS_MAGIC_VALUE; u32 version 1; u32 pCPUs; u32 address of the first pCPU; u32 bytes from one to the next. */
+export const STATISTICS_MAGIC = 0;
+export const STATISTICS_VERSION = 4;
+export const STATISTICS_PCPUS = 8;
+export const STATISTICS_PCPU_TABLE = 12;
+export const STATISTICS_PCPU_STRIDE = 16;
+export const STATISTICS_MAGIC_VALUE = 0x54415458;
+/** u32: address of the first domain (ascending domid), 0 = none. */
+export const STATISTICS_DOMAINS = 0x44;
+
+/** pCPU: u32 number, u32 online, u32 address of the vCPU on it (0 = idle), u32 idle; u64 ns idle, u64 ns idle since (if idle is 1). */
+export const PCPU_ID = 0;
+export const PCPU_ONLINE = 4;
+export const PCPU_CURRENT = 8;
+export const PCPU_IDLE = 12;
+export const PCPU_IDLE_TIME = 16;
+export const PCPU_IDLE_SINCE = 24;
+export const PCPU_SWITCHES = 32;
+export const PCPU_IPIS = 40;
+
+/** Domain: u32 domid, u32 state (unused), u32 next domain, u32 memory, u32 table of u32 vCPU addresses, u32 its entries. */
+export const DOMAIN_DOMID = 0;
+export const DOMAIN_NEXT = 8;
+export const DOMAIN_MEMORY = 12;
+export const DOMAIN_VCPUS = 16;
+export const DOMAIN_MAX_VCPUS = 20;
+/** u64 each. */
+export const DOMAIN_HYPERCALLS = 24;
+export const DOMAIN_EVENTS_SENT = 32;
+export const DOMAIN_EVENTS_RECEIVED = 40;
+export const DOMAIN_CREATED = 48;
+/** 16 bytes. */
+export const DOMAIN_HANDLE = 56;
+/** 64 x u64: hypercalls by number. */
+export const DOMAIN_HYPERCALLS_BY_NUMBER = 0x800;
+
+/** Memory of a domain: u32 pages, u32 most pages. */
+export const MEMORY_TOT_PAGES = 16;
+export const MEMORY_MAX_PAGES = 20;
+
+/** vCPU: u32 number, u32 domid, u32 RUNSTATE_*, u32 pCPU; u64 ns of system time of the last change; 4 x u64 ns by runstate. */
+export const VCPU_ID = 0;
+export const VCPU_DOMID = 4;
+export const VCPU_RUNSTATE = 8;
+export const VCPU_PROCESSOR = 12;
+export const VCPU_RUNSTATE_SINCE = 16;
+export const VCPU_RUNSTATE_TIMES = 24;
+/** u64: times scheduled, migrations, hypercalls, upcalls. */
+export const VCPU_SCHEDULED = 56;
+export const VCPU_MIGRATIONS = 64;
+export const VCPU_HYPERCALLS = 72;
+export const VCPU_UPCALLS = 80;
+/** 16 x u64: exits by EXIT_* (core/machine/cpu/exits.ts) from 0. */
+export const VCPU_EXITS = 0xe00;
+/** u64: instructions retired (inside the vCPU's CpuState). */
+export const VCPU_RETIRED = 0xa20;

@@ -1,0 +1,244 @@
+/** HYPERVISOR_domctl: what the toolstack does to domains. */
+import * as abi from "../abi/domctl";
+import { EACCES, EEXIST, EFAULT, EINVAL, ENOSYS, EOPNOTSUPP, EPERM, ERESTART, ESRCH } from "../abi/errno";
+import {
+  DOMAIN_DEBUGGER,
+  DOMAIN_XENSTORE,
+  Domain,
+  ROOT_DOMCTL_LOCK,
+  currentVcpu,
+  domainById,
+  firstDomain,
+  isPrivileged,
+  nextDomain,
+} from "../domain/domain";
+import { createDomain, createError, domainResume } from "../domain/lifecycle";
+import { domainKill, domidInQuarantine } from "../domain/teardown";
+import { continueWith } from "../hypercall/continuation";
+import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
+import { setMaxPages } from "../memory/domain_memory";
+import { updateWallclock } from "../pv/time";
+import { systemTime } from "../sched/clock";
+import { XEN_SCHEDULER_CREDIT } from "../sched/credit";
+import { spinLock, spinTryLock, spinUnlock } from "../sched/lock";
+import { NO_PCPU, PCPU_CONTROL, self } from "../sched/pcpu";
+import { domainPause, domainPauseNosync, domainUnpause } from "../sched/vcpu";
+import { writeDomainInfo } from "./domain_info";
+import { fillHypercallPage, pageFrameInfo } from "./domctl_memory";
+import {
+  getVcpuAffinity,
+  getVcpuContext,
+  getVcpuInfo,
+  sendTrigger,
+  setMaxVcpus,
+  setVcpuAffinity,
+  setVcpuContext,
+} from "./domctl_vcpu";
+
+/** The guest gets the structure back. */
+let copyBack: bool = false;
+
+export function doDomctl(arg: u64): i64 {
+  const op = changetype<usize>(self) + PCPU_CONTROL;
+  if (!copyFromGuest(op, arg, abi.DOMCTL_SIZE)) return -EFAULT;
+  if (load<u32>(op, abi.DOMCTL_VERSION) != <u32>abi.XEN_DOMCTL_INTERFACE_VERSION) return -EACCES;
+  const command = load<u32>(op);
+  const domid = <u32>load<u16>(op, abi.DOMCTL_DOMAIN);
+  let d: Domain | null = null;
+  if (command != <u32>abi.XEN_DOMCTL_createdomain) {
+    d = domainById(domid);
+    // getdomaininfo goes on to the next domain, so that all can be listed.
+    if (!d && command == <u32>abi.XEN_DOMCTL_getdomaininfo) {
+      d = firstDomain();
+      while (d && d.domid < domid) d = nextDomain(d);
+    }
+    if (!d) return -ESRCH;
+  }
+  if (!isPrivileged(currentVcpu.domain)) return -EPERM;
+  if (self.id != NO_PCPU) {
+    if (!spinTryLock(ROOT_DOMCTL_LOCK)) return continueWith(arg, 0);
+  } else spinLock(ROOT_DOMCTL_LOCK);
+  copyBack = false;
+  const result = d ? onDomain(command, d, op) : create(op);
+  spinUnlock(ROOT_DOMCTL_LOCK);
+  if (result == -ERESTART) return continueWith(arg, 0);
+  if (copyBack && !copyToGuest(arg, op, abi.DOMCTL_SIZE)) return -EFAULT;
+  return result;
+}
+
+function create(op: usize): i32 {
+  const u = op + abi.DOMCTL_U;
+  const flags = load<u32>(u, abi.CREATE_FLAGS);
+  if (flags & ~(<u32>abi.CDF_MAX * 2 - 1)) return -EINVAL;
+  // PV alone: no hardware assistance, no IOMMU, no nested anything, no devices emulated by Xen.
+  if (flags & ~(<u32>abi.CDF_xs_domain)) return -EINVAL;
+  if (load<u32>(u, abi.CREATE_IOMMU_OPTS) || load<u32>(u, abi.CREATE_EMULATION_FLAGS)) return -EINVAL;
+  if (load<u32>(u, abi.CREATE_VMTRACE_SIZE) || load<u32>(u, abi.CREATE_MISC_FLAGS) & ~(<u32>1)) return -EINVAL;
+  const grantVersion = load<u32>(u, abi.CREATE_GRANT_OPTS) & 15;
+  if (grantVersion < 1 || grantVersion > 2) return -EINVAL;
+  const wanted = <u32>load<u16>(op, abi.DOMCTL_DOMAIN);
+  if (domidInQuarantine(wanted)) return -EEXIST;
+  const d = createDomain(
+    wanted,
+    false,
+    flags & abi.CDF_xs_domain ? DOMAIN_XENSTORE : 0,
+    load<u32>(u, abi.CREATE_MAX_VCPUS),
+    load<u32>(u, abi.CREATE_MAX_EVTCHN_PORT),
+    load<i32>(u, abi.CREATE_MAX_GRANT_FRAMES),
+    load<i32>(u, abi.CREATE_MAX_MAPTRACK_FRAMES),
+    grantVersion,
+  );
+  if (!d) return -createError;
+  memory.copy(changetype<usize>(d) + offsetof<Domain>("handle0"), u + abi.CREATE_HANDLE, 16);
+  d.ssidref = load<u32>(u, abi.CREATE_SSIDREF);
+  store<u16>(op, d.domid, abi.DOMCTL_DOMAIN);
+  copyBack = true;
+  return 0;
+}
+
+function schedulerOp(d: Domain, u: usize): i32 {
+  if (load<u32>(u) != XEN_SCHEDULER_CREDIT) return -EINVAL;
+  switch (load<u32>(u, 4)) {
+    case abi.SCHEDOP_putinfo: {
+      const weight = <u32>load<u16>(u, 8);
+      const cap = <u32>load<u16>(u, 10);
+      // 0 and all ones mean unchanged.
+      if (weight) d.weight = weight;
+      if (cap != 0xffff) d.cap = cap;
+      return 0;
+    }
+    case abi.SCHEDOP_getinfo:
+      store<u16>(u, d.weight, 8);
+      store<u16>(u, d.cap, 10);
+      copyBack = true;
+      return 0;
+    default:
+      return -EINVAL;
+  }
+}
+
+function setTscInfo(d: Domain, u: usize): i32 {
+  const mode = load<u32>(u);
+  if (mode > <u32>abi.TSC_MODE_MAX) return -EINVAL;
+  d.tscMode = mode;
+  d.tscIncarnation = load<u32>(u, 8);
+  const elapsed = load<u64>(u, 16);
+  // A restored guest's clock goes on from where it was.
+  d.tscOffset = elapsed ? <i64>(elapsed - systemTime()) : 0;
+  return 0;
+}
+
+function getTscInfo(d: Domain, u: usize): i32 {
+  store<u32>(u, d.tscMode);
+  store<u32>(u, 1_000_000, 4);
+  store<u32>(u, d.tscIncarnation, 8);
+  store<u64>(u, systemTime() + d.tscOffset, 16);
+  copyBack = true;
+  return 0;
+}
+
+function onDomain(command: u32, d: Domain, op: usize): i32 {
+  const u = op + abi.DOMCTL_U;
+  const itself = d == currentVcpu.domain;
+  switch (command) {
+    case abi.XEN_DOMCTL_destroydomain:
+      return itself ? -EINVAL : domainKill(d);
+    case abi.XEN_DOMCTL_pausedomain:
+      if (itself) return -EINVAL;
+      d.controllerPauseCount++;
+      domainPause(d);
+      return 0;
+    case abi.XEN_DOMCTL_unpausedomain:
+      if (!d.controllerPauseCount) return -EINVAL;
+      d.controllerPauseCount--;
+      domainUnpause(d);
+      return 0;
+    case abi.XEN_DOMCTL_getdomaininfo:
+      writeDomainInfo(d, u);
+      store<u16>(op, d.domid, abi.DOMCTL_DOMAIN);
+      copyBack = true;
+      return 0;
+    case abi.XEN_DOMCTL_max_mem: {
+      const pages = load<u64>(u) >> 2;
+      setMaxPages(d.domid, pages > 0xffffffff ? 0xffffffff : <u32>pages);
+      return 0;
+    }
+    case abi.XEN_DOMCTL_max_vcpus:
+      return itself ? -EINVAL : setMaxVcpus(d, load<u32>(u));
+    case abi.XEN_DOMCTL_setvcpucontext:
+      return itself ? -EINVAL : setVcpuContext(d, u);
+    case abi.XEN_DOMCTL_getvcpucontext:
+      return getVcpuContext(d, u);
+    case abi.XEN_DOMCTL_getvcpuinfo:
+      copyBack = true;
+      return getVcpuInfo(d, u);
+    case abi.XEN_DOMCTL_setvcpuaffinity:
+      return setVcpuAffinity(d, u);
+    case abi.XEN_DOMCTL_getvcpuaffinity:
+      return getVcpuAffinity(d, u);
+    case abi.XEN_DOMCTL_scheduler_op:
+      return schedulerOp(d, u);
+    case abi.XEN_DOMCTL_setdomainhandle:
+      memory.copy(changetype<usize>(d) + offsetof<Domain>("handle0"), u, 16);
+      return 0;
+    case abi.XEN_DOMCTL_setdebugging:
+      if (itself) return -EINVAL;
+      if (load<u8>(u)) d.flags |= DOMAIN_DEBUGGER;
+      else d.flags &= ~DOMAIN_DEBUGGER;
+      return 0;
+    case abi.XEN_DOMCTL_irq_permission:
+      // No physical interrupts: none to give.
+      return -EINVAL;
+    case abi.XEN_DOMCTL_iomem_permission:
+      return load<u8>(u, 16) ? -EPERM : 0;
+    case abi.XEN_DOMCTL_ioport_permission:
+      return load<u8>(u, 8) ? -EPERM : 0;
+    case abi.XEN_DOMCTL_hypercall_init:
+      return fillHypercallPage(d, load<u64>(u));
+    case abi.XEN_DOMCTL_settimeoffset:
+      d.timeOffsetSeconds = load<i64>(u);
+      updateWallclock(d);
+      return 0;
+    case abi.XEN_DOMCTL_resumedomain:
+      if (itself) return -EINVAL;
+      domainPause(d);
+      domainResume(d);
+      domainUnpause(d);
+      return 0;
+    case abi.XEN_DOMCTL_sendtrigger:
+      return sendTrigger(d, load<u32>(u), load<u32>(u, 4));
+    case abi.XEN_DOMCTL_gethvmcontext:
+    case abi.XEN_DOMCTL_sethvmcontext:
+      return -EINVAL;
+    case abi.XEN_DOMCTL_set_address_size:
+      return load<u32>(u) == 64 ? 0 : load<u32>(u) == 32 ? -EOPNOTSUPP : -EINVAL;
+    case abi.XEN_DOMCTL_get_address_size:
+      store<u32>(u, d.addressSize);
+      copyBack = true;
+      return 0;
+    case abi.XEN_DOMCTL_set_target: {
+      const target = domainById(load<u16>(u));
+      if (!target) return -ESRCH;
+      if (itself || target == d) return -EINVAL;
+      d.target = <i32>target.domid;
+      return 0;
+    }
+    case abi.XEN_DOMCTL_settscinfo: {
+      domainPauseNosync(d);
+      const error = setTscInfo(d, u);
+      domainUnpause(d);
+      return error;
+    }
+    case abi.XEN_DOMCTL_gettscinfo:
+      return getTscInfo(d, u);
+    case abi.XEN_DOMCTL_getpageframeinfo3:
+      return pageFrameInfo(d, load<u64>(u), load<u64>(u, 8));
+    case abi.XEN_DOMCTL_shadow_op:
+    case abi.XEN_DOMCTL_soft_reset:
+    case abi.XEN_DOMCTL_get_paging_mempool_size:
+    case abi.XEN_DOMCTL_set_paging_mempool_size:
+      return -EOPNOTSUPP;
+    default:
+      return -ENOSYS;
+  }
+}

@@ -1,0 +1,125 @@
+/** Domctl operations on vCPUs. `u`: the operation's structure in hypervisor memory. */
+import * as abi from "../abi/domctl";
+import { EFAULT, EINVAL, ENODATA, ENOMEM, ENOSYS, ESRCH } from "../abi/errno";
+import { VCPU_GUEST_CONTEXT_SIZE } from "../abi/xen";
+import {
+  Domain,
+  GUEST_INITIALISED,
+  VPF_blocked,
+  VPF_down,
+  Vcpu,
+  currentVcpu,
+  isNative,
+  vcpuOf,
+} from "../domain/domain";
+import { createVcpu } from "../domain/lifecycle";
+import { copyToGuest } from "../hypercall/guest_access";
+import { setContextFromGuest } from "../hypercall/vcpu_op";
+import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
+import { frameAddress } from "../memory/frames";
+import { pvGetContext } from "../pv/vcpu";
+import { vcpuMigrate } from "../sched/credit";
+import { onlinePcpus } from "../sched/pcpu";
+import { domainPause, domainUnpause, vcpuKick, vcpuPause, vcpuUnpause } from "../sched/vcpu";
+import { bitmapValue, readBitmap, writeBitmap } from "./bitmap";
+import { vcpuCpuTime, vcpuIsRunning } from "./domain_info";
+
+export function setMaxVcpus(d: Domain, count: u32): i32 {
+  if (count > d.maxVcpus) return -EINVAL;
+  domainPause(d);
+  let error: i32 = 0;
+  for (let i: u32 = 0; i < count && !error; i++) error = createVcpu(d, i);
+  domainUnpause(d);
+  return error;
+}
+
+export function setVcpuContext(d: Domain, u: usize): i32 {
+  const v = vcpuOf(d, load<u32>(u));
+  if (!v || isNative(d)) return -EINVAL;
+  const context = load<u64>(u, 8);
+  if (!context) return -EINVAL;
+  domainPause(d);
+  const error = setContextFromGuest(v, context);
+  domainUnpause(d);
+  return error;
+}
+
+export function getVcpuContext(d: Domain, u: usize): i32 {
+  const v = vcpuOf(d, load<u32>(u));
+  if (!v || v == currentVcpu || isNative(d)) return -EINVAL;
+  if (!(v.guestFlags & GUEST_INITIALISED)) return -ENODATA;
+  const pages = allocXenheapPages(1);
+  if (!pages) return -ENOMEM;
+  vcpuPause(v);
+  pvGetContext(v, frameAddress(pages));
+  vcpuUnpause(v);
+  const ok = copyToGuest(load<u64>(u, 8), frameAddress(pages), VCPU_GUEST_CONTEXT_SIZE);
+  freeXenheapPages(pages, 1);
+  return ok ? 0 : -EFAULT;
+}
+
+export function getVcpuInfo(d: Domain, u: usize): i32 {
+  const id = load<u32>(u);
+  if (id >= d.maxVcpus) return -EINVAL;
+  const v = vcpuOf(d, id);
+  if (!v) return -ESRCH;
+  const running = vcpuIsRunning(v);
+  store<u8>(u, v.pauseFlags & VPF_down ? 0 : 1, 4);
+  store<u8>(u, isNative(d) ? (running ? 0 : 1) : v.pauseFlags & VPF_blocked ? 1 : 0, 5);
+  store<u8>(u, running ? 1 : 0, 6);
+  store<u64>(u, vcpuCpuTime(v), 8);
+  store<u32>(u, v.processor, 16);
+  return 0;
+}
+
+const CPUMAP_HARD: usize = 8;
+const CPUMAP_SOFT: usize = 24;
+
+export function setVcpuAffinity(d: Domain, u: usize): i32 {
+  const found = vcpuOf(d, load<u32>(u));
+  if (!found) return load<u32>(u) >= d.maxVcpus ? -EINVAL : -ESRCH;
+  const v = found as Vcpu;
+  const flags = load<u32>(u, 4);
+  if (!(flags & 3) || flags & ~(<u32>7)) return -EINVAL;
+  if (flags & <u32>abi.VCPUAFFINITY_FORCE) v.savedAffinity = 0;
+  let hard = v.hardAffinity;
+  let soft = v.softAffinity;
+  if (flags & <u32>abi.VCPUAFFINITY_HARD) {
+    const error = readBitmap(u + CPUMAP_HARD);
+    if (error) return error;
+    hard = bitmapValue;
+    // A vCPU that may run nowhere would never run again.
+    if (!(hard & onlinePcpus()) || v.savedAffinity) return -EINVAL;
+  }
+  if (flags & <u32>abi.VCPUAFFINITY_SOFT) {
+    const error = readBitmap(u + CPUMAP_SOFT);
+    if (error) return error;
+    soft = bitmapValue;
+  }
+  v.hardAffinity = hard;
+  v.softAffinity = soft;
+  vcpuMigrate(v);
+  if (flags & <u32>abi.VCPUAFFINITY_HARD && writeBitmap(u + CPUMAP_HARD, hard & onlinePcpus())) return -EFAULT;
+  if (flags & <u32>abi.VCPUAFFINITY_SOFT && writeBitmap(u + CPUMAP_SOFT, soft & hard & onlinePcpus())) return -EFAULT;
+  return 0;
+}
+
+export function getVcpuAffinity(d: Domain, u: usize): i32 {
+  const v = vcpuOf(d, load<u32>(u));
+  if (!v) return load<u32>(u) >= d.maxVcpus ? -EINVAL : -ESRCH;
+  const flags = load<u32>(u, 4);
+  if (!(flags & 3) || flags & ~(<u32>7)) return -EINVAL;
+  if (flags & <u32>abi.VCPUAFFINITY_HARD && writeBitmap(u + CPUMAP_HARD, v.hardAffinity)) return -EFAULT;
+  if (flags & <u32>abi.VCPUAFFINITY_SOFT && writeBitmap(u + CPUMAP_SOFT, v.softAffinity)) return -EFAULT;
+  return 0;
+}
+
+export function sendTrigger(d: Domain, trigger: u32, vcpu: u32): i32 {
+  if (vcpu >= d.maxVcpus) return -EINVAL;
+  const v = vcpuOf(d, vcpu);
+  if (!v) return -ESRCH;
+  if (trigger != <u32>abi.SENDTRIGGER_NMI || isNative(d)) return -ENOSYS;
+  atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("nmiPending"), 1);
+  vcpuKick(v);
+  return 0;
+}

@@ -1,0 +1,34 @@
+/** __HYPERVISOR_arch_7: what a native domain needs instead of page tables. */
+import { EINVAL, ENOSYS, EPERM } from "../abi/errno";
+import {
+  NATIVE_check_invariants,
+  NATIVE_map_frame,
+  NATIVE_own_frames,
+  NATIVE_statistics,
+  NATIVE_unmap_frame,
+} from "../abi/native";
+import { checkInvariants } from "../control/invariants";
+import { currentVcpu, isPrivileged } from "../domain/domain";
+import { HYPERVISOR_ROOT } from "../memory/frames";
+import { nativeMapFrame, nativeUnmapFrame } from "../memory/native";
+
+export function doNativeOp(operation: u64, a: u64, b: u64): i64 {
+  const d = currentVcpu.domain;
+  switch (<u32>operation) {
+    case NATIVE_map_frame:
+      return nativeMapFrame(d, <u32>a, b);
+    case NATIVE_unmap_frame:
+      return nativeUnmapFrame(d, b);
+    case NATIVE_own_frames:
+      if (a == 0) return d.nativeFirstMfn;
+      if (a == 1) return d.nativeFrames;
+      if (a == 2) return d.startInfo;
+      return -EINVAL;
+    case NATIVE_statistics:
+      return isPrivileged(d) ? <i64>HYPERVISOR_ROOT : -EPERM;
+    case NATIVE_check_invariants:
+      return isPrivileged(d) ? checkInvariants() : -EPERM;
+    default:
+      return -ENOSYS;
+  }
+}
