@@ -1,0 +1,271 @@
+/**
+ * Add, subtract, multiply, divide, square root: scalar and packed. In native mode (see mxcsr.ts) wasm's own arithmetic
+ * gives the value, and only an operand or result that could raise a flag, or be a NaN, goes to soft.ts.
+ */
+import { MXCSR_PE, inexactKnown, nativeMode, note } from "./mxcsr";
+import { softAdd, softDivide, softMultiply, softSqrt } from "./soft";
+
+/** Operations, numbered as the low nibble of the opcode (51 58 59 5C 5E). */
+export const SQRT: u32 = 1;
+export const ADD: u32 = 8;
+export const MULTIPLY: u32 = 9;
+export const SUBTRACT: u32 = 12;
+export const DIVIDE: u32 = 14;
+
+const LEAST64: u64 = 0x0010000000000000;
+const LEAST32: u32 = 0x00800000;
+
+function soft(kind: u32, a: u64, b: u64, single: bool): u64 {
+  switch (kind) {
+    case ADD:
+      return softAdd(a, b, false, single);
+    case SUBTRACT:
+      return softAdd(a, b, true, single);
+    case MULTIPLY:
+      return softMultiply(a, b, single);
+    case DIVIDE:
+      return softDivide(a, b, single);
+    default:
+      return softSqrt(b, single);
+  }
+}
+
+/** Significand without its trailing zeros. */
+// @ts-ignore: decorator
+@inline
+function odd64(bits: u64): u64 {
+  const significand = (bits & (LEAST64 - 1)) | LEAST64;
+  return significand >> ctz(significand);
+}
+/** x * y == z for odd significands, none of more than 53 bits. */
+// @ts-ignore: decorator
+@inline
+function productIs(x: u64, y: u64, z: u64): bool {
+  // A product of m and n bits has m + n - 1 or m + n bits; z has at most 53.
+  return 128 - clz(x) - clz(y) <= 54 && x * y == z;
+}
+
+/** Whether the native result r of normal, finite operands is exact. */
+function exact64(kind: u32, a: f64, b: f64, r: f64): bool {
+  switch (kind) {
+    case ADD: {
+      const v = r - a;
+      return a - (r - v) + (b - v) == 0;
+    }
+    case SUBTRACT: {
+      const v = r - a;
+      return a - (r - v) + (-b - v) == 0;
+    }
+    case MULTIPLY: {
+      const x = odd64(reinterpret<u64>(a));
+      const y = odd64(reinterpret<u64>(b));
+      const bits = 128 - clz(x) - clz(y);
+      return bits <= 53 || (bits == 54 && x * y < (<u64>1) << 53);
+    }
+    case DIVIDE:
+      return productIs(odd64(reinterpret<u64>(r)), odd64(reinterpret<u64>(b)), odd64(reinterpret<u64>(a)));
+    default: {
+      const root = odd64(reinterpret<u64>(r));
+      return productIs(root, root, odd64(reinterpret<u64>(b)));
+    }
+  }
+}
+function exact32(kind: u32, a: f32, b: f32, r: f32): bool {
+  const x = <f64>a;
+  const y = <f64>b;
+  const z = <f64>r;
+  switch (kind) {
+    case ADD: {
+      const v = r - a;
+      return a - (r - v) + (b - v) == 0;
+    }
+    case SUBTRACT: {
+      const v = r - a;
+      return a - (r - v) + (-b - v) == 0;
+    }
+    case MULTIPLY:
+      return x * y == z;
+    case DIVIDE:
+      return z * y == x;
+    default:
+      return z * z == y;
+  }
+}
+
+/** One operation on binary64 bit patterns; `a` is the destination. SQRT takes b alone. */
+export function arithmetic64(kind: u32, a: u64, b: u64): u64 {
+  if (!nativeMode) return soft(kind, a, b, false);
+  const x = reinterpret<f64>(a);
+  const y = reinterpret<f64>(b);
+  let r: f64;
+  switch (kind) {
+    case ADD:
+      r = x + y;
+      break;
+    case SUBTRACT:
+      r = x - y;
+      break;
+    case MULTIPLY:
+      r = x * y;
+      break;
+    case DIVIDE:
+      r = x / y;
+      break;
+    default:
+      r = sqrt<f64>(y);
+      a = b;
+  }
+  const bits = reinterpret<u64>(r);
+  // Exponent of the result 1..2045: no NaN, infinity, zero, denormal, and far enough from overflow for the sums in exact64.
+  const middle = (bits & 0x7fffffffffffffff) - LEAST64 < 0x7fe0000000000000 - LEAST64;
+  // Operands: zero or normal. A zero wraps around to the greatest number.
+  const normal = (a & 0x7fffffffffffffff) - 1 >= LEAST64 - 1 && (b & 0x7fffffffffffffff) - 1 >= LEAST64 - 1;
+  if (!middle || !normal) return soft(kind, a, b, false);
+  if (!inexactKnown && !exact64(kind, x, y, r)) note(MXCSR_PE);
+  return bits;
+}
+
+export function arithmetic32(kind: u32, a: u32, b: u32): u32 {
+  if (!nativeMode) return <u32>soft(kind, a, b, true);
+  const x = reinterpret<f32>(a);
+  const y = reinterpret<f32>(b);
+  let r: f32;
+  switch (kind) {
+    case ADD:
+      r = x + y;
+      break;
+    case SUBTRACT:
+      r = x - y;
+      break;
+    case MULTIPLY:
+      r = x * y;
+      break;
+    case DIVIDE:
+      r = x / y;
+      break;
+    default:
+      r = sqrt<f32>(y);
+      a = b;
+  }
+  const bits = reinterpret<u32>(r);
+  const middle = (bits & 0x7fffffff) - LEAST32 < 0x7f000000 - LEAST32;
+  const normal = (a & 0x7fffffff) - 1 >= LEAST32 - 1 && (b & 0x7fffffff) - 1 >= LEAST32 - 1;
+  if (!middle || !normal) return <u32>soft(kind, a, b, true);
+  if (!inexactKnown && !exact32(kind, x, y, r)) note(MXCSR_PE);
+  return bits;
+}
+
+/** All lanes at once when no lane can raise anything but PE, and PE is set already. */
+export function packed64(kind: u32, a: v128, b: v128): v128 {
+  if (nativeMode && inexactKnown) {
+    let r: v128;
+    switch (kind) {
+      case ADD:
+        r = f64x2.add(a, b);
+        break;
+      case SUBTRACT:
+        r = f64x2.sub(a, b);
+        break;
+      case MULTIPLY:
+        r = f64x2.mul(a, b);
+        break;
+      case DIVIDE:
+        r = f64x2.div(a, b);
+        break;
+      default:
+        r = f64x2.sqrt(b);
+        a = b;
+    }
+    const least = f64x2.splat(reinterpret<f64>(LEAST64));
+    const most = f64x2.splat(reinterpret<f64>(0x7fdfffffffffffff));
+    const size = f64x2.abs(r);
+    const sizeA = f64x2.abs(a);
+    const sizeB = f64x2.abs(b);
+    const zero = f64x2.splat(0);
+    const good = v128.and(f64x2.ge(size, least), f64x2.le(size, most));
+    const goodA = v128.or(f64x2.ge(sizeA, least), f64x2.eq(a, zero));
+    const goodB = v128.or(f64x2.ge(sizeB, least), f64x2.eq(b, zero));
+    if (i64x2.all_true(v128.and(good, v128.and(goodA, goodB)))) return r;
+  }
+  const low = arithmetic64(kind, <u64>i64x2.extract_lane(a, 0), <u64>i64x2.extract_lane(b, 0));
+  const high = arithmetic64(kind, <u64>i64x2.extract_lane(a, 1), <u64>i64x2.extract_lane(b, 1));
+  return i64x2.replace_lane(i64x2.splat(low), 1, high);
+}
+
+export function packed32(kind: u32, a: v128, b: v128): v128 {
+  if (nativeMode && inexactKnown) {
+    let r: v128;
+    switch (kind) {
+      case ADD:
+        r = f32x4.add(a, b);
+        break;
+      case SUBTRACT:
+        r = f32x4.sub(a, b);
+        break;
+      case MULTIPLY:
+        r = f32x4.mul(a, b);
+        break;
+      case DIVIDE:
+        r = f32x4.div(a, b);
+        break;
+      default:
+        r = f32x4.sqrt(b);
+        a = b;
+    }
+    const least = f32x4.splat(reinterpret<f32>(LEAST32));
+    const most = f32x4.splat(reinterpret<f32>(0x7effffff));
+    const zero = f32x4.splat(0);
+    const size = f32x4.abs(r);
+    const good = v128.and(f32x4.ge(size, least), f32x4.le(size, most));
+    const goodA = v128.or(f32x4.ge(f32x4.abs(a), least), f32x4.eq(a, zero));
+    const goodB = v128.or(f32x4.ge(f32x4.abs(b), least), f32x4.eq(b, zero));
+    if (i32x4.all_true(v128.and(good, v128.and(goodA, goodB)))) return r;
+  }
+  let r = i32x4.splat(arithmetic32(kind, <u32>i32x4.extract_lane(a, 0), <u32>i32x4.extract_lane(b, 0)));
+  r = i32x4.replace_lane(r, 1, arithmetic32(kind, <u32>i32x4.extract_lane(a, 1), <u32>i32x4.extract_lane(b, 1)));
+  r = i32x4.replace_lane(r, 2, arithmetic32(kind, <u32>i32x4.extract_lane(a, 2), <u32>i32x4.extract_lane(b, 2)));
+  return i32x4.replace_lane(r, 3, arithmetic32(kind, <u32>i32x4.extract_lane(a, 3), <u32>i32x4.extract_lane(b, 3)));
+}
+
+// ---- SSE3 and SSE4.1 forms ----
+
+/** HADDPS / HSUBPS (`kind` ADD or SUBTRACT): the lower lane of a pair is the first operand. */
+export function horizontal32(kind: u32, a: v128, b: v128): v128 {
+  return packed32(kind, v128.shuffle<i32>(a, b, 0, 2, 4, 6), v128.shuffle<i32>(a, b, 1, 3, 5, 7));
+}
+export function horizontal64(kind: u32, a: v128, b: v128): v128 {
+  return packed64(kind, v128.shuffle<i64>(a, b, 0, 2), v128.shuffle<i64>(a, b, 1, 3));
+}
+
+/** ADDSUBPS: even lanes subtract, odd lanes add. */
+export function alternate32(a: v128, b: v128): v128 {
+  let r = i32x4.splat(arithmetic32(SUBTRACT, <u32>i32x4.extract_lane(a, 0), <u32>i32x4.extract_lane(b, 0)));
+  r = i32x4.replace_lane(r, 1, arithmetic32(ADD, <u32>i32x4.extract_lane(a, 1), <u32>i32x4.extract_lane(b, 1)));
+  r = i32x4.replace_lane(r, 2, arithmetic32(SUBTRACT, <u32>i32x4.extract_lane(a, 2), <u32>i32x4.extract_lane(b, 2)));
+  return i32x4.replace_lane(r, 3, arithmetic32(ADD, <u32>i32x4.extract_lane(a, 3), <u32>i32x4.extract_lane(b, 3)));
+}
+export function alternate64(a: v128, b: v128): v128 {
+  const low = arithmetic64(SUBTRACT, <u64>i64x2.extract_lane(a, 0), <u64>i64x2.extract_lane(b, 0));
+  const high = arithmetic64(ADD, <u64>i64x2.extract_lane(a, 1), <u64>i64x2.extract_lane(b, 1));
+  return i64x2.replace_lane(i64x2.splat(low), 1, high);
+}
+
+/** DPPS: products where imm bits 4..7 are set, else +0; (p0 + p1) + (p2 + p3); stored where bits 0..3 are set. */
+export function dotSingles(a: v128, b: v128, imm: u32): v128 {
+  const p0 = imm & 16 ? arithmetic32(MULTIPLY, <u32>i32x4.extract_lane(a, 0), <u32>i32x4.extract_lane(b, 0)) : 0;
+  const p1 = imm & 32 ? arithmetic32(MULTIPLY, <u32>i32x4.extract_lane(a, 1), <u32>i32x4.extract_lane(b, 1)) : 0;
+  const p2 = imm & 64 ? arithmetic32(MULTIPLY, <u32>i32x4.extract_lane(a, 2), <u32>i32x4.extract_lane(b, 2)) : 0;
+  const p3 = imm & 128 ? arithmetic32(MULTIPLY, <u32>i32x4.extract_lane(a, 3), <u32>i32x4.extract_lane(b, 3)) : 0;
+  const sum = arithmetic32(ADD, arithmetic32(ADD, p0, p1), arithmetic32(ADD, p2, p3));
+  let r = i32x4.splat(imm & 1 ? sum : 0);
+  r = i32x4.replace_lane(r, 1, imm & 2 ? sum : 0);
+  r = i32x4.replace_lane(r, 2, imm & 4 ? sum : 0);
+  return i32x4.replace_lane(r, 3, imm & 8 ? sum : 0);
+}
+/** DPPD, likewise with two lanes. */
+export function dotDoubles(a: v128, b: v128, imm: u32): v128 {
+  const p0 = imm & 16 ? arithmetic64(MULTIPLY, <u64>i64x2.extract_lane(a, 0), <u64>i64x2.extract_lane(b, 0)) : 0;
+  const p1 = imm & 32 ? arithmetic64(MULTIPLY, <u64>i64x2.extract_lane(a, 1), <u64>i64x2.extract_lane(b, 1)) : 0;
+  const sum = arithmetic64(ADD, p0, p1);
+  return i64x2.replace_lane(i64x2.splat(imm & 1 ? sum : 0), 1, imm & 2 ? sum : 0);
+}

@@ -1,0 +1,157 @@
+/** Operand forms of the floating-point instructions: fetch, compute in float.ts and compare.ts, commit. */
+import { fault } from "../machine";
+import { setFlags } from "../flags";
+import { compareFlags, comparePredicate, minimum, reciprocal, reciprocalSqrt } from "./compare";
+import { arithmetic32, arithmetic64, packed32, packed64 } from "./float";
+import { beginFloat, endFloat } from "./mxcsr";
+import {
+  high64,
+  immediate,
+  low64,
+  regX,
+  rm128,
+  rm32,
+  rm64,
+  setLow32,
+  setLow64,
+  setX,
+  sseAvailable,
+  vector,
+} from "./operand";
+
+/** Low nibble of the opcodes of MIN and MAX; the others are float.ts's. */
+const MIN: u32 = 13;
+const MAX: u32 = 15;
+
+/** F3/F2 51 58 59 5C 5D 5E 5F: scalar; `kind` is the opcode's low nibble. */
+export function scalarFloat(op: usize, kind: u32, single: bool): void {
+  if (!sseAvailable()) return;
+  const register = regX(op);
+  if (single) {
+    const b = rm32(op);
+    if (fault) return;
+    beginFloat();
+    const a = load<u32>(register);
+    const r = kind == MIN || kind == MAX ? <u32>minimum(a, b, true, kind == MAX) : arithmetic32(kind, a, b);
+    endFloat();
+    setLow32(register, r);
+  } else {
+    const b = rm64(op);
+    if (fault) return;
+    beginFloat();
+    const a = load<u64>(register);
+    const r = kind == MIN || kind == MAX ? minimum(a, b, false, kind == MAX) : arithmetic64(kind, a, b);
+    endFloat();
+    setLow64(register, r);
+  }
+}
+
+function minimumPair(a: u64, b: u64, greatest: bool): u64 {
+  const low = minimum(a & 0xffffffff, b & 0xffffffff, true, greatest);
+  return low | (minimum(a >> 32, b >> 32, true, greatest) << 32);
+}
+
+/** The same opcodes packed. */
+export function packedFloat(op: usize, kind: u32, single: bool): void {
+  if (!sseAvailable()) return;
+  const b = rm128(op);
+  if (fault) return;
+  const register = regX(op);
+  const a = v128.load(register);
+  beginFloat();
+  let r: v128;
+  if (kind == MIN || kind == MAX) {
+    const greatest = kind == MAX;
+    if (single) {
+      r = vector(minimumPair(low64(a), low64(b), greatest), minimumPair(high64(a), high64(b), greatest));
+    } else {
+      const low = minimum(low64(a), low64(b), false, greatest);
+      r = vector(low, minimum(high64(a), high64(b), false, greatest));
+    }
+  } else r = single ? packed32(kind, a, b) : packed64(kind, a, b);
+  endFloat();
+  setX(register, r);
+}
+
+/** 52, 53: RSQRT, RCP. They raise nothing and ignore MXCSR. */
+export function unaryApproximate(op: usize, isReciprocal: bool, packed: bool): void {
+  if (!sseAvailable()) return;
+  const register = regX(op);
+  if (!packed) {
+    const b = rm32(op);
+    return setLow32(register, isReciprocal ? reciprocal(b) : reciprocalSqrt(b));
+  }
+  const b = rm128(op);
+  setX(register, vector(approximatePair(low64(b), isReciprocal), approximatePair(high64(b), isReciprocal)));
+}
+function approximatePair(b: u64, isReciprocal: bool): u64 {
+  const low = isReciprocal ? reciprocal(<u32>b) : reciprocalSqrt(<u32>b);
+  const high = isReciprocal ? reciprocal(<u32>(b >> 32)) : reciprocalSqrt(<u32>(b >> 32));
+  return (<u64>low) | ((<u64>high) << 32);
+}
+
+/** 54-57: AND, ANDN, OR, XOR. */
+export function logic(op: usize, opcode: u32): void {
+  if (!sseAvailable()) return;
+  const b = rm128(op);
+  if (fault) return;
+  const register = regX(op);
+  const a = v128.load(register);
+  if (opcode == 0x54) v128.store(register, v128.and(a, b));
+  else if (opcode == 0x55) v128.store(register, v128.andnot(b, a));
+  else if (opcode == 0x56) v128.store(register, v128.or(a, b));
+  else v128.store(register, v128.xor(a, b));
+}
+
+function all(condition: bool): u64 {
+  return condition ? ~(<u64>0) : 0;
+}
+function comparePair(a: u64, b: u64, predicate: u32): u64 {
+  const low = all(comparePredicate(a & 0xffffffff, b & 0xffffffff, predicate, true)) & 0xffffffff;
+  return low | (all(comparePredicate(a >> 32, b >> 32, predicate, true)) << 32);
+}
+
+/** C2: CMPPS, CMPPD. Bits 3..7 of the immediate do not count. */
+export function comparePacked(op: usize, single: bool): void {
+  if (!sseAvailable()) return;
+  const b = rm128(op);
+  if (fault) return;
+  const register = regX(op);
+  const a = v128.load(register);
+  const predicate = immediate(op) & 7;
+  beginFloat();
+  let r: v128;
+  if (single) r = vector(comparePair(low64(a), low64(b), predicate), comparePair(high64(a), high64(b), predicate));
+  else {
+    const low = all(comparePredicate(low64(a), low64(b), predicate, false));
+    r = vector(low, all(comparePredicate(high64(a), high64(b), predicate, false)));
+  }
+  endFloat();
+  setX(register, r);
+}
+/** F3/F2 C2: CMPSS, CMPSD. */
+export function compareScalar(op: usize, single: bool): void {
+  if (!sseAvailable()) return;
+  const b = single ? <u64>rm32(op) : rm64(op);
+  if (fault) return;
+  const register = regX(op);
+  beginFloat();
+  const a = single ? <u64>load<u32>(register) : load<u64>(register);
+  const r = all(comparePredicate(a, b, immediate(op) & 7, single));
+  endFloat();
+  if (single) setLow32(register, <u32>r);
+  else setLow64(register, r);
+}
+
+/** 2E UCOMIS, 2F COMIS (`ordered`). */
+export function orderedCompare(op: usize, ordered: bool, single: bool): void {
+  if (!sseAvailable()) return;
+  const b = single ? <u64>rm32(op) : rm64(op);
+  if (fault) return;
+  const register = regX(op);
+  beginFloat();
+  const a = single ? <u64>load<u32>(register) : load<u64>(register);
+  const flags = compareFlags(a, b, single, ordered);
+  endFloat();
+  if (!fault) setFlags(flags);
+}

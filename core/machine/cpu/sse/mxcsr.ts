@@ -1,0 +1,79 @@
+/** MXCSR: control bits in force and exceptions met while one floating-point instruction executes. */
+import { VECTOR_UD, VECTOR_XM, cpu, raise } from "../machine";
+import { CPU_CR4, CPU_MXCSR } from "../state";
+
+export const MXCSR_IE: u32 = 1;
+export const MXCSR_DE: u32 = 2;
+export const MXCSR_ZE: u32 = 4;
+export const MXCSR_OE: u32 = 8;
+export const MXCSR_UE: u32 = 16;
+export const MXCSR_PE: u32 = 32;
+export const MXCSR_DAZ: u32 = 64;
+export const MXCSR_FTZ: u32 = 0x8000;
+/** Bits that exist; setting another one is #GP. */
+export const MXCSR_MASK: u32 = 0xffff;
+const CR4_OSXMMEXCPT: u64 = 0x400;
+
+/** Rounding: to nearest even, down, up, toward zero. */
+export const ROUND_NEAREST: u32 = 0;
+export const ROUND_DOWN: u32 = 1;
+export const ROUND_UP: u32 = 2;
+export const ROUND_ZERO: u32 = 3;
+
+/** MXCSR as it was when the instruction began. */
+export let control: u32 = 0;
+/** MXCSR_* flags the instruction has met so far. */
+export let raised: u32 = 0;
+/** Round to nearest, everything masked, no DAZ, no FTZ: the native arithmetic of wasm serves. */
+export let nativeMode: bool = false;
+/** PE is set already, so that exactness need not be known. */
+export let inexactKnown: bool = false;
+/** Rounding mode in force; ROUNDPx with its own mode changes it for one instruction. */
+export let rounding: u32 = 0;
+
+// @ts-ignore: decorator
+@inline
+export function beginFloat(): void {
+  control = load<u32>(cpu, CPU_MXCSR);
+  raised = 0;
+  nativeMode = (control & 0xffc0) == 0x1f80;
+  inexactKnown = (control & MXCSR_PE) != 0;
+  rounding = (control >> 13) & 3;
+}
+export function setRounding(mode: u32): void {
+  rounding = mode;
+}
+// @ts-ignore: decorator
+@inline
+export function note(flags: u32): void {
+  raised |= flags;
+}
+export function forget(flags: u32): void {
+  raised &= ~flags;
+}
+// @ts-ignore: decorator
+@inline
+export function masked(flag: u32): bool {
+  return ((control >> 7) & flag) != 0;
+}
+
+function trap(): void {
+  const before: u32 = MXCSR_IE | MXCSR_DE | MXCSR_ZE;
+  // An unmasked exception of the operands keeps those of the result from arising in any lane.
+  const flags = raised & ~(control >> 7) & before ? raised & before : raised;
+  store<u32>(cpu, control | flags, CPU_MXCSR);
+  raise(load<u64>(cpu, CPU_CR4) & CR4_OSXMMEXCPT ? VECTOR_XM : VECTOR_UD);
+}
+
+/**
+ * Makes the flags sticky; on an unmasked one raises #XM (#UD without CR4.OSXMMEXCPT), flags set all the same. Call when no other fault can
+ * come any more, before the result is written.
+ */
+// @ts-ignore: decorator
+@inline
+export function endFloat(): void {
+  if (raised & ~control) {
+    if (raised & 63 & ~(control >> 7)) return trap();
+    store<u32>(cpu, control | raised, CPU_MXCSR);
+  } else if (raised & 63 & ~(control >> 7)) trap();
+}

@@ -1,0 +1,238 @@
+/**
+ * LDMXCSR, STMXCSR, FXSAVE, FXRSTOR, XSAVE, XSAVEOPT, XRSTOR: state of x87 and SSE in memory.
+ * Layout: SDM volume 1, 10.5 and 13.4. FCS and FDS are always stored as 0, as CPUs with CPUID.7.EBX[13] do.
+ */
+import { VECTOR_GP, VECTOR_NM, VECTOR_UD, cpu, fault, raise } from "../machine";
+import { effectiveAddress, probeRead, probeWrite, read16, read32, read64, read8, readV128, write16 } from "../access";
+import { write32, write64, writeV128 } from "../access";
+import {
+  CPU_CR0,
+  CPU_CR4,
+  CPU_EFER,
+  CPU_FCW,
+  CPU_FDP,
+  CPU_FIP,
+  CPU_FOP,
+  CPU_FPR,
+  CPU_FSW,
+  CPU_FTW,
+  CPU_GPR,
+  CPU_MXCSR,
+  CPU_SEG,
+  CPU_XCR0,
+  CPU_XMM,
+  CS,
+  SEG_ATTR,
+  SEG_SIZE,
+} from "../state";
+import { isWide, sseAvailable, vector } from "./operand";
+import { MXCSR_MASK } from "./mxcsr";
+
+const CR0_EM: u64 = 4;
+const CR0_TS: u64 = 8;
+const CR4_OSXSAVE: u64 = 0x40000;
+const STATE_X87: u64 = 1;
+const STATE_SSE: u64 = 2;
+
+// Offsets in the save area.
+const AREA_FSW = 2;
+const AREA_FTW = 4;
+const AREA_FOP = 6;
+const AREA_FIP = 8;
+const AREA_FDP = 16;
+const AREA_MXCSR = 24;
+const AREA_MXCSR_MASK = 28;
+const AREA_ST = 32;
+const AREA_XMM = 160;
+const AREA_HEADER = 512;
+
+/** XMM registers that the mode has: 16 in 64-bit mode, else 8. */
+function xmmCount(): u32 {
+  const long = load<u64>(cpu, CPU_EFER) & 0x400 && load<u16>(cpu + CS * SEG_SIZE, CPU_SEG + SEG_ATTR) & 0x200;
+  return long ? 16 : 8;
+}
+/** Address of ST(i): the physical register TOP + i. */
+function stackRegister(i: u32): usize {
+  const top = (<u32>load<u16>(cpu, CPU_FSW)) >> 11;
+  return cpu + CPU_FPR + ((<usize>((top + i) & 7)) << 4);
+}
+
+function saveX87(at: u64, wide: bool): void {
+  write16(at, load<u16>(cpu, CPU_FCW));
+  write16(at + AREA_FSW, load<u16>(cpu, CPU_FSW));
+  write16(at + AREA_FTW, load<u8>(cpu, CPU_FTW));
+  write16(at + AREA_FOP, load<u16>(cpu, CPU_FOP));
+  const fip = load<u64>(cpu, CPU_FIP);
+  const fdp = load<u64>(cpu, CPU_FDP);
+  write64(at + AREA_FIP, wide ? fip : fip & 0xffffffff);
+  write64(at + AREA_FDP, wide ? fdp : fdp & 0xffffffff);
+  for (let i: u32 = 0; i < 8; i++) {
+    const from = stackRegister(i);
+    writeV128(at + AREA_ST + ((<u64>i) << 4), vector(load<u64>(from), <u64>load<u16>(from, 8)));
+  }
+}
+function saveXmm(at: u64): void {
+  const count = xmmCount();
+  for (let i: u32 = 0; i < count; i++) {
+    writeV128(at + AREA_XMM + ((<u64>i) << 4), v128.load(cpu + ((<usize>i) << 4), CPU_XMM));
+  }
+}
+function saveMxcsr(at: u64): void {
+  write32(at + AREA_MXCSR, load<u32>(cpu, CPU_MXCSR));
+  write32(at + AREA_MXCSR_MASK, MXCSR_MASK);
+}
+
+function loadX87(at: u64, wide: bool): void {
+  const fcw = (read16(at) & 0x1f3f) | 0x40;
+  let fsw = read16(at + AREA_FSW) & 0x7f7f;
+  // ES and B follow from the exceptions that are not masked.
+  if (fsw & ~fcw & 0x3f) fsw |= 0x8080;
+  store<u16>(cpu, <u16>fcw, CPU_FCW);
+  store<u16>(cpu, <u16>fsw, CPU_FSW);
+  store<u8>(cpu, <u8>read8(at + AREA_FTW), CPU_FTW);
+  store<u16>(cpu, <u16>(read16(at + AREA_FOP) & 0x7ff), CPU_FOP);
+  store<u64>(cpu, wide ? read64(at + AREA_FIP) : <u64>read32(at + AREA_FIP), CPU_FIP);
+  store<u64>(cpu, wide ? read64(at + AREA_FDP) : <u64>read32(at + AREA_FDP), CPU_FDP);
+  for (let i: u32 = 0; i < 8; i++) {
+    const to = stackRegister(i);
+    store<u64>(to, read64(at + AREA_ST + ((<u64>i) << 4)));
+    store<u64>(to, <u64>read16(at + AREA_ST + 8 + ((<u64>i) << 4)), 8);
+  }
+}
+function initX87(): void {
+  store<u16>(cpu, 0x37f, CPU_FCW);
+  store<u16>(cpu, 0, CPU_FSW);
+  store<u8>(cpu, 0, CPU_FTW);
+  store<u16>(cpu, 0, CPU_FOP);
+  store<u64>(cpu, 0, CPU_FIP);
+  store<u64>(cpu, 0, CPU_FDP);
+  memory.fill(cpu + CPU_FPR, 0, 128);
+}
+function loadXmm(at: u64): void {
+  const count = xmmCount();
+  for (let i: u32 = 0; i < count; i++) {
+    v128.store(cpu + ((<usize>i) << 4), readV128(at + AREA_XMM + ((<u64>i) << 4)), CPU_XMM);
+  }
+}
+
+/** MXCSR's place in a save area, with #GP for bits that do not exist. */
+function readMxcsr(at: u64): u32 {
+  const value = read32(at);
+  if (value & ~MXCSR_MASK) raise(VECTOR_GP, 0);
+  return value;
+}
+
+/** 0F AE /2 /3. */
+export function loadMxcsr(op: usize): void {
+  if (!sseAvailable()) return;
+  const value = readMxcsr(effectiveAddress(op));
+  if (!fault) store<u32>(cpu, value, CPU_MXCSR);
+}
+export function storeMxcsr(op: usize): void {
+  if (!sseAvailable()) return;
+  const lin = effectiveAddress(op);
+  if (!fault) write32(lin, load<u32>(cpu, CPU_MXCSR));
+}
+
+/** #NM by EM or TS, then the address, aligned; 0 with a fault raised if not. */
+function legacyArea(op: usize): u64 {
+  if (load<u64>(cpu, CPU_CR0) & (CR0_EM | CR0_TS)) {
+    raise(VECTOR_NM);
+    return 0;
+  }
+  const lin = effectiveAddress(op);
+  if (lin & 15) raise(VECTOR_GP, 0);
+  return lin;
+}
+
+/** 0F AE /0. Bytes 416..511 are not written. */
+export function fxsave(op: usize): void {
+  const lin = legacyArea(op);
+  if (fault) return;
+  probeWrite(lin, 512);
+  if (fault) return;
+  saveX87(lin, isWide(op));
+  saveMxcsr(lin);
+  saveXmm(lin);
+}
+/** 0F AE /1. */
+export function fxrstor(op: usize): void {
+  const lin = legacyArea(op);
+  if (fault) return;
+  probeRead(lin, 512);
+  if (fault) return;
+  const mxcsr = readMxcsr(lin + AREA_MXCSR);
+  if (fault) return;
+  loadX87(lin, isWide(op));
+  store<u32>(cpu, mxcsr, CPU_MXCSR);
+  loadXmm(lin);
+}
+
+/** #UD without CR4.OSXSAVE, #NM by TS, #GP unless aligned to 64 bytes. */
+function extendedArea(op: usize): u64 {
+  if (!(load<u64>(cpu, CPU_CR4) & CR4_OSXSAVE)) raise(VECTOR_UD);
+  else if (load<u64>(cpu, CPU_CR0) & CR0_TS) raise(VECTOR_NM);
+  if (fault) return 0;
+  const lin = effectiveAddress(op);
+  if (lin & 63) raise(VECTOR_GP, 0);
+  return lin;
+}
+/** Components asked for in EDX:EAX that XCR0 enables. */
+function requested(): u64 {
+  const mask = (<u64>load<u32>(cpu, CPU_GPR)) | ((<u64>load<u32>(cpu, CPU_GPR + 16)) << 32);
+  return mask & load<u64>(cpu, CPU_XCR0);
+}
+/** Components not in their initial configuration (XINUSE). MXCSR is not part of SSE's. */
+function inUse(): u64 {
+  let zero = i64x2.splat(0);
+  for (let i: usize = 0; i < 256; i += 16) zero = v128.or(zero, v128.load(cpu + i, CPU_XMM));
+  let used: u64 = v128.any_true(zero) ? STATE_SSE : 0;
+  zero = i64x2.splat(0);
+  for (let i: usize = 0; i < 128; i += 16) zero = v128.or(zero, v128.load(cpu + i, CPU_FPR));
+  const control =
+    load<u16>(cpu, CPU_FCW) != 0x37f ||
+    (load<u16>(cpu, CPU_FSW) | load<u8>(cpu, CPU_FTW) | load<u16>(cpu, CPU_FOP)) != 0 ||
+    (load<u64>(cpu, CPU_FIP) | load<u64>(cpu, CPU_FDP)) != 0;
+  if (control || v128.any_true(zero)) used |= STATE_X87;
+  return used;
+}
+
+/** 0F AE /4 XSAVE, /6 XSAVEOPT (`optimised`: components in their initial configuration are not written). */
+export function xsave(op: usize, optimised: bool): void {
+  const lin = extendedArea(op);
+  if (fault) return;
+  probeWrite(lin, 576);
+  probeRead(lin + AREA_HEADER, 8);
+  if (fault) return;
+  const mask = requested();
+  const used = inUse();
+  const write = optimised ? mask & used : mask;
+  if (write & STATE_X87) saveX87(lin, isWide(op));
+  if (mask & STATE_SSE) saveMxcsr(lin);
+  if (write & STATE_SSE) saveXmm(lin);
+  write64(lin + AREA_HEADER, (read64(lin + AREA_HEADER) & ~mask) | (mask & used));
+}
+
+/** 0F AE /5 with memory: XRSTOR of the standard form; the compacted one is #GP, since XSAVEC is not announced. */
+export function xrstor(op: usize): void {
+  const lin = extendedArea(op);
+  if (fault) return;
+  probeRead(lin, 576);
+  if (fault) return;
+  const present = read64(lin + AREA_HEADER);
+  const compact = read64(lin + AREA_HEADER + 8) | read64(lin + AREA_HEADER + 16);
+  if (present & ~load<u64>(cpu, CPU_XCR0) || compact) raise(VECTOR_GP, 0);
+  const mask = requested();
+  let mxcsr = load<u32>(cpu, CPU_MXCSR);
+  if (mask & STATE_SSE) mxcsr = readMxcsr(lin + AREA_MXCSR);
+  if (fault) return;
+  if (mask & STATE_X87) {
+    if (present & STATE_X87) loadX87(lin, isWide(op));
+    else initX87();
+  }
+  store<u32>(cpu, mxcsr, CPU_MXCSR);
+  if (mask & STATE_SSE) {
+    if (present & STATE_SSE) loadXmm(lin);
+    else memory.fill(cpu + CPU_XMM, 0, (<usize>xmmCount()) << 4);
+  }
+}

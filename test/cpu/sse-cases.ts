@@ -1,0 +1,271 @@
+/** Random instances of every MMX and SSE opcode, valid or not, as cases for silicon.c. */
+import { CASE, DATA_PAGES, WINDOW, WINDOW_START } from "./silicon/generate.ts";
+
+/** sfc32 (Doty-Humphrey): the same cases for the same seed on every machine, with a period beyond 2^64. */
+export class Random {
+  readonly #s: Uint32Array;
+  constructor(seed: number) {
+    this.#s = new Uint32Array([seed, 0x9e3779b9, 0x243f6a88, 1]);
+    for (let i = 0; i < 16; i++) this.u32();
+  }
+  u32(): number {
+    const s = this.#s;
+    const [a, b, c, d] = [s[0]!, s[1]!, s[2]!, s[3]!];
+    const t = (a + b + d) >>> 0;
+    s[0] = b ^ (b >>> 9);
+    s[1] = c + (c << 3);
+    s[2] = ((c << 21) | (c >>> 11)) + t;
+    s[3] = d + 1;
+    return t;
+  }
+  below(n: number): number {
+    return Math.floor((this.u32() / 2 ** 32) * n);
+  }
+  chance(oneIn: number): boolean {
+    return this.below(oneIn) === 0;
+  }
+  u64(): bigint {
+    return (BigInt(this.u32()) << 32n) | BigInt(this.u32());
+  }
+  pick<T>(list: readonly T[]): T {
+    return list[this.below(list.length)]!;
+  }
+}
+
+export interface SseForm {
+  map: 1 | 2 | 3;
+  prefix: 0 | 0x66 | 0xf3 | 0xf2;
+  opcode: number;
+}
+export interface SseCase {
+  bytes: Uint8Array<ArrayBuffer>;
+  length: number;
+  form: SseForm;
+  /** For silicon/compare.ts: no flag of these instructions is undefined. */
+  flagMask: bigint;
+}
+
+const range = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
+const MAP1 = [
+  ...[...range(0x10, 0x18), ...range(0x28, 0x2f), ...range(0x50, 0x77), ...range(0x7c, 0x7f)],
+  ...[0x0d, 0xae, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, ...range(0xd0, 0xfe)],
+];
+/** Not the family's, or beyond what the engine announces: SHA, GFNI, MOVBE, ADX, virtualisation, CET. */
+const MAP2 = [...range(0x00, 0x7f), ...range(0xd0, 0xdf), 0xf0, 0xf1];
+const MAP3 = [...range(0x00, 0x7f), ...range(0xd0, 0xef)];
+
+export const SSE_FORMS: SseForm[] = [];
+for (const prefix of [0, 0x66, 0xf3, 0xf2] as const) {
+  for (const opcode of MAP1) {
+    if (opcode === 0xae && prefix > 0x66) continue; // RDFSBASE and others
+    SSE_FORMS.push({ map: 1, prefix, opcode });
+  }
+  for (const opcode of MAP2) {
+    if (opcode >= 0xf0 && prefix !== 0xf2) continue; // MOVBE
+    if (prefix === 0xf3 && opcode >= 0xd0) continue; // Key Locker
+    SSE_FORMS.push({ map: 2, prefix, opcode });
+  }
+  for (const opcode of MAP3) SSE_FORMS.push({ map: 3, prefix, opcode });
+}
+// Floating point has the most to get wrong: more of it.
+const FLOAT1 = [0x2a, 0x2c, 0x2d, 0x2e, 0x2f, 0x51, 0x52, 0x53, ...range(0x58, 0x5f), 0x7c, 0x7d, 0xc2, 0xd0, 0xe6];
+for (let times = 0; times < 4; times++) {
+  for (const prefix of [0, 0x66, 0xf3, 0xf2] as const)
+    for (const opcode of FLOAT1) SSE_FORMS.push({ map: 1, prefix, opcode });
+  for (const opcode of [0x08, 0x09, 0x0a, 0x0b, 0x40, 0x41, 0x60, 0x61, 0x62, 0x63])
+    SSE_FORMS.push({ map: 3, prefix: 0x66, opcode });
+}
+
+const F64 = [
+  0n, 1n, 0x000fffffffffffffn, 0x0010000000000000n, 0x0010000000000001n, 0x3ff0000000000000n, 0x3fe0000000000000n,
+  0x3ff8000000000000n, 0x4004000000000000n, 0x7fefffffffffffffn, 0x7ff0000000000000n, 0x7ff0000000000001n,
+  0x7ff8000000000000n, 0x7ffdeadbeefcafe1n, 0x7ff7ffffffffffffn, 0x41dfffffffc00000n, 0x41dfffffffe00000n,
+  0x41e0000000000000n, 0x41e0000000200000n, 0x43e0000000000000n, 0x43dfffffffffffffn, 0x4340000000000000n,
+  0x3fdfffffffffffffn, 0x432fffffffffffffn, 0x4338000000000001n, 0x47efffffe0000000n, 0x47effffff0000000n,
+  0x3810000000000000n, 0x380fffffffffffffn, 0x380fffffe0000000n, 0x36a0000000000000n, 0x3690000000000000n,
+  0x3690000000000001n, 0x1ff0000000000000n, 0x5ff0000000000000n,
+]; // prettier-ignore
+const F32 = [
+  0, 1, 0x007fffff, 0x00800000, 0x00800001, 0x3f800000, 0x3f000000, 0x3fc00000, 0x40200000, 0x7f7fffff, 0x7f800000,
+  0x7f800001, 0x7fc00000, 0x7fc12345, 0x7fbfffff, 0x4effffff, 0x4f000000, 0x5f000000, 0x5effffff, 0x4b800000,
+  0x4b000001, 0x3effffff, 0x7e800000, 0x7e800001, 0x7effffff, 0x1f800000, 0x5f800000, 0x20000000, 0x5fffffff,
+]; // prettier-ignore
+
+function f64(random: Random): bigint {
+  const sign = BigInt(random.below(2)) << 63n;
+  let fraction = random.u64() & 0xfffffffffffffn;
+  if (random.chance(3)) fraction &= (~0n << BigInt(random.below(52))) & 0xfffffffffffffn;
+  switch (random.below(8)) {
+    case 0:
+    case 1:
+      return sign | random.pick(F64);
+    case 2:
+      return sign | fraction; // denormal
+    case 3:
+      return sign | (BigInt(random.below(2048)) << 52n) | fraction;
+    case 4: // at the edges of range, for products and quotients
+      return sign | (BigInt(random.pick([1, 2, 55, 511, 512, 513, 1533, 1535, 1536, 2040, 2046])) << 52n) | fraction;
+    default:
+      return sign | (BigInt(1023 + random.below(70) - 8) << 52n) | fraction;
+  }
+}
+function f32(random: Random): number {
+  const sign = random.below(2) << 31;
+  let fraction = random.u32() & 0x7fffff;
+  if (random.chance(3)) fraction &= (-1 << random.below(23)) & 0x7fffff;
+  switch (random.below(8)) {
+    case 0:
+    case 1:
+      return (sign | random.pick(F32)) >>> 0;
+    case 2:
+      return (sign | fraction) >>> 0;
+    case 3:
+      return (sign | (random.below(256) << 23) | fraction) >>> 0;
+    case 4:
+      return (sign | (random.pick([1, 2, 25, 63, 64, 65, 189, 191, 192, 250, 254]) << 23) | fraction) >>> 0;
+    default:
+      return (sign | ((127 + random.below(40) - 6) << 23) | fraction) >>> 0;
+  }
+}
+
+function vector(view: DataView, at: number, random: Random, kind: number): void {
+  for (let i = 0; i < 16; i += 8) {
+    if (kind === 0) view.setBigUint64(at + i, f64(random), true);
+    else if (kind === 1) {
+      view.setUint32(at + i, f32(random), true);
+      view.setUint32(at + i + 4, f32(random), true);
+    } else if (kind === 2) view.setBigUint64(at + i, random.u64(), true);
+    else {
+      // Few different bytes and zeroes, for compares, shifts and strings.
+      const words = random.chance(2);
+      for (let j = 0; j < 8; j++) {
+        const byte = random.pick([0, 0x61, 0x61, 0x62, 0x7f, 0x80, 0xff, 1]);
+        view.setUint8(at + i + j, words && j & 1 ? 0 : byte);
+      }
+    }
+  }
+}
+
+function integer(random: Random): bigint {
+  switch (random.below(4)) {
+    case 0:
+      return random.pick([
+        0n,
+        1n,
+        0x7fffffffn,
+        0x80000000n,
+        0xffffffffn,
+        1n << 63n,
+        (1n << 63n) - 1n,
+        (1n << 64n) - 1n,
+      ]);
+    case 1:
+      return BigInt.asUintN(64, BigInt(random.below(40) - 20));
+    default:
+      return random.u64() >> BigInt(random.below(64));
+  }
+}
+
+/** The page after the harness's two data pages, and a place far from them. */
+const DATA_END = DATA_PAGES + 0x2000;
+const UNMAPPED = 0x30000000;
+
+const KIND_FLOAT64 = 0;
+const KIND_FLOAT32 = 1;
+
+export function sseCase(form: SseForm, random: Random): SseCase {
+  const bytes = new Uint8Array(CASE.size);
+  const view = new DataView(bytes.buffer);
+  const { map, prefix, opcode } = form;
+  const kind = random.chance(5)
+    ? random.below(4)
+    : map === 1 && FLOAT1.includes(opcode)
+      ? (prefix === 0x66 || prefix === 0xf2) === (opcode !== 0x5b && opcode !== 0xd0 && (opcode & 0xfe) !== 0x7c)
+        ? KIND_FLOAT64
+        : prefix === 0x66
+          ? KIND_FLOAT64
+          : KIND_FLOAT32
+      : map === 3 && opcode < 0x60
+        ? opcode & 1
+          ? KIND_FLOAT64
+          : KIND_FLOAT32
+        : 2 + random.below(2);
+  for (let i = 0; i < 16; i++) vector(view, CASE.fx + 160 + 16 * i, random, kind);
+  for (let i = 0; i < WINDOW; i += 16) vector(view, CASE.memory + i, random, kind);
+  const gpr = Array.from({ length: 16 }, () => integer(random));
+
+  // x87: MMX mode or not, now and then a pending exception.
+  view.setUint16(CASE.fx, 0x37f, true);
+  if (random.chance(20)) view.setUint16(CASE.fx, 0x340 | random.below(64), true);
+  let pending = random.chance(20) ? random.below(64) : 0;
+  if (pending & ~view.getUint16(CASE.fx, true)) pending |= 0x8080; // as FXRSTOR makes it
+  view.setUint16(CASE.fx + 2, (random.below(8) << 11) | pending, true);
+  bytes[CASE.fx + 4] = random.chance(2) ? 255 : random.below(256);
+  for (let i = 0; i < 8; i++) {
+    vector(view, CASE.fx + 32 + 16 * i, random, kind);
+    view.setUint16(CASE.fx + 40 + 16 * i, random.chance(2) ? 0xffff : random.below(0x10000), true);
+    view.setUint16(CASE.fx + 42 + 16 * i, 0, true);
+    view.setUint32(CASE.fx + 44 + 16 * i, 0, true);
+  }
+
+  let mxcsr = 0x1f80;
+  if (random.chance(2)) mxcsr |= random.below(64);
+  if (random.chance(2)) mxcsr |= random.below(4) << 13;
+  if (random.chance(3)) mxcsr |= random.pick([0x8000, 0x40, 0x8040]);
+  if (random.chance(4)) mxcsr &= ~((random.chance(2) ? 1 << random.below(6) : random.below(64)) << 7);
+  view.setUint32(CASE.fx + 24, mxcsr, true);
+
+  // Operands: two registers, or [rbx].
+  const memory = !(map === 1 && opcode === 0x77) && random.chance(4);
+  const reg = random.below(16);
+  const rm = memory ? 3 : random.below(16);
+  if (memory) {
+    const area = map === 1 && opcode === 0xae;
+    let target = WINDOW_START + (random.chance(3) ? random.below(480) : random.below(30) * 16);
+    if (area && random.chance(2)) target = WINDOW_START;
+    if (random.chance(40)) target = UNMAPPED;
+    const byteWide = (map === 3 && (opcode === 0x14 || opcode === 0x20)) || (map === 2 && opcode === 0xf0);
+    // The last mapped byte: whatever is wider faults in its second half.
+    if (random.chance(40) && !byteWide) target = DATA_END - 1;
+    gpr[3] = BigInt(target);
+    if (area && random.chance(2)) {
+      bytes.copyWithin(CASE.memory, CASE.fx, CASE.fx + 512);
+      for (let i = 0; i < 16; i++) vector(view, CASE.memory + 160 + 16 * i, random, kind);
+      view.setUint16(CASE.memory, random.u32(), true);
+      view.setUint16(CASE.memory + 2, random.u32(), true);
+      view.setUint32(CASE.memory + 8, 0, true);
+      view.setUint32(CASE.memory + 16, 0, true);
+    }
+  }
+  if (map === 1 && opcode === 0xf7) gpr[7] = BigInt(WINDOW_START + random.below(480));
+  gpr[4] = BigInt(WINDOW_START + 256);
+
+  const code: number[] = [];
+  if (map === 2 && opcode >= 0xf0 && random.chance(3)) code.push(0x66);
+  if (prefix) code.push(prefix);
+  const wide = random.chance(2) ? 8 : 0;
+  const rex = 0x40 | wide | (reg > 7 ? 4 : 0) | (rm > 7 ? 1 : 0);
+  if (rex !== 0x40 || random.chance(4)) code.push(rex);
+  code.push(0x0f);
+  if (map > 1) code.push(map === 2 ? 0x38 : 0x3a);
+  code.push(opcode);
+  if (!(map === 1 && opcode === 0x77)) code.push((memory ? 0 : 0xc0) | ((reg & 7) << 3) | (rm & 7));
+  const immediate = map === 3 || (map === 1 && [0x70, 0x71, 0x72, 0x73, 0xc2, 0xc4, 0xc5, 0xc6].includes(opcode));
+  if (immediate) code.push(random.chance(3) ? random.below(20) : random.below(256));
+  bytes.set(code, CASE.code);
+  bytes.fill(0xcc, CASE.code + code.length, CASE.code + 24);
+  for (let i = 0; i < 16; i++) view.setBigUint64(CASE.gpr + 8 * i, gpr[i]!, true);
+  view.setBigUint64(CASE.rflags, 0x202n | BigInt(random.u32() & 0x8d5), true);
+  return { bytes, length: code.length, form, flagMask: 0n };
+}
+
+/** Whether real CPUs and the engine differ on purpose, or the case says nothing. */
+export function excluded({ bytes, form, length }: SseCase): string | null {
+  const modrm = bytes[length - 1]!;
+  if (form.map === 1 && form.opcode === 0xae) {
+    const digit = (modrm >> 3) & 7;
+    if (modrm < 0xc0 && digit >= 4 && !(digit === 7)) return "XSAVE areas hold components that the engine has not";
+    if (form.prefix === 0x66 && modrm >= 0xc0) return "TPAUSE";
+  }
+  return null;
+}
