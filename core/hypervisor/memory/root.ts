@@ -1,0 +1,33 @@
+/**
+ * Where the memory side keeps its shared words. A leaf file: constants that other files' constants are made of must not
+ * wait for a circle of imports.
+ */
+import { XEN_HEAP_START } from "../../machine/layout";
+
+export const PAGE_SHIFT: u32 = 12;
+export const PAGE_SIZE: u32 = 4096;
+
+/** Shared words of the memory side, in the first page of the Xen heap; the next 15 pages are the hypervisor's root. */
+export const MEMORY_ROOT: usize = XEN_HEAP_START;
+/** Where the rest of the hypervisor keeps its own root: 15 pages that the memory side never touches. */
+export const HYPERVISOR_ROOT: usize = XEN_HEAP_START + 0x1000;
+export const HYPERVISOR_ROOT_SIZE: u32 = 0xf000;
+export const FRAME_TABLE: usize = XEN_HEAP_START + 0x10000;
+
+export const ROOT_TOTAL_FRAMES: usize = MEMORY_ROOT;
+export const ROOT_M2P: usize = MEMORY_ROOT + 4;
+export const ROOT_HEAP_LOCK: usize = MEMORY_ROOT + 8;
+export const ROOT_FREE_PAGES: usize = MEMORY_ROOT + 12;
+export const ROOT_TLB_CLOCK: usize = MEMORY_ROOT + 16;
+export const ROOT_TLB_FLUSHED: usize = MEMORY_ROOT + 20;
+export const ROOT_FIRST_HEAP_FRAME: usize = MEMORY_ROOT + 24;
+export const ROOT_M2P_L3: usize = MEMORY_ROOT + 28;
+export const ROOT_GDT_FRAME: usize = MEMORY_ROOT + 32;
+export const ROOT_XENHEAP_PAGES: usize = MEMORY_ROOT + 36;
+export const ROOT_CLAIMED_PAGES: usize = MEMORY_ROOT + 40;
+export const ROOT_M2P_FRAMES: usize = MEMORY_ROOT + 44;
+export const ROOT_ZERO_FRAME: usize = MEMORY_ROOT + 48;
+/** u32: address of the table of DomainMemory addresses by domid. */
+export const ROOT_DOMAIN_TABLE: usize = MEMORY_ROOT + 52;
+/** u32 list head per order. */
+export const ROOT_FREE_LISTS: usize = MEMORY_ROOT + 0x100;

@@ -1,0 +1,149 @@
+/**
+ * AssemblyScript entry for the tests of frames, page tables and grants: the hypervisor's real modules over a small
+ * memory, with domains made of the real structures but no pCPU loop. The hypercall implementations are called as one
+ * domain or another; a PV domain's guest pointers go through page tables that the test has built.
+ */
+import { setCodeTables } from "../../../core/machine/cpu/code_frames";
+import { setCpu } from "../../../core/machine/cpu/machine";
+import { CPU_CR0, CPU_CR3 } from "../../../core/machine/cpu/state";
+import { TLB_BYTES, tlbInit } from "../../../core/machine/cpu/tlb";
+import { ROOT_GUEST_LOWER, ROOT_GUEST_UPPER, ROOT_LOGLVL_LOWER, ROOT_LOGLVL_UPPER } from "../../../core/hypervisor/console/console";
+import { conringInit } from "../../../core/hypervisor/console/conring";
+import {
+  Domain,
+  GUEST_KERNEL_MODE,
+  ROOT_DOMAINS,
+  ROOT_DOMAIN_LIST,
+  Vcpu,
+  domainById,
+  setCurrentVcpu,
+  vcpuOf,
+} from "../../../core/hypervisor/domain/domain";
+import { allocXenheapBytes, allocXenheapPages, memoryInit } from "../../../core/hypervisor/memory/allocator";
+import { domainMemory, memoryDomainCreate, memoryDomainFree } from "../../../core/hypervisor/memory/domain_memory";
+import {
+  PGT_l4_page_table,
+  frameAddress,
+  pageCount,
+  pageOwner,
+  pageTypeCount,
+  pageTypeOf,
+} from "../../../core/hypervisor/memory/frames";
+import { m2pGet } from "../../../core/hypervisor/memory/m2p";
+import { getPageAndType, putPageAndType } from "../../../core/hypervisor/memory/page_type";
+import { invalidateShadowLdt } from "../../../core/hypervisor/memory/shadow_ldt";
+import { grantTableCreate } from "../../../core/hypervisor/grant/table";
+import { ROOT_PCPUS, pcpuAt, setSelf } from "../../../core/hypervisor/sched/pcpu";
+import { nativeHold, nativeReleaseAll } from "../../../core/hypervisor/domain/native_frames";
+
+export {
+  allocDomheapPages,
+  allocDomheapContiguous,
+  allocXenheapPages,
+  freeDomheapPages,
+  freePages,
+  freeXenheapPages,
+} from "../../../core/hypervisor/memory/allocator";
+export { setMaxPages } from "../../../core/hypervisor/memory/domain_memory";
+export { getPage, putPage } from "../../../core/hypervisor/memory/frames";
+export { getPageType, putPageType } from "../../../core/hypervisor/memory/page_type";
+export { doMemoryOp } from "../../../core/hypervisor/memory/memory_op";
+export {
+  doMmuUpdate,
+  doUpdateVaMapping,
+  doUpdateVaMappingOtherdomain,
+} from "../../../core/hypervisor/memory/mmu_update";
+export { doMmuextOp } from "../../../core/hypervisor/memory/mmuext";
+export { mapLdtPage } from "../../../core/hypervisor/memory/shadow_ldt";
+export { checkMemory } from "../../../core/hypervisor/memory/check";
+export { relinquishMemory, memoryDomainGone } from "../../../core/hypervisor/memory/teardown";
+export { doGrantTableOp } from "../../../core/hypervisor/grant/grant_op";
+export { frameAddress, pageCount, pageOwner, pageTypeCount, pageTypeOf, m2pGet, nativeHold };
+
+/** Lays out a host of `frames` frames; false if that is too small. */
+export function boot(frames: u32): bool {
+  store<u32>(ROOT_PCPUS, 1);
+  setSelf(pcpuAt(0));
+  pcpuAt(0).id = 0;
+  conringInit();
+  store<u32>(ROOT_LOGLVL_LOWER, 4);
+  store<u32>(ROOT_LOGLVL_UPPER, 4);
+  store<u32>(ROOT_GUEST_LOWER, 0);
+  store<u32>(ROOT_GUEST_UPPER, 0);
+  if (!memoryInit(frames)) return false;
+  setCodeTables(allocXenheapBytes(frames * 4), allocXenheapBytes(frames), frames);
+  tlbInit(allocXenheapBytes(TLB_BYTES));
+  store<u32>(ROOT_DOMAINS, <u32>allocXenheapBytes(0x7ff0 * 4));
+  return true;
+}
+
+/** A domain with one vCPU; `flags`: DOMAIN_PRIVILEGED 1, DOMAIN_NATIVE 2 (the memory side's are the same). */
+export function makeDomain(domid: u32, flags: u32, maxPages: u32): bool {
+  if (!memoryDomainCreate(domid, maxPages, flags)) return false;
+  const d = changetype<Domain>(frameAddress(allocXenheapPages(0)));
+  d.domid = domid;
+  d.flags = flags;
+  d.maxVcpus = 1;
+  d.memory = changetype<usize>(domainMemory(domid));
+  const v = changetype<Vcpu>(frameAddress(allocXenheapPages(1)));
+  d.vcpus = changetype<usize>(d) + 0xc00;
+  store<u32>(d.vcpus, <u32>changetype<usize>(v));
+  v.domid = domid;
+  v.domain = d;
+  v.guestFlags = GUEST_KERNEL_MODE;
+  store<u64>(v.cpu, 0x80000001, CPU_CR0);
+  if (!grantTableCreate(domid, 8, 8)) return false;
+  store<u32>(load<u32>(ROOT_DOMAINS) + domid * 4, <u32>changetype<usize>(d));
+  d.next = load<u32>(ROOT_DOMAIN_LIST);
+  store<u32>(ROOT_DOMAIN_LIST, <u32>changetype<usize>(d));
+  return true;
+}
+
+/** The following hypercalls come from this domain's vCPU 0. */
+export function become(domid: u32): void {
+  const d = domainById(domid)!;
+  const v = vcpuOf(d, 0)!;
+  setCurrentVcpu(v);
+  setCpu(v.cpu);
+}
+
+/** Gives a PV vCPU its first page-table root, as the domain builder's setvcpucontext does. */
+export function setRoot(domid: u32, mfn: u32): i32 {
+  const v = vcpuOf(domainById(domid)!, 0)!;
+  const error = getPageAndType(mfn, domid, PGT_l4_page_table);
+  if (error) return error;
+  v.kernelCr3 = mfn;
+  v.cr3Loaded = (<u64>mfn) << 12;
+  store<u64>(v.cpu, v.cr3Loaded, CPU_CR3);
+  return 0;
+}
+
+/** What the domain code does before it relinquishes memory. */
+export function dropVcpu(domid: u32): void {
+  const d = domainById(domid)!;
+  const v = vcpuOf(d, 0)!;
+  invalidateShadowLdt(v);
+  if (v.kernelCr3) putPageAndType(v.kernelCr3);
+  if (v.userCr3) putPageAndType(v.userCr3);
+  v.kernelCr3 = 0;
+  v.userCr3 = 0;
+  v.cr3Loaded = 0;
+  nativeReleaseAll(d);
+}
+
+/** Forgets a domain that is gone. Its Domain and Vcpu frames stay with the test. */
+export function forgetDomain(domid: u32): void {
+  let link: usize = ROOT_DOMAIN_LIST;
+  const d = changetype<usize>(domainById(domid));
+  while (<usize>load<u32>(link) != d) link = <usize>load<u32>(link) + offsetof<Domain>("next");
+  store<u32>(link, <u32>changetype<Domain>(d).next);
+  store<u32>(load<u32>(ROOT_DOMAINS) + domid * 4, 0);
+  memoryDomainFree(domid);
+}
+
+export function totPages(domid: u32): u32 {
+  return domainMemory(domid)!.totPages;
+}
+export function kernelRoot(domid: u32): u32 {
+  return vcpuOf(domainById(domid)!, 0)!.kernelCr3;
+}
