@@ -290,7 +290,7 @@ function readSlow(lin: u64, size: u32): u64 {
   if (!checkAccess(lin, size, ACCESS_READ)) return 0;
   const host = translate(lin, ACCESS_READ);
   if (!host) return 0;
-  const room = 4096 - ((<u32>lin) & 0xfff);
+  const room: u32 = 4096 - ((<u32>lin) & 0xfff);
   if (size <= room) {
     if (size == 8) return load<u64>(host);
     if (size == 4) return load<u32>(host);
@@ -346,7 +346,7 @@ function readV128Slow(lin: u64): v128 {
   if (!checkAccess(lin, 16, ACCESS_READ)) return i64x2.splat(0);
   const host = translate(lin, ACCESS_READ);
   if (!host) return i64x2.splat(0);
-  const room = 4096 - ((<u32>lin) & 0xfff);
+  const room: u32 = 4096 - ((<u32>lin) & 0xfff);
   if (room >= 16) return v128.load(host);
   const second = translate(lin + room, ACCESS_READ);
   if (!second) return i64x2.splat(0);
@@ -365,7 +365,7 @@ function writeSlow(lin: u64, size: u32, value: u64): void {
   if (!checkAccess(lin, size, ACCESS_WRITE)) return;
   const host = translate(lin, ACCESS_WRITE);
   if (!host) return;
-  const room = 4096 - ((<u32>lin) & 0xfff);
+  const room: u32 = 4096 - ((<u32>lin) & 0xfff);
   if (size <= room) {
     if (size == 8) store<u64>(host, value);
     else if (size == 4) store<u32>(host, <u32>value);
@@ -412,7 +412,7 @@ export function writeV128(lin: u64, value: v128): void {
   if (!checkAccess(lin, 16, ACCESS_WRITE)) return;
   const host = translate(lin, ACCESS_WRITE);
   if (!host) return;
-  const room = 4096 - ((<u32>lin) & 0xfff);
+  const room: u32 = 4096 - ((<u32>lin) & 0xfff);
   if (room >= 16) {
     v128.store(host, value);
     return;
@@ -440,7 +440,7 @@ function probe(lin: u64, size: u32, access: i32): void {
   if (!checkAccess(lin, size, access)) return;
   if (!translate(lin, access)) return;
   // `size` is at most a few hundred bytes (XSAVE), so at most one boundary.
-  const room = 4096 - ((<u32>lin) & 0xfff);
+  const room: u32 = 4096 - ((<u32>lin) & 0xfff);
   if (size > room) translate(lin + room, access);
 }
 

@@ -47,3 +47,25 @@ export const VECTOR_PF: i32 = 14;
 export const VECTOR_MF: i32 = 16;
 export const VECTOR_AC: i32 = 17;
 export const VECTOR_XM: i32 = 19;
+
+/** Instead of 1 + vector in `fault`: the instruction is left to the hypervisor (EXIT_PRIVILEGED), nothing was done. */
+export const FAULT_PRIVILEGED: i32 = 0x100;
+
+/** Leaves the instruction to the hypervisor; `vector` is what silicon would raise at this privilege level. */
+export function refuse(vector: i32 = 13): void {
+  if (!fault) fault = FAULT_PRIVILEGED | vector;
+}
+
+/** Exit asked for by an instruction that has completed; -1 none. */
+export let exitRequest: i32 = -1;
+export let exitVector: u32 = 0;
+export function requestExit(code: i32, vector: u32 = 0): void {
+  exitRequest = code;
+  exitVector = vector;
+}
+
+/** Set when CPL, a control register, CS, SS or a flag that the engine caches may have changed. */
+export let modeStale: bool = true;
+export function setModeStale(stale: bool): void {
+  modeStale = stale;
+}

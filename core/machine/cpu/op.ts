@@ -47,6 +47,9 @@ export const OP_MODRM = 15;
 export const OP_DISP = 16;
 /** u16: offset of the instruction in its 4 KiB page. */
 export const OP_OFFSET = 20;
+/** u8: register file offset of the destination and source register, for the forms that the dispatch loop has itself. */
+export const OP_DST = 22;
+export const OP_SRC = 23;
 /** u64: immediate, sign-extended to 64 bits as the instruction uses it. Second immediate (ENTER) in bits 32... */
 export const OP_IMM = 24;
 /** u32: chained block for a jump inside the page; owner: blocks.ts. */
@@ -63,8 +66,9 @@ export const OP_RM8 = 43;
 export const OP_BASE_SLOT = 44;
 export const OP_INDEX_SLOT = 46;
 export const OP_SEG_SLOT = 48;
-/** u8: condition code of Jcc, SETcc, CMOVcc. */
+/** u8: condition code of Jcc, SETcc, CMOVcc; FORM_* (ids.ts) of two-operand integer instructions. */
 export const OP_CONDITION = 50;
+export const OP_FORM = 50;
 /** u8: bit 0: the address may be computed from the slots without checks (64-bit mode, or flat segments). */
 export const OP_FLAGS = 51;
 export const OPF_SIMPLE = 1;

@@ -12,7 +12,7 @@
 import { cpu } from "./machine";
 import { CPU_ASID, CPU_CPL, CPU_CR0, CPU_CR3, CPU_CR4, CPU_EFER, CPU_RFLAGS } from "./state";
 
-export const TLB_ENTRIES = 4096;
+export const TLB_ENTRIES: usize = 4096;
 export const TLB_TABLE = 0x10000;
 export const TLB_READ = 0;
 export const TLB_WRITE = 0x10000;

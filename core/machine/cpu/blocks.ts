@@ -1,0 +1,182 @@
+/**
+ * Decoded blocks of one pCPU: runs of ops that lie in one physical page and end with a control transfer, the page, or after
+ * BLOCK_OPS ops. Found by the host address of the first byte and the mode, so that a page mapped at several linear
+ * addresses is decoded once. A block is good while its frame's code version (code_frames.ts) is the one it was decoded at.
+ *
+ * An instruction across two pages is a block of its own, which remembers the second page and its version.
+ * A full cache is emptied and filled again; that happens only between blocks.
+ */
+import { cpu, fault } from "./machine";
+import { ACCESS_EXECUTE } from "./mmu";
+import { translate } from "./access";
+import { beforeDecode, codeVersion, decodeHolds } from "./code_frames";
+import { decode, decodeEnds } from "./decode";
+import { H_NEXT } from "./handlers";
+import { OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SIZE } from "./op";
+import { CPU_RIP, CPU_SEG, CS, SEG_BASE, SEG_SIZE } from "./state";
+import { TLB_BYTES, TLB_EXECUTE, tlbLookup } from "./tlb";
+
+/** Header before a block's first op. u32 each: host address of the first byte, mode, version, next in bucket, ops, second page, its version. */
+export const BLOCK_HEADER = 64;
+const BLOCK_HOST = 0;
+const BLOCK_MODE = 4;
+const BLOCK_VERSION = 8;
+const BLOCK_NEXT = 12;
+const BLOCK_SECOND = 16;
+const BLOCK_SECOND_VERSION = 20;
+const BLOCK_OPS = 32;
+
+/** After the TLB: bytes of instructions across pages, room for one op and its end, buckets, then blocks. */
+const FETCH = TLB_BYTES;
+const SINGLE = TLB_BYTES + 64 + BLOCK_HEADER;
+const BUCKETS = TLB_BYTES + 0x1000;
+const BUCKET_COUNT: u32 = 32768;
+const ARENA = BUCKETS + 32768 * 4;
+const ARENA_SIZE = 16 << 20;
+export const REGION_SIZE = ARENA + ARENA_SIZE;
+
+let region: usize = 0;
+let arena: usize = 0;
+let arenaEnd: usize = 0;
+/** Incremented when the cache was emptied: addresses of ops from before are void. */
+export let cacheGeneration: u32 = 0;
+
+export function blocksInit(address: usize): void {
+  region = address;
+  arenaEnd = address + ARENA + ARENA_SIZE;
+  dropBlocks();
+}
+
+export function dropBlocks(): void {
+  memory.fill(region + BUCKETS, 0, <usize>BUCKET_COUNT * 4);
+  arena = region + ARENA;
+  cacheGeneration++;
+}
+
+/** Linear address of the next instruction. */
+// @ts-ignore: decorator
+@inline
+export function codeLinear(mode: u32): u64 {
+  const rip = load<u64>(cpu, CPU_RIP);
+  return mode & 1 ? rip : (rip + load<u64>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_BASE)) & 0xffffffff;
+}
+
+/** First op of the block at CPU_RIP; 0 with `fault` set if its first byte can't be fetched. */
+export function findBlock(mode: u32): usize {
+  const lin = codeLinear(mode);
+  let host = tlbLookup(TLB_EXECUTE, lin);
+  if (!host) {
+    host = translate(lin, ACCESS_EXECUTE);
+    if (!host) return 0;
+  }
+  const bucket = region + BUCKETS + (((host ^ (host >> 13) ^ (mode << 11)) & (BUCKET_COUNT - 1)) << 2);
+  for (let block: usize = load<u32>(bucket); block; block = load<u32>(block, BLOCK_NEXT)) {
+    if (load<u32>(block, BLOCK_HOST) != <u32>host || load<u32>(block, BLOCK_MODE) != mode) continue;
+    if (load<u32>(block, BLOCK_VERSION) != codeVersion(<u32>(host >> 12))) break;
+    if (load<u32>(block, BLOCK_SECOND)) {
+      const second = translate((lin | 0xfff) + 1, ACCESS_EXECUTE);
+      if (!second) return 0;
+      if (second != load<u32>(block, BLOCK_SECOND) || load<u32>(block, BLOCK_SECOND_VERSION) != codeVersion(<u32>(second >> 12)))
+        break;
+    }
+    return block + BLOCK_HEADER;
+  }
+  return buildBlock(lin, host, mode, bucket);
+}
+
+/** Whether the block that starts with `op` may be chained to and from: it lies in one page. */
+export function blockChains(first: usize): bool {
+  return !load<u32>(first - BLOCK_HEADER, BLOCK_SECOND);
+}
+export function blockHost(first: usize): u32 {
+  return load<u32>(first - BLOCK_HEADER, BLOCK_HOST);
+}
+
+function endOp(op: usize, offset: u32): void {
+  memory.fill(op, 0, OP_SIZE);
+  store<u16>(op, H_NEXT, OP_HANDLER);
+  store<u16>(op, <u16>offset, OP_OFFSET);
+  store<u64>(op, offset, OP_IMM);
+}
+
+/** Copies what can be fetched of 15 bytes across the boundary into the fetch buffer; returns the second page's host address. */
+function gather(lin: u64, host: usize): usize {
+  const room: usize = 4096 - (host & 0xfff);
+  const second = translate((lin | 0xfff) + 1, ACCESS_EXECUTE);
+  if (!second) return 0;
+  memory.copy(region + FETCH, host, room);
+  memory.copy(region + FETCH + room, second, 16 - room);
+  return second;
+}
+
+function buildBlock(lin: u64, host: usize, mode: u32, bucket: usize): usize {
+  if (arena + BLOCK_HEADER + (BLOCK_OPS + 1) * OP_SIZE > arenaEnd) dropBlocks();
+  const block = arena;
+  const first = block + BLOCK_HEADER;
+  beforeDecode(host);
+  const version = codeVersion(<u32>(host >> 12));
+  let op = first;
+  let at = host;
+  let offset = <u32>host & 0xfff;
+  let second: usize = 0;
+  let ends = false;
+  for (let n = 0; n < BLOCK_OPS && offset < 4096; n++) {
+    const length = decode(op, mode, at, 4096 - offset, offset);
+    if (length < 0) {
+      if (n) break;
+      second = gather(lin, host);
+      if (!second) return 0;
+      beforeDecode(second);
+      store<u32>(block, codeVersion(<u32>(second >> 12)), BLOCK_SECOND_VERSION);
+      decode(op, mode, region + FETCH, 16, offset);
+      offset += load<u8>(op, OP_LENGTH);
+      op += OP_SIZE;
+      ends = decodeEnds;
+      break;
+    }
+    at += length;
+    offset += <u32>length;
+    op += OP_SIZE;
+    if (decodeEnds) {
+      ends = true;
+      break;
+    }
+  }
+  if (!ends) {
+    endOp(op, offset);
+    op += OP_SIZE;
+  }
+  // An ending op that turns out not to transfer (a system instruction) continues by lookup, not by falling off the block.
+  store<u32>(block, <u32>host, BLOCK_HOST);
+  store<u32>(block, mode, BLOCK_MODE);
+  store<u32>(block, version, BLOCK_VERSION);
+  store<u32>(block, <u32>second, BLOCK_SECOND);
+  const holds = decodeHolds(host) && (!second || decodeHolds(second));
+  if (holds) {
+    store<u32>(block, load<u32>(bucket), BLOCK_NEXT);
+    store<u32>(bucket, <u32>block);
+    arena = op;
+  }
+  // Otherwise it is executed this once and its room is used again.
+  return first;
+}
+
+/** Decodes the one instruction at CPU_RIP outside the cache, with an end after it; 0 with `fault` set if it can't be fetched. */
+export function prepareSingle(mode: u32): usize {
+  const lin = codeLinear(mode);
+  const host = translate(lin, ACCESS_EXECUTE);
+  if (!host) return 0;
+  const op = region + SINGLE;
+  const offset = <u32>host & 0xfff;
+  memory.fill(op - BLOCK_HEADER, 0, BLOCK_HEADER);
+  store<u32>(op - BLOCK_HEADER, <u32>host, BLOCK_HOST);
+  store<u32>(op - BLOCK_HEADER, 1, BLOCK_SECOND);
+  let length = decode(op, mode, host, 4096 - offset, offset);
+  if (length < 0) {
+    if (!gather(lin, host)) return 0;
+    length = decode(op, mode, region + FETCH, 16, offset);
+  }
+  if (fault) return 0;
+  endOp(op + OP_SIZE, offset + <u32>length);
+  return op;
+}

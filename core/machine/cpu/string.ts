@@ -1,0 +1,170 @@
+/**
+ * String instructions. A repeated one commits its registers after every step, so that a fault or a poll in the middle leaves
+ * it restartable. Runs that stay in one page on each side are done at once.
+ */
+import {
+  OPF_SIMPLE,
+  OP_ADDRSIZE,
+  OP_FLAGS,
+  OP_ID,
+  OP_OPSIZE,
+  OP_PREFIX,
+  OP_SEG,
+  OP_SEG_SLOT,
+  PREFIX_REP,
+  PREFIX_REPNE,
+} from "./op";
+import * as I from "./ids";
+import {
+  getReg64,
+  readSized,
+  segmentAddress,
+  setAccessSegment,
+  translate,
+  writeSized,
+} from "./access";
+import { ACCESS_READ, ACCESS_WRITE, isCanonical } from "./mmu";
+import { cpu, fault, refuse } from "./machine";
+import { DF, FLAGS_SUB, setLazy } from "./flags";
+import { getAccumulator, inLongMode, setAccumulator } from "./operands";
+import { CPU_RFLAGS, ES } from "./state";
+import { cutPointer, setPointer } from "./stack";
+import { spaceTag, tlbTag } from "./tlb";
+
+const RCX: u32 = 1;
+const RSI: u32 = 6;
+const RDI: u32 = 7;
+/** Steps, or 16ths of the bytes of runs, after which a repeated instruction lets others in. */
+const PATIENCE: i32 = 16384;
+
+/** False if a repeated instruction has steps left: RIP is to stay. Look at `fault` first. */
+export function stringExecute(op: usize): bool {
+  const id = <u32>load<u16>(op, OP_ID);
+  if (id >= I.ID_INS) {
+    refuse();
+    return true;
+  }
+  const prefix = load<u8>(op, OP_PREFIX);
+  if (!(prefix & (PREFIX_REP | PREFIX_REPNE))) {
+    stepOnce(op, id);
+    return true;
+  }
+  const width = <u32>load<u8>(op, OP_ADDRSIZE);
+  const size = <u32>load<u8>(op, OP_OPSIZE);
+  const compares = id == I.ID_CMPS || id == I.ID_SCAS;
+  const wanted: u64 = prefix & PREFIX_REP ? 0 : 1;
+  const forward = !(load<u64>(cpu, CPU_RFLAGS) & DF);
+  const runs = forward && tlbTag == spaceTag && (id == I.ID_MOVS || id == I.ID_STOS) && (load<u8>(op, OP_FLAGS) & OPF_SIMPLE) != 0;
+  let patience = PATIENCE;
+  while (true) {
+    const count = cutPointer(getReg64(RCX), width);
+    if (!count) return true;
+    if (patience <= 0) return false;
+    if (runs) {
+      const done = id == I.ID_MOVS ? moveRun(op, size, width, count) : storeRun(size, width, count);
+      if (fault) return true;
+      if (done) {
+        setPointer(RCX, count - done, width);
+        patience -= 1 + <i32>((done * size) >> 6);
+        continue;
+      }
+    }
+    const differs = stepOnce(op, id);
+    if (fault) return true;
+    setPointer(RCX, count - 1, width);
+    patience--;
+    // REPE goes on while equal, REPNE while different.
+    if (compares && differs != (wanted != 0)) return true;
+  }
+}
+
+function sourceAddress(op: usize, size: u32, width: u32): u64 {
+  const offset = cutPointer(getReg64(RSI), width);
+  const segment = <i32>load<u8>(op, OP_SEG);
+  if (load<u8>(op, OP_FLAGS) & OPF_SIMPLE) {
+    setAccessSegment(segment);
+    return offset + load<u64>(cpu + <usize>load<u16>(op, OP_SEG_SLOT));
+  }
+  return segmentAddress(segment, offset, size, false);
+}
+
+function destinationAddress(size: u32, width: u32, write: bool): u64 {
+  const offset = cutPointer(getReg64(RDI), width);
+  setAccessSegment(ES);
+  return inLongMode() ? offset : segmentAddress(ES, offset, size, write);
+}
+
+/** One step without counting; for CMPS and SCAS whether the operands differ. */
+function stepOnce(op: usize, id: u32): bool {
+  const size = <u32>load<u8>(op, OP_OPSIZE);
+  const width = <u32>load<u8>(op, OP_ADDRSIZE);
+  const distance: u64 = load<u64>(cpu, CPU_RFLAGS) & DF ? 0 - <u64>size : size;
+  let a: u64 = 0;
+  let b: u64 = 0;
+  const usesSource = id == I.ID_MOVS || id == I.ID_CMPS || id == I.ID_LODS;
+  if (usesSource) {
+    const lin = sourceAddress(op, size, width);
+    if (fault) return false;
+    a = readSized(lin, size);
+    if (fault) return false;
+  } else a = getAccumulator(size);
+  if (id != I.ID_LODS) {
+    const writes = id == I.ID_MOVS || id == I.ID_STOS;
+    const lin = destinationAddress(size, width, writes);
+    if (fault) return false;
+    if (writes) writeSized(lin, size, a);
+    else b = readSized(lin, size);
+    if (fault) return false;
+    setPointer(RDI, cutPointer(getReg64(RDI) + distance, width), width);
+  } else setAccumulator(size, a);
+  if (usesSource) setPointer(RSI, cutPointer(getReg64(RSI) + distance, width), width);
+  if (id == I.ID_CMPS || id == I.ID_SCAS) setLazy(FLAGS_SUB, size, a - b, a);
+  return a != b;
+}
+
+/** Elements that can be moved at once, moved; 0 if it must go step by step (page boundary, overlap). */
+function moveRun(op: usize, size: u32, width: u32, count: u64): u64 {
+  const from = sourceAddress(op, size, width);
+  const to = destinationAddress(size, width, true);
+  if (fault) return 0;
+  const shift = <u64>ctz<u32>(size);
+  let n = min<u64>(count, min<u64>(4096 - (from & 0xfff), 4096 - (to & 0xfff)) >> shift);
+  if (!n || !isCanonical(from) || !isCanonical(to)) return 0;
+  const source = translate(from, ACCESS_READ);
+  if (fault) return 0;
+  const destination = translate(to, ACCESS_WRITE);
+  if (fault) return 0;
+  const bytes = <usize>(n << shift);
+  // An overlap ahead repeats a pattern: bytes just written are read again.
+  if (destination > source && destination < source + bytes) return 0;
+  memory.copy(destination, source, bytes);
+  setPointer(RSI, cutPointer(getReg64(RSI) + bytes, width), width);
+  setPointer(RDI, cutPointer(getReg64(RDI) + bytes, width), width);
+  return n;
+}
+
+function storeRun(size: u32, width: u32, count: u64): u64 {
+  const to = destinationAddress(size, width, true);
+  if (fault) return 0;
+  const shift = <u64>ctz<u32>(size);
+  const n = min<u64>(count, (4096 - (to & 0xfff)) >> shift);
+  if (!n || !isCanonical(to)) return 0;
+  const destination = translate(to, ACCESS_WRITE);
+  if (fault) return 0;
+  const bytes = <usize>(n << shift);
+  const value = getAccumulator(size);
+  const repeated =
+    size == 8 ? value : size == 4 ? value * 0x100000001 : size == 2 ? value * 0x1000100010001 : value * 0x101010101010101;
+  if (repeated == (repeated & 0xff) * 0x101010101010101) memory.fill(destination, <u8>repeated, bytes);
+  else for (let i: usize = 0; i < bytes; i += size) storeElement(destination + i, size, value);
+  setPointer(RDI, cutPointer(getReg64(RDI) + bytes, width), width);
+  return n;
+}
+
+// @ts-ignore: decorator
+@inline
+function storeElement(host: usize, size: u32, value: u64): void {
+  if (size == 8) store<u64>(host, value);
+  else if (size == 4) store<u32>(host, <u32>value);
+  else store<u16>(host, <u16>value);
+}

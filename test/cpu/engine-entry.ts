@@ -1,0 +1,87 @@
+/**
+ * The engine alone, for tests: AssemblyScript entry. `engine_init(region)` lays out, from `region` on, the vCPU state, the
+ * code tables and the pCPU's region; the rest of memory is the test's.
+ */
+import { clearFault, cpu, fault, setCpu } from "../../core/machine/cpu/machine";
+import { codeFrameWritten, setCodeTables } from "../../core/machine/cpu/code_frames";
+import { cpuInit, cpuRegionSize, refreshMode, run, setBudget, setPollAddress, step } from "../../core/machine/cpu/interpreter";
+import { overrideWrites, endOverride } from "../../core/machine/cpu/access";
+import { decode } from "../../core/machine/cpu/decode";
+import { getRflags, setRflags } from "../../core/machine/cpu/flags";
+import { loadSegment } from "../../core/machine/cpu/segment";
+import { deliverInterrupt } from "../../core/machine/cpu/exceptions";
+import { tlbFlushAll, tlbFlushPage } from "../../core/machine/cpu/tlb";
+import { CPU_SIZE } from "../../core/machine/cpu/state";
+
+let after: usize = 0;
+
+/** First address behind what the engine uses. */
+export function engine_init(region: usize): usize {
+  const frames = <u32>memory.size() << 4;
+  let at = (region + 63) & ~(<usize>63);
+  setCpu(at);
+  at += CPU_SIZE;
+  const versions = at;
+  at += <usize>frames * 4;
+  const flags = at;
+  at += <usize>frames;
+  setCodeTables(versions, flags, frames);
+  at = (at + 4095) & ~(<usize>4095);
+  cpuInit(0, at);
+  after = at + cpuRegionSize();
+  return after;
+}
+export function engine_state(): usize {
+  return cpu;
+}
+export function engine_run(): i32 {
+  return run();
+}
+export function engine_step(): i32 {
+  return step();
+}
+/** Forgets translations; code that the test has changed from outside must be reported by engine_code_written(). */
+export function engine_flush(): void {
+  tlbFlushAll();
+}
+export function engine_flush_page(lin: u64): void {
+  tlbFlushPage(lin);
+}
+export function engine_code_written(address: usize): void {
+  codeFrameWritten(<u32>(address >> 12));
+}
+export function engine_refresh(): void {
+  refreshMode();
+}
+export function engine_budget(instructions: i32): void {
+  setBudget(instructions);
+}
+export function engine_poll_address(address: usize): void {
+  setPollAddress(address);
+}
+export function engine_get_rflags(): i32 {
+  return <i32>getRflags();
+}
+export function engine_set_rflags(value: f64): void {
+  setRflags(<u64>value);
+}
+/** 0, or 1 + vector. */
+export function engine_load_segment(n: i32, selector: u32): i32 {
+  loadSegment(n, selector);
+  const result = fault;
+  clearFault();
+  return result;
+}
+export function engine_interrupt(vector: u32): bool {
+  return deliverInterrupt(vector);
+}
+export function engine_override(lin: u64, scratch: usize): void {
+  overrideWrites(lin, scratch);
+}
+export function engine_end_override(): void {
+  endOverride();
+}
+/** Decodes into `op`; its length or -1. */
+export function engine_decode(op: usize, mode: u32, bytes: usize, available: u32, offset: u32): i32 {
+  return decode(op, mode, bytes, available, offset);
+}
