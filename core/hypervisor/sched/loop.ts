@@ -1,7 +1,7 @@
 /** What a pCPU does from power-on to power-off. */
 import { BOOT_POWER, POWER_ON } from "../../machine/layout";
 import { EXIT_POLL } from "../../machine/cpu/exits";
-import { run } from "../../machine/cpu/run";
+import { run, setBudget } from "../../machine/cpu/interpreter";
 import { tlbFlushAll } from "../../machine/cpu/tlb";
 import { VMASST_TYPE_runstate_update_flag } from "../abi/xen";
 import { ROOT_ZOMBIES, VCPU_EXIT_COUNTS, Vcpu, setCurrentVcpu } from "../domain/domain";
@@ -91,6 +91,7 @@ function idle(box: usize, now: u64, reapAt: u64): void {
 function runSlice(v: Vcpu, box: usize): void {
   const p = self;
   let exits: u32 = 0;
+  setBudget(<i32>p.budget);
   let looked = systemTime();
   while (vcpuRunnable(v) && pvBeforeEnter(v)) {
     enterGuestAccess();
@@ -98,7 +99,7 @@ function runSlice(v: Vcpu, box: usize): void {
       leaveGuestAccess();
       return;
     }
-    const reason = run(p.budget);
+    const reason = run();
     leaveGuestAccess();
     const count = changetype<usize>(v) + VCPU_EXIT_COUNTS + ((<usize>reason) << 3);
     store<u64>(count, load<u64>(count) + 1);
@@ -119,6 +120,8 @@ function adjustBudget(took: u64): void {
   const p = self;
   if (took < LOOK_NS / 2) p.budget = min<u32>(BUDGET_MAX, p.budget + (p.budget >> 1));
   else if (took > LOOK_NS * 2) p.budget = max<u32>(BUDGET_MIN, p.budget >> 1);
+  else return;
+  setBudget(<i32>p.budget);
 }
 
 /** Copies struct vcpu_runstate_info to where the guest wants it. The guest's tables are the loaded ones. */

@@ -1,0 +1,89 @@
+/** Builds the control domain: native, privileged, with its memory in one piece. */
+import {
+  SIF_INITDOMAIN,
+  SIF_PRIVILEGED,
+  START_INFO_CMD_LINE,
+  START_INFO_FLAGS,
+  START_INFO_NR_PAGES,
+  START_INFO_SHARED_INFO,
+} from "../abi/xen";
+import { LOG_ALWAYS, log, logBegin, logDec, logEnd, logHex, logText } from "../console/console";
+import { DOMAIN_HARDWARE, DOMAIN_NATIVE, DOMAIN_PRIVILEGED, Domain } from "../domain/domain";
+import { createDomain, createVcpu } from "../domain/lifecycle";
+import { textTo } from "../hypercall/xen_version";
+import { allocDomheapContiguous, freePages } from "../memory/allocator";
+import { setMaxPages } from "../memory/domain_memory";
+import { frameAddress } from "../memory/frames";
+import { m2pSet } from "../memory/m2p";
+import { ROOT_DOM0_FRAMES, ROOT_DOM0_MAX_FRAMES } from "./options";
+
+/** Without dom0_mem: it needs memory for its rings' counterparts and its network, not for programs. */
+const DEFAULT_FRAMES: u32 = 8192;
+const LEAST_FRAMES: u32 = 1024;
+
+function dom0Frames(): u32 {
+  let frames = load<u32>(ROOT_DOM0_FRAMES);
+  const most = load<u32>(ROOT_DOM0_MAX_FRAMES);
+  const free = freePages();
+  if (!frames) frames = min<u32>(DEFAULT_FRAMES, free / 4);
+  if (most && frames > most) frames = most;
+  return min<u32>(max<u32>(frames, LEAST_FRAMES), free - free / 8);
+}
+
+/** False, with the reason in the log, if it can't be. */
+export function buildDom0(): bool {
+  log(LOG_ALWAYS, "*** Building a native Dom0 ***");
+  const flags = DOMAIN_PRIVILEGED | DOMAIN_NATIVE | DOMAIN_HARDWARE;
+  const d = createDomain(0, true, flags, 1, 0xffffffff, -1, -1, 2);
+  if (!d) {
+    log(LOG_ALWAYS, "Error creating domain 0");
+    return false;
+  }
+  const frames = dom0Frames();
+  const most = load<u32>(ROOT_DOM0_MAX_FRAMES);
+  setMaxPages(0, most > frames ? most : frames);
+  const first = allocDomheapContiguous(frames, 0);
+  if (!first) {
+    log(LOG_ALWAYS, "Not enough RAM for domain 0 allocation.");
+    return false;
+  }
+  d.nativeFirstMfn = first;
+  d.nativeFrames = frames;
+  for (let i: u32 = 0; i < frames; i++) m2pSet(first + i, i);
+  startInfo(d);
+  if (createVcpu(d, 0)) {
+    log(LOG_ALWAYS, "Error creating vCPU 0 of domain 0");
+    return false;
+  }
+  // Nothing of a native domain waits for the scheduler: it runs when its thread attaches.
+  d.pauseCount = 0;
+  d.controllerPauseCount = 0;
+  log(LOG_ALWAYS, "Dom0 has maximum 1 VCPUs");
+  log(LOG_ALWAYS, "PHYSICAL MEMORY ARRANGEMENT:");
+  logBegin(LOG_ALWAYS);
+  logText(" Dom0 alloc.:   ");
+  logHex(<u64>frameAddress(first), 16);
+  logText("->");
+  logHex(<u64>frameAddress(first) + ((<u64>frames) << 12), 16);
+  logText(" (");
+  logDec(frames);
+  logText(" pages)");
+  logEnd();
+  logBegin(LOG_ALWAYS);
+  logText(" Start info:    ");
+  logHex(d.startInfo, 16);
+  logText("->");
+  logHex(<u64>d.startInfo + 4096, 16);
+  logEnd();
+  return true;
+}
+
+function startInfo(d: Domain): void {
+  const at = frameAddress(d.nativeFirstMfn);
+  textTo(at, "xen-3.0-x86_64");
+  store<u64>(at, d.nativeFrames, START_INFO_NR_PAGES);
+  store<u64>(at, d.sharedInfo, START_INFO_SHARED_INFO);
+  store<u32>(at, SIF_PRIVILEGED | SIF_INITDOMAIN, START_INFO_FLAGS);
+  store<u8>(at, 0, START_INFO_CMD_LINE);
+  d.startInfo = at;
+}

@@ -1,0 +1,74 @@
+/**
+ * The invariant checker of all parts. Frame references can only be compared while nothing changes them, so domains are
+ * paused for it: the caller is a native domain's thread (or a pCPU without guests).
+ */
+import { LOG_ERR, logBegin, logDec, logEnd, logText } from "../console/console";
+import { Domain, ROOT_DOMAIN_LIST_LOCK, Vcpu, firstDomain, isNative, nextDomain, vcpuOf } from "../domain/domain";
+import { checkEventChannels } from "../event/check";
+import { checkMemory } from "../memory/check";
+import { spinLock, spinUnlock } from "../sched/lock";
+import { Pcpu, pcpuAt, pcpuCount } from "../sched/pcpu";
+import { domainPause, domainUnpause } from "../sched/vcpu";
+
+let violations: i32 = 0;
+
+function report(what: string, domid: u32, number: u32): void {
+  violations++;
+  if (violations > 20) return;
+  logBegin(LOG_ERR);
+  logText("scheduler check: ");
+  logText(what);
+  logText(" d");
+  logDec(domid);
+  logText(" ");
+  logDec(number);
+  logEnd();
+}
+
+function checkQueue(p: Pcpu): void {
+  const lock = changetype<usize>(p) + offsetof<Pcpu>("queueLock");
+  spinLock(lock);
+  let length: u32 = 0;
+  let previous: usize = 0;
+  for (let at = p.queueFirst; at && length <= p.queueLength; at = changetype<Vcpu>(at).queueNext) {
+    const v = changetype<Vcpu>(at);
+    length++;
+    if (!v.onQueue || v.queuePrev != previous) report("queue links broken", v.domid, v.vcpuId);
+    if (v.processor != p.id) report("queued on another pCPU's queue", v.domid, v.vcpuId);
+    if (previous && changetype<Vcpu>(previous).priority < v.priority) report("queue order", v.domid, v.vcpuId);
+    previous = at;
+  }
+  if (length != p.queueLength || p.queueLast != previous) report("queue length of pCPU", 0, p.id);
+  spinUnlock(lock);
+}
+
+function checkDomainList(): void {
+  spinLock(ROOT_DOMAIN_LIST_LOCK);
+  let last: i32 = -1;
+  for (let d: Domain | null = firstDomain(); d; d = nextDomain(d)) {
+    if (<i32>d.domid <= last) report("domain list order", d.domid, 0);
+    last = <i32>d.domid;
+    let vcpus: u32 = 0;
+    for (let i: u32 = 0; i < d.maxVcpus; i++) {
+      const v = vcpuOf(d, i);
+      if (!v) continue;
+      vcpus++;
+      if (v.domain != d || v.vcpuId != i) report("vCPU of another domain", d.domid, i);
+    }
+    if (vcpus != d.nrVcpus) report("number of vCPUs", d.domid, vcpus);
+  }
+  spinUnlock(ROOT_DOMAIN_LIST_LOCK);
+}
+
+/** Number of violations; each of the first ones has a line in the Xen log. 0: all is well. */
+export function checkInvariants(): i32 {
+  for (let d: Domain | null = firstDomain(); d; d = nextDomain(d)) if (!isNative(d)) domainPause(d);
+  violations = 0;
+  for (let i: u32 = 0; i < pcpuCount(); i++) checkQueue(pcpuAt(i));
+  checkDomainList();
+  const own = violations;
+  const memory = checkMemory();
+  const events = checkEventChannels();
+  for (let d: Domain | null = firstDomain(); d; d = nextDomain(d)) if (!isNative(d)) domainUnpause(d);
+  return own + (memory < 0 ? 1 : memory) + events;
+}
