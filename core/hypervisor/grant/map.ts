@@ -128,14 +128,14 @@ function entryTable(address: u64, isPte: bool): u32 {
   const domid = currentVcpu.domid;
   if (isPte) {
     if (address & 7 || !getPage(address >> 12, domid)) return 0;
-    entryOffset = <u32>address & 0xff8;
+    entryOffset = (<u32>address) & 0xff8;
     return <u32>(address >> 12);
   }
   const base = currentBase();
   if (!guestAddressOk(address) || !base) return 0;
   const l1 = findL1(base, address);
   if (!l1 || !getPage(l1, domid)) return 0;
-  entryOffset = (<u32>(address >> 12) & 511) << 3;
+  entryOffset = ((<u32>(address >> 12)) & 511) << 3;
   return l1;
 }
 
@@ -209,7 +209,7 @@ export function unmapGrantRef(handle: u32, hostAddress: u64, busAddress: u64, ne
 
 function restoreTrack(t: GrantTable, track: usize, bits: u32): void {
   spinLock(maptrackLock(t));
-  store<u16>(track, load<u16>(track, MAPTRACK_FLAGS) | <u16>bits, MAPTRACK_FLAGS);
+  store<u16>(track, load<u16>(track, MAPTRACK_FLAGS) | (<u16>bits), MAPTRACK_FLAGS);
   spinUnlock(maptrackLock(t));
 }
 

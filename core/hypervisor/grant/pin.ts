@@ -111,7 +111,15 @@ function wouldOverflow(pin: u32, bits: u32): bool {
  * general reference of the frame (drop with putPage) besides the pin (drop with unpinGrant). `forMap`: only grants of
  * whole frames, not transitive ones; else a transitive grant leads to the one of the third domain.
  */
-export function pinGrant(granter: u32, ref: u32, domid: u32, device: bool, host: bool, readonly: bool, forMap: bool): i32 {
+export function pinGrant(
+  granter: u32,
+  ref: u32,
+  domid: u32,
+  device: bool,
+  host: bool,
+  readonly: bool,
+  forMap: bool,
+): i32 {
   const t = grantTableOf(granter);
   if (t == null) return GNTST_bad_gntref;
   spinLock(tableLock(t));

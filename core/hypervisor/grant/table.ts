@@ -19,6 +19,7 @@ export const MAPTRACK_FRAMES_LIMIT: u32 = 1024;
 export const DEFAULT_GRANT_FRAMES: u32 = 64;
 export const DEFAULT_MAPTRACK_FRAMES: u32 = 1024;
 
+
 @unmanaged
 export class GrantTable {
   domid: u32;

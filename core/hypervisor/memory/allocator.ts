@@ -68,7 +68,7 @@ function freeRange(from: u32, to: u32): void {
   while (mfn < to) {
     let order: u32 = 0;
     while (order < MAX_ORDER && (mfn & ((1 << (order + 1)) - 1)) == 0 && mfn + (1 << (order + 1)) <= to) order++;
-    for (let i: u32 = 0; i < <u32>1 << order; i++) {
+    for (let i: u32 = 0; i < (<u32>1) << order; i++) {
       initFree(mfn + i);
       setBlockOrder(mfn + i, NOT_HEAD);
     }
@@ -120,8 +120,8 @@ function takeBlock(order: u32): u32 {
   if (stamp) {
     // Scrubbed only now: until this flush somebody could still write through a translation from the frames' last life.
     tlbFlushSince(stamp);
-    memory.fill(frameAddress(mfn), 0, <usize>4096 << order);
-    for (let i: u32 = 0; i < <u32>1 << order; i++) invalidateCodeFrame(mfn + i);
+    memory.fill(frameAddress(mfn), 0, (<usize>4096) << order);
+    for (let i: u32 = 0; i < (<u32>1) << order; i++) invalidateCodeFrame(mfn + i);
   }
   return mfn;
 }
@@ -133,7 +133,7 @@ function giveBlock(start: u32, blockOrderIn: u32, stamp: u32): void {
   let latest = stamp;
   const frames = totalFrames();
   spinLock(ROOT_HEAP_LOCK);
-  for (let i: u32 = 0; i < <u32>1 << order; i++) {
+  for (let i: u32 = 0; i < (<u32>1) << order; i++) {
     initFree(mfn + i);
     setBlockOrder(mfn + i, NOT_HEAD);
   }
@@ -169,7 +169,7 @@ export function xenheapPages(): u32 {
 export function allocXenheapPages(order: u32): u32 {
   const mfn = takeBlock(order);
   if (!mfn) return 0;
-  for (let i: u32 = 0; i < <u32>1 << order; i++) initOwned(mfn + i, DOMID_XEN, PGC_xen_heap);
+  for (let i: u32 = 0; i < (<u32>1) << order; i++) initOwned(mfn + i, DOMID_XEN, PGC_xen_heap);
   atomic.add<u32>(ROOT_XENHEAP_PAGES, 1 << order);
   return mfn;
 }
@@ -186,14 +186,14 @@ export function allocXenheapBytes(bytes: u32): usize {
 
 /** Gives Xen heap frames back; one that a guest still has mapped goes when its last reference does. */
 export function freeXenheapPages(mfn: u32, order: u32): void {
-  for (let i: u32 = 0; i < <u32>1 << order; i++) putAllocRef(mfn + i);
+  for (let i: u32 = 0; i < (<u32>1) << order; i++) putAllocRef(mfn + i);
 }
 
 /** `count` adjacent frames, the excess of the power of two given back at once. */
 function takeContiguous(count: u32): u32 {
   if (count == 0) return 0;
   let order: u32 = 0;
-  while (<u32>1 << order < count) if (++order > MAX_ORDER) return 0;
+  while ((<u32>1) << order < count) if (++order > MAX_ORDER) return 0;
   const mfn = takeBlock(order);
   if (!mfn) return 0;
   const end = mfn + (1 << order);
@@ -273,7 +273,7 @@ function allocFor(domid: u32, count: u32, order: u32, power: bool): u32 {
 
 /** Drops the owner's reference of frames whose allocation was undone before anybody else saw them. */
 export function freeDomheapPages(mfn: u32, order: u32): void {
-  for (let i: u32 = 0; i < <u32>1 << order; i++) putAllocRef(mfn + i);
+  for (let i: u32 = 0; i < (<u32>1) << order; i++) putAllocRef(mfn + i);
 }
 
 /**

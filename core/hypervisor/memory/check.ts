@@ -175,7 +175,7 @@ function checkTotals(d: DomainMemory): void {
 export function checkMemory(): i32 {
   const frames = totalFrames();
   let order: u32 = 0;
-  while ((<u32>4096 << order) < frames * 8) if (++order > MAX_ORDER) return -1;
+  while ((<u32>4096) << order < frames * 8) if (++order > MAX_ORDER) return -1;
   const block = allocXenheapPages(order);
   if (!block) return -1;
   expected = frameAddress(block);

@@ -54,7 +54,7 @@ function othersIn(mask: u64): i32 {
   store<u64>(at, 0, 8);
   if (!copyFromGuest(at, mask, bytes)) return -1;
   const own = v.vcpuId;
-  store<u8>(at + (own >> 3), <u8>(<u32>load<u8>(at + (own >> 3)) & ~(<u32>1 << (own & 7))));
+  store<u8>(at + (own >> 3), <u8>((<u32>load<u8>(at + (own >> 3))) & ~((<u32>1) << (own & 7))));
   return load<u64>(at) | load<u64>(at, 8) ? 1 : 0;
 }
 

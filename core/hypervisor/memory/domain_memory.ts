@@ -3,7 +3,6 @@
  * code creates it with memoryDomainCreate and lets it go with memoryDomainFree after relinquishMemory (teardown.ts).
  */
 import { DOMID_FIRST_RESERVED } from "../abi/memory";
-import { domainById } from "../domain/domain";
 import { allocXenheapPages, freeXenheapPages } from "./allocator";
 import { ROOT_DOMAIN_TABLE } from "./frames";
 import { spinLock, spinUnlock } from "../sched/lock";
@@ -12,6 +11,9 @@ import { spinLock, spinUnlock } from "../sched/lock";
 export const MEM_PRIVILEGED: u32 = 1;
 export const MEM_NATIVE: u32 = 2;
 export const MEM_DYING: u32 = 4;
+/** VMASST_TYPE_m2p_strict: the M2P is not visible through user page tables. Set by vm_assist. */
+export const MEM_M2P_STRICT: u32 = 8;
+
 
 @unmanaged
 export class DomainMemory {
@@ -107,11 +109,9 @@ export function pageListOf(d: DomainMemory): usize {
   return changetype<usize>(d) + offsetof<DomainMemory>("pageList");
 }
 
-/** VMASST_TYPE_m2p_strict: the M2P is not visible through user page tables. */
-const M2P_STRICT: u64 = 1 << 32;
 export function m2pStrict(domid: u32): bool {
-  const d = domainById(domid);
-  return d != null && (d.vmAssist & M2P_STRICT) != 0;
+  const d = domainMemory(domid);
+  return d != null && (d.flags & MEM_M2P_STRICT) != 0;
 }
 
 /** True if `caller` may act on `target`'s memory: itself, or a privileged domain. */

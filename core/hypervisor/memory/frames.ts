@@ -75,7 +75,7 @@ export function frameInfo(mfn: u32): usize {
 // @ts-ignore: decorator
 @inline
 export function frameAddress(mfn: u32): usize {
-  return <usize>mfn << PAGE_SHIFT;
+  return (<usize>mfn) << PAGE_SHIFT;
 }
 
 /** Lays the frame table for `frames` machine frames: all of them Xen's until the allocator is given them. Boot only. */
@@ -117,7 +117,7 @@ export function initTypeWord(mfn: u32, word: u64): void {
 // @ts-ignore: decorator
 @inline
 export function pageTypeOf(mfn: u32): u32 {
-  return <u32>(typeWord(mfn) >> PGT_type_shift) & 0xff;
+  return (<u32>(typeWord(mfn) >> PGT_type_shift)) & 0xff;
 }
 // @ts-ignore: decorator
 @inline
@@ -133,7 +133,7 @@ export function pageCount(mfn: u32): u32 {
 // @ts-ignore: decorator
 @inline
 export function pageOwner(mfn: u32): u32 {
-  return <u32>(countWord(mfn) >> OWNER_SHIFT) & 0xffff;
+  return (<u32>(countWord(mfn) >> OWNER_SHIFT)) & 0xffff;
 }
 // @ts-ignore: decorator
 @inline
@@ -236,7 +236,7 @@ export function getPage(mfn: u64, domid: u32): bool {
   let seen = atomic.load<u64>(at);
   while (true) {
     const count = seen & COUNT_MASK;
-    if (count == 0 || count >= COUNT_LIMIT || (<u32>(seen >> OWNER_SHIFT) & 0xffff) != domid) return false;
+    if (count == 0 || count >= COUNT_LIMIT || ((<u32>(seen >> OWNER_SHIFT)) & 0xffff) != domid) return false;
     const was = atomic.cmpxchg<u64>(at, seen, seen + 1);
     if (was == seen) return true;
     seen = was;

@@ -35,11 +35,11 @@ export function m2pInit(start: usize): usize {
   store<u32>(ROOT_M2P, <u32>table);
   store<u32>(ROOT_M2P_FRAMES, <u32>(bytes >> PAGE_SHIFT));
   memory.fill(table, 0xff, <usize>totalFrames() * 8);
-  store<u64>(l3, <u64>l2 | PTE_P | PTE_US | PTE_A);
+  store<u64>(l3, (<u64>l2) | PTE_P | PTE_US | PTE_A);
   for (let offset: usize = 0; offset < bytes; offset += LARGE)
-    store<u64>(l2 + (offset / LARGE) * 8, <u64>(l1 + (offset / LARGE) * 4096) | PTE_P | PTE_US | PTE_A);
+    store<u64>(l2 + (offset / LARGE) * 8, (<u64>(l1 + (offset / LARGE) * 4096)) | PTE_P | PTE_US | PTE_A);
   for (let offset: usize = 0; offset < bytes; offset += 4096)
-    store<u64>(l1 + (offset / 4096) * 8, <u64>(table + offset) | PTE_P | PTE_US | PTE_A | PTE_D | PTE_NX);
+    store<u64>(l1 + (offset / 4096) * 8, (<u64>(table + offset)) | PTE_P | PTE_US | PTE_A | PTE_D | PTE_NX);
   return table + bytes;
 }
 
@@ -79,7 +79,7 @@ export function m2pFrames(): u32 {
 
 /** L4 entry for slot 256. */
 export function m2pL4Entry(): u64 {
-  return <u64>frameAddress(load<u32>(ROOT_M2P_L3)) | PTE_P | PTE_US | PTE_A;
+  return (<u64>frameAddress(load<u32>(ROOT_M2P_L3))) | PTE_P | PTE_US | PTE_A;
 }
 /** The frame with Xen's reserved descriptors, and the frame of zeroes. */
 export function reservedGdtFrame(): u32 {

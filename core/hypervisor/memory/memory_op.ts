@@ -73,7 +73,7 @@ const SHARED_INFO_MAX_PFN: usize = 3088;
 /** memory_op(cmd, arg). Number of extents done, a number asked for, 0, or -errno. */
 export function doMemoryOp(command: u64, arg: u64): i64 {
   const start = command >> MEMOP_EXTENT_SHIFT;
-  const operation = <u32>command & MEMOP_CMD_MASK;
+  const operation = (<u32>command) & MEMOP_CMD_MASK;
   if (!scratch(0)) return -(<i64>ENOMEM);
   switch (operation) {
     case XENMEM_increase_reservation:
@@ -184,7 +184,7 @@ function machineMemoryMap(arg: u64): i64 {
   if (most < 1) return -(<i64>EINVAL);
   const entry = scratch(SCRATCH_E820);
   store<u64>(entry, 0);
-  store<u64>(entry, <u64>totalFrames() << PAGE_SHIFT, 8);
+  store<u64>(entry, (<u64>totalFrames()) << PAGE_SHIFT, 8);
   store<u32>(entry, E820_RAM, 16);
   if (!copyToGuest(load<u64>(a, MEMORY_MAP_buffer), entry, E820_ENTRY_SIZE)) return -(<i64>EFAULT);
   store<u32>(a, 1);

@@ -85,7 +85,12 @@ export function doMmuUpdate(ureqs: u64, countArgument: u32, pdone: u64, foreignd
     if (!copyToGuest(pdone, result, 4)) return -(<i64>EFAULT);
   }
   if (!error && done < count)
-    return continueWith(ureqs + <u64>done * MMU_UPDATE_SIZE, (count - done) | <u32>MMU_UPDATE_PREEMPTED, pdone, foreigndom);
+    return continueWith(
+      ureqs + <u64>done * MMU_UPDATE_SIZE,
+      (count - done) | (<u32>MMU_UPDATE_PREEMPTED),
+      pdone,
+      foreigndom,
+    );
   return <i64>error;
 }
 
@@ -96,7 +101,7 @@ export function alreadyDone(pdone: u64): u32 {
 }
 
 function oneUpdate(request: u64, value: u64, tableOwner: u32, pageOwner: u32): i32 {
-  const command = <u32>request & 7;
+  const command = (<u32>request) & 7;
   const mfn = request >> 12;
   if (
     command == <u32>MMU_NORMAL_PT_UPDATE ||
@@ -105,7 +110,7 @@ function oneUpdate(request: u64, value: u64, tableOwner: u32, pageOwner: u32): i
   ) {
     if (!getPage(mfn, tableOwner)) return -EINVAL;
     const preserve = command == <u32>MMU_PT_UPDATE_PRESERVE_AD;
-    const error = updateFrameEntry(<u32>mfn, <u32>request & 0xff8, value, preserve, pageOwner);
+    const error = updateFrameEntry(<u32>mfn, (<u32>request) & 0xff8, value, preserve, pageOwner);
     putPage(<u32>mfn);
     return error;
   }
@@ -122,7 +127,7 @@ function oneUpdate(request: u64, value: u64, tableOwner: u32, pageOwner: u32): i
 export function findL1(root: u32, va: u64): u32 {
   let table = root;
   for (let shift: u64 = 39; shift > 12; shift -= 9) {
-    const entry = atomic.load<u64>(frameAddress(table) + ((<u32>(va >> shift) & 511) << 3));
+    const entry = atomic.load<u64>(frameAddress(table) + (((<u32>(va >> shift)) & 511) << 3));
     if (!(entry & PTE_P) || entry & PTE_PSE || !mfnValid(pteMfn(entry))) return 0;
     table = <u32>pteMfn(entry);
   }
@@ -152,10 +157,10 @@ function updateVa(va: u64, value: u64, flags: u64, pageOwner: u32): i64 {
   const l1 = base ? findL1(base, va) : 0;
   const domid = callerDomid();
   if (!l1 || !getPage(l1, domid)) return -(<i64>EINVAL);
-  const error = updateL1Locked(l1, <u32>((va >> 12) & 511) << 3, value, domid, pageOwner);
+  const error = updateL1Locked(l1, (<u32>((va >> 12) & 511)) << 3, value, domid, pageOwner);
   putPage(l1);
   // Whatever happened to the entry, the guest asked for the flush.
-  const kind = <u32>flags & UVMF_FLUSHTYPE_MASK;
+  const kind = (<u32>flags) & UVMF_FLUSHTYPE_MASK;
   const mask = flags & ~(<u64>UVMF_FLUSHTYPE_MASK);
   if (kind == <u32>UVMF_TLB_FLUSH) {
     if (mask == 0) flushLocal();

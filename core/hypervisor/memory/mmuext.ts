@@ -39,13 +39,7 @@ import {
 } from "./current";
 import { DomainMemory, MEM_DYING, MEM_NATIVE, m2pStrict } from "./domain_memory";
 import { EACCES, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ESRCH } from "../abi/errno";
-import {
-  PGT_l4_page_table,
-  PGT_writable_page,
-  frameAddress,
-  getPage,
-  putPage,
-} from "./frames";
+import { PGT_l4_page_table, PGT_writable_page, frameAddress, getPage, putPage } from "./frames";
 import { alreadyDone, foreignDenied, foreignDomain, guestAddressOk } from "./mmu_update";
 import { currentVcpu } from "../domain/domain";
 import { invalidateShadowLdt, setVcpuLdt } from "./shadow_ldt";
@@ -83,7 +77,12 @@ export function doMmuextOp(uops: u64, countArgument: u32, pdone: u64, foreigndom
     if (!copyToGuest(pdone, result, 4)) return -(<i64>EFAULT);
   }
   if (!error && done < count)
-    return continueWith(uops + <u64>done * MMUEXT_OP_SIZE, (count - done) | <u32>MMU_UPDATE_PREEMPTED, pdone, foreigndom);
+    return continueWith(
+      uops + <u64>done * MMUEXT_OP_SIZE,
+      (count - done) | (<u32>MMU_UPDATE_PREEMPTED),
+      pdone,
+      foreigndom,
+    );
   return <i64>error;
 }
 

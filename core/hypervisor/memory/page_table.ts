@@ -18,16 +18,7 @@ import {
 } from "./frames";
 import { getLinear, getPageAndType, getPageType, putLinear, putPageAndType } from "./page_type";
 import { installXenSlots } from "./perdomain";
-import {
-  DISALLOW_MASK,
-  L1_DISALLOW_MASK,
-  PTE_P,
-  PTE_RW,
-  adjustL1,
-  adjustUpper,
-  isGuestL4Slot,
-  pteMfn,
-} from "./pte";
+import { DISALLOW_MASK, L1_DISALLOW_MASK, PTE_P, PTE_RW, adjustL1, adjustUpper, isGuestL4Slot, pteMfn } from "./pte";
 
 const ENTRIES: u32 = 512;
 

@@ -33,7 +33,7 @@ import { tlbFlushSince, tlbStamp } from "./tlb";
  * content does not pass as a table of this type, or what validation says.
  */
 export function getPageType(mfn: u32, type: u32): i32 {
-  const wanted = <u64>type << PGT_type_shift;
+  const wanted = (<u64>type) << PGT_type_shift;
   let seen = typeWord(mfn);
   while (true) {
     const count = seen & PGT_count_mask;

@@ -41,7 +41,7 @@ function ensureTables(d: DomainMemory, vcpu: u32): bool {
   if (!d.perdomainL3) d.perdomainL3 = allocXenheapPages(0);
   if (d.perdomainL3 && !d.perdomainL2) {
     d.perdomainL2 = allocXenheapPages(0);
-    if (d.perdomainL2) atomic.store<u64>(frameAddress(d.perdomainL3), <u64>frameAddress(d.perdomainL2) | TABLE_FLAGS);
+    if (d.perdomainL2) atomic.store<u64>(frameAddress(d.perdomainL3), (<u64>frameAddress(d.perdomainL2)) | TABLE_FLAGS);
   }
   const field = tableField(d, vcpu);
   if (d.perdomainL2 && !load<u32>(field)) {
@@ -50,12 +50,12 @@ function ensureTables(d: DomainMemory, vcpu: u32): bool {
       for (let v: u32 = 0; v < VCPUS_PER_TABLE; v++)
         for (let page: u32 = 0; page < GDT_PAGES; page++) {
           const mfn = page == FIRST_RESERVED_GDT_PAGE ? reservedGdtFrame() : zeroFrame();
-          const entry = <u64>frameAddress(mfn) | PTE_P | PTE_A | PTE_D | PTE_NX;
+          const entry = (<u64>frameAddress(mfn)) | PTE_P | PTE_A | PTE_D | PTE_NX;
           store<u64>(frameAddress(l1) + (v * PAGES_PER_VCPU + page) * 8, entry);
         }
       store<u32>(field, l1);
       const slot = vcpu / VCPUS_PER_TABLE;
-      atomic.store<u64>(frameAddress(d.perdomainL2) + slot * 8, <u64>frameAddress(l1) | TABLE_FLAGS);
+      atomic.store<u64>(frameAddress(d.perdomainL2) + slot * 8, (<u64>frameAddress(l1)) | TABLE_FLAGS);
     }
   }
   const ok = load<u32>(field) != 0;
@@ -83,8 +83,8 @@ export function perdomainMap(domid: u32, vcpu: u32, slotPage: u32, mfn: u32, fla
   if (d == null || vcpu >= MAX_VCPUS || slotPage >= PAGES_PER_VCPU || !ensureTables(d, vcpu)) return false;
   const at = perdomainEntry(d, vcpu, slotPage);
   let entry: u64 = 0;
-  if (flags & PTE_P) entry = <u64>frameAddress(mfn) | PTE_P | PTE_A | PTE_D | PTE_NX | (flags & PTE_RW);
-  else if (slotPage < GDT_PAGES) entry = <u64>frameAddress(zeroFrame()) | PTE_P | PTE_A | PTE_D | PTE_NX;
+  if (flags & PTE_P) entry = (<u64>frameAddress(mfn)) | PTE_P | PTE_A | PTE_D | PTE_NX | (flags & PTE_RW);
+  else if (slotPage < GDT_PAGES) entry = (<u64>frameAddress(zeroFrame())) | PTE_P | PTE_A | PTE_D | PTE_NX;
   atomic.store<u64>(at, entry);
   return true;
 }
@@ -123,7 +123,7 @@ export function installXenSlots(l4: u32, d: DomainMemory): bool {
   for (let slot = XEN_FIRST_L4_SLOT; slot <= XEN_LAST_L4_SLOT; slot++) {
     let entry: u64 = 0;
     if (slot == XEN_FIRST_L4_SLOT && !m2pStrict(d.domid)) entry = m2pL4Entry();
-    if (slot == PERDOMAIN_SLOT) entry = <u64>frameAddress(d.perdomainL3) | TABLE_FLAGS;
+    if (slot == PERDOMAIN_SLOT) entry = (<u64>frameAddress(d.perdomainL3)) | TABLE_FLAGS;
     atomic.store<u64>(table + slot * 8, entry);
   }
   return true;

@@ -11,7 +11,17 @@ import {
 } from "./frames";
 import { getPageFromL1e, getPageFromUpper, putPageFromL1e, putPageFromUpper } from "./page_table";
 import { getPageType, pageLock, pageUnlock, putPageType } from "./page_type";
-import { DISALLOW_MASK, FASTPATH_FLAGS, L1_DISALLOW_MASK, PTE_A, PTE_D, PTE_P, adjustL1, adjustUpper, isGuestL4Slot } from "./pte";
+import {
+  DISALLOW_MASK,
+  FASTPATH_FLAGS,
+  L1_DISALLOW_MASK,
+  PTE_A,
+  PTE_D,
+  PTE_P,
+  adjustL1,
+  adjustUpper,
+  isGuestL4Slot,
+} from "./pte";
 import { invalidateCodeFrame } from "./code_frames";
 
 /** Stores an entry, keeping accessed and dirty bits set in the meantime if `preserveAd`; returns the old entry. */
@@ -52,7 +62,7 @@ export function modL1Entry(address: usize, entry: u64, preserveAd: bool, tableOw
 
 /** Sets the entry of level 2..4 at `address` in table `table`, locked by the caller. 0 or -errno. */
 export function modUpperEntry(level: u32, address: usize, entry: u64, table: u32, preserveAd: bool): i32 {
-  if (level == PGT_l4_page_table && !isGuestL4Slot((<u32>address & 4095) >> 3)) return -EINVAL;
+  if (level == PGT_l4_page_table && !isGuestL4Slot(((<u32>address) & 4095) >> 3)) return -EINVAL;
   const old = atomic.load<u64>(address);
   if (entry & PTE_P) {
     if (entry & DISALLOW_MASK) return -EINVAL;
@@ -160,8 +170,7 @@ export function takeEntry(l1: u32, offset: u32): u64 {
 export function restoreEntry(l1: u32, offset: u32, entry: u64): void {
   let placed = false;
   if (pageLock(l1)) {
-    if (pageTypeOf(l1) == PGT_l1_page_table)
-      placed = atomic.cmpxchg<u64>(frameAddress(l1) + offset, 0, entry) == 0;
+    if (pageTypeOf(l1) == PGT_l1_page_table) placed = atomic.cmpxchg<u64>(frameAddress(l1) + offset, 0, entry) == 0;
     pageUnlock(l1);
   }
   if (!placed) putPageFromL1e(entry);

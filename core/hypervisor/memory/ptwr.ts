@@ -27,7 +27,7 @@ export function ptwrEmulate(v: Vcpu, address: u64): bool {
   if (!(v.guestFlags & GUEST_KERNEL_MODE) || !guestAddressOk(address)) return false;
   const l1 = findL1(<u32>(v.cr3Loaded >> 12), address);
   if (!l1) return false;
-  const mapping = atomic.load<u64>(frameAddress(l1) + ((<u32>(address >> 12) & 511) << 3));
+  const mapping = atomic.load<u64>(frameAddress(l1) + (((<u32>(address >> 12)) & 511) << 3));
   if ((mapping & (PTE_P | PTE_RW)) != PTE_P) return false;
   const mfn = pteMfn(mapping);
   if (!getPage(mfn, v.domid)) return false;
@@ -51,7 +51,7 @@ function emulate(v: Vcpu, table: u32, address: u64): bool {
   const page = frameAddress(table);
   memory.copy(pages, page, 4096);
   memory.copy(saved, v.cpu, CPU_SIZE);
-  const offset = <u32>address & 0xff8;
+  const offset = (<u32>address) & 0xff8;
   const old = load<u64>(pages + offset);
   overrideWrites(address, pages);
   const reason = step();

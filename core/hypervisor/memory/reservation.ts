@@ -100,13 +100,13 @@ function populateExtent(d: DomainMemory, gpfn: u64, order: u32, list: u64, index
   if (gpfn >> 40) return false;
   const mfn = allocDomheapPages(order, d.domid);
   if (!mfn) return false;
-  for (let i: u32 = 0; i < <u32>1 << order; i++) m2pSet(mfn + i, gpfn + i);
+  for (let i: u32 = 0; i < (<u32>1) << order; i++) m2pSet(mfn + i, gpfn + i);
   return writeExtent(list, index, mfn);
 }
 
 /** Lets go of 2^order frames from `mfn` on; false at the first that is not the domain's (those before are gone). */
 function removeExtent(d: DomainMemory, mfn: u64, order: u32): bool {
-  for (let i: u64 = 0; i < <u64>1 << order; i++) {
+  for (let i: u64 = 0; i < (<u64>1) << order; i++) {
     if (!getPage(mfn + i, d.domid)) return false;
     const frame = <u32>(mfn + i);
     // Shared frames of the hypervisor's (shared info, grant table) are not in the domain's reservation.
@@ -173,7 +173,7 @@ function exchangeChunk(
   for (let i: u64 = 0; i < inCount && !error; i++) {
     const mfn = readExtent(inList, inFirst + i);
     if (!extentRead) error = -EFAULT;
-    for (let j: u64 = 0; !error && j < <u64>1 << inOrder; j++) {
+    for (let j: u64 = 0; !error && j < (<u64>1) << inOrder; j++) {
       if (!mfnValid(mfn + j) || !stealPage(d, <u32>(mfn + j))) error = -EINVAL;
       else {
         setPageNext(<u32>(mfn + j), stolen);
@@ -189,7 +189,7 @@ function exchangeChunk(
       error = extentRead ? -ENOMEM : -EFAULT;
       break;
     }
-    for (let j: u32 = 0; j < <u32>1 << outOrder; j++) m2pSet(mfn + j, gpfn + j);
+    for (let j: u32 = 0; j < (<u32>1) << outOrder; j++) m2pSet(mfn + j, gpfn + j);
     if (writeExtent(outList, outFirst + i, mfn)) fresh++;
     else {
       error = -EFAULT;
@@ -200,7 +200,7 @@ function exchangeChunk(
   if (error) {
     for (let i: u64 = 0; i < fresh; i++) {
       const mfn = readExtent(outList, outFirst + i);
-      for (let j: u64 = 0; extentRead && j < <u64>1 << outOrder; j++)
+      for (let j: u64 = 0; extentRead && j < (<u64>1) << outOrder; j++)
         if (mfnValid(mfn + j) && stealPage(d, <u32>(mfn + j))) putAllocRef(<u32>(mfn + j));
     }
   }

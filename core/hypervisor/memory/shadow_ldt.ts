@@ -44,11 +44,14 @@ export function mapLdtPage(v: Vcpu, offset: u32): bool {
   if (!guestAddressOk(linear) || !v.kernelCr3) return false;
   const l1 = findL1(v.kernelCr3, linear);
   if (!l1) return false;
-  const entry = atomic.load<u64>(frameAddress(l1) + ((<u32>(linear >> 12) & 511) << 3));
+  const entry = atomic.load<u64>(frameAddress(l1) + (((<u32>(linear >> 12)) & 511) << 3));
   if (!(entry & PTE_P)) return false;
   if (getPageAndType(pteMfn(entry), v.domid, PGT_seg_desc_page)) return false;
   const slot = GDT_PAGES + (offset >> 12);
-  if (perdomainMapped(v.domid, v.vcpuId, slot) || !perdomainMap(v.domid, v.vcpuId, slot, <u32>pteMfn(entry), PTE_P | PTE_RW)) {
+  if (
+    perdomainMapped(v.domid, v.vcpuId, slot) ||
+    !perdomainMap(v.domid, v.vcpuId, slot, <u32>pteMfn(entry), PTE_P | PTE_RW)
+  ) {
     putPageAndType(<u32>pteMfn(entry));
     return false;
   }

@@ -59,7 +59,7 @@ test("map at an address and through an entry, write, unmap", () => {
   grant(8, 20, 2);
   const by = map(b.va(30), 8);
   expect(by.status).toBe(0);
-  expect(host.get64(b.entryAddress(30)) >> 12n & 0xfffffffn).toBe(BigInt(a.mfns[20]!));
+  expect((host.get64(b.entryAddress(30)) >> 12n) & 0xfffffffn).toBe(BigInt(a.mfns[20]!));
   expect(flagsOf(8)).toBe(1 | 8 | 16);
   const pte = map(b.entryAddress(31), 8, HOST_MAP | CONTAINS_PTE | READONLY);
   expect(pte.status).toBe(0);

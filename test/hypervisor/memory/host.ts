@@ -10,6 +10,8 @@ const root = path.resolve(here, "../../..");
 
 export interface Core {
   boot(frames: number): number;
+  codeVersionTable(): number;
+  codeFlagTable(): number;
   makeDomain(domid: number, flags: number, maxPages: number): number;
   become(domid: number): void;
   setRoot(domid: number, mfn: number): number;
@@ -53,9 +55,14 @@ export class Host {
   readonly core: Core;
   readonly view: DataView;
   readonly bytes: Uint8Array;
+  readonly memory: WebAssembly.Memory;
+  readonly module: WebAssembly.Module;
 
-  private constructor(core: Core, buffer: ArrayBufferLike) {
+  private constructor(core: Core, memory: WebAssembly.Memory, module: WebAssembly.Module) {
+    const { buffer } = memory;
     this.core = core;
+    this.memory = memory;
+    this.module = module;
     this.view = new DataView(buffer);
     this.bytes = new Uint8Array(buffer);
   }
@@ -64,7 +71,7 @@ export class Host {
   static async boot(mebibytes: number): Promise<Host> {
     const output = path.join(root, "dist/test/memory.wasm");
     const folders = ["core/hypervisor", "core/machine"].map((folder) => path.join(root, folder));
-    await buildWasm(path.join(here, "entry.ts"), output, folders);
+    await buildWasm(path.join(here, "memory-entry.ts"), output, folders);
     const memory = new WebAssembly.Memory({ initial: mebibytes * 16, maximum: 65536, shared: true });
     const now = (): number => performance.now() * 1e6;
     const trap = (code: number): never => {
@@ -72,7 +79,7 @@ export class Host {
     };
     const module = new WebAssembly.Module(readFileSync(output));
     const instance = new WebAssembly.Instance(module, { env: { memory, now, trap, abort: trap } });
-    const host = new Host(instance.exports as unknown as Core, memory.buffer);
+    const host = new Host(instance.exports as unknown as Core, memory, module);
     if (!host.core.boot(mebibytes * 256)) throw new Error("too little memory");
     if (!host.core.makeDomain(DOM0, 3, 0x10000)) throw new Error("no memory for dom0");
     host.core.become(DOM0);

@@ -7,7 +7,12 @@ import { setCodeTables } from "../../../core/machine/cpu/code_frames";
 import { setCpu } from "../../../core/machine/cpu/machine";
 import { CPU_CR0, CPU_CR3 } from "../../../core/machine/cpu/state";
 import { TLB_BYTES, tlbInit } from "../../../core/machine/cpu/tlb";
-import { ROOT_GUEST_LOWER, ROOT_GUEST_UPPER, ROOT_LOGLVL_LOWER, ROOT_LOGLVL_UPPER } from "../../../core/hypervisor/console/console";
+import {
+  ROOT_GUEST_LOWER,
+  ROOT_GUEST_UPPER,
+  ROOT_LOGLVL_LOWER,
+  ROOT_LOGLVL_UPPER,
+} from "../../../core/hypervisor/console/console";
 import { conringInit } from "../../../core/hypervisor/console/conring";
 import {
   Domain,
@@ -60,6 +65,25 @@ export { relinquishMemory, memoryDomainGone } from "../../../core/hypervisor/mem
 export { doGrantTableOp } from "../../../core/hypervisor/grant/grant_op";
 export { frameAddress, pageCount, pageOwner, pageTypeCount, pageTypeOf, m2pGet, nativeHold };
 
+/** Addresses of the code tables, for the other threads' attach. */
+let versions: usize = 0;
+let codeFlags: usize = 0;
+export function codeVersionTable(): usize {
+  return versions;
+}
+export function codeFlagTable(): usize {
+  return codeFlags;
+}
+
+/** Makes this instance pCPU `id` of the host that another instance has booted. */
+export function attach(id: u32, versionTable: usize, flagTable: usize, frames: u32): void {
+  setSelf(pcpuAt(id));
+  pcpuAt(id).id = id;
+  if (load<u32>(ROOT_PCPUS) <= id) store<u32>(ROOT_PCPUS, id + 1);
+  setCodeTables(versionTable, flagTable, frames);
+  tlbInit(allocXenheapBytes(TLB_BYTES));
+}
+
 /** Lays out a host of `frames` frames; false if that is too small. */
 export function boot(frames: u32): bool {
   store<u32>(ROOT_PCPUS, 1);
@@ -71,7 +95,9 @@ export function boot(frames: u32): bool {
   store<u32>(ROOT_GUEST_LOWER, 0);
   store<u32>(ROOT_GUEST_UPPER, 0);
   if (!memoryInit(frames)) return false;
-  setCodeTables(allocXenheapBytes(frames * 4), allocXenheapBytes(frames), frames);
+  versions = allocXenheapBytes(frames * 4);
+  codeFlags = allocXenheapBytes(frames);
+  setCodeTables(versions, codeFlags, frames);
   tlbInit(allocXenheapBytes(TLB_BYTES));
   store<u32>(ROOT_DOMAINS, <u32>allocXenheapBytes(0x7ff0 * 4));
   return true;

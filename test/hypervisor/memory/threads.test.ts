@@ -1,0 +1,78 @@
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import { expect, test } from "vitest";
+import { DOM0, Host, PvDomain, SELF, destroy, dom0Page } from "./host.ts";
+
+const CALLS = 60_000;
+
+async function hammer(host: Host, runs: { domain: PvDomain; other: PvDomain; args: number }[]): Promise<void> {
+  const workers = runs.map(
+    ({ domain, other, args }, i) =>
+      new Worker(new URL("hammer.mjs", import.meta.url), {
+        workerData: {
+          memory: host.memory,
+          module: host.module,
+          pcpu: i + 1,
+          versions: host.core.codeVersionTable(),
+          flags: host.core.codeFlagTable(),
+          frames: 64 * 256,
+          domid: domain.domid,
+          otherDomid: other.domid,
+          mfns: domain.mfns,
+          otherMfns: other.mfns,
+          args,
+          calls: CALLS,
+          seed: 77 + i,
+        },
+      }),
+  );
+  const answers = await Promise.all(
+    workers.map(async (worker) => (await once(worker, "message"))[0] as Map<bigint, number>),
+  );
+  await Promise.all(workers.map((worker) => worker.terminate()));
+  for (const answer of answers)
+    expect(answer.get(0n) ?? 0, JSON.stringify([...answer].map(String))).toBeGreaterThan(CALLS / 10);
+}
+
+/** Grants 8 to 15 of `from` to `to`: frames 12 to 19. */
+function grantSome(host: Host, from: PvDomain, to: PvDomain): void {
+  from.grantOp(2, (op) => {
+    host.set16(op, SELF);
+    host.set32(op + 4, 1);
+    host.set64(op + 16, from.va(7));
+  });
+  const table = Number(host.get64(from.address(7))) * 4096;
+  for (let ref = 8; ref < 16; ref++) {
+    host.set32(table + ref * 8 + 4, from.mfns[ref + 4]!);
+    host.set16(table + ref * 8 + 2, to.domid);
+    host.set16(table + ref * 8, 1);
+  }
+}
+
+test("two pCPUs at once, on two domains that map each other's frames, then on one", async () => {
+  const host = await Host.boot(64);
+  const { core } = host;
+  dom0Page(host);
+  const a = new PvDomain(host, 1, 40);
+  const b = new PvDomain(host, 2, 40);
+  grantSome(host, a, b);
+  grantSome(host, b, a);
+  await hammer(host, [
+    { domain: a, other: b, args: 5 },
+    { domain: b, other: a, args: 5 },
+  ]);
+  core.become(DOM0);
+  expect(core.checkMemory(), host.log()).toBe(0);
+  await hammer(host, [
+    { domain: a, other: b, args: 5 },
+    { domain: a, other: b, args: 6 },
+  ]);
+  core.become(DOM0);
+  expect(core.checkMemory(), host.log()).toBe(0);
+  core.dropVcpu(1);
+  while (core.relinquishMemory(1));
+  destroy(host, 2);
+  expect(core.memoryDomainGone(1)).toBe(1);
+  core.forgetDomain(1);
+  expect(core.checkMemory(), host.log()).toBe(0);
+}, 120_000);
