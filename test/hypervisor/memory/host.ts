@@ -68,10 +68,10 @@ export class Host {
   }
 
   /** `mebibytes` of memory with dom0, a privileged native domain that owns nothing yet. */
-  static async boot(mebibytes: number): Promise<Host> {
-    const output = path.join(root, "dist/test/memory.wasm");
+  static async boot(mebibytes: number, entry = "memory-entry"): Promise<Host> {
+    const output = path.join(root, `dist/test/${entry}.wasm`);
     const folders = ["core/hypervisor", "core/machine"].map((folder) => path.join(root, folder));
-    await buildWasm(path.join(here, "memory-entry.ts"), output, folders);
+    await buildWasm(path.join(here, `${entry}.ts`), output, folders);
     const memory = new WebAssembly.Memory({ initial: mebibytes * 16, maximum: 65536, shared: true });
     const now = (): number => performance.now() * 1e6;
     const trap = (code: number): never => {

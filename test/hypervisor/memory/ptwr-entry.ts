@@ -1,0 +1,79 @@
+/** memory-entry with the engine, for stores to page tables that the hypervisor executes for the guest. */
+import { cpuInit, cpuRegionSize, step } from "../../../core/machine/cpu/interpreter";
+import { mmuInit } from "../../../core/machine/cpu/mmu";
+import {
+  CPU_CPL,
+  CPU_CR4,
+  CPU_DEPRIVILEGED,
+  CPU_EFER,
+  CPU_EXIT_ADDRESS,
+  CPU_EXIT_ERROR,
+  CPU_EXIT_VECTOR,
+  CPU_GPR,
+  CPU_RFLAGS,
+  CPU_RIP,
+  CPU_SEG,
+  CS,
+  SEG_ATTR,
+  SEG_LIMIT,
+  SEG_SELECTOR,
+  SEG_SIZE,
+  SS,
+} from "../../../core/machine/cpu/state";
+import { domainById, vcpuOf } from "../../../core/hypervisor/domain/domain";
+import { allocXenheapBytes } from "../../../core/hypervisor/memory/allocator";
+import { totalFrames } from "../../../core/hypervisor/memory/frames";
+import { ptwrEmulate } from "../../../core/hypervisor/memory/ptwr";
+
+export * from "./memory-entry";
+
+/** Gives pCPU 0 its engine; after boot(). */
+export function startEngine(): void {
+  cpuInit(0, allocXenheapBytes(<u32>cpuRegionSize()));
+  mmuInit((<u64>totalFrames()) << 12);
+}
+
+function cpuOf(domid: u32): usize {
+  return vcpuOf(domainById(domid)!, 0)!.cpu;
+}
+
+/** Ring 3, 64-bit, at `rip`, as a PV kernel runs. */
+export function setGuest(domid: u32, rip: u64): void {
+  const at = cpuOf(domid);
+  store<u64>(at, rip, CPU_RIP);
+  store<u64>(at, 2, CPU_RFLAGS);
+  store<u64>(at, 0x20, CPU_CR4);
+  store<u64>(at, 0xd01, CPU_EFER);
+  store<u32>(at, 3, CPU_CPL);
+  store<u32>(at, 1, CPU_DEPRIVILEGED);
+  const cs = at + CPU_SEG + CS * SEG_SIZE;
+  store<u16>(cs, 0xe033, SEG_SELECTOR);
+  store<u32>(cs, 0xffffffff, SEG_LIMIT);
+  store<u16>(cs, 0xafb, SEG_ATTR);
+  const ss = at + CPU_SEG + SS * SEG_SIZE;
+  store<u16>(ss, 0xe02b, SEG_SELECTOR);
+  store<u32>(ss, 0xffffffff, SEG_LIMIT);
+  store<u16>(ss, 0xcf3, SEG_ATTR);
+}
+export function setRegister(domid: u32, index: u32, value: u64): void {
+  store<u64>(cpuOf(domid) + index * 8, value, CPU_GPR);
+}
+export function getRegister(domid: u32, index: u32): u64 {
+  return load<u64>(cpuOf(domid) + index * 8, CPU_GPR);
+}
+export function getRip(domid: u32): u64 {
+  return load<u64>(cpuOf(domid), CPU_RIP);
+}
+
+/**
+ * Executes one instruction. On a write fault of a present page it is offered to ptwrEmulate: 1 if that took it, 0 if not;
+ * -1 for an uneventful instruction, else 1000 + vector.
+ */
+export function stepOrEmulate(domid: u32): i32 {
+  const at = cpuOf(domid);
+  const reason = step();
+  if (reason == 0) return -1;
+  if (reason != 1 || load<u32>(at, CPU_EXIT_VECTOR) != 14 || (load<u32>(at, CPU_EXIT_ERROR) & 3) != 3)
+    return 1000 + <i32>load<u32>(at, CPU_EXIT_VECTOR);
+  return ptwrEmulate(vcpuOf(domainById(domid)!, 0)!, load<u64>(at, CPU_EXIT_ADDRESS)) ? 1 : 0;
+}
