@@ -4,6 +4,7 @@
  */
 import { clearFault, cpu, fault, setCpu } from "../../core/machine/cpu/machine";
 import { codeFrameWritten, setCodeTables } from "../../core/machine/cpu/code_frames";
+import { dropBlocks } from "../../core/machine/cpu/blocks";
 import { cpuInit, cpuRegionSize, refreshMode, run, setBudget, setPollAddress, step } from "../../core/machine/cpu/interpreter";
 import { overrideWrites, endOverride } from "../../core/machine/cpu/access";
 import { decode } from "../../core/machine/cpu/decode";
@@ -40,8 +41,13 @@ export function engine_run(): i32 {
 export function engine_step(): i32 {
   return step();
 }
-/** Forgets translations; code that the test has changed from outside must be reported by engine_code_written(). */
+/** Forgets translations and decoded code: for after the test has changed memory from outside. */
 export function engine_flush(): void {
+  tlbFlushAll();
+  dropBlocks();
+}
+/** Forgets translations only; changed code can be reported by engine_code_written(). */
+export function engine_flush_tlb(): void {
   tlbFlushAll();
 }
 export function engine_flush_page(lin: u64): void {
