@@ -19,5 +19,7 @@ export function instantiateCore({ memory, module, clockBase }: MachineParts): We
       },
     },
   });
+  // Globals whose initial values are not constants (the build exports the start function instead of running it).
+  (instance.exports._start as () => void)();
   return instance.exports;
 }

@@ -106,7 +106,8 @@ function option(name: usize, nameLength: u32, value: usize, valueLength: u32, pl
   else if (is(name, nameLength, "guest_loglvl")) return levels(value, valueLength, ROOT_GUEST_LOWER, ROOT_GUEST_UPPER);
   else if (is(name, nameLength, "noreboot")) store<u32>(ROOT_NOREBOOT, plain || !off ? 1 : 0);
   else if (is(name, nameLength, "console_to_ring")) store<u32>(ROOT_CONSOLE_TO_RING, plain || !off ? 1 : 0);
-  else if (is(name, nameLength, "conring_size")) store<u32>(ROOT_CONRING_WISH, <u32>min<u64>(sizeKiB(value, valueLength), 4096) << 10);
+  else if (is(name, nameLength, "conring_size"))
+    store<u32>(ROOT_CONRING_WISH, (<u32>min<u64>(sizeKiB(value, valueLength), 4096)) << 10);
   else if (is(name, nameLength, "sched")) store<u32>(ROOT_SCHED_REFUSED, is(value, valueLength, "credit") ? 0 : 1);
   else if (is(name, nameLength, "console")) setSerial(!is(value, valueLength, "none"));
   else if (is(name, nameLength, "dom0_max_vcpus")) return is(value, valueLength, "1");
@@ -143,9 +144,9 @@ export function parseOptions(): void {
     const value = equals ? equals + 1 : at;
     if (!option(BOOT_CMDLINE + start, nameEnd - start, BOOT_CMDLINE + value, at - value, !equals)) {
       logBegin(LOG_ALWAYS);
-      logText("parameter \"");
+      logText('parameter "');
       logBytes(BOOT_CMDLINE + start, at - start);
-      logText("\" unknown!");
+      logText('" unknown!');
       logEnd();
     }
   }

@@ -52,7 +52,7 @@ import { allocEngineMemory, becomePcpu, initPcpu } from "./threads";
 const CONRING_BYTES: u32 = 0x10000;
 
 function stage(number: u32): void {
-  store<f64>(BOOT_STAGE_TIMES + <usize>number * 8, <f64>systemTime());
+  store<f64>(<usize>BOOT_STAGE_TIMES + <usize>number * 8, <f64>systemTime());
   atomic.store<u32>(BOOT_STAGE, number);
   atomic.notify(BOOT_STAGE);
 }

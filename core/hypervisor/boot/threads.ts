@@ -2,7 +2,15 @@
 import { cpuInit, cpuRegionSize, setPollAddress } from "../../machine/cpu/interpreter";
 import { setCodeTables } from "../../machine/cpu/code_frames";
 import { EBUSY, ENOMEM, ESRCH, EINVAL } from "../abi/errno";
-import { RUNSTATE_blocked, RUNSTATE_running, Vcpu, domainById, isNative, setCurrentVcpu, vcpuOf } from "../domain/domain";
+import {
+  RUNSTATE_blocked,
+  RUNSTATE_running,
+  Vcpu,
+  domainById,
+  isNative,
+  setCurrentVcpu,
+  vcpuOf,
+} from "../domain/domain";
 import { allocXenheapBytes, allocXenheapPages } from "../memory/allocator";
 import { HYPERVISOR_ROOT, frameAddress, totalFrames } from "../memory/frames";
 import { systemTime } from "../sched/clock";

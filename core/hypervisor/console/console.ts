@@ -152,7 +152,7 @@ export function logHex(value: u64, width: u32 = 1): void {
   while (digits < 16 && value >> (digits * 4)) digits++;
   if (width > digits) digits = width;
   for (let i = digits; i > 0; i--) {
-    const digit = <u32>(value >> ((i - 1) * 4)) & 15;
+    const digit = (<u32>(value >> ((i - 1) * 4))) & 15;
     put(<u8>(digit < 10 ? 48 + digit : 87 + digit));
   }
 }

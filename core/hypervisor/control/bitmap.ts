@@ -22,7 +22,7 @@ export function writeBitmap(at: usize, value: u64): i32 {
   const bits = load<u32>(at, 8);
   const bytes = min<u32>((bits + 7) >> 3, 512);
   for (let i: u32 = 0; i < bytes; i++) {
-    let byte: u32 = i < 8 ? <u32>(value >> (i * 8)) & 0xff : 0;
+    let byte: u32 = i < 8 ? (<u32>(value >> (i * 8))) & 0xff : 0;
     if (i == bytes - 1 && bits & 7) byte &= (1 << (bits & 7)) - 1;
     if (!writeGuest8(guest + i, byte)) return -EFAULT;
   }

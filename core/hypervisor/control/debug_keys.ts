@@ -1,6 +1,6 @@
 /** Debug keys (`xl debug-keys`): reports on the Xen console. */
 import { LOG_ALWAYS, log, logBegin, logByte, logDec, logEnd, logHex, logText, logVcpu } from "../console/console";
-import { Domain, Vcpu, firstDomain, nextDomain, vcpuOf } from "../domain/domain";
+import { Domain, Vcpu, domainList, vcpuOf } from "../domain/domain";
 import { DomainMemory } from "../memory/domain_memory";
 import { freePages, xenheapPages } from "../memory/allocator";
 import { totalFrames } from "../memory/frames";
@@ -61,7 +61,8 @@ function memoryInfo(): void {
 }
 
 function domains(): void {
-  for (let d: Domain | null = firstDomain(); d; d = nextDomain(d)) {
+  for (let each = domainList(); each; each = changetype<Domain>(each).next) {
+    const d = changetype<Domain>(each);
     const m = changetype<DomainMemory>(d.memory);
     logBegin(LOG_ALWAYS);
     logText("General information for domain ");

@@ -81,17 +81,17 @@ export function setVcpuAffinity(d: Domain, u: usize): i32 {
   const v = found as Vcpu;
   const flags = load<u32>(u, 4);
   if (!(flags & 3) || flags & ~(<u32>7)) return -EINVAL;
-  if (flags & <u32>abi.VCPUAFFINITY_FORCE) v.savedAffinity = 0;
+  if (flags & (<u32>abi.VCPUAFFINITY_FORCE)) v.savedAffinity = 0;
   let hard = v.hardAffinity;
   let soft = v.softAffinity;
-  if (flags & <u32>abi.VCPUAFFINITY_HARD) {
+  if (flags & (<u32>abi.VCPUAFFINITY_HARD)) {
     const error = readBitmap(u + CPUMAP_HARD);
     if (error) return error;
     hard = bitmapValue;
     // A vCPU that may run nowhere would never run again.
     if (!(hard & onlinePcpus()) || v.savedAffinity) return -EINVAL;
   }
-  if (flags & <u32>abi.VCPUAFFINITY_SOFT) {
+  if (flags & (<u32>abi.VCPUAFFINITY_SOFT)) {
     const error = readBitmap(u + CPUMAP_SOFT);
     if (error) return error;
     soft = bitmapValue;
@@ -99,8 +99,8 @@ export function setVcpuAffinity(d: Domain, u: usize): i32 {
   v.hardAffinity = hard;
   v.softAffinity = soft;
   vcpuMigrate(v);
-  if (flags & <u32>abi.VCPUAFFINITY_HARD && writeBitmap(u + CPUMAP_HARD, hard & onlinePcpus())) return -EFAULT;
-  if (flags & <u32>abi.VCPUAFFINITY_SOFT && writeBitmap(u + CPUMAP_SOFT, soft & hard & onlinePcpus())) return -EFAULT;
+  if (flags & (<u32>abi.VCPUAFFINITY_HARD) && writeBitmap(u + CPUMAP_HARD, hard & onlinePcpus())) return -EFAULT;
+  if (flags & (<u32>abi.VCPUAFFINITY_SOFT) && writeBitmap(u + CPUMAP_SOFT, soft & hard & onlinePcpus())) return -EFAULT;
   return 0;
 }
 
@@ -109,8 +109,8 @@ export function getVcpuAffinity(d: Domain, u: usize): i32 {
   if (!v) return load<u32>(u) >= d.maxVcpus ? -EINVAL : -ESRCH;
   const flags = load<u32>(u, 4);
   if (!(flags & 3) || flags & ~(<u32>7)) return -EINVAL;
-  if (flags & <u32>abi.VCPUAFFINITY_HARD && writeBitmap(u + CPUMAP_HARD, v.hardAffinity)) return -EFAULT;
-  if (flags & <u32>abi.VCPUAFFINITY_SOFT && writeBitmap(u + CPUMAP_SOFT, v.softAffinity)) return -EFAULT;
+  if (flags & (<u32>abi.VCPUAFFINITY_HARD) && writeBitmap(u + CPUMAP_HARD, v.hardAffinity)) return -EFAULT;
+  if (flags & (<u32>abi.VCPUAFFINITY_SOFT) && writeBitmap(u + CPUMAP_SOFT, v.softAffinity)) return -EFAULT;
   return 0;
 }
 

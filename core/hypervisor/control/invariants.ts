@@ -3,7 +3,7 @@
  * paused for it: the caller is a native domain's thread (or a pCPU without guests).
  */
 import { LOG_ERR, logBegin, logDec, logEnd, logText } from "../console/console";
-import { Domain, ROOT_DOMAIN_LIST_LOCK, Vcpu, firstDomain, isNative, nextDomain, vcpuOf } from "../domain/domain";
+import { Domain, ROOT_DOMAIN_LIST_LOCK, Vcpu, domainList, isNative, vcpuOf } from "../domain/domain";
 import { checkEventChannels } from "../event/check";
 import { checkMemory } from "../memory/check";
 import { spinLock, spinUnlock } from "../sched/lock";
@@ -45,7 +45,8 @@ function checkQueue(p: Pcpu): void {
 function checkDomainList(): void {
   spinLock(ROOT_DOMAIN_LIST_LOCK);
   let last: i32 = -1;
-  for (let d: Domain | null = firstDomain(); d; d = nextDomain(d)) {
+  for (let each = domainList(); each; each = changetype<Domain>(each).next) {
+    const d = changetype<Domain>(each);
     if (<i32>d.domid <= last) report("domain list order", d.domid, 0);
     last = <i32>d.domid;
     let vcpus: u32 = 0;
@@ -62,13 +63,15 @@ function checkDomainList(): void {
 
 /** Number of violations; each of the first ones has a line in the Xen log. 0: all is well. */
 export function checkInvariants(): i32 {
-  for (let d: Domain | null = firstDomain(); d; d = nextDomain(d)) if (!isNative(d)) domainPause(d);
+  for (let each = domainList(); each; each = changetype<Domain>(each).next)
+    if (!isNative(changetype<Domain>(each))) domainPause(changetype<Domain>(each));
   violations = 0;
   for (let i: u32 = 0; i < pcpuCount(); i++) checkQueue(pcpuAt(i));
   checkDomainList();
   const own = violations;
   const memory = checkMemory();
   const events = checkEventChannels();
-  for (let d: Domain | null = firstDomain(); d; d = nextDomain(d)) if (!isNative(d)) domainUnpause(d);
+  for (let each = domainList(); each; each = changetype<Domain>(each).next)
+    if (!isNative(changetype<Domain>(each))) domainUnpause(changetype<Domain>(each));
   return own + (memory < 0 ? 1 : memory) + events;
 }

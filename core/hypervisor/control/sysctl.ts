@@ -10,11 +10,19 @@ import {
   Domain,
   ROOT_DOMAIN_LIST_LOCK,
   currentVcpu,
-  firstDomain,
+  domainList,
   isPrivileged,
-  nextDomain,
 } from "../domain/domain";
-import { clearGuest, clearGuestFault, copyFromGuest, copyToGuest, guestFault, readGuest8, writeGuest32, writeGuest64 } from "../hypercall/guest_access";
+import {
+  clearGuest,
+  clearGuestFault,
+  copyFromGuest,
+  copyToGuest,
+  guestFault,
+  readGuest8,
+  writeGuest32,
+  writeGuest64,
+} from "../hypercall/guest_access";
 import { textTo } from "../hypercall/xen_version";
 import { freePages } from "../memory/allocator";
 import { ROOT_CLAIMED_PAGES, totalFrames } from "../memory/frames";
@@ -132,7 +140,8 @@ function domainInfoList(u: usize): i32 {
   const buffer = load<u64>(u, 8);
   const info = threadScratch();
   let count: u32 = 0;
-  for (let d = firstDomain(); d && count < most; d = nextDomain(d)) {
+  for (let each = domainList(); each && count < most; each = changetype<Domain>(each).next) {
+    const d = changetype<Domain>(each);
     if (d.domid < first) continue;
     writeDomainInfo(d, info);
     if (!copyToGuest(buffer + <u64>count * INFO_SIZE, info, INFO_SIZE)) return -EFAULT;
@@ -191,7 +200,7 @@ function cpupool(u: usize): i32 {
       // The pool asked for, or the next higher one: there is pool 0.
       if (load<u32>(u, 4) > 0) return -ENOENT;
       let domains: u32 = 0;
-      for (let d = firstDomain(); d; d = nextDomain(d)) domains++;
+      for (let each = domainList(); each; each = changetype<Domain>(each).next) domains++;
       store<u32>(u, 0, 4);
       store<u32>(u, XEN_SCHEDULER_CREDIT, 8);
       store<u32>(u, domains, 20);
@@ -242,14 +251,13 @@ function perfCounters(u: usize): i32 {
   let next = at;
   for (let i: u32 = 0; i < <u32>NR_HYPERCALLS; i++, next += 4) {
     let sum: u64 = 0;
-    for (let d = firstDomain(); d; d = nextDomain(d))
-      sum += load<u64>(changetype<usize>(d) + DOMAIN_HYPERCALL_COUNTS + (i << 3));
+    for (let each = domainList(); each; each = changetype<Domain>(each).next)
+      sum += load<u64>(each + DOMAIN_HYPERCALL_COUNTS + (i << 3));
     if (!writeGuest32(next, <u32>sum)) return -EFAULT;
   }
   for (let i: u32 = 0; i < pcpuCount(); i++, next += 4)
     if (!writeGuest32(next, <u32>pcpuAt(i).switches)) return -EFAULT;
-  for (let i: u32 = 0; i < pcpuCount(); i++, next += 4)
-    if (!writeGuest32(next, <u32>pcpuAt(i).ipis)) return -EFAULT;
+  for (let i: u32 = 0; i < pcpuCount(); i++, next += 4) if (!writeGuest32(next, <u32>pcpuAt(i).ipis)) return -EFAULT;
   return 0;
 }
 
@@ -261,8 +269,8 @@ function describe(guest: u64, name: string, values: u32): bool {
 
 function resetCounters(): i32 {
   spinLock(ROOT_DOMAIN_LIST_LOCK);
-  for (let d: Domain | null = firstDomain(); d; d = nextDomain(d))
-    memory.fill(changetype<usize>(d) + DOMAIN_HYPERCALL_COUNTS, 0, NR_HYPERCALLS * 8);
+  for (let each = domainList(); each; each = changetype<Domain>(each).next)
+    memory.fill(each + DOMAIN_HYPERCALL_COUNTS, 0, NR_HYPERCALLS * 8);
   spinUnlock(ROOT_DOMAIN_LIST_LOCK);
   for (let i: u32 = 0; i < pcpuCount(); i++) {
     pcpuAt(i).switches = 0;

@@ -50,6 +50,7 @@ export const DOMDYING_dead: u32 = 2;
 export const DOMAIN_HYPERCALL_COUNTS: usize = 0x800;
 export const DOMAIN_PAGE_ORDER: u32 = 0;
 
+
 @unmanaged
 export class Domain {
   // -- watched (abi/native.ts) --
@@ -221,6 +222,7 @@ export const TRAP_INFO_CS: usize = 2;
 export const TRAP_INFO_ADDRESS: usize = 8;
 export const VCPU_PAGE_ORDER: u32 = 1;
 
+
 @unmanaged
 export class Vcpu {
   // -- watched (abi/native.ts) --
@@ -387,7 +389,7 @@ export function domainById(domid: u32): Domain | null {
   if (domid >= <u32>DOMID_FIRST_RESERVED) return null;
   const table = atomic.load<u32>(ROOT_DOMAINS);
   if (!table) return null;
-  return changetype<Domain | null>(<usize>atomic.load<u32>(<usize>table + (<usize>domid << 2)));
+  return changetype<Domain | null>(<usize>atomic.load<u32>(<usize>table + ((<usize>domid) << 2)));
 }
 
 /** Likewise, DOMID_SELF being the caller's own domain. */
@@ -399,7 +401,7 @@ export function domainOrSelf(domid: u32): Domain | null {
 /** A vCPU that exists, or null. */
 export function vcpuOf(d: Domain, vcpu: u32): Vcpu | null {
   if (vcpu >= d.maxVcpus) return null;
-  return changetype<Vcpu | null>(<usize>atomic.load<u32>(d.vcpus + (<usize>vcpu << 2)));
+  return changetype<Vcpu | null>(<usize>atomic.load<u32>(d.vcpus + ((<usize>vcpu) << 2)));
 }
 
 /** The Vcpu that a CpuState belongs to. */
@@ -411,6 +413,10 @@ export function vcpuOfCpu(cpu: usize): Vcpu {
 
 export function firstDomain(): Domain | null {
   return changetype<Domain | null>(<usize>atomic.load<u32>(ROOT_DOMAIN_LIST));
+}
+/** Address of the first Domain, 0 = none; the next one's is in `next`. */
+export function domainList(): usize {
+  return <usize>atomic.load<u32>(ROOT_DOMAIN_LIST);
 }
 // @ts-ignore: decorator
 @inline
@@ -432,5 +438,5 @@ export function isNative(d: Domain): bool {
 // @ts-ignore: decorator
 @inline
 export function trapInfo(v: Vcpu, vector: u32): usize {
-  return changetype<usize>(v) + VCPU_TRAPS + (<usize>vector << 4);
+  return changetype<usize>(v) + VCPU_TRAPS + ((<usize>vector) << 4);
 }

@@ -1,13 +1,7 @@
 /** Birth, shutdown and crash of domains. Their end is in teardown.ts. */
 import { BOOT_POWER, POWER_OFF, POWER_REBOOT } from "../../machine/layout";
 import { EINVAL, ENOMEM, EEXIST } from "../abi/errno";
-import {
-  SHUTDOWN_crash,
-  SHUTDOWN_poweroff,
-  SHUTDOWN_reboot,
-  SHUTDOWN_suspend,
-  SHUTDOWN_watchdog,
-} from "../abi/sched";
+import { SHUTDOWN_crash, SHUTDOWN_poweroff, SHUTDOWN_reboot, SHUTDOWN_suspend, SHUTDOWN_watchdog } from "../abi/sched";
 import { DOMID_FIRST_RESERVED, LEGACY_MAX_VCPUS, VCPU_INFO_SIZE, VIRQ_DOM_EXC } from "../abi/xen";
 import { LOG_ALWAYS, logBegin, logDec, logEnd, logText, log } from "../console/console";
 import { ROOT_NOREBOOT } from "../boot/options";
@@ -120,8 +114,7 @@ export function createDomain(
   d.grantVersion = grantVersion;
   d.evtchnMaxPort = maxEvtchnPort;
   d.consoleLine = changetype<usize>(d) + DOMAIN_CONSOLE_LINE;
-  const memoryFlags =
-    (flags & DOMAIN_PRIVILEGED ? MEM_PRIVILEGED : 0) | (flags & DOMAIN_NATIVE ? MEM_NATIVE : 0);
+  const memoryFlags = (flags & DOMAIN_PRIVILEGED ? MEM_PRIVILEGED : 0) | (flags & DOMAIN_NATIVE ? MEM_NATIVE : 0);
   if (!memoryDomainCreate(domid, 0, memoryFlags)) {
     freeXenheapPages(page, DOMAIN_PAGE_ORDER);
     return failed(ENOMEM);
@@ -175,7 +168,7 @@ function publish(d: Domain): void {
   }
   d.next = load<u32>(link);
   atomic.store<u32>(link, <u32>changetype<usize>(d));
-  atomic.store<u32>(<usize>load<u32>(ROOT_DOMAINS) + (<usize>d.domid << 2), <u32>changetype<usize>(d));
+  atomic.store<u32>(<usize>load<u32>(ROOT_DOMAINS) + ((<usize>d.domid) << 2), <u32>changetype<usize>(d));
   spinUnlock(ROOT_DOMAIN_LIST_LOCK);
 }
 
@@ -183,9 +176,9 @@ function publish(d: Domain): void {
 export function unpublish(d: Domain): void {
   spinLock(ROOT_DOMAIN_LIST_LOCK);
   let link: usize = ROOT_DOMAIN_LIST;
-  while (load<u32>(link) != changetype<usize>(d)) link = <usize>load<u32>(link) + offsetof<Domain>("next");
+  while (load<u32>(link) != <u32>changetype<usize>(d)) link = <usize>load<u32>(link) + offsetof<Domain>("next");
   atomic.store<u32>(link, <u32>d.next);
-  atomic.store<u32>(<usize>load<u32>(ROOT_DOMAINS) + (<usize>d.domid << 2), 0);
+  atomic.store<u32>(<usize>load<u32>(ROOT_DOMAINS) + ((<usize>d.domid) << 2), 0);
   spinUnlock(ROOT_DOMAIN_LIST_LOCK);
 }
 
@@ -209,7 +202,7 @@ export function createVcpu(d: Domain, vcpuId: u32): i32 {
     freeXenheapPages(page, VCPU_PAGE_ORDER);
     return error;
   }
-  atomic.store<u32>(d.vcpus + (<usize>vcpuId << 2), <u32>changetype<usize>(v));
+  atomic.store<u32>(d.vcpus + ((<usize>vcpuId) << 2), <u32>changetype<usize>(v));
   d.nrVcpus++;
   return 0;
 }

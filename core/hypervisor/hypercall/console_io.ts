@@ -3,14 +3,7 @@ import { EFAULT, EINVAL, ENOSYS, EPERM } from "../abi/errno";
 import { CONSOLEIO_read, CONSOLEIO_write } from "../abi/xen";
 import { ROOT_CONSOLE_TO_RING } from "../boot/options";
 import { serialWrite } from "../console/conring";
-import {
-  LOG_G_DEBUG,
-  ROOT_CONSOLE_LOCK,
-  consoleWrite,
-  logBeginGuest,
-  logBytes,
-  logEnd,
-} from "../console/console";
+import { LOG_G_DEBUG, ROOT_CONSOLE_LOCK, consoleWrite, logBeginGuest, logBytes, logEnd } from "../console/console";
 import { CONSOLE_LINE_SIZE, DOMAIN_HARDWARE, Domain, currentVcpu, isPrivileged } from "../domain/domain";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { threadScratch } from "../sched/pcpu";
@@ -62,7 +55,7 @@ export function doConsoleIo(cmd: u64, count: u64, buffer: u64): i64 {
       const at = threadScratch();
       // A guest may hand over anything: no more than a megabyte of it at a time.
       const most = min<u32>(length, 0x100000);
-      for (let done: u32 = 0; done < most; ) {
+      for (let done: u32 = 0; done < most;) {
         const part = min<u32>(PART, most - done);
         if (!copyFromGuest(at, buffer + done, part)) return -EFAULT;
         if (d.flags & DOMAIN_HARDWARE) hardwareWrite(at, part);

@@ -43,7 +43,7 @@ export function walkGuest(cr3: u64, linear: u64, write: bool): usize {
   let shift: u64 = 39;
   while (true) {
     if (!mfnValid(table >> 12)) return 0;
-    const at = <usize>table + (<usize>((linear >> shift) & 511) << 3);
+    const at = <usize>table + ((<usize>((linear >> shift) & 511)) << 3);
     const entry = atomic.load<u64>(at);
     if ((entry & need) != need) return 0;
     const leaf = shift == 12 || (entry & PTE_PSE) != 0;
@@ -54,7 +54,7 @@ export function walkGuest(cr3: u64, linear: u64, write: bool): usize {
     }
     if (leaf) {
       const offset = linear & (((<u64>1) << shift) - 1);
-      const machine = ((entry & PTE_ADDRESS) & ~(((<u64>1) << shift) - 1)) + offset;
+      const machine = (entry & PTE_ADDRESS & ~(((<u64>1) << shift) - 1)) + offset;
       return mfnValid(machine >> 12) ? <usize>machine : 0;
     }
     table = entry & PTE_ADDRESS;
@@ -80,7 +80,7 @@ function copy(host: usize, guest: u64, bytes: u32, write: bool): bool {
   let local = host;
   let left = bytes;
   while (left) {
-    const part = min<u32>(left, 4096 - (<u32>at & 4095));
+    const part = min<u32>(left, 4096 - ((<u32>at) & 4095));
     enterGuestAccess();
     const machine = translate(v, at, write);
     if (machine) {
@@ -125,8 +125,8 @@ function readSmall(guest: u64, bytes: u32): u64 {
     guestFault = true;
     return 0;
   }
-  for (let i: u32 = 0; i < bytes; ) {
-    const part = min<u32>(bytes - i, 4096 - (<u32>(guest + i) & 4095));
+  for (let i: u32 = 0; i < bytes;) {
+    const part = min<u32>(bytes - i, 4096 - ((<u32>(guest + i)) & 4095));
     enterGuestAccess();
     const machine = translate(v, guest + i, false);
     if (machine) {
@@ -160,8 +160,8 @@ export function readGuest8(guest: u64): u32 {
 function writeSmall(guest: u64, value: u64, bytes: u32): bool {
   const v = currentVcpu;
   if (!rangeOk(v, guest, bytes)) return false;
-  for (let i: u32 = 0; i < bytes; ) {
-    const part = min<u32>(bytes - i, 4096 - (<u32>(guest + i) & 4095));
+  for (let i: u32 = 0; i < bytes;) {
+    const part = min<u32>(bytes - i, 4096 - ((<u32>(guest + i)) & 4095));
     enterGuestAccess();
     const machine = translate(v, guest + i, true);
     if (machine) {

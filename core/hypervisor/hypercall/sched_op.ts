@@ -21,6 +21,7 @@ import {
   DOMAIN_WATCHDOG_TIMERS,
   Domain,
   SHUTDOWN_CODE_INVALID,
+  VPF_blocked,
   VPF_polling,
   Vcpu,
   currentVcpu,
@@ -58,8 +59,7 @@ function poll(v: Vcpu, arg: u64): i64 {
     v.pollPort = -1;
     // Announced before the ports are looked at: an event that comes in between ends it.
     atomic.add<u32>(changetype<usize>(v.domain) + offsetof<Domain>("pollers"), 1);
-    vcpuBlock(v);
-    atomic.or<u32>(changetype<usize>(v) + offsetof<Vcpu>("pauseFlags"), VPF_polling);
+    atomic.or<u32>(changetype<usize>(v) + offsetof<Vcpu>("pauseFlags"), VPF_blocked | VPF_polling);
   }
   let result: i32 = 0;
   let ready = vcpuEventPending(v);
@@ -116,10 +116,10 @@ function pinOverride(v: Vcpu, pcpu: i32): i32 {
     if (v.savedAffinity) v.hardAffinity = v.savedAffinity;
     v.savedAffinity = 0;
   } else {
-    if (<u32>pcpu >= pcpuCount() || !((onlinePcpus() >> <u64>pcpu) & 1)) return -EINVAL;
+    if (<u32>pcpu >= pcpuCount() || !((onlinePcpus() >> (<u64>pcpu)) & 1)) return -EINVAL;
     if (v.savedAffinity) return -EBUSY;
     v.savedAffinity = v.hardAffinity;
-    v.hardAffinity = (<u64>1) << <u64>pcpu;
+    v.hardAffinity = (<u64>1) << (<u64>pcpu);
   }
   vcpuMigrate(v);
   return 0;
@@ -195,7 +195,7 @@ export function doSchedOpCompat(cmd: u64, arg: u64): i64 {
       logDec(v.domid);
       logText(" domain-initiated shutdown");
       logEnd();
-      domainShutdown(v.domain, <u32>arg & 0xff);
+      domainShutdown(v.domain, (<u32>arg) & 0xff);
       return 0;
     default:
       return -ENOSYS;

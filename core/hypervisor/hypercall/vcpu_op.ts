@@ -197,7 +197,7 @@ export function doVcpuOp(cmd: u64, vcpuId: u64, arg: u64): i64 {
       const deadline = readGuest64(arg);
       const flags = readGuest32(arg + 8);
       if (guestFault) return -EFAULT;
-      if (flags & <u32>VCPU_SSHOTTMR_future && deadline < systemTime()) return -ETIME;
+      if (flags & (<u32>VCPU_SSHOTTMR_future) && deadline < systemTime()) return -ETIME;
       singleshot(v, deadline);
       return 0;
     }

@@ -6,19 +6,19 @@ import { DomainMemory, MEM_M2P_STRICT } from "../memory/domain_memory";
 
 /** What a 64-bit PV guest may set. */
 export const VM_ASSIST_VALID: u64 =
-  ((<u64>1) << <u64>abi.VMASST_TYPE_4gb_segments) |
-  ((<u64>1) << <u64>abi.VMASST_TYPE_4gb_segments_notify) |
-  ((<u64>1) << <u64>abi.VMASST_TYPE_writable_pagetables) |
-  ((<u64>1) << <u64>abi.VMASST_TYPE_pae_extended_cr3) |
-  ((<u64>1) << <u64>abi.VMASST_TYPE_architectural_iopl) |
-  ((<u64>1) << <u64>abi.VMASST_TYPE_runstate_update_flag) |
-  ((<u64>1) << <u64>abi.VMASST_TYPE_m2p_strict);
+  ((<u64>1) << (<u64>abi.VMASST_TYPE_4gb_segments)) |
+  ((<u64>1) << (<u64>abi.VMASST_TYPE_4gb_segments_notify)) |
+  ((<u64>1) << (<u64>abi.VMASST_TYPE_writable_pagetables)) |
+  ((<u64>1) << (<u64>abi.VMASST_TYPE_pae_extended_cr3)) |
+  ((<u64>1) << (<u64>abi.VMASST_TYPE_architectural_iopl)) |
+  ((<u64>1) << (<u64>abi.VMASST_TYPE_runstate_update_flag)) |
+  ((<u64>1) << (<u64>abi.VMASST_TYPE_m2p_strict));
 
 /** Sets all options at once (setvcpucontext's vm_assist field). */
 export function setVmAssist(d: Domain, bits: u64): void {
   d.vmAssist = bits & VM_ASSIST_VALID;
   const m = changetype<DomainMemory>(d.memory);
-  if ((d.vmAssist >> <u64>abi.VMASST_TYPE_m2p_strict) & 1) m.flags |= MEM_M2P_STRICT;
+  if ((d.vmAssist >> (<u64>abi.VMASST_TYPE_m2p_strict)) & 1) m.flags |= MEM_M2P_STRICT;
   else m.flags &= ~MEM_M2P_STRICT;
 }
 

@@ -5,7 +5,15 @@ import * as abi from "../abi/version";
 import { VMASST_TYPE_pae_extended_cr3 } from "../abi/xen";
 import { DOMAIN_HARDWARE, Domain, currentVcpu, isPrivileged } from "../domain/domain";
 import { threadScratch } from "../sched/pcpu";
-import { clearGuest, clearGuestFault, copyToGuest, guestFault, readGuest32, writeGuest32, writeGuest64 } from "./guest_access";
+import {
+  clearGuest,
+  clearGuestFault,
+  copyToGuest,
+  guestFault,
+  readGuest32,
+  writeGuest32,
+  writeGuest64,
+} from "./guest_access";
 
 const VIRT_START: u64 = 0xffff800000000000;
 
@@ -37,7 +45,7 @@ function features(d: Domain): u32 {
     (1 << abi.XENFEAT_mmu_pt_update_preserve_ad) |
     (1 << abi.XENFEAT_highmem_assist) |
     (1 << abi.XENFEAT_gnttab_map_avail_bits);
-  if ((d.vmAssist >> <u64>VMASST_TYPE_pae_extended_cr3) & 1) map |= 1 << abi.XENFEAT_pae_pgdir_above_4gb;
+  if ((d.vmAssist >> (<u64>VMASST_TYPE_pae_extended_cr3)) & 1) map |= 1 << abi.XENFEAT_pae_pgdir_above_4gb;
   if (d.flags & DOMAIN_HARDWARE) map |= 1 << abi.XENFEAT_dom0;
   return map;
 }

@@ -17,9 +17,8 @@ import {
   VPF_down,
   VPF_parked,
   Vcpu,
-  firstDomain,
+  domainList,
   isNative,
-  nextDomain,
   vcpuOf,
 } from "../domain/domain";
 import { HYPERVISOR_ROOT } from "../memory/frames";
@@ -55,13 +54,14 @@ function queueLock(p: Pcpu): usize {
 
 /** Locks the queue of the vCPU's processor; the Pcpu, whose lock the caller gives back with unlockQueue. */
 export function lockQueueOf(v: Vcpu): Pcpu {
-  for (;;) {
-    const processor = atomic.load<u32>(changetype<usize>(v) + offsetof<Vcpu>("processor"));
-    const p = pcpuAt(processor);
-    spinLock(queueLock(p));
-    if (v.processor == processor) return p;
+  let p = pcpuAt(atomic.load<u32>(changetype<usize>(v) + offsetof<Vcpu>("processor")));
+  spinLock(queueLock(p));
+  while (v.processor != p.id) {
     spinUnlock(queueLock(p));
+    p = pcpuAt(atomic.load<u32>(changetype<usize>(v) + offsetof<Vcpu>("processor")));
+    spinLock(queueLock(p));
   }
+  return p;
 }
 export function unlockQueue(p: Pcpu): void {
   spinUnlock(queueLock(p));
@@ -363,13 +363,15 @@ function countActive(d: Domain): u32 {
 function dealCredit(): void {
   spinLock(ROOT_DOMAIN_LIST_LOCK);
   let weights: u64 = 0;
-  for (let d = firstDomain(); d; d = nextDomain(d)) {
+  for (let each = domainList(); each; each = changetype<Domain>(each).next) {
+    const d = changetype<Domain>(each);
     if (isNative(d)) continue;
     d.activeVcpus = countActive(d);
     if (d.activeVcpus) weights += <u64>d.weight * d.activeVcpus;
   }
   const total: u64 = ACCOUNTING_NS * pcpuCount();
-  for (let d = firstDomain(); d; d = nextDomain(d)) {
+  for (let each = domainList(); each; each = changetype<Domain>(each).next) {
+    const d = changetype<Domain>(each);
     if (isNative(d) || !d.activeVcpus) continue;
     let share = (total * ((<u64>d.weight * d.activeVcpus * 65536) / weights)) >> 16;
     const most = <u64>d.activeVcpus * ACCOUNTING_NS;
@@ -378,10 +380,10 @@ function dealCredit(): void {
       const capped = (ACCOUNTING_NS * d.cap) / 100;
       if (share > capped) share = capped;
     }
-    const each = <i64>(share / d.activeVcpus);
+    const portion = <i64>(share / d.activeVcpus);
     for (let i: u32 = 0; i < d.maxVcpus; i++) {
       const v = vcpuOf(d, i);
-      if (v) dealTo(d, v, each);
+      if (v) dealTo(d, v, portion);
     }
   }
   spinUnlock(ROOT_DOMAIN_LIST_LOCK);
@@ -425,6 +427,6 @@ export function schedInitVcpu(v: Vcpu): void {
   v.softAffinity = 0xffffffffffffffff;
   v.priority = PRIORITY_UNDER;
   v.processor = v.vcpuId % pcpuCount();
-  v.runstate = isNative(v.domain) ? RUNSTATE_running : RUNSTATE_offline;
+  v.runstate = isNative(v.domain) ? RUNSTATE_blocked : RUNSTATE_offline;
   v.runstateSince = systemTime();
 }

@@ -32,7 +32,8 @@ export function flushTlbAllPcpus(): void {
   const own = self.id;
   const count = pcpuCount();
   // Set all bits first, so that the others leave their guests at the same time.
-  for (let id: u32 = 0; id < count; id++) if (id != own) sendIpi(id, IPI_TLB_FLUSH);
+  // An idle pCPU sleeps on and flushes when it is woken for something.
+  for (let id: u32 = 0; id < count; id++) if (id != own) atomic.or<u32>(mailbox(id), IPI_TLB_FLUSH);
   if (own != NO_PCPU) tlbFlushAll();
   for (let id: u32 = 0; id < count; id++) {
     if (id == own) continue;

@@ -104,13 +104,13 @@ function runSlice(v: Vcpu, box: usize): void {
     const count = changetype<usize>(v) + VCPU_EXIT_COUNTS + ((<usize>reason) << 3);
     store<u64>(count, load<u64>(count) + 1);
     pvHandleExit(v, reason);
-    if (atomic.load<u32>(box)) return;
+    if (atomic.load<u32>(box) || p.sliceEnd == 0) return;
     if (reason != EXIT_POLL && ++exits < EXITS_PER_LOOK) continue;
     exits = 0;
     const now = systemTime();
     if (reason == EXIT_POLL) adjustBudget(now - looked);
     looked = now;
-    if (now >= p.sliceEnd || now >= p.nextTimer || p.sliceEnd == 0) return;
+    if (now >= p.sliceEnd || now >= p.nextTimer) return;
     account(now);
   }
 }
@@ -130,7 +130,7 @@ export function updateRunstateArea(v: Vcpu): void {
   if (!guest) return;
   const info = threadScratch();
   writeRunstate(v, info);
-  if ((v.domain.vmAssist >> <u64>VMASST_TYPE_runstate_update_flag) & 1) {
+  if ((v.domain.vmAssist >> (<u64>VMASST_TYPE_runstate_update_flag)) & 1) {
     const entry = load<u64>(info, 8);
     store<u64>(info, entry | ((<u64>1) << 63), 8);
     if (!writeGuest64(guest + 8, load<u64>(info, 8))) return;

@@ -23,6 +23,7 @@ export const ROOT_PCPUS_ONLINE: usize = HYPERVISOR_ROOT + 0x64;
 
 export const NO_PCPU: u32 = 0xffffffff;
 
+
 @unmanaged
 export class Pcpu {
   // -- watched (abi/native.ts) --
@@ -93,7 +94,7 @@ export function onlinePcpus(): u64 {
 // @ts-ignore: decorator
 @inline
 export function mailbox(id: u32): usize {
-  return PCPU_MAILBOX + <usize>id * PCPU_MAILBOX_SIZE;
+  return <usize>PCPU_MAILBOX + <usize>id * <usize>PCPU_MAILBOX_SIZE;
 }
 export const PCPU_LIMIT: u32 = MAX_PCPUS;
 

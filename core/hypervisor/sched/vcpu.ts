@@ -1,15 +1,6 @@
 /** Blocking, waking, pausing and interrupting vCPUs. */
 import { SHUTDOWN_watchdog } from "../abi/sched";
-import {
-  Domain,
-  TIMER_PERIODIC,
-  TIMER_POLL,
-  VPF_blocked,
-  VPF_polling,
-  Vcpu,
-  isNative,
-  vcpuOf,
-} from "../domain/domain";
+import { Domain, TIMER_PERIODIC, TIMER_POLL, VPF_blocked, VPF_polling, Vcpu, isNative, vcpuOf } from "../domain/domain";
 import { vcpuWake, vcpuSleepNosync } from "./credit";
 import { IPI_EVENT, sendIpi } from "./ipi";
 import { self } from "./pcpu";

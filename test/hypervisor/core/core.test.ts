@@ -1,0 +1,272 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import * as abi from "../../../core/dom0/kernel/abi.ts";
+import { HypercallError } from "../../../core/dom0/kernel/errno.ts";
+import * as layout from "../../../core/machine/layout.ts";
+import { attachDom0, compileCore, Machine, type Dom0 } from "./machine.ts";
+
+const UUID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
+
+let machine: Machine;
+let dom0: Dom0;
+let module: WebAssembly.Module;
+
+beforeAll(async () => {
+  module = await compileCore();
+  machine = new Machine(module);
+  await machine.stage(layout.BOOT_STAGE_DOM0_BUILT);
+  dom0 = attachDom0(machine);
+});
+
+afterAll(async () => {
+  await machine.off();
+  expect(machine.errors).toEqual([]);
+});
+
+/** errno name of a call that must be refused. */
+function refusal(call: () => unknown): string {
+  try {
+    call();
+  } catch (error) {
+    if (error instanceof HypercallError) return error.code;
+    throw error;
+  }
+  return "no error";
+}
+
+describe("boot", () => {
+  it("logs in Xen's manner", () => {
+    const text = machine.serial();
+    expect(text).toContain("(XEN) Xen version 4.17");
+    expect(text).toContain("(XEN) Command line: dom0_mem=16M loglvl=all guest_loglvl=all\n");
+    expect(text).toContain("(XEN) System RAM: 126MB (129024kB)\n");
+    expect(text).toContain("(XEN) Using scheduler: SMP Credit Scheduler (credit)\n");
+    expect(text).toContain("(XEN) Brought up 2 CPUs\n");
+    expect(text).toContain("(XEN) Guest Loglevel: All\n");
+    expect(text).not.toContain("unknown!");
+  });
+
+  it("keeps the log for readconsole, incrementally and cleared", () => {
+    const whole = dom0.calls.readConsole();
+    expect(whole).toContain("Brought up 2 CPUs");
+    expect(dom0.calls.readConsole(true)).toBe(whole);
+    expect(dom0.calls.readConsole()).toBe("");
+  });
+
+  it("notes unknown parameters and goes on", async () => {
+    const other = new Machine(module, { pcpus: 1, cmdline: "dom0_mem=8M frobnicate=3 loglvl=loud sched=null" });
+    await other.stage(layout.BOOT_STAGE_DOM0_BUILT);
+    expect(other.serial()).toContain('(XEN) parameter "frobnicate=3" unknown!');
+    expect(other.serial()).toContain('(XEN) parameter "loglvl=loud" unknown!');
+    const it = attachDom0(other);
+    expect(it.calls.domainInfo(0)?.totPages).toBe(2048);
+    await other.off();
+  });
+
+  it("refuses a second thread for dom0, and domains that are not there", () => {
+    const instance = machine.instance();
+    expect(instance.native_attach(0, 0)).toBe(-16);
+    expect(instance.native_attach(0, 1)).toBe(-3);
+    expect(instance.native_attach(7, 0)).toBe(-3);
+    expect(instance.native_hypercall(17, 0n, 0n, 0n, 0n, 0n)).toBe(-3n);
+  });
+});
+
+describe("xen_version", () => {
+  it("says 4.17 with PV capabilities", () => {
+    expect(dom0.calls.version()).toEqual({ major: 4, minor: 17 });
+    expect(dom0.calls.extraVersion()).toMatch(/^\.\d+-xenarium$/);
+    expect(dom0.calls.capabilities()).toBe("xen-3.0-x86_64 ");
+    expect(dom0.calls.platformParameters()).toBe(0xffff800000000000n);
+    expect(dom0.calls.commandLine()).toBe("dom0_mem=16M loglvl=all guest_loglvl=all");
+    expect(dom0.calls.compileInfo().compiler).toContain("AssemblyScript");
+  });
+
+  it("refuses what it does not know, and bad pointers", () => {
+    const call = (nr: number, ...args: bigint[]): bigint =>
+      dom0.core.native_hypercall(nr, args[0] ?? 0n, args[1] ?? 0n, args[2] ?? 0n, 0n, 0n);
+    expect(call(17, 99n, 0n)).toBe(-38n);
+    // Not dom0's memory: the hypervisor's own, beyond the end, wrapping around.
+    for (const bad of [0x201000n, 0xfffff000n, 0xffffffffffffff00n, 1n << 40n]) expect(call(17, 1n, bad)).toBe(-14n);
+    expect(call(63)).toBe(-38n);
+    expect(call(0)).toBe(-38n);
+    expect(call(34, 0n, 0n)).toBe(-38n);
+    expect(dom0.core.native_hypercall(-1, 0n, 0n, 0n, 0n, 0n)).toBe(-38n);
+  });
+});
+
+describe("domctl", () => {
+  it("refuses another interface version", () => {
+    const at = dom0.frames.allocate() * 4096;
+    dom0.physical.set32(at, abi.XEN_DOMCTL_getdomaininfo);
+    dom0.physical.set32(at + 4, 0x14);
+    expect(dom0.core.native_hypercall(36, BigInt(at), 0n, 0n, 0n, 0n)).toBe(-13n);
+    dom0.physical.set32(at, abi.XEN_SYSCTL_physinfo);
+    expect(dom0.core.native_hypercall(35, BigInt(at), 0n, 0n, 0n, 0n)).toBe(-13n);
+  });
+
+  it("creates, fills, describes and destroys domains, and gets every frame back", async () => {
+    // The first memory call of a thread takes a scratch page for good.
+    dom0.calls.populatePhysmap(0, 0, 1, new Float64Array(1));
+    const free = dom0.calls.physicalInfo().freePages;
+    const domid = dom0.calls.createDomain(UUID, 4);
+    expect(domid).toBeGreaterThan(0);
+    dom0.calls.setMaxMemory(domid, 4096 * 4);
+    dom0.calls.setMaxVcpus(domid, 3);
+    const mfns = new Float64Array(4096);
+    expect(dom0.calls.populatePhysmap(domid, 0, 4096, mfns)).toBe(4096);
+    expect(dom0.calls.populatePhysmap(domid, 0, 1, mfns)).toBe(0);
+    const info = dom0.calls.domainInfo(domid)!;
+    expect(info.handle).toBe(UUID);
+    expect(info.totPages).toBe(4096);
+    expect(info.maxPages).toBe(4096);
+    expect(info.maxVcpuId).toBe(2);
+    expect(info.onlineVcpus).toBe(0);
+    expect(info.flags & abi.XEN_DOMINF_paused).toBeTruthy();
+    expect(dom0.calls.listDomains().map((d) => d.domid)).toEqual([0, domid]);
+    expect(refusal(() => dom0.calls.setMaxVcpus(domid, 5))).toBe("EINVAL");
+    expect(refusal(() => dom0.calls.pauseDomain(0))).toBe("EINVAL");
+    expect(refusal(() => dom0.calls.destroyDomain(0))).toBe("EINVAL");
+    expect(refusal(() => dom0.calls.destroyDomain(domid + 1))).toBe("ESRCH");
+    expect(dom0.core.check_invariants()).toBe(0);
+    dom0.calls.destroyDomain(domid);
+    expect(dom0.calls.domainInfo(domid)).toBeNull();
+    // Its structures are kept a moment longer for whoever still looks at them.
+    const end = Date.now() + 6000;
+    while (dom0.calls.physicalInfo().freePages !== free && Date.now() < end)
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(dom0.calls.physicalInfo().freePages).toBe(free);
+    expect(dom0.core.check_invariants()).toBe(0);
+  }, 20_000);
+
+  it("never gives a domid twice in a row, and keeps the list in order", () => {
+    const made = Array.from({ length: 5 }, () => dom0.calls.createDomain(UUID, 1));
+    expect(new Set(made).size).toBe(5);
+    dom0.calls.destroyDomain(made[2]!);
+    const next = dom0.calls.createDomain(UUID, 1);
+    expect(made).not.toContain(next);
+    const listed = dom0.calls.listDomains().map((d) => d.domid);
+    expect(listed).toEqual([...listed].sort((a, b) => a - b));
+    for (const domid of [made[0]!, made[1]!, made[3]!, made[4]!, next]) dom0.calls.destroyDomain(domid);
+    expect(dom0.calls.listDomains().map((d) => d.domid)).toEqual([0]);
+  });
+
+  it("weight, cap and affinity are kept and checked", () => {
+    const domid = dom0.calls.createDomain(UUID, 2);
+    dom0.calls.setMaxVcpus(domid, 2);
+    expect(dom0.calls.getCredit(domid)).toEqual({ weight: 256, cap: 0 });
+    dom0.calls.setCredit(domid, 512, 50);
+    expect(dom0.calls.getCredit(domid)).toEqual({ weight: 512, cap: 50 });
+    dom0.calls.setHardAffinity(domid, 1, 2);
+    expect(dom0.calls.getHardAffinity(domid, 1)).toBe(2);
+    expect(dom0.calls.getHardAffinity(domid, 0)).toBe(3);
+    expect(refusal(() => dom0.calls.setHardAffinity(domid, 0, 0xf0))).toBe("EINVAL");
+    expect(refusal(() => dom0.calls.setHardAffinity(domid, 2, 1))).toBe("EINVAL");
+    dom0.calls.destroyDomain(domid);
+  });
+
+  it("runs out of memory with ENOMEM or fewer frames, and recovers", () => {
+    const domids: number[] = [];
+    let total = 0;
+    for (let i = 0; i < 4; i++) {
+      const domid = dom0.calls.createDomain(UUID, 1);
+      domids.push(domid);
+      dom0.calls.setMaxMemory(domid, 64 * 1024);
+      const mfns = new Float64Array(16384);
+      const got = dom0.calls.populatePhysmap(domid, 0, 16384, mfns);
+      total += got;
+      if (got < 16384) break;
+    }
+    expect(total).toBeLessThan(32768);
+    const codes = new Set<string>();
+    for (let i = 0; i < 2000; i++) {
+      try {
+        domids.push(dom0.calls.createDomain(UUID, 1));
+      } catch (error) {
+        codes.add((error as HypercallError).code);
+        break;
+      }
+    }
+    expect([...codes]).toEqual(["ENOMEM"]);
+    for (const domid of domids) dom0.calls.destroyDomain(domid);
+    expect(dom0.calls.listDomains().map((d) => d.domid)).toEqual([0]);
+    expect(dom0.core.check_invariants()).toBe(0);
+  }, 20_000);
+});
+
+describe("sysctl", () => {
+  it("describes the host", () => {
+    const info = dom0.calls.physicalInfo();
+    expect(info.nrCpus).toBe(2);
+    expect(info.totalPages).toBe(32768);
+    expect(info.cpuKhz).toBe(1_000_000);
+    expect(dom0.calls.schedulerId()).toBe(5);
+  });
+
+  it("an idle host is idle", async () => {
+    const before = dom0.calls.cpuIdleTimes();
+    const start = performance.now();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const elapsed = (performance.now() - start) * 1e6;
+    dom0.calls.cpuIdleTimes().forEach((time, i) => expect(time - before[i]!).toBeGreaterThan(elapsed * 0.9));
+  });
+});
+
+describe("console_io", () => {
+  it("dom0 writes to the serial port as it is", () => {
+    dom0.calls.writeConsole("hello from dom0\n");
+    expect(machine.serial().endsWith("hello from dom0\n")).toBe(true);
+  });
+  it("refuses memory that is not the caller's", () => {
+    expect(dom0.core.native_hypercall(18, 0n, 16n, 0x201000n, 0n, 0n)).toBe(-14n);
+    expect(dom0.core.native_hypercall(18, 5n, 16n, 0x201000n, 0n, 0n)).toBe(-38n);
+  });
+});
+
+describe("multicall", () => {
+  it("runs each call and stores its result; refuses to nest", () => {
+    const at = dom0.frames.allocate() * 4096;
+    const { physical } = dom0;
+    const entry = (i: number, op: number, ...args: number[]): void => {
+      physical.set64(at + 64 * i, op);
+      args.forEach((value, n) => physical.set64(at + 64 * i + 16 + 8 * n, value));
+    };
+    entry(0, 17, 0);
+    entry(1, 13, at, 1);
+    entry(2, 62);
+    entry(3, 17, 6, at + 2048);
+    expect(dom0.core.native_hypercall(13, BigInt(at), 4n, 0n, 0n, 0n)).toBe(0n);
+    const result = (i: number): bigint => BigInt.asIntN(64, physical.get64(at + 64 * i + 8));
+    expect(result(0)).toBe(0x40011n);
+    expect(result(1)).toBe(-38n);
+    expect(result(2)).toBe(-38n);
+    expect(result(3)).toBe(0n);
+    // dom0, vnode, preserve_ad, highmem, avail_bits
+    expect(physical.get32(at + 2052)).toBe((1 << 11) | (1 << 13) | (1 << 5) | (1 << 6) | (1 << 7));
+    expect(dom0.core.native_hypercall(13, 0x201000n, 1n, 0n, 0n, 0n)).toBe(-14n);
+  });
+});
+
+describe("power", () => {
+  it("dom0's shutdown is the host's", async () => {
+    const other = new Machine(module, { pcpus: 2 });
+    await other.stage(layout.BOOT_STAGE_DOM0_BUILT);
+    const it = attachDom0(other);
+    it.calls.schedShutdown(abi.SHUTDOWN_reboot);
+    expect(Atomics.load(other.words, layout.BOOT_POWER >> 2)).toBe(layout.POWER_REBOOT);
+    expect(other.serial()).toContain("Hardware Dom0 shutdown: rebooting machine");
+    await other.off();
+  });
+
+  it("a host without memory for dom0 panics with the reason", async () => {
+    const other = new Machine(module, { pcpus: 1, memoryMiB: 64, cmdline: "dom0_mem=4G" });
+    const end = Date.now() + 5000;
+    while (Atomics.load(other.words, layout.BOOT_POWER >> 2) === layout.POWER_ON && Date.now() < end) {
+      if (Atomics.load(other.words, layout.BOOT_STAGE >> 2) === layout.BOOT_STAGE_DOM0_BUILT) break;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    // Either it fits what there is, or it says why not; it never hangs.
+    const built = Atomics.load(other.words, layout.BOOT_STAGE >> 2) === layout.BOOT_STAGE_DOM0_BUILT;
+    if (!built) expect(other.serial()).toContain("Panic on CPU 0:");
+    await other.off();
+  });
+});

@@ -1,0 +1,147 @@
+/** core.wasm on pCPU threads with a small memory, and a native domain's view of it from the test's own thread. */
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { Worker } from "node:worker_threads";
+import { buildWasm } from "../../../core/build.mjs";
+import { Hypercalls, SCRATCH_FRAMES, type NativeExports } from "../../../core/dom0/kernel/hypercalls.ts";
+import { FrameAllocator, PAGE_SIZE, PhysicalMemory } from "../../../core/dom0/kernel/memory.ts";
+import { ownFrames } from "../../../core/dom0/kernel/native.ts";
+import * as layout from "../../../core/machine/layout.ts";
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../..");
+
+/** What a pCPU's worker does; core/machine/pcpu.ts is the same with the machine's clock. */
+const PCPU = `
+const { workerData } = require("node:worker_threads");
+const { memory, module, id, base } = workerData;
+const now = () => Number(process.hrtime.bigint() - base);
+const { exports } = new WebAssembly.Instance(module, { env: { memory, now, trap(code) { throw new Error("host bug " + code); } } });
+exports._start?.();
+if (id === 0) exports.xen_start();
+exports.pcpu_run(id);
+`;
+
+export interface CoreExports extends NativeExports {
+  xen_start(): void;
+  pcpu_run(id: number): void;
+  check_invariants(): number;
+}
+
+export async function compileCore(): Promise<WebAssembly.Module> {
+  const output = process.env.XENARIUM_CORE_WASM ?? path.join(root, "dist/core.wasm");
+  if (!process.env.XENARIUM_CORE_WASM) {
+    const folders = ["core/hypervisor", "core/machine"].map((folder) => path.join(root, folder));
+    await buildWasm(path.join(root, "core/hypervisor/core.ts"), output, folders, ["--exportStart", "_start"]);
+  }
+  return WebAssembly.compile(readFileSync(output));
+}
+
+export class Machine {
+  readonly memory: WebAssembly.Memory;
+  readonly physical: PhysicalMemory;
+  readonly words: Int32Array;
+  readonly base = process.hrtime.bigint();
+  readonly errors: Error[] = [];
+  readonly #module: WebAssembly.Module;
+  readonly #workers: Worker[] = [];
+  readonly #ended: Promise<unknown>[] = [];
+
+  constructor(module: WebAssembly.Module, options: { memoryMiB?: number; pcpus?: number; cmdline?: string } = {}) {
+    const { memoryMiB = 128, pcpus = 2, cmdline = "dom0_mem=16M loglvl=all guest_loglvl=all" } = options;
+    this.#module = module;
+    this.memory = new WebAssembly.Memory({ initial: memoryMiB * 16, maximum: 65536, shared: true });
+    this.physical = new PhysicalMemory(this.memory);
+    this.words = new Int32Array(this.memory.buffer);
+    this.physical.set32(layout.BOOT_MEMORY_MIB, memoryMiB);
+    this.physical.set32(layout.BOOT_PCPUS, pcpus);
+    this.physical.set32(layout.BOOT_POWER, layout.POWER_ON);
+    this.physical.set64(layout.BOOT_WALLCLOCK, BigInt(Date.now()) * 1_000_000n);
+    this.physical.bytes(layout.BOOT_CMDLINE, cmdline.length).set(Buffer.from(cmdline));
+    for (let id = 0; id < pcpus; id++) {
+      const worker = new Worker(PCPU, {
+        eval: true,
+        workerData: { memory: this.memory, module, id, base: this.base },
+      });
+      worker.on("error", (error) => this.errors.push(error));
+      this.#ended.push(new Promise((resolve) => worker.once("exit", resolve)));
+      this.#workers.push(worker);
+    }
+  }
+
+  /** Waits for a boot stage; throws with the log when it does not come. */
+  async stage(number: number, seconds = 10): Promise<void> {
+    const end = Date.now() + seconds * 1000;
+    while (Atomics.load(this.words, layout.BOOT_STAGE >> 2) < number) {
+      if (Date.now() > end || this.errors.length)
+        throw new Error(
+          `boot stage ${number} not reached\n${this.errors.map((e) => e.stack).join("\n")}\n${this.serial()}`,
+        );
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  /** Everything the serial port still has. */
+  serial(): string {
+    const producer = this.physical.get32(layout.SERIAL_PRODUCER);
+    const from = Math.max(0, producer - layout.SERIAL_SIZE);
+    const text = Buffer.alloc(producer - from);
+    for (let i = from; i < producer; i++)
+      text[i - from] = this.physical.get8(layout.SERIAL_DATA + (i % layout.SERIAL_SIZE));
+    return text.toString("latin1");
+  }
+
+  /** An instance for a native domain's thread. */
+  instance(): CoreExports {
+    const now = (): number => Number(process.hrtime.bigint() - this.base);
+    const trap = (code: number): never => {
+      throw new Error(`host bug ${code}`);
+    };
+    const { exports } = new WebAssembly.Instance(this.#module, { env: { memory: this.memory, now, trap } });
+    (exports._start as (() => void) | undefined)?.();
+    return exports as unknown as CoreExports;
+  }
+
+  /** Switches off; resolves when all pCPUs have come back, rejects if one does not. */
+  async off(): Promise<void> {
+    Atomics.store(this.words, layout.BOOT_POWER >> 2, layout.POWER_OFF);
+    Atomics.notify(this.words, layout.BOOT_POWER >> 2);
+    Atomics.notify(this.words, layout.BOOT_STAGE >> 2);
+    for (let id = 0; id < this.#workers.length; id++) {
+      const mailbox = (layout.PCPU_MAILBOX + id * layout.PCPU_MAILBOX_SIZE) >> 2;
+      Atomics.or(this.words, mailbox, 1);
+      Atomics.notify(this.words, mailbox);
+    }
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error("a pCPU did not come back at power-off")), 5000);
+    });
+    try {
+      await Promise.race([Promise.all(this.#ended), late]);
+    } finally {
+      clearTimeout(timer);
+      await Promise.all(this.#workers.map((worker) => worker.terminate()));
+    }
+  }
+}
+
+export interface Dom0 {
+  core: CoreExports;
+  calls: Hypercalls;
+  physical: PhysicalMemory;
+  frames: FrameAllocator;
+  sharedInfo: number;
+}
+
+/** Attaches the calling thread as domain 0. */
+export function attachDom0(machine: Machine): Dom0 {
+  const core = machine.instance();
+  const attached = core.native_attach(0, 0);
+  if (attached) throw new Error(`native_attach: ${attached}`);
+  const { physical } = machine;
+  const own = ownFrames(core);
+  const sharedInfo = Number(physical.get64(own.startInfo + 40));
+  const frames = new FrameAllocator(own.first, own.count, [own.startInfo >>> 12]);
+  const scratch = frames.allocate(SCRATCH_FRAMES) * PAGE_SIZE;
+  return { core, calls: new Hypercalls(core, physical, scratch), physical, frames, sharedInfo };
+}
