@@ -1,6 +1,6 @@
 /**
- * The SSE unit alone, with the exports that silicon/engine.ts wants of an engine: one instruction is decoded (prefixes,
- * REX, the three 0F maps, ModRM with a register or [base]), executed, and followed by the INT3 of the harness.
+ * The SSE unit alone: one instruction is decoded (prefixes,
+ * REX, the three 0F maps, ModRM with a register or [base]), and executed.
  */
 import {
   OPF_SIMPLE,
@@ -34,7 +34,6 @@ import {
 import {
   CPU_EXIT_ADDRESS,
   CPU_EXIT_ERROR,
-  CPU_EXIT_VECTOR,
   CPU_GPR,
   CPU_RIP,
   CPU_SEG,
@@ -57,7 +56,8 @@ let op: usize = 0;
 /** A state slot that always holds zero, for an absent index register. */
 let zeroSlot: usize = 0;
 
-export function engine_init(region: usize): void {
+/** `region`: 512 KiB for the vCPU state (at its start), the op and the TLB. */
+export function unit_init(region: usize): void {
   state = region;
   op = region + 0x1000;
   zeroSlot = CPU_SIZE + 64;
@@ -66,18 +66,11 @@ export function engine_init(region: usize): void {
   setCodeTables(region + 0x10000, region + 0x20000, FRAMES);
   tlbInit(region + 0x30000);
 }
-export function engine_state(): usize {
-  return state;
-}
-export function engine_set_rflags(value: u32): void {
+export function unit_set_rflags(value: u32): void {
   setRflags(<u64>value);
 }
-export function engine_get_rflags(): u32 {
+export function unit_get_rflags(): u32 {
   return <u32>getRflags();
-}
-export function engine_flush(): void {
-  tlbSelect(accessNeedsInspection());
-  tlbFlushAll();
 }
 
 function hasImmediate(map: u32, opcode: u32): bool {
@@ -139,9 +132,11 @@ function decode(start: u64): u32 {
   return <u32>(at - start);
 }
 
-/** Returns EXIT_EXCEPTION: the instruction's own exception, or the INT3 after it. */
-export function engine_run(): i32 {
+/** Executes the instruction at RIP; the vector it raises with the CPU_EXIT fields filled, or -1 with RIP behind it. */
+export function unit_run(): i32 {
   clearFault();
+  tlbSelect(accessNeedsInspection());
+  tlbFlushAll();
   const rip = load<u64>(state, CPU_RIP);
   const length = decode(rip);
   const id = sseIdentify(op);
@@ -150,15 +145,15 @@ export function engine_run(): i32 {
     store<u16>(op, <u16>id, OP_ID);
     sseExecute(op);
   }
-  store<u32>(state, fault ? fault - 1 : 3, CPU_EXIT_VECTOR);
   store<u32>(state, fault ? faultError : 0, CPU_EXIT_ERROR);
   store<u64>(state, faultAddress, CPU_EXIT_ADDRESS);
-  if (!fault) store<u64>(state, rip + length + 1, CPU_RIP);
-  return 1;
+  if (fault) return fault - 1;
+  store<u64>(state, rip + length, CPU_RIP);
+  return -1;
 }
 
-/** The instruction at `address` of linear memory `times` times over: what one costs. */
-export function sse_repeat(times: i32): void {
+/** The instruction at RIP `times` times over: what one costs. */
+export function unit_repeat(times: i32): void {
   clearFault();
   decode(load<u64>(state, CPU_RIP));
   store<u16>(op, <u16>sseIdentify(op), OP_ID);

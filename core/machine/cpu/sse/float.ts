@@ -2,7 +2,7 @@
  * Add, subtract, multiply, divide, square root: scalar and packed. In native mode (see mxcsr.ts) wasm's own arithmetic
  * gives the value, and only an operand or result that could raise a flag, or be a NaN, goes to soft.ts.
  */
-import { MXCSR_PE, inexactKnown, nativeMode, note } from "./mxcsr";
+import { MXCSR_PE, endStep, inexactKnown, nativeMode, note } from "./mxcsr";
 import { softAdd, softDivide, softMultiply, softSqrt } from "./soft";
 
 /** Operations, numbered as the low nibble of the opcode (51 58 59 5C 5E). */
@@ -250,22 +250,37 @@ export function alternate64(a: v128, b: v128): v128 {
   return i64x2.replace_lane(i64x2.splat(low), 1, high);
 }
 
-/** DPPS: products where imm bits 4..7 are set, else +0; (p0 + p1) + (p2 + p3); stored where bits 0..3 are set. */
+/**
+ * DPPS: products where imm bits 4..7 are set, else +0; pairs added, then the pairs' sums; stored where bits 0..3 are set.
+ * Each lane adds in an order of its own (seen on silicon), which shows in the NaN that comes out.
+ */
 export function dotSingles(a: v128, b: v128, imm: u32): v128 {
-  const p0 = imm & 16 ? arithmetic32(MULTIPLY, <u32>i32x4.extract_lane(a, 0), <u32>i32x4.extract_lane(b, 0)) : 0;
-  const p1 = imm & 32 ? arithmetic32(MULTIPLY, <u32>i32x4.extract_lane(a, 1), <u32>i32x4.extract_lane(b, 1)) : 0;
-  const p2 = imm & 64 ? arithmetic32(MULTIPLY, <u32>i32x4.extract_lane(a, 2), <u32>i32x4.extract_lane(b, 2)) : 0;
-  const p3 = imm & 128 ? arithmetic32(MULTIPLY, <u32>i32x4.extract_lane(a, 3), <u32>i32x4.extract_lane(b, 3)) : 0;
-  const sum = arithmetic32(ADD, arithmetic32(ADD, p0, p1), arithmetic32(ADD, p2, p3));
-  let r = i32x4.splat(imm & 1 ? sum : 0);
-  r = i32x4.replace_lane(r, 1, imm & 2 ? sum : 0);
-  r = i32x4.replace_lane(r, 2, imm & 4 ? sum : 0);
-  return i32x4.replace_lane(r, 3, imm & 8 ? sum : 0);
+  let p = i32x4.splat(0);
+  if (imm & 16) p = i32x4.replace_lane(p, 0, product32(i32x4.extract_lane(a, 0), i32x4.extract_lane(b, 0)));
+  if (imm & 32) p = i32x4.replace_lane(p, 1, product32(i32x4.extract_lane(a, 1), i32x4.extract_lane(b, 1)));
+  if (imm & 64) p = i32x4.replace_lane(p, 2, product32(i32x4.extract_lane(a, 2), i32x4.extract_lane(b, 2)));
+  if (imm & 128) p = i32x4.replace_lane(p, 3, product32(i32x4.extract_lane(a, 3), i32x4.extract_lane(b, 3)));
+  if (!endStep()) return p;
+  const pairs = packed32(ADD, v128.shuffle<i32>(p, p, 1, 0, 3, 2), p);
+  if (!endStep()) return p;
+  const sums = packed32(ADD, pairs, v128.shuffle<i32>(pairs, pairs, 2, 3, 0, 1));
+  const bits = i32x4(1, 2, 4, 8);
+  return v128.and(sums, i32x4.eq(v128.and(i32x4.splat(<i32>imm), bits), bits));
 }
+function product32(a: i32, b: i32): i32 {
+  return <i32>arithmetic32(MULTIPLY, <u32>a, <u32>b);
+}
+
 /** DPPD, likewise with two lanes. */
 export function dotDoubles(a: v128, b: v128, imm: u32): v128 {
-  const p0 = imm & 16 ? arithmetic64(MULTIPLY, <u64>i64x2.extract_lane(a, 0), <u64>i64x2.extract_lane(b, 0)) : 0;
-  const p1 = imm & 32 ? arithmetic64(MULTIPLY, <u64>i64x2.extract_lane(a, 1), <u64>i64x2.extract_lane(b, 1)) : 0;
-  const sum = arithmetic64(ADD, p0, p1);
-  return i64x2.replace_lane(i64x2.splat(imm & 1 ? sum : 0), 1, imm & 2 ? sum : 0);
+  let p = i64x2.splat(0);
+  if (imm & 16) p = i64x2.replace_lane(p, 0, product64(i64x2.extract_lane(a, 0), i64x2.extract_lane(b, 0)));
+  if (imm & 32) p = i64x2.replace_lane(p, 1, product64(i64x2.extract_lane(a, 1), i64x2.extract_lane(b, 1)));
+  if (!endStep()) return p;
+  const sums = packed64(ADD, p, v128.shuffle<i64>(p, p, 1, 0));
+  const bits = i64x2(1, 2);
+  return v128.and(sums, i64x2.eq(v128.and(i64x2.splat(<i64>imm), bits), bits));
+}
+function product64(a: i64, b: i64): i64 {
+  return <i64>arithmetic64(MULTIPLY, <u64>a, <u64>b);
 }

@@ -1,7 +1,7 @@
 /** Moves between XMM, MMX, general registers and memory, and what only inserts, extracts or touches memory. */
 import { cpu, fault } from "../machine";
 import { OPF_SIMPLE, OP_ADDRSIZE, OP_FLAGS, OP_REG, OP_RM, OP_SEG } from "../op";
-import { CPU_FPR, CPU_FTW, CPU_GPR, CPU_SEG, FS, SEG_BASE, SEG_SIZE } from "../state";
+import { CPU_FPR, CPU_FSW, CPU_FTW, CPU_GPR, CPU_SEG, FS, SEG_BASE, SEG_SIZE } from "../state";
 import { effectiveAddress, probeRead, probeWrite, segmentAddress } from "../access";
 import { write16, write32, write64, write8, writeV128 } from "../access";
 import {
@@ -210,10 +210,15 @@ export function storeMmx(op: usize): void {
   if (!mmxAvailable()) return;
   const value = regM(op);
   if (!isMemory(op)) return setM(load<u8>(op, OP_RM), value);
-  // Seen on silicon: a store that faults leaves the x87 in MMX mode all the same.
-  x87EnterMmx();
+  clearTop();
   const lin = effectiveAddress(op);
-  if (!fault) write64(lin, value);
+  if (fault) return;
+  write64(lin, value);
+  if (!fault) x87EnterMmx();
+}
+/** Seen on silicon: an MMX store sets TOP to 0 even if it faults; the tags change only if it does not. */
+function clearTop(): void {
+  store<u16>(cpu, load<u16>(cpu, CPU_FSW) & 0xc7ff, CPU_FSW);
 }
 /** 0F 6E, 0F 7E: MOVD, MOVQ with general registers. */
 export function generalToMmx(op: usize): void {
@@ -223,8 +228,9 @@ export function generalToMmx(op: usize): void {
 }
 export function mmxToGeneral(op: usize): void {
   if (!mmxAvailable()) return;
-  x87EnterMmx();
+  clearTop();
   setRmGeneral(op, regM(op));
+  if (!fault) x87EnterMmx();
 }
 /** F3 D6: MOVQ2DQ. */
 export function mmxToXmm(op: usize): void {

@@ -57,6 +57,19 @@ export function masked(flag: u32): bool {
   return ((control >> 7) & flag) != 0;
 }
 
+/**
+ * Ends one of several dependent steps of an instruction (DPPS, DPPD): false if it met an unmasked exception, so that the next
+ * ones do not take place; otherwise its flags stay whatever the next ones meet.
+ */
+export function endStep(): bool {
+  if (raised & ~(control >> 7)) return false;
+  control |= raised;
+  store<u32>(cpu, control, CPU_MXCSR);
+  raised = 0;
+  inexactKnown = (control & MXCSR_PE) != 0;
+  return true;
+}
+
 function trap(): void {
   const before: u32 = MXCSR_IE | MXCSR_DE | MXCSR_ZE;
   // An unmasked exception of the operands keeps those of the result from arising in any lane.

@@ -149,6 +149,7 @@ function legacyArea(op: usize): u64 {
 export function fxsave(op: usize): void {
   const lin = legacyArea(op);
   if (fault) return;
+  probeWrite(lin + 511, 1); // silicon reports the end first
   probeWrite(lin, 512);
   if (fault) return;
   saveX87(lin, isWide(op));
@@ -159,6 +160,7 @@ export function fxsave(op: usize): void {
 export function fxrstor(op: usize): void {
   const lin = legacyArea(op);
   if (fault) return;
+  probeRead(lin + 511, 1);
   probeRead(lin, 512);
   if (fault) return;
   const mxcsr = readMxcsr(lin + AREA_MXCSR);
