@@ -376,7 +376,8 @@ function compareAndExchange(op: usize, size: u32): void {
     }
   } else {
     old = getRm(op, size);
-    writeRegister(load<u8>(op, OP_RM), load<u8>(op, OP_RM8), size, old == expected ? replacement : old);
+    // Unequal, a 32-bit destination keeps its upper half: silicon does not write the register.
+    if (old == expected) writeRegister(load<u8>(op, OP_RM), load<u8>(op, OP_RM8), size, replacement);
   }
   if (old != expected) setAccumulator(size, old);
   setLazy(FLAGS_SUB, size, expected - old, expected);

@@ -32,13 +32,12 @@ export function bitsExecute(op: usize): void {
   const bits = size << 3;
   switch (id) {
     case I.ID_BSF:
+      // Of zero, processors leave the whole register.
       if (a) setReg(op, size, ctz<u64>(a));
-      else setReg(op, size, getReg(op, size));
       changeFlags(ZF, a ? 0 : ZF);
       break;
     case I.ID_BSR:
       if (a) setReg(op, size, 63 - clz<u64>(a));
-      else setReg(op, size, getReg(op, size));
       changeFlags(ZF, a ? 0 : ZF);
       break;
     case I.ID_TZCNT: {
