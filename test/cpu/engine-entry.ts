@@ -5,7 +5,15 @@
 import { clearFault, cpu, fault, setCpu } from "../../core/machine/cpu/machine";
 import { codeFrameWritten, setCodeTables } from "../../core/machine/cpu/code_frames";
 import { dropBlocks } from "../../core/machine/cpu/blocks";
-import { cpuInit, cpuRegionSize, refreshMode, run, setBudget, setPollAddress, step } from "../../core/machine/cpu/interpreter";
+import {
+  cpuInit,
+  cpuRegionSize,
+  refreshMode,
+  run,
+  setBudget,
+  setPollAddress,
+  step,
+} from "../../core/machine/cpu/interpreter";
 import { overrideWrites, endOverride } from "../../core/machine/cpu/access";
 import { decode } from "../../core/machine/cpu/decode";
 import { getRflags, setRflags } from "../../core/machine/cpu/flags";
@@ -18,7 +26,7 @@ let after: usize = 0;
 
 /** First address behind what the engine uses. */
 export function engine_init(region: usize): usize {
-  const frames = <u32>memory.size() << 4;
+  const frames = (<u32>memory.size()) << 4;
   let at = (region + 63) & ~(<usize>63);
   setCpu(at);
   at += CPU_SIZE;

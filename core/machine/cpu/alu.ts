@@ -129,8 +129,7 @@ function flagsOf(id: u32, size: u32, a: u64, b: u64, r: u64): void {
       const subtract = id == I.ID_SBB;
       const carries = subtract ? (~a & b) | ((~a | b) & r) : (a & b) | ((a | b) & ~r);
       const overflow = subtract ? (a ^ b) & (a ^ r) : (a ^ r) & (b ^ r);
-      const bits =
-        (<u32>(carries >> top) & 1) | ((<u32>(overflow >> top) & 1) << 11) | (<u32>(a ^ b ^ r) & AF);
+      const bits = ((<u32>(carries >> top)) & 1) | (((<u32>(overflow >> top)) & 1) << 11) | ((<u32>(a ^ b ^ r)) & AF);
       setResult(size, r, bits);
       break;
     }
@@ -269,7 +268,7 @@ function divide(op: usize, size: u32): void {
     setReg64(2, wideHigh);
     return;
   }
-  const bits = <u64>size << 3;
+  const bits = (<u64>size) << 3;
   const mask = sizeMask(size);
   let n: u64;
   if (size == 1) n = getAccumulator(2);
@@ -315,9 +314,9 @@ function divideSigned(op: usize, size: u32): void {
   let n: i64;
   if (size == 1) n = <i64>signExtend(getAccumulator(2), 2);
   else if (size == 2) n = <i64>signExtend((readRegister(2, 0, 2) << 16) | getAccumulator(2), 4);
-  else n = <i64>((<u64>getReg32(2) << 32) | getReg32(0));
+  else n = <i64>(((<u64>getReg32(2)) << 32) | getReg32(0));
   // The one quotient that i64 can't hold; wasm would trap.
-  if (d == -1 && n == <i64>(<u64>1 << 63)) {
+  if (d == -1 && n == <i64>((<u64>1) << 63)) {
     raise(VECTOR_DE);
     return;
   }
@@ -393,8 +392,8 @@ function compareAndExchangePair(op: usize, wide: bool): void {
   probeWrite(lin, wide ? 16 : 8);
   if (fault) return;
   if (!wide) {
-    const expected = <u64>getReg32(0) | (<u64>getReg32(2) << 32);
-    const replacement = <u64>getReg32(3) | (<u64>getReg32(1) << 32);
+    const expected = (<u64>getReg32(0)) | ((<u64>getReg32(2)) << 32);
+    const replacement = (<u64>getReg32(3)) | ((<u64>getReg32(1)) << 32);
     const old = compareExchange(lin, 8, expected, replacement);
     if (old != expected) {
       setReg32(0, <u32>old);

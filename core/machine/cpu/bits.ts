@@ -61,7 +61,7 @@ export function bitsExecute(op: usize): void {
       const width = <u32>load<u8>(op, OP_FORM);
       let crc = <u32>getReg(op, 4);
       for (let i: u32 = 0; i < size; i++) {
-        crc ^= <u32>(a >> (i << 3)) & 0xff;
+        crc ^= (<u32>(a >> (i << 3))) & 0xff;
         for (let k = 0; k < 8; k++) crc = (crc >> 1) ^ (crc & 1 ? CRC32C : 0);
       }
       setReg(op, width, crc);
@@ -104,17 +104,17 @@ function vexExecute(op: usize, id: u32, size: u32, a: u64): void {
       break;
     }
     case I.ID_BZHI: {
-      const n = <u32>v & 0xff;
-      const r = n >= bits ? a : a & ((<u64>1 << n) - 1);
+      const n = (<u32>v) & 0xff;
+      const r = n >= bits ? a : a & (((<u64>1) << n) - 1);
       setReg(op, size, r);
       setResult(size, r, n >= bits ? CF : 0);
       break;
     }
     case I.ID_BEXTR: {
-      const start = <u32>v & 0xff;
-      const length = (<u32>v >> 8) & 0xff;
+      const start = (<u32>v) & 0xff;
+      const length = ((<u32>v) >> 8) & 0xff;
       let r = start < bits ? a >> start : 0;
-      if (length < 64) r &= (<u64>1 << length) - 1;
+      if (length < 64) r &= ((<u64>1) << length) - 1;
       setReg(op, size, r);
       setResult(size, r, 0);
       break;
@@ -148,7 +148,7 @@ function vexExecute(op: usize, id: u32, size: u32, a: u64): void {
       setReg(op, size, a >> (v & (bits - 1)));
       break;
     case I.ID_SARX:
-      setReg(op, size, <u64>((<i64>signExtend(a, size)) >> <i64>(v & (bits - 1))));
+      setReg(op, size, <u64>((<i64>signExtend(a, size)) >> (<i64>(v & (bits - 1)))));
       break;
     case I.ID_RORX: {
       const n = load<u64>(op, OP_IMM) & (bits - 1);
@@ -177,7 +177,7 @@ function bitTest(op: usize, id: u32, size: u32): void {
   const mask: u64 = 1 << bit;
   if (!isMemory(op)) {
     const a = getRm(op, size);
-    changeFlags(CF, <u32>(a >> bit) & 1);
+    changeFlags(CF, (<u32>(a >> bit)) & 1);
     if (id != I.ID_BT) writeRegister(load<u8>(op, OP_RM), load<u8>(op, OP_RM8), size, changed(id, a, mask));
     return;
   }
@@ -185,7 +185,7 @@ function bitTest(op: usize, id: u32, size: u32): void {
   if (!immediate) lin += <u64>((<i64>(offset - bit)) >> 3);
   if (id == I.ID_BT) {
     const a = readSized(lin, size);
-    if (!fault) changeFlags(CF, <u32>(a >> bit) & 1);
+    if (!fault) changeFlags(CF, (<u32>(a >> bit)) & 1);
     return;
   }
   probeWrite(lin, size);
@@ -198,7 +198,7 @@ function bitTest(op: usize, id: u32, size: u32): void {
       seen = compareExchange(lin, size, a, changed(id, a, mask));
     }
   } else writeSized(lin, size, changed(id, a, mask));
-  changeFlags(CF, <u32>(a >> bit) & 1);
+  changeFlags(CF, (<u32>(a >> bit)) & 1);
 }
 
 // @ts-ignore: decorator

@@ -76,7 +76,10 @@ export function findBlock(mode: u32): usize {
     if (load<u32>(block, BLOCK_SECOND)) {
       const second = translate((lin | 0xfff) + 1, ACCESS_EXECUTE);
       if (!second) return 0;
-      if (second != load<u32>(block, BLOCK_SECOND) || load<u32>(block, BLOCK_SECOND_VERSION) != codeVersion(<u32>(second >> 12)))
+      if (
+        second != load<u32>(block, BLOCK_SECOND) ||
+        load<u32>(block, BLOCK_SECOND_VERSION) != codeVersion(<u32>(second >> 12))
+      )
         break;
     }
     return block + BLOCK_HEADER;
@@ -117,7 +120,7 @@ function buildBlock(lin: u64, host: usize, mode: u32, bucket: usize): usize {
   const version = codeVersion(<u32>(host >> 12));
   let op = first;
   let at = host;
-  let offset = <u32>host & 0xfff;
+  let offset = (<u32>host) & 0xfff;
   let second: usize = 0;
   let ends = false;
   for (let n = 0; n < BLOCK_OPS && offset < 4096; n++) {
@@ -167,7 +170,7 @@ export function prepareSingle(mode: u32): usize {
   const host = translate(lin, ACCESS_EXECUTE);
   if (!host) return 0;
   const op = region + SINGLE;
-  const offset = <u32>host & 0xfff;
+  const offset = (<u32>host) & 0xfff;
   memory.fill(op - BLOCK_HEADER, 0, BLOCK_HEADER);
   store<u32>(op - BLOCK_HEADER, <u32>host, BLOCK_HOST);
   store<u32>(op - BLOCK_HEADER, 1, BLOCK_SECOND);

@@ -192,7 +192,7 @@ function systemCall(op: usize): void {
   }
   store<u64>(cpu, load<u64>(cpu + (inLongMode() ? CPU_LSTAR : CPU_CSTAR)), CPU_RIP);
   setRflags(flags & ~(load<u64>(cpu, CPU_FMASK) | RF));
-  const selector = <u32>(load<u64>(cpu, CPU_STAR) >> 32) & 0xfffc;
+  const selector = (<u32>(load<u64>(cpu, CPU_STAR) >> 32)) & 0xfffc;
   flatCode(selector, 0, true);
   flatStack(selector + 8, 0);
 }
@@ -203,12 +203,12 @@ function inLongModeOrCompat(): bool {
 
 function flatCode(selector: u32, cpl: u32, long: bool): void {
   const attr: u64 = 0x9b | (cpl << 5) | (long ? 0xa00 : 0xc00);
-  setSegment(CS, selector, 0xffff | ((attr & 0xff) << 40) | ((attr & 0xf00) << 44) | (<u64>0xf << 48));
+  setSegment(CS, selector, 0xffff | ((attr & 0xff) << 40) | ((attr & 0xf00) << 44) | ((<u64>0xf) << 48));
   store<u32>(cpu, cpl, CPU_CPL);
 }
 function flatStack(selector: u32, cpl: u32): void {
   const attr: u64 = 0xc93 | (cpl << 5);
-  setSegment(SS, selector, 0xffff | ((attr & 0xff) << 40) | ((attr & 0xf00) << 44) | (<u64>0xf << 48));
+  setSegment(SS, selector, 0xffff | ((attr & 0xff) << 40) | ((attr & 0xf00) << 44) | ((<u64>0xf) << 48));
 }
 
 function systemReturn(op: usize): void {
@@ -242,7 +242,7 @@ function systemEnter(): void {
     requestExit(EXIT_SYSENTER);
     return;
   }
-  const selector = <u32>load<u64>(cpu, CPU_SYSENTER_CS) & 0xfffc;
+  const selector = (<u32>load<u64>(cpu, CPU_SYSENTER_CS)) & 0xfffc;
   const long = inLongModeOrCompat();
   setRflags(getRflags() & ~(<u64>(VM | IF | RF)));
   setReg64(4, load<u64>(cpu, CPU_SYSENTER_ESP));
@@ -257,7 +257,7 @@ function systemExit(op: usize): void {
     return;
   }
   const long = (load<u8>(op, OP_PREFIX) & PREFIX_REXW) != 0;
-  const selector = <u32>load<u64>(cpu, CPU_SYSENTER_CS) & 0xfffc;
+  const selector = (<u32>load<u64>(cpu, CPU_SYSENTER_CS)) & 0xfffc;
   const target = getReg64(2);
   if (!selector || (long && (!isCanonical(target) || !isCanonical(getReg64(1))))) {
     raise(VECTOR_GP);
@@ -318,7 +318,7 @@ function farTransfer(op: usize, size: u32): void {
   let selector: u32;
   if (id == I.ID_JMPF_IMM || id == I.ID_CALLF_IMM) {
     target = load<u64>(op, OP_IMM) & 0xffffffff;
-    selector = <u32>(load<u64>(op, OP_IMM) >> 32) & 0xffff;
+    selector = (<u32>(load<u64>(op, OP_IMM) >> 32)) & 0xffff;
   } else {
     const lin = effectiveAddress(op);
     target = readSized(lin, size);
@@ -344,7 +344,7 @@ function farTransfer(op: usize, size: u32): void {
 function farReturn(op: usize, size: u32): void {
   const release = <u32>load<u64>(op, OP_IMM);
   const target = peekStack(size, 0);
-  const selector = <u32>peekStack(size, size) & 0xffff;
+  const selector = (<u32>peekStack(size, size)) & 0xffff;
   if (fault) return;
   const cpl = load<u32>(cpu, CPU_CPL);
   if ((selector & 3) <= cpl) {
@@ -354,7 +354,7 @@ function farReturn(op: usize, size: u32): void {
     return;
   }
   const newSp = peekStack(size, 2 * size + release);
-  const newSs = <u32>peekStack(size, 3 * size + release) & 0xffff;
+  const newSs = (<u32>peekStack(size, 3 * size + release)) & 0xffff;
   if (fault) return;
   returnOutward(selector, target, newSs, newSp + release);
 }
@@ -390,14 +390,14 @@ function interruptReturn(size: u32): void {
     return;
   }
   const target = peekStack(size, 0);
-  const selector = <u32>peekStack(size, size) & 0xffff;
+  const selector = (<u32>peekStack(size, size)) & 0xffff;
   const image = peekStack(size, 2 * size);
   if (fault) return;
   const cpl = load<u32>(cpu, CPU_CPL);
   const outward = (selector & 3) > cpl;
   const popsStack = outward || inLongMode();
   const newSp = popsStack ? peekStack(size, 3 * size) : 0;
-  const newSs = popsStack ? <u32>peekStack(size, 4 * size) & 0xffff : 0;
+  const newSs = popsStack ? (<u32>peekStack(size, 4 * size)) & 0xffff : 0;
   if (fault) return;
   let mask: u64 = size == 2 ? 0x7fd5 : 0x3f7fd5;
   if (cpl) mask &= ~(<u64>IOPL);

@@ -164,7 +164,7 @@ function exchange(op: usize, size: u32): void {
   if (fault) return;
   const value = getReg(op, size);
   let old: u64;
-  if (!(lin & <u64>(size - 1))) {
+  if (!(lin & (<u64>(size - 1)))) {
     const host = translate(lin, ACCESS_WRITE);
     if (size == 4) old = atomic.xchg<u32>(host, <u32>value);
     else if (size == 8) old = atomic.xchg<u64>(host, value);

@@ -2,19 +2,7 @@
  * Instruction decoder for 16-, 32- and 64-bit modes: bytes -> one op (op.ts). Intel's manual volume 2, chapter 2 and
  * appendix A. This file has prefixes, ModRM, VEX and what all maps share; the opcode maps are in decode_maps.ts.
  */
-import {
-  CPU_CODE_BASE,
-  CPU_GPR,
-  CPU_SEG,
-  CPU_ZERO,
-  CS,
-  DS,
-  ES,
-  FS,
-  GS,
-  SEG_SIZE,
-  SS,
-} from "./state";
+import { CPU_CODE_BASE, CPU_GPR, CPU_SEG, CPU_ZERO, CS, DS, ES, FS, GS, SEG_SIZE, SS } from "./state";
 import {
   OPF_SIMPLE,
   OP_ADDRESS_MASK,
@@ -150,7 +138,7 @@ export function immediateV(): void {
 }
 function immediate64(): void {
   const low = <u64>fetch32();
-  store<u64>(op, low | (<u64>fetch32() << 32), OP_IMM);
+  store<u64>(op, low | ((<u64>fetch32()) << 32), OP_IMM);
 }
 /** An offset of the address size (MOV moffs). */
 export function immediateOffset(): void {
@@ -161,12 +149,12 @@ export function immediateOffset(): void {
 /** Far pointer: offset in bits 0..31, selector in bits 32..47. */
 export function immediateFar(): void {
   const offset = <u64>(operandSize == 2 ? fetch16() : fetch32());
-  store<u64>(op, offset | (<u64>fetch16() << 32), OP_IMM);
+  store<u64>(op, offset | ((<u64>fetch16()) << 32), OP_IMM);
 }
 /** ENTER: size and level. */
 export function immediateEnter(): void {
   const size = <u64>fetch16();
-  store<u64>(op, size | (<u64>fetch8() << 32), OP_IMM);
+  store<u64>(op, size | ((<u64>fetch8()) << 32), OP_IMM);
 }
 
 function setBase(n: u32): void {
@@ -345,7 +333,7 @@ function takeVex(first: u32): u32 {
     rexBits = 0;
     prefix &= ~PREFIX_REXW;
   }
-  store<u8>(op, <u8>((~(last >> 3)) & (mode & MODE_64 ? 15 : 7)), OP_VREG);
+  store<u8>(op, <u8>(~(last >> 3) & (mode & MODE_64 ? 15 : 7)), OP_VREG);
   const pp = last & 3;
   prefix |= pp == 1 ? PREFIX_66 : pp == 2 ? PREFIX_REP : pp == 3 ? PREFIX_REPNE : 0;
   operandSize = prefix & PREFIX_REXW ? 8 : 4;

@@ -83,10 +83,10 @@ function setPair(destination: u32, source: u32): void {
   store<u8>(op, <u8>source, OP_SRC);
 }
 function reg(): u32 {
-  return <u32>load<u8>(op, OP_REG) << 3;
+  return (<u32>load<u8>(op, OP_REG)) << 3;
 }
 function rm(): u32 {
-  return <u32>load<u8>(op, OP_RM) << 3;
+  return (<u32>load<u8>(op, OP_RM)) << 3;
 }
 
 /** Place of an ALU instruction among the loop's own, or -1. */
@@ -643,7 +643,7 @@ function shift(size: u32, form: u32): u32 {
   id(which);
   store<u8>(op, <u8>form, OP_FORM);
   if (form == I.FORM_RM_IMM) {
-    const count = <u32>load<u8>(op, OP_IMM) & (size == 8 ? 63 : 31);
+    const count = (<u32>load<u8>(op, OP_IMM)) & (size == 8 ? 63 : 31);
     store<u64>(op, count, OP_IMM);
     if (count && !isMemory() && size >= 4 && which >= I.ID_SHL) {
       setPair(rm(), 0);

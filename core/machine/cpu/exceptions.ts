@@ -66,13 +66,13 @@ function enter(vector: u32, software: bool, withError: bool, error: u32, flagsSe
   const low = readSystem(at, 8);
   const high = readSystem(at + 8, 8);
   if (fault) return;
-  const kind = <u32>(low >> 40) & 0x1f;
+  const kind = (<u32>(low >> 40)) & 0x1f;
   if (kind != 14 && kind != 15) {
     raise(VECTOR_GP, name);
     return;
   }
   const cpl = load<u32>(cpu, CPU_CPL);
-  if (software && (<u32>(low >> 45) & 3) < cpl) {
+  if (software && ((<u32>(low >> 45)) & 3) < cpl) {
     raise(VECTOR_GP, name);
     return;
   }
@@ -81,7 +81,7 @@ function enter(vector: u32, software: bool, withError: bool, error: u32, flagsSe
     return;
   }
   const target = (low & 0xffff) | ((low >> 32) & 0xffff0000) | (high << 32);
-  const selector = <u32>(low >> 16) & 0xfffc;
+  const selector = (<u32>(low >> 16)) & 0xfffc;
   if (!selector) {
     raise(VECTOR_GP, external);
     return;
@@ -105,7 +105,7 @@ function enter(vector: u32, software: bool, withError: bool, error: u32, flagsSe
     return;
   }
   const level = attr & 4 ? cpl : dpl;
-  const ist = <u32>(low >> 32) & 7;
+  const ist = (<u32>(low >> 32)) & 7;
   let sp = getReg64(4);
   if (ist || level < cpl) {
     const offset: u32 = ist ? 28 + 8 * ist : 4 + 8 * level;

@@ -2,17 +2,7 @@
  * What the dispatch loop's own forms share: addresses, memory through the TLB, flags. Everything here is inlined into the
  * loop; misses go to access.ts.
  */
-import {
-  read16,
-  read32,
-  read64,
-  read8,
-  setAccessSegment,
-  write16,
-  write32,
-  write64,
-  write8,
-} from "./access";
+import { read16, read32, read64, read8, setAccessSegment, write16, write32, write64, write8 } from "./access";
 import { fault } from "./machine";
 import { OP_ADDRESS_MASK, OP_BASE_SLOT, OP_DISP, OP_INDEX_SLOT, OP_SCALE, OP_SEG, OP_SEG_SLOT } from "./op";
 import { CPU_FLAG_A, CPU_FLAG_KIND, CPU_FLAG_RESULT, SS } from "./state";
@@ -32,7 +22,7 @@ const PAGE: u64 = ~(<u64>0xfff);
 export function hotOffset(s: usize, op: usize): u64 {
   return (
     (load<u64>(s + <usize>load<u16>(op, OP_BASE_SLOT)) +
-      (load<u64>(s + <usize>load<u16>(op, OP_INDEX_SLOT)) << <u64>load<u8>(op, OP_SCALE)) +
+      (load<u64>(s + <usize>load<u16>(op, OP_INDEX_SLOT)) << (<u64>load<u8>(op, OP_SCALE))) +
       <u64>(<i64>load<i32>(op, OP_DISP))) &
     load<u64>(op, OP_ADDRESS_MASK)
   );
@@ -45,7 +35,7 @@ function hotAddress(s: usize, op: usize): u64 {
 // @ts-ignore: decorator
 @inline
 function entryOf(lin: u64): usize {
-  return tlbBase + (<usize>(lin >> 8) & 0xfff0);
+  return tlbBase + ((<usize>(lin >> 8)) & 0xfff0);
 }
 
 // @ts-ignore: decorator

@@ -136,7 +136,7 @@ export function cpuRegionSize(): usize {
 
 /** Prepares this instance for pCPU `pcpu`; `region` is 64-byte aligned and its alone. */
 export function cpuInit(pcpu: u32, region: usize): void {
-  mmuInit(<u64>memory.size() << 16);
+  mmuInit((<u64>memory.size()) << 16);
   tlbInit(region);
   blocksInit(region);
   setModeStale(true);
@@ -227,7 +227,8 @@ function instructionBreakpoints(): u32 {
   const lin = codeLinear(codeMode);
   let hits: u32 = 0;
   for (let i = 0; i < 4; i++)
-    if ((dr7 >> (2 * i)) & 3 && !((dr7 >> (16 + 4 * i)) & 3) && load<u64>(cpu + (<usize>i << 3), CPU_DR) == lin) hits |= 1 << i;
+    if ((dr7 >> (2 * i)) & 3 && !((dr7 >> (16 + 4 * i)) & 3) && load<u64>(cpu + ((<usize>i) << 3), CPU_DR) == lin)
+      hits |= 1 << i;
   return hits;
 }
 
@@ -305,7 +306,8 @@ function execute(limit: i32, single: bool): i32 {
       const generation = cacheGeneration;
       op = findBlock(codeMode);
       if (link) {
-        if (op && generation == cacheGeneration && blockChains(op) && blockChains(start)) store<u32>(link + linkSlot, <u32>op);
+        if (op && generation == cacheGeneration && blockChains(op) && blockChains(start))
+          store<u32>(link + linkSlot, <u32>op);
         link = 0;
       }
     }
@@ -393,1333 +395,1336 @@ function execute(limit: i32, single: bool): i32 {
           systemExecute(op);
           break;
         // ---- arithmetic and logic ----
-      case H.H_ADD_RR32: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
-        const r = a + b;
-        store<u64>(d, r & 0xffffffff);
-        flagsAdd32(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_ADD_RI32: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const b = load<u64>(op, OP_IMM);
-        const r = a + b;
-        store<u64>(d, r & 0xffffffff);
-        flagsAdd32(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_ADD_RM32: {
-        const b = hotRead32(s, op);
-        if (fault) break;
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const r = a + b;
-        store<u64>(d, r & 0xffffffff);
-        flagsAdd32(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_ADD_MR32: {
-        const m = hotHost(s, op, 3);
-        if (m) {
-          const a = <u64>load<u32>(m);
+        case H.H_ADD_RR32: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
           const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
           const r = a + b;
-          store<u32>(m, <u32>r);
+          store<u64>(d, r & 0xffffffff);
           flagsAdd32(s, r, a);
-        } else {
-          aluExecute(op);
-          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
         }
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_ADD_MI32: {
-        const m = hotHost(s, op, 3);
-        if (m) {
-          const a = <u64>load<u32>(m);
+        case H.H_ADD_RI32: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
           const b = load<u64>(op, OP_IMM);
           const r = a + b;
-          store<u32>(m, <u32>r);
+          store<u64>(d, r & 0xffffffff);
           flagsAdd32(s, r, a);
-        } else {
-          aluExecute(op);
-          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
         }
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_ADD_RR64: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const b = load<u64>(s + load<u8>(op, OP_SRC));
-        const r = a + b;
-        store<u64>(d, r);
-        flagsAdd64(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_ADD_RI64: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const b = load<u64>(op, OP_IMM);
-        const r = a + b;
-        store<u64>(d, r);
-        flagsAdd64(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_ADD_RM64: {
-        const b = hotRead64(s, op);
-        if (fault) break;
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const r = a + b;
-        store<u64>(d, r);
-        flagsAdd64(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_ADD_MR64: {
-        const m = hotHost(s, op, 7);
-        if (m) {
-          const a = load<u64>(m);
+        case H.H_ADD_RM32: {
+          const b = hotRead32(s, op);
+          if (fault) break;
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
+          const r = a + b;
+          store<u64>(d, r & 0xffffffff);
+          flagsAdd32(s, r, a);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_ADD_MR32: {
+          const m = hotHost(s, op, 3);
+          if (m) {
+            const a = <u64>load<u32>(m);
+            const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
+            const r = a + b;
+            store<u32>(m, <u32>r);
+            flagsAdd32(s, r, a);
+          } else {
+            aluExecute(op);
+            if (fault | codeChanged) break;
+          }
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_ADD_MI32: {
+          const m = hotHost(s, op, 3);
+          if (m) {
+            const a = <u64>load<u32>(m);
+            const b = load<u64>(op, OP_IMM);
+            const r = a + b;
+            store<u32>(m, <u32>r);
+            flagsAdd32(s, r, a);
+          } else {
+            aluExecute(op);
+            if (fault | codeChanged) break;
+          }
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_ADD_RR64: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
           const b = load<u64>(s + load<u8>(op, OP_SRC));
           const r = a + b;
-          store<u64>(m, r);
+          store<u64>(d, r);
           flagsAdd64(s, r, a);
-        } else {
-          aluExecute(op);
-          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
         }
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_ADD_MI64: {
-        const m = hotHost(s, op, 7);
-        if (m) {
-          const a = load<u64>(m);
+        case H.H_ADD_RI64: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
           const b = load<u64>(op, OP_IMM);
           const r = a + b;
-          store<u64>(m, r);
+          store<u64>(d, r);
           flagsAdd64(s, r, a);
-        } else {
-          aluExecute(op);
-          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
         }
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_OR_RR32: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
-        const r = a | b;
-        store<u64>(d, r & 0xffffffff);
-        flagsLogic32(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_OR_RI32: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const b = load<u64>(op, OP_IMM);
-        const r = a | b;
-        store<u64>(d, r & 0xffffffff);
-        flagsLogic32(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_OR_RM32: {
-        const b = hotRead32(s, op);
-        if (fault) break;
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const r = a | b;
-        store<u64>(d, r & 0xffffffff);
-        flagsLogic32(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_OR_MR32: {
-        const m = hotHost(s, op, 3);
-        if (m) {
-          const a = <u64>load<u32>(m);
+        case H.H_ADD_RM64: {
+          const b = hotRead64(s, op);
+          if (fault) break;
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
+          const r = a + b;
+          store<u64>(d, r);
+          flagsAdd64(s, r, a);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_ADD_MR64: {
+          const m = hotHost(s, op, 7);
+          if (m) {
+            const a = load<u64>(m);
+            const b = load<u64>(s + load<u8>(op, OP_SRC));
+            const r = a + b;
+            store<u64>(m, r);
+            flagsAdd64(s, r, a);
+          } else {
+            aluExecute(op);
+            if (fault | codeChanged) break;
+          }
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_ADD_MI64: {
+          const m = hotHost(s, op, 7);
+          if (m) {
+            const a = load<u64>(m);
+            const b = load<u64>(op, OP_IMM);
+            const r = a + b;
+            store<u64>(m, r);
+            flagsAdd64(s, r, a);
+          } else {
+            aluExecute(op);
+            if (fault | codeChanged) break;
+          }
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_OR_RR32: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
           const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
           const r = a | b;
-          store<u32>(m, <u32>r);
+          store<u64>(d, r & 0xffffffff);
           flagsLogic32(s, r);
-        } else {
-          aluExecute(op);
-          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
         }
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_OR_MI32: {
-        const m = hotHost(s, op, 3);
-        if (m) {
-          const a = <u64>load<u32>(m);
+        case H.H_OR_RI32: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
           const b = load<u64>(op, OP_IMM);
           const r = a | b;
-          store<u32>(m, <u32>r);
+          store<u64>(d, r & 0xffffffff);
           flagsLogic32(s, r);
-        } else {
-          aluExecute(op);
-          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
         }
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_OR_RR64: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const b = load<u64>(s + load<u8>(op, OP_SRC));
-        const r = a | b;
-        store<u64>(d, r);
-        flagsLogic64(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_OR_RI64: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const b = load<u64>(op, OP_IMM);
-        const r = a | b;
-        store<u64>(d, r);
-        flagsLogic64(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_OR_RM64: {
-        const b = hotRead64(s, op);
-        if (fault) break;
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const r = a | b;
-        store<u64>(d, r);
-        flagsLogic64(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_OR_MR64: {
-        const m = hotHost(s, op, 7);
-        if (m) {
-          const a = load<u64>(m);
+        case H.H_OR_RM32: {
+          const b = hotRead32(s, op);
+          if (fault) break;
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
+          const r = a | b;
+          store<u64>(d, r & 0xffffffff);
+          flagsLogic32(s, r);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_OR_MR32: {
+          const m = hotHost(s, op, 3);
+          if (m) {
+            const a = <u64>load<u32>(m);
+            const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
+            const r = a | b;
+            store<u32>(m, <u32>r);
+            flagsLogic32(s, r);
+          } else {
+            aluExecute(op);
+            if (fault | codeChanged) break;
+          }
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_OR_MI32: {
+          const m = hotHost(s, op, 3);
+          if (m) {
+            const a = <u64>load<u32>(m);
+            const b = load<u64>(op, OP_IMM);
+            const r = a | b;
+            store<u32>(m, <u32>r);
+            flagsLogic32(s, r);
+          } else {
+            aluExecute(op);
+            if (fault | codeChanged) break;
+          }
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_OR_RR64: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
           const b = load<u64>(s + load<u8>(op, OP_SRC));
           const r = a | b;
-          store<u64>(m, r);
+          store<u64>(d, r);
           flagsLogic64(s, r);
-        } else {
-          aluExecute(op);
-          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
         }
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_OR_MI64: {
-        const m = hotHost(s, op, 7);
-        if (m) {
-          const a = load<u64>(m);
+        case H.H_OR_RI64: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
           const b = load<u64>(op, OP_IMM);
           const r = a | b;
-          store<u64>(m, r);
+          store<u64>(d, r);
           flagsLogic64(s, r);
-        } else {
-          aluExecute(op);
-          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
         }
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_AND_RR32: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
-        const r = a & b;
-        store<u64>(d, r & 0xffffffff);
-        flagsLogic32(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_AND_RI32: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const b = load<u64>(op, OP_IMM);
-        const r = a & b;
-        store<u64>(d, r & 0xffffffff);
-        flagsLogic32(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_AND_RM32: {
-        const b = hotRead32(s, op);
-        if (fault) break;
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const r = a & b;
-        store<u64>(d, r & 0xffffffff);
-        flagsLogic32(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_AND_MR32: {
-        const m = hotHost(s, op, 3);
-        if (m) {
-          const a = <u64>load<u32>(m);
+        case H.H_OR_RM64: {
+          const b = hotRead64(s, op);
+          if (fault) break;
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
+          const r = a | b;
+          store<u64>(d, r);
+          flagsLogic64(s, r);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_OR_MR64: {
+          const m = hotHost(s, op, 7);
+          if (m) {
+            const a = load<u64>(m);
+            const b = load<u64>(s + load<u8>(op, OP_SRC));
+            const r = a | b;
+            store<u64>(m, r);
+            flagsLogic64(s, r);
+          } else {
+            aluExecute(op);
+            if (fault | codeChanged) break;
+          }
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_OR_MI64: {
+          const m = hotHost(s, op, 7);
+          if (m) {
+            const a = load<u64>(m);
+            const b = load<u64>(op, OP_IMM);
+            const r = a | b;
+            store<u64>(m, r);
+            flagsLogic64(s, r);
+          } else {
+            aluExecute(op);
+            if (fault | codeChanged) break;
+          }
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_AND_RR32: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
           const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
           const r = a & b;
-          store<u32>(m, <u32>r);
+          store<u64>(d, r & 0xffffffff);
           flagsLogic32(s, r);
-        } else {
-          aluExecute(op);
-          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
         }
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_AND_MI32: {
-        const m = hotHost(s, op, 3);
-        if (m) {
-          const a = <u64>load<u32>(m);
+        case H.H_AND_RI32: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
           const b = load<u64>(op, OP_IMM);
           const r = a & b;
-          store<u32>(m, <u32>r);
+          store<u64>(d, r & 0xffffffff);
           flagsLogic32(s, r);
-        } else {
-          aluExecute(op);
-          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
         }
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_AND_RR64: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const b = load<u64>(s + load<u8>(op, OP_SRC));
-        const r = a & b;
-        store<u64>(d, r);
-        flagsLogic64(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_AND_RI64: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const b = load<u64>(op, OP_IMM);
-        const r = a & b;
-        store<u64>(d, r);
-        flagsLogic64(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_AND_RM64: {
-        const b = hotRead64(s, op);
-        if (fault) break;
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const r = a & b;
-        store<u64>(d, r);
-        flagsLogic64(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_AND_MR64: {
-        const m = hotHost(s, op, 7);
-        if (m) {
-          const a = load<u64>(m);
+        case H.H_AND_RM32: {
+          const b = hotRead32(s, op);
+          if (fault) break;
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
+          const r = a & b;
+          store<u64>(d, r & 0xffffffff);
+          flagsLogic32(s, r);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_AND_MR32: {
+          const m = hotHost(s, op, 3);
+          if (m) {
+            const a = <u64>load<u32>(m);
+            const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
+            const r = a & b;
+            store<u32>(m, <u32>r);
+            flagsLogic32(s, r);
+          } else {
+            aluExecute(op);
+            if (fault | codeChanged) break;
+          }
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_AND_MI32: {
+          const m = hotHost(s, op, 3);
+          if (m) {
+            const a = <u64>load<u32>(m);
+            const b = load<u64>(op, OP_IMM);
+            const r = a & b;
+            store<u32>(m, <u32>r);
+            flagsLogic32(s, r);
+          } else {
+            aluExecute(op);
+            if (fault | codeChanged) break;
+          }
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_AND_RR64: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
           const b = load<u64>(s + load<u8>(op, OP_SRC));
           const r = a & b;
-          store<u64>(m, r);
+          store<u64>(d, r);
           flagsLogic64(s, r);
-        } else {
-          aluExecute(op);
-          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
         }
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_AND_MI64: {
-        const m = hotHost(s, op, 7);
-        if (m) {
-          const a = load<u64>(m);
+        case H.H_AND_RI64: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
           const b = load<u64>(op, OP_IMM);
           const r = a & b;
-          store<u64>(m, r);
+          store<u64>(d, r);
           flagsLogic64(s, r);
-        } else {
-          aluExecute(op);
-          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
         }
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_SUB_RR32: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
-        const r = a - b;
-        store<u64>(d, r & 0xffffffff);
-        flagsSub32(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_SUB_RI32: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const b = load<u64>(op, OP_IMM);
-        const r = a - b;
-        store<u64>(d, r & 0xffffffff);
-        flagsSub32(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_SUB_RM32: {
-        const b = hotRead32(s, op);
-        if (fault) break;
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const r = a - b;
-        store<u64>(d, r & 0xffffffff);
-        flagsSub32(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_SUB_MR32: {
-        const m = hotHost(s, op, 3);
-        if (m) {
-          const a = <u64>load<u32>(m);
+        case H.H_AND_RM64: {
+          const b = hotRead64(s, op);
+          if (fault) break;
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
+          const r = a & b;
+          store<u64>(d, r);
+          flagsLogic64(s, r);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_AND_MR64: {
+          const m = hotHost(s, op, 7);
+          if (m) {
+            const a = load<u64>(m);
+            const b = load<u64>(s + load<u8>(op, OP_SRC));
+            const r = a & b;
+            store<u64>(m, r);
+            flagsLogic64(s, r);
+          } else {
+            aluExecute(op);
+            if (fault | codeChanged) break;
+          }
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_AND_MI64: {
+          const m = hotHost(s, op, 7);
+          if (m) {
+            const a = load<u64>(m);
+            const b = load<u64>(op, OP_IMM);
+            const r = a & b;
+            store<u64>(m, r);
+            flagsLogic64(s, r);
+          } else {
+            aluExecute(op);
+            if (fault | codeChanged) break;
+          }
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_SUB_RR32: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
           const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
           const r = a - b;
-          store<u32>(m, <u32>r);
+          store<u64>(d, r & 0xffffffff);
           flagsSub32(s, r, a);
-        } else {
-          aluExecute(op);
-          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
         }
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_SUB_MI32: {
-        const m = hotHost(s, op, 3);
-        if (m) {
-          const a = <u64>load<u32>(m);
+        case H.H_SUB_RI32: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
           const b = load<u64>(op, OP_IMM);
           const r = a - b;
-          store<u32>(m, <u32>r);
+          store<u64>(d, r & 0xffffffff);
           flagsSub32(s, r, a);
-        } else {
-          aluExecute(op);
-          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
         }
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_SUB_RR64: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const b = load<u64>(s + load<u8>(op, OP_SRC));
-        const r = a - b;
-        store<u64>(d, r);
-        flagsSub64(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_SUB_RI64: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const b = load<u64>(op, OP_IMM);
-        const r = a - b;
-        store<u64>(d, r);
-        flagsSub64(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_SUB_RM64: {
-        const b = hotRead64(s, op);
-        if (fault) break;
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const r = a - b;
-        store<u64>(d, r);
-        flagsSub64(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_SUB_MR64: {
-        const m = hotHost(s, op, 7);
-        if (m) {
-          const a = load<u64>(m);
+        case H.H_SUB_RM32: {
+          const b = hotRead32(s, op);
+          if (fault) break;
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
+          const r = a - b;
+          store<u64>(d, r & 0xffffffff);
+          flagsSub32(s, r, a);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_SUB_MR32: {
+          const m = hotHost(s, op, 3);
+          if (m) {
+            const a = <u64>load<u32>(m);
+            const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
+            const r = a - b;
+            store<u32>(m, <u32>r);
+            flagsSub32(s, r, a);
+          } else {
+            aluExecute(op);
+            if (fault | codeChanged) break;
+          }
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_SUB_MI32: {
+          const m = hotHost(s, op, 3);
+          if (m) {
+            const a = <u64>load<u32>(m);
+            const b = load<u64>(op, OP_IMM);
+            const r = a - b;
+            store<u32>(m, <u32>r);
+            flagsSub32(s, r, a);
+          } else {
+            aluExecute(op);
+            if (fault | codeChanged) break;
+          }
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_SUB_RR64: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
           const b = load<u64>(s + load<u8>(op, OP_SRC));
           const r = a - b;
-          store<u64>(m, r);
+          store<u64>(d, r);
           flagsSub64(s, r, a);
-        } else {
-          aluExecute(op);
-          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
         }
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_SUB_MI64: {
-        const m = hotHost(s, op, 7);
-        if (m) {
-          const a = load<u64>(m);
+        case H.H_SUB_RI64: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
           const b = load<u64>(op, OP_IMM);
           const r = a - b;
-          store<u64>(m, r);
+          store<u64>(d, r);
           flagsSub64(s, r, a);
-        } else {
-          aluExecute(op);
-          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
         }
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_XOR_RR32: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
-        const r = a ^ b;
-        store<u64>(d, r & 0xffffffff);
-        flagsLogic32(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_XOR_RI32: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const b = load<u64>(op, OP_IMM);
-        const r = a ^ b;
-        store<u64>(d, r & 0xffffffff);
-        flagsLogic32(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_XOR_RM32: {
-        const b = hotRead32(s, op);
-        if (fault) break;
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const r = a ^ b;
-        store<u64>(d, r & 0xffffffff);
-        flagsLogic32(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_XOR_MR32: {
-        const m = hotHost(s, op, 3);
-        if (m) {
-          const a = <u64>load<u32>(m);
+        case H.H_SUB_RM64: {
+          const b = hotRead64(s, op);
+          if (fault) break;
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
+          const r = a - b;
+          store<u64>(d, r);
+          flagsSub64(s, r, a);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_SUB_MR64: {
+          const m = hotHost(s, op, 7);
+          if (m) {
+            const a = load<u64>(m);
+            const b = load<u64>(s + load<u8>(op, OP_SRC));
+            const r = a - b;
+            store<u64>(m, r);
+            flagsSub64(s, r, a);
+          } else {
+            aluExecute(op);
+            if (fault | codeChanged) break;
+          }
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_SUB_MI64: {
+          const m = hotHost(s, op, 7);
+          if (m) {
+            const a = load<u64>(m);
+            const b = load<u64>(op, OP_IMM);
+            const r = a - b;
+            store<u64>(m, r);
+            flagsSub64(s, r, a);
+          } else {
+            aluExecute(op);
+            if (fault | codeChanged) break;
+          }
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_XOR_RR32: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
           const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
           const r = a ^ b;
-          store<u32>(m, <u32>r);
+          store<u64>(d, r & 0xffffffff);
           flagsLogic32(s, r);
-        } else {
-          aluExecute(op);
-          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
         }
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_XOR_MI32: {
-        const m = hotHost(s, op, 3);
-        if (m) {
-          const a = <u64>load<u32>(m);
+        case H.H_XOR_RI32: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
           const b = load<u64>(op, OP_IMM);
           const r = a ^ b;
-          store<u32>(m, <u32>r);
+          store<u64>(d, r & 0xffffffff);
           flagsLogic32(s, r);
-        } else {
-          aluExecute(op);
-          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
         }
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_XOR_RR64: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const b = load<u64>(s + load<u8>(op, OP_SRC));
-        const r = a ^ b;
-        store<u64>(d, r);
-        flagsLogic64(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_XOR_RI64: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const b = load<u64>(op, OP_IMM);
-        const r = a ^ b;
-        store<u64>(d, r);
-        flagsLogic64(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_XOR_RM64: {
-        const b = hotRead64(s, op);
-        if (fault) break;
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const r = a ^ b;
-        store<u64>(d, r);
-        flagsLogic64(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_XOR_MR64: {
-        const m = hotHost(s, op, 7);
-        if (m) {
-          const a = load<u64>(m);
+        case H.H_XOR_RM32: {
+          const b = hotRead32(s, op);
+          if (fault) break;
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
+          const r = a ^ b;
+          store<u64>(d, r & 0xffffffff);
+          flagsLogic32(s, r);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_XOR_MR32: {
+          const m = hotHost(s, op, 3);
+          if (m) {
+            const a = <u64>load<u32>(m);
+            const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
+            const r = a ^ b;
+            store<u32>(m, <u32>r);
+            flagsLogic32(s, r);
+          } else {
+            aluExecute(op);
+            if (fault | codeChanged) break;
+          }
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_XOR_MI32: {
+          const m = hotHost(s, op, 3);
+          if (m) {
+            const a = <u64>load<u32>(m);
+            const b = load<u64>(op, OP_IMM);
+            const r = a ^ b;
+            store<u32>(m, <u32>r);
+            flagsLogic32(s, r);
+          } else {
+            aluExecute(op);
+            if (fault | codeChanged) break;
+          }
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_XOR_RR64: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
           const b = load<u64>(s + load<u8>(op, OP_SRC));
           const r = a ^ b;
-          store<u64>(m, r);
+          store<u64>(d, r);
           flagsLogic64(s, r);
-        } else {
-          aluExecute(op);
-          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
         }
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_XOR_MI64: {
-        const m = hotHost(s, op, 7);
-        if (m) {
-          const a = load<u64>(m);
+        case H.H_XOR_RI64: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
           const b = load<u64>(op, OP_IMM);
           const r = a ^ b;
-          store<u64>(m, r);
+          store<u64>(d, r);
           flagsLogic64(s, r);
-        } else {
-          aluExecute(op);
-          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
         }
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_CMP_RR32: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
-        const r = a - b;
-        flagsSub32(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_CMP_RI32: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const b = load<u64>(op, OP_IMM);
-        const r = a - b;
-        flagsSub32(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_CMP_RM32: {
-        const b = hotRead32(s, op);
-        if (fault) break;
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const r = a - b;
-        flagsSub32(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_CMP_MR32: {
-        const a = hotRead32(s, op);
-        if (fault) break;
-        const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
-        const r = a - b;
-        flagsSub32(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_CMP_MI32: {
-        const a = hotRead32(s, op);
-        if (fault) break;
-        const b = load<u64>(op, OP_IMM);
-        const r = a - b;
-        flagsSub32(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_CMP_RR64: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const b = load<u64>(s + load<u8>(op, OP_SRC));
-        const r = a - b;
-        flagsSub64(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_CMP_RI64: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const b = load<u64>(op, OP_IMM);
-        const r = a - b;
-        flagsSub64(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_CMP_RM64: {
-        const b = hotRead64(s, op);
-        if (fault) break;
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const r = a - b;
-        flagsSub64(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_CMP_MR64: {
-        const a = hotRead64(s, op);
-        if (fault) break;
-        const b = load<u64>(s + load<u8>(op, OP_SRC));
-        const r = a - b;
-        flagsSub64(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_CMP_MI64: {
-        const a = hotRead64(s, op);
-        if (fault) break;
-        const b = load<u64>(op, OP_IMM);
-        const r = a - b;
-        flagsSub64(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_TEST_RR32: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
-        const r = a & b;
-        flagsLogic32(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_TEST_RI32: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const b = load<u64>(op, OP_IMM);
-        const r = a & b;
-        flagsLogic32(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_TEST_RM32: {
-        const b = hotRead32(s, op);
-        if (fault) break;
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const r = a & b;
-        flagsLogic32(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_TEST_MR32: {
-        const a = hotRead32(s, op);
-        if (fault) break;
-        const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
-        const r = a & b;
-        flagsLogic32(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_TEST_MI32: {
-        const a = hotRead32(s, op);
-        if (fault) break;
-        const b = load<u64>(op, OP_IMM);
-        const r = a & b;
-        flagsLogic32(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_TEST_RR64: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const b = load<u64>(s + load<u8>(op, OP_SRC));
-        const r = a & b;
-        flagsLogic64(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_TEST_RI64: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const b = load<u64>(op, OP_IMM);
-        const r = a & b;
-        flagsLogic64(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_TEST_RM64: {
-        const b = hotRead64(s, op);
-        if (fault) break;
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const r = a & b;
-        flagsLogic64(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_TEST_MR64: {
-        const a = hotRead64(s, op);
-        if (fault) break;
-        const b = load<u64>(s + load<u8>(op, OP_SRC));
-        const r = a & b;
-        flagsLogic64(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_TEST_MI64: {
-        const a = hotRead64(s, op);
-        if (fault) break;
-        const b = load<u64>(op, OP_IMM);
-        const r = a & b;
-        flagsLogic64(s, r);
-        op += OP_SIZE;
-        continue;
-      }
-      // ---- moves ----
-      case H.H_MOV_RR32: {
-        store<u64>(s + load<u8>(op, OP_DST), <u64>load<u32>(s + load<u8>(op, OP_SRC)));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOV_RI32: {
-        store<u64>(s + load<u8>(op, OP_DST), <u64>load<u32>(op, OP_IMM));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOV_RM32: {
-        const b = hotRead32(s, op);
-        if (fault) break;
-        store<u64>(s + load<u8>(op, OP_DST), b);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOV_MR32: {
-        hotWrite32(s, op, load<u32>(s + load<u8>(op, OP_SRC)));
-        if (fault | codeChanged) break;
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOV_MI32: {
-        hotWrite32(s, op, load<u32>(op, OP_IMM));
-        if (fault | codeChanged) break;
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_LEA32: {
-        store<u64>(s + load<u8>(op, OP_DST), hotOffset(s, op) & 0xffffffff);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOVZX8_RR32: {
-        store<u64>(s + load<u8>(op, OP_DST), <u64>load<u8>(s + load<u8>(op, OP_SRC)));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOVZX8_RM32: {
-        const b = hotRead8(s, op);
-        if (fault) break;
-        store<u64>(s + load<u8>(op, OP_DST), <u64>b);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOVZX16_RR32: {
-        store<u64>(s + load<u8>(op, OP_DST), <u64>load<u16>(s + load<u8>(op, OP_SRC)));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOVZX16_RM32: {
-        const b = hotRead16(s, op);
-        if (fault) break;
-        store<u64>(s + load<u8>(op, OP_DST), <u64>b);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOVSX8_RR32: {
-        store<u64>(s + load<u8>(op, OP_DST), <u64>(<u32>(<i32>load<i8>(s + load<u8>(op, OP_SRC)))));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOVSX8_RM32: {
-        const b = hotRead8(s, op);
-        if (fault) break;
-        store<u64>(s + load<u8>(op, OP_DST), <u64>(<u32>(<i32>(<i8>b))));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOVSX16_RR32: {
-        store<u64>(s + load<u8>(op, OP_DST), <u64>(<u32>(<i32>load<i16>(s + load<u8>(op, OP_SRC)))));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOVSX16_RM32: {
-        const b = hotRead16(s, op);
-        if (fault) break;
-        store<u64>(s + load<u8>(op, OP_DST), <u64>(<u32>(<i32>(<i16>b))));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_CMOV_RR32: {
-        const d = s + load<u8>(op, OP_DST);
-        store<u64>(d, condition(load<u8>(op, OP_CONDITION)) ? <u64>load<u32>(s + load<u8>(op, OP_SRC)) : <u64>load<u32>(d));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_CMOV_RM32: {
-        const b = hotRead32(s, op);
-        if (fault) break;
-        const d = s + load<u8>(op, OP_DST);
-        store<u64>(d, condition(load<u8>(op, OP_CONDITION)) ? b : <u64>load<u32>(d));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOV_RR64: {
-        store<u64>(s + load<u8>(op, OP_DST), load<u64>(s + load<u8>(op, OP_SRC)));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOV_RI64: {
-        store<u64>(s + load<u8>(op, OP_DST), load<u64>(op, OP_IMM));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOV_RM64: {
-        const b = hotRead64(s, op);
-        if (fault) break;
-        store<u64>(s + load<u8>(op, OP_DST), b);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOV_MR64: {
-        hotWrite64(s, op, load<u64>(s + load<u8>(op, OP_SRC)));
-        if (fault | codeChanged) break;
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOV_MI64: {
-        hotWrite64(s, op, load<u64>(op, OP_IMM));
-        if (fault | codeChanged) break;
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_LEA64: {
-        store<u64>(s + load<u8>(op, OP_DST), hotOffset(s, op));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOVZX8_RR64: {
-        store<u64>(s + load<u8>(op, OP_DST), <u64>load<u8>(s + load<u8>(op, OP_SRC)));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOVZX8_RM64: {
-        const b = hotRead8(s, op);
-        if (fault) break;
-        store<u64>(s + load<u8>(op, OP_DST), <u64>b);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOVZX16_RR64: {
-        store<u64>(s + load<u8>(op, OP_DST), <u64>load<u16>(s + load<u8>(op, OP_SRC)));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOVZX16_RM64: {
-        const b = hotRead16(s, op);
-        if (fault) break;
-        store<u64>(s + load<u8>(op, OP_DST), <u64>b);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOVSX8_RR64: {
-        store<u64>(s + load<u8>(op, OP_DST), <u64>(<i64>load<i8>(s + load<u8>(op, OP_SRC))));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOVSX8_RM64: {
-        const b = hotRead8(s, op);
-        if (fault) break;
-        store<u64>(s + load<u8>(op, OP_DST), <u64>(<i64>(<i8>b)));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOVSX16_RR64: {
-        store<u64>(s + load<u8>(op, OP_DST), <u64>(<i64>load<i16>(s + load<u8>(op, OP_SRC))));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOVSX16_RM64: {
-        const b = hotRead16(s, op);
-        if (fault) break;
-        store<u64>(s + load<u8>(op, OP_DST), <u64>(<i64>(<i16>b)));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_CMOV_RR64: {
-        const d = s + load<u8>(op, OP_DST);
-        store<u64>(d, condition(load<u8>(op, OP_CONDITION)) ? load<u64>(s + load<u8>(op, OP_SRC)) : load<u64>(d));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_CMOV_RM64: {
-        const b = hotRead64(s, op);
-        if (fault) break;
-        const d = s + load<u8>(op, OP_DST);
-        store<u64>(d, condition(load<u8>(op, OP_CONDITION)) ? b : load<u64>(d));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOVSXD_RR: {
-        store<i64>(s + load<u8>(op, OP_DST), <i64>load<i32>(s + load<u8>(op, OP_SRC)));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOVSXD_RM: {
-        const b = hotRead32(s, op);
-        if (fault) break;
-        store<i64>(s + load<u8>(op, OP_DST), <i64>(<i32>b));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOV_RM8: {
-        const b = hotRead8(s, op);
-        if (fault) break;
-        store<u8>(s + load<u8>(op, OP_DST), <u8>b);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOV_RR8: {
-        store<u8>(s + load<u8>(op, OP_DST), load<u8>(s + load<u8>(op, OP_SRC)));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOV_MR8: {
-        hotWrite8(s, op, load<u8>(s + load<u8>(op, OP_SRC)));
-        if (fault | codeChanged) break;
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOV_MI8: {
-        hotWrite8(s, op, load<u8>(op, OP_IMM));
-        if (fault | codeChanged) break;
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_MOV_MR16: {
-        hotWrite16(s, op, load<u16>(s + load<u8>(op, OP_SRC)));
-        if (fault | codeChanged) break;
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_SETCC_R8: {
-        store<u8>(s + load<u8>(op, OP_DST), condition(load<u8>(op, OP_CONDITION)) ? 1 : 0);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_NOP: {
-        op += OP_SIZE;
-        continue;
-      }
-      // ---- one operand, shifts, products ----
-      case H.H_INC_R32: {
-        const d = s + load<u8>(op, OP_DST);
-        const r = <u64>load<u32>(d)  + 1;
-        store<u64>(s, getCarry(), CPU_FLAG_B);
-        store<u64>(d, r & 0xffffffff);
-        store<u32>(s, FLAGS_INC | SIZE_32, CPU_FLAG_KIND);
-        store<u64>(s, r << 32, CPU_FLAG_RESULT);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_DEC_R32: {
-        const d = s + load<u8>(op, OP_DST);
-        const r = <u64>load<u32>(d)  - 1;
-        store<u64>(s, getCarry(), CPU_FLAG_B);
-        store<u64>(d, r & 0xffffffff);
-        store<u32>(s, FLAGS_DEC | SIZE_32, CPU_FLAG_KIND);
-        store<u64>(s, r << 32, CPU_FLAG_RESULT);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_NOT_R32: {
-        const d = s + load<u8>(op, OP_DST);
-        const r = ~<u64>load<u32>(d);
-        store<u64>(d, r & 0xffffffff);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_NEG_R32: {
-        const d = s + load<u8>(op, OP_DST);
-        const a: u64 = 0;
-        const r = a - <u64>load<u32>(d);
-        store<u64>(d, r & 0xffffffff);
-        flagsSub32(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_SHL_RI32: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const n = load<u64>(op, OP_IMM);
-        const r = a << n;
-        const c = (a >> (32 - n)) & 1;
-        store<u64>(d, r & 0xffffffff);
-        flagsShift32(s, r, c | ((((r >> 31) & 1) ^ c) << 11));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_SHR_RI32: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = <u64>load<u32>(d);
-        const n = load<u64>(op, OP_IMM);
-        const r = a >> n;
-        store<u64>(d, r & 0xffffffff);
-        flagsShift32(s, r, ((a >> (n - 1)) & 1) | (n == 1 ? (a >> 31) << 11 : 0));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_SAR_RI32: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = <i64>load<i32>(d);
-        const n = load<i64>(op, OP_IMM);
-        const r = <u64>(a >> n);
-        store<u64>(d, r & 0xffffffff);
-        flagsShift32(s, r, <u64>(a >> (n - 1)) & 1);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_INC_R64: {
-        const d = s + load<u8>(op, OP_DST);
-        const r = load<u64>(d)  + 1;
-        store<u64>(s, getCarry(), CPU_FLAG_B);
-        store<u64>(d, r);
-        store<u32>(s, FLAGS_INC | SIZE_64, CPU_FLAG_KIND);
-        store<u64>(s, r, CPU_FLAG_RESULT);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_DEC_R64: {
-        const d = s + load<u8>(op, OP_DST);
-        const r = load<u64>(d)  - 1;
-        store<u64>(s, getCarry(), CPU_FLAG_B);
-        store<u64>(d, r);
-        store<u32>(s, FLAGS_DEC | SIZE_64, CPU_FLAG_KIND);
-        store<u64>(s, r, CPU_FLAG_RESULT);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_NOT_R64: {
-        const d = s + load<u8>(op, OP_DST);
-        const r = ~load<u64>(d);
-        store<u64>(d, r);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_NEG_R64: {
-        const d = s + load<u8>(op, OP_DST);
-        const a: u64 = 0;
-        const r = a - load<u64>(d);
-        store<u64>(d, r);
-        flagsSub64(s, r, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_SHL_RI64: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const n = load<u64>(op, OP_IMM);
-        const r = a << n;
-        const c = (a >> (64 - n)) & 1;
-        store<u64>(d, r);
-        flagsShift64(s, r, c | ((((r >> 63) & 1) ^ c) << 11));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_SHR_RI64: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = load<u64>(d);
-        const n = load<u64>(op, OP_IMM);
-        const r = a >> n;
-        store<u64>(d, r);
-        flagsShift64(s, r, ((a >> (n - 1)) & 1) | (n == 1 ? (a >> 63) << 11 : 0));
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_SAR_RI64: {
-        const d = s + load<u8>(op, OP_DST);
-        const a = <i64>load<u64>(d);
-        const n = load<i64>(op, OP_IMM);
-        const r = <u64>(a >> n);
-        store<u64>(d, r);
-        flagsShift64(s, r, <u64>(a >> (n - 1)) & 1);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_IMUL_RR32: {
-        const d = s + load<u8>(op, OP_DST);
-        const r = <u64>(<i64>load<i32>(d) * <i64>load<i32>(s + load<u8>(op, OP_SRC)));
-        store<u64>(d, r & 0xffffffff);
-        flagsShift32(s, r, <i64>r == <i64>(<i32>r) ? 0 : 0x801);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_IMUL_RR64: {
-        aluExecute(op);
-        op += OP_SIZE;
-        continue;
-      }
-      // ---- bytes ----
-      case H.H_CMP_RR8: {
-        const a = <u64>load<u8>(s + load<u8>(op, OP_DST));
-        const b = <u64>load<u8>(s + load<u8>(op, OP_SRC));
-        flagsSub8(s, a - b, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_CMP_RI8: {
-        const a = <u64>load<u8>(s + load<u8>(op, OP_DST));
-        const b = load<u64>(op, OP_IMM);
-        flagsSub8(s, a - b, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_CMP_RM8: {
-        const b = hotRead8(s, op);
-        if (fault) break;
-        const a = <u64>load<u8>(s + load<u8>(op, OP_DST));
-        flagsSub8(s, a - b, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_CMP_MI8: {
-        const a = hotRead8(s, op);
-        if (fault) break;
-        const b = load<u64>(op, OP_IMM);
-        flagsSub8(s, a - b, a);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_TEST_RR8: {
-        const a = <u64>load<u8>(s + load<u8>(op, OP_DST));
-        const b = <u64>load<u8>(s + load<u8>(op, OP_SRC));
-        flagsLogic8(s, a & b);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_TEST_RI8: {
-        const a = <u64>load<u8>(s + load<u8>(op, OP_DST));
-        const b = load<u64>(op, OP_IMM);
-        flagsLogic8(s, a & b);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_TEST_MI8: {
-        const a = hotRead8(s, op);
-        if (fault) break;
-        const b = load<u64>(op, OP_IMM);
-        flagsLogic8(s, a & b);
-        op += OP_SIZE;
-        continue;
-      }
-      // ---- stack, 64-bit mode ----
-      case H.H_PUSH_R: {
-        hotPush(s, load<u64>(s + load<u8>(op, OP_SRC)));
-        if (fault | codeChanged) break;
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_PUSH_I: {
-        hotPush(s, load<u64>(op, OP_IMM));
-        if (fault | codeChanged) break;
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_PUSH_M: {
-        const b = hotRead64(s, op);
-        if (fault) break;
-        hotPush(s, b);
-        if (fault | codeChanged) break;
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_POP_R: {
-        const b = hotStack(s, load<u64>(s, RSP));
-        if (fault) break;
-        store<u64>(s, load<u64>(s, RSP) + 8, RSP);
-        store<u64>(s + load<u8>(op, OP_DST), b);
-        op += OP_SIZE;
-        continue;
-      }
-      case H.H_LEAVE64: {
-        const frame = load<u64>(s, RBP);
-        const b = hotStack(s, frame);
-        if (fault) break;
-        store<u64>(s, frame + 8, RSP);
-        store<u64>(s, b, RBP);
-        op += OP_SIZE;
-        continue;
-      }
-      // ---- transfers ----
-      case H.H_JO:
-        transfer = (getFlags() & 0x800) != 0 ? OP_TARGET : OP_TARGET2;
-        break;
-      case H.H_JNO:
-        transfer = !((getFlags() & 0x800) != 0) ? OP_TARGET : OP_TARGET2;
-        break;
-      case H.H_JB:
-        transfer = isBelow(s) ? OP_TARGET : OP_TARGET2;
-        break;
-      case H.H_JAE:
-        transfer = !(isBelow(s)) ? OP_TARGET : OP_TARGET2;
-        break;
-      case H.H_JZ:
-        transfer = load<u64>(s, CPU_FLAG_RESULT) == 0 ? OP_TARGET : OP_TARGET2;
-        break;
-      case H.H_JNZ:
-        transfer = !(load<u64>(s, CPU_FLAG_RESULT) == 0) ? OP_TARGET : OP_TARGET2;
-        break;
-      case H.H_JBE:
-        transfer = load<u64>(s, CPU_FLAG_RESULT) == 0 || isBelow(s) ? OP_TARGET : OP_TARGET2;
-        break;
-      case H.H_JA:
-        transfer = !(load<u64>(s, CPU_FLAG_RESULT) == 0 || isBelow(s)) ? OP_TARGET : OP_TARGET2;
-        break;
-      case H.H_JS:
-        transfer = isNegative(s) ? OP_TARGET : OP_TARGET2;
-        break;
-      case H.H_JNS:
-        transfer = !(isNegative(s)) ? OP_TARGET : OP_TARGET2;
-        break;
-      case H.H_JP:
-        transfer = (getFlags() & 4) != 0 ? OP_TARGET : OP_TARGET2;
-        break;
-      case H.H_JNP:
-        transfer = !((getFlags() & 4) != 0) ? OP_TARGET : OP_TARGET2;
-        break;
-      case H.H_JL:
-        transfer = isLess(s) ? OP_TARGET : OP_TARGET2;
-        break;
-      case H.H_JGE:
-        transfer = !(isLess(s)) ? OP_TARGET : OP_TARGET2;
-        break;
-      case H.H_JLE:
-        transfer = load<u64>(s, CPU_FLAG_RESULT) == 0 || isLess(s) ? OP_TARGET : OP_TARGET2;
-        break;
-      case H.H_JG:
-        transfer = !(load<u64>(s, CPU_FLAG_RESULT) == 0 || isLess(s)) ? OP_TARGET : OP_TARGET2;
-        break;
-      case H.H_JMP:
+        case H.H_XOR_RM64: {
+          const b = hotRead64(s, op);
+          if (fault) break;
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
+          const r = a ^ b;
+          store<u64>(d, r);
+          flagsLogic64(s, r);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_XOR_MR64: {
+          const m = hotHost(s, op, 7);
+          if (m) {
+            const a = load<u64>(m);
+            const b = load<u64>(s + load<u8>(op, OP_SRC));
+            const r = a ^ b;
+            store<u64>(m, r);
+            flagsLogic64(s, r);
+          } else {
+            aluExecute(op);
+            if (fault | codeChanged) break;
+          }
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_XOR_MI64: {
+          const m = hotHost(s, op, 7);
+          if (m) {
+            const a = load<u64>(m);
+            const b = load<u64>(op, OP_IMM);
+            const r = a ^ b;
+            store<u64>(m, r);
+            flagsLogic64(s, r);
+          } else {
+            aluExecute(op);
+            if (fault | codeChanged) break;
+          }
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_CMP_RR32: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
+          const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
+          const r = a - b;
+          flagsSub32(s, r, a);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_CMP_RI32: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
+          const b = load<u64>(op, OP_IMM);
+          const r = a - b;
+          flagsSub32(s, r, a);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_CMP_RM32: {
+          const b = hotRead32(s, op);
+          if (fault) break;
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
+          const r = a - b;
+          flagsSub32(s, r, a);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_CMP_MR32: {
+          const a = hotRead32(s, op);
+          if (fault) break;
+          const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
+          const r = a - b;
+          flagsSub32(s, r, a);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_CMP_MI32: {
+          const a = hotRead32(s, op);
+          if (fault) break;
+          const b = load<u64>(op, OP_IMM);
+          const r = a - b;
+          flagsSub32(s, r, a);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_CMP_RR64: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
+          const b = load<u64>(s + load<u8>(op, OP_SRC));
+          const r = a - b;
+          flagsSub64(s, r, a);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_CMP_RI64: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
+          const b = load<u64>(op, OP_IMM);
+          const r = a - b;
+          flagsSub64(s, r, a);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_CMP_RM64: {
+          const b = hotRead64(s, op);
+          if (fault) break;
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
+          const r = a - b;
+          flagsSub64(s, r, a);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_CMP_MR64: {
+          const a = hotRead64(s, op);
+          if (fault) break;
+          const b = load<u64>(s + load<u8>(op, OP_SRC));
+          const r = a - b;
+          flagsSub64(s, r, a);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_CMP_MI64: {
+          const a = hotRead64(s, op);
+          if (fault) break;
+          const b = load<u64>(op, OP_IMM);
+          const r = a - b;
+          flagsSub64(s, r, a);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_TEST_RR32: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
+          const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
+          const r = a & b;
+          flagsLogic32(s, r);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_TEST_RI32: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
+          const b = load<u64>(op, OP_IMM);
+          const r = a & b;
+          flagsLogic32(s, r);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_TEST_RM32: {
+          const b = hotRead32(s, op);
+          if (fault) break;
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
+          const r = a & b;
+          flagsLogic32(s, r);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_TEST_MR32: {
+          const a = hotRead32(s, op);
+          if (fault) break;
+          const b = <u64>load<u32>(s + load<u8>(op, OP_SRC));
+          const r = a & b;
+          flagsLogic32(s, r);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_TEST_MI32: {
+          const a = hotRead32(s, op);
+          if (fault) break;
+          const b = load<u64>(op, OP_IMM);
+          const r = a & b;
+          flagsLogic32(s, r);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_TEST_RR64: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
+          const b = load<u64>(s + load<u8>(op, OP_SRC));
+          const r = a & b;
+          flagsLogic64(s, r);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_TEST_RI64: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
+          const b = load<u64>(op, OP_IMM);
+          const r = a & b;
+          flagsLogic64(s, r);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_TEST_RM64: {
+          const b = hotRead64(s, op);
+          if (fault) break;
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
+          const r = a & b;
+          flagsLogic64(s, r);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_TEST_MR64: {
+          const a = hotRead64(s, op);
+          if (fault) break;
+          const b = load<u64>(s + load<u8>(op, OP_SRC));
+          const r = a & b;
+          flagsLogic64(s, r);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_TEST_MI64: {
+          const a = hotRead64(s, op);
+          if (fault) break;
+          const b = load<u64>(op, OP_IMM);
+          const r = a & b;
+          flagsLogic64(s, r);
+          op += OP_SIZE;
+          continue;
+        }
+        // ---- moves ----
+        case H.H_MOV_RR32: {
+          store<u64>(s + load<u8>(op, OP_DST), <u64>load<u32>(s + load<u8>(op, OP_SRC)));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOV_RI32: {
+          store<u64>(s + load<u8>(op, OP_DST), <u64>load<u32>(op, OP_IMM));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOV_RM32: {
+          const b = hotRead32(s, op);
+          if (fault) break;
+          store<u64>(s + load<u8>(op, OP_DST), b);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOV_MR32: {
+          hotWrite32(s, op, load<u32>(s + load<u8>(op, OP_SRC)));
+          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOV_MI32: {
+          hotWrite32(s, op, load<u32>(op, OP_IMM));
+          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_LEA32: {
+          store<u64>(s + load<u8>(op, OP_DST), hotOffset(s, op) & 0xffffffff);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOVZX8_RR32: {
+          store<u64>(s + load<u8>(op, OP_DST), <u64>load<u8>(s + load<u8>(op, OP_SRC)));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOVZX8_RM32: {
+          const b = hotRead8(s, op);
+          if (fault) break;
+          store<u64>(s + load<u8>(op, OP_DST), <u64>b);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOVZX16_RR32: {
+          store<u64>(s + load<u8>(op, OP_DST), <u64>load<u16>(s + load<u8>(op, OP_SRC)));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOVZX16_RM32: {
+          const b = hotRead16(s, op);
+          if (fault) break;
+          store<u64>(s + load<u8>(op, OP_DST), <u64>b);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOVSX8_RR32: {
+          store<u64>(s + load<u8>(op, OP_DST), <u64>(<u32>(<i32>load<i8>(s + load<u8>(op, OP_SRC)))));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOVSX8_RM32: {
+          const b = hotRead8(s, op);
+          if (fault) break;
+          store<u64>(s + load<u8>(op, OP_DST), <u64>(<u32>(<i32>(<i8>b))));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOVSX16_RR32: {
+          store<u64>(s + load<u8>(op, OP_DST), <u64>(<u32>(<i32>load<i16>(s + load<u8>(op, OP_SRC)))));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOVSX16_RM32: {
+          const b = hotRead16(s, op);
+          if (fault) break;
+          store<u64>(s + load<u8>(op, OP_DST), <u64>(<u32>(<i32>(<i16>b))));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_CMOV_RR32: {
+          const d = s + load<u8>(op, OP_DST);
+          store<u64>(
+            d,
+            condition(load<u8>(op, OP_CONDITION)) ? <u64>load<u32>(s + load<u8>(op, OP_SRC)) : <u64>load<u32>(d),
+          );
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_CMOV_RM32: {
+          const b = hotRead32(s, op);
+          if (fault) break;
+          const d = s + load<u8>(op, OP_DST);
+          store<u64>(d, condition(load<u8>(op, OP_CONDITION)) ? b : <u64>load<u32>(d));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOV_RR64: {
+          store<u64>(s + load<u8>(op, OP_DST), load<u64>(s + load<u8>(op, OP_SRC)));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOV_RI64: {
+          store<u64>(s + load<u8>(op, OP_DST), load<u64>(op, OP_IMM));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOV_RM64: {
+          const b = hotRead64(s, op);
+          if (fault) break;
+          store<u64>(s + load<u8>(op, OP_DST), b);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOV_MR64: {
+          hotWrite64(s, op, load<u64>(s + load<u8>(op, OP_SRC)));
+          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOV_MI64: {
+          hotWrite64(s, op, load<u64>(op, OP_IMM));
+          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_LEA64: {
+          store<u64>(s + load<u8>(op, OP_DST), hotOffset(s, op));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOVZX8_RR64: {
+          store<u64>(s + load<u8>(op, OP_DST), <u64>load<u8>(s + load<u8>(op, OP_SRC)));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOVZX8_RM64: {
+          const b = hotRead8(s, op);
+          if (fault) break;
+          store<u64>(s + load<u8>(op, OP_DST), <u64>b);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOVZX16_RR64: {
+          store<u64>(s + load<u8>(op, OP_DST), <u64>load<u16>(s + load<u8>(op, OP_SRC)));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOVZX16_RM64: {
+          const b = hotRead16(s, op);
+          if (fault) break;
+          store<u64>(s + load<u8>(op, OP_DST), <u64>b);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOVSX8_RR64: {
+          store<u64>(s + load<u8>(op, OP_DST), <u64>(<i64>load<i8>(s + load<u8>(op, OP_SRC))));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOVSX8_RM64: {
+          const b = hotRead8(s, op);
+          if (fault) break;
+          store<u64>(s + load<u8>(op, OP_DST), <u64>(<i64>(<i8>b)));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOVSX16_RR64: {
+          store<u64>(s + load<u8>(op, OP_DST), <u64>(<i64>load<i16>(s + load<u8>(op, OP_SRC))));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOVSX16_RM64: {
+          const b = hotRead16(s, op);
+          if (fault) break;
+          store<u64>(s + load<u8>(op, OP_DST), <u64>(<i64>(<i16>b)));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_CMOV_RR64: {
+          const d = s + load<u8>(op, OP_DST);
+          store<u64>(d, condition(load<u8>(op, OP_CONDITION)) ? load<u64>(s + load<u8>(op, OP_SRC)) : load<u64>(d));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_CMOV_RM64: {
+          const b = hotRead64(s, op);
+          if (fault) break;
+          const d = s + load<u8>(op, OP_DST);
+          store<u64>(d, condition(load<u8>(op, OP_CONDITION)) ? b : load<u64>(d));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOVSXD_RR: {
+          store<i64>(s + load<u8>(op, OP_DST), <i64>load<i32>(s + load<u8>(op, OP_SRC)));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOVSXD_RM: {
+          const b = hotRead32(s, op);
+          if (fault) break;
+          store<i64>(s + load<u8>(op, OP_DST), <i64>(<i32>b));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOV_RM8: {
+          const b = hotRead8(s, op);
+          if (fault) break;
+          store<u8>(s + load<u8>(op, OP_DST), <u8>b);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOV_RR8: {
+          store<u8>(s + load<u8>(op, OP_DST), load<u8>(s + load<u8>(op, OP_SRC)));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOV_MR8: {
+          hotWrite8(s, op, load<u8>(s + load<u8>(op, OP_SRC)));
+          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOV_MI8: {
+          hotWrite8(s, op, load<u8>(op, OP_IMM));
+          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_MOV_MR16: {
+          hotWrite16(s, op, load<u16>(s + load<u8>(op, OP_SRC)));
+          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_SETCC_R8: {
+          store<u8>(s + load<u8>(op, OP_DST), condition(load<u8>(op, OP_CONDITION)) ? 1 : 0);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_NOP: {
+          op += OP_SIZE;
+          continue;
+        }
+        // ---- one operand, shifts, products ----
+        case H.H_INC_R32: {
+          const d = s + load<u8>(op, OP_DST);
+          const r = <u64>load<u32>(d) + 1;
+          store<u64>(s, getCarry(), CPU_FLAG_B);
+          store<u64>(d, r & 0xffffffff);
+          store<u32>(s, FLAGS_INC | SIZE_32, CPU_FLAG_KIND);
+          store<u64>(s, r << 32, CPU_FLAG_RESULT);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_DEC_R32: {
+          const d = s + load<u8>(op, OP_DST);
+          const r = <u64>load<u32>(d) - 1;
+          store<u64>(s, getCarry(), CPU_FLAG_B);
+          store<u64>(d, r & 0xffffffff);
+          store<u32>(s, FLAGS_DEC | SIZE_32, CPU_FLAG_KIND);
+          store<u64>(s, r << 32, CPU_FLAG_RESULT);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_NOT_R32: {
+          const d = s + load<u8>(op, OP_DST);
+          const r = ~(<u64>load<u32>(d));
+          store<u64>(d, r & 0xffffffff);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_NEG_R32: {
+          const d = s + load<u8>(op, OP_DST);
+          const a: u64 = 0;
+          const r = a - <u64>load<u32>(d);
+          store<u64>(d, r & 0xffffffff);
+          flagsSub32(s, r, a);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_SHL_RI32: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
+          const n = load<u64>(op, OP_IMM);
+          const r = a << n;
+          const c = (a >> (32 - n)) & 1;
+          store<u64>(d, r & 0xffffffff);
+          flagsShift32(s, r, c | ((((r >> 31) & 1) ^ c) << 11));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_SHR_RI32: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = <u64>load<u32>(d);
+          const n = load<u64>(op, OP_IMM);
+          const r = a >> n;
+          store<u64>(d, r & 0xffffffff);
+          flagsShift32(s, r, ((a >> (n - 1)) & 1) | (n == 1 ? (a >> 31) << 11 : 0));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_SAR_RI32: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = <i64>load<i32>(d);
+          const n = load<i64>(op, OP_IMM);
+          const r = <u64>(a >> n);
+          store<u64>(d, r & 0xffffffff);
+          flagsShift32(s, r, (<u64>(a >> (n - 1))) & 1);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_INC_R64: {
+          const d = s + load<u8>(op, OP_DST);
+          const r = load<u64>(d) + 1;
+          store<u64>(s, getCarry(), CPU_FLAG_B);
+          store<u64>(d, r);
+          store<u32>(s, FLAGS_INC | SIZE_64, CPU_FLAG_KIND);
+          store<u64>(s, r, CPU_FLAG_RESULT);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_DEC_R64: {
+          const d = s + load<u8>(op, OP_DST);
+          const r = load<u64>(d) - 1;
+          store<u64>(s, getCarry(), CPU_FLAG_B);
+          store<u64>(d, r);
+          store<u32>(s, FLAGS_DEC | SIZE_64, CPU_FLAG_KIND);
+          store<u64>(s, r, CPU_FLAG_RESULT);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_NOT_R64: {
+          const d = s + load<u8>(op, OP_DST);
+          const r = ~load<u64>(d);
+          store<u64>(d, r);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_NEG_R64: {
+          const d = s + load<u8>(op, OP_DST);
+          const a: u64 = 0;
+          const r = a - load<u64>(d);
+          store<u64>(d, r);
+          flagsSub64(s, r, a);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_SHL_RI64: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
+          const n = load<u64>(op, OP_IMM);
+          const r = a << n;
+          const c = (a >> (64 - n)) & 1;
+          store<u64>(d, r);
+          flagsShift64(s, r, c | ((((r >> 63) & 1) ^ c) << 11));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_SHR_RI64: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = load<u64>(d);
+          const n = load<u64>(op, OP_IMM);
+          const r = a >> n;
+          store<u64>(d, r);
+          flagsShift64(s, r, ((a >> (n - 1)) & 1) | (n == 1 ? (a >> 63) << 11 : 0));
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_SAR_RI64: {
+          const d = s + load<u8>(op, OP_DST);
+          const a = <i64>load<u64>(d);
+          const n = load<i64>(op, OP_IMM);
+          const r = <u64>(a >> n);
+          store<u64>(d, r);
+          flagsShift64(s, r, (<u64>(a >> (n - 1))) & 1);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_IMUL_RR32: {
+          const d = s + load<u8>(op, OP_DST);
+          const r = <u64>(<i64>load<i32>(d) * <i64>load<i32>(s + load<u8>(op, OP_SRC)));
+          store<u64>(d, r & 0xffffffff);
+          flagsShift32(s, r, <i64>r == <i64>(<i32>r) ? 0 : 0x801);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_IMUL_RR64: {
+          aluExecute(op);
+          op += OP_SIZE;
+          continue;
+        }
+        // ---- bytes ----
+        case H.H_CMP_RR8: {
+          const a = <u64>load<u8>(s + load<u8>(op, OP_DST));
+          const b = <u64>load<u8>(s + load<u8>(op, OP_SRC));
+          flagsSub8(s, a - b, a);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_CMP_RI8: {
+          const a = <u64>load<u8>(s + load<u8>(op, OP_DST));
+          const b = load<u64>(op, OP_IMM);
+          flagsSub8(s, a - b, a);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_CMP_RM8: {
+          const b = hotRead8(s, op);
+          if (fault) break;
+          const a = <u64>load<u8>(s + load<u8>(op, OP_DST));
+          flagsSub8(s, a - b, a);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_CMP_MI8: {
+          const a = hotRead8(s, op);
+          if (fault) break;
+          const b = load<u64>(op, OP_IMM);
+          flagsSub8(s, a - b, a);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_TEST_RR8: {
+          const a = <u64>load<u8>(s + load<u8>(op, OP_DST));
+          const b = <u64>load<u8>(s + load<u8>(op, OP_SRC));
+          flagsLogic8(s, a & b);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_TEST_RI8: {
+          const a = <u64>load<u8>(s + load<u8>(op, OP_DST));
+          const b = load<u64>(op, OP_IMM);
+          flagsLogic8(s, a & b);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_TEST_MI8: {
+          const a = hotRead8(s, op);
+          if (fault) break;
+          const b = load<u64>(op, OP_IMM);
+          flagsLogic8(s, a & b);
+          op += OP_SIZE;
+          continue;
+        }
+        // ---- stack, 64-bit mode ----
+        case H.H_PUSH_R: {
+          hotPush(s, load<u64>(s + load<u8>(op, OP_SRC)));
+          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_PUSH_I: {
+          hotPush(s, load<u64>(op, OP_IMM));
+          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_PUSH_M: {
+          const b = hotRead64(s, op);
+          if (fault) break;
+          hotPush(s, b);
+          if (fault | codeChanged) break;
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_POP_R: {
+          const b = hotStack(s, load<u64>(s, RSP));
+          if (fault) break;
+          store<u64>(s, load<u64>(s, RSP) + 8, RSP);
+          store<u64>(s + load<u8>(op, OP_DST), b);
+          op += OP_SIZE;
+          continue;
+        }
+        case H.H_LEAVE64: {
+          const frame = load<u64>(s, RBP);
+          const b = hotStack(s, frame);
+          if (fault) break;
+          store<u64>(s, frame + 8, RSP);
+          store<u64>(s, b, RBP);
+          op += OP_SIZE;
+          continue;
+        }
+        // ---- transfers ----
+        case H.H_JO:
+          transfer = (getFlags() & 0x800) != 0 ? OP_TARGET : OP_TARGET2;
+          break;
+        case H.H_JNO:
+          transfer = !((getFlags() & 0x800) != 0) ? OP_TARGET : OP_TARGET2;
+          break;
+        case H.H_JB:
+          transfer = isBelow(s) ? OP_TARGET : OP_TARGET2;
+          break;
+        case H.H_JAE:
+          transfer = !isBelow(s) ? OP_TARGET : OP_TARGET2;
+          break;
+        case H.H_JZ:
+          transfer = load<u64>(s, CPU_FLAG_RESULT) == 0 ? OP_TARGET : OP_TARGET2;
+          break;
+        case H.H_JNZ:
+          transfer = !(load<u64>(s, CPU_FLAG_RESULT) == 0) ? OP_TARGET : OP_TARGET2;
+          break;
+        case H.H_JBE:
+          transfer = load<u64>(s, CPU_FLAG_RESULT) == 0 || isBelow(s) ? OP_TARGET : OP_TARGET2;
+          break;
+        case H.H_JA:
+          transfer = !(load<u64>(s, CPU_FLAG_RESULT) == 0 || isBelow(s)) ? OP_TARGET : OP_TARGET2;
+          break;
+        case H.H_JS:
+          transfer = isNegative(s) ? OP_TARGET : OP_TARGET2;
+          break;
+        case H.H_JNS:
+          transfer = !isNegative(s) ? OP_TARGET : OP_TARGET2;
+          break;
+        case H.H_JP:
+          transfer = (getFlags() & 4) != 0 ? OP_TARGET : OP_TARGET2;
+          break;
+        case H.H_JNP:
+          transfer = !((getFlags() & 4) != 0) ? OP_TARGET : OP_TARGET2;
+          break;
+        case H.H_JL:
+          transfer = isLess(s) ? OP_TARGET : OP_TARGET2;
+          break;
+        case H.H_JGE:
+          transfer = !isLess(s) ? OP_TARGET : OP_TARGET2;
+          break;
+        case H.H_JLE:
+          transfer = load<u64>(s, CPU_FLAG_RESULT) == 0 || isLess(s) ? OP_TARGET : OP_TARGET2;
+          break;
+        case H.H_JG:
+          transfer = !(load<u64>(s, CPU_FLAG_RESULT) == 0 || isLess(s)) ? OP_TARGET : OP_TARGET2;
+          break;
+        case H.H_JMP:
           transfer = OP_TARGET;
           break;
         case H.H_CALL: {
@@ -1791,7 +1796,8 @@ function execute(limit: i32, single: bool): i32 {
           }
         }
         clearCodeChanged();
-        const distance = slot == OP_TARGET || ended ? load<u64>(op, OP_IMM) : <u64>load<u16>(op, OP_OFFSET) + load<u8>(op, OP_LENGTH);
+        const distance =
+          slot == OP_TARGET || ended ? load<u64>(op, OP_IMM) : <u64>load<u16>(op, OP_OFFSET) + load<u8>(op, OP_LENGTH);
         // Only inside this page, linear and physical.
         if (distance < 4096) {
           link = op;

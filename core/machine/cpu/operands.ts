@@ -68,13 +68,13 @@ export function setAccumulator(size: u32, value: u64): void {
 // @ts-ignore: decorator
 @inline
 export function sizeMask(size: u32): u64 {
-  return size == 8 ? ~(<u64>0) : ((<u64>1) << (<u64>size << 3)) - 1;
+  return size == 8 ? ~(<u64>0) : ((<u64>1) << ((<u64>size) << 3)) - 1;
 }
 // @ts-ignore: decorator
 @inline
 export function signExtend(value: u64, size: u32): u64 {
-  const shift = 64 - (<u64>size << 3);
-  return <u64>((<i64>(value << shift)) >> <i64>shift);
+  const shift = 64 - ((<u64>size) << 3);
+  return <u64>((<i64>(value << shift)) >> (<i64>shift));
 }
 
 /** Whether the running code is 64-bit code. */

@@ -67,11 +67,11 @@ export function descriptorBase(d: u64): u64 {
   return ((d >> 16) & 0xffffff) | ((d >> 32) & 0xff000000);
 }
 export function descriptorLimit(d: u64): u32 {
-  const raw = <u32>(d & 0xffff) | (<u32>(d >> 32) & 0xf0000);
+  const raw = (<u32>(d & 0xffff)) | ((<u32>(d >> 32)) & 0xf0000);
   return (d >> 55) & 1 ? (raw << 12) | 0xfff : raw;
 }
 export function descriptorAttr(d: u64): u32 {
-  return (<u32>(d >> 40) & 0xff) | (<u32>(d >> 44) & 0xf00);
+  return ((<u32>(d >> 40)) & 0xff) | ((<u32>(d >> 44)) & 0xf00);
 }
 
 /** Fills a segment register from a descriptor, without checks. */
@@ -169,7 +169,7 @@ export function segmentExecute(op: usize): void {
       break;
     }
     case I.ID_MOV_TO_SEG: {
-      const n = <i32>load<u8>(op, OP_REG) & 7;
+      const n = (<i32>load<u8>(op, OP_REG)) & 7;
       const selector = <u32>getRm(op, 2);
       if (fault) return;
       loadSegment(n, selector);
@@ -204,7 +204,7 @@ export function segmentExecute(op: usize): void {
     case I.ID_ARPL: {
       const a = <u32>getRm(op, 2);
       if (fault) return;
-      const rpl = <u32>load<u16>(cpu + (<usize>load<u8>(op, OP_REG) << 3)) & 3;
+      const rpl = (<u32>load<u16>(cpu + ((<usize>load<u8>(op, OP_REG)) << 3))) & 3;
       const lower = (a & 3) < rpl;
       if (lower) setRm(op, 2, (a & ~3) | rpl);
       if (!fault) changeFlags(ZF, lower ? ZF : 0);

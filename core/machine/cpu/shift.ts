@@ -37,18 +37,18 @@ function shift(id: u32, size: u32, a: u64, count: u32): u64 {
   let carry: u32 = 0;
   let overflow: u32 = 0;
   if (id == I.ID_SHR) {
-    if (count <= bits) carry = <u32>(a >> (count - 1)) & 1;
+    if (count <= bits) carry = (<u32>(a >> (count - 1))) & 1;
     r = count < 64 ? a >> count : 0;
-    overflow = <u32>(a >> (bits - 1)) & 1;
+    overflow = (<u32>(a >> (bits - 1))) & 1;
     if (count > 1) overflow = 0;
   } else if (id == I.ID_SAR) {
     const wide = <i64>signExtend(a, size);
-    carry = <u32>(wide >> <i64>min<u32>(count - 1, 63)) & 1;
-    r = <u64>(wide >> <i64>min<u32>(count, 63));
+    carry = (<u32>(wide >> (<i64>min<u32>(count - 1, 63)))) & 1;
+    r = <u64>(wide >> (<i64>min<u32>(count, 63)));
   } else {
-    if (count <= bits) carry = <u32>(a >> (bits - count)) & 1;
+    if (count <= bits) carry = (<u32>(a >> (bits - count))) & 1;
     r = count < 64 ? a << count : 0;
-    overflow = (<u32>(r >> (bits - 1)) & 1) ^ carry;
+    overflow = ((<u32>(r >> (bits - 1))) & 1) ^ carry;
   }
   setResult(size, r & sizeMask(size), carry | (overflow << 11));
   return r;
@@ -67,30 +67,30 @@ function rotate(id: u32, size: u32, a: u64, count: u32): u64 {
       else r = (a >> n) | (a << (bits - n));
       r &= mask;
     }
-    const top = <u32>(r >> (bits - 1)) & 1;
-    carry = id == I.ID_ROL ? <u32>r & 1 : top;
-    overflow = id == I.ID_ROL ? top ^ carry : top ^ (<u32>(r >> (bits - 2)) & 1);
+    const top = (<u32>(r >> (bits - 1))) & 1;
+    carry = id == I.ID_ROL ? (<u32>r) & 1 : top;
+    overflow = id == I.ID_ROL ? top ^ carry : top ^ ((<u32>(r >> (bits - 2))) & 1);
   } else {
     const n = count % (bits + 1);
     carry = getCarry();
     if (id == I.ID_RCL) {
       if (n) {
-        const out = <u32>(a >> (bits - n)) & 1;
-        r = (n < 64 ? a << n : 0) | (<u64>carry << (n - 1));
+        const out = (<u32>(a >> (bits - n))) & 1;
+        r = (n < 64 ? a << n : 0) | ((<u64>carry) << (n - 1));
         if (n > 1) r |= a >> (bits + 1 - n);
         r &= mask;
         carry = out;
       }
-      overflow = (<u32>(r >> (bits - 1)) & 1) ^ carry;
+      overflow = ((<u32>(r >> (bits - 1))) & 1) ^ carry;
     } else {
       if (n) {
-        const out = <u32>(a >> (n - 1)) & 1;
-        r = (n < 64 ? a >> n : 0) | (<u64>carry << (bits - n));
+        const out = (<u32>(a >> (n - 1))) & 1;
+        r = (n < 64 ? a >> n : 0) | ((<u64>carry) << (bits - n));
         if (n > 1) r |= a << (bits + 1 - n);
         r &= mask;
         carry = out;
       }
-      overflow = (<u32>(r >> (bits - 1)) ^ <u32>(r >> (bits - 2))) & 1;
+      overflow = ((<u32>(r >> (bits - 1))) ^ (<u32>(r >> (bits - 2)))) & 1;
     }
     // RCL and RCR by a multiple of the width leave all flags.
     if (!n) return r;
@@ -109,20 +109,20 @@ function shiftDouble(right: bool, size: u32, a: u64, b: u64, count: u32): u64 {
     const string = right ? (a << 32) | (b << 16) | a : (a << 32) | (b << 16) | a;
     if (right) {
       r = (string >> count) & 0xffff;
-      carry = <u32>(string >> (count - 1)) & 1;
+      carry = (<u32>(string >> (count - 1))) & 1;
     } else {
       r = (string >> (32 - count)) & 0xffff;
-      carry = <u32>(string >> (48 - count)) & 1;
+      carry = (<u32>(string >> (48 - count))) & 1;
     }
   } else if (right) {
     r = (a >> count) | (b << (bits - count));
-    carry = <u32>(a >> (count - 1)) & 1;
+    carry = (<u32>(a >> (count - 1))) & 1;
   } else {
     r = (a << count) | (b >> (bits - count));
-    carry = <u32>(a >> (bits - count)) & 1;
+    carry = (<u32>(a >> (bits - count))) & 1;
   }
   r &= sizeMask(size);
-  const overflow = (<u32>(r >> (bits - 1)) ^ <u32>(a >> (bits - 1))) & 1;
+  const overflow = ((<u32>(r >> (bits - 1))) ^ (<u32>(a >> (bits - 1)))) & 1;
   setResult(size, r, carry | (overflow << 11));
   return r;
 }

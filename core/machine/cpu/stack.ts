@@ -140,7 +140,7 @@ function leave(size: u32): void {
 function enter(op: usize, size: u32): void {
   const width = stackPointerSize();
   const bytes = load<u64>(op, OP_IMM) & 0xffff;
-  const level = <u32>(load<u64>(op, OP_IMM) >> 32) & 31;
+  const level = (<u32>(load<u64>(op, OP_IMM) >> 32)) & 31;
   let sp = cutPointer(getReg64(RSP) - size, width);
   const frame = sp;
   let lin = stackAddress(sp, size, true);
@@ -197,7 +197,6 @@ function popAll(size: u32): void {
     peekStack(size, i * size);
     if (fault) return;
   }
-  for (let i: u32 = 0; i < 8; i++)
-    if (i != 3) writeRegister(7 - i, 0, size, peekStack(size, i * size));
+  for (let i: u32 = 0; i < 8; i++) if (i != 3) writeRegister(7 - i, 0, size, peekStack(size, i * size));
   dropStack(8 * size);
 }

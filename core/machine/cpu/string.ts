@@ -15,14 +15,7 @@ import {
   PREFIX_REPNE,
 } from "./op";
 import * as I from "./ids";
-import {
-  getReg64,
-  readSized,
-  segmentAddress,
-  setAccessSegment,
-  translate,
-  writeSized,
-} from "./access";
+import { getReg64, readSized, segmentAddress, setAccessSegment, translate, writeSized } from "./access";
 import { ACCESS_READ, ACCESS_WRITE, isCanonical } from "./mmu";
 import { cpu, fault, refuse } from "./machine";
 import { DF, FLAGS_SUB, setLazy } from "./flags";
@@ -54,7 +47,8 @@ export function stringExecute(op: usize): bool {
   const compares = id == I.ID_CMPS || id == I.ID_SCAS;
   const wanted: u64 = prefix & PREFIX_REP ? 0 : 1;
   const forward = !(load<u64>(cpu, CPU_RFLAGS) & DF);
-  const runs = forward && tlbTag == spaceTag && (id == I.ID_MOVS || id == I.ID_STOS) && (load<u8>(op, OP_FLAGS) & OPF_SIMPLE) != 0;
+  const runs =
+    forward && tlbTag == spaceTag && (id == I.ID_MOVS || id == I.ID_STOS) && (load<u8>(op, OP_FLAGS) & OPF_SIMPLE) != 0;
   let patience = PATIENCE;
   while (true) {
     const count = cutPointer(getReg64(RCX), width);
@@ -154,7 +148,13 @@ function storeRun(size: u32, width: u32, count: u64): u64 {
   const bytes = <usize>(n << shift);
   const value = getAccumulator(size);
   const repeated =
-    size == 8 ? value : size == 4 ? value * 0x100000001 : size == 2 ? value * 0x1000100010001 : value * 0x101010101010101;
+    size == 8
+      ? value
+      : size == 4
+        ? value * 0x100000001
+        : size == 2
+          ? value * 0x1000100010001
+          : value * 0x101010101010101;
   if (repeated == (repeated & 0xff) * 0x101010101010101) memory.fill(destination, <u8>repeated, bytes);
   else for (let i: usize = 0; i < bytes; i += size) storeElement(destination + i, size, value);
   setPointer(RDI, cutPointer(getReg64(RDI) + bytes, width), width);

@@ -58,7 +58,7 @@ export function readTsc(): u64 {
 let randomState: u64 = 0;
 function random(): u64 {
   if (!randomState) randomState = reinterpret<u64>(hostNow()) | 1;
-  randomState ^= <u64>hostNow() << 17;
+  randomState ^= (<u64>hostNow()) << 17;
   if (!randomState) randomState = 1;
   randomState ^= randomState >> 12;
   randomState ^= randomState << 25;
@@ -290,7 +290,7 @@ function privilegedExecute(op: usize, size: u32): void {
       break;
     }
     case I.ID_XSETBV: {
-      const value = <u64>getReg32(0) | (<u64>getReg32(2) << 32);
+      const value = (<u64>getReg32(0)) | ((<u64>getReg32(2)) << 32);
       if (getReg32(1) || (value != 1 && value != 3)) raise(VECTOR_GP);
       else store<u64>(cpu, value, CPU_XCR0);
       break;
