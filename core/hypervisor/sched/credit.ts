@@ -36,6 +36,8 @@ export const TIMESLICE_NS: u64 = 30_000_000;
 const ACCOUNTING_NS: u64 = 30_000_000;
 /** A woken vCPU keeps its boost for so long. */
 const BOOST_NS: u64 = 10_000_000;
+/** Nobody is taken off sooner for lack of credit (Xen's sched_ratelimit_us). */
+const RATELIMIT_NS: u64 = 1_000_000;
 export const DEFAULT_WEIGHT: u32 = 256;
 /** Number of the credit scheduler in the ABI, and its name. */
 export const XEN_SCHEDULER_CREDIT: u32 = 5;
@@ -156,14 +158,38 @@ function choosePcpu(v: Vcpu): u32 {
   return best == NO_PCPU ? last : best;
 }
 
-/** Makes the pCPU look at its queue if `priority` should run now. */
-function tickle(p: Pcpu, priority: i32): void {
-  if (p.id == self.id) {
-    // The loop looks before it enters a guest again; a running slice ends at once.
-    if (priority > p.currentPriority) p.sliceEnd = 0;
+/** Makes a pCPU look for something better to run: its own one if that runs something lesser, else another that does. */
+function tickle(p: Pcpu, v: Vcpu): void {
+  const priority = v.priority;
+  if (priority > p.currentPriority) {
+    // This pCPU's loop looks before it enters a guest again; a running slice ends at once.
+    if (p.id == self.id) p.sliceEnd = 0;
+    else sendIpi(p.id, IPI_RESCHEDULE);
     return;
   }
-  if (priority > p.currentPriority || p.current == 0) sendIpi(p.id, IPI_RESCHEDULE);
+  if (priority <= PRIORITY_OVER) return;
+  const count = pcpuCount();
+  for (let i: u32 = 1; i < count; i++) {
+    const other = pcpuAt((p.id + i) % count);
+    if (priority <= other.currentPriority || !mayRunOn(v, other.id)) continue;
+    if (other.id == self.id) other.sliceEnd = 0;
+    else sendIpi(other.id, IPI_RESCHEDULE);
+    return;
+  }
+}
+
+/** Something of higher priority waits here, or elsewhere while only one without credit runs here. */
+function betterWaits(p: Pcpu, old: Vcpu): bool {
+  const first = p.queueFirst;
+  if (first && changetype<Vcpu>(first).priority > old.priority) return true;
+  if (old.priority > PRIORITY_OVER) return false;
+  const count = pcpuCount();
+  for (let i: u32 = 1; i < count; i++) {
+    // Read without that queue's lock: steal() looks again.
+    const waiting = pcpuAt((p.id + i) % count).queueFirst;
+    if (waiting && changetype<Vcpu>(waiting).priority > PRIORITY_OVER) return true;
+  }
+  return false;
 }
 
 /** Puts a vCPU that became runnable on a queue. No effect if it can't run, is queued or is running (its pCPU sees to it). */
@@ -186,7 +212,7 @@ export function vcpuWake(v: Vcpu): void {
     setRunstate(v, RUNSTATE_runnable, systemTime());
     v.priority = v.credit < 0 ? PRIORITY_OVER : wasBlocked ? PRIORITY_BOOST : PRIORITY_UNDER;
     enqueue(p, v);
-    tickle(p, v.priority);
+    tickle(p, v);
   }
   unlockQueue(p);
 }
@@ -277,7 +303,7 @@ export function schedule(now: u64): Vcpu | null {
     if (old.priority == PRIORITY_BOOST && now - old.startedAt > BOOST_NS) old.priority = PRIORITY_UNDER;
     if (old.credit < 0 && old.priority > PRIORITY_OVER) old.priority = PRIORITY_OVER;
     p.currentPriority = old.priority;
-    if (stays && now < p.sliceEnd) {
+    if (stays && now < p.sliceEnd && !betterWaits(p, old)) {
       spinUnlock(queueLock(p));
       return old;
     }
@@ -323,6 +349,12 @@ export function vcpuSaved(v: Vcpu): void {
   const queued = v.onQueue;
   unlockQueue(p);
   if (!queued && vcpuRunnable(v)) vcpuWake(v);
+}
+
+/** Ends the slice of a running vCPU that has just used up its credit: others may have some, here or on another queue. */
+export function endSliceIfOver(v: Vcpu, now: u64): void {
+  if (v.priority <= PRIORITY_OVER || v.credit >= <i64>(now - v.chargedAt)) return;
+  if (now - v.startedAt >= RATELIMIT_NS) self.sliceEnd = 0;
 }
 
 /** SCHEDOP_yield: the rest of the slice goes to others of the same priority. */
@@ -414,7 +446,11 @@ function dealTo(d: Domain, v: Vcpu, share: i64): void {
     dequeue(p, v);
     v.priority = priority;
     enqueue(p, v);
-  } else v.priority = priority;
+    tickle(p, v);
+  } else {
+    v.priority = priority;
+    if (p.current == changetype<usize>(v)) p.currentPriority = priority;
+  }
   unlockQueue(p);
   if (!changed) return;
   if (v.pauseFlags & VPF_parked) vcpuSleepNosync(v);

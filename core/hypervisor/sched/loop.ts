@@ -9,7 +9,7 @@ import { reapZombies } from "../domain/teardown";
 import { copyToGuest, writeGuest64 } from "../hypercall/guest_access";
 import { pvBeforeEnter, pvHandleExit, pvSwitchFrom, pvSwitchTo } from "../pv/entry";
 import { systemTime } from "./clock";
-import { ROOT_PARKED, account, nextAccounting, schedule, vcpuRunnable, vcpuSaved } from "./credit";
+import { ROOT_PARKED, account, endSliceIfOver, nextAccounting, schedule, vcpuRunnable, vcpuSaved } from "./credit";
 import { IPI_TLB_FLUSH } from "./ipi";
 import { Pcpu, enterGuestAccess, leaveGuestAccess, mailbox, self, threadScratch } from "./pcpu";
 import { NO_DEADLINE, Timer, timerTakeDue } from "./timer";
@@ -110,8 +110,9 @@ function runSlice(v: Vcpu, box: usize): void {
     const now = systemTime();
     if (reason == EXIT_POLL) adjustBudget(now - looked);
     looked = now;
-    if (now >= p.sliceEnd || now >= p.nextTimer) return;
     account(now);
+    endSliceIfOver(v, now);
+    if (now >= p.sliceEnd || now >= p.nextTimer) return;
   }
 }
 

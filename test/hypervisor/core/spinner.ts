@@ -1,0 +1,60 @@
+/** A PV domain whose vCPUs do nothing but count, made with dom0's hypercalls: four page tables, a page of code, a stack. */
+import * as abi from "../../../core/dom0/kernel/abi.ts";
+import { ForeignFrames } from "../../../core/dom0/kernel/native.ts";
+import type { Dom0 } from "./machine.ts";
+
+const PAGES = 8;
+const [L4, L3, L2, L1, CODE, STACK] = [0, 1, 2, 3, 4, 5];
+const TABLE = 0x67n;
+const WRITABLE = 0x67n;
+const READ_ONLY = 0x65n;
+
+/** inc rax; jmp back */
+export const COUNT = Uint8Array.of(0x48, 0xff, 0xc0, 0xeb, 0xfb);
+
+export interface SpinnerOptions {
+  vcpus: number;
+  weight?: number;
+  cap?: number;
+  pcpus?: number;
+  code?: Uint8Array;
+}
+
+/** The domain, paused; its code lies at 0x4000, its stack ends at 0x6000. */
+export function makeSpinner({ calls, physical }: Dom0, options: SpinnerOptions): number {
+  const { vcpus, weight = 256, cap = 0, pcpus = 3, code = COUNT } = options;
+  const domid = calls.createDomain("00000000-0000-4000-8000-000000000001", vcpus);
+  calls.setMaxMemory(domid, PAGES * 4);
+  calls.setMaxVcpus(domid, vcpus);
+  const mfns = new Float64Array(PAGES);
+  if (calls.populatePhysmap(domid, 0, PAGES, mfns) !== PAGES) throw new Error("no memory for the spinner");
+  const frames = new ForeignFrames(calls);
+  const entry = (page: number, flags: bigint): bigint => (BigInt(mfns[page]!) << 12n) | flags;
+  const write = (page: number, index: number, value: bigint): void =>
+    frames.with(domid, mfns[page]!, (address) => physical.set64(address + 8 * index, value));
+  write(L4, 0, entry(L3, TABLE));
+  write(L3, 0, entry(L2, TABLE));
+  write(L2, 0, entry(L1, TABLE));
+  write(L1, CODE, entry(CODE, READ_ONLY));
+  write(L1, STACK, entry(STACK, WRITABLE));
+  frames.with(domid, mfns[CODE]!, (address) => physical.bytes(address, code.length).set(code));
+  calls.pinL4(domid, mfns[L4]!);
+  calls.setCredit(domid, weight, cap);
+  for (let vcpu = 0; vcpu < vcpus; vcpu++) {
+    const context = new Uint8Array(abi.VCPU_GUEST_CONTEXT_SIZE);
+    const view = new DataView(context.buffer);
+    const at = abi.VCPU_GUEST_CONTEXT;
+    view.setBigUint64(at.flags, BigInt(abi.VGCF_in_kernel | abi.VGCF_online), true);
+    view.setBigUint64(at.rip, BigInt(CODE * 4096), true);
+    view.setBigUint64(at.rsp, BigInt((STACK + 1) * 4096), true);
+    view.setBigUint64(at.cs, BigInt(abi.FLAT_KERNEL_CS64), true);
+    view.setBigUint64(at.ss, BigInt(abi.FLAT_KERNEL_SS64), true);
+    view.setBigUint64(at.rflags, 0x200n, true);
+    view.setBigUint64(at.kernel_ss, BigInt(abi.FLAT_KERNEL_SS64), true);
+    view.setBigUint64(at.kernel_sp, BigInt((STACK + 1) * 4096), true);
+    view.setBigUint64(at.ctrlreg + 24, entry(L4, 0n), true);
+    calls.setVcpuContext(domid, vcpu, context);
+    calls.setHardAffinity(domid, vcpu, pcpus);
+  }
+  return domid;
+}
