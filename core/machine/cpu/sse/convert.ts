@@ -2,7 +2,7 @@
 import { fault } from "../machine";
 import { OP_REG } from "../op";
 import { x87EnterMmx } from "../x87/x87";
-import { beginFloat, endFloat } from "./mxcsr";
+import { MXCSR_PE, beginFloat, endFloat, nativeMode, note } from "./mxcsr";
 import { fromInteger, softResize, toInteger } from "./soft";
 import {
   high64,
@@ -30,8 +30,13 @@ export function fromGeneral(op: usize, single: bool): void {
   if (!sseAvailable()) return;
   const source = rmGeneral(op);
   if (fault) return;
+  const value = isWide(op) ? <i64>source : <i64>(<i32>source);
+  if (!single && <u64>(value + 0x20000000000000) <= 0x40000000000000) {
+    // At most 53 bits: exact in every mode.
+    return setLow64(regX(op), reinterpret<u64>(<f64>value));
+  }
   beginFloat();
-  const result = fromInteger(isWide(op) ? <i64>source : <i64>(<i32>source), single);
+  const result = fromInteger(value, single);
   endFloat();
   if (single) setLow32(regX(op), <u32>result);
   else setLow64(regX(op), result);
@@ -42,10 +47,38 @@ export function toGeneral(op: usize, single: bool, truncate: bool): void {
   if (!sseAvailable()) return;
   const source = single ? <u64>rm32(op) : rm64(op);
   if (fault) return;
+  const number = single ? <f64>reinterpret<f32>(<u32>source) : reinterpret<f64>(source);
+  const size = abs<f64>(number);
+  if (truncate && size >= 1 && size < 2147483648) {
+    // In range whatever the mode; inexact if something is cut off.
+    const whole = <i32>number;
+    if (<f64>whole != number) {
+      beginFloat();
+      note(MXCSR_PE);
+      endFloat();
+    }
+    return setRegGeneral(op, isWide(op) ? <u64>(<i64>whole) : <u64>(<u32>whole));
+  }
   beginFloat();
   const result = toInteger(source, single, truncate, isWide(op));
   endFloat();
   setRegGeneral(op, result);
+}
+
+/** Between the formats (`single`: the source's), natively where nothing but PE can arise. */
+function resize(source: u64, single: bool): u64 {
+  if (single) {
+    // A normal number: exact in every mode.
+    if ((source & 0x7f800000) - 1 < 0x7f7fffff) return reinterpret<u64>(<f64>reinterpret<f32>(<u32>source));
+  } else if (nativeMode) {
+    const narrow = <f32>reinterpret<f64>(source);
+    const magnitude = reinterpret<u32>(narrow) & 0x7fffffff;
+    if (magnitude > 0x800000 && magnitude < 0x7f800000) {
+      if (<f64>narrow != reinterpret<f64>(source)) note(MXCSR_PE);
+      return <u64>reinterpret<u32>(narrow);
+    }
+  }
+  return softResize(source, single);
 }
 
 /** F3 5A and F2 5A: CVTSS2SD, CVTSD2SS. */
@@ -54,7 +87,7 @@ export function resizeScalar(op: usize, single: bool): void {
   const source = single ? <u64>rm32(op) : rm64(op);
   if (fault) return;
   beginFloat();
-  const result = softResize(source, single);
+  const result = resize(source, single);
   endFloat();
   if (single) setLow64(regX(op), result);
   else setLow32(regX(op), <u32>result);
@@ -66,8 +99,8 @@ export function widenPacked(op: usize): void {
   const source = rm64(op);
   if (fault) return;
   beginFloat();
-  const low = softResize(source & 0xffffffff, true);
-  const high = softResize(source >> 32, true);
+  const low = resize(source & 0xffffffff, true);
+  const high = resize(source >> 32, true);
   endFloat();
   setX(regX(op), vector(low, high));
 }
@@ -77,7 +110,7 @@ export function narrowPacked(op: usize): void {
   const source = rm128(op);
   if (fault) return;
   beginFloat();
-  const result = softResize(low64(source), false) | (softResize(high64(source), false) << 32);
+  const result = resize(low64(source), false) | (resize(high64(source), false) << 32);
   endFloat();
   setX(regX(op), vector(result, 0));
 }

@@ -117,7 +117,8 @@ export function arithmetic64(kind: u32, a: u64, b: u64): u64 {
   }
   const bits = reinterpret<u64>(r);
   // Exponent of the result 1..2045: no NaN, infinity, zero, denormal, and far enough from overflow for the sums in exact64.
-  const middle = (bits & 0x7fffffffffffffff) - LEAST64 < 0x7fe0000000000000 - LEAST64;
+  // The least normal number itself may be a tiny one rounded up.
+  const middle = (bits & 0x7fffffffffffffff) - LEAST64 - 1 < 0x7fe0000000000000 - LEAST64 - 1;
   // Operands: zero or normal. A zero wraps around to the greatest number.
   const normal = (a & 0x7fffffffffffffff) - 1 >= LEAST64 - 1 && (b & 0x7fffffffffffffff) - 1 >= LEAST64 - 1;
   if (!middle || !normal) return soft(kind, a, b, false);
@@ -148,7 +149,7 @@ export function arithmetic32(kind: u32, a: u32, b: u32): u32 {
       a = b;
   }
   const bits = reinterpret<u32>(r);
-  const middle = (bits & 0x7fffffff) - LEAST32 < 0x7f000000 - LEAST32;
+  const middle = (bits & 0x7fffffff) - LEAST32 - 1 < 0x7f000000 - LEAST32 - 1;
   const normal = (a & 0x7fffffff) - 1 >= LEAST32 - 1 && (b & 0x7fffffff) - 1 >= LEAST32 - 1;
   if (!middle || !normal) return <u32>soft(kind, a, b, true);
   if (!inexactKnown && !exact32(kind, x, y, r)) note(MXCSR_PE);
@@ -182,7 +183,7 @@ export function packed64(kind: u32, a: v128, b: v128): v128 {
     const sizeA = f64x2.abs(a);
     const sizeB = f64x2.abs(b);
     const zero = f64x2.splat(0);
-    const good = v128.and(f64x2.ge(size, least), f64x2.le(size, most));
+    const good = v128.and(f64x2.gt(size, least), f64x2.le(size, most));
     const goodA = v128.or(f64x2.ge(sizeA, least), f64x2.eq(a, zero));
     const goodB = v128.or(f64x2.ge(sizeB, least), f64x2.eq(b, zero));
     if (i64x2.all_true(v128.and(good, v128.and(goodA, goodB)))) return r;
@@ -216,7 +217,7 @@ export function packed32(kind: u32, a: v128, b: v128): v128 {
     const most = f32x4.splat(reinterpret<f32>(0x7effffff));
     const zero = f32x4.splat(0);
     const size = f32x4.abs(r);
-    const good = v128.and(f32x4.ge(size, least), f32x4.le(size, most));
+    const good = v128.and(f32x4.gt(size, least), f32x4.le(size, most));
     const goodA = v128.or(f32x4.ge(f32x4.abs(a), least), f32x4.eq(a, zero));
     const goodB = v128.or(f32x4.ge(f32x4.abs(b), least), f32x4.eq(b, zero));
     if (i32x4.all_true(v128.and(good, v128.and(goodA, goodB)))) return r;

@@ -37,9 +37,6 @@ import { fxrstor, fxsave, loadMxcsr, storeMxcsr, xrstor, xsave } from "./save";
 /** Without prefix: packed singles and MMX. */
 export function execute0F(op: usize, opcode: u32): void {
   switch (opcode) {
-    case 0x0d:
-    case 0x18:
-      return; // PREFETCHx: a hint, which cannot fault
     case 0x10:
       return move.loadUnaligned(op);
     case 0x11:
@@ -122,8 +119,6 @@ export function execute0F(op: usize, opcode: u32): void {
       return groupAE(op);
     case 0xc2:
       return comparePacked(op, true);
-    case 0xc3:
-      return move.storeGeneralNonTemporal(op);
     case 0xc4:
       return move.insertWordMmx(op);
     case 0xc5:
@@ -220,8 +215,6 @@ export function execute0F66(op: usize, opcode: u32): void {
       return pairwise(op, opcode, false);
     case 0x7e:
       return move.xmmToGeneral(op);
-    case 0xae:
-      return move.checkAddress(op); // CLWB, CLFLUSHOPT
     case 0xc2:
       return comparePacked(op, false);
     case 0xc4:
@@ -331,7 +324,6 @@ export function execute0FF2(op: usize, opcode: u32): void {
 
 /** 0F AE without prefix. */
 function groupAE(op: usize): void {
-  if (!isMemory(op)) return; // LFENCE, MFENCE, SFENCE: every access here is in order already
   switch (load<u8>(op, OP_REG) & 7) {
     case 0:
       return fxsave(op);
@@ -345,10 +337,8 @@ function groupAE(op: usize): void {
       return xsave(op, false);
     case 5:
       return xrstor(op);
-    case 6:
-      return xsave(op, true);
     default:
-      return move.checkAddress(op); // CLFLUSH
+      return xsave(op, true);
   }
 }
 

@@ -2,7 +2,7 @@
 import { cpu, fault } from "../machine";
 import { CPU_XMM } from "../state";
 import { setFlags, CF, ZF } from "../flags";
-import { aesRound, crc32 } from "./crypto";
+import { aesRound } from "./crypto";
 import { extend, horizontal, interleave, lanewise38, minimumWord, shuffleBytes } from "./integer";
 import { mmx38 } from "./mmx";
 import { isMemory, regX, rm128, rm16, rm32, rm64, rmX, setX, sseAvailable, vector } from "./operand";
@@ -10,11 +10,6 @@ import { isMemory, regX, rm128, rm16, rm32, rm64, rmX, setX, sseAvailable, vecto
 /** Without prefix: MMX. */
 export function execute0F38(op: usize, opcode: u32): void {
   mmx38(op, opcode);
-}
-
-/** F2: CRC32. */
-export function executeCrc32(op: usize, opcode: u32): void {
-  crc32(op, opcode);
 }
 
 /** With 66: XMM. */

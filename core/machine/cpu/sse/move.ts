@@ -2,7 +2,7 @@
 import { cpu, fault } from "../machine";
 import { OPF_SIMPLE, OP_ADDRSIZE, OP_FLAGS, OP_REG, OP_RM, OP_SEG } from "../op";
 import { CPU_FPR, CPU_FSW, CPU_FTW, CPU_GPR, CPU_SEG, FS, SEG_BASE, SEG_SIZE } from "../state";
-import { effectiveAddress, probeRead, probeWrite, segmentAddress } from "../access";
+import { effectiveAddress, probeWrite, segmentAddress } from "../access";
 import { write16, write32, write64, write8, writeV128 } from "../access";
 import {
   immediate,
@@ -272,20 +272,6 @@ export function emptyMmx(): void {
 }
 
 // ---- memory only ----
-
-/** 0F C3: MOVNTI. */
-export function storeGeneralNonTemporal(op: usize): void {
-  const lin = effectiveAddress(op);
-  if (fault) return;
-  const value = load<u64>(cpu + ((<usize>load<u8>(op, OP_REG)) << 3), CPU_GPR);
-  if (isWide(op)) write64(lin, value);
-  else write32(lin, <u32>value);
-}
-/** CLFLUSH, CLFLUSHOPT, CLWB: nothing but what a load of a byte would raise. */
-export function checkAddress(op: usize): void {
-  const lin = effectiveAddress(op);
-  if (!fault) probeRead(lin, 1);
-}
 
 /** F7: MASKMOVQ, MASKMOVDQU: bytes of reg whose mask byte (rm) has bit 7 set go to DS:rDI. */
 export function maskedStore(op: usize, isMmx: bool): void {

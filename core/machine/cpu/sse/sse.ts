@@ -1,6 +1,6 @@
 /**
  * MMX, SSE to SSE4.2, AES-NI, PCLMULQDQ and the state-saving instructions: identification at decode time and the first
- * step of dispatch. Source of all facts: Intel SDM volume 2; where it is silent, silicon (test/cpu/sse.test.ts).
+ * step of dispatch. (CRC32, MOVNTI, prefetches, fences and CLFLUSH touch no vector state: the integer set has them.) Source of all facts: Intel SDM volume 2; where it is silent, silicon (test/cpu/sse.test.ts).
  *
  * The id of an instruction is `page << 8 | opcode byte`; the page is opcode map and mandatory prefix together.
  * Groups (71 72 73, AE) keep ModRM.reg as their second key. 0 is no instruction of this family (0F 00 is SLDT).
@@ -9,7 +9,7 @@ import { OP_ID, OP_MAP, OP_MODRM, OP_OPCODE, OP_PREFIX } from "../op";
 import { PREFIX_66, PREFIX_LOCK, PREFIX_MEMORY, PREFIX_REP, PREFIX_REPNE, PREFIX_VEX } from "../op";
 import { VECTOR_UD, raise } from "../machine";
 import { execute0F, execute0F66, execute0FF2, execute0FF3 } from "./map0f";
-import { execute0F38, execute0F3866, executeCrc32 } from "./map0f38";
+import { execute0F38, execute0F3866 } from "./map0f38";
 import { execute0F3A, execute0F3A66 } from "./map0f3a";
 
 /** Pages: opcode map and mandatory prefix. */
@@ -19,9 +19,8 @@ export const PAGE_0F_F3: u32 = 2;
 export const PAGE_0F_F2: u32 = 3;
 export const PAGE_0F38: u32 = 4;
 export const PAGE_0F38_66: u32 = 5;
-export const PAGE_0F38_F2: u32 = 6;
-export const PAGE_0F3A: u32 = 7;
-export const PAGE_0F3A_66: u32 = 8;
+export const PAGE_0F3A: u32 = 6;
+export const PAGE_0F3A_66: u32 = 7;
 
 /** Which forms of the r/m operand an opcode has. */
 const NONE: i32 = 0;
@@ -33,10 +32,9 @@ function between(opcode: u32, first: u32, last: u32): bool {
   return opcode - first <= last - first;
 }
 
-/** 0F AE /r: FXSAVE FXRSTOR LDMXCSR STMXCSR XSAVE XRSTOR XSAVEOPT CLFLUSH, register forms the fences. */
+/** 0F AE /r: FXSAVE FXRSTOR LDMXCSR STMXCSR XSAVE XRSTOR XSAVEOPT. Fences and CLFLUSH are the integer set's. */
 function formsAE(prefix66: bool, reg: u32): i32 {
-  if (prefix66) return reg >= 6 ? MEMORY : NONE; // CLWB, CLFLUSHOPT
-  return reg >= 5 ? BOTH : MEMORY;
+  return prefix66 || reg == 7 ? NONE : MEMORY;
 }
 
 /** The shift groups 71 (words), 72 (doublewords), 73 (quadwords; /3 and /7 shift bytes and exist for XMM only). */
@@ -46,13 +44,11 @@ function formsShift(opcode: u32, prefix66: bool, reg: u32): i32 {
 }
 
 function forms0F(opcode: u32, prefix66: bool, reg: u32): i32 {
-  if (opcode == 0x0d || opcode == 0x18) return MEMORY | REGISTER;
   if (opcode == 0x13 || opcode == 0x17 || opcode == 0x2b || opcode == 0xe7) return MEMORY;
   if (opcode == 0x50 || opcode == 0xc5 || opcode == 0xd7 || opcode == 0xf7) return REGISTER;
   if (between(opcode, 0x71, 0x73)) return formsShift(opcode, prefix66, reg);
   if (opcode == 0xae) return formsAE(prefix66, reg);
   if (opcode == 0x12 || opcode == 0x16) return prefix66 ? MEMORY : BOTH;
-  if (opcode == 0xc3) return prefix66 ? NONE : MEMORY;
   if (opcode == 0x77 || opcode == 0x52 || opcode == 0x53) return prefix66 ? NONE : BOTH;
   if (opcode == 0x6c || opcode == 0x6d || opcode == 0x7c || opcode == 0x7d) return prefix66 ? BOTH : NONE;
   if (opcode == 0xd0 || opcode == 0xd6 || opcode == 0xe6) return prefix66 ? BOTH : NONE;
@@ -108,10 +104,7 @@ export function sseIdentify(op: usize): u32 {
   let page: u32;
   let forms = NONE;
   if (map == 1) {
-    if (opcode == 0x0d || opcode == 0x18) {
-      page = PAGE_0F;
-      forms = BOTH;
-    } else if (prefix & PREFIX_REP) {
+    if (prefix & PREFIX_REP) {
       page = PAGE_0F_F3;
       forms = forms0FF3(opcode);
     } else if (prefix & PREFIX_REPNE) {
@@ -122,13 +115,8 @@ export function sseIdentify(op: usize): u32 {
       forms = forms0F(opcode, prefix66, reg);
     }
   } else if (map == 2) {
-    if (prefix & PREFIX_REPNE) {
-      page = PAGE_0F38_F2;
-      forms = between(opcode, 0xf0, 0xf1) ? BOTH : NONE;
-    } else {
-      page = prefix66 ? PAGE_0F38_66 : PAGE_0F38;
-      forms = prefix & PREFIX_REP ? NONE : forms0F38(opcode, prefix66);
-    }
+    page = prefix66 ? PAGE_0F38_66 : PAGE_0F38;
+    forms = prefix & (PREFIX_REP | PREFIX_REPNE) ? NONE : forms0F38(opcode, prefix66);
   } else if (map == 3) {
     page = prefix66 ? PAGE_0F3A_66 : PAGE_0F3A;
     forms = prefix & (PREFIX_REP | PREFIX_REPNE) ? NONE : forms0F3A(opcode, prefix66);
@@ -153,8 +141,6 @@ export function sseExecute(op: usize): void {
       return execute0F38(op, opcode);
     case PAGE_0F38_66:
       return execute0F3866(op, opcode);
-    case PAGE_0F38_F2:
-      return executeCrc32(op, opcode);
     case PAGE_0F3A:
       return execute0F3A(op, opcode);
     case PAGE_0F3A_66:
