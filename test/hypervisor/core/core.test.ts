@@ -138,6 +138,31 @@ describe("domctl", () => {
     expect(dom0.core.check_invariants()).toBe(0);
   }, 20_000);
 
+  it("keeps a dead domain as long as somebody holds a frame of it", () => {
+    const domid = dom0.calls.createDomain(UUID, 1);
+    dom0.calls.setMaxMemory(domid, 64);
+    const mfns = new Float64Array(4);
+    expect(dom0.calls.populatePhysmap(domid, 0, 4, mfns)).toBe(4);
+    const native = (...args: number[]): bigint =>
+      dom0.core.native_hypercall(55, BigInt(args[0]!), BigInt(args[1]!), BigInt(args[2]!), 0n, 0n);
+    expect(native(0, domid, mfns[1]!)).toBe(0n);
+    expect(native(0, domid, mfns[1]!)).toBe(0n);
+    // Held frames may be named in hypercalls, others of that domain may not.
+    expect(dom0.core.native_hypercall(17, 4n, BigInt(mfns[1]! * 4096), 0n, 0n, 0n)).toBe(0n);
+    expect(dom0.core.native_hypercall(17, 4n, BigInt(mfns[2]! * 4096), 0n, 0n, 0n)).toBe(-14n);
+    expect(native(0, 0, mfns[2]!)).toBe(-22n);
+    dom0.calls.destroyDomain(domid);
+    const zombie = dom0.calls.domainInfo(domid)!;
+    expect(zombie.flags & abi.XEN_DOMINF_dying).toBeTruthy();
+    expect(zombie.totPages).toBe(1);
+    expect(native(1, domid, mfns[2]!)).toBe(-22n);
+    expect(native(1, domid, mfns[1]!)).toBe(0n);
+    expect(dom0.calls.domainInfo(domid)?.totPages).toBe(1);
+    expect(native(1, domid, mfns[1]!)).toBe(0n);
+    expect(dom0.calls.domainInfo(domid)).toBeNull();
+    expect(native(1, domid, mfns[1]!)).toBe(-22n);
+  });
+
   it("never gives a domid twice in a row, and keeps the list in order", () => {
     const made = Array.from({ length: 5 }, () => dom0.calls.createDomain(UUID, 1));
     expect(new Set(made).size).toBe(5);
