@@ -15,10 +15,8 @@ import {
   sizeMask,
   writeRegister,
 } from "./operands";
+import { crc32c } from "./sse/crypto";
 import { multiplyUnsigned, wideHigh } from "./wide";
-
-/** The reversed Castagnoli polynomial. */
-const CRC32C: u32 = 0x82f63b78;
 
 export function bitsExecute(op: usize): void {
   const id = <u32>load<u16>(op, OP_ID);
@@ -59,12 +57,7 @@ export function bitsExecute(op: usize): void {
       break;
     case I.ID_CRC32: {
       const width = <u32>load<u8>(op, OP_FORM);
-      let crc = <u32>getReg(op, 4);
-      for (let i: u32 = 0; i < size; i++) {
-        crc ^= (<u32>(a >> (i << 3))) & 0xff;
-        for (let k = 0; k < 8; k++) crc = (crc >> 1) ^ (crc & 1 ? CRC32C : 0);
-      }
-      setReg(op, width, crc);
+      setReg(op, width, crc32c(<u32>getReg(op, 4), a, size));
       break;
     }
     default:

@@ -25,6 +25,7 @@ import {
   setOperandSize,
   takeModrm,
   takeModrmRegister,
+  defaultSegment,
 } from "./decode";
 import * as H from "./handlers";
 import * as I from "./ids";
@@ -49,7 +50,7 @@ import {
   PREFIX_REPNE,
   PREFIX_REXW,
 } from "./op";
-import { CS, FS, GS, SS } from "./state";
+import { CS, DS, FS, GS, SS } from "./state";
 import { sseIdentify } from "./sse/sse";
 import { x87Identify } from "./x87/x87";
 
@@ -968,6 +969,8 @@ export function decodeMap1(): u32 {
   if (opcode == 0xa6 || opcode == 0xa7 || opcode == 0xaa) return H.H_UD;
   takeModrm();
   if ((opcode >= 0x70 && opcode < 0x74) || opcode == 0xc2 || (opcode >= 0xc4 && opcode < 0xc7)) immediate8u();
+  // MASKMOVQ, MASKMOVDQU store through DS:rDI though their ModRM names registers.
+  if (opcode == 0xf7 && !isMemory()) defaultSegment(DS);
   return vector(1);
 }
 
