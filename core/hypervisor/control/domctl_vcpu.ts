@@ -25,7 +25,8 @@ import { bitmapValue, readBitmap, writeBitmap } from "./bitmap";
 import { vcpuCpuTime, vcpuIsRunning } from "./domain_info";
 
 export function setMaxVcpus(d: Domain, count: u32): i32 {
-  if (count > d.maxVcpus) return -EINVAL;
+  // A dying domain gets nothing new that its teardown would have to find.
+  if (count > d.maxVcpus || d.dying) return -EINVAL;
   domainPause(d);
   let error: i32 = 0;
   for (let i: u32 = 0; i < count && !error; i++) error = createVcpu(d, i);
@@ -35,7 +36,7 @@ export function setMaxVcpus(d: Domain, count: u32): i32 {
 
 export function setVcpuContext(d: Domain, u: usize): i32 {
   const v = vcpuOf(d, load<u32>(u));
-  if (!v || isNative(d)) return -EINVAL;
+  if (!v || isNative(d) || d.dying) return -EINVAL;
   const context = load<u64>(u, 8);
   if (!context) return -EINVAL;
   domainPause(d);

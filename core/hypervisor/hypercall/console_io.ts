@@ -7,6 +7,7 @@ import { LOG_G_DEBUG, ROOT_CONSOLE_LOCK, consoleWrite, logBeginGuest, logBytes, 
 import { CONSOLE_LINE_SIZE, DOMAIN_HARDWARE, Domain, currentVcpu, isPrivileged } from "../domain/domain";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { threadScratch } from "../sched/pcpu";
+import { continueWith, preemptCheck } from "./continuation";
 import { copyFromGuest } from "./guest_access";
 
 const PART: u32 = 128;
