@@ -7,7 +7,12 @@ const layer = (name, from, to, pathNot) => ({
 });
 module.exports = {
   forbidden: [
-    { name: "no-circular", severity: "error", from: {pathNot: "^core/(machine/cpu|hypervisor)"}, to: { circular: true } },
+    {
+      name: "no-circular",
+      severity: "error",
+      from: { pathNot: "^core/(machine/cpu|hypervisor)" },
+      to: { circular: true },
+    },
     layer("cpu-knows-only-x86", "^core/machine/cpu", "^(core/(hypervisor|dom0|toolstack|api|cli)|electron|renderer)"),
     layer("machine-below-hypervisor", "^core/machine", "^(core/(hypervisor|dom0|toolstack|api|cli)|electron|renderer)"),
     layer("hypervisor-below-dom0", "^core/hypervisor", "^(core/(dom0|toolstack|api|cli)|electron|renderer)"),

@@ -95,7 +95,9 @@ export class Engine {
     view.setBigUint64(s + state.CPU_RIP, BigInt(CODE_ADDRESS), true);
     this.#exports.engine_set_rflags!(Number(input.getBigUint64(CASE.rflags, true)));
     this.#loadFpu(test.subarray(CASE.fx, CASE.fx + 512), input);
+    this.#exports.engine_code_written!(CODE_FRAME);
     this.#exports.engine_flush!();
+    this.#exports.engine_refresh!();
 
     let exit: number;
     do exit = this.#exports.engine_run!();
@@ -123,7 +125,8 @@ export class Engine {
   /** FXRSTOR's format: registers ST-relative there, physical here. */
   #loadFpu(fx: Uint8Array, input: DataView): void {
     const s = this.#state;
-    const fsw = input.getUint16(CASE.fx + 2, true);
+    let fsw = input.getUint16(CASE.fx + 2, true) & ~0x8080;
+    if (fsw & ~input.getUint16(CASE.fx, true) & 0x3f) fsw |= 0x8080;
     const top = (fsw >> 11) & 7;
     this.#view.setUint16(s + state.CPU_FCW, input.getUint16(CASE.fx, true), true);
     this.#view.setUint16(s + state.CPU_FSW, fsw, true);
