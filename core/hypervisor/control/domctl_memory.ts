@@ -17,7 +17,7 @@ import {
 } from "../memory/frames";
 import { invalidateCodeFrame } from "../memory/code_frames";
 import { getPageAndType, putPageAndType } from "../memory/page_type";
-import { pvFillHypercallPage } from "../pv/vcpu";
+import { pvFillHypercallPage } from "../pv/hypercall_page";
 
 /** Frames one call may ask about, as Xen limits it. */
 const MOST_FRAMES: u64 = 1024;

@@ -169,7 +169,7 @@ function unpin(mfn: u64, owner: DomainMemory): i32 {
 }
 
 /** Takes the references a vCPU's base pointer holds. */
-function newBase(mfn: u64, owner: DomainMemory): i32 {
+export function newBase(mfn: u64, owner: DomainMemory): i32 {
   const old = kernelBase();
   if (<u64>old == mfn) {
     flushLocal();

@@ -1,0 +1,99 @@
+/** HYPERVISOR_iret: the guest's kernel returns, to itself or to user mode. The frame is struct iret_context at RSP. */
+import { read64 } from "../../machine/cpu/access";
+import { setRflags } from "../../machine/cpu/flags";
+import { refreshMode } from "../../machine/cpu/interpreter";
+import { clearFault, cpu, fault } from "../../machine/cpu/machine";
+import { CPU_GPR, CPU_RIP, CS, SEG_SELECTOR, SS } from "../../machine/cpu/state";
+import {
+  FLAT_RING3_CS64,
+  FLAT_RING3_SS64,
+  IRET_CS,
+  IRET_FLAGS,
+  IRET_R11,
+  IRET_RAX,
+  IRET_RCX,
+  IRET_RFLAGS,
+  IRET_RIP,
+  IRET_RSP,
+  IRET_SIZE,
+  IRET_SS,
+  FLAT_RING3_CS32,
+  VGCF_in_syscall,
+} from "../abi/arch_x86";
+import { VMASST_TYPE_architectural_iopl } from "../abi/xen";
+import { GUEST_FAILSAFE_DISABLES_EVENTS, Vcpu } from "../domain/domain";
+import { domainCrash } from "../domain/lifecycle";
+import { guestRangeOk } from "../hypercall/guest_access";
+import { replaceRegisters } from "../hypercall/dispatch";
+import { enterGuestAccess, leaveGuestAccess } from "../sched/pcpu";
+import { FRAME_FAILSAFE, FRAME_MASKS_EVENTS, RFLAGS_IF, RFLAGS_IOPL, bounceTo, setUpcallMask } from "./bounce";
+import { toggleGuestMode } from "./mode";
+import { loadCodeAndStack, segmentOf } from "./segments";
+
+const RAX: usize = CPU_GPR;
+const RCX: usize = CPU_GPR + 8;
+const RSP: usize = CPU_GPR + 32;
+const R11: usize = CPU_GPR + 88;
+const RFLAGS_VM: u64 = 0x20000;
+
+export function doIret(v: Vcpu): i64 {
+  replaceRegisters();
+  const at = load<u64>(cpu, RSP);
+  if (!guestRangeOk(at, IRET_SIZE)) {
+    domainCrash(v.domain);
+    return 0;
+  }
+  enterGuestAccess();
+  const rax = read64(at + IRET_RAX);
+  const r11 = read64(at + IRET_R11);
+  const rcx = read64(at + IRET_RCX);
+  const flags = read64(at + IRET_FLAGS);
+  const rip = read64(at + IRET_RIP);
+  const cs = (<u32>read64(at + IRET_CS)) & 0xffff;
+  const rflags = read64(at + IRET_RFLAGS);
+  const rsp = read64(at + IRET_RSP);
+  const ss = (<u32>read64(at + IRET_SS)) & 0xffff;
+  leaveGuestAccess();
+  if (fault) {
+    clearFault();
+    domainCrash(v.domain);
+    return 0;
+  }
+  if ((cs & 3) == 3) {
+    if (!v.userCr3) {
+      domainCrash(v.domain);
+      return 0;
+    }
+    toggleGuestMode(v);
+  }
+  if ((v.domain.vmAssist >> (<u64>VMASST_TYPE_architectural_iopl)) & 1) v.iopl = (<u32>(rflags >> 12)) & 3;
+  const newFlags = (rflags & ~(RFLAGS_IOPL | RFLAGS_VM)) | RFLAGS_IF | 2;
+  const bySyscall = (flags & VGCF_in_syscall) != 0;
+  // The old RCX and R11 belong to the failsafe frame if the selectors are bad.
+  store<u64>(cpu, rax, RAX);
+  store<u64>(cpu, bySyscall ? rip : rcx, RCX);
+  store<u64>(cpu, bySyscall ? newFlags : r11, R11);
+  store<u64>(cpu, rsp, RSP);
+  store<u64>(cpu, rip, CPU_RIP);
+  setRflags(newFlags);
+  setUpcallMask(v, rflags & RFLAGS_IF ? 0 : 1);
+  v.nmiMasked = 0;
+  refreshMode();
+  // What SYSRET loads is what silicon would give; else the selectors are the guest's.
+  let code = cs | 3;
+  let stack = ss | 3;
+  if (bySyscall) {
+    if (code != <u32>FLAT_RING3_CS32) code = FLAT_RING3_CS64;
+    stack = FLAT_RING3_SS64;
+  }
+  if (!loadCodeAndStack(v, code, stack)) failsafe(v, code, stack);
+  return 0;
+}
+
+/** The return to `code` and `stack` could not be made: the guest hears of it at its failsafe callback. */
+export function failsafe(v: Vcpu, code: u32, stack: u32): void {
+  store<u16>(segmentOf(cpu, CS), <u16>code, SEG_SELECTOR);
+  store<u16>(segmentOf(cpu, SS), <u16>stack, SEG_SELECTOR);
+  const masks = v.guestFlags & GUEST_FAILSAFE_DISABLES_EVENTS ? FRAME_MASKS_EVENTS : 0;
+  bounceTo(v, v.failsafeCallback, FRAME_FAILSAFE | masks, 0);
+}

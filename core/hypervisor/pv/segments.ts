@@ -1,0 +1,162 @@
+/**
+ * Segment registers of a PV vCPU. All code runs in ring 3: selectors get RPL 3, descriptors are read through the GDT and LDT in
+ * the per-domain area. The vCPU is the running one, its tables are loaded (refreshMode() was called).
+ */
+import { readSystem } from "../../machine/cpu/access";
+import {
+  ATTR_DB,
+  ATTR_L,
+  ATTR_P,
+  ATTR_S,
+  descriptorAddress,
+  descriptorAttr,
+  loadSegment,
+  setNullSegment,
+  setSegment,
+} from "../../machine/cpu/segment";
+import { VECTOR_GP, VECTOR_PF, clearFault, cpu, fault, faultAddress, setModeStale } from "../../machine/cpu/machine";
+import {
+  CPU_KERNEL_GS_BASE,
+  CPU_SEG,
+  CS,
+  DS,
+  ES,
+  FS,
+  GS,
+  SEG_ATTR,
+  SEG_BASE,
+  SEG_LIMIT,
+  SEG_SELECTOR,
+  SEG_SIZE,
+  SS,
+} from "../../machine/cpu/state";
+import { FLAT_RING3_CS64, FLAT_RING3_SS64 } from "../abi/arch_x86";
+import { Vcpu } from "../domain/domain";
+import { ldtVirtStart } from "../memory/perdomain";
+import { mapLdtPage } from "../memory/shadow_ldt";
+
+const LDT_BYTES: u64 = 0x10000;
+/** Attributes of Xen's flat ring 3 descriptors, as SEG_ATTR has them. */
+const ATTR_CODE64: u16 = 0xafb;
+const ATTR_DATA: u16 = 0xcf3;
+
+// @ts-ignore: decorator
+@inline
+export function segmentOf(c: usize, n: usize): usize {
+  return c + CPU_SEG + n * <usize>SEG_SIZE;
+}
+
+/** True if `address` lies in the vCPU's LDT area and the page there has just been mapped: try again. */
+export function ldtFaultFixed(v: Vcpu, address: u64): bool {
+  const start = ldtVirtStart(v.vcpuId);
+  return address >= start && address < start + LDT_BYTES && mapLdtPage(v, <u32>(address - start));
+}
+
+/** True if the fault just raised was a page of the LDT that is there now. Clears the fault then. */
+function retryAfterFault(v: Vcpu): bool {
+  if (fault != VECTOR_PF + 1) return false;
+  const address = faultAddress;
+  clearFault();
+  if (ldtFaultFixed(v, address)) return true;
+  return false;
+}
+
+/** Loads ES, DS, FS or GS. False: the selector is bad; the register is null then. */
+export function loadDataSegment(v: Vcpu, n: i32, selector: u32): bool {
+  loadSegment(n, selector);
+  if (fault && retryAfterFault(v)) loadSegment(n, selector);
+  if (!fault) return true;
+  clearFault();
+  setNullSegment(n, 0);
+  return false;
+}
+
+/** Xen's flat 64-bit code and stack segment, which every entry into the guest's kernel starts with. */
+export function setFlatKernelSegments(): void {
+  const code = segmentOf(cpu, CS);
+  store<u64>(code, 0, SEG_BASE);
+  store<u32>(code, 0xffffffff, SEG_LIMIT);
+  store<u16>(code, <u16>FLAT_RING3_CS64, SEG_SELECTOR);
+  store<u16>(code, ATTR_CODE64, SEG_ATTR);
+  const stack = segmentOf(cpu, SS);
+  store<u64>(stack, 0, SEG_BASE);
+  store<u32>(stack, 0xffffffff, SEG_LIMIT);
+  store<u16>(stack, <u16>FLAT_RING3_SS64, SEG_SELECTOR);
+  store<u16>(stack, ATTR_DATA, SEG_ATTR);
+  setModeStale(true);
+}
+
+/** Descriptor of a code selector as IRET to ring 3 checks it; 0 if it may not be used. */
+function codeDescriptor(v: Vcpu, selector: u32): u64 {
+  if (!(selector & 0xfffc)) return 0;
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const at = descriptorAddress(selector, VECTOR_GP);
+    const d = fault ? 0 : readSystem(at, 8);
+    if (!fault) {
+      const attr = descriptorAttr(d);
+      const conforming = (attr & 12) == 12;
+      const dpl = (attr >> 5) & 3;
+      const good =
+        (attr & (ATTR_S | ATTR_P | 8)) == (ATTR_S | ATTR_P | 8) &&
+        (conforming || dpl == 3) &&
+        (attr & (ATTR_L | ATTR_DB)) != (ATTR_L | ATTR_DB);
+      return good ? d : 0;
+    }
+    if (!retryAfterFault(v)) break;
+  }
+  clearFault();
+  return 0;
+}
+
+/** Loads CS and SS as IRET to ring 3 does. False: one of the selectors is bad, nothing has changed. */
+export function loadCodeAndStack(v: Vcpu, code: u32, stack: u32): bool {
+  if (code == <u32>FLAT_RING3_CS64 && stack == <u32>FLAT_RING3_SS64) {
+    setFlatKernelSegments();
+    return true;
+  }
+  const d = codeDescriptor(v, code);
+  if (!d) return false;
+  const old = segmentOf(cpu, SS);
+  const oldBase = load<u64>(old, SEG_BASE);
+  const oldRest = load<u64>(old, SEG_LIMIT);
+  if (!(stack & 0xfffc)) {
+    // A null SS is for 64-bit code at rings below 3.
+    return false;
+  }
+  loadSegment(SS, stack);
+  if (fault && retryAfterFault(v)) loadSegment(SS, stack);
+  if (fault) {
+    clearFault();
+    store<u64>(old, oldBase, SEG_BASE);
+    store<u64>(old, oldRest, SEG_LIMIT);
+    return false;
+  }
+  setSegment(CS, code, d);
+  return true;
+}
+
+/** Loads all selectors that stand in the vCPU's state (a new context). False: CS or SS cannot be used. */
+export function loadAllSegments(v: Vcpu): bool {
+  const c = v.cpu;
+  const code = load<u16>(segmentOf(c, CS), SEG_SELECTOR);
+  const stack = load<u16>(segmentOf(c, SS), SEG_SELECTOR);
+  const fsBase = load<u64>(segmentOf(c, FS), SEG_BASE);
+  const gsBase = load<u64>(segmentOf(c, GS), SEG_BASE);
+  loadDataSegment(v, DS, load<u16>(segmentOf(c, DS), SEG_SELECTOR));
+  loadDataSegment(v, ES, load<u16>(segmentOf(c, ES), SEG_SELECTOR));
+  loadDataSegment(v, FS, load<u16>(segmentOf(c, FS), SEG_SELECTOR));
+  loadDataSegment(v, GS, load<u16>(segmentOf(c, GS), SEG_SELECTOR));
+  // In 64-bit mode the bases are the context's, not the descriptors'.
+  if (fsBase) store<u64>(segmentOf(c, FS), fsBase, SEG_BASE);
+  if (gsBase) store<u64>(segmentOf(c, GS), gsBase, SEG_BASE);
+  return loadCodeAndStack(v, code, stack);
+}
+
+/** SEGBASE_GS_USER_SEL: the selector goes to GS, its base to user mode; the kernel's base stays. */
+export function loadUserGs(v: Vcpu, selector: u32): void {
+  const gs = segmentOf(v.cpu, GS);
+  const kernelBase = load<u64>(gs, SEG_BASE);
+  loadDataSegment(v, GS, selector | (selector & 0xfffc ? 3 : 0));
+  store<u64>(v.cpu, load<u64>(gs, SEG_BASE), CPU_KERNEL_GS_BASE);
+  store<u64>(gs, kernelBase, SEG_BASE);
+}
