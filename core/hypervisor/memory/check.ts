@@ -42,6 +42,7 @@ import {
   maptrackEntry,
   maptrackLimit,
 } from "../grant/table";
+import { countFifoFrames } from "../event/fifo_pages";
 import { pinnedFrameOf } from "../grant/pin";
 import { GDT_PAGES, LDT_PAGES, perdomainMapped } from "./perdomain";
 import { PTE_P, PTE_RW, isGuestL4Slot, pteMfn } from "./pte";
@@ -205,6 +206,7 @@ export function checkMemory(): i32 {
       if (v != null) countVcpu(v);
     }
     countNativeHolds(d);
+    countFifoFrames(d);
   }
   for (let domid: u32 = 0; domid < <u32>DOMID_FIRST_RESERVED; domid++) {
     const d = domainMemory(domid);

@@ -1,0 +1,90 @@
+/** An event reaches a port: from another port, a virtual interrupt or an IPI. */
+import { EINVAL } from "../abi/errno";
+import { VCPU_INFO_UPCALL_MASK, VCPU_INFO_UPCALL_PENDING } from "../abi/xen";
+import { Domain, VCPU_VIRQ_PORTS, Vcpu, domainById, vcpuOf } from "../domain/domain";
+import { spinLock, spinUnlock } from "../sched/lock";
+import { pollWake } from "../sched/vcpu";
+import { clearPendingFifo, isPendingFifo, setPendingFifo, unmaskFifo, usesFifo } from "./fifo";
+import { ECS_INTERDOMAIN, ECS_IPI, ECS_UNBOUND, lockPorts, portOf, portValid, unlockPorts } from "./port";
+import { clearPending2l, isPending2l, setPending2l, unmask2l } from "./two_level";
+
+/** Makes a bound port pending for the vCPU it notifies. A lock that keeps it bound is held. */
+export function setPending(d: Domain, port: u32): void {
+  const v = vcpuOf(d, portOf(d, port).notifyVcpu);
+  if (!v) return;
+  const fresh = usesFifo(d) ? setPendingFifo(d, v, port) : setPending2l(d, v, port);
+  atomic.add<u64>(changetype<usize>(d) + offsetof<Domain>("eventsReceived"), 1);
+  if (fresh && atomic.load<u32>(changetype<usize>(d) + offsetof<Domain>("pollers"))) pollWake(d, port);
+}
+export function clearPending(d: Domain, port: u32): void {
+  if (usesFifo(d)) clearPendingFifo(d, port);
+  else clearPending2l(d, port);
+}
+export function isPending(d: Domain, port: u32): bool {
+  return usesFifo(d) ? isPendingFifo(d, port) : isPending2l(d, port);
+}
+
+/** EVTCHNOP_send. A port nobody is bound to swallows it. */
+export function send(d: Domain, port: u32): i32 {
+  if (!portValid(d, port)) return -EINVAL;
+  let error: i32 = 0;
+  lockPorts(d);
+  const p = portOf(d, port);
+  if (p.state == ECS_INTERDOMAIN) {
+    const remote = domainById(p.remoteDomid);
+    atomic.add<u64>(changetype<usize>(d) + offsetof<Domain>("eventsSent"), 1);
+    if (remote) setPending(remote, p.remotePort);
+  } else if (p.state == ECS_IPI) {
+    atomic.add<u64>(changetype<usize>(d) + offsetof<Domain>("eventsSent"), 1);
+    setPending(d, port);
+  } else if (p.state != ECS_UNBOUND) error = -EINVAL;
+  unlockPorts(d);
+  return error;
+}
+
+/** EVTCHNOP_unmask. The ports' lock is held. */
+export function unmask(d: Domain, port: u32): i32 {
+  const v = vcpuOf(d, portOf(d, port).notifyVcpu);
+  if (!v) return -EINVAL;
+  if (usesFifo(d)) unmaskFifo(d, v, port);
+  else unmask2l(d, v, port);
+  return 0;
+}
+
+// @ts-ignore: decorator
+@inline
+export function virqPort(v: Vcpu, virq: u32): usize {
+  return changetype<usize>(v) + VCPU_VIRQ_PORTS + <usize>virq * 4;
+}
+// @ts-ignore: decorator
+@inline
+export function virqLock(v: Vcpu): usize {
+  return changetype<usize>(v) + offsetof<Vcpu>("virqLock");
+}
+
+/** Raises a virtual interrupt of the vCPU; nothing happens if the guest has not bound it. Any thread. */
+export function sendGuestVirq(v: Vcpu, virq: u32): void {
+  spinLock(virqLock(v));
+  const port = load<u32>(virqPort(v, virq));
+  if (port) setPending(v.domain, port);
+  spinUnlock(virqLock(v));
+}
+
+/** Raises a global virtual interrupt: its handler is the hardware domain, dom0. */
+export function sendGlobalVirq(virq: u32): void {
+  const d = domainById(0);
+  const v = d ? vcpuOf(d, 0) : null;
+  if (v) sendGuestVirq(v, virq);
+}
+
+/** 1 pending, 0 not, -EINVAL no such port. */
+export function evtchnPortPending(d: Domain, port: u32): i32 {
+  if (!portValid(d, port)) return -EINVAL;
+  return isPending(d, port) ? 1 : 0;
+}
+
+/** Something is pending for the vCPU and events are not masked. */
+export function vcpuEventPending(v: Vcpu): bool {
+  const info = v.vcpuInfo;
+  return info != 0 && load<u8>(info, VCPU_INFO_UPCALL_PENDING) != 0 && !load<u8>(info, VCPU_INFO_UPCALL_MASK);
+}
