@@ -144,6 +144,11 @@ export class PvBuilder {
     const { xenstore, console, startInfo, pageTables } = layout;
     for (const { pfn } of [xenstore, console])
       this.#frames.with(domid, mfns[pfn]!, (address) => memory.zero(address, PAGE_SIZE));
+    // A guest starts with its events masked: it has no handler for them yet.
+    this.#frames.with(domid, info.sharedInfoFrame, (at) => {
+      for (let vcpu = 0; vcpu < abi.LEGACY_MAX_VCPUS; vcpu++)
+        memory.set8(at + vcpu * abi.VCPU_INFO_SIZE + abi.VCPU_INFO_UPCALL_MASK, 1);
+    });
     this.#frames.with(domid, mfns[startInfo.pfn]!, (at) => {
       const field = abi.START_INFO;
       memory.zero(at, PAGE_SIZE);

@@ -21,6 +21,8 @@ export const VIRQ_DOM_EXC = 3;
 
 export const SHARED_INFO_EVTCHN_PENDING = 2048;
 export const SHARED_INFO_EVTCHN_MASK = 2560;
+/** struct shared_info begins with this many struct vcpu_info. */
+export const LEGACY_MAX_VCPUS = 32;
 export const VCPU_INFO_SIZE = 64;
 export const VCPU_INFO_UPCALL_PENDING = 0;
 export const VCPU_INFO_UPCALL_MASK = 1;

@@ -55,7 +55,8 @@ export function memoryInit(frames: u32): bool {
   end = (end + 4095) & ~(<usize>4095);
   store<u32>(ROOT_DOMAIN_TABLE, <u32>end);
   end += <usize>DOMID_FIRST_RESERVED * 4;
-  end = m2pInit(end);
+  // Tables that page-table entries point at begin at a page.
+  end = m2pInit((end + 4095) & ~(<usize>4095));
   const first: u32 = <u32>((end + 4095) >> PAGE_SHIFT);
   store<u32>(ROOT_FIRST_HEAP_FRAME, first);
   freeRange(first, frames);
