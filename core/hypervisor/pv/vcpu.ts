@@ -5,7 +5,6 @@ import { isCanonical } from "../../machine/cpu/mmu";
 import * as s from "../../machine/cpu/state";
 import { EINVAL, ENOMEM, EOPNOTSUPP } from "../abi/errno";
 import * as abi from "../abi/arch_x86";
-import { VMASST_TYPE_architectural_iopl } from "../abi/xen";
 import {
   GUEST_FAILSAFE_DISABLES_EVENTS,
   GUEST_INITIALISED,
@@ -203,7 +202,8 @@ function takeRegisters(v: Vcpu, context: usize): void {
   for (let n: u32 = 0; n < 16; n++) store<u64>(c + s.CPU_GPR + <usize>n * 8, userReg(context, regOffset(n)));
   store<u64>(c, userReg(context, abi.UREGS_RIP), s.CPU_RIP);
   const rflags = userReg(context, abi.UREGS_RFLAGS);
-  if ((v.domain.vmAssist >> (<u64>VMASST_TYPE_architectural_iopl)) & 1) v.iopl = (<u32>(rflags >> 12)) & 3;
+  // IOPL is virtual: the processor's stays 0.
+  v.iopl = (<u32>(rflags >> 12)) & 3;
   const before = cpu;
   setCpu(c);
   setRflags((rflags & 0x3f7fd5 & ~RFLAGS_IOPL & ~(<u64>0x20000)) | RFLAGS_IF | 2);
