@@ -213,6 +213,8 @@ export interface ToolstackRequests {
   statistics: { args: Record<string, never>; result: StatisticsSnapshot };
   list: { args: Record<string, never>; result: DomainInfo[] };
   vcpuList: { args: { domid?: number }; result: VcpuInfo[] };
+  /** Violations of the hypervisor's invariants (references = mappings, ports paired, ...), described on the Xen console. */
+  checkInvariants: { args: Record<string, never>; result: number };
   /** A domid, as digits or number, or a name. */
   resolve: { args: { domain: string | number }; result: number };
   parseConfig: { args: { config: string; configName?: string }; result: ParsedConfig };

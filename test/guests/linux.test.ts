@@ -53,7 +53,7 @@ describe.skipIf(missing !== null)(`Debian's kernel as a PV domU${missing ? ` (${
   it("gives a shell that answers what is typed", async () => {
     const guest = startGuest(linux(initramfs("shell")));
     await guest.waitFor(/GUEST-READY/, 90_000);
-    await guest.waitFor(/# $/, 30_000);
+    await guest.waitFor(/# (\x1b\[6n)?$/, 30_000);
     guest.mark();
     guest.type("echo $((6 * 7)) $(uname -r)\r");
     await guest.waitFor(/42 6\.1\./, 30_000);

@@ -15,6 +15,8 @@ export const NATIVE_unmap_frame = 1;
 export const NATIVE_own_frames = 2;
 /** () → machine address of the statistics area. */
 export const NATIVE_statistics = 3;
+/** () -> number of violated invariants. */
+export const NATIVE_check_invariants = 4;
 
 /** The memory a native domain was started with. */
 export function ownFrames(exports: NativeExports): { first: number; count: number; startInfo: number } {
