@@ -8,6 +8,7 @@ import { startKernel } from "../dom0/kernel/kernel.ts";
 import { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { Xenstored } from "../dom0/xenstore/xenstored.ts";
+import { StatisticsArea } from "../dom0/kernel/statistics.ts";
 import { errorData } from "./error.ts";
 import { Lifecycle, type Emit } from "./lifecycle.ts";
 import type { Dom0WorkerData, FromToolstack, ToToolstack } from "./messages.ts";
@@ -48,7 +49,7 @@ const emit: Emit = (event, eventData) => {
 const builder = new PvBuilder(hypercalls, kernel.foreign);
 const pcpus = hypercalls.physicalInfo().nrCpus;
 const lifecycle = new Lifecycle({ hypercalls, store, console: console_, builder, emit, pcpus });
-const reports = new Reports(hypercalls, lifecycle.domains, kernel.now);
+const reports = new Reports(hypercalls, lifecycle.domains, kernel.now, new StatisticsArea(hypercalls));
 service = new Service({ hypercalls, store, console: console_, lifecycle, reports, emit });
 events.bindVirq(VIRQ_DOM_EXC, () => storeDomains.domainException());
 const requests = service;

@@ -1,6 +1,7 @@
 /** What `xl list`, `vcpu-list`, `info` and the graphs show, read from the hypervisor. */
 import * as abi from "../dom0/kernel/abi.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
+import type { StatisticsArea } from "../dom0/kernel/statistics.ts";
 import type { DomainInfoRecord, Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import { shutdownReason, type ManagedDomain } from "./lifecycle.ts";
 import type { DomainInfo, HostInfo, StatisticsSnapshot, VcpuInfo } from "./messages.ts";
@@ -16,14 +17,23 @@ const SCHEDULERS: Record<number, string> = {
 const PAGES_PER_MIB = 256;
 const NANOSECONDS = 1e9;
 
+const NOT_COUNTED = { hypercalls: null, events: null, pageFaults: null, instructions: null };
+
 export class Reports {
   readonly #hypercalls: Hypercalls;
   readonly #domains: ReadonlyMap<number, ManagedDomain>;
   readonly #now: () => number;
+  readonly #area: StatisticsArea | null;
   readonly #startedAt = Date.now();
 
-  /** `now`: nanoseconds since power-on. */
-  constructor(hypercalls: Hypercalls, domains: ReadonlyMap<number, ManagedDomain>, now: () => number) {
+  /** `now`: nanoseconds since power-on. `area`: null where the hypervisor has no counters to read. */
+  constructor(
+    hypercalls: Hypercalls,
+    domains: ReadonlyMap<number, ManagedDomain>,
+    now: () => number,
+    area: StatisticsArea | null,
+  ) {
+    this.#area = area;
     this.#hypercalls = hypercalls;
     this.#domains = domains;
     this.#now = now;
@@ -135,6 +145,7 @@ export class Reports {
 
   statistics(): StatisticsSnapshot {
     const physical = this.#hypercalls.physicalInfo();
+    const counters = this.#area?.domains();
     const domains = this.#hypercalls.listDomains().map((record) => {
       const { domid } = record;
       const vcpus = [];
@@ -152,10 +163,7 @@ export class Reports {
         cpuTime: record.cpuTime,
         memoryPages: record.totPages,
         maxPages: record.maxPages,
-        hypercalls: null,
-        events: null,
-        pageFaults: null,
-        instructions: null,
+        ...(counters?.get(domid) ?? NOT_COUNTED),
         vcpus,
       };
     });

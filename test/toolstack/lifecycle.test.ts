@@ -46,7 +46,7 @@ beforeEach(() => {
     void heard.push({ event, data });
   const builder = new PvBuilder(hypercalls, new ForeignFrames(hypercalls));
   const lifecycle = new Lifecycle({ hypercalls, store, console, builder, emit, pcpus: 2 });
-  const reports = new Reports(hypercalls, lifecycle.domains, () => 0);
+  const reports = new Reports(hypercalls, lifecycle.domains, () => 0, null);
   service = new Service({ hypercalls, store, console, lifecycle, reports, emit });
   events.bindVirq(VIRQ_DOM_EXC, () => domains.domainException());
 });

@@ -72,5 +72,7 @@ export const VCPU_HYPERCALLS = 72;
 export const VCPU_UPCALLS = 80;
 /** 16 x u64: exits by EXIT_* (core/machine/cpu/exits.ts) from 0. */
 export const VCPU_EXITS = 0xe00;
+/** u64: page faults handed to the guest's kernel. */
+export const VCPU_PAGE_FAULTS = 0xe40;
 /** u64: instructions retired (inside the vCPU's CpuState). */
 export const VCPU_RETIRED = 0xa20;

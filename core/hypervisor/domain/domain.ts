@@ -213,8 +213,10 @@ export const VCPU_TIMERS: usize = 0xd40;
 export const TIMER_SINGLESHOT: u32 = 0;
 export const TIMER_PERIODIC: u32 = 1;
 export const TIMER_POLL: u32 = 2;
-/** 16 x u64: exits by cause (EXIT_*, then PV counters of pv/). */
+/** 16 x u64: exits by cause (EXIT_*), from VCPU_PAGE_FAULT_COUNT on the counters of pv/. */
 export const VCPU_EXIT_COUNTS: usize = 0xe00;
+/** u64: page faults handed to the guest (abi/native.ts has its place). */
+export const VCPU_PAGE_FAULT_COUNT: usize = 0xe40;
 /** 256 x 16 bytes of struct trap_info by vector: u8 vector, u8 flags, u16 cs, 4 bytes, u64 address. */
 export const VCPU_TRAPS: usize = 0x1000;
 export const TRAP_INFO_FLAGS: usize = 1;

@@ -11,7 +11,7 @@ import { CPU_GPR, CPU_RIP, CPU_SHADOW, CS, DS, ES, FS, GS, SEG_SELECTOR, SS } fr
 import { TI_IF } from "../abi/arch_x86";
 import { VCPU_INFO_CR2, VCPU_INFO_UPCALL_MASK, VMASST_TYPE_architectural_iopl } from "../abi/xen";
 import { LOG_ALWAYS, logBegin, logDec, logEnd, logHex, logText, logVcpu } from "../console/console";
-import { TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS, Vcpu, trapInfo } from "../domain/domain";
+import { TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS, VCPU_PAGE_FAULT_COUNT, Vcpu, trapInfo } from "../domain/domain";
 import { domainCrash } from "../domain/lifecycle";
 import { guestRangeOk } from "../hypercall/guest_access";
 import { enterGuestAccess, leaveGuestAccess } from "../sched/pcpu";
@@ -160,6 +160,8 @@ const PF_USER: u32 = 4;
 
 /** A page fault: CR2 goes to vcpu_info, the error code's user bit says whether the guest was in user mode. */
 export function injectPageFault(v: Vcpu, address: u64, errorCode: u32): void {
+  const count = changetype<usize>(v) + VCPU_PAGE_FAULT_COUNT;
+  store<u64>(count, load<u64>(count) + 1);
   v.trapCr2 = address;
   if (v.vcpuInfo) store<u64>(v.vcpuInfo, address, VCPU_INFO_CR2);
   injectTrap(v, 14, (errorCode & ~PF_USER) | (inKernelMode(v) ? 0 : PF_USER), true);

@@ -1,0 +1,56 @@
+/** What the hypervisor counts, read from its own structures without a hypercall per number (hypervisor/abi/native.ts). */
+import * as area from "../../hypervisor/abi/native.ts";
+import type { Hypercalls } from "./hypercalls.ts";
+import type { PhysicalMemory } from "./memory.ts";
+import { HYPERVISOR_arch_7 } from "./native.ts";
+
+/** Counts since the domain was created. Numbers above 2^53 would lose their last bits. */
+export interface DomainCounters {
+  hypercalls: number;
+  /** Events that were made pending for it. */
+  events: number;
+  /** Page faults that its kernel was given. */
+  pageFaults: number;
+  /** Guest instructions retired on all its vCPUs. */
+  instructions: number;
+}
+
+export class StatisticsArea {
+  readonly #memory: PhysicalMemory;
+  readonly #address: number;
+
+  /** Throws HypercallError if the caller may not read it. */
+  constructor(hypercalls: Hypercalls) {
+    this.#memory = hypercalls.memory;
+    this.#address = hypercalls.call("statistics area", HYPERVISOR_arch_7, area.NATIVE_statistics);
+    if (this.#memory.get32(this.#address + area.STATISTICS_MAGIC) !== area.STATISTICS_MAGIC_VALUE)
+      throw new Error("the hypervisor's statistics area is not where it says");
+  }
+
+  /** Of every domain that is in the list now, by domid. */
+  domains(): Map<number, DomainCounters> {
+    const found = new Map<number, DomainCounters>();
+    const memory = this.#memory;
+    // A domain that goes while this runs keeps its structure for two seconds, its link included.
+    let at = memory.get32(this.#address + area.STATISTICS_DOMAINS);
+    while (at !== 0) {
+      const counters: DomainCounters = {
+        hypercalls: Number(memory.get64(at + area.DOMAIN_HYPERCALLS)),
+        events: Number(memory.get64(at + area.DOMAIN_EVENTS_RECEIVED)),
+        pageFaults: 0,
+        instructions: 0,
+      };
+      const table = memory.get32(at + area.DOMAIN_VCPUS);
+      const vcpus = memory.get32(at + area.DOMAIN_MAX_VCPUS);
+      for (let i = 0; i < vcpus; i++) {
+        const vcpu = memory.get32(table + 4 * i);
+        if (vcpu === 0) continue;
+        counters.pageFaults += Number(memory.get64(vcpu + area.VCPU_PAGE_FAULTS));
+        counters.instructions += Number(memory.get64(vcpu + area.VCPU_RETIRED));
+      }
+      found.set(memory.get32(at + area.DOMAIN_DOMID), counters);
+      at = memory.get32(at + area.DOMAIN_NEXT);
+    }
+    return found;
+  }
+}
