@@ -3,7 +3,7 @@
  * `node core/build.mjs [wasm|node|renderer ...]` builds only those parts. core.wasm is rebuilt only when a source changed.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build as bundle } from "esbuild";
@@ -74,9 +74,6 @@ const parts = {
       pcpu: "core/machine/pcpu.ts",
       "electron/main": "electron/main.ts",
     };
-    for (const file of Object.values(entries)) {
-      if (!existsSync(path.join(root, file))) throw new Error(`missing entry ${file}`);
-    }
     await bundle({ ...common, entryPoints: entries, outdir: dist, format: "esm", splitting: false, banner });
     await bundle({
       ...common,
@@ -84,6 +81,12 @@ const parts = {
       outfile: "dist/electron/preload.cjs",
       format: "cjs",
     });
+  },
+
+  /** What is started or shown as it is. */
+  async assets() {
+    mkdirSync(path.join(dist, "assets/guests"), { recursive: true });
+    cpSync(path.join(root, "assets/guests/mini.elf"), path.join(dist, "assets/guests/mini.elf"));
   },
 
   async renderer() {

@@ -1,0 +1,11 @@
+import type { ApiErrorData } from "./schema.ts";
+
+/** Thrown by a request's handler; the client gets code and sentence. */
+export class ApiFailure extends Error {
+  override readonly name = "ApiFailure";
+  readonly data: ApiErrorData;
+  constructor(code: string, message: string, diagnostics?: ApiErrorData["diagnostics"]) {
+    super(message);
+    this.data = { code, message, ...(diagnostics && { diagnostics }) };
+  }
+}

@@ -1,0 +1,67 @@
+/** Files that a session has given to the server: kernels and RAM disks to be started. In memory, bounded, gone with the session. */
+import { ApiFailure } from "./failure.ts";
+import { MOST_SESSION_BYTES } from "./schema.ts";
+
+interface Intake {
+  name: string;
+  bytes: Uint8Array;
+  /** Bytes that have come. */
+  filled: number;
+}
+
+export class SessionFiles {
+  readonly #files = new Map<string, Intake>();
+  #total = 0;
+  #next = 1;
+
+  begin(name: string, size: number): string {
+    if (this.#total + size > MOST_SESSION_BYTES)
+      throw new ApiFailure(
+        "ENOSPC",
+        `${name} is ${mib(size)} MiB; with ${mib(this.#total)} MiB given before that is more than the ${mib(MOST_SESSION_BYTES)} MiB a window may give.`,
+      );
+    const id = `f${this.#next++}`;
+    this.#files.set(id, { name, bytes: new Uint8Array(size), filled: 0 });
+    this.#total += size;
+    return id;
+  }
+
+  chunk(id: string, offset: number, bytes: Uint8Array): void {
+    const file = this.#get(id);
+    if (offset !== file.filled || offset + bytes.length > file.bytes.length)
+      throw new ApiFailure(
+        "EINVAL",
+        `The next chunk of ${file.name} begins at ${file.filled} and ends by ${file.bytes.length}, not ${offset} to ${offset + bytes.length}.`,
+      );
+    file.bytes.set(bytes, offset);
+    file.filled += bytes.length;
+  }
+
+  /** A file that is whole. */
+  whole(id: string): { name: string; bytes: Uint8Array } {
+    const file = this.#get(id);
+    if (file.filled !== file.bytes.length)
+      throw new ApiFailure("EINVAL", `${file.name} has ${file.filled} of its ${file.bytes.length} bytes yet.`);
+    return file;
+  }
+
+  release(id: string): void {
+    this.#total -= this.#get(id).bytes.length;
+    this.#files.delete(id);
+  }
+
+  clear(): void {
+    this.#files.clear();
+    this.#total = 0;
+  }
+
+  #get(id: string): Intake {
+    const file = this.#files.get(id);
+    if (!file) throw new ApiFailure("ENOENT", `There is no file ${id}; it was released or never given.`);
+    return file;
+  }
+}
+
+function mib(bytes: number): number {
+  return Math.round(bytes / 2 ** 20);
+}

@@ -1,0 +1,137 @@
+/** The one host that a server manages: on, off, its log and its events. It outlives each power cycle. */
+import { EventEmitter } from "node:events";
+import { readFile } from "node:fs/promises";
+import type { ToolstackClient } from "../toolstack/client.ts";
+import type { CreateResult } from "../toolstack/messages.ts";
+import { DEFAULT_MEMORY_MIB, PoweredHost, defaultPcpus } from "../toolstack/power.ts";
+import { ApiFailure } from "./failure.ts";
+import type { EventName, Events, HostPower, HostState } from "./schema.ts";
+
+export interface HostServiceOptions {
+  /** Where core.wasm and the workers' scripts are. */
+  imageFolder: URL;
+  /** The bundled guest's image. */
+  bundledGuest: URL;
+  memoryMiB?: number;
+  pcpus?: number;
+}
+
+/** Characters of the Xen log that are kept. */
+const LOG_CHARACTERS = 512 * 1024;
+const GRACE_MS = 10_000;
+const FORWARDED = ["domains", "created", "stopped", "destroyed", "console", "notice"] as const;
+
+type HostServiceEvents = { [E in EventName]: [Events[E]] };
+
+export class HostService extends EventEmitter<HostServiceEvents> {
+  readonly #options: HostServiceOptions;
+  #host: PoweredHost | null = null;
+  #power: HostPower = "off";
+  #reason: string | null = null;
+  #memoryMiB: number;
+  #pcpus: number;
+  #log = "";
+  #bundled = 0;
+
+  constructor(options: HostServiceOptions) {
+    super();
+    // Every session listens.
+    this.setMaxListeners(0);
+    this.#options = options;
+    this.#memoryMiB = options.memoryMiB ?? DEFAULT_MEMORY_MIB;
+    this.#pcpus = options.pcpus ?? defaultPcpus();
+  }
+
+  get state(): HostState {
+    return {
+      power: this.#power,
+      stages: [...(this.#host?.stages ?? [])],
+      reason: this.#reason,
+      memoryMiB: this.#memoryMiB,
+      pcpus: this.#pcpus,
+    };
+  }
+
+  /** What the hypervisor has printed since power-on, its end if that is much. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Throws ApiFailure EOFF while the host does not run. */
+  get toolstack(): ToolstackClient {
+    if (this.#power !== "running" || !this.#host)
+      throw new ApiFailure("EOFF", `The host is ${this.#power}; power it on first.`);
+    return this.#host.toolstack;
+  }
+
+  /** Resolves when dom0 is up. Throws ApiFailure EBUSY unless the host is off. */
+  async powerOn({ memoryMiB, pcpus }: { memoryMiB?: number; pcpus?: number } = {}): Promise<HostState> {
+    if (this.#power !== "off" && this.#power !== "crashed")
+      throw new ApiFailure("EBUSY", `The host is ${this.#power} already.`);
+    this.#memoryMiB = memoryMiB ?? this.#memoryMiB;
+    this.#pcpus = pcpus ?? this.#pcpus;
+    this.#log = "";
+    this.#reason = null;
+    const host = new PoweredHost({
+      imageFolder: this.#options.imageFolder,
+      memoryMiB: this.#memoryMiB,
+      pcpus: this.#pcpus,
+    });
+    this.#host = host;
+    const decoder = new TextDecoder("latin1");
+    host.on("serial", (bytes) => {
+      const text = decoder.decode(bytes, { stream: true });
+      this.#log = (this.#log + text).slice(-LOG_CHARACTERS);
+      this.emit("xenLog", { text });
+    });
+    host.on("stage", () => this.#changed());
+    host.on("off", ({ state, reason }) => {
+      this.#power = state === "crashed" ? "crashed" : "off";
+      this.#reason = reason;
+      this.#changed();
+      this.emit("domains", { domains: [] });
+    });
+    this.#power = "starting";
+    this.#changed();
+    try {
+      await host.start();
+    } catch (error) {
+      await host.powerOff().catch(() => {});
+      this.#power = "crashed";
+      this.#reason = error instanceof Error ? error.message : String(error);
+      this.#changed();
+      throw new ApiFailure("EIO", `The host did not start: ${this.#reason}`);
+    }
+    const { toolstack } = host;
+    for (const event of FORWARDED) toolstack.on(event, (data: unknown) => void this.emit(event, data as never));
+    this.#power = "running";
+    this.#changed();
+    this.emit("domains", { domains: await toolstack.request("list") });
+    return this.state;
+  }
+
+  /** Guests get the time to power off. Nothing happens if the host is off. */
+  async powerOff(graceMilliseconds = GRACE_MS): Promise<void> {
+    const host = this.#host;
+    if (!host || this.#power === "off" || this.#power === "crashed") return;
+    const wasRunning = this.#power === "running";
+    this.#power = "stopping";
+    this.#changed();
+    if (wasRunning) await host.shutdown(graceMilliseconds);
+    else await host.powerOff();
+  }
+
+  /** Starts the guest that comes with Xenarium, under a name that is free. */
+  async createBundled(vcpus: number): Promise<CreateResult> {
+    const image = await readFile(this.#options.bundledGuest);
+    const taken = new Set((await this.toolstack.request("list")).map(({ name }) => name));
+    do this.#bundled++;
+    while (taken.has(`mini-${this.#bundled}`));
+    const config = `name = "mini-${this.#bundled}"\nkernel = "mini.elf"\nmemory = 32\nvcpus = ${vcpus}\n`;
+    return this.toolstack.request("create", { config, configName: "bundled guest", files: { "mini.elf": image } });
+  }
+
+  #changed(): void {
+    this.emit("host", this.state);
+  }
+}

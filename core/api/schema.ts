@@ -1,0 +1,200 @@
+/**
+ * The management API: every request with its arguments, every event. Arguments are checked by the server with these schemas;
+ * results and events are the server's own and only typed. Safe to import in a browser.
+ *
+ * Requests that the toolstack answers keep the toolstack's names and shapes (core/toolstack/messages.ts).
+ */
+import { z } from "zod";
+import type {
+  ConfigDiagnostic,
+  ConsoleSnapshot,
+  CreateResult,
+  DomainInfo,
+  HostInfo,
+  ImageDescription,
+  ParsedConfig,
+  StatisticsSnapshot,
+  ToolstackEvents,
+  VcpuInfo,
+  XenstoreNode,
+} from "../toolstack/messages.ts";
+
+export type {
+  ConfigDiagnostic,
+  ConsoleSnapshot,
+  CreateResult,
+  DomainConfig,
+  DomainInfo,
+  DomainStatistics,
+  DomainStopped,
+  HostInfo,
+  ImageDescription,
+  ParsedConfig,
+  PcpuStatistics,
+  ShutdownAction,
+  ShutdownReason,
+  StatisticsSnapshot,
+  VcpuInfo,
+  VcpuStatistics,
+  XenstoreNode,
+} from "../toolstack/messages.ts";
+
+/** Bytes of one file, and of all files a session may keep at the server. */
+export const MOST_FILE_BYTES = 512 * 1024 * 1024;
+export const MOST_SESSION_BYTES = 1024 * 1024 * 1024;
+/** Bytes of one chunk of a file, and of one message at all. */
+export const MOST_CHUNK_BYTES = 1024 * 1024;
+export const MOST_MESSAGE_BYTES = 2 * 1024 * 1024;
+export const MOST_CONSOLE_INPUT_BYTES = 64 * 1024;
+export const MOST_CONFIG_CHARACTERS = 64 * 1024;
+export const HOST_MEMORY_MIB = { least: 64, most: 3584 };
+export const MOST_PCPUS = 32;
+
+export type HostPower = "off" | "starting" | "running" | "stopping" | "crashed";
+
+/** The host as a whole. Stages are in order of their end; milliseconds are measured. */
+export interface HostState {
+  power: HostPower;
+  stages: { name: string; milliseconds: number }[];
+  /** Why it crashed or could not start: a sentence; else null. */
+  reason: string | null;
+  memoryMiB: number;
+  pcpus: number;
+}
+
+const domid = z.int().min(0).max(0x7fef);
+const bytes = (most: number): z.ZodType<Uint8Array> =>
+  z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length <= most, {
+    message: `must be at most ${most} bytes`,
+  });
+const fileId = z.string().regex(/^f\d+$/, "must be a file's id");
+const nothing = z.strictObject({});
+const path = z.string().min(1).max(3072);
+const configName = z.string().max(4096).optional();
+const config = z.string().max(MOST_CONFIG_CHARACTERS);
+
+/** Arguments by request. */
+export const REQUESTS = {
+  hostState: nothing,
+  hostPowerOn: z.strictObject({
+    memoryMiB: z.int().min(HOST_MEMORY_MIB.least).max(HOST_MEMORY_MIB.most).optional(),
+    pcpus: z.int().min(1).max(MOST_PCPUS).optional(),
+  }),
+  /** Guests get `graceMilliseconds` to power off; then the plug is pulled. */
+  hostPowerOff: z.strictObject({ graceMilliseconds: z.int().min(0).max(120_000).optional() }),
+
+  hostInfo: nothing,
+  dmesg: z.strictObject({ clear: z.boolean().optional() }),
+  list: nothing,
+  vcpuList: z.strictObject({ domid: domid.optional() }),
+  resolve: z.strictObject({ domain: z.union([z.string().max(256), z.int()]) }),
+  statistics: nothing,
+  checkInvariants: nothing,
+  parseConfig: z.strictObject({ config, configName }),
+  /** `files`: names in the config to files given before. `paused`: leave it so. */
+  create: z.strictObject({
+    config,
+    configName,
+    files: z.record(z.string().max(1024), fileId).optional(),
+    paused: z.boolean().optional(),
+  }),
+  /** The guest that comes with Xenarium. */
+  createBundled: z.strictObject({ vcpus: z.int().min(1).max(32).optional() }),
+  shutdown: z.strictObject({ domid, reason: z.enum(["poweroff", "reboot", "halt", "suspend"]) }),
+  pause: z.strictObject({ domid }),
+  unpause: z.strictObject({ domid }),
+  destroy: z.strictObject({ domid }),
+  rename: z.strictObject({ domid, name: z.string().min(1).max(128) }),
+  setScheduler: z.strictObject({
+    domid,
+    weight: z.int().min(1).max(65535).optional(),
+    cap: z.int().min(0).max(3200).optional(),
+  }),
+  setVcpus: z.strictObject({ domid, vcpus: z.int().min(1).max(128) }),
+  setMemory: z.strictObject({ domid, memoryMiB: z.int().min(1).max(4096) }),
+
+  consoleAttach: z.strictObject({ domid }),
+  consoleDetach: z.strictObject({ domid }),
+  consoleInput: z.strictObject({ domid, bytes: bytes(MOST_CONSOLE_INPUT_BYTES) }),
+  consoleLogs: nothing,
+
+  xenstoreRead: z.strictObject({ path }),
+  xenstoreList: z.strictObject({ path }),
+
+  /** A file comes in chunks, in order; then it may be inspected and used by `create`. It is kept until released. */
+  fileBegin: z.strictObject({ name: z.string().min(1).max(1024), size: z.int().min(0).max(MOST_FILE_BYTES) }),
+  fileChunk: z.strictObject({ file: fileId, offset: z.int().min(0), bytes: bytes(MOST_CHUNK_BYTES) }),
+  fileInspect: z.strictObject({ file: fileId }),
+  fileRelease: z.strictObject({ file: fileId }),
+
+  /** From then on `statistics` events come, as often as asked for but no faster than every 100 ms. 0 ends them. */
+  statisticsEvery: z.strictObject({ milliseconds: z.union([z.literal(0), z.int().min(100).max(60_000)]) }),
+  /** The Xen log so far; from then on `xenLog` events carry what follows. */
+  xenLogAttach: nothing,
+  xenLogDetach: nothing,
+} as const;
+
+export type RequestName = keyof typeof REQUESTS;
+export type Arguments<N extends RequestName> = z.input<(typeof REQUESTS)[N]>;
+
+export interface Results {
+  hostState: HostState;
+  hostPowerOn: HostState;
+  hostPowerOff: null;
+  hostInfo: HostInfo;
+  dmesg: string;
+  list: DomainInfo[];
+  vcpuList: VcpuInfo[];
+  resolve: number;
+  statistics: StatisticsSnapshot;
+  checkInvariants: number;
+  parseConfig: ParsedConfig;
+  create: CreateResult;
+  createBundled: CreateResult;
+  shutdown: null;
+  pause: null;
+  unpause: null;
+  destroy: null;
+  rename: null;
+  setScheduler: { weight: number; cap: number };
+  setVcpus: null;
+  setMemory: null;
+  consoleAttach: ConsoleSnapshot;
+  consoleDetach: null;
+  consoleInput: null;
+  consoleLogs: { domid: number; name: string; bytes: number; alive: boolean }[];
+  xenstoreRead: XenstoreNode;
+  xenstoreList: string[];
+  fileBegin: { file: string };
+  fileChunk: null;
+  fileInspect: ImageDescription;
+  fileRelease: null;
+  statisticsEvery: null;
+  /** Text so far, and the number of characters that came before it. */
+  xenLogAttach: { text: string };
+  xenLogDetach: null;
+}
+
+/** Events by name. All sessions get host, domains, created, stopped, destroyed and notice. */
+export interface Events extends Pick<
+  ToolstackEvents,
+  "domains" | "created" | "stopped" | "destroyed" | "console" | "notice"
+> {
+  host: HostState;
+  statistics: StatisticsSnapshot;
+  xenLog: { text: string };
+}
+export type EventName = keyof Events;
+
+export interface ApiErrorData {
+  /** An errno name, or EBADREQUEST, EOFF (the host is not running), EBUSY. */
+  code: string;
+  /** A sentence for the user. */
+  message: string;
+  diagnostics?: ConfigDiagnostic[];
+}
+
+/** What goes over a transport. */
+export type ClientMessage = { id: number; request: string; args: unknown };
+export type ServerMessage =
+  { id: number; result: unknown } | { id: number; error: ApiErrorData } | { event: EventName; data: unknown };

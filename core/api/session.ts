@@ -1,0 +1,270 @@
+/** One client's session: its requests are checked and carried out, its subscriptions are its own and end with it. */
+import { z } from "zod";
+import { ToolstackError } from "../toolstack/client.ts";
+import { parseXlConfig } from "../toolstack/xlcfg.ts";
+import { ApiFailure } from "./failure.ts";
+import { SessionFiles } from "./files.ts";
+import type { HostService } from "./host-service.ts";
+import {
+  REQUESTS,
+  type ApiErrorData,
+  type Arguments,
+  type EventName,
+  type Events,
+  type RequestName,
+  type Results,
+  type ServerMessage,
+} from "./schema.ts";
+
+/** The server's end of one connection. */
+export interface Connection {
+  send(message: ServerMessage): void;
+  /** Bytes that wait to be sent. A slow reader's events are left out or its connection ended by this. */
+  readonly backlog: number;
+  /** Ends the connection; the client sees the reason if the transport can say it. */
+  end(reason: string): void;
+  /**
+   * Its user may name files of this machine (the command line's own user). Other clients start only what they gave
+   * themselves or what is bundled: they reach no file of the user's.
+   */
+  readonly mayNameFiles: boolean;
+}
+
+/** Figures are left out beyond this; a client that lets more than the second wait is disconnected. */
+const BACKLOG_DROPS: number = 1024 * 1024;
+const BACKLOG_ENDS: number = 32 * 1024 * 1024;
+const EVERYONES = ["host", "domains", "created", "stopped", "destroyed", "notice"] as const;
+
+type Handlers = { [N in RequestName]: (args: z.output<(typeof REQUESTS)[N]>) => Results[N] | Promise<Results[N]> };
+
+export class Session {
+  readonly #connection: Connection;
+  readonly #host: HostService;
+  readonly #files = new SessionFiles();
+  readonly #consoles = new Set<number>();
+  readonly #disposals: (() => void)[] = [];
+  readonly #handlers: Handlers;
+  #statisticsTimer: NodeJS.Timeout | null = null;
+  #statisticsBusy = false;
+  #xenLog = false;
+  #ended = false;
+
+  constructor(host: HostService, connection: Connection) {
+    this.#host = host;
+    this.#connection = connection;
+    this.#handlers = this.#makeHandlers();
+    for (const event of EVERYONES) this.#listen(event, (data) => this.#event(event, data));
+    this.#listen("console", (data) => {
+      if (this.#consoles.has(data.domid)) this.#event("console", data);
+    });
+    this.#listen("xenLog", (data) => {
+      if (this.#xenLog) this.#event("xenLog", data);
+    });
+    // A new power cycle has other domains under the same numbers.
+    this.#listen("host", ({ power }) => {
+      if (power === "starting") this.#consoles.clear();
+    });
+    this.#event("host", host.state);
+  }
+
+  /** One message as the transport decoded it; anything may be in it. */
+  async receive(message: unknown): Promise<void> {
+    const frame = MESSAGE.safeParse(message);
+    if (!frame.success) {
+      this.#connection.end("That was no request: a request has a numeric id, a name and arguments.");
+      return;
+    }
+    const { id, request, args } = frame.data;
+    try {
+      const result = await this.#carryOut(request, args);
+      this.#send({ id, result: result ?? null });
+    } catch (error) {
+      this.#send({ id, error: errorData(error) });
+    }
+  }
+
+  /** The connection is gone. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    for (const dispose of this.#disposals) dispose();
+    this.#setStatistics(0);
+    this.#files.clear();
+    for (const domid of this.#consoles) void this.#detach(domid).catch(() => {});
+    this.#consoles.clear();
+  }
+
+  #listen<E extends EventName>(event: E, listener: (data: Events[E]) => void): void {
+    const untyped = listener as (data: unknown) => void;
+    this.#host.on(event, untyped as never);
+    this.#disposals.push(() => this.#host.off(event, untyped as never));
+  }
+
+  #send(message: ServerMessage): void {
+    if (this.#ended) return;
+    this.#connection.send(message);
+    if (this.#connection.backlog > BACKLOG_ENDS)
+      this.#connection.end("This client does not read what it asked for: 32 MiB wait for it.");
+  }
+  #event<E extends EventName>(event: E, data: Events[E]): void {
+    this.#send({ event, data });
+  }
+
+  #carryOut(request: string, args: unknown): unknown {
+    if (!Object.hasOwn(REQUESTS, request))
+      throw new ApiFailure("EBADREQUEST", `There is no request "${request.slice(0, 60)}".`);
+    const name = request as RequestName;
+    const checked = REQUESTS[name].safeParse(args ?? {});
+    if (!checked.success) throw new ApiFailure("EBADREQUEST", `${name}: ${describe(checked.error)}`);
+    return (this.#handlers[name] as (args: unknown) => unknown)(checked.data);
+  }
+
+  #makeHandlers(): Handlers {
+    const host = this.#host;
+    const pass =
+      <N extends RequestName>(name: N) =>
+      (args: unknown): Promise<Results[N]> =>
+        (host.toolstack.request as (name: string, args: unknown) => Promise<Results[N]>)(name, args);
+    return {
+      hostState: () => host.state,
+      hostPowerOn: (options) => host.powerOn(given(options)),
+      hostPowerOff: async ({ graceMilliseconds }) => {
+        await host.powerOff(graceMilliseconds);
+        return null;
+      },
+      hostInfo: pass("hostInfo"),
+      dmesg: pass("dmesg"),
+      list: pass("list"),
+      vcpuList: pass("vcpuList"),
+      resolve: pass("resolve"),
+      statistics: pass("statistics"),
+      checkInvariants: pass("checkInvariants"),
+      parseConfig: ({ config }) => parseXlConfig(config),
+      create: (args) => this.#create(args),
+      createBundled: ({ vcpus }) => host.createBundled(vcpus ?? 1),
+      shutdown: pass("shutdown"),
+      pause: pass("pause"),
+      unpause: pass("unpause"),
+      destroy: pass("destroy"),
+      rename: pass("rename"),
+      setScheduler: pass("setScheduler"),
+      setVcpus: pass("setVcpus"),
+      setMemory: pass("setMemory"),
+      consoleAttach: async ({ domid }) => {
+        if (this.#consoles.has(domid)) await this.#detach(domid);
+        // Events between the snapshot and the answer are sent too; offsets tell the client what it has.
+        this.#consoles.add(domid);
+        try {
+          return await host.toolstack.request("consoleAttach", { domid });
+        } catch (error) {
+          this.#consoles.delete(domid);
+          throw error;
+        }
+      },
+      consoleDetach: async ({ domid }) => {
+        if (this.#consoles.delete(domid)) await this.#detach(domid);
+        return null;
+      },
+      consoleInput: pass("consoleInput"),
+      consoleLogs: pass("consoleLogs"),
+      xenstoreRead: pass("xenstoreRead"),
+      xenstoreList: pass("xenstoreList"),
+      fileBegin: ({ name, size }) => ({ file: this.#files.begin(name, size) }),
+      fileChunk: ({ file, offset, bytes }) => {
+        this.#files.chunk(file, offset, bytes);
+        return null;
+      },
+      fileInspect: ({ file }) => host.toolstack.request("inspect", this.#files.whole(file)),
+      fileRelease: ({ file }) => {
+        this.#files.release(file);
+        return null;
+      },
+      statisticsEvery: ({ milliseconds }) => {
+        this.#setStatistics(milliseconds);
+        return null;
+      },
+      xenLogAttach: () => {
+        this.#xenLog = true;
+        return { text: host.log };
+      },
+      xenLogDetach: () => {
+        this.#xenLog = false;
+        return null;
+      },
+    };
+  }
+
+  #create({ config, configName, files, paused }: z.output<(typeof REQUESTS)["create"]>): Promise<Results["create"]> {
+    const contents: Record<string, Uint8Array> = {};
+    for (const [name, id] of Object.entries(files ?? {})) contents[name] = this.#files.whole(id).bytes;
+    if (!this.#connection.mayNameFiles) {
+      const parsed = parseXlConfig(config).config;
+      for (const file of parsed ? [parsed.kernel, parsed.ramdisk] : [])
+        if (file !== null && !Object.hasOwn(contents, file))
+          throw new ApiFailure("EACCES", `${file} was not given with the config: drop the file on the window too.`);
+    }
+    return this.#host.toolstack.request("create", {
+      config,
+      ...(configName !== undefined && { configName }),
+      files: contents,
+      paused: paused ?? false,
+    });
+  }
+
+  async #detach(domid: number): Promise<void> {
+    await this.#host.toolstack.request("consoleDetach", { domid });
+  }
+
+  #setStatistics(milliseconds: number): void {
+    if (this.#statisticsTimer) clearInterval(this.#statisticsTimer);
+    this.#statisticsTimer = milliseconds && !this.#ended ? setInterval(() => void this.#measure(), milliseconds) : null;
+    this.#statisticsTimer?.unref();
+  }
+
+  /** One measurement at a time, none for a reader that is behind. */
+  async #measure(): Promise<void> {
+    if (this.#statisticsBusy || this.#host.state.power !== "running" || this.#connection.backlog > BACKLOG_DROPS)
+      return;
+    this.#statisticsBusy = true;
+    try {
+      this.#event("statistics", await this.#host.toolstack.request("statistics"));
+    } catch {
+      // The host went off meanwhile: its own event says so.
+    } finally {
+      this.#statisticsBusy = false;
+    }
+  }
+}
+
+const MESSAGE = z.object({
+  id: z.int().min(0),
+  request: z.string().max(100),
+  args: z.unknown(),
+});
+
+/** Without keys whose value is undefined. */
+function given(options: Arguments<"hostPowerOn">): { memoryMiB?: number; pcpus?: number } {
+  return {
+    ...(options.memoryMiB !== undefined && { memoryMiB: options.memoryMiB }),
+    ...(options.pcpus !== undefined && { pcpus: options.pcpus }),
+  };
+}
+
+/** Which argument is wrong, and what is allowed. */
+function describe(error: z.ZodError): string {
+  return error.issues
+    .slice(0, 5)
+    .map(({ path, message }) => (path.length ? `${path.join(".")}: ${message}` : message))
+    .join("; ");
+}
+
+function errorData(error: unknown): ApiErrorData {
+  if (error instanceof ApiFailure) return error.data;
+  if (error instanceof ToolstackError)
+    return {
+      code: error.code,
+      message: error.message,
+      ...(error.diagnostics.length && { diagnostics: error.diagnostics }),
+    };
+  return { code: "EIO", message: error instanceof Error ? error.message : String(error) };
+}

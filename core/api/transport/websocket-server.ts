@@ -1,0 +1,155 @@
+/**
+ * HTTP and WebSocket on 127.0.0.1: serves the application's files and the API to who has the token. The token is compared in
+ * constant time; Host and Origin are checked, so that no web page reaches it by DNS rebinding or from another origin.
+ */
+import { randomBytes, timingSafeEqual } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import path from "node:path";
+import type { Duplex } from "node:stream";
+import { WebSocketServer, type WebSocket } from "ws";
+import type { HostService } from "../host-service.ts";
+import { MOST_MESSAGE_BYTES } from "../schema.ts";
+import { Session } from "../session.ts";
+import { fromBytes, toBytes } from "./frame.ts";
+
+const PROTOCOL = "xenarium.1";
+const MOST_CLIENTS = 16;
+
+/** Nothing inline, nothing from elsewhere; connections to this server only. */
+export const CONTENT_SECURITY_POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
+  "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const TYPES: Record<string, string> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml",
+  ".png": "image/png",
+  ".woff2": "font/woff2",
+  ".json": "application/json",
+};
+
+export interface WebServer {
+  /** Where a browser opens the application; the token is in the fragment, which no server or log sees. */
+  url: string;
+  port: number;
+  token: string;
+  close(): Promise<void>;
+}
+
+/** `root`: folder of the application's files. `port` 0: any free one. Rejects if the port is taken. */
+export async function serveWeb(host: HostService, root: string, port = 0): Promise<WebServer> {
+  const token = randomBytes(24).toString("base64url");
+  const server = createServer((request, response) => void answer(request, response, root, server));
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: MOST_MESSAGE_BYTES });
+  server.on("upgrade", (request, socket, head) => {
+    const refusal = refuse(request, server, token, sockets.clients.size);
+    if (refusal) {
+      deny(socket, refusal);
+      return;
+    }
+    sockets.handleUpgrade(request, socket, head, (ws) => attach(host, ws));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", resolve);
+  });
+  const { port: actual } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${actual}/#token=${token}`,
+    port: actual,
+    token,
+    close: async () => {
+      for (const client of sockets.clients) client.terminate();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function attach(host: HostService, ws: WebSocket): void {
+  const session = new Session(host, {
+    send: (message) => ws.send(toBytes(message)),
+    get backlog() {
+      return ws.bufferedAmount;
+    },
+    // A close reason has at most 123 bytes.
+    end: (reason) => ws.close(1008, reason.slice(0, 120)),
+    mayNameFiles: false,
+  });
+  ws.on("message", (data: Buffer) => {
+    let message: unknown;
+    try {
+      message = fromBytes(data);
+    } catch {
+      ws.close(1007, "That was no MessagePack.");
+      return;
+    }
+    void session.receive(message);
+  });
+  ws.on("error", () => ws.terminate());
+  ws.on("close", () => session.end());
+}
+
+/** The hosts by which this server may be called. */
+function ownHosts(server: Server): string[] {
+  const { port } = server.address() as AddressInfo;
+  return [`127.0.0.1:${port}`, `localhost:${port}`];
+}
+
+/** Status line of a refused upgrade; null if it may be. */
+function refuse(request: IncomingMessage, server: Server, token: string, clients: number): string | null {
+  const hosts = ownHosts(server);
+  if (!hosts.includes(request.headers.host ?? "")) return "421 Misdirected Request";
+  const { origin } = request.headers;
+  if (origin !== undefined && !hosts.some((host) => origin === `http://${host}`)) return "403 Forbidden";
+  const protocols = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((each) => each.trim());
+  const given = protocols.find((each) => each.startsWith("token."))?.slice("token.".length) ?? "";
+  if (protocols[0] !== PROTOCOL || !sameToken(given, token)) return "401 Unauthorized";
+  return clients >= MOST_CLIENTS ? "503 Service Unavailable" : null;
+}
+
+function sameToken(given: string, token: string): boolean {
+  const a = Buffer.from(given);
+  const b = Buffer.from(token);
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+function deny(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, root: string, server: Server): Promise<void> {
+  response.setHeader("Content-Security-Policy", CONTENT_SECURITY_POLICY);
+  response.setHeader("X-Content-Type-Options", "nosniff");
+  response.setHeader("Referrer-Policy", "no-referrer");
+  response.setHeader("Cross-Origin-Resource-Policy", "same-origin");
+  const fail = (status: number): void => void response.writeHead(status).end();
+  if (!ownHosts(server).includes(request.headers.host ?? "")) return fail(421);
+  if (request.method !== "GET" && request.method !== "HEAD") return fail(405);
+  const file = fileOf(root, request.url ?? "/");
+  if (file === null) return fail(404);
+  try {
+    const contents = await readFile(file);
+    response.setHeader("Content-Type", TYPES[path.extname(file)] ?? "application/octet-stream");
+    response.writeHead(200).end(request.method === "HEAD" ? undefined : contents);
+  } catch {
+    fail(404);
+  }
+}
+
+/** The file below `root` that a URL's path names; null if it leads elsewhere. */
+export function fileOf(root: string, url: string): string | null {
+  let name: string;
+  try {
+    name = decodeURIComponent(url.split(/[?#]/, 1)[0]!);
+  } catch {
+    return null;
+  }
+  if (name.includes("\0") || name.includes("\\")) return null;
+  const file = path.resolve(root, `.${name.endsWith("/") ? `${name}index.html` : name}`);
+  return file.startsWith(path.resolve(root) + path.sep) ? file : null;
+}

@@ -1,0 +1,37 @@
+/** `xenarium serve`: a host that is managed from a browser and by `xenarium xl`. */
+import { fileURLToPath } from "node:url";
+import { HostService } from "../api/host-service.ts";
+import { serveLocal } from "../api/transport/local-socket.ts";
+import { serveWeb } from "../api/transport/websocket-server.ts";
+import type { ServeArguments } from "./arguments.ts";
+import { openInBrowser } from "./browser.ts";
+
+const GRACE_MS = 10_000;
+
+/** Resolves when a signal has ended it; guests are shut down by then. `dist`: where the build's files are. */
+export async function serve(options: ServeArguments, dist: URL): Promise<number> {
+  const host = new HostService({
+    imageFolder: dist,
+    bundledGuest: new URL("assets/guests/mini.elf", dist),
+    ...(options.hostMemory !== null && { memoryMiB: options.hostMemory }),
+    ...(options.pcpus !== null && { pcpus: options.pcpus }),
+  });
+  if (options.log) host.on("xenLog", ({ text }) => process.stderr.write(text));
+  // Before the host is on: if the place is taken, nothing is to be undone.
+  const local = await serveLocal(host);
+  const web = await serveWeb(host, fileURLToPath(new URL("renderer/", dist)), options.port ?? 0);
+  process.stdout.write(`Xenarium: ${web.url}\n`);
+  const ended = new Promise<void>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve());
+  });
+  try {
+    await host.powerOn();
+    if (options.browser) openInBrowser(web.url);
+    await ended;
+    process.stderr.write("Shutting guests down...\n");
+    return 0;
+  } finally {
+    await host.powerOff(GRACE_MS);
+    await Promise.all([local.close(), web.close()]);
+  }
+}
