@@ -19,6 +19,8 @@ export const ASC_OPTIONS = [
   ...["--runtime", "stub", "--importMemory", "--sharedMemory", "--initialMemory", "1024", "--maximumMemory", "65536"],
   ...["--memoryBase", "1024", "--enable", "threads", "--enable", "simd", "--enable", "bulk-memory"],
   ...["--enable", "sign-extension", "--enable", "nontrapping-f2i", "-O3", "--noAssert", "--use", "abort="],
+  // Vectors are passed between functions of one module only.
+  ...["--disableWarning", "112"],
 ];
 
 function sourcesBelow(folder) {
@@ -42,6 +44,21 @@ export async function buildWasm(entry, output, folders, extra = []) {
   writeFileSync(stamp, digest);
 }
 
+/** esbuild's options for what Node and Electron run. */
+const NODE = {
+  bundle: true,
+  platform: "node",
+  target: "node20",
+  sourcemap: true,
+  logLevel: "warning",
+  absWorkingDir: root,
+  external: ["electron"],
+};
+/** CommonJS libraries inside an ES module. */
+const REQUIRE = {
+  js: "import { createRequire as xenariumRequire } from 'node:module'; const require = xenariumRequire(import.meta.url);",
+};
+
 const parts = {
   async wasm() {
     const entry = path.join(root, "core/hypervisor/core.ts");
@@ -54,31 +71,22 @@ const parts = {
   },
 
   async node() {
-    const common = {
-      bundle: true,
-      platform: "node",
-      target: "node20",
-      sourcemap: true,
-      logLevel: "warning",
-      absWorkingDir: root,
-      external: ["electron"],
-    };
-    const banner = {
-      js: "import { createRequire as xenariumRequire } from 'node:module'; const require = xenariumRequire(import.meta.url);",
-    };
     const entries = {
       cli: "core/cli/main.ts",
-      start: "electron/start.ts",
       dom0: "core/toolstack/dom0.ts",
       unpack: "core/dom0/builder/unpack-worker.ts",
       pcpu: "core/machine/pcpu.ts",
-      "electron/main": "electron/main.ts",
     };
-    await bundle({ ...common, entryPoints: entries, outdir: dist, format: "esm", splitting: false, banner });
+    await bundle({ ...NODE, entryPoints: entries, outdir: dist, format: "esm", banner: REQUIRE });
+  },
+
+  async electron() {
+    const entries = { start: "electron/start.ts", "electron/main": "electron/main.ts" };
+    await bundle({ ...NODE, entryPoints: entries, outdir: dist, format: "esm", banner: REQUIRE });
     await bundle({
-      ...common,
+      ...NODE,
       entryPoints: ["electron/preload.ts"],
-      outfile: "dist/electron/preload.cjs",
+      outfile: path.join(dist, "electron/preload.cjs"),
       format: "cjs",
     });
   },

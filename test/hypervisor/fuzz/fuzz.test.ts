@@ -10,7 +10,6 @@ import { pathToFileURL } from "node:url";
 import { expect, it } from "vitest";
 import { PoweredHost } from "../../../core/toolstack/power.ts";
 import type { ToolstackClient } from "../../../core/toolstack/client.ts";
-import { buildOnce } from "../../build.ts";
 
 const CALLS = Number(process.env.XENARIUM_FUZZ_CALLS ?? 1_000_000);
 /** A hostile guest that says nothing for so long makes no calls any more. */
@@ -47,7 +46,6 @@ async function until(what: string, condition: () => boolean, seconds: number): P
 it.skipIf(!compiler)(
   `the host survives ${CALLS} random hypercalls of a hostile guest (needs gcc, make)`,
   async () => {
-    await buildOnce();
     const work = mkdtempSync(path.join(tmpdir(), "xenarium-fuzz-"));
     execFileSync("make", ["-s", "-C", import.meta.dirname, `OUT=${work}/fuzz.elf`]);
     const files = {
