@@ -174,7 +174,7 @@ export function roundIntegral(se: u32, sig: u64): void {
   if (kind == SNAN) note(IE);
   if (kind >= QNAN) return setResult80(se, sig | QUIET_BIT);
   if (kind == DENORMAL) note(DE);
-  if (kind == ZERO || kind == INFINITY || (se & 0x7fff) >= BIAS + 63) return setResult80(se, sig);
+  if (kind == ZERO || kind == INFINITY || <i32>(se & 0x7fff) >= BIAS + 63) return setResult80(se, sig);
   roundToInteger(se, sig);
   if (inexact) note(roundedUp ? PE | C1 : PE);
   const sign = se & 0x8000;
