@@ -1,8 +1,8 @@
-/** `npm run test:cpu -- --seed N --count M`: compares the engine with this machine's CPU and lists the differences. */
+/** `npm run test:cpu -- --seed N --count M`: compares the engine with this machine's CPU and lists the differences; `--only x87` (or vector, integer, a form's name) chooses. */
 import { parseArgs } from "node:util";
 import { conformance, siliconMissing } from "./silicon/run.ts";
 
-const { values } = parseArgs({ options: { seed: { type: "string" }, count: { type: "string" } } });
+const { values } = parseArgs({ options: { seed: { type: "string" }, count: { type: "string" }, only: { type: "string" } } });
 const seed = Number(values.seed ?? Date.now() % 0x7fffffff);
 const count = Number(values.count ?? 200_000);
 if (!Number.isInteger(seed) || !Number.isInteger(count) || count < 1) {
@@ -14,7 +14,7 @@ if (missing) {
   console.error(`test:cpu: ${missing}`);
   process.exit(2);
 }
-const report = await conformance(seed, count);
+const report = await conformance(seed, count, values.only);
 for (const [form, samples] of report.samples) console.log(`${form}\n  ${samples.join("\n  ")}`);
 console.log(`seed ${seed}: ${report.count} instances, ${report.mismatches} mismatches in ${report.samples.size} forms`);
 process.exit(report.mismatches ? 1 : 0);

@@ -51,6 +51,10 @@ export function difference(instance: Instance, silicon: Uint8Array, engine: Uint
   }
   if (silicon[RESULT.fx + 4] !== engine[RESULT.fx + 4])
     found.push(`ftw ${hex(silicon[RESULT.fx + 4]!)} engine ${hex(engine[RESULT.fx + 4]!)}`);
+  if (a.getUint16(RESULT.fx + 6, true) !== b.getUint16(RESULT.fx + 6, true))
+    found.push(`fop ${hex(a.getUint16(RESULT.fx + 6, true))} engine ${hex(b.getUint16(RESULT.fx + 6, true))}`);
+  u64("fip", RESULT.fx + 8);
+  u64("fdp", RESULT.fx + 16);
   for (let i = 0; i < 8; i++) {
     u64(`st${i}`, RESULT.fx + 32 + 16 * i);
     const [x, y] = [a.getUint16(RESULT.fx + 40 + 16 * i, true), b.getUint16(RESULT.fx + 40 + 16 * i, true)];

@@ -131,6 +131,9 @@ export class Engine {
     this.#view.setUint16(s + state.CPU_FCW, input.getUint16(CASE.fx, true), true);
     this.#view.setUint16(s + state.CPU_FSW, fsw, true);
     this.#view.setUint8(s + state.CPU_FTW, fx[4]!);
+    this.#view.setUint16(s + state.CPU_FOP, input.getUint16(CASE.fx + 6, true), true);
+    this.#view.setBigUint64(s + state.CPU_FIP, input.getBigUint64(CASE.fx + 8, true), true);
+    this.#view.setBigUint64(s + state.CPU_FDP, input.getBigUint64(CASE.fx + 16, true), true);
     this.#view.setUint32(s + state.CPU_MXCSR, input.getUint32(CASE.fx + 24, true), true);
     for (let i = 0; i < 8; i++) {
       const at = s + state.CPU_FPR + 16 * ((top + i) & 7);
@@ -148,6 +151,9 @@ export class Engine {
     out.setUint16(0, this.#view.getUint16(s + state.CPU_FCW, true), true);
     out.setUint16(2, fsw, true);
     fx[4] = this.#view.getUint8(s + state.CPU_FTW);
+    out.setUint16(6, this.#view.getUint16(s + state.CPU_FOP, true), true);
+    out.setBigUint64(8, this.#view.getBigUint64(s + state.CPU_FIP, true), true);
+    out.setBigUint64(16, this.#view.getBigUint64(s + state.CPU_FDP, true), true);
     out.setUint32(24, this.#view.getUint32(s + state.CPU_MXCSR, true), true);
     for (let i = 0; i < 8; i++) {
       const at = s + state.CPU_FPR + 16 * ((top + i) & 7);

@@ -1,12 +1,11 @@
 /** Random instances of the forms, and the layout of cases and results (the structures in silicon.c). */
 import { FORMS, type Form } from "./forms.ts";
+import { x87Operand, x87State } from "./x87-state.ts";
 
 export const WINDOW = 512;
 export const CODE_ADDRESS = 0x10000800;
 export const DATA_PAGES = 0x20000000;
 export const WINDOW_START = DATA_PAGES + 0x1000 - WINDOW / 2;
-/** The x87 unit is #UD as a whole until its arithmetic is there; then its forms are compared too. */
-const X87_IS_BUILT = false;
 const UNMAPPED = 0x30000000;
 
 export const CASE = { code: 0, gpr: 24, rflags: 152, fx: 160, memory: 672, size: 1184 } as const;
@@ -106,35 +105,6 @@ function nearF32(random: Random): number {
   return ((random.below(2) << 31) | ((127 + random.below(40) - 20) << 23) | (random.u32() & 0x7fffff)) >>> 0;
 }
 
-function x87Into(view: DataView, at: number, random: Random): void {
-  let exponent = random.below(0x8000);
-  let significand = random.u64() | (1n << 63n);
-  switch (random.below(6)) {
-    case 0:
-      exponent = random.pick([0, 1, 0x3fff, 0x3ffe, 0x403e, 0x403f, 0x7ffe, 0x7fff]);
-      significand = random.pick([
-        0n,
-        1n,
-        1n << 63n,
-        (1n << 63n) | 1n,
-        0xc000000000000000n,
-        0xffffffffffffffffn,
-        0x7fffffffffffffffn,
-      ]);
-      break;
-    case 1:
-      exponent = 0x3fff + random.below(70) - 35;
-      significand &= ~0n << BigInt(random.below(64));
-      significand &= 0xffffffffffffffffn;
-      significand |= 1n << 63n;
-      break;
-    default:
-      exponent = 0x3fff + random.below(128) - 64;
-  }
-  view.setBigUint64(at, significand, true);
-  view.setUint16(at + 8, exponent | (random.below(2) << 15), true);
-}
-
 export interface Instance {
   form: Form;
   /** The case for the silicon and the engine. */
@@ -158,29 +128,20 @@ export function instance(form: Form, random: Random): Instance {
   if (form.options.has("rep") && random.chance(3)) rflags |= 0x400n;
 
   // x87 and SSE state.
-  view.setUint16(
-    CASE.fx,
-    form.family === "x87" && random.chance(2)
-      ? 0x7f | (random.below(16) << 8) | (random.chance(12) ? random.below(64) : 0x3f)
-      : 0x37f,
-    true,
-  );
-  if (form.family === "x87" && random.chance(12))
-    view.setUint16(CASE.fx, (view.getUint16(CASE.fx, true) & ~0x3f) | random.below(64), true);
-  const top = form.family === "x87" ? random.below(8) : 0;
-  view.setUint16(CASE.fx + 2, (top << 11) | (random.below(8) << 8) | (random.below(2) << 14), true);
+  view.setUint16(CASE.fx, 0x37f, true);
+  view.setUint16(CASE.fx + 2, (random.below(8) << 8) | (random.below(2) << 14), true);
   bytes[CASE.fx + 4] = random.chance(8) ? random.below(256) : 255;
   let mxcsr = 0x1f80;
   if (form.family === "vector" && random.chance(2)) mxcsr |= (random.below(4) << 13) | random.below(64);
   if (form.family === "vector" && random.chance(4)) mxcsr |= random.pick([0x8000, 0x40, 0x8040]);
   if (form.family === "vector" && random.chance(10)) mxcsr &= ~(random.below(64) << 7);
   view.setUint32(CASE.fx + 24, mxcsr, true);
-  for (let i = 0; i < 8; i++) {
-    if (form.family === "vector") {
+  if (form.family === "x87") x87State(view, random);
+  else
+    for (let i = 0; i < 8; i++) {
       view.setBigUint64(CASE.fx + 32 + 16 * i, value64(random), true);
       view.setUint16(CASE.fx + 40 + 16 * i, 0xffff, true);
-    } else x87Into(view, CASE.fx + 32 + 16 * i, random);
-  }
+    }
   for (let i = 0; i < 16; i++) vectorInto(view, CASE.fx + 160 + 16 * i, random);
 
   // Encoding.
@@ -229,6 +190,8 @@ export function instance(form: Form, random: Random): Instance {
           (form.options.has("bit") ? 224 : 0) +
           (aligned ? random.below(span >> 4) << 4 : random.below(span)),
       );
+      if (form.family === "x87")
+        x87Operand(view, Number(target) - WINDOW_START, form.opcode, form.digit, random);
       if (random.chance(40)) target = BigInt(UNMAPPED + random.below(4096));
       else if (random.chance(40)) target = 0x800000000000n + BigInt(random.below(1 << 20));
       if (form.options.has("bit")) {
@@ -347,9 +310,9 @@ function undefinedFlags(form: Form, code: number[], rcx: bigint, operandSize: nu
   }
 }
 
-/** `count` instances, the forms in turn. */
-export function* instances(seed: number, count: number): Generator<Instance> {
+/** `count` instances, the forms in turn; those of one family only if it is given. */
+export function* instances(seed: number, count: number, only?: string): Generator<Instance> {
   const random = new Random(seed);
-  const forms = FORMS.filter(({ family }) => family !== "x87" || X87_IS_BUILT);
+  const forms = FORMS.filter(({ family, name }) => !only || family === only || name.startsWith(only));
   for (let i = 0; i < count; i++) yield instance(forms[i % forms.length]!, random);
 }

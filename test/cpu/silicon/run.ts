@@ -57,9 +57,9 @@ export async function* siliconResults(
   }
 }
 
-export function* batched(seed: number, count: number): Generator<Instance[]> {
+export function* batched(seed: number, count: number, only?: string): Generator<Instance[]> {
   let batch: Instance[] = [];
-  for (const one of instances(seed, count)) {
+  for (const one of instances(seed, count, only)) {
     batch.push(one);
     if (batch.length === BATCH) {
       yield batch;
@@ -98,10 +98,10 @@ export function compareBatch(engine: Engine, batch: Instance[], silicon: Buffer,
   });
 }
 
-export async function conformance(seed: number, count: number): Promise<Report> {
+export async function conformance(seed: number, count: number, only?: string): Promise<Report> {
   const report: Report = { count: 0, mismatches: 0, samples: new Map() };
   const engine = await buildEngine();
-  for await (const [batch, silicon] of siliconResults(buildSilicon(), batched(seed, count)))
+  for await (const [batch, silicon] of siliconResults(buildSilicon(), batched(seed, count, only)))
     compareBatch(engine, batch, silicon, report);
   return report;
 }

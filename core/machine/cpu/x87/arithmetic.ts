@@ -125,8 +125,8 @@ export function divide(seA: u32, sigA: u64, seB: u32, sigB: u64, extra: u32): vo
   const sign = (seA ^ seB) >> 15;
   if (classA == classB && (classA == INFINITY || classA == ZERO)) return invalid();
   if (classB == ZERO) {
+    // A denormal dividend is not noticed then.
     if (classA != INFINITY) note(ZE);
-    noteDenormals(classA, classB, extra);
     return setInfinity(sign);
   }
   noteDenormals(classA, classB, extra);

@@ -1,6 +1,6 @@
 /** Arithmetic and comparison instructions: operands, stack faults, destination and pops around arithmetic.ts. SDM volume 1, 8.3.5 and 8.3.6. */
 import { changeFlags } from "../flags";
-import { C0, C1, C2, C3, DE, IE } from "./status";
+import { C0, C1, C2, C3, DE, IE, SF } from "./status";
 import { begin, blocked, end, isEmpty, keep, note, pop, raised, st, underflowed } from "./status";
 import { DENORMAL, INFINITY, NORMAL, QNAN, SNAN, UNSUPPORTED, ZERO, classify } from "./number";
 import { add, divide, multiply } from "./arithmetic";
@@ -109,11 +109,10 @@ export function compareFlags(op: usize, i: u32, quiet: bool, pops: bool): void {
     note(C0 | C2 | C3);
   } else compare(load<u16>(st(0), 8), load<u64>(st(0)), load<u16>(st(i), 8), load<u64>(st(i)), 0, quiet);
   const outcome = raised;
-  if (!blocked()) {
-    changeFlags(0x8d5, (outcome & C3 ? 0x40 : 0) | (outcome & C2 ? 4 : 0) | (outcome & C0 ? 1 : 0));
-    if (pops) pop();
-  }
-  end();
+  // Seen on silicon: the flags change even where an unmasked exception keeps the register from being popped.
+  changeFlags(0x8d5, (outcome & C3 ? 0x40 : 0) | (outcome & C2 ? 4 : 0) | (outcome & C0 ? 1 : 0));
+  if (pops && !blocked()) pop();
+  end(outcome & SF ? C1 : 0);
 }
 /** FXAM: C3 C2 C0 say the class, C1 the sign, of an empty register too. */
 export function examine(op: usize): void {

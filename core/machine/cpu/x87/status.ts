@@ -50,8 +50,10 @@ export function setResult80(se: u32, sig: u64): void {
 /** The instruction under way and the offset of its memory operand. */
 let current: usize = 0;
 let operandOffset: u64 = 0;
+let hasOperand: bool = false;
 export function setOperandOffset(offset: u64): void {
   operandOffset = offset;
+  hasOperand = true;
 }
 
 /** #NM, #MF of an earlier instruction; false if raised. */
@@ -61,7 +63,7 @@ export function begin(op: usize): bool {
   rounding = (control >> 10) & 3;
   raised = 0;
   current = op;
-  operandOffset = 0;
+  hasOperand = false;
   return true;
 }
 export function setRounding(mode: u32): void {
@@ -107,13 +109,15 @@ export function overflowed(): void {
  * instruction's; FOP and FDP only if it met an exception that is not masked (CPUID.7.EBX[6]; volume 1, 8.1.8 and 8.1.9).
  */
 export function end(conditions: u32 = C1): void {
+  // Where the operands' exception keeps the result from arising, so it does those of the result.
+  if (blocked()) raised &= ~(OE | UE | PE | (raised & SF ? 0 : C1));
   const status = <u32>load<u16>(cpu, CPU_FSW) & ~conditions;
   store<u16>(cpu, <u16>(status | (raised & (conditions | 0x7f))), CPU_FSW);
   updateSummary();
   store<u64>(cpu, ripOf(current), CPU_FIP);
   if (raised & ~control & 0x3f) {
     store<u16>(cpu, <u16>(((<u32>load<u8>(current, OP_OPCODE) & 7) << 8) | load<u8>(current, OP_MODRM)), CPU_FOP);
-    store<u64>(cpu, operandOffset, CPU_FDP);
+    if (hasOperand) store<u64>(cpu, operandOffset, CPU_FDP);
   }
 }
 

@@ -3,16 +3,18 @@ import { fault } from "../machine";
 import { effectiveAddress, offsetAddress, probeWrite, read16, read32, read64 } from "../access";
 import { write16, write32, write64, writeSized } from "../access";
 import { condition } from "../flags";
-import { INDEFINITE_SE, INDEFINITE_SIG } from "./status";
+import { C1, IE, INDEFINITE_SE, INDEFINITE_SIG, SF } from "./status";
 import {
   begin,
   blocked,
+  control,
   end,
   isEmpty,
   keep,
   overflowed,
   pop,
   push,
+  raised,
   setOperandOffset,
   setResult80,
   setSt,
@@ -51,7 +53,8 @@ export function readOperand(op: usize, kind: u32): bool {
 /** Ends a push of the result: onto a register that is not empty it is a stack overflow. */
 export function pushResult(): void {
   if (!isEmpty(7)) overflowed();
-  if (!blocked()) push();
+  // A denormal of a memory format is loaded even where DE is not masked.
+  if (!(raised & ~control & IE)) push();
   end();
 }
 
@@ -104,19 +107,18 @@ export function storeMemory(op: usize, kind: u32, pops: bool, truncate: bool): v
     low = toInteger(se, sig, size, truncate);
   }
   const stores = !blocked() && !storePrevented;
-  if (kind == EXTENDED || kind == DECIMAL) {
-    probeWrite(lin, 10);
-    if (fault) return;
-    if (stores) {
+  // Where nothing is stored memory is not looked at.
+  if (stores) {
+    if (kind == EXTENDED || kind == DECIMAL) {
+      probeWrite(lin, 10);
+      if (fault) return;
       write64(lin, low);
       write16(lin + 8, high);
-    }
-  } else if (stores) {
-    if (size == 8) write64(lin, low);
+    } else if (size == 8) write64(lin, low);
     else if (size == 4) write32(lin, <u32>low);
     else writeSized(lin, size, low);
-  } else probeWrite(lin, size);
-  if (fault) return;
+    if (fault) return;
+  }
   if (stores && pops) pop();
   end();
 }
@@ -124,8 +126,8 @@ export function storeMemory(op: usize, kind: u32, pops: bool, truncate: bool): v
 /** FLD ST(i). */
 export function loadRegister(op: usize, i: u32): void {
   if (!begin(op)) return;
-  if (!isEmpty(7)) overflowed();
-  else if (isEmpty(i)) underflowed();
+  if (isEmpty(i)) underflowed();
+  else if (!isEmpty(7)) overflowed();
   else setResult80(load<u16>(st(i), 8), load<u64>(st(i)));
   if (!blocked()) push();
   end();
@@ -139,6 +141,13 @@ export function storeRegister(op: usize, i: u32, pops: bool): void {
     keep(i);
     if (pops) pop();
   }
+  end();
+}
+/** D9 D8..DF: as FSTP ST(i), but an empty ST(0) is only popped. Not in the manual; seen on silicon. */
+export function moveRegister(op: usize, i: u32): void {
+  if (!begin(op)) return;
+  if (!isEmpty(0)) setSt(i, load<u16>(st(0), 8), load<u64>(st(0)));
+  pop();
   end();
 }
 export function exchange(op: usize, i: u32): void {
@@ -173,7 +182,7 @@ export function conditionalMove(op: usize, i: u32, code: u32): void {
     underflowed();
     if (!blocked()) keep(0);
   } else if (condition(code)) setSt(0, load<u16>(st(i), 8), load<u64>(st(i)));
-  end();
+  end(raised & SF ? C1 : 0);
 }
 
 /** FCHS, FABS: ST(0)'s sign becomes (sign & keepMask) ^ flip. */
@@ -225,7 +234,7 @@ export function freeRegister(op: usize, i: u32, pops: bool): void {
   if (!begin(op)) return;
   setTag(i, false);
   if (pops) pop();
-  end(0);
+  end();
 }
 export function noOperation(op: usize): void {
   if (begin(op)) end(0);

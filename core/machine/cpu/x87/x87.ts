@@ -14,6 +14,7 @@ import {
   loadConstant,
   loadMemory,
   loadRegister,
+  moveRegister,
   moveTop,
   noOperation,
   storeMemory,
@@ -105,7 +106,7 @@ function formD9(op: usize, reg: u32, rm: u32): void {
     case 2:
       return noOperation(op);
     case 3:
-      return storeRegister(op, rm, true);
+      return moveRegister(op, rm);
     case 4:
       if (rm == 0) return changeSign(op, 0xffff, 0x8000);
       if (rm == 1) return changeSign(op, 0x7fff, 0);
