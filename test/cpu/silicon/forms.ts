@@ -472,6 +472,8 @@ export interface Form {
   undefinedFlags: string;
   options: Set<string>;
   family: "integer" | "vector" | "x87";
+  /** ModRM.rm of a register form, or -1 (any). */
+  rm: number;
 }
 
 const KNOWN_IMMEDIATES = new Set(["ib", "iw", "iz", "iv"]);
@@ -502,6 +504,7 @@ function parseInteger(line: string): Form {
     undefinedFlags,
     options: new Set(rest),
     family: "integer",
+    rm: -1,
   };
 }
 
@@ -521,33 +524,38 @@ function parseVector(line: string): Form[] {
     undefinedFlags: "",
     options: new Set(rest),
     family: "vector",
+    rm: -1,
   }));
 }
 
-/** D8..DF: register forms by their whole second byte, memory forms by digit. State images have tests of their own. */
+/**
+ * D8..DF: register forms by digit, those of D9 /4../7 by their whole second byte; memory forms by digit. Names: `x87_` and the
+ * instruction's bytes. FXTRACT and the like get as many instances as a whole row of FADD.
+ */
 function x87Forms(): Form[] {
+  const form = (opcode: number, digit: number, operands: "M" | "R", rm = -1): Form => ({
+    name: `x87_${opcode.toString(16).toUpperCase()}/${digit}${rm < 0 ? "" : `.${rm}`}`,
+    prefix: "",
+    // The state images have two formats.
+    size: operands === "M" && (opcode === 0xd9 || opcode === 0xdd) && (digit === 4 || digit === 6) ? "v" : "fixed",
+    vex: -1,
+    map: 0,
+    opcode,
+    digit,
+    operands,
+    immediate: "",
+    undefinedFlags: "",
+    options: new Set(),
+    family: "x87",
+    rm,
+  });
   const forms: Form[] = [];
-  const stateImages = new Set(["D9/4", "D9/6", "DD/4", "DD/6"]);
   for (let opcode = 0xd8; opcode <= 0xdf; opcode++)
-    for (let digit = 0; digit < 8; digit++)
-      for (const operands of ["M", "R"] as const) {
-        const key = `${opcode.toString(16).toUpperCase()}/${digit}`;
-        if (operands === "M" && stateImages.has(key)) continue;
-        forms.push({
-          name: `${key} ${operands}`,
-          prefix: "",
-          size: "fixed",
-          vex: -1,
-          map: 0,
-          opcode,
-          digit,
-          operands,
-          immediate: "",
-          undefinedFlags: "",
-          options: new Set(),
-          family: "x87",
-        });
-      }
+    for (let digit = 0; digit < 8; digit++) {
+      forms.push(form(opcode, digit, "M"));
+      if (opcode !== 0xd9 || digit < 4) forms.push(form(opcode, digit, "R"));
+      else for (let rm = 0; rm < 8; rm++) forms.push(form(opcode, digit, "R", rm));
+    }
   return forms;
 }
 

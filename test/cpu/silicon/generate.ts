@@ -1,6 +1,6 @@
 /** Random instances of the forms, and the layout of cases and results (the structures in silicon.c). */
 import { FORMS, type Form } from "./forms.ts";
-import { x87Operand, x87State } from "./x87-state.ts";
+import { X87_IMAGE, x87Operand, x87State } from "./x87-state.ts";
 
 export const WINDOW = 512;
 export const CODE_ADDRESS = 0x10000800;
@@ -175,7 +175,7 @@ export function instance(form: Form, random: Random): Instance {
   }
   if (form.prefix) code.push(parseInt(form.prefix, 16));
   const reg = form.digit >= 0 ? form.digit : random.below(16);
-  const rm = form.family === "x87" ? random.below(8) : random.below(16);
+  const rm = form.rm >= 0 ? form.rm : form.family === "x87" ? random.below(8) : random.below(16);
   const modrm: number[] = [];
   let base = 0;
   let index = 0;
@@ -184,14 +184,13 @@ export function instance(form: Form, random: Random): Instance {
     if (!memory) modrm.push(0xc0 | (low << 3) | (rm & 7));
     else {
       const aligned = form.options.has("align") || (form.family === "vector" && !random.chance(8));
-      const span = form.options.has("bit") ? 64 : 480;
+      const span = form.options.has("bit") ? 64 : form.family === "x87" ? WINDOW - X87_IMAGE : 480;
       let target = BigInt(
         WINDOW_START +
           (form.options.has("bit") ? 224 : 0) +
           (aligned ? random.below(span >> 4) << 4 : random.below(span)),
       );
-      if (form.family === "x87")
-        x87Operand(view, Number(target) - WINDOW_START, form.opcode, form.digit, random);
+      if (form.family === "x87") x87Operand(view, Number(target) - WINDOW_START, form.opcode, form.digit, random);
       if (random.chance(40)) target = BigInt(UNMAPPED + random.below(4096));
       else if (random.chance(40)) target = 0x800000000000n + BigInt(random.below(1 << 20));
       if (form.options.has("bit")) {
@@ -310,7 +309,7 @@ function undefinedFlags(form: Form, code: number[], rcx: bigint, operandSize: nu
   }
 }
 
-/** `count` instances, the forms in turn; those of one family only if it is given. */
+/** `count` instances, the forms in turn; only those of a family, or whose name begins with `only`. */
 export function* instances(seed: number, count: number, only?: string): Generator<Instance> {
   const random = new Random(seed);
   const forms = FORMS.filter(({ family, name }) => !only || family === only || name.startsWith(only));

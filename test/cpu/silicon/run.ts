@@ -6,10 +6,12 @@ import { buildWasm } from "../../../core/build.mjs";
 import { difference } from "./compare.ts";
 import { Engine } from "./engine.ts";
 import { CASE, instances, RESULT, type Instance } from "./generate.ts";
+import { describeX87 } from "./x87-state.ts";
 
 const root = path.resolve(import.meta.dirname, "../../..");
 const cache = path.join(root, ".cache/cpu");
 const BATCH = 4096;
+const SAMPLES = Number(process.env.CPU_TEST_SAMPLES ?? 3);
 
 /** null where this machine cannot run the harness, else why not. */
 export function siliconMissing(): string | null {
@@ -93,7 +95,8 @@ export function compareBatch(engine: Engine, batch: Instance[], silicon: Buffer,
     const key = `${form.name} ${form.prefix} ${form.operands} ${form.map}:${form.opcode.toString(16)}${form.digit >= 0 ? `/${form.digit}` : ""}`;
     const list = report.samples.get(key) ?? [];
     const code = Buffer.from(instance.bytes.subarray(CASE.code, CASE.code + instance.length)).toString("hex");
-    if (list.length < 3) list.push(`${code}: ${text}`);
+    if (list.length < SAMPLES)
+      list.push(`${code}: ${form.family === "x87" ? `${describeX87(instance.bytes)}: ` : ""}${text}`);
     report.samples.set(key, list);
   });
 }

@@ -1,5 +1,5 @@
 /** Random x87 states and memory operands: every class of number, exponents near each other, all controls, pending exceptions. */
-import { CASE, WINDOW, type Random } from "./generate.ts";
+import { CASE, type Random } from "./generate.ts";
 
 const SIGNIFICANDS = [
   0n,
@@ -19,6 +19,9 @@ const EXPONENTS = [
   0, 1, 2, 0x3ffe, 0x3fff, 0x4000, 0x403d, 0x403e, 0x403f, 0x3c01, 0x3c00, 0x3bcd, 0x43fe, 0x43ff, 0x3f81, 0x3f80, 0x3f6a,
   0x407e, 0x407f, 0x7ffd, 0x7ffe, 0x7fff,
 ]; // prettier-ignore
+
+/** Bytes of the largest memory operand, FNSAVE's. */
+export const X87_IMAGE = 108;
 
 /** A random 80-bit number; `near` is an exponent that others of the same state have too. */
 export function number80(random: Random, near: number): [exponent: number, significand: bigint] {
@@ -73,10 +76,16 @@ export function x87State(view: DataView, random: Random): void {
 
 /** An operand at offset `at` of the window, for the instruction `opcode`/`digit`. */
 export function x87Operand(view: DataView, at: number, opcode: number, digit: number, random: Random): void {
-  const room = WINDOW - at;
   const base = CASE.memory + at;
   const extended = (opcode === 0xdb && digit === 5) || (opcode === 0xdf && digit === 4);
-  if (room < 10) return;
+  if ((opcode === 0xd9 || opcode === 0xdd) && digit === 4) {
+    // An environment; the random bits of the window are the rest.
+    const wide = random.chance(3) ? 2 : 4;
+    view.setUint16(base, 0x37f ^ (random.chance(4) ? random.below(0x2000) : 0), true);
+    view.setUint16(base + wide, random.below(0x10000), true);
+    view.setUint16(base + 2 * wide, random.below(0x10000), true);
+    return;
+  }
   if (extended) {
     const [exponent, significand] = number80(random, 0x3fff);
     view.setBigUint64(base, significand, true);
@@ -99,10 +108,18 @@ export function x87Operand(view: DataView, at: number, opcode: number, digit: nu
   else if (opcode === 0xdc || opcode === 0xdd)
     view.setBigUint64(
       base,
-      (BigInt(random.below(2)) << 63n) |
-        (BigInt(exponentOf(11)) << 52n) |
-        (random.u64() & few & 0xfffffffffffffn),
+      (BigInt(random.below(2)) << 63n) | (BigInt(exponentOf(11)) << 52n) | (random.u64() & few & 0xfffffffffffffn),
       true,
     );
   else if (random.chance(2)) view.setBigInt64(base, BigInt.asIntN(64, random.u64()) >> BigInt(random.below(64)), true);
+}
+
+/** The x87 state of a case in words, for reports. */
+export function describeX87(bytes: Uint8Array<ArrayBuffer>): string {
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const hex = (value: number | bigint) => value.toString(16);
+  const st = (i: number) =>
+    `${hex(view.getUint16(CASE.fx + 40 + 16 * i, true))}:${hex(view.getBigUint64(CASE.fx + 32 + 16 * i, true))}`;
+  const words = [0, 2].map((at) => hex(view.getUint16(CASE.fx + at, true))).join(" ");
+  return `fcw fsw ${words} ftw ${hex(bytes[CASE.fx + 4]!)} st0 ${st(0)} st1 ${st(1)}`;
 }

@@ -18,7 +18,7 @@ export function x87Available(waits: bool): bool {
     raise(VECTOR_NM);
     return false;
   }
-  if (waits && <u32>load<u16>(cpu, CPU_FSW) & FSW_ES) {
+  if (waits && (<u32>load<u16>(cpu, CPU_FSW)) & FSW_ES) {
     raise(VECTOR_MF);
     return false;
   }
@@ -43,7 +43,7 @@ export function fninit(): void {
 }
 export function fnclex(): void {
   if (!x87Available(false)) return;
-  store<u16>(cpu, <u16>(<u32>load<u16>(cpu, CPU_FSW) & ~(FSW_EXCEPTIONS | FSW_ES | FSW_BUSY)), CPU_FSW);
+  store<u16>(cpu, <u16>((<u32>load<u16>(cpu, CPU_FSW)) & ~(FSW_EXCEPTIONS | FSW_ES | FSW_BUSY)), CPU_FSW);
 }
 export function fldcw(op: usize): void {
   if (!x87Available(true)) return;

@@ -30,7 +30,7 @@ function tagWord(): u32 {
     if ((abridged >> i) & 1) {
       const at = cpu + CPU_FPR + ((<usize>i) << 4);
       const sig = load<u64>(at);
-      const exponent = <u32>load<u16>(at, 8) & 0x7fff;
+      const exponent = (<u32>load<u16>(at, 8)) & 0x7fff;
       if (!exponent && !sig) tag = 1;
       else tag = exponent == 0x7fff || !(sig >> 63) ? 2 : exponent ? 0 : 2;
     }

@@ -71,7 +71,7 @@ export function fromInteger(value: i64): void {
 /** 18 decimal digits, two a byte; the digits are not checked, A..F count as 10..15 (undefined in the manual). */
 export function fromDecimal(low: u64, high: u32): void {
   let value: u64 = 0;
-  for (let i = 1; i >= 0; i--) value = value * 10 + ((<u64>high >> (4 * <u64>i)) & 15);
+  for (let i = 1; i >= 0; i--) value = value * 10 + (((<u64>high) >> (4 * <u64>i)) & 15);
   for (let i = 15; i >= 0; i--) value = value * 10 + ((low >> (4 * <u64>i)) & 15);
   fromInteger(<i64>value);
   operandSe |= high & 0x8000;
@@ -96,7 +96,7 @@ export function toFloat(se: u32, sig: u64, single: bool): u64 {
   const bias = single ? 127 : 1023;
   const most: u64 = single ? 0xff : 0x7ff;
   const kind = classify(se, sig);
-  const sign = <u64>(se >> 15) << (single ? 31 : 63);
+  const sign = (<u64>(se >> 15)) << (single ? 31 : 63);
   allowStore();
   if (kind == ZERO) return sign;
   if (kind == INFINITY) return sign | (most << fractionBits);
@@ -180,5 +180,5 @@ export function roundIntegral(se: u32, sig: u64): void {
   const sign = se & 0x8000;
   if (!integral) return setResult80(sign, 0);
   const zeros = clz(integral);
-  setResult80(sign | <u32>(BIAS + 63 - <i32>zeros), integral << zeros);
+  setResult80(sign | (<u32>(BIAS + 63 - <i32>zeros)), integral << zeros);
 }

@@ -111,12 +111,12 @@ export function overflowed(): void {
 export function end(conditions: u32 = C1): void {
   // Where the operands' exception keeps the result from arising, so it does those of the result.
   if (blocked()) raised &= ~(OE | UE | PE | (raised & SF ? 0 : C1));
-  const status = <u32>load<u16>(cpu, CPU_FSW) & ~conditions;
+  const status = (<u32>load<u16>(cpu, CPU_FSW)) & ~conditions;
   store<u16>(cpu, <u16>(status | (raised & (conditions | 0x7f))), CPU_FSW);
   updateSummary();
   store<u64>(cpu, ripOf(current), CPU_FIP);
   if (raised & ~control & 0x3f) {
-    store<u16>(cpu, <u16>(((<u32>load<u8>(current, OP_OPCODE) & 7) << 8) | load<u8>(current, OP_MODRM)), CPU_FOP);
+    store<u16>(cpu, <u16>((((<u32>load<u8>(current, OP_OPCODE)) & 7) << 8) | load<u8>(current, OP_MODRM)), CPU_FOP);
     if (hasOperand) store<u64>(cpu, operandOffset, CPU_FDP);
   }
 }

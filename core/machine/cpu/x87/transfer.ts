@@ -25,7 +25,16 @@ import {
   underflowed,
 } from "./status";
 import { allowStore, storePrevented } from "./number";
-import { decimalHigh, fromDecimal, fromDouble, fromInteger, fromSingle, loadOperand, operandSe, operandSig } from "./memory";
+import {
+  decimalHigh,
+  fromDecimal,
+  fromDouble,
+  fromInteger,
+  fromSingle,
+  loadOperand,
+  operandSe,
+  operandSig,
+} from "./memory";
 import { toDecimal, toFloat, toInteger } from "./memory";
 
 /** Kinds of memory operands. */
@@ -239,4 +248,3 @@ export function freeRegister(op: usize, i: u32, pops: bool): void {
 export function noOperation(op: usize): void {
   if (begin(op)) end(0);
 }
-
