@@ -15,6 +15,8 @@ import { findL1, guestAddressOk } from "./mmu_update";
 import { pageLock, pageUnlock } from "./page_type";
 import { compareExchangeL1Entry } from "./pt_update";
 import { PTE_P, PTE_RW, pteMfn } from "./pte";
+import { enterGuestTlb } from "../sched/ipi";
+import { leaveGuestAccess } from "../sched/pcpu";
 
 /** Two pages of this thread's own: the copy of the table, the saved vCPU. */
 let pages: usize = 0;
@@ -54,7 +56,9 @@ function emulate(v: Vcpu, table: u32, address: u64): bool {
   const offset = (<u32>address) & 0xff8;
   const old = load<u64>(pages + offset);
   overrideWrites(address, pages);
+  enterGuestTlb();
   const reason = step();
+  leaveGuestAccess();
   endOverride();
   if (reason == EXIT_POLL) {
     const entry = load<u64>(pages + offset);

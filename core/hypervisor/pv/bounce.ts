@@ -14,7 +14,8 @@ import { LOG_ALWAYS, logBegin, logDec, logEnd, logHex, logText, logVcpu } from "
 import { TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS, VCPU_PAGE_FAULT_COUNT, Vcpu, trapInfo } from "../domain/domain";
 import { domainCrash } from "../domain/lifecycle";
 import { guestRangeOk } from "../hypercall/guest_access";
-import { enterGuestAccess, leaveGuestAccess } from "../sched/pcpu";
+import { enterGuestTlb } from "../sched/ipi";
+import { leaveGuestAccess } from "../sched/pcpu";
 import { inKernelMode, toggleGuestMode } from "./mode";
 import { segmentOf, setFlatKernelSegments } from "./segments";
 
@@ -84,7 +85,7 @@ export function bounceTo(v: Vcpu, address: u64, flags: u32, errorCode: u32): voi
     crashed(v, address, bottom);
     return;
   }
-  enterGuestAccess();
+  enterGuestTlb();
   probeWrite(bottom, 8);
   if (!fault) probeWrite(top - 8, 8);
   if (!fault) {

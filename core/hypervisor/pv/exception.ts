@@ -8,7 +8,8 @@ import { VMASST_TYPE_writable_pagetables } from "../abi/xen";
 import { GUEST_TS, TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS, Vcpu, trapInfo } from "../domain/domain";
 import { ptwrEmulate } from "../memory/ptwr";
 import { ldtVirtStart } from "../memory/perdomain";
-import { enterGuestAccess, leaveGuestAccess } from "../sched/pcpu";
+import { enterGuestTlb } from "../sched/ipi";
+import { leaveGuestAccess } from "../sched/pcpu";
 import { injectGp, injectPageFault, injectTrap, injectUd } from "./bounce";
 import { noteDebugConditions } from "./debugreg";
 import { inKernelMode, virtualCpl } from "./mode";
@@ -80,7 +81,7 @@ function pageFault(v: Vcpu, address: u64, error: u32): void {
 /** Xen's forced emulation prefix: UD2, "xen", then CPUID, in any mode. True if that was it. */
 function forcedEmulation(v: Vcpu): bool {
   const rip = load<u64>(cpu, CPU_RIP);
-  enterGuestAccess();
+  enterGuestTlb();
   let matches = byteIs(rip, 0x0f) && byteIs(rip + 1, 0x0b) && byteIs(rip + 2, 0x78) && byteIs(rip + 3, 0x65);
   matches = matches && byteIs(rip + 4, 0x6e) && byteIs(rip + 5, 0x0f) && byteIs(rip + 6, 0xa2);
   leaveGuestAccess();

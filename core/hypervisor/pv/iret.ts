@@ -25,7 +25,8 @@ import { GUEST_FAILSAFE_DISABLES_EVENTS, Vcpu } from "../domain/domain";
 import { domainCrash } from "../domain/lifecycle";
 import { guestRangeOk } from "../hypercall/guest_access";
 import { replaceRegisters } from "../hypercall/dispatch";
-import { enterGuestAccess, leaveGuestAccess } from "../sched/pcpu";
+import { enterGuestTlb } from "../sched/ipi";
+import { leaveGuestAccess } from "../sched/pcpu";
 import { FRAME_FAILSAFE, FRAME_MASKS_EVENTS, RFLAGS_IF, RFLAGS_IOPL, bounceTo, setUpcallMask } from "./bounce";
 import { toggleGuestMode } from "./mode";
 import { loadCodeAndStack, segmentOf } from "./segments";
@@ -43,7 +44,7 @@ export function doIret(v: Vcpu): i64 {
     domainCrash(v.domain);
     return 0;
   }
-  enterGuestAccess();
+  enterGuestTlb();
   const rax = read64(at + IRET_RAX);
   const r11 = read64(at + IRET_R11);
   const rcx = read64(at + IRET_RCX);

@@ -28,7 +28,8 @@ import { flushAddress } from "../memory/current";
 import { domainMemory } from "../memory/domain_memory";
 import { newBase } from "../memory/mmuext";
 import { guestAddressOk } from "../memory/mmu_update";
-import { enterGuestAccess, leaveGuestAccess } from "../sched/pcpu";
+import { enterGuestTlb } from "../sched/ipi";
+import { leaveGuestAccess } from "../sched/pcpu";
 import { RFLAGS_TF, injectGp, injectPageFault, injectTrap, injectUd } from "./bounce";
 import { cpuidA, cpuidB, cpuidC, cpuidD, guestCpuid } from "./cpuid";
 import { getDebugRegister, noteDebugConditions, setDebugRegister } from "./debugreg";
@@ -124,7 +125,7 @@ function halt(v: Vcpu, length: u64): i32 {
 }
 
 function stringPorts(v: Vcpu, op: usize): i32 {
-  enterGuestAccess();
+  enterGuestTlb();
   const outcome = stringIo(v, op);
   leaveGuestAccess();
   if (outcome == STRING_IO_REFUSED) return GP;

@@ -34,6 +34,8 @@ import { FLAT_RING3_CS64, FLAT_RING3_SS64 } from "../abi/arch_x86";
 import { Vcpu } from "../domain/domain";
 import { ldtVirtStart } from "../memory/perdomain";
 import { mapLdtPage } from "../memory/shadow_ldt";
+import { enterGuestTlb } from "../sched/ipi";
+import { leaveGuestAccess } from "../sched/pcpu";
 
 const LDT_BYTES: u64 = 0x10000;
 /** Attributes of Xen's flat ring 3 descriptors, as SEG_ATTR has them. */
@@ -61,10 +63,17 @@ function retryAfterFault(v: Vcpu): bool {
   return false;
 }
 
+/** loadSegment as guest execution: the descriptor tables it walks through must not be freed meanwhile. */
+function walkSegment(n: i32, selector: u32): void {
+  enterGuestTlb();
+  loadSegment(n, selector);
+  leaveGuestAccess();
+}
+
 /** Loads ES, DS, FS or GS. False: the selector is bad; the register is null then. */
 export function loadDataSegment(v: Vcpu, n: i32, selector: u32): bool {
-  loadSegment(n, selector);
-  if (fault && retryAfterFault(v)) loadSegment(n, selector);
+  walkSegment(n, selector);
+  if (fault && retryAfterFault(v)) walkSegment(n, selector);
   if (!fault) return true;
   clearFault();
   setNullSegment(n, 0);
@@ -91,7 +100,9 @@ function codeDescriptor(v: Vcpu, selector: u32): u64 {
   if (!(selector & 0xfffc)) return 0;
   for (let attempt = 0; attempt < 2; attempt++) {
     const at = descriptorAddress(selector, VECTOR_GP);
+    enterGuestTlb();
     const d = fault ? 0 : readSystem(at, 8);
+    leaveGuestAccess();
     if (!fault) {
       const attr = descriptorAttr(d);
       const conforming = (attr & 12) == 12;
@@ -123,8 +134,8 @@ export function loadCodeAndStack(v: Vcpu, code: u32, stack: u32): bool {
     // A null SS is for 64-bit code at rings below 3.
     return false;
   }
-  loadSegment(SS, stack);
-  if (fault && retryAfterFault(v)) loadSegment(SS, stack);
+  walkSegment(SS, stack);
+  if (fault && retryAfterFault(v)) walkSegment(SS, stack);
   if (fault) {
     clearFault();
     store<u64>(old, oldBase, SEG_BASE);

@@ -2,7 +2,7 @@
  * Interrupts between pCPUs: bits in the target's mailbox word, which the engine polls and an idle pCPU waits on.
  */
 import { tlbFlushAll } from "../../machine/cpu/tlb";
-import { NO_PCPU, Pcpu, mailbox, pcpuAt, pcpuCount, self } from "./pcpu";
+import { NO_PCPU, Pcpu, enterGuestAccess, mailbox, pcpuAt, pcpuCount, self } from "./pcpu";
 
 /** The host's power state changed (the host sets this bit too). */
 export const IPI_POWER: u32 = 1;
@@ -48,6 +48,15 @@ export function flushTlbAllPcpus(): void {
       }
     }
   }
+}
+
+/**
+ * As enterGuestAccess, for accesses through the engine's TLB outside of run(): a flush that did not wait for this pCPU, as it
+ * was in the hypervisor, is made now. (The bit stays: the pCPU's loop takes it.)
+ */
+export function enterGuestTlb(): void {
+  enterGuestAccess();
+  if (atomic.load<u32>(mailbox(self.id)) & IPI_TLB_FLUSH) tlbFlushAll();
 }
 
 /** Flushes this pCPU's TLB alone; nothing to do for a native thread. */

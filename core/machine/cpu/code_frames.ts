@@ -110,4 +110,6 @@ function dropWritesToCode(): void {
       codeFrameWritten(frame);
     }
   }
+  // This is between blocks: the next one is looked up anew.
+  codeChanged = 0;
 }

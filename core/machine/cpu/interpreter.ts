@@ -389,6 +389,8 @@ function execute(limit: i32, single: bool): i32 {
         case H.H_CONTROL:
           setNext(s, op);
           controlExecute(op);
+          // What it pushed may lie in its own page; RIP is its target, not the next instruction.
+          clearCodeChanged();
           break;
         case H.H_SYSTEM:
           setNext(s, op);
