@@ -1,0 +1,55 @@
+import { useEffect, useState } from "react";
+import { DropZone } from "../create/DropZone.tsx";
+import { NewDomain } from "../create/NewDomain.tsx";
+import { DomainPage } from "../domain/DomainPage.tsx";
+import { HostPage } from "../host/HostPage.tsx";
+import { useApp } from "../state/store.ts";
+import { Toasts } from "../ui/Toasts.tsx";
+import { Shortcuts } from "./Shortcuts.tsx";
+import { Sidebar } from "./Sidebar.tsx";
+import { handleShortcut } from "./shortcut-keys.ts";
+
+export function App() {
+  const view = useApp((state) => state.view);
+  const dialog = useApp((state) => state.dialog);
+  const connection = useApp((state) => state.connection);
+  const reason = useApp((state) => state.connectionReason);
+  const [dropped, setDropped] = useState<File[]>([]);
+
+  useEffect(() => {
+    window.addEventListener("keydown", handleShortcut);
+    return () => window.removeEventListener("keydown", handleShortcut);
+  }, []);
+
+  return (
+    <div className="app">
+      <Sidebar />
+      <main className="main">
+        {connection === "lost" && (
+          <div className="banner" role="alert">
+            {reason} Trying again…
+          </div>
+        )}
+        {view.page === "host" ? <HostPage /> : <DomainPage key={view.domid} domid={view.domid} tab={view.tab} />}
+      </main>
+      <DropZone
+        onFiles={(files) => {
+          setDropped(files);
+          useApp.setState({ dialog: "new-domain" });
+        }}
+      />
+      {dialog === "new-domain" && (
+        <NewDomain
+          key={dropped.map(({ name, size }) => `${name}:${size}`).join("|")}
+          files={dropped}
+          onClose={() => {
+            setDropped([]);
+            useApp.setState({ dialog: "none" });
+          }}
+        />
+      )}
+      {dialog === "shortcuts" && <Shortcuts />}
+      <Toasts />
+    </div>
+  );
+}

@@ -1,0 +1,137 @@
+import type { DomainInfo } from "../../core/api/schema.ts";
+import { history } from "../state/session.ts";
+import { useApp } from "../state/store.ts";
+import { Graph } from "../ui/Graph.tsx";
+
+/** State, figures and configuration of a domain. */
+export function Overview({ domain }: { domain: DomainInfo }) {
+  useApp((state) => state.tick);
+  const figures = history.domains.get(domain.domid);
+  return (
+    <div className="overview">
+      {!figures && <p className="page-empty">Measuring…</p>}
+      {figures && (
+        <div className="graphs">
+          <section className="card">
+            <Graph
+              title="vCPUs"
+              unit="%"
+              max={100}
+              lines={figures.vcpus.map((series, i) => ({ label: `vCPU ${i}`, series }))}
+            />
+          </section>
+          <section className="card">
+            <Graph
+              title="Memory"
+              unit="MiB"
+              max={Math.max(figures.maxMemoryMiB, domain.maxmemMiB)}
+              lines={[{ label: "Memory", series: figures.memory }]}
+            />
+          </section>
+          <section className="card">
+            <Graph
+              title="Hypercalls"
+              unit="/s"
+              lines={[{ label: "Hypercalls", series: figures.hypercalls }]}
+              height={96}
+            />
+          </section>
+          <section className="card">
+            <Graph
+              title="Events received"
+              unit="/s"
+              lines={[{ label: "Events", series: figures.events }]}
+              height={96}
+            />
+          </section>
+          <section className="card">
+            <Graph
+              title="Page faults"
+              unit="/s"
+              lines={[{ label: "Faults", series: figures.pageFaults }]}
+              height={96}
+            />
+          </section>
+          <section className="card">
+            <Graph
+              title="Instructions"
+              unit="M/s"
+              lines={[{ label: "Instructions", series: figures.mips }]}
+              height={96}
+            />
+          </section>
+        </div>
+      )}
+      <div className="columns">
+        <section className="card">
+          <h2>State</h2>
+          <dl className="facts">
+            <dt>Domain</dt>
+            <dd>
+              {domain.domid}, {domain.type === "pv" ? "PV, 64-bit" : domain.type}
+            </dd>
+            <dt>xl list</dt>
+            <dd className="mono">{domain.stateString}</dd>
+            <dt>Up</dt>
+            <dd>
+              <Uptime since={domain.createdAt} />
+            </dd>
+            <dt>CPU time</dt>
+            <dd>{domain.cpuTimeSeconds.toFixed(1)} s</dd>
+            <dt>vCPUs</dt>
+            <dd>
+              {domain.onlineVcpus} of {domain.vcpus} online
+            </dd>
+            <dt>UUID</dt>
+            <dd className="mono">{domain.uuid}</dd>
+          </dl>
+        </section>
+        {domain.config && <Config domain={domain} />}
+      </div>
+    </div>
+  );
+}
+
+function Uptime({ since }: { since: number }) {
+  useApp((state) => state.tick);
+  const seconds = Math.max(0, Math.floor((Date.now() - since) / 1000));
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return <>{h ? `${h} h ${m} min` : m ? `${m} min ${s} s` : `${s} s`}</>;
+}
+
+function Config({ domain }: { domain: DomainInfo }) {
+  const config = domain.config!;
+  return (
+    <section className="card">
+      <h2>Configuration</h2>
+      <dl className="facts">
+        <dt>Kernel</dt>
+        <dd className="mono">{config.kernel}</dd>
+        {config.ramdisk && (
+          <>
+            <dt>RAM disk</dt>
+            <dd className="mono">{config.ramdisk}</dd>
+          </>
+        )}
+        {config.cmdline && (
+          <>
+            <dt>Command line</dt>
+            <dd className="mono">{config.cmdline}</dd>
+          </>
+        )}
+        <dt>Memory</dt>
+        <dd>
+          {config.memoryMiB} MiB, at most {config.maxmemMiB}
+        </dd>
+        <dt>Scheduling</dt>
+        <dd>
+          weight {config.cpuWeight}, {config.cap ? `cap ${config.cap}%` : "no cap"}
+        </dd>
+        <dt>When it ends</dt>
+        <dd>
+          poweroff: {config.onPoweroff}, reboot: {config.onReboot}, crash: {config.onCrash}
+        </dd>
+      </dl>
+    </section>
+  );
+}

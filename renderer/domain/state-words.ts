@@ -1,0 +1,21 @@
+import type { DomainInfo } from "../../core/api/schema.ts";
+
+export type DomainState = "running" | "idle" | "paused" | "crashed" | "shutdown" | "dying";
+
+/** One word for the flags of `xl list`; a blocked domain waits for something to do. */
+export const STATE_WORDS: Record<DomainState, string> = {
+  running: "Running",
+  idle: "Idle (blocked)",
+  paused: "Paused",
+  crashed: "Crashed",
+  shutdown: "Shut down",
+  dying: "Dying",
+};
+
+export function stateOf({ state }: DomainInfo): DomainState {
+  if (state.dying) return "dying";
+  if (state.crashed) return "crashed";
+  if (state.shutdown) return "shutdown";
+  if (state.paused) return "paused";
+  return state.running ? "running" : "idle";
+}

@@ -1,0 +1,161 @@
+import { Play, Power, Rocket } from "lucide-react";
+import { useEffect, useState } from "react";
+import type { HostInfo } from "../../core/api/schema.ts";
+import { act, history, request } from "../state/session.ts";
+import { openDialog, show, useApp } from "../state/store.ts";
+import { Confirm } from "../ui/Dialog.tsx";
+import { Graph } from "../ui/Graph.tsx";
+import { MemoryBar } from "./MemoryBar.tsx";
+import { XenLog } from "./XenLog.tsx";
+
+/** The host: how it came up, what it has, what Xen says. */
+export function HostPage() {
+  const host = useApp((state) => state.host);
+  const domains = useApp((state) => state.domains);
+  useApp((state) => state.tick);
+  const [info, setInfo] = useState<HostInfo | null>(null);
+  const [confirming, setConfirming] = useState(false);
+  const power = host?.power ?? "off";
+  useEffect(() => {
+    if (power !== "running") return;
+    let current = true;
+    request("hostInfo", {}).then(
+      (result) => current && setInfo(result),
+      () => {},
+    );
+    return () => {
+      current = false;
+    };
+  }, [power]);
+  if (!host) return <div className="page-empty">Connecting to the host…</div>;
+  const guests = domains.filter(({ domid }) => domid !== 0);
+  const running = power === "running";
+  return (
+    <div className="page">
+      <header className="page-header">
+        <h1>Host</h1>
+        <span className={`badge power-${power}`}>{power}</span>
+        <span className="page-sub">
+          {host.memoryMiB} MiB, {host.pcpus} {host.pcpus === 1 ? "pCPU" : "pCPUs"}
+        </span>
+        <span className="spacer" />
+        {power === "off" || power === "crashed" ? (
+          <button type="button" className="primary" onClick={() => void act("hostPowerOn", {})}>
+            <Power size={15} /> Power on
+          </button>
+        ) : (
+          <button type="button" disabled={!running} onClick={() => setConfirming(true)}>
+            <Power size={15} /> Power off
+          </button>
+        )}
+      </header>
+      {host.reason && (
+        <div className="banner" role="alert">
+          {host.reason}
+        </div>
+      )}
+      {running && guests.length === 0 && <Welcome />}
+      <div className="columns">
+        <section className="card">
+          <h2>Power-on</h2>
+          <Stages stages={host.stages} busy={power === "starting"} />
+        </section>
+        <section className="card">
+          <h2>Memory</h2>
+          {running ? <MemoryBar domains={domains} /> : <p className="muted">The host is {power}.</p>}
+          {info && running && <Facts info={info} />}
+        </section>
+      </div>
+      {running && (
+        <section className="card">
+          <Graph
+            title="pCPU load"
+            unit="%"
+            max={100}
+            lines={history.pcpus.map((series, i) => ({ label: `pCPU ${i}`, series }))}
+          />
+        </section>
+      )}
+      <XenLog />
+      {confirming && (
+        <Confirm
+          title="Power off the host"
+          text={
+            guests.length
+              ? `${guests.length === 1 ? "One domain runs" : `${guests.length} domains run`}. They are asked to shut down first; what has not after 10 seconds is ended.`
+              : "No domain runs."
+          }
+          action="Power off"
+          onConfirm={() => void act("hostPowerOff", {})}
+          onClose={() => setConfirming(false)}
+        />
+      )}
+    </div>
+  );
+}
+
+function Welcome() {
+  const [busy, setBusy] = useState(false);
+  const start = async (): Promise<void> => {
+    setBusy(true);
+    const created = await act("createBundled", { vcpus: 2 });
+    setBusy(false);
+    if (created) show({ page: "domain", domid: created.domid, tab: "console" });
+  };
+  return (
+    <section className="card welcome">
+      <h2>The host is up. Give it a guest.</h2>
+      <p>
+        Drop a kernel, an initial RAM disk, both together, or an xl.cfg anywhere on this window. Or start the small
+        guest that comes with Xenarium: it is up at once and has a shell.
+      </p>
+      <div className="button-row">
+        <button type="button" className="primary" disabled={busy} onClick={() => void start()}>
+          <Rocket size={15} /> Start the bundled guest
+        </button>
+        <button type="button" onClick={() => openDialog("new-domain")}>
+          <Play size={15} /> New domain…
+        </button>
+      </div>
+    </section>
+  );
+}
+
+function Stages({ stages, busy }: { stages: { name: string; milliseconds: number }[]; busy: boolean }) {
+  const total = stages.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+  if (!stages.length) return <p className="muted">{busy ? "Starting…" : "Not powered on yet."}</p>;
+  return (
+    <ol className="stages">
+      {stages.map(({ name, milliseconds }) => (
+        <li key={name}>
+          <span className="stage-name">{name}</span>
+          <meter min={0} max={total} value={milliseconds} aria-label={`${name}: ${milliseconds.toFixed(1)} ms`} />
+          <span className="stage-time">{milliseconds.toFixed(1)} ms</span>
+        </li>
+      ))}
+      <li className="stage-total">
+        <span className="stage-name">{busy ? "so far" : "in all"}</span>
+        <span />
+        <span className="stage-time">{total.toFixed(0)} ms</span>
+      </li>
+    </ol>
+  );
+}
+
+function Facts({ info }: { info: HostInfo }) {
+  return (
+    <dl className="facts">
+      <dt>Xen</dt>
+      <dd>
+        {info.xenMajor}.{info.xenMinor}
+        {info.xenExtra}
+      </dd>
+      <dt>Guests</dt>
+      <dd>{info.xenCaps}</dd>
+      <dt>Scheduler</dt>
+      <dd>{info.xenScheduler}</dd>
+      <dt>Command line</dt>
+      <dd className="mono">{info.xenCommandline}</dd>
+    </dl>
+  );
+}

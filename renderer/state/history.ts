@@ -1,0 +1,87 @@
+/** The last minutes of the host's figures, as rings of numbers that graphs draw from. Not React state: one is changed in place. */
+import type { StatisticsSnapshot } from "../../core/api/schema.ts";
+
+/** Points kept: 5 minutes at one a second. */
+export const HISTORY_POINTS = 300;
+
+/** A series of numbers against the history's time axis; NaN where there was nothing. */
+export class Series {
+  readonly values = new Float64Array(HISTORY_POINTS).fill(NaN);
+  get last(): number {
+    return this.values[HISTORY_POINTS - 1]!;
+  }
+  push(value: number): void {
+    this.values.copyWithin(0, 1);
+    this.values[HISTORY_POINTS - 1] = value;
+  }
+}
+
+/** CPU in percent of one pCPU, memory in MiB, counts per second, instructions in millions per second. */
+export class DomainHistory {
+  readonly cpu = new Series();
+  readonly memory = new Series();
+  readonly hypercalls = new Series();
+  readonly events = new Series();
+  readonly pageFaults = new Series();
+  readonly mips = new Series();
+  readonly vcpus: Series[] = [];
+  maxMemoryMiB = 0;
+}
+
+const PAGES_PER_MIB = 256;
+
+export class History {
+  /** Seconds since the host's power-on, by point. */
+  readonly time = new Series();
+  readonly domains = new Map<number, DomainHistory>();
+  /** Percent busy. */
+  readonly pcpus: Series[] = [];
+  readonly freeMemory = new Series();
+  totalMemoryMiB = 0;
+  #previous: StatisticsSnapshot | null = null;
+
+  clear(): void {
+    this.#previous = null;
+    this.domains.clear();
+    this.pcpus.length = 0;
+    this.time.values.fill(NaN);
+    this.freeMemory.values.fill(NaN);
+  }
+
+  /** Takes a snapshot in: what happened since the one before, per second. */
+  add(snapshot: StatisticsSnapshot): void {
+    const before = this.#previous;
+    this.#previous = snapshot;
+    this.totalMemoryMiB = snapshot.totalMemoryMiB;
+    if (!before || snapshot.time <= before.time) return;
+    const seconds = (snapshot.time - before.time) / 1e9;
+    this.time.push(snapshot.time / 1e9);
+    this.freeMemory.push(snapshot.freeMemoryMiB);
+    snapshot.pcpus.forEach(({ pcpu, idleTime }, i) => {
+      const was = before.pcpus.find((each) => each.pcpu === pcpu);
+      const busy = was ? 100 - ((idleTime - was.idleTime) / 1e9 / seconds) * 100 : NaN;
+      (this.pcpus[i] ??= new Series()).push(Math.min(100, Math.max(0, busy)));
+    });
+    const alive = new Set<number>();
+    for (const domain of snapshot.domains) {
+      alive.add(domain.domid);
+      const was = before.domains.find(({ domid }) => domid === domain.domid);
+      let history = this.domains.get(domain.domid);
+      if (!history) this.domains.set(domain.domid, (history = new DomainHistory()));
+      const rate = (now: number | null, then: number | null | undefined): number =>
+        now === null || then === null || then === undefined ? NaN : Math.max(0, (now - then) / seconds);
+      history.cpu.push((rate(domain.cpuTime, was?.cpuTime) / 1e9) * 100);
+      history.memory.push(domain.memoryPages / PAGES_PER_MIB);
+      history.maxMemoryMiB = domain.maxPages / PAGES_PER_MIB;
+      history.hypercalls.push(rate(domain.hypercalls, was?.hypercalls));
+      history.events.push(rate(domain.events, was?.events));
+      history.pageFaults.push(rate(domain.pageFaults, was?.pageFaults));
+      history.mips.push(rate(domain.instructions, was?.instructions) / 1e6);
+      domain.vcpus.forEach(({ vcpu, cpuTime }, i) => {
+        const then = was?.vcpus.find((each) => each.vcpu === vcpu)?.cpuTime;
+        (history.vcpus[i] ??= new Series()).push((rate(cpuTime, then) / 1e9) * 100);
+      });
+    }
+    for (const domid of [...this.domains.keys()]) if (!alive.has(domid)) this.domains.delete(domid);
+  }
+}

@@ -1,0 +1,103 @@
+/** The application's session with the host: fills the store from events, and carries out what the user asks for. */
+import type { ApiClient } from "../../core/api/client.ts";
+import type { Arguments, RequestName, Results } from "../../core/api/schema.ts";
+import { connect } from "./connect.ts";
+import { Consoles } from "../console/consoles.ts";
+import { History } from "./history.ts";
+import { show, toast, useApp } from "./store.ts";
+
+const STATISTICS_MS = 1000;
+const RECONNECT_MS = 2000;
+const LOG_CHARACTERS = 512 * 1024;
+
+export const history = new History();
+export const consoles = new Consoles(request);
+
+let client: ApiClient | null = null;
+
+/** Asks the host; rejects with an error whose message is a sentence. */
+export function request<N extends RequestName>(name: N, args: Arguments<N>): Promise<Results[N]> {
+  if (!client) return Promise.reject(new Error("There is no connection to the host."));
+  return (client.request as (name: N, args: Arguments<N>) => Promise<Results[N]>)(name, args);
+}
+
+/** The same for what a button does: a refusal is shown. */
+export async function act<N extends RequestName>(name: N, args: Arguments<N>): Promise<Results[N] | null> {
+  try {
+    return await request(name, args);
+  } catch (error) {
+    toast("error", sentence(error));
+    return null;
+  }
+}
+
+export function sentence(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Connects, and again whenever the connection is lost. */
+export async function startSession(): Promise<void> {
+  useApp.setState({ connection: "connecting" });
+  try {
+    client = await connect();
+  } catch (error) {
+    lost(sentence(error));
+    return;
+  }
+  listen(client);
+  useApp.setState({ connection: "open", connectionReason: "" });
+  const log = await client.request("xenLogAttach").catch(() => null);
+  if (log) useApp.setState({ xenLog: log.text.slice(-LOG_CHARACTERS) });
+  await client.request("statisticsEvery", { milliseconds: STATISTICS_MS }).catch(() => {});
+}
+
+function lost(reason: string): void {
+  client = null;
+  useApp.setState({ connection: "lost", connectionReason: reason });
+  setTimeout(() => void startSession(), RECONNECT_MS);
+}
+
+function listen(api: ApiClient): void {
+  api.onClosed(lost);
+  api.on("host", (host) => {
+    const before = useApp.getState().host;
+    useApp.setState({ host });
+    if (host.power === "starting" && before?.power !== "starting") {
+      history.clear();
+      consoles.clear();
+      useApp.setState({ xenLog: "", departed: new Map(), view: { page: "host" } });
+    }
+    if (host.power === "running" && before?.power !== "running")
+      void api.request("list").then(
+        (domains) => useApp.setState({ domains }),
+        () => {},
+      );
+    if (host.power === "crashed" && before?.power !== "crashed" && host.reason) toast("error", host.reason);
+  });
+  api.on("domains", ({ domains }) => useApp.setState({ domains }));
+  api.on("created", ({ domid }) => {
+    // A restarted domain takes the place of the one that is looked at.
+    const { view, departed, domains } = useApp.getState();
+    if (view.page === "domain" && departed.get(view.domid)?.reason === "reboot") show({ ...view, domid });
+    void domains;
+    void consoles.attach(domid);
+  });
+  api.on("stopped", ({ domid, name, reason }) => {
+    const departed = new Map(useApp.getState().departed);
+    departed.set(domid, { domid, name, reason });
+    useApp.setState({ departed });
+    if (reason === "crash") toast("error", `${name} has crashed; the Xen log shows where.`);
+  });
+  api.on("destroyed", ({ domid, name }) => {
+    const departed = new Map(useApp.getState().departed);
+    if (!departed.has(domid)) departed.set(domid, { domid, name, reason: "destroyed" });
+    useApp.setState({ departed });
+  });
+  api.on("notice", ({ severity, message }) => toast(severity, message));
+  api.on("console", ({ domid, bytes, offset }) => consoles.output(domid, bytes, offset));
+  api.on("xenLog", ({ text }) => useApp.setState(({ xenLog }) => ({ xenLog: (xenLog + text).slice(-LOG_CHARACTERS) })));
+  api.on("statistics", (snapshot) => {
+    history.add(snapshot);
+    useApp.setState(({ tick }) => ({ tick: tick + 1 }));
+  });
+}

@@ -1,0 +1,130 @@
+import { useEffect, useRef } from "react";
+import uPlot from "uplot";
+import type { Series } from "../state/history.ts";
+import { history } from "../state/session.ts";
+import { useApp } from "../state/store.ts";
+import { themeColor } from "./theme.ts";
+
+export interface GraphLine {
+  label: string;
+  series: Series;
+}
+
+export interface GraphProps {
+  title: string;
+  lines: GraphLine[];
+  /** As it stands behind a number: "%", "MiB", "/s". */
+  unit: string;
+  /** Top of the scale; else the largest value. */
+  max?: number;
+  height?: number;
+}
+
+const COLORS = ["--graph-1", "--graph-2", "--graph-3", "--graph-4", "--graph-5", "--graph-6"];
+
+export function formatValue(value: number, unit: string): string {
+  if (!Number.isFinite(value)) return "–";
+  const text =
+    value >= 1e6
+      ? `${(value / 1e6).toFixed(1)} M`
+      : value >= 10_000
+        ? `${(value / 1e3).toFixed(1)} k`
+        : value >= 100 || Number.isInteger(value)
+          ? value.toFixed(0)
+          : value.toFixed(1);
+  return unit === "%" || unit === "/s" ? `${text}${unit}` : `${text} ${unit}`;
+}
+
+/** Lines over the last five minutes, drawn from the history's own arrays. */
+export function Graph({ title, lines, unit, max, height = 120 }: GraphProps) {
+  const host = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const tick = useApp((state) => state.tick);
+  const labels = lines.map(({ label }) => label).join("|");
+
+  useEffect(() => {
+    const parent = host.current!;
+    const make = (): void => {
+      plot.current?.destroy();
+      const axis = { stroke: themeColor("--text-faint"), grid: { stroke: themeColor("--line"), width: 1 } };
+      const options: uPlot.Options = {
+        width: parent.clientWidth,
+        height,
+        legend: { show: false },
+        cursor: { y: false, points: { size: 6 } },
+        padding: [8, 8, 0, 0],
+        scales: {
+          x: { time: false },
+          y: { range: (_u, _low, high) => [0, max ?? Math.max(1, high * 1.1)] },
+        },
+        axes: [
+          { ...axis, size: 22, font: "11px system-ui", values: (_u, ticks) => ticks.map((s) => clock(s)), space: 70 },
+          { ...axis, size: 44, font: "11px system-ui", values: (_u, ticks) => ticks.map((v) => short(v)), space: 28 },
+        ],
+        series: [
+          {},
+          ...lines.map(({ label }, i) => {
+            const color = themeColor(COLORS[i % COLORS.length]!);
+            const filled = lines.length === 1 ? { fill: color.replace("rgb(", "rgba(").replace(")", ", 0.14)") } : {};
+            return { label, stroke: color, width: 1.5, points: { show: false }, ...filled };
+          }),
+        ],
+      };
+      plot.current = new uPlot(options, data(lines), parent);
+    };
+    make();
+    const resize = new ResizeObserver(() => plot.current?.setSize({ width: parent.clientWidth, height }));
+    resize.observe(parent);
+    const scheme = matchMedia("(prefers-color-scheme: dark)");
+    window.addEventListener("xenarium-theme", make);
+    scheme.addEventListener("change", make);
+    return () => {
+      resize.disconnect();
+      window.removeEventListener("xenarium-theme", make);
+      scheme.removeEventListener("change", make);
+      plot.current?.destroy();
+      plot.current = null;
+    };
+  }, [labels, height, max]);
+
+  useEffect(() => plot.current?.setData(data(lines)), [tick, lines]);
+
+  return (
+    <figure className="graph" data-points={lines[0] ? measured(lines[0].series) : 0}>
+      <figcaption>
+        <span className="graph-title">{title}</span>
+        <span className="graph-values">
+          {lines.map(({ label, series }, i) => (
+            <span key={label} className={`graph-value graph-color-${(i % COLORS.length) + 1}`}>
+              {lines.length > 1 && <span className="graph-label">{label}</span>}
+              {formatValue(series.last, unit)}
+            </span>
+          ))}
+        </span>
+      </figcaption>
+      <div ref={host} className="graph-plot" role="img" aria-label={`${title}, last five minutes`} />
+    </figure>
+  );
+}
+
+function measured(series: Series): number {
+  return series.values.reduce((count, value) => count + (Number.isFinite(value) ? 1 : 0), 0);
+}
+
+/** uPlot wants null where there is nothing, and an axis without holes. */
+function data(lines: GraphLine[]): uPlot.AlignedData {
+  const first = history.time.values.findIndex((value) => Number.isFinite(value));
+  if (first < 0) return [[], ...lines.map(() => [])] as unknown as uPlot.AlignedData;
+  const from = Math.min(first, history.time.values.length - 2);
+  const column = (series: Series): (number | null)[] =>
+    Array.from(series.values.subarray(from), (value) => (Number.isFinite(value) ? value : null));
+  return [column(history.time), ...lines.map(({ series }) => column(series))] as uPlot.AlignedData;
+}
+
+function clock(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+function short(value: number): string {
+  return value >= 1e6 ? `${value / 1e6}M` : value >= 1e3 ? `${value / 1e3}k` : String(value);
+}
