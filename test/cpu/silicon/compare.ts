@@ -23,10 +23,22 @@ const REGISTERS = [
 const VISIBLE_FLAGS = 0xcd5n;
 const hex = (value: number | bigint) => value.toString(16);
 
+/**
+ * FSIN, FCOS, FSINCOS, FPTAN, FPATAN, F2XM1, FYL2X, FYL2XP1 are not exact on silicon: Intel documents an error below 1 ulp (SDM
+ * volume 1, 8.3.10) and the engine rounds correctly, so their results may differ by one unit in the last place, and C1, which
+ * says which way it was rounded, is not compared.
+ */
+const TRANSCENDENTAL = new Set(["6.0", "6.1", "6.2", "6.3", "7.1", "7.3", "7.6", "7.7"].map((key) => `x87_D9/${key}`));
+const C1 = 0x200;
+/** A finite number's place among those of its sign: neighbours differ by 1. */
+const place = (view: DataView, at: number) =>
+  (BigInt(view.getUint16(at + 8, true) & 0x7fff) << 63n) + (view.getBigUint64(at, true) & ((1n << 63n) - 1n));
+
 export function difference(instance: Instance, silicon: Uint8Array, engine: Uint8Array): string | null {
   const a = new DataView(silicon.buffer, silicon.byteOffset);
   const b = new DataView(engine.buffer, engine.byteOffset);
   const found: string[] = [];
+  const isApproximate = TRANSCENDENTAL.has(instance.form.name);
   const trap = a.getUint32(RESULT.trap, true);
   const u64 = (name: string, at: number, mask = ~0n) => {
     const [x, y] = [a.getBigUint64(at, true) & mask, b.getBigUint64(at, true) & mask];
@@ -43,7 +55,7 @@ export function difference(instance: Instance, silicon: Uint8Array, engine: Uint
   REGISTERS.forEach((name, n) => u64(name, RESULT.gpr + 8 * n));
   for (const [name, at, mask] of [
     ["fcw", 0, 0xffff],
-    ["fsw", 2, 0xffff],
+    ["fsw", 2, isApproximate ? 0xffff & ~C1 : 0xffff],
     ["mxcsr", 24, 0xffff],
   ] as const) {
     const [x, y] = [a.getUint16(RESULT.fx + at, true) & mask, b.getUint16(RESULT.fx + at, true) & mask];
@@ -56,7 +68,11 @@ export function difference(instance: Instance, silicon: Uint8Array, engine: Uint
   u64("fip", RESULT.fx + 8);
   u64("fdp", RESULT.fx + 16);
   for (let i = 0; i < 8; i++) {
-    u64(`st${i}`, RESULT.fx + 32 + 16 * i);
+    const register = RESULT.fx + 32 + 16 * i;
+    const distance = place(a, register) - place(b, register);
+    const sameSign = ((a.getUint16(register + 8, true) ^ b.getUint16(register + 8, true)) & 0x8000) === 0;
+    if (isApproximate && sameSign && distance >= -1n && distance <= 1n) continue;
+    u64(`st${i}`, register);
     const [x, y] = [a.getUint16(RESULT.fx + 40 + 16 * i, true), b.getUint16(RESULT.fx + 40 + 16 * i, true)];
     if (x !== y) found.push(`st${i} exponent ${hex(x)} engine ${hex(y)}`);
   }

@@ -134,7 +134,8 @@ function roundToInteger(se: u32, sig: u64): bool {
 
 /** As a signed integer of `size` bytes; IE and the integer indefinite for what does not fit. */
 export function toInteger(se: u32, sig: u64, size: u32, truncate: bool): u64 {
-  const indefinite: u64 = (<u64>1) << (<u64>(size << 3) - 1);
+  const bits = <u64>(size << 3);
+  const indefinite: u64 = (<u64>1) << (bits - 1);
   const kind = classify(se, sig);
   if (truncate) setRounding(ROUND_ZERO);
   if (kind >= INFINITY || !roundToInteger(se, sig) || integral > indefinite - 1 + <u64>(se >> 15)) {

@@ -1,32 +1,45 @@
 /** Instructions D9 F0..FF on ST(0) and ST(1), other than FDECSTP and FINCSTP. SDM volume 1, 8.3.5 to 8.3.9. */
-import { VECTOR_UD, raise } from "../machine";
 import { C0, C1, C2, C3 } from "./status";
-import { begin, blocked, end, forget, isEmpty, keep, overflowed, push, resultSe, resultSig, setSt } from "./status";
-import { st, underflowed } from "./status";
+import { begin, blocked, end, forget, isEmpty, keep, overflowed, pop, push, raised } from "./status";
+import { resultSe, resultSig, setResult80, setSt, st, underflowed } from "./status";
 import { squareRoot } from "./arithmetic";
 import { roundIntegral } from "./memory";
 import { extract, extractedSe, extractedSig, forgetQuotient, quotientKnown, remainder, scale } from "./scale";
+import { cos, secondSe, secondSig, sin, sinCos, tan } from "./trigonometric";
+import { exp2Minus1, log2Plus1, log2Times } from "./logarithm";
+import { arctangent } from "./arctangent";
 
+const F2XM1: u32 = 0;
+const FYL2X: u32 = 1;
+const FPTAN: u32 = 2;
+const FPATAN: u32 = 3;
 const FXTRACT: u32 = 4;
 const FPREM1: u32 = 5;
 const FPREM: u32 = 8;
+const FYL2XP1: u32 = 9;
 const FSQRT: u32 = 10;
+const FSINCOS: u32 = 11;
 const FRNDINT: u32 = 12;
 const FSCALE: u32 = 13;
+const FSIN: u32 = 14;
 
 export function unary(op: usize, which: u32): void {
   switch (which) {
-    case FSQRT:
-    case FRNDINT:
-      return onTop(op, which);
     case FPREM:
     case FPREM1:
     case FSCALE:
       return onTwo(op, which);
     case FXTRACT:
       return onTopAndPush(op);
+    case FPTAN:
+    case FSINCOS:
+      return twoResults(op, which == FPTAN);
+    case FYL2X:
+    case FYL2XP1:
+    case FPATAN:
+      return onTwoAndPop(op, which);
     default:
-      raise(VECTOR_UD);
+      return onTop(op, which);
   }
 }
 
@@ -37,10 +50,13 @@ function onTop(op: usize, which: u32): void {
     const se = <u32>load<u16>(st(0), 8);
     const sig = load<u64>(st(0));
     if (which == FSQRT) squareRoot(se, sig);
-    else roundIntegral(se, sig);
+    else if (which == FRNDINT) roundIntegral(se, sig);
+    else if (which == F2XM1) exp2Minus1(se, sig);
+    else if (which == FSIN) sin(se, sig);
+    else cos(se, sig);
   }
   if (!blocked()) keep(0);
-  end();
+  end(which > FSCALE ? C1 | C2 : C1);
 }
 
 /** ST(0) by ST(1), which stays. */
@@ -64,6 +80,26 @@ function onTwo(op: usize, which: u32): void {
   end(which == FSCALE ? C1 : quotientKnown ? C0 | C1 | C2 | C3 : C1 | C2);
 }
 
+/** FYL2X, FYL2XP1, FPATAN: the result replaces ST(1), ST(0) is popped. */
+function onTwoAndPop(op: usize, which: u32): void {
+  if (!begin(op)) return;
+  if (isEmpty(0) || isEmpty(1)) underflowed();
+  else {
+    const seX = <u32>load<u16>(st(0), 8);
+    const x = load<u64>(st(0));
+    const seY = <u32>load<u16>(st(1), 8);
+    const y = load<u64>(st(1));
+    if (which == FYL2X) log2Times(seX, x, seY, y);
+    else if (which == FYL2XP1) log2Plus1(seX, x, seY, y);
+    else arctangent(seX, x, seY, y);
+  }
+  if (!blocked()) {
+    keep(1);
+    pop();
+  }
+  end();
+}
+
 /** FXTRACT: the exponent replaces ST(0), the significand is pushed. */
 function onTopAndPush(op: usize): void {
   if (!begin(op)) return;
@@ -84,4 +120,30 @@ function onTopAndPush(op: usize): void {
     push();
   }
   end();
+}
+
+/** FPTAN, FSINCOS: one result replaces ST(0), the second is pushed, unless C2 says that the argument is too large. */
+function twoResults(op: usize, isTangent: bool): void {
+  if (!begin(op)) return;
+  let seB: u32 = 0;
+  let b: u64 = 0;
+  if (isEmpty(0) || !isEmpty(7)) {
+    if (isEmpty(0)) underflowed();
+    else overflowed();
+    seB = resultSe;
+    b = resultSig;
+  } else {
+    if (isTangent) tan(load<u16>(st(0), 8), load<u64>(st(0)));
+    else sinCos(load<u16>(st(0), 8), load<u64>(st(0)));
+    seB = secondSe;
+    b = secondSig;
+  }
+  if (!blocked()) {
+    keep(0);
+    if (!(raised & C2)) {
+      setResult80(seB, b);
+      push();
+    }
+  }
+  end(C1 | C2);
 }
