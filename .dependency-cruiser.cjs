@@ -21,7 +21,7 @@ module.exports = {
     layer("toolstack-below-api", "^core/toolstack", "^(core/(api|cli)|electron|renderer)"),
     layer("api-below-shells", "^core/api", "^(core/cli|electron|renderer)"),
     layer("renderer-uses-api-schema-and-client", "^renderer", "^(core|electron)", "^core/api/(schema|client|transport/websocket-browser)"),
-    layer("electron-is-thin", "^electron", "^core", "^core/(api|toolstack/power)"),
+    layer("electron-is-thin", "^electron", "^core", "^core/api"),
   ],
   options: {
     doNotFollow: { path: "node_modules" },

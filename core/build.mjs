@@ -104,7 +104,19 @@ const parts = {
       base: "./",
       logLevel: "warn",
       esbuild: { jsx: "automatic" },
-      build: { outDir: path.join(dist, "renderer"), emptyOutDir: true, target: "chrome120", assetsInlineLimit: 0 },
+      build: {
+        outDir: path.join(dist, "renderer"),
+        emptyOutDir: true,
+        target: "chrome123",
+        assetsInlineLimit: 0,
+        chunkSizeWarningLimit: 2000,
+        rollupOptions: {
+          // Comments and directives of libraries that the bundler has no use for.
+          onwarn: (warning, warn) => {
+            if (!["MODULE_LEVEL_DIRECTIVE", "INVALID_ANNOTATION"].includes(warning.code)) warn(warning);
+          },
+        },
+      },
     });
   },
 };

@@ -5,5 +5,8 @@ import path from "node:path";
 const root = path.resolve(import.meta.dirname, "..");
 
 export default function setup(): void {
-  execFileSync(process.execPath, ["core/build.mjs", "wasm", "node", "assets", "renderer"], { cwd: root, stdio: "inherit" });
+  execFileSync(process.execPath, ["core/build.mjs", "wasm", "node", "assets", "electron", "renderer"], {
+    cwd: root,
+    stdio: "inherit",
+  });
 }

@@ -77,9 +77,8 @@ function listen(api: ApiClient): void {
   api.on("domains", ({ domains }) => useApp.setState({ domains }));
   api.on("created", ({ domid }) => {
     // A restarted domain takes the place of the one that is looked at.
-    const { view, departed, domains } = useApp.getState();
+    const { view, departed } = useApp.getState();
     if (view.page === "domain" && departed.get(view.domid)?.reason === "reboot") show({ ...view, domid });
-    void domains;
     void consoles.attach(domid);
   });
   api.on("stopped", ({ domid, name, reason }) => {
@@ -99,5 +98,10 @@ function listen(api: ApiClient): void {
   api.on("statistics", (snapshot) => {
     history.add(snapshot);
     useApp.setState(({ tick }) => ({ tick: tick + 1 }));
+    // States (running, blocked) and CPU time change without an event.
+    api.request("list").then(
+      (domains) => useApp.setState({ domains }),
+      () => {},
+    );
   });
 }

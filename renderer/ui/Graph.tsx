@@ -20,6 +20,8 @@ export interface GraphProps {
   height?: number;
 }
 
+/** Seconds between marks of the time axis. */
+const STEPS = [1, 2, 5, 10, 15, 30, 60];
 const COLORS = ["--graph-1", "--graph-2", "--graph-3", "--graph-4", "--graph-5", "--graph-6"];
 
 export function formatValue(value: number, unit: string): string {
@@ -58,7 +60,14 @@ export function Graph({ title, lines, unit, max, height = 120 }: GraphProps) {
           y: { range: (_u, _low, high) => [0, max ?? Math.max(1, high * 1.1)] },
         },
         axes: [
-          { ...axis, size: 22, font: "11px system-ui", values: (_u, ticks) => ticks.map((s) => clock(s)), space: 70 },
+          {
+            ...axis,
+            size: 26,
+            font: "11px system-ui",
+            values: (_u, ticks) => ticks.map((s) => clock(s)),
+            space: 70,
+            incrs: STEPS,
+          },
           { ...axis, size: 44, font: "11px system-ui", values: (_u, ticks) => ticks.map((v) => short(v)), space: 28 },
         ],
         series: [

@@ -2,7 +2,9 @@
 import { parseArgs } from "node:util";
 import { conformance, siliconMissing } from "./silicon/run.ts";
 
-const { values } = parseArgs({ options: { seed: { type: "string" }, count: { type: "string" }, only: { type: "string" } } });
+const { values } = parseArgs({
+  options: { seed: { type: "string" }, count: { type: "string" }, only: { type: "string" } },
+});
 const seed = Number(values.seed ?? Date.now() % 0x7fffffff);
 const count = Number(values.count ?? 200_000);
 if (!Number.isInteger(seed) || !Number.isInteger(count) || count < 1) {

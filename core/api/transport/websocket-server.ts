@@ -13,24 +13,10 @@ import type { HostService } from "../host-service.ts";
 import { MOST_MESSAGE_BYTES } from "../schema.ts";
 import { Session } from "../session.ts";
 import { fromBytes, toBytes } from "./frame.ts";
+import { CONTENT_SECURITY_POLICY, CONTENT_TYPES, fileOf } from "./web-files.ts";
 
 const PROTOCOL = "xenarium.1";
 const MOST_CLIENTS = 16;
-
-/** Nothing inline, nothing from elsewhere; connections to this server only. */
-export const CONTENT_SECURITY_POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; " +
-  "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-const TYPES: Record<string, string> = {
-  ".html": "text/html; charset=utf-8",
-  ".js": "text/javascript; charset=utf-8",
-  ".css": "text/css; charset=utf-8",
-  ".svg": "image/svg+xml",
-  ".png": "image/png",
-  ".woff2": "font/woff2",
-  ".json": "application/json",
-};
 
 export interface WebServer {
   /** Where a browser opens the application; the token is in the fragment, which no server or log sees. */
@@ -134,22 +120,9 @@ async function answer(request: IncomingMessage, response: ServerResponse, root: 
   if (file === null) return fail(404);
   try {
     const contents = await readFile(file);
-    response.setHeader("Content-Type", TYPES[path.extname(file)] ?? "application/octet-stream");
+    response.setHeader("Content-Type", CONTENT_TYPES[path.extname(file)] ?? "application/octet-stream");
     response.writeHead(200).end(request.method === "HEAD" ? undefined : contents);
   } catch {
     fail(404);
   }
-}
-
-/** The file below `root` that a URL's path names; null if it leads elsewhere. */
-export function fileOf(root: string, url: string): string | null {
-  let name: string;
-  try {
-    name = decodeURIComponent(url.split(/[?#]/, 1)[0]!);
-  } catch {
-    return null;
-  }
-  if (name.includes("\0") || name.includes("\\")) return null;
-  const file = path.resolve(root, `.${name.endsWith("/") ? `${name}index.html` : name}`);
-  return file.startsWith(path.resolve(root) + path.sep) ? file : null;
 }

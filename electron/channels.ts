@@ -1,0 +1,12 @@
+/** Every IPC channel between window and main process, for both sides. */
+
+/** Window to main: one message of the API (core/api/schema.ts, ClientMessage). */
+export const TO_HOST = "xenarium:to-host";
+/** Main to window: one message of the API (ServerMessage). */
+export const FROM_HOST = "xenarium:from-host";
+/** Main to window: the session has ended, with a sentence. */
+export const HOST_CLOSED = "xenarium:closed";
+
+/** The application's own scheme and origin: no file:// page, no page from elsewhere. */
+export const APP_SCHEME = "xenarium";
+export const APP_ORIGIN = `${APP_SCHEME}://app`;

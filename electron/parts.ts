@@ -1,0 +1,13 @@
+/** The few functions of Electron that the shell uses: tests give a double of them. */
+import type { App, BrowserWindow, BrowserWindowConstructorOptions, IpcMain, Menu, Protocol, Session } from "electron";
+
+export interface ElectronParts {
+  app: Pick<App, "requestSingleInstanceLock" | "quit" | "exit" | "whenReady" | "on" | "getPath" | "name">;
+  ipcMain: Pick<IpcMain, "on">;
+  protocol: Pick<Protocol, "handle">;
+  defaultSession: () => Pick<Session, "setPermissionRequestHandler" | "setPermissionCheckHandler">;
+  createWindow: (options: BrowserWindowConstructorOptions) => BrowserWindow;
+  setMenu: (template: Parameters<typeof Menu.buildFromTemplate>[0]) => void;
+  openExternal: (url: string) => Promise<void>;
+  platform: NodeJS.Platform;
+}
