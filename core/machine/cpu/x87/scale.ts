@@ -8,6 +8,11 @@ const INTEGER_BIT: u64 = 0x8000000000000000;
 /** Beyond the range of exponents in any case, also after the bias adjustment of an exception that is not masked. */
 const FAR: i32 = 0x20000;
 
+/** The operand as the result, with no underflow; a pseudo-denormal has the exponent 1 then. */
+function unchanged(se: u32, sig: u64): void {
+  setResult80(!(se & 0x7fff) && sig & INTEGER_BIT ? se | 1 : se, sig);
+}
+
 /** a * 2^trunc(b). */
 export function scale(seA: u32, a: u64, seB: u32, b: u64): void {
   const classA = classify(seA, a);
@@ -19,8 +24,7 @@ export function scale(seA: u32, a: u64, seB: u32, b: u64): void {
   if (classB == INFINITY && classA != ZERO && classA != INFINITY)
     return setResult80(down ? seA & 0x8000 : seA | 0x7fff, down ? 0 : INTEGER_BIT);
   if (classA == ZERO || classA == INFINITY || classB == ZERO) {
-    if (classA == DENORMAL) return byPower(seA, a, 0);
-    return setResult80(seA, a);
+    return unchanged(seA, a);
   }
   unpack(seB, b);
   const power = partExponent - BIAS;
@@ -96,7 +100,7 @@ export function remainder(seA: u32, sigA: u64, seB: u32, sigB: u64, nearest: boo
   let exponent = partExponent;
   let rest = partSig;
   let sign = seA >> 15;
-  if (classB == INFINITY) return finishTo(sign, exponent, rest, 0, 0);
+  if (classB == INFINITY) return unchanged(seA, sigA);
   unpack(seB, sigB);
   const b = partSig;
   const difference = exponent - partExponent;
