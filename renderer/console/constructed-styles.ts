@@ -1,13 +1,11 @@
 /**
- * xterm.js makes <style> elements for its colours and sizes, which our content security policy refuses. While `body` runs, such elements
- * write into constructed style sheets instead, which belong to the script and not to the document's text.
+ * xterm.js makes <style> elements for its colours and sizes, which our content security policy refuses. While `body` runs, it gets
+ * hidden elements instead whose text goes into constructed style sheets, which belong to the script and not to the document.
  */
 export function withConstructedStyles(body: () => void): void {
   const original = document.createElement.bind(document);
-  document.createElement = ((name: string, options?: ElementCreationOptions) => {
-    const element = original(name, options);
-    return name === "style" ? constructed(element as HTMLStyleElement) : element;
-  }) as typeof document.createElement;
+  document.createElement = ((name: string, options?: ElementCreationOptions) =>
+    name === "style" ? styleHolder(original("span")) : original(name, options)) as typeof document.createElement;
   try {
     body();
   } finally {
@@ -15,9 +13,10 @@ export function withConstructedStyles(body: () => void): void {
   }
 }
 
-function constructed(element: HTMLStyleElement): HTMLStyleElement {
+function styleHolder(element: HTMLElement): HTMLElement {
   const sheet = new CSSStyleSheet();
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+  element.hidden = true;
   Object.defineProperty(element, "textContent", {
     get: () => "",
     set: (text: string) => sheet.replaceSync(text),
