@@ -56,8 +56,9 @@ const LEAF1_D: u32 =
   (1 << 24) |
   (1 << 25) |
   (1 << 26);
-/** CPUID.7.0:EBX: FSGSBASE BMI1 BMI2 ERMS, FCS/FDS deprecated, RDSEED ADX CLFLUSHOPT. */
-const LEAF7_B: u32 = (1 << 0) | (1 << 3) | (1 << 8) | (1 << 9) | (1 << 13) | (1 << 18) | (1 << 19) | (1 << 23);
+/** CPUID.7.0:EBX: FSGSBASE BMI1, FDP only of unmasked exceptions, BMI2 ERMS, FCS/FDS deprecated, RDSEED ADX CLFLUSHOPT. */
+const LEAF7_B: u32 =
+  (1 << 0) | (1 << 3) | (1 << 6) | (1 << 8) | (1 << 9) | (1 << 13) | (1 << 18) | (1 << 19) | (1 << 23);
 /** CPUID.7.0:ECX: RDPID. */
 const LEAF7_C: u32 = 1 << 22;
 /** CPUID.80000001:ECX: LAHF, LZCNT, PREFETCHW. EDX: SYSCALL NX RDTSCP LM. */

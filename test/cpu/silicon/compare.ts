@@ -20,7 +20,7 @@ const REGISTERS = [
   "r15",
 ];
 /** CF PF AF ZF SF DF OF: what user code sees; RF and TF are the debugger's. */
-const VISIBLE_FLAGS = 0xcd5n;
+export const VISIBLE_FLAGS = 0xcd5n;
 const hex = (value: number | bigint) => value.toString(16);
 
 /**

@@ -12,6 +12,8 @@
  *  options  lock: LOCK allowed with a memory destination; sized:N bytes of memory touched; stack: RSP must be in the window
  *           bit: the register bit offset reaches beyond the operand; rep: string instruction; align: 16-byte operand
  */
+import { VECTOR } from "./vector-forms.ts";
+
 const TEXT = `
 add v 0 01 m lock
 add - 0 00 m lock
@@ -260,202 +262,6 @@ shrx vx.3 2 F7 m
 rorx vx.3 3 F0 m ib
 `;
 
-/** SSE and MMX: prefixes per opcode; `x` in front: operands are vectors (aligned where legacy SSE wants it). */
-const VECTOR = `
-1 10 -,66,F3,F2
-1 11 -,66,F3,F2
-1 12 -,66,F3,F2 m8
-1 13 -,66 M
-1 14 -,66
-1 15 -,66
-1 16 -,66,F3
-1 17 -,66 M
-1 28 -,66
-1 29 -,66
-1 2A -,66,wF3,wF2
-1 2B -,66 M
-1 2C -,66,wF3,wF2
-1 2D -,66,wF3,wF2
-1 2E -,66
-1 2F -,66
-1 50 -,66 R
-1 51 -,66,F3,F2
-1 52 -,F3
-1 53 -,F3
-1 54 -,66
-1 55 -,66
-1 56 -,66
-1 57 -,66
-1 58 -,66,F3,F2
-1 59 -,66,F3,F2
-1 5A -,66,F3,F2
-1 5B -,66,F3
-1 5C -,66,F3,F2
-1 5D -,66,F3,F2
-1 5E -,66,F3,F2
-1 5F -,66,F3,F2
-1 60 -,66
-1 61 -,66
-1 62 -,66
-1 63 -,66
-1 64 -,66
-1 65 -,66
-1 66 -,66
-1 67 -,66
-1 68 -,66
-1 69 -,66
-1 6A -,66
-1 6B -,66
-1 6C 66
-1 6D 66
-1 6E w,w66
-1 6F -,66,F3
-1 70 -,66,F3,F2 ib
-1 71/2 -,66 R ib
-1 71/4 -,66 R ib
-1 71/6 -,66 R ib
-1 72/2 -,66 R ib
-1 72/4 -,66 R ib
-1 72/6 -,66 R ib
-1 73/2 -,66 R ib
-1 73/3 66 R ib
-1 73/6 -,66 R ib
-1 73/7 66 R ib
-1 74 -,66
-1 75 -,66
-1 76 -,66
-1 77 - -
-1 7C 66,F2
-1 7D 66,F2
-1 7E w,w66,F3
-1 7F -,66,F3
-1 C2 -,66,F3,F2 ib
-1 C4 -,66 ib
-1 C5 -,66 R ib
-1 C6 -,66 ib
-1 D0 66,F2
-1 D1 -,66
-1 D2 -,66
-1 D3 -,66
-1 D4 -,66
-1 D5 -,66
-1 D6 66
-1 D7 -,66 R
-1 D8 -,66
-1 D9 -,66
-1 DA -,66
-1 DB -,66
-1 DC -,66
-1 DD -,66
-1 DE -,66
-1 DF -,66
-1 E0 -,66
-1 E1 -,66
-1 E2 -,66
-1 E3 -,66
-1 E4 -,66
-1 E5 -,66
-1 E6 66,F3,F2
-1 E7 -,66 M
-1 E8 -,66
-1 E9 -,66
-1 EA -,66
-1 EB -,66
-1 EC -,66
-1 ED -,66
-1 EE -,66
-1 EF -,66
-1 F0 F2 M
-1 F1 -,66
-1 F2 -,66
-1 F3 -,66
-1 F4 -,66
-1 F5 -,66
-1 F6 -,66
-1 F8 -,66
-1 F9 -,66
-1 FA -,66
-1 FB -,66
-1 FC -,66
-1 FD -,66
-1 FE -,66
-2 00 -,66
-2 01 -,66
-2 02 -,66
-2 03 -,66
-2 04 -,66
-2 05 -,66
-2 06 -,66
-2 07 -,66
-2 08 -,66
-2 09 -,66
-2 0A -,66
-2 0B -,66
-2 10 66
-2 14 66
-2 15 66
-2 17 66
-2 1C -,66
-2 1D -,66
-2 1E -,66
-2 20 66
-2 21 66
-2 22 66
-2 23 66
-2 24 66
-2 25 66
-2 28 66
-2 29 66
-2 2A 66 M
-2 2B 66
-2 30 66
-2 31 66
-2 32 66
-2 33 66
-2 34 66
-2 35 66
-2 37 66
-2 38 66
-2 39 66
-2 3A 66
-2 3B 66
-2 3C 66
-2 3D 66
-2 3E 66
-2 3F 66
-2 40 66
-2 41 66
-2 DB 66
-2 DC 66
-2 DD 66
-2 DE 66
-2 DF 66
-3 08 66 ib
-3 09 66 ib
-3 0A 66 ib
-3 0B 66 ib
-3 0C 66 ib
-3 0D 66 ib
-3 0E 66 ib
-3 0F -,66 ib
-3 14 66 ib
-3 15 66 ib
-3 16 w66 ib
-3 17 66 ib
-3 20 66 ib
-3 21 66 ib
-3 22 w66 ib
-3 40 66 ib
-3 41 66 ib
-3 42 66 ib
-3 44 66 ib
-3 60 66 ib
-3 61 66 ib
-3 62 66 ib
-3 63 66 ib
-3 DF 66 ib
-`;
-
 export interface Form {
   name: string;
   /** none, 66, F3, F2 or "" and whether the operand size (v) or REX.W (w) is free. */
@@ -474,6 +280,11 @@ export interface Form {
   family: "integer" | "vector" | "x87";
   /** ModRM.rm of a register form, or -1 (any). */
   rm: number;
+}
+
+/** What tells a form from every other one. */
+export function formKey({ name, prefix, size, operands, map, opcode, digit }: Form): string {
+  return `${name} ${prefix}${size === "v" ? "v" : ""} ${operands} ${map}:${opcode.toString(16)}${digit >= 0 ? `/${digit}` : ""}`;
 }
 
 const KNOWN_IMMEDIATES = new Set(["ib", "iw", "iz", "iv"]);

@@ -5,6 +5,7 @@ import path from "node:path";
 import { buildWasm } from "../../../core/build.mjs";
 import { difference } from "./compare.ts";
 import { Engine } from "./engine.ts";
+import { formKey } from "./forms.ts";
 import { CASE, instances, RESULT, type Instance } from "./generate.ts";
 import { describeX87 } from "./x87-state.ts";
 
@@ -59,9 +60,9 @@ export async function* siliconResults(
   }
 }
 
-export function* batched(seed: number, count: number, only?: string): Generator<Instance[]> {
+export function* inBatches(all: Iterable<Instance>): Generator<Instance[]> {
   let batch: Instance[] = [];
-  for (const one of instances(seed, count, only)) {
+  for (const one of all) {
     batch.push(one);
     if (batch.length === BATCH) {
       yield batch;
@@ -92,7 +93,7 @@ export function compareBatch(engine: Engine, batch: Instance[], silicon: Buffer,
     if (!text) return;
     report.mismatches++;
     const { form } = instance;
-    const key = `${form.name} ${form.prefix} ${form.operands} ${form.map}:${form.opcode.toString(16)}${form.digit >= 0 ? `/${form.digit}` : ""}`;
+    const key = formKey(form);
     const list = report.samples.get(key) ?? [];
     const code = Buffer.from(instance.bytes.subarray(CASE.code, CASE.code + instance.length)).toString("hex");
     if (list.length < SAMPLES)
@@ -104,7 +105,7 @@ export function compareBatch(engine: Engine, batch: Instance[], silicon: Buffer,
 export async function conformance(seed: number, count: number, only?: string): Promise<Report> {
   const report: Report = { count: 0, mismatches: 0, samples: new Map() };
   const engine = await buildEngine();
-  for await (const [batch, silicon] of siliconResults(buildSilicon(), batched(seed, count, only)))
+  for await (const [batch, silicon] of siliconResults(buildSilicon(), inBatches(instances(seed, count, only))))
     compareBatch(engine, batch, silicon, report);
   return report;
 }

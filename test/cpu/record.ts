@@ -1,0 +1,20 @@
+/** `npm run test:cpu:record`: records what this machine's CPU does, for test/cpu/corpus.test.ts. Needs x86-64 Linux and gcc. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { CORPUS, corpusInstances, encodeCorpus, PER_FORM } from "./silicon/corpus.ts";
+import type { Instance } from "./silicon/generate.ts";
+import { RESULT } from "./silicon/generate.ts";
+import { buildSilicon, inBatches, siliconMissing, siliconResults } from "./silicon/run.ts";
+
+const missing = siliconMissing();
+if (missing) {
+  console.error(`test:cpu:record: ${missing}`);
+  process.exit(2);
+}
+const recorded: [Instance, Uint8Array][] = [];
+for await (const [batch, results] of siliconResults(buildSilicon(), inBatches(corpusInstances(PER_FORM))))
+  batch.forEach((one, i) => recorded.push([one, results.subarray(i * RESULT.size, (i + 1) * RESULT.size)]));
+const file = encodeCorpus(recorded);
+mkdirSync(path.dirname(CORPUS), { recursive: true });
+writeFileSync(CORPUS, file);
+console.log(`${recorded.length} instances, ${file.length} bytes`);
