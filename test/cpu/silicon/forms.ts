@@ -340,11 +340,11 @@ function parseVector(line: string): Form[] {
 }
 
 /**
- * D8..DF: register forms by digit, those of D9 /4../7 by their whole second byte; memory forms by digit. Names: `x87_` and the
+ * FWAIT, and D8..DF: register forms by digit, those of D9 /4../7 by their whole second byte; memory forms by digit. Names: `x87_` and the
  * instruction's bytes. FXTRACT and the like get as many instances as a whole row of FADD.
  */
 function x87Forms(): Form[] {
-  const form = (opcode: number, digit: number, operands: "M" | "R", rm = -1): Form => ({
+  const form = (opcode: number, digit: number, operands: "M" | "R" | "-", rm = -1): Form => ({
     name: `x87_${opcode.toString(16).toUpperCase()}/${digit}${rm < 0 ? "" : `.${rm}`}`,
     prefix: "",
     // The state images have two formats.
@@ -360,7 +360,8 @@ function x87Forms(): Form[] {
     family: "x87",
     rm,
   });
-  const forms: Form[] = [];
+  const fwait = { ...form(0x9b, -1, "-"), name: "x87_9B" };
+  const forms: Form[] = [fwait];
   for (let opcode = 0xd8; opcode <= 0xdf; opcode++)
     for (let digit = 0; digit < 8; digit++) {
       forms.push(form(opcode, digit, "M"));

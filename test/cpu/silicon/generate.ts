@@ -131,6 +131,12 @@ export function instance(form: Form, random: Random): Instance {
   view.setUint16(CASE.fx, 0x37f, true);
   view.setUint16(CASE.fx + 2, (random.below(8) << 8) | (random.below(2) << 14), true);
   bytes[CASE.fx + 4] = random.chance(8) ? random.below(256) : 255;
+  if (form.family === "vector" && random.chance(24)) {
+    // A pending x87 exception: #MF for MMX instructions, nothing to SSE ones.
+    const exception = 1 << random.below(6);
+    view.setUint16(CASE.fx, 0x37f & ~exception, true);
+    view.setUint16(CASE.fx + 2, view.getUint16(CASE.fx + 2, true) | exception, true);
+  }
   let mxcsr = 0x1f80;
   if (form.family === "vector" && random.chance(2)) mxcsr |= (random.below(4) << 13) | random.below(64);
   if (form.family === "vector" && random.chance(4)) mxcsr |= random.pick([0x8000, 0x40, 0x8040]);

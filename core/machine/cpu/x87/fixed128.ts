@@ -42,7 +42,7 @@ export function multiplyWide(aHi: u64, aLo: u64, bHi: u64, bLo: u64): void {
 }
 
 /** a / n, cut off; n below 2^32. Digits of 32 bits. */
-export function divideSmall(hi: u64, lo: u64, n: u64): void {
+function divideSmall(hi: u64, lo: u64, n: u64): void {
   const q3 = (hi >> 32) / n;
   let rest = (((hi >> 32) % n) << 32) | (hi & 0xffffffff);
   const q2 = rest / n;

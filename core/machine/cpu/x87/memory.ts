@@ -1,6 +1,6 @@
 /** Numbers in memory: binary32, binary64, integers and packed decimals to the 80-bit format and back. SDM volume 1, 4.2, 4.7, 8.1. */
 import { DE, IE, PE, C1, INDEFINITE_SE, INDEFINITE_SIG, ROUND_ZERO } from "./status";
-import { note, rounding, setResult80, setRounding } from "./status";
+import { note, setResult80, setRounding } from "./status";
 import { BIAS, DENORMAL, INFINITY, QNAN, SNAN, UNSUPPORTED, ZERO } from "./number";
 import {
   allowStore,

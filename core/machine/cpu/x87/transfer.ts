@@ -60,7 +60,7 @@ export function readOperand(op: usize, kind: u32): bool {
 }
 
 /** Ends a push of the result: onto a register that is not empty it is a stack overflow. */
-export function pushResult(): void {
+function pushResult(): void {
   if (!isEmpty(7)) overflowed();
   // A denormal of a memory format is loaded even where DE is not masked.
   if (!(raised & ~control & IE)) push();
