@@ -20,7 +20,12 @@ module.exports = {
     layer("dom0-below-toolstack", "^core/dom0", "^(core/(toolstack|api|cli)|electron|renderer)"),
     layer("toolstack-below-api", "^core/toolstack", "^(core/(api|cli)|electron|renderer)"),
     layer("api-below-shells", "^core/api", "^(core/cli|electron|renderer)"),
-    layer("renderer-uses-api-schema-and-client", "^renderer", "^(core|electron)", "^core/api/(schema|client|transport/websocket-browser)"),
+    layer(
+      "renderer-uses-api-schema-and-client",
+      "^renderer",
+      "^(core|electron)",
+      "^core/api/(schema|client|transport/websocket-browser)",
+    ),
     layer("electron-is-thin", "^electron", "^core", "^core/api"),
   ],
   options: {
