@@ -70,7 +70,7 @@ function get(url: string, headers: Record<string, string> = {}): Promise<{ statu
     // http.request does not normalise the path as fetch() would.
     httpRequest({ host: "127.0.0.1", port: web.port, path: url, headers }, (response) => {
       response.resume();
-      resolve({ status: response.statusCode ?? 0, policy: response.headers["content-security-policy"] ?? "" });
+      resolve({ status: response.statusCode ?? 0, policy: String(response.headers["content-security-policy"] ?? "") });
     })
       .once("error", reject)
       .end();
