@@ -120,9 +120,13 @@ function timesLog(seY: u32, y: u64): void {
   unpack(seY, y);
   multiplyWide(partSig, 0, logHi, logLo);
   normalise(outHi, outLo);
-  const exponent = logExponent + partExponent - outShift;
+  let exponent = logExponent + partExponent - outShift;
   // A power of 2: silicon gives the exact product for those above 1, a little less for those below, and always PE.
-  if (logExact && logNegative) subtractWide(outHi, outLo, 0, 1);
+  if (logExact && logNegative) {
+    subtractWide(outHi, outLo, 0, 1);
+    normalise(outHi, outLo);
+    exponent -= outShift;
+  }
   finishTo(sign, exponent, outHi, logExact ? outLo : outLo | 1, 0);
   note(resultSig & ONE ? PE : PE | UE);
 }
