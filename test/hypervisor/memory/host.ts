@@ -69,7 +69,7 @@ export class Host {
 
   /** `mebibytes` of memory with dom0, a privileged native domain that owns nothing yet. */
   static async boot(mebibytes: number, entry = "memory-entry"): Promise<Host> {
-    const output = path.join(root, `dist/test/${entry}.wasm`);
+    const output = path.join(root, `dist/test/${path.basename(entry)}.wasm`);
     const folders = ["core/hypervisor", "core/machine"].map((folder) => path.join(root, folder));
     await buildWasm(path.join(here, `${entry}.ts`), output, folders);
     const memory = new WebAssembly.Memory({ initial: mebibytes * 16, maximum: 65536, shared: true });
