@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import * as abi from "../../../core/hypervisor/abi/event_channel.ts";
 import type { Host } from "../memory/host.ts";
-import { bootHost, EventDomain, fifoLinked, fifoPending, PRIVILEGED, random, SELF, type EventCore } from "./host.ts";
+import { bootHost, EventDomain, fifoLinked, random, SELF, type EventCore } from "./host.ts";
 
 const ENOENT = -2;
 const EINVAL = -22;
@@ -11,13 +11,11 @@ const WORDS_FRAME = 2;
 
 let host: Host;
 let core: EventCore;
-let dom0: EventDomain;
 let a: EventDomain;
 let b: EventDomain;
 
 beforeEach(async () => {
   ({ host, core } = await bootHost());
-  dom0 = new EventDomain(host, 0, PRIVILEGED);
   a = new EventDomain(host, 1);
   b = new EventDomain(host, 2);
   return () => {
