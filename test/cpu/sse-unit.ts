@@ -143,6 +143,9 @@ export class SseUnit {
     output.setUint16(RESULT.fx, view.getUint16(cpu + state.CPU_FCW, true), true);
     output.setUint16(RESULT.fx + 2, fsw, true);
     result[RESULT.fx + 4] = view.getUint8(cpu + state.CPU_FTW);
+    output.setUint16(RESULT.fx + 6, view.getUint16(cpu + state.CPU_FOP, true), true);
+    output.setBigUint64(RESULT.fx + 8, view.getBigUint64(cpu + state.CPU_FIP, true), true);
+    output.setBigUint64(RESULT.fx + 16, view.getBigUint64(cpu + state.CPU_FDP, true), true);
     output.setUint32(RESULT.fx + 24, view.getUint32(cpu + state.CPU_MXCSR, true), true);
     for (let i = 0; i < 8; i++) {
       const at = cpu + state.CPU_FPR + 16 * (((fsw >> 11) + i) & 7);

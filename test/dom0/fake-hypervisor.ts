@@ -140,7 +140,8 @@ export class FakeHypervisor implements NativeExports {
 
   #native(op: number, x: number, y: number): bigint {
     if (op === 2) return BigInt([DOM0_FIRST, DOM0_COUNT, DOM0_FIRST * 4096][x]!);
-    if (!this.domains.get(x)?.frames.has(y) && this.domains.get(x)?.grantFrame !== y) return E.EINVAL;
+    const domain = this.domains.get(x);
+    if (!domain || (!domain.frames.has(y) && domain.grantFrame !== y && domain.sharedInfo !== y)) return E.EINVAL;
     const held = (this.mapped.get(y) ?? 0) + (op === 0 ? 1 : -1);
     if (held < 0) return E.EINVAL;
     this.mapped.set(y, held);
