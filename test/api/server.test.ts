@@ -109,7 +109,10 @@ describe("the web server", () => {
 
   it("ends a connection that sends what is no message, and serves the others", async () => {
     const { client } = await connected();
-    for (const bytes of [Buffer.from([0xc1]), Buffer.from("nonsense"), Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff])]) {
+    // Arrays in arrays, each of which says that it has 100,000 elements.
+    const bomb = Buffer.concat(Array<Buffer>(300_000).fill(Buffer.from([0xdd, 0x00, 0x01, 0x86, 0xa0])));
+    const nested = Buffer.alloc(1_900_000, 0x91);
+    for (const bytes of [Buffer.from([0xc1]), Buffer.from("nonsense"), Buffer.from([0xdd]), bomb, nested]) {
       const { socket } = await connected();
       const closed = new Promise((resolve) => socket.once("close", resolve));
       socket.send(bytes);

@@ -11,7 +11,7 @@ import type { Transport } from "../client.ts";
 import type { HostService } from "../host-service.ts";
 import { MOST_MESSAGE_BYTES, type ServerMessage } from "../schema.ts";
 import { Session } from "../session.ts";
-import { fromBytes, toBytes } from "./frame.ts";
+import { fromBytes, requestFromBytes, toBytes } from "./frame.ts";
 
 /** A result (a console's log) may be longer than a request. */
 const MOST_RESULT_BYTES = 64 * 1024 * 1024;
@@ -75,7 +75,7 @@ export async function serveLocal(host: HostService, file = socketPath()): Promis
     const split = splitter(MOST_MESSAGE_BYTES, (bytes) => {
       let message: unknown;
       try {
-        message = fromBytes(bytes);
+        message = requestFromBytes(bytes);
       } catch {
         socket.destroy();
         return;

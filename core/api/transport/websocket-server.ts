@@ -12,7 +12,7 @@ import { WebSocketServer, type WebSocket } from "ws";
 import type { HostService } from "../host-service.ts";
 import { MOST_MESSAGE_BYTES } from "../schema.ts";
 import { Session } from "../session.ts";
-import { fromBytes, toBytes } from "./frame.ts";
+import { requestFromBytes, toBytes } from "./frame.ts";
 import { CONTENT_SECURITY_POLICY, CONTENT_TYPES, fileOf } from "./web-files.ts";
 
 const PROTOCOL = "xenarium.1";
@@ -69,7 +69,7 @@ function attach(host: HostService, ws: WebSocket): void {
   ws.on("message", (data: Buffer) => {
     let message: unknown;
     try {
-      message = fromBytes(data);
+      message = requestFromBytes(data);
     } catch {
       ws.close(1007, "That was no MessagePack.");
       return;
