@@ -32,6 +32,9 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   #pcpus: number;
   #log = "";
   #bundled = 0;
+  #stopping: Promise<void> | null = null;
+  /** The host that was powered off on request; its start, if it was still under way, did not fail. */
+  #switchedOff: PoweredHost | null = null;
 
   constructor(options: HostServiceOptions) {
     super();
@@ -64,19 +67,19 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     return this.#host.toolstack;
   }
 
-  /** Resolves when dom0 is up. Throws ApiFailure EBUSY unless the host is off. */
+  /**
+   * Resolves when dom0 is up. Throws ApiFailure: EBUSY unless the host is off, ECANCELED if it was powered off before it was
+   * up, EIO if it could not start; RangeError for memory or pCPUs that no host has, which changes nothing.
+   */
   async powerOn({ memoryMiB, pcpus }: { memoryMiB?: number; pcpus?: number } = {}): Promise<HostState> {
     if (this.#power !== "off" && this.#power !== "crashed")
       throw new ApiFailure("EBUSY", `The host is ${this.#power} already.`);
-    this.#memoryMiB = memoryMiB ?? this.#memoryMiB;
-    this.#pcpus = pcpus ?? this.#pcpus;
+    const size = { memoryMiB: memoryMiB ?? this.#memoryMiB, pcpus: pcpus ?? this.#pcpus };
+    const host = new PoweredHost({ imageFolder: this.#options.imageFolder, ...size });
+    this.#memoryMiB = size.memoryMiB;
+    this.#pcpus = size.pcpus;
     this.#log = "";
     this.#reason = null;
-    const host = new PoweredHost({
-      imageFolder: this.#options.imageFolder,
-      memoryMiB: this.#memoryMiB,
-      pcpus: this.#pcpus,
-    });
     this.#host = host;
     const decoder = new TextDecoder("latin1");
     host.on("serial", (bytes) => {
@@ -95,7 +98,9 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.#changed();
     try {
       await host.start();
+      if (!host.isOn) throw new Error("It went off as it came up.");
     } catch (error) {
+      if (this.#switchedOff === host) throw new ApiFailure("ECANCELED", "The host was powered off before it was up.");
       await host.powerOff().catch(() => {});
       this.#power = "crashed";
       this.#reason = error instanceof Error ? error.message : String(error);
@@ -110,15 +115,27 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     return this.state;
   }
 
-  /** Guests get the time to power off. Nothing happens if the host is off. */
+  /**
+   * Guests get the time to power off; 0 pulls the plug. Nothing happens if the host is off. Asked again while the host stops,
+   * it waits for the same, unless the plug is pulled.
+   */
   async powerOff(graceMilliseconds = GRACE_MS): Promise<void> {
     const host = this.#host;
     if (!host || this.#power === "off" || this.#power === "crashed") return;
-    const wasRunning = this.#power === "running";
+    if (this.#stopping) {
+      if (graceMilliseconds === 0) await host.powerOff();
+      return this.#stopping;
+    }
+    this.#switchedOff = host;
+    const gracefully = this.#power === "running" && graceMilliseconds > 0;
     this.#power = "stopping";
+    this.#stopping = gracefully ? host.shutdown(graceMilliseconds) : host.powerOff();
     this.#changed();
-    if (wasRunning) await host.shutdown(graceMilliseconds);
-    else await host.powerOff();
+    try {
+      await this.#stopping;
+    } finally {
+      this.#stopping = null;
+    }
   }
 
   /** Starts the guest that comes with Xenarium, under a name that is free. */

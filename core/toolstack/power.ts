@@ -46,7 +46,8 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
   #host: Host;
   #dom0: Worker | null = null;
   #toolstack: ToolstackClient | null = null;
-  #off = false;
+  /** Since the host went off: settled once `off` was emitted. */
+  #ending: Promise<void> | null = null;
 
   constructor(options: PowerOptions) {
     super();
@@ -66,7 +67,7 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
   }
 
   get isOn(): boolean {
-    return this.#toolstack !== null && !this.#off;
+    return this.#toolstack !== null && !this.#ending;
   }
 
   /** Resolves when dom0 is up and the autostart list is done; rejects when the host crashed on the way. */
@@ -94,6 +95,11 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
       }),
     );
     const parts = await this.#host.powerOn();
+    if (this.#ending) {
+      // The plug was pulled while the machine was put together.
+      await this.#host.powerOff();
+      await crashed;
+    }
     await Promise.race([built, crashed]);
     stage("hypervisor");
 
@@ -113,14 +119,14 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     });
     // dom0 is what the host is run by: without it, the host is of no use.
     toolstack.onClosed((error) => {
-      if (!this.#off) void this.#crash(error.message);
+      if (!this.#ending) void this.#crash(error.message);
     });
     await Promise.race([toolstack.once("ready"), crashed]);
   }
 
   /** Shuts guests down (destroying those that don't obey in time), then the host. */
   async shutdown(graceMilliseconds: number): Promise<void> {
-    if (this.#off) return;
+    if (this.#ending) return this.#ending;
     const off = new Promise<void>((resolve) => this.once("off", () => resolve()));
     const late = new Promise<void>((resolve) => setTimeout(resolve, graceMilliseconds + 3000).unref());
     await Promise.race([
@@ -131,9 +137,9 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     await this.powerOff();
   }
 
-  /** Pulls the plug. */
+  /** Pulls the plug. Resolves when the host is off, and was said to be. */
   async powerOff(): Promise<void> {
-    if (this.#off) return;
+    if (this.#ending) return this.#ending;
     await this.#host.powerOff();
     await this.#wentOff({ state: "off", reboot: false, reason: null });
   }
@@ -144,16 +150,19 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
   }
 
   async #crash(reason: string): Promise<void> {
-    if (this.#off) return;
+    if (this.#ending) return;
     // What follows is the consequence, not the reason.
     this.#host.removeAllListeners("power");
     await this.#host.powerOff();
     await this.#wentOff({ state: "crashed", reboot: false, reason });
   }
 
-  async #wentOff(event: { state: PowerState; reboot: boolean; reason: string | null }): Promise<void> {
-    if (this.#off) return;
-    this.#off = true;
+  #wentOff(event: { state: PowerState; reboot: boolean; reason: string | null }): Promise<void> {
+    // Known before anything is told, or the toolstack's end would be taken for a crash.
+    return (this.#ending ??= Promise.resolve().then(() => this.#end(event)));
+  }
+
+  async #end(event: { state: PowerState; reboot: boolean; reason: string | null }): Promise<void> {
     this.#toolstack?.close(event.reason ?? "The host is powered off.");
     await this.#dom0?.terminate();
     this.emit("off", event);
