@@ -2,6 +2,8 @@
 import { ApiFailure } from "./failure.ts";
 import { MOST_SESSION_BYTES } from "./schema.ts";
 
+const MOST_SESSION_FILES = 64;
+
 interface Intake {
   name: string;
   bytes: Uint8Array;
@@ -15,6 +17,8 @@ export class SessionFiles {
   #next = 1;
 
   begin(name: string, size: number): string {
+    if (this.#files.size >= MOST_SESSION_FILES)
+      throw new ApiFailure("ENOSPC", `${MOST_SESSION_FILES} files are given already; release one before ${name}.`);
     if (this.#total + size > MOST_SESSION_BYTES)
       throw new ApiFailure(
         "ENOSPC",

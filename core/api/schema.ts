@@ -47,7 +47,7 @@ export const MOST_CHUNK_BYTES = 1024 * 1024;
 export const MOST_MESSAGE_BYTES = 2 * 1024 * 1024;
 export const MOST_CONSOLE_INPUT_BYTES = 64 * 1024;
 export const MOST_CONFIG_CHARACTERS = 64 * 1024;
-export const HOST_MEMORY_MIB = { least: 64, most: 3584 };
+export const HOST_MEMORY_MIB = { least: 128, most: 3584 };
 export const MOST_PCPUS = 32;
 
 export type HostPower = "off" | "starting" | "running" | "stopping" | "crashed";
@@ -170,7 +170,7 @@ export interface Results {
   fileInspect: ImageDescription;
   fileRelease: null;
   statisticsEvery: null;
-  /** Text so far, and the number of characters that came before it. */
+  /** Text since power-on, its last 512 Ki characters if it is more. */
   xenLogAttach: { text: string };
   xenLogDetach: null;
 }

@@ -33,6 +33,8 @@ export interface Connection {
 /** Figures are left out beyond this; a client that lets more than the second wait is disconnected. */
 const BACKLOG_DROPS: number = 1024 * 1024;
 const BACKLOG_ENDS: number = 32 * 1024 * 1024;
+/** Requests of one client that are under way; more are refused. */
+const MOST_REQUESTS = 256;
 const EVERYONES = ["host", "domains", "created", "stopped", "destroyed", "notice"] as const;
 
 type Handlers = { [N in RequestName]: (args: z.output<(typeof REQUESTS)[N]>) => Results[N] | Promise<Results[N]> };
@@ -48,6 +50,7 @@ export class Session {
   #statisticsBusy = false;
   #xenLog = false;
   #ended = false;
+  #underWay = 0;
 
   constructor(host: HostService, connection: Connection) {
     this.#host = host;
@@ -69,17 +72,23 @@ export class Session {
 
   /** One message as the transport decoded it; anything may be in it. */
   async receive(message: unknown): Promise<void> {
+    if (this.#ended) return;
     const frame = MESSAGE.safeParse(message);
     if (!frame.success) {
-      this.#connection.end("That was no request: a request has a numeric id, a name and arguments.");
+      this.#endBecause("That was no request: a request has a numeric id, a name and arguments.");
       return;
     }
     const { id, request, args } = frame.data;
+    this.#underWay++;
     try {
+      if (this.#underWay > MOST_REQUESTS)
+        throw new ApiFailure("EBUSY", `${MOST_REQUESTS} requests are under way; wait for some of them.`);
       const result = await this.#carryOut(request, args);
       this.#send({ id, result: result ?? null });
     } catch (error) {
       this.#send({ id, error: errorData(error) });
+    } finally {
+      this.#underWay--;
     }
   }
 
@@ -104,7 +113,12 @@ export class Session {
     if (this.#ended) return;
     this.#connection.send(message);
     if (this.#connection.backlog > BACKLOG_ENDS)
-      this.#connection.end("This client does not read what it asked for: 32 MiB wait for it.");
+      this.#endBecause("This client does not read what it asked for: 32 MiB wait for it.");
+  }
+  /** Nothing is kept for a client that is being told to go: its connection may take long to close. */
+  #endBecause(reason: string): void {
+    this.end();
+    this.#connection.end(reason);
   }
   #event<E extends EventName>(event: E, data: Events[E]): void {
     this.#send({ event, data });

@@ -2,7 +2,7 @@
  * The command line's way in: a socket in a folder that only the user enters (a named pipe on Windows). Messages are framed
  * by their length, u32 little-endian.
  */
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir, userInfo } from "node:os";
@@ -21,8 +21,22 @@ export function socketPath(): string {
   if (process.env.XENARIUM_SOCKET) return process.env.XENARIUM_SOCKET;
   const user = userInfo().username.replace(/[^\w-]/g, "_");
   if (process.platform === "win32") return `\\\\.\\pipe\\xenarium-${user}`;
-  const folder = process.env.XDG_RUNTIME_DIR ?? path.join(tmpdir(), `xenarium-${userInfo().uid}`);
-  return path.join(folder, "xenarium.sock");
+  const base = process.env.XDG_RUNTIME_DIR;
+  const folder = base ? path.join(base, "xenarium") : path.join(tmpdir(), `xenarium-${userInfo().uid}`);
+  return path.join(folder, "host.sock");
+}
+
+/**
+ * In a folder for everybody's files another user may have put ours there first, and would be who listens. Throws a sentence
+ * unless the folder is the user's own and nobody else's. A path that the user named is the user's affair.
+ */
+function checkFolder(file: string): void {
+  if (process.platform === "win32" || process.env.XENARIUM_SOCKET === file) return;
+  const folder = path.dirname(file);
+  const found = lstatSync(folder, { throwIfNoEntry: false });
+  if (!found) return;
+  if (!found.isDirectory() || found.uid !== userInfo().uid || (found.mode & 0o077) !== 0)
+    throw new Error(`${folder} must be a folder of yours that nobody else may enter (mode 0700); it is not`);
 }
 
 /** Cuts a stream into messages. False: the other end sent one that is too long. */
@@ -55,6 +69,7 @@ function writeMessage(socket: Socket, message: unknown): void {
 export async function serveLocal(host: HostService, file = socketPath()): Promise<{ close(): Promise<void> }> {
   if (process.platform !== "win32") {
     mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+    checkFolder(file);
     // A socket file that nobody listens at is what a killed host has left.
     if (await answers(file)) throw new Error(`another Xenarium host listens at ${file}`);
     await rm(file, { force: true });
@@ -118,6 +133,7 @@ function answers(file: string): Promise<boolean> {
 /** Connects to the user's running host. Rejects with a sentence if there is none. */
 export function connectLocal(file = socketPath()): Promise<Transport> {
   return new Promise((resolve, reject) => {
+    checkFolder(file);
     const socket = connect(file);
     socket.once("error", () =>
       reject(new Error(`no host is running here (nothing answers at ${file}); start one with \`xenarium serve\``)),

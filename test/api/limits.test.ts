@@ -1,0 +1,123 @@
+/** What a client may make the server keep, and where the user's socket may lie. */
+import { EventEmitter } from "node:events";
+import { chmodSync, mkdirSync, mkdtempSync, statSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import type { HostService } from "../../core/api/host-service.ts";
+import { HOST_MEMORY_MIB, MOST_PCPUS, type ServerMessage } from "../../core/api/schema.ts";
+import { Session } from "../../core/api/session.ts";
+import { connectLocal, serveLocal, socketPath } from "../../core/api/transport/local-socket.ts";
+import { HOST_MEMORY_MAX_MIB, HOST_MEMORY_MIN_MIB } from "../../core/machine/host.ts";
+import { MAX_PCPUS } from "../../core/machine/layout.ts";
+
+/** A host whose toolstack takes its time; the session's end of it only. */
+function double(): { host: HostService; answer: () => void } {
+  const waiting: (() => void)[] = [];
+  const toolstack = { request: () => new Promise((resolve) => waiting.push(() => resolve([]))) };
+  const host = Object.assign(new EventEmitter(), { state: { power: "running" }, log: "", toolstack });
+  return {
+    host: host as unknown as HostService,
+    answer: () => {
+      for (const each of waiting.splice(0)) each();
+    },
+  };
+}
+function session(host: HostService) {
+  const sent: ServerMessage[] = [];
+  const reader = { backlog: 0, ended: "" };
+  const made = new Session(host, {
+    send: (message) => void sent.push(message),
+    get backlog() {
+      return reader.backlog;
+    },
+    end: (reason) => void (reader.ended = reason),
+    mayNameFiles: false,
+  });
+  return { made, sent, reader };
+}
+
+describe("a client", () => {
+  it("that does not read gets no figures, then is told to go and nothing is kept for it", async () => {
+    const { host, answer } = double();
+    const { made, sent, reader } = session(host);
+    reader.backlog = 2 * 1024 * 1024;
+    await made.receive({ id: 1, request: "statisticsEvery", args: { milliseconds: 100 } });
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    answer();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(sent.filter((message) => "event" in message && message.event === "statistics")).toEqual([]);
+    reader.backlog = 33 * 1024 * 1024;
+    host.emit("notice", { severity: "info", message: "", domid: null });
+    expect(reader.ended).toMatch(/does not read/);
+    const count = sent.length;
+    host.emit("notice", { severity: "info", message: "", domid: null });
+    await made.receive({ id: 2, request: "hostState", args: {} });
+    expect(sent.length).toBe(count);
+    expect(host.listenerCount("console")).toBe(0);
+  });
+
+  it("has a bounded number of requests under way, and is served again afterwards", async () => {
+    const { host, answer } = double();
+    const { made, sent } = session(host);
+    const all = Array.from({ length: 300 }, (_, id) => made.receive({ id, request: "list", args: {} }));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const refused = sent.filter((message) => "error" in message && message.error.code === "EBUSY");
+    expect(refused).toHaveLength(44);
+    answer();
+    await Promise.all(all);
+    expect(sent.filter((message) => "result" in message)).toHaveLength(256);
+    await made.receive({ id: 500, request: "hostState", args: {} });
+    expect(sent.at(-1)).toMatchObject({ id: 500, result: { power: "running" } });
+    made.end();
+  });
+
+  it("gives a bounded number of files, however small", async () => {
+    const { made, sent } = session(double().host);
+    for (let id = 0; id < 65; id++) await made.receive({ id, request: "fileBegin", args: { name: "a", size: 0 } });
+    expect(sent.filter((message) => "result" in message)).toHaveLength(64);
+    expect(sent.at(-1)).toMatchObject({ error: { code: "ENOSPC" } });
+    made.end();
+  });
+
+  it("may ask for the hosts that the machine can be", () => {
+    expect(HOST_MEMORY_MIB).toEqual({ least: HOST_MEMORY_MIN_MIB, most: HOST_MEMORY_MAX_MIB });
+    expect(MOST_PCPUS).toBe(MAX_PCPUS);
+  });
+});
+
+describe.skipIf(process.platform === "win32")("the user's socket", () => {
+  it("lies in a folder that nobody else enters, or nowhere", async () => {
+    const { host } = double();
+    const base = mkdtempSync(path.join(tmpdir(), "xenarium-private-"));
+    const file = path.join(base, "own", "host.sock");
+    const served = await serveLocal(host, file);
+    expect(statSync(path.dirname(file)).mode & 0o777).toBe(0o700);
+    (await connectLocal(file)).close();
+    chmodSync(path.dirname(file), 0o755);
+    await expect(connectLocal(file)).rejects.toThrow(/0700/);
+    await served.close();
+    await expect(serveLocal(host, file)).rejects.toThrow(/0700/);
+    mkdirSync(path.join(base, "target"), { mode: 0o700 });
+    symlinkSync(path.join(base, "target"), path.join(base, "link"));
+    await expect(serveLocal(host, path.join(base, "link", "host.sock"))).rejects.toThrow(/0700/);
+  });
+
+  it("is the user's own by default", () => {
+    const { XDG_RUNTIME_DIR: runtime, XENARIUM_SOCKET: named } = process.env;
+    try {
+      delete process.env.XENARIUM_SOCKET;
+      process.env.XDG_RUNTIME_DIR = "/run/user/7";
+      expect(socketPath()).toBe("/run/user/7/xenarium/host.sock");
+      delete process.env.XDG_RUNTIME_DIR;
+      expect(socketPath()).toMatch(/xenarium-\d+\/host\.sock$/);
+      process.env.XENARIUM_SOCKET = "/somewhere/x.sock";
+      expect(socketPath()).toBe("/somewhere/x.sock");
+    } finally {
+      delete process.env.XENARIUM_SOCKET;
+      delete process.env.XDG_RUNTIME_DIR;
+      if (runtime !== undefined) process.env.XDG_RUNTIME_DIR = runtime;
+      if (named !== undefined) process.env.XENARIUM_SOCKET = named;
+    }
+  });
+});
