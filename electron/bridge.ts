@@ -2,7 +2,8 @@
 import type { IpcMainEvent, WebContents } from "electron";
 import type { HostService } from "../core/api/host-service.ts";
 import { Session } from "../core/api/session.ts";
-import { APP_ORIGIN, FROM_HOST, HOST_CLOSED, TO_HOST } from "./channels.ts";
+import { Backlog } from "./backlog.ts";
+import { APP_ORIGIN, FROM_HOST, HOST_CLOSED, TAKEN, TO_HOST } from "./channels.ts";
 import type { ElectronParts } from "./parts.ts";
 
 /** True for a message from the application's page itself: no subframe, no page that was navigated to. */
@@ -19,13 +20,16 @@ export function isTrustedSender(event: Pick<IpcMainEvent, "senderFrame" | "sende
 
 export class ApiBridge {
   readonly #host: HostService;
-  readonly #sessions = new Map<number, Session>();
+  readonly #sessions = new Map<number, { session: Session; backlog: Backlog }>();
 
   constructor(parts: Pick<ElectronParts, "ipcMain">, host: HostService) {
     this.#host = host;
     parts.ipcMain.on(TO_HOST, (event, message: unknown) => {
       if (!isTrustedSender(event)) return;
       void this.#sessionOf(event.sender).receive(message);
+    });
+    parts.ipcMain.on(TAKEN, (event, count: unknown) => {
+      if (isTrustedSender(event)) this.#sessions.get(event.sender.id)?.backlog.taken(count);
     });
   }
 
@@ -40,25 +44,29 @@ export class ApiBridge {
 
   #sessionOf(contents: WebContents): Session {
     const found = this.#sessions.get(contents.id);
-    if (found) return found;
+    if (found) return found.session;
+    const backlog = new Backlog();
     const session = new Session(this.#host, {
       send: (message) => {
-        if (!contents.isDestroyed()) contents.send(FROM_HOST, message);
+        if (contents.isDestroyed()) return;
+        backlog.sent(message);
+        contents.send(FROM_HOST, message);
       },
-      // IPC has no measure of what waits; the window is on this machine and ours.
-      backlog: 0,
+      get backlog() {
+        return backlog.bytes;
+      },
       end: (reason) => {
         this.#end(contents.id);
         if (!contents.isDestroyed()) contents.send(HOST_CLOSED, reason);
       },
       mayNameFiles: false,
     });
-    this.#sessions.set(contents.id, session);
+    this.#sessions.set(contents.id, { session, backlog });
     return session;
   }
 
   #end(id: number): void {
-    this.#sessions.get(id)?.end();
+    this.#sessions.get(id)?.session.end();
     this.#sessions.delete(id);
   }
 }

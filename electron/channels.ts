@@ -4,6 +4,8 @@
 export const TO_HOST = "xenarium:to-host";
 /** Main to window: one message of the API (ServerMessage). */
 export const FROM_HOST = "xenarium:from-host";
+/** Window to main: how many messages of FROM_HOST it has taken since it said so last. */
+export const TAKEN = "xenarium:taken";
 /** Main to window: the session has ended, with a sentence. */
 export const HOST_CLOSED = "xenarium:closed";
 

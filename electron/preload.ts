@@ -1,12 +1,15 @@
 /** The window's bridge: messages of the API and nothing else. Runs sandboxed, in a world of its own. */
 import { contextBridge, ipcRenderer } from "electron";
-import { FROM_HOST, HOST_CLOSED, TO_HOST } from "./channels.ts";
+import { FROM_HOST, HOST_CLOSED, TAKEN, TO_HOST } from "./channels.ts";
 
 contextBridge.exposeInMainWorld("xenariumDesktop", {
   send: (message: unknown) => ipcRenderer.send(TO_HOST, message),
   onMessage: (listener: (message: unknown) => void) => {
     ipcRenderer.removeAllListeners(FROM_HOST);
-    ipcRenderer.on(FROM_HOST, (_event, message: unknown) => listener(message));
+    ipcRenderer.on(FROM_HOST, (_event, message: unknown) => {
+      ipcRenderer.send(TAKEN, 1);
+      listener(message);
+    });
   },
   onClose: (listener: (reason: string) => void) => {
     ipcRenderer.removeAllListeners(HOST_CLOSED);

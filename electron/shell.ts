@@ -52,6 +52,11 @@ export async function startShell(parts: ElectronParts, host: HostService, paths:
   const bridge = new ApiBridge(parts, host);
   window = openWindow(parts, paths.preload);
   bridge.attach(window.webContents);
+  // The window stays while the guests shut down, and shows it.
+  window.on("close", (event) => {
+    event.preventDefault();
+    app.quit();
+  });
   // The window shows how it goes, or why it does not.
   void host.powerOn().catch(() => {});
   return true;

@@ -12,6 +12,8 @@ const INSTALL_SECONDS = 180;
 function electronProgram(): { program: string } | { reason: string } {
   if (process.platform === "linux" && !process.env.DISPLAY && !process.env.WAYLAND_DISPLAY)
     return { reason: "there is no display" };
+  if (process.platform === "linux" && process.getuid?.() === 0)
+    return { reason: "Chromium's sandbox does not run as root" };
   let folder: string;
   try {
     folder = path.dirname(require.resolve("electron/package.json"));

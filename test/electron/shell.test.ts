@@ -8,7 +8,7 @@ import type { BrowserWindow, BrowserWindowConstructorOptions } from "electron";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { HostService } from "../../core/api/host-service.ts";
 import type { ServerMessage } from "../../core/api/schema.ts";
-import { APP_ORIGIN, FROM_HOST, TO_HOST } from "../../electron/channels.ts";
+import { APP_ORIGIN, FROM_HOST, TAKEN, TO_HOST } from "../../electron/channels.ts";
 import type { ElectronParts } from "../../electron/parts.ts";
 import { startShell } from "../../electron/shell.ts";
 import { readBounds } from "../../electron/window.ts";
@@ -182,6 +182,36 @@ describe("the desktop shell", () => {
     await expect.poll(() => shell.app.exit.mock.calls.length).toBe(1);
     expect(off).toHaveBeenCalledOnce();
     expect(event.preventDefault).toHaveBeenCalledTimes(2);
+  });
+
+  it("keeps the window open while guests shut down", async () => {
+    const shell = double();
+    await startShell(shell.parts, host, paths);
+    const event = { preventDefault: vi.fn() };
+    shell.window.emit("close", event);
+    expect(event.preventDefault).toHaveBeenCalledOnce();
+    expect(shell.app.quit).toHaveBeenCalledOnce();
+  });
+
+  it("ends the session of a page that takes nothing, and not of one that does", async () => {
+    const shell = double();
+    await startShell(shell.parts, host, paths);
+    const { webContents } = shell.window;
+    const event = { sender: webContents, senderFrame: webContents.mainFrame };
+    const text = "x".repeat(1024 * 1024);
+    const closed = (): unknown[] => webContents.sent.filter(([channel]) => channel === "xenarium:closed");
+    shell.ipcMain.emit(TO_HOST, event, { id: 1, request: "xenLogAttach", args: {} });
+    for (let i = 0; i < 60; i++) {
+      host.emit("xenLog", { text });
+      shell.ipcMain.emit(TAKEN, event, 2);
+    }
+    expect(closed()).toEqual([]);
+    for (const nonsense of [-1, NaN, "9", null, { valueOf: 9 }]) shell.ipcMain.emit(TAKEN, event, nonsense);
+    for (let i = 0; i < 40; i++) host.emit("xenLog", { text });
+    expect(closed()).toHaveLength(1);
+    const count = webContents.sent.length;
+    host.emit("xenLog", { text });
+    expect(webContents.sent.length).toBe(count);
   });
 
   it("does not believe a window's kept size blindly", () => {
