@@ -31,6 +31,7 @@ export const EVTCHN_FIFO_PRIORITY_MIN = 15;
 export const EVTCHN_FIFO_PENDING = 31;
 export const EVTCHN_FIFO_MASKED = 30;
 export const EVTCHN_FIFO_LINKED = 29;
+export const EVTCHN_FIFO_BUSY = 28;
 export const EVTCHN_FIFO_LINK_BITS = 17;
 /** struct evtchn_fifo_control_block: u32 ready, u32 reserved, u32 head[16]. */
 export const FIFO_CONTROL_SIZE = 72;

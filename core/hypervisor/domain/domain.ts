@@ -134,8 +134,9 @@ export class Domain {
   evtchnMaxPort: u32;
   evtchnNextFree: u32;
   evtchnActive: u32;
-  /** domid that gets this domain's... global VIRQs are asked of event/; spare for it. */
-  evtchnSpare: u32;
+  /** First port that an unfinished reset, or the domain's destruction, has not closed; 0 = not begun. */
+  evtchnNextReset: u32;
+  evtchnNextDestroy: u32;
   /** Number of vCPUs in SCHEDOP_poll. Atomic. */
   pollers: u32;
 

@@ -32,7 +32,7 @@ export function virqIsGlobal(virq: u32): bool {
 /** A port of `d` that `remote` may bind to. The port. */
 export function allocUnbound(d: Domain, remote: u32): i32 {
   lockPorts(d);
-  const port = d.dying ? -EINVAL : takeFreePort(d);
+  const port = takeFreePort(d);
   if (port > 0) {
     const p = portOf(d, <u32>port);
     p.state = ECS_UNBOUND;
@@ -52,11 +52,14 @@ export function bindInterdomain(d: Domain, remote: Domain, remotePort: u32): i32
 }
 
 function joinPorts(d: Domain, remote: Domain, remotePort: u32): i32 {
-  if (d.dying || remote.dying || !portValid(remote, remotePort)) return -EINVAL;
-  const there = portOf(remote, remotePort);
-  if (there.state != ECS_UNBOUND || there.remoteDomid != d.domid) return -EINVAL;
+  // Xen looks for a port of its own first: a full table is -ENOSPC whatever the remote port is.
   const port = takeFreePort(d);
   if (port < 0) return port;
+  const there = portOf(remote, portValid(remote, remotePort) ? remotePort : 0);
+  if (there.state != ECS_UNBOUND || there.remoteDomid != d.domid) {
+    giveBackPort(d, <u32>port);
+    return -EINVAL;
+  }
   const here = portOf(d, <u32>port);
   here.state = ECS_INTERDOMAIN;
   here.remoteDomid = remote.domid;
@@ -77,8 +80,7 @@ export function bindVirq(d: Domain, virq: u32, vcpu: u32): i32 {
   if (!v) return -ENOENT;
   lockPorts(d);
   let port: i32 = -EEXIST;
-  if (d.dying) port = -EINVAL;
-  else if (!load<u32>(virqPort(v, virq))) {
+  if (!load<u32>(virqPort(v, virq))) {
     port = takeFreePort(d);
     if (port > 0) {
       const p = portOf(d, <u32>port);
@@ -99,7 +101,7 @@ export function bindVirq(d: Domain, virq: u32, vcpu: u32): i32 {
 export function bindIpi(d: Domain, vcpu: u32): i32 {
   if (!vcpuOf(d, vcpu)) return -ENOENT;
   lockPorts(d);
-  const port = d.dying ? -EINVAL : takeFreePort(d);
+  const port = takeFreePort(d);
   if (port > 0) {
     const p = portOf(d, <u32>port);
     p.state = ECS_IPI;
@@ -140,7 +142,8 @@ export function closePort(d: Domain, port: u32): i32 {
     const remote = domainById(remoteDomid);
     if (!remote) return -EINVAL;
     lockBoth(d, remote);
-    const same = p.state == ECS_INTERDOMAIN && p.remoteDomid == remoteDomid;
+    // The number may have been given to a new domain since.
+    const same = p.state == ECS_INTERDOMAIN && p.remoteDomid == remoteDomid && domainById(remoteDomid) == remote;
     if (same) part(d, port, remote);
     unlockBoth(d, remote);
     if (same) return 0;

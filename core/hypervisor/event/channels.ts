@@ -1,5 +1,5 @@
 /** HYPERVISOR_event_channel_op, and the birth and death of a domain's event channels. */
-import { EFAULT, EINVAL, ENOSYS, EPERM, ESRCH } from "../abi/errno";
+import { EACCES, EAGAIN, EBUSY, EFAULT, EINVAL, ENOSYS, EPERM, ESRCH } from "../abi/errno";
 import * as abi from "../abi/event_channel";
 import { DOMID_SELF } from "../abi/xen";
 import { Domain, Vcpu, currentVcpu, domainOrSelf, isPrivileged } from "../domain/domain";
@@ -16,6 +16,7 @@ import {
   ECS_VIRQ,
   lockPorts,
   portOf,
+  portUsable,
   portValid,
   portsFree,
   portsInit,
@@ -52,8 +53,14 @@ function closeSome(d: Domain, first: u32): u32 {
 
 /** Closes the ports of a dying domain, a batch at a time. True: all closed, its FIFO pages are given back. */
 export function evtchnDomainDestroy(d: Domain): bool {
-  const next = closeSome(d, d.evtchnSpare ? d.evtchnSpare : 1);
-  d.evtchnSpare = next;
+  if (!d.evtchnNextDestroy) {
+    // Who is just taking a port has not seen that the domain dies: wait, so that its port is seen here.
+    lockPorts(d);
+    d.evtchnNextDestroy = 1;
+    unlockPorts(d);
+  }
+  const next = closeSome(d, d.evtchnNextDestroy);
+  if (next) d.evtchnNextDestroy = next;
   if (next) return false;
   lockPorts(d);
   resetFifo(d);
@@ -66,6 +73,11 @@ export function evtchnDomainFree(d: Domain): void {
 
 // ---- operations ----
 
+/** Xen's XSM_TARGET: itself, the domain it is the device model of, or any if privileged. */
+function mayControl(d: Domain): bool {
+  const caller = currentVcpu.domain;
+  return d == caller || caller.target == <i32>d.domid || isPrivileged(caller);
+}
 /** The domain an operation is about; the caller needs privilege for another than itself. Null with opError set. */
 let opError: i32 = 0;
 function subject(domid: u32): Domain | null {
@@ -73,8 +85,7 @@ function subject(domid: u32): Domain | null {
   opError = -ESRCH;
   if (!d) return null;
   opError = -EPERM;
-  if (d != currentVcpu.domain && !isPrivileged(currentVcpu.domain)) return null;
-  return d;
+  return mayControl(d) ? d : null;
 }
 function domidOf(domid: u32): u32 {
   return domid == <u32>DOMID_SELF ? currentVcpu.domid : domid;
@@ -176,8 +187,8 @@ function operate(cmd: u32, a: usize): i32 {
     case abi.EVTCHNOP_bind_vcpu:
       return bindVcpu(d, load<u32>(a), load<u32>(a, 4));
     case abi.EVTCHNOP_status: {
-      const owner = subject(load<u16>(a));
-      return owner ? status(owner, load<u32>(a, 4), a) : opError;
+      const owner = domainOrSelf(load<u16>(a));
+      return owner ? status(owner, load<u32>(a, 4), a) : -ESRCH;
     }
     default:
       break;
@@ -204,6 +215,7 @@ function lockedOperation(d: Domain, cmd: u32, a: usize): i32 {
       const priority = load<u32>(a, 4);
       if (!portValid(d, number)) return -EINVAL;
       if (!usesFifo(d)) return -ENOSYS;
+      if (!portUsable(portOf(d, number))) return -EACCES;
       if (priority > <u32>abi.EVTCHN_FIFO_PRIORITY_MIN) return -EINVAL;
       portOf(d, number).priority = priority;
       return 0;
@@ -215,10 +227,10 @@ function lockedOperation(d: Domain, cmd: u32, a: usize): i32 {
 
 function status(d: Domain, number: u32, a: usize): i32 {
   if (!portValid(d, number)) return -EINVAL;
+  if (!mayControl(d)) return -EPERM;
   lockPorts(d);
   const p = portOf(d, number);
   let state: u32 = abi.EVTCHNSTAT_closed;
-  store<u64>(a, 0, 16);
   if (p.state == ECS_UNBOUND) {
     state = abi.EVTCHNSTAT_unbound;
     store<u16>(a, <u16>p.remoteDomid, 16);
@@ -236,22 +248,37 @@ function status(d: Domain, number: u32, a: usize): i32 {
   return 0;
 }
 
-/** Closes all ports and goes back to the 2-level ABI; continued while there are many. */
+/** Where a reset starts; -EBUSY if another is unfinished, or there is none to continue. */
+function beginReset(d: Domain, resuming: bool): i32 {
+  lockPorts(d);
+  const next = d.evtchnNextReset;
+  if (!resuming && !next) d.evtchnNextReset = 1;
+  unlockPorts(d);
+  if (resuming) return next ? <i32>next : -EBUSY;
+  return next ? -EBUSY : 1;
+}
+
+/**
+ * Closes all ports and goes back to the 2-level ABI; continued while there are many. Another domain must be paused by
+ * the toolstack. A port bound meanwhile by another vCPU keeps the ABI that it lives in: -EAGAIN.
+ */
 function reset(cmd: u32, arg: u64, domid: u32): i64 {
   const d = subject(domid);
   if (!d) return opError;
-  let next = cmd == <u32>abi.EVTCHNOP_reset_cont ? d.evtchnSpare : 1;
+  if (d != currentVcpu.domain && !d.controllerPauseCount) return -EINVAL;
+  let next = beginReset(d, cmd == <u32>abi.EVTCHNOP_reset_cont);
+  if (next < 0) return next;
   while (next) {
-    next = closeSome(d, next);
+    next = <i32>closeSome(d, <u32>next);
     if (next && preemptCheck()) {
-      d.evtchnSpare = next;
+      d.evtchnNextReset = <u32>next;
       return continueWith(abi.EVTCHNOP_reset_cont, arg);
     }
   }
-  d.evtchnSpare = 0;
   lockPorts(d);
-  // Another vCPU may have bound a port meanwhile: then it keeps the ABI that port lives in.
-  if (d.evtchnActive == 0) resetFifo(d);
+  d.evtchnNextReset = 0;
+  const active = d.evtchnActive;
+  if (!active) resetFifo(d);
   unlockPorts(d);
-  return 0;
+  return active ? -EAGAIN : 0;
 }

@@ -1,4 +1,5 @@
-/** Layout of the pages that Domain.evtchnFifo and Vcpu.evtchnFifo point at, and which guest frames they hold. */
+/** The pages that Domain.evtchnFifo and Vcpu.evtchnFifo point at: where event words are, which guest frames are held. */
+import { EVTCHN_FIFO_LINKED } from "../abi/event_channel";
 import { Domain, vcpuOf } from "../domain/domain";
 import { expectHeldFrame } from "../memory/check";
 
@@ -9,6 +10,22 @@ export const FIFO_ADDRESSES: usize = 8;
 /** vCPU's page: u32 address of the control block, then u32 tails, 0 = empty. */
 export const CONTROL: usize = 0;
 export const TAILS: usize = 8;
+
+export const WORDS_PER_PAGE: u32 = 1024;
+
+/** Address of the port's event word; 0 if the guest has given no page for it. The domain uses FIFO and keeps doing so. */
+export function eventWord(d: Domain, port: u32): usize {
+  const page = port / WORDS_PER_PAGE;
+  if (page >= atomic.load<u32>(d.evtchnFifo + FIFO_PAGES)) return 0;
+  return <usize>load<u32>(d.evtchnFifo + FIFO_ADDRESSES + page * 4) + <usize>(port % WORDS_PER_PAGE) * 4;
+}
+
+/** A closed port is not given out again while the guest still has it in a queue (Xen's evtchn_is_busy). Ports' lock held. */
+export function isLinked(d: Domain, port: u32): bool {
+  if (!d.evtchnFifo) return false;
+  const word = eventWord(d, port);
+  return word != 0 && (atomic.load<u32>(word) & (1 << EVTCHN_FIFO_LINKED)) != 0;
+}
 
 /** For the invariant checker: the guest frames held here. */
 export function countFifoFrames(d: Domain): void {

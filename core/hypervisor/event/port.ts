@@ -5,12 +5,13 @@
  * Locks: the domain's evtchnLock guards every field of its ports; both ends' locks (in order of address) while two ports
  * are joined or parted, so whoever holds one end's lock may rely on the other end. PORT_pending is FIFO's (fifo.ts).
  */
-import { ENOMEM, ENOSPC } from "../abi/errno";
+import { EINVAL, ENOMEM, ENOSPC } from "../abi/errno";
 import { EVTCHN_2L_NR_CHANNELS, EVTCHN_FIFO_NR_CHANNELS, EVTCHN_FIFO_PRIORITY_DEFAULT } from "../abi/event_channel";
 import { Domain } from "../domain/domain";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
 import { frameAddress } from "../memory/frames";
 import { spinLock, spinUnlock } from "../sched/lock";
+import { isLinked } from "./fifo_pages";
 
 export const ECS_FREE: u32 = 0;
 /** Port 0: never given out. */
@@ -82,6 +83,13 @@ export function portOf(d: Domain, port: u32): Port {
   return changetype<Port>(bucket + <usize>(port & (PORTS_PER_BUCKET - 1)) * PORT_SIZE);
 }
 
+/** Something may arrive at the port (Xen's evtchn_usable). */
+// @ts-ignore: decorator
+@inline
+export function portUsable(p: Port): bool {
+  return p.state > ECS_RESERVED;
+}
+
 /** Number of ports the domain's ABI and its limit let it have. */
 export function maxPorts(d: Domain): u32 {
   const abi: u32 = d.evtchnFifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS;
@@ -125,16 +133,22 @@ export function portsFree(d: Domain): void {
   d.evtchnValid = 0;
 }
 
-/** The lowest free port; -ENOSPC or -ENOMEM. Lock held. The caller gives it a state. */
+/** The lowest free port that no queue has; -EINVAL, -ENOSPC or -ENOMEM. Lock held. The caller gives it a state. */
 export function takeFreePort(d: Domain): i32 {
+  if (d.dying) return -EINVAL;
   const most = maxPorts(d);
   let port = d.evtchnNextFree;
+  // Ports below this are taken; free ones that are still linked are looked at again next time.
+  let taken = port;
   for (; port < most; port++) {
     if (port >= d.evtchnValid && !addBucket(d)) return -ENOMEM;
-    if (portOf(d, port).state == ECS_FREE) break;
+    const free = portOf(d, port).state == ECS_FREE;
+    if (free && !isLinked(d, port)) break;
+    if (!free && taken == port) taken++;
   }
+  d.evtchnNextFree = taken;
   if (port >= most) return -ENOSPC;
-  d.evtchnNextFree = port + 1;
+  if (taken == port) d.evtchnNextFree++;
   d.evtchnActive++;
   const p = portOf(d, port);
   p.notifyVcpu = 0;
@@ -145,9 +159,11 @@ export function takeFreePort(d: Domain): i32 {
   return <i32>port;
 }
 
-/** Lock held. */
+/** The event word of a closed port may still be linked into a queue of the guest's. Lock held. */
 export function giveBackPort(d: Domain, port: u32): void {
-  portOf(d, port).state = ECS_FREE;
+  const p = portOf(d, port);
+  p.state = ECS_FREE;
+  p.notifyVcpu = 0;
   if (port < d.evtchnNextFree) d.evtchnNextFree = port;
   d.evtchnActive--;
 }

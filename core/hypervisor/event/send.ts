@@ -3,24 +3,29 @@ import { EINVAL } from "../abi/errno";
 import { VCPU_INFO_UPCALL_MASK, VCPU_INFO_UPCALL_PENDING } from "../abi/xen";
 import { Domain, VCPU_VIRQ_PORTS, Vcpu, domainById, vcpuOf } from "../domain/domain";
 import { spinLock, spinUnlock } from "../sched/lock";
-import { pollWake } from "../sched/vcpu";
-import { clearPendingFifo, isPendingFifo, setPendingFifo, unmaskFifo, usesFifo } from "./fifo";
-import { ECS_INTERDOMAIN, ECS_IPI, ECS_UNBOUND, lockPorts, portOf, portValid, unlockPorts } from "./port";
+import { checkPollers, clearPendingFifo, isPendingFifo, setPendingFifo, unmaskFifo, usesFifo } from "./fifo";
+import { ECS_INTERDOMAIN, ECS_IPI, ECS_UNBOUND, lockPorts, portOf, portUsable, portValid, unlockPorts } from "./port";
 import { clearPending2l, isPending2l, setPending2l, unmask2l } from "./two_level";
 
 /** Makes a bound port pending for the vCPU it notifies. A lock that keeps it bound is held. */
 export function setPending(d: Domain, port: u32): void {
   const v = vcpuOf(d, portOf(d, port).notifyVcpu);
   if (!v) return;
-  const fresh = usesFifo(d) ? setPendingFifo(d, v, port) : setPending2l(d, v, port);
+  let fresh: bool;
+  if (usesFifo(d)) fresh = setPendingFifo(d, v, port);
+  else {
+    fresh = setPending2l(d, v, port);
+    // The domain may have changed to FIFO in between, and have read its 2-level words before this bit was set.
+    if (usesFifo(d)) setPendingFifo(d, v, port);
+  }
   atomic.add<u64>(changetype<usize>(d) + offsetof<Domain>("eventsReceived"), 1);
-  if (fresh && atomic.load<u32>(changetype<usize>(d) + offsetof<Domain>("pollers"))) pollWake(d, port);
+  if (fresh) checkPollers(d, port);
 }
 export function clearPending(d: Domain, port: u32): void {
   if (usesFifo(d)) clearPendingFifo(d, port);
   else clearPending2l(d, port);
 }
-export function isPending(d: Domain, port: u32): bool {
+function isPending(d: Domain, port: u32): bool {
   return usesFifo(d) ? isPendingFifo(d, port) : isPending2l(d, port);
 }
 
@@ -44,8 +49,9 @@ export function send(d: Domain, port: u32): i32 {
 
 /** EVTCHNOP_unmask. The ports' lock is held. */
 export function unmask(d: Domain, port: u32): i32 {
+  if (!portUsable(portOf(d, port))) return 0;
   const v = vcpuOf(d, portOf(d, port).notifyVcpu);
-  if (!v) return -EINVAL;
+  if (!v) return 0;
   if (usesFifo(d)) unmaskFifo(d, v, port);
   else unmask2l(d, v, port);
   return 0;
@@ -77,10 +83,13 @@ export function sendGlobalVirq(virq: u32): void {
   if (v) sendGuestVirq(v, virq);
 }
 
-/** 1 pending, 0 not, -EINVAL no such port. */
+/** 1 pending, 0 not, -EINVAL no such port. Takes the ports' lock: another vCPU may be leaving the FIFO ABI. */
 export function evtchnPortPending(d: Domain, port: u32): i32 {
   if (!portValid(d, port)) return -EINVAL;
-  return isPending(d, port) ? 1 : 0;
+  lockPorts(d);
+  const pending = portUsable(portOf(d, port)) && isPending(d, port);
+  unlockPorts(d);
+  return pending ? 1 : 0;
 }
 
 /** Something is pending for the vCPU and events are not masked. */
