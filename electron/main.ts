@@ -14,6 +14,7 @@ protocol.registerSchemesAsPrivileged([{ scheme: APP_SCHEME, privileges: { standa
 const host = new HostService({
   imageFolder: dist,
   bundledGuest: new URL("assets/guests/mini.elf", dist),
+  firstGuest: true,
 });
 const first = await startShell(
   {

@@ -1,6 +1,6 @@
 /** The one host that a server manages: on, off, its log and its events. It outlives each power cycle. */
 import { EventEmitter } from "node:events";
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import type { ToolstackClient } from "../toolstack/client.ts";
 import type { CreateResult } from "../toolstack/messages.ts";
 import { DEFAULT_MEMORY_MIB, PoweredHost, defaultPcpus } from "../toolstack/power.ts";
@@ -14,6 +14,8 @@ export interface HostServiceOptions {
   bundledGuest: URL;
   memoryMiB?: number;
   pcpus?: number;
+  /** The application's first power-on starts the bundled guest: something to look at, with nothing downloaded. */
+  firstGuest?: boolean;
 }
 
 /** Characters of the Xen log that are kept. */
@@ -32,6 +34,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   #pcpus: number;
   #log = "";
   #bundled = 0;
+  #firstGuest: boolean;
   #stopping: Promise<void> | null = null;
   /** The host that was powered off on request; its start, if it was still under way, did not fail. */
   #switchedOff: PoweredHost | null = null;
@@ -41,6 +44,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     // Every session listens.
     this.setMaxListeners(0);
     this.#options = options;
+    this.#firstGuest = options.firstGuest ?? false;
     this.#memoryMiB = options.memoryMiB ?? DEFAULT_MEMORY_MIB;
     this.#pcpus = options.pcpus ?? defaultPcpus();
   }
@@ -75,7 +79,9 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     if (this.#power !== "off" && this.#power !== "crashed")
       throw new ApiFailure("EBUSY", `The host is ${this.#power} already.`);
     const size = { memoryMiB: memoryMiB ?? this.#memoryMiB, pcpus: pcpus ?? this.#pcpus };
-    const host = new PoweredHost({ imageFolder: this.#options.imageFolder, ...size });
+    const autostart = this.#firstGuest ? [this.#bundledEntry(1, 2)] : [];
+    const host = new PoweredHost({ imageFolder: this.#options.imageFolder, autostart, ...size });
+    this.#firstGuest = false;
     this.#memoryMiB = size.memoryMiB;
     this.#pcpus = size.pcpus;
     this.#log = "";
@@ -140,12 +146,18 @@ export class HostService extends EventEmitter<HostServiceEvents> {
 
   /** Starts the guest that comes with Xenarium, under a name that is free. */
   async createBundled(vcpus: number): Promise<CreateResult> {
-    const image = await readFile(this.#options.bundledGuest);
     const taken = new Set((await this.toolstack.request("list")).map(({ name }) => name));
     do this.#bundled++;
     while (taken.has(`mini-${this.#bundled}`));
-    const config = `name = "mini-${this.#bundled}"\nkernel = "mini.elf"\nmemory = 32\nvcpus = ${vcpus}\n`;
-    return this.toolstack.request("create", { config, configName: "bundled guest", files: { "mini.elf": image } });
+    return this.toolstack.request("create", this.#bundledEntry(this.#bundled, vcpus));
+  }
+
+  #bundledEntry(
+    number: number,
+    vcpus: number,
+  ): { config: string; configName: string; files: Record<string, Uint8Array> } {
+    const config = `name = "mini-${number}"\nkernel = "mini.elf"\nmemory = 32\nvcpus = ${vcpus}\n`;
+    return { config, configName: "bundled guest", files: { "mini.elf": readFileSync(this.#options.bundledGuest) } };
   }
 
   #changed(): void {

@@ -13,6 +13,7 @@ export async function serve(options: ServeArguments, dist: URL): Promise<number>
   const host = new HostService({
     imageFolder: dist,
     bundledGuest: new URL("assets/guests/mini.elf", dist),
+    firstGuest: options.browser,
     ...(options.hostMemory !== null && { memoryMiB: options.hostMemory }),
     ...(options.pcpus !== null && { pcpus: options.pcpus }),
   });

@@ -56,6 +56,25 @@ async function drop(files: { name: string; contents: Buffer }[]): Promise<void> 
   await page.dispatchEvent("body", "drop", { dataTransfer: transfer });
 }
 
+describe.skipIf(missing !== null)(`the first start${missing ? ` (${missing})` : ""}`, () => {
+  it("runs the bundled guest, with a console that answers, and nothing downloaded", async () => {
+    const first = await startServe("--host-memory", "256", "--pcpus", "1", "--browser");
+    const chromium = await launch();
+    try {
+      page = await chromium.newPage({ viewport: { width: 1280, height: 800 } });
+      await page.goto(first.url);
+      await page.getByRole("button", { name: /mini-1/ }).click();
+      await page.getByRole("tab", { name: "Console" }).click();
+      await waitForTerminal(/mini> /, 15);
+      await type("uptime");
+      await waitForTerminal(/up [\d.]+ s, host up/, 5);
+    } finally {
+      await chromium.close();
+      expect(await first.stop()).toBe(0);
+    }
+  });
+});
+
 describe.skipIf(missing !== null)(`the application${missing ? ` (${missing})` : ""}`, () => {
   beforeAll(async () => {
     mkdirSync(shots, { recursive: true });

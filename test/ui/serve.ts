@@ -16,7 +16,10 @@ export interface Served {
 
 export function startServe(...args: string[]): Promise<Served> {
   const socket = path.join(mkdtempSync(path.join(tmpdir(), "xenarium-serve-")), "host.sock");
-  const env = { ...process.env, XENARIUM_SOCKET: socket };
+  // Without a display, --browser opens none: the test brings its own.
+  const env: NodeJS.ProcessEnv = { ...process.env, XENARIUM_SOCKET: socket };
+  delete env.DISPLAY;
+  delete env.WAYLAND_DISPLAY;
   const child = spawn(process.execPath, [cli, "serve", ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
   return new Promise((resolve, reject) => {

@@ -271,6 +271,13 @@ function translateSystem(lin: u64, access: i32): usize {
 
 /** Reads `size` (1, 2, 4, 8) bytes as the processor itself does, with supervisor rights. */
 export function readSystem(lin: u64, size: u32): u64 {
+  if ((<u32>lin & 0xfff) + size <= 4096) {
+    const at = translateSystem(lin, ACCESS_READ);
+    if (!at) return 0;
+    if (size == 8) return load<u64>(at);
+    if (size == 4) return load<u32>(at);
+    return size == 2 ? load<u16>(at) : load<u8>(at);
+  }
   let value: u64 = 0;
   for (let i: u32 = 0; i < size; i++) {
     const host = translateSystem(lin + i, ACCESS_READ);

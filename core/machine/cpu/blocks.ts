@@ -87,7 +87,7 @@ export function findBlock(mode: u32): usize {
   return buildBlock(lin, host, mode, bucket);
 }
 
-/** Whether the block that starts with `op` may be chained to and from: it lies in one page. */
+/** Whether the block that starts with `op` may be chained to and from: it lies in one page, and is kept. */
 export function blockChains(first: usize): bool {
   return !load<u32>(first - BLOCK_HEADER, BLOCK_SECOND);
 }
@@ -159,8 +159,11 @@ function buildBlock(lin: u64, host: usize, mode: u32, bucket: usize): usize {
     store<u32>(block, load<u32>(bucket), BLOCK_NEXT);
     store<u32>(bucket, <u32>block);
     arena = op;
+  } else {
+    // Another pCPU counted the frame as written meanwhile: it is executed this once and its room is used again, so nothing
+    // may be chained to it or from it.
+    store<u32>(block, 1, BLOCK_SECOND);
   }
-  // Otherwise it is executed this once and its room is used again.
   return first;
 }
 

@@ -306,8 +306,7 @@ function execute(limit: i32, single: bool): i32 {
       const generation = cacheGeneration;
       op = findBlock(codeMode);
       if (link) {
-        if (op && generation == cacheGeneration && blockChains(op) && blockChains(start))
-          store<u32>(link + linkSlot, <u32>op);
+        if (op && generation == cacheGeneration && blockChains(op)) store<u32>(link + linkSlot, <u32>op);
         link = 0;
       }
     }
@@ -1800,8 +1799,8 @@ function execute(limit: i32, single: bool): i32 {
         clearCodeChanged();
         const distance =
           slot == OP_TARGET || ended ? load<u64>(op, OP_IMM) : <u64>load<u16>(op, OP_OFFSET) + load<u8>(op, OP_LENGTH);
-        // Only inside this page, linear and physical.
-        if (distance < 4096) {
+        // Only inside this page, linear and physical, and asked now: the room of a block that is not kept is used again.
+        if (distance < 4096 && blockChains(start)) {
           link = op;
           linkSlot = slot;
         }

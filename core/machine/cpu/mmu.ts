@@ -68,6 +68,7 @@ export function walkTables(key: u64, lin: u64, access: i32, update: bool): u64 {
   let any: u64 = 0;
   let page: u64 = 0;
   let leaf: usize = 0;
+  let leafEntry: u64 = 0;
   let level: i32 = 4;
   // Entries on the way whose accessed bit is still clear; at most three.
   let clear0: usize = 0;
@@ -90,6 +91,7 @@ export function walkTables(key: u64, lin: u64, access: i32, update: bool): u64 {
     any |= entry;
     if (level == 1 || entry & PTE_LARGE) {
       leaf = at;
+      leafEntry = entry;
       const bits = <u64>(12 + 9 * (level - 1));
       const low = ((<u64>1) << bits) - 1;
       // Bit 12 of a large entry is PAT, the rest of the low address bits are reserved.
@@ -130,12 +132,22 @@ export function walkTables(key: u64, lin: u64, access: i32, update: bool): u64 {
   if (access == ACCESS_EXECUTE && any & PTE_NX) return NO_ADDRESS;
 
   if (update) {
-    if (clear0) atomic.or<u64>(clear0, PTE_ACCESSED);
-    if (clear1) atomic.or<u64>(clear1, PTE_ACCESSED);
-    if (clear2) atomic.or<u64>(clear2, PTE_ACCESSED);
-    if (leaf) atomic.or<u64>(leaf, access == ACCESS_WRITE ? PTE_ACCESSED | PTE_DIRTY : PTE_ACCESSED);
+    if (clear0) setAccessed(clear0);
+    if (clear1) setAccessed(clear1);
+    if (clear2) setAccessed(clear2);
+    if (leaf) {
+      const marked = leafEntry | (access == ACCESS_WRITE ? PTE_ACCESSED | PTE_DIRTY : PTE_ACCESSED);
+      // Changed by another processor meanwhile: no stray bits there, the new entry decides.
+      if (atomic.cmpxchg<u64>(leaf, leafEntry, marked) != leafEntry) return walkTables(key, lin, access, update);
+    }
   }
   return page;
+}
+
+/** On an entry that is still present; one that changes at this moment keeps what it was changed to. */
+function setAccessed(at: usize): void {
+  const entry = atomic.load<u64>(at);
+  if (entry & PTE_PRESENT) atomic.cmpxchg<u64>(at, entry, entry | PTE_ACCESSED);
 }
 
 /**
