@@ -271,7 +271,7 @@ function translateSystem(lin: u64, access: i32): usize {
 
 /** Reads `size` (1, 2, 4, 8) bytes as the processor itself does, with supervisor rights. */
 export function readSystem(lin: u64, size: u32): u64 {
-  if ((<u32>lin & 0xfff) + size <= 4096) {
+  if (((<u32>lin) & 0xfff) + size <= 4096) {
     const at = translateSystem(lin, ACCESS_READ);
     if (!at) return 0;
     if (size == 8) return load<u64>(at);
