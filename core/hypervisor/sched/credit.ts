@@ -34,6 +34,8 @@ export const PRIORITY_IDLE: i32 = -64;
 
 export const TIMESLICE_NS: u64 = 30_000_000;
 const ACCOUNTING_NS: u64 = 30_000_000;
+/** Periods that one accounting makes up for. */
+const MOST_PERIODS: u64 = 4;
 /** A woken vCPU keeps its boost for so long. */
 const BOOST_NS: u64 = 10_000_000;
 /** Nobody is taken off sooner for lack of credit (Xen's sched_ratelimit_us). */
@@ -375,9 +377,11 @@ export function account(now: u64): void {
   if (now < nextAccounting()) return;
   if (!spinTryLock(ROOT_ACCOUNTING_LOCK)) return;
   if (now >= nextAccounting()) {
-    // After a long idle time there is nothing to catch up with.
+    // What is dealt out is what has passed, though this may come late on a busy machine: else all would run into debt and
+    // weights would mean nothing. After a long idle time there is nothing to catch up with.
+    const passed = now - (nextAccounting() - ACCOUNTING_NS);
     atomic.store<u64>(ROOT_NEXT_ACCOUNTING, now + ACCOUNTING_NS);
-    dealCredit();
+    dealCredit(min<u64>(passed, ACCOUNTING_NS * MOST_PERIODS));
   }
   spinUnlock(ROOT_ACCOUNTING_LOCK);
 }
@@ -392,7 +396,8 @@ function countActive(d: Domain): u32 {
   return active;
 }
 
-function dealCredit(): void {
+/** Deals out the credit of `passed` nanoseconds on every pCPU. */
+function dealCredit(passed: u64): void {
   spinLock(ROOT_DOMAIN_LIST_LOCK);
   let weights: u64 = 0;
   for (let each = domainList(); each; each = changetype<Domain>(each).next) {
@@ -401,15 +406,15 @@ function dealCredit(): void {
     d.activeVcpus = countActive(d);
     if (d.activeVcpus) weights += <u64>d.weight * d.activeVcpus;
   }
-  const total: u64 = ACCOUNTING_NS * pcpuCount();
+  const total: u64 = passed * pcpuCount();
   for (let each = domainList(); each; each = changetype<Domain>(each).next) {
     const d = changetype<Domain>(each);
     if (isNative(d) || !d.activeVcpus) continue;
     let share = (total * ((<u64>d.weight * d.activeVcpus * 65536) / weights)) >> 16;
-    const most = <u64>d.activeVcpus * ACCOUNTING_NS;
+    const most = <u64>d.activeVcpus * passed;
     if (share > most) share = most;
     if (d.cap) {
-      const capped = (ACCOUNTING_NS * d.cap) / 100;
+      const capped = (passed * d.cap) / 100;
       if (share > capped) share = capped;
     }
     const portion = <i64>(share / d.activeVcpus);
@@ -426,7 +431,9 @@ function dealTo(d: Domain, v: Vcpu, share: i64): void {
   const active = v.creditActive || v.credit < 0 || v.onQueue;
   if (active) {
     v.credit += share;
-    if (v.credit > <i64>ACCOUNTING_NS) v.credit = <i64>ACCOUNTING_NS;
+    // A share that comes late is not cut, but nobody saves up more than one.
+    const most = max<i64>(<i64>ACCOUNTING_NS, share);
+    if (v.credit > most) v.credit = most;
     // Debts of more than a few periods would starve it for long after the load has gone.
     if (v.credit < -(<i64>ACCOUNTING_NS) * 4) v.credit = -(<i64>ACCOUNTING_NS) * 4;
     v.creditActive = v.isRunning;

@@ -43,7 +43,8 @@ async function shares(domains: readonly (readonly [domid: number, vcpus: number]
   return after.map((time, i) => ((time - before[i]!) / elapsed) * 100);
 }
 
-describe("credit scheduler on 2 pCPUs", () => {
+// Shares are of the machine's real time: another load on it disturbs a measurement, but not several in a row.
+describe("credit scheduler on 2 pCPUs", { retry: 3 }, () => {
   it("gives a lone vCPU a whole pCPU, two both", async () => {
     const [one] = await shares([[makeSpinner(dom0, { vcpus: 1 }), 1]], 400);
     expect(one).toBeGreaterThan(90);
