@@ -19,6 +19,8 @@ export const ASC_OPTIONS = [
   ...["--runtime", "stub", "--importMemory", "--sharedMemory", "--initialMemory", "1024", "--maximumMemory", "65536"],
   ...["--memoryBase", "1024", "--enable", "threads", "--enable", "simd", "--enable", "bulk-memory"],
   ...["--enable", "sign-extension", "--enable", "nontrapping-f2i", "-O3", "--noAssert", "--use", "abort="],
+  // Translated code is called through the table.
+  "--exportTable",
   // Vectors are passed between functions of one module only.
   ...["--disableWarning", "112"],
 ];
@@ -76,6 +78,7 @@ const parts = {
       dom0: "core/toolstack/dom0.ts",
       unpack: "core/dom0/builder/unpack-worker.ts",
       pcpu: "core/machine/pcpu.ts",
+      translator: "core/machine/translator/thread.ts",
     };
     await bundle({ ...NODE, entryPoints: entries, outdir: dist, format: "esm", banner: REQUIRE });
   },

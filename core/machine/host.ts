@@ -4,7 +4,7 @@
  */
 import { EventEmitter } from "node:events";
 import { readFile } from "node:fs/promises";
-import { Worker } from "node:worker_threads";
+import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
 import { powerOnClock, startClock, type ClockBase } from "./clock.ts";
 import type { MachineParts } from "./core-instance.ts";
 import * as layout from "./layout.ts";
@@ -106,15 +106,24 @@ export class Host extends EventEmitter<HostEvents> {
     void this.#watchSerial(words);
     void this.#watchStages(words);
     void this.#watchPower(words);
-    for (let id = 0; id < pcpus; id++) {
-      const worker = new Worker(new URL("pcpu.js", imageFolder), {
-        workerData: { ...this.#parts, id },
-        name: `pcpu${id}`,
-      });
-      worker.on("error", (error) => this.#crash(`pCPU ${id} stopped: ${error.stack ?? error.message}`));
-      this.#workers.push(worker);
-    }
+    const channels = Array.from({ length: pcpus }, () => new MessageChannel());
+    const ends = channels.map(({ port2 }) => port2);
+    this.#start(this.#parts, "translator", "translator.js", { pcpus: ends }, ends);
+    channels.forEach(({ port1 }, id) =>
+      this.#start(this.#parts!, `pCPU ${id}`, "pcpu.js", { id, translator: port1 }, [port1]),
+    );
     return this.#parts;
+  }
+
+  /** A thread of the machine, which is of no use without it. */
+  #start(parts: MachineParts, name: string, script: string, data: object, transferList: MessagePort[]): void {
+    const worker = new Worker(new URL(script, this.#options.imageFolder), {
+      workerData: { ...parts, ...data },
+      transferList,
+      name,
+    });
+    worker.on("error", (error) => this.#crash(`${name} stopped: ${error.stack ?? error.message}`));
+    this.#workers.push(worker);
   }
 
   /** Pulls the plug: the pCPUs leave the hypervisor at their next poll. Resolves when all threads are gone. */
@@ -148,6 +157,9 @@ export class Host extends EventEmitter<HostEvents> {
   /** pCPUs get a second to leave by themselves; one that does not is ended. */
   async #stopped(words: Int32Array): Promise<void> {
     const workers = this.#workers;
+    // The translator's thread sleeps until it is asked.
+    Atomics.add(words, layout.TRANSLATOR_BELL >> 2, 1);
+    Atomics.notify(words, layout.TRANSLATOR_BELL >> 2);
     const gone = Promise.all(workers.map((worker) => new Promise((resolve) => worker.once("exit", resolve))));
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise((resolve) => (timer = setTimeout(resolve, 1000)));

@@ -44,4 +44,25 @@ export const PCPU_MAILBOX = 0x112000;
 export const PCPU_MAILBOX_SIZE = 64;
 export const MAX_PCPUS = 32;
 
-export const XEN_HEAP_START = 0x200000;
+/**
+ * The translator's page: requests for translation, a ring of u32 machine addresses of first bytes (0 = slot not written yet).
+ * u32 head (free-running, claimed by pCPUs), tail (the translator's), bell (Atomics.notify on request), ready (changes when there
+ * is something to adopt); u32 addresses of the tables of code_frames.ts.
+ */
+export const TRANSLATOR_HEAD = 0x113000;
+export const TRANSLATOR_TAIL = 0x113004;
+export const TRANSLATOR_BELL = 0x113008;
+export const TRANSLATOR_READY = 0x11300c;
+export const TRANSLATOR_CODE_VERSIONS = 0x113010;
+export const TRANSLATOR_CODE_FLAGS = 0x113014;
+/** u64: nanoseconds spent translating; u32: functions made, modules made. */
+export const TRANSLATOR_TIME = 0x113018;
+export const TRANSLATOR_FUNCTIONS = 0x113020;
+export const TRANSLATOR_MODULES = 0x113024;
+export const TRANSLATOR_RING = 0x114000;
+export const TRANSLATOR_REQUESTS = 4096;
+/** The translator's room: decoded operations that translated code hands to the interpreter. */
+export const TRANSLATOR_POOL = 0x118000;
+export const TRANSLATOR_POOL_END = 0x800000;
+
+export const XEN_HEAP_START = 0x800000;

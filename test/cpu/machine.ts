@@ -48,6 +48,7 @@ export class Machine {
     const env = {
       memory,
       now: () => performance.now() * 1e6,
+      adopt() {},
       trap(code: number) {
         throw new Error(`trap ${code}`);
       },

@@ -10,13 +10,11 @@
  * the tables are cleared.
  */
 import { cpu } from "./machine";
+import { TLB_EXECUTE, TLB_READ, TLB_WRITE } from "./tlb_layout";
 import { CPU_ASID, CPU_CPL, CPU_CR0, CPU_CR3, CPU_CR4, CPU_EFER, CPU_RFLAGS } from "./state";
 
+export { TLB_EXECUTE, TLB_READ, TLB_WRITE };
 export const TLB_ENTRIES: usize = 4096;
-export const TLB_TABLE = 0x10000;
-export const TLB_READ = 0;
-export const TLB_WRITE = 0x10000;
-export const TLB_EXECUTE = 0x20000;
 /** (CR3, mode) -> ASID: 64 entries of u64 key, u32 ASID. */
 const SPACES = 0x30000;
 const SPACE_ENTRIES: u32 = 64;

@@ -16,7 +16,7 @@ const PCPU = `
 const { workerData } = require("node:worker_threads");
 const { memory, module, id, base } = workerData;
 const now = () => Number(process.hrtime.bigint() - base);
-const { exports } = new WebAssembly.Instance(module, { env: { memory, now, trap(code) { throw new Error("host bug " + code); } } });
+const { exports } = new WebAssembly.Instance(module, { env: { memory, now, adopt() {}, trap(code) { throw new Error("host bug " + code); } } });
 exports._start?.();
 if (id === 0) exports.xen_start();
 exports.pcpu_run(id);

@@ -1,0 +1,275 @@
+/**
+ * One region's function while it is written: registers in locals, memory through the TLB, ways out.
+ *
+ * Registers: every general register that the region uses is a local, loaded at its beginning and always valid. One way out
+ * (the end of the function) stores all that any instruction of the region writes, so that any place may leave.
+ * Leaving in the middle of a block takes back what of it was not done from the count of instructions.
+ */
+import * as S from "../cpu/state.ts";
+import { TLB_READ, TLB_WRITE } from "../cpu/tlb_layout.ts";
+import type { DecodedOp } from "./decoded.ts";
+import { FlagWriter } from "./flags.ts";
+import { importIndex, STATUS_BAIL, type ImportName } from "./imports.ts";
+import { Code, I32, I64, Mem, Op, type FunctionBody, type ValueType } from "./wasm.ts";
+
+export const STATE = 0;
+const LEFT = 1;
+const TLB = 2;
+const POLL = 3;
+const PARAMETERS = 4;
+const PAGE = -4096n;
+/** Offset of the addend in an entry of the TLB. */
+const ADDEND = 8;
+const ATOMIC_LOAD_32 = 0x10;
+
+/** What a first pass over the region has found; the second one writes with it. */
+export interface RegisterUse {
+  used: Set<number>;
+  written: Set<number>;
+}
+
+/** Takes a decoded operation into the pool that translated code refers to; returns its machine address. */
+export type KeepOp = (op: DecodedOp) => number;
+
+export class RegionWriter {
+  readonly code = new Code();
+  readonly flags: FlagWriter;
+  readonly use: RegisterUse = { used: new Set(), written: new Set() };
+  readonly #known: RegisterUse;
+  readonly #keep: KeepOp;
+  readonly #locals: ValueType[] = [];
+  readonly #registers: number[] = [];
+  readonly #temporaries = new Map<string, number>();
+  /** Linear address of the page. */
+  readonly pageBase: number;
+  readonly #tag: number;
+  readonly #rip: number;
+  readonly #host: number;
+  readonly #entry: number;
+  readonly #linear: number;
+  readonly #status: number;
+  readonly #exit: number;
+  /** Instructions of the running block that are done. */
+  done = 0;
+
+  constructor(known: RegisterUse, keep: KeepOp) {
+    this.#known = known;
+    this.#keep = keep;
+    for (let n = 0; n < 16; n++) this.#registers.push(this.#local(I64));
+    this.pageBase = this.#local(I64);
+    this.#tag = this.#local(I64);
+    this.#rip = this.#local(I64);
+    this.#linear = this.#local(I64);
+    this.#host = this.#local(I32);
+    this.#entry = this.#local(I32);
+    this.#status = this.#local(I32);
+    this.flags = new FlagWriter(this, (type) => this.#local(type));
+    this.#exit = this.code.block();
+  }
+
+  #local(type: ValueType): number {
+    this.#locals.push(type);
+    return PARAMETERS + this.#locals.length - 1;
+  }
+
+  /** A local of its own for a purpose, by name. */
+  temporary(name: string, type: ValueType): number {
+    const key = `${name}:${type}`;
+    let local = this.#temporaries.get(key);
+    if (local === undefined) this.#temporaries.set(key, (local = this.#local(type)));
+    return local;
+  }
+
+  call(name: ImportName): Code {
+    return this.code.call(importIndex(name));
+  }
+
+  // ---- general registers ----
+
+  /** Pushes all 64 bits. */
+  register(n: number): void {
+    this.use.used.add(n);
+    this.code.get(this.#registers[n]!);
+  }
+  /** Takes 64 bits. */
+  setRegister(n: number): void {
+    this.use.used.add(n);
+    this.use.written.add(n);
+    this.code.set(this.#registers[n]!);
+  }
+  /** Pushes a register operand as i64; bits above the size are anything. `byte`: register file offset for size 1. */
+  readSized(n: number, byte: number, size: number): void {
+    if (size !== 1) return this.register(n);
+    this.register(byte >> 3);
+    if (byte & 1) this.code.i64(8).op(Op.i64ShrU);
+  }
+  /** Writes the i64 local's low bits to a register operand: 32 bits clear the upper half, less leave the rest. */
+  writeSized(n: number, byte: number, size: number, value: number): void {
+    const { code } = this;
+    if (size === 8) {
+      code.get(value);
+      this.setRegister(n);
+    } else if (size === 4) {
+      code.get(value).op(Op.i32WrapI64, Op.i64ExtendI32U);
+      this.setRegister(n);
+    } else {
+      const target = size === 1 ? byte >> 3 : n;
+      const shift = size === 1 && byte & 1 ? 8 : 0;
+      const mask = size === 1 ? 0xffn : 0xffffn;
+      this.register(target);
+      code.i64(~(mask << BigInt(shift))).op(Op.i64And);
+      code.get(value).i64(mask).op(Op.i64And);
+      if (shift) code.i64(shift).op(Op.i64Shl);
+      code.op(Op.i64Or);
+      this.setRegister(target);
+    }
+  }
+
+  // ---- memory ----
+
+  /** Pushes the memory operand's offset in its segment, cut to the address size. */
+  offset(op: DecodedOp): void {
+    const { code } = this;
+    let displacement = BigInt(op.disp);
+    if (op.base === 17 || op.base === 18) {
+      code.get(this.pageBase);
+      if (op.base === 18) displacement += BigInt(op.offset + op.length);
+    } else if (op.base < 16) this.register(op.base);
+    const hasBase = op.base !== 16;
+    if (op.index < 16) {
+      this.register(op.index);
+      if (op.scale) code.i64(op.scale).op(Op.i64Shl);
+      if (hasBase) code.op(Op.i64Add);
+    }
+    if (!hasBase && op.index === 16) code.i64(displacement);
+    else if (displacement) code.i64(displacement).op(Op.i64Add);
+    if (op.addressSize === 4) code.op(Op.i32WrapI64, Op.i64ExtendI32U);
+  }
+
+  /** Pushes the linear address. */
+  address(op: DecodedOp): void {
+    this.offset(op);
+    if (op.segmentSlot) this.code.get(STATE).memory(Mem.i64Load, op.segmentSlot).op(Op.i64Add);
+  }
+
+  /** Takes a linear address, pushes the host address of `size` bytes there; what the TLB can't give bails out. */
+  host(op: DecodedOp, size: number, write: boolean): void {
+    const { code } = this;
+    const table = write ? TLB_WRITE : TLB_READ;
+    code.tee(this.#linear).i64(8).op(Op.i64ShrU, Op.i32WrapI64).i32(0xfff0).op(Op.i32And).get(TLB).op(Op.i32Add);
+    code.tee(this.#entry).memory(Mem.i64Load, table).get(this.#linear);
+    if (size > 1) code.i64(size - 1).op(Op.i64Add);
+    code.i64(PAGE).op(Op.i64And).get(this.#tag).op(Op.i64Or, Op.i64Ne);
+    code.if();
+    code.get(this.#linear).i32(size);
+    this.call(write ? "region_write" : "region_read");
+    code.tee(this.#host).op(Op.i32Eqz);
+    code.if();
+    this.bail(op);
+    code.end().else();
+    code.get(this.#entry).memory(Mem.i32Load, table + ADDEND).get(this.#linear).op(Op.i32WrapI64, Op.i32Add);
+    code.set(this.#host).end().get(this.#host);
+  }
+  /** The same for the operation's memory operand. */
+  hostOf(op: DecodedOp, size: number, write: boolean): void {
+    this.address(op);
+    this.host(op, size, write);
+  }
+
+  /** Takes a host address, pushes the value there, zero-extended. */
+  load(size: number): void {
+    this.code.memory([0, Mem.i64Load8U, Mem.i64Load16U, 0, Mem.i64Load32U, 0, 0, 0, Mem.i64Load][size]!);
+  }
+  /** Takes a host address and a value. */
+  store(size: number): void {
+    this.code.memory([0, Mem.i64Store8, Mem.i64Store16, 0, Mem.i64Store32, 0, 0, 0, Mem.i64Store][size]!);
+  }
+
+  // ---- ways out ----
+
+  /** Leaves before the instruction, which the interpreter is to do. Flags as they are before it. */
+  bail(op: { offset: number }): void {
+    this.code.get(STATE).i32(1).memory(Mem.i32Store, S.CPU_BAILED);
+    this.leave(op.offset, this.done);
+  }
+  /** Leaves with RIP at an offset from the page's beginning, after `done` instructions of this block. */
+  leave(offset: number, done: number): void {
+    this.code.get(this.pageBase);
+    if (offset) this.code.i64(offset).op(Op.i64Add);
+    this.leaveTo(done);
+  }
+  /** Takes the address to go on at. */
+  leaveTo(done: number): void {
+    this.code.set(this.#rip);
+    this.count(done);
+    this.flags.settle();
+    this.code.branch(this.#exit);
+  }
+  count(done: number): void {
+    if (done) this.code.get(LEFT).i32(done).op(Op.i32Sub).set(LEFT);
+  }
+  /** Pushes 1 if it is time to look up. */
+  isCalledAway(): void {
+    this.code.get(LEFT).i32(0).op(Op.i32LeS).get(POLL).atomic(ATOMIC_LOAD_32, 2).op(Op.i32Or);
+  }
+  /** Takes a canonical address or bails at `op`; leaves it in the local. */
+  canonical(op: DecodedOp, local: number): void {
+    const { code } = this;
+    code.get(local).i64(16).op(Op.i64Shl).i64(16).op(Op.i64ShrS).get(local).op(Op.i64Ne);
+    code.if();
+    this.bail(op);
+    code.end();
+  }
+
+  // ---- the interpreter's instructions ----
+
+  /** Has the interpreter's function do the instruction. `reads`, `writes`: registers it may look at and change. */
+  execute(
+    name: ImportName,
+    op: DecodedOp,
+    reads: Iterable<number>,
+    writes: Iterable<number>,
+    flags: { reads: boolean; writes: boolean },
+  ): void {
+    const { code } = this;
+    for (const n of reads)
+      if (this.#known.written.has(n)) code.get(STATE).get(this.#registers[n]!).memory(Mem.i64Store, S.CPU_GPR + 8 * n);
+    if (flags.reads || flags.writes) this.flags.toMemory();
+    code.i32(this.#keep(op));
+    this.call(name).set(this.#status);
+    for (const n of writes)
+      if (this.#known.used.has(n)) code.get(STATE).memory(Mem.i64Load, S.CPU_GPR + 8 * n).set(this.#registers[n]!);
+    code.get(this.#status);
+    code.if();
+    code.get(this.#status).i32(STATUS_BAIL).op(Op.i32Eq);
+    code.if();
+    this.bail(op);
+    code.end();
+    this.leave(op.offset + op.length, this.done + 1);
+    code.end();
+  }
+
+  // ---- the whole ----
+
+  finish(): FunctionBody {
+    const before = new Code();
+    before.get(STATE).get(STATE).memory(Mem.i64Load, S.CPU_RIP).i64(PAGE).op(Op.i64And).tee(this.pageBase);
+    before.memory(Mem.i64Store, S.CPU_CODE_BASE);
+    before.get(STATE).memory(Mem.i64Load, S.CPU_TLB_TAG).set(this.#tag);
+    for (const n of this.use.used)
+      before.get(STATE).memory(Mem.i64Load, S.CPU_GPR + 8 * n).set(this.#registers[n]!);
+    this.flags.begin(before);
+
+    const { code } = this;
+    code.op(Op.unreachable).end();
+    for (const n of this.use.written)
+      code.get(STATE).get(this.#registers[n]!).memory(Mem.i64Store, S.CPU_GPR + 8 * n);
+    this.flags.storeSettled();
+    code.get(STATE).get(this.#rip).memory(Mem.i64Store, S.CPU_RIP);
+    code.get(LEFT);
+    before.bytes.push(...code.bytes);
+    return { locals: this.#locals, code: before };
+  }
+}
+
+
