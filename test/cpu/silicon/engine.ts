@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import * as exits from "../../../core/machine/cpu/exits.ts";
 import * as state from "../../../core/machine/cpu/state.ts";
-import { TranslatedCode } from "../translated.ts";
+import { TranslatedCode } from "../translator/translated.ts";
 import { CASE, CODE_ADDRESS, DATA_PAGES, RESULT, WINDOW, WINDOW_START } from "./generate.ts";
 
 const MEMORY_PAGES = 1024;

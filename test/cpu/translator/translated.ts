@@ -1,6 +1,6 @@
 /** Translation at once, for tests: the region at an address is made and adopted before the next run. */
-import { AdoptedRegions } from "../../core/machine/translator/adopt.ts";
-import { Translator } from "../../core/machine/translator/translator.ts";
+import { AdoptedRegions } from "../../../core/machine/translator/adopt.ts";
+import { Translator } from "../../../core/machine/translator/translator.ts";
 
 const POOL_BYTES = 0x100000;
 
@@ -34,18 +34,22 @@ export class TranslatedCode {
 
   /** Translates the region at a machine address; false if it can't be one. */
   translate(host: number): boolean {
-    this.#core.engine_mark_code!(host);
+    return this.translateAll([host]);
+  }
+  /** Translates those of the regions that can be translated. */
+  translateAll(hosts: number[]): boolean {
+    for (const host of hosts) this.#core.engine_mark_code!(host);
     // Nothing runs meanwhile: the oldest can go at once.
-    while (this.#modules.length > 500) {
+    while (this.#modules.length > 100) {
       const oldest = this.#modules.shift()!;
       this.#adopted.drop(oldest);
       this.#translator.release(oldest);
     }
-    const made = this.#translator.translate([host]);
+    const made = this.#translator.translate(hosts);
     if (!made) return false;
     this.#adopted.adopt({ ...made, module: new WebAssembly.Module(made.bytes) });
     this.#modules.push(made.id);
-    this.count++;
+    this.count += made.regions.length;
     return true;
   }
 }
