@@ -31,7 +31,7 @@ const ENTRY_INDEX = 4;
 const ENTRY_VERSION = 8;
 
 /** A block is asked for when it was reached so often by a lookup or a backward branch, and again at every doubling. */
-const HEAT_ASKED: u32 = 64;
+const HEAT_ASKED: u32 = 512;
 
 let table: usize = 0;
 let seenReady: u32 = 0;

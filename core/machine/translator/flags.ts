@@ -8,7 +8,7 @@
  */
 import * as F from "../cpu/flag_kinds.ts";
 import * as S from "../cpu/state.ts";
-import { Code, I32, I64, Mem, Op, type ValueType } from "./wasm.ts";
+import { Code, I32, I64, Mem, Op } from "./wasm.ts";
 import { STATE, type RegionWriter } from "./writer.ts";
 
 type Plain = "add" | "sub" | "logic" | "adc" | "sbb" | "shl" | "shr" | "sar" | "imul";
@@ -42,33 +42,49 @@ type Comparison = "Eq" | "Ne" | "LtS" | "LtU" | "LeS" | "LeU" | "GeS" | "GeU" | 
 export class FlagWriter {
   readonly #writer: RegionWriter;
   readonly #code: Code;
-  /** First and second operand, result; FB: the carry that INC and DEC leave. */
-  readonly a: number;
-  readonly b: number;
-  readonly result: number;
-  readonly #carry: number;
-  readonly #kind: number;
-  /** Result of INC, DEC and rotations, while the flags they leave are in the others. */
-  readonly over: number;
-  /** Result of BT, i32. */
-  readonly bit: number;
+  readonly #expected: boolean;
   state: FlagState = { kind: "memory" };
 
-  constructor(writer: RegionWriter, local: (type: ValueType) => number) {
+  /** `expected`: some instruction of the region leaves its flags in locals. */
+  constructor(writer: RegionWriter, expected: boolean) {
     this.#writer = writer;
+    this.#expected = expected;
     this.#code = writer.code;
-    this.a = local(I64);
-    this.b = local(I64);
-    this.result = local(I64);
-    this.over = local(I64);
-    this.#carry = local(I64);
-    this.#kind = local(I32);
-    this.bit = local(I32);
+  }
+
+  /** First and second operand, result. */
+  get a(): number {
+    return this.#writer.temporary("flagA", I64);
+  }
+  get b(): number {
+    return this.#writer.temporary("flagB", I64);
+  }
+  get result(): number {
+    return this.#writer.temporary("flagResult", I64);
+  }
+  /** Result of INC, DEC and rotations, while the flags they leave are in the others. */
+  get over(): number {
+    return this.#writer.temporary("flagOver", I64);
+  }
+  /** Result of BT, i32. */
+  get bit(): number {
+    return this.#writer.temporary("flagBit", I32);
+  }
+  /** The carry that INC and DEC leave. */
+  get #carry(): number {
+    return this.#writer.temporary("flagCarry", I64);
+  }
+  get #kind(): number {
+    return this.#writer.temporary("flagKind", I32);
+  }
+  /** Whether an instruction of the region, as far as it is written, leaves its flags in locals. */
+  get used(): boolean {
+    return ["flagResult", "flagOver", "flagBit"].some((name) => this.#writer.has(name));
   }
 
   /** At the region's beginning. */
   begin(before: Code): void {
-    before.i32(IN_MEMORY).set(this.#kind);
+    if (this.#expected) before.i32(IN_MEMORY).set(this.#kind);
   }
 
   /** The locals hold what an instruction computed. */
@@ -98,7 +114,7 @@ export class FlagWriter {
   toMemory(): void {
     this.settle();
     if (this.state.kind !== "memory") this.storeSettled();
-    this.#code.i32(IN_MEMORY).set(this.#kind);
+    if (this.#expected) this.#code.i32(IN_MEMORY).set(this.#kind);
     this.state = { kind: "memory" };
   }
 
@@ -108,6 +124,7 @@ export class FlagWriter {
   }
 
   #settle(state: FlagState): void {
+    if (!this.#expected) return;
     const code = this.#code;
     if (state.kind === "dynamic") return;
     if (state.kind === "memory") {
@@ -150,6 +167,7 @@ export class FlagWriter {
 
   /** Stores what settle() has made, unless it is in memory. */
   storeSettled(): void {
+    if (!this.#expected) return;
     const code = this.#code;
     const shift = this.#writer.temporary("flagShift", I64);
     code.get(this.#kind).i32(0).op(Op.i32GeS);

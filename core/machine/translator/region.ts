@@ -54,6 +54,8 @@ function transferOf(op: DecodedOp): Transfer | null {
     case H.H_RET:
       return { kind: "return" };
   }
+  // FXSAVE, LDMXCSR and their kin touch all there is.
+  if (op.family === "sse" && op.map === 1 && op.opcode === 0xae) return { kind: "interpret", offset: op.offset };
   const isFence = op.family === "system" && op.id === I.ID_FENCE;
   const isForeign =
     op.family === "segment" || op.family === "control" || op.family === "system" || op.family === "invalid";

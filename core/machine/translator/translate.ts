@@ -6,24 +6,27 @@ import type { ImportName } from "./imports.ts";
 import { drop, peek, push, rmValue, writeInteger } from "./integer.ts";
 import type { Block, Region } from "./region.ts";
 import { edgeKey, structure, type ControlFlow } from "./structure.ts";
+import { writeVector } from "./vector.ts";
 import { I32, I64, Op, type FunctionBody } from "./wasm.ts";
-import { RegionWriter, type KeepOp, type RegisterUse } from "./writer.ts";
+import { RegionWriter, type KeepOp, type RegionUse } from "./writer.ts";
 
 /** The function of a region. `keep`: see KeepOp. */
 export function translateRegion(region: Region, keep: KeepOp): FunctionBody {
   const flow = structure(region.entry, (offset) => successors(region.blocks.get(offset)!, region));
   // The first pass finds out which registers are used at all.
-  const first = new RegionWriter({ used: new Set(), written: new Set() }, () => 0);
+  const unknown: RegionUse = {
+    used: new Set(),
+    written: new Set(),
+    usedVectors: new Set(),
+    writtenVectors: new Set(),
+    flags: true,
+  };
+  const first = new RegionWriter(unknown, () => 0);
   new BlockWriter(region, flow, first).write();
+  first.use.flags = first.flags.used;
   const writer = new RegionWriter(first.use, keep);
-  merge(writer.use, first.use);
   new BlockWriter(region, flow, writer).write();
   return writer.finish();
-}
-
-function merge(into: RegisterUse, from: RegisterUse): void {
-  for (const n of from.used) into.used.add(n);
-  for (const n of from.written) into.written.add(n);
 }
 
 function targets({ transfer }: Block): number[] {
@@ -128,6 +131,7 @@ class BlockWriter {
     w.flags.state =
       before !== undefined ? this.#flagsAfter.get(before)! : isAlone ? { kind: "memory" } : { kind: "dynamic" };
     w.done = 0;
+    w.vectorsChecked = false;
     const { ops, transfer } = block;
     const last = transfer.kind === "jump" || transfer.kind === "interpret" ? null : ops[ops.length - 1]!;
     for (const op of ops) {
@@ -140,7 +144,7 @@ class BlockWriter {
 
   #instruction(op: DecodedOp): void {
     const w = this.#w;
-    if (op.family === "system" || writeInteger(w, op)) return;
+    if (op.family === "system" || writeInteger(w, op) || (op.family === "sse" && writeVector(w, op))) return;
     const { name, implied } = EXECUTED[op.family]!;
     const touched = new Set([...implied, op.reg, op.rm, op.reg8 >> 3, op.rm8 >> 3, op.vreg]);
     for (const n of [op.base, op.index]) if (n < 16) touched.add(n);

@@ -10,7 +10,8 @@ import { TLB_READ, TLB_WRITE } from "../cpu/tlb_layout.ts";
 import type { DecodedOp } from "./decoded.ts";
 import { FlagWriter } from "./flags.ts";
 import { importIndex, STATUS_BAIL, type ImportName } from "./imports.ts";
-import { Code, I32, I64, Mem, Op, type FunctionBody, type ValueType } from "./wasm.ts";
+import { V } from "./simd.ts";
+import { Code, I32, I64, Mem, Op, V128, type FunctionBody, type ValueType } from "./wasm.ts";
 
 export const STATE = 0;
 const LEFT = 1;
@@ -23,9 +24,14 @@ const ADDEND = 8;
 const ATOMIC_LOAD_32 = 0x10;
 
 /** What a first pass over the region has found; the second one writes with it. */
-export interface RegisterUse {
+export interface RegionUse {
   used: Set<number>;
   written: Set<number>;
+  /** The same of XMM registers. */
+  usedVectors: Set<number>;
+  writtenVectors: Set<number>;
+  /** Some instruction leaves its flags in locals. */
+  flags: boolean;
 }
 
 /** Takes a decoded operation into the pool that translated code refers to; returns its machine address. */
@@ -34,50 +40,57 @@ export type KeepOp = (op: DecodedOp) => number;
 export class RegionWriter {
   readonly code = new Code();
   readonly flags: FlagWriter;
-  readonly use: RegisterUse = { used: new Set(), written: new Set() };
-  readonly #known: RegisterUse;
+  readonly use: RegionUse = { used: new Set(), written: new Set(), usedVectors: new Set(), writtenVectors: new Set(), flags: false };
+  readonly #known: RegionUse;
   readonly #keep: KeepOp;
   readonly #locals: ValueType[] = [];
-  readonly #registers: number[] = [];
-  readonly #temporaries = new Map<string, number>();
-  /** Linear address of the page. */
+  readonly #named = new Map<string, number>();
+  /** Linear address of the page; where to go on. */
   readonly pageBase: number;
-  readonly #tag: number;
   readonly #rip: number;
-  readonly #host: number;
-  readonly #entry: number;
-  readonly #linear: number;
-  readonly #status: number;
   readonly #exit: number;
   /** Instructions of the running block that are done. */
   done = 0;
 
-  constructor(known: RegisterUse, keep: KeepOp) {
+  constructor(known: RegionUse, keep: KeepOp) {
     this.#known = known;
     this.#keep = keep;
-    for (let n = 0; n < 16; n++) this.#registers.push(this.#local(I64));
-    this.pageBase = this.#local(I64);
-    this.#tag = this.#local(I64);
-    this.#rip = this.#local(I64);
-    this.#linear = this.#local(I64);
-    this.#host = this.#local(I32);
-    this.#entry = this.#local(I32);
-    this.#status = this.#local(I32);
-    this.flags = new FlagWriter(this, (type) => this.#local(type));
+    this.pageBase = this.temporary("pageBase", I64);
+    this.#rip = this.temporary("rip", I64);
+    this.flags = new FlagWriter(this, known.flags);
     this.#exit = this.code.block();
   }
 
-  #local(type: ValueType): number {
-    this.#locals.push(type);
-    return PARAMETERS + this.#locals.length - 1;
-  }
-
-  /** A local of its own for a purpose, by name. */
+  /** The local of a purpose, by name; made when first asked for, as the code that V8 has first clears them all at every entry. */
   temporary(name: string, type: ValueType): number {
-    const key = `${name}:${type}`;
-    let local = this.#temporaries.get(key);
-    if (local === undefined) this.#temporaries.set(key, (local = this.#local(type)));
+    let local = this.#named.get(name);
+    if (local === undefined) {
+      this.#locals.push(type);
+      this.#named.set(name, (local = PARAMETERS + this.#locals.length - 1));
+    }
     return local;
+  }
+  /** Whether the local was asked for. */
+  has(name: string): boolean {
+    return this.#named.has(name);
+  }
+  #register(n: number): number {
+    return this.temporary(`r${n}`, I64);
+  }
+  get #linear(): number {
+    return this.temporary("linear", I64);
+  }
+  get #host(): number {
+    return this.temporary("host", I32);
+  }
+  get #entry(): number {
+    return this.temporary("entry", I32);
+  }
+  get #tag(): number {
+    return this.temporary("tag", I64);
+  }
+  get #status(): number {
+    return this.temporary("status", I32);
   }
 
   call(name: ImportName): Code {
@@ -89,13 +102,13 @@ export class RegionWriter {
   /** Pushes all 64 bits. */
   register(n: number): void {
     this.use.used.add(n);
-    this.code.get(this.#registers[n]!);
+    this.code.get(this.#register(n));
   }
   /** Takes 64 bits. */
   setRegister(n: number): void {
     this.use.used.add(n);
     this.use.written.add(n);
-    this.code.set(this.#registers[n]!);
+    this.code.set(this.#register(n));
   }
   /** Pushes a register operand as i64; bits above the size are anything. `byte`: register file offset for size 1. */
   readSized(n: number, byte: number, size: number): void {
@@ -123,6 +136,41 @@ export class RegionWriter {
       code.op(Op.i64Or);
       this.setRegister(target);
     }
+  }
+
+  // ---- vector registers ----
+
+  #vector(n: number): number {
+    return this.temporary(`x${n}`, V128);
+  }
+  /** Pushes an XMM register. */
+  vectorRegister(n: number): void {
+    this.use.usedVectors.add(n);
+    this.code.get(this.#vector(n));
+  }
+  setVectorRegister(n: number): void {
+    this.use.usedVectors.add(n);
+    this.use.writtenVectors.add(n);
+    this.code.set(this.#vector(n));
+  }
+  /** Bails out unless vector instructions may be used; once a block is enough, nothing in it can change that. */
+  needVectors(op: DecodedOp): void {
+    if (this.vectorsChecked) return;
+    this.vectorsChecked = true;
+    this.code.get(this.temporary("noVectors", I32));
+    this.code.if();
+    this.bail(op);
+    this.code.end();
+  }
+  /** The running block has had its check. */
+  vectorsChecked = false;
+  /** Takes a host address and pushes it again; bails out unless it is a multiple of 16. */
+  aligned(op: DecodedOp): void {
+    const { code } = this;
+    code.set(this.#host).get(this.#host).i32(15).op(Op.i32And);
+    code.if();
+    this.bail(op);
+    code.end().get(this.#host);
   }
 
   // ---- memory ----
@@ -223,6 +271,12 @@ export class RegionWriter {
 
   // ---- the interpreter's instructions ----
 
+  /** Has the interpreter's function do an SSE instruction that touches no general register but those its address is made of. */
+  executeVector(op: DecodedOp): void {
+    const registers = [op.base, op.index].filter((n) => n < 16);
+    this.execute("region_sse", op, registers, [], { reads: false, writes: false });
+  }
+
   /** Has the interpreter's function do the instruction. `reads`, `writes`: registers it may look at and change. */
   execute(
     name: ImportName,
@@ -233,12 +287,19 @@ export class RegionWriter {
   ): void {
     const { code } = this;
     for (const n of reads)
-      if (this.#known.written.has(n)) code.get(STATE).get(this.#registers[n]!).memory(Mem.i64Store, S.CPU_GPR + 8 * n);
+      if (this.#known.written.has(n)) code.get(STATE).get(this.#register(n)).memory(Mem.i64Store, S.CPU_GPR + 8 * n);
+    const vectors = op.family === "sse" ? new Set([0, op.reg & 15, op.rm & 15]) : [];
+    for (const n of vectors)
+      if (this.#known.writtenVectors.has(n))
+        code.get(STATE).get(this.#vector(n)).vectorMemory(V.store, S.CPU_XMM + 16 * n);
     if (flags.reads || flags.writes) this.flags.toMemory();
     code.i32(this.#keep(op));
     this.call(name).set(this.#status);
     for (const n of writes)
-      if (this.#known.used.has(n)) code.get(STATE).memory(Mem.i64Load, S.CPU_GPR + 8 * n).set(this.#registers[n]!);
+      if (this.#known.used.has(n)) code.get(STATE).memory(Mem.i64Load, S.CPU_GPR + 8 * n).set(this.#register(n));
+    for (const n of vectors)
+      if (this.#known.usedVectors.has(n))
+        code.get(STATE).vectorMemory(V.load, S.CPU_XMM + 16 * n).set(this.#vector(n));
     code.get(this.#status);
     code.if();
     code.get(this.#status).i32(STATUS_BAIL).op(Op.i32Eq);
@@ -255,15 +316,25 @@ export class RegionWriter {
     const before = new Code();
     before.get(STATE).get(STATE).memory(Mem.i64Load, S.CPU_RIP).i64(PAGE).op(Op.i64And).tee(this.pageBase);
     before.memory(Mem.i64Store, S.CPU_CODE_BASE);
-    before.get(STATE).memory(Mem.i64Load, S.CPU_TLB_TAG).set(this.#tag);
+    if (this.has("tag")) before.get(STATE).memory(Mem.i64Load, S.CPU_TLB_TAG).set(this.#tag);
     for (const n of this.use.used)
-      before.get(STATE).memory(Mem.i64Load, S.CPU_GPR + 8 * n).set(this.#registers[n]!);
+      before.get(STATE).memory(Mem.i64Load, S.CPU_GPR + 8 * n).set(this.#register(n));
+    for (const n of this.use.usedVectors)
+      before.get(STATE).vectorMemory(V.load, S.CPU_XMM + 16 * n).set(this.#vector(n));
+    if (this.has("noVectors")) {
+      // CR0.EM or TS, or CR4.OSFXSR not set: #UD or #NM.
+      before.get(STATE).memory(Mem.i32Load, S.CPU_CR0).i32(0xc).op(Op.i32And);
+      before.get(STATE).memory(Mem.i32Load, S.CPU_CR4).i32(0x200).op(Op.i32And, Op.i32Eqz, Op.i32Or);
+      before.set(this.temporary("noVectors", I32));
+    }
     this.flags.begin(before);
 
     const { code } = this;
     code.op(Op.unreachable).end();
     for (const n of this.use.written)
-      code.get(STATE).get(this.#registers[n]!).memory(Mem.i64Store, S.CPU_GPR + 8 * n);
+      code.get(STATE).get(this.#register(n)).memory(Mem.i64Store, S.CPU_GPR + 8 * n);
+    for (const n of this.use.writtenVectors)
+      code.get(STATE).get(this.#vector(n)).vectorMemory(V.store, S.CPU_XMM + 16 * n);
     this.flags.storeSettled();
     code.get(STATE).get(this.#rip).memory(Mem.i64Store, S.CPU_RIP);
     code.get(LEFT);
