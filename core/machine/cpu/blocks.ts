@@ -14,7 +14,7 @@ import { decode, decodeEnds } from "./decode";
 import { H_NEXT } from "./handlers";
 import { OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SIZE } from "./op";
 import { CPU_RIP, CPU_SEG, CS, SEG_BASE, SEG_SIZE } from "./state";
-import { REGION_TABLE_BYTES, isAskedFor, regionsInit, requestRegion } from "./regions";
+import { REGION_TABLE_BYTES, hasRegion, isAskedFor, regionsInit, requestRegion } from "./regions";
 import { TLB_BYTES, TLB_EXECUTE, tlbLookup } from "./tlb";
 
 /** Header before a block's first op. u32 each: host address of the first byte, mode, version, next in bucket, second page, its version, how often it was reached by lookup or backwards. */
@@ -35,8 +35,8 @@ const BUCKETS = TLB_BYTES + 0x1000;
 const BUCKET_COUNT: u32 = 32768;
 const ARENA = BUCKETS + 32768 * 4;
 const ARENA_SIZE = 16 << 20;
-const TRANSLATED = ARENA + ARENA_SIZE;
-export const REGION_SIZE = TRANSLATED + REGION_TABLE_BYTES;
+const REGIONS = ARENA + ARENA_SIZE;
+export const REGION_SIZE = REGIONS + REGION_TABLE_BYTES;
 
 let region: usize = 0;
 let arena: usize = 0;
@@ -47,7 +47,7 @@ export let cacheGeneration: u32 = 0;
 export function blocksInit(address: usize): void {
   region = address;
   arenaEnd = address + ARENA + ARENA_SIZE;
-  regionsInit(address + TRANSLATED);
+  regionsInit(address + REGIONS);
   dropBlocks();
 }
 
@@ -99,13 +99,33 @@ export function findBlock(mode: u32): usize {
 export function blockChains(first: usize): bool {
   return !load<u32>(first - BLOCK_HEADER, BLOCK_SECOND);
 }
-/** Counts that the block was reached; asks for its translation when that is due. Returns the count. */
-export function warmBlock(first: usize): u32 {
+/** In BLOCK_HEAT: the block begins a region of translated code, or did. */
+const TRANSLATED_BIT: u32 = 0x80000000;
+/** Every so many times that a block was reached it is looked whether it has been translated: a power of 2. */
+const LOOK_EVERY: u32 = 64;
+
+/**
+ * Counts that the block was reached by lookup or backwards, and asks for its translation when that is due. True if it is to be run
+ * translated: runRegions() may find a region there.
+ */
+export function warmBlock(first: usize): bool {
   const block = first - BLOCK_HEADER;
-  const heat = load<u32>(block, BLOCK_HEAT) + 1;
-  store<u32>(block, heat, BLOCK_HEAT);
-  if (isAskedFor(heat) && !load<u32>(block, BLOCK_SECOND)) requestRegion(load<u32>(block, BLOCK_HOST));
-  return heat;
+  let heat = load<u32>(block, BLOCK_HEAT);
+  if (heat & TRANSLATED_BIT) return true;
+  store<u32>(block, ++heat, BLOCK_HEAT);
+  if (heat & (LOOK_EVERY - 1) || load<u32>(block, BLOCK_SECOND)) return false;
+  const host = load<u32>(block, BLOCK_HOST);
+  if (hasRegion(host)) {
+    store<u32>(block, heat | TRANSLATED_BIT, BLOCK_HEAT);
+    return true;
+  }
+  if (isAskedFor(heat)) requestRegion(host);
+  return false;
+}
+/** No region was found: the block is interpreted, and counted again. */
+export function coolBlock(first: usize): void {
+  const block = first - BLOCK_HEADER;
+  store<u32>(block, load<u32>(block, BLOCK_HEAT) & ~TRANSLATED_BIT, BLOCK_HEAT);
 }
 export function blockHost(first: usize): u32 {
   return load<u32>(first - BLOCK_HEADER, BLOCK_HOST);

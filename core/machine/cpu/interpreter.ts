@@ -12,6 +12,7 @@ import {
   blocksInit,
   cacheGeneration,
   codeLinear,
+  coolBlock,
   findBlock,
   prepareSingle,
   warmBlock,
@@ -309,7 +310,9 @@ function execute(limit: i32, single: bool): i32 {
       }
       if (shadow) store<u32>(s, 2, CPU_SHADOW);
     } else {
-      if (codeMode & MODE_64 && !bailed) {
+      const generation = cacheGeneration;
+      op = findBlock(codeMode);
+      if (op && codeMode & MODE_64 && warmBlock(op) && !bailed) {
         const before = left;
         left = runRegions(left, poll);
         bailed = load<u32>(s, CPU_BAILED) != 0;
@@ -317,11 +320,9 @@ function execute(limit: i32, single: bool): i32 {
           link = 0;
           continue;
         }
-        if (bailed) link = 0;
+        if (!bailed) coolBlock(op);
+        link = 0;
       }
-      const generation = cacheGeneration;
-      op = findBlock(codeMode);
-      if (op && codeMode & MODE_64) warmBlock(op);
       if (link) {
         if (op && generation == cacheGeneration && blockChains(op)) store<u32>(link + linkSlot, <u32>op);
         link = 0;
@@ -1810,8 +1811,8 @@ function execute(limit: i32, single: bool): i32 {
         if (!codeChanged) {
           const next: usize = load<u32>(op + slot);
           if (next && chains && left > 0 && !atomic.load<u32>(poll) != 0) {
-            // Loops are left now and then, to see whether they have been translated.
-            if (next > op || (warmBlock(next) & 63) != 0) {
+            // Loops that have been translated are left.
+            if (next > op || !warmBlock(next)) {
               op = next;
               start = next;
               continue;

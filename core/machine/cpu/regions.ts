@@ -31,7 +31,7 @@ const ENTRY_INDEX = 4;
 const ENTRY_VERSION = 8;
 
 /** A block is asked for when it was reached so often by a lookup or a backward branch, and again at every doubling. */
-const HEAT_ASKED: u32 = 512;
+const HEAT_ASKED: u32 = 2048;
 
 let table: usize = 0;
 let seenReady: u32 = 0;
@@ -75,7 +75,13 @@ export function adoptRegions(): void {
   adopt();
 }
 
-/** Counts that the block with this heat was reached; true if a region may be there. */
+/** Whether there is a region at `host`, of the frame's present code. */
+export function hasRegion(host: u32): bool {
+  const entry = entryOf(host);
+  return load<u32>(entry) == host && load<u32>(entry, ENTRY_VERSION) == codeVersion(host >> 12);
+}
+
+/** Asks the translator for the region at machine address `host`. */
 export function requestRegion(host: u32): void {
   const head = atomic.load<u32>(TRANSLATOR_HEAD);
   if (head - atomic.load<u32>(TRANSLATOR_TAIL) >= <u32>TRANSLATOR_REQUESTS) return;
