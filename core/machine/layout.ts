@@ -45,9 +45,8 @@ export const PCPU_MAILBOX_SIZE = 64;
 export const MAX_PCPUS = 32;
 
 /**
- * The translator's page: requests for translation, a ring of u32 machine addresses of first bytes (0 = slot not written yet).
- * u32 head (free-running, claimed by pCPUs), tail (the translator's), bell (Atomics.notify on request), ready (changes when there
- * is something to adopt); u32 addresses of the tables of code_frames.ts.
+ * The translator's page: u32 head of the ring of requests (free-running, claimed by pCPUs), tail (the translator's), bell
+ * (Atomics.notify on request), ready (changes when there is something to adopt); u32 addresses of the tables of code_frames.ts.
  */
 export const TRANSLATOR_HEAD = 0x113000;
 export const TRANSLATOR_TAIL = 0x113004;
@@ -59,10 +58,30 @@ export const TRANSLATOR_CODE_FLAGS = 0x113014;
 export const TRANSLATOR_TIME = 0x113018;
 export const TRANSLATOR_FUNCTIONS = 0x113020;
 export const TRANSLATOR_MODULES = 0x113024;
+/** Request: u32 machine address of the first byte (0 = not written yet), u32 1 = a large one, u64 its linear address, u64 CR3. */
 export const TRANSLATOR_RING = 0x114000;
-export const TRANSLATOR_REQUESTS = 4096;
+export const TRANSLATOR_REQUESTS = 1024;
+export const REQUEST_SIZE = 32;
+export const REQUEST_LARGE = 4;
+export const REQUEST_LINEAR = 8;
+export const REQUEST_CR3 = 16;
+/**
+ * What regions are made of, by index in the function table: u32 number of pages, u32 how often it was entered, then for each page i32
+ * linear distance from the region's first page, u32 its machine address, u32 its code version. Written before the region is announced.
+ */
+export const TRANSLATOR_RECORDS = 0x120000;
+export const RECORD_SIZE = 128;
+export const RECORD_COUNT = 0;
+export const RECORD_ENTERED = 4;
+export const RECORD_PAGES = 8;
+export const RECORD_PAGE_SIZE = 12;
+export const RECORD_PAGE_OFFSET = 0;
+export const RECORD_PAGE_HOST = 4;
+export const RECORD_PAGE_VERSION = 8;
+export const RECORD_MOST_PAGES = 10;
+export const TRANSLATOR_MOST_REGIONS = 12288;
 /** The translator's room: decoded operations that translated code hands to the interpreter. */
-export const TRANSLATOR_POOL = 0x118000;
+export const TRANSLATOR_POOL = 0x2a0000;
 export const TRANSLATOR_POOL_END = 0x800000;
 
 export const XEN_HEAP_START = 0x800000;

@@ -3,7 +3,12 @@ import { parseArgs } from "node:util";
 import { conformance, siliconMissing } from "./silicon/run.ts";
 
 const { values } = parseArgs({
-  options: { seed: { type: "string" }, count: { type: "string" }, only: { type: "string" }, translated: { type: "boolean" } },
+  options: {
+    seed: { type: "string" },
+    count: { type: "string" },
+    only: { type: "string" },
+    translated: { type: "boolean" },
+  },
 });
 const seed = Number(values.seed ?? Date.now() % 0x7fffffff);
 const count = Number(values.count ?? 200_000);

@@ -3,7 +3,7 @@
  * code tables and the pCPU's region; the rest of memory is the test's.
  */
 import { clearFault, cpu, fault, setCpu } from "../../core/machine/cpu/machine";
-import { beforeDecode, codeFrameWritten, setCodeTables } from "../../core/machine/cpu/code_frames";
+import { codeFrameWritten, setCodeTables } from "../../core/machine/cpu/code_frames";
 import { dropBlocks } from "../../core/machine/cpu/blocks";
 import {
   cpuInit,
@@ -69,15 +69,12 @@ export function engine_flush_page(lin: u64): void {
 export function engine_code_written(address: usize): void {
   codeFrameWritten(<u32>(address >> 12));
 }
-/** The tables of code frames, and the mark of a frame as code, for the translator. */
+/** The tables of code frames, for the translator. */
 export function engine_code_versions(): usize {
   return versions;
 }
 export function engine_code_flags(): usize {
   return flags;
-}
-export function engine_mark_code(address: usize): void {
-  beforeDecode(address);
 }
 export function engine_refresh(): void {
   refreshMode();

@@ -106,9 +106,9 @@ const LOOK_EVERY: u32 = 64;
 
 /**
  * Counts that the block was reached by lookup or backwards, and asks for its translation when that is due. True if it is to be run
- * translated: runRegions() may find a region there.
+ * translated: runRegions() may find a region there. `lin`: its linear address.
  */
-export function warmBlock(first: usize): bool {
+export function warmBlock(first: usize, lin: u64): bool {
   const block = first - BLOCK_HEADER;
   let heat = load<u32>(block, BLOCK_HEAT);
   if (heat & TRANSLATED_BIT) return true;
@@ -119,7 +119,7 @@ export function warmBlock(first: usize): bool {
     store<u32>(block, heat | TRANSLATED_BIT, BLOCK_HEAT);
     return true;
   }
-  if (isAskedFor(heat)) requestRegion(host);
+  if (isAskedFor(heat)) requestRegion(host, lin, false);
   return false;
 }
 /** No region was found: the block is interpreted, and counted again. */

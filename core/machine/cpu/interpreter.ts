@@ -312,7 +312,7 @@ function execute(limit: i32, single: bool): i32 {
     } else {
       const generation = cacheGeneration;
       op = findBlock(codeMode);
-      if (op && codeMode & MODE_64 && warmBlock(op) && !bailed) {
+      if (op && codeMode & MODE_64 && warmBlock(op, load<u64>(s, CPU_RIP)) && !bailed) {
         const before = left;
         left = runRegions(left, poll);
         bailed = load<u32>(s, CPU_BAILED) != 0;
@@ -1812,7 +1812,7 @@ function execute(limit: i32, single: bool): i32 {
           const next: usize = load<u32>(op + slot);
           if (next && chains && left > 0 && !atomic.load<u32>(poll) != 0) {
             // Loops that have been translated are left.
-            if (next > op || !warmBlock(next)) {
+            if (next > op || !warmBlock(next, load<u64>(s, CPU_CODE_BASE) + load<u16>(next, OP_OFFSET))) {
               op = next;
               start = next;
               continue;

@@ -11,14 +11,14 @@ export interface AdoptMessage {
 export class AdoptedRegions {
   readonly #imports: WebAssembly.Imports;
   readonly #table: WebAssembly.Table;
-  readonly #adopt: (host: number, index: number, version: number) => void;
+  readonly #adopt: (host: number, index: number) => void;
   readonly #drop: (host: number, index: number) => void;
   readonly #regions = new Map<number, RegionPlace[]>();
 
   constructor(core: WebAssembly.Exports, memory: WebAssembly.Memory) {
     this.#table = core.table as WebAssembly.Table;
     this.#imports = { core: { ...core, memory } };
-    this.#adopt = core.region_adopt as (host: number, index: number, version: number) => void;
+    this.#adopt = core.region_adopt as (host: number, index: number) => void;
     this.#drop = core.region_drop as (host: number, index: number) => void;
   }
 
@@ -26,9 +26,9 @@ export class AdoptedRegions {
     const { exports } = new WebAssembly.Instance(module, this.#imports);
     const last = Math.max(...regions.map(({ index }) => index));
     if (last >= this.#table.length) this.#table.grow(last + 1);
-    regions.forEach(({ host, index, version }, i) => {
+    regions.forEach(({ host, index }, i) => {
       this.#table.set(index, exports[i]);
-      this.#adopt(host, index, version);
+      this.#adopt(host, index);
     });
     this.#regions.set(id, regions);
   }

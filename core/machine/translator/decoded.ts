@@ -4,7 +4,19 @@ import * as O from "../cpu/op.ts";
 
 /** What executes an operation if the translator doesn't: ../cpu has a file for each. */
 export type Family =
-  "alu" | "data" | "stack" | "shift" | "bits" | "string" | "segment" | "control" | "system" | "x87" | "sse" | "wait" | "invalid";
+  | "alu"
+  | "data"
+  | "stack"
+  | "shift"
+  | "bits"
+  | "string"
+  | "segment"
+  | "control"
+  | "system"
+  | "x87"
+  | "sse"
+  | "wait"
+  | "invalid";
 
 const GENERIC: Family[] = [
   "invalid",
@@ -41,6 +53,10 @@ function familyOf(handler: number): Family {
   return handler >= H.H_JCC ? "control" : "data";
 }
 
+function isDirectBranch(handler: number): boolean {
+  return handler === H.H_JMP || handler === H.H_CALL || handler >= H.H_JCC;
+}
+
 export interface DecodedOp {
   /** Its 64 bytes, for the operations that the interpreter executes. */
   raw: Uint8Array;
@@ -68,7 +84,10 @@ export interface DecodedOp {
   /** Offset in the vCPU's state of the segment base to be added; 0 = none. */
   segmentSlot: number;
   disp: number;
+  /** Offset from the beginning of the region's first page to the instruction's page, and to the instruction. */
+  page: number;
   offset: number;
+  /** A direct branch: the offset of its target, likewise. */
   imm: bigint;
   /** VEX.vvvv. */
   vreg: number;
@@ -78,7 +97,8 @@ export interface DecodedOp {
   opcode: number;
 }
 
-export function readOp(view: DataView, at: number): DecodedOp {
+/** `page`: see DecodedOp. */
+export function readOp(view: DataView, at: number, page: number): DecodedOp {
   const prefix = view.getUint8(at + O.OP_PREFIX);
   const handler = view.getUint16(at + O.OP_HANDLER, true);
   const seg = view.getUint8(at + O.OP_SEG);
@@ -102,8 +122,9 @@ export function readOp(view: DataView, at: number): DecodedOp {
     scale: view.getUint8(at + O.OP_SCALE),
     segmentSlot: seg >= 4 ? view.getUint16(at + O.OP_SEG_SLOT, true) : 0,
     disp: view.getInt32(at + O.OP_DISP, true),
-    offset: view.getUint16(at + O.OP_OFFSET, true),
-    imm: view.getBigInt64(at + O.OP_IMM, true),
+    page,
+    offset: page + view.getUint16(at + O.OP_OFFSET, true),
+    imm: view.getBigInt64(at + O.OP_IMM, true) + (isDirectBranch(handler) ? BigInt(page) : 0n),
     vreg: view.getUint8(at + O.OP_VREG),
     form: view.getUint8(at + O.OP_FORM),
     condition: view.getUint8(at + O.OP_CONDITION),

@@ -8,8 +8,16 @@
  */
 import * as F from "../cpu/flag_kinds.ts";
 import * as S from "../cpu/state.ts";
-import { Code, I32, I64, Mem, Op } from "./wasm.ts";
-import { STATE, type RegionWriter } from "./writer.ts";
+import { STATE, type ImportName } from "./imports.ts";
+import { Code, I32, I64, Mem, Op, type ValueType } from "./wasm.ts";
+
+/** What it needs of the function that it is part of (writer.ts). */
+export interface FlagHost {
+  readonly code: Code;
+  temporary(name: string, type: ValueType): number;
+  has(name: string): boolean;
+  call(name: ImportName): Code;
+}
 
 type Plain = "add" | "sub" | "logic" | "adc" | "sbb" | "shl" | "shr" | "sar" | "imul";
 export type FlagState =
@@ -40,13 +48,13 @@ const LESS = 6;
 type Comparison = "Eq" | "Ne" | "LtS" | "LtU" | "LeS" | "LeU" | "GeS" | "GeU" | "GtS" | "GtU";
 
 export class FlagWriter {
-  readonly #writer: RegionWriter;
+  readonly #writer: FlagHost;
   readonly #code: Code;
   readonly #expected: boolean;
   state: FlagState = { kind: "memory" };
 
   /** `expected`: some instruction of the region leaves its flags in locals. */
-  constructor(writer: RegionWriter, expected: boolean) {
+  constructor(writer: FlagHost, expected: boolean) {
     this.#writer = writer;
     this.#expected = expected;
     this.#code = writer.code;
@@ -203,8 +211,7 @@ export class FlagWriter {
     const code = this.#code;
     const top = size * 8 - 1;
     const { a, b, result } = this;
-    const bit = (local: number, n: number) =>
-      code.get(local).i64(n).op(Op.i64ShrU, Op.i32WrapI64).i32(1).op(Op.i32And);
+    const bit = (local: number, n: number) => code.get(local).i64(n).op(Op.i64ShrU, Op.i32WrapI64).i32(1).op(Op.i32And);
     switch (kind) {
       case "shl":
         bit(a, size * 8 - count);
@@ -321,7 +328,11 @@ export class FlagWriter {
   }
 
   /** False if this one is left to the interpreter's function. */
-  #plainCondition({ kind, size, count }: { kind: Plain; size: number; count: number }, test: number, not: boolean): boolean {
+  #plainCondition(
+    { kind, size, count }: { kind: Plain; size: number; count: number },
+    test: number,
+    not: boolean,
+  ): boolean {
     const { a, b, result } = this;
     const code = this.#code;
     if (test === ZERO && kind !== "sub") this.#compareZero(result, size, not ? "Ne" : "Eq");
@@ -355,7 +366,11 @@ export class FlagWriter {
   /** Pushes the top bit of what `push` pushes. */
   #top(push: () => void, size: number, not: boolean): void {
     push();
-    this.#code.i64(size * 8 - 1).op(Op.i64ShrU, Op.i32WrapI64).i32(1).op(Op.i32And);
+    this.#code
+      .i64(size * 8 - 1)
+      .op(Op.i64ShrU, Op.i32WrapI64)
+      .i32(1)
+      .op(Op.i32And);
     if (not) this.#code.op(Op.i32Eqz);
   }
 

@@ -8,10 +8,11 @@
  */
 import * as S from "../cpu/state.ts";
 import type { DecodedOp } from "./decoded.ts";
+import { STATE } from "./imports.ts";
 import { V } from "./simd.ts";
-import { PAGE_66, PAGE_F2, PAGE_F3, vectorOperand } from "./vector.ts";
+import { PAGE_66, PAGE_F2, PAGE_F3, vectorOperand } from "./vector-operand.ts";
 import { I32, Mem, Op, V128 } from "./wasm.ts";
-import { STATE, type RegionWriter } from "./writer.ts";
+import type { RegionWriter } from "./writer.ts";
 
 /** MXCSR but for its flags: what it must be. */
 const MODE = 0xffc0;

@@ -32,3 +32,8 @@ export function importIndex(name: ImportName): number {
 
 /** A region: vCPU state, instructions left, this pCPU's TLB, the word that calls it away; returns the instructions left. */
 export const REGION_TYPE: FunctionType = { parameters: [I32, I32, I32, I32], results: [I32] };
+export const STATE = 0;
+export const LEFT = 1;
+export const TLB = 2;
+export const POLL = 3;
+export const PARAMETERS = 4;

@@ -127,7 +127,10 @@ function writeUnary(w: RegionWriter, op: DecodedOp): void {
   } else {
     const kind = id === I.ID_INC ? "inc" : "dec";
     const before = flags.keep(kind);
-    code.get(a).i64(id === I.ID_INC ? 1 : -1).op(Op.i64Add);
+    code
+      .get(a)
+      .i64(id === I.ID_INC ? 1 : -1)
+      .op(Op.i64Add);
     code.tee(r).set(flags.over);
     flags.state = { kind, size, before };
   }
@@ -286,7 +289,11 @@ function writeShift(w: RegionWriter, op: DecodedOp): boolean {
       const before = flags.keep(kind);
       regRm(w, op);
       if (size === 8) code.i64(count).op(id === I.ID_ROL ? Op.i64Rotl : Op.i64Rotr);
-      else code.op(Op.i32WrapI64).i32(count).op(id === I.ID_ROL ? Op.i32Rotl : Op.i32Rotr, Op.i64ExtendI32U);
+      else
+        code
+          .op(Op.i32WrapI64)
+          .i32(count)
+          .op(id === I.ID_ROL ? Op.i32Rotl : Op.i32Rotr, Op.i64ExtendI32U);
       code.set(flags.over);
       flags.state = { kind, size, before };
       w.writeSized(op.rm, 0, size, flags.over);
@@ -396,5 +403,3 @@ export function drop(w: RegionWriter): void {
   w.code.i64(8).op(Op.i64Add);
   w.setRegister(RSP);
 }
-
-

@@ -76,11 +76,7 @@ function reversePostorder(entry: number, next: (block: number) => number[]): num
 }
 
 /** By forward edges only: with those of loops, whose heads dominate what goes back to them, nothing would change. */
-function dominators(
-  order: number[],
-  number: Map<number, number>,
-  forward: Map<number, number[]>,
-): Map<number, number> {
+function dominators(order: number[], number: Map<number, number>, forward: Map<number, number[]>): Map<number, number> {
   const dominator = new Map<number, number>();
   for (const block of order.slice(1)) {
     let common = forward.get(block)![0]!;

@@ -6,7 +6,7 @@ import { receiveMessageOnPort, workerData, type MessagePort } from "node:worker_
 import { instantiateCore, type MachineParts } from "../core-instance.ts";
 import * as layout from "../layout.ts";
 import type { ToPcpu } from "./messages.ts";
-import { Translator } from "./translator.ts";
+import { Translator, type RegionPlace, type RegionRequest } from "./translator.ts";
 
 export interface TranslatorData extends MachineParts {
   /** To the pCPUs, in their order. */
@@ -14,7 +14,6 @@ export interface TranslatorData extends MachineParts {
 }
 
 const FIRST_INDEX = 16;
-const TABLE_END = 24_576;
 /** Regions of one module at most: those who wait for the first are not to wait for all. */
 const MOST_REGIONS = 48;
 /** Of the room; below it, the oldest modules are given up. */
@@ -27,25 +26,27 @@ const view = new DataView(data.memory.buffer);
 const core = instantiateCore(data);
 
 /** Modules in use, oldest first, and what they translated. */
-const modules = new Map<number, { host: number; version: number }[]>();
-/** Version that a region was made of, by address. */
-const made = new Map<number, number>();
+const modules = new Map<number, RegionPlace[]>();
 /** Modules given up, and how many pCPUs have yet to say that they dropped them. */
 const leaving = new Map<number, number>();
 
-function takeRequests(): Set<number> {
-  const hosts = new Set<number>();
+function takeRequests(): RegionRequest[] {
+  const requests = new Map<number, RegionRequest>();
   let tail = Atomics.load(words, layout.TRANSLATOR_TAIL >> 2);
-  while (hosts.size < MOST_REGIONS && tail !== Atomics.load(words, layout.TRANSLATOR_HEAD >> 2)) {
-    const slot = (layout.TRANSLATOR_RING >> 2) + ((tail >>> 0) & (layout.TRANSLATOR_REQUESTS - 1));
-    const host = Atomics.exchange(words, slot, 0) >>> 0;
+  while (requests.size < MOST_REGIONS && tail !== Atomics.load(words, layout.TRANSLATOR_HEAD >> 2)) {
+    const at = layout.TRANSLATOR_RING + (tail & (layout.TRANSLATOR_REQUESTS - 1)) * layout.REQUEST_SIZE;
+    const host = Atomics.load(words, at >> 2) >>> 0;
     // Claimed, not written yet.
     if (!host) break;
+    const large = view.getUint32(at + layout.REQUEST_LARGE, true) !== 0;
+    const linear = view.getBigUint64(at + layout.REQUEST_LINEAR, true);
+    const cr3 = view.getBigUint64(at + layout.REQUEST_CR3, true);
+    Atomics.store(words, at >> 2, 0);
     tail = (tail + 1) | 0;
     Atomics.store(words, layout.TRANSLATOR_TAIL >> 2, tail);
-    hosts.add(host);
+    requests.set(host, { host, linear, cr3, large });
   }
-  return hosts;
+  return [...requests.values()];
 }
 
 function send(message: ToPcpu): void {
@@ -53,11 +54,11 @@ function send(message: ToPcpu): void {
   Atomics.add(words, layout.TRANSLATOR_READY >> 2, 1);
 }
 
-function giveUpOldest(): void {
+function giveUpOldest(translator: Translator): void {
   let wanted = Math.ceil(modules.size * GIVEN_UP_AT_ONCE);
   for (const [id, regions] of modules) {
     if (wanted-- <= 0) break;
-    for (const { host, version } of regions) if (made.get(host) === version) made.delete(host);
+    translator.forget(regions);
     modules.delete(id);
     leaving.set(id, data.pcpus.length);
     send({ drop: id });
@@ -80,12 +81,10 @@ function takeAnswers(translator: Translator): void {
     }
 }
 
-function work(translator: Translator, hosts: Set<number>): void {
+function work(translator: Translator, requests: RegionRequest[]): void {
   const start = performance.now();
-  const wanted = [...hosts].filter((host) => made.get(host) !== translator.version(host));
-  const module = translator.translate(wanted);
+  const module = translator.translate(requests);
   if (module) {
-    for (const { host, version } of module.regions) made.set(host, version);
     modules.set(module.id, module.regions);
     send({ id: module.id, module: new WebAssembly.Module(module.bytes), regions: module.regions });
     const count = (at: number, by: number) => view.setUint32(at, view.getUint32(at, true) + by, true);
@@ -99,8 +98,8 @@ function work(translator: Translator, hosts: Set<number>): void {
 let translator: Translator | null = null;
 while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
   const bell = Atomics.load(words, layout.TRANSLATOR_BELL >> 2);
-  const hosts = takeRequests();
-  if (!hosts.size) {
+  const requests = takeRequests();
+  if (!requests.length) {
     Atomics.wait(words, layout.TRANSLATOR_BELL >> 2, bell);
     continue;
   }
@@ -111,12 +110,13 @@ while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
       decode: core.engine_decode as (...args: number[]) => number,
       codeVersions: view.getUint32(layout.TRANSLATOR_CODE_VERSIONS, true),
       codeFlags: view.getUint32(layout.TRANSLATOR_CODE_FLAGS, true),
+      records: layout.TRANSLATOR_RECORDS,
       pool: layout.TRANSLATOR_POOL,
       poolEnd: layout.TRANSLATOR_POOL_END,
     },
-    { first: FIRST_INDEX, end: TABLE_END },
+    { first: FIRST_INDEX, end: layout.TRANSLATOR_MOST_REGIONS },
   );
   takeAnswers(translator);
-  if (translator.room < SCARCE && !leaving.size) giveUpOldest();
-  work(translator, hosts);
+  if (translator.room < SCARCE && !leaving.size) giveUpOldest(translator);
+  work(translator, requests);
 }

@@ -4,7 +4,7 @@ import type { DecodedOp, Family } from "./decoded.ts";
 import type { FlagState } from "./flags.ts";
 import type { ImportName } from "./imports.ts";
 import { drop, peek, push, rmValue, writeInteger } from "./integer.ts";
-import type { Block, Region } from "./region.ts";
+import type { Block, Region, Target } from "./region.ts";
 import { edgeKey, structure, type ControlFlow } from "./structure.ts";
 import { writeVector } from "./vector.ts";
 import { I32, I64, Op, type FunctionBody } from "./wasm.ts";
@@ -12,7 +12,7 @@ import { RegionWriter, type KeepOp, type RegionUse } from "./writer.ts";
 
 /** The function of a region. `keep`: see KeepOp. */
 export function translateRegion(region: Region, keep: KeepOp): FunctionBody {
-  const flow = structure(region.entry, (offset) => successors(region.blocks.get(offset)!, region));
+  const flow = structure(0, (block) => successors(region.blocks[block]!));
   // The first pass finds out which registers are used at all.
   const unknown: RegionUse = {
     used: new Set(),
@@ -20,6 +20,7 @@ export function translateRegion(region: Region, keep: KeepOp): FunctionBody {
     usedVectors: new Set(),
     writtenVectors: new Set(),
     flags: true,
+    movesCodeBase: true,
   };
   const first = new RegionWriter(unknown, () => 0);
   new BlockWriter(region, flow, first).write();
@@ -29,12 +30,10 @@ export function translateRegion(region: Region, keep: KeepOp): FunctionBody {
   return writer.finish();
 }
 
-function targets({ transfer }: Block): number[] {
-  if (transfer.kind === "jump") return [transfer.target];
-  return transfer.kind === "condition" ? [transfer.taken, transfer.next] : [];
-}
-function successors(block: Block, region: Region): number[] {
-  return targets(block).filter((offset) => region.blocks.has(offset));
+function successors({ transfer }: Block): number[] {
+  const targets =
+    transfer.kind === "condition" ? [transfer.taken, transfer.next] : "to" in transfer ? [transfer.to] : [];
+  return [...new Set(targets.flatMap((to) => (to && to.block !== null ? [to.block] : [])))];
 }
 
 const RAX = 0;
@@ -82,6 +81,11 @@ function flagUse(op: DecodedOp): { reads: boolean; writes: boolean } {
   }
 }
 
+/** Bytes of one function: far more than any region's, so that no guest can make the translator run out of memory. */
+const MOST_BYTES = 512 * 1024;
+/** The region is not worth its code. */
+export class RegionTooLarge extends Error {}
+
 class BlockWriter {
   readonly #region: Region;
   readonly #flow: ControlFlow;
@@ -98,48 +102,48 @@ class BlockWriter {
   }
 
   write(): void {
-    this.#tree(this.#region.entry);
+    this.#tree(0);
   }
 
   /** A block with what it dominates. */
-  #tree(offset: number): void {
+  #tree(block: number): void {
     const { loops, children, merges, number } = this.#flow;
-    const joined = children.get(offset)!.filter((child) => merges.has(child));
+    const joined = children.get(block)!.filter((child) => merges.has(child));
     joined.sort((a, b) => number.get(b)! - number.get(a)!);
-    if (!loops.has(offset)) return this.#within(offset, joined);
+    if (!loops.has(block)) return this.#within(block, joined);
     const label = this.#w.code.loop();
-    this.#labels.set(offset, label);
-    this.#within(offset, joined);
+    this.#labels.set(block, label);
+    this.#within(block, joined);
     this.#w.code.end();
   }
 
-  #within(offset: number, joined: number[]): void {
+  #within(block: number, joined: number[]): void {
     const [last, ...rest] = joined;
-    if (last === undefined) return this.#block(offset);
+    if (last === undefined) return this.#block(block);
     const label = this.#w.code.block();
     this.#labels.set(last, label);
-    this.#within(offset, rest);
+    this.#within(block, rest);
     this.#w.code.end();
     this.#tree(last);
   }
 
-  #block(offset: number): void {
+  #block(number: number): void {
     const w = this.#w;
-    const block = this.#region.blocks.get(offset)!;
-    const before = this.#flow.before.get(offset);
-    const isAlone = offset === this.#region.entry && !this.#flow.loops.has(offset);
+    if (w.code.bytes.length > MOST_BYTES) throw new RegionTooLarge();
+    const block = this.#region.blocks[number]!;
+    const before = this.#flow.before.get(number);
+    const isAlone = number === 0 && !this.#flow.loops.has(0);
     w.flags.state =
       before !== undefined ? this.#flagsAfter.get(before)! : isAlone ? { kind: "memory" } : { kind: "dynamic" };
     w.done = 0;
     w.vectorsChecked = false;
     const { ops, transfer } = block;
-    const last = transfer.kind === "jump" || transfer.kind === "interpret" ? null : ops[ops.length - 1]!;
-    for (const op of ops) {
-      if (op === last || isJump(op, block)) break;
+    const isTransfer = transfer.kind !== "interpret" && !(transfer.kind === "jump" && !transfer.branches);
+    for (const op of isTransfer ? ops.slice(0, -1) : ops) {
       this.#instruction(op);
       w.done++;
     }
-    this.#transfer(block);
+    this.#transfer(number, block);
   }
 
   #instruction(op: DecodedOp): void {
@@ -151,42 +155,63 @@ class BlockWriter {
     w.execute(name, op, touched, touched, flagUse(op));
   }
 
-  #transfer(block: Block): void {
+  #transfer(number: number, { transfer, ops }: Block): void {
     const w = this.#w;
     const { code } = w;
-    const { transfer, ops } = block;
     const op = ops[ops.length - 1]!;
     const target = w.temporary("target", I64);
     const next = w.temporary("next", I64);
-    const condition = w.temporary("condition", I32);
     const length = ops.length;
+    /** The block is done: what follows counts from 0. */
+    const end = (): void => {
+      w.count(length);
+      w.done = 0;
+      this.#flagsAfter.set(number, w.flags.state);
+    };
     switch (transfer.kind) {
       case "interpret":
         return w.bail(transfer);
       case "jump":
-        w.count(length);
-        w.done = 0;
-        this.#flagsAfter.set(block.offset, w.flags.state);
-        return this.#edge(block, transfer.target, op);
-      case "condition":
+        end();
+        return this.#edge(number, transfer.to, transfer.branches ? op : null);
+      case "condition": {
+        const condition = w.temporary("condition", I32);
         w.flags.condition(op.condition);
-        // Written before the condition's branch, so that both arms may inherit.
-        this.#flagsAfter.set(block.offset, w.flags.state);
         code.set(condition);
-        w.count(length);
-        w.done = 0;
+        end();
         code.get(condition).if();
-        this.#edge(block, transfer.taken, op);
+        this.#edge(number, transfer.taken, op);
         code.else();
-        w.flags.state = this.#flagsAfter.get(block.offset)!;
-        this.#edge(block, transfer.next, null);
+        w.flags.state = this.#flagsAfter.get(number)!;
+        this.#edge(number, transfer.next, null);
         code.end();
         return;
+      }
       case "call":
         this.#nextInstruction(op, next);
-        code.get(w.pageBase).i64(op.imm).op(Op.i64Add).set(target);
-        w.canonical(op, target);
+        if (transfer.to.block === null) {
+          code.get(w.pageBase).i64(transfer.to.offset).op(Op.i64Add).set(target);
+          w.canonical(op, target);
+        }
         push(w, op, next);
+        end();
+        return this.#edge(number, transfer.to, null);
+      case "return":
+        peek(w, op, target);
+        if (transfer.to && transfer.to.block !== null) {
+          code.get(target).get(w.pageBase).i64(transfer.to.offset).op(Op.i64Add, Op.i64Eq);
+          code.if();
+          drop(w);
+          const { done } = w;
+          const { state } = w.flags;
+          end();
+          this.#edge(number, transfer.to, null);
+          w.done = done;
+          w.flags.state = state;
+          code.end();
+        }
+        w.canonical(op, target);
+        drop(w);
         break;
       case "callIndirect":
         rmValue(w, op, 8);
@@ -200,59 +225,52 @@ class BlockWriter {
         code.set(target);
         w.canonical(op, target);
         break;
-      case "return":
-        peek(w, op, target);
-        w.canonical(op, target);
-        drop(w);
-        break;
     }
     code.get(target);
     w.leaveTo(length);
   }
 
   #nextInstruction(op: DecodedOp, local: number): void {
-    this.#w.code.get(this.#w.pageBase).i64(op.offset + op.length).op(Op.i64Add).set(local);
+    this.#w.code
+      .get(this.#w.pageBase)
+      .i64(op.offset + op.length)
+      .op(Op.i64Add)
+      .set(local);
   }
 
   /**
-   * Goes to a block, or out of the region. `branch`: the instruction that does, null if control just goes on. The block's
-   * instructions are counted already.
+   * Goes to a block, or out of the region. `branch`: the instruction that branches there; null if control just goes on, or its target
+   * is known to be canonical. The block's instructions are counted already.
    */
-  #edge(from: Block, to: number, branch: DecodedOp | null): void {
+  #edge(from: number, to: Target, branch: DecodedOp | null): void {
     const w = this.#w;
     const { code } = w;
     const { number, merges, loops, cut } = this.#flow;
-    if (!number.has(to) || !this.#region.blocks.has(to) || cut.has(edgeKey(from.offset, to))) {
-      if (branch && isBranch(branch) && (to < 0 || to >= 4096)) {
+    const { block, offset } = to;
+    if (block === null || cut.has(edgeKey(from, block))) {
+      if (branch && (offset < 0 || offset >= 4096)) {
         const target = w.temporary("target", I64);
-        code.get(w.pageBase).i64(to).op(Op.i64Add).set(target);
+        code.get(w.pageBase).i64(offset).op(Op.i64Add).set(target);
         // It is the branch that faults: it is not done, and was counted.
         w.done = -1;
         w.canonical(branch, target);
         w.done = 0;
       }
-      return w.leave(to, 0);
+      return w.leave(offset, 0);
     }
-    const isBackward = number.get(to)! <= number.get(from.offset)!;
-    const inherits = !isBackward && !merges.has(to);
-    if (!inherits || loops.has(to)) w.flags.settle();
-    if (inherits) return this.#tree(to);
+    const isBackward = number.get(block)! <= number.get(from)!;
+    const inherits = !isBackward && !merges.has(block);
+    if (!inherits || loops.has(block)) w.flags.settle();
+    if (inherits) return this.#tree(block);
     if (isBackward) {
       w.isCalledAway();
       code.if();
       const now = w.flags.state;
       w.flags.state = { kind: "dynamic" };
-      w.leave(to, 0);
+      w.leave(offset, 0);
       w.flags.state = now;
       code.end();
     }
-    code.branch(this.#labels.get(to)!);
+    code.branch(this.#labels.get(block)!);
   }
-}
-
-function isBranch(op: DecodedOp): boolean {
-  return op.family === "control";
-}
-function isJump(op: DecodedOp, { transfer, ops }: Block): boolean {
-  return transfer.kind === "jump" && op === ops[ops.length - 1] && isBranch(op);
 }

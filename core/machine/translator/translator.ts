@@ -5,22 +5,40 @@
  * more of them, old modules must be given up (release), after every pCPU has dropped them.
  */
 import { OP_SIZE } from "../cpu/op.ts";
+import {
+  RECORD_COUNT,
+  RECORD_ENTERED,
+  RECORD_MOST_PAGES,
+  RECORD_PAGES,
+  RECORD_PAGE_HOST,
+  RECORD_PAGE_OFFSET,
+  RECORD_PAGE_SIZE,
+  RECORD_PAGE_VERSION,
+  RECORD_SIZE,
+} from "../layout.ts";
 import { readOp, type DecodedOp } from "./decoded.ts";
 import { IMPORTS, REGION_TYPE } from "./imports.ts";
-import { findRegion, type Decode } from "./region.ts";
-import { translateRegion } from "./translate.ts";
+import { CodePages, type CodePage } from "./pages.ts";
+import { LARGE_REGION, SMALL_REGION, findRegion } from "./region.ts";
+import { RegionTooLarge, translateRegion } from "./translate.ts";
 import { moduleBytes, type FunctionBody } from "./wasm.ts";
 
 const MODE_64 = 1;
+const LONGEST_INSTRUCTION = 15;
 
+/** What a pCPU asks for: the region at a machine address, which is a linear address in an address space. */
+export interface RegionRequest {
+  host: number;
+  linear: bigint;
+  cr3: bigint;
+  large: boolean;
+}
 /** A region as the pCPUs are told of it. */
 export interface RegionPlace {
   /** Machine address of its first byte. */
   host: number;
   /** In the function table. */
   index: number;
-  /** Code version of its frame that it was made of. */
-  version: number;
 }
 export interface TranslatedModule {
   /** Names it to those who adopt and drop it. */
@@ -34,25 +52,25 @@ export interface TranslatorMachine {
   memory: WebAssembly.Memory;
   /** The decoder of core.wasm: see ../cpu/decode.ts. */
   decode(op: number, mode: number, bytes: number, available: number, offset: number): number;
-  /** Machine addresses of the tables of ../cpu/code_frames.ts. */
+  /** Machine addresses of the tables of ../cpu/code_frames.ts, of the regions' records and of the pool (../layout.ts). */
   codeVersions: number;
   codeFlags: number;
-  /** Machine addresses of the pool. */
+  records: number;
   pool: number;
   poolEnd: number;
 }
-
-const CODE = 1;
 
 export class Translator {
   readonly #machine: TranslatorMachine;
   readonly #view: DataView;
   readonly #bytes: Uint8Array;
-  readonly #words: Uint32Array;
+  readonly #pages: CodePages;
   /** Machine addresses for operations, and places in the function table, that no module has. */
   readonly #freeOps: number[] = [];
   readonly #freeIndices: number[] = [];
   readonly #modules = new Map<number, { ops: number[]; indices: number[] }>();
+  /** Regions by machine address of their first byte. */
+  readonly #made = new Map<number, { pages: CodePage[]; large: boolean }>();
   #nextModule = 1;
 
   /** `table`: first index in the function table and the one after the last. */
@@ -60,9 +78,9 @@ export class Translator {
     this.#machine = machine;
     this.#view = new DataView(machine.memory.buffer);
     this.#bytes = new Uint8Array(machine.memory.buffer);
-    this.#words = new Uint32Array(machine.memory.buffer);
-    // The first op of the pool is the decoder's scratch.
-    for (let at = machine.poolEnd - OP_SIZE; at > machine.pool; at -= OP_SIZE) this.#freeOps.push(at);
+    this.#pages = new CodePages(machine);
+    // The first two of the pool are the decoder's: an operation, and bytes from two pages.
+    for (let at = machine.poolEnd - OP_SIZE; at >= machine.pool + 2 * OP_SIZE; at -= OP_SIZE) this.#freeOps.push(at);
     for (let index = table.end - 1; index >= table.first; index--) this.#freeIndices.push(index);
   }
 
@@ -83,29 +101,27 @@ export class Translator {
     this.#freeIndices.push(...module.indices);
   }
 
-  /** Code version of the frame that a machine address lies in; null if nobody has decoded from it since it was written to. */
-  version(host: number): number | null {
-    const frame = host >>> 12;
-    if (!(this.#bytes[this.#machine.codeFlags + frame]! & CODE)) return null;
-    return Atomics.load(this.#words, (this.#machine.codeVersions >> 2) + frame);
-  }
-
-  /** A module of those regions at these addresses that can be translated; null if there are none, or no room for any. */
-  translate(hosts: Iterable<number>): TranslatedModule | null {
+  /** A module of those regions that can be translated and have not been; null if there are none, or no room for any. */
+  translate(requests: Iterable<RegionRequest>): TranslatedModule | null {
     const bodies: FunctionBody[] = [];
     const regions: RegionPlace[] = [];
     const ops: number[] = [];
-    for (const host of hosts) {
-      const version = this.version(host);
-      if (version === null || !this.#freeIndices.length) continue;
+    for (const request of requests) {
+      const { host, large } = request;
+      const made = this.#made.get(host);
+      if (!this.#freeIndices.length || (made && (made.large || !large) && this.#pages.hold(made.pages))) continue;
       const kept: number[] = [];
-      const body = this.#region(host, kept);
-      if (!body || this.version(host) !== version) {
+      const pages: CodePage[] = [];
+      const body = this.#region(request, pages, kept);
+      if (!body || !this.#pages.hold(pages)) {
         this.#freeOps.push(...kept);
         continue;
       }
+      const index = this.#freeIndices.pop()!;
+      this.#record(index, pages);
+      this.#made.set(host, { pages, large });
       ops.push(...kept);
-      regions.push({ host, version, index: this.#freeIndices.pop()! });
+      regions.push({ host, index });
       bodies.push(body);
     }
     if (!bodies.length) return null;
@@ -114,28 +130,68 @@ export class Translator {
     return { id, bytes: moduleBytes([...IMPORTS], REGION_TYPE, bodies), regions };
   }
 
-  #region(host: number, kept: number[]): FunctionBody | null {
-    const { pool } = this.#machine;
-    const page = host - (host & 0xfff);
-    const decode: Decode = (offset) => {
-      const length = this.#machine.decode(pool, MODE_64, page + offset, 4096 - offset, offset);
-      return length < 0 ? null : readOp(this.#view, pool);
+  /** The regions may be asked for again. */
+  forget(regions: RegionPlace[]): void {
+    for (const { host } of regions) this.#made.delete(host);
+  }
+
+  #record(index: number, pages: CodePage[]): void {
+    const at = this.#machine.records + index * RECORD_SIZE;
+    this.#view.setUint32(at + RECORD_COUNT, pages.length, true);
+    this.#view.setUint32(at + RECORD_ENTERED, 0, true);
+    pages.forEach(({ offset, host, version }, n) => {
+      const page = at + RECORD_PAGES + n * RECORD_PAGE_SIZE;
+      this.#view.setInt32(page + RECORD_PAGE_OFFSET, offset, true);
+      this.#view.setUint32(page + RECORD_PAGE_HOST, host, true);
+      this.#view.setUint32(page + RECORD_PAGE_VERSION, version, true);
+    });
+  }
+
+  /** `pages`: gets the pages that its code lies in; `kept`: the operations taken from the pool. */
+  #region({ host, linear, cr3, large }: RegionRequest, pages: CodePage[], kept: number[]): FunctionBody | null {
+    const base = BigInt.asUintN(64, linear - (linear & 0xfffn));
+    const page = (offset: number): CodePage | null => {
+      const known = pages.find((each) => each.offset === offset);
+      if (known || pages.length === RECORD_MOST_PAGES) return known ?? null;
+      const at = offset ? this.#pages.walk(cr3, base + BigInt(offset)) : host - (host & 0xfff);
+      const opened = at === null ? null : this.#pages.open(offset, at);
+      if (opened) pages.push(opened);
+      return opened;
     };
-    const region = findRegion(host & 0xfff, decode);
-    const first = region.blocks.get(region.entry)!;
-    if (!first.ops.length) return null;
+    const limits = large ? LARGE_REGION : SMALL_REGION;
+    const region = findRegion(host & 0xfff, (offset) => this.#decode(offset, page), limits);
+    if (!region.blocks[0]!.ops.length) return null;
     try {
-      return translateRegion(region, (op) => {
-        const at = this.#freeOps.pop();
-        if (at === undefined) throw new PoolFull();
-        kept.push(at);
-        this.#bytes.set(op.raw, at);
-        return at;
-      });
+      return translateRegion(region, (op) => this.#keep(op, kept));
     } catch (error) {
-      if (error instanceof PoolFull) return null;
+      if (error instanceof PoolFull || error instanceof RegionTooLarge) return null;
       throw error;
     }
+  }
+
+  #decode(offset: number, page: (offset: number) => CodePage | null): DecodedOp | null {
+    const { pool, decode } = this.#machine;
+    const within = offset & 0xfff;
+    const first = page(offset - within);
+    if (!first) return null;
+    const room = 4096 - within;
+    if (decode(pool, MODE_64, first.host + within, room, within) < 0) {
+      const second = page(offset - within + 4096);
+      if (!second) return null;
+      const bytes = pool + OP_SIZE;
+      this.#bytes.copyWithin(bytes, first.host + within, first.host + 4096);
+      this.#bytes.copyWithin(bytes + room, second.host, second.host + LONGEST_INSTRUCTION + 1 - room);
+      decode(pool, MODE_64, bytes, LONGEST_INSTRUCTION + 1, within);
+    }
+    return readOp(this.#view, pool, offset - within);
+  }
+
+  #keep(op: DecodedOp, kept: number[]): number {
+    const at = this.#freeOps.pop();
+    if (at === undefined) throw new PoolFull();
+    kept.push(at);
+    this.#bytes.set(op.raw, at);
+    return at;
   }
 }
 

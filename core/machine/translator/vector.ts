@@ -5,14 +5,9 @@
 import type { DecodedOp } from "./decoded.ts";
 import { writeFloat } from "./float.ts";
 import { V } from "./simd.ts";
+import { PAGE_0F, PAGE_66, PAGE_F2, PAGE_F3, vectorOperand } from "./vector-operand.ts";
 import { Op, V128 } from "./wasm.ts";
 import type { RegionWriter } from "./writer.ts";
-
-/** Opcode map and mandatory prefix, as ../cpu/sse/sse.ts has them in an instruction's id. */
-export const PAGE_0F = 0;
-export const PAGE_66 = 1;
-export const PAGE_F3 = 2;
-export const PAGE_F2 = 3;
 
 /** Two operands, the destination the first: 66 0F. */
 const PACKED: Record<number, number> = {
@@ -93,13 +88,6 @@ const STORES_ALIGNED = new Set([
   PAGE_66 * 256 + 0x2b,
 ]);
 
-/** Pushes a 16-byte operand; one in memory must be aligned. */
-export function vectorOperand(w: RegionWriter, op: DecodedOp, aligned = true): void {
-  if (!op.isMemory) return w.vectorRegister(op.rm);
-  w.hostOf(op, 16, false);
-  if (aligned) w.aligned(op);
-  w.code.vectorMemory(V.load, 0);
-}
 function set(w: RegionWriter, op: DecodedOp): void {
   w.setVectorRegister(op.reg);
 }
@@ -285,7 +273,12 @@ function writePacked(w: RegionWriter, op: DecodedOp, page: number): boolean {
       code.set(b);
       w.vectorRegister(op.reg);
       w.vectorRegister(op.reg);
-      code.vector(V.shuffle, ...even).get(b).get(b).vector(V.shuffle, ...even).vector(V.i64x2ExtMulLowU);
+      code
+        .vector(V.shuffle, ...even)
+        .get(b)
+        .get(b)
+        .vector(V.shuffle, ...even)
+        .vector(V.i64x2ExtMulLowU);
       set(w, op);
       return true;
     }
@@ -323,7 +316,10 @@ function writeShiftGroup(w: RegionWriter, op: DecodedOp): boolean {
       return from >= 0 && from < 16 ? from : 16;
     });
     w.vectorRegister(op.rm);
-    code.i64(0).vector(V.i64x2Splat).vector(V.shuffle, ...lanes);
+    code
+      .i64(0)
+      .vector(V.i64x2Splat)
+      .vector(V.shuffle, ...lanes);
     w.setVectorRegister(op.rm);
     return true;
   }

@@ -130,7 +130,7 @@ function pushSigned64(to: number[], value: bigint): void {
 
 /** The instructions of one function. A label is the depth of nesting it was opened at. */
 export class Code {
-  readonly bytes: number[] = [];
+  bytes: number[] = [];
   #depth = 0;
 
   op(...opcodes: number[]): this {

@@ -9,15 +9,10 @@ import * as S from "../cpu/state.ts";
 import { TLB_READ, TLB_WRITE } from "../cpu/tlb_layout.ts";
 import type { DecodedOp } from "./decoded.ts";
 import { FlagWriter } from "./flags.ts";
-import { importIndex, STATUS_BAIL, type ImportName } from "./imports.ts";
+import { LEFT, PARAMETERS, POLL, STATE, STATUS_BAIL, TLB, importIndex, type ImportName } from "./imports.ts";
 import { V } from "./simd.ts";
 import { Code, I32, I64, Mem, Op, V128, type FunctionBody, type ValueType } from "./wasm.ts";
 
-export const STATE = 0;
-const LEFT = 1;
-const TLB = 2;
-const POLL = 3;
-const PARAMETERS = 4;
 const PAGE = -4096n;
 /** Offset of the addend in an entry of the TLB. */
 const ADDEND = 8;
@@ -32,6 +27,8 @@ export interface RegionUse {
   writtenVectors: Set<number>;
   /** Some instruction leaves its flags in locals. */
   flags: boolean;
+  /** The interpreter does an instruction of another page than the first, and is told so. */
+  movesCodeBase: boolean;
 }
 
 /** Takes a decoded operation into the pool that translated code refers to; returns its machine address. */
@@ -40,7 +37,14 @@ export type KeepOp = (op: DecodedOp) => number;
 export class RegionWriter {
   readonly code = new Code();
   readonly flags: FlagWriter;
-  readonly use: RegionUse = { used: new Set(), written: new Set(), usedVectors: new Set(), writtenVectors: new Set(), flags: false };
+  readonly use: RegionUse = {
+    used: new Set(),
+    written: new Set(),
+    usedVectors: new Set(),
+    writtenVectors: new Set(),
+    flags: false,
+    movesCodeBase: false,
+  };
   readonly #known: RegionUse;
   readonly #keep: KeepOp;
   readonly #locals: ValueType[] = [];
@@ -180,8 +184,9 @@ export class RegionWriter {
     const { code } = this;
     let displacement = BigInt(op.disp);
     if (op.base === 17 || op.base === 18) {
+      // 17: relative to the page; 18: to the next instruction.
       code.get(this.pageBase);
-      if (op.base === 18) displacement += BigInt(op.offset + op.length);
+      displacement += BigInt(op.base === 18 ? op.offset + op.length : op.page);
     } else if (op.base < 16) this.register(op.base);
     const hasBase = op.base !== 16;
     if (op.index < 16) {
@@ -215,7 +220,11 @@ export class RegionWriter {
     code.if();
     this.bail(op);
     code.end().else();
-    code.get(this.#entry).memory(Mem.i32Load, table + ADDEND).get(this.#linear).op(Op.i32WrapI64, Op.i32Add);
+    code
+      .get(this.#entry)
+      .memory(Mem.i32Load, table + ADDEND)
+      .get(this.#linear)
+      .op(Op.i32WrapI64, Op.i32Add);
     code.set(this.#host).end().get(this.#host);
   }
   /** The same for the operation's memory operand. */
@@ -287,19 +296,37 @@ export class RegionWriter {
   ): void {
     const { code } = this;
     for (const n of reads)
-      if (this.#known.written.has(n)) code.get(STATE).get(this.#register(n)).memory(Mem.i64Store, S.CPU_GPR + 8 * n);
+      if (this.#known.written.has(n))
+        code
+          .get(STATE)
+          .get(this.#register(n))
+          .memory(Mem.i64Store, S.CPU_GPR + 8 * n);
     const vectors = op.family === "sse" ? new Set([0, op.reg & 15, op.rm & 15]) : [];
     for (const n of vectors)
       if (this.#known.writtenVectors.has(n))
-        code.get(STATE).get(this.#vector(n)).vectorMemory(V.store, S.CPU_XMM + 16 * n);
+        code
+          .get(STATE)
+          .get(this.#vector(n))
+          .vectorMemory(V.store, S.CPU_XMM + 16 * n);
     if (flags.reads || flags.writes) this.flags.toMemory();
+    if (op.page) {
+      code.get(STATE).get(this.pageBase).i64(op.page).op(Op.i64Add).memory(Mem.i64Store, S.CPU_CODE_BASE);
+      this.use.movesCodeBase = true;
+    } else if (this.#known.movesCodeBase) code.get(STATE).get(this.pageBase).memory(Mem.i64Store, S.CPU_CODE_BASE);
     code.i32(this.#keep(op));
     this.call(name).set(this.#status);
     for (const n of writes)
-      if (this.#known.used.has(n)) code.get(STATE).memory(Mem.i64Load, S.CPU_GPR + 8 * n).set(this.#register(n));
+      if (this.#known.used.has(n))
+        code
+          .get(STATE)
+          .memory(Mem.i64Load, S.CPU_GPR + 8 * n)
+          .set(this.#register(n));
     for (const n of vectors)
       if (this.#known.usedVectors.has(n))
-        code.get(STATE).vectorMemory(V.load, S.CPU_XMM + 16 * n).set(this.#vector(n));
+        code
+          .get(STATE)
+          .vectorMemory(V.load, S.CPU_XMM + 16 * n)
+          .set(this.#vector(n));
     code.get(this.#status);
     code.if();
     code.get(this.#status).i32(STATUS_BAIL).op(Op.i32Eq);
@@ -318,9 +345,15 @@ export class RegionWriter {
     before.memory(Mem.i64Store, S.CPU_CODE_BASE);
     if (this.has("tag")) before.get(STATE).memory(Mem.i64Load, S.CPU_TLB_TAG).set(this.#tag);
     for (const n of this.use.used)
-      before.get(STATE).memory(Mem.i64Load, S.CPU_GPR + 8 * n).set(this.#register(n));
+      before
+        .get(STATE)
+        .memory(Mem.i64Load, S.CPU_GPR + 8 * n)
+        .set(this.#register(n));
     for (const n of this.use.usedVectors)
-      before.get(STATE).vectorMemory(V.load, S.CPU_XMM + 16 * n).set(this.#vector(n));
+      before
+        .get(STATE)
+        .vectorMemory(V.load, S.CPU_XMM + 16 * n)
+        .set(this.#vector(n));
     if (this.has("noVectors")) {
       // CR0.EM or TS, or CR4.OSFXSR not set: #UD or #NM.
       before.get(STATE).memory(Mem.i32Load, S.CPU_CR0).i32(0xc).op(Op.i32And);
@@ -332,15 +365,19 @@ export class RegionWriter {
     const { code } = this;
     code.op(Op.unreachable).end();
     for (const n of this.use.written)
-      code.get(STATE).get(this.#register(n)).memory(Mem.i64Store, S.CPU_GPR + 8 * n);
+      code
+        .get(STATE)
+        .get(this.#register(n))
+        .memory(Mem.i64Store, S.CPU_GPR + 8 * n);
     for (const n of this.use.writtenVectors)
-      code.get(STATE).get(this.#vector(n)).vectorMemory(V.store, S.CPU_XMM + 16 * n);
+      code
+        .get(STATE)
+        .get(this.#vector(n))
+        .vectorMemory(V.store, S.CPU_XMM + 16 * n);
     this.flags.storeSettled();
     code.get(STATE).get(this.#rip).memory(Mem.i64Store, S.CPU_RIP);
     code.get(LEFT);
-    before.bytes.push(...code.bytes);
+    before.bytes = before.bytes.concat(code.bytes);
     return { locals: this.#locals, code: before };
   }
 }
-
-

@@ -45,6 +45,11 @@ export class Engine {
     this.#translated = translates ? new TranslatedCode(exports, memory, POOL) : null;
   }
 
+  /** Regions made. */
+  get regions(): number {
+    return this.#translated?.count ?? 0;
+  }
+
   /** Identity by name only: code at CODE_ADDRESS, two data pages at DATA_PAGES; everything else is not mapped. */
   #map(): void {
     const present = 7n;
@@ -105,7 +110,12 @@ export class Engine {
     this.#exports.engine_code_written!(CODE_FRAME);
     this.#exports.engine_flush!();
     this.#exports.engine_refresh!();
-    this.#translated?.translate(CODE_FRAME + (CODE_ADDRESS & 0xfff));
+    this.#translated?.translate({
+      host: CODE_FRAME + (CODE_ADDRESS & 0xfff),
+      linear: BigInt(CODE_ADDRESS),
+      cr3: BigInt(TABLES),
+      large: false,
+    });
 
     let exit: number;
     do exit = this.#exports.engine_run!();

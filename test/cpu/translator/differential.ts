@@ -43,7 +43,11 @@ export class Differential {
       m.map(STACK, STACK_FRAME);
       m.exports.engine_budget!(20_000);
     }
-    this.#code = new TranslatedCode(this.#translated.exports as unknown as WebAssembly.Exports, this.#translated.memory, POOL);
+    this.#code = new TranslatedCode(
+      this.#translated.exports as unknown as WebAssembly.Exports,
+      this.#translated.memory,
+      POOL,
+    );
   }
   get regions(): number {
     return this.#code.count;
@@ -56,8 +60,15 @@ export class Differential {
     const place = random.chance(10) ? 4096 - 1 - random.below(64) : random.below(2048);
     const program = makeProgram(random, place > 2048 ? 4096 : 2000);
     this.#load(program, place, random);
-    const hosts = program.blocks.map((offset) => CODE_FRAME + place + offset).filter((host) => host < CODE_FRAME + 4096);
-    this.#code.translateAll(hosts);
+    const large = random.chance(70);
+    this.#code.translateAll(
+      program.blocks.map((offset) => ({
+        host: CODE_FRAME + place + offset,
+        linear: CODE + BigInt(place + offset),
+        cr3: BigInt(this.#translated.cr3),
+        large,
+      })),
+    );
     for (let entry = 0; entry < ENTRIES; entry++) {
       const at = BigInt(place + random.pick(program.blocks)) + (random.chance(20) ? ALIAS : CODE);
       this.#interpreter.rip = at;
@@ -65,7 +76,8 @@ export class Differential {
       const exit = this.#interpreter.run();
       const other = this.#translated.run();
       // Where a budget ends is not the same place; the fuel makes that rare.
-      if (exit === 0 || other === 0) return exit === other ? null : { seed, entry, text: `exit ${exit} translated ${other}` };
+      if (exit === 0 || other === 0)
+        return exit === other ? null : { seed, entry, text: `exit ${exit} translated ${other}` };
       this.runs++;
       const text = exit === other ? this.#compare() : `exit ${exit} translated ${other}`;
       if (text) return { seed, entry, text };
@@ -82,7 +94,8 @@ export class Differential {
     for (let n = 0; n < 4; n++) if (random.chance(60)) registers[n] = BigInt(random.below(64));
     const data = new Uint32Array((DATA_PAGES * 0x1000) / 4).map(() => (random.chance(20) ? 0 : random.next()));
     const doubles = new Float64Array(data.buffer);
-    for (let i = 0; i < doubles.length; i += 2) doubles[i] = (random.next() - 0x80000000) / random.pick([1, 3, 1024, 1e-9]);
+    for (let i = 0; i < doubles.length; i += 2)
+      doubles[i] = (random.next() - 0x80000000) / random.pick([1, 3, 1024, 1e-9]);
     const flags = (random.next() & 0x8d5) | 0x202;
     const xmm = Array.from({ length: 32 }, () => random.u64());
     for (const m of [this.#interpreter, this.#translated]) {
@@ -110,7 +123,8 @@ export class Differential {
     same("rip", a.rip, b.rip);
     same("flags", a.flags, b.flags);
     for (let n = 0; n < 16; n++) same(`r${n}`, a.reg(n), b.reg(n));
-    for (let n = 0; n < 32; n++) same(`xmm${n >> 1}.${n & 1}`, a.get(state.CPU_XMM + 8 * n), b.get(state.CPU_XMM + 8 * n));
+    for (let n = 0; n < 32; n++)
+      same(`xmm${n >> 1}.${n & 1}`, a.get(state.CPU_XMM + 8 * n), b.get(state.CPU_XMM + 8 * n));
     same("mxcsr", a.view.getUint32(a.cpu + state.CPU_MXCSR, true), b.view.getUint32(b.cpu + state.CPU_MXCSR, true));
     same("vector", a.vector, b.vector);
     same("error", a.error, b.error);

@@ -16,5 +16,7 @@ for (let i = 0; i < count; i++) {
   if (!found) continue;
   if (++differences <= 20) console.log(`seed ${found.seed}, entry ${found.entry}: ${found.text}`);
 }
-console.log(`${count} programs from seed ${seed}: ${machines.runs} runs, ${machines.regions} regions, ${differences} differences`);
+console.log(
+  `${count} programs from seed ${seed}: ${machines.runs} runs, ${machines.regions} regions, ${differences} differences`,
+);
 process.exit(differences ? 1 : 0);

@@ -1,6 +1,7 @@
 /** Translation at once, for tests: the region at an address is made and adopted before the next run. */
 import { AdoptedRegions } from "../../../core/machine/translator/adopt.ts";
-import { Translator } from "../../../core/machine/translator/translator.ts";
+import { TRANSLATOR_RECORDS } from "../../../core/machine/layout.ts";
+import { Translator, type RegionRequest } from "../../../core/machine/translator/translator.ts";
 
 const POOL_BYTES = 0x100000;
 
@@ -14,8 +15,8 @@ export class TranslatedCode {
   /** Regions made. */
   count = 0;
 
-  /** `pool`: machine address of 1 MiB for the translator. */
-  constructor(exports: WebAssembly.Exports, memory: WebAssembly.Memory, pool: number) {
+  /** `room`: machine address of 2 MiB for the translator. */
+  constructor(exports: WebAssembly.Exports, memory: WebAssembly.Memory, room: number) {
     this.#core = exports as Functions;
     const core = this.#core;
     this.#translator = new Translator(
@@ -24,8 +25,10 @@ export class TranslatedCode {
         decode: (...args) => core.engine_decode!(...args),
         codeVersions: core.engine_code_versions!(),
         codeFlags: core.engine_code_flags!(),
-        pool,
-        poolEnd: pool + POOL_BYTES,
+        // Where the engine looks for them.
+        records: TRANSLATOR_RECORDS,
+        pool: room,
+        poolEnd: room + POOL_BYTES,
       },
       { first: 16, end: 4096 },
     );
@@ -33,19 +36,18 @@ export class TranslatedCode {
   }
 
   /** Translates the region at a machine address; false if it can't be one. */
-  translate(host: number): boolean {
-    return this.translateAll([host]);
+  translate(request: RegionRequest): boolean {
+    return this.translateAll([request]);
   }
   /** Translates those of the regions that can be translated. */
-  translateAll(hosts: number[]): boolean {
-    for (const host of hosts) this.#core.engine_mark_code!(host);
+  translateAll(requests: RegionRequest[]): boolean {
     // Nothing runs meanwhile: the oldest can go at once.
     while (this.#modules.length > 100) {
       const oldest = this.#modules.shift()!;
       this.#adopted.drop(oldest);
       this.#translator.release(oldest);
     }
-    const made = this.#translator.translate(hosts);
+    const made = this.#translator.translate(requests);
     if (!made) return false;
     this.#adopted.adopt({ ...made, module: new WebAssembly.Module(made.bytes) });
     this.#modules.push(made.id);
