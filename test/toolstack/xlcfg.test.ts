@@ -28,6 +28,7 @@ cpus = [ "0-1",   # first
          '2' ]
 cpu_weight = 512
 cap = 50
+tsc_mode = "always_emulate"
 root = "/dev/xvda1 ro"
 extra = "console=hvc0"
 extra += " quiet"
@@ -52,6 +53,7 @@ vif = []
       cpus: [[0, 1], [2]],
       cpuWeight: 512,
       cap: 50,
+      tscMode: "always_emulate",
       onPoweroff: "destroy",
       onReboot: "restart",
       onCrash: "preserve",
@@ -65,6 +67,7 @@ vif = []
       vcpus: 1,
       cpuWeight: 256,
       cap: 0,
+      tscMode: "default",
       onPoweroff: "destroy",
       onReboot: "restart",
       onCrash: "destroy",
@@ -81,6 +84,9 @@ vif = []
     expect(errors(`${base}on_crash = "explode"`)[0]).toMatch(
       /^line 3: on_crash is "explode"; allowed: "destroy", "restart"/,
     );
+    expect(errors(`${base}tsc_mode = "native_paravirt"`)).toEqual([
+      'line 3: tsc_mode is "native_paravirt"; allowed: "default", "always_emulate", "native"; Xen 4.17 has native_paravirt no more',
+    ]);
     expect(errors(`${base}vcpus = 0`)[0]).toContain("line 3: vcpus is");
     expect(errors(`${base}vcpus = 4\nmaxvcpus = 2`)[0]).toContain("at least vcpus, which is 4");
     expect(errors(`${base}type = "hvm"`)[0]).toContain('only "pv"');

@@ -111,11 +111,18 @@ export class Domain {
   retiredAt: u64;
   /** Seconds, added to the wall clock (XEN_DOMCTL_settimeoffset). */
   timeOffsetSeconds: i64;
-  /** TSC_MODE_*; frequency is always 1 GHz. */
+  /** TSC_MODE_*, and what follows from it: pv/tsc.ts. */
   tscMode: u32;
   tscIncarnation: u32;
-  /** i64: the guest's TSC and system time are the host's plus this (0 unless restored). */
-  tscOffset: i64;
+  /** 1: RDTSC exits and shows the time since tscZero (system time, ns) at tscKhz. */
+  tscEmulated: u32;
+  tscKhz: u32;
+  tscZero: u64;
+  /** System time of the last emulated reading. Atomic. */
+  tscLast: u64;
+  /** Factors of vcpu_time_info for tscKhz. */
+  tscMultiplier: u32;
+  tscShift: i32;
   /** Guest address width: 64. */
   addressSize: u32;
   ssidref: u32;
