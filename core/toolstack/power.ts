@@ -119,8 +119,8 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     });
     toolstack.on("notice", (notice) => void this.emit("notice", notice));
     // dom0 is what the host is run by: without it, the host is of no use.
-    toolstack.onClosed((error) => {
-      if (!this.#ending) void this.#crash(error.message);
+    toolstack.onClosed((reason) => {
+      if (!this.#ending) void this.#crash(reason);
     });
     await Promise.race([toolstack.once("ready"), crashed]);
   }
