@@ -7,6 +7,11 @@ import { reapZombies } from "./domain/teardown";
 import { nativeHypercall } from "./hypercall/dispatch";
 import { ESRCH } from "./abi/errno";
 
+/** Where the image's constants end; for the build, which checks it. */
+export function image_end(): usize {
+  return __heap_base;
+}
+
 /** Boots the hypervisor; on pCPU 0, once. */
 export function xen_start(): void {
   xenStart();

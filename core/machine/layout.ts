@@ -3,7 +3,7 @@
  * Everything below XEN_HEAP_START is the machine's own; what follows is laid out by the hypervisor at boot.
  */
 
-/** Constant tables of core.wasm end below this (checked by the build). */
+/** Constant tables of core.wasm end here at the latest (checked by the build). */
 export const STATIC_END = 0x100000;
 
 /** The machine page: written by the host before the first instruction. */
