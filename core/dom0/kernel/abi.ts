@@ -91,6 +91,7 @@ export const XEN_DOMCTL_getvcpuaffinity = 25;
 export const XEN_DOMCTL_resumedomain = 27;
 export const XEN_DOMCTL_gettscinfo = 59;
 export const XEN_DOMCTL_settscinfo = 60;
+export const XEN_DOMCTL_set_virq_handler = 66;
 export const XEN_DOMCTL_SCHEDOP_putinfo = 0;
 export const XEN_DOMCTL_SCHEDOP_getinfo = 1;
 export const XEN_SCHEDULER_CREDIT = 5;

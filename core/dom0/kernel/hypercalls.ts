@@ -136,6 +136,11 @@ export class Hypercalls {
     });
   }
 
+  /** A global VIRQ goes to this domain from now on, and back to dom0 when the domain dies. */
+  setVirqHandler(domid: number, virq: number): void {
+    this.#domctl("set_virq_handler", abi.XEN_DOMCTL_set_virq_handler, domid, (u) => this.memory.set32(u, virq));
+  }
+
   /** The record, or null when no such domain exists. */
   domainInfo(domid: number): DomainInfoRecord | null {
     try {

@@ -31,6 +31,7 @@ export const XEN_DOMCTL_set_target = 46;
 export const XEN_DOMCTL_gettscinfo = 59;
 export const XEN_DOMCTL_settscinfo = 60;
 export const XEN_DOMCTL_getpageframeinfo3 = 61;
+export const XEN_DOMCTL_set_virq_handler = 66;
 export const XEN_DOMCTL_setnodeaffinity = 68;
 export const XEN_DOMCTL_getnodeaffinity = 69;
 export const XEN_DOMCTL_soft_reset = 79;

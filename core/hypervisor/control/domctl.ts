@@ -14,6 +14,7 @@ import {
 } from "../domain/domain";
 import { createDomain, createError, domainResume } from "../domain/lifecycle";
 import { domainKill, domidInQuarantine } from "../domain/teardown";
+import { setGlobalVirqHandler } from "../event/channels";
 import { continueWith } from "../hypercall/continuation";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
 import { setMaxPages } from "../memory/domain_memory";
@@ -217,6 +218,8 @@ function onDomain(command: u32, d: Domain, op: usize): i32 {
       return 0;
     case abi.XEN_DOMCTL_getpageframeinfo3:
       return pageFrameInfo(d, load<u64>(u), load<u64>(u, 8));
+    case abi.XEN_DOMCTL_set_virq_handler:
+      return setGlobalVirqHandler(d, load<u32>(u));
     case abi.XEN_DOMCTL_shadow_op:
     case abi.XEN_DOMCTL_soft_reset:
     case abi.XEN_DOMCTL_get_paging_mempool_size:
