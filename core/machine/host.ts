@@ -28,7 +28,7 @@ export type PowerState = "off" | "on" | "crashed";
 interface HostEvents {
   /** Bytes from the hypervisor's serial port. */
   serial: [Uint8Array];
-  /** The hypervisor reached BOOT_STAGE_*; nanoseconds since power-on. */
+  /** BOOT_STAGE_* was reached; nanoseconds since power-on. */
   stage: [number, number];
   /** The host went off: why. `reason` is a sentence when it crashed. */
   power: [{ state: PowerState; reboot: boolean; reason: string | null }];
@@ -85,7 +85,6 @@ export class Host extends EventEmitter<HostEvents> {
     const { memoryMiB, pcpus, cmdline, imageFolder } = this.#options;
     const clockBase: ClockBase = powerOnClock();
     this.#now = startClock(clockBase);
-    const module = await compileCore(imageFolder);
     const pages = memoryMiB * 16;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     const words = new Int32Array(memory.buffer);
@@ -96,9 +95,14 @@ export class Host extends EventEmitter<HostEvents> {
     const wall =
       BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6)) - BigInt(Math.round(this.#now()));
     view.setBigUint64(layout.BOOT_WALLCLOCK, wall, true);
+    const reached = (stage: number): void => {
+      view.setFloat64(layout.BOOT_STAGE_TIMES + 8 * stage, this.#now(), true);
+      view.setUint32(layout.BOOT_STAGE, stage, true);
+    };
+    reached(layout.BOOT_STAGE_FIRMWARE);
+    const module = await compileCore(imageFolder);
     new Uint8Array(memory.buffer).set(Buffer.from(cmdline), layout.BOOT_CMDLINE);
-    view.setFloat64(layout.BOOT_STAGE_TIMES + 8 * layout.BOOT_STAGE_FIRMWARE, this.#now(), true);
-    view.setUint32(layout.BOOT_STAGE, layout.BOOT_STAGE_FIRMWARE, true);
+    reached(layout.BOOT_STAGE_LOADED);
 
     this.#parts = { memory, module, clockBase };
     this.#words = words;

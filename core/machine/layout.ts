@@ -3,7 +3,7 @@
  * Everything below XEN_HEAP_START is the machine's own; what follows is laid out by the hypervisor at boot.
  */
 
-/** Constant tables of core.wasm end below this (checked by the build). */
+/** Constant tables of core.wasm end here at the latest (checked by the build). */
 export const STATIC_END = 0x100000;
 
 /** The machine page: written by the host before the first instruction. */
@@ -17,13 +17,14 @@ export const POWER_ON = 1;
 export const POWER_OFF = 2;
 export const POWER_REBOOT = 3;
 export const POWER_CRASHED = 4;
-/** u32: boot stage reached by the hypervisor (BOOT_STAGE_*), Atomics.notify on change. f64 at +8 * stage in BOOT_STAGE_TIMES: when. */
+/** u32: boot stage reached (BOOT_STAGE_*; the first two by the host), Atomics.notify on change. f64 at +8 * stage in BOOT_STAGE_TIMES: when. */
 export const BOOT_STAGE = 0x10000c;
 export const BOOT_STAGE_FIRMWARE = 1;
-export const BOOT_STAGE_HYPERVISOR = 2;
-export const BOOT_STAGE_MEMORY = 3;
-export const BOOT_STAGE_PCPUS = 4;
-export const BOOT_STAGE_DOM0_BUILT = 5;
+export const BOOT_STAGE_LOADED = 2;
+export const BOOT_STAGE_HYPERVISOR = 3;
+export const BOOT_STAGE_MEMORY = 4;
+export const BOOT_STAGE_PCPUS = 5;
+export const BOOT_STAGE_DOM0_BUILT = 6;
 export const BOOT_STAGE_TIMES = 0x100040;
 /** u64: wall clock at power-on, nanoseconds since 1970; f64 would lose nanoseconds. */
 export const BOOT_WALLCLOCK = 0x100010;

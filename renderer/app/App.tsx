@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
 import { DropZone } from "../create/DropZone.tsx";
 import { NewDomain } from "../create/NewDomain.tsx";
+import { useOpenedFiles } from "../create/opened.ts";
 import { DomainPage } from "../domain/DomainPage.tsx";
 import { HostPage } from "../host/HostPage.tsx";
 import { useApp } from "../state/store.ts";
@@ -15,6 +16,11 @@ export function App() {
   const connection = useApp((state) => state.connection);
   const reason = useApp((state) => state.connectionReason);
   const [dropped, setDropped] = useState<File[]>([]);
+  const take = (files: File[]): void => {
+    setDropped(files);
+    useApp.setState({ dialog: "new-domain" });
+  };
+  useOpenedFiles(take);
 
   useEffect(() => {
     window.addEventListener("keydown", handleShortcut);
@@ -32,12 +38,7 @@ export function App() {
         )}
         {view.page === "host" ? <HostPage /> : <DomainPage key={view.domid} domid={view.domid} tab={view.tab} />}
       </main>
-      <DropZone
-        onFiles={(files) => {
-          setDropped(files);
-          useApp.setState({ dialog: "new-domain" });
-        }}
-      />
+      <DropZone onFiles={take} />
       {dialog === "new-domain" && (
         <NewDomain
           key={dropped.map(({ name, size }) => `${name}:${size}`).join("|")}

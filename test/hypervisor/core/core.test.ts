@@ -218,6 +218,50 @@ describe("domctl", () => {
   }, 20_000);
 });
 
+describe("set_virq_handler", () => {
+  const TIMER = 0;
+  const CON_RING = 8;
+  const MCA = 16;
+  const NR_VIRQS = 24;
+
+  it("takes a global VIRQ and a domain that lives", () => {
+    const domid = dom0.calls.createDomain(UUID, 1);
+    for (const virq of [abi.VIRQ_DOM_EXC, CON_RING, MCA]) dom0.calls.setVirqHandler(domid, virq);
+    for (const virq of [TIMER, 1, 7, 13, NR_VIRQS, 0xffffffff])
+      expect(
+        refusal(() => dom0.calls.setVirqHandler(domid, virq)),
+        String(virq),
+      ).toBe("EINVAL");
+    expect(refusal(() => dom0.calls.setVirqHandler(domid + 1, abi.VIRQ_DOM_EXC))).toBe("ESRCH");
+    dom0.calls.setVirqHandler(0, abi.VIRQ_DOM_EXC);
+    dom0.calls.destroyDomain(domid);
+  });
+
+  it("sends what happens there, and to dom0 again when that domain is gone", () => {
+    const port = dom0.calls.bindVirq(abi.VIRQ_DOM_EXC);
+    const pending = (): boolean => {
+      const word = dom0.sharedInfo + 2048 + (port >> 6) * 8;
+      const bit = 1n << BigInt(port & 63);
+      const value = dom0.physical.get64(word);
+      dom0.physical.set64(word, value & ~bit);
+      return (value & bit) !== 0n;
+    };
+    /** Its end is a DOM_EXC. */
+    const end = (domid: number): boolean => {
+      pending();
+      dom0.calls.destroyDomain(domid);
+      return pending();
+    };
+    const handler = dom0.calls.createDomain(UUID, 1);
+    expect(end(dom0.calls.createDomain(UUID, 1))).toBe(true);
+    dom0.calls.setVirqHandler(handler, abi.VIRQ_DOM_EXC);
+    expect(end(dom0.calls.createDomain(UUID, 1))).toBe(false);
+    expect(end(handler)).toBe(true);
+    expect(end(dom0.calls.createDomain(UUID, 1))).toBe(true);
+    dom0.calls.closePort(port);
+  });
+});
+
 describe("sysctl", () => {
   it("describes the host", () => {
     const info = dom0.calls.physicalInfo();
