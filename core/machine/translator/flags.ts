@@ -99,6 +99,16 @@ export class FlagWriter {
   set(kind: Plain, size: number, count = 0): void {
     this.state = { kind, size, count };
   }
+  /**
+   * The locals hold result, and CF and OF (at their places in `a`), of a shift that leaves the flags if the local `count` is zero. The old ones
+   * are in memory.
+   */
+  setUnlessZero(count: number, size: number): void {
+    const code = this.#code;
+    code.i32(IN_MEMORY).i32(F.FLAGS_RESULT | ((64 - 8 * size) << 8));
+    code.get(count).op(Op.i64Eqz, Op.select).set(this.#kind);
+    this.state = { kind: "dynamic" };
+  }
   /** What INC, DEC, a rotation or BT keeps of the present flags; to be asked for before their own locals are set. */
   keep(kind: "inc" | "dec" | "rol" | "ror" | "bt"): FlagState {
     const { state } = this;

@@ -1,6 +1,10 @@
 /** Moves, arithmetic, logic, shifts and stack operations on general registers and memory. */
 import * as I from "../cpu/ids.ts";
 import type { DecodedOp } from "./decoded.ts";
+import { writeAtomic } from "./atomic.ts";
+import { writeBits } from "./bits.ts";
+import { regValue, rmValue } from "./operands.ts";
+import { writeShift } from "./shift.ts";
 import { I32, I64, Op } from "./wasm.ts";
 import { type RegionWriter } from "./writer.ts";
 
@@ -11,7 +15,12 @@ const RBP = 5;
 
 /** Writes the instruction; false if it is left to the interpreter's function, with nothing written. */
 export function writeInteger(w: RegionWriter, op: DecodedOp): boolean {
-  if (op.isLocked) return false;
+  const exchanges = op.id === I.ID_XCHG || op.id === I.ID_CMPXCHG || op.id === I.ID_XADD;
+  if (op.isLocked || exchanges) {
+    // The last two without LOCK may be atomic, too.
+    if (writeAtomic(w, op)) return true;
+    if (op.isLocked) return false;
+  }
   switch (op.family) {
     case "alu":
       return writeAlu(w, op);
@@ -26,17 +35,6 @@ export function writeInteger(w: RegionWriter, op: DecodedOp): boolean {
     default:
       return false;
   }
-}
-
-/** Pushes the r/m operand as i64, zero-extended if it is memory, with any upper bits if it is a register. */
-export function rmValue(w: RegionWriter, op: DecodedOp, size: number): void {
-  if (op.isMemory) {
-    w.hostOf(op, size, false);
-    w.load(size);
-  } else w.readSized(op.rm, op.rm8, size);
-}
-function regValue(w: RegionWriter, op: DecodedOp, size: number): void {
-  w.readSized(op.reg, op.reg8, size);
 }
 
 const BINARY: Record<number, number> = {
@@ -254,80 +252,6 @@ function writeExtension(w: RegionWriter, op: DecodedOp, from: number, signed: bo
   else if (!op.isMemory) code.i64(from === 1 ? 0xff : 0xffff).op(Op.i64And);
   code.set(value);
   w.writeSized(op.reg, op.reg8, op.size, value);
-  return true;
-}
-
-/** By a constant, of registers of 32 and 64 bits: the rest is rare, or its flags depend on the count. */
-function writeShift(w: RegionWriter, op: DecodedOp): boolean {
-  const { code, flags } = w;
-  const { id, size } = op;
-  const count = Number(op.imm);
-  if (op.form !== I.FORM_RM_IMM || op.isMemory || size < 4 || count === 0) return false;
-  const result = flags.result;
-  switch (id) {
-    case I.ID_SHL:
-    case I.ID_SAL:
-      regRm(w, op);
-      code.tee(flags.a).i64(count).op(Op.i64Shl).set(result);
-      flags.set("shl", size, count);
-      break;
-    case I.ID_SHR:
-      regRm(w, op);
-      if (size === 4) code.op(Op.i32WrapI64, Op.i64ExtendI32U);
-      code.tee(flags.a).i64(count).op(Op.i64ShrU).set(result);
-      flags.set("shr", size, count);
-      break;
-    case I.ID_SAR:
-      regRm(w, op);
-      if (size === 4) code.op(Op.i64Extend32S);
-      code.tee(flags.a).i64(count).op(Op.i64ShrS).set(result);
-      flags.set("sar", size, count);
-      break;
-    case I.ID_ROL:
-    case I.ID_ROR: {
-      const kind = id === I.ID_ROL ? "rol" : "ror";
-      const before = flags.keep(kind);
-      regRm(w, op);
-      if (size === 8) code.i64(count).op(id === I.ID_ROL ? Op.i64Rotl : Op.i64Rotr);
-      else
-        code
-          .op(Op.i32WrapI64)
-          .i32(count)
-          .op(id === I.ID_ROL ? Op.i32Rotl : Op.i32Rotr, Op.i64ExtendI32U);
-      code.set(flags.over);
-      flags.state = { kind, size, before };
-      w.writeSized(op.rm, 0, size, flags.over);
-      return true;
-    }
-    default:
-      return false;
-  }
-  w.writeSized(op.rm, 0, size, result);
-  return true;
-}
-function regRm(w: RegionWriter, op: DecodedOp): void {
-  w.register(op.rm);
-}
-
-/** BT of a register, and of memory by a constant. */
-function writeBits(w: RegionWriter, op: DecodedOp): boolean {
-  const { code, flags } = w;
-  const { size } = op;
-  if (op.id !== I.ID_BT || size === 2) return false;
-  const constant = op.form === I.FORM_RM_IMM;
-  if (op.isMemory && !constant) return false;
-  const a = w.temporary("first", I64);
-  rmValue(w, op, size);
-  code.set(a);
-  const before = flags.keep("bt");
-  code.get(a);
-  if (constant) code.i64(op.imm & BigInt(size * 8 - 1));
-  else {
-    w.register(op.reg);
-    code.i64(size * 8 - 1).op(Op.i64And);
-  }
-  code.op(Op.i64ShrU, Op.i32WrapI64).i32(1).op(Op.i32And).set(flags.bit);
-  flags.state = { kind: "bt", before };
   return true;
 }
 

@@ -52,7 +52,10 @@ export class RegionWriter {
   /** Linear address of the page; where to go on. */
   readonly pageBase: number;
   readonly #rip: number;
+  /** Ways out: all is set; RIP and the count are still to be made of an offset and a number; and it bails. */
   readonly #exit: number;
+  readonly #left: number;
+  readonly #bailed: number;
   /** Instructions of the running block that are done. */
   done = 0;
 
@@ -63,6 +66,8 @@ export class RegionWriter {
     this.#rip = this.temporary("rip", I64);
     this.flags = new FlagWriter(this, known.flags);
     this.#exit = this.code.block();
+    this.#left = this.code.block();
+    this.#bailed = this.code.block();
   }
 
   /** The local of a purpose, by name; made when first asked for, as the code that V8 has first clears them all at every entry. */
@@ -246,14 +251,18 @@ export class RegionWriter {
 
   /** Leaves before the instruction, which the interpreter is to do. Flags as they are before it. */
   bail(op: { offset: number }): void {
-    this.code.get(STATE).i32(1).memory(Mem.i32Store, S.CPU_BAILED);
-    this.leave(op.offset, this.done);
+    this.#leaveBy(this.#bailed, op.offset, this.done);
   }
   /** Leaves with RIP at an offset from the page's beginning, after `done` instructions of this block. */
   leave(offset: number, done: number): void {
-    this.code.get(this.pageBase);
-    if (offset) this.code.i64(offset).op(Op.i64Add);
-    this.leaveTo(done);
+    this.#leaveBy(this.#left, offset, done);
+  }
+  /** There are many of these: what they have in common stands at the end of the function, once. */
+  #leaveBy(way: number, offset: number, done: number): void {
+    this.code.i64(offset).set(this.#rip);
+    this.code.i32(done).set(this.temporary("done", I32));
+    this.flags.settle();
+    this.code.branch(way);
   }
   /** Takes the address to go on at. */
   leaveTo(done: number): void {
@@ -364,6 +373,9 @@ export class RegionWriter {
 
     const { code } = this;
     code.op(Op.unreachable).end();
+    code.get(STATE).i32(1).memory(Mem.i32Store, S.CPU_BAILED).end();
+    code.get(this.#rip).get(this.pageBase).op(Op.i64Add).set(this.#rip);
+    code.get(LEFT).get(this.temporary("done", I32)).op(Op.i32Sub).set(LEFT).end();
     for (const n of this.use.written)
       code
         .get(STATE)

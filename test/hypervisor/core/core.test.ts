@@ -38,7 +38,7 @@ describe("boot", () => {
     const text = machine.serial();
     expect(text).toContain("(XEN) Xen version 4.17");
     expect(text).toContain("(XEN) Command line: dom0_mem=16M loglvl=all guest_loglvl=all\n");
-    expect(text).toContain("(XEN) System RAM: 126MB (129024kB)\n");
+    expect(text).toContain("(XEN) System RAM: 120MB (122880kB)\n");
     expect(text).toContain("(XEN) Using scheduler: SMP Credit Scheduler (credit)\n");
     expect(text).toContain("(XEN) Brought up 2 CPUs\n");
     expect(text).toContain("(XEN) Guest Loglevel: All\n");

@@ -97,7 +97,7 @@ export class Machine {
     const trap = (code: number): never => {
       throw new Error(`host bug ${code}`);
     };
-    const { exports } = new WebAssembly.Instance(this.#module, { env: { memory: this.memory, now, trap } });
+    const { exports } = new WebAssembly.Instance(this.#module, { env: { memory: this.memory, now, adopt() {}, trap } });
     (exports._start as (() => void) | undefined)?.();
     return exports as unknown as CoreExports;
   }
