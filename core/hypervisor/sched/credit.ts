@@ -164,7 +164,7 @@ function choosePcpu(v: Vcpu): u32 {
 function tickle(p: Pcpu, v: Vcpu): void {
   const priority = v.priority;
   if (priority > p.currentPriority) {
-    // This pCPU's loop looks before it enters a guest again; a running slice ends at once.
+    // This pCPU's loop looks before it enters a guest or sleeps; a running slice ends at once.
     if (p.id == self.id) p.sliceEnd = 0;
     else sendIpi(p.id, IPI_RESCHEDULE);
     return;

@@ -77,6 +77,8 @@ function leave(v: Vcpu): void {
 
 function idle(box: usize, now: u64, reapAt: u64): void {
   const p = self;
+  // The vCPU that has just left was woken before it was saved, and queued by this pCPU, which sends itself no interrupt.
+  if (p.queueFirst) return;
   let until = p.nextTimer;
   if (atomic.load<u32>(ROOT_PARKED)) until = min<u64>(until, nextAccounting());
   if (p.id == 0 && atomic.load<u32>(ROOT_ZOMBIES)) until = min<u64>(until, reapAt);
