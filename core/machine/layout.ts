@@ -59,13 +59,17 @@ export const TRANSLATOR_CODE_FLAGS = 0x113014;
 export const TRANSLATOR_TIME = 0x113018;
 export const TRANSLATOR_FUNCTIONS = 0x113020;
 export const TRANSLATOR_MODULES = 0x113024;
-/** Request: u32 machine address of the first byte (0 = not written yet), u32 1 = a large one, u64 its linear address, u64 CR3. */
+/**
+ * Request: u32 machine address of the first byte (0 = not written yet), u32 1 = a large one, u64 its linear address, u64 CR3,
+ * u32 machine address of the buckets of the asking pCPU's decoded blocks.
+ */
 export const TRANSLATOR_RING = 0x114000;
 export const TRANSLATOR_REQUESTS = 1024;
 export const REQUEST_SIZE = 32;
 export const REQUEST_LARGE = 4;
 export const REQUEST_LINEAR = 8;
 export const REQUEST_CR3 = 16;
+export const REQUEST_BLOCKS = 24;
 /**
  * What regions are made of, by index in the function table: u32 number of pages, u32 how often it was entered, then for each page i32
  * linear distance from the region's first page, u32 its machine address, u32 its code version. Written before the region is announced.

@@ -9,6 +9,7 @@
 import { VECTOR_GP, cpu, fault, raise } from "./machine";
 import { ACCESS_EXECUTE, isCanonical } from "./mmu";
 import { translate } from "./access";
+import { BLOCK_HOST, BLOCK_MODE, BLOCK_NEXT, BUCKET_COUNT, BUCKET_FOLD, BUCKET_MODE } from "./block_layout";
 import { beforeDecode, codeVersion, decodeHolds } from "./code_frames";
 import { decode, decodeEnds } from "./decode";
 import { H_NEXT } from "./handlers";
@@ -19,10 +20,7 @@ import { TLB_BYTES, TLB_EXECUTE, tlbLookup } from "./tlb";
 
 /** Header before a block's first op. u32 each: host address of the first byte, mode, version, next in bucket, second page, its version, how often it was reached by lookup or backwards. */
 export const BLOCK_HEADER = 64;
-const BLOCK_HOST = 0;
-const BLOCK_MODE = 4;
 const BLOCK_VERSION = 8;
-const BLOCK_NEXT = 12;
 const BLOCK_SECOND = 16;
 const BLOCK_SECOND_VERSION = 20;
 const BLOCK_HEAT = 24;
@@ -32,8 +30,7 @@ const BLOCK_OPS = 32;
 const FETCH = TLB_BYTES;
 const SINGLE = TLB_BYTES + 64 + BLOCK_HEADER;
 const BUCKETS = TLB_BYTES + 0x1000;
-const BUCKET_COUNT: u32 = 32768;
-const ARENA = BUCKETS + 32768 * 4;
+const ARENA = BUCKETS + BUCKET_COUNT * 4;
 const ARENA_SIZE = 16 << 20;
 const REGIONS = ARENA + ARENA_SIZE;
 export const REGION_SIZE = REGIONS + REGION_TABLE_BYTES;
@@ -47,7 +44,7 @@ export let cacheGeneration: u32 = 0;
 export function blocksInit(address: usize): void {
   region = address;
   arenaEnd = address + ARENA + ARENA_SIZE;
-  regionsInit(address + REGIONS);
+  regionsInit(address + REGIONS, address + BUCKETS);
   dropBlocks();
 }
 
@@ -77,7 +74,7 @@ export function findBlock(mode: u32): usize {
     host = translate(lin, ACCESS_EXECUTE);
     if (!host) return 0;
   }
-  const bucket = region + BUCKETS + (((host ^ (host >> 13) ^ (mode << 11)) & (BUCKET_COUNT - 1)) << 2);
+  const bucket = region + BUCKETS + (((host ^ (host >> BUCKET_FOLD) ^ (mode << BUCKET_MODE)) & (BUCKET_COUNT - 1)) << 2);
   for (let block: usize = load<u32>(bucket); block; block = load<u32>(block, BLOCK_NEXT)) {
     if (load<u32>(block, BLOCK_HOST) != <u32>host || load<u32>(block, BLOCK_MODE) != mode) continue;
     if (load<u32>(block, BLOCK_VERSION) != codeVersion(<u32>(host >> 12))) break;

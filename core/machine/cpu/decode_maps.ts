@@ -1082,14 +1082,15 @@ function group15(): u32 {
       return system(I.ID_RDFSBASE + digit());
     }
     if (digit() >= 5 && !(prefix & (PREFIX_66 | PREFIX_REP | PREFIX_REPNE))) {
-      // LFENCE, MFENCE, SFENCE: memory is sequentially consistent as it is.
+      if (digit() == 6) return system(I.ID_MFENCE);
+      // LFENCE, SFENCE: loads are in order as it is, and so are stores.
       id(I.ID_NOP);
       return H.H_NOP;
     }
   } else if (digit() == 7) {
     if (prefix & (PREFIX_REP | PREFIX_REPNE)) return H.H_UD;
     // CLFLUSH, CLFLUSHOPT: reads the byte's translation, has no cache to flush.
-    id(I.ID_FENCE);
+    id(I.ID_CLFLUSH);
     endsBlock();
     return H.H_SYSTEM;
   }

@@ -194,7 +194,8 @@ export const ID_WRGSBASE = 41;
 export const ID_VMX = 42;
 export const ID_MONITOR = 43;
 export const ID_MWAIT = 44;
-export const ID_FENCE = 45;
+export const ID_CLFLUSH = 45;
+export const ID_MFENCE = 46;
 
 // segment.ts
 export const ID_MOV_FROM_SEG = 0;

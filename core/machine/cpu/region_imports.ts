@@ -15,6 +15,7 @@ import { sseExecute } from "./sse/sse";
 import { stackExecute } from "./stack";
 import { stringExecute } from "./string";
 import { multiplySigned, wideHigh } from "./wide";
+import { systemExecute } from "./system";
 import { x87Execute, x87Wait } from "./x87/x87";
 
 /** The instruction is done. */
@@ -89,6 +90,11 @@ export function region_sse(op: i32): i32 {
 }
 export function region_wait(op: i32): i32 {
   x87Wait();
+  return settle();
+}
+/** RDTSC and RDTSCP. */
+export function region_tsc(op: i32): i32 {
+  systemExecute(<usize>op);
   return settle();
 }
 

@@ -28,6 +28,7 @@ import {
   RECORD_PAGE_SIZE,
   RECORD_PAGE_VERSION,
   RECORD_SIZE,
+  REQUEST_BLOCKS,
   REQUEST_CR3,
   REQUEST_LARGE,
   REQUEST_LINEAR,
@@ -57,6 +58,8 @@ const HEAT_ASKED: u32 = 2048;
 const HEAT_LARGE: u32 = 32768;
 
 let table: usize = 0;
+/** Buckets of this pCPU's decoded blocks: what has run. */
+let decodedBlocks: usize = 0;
 let seenReady: u32 = 0;
 /** Incremented when regions come or go. */
 let regionEpoch: u64 = 0;
@@ -66,8 +69,9 @@ let regionEpoch: u64 = 0;
 /** JavaScript takes over what the translator made: fills the function table and calls regionAdopt() and regionDrop(). */
 declare function adopt(): void;
 
-export function regionsInit(address: usize): void {
+export function regionsInit(address: usize, buckets: usize): void {
   table = address;
+  decodedBlocks = buckets;
   memory.fill(address, 0, REGION_TABLE_BYTES);
 }
 
@@ -139,6 +143,7 @@ export function requestRegion(host: u32, lin: u64, large: bool): void {
   store<u32>(request, large ? 1 : 0, REQUEST_LARGE);
   store<u64>(request, lin, REQUEST_LINEAR);
   store<u64>(request, load<u64>(cpu, CPU_CR3), REQUEST_CR3);
+  store<u32>(request, <u32>decodedBlocks, REQUEST_BLOCKS);
   atomic.store<u32>(request, host);
   atomic.add<u32>(TRANSLATOR_BELL, 1);
   atomic.notify(TRANSLATOR_BELL, 1);

@@ -42,6 +42,7 @@ import {
   SEG_BASE,
   SEG_SIZE,
   TR,
+  CPU_ZERO,
 } from "./state";
 import { AC, CF, IF, IOPL, VIF, VIP, VM, getRflags, setFlags, setRflags } from "./flags";
 import { getRm, inLongMode, isMemory, readRegister, setRm, writeRegister } from "./operands";
@@ -129,7 +130,11 @@ export function systemExecute(op: usize): void {
     case I.ID_WRGSBASE:
       segmentBase(op, size);
       break;
-    case I.ID_FENCE:
+    case I.ID_MFENCE:
+      // Any atomic operation orders what is before and after it (and AssemblyScript's atomic.fence() does not validate).
+      atomic.or<u32>(cpu + CPU_ZERO, 0);
+      break;
+    case I.ID_CLFLUSH:
       probeRead(effectiveAddress(op), 1);
       break;
     case I.ID_SGDT:

@@ -1,7 +1,7 @@
 /**
  * Finds the region that begins at an instruction: the blocks reachable from it, through branches, direct calls and their returns.
  * A called function is taken in once for each call, so that its return has one place to go to (which the code checks: a guest may
- * return anywhere). Indirect calls and jumps, and what lies too far away, leave the region.
+ * return anywhere). Indirect calls and jumps, what lies too far away, and what has never run leave the region.
  *
  * Places are offsets from the beginning of the page that the region begins in; they reach into other pages.
  */
@@ -51,6 +51,8 @@ export const LARGE_REGION: RegionLimits = { ops: 240, blocks: 100, depth: 4 };
 
 /** Decodes the instruction at an offset; null if it can't be reached. */
 export type Decode = (offset: number) => DecodedOp | null;
+/** Whether a branch has gone to an offset, or on to it. */
+export type WasReached = (offset: number) => boolean;
 
 type Kind = "jump" | "condition" | "call" | "return" | "callIndirect" | "jumpIndirect" | "interpret";
 
@@ -73,7 +75,7 @@ function kindOf(op: DecodedOp): Kind | null {
   }
   // FXSAVE, LDMXCSR and their kin touch all there is.
   if (op.family === "sse" && op.map === 1 && op.opcode === 0xae) return "interpret";
-  if (op.family === "system" && op.id === I.ID_FENCE) return null;
+  if (op.family === "system" && [I.ID_MFENCE, I.ID_RDTSC, I.ID_RDTSCP].includes(op.id)) return null;
   return ["segment", "control", "system", "invalid"].includes(op.family) ? "interpret" : null;
 }
 
@@ -92,6 +94,7 @@ interface Context {
 
 class Finder {
   readonly #decode: Decode;
+  readonly #reached: WasReached;
   readonly #limits: RegionLimits;
   readonly #ops = new Map<number, DecodedOp | null>();
   readonly #contexts: Context[] = [];
@@ -99,8 +102,9 @@ class Finder {
   readonly #waiting: { context: number; offset: number }[] = [];
   #count = 0;
 
-  constructor(decode: Decode, limits: RegionLimits) {
+  constructor(decode: Decode, reached: WasReached, limits: RegionLimits) {
     this.#decode = decode;
+    this.#reached = reached;
     this.#limits = limits;
   }
 
@@ -145,8 +149,8 @@ class Finder {
       this.#count++;
       const after = at + op.length;
       const kind = kindOf(op);
-      if (kind === "condition") wait(after);
-      if (kind === "condition" || kind === "jump") wait(Number(op.imm));
+      if (kind === "condition") for (const way of [after, Number(op.imm)]) if (this.#reached(way)) wait(way);
+      if (kind === "jump") wait(Number(op.imm));
       if (kind === "call" && context.depth < this.#limits.depth) {
         const called = this.#context(id, after, context.depth + 1);
         context.calls.set(at, called);
@@ -168,7 +172,7 @@ class Finder {
       const goesOn = (): Block => ({ ops, transfer: { kind: "jump", to: this.#target(context, at), branches: false } });
       if (at !== leader && context.leaders.has(at)) return goesOn();
       const op = this.#op(at);
-      if (!op) return { ops, transfer: { kind: "interpret", offset: at } };
+      if (!op) return { ops, transfer: { kind: "jump", to: { offset: at, block: null }, branches: false } };
       if (!context.taken.has(at)) return goesOn();
       const kind = kindOf(op);
       if (kind === "interpret") return { ops, transfer: { kind, offset: at } };
@@ -204,6 +208,6 @@ class Finder {
   }
 }
 
-export function findRegion(entry: number, decode: Decode, limits: RegionLimits): Region {
-  return new Finder(decode, limits).find(entry);
+export function findRegion(entry: number, decode: Decode, reached: WasReached, limits: RegionLimits): Region {
+  return new Finder(decode, reached, limits).find(entry);
 }

@@ -41,10 +41,11 @@ function takeRequests(): RegionRequest[] {
     const large = view.getUint32(at + layout.REQUEST_LARGE, true) !== 0;
     const linear = view.getBigUint64(at + layout.REQUEST_LINEAR, true);
     const cr3 = view.getBigUint64(at + layout.REQUEST_CR3, true);
+    const blocks = view.getUint32(at + layout.REQUEST_BLOCKS, true);
     Atomics.store(words, at >> 2, 0);
     tail = (tail + 1) | 0;
     Atomics.store(words, layout.TRANSLATOR_TAIL >> 2, tail);
-    requests.set(host, { host, linear, cr3, large });
+    requests.set(host, { host, linear, cr3, large, blocks });
   }
   return [...requests.values()];
 }

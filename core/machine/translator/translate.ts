@@ -57,6 +57,7 @@ const EXECUTED: Partial<Record<Family, { name: ImportName; implied: number[] }>>
   x87: { name: "region_x87", implied: [RAX] },
   sse: { name: "region_sse", implied: [RAX, RCX, RDX, RDI] },
   wait: { name: "region_wait", implied: [] },
+  system: { name: "region_tsc", implied: [RAX, RCX, RDX] },
 };
 
 /** What an instruction that the interpreter executes does with the flags. */
@@ -76,6 +77,7 @@ function flagUse(op: DecodedOp): { reads: boolean; writes: boolean } {
     case "string":
       return { reads: false, writes: op.id === I.ID_CMPS || op.id === I.ID_SCAS };
     case "wait":
+    case "system":
       return none;
     default:
       return { reads: true, writes: true };
@@ -149,7 +151,8 @@ class BlockWriter {
 
   #instruction(op: DecodedOp): void {
     const w = this.#w;
-    if (op.family === "system" || writeInteger(w, op) || (op.family === "sse" && writeVector(w, op))) return;
+    if (op.family === "system" && op.id === I.ID_MFENCE) return void w.code.fence();
+    if (writeInteger(w, op) || (op.family === "sse" && writeVector(w, op))) return;
     const { name, implied } = EXECUTED[op.family]!;
     const touched = new Set([...implied, op.reg, op.rm, op.reg8 >> 3, op.rm8 >> 3, op.vreg]);
     for (const n of [op.base, op.index]) if (n < 16) touched.add(n);

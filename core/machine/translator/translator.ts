@@ -19,6 +19,7 @@ import {
 import { readOp, type DecodedOp } from "./decoded.ts";
 import { IMPORTS, REGION_TYPE } from "./imports.ts";
 import { CodePages, type CodePage } from "./pages.ts";
+import { ReachedCode } from "./reached.ts";
 import { LARGE_REGION, SMALL_REGION, findRegion } from "./region.ts";
 import { RegionTooLarge, translateRegion } from "./translate.ts";
 import { moduleBytes, type FunctionBody } from "./wasm.ts";
@@ -32,6 +33,8 @@ export interface RegionRequest {
   linear: bigint;
   cr3: bigint;
   large: boolean;
+  /** Buckets of the pCPU's decoded blocks; 0 if all code is to be taken as reached. */
+  blocks: number;
 }
 /** A region as the pCPUs are told of it. */
 export interface RegionPlace {
@@ -65,6 +68,7 @@ export class Translator {
   readonly #view: DataView;
   readonly #bytes: Uint8Array;
   readonly #pages: CodePages;
+  readonly #reached: ReachedCode;
   /** Machine addresses for operations, and places in the function table, that no module has. */
   readonly #freeOps: number[] = [];
   readonly #freeIndices: number[] = [];
@@ -79,6 +83,7 @@ export class Translator {
     this.#view = new DataView(machine.memory.buffer);
     this.#bytes = new Uint8Array(machine.memory.buffer);
     this.#pages = new CodePages(machine);
+    this.#reached = new ReachedCode(machine.memory);
     // The first two of the pool are the decoder's: an operation, and bytes from two pages.
     for (let at = machine.poolEnd - OP_SIZE; at >= machine.pool + 2 * OP_SIZE; at -= OP_SIZE) this.#freeOps.push(at);
     for (let index = table.end - 1; index >= table.first; index--) this.#freeIndices.push(index);
@@ -148,19 +153,34 @@ export class Translator {
   }
 
   /** `pages`: gets the pages that its code lies in; `kept`: the operations taken from the pool. */
-  #region({ host, linear, cr3, large }: RegionRequest, pages: CodePage[], kept: number[]): FunctionBody | null {
+  #region({ host, linear, cr3, large, blocks }: RegionRequest, pages: CodePage[], kept: number[]): FunctionBody | null {
     const base = BigInt.asUintN(64, linear - (linear & 0xfffn));
+    const frames = new Map<number, number | null>([[0, host - (host & 0xfff)]]);
+    const frame = (offset: number): number | null => {
+      let at = frames.get(offset);
+      if (at === undefined) frames.set(offset, (at = this.#pages.walk(cr3, base + BigInt(offset))));
+      return at;
+    };
     const page = (offset: number): CodePage | null => {
       const known = pages.find((each) => each.offset === offset);
       if (known || pages.length === RECORD_MOST_PAGES) return known ?? null;
-      const at = offset ? this.#pages.walk(cr3, base + BigInt(offset)) : host - (host & 0xfff);
+      const at = frame(offset);
       const opened = at === null ? null : this.#pages.open(offset, at);
       if (opened) pages.push(opened);
       return opened;
     };
-    const limits = large ? LARGE_REGION : SMALL_REGION;
-    const region = findRegion(host & 0xfff, (offset) => this.#decode(offset, page), limits);
+    const place = (offset: number): number | null => {
+      const at = frame(offset - (offset & 0xfff));
+      return at === null ? null : at + (offset & 0xfff);
+    };
+    const decode = (offset: number) => this.#decode(offset, page);
+    const reached = (offset: number) => {
+      const at = place(offset);
+      return at !== null && this.#reached.has(at, blocks);
+    };
+    const region = findRegion(host & 0xfff, decode, reached, large ? LARGE_REGION : SMALL_REGION);
     if (!region.blocks[0]!.ops.length) return null;
+    for (const { ops } of region.blocks) if (ops[0]) this.#reached.add(place(ops[0].offset)!);
     try {
       return translateRegion(region, (op) => this.#keep(op, kept));
     } catch (error) {

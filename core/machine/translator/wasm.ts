@@ -184,6 +184,10 @@ export class Code {
     return this;
   }
   /** An aligned atomic access: opcode of the threads extension, log2 of its bytes. */
+  fence(): this {
+    this.bytes.push(0xfe, 3, 0);
+    return this;
+  }
   atomic(opcode: number, alignment: number, offset = 0): this {
     this.bytes.push(0xfe, opcode, alignment);
     pushUnsigned(this.bytes, offset);

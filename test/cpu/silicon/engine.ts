@@ -115,6 +115,7 @@ export class Engine {
       linear: BigInt(CODE_ADDRESS),
       cr3: BigInt(TABLES),
       large: false,
+      blocks: 0,
     });
 
     let exit: number;

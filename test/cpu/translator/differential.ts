@@ -67,6 +67,7 @@ export class Differential {
         linear: CODE + BigInt(place + offset),
         cr3: BigInt(this.#translated.cr3),
         large,
+        blocks: 0,
       })),
     );
     for (let entry = 0; entry < ENTRIES; entry++) {

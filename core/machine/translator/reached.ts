@@ -1,0 +1,38 @@
+/**
+ * Which code has run: what a pCPU has decoded as a block, and what was translated before (it may have been decoded so long ago that it
+ * was forgotten). Regions are made of it alone: what never ran until it became hot hardly ever will.
+ */
+import { BLOCK_HOST, BLOCK_MODE, BLOCK_NEXT, BUCKET_COUNT, BUCKET_FOLD, BUCKET_MODE } from "../cpu/block_layout.ts";
+
+const MODE_64 = 1;
+/** The pCPU goes on meanwhile and may empty its cache: a bucket that does not end is none. */
+const LONGEST_BUCKET = 32;
+const MOST_TRANSLATED = 1 << 18;
+
+export class ReachedCode {
+  readonly #words: Uint32Array;
+  readonly #translated = new Set<number>();
+
+  constructor(memory: WebAssembly.Memory) {
+    this.#words = new Uint32Array(memory.buffer);
+  }
+
+  /** A block at this machine address is part of a region. */
+  add(host: number): void {
+    if (this.#translated.size >= MOST_TRANSLATED) this.#translated.clear();
+    this.#translated.add(host);
+  }
+
+  /** Whether a block began at this machine address. `buckets`: of the pCPU's decoded blocks; 0: nothing is known, so yes. */
+  has(host: number, buckets: number): boolean {
+    if (!buckets || this.#translated.has(host)) return true;
+    const number = (host ^ (host >>> BUCKET_FOLD) ^ (MODE_64 << BUCKET_MODE)) & (BUCKET_COUNT - 1);
+    let block = this.#words[(buckets >>> 2) + number]!;
+    for (let n = 0; block && n < LONGEST_BUCKET; n++) {
+      const at = block >>> 2;
+      if (this.#words[at + (BLOCK_HOST >> 2)] === host && this.#words[at + (BLOCK_MODE >> 2)] === MODE_64) return true;
+      block = this.#words[at + (BLOCK_NEXT >> 2)] ?? 0;
+    }
+    return false;
+  }
+}
