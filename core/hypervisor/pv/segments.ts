@@ -31,7 +31,7 @@ import {
   SS,
 } from "../../machine/cpu/state";
 import { FLAT_RING3_CS64, FLAT_RING3_SS64 } from "../abi/arch_x86";
-import { Vcpu } from "../domain/domain";
+import { VCPU_GDT_FRAMES, Vcpu } from "../domain/domain";
 import { ldtVirtStart } from "../memory/perdomain";
 import { mapLdtPage } from "../memory/shadow_ldt";
 import { enterGuestTlb } from "../sched/ipi";
@@ -119,10 +119,39 @@ function codeDescriptor(v: Vcpu, selector: u32): u64 {
   return 0;
 }
 
+/**
+ * Descriptor in the guest's own GDT, read where its page is; 0 if it is elsewhere. Nobody changes it meanwhile: only this vCPU puts
+ * other pages there, and a page of descriptors is written by whole entries.
+ */
+// @ts-ignore: decorator
+@inline
+function ownDescriptor(v: Vcpu, selector: u32): u64 {
+  if (selector & 4 || selector >> 3 >= v.gdtEntries) return 0;
+  const mfn = load<u32>(changetype<usize>(v) + VCPU_GDT_FRAMES + <usize>((selector >> 12) << 2));
+  return mfn ? load<u64>(((<usize>mfn) << 12) + (selector & 0xff8)) : 0;
+}
+
+/** Attributes of what nearly all user processes run with: code or data of ring 3, present, marked accessed. */
+const ATTR_USER: u32 = 0xf1;
+const ATTR_CODE_TYPE: u32 = 0x0b;
+const ATTR_DATA_TYPE: u32 = 0x03;
+
 /** Loads CS and SS as IRET to ring 3 does. False: one of the selectors is bad, nothing has changed. */
 export function loadCodeAndStack(v: Vcpu, code: u32, stack: u32): bool {
   if (code == <u32>FLAT_RING3_CS64 && stack == <u32>FLAT_RING3_SS64) {
     setFlatKernelSegments();
+    return true;
+  }
+  const userCode = ownDescriptor(v, code);
+  const userStack = ownDescriptor(v, stack);
+  const codeAttr = descriptorAttr(userCode);
+  if (
+    (codeAttr & 0xff) == (ATTR_USER | ATTR_CODE_TYPE) &&
+    (codeAttr & (ATTR_L | ATTR_DB)) != (ATTR_L | ATTR_DB) &&
+    (descriptorAttr(userStack) & 0xff) == (ATTR_USER | ATTR_DATA_TYPE)
+  ) {
+    setSegment(SS, stack, userStack);
+    setSegment(CS, code, userCode);
     return true;
   }
   const d = codeDescriptor(v, code);

@@ -22,7 +22,7 @@ import { controlExecute } from "./control";
 import { dataExecute } from "./data";
 import { MODE_64, MODE_CODE32, MODE_FLAT, MODE_STACK32 } from "./decode";
 import { deliverFault } from "./exceptions";
-import { EXIT_EXCEPTION, EXIT_POLL, EXIT_PRIVILEGED } from "./exits";
+import { EXIT_EXCEPTION, EXIT_POLL, EXIT_PRIVILEGED, EXIT_SYSCALL } from "./exits";
 import { FLAGS_DEC, FLAGS_INC, RF, TF, condition, getCarry, getFlags } from "./flags";
 import * as H from "./handlers";
 import {
@@ -93,6 +93,7 @@ import { shiftExecute } from "./shift";
 import { sseExecute } from "./sse/sse";
 import { stackExecute } from "./stack";
 import {
+  BAILED_SYSCALL,
   CPU_BAILED,
   CPU_CODE_BASE,
   CPU_CR3,
@@ -185,12 +186,28 @@ export function refreshMode(): void {
 
 /** Executes until an exit; returns EXIT_*. */
 export function run(): i32 {
-  return execute(budget, false);
+  const s = cpu;
+  prepare();
+  refreshMode();
+  const poll = pollWord();
+  // Most runs of a busy guest begin and end in translated code; execute() has much to set up.
+  if (codeMode & MODE_64 && !careful && !load<u32>(s, CPU_SHADOW) && budget > 0 && !atomic.load<u32>(poll)) {
+    followGeneration();
+    const left = runRegions(budget, poll);
+    store<u64>(s, load<u64>(s, CPU_RETIRED) + <u64>(budget - left), CPU_RETIRED);
+    const bailed = load<u32>(s, CPU_BAILED);
+    if (bailed != BAILED_SYSCALL && left > 0 && !atomic.load<u32>(poll)) return execute(left, false, bailed != 0);
+    setRunningFrame(0);
+    return bailed == BAILED_SYSCALL ? EXIT_SYSCALL : EXIT_POLL;
+  }
+  return execute(budget, false, false);
 }
 
 /** Executes exactly one instruction (a repeated one to its end): EXIT_POLL, or the exit it caused. */
 export function step(): i32 {
-  return execute(1, true);
+  prepare();
+  setModeStale(true);
+  return execute(1, true, false);
 }
 
 /** Reports the exception in `fault`. */
@@ -236,15 +253,28 @@ function instructionBreakpoints(): u32 {
   return hits;
 }
 
-function execute(limit: i32, single: bool): i32 {
-  const s = cpu;
-  store<u64>(s, 0, CPU_ZERO);
+/** What the last run may have left behind is void. */
+function prepare(): void {
+  store<u64>(cpu, 0, CPU_ZERO);
   clearFault();
   clearCodeChanged();
   clearDebugHits();
   requestExit(-1);
-  setModeStale(true);
-  const poll = pollAddress ? pollAddress : s + CPU_ZERO;
+  adoptRegions();
+}
+// @ts-ignore: decorator
+@inline
+function pollWord(): usize {
+  return pollAddress ? pollAddress : cpu + CPU_ZERO;
+}
+
+/**
+ * Runs until an exit. `bailed`: translated code has left the next instruction to the interpreter: its block is the only one before another
+ * attempt.
+ */
+function execute(limit: i32, single: bool, bailed: bool): i32 {
+  const s = cpu;
+  const poll = pollWord();
 
   /** Instructions left; counted when a block is left. `idle`: taken from it without an instruction having retired. */
   let left = limit;
@@ -261,9 +291,6 @@ function execute(limit: i32, single: bool): i32 {
   let alone: bool = false;
   let first = single;
   let unfinished = false;
-  /** Translated code has left the next instruction to the interpreter: its block is the only one before another attempt. */
-  let bailed = false;
-  adoptRegions();
 
   while (true) {
     // ---- between blocks: CPU_RIP is the next instruction ----
@@ -316,6 +343,10 @@ function execute(limit: i32, single: bool): i32 {
         const before = left;
         left = runRegions(left, poll);
         bailed = load<u32>(s, CPU_BAILED) != 0;
+        if (load<u32>(s, CPU_BAILED) == BAILED_SYSCALL) {
+          exit = EXIT_SYSCALL;
+          break;
+        }
         if (left != before) {
           link = 0;
           continue;

@@ -7,7 +7,7 @@ import { aluExecute } from "./alu";
 import { bitsExecute } from "./bits";
 import { clearCodeChanged, codeChanged } from "./code_frames";
 import { dataExecute } from "./data";
-import { changeFlags, condition, getCarry } from "./flags";
+import { RF, changeFlags, condition, getCarry, getRflags } from "./flags";
 import { clearFault, fault } from "./machine";
 import { ACCESS_READ, ACCESS_WRITE, isCanonical } from "./mmu";
 import { shiftExecute } from "./shift";
@@ -98,6 +98,10 @@ export function region_tsc(op: i32): i32 {
   return settle();
 }
 
+/** R11 of SYSCALL: RFLAGS without RF. */
+export function region_rflags(): i64 {
+  return <i64>(getRflags() & ~(<u64>RF));
+}
 /** Of the flags in the vCPU's state. */
 export function region_condition(code: i32): i32 {
   return condition(code) ? 1 : 0;

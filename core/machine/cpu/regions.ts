@@ -4,9 +4,9 @@
  * comes back, the vCPU's state is that of an instruction boundary. What it can't do (a fault, a privileged instruction, an
  * access across pages) it leaves undone and says so (CPU_BAILED): the interpreter does that instruction.
  *
- * Two tables of this pCPU find regions, both direct-mapped:
- * - by the host address of the first byte, 8 bytes: u32 host address, u32 index in the instance's function table;
- * - by linear address, 32 bytes: u64 address, u64 ASID and epoch, u32 count of code changes, u32 index (0: no region is there).
+ * Two tables of this pCPU find regions:
+ * - by the host address of the first byte, sets of 4 entries of 8 bytes: u32 host address, u32 index in the instance's function table;
+ * - by linear address, direct-mapped, 32 bytes: u64 address, u64 ASID and epoch, u32 count of code changes, u32 index (0: no region is there).
  *   This one is filled after looking at the region's record in shared memory (layout.ts): every page that it is made of must be mapped
  *   where it was, with the code version it had. It holds until a translation is forgotten, code changes anywhere, or regions come
  *   or go.
@@ -44,6 +44,7 @@ import {
 import { TLB_EXECUTE, flushEpoch, pageRelied, spaceTag, tlbBase, tlbLookup, tlbTag } from "./tlb";
 
 const BY_HOST: u32 = 32768;
+const WAYS: u32 = 4;
 const BY_LINEAR: u32 = 4096;
 const BY_LINEAR_TABLE = 32768 * 8;
 export const REGION_TABLE_BYTES = 32768 * 8 + 4096 * 32;
@@ -75,23 +76,37 @@ export function regionsInit(address: usize, buckets: usize): void {
   memory.fill(address, 0, REGION_TABLE_BYTES);
 }
 
+/** First entry of the set that `host` may be in. */
 // @ts-ignore: decorator
 @inline
+function hostSet(host: u32): usize {
+  return table + (((host ^ (host >> 15)) & (BY_HOST - WAYS)) << 3);
+}
+/** The entry of `host`, 0 if there is none. */
 function hostEntry(host: u32): usize {
-  return table + (((host ^ (host >> 15)) & (BY_HOST - 1)) << 3);
+  const set = hostSet(host);
+  for (let entry = set; entry < set + (WAYS << 3); entry += 8) if (load<u32>(entry) == host) return entry;
+  return 0;
 }
 
 /** From now on the region at machine address `host` is function `index`, if its record holds. */
 export function regionAdopt(host: u32, index: u32): void {
-  store<u32>(hostEntry(host), host);
-  store<u32>(hostEntry(host), index, HOST_INDEX);
+  let entry = hostEntry(host);
+  if (!entry) {
+    // A free entry, or another one's, which will be asked for again in vain: with four to choose from that is rare.
+    const set = hostSet(host);
+    entry = set;
+    while (load<u32>(entry) && entry < set + ((WAYS - 1) << 3)) entry += 8;
+  }
+  store<u32>(entry, host);
+  store<u32>(entry, index, HOST_INDEX);
   regionEpoch++;
 }
 
 /** Forgets the region at `host` if it is still function `index`. */
 export function regionDrop(host: u32, index: u32): void {
   const entry = hostEntry(host);
-  if (load<u32>(entry) == host && load<u32>(entry, HOST_INDEX) == index) store<u32>(entry, 0);
+  if (entry && load<u32>(entry, HOST_INDEX) == index) store<u32>(entry, 0);
   regionEpoch++;
 }
 
@@ -107,7 +122,7 @@ export function adoptRegions(): void {
 /** Whether there is a region at `host`, of its frames' present code. */
 export function hasRegion(host: u32): bool {
   const entry = hostEntry(host);
-  if (load<u32>(entry) != host) return false;
+  if (!entry) return false;
   const record = recordOf(load<u32>(entry, HOST_INDEX));
   for (let n: u32 = 0; n < load<u32>(record, RECORD_COUNT); n++) {
     const page = record + RECORD_PAGES + <usize>n * RECORD_PAGE_SIZE;
@@ -199,8 +214,8 @@ function findRegion(lin: u64, entry: usize): u32 {
 function checkedRegion(lin: u64): u32 {
   pageRelied(lin);
   const host = <u32>executable(lin);
-  const known = hostEntry(host);
-  if (!host || load<u32>(known) != host) return 0;
+  const known = host ? hostEntry(host) : 0;
+  if (!known) return 0;
   const index = load<u32>(known, HOST_INDEX);
   const record = recordOf(index);
   const first = lin & ~(<u64>0xfff);

@@ -118,8 +118,12 @@ export const CPU_CODE_BASE = 0x438;
 
 /** u64: what data accesses of translated code compare with; valid while it runs (regions.ts). */
 export const CPU_TLB_TAG = 0x440;
-/** u32: translated code has left the instruction at CPU_RIP undone, for the interpreter to do. */
+/** u32: why translated code came back, BAILED_*; 0 if only because another region, or none, goes on. */
 export const CPU_BAILED = 0x448;
+/** The instruction at CPU_RIP is left undone, for the interpreter to do. */
+export const BAILED_UNDONE = 1;
+/** A deprivileged vCPU's SYSCALL is done: EXIT_SYSCALL. */
+export const BAILED_SYSCALL = 2;
 
 /** Bytes of the whole structure, a multiple of 64; structures are 64-byte aligned. */
 export const CPU_SIZE = 0x480;

@@ -19,6 +19,7 @@ export const IMPORTS = [
   { name: "region_sse", ...execute },
   { name: "region_wait", ...execute },
   { name: "region_tsc", ...execute },
+  { name: "region_rflags", parameters: [], results: [I64] },
   { name: "region_condition", parameters: [I32], results: [I32] },
   { name: "region_carry", parameters: [], results: [I32] },
   { name: "region_change_flags", parameters: [I32, I32], results: [] },

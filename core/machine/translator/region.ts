@@ -23,7 +23,7 @@ export type Transfer =
   | { kind: "call"; to: Target }
   /** `to`: behind the call that this function was taken in for. */
   | { kind: "return"; to: Target | null }
-  | { kind: "callIndirect" | "jumpIndirect" }
+  | { kind: "callIndirect" | "jumpIndirect" | "syscall" }
   /** The instruction is the interpreter's. */
   | { kind: "interpret"; offset: number };
 
@@ -54,7 +54,7 @@ export type Decode = (offset: number) => DecodedOp | null;
 /** Whether a branch has gone to an offset, or on to it. */
 export type WasReached = (offset: number) => boolean;
 
-type Kind = "jump" | "condition" | "call" | "return" | "callIndirect" | "jumpIndirect" | "interpret";
+type Kind = "jump" | "condition" | "call" | "return" | "callIndirect" | "jumpIndirect" | "syscall" | "interpret";
 
 /** What an instruction does if it ends a block, else null. */
 function kindOf(op: DecodedOp): Kind | null {
@@ -73,6 +73,7 @@ function kindOf(op: DecodedOp): Kind | null {
     case H.H_RET:
       return "return";
   }
+  if (op.family === "control" && op.id === I.ID_SYSCALL) return "syscall";
   // FXSAVE, LDMXCSR and their kin touch all there is.
   if (op.family === "sse" && op.map === 1 && op.opcode === 0xae) return "interpret";
   if (op.family === "system" && [I.ID_MFENCE, I.ID_RDTSC, I.ID_RDTSCP].includes(op.id)) return null;
@@ -201,6 +202,7 @@ class Finder {
         }
         case "callIndirect":
         case "jumpIndirect":
+        case "syscall":
           return { ops, transfer: { kind } };
       }
       at = after;

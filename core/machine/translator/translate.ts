@@ -1,5 +1,6 @@
 /** A region's blocks in their structure, written as one function. */
 import * as I from "../cpu/ids.ts";
+import { BAILED_SYSCALL } from "../cpu/state.ts";
 import type { DecodedOp, Family } from "./decoded.ts";
 import type { FlagState } from "./flags.ts";
 import type { ImportName } from "./imports.ts";
@@ -223,6 +224,16 @@ class BlockWriter {
         w.canonical(op, target);
         this.#nextInstruction(op, next);
         push(w, op, next);
+        break;
+      case "syscall":
+        w.needSyscall(op);
+        w.flags.toMemory();
+        w.call("region_rflags");
+        w.setRegister(11);
+        this.#nextInstruction(op, target);
+        code.get(target);
+        w.setRegister(RCX);
+        w.sayWhy(BAILED_SYSCALL);
         break;
       case "jumpIndirect":
         rmValue(w, op, 8);

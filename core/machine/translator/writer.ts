@@ -173,6 +173,16 @@ export class RegionWriter {
   }
   /** The running block has had its check. */
   vectorsChecked = false;
+  /** Bails out unless SYSCALL is an exit from this vCPU: the interpreter does the others. */
+  needSyscall(op: DecodedOp): void {
+    const { code } = this;
+    code.get(STATE).memory(Mem.i32Load, S.CPU_DEPRIVILEGED).op(Op.i32Eqz);
+    // EFER.SCE
+    code.get(STATE).memory(Mem.i32Load, S.CPU_EFER).i32(1).op(Op.i32And, Op.i32Eqz, Op.i32Or);
+    code.if();
+    this.bail(op);
+    code.end();
+  }
   /** Takes a host address and pushes it again; bails out unless it is a multiple of 16. */
   aligned(op: DecodedOp): void {
     const { code } = this;
@@ -270,6 +280,10 @@ export class RegionWriter {
     this.count(done);
     this.flags.settle();
     this.code.branch(this.#exit);
+  }
+  /** Leaves are for this reason from here on: one of BAILED_*. */
+  sayWhy(reason: number): void {
+    this.code.get(STATE).i32(reason).memory(Mem.i32Store, S.CPU_BAILED);
   }
   count(done: number): void {
     if (done) this.code.get(LEFT).i32(done).op(Op.i32Sub).set(LEFT);
@@ -373,7 +387,8 @@ export class RegionWriter {
 
     const { code } = this;
     code.op(Op.unreachable).end();
-    code.get(STATE).i32(1).memory(Mem.i32Store, S.CPU_BAILED).end();
+    this.sayWhy(S.BAILED_UNDONE);
+    code.end();
     code.get(this.#rip).get(this.pageBase).op(Op.i64Add).set(this.#rip);
     code.get(LEFT).get(this.temporary("done", I32)).op(Op.i32Sub).set(LEFT).end();
     for (const n of this.use.written)
