@@ -4,6 +4,7 @@
  */
 import { EventEmitter } from "node:events";
 import { readFile } from "node:fs/promises";
+import { setFlagsFromString } from "node:v8";
 import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
 import { powerOnClock, startClock, type ClockBase } from "./clock.ts";
 import type { MachineParts } from "./core-instance.ts";
@@ -36,9 +37,22 @@ interface HostEvents {
 
 let compiled: Promise<WebAssembly.Module> | null = null;
 
+/**
+ * Translated code is hot before it is made, and there is much of it: V8 makes the first machine code of a module at once, in threads of its
+ * own, not piece by piece in the pCPU that gets there; and takes its time (the budget is about bytes of code executed; 1800000
+ * otherwise) before it optimizes a function, as pCPUs need the cores that this takes.
+ */
+function compileForGuests(): void {
+  // From now on: core.wasm itself starts faster piece by piece.
+  setFlagsFromString("--no-wasm-lazy-compilation");
+  setFlagsFromString("--wasm-tiering-budget=6000000");
+}
+
 /** Compiled once a process; workers share the machine code V8 makes of it. */
 function compileCore(folder: URL): Promise<WebAssembly.Module> {
-  compiled ??= readFile(new URL("core.wasm", folder)).then((bytes) => WebAssembly.compile(bytes));
+  compiled ??= readFile(new URL("core.wasm", folder))
+    .then((bytes) => WebAssembly.compile(bytes))
+    .finally(compileForGuests);
   return compiled;
 }
 

@@ -47,7 +47,7 @@ export interface RegionLimits {
 }
 /** What V8 compiles soon, and what it compiles well. */
 export const SMALL_REGION: RegionLimits = { ops: 60, blocks: 40, depth: 0 };
-export const LARGE_REGION: RegionLimits = { ops: 240, blocks: 100, depth: 4 };
+export const LARGE_REGION: RegionLimits = { ops: 120, blocks: 80, depth: 4 };
 
 /** Decodes the instruction at an offset; null if it can't be reached. */
 export type Decode = (offset: number) => DecodedOp | null;

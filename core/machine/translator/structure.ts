@@ -11,6 +11,8 @@ export interface ControlFlow {
   dominator: Map<number, number>;
   /** Children in the dominator tree. */
   children: Map<number, number[]>;
+  /** Edges to a block that comes before, or to itself. */
+  backward: { from: number; to: number }[];
   /** Blocks that a backward edge goes to. */
   loops: Set<number>;
   /** Blocks that two or more forward edges go to. */
@@ -36,16 +38,17 @@ export function structure(entry: number, successors: (block: number) => number[]
     for (const from of order)
       for (const to of next(from)) if (number.get(to)! > number.get(from)!) forward.get(to)!.push(from);
     const dominator = dominators(order, number, forward);
-    const loops = new Set<number>();
+    const backward: ControlFlow["backward"] = [];
     const sizeBefore = cut.size;
     for (const from of order)
       for (const to of next(from)) {
         if (number.get(to)! > number.get(from)!) continue;
-        if (dominates(dominator, to, from)) loops.add(to);
+        if (dominates(dominator, to, from)) backward.push({ from, to });
         else cut.add(edgeKey(from, to));
       }
     if (cut.size !== sizeBefore) continue;
 
+    const loops = new Set(backward.map(({ to }) => to));
     const merges = new Set(order.filter((block) => forward.get(block)!.length > 1));
     const before = new Map<number, number>();
     const children = new Map<number, number[]>(order.map((block) => [block, []]));
@@ -53,7 +56,7 @@ export function structure(entry: number, successors: (block: number) => number[]
       children.get(dominator.get(block)!)!.push(block);
       if (!merges.has(block) && !loops.has(block)) before.set(block, forward.get(block)![0]!);
     }
-    return { order, number, dominator, children, loops, merges, before, cut };
+    return { order, number, dominator, children, backward, loops, merges, before, cut };
   }
 }
 

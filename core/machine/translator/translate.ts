@@ -9,6 +9,8 @@ import { rmValue } from "./operands.ts";
 import type { Block, Region, Target } from "./region.ts";
 import { edgeKey, structure, type ControlFlow } from "./structure.ts";
 import { writeVector } from "./vector.ts";
+import { chooseWindows } from "./windows.ts";
+import { writeX87 } from "./x87.ts";
 import { I32, I64, Op, type FunctionBody } from "./wasm.ts";
 import { RegionWriter, type KeepOp, type RegionUse } from "./writer.ts";
 
@@ -24,10 +26,11 @@ export function translateRegion(region: Region, keep: KeepOp): FunctionBody {
     flags: true,
     movesCodeBase: true,
   };
-  const first = new RegionWriter(unknown, () => 0);
+  const windows = chooseWindows(region, flow);
+  const first = new RegionWriter(unknown, windows, () => 0);
   new BlockWriter(region, flow, first).write();
   first.use.flags = first.flags.used;
-  const writer = new RegionWriter(first.use, keep);
+  const writer = new RegionWriter(first.use, windows, keep);
   new BlockWriter(region, flow, writer).write();
   return writer.finish();
 }
@@ -65,9 +68,11 @@ const EXECUTED: Partial<Record<Family, { name: ImportName; implied: number[] }>>
 function flagUse(op: DecodedOp): { reads: boolean; writes: boolean } {
   const none = { reads: false, writes: false };
   switch (op.family) {
-    case "x87":
+    case "x87": {
       // FCMOVcc, FCOMI and their kin.
-      return op.isMemory || op.opcode < 0xda ? none : { reads: true, writes: true };
+      const looks = !op.isMemory && (op.opcode === 0xda || op.opcode === 0xdb || op.opcode === 0xdf);
+      return { reads: looks, writes: looks };
+    }
     case "sse": {
       const writes =
         (op.map === 1 && (op.opcode === 0x2e || op.opcode === 0x2f)) ||
@@ -154,6 +159,12 @@ class BlockWriter {
     const w = this.#w;
     if (op.family === "system" && op.id === I.ID_MFENCE) return void w.code.fence();
     if (writeInteger(w, op) || (op.family === "sse" && writeVector(w, op))) return;
+    const byInterpreter = () => this.#byInterpreter(op);
+    if (op.family !== "x87" || !writeX87(w, op, byInterpreter)) byInterpreter();
+  }
+
+  #byInterpreter(op: DecodedOp): void {
+    const w = this.#w;
     const { name, implied } = EXECUTED[op.family]!;
     const touched = new Set([...implied, op.reg, op.rm, op.reg8 >> 3, op.rm8 >> 3, op.vreg]);
     for (const n of [op.base, op.index]) if (n < 16) touched.add(n);

@@ -14,6 +14,8 @@ import { V } from "./simd.ts";
 import { Code, I32, I64, Mem, Op, V128, type FunctionBody, type ValueType } from "./wasm.ts";
 
 const PAGE = -4096n;
+/** Far from every canonical address. */
+const NO_PAGE = -(1n << 63n);
 /** Offset of the addend in an entry of the TLB. */
 const ADDEND = 8;
 const ATOMIC_LOAD_32 = 0x10;
@@ -47,6 +49,9 @@ export class RegionWriter {
   };
   readonly #known: RegionUse;
   readonly #keep: KeepOp;
+  readonly #windows: Map<DecodedOp, number>;
+  /** Locals of the windows' pages. */
+  readonly #usedWindows = new Set<number>();
   readonly #locals: ValueType[] = [];
   readonly #named = new Map<string, number>();
   /** Linear address of the page; where to go on. */
@@ -59,7 +64,8 @@ export class RegionWriter {
   /** Instructions of the running block that are done. */
   done = 0;
 
-  constructor(known: RegionUse, keep: KeepOp) {
+  constructor(known: RegionUse, windows: Map<DecodedOp, number>, keep: KeepOp) {
+    this.#windows = windows;
     this.#known = known;
     this.#keep = keep;
     this.pageBase = this.temporary("pageBase", I64);
@@ -222,9 +228,15 @@ export class RegionWriter {
 
   /** Takes a linear address, pushes the host address of `size` bytes there; what the TLB can't give bails out. */
   host(op: DecodedOp, size: number, write: boolean): void {
+    this.code.set(this.#linear);
+    this.#lookUp(op, size, write);
+    this.code.get(this.#host);
+  }
+  /** Sets the host address of `size` bytes at the linear address in its local. */
+  #lookUp(op: DecodedOp, size: number, write: boolean): void {
     const { code } = this;
     const table = write ? TLB_WRITE : TLB_READ;
-    code.tee(this.#linear).i64(8).op(Op.i64ShrU, Op.i32WrapI64).i32(0xfff0).op(Op.i32And).get(TLB).op(Op.i32Add);
+    code.get(this.#linear).i64(8).op(Op.i64ShrU, Op.i32WrapI64).i32(0xfff0).op(Op.i32And).get(TLB).op(Op.i32Add);
     code.tee(this.#entry).memory(Mem.i64Load, table).get(this.#linear);
     if (size > 1) code.i64(size - 1).op(Op.i64Add);
     code.i64(PAGE).op(Op.i64And).get(this.#tag).op(Op.i64Or, Op.i64Ne);
@@ -240,12 +252,30 @@ export class RegionWriter {
       .memory(Mem.i32Load, table + ADDEND)
       .get(this.#linear)
       .op(Op.i32WrapI64, Op.i32Add);
-    code.set(this.#host).end().get(this.#host);
+    code.set(this.#host).end();
   }
   /** The same for the operation's memory operand. */
   hostOf(op: DecodedOp, size: number, write: boolean): void {
     this.address(op);
-    this.host(op, size, write);
+    const window = this.#windows.get(op);
+    if (window === undefined) return this.host(op, size, write);
+    const { code } = this;
+    const name = `${write ? "write" : "read"}Window${window}`;
+    const page = this.temporary(`${name}Page`, I64);
+    const addend = this.temporary(`${name}Addend`, I32);
+    this.#usedWindows.add(page);
+    code
+      .tee(this.#linear)
+      .get(page)
+      .op(Op.i64Sub)
+      .i64(4096 - size)
+      .op(Op.i64GtU);
+    code.if();
+    this.#lookUp(op, size, write);
+    code.get(this.#linear).i64(PAGE).op(Op.i64And).set(page);
+    code.get(this.#host).get(this.#linear).op(Op.i32WrapI64, Op.i32Sub).set(addend);
+    code.end();
+    code.get(addend).get(this.#linear).op(Op.i32WrapI64, Op.i32Add);
   }
 
   /** Takes a host address, pushes the value there, zero-extended. */
@@ -377,6 +407,7 @@ export class RegionWriter {
         .get(STATE)
         .vectorMemory(V.load, S.CPU_XMM + 16 * n)
         .set(this.#vector(n));
+    for (const page of this.#usedWindows) before.i64(NO_PAGE).set(page);
     if (this.has("noVectors")) {
       // CR0.EM or TS, or CR4.OSFXSR not set: #UD or #NM.
       before.get(STATE).memory(Mem.i32Load, S.CPU_CR0).i32(0xc).op(Op.i32And);

@@ -8,7 +8,6 @@ import { clearFault, cpu, fault } from "../machine";
 import { OP_MODRM, OP_OPCODE } from "../op";
 import { ripOf } from "../operands";
 import { CPU_CR0, CPU_FCW, CPU_FIP, CPU_FPR, CPU_FSW, CPU_FTW } from "../state";
-import { multiplyUnsigned, wideHigh } from "../wide";
 import { C1, PE } from "./status";
 
 const INTEGER_BIT: u64 = 0x8000000000000000;
@@ -36,26 +35,32 @@ function isValid(i: u32): bool {
   return (((<u32>load<u8>(cpu, CPU_FTW)) >> (((status >> 11) + i) & 7)) & 1) != 0;
 }
 
-export function x87Fast(op: usize): bool {
+/** Whether the unit is in the state that all here is for. */
+// @ts-ignore: decorator
+@inline
+function isPlain(): bool {
   const s = cpu;
   status = load<u16>(s, CPU_FSW);
-  if (load<u32>(s, CPU_CR0) & CR0_EM_TS || status & ES || ((<u32>load<u16>(s, CPU_FCW)) & MODE) != MODE_DEFAULT)
-    return false;
+  return !(load<u32>(s, CPU_CR0) & CR0_EM_TS || status & ES) && ((<u32>load<u16>(s, CPU_FCW)) & MODE) == MODE_DEFAULT;
+}
+
+export function x87Fast(op: usize): bool {
   const modrm = <u32>load<u8>(op, OP_MODRM);
   const i = modrm & 7;
   const which = (modrm >> 3) & 7;
+  const rip = ripOf(op);
   switch (load<u8>(op, OP_OPCODE)) {
     case 0xd8:
-      return modrm >= 0xc0 && compute(op, which, 0, i, false);
+      return modrm >= 0xc0 && x87Compute(which, 0, i, false, rip);
     case 0xdc:
-      return modrm >= 0xc0 && compute(op, which >= 4 ? which ^ 1 : which, i, 0, false);
+      return modrm >= 0xc0 && x87Compute(which >= 4 ? which ^ 1 : which, i, 0, false, rip);
     case 0xde:
-      return modrm >= 0xc0 && compute(op, which >= 4 ? which ^ 1 : which, i, 0, true);
+      return modrm >= 0xc0 && x87Compute(which >= 4 ? which ^ 1 : which, i, 0, true, rip);
     case 0xd9:
       if (modrm < 0xc0 || which > 1) return false;
-      return which ? exchange(op, i) : isValid(i) && push(op, load<u16>(register(i), 8), load<u64>(register(i)));
+      return which ? x87Exchange(i, rip) : x87Duplicate(i, rip);
     case 0xdb:
-      return modrm < 0xc0 && which == 5 && loadExtended(op);
+      return modrm < 0xc0 && which == 5 && loadExtended(op, rip);
     default:
       return false;
   }
@@ -64,14 +69,15 @@ export function x87Fast(op: usize): bool {
 /** `top`: TOP afterwards; `raised`: C1 and PE. */
 // @ts-ignore: decorator
 @inline
-function finish(op: usize, top: u32, raised: u32): bool {
+function finish(rip: u64, top: u32, raised: u32): bool {
   store<u16>(cpu, <u16>((status & ~(TOP | C1 | BUSY)) | ((top & 7) << 11) | raised), CPU_FSW);
-  store<u64>(cpu, ripOf(op), CPU_FIP);
+  store<u64>(cpu, rip, CPU_FIP);
   return true;
 }
 
-function exchange(op: usize, i: u32): bool {
-  if (!isValid(0) || !isValid(i)) return false;
+/** FXCH ST(i). `rip`: of the instruction, as for all of these. */
+export function x87Exchange(i: u32, rip: u64): bool {
+  if (!isPlain() || !isValid(0) || !isValid(i)) return false;
   const a = register(0);
   const b = register(i);
   const se = load<u16>(a, 8);
@@ -80,31 +86,41 @@ function exchange(op: usize, i: u32): bool {
   store<u16>(a, load<u16>(b, 8), 8);
   store<u64>(b, sig);
   store<u16>(b, se, 8);
-  return finish(op, status >> 11, 0);
+  return finish(rip, status >> 11, 0);
 }
 
-function push(op: usize, se: u32, sig: u64): bool {
+/** FLD ST(i). */
+export function x87Duplicate(i: u32, rip: u64): bool {
+  return isPlain() && isValid(i) && push(load<u16>(register(i), 8), load<u64>(register(i)), rip);
+}
+/** FLD of the 10 bytes at a host address. */
+export function x87Load(host: usize, rip: u64): bool {
+  return isPlain() && push(load<u16>(host, 8), load<u64>(host), rip);
+}
+
+function push(se: u32, sig: u64, rip: u64): bool {
   if (isValid(7)) return false;
   const to = register(7);
   const top = ((status >> 11) - 1) & 7;
   store<u64>(to, sig);
   store<u16>(to, <u16>se, 8);
   store<u8>(cpu, load<u8>(cpu, CPU_FTW) | ((<u8>1) << (<u8>top)), CPU_FTW);
-  return finish(op, top, 0);
+  return finish(rip, top, 0);
 }
 
-function loadExtended(op: usize): bool {
+function loadExtended(op: usize, rip: u64): bool {
+  if (!isPlain()) return false;
   const lin = effectiveAddress(op);
   const sig = read64(lin);
   const se = read16(lin + 8);
-  if (!fault) return push(op, se, sig);
+  if (!fault) return push(se, sig, rip);
   clearFault();
   return false;
 }
 
-/** ST(to) = ST(to) op ST(from), the other way about for 5; then perhaps a pop. */
-function compute(op: usize, which: u32, to: u32, from: u32, pops: bool): bool {
-  if (!isValid(to) || !isValid(from)) return false;
+/** ST(to) = ST(to) op ST(from), the other way about for 5; then perhaps a pop. `which`: as in ModRM of D8. */
+export function x87Compute(which: u32, to: u32, from: u32, pops: bool, rip: u64): bool {
+  if (!isPlain() || !isValid(to) || !isValid(from)) return false;
   const d = register(to);
   const s = register(from);
   const seA = <u32>load<u16>(d, 8);
@@ -115,91 +131,83 @@ function compute(op: usize, which: u32, to: u32, from: u32, pops: bool): bool {
   const b = load<u64>(s);
   // Normal numbers: exponents 1 to 7FFE, with the integer bit.
   if (<u32>(expA - 1) >= 0x7ffe || <u32>(expB - 1) >= 0x7ffe || !((a & b) >> 63)) return false;
-  if (which == 1) multiply(seA, expA, a, seB, expB, b);
-  else if (which == 0) add(seA, expA, a, seB, expB, b);
-  else if (which == 4) add(seA, expA, a, seB ^ 0x8000, expB, b);
-  else if (which == 5) add(seB, expB, b, seA ^ 0x8000, expA, a);
-  else return false;
-  // Rounding to nearest, ties to even; `low` is what lies below the last bit.
-  const up = low > INTEGER_BIT || (low == INTEGER_BIT && (high & 1) != 0);
-  const raised: u32 = low ? PE | (up ? C1 : 0) : 0;
-  if (up) {
-    high++;
-    if (!high) {
-      high = INTEGER_BIT;
-      exponent++;
-    }
-  }
-  // Zero, overflow and underflow are for the others.
-  if (!high || <u32>(exponent - 1) >= 0x7ffe) return false;
-  store<u64>(d, high);
-  store<u16>(d, <u16>(sign | exponent), 8);
-  if (!pops) return finish(op, status >> 11, raised);
-  const top = (status >> 11) & 7;
-  store<u8>(cpu, load<u8>(cpu, CPU_FTW) & ~((<u8>1) << (<u8>top)), CPU_FTW);
-  return finish(op, top + 1, raised);
+  if (which == 1) return multiply(d, (seA ^ seB) & 0x8000, expA + expB, a, b, pops, rip);
+  if (which == 0) return add(d, seA, a, seB, b, pops, rip);
+  if (which == 4) return add(d, seA, a, seB ^ 0x8000, b, pops, rip);
+  return which == 5 && add(d, seB, b, seA ^ 0x8000, a, pops, rip);
 }
 
-/** The exact result: sign bit, exponent, 64 bits with the leading one first, what is below (its last bit sticky). high 0: zero. */
-let sign: u32 = 0;
-let exponent: i32 = 0;
-let high: u64 = 0;
-let low: u64 = 0;
-
-function multiply(seA: u32, expA: i32, a: u64, seB: u32, expB: i32, b: u64): void {
-  sign = (seA ^ seB) & 0x8000;
-  exponent = expA + expB - BIAS + 1;
-  low = multiplyUnsigned(a, b);
-  high = wideHigh;
-  if (high >> 63) return;
-  high = (high << 1) | (low >> 63);
-  low <<= 1;
-  exponent--;
+function multiply(d: usize, sign: u32, exponents: i32, a: u64, b: u64, pops: bool, rip: u64): bool {
+  const aLow = a & 0xffffffff;
+  const aHigh = a >> 32;
+  const bLow = b & 0xffffffff;
+  const bHigh = b >> 32;
+  const bottom = aLow * bLow;
+  const cross = aHigh * bLow + (bottom >> 32);
+  const middle = aLow * bHigh + (cross & 0xffffffff);
+  const high = aHigh * bHigh + (cross >> 32) + (middle >> 32);
+  const low = (middle << 32) | (bottom & 0xffffffff);
+  const exponent = exponents - BIAS + 1;
+  if (high >> 63) return round(d, sign, exponent, high, low, pops, rip);
+  return round(d, sign, exponent - 1, (high << 1) | (low >> 63), low << 1, pops, rip);
 }
 
-function add(seA: u32, expA: i32, a: u64, seB: u32, expB: i32, b: u64): void {
-  if (expA < expB || (expA == expB && a < b)) {
-    greater(seB, expB, b, seA, expA, a);
-    return;
-  }
-  greater(seA, expA, a, seB, expB, b);
+function add(d: usize, seA: u32, a: u64, seB: u32, b: u64, pops: bool, rip: u64): bool {
+  const expA = seA & 0x7fff;
+  const expB = seB & 0x7fff;
+  return expA < expB || (expA == expB && a < b)
+    ? addLesser(d, seB, b, seA, a, pops, rip)
+    : addLesser(d, seA, a, seB, b, pops, rip);
 }
 
 /** Sum where |a| >= |b|. */
+function addLesser(d: usize, seA: u32, a: u64, seB: u32, b: u64, pops: bool, rip: u64): bool {
+  const distance = <u64>((seA & 0x7fff) - (seB & 0x7fff));
+  // What b is at a's exponent: 64 bits, and what is below them, its last bit standing for all that is lost.
+  let bHigh: u64 = 0;
+  let bLow: u64 = 1;
+  if (distance == 0) {
+    bHigh = b;
+    bLow = 0;
+  } else if (distance < 64) {
+    bHigh = b >> distance;
+    bLow = b << (64 - distance);
+  } else if (distance == 64) bLow = b;
+  else if (distance < 128) bLow = (b >> (distance - 64)) | (b << (128 - distance) ? 1 : 0);
+  const sign = seA & 0x8000;
+  const exponent = <i32>(seA & 0x7fff);
+  if (!((seA ^ seB) & 0x8000)) {
+    const high = a + bHigh;
+    if (high >= a) return round(d, sign, exponent, high, bLow, pops, rip);
+    return round(d, sign, exponent + 1, (high >> 1) | INTEGER_BIT, (high << 63) | (bLow >> 1) | (bLow & 1), pops, rip);
+  }
+  const high = a - bHigh - (bLow ? 1 : 0);
+  const low = 0 - bLow;
+  // Zero, or nearly: not worth the trouble of a shift by more than a word.
+  if (!high) return false;
+  const zeros = clz(high);
+  if (!zeros) return round(d, sign, exponent, high, low, pops, rip);
+  return round(d, sign, exponent - <i32>zeros, (high << zeros) | (low >> (64 - zeros)), low << zeros, pops, rip);
+}
+
+/** Rounds to nearest, ties to even, and finishes. `high` has the leading one in bit 63; `low` is what lies below. */
 // @ts-ignore: decorator
 @inline
-function greater(seA: u32, expA: i32, a: u64, seB: u32, expB: i32, b: u64): void {
-  const distance = <u64>(expA - expB);
-  let hi: u64 = 0;
-  let lo: u64 = 1;
-  if (distance == 0) {
-    hi = b;
-    lo = 0;
-  } else if (distance < 64) {
-    hi = b >> distance;
-    lo = b << (64 - distance);
-  } else if (distance == 64) lo = b;
-  else if (distance < 128) lo = (b >> (distance - 64)) | (b << (128 - distance) ? 1 : 0);
-  sign = seA & 0x8000;
-  exponent = expA;
-  if (!((seA ^ seB) & 0x8000)) {
-    high = a + hi;
-    low = lo;
-    if (high >= a) return;
-    low = (high << 63) | (lo >> 1) | (lo & 1);
-    high = (high >> 1) | INTEGER_BIT;
-    exponent++;
-    return;
+function round(d: usize, sign: u32, exponent: i32, high: u64, low: u64, pops: bool, rip: u64): bool {
+  const up = low > INTEGER_BIT || (low == INTEGER_BIT && (high & 1) != 0);
+  let rounded = high + <u64>up;
+  let biased = exponent;
+  if (!rounded) {
+    rounded = INTEGER_BIT;
+    biased++;
   }
-  low = 0 - lo;
-  high = a - hi - (lo ? 1 : 0);
-  if (high >> 63) return;
-  if (!high) {
-    // Not worth the trouble of a shift by more than a word.
-    return;
-  }
-  const zeros = clz(high);
-  high = (high << zeros) | (low >> (64 - zeros));
-  low <<= zeros;
-  exponent -= <i32>zeros;
+  // Overflow and underflow are for the others.
+  if (<u32>(biased - 1) >= 0x7ffe) return false;
+  store<u64>(d, rounded);
+  store<u16>(d, <u16>(sign | biased), 8);
+  const raised: u32 = low ? PE | (up ? C1 : 0) : 0;
+  if (!pops) return finish(rip, status >> 11, raised);
+  const top = (status >> 11) & 7;
+  store<u8>(cpu, load<u8>(cpu, CPU_FTW) & ~((<u8>1) << (<u8>top)), CPU_FTW);
+  return finish(rip, top + 1, raised);
 }
