@@ -59,6 +59,10 @@ export const TRANSLATOR_CODE_FLAGS = 0x113014;
 export const TRANSLATOR_TIME = 0x113018;
 export const TRANSLATOR_FUNCTIONS = 0x113020;
 export const TRANSLATOR_MODULES = 0x113024;
+/** u64: nanoseconds that pCPUs spent taking over what was made, all together; u64: bytes of the modules; u32: modules given up. */
+export const TRANSLATOR_ADOPT_TIME = 0x113028;
+export const TRANSLATOR_BYTES = 0x113030;
+export const TRANSLATOR_EVICTED = 0x113038;
 /**
  * Request: u32 machine address of the first byte (0 = not written yet), u32 1 = a large one, u64 its linear address, u64 CR3,
  * u32 machine address of the buckets of the asking pCPU's decoded blocks.

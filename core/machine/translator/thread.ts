@@ -62,6 +62,7 @@ function giveUpOldest(translator: Translator): void {
     translator.forget(regions);
     modules.delete(id);
     leaving.set(id, data.pcpus.length);
+    Atomics.add(words, layout.TRANSLATOR_EVICTED >> 2, 1);
     send({ drop: id });
   }
   // Idle pCPUs are to answer too.
@@ -82,6 +83,11 @@ function takeAnswers(translator: Translator): void {
     }
 }
 
+/** Only this thread writes it. */
+function addTo(at: number, amount: number): void {
+  view.setBigUint64(at, view.getBigUint64(at, true) + BigInt(Math.round(amount)), true);
+}
+
 function work(translator: Translator, requests: RegionRequest[]): void {
   const start = performance.now();
   const module = translator.translate(requests);
@@ -91,9 +97,9 @@ function work(translator: Translator, requests: RegionRequest[]): void {
     const count = (at: number, by: number) => view.setUint32(at, view.getUint32(at, true) + by, true);
     count(layout.TRANSLATOR_FUNCTIONS, module.regions.length);
     count(layout.TRANSLATOR_MODULES, 1);
+    addTo(layout.TRANSLATOR_BYTES, module.bytes.length);
   }
-  const took = BigInt(Math.round((performance.now() - start) * 1e6));
-  view.setBigUint64(layout.TRANSLATOR_TIME, view.getBigUint64(layout.TRANSLATOR_TIME, true) + took, true);
+  addTo(layout.TRANSLATOR_TIME, (performance.now() - start) * 1e6);
 }
 
 let translator: Translator | null = null;
