@@ -74,7 +74,8 @@ export function findBlock(mode: u32): usize {
     host = translate(lin, ACCESS_EXECUTE);
     if (!host) return 0;
   }
-  const bucket = region + BUCKETS + (((host ^ (host >> BUCKET_FOLD) ^ (mode << BUCKET_MODE)) & (BUCKET_COUNT - 1)) << 2);
+  const bucket =
+    region + BUCKETS + (((host ^ (host >> BUCKET_FOLD) ^ (mode << BUCKET_MODE)) & (BUCKET_COUNT - 1)) << 2);
   for (let block: usize = load<u32>(bucket); block; block = load<u32>(block, BLOCK_NEXT)) {
     if (load<u32>(block, BLOCK_HOST) != <u32>host || load<u32>(block, BLOCK_MODE) != mode) continue;
     if (load<u32>(block, BLOCK_VERSION) != codeVersion(<u32>(host >> 12))) break;
