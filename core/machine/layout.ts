@@ -46,6 +46,23 @@ export const PCPU_MAILBOX_SIZE = 64;
 export const MAX_PCPUS = 32;
 
 /**
+ * What a pCPU is at, for a profiler that looks from outside; 64 bytes each: u32 ACTIVITY_*, or the index of the region that runs
+ * (layout of regions below); u64 walks of page tables, u64 flushes of its whole TLB, u64 flushes of a page. Threads that are no pCPU
+ * share ACTIVITY_OF_OTHERS, which nobody reads.
+ */
+export const ACTIVITY = 0x112800;
+export const ACTIVITY_SIZE = 64;
+export const ACTIVITY_OF_OTHERS = 0x100400;
+export const ACTIVITY_IDLE = 0;
+export const ACTIVITY_HYPERVISOR = 1;
+export const ACTIVITY_INTERPRETER = 2;
+/** Indices of regions begin here. */
+export const ACTIVITY_REGIONS = 16;
+export const ACTIVITY_WALKS = 8;
+export const ACTIVITY_FLUSHES = 16;
+export const ACTIVITY_PAGE_FLUSHES = 24;
+
+/**
  * The translator's page: u32 head of the ring of requests (free-running, claimed by pCPUs), tail (the translator's), bell
  * (Atomics.notify on request), ready (changes when there is something to adopt); u32 addresses of the tables of code_frames.ts.
  */

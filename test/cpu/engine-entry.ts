@@ -46,7 +46,7 @@ export function engine_init(region: usize): usize {
   return after;
 }
 /** A further processor over the same memory and code tables; first address behind what the engine uses for it. */
-export function engine_join(region: usize, codeVersions: usize, codeFlags: usize): usize {
+export function engine_join(pcpu: u32, region: usize, codeVersions: usize, codeFlags: usize): usize {
   const at = (region + 63) & ~(<usize>63);
   setCpu(at);
   memory.fill(at, 0, CPU_SIZE);
@@ -54,7 +54,7 @@ export function engine_join(region: usize, codeVersions: usize, codeFlags: usize
   flags = codeFlags;
   setCodeTables(versions, flags, (<u32>memory.size()) << 4);
   const tables = (at + CPU_SIZE + 4095) & ~(<usize>4095);
-  cpuInit(1, tables);
+  cpuInit(pcpu, tables);
   after = tables + cpuRegionSize();
   return after;
 }

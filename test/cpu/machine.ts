@@ -23,6 +23,8 @@ type Exports = Record<string, (...args: (number | bigint)[]) => number>;
 /** A further processor of the machine that another Machine has made: its memory, page tables and tables of code. */
 export interface Processor {
   memory: WebAssembly.Memory;
+  /** From 1. */
+  number: number;
   /** Machine address of what the engine needs for it. */
   region: number;
   codeVersions: number;
@@ -52,7 +54,8 @@ export class Machine {
     this.memory = memory;
     this.view = new DataView(memory.buffer);
     this.bytes = new Uint8Array(memory.buffer);
-    if (processor) this.exports.engine_join!(processor.region, processor.codeVersions, processor.codeFlags);
+    if (processor)
+      this.exports.engine_join!(processor.number, processor.region, processor.codeVersions, processor.codeFlags);
     else {
       const end = this.exports.engine_init!(0x200000);
       if (end > TABLES) throw new Error(`the engine's data ends at ${end.toString(16)}`);

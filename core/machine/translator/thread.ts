@@ -13,7 +13,6 @@ export interface TranslatorData extends MachineParts {
   pcpus: MessagePort[];
 }
 
-const FIRST_INDEX = 16;
 /** Regions of one module at most: those who wait for the first are not to wait for all. */
 const MOST_REGIONS = 48;
 /** Of the room; below it, the oldest modules are given up. */
@@ -121,7 +120,7 @@ while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
       pool: layout.TRANSLATOR_POOL,
       poolEnd: layout.TRANSLATOR_POOL_END,
     },
-    { first: FIRST_INDEX, end: layout.TRANSLATOR_MOST_REGIONS },
+    { first: layout.ACTIVITY_REGIONS, end: layout.TRANSLATOR_MOST_REGIONS },
   );
   takeAnswers(translator);
   if (translator.room < SCARCE && !leaving.size) giveUpOldest(translator);

@@ -18,7 +18,13 @@ const POLL = 0;
 
 const { compiled, memory, codeVersions, codeFlags, thread, translate } = workerData as LitmusWorkerData;
 const words = new Int32Array(memory.buffer);
-const processor = new Machine(compiled, { memory, region: at.regionOf(thread), codeVersions, codeFlags });
+const processor = new Machine(compiled, {
+  memory,
+  number: thread + 1,
+  region: at.regionOf(thread),
+  codeVersions,
+  codeFlags,
+});
 const exports = processor.exports as unknown as WebAssembly.Exports;
 const code = translate ? new TranslatedCode(exports, memory, at.roomOf(thread), at.indicesOf(thread)) : null;
 processor.exports.engine_budget!(0x7fffffff);
