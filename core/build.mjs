@@ -87,6 +87,7 @@ const parts = {
       unpack: "core/dom0/builder/unpack-worker.ts",
       pcpu: "core/machine/pcpu.ts",
       translator: "core/machine/translator/thread.ts",
+      profiler: "core/toolstack/profile/sampler.ts",
     };
     await bundle({ ...NODE, entryPoints: entries, outdir: dist, format: "esm", banner: REQUIRE });
   },

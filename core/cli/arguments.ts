@@ -9,6 +9,7 @@ export const USAGE = `usage: xenarium <command> [arguments]
       --kernel FILE  --ramdisk FILE  --cmdline TEXT  --memory MiB  --vcpus N  --name NAME
       --host-memory MiB  --pcpus N  --boot-config FILE  --boot-entry N|TITLE  --timeout SECONDS
       --log                    print the (XEN) log to stderr
+      --profile FILE           write where guest time went; --symbols FILE names the kernel's functions (System.map)
       Ctrl+] leaves. Exit status: 0 poweroff, 3 crash, 4 reboot with on_reboot="destroy", 124 timeout,
       2 bad arguments, 1 anything else.
 
@@ -48,6 +49,9 @@ export interface RunArguments extends HostArguments {
   name: string | null;
   /** Seconds. */
   timeout: number | null;
+  /** File to write a profile to, and one with the kernel's symbols. */
+  profile: string | null;
+  symbols: string | null;
 }
 export interface ServeArguments extends HostArguments {
   port: number | null;
@@ -108,12 +112,16 @@ export function runArguments(args: string[]): RunArguments {
       vcpus: { type: "string" },
       name: { type: "string" },
       timeout: { type: "string" },
+      profile: { type: "string" },
+      symbols: { type: "string" },
     },
   });
   if (positionals.length > 1)
     throw new UsageError(`run takes one config, not ${positionals.length}: ${positionals.join(" ")}`);
   if (positionals.length === 0 && values.kernel === undefined)
     throw new UsageError("run needs a config or --kernel FILE");
+  if (values.symbols !== undefined && values.profile === undefined)
+    throw new UsageError("--symbols names functions in a profile: give --profile FILE too");
   const seconds = values.timeout === undefined ? null : Number(values.timeout);
   if (seconds !== null && !(seconds > 0 && seconds < 1e7))
     throw new UsageError(`--timeout is "${values.timeout}"; allowed: seconds, more than 0`);
@@ -127,6 +135,8 @@ export function runArguments(args: string[]): RunArguments {
     vcpus: whole(values.vcpus, "--vcpus", 1, 32),
     name: values.name ?? null,
     timeout: seconds,
+    profile: values.profile ?? null,
+    symbols: values.symbols ?? null,
   };
 }
 

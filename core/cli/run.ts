@@ -4,10 +4,12 @@ import path from "node:path";
 import { ToolstackError, type ToolstackClient } from "../toolstack/client.ts";
 import type { DomainStopped } from "../toolstack/messages.ts";
 import { PoweredHost } from "../toolstack/power.ts";
+import { Profiler } from "../toolstack/profile/profiler.ts";
 import { parseXlConfig } from "../toolstack/xlcfg.ts";
 import { UsageError, type RunArguments } from "./arguments.ts";
 import { bootMenu } from "./boot-menu.ts";
 import { runConfig } from "./config-text.ts";
+import { checkedSymbols, writeProfile } from "./profile.ts";
 import { Terminal } from "./terminal.ts";
 
 export const EXIT_POWEROFF = 0;
@@ -26,7 +28,8 @@ function say(message: string): void {
 
 /** Resolves with the exit status; everything that was started is stopped by then. */
 export async function run(options: RunArguments, imageFolder: URL): Promise<number> {
-  const { config, configName } = await checkedConfig(options);
+  const { config, configName, kernel } = await checkedConfig(options);
+  const symbols = await checkedSymbols(options.symbols);
   const menu = await bootMenu(options);
   const host = new PoweredHost({
     imageFolder,
@@ -39,6 +42,7 @@ export async function run(options: RunArguments, imageFolder: URL): Promise<numb
     if (severity !== "info") say(message);
   });
   const terminal = new Terminal();
+  let profiler: Profiler | null = null;
   let finish!: (status: number) => void;
   const finished = new Promise<number>((resolve) => (finish = resolve));
   host.once("off", ({ reason }) => {
@@ -53,14 +57,24 @@ export async function run(options: RunArguments, imageFolder: URL): Promise<numb
           finish(EXIT_TIMEOUT);
         }, options.timeout * 1000);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => finish(EXIT_FAILURE));
+  const saveProfile = async (): Promise<void> => {
+    if (profiler && host.isOn)
+      await writeProfile(profiler, options.profile!, kernel, symbols).catch((error: Error) =>
+        say(`the profile was not written: ${error.message}`),
+      );
+  };
   try {
-    const started = start(host, config, configName, terminal, finish).catch((error: unknown) => {
+    const profiling = async (): Promise<void> => {
+      if (options.profile !== null) profiler = await Profiler.start(host);
+    };
+    const started = start(host, config, configName, terminal, finish, profiling).catch((error: unknown) => {
       say(error instanceof Error ? error.message : String(error));
       const about = error instanceof ToolstackError && ARGUMENT_ERRORS.includes(error.code);
       finish(about ? EXIT_USAGE : EXIT_FAILURE);
     });
     const status = await finished;
     void started;
+    await saveProfile();
     return status;
   } finally {
     if (timer) clearTimeout(timer);
@@ -71,7 +85,7 @@ export async function run(options: RunArguments, imageFolder: URL): Promise<numb
   }
 }
 
-async function checkedConfig(options: RunArguments): Promise<{ config: string; configName: string }> {
+async function checkedConfig(options: RunArguments): Promise<{ config: string; configName: string; kernel: string }> {
   let base: string | null = null;
   if (options.config !== null) {
     try {
@@ -97,7 +111,7 @@ async function checkedConfig(options: RunArguments): Promise<{ config: string; c
       throw new UsageError(`${full} can't be read: there is no such file, or it may not be read`);
     });
   }
-  return { config, configName };
+  return { config, configName, kernel: path.resolve(path.dirname(configName), kernel) };
 }
 
 async function start(
@@ -106,8 +120,10 @@ async function start(
   configName: string,
   terminal: Terminal,
   finish: (status: number) => void,
+  profiling: () => Promise<void>,
 ): Promise<void> {
   await host.start();
+  await profiling();
   const { toolstack } = host;
   let current = -1;
   // Output that was sent before the log was asked for is in the log.

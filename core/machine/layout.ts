@@ -46,6 +46,23 @@ export const PCPU_MAILBOX_SIZE = 64;
 export const MAX_PCPUS = 32;
 
 /**
+ * What a pCPU is at, for a profiler that looks from outside; 64 bytes each: u32 ACTIVITY_*, or the index of the region that runs
+ * (layout of regions below); u64 walks of page tables, u64 flushes of its whole TLB, u64 flushes of a page. Threads that are no pCPU
+ * share ACTIVITY_OF_OTHERS, which nobody reads.
+ */
+export const ACTIVITY = 0x112800;
+export const ACTIVITY_SIZE = 64;
+export const ACTIVITY_OF_OTHERS = 0x100400;
+export const ACTIVITY_IDLE = 0;
+export const ACTIVITY_HYPERVISOR = 1;
+export const ACTIVITY_INTERPRETER = 2;
+/** Indices of regions begin here. */
+export const ACTIVITY_REGIONS = 16;
+export const ACTIVITY_WALKS = 8;
+export const ACTIVITY_FLUSHES = 16;
+export const ACTIVITY_PAGE_FLUSHES = 24;
+
+/**
  * The translator's page: u32 head of the ring of requests (free-running, claimed by pCPUs), tail (the translator's), bell
  * (Atomics.notify on request), ready (changes when there is something to adopt); u32 addresses of the tables of code_frames.ts.
  */
@@ -59,6 +76,10 @@ export const TRANSLATOR_CODE_FLAGS = 0x113014;
 export const TRANSLATOR_TIME = 0x113018;
 export const TRANSLATOR_FUNCTIONS = 0x113020;
 export const TRANSLATOR_MODULES = 0x113024;
+/** u64: nanoseconds that pCPUs spent taking over what was made, all together; u64: bytes of the modules; u32: modules given up. */
+export const TRANSLATOR_ADOPT_TIME = 0x113028;
+export const TRANSLATOR_BYTES = 0x113030;
+export const TRANSLATOR_EVICTED = 0x113038;
 /**
  * Request: u32 machine address of the first byte (0 = not written yet), u32 1 = a large one, u64 its linear address, u64 CR3,
  * u32 machine address of the buckets of the asking pCPU's decoded blocks.

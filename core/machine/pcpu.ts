@@ -1,6 +1,7 @@
 /** A pCPU: a worker that enters core.wasm and comes back at power-off. pCPU 0 boots the hypervisor first. */
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads";
 import { instantiateCore, type MachineParts } from "./core-instance.ts";
+import { TRANSLATOR_ADOPT_TIME } from "./layout.ts";
 import { AdoptedRegions } from "./translator/adopt.ts";
 import type { ToPcpu } from "./translator/messages.ts";
 
@@ -14,7 +15,9 @@ const data = workerData as PcpuData;
 const { translator } = data;
 // Messages are taken when core.wasm asks for them; the port is not to keep the thread.
 translator.unref();
+const adoptTime = new BigUint64Array(data.memory.buffer, TRANSLATOR_ADOPT_TIME, 1);
 const core = instantiateCore(data, () => {
+  const start = performance.now();
   for (let received = receiveMessageOnPort(translator); received; received = receiveMessageOnPort(translator)) {
     const message = received.message as ToPcpu;
     if ("module" in message) regions.adopt(message);
@@ -23,6 +26,7 @@ const core = instantiateCore(data, () => {
       translator.postMessage(message.drop);
     }
   }
+  Atomics.add(adoptTime, 0, BigInt(Math.round((performance.now() - start) * 1e6)));
 });
 const regions = new AdoptedRegions(core, data.memory);
 if (data.id === 0) (core.xen_start as () => void)();

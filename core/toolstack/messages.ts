@@ -220,6 +220,8 @@ export interface ToolstackRequests {
   vcpuList: { args: { domid?: number }; result: VcpuInfo[] };
   /** Violations of the hypervisor's invariants (references = mappings, ports paired, ...), described on the Xen console. */
   checkInvariants: { args: Record<string, never>; result: number };
+  /** Machine address of the hypervisor's counters (core/hypervisor/abi/native.ts), for who shares the machine's memory. */
+  statisticsArea: { args: Record<string, never>; result: { address: number } };
   /** A domid, as digits or number, or a name. */
   resolve: { args: { domain: string | number }; result: number };
   parseConfig: { args: { config: string; configName?: string }; result: ParsedConfig };

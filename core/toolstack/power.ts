@@ -2,6 +2,7 @@
 import { EventEmitter } from "node:events";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import type { MachineParts } from "../machine/core-instance.ts";
 import { Host, type PowerState } from "../machine/host.ts";
 import { BOOT_STAGE_DOM0_BUILT, BOOT_STAGE_FIRMWARE, BOOT_STAGE_LOADED } from "../machine/layout.ts";
 import { DEFAULT_BOOT_CONFIG, checkedEntry, type BootConfig } from "./boot-config.ts";
@@ -65,6 +66,11 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
   get toolstack(): ToolstackClient {
     if (!this.#toolstack) throw new Error("the host is powered off");
     return this.#toolstack;
+  }
+
+  /** The running machine: what lies in its memory may be read, to be shown. */
+  get machine(): MachineParts {
+    return this.#host.parts;
   }
 
   get isOn(): boolean {

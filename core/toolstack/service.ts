@@ -4,7 +4,7 @@ import { identifyImage } from "../dom0/builder/image.ts";
 import type { ConsoleBackend } from "../dom0/console/backend.ts";
 import * as abi from "../dom0/kernel/abi.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
-import { HYPERVISOR_arch_7, NATIVE_check_invariants } from "../dom0/kernel/native.ts";
+import { HYPERVISOR_arch_7, NATIVE_check_invariants, NATIVE_statistics } from "../dom0/kernel/native.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { Refusal } from "./error.ts";
 import { bitmap, type Emit, type Lifecycle } from "./lifecycle.ts";
@@ -65,6 +65,7 @@ export class Service {
       list: () => reports.list(),
       vcpuList: ({ domid }) => reports.vcpuList(domid),
       checkInvariants: () => hypercalls.call("invariants", HYPERVISOR_arch_7, NATIVE_check_invariants),
+      statisticsArea: () => ({ address: hypercalls.call("statistics area", HYPERVISOR_arch_7, NATIVE_statistics) }),
       resolve: ({ domain }) => this.#resolve(domain),
       parseConfig: ({ config }) => parseXlConfig(config),
       inspect: (args) => this.#inspect(args),

@@ -45,6 +45,19 @@ export function engine_init(region: usize): usize {
   after = at + cpuRegionSize();
   return after;
 }
+/** A further processor over the same memory and code tables; first address behind what the engine uses for it. */
+export function engine_join(pcpu: u32, region: usize, codeVersions: usize, codeFlags: usize): usize {
+  const at = (region + 63) & ~(<usize>63);
+  setCpu(at);
+  memory.fill(at, 0, CPU_SIZE);
+  versions = codeVersions;
+  flags = codeFlags;
+  setCodeTables(versions, flags, (<u32>memory.size()) << 4);
+  const tables = (at + CPU_SIZE + 4095) & ~(<usize>4095);
+  cpuInit(pcpu, tables);
+  after = tables + cpuRegionSize();
+  return after;
+}
 export function engine_state(): usize {
   return cpu;
 }

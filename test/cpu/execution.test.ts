@@ -1,7 +1,8 @@
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import * as exits from "../../core/machine/cpu/exits.ts";
 import * as state from "../../core/machine/cpu/state.ts";
-import { Machine, NX, PRESENT, RAX, RBX, RCX, RDI, RSI, RSP, USER, WRITABLE, compileEngine } from "./machine.ts";
+import { compileEngine } from "./engine.ts";
+import { Machine, NX, PRESENT, RAX, RBX, RCX, RDI, RSI, RSP, USER, WRITABLE } from "./machine.ts";
 
 const CODE = 0x400000n;
 const CODE_FRAME = 0x3800000;

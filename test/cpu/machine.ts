@@ -1,10 +1,5 @@
 /** A small machine around the engine for unit tests: 64 MiB, page tables, code and registers set from a test. */
-import { readFileSync } from "node:fs";
-import path from "node:path";
-import { buildWasm } from "../../core/build.mjs";
 import * as state from "../../core/machine/cpu/state.ts";
-
-const root = path.resolve(import.meta.dirname, "../..");
 
 export const PRESENT = 1n;
 export const WRITABLE = 2n;
@@ -23,17 +18,18 @@ export const RBP = 5;
 export const RSI = 6;
 export const RDI = 7;
 
-let module: WebAssembly.Module | null = null;
-
-export async function compileEngine(): Promise<WebAssembly.Module> {
-  if (module) return module;
-  const wasm = path.join(root, ".cache/cpu/engine.wasm");
-  await buildWasm(path.join(root, "test/cpu/engine-entry.ts"), wasm, [path.join(root, "core/machine/cpu")]);
-  module = new WebAssembly.Module(readFileSync(wasm));
-  return module;
-}
-
 type Exports = Record<string, (...args: (number | bigint)[]) => number>;
+
+/** A further processor of the machine that another Machine has made: its memory, page tables and tables of code. */
+export interface Processor {
+  memory: WebAssembly.Memory;
+  /** From 1. */
+  number: number;
+  /** Machine address of what the engine needs for it. */
+  region: number;
+  codeVersions: number;
+  codeFlags: number;
+}
 
 export class Machine {
   readonly view: DataView;
@@ -44,8 +40,8 @@ export class Machine {
   readonly cr3: number;
   #nextTable: number;
 
-  constructor(compiled: WebAssembly.Module) {
-    const memory = new WebAssembly.Memory({ initial: 1024, maximum: 65536, shared: true });
+  constructor(compiled: WebAssembly.Module, processor: Processor | null = null, pages = 1024) {
+    const memory = processor?.memory ?? new WebAssembly.Memory({ initial: pages, maximum: 65536, shared: true });
     const env = {
       memory,
       now: () => performance.now() * 1e6,
@@ -58,8 +54,12 @@ export class Machine {
     this.memory = memory;
     this.view = new DataView(memory.buffer);
     this.bytes = new Uint8Array(memory.buffer);
-    const end = this.exports.engine_init!(0x200000);
-    if (end > TABLES) throw new Error(`the engine's data ends at ${end.toString(16)}`);
+    if (processor)
+      this.exports.engine_join!(processor.number, processor.region, processor.codeVersions, processor.codeFlags);
+    else {
+      const end = this.exports.engine_init!(0x200000);
+      if (end > TABLES) throw new Error(`the engine's data ends at ${end.toString(16)}`);
+    }
     this.cpu = this.exports.engine_state!();
     this.cr3 = TABLES;
     this.#nextTable = TABLES + 0x1000;

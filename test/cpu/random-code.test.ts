@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import * as state from "../../core/machine/cpu/state.ts";
-import { Machine, compileEngine } from "./machine.ts";
+import { compileEngine } from "./engine.ts";
+import { Machine } from "./machine.ts";
 
 let compiled: WebAssembly.Module;
 beforeAll(async () => {

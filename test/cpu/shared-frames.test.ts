@@ -2,7 +2,8 @@
 import { Worker } from "node:worker_threads";
 import { beforeAll, expect, it } from "vitest";
 import * as state from "../../core/machine/cpu/state.ts";
-import { Machine, RAX, RCX, RDX, RSP, compileEngine } from "./machine.ts";
+import { compileEngine } from "./engine.ts";
+import { Machine, RAX, RCX, RDX, RSP } from "./machine.ts";
 
 let compiled: WebAssembly.Module;
 beforeAll(async () => {

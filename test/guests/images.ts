@@ -3,9 +3,11 @@
  * RAM disks. With CI=true whatever is missing is an error; elsewhere the tests that need it say so and are skipped.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { guestBench } from "./programs.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const cache = path.join(root, ".cache/guests");
@@ -65,6 +67,17 @@ export function grubForXen(): string {
   return path.join(debianPackage("grub-xen-host"), "usr/lib/grub-xen/grub-x86_64-xen.bin");
 }
 
+/** Real Xen, unpacked as a multiboot loader wants it. */
+export function xenHypervisor(): string {
+  const unpacked = path.join(cache, "xen-4.17");
+  if (!existsSync(unpacked)) {
+    const boot = path.join(debianPackage("xen-hypervisor-4.17-amd64"), "boot");
+    const packed = readdirSync(boot).find((entry) => /^xen-4\.17.*\.gz$/.test(entry))!;
+    writeFileSync(unpacked, gunzipSync(readFileSync(path.join(boot, packed))));
+  }
+  return unpacked;
+}
+
 function safely<T>(action: () => T): T | null {
   try {
     return action();
@@ -114,14 +127,11 @@ export type InitramfsKind = "ready" | "bench" | "shell";
 
 /**
  * A busybox initial RAM disk: `ready` prints GUEST-READY and powers off, `bench` runs guest-bench in between,
- * `shell` leaves a root shell on the console. `script` replaces what follows GUEST-READY.
+ * `shell` leaves a root shell on the console. `script` replaces what follows GUEST-READY; `programs` are paths of
+ * what is to be in /bin besides, by name.
  */
-export function initramfs(kind: InitramfsKind, script?: string): string {
+export function initramfs(kind: InitramfsKind, script?: string, programs: Record<string, string> = {}): string {
   mkdirSync(cache, { recursive: true });
-  const file = path.join(
-    cache,
-    `initramfs-${script ? `${kind}-${Buffer.from(script).toString("hex").slice(0, 32)}` : kind}.cpio.gz`,
-  );
   const busybox = readFileSync(path.join(debianPackage("busybox-static"), "bin/busybox"));
   const entries: CpioEntry[] = ["bin", "proc", "sys", "dev", "tmp"].map((name) => ({
     name,
@@ -131,6 +141,8 @@ export function initramfs(kind: InitramfsKind, script?: string): string {
   entries.push({ name: "bin/busybox", mode: 0o100755, data: busybox });
   for (const tool of TOOLS) entries.push({ name: `bin/${tool}`, mode: 0o120777, data: Buffer.from("busybox") });
   if (kind === "bench") entries.push({ name: "bin/guest-bench", mode: 0o100755, data: readFileSync(guestBench()) });
+  for (const [name, from] of Object.entries(programs))
+    entries.push({ name: `bin/${name}`, mode: 0o100755, data: readFileSync(from) });
   const body =
     script ??
     {
@@ -149,17 +161,13 @@ export function initramfs(kind: InitramfsKind, script?: string): string {
     "",
   ].join("\n");
   entries.push({ name: "init", mode: 0o100755, data: Buffer.from(init) });
-  writeFileSync(file, gzipSync(newc(entries), { level: 9 }));
+  const archive = newc(entries);
+  const digest = createHash("sha256").update(archive).digest("hex").slice(0, 16);
+  const file = path.join(cache, `initramfs-${kind}-${digest}.cpio.gz`);
+  if (!existsSync(file)) {
+    const partial = `${file}.${process.pid}`;
+    writeFileSync(partial, gzipSync(archive, { level: 9 }));
+    renameSync(partial, file);
+  }
   return file;
-}
-
-/** test/bench/guest-bench.c, built statically: the program that runs natively and in the guest. */
-export function guestBench(): string {
-  const binary = path.join(cache, "guest-bench");
-  if (existsSync(binary)) return binary;
-  mkdirSync(cache, { recursive: true });
-  execFileSync("gcc", ["-O2", "-static", "-o", binary, path.join(root, "test/bench/guest-bench.c")], {
-    stdio: "inherit",
-  });
-  return binary;
 }

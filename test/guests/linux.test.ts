@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { debianKernel, guestBench, guestsMissing, initramfs } from "./images.ts";
+import { debianKernel, guestsMissing, initramfs } from "./images.ts";
+import { guestBench } from "./programs.ts";
 import { runGuest, startGuest } from "./run.ts";
 
 const missing = guestsMissing();

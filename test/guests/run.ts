@@ -19,6 +19,10 @@ export interface RunningGuest {
   /** Forgets what was shown until now. */
   mark(): void;
   closeInput(): void;
+  /** Of the process. */
+  pid: number;
+  /** Stops it, as Ctrl+C does. */
+  end(): void;
   done: Promise<RunResult>;
 }
 
@@ -48,6 +52,8 @@ export function startGuest(args: string[]): RunningGuest {
     type: (text) => child.stdin.write(text),
     mark: () => (seen = stdout.length),
     closeInput: () => child.stdin.end(),
+    pid: child.pid!,
+    end: () => void child.kill("SIGTERM"),
     done,
     waitFor: (pattern, limitMs) =>
       new Promise((resolve, reject) => {

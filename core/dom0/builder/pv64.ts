@@ -88,6 +88,10 @@ export class PvBuilder {
     return { storeMfn, consoleMfn, timings };
   }
 
+  /**
+   * Copied, not mapped: the frames are the domain's own to write, and Linux writes to most of its image (relocation, alternatives,
+   * freed init pages). One copy for several domains would take copy-on-write, which PV guests' own page tables leave no place for.
+   */
   async #loadKernel(domid: number, kernel: ElfImage, parameters: PvParameters, mfns: Uint32Array): Promise<void> {
     for (const segment of kernel.segments) {
       const at = Number(segment.physicalAddress + parameters.virtOffset - parameters.virtBase);

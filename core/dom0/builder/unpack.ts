@@ -2,14 +2,15 @@
  * Unpacking beside dom0's event loop: big payloads go to a worker thread, and what was unpacked last is kept by the
  * content's hash, so that a kernel looked at and then started, or started twice, is unpacked once.
  */
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { decompress, type Compression } from "./decompress.ts";
+import { UnpackedCache } from "./unpacked-cache.ts";
 
 /** Smaller payloads take a few milliseconds. */
 const IN_THREAD_BYTES = 256 * 1024;
+/** Two large distribution kernels and their initial RAM disks. */
 const CACHE_BYTES = 256 << 20;
 
 export interface UnpackRequest {
@@ -18,35 +19,30 @@ export interface UnpackRequest {
 }
 export type UnpackReply = { bytes: Uint8Array } | { error: string };
 
-const cache = new Map<string, Uint8Array>();
+const cache = new UnpackedCache(CACHE_BYTES, unpackNow);
 
 /** The unpacked bytes; shared with other callers, so not to be changed. */
-export async function unpack(bytes: Uint8Array, compression: Compression): Promise<Uint8Array> {
-  const key = createHash("sha256").update(bytes).digest("hex");
-  const known = cache.get(key);
-  if (known) {
-    cache.delete(key);
-    cache.set(key, known);
-    return known;
-  }
-  const script = new URL("unpack.js", import.meta.url);
-  // Run from the sources, as tests do, there is no bundle to start a worker from.
-  const beside = bytes.length > IN_THREAD_BYTES && compression !== "gzip" && existsSync(fileURLToPath(script));
-  const unpacked = beside ? await unpackBeside(script, { bytes, compression }) : await decompress(bytes, compression);
-  cache.set(key, unpacked);
-  let total = 0;
-  for (const entry of cache.values()) total += entry.length;
-  for (const [oldest, entry] of cache) {
-    if (total <= CACHE_BYTES || oldest === key) break;
-    cache.delete(oldest);
-    total -= entry.length;
-  }
-  return unpacked;
+export function unpack(bytes: Uint8Array, compression: Compression): Promise<Uint8Array> {
+  return cache.get(bytes, compression);
 }
 
-function unpackBeside(script: URL, request: UnpackRequest): Promise<Uint8Array> {
+function unpackNow(bytes: Uint8Array, compression: Compression): Promise<Uint8Array> {
+  const script = new URL("unpack.js", import.meta.url);
+  // zlib has threads of its own. Run from the sources, as tests do, there is no bundle to start a worker from.
+  const beside = bytes.length > IN_THREAD_BYTES && compression !== "gzip" && existsSync(fileURLToPath(script));
+  return beside ? unpackBeside(script, bytes, compression) : decompress(bytes, compression);
+}
+
+/** In a thread of its own that runs `script`, the bundle of unpack-worker.ts. */
+export function unpackBeside(script: URL, bytes: Uint8Array, compression: Compression): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(script, { workerData: request, name: "unpack" });
+    // A view is sent with all of the buffer that it is part of.
+    const request: UnpackRequest = { bytes: Uint8Array.from(bytes), compression };
+    const worker = new Worker(script, {
+      workerData: request,
+      transferList: [request.bytes.buffer as ArrayBuffer],
+      name: "unpack",
+    });
     worker.once("message", (reply: UnpackReply) => {
       if ("error" in reply) reject(new Error(reply.error));
       else resolve(reply.bytes);

@@ -74,5 +74,7 @@ export const VCPU_UPCALLS = 80;
 export const VCPU_EXITS = 0xe00;
 /** u64: page faults handed to the guest's kernel. */
 export const VCPU_PAGE_FAULTS = 0xe40;
+/** The engine's structure (core/machine/cpu/state.ts). */
+export const VCPU_STATE = 0x800;
 /** u64: instructions retired (inside the vCPU's CpuState). */
 export const VCPU_RETIRED = 0xa20;

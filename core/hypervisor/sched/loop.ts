@@ -1,7 +1,8 @@
 /** What a pCPU does from power-on to power-off. */
-import { BOOT_POWER, POWER_ON } from "../../machine/layout";
+import { ACTIVITY_HYPERVISOR, ACTIVITY_IDLE, ACTIVITY_INTERPRETER, BOOT_POWER, POWER_ON } from "../../machine/layout";
 import { EXIT_POLL } from "../../machine/cpu/exits";
 import { run, setBudget } from "../../machine/cpu/interpreter";
+import { setActivity } from "../../machine/cpu/machine";
 import { adoptRegions } from "../../machine/cpu/regions";
 import { tlbFlushAll } from "../../machine/cpu/tlb";
 import { VMASST_TYPE_runstate_update_flag } from "../abi/xen";
@@ -84,10 +85,12 @@ function idle(box: usize, now: u64, reapAt: u64): void {
   if (p.id == 0 && atomic.load<u32>(ROOT_ZOMBIES)) until = min<u64>(until, reapAt);
   adoptRegions();
   p.idleSince = now;
+  setActivity(ACTIVITY_IDLE);
   atomic.store<u32>(changetype<usize>(p) + offsetof<Pcpu>("idle"), 1);
   if (until == NO_DEADLINE) atomic.wait<i32>(box, 0, -1);
   else if (until > now) atomic.wait<i32>(box, 0, <i64>(until - now));
   atomic.store<u32>(changetype<usize>(p) + offsetof<Pcpu>("idle"), 0);
+  setActivity(ACTIVITY_HYPERVISOR);
   p.idleTime += systemTime() - p.idleSince;
 }
 
@@ -103,7 +106,9 @@ function runSlice(v: Vcpu, box: usize): void {
       leaveGuestAccess();
       return;
     }
+    setActivity(ACTIVITY_INTERPRETER);
     const reason = run();
+    setActivity(ACTIVITY_HYPERVISOR);
     leaveGuestAccess();
     const count = changetype<usize>(v) + VCPU_EXIT_COUNTS + ((<usize>reason) << 3);
     store<u64>(count, load<u64>(count) + 1);

@@ -56,7 +56,7 @@ import {
   tlbLookup,
   tlbTag,
 } from "./tlb";
-import { beforeWrites, splitLock } from "./code_frames";
+import { beforeWrites } from "./code_frames";
 
 const PAGE: u64 = ~(<u64>0xfff);
 
@@ -463,34 +463,4 @@ export function writeSized(lin: u64, size: u32, value: u64): void {
   else if (size == 8) write64(lin, value);
   else if (size == 1) write8(lin, <u32>value);
   else write16(lin, <u32>value);
-}
-
-// ---- locked accesses ----
-
-/** Takes the lock for accesses that no wasm atomic does. Held for a few instructions, never across a fault. */
-export function splitLockTake(): void {
-  while (atomic.cmpxchg<u32>(splitLock(), 0, 1)) {}
-}
-export function splitLockRelease(): void {
-  atomic.store<u32>(splitLock(), 0);
-}
-
-/**
- * Atomic compare and exchange of 1, 2, 4 or 8 bytes; returns what was there (zero-extended). Both pages of a crossing one
- * must have been probed. Naturally aligned: atomic against everything. Else: only against other misaligned ones.
- */
-export function compareExchange(lin: u64, size: u32, expected: u64, replacement: u64): u64 {
-  if (!(lin & (<u64>(size - 1)))) {
-    const host = translate(lin, ACCESS_WRITE);
-    if (!host) return 0;
-    if (size == 4) return atomic.cmpxchg<u32>(host, <u32>expected, <u32>replacement);
-    if (size == 8) return atomic.cmpxchg<u64>(host, expected, replacement);
-    if (size == 1) return atomic.cmpxchg<u8>(host, <u8>expected, <u8>replacement);
-    return atomic.cmpxchg<u16>(host, <u16>expected, <u16>replacement);
-  }
-  splitLockTake();
-  const old = readSized(lin, size);
-  if (old == expected) writeSized(lin, size, replacement);
-  splitLockRelease();
-  return old;
 }

@@ -2,22 +2,8 @@
 import { OP_FORM, OP_ID, OP_IMM, OP_OPSIZE, OP_REG, OP_REG8, OP_RM, OP_RM8 } from "./op";
 import { FORM_REG_RM, FORM_RM_IMM, FORM_RM_REG } from "./ids";
 import * as I from "./ids";
-import {
-  compareExchange,
-  effectiveAddress,
-  getReg32,
-  getReg64,
-  probeWrite,
-  read32,
-  read64,
-  readSized,
-  setReg32,
-  setReg64,
-  splitLockRelease,
-  splitLockTake,
-  write64,
-  writeSized,
-} from "./access";
+import { effectiveAddress, getReg32, getReg64, probeWrite, readSized, setReg32, setReg64, writeSized } from "./access";
+import { compareExchange, compareExchange16, foundHigh } from "./locked";
 import { VECTOR_DE, VECTOR_GP, cpu, fault, raise } from "./machine";
 import {
   AF,
@@ -382,7 +368,7 @@ function compareAndExchange(op: usize, size: u32): void {
   setLazy(FLAGS_SUB, size, expected - old, expected);
 }
 
-/** CMPXCHG8B and CMPXCHG16B. The latter is atomic against other 16-byte ones only: wasm has no wider atomic. */
+/** CMPXCHG8B and CMPXCHG16B, as if locked. */
 function compareAndExchangePair(op: usize, wide: bool): void {
   const lin = effectiveAddress(op);
   if (wide && lin & 15) {
@@ -402,15 +388,12 @@ function compareAndExchangePair(op: usize, wide: bool): void {
     changeFlags(ZF, old == expected ? ZF : 0);
     return;
   }
-  splitLockTake();
-  const low = read64(lin);
-  const high = read64(lin + 8);
-  const equal = low == getReg64(0) && high == getReg64(2);
-  if (equal) {
-    write64(lin, getReg64(3));
-    write64(lin + 8, getReg64(1));
-  }
-  splitLockRelease();
+  const expectedLow = getReg64(0);
+  const expectedHigh = getReg64(2);
+  const low = compareExchange16(lin, expectedLow, expectedHigh, getReg64(3), getReg64(1));
+  if (fault) return;
+  const high = foundHigh;
+  const equal = low == expectedLow && high == expectedHigh;
   if (!equal) {
     setReg64(0, low);
     setReg64(2, high);

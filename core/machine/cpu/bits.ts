@@ -1,7 +1,8 @@
 /** Bit test, scan, count, BMI1, BMI2, ADX, CRC32. */
 import { OP_FORM, OP_ID, OP_IMM, OP_OPSIZE, OP_RM, OP_RM8, OP_VREG } from "./op";
 import * as I from "./ids";
-import { compareExchange, effectiveAddress, probeWrite, readSized, writeSized } from "./access";
+import { effectiveAddress, probeWrite, readSized, writeSized } from "./access";
+import { compareExchange } from "./locked";
 import { fault } from "./machine";
 import { CF, OF, ZF, changeFlags, getFlags, setResult } from "./flags";
 import {

@@ -30,11 +30,10 @@ import {
   setReg32,
   setReg64,
   setReg8,
-  splitLockRelease,
-  splitLockTake,
   translate,
   writeSized,
 } from "./access";
+import { exchange as lockedExchange } from "./locked";
 import { ACCESS_WRITE } from "./mmu";
 import { VECTOR_DE, cpu, fault, raise } from "./machine";
 import { AF, CF, DF, PF, SF, ZF, changeFlags, condition, getCarry, getFlags, setResult } from "./flags";
@@ -170,12 +169,7 @@ function exchange(op: usize, size: u32): void {
     else if (size == 8) old = atomic.xchg<u64>(host, value);
     else if (size == 1) old = atomic.xchg<u8>(host, <u8>value);
     else old = atomic.xchg<u16>(host, <u16>value);
-  } else {
-    splitLockTake();
-    old = readSized(lin, size);
-    writeSized(lin, size, value);
-    splitLockRelease();
-  }
+  } else old = lockedExchange(lin, size, value);
   setReg(op, size, old);
 }
 

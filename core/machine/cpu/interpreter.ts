@@ -72,6 +72,7 @@ import {
   modeStale,
   raise,
   requestExit,
+  setActivityOf,
   setModeStale,
 } from "./machine";
 import { isCanonical, mmuInit } from "./mmu";
@@ -141,6 +142,7 @@ export function cpuRegionSize(): usize {
 
 /** Prepares this instance for pCPU `pcpu`; `region` is 64-byte aligned and its alone. */
 export function cpuInit(pcpu: u32, region: usize): void {
+  setActivityOf(pcpu);
   mmuInit((<u64>memory.size()) << 16);
   tlbInit(region);
   blocksInit(region);

@@ -1,5 +1,7 @@
 /** The running vCPU and what every part of the engine shares. Wasm globals: one copy per pCPU. */
 
+import { ACTIVITY, ACTIVITY_OF_OTHERS, ACTIVITY_SIZE } from "../layout";
+
 // @ts-ignore: decorator
 @external("env", "now")
 /** Nanoseconds since power-on, the same clock for all pCPUs. */
@@ -9,6 +11,23 @@ export declare function hostNow(): f64;
 export let cpu: usize = 0;
 export function setCpu(address: usize): void {
   cpu = address;
+}
+
+/** Where this pCPU says what it is at (layout.ts). */
+export let activity: usize = ACTIVITY_OF_OTHERS;
+export function setActivityOf(pcpu: u32): void {
+  activity = <usize>ACTIVITY + <usize>pcpu * ACTIVITY_SIZE;
+}
+// @ts-ignore: decorator
+@inline
+export function setActivity(what: u32): void {
+  store<u32>(activity, what);
+}
+/** Counts one at ACTIVITY_*. */
+// @ts-ignore: decorator
+@inline
+export function countActivity(at: usize): void {
+  store<u64>(activity + at, load<u64>(activity + at) + 1);
 }
 
 /**

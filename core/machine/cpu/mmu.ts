@@ -2,7 +2,8 @@
  * Page-table walks: 4 levels with 4 KiB, 2 MiB and 1 GiB pages, as Intel's manual volume 3, chapter 4 has them.
  * A machine address outside the host's RAM acts like a set reserved bit: a bad entry is the guest's fault, not ours.
  */
-import { cpu } from "./machine";
+import { ACTIVITY_WALKS } from "../layout";
+import { countActivity, cpu } from "./machine";
 import { CPU_CR3 } from "./state";
 import { SPACE_NX, SPACE_PAGING, SPACE_SMAP, SPACE_SMEP, SPACE_USER, SPACE_WP, currentSpaceKey } from "./tlb";
 
@@ -50,6 +51,7 @@ export function isCanonical(lin: u64): bool {
  * set. `update` sets accessed and dirty bits on success.
  */
 export function walkTables(key: u64, lin: u64, access: i32, update: bool): u64 {
+  countActivity(ACTIVITY_WALKS);
   if (!(key & SPACE_PAGING)) {
     walkLevel = 1;
     walkError = PF_PRESENT | PF_RESERVED;

@@ -16,10 +16,11 @@
  */
 import { translate } from "./access";
 import { ANY_FRAME, codeChanges, codeVersion, followGeneration, setRunningFrame } from "./code_frames";
-import { clearFault, cpu } from "./machine";
+import { clearFault, cpu, setActivity } from "./machine";
 import { ACCESS_EXECUTE, isCanonical } from "./mmu";
 import { CPU_BAILED, CPU_CR3, CPU_RIP, CPU_TLB_TAG } from "./state";
 import {
+  ACTIVITY_INTERPRETER,
   RECORD_COUNT,
   RECORD_ENTERED,
   RECORD_PAGES,
@@ -244,10 +245,12 @@ export function runRegions(left: i32, poll: usize): i32 {
   store<u64>(s, tlbTag, CPU_TLB_TAG);
   do {
     countEntry(index);
+    setActivity(index);
     left = call_indirect<i32>(index, s, left, tlbBase, poll);
     if (load<u32>(s, CPU_BAILED) || left <= 0 || atomic.load<u32>(poll)) break;
     followGeneration();
     index = regionAt(load<u64>(s, CPU_RIP));
   } while (index);
+  setActivity(ACTIVITY_INTERPRETER);
   return left;
 }

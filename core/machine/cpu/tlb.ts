@@ -9,7 +9,8 @@
  * ASIDs are given to (CR3, mode) pairs; a flush of everything takes new ASIDs, so it costs nothing; when they are used up
  * the tables are cleared.
  */
-import { cpu } from "./machine";
+import { ACTIVITY_FLUSHES, ACTIVITY_PAGE_FLUSHES } from "../layout";
+import { countActivity, cpu } from "./machine";
 import { TLB_EXECUTE, TLB_READ, TLB_WRITE } from "./tlb_layout";
 import { CPU_ASID, CPU_CPL, CPU_CR0, CPU_CR3, CPU_CR4, CPU_EFER, CPU_RFLAGS } from "./state";
 
@@ -114,6 +115,7 @@ export function tlbInspect(on: bool): void {
 
 /** Forgets every translation of every address space of this pCPU. */
 export function tlbFlushAll(): void {
+  countActivity(ACTIVITY_FLUSHES);
   memory.fill(tlbBase + SPACES, 0, SPACE_ENTRIES * 16);
   largeSeen = false;
   reselect();
@@ -131,6 +133,7 @@ export function tlbFlushPage(lin: u64): void {
     tlbFlushAll();
     return;
   }
+  countActivity(ACTIVITY_PAGE_FLUSHES);
   const entry = tlbBase + ((<usize>(lin >> 8)) & 0xfff0);
   const page = lin >> 12;
   if (load<u64>(entry, TLB_READ) >> 12 == page) store<u64>(entry, 0, TLB_READ);

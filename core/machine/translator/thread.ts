@@ -13,7 +13,6 @@ export interface TranslatorData extends MachineParts {
   pcpus: MessagePort[];
 }
 
-const FIRST_INDEX = 16;
 /** Regions of one module at most: those who wait for the first are not to wait for all. */
 const MOST_REGIONS = 48;
 /** Of the room; below it, the oldest modules are given up. */
@@ -62,6 +61,7 @@ function giveUpOldest(translator: Translator): void {
     translator.forget(regions);
     modules.delete(id);
     leaving.set(id, data.pcpus.length);
+    Atomics.add(words, layout.TRANSLATOR_EVICTED >> 2, 1);
     send({ drop: id });
   }
   // Idle pCPUs are to answer too.
@@ -82,6 +82,11 @@ function takeAnswers(translator: Translator): void {
     }
 }
 
+/** Only this thread writes it. */
+function addTo(at: number, amount: number): void {
+  view.setBigUint64(at, view.getBigUint64(at, true) + BigInt(Math.round(amount)), true);
+}
+
 function work(translator: Translator, requests: RegionRequest[]): void {
   const start = performance.now();
   const module = translator.translate(requests);
@@ -91,9 +96,9 @@ function work(translator: Translator, requests: RegionRequest[]): void {
     const count = (at: number, by: number) => view.setUint32(at, view.getUint32(at, true) + by, true);
     count(layout.TRANSLATOR_FUNCTIONS, module.regions.length);
     count(layout.TRANSLATOR_MODULES, 1);
+    addTo(layout.TRANSLATOR_BYTES, module.bytes.length);
   }
-  const took = BigInt(Math.round((performance.now() - start) * 1e6));
-  view.setBigUint64(layout.TRANSLATOR_TIME, view.getBigUint64(layout.TRANSLATOR_TIME, true) + took, true);
+  addTo(layout.TRANSLATOR_TIME, (performance.now() - start) * 1e6);
 }
 
 let translator: Translator | null = null;
@@ -115,7 +120,7 @@ while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
       pool: layout.TRANSLATOR_POOL,
       poolEnd: layout.TRANSLATOR_POOL_END,
     },
-    { first: FIRST_INDEX, end: layout.TRANSLATOR_MOST_REGIONS },
+    { first: layout.ACTIVITY_REGIONS, end: layout.TRANSLATOR_MOST_REGIONS },
   );
   takeAnswers(translator);
   if (translator.room < SCARCE && !leaving.size) giveUpOldest(translator);

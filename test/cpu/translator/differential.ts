@@ -1,6 +1,7 @@
 /** Two machines run the same programs, one interpreting, one translated; every exit must find them in the same state. */
 import * as state from "../../../core/machine/cpu/state.ts";
-import { Machine, compileEngine } from "../machine.ts";
+import { compileEngine } from "../engine.ts";
+import { Machine } from "../machine.ts";
 import { makeProgram, Random, REGISTERS, type Program } from "./program.ts";
 import { TranslatedCode } from "./translated.ts";
 

@@ -15,8 +15,13 @@ export class TranslatedCode {
   /** Regions made. */
   count = 0;
 
-  /** `room`: machine address of 2 MiB for the translator. */
-  constructor(exports: WebAssembly.Exports, memory: WebAssembly.Memory, room: number) {
+  /** `room`: machine address of 2 MiB for the translator; `indices`: of the function table, where several share a memory. */
+  constructor(
+    exports: WebAssembly.Exports,
+    memory: WebAssembly.Memory,
+    room: number,
+    indices = { first: 16, end: 4096 },
+  ) {
     this.#core = exports as Functions;
     const core = this.#core;
     this.#translator = new Translator(
@@ -30,7 +35,7 @@ export class TranslatedCode {
         pool: room,
         poolEnd: room + POOL_BYTES,
       },
-      { first: 16, end: 4096 },
+      indices,
     );
     this.#adopted = new AdoptedRegions(exports, memory);
   }

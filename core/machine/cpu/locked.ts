@@ -1,0 +1,141 @@
+/**
+ * Locked accesses that are not one wasm instruction: misaligned ones, those of 16 bytes, and compare and exchange in all sizes.
+ *
+ * What lies within 8 aligned bytes is one atomic of those: exact beside everything. What lies across two of them takes a lock against others
+ * of its kind, and exchanges one after the other by atomics, taking the first back if the second has changed: so no locked instruction of
+ * another processor is lost, whatever its size. Two things silicon does and this does not: somebody who only reads both may see
+ * the first changed before the second; and who changes the first, between its exchange and its being taken back, has its change kept.
+ */
+import { translate } from "./access";
+import { splitLock } from "./code_frames";
+import { fault } from "./machine";
+import { ACCESS_WRITE } from "./mmu";
+import { sizeMask } from "./operands";
+
+/** Upper 8 bytes of what compareExchange16() found. */
+export let foundHigh: u64 = 0;
+
+/** Held for a few instructions, never across a fault. */
+function splitLockTake(): void {
+  while (atomic.cmpxchg<u32>(splitLock(), 0, 1)) {}
+}
+function splitLockRelease(): void {
+  atomic.store<u32>(splitLock(), 0);
+}
+
+/**
+ * Atomic compare and exchange of 1, 2, 4 or 8 bytes; returns what was there (zero-extended). All of it must have been probed.
+ */
+export function compareExchange(lin: u64, size: u32, expected: u64, replacement: u64): u64 {
+  const within = (<u32>lin) & 7;
+  if (!(within & (size - 1))) {
+    const host = translate(lin, ACCESS_WRITE);
+    if (!host) return expected;
+    if (size == 4) return atomic.cmpxchg<u32>(host, <u32>expected, <u32>replacement);
+    if (size == 8) return atomic.cmpxchg<u64>(host, expected, replacement);
+    if (size == 1) return atomic.cmpxchg<u8>(host, <u8>expected, <u8>replacement);
+    return atomic.cmpxchg<u16>(host, <u16>expected, <u16>replacement);
+  }
+  const low = translate(lin - within, ACCESS_WRITE);
+  if (!low) return expected;
+  const shift: u64 = <u64>(within << 3);
+  if (within + size <= 8) return exchangeWithin(low, shift, sizeMask(size), expected, replacement);
+  const high = translate(lin - within + 8, ACCESS_WRITE);
+  if (!high) return expected;
+  return exchangeAcross(low, high, shift, sizeMask(size), expected, replacement);
+}
+
+/** Atomic exchange, likewise. */
+export function exchange(lin: u64, size: u32, value: u64): u64 {
+  let old: u64 = 0;
+  let seen = compareExchange(lin, size, old, value);
+  while (seen != old && !fault) {
+    old = seen;
+    seen = compareExchange(lin, size, old, value);
+  }
+  return old;
+}
+
+/** Compare and exchange of 16 aligned bytes. What was found is returned and in foundHigh. */
+export function compareExchange16(lin: u64, low: u64, high: u64, newLow: u64, newHigh: u64): u64 {
+  const host = translate(lin, ACCESS_WRITE);
+  foundHigh = high;
+  if (!host) return low;
+  splitLockTake();
+  let found = readPair(host, host + 8);
+  while (
+    found == low &&
+    foundHigh == high &&
+    !exchangePair(host, host + 8, low, newLow, ~(<u64>0), high, newHigh, ~(<u64>0))
+  )
+    found = readPair(host, host + 8);
+  splitLockRelease();
+  return found;
+}
+
+/** `mask` at bit `shift` of the 8 aligned bytes at `host`. */
+function exchangeWithin(host: usize, shift: u64, mask: u64, expected: u64, replacement: u64): u64 {
+  while (true) {
+    const word = atomic.load<u64>(host);
+    const old = (word >> shift) & mask;
+    if (old != expected) return old;
+    const changed = (word & ~(mask << shift)) | (replacement << shift);
+    if (atomic.cmpxchg<u64>(host, word, changed) == word) return old;
+  }
+}
+
+function exchangeAcross(low: usize, high: usize, shift: u64, mask: u64, expected: u64, replacement: u64): u64 {
+  const lowMask = ~(<u64>0) << shift;
+  const highMask = mask >> (64 - shift);
+  splitLockTake();
+  let old: u64 = 0;
+  while (true) {
+    const word = readPair(low, high);
+    const next = foundHigh;
+    old = ((word >> shift) | (next << (64 - shift))) & mask;
+    if (old != expected) break;
+    const newWord = (word & ~lowMask) | (replacement << shift);
+    const newNext = (next & ~highMask) | (replacement >> (64 - shift));
+    if (exchangePair(low, high, word, newWord, lowMask, next, newNext, highMask)) break;
+  }
+  splitLockRelease();
+  return old;
+}
+
+/** Two words as they were at one moment: the first is returned, the second in foundHigh. */
+function readPair(low: usize, high: usize): u64 {
+  let word = atomic.load<u64>(low);
+  while (true) {
+    foundHigh = atomic.load<u64>(high);
+    const again = atomic.load<u64>(low);
+    if (again == word) return word;
+    word = again;
+  }
+}
+
+/** Exchanges both words, or none if one is not what it was; the masks say which bits are meant. */
+function exchangePair(
+  low: usize,
+  high: usize,
+  oldLow: u64,
+  newLow: u64,
+  lowMask: u64,
+  oldHigh: u64,
+  newHigh: u64,
+  highMask: u64,
+): bool {
+  if (atomic.cmpxchg<u64>(low, oldLow, newLow) != oldLow) return false;
+  let seen = atomic.cmpxchg<u64>(high, oldHigh, newHigh);
+  if (seen == oldHigh) return true;
+  while (true) {
+    const word = atomic.load<u64>(low);
+    if ((word ^ newLow) & lowMask) break;
+    if (atomic.cmpxchg<u64>(low, word, (word & ~lowMask) | (oldLow & lowMask)) == word) return false;
+  }
+  // Somebody has gone on from the new lower part: there is no way back.
+  while (true) {
+    const word = seen;
+    seen = atomic.cmpxchg<u64>(high, word, (word & ~highMask) | (newHigh & highMask));
+    if (seen == word) return true;
+  }
+}

@@ -1,0 +1,30 @@
+/** What translating has cost and made since power-on, read by anybody from the machine's memory. */
+import * as layout from "../layout.ts";
+
+export interface TranslationStatistics {
+  /** Regions asked for by pCPUs, the same one perhaps more than once. */
+  requests: number;
+  regions: number;
+  modules: number;
+  /** Of the modules, and how many were given up for room. */
+  bytes: number;
+  evicted: number;
+  /** Nanoseconds of the translator's thread, and of all pCPUs for taking over what it made. */
+  translating: number;
+  adopting: number;
+}
+
+export function translationStatistics(memory: WebAssembly.Memory): TranslationStatistics {
+  const view = new DataView(memory.buffer);
+  const word = (at: number): number => view.getUint32(at, true);
+  const long = (at: number): number => Number(view.getBigUint64(at, true));
+  return {
+    requests: word(layout.TRANSLATOR_HEAD),
+    regions: word(layout.TRANSLATOR_FUNCTIONS),
+    modules: word(layout.TRANSLATOR_MODULES),
+    bytes: long(layout.TRANSLATOR_BYTES),
+    evicted: word(layout.TRANSLATOR_EVICTED),
+    translating: long(layout.TRANSLATOR_TIME),
+    adopting: long(layout.TRANSLATOR_ADOPT_TIME),
+  };
+}

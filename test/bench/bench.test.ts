@@ -1,0 +1,100 @@
+import { describe, expect, it } from "vitest";
+import { guestsMissing } from "../guests/images.ts";
+import { compilerMissing } from "../guests/programs.ts";
+import { bootReport, measureBoots } from "./boot.ts";
+import { measureIdle } from "./idle.ts";
+import { PROCESS_FIGURES, cpuSeconds, residentMiB } from "./process.ts";
+import { mergeResults } from "./results.ts";
+import { busySeconds } from "./scaling.ts";
+import { median, medians, parseBench, table } from "./table.ts";
+
+const missing = guestsMissing() ?? compilerMissing();
+
+describe("the benchmark's tables", () => {
+  it("takes medians of the tests that every run has", () => {
+    expect(median([3, 1, 2])).toBe(2);
+    expect(median([4, 1, 2, 3])).toBe(2.5);
+    expect(medians([{ a: 1, b: 5 }, { a: 3, b: 6 }, { a: 2 }])).toEqual({ a: 2 });
+  });
+
+  it("reads guest-bench's lines and not what only looks like them", () => {
+    const text = "[ 1.0] BENCH no 1.0 chk=1\nBENCH a_1 0.5000 chk=00ff\nBENCH total 0.5\n";
+    expect(parseBench(text)).toEqual({ times: { a_1: 0.5 }, checks: { a_1: "00ff" } });
+  });
+
+  it("divides the peer's seconds by ours, and means over what both have", () => {
+    const machines = new Map([
+      ["us", { a: 1, b: 2 }],
+      ["peer", { a: 4, b: 2 } as Record<string, number>],
+      ["half", { a: 3 } as Record<string, number>],
+    ]);
+    const lines = table("us", machines).split("\n");
+    expect(lines[2]).toBe("| a | 1.000 | 4.000 | 3.000 | 4.00 | 3.00 |");
+    expect(lines[3]).toBe("| b | 2.000 | 2.000 | – | 1.00 | – |");
+    expect(lines[4]).toBe("| geometric mean |  |  |  | 2.00 | 3.00 |");
+  });
+
+  it("replaces the sections that were measured and keeps the others with their date", () => {
+    const first = mergeResults("", { Idle: "1 %", "guest-bench": "| table |" }, "monday");
+    const second = mergeResults(first, { Idle: "2 %\n", Scaling: "1.9" }, "tuesday");
+    expect(second).toBe(
+      [
+        "# Results of `npm run bench`",
+        "## guest-bench",
+        "monday",
+        "| table |",
+        "## Scaling",
+        "tuesday",
+        "1.9",
+        "## Idle",
+        "tuesday",
+        "2 %\n",
+      ].join("\n\n"),
+    );
+    expect(mergeResults(second, {}, "never")).toBe(second);
+  });
+
+  it.skipIf(!PROCESS_FIGURES)("reads this process's memory and time", () => {
+    const before = cpuSeconds(process.pid);
+    for (const start = performance.now(); performance.now() - start < 100;);
+    expect(cpuSeconds(process.pid)).toBeGreaterThan(before);
+    const { now, most } = residentMiB(process.pid);
+    expect(now).toBeGreaterThan(10);
+    expect(most).toBeGreaterThanOrEqual(now);
+  });
+});
+
+// No figure is held to a limit here: other load on the machine would decide.
+describe.skipIf(missing !== null)(`what the benchmark measures${missing ? ` (${missing})` : ""}`, () => {
+  it("boots the same kernel twice and counts what that took", async () => {
+    const boots = await measureBoots();
+    for (const { seconds, instructions, vcpuSeconds, translation } of [boots.cold, boots.cached]) {
+      expect(instructions).toBeGreaterThan(500e6);
+      expect(vcpuSeconds).toBeGreaterThan(0);
+      expect(seconds).toBeGreaterThan(vcpuSeconds * 0.9);
+      expect(translation.regions).toBeGreaterThan(100);
+      expect(translation.requests).toBeGreaterThanOrEqual(translation.regions);
+      expect(translation.bytes).toBeGreaterThan(translation.modules * 100);
+      for (const spent of [translation.translating, translation.adopting]) {
+        expect(spent).toBeGreaterThan(0);
+        expect(spent / 1e9).toBeLessThan(seconds);
+      }
+    }
+    expect(bootReport([boots])).not.toMatch(/NaN|undefined/);
+  }, 240_000);
+
+  it("runs two copies of the CPU tests on two vCPUs of two domains, with equal results", async () => {
+    // It throws if they differ.
+    expect(await busySeconds(2, 2, 2, 1)).toBeGreaterThan(0);
+  }, 300_000);
+
+  it.skipIf(!PROCESS_FIGURES)(
+    "sees what a served host with idle guests uses",
+    async () => {
+      const { percent } = await measureIdle(2, 0);
+      expect(percent).toBeGreaterThanOrEqual(0);
+      expect(percent).toBeLessThan(400);
+    },
+    300_000,
+  );
+});

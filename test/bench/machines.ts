@@ -1,0 +1,89 @@
+/** The machines that guest-bench is timed on. */
+import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { debianKernel, initramfs, xenHypervisor } from "../guests/images.ts";
+import { guestBench } from "../guests/programs.ts";
+import { runGuest } from "../guests/run.ts";
+
+export const NATIVE = "native";
+export const OURS = "Xenarium";
+export const QEMU = "QEMU TCG";
+export const XEN = "Xen in QEMU";
+
+export interface Run {
+  text: string;
+  /** The guest's own clock at GUEST-READY, seconds; NaN for the native run. */
+  ready: number;
+}
+export type Machine = [name: string, run: () => Run | Promise<Run>];
+
+const MEMORY_MIB = "512";
+const LIMIT_MS = 600_000;
+
+/** Those that can be had here; `xen`: with real Xen. `missing` says in a sentence each what to install for the others. */
+export function machines(xen: boolean): { machines: Machine[]; missing: string[] } {
+  const found: Machine[] = [
+    [NATIVE, native],
+    [OURS, ours],
+  ];
+  if (!hasQemu()) return { machines: found, missing: ["QEMU was not measured: apt-get install qemu-system-x86."] };
+  found.push([QEMU, qemu]);
+  if (!xen) return { machines: found, missing: [] };
+  try {
+    xenHypervisor();
+  } catch {
+    return {
+      machines: found,
+      missing: ["Xen was not measured: apt-get knows no package xen-hypervisor-4.17-amd64 (Debian 12 has it)."],
+    };
+  }
+  found.push([XEN, xenInQemu]);
+  return { machines: found, missing: [] };
+}
+
+function hasQemu(): boolean {
+  return spawnSync("qemu-system-x86_64", ["--version"], { stdio: "ignore" }).status === 0;
+}
+
+function native(): Run {
+  return { text: execFileSync(guestBench(), { encoding: "utf8" }), ready: NaN };
+}
+
+async function ours(): Promise<Run> {
+  const args = ["--kernel", debianKernel(), "--ramdisk", initramfs("bench"), "--cmdline", "console=hvc0 quiet"];
+  const { stdout, stderr, status } = await runGuest([...args, "--memory", MEMORY_MIB, "--pcpus", "1"]);
+  if (status !== 0) throw new Error(`the guest ended with status ${status}\n${stdout}\n${stderr}`);
+  return finished(stdout);
+}
+
+function qemu(): Promise<Run> {
+  const boot = ["-kernel", debianKernel(), "-initrd", initramfs("bench"), "-append", "console=ttyS0 quiet"];
+  return emulate(["-cpu", "max", "-m", MEMORY_MIB, "-nodefaults", ...boot]);
+}
+
+/** The kernel is dom0 there: a PV guest as others are. `-cpu max` makes it crash. */
+function xenInQemu(): Promise<Run> {
+  const modules = `${debianKernel()} console=hvc0 quiet,${initramfs("bench")}`;
+  const xen = ["-kernel", xenHypervisor(), "-append", "dom0_mem=384M noreboot com1=115200,8n1 console=com1"];
+  return emulate(["-cpu", "qemu64", "-m", "1024", ...xen, "-initrd", modules]);
+}
+
+/** Runs QEMU until the guest is done: some can't power it off. */
+async function emulate(args: string[]): Promise<Run> {
+  const all = ["-accel", "tcg", "-display", "none", "-monitor", "none", "-no-reboot", "-serial", "stdio", ...args];
+  const child = spawn("qemu-system-x86_64", all, { stdio: ["ignore", "pipe", "inherit"] });
+  let text = "";
+  const timer = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+    text += chunk;
+    if (/^GUEST-DONE.*\n/m.test(text)) child.kill("SIGKILL");
+  });
+  await new Promise((resolve) => child.once("close", resolve));
+  clearTimeout(timer);
+  return finished(text);
+}
+
+function finished(console: string): Run {
+  const text = console.replaceAll("\r", "");
+  if (!/^GUEST-DONE/m.test(text)) throw new Error(`the guest did not come to its end:\n${text.slice(-3000)}`);
+  return { text, ready: Number(/GUEST-READY uptime=([\d.]+)/.exec(text)?.[1] ?? NaN) };
+}
