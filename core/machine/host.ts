@@ -105,6 +105,7 @@ export class Host extends EventEmitter<HostEvents> {
     const view = new DataView(memory.buffer);
     view.setUint32(layout.BOOT_MEMORY_MIB, memoryMiB, true);
     view.setUint32(layout.BOOT_PCPUS, pcpus, true);
+    view.setUint32(layout.BOOT_WEAK_ORDER, process.arch === "x64" || process.arch === "ia32" ? 0 : 1, true);
     view.setUint32(layout.BOOT_POWER, layout.POWER_ON, true);
     const wall =
       BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6)) - BigInt(Math.round(this.#now()));

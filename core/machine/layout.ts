@@ -30,6 +30,8 @@ export const BOOT_STAGE_TIMES = 0x100040;
 export const BOOT_WALLCLOCK = 0x100010;
 /** u32: 1 = deterministic mode. */
 export const BOOT_DETERMINISTIC = 0x100018;
+/** u32: 1 = the host's processors order loads and stores less strictly than x86's, and so do guests'. */
+export const BOOT_WEAK_ORDER = 0x10001c;
 /** Zero-terminated Xen command line, at most 2047 bytes. */
 export const BOOT_CMDLINE = 0x100800;
 export const BOOT_CMDLINE_SIZE = 2048;

@@ -6,6 +6,7 @@
  * Locks: a vCPU's runstate, queue links, priority and `processor` change under the queue lock of its `processor`.
  * A native domain's vCPU is a thread of its own and never on a queue.
  */
+import { BOOT_WEAK_ORDER } from "../../machine/layout";
 import {
   Domain,
   ROOT_DOMAIN_LIST_LOCK,
@@ -129,9 +130,14 @@ function dequeue(p: Pcpu, v: Vcpu): void {
   p.queueLength--;
 }
 
+/**
+ * By affinity; or, where the host's memory order is not x86's, on the one pCPU of its domain: vCPUs that share memory then never
+ * run at once, whatever their affinity says.
+ */
 // @ts-ignore: decorator
 @inline
 function mayRunOn(v: Vcpu, pcpu: u32): bool {
+  if (load<u32>(BOOT_WEAK_ORDER)) return pcpu == v.domid % pcpuCount();
   return ((v.hardAffinity >> pcpu) & 1) != 0;
 }
 

@@ -47,7 +47,10 @@ export class Machine {
   readonly #workers: Worker[] = [];
   readonly #ended: Promise<unknown>[] = [];
 
-  constructor(module: WebAssembly.Module, options: { memoryMiB?: number; pcpus?: number; cmdline?: string } = {}) {
+  constructor(
+    module: WebAssembly.Module,
+    options: { memoryMiB?: number; pcpus?: number; cmdline?: string; weakOrder?: boolean } = {},
+  ) {
     const { memoryMiB = 128, pcpus = 2, cmdline = "dom0_mem=16M loglvl=all guest_loglvl=all" } = options;
     this.#module = module;
     this.memory = new WebAssembly.Memory({ initial: memoryMiB * 16, maximum: 65536, shared: true });
@@ -55,6 +58,7 @@ export class Machine {
     this.words = new Int32Array(this.memory.buffer);
     this.physical.set32(layout.BOOT_MEMORY_MIB, memoryMiB);
     this.physical.set32(layout.BOOT_PCPUS, pcpus);
+    this.physical.set32(layout.BOOT_WEAK_ORDER, options.weakOrder ? 1 : 0);
     this.physical.set32(layout.BOOT_POWER, layout.POWER_ON);
     this.physical.set64(layout.BOOT_WALLCLOCK, BigInt(Date.now()) * 1_000_000n);
     this.physical.bytes(layout.BOOT_CMDLINE, cmdline.length).set(Buffer.from(cmdline));

@@ -7,11 +7,11 @@ import { makeSpinner } from "./spinner.ts";
 let machine: Machine;
 let dom0: Dom0;
 
-beforeAll(async () => {
-  machine = new Machine(await compileCore(), { pcpus: 2 });
+async function powerOn(weakOrder: boolean): Promise<void> {
+  machine = new Machine(await compileCore(), { pcpus: 2, weakOrder });
   await machine.stage(layout.BOOT_STAGE_DOM0_BUILT);
   dom0 = attachDom0(machine);
-});
+}
 
 afterEach(() => {
   const log = dom0.calls.readConsole(true);
@@ -20,10 +20,10 @@ afterEach(() => {
   expect(dom0.core.check_invariants()).toBe(0);
 });
 
-afterAll(async () => {
+async function powerOff(): Promise<void> {
   await machine.off();
   expect(machine.errors).toEqual([]);
-});
+}
 
 function cpuTime(domid: number, vcpus: number): number {
   let sum = 0;
@@ -93,6 +93,9 @@ const running = (vcpus: Times[]): number => sum(vcpus.map((each) => each.running
 const share = (vcpu: Times): number => vcpu.running / (vcpu.running + vcpu.runnable);
 
 describe("credit scheduler on 2 pCPUs", () => {
+  beforeAll(() => powerOn(false));
+  afterAll(powerOff);
+
   it("gives a lone vCPU a whole pCPU, two both", async () => {
     const [one] = await measure([[makeSpinner(dom0, { vcpus: 1 }), 1]], 400);
     expect(share(one![0]!)).toBeGreaterThan(0.95);
@@ -171,5 +174,22 @@ describe("credit scheduler on 2 pCPUs", () => {
     const stride = physical.get32(area + stats.STATISTICS_PCPU_STRIDE);
     const current = [0, 1].map((id) => physical.get32(table + id * stride + stats.PCPU_CURRENT));
     expect(current).toContain(vcpu);
+  });
+});
+
+describe("credit scheduler where memory order is weak", () => {
+  beforeAll(() => powerOn(true));
+  afterAll(powerOff);
+
+  it("runs vCPUs of one domain in turns, those of two at once", async () => {
+    const domains = [1, 2].map(() => [makeSpinner(dom0, { vcpus: 2 }), 2] as const);
+    const got = await measure(domains, 900);
+    for (const vcpus of got) {
+      expect(sum(vcpus.map(share))).toBeGreaterThan(0.9);
+      expect(sum(vcpus.map(share))).toBeLessThan(1.1);
+    }
+    const places = domains.map(([domid]) => [0, 1].map((vcpu) => dom0.calls.vcpuInfo(domid, vcpu).cpu));
+    for (const [domid, place] of domains.map(([id], i) => [id, places[i]!] as const))
+      expect(place).toEqual([domid % 2, domid % 2]);
   });
 });
