@@ -5,6 +5,7 @@ import "./styles/base.css";
 import "./styles/layout.css";
 import "./styles/components.css";
 import "./styles/pages.css";
+import "./styles/xenstore.css";
 import { App } from "./app/App.tsx";
 import { startSession } from "./state/session.ts";
 import { applyStoredTheme } from "./ui/theme.ts";

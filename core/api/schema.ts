@@ -16,6 +16,8 @@ import type {
   StatisticsSnapshot,
   ToolstackEvents,
   VcpuInfo,
+  XenstoreAccounts,
+  XenstoreMatches,
   XenstoreNode,
 } from "../toolstack/messages.ts";
 
@@ -36,6 +38,9 @@ export type {
   StatisticsSnapshot,
   VcpuInfo,
   VcpuStatistics,
+  XenstoreAccount,
+  XenstoreAccounts,
+  XenstoreMatches,
   XenstoreNode,
 } from "../toolstack/messages.ts";
 
@@ -69,7 +74,25 @@ const bytes = (most: number): z.ZodType<Uint8Array> =>
   });
 const fileId = z.string().regex(/^f\d+$/, "must be a file's id");
 const nothing = z.strictObject({});
-const path = z.string().min(1).max(3072);
+const storePath = z
+  .string()
+  .max(3072)
+  .regex(/^\/[^\n]*$/, "must be a path of xenstore, from / on");
+const storePaths = z
+  .string()
+  .max(128 * 1024)
+  .transform((text) => text.split("\n"))
+  .pipe(z.array(storePath).max(256));
+const storeValue = z
+  .string()
+  .max(4096)
+
+  .regex(/^[\0-\xff]*$/, "must have a byte in each character");
+const storePermissions = z
+  .string()
+  .max(512)
+  .regex(/^[nrwb]\d{1,5}( [nrwb]\d{1,5})*$/, "must be letters n, r, w, b with a domid, as n0 r5")
+  .transform((text) => text.split(" "));
 const configName = z.string().max(4096).optional();
 const config = z.string().max(MOST_CONFIG_CHARACTERS);
 
@@ -118,8 +141,22 @@ export const REQUESTS = {
   consoleInput: z.strictObject({ domid, bytes: bytes(MOST_CONSOLE_INPUT_BYTES) }),
   consoleLogs: nothing,
 
-  xenstoreRead: z.strictObject({ path }),
-  xenstoreList: z.strictObject({ path }),
+  xenstoreRead: z.strictObject({ path: storePath }),
+  xenstoreList: z.strictObject({ path: storePath }),
+  /** Requests have no arrays: a path on each line, 256 at most. */
+  xenstoreNodes: z.strictObject({ paths: storePaths }),
+  xenstoreSearch: z.strictObject({ text: z.string().min(1).max(256), below: storePath }),
+  xenstoreAccounts: nothing,
+  /** As dom0, who may do everything. Each character of a value is a byte. */
+  xenstoreWrite: z.strictObject({ path: storePath, value: storeValue }),
+  xenstoreMkdir: z.strictObject({ path: storePath }),
+  /** The node and all below it. */
+  xenstoreRemove: z.strictObject({ path: storePath }),
+  /** As "n0 r5": the first names the owner and what others may do. */
+  xenstoreSetPermissions: z.strictObject({ path: storePath, permissions: storePermissions }),
+  /** A watch of xenstored's: changes at and below the path come as `xenstoreChanged`, until it is ended. */
+  xenstoreWatch: z.strictObject({ path: storePath }),
+  xenstoreUnwatch: z.strictObject({ watch: z.string().max(32) }),
 
   /** A file comes in chunks, in order; then it may be inspected and used by `create`. It is kept until released. */
   fileBegin: z.strictObject({ name: z.string().min(1).max(1024), size: z.int().min(0).max(MOST_FILE_BYTES) }),
@@ -165,6 +202,15 @@ export interface Results {
   consoleLogs: { domid: number; name: string; bytes: number; alive: boolean }[];
   xenstoreRead: XenstoreNode;
   xenstoreList: string[];
+  xenstoreNodes: { nodes: (XenstoreNode | null)[] };
+  xenstoreSearch: XenstoreMatches;
+  xenstoreAccounts: XenstoreAccounts;
+  xenstoreWrite: null;
+  xenstoreMkdir: null;
+  xenstoreRemove: null;
+  xenstoreSetPermissions: null;
+  xenstoreWatch: { watch: string };
+  xenstoreUnwatch: null;
   fileBegin: { file: string };
   fileChunk: null;
   fileInspect: ImageDescription;
@@ -183,6 +229,8 @@ export interface Events extends Pick<
   host: HostState;
   statistics: StatisticsSnapshot;
   xenLog: { text: string };
+  /** What changed where the session watches; `more` when there was too much to name. */
+  xenstoreChanged: { watch: string; paths: string[]; more: boolean };
 }
 export type EventName = keyof Events;
 

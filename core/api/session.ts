@@ -15,6 +15,7 @@ import {
   type Results,
   type ServerMessage,
 } from "./schema.ts";
+import { StoreWatches } from "./store-watches.ts";
 
 /** The server's end of one connection. */
 export interface Connection {
@@ -44,6 +45,7 @@ export class Session {
   readonly #host: HostService;
   readonly #files = new SessionFiles();
   readonly #consoles = new Set<number>();
+  readonly #storeWatches: StoreWatches;
   readonly #disposals: (() => void)[] = [];
   readonly #handlers: Handlers;
   #statisticsTimer: NodeJS.Timeout | null = null;
@@ -55,6 +57,10 @@ export class Session {
   constructor(host: HostService, connection: Connection) {
     this.#host = host;
     this.#connection = connection;
+    this.#storeWatches = new StoreWatches(
+      (data) => this.#event("xenstoreChanged", data),
+      () => connection.backlog > BACKLOG_DROPS,
+    );
     this.#handlers = this.#makeHandlers();
     for (const event of EVERYONES) this.#listen(event, (data) => this.#event(event, data));
     this.#listen("console", (data) => {
@@ -65,7 +71,9 @@ export class Session {
     });
     // A new power cycle has other domains under the same numbers.
     this.#listen("host", ({ power }) => {
-      if (power === "starting") this.#consoles.clear();
+      if (power !== "starting") return;
+      this.#consoles.clear();
+      this.#storeWatches.forget();
     });
     this.#event("host", host.state);
   }
@@ -101,6 +109,7 @@ export class Session {
     this.#files.clear();
     for (const domid of this.#consoles) void this.#detach(domid).catch(() => {});
     this.#consoles.clear();
+    this.#storeWatches.end();
   }
 
   #listen<E extends EventName>(event: E, listener: (data: Events[E]) => void): void {
@@ -183,6 +192,15 @@ export class Session {
       consoleLogs: pass("consoleLogs"),
       xenstoreRead: pass("xenstoreRead"),
       xenstoreList: pass("xenstoreList"),
+      xenstoreNodes: pass("xenstoreNodes"),
+      xenstoreSearch: pass("xenstoreSearch"),
+      xenstoreAccounts: pass("xenstoreAccounts"),
+      xenstoreWrite: pass("xenstoreWrite"),
+      xenstoreMkdir: pass("xenstoreMkdir"),
+      xenstoreRemove: pass("xenstoreRemove"),
+      xenstoreSetPermissions: pass("xenstoreSetPermissions"),
+      xenstoreWatch: ({ path }) => this.#storeWatches.add(host.toolstack, path),
+      xenstoreUnwatch: ({ watch }) => this.#storeWatches.remove(watch),
       fileBegin: ({ name, size }) => ({ file: this.#files.begin(name, size) }),
       fileChunk: ({ file, offset, bytes }) => {
         this.#files.chunk(file, offset, bytes);

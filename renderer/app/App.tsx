@@ -2,7 +2,7 @@ import { useEffect, useState } from "react";
 import { DropZone } from "../create/DropZone.tsx";
 import { NewDomain } from "../create/NewDomain.tsx";
 import { DomainPage } from "../domain/DomainPage.tsx";
-import { HostPage } from "../host/HostPage.tsx";
+import { HostTabs } from "../host/HostTabs.tsx";
 import { useApp } from "../state/store.ts";
 import { Toasts } from "../ui/Toasts.tsx";
 import { Shortcuts } from "./Shortcuts.tsx";
@@ -30,7 +30,7 @@ export function App() {
             {reason} Trying again…
           </div>
         )}
-        {view.page === "host" ? <HostPage /> : <DomainPage key={view.domid} domid={view.domid} tab={view.tab} />}
+        {view.page === "host" ? <HostTabs /> : <DomainPage key={view.domid} domid={view.domid} tab={view.tab} />}
       </main>
       <DropZone
         onFiles={(files) => {

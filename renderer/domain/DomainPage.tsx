@@ -1,4 +1,6 @@
-import { useApp, show } from "../state/store.ts";
+import { DOMAIN_TABS, show, useApp, type DomainTab } from "../state/store.ts";
+import { Tabs } from "../ui/Tabs.tsx";
+import { StoreTab } from "../xenstore/StoreTab.tsx";
 import { ConsoleTab } from "./ConsoleTab.tsx";
 import { Overview } from "./Overview.tsx";
 import { PowerButtons } from "./PowerButtons.tsx";
@@ -14,11 +16,10 @@ const ENDINGS: Record<string, string> = {
   destroyed: "It was destroyed.",
 };
 
-export function DomainPage({ domid, tab }: { domid: number; tab: "overview" | "console" }) {
+export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
   const domain = useApp((state) => state.domains.find((each) => each.domid === domid));
   const departed = useApp((state) => state.departed.get(domid));
   const state = domain ? stateOf(domain) : null;
-  const select = (next: "overview" | "console"): void => show({ page: "domain", domid, tab: next });
   return (
     <div className="page page-domain">
       <header className="page-header">
@@ -33,32 +34,17 @@ export function DomainPage({ domid, tab }: { domid: number; tab: "overview" | "c
           This domain is gone. {ENDINGS[departed?.reason ?? ""] ?? ""} Its console is kept.
         </div>
       )}
-      <div className="tabs" role="tablist" aria-label="Views of the domain">
-        {(["overview", "console"] as const).map((each) => (
-          <button
-            key={each}
-            type="button"
-            role="tab"
-            id={`tab-${each}`}
-            aria-selected={tab === each}
-            aria-controls="tab-panel"
-            tabIndex={tab === each ? 0 : -1}
-            onClick={() => select(each)}
-            onKeyDown={({ key }) => {
-              if (key === "ArrowLeft" || key === "ArrowRight") {
-                const other = each === "overview" ? "console" : "overview";
-                select(other);
-                document.getElementById(`tab-${other}`)?.focus();
-              }
-            }}
-          >
-            {each === "overview" ? "Overview" : "Console"}
-          </button>
-        ))}
-      </div>
+      <Tabs
+        label="Views of the domain"
+        tabs={DOMAIN_TABS}
+        selected={tab}
+        onSelect={(next) => show({ page: "domain", domid, tab: next })}
+      />
       <div className="tab-panel" id="tab-panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
         {tab === "console" ? (
           <ConsoleTab domid={domid} name={domain?.name ?? departed?.name ?? String(domid)} />
+        ) : tab === "xenstore" ? (
+          <StoreTab root={`/local/domain/${domid}`} domid={domid} />
         ) : domain ? (
           <Overview domain={domain} />
         ) : (

@@ -1,6 +1,6 @@
 /** The application's session with the host: fills the store from events, and carries out what the user asks for. */
 import type { ApiClient } from "../../core/api/client.ts";
-import type { Arguments, RequestName, Results } from "../../core/api/schema.ts";
+import type { Arguments, Events, RequestName, Results } from "../../core/api/schema.ts";
 import { connect } from "./connect.ts";
 import { Consoles } from "../console/consoles.ts";
 import { History } from "./history.ts";
@@ -12,6 +12,8 @@ const LOG_CHARACTERS = 512 * 1024;
 
 export const history = new History();
 export const consoles = new Consoles(request);
+
+const storeListeners = new Set<(event: Events["xenstoreChanged"]) => void>();
 
 let client: ApiClient | null = null;
 
@@ -29,6 +31,12 @@ export async function act<N extends RequestName>(name: N, args: Arguments<N>): P
     toast("error", sentence(error));
     return null;
   }
+}
+
+/** Hears of what changed in xenstore where this session watches. The returned function ends it. */
+export function onStoreChanged(listener: (event: Events["xenstoreChanged"]) => void): () => void {
+  storeListeners.add(listener);
+  return () => void storeListeners.delete(listener);
 }
 
 export function sentence(error: unknown): string {
@@ -94,6 +102,9 @@ function listen(api: ApiClient): void {
   });
   api.on("notice", ({ severity, message }) => toast(severity, message));
   api.on("console", ({ domid, bytes, offset }) => consoles.output(domid, bytes, offset));
+  api.on("xenstoreChanged", (event) => {
+    for (const listener of [...storeListeners]) listener(event);
+  });
   api.on("xenLog", ({ text }) => useApp.setState(({ xenLog }) => ({ xenLog: (xenLog + text).slice(-LOG_CHARACTERS) })));
   api.on("statistics", (snapshot) => {
     history.add(snapshot);

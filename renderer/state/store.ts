@@ -2,7 +2,20 @@
 import { create } from "zustand";
 import type { DomainInfo, HostState } from "../../core/api/schema.ts";
 
-export type View = { page: "host" } | { page: "domain"; domid: number; tab: "overview" | "console" };
+export const HOST_TABS = [
+  ["overview", "Overview"],
+  ["xenstore", "Xenstore"],
+] as const;
+export type HostTab = (typeof HOST_TABS)[number][0];
+export const DOMAIN_TABS = [
+  ["overview", "Overview"],
+  ["console", "Console"],
+  ["xenstore", "Xenstore"],
+] as const;
+export type DomainTab = (typeof DOMAIN_TABS)[number][0];
+
+/** A page without a tab shows its first. */
+export type View = { page: "host"; tab?: HostTab } | { page: "domain"; domid: number; tab: DomainTab };
 
 export interface Toast {
   id: number;

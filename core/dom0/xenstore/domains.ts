@@ -21,6 +21,17 @@ interface IntroducedDomain {
   shutdown: boolean;
 }
 
+export interface DomainAccount {
+  domid: number;
+  watches: number;
+  /** Open now. */
+  transactions: number;
+  waiting: { bytes: number; replies: number };
+  /** XENSTORE_ERROR_* that ended the conversation, or 0. */
+  broken: number;
+  counts: Connection["counts"];
+}
+
 export class XenstoreDomains implements DomainHooks {
   readonly #xenstored: Xenstored;
   readonly #hypercalls: Hypercalls;
@@ -79,6 +90,18 @@ export class XenstoreDomains implements DomainHooks {
   setTarget(domid: number, target: number): void {
     const domain = this.#domains.get(domid);
     if (domain) domain.connection.target = target;
+  }
+
+  /** What each introduced domain holds of xenstored, in no order. */
+  accounts(): DomainAccount[] {
+    return [...this.#domains].map(([domid, { connection, ring }]) => ({
+      domid,
+      watches: connection.watches.size,
+      transactions: connection.transactions.size,
+      waiting: ring.waiting,
+      broken: ring.broken,
+      counts: connection.counts,
+    }));
   }
 
   /** VIRQ_DOM_EXC: some domain shut down, crashed or died. */

@@ -62,6 +62,11 @@ export class RingTransport {
     return this.#broken;
   }
 
+  /** What the guest has not taken yet: bytes, and replies among it. */
+  get waiting(): { bytes: number; replies: number } {
+    return { bytes: this.#outputBytes, replies: this.#outstanding };
+  }
+
   /** An event arrived: reads requests, answers them, sends what fits. */
   service(): void {
     if (Atomics.load(this.#words, CONNECTION) === RECONNECT) this.#reconnect();

@@ -1,0 +1,27 @@
+import { HOST_TABS, show, useApp } from "../state/store.ts";
+import { StoreTab } from "../xenstore/StoreTab.tsx";
+import { Tabs } from "../ui/Tabs.tsx";
+import { HostPage } from "./HostPage.tsx";
+
+/** The host's views. */
+export function HostTabs() {
+  const tab = useApp(({ view }) => (view.page === "host" && view.tab) || "overview");
+  return (
+    <div className="host-view">
+      <Tabs
+        label="Views of the host"
+        tabs={HOST_TABS}
+        selected={tab}
+        onSelect={(next) => show({ page: "host", tab: next })}
+      />
+      <div className="tab-panel" id="tab-panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
+        {tab === "overview" && <HostPage />}
+        {tab === "xenstore" && (
+          <div className="page page-fill">
+            <StoreTab root="/" domid={null} />
+          </div>
+        )}
+      </div>
+    </div>
+  );
+}
