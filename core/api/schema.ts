@@ -20,7 +20,9 @@ import type {
   XenstoreMatches,
   XenstoreNode,
 } from "../toolstack/messages.ts";
+import type { DomainWiring } from "../toolstack/wiring-report.ts";
 
+export type { DeviceWiring, DomainWiring, GrantWiring, PortWiring, RingDirection } from "../toolstack/wiring-report.ts";
 export type {
   ConfigDiagnostic,
   ConsoleSnapshot,
@@ -166,6 +168,10 @@ export const REQUESTS = {
 
   /** From then on `statistics` events come, as often as asked for but no faster than every 100 ms. 0 ends them. */
   statisticsEvery: z.strictObject({ milliseconds: z.union([z.literal(0), z.int().min(100).max(60_000)]) }),
+  /** How a domain's devices are wired now; dom0's are those of all others. */
+  wiring: z.strictObject({ domid }),
+  /** From then on `wiring` events of that domain come; of the last one asked for only. 0 ends them. */
+  wiringEvery: z.strictObject({ domid, milliseconds: z.union([z.literal(0), z.int().min(250).max(60_000)]) }),
   /** The Xen log so far; from then on `xenLog` events carry what follows. */
   xenLogAttach: nothing,
   xenLogDetach: nothing,
@@ -216,6 +222,8 @@ export interface Results {
   fileInspect: ImageDescription;
   fileRelease: null;
   statisticsEvery: null;
+  wiring: DomainWiring;
+  wiringEvery: null;
   /** Text since power-on, its last 512 Ki characters if it is more. */
   xenLogAttach: { text: string };
   xenLogDetach: null;
@@ -228,6 +236,7 @@ export interface Events extends Pick<
 > {
   host: HostState;
   statistics: StatisticsSnapshot;
+  wiring: DomainWiring;
   xenLog: { text: string };
   /** What changed where the session watches; `more` when there was too much to name. */
   xenstoreChanged: { watch: string; paths: string[]; more: boolean };

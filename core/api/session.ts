@@ -15,6 +15,7 @@ import {
   type Results,
   type ServerMessage,
 } from "./schema.ts";
+import { Sampler } from "./sampler.ts";
 import { StoreWatches } from "./store-watches.ts";
 
 /** The server's end of one connection. */
@@ -48,8 +49,9 @@ export class Session {
   readonly #storeWatches: StoreWatches;
   readonly #disposals: (() => void)[] = [];
   readonly #handlers: Handlers;
-  #statisticsTimer: NodeJS.Timeout | null = null;
-  #statisticsBusy = false;
+  readonly #statistics: Sampler;
+  readonly #wiring: Sampler;
+  #wiringOf = 0;
   #xenLog = false;
   #ended = false;
   #underWay = 0;
@@ -60,6 +62,16 @@ export class Session {
     this.#storeWatches = new StoreWatches(
       (data) => this.#event("xenstoreChanged", data),
       () => connection.backlog > BACKLOG_DROPS,
+    );
+    const mayMeasure = (): boolean =>
+      !this.#ended && host.state.power === "running" && connection.backlog <= BACKLOG_DROPS;
+    this.#statistics = new Sampler(
+      async () => this.#event("statistics", await host.toolstack.request("statistics")),
+      mayMeasure,
+    );
+    this.#wiring = new Sampler(
+      async () => this.#event("wiring", await host.toolstack.request("wiring", { domid: this.#wiringOf })),
+      mayMeasure,
     );
     this.#handlers = this.#makeHandlers();
     for (const event of EVERYONES) this.#listen(event, (data) => this.#event(event, data));
@@ -105,7 +117,8 @@ export class Session {
     if (this.#ended) return;
     this.#ended = true;
     for (const dispose of this.#disposals) dispose();
-    this.#setStatistics(0);
+    this.#statistics.every(0);
+    this.#wiring.every(0);
     this.#files.clear();
     for (const domid of this.#consoles) void this.#detach(domid).catch(() => {});
     this.#consoles.clear();
@@ -212,7 +225,13 @@ export class Session {
         return null;
       },
       statisticsEvery: ({ milliseconds }) => {
-        this.#setStatistics(milliseconds);
+        this.#statistics.every(milliseconds);
+        return null;
+      },
+      wiring: pass("wiring"),
+      wiringEvery: ({ domid, milliseconds }) => {
+        this.#wiringOf = domid;
+        this.#wiring.every(milliseconds);
         return null;
       },
       xenLogAttach: () => {
@@ -245,26 +264,6 @@ export class Session {
 
   async #detach(domid: number): Promise<void> {
     await this.#host.toolstack.request("consoleDetach", { domid });
-  }
-
-  #setStatistics(milliseconds: number): void {
-    if (this.#statisticsTimer) clearInterval(this.#statisticsTimer);
-    this.#statisticsTimer = milliseconds && !this.#ended ? setInterval(() => void this.#measure(), milliseconds) : null;
-    this.#statisticsTimer?.unref();
-  }
-
-  /** One measurement at a time, none for a reader that is behind. */
-  async #measure(): Promise<void> {
-    if (this.#statisticsBusy || this.#host.state.power !== "running" || this.#connection.backlog > BACKLOG_DROPS)
-      return;
-    this.#statisticsBusy = true;
-    try {
-      this.#event("statistics", await this.#host.toolstack.request("statistics"));
-    } catch {
-      // The host went off meanwhile: its own event says so.
-    } finally {
-      this.#statisticsBusy = false;
-    }
   }
 }
 

@@ -6,6 +6,8 @@
 
 import type { ImageKind } from "../dom0/builder/image.ts";
 
+import type { DomainWiring } from "./wiring-report.ts";
+
 export type { ImageKind };
 export type ShutdownReason = "poweroff" | "reboot" | "suspend" | "crash" | "watchdog" | "soft_reset";
 
@@ -271,6 +273,7 @@ export interface ToolstackRequests {
     args: Record<string, never>;
     result: { domid: number; name: string; bytes: number; alive: boolean }[];
   };
+  wiring: { args: { domid: number }; result: DomainWiring };
   xenstoreRead: { args: { path: string }; result: XenstoreNode };
   xenstoreList: { args: { path: string }; result: string[] };
   /** In the order asked for; null where there is none. */

@@ -13,6 +13,7 @@ import { bitmap, type Emit, type Lifecycle } from "./lifecycle.ts";
 import type { ImageDescription, ToolstackRequestName, ToolstackRequests } from "./messages.ts";
 import type { Reports } from "./reports.ts";
 import { StoreRequests } from "./store-requests.ts";
+import type { Wiring } from "./wiring.ts";
 import { parseXlConfig } from "./xlcfg.ts";
 
 type Handlers = {
@@ -29,6 +30,7 @@ export interface ServiceParts {
   console: ConsoleBackend;
   lifecycle: Lifecycle;
   reports: Reports;
+  wiring: Wiring;
   emit: Emit;
 }
 
@@ -111,6 +113,7 @@ export class Service {
         return null;
       },
       consoleLogs: () => console.logs(),
+      wiring: ({ domid }) => this.#parts.wiring.report(domid),
       xenstoreRead: ({ path }) => xenstore.read(path),
       xenstoreList: ({ path }) => store.list(path),
       xenstoreNodes: ({ paths }) => ({ nodes: paths.map((path) => xenstore.node(path)) }),

@@ -6,6 +6,7 @@ import { EventChannels } from "../../core/dom0/kernel/events.ts";
 import { GrantMap } from "../../core/dom0/kernel/grants.ts";
 import { Hypercalls, SCRATCH_FRAMES } from "../../core/dom0/kernel/hypercalls.ts";
 import { FrameAllocator, PhysicalMemory } from "../../core/dom0/kernel/memory.ts";
+import { Observer } from "../../core/dom0/kernel/observe.ts";
 import { ForeignFrames, ownFrames } from "../../core/dom0/kernel/native.ts";
 import { XenstoreDomains } from "../../core/dom0/xenstore/domains.ts";
 import { LocalXenstore } from "../../core/dom0/xenstore/local.ts";
@@ -14,6 +15,7 @@ import { Lifecycle } from "../../core/toolstack/lifecycle.ts";
 import type { ToolstackEventName, ToolstackEvents, ToolstackRequests } from "../../core/toolstack/messages.ts";
 import { Reports } from "../../core/toolstack/reports.ts";
 import { Service } from "../../core/toolstack/service.ts";
+import { Wiring } from "../../core/toolstack/wiring.ts";
 import { FakeHypervisor } from "../dom0/fake-hypervisor.ts";
 import { pvElf } from "../dom0/elf-files.ts";
 
@@ -47,7 +49,29 @@ beforeEach(() => {
   const builder = new PvBuilder(hypercalls, new ForeignFrames(hypercalls));
   const lifecycle = new Lifecycle({ hypercalls, store, console, builder, emit, pcpus: 2 });
   const reports = new Reports(hypercalls, lifecycle.domains, () => 0, null);
-  service = new Service({ hypercalls, store, xenstored, storeDomains: domains, console, lifecycle, reports, emit });
+  const foreign = new ForeignFrames(hypercalls);
+  const wiring = new Wiring({
+    hypercalls,
+    events,
+    observer: new Observer(hypercalls, foreign, frames),
+    console,
+    xenstored,
+    storeDomains: domains,
+    store,
+    nameOf: (domid) => reports.name(domid),
+    now: () => 0,
+  });
+  service = new Service({
+    hypercalls,
+    store,
+    xenstored,
+    storeDomains: domains,
+    console,
+    lifecycle,
+    reports,
+    wiring,
+    emit,
+  });
   events.bindVirq(VIRQ_DOM_EXC, () => domains.domainException());
 });
 afterEach(() => events.stop());
