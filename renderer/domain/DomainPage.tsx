@@ -1,3 +1,5 @@
+import { Suspense } from "react";
+import { DevicesTab } from "../devices/lazy.ts";
 import { DOMAIN_TABS, show, useApp, type DomainTab } from "../state/store.ts";
 import { Tabs } from "../ui/Tabs.tsx";
 import { StoreTab } from "../xenstore/StoreTab.tsx";
@@ -43,6 +45,10 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
       <div className="tab-panel" id="tab-panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
         {tab === "console" ? (
           <ConsoleTab domid={domid} name={domain?.name ?? departed?.name ?? String(domid)} />
+        ) : tab === "devices" && domain ? (
+          <Suspense>
+            <DevicesTab key={domid} domid={domid} />
+          </Suspense>
         ) : tab === "xenstore" ? (
           <StoreTab root={`/local/domain/${domid}`} domid={domid} />
         ) : domain ? (

@@ -1,3 +1,5 @@
+import { Suspense } from "react";
+import { DevicesTab } from "../devices/lazy.ts";
 import { HOST_TABS, show, useApp } from "../state/store.ts";
 import { StoreTab } from "../xenstore/StoreTab.tsx";
 import { Tabs } from "../ui/Tabs.tsx";
@@ -16,6 +18,13 @@ export function HostTabs() {
       />
       <div className="tab-panel" id="tab-panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
         {tab === "overview" && <HostPage />}
+        {tab === "devices" && (
+          <div className="page page-fill">
+            <Suspense>
+              <DevicesTab domid={0} />
+            </Suspense>
+          </div>
+        )}
         {tab === "xenstore" && (
           <div className="page page-fill">
             <StoreTab root="/" domid={null} />

@@ -14,6 +14,7 @@ export const history = new History();
 export const consoles = new Consoles(request);
 
 const storeListeners = new Set<(event: Events["xenstoreChanged"]) => void>();
+const wiringListeners = new Set<(report: Events["wiring"]) => void>();
 
 let client: ApiClient | null = null;
 
@@ -37,6 +38,12 @@ export async function act<N extends RequestName>(name: N, args: Arguments<N>): P
 export function onStoreChanged(listener: (event: Events["xenstoreChanged"]) => void): () => void {
   storeListeners.add(listener);
   return () => void storeListeners.delete(listener);
+}
+
+/** Hears of the wiring that this session asked for. The returned function ends it. */
+export function onWiring(listener: (report: Events["wiring"]) => void): () => void {
+  wiringListeners.add(listener);
+  return () => void wiringListeners.delete(listener);
 }
 
 export function sentence(error: unknown): string {
@@ -104,6 +111,9 @@ function listen(api: ApiClient): void {
   api.on("console", ({ domid, bytes, offset }) => consoles.output(domid, bytes, offset));
   api.on("xenstoreChanged", (event) => {
     for (const listener of [...storeListeners]) listener(event);
+  });
+  api.on("wiring", (report) => {
+    for (const listener of [...wiringListeners]) listener(report);
   });
   api.on("xenLog", ({ text }) => useApp.setState(({ xenLog }) => ({ xenLog: (xenLog + text).slice(-LOG_CHARACTERS) })));
   api.on("statistics", (snapshot) => {

@@ -4,12 +4,14 @@ import type { DomainInfo, HostState } from "../../core/api/schema.ts";
 
 export const HOST_TABS = [
   ["overview", "Overview"],
+  ["devices", "Devices"],
   ["xenstore", "Xenstore"],
 ] as const;
 export type HostTab = (typeof HOST_TABS)[number][0];
 export const DOMAIN_TABS = [
   ["overview", "Overview"],
   ["console", "Console"],
+  ["devices", "Devices"],
   ["xenstore", "Xenstore"],
 ] as const;
 export type DomainTab = (typeof DOMAIN_TABS)[number][0];

@@ -3,6 +3,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Browser, CDPSession, Page } from "playwright-core";
 import { expect } from "vitest";
+import type { EventName, ServerMessage } from "../../core/api/schema.ts";
+import { fromBytes } from "../../core/api/transport/frame.ts";
 import { launch } from "./browser.ts";
 import { startServe, type Served } from "./serve.ts";
 
@@ -13,6 +15,7 @@ export class Application {
   readonly served: Served;
   /** Errors that the page logged: broken rules of its policy among them. */
   readonly problems: string[] = [];
+  readonly #received = new Map<string, number>();
   readonly #browser: Browser;
   readonly #devtools: CDPSession;
 
@@ -33,6 +36,13 @@ export class Application {
     const browser = await launch();
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     const application = new Application(served, browser, page, await page.context().newCDPSession(page));
+    page.on("websocket", (socket) =>
+      socket.on("framereceived", ({ payload }) => {
+        const message = fromBytes(payload as Buffer) as ServerMessage;
+        const event = "event" in message ? message.event : "answer";
+        application.#received.set(event, (application.#received.get(event) ?? 0) + 1);
+      }),
+    );
     await page.goto(served.url);
     return application;
   }
@@ -50,6 +60,22 @@ export class Application {
       // Playwright's own screenshots add a style element, which the policy refuses.
       const { data } = await this.#devtools.send("Page.captureScreenshot", { format: "png" });
       writeFileSync(path.join(shots, `${name}-${colorScheme}.png`), Buffer.from(data, "base64"));
+    }
+  }
+
+  /** Messages of that event that the page has received. */
+  received(event: EventName): number {
+    return this.#received.get(event) ?? 0;
+  }
+
+  /** The same host in a second window. */
+  async inOtherWindow(body: (page: Page) => Promise<void>): Promise<void> {
+    const page = await this.#browser.newPage({ viewport: { width: 1280, height: 800 } });
+    try {
+      await page.goto(this.served.url);
+      await body(page);
+    } finally {
+      await page.close();
     }
   }
 
