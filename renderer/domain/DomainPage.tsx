@@ -9,6 +9,9 @@ import { PowerButtons } from "./PowerButtons.tsx";
 import { DomainName } from "./DomainName.tsx";
 import { stateOf, STATE_WORDS } from "./state-words.ts";
 
+/** Domain-0 is a thread of the host's: it has no PV console. */
+const DOM0_TABS = DOMAIN_TABS.filter(([id]) => id !== "console");
+
 const ENDINGS: Record<string, string> = {
   poweroff: "It powered off.",
   reboot: "It rebooted, as another domain.",
@@ -25,11 +28,15 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
   return (
     <div className="page page-domain">
       <header className="page-header">
-        {domain ? <DomainName domain={domain} /> : <h1>{departed?.name ?? `Domain ${domid}`}</h1>}
+        {domain && domid !== 0 ? (
+          <DomainName domain={domain} />
+        ) : (
+          <h1>{domain?.name ?? departed?.name ?? `Domain ${domid}`}</h1>
+        )}
         {state && <span className={`badge state-${state}`}>{STATE_WORDS[state]}</span>}
         <span className="page-sub">domid {domid}</span>
         <span className="spacer" />
-        {domain && <PowerButtons domain={domain} />}
+        {domain && domid !== 0 && <PowerButtons domain={domain} />}
       </header>
       {!domain && (
         <div className="banner banner-quiet" role="status">
@@ -38,7 +45,7 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
       )}
       <Tabs
         label="Views of the domain"
-        tabs={DOMAIN_TABS}
+        tabs={domid === 0 ? DOM0_TABS : DOMAIN_TABS}
         selected={tab}
         onSelect={(next) => show({ page: "domain", domid, tab: next })}
       />

@@ -2,6 +2,7 @@ import type { DomainInfo } from "../../core/api/schema.ts";
 import { history } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 import { Graph } from "../ui/Graph.tsx";
+import { uptimeText } from "../ui/uptime.ts";
 
 /** State, figures and configuration of a domain. */
 export function Overview({ domain }: { domain: DomainInfo }) {
@@ -94,9 +95,7 @@ export function Overview({ domain }: { domain: DomainInfo }) {
 
 function Uptime({ since }: { since: number }) {
   useApp((state) => state.tick);
-  const seconds = Math.max(0, Math.floor((Date.now() - since) / 1000));
-  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
-  return <>{h ? `${h} h ${m} min` : m ? `${m} min ${s} s` : `${s} s`}</>;
+  return <>{uptimeText(since)}</>;
 }
 
 function Config({ domain }: { domain: DomainInfo }) {

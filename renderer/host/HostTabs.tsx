@@ -3,6 +3,7 @@ import { DevicesTab } from "../devices/lazy.ts";
 import { HOST_TABS, show, useApp } from "../state/store.ts";
 import { StoreTab } from "../xenstore/StoreTab.tsx";
 import { Tabs } from "../ui/Tabs.tsx";
+import { DomainsTab } from "./DomainsTab.tsx";
 import { HostPage } from "./HostPage.tsx";
 
 /** The host's views. */
@@ -17,7 +18,15 @@ export function HostTabs() {
         onSelect={(next) => show({ page: "host", tab: next })}
       />
       <div className="tab-panel" id="tab-panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
+        {tab !== "overview" && (
+          <h1 className="visually-hidden">Host, {HOST_TABS.find(([id]) => id === tab)![1].toLowerCase()}</h1>
+        )}
         {tab === "overview" && <HostPage />}
+        {tab === "domains" && (
+          <div className="page page-fill">
+            <DomainsTab />
+          </div>
+        )}
         {tab === "devices" && (
           <div className="page page-fill">
             <Suspense>

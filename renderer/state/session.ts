@@ -4,10 +4,13 @@ import type { Arguments, Events, RequestName, Results } from "../../core/api/sch
 import { connect } from "./connect.ts";
 import { Consoles } from "../console/consoles.ts";
 import { History } from "./history.ts";
+import { beginTask, noteChanges, noteCreated, noteDestroyed, noteHost, noteNotice, noteStopped } from "./journal.ts";
 import { show, toast, useApp } from "./store.ts";
 
 const STATISTICS_MS = 1000;
 const RECONNECT_MS = 2000;
+/** As many as the host keeps consoles of. */
+const MOST_DEPARTED = 64;
 const LOG_CHARACTERS = 512 * 1024;
 
 export const history = new History();
@@ -21,7 +24,17 @@ let client: ApiClient | null = null;
 /** Asks the host; rejects with an error whose message is a sentence. */
 export function request<N extends RequestName>(name: N, args: Arguments<N>): Promise<Results[N]> {
   if (!client) return Promise.reject(new Error("There is no connection to the host."));
-  return (client.request as (name: N, args: Arguments<N>) => Promise<Results[N]>)(name, args);
+  const ended = beginTask(name, args, nameOf);
+  const answer = (client.request as (name: N, args: Arguments<N>) => Promise<Results[N]>)(name, args);
+  answer.then(
+    () => ended(),
+    (error: unknown) => ended(sentence(error)),
+  );
+  return answer;
+}
+
+function nameOf(domid: number): string {
+  return useApp.getState().domains.find((each) => each.domid === domid)?.name ?? `domain ${domid}`;
 }
 
 /** The same for what a button does: a refusal is shown. */
@@ -77,37 +90,49 @@ function listen(api: ApiClient): void {
   api.on("host", (host) => {
     const before = useApp.getState().host;
     useApp.setState({ host });
+    if (before && before.power !== host.power) noteHost(host.power, host.reason);
     if (host.power === "starting" && before?.power !== "starting") {
       history.clear();
       consoles.clear();
-      useApp.setState({ xenLog: "", departed: new Map(), view: { page: "host" } });
+      useApp.setState({ xenLog: "", departed: new Map(), view: { page: "host", tab: "overview" } });
     }
-    if (host.power === "running" && before?.power !== "running")
+    if (host.power === "running" && before?.power !== "running") {
       void api.request("list").then(
         (domains) => useApp.setState({ domains }),
         () => {},
       );
+      void api.request("consoleLogs").then(departedBefore, () => {});
+    }
     if (host.power === "crashed" && before?.power !== "crashed" && host.reason) toast("error", host.reason);
   });
-  api.on("domains", ({ domains }) => useApp.setState({ domains }));
-  api.on("created", ({ domid }) => {
+  api.on("domains", ({ domains }) => {
+    noteChanges(useApp.getState().domains, domains);
+    useApp.setState({ domains });
+  });
+  api.on("created", (created) => {
+    const { domid } = created;
+    noteCreated(created, useApp.getState().host?.power === "running");
     // A restarted domain takes the place of the one that is looked at.
     const { view, departed } = useApp.getState();
     if (view.page === "domain" && departed.get(view.domid)?.reason === "reboot") show({ ...view, domid });
     void consoles.attach(domid);
   });
-  api.on("stopped", ({ domid, name, reason }) => {
-    const departed = new Map(useApp.getState().departed);
-    departed.set(domid, { domid, name, reason });
-    useApp.setState({ departed });
+  api.on("stopped", (stopped) => {
+    const { domid, name, reason } = stopped;
+    noteStopped(stopped);
+    depart(domid, name, reason);
     if (reason === "crash") toast("error", `${name} has crashed; the Xen log shows where.`);
   });
-  api.on("destroyed", ({ domid, name }) => {
-    const departed = new Map(useApp.getState().departed);
-    if (!departed.has(domid)) departed.set(domid, { domid, name, reason: "destroyed" });
-    useApp.setState({ departed });
+  api.on("destroyed", (destroyed) => {
+    const { domid, name } = destroyed;
+    const had = useApp.getState().departed.has(domid);
+    noteDestroyed(destroyed, had);
+    if (!had) depart(domid, name, "destroyed");
   });
-  api.on("notice", ({ severity, message }) => toast(severity, message));
+  api.on("notice", (notice) => {
+    noteNotice(notice);
+    toast(notice.severity, notice.message);
+  });
   api.on("console", ({ domid, bytes, offset }) => consoles.output(domid, bytes, offset));
   api.on("xenstoreChanged", (event) => {
     for (const listener of [...storeListeners]) listener(event);
@@ -125,4 +150,19 @@ function listen(api: ApiClient): void {
       () => {},
     );
   });
+}
+
+function depart(domid: number, name: string, reason: string): void {
+  const { departed, domains } = useApp.getState();
+  const last = domains.find((each) => each.domid === domid) ?? null;
+  const all = [...departed].filter(([each]) => each !== domid).slice(-(MOST_DEPARTED - 1));
+  useApp.setState({ departed: new Map([...all, [domid, { domid, name, reason, last }]]) });
+}
+
+/** Those that went before this window was there: their consoles are kept by the host. */
+function departedBefore(logs: Results["consoleLogs"]): void {
+  const departed = new Map(useApp.getState().departed);
+  for (const { domid, name, alive } of logs)
+    if (!alive && !departed.has(domid)) departed.set(domid, { domid, name, reason: "", last: null });
+  useApp.setState({ departed });
 }

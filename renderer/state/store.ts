@@ -4,6 +4,7 @@ import type { DomainInfo, HostState } from "../../core/api/schema.ts";
 
 export const HOST_TABS = [
   ["overview", "Overview"],
+  ["domains", "Domains"],
   ["devices", "Devices"],
   ["xenstore", "Xenstore"],
 ] as const;
@@ -25,11 +26,22 @@ export interface Toast {
   message: string;
 }
 
-/** A domain that is gone but still looked at: why it went. */
+/** A domain that is gone, whose console is kept. */
 export interface Departed {
   domid: number;
   name: string;
+  /** Why it went; "" when that was before this window. */
   reason: string;
+  /** As it was last seen; null when it was not. */
+  last: DomainInfo | null;
+}
+
+/** A question before something that cannot be undone. */
+export interface Question {
+  title: string;
+  text: string;
+  action: string;
+  onConfirm: () => void;
 }
 
 export interface AppState {
@@ -45,7 +57,8 @@ export interface AppState {
   tick: number;
   /** Text of the Xen log. */
   xenLog: string;
-  dialog: "none" | "new-domain" | "shortcuts";
+  dialog: "none" | "new-domain" | "shortcuts" | "palette";
+  question: Question | null;
 }
 
 export const useApp = create<AppState>()(() => ({
@@ -59,6 +72,7 @@ export const useApp = create<AppState>()(() => ({
   tick: 0,
   xenLog: "",
   dialog: "none",
+  question: null,
 }));
 
 let nextToast = 1;
@@ -77,4 +91,16 @@ export function show(view: View): void {
 }
 export function openDialog(dialog: AppState["dialog"]): void {
   useApp.setState({ dialog });
+}
+export function ask(question: Question): void {
+  useApp.setState({ question });
+}
+
+/** Domains that are gone, the latest first; without those whose name another one has taken up since. */
+export function endedDomains({ departed, domains }: Pick<AppState, "departed" | "domains">): Departed[] {
+  const living = new Set(domains.map(({ name }) => name));
+  const ids = new Set(domains.map(({ domid }) => domid));
+  const latest = new Map<string, Departed>();
+  for (const each of departed.values()) latest.set(each.name, each);
+  return [...latest.values()].filter(({ domid, name }) => !ids.has(domid) && !living.has(name)).reverse();
 }

@@ -88,6 +88,15 @@ export class Application {
     return this.page.getByRole("tab", { name, exact: true }).click();
   }
 
+  /** Does something by its name in the palette. */
+  async command(name: string): Promise<void> {
+    const palette = this.page.getByRole("dialog", { name: "Commands" });
+    await this.page.keyboard.press("Control+Shift+P");
+    await palette.getByRole("combobox").fill(name);
+    await this.page.keyboard.press("Enter");
+    await palette.waitFor({ state: "detached" });
+  }
+
   /** The text of the terminal that is shown, as the guest wrote it. */
   terminalText(): Promise<string> {
     return this.page.locator(".xterm-rows").innerText();

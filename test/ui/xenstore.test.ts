@@ -66,7 +66,7 @@ describe.skipIf(missing !== null)(`xenstore${missing ? ` (${missing})` : ""}`, (
     await page.getByRole("button", { name: "New node below" }).click();
     await page.getByRole("textbox", { name: "Name" }).fill("not a name");
     await page.getByRole("button", { name: "Make it" }).click();
-    await page.getByText("is no path of xenstore").waitFor();
+    await page.locator("#store-new-error", { hasText: "is no path of xenstore" }).waitFor();
     await page.getByRole("textbox", { name: "Name" }).fill("colour");
     await page.getByRole("textbox", { name: "Value" }).last().fill("blue\\x00\\n");
     await page.getByRole("button", { name: "Make it" }).click();
