@@ -10,6 +10,7 @@ import type {
   ConsoleSnapshot,
   CreateResult,
   DomainInfo,
+  DomainSettings,
   HostInfo,
   ImageDescription,
   ParsedConfig,
@@ -29,6 +30,7 @@ export type {
   CreateResult,
   DomainConfig,
   DomainInfo,
+  DomainSettings,
   DomainStatistics,
   DomainStopped,
   HostInfo,
@@ -95,6 +97,10 @@ const storePermissions = z
   .max(512)
   .regex(/^[nrwb]\d{1,5}( [nrwb]\d{1,5})*$/, "must be letters n, r, w, b with a domid, as n0 r5")
   .transform((text) => text.split(" "));
+const cpuList = z
+  .string()
+  .max(128)
+  .regex(/^(all|\d{1,2}(-\d{1,2})?(,\d{1,2}(-\d{1,2})?)*)$/, 'must be "all", or pCPUs as 0-3,5');
 const configName = z.string().max(4096).optional();
 const config = z.string().max(MOST_CONFIG_CHARACTERS);
 
@@ -135,6 +141,9 @@ export const REQUESTS = {
     weight: z.int().min(1).max(65535).optional(),
     cap: z.int().min(0).max(3200).optional(),
   }),
+  domainSettings: z.strictObject({ domid }),
+  /** `cpus` as xl vcpu-pin takes them: "all", or numbers and ranges between commas. */
+  setAffinity: z.strictObject({ domid, vcpu: z.int().min(0).max(127), cpus: cpuList }),
   setVcpus: z.strictObject({ domid, vcpus: z.int().min(1).max(128) }),
   setMemory: z.strictObject({ domid, memoryMiB: z.int().min(1).max(4096) }),
 
@@ -200,6 +209,8 @@ export interface Results {
   destroy: null;
   rename: null;
   setScheduler: { weight: number; cap: number };
+  domainSettings: DomainSettings;
+  setAffinity: null;
   setVcpus: null;
   setMemory: null;
   consoleAttach: ConsoleSnapshot;

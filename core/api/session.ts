@@ -52,6 +52,7 @@ export class Session {
   readonly #statistics: Sampler;
   readonly #wiring: Sampler;
   #wiringOf = 0;
+  #search: Promise<unknown> = Promise.resolve();
   #xenLog = false;
   #ended = false;
   #underWay = 0;
@@ -184,6 +185,9 @@ export class Session {
       destroy: pass("destroy"),
       rename: pass("rename"),
       setScheduler: pass("setScheduler"),
+      domainSettings: pass("domainSettings"),
+      setAffinity: ({ domid, vcpu, cpus }) =>
+        host.toolstack.request("setAffinity", { domid, vcpu, cpus: pcpusOf(cpus, host.state.pcpus) }),
       setVcpus: pass("setVcpus"),
       setMemory: pass("setMemory"),
       consoleAttach: async ({ domid }) => {
@@ -206,7 +210,12 @@ export class Session {
       xenstoreRead: pass("xenstoreRead"),
       xenstoreList: pass("xenstoreList"),
       xenstoreNodes: pass("xenstoreNodes"),
-      xenstoreSearch: pass("xenstoreSearch"),
+      xenstoreSearch: (args) => {
+        // One walk through the tree at a time, however many are asked for.
+        const found = this.#search.then(() => host.toolstack.request("xenstoreSearch", args));
+        this.#search = found.catch(() => {});
+        return found;
+      },
       xenstoreAccounts: pass("xenstoreAccounts"),
       xenstoreWrite: pass("xenstoreWrite"),
       xenstoreMkdir: pass("xenstoreMkdir"),
@@ -272,6 +281,19 @@ const MESSAGE = z.object({
   request: z.string().max(100),
   args: z.unknown(),
 });
+
+/** "0-3,5" as numbers; null for all. Throws ApiFailure for a pCPU that the host has not. */
+function pcpusOf(text: string, pcpus: number): number[] | null {
+  if (text === "all") return null;
+  const found = new Set<number>();
+  for (const part of text.split(",")) {
+    const [first, last = first] = part.split("-").map(Number) as [number, number?];
+    if (first > last || last >= pcpus)
+      throw new ApiFailure("EINVAL", `The host has pCPUs 0 to ${pcpus - 1}; ${part} is not among them.`);
+    for (let pcpu = first; pcpu <= last; pcpu++) found.add(pcpu);
+  }
+  return [...found];
+}
 
 /** Without keys whose value is undefined. */
 function given(options: Arguments<"hostPowerOn">): { memoryMiB?: number; pcpus?: number } {

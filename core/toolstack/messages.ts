@@ -241,6 +241,19 @@ export interface XenstoreAccounts {
   domains: XenstoreAccount[];
 }
 
+/** What of a domain can be changed while it runs, as it is now. */
+export interface DomainSettings {
+  weight: number;
+  /** Percent of one pCPU, 0: no cap. */
+  cap: number;
+  /** vCPUs that it was told to have online, of those that it has at all. */
+  vcpus: number;
+  maxvcpus: number;
+  /** Target of its balloon driver; null where it has none. */
+  memoryTargetMiB: number | null;
+  maxmemMiB: number;
+}
+
 /** Requests: name → arguments and result. */
 export interface ToolstackRequests {
   hostInfo: { args: Record<string, never>; result: HostInfo };
@@ -261,6 +274,7 @@ export interface ToolstackRequests {
   destroy: { args: { domid: number }; result: null };
   rename: { args: { domid: number; name: string }; result: null };
   setScheduler: { args: { domid: number; weight?: number; cap?: number }; result: { weight: number; cap: number } };
+  domainSettings: { args: { domid: number }; result: DomainSettings };
   setAffinity: { args: { domid: number; vcpu: number; cpus: number[] | null }; result: null };
   setVcpus: { args: { domid: number; vcpus: number }; result: null };
   setMemory: { args: { domid: number; memoryMiB: number }; result: null };

@@ -10,7 +10,7 @@ import type { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { Refusal } from "./error.ts";
 import { bitmap, type Emit, type Lifecycle } from "./lifecycle.ts";
-import type { ImageDescription, ToolstackRequestName, ToolstackRequests } from "./messages.ts";
+import type { DomainSettings, ImageDescription, ToolstackRequestName, ToolstackRequests } from "./messages.ts";
 import type { Reports } from "./reports.ts";
 import { StoreRequests } from "./store-requests.ts";
 import type { Wiring } from "./wiring.ts";
@@ -88,6 +88,7 @@ export class Service {
         hypercalls.setCredit(domid, weight ?? now.weight, cap ?? now.cap);
         return hypercalls.getCredit(domid);
       },
+      domainSettings: ({ domid }) => this.#settings(domid),
       setAffinity: ({ domid, vcpu, cpus }) =>
         done(hypercalls.setHardAffinity(domid, vcpu, cpus ? bitmap(cpus) : 0xffffffff)),
       setVcpus: ({ domid, vcpus }) => done(this.#setVcpus(domid, vcpus)),
@@ -116,7 +117,7 @@ export class Service {
       wiring: ({ domid }) => this.#parts.wiring.report(domid),
       xenstoreRead: ({ path }) => xenstore.read(path),
       xenstoreList: ({ path }) => store.list(path),
-      xenstoreNodes: ({ paths }) => ({ nodes: paths.map((path) => xenstore.node(path)) }),
+      xenstoreNodes: ({ paths }) => ({ nodes: xenstore.nodes(paths) }),
       xenstoreSearch: ({ text, below }) => xenstore.search(text, below),
       xenstoreAccounts: () => xenstore.accounts((domid) => reports.name(domid)),
       xenstoreWrite: ({ path, value }) => done(xenstore.write(path, value)),
@@ -157,6 +158,21 @@ export class Service {
     }
     const { elf: _elf, ...description } = await identifyImage(contents);
     return description;
+  }
+
+  #settings(domid: number): DomainSettings {
+    const { hypercalls, lifecycle, store } = this.#parts;
+    const { config } = lifecycle.managed(domid);
+    const directory = `/local/domain/${domid}`;
+    const target = store.read(`${directory}/memory/target`);
+    const online = (cpu: number): boolean => store.read(`${directory}/cpu/${cpu}/availability`) === "online";
+    return {
+      ...hypercalls.getCredit(domid),
+      vcpus: Array.from({ length: config.maxvcpus }, (_, cpu) => online(cpu)).filter(Boolean).length,
+      maxvcpus: config.maxvcpus,
+      memoryTargetMiB: target !== null && /^\d{1,12}$/.test(target) ? Math.round(Number(target) / 1024) : null,
+      maxmemMiB: config.maxmemMiB,
+    };
   }
 
   #setVcpus(domid: number, vcpus: number): void {

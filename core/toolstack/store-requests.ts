@@ -45,6 +45,18 @@ export class StoreRequests {
     return node && { path, ...described(node), children: [...node.children.keys()] };
   }
 
+  /** Throws Refusal E2BIG when they have too many children to name in one answer. */
+  nodes(paths: readonly string[]): (XenstoreNode | null)[] {
+    let children = 0;
+    return paths.map((path) => {
+      const node = this.node(path);
+      children += node?.children.length ?? 0;
+      if (children > MOST_NODES)
+        throw new Refusal("E2BIG", "These nodes have too many children for one answer; ask for fewer of them.");
+      return node;
+    });
+  }
+
   async search(text: string, below: string): Promise<XenstoreMatches> {
     const start = this.#checked(below, () => this.#parts.xenstored.store.find(below));
     const wanted = text.toLowerCase();

@@ -1,13 +1,17 @@
 import type { DomainInfo } from "../../core/api/schema.ts";
 import { history } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
+import { EditLive } from "./EditLive.tsx";
+import { VcpuTable } from "./VcpuTable.tsx";
 import { Graph } from "../ui/Graph.tsx";
+import { useMarkers } from "../ui/markers.ts";
 import { uptimeText } from "../ui/uptime.ts";
 
 /** State, figures and configuration of a domain. */
 export function Overview({ domain }: { domain: DomainInfo }) {
   useApp((state) => state.tick);
   const figures = history.domains.get(domain.domid);
+  const markers = useMarkers(domain.domid);
   return (
     <div className="overview">
       {!figures && <p className="page-empty">Measuring…</p>}
@@ -15,6 +19,7 @@ export function Overview({ domain }: { domain: DomainInfo }) {
         <div className="graphs">
           <section className="card">
             <Graph
+              markers={markers}
               title="vCPUs"
               unit="%"
               max={100}
@@ -23,6 +28,7 @@ export function Overview({ domain }: { domain: DomainInfo }) {
           </section>
           <section className="card">
             <Graph
+              markers={markers}
               title="Memory"
               unit="MiB"
               max={Math.max(figures.maxMemoryMiB, domain.maxmemMiB)}
@@ -31,6 +37,7 @@ export function Overview({ domain }: { domain: DomainInfo }) {
           </section>
           <section className="card">
             <Graph
+              markers={markers}
               title="Hypercalls"
               unit="/s"
               lines={[{ label: "Hypercalls", series: figures.hypercalls }]}
@@ -39,6 +46,7 @@ export function Overview({ domain }: { domain: DomainInfo }) {
           </section>
           <section className="card">
             <Graph
+              markers={markers}
               title="Events received"
               unit="/s"
               lines={[{ label: "Events", series: figures.events }]}
@@ -47,6 +55,7 @@ export function Overview({ domain }: { domain: DomainInfo }) {
           </section>
           <section className="card">
             <Graph
+              markers={markers}
               title="Page faults"
               unit="/s"
               lines={[{ label: "Faults", series: figures.pageFaults }]}
@@ -55,6 +64,7 @@ export function Overview({ domain }: { domain: DomainInfo }) {
           </section>
           <section className="card">
             <Graph
+              markers={markers}
               title="Instructions"
               unit="M/s"
               lines={[{ label: "Instructions", series: figures.mips }]}
@@ -87,6 +97,8 @@ export function Overview({ domain }: { domain: DomainInfo }) {
             <dd className="mono">{domain.uuid}</dd>
           </dl>
         </section>
+        {domain.config && <EditLive key={`settings ${domain.domid}`} domain={domain} />}
+        <VcpuTable key={domain.domid} domid={domain.domid} name={domain.name} />
         {domain.config && <Config domain={domain} />}
       </div>
     </div>
@@ -102,7 +114,8 @@ function Config({ domain }: { domain: DomainInfo }) {
   const config = domain.config!;
   return (
     <section className="card">
-      <h2>Configuration</h2>
+      <h2>Set for its life</h2>
+      <p className="muted config-note">To change these, create the domain anew.</p>
       <dl className="facts">
         <dt>Kernel</dt>
         <dd className="mono">{config.kernel}</dd>
@@ -120,11 +133,11 @@ function Config({ domain }: { domain: DomainInfo }) {
         )}
         <dt>Memory</dt>
         <dd>
-          {config.memoryMiB} MiB, at most {config.maxmemMiB}
+          {config.memoryMiB} MiB at first, at most {config.maxmemMiB}
         </dd>
-        <dt>Scheduling</dt>
+        <dt>vCPUs</dt>
         <dd>
-          weight {config.cpuWeight}, {config.cap ? `cap ${config.cap}%` : "no cap"}
+          {config.vcpus} at first, at most {config.maxvcpus}
         </dd>
         <dt>When it ends</dt>
         <dd>

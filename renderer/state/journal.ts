@@ -58,6 +58,8 @@ const TASKS: Partial<Record<RequestName, Title>> = {
   destroy: ({ domid }, name) => `Destroy ${name(domid)}`,
   rename: ({ domid, name: to }, name) => `Rename ${name(domid)} to ${String(to)}`,
   setScheduler: ({ domid }, name) => `Set weight and cap of ${name(domid)}`,
+  setAffinity: ({ domid, vcpu, cpus }, name) =>
+    `Let vCPU ${String(vcpu)} of ${name(domid)} run on ${cpus === "all" ? "all pCPUs" : `pCPU ${String(cpus)}`}`,
   setVcpus: ({ domid, vcpus }, name) => `Set ${name(domid)} to ${String(vcpus)} vCPUs`,
   setMemory: ({ domid, memoryMiB }, name) => `Set the memory target of ${name(domid)} to ${String(memoryMiB)} MiB`,
   xenstoreWrite: ({ path }) => `Write ${String(path)}`,
@@ -110,6 +112,7 @@ function askedFor(name: RequestName, domid: number | null, within = CAUSE_MS, re
 }
 
 const HERE = "You, in this window";
+const POWER_OFF = "The host’s power-off";
 const ELSEWHERE = "Another client of this host";
 /** What followed the last stop of a domain, by domid. */
 const stops = new Map<number, string>();
@@ -147,9 +150,12 @@ export function noteCreated({ domid, name }: Events["created"], hostIsUp: boolea
   if (replaced) stops.delete(replaced[0]);
 }
 
-export function noteStopped({ domid, name, reason, action }: Events["stopped"]): void {
+export function noteStopped(
+  { domid, name, reason, action }: Events["stopped"],
+  power: Events["host"]["power"] | undefined,
+): void {
   const crashed = reason === "crash" || reason === "watchdog";
-  const wasAsked = askedFor("shutdown", domid, SHUTDOWN_MS) || askedFor("hostPowerOff", null, CAUSE_MS, true);
+  const wasAsked = askedFor("shutdown", domid, SHUTDOWN_MS);
   const setting = crashed ? "on_crash" : reason === "reboot" ? "on_reboot" : "on_poweroff";
   stops.delete(domid);
   if (/restart|soft-reset/.test(action)) stops.set(domid, `${name}: ${setting} is ${action}`);
@@ -158,7 +164,7 @@ export function noteStopped({ domid, name, reason, action }: Events["stopped"]):
     kind: "event",
     state: crashed ? "error" : "info",
     title: `${name} ${STOPS[reason] ?? `stopped: ${reason}`}`,
-    cause: wasAsked && !crashed ? HERE : "The guest itself",
+    cause: crashed ? "The guest itself" : power === "stopping" ? POWER_OFF : wasAsked ? HERE : "The guest itself",
     detail: `${setting} is ${action}`,
     domid,
   });
@@ -171,12 +177,22 @@ const STOPS: Record<string, string> = {
   watchdog: "did not feed its watchdog",
 };
 
-export function noteDestroyed({ domid, name }: Events["destroyed"], hasStopped: boolean): void {
+export function noteDestroyed(
+  { domid, name }: Events["destroyed"],
+  hasStopped: boolean,
+  power: Events["host"]["power"] | undefined,
+): void {
   add({
     kind: "event",
     state: "info",
     title: `${name} is gone`,
-    cause: askedFor("destroy", domid) ? HERE : hasStopped ? "It had stopped" : ELSEWHERE,
+    cause: askedFor("destroy", domid)
+      ? HERE
+      : hasStopped
+        ? "It had stopped"
+        : power === "stopping"
+          ? POWER_OFF
+          : ELSEWHERE,
     detail: `domid ${domid}`,
     domid,
   });

@@ -119,14 +119,14 @@ function listen(api: ApiClient): void {
   });
   api.on("stopped", (stopped) => {
     const { domid, name, reason } = stopped;
-    noteStopped(stopped);
+    noteStopped(stopped, useApp.getState().host?.power);
     depart(domid, name, reason);
     if (reason === "crash") toast("error", `${name} has crashed; the Xen log shows where.`);
   });
   api.on("destroyed", (destroyed) => {
     const { domid, name } = destroyed;
     const had = useApp.getState().departed.has(domid);
-    noteDestroyed(destroyed, had);
+    noteDestroyed(destroyed, had, useApp.getState().host?.power);
     if (!had) depart(domid, name, "destroyed");
   });
   api.on("notice", (notice) => {

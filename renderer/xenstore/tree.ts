@@ -231,8 +231,10 @@ export class StoreTree {
   }
 
   #forget(path: string): void {
-    for (const known of [...this.#nodes.keys()])
-      if (known === path || known.startsWith(`${path}/`)) this.#nodes.delete(known);
+    const node = this.#nodes.get(path);
+    if (!node) return;
+    this.#nodes.delete(path);
+    for (const name of node.children) this.#forget(join(path, name));
   }
 
   #bound(): void {

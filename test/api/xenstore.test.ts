@@ -112,6 +112,22 @@ describe("xenstore over the API", () => {
     a.session.end();
   });
 
+  it("answers no more than it can say, and goes on when much is searched for at once", async () => {
+    const a = connect();
+    for (let i = 0; i < 1000; i++) await a.client.request("xenstoreMkdir", { path: `/tool/wide/${i}` });
+    await expect(
+      a.client.request("xenstoreNodes", { paths: Array<string>(200).fill("/tool/wide").join("\n") }),
+    ).rejects.toThrow(/too many children/);
+    const searches = Array.from({ length: 100 }, () =>
+      a.client.request("xenstoreSearch", { text: "9", below: "/tool" }),
+    );
+    await expect(a.client.request("list")).resolves.toHaveLength(1);
+    const results = await Promise.all(searches);
+    expect(results.every(({ matches, more }) => matches.length === 200 && more)).toBe(true);
+    await a.client.request("xenstoreRemove", { path: "/tool/wide" });
+    a.session.end();
+  });
+
   it("forgets the watches of a power cycle, whose xenstored is gone", async () => {
     const a = connect();
     const { watch } = await a.client.request("xenstoreWatch", { path: "/tool" });
