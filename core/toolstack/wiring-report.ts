@@ -69,4 +69,6 @@ export interface DomainWiring {
   grants: GrantTableWiring;
   /** The domain's own; dom0's are those that it is the backend of. */
   devices: DeviceWiring[];
+  /** Domains whose devices dom0 is the backend of and that are left out. */
+  moreDomains: number;
 }

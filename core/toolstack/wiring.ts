@@ -38,7 +38,8 @@ export class Wiring {
   report(domid: number): DomainWiring {
     const { hypercalls, observer, nameOf, now } = this.#parts;
     if (!hypercalls.domainInfo(domid)) throw new Refusal("ESRCH", `There is no domain ${domid}.`);
-    const fronts = domid === 0 ? this.#fronts() : [domid];
+    const all = domid === 0 ? hypercalls.listDomains(1).map((record) => record.domid) : [domid];
+    const fronts = all.slice(0, MOST_DOMAINS);
     const grants = observer.grants(domid);
     return {
       time: now(),
@@ -48,15 +49,8 @@ export class Wiring {
       ports: observer.ports(domid).map((port) => this.#counted(domid, port)),
       grants,
       devices: fronts.flatMap((front) => this.#devices(front, front === domid ? grants : null)),
+      moreDomains: all.length - fronts.length,
     };
-  }
-
-  #fronts(): number[] {
-    const { hypercalls } = this.#parts;
-    return hypercalls
-      .listDomains(1)
-      .map(({ domid }) => domid)
-      .slice(0, MOST_DOMAINS);
   }
 
   /** What went through a port, where dom0 is at one of its ends and counts it. */

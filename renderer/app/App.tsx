@@ -5,6 +5,7 @@ import { DomainPage } from "../domain/DomainPage.tsx";
 import { HostTabs } from "../host/HostTabs.tsx";
 import { useLayout } from "../state/layout.ts";
 import { useApp } from "../state/store.ts";
+import { Boundary } from "../ui/Boundary.tsx";
 import { Confirm } from "../ui/Dialog.tsx";
 import { Toasts } from "../ui/Toasts.tsx";
 import { Palette } from "./Palette.tsx";
@@ -38,7 +39,9 @@ export function App() {
                 {reason} Trying again…
               </div>
             )}
-            {view.page === "host" ? <HostTabs /> : <DomainPage key={view.domid} domid={view.domid} tab={view.tab} />}
+            <Boundary of={JSON.stringify(view)}>
+              {view.page === "host" ? <HostTabs /> : <DomainPage key={view.domid} domid={view.domid} tab={view.tab} />}
+            </Boundary>
           </main>
           <Toasts />
         </div>

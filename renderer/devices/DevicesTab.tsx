@@ -1,4 +1,4 @@
-import { Controls, ReactFlow, ReactFlowProvider, useReactFlow } from "@xyflow/react";
+import { Controls, ReactFlow, ReactFlowProvider, useReactFlow, type Edge } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
 import "../styles/devices.css";
 import { useEffect, useMemo, useState } from "react";
@@ -6,13 +6,16 @@ import type { DomainWiring } from "../../core/api/schema.ts";
 import { onWiring, request, sentence } from "../state/session.ts";
 import { useLive } from "../state/live.ts";
 import { toast } from "../state/store.ts";
-import { edgesOf, nodesOf } from "./diagram.ts";
+import { edgesOf, Kept, nodesOf, type BoxNode, type PartNode } from "./diagram.ts";
 import { BoxView, PartView } from "./nodes.tsx";
 import { PartFacts } from "./PartFacts.tsx";
 import { GrantTable, PortTable } from "./tables.tsx";
 import { WiringSamples, type DeviceSample } from "./samples.ts";
 
 const EVERY_MS = 500;
+const MOST_HEIGHT = 640;
+/** Around the diagram. */
+const EDGE = 12;
 const NODE_TYPES = { part: PartView, box: BoxView };
 
 /** How a domain's devices are wired, live. Measured only while it is shown. */
@@ -51,6 +54,11 @@ export function DevicesTab({ domid }: { domid: number }) {
           {domid === 0 ? "No domain has a device that Domain-0 is the backend of." : "No device of it is connected."}
         </p>
       )}
+      {shown.report.moreDomains > 0 && (
+        <p className="muted">
+          The devices of {shown.report.moreDomains} more domains are left out here; each domain’s page has its own.
+        </p>
+      )}
       <div className="device-tables">
         <PartFacts key={selected} id={selected} devices={shown.devices} samples={samples} />
         <PortTable report={shown.report} />
@@ -69,20 +77,27 @@ function Diagram({
   selected: string | null;
   select: (id: string | null) => void;
 }) {
-  const nodes = useMemo(() => nodesOf(devices, selected), [devices, selected]);
-  const edges = useMemo(() => edgesOf(devices), [devices]);
+  const [kept] = useState(() => ({ nodes: new Kept<PartNode | BoxNode>(), edges: new Kept<Edge>() }));
+  const nodes = useMemo(() => kept.nodes.of(nodesOf(devices, selected)), [kept, devices, selected]);
+  const edges = useMemo(() => kept.edges.of(edgesOf(devices)), [kept, devices]);
   const keys = devices.map(({ key }) => key).join();
   const bottom = Math.max(...nodes.map(({ position, height }) => position.y + (height ?? 0)));
+  const right = Math.max(...nodes.map(({ position, width }) => position.x + (width ?? 0)));
+  const isTall = bottom + 2 * EDGE > MOST_HEIGHT;
   const flow = useReactFlow();
   const [box, setBox] = useState<HTMLDivElement | null>(null);
   useEffect(() => {
     if (!box) return;
-    const fit = new ResizeObserver(() => void flow.fitView({ padding: 0.02, maxZoom: 1 }));
+    // As wide as there is room, from the top: many devices are scrolled through, not made too small to read.
+    const fit = new ResizeObserver(() => {
+      const zoom = Math.min(1, (box.clientWidth - 2 * EDGE) / right);
+      void flow.setViewport({ x: Math.max(EDGE, (box.clientWidth - right * zoom) / 2), y: EDGE / 2, zoom });
+    });
     fit.observe(box);
     return () => fit.disconnect();
-  }, [box, flow, keys]);
+  }, [box, flow, keys, right]);
   return (
-    <div className="wiring-diagram" ref={setBox} style={{ height: Math.min(640, Math.max(300, bottom + 24)) }}>
+    <div className="wiring-diagram" ref={setBox} style={{ height: Math.min(MOST_HEIGHT, bottom + 2 * EDGE) }}>
       <ReactFlow
         nodes={nodes}
         edges={edges}
@@ -95,11 +110,10 @@ function Diagram({
         nodesConnectable={false}
         edgesFocusable={false}
         zoomOnScroll={false}
-        preventScrolling={false}
+        panOnScroll={isTall}
+        preventScrolling={isTall}
         minZoom={0.2}
         maxZoom={1.5}
-        fitView
-        fitViewOptions={{ padding: 0.02, maxZoom: 1 }}
         proOptions={{ hideAttribution: true }}
         aria-label="Wiring of the devices"
       >

@@ -225,3 +225,19 @@ export function edgesOf(samples: readonly DeviceSample[]): Edge[] {
     ];
   });
 }
+
+/** What is as it was is the same object as before: the graph library draws only what changed. */
+export class Kept<T extends { id: string }> {
+  #before = new Map<string, { text: string; value: T }>();
+
+  of(values: readonly T[]): T[] {
+    const now = new Map<string, { text: string; value: T }>();
+    for (const value of values) {
+      const text = JSON.stringify(value);
+      const before = this.#before.get(value.id);
+      now.set(value.id, before?.text === text ? before : { text, value });
+    }
+    this.#before = now;
+    return [...now.values()].map(({ value }) => value);
+  }
+}

@@ -1,12 +1,15 @@
 /** How devices are wired, as the real host reports it: rings, ports and grants that belong together. */
 import path from "node:path";
 import { pathToFileURL } from "node:url";
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { HostService } from "../../core/api/host-service.ts";
 import type { DeviceWiring, DomainWiring, ServerMessage } from "../../core/api/schema.ts";
 import { Session } from "../../core/api/session.ts";
+import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
 
 const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
+const guests = guestsMissing();
 let host: HostService;
 const wiring = (domid: number): Promise<DomainWiring> => host.toolstack.request("wiring", { domid });
 const device = ({ devices }: DomainWiring, kind: string): DeviceWiring => devices.find((each) => each.kind === kind)!;
@@ -16,7 +19,7 @@ beforeAll(async () => {
   host = new HostService({
     imageFolder: dist,
     bundledGuest: new URL("assets/guests/mini.elf", dist),
-    memoryMiB: 128,
+    memoryMiB: 512,
     pcpus: 1,
     firstGuest: true,
   });
@@ -98,4 +101,30 @@ describe("the wiring of a domain", () => {
     expect(sent.at(-1)).toMatchObject({ id: 3, error: { code: "EBADREQUEST" } });
     session.end();
   });
+
+  it.skipIf(guests !== null)(
+    `of a Linux guest shows the FIFO ABI, its interrupts and its rings${guests ? ` (${guests})` : ""}`,
+    async () => {
+      const { domid } = await host.toolstack.request("create", {
+        config: 'name = "linux"\nkernel = "k"\nramdisk = "r"\ncmdline = "console=hvc0"\nmemory = 256\n',
+        files: { k: readFileSync(debianKernel()), r: readFileSync(initramfs("shell")) },
+      });
+      const ready = async (): Promise<boolean> => {
+        const { log } = await host.toolstack.request("consoleAttach", { domid });
+        return Buffer.from(log).includes("GUEST-READY");
+      };
+      await expect.poll(ready, { timeout: 60_000, interval: 500 }).toBe(true);
+      const report = await wiring(domid);
+      expect(report).toMatchObject({ eventAbi: "FIFO", grants: { version: expect.any(Number) } });
+      expect(report.ports.map(({ state }) => state)).toEqual(expect.arrayContaining(["interdomain", "virq", "ipi"]));
+      for (const { frontendPort, backendPort, grant, ring } of report.devices) {
+        expect(frontendPort).toMatchObject({ state: "interdomain", masked: false, remotePort: backendPort!.port });
+        expect(grant).toMatchObject({ mfn: ring.mfn, writing: true });
+        expect(frontendPort!.sent).toBeGreaterThan(0);
+      }
+      expect(await host.toolstack.request("checkInvariants")).toBe(0);
+      await host.toolstack.request("destroy", { domid });
+    },
+    90_000,
+  );
 });
