@@ -4,7 +4,7 @@ import "../styles/devices.css";
 import { useEffect, useMemo, useState } from "react";
 import type { DomainWiring } from "../../core/api/schema.ts";
 import { onWiring, request, sentence } from "../state/session.ts";
-import { useLive } from "../state/live.ts";
+import { useHostRuns, useLive } from "../state/live.ts";
 import { toast } from "../state/store.ts";
 import { edgesOf, Kept, nodesOf, type BoxNode, type PartNode } from "./diagram.ts";
 import { BoxView, PartView } from "./nodes.tsx";
@@ -21,12 +21,13 @@ const NODE_TYPES = { part: PartView, box: BoxView };
 /** How a domain's devices are wired, live. Measured only while it is shown. */
 export function DevicesTab({ domid }: { domid: number }) {
   const live = useLive();
-  const samples = useMemo(() => new WiringSamples(), [domid, live]);
+  const runs = useHostRuns();
+  const samples = useMemo(() => new WiringSamples(), [domid, runs]);
   const [shown, setShown] = useState<{ report: DomainWiring; devices: DeviceSample[] } | null>(null);
   const [selected, select] = useState<string | null>(null);
+  useEffect(() => setShown(null), [domid, runs]);
   useEffect(() => {
-    setShown(null);
-    if (!live) return;
+    if (!runs) return;
     const take = (report: DomainWiring): void => {
       if (report.domid === domid) setShown({ report, devices: samples.take(report) });
     };

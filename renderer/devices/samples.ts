@@ -29,7 +29,8 @@ export class WiringSamples {
   #before: DomainWiring | null = null;
 
   take(report: DomainWiring): DeviceSample[] {
-    const before = this.#before?.domid === report.domid ? this.#before : null;
+    const comparable = this.#before?.domid === report.domid && this.#before.time < report.time;
+    const before = comparable ? this.#before : null;
     this.#before = report;
     const seconds = before ? (report.time - before.time) / 1e9 : NaN;
     const samples = report.devices.map((wiring): DeviceSample => {

@@ -7,8 +7,13 @@ function subscribe(listener: () => void): () => void {
   return () => document.removeEventListener("visibilitychange", listener);
 }
 
-/** A view that is shown asks and listens only while this is true. */
+/** There is a host to look at. */
+export function useHostRuns(): boolean {
+  return useApp(({ connection, host }) => connection === "open" && host?.power === "running");
+}
+
+/** A view that is shown asks and listens only while this is true; what it has shown, and what was typed into it, stays. */
 export function useLive(): boolean {
   const visible = useSyncExternalStore(subscribe, () => document.visibilityState === "visible");
-  return useApp(({ connection, host }) => connection === "open" && host?.power === "running") && visible;
+  return useHostRuns() && visible;
 }

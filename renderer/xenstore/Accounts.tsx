@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
 import type { XenstoreAccounts } from "../../core/api/schema.ts";
+import { useLive } from "../state/live.ts";
 import { request } from "../state/session.ts";
 
 const EVERY_MS = 1000;
@@ -8,8 +9,9 @@ const EVERY_MS = 1000;
 export function Accounts({ only }: { only: number | null }) {
   const [accounts, setAccounts] = useState<XenstoreAccounts | null>(null);
   const [open, setOpen] = useState(true);
+  const live = useLive();
   useEffect(() => {
-    if (!open) return;
+    if (!open || !live) return;
     let current = true;
     let timer: ReturnType<typeof setTimeout>;
     const ask = async (): Promise<void> => {
@@ -23,7 +25,7 @@ export function Accounts({ only }: { only: number | null }) {
       current = false;
       clearTimeout(timer);
     };
-  }, [open]);
+  }, [open, live]);
   const shown = accounts?.domains.filter(({ domid }) => only === null || domid === only) ?? [];
   return (
     <details className="card store-accounts" open={open} onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>

@@ -2,7 +2,7 @@ import { Search } from "lucide-react";
 import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import type { XenstoreMatches } from "../../core/api/schema.ts";
 import { onStoreChanged, request, sentence } from "../state/session.ts";
-import { useLive } from "../state/live.ts";
+import { useHostRuns, useLive } from "../state/live.ts";
 import { toast } from "../state/store.ts";
 import { Accounts } from "./Accounts.tsx";
 import { Changes } from "./Changes.tsx";
@@ -28,6 +28,7 @@ function keptOf(root: string): { expanded: Set<string>; selected: string } {
 /** xenstore, live: the whole of it, or a domain's own directory. */
 export function StoreTab({ root, domid }: { root: string; domid: number | null }) {
   const live = useLive();
+  const runs = useHostRuns();
   const tree = useMemo(
     () => new StoreTree(root, keptOf(root).expanded, request, (error) => toast("error", sentence(error))),
     [root],
@@ -76,7 +77,7 @@ export function StoreTab({ root, domid }: { root: string; domid: number | null }
       </div>
       <div className="store-split">
         <div className="store-main">
-          {!live ? (
+          {!runs ? (
             <p className="page-empty">There is no xenstore while the host does not run.</p>
           ) : tree.missing ? (
             <p className="page-empty">xenstore has no {root}: it went with its domain.</p>
@@ -87,11 +88,11 @@ export function StoreTab({ root, domid }: { root: string; domid: number | null }
           )}
         </div>
         <aside className="store-side" aria-label="The selected node">
-          {live && <NodeDetails key={selected} tree={tree} path={selected} onSelect={reveal} />}
+          {runs && <NodeDetails key={selected} tree={tree} path={selected} onSelect={reveal} />}
           <Changes changes={tree.latest} onSelect={reveal} />
         </aside>
       </div>
-      {live && <Accounts only={domid} />}
+      {runs && <Accounts only={domid} />}
     </div>
   );
 }
@@ -100,10 +101,8 @@ export function StoreTab({ root, domid }: { root: string; domid: number | null }
 function useSearch(text: string, below: string, live: boolean): XenstoreMatches | null {
   const [found, setFound] = useState<XenstoreMatches | null>(null);
   useEffect(() => {
-    if (!text || !live) {
-      setFound(null);
-      return;
-    }
+    if (!text) setFound(null);
+    if (!text || !live) return;
     let current = true;
     const timer = setTimeout(() => {
       request("xenstoreSearch", { text, below }).then(

@@ -84,6 +84,33 @@ describe.skipIf(missing !== null)(`xenstore${missing ? ` (${missing})` : ""}`, (
     await row("/local/domain/1/data/colour").waitFor({ state: "detached" });
   });
 
+  it("keeps what was typed while nobody sees the window, and listens to nothing then", async () => {
+    const { page } = app;
+    await row("/local/domain/1/data").click();
+    await page.getByRole("textbox", { name: "Value" }).fill("half");
+    const see = (visible: boolean): Promise<void> =>
+      page.evaluate(
+        (to) => {
+          Object.defineProperty(document, "visibilityState", { value: to, configurable: true });
+          document.dispatchEvent(new Event("visibilitychange"));
+        },
+        visible ? "visible" : "hidden",
+      );
+    await see(false);
+    await page.waitForTimeout(300);
+    const before = app.received("xenstoreChanged");
+    const { execPath } = process;
+    await promisify(execFile)(execPath, [cli, "xl", "rename", "1", "unseen"], { env: app.served.env });
+    await page.waitForTimeout(500);
+    expect(app.received("xenstoreChanged")).toBe(before);
+    expect(await value("/local/domain/1/name")).toBe("renamed");
+    await see(true);
+    await expect.poll(() => value("/local/domain/1/name")).toBe("unseen");
+    expect(await page.getByRole("textbox", { name: "Value" }).inputValue()).toBe("half");
+    await page.getByRole("button", { name: "Undo" }).click();
+    await promisify(execFile)(execPath, [cli, "xl", "rename", "1", "renamed"], { env: app.served.env });
+  });
+
   it("finds nodes by name and value, and shows one in the tree", async () => {
     const { page } = app;
     await page.getByLabel("Search xenstore").fill("ring-ref");
