@@ -4,7 +4,7 @@ import type { DomainInfo } from "../../core/api/schema.ts";
 import { endOf, stateOf, type DomainState } from "../domain/state-words.ts";
 import { showDomain, SIDEBAR, useLayout } from "../state/layout.ts";
 import { history } from "../state/session.ts";
-import { endedDomains, openDialog, show, useApp } from "../state/store.ts";
+import { endedDomains, forgetEnded, openDialog, show, useApp } from "../state/store.ts";
 import { formatValue } from "../ui/Graph.tsx";
 import { Sparkline } from "../ui/Sparkline.tsx";
 import { Splitter } from "../ui/Splitter.tsx";
@@ -20,6 +20,7 @@ export function Sidebar() {
   const host = useApp((state) => state.host);
   const domains = useApp((state) => state.domains);
   const departed = useApp((state) => state.departed);
+  const forgotten = useApp((state) => state.forgotten);
   const view = useApp((state) => state.view);
   const width = useLayout((state) => state.sidebarWidth);
   useApp((state) => state.tick);
@@ -32,7 +33,7 @@ export function Sidebar() {
     !wanted || name.toLowerCase().includes(wanted) || String(domid) === wanted || uuid.startsWith(wanted);
   const guests = domains.filter(({ domid }) => domid !== 0);
   const shown = guests.filter(matches);
-  const ended = endedDomains({ domains, departed });
+  const ended = endedDomains({ domains, departed, forgotten });
   const endedShown = ended.filter(matches);
   const dom0 = domains.find(({ domid }) => domid === 0);
   return (
@@ -111,6 +112,13 @@ export function Sidebar() {
             </Plain>
           </li>
         ))}
+        {endedShown.length > 0 && (
+          <li>
+            <button type="button" className="plain side-forget" onClick={forgetEnded}>
+              Forget the ended
+            </button>
+          </li>
+        )}
         {guests.length + ended.length === 0 && <li className="side-empty">No domain runs.</li>}
         {guests.length + ended.length > 0 && shown.length + endedShown.length === 0 && (
           <li className="side-empty">No domain is called “{text}”.</li>

@@ -4,7 +4,17 @@ import { endOf, stateOf, STATE_WORDS } from "../domain/state-words.ts";
 import { exportDomains } from "../host/export.ts";
 import { showDomain, useLayout } from "../state/layout.ts";
 import { act, consoles } from "../state/session.ts";
-import { ask, DOMAIN_TABS, endedDomains, HOST_TABS, openDialog, show, toast, useApp } from "../state/store.ts";
+import {
+  ask,
+  DOMAIN_TABS,
+  endedDomains,
+  forgetEnded,
+  HOST_TABS,
+  openDialog,
+  show,
+  toast,
+  useApp,
+} from "../state/store.ts";
 import { setTheme, type Theme } from "../ui/theme.ts";
 
 export interface Command {
@@ -68,6 +78,8 @@ export function commandsNow(): Command[] {
       if (domid !== 0 || tab !== "console")
         add("Go to", `go-${domid}-${tab}`, `${name}: ${title}`, () => show({ page: "domain", domid, tab }), words);
   }
+  if (endedDomains(state).length)
+    add("Domains", "forget-ended", "Forget the ended domains", forgetEnded, ["clear", "remove", "sidebar"]);
   for (const gone of endedDomains(state))
     add(
       "Go to",

@@ -52,6 +52,7 @@ function rowOf(domain: DomainInfo): Row {
 export function DomainsTab() {
   const domains = useApp((state) => state.domains);
   const departed = useApp((state) => state.departed);
+  const forgotten = useApp((state) => state.forgotten);
   useApp((state) => state.tick);
   const { sortBy, sortDown } = useLayout();
   const [chosen, choose] = useState<ReadonlySet<number>>(new Set());
@@ -61,7 +62,7 @@ export function DomainsTab() {
   const rows = sorted(
     [
       ...domains.map(rowOf),
-      ...endedDomains({ domains, departed }).map((gone): Row => {
+      ...endedDomains({ domains, departed, forgotten }).map((gone): Row => {
         const none = Object.fromEntries(LIST_COLUMNS.map(([id]) => [id, NaN])) as Row["values"];
         const state = endOf(gone);
         const values = { ...none, name: gone.name, domid: gone.domid, state: STATE_WORDS[state] };

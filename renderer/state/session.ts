@@ -94,7 +94,12 @@ function listen(api: ApiClient): void {
     if (host.power === "starting" && before?.power !== "starting") {
       history.clear();
       consoles.clear();
-      useApp.setState({ xenLog: "", departed: new Map(), view: { page: "host", tab: "overview" } });
+      useApp.setState({
+        xenLog: "",
+        departed: new Map(),
+        forgotten: new Set(),
+        view: { page: "host", tab: "overview" },
+      });
     }
     if (host.power === "running" && before?.power !== "running") {
       void api.request("list").then(

@@ -51,6 +51,8 @@ export interface AppState {
   host: HostState | null;
   domains: DomainInfo[];
   departed: ReadonlyMap<number, Departed>;
+  /** Of those, the ones that the user wants to see no more, until the next power-on. */
+  forgotten: ReadonlySet<number>;
   view: View;
   toasts: Toast[];
   /** Counts the snapshots that history.ts took in: what shows figures looks again. */
@@ -67,6 +69,7 @@ export const useApp = create<AppState>()(() => ({
   host: null,
   domains: [],
   departed: new Map(),
+  forgotten: new Set(),
   view: { page: "host" },
   toasts: [],
   tick: 0,
@@ -97,10 +100,19 @@ export function ask(question: Question): void {
 }
 
 /** Domains that are gone, the latest first; without those whose name another one has taken up since. */
-export function endedDomains({ departed, domains }: Pick<AppState, "departed" | "domains">): Departed[] {
+export function endedDomains({
+  departed,
+  domains,
+  forgotten,
+}: Pick<AppState, "departed" | "domains" | "forgotten">): Departed[] {
   const living = new Set(domains.map(({ name }) => name));
   const ids = new Set(domains.map(({ domid }) => domid));
   const latest = new Map<string, Departed>();
-  for (const each of departed.values()) latest.set(each.name, each);
+  for (const each of departed.values()) if (!forgotten.has(each.domid)) latest.set(each.name, each);
   return [...latest.values()].filter(({ domid, name }) => !ids.has(domid) && !living.has(name)).reverse();
+}
+export function forgetEnded(): void {
+  const { departed, domains } = useApp.getState();
+  const living = new Set(domains.map(({ domid }) => domid));
+  useApp.setState({ forgotten: new Set([...departed.keys()].filter((domid) => !living.has(domid))) });
 }

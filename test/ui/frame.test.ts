@@ -142,6 +142,12 @@ describe.skipIf(missing !== null)(`the frame${missing ? ` (${missing})` : ""}`, 
     await page.getByRole("button", { name: "All", exact: true }).click();
   });
 
+  it("forgets ended domains when asked to", async () => {
+    expect(await app.page.locator('.side-domain[data-state="ended"]').count()).toBeGreaterThan(0);
+    await app.page.getByRole("button", { name: "Forget the ended" }).click();
+    await expect.poll(() => app.page.locator(".side-domain").count()).toBe(2);
+  });
+
   it("shows Domain-0 like the others, without what would end the host", async () => {
     await app.page.getByRole("button", { name: /^Domain-0/ }).click();
     await app.page.getByRole("heading", { level: 1, name: "Domain-0" }).waitFor();
