@@ -11,14 +11,13 @@ import { build as bundle } from "esbuild";
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const dist = path.join(root, "dist");
 
-/** Constant tables must end below STATIC_END of core/machine/layout.ts. */
-const STATIC_END = 0x100000;
-
 /** asc options of every AssemblyScript module of the project. */
 export const ASC_OPTIONS = [
   ...["--runtime", "stub", "--importMemory", "--sharedMemory", "--initialMemory", "1024", "--maximumMemory", "65536"],
   ...["--memoryBase", "1024", "--enable", "threads", "--enable", "simd", "--enable", "bulk-memory"],
   ...["--enable", "sign-extension", "--enable", "nontrapping-f2i", "-O3", "--noAssert", "--use", "abort="],
+  // Translated code is called through the table.
+  "--exportTable",
   // Vectors are passed between functions of one module only.
   ...["--disableWarning", "112"],
 ];
@@ -44,6 +43,20 @@ export async function buildWasm(entry, output, folders, extra = []) {
   writeFileSync(stamp, digest);
 }
 
+/** The image's constants must end where core/machine/layout.ts says that the machine page begins at the latest. */
+function checkImageEnd(core) {
+  const layout = readFileSync(path.join(root, "core/machine/layout.ts"), "utf8");
+  const limit = Number(/^export const STATIC_END = (0x[0-9a-f]+);$/m.exec(layout)?.[1]);
+  const memory = new WebAssembly.Memory({ initial: 1024, maximum: 65536, shared: true });
+  const env = { memory, now: () => 0, adopt: () => {}, trap: () => {} };
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(core), { env });
+  const end = exports.image_end();
+  if (!(end > 0 && end <= limit))
+    throw new Error(
+      `core.wasm's constants end at ${end}; core/machine/layout.ts has them end at ${limit} (STATIC_END)`,
+    );
+}
+
 /** esbuild's options for what Node and Electron run. */
 const NODE = {
   bundle: true,
@@ -64,10 +77,7 @@ const parts = {
     const entry = path.join(root, "core/hypervisor/core.ts");
     const folders = ["core/hypervisor", "core/machine"].map((folder) => path.join(root, folder));
     await buildWasm(entry, path.join(dist, "core.wasm"), folders, ["--exportStart", "_start"]);
-    const module = new WebAssembly.Module(readFileSync(path.join(dist, "core.wasm")));
-    if (!WebAssembly.Module.exports(module).some(({ name }) => name === "pcpu_run"))
-      throw new Error("core.wasm exports no pcpu_run");
-    void STATIC_END;
+    checkImageEnd(readFileSync(path.join(dist, "core.wasm")));
   },
 
   async node() {
@@ -76,6 +86,7 @@ const parts = {
       dom0: "core/toolstack/dom0.ts",
       unpack: "core/dom0/builder/unpack-worker.ts",
       pcpu: "core/machine/pcpu.ts",
+      translator: "core/machine/translator/thread.ts",
     };
     await bundle({ ...NODE, entryPoints: entries, outdir: dist, format: "esm", banner: REQUIRE });
   },

@@ -9,6 +9,13 @@ export const TAKEN = "xenarium:taken";
 /** Main to window: the session has ended, with a sentence. */
 export const HOST_CLOSED = "xenarium:closed";
 
+/** Window to main: its page takes files that the desktop opens. */
+export const OPENS = "xenarium:opens";
+/** Main to window: OpenedFile[], opened together. */
+export const OPENED = "xenarium:opened";
+/** A file's contents, or a sentence why they can't be had. */
+export type OpenedFile = { name: string; bytes: Uint8Array } | { name: string; reason: string };
+
 /** The application's own scheme and origin: no file:// page, no page from elsewhere. */
 export const APP_SCHEME = "xenarium";
 export const APP_ORIGIN = `${APP_SCHEME}://app`;

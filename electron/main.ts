@@ -26,6 +26,8 @@ const first = await startShell(
     setMenu: (template) => Menu.setApplicationMenu(Menu.buildFromTemplate(template)),
     openExternal: (url) => shell.openExternal(url),
     platform: process.platform,
+    argv: process.argv,
+    folder: process.cwd(),
   },
   host,
   {

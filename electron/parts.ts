@@ -2,7 +2,10 @@
 import type { App, BrowserWindow, BrowserWindowConstructorOptions, IpcMain, Menu, Protocol, Session } from "electron";
 
 export interface ElectronParts {
-  app: Pick<App, "requestSingleInstanceLock" | "quit" | "exit" | "whenReady" | "on" | "getPath" | "name">;
+  app: Pick<
+    App,
+    "requestSingleInstanceLock" | "quit" | "exit" | "whenReady" | "on" | "getPath" | "name" | "isPackaged"
+  >;
   ipcMain: Pick<IpcMain, "on">;
   protocol: Pick<Protocol, "handle">;
   defaultSession: () => Pick<Session, "setPermissionRequestHandler" | "setPermissionCheckHandler">;
@@ -10,4 +13,7 @@ export interface ElectronParts {
   setMenu: (template: Parameters<typeof Menu.buildFromTemplate>[0]) => void;
   openExternal: (url: string) => Promise<void>;
   platform: NodeJS.Platform;
+  /** This start's command line, and the folder it was given in. */
+  argv: readonly string[];
+  folder: string;
 }

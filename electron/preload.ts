@@ -1,6 +1,6 @@
-/** The window's bridge: messages of the API and nothing else. Runs sandboxed, in a world of its own. */
+/** The window's bridge: messages of the API, files that the desktop opens, and nothing else. Runs sandboxed, in a world of its own. */
 import { contextBridge, ipcRenderer } from "electron";
-import { FROM_HOST, HOST_CLOSED, TAKEN, TO_HOST } from "./channels.ts";
+import { FROM_HOST, HOST_CLOSED, OPENED, OPENS, TAKEN, TO_HOST, type OpenedFile } from "./channels.ts";
 
 contextBridge.exposeInMainWorld("xenariumDesktop", {
   send: (message: unknown) => ipcRenderer.send(TO_HOST, message),
@@ -14,5 +14,10 @@ contextBridge.exposeInMainWorld("xenariumDesktop", {
   onClose: (listener: (reason: string) => void) => {
     ipcRenderer.removeAllListeners(HOST_CLOSED);
     ipcRenderer.on(HOST_CLOSED, (_event, reason: string) => listener(reason));
+  },
+  onOpened: (listener: (files: OpenedFile[]) => void) => {
+    ipcRenderer.removeAllListeners(OPENED);
+    ipcRenderer.on(OPENED, (_event, files: OpenedFile[]) => listener(files));
+    ipcRenderer.send(OPENS);
   },
 });

@@ -4,6 +4,7 @@ import type { HostService } from "../core/api/host-service.ts";
 import { ApiBridge } from "./bridge.ts";
 import { serveFiles } from "./files.ts";
 import { menuTemplate } from "./menu.ts";
+import { OpenedFiles, pathsIn } from "./opened.ts";
 import type { ElectronParts } from "./parts.ts";
 import { openWindow } from "./window.ts";
 
@@ -24,10 +25,24 @@ export async function startShell(parts: ElectronParts, host: HostService, paths:
   }
   let window: BrowserWindow | null = null;
   let stopping: Promise<void> | null = null;
-  app.on("second-instance", () => {
+  const opened = new OpenedFiles(parts);
+  // The program; unless it is packaged with it, the application's folder too.
+  const skip = app.isPackaged ? 1 : 2;
+  opened.open(pathsIn(parts.argv, parts.folder, skip));
+  const toFront = (): void => {
     if (!window) return;
     if (window.isMinimized()) window.restore();
     window.focus();
+  };
+  app.on("second-instance", (_event, argv, folder) => {
+    opened.open(pathsIn(argv, folder, skip));
+    toFront();
+  });
+  // macOS, which may say so before it is ready.
+  app.on("open-file", (event, file) => {
+    event.preventDefault();
+    opened.open([file]);
+    toFront();
   });
   app.on("before-quit", (event) => {
     // Quitting goes on once the guests are down; asked again meanwhile, it waits for the same.
@@ -52,6 +67,7 @@ export async function startShell(parts: ElectronParts, host: HostService, paths:
   const bridge = new ApiBridge(parts, host);
   window = openWindow(parts, paths.preload);
   bridge.attach(window.webContents);
+  opened.attach(window.webContents);
   // The window stays while the guests shut down, and shows it.
   window.on("close", (event) => {
     event.preventDefault();

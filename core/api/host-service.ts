@@ -1,6 +1,7 @@
 /** The one host that a server manages: on, off, its log and its events. It outlives each power cycle. */
 import { EventEmitter } from "node:events";
 import { readFileSync } from "node:fs";
+import { BootConfigError, DEFAULT_BOOT_CONFIG, checkedEntry, type BootConfig } from "../toolstack/boot-config.ts";
 import type { ToolstackClient } from "../toolstack/client.ts";
 import type { CreateResult } from "../toolstack/messages.ts";
 import { DEFAULT_MEMORY_MIB, PoweredHost, defaultPcpus } from "../toolstack/power.ts";
@@ -14,14 +15,23 @@ export interface HostServiceOptions {
   bundledGuest: URL;
   memoryMiB?: number;
   pcpus?: number;
+  /** The boot menu, and the number of its entry to boot unless another is asked for. */
+  boot?: BootConfig;
+  bootEntry?: number;
   /** The application's first power-on starts the bundled guest: something to look at, with nothing downloaded. */
   firstGuest?: boolean;
+}
+
+export interface PowerOnOptions {
+  memoryMiB?: number;
+  pcpus?: number;
+  bootEntry?: number;
 }
 
 /** Characters of the Xen log that are kept. */
 const LOG_CHARACTERS = 512 * 1024;
 const GRACE_MS = 10_000;
-const FORWARDED = ["domains", "created", "stopped", "destroyed", "console", "notice"] as const;
+const FORWARDED = ["domains", "created", "stopped", "destroyed", "console"] as const;
 
 type HostServiceEvents = { [E in EventName]: [Events[E]] };
 
@@ -32,6 +42,8 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   #reason: string | null = null;
   #memoryMiB: number;
   #pcpus: number;
+  readonly #boot: BootConfig;
+  #bootEntry: number;
   #log = "";
   #bundled = 0;
   #firstGuest: boolean;
@@ -47,6 +59,9 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.#firstGuest = options.firstGuest ?? false;
     this.#memoryMiB = options.memoryMiB ?? DEFAULT_MEMORY_MIB;
     this.#pcpus = options.pcpus ?? defaultPcpus();
+    this.#boot = options.boot ?? DEFAULT_BOOT_CONFIG;
+    this.#bootEntry = options.bootEntry ?? this.#boot.defaultEntry;
+    checkedEntry(this.#boot, this.#bootEntry);
   }
 
   get state(): HostState {
@@ -56,6 +71,8 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       reason: this.#reason,
       memoryMiB: this.#memoryMiB,
       pcpus: this.#pcpus,
+      bootEntries: this.#boot.entries.map(({ title, cmdline }) => ({ title, cmdline })),
+      bootEntry: this.#bootEntry,
     };
   }
 
@@ -73,17 +90,27 @@ export class HostService extends EventEmitter<HostServiceEvents> {
 
   /**
    * Resolves when dom0 is up. Throws ApiFailure: EBUSY unless the host is off, ECANCELED if it was powered off before it was
-   * up, EIO if it could not start; RangeError for memory or pCPUs that no host has, which changes nothing.
+   * up, EIO if it could not start. EINVAL for an entry that the boot menu has not and RangeError for memory or pCPUs that no
+   * host has change nothing.
    */
-  async powerOn({ memoryMiB, pcpus }: { memoryMiB?: number; pcpus?: number } = {}): Promise<HostState> {
+  async powerOn({ memoryMiB, pcpus, bootEntry }: PowerOnOptions = {}): Promise<HostState> {
     if (this.#power !== "off" && this.#power !== "crashed")
       throw new ApiFailure("EBUSY", `The host is ${this.#power} already.`);
     const size = { memoryMiB: memoryMiB ?? this.#memoryMiB, pcpus: pcpus ?? this.#pcpus };
+    const entry = bootEntry ?? this.#bootEntry;
+    this.#checkEntry(entry);
     const autostart = this.#firstGuest ? [this.#bundledEntry(1, 2)] : [];
-    const host = new PoweredHost({ imageFolder: this.#options.imageFolder, autostart, ...size });
+    const host = new PoweredHost({
+      imageFolder: this.#options.imageFolder,
+      boot: this.#boot,
+      bootEntry: entry,
+      autostart,
+      ...size,
+    });
     this.#firstGuest = false;
     this.#memoryMiB = size.memoryMiB;
     this.#pcpus = size.pcpus;
+    this.#bootEntry = entry;
     this.#log = "";
     this.#reason = null;
     this.#host = host;
@@ -94,6 +121,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       this.emit("xenLog", { text });
     });
     host.on("stage", () => this.#changed());
+    host.on("notice", (notice) => void this.emit("notice", notice));
     host.on("off", ({ state, reason }) => {
       this.#power = state === "crashed" ? "crashed" : "off";
       this.#reason = reason;
@@ -158,6 +186,14 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   ): { config: string; configName: string; files: Record<string, Uint8Array> } {
     const config = `name = "mini-${number}"\nkernel = "mini.elf"\nmemory = 32\nvcpus = ${vcpus}\n`;
     return { config, configName: "bundled guest", files: { "mini.elf": readFileSync(this.#options.bundledGuest) } };
+  }
+
+  #checkEntry(entry: number): void {
+    try {
+      checkedEntry(this.#boot, entry);
+    } catch (error) {
+      throw error instanceof BootConfigError ? new ApiFailure("EINVAL", error.message) : error;
+    }
   }
 
   #changed(): void {

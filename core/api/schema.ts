@@ -69,6 +69,9 @@ export interface HostState {
   reason: string | null;
   memoryMiB: number;
   pcpus: number;
+  /** The boot menu, with Xen's command lines, and the number of the entry that was booted last or is next. */
+  bootEntries: { title: string; cmdline: string }[];
+  bootEntry: number;
 }
 
 const domid = z.int().min(0).max(0x7fef);
@@ -107,9 +110,12 @@ const config = z.string().max(MOST_CONFIG_CHARACTERS);
 /** Arguments by request. */
 export const REQUESTS = {
   hostState: nothing,
+  /** What is left out stays as it was. */
   hostPowerOn: z.strictObject({
     memoryMiB: z.int().min(HOST_MEMORY_MIB.least).max(HOST_MEMORY_MIB.most).optional(),
     pcpus: z.int().min(1).max(MOST_PCPUS).optional(),
+    /** Number of one of HostState.bootEntries. */
+    bootEntry: z.int().min(0).optional(),
   }),
   /** Guests get `graceMilliseconds` to power off; then the plug is pulled. */
   hostPowerOff: z.strictObject({ graceMilliseconds: z.int().min(0).max(120_000).optional() }),

@@ -4,7 +4,7 @@ import { ToolstackError } from "../toolstack/client.ts";
 import { parseXlConfig } from "../toolstack/xlcfg.ts";
 import { ApiFailure } from "./failure.ts";
 import { SessionFiles } from "./files.ts";
-import type { HostService } from "./host-service.ts";
+import type { HostService, PowerOnOptions } from "./host-service.ts";
 import {
   REQUESTS,
   type ApiErrorData,
@@ -296,10 +296,11 @@ function pcpusOf(text: string, pcpus: number): number[] | null {
 }
 
 /** Without keys whose value is undefined. */
-function given(options: Arguments<"hostPowerOn">): { memoryMiB?: number; pcpus?: number } {
+function given(options: Arguments<"hostPowerOn">): PowerOnOptions {
   return {
     ...(options.memoryMiB !== undefined && { memoryMiB: options.memoryMiB }),
     ...(options.pcpus !== undefined && { pcpus: options.pcpus }),
+    ...(options.bootEntry !== undefined && { bootEntry: options.bootEntry }),
   };
 }
 

@@ -7,13 +7,15 @@ export const USAGE = `usage: xenarium <command> [arguments]
 
   run [CONFIG.cfg] [options]   power a host on, create one domain, connect the terminal to its console
       --kernel FILE  --ramdisk FILE  --cmdline TEXT  --memory MiB  --vcpus N  --name NAME
-      --host-memory MiB  --pcpus N  --timeout SECONDS
+      --host-memory MiB  --pcpus N  --boot-config FILE  --boot-entry N|TITLE  --timeout SECONDS
       --log                    print the (XEN) log to stderr
       Ctrl+] leaves. Exit status: 0 poweroff, 3 crash, 4 reboot with on_reboot="destroy", 124 timeout,
       2 bad arguments, 1 anything else.
 
   serve [options]              power a host on and serve the management API (and the application) on 127.0.0.1
       --host-memory MiB  --pcpus N  --port N  --browser  --log
+      --boot-config FILE       a boot menu: entries with Xen's command line, and domains to start
+      --boot-entry N|TITLE     the entry of it to boot, by number (from 0) or title
 
   xl <subcommand>              talk to a running host
       list [-l] [DOMAIN]       create CONFIG.cfg [-p] [-c]      destroy DOMAIN
@@ -30,6 +32,10 @@ export class UsageError extends Error {
 export interface HostArguments {
   hostMemory: number | null;
   pcpus: number | null;
+  /** File of the boot menu. */
+  bootConfig: string | null;
+  /** Number or title of its entry. */
+  bootEntry: string | null;
   log: boolean;
 }
 export interface RunArguments extends HostArguments {
@@ -51,6 +57,8 @@ export interface ServeArguments extends HostArguments {
 const HOST_OPTIONS = {
   "host-memory": { type: "string" },
   pcpus: { type: "string" },
+  "boot-config": { type: "string" },
+  "boot-entry": { type: "string" },
   log: { type: "boolean" },
 } as const;
 
@@ -70,10 +78,19 @@ function whole(text: string | undefined, option: string, min: number, max: numbe
   return value;
 }
 
-function hostArguments(values: { "host-memory"?: string; pcpus?: string; log?: boolean }): HostArguments {
+interface HostValues {
+  "host-memory"?: string;
+  pcpus?: string;
+  "boot-config"?: string;
+  "boot-entry"?: string;
+  log?: boolean;
+}
+function hostArguments(values: HostValues): HostArguments {
   return {
     hostMemory: whole(values["host-memory"], "--host-memory", HOST_MEMORY_MIN_MIB, HOST_MEMORY_MAX_MIB),
     pcpus: whole(values.pcpus, "--pcpus", 1, MAX_PCPUS),
+    bootConfig: values["boot-config"] ?? null,
+    bootEntry: values["boot-entry"] ?? null,
     log: values.log ?? false,
   };
 }

@@ -6,6 +6,7 @@ import type { DomainStopped } from "../toolstack/messages.ts";
 import { PoweredHost } from "../toolstack/power.ts";
 import { parseXlConfig } from "../toolstack/xlcfg.ts";
 import { UsageError, type RunArguments } from "./arguments.ts";
+import { bootMenu } from "./boot-menu.ts";
 import { runConfig } from "./config-text.ts";
 import { Terminal } from "./terminal.ts";
 
@@ -26,12 +27,17 @@ function say(message: string): void {
 /** Resolves with the exit status; everything that was started is stopped by then. */
 export async function run(options: RunArguments, imageFolder: URL): Promise<number> {
   const { config, configName } = await checkedConfig(options);
+  const menu = await bootMenu(options);
   const host = new PoweredHost({
     imageFolder,
+    ...menu,
     ...(options.hostMemory !== null && { memoryMiB: options.hostMemory }),
     ...(options.pcpus !== null && { pcpus: options.pcpus }),
   });
   if (options.log) host.on("serial", (bytes) => process.stderr.write(bytes));
+  host.on("notice", ({ severity, message }) => {
+    if (severity !== "info") say(message);
+  });
   const terminal = new Terminal();
   let finish!: (status: number) => void;
   const finished = new Promise<number>((resolve) => (finish = resolve));
@@ -103,9 +109,6 @@ async function start(
 ): Promise<void> {
   await host.start();
   const { toolstack } = host;
-  toolstack.on("notice", ({ severity, message }) => {
-    if (severity !== "info") say(message);
-  });
   let current = -1;
   // Output that was sent before the log was asked for is in the log.
   let shown = 0;

@@ -4,6 +4,7 @@ import { HostService } from "../api/host-service.ts";
 import { serveLocal } from "../api/transport/local-socket.ts";
 import { serveWeb } from "../api/transport/websocket-server.ts";
 import type { ServeArguments } from "./arguments.ts";
+import { bootMenu } from "./boot-menu.ts";
 import { openInBrowser } from "./browser.ts";
 
 const GRACE_MS = 10_000;
@@ -14,6 +15,7 @@ const USUAL_PORT = 8217;
 export async function serve(options: ServeArguments, dist: URL): Promise<number> {
   const host = new HostService({
     imageFolder: dist,
+    ...(await bootMenu(options)),
     bundledGuest: new URL("assets/guests/mini.elf", dist),
     firstGuest: options.browser,
     ...(options.hostMemory !== null && { memoryMiB: options.hostMemory }),

@@ -7,6 +7,16 @@ import { reapZombies } from "./domain/teardown";
 import { nativeHypercall } from "./hypercall/dispatch";
 import { ESRCH } from "./abi/errno";
 
+// What translated code and its translator need of the engine.
+export * from "../machine/cpu/region_imports";
+export { regionAdopt as region_adopt, regionDrop as region_drop } from "../machine/cpu/regions";
+export { decode as engine_decode } from "../machine/cpu/decode";
+
+/** Where the image's constants end; for the build, which checks it. */
+export function image_end(): usize {
+  return __heap_base;
+}
+
 /** Boots the hypervisor; on pCPU 0, once. */
 export function xen_start(): void {
   xenStart();

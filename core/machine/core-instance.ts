@@ -7,13 +7,17 @@ export interface MachineParts {
   clockBase: ClockBase;
 }
 
-/** Instantiates core.wasm over the machine's memory: the per-CPU data of whoever calls. */
-export function instantiateCore({ memory, module, clockBase }: MachineParts): WebAssembly.Exports {
+/** Instantiates core.wasm over the machine's memory: the per-CPU data of whoever calls. `adopt`: see cpu/regions.ts; for pCPUs. */
+export function instantiateCore(
+  { memory, module, clockBase }: MachineParts,
+  adopt: () => void = () => {},
+): WebAssembly.Exports {
   const now = startClock(clockBase);
   const instance = new WebAssembly.Instance(module, {
     env: {
       memory,
       now,
+      adopt,
       trap(code: number) {
         throw new Error(`core.wasm stopped itself: host bug ${code}`);
       },

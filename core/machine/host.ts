@@ -4,7 +4,7 @@
  */
 import { EventEmitter } from "node:events";
 import { readFile } from "node:fs/promises";
-import { Worker } from "node:worker_threads";
+import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
 import { powerOnClock, startClock, type ClockBase } from "./clock.ts";
 import type { MachineParts } from "./core-instance.ts";
 import * as layout from "./layout.ts";
@@ -28,7 +28,7 @@ export type PowerState = "off" | "on" | "crashed";
 interface HostEvents {
   /** Bytes from the hypervisor's serial port. */
   serial: [Uint8Array];
-  /** The hypervisor reached BOOT_STAGE_*; nanoseconds since power-on. */
+  /** BOOT_STAGE_* was reached; nanoseconds since power-on. */
   stage: [number, number];
   /** The host went off: why. `reason` is a sentence when it crashed. */
   power: [{ state: PowerState; reboot: boolean; reason: string | null }];
@@ -85,7 +85,6 @@ export class Host extends EventEmitter<HostEvents> {
     const { memoryMiB, pcpus, cmdline, imageFolder } = this.#options;
     const clockBase: ClockBase = powerOnClock();
     this.#now = startClock(clockBase);
-    const module = await compileCore(imageFolder);
     const pages = memoryMiB * 16;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
     const words = new Int32Array(memory.buffer);
@@ -96,9 +95,14 @@ export class Host extends EventEmitter<HostEvents> {
     const wall =
       BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6)) - BigInt(Math.round(this.#now()));
     view.setBigUint64(layout.BOOT_WALLCLOCK, wall, true);
+    const reached = (stage: number): void => {
+      view.setFloat64(layout.BOOT_STAGE_TIMES + 8 * stage, this.#now(), true);
+      view.setUint32(layout.BOOT_STAGE, stage, true);
+    };
+    reached(layout.BOOT_STAGE_FIRMWARE);
+    const module = await compileCore(imageFolder);
     new Uint8Array(memory.buffer).set(Buffer.from(cmdline), layout.BOOT_CMDLINE);
-    view.setFloat64(layout.BOOT_STAGE_TIMES + 8 * layout.BOOT_STAGE_FIRMWARE, this.#now(), true);
-    view.setUint32(layout.BOOT_STAGE, layout.BOOT_STAGE_FIRMWARE, true);
+    reached(layout.BOOT_STAGE_LOADED);
 
     this.#parts = { memory, module, clockBase };
     this.#words = words;
@@ -106,15 +110,24 @@ export class Host extends EventEmitter<HostEvents> {
     void this.#watchSerial(words);
     void this.#watchStages(words);
     void this.#watchPower(words);
-    for (let id = 0; id < pcpus; id++) {
-      const worker = new Worker(new URL("pcpu.js", imageFolder), {
-        workerData: { ...this.#parts, id },
-        name: `pcpu${id}`,
-      });
-      worker.on("error", (error) => this.#crash(`pCPU ${id} stopped: ${error.stack ?? error.message}`));
-      this.#workers.push(worker);
-    }
+    const channels = Array.from({ length: pcpus }, () => new MessageChannel());
+    const ends = channels.map(({ port2 }) => port2);
+    this.#start(this.#parts, "translator", "translator.js", { pcpus: ends }, ends);
+    channels.forEach(({ port1 }, id) =>
+      this.#start(this.#parts!, `pCPU ${id}`, "pcpu.js", { id, translator: port1 }, [port1]),
+    );
     return this.#parts;
+  }
+
+  /** A thread of the machine, which is of no use without it. */
+  #start(parts: MachineParts, name: string, script: string, data: object, transferList: MessagePort[]): void {
+    const worker = new Worker(new URL(script, this.#options.imageFolder), {
+      workerData: { ...parts, ...data },
+      transferList,
+      name,
+    });
+    worker.on("error", (error) => this.#crash(`${name} stopped: ${error.stack ?? error.message}`));
+    this.#workers.push(worker);
   }
 
   /** Pulls the plug: the pCPUs leave the hypervisor at their next poll. Resolves when all threads are gone. */
@@ -148,6 +161,9 @@ export class Host extends EventEmitter<HostEvents> {
   /** pCPUs get a second to leave by themselves; one that does not is ended. */
   async #stopped(words: Int32Array): Promise<void> {
     const workers = this.#workers;
+    // The translator's thread sleeps until it is asked.
+    Atomics.add(words, layout.TRANSLATOR_BELL >> 2, 1);
+    Atomics.notify(words, layout.TRANSLATOR_BELL >> 2);
     const gone = Promise.all(workers.map((worker) => new Promise((resolve) => worker.once("exit", resolve))));
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise((resolve) => (timer = setTimeout(resolve, 1000)));

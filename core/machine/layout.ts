@@ -3,7 +3,7 @@
  * Everything below XEN_HEAP_START is the machine's own; what follows is laid out by the hypervisor at boot.
  */
 
-/** Constant tables of core.wasm end below this (checked by the build). */
+/** Constant tables of core.wasm end here at the latest (checked by the build). */
 export const STATIC_END = 0x100000;
 
 /** The machine page: written by the host before the first instruction. */
@@ -17,13 +17,14 @@ export const POWER_ON = 1;
 export const POWER_OFF = 2;
 export const POWER_REBOOT = 3;
 export const POWER_CRASHED = 4;
-/** u32: boot stage reached by the hypervisor (BOOT_STAGE_*), Atomics.notify on change. f64 at +8 * stage in BOOT_STAGE_TIMES: when. */
+/** u32: boot stage reached (BOOT_STAGE_*; the first two by the host), Atomics.notify on change. f64 at +8 * stage in BOOT_STAGE_TIMES: when. */
 export const BOOT_STAGE = 0x10000c;
 export const BOOT_STAGE_FIRMWARE = 1;
-export const BOOT_STAGE_HYPERVISOR = 2;
-export const BOOT_STAGE_MEMORY = 3;
-export const BOOT_STAGE_PCPUS = 4;
-export const BOOT_STAGE_DOM0_BUILT = 5;
+export const BOOT_STAGE_LOADED = 2;
+export const BOOT_STAGE_HYPERVISOR = 3;
+export const BOOT_STAGE_MEMORY = 4;
+export const BOOT_STAGE_PCPUS = 5;
+export const BOOT_STAGE_DOM0_BUILT = 6;
 export const BOOT_STAGE_TIMES = 0x100040;
 /** u64: wall clock at power-on, nanoseconds since 1970; f64 would lose nanoseconds. */
 export const BOOT_WALLCLOCK = 0x100010;
@@ -44,4 +45,44 @@ export const PCPU_MAILBOX = 0x112000;
 export const PCPU_MAILBOX_SIZE = 64;
 export const MAX_PCPUS = 32;
 
-export const XEN_HEAP_START = 0x200000;
+/**
+ * The translator's page: u32 head of the ring of requests (free-running, claimed by pCPUs), tail (the translator's), bell
+ * (Atomics.notify on request), ready (changes when there is something to adopt); u32 addresses of the tables of code_frames.ts.
+ */
+export const TRANSLATOR_HEAD = 0x113000;
+export const TRANSLATOR_TAIL = 0x113004;
+export const TRANSLATOR_BELL = 0x113008;
+export const TRANSLATOR_READY = 0x11300c;
+export const TRANSLATOR_CODE_VERSIONS = 0x113010;
+export const TRANSLATOR_CODE_FLAGS = 0x113014;
+/** u64: nanoseconds spent translating; u32: functions made, modules made. */
+export const TRANSLATOR_TIME = 0x113018;
+export const TRANSLATOR_FUNCTIONS = 0x113020;
+export const TRANSLATOR_MODULES = 0x113024;
+/** Request: u32 machine address of the first byte (0 = not written yet), u32 1 = a large one, u64 its linear address, u64 CR3. */
+export const TRANSLATOR_RING = 0x114000;
+export const TRANSLATOR_REQUESTS = 1024;
+export const REQUEST_SIZE = 32;
+export const REQUEST_LARGE = 4;
+export const REQUEST_LINEAR = 8;
+export const REQUEST_CR3 = 16;
+/**
+ * What regions are made of, by index in the function table: u32 number of pages, u32 how often it was entered, then for each page i32
+ * linear distance from the region's first page, u32 its machine address, u32 its code version. Written before the region is announced.
+ */
+export const TRANSLATOR_RECORDS = 0x120000;
+export const RECORD_SIZE = 128;
+export const RECORD_COUNT = 0;
+export const RECORD_ENTERED = 4;
+export const RECORD_PAGES = 8;
+export const RECORD_PAGE_SIZE = 12;
+export const RECORD_PAGE_OFFSET = 0;
+export const RECORD_PAGE_HOST = 4;
+export const RECORD_PAGE_VERSION = 8;
+export const RECORD_MOST_PAGES = 10;
+export const TRANSLATOR_MOST_REGIONS = 12288;
+/** The translator's room: decoded operations that translated code hands to the interpreter. */
+export const TRANSLATOR_POOL = 0x2a0000;
+export const TRANSLATOR_POOL_END = 0x800000;
+
+export const XEN_HEAP_START = 0x800000;

@@ -7,6 +7,7 @@
  *     }
  *     autostart "/etc/xen/auto/web.cfg"
  */
+import { BOOT_CMDLINE_SIZE } from "../machine/layout.ts";
 
 export interface BootEntry {
   title: string;
@@ -47,8 +48,12 @@ export function parseBootConfig(text: string): BootConfig {
     if (open) {
       const xen = /^xen(?:\s+(.*))?$/.exec(line);
       if (line === "}") open = null;
-      else if (xen) open.cmdline = xen[1] ?? "";
-      else fail(number, `"${line}" is not known in a menuentry; allowed: xen <command line>, }`);
+      else if (xen) {
+        open.cmdline = xen[1] ?? "";
+        const size = new TextEncoder().encode(open.cmdline).length;
+        if (size >= BOOT_CMDLINE_SIZE)
+          fail(number, `Xen's command line is ${size} bytes long; allowed: at most ${BOOT_CMDLINE_SIZE - 1}`);
+      } else fail(number, `"${line}" is not known in a menuentry; allowed: xen <command line>, }`);
       return;
     }
     const entry = /^menuentry\s+(["'])(.*)\1\s*\{$/.exec(line);
@@ -67,4 +72,12 @@ export function parseBootConfig(text: string): BootConfig {
       `boot config: default is ${config.defaultEntry}; allowed: 0 to ${config.entries.length - 1}, the number of an entry`,
     );
   return config;
+}
+
+/** The entry of that number, or throws BootConfigError naming those there are. */
+export function checkedEntry(boot: BootConfig, number: number): BootEntry {
+  const entry = boot.entries[number];
+  if (entry) return entry;
+  const allowed = boot.entries.map(({ title }, i) => `${i} (${title})`).join(", ");
+  throw new BootConfigError(`The boot menu has no entry ${number}; allowed: ${allowed}.`);
 }

@@ -11,14 +11,15 @@ import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { removeDomainStore, renameDomainStore, writeBuiltDomain, writeDomainStore } from "./domain-store.ts";
 import { errorData, Refusal } from "./error.ts";
-import type {
-  CreateOptions,
-  CreateResult,
-  DomainConfig,
-  DomainStopped,
-  ShutdownAction,
-  ShutdownReason,
-  ToolstackEvents,
+import {
+  TSC_MODES,
+  type CreateOptions,
+  type CreateResult,
+  type DomainConfig,
+  type DomainStopped,
+  type ShutdownAction,
+  type ShutdownReason,
+  type ToolstackEvents,
 } from "./messages.ts";
 import { parseXlConfig } from "./xlcfg.ts";
 
@@ -140,6 +141,7 @@ export class Lifecycle {
     try {
       hypercalls.setMaxVcpus(domid, config.maxvcpus);
       hypercalls.setMaxMemory(domid, config.maxmemMiB * 1024 + MAXMEM_SLACK_KIB);
+      hypercalls.setTscInfo(domid, TSC_MODES.indexOf(config.tscMode));
       hypercalls.setCredit(domid, config.cpuWeight, config.cap);
       this.#pin(domid, config);
       const storePort = hypercalls.allocUnbound(domid, 0);

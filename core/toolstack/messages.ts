@@ -23,6 +23,10 @@ export const SHUTDOWN_ACTIONS = [
 ] as const;
 export type ShutdownAction = (typeof SHUTDOWN_ACTIONS)[number];
 
+/** xl.cfg(5)'s values of tsc_mode, by XEN_CPUID_TSC_MODE_*. */
+export const TSC_MODES = ["default", "always_emulate", "native"] as const;
+export type TscMode = (typeof TSC_MODES)[number];
+
 export type DomainType = "native" | "pv";
 
 /** An xl.cfg whose values are checked and defaults filled in. Sizes are MiB. */
@@ -43,6 +47,7 @@ export interface DomainConfig {
   cpuWeight: number;
   /** Percent of one pCPU, 0: no cap. */
   cap: number;
+  tscMode: TscMode;
   onPoweroff: ShutdownAction;
   onReboot: ShutdownAction;
   onCrash: ShutdownAction;

@@ -3,10 +3,10 @@ import { EventEmitter } from "node:events";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { Host, type PowerState } from "../machine/host.ts";
-import { BOOT_STAGE_DOM0_BUILT, BOOT_STAGE_FIRMWARE } from "../machine/layout.ts";
-import { DEFAULT_BOOT_CONFIG, type BootConfig } from "./boot-config.ts";
+import { BOOT_STAGE_DOM0_BUILT, BOOT_STAGE_FIRMWARE, BOOT_STAGE_LOADED } from "../machine/layout.ts";
+import { DEFAULT_BOOT_CONFIG, checkedEntry, type BootConfig } from "./boot-config.ts";
 import { ToolstackClient } from "./client.ts";
-import type { AutostartEntry, Dom0WorkerData } from "./messages.ts";
+import type { AutostartEntry, Dom0WorkerData, ToolstackEvents } from "./messages.ts";
 
 export interface PowerOptions {
   memoryMiB?: number;
@@ -35,6 +35,8 @@ interface PoweredHostEvents {
   /** Bytes of the hypervisor's serial console. */
   serial: [Uint8Array];
   stage: [BootStage];
+  /** The toolstack's notices, from the autostart list's on. */
+  notice: [ToolstackEvents["notice"]];
   /** The host is off, by itself or on request; `reason` is a sentence when it crashed. */
   off: [{ state: PowerState; reboot: boolean; reason: string | null }];
 }
@@ -53,8 +55,7 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     super();
     this.options = options;
     const boot = options.boot ?? DEFAULT_BOOT_CONFIG;
-    const entry = boot.entries[options.bootEntry ?? boot.defaultEntry];
-    if (!entry) throw new RangeError(`the boot menu has no entry ${options.bootEntry ?? boot.defaultEntry}`);
+    const entry = checkedEntry(boot, options.bootEntry ?? boot.defaultEntry);
     const { memoryMiB = DEFAULT_MEMORY_MIB, pcpus = defaultPcpus(), imageFolder } = options;
     this.#host = new Host({ memoryMiB, pcpus, cmdline: entry.cmdline, imageFolder });
     this.#host.on("serial", (bytes) => this.emit("serial", bytes));
@@ -73,11 +74,11 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
   /** Resolves when dom0 is up and the autostart list is done; rejects when the host crashed on the way. */
   async start(): Promise<void> {
     const boot = this.options.boot ?? DEFAULT_BOOT_CONFIG;
-    let began = performance.now();
-    const stage = (name: string): void => {
-      const now = performance.now();
-      this.#stage({ name, milliseconds: now - began });
-      began = now;
+    let began = 0;
+    /** A stage that ended then, in nanoseconds since power-on. */
+    const stage = (name: string, end: number): void => {
+      this.#stage({ name, milliseconds: (end - began) / 1e6 });
+      began = end;
     };
     const autostart = [...(this.options.autostart ?? []), ...boot.autostart.map((configName) => ({ configName }))];
     const crashed = new Promise<never>((_, reject) =>
@@ -85,13 +86,13 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     );
     crashed.catch(() => {});
     const built = new Promise<void>((resolve) =>
-      this.#host.on("stage", (reached) => {
-        if (reached === BOOT_STAGE_FIRMWARE) {
-          stage("firmware");
-          // The entry was chosen when the host was put together: a menu that nobody is asked by.
-          stage("boot menu");
-        }
-        if (reached === BOOT_STAGE_DOM0_BUILT) resolve();
+      this.#host.on("stage", (reached, time) => {
+        if (reached === BOOT_STAGE_FIRMWARE) stage("firmware", time);
+        // Its entry's hypervisor is loaded, with the entry's command line; who starts the host has chosen before.
+        if (reached === BOOT_STAGE_LOADED) stage("boot menu", time);
+        if (reached !== BOOT_STAGE_DOM0_BUILT) return;
+        stage("hypervisor", time);
+        resolve();
       }),
     );
     const parts = await this.#host.powerOn();
@@ -101,7 +102,6 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
       await crashed;
     }
     await Promise.race([built, crashed]);
-    stage("hypervisor");
 
     const data: Dom0WorkerData = {
       ...parts,
@@ -114,12 +114,13 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     this.#toolstack = toolstack;
     // The first of dom0's stages includes the start of its thread.
     toolstack.on("stage", ({ name, milliseconds }) => {
-      if (name === "dom0") stage(name);
+      if (name === "dom0") stage(name, this.#host.now());
       else this.#stage({ name, milliseconds });
     });
+    toolstack.on("notice", (notice) => void this.emit("notice", notice));
     // dom0 is what the host is run by: without it, the host is of no use.
-    toolstack.onClosed((error) => {
-      if (!this.#ending) void this.#crash(error.message);
+    toolstack.onClosed((reason) => {
+      if (!this.#ending) void this.#crash(reason);
     });
     await Promise.race([toolstack.once("ready"), crashed]);
   }

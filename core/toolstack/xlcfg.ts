@@ -2,10 +2,12 @@
 import { randomUUID } from "node:crypto";
 import {
   SHUTDOWN_ACTIONS,
+  TSC_MODES,
   type ConfigDiagnostic,
   type DomainConfig,
   type ParsedConfig,
   type ShutdownAction,
+  type TscMode,
 } from "./messages.ts";
 import { parseSyntax, type ConfigValue, type Setting } from "./xlcfg-syntax.ts";
 
@@ -130,6 +132,7 @@ const KNOWN = new Set([
     "cpus_soft",
     "cpu_weight",
     "cap",
+    "tsc_mode",
     "on_poweroff",
     "on_reboot",
     "on_watchdog",
@@ -207,6 +210,7 @@ function interpret(context: Context): DomainConfig {
     cpus: affinity(context, maxvcpus),
     cpuWeight: integer(context, "cpu_weight", 1, 65535) ?? 256,
     cap: integer(context, "cap", 0, 100 * MAX_VCPUS, "percent of one pCPU") ?? 0,
+    tscMode: tscMode(context),
     onPoweroff: action("on_poweroff", "destroy"),
     onReboot: action("on_reboot", "restart"),
     onCrash: action("on_crash", "destroy"),
@@ -275,6 +279,18 @@ function commandLine(context: Context): string {
     complain(context, "error", `${key}: the command line is longer than ${MAX_CMDLINE} bytes`, setting, key);
   }
   return cmdline;
+}
+
+function tscMode(context: Context): TscMode {
+  const value = string(context, "tsc_mode") ?? "default";
+  if ((TSC_MODES as readonly string[]).includes(value)) return value as TscMode;
+  const allowed = TSC_MODES.map((word) => `"${word}"`).join(", ");
+  wrong(
+    context,
+    "tsc_mode",
+    value === "native_paravirt" ? `${allowed}; Xen 4.17 has native_paravirt no more` : allowed,
+  );
+  return "default";
 }
 
 /** `cpus`: "0-3,^1", "all", or a list with one such entry per vCPU. */

@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
 import { DropZone } from "../create/DropZone.tsx";
 import { NewDomain } from "../create/NewDomain.tsx";
+import { useOpenedFiles } from "../create/opened.ts";
 import { DomainPage } from "../domain/DomainPage.tsx";
 import { HostTabs } from "../host/HostTabs.tsx";
 import { useLayout } from "../state/layout.ts";
@@ -22,6 +23,11 @@ export function App() {
   const question = useApp((state) => state.question);
   const sidebarWidth = useLayout((state) => state.sidebarWidth);
   const [dropped, setDropped] = useState<File[]>([]);
+  const take = (files: File[]): void => {
+    setDropped(files);
+    useApp.setState({ dialog: "new-domain" });
+  };
+  useOpenedFiles(take);
 
   useEffect(() => {
     window.addEventListener("keydown", handleShortcut);
@@ -47,12 +53,7 @@ export function App() {
         </div>
         <TasksPanel />
       </div>
-      <DropZone
-        onFiles={(files) => {
-          setDropped(files);
-          useApp.setState({ dialog: "new-domain" });
-        }}
-      />
+      <DropZone onFiles={take} />
       {dialog === "new-domain" && (
         <NewDomain
           key={dropped.map(({ name, size }) => `${name}:${size}`).join("|")}

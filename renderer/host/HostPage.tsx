@@ -17,6 +17,7 @@ export function HostPage() {
   const markers = useMarkers(null);
   const [info, setInfo] = useState<HostInfo | null>(null);
   const [confirming, setConfirming] = useState(false);
+  const [chosen, setChosen] = useState<number | null>(null);
   const power = host?.power ?? "off";
   useEffect(() => {
     if (power !== "running") return;
@@ -32,6 +33,7 @@ export function HostPage() {
   if (!host) return <div className="page-empty">Connecting to the host…</div>;
   const guests = domains.filter(({ domid }) => domid !== 0);
   const running = power === "running";
+  const bootEntry = chosen ?? host.bootEntry;
   return (
     <div className="page">
       <header className="page-header">
@@ -39,12 +41,29 @@ export function HostPage() {
         <span className={`badge power-${power}`}>{power}</span>
         <span className="page-sub">
           {host.memoryMiB} MiB, {host.pcpus} {host.pcpus === 1 ? "pCPU" : "pCPUs"}
+          {host.stages.length > 0 && `, booted “${host.bootEntries[host.bootEntry]?.title}”`}
         </span>
         <span className="spacer" />
         {power === "off" || power === "crashed" ? (
-          <button type="button" className="primary" onClick={() => void act("hostPowerOn", {})}>
-            <Power size={15} /> Power on
-          </button>
+          <>
+            {host.bootEntries.length > 1 && (
+              <select
+                className="boot-entry"
+                aria-label="Boot entry"
+                value={bootEntry}
+                onChange={({ target }) => setChosen(Number(target.value))}
+              >
+                {host.bootEntries.map(({ title }, number) => (
+                  <option key={number} value={number}>
+                    {title}
+                  </option>
+                ))}
+              </select>
+            )}
+            <button type="button" className="primary" onClick={() => void act("hostPowerOn", { bootEntry })}>
+              <Power size={15} /> Power on
+            </button>
+          </>
         ) : (
           <button type="button" disabled={!running} onClick={() => setConfirming(true)}>
             <Power size={15} /> Power off

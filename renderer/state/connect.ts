@@ -9,7 +9,10 @@ export interface DesktopBridge {
   send(message: unknown): void;
   onMessage(listener: (message: unknown) => void): void;
   onClose(listener: (reason: string) => void): void;
+  /** Files that the desktop opens with the application, from now on: contents, or a sentence why there are none. */
+  onOpened(listener: (files: OpenedFile[]) => void): void;
 }
+export type OpenedFile = { name: string; bytes: Uint8Array<ArrayBuffer> } | { name: string; reason: string };
 declare global {
   interface Window {
     xenariumDesktop?: DesktopBridge;

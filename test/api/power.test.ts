@@ -2,16 +2,17 @@
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
+import { HostService, type HostServiceOptions } from "../../core/api/host-service.ts";
 
 const dist = pathToFileURL(`${path.resolve(import.meta.dirname, "../../dist")}/`);
 let host: HostService;
-function service(): HostService {
+function service(options: Partial<HostServiceOptions> = {}): HostService {
   return (host = new HostService({
     imageFolder: dist,
     bundledGuest: new URL("assets/guests/mini.elf", dist),
     memoryMiB: 256,
     pcpus: 1,
+    ...options,
   }));
 }
 afterEach(() => host.powerOff(0));
@@ -54,6 +55,34 @@ describe("power", () => {
     expect(host.state).toMatchObject({ power: "off", reason: null });
     await host.powerOn();
     expect(host.state.power).toBe("running");
+  });
+
+  it("on with an entry of the boot menu gives Xen that entry's command line, from then on", async () => {
+    const boot = {
+      entries: [
+        { title: "Loud", cmdline: "dom0_mem=64M loglvl=all console=com1" },
+        { title: "Small", cmdline: "dom0_mem=32M console=com1" },
+      ],
+      defaultEntry: 0,
+      autostart: ["/nowhere/web.cfg"],
+    };
+    const notices: string[] = [];
+    service({ boot }).on("notice", ({ message }) => void notices.push(message));
+    const before = host.state;
+    expect(before).toMatchObject({ bootEntries: boot.entries, bootEntry: 0 });
+    await expect(host.powerOn({ bootEntry: 2 })).rejects.toMatchObject({
+      data: { code: "EINVAL", message: "The boot menu has no entry 2; allowed: 0 (Loud), 1 (Small)." },
+    });
+    expect(host.state).toEqual(before);
+    await host.powerOn({ bootEntry: 1 });
+    expect(host.state.bootEntry).toBe(1);
+    expect(await host.toolstack.request("hostInfo")).toMatchObject({ xenCommandline: boot.entries[1]!.cmdline });
+    expect(notices).toEqual([expect.stringMatching(/Autostart of \/nowhere\/web\.cfg: .*ENOENT/)]);
+    expect(host.state.stages.slice(0, 3).map(({ name }) => name)).toEqual(["firmware", "boot menu", "hypervisor"]);
+    for (const { name, milliseconds } of host.state.stages) expect(milliseconds, name).toBeGreaterThan(0);
+    await host.powerOff(0);
+    await host.powerOn();
+    expect(host.state.bootEntry).toBe(1);
   });
 
   it("on with what no machine has changes nothing", async () => {

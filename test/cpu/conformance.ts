@@ -1,9 +1,14 @@
-/** `npm run test:cpu -- --seed N --count M`: compares the engine with this machine's CPU and lists the differences; `--only x87` (or vector, integer, a form's name) chooses. */
+/** `npm run test:cpu -- --seed N --count M`: compares the engine with this machine's CPU and lists the differences; `--only x87` (or vector, integer, a form's name) chooses; `--translated` runs every instance as WebAssembly. */
 import { parseArgs } from "node:util";
 import { conformance, siliconMissing } from "./silicon/run.ts";
 
 const { values } = parseArgs({
-  options: { seed: { type: "string" }, count: { type: "string" }, only: { type: "string" } },
+  options: {
+    seed: { type: "string" },
+    count: { type: "string" },
+    only: { type: "string" },
+    translated: { type: "boolean" },
+  },
 });
 const seed = Number(values.seed ?? Date.now() % 0x7fffffff);
 const count = Number(values.count ?? 200_000);
@@ -16,7 +21,7 @@ if (missing) {
   console.error(`test:cpu: ${missing}`);
   process.exit(2);
 }
-const report = await conformance(seed, count, values.only);
+const report = await conformance(seed, count, values.only, values.translated);
 for (const [form, samples] of report.samples) console.log(`${form}\n  ${samples.join("\n  ")}`);
 console.log(`seed ${seed}: ${report.count} instances, ${report.mismatches} mismatches in ${report.samples.size} forms`);
 process.exit(report.mismatches ? 1 : 0);

@@ -22,7 +22,12 @@ import { deliverInterrupt } from "../../core/machine/cpu/exceptions";
 import { tlbFlushAll, tlbFlushPage } from "../../core/machine/cpu/tlb";
 import { CPU_SIZE } from "../../core/machine/cpu/state";
 
+export * from "../../core/machine/cpu/region_imports";
+export { regionAdopt as region_adopt, regionDrop as region_drop } from "../../core/machine/cpu/regions";
+
 let after: usize = 0;
+let versions: usize = 0;
+let flags: usize = 0;
 
 /** First address behind what the engine uses. */
 export function engine_init(region: usize): usize {
@@ -30,9 +35,9 @@ export function engine_init(region: usize): usize {
   let at = (region + 63) & ~(<usize>63);
   setCpu(at);
   at += CPU_SIZE;
-  const versions = at;
+  versions = at;
   at += <usize>frames * 4;
-  const flags = at;
+  flags = at;
   at += <usize>frames;
   setCodeTables(versions, flags, frames);
   at = (at + 4095) & ~(<usize>4095);
@@ -63,6 +68,13 @@ export function engine_flush_page(lin: u64): void {
 }
 export function engine_code_written(address: usize): void {
   codeFrameWritten(<u32>(address >> 12));
+}
+/** The tables of code frames, for the translator. */
+export function engine_code_versions(): usize {
+  return versions;
+}
+export function engine_code_flags(): usize {
+  return flags;
 }
 export function engine_refresh(): void {
   refreshMode();

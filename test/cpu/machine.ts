@@ -38,6 +38,7 @@ type Exports = Record<string, (...args: (number | bigint)[]) => number>;
 export class Machine {
   readonly view: DataView;
   readonly bytes: Uint8Array;
+  readonly memory: WebAssembly.Memory;
   readonly exports: Exports;
   readonly cpu: number;
   readonly cr3: number;
@@ -48,11 +49,13 @@ export class Machine {
     const env = {
       memory,
       now: () => performance.now() * 1e6,
+      adopt() {},
       trap(code: number) {
         throw new Error(`trap ${code}`);
       },
     };
     this.exports = new WebAssembly.Instance(compiled, { env }).exports as Exports;
+    this.memory = memory;
     this.view = new DataView(memory.buffer);
     this.bytes = new Uint8Array(memory.buffer);
     const end = this.exports.engine_init!(0x200000);

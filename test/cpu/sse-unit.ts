@@ -36,7 +36,7 @@ export class SseUnit {
 
   constructor(wasm: string) {
     const memory = new WebAssembly.Memory({ initial: 1024, maximum: 65536, shared: true });
-    const env = { memory, now: () => performance.now() * 1e6, trap: () => undefined };
+    const env = { memory, now: () => performance.now() * 1e6, adopt() {}, trap: () => undefined };
     const module = new WebAssembly.Module(readFileSync(wasm));
     this.call = new WebAssembly.Instance(module, { env }).exports as Functions;
     this.bytes = new Uint8Array(memory.buffer);

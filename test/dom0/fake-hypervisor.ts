@@ -18,6 +18,7 @@ interface FakeDomain {
   ports: Map<number, { remote: number; remotePort: number } | null>;
   weight: number;
   cap: number;
+  tscMode: number;
 }
 
 const DOM0_FIRST = 256;
@@ -62,6 +63,7 @@ export class FakeHypervisor implements NativeExports {
       ports: new Map(),
       weight: 256,
       cap: 0,
+      tscMode: 0,
     };
   }
 
@@ -208,6 +210,9 @@ export class FakeHypervisor implements NativeExports {
         return 0n;
       case 22:
         domain.hypercallPages.push(Number(view.getBigUint64(u, true)));
+        return 0n;
+      case 60:
+        domain.tscMode = view.getUint32(u, true);
         return 0n;
     }
     return E.ENOSYS;

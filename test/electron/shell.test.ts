@@ -8,7 +8,7 @@ import type { BrowserWindow, BrowserWindowConstructorOptions } from "electron";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { HostService } from "../../core/api/host-service.ts";
 import type { ServerMessage } from "../../core/api/schema.ts";
-import { APP_ORIGIN, FROM_HOST, TAKEN, TO_HOST } from "../../electron/channels.ts";
+import { APP_ORIGIN, FROM_HOST, OPENED, OPENS, TAKEN, TO_HOST, type OpenedFile } from "../../electron/channels.ts";
 import type { ElectronParts } from "../../electron/parts.ts";
 import { startShell } from "../../electron/shell.ts";
 import { readBounds } from "../../electron/window.ts";
@@ -48,9 +48,10 @@ class FakeWindow extends EventEmitter {
 const dist = pathToFileURL(`${path.resolve(import.meta.dirname, "../../dist")}/`);
 const renderer = path.resolve(import.meta.dirname, "../../dist/renderer");
 
-function double(lock = true) {
+function double(lock = true, files: string[] = []) {
   const app = Object.assign(new EventEmitter(), {
     name: "Xenarium",
+    isPackaged: true,
     requestSingleInstanceLock: () => lock,
     quit: vi.fn(),
     exit: vi.fn(),
@@ -81,6 +82,8 @@ function double(lock = true) {
       return Promise.resolve();
     },
     platform: "linux",
+    argv: ["/opt/xenarium", "--no-sandbox", ...files],
+    folder: "/nowhere",
   } as unknown as ElectronParts;
   return {
     parts,
@@ -126,8 +129,72 @@ describe("the desktop shell", () => {
     expect(second.app.quit).toHaveBeenCalled();
     const first = double();
     await startShell(first.parts, host, paths);
-    first.app.emit("second-instance");
+    first.app.emit("second-instance", {}, ["/opt/xenarium"], "/");
     expect(first.window.focused).toBe(1);
+  });
+
+  describe("files that the desktop opens", () => {
+    const folder = mkdtempSync(path.join(tmpdir(), "xenarium-opened-"));
+    for (const name of ["vmlinuz", "initrd"]) writeFileSync(path.join(folder, name), name.toUpperCase());
+    const at = (name: string): string => path.join(folder, name);
+    const gone = { isMainFrame: true, isSameDocument: false };
+    type Shell = ReturnType<typeof double>;
+    const ready = ({ ipcMain, window: { webContents } }: Shell): void =>
+      void ipcMain.emit(OPENS, { sender: webContents, senderFrame: webContents.mainFrame });
+    /** What was opened, by message: names with the contents or the reason. */
+    const given = ({ window }: Shell): string[][] =>
+      window.webContents.sent
+        .filter(([channel]) => channel === OPENED)
+        .map(([, files]) =>
+          (files as OpenedFile[]).map((file) =>
+            "bytes" in file ? `${file.name}=${Buffer.from(file.bytes)}` : file.reason,
+          ),
+        );
+
+    it("are given to the page once it says that it takes them, and again to none", async () => {
+      const shell = double(true, [at("vmlinuz"), at("initrd")]);
+      await startShell(shell.parts, host, paths);
+      const { webContents } = shell.window;
+      shell.ipcMain.emit(OPENS, { sender: webContents, senderFrame: { url: `${APP_ORIGIN}/index.html` } });
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      expect(given(shell)).toEqual([]);
+      ready(shell);
+      await expect.poll(() => given(shell)).toEqual([["vmlinuz=VMLINUZ", "initrd=INITRD"]]);
+      ready(shell);
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      expect(given(shell)).toHaveLength(1);
+    });
+
+    it("come from a second start, relative to its folder", async () => {
+      const shell = double();
+      await startShell(shell.parts, host, paths);
+      ready(shell);
+      shell.app.emit("second-instance", {}, ["/opt/xenarium", "--flag", "vmlinuz", "missing"], folder);
+      await expect
+        .poll(() => given(shell))
+        .toEqual([["vmlinuz=VMLINUZ", expect.stringMatching(/missing can't be .*ENOENT/)]]);
+      expect(shell.window.focused).toBe(1);
+      shell.app.emit("second-instance", {}, ["/opt/xenarium", "."], folder);
+      await expect.poll(() => given(shell)[1]).toEqual([`${folder} can't be opened: it is no file.`]);
+    });
+
+    it("that macOS names one by one are one opening, and wait for a page that is loaded again", async () => {
+      const shell = double();
+      const event = { preventDefault: vi.fn() };
+      const starting = startShell(shell.parts, host, paths);
+      shell.app.emit("open-file", event, at("vmlinuz"));
+      await starting;
+      ready(shell);
+      shell.app.emit("open-file", event, at("initrd"));
+      await expect.poll(() => given(shell)).toEqual([["vmlinuz=VMLINUZ", "initrd=INITRD"]]);
+      expect(event.preventDefault).toHaveBeenCalledTimes(2);
+      shell.window.webContents.emit("did-start-navigation", gone);
+      shell.app.emit("open-file", event, at("initrd"));
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      expect(given(shell)).toHaveLength(1);
+      ready(shell);
+      await expect.poll(() => given(shell)[1]).toEqual(["initrd=INITRD"]);
+    });
   });
 
   it("lets the page go nowhere, open nothing and ask for nothing", async () => {

@@ -56,6 +56,18 @@ describe("the bundled guest", () => {
     expect((await guest.done).status).toBe(0);
   });
 
+  it("hears every event: sleeps and wakes for each of thousands of requests to xenstore", async () => {
+    const guest = mini("--vcpus", "2");
+    await guest.waitFor(/mini> /, 20_000);
+    for (let i = 0; i < 300; i++) {
+      guest.mark();
+      guest.type("xenstore-ls\r");
+      await guest.waitFor(/name = "mini"[\s\S]*mini> $/, 10_000);
+    }
+    guest.type("poweroff\r");
+    expect((await guest.done).status).toBe(0);
+  });
+
   it("ends with status 3 when it crashes and says where", async () => {
     const guest = mini();
     await guest.waitFor(/mini> /, 20_000);

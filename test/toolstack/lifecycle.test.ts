@@ -86,10 +86,10 @@ const of = (event: ToolstackEventName): unknown[] =>
 
 describe("create", () => {
   it("hands the hypervisor a domain that could run", async () => {
-    const { domid } = await create("vcpus = 2\ncpu_weight = 300\ncap = 50");
+    const { domid } = await create("vcpus = 2\ncpu_weight = 300\ncap = 50\ntsc_mode = 'native'");
     const domain = xen.domains.get(domid)!;
     expect(domain.frames.size).toBe(1024);
-    expect([domain.weight, domain.cap, domain.flags & 8]).toEqual([300, 50, 0]);
+    expect([domain.weight, domain.cap, domain.tscMode, domain.flags & 8]).toEqual([300, 50, 2, 0]);
     expect([...xen.mapped.values()].every((count) => count === 0)).toBe(true);
     const context = domain.contexts.get(0)!;
     expect(context.readUInt16LE(656)).toBe(0xe033);

@@ -1,8 +1,12 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseCpus, parseXlConfig } from "../../core/toolstack/xlcfg.ts";
 import { parseBootConfig } from "../../core/toolstack/boot-config.ts";
 import { runConfig } from "../../core/cli/config-text.ts";
-import { runArguments, serveArguments } from "../../core/cli/arguments.ts";
+import { runArguments, serveArguments, UsageError } from "../../core/cli/arguments.ts";
+import { bootMenu, type BootMenu } from "../../core/cli/boot-menu.ts";
 
 const base = 'name = "web"\nkernel = "/boot/vmlinuz"\n';
 const errors = (text: string): string[] =>
@@ -24,6 +28,7 @@ cpus = [ "0-1",   # first
          '2' ]
 cpu_weight = 512
 cap = 50
+tsc_mode = "always_emulate"
 root = "/dev/xvda1 ro"
 extra = "console=hvc0"
 extra += " quiet"
@@ -48,6 +53,7 @@ vif = []
       cpus: [[0, 1], [2]],
       cpuWeight: 512,
       cap: 50,
+      tscMode: "always_emulate",
       onPoweroff: "destroy",
       onReboot: "restart",
       onCrash: "preserve",
@@ -61,6 +67,7 @@ vif = []
       vcpus: 1,
       cpuWeight: 256,
       cap: 0,
+      tscMode: "default",
       onPoweroff: "destroy",
       onReboot: "restart",
       onCrash: "destroy",
@@ -77,6 +84,9 @@ vif = []
     expect(errors(`${base}on_crash = "explode"`)[0]).toMatch(
       /^line 3: on_crash is "explode"; allowed: "destroy", "restart"/,
     );
+    expect(errors(`${base}tsc_mode = "native_paravirt"`)).toEqual([
+      'line 3: tsc_mode is "native_paravirt"; allowed: "default", "always_emulate", "native"; Xen 4.17 has native_paravirt no more',
+    ]);
     expect(errors(`${base}vcpus = 0`)[0]).toContain("line 3: vcpus is");
     expect(errors(`${base}vcpus = 4\nmaxvcpus = 2`)[0]).toContain("at least vcpus, which is 4");
     expect(errors(`${base}type = "hvm"`)[0]).toContain('only "pv"');
@@ -148,6 +158,7 @@ describe("boot config", () => {
     ["kernel x", /line 1: "kernel x" is not known/],
     ['menuentry "A" {', /no closing/],
     ["", /no menuentry/],
+    [`menuentry "A" {\nxen ${"x".repeat(2048)}\n}`, /line 2: .*2048 bytes long; allowed: at most 2047/],
     ['default=4\nmenuentry "A" {\n}', /allowed: 0 to 0/],
   ])("refuses %j", (text, message) => expect(() => parseBootConfig(text)).toThrow(message));
 });
@@ -181,6 +192,26 @@ describe("command line", () => {
     [["a", "--timeout", "0"], /more than 0/],
     [["a", "--nonsense"], /nonsense/],
   ])("refuses run %j", (args, message) => expect(() => runArguments(args)).toThrow(message));
+  it("reads the boot menu of run and serve, whose autostart paths are taken from its folder", async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), "xenarium-boot-"));
+    const file = path.join(folder, "grub.cfg");
+    writeFileSync(file, 'default=1\nmenuentry "A" {\n}\nmenuentry "B" {\n}\nautostart "auto/web.cfg"\n');
+    const menu = (...args: string[]): Promise<BootMenu> => bootMenu(serveArguments(args));
+    expect(await bootMenu(runArguments(["a.cfg", "--boot-config", file]))).toMatchObject({
+      boot: { autostart: [path.join(folder, "auto/web.cfg")] },
+      bootEntry: 1,
+    });
+    expect(await menu("--boot-config", file, "--boot-entry", "A")).toMatchObject({ bootEntry: 0 });
+    expect(await menu("--boot-config", file, "--boot-entry", "0")).toMatchObject({ bootEntry: 0 });
+    expect(await menu("--boot-entry", "Xenarium")).toMatchObject({ bootEntry: 0 });
+    await expect(menu("--boot-config", file, "--boot-entry", "2")).rejects.toThrow(
+      '--boot-entry is "2"; allowed: 0 or "A", 1 or "B"',
+    );
+    await expect(menu("--boot-config", `${file}.bak`)).rejects.toThrow(/grub\.cfg\.bak can't be read: ENOENT/);
+    writeFileSync(file, "chainloader +1\n");
+    await expect(menu("--boot-config", file)).rejects.toThrow(/grub\.cfg: boot config line 1: .*allowed/);
+    await expect(menu("--boot-config", file)).rejects.toThrow(UsageError);
+  });
   it("reads serve's options", () => {
     expect(serveArguments(["--port", "0", "--browser"])).toMatchObject({ port: 0, browser: true });
   });

@@ -1,5 +1,6 @@
 /** The application in a real Chromium, with a real host behind it. Screenshots of each view are left in test/ui/screenshots. */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Browser, CDPSession, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -68,6 +69,27 @@ describe.skipIf(missing !== null)(`the first start${missing ? ` (${missing})` : 
       await waitForTerminal(/mini> /, 15);
       await type("uptime");
       await waitForTerminal(/up [\d.]+ s, host up/, 5);
+    } finally {
+      await chromium.close();
+      expect(await first.stop()).toBe(0);
+    }
+  });
+
+  it("boots the entry that is chosen while the host is off", async () => {
+    const menu = path.join(mkdtempSync(path.join(tmpdir(), "xenarium-menu-")), "grub.cfg");
+    writeFileSync(menu, 'menuentry "Plain" {\nxen console=com1\n}\nmenuentry "Small" {\nxen dom0_mem=32M\n}\n');
+    const first = await startServe("--host-memory", "256", "--pcpus", "1", "--boot-config", menu);
+    const chromium = await launch();
+    try {
+      page = await chromium.newPage({ viewport: { width: 1280, height: 800 } });
+      await page.goto(first.url);
+      await page.getByText("booted “Plain”").waitFor();
+      await page.getByRole("button", { name: "Power off" }).click();
+      await page.getByRole("dialog").getByRole("button", { name: "Power off" }).click();
+      await page.getByLabel("Boot entry").selectOption("Small");
+      await page.getByRole("button", { name: "Power on" }).click();
+      await page.getByText("booted “Small”").waitFor();
+      await page.locator(".facts", { hasText: "dom0_mem=32M" }).waitFor();
     } finally {
       await chromium.close();
       expect(await first.stop()).toBe(0);

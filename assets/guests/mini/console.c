@@ -59,9 +59,11 @@ void print(const char *format, ...) {
     notify();
 }
 
+int console_waiting(void) { return ring->in_cons != *(volatile u32 *)&ring->in_prod; }
+
 int console_read(void) {
     fence();
-    if (ring->in_cons == *(volatile u32 *)&ring->in_prod) return -1;
+    if (!console_waiting()) return -1;
     u8 c = ring->in[ring->in_cons & (sizeof ring->in - 1)];
     barrier();
     ring->in_cons++;

@@ -55,5 +55,19 @@ void events_dispatch(void) {
     }
 }
 
-/* Sleeps until the next event; the hypercall unmasks and checks in one step, so none is lost. */
+void events_mask(void) { shared_info->vcpu[vcpu_id()].evtchn_upcall_mask = 1; barrier(); }
+
+void events_unmask(void) {
+    struct vcpu_info *v = &shared_info->vcpu[vcpu_id()];
+    barrier();
+    v->evtchn_upcall_mask = 0;
+    fence();
+    /* What came while masked is delivered on the way out of the next hypercall; make one. */
+    if (v->evtchn_upcall_pending) hypercall(HYPERVISOR_xen_version, 0, 0, 0, 0);
+}
+
+/*
+ * Sleeps until the next event. To be called with events masked, after a last look at what is waited for: an event that came before
+ * the mask has run its handler and wakes nobody. The hypercall unmasks and checks for pending ones in one step, so none is lost.
+ */
 void block(void) { hypercall(HYPERVISOR_sched_op, SCHEDOP_block, 0, 0, 0); }

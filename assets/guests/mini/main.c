@@ -60,10 +60,8 @@ void main(struct start_info *info) {
             if (equal(how, "reboot")) poweroff(SHUTDOWN_reboot);
         }
         if (busy) continue;
-        /* An event between the last look and here has run its handler already, but left its ring to be read. */
-        shared_info->vcpu[0].evtchn_upcall_mask = 1;
-        barrier();
-        if ((c = console_read()) >= 0) { shared_info->vcpu[0].evtchn_upcall_mask = 0; shell_input(c); continue; }
-        block();
+        events_mask();
+        if (console_waiting() || store_waiting()) events_unmask();
+        else block();
     }
 }

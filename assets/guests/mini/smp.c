@@ -39,7 +39,12 @@ void vcpu_main(u32 me) {
     start_tick(me);
     shared_info->vcpu[me].evtchn_upcall_mask = 0;
     __atomic_add_fetch(&vcpus_online, 1, __ATOMIC_SEQ_CST);
-    for (;;) if (!work()) block();
+    for (;;) {
+        if (work()) continue;
+        events_mask();
+        if (me >= load_vcpus) block();
+        else events_unmask();
+    }
 }
 
 static void start(u32 n) {

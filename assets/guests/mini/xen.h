@@ -135,6 +135,8 @@ void event_send(u32 port);
 u32 event_bind_ipi(u32 vcpu, port_handler handler);
 u32 event_bind_timer(u32 vcpu);
 extern u64 event_count[MAX_PORTS];
+void events_mask(void);
+void events_unmask(void);
 void block(void);
 
 /* time.c */
@@ -145,10 +147,12 @@ void console_init(void);
 void console_unlock(void);
 void put(char c);
 void print(const char *format, ...);
+int console_waiting(void);
 int console_read(void);
 
 /* xenstore.c */
 void store_init(void);
+int store_waiting(void);
 int store_request(u32 type, const char *path, const char *value, char *reply, u32 size);
 int store_shutdown_requested(char *how, u32 size);
 

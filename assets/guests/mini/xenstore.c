@@ -23,10 +23,18 @@ static void send_bytes(const void *data, u32 n) {
     }
 }
 
+int store_waiting(void) { return *(volatile u32 *)&ring->rsp_prod != ring->rsp_cons; }
+
 static void receive_bytes(void *data, u32 n) {
     char *p = data;
     while (n) {
-        if (*(volatile u32 *)&ring->rsp_prod == ring->rsp_cons) { event_send(start_info->store_evtchn); block(); continue; }
+        if (!store_waiting()) {
+            event_send(start_info->store_evtchn);
+            events_mask();
+            if (store_waiting()) events_unmask();
+            else block();
+            continue;
+        }
         char c = ring->rsp[ring->rsp_cons & (sizeof ring->rsp - 1)];
         barrier();
         ring->rsp_cons++;
@@ -64,7 +72,7 @@ int store_request(u32 type, const char *path, const char *value, char *reply, u3
 /* True once a watch on control/shutdown fired and the node has a value, which is acknowledged by emptying it. */
 int store_shutdown_requested(char *how, u32 size) {
     char ignored[64];
-    if (*(volatile u32 *)&ring->rsp_prod != ring->rsp_cons) receive(0, ignored, sizeof ignored);
+    if (store_waiting()) receive(0, ignored, sizeof ignored);
     if (!shutdown_fired) return 0;
     shutdown_fired = 0;
     if (store_request(XS_READ, "control/shutdown", NULL, how, size) <= 0) return 0;

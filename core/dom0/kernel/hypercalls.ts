@@ -128,6 +128,19 @@ export class Hypercalls {
     this.#domctl("max_vcpus", abi.XEN_DOMCTL_max_vcpus, domid, (u) => this.memory.set32(u, count));
   }
 
+  /** `mode`: XEN_CPUID_TSC_MODE_*; `khz`: 0 for the host's. */
+  setTscInfo(domid: number, mode: number, khz = 0): void {
+    this.#domctl("settscinfo", abi.XEN_DOMCTL_settscinfo, domid, (u) => {
+      this.memory.set32(u, mode);
+      this.memory.set32(u + 4, khz);
+    });
+  }
+
+  /** A global VIRQ goes to this domain from now on, and back to dom0 when the domain dies. */
+  setVirqHandler(domid: number, virq: number): void {
+    this.#domctl("set_virq_handler", abi.XEN_DOMCTL_set_virq_handler, domid, (u) => this.memory.set32(u, virq));
+  }
+
   /** The record, or null when no such domain exists. */
   domainInfo(domid: number): DomainInfoRecord | null {
     try {

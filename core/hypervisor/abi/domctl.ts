@@ -31,6 +31,7 @@ export const XEN_DOMCTL_set_target = 46;
 export const XEN_DOMCTL_gettscinfo = 59;
 export const XEN_DOMCTL_settscinfo = 60;
 export const XEN_DOMCTL_getpageframeinfo3 = 61;
+export const XEN_DOMCTL_set_virq_handler = 66;
 export const XEN_DOMCTL_setnodeaffinity = 68;
 export const XEN_DOMCTL_getnodeaffinity = 69;
 export const XEN_DOMCTL_soft_reset = 79;
@@ -97,5 +98,8 @@ export const PFINFO_LTAB_SHIFT = 28;
 /** XEN_DOMCTL_PFINFO_LPINTAB and PFINFO_XTAB as high bits of a u32. */
 export const PFINFO_LPINTAB_BIT = 31;
 export const PFINFO_XTAB_BITS = 15;
-export const TSC_MODE_MAX = 3;
+/** public/arch-x86/cpuid.h: XEN_CPUID_TSC_MODE_*. */
+export const TSC_MODE_DEFAULT = 0;
+export const TSC_MODE_ALWAYS_EMULATE = 1;
+export const TSC_MODE_NEVER_EMULATE = 2;
 export const SENDTRIGGER_NMI = 0;

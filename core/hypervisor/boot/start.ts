@@ -14,7 +14,6 @@ import {
   MAX_PCPUS,
   POWER_CRASHED,
   POWER_ON,
-  STATIC_END,
   XEN_HEAP_START,
 } from "../../machine/layout";
 import { STATISTICS_MAGIC_VALUE } from "../abi/native";
@@ -141,19 +140,11 @@ function earlyStart(): bool {
   banner();
   parseOptions();
   memoryMap(mib);
-  if (heapBase() > <usize>STATIC_END) {
-    panic("The image's constants reach into the machine page");
-    return false;
-  }
   if (!memoryInit(mib << 8)) {
     panic("Not enough memory for the frame table");
     return false;
   }
   return true;
-}
-
-function heapBase(): usize {
-  return __heap_base;
 }
 
 /** Tables that come from the heap. False: panicked. */

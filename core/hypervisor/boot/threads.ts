@@ -1,5 +1,6 @@
 /** What each instance of core.wasm needs before it can run hypervisor code. */
 import { cpuInit, cpuRegionSize, setPollAddress } from "../../machine/cpu/interpreter";
+import { TRANSLATOR_CODE_FLAGS, TRANSLATOR_CODE_VERSIONS } from "../../machine/layout";
 import { setCodeTables } from "../../machine/cpu/code_frames";
 import { EBUSY, ENOMEM, ESRCH, EINVAL } from "../abi/errno";
 import {
@@ -39,6 +40,8 @@ export function allocEngineMemory(): bool {
   if (!versions || !flags) return false;
   store<u32>(ROOT_CODE_VERSIONS, <u32>versions);
   store<u32>(ROOT_CODE_FLAGS, <u32>flags);
+  store<u32>(TRANSLATOR_CODE_VERSIONS, <u32>versions);
+  store<u32>(TRANSLATOR_CODE_FLAGS, <u32>flags);
   for (let id: u32 = 0; id < pcpuCount(); id++) {
     const region = allocXenheapBytes(<u32>cpuRegionSize());
     if (!region) return false;

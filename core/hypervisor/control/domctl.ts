@@ -14,15 +14,16 @@ import {
 } from "../domain/domain";
 import { createDomain, createError, domainResume } from "../domain/lifecycle";
 import { domainKill, domidInQuarantine } from "../domain/teardown";
+import { setGlobalVirqHandler } from "../event/channels";
 import { continueWith } from "../hypercall/continuation";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
 import { setMaxPages } from "../memory/domain_memory";
 import { updateWallclock } from "../pv/time";
-import { systemTime } from "../sched/clock";
+import { getTscInfo, setTscInfo } from "../pv/tsc";
 import { XEN_SCHEDULER_CREDIT } from "../sched/credit";
 import { spinLock, spinTryLock, spinUnlock } from "../sched/lock";
 import { NO_PCPU, PCPU_CONTROL, self } from "../sched/pcpu";
-import { domainPause, domainPauseNosync, domainUnpause } from "../sched/vcpu";
+import { domainPause, domainUnpause } from "../sched/vcpu";
 import { writeDomainInfo } from "./domain_info";
 import { fillHypercallPage, pageFrameInfo } from "./domctl_memory";
 import {
@@ -117,26 +118,6 @@ function schedulerOp(d: Domain, u: usize): i32 {
   }
 }
 
-function setTscInfo(d: Domain, u: usize): i32 {
-  const mode = load<u32>(u);
-  if (mode > <u32>abi.TSC_MODE_MAX) return -EINVAL;
-  d.tscMode = mode;
-  d.tscIncarnation = load<u32>(u, 8);
-  const elapsed = load<u64>(u, 16);
-  // A restored guest's clock goes on from where it was.
-  d.tscOffset = elapsed ? <i64>(elapsed - systemTime()) : 0;
-  return 0;
-}
-
-function getTscInfo(d: Domain, u: usize): i32 {
-  store<u32>(u, d.tscMode);
-  store<u32>(u, 1_000_000, 4);
-  store<u32>(u, d.tscIncarnation, 8);
-  store<u64>(u, systemTime() + d.tscOffset, 16);
-  copyBack = true;
-  return 0;
-}
-
 function onDomain(command: u32, d: Domain, op: usize): i32 {
   const u = op + abi.DOMCTL_U;
   const itself = d == currentVcpu.domain;
@@ -224,15 +205,21 @@ function onDomain(command: u32, d: Domain, op: usize): i32 {
       return 0;
     }
     case abi.XEN_DOMCTL_settscinfo: {
-      domainPauseNosync(d);
+      if (itself) return -EINVAL;
+      domainPause(d);
       const error = setTscInfo(d, u);
       domainUnpause(d);
       return error;
     }
     case abi.XEN_DOMCTL_gettscinfo:
-      return getTscInfo(d, u);
+      if (itself) return -EINVAL;
+      getTscInfo(d, u);
+      copyBack = true;
+      return 0;
     case abi.XEN_DOMCTL_getpageframeinfo3:
       return pageFrameInfo(d, load<u64>(u), load<u64>(u, 8));
+    case abi.XEN_DOMCTL_set_virq_handler:
+      return setGlobalVirqHandler(d, load<u32>(u));
     case abi.XEN_DOMCTL_shadow_op:
     case abi.XEN_DOMCTL_soft_reset:
     case abi.XEN_DOMCTL_get_paging_mempool_size:

@@ -111,11 +111,18 @@ export class Domain {
   retiredAt: u64;
   /** Seconds, added to the wall clock (XEN_DOMCTL_settimeoffset). */
   timeOffsetSeconds: i64;
-  /** TSC_MODE_*; frequency is always 1 GHz. */
+  /** TSC_MODE_*, and what follows from it: pv/tsc.ts. */
   tscMode: u32;
   tscIncarnation: u32;
-  /** i64: the guest's TSC and system time are the host's plus this (0 unless restored). */
-  tscOffset: i64;
+  /** 1: RDTSC exits and shows the time since tscZero (system time, ns) at tscKhz. */
+  tscEmulated: u32;
+  tscKhz: u32;
+  tscZero: u64;
+  /** System time of the last emulated reading. Atomic. */
+  tscLast: u64;
+  /** Factors of vcpu_time_info for tscKhz. */
+  tscMultiplier: u32;
+  tscShift: i32;
   /** Guest address width: 64. */
   addressSize: u32;
   ssidref: u32;
@@ -169,7 +176,6 @@ export class Domain {
 
   // -- watchdogs: two per domain (SCHEDOP_watchdog); Timer structures (sched/timer.ts), 48 bytes each, 8-aligned --
   watchdogInUse: u32;
-  watchdogPad: u32;
 }
 export const SHUTDOWN_CODE_INVALID: u32 = 0xffffffff;
 /** Two Timers in the Domain's page. */
@@ -324,10 +330,6 @@ export class Vcpu {
   gdtEntries: u32;
   ldtEntries: u32;
   ldtBase: u64;
-  /** Bases that swapgs exchanges: user GS base while in kernel mode and reverse live in CpuState; this is the kernel's. */
-  gsBaseKernel: u64;
-  gsBaseUser: u64;
-  fsBase: u64;
   /** Page table roots: machine frames, 0 = none. `cr3Loaded` is the machine address in use now. */
   kernelCr3: u32;
   userCr3: u32;
@@ -336,16 +338,6 @@ export class Vcpu {
   cr0: u64;
   cr4: u64;
   iopl: u32;
-  /** Lazy FPU: state is live in CpuState (always, here); fpuInitialised says the guest has used it. */
-  fpuInitialised: u32;
-  /** Pending trap injected into the guest when it is next entered; see pv/. */
-  trapPending: u32;
-  trapVector: u32;
-  trapError: u32;
-  trapFlags: u32;
-  trapCs: u32;
-  trapPad: u32;
-  trapAddress: u64;
   trapCr2: u64;
   /** I/O bitmap (PHYSDEVOP_set_iobitmap): guest linear address and number of ports. */
   ioBitmap: u64;
@@ -354,8 +346,6 @@ export class Vcpu {
   // -- event channels (event/) --
   evtchnFifo: usize;
   virqLock: u32;
-  evtchnSpare0: u32;
-  evtchnSpare1: u32;
 
   // -- native --
   /** u32 word that native_event_word() names, changed on every event. */

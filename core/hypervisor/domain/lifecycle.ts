@@ -21,6 +21,7 @@ import { MAX_VCPUS } from "../memory/perdomain";
 import { shareXenPageWithGuest } from "../memory/share";
 import { pvVcpuInit } from "../pv/vcpu";
 import { updateWallclock } from "../pv/time";
+import { initTsc } from "../pv/tsc";
 import { grantTableCreate, grantTableFree } from "../grant/table";
 import { DEFAULT_WEIGHT, schedInitVcpu } from "../sched/credit";
 import { systemTime } from "../sched/clock";
@@ -108,7 +109,7 @@ export function createDomain(
   d.weight = DEFAULT_WEIGHT;
   d.addressSize = 64;
   d.target = -1;
-  d.tscIncarnation = 1;
+  initTsc(d);
   d.maxGrantFrames = maxGrantFrames;
   d.maxMaptrackFrames = maxMaptrackFrames;
   d.grantVersion = grantVersion;

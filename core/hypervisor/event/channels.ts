@@ -22,9 +22,11 @@ import {
   portsInit,
   unlockPorts,
 } from "./port";
+import { clearGlobalVirqHandlers } from "./global_virq";
 import { send, unmask } from "./send";
 
-export { evtchnPortPending, sendGlobalVirq, sendGuestVirq, vcpuEventPending } from "./send";
+export { sendGlobalVirq, setGlobalVirqHandler } from "./global_virq";
+export { evtchnPortPending, sendGuestVirq, vcpuEventPending } from "./send";
 
 /** Ports closed before a look at what else is to be done. */
 const CLOSE_BATCH: u32 = 64;
@@ -54,6 +56,7 @@ function closeSome(d: Domain, first: u32): u32 {
 /** Closes the ports of a dying domain, a batch at a time. True: all closed, its FIFO pages are given back. */
 export function evtchnDomainDestroy(d: Domain): bool {
   if (!d.evtchnNextDestroy) {
+    clearGlobalVirqHandlers(d);
     // Who is just taking a port has not seen that the domain dies: wait, so that its port is seen here.
     lockPorts(d);
     d.evtchnNextDestroy = 1;

@@ -76,13 +76,6 @@ export function sendGuestVirq(v: Vcpu, virq: u32): void {
   spinUnlock(virqLock(v));
 }
 
-/** Raises a global virtual interrupt: its handler is the hardware domain, dom0. */
-export function sendGlobalVirq(virq: u32): void {
-  const d = domainById(0);
-  const v = d ? vcpuOf(d, 0) : null;
-  if (v) sendGuestVirq(v, virq);
-}
-
 /** 1 pending, 0 not, -EINVAL no such port. Takes the ports' lock: another vCPU may be leaving the FIFO ABI. */
 export function evtchnPortPending(d: Domain, port: u32): i32 {
   if (!portValid(d, port)) return -EINVAL;

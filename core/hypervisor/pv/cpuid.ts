@@ -5,6 +5,7 @@
  */
 import { CPU_CR4 } from "../../machine/cpu/state";
 import { Vcpu } from "../domain/domain";
+import { HOST_TSC_KHZ } from "./tsc";
 
 export let cpuidA: u32 = 0;
 export let cpuidB: u32 = 0;
@@ -176,17 +177,19 @@ function xenLeaf(v: Vcpu, leaf: u32, sub: u32): void {
   }
 }
 
-const TSC_KHZ: u32 = 1_000_000;
+const TSC_EMULATED: u32 = 1;
 const HOST_TSC_RELIABLE: u32 = 2;
 const RDTSCP_THERE: u32 = 4;
 
 function time(v: Vcpu, sub: u32): void {
   const d = v.domain;
-  if (sub == 0) answer(HOST_TSC_RELIABLE | RDTSCP_THERE, d.tscMode, TSC_KHZ, d.tscIncarnation);
-  else if (sub == 1) {
-    // Time = (TSC << shift) * multiplier / 2^32 + offset.
-    const offset = <u64>-d.tscOffset;
-    answer(<u32>offset, <u32>(offset >> 32), 0x80000000, 1);
-  } else if (sub == 2) answer(TSC_KHZ, 0, 0, 0);
+  if (sub == 0) {
+    const features = HOST_TSC_RELIABLE | RDTSCP_THERE | (d.tscEmulated ? TSC_EMULATED : 0);
+    answer(features, d.tscMode, d.tscKhz, d.tscIncarnation);
+  } else if (sub == 1) {
+    // The zero is in the value already that an emulated RDTSC gives.
+    const offset = d.tscEmulated ? 0 : d.tscZero;
+    answer(<u32>offset, <u32>(offset >> 32), d.tscMultiplier, <u32>d.tscShift);
+  } else if (sub == 2) answer(HOST_TSC_KHZ, 0, 0, 0);
   else answer(0, 0, 0, 0);
 }

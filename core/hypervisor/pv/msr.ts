@@ -1,9 +1,9 @@
 /** RDMSR and WRMSR of a PV kernel. Numbers: SDM volume 4; what is allowed: Xen's policy for PV guests. */
 import { isCanonical } from "../../machine/cpu/mmu";
 import { CPU_EFER, CPU_KERNEL_GS_BASE, CPU_PAT, CPU_TSC_AUX, FS, GS, SEG_BASE } from "../../machine/cpu/state";
-import { readTsc } from "../../machine/cpu/system";
 import { Vcpu } from "../domain/domain";
 import { segmentOf } from "./segments";
+import { readDomainTsc } from "./tsc";
 
 const MSR_TSC: u32 = 0x10;
 const MSR_APIC_BASE: u32 = 0x1b;
@@ -31,7 +31,7 @@ export function readMsr(v: Vcpu, msr: u32): bool {
   const c = v.cpu;
   switch (msr) {
     case MSR_TSC:
-      msrValue = readTsc();
+      msrValue = readDomainTsc(v.domain);
       return true;
     case MSR_APIC_BASE:
       msrValue = APIC_BASE | (v.vcpuId == 0 ? 0x100 : 0);

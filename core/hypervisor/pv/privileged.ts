@@ -20,7 +20,6 @@ import {
   CPU_TSC_AUX,
   CPU_XCR0,
 } from "../../machine/cpu/state";
-import { readTsc } from "../../machine/cpu/system";
 import { GUEST_TS, Vcpu } from "../domain/domain";
 import { doSchedOp } from "../hypercall/sched_op";
 import { SCHEDOP_block } from "../abi/sched";
@@ -36,9 +35,9 @@ import { getDebugRegister, noteDebugConditions, setDebugRegister } from "./debug
 import { STRING_IO_AGAIN, STRING_IO_FAULT, STRING_IO_REFUSED, ioplAllows, portIo, stringIo } from "./io";
 import { inKernelMode } from "./mode";
 import { msrValue, readMsr, writeMsr } from "./msr";
+import { CR4_TSD, processorCr4, readDomainTsc } from "./tsc";
 
 const CR0_TS: u64 = 8;
-const CR4_TSD: u64 = 4;
 const CR4_OSXSAVE: u64 = 1 << 18;
 /** What a guest may set in CR4: TSD DE OSFXSR OSXMMEXCPT FSGSBASE OSXSAVE, of which these reach the processor. */
 const CR4_GUEST: u64 = 4 | 8 | (1 << 16) | (1 << 18);
@@ -92,8 +91,8 @@ export function setTaskSwitched(v: Vcpu, set: bool): void {
 /** The guest's CR4 `value`; bits that are Xen's stay. */
 export function setGuestCr4(v: Vcpu, value: u64): void {
   const c = v.cpu;
-  store<u64>(c, (load<u64>(c, CPU_CR4) & ~CR4_GUEST) | (value & CR4_GUEST), CPU_CR4);
   v.cr4 = (v.cr4 & ~CR4_GUEST) | (value & CR4_GUEST);
+  store<u64>(c, processorCr4(v, (load<u64>(c, CPU_CR4) & ~CR4_GUEST) | (value & CR4_GUEST)), CPU_CR4);
 }
 
 const DONE: i32 = 0;
@@ -154,9 +153,9 @@ function system(v: Vcpu, op: usize, id: u32): i32 {
       return ioplAllows(v) ? DONE : GP;
     case I.ID_RDTSC:
     case I.ID_RDTSCP:
-      // Here only with CR4.TSD: the guest keeps it from its user programs.
+      // Here only with CR4.TSD: the guest keeps it from its user programs, or its mode is emulation.
       if (!inKernelMode(v) && v.cr4 & CR4_TSD) return GP;
-      setPair(readTsc());
+      setPair(readDomainTsc(v.domain));
       if (id == I.ID_RDTSCP) store<u64>(register(1), load<u32>(cpu, CPU_TSC_AUX));
       return DONE;
     default:

@@ -1,4 +1,4 @@
-/** PV time: vcpu_time_info and the wall clock. TSC and system time are the same count of nanoseconds but for offsets. */
+/** PV time: vcpu_time_info and the wall clock. */
 import { BOOT_WALLCLOCK } from "../../machine/layout";
 import {
   TIME_FLAGS,
@@ -20,11 +20,9 @@ import {
 import { Domain, Vcpu, currentVcpu } from "../domain/domain";
 import { copyToGuest, writeGuest32 } from "../hypercall/guest_access";
 import { systemTime } from "../sched/clock";
+import { tscAt } from "./tsc";
 
 const NS_PER_SECOND: u64 = 1_000_000_000;
-/** (delta << 1) * 2^31 / 2^32 = delta: 1 GHz. */
-const MULTIPLIER: u32 = 0x80000000;
-const SHIFT: u8 = 1;
 
 /** Fills the vCPU's vcpu_time_info, and its copy in the guest's own memory if this pCPU runs the vCPU. */
 export function updateVcpuTime(v: Vcpu): void {
@@ -35,10 +33,10 @@ export function updateVcpuTime(v: Vcpu): void {
   const version = load<u32>(time, TIME_VERSION);
   // Odd while it changes; readers on other pCPUs must see the stores in this order.
   atomic.store<u32>(time + TIME_VERSION, version | 1);
-  store<u64>(time, now + <u64>v.domain.tscOffset, TIME_TSC_TIMESTAMP);
+  store<u64>(time, tscAt(v.domain, now), TIME_TSC_TIMESTAMP);
   store<u64>(time, now, TIME_SYSTEM_TIME);
-  store<u32>(time, MULTIPLIER, TIME_TSC_TO_SYSTEM_MUL);
-  store<u8>(time, SHIFT, TIME_TSC_SHIFT);
+  store<u32>(time, v.domain.tscMultiplier, TIME_TSC_TO_SYSTEM_MUL);
+  store<u8>(time, <u8>v.domain.tscShift, TIME_TSC_SHIFT);
   store<u8>(time, <u8>XEN_PVCLOCK_TSC_STABLE_BIT, TIME_FLAGS);
   const next = (version | 1) + 1;
   atomic.store<u32>(time + TIME_VERSION, next);

@@ -27,6 +27,7 @@ import { ring3Selector } from "./callbacks";
 import { initDebugRegisters, setDebugRegister } from "./debugreg";
 import { releaseGdt, setGdt } from "./gdt";
 import { setGuestCr4, setTaskSwitched } from "./privileged";
+import { processorCr4 } from "./tsc";
 import { segmentOf } from "./segments";
 
 /** Vcpu.guestFlags: the selectors in the state are new, their descriptors are to be loaded before it runs. */
@@ -58,12 +59,10 @@ export function pvVcpuInit(v: Vcpu): i32 {
   store<u32>(c, 1, s.CPU_DEPRIVILEGED);
   store<u32>(c, 3, s.CPU_CPL);
   store<u64>(c, CR0, s.CPU_CR0);
-  store<u64>(c, CR4, s.CPU_CR4);
   store<u64>(c, EFER, s.CPU_EFER);
   store<u64>(c, PAT, s.CPU_PAT);
   store<u64>(c, RFLAGS_IF | 2, s.CPU_RFLAGS);
   store<u64>(c, 1, s.CPU_XCR0);
-  store<u64>(c, v.domain.tscOffset, s.CPU_TSC_OFFSET);
   store<u64>(c, gdtVirtStart(v.vcpuId), s.CPU_GDTR_BASE);
   store<u32>(c, abi.LAST_RESERVED_GDT_BYTE, s.CPU_GDTR_LIMIT);
   for (let n: usize = 0; n < 8; n++) store<u16>(segmentOf(c, n), 0x8000, s.SEG_ATTR);
@@ -72,6 +71,7 @@ export function pvVcpuInit(v: Vcpu): i32 {
   initDebugRegisters(v);
   v.cr0 = CR0;
   v.cr4 = CR4;
+  store<u64>(c, processorCr4(v, CR4), s.CPU_CR4);
   v.lastRegion = 0;
   return 0;
 }

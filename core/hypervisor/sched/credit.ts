@@ -34,7 +34,7 @@ export const PRIORITY_IDLE: i32 = -64;
 
 export const TIMESLICE_NS: u64 = 30_000_000;
 const ACCOUNTING_NS: u64 = 30_000_000;
-/** Periods that one accounting makes up for. */
+/** Periods that one accounting makes up for, and that credit or debt may amount to. */
 const MOST_PERIODS: u64 = 4;
 /** A woken vCPU keeps its boost for so long. */
 const BOOST_NS: u64 = 10_000_000;
@@ -164,7 +164,7 @@ function choosePcpu(v: Vcpu): u32 {
 function tickle(p: Pcpu, v: Vcpu): void {
   const priority = v.priority;
   if (priority > p.currentPriority) {
-    // This pCPU's loop looks before it enters a guest again; a running slice ends at once.
+    // This pCPU's loop looks before it enters a guest or sleeps; a running slice ends at once.
     if (p.id == self.id) p.sliceEnd = 0;
     else sendIpi(p.id, IPI_RESCHEDULE);
     return;
@@ -386,12 +386,19 @@ export function account(now: u64): void {
   spinUnlock(ROOT_ACCOUNTING_LOCK);
 }
 
-/** vCPUs that used credit since the last time, or owe some. */
+/**
+ * It used credit since the last time, owes some, or wants to run. One that runs may not have been charged yet: were it left out, a
+ * slice that begins just after each accounting would cost its domain that vCPU's weight every time.
+ */
+function isActive(v: Vcpu): bool {
+  return v.creditActive != 0 || v.credit < 0 || v.onQueue != 0 || v.isRunning != 0;
+}
+
 function countActive(d: Domain): u32 {
   let active: u32 = 0;
   for (let i: u32 = 0; i < d.maxVcpus; i++) {
     const v = vcpuOf(d, i);
-    if (v && (v.creditActive || v.credit < 0 || v.onQueue)) active++;
+    if (v && isActive(v)) active++;
   }
   return active;
 }
@@ -428,14 +435,17 @@ function dealCredit(passed: u64): void {
 
 function dealTo(d: Domain, v: Vcpu, share: i64): void {
   const p = lockQueueOf(v);
-  const active = v.creditActive || v.credit < 0 || v.onQueue;
+  const active = isActive(v);
   if (active) {
     v.credit += share;
-    // A share that comes late is not cut, but nobody saves up more than one.
-    const most = max<i64>(<i64>ACCOUNTING_NS, share);
+    // Who sleeps saves up no more than one share, though one that comes late is not cut. Who wants to run keeps what a pCPU that
+    // stood still for a while owes it, up to what a debt may be: cut on one side only, all would drift into debt together.
+    const keeps = v.onQueue || v.isRunning;
+    const most = keeps ? <i64>(ACCOUNTING_NS * MOST_PERIODS) : max<i64>(<i64>ACCOUNTING_NS, share);
     if (v.credit > most) v.credit = most;
     // Debts of more than a few periods would starve it for long after the load has gone.
-    if (v.credit < -(<i64>ACCOUNTING_NS) * 4) v.credit = -(<i64>ACCOUNTING_NS) * 4;
+    const least = -(<i64>(ACCOUNTING_NS * MOST_PERIODS));
+    if (v.credit < least) v.credit = least;
     v.creditActive = v.isRunning;
   }
   let changed = false;

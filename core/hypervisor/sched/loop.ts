@@ -2,6 +2,7 @@
 import { BOOT_POWER, POWER_ON } from "../../machine/layout";
 import { EXIT_POLL } from "../../machine/cpu/exits";
 import { run, setBudget } from "../../machine/cpu/interpreter";
+import { adoptRegions } from "../../machine/cpu/regions";
 import { tlbFlushAll } from "../../machine/cpu/tlb";
 import { VMASST_TYPE_runstate_update_flag } from "../abi/xen";
 import { ROOT_ZOMBIES, VCPU_EXIT_COUNTS, Vcpu, setCurrentVcpu } from "../domain/domain";
@@ -76,9 +77,12 @@ function leave(v: Vcpu): void {
 
 function idle(box: usize, now: u64, reapAt: u64): void {
   const p = self;
+  // The vCPU that has just left was woken before it was saved, and queued by this pCPU, which sends itself no interrupt.
+  if (p.queueFirst) return;
   let until = p.nextTimer;
   if (atomic.load<u32>(ROOT_PARKED)) until = min<u64>(until, nextAccounting());
   if (p.id == 0 && atomic.load<u32>(ROOT_ZOMBIES)) until = min<u64>(until, reapAt);
+  adoptRegions();
   p.idleSince = now;
   atomic.store<u32>(changetype<usize>(p) + offsetof<Pcpu>("idle"), 1);
   if (until == NO_DEADLINE) atomic.wait<i32>(box, 0, -1);

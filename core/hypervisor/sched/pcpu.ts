@@ -60,8 +60,6 @@ export class Pcpu {
   timerLock: u32;
   /** Earliest deadline, ns; u64.MAX_VALUE if none. Read without the lock. */
   nextTimer: u64;
-  /** Until when idle pCPU sleeps. */
-  sleepUntil: u64;
   /** End of the running vCPU's time slice. */
   sliceEnd: u64;
   /** Engine's region for this pCPU (TLB, decode cache). */

@@ -53,7 +53,7 @@ import { divideUnsigned, multiplySigned, multiplyUnsigned, wideHigh } from "./wi
 export function aluExecute(op: usize): void {
   const id = <u32>load<u16>(op, OP_ID);
   const size = <u32>load<u8>(op, OP_OPSIZE);
-  if (id <= I.ID_TEST) {
+  if (id <= <u32>I.ID_TEST) {
     binary(op, id, size);
     return;
   }

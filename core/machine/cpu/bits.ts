@@ -21,7 +21,7 @@ import { multiplyUnsigned, wideHigh } from "./wide";
 export function bitsExecute(op: usize): void {
   const id = <u32>load<u16>(op, OP_ID);
   const size = <u32>load<u8>(op, OP_OPSIZE);
-  if (id <= I.ID_BTC) {
+  if (id <= <u32>I.ID_BTC) {
     bitTest(op, id, size);
     return;
   }

@@ -6,17 +6,18 @@
  * An instruction across two pages is a block of its own, which remembers the second page and its version.
  * A full cache is emptied and filled again; that happens only between blocks.
  */
-import { cpu, fault } from "./machine";
-import { ACCESS_EXECUTE } from "./mmu";
+import { VECTOR_GP, cpu, fault, raise } from "./machine";
+import { ACCESS_EXECUTE, isCanonical } from "./mmu";
 import { translate } from "./access";
 import { beforeDecode, codeVersion, decodeHolds } from "./code_frames";
 import { decode, decodeEnds } from "./decode";
 import { H_NEXT } from "./handlers";
 import { OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SIZE } from "./op";
 import { CPU_RIP, CPU_SEG, CS, SEG_BASE, SEG_SIZE } from "./state";
+import { REGION_TABLE_BYTES, hasRegion, isAskedFor, regionsInit, requestRegion } from "./regions";
 import { TLB_BYTES, TLB_EXECUTE, tlbLookup } from "./tlb";
 
-/** Header before a block's first op. u32 each: host address of the first byte, mode, version, next in bucket, ops, second page, its version. */
+/** Header before a block's first op. u32 each: host address of the first byte, mode, version, next in bucket, second page, its version, how often it was reached by lookup or backwards. */
 export const BLOCK_HEADER = 64;
 const BLOCK_HOST = 0;
 const BLOCK_MODE = 4;
@@ -24,6 +25,7 @@ const BLOCK_VERSION = 8;
 const BLOCK_NEXT = 12;
 const BLOCK_SECOND = 16;
 const BLOCK_SECOND_VERSION = 20;
+const BLOCK_HEAT = 24;
 const BLOCK_OPS = 32;
 
 /** After the TLB: bytes of instructions across pages, room for one op and its end, buckets, then blocks. */
@@ -33,7 +35,8 @@ const BUCKETS = TLB_BYTES + 0x1000;
 const BUCKET_COUNT: u32 = 32768;
 const ARENA = BUCKETS + 32768 * 4;
 const ARENA_SIZE = 16 << 20;
-export const REGION_SIZE = ARENA + ARENA_SIZE;
+const REGIONS = ARENA + ARENA_SIZE;
+export const REGION_SIZE = REGIONS + REGION_TABLE_BYTES;
 
 let region: usize = 0;
 let arena: usize = 0;
@@ -44,6 +47,7 @@ export let cacheGeneration: u32 = 0;
 export function blocksInit(address: usize): void {
   region = address;
   arenaEnd = address + ARENA + ARENA_SIZE;
+  regionsInit(address + REGIONS);
   dropBlocks();
 }
 
@@ -66,6 +70,10 @@ export function findBlock(mode: u32): usize {
   const lin = codeLinear(mode);
   let host = tlbLookup(TLB_EXECUTE, lin);
   if (!host) {
+    if (!isCanonical(lin)) {
+      raise(VECTOR_GP);
+      return 0;
+    }
     host = translate(lin, ACCESS_EXECUTE);
     if (!host) return 0;
   }
@@ -90,6 +98,34 @@ export function findBlock(mode: u32): usize {
 /** Whether the block that starts with `op` may be chained to and from: it lies in one page, and is kept. */
 export function blockChains(first: usize): bool {
   return !load<u32>(first - BLOCK_HEADER, BLOCK_SECOND);
+}
+/** In BLOCK_HEAT: the block begins a region of translated code, or did. */
+const TRANSLATED_BIT: u32 = 0x80000000;
+/** Every so many times that a block was reached it is looked whether it has been translated: a power of 2. */
+const LOOK_EVERY: u32 = 64;
+
+/**
+ * Counts that the block was reached by lookup or backwards, and asks for its translation when that is due. True if it is to be run
+ * translated: runRegions() may find a region there. `lin`: its linear address.
+ */
+export function warmBlock(first: usize, lin: u64): bool {
+  const block = first - BLOCK_HEADER;
+  let heat = load<u32>(block, BLOCK_HEAT);
+  if (heat & TRANSLATED_BIT) return true;
+  store<u32>(block, ++heat, BLOCK_HEAT);
+  if (heat & (LOOK_EVERY - 1) || load<u32>(block, BLOCK_SECOND)) return false;
+  const host = load<u32>(block, BLOCK_HOST);
+  if (hasRegion(host)) {
+    store<u32>(block, heat | TRANSLATED_BIT, BLOCK_HEAT);
+    return true;
+  }
+  if (isAskedFor(heat)) requestRegion(host, lin, false);
+  return false;
+}
+/** No region was found: the block is interpreted, and counted again. */
+export function coolBlock(first: usize): void {
+  const block = first - BLOCK_HEADER;
+  store<u32>(block, load<u32>(block, BLOCK_HEAT) & ~TRANSLATED_BIT, BLOCK_HEAT);
 }
 export function blockHost(first: usize): u32 {
   return load<u32>(first - BLOCK_HEADER, BLOCK_HOST);
@@ -154,6 +190,7 @@ function buildBlock(lin: u64, host: usize, mode: u32, bucket: usize): usize {
   store<u32>(block, mode, BLOCK_MODE);
   store<u32>(block, version, BLOCK_VERSION);
   store<u32>(block, <u32>second, BLOCK_SECOND);
+  store<u32>(block, 0, BLOCK_HEAT);
   const holds = decodeHolds(host) && (!second || decodeHolds(second));
   if (holds) {
     store<u32>(block, load<u32>(bucket), BLOCK_NEXT);

@@ -3,10 +3,11 @@
  *
  * versions: u32 per frame. A write into a frame with decoded code increments it; a block is good only while the version is the
  * one it was decoded with. flags: u8 per frame, CODE: somebody decoded from it since the last increment; WRITTEN: it may
- * be in some pCPU's write TLB. Frames 0 and 1 are never a guest's, so their versions serve as shared words:
+ * be in some pCPU's write TLB. Frames 0 to 2 are never a guest's, so their versions serve as shared words:
  * versions[0] = generation, incremented when a frame gets CODE while it may be in write TLBs (the others then drop theirs
  * before they go on, and count the frame as written, for they may have written in between);
- * versions[1] = lock of locked accesses that wasm's atomics can't do (misaligned, 16 bytes).
+ * versions[1] = lock of locked accesses that wasm's atomics can't do (misaligned, 16 bytes);
+ * versions[2] = count of all increments of all frames.
  *
  * The order that makes it safe: a writer sets WRITTEN, then looks at CODE; a decoder sets CODE, then looks at WRITTEN.
  */
@@ -22,6 +23,8 @@ let seenGeneration: u32 = 0;
 
 /** Frame that the running block lies in, and whether that one was written to: the block must be left. */
 export let runningFrame: u32 = 0;
+/** As the running frame: code of several frames runs. */
+export const ANY_FRAME: u32 = 0xffffffff;
 export let codeChanged: i32 = 0;
 export function setRunningFrame(frame: u32): void {
   runningFrame = frame;
@@ -43,6 +46,13 @@ export function codeVersion(frame: u32): u32 {
   return atomic.load<u32>(codeVersions + ((<usize>frame) << 2));
 }
 
+/** Changes when any frame's version does. */
+// @ts-ignore: decorator
+@inline
+export function codeChanges(): u32 {
+  return atomic.load<u32>(codeVersions + 8);
+}
+
 /** Address of the lock word for accesses that must look atomic but can't be done with one wasm atomic. */
 // @ts-ignore: decorator
 @inline
@@ -60,7 +70,8 @@ export function codeFrameWritten(frame: u32): void {
   if (!(atomic.load<u8>(flag) & CODE)) return;
   atomic.and<u8>(flag, ~CODE);
   atomic.add<u32>(codeVersions + ((<usize>frame) << 2), 1);
-  if (frame == runningFrame) codeChanged = 1;
+  atomic.add<u32>(codeVersions + 8, 1);
+  if (frame == runningFrame || runningFrame == ANY_FRAME) codeChanged = 1;
 }
 
 /** To be called before a host page is entered into this pCPU's write TLB or written to around it. */

@@ -163,8 +163,8 @@ function hotLoad(handler32: u32, memory32: u32, otherwise: u32): u32 {
 
 /** The family's handler that does the same as one of the loop's own memory forms. */
 export function genericHandler(handler: u32): u32 {
-  if (handler < H.H_HOT) return handler;
-  if (handler < H.H_MOV_RR32 || (handler >= H.H_CMP_RI8 && handler <= H.H_TEST_MI8)) return H.H_ALU;
+  if (handler < <u32>H.H_HOT) return handler;
+  if (handler < <u32>H.H_MOV_RR32 || (handler >= <u32>H.H_CMP_RI8 && handler <= <u32>H.H_TEST_MI8)) return H.H_ALU;
   if (handler == H.H_PUSH_M) return H.H_STACK;
   if (handler == H.H_CALL_M || handler == H.H_JMP_M) return H.H_CONTROL;
   return H.H_DATA;
@@ -646,7 +646,7 @@ function shift(size: u32, form: u32): u32 {
   if (form == I.FORM_RM_IMM) {
     const count = (<u32>load<u8>(op, OP_IMM)) & (size == 8 ? 63 : 31);
     store<u64>(op, count, OP_IMM);
-    if (count && !isMemory() && size >= 4 && which >= I.ID_SHL) {
+    if (count && !isMemory() && size >= 4 && which >= <u32>I.ID_SHL) {
       setPair(rm(), 0);
       if (which == I.ID_SHL || which == I.ID_SAL) return hotSized(H.H_SHL_RI32, H.H_SHIFT);
       if (which == I.ID_SHR) return hotSized(H.H_SHR_RI32, H.H_SHIFT);

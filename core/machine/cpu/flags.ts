@@ -5,22 +5,11 @@
  * for every kind ZF = (result == 0), and for every kind but STORED SF = bit 63 of the result; carry and overflow compare
  * whole u64s, whatever the operand size.
  */
+import { FLAGS_ADD, FLAGS_DEC, FLAGS_INC, FLAGS_LOGIC, FLAGS_RESULT, FLAGS_STORED, FLAGS_SUB } from "./flag_kinds";
 import { cpu } from "./machine";
 import { CPU_FLAG_A, CPU_FLAG_B, CPU_FLAG_KIND, CPU_FLAG_RESULT, CPU_RFLAGS } from "./state";
 
-/** A holds CF PF AF SF OF at their places in EFLAGS; result is 0 exactly if ZF. */
-export const FLAGS_STORED: u32 = 0;
-/** result = A + b. */
-export const FLAGS_ADD: u32 = 1;
-/** result = A - b; A is the minuend. */
-export const FLAGS_SUB: u32 = 2;
-/** CF = OF = AF = 0. */
-export const FLAGS_LOGIC: u32 = 3;
-/** Like ADD and SUB of 1, but CF is B. */
-export const FLAGS_INC: u32 = 4;
-export const FLAGS_DEC: u32 = 5;
-/** ZF, SF, PF from the result, CF, AF, OF from A at their places in EFLAGS. */
-export const FLAGS_RESULT: u32 = 6;
+export { FLAGS_ADD, FLAGS_DEC, FLAGS_INC, FLAGS_LOGIC, FLAGS_RESULT, FLAGS_STORED, FLAGS_SUB };
 
 export const CF: u32 = 1;
 export const PF: u32 = 4;

@@ -12,8 +12,10 @@ import {
   blocksInit,
   cacheGeneration,
   codeLinear,
+  coolBlock,
   findBlock,
   prepareSingle,
+  warmBlock,
 } from "./blocks";
 import { clearCodeChanged, codeChanged, followGeneration, setRunningFrame } from "./code_frames";
 import { controlExecute } from "./control";
@@ -85,11 +87,13 @@ import {
   OP_TARGET,
   OP_TARGET2,
 } from "./op";
+import { adoptRegions, runRegions } from "./regions";
 import { segmentExecute } from "./segment";
 import { shiftExecute } from "./shift";
 import { sseExecute } from "./sse/sse";
 import { stackExecute } from "./stack";
 import {
+  CPU_BAILED,
   CPU_CODE_BASE,
   CPU_CR3,
   CPU_DEPRIVILEGED,
@@ -257,6 +261,9 @@ function execute(limit: i32, single: bool): i32 {
   let alone: bool = false;
   let first = single;
   let unfinished = false;
+  /** Translated code has left the next instruction to the interpreter: its block is the only one before another attempt. */
+  let bailed = false;
+  adoptRegions();
 
   while (true) {
     // ---- between blocks: CPU_RIP is the next instruction ----
@@ -305,6 +312,17 @@ function execute(limit: i32, single: bool): i32 {
     } else {
       const generation = cacheGeneration;
       op = findBlock(codeMode);
+      if (op && codeMode & MODE_64 && warmBlock(op, load<u64>(s, CPU_RIP)) && !bailed) {
+        const before = left;
+        left = runRegions(left, poll);
+        bailed = load<u32>(s, CPU_BAILED) != 0;
+        if (left != before) {
+          link = 0;
+          continue;
+        }
+        if (!bailed) coolBlock(op);
+        link = 0;
+      }
       if (link) {
         if (op && generation == cacheGeneration && blockChains(op)) store<u32>(link + linkSlot, <u32>op);
         link = 0;
@@ -318,6 +336,8 @@ function execute(limit: i32, single: bool): i32 {
       continue;
     }
     start = op;
+    const chains = !bailed;
+    bailed = false;
     setRunningFrame(blockHost(op) >> 12);
     store<u64>(s, load<u64>(s, CPU_RIP) - load<u16>(op, OP_OFFSET), CPU_CODE_BASE);
 
@@ -1790,10 +1810,13 @@ function execute(limit: i32, single: bool): i32 {
         left -= <i32>((op - start) >> 6) + (ended ? 0 : 1);
         if (!codeChanged) {
           const next: usize = load<u32>(op + slot);
-          if (next && left > 0 && !atomic.load<u32>(poll) != 0) {
-            op = next;
-            start = next;
-            continue;
+          if (next && chains && left > 0 && !atomic.load<u32>(poll) != 0) {
+            // Loops that have been translated are left.
+            if (next > op || !warmBlock(next, load<u64>(s, CPU_CODE_BASE) + load<u16>(next, OP_OFFSET))) {
+              op = next;
+              start = next;
+              continue;
+            }
           }
         }
         clearCodeChanged();

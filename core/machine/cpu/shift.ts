@@ -23,8 +23,8 @@ export function shiftExecute(op: usize): void {
   let r = a;
   // A count of zero changes nothing but, in 32 bits, the register's upper half.
   if (count) {
-    if (id >= I.ID_SHLD) r = shiftDouble(id == I.ID_SHRD, size, a, getReg(op, size), count);
-    else if (id >= I.ID_SHL) r = shift(id, size, a, count);
+    if (id >= <u32>I.ID_SHLD) r = shiftDouble(id == I.ID_SHRD, size, a, getReg(op, size), count);
+    else if (id >= <u32>I.ID_SHL) r = shift(id, size, a, count);
     else r = rotate(id, size, a, count);
   }
   if (memory) writeSized(lin, size, r);

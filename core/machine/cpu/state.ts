@@ -116,5 +116,10 @@ export const CPU_ZERO = 0x430;
 /** u64: RIP of the first byte of the page that the running block lies in; the engine's own while run() runs. */
 export const CPU_CODE_BASE = 0x438;
 
+/** u64: what data accesses of translated code compare with; valid while it runs (regions.ts). */
+export const CPU_TLB_TAG = 0x440;
+/** u32: translated code has left the instruction at CPU_RIP undone, for the interpreter to do. */
+export const CPU_BAILED = 0x448;
+
 /** Bytes of the whole structure, a multiple of 64; structures are 64-byte aligned. */
-export const CPU_SIZE = 0x440;
+export const CPU_SIZE = 0x480;

@@ -33,7 +33,7 @@ const PATIENCE: i32 = 16384;
 /** False if a repeated instruction has steps left: RIP is to stay. Look at `fault` first. */
 export function stringExecute(op: usize): bool {
   const id = <u32>load<u16>(op, OP_ID);
-  if (id >= I.ID_INS) {
+  if (id >= <u32>I.ID_INS) {
     refuse();
     return true;
   }

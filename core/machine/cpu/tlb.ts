@@ -10,17 +10,24 @@
  * the tables are cleared.
  */
 import { cpu } from "./machine";
+import { TLB_EXECUTE, TLB_READ, TLB_WRITE } from "./tlb_layout";
 import { CPU_ASID, CPU_CPL, CPU_CR0, CPU_CR3, CPU_CR4, CPU_EFER, CPU_RFLAGS } from "./state";
 
+export { TLB_EXECUTE, TLB_READ, TLB_WRITE };
 export const TLB_ENTRIES: usize = 4096;
-export const TLB_TABLE = 0x10000;
-export const TLB_READ = 0;
-export const TLB_WRITE = 0x10000;
-export const TLB_EXECUTE = 0x20000;
 /** (CR3, mode) -> ASID: 64 entries of u64 key, u32 ASID. */
 const SPACES = 0x30000;
 const SPACE_ENTRIES: u32 = 64;
-export const TLB_BYTES = 0x31000;
+/**
+ * u32 per page number modulo 4096: low half of the number of the page whose translation something relies on until flushEpoch changes,
+ * or that there is none, or more than one. (A page whose number happens to be one of these two is treated as such: page 0 as several, and
+ * the last one of 16 TiB is never relied on, for nobody executes there.)
+ */
+const RELIED = 0x31000;
+const RELIED_BYTES = 4096 * 4;
+const RELIED_SEVERAL: u32 = 0;
+const RELIED_NONE: u32 = 0xffffffff;
+export const TLB_BYTES = 0x35000;
 
 /** ASID of no entry: data accesses with it always take the slow path. */
 const ASID_NEVER: u64 = 0xfff;
@@ -32,6 +39,11 @@ export let tlbBase: usize = 0;
 export let tlbTag: u64 = ASID_NEVER;
 /** ASID of the current address space and mode. */
 export let spaceTag: u64 = 0;
+/**
+ * Incremented when what was found out about translations for execution may not hold any more although the ASID is the same: a page that
+ * pageRelied() named is flushed, or ASIDs begin anew.
+ */
+export let flushEpoch: u64 = 0;
 let spaceKey: u64 = ~(<u64>0);
 let nextAsid: u32 = 1;
 /** A translation from a page larger than 4 KiB is, or was, in the tables since the last flush of everything. */
@@ -48,6 +60,7 @@ export const SPACE_PAGING: u64 = 32;
 export function tlbInit(address: usize): void {
   tlbBase = address;
   memory.fill(address, 0, TLB_BYTES);
+  memory.fill(address + RELIED, 0xff, RELIED_BYTES);
   nextAsid = 1;
   spaceKey = ~(<u64>0);
 }
@@ -78,7 +91,8 @@ export function tlbSelect(inspect: bool): void {
     else {
       store<u64>(slot, ~key);
       if (nextAsid > ASID_LAST) {
-        memory.fill(tlbBase, 0, TLB_BYTES);
+        memory.fill(tlbBase, 0, RELIED);
+        flushEpoch++;
         store<u64>(slot, ~key);
         nextAsid = 1;
         largeSeen = false;
@@ -122,6 +136,11 @@ export function tlbFlushPage(lin: u64): void {
   if (load<u64>(entry, TLB_READ) >> 12 == page) store<u64>(entry, 0, TLB_READ);
   if (load<u64>(entry, TLB_WRITE) >> 12 == page) store<u64>(entry, 0, TLB_WRITE);
   if (load<u64>(entry, TLB_EXECUTE) >> 12 == page) store<u64>(entry, 0, TLB_EXECUTE);
+  const relied = load<u32>(reliedSlot(lin));
+  if (relied == <u32>page || relied == RELIED_SEVERAL) {
+    flushEpoch++;
+    memory.fill(tlbBase + RELIED, 0xff, RELIED_BYTES);
+  }
 }
 
 /** Forgets all translations made through the page tables at `cr3`. */
@@ -133,6 +152,19 @@ export function tlbFlushAddressSpace(cr3: u64): void {
     if (load<u64>(slot) && (key & 0x000ffffffffff000) == page) store<u64>(slot, 0);
   }
   if ((spaceKey & 0x000ffffffffff000) == page) reselect();
+}
+
+// @ts-ignore: decorator
+@inline
+function reliedSlot(lin: u64): usize {
+  return tlbBase + RELIED + (((<usize>(lin >> 12)) & 0xfff) << 2);
+}
+/** A flush of this page is to increment flushEpoch. */
+export function pageRelied(lin: u64): void {
+  const slot = reliedSlot(lin);
+  const page = <u32>(lin >> 12);
+  const before = load<u32>(slot);
+  store<u32>(slot, before == RELIED_NONE || before == page ? page : RELIED_SEVERAL);
 }
 
 /** Enters a translation; `table` TLB_READ, TLB_WRITE or TLB_EXECUTE, `host` address of the host page. */

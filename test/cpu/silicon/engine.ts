@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import * as exits from "../../../core/machine/cpu/exits.ts";
 import * as state from "../../../core/machine/cpu/state.ts";
+import { TranslatedCode } from "../translator/translated.ts";
 import { CASE, CODE_ADDRESS, DATA_PAGES, RESULT, WINDOW, WINDOW_START } from "./generate.ts";
 
 const MEMORY_PAGES = 1024;
@@ -9,6 +10,7 @@ const MEMORY_PAGES = 1024;
 const TABLES = 0x3e00000;
 const CODE_FRAME = 0x3f00000;
 const DATA_FRAME = 0x3f10000;
+const POOL = 0x3c00000;
 const ENGINE_REGION = 0x200000;
 
 type Functions = Record<string, (...args: number[]) => number>;
@@ -18,24 +20,34 @@ export class Engine {
   readonly #bytes: Uint8Array;
   readonly #exports: Functions;
   readonly #state: number;
+  readonly #translated: TranslatedCode | null;
 
-  constructor(wasm: string) {
+  /** `translates`: every case is translated to WebAssembly before it runs. */
+  constructor(wasm: string, translates = false) {
     const memory = new WebAssembly.Memory({ initial: MEMORY_PAGES, maximum: 65536, shared: true });
     const module = new WebAssembly.Module(readFileSync(wasm));
     const env = {
       memory,
       now: () => performance.now() * 1e6,
+      adopt() {},
       trap(code: number) {
         throw new Error(`engine trap ${code}`);
       },
     };
-    this.#exports = new WebAssembly.Instance(module, { env }).exports as Functions;
+    const { exports } = new WebAssembly.Instance(module, { env });
+    this.#exports = exports as Functions;
     this.#bytes = new Uint8Array(memory.buffer);
     this.#view = new DataView(memory.buffer);
     this.#exports.engine_init!(ENGINE_REGION);
     this.#state = this.#exports.engine_state!();
     this.#map();
     this.#setUp();
+    this.#translated = translates ? new TranslatedCode(exports, memory, POOL) : null;
+  }
+
+  /** Regions made. */
+  get regions(): number {
+    return this.#translated?.count ?? 0;
   }
 
   /** Identity by name only: code at CODE_ADDRESS, two data pages at DATA_PAGES; everything else is not mapped. */
@@ -98,6 +110,12 @@ export class Engine {
     this.#exports.engine_code_written!(CODE_FRAME);
     this.#exports.engine_flush!();
     this.#exports.engine_refresh!();
+    this.#translated?.translate({
+      host: CODE_FRAME + (CODE_ADDRESS & 0xfff),
+      linear: BigInt(CODE_ADDRESS),
+      cr3: BigInt(TABLES),
+      large: false,
+    });
 
     let exit: number;
     do exit = this.#exports.engine_run!();

@@ -26,10 +26,10 @@ export function siliconMissing(): string | null {
   }
 }
 
-export async function buildEngine(): Promise<Engine> {
+export async function buildEngine(translates = false): Promise<Engine> {
   const wasm = path.join(cache, "engine.wasm");
   await buildWasm(path.join(root, "test/cpu/engine-entry.ts"), wasm, [path.join(root, "core/machine/cpu")]);
-  return new Engine(wasm);
+  return new Engine(wasm, translates);
 }
 
 export function buildSilicon(): string {
@@ -102,9 +102,9 @@ export function compareBatch(engine: Engine, batch: Instance[], silicon: Buffer,
   });
 }
 
-export async function conformance(seed: number, count: number, only?: string): Promise<Report> {
+export async function conformance(seed: number, count: number, only?: string, translates = false): Promise<Report> {
   const report: Report = { count: 0, mismatches: 0, samples: new Map() };
-  const engine = await buildEngine();
+  const engine = await buildEngine(translates);
   for await (const [batch, silicon] of siliconResults(buildSilicon(), inBatches(instances(seed, count, only))))
     compareBatch(engine, batch, silicon, report);
   return report;

@@ -34,7 +34,7 @@ const SYSCTLS = [1, 3, 4, 5, 6, 7, 8, 9, 16, 17, 18, 19, 99];
 /** Without sched_op (29) and its older form (6), which would end dom0, and vcpu_op. */
 const OTHERS = [1, 10, 12, 13, 14, 15, 17, 20, 21, 22, 26, 32, 33, 34, 40, 55, 62];
 
-it.each([1, 7, 1234567])("survives it, seed %i", (seed) => {
+it.each([1, 7, 1234567])("survives it, seed %i", async (seed) => {
   const next = random(seed);
   const { physical, core } = dom0;
   const at = dom0.frames.allocate(4) * 4096;
@@ -78,6 +78,7 @@ it.each([1, 7, 1234567])("survives it, seed %i", (seed) => {
   }
   expect(core.check_invariants()).toBe(0);
   for (const { domid } of dom0.calls.listDomains()) if (domid) dom0.calls.destroyDomain(domid);
-  expect(dom0.calls.listDomains().map((d) => d.domid)).toEqual([0]);
+  // Dead ones are listed until they are reaped, which a pCPU may just be at, and be kept from by another load on the machine.
+  await expect.poll(() => dom0.calls.listDomains().map((d) => d.domid), { timeout: 5000 }).toEqual([0]);
   expect(core.check_invariants()).toBe(0);
 });

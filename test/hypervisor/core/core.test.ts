@@ -38,7 +38,7 @@ describe("boot", () => {
     const text = machine.serial();
     expect(text).toContain("(XEN) Xen version 4.17");
     expect(text).toContain("(XEN) Command line: dom0_mem=16M loglvl=all guest_loglvl=all\n");
-    expect(text).toContain("(XEN) System RAM: 126MB (129024kB)\n");
+    expect(text).toContain("(XEN) System RAM: 120MB (122880kB)\n");
     expect(text).toContain("(XEN) Using scheduler: SMP Credit Scheduler (credit)\n");
     expect(text).toContain("(XEN) Brought up 2 CPUs\n");
     expect(text).toContain("(XEN) Guest Loglevel: All\n");
@@ -216,6 +216,50 @@ describe("domctl", () => {
     expect(dom0.calls.listDomains().map((d) => d.domid)).toEqual([0]);
     expect(dom0.core.check_invariants()).toBe(0);
   }, 20_000);
+});
+
+describe("set_virq_handler", () => {
+  const TIMER = 0;
+  const CON_RING = 8;
+  const MCA = 16;
+  const NR_VIRQS = 24;
+
+  it("takes a global VIRQ and a domain that lives", () => {
+    const domid = dom0.calls.createDomain(UUID, 1);
+    for (const virq of [abi.VIRQ_DOM_EXC, CON_RING, MCA]) dom0.calls.setVirqHandler(domid, virq);
+    for (const virq of [TIMER, 1, 7, 13, NR_VIRQS, 0xffffffff])
+      expect(
+        refusal(() => dom0.calls.setVirqHandler(domid, virq)),
+        String(virq),
+      ).toBe("EINVAL");
+    expect(refusal(() => dom0.calls.setVirqHandler(domid + 1, abi.VIRQ_DOM_EXC))).toBe("ESRCH");
+    dom0.calls.setVirqHandler(0, abi.VIRQ_DOM_EXC);
+    dom0.calls.destroyDomain(domid);
+  });
+
+  it("sends what happens there, and to dom0 again when that domain is gone", () => {
+    const port = dom0.calls.bindVirq(abi.VIRQ_DOM_EXC);
+    const pending = (): boolean => {
+      const word = dom0.sharedInfo + 2048 + (port >> 6) * 8;
+      const bit = 1n << BigInt(port & 63);
+      const value = dom0.physical.get64(word);
+      dom0.physical.set64(word, value & ~bit);
+      return (value & bit) !== 0n;
+    };
+    /** Its end is a DOM_EXC. */
+    const end = (domid: number): boolean => {
+      pending();
+      dom0.calls.destroyDomain(domid);
+      return pending();
+    };
+    const handler = dom0.calls.createDomain(UUID, 1);
+    expect(end(dom0.calls.createDomain(UUID, 1))).toBe(true);
+    dom0.calls.setVirqHandler(handler, abi.VIRQ_DOM_EXC);
+    expect(end(dom0.calls.createDomain(UUID, 1))).toBe(false);
+    expect(end(handler)).toBe(true);
+    expect(end(dom0.calls.createDomain(UUID, 1))).toBe(true);
+    dom0.calls.closePort(port);
+  });
 });
 
 describe("sysctl", () => {

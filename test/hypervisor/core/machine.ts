@@ -16,7 +16,7 @@ const PCPU = `
 const { workerData } = require("node:worker_threads");
 const { memory, module, id, base } = workerData;
 const now = () => Number(process.hrtime.bigint() - base);
-const { exports } = new WebAssembly.Instance(module, { env: { memory, now, trap(code) { throw new Error("host bug " + code); } } });
+const { exports } = new WebAssembly.Instance(module, { env: { memory, now, adopt() {}, trap(code) { throw new Error("host bug " + code); } } });
 exports._start?.();
 if (id === 0) exports.xen_start();
 exports.pcpu_run(id);
@@ -97,7 +97,7 @@ export class Machine {
     const trap = (code: number): never => {
       throw new Error(`host bug ${code}`);
     };
-    const { exports } = new WebAssembly.Instance(this.#module, { env: { memory: this.memory, now, trap } });
+    const { exports } = new WebAssembly.Instance(this.#module, { env: { memory: this.memory, now, adopt() {}, trap } });
     (exports._start as (() => void) | undefined)?.();
     return exports as unknown as CoreExports;
   }

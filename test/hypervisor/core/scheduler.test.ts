@@ -31,60 +31,109 @@ function cpuTime(domid: number, vcpus: number): number {
   return sum;
 }
 
-/** Percent of one pCPU that each domain gets in `ms` milliseconds. */
-async function shares(domains: readonly (readonly [domid: number, vcpus: number])[], ms: number): Promise<number[]> {
-  for (const [domid] of domains) dom0.calls.unpauseDomain(domid);
-  const before = domains.map(([domid, vcpus]) => cpuTime(domid, vcpus));
-  const start = performance.now();
-  await new Promise((resolve) => setTimeout(resolve, ms));
-  const elapsed = (performance.now() - start) * 1e6;
-  const after = domains.map(([domid, vcpus]) => cpuTime(domid, vcpus));
-  for (const [domid] of domains) dom0.calls.pauseDomain(domid);
-  return after.map((time, i) => ((time - before[i]!) / elapsed) * 100);
+const now = (): number => Number(process.hrtime.bigint() - machine.base);
+
+/** Addresses of the domain's vCPUs, as watchers find them. */
+function vcpusOf(domid: number, vcpus: number): number[] {
+  const { physical } = dom0;
+  const area = Number(dom0.core.native_hypercall(55, BigInt(stats.NATIVE_statistics), 0n, 0n, 0n, 0n));
+  for (let at = physical.get32(area + stats.STATISTICS_DOMAINS); at; at = physical.get32(at + stats.DOMAIN_NEXT))
+    if (physical.get32(at + stats.DOMAIN_DOMID) === domid)
+      return Array.from({ length: vcpus }, (_, i) => physical.get32(physical.get32(at + stats.DOMAIN_VCPUS) + 4 * i));
+  throw new Error(`watchers see no domain ${domid}`);
 }
 
-// Shares are of the machine's real time: another load on it disturbs a measurement, but not several in a row.
-describe("credit scheduler on 2 pCPUs", { retry: 3 }, () => {
+interface Times {
+  /** Nanoseconds on a pCPU, and wanting one: together the time there was for it. */
+  running: number;
+  runnable: number;
+}
+/** The vCPU's runstate counters, with the state it is in brought up to now. */
+function timesOf(vcpu: number): Times {
+  const { physical } = dom0;
+  for (;;) {
+    const since = physical.get64(vcpu + stats.VCPU_RUNSTATE_SINCE);
+    const state = physical.get32(vcpu + stats.VCPU_RUNSTATE);
+    const [running, runnable] = [0, 1].map(
+      (each) =>
+        Number(physical.get64(vcpu + stats.VCPU_RUNSTATE_TIMES + 8 * each)) +
+        (each === state ? now() - Number(since) : 0),
+    );
+    if (physical.get64(vcpu + stats.VCPU_RUNSTATE_SINCE) === since) return { running: running!, runnable: runnable! };
+  }
+}
+
+/**
+ * What each vCPU of each domain got in about `ms` milliseconds, from when all had run. By the hypervisor's own counters: another
+ * load on this machine delays pCPUs and this thread, but takes from no vCPU what another has.
+ */
+async function measure(domains: readonly (readonly [domid: number, vcpus: number])[], ms: number): Promise<Times[][]> {
+  const addresses = domains.map(([domid, vcpus]) => vcpusOf(domid, vcpus));
+  for (const [domid] of domains) dom0.calls.unpauseDomain(domid);
+  const idle = (): boolean => addresses.flat().some((vcpu) => timesOf(vcpu).running === 0);
+  for (const end = Date.now() + 10_000; idle();) {
+    if (Date.now() > end) throw new Error("a vCPU has not run in 10 s");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const before = addresses.map((vcpus) => vcpus.map(timesOf));
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  const after = addresses.map((vcpus) => vcpus.map(timesOf));
+  for (const [domid] of domains) dom0.calls.pauseDomain(domid);
+  return after.map((vcpus, d) =>
+    vcpus.map(({ running, runnable }, i) => ({
+      running: running - before[d]![i]!.running,
+      runnable: runnable - before[d]![i]!.runnable,
+    })),
+  );
+}
+
+const sum = (values: number[]): number => values.reduce((a, b) => a + b, 0);
+const running = (vcpus: Times[]): number => sum(vcpus.map((each) => each.running));
+/** Of the time that a vCPU wanted to run, the part that it ran. */
+const share = (vcpu: Times): number => vcpu.running / (vcpu.running + vcpu.runnable);
+
+describe("credit scheduler on 2 pCPUs", () => {
   it("gives a lone vCPU a whole pCPU, two both", async () => {
-    const [one] = await shares([[makeSpinner(dom0, { vcpus: 1 }), 1]], 400);
-    expect(one).toBeGreaterThan(90);
-    const [two] = await shares([[makeSpinner(dom0, { vcpus: 2 }), 2]], 400);
-    expect(two).toBeGreaterThan(180);
+    const [one] = await measure([[makeSpinner(dom0, { vcpus: 1 }), 1]], 400);
+    expect(share(one![0]!)).toBeGreaterThan(0.95);
+    const [two] = await measure([[makeSpinner(dom0, { vcpus: 2 }), 2]], 400);
+    for (const vcpu of two!) expect(share(vcpu)).toBeGreaterThan(0.95);
   });
 
   it("divides by weight", async () => {
     const light = makeSpinner(dom0, { vcpus: 2, weight: 256 });
     const heavy = makeSpinner(dom0, { vcpus: 2, weight: 512 });
-    const [a, b] = await shares(
+    const [a, b] = await measure(
       [
         [light, 2],
         [heavy, 2],
       ],
       2000,
     );
-    expect(a! + b!).toBeGreaterThan(185);
-    expect(b! / a!).toBeGreaterThan(1.5);
-    expect(b! / a!).toBeLessThan(2.6);
+    // Four that want to run all the time have two pCPUs: half of it together.
+    expect(sum([...a!, ...b!].map(share)) / 4).toBeGreaterThan(0.46);
+    const ratio = running(b!) / running(a!);
+    expect(ratio).toBeGreaterThan(1.5);
+    expect(ratio).toBeLessThan(2.6);
   });
 
   it("holds a cap even when nobody else wants the pCPU", async () => {
-    const [capped] = await shares([[makeSpinner(dom0, { vcpus: 1, cap: 25 }), 1]], 1500);
-    expect(capped).toBeGreaterThan(15);
-    expect(capped).toBeLessThan(35);
+    const [capped] = await measure([[makeSpinner(dom0, { vcpus: 1, cap: 25 }), 1]], 1500);
+    expect(share(capped![0]!)).toBeGreaterThan(0.15);
+    expect(share(capped![0]!)).toBeLessThan(0.35);
   });
 
   it("runs pinned vCPUs where they may run, in turns", async () => {
     const domains = [1, 2, 3].map(() => [makeSpinner(dom0, { vcpus: 1, pcpus: 2 }), 1] as const);
-    const got = await shares(domains, 900);
-    for (const share of got) expect(share).toBeGreaterThan(20);
-    expect(got.reduce((a, b) => a + b)).toBeLessThan(110);
+    const got = (await measure(domains, 900)).map(([vcpu]) => share(vcpu!));
+    for (const each of got) expect(each).toBeGreaterThan(0.2);
+    expect(sum(got)).toBeLessThan(1.1);
     for (const [domid] of domains) expect(dom0.calls.vcpuInfo(domid, 0).cpu).toBe(1);
   });
 
   it("runs more vCPUs than pCPUs, all of them", async () => {
-    const domid = makeSpinner(dom0, { vcpus: 8 });
-    await shares([[domid, 8]], 1000);
-    for (let i = 0; i < 8; i++) expect(dom0.calls.vcpuInfo(domid, i).cpuTime).toBeGreaterThan(100e6);
+    const [vcpus] = await measure([[makeSpinner(dom0, { vcpus: 8 }), 8]], 1000);
+    for (const vcpu of vcpus!) expect(vcpu.running).toBeGreaterThan((0.4 * running(vcpus!)) / 8);
   });
 
   it("pause stops it at once and for good; destroy of a running domain works", async () => {
@@ -103,22 +152,21 @@ describe("credit scheduler on 2 pCPUs", { retry: 3 }, () => {
 
   it("shows watchers what runs", async () => {
     const domid = makeSpinner(dom0, { vcpus: 1 });
-    dom0.calls.unpauseDomain(domid);
-    await new Promise((resolve) => setTimeout(resolve, 50));
     const { physical } = dom0;
+    const [vcpu] = vcpusOf(domid, 1) as [number];
+    dom0.calls.unpauseDomain(domid);
+    await expect
+      .poll(() => Number(physical.get64(vcpu + stats.VCPU_RETIRED)), { timeout: 10_000 })
+      .toBeGreaterThan(10_000);
     const area = Number(dom0.core.native_hypercall(55, BigInt(stats.NATIVE_statistics), 0n, 0n, 0n, 0n));
     expect(physical.get32(area + stats.STATISTICS_MAGIC)).toBe(stats.STATISTICS_MAGIC_VALUE);
     expect(physical.get32(area + stats.STATISTICS_PCPUS)).toBe(2);
     const found: number[] = [];
-    let vcpu = 0;
-    for (let at = physical.get32(area + stats.STATISTICS_DOMAINS); at; at = physical.get32(at + stats.DOMAIN_NEXT)) {
+    for (let at = physical.get32(area + stats.STATISTICS_DOMAINS); at; at = physical.get32(at + stats.DOMAIN_NEXT))
       found.push(physical.get32(at + stats.DOMAIN_DOMID));
-      vcpu = physical.get32(physical.get32(at + stats.DOMAIN_VCPUS));
-    }
     expect(found).toEqual([0, domid]);
     expect(physical.get32(vcpu + stats.VCPU_DOMID)).toBe(domid);
     expect(physical.get32(vcpu + stats.VCPU_RUNSTATE)).toBe(0);
-    expect(Number(physical.get64(vcpu + stats.VCPU_RETIRED))).toBeGreaterThan(10_000);
     const table = physical.get32(area + stats.STATISTICS_PCPU_TABLE);
     const stride = physical.get32(area + stats.STATISTICS_PCPU_STRIDE);
     const current = [0, 1].map((id) => physical.get32(table + id * stride + stats.PCPU_CURRENT));

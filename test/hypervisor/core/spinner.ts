@@ -18,11 +18,15 @@ export interface SpinnerOptions {
   cap?: number;
   pcpus?: number;
   code?: Uint8Array;
+  /** Changes each vCPU's struct vcpu_guest_context before it is set; `root` is its page table's as CR3. */
+  context?: (view: DataView, root: bigint) => void;
 }
+
+export const CODE_ADDRESS = 0x4000;
 
 /** The domain, paused; its code lies at 0x4000, its stack ends at 0x6000. */
 export function makeSpinner({ calls, physical }: Dom0, options: SpinnerOptions): number {
-  const { vcpus, weight = 256, cap = 0, pcpus = 3, code = COUNT } = options;
+  const { vcpus, weight = 256, cap = 0, pcpus = 3, code = COUNT, context: change } = options;
   const domid = calls.createDomain("00000000-0000-4000-8000-000000000001", vcpus);
   calls.setMaxMemory(domid, PAGES * 4);
   calls.setMaxVcpus(domid, vcpus);
@@ -45,7 +49,7 @@ export function makeSpinner({ calls, physical }: Dom0, options: SpinnerOptions):
     const view = new DataView(context.buffer);
     const at = abi.VCPU_GUEST_CONTEXT;
     view.setBigUint64(at.flags, BigInt(abi.VGCF_in_kernel | abi.VGCF_online), true);
-    view.setBigUint64(at.rip, BigInt(CODE * 4096), true);
+    view.setBigUint64(at.rip, BigInt(CODE_ADDRESS), true);
     view.setBigUint64(at.rsp, BigInt((STACK + 1) * 4096), true);
     view.setBigUint64(at.cs, BigInt(abi.FLAT_KERNEL_CS64), true);
     view.setBigUint64(at.ss, BigInt(abi.FLAT_KERNEL_SS64), true);
@@ -53,6 +57,7 @@ export function makeSpinner({ calls, physical }: Dom0, options: SpinnerOptions):
     view.setBigUint64(at.kernel_ss, BigInt(abi.FLAT_KERNEL_SS64), true);
     view.setBigUint64(at.kernel_sp, BigInt((STACK + 1) * 4096), true);
     view.setBigUint64(at.ctrlreg + 24, entry(L4, 0n), true);
+    change?.(view, entry(L4, 0n));
     calls.setVcpuContext(domid, vcpu, context);
     calls.setHardAffinity(domid, vcpu, pcpus);
   }

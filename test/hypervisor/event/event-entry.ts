@@ -16,6 +16,7 @@ import {
   evtchnPortPending,
   evtchnVcpuInit,
   sendGuestVirq,
+  setGlobalVirqHandler,
   vcpuEventPending,
 } from "../../../core/hypervisor/event/channels";
 import { HYPERCALL_CONTINUE, nextArg0 } from "../../../core/hypervisor/hypercall/continuation";
@@ -95,6 +96,9 @@ export function portPending(domid: u32, port: u32): i32 {
 }
 export function eventPending(domid: u32, vcpu: u32): bool {
   return vcpuEventPending(vcpuOf(domainById(domid)!, vcpu)!);
+}
+export function setVirqHandler(domid: u32, number: u32): i32 {
+  return setGlobalVirqHandler(domainById(domid)!, number);
 }
 export function virq(domid: u32, vcpu: u32, number: u32): void {
   sendGuestVirq(vcpuOf(domainById(domid)!, vcpu)!, number);

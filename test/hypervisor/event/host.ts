@@ -16,6 +16,7 @@ export interface EventCore extends Core {
   eventPending(domid: number, vcpu: number): number;
   virq(domid: number, vcpu: number, number: number): void;
   sendGlobalVirq(number: number): void;
+  setVirqHandler(domid: number, number: number): number;
   doEventChannelOp(command: number, arg: bigint): bigint;
   doEventChannelOpCompat(arg: bigint): bigint;
   checkEventChannels(): number;

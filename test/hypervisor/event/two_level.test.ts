@@ -162,6 +162,19 @@ describe("VIRQs and IPIs", () => {
     expect([a.pending(mine), dom0.pending(port)]).toEqual([false, true]);
   });
 
+  it("global VIRQs go to the domain that was made their handler, until it dies", () => {
+    const mine = a.bindVirq(3);
+    const port = dom0.bindVirq(3);
+    const other = dom0.bindVirq(8);
+    expect(core.setVirqHandler(1, 3)).toBe(0);
+    core.sendGlobalVirq(3);
+    core.sendGlobalVirq(8);
+    expect([a.pending(mine), dom0.pending(port), dom0.pending(other)]).toEqual([true, false, true]);
+    core.destroyEvents(1);
+    core.sendGlobalVirq(3);
+    expect(dom0.pending(port)).toBe(true);
+  });
+
   it("IPIs tell their vCPU, for good", () => {
     const port = a.bindIpi(2);
     expect(a.bindIpi(4)).toBe(ENOENT);

@@ -9,7 +9,7 @@ const { memory, module, pcpu, versions, flags, frames, domid, otherDomid, mfns, 
 const trap = (code) => {
   throw new Error(`trap ${code}`);
 };
-const env = { memory, now: () => performance.now() * 1e6, trap, abort: trap };
+const env = { adopt() {}, memory, now: () => performance.now() * 1e6, trap, abort: trap };
 const core = new WebAssembly.Instance(module, { env }).exports;
 core.attach(pcpu, versions, flags, frames);
 core.become(domid);

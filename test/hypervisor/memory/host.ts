@@ -78,7 +78,7 @@ export class Host {
       throw new Error(`trap ${code}`);
     };
     const module = new WebAssembly.Module(readFileSync(output));
-    const instance = new WebAssembly.Instance(module, { env: { memory, now, trap, abort: trap } });
+    const instance = new WebAssembly.Instance(module, { env: { memory, now, adopt() {}, trap, abort: trap } });
     const host = new Host(instance.exports as unknown as Core, memory, module);
     if (!host.core.boot(mebibytes * 256)) throw new Error("too little memory");
     if (!host.core.makeDomain(DOM0, 3, 0x10000)) throw new Error("no memory for dom0");

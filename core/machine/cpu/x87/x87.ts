@@ -21,6 +21,7 @@ import {
   storeRegister,
 } from "./transfer";
 import { compareFlags, compareRegister, compareZero, computeMemory, computeRegister, examine } from "./compute";
+import { x87Fast } from "./fast";
 import { unary } from "./unary";
 
 /** The instruction's id: 0 = #UD, 1 = any other; D8..DF and ModRM say the rest. */
@@ -55,6 +56,7 @@ export function x87Identify(op: usize): u32 {
 }
 
 export function x87Execute(op: usize): void {
+  if (x87Fast(op)) return;
   const opcode = <u32>load<u8>(op, OP_OPCODE);
   const modrm = <u32>load<u8>(op, OP_MODRM);
   const reg = (modrm >> 3) & 7;

@@ -1,0 +1,233 @@
+/**
+ * Translated code of one pCPU: regions of hot guest code, made WebAssembly functions by ../translator, called from the run
+ * loop between blocks. A region is entered at its first byte only, in 64-bit mode, and does whole instructions: wherever it
+ * comes back, the vCPU's state is that of an instruction boundary. What it can't do (a fault, a privileged instruction, an
+ * access across pages) it leaves undone and says so (CPU_BAILED): the interpreter does that instruction.
+ *
+ * Two tables of this pCPU find regions, both direct-mapped:
+ * - by the host address of the first byte, 8 bytes: u32 host address, u32 index in the instance's function table;
+ * - by linear address, 32 bytes: u64 address, u64 ASID and epoch, u32 count of code changes, u32 index (0: no region is there).
+ *   This one is filled after looking at the region's record in shared memory (layout.ts): every page that it is made of must be mapped
+ *   where it was, with the code version it had. It holds until a translation is forgotten, code changes anywhere, or regions come
+ *   or go.
+ *
+ * Requests go through a ring in shared memory that the translator's thread empties; what it made is adopted by this pCPU's
+ * JavaScript when TRANSLATOR_READY has changed.
+ */
+import { translate } from "./access";
+import { ANY_FRAME, codeChanges, codeVersion, followGeneration, setRunningFrame } from "./code_frames";
+import { clearFault, cpu } from "./machine";
+import { ACCESS_EXECUTE, isCanonical } from "./mmu";
+import { CPU_BAILED, CPU_CR3, CPU_RIP, CPU_TLB_TAG } from "./state";
+import {
+  RECORD_COUNT,
+  RECORD_ENTERED,
+  RECORD_PAGES,
+  RECORD_PAGE_HOST,
+  RECORD_PAGE_OFFSET,
+  RECORD_PAGE_SIZE,
+  RECORD_PAGE_VERSION,
+  RECORD_SIZE,
+  REQUEST_CR3,
+  REQUEST_LARGE,
+  REQUEST_LINEAR,
+  REQUEST_SIZE,
+  TRANSLATOR_BELL,
+  TRANSLATOR_HEAD,
+  TRANSLATOR_READY,
+  TRANSLATOR_RECORDS,
+  TRANSLATOR_REQUESTS,
+  TRANSLATOR_RING,
+  TRANSLATOR_TAIL,
+} from "../layout";
+import { TLB_EXECUTE, flushEpoch, pageRelied, spaceTag, tlbBase, tlbLookup, tlbTag } from "./tlb";
+
+const BY_HOST: u32 = 32768;
+const BY_LINEAR: u32 = 4096;
+const BY_LINEAR_TABLE = 32768 * 8;
+export const REGION_TABLE_BYTES = 32768 * 8 + 4096 * 32;
+const HOST_INDEX = 4;
+const LINEAR_SPACE = 8;
+const LINEAR_CHANGES = 16;
+const LINEAR_INDEX = 20;
+
+/** A block is asked for when it was reached so often by a lookup or a backward branch, and again at every doubling. */
+const HEAT_ASKED: u32 = 2048;
+/** A region that was entered so often is asked for again as a large one, which reaches into the functions it calls. */
+const HEAT_LARGE: u32 = 32768;
+
+let table: usize = 0;
+let seenReady: u32 = 0;
+/** Incremented when regions come or go. */
+let regionEpoch: u64 = 0;
+
+// @ts-ignore: decorator
+@external("env", "adopt")
+/** JavaScript takes over what the translator made: fills the function table and calls regionAdopt() and regionDrop(). */
+declare function adopt(): void;
+
+export function regionsInit(address: usize): void {
+  table = address;
+  memory.fill(address, 0, REGION_TABLE_BYTES);
+}
+
+// @ts-ignore: decorator
+@inline
+function hostEntry(host: u32): usize {
+  return table + (((host ^ (host >> 15)) & (BY_HOST - 1)) << 3);
+}
+
+/** From now on the region at machine address `host` is function `index`, if its record holds. */
+export function regionAdopt(host: u32, index: u32): void {
+  store<u32>(hostEntry(host), host);
+  store<u32>(hostEntry(host), index, HOST_INDEX);
+  regionEpoch++;
+}
+
+/** Forgets the region at `host` if it is still function `index`. */
+export function regionDrop(host: u32, index: u32): void {
+  const entry = hostEntry(host);
+  if (load<u32>(entry) == host && load<u32>(entry, HOST_INDEX) == index) store<u32>(entry, 0);
+  regionEpoch++;
+}
+
+// @ts-ignore: decorator
+@inline
+export function adoptRegions(): void {
+  const ready = atomic.load<u32>(TRANSLATOR_READY);
+  if (ready == seenReady) return;
+  seenReady = ready;
+  adopt();
+}
+
+/** Whether there is a region at `host`, of its frames' present code. */
+export function hasRegion(host: u32): bool {
+  const entry = hostEntry(host);
+  if (load<u32>(entry) != host) return false;
+  const record = recordOf(load<u32>(entry, HOST_INDEX));
+  for (let n: u32 = 0; n < load<u32>(record, RECORD_COUNT); n++) {
+    const page = record + RECORD_PAGES + <usize>n * RECORD_PAGE_SIZE;
+    if (load<u32>(page, RECORD_PAGE_VERSION) != codeVersion(load<u32>(page, RECORD_PAGE_HOST) >> 12)) return false;
+  }
+  return true;
+}
+
+/** pCPUs may lose a count to each other: it needs not be exact. */
+// @ts-ignore: decorator
+@inline
+function countEntry(index: u32): void {
+  const record = recordOf(index);
+  const entered = load<u32>(record, RECORD_ENTERED) + 1;
+  store<u32>(record, entered, RECORD_ENTERED);
+  if (entered == HEAT_LARGE) growRegion(record);
+}
+function growRegion(record: usize): void {
+  const lin = load<u64>(cpu, CPU_RIP);
+  requestRegion(load<u32>(record, RECORD_PAGES + RECORD_PAGE_HOST) + ((<u32>lin) & 0xfff), lin, true);
+}
+
+function recordOf(index: u32): usize {
+  return TRANSLATOR_RECORDS + <usize>index * RECORD_SIZE;
+}
+
+/** Asks the translator for the region at machine address `host`, which is linear address `lin` of the present address space. */
+export function requestRegion(host: u32, lin: u64, large: bool): void {
+  const head = atomic.load<u32>(TRANSLATOR_HEAD);
+  if (head - atomic.load<u32>(TRANSLATOR_TAIL) >= <u32>TRANSLATOR_REQUESTS) return;
+  const slot = atomic.add<u32>(TRANSLATOR_HEAD, 1) & (<u32>TRANSLATOR_REQUESTS - 1);
+  const request = TRANSLATOR_RING + <usize>slot * REQUEST_SIZE;
+  store<u32>(request, large ? 1 : 0, REQUEST_LARGE);
+  store<u64>(request, lin, REQUEST_LINEAR);
+  store<u64>(request, load<u64>(cpu, CPU_CR3), REQUEST_CR3);
+  atomic.store<u32>(request, host);
+  atomic.add<u32>(TRANSLATOR_BELL, 1);
+  atomic.notify(TRANSLATOR_BELL, 1);
+}
+
+/** Whether a block that was reached `heat` times is to be asked for now. */
+// @ts-ignore: decorator
+@inline
+export function isAskedFor(heat: u32): bool {
+  return heat >= HEAT_ASKED && (heat & (heat - 1)) == 0;
+}
+
+/** Host address of the code at `lin`, 0 if it can't be executed. */
+function executable(lin: u64): usize {
+  const host = tlbLookup(TLB_EXECUTE, lin);
+  if (host || !isCanonical(lin)) return host;
+  const found = translate(lin, ACCESS_EXECUTE);
+  clearFault();
+  return found;
+}
+
+/** Index of the region at linear address `lin` of the current address space, 0 if there is none. */
+// @ts-ignore: decorator
+@inline
+function regionAt(lin: u64): u32 {
+  const entry = table + BY_LINEAR_TABLE + ((((<usize>lin) ^ (<usize>(lin >> 12))) & (BY_LINEAR - 1)) << 5);
+  if (
+    load<u64>(entry) == lin &&
+    load<u64>(entry, LINEAR_SPACE) == currentSpace() &&
+    load<u32>(entry, LINEAR_CHANGES) == codeChanges()
+  )
+    return load<u32>(entry, LINEAR_INDEX);
+  return findRegion(lin, entry);
+}
+
+// @ts-ignore: decorator
+@inline
+function currentSpace(): u64 {
+  return spaceTag | ((flushEpoch + regionEpoch) << 12);
+}
+
+function findRegion(lin: u64, entry: usize): u32 {
+  const changes = codeChanges();
+  const space = currentSpace();
+  const index = checkedRegion(lin);
+  store<u64>(entry, lin);
+  store<u64>(entry, space, LINEAR_SPACE);
+  store<u32>(entry, changes, LINEAR_CHANGES);
+  store<u32>(entry, index, LINEAR_INDEX);
+  return index;
+}
+
+function checkedRegion(lin: u64): u32 {
+  pageRelied(lin);
+  const host = <u32>executable(lin);
+  const known = hostEntry(host);
+  if (!host || load<u32>(known) != host) return 0;
+  const index = load<u32>(known, HOST_INDEX);
+  const record = recordOf(index);
+  const first = lin & ~(<u64>0xfff);
+  for (let n: u32 = 0; n < load<u32>(record, RECORD_COUNT); n++) {
+    const page = record + RECORD_PAGES + <usize>n * RECORD_PAGE_SIZE;
+    const frame = load<u32>(page, RECORD_PAGE_HOST);
+    const linear = first + <u64>(<i64>load<i32>(page, RECORD_PAGE_OFFSET));
+    pageRelied(linear);
+    if (<u32>executable(linear) != frame) return 0;
+    if (load<u32>(page, RECORD_PAGE_VERSION) != codeVersion(frame >> 12)) return 0;
+  }
+  return index;
+}
+
+/**
+ * Runs regions from CPU_RIP on until one is not there, bails out, or it is time to look up; nothing if there is none. Returns
+ * what is left of the instructions. To be called between blocks, in 64-bit mode, with nothing to be looked at one by one.
+ */
+export function runRegions(left: i32, poll: usize): i32 {
+  const s = cpu;
+  store<u32>(s, 0, CPU_BAILED);
+  if (tlbTag != spaceTag) return left;
+  let index = regionAt(load<u64>(s, CPU_RIP));
+  if (!index) return left;
+  setRunningFrame(ANY_FRAME);
+  store<u64>(s, tlbTag, CPU_TLB_TAG);
+  do {
+    countEntry(index);
+    left = call_indirect<i32>(index, s, left, tlbBase, poll);
+    if (load<u32>(s, CPU_BAILED) || left <= 0 || atomic.load<u32>(poll)) break;
+    followGeneration();
+    index = regionAt(load<u64>(s, CPU_RIP));
+  } while (index);
+  return left;
+}

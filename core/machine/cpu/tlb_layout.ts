@@ -1,0 +1,4 @@
+/** Where the software TLB of a pCPU (tlb.ts) has its tables, from its beginning; translated code looks into them itself. */
+export const TLB_READ = 0;
+export const TLB_WRITE = 0x10000;
+export const TLB_EXECUTE = 0x20000;

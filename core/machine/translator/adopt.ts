@@ -1,0 +1,43 @@
+/** A pCPU's side: instantiates what the translator made, puts it into this instance's table, and drops what is given up. */
+import type { RegionPlace } from "./translator.ts";
+
+/** A module compiled by the translator's thread; the machine code is shared. */
+export interface AdoptMessage {
+  id: number;
+  module: WebAssembly.Module;
+  regions: RegionPlace[];
+}
+
+export class AdoptedRegions {
+  readonly #imports: WebAssembly.Imports;
+  readonly #table: WebAssembly.Table;
+  readonly #adopt: (host: number, index: number) => void;
+  readonly #drop: (host: number, index: number) => void;
+  readonly #regions = new Map<number, RegionPlace[]>();
+
+  constructor(core: WebAssembly.Exports, memory: WebAssembly.Memory) {
+    this.#table = core.table as WebAssembly.Table;
+    this.#imports = { core: { ...core, memory } };
+    this.#adopt = core.region_adopt as (host: number, index: number) => void;
+    this.#drop = core.region_drop as (host: number, index: number) => void;
+  }
+
+  adopt({ id, module, regions }: AdoptMessage): void {
+    const { exports } = new WebAssembly.Instance(module, this.#imports);
+    const last = Math.max(...regions.map(({ index }) => index));
+    if (last >= this.#table.length) this.#table.grow(last + 1);
+    regions.forEach(({ host, index }, i) => {
+      this.#table.set(index, exports[i]);
+      this.#adopt(host, index);
+    });
+    this.#regions.set(id, regions);
+  }
+
+  drop(id: number): void {
+    for (const { host, index } of this.#regions.get(id) ?? []) {
+      this.#drop(host, index);
+      this.#table.set(index, null);
+    }
+    this.#regions.delete(id);
+  }
+}

@@ -1,0 +1,134 @@
+/** A decoded operation (../cpu/op.ts) as the translator looks at it. */
+import * as H from "../cpu/handlers.ts";
+import * as O from "../cpu/op.ts";
+
+/** What executes an operation if the translator doesn't: ../cpu has a file for each. */
+export type Family =
+  | "alu"
+  | "data"
+  | "stack"
+  | "shift"
+  | "bits"
+  | "string"
+  | "segment"
+  | "control"
+  | "system"
+  | "x87"
+  | "sse"
+  | "wait"
+  | "invalid";
+
+const GENERIC: Family[] = [
+  "invalid",
+  "invalid",
+  "invalid",
+  "alu",
+  "data",
+  "stack",
+  "shift",
+  "bits",
+  "string",
+  "segment",
+  "control",
+  "system",
+  "x87",
+  "sse",
+  "wait",
+];
+
+function familyOf(handler: number): Family {
+  if (handler < H.H_HOT) return GENERIC[handler]!;
+  if (handler < H.H_MOV_RR32) return "alu";
+  if (handler < H.H_INC_R32) return "data";
+  if (handler < H.H_SHL_RI32) return "alu";
+  if (handler < H.H_MOVZX8_RR32) return "shift";
+  if (handler < H.H_IMUL_RR32) return "data";
+  if (handler < H.H_MOV_RM8) return "alu";
+  if (handler < H.H_CMP_RI8) return "data";
+  if (handler < H.H_MOVSXD_RR) return "alu";
+  if (handler < H.H_PUSH_R) return "data";
+  if (handler < H.H_JMP) return "stack";
+  if (handler < H.H_NOP) return "control";
+  if (handler === H.H_LEAVE64) return "stack";
+  return handler >= H.H_JCC ? "control" : "data";
+}
+
+function isDirectBranch(handler: number): boolean {
+  return handler === H.H_JMP || handler === H.H_CALL || handler >= H.H_JCC;
+}
+
+export interface DecodedOp {
+  /** Its 64 bytes, for the operations that the interpreter executes. */
+  raw: Uint8Array;
+  family: Family;
+  handler: number;
+  id: number;
+  /** Bytes of the instruction. */
+  length: number;
+  /** Operand size in bytes. */
+  size: number;
+  /** Address size in bytes. */
+  addressSize: number;
+  prefix: number;
+  isMemory: boolean;
+  isLocked: boolean;
+  reg: number;
+  rm: number;
+  /** Byte offsets in the register file of the byte registers. */
+  reg8: number;
+  rm8: number;
+  /** Base register, 16 none, 17 and 18 RIP-relative. */
+  base: number;
+  index: number;
+  scale: number;
+  /** Offset in the vCPU's state of the segment base to be added; 0 = none. */
+  segmentSlot: number;
+  disp: number;
+  /** Offset from the beginning of the region's first page to the instruction's page, and to the instruction. */
+  page: number;
+  offset: number;
+  /** A direct branch: the offset of its target, likewise. */
+  imm: bigint;
+  /** VEX.vvvv. */
+  vreg: number;
+  form: number;
+  condition: number;
+  map: number;
+  opcode: number;
+}
+
+/** `page`: see DecodedOp. */
+export function readOp(view: DataView, at: number, page: number): DecodedOp {
+  const prefix = view.getUint8(at + O.OP_PREFIX);
+  const handler = view.getUint16(at + O.OP_HANDLER, true);
+  const seg = view.getUint8(at + O.OP_SEG);
+  return {
+    raw: new Uint8Array(view.buffer, at, O.OP_SIZE).slice(),
+    family: familyOf(handler),
+    handler,
+    id: view.getUint16(at + O.OP_ID, true),
+    length: view.getUint8(at + O.OP_LENGTH),
+    size: view.getUint8(at + O.OP_OPSIZE),
+    addressSize: view.getUint8(at + O.OP_ADDRSIZE),
+    prefix,
+    isMemory: (prefix & O.PREFIX_MEMORY) !== 0,
+    isLocked: (prefix & O.PREFIX_LOCK) !== 0,
+    reg: view.getUint8(at + O.OP_REG),
+    rm: view.getUint8(at + O.OP_RM),
+    reg8: view.getUint8(at + O.OP_REG8),
+    rm8: view.getUint8(at + O.OP_RM8),
+    base: view.getUint8(at + O.OP_BASE),
+    index: view.getUint8(at + O.OP_INDEX),
+    scale: view.getUint8(at + O.OP_SCALE),
+    segmentSlot: seg >= 4 ? view.getUint16(at + O.OP_SEG_SLOT, true) : 0,
+    disp: view.getInt32(at + O.OP_DISP, true),
+    page,
+    offset: page + view.getUint16(at + O.OP_OFFSET, true),
+    imm: view.getBigInt64(at + O.OP_IMM, true) + (isDirectBranch(handler) ? BigInt(page) : 0n),
+    vreg: view.getUint8(at + O.OP_VREG),
+    form: view.getUint8(at + O.OP_FORM),
+    condition: view.getUint8(at + O.OP_CONDITION),
+    map: view.getUint8(at + O.OP_MAP),
+    opcode: view.getUint8(at + O.OP_OPCODE),
+  };
+}

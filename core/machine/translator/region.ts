@@ -1,0 +1,209 @@
+/**
+ * Finds the region that begins at an instruction: the blocks reachable from it, through branches, direct calls and their returns.
+ * A called function is taken in once for each call, so that its return has one place to go to (which the code checks: a guest may
+ * return anywhere). Indirect calls and jumps, and what lies too far away, leave the region.
+ *
+ * Places are offsets from the beginning of the page that the region begins in; they reach into other pages.
+ */
+import * as H from "../cpu/handlers.ts";
+import * as I from "../cpu/ids.ts";
+import type { DecodedOp } from "./decoded.ts";
+
+/** A place to go on at; `block` null: not of the region. */
+export interface Target {
+  offset: number;
+  block: number | null;
+}
+
+/** Where control goes at the end of a block. */
+export type Transfer =
+  /** `branches`: by the block's last instruction; else it just goes on. */
+  | { kind: "jump"; to: Target; branches: boolean }
+  | { kind: "condition"; taken: Target; next: Target }
+  | { kind: "call"; to: Target }
+  /** `to`: behind the call that this function was taken in for. */
+  | { kind: "return"; to: Target | null }
+  | { kind: "callIndirect" | "jumpIndirect" }
+  /** The instruction is the interpreter's. */
+  | { kind: "interpret"; offset: number };
+
+export interface Block {
+  /** All instructions; a transfer that is one is the last of them, but not one that the interpreter does. */
+  ops: DecodedOp[];
+  transfer: Transfer;
+}
+
+export interface Region {
+  /** The first is where it begins. */
+  blocks: Block[];
+}
+
+/** How much is taken in. */
+export interface RegionLimits {
+  ops: number;
+  blocks: number;
+  /** Calls inside calls that are followed. */
+  depth: number;
+}
+/** What V8 compiles soon, and what it compiles well. */
+export const SMALL_REGION: RegionLimits = { ops: 60, blocks: 40, depth: 0 };
+export const LARGE_REGION: RegionLimits = { ops: 240, blocks: 100, depth: 4 };
+
+/** Decodes the instruction at an offset; null if it can't be reached. */
+export type Decode = (offset: number) => DecodedOp | null;
+
+type Kind = "jump" | "condition" | "call" | "return" | "callIndirect" | "jumpIndirect" | "interpret";
+
+/** What an instruction does if it ends a block, else null. */
+function kindOf(op: DecodedOp): Kind | null {
+  if (op.handler >= H.H_JCC) return "condition";
+  switch (op.handler) {
+    case H.H_JMP:
+      return "jump";
+    case H.H_CALL:
+      return "call";
+    case H.H_CALL_R:
+    case H.H_CALL_M:
+      return "callIndirect";
+    case H.H_JMP_R:
+    case H.H_JMP_M:
+      return "jumpIndirect";
+    case H.H_RET:
+      return "return";
+  }
+  // FXSAVE, LDMXCSR and their kin touch all there is.
+  if (op.family === "sse" && op.map === 1 && op.opcode === 0xae) return "interpret";
+  if (op.family === "system" && op.id === I.ID_FENCE) return null;
+  return ["segment", "control", "system", "invalid"].includes(op.family) ? "interpret" : null;
+}
+
+/** A call that was followed: the context it was made in and where it returns to. 0 is the region's own. */
+interface Context {
+  parent: number;
+  returnTo: number;
+  depth: number;
+  /** Contexts of its own calls, by the call's offset. */
+  calls: Map<number, number>;
+  /** Offsets of instructions that are taken in. */
+  taken: Set<number>;
+  /** Blocks by offset. */
+  leaders: Map<number, number>;
+}
+
+class Finder {
+  readonly #decode: Decode;
+  readonly #limits: RegionLimits;
+  readonly #ops = new Map<number, DecodedOp | null>();
+  readonly #contexts: Context[] = [];
+  readonly #found: { context: number; offset: number }[] = [];
+  readonly #waiting: { context: number; offset: number }[] = [];
+  #count = 0;
+
+  constructor(decode: Decode, limits: RegionLimits) {
+    this.#decode = decode;
+    this.#limits = limits;
+  }
+
+  find(entry: number): Region {
+    const { ops, blocks } = this.#limits;
+    this.#waiting.push({ context: this.#context(0, 0, 0), offset: entry });
+    while (this.#waiting.length && this.#count < ops && this.#found.length < blocks) {
+      const next = this.#waiting.shift()!;
+      const { leaders } = this.#contexts[next.context]!;
+      if (leaders.has(next.offset)) continue;
+      leaders.set(next.offset, this.#found.length);
+      this.#found.push(next);
+      this.#take(next.context, next.offset);
+    }
+    return { blocks: this.#found.map(({ context, offset }) => this.#block(this.#contexts[context]!, offset)) };
+  }
+
+  #context(parent: number, returnTo: number, depth: number): number {
+    this.#contexts.push({ parent, returnTo, depth, calls: new Map(), taken: new Set(), leaders: new Map() });
+    return this.#contexts.length - 1;
+  }
+
+  #op(offset: number): DecodedOp | null {
+    let op = this.#ops.get(offset);
+    if (op === undefined) this.#ops.set(offset, (op = this.#decode(offset)));
+    return op;
+  }
+
+  /** Takes in what follows a leader, up to a transfer or what is taken in already. */
+  #take(id: number, leader: number): void {
+    const context = this.#contexts[id]!;
+    const wait = (offset: number, into = id) => this.#waiting.push({ context: into, offset });
+    for (let at = leader; ;) {
+      if (context.taken.has(at)) {
+        // The blocks join here.
+        if (at !== leader) wait(at);
+        return;
+      }
+      const op = this.#op(at);
+      if (!op) return;
+      context.taken.add(at);
+      this.#count++;
+      const after = at + op.length;
+      const kind = kindOf(op);
+      if (kind === "condition") wait(after);
+      if (kind === "condition" || kind === "jump") wait(Number(op.imm));
+      if (kind === "call" && context.depth < this.#limits.depth) {
+        const called = this.#context(id, after, context.depth + 1);
+        context.calls.set(at, called);
+        wait(Number(op.imm), called);
+      }
+      if (kind === "return" && id) wait(context.returnTo, context.parent);
+      if (kind) return;
+      at = after;
+    }
+  }
+
+  #target(context: Context, offset: number): Target {
+    return { offset, block: context.leaders.get(offset) ?? null };
+  }
+
+  #block(context: Context, leader: number): Block {
+    const ops: DecodedOp[] = [];
+    for (let at = leader; ;) {
+      const goesOn = (): Block => ({ ops, transfer: { kind: "jump", to: this.#target(context, at), branches: false } });
+      if (at !== leader && context.leaders.has(at)) return goesOn();
+      const op = this.#op(at);
+      if (!op) return { ops, transfer: { kind: "interpret", offset: at } };
+      if (!context.taken.has(at)) return goesOn();
+      const kind = kindOf(op);
+      if (kind === "interpret") return { ops, transfer: { kind, offset: at } };
+      ops.push(op);
+      const after = at + op.length;
+      const target = Number(op.imm);
+      switch (kind) {
+        case "condition":
+          // Both ways the same way: one edge, or the block behind it would be written twice.
+          if (target === after)
+            return { ops, transfer: { kind: "jump", to: this.#target(context, after), branches: true } };
+          return { ops, transfer: { kind, taken: this.#target(context, target), next: this.#target(context, after) } };
+        case "jump":
+          return { ops, transfer: { kind, to: this.#target(context, target), branches: true } };
+        case "call": {
+          const called = this.#contexts[context.calls.get(at) ?? -1];
+          return {
+            ops,
+            transfer: { kind, to: called ? this.#target(called, target) : { offset: target, block: null } },
+          };
+        }
+        case "return": {
+          const isCalled = context !== this.#contexts[0];
+          const parent = this.#contexts[context.parent]!;
+          return { ops, transfer: { kind, to: isCalled ? this.#target(parent, context.returnTo) : null } };
+        }
+        case "callIndirect":
+        case "jumpIndirect":
+          return { ops, transfer: { kind } };
+      }
+      at = after;
+    }
+  }
+}
+
+export function findRegion(entry: number, decode: Decode, limits: RegionLimits): Region {
+  return new Finder(decode, limits).find(entry);
+}

@@ -1,0 +1,97 @@
+/**
+ * A region's control flow as nested blocks and loops, which is all that WebAssembly has: the dominator tree, laid out as in
+ * Norman Ramsey, "Beyond Relooper: recursive translation of unstructured control flow to structured control flow" (ICFP 2022).
+ */
+
+export interface ControlFlow {
+  /** Blocks that can be reached, in reverse postorder; the entry first. */
+  order: number[];
+  /** Place in the order. */
+  number: Map<number, number>;
+  dominator: Map<number, number>;
+  /** Children in the dominator tree. */
+  children: Map<number, number[]>;
+  /** Blocks that a backward edge goes to. */
+  loops: Set<number>;
+  /** Blocks that two or more forward edges go to. */
+  merges: Set<number>;
+  /** The one block before it, for blocks that are neither merge nor loop nor entry. */
+  before: Map<number, number>;
+  /** Edges that would make the graph irreducible, "from,to": they leave the region instead. */
+  cut: Set<string>;
+}
+
+export function edgeKey(from: number, to: number): string {
+  return `${from},${to}`;
+}
+
+/** `successors`: blocks of the region that a block may go on with. */
+export function structure(entry: number, successors: (block: number) => number[]): ControlFlow {
+  const cut = new Set<string>();
+  while (true) {
+    const next = (block: number) => successors(block).filter((to) => !cut.has(edgeKey(block, to)));
+    const order = reversePostorder(entry, next);
+    const number = new Map(order.map((block, i) => [block, i]));
+    const forward = new Map<number, number[]>(order.map((block) => [block, []]));
+    for (const from of order)
+      for (const to of next(from)) if (number.get(to)! > number.get(from)!) forward.get(to)!.push(from);
+    const dominator = dominators(order, number, forward);
+    const loops = new Set<number>();
+    const sizeBefore = cut.size;
+    for (const from of order)
+      for (const to of next(from)) {
+        if (number.get(to)! > number.get(from)!) continue;
+        if (dominates(dominator, to, from)) loops.add(to);
+        else cut.add(edgeKey(from, to));
+      }
+    if (cut.size !== sizeBefore) continue;
+
+    const merges = new Set(order.filter((block) => forward.get(block)!.length > 1));
+    const before = new Map<number, number>();
+    const children = new Map<number, number[]>(order.map((block) => [block, []]));
+    for (const block of order.slice(1)) {
+      children.get(dominator.get(block)!)!.push(block);
+      if (!merges.has(block) && !loops.has(block)) before.set(block, forward.get(block)![0]!);
+    }
+    return { order, number, dominator, children, loops, merges, before, cut };
+  }
+}
+
+function reversePostorder(entry: number, next: (block: number) => number[]): number[] {
+  const seen = new Set([entry]);
+  const order: number[] = [];
+  const stack: { block: number; rest: number[] }[] = [{ block: entry, rest: next(entry) }];
+  while (stack.length) {
+    const top = stack[stack.length - 1]!;
+    const to = top.rest.pop();
+    if (to === undefined) {
+      order.push(top.block);
+      stack.pop();
+    } else if (!seen.has(to)) {
+      seen.add(to);
+      stack.push({ block: to, rest: next(to) });
+    }
+  }
+  return order.reverse();
+}
+
+/** By forward edges only: with those of loops, whose heads dominate what goes back to them, nothing would change. */
+function dominators(order: number[], number: Map<number, number>, forward: Map<number, number[]>): Map<number, number> {
+  const dominator = new Map<number, number>();
+  for (const block of order.slice(1)) {
+    let common = forward.get(block)![0]!;
+    for (let other of forward.get(block)!.slice(1)) {
+      while (common !== other) {
+        if (number.get(common)! > number.get(other)!) common = dominator.get(common)!;
+        else other = dominator.get(other)!;
+      }
+    }
+    dominator.set(block, common);
+  }
+  return dominator;
+}
+
+function dominates(dominator: Map<number, number>, over: number, block: number): boolean {
+  for (let at: number | undefined = block; at !== undefined; at = dominator.get(at)) if (at === over) return true;
+  return false;
+}

@@ -1,0 +1,122 @@
+/**
+ * The translator's thread: takes requests from the ring in shared memory, makes modules, sends them to every pCPU. It sleeps while
+ * there are none. What many ask for at once becomes one module, as a module costs more than a function.
+ */
+import { receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads";
+import { instantiateCore, type MachineParts } from "../core-instance.ts";
+import * as layout from "../layout.ts";
+import type { ToPcpu } from "./messages.ts";
+import { Translator, type RegionPlace, type RegionRequest } from "./translator.ts";
+
+export interface TranslatorData extends MachineParts {
+  /** To the pCPUs, in their order. */
+  pcpus: MessagePort[];
+}
+
+const FIRST_INDEX = 16;
+/** Regions of one module at most: those who wait for the first are not to wait for all. */
+const MOST_REGIONS = 48;
+/** Of the room; below it, the oldest modules are given up. */
+const SCARCE = 0.15;
+const GIVEN_UP_AT_ONCE = 0.15;
+
+const data = workerData as TranslatorData;
+const words = new Int32Array(data.memory.buffer);
+const view = new DataView(data.memory.buffer);
+const core = instantiateCore(data);
+
+/** Modules in use, oldest first, and what they translated. */
+const modules = new Map<number, RegionPlace[]>();
+/** Modules given up, and how many pCPUs have yet to say that they dropped them. */
+const leaving = new Map<number, number>();
+
+function takeRequests(): RegionRequest[] {
+  const requests = new Map<number, RegionRequest>();
+  let tail = Atomics.load(words, layout.TRANSLATOR_TAIL >> 2);
+  while (requests.size < MOST_REGIONS && tail !== Atomics.load(words, layout.TRANSLATOR_HEAD >> 2)) {
+    const at = layout.TRANSLATOR_RING + (tail & (layout.TRANSLATOR_REQUESTS - 1)) * layout.REQUEST_SIZE;
+    const host = Atomics.load(words, at >> 2) >>> 0;
+    // Claimed, not written yet.
+    if (!host) break;
+    const large = view.getUint32(at + layout.REQUEST_LARGE, true) !== 0;
+    const linear = view.getBigUint64(at + layout.REQUEST_LINEAR, true);
+    const cr3 = view.getBigUint64(at + layout.REQUEST_CR3, true);
+    Atomics.store(words, at >> 2, 0);
+    tail = (tail + 1) | 0;
+    Atomics.store(words, layout.TRANSLATOR_TAIL >> 2, tail);
+    requests.set(host, { host, linear, cr3, large });
+  }
+  return [...requests.values()];
+}
+
+function send(message: ToPcpu): void {
+  for (const port of data.pcpus) port.postMessage(message);
+  Atomics.add(words, layout.TRANSLATOR_READY >> 2, 1);
+}
+
+function giveUpOldest(translator: Translator): void {
+  let wanted = Math.ceil(modules.size * GIVEN_UP_AT_ONCE);
+  for (const [id, regions] of modules) {
+    if (wanted-- <= 0) break;
+    translator.forget(regions);
+    modules.delete(id);
+    leaving.set(id, data.pcpus.length);
+    send({ drop: id });
+  }
+  // Idle pCPUs are to answer too.
+  data.pcpus.forEach((_, id) => Atomics.notify(words, (layout.PCPU_MAILBOX + id * layout.PCPU_MAILBOX_SIZE) >> 2));
+}
+
+function takeAnswers(translator: Translator): void {
+  if (!leaving.size) return;
+  for (const port of data.pcpus)
+    for (let received = receiveMessageOnPort(port); received; received = receiveMessageOnPort(port)) {
+      const id = received.message as number;
+      const left = leaving.get(id)! - 1;
+      if (left) leaving.set(id, left);
+      else {
+        leaving.delete(id);
+        translator.release(id);
+      }
+    }
+}
+
+function work(translator: Translator, requests: RegionRequest[]): void {
+  const start = performance.now();
+  const module = translator.translate(requests);
+  if (module) {
+    modules.set(module.id, module.regions);
+    send({ id: module.id, module: new WebAssembly.Module(module.bytes), regions: module.regions });
+    const count = (at: number, by: number) => view.setUint32(at, view.getUint32(at, true) + by, true);
+    count(layout.TRANSLATOR_FUNCTIONS, module.regions.length);
+    count(layout.TRANSLATOR_MODULES, 1);
+  }
+  const took = BigInt(Math.round((performance.now() - start) * 1e6));
+  view.setBigUint64(layout.TRANSLATOR_TIME, view.getBigUint64(layout.TRANSLATOR_TIME, true) + took, true);
+}
+
+let translator: Translator | null = null;
+while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
+  const bell = Atomics.load(words, layout.TRANSLATOR_BELL >> 2);
+  const requests = takeRequests();
+  if (!requests.length) {
+    Atomics.wait(words, layout.TRANSLATOR_BELL >> 2, bell);
+    continue;
+  }
+  // The first request comes after the hypervisor has laid out its memory.
+  translator ??= new Translator(
+    {
+      memory: data.memory,
+      decode: core.engine_decode as (...args: number[]) => number,
+      codeVersions: view.getUint32(layout.TRANSLATOR_CODE_VERSIONS, true),
+      codeFlags: view.getUint32(layout.TRANSLATOR_CODE_FLAGS, true),
+      records: layout.TRANSLATOR_RECORDS,
+      pool: layout.TRANSLATOR_POOL,
+      poolEnd: layout.TRANSLATOR_POOL_END,
+    },
+    { first: FIRST_INDEX, end: layout.TRANSLATOR_MOST_REGIONS },
+  );
+  takeAnswers(translator);
+  if (translator.room < SCARCE && !leaving.size) giveUpOldest(translator);
+  work(translator, requests);
+}

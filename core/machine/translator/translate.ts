@@ -1,0 +1,277 @@
+/** A region's blocks in their structure, written as one function. */
+import * as I from "../cpu/ids.ts";
+import type { DecodedOp, Family } from "./decoded.ts";
+import type { FlagState } from "./flags.ts";
+import type { ImportName } from "./imports.ts";
+import { drop, peek, push, writeInteger } from "./integer.ts";
+import { rmValue } from "./operands.ts";
+import type { Block, Region, Target } from "./region.ts";
+import { edgeKey, structure, type ControlFlow } from "./structure.ts";
+import { writeVector } from "./vector.ts";
+import { I32, I64, Op, type FunctionBody } from "./wasm.ts";
+import { RegionWriter, type KeepOp, type RegionUse } from "./writer.ts";
+
+/** The function of a region. `keep`: see KeepOp. */
+export function translateRegion(region: Region, keep: KeepOp): FunctionBody {
+  const flow = structure(0, (block) => successors(region.blocks[block]!));
+  // The first pass finds out which registers are used at all.
+  const unknown: RegionUse = {
+    used: new Set(),
+    written: new Set(),
+    usedVectors: new Set(),
+    writtenVectors: new Set(),
+    flags: true,
+    movesCodeBase: true,
+  };
+  const first = new RegionWriter(unknown, () => 0);
+  new BlockWriter(region, flow, first).write();
+  first.use.flags = first.flags.used;
+  const writer = new RegionWriter(first.use, keep);
+  new BlockWriter(region, flow, writer).write();
+  return writer.finish();
+}
+
+function successors({ transfer }: Block): number[] {
+  const targets =
+    transfer.kind === "condition" ? [transfer.taken, transfer.next] : "to" in transfer ? [transfer.to] : [];
+  return [...new Set(targets.flatMap((to) => (to && to.block !== null ? [to.block] : [])))];
+}
+
+const RAX = 0;
+const RCX = 1;
+const RDX = 2;
+const RBX = 3;
+const RSP = 4;
+const RBP = 5;
+const RSI = 6;
+const RDI = 7;
+
+/** What the interpreter executes for the translator, and the registers beyond its operands that it may look at or change. */
+const EXECUTED: Partial<Record<Family, { name: ImportName; implied: number[] }>> = {
+  alu: { name: "region_alu", implied: [RAX, RCX, RDX, RBX] },
+  data: { name: "region_data", implied: [RAX, RBX] },
+  stack: { name: "region_stack", implied: [RSP, RBP] },
+  shift: { name: "region_shift", implied: [RCX] },
+  bits: { name: "region_bits", implied: [RDX] },
+  string: { name: "region_string", implied: [RAX, RCX, RSI, RDI] },
+  x87: { name: "region_x87", implied: [RAX] },
+  sse: { name: "region_sse", implied: [RAX, RCX, RDX, RDI] },
+  wait: { name: "region_wait", implied: [] },
+};
+
+/** What an instruction that the interpreter executes does with the flags. */
+function flagUse(op: DecodedOp): { reads: boolean; writes: boolean } {
+  const none = { reads: false, writes: false };
+  switch (op.family) {
+    case "x87":
+      // FCMOVcc, FCOMI and their kin.
+      return op.isMemory || op.opcode < 0xda ? none : { reads: true, writes: true };
+    case "sse": {
+      const writes =
+        (op.map === 1 && (op.opcode === 0x2e || op.opcode === 0x2f)) ||
+        (op.map === 2 && op.opcode === 0x17) ||
+        (op.map === 3 && op.opcode >= 0x60 && op.opcode <= 0x63);
+      return { reads: false, writes };
+    }
+    case "string":
+      return { reads: false, writes: op.id === I.ID_CMPS || op.id === I.ID_SCAS };
+    case "wait":
+      return none;
+    default:
+      return { reads: true, writes: true };
+  }
+}
+
+/** Bytes of one function: far more than any region's, so that no guest can make the translator run out of memory. */
+const MOST_BYTES = 512 * 1024;
+/** The region is not worth its code. */
+export class RegionTooLarge extends Error {}
+
+class BlockWriter {
+  readonly #region: Region;
+  readonly #flow: ControlFlow;
+  readonly #w: RegionWriter;
+  /** Labels that are open: blocks by the merge after them, loops by their head. */
+  readonly #labels = new Map<number, number>();
+  /** Flags at the end of blocks. */
+  readonly #flagsAfter = new Map<number, FlagState>();
+
+  constructor(region: Region, flow: ControlFlow, writer: RegionWriter) {
+    this.#region = region;
+    this.#flow = flow;
+    this.#w = writer;
+  }
+
+  write(): void {
+    this.#tree(0);
+  }
+
+  /** A block with what it dominates. */
+  #tree(block: number): void {
+    const { loops, children, merges, number } = this.#flow;
+    const joined = children.get(block)!.filter((child) => merges.has(child));
+    joined.sort((a, b) => number.get(b)! - number.get(a)!);
+    if (!loops.has(block)) return this.#within(block, joined);
+    const label = this.#w.code.loop();
+    this.#labels.set(block, label);
+    this.#within(block, joined);
+    this.#w.code.end();
+  }
+
+  #within(block: number, joined: number[]): void {
+    const [last, ...rest] = joined;
+    if (last === undefined) return this.#block(block);
+    const label = this.#w.code.block();
+    this.#labels.set(last, label);
+    this.#within(block, rest);
+    this.#w.code.end();
+    this.#tree(last);
+  }
+
+  #block(number: number): void {
+    const w = this.#w;
+    if (w.code.bytes.length > MOST_BYTES) throw new RegionTooLarge();
+    const block = this.#region.blocks[number]!;
+    const before = this.#flow.before.get(number);
+    const isAlone = number === 0 && !this.#flow.loops.has(0);
+    w.flags.state =
+      before !== undefined ? this.#flagsAfter.get(before)! : isAlone ? { kind: "memory" } : { kind: "dynamic" };
+    w.done = 0;
+    w.vectorsChecked = false;
+    const { ops, transfer } = block;
+    const isTransfer = transfer.kind !== "interpret" && !(transfer.kind === "jump" && !transfer.branches);
+    for (const op of isTransfer ? ops.slice(0, -1) : ops) {
+      this.#instruction(op);
+      w.done++;
+    }
+    this.#transfer(number, block);
+  }
+
+  #instruction(op: DecodedOp): void {
+    const w = this.#w;
+    if (op.family === "system" || writeInteger(w, op) || (op.family === "sse" && writeVector(w, op))) return;
+    const { name, implied } = EXECUTED[op.family]!;
+    const touched = new Set([...implied, op.reg, op.rm, op.reg8 >> 3, op.rm8 >> 3, op.vreg]);
+    for (const n of [op.base, op.index]) if (n < 16) touched.add(n);
+    w.execute(name, op, touched, touched, flagUse(op));
+  }
+
+  #transfer(number: number, { transfer, ops }: Block): void {
+    const w = this.#w;
+    const { code } = w;
+    const op = ops[ops.length - 1]!;
+    const target = w.temporary("target", I64);
+    const next = w.temporary("next", I64);
+    const length = ops.length;
+    /** The block is done: what follows counts from 0. */
+    const end = (): void => {
+      w.count(length);
+      w.done = 0;
+      this.#flagsAfter.set(number, w.flags.state);
+    };
+    switch (transfer.kind) {
+      case "interpret":
+        return w.bail(transfer);
+      case "jump":
+        end();
+        return this.#edge(number, transfer.to, transfer.branches ? op : null);
+      case "condition": {
+        const condition = w.temporary("condition", I32);
+        w.flags.condition(op.condition);
+        code.set(condition);
+        end();
+        code.get(condition).if();
+        this.#edge(number, transfer.taken, op);
+        code.else();
+        w.flags.state = this.#flagsAfter.get(number)!;
+        this.#edge(number, transfer.next, null);
+        code.end();
+        return;
+      }
+      case "call":
+        this.#nextInstruction(op, next);
+        if (transfer.to.block === null) {
+          code.get(w.pageBase).i64(transfer.to.offset).op(Op.i64Add).set(target);
+          w.canonical(op, target);
+        }
+        push(w, op, next);
+        end();
+        return this.#edge(number, transfer.to, null);
+      case "return":
+        peek(w, op, target);
+        if (transfer.to && transfer.to.block !== null) {
+          code.get(target).get(w.pageBase).i64(transfer.to.offset).op(Op.i64Add, Op.i64Eq);
+          code.if();
+          drop(w);
+          const { done } = w;
+          const { state } = w.flags;
+          end();
+          this.#edge(number, transfer.to, null);
+          w.done = done;
+          w.flags.state = state;
+          code.end();
+        }
+        w.canonical(op, target);
+        drop(w);
+        break;
+      case "callIndirect":
+        rmValue(w, op, 8);
+        code.set(target);
+        w.canonical(op, target);
+        this.#nextInstruction(op, next);
+        push(w, op, next);
+        break;
+      case "jumpIndirect":
+        rmValue(w, op, 8);
+        code.set(target);
+        w.canonical(op, target);
+        break;
+    }
+    code.get(target);
+    w.leaveTo(length);
+  }
+
+  #nextInstruction(op: DecodedOp, local: number): void {
+    this.#w.code
+      .get(this.#w.pageBase)
+      .i64(op.offset + op.length)
+      .op(Op.i64Add)
+      .set(local);
+  }
+
+  /**
+   * Goes to a block, or out of the region. `branch`: the instruction that branches there; null if control just goes on, or its target
+   * is known to be canonical. The block's instructions are counted already.
+   */
+  #edge(from: number, to: Target, branch: DecodedOp | null): void {
+    const w = this.#w;
+    const { code } = w;
+    const { number, merges, loops, cut } = this.#flow;
+    const { block, offset } = to;
+    if (block === null || cut.has(edgeKey(from, block))) {
+      if (branch && (offset < 0 || offset >= 4096)) {
+        const target = w.temporary("target", I64);
+        code.get(w.pageBase).i64(offset).op(Op.i64Add).set(target);
+        // It is the branch that faults: it is not done, and was counted.
+        w.done = -1;
+        w.canonical(branch, target);
+        w.done = 0;
+      }
+      return w.leave(offset, 0);
+    }
+    const isBackward = number.get(block)! <= number.get(from)!;
+    const inherits = !isBackward && !merges.has(block);
+    if (!inherits || loops.has(block)) w.flags.settle();
+    if (inherits) return this.#tree(block);
+    if (isBackward) {
+      w.isCalledAway();
+      code.if();
+      const now = w.flags.state;
+      w.flags.state = { kind: "dynamic" };
+      w.leave(offset, 0);
+      w.flags.state = now;
+      code.end();
+    }
+    code.branch(this.#labels.get(block)!);
+  }
+}

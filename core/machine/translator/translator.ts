@@ -1,0 +1,199 @@
+/**
+ * Turns requests into modules: reads guest code from the machine's memory, writes a function for each region.
+ *
+ * A module has, besides its code, places in the function table and decoded operations in a pool in shared memory. When there are no
+ * more of them, old modules must be given up (release), after every pCPU has dropped them.
+ */
+import { OP_SIZE } from "../cpu/op.ts";
+import {
+  RECORD_COUNT,
+  RECORD_ENTERED,
+  RECORD_MOST_PAGES,
+  RECORD_PAGES,
+  RECORD_PAGE_HOST,
+  RECORD_PAGE_OFFSET,
+  RECORD_PAGE_SIZE,
+  RECORD_PAGE_VERSION,
+  RECORD_SIZE,
+} from "../layout.ts";
+import { readOp, type DecodedOp } from "./decoded.ts";
+import { IMPORTS, REGION_TYPE } from "./imports.ts";
+import { CodePages, type CodePage } from "./pages.ts";
+import { LARGE_REGION, SMALL_REGION, findRegion } from "./region.ts";
+import { RegionTooLarge, translateRegion } from "./translate.ts";
+import { moduleBytes, type FunctionBody } from "./wasm.ts";
+
+const MODE_64 = 1;
+const LONGEST_INSTRUCTION = 15;
+
+/** What a pCPU asks for: the region at a machine address, which is a linear address in an address space. */
+export interface RegionRequest {
+  host: number;
+  linear: bigint;
+  cr3: bigint;
+  large: boolean;
+}
+/** A region as the pCPUs are told of it. */
+export interface RegionPlace {
+  /** Machine address of its first byte. */
+  host: number;
+  /** In the function table. */
+  index: number;
+}
+export interface TranslatedModule {
+  /** Names it to those who adopt and drop it. */
+  id: number;
+  bytes: Uint8Array<ArrayBuffer>;
+  /** In the order of the module's functions. */
+  regions: RegionPlace[];
+}
+
+export interface TranslatorMachine {
+  memory: WebAssembly.Memory;
+  /** The decoder of core.wasm: see ../cpu/decode.ts. */
+  decode(op: number, mode: number, bytes: number, available: number, offset: number): number;
+  /** Machine addresses of the tables of ../cpu/code_frames.ts, of the regions' records and of the pool (../layout.ts). */
+  codeVersions: number;
+  codeFlags: number;
+  records: number;
+  pool: number;
+  poolEnd: number;
+}
+
+export class Translator {
+  readonly #machine: TranslatorMachine;
+  readonly #view: DataView;
+  readonly #bytes: Uint8Array;
+  readonly #pages: CodePages;
+  /** Machine addresses for operations, and places in the function table, that no module has. */
+  readonly #freeOps: number[] = [];
+  readonly #freeIndices: number[] = [];
+  readonly #modules = new Map<number, { ops: number[]; indices: number[] }>();
+  /** Regions by machine address of their first byte. */
+  readonly #made = new Map<number, { pages: CodePage[]; large: boolean }>();
+  #nextModule = 1;
+
+  /** `table`: first index in the function table and the one after the last. */
+  constructor(machine: TranslatorMachine, table: { first: number; end: number }) {
+    this.#machine = machine;
+    this.#view = new DataView(machine.memory.buffer);
+    this.#bytes = new Uint8Array(machine.memory.buffer);
+    this.#pages = new CodePages(machine);
+    // The first two of the pool are the decoder's: an operation, and bytes from two pages.
+    for (let at = machine.poolEnd - OP_SIZE; at >= machine.pool + 2 * OP_SIZE; at -= OP_SIZE) this.#freeOps.push(at);
+    for (let index = table.end - 1; index >= table.first; index--) this.#freeIndices.push(index);
+  }
+
+  /** What is left of the scarcer of the two, of 1. */
+  get room(): number {
+    const { pool, poolEnd } = this.#machine;
+    const indices = [...this.#modules.values()].reduce((sum, each) => sum + each.indices.length, 0);
+    const left = this.#freeIndices.length;
+    return Math.min(this.#freeOps.length / ((poolEnd - pool) / OP_SIZE), left / (left + indices));
+  }
+
+  /** Its operations and places may be used again: no pCPU has it any more. */
+  release(id: number): void {
+    const module = this.#modules.get(id);
+    if (!module) return;
+    this.#modules.delete(id);
+    this.#freeOps.push(...module.ops);
+    this.#freeIndices.push(...module.indices);
+  }
+
+  /** A module of those regions that can be translated and have not been; null if there are none, or no room for any. */
+  translate(requests: Iterable<RegionRequest>): TranslatedModule | null {
+    const bodies: FunctionBody[] = [];
+    const regions: RegionPlace[] = [];
+    const ops: number[] = [];
+    for (const request of requests) {
+      const { host, large } = request;
+      const made = this.#made.get(host);
+      if (!this.#freeIndices.length || (made && (made.large || !large) && this.#pages.hold(made.pages))) continue;
+      const kept: number[] = [];
+      const pages: CodePage[] = [];
+      const body = this.#region(request, pages, kept);
+      if (!body || !this.#pages.hold(pages)) {
+        this.#freeOps.push(...kept);
+        continue;
+      }
+      const index = this.#freeIndices.pop()!;
+      this.#record(index, pages);
+      this.#made.set(host, { pages, large });
+      ops.push(...kept);
+      regions.push({ host, index });
+      bodies.push(body);
+    }
+    if (!bodies.length) return null;
+    const id = this.#nextModule++;
+    this.#modules.set(id, { ops, indices: regions.map(({ index }) => index) });
+    return { id, bytes: moduleBytes([...IMPORTS], REGION_TYPE, bodies), regions };
+  }
+
+  /** The regions may be asked for again. */
+  forget(regions: RegionPlace[]): void {
+    for (const { host } of regions) this.#made.delete(host);
+  }
+
+  #record(index: number, pages: CodePage[]): void {
+    const at = this.#machine.records + index * RECORD_SIZE;
+    this.#view.setUint32(at + RECORD_COUNT, pages.length, true);
+    this.#view.setUint32(at + RECORD_ENTERED, 0, true);
+    pages.forEach(({ offset, host, version }, n) => {
+      const page = at + RECORD_PAGES + n * RECORD_PAGE_SIZE;
+      this.#view.setInt32(page + RECORD_PAGE_OFFSET, offset, true);
+      this.#view.setUint32(page + RECORD_PAGE_HOST, host, true);
+      this.#view.setUint32(page + RECORD_PAGE_VERSION, version, true);
+    });
+  }
+
+  /** `pages`: gets the pages that its code lies in; `kept`: the operations taken from the pool. */
+  #region({ host, linear, cr3, large }: RegionRequest, pages: CodePage[], kept: number[]): FunctionBody | null {
+    const base = BigInt.asUintN(64, linear - (linear & 0xfffn));
+    const page = (offset: number): CodePage | null => {
+      const known = pages.find((each) => each.offset === offset);
+      if (known || pages.length === RECORD_MOST_PAGES) return known ?? null;
+      const at = offset ? this.#pages.walk(cr3, base + BigInt(offset)) : host - (host & 0xfff);
+      const opened = at === null ? null : this.#pages.open(offset, at);
+      if (opened) pages.push(opened);
+      return opened;
+    };
+    const limits = large ? LARGE_REGION : SMALL_REGION;
+    const region = findRegion(host & 0xfff, (offset) => this.#decode(offset, page), limits);
+    if (!region.blocks[0]!.ops.length) return null;
+    try {
+      return translateRegion(region, (op) => this.#keep(op, kept));
+    } catch (error) {
+      if (error instanceof PoolFull || error instanceof RegionTooLarge) return null;
+      throw error;
+    }
+  }
+
+  #decode(offset: number, page: (offset: number) => CodePage | null): DecodedOp | null {
+    const { pool, decode } = this.#machine;
+    const within = offset & 0xfff;
+    const first = page(offset - within);
+    if (!first) return null;
+    const room = 4096 - within;
+    if (decode(pool, MODE_64, first.host + within, room, within) < 0) {
+      const second = page(offset - within + 4096);
+      if (!second) return null;
+      const bytes = pool + OP_SIZE;
+      this.#bytes.copyWithin(bytes, first.host + within, first.host + 4096);
+      this.#bytes.copyWithin(bytes + room, second.host, second.host + LONGEST_INSTRUCTION + 1 - room);
+      decode(pool, MODE_64, bytes, LONGEST_INSTRUCTION + 1, within);
+    }
+    return readOp(this.#view, pool, offset - within);
+  }
+
+  #keep(op: DecodedOp, kept: number[]): number {
+    const at = this.#freeOps.pop();
+    if (at === undefined) throw new PoolFull();
+    kept.push(at);
+    this.#bytes.set(op.raw, at);
+    return at;
+  }
+}
+
+/** There is no room for another decoded operation. */
+class PoolFull extends Error {}

@@ -1,0 +1,395 @@
+/**
+ * One region's function while it is written: registers in locals, memory through the TLB, ways out.
+ *
+ * Registers: every general register that the region uses is a local, loaded at its beginning and always valid. One way out
+ * (the end of the function) stores all that any instruction of the region writes, so that any place may leave.
+ * Leaving in the middle of a block takes back what of it was not done from the count of instructions.
+ */
+import * as S from "../cpu/state.ts";
+import { TLB_READ, TLB_WRITE } from "../cpu/tlb_layout.ts";
+import type { DecodedOp } from "./decoded.ts";
+import { FlagWriter } from "./flags.ts";
+import { LEFT, PARAMETERS, POLL, STATE, STATUS_BAIL, TLB, importIndex, type ImportName } from "./imports.ts";
+import { V } from "./simd.ts";
+import { Code, I32, I64, Mem, Op, V128, type FunctionBody, type ValueType } from "./wasm.ts";
+
+const PAGE = -4096n;
+/** Offset of the addend in an entry of the TLB. */
+const ADDEND = 8;
+const ATOMIC_LOAD_32 = 0x10;
+
+/** What a first pass over the region has found; the second one writes with it. */
+export interface RegionUse {
+  used: Set<number>;
+  written: Set<number>;
+  /** The same of XMM registers. */
+  usedVectors: Set<number>;
+  writtenVectors: Set<number>;
+  /** Some instruction leaves its flags in locals. */
+  flags: boolean;
+  /** The interpreter does an instruction of another page than the first, and is told so. */
+  movesCodeBase: boolean;
+}
+
+/** Takes a decoded operation into the pool that translated code refers to; returns its machine address. */
+export type KeepOp = (op: DecodedOp) => number;
+
+export class RegionWriter {
+  readonly code = new Code();
+  readonly flags: FlagWriter;
+  readonly use: RegionUse = {
+    used: new Set(),
+    written: new Set(),
+    usedVectors: new Set(),
+    writtenVectors: new Set(),
+    flags: false,
+    movesCodeBase: false,
+  };
+  readonly #known: RegionUse;
+  readonly #keep: KeepOp;
+  readonly #locals: ValueType[] = [];
+  readonly #named = new Map<string, number>();
+  /** Linear address of the page; where to go on. */
+  readonly pageBase: number;
+  readonly #rip: number;
+  /** Ways out: all is set; RIP and the count are still to be made of an offset and a number; and it bails. */
+  readonly #exit: number;
+  readonly #left: number;
+  readonly #bailed: number;
+  /** Instructions of the running block that are done. */
+  done = 0;
+
+  constructor(known: RegionUse, keep: KeepOp) {
+    this.#known = known;
+    this.#keep = keep;
+    this.pageBase = this.temporary("pageBase", I64);
+    this.#rip = this.temporary("rip", I64);
+    this.flags = new FlagWriter(this, known.flags);
+    this.#exit = this.code.block();
+    this.#left = this.code.block();
+    this.#bailed = this.code.block();
+  }
+
+  /** The local of a purpose, by name; made when first asked for, as the code that V8 has first clears them all at every entry. */
+  temporary(name: string, type: ValueType): number {
+    let local = this.#named.get(name);
+    if (local === undefined) {
+      this.#locals.push(type);
+      this.#named.set(name, (local = PARAMETERS + this.#locals.length - 1));
+    }
+    return local;
+  }
+  /** Whether the local was asked for. */
+  has(name: string): boolean {
+    return this.#named.has(name);
+  }
+  #register(n: number): number {
+    return this.temporary(`r${n}`, I64);
+  }
+  get #linear(): number {
+    return this.temporary("linear", I64);
+  }
+  get #host(): number {
+    return this.temporary("host", I32);
+  }
+  get #entry(): number {
+    return this.temporary("entry", I32);
+  }
+  get #tag(): number {
+    return this.temporary("tag", I64);
+  }
+  get #status(): number {
+    return this.temporary("status", I32);
+  }
+
+  call(name: ImportName): Code {
+    return this.code.call(importIndex(name));
+  }
+
+  // ---- general registers ----
+
+  /** Pushes all 64 bits. */
+  register(n: number): void {
+    this.use.used.add(n);
+    this.code.get(this.#register(n));
+  }
+  /** Takes 64 bits. */
+  setRegister(n: number): void {
+    this.use.used.add(n);
+    this.use.written.add(n);
+    this.code.set(this.#register(n));
+  }
+  /** Pushes a register operand as i64; bits above the size are anything. `byte`: register file offset for size 1. */
+  readSized(n: number, byte: number, size: number): void {
+    if (size !== 1) return this.register(n);
+    this.register(byte >> 3);
+    if (byte & 1) this.code.i64(8).op(Op.i64ShrU);
+  }
+  /** Writes the i64 local's low bits to a register operand: 32 bits clear the upper half, less leave the rest. */
+  writeSized(n: number, byte: number, size: number, value: number): void {
+    const { code } = this;
+    if (size === 8) {
+      code.get(value);
+      this.setRegister(n);
+    } else if (size === 4) {
+      code.get(value).op(Op.i32WrapI64, Op.i64ExtendI32U);
+      this.setRegister(n);
+    } else {
+      const target = size === 1 ? byte >> 3 : n;
+      const shift = size === 1 && byte & 1 ? 8 : 0;
+      const mask = size === 1 ? 0xffn : 0xffffn;
+      this.register(target);
+      code.i64(~(mask << BigInt(shift))).op(Op.i64And);
+      code.get(value).i64(mask).op(Op.i64And);
+      if (shift) code.i64(shift).op(Op.i64Shl);
+      code.op(Op.i64Or);
+      this.setRegister(target);
+    }
+  }
+
+  // ---- vector registers ----
+
+  #vector(n: number): number {
+    return this.temporary(`x${n}`, V128);
+  }
+  /** Pushes an XMM register. */
+  vectorRegister(n: number): void {
+    this.use.usedVectors.add(n);
+    this.code.get(this.#vector(n));
+  }
+  setVectorRegister(n: number): void {
+    this.use.usedVectors.add(n);
+    this.use.writtenVectors.add(n);
+    this.code.set(this.#vector(n));
+  }
+  /** Bails out unless vector instructions may be used; once a block is enough, nothing in it can change that. */
+  needVectors(op: DecodedOp): void {
+    if (this.vectorsChecked) return;
+    this.vectorsChecked = true;
+    this.code.get(this.temporary("noVectors", I32));
+    this.code.if();
+    this.bail(op);
+    this.code.end();
+  }
+  /** The running block has had its check. */
+  vectorsChecked = false;
+  /** Takes a host address and pushes it again; bails out unless it is a multiple of 16. */
+  aligned(op: DecodedOp): void {
+    const { code } = this;
+    code.set(this.#host).get(this.#host).i32(15).op(Op.i32And);
+    code.if();
+    this.bail(op);
+    code.end().get(this.#host);
+  }
+
+  // ---- memory ----
+
+  /** Pushes the memory operand's offset in its segment, cut to the address size. */
+  offset(op: DecodedOp): void {
+    const { code } = this;
+    let displacement = BigInt(op.disp);
+    if (op.base === 17 || op.base === 18) {
+      // 17: relative to the page; 18: to the next instruction.
+      code.get(this.pageBase);
+      displacement += BigInt(op.base === 18 ? op.offset + op.length : op.page);
+    } else if (op.base < 16) this.register(op.base);
+    const hasBase = op.base !== 16;
+    if (op.index < 16) {
+      this.register(op.index);
+      if (op.scale) code.i64(op.scale).op(Op.i64Shl);
+      if (hasBase) code.op(Op.i64Add);
+    }
+    if (!hasBase && op.index === 16) code.i64(displacement);
+    else if (displacement) code.i64(displacement).op(Op.i64Add);
+    if (op.addressSize === 4) code.op(Op.i32WrapI64, Op.i64ExtendI32U);
+  }
+
+  /** Pushes the linear address. */
+  address(op: DecodedOp): void {
+    this.offset(op);
+    if (op.segmentSlot) this.code.get(STATE).memory(Mem.i64Load, op.segmentSlot).op(Op.i64Add);
+  }
+
+  /** Takes a linear address, pushes the host address of `size` bytes there; what the TLB can't give bails out. */
+  host(op: DecodedOp, size: number, write: boolean): void {
+    const { code } = this;
+    const table = write ? TLB_WRITE : TLB_READ;
+    code.tee(this.#linear).i64(8).op(Op.i64ShrU, Op.i32WrapI64).i32(0xfff0).op(Op.i32And).get(TLB).op(Op.i32Add);
+    code.tee(this.#entry).memory(Mem.i64Load, table).get(this.#linear);
+    if (size > 1) code.i64(size - 1).op(Op.i64Add);
+    code.i64(PAGE).op(Op.i64And).get(this.#tag).op(Op.i64Or, Op.i64Ne);
+    code.if();
+    code.get(this.#linear).i32(size);
+    this.call(write ? "region_write" : "region_read");
+    code.tee(this.#host).op(Op.i32Eqz);
+    code.if();
+    this.bail(op);
+    code.end().else();
+    code
+      .get(this.#entry)
+      .memory(Mem.i32Load, table + ADDEND)
+      .get(this.#linear)
+      .op(Op.i32WrapI64, Op.i32Add);
+    code.set(this.#host).end().get(this.#host);
+  }
+  /** The same for the operation's memory operand. */
+  hostOf(op: DecodedOp, size: number, write: boolean): void {
+    this.address(op);
+    this.host(op, size, write);
+  }
+
+  /** Takes a host address, pushes the value there, zero-extended. */
+  load(size: number): void {
+    this.code.memory([0, Mem.i64Load8U, Mem.i64Load16U, 0, Mem.i64Load32U, 0, 0, 0, Mem.i64Load][size]!);
+  }
+  /** Takes a host address and a value. */
+  store(size: number): void {
+    this.code.memory([0, Mem.i64Store8, Mem.i64Store16, 0, Mem.i64Store32, 0, 0, 0, Mem.i64Store][size]!);
+  }
+
+  // ---- ways out ----
+
+  /** Leaves before the instruction, which the interpreter is to do. Flags as they are before it. */
+  bail(op: { offset: number }): void {
+    this.#leaveBy(this.#bailed, op.offset, this.done);
+  }
+  /** Leaves with RIP at an offset from the page's beginning, after `done` instructions of this block. */
+  leave(offset: number, done: number): void {
+    this.#leaveBy(this.#left, offset, done);
+  }
+  /** There are many of these: what they have in common stands at the end of the function, once. */
+  #leaveBy(way: number, offset: number, done: number): void {
+    this.code.i64(offset).set(this.#rip);
+    this.code.i32(done).set(this.temporary("done", I32));
+    this.flags.settle();
+    this.code.branch(way);
+  }
+  /** Takes the address to go on at. */
+  leaveTo(done: number): void {
+    this.code.set(this.#rip);
+    this.count(done);
+    this.flags.settle();
+    this.code.branch(this.#exit);
+  }
+  count(done: number): void {
+    if (done) this.code.get(LEFT).i32(done).op(Op.i32Sub).set(LEFT);
+  }
+  /** Pushes 1 if it is time to look up. */
+  isCalledAway(): void {
+    this.code.get(LEFT).i32(0).op(Op.i32LeS).get(POLL).atomic(ATOMIC_LOAD_32, 2).op(Op.i32Or);
+  }
+  /** Takes a canonical address or bails at `op`; leaves it in the local. */
+  canonical(op: DecodedOp, local: number): void {
+    const { code } = this;
+    code.get(local).i64(16).op(Op.i64Shl).i64(16).op(Op.i64ShrS).get(local).op(Op.i64Ne);
+    code.if();
+    this.bail(op);
+    code.end();
+  }
+
+  // ---- the interpreter's instructions ----
+
+  /** Has the interpreter's function do an SSE instruction that touches no general register but those its address is made of. */
+  executeVector(op: DecodedOp): void {
+    const registers = [op.base, op.index].filter((n) => n < 16);
+    this.execute("region_sse", op, registers, [], { reads: false, writes: false });
+  }
+
+  /** Has the interpreter's function do the instruction. `reads`, `writes`: registers it may look at and change. */
+  execute(
+    name: ImportName,
+    op: DecodedOp,
+    reads: Iterable<number>,
+    writes: Iterable<number>,
+    flags: { reads: boolean; writes: boolean },
+  ): void {
+    const { code } = this;
+    for (const n of reads)
+      if (this.#known.written.has(n))
+        code
+          .get(STATE)
+          .get(this.#register(n))
+          .memory(Mem.i64Store, S.CPU_GPR + 8 * n);
+    const vectors = op.family === "sse" ? new Set([0, op.reg & 15, op.rm & 15]) : [];
+    for (const n of vectors)
+      if (this.#known.writtenVectors.has(n))
+        code
+          .get(STATE)
+          .get(this.#vector(n))
+          .vectorMemory(V.store, S.CPU_XMM + 16 * n);
+    if (flags.reads || flags.writes) this.flags.toMemory();
+    if (op.page) {
+      code.get(STATE).get(this.pageBase).i64(op.page).op(Op.i64Add).memory(Mem.i64Store, S.CPU_CODE_BASE);
+      this.use.movesCodeBase = true;
+    } else if (this.#known.movesCodeBase) code.get(STATE).get(this.pageBase).memory(Mem.i64Store, S.CPU_CODE_BASE);
+    code.i32(this.#keep(op));
+    this.call(name).set(this.#status);
+    for (const n of writes)
+      if (this.#known.used.has(n))
+        code
+          .get(STATE)
+          .memory(Mem.i64Load, S.CPU_GPR + 8 * n)
+          .set(this.#register(n));
+    for (const n of vectors)
+      if (this.#known.usedVectors.has(n))
+        code
+          .get(STATE)
+          .vectorMemory(V.load, S.CPU_XMM + 16 * n)
+          .set(this.#vector(n));
+    code.get(this.#status);
+    code.if();
+    code.get(this.#status).i32(STATUS_BAIL).op(Op.i32Eq);
+    code.if();
+    this.bail(op);
+    code.end();
+    this.leave(op.offset + op.length, this.done + 1);
+    code.end();
+  }
+
+  // ---- the whole ----
+
+  finish(): FunctionBody {
+    const before = new Code();
+    before.get(STATE).get(STATE).memory(Mem.i64Load, S.CPU_RIP).i64(PAGE).op(Op.i64And).tee(this.pageBase);
+    before.memory(Mem.i64Store, S.CPU_CODE_BASE);
+    if (this.has("tag")) before.get(STATE).memory(Mem.i64Load, S.CPU_TLB_TAG).set(this.#tag);
+    for (const n of this.use.used)
+      before
+        .get(STATE)
+        .memory(Mem.i64Load, S.CPU_GPR + 8 * n)
+        .set(this.#register(n));
+    for (const n of this.use.usedVectors)
+      before
+        .get(STATE)
+        .vectorMemory(V.load, S.CPU_XMM + 16 * n)
+        .set(this.#vector(n));
+    if (this.has("noVectors")) {
+      // CR0.EM or TS, or CR4.OSFXSR not set: #UD or #NM.
+      before.get(STATE).memory(Mem.i32Load, S.CPU_CR0).i32(0xc).op(Op.i32And);
+      before.get(STATE).memory(Mem.i32Load, S.CPU_CR4).i32(0x200).op(Op.i32And, Op.i32Eqz, Op.i32Or);
+      before.set(this.temporary("noVectors", I32));
+    }
+    this.flags.begin(before);
+
+    const { code } = this;
+    code.op(Op.unreachable).end();
+    code.get(STATE).i32(1).memory(Mem.i32Store, S.CPU_BAILED).end();
+    code.get(this.#rip).get(this.pageBase).op(Op.i64Add).set(this.#rip);
+    code.get(LEFT).get(this.temporary("done", I32)).op(Op.i32Sub).set(LEFT).end();
+    for (const n of this.use.written)
+      code
+        .get(STATE)
+        .get(this.#register(n))
+        .memory(Mem.i64Store, S.CPU_GPR + 8 * n);
+    for (const n of this.use.writtenVectors)
+      code
+        .get(STATE)
+        .get(this.#vector(n))
+        .vectorMemory(V.store, S.CPU_XMM + 16 * n);
+    this.flags.storeSettled();
+    code.get(STATE).get(this.#rip).memory(Mem.i64Store, S.CPU_RIP);
+    code.get(LEFT);
+    before.bytes = before.bytes.concat(code.bytes);
+    return { locals: this.#locals, code: before };
+  }
+}

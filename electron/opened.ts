@@ -1,0 +1,85 @@
+/**
+ * Files that the desktop opens with the application ("Open with", a second start, macOS's Dock). The page reaches no file of the
+ * user's: they are read here and given to it, which takes them as if they had been dropped on it.
+ */
+import { readFile, stat } from "node:fs/promises";
+import path from "node:path";
+import type { WebContents } from "electron";
+import { MOST_FILE_BYTES } from "../core/api/schema.ts";
+import { isTrustedSender } from "./bridge.ts";
+import { OPENED, OPENS, type OpenedFile } from "./channels.ts";
+import type { ElectronParts } from "./parts.ts";
+
+/** macOS names files one by one; those that come this soon after each other were opened together. */
+const TOGETHER_MS = 100;
+
+/** Paths among a command line's arguments: its options are Chromium's, the first `skip` others the application itself. */
+export function pathsIn(argv: readonly string[], folder: string, skip: number): string[] {
+  return argv
+    .filter((argument) => argument !== "" && !argument.startsWith("-"))
+    .slice(skip)
+    .map((argument) => path.resolve(folder, argument));
+}
+
+/** The file's contents, or a sentence why they can't be had. */
+async function read(file: string): Promise<OpenedFile> {
+  const name = path.basename(file);
+  try {
+    const found = await stat(file);
+    if (!found.isFile()) return { name, reason: `${file} can't be opened: it is no file.` };
+    if (found.size > MOST_FILE_BYTES)
+      return {
+        name,
+        reason: `${file} can't be opened: it has ${found.size} bytes; allowed: up to ${MOST_FILE_BYTES}.`,
+      };
+    return { name, bytes: new Uint8Array(await readFile(file)) };
+  } catch (error) {
+    return { name, reason: `${file} can't be opened: ${(error as Error).message}.` };
+  }
+}
+
+export class OpenedFiles {
+  #waiting: string[] = [];
+  #timer: NodeJS.Timeout | null = null;
+  /** The page that has said that it takes files. */
+  #page: WebContents | null = null;
+
+  constructor(parts: Pick<ElectronParts, "ipcMain">) {
+    parts.ipcMain.on(OPENS, (event) => {
+      if (!isTrustedSender(event)) return;
+      this.#page = event.sender;
+      this.#soon();
+    });
+  }
+
+  /** A page that is left takes nothing any more. */
+  attach(contents: WebContents): void {
+    const gone = (): void => void (this.#page = null);
+    contents.on("did-start-navigation", ({ isMainFrame, isSameDocument }) => {
+      if (isMainFrame && !isSameDocument) gone();
+    });
+    contents.on("destroyed", gone);
+    contents.on("render-process-gone", gone);
+  }
+
+  /** Gives them to the page, now or once it is there. */
+  open(paths: readonly string[]): void {
+    this.#waiting.push(...paths);
+    this.#soon();
+  }
+
+  #soon(): void {
+    if (!this.#page || !this.#waiting.length) return;
+    this.#timer ??= setTimeout(() => void this.#give(), TOGETHER_MS);
+  }
+
+  async #give(): Promise<void> {
+    this.#timer = null;
+    const page = this.#page;
+    if (!page) return;
+    const paths = this.#waiting.splice(0);
+    const files = await Promise.all(paths.map(read));
+    if (this.#page === page && !page.isDestroyed()) page.send(OPENED, files);
+    else this.open(paths);
+  }
+}

@@ -1,0 +1,21 @@
+/** Files that the desktop opens with the application wait here until the host can look at them. */
+import { useEffect, useState } from "react";
+import { toast, useApp } from "../state/store.ts";
+
+/** Calls `onFiles` with what was opened together, as if it had been dropped, once the host runs. */
+export function useOpenedFiles(onFiles: (files: File[]) => void): void {
+  const running = useApp(({ connection, host }) => connection === "open" && host?.power === "running");
+  const [waiting, setWaiting] = useState<File[]>([]);
+  useEffect(() => {
+    window.xenariumDesktop?.onOpened((opened) => {
+      for (const file of opened) if ("reason" in file) toast("error", file.reason);
+      const files = opened.flatMap((file) => ("bytes" in file ? [new File([file.bytes], file.name)] : []));
+      setWaiting((before) => [...before, ...files]);
+    });
+  }, []);
+  useEffect(() => {
+    if (!running || !waiting.length) return;
+    setWaiting([]);
+    onFiles(waiting);
+  }, [running, waiting]);
+}

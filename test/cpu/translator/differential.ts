@@ -1,0 +1,142 @@
+/** Two machines run the same programs, one interpreting, one translated; every exit must find them in the same state. */
+import * as state from "../../../core/machine/cpu/state.ts";
+import { Machine, compileEngine } from "../machine.ts";
+import { makeProgram, Random, REGISTERS, type Program } from "./program.ts";
+import { TranslatedCode } from "./translated.ts";
+
+const CODE = 0x40_0000n;
+const ALIAS = 0x7f00_0000_0000n;
+const CODE_FRAME = 0x3a00000;
+const DATA = 0x60_0000n;
+const DATA_FRAME = 0x3a10000;
+const DATA_PAGES = 2;
+const STACK = 0x70_0000n;
+const STACK_FRAME = 0x3a20000;
+const POOL = 0x3b00000;
+const ENTRIES = 4;
+
+export interface Difference {
+  seed: number;
+  entry: number;
+  text: string;
+}
+
+export class Differential {
+  readonly #interpreter: Machine;
+  readonly #translated: Machine;
+  readonly #code: TranslatedCode;
+  /** Runs that came to an end by themselves, and regions made. */
+  runs = 0;
+
+  static async create(): Promise<Differential> {
+    return new Differential(await compileEngine());
+  }
+
+  private constructor(compiled: WebAssembly.Module) {
+    this.#interpreter = new Machine(compiled);
+    this.#translated = new Machine(compiled);
+    for (const m of [this.#interpreter, this.#translated]) {
+      m.map(CODE, CODE_FRAME);
+      m.map(CODE + 0x1000n, CODE_FRAME + 0x1000);
+      m.map(ALIAS, CODE_FRAME);
+      for (let i = 0; i < DATA_PAGES; i++) m.map(DATA + BigInt(i) * 0x1000n, DATA_FRAME + i * 0x1000);
+      m.map(STACK, STACK_FRAME);
+      m.exports.engine_budget!(20_000);
+    }
+    this.#code = new TranslatedCode(
+      this.#translated.exports as unknown as WebAssembly.Exports,
+      this.#translated.memory,
+      POOL,
+    );
+  }
+  get regions(): number {
+    return this.#code.count;
+  }
+
+  /** Runs the program of a seed; null if both agree at every exit. */
+  run(seed: number): Difference | null {
+    const random = new Random(seed);
+    // Now and then at a page's end, so that it goes on in the next.
+    const place = random.chance(10) ? 4096 - 1 - random.below(64) : random.below(2048);
+    const program = makeProgram(random, place > 2048 ? 4096 : 2000);
+    this.#load(program, place, random);
+    const large = random.chance(70);
+    this.#code.translateAll(
+      program.blocks.map((offset) => ({
+        host: CODE_FRAME + place + offset,
+        linear: CODE + BigInt(place + offset),
+        cr3: BigInt(this.#translated.cr3),
+        large,
+      })),
+    );
+    for (let entry = 0; entry < ENTRIES; entry++) {
+      const at = BigInt(place + random.pick(program.blocks)) + (random.chance(20) ? ALIAS : CODE);
+      this.#interpreter.rip = at;
+      this.#translated.rip = at;
+      const exit = this.#interpreter.run();
+      const other = this.#translated.run();
+      // Where a budget ends is not the same place; the fuel makes that rare.
+      if (exit === 0 || other === 0)
+        return exit === other ? null : { seed, entry, text: `exit ${exit} translated ${other}` };
+      this.runs++;
+      const text = exit === other ? this.#compare() : `exit ${exit} translated ${other}`;
+      if (text) return { seed, entry, text };
+    }
+    return null;
+  }
+
+  #load(program: Program, place: number, random: Random): void {
+    const registers = Array.from({ length: 16 }, () => random.u64());
+    registers[REGISTERS.FUEL] = BigInt(1 + random.below(40));
+    registers[REGISTERS.DATA] = DATA + BigInt(0x200 + random.below(0xe00));
+    registers[REGISTERS.EDGE] = DATA + BigInt(DATA_PAGES * 0x1000 - random.below(8));
+    registers[REGISTERS.RSP] = STACK + 0x800n + BigInt(random.chance(90) ? 0 : random.below(0x800));
+    for (let n = 0; n < 4; n++) if (random.chance(60)) registers[n] = BigInt(random.below(64));
+    const data = new Uint32Array((DATA_PAGES * 0x1000) / 4).map(() => (random.chance(20) ? 0 : random.next()));
+    const doubles = new Float64Array(data.buffer);
+    for (let i = 0; i < doubles.length; i += 2)
+      doubles[i] = (random.next() - 0x80000000) / random.pick([1, 3, 1024, 1e-9]);
+    const flags = (random.next() & 0x8d5) | 0x202;
+    const xmm = Array.from({ length: 32 }, () => random.u64());
+    for (const m of [this.#interpreter, this.#translated]) {
+      m.exports.engine_code_written!(CODE_FRAME);
+      m.exports.engine_code_written!(CODE_FRAME + 0x1000);
+      m.bytes.fill(0xcc, CODE_FRAME, CODE_FRAME + 0x2000);
+      m.bytes.set(program.bytes, CODE_FRAME + place);
+      m.bytes.set(new Uint8Array(data.buffer), DATA_FRAME);
+      m.bytes.fill(0x11, STACK_FRAME, STACK_FRAME + 4096);
+      m.exports.engine_flush!();
+      registers.forEach((value, n) => m.setReg(n, value));
+      xmm.forEach((value, n) => m.set(state.CPU_XMM + 8 * n, value));
+      m.view.setUint32(m.cpu + state.CPU_MXCSR, 0x1f80, true);
+      m.set(state.CPU_RETIRED, 0n);
+      m.flags = flags;
+    }
+  }
+
+  #compare(): string | null {
+    const [a, b] = [this.#interpreter, this.#translated];
+    const found: string[] = [];
+    const same = (name: string, x: bigint | number, y: bigint | number) => {
+      if (x !== y) found.push(`${name} ${x.toString(16)} translated ${y.toString(16)}`);
+    };
+    same("rip", a.rip, b.rip);
+    same("flags", a.flags, b.flags);
+    for (let n = 0; n < 16; n++) same(`r${n}`, a.reg(n), b.reg(n));
+    for (let n = 0; n < 32; n++)
+      same(`xmm${n >> 1}.${n & 1}`, a.get(state.CPU_XMM + 8 * n), b.get(state.CPU_XMM + 8 * n));
+    same("mxcsr", a.view.getUint32(a.cpu + state.CPU_MXCSR, true), b.view.getUint32(b.cpu + state.CPU_MXCSR, true));
+    same("vector", a.vector, b.vector);
+    same("error", a.error, b.error);
+    same("address", a.address, b.address);
+    same("retired", a.retired, b.retired);
+    for (const [name, from, length] of [
+      ["code", CODE_FRAME, 0x2000],
+      ["data", DATA_FRAME, DATA_PAGES * 0x1000],
+      ["stack", STACK_FRAME, 0x1000],
+    ] as const)
+      if (Buffer.compare(a.bytes.subarray(from, from + length), b.bytes.subarray(from, from + length)) !== 0)
+        found.push(`${name} differs`);
+    return found.length ? found.join(", ") : null;
+  }
+}

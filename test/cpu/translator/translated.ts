@@ -1,0 +1,57 @@
+/** Translation at once, for tests: the region at an address is made and adopted before the next run. */
+import { AdoptedRegions } from "../../../core/machine/translator/adopt.ts";
+import { TRANSLATOR_RECORDS } from "../../../core/machine/layout.ts";
+import { Translator, type RegionRequest } from "../../../core/machine/translator/translator.ts";
+
+const POOL_BYTES = 0x100000;
+
+type Functions = Record<string, (...args: number[]) => number>;
+
+export class TranslatedCode {
+  readonly #core: Functions;
+  readonly #translator: Translator;
+  readonly #adopted: AdoptedRegions;
+  readonly #modules: number[] = [];
+  /** Regions made. */
+  count = 0;
+
+  /** `room`: machine address of 2 MiB for the translator. */
+  constructor(exports: WebAssembly.Exports, memory: WebAssembly.Memory, room: number) {
+    this.#core = exports as Functions;
+    const core = this.#core;
+    this.#translator = new Translator(
+      {
+        memory,
+        decode: (...args) => core.engine_decode!(...args),
+        codeVersions: core.engine_code_versions!(),
+        codeFlags: core.engine_code_flags!(),
+        // Where the engine looks for them.
+        records: TRANSLATOR_RECORDS,
+        pool: room,
+        poolEnd: room + POOL_BYTES,
+      },
+      { first: 16, end: 4096 },
+    );
+    this.#adopted = new AdoptedRegions(exports, memory);
+  }
+
+  /** Translates the region at a machine address; false if it can't be one. */
+  translate(request: RegionRequest): boolean {
+    return this.translateAll([request]);
+  }
+  /** Translates those of the regions that can be translated. */
+  translateAll(requests: RegionRequest[]): boolean {
+    // Nothing runs meanwhile: the oldest can go at once.
+    while (this.#modules.length > 100) {
+      const oldest = this.#modules.shift()!;
+      this.#adopted.drop(oldest);
+      this.#translator.release(oldest);
+    }
+    const made = this.#translator.translate(requests);
+    if (!made) return false;
+    this.#adopted.adopt({ ...made, module: new WebAssembly.Module(made.bytes) });
+    this.#modules.push(made.id);
+    this.count += made.regions.length;
+    return true;
+  }
+}
