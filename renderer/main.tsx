@@ -5,10 +5,14 @@ import "./styles/base.css";
 import "./styles/layout.css";
 import "./styles/components.css";
 import "./styles/pages.css";
+import "./styles/xenstore.css";
+import "./styles/frame.css";
 import { App } from "./app/App.tsx";
+import { keepLayout } from "./state/layout.ts";
 import { startSession } from "./state/session.ts";
 import { applyStoredTheme } from "./ui/theme.ts";
 
 applyStoredTheme();
+keepLayout();
 createRoot(document.getElementById("root")!).render(<App />);
 void startSession();

@@ -10,21 +10,27 @@ import type {
   ConsoleSnapshot,
   CreateResult,
   DomainInfo,
+  DomainSettings,
   HostInfo,
   ImageDescription,
   ParsedConfig,
   StatisticsSnapshot,
   ToolstackEvents,
   VcpuInfo,
+  XenstoreAccounts,
+  XenstoreMatches,
   XenstoreNode,
 } from "../toolstack/messages.ts";
+import type { DomainWiring } from "../toolstack/wiring-report.ts";
 
+export type { DeviceWiring, DomainWiring, GrantWiring, PortWiring, RingDirection } from "../toolstack/wiring-report.ts";
 export type {
   ConfigDiagnostic,
   ConsoleSnapshot,
   CreateResult,
   DomainConfig,
   DomainInfo,
+  DomainSettings,
   DomainStatistics,
   DomainStopped,
   HostInfo,
@@ -36,6 +42,9 @@ export type {
   StatisticsSnapshot,
   VcpuInfo,
   VcpuStatistics,
+  XenstoreAccount,
+  XenstoreAccounts,
+  XenstoreMatches,
   XenstoreNode,
 } from "../toolstack/messages.ts";
 
@@ -72,7 +81,29 @@ const bytes = (most: number): z.ZodType<Uint8Array> =>
   });
 const fileId = z.string().regex(/^f\d+$/, "must be a file's id");
 const nothing = z.strictObject({});
-const path = z.string().min(1).max(3072);
+const storePath = z
+  .string()
+  .max(3072)
+  .regex(/^\/[^\n]*$/, "must be a path of xenstore, from / on");
+const storePaths = z
+  .string()
+  .max(128 * 1024)
+  .transform((text) => text.split("\n"))
+  .pipe(z.array(storePath).max(256));
+const storeValue = z
+  .string()
+  .max(4096)
+
+  .regex(/^[\0-\xff]*$/, "must have a byte in each character");
+const storePermissions = z
+  .string()
+  .max(512)
+  .regex(/^[nrwb]\d{1,5}( [nrwb]\d{1,5})*$/, "must be letters n, r, w, b with a domid, as n0 r5")
+  .transform((text) => text.split(" "));
+const cpuList = z
+  .string()
+  .max(128)
+  .regex(/^(all|\d{1,2}(-\d{1,2})?(,\d{1,2}(-\d{1,2})?)*)$/, 'must be "all", or pCPUs as 0-3,5');
 const configName = z.string().max(4096).optional();
 const config = z.string().max(MOST_CONFIG_CHARACTERS);
 
@@ -116,6 +147,9 @@ export const REQUESTS = {
     weight: z.int().min(1).max(65535).optional(),
     cap: z.int().min(0).max(3200).optional(),
   }),
+  domainSettings: z.strictObject({ domid }),
+  /** `cpus` as xl vcpu-pin takes them: "all", or numbers and ranges between commas. */
+  setAffinity: z.strictObject({ domid, vcpu: z.int().min(0).max(127), cpus: cpuList }),
   setVcpus: z.strictObject({ domid, vcpus: z.int().min(1).max(128) }),
   setMemory: z.strictObject({ domid, memoryMiB: z.int().min(1).max(4096) }),
 
@@ -124,8 +158,22 @@ export const REQUESTS = {
   consoleInput: z.strictObject({ domid, bytes: bytes(MOST_CONSOLE_INPUT_BYTES) }),
   consoleLogs: nothing,
 
-  xenstoreRead: z.strictObject({ path }),
-  xenstoreList: z.strictObject({ path }),
+  xenstoreRead: z.strictObject({ path: storePath }),
+  xenstoreList: z.strictObject({ path: storePath }),
+  /** Requests have no arrays: a path on each line, 256 at most. */
+  xenstoreNodes: z.strictObject({ paths: storePaths }),
+  xenstoreSearch: z.strictObject({ text: z.string().min(1).max(256), below: storePath }),
+  xenstoreAccounts: nothing,
+  /** As dom0, who may do everything. Each character of a value is a byte. */
+  xenstoreWrite: z.strictObject({ path: storePath, value: storeValue }),
+  xenstoreMkdir: z.strictObject({ path: storePath }),
+  /** The node and all below it. */
+  xenstoreRemove: z.strictObject({ path: storePath }),
+  /** As "n0 r5": the first names the owner and what others may do. */
+  xenstoreSetPermissions: z.strictObject({ path: storePath, permissions: storePermissions }),
+  /** A watch of xenstored's: changes at and below the path come as `xenstoreChanged`, until it is ended. */
+  xenstoreWatch: z.strictObject({ path: storePath }),
+  xenstoreUnwatch: z.strictObject({ watch: z.string().max(32) }),
 
   /** A file comes in chunks, in order; then it may be inspected and used by `create`. It is kept until released. */
   fileBegin: z.strictObject({ name: z.string().min(1).max(1024), size: z.int().min(0).max(MOST_FILE_BYTES) }),
@@ -135,6 +183,10 @@ export const REQUESTS = {
 
   /** From then on `statistics` events come, as often as asked for but no faster than every 100 ms. 0 ends them. */
   statisticsEvery: z.strictObject({ milliseconds: z.union([z.literal(0), z.int().min(100).max(60_000)]) }),
+  /** How a domain's devices are wired now; dom0's are those of all others. */
+  wiring: z.strictObject({ domid }),
+  /** From then on `wiring` events of that domain come; of the last one asked for only. 0 ends them. */
+  wiringEvery: z.strictObject({ domid, milliseconds: z.union([z.literal(0), z.int().min(250).max(60_000)]) }),
   /** The Xen log so far; from then on `xenLog` events carry what follows. */
   xenLogAttach: nothing,
   xenLogDetach: nothing,
@@ -163,6 +215,8 @@ export interface Results {
   destroy: null;
   rename: null;
   setScheduler: { weight: number; cap: number };
+  domainSettings: DomainSettings;
+  setAffinity: null;
   setVcpus: null;
   setMemory: null;
   consoleAttach: ConsoleSnapshot;
@@ -171,11 +225,22 @@ export interface Results {
   consoleLogs: { domid: number; name: string; bytes: number; alive: boolean }[];
   xenstoreRead: XenstoreNode;
   xenstoreList: string[];
+  xenstoreNodes: { nodes: (XenstoreNode | null)[] };
+  xenstoreSearch: XenstoreMatches;
+  xenstoreAccounts: XenstoreAccounts;
+  xenstoreWrite: null;
+  xenstoreMkdir: null;
+  xenstoreRemove: null;
+  xenstoreSetPermissions: null;
+  xenstoreWatch: { watch: string };
+  xenstoreUnwatch: null;
   fileBegin: { file: string };
   fileChunk: null;
   fileInspect: ImageDescription;
   fileRelease: null;
   statisticsEvery: null;
+  wiring: DomainWiring;
+  wiringEvery: null;
   /** Text since power-on, its last 512 Ki characters if it is more. */
   xenLogAttach: { text: string };
   xenLogDetach: null;
@@ -188,7 +253,10 @@ export interface Events extends Pick<
 > {
   host: HostState;
   statistics: StatisticsSnapshot;
+  wiring: DomainWiring;
   xenLog: { text: string };
+  /** What changed where the session watches; `more` when there was too much to name. */
+  xenstoreChanged: { watch: string; paths: string[]; more: boolean };
 }
 export type EventName = keyof Events;
 

@@ -15,6 +15,8 @@ import {
   type Results,
   type ServerMessage,
 } from "./schema.ts";
+import { Sampler } from "./sampler.ts";
+import { StoreWatches } from "./store-watches.ts";
 
 /** The server's end of one connection. */
 export interface Connection {
@@ -44,10 +46,13 @@ export class Session {
   readonly #host: HostService;
   readonly #files = new SessionFiles();
   readonly #consoles = new Set<number>();
+  readonly #storeWatches: StoreWatches;
   readonly #disposals: (() => void)[] = [];
   readonly #handlers: Handlers;
-  #statisticsTimer: NodeJS.Timeout | null = null;
-  #statisticsBusy = false;
+  readonly #statistics: Sampler;
+  readonly #wiring: Sampler;
+  #wiringOf = 0;
+  #search: Promise<unknown> = Promise.resolve();
   #xenLog = false;
   #ended = false;
   #underWay = 0;
@@ -55,6 +60,20 @@ export class Session {
   constructor(host: HostService, connection: Connection) {
     this.#host = host;
     this.#connection = connection;
+    this.#storeWatches = new StoreWatches(
+      (data) => this.#event("xenstoreChanged", data),
+      () => connection.backlog > BACKLOG_DROPS,
+    );
+    const mayMeasure = (): boolean =>
+      !this.#ended && host.state.power === "running" && connection.backlog <= BACKLOG_DROPS;
+    this.#statistics = new Sampler(
+      async () => this.#event("statistics", await host.toolstack.request("statistics")),
+      mayMeasure,
+    );
+    this.#wiring = new Sampler(
+      async () => this.#event("wiring", await host.toolstack.request("wiring", { domid: this.#wiringOf })),
+      mayMeasure,
+    );
     this.#handlers = this.#makeHandlers();
     for (const event of EVERYONES) this.#listen(event, (data) => this.#event(event, data));
     this.#listen("console", (data) => {
@@ -65,7 +84,9 @@ export class Session {
     });
     // A new power cycle has other domains under the same numbers.
     this.#listen("host", ({ power }) => {
-      if (power === "starting") this.#consoles.clear();
+      if (power !== "starting") return;
+      this.#consoles.clear();
+      this.#storeWatches.forget();
     });
     this.#event("host", host.state);
   }
@@ -97,10 +118,12 @@ export class Session {
     if (this.#ended) return;
     this.#ended = true;
     for (const dispose of this.#disposals) dispose();
-    this.#setStatistics(0);
+    this.#statistics.every(0);
+    this.#wiring.every(0);
     this.#files.clear();
     for (const domid of this.#consoles) void this.#detach(domid).catch(() => {});
     this.#consoles.clear();
+    this.#storeWatches.end();
   }
 
   #listen<E extends EventName>(event: E, listener: (data: Events[E]) => void): void {
@@ -162,6 +185,9 @@ export class Session {
       destroy: pass("destroy"),
       rename: pass("rename"),
       setScheduler: pass("setScheduler"),
+      domainSettings: pass("domainSettings"),
+      setAffinity: ({ domid, vcpu, cpus }) =>
+        host.toolstack.request("setAffinity", { domid, vcpu, cpus: pcpusOf(cpus, host.state.pcpus) }),
       setVcpus: pass("setVcpus"),
       setMemory: pass("setMemory"),
       consoleAttach: async ({ domid }) => {
@@ -183,6 +209,20 @@ export class Session {
       consoleLogs: pass("consoleLogs"),
       xenstoreRead: pass("xenstoreRead"),
       xenstoreList: pass("xenstoreList"),
+      xenstoreNodes: pass("xenstoreNodes"),
+      xenstoreSearch: (args) => {
+        // One walk through the tree at a time, however many are asked for.
+        const found = this.#search.then(() => host.toolstack.request("xenstoreSearch", args));
+        this.#search = found.catch(() => {});
+        return found;
+      },
+      xenstoreAccounts: pass("xenstoreAccounts"),
+      xenstoreWrite: pass("xenstoreWrite"),
+      xenstoreMkdir: pass("xenstoreMkdir"),
+      xenstoreRemove: pass("xenstoreRemove"),
+      xenstoreSetPermissions: pass("xenstoreSetPermissions"),
+      xenstoreWatch: ({ path }) => this.#storeWatches.add(host.toolstack, path),
+      xenstoreUnwatch: ({ watch }) => this.#storeWatches.remove(watch),
       fileBegin: ({ name, size }) => ({ file: this.#files.begin(name, size) }),
       fileChunk: ({ file, offset, bytes }) => {
         this.#files.chunk(file, offset, bytes);
@@ -194,7 +234,13 @@ export class Session {
         return null;
       },
       statisticsEvery: ({ milliseconds }) => {
-        this.#setStatistics(milliseconds);
+        this.#statistics.every(milliseconds);
+        return null;
+      },
+      wiring: pass("wiring"),
+      wiringEvery: ({ domid, milliseconds }) => {
+        this.#wiringOf = domid;
+        this.#wiring.every(milliseconds);
         return null;
       },
       xenLogAttach: () => {
@@ -228,26 +274,6 @@ export class Session {
   async #detach(domid: number): Promise<void> {
     await this.#host.toolstack.request("consoleDetach", { domid });
   }
-
-  #setStatistics(milliseconds: number): void {
-    if (this.#statisticsTimer) clearInterval(this.#statisticsTimer);
-    this.#statisticsTimer = milliseconds && !this.#ended ? setInterval(() => void this.#measure(), milliseconds) : null;
-    this.#statisticsTimer?.unref();
-  }
-
-  /** One measurement at a time, none for a reader that is behind. */
-  async #measure(): Promise<void> {
-    if (this.#statisticsBusy || this.#host.state.power !== "running" || this.#connection.backlog > BACKLOG_DROPS)
-      return;
-    this.#statisticsBusy = true;
-    try {
-      this.#event("statistics", await this.#host.toolstack.request("statistics"));
-    } catch {
-      // The host went off meanwhile: its own event says so.
-    } finally {
-      this.#statisticsBusy = false;
-    }
-  }
 }
 
 const MESSAGE = z.object({
@@ -255,6 +281,19 @@ const MESSAGE = z.object({
   request: z.string().max(100),
   args: z.unknown(),
 });
+
+/** "0-3,5" as numbers; null for all. Throws ApiFailure for a pCPU that the host has not. */
+function pcpusOf(text: string, pcpus: number): number[] | null {
+  if (text === "all") return null;
+  const found = new Set<number>();
+  for (const part of text.split(",")) {
+    const [first, last = first] = part.split("-").map(Number) as [number, number?];
+    if (first > last || last >= pcpus)
+      throw new ApiFailure("EINVAL", `The host has pCPUs 0 to ${pcpus - 1}; ${part} is not among them.`);
+    for (let pcpu = first; pcpu <= last; pcpu++) found.add(pcpu);
+  }
+  return [...found];
+}
 
 /** Without keys whose value is undefined. */
 function given(options: Arguments<"hostPowerOn">): PowerOnOptions {

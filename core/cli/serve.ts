@@ -8,6 +8,8 @@ import { bootMenu } from "./boot-menu.ts";
 import { openInBrowser } from "./browser.ts";
 
 const GRACE_MS = 10_000;
+/** The same at each start if it is free, so that a browser finds what it kept of the user's layout. */
+const USUAL_PORT = 8217;
 
 /** Resolves when a signal has ended it; guests are shut down by then. `dist`: where the build's files are. */
 export async function serve(options: ServeArguments, dist: URL): Promise<number> {
@@ -22,7 +24,11 @@ export async function serve(options: ServeArguments, dist: URL): Promise<number>
   if (options.log) host.on("xenLog", ({ text }) => process.stderr.write(text));
   // Before the host is on: if the place is taken, nothing is to be undone.
   const local = await serveLocal(host);
-  const web = await serveWeb(host, fileURLToPath(new URL("renderer/", dist)), options.port ?? 0);
+  const root = fileURLToPath(new URL("renderer/", dist));
+  const web =
+    options.port === null
+      ? await serveWeb(host, root, USUAL_PORT).catch(() => serveWeb(host, root))
+      : await serveWeb(host, root, options.port);
   process.stdout.write(`Xenarium: ${web.url}\n`);
   const ended = new Promise<void>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve());

@@ -8,12 +8,14 @@ import { startKernel } from "../dom0/kernel/kernel.ts";
 import { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { Xenstored } from "../dom0/xenstore/xenstored.ts";
+import { Observer } from "../dom0/kernel/observe.ts";
 import { StatisticsArea } from "../dom0/kernel/statistics.ts";
 import { errorData } from "./error.ts";
 import { Lifecycle, type Emit } from "./lifecycle.ts";
 import type { Dom0WorkerData, FromToolstack, ToToolstack } from "./messages.ts";
 import { Reports } from "./reports.ts";
 import { Service } from "./service.ts";
+import { Wiring } from "./wiring.ts";
 
 const port = parentPort;
 if (!port) throw new Error("core/toolstack/dom0.ts is the entry of a worker");
@@ -50,7 +52,28 @@ const builder = new PvBuilder(hypercalls, kernel.foreign);
 const pcpus = hypercalls.physicalInfo().nrCpus;
 const lifecycle = new Lifecycle({ hypercalls, store, console: console_, builder, emit, pcpus });
 const reports = new Reports(hypercalls, lifecycle.domains, kernel.now, new StatisticsArea(hypercalls));
-service = new Service({ hypercalls, store, console: console_, lifecycle, reports, emit });
+const wiring = new Wiring({
+  hypercalls,
+  events,
+  observer: new Observer(hypercalls, kernel.foreign, kernel.frames),
+  console: console_,
+  xenstored,
+  storeDomains,
+  store,
+  nameOf: (domid) => reports.name(domid),
+  now: kernel.now,
+});
+service = new Service({
+  hypercalls,
+  store,
+  xenstored,
+  storeDomains,
+  console: console_,
+  lifecycle,
+  reports,
+  wiring,
+  emit,
+});
 events.bindVirq(VIRQ_DOM_EXC, () => storeDomains.domainException());
 const requests = service;
 port.on("message", ({ id, request, args }: ToToolstack) => {

@@ -6,6 +6,8 @@
 
 import type { ImageKind } from "../dom0/builder/image.ts";
 
+import type { DomainWiring } from "./wiring-report.ts";
+
 export type { ImageKind };
 export type ShutdownReason = "poweroff" | "reboot" | "suspend" | "crash" | "watchdog" | "soft_reset";
 
@@ -211,6 +213,52 @@ export interface XenstoreNode {
   children: string[];
 }
 
+/** Nodes whose name or value has the text; `more` when there are others. */
+export interface XenstoreMatches {
+  matches: { path: string; value: string; permissions: string[] }[];
+  more: boolean;
+}
+
+/** What a domain holds of xenstored. dom0 has no quota. */
+export interface XenstoreAccount {
+  domid: number;
+  name: string;
+  nodes: number;
+  watches: number;
+  /** Open now. */
+  transactions: number;
+  /** Replies and events that it has not taken yet. */
+  waitingReplies: number;
+  waitingBytes: number;
+  /** xenstored listens to it no more: it broke the ring's protocol. */
+  broken: boolean;
+  /** Since it was introduced: all but `conflicts` are of what was asked, conflicts were answered EAGAIN. */
+  requests: number;
+  events: number;
+  begun: number;
+  committed: number;
+  conflicts: number;
+}
+export interface XenstoreAccounts {
+  nodes: number;
+  /** Per domain, of those that are counted here. */
+  quota: { nodes: number; watches: number; transactions: number; replies: number; bytes: number };
+  domains: XenstoreAccount[];
+}
+
+/** What of a domain can be changed while it runs, as it is now. */
+export interface DomainSettings {
+  weight: number;
+  /** Percent of one pCPU, 0: no cap. */
+  cap: number;
+  /** vCPUs that it was told to have online, of those that it has at all. */
+  vcpus: number;
+  maxvcpus: number;
+  /** Target of its balloon driver; null where it has none. */
+  memoryTargetMiB: number | null;
+  maxmemMiB: number;
+}
+
 /** Requests: name → arguments and result. */
 export interface ToolstackRequests {
   hostInfo: { args: Record<string, never>; result: HostInfo };
@@ -233,6 +281,7 @@ export interface ToolstackRequests {
   destroy: { args: { domid: number }; result: null };
   rename: { args: { domid: number; name: string }; result: null };
   setScheduler: { args: { domid: number; weight?: number; cap?: number }; result: { weight: number; cap: number } };
+  domainSettings: { args: { domid: number }; result: DomainSettings };
   setAffinity: { args: { domid: number; vcpu: number; cpus: number[] | null }; result: null };
   setVcpus: { args: { domid: number; vcpus: number }; result: null };
   setMemory: { args: { domid: number; memoryMiB: number }; result: null };
@@ -245,13 +294,21 @@ export interface ToolstackRequests {
     args: Record<string, never>;
     result: { domid: number; name: string; bytes: number; alive: boolean }[];
   };
+  wiring: { args: { domid: number }; result: DomainWiring };
   xenstoreRead: { args: { path: string }; result: XenstoreNode };
   xenstoreList: { args: { path: string }; result: string[] };
+  /** In the order asked for; null where there is none. */
+  xenstoreNodes: { args: { paths: string[] }; result: { nodes: (XenstoreNode | null)[] } };
+  xenstoreSearch: { args: { text: string; below: string }; result: XenstoreMatches };
+  xenstoreAccounts: { args: Record<string, never>; result: XenstoreAccounts };
+  /** As dom0, who may do everything. Each character of a value is a byte. */
   xenstoreWrite: { args: { path: string; value: string }; result: null };
+  xenstoreMkdir: { args: { path: string }; result: null };
   xenstoreRemove: { args: { path: string }; result: null };
-  /** Each change under the path becomes a `xenstore` event with this token. */
+  xenstoreSetPermissions: { args: { path: string; permissions: string[] }; result: null };
+  /** Changes under the path become `xenstore` events with this token. */
   xenstoreWatch: { args: { path: string; token: string }; result: null };
-  xenstoreUnwatch: { args: { path: string; token: string }; result: null };
+  xenstoreUnwatch: { args: { token: string }; result: null };
   /** Asks every guest to power off, destroys what is left after the time, then shuts the host down. */
   hostShutdown: { args: { reboot?: boolean; graceMilliseconds: number }; result: null };
 }
@@ -279,7 +336,8 @@ export interface ToolstackEvents {
   /** The domid is gone; `replacedBy` when on_* restarted it. */
   destroyed: { domid: number; name: string; uuid: string; replacedBy: number | null };
   console: { domid: number; bytes: Uint8Array; offset: number };
-  xenstore: { token: string; path: string };
+  /** Paths that changed within a tenth of a second; `more` when there were too many to name. */
+  xenstore: { token: string; paths: string[]; more: boolean };
   /** A sentence for the user that belongs to no request: a restart that failed, an autostart config that is wrong. */
   notice: { severity: "info" | "warning" | "error"; message: string; domid: number | null };
 }

@@ -6,10 +6,14 @@ import * as abi from "../dom0/kernel/abi.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import { HYPERVISOR_arch_7, NATIVE_check_invariants, NATIVE_statistics } from "../dom0/kernel/native.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
+import type { XenstoreDomains } from "../dom0/xenstore/domains.ts";
+import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { Refusal } from "./error.ts";
 import { bitmap, type Emit, type Lifecycle } from "./lifecycle.ts";
-import type { ImageDescription, ToolstackRequestName, ToolstackRequests, XenstoreNode } from "./messages.ts";
+import type { DomainSettings, ImageDescription, ToolstackRequestName, ToolstackRequests } from "./messages.ts";
 import type { Reports } from "./reports.ts";
+import { StoreRequests } from "./store-requests.ts";
+import type { Wiring } from "./wiring.ts";
 import { parseXlConfig } from "./xlcfg.ts";
 
 type Handlers = {
@@ -21,9 +25,12 @@ type Handlers = {
 export interface ServiceParts {
   hypercalls: Hypercalls;
   store: LocalXenstore;
+  xenstored: Xenstored;
+  storeDomains: XenstoreDomains;
   console: ConsoleBackend;
   lifecycle: Lifecycle;
   reports: Reports;
+  wiring: Wiring;
   emit: Emit;
 }
 
@@ -32,10 +39,11 @@ export class Service {
   readonly #handlers: Handlers;
   /** Domains whose console output is sent, with how many asked. */
   readonly #attached = new Map<number, number>();
-  readonly #watches = new Map<string, () => void>();
+  readonly #xenstore: StoreRequests;
 
   constructor(parts: ServiceParts) {
     this.#parts = parts;
+    this.#xenstore = new StoreRequests(parts);
     this.#handlers = this.#makeHandlers();
     parts.console.onOutput((domid, bytes, offset) => {
       if (this.#attached.has(domid)) parts.emit("console", { domid, bytes, offset });
@@ -58,6 +66,7 @@ export class Service {
 
   #makeHandlers(): Handlers {
     const { hypercalls, store, console, lifecycle, reports } = this.#parts;
+    const xenstore = this.#xenstore;
     return {
       hostInfo: () => reports.hostInfo(),
       dmesg: ({ clear }) => hypercalls.readConsole(clear ?? false),
@@ -80,6 +89,7 @@ export class Service {
         hypercalls.setCredit(domid, weight ?? now.weight, cap ?? now.cap);
         return hypercalls.getCredit(domid);
       },
+      domainSettings: ({ domid }) => this.#settings(domid),
       setAffinity: ({ domid, vcpu, cpus }) =>
         done(hypercalls.setHardAffinity(domid, vcpu, cpus ? bitmap(cpus) : 0xffffffff)),
       setVcpus: ({ domid, vcpus }) => done(this.#setVcpus(domid, vcpus)),
@@ -105,23 +115,18 @@ export class Service {
         return null;
       },
       consoleLogs: () => console.logs(),
-      xenstoreRead: ({ path }) => this.#readNode(path),
+      wiring: ({ domid }) => this.#parts.wiring.report(domid),
+      xenstoreRead: ({ path }) => xenstore.read(path),
       xenstoreList: ({ path }) => store.list(path),
-      xenstoreWrite: ({ path, value }) => done(store.write(path, value)),
-      xenstoreRemove: ({ path }) => done(store.remove(path)),
-      xenstoreWatch: ({ path, token }) => {
-        this.#watches.get(token)?.();
-        this.#watches.set(
-          token,
-          store.watch(path, (changed) => this.#parts.emit("xenstore", { token, path: changed })),
-        );
-        return null;
-      },
-      xenstoreUnwatch: ({ token }) => {
-        this.#watches.get(token)?.();
-        this.#watches.delete(token);
-        return null;
-      },
+      xenstoreNodes: ({ paths }) => ({ nodes: xenstore.nodes(paths) }),
+      xenstoreSearch: ({ text, below }) => xenstore.search(text, below),
+      xenstoreAccounts: () => xenstore.accounts((domid) => reports.name(domid)),
+      xenstoreWrite: ({ path, value }) => done(xenstore.write(path, value)),
+      xenstoreMkdir: ({ path }) => done(xenstore.mkdir(path)),
+      xenstoreRemove: ({ path }) => done(xenstore.remove(path)),
+      xenstoreSetPermissions: ({ path, permissions }) => done(xenstore.setPermissions(path, permissions)),
+      xenstoreWatch: ({ path, token }) => done(xenstore.watch(path, token)),
+      xenstoreUnwatch: ({ token }) => done(xenstore.unwatch(token)),
       hostShutdown: ({ reboot, graceMilliseconds }) => this.#hostShutdown(reboot ?? false, graceMilliseconds),
     };
   }
@@ -156,6 +161,21 @@ export class Service {
     return description;
   }
 
+  #settings(domid: number): DomainSettings {
+    const { hypercalls, lifecycle, store } = this.#parts;
+    const { config } = lifecycle.managed(domid);
+    const directory = `/local/domain/${domid}`;
+    const target = store.read(`${directory}/memory/target`);
+    const online = (cpu: number): boolean => store.read(`${directory}/cpu/${cpu}/availability`) === "online";
+    return {
+      ...hypercalls.getCredit(domid),
+      vcpus: Array.from({ length: config.maxvcpus }, (_, cpu) => online(cpu)).filter(Boolean).length,
+      maxvcpus: config.maxvcpus,
+      memoryTargetMiB: target !== null && /^\d{1,12}$/.test(target) ? Math.round(Number(target) / 1024) : null,
+      maxmemMiB: config.maxmemMiB,
+    };
+  }
+
   #setVcpus(domid: number, vcpus: number): void {
     const { config } = this.#parts.lifecycle.managed(domid);
     if (!Number.isInteger(vcpus) || vcpus < 1 || vcpus > config.maxvcpus)
@@ -176,13 +196,6 @@ export class Service {
         `${config.name} can have 1 to ${config.maxmemMiB} MiB (its maxmem), not ${memoryMiB}.`,
       );
     this.#parts.store.write(`/local/domain/${domid}/memory/target`, memoryMiB * 1024);
-  }
-
-  #readNode(path: string): XenstoreNode {
-    const { store } = this.#parts;
-    const value = store.read(path);
-    if (value === null) throw new Refusal("ENOENT", `xenstore has no node ${path}.`);
-    return { path, value, permissions: store.permissions(path), children: store.list(path) };
   }
 
   async #hostShutdown(reboot: boolean, grace: number): Promise<null> {

@@ -3,11 +3,16 @@ import { DropZone } from "../create/DropZone.tsx";
 import { NewDomain } from "../create/NewDomain.tsx";
 import { useOpenedFiles } from "../create/opened.ts";
 import { DomainPage } from "../domain/DomainPage.tsx";
-import { HostPage } from "../host/HostPage.tsx";
+import { HostTabs } from "../host/HostTabs.tsx";
+import { useLayout } from "../state/layout.ts";
 import { useApp } from "../state/store.ts";
+import { Boundary } from "../ui/Boundary.tsx";
+import { Confirm } from "../ui/Dialog.tsx";
 import { Toasts } from "../ui/Toasts.tsx";
+import { Palette } from "./Palette.tsx";
 import { Shortcuts } from "./Shortcuts.tsx";
 import { Sidebar } from "./Sidebar.tsx";
+import { TasksPanel } from "./TasksPanel.tsx";
 import { handleShortcut } from "./shortcut-keys.ts";
 
 export function App() {
@@ -15,6 +20,8 @@ export function App() {
   const dialog = useApp((state) => state.dialog);
   const connection = useApp((state) => state.connection);
   const reason = useApp((state) => state.connectionReason);
+  const question = useApp((state) => state.question);
+  const sidebarWidth = useLayout((state) => state.sidebarWidth);
   const [dropped, setDropped] = useState<File[]>([]);
   const take = (files: File[]): void => {
     setDropped(files);
@@ -28,16 +35,24 @@ export function App() {
   }, []);
 
   return (
-    <div className="app">
+    <div className="app" style={{ gridTemplateColumns: `${sidebarWidth}px minmax(0, 1fr)` }}>
       <Sidebar />
-      <main className="main">
-        {connection === "lost" && (
-          <div className="banner" role="alert">
-            {reason} Trying again…
-          </div>
-        )}
-        {view.page === "host" ? <HostPage /> : <DomainPage key={view.domid} domid={view.domid} tab={view.tab} />}
-      </main>
+      <div className="content">
+        <div className="main-box">
+          <main className="main">
+            {connection === "lost" && (
+              <div className="banner" role="alert">
+                {reason} Trying again…
+              </div>
+            )}
+            <Boundary of={JSON.stringify(view)}>
+              {view.page === "host" ? <HostTabs /> : <DomainPage key={view.domid} domid={view.domid} tab={view.tab} />}
+            </Boundary>
+          </main>
+          <Toasts />
+        </div>
+        <TasksPanel />
+      </div>
       <DropZone onFiles={take} />
       {dialog === "new-domain" && (
         <NewDomain
@@ -50,7 +65,8 @@ export function App() {
         />
       )}
       {dialog === "shortcuts" && <Shortcuts />}
-      <Toasts />
+      {dialog === "palette" && <Palette />}
+      {question && <Confirm {...question} onClose={() => useApp.setState({ question: null })} />}
     </div>
   );
 }

@@ -1,17 +1,18 @@
 import { openDialog } from "../state/store.ts";
 import { Dialog } from "../ui/Dialog.tsx";
-import { SHORTCUTS } from "./shortcut-keys.ts";
+import { OTHER_KEYS, SHORTCUTS } from "./shortcut-keys.ts";
 
 export function Shortcuts() {
+  const rows = [...OTHER_KEYS, ...SHORTCUTS.map(({ keys, what }) => [keys, what] as const)];
   return (
     <Dialog title="Keyboard shortcuts" onClose={() => openDialog("none")}>
       <table className="shortcuts">
         <tbody>
-          {SHORTCUTS.map(({ keys, what }) => (
+          {rows.map(([keys, what]) => (
             <tr key={keys}>
-              <td>
+              <th scope="row">
                 <kbd>{keys}</kbd>
-              </td>
+              </th>
               <td>{what}</td>
             </tr>
           ))}

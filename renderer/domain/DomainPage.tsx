@@ -1,9 +1,16 @@
-import { useApp, show } from "../state/store.ts";
+import { Suspense } from "react";
+import { DevicesTab } from "../devices/lazy.ts";
+import { DOMAIN_TABS, show, useApp, type DomainTab } from "../state/store.ts";
+import { Tabs } from "../ui/Tabs.tsx";
+import { StoreTab } from "../xenstore/StoreTab.tsx";
 import { ConsoleTab } from "./ConsoleTab.tsx";
 import { Overview } from "./Overview.tsx";
 import { PowerButtons } from "./PowerButtons.tsx";
 import { DomainName } from "./DomainName.tsx";
 import { stateOf, STATE_WORDS } from "./state-words.ts";
+
+/** Domain-0 is a thread of the host's: it has no PV console. */
+const DOM0_TABS = DOMAIN_TABS.filter(([id]) => id !== "console");
 
 const ENDINGS: Record<string, string> = {
   poweroff: "It powered off.",
@@ -14,51 +21,43 @@ const ENDINGS: Record<string, string> = {
   destroyed: "It was destroyed.",
 };
 
-export function DomainPage({ domid, tab }: { domid: number; tab: "overview" | "console" }) {
+export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
   const domain = useApp((state) => state.domains.find((each) => each.domid === domid));
   const departed = useApp((state) => state.departed.get(domid));
   const state = domain ? stateOf(domain) : null;
-  const select = (next: "overview" | "console"): void => show({ page: "domain", domid, tab: next });
   return (
     <div className="page page-domain">
       <header className="page-header">
-        {domain ? <DomainName domain={domain} /> : <h1>{departed?.name ?? `Domain ${domid}`}</h1>}
+        {domain && domid !== 0 ? (
+          <DomainName domain={domain} />
+        ) : (
+          <h1>{domain?.name ?? departed?.name ?? `Domain ${domid}`}</h1>
+        )}
         {state && <span className={`badge state-${state}`}>{STATE_WORDS[state]}</span>}
         <span className="page-sub">domid {domid}</span>
         <span className="spacer" />
-        {domain && <PowerButtons domain={domain} />}
+        {domain && domid !== 0 && <PowerButtons domain={domain} />}
       </header>
       {!domain && (
         <div className="banner banner-quiet" role="status">
           This domain is gone. {ENDINGS[departed?.reason ?? ""] ?? ""} Its console is kept.
         </div>
       )}
-      <div className="tabs" role="tablist" aria-label="Views of the domain">
-        {(["overview", "console"] as const).map((each) => (
-          <button
-            key={each}
-            type="button"
-            role="tab"
-            id={`tab-${each}`}
-            aria-selected={tab === each}
-            aria-controls="tab-panel"
-            tabIndex={tab === each ? 0 : -1}
-            onClick={() => select(each)}
-            onKeyDown={({ key }) => {
-              if (key === "ArrowLeft" || key === "ArrowRight") {
-                const other = each === "overview" ? "console" : "overview";
-                select(other);
-                document.getElementById(`tab-${other}`)?.focus();
-              }
-            }}
-          >
-            {each === "overview" ? "Overview" : "Console"}
-          </button>
-        ))}
-      </div>
+      <Tabs
+        label="Views of the domain"
+        tabs={domid === 0 ? DOM0_TABS : DOMAIN_TABS}
+        selected={tab}
+        onSelect={(next) => show({ page: "domain", domid, tab: next })}
+      />
       <div className="tab-panel" id="tab-panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
         {tab === "console" ? (
           <ConsoleTab domid={domid} name={domain?.name ?? departed?.name ?? String(domid)} />
+        ) : tab === "devices" && domain ? (
+          <Suspense>
+            <DevicesTab key={domid} domid={domid} />
+          </Suspense>
+        ) : tab === "xenstore" ? (
+          <StoreTab root={`/local/domain/${domid}`} domid={domid} />
         ) : domain ? (
           <Overview domain={domain} />
         ) : (

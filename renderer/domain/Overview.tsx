@@ -1,12 +1,17 @@
 import type { DomainInfo } from "../../core/api/schema.ts";
 import { history } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
+import { EditLive } from "./EditLive.tsx";
+import { VcpuTable } from "./VcpuTable.tsx";
 import { Graph } from "../ui/Graph.tsx";
+import { useMarkers } from "../ui/markers.ts";
+import { uptimeText } from "../ui/uptime.ts";
 
 /** State, figures and configuration of a domain. */
 export function Overview({ domain }: { domain: DomainInfo }) {
   useApp((state) => state.tick);
   const figures = history.domains.get(domain.domid);
+  const markers = useMarkers(domain.domid);
   return (
     <div className="overview">
       {!figures && <p className="page-empty">Measuring…</p>}
@@ -14,6 +19,7 @@ export function Overview({ domain }: { domain: DomainInfo }) {
         <div className="graphs">
           <section className="card">
             <Graph
+              markers={markers}
               title="vCPUs"
               unit="%"
               max={100}
@@ -22,6 +28,7 @@ export function Overview({ domain }: { domain: DomainInfo }) {
           </section>
           <section className="card">
             <Graph
+              markers={markers}
               title="Memory"
               unit="MiB"
               max={Math.max(figures.maxMemoryMiB, domain.maxmemMiB)}
@@ -30,6 +37,7 @@ export function Overview({ domain }: { domain: DomainInfo }) {
           </section>
           <section className="card">
             <Graph
+              markers={markers}
               title="Hypercalls"
               unit="/s"
               lines={[{ label: "Hypercalls", series: figures.hypercalls }]}
@@ -38,6 +46,7 @@ export function Overview({ domain }: { domain: DomainInfo }) {
           </section>
           <section className="card">
             <Graph
+              markers={markers}
               title="Events received"
               unit="/s"
               lines={[{ label: "Events", series: figures.events }]}
@@ -46,6 +55,7 @@ export function Overview({ domain }: { domain: DomainInfo }) {
           </section>
           <section className="card">
             <Graph
+              markers={markers}
               title="Page faults"
               unit="/s"
               lines={[{ label: "Faults", series: figures.pageFaults }]}
@@ -54,6 +64,7 @@ export function Overview({ domain }: { domain: DomainInfo }) {
           </section>
           <section className="card">
             <Graph
+              markers={markers}
               title="Instructions"
               unit="M/s"
               lines={[{ label: "Instructions", series: figures.mips }]}
@@ -86,6 +97,8 @@ export function Overview({ domain }: { domain: DomainInfo }) {
             <dd className="mono">{domain.uuid}</dd>
           </dl>
         </section>
+        {domain.config && <EditLive key={`settings ${domain.domid}`} domain={domain} />}
+        <VcpuTable key={domain.domid} domid={domain.domid} name={domain.name} />
         {domain.config && <Config domain={domain} />}
       </div>
     </div>
@@ -94,16 +107,15 @@ export function Overview({ domain }: { domain: DomainInfo }) {
 
 function Uptime({ since }: { since: number }) {
   useApp((state) => state.tick);
-  const seconds = Math.max(0, Math.floor((Date.now() - since) / 1000));
-  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
-  return <>{h ? `${h} h ${m} min` : m ? `${m} min ${s} s` : `${s} s`}</>;
+  return <>{uptimeText(since)}</>;
 }
 
 function Config({ domain }: { domain: DomainInfo }) {
   const config = domain.config!;
   return (
     <section className="card">
-      <h2>Configuration</h2>
+      <h2>Set for its life</h2>
+      <p className="muted config-note">To change these, create the domain anew.</p>
       <dl className="facts">
         <dt>Kernel</dt>
         <dd className="mono">{config.kernel}</dd>
@@ -121,11 +133,11 @@ function Config({ domain }: { domain: DomainInfo }) {
         )}
         <dt>Memory</dt>
         <dd>
-          {config.memoryMiB} MiB, at most {config.maxmemMiB}
+          {config.memoryMiB} MiB at first, at most {config.maxmemMiB}
         </dd>
-        <dt>Scheduling</dt>
+        <dt>vCPUs</dt>
         <dd>
-          weight {config.cpuWeight}, {config.cap ? `cap ${config.cap}%` : "no cap"}
+          {config.vcpus} at first, at most {config.maxvcpus}
         </dd>
         <dt>When it ends</dt>
         <dd>

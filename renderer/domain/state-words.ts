@@ -1,6 +1,6 @@
 import type { DomainInfo } from "../../core/api/schema.ts";
 
-export type DomainState = "running" | "idle" | "paused" | "crashed" | "shutdown" | "dying";
+export type DomainState = "running" | "idle" | "paused" | "crashed" | "shutdown" | "dying" | "ended";
 
 /** One word for the flags of `xl list`; a blocked domain waits for something to do. */
 export const STATE_WORDS: Record<DomainState, string> = {
@@ -10,6 +10,7 @@ export const STATE_WORDS: Record<DomainState, string> = {
   crashed: "Crashed",
   shutdown: "Shut down",
   dying: "Dying",
+  ended: "Ended",
 };
 
 export function stateOf({ state }: DomainInfo): DomainState {
@@ -18,4 +19,9 @@ export function stateOf({ state }: DomainInfo): DomainState {
   if (state.shutdown) return "shutdown";
   if (state.paused) return "paused";
   return state.running ? "running" : "idle";
+}
+
+/** Of a domain that is gone. */
+export function endOf({ reason }: { reason: string }): DomainState {
+  return reason === "crash" || reason === "watchdog" ? "crashed" : "ended";
 }

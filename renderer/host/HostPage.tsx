@@ -5,6 +5,7 @@ import { act, history, request } from "../state/session.ts";
 import { openDialog, show, useApp } from "../state/store.ts";
 import { Confirm } from "../ui/Dialog.tsx";
 import { Graph } from "../ui/Graph.tsx";
+import { useMarkers } from "../ui/markers.ts";
 import { MemoryBar } from "./MemoryBar.tsx";
 import { XenLog } from "./XenLog.tsx";
 
@@ -13,6 +14,7 @@ export function HostPage() {
   const host = useApp((state) => state.host);
   const domains = useApp((state) => state.domains);
   useApp((state) => state.tick);
+  const markers = useMarkers(null);
   const [info, setInfo] = useState<HostInfo | null>(null);
   const [confirming, setConfirming] = useState(false);
   const [chosen, setChosen] = useState<number | null>(null);
@@ -89,6 +91,7 @@ export function HostPage() {
         <section className="card">
           <Graph
             title="pCPU load"
+            markers={markers}
             unit="%"
             max={100}
             lines={history.pcpus.map((series, i) => ({ label: `pCPU ${i}`, series }))}

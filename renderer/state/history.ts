@@ -1,8 +1,8 @@
 /** The last minutes of the host's figures, as rings of numbers that graphs draw from. Not React state: one is changed in place. */
 import type { StatisticsSnapshot } from "../../core/api/schema.ts";
 
-/** Points kept: 5 minutes at one a second. */
-export const HISTORY_POINTS = 300;
+/** Points kept: 10 minutes at one a second. */
+export const HISTORY_POINTS = 600;
 
 /** A series of numbers against the history's time axis; NaN where there was nothing. */
 export class Series {
@@ -39,6 +39,13 @@ export class History {
   readonly freeMemory = new Series();
   totalMemoryMiB = 0;
   #previous: StatisticsSnapshot | null = null;
+  /** Seconds from the host's power-on to 1970, as of the last snapshot. */
+  #epoch = NaN;
+
+  /** Seconds since the host's power-on, of a time of this computer's in milliseconds. */
+  hostTime(milliseconds: number): number {
+    return milliseconds / 1000 - this.#epoch;
+  }
 
   clear(): void {
     this.#previous = null;
@@ -52,6 +59,7 @@ export class History {
   add(snapshot: StatisticsSnapshot): void {
     const before = this.#previous;
     this.#previous = snapshot;
+    this.#epoch = Date.now() / 1000 - snapshot.time / 1e9;
     this.totalMemoryMiB = snapshot.totalMemoryMiB;
     if (!before || snapshot.time <= before.time) return;
     const seconds = (snapshot.time - before.time) / 1e9;

@@ -1,24 +1,40 @@
 /** The application's session with the host: fills the store from events, and carries out what the user asks for. */
 import type { ApiClient } from "../../core/api/client.ts";
-import type { Arguments, RequestName, Results } from "../../core/api/schema.ts";
+import type { Arguments, Events, RequestName, Results } from "../../core/api/schema.ts";
 import { connect } from "./connect.ts";
 import { Consoles } from "../console/consoles.ts";
 import { History } from "./history.ts";
+import { beginTask, noteChanges, noteCreated, noteDestroyed, noteHost, noteNotice, noteStopped } from "./journal.ts";
 import { show, toast, useApp } from "./store.ts";
 
 const STATISTICS_MS = 1000;
 const RECONNECT_MS = 2000;
+/** As many as the host keeps consoles of. */
+const MOST_DEPARTED = 64;
 const LOG_CHARACTERS = 512 * 1024;
 
 export const history = new History();
 export const consoles = new Consoles(request);
+
+const storeListeners = new Set<(event: Events["xenstoreChanged"]) => void>();
+const wiringListeners = new Set<(report: Events["wiring"]) => void>();
 
 let client: ApiClient | null = null;
 
 /** Asks the host; rejects with an error whose message is a sentence. */
 export function request<N extends RequestName>(name: N, args: Arguments<N>): Promise<Results[N]> {
   if (!client) return Promise.reject(new Error("There is no connection to the host."));
-  return (client.request as (name: N, args: Arguments<N>) => Promise<Results[N]>)(name, args);
+  const ended = beginTask(name, args, nameOf);
+  const answer = (client.request as (name: N, args: Arguments<N>) => Promise<Results[N]>)(name, args);
+  answer.then(
+    () => ended(),
+    (error: unknown) => ended(sentence(error)),
+  );
+  return answer;
+}
+
+function nameOf(domid: number): string {
+  return useApp.getState().domains.find((each) => each.domid === domid)?.name ?? `domain ${domid}`;
 }
 
 /** The same for what a button does: a refusal is shown. */
@@ -29,6 +45,18 @@ export async function act<N extends RequestName>(name: N, args: Arguments<N>): P
     toast("error", sentence(error));
     return null;
   }
+}
+
+/** Hears of what changed in xenstore where this session watches. The returned function ends it. */
+export function onStoreChanged(listener: (event: Events["xenstoreChanged"]) => void): () => void {
+  storeListeners.add(listener);
+  return () => void storeListeners.delete(listener);
+}
+
+/** Hears of the wiring that this session asked for. The returned function ends it. */
+export function onWiring(listener: (report: Events["wiring"]) => void): () => void {
+  wiringListeners.add(listener);
+  return () => void wiringListeners.delete(listener);
 }
 
 export function sentence(error: unknown): string {
@@ -62,38 +90,61 @@ function listen(api: ApiClient): void {
   api.on("host", (host) => {
     const before = useApp.getState().host;
     useApp.setState({ host });
+    if (before && before.power !== host.power) noteHost(host.power, host.reason);
     if (host.power === "starting" && before?.power !== "starting") {
       history.clear();
       consoles.clear();
-      useApp.setState({ xenLog: "", departed: new Map(), view: { page: "host" } });
+      useApp.setState({
+        xenLog: "",
+        departed: new Map(),
+        forgotten: new Set(),
+        view: { page: "host", tab: "overview" },
+      });
     }
-    if (host.power === "running" && before?.power !== "running")
+    if (host.power === "running" && before?.power !== "running") {
       void api.request("list").then(
         (domains) => useApp.setState({ domains }),
         () => {},
       );
+      void api.request("consoleLogs").then(departedBefore, () => {});
+    }
     if (host.power === "crashed" && before?.power !== "crashed" && host.reason) toast("error", host.reason);
   });
-  api.on("domains", ({ domains }) => useApp.setState({ domains }));
-  api.on("created", ({ domid }) => {
+  api.on("domains", ({ domains }) => {
+    noteChanges(useApp.getState().domains, domains);
+    useApp.setState({ domains });
+  });
+  api.on("created", (created) => {
+    const { domid } = created;
+    noteCreated(created, useApp.getState().host?.power === "running");
     // A restarted domain takes the place of the one that is looked at.
     const { view, departed } = useApp.getState();
     if (view.page === "domain" && departed.get(view.domid)?.reason === "reboot") show({ ...view, domid });
     void consoles.attach(domid);
   });
-  api.on("stopped", ({ domid, name, reason }) => {
-    const departed = new Map(useApp.getState().departed);
-    departed.set(domid, { domid, name, reason });
-    useApp.setState({ departed });
+  api.on("stopped", (stopped) => {
+    const { domid, name, reason } = stopped;
+    noteStopped(stopped, useApp.getState().host?.power);
+    depart(domid, name, reason);
     if (reason === "crash") toast("error", `${name} has crashed; the Xen log shows where.`);
   });
-  api.on("destroyed", ({ domid, name }) => {
-    const departed = new Map(useApp.getState().departed);
-    if (!departed.has(domid)) departed.set(domid, { domid, name, reason: "destroyed" });
-    useApp.setState({ departed });
+  api.on("destroyed", (destroyed) => {
+    const { domid, name } = destroyed;
+    const had = useApp.getState().departed.has(domid);
+    noteDestroyed(destroyed, had, useApp.getState().host?.power);
+    if (!had) depart(domid, name, "destroyed");
   });
-  api.on("notice", ({ severity, message }) => toast(severity, message));
+  api.on("notice", (notice) => {
+    noteNotice(notice);
+    toast(notice.severity, notice.message);
+  });
   api.on("console", ({ domid, bytes, offset }) => consoles.output(domid, bytes, offset));
+  api.on("xenstoreChanged", (event) => {
+    for (const listener of [...storeListeners]) listener(event);
+  });
+  api.on("wiring", (report) => {
+    for (const listener of [...wiringListeners]) listener(report);
+  });
   api.on("xenLog", ({ text }) => useApp.setState(({ xenLog }) => ({ xenLog: (xenLog + text).slice(-LOG_CHARACTERS) })));
   api.on("statistics", (snapshot) => {
     history.add(snapshot);
@@ -104,4 +155,19 @@ function listen(api: ApiClient): void {
       () => {},
     );
   });
+}
+
+function depart(domid: number, name: string, reason: string): void {
+  const { departed, domains } = useApp.getState();
+  const last = domains.find((each) => each.domid === domid) ?? null;
+  const all = [...departed].filter(([each]) => each !== domid).slice(-(MOST_DEPARTED - 1));
+  useApp.setState({ departed: new Map([...all, [domid, { domid, name, reason, last }]]) });
+}
+
+/** Those that went before this window was there: their consoles are kept by the host. */
+function departedBefore(logs: Results["consoleLogs"]): void {
+  const departed = new Map(useApp.getState().departed);
+  for (const { domid, name, alive } of logs)
+    if (!alive && !departed.has(domid)) departed.set(domid, { domid, name, reason: "", last: null });
+  useApp.setState({ departed });
 }

@@ -2,7 +2,23 @@
 import { create } from "zustand";
 import type { DomainInfo, HostState } from "../../core/api/schema.ts";
 
-export type View = { page: "host" } | { page: "domain"; domid: number; tab: "overview" | "console" };
+export const HOST_TABS = [
+  ["overview", "Overview"],
+  ["domains", "Domains"],
+  ["devices", "Devices"],
+  ["xenstore", "Xenstore"],
+] as const;
+export type HostTab = (typeof HOST_TABS)[number][0];
+export const DOMAIN_TABS = [
+  ["overview", "Overview"],
+  ["console", "Console"],
+  ["devices", "Devices"],
+  ["xenstore", "Xenstore"],
+] as const;
+export type DomainTab = (typeof DOMAIN_TABS)[number][0];
+
+/** A page without a tab shows its first. */
+export type View = { page: "host"; tab?: HostTab } | { page: "domain"; domid: number; tab: DomainTab };
 
 export interface Toast {
   id: number;
@@ -10,11 +26,22 @@ export interface Toast {
   message: string;
 }
 
-/** A domain that is gone but still looked at: why it went. */
+/** A domain that is gone, whose console is kept. */
 export interface Departed {
   domid: number;
   name: string;
+  /** Why it went; "" when that was before this window. */
   reason: string;
+  /** As it was last seen; null when it was not. */
+  last: DomainInfo | null;
+}
+
+/** A question before something that cannot be undone. */
+export interface Question {
+  title: string;
+  text: string;
+  action: string;
+  onConfirm: () => void;
 }
 
 export interface AppState {
@@ -24,13 +51,16 @@ export interface AppState {
   host: HostState | null;
   domains: DomainInfo[];
   departed: ReadonlyMap<number, Departed>;
+  /** Of those, the ones that the user wants to see no more, until the next power-on. */
+  forgotten: ReadonlySet<number>;
   view: View;
   toasts: Toast[];
   /** Counts the snapshots that history.ts took in: what shows figures looks again. */
   tick: number;
   /** Text of the Xen log. */
   xenLog: string;
-  dialog: "none" | "new-domain" | "shortcuts";
+  dialog: "none" | "new-domain" | "shortcuts" | "palette";
+  question: Question | null;
 }
 
 export const useApp = create<AppState>()(() => ({
@@ -39,11 +69,13 @@ export const useApp = create<AppState>()(() => ({
   host: null,
   domains: [],
   departed: new Map(),
+  forgotten: new Set(),
   view: { page: "host" },
   toasts: [],
   tick: 0,
   xenLog: "",
   dialog: "none",
+  question: null,
 }));
 
 let nextToast = 1;
@@ -62,4 +94,25 @@ export function show(view: View): void {
 }
 export function openDialog(dialog: AppState["dialog"]): void {
   useApp.setState({ dialog });
+}
+export function ask(question: Question): void {
+  useApp.setState({ question });
+}
+
+/** Domains that are gone, the latest first; without those whose name another one has taken up since. */
+export function endedDomains({
+  departed,
+  domains,
+  forgotten,
+}: Pick<AppState, "departed" | "domains" | "forgotten">): Departed[] {
+  const living = new Set(domains.map(({ name }) => name));
+  const ids = new Set(domains.map(({ domid }) => domid));
+  const latest = new Map<string, Departed>();
+  for (const each of departed.values()) if (!forgotten.has(each.domid)) latest.set(each.name, each);
+  return [...latest.values()].filter(({ domid, name }) => !ids.has(domid) && !living.has(name)).reverse();
+}
+export function forgetEnded(): void {
+  const { departed, domains } = useApp.getState();
+  const living = new Set(domains.map(({ domid }) => domid));
+  useApp.setState({ forgotten: new Set([...departed.keys()].filter((domid) => !living.has(domid))) });
 }

@@ -18,10 +18,21 @@ export interface GraphProps {
   /** Top of the scale; else the largest value. */
   max?: number;
   height?: number;
+  markers?: readonly Marker[];
 }
 
+/** Something that happened, as a line across the graph. */
+export interface Marker {
+  /** Seconds since the host's power-on. */
+  at: number;
+  title: string;
+  trouble: boolean;
+}
+/** How near the pointer must be to tell of one. */
+const NEAR_PIXELS = 6;
+
 /** Seconds between marks of the time axis. */
-const STEPS = [1, 2, 5, 10, 15, 30, 60];
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120];
 const COLORS = ["--graph-1", "--graph-2", "--graph-3", "--graph-4", "--graph-5", "--graph-6"];
 
 export function formatValue(value: number, unit: string): string {
@@ -37,8 +48,13 @@ export function formatValue(value: number, unit: string): string {
   return unit === "%" || unit === "/s" ? `${text}${unit}` : `${text} ${unit}`;
 }
 
-/** Lines over the last five minutes, drawn from the history's own arrays. */
-export function Graph({ title, lines, unit, max, height = 120 }: GraphProps) {
+/** Lines over the last ten minutes, drawn from the history's own arrays. */
+export function Graph({ title, lines, unit, max, height = 120, markers = [] }: GraphProps) {
+  const tip = useRef<HTMLDivElement>(null);
+  const marked = useRef(markers);
+  marked.current = markers;
+  const drawn = useRef(lines);
+  drawn.current = lines;
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const tick = useApp((state) => state.tick);
@@ -55,6 +71,10 @@ export function Graph({ title, lines, unit, max, height = 120 }: GraphProps) {
         legend: { show: false },
         cursor: { y: false, points: { size: 6 } },
         padding: [8, 8, 0, 0],
+        hooks: {
+          draw: [(u) => drawMarkers(u, marked.current)],
+          setCursor: [(u) => tip.current && showTip(tip.current, u, drawn.current, marked.current, unit)],
+        },
         scales: {
           x: { time: false },
           y: { range: (_u, _low, high) => [0, max ?? Math.max(1, high * 1.1)] },
@@ -94,7 +114,7 @@ export function Graph({ title, lines, unit, max, height = 120 }: GraphProps) {
       plot.current?.destroy();
       plot.current = null;
     };
-  }, [labels, height, max]);
+  }, [labels, height, max, unit]);
 
   useEffect(() => plot.current?.setData(data(lines)), [tick, lines]);
 
@@ -111,7 +131,9 @@ export function Graph({ title, lines, unit, max, height = 120 }: GraphProps) {
           ))}
         </span>
       </figcaption>
-      <div ref={host} className="graph-plot" role="img" aria-label={`${title}, last five minutes`} />
+      <div ref={host} className="graph-plot" role="img" aria-label={`${title}, last ten minutes`}>
+        <div ref={tip} className="graph-tip" hidden />
+      </div>
     </figure>
   );
 }
@@ -136,4 +158,62 @@ function clock(seconds: number): string {
 }
 function short(value: number): string {
   return value >= 1e6 ? `${value / 1e6}M` : value >= 1e3 ? `${value / 1e3}k` : String(value);
+}
+
+function drawMarkers(u: uPlot, markers: readonly Marker[]): void {
+  const { left, top, width, height } = u.bbox;
+  const { ctx } = u;
+  ctx.save();
+  ctx.lineWidth = devicePixelRatio;
+  ctx.setLineDash([3 * devicePixelRatio, 3 * devicePixelRatio]);
+  for (const { at, trouble } of markers) {
+    const x = u.valToPos(at, "x", true);
+    if (!(x >= left && x <= left + width)) continue;
+    const color = themeColor(trouble ? "--danger" : "--text-faint");
+    ctx.strokeStyle = color;
+    ctx.fillStyle = color;
+    ctx.beginPath();
+    ctx.moveTo(x, top);
+    ctx.lineTo(x, top + height);
+    ctx.stroke();
+    ctx.beginPath();
+    ctx.arc(x, top + 1, 3 * devicePixelRatio, 0, 2 * Math.PI);
+    ctx.fill();
+  }
+  ctx.restore();
+}
+
+/** What was measured, and happened, where the pointer is. */
+function showTip(
+  tip: HTMLDivElement,
+  u: uPlot,
+  lines: readonly GraphLine[],
+  markers: readonly Marker[],
+  unit: string,
+): void {
+  const { left, idx } = u.cursor;
+  const time = idx === null || idx === undefined ? undefined : u.data[0][idx];
+  if (left === undefined || left < 0 || time === undefined) {
+    tip.hidden = true;
+    return;
+  }
+  const near = markers.filter(({ at }) => Math.abs(u.valToPos(at, "x") - left) <= NEAR_PIXELS);
+  tip.replaceChildren(
+    ...[
+      clock(time),
+      ...lines.map(({ label }, i) => {
+        const value = u.data[i + 1]?.[idx!];
+        return `${lines.length > 1 ? `${label} ` : ""}${formatValue(value ?? NaN, unit)}`;
+      }),
+      ...near.map(({ title }) => title),
+    ].map((text) => {
+      const line = document.createElement("div");
+      line.textContent = text;
+      return line;
+    }),
+  );
+  tip.hidden = false;
+  const room = u.over.clientWidth - tip.offsetWidth;
+  const place = u.over.offsetLeft + (left + 12 > room ? left - tip.offsetWidth - 12 : left + 12);
+  tip.style.left = `${Math.max(0, place)}px`;
 }

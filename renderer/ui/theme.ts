@@ -20,6 +20,12 @@ export function applyStoredTheme(): void {
   window.dispatchEvent(new Event("xenarium-theme"));
 }
 
+/** Tells when another appearance was chosen. The returned function ends it. */
+export function onTheme(listener: () => void): () => void {
+  window.addEventListener("xenarium-theme", listener);
+  return () => window.removeEventListener("xenarium-theme", listener);
+}
+
 /** The colour that a custom property has now, for canvases. */
 export function themeColor(property: string): string {
   const probe = document.createElement("span");

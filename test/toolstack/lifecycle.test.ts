@@ -6,14 +6,16 @@ import { EventChannels } from "../../core/dom0/kernel/events.ts";
 import { GrantMap } from "../../core/dom0/kernel/grants.ts";
 import { Hypercalls, SCRATCH_FRAMES } from "../../core/dom0/kernel/hypercalls.ts";
 import { FrameAllocator, PhysicalMemory } from "../../core/dom0/kernel/memory.ts";
+import { Observer } from "../../core/dom0/kernel/observe.ts";
 import { ForeignFrames, ownFrames } from "../../core/dom0/kernel/native.ts";
 import { XenstoreDomains } from "../../core/dom0/xenstore/domains.ts";
 import { LocalXenstore } from "../../core/dom0/xenstore/local.ts";
 import { Xenstored } from "../../core/dom0/xenstore/xenstored.ts";
 import { Lifecycle } from "../../core/toolstack/lifecycle.ts";
-import type { ToolstackEventName, ToolstackEvents } from "../../core/toolstack/messages.ts";
+import type { ToolstackEventName, ToolstackEvents, ToolstackRequests } from "../../core/toolstack/messages.ts";
 import { Reports } from "../../core/toolstack/reports.ts";
 import { Service } from "../../core/toolstack/service.ts";
+import { Wiring } from "../../core/toolstack/wiring.ts";
 import { FakeHypervisor } from "../dom0/fake-hypervisor.ts";
 import { pvElf } from "../dom0/elf-files.ts";
 
@@ -47,7 +49,29 @@ beforeEach(() => {
   const builder = new PvBuilder(hypercalls, new ForeignFrames(hypercalls));
   const lifecycle = new Lifecycle({ hypercalls, store, console, builder, emit, pcpus: 2 });
   const reports = new Reports(hypercalls, lifecycle.domains, () => 0, null);
-  service = new Service({ hypercalls, store, console, lifecycle, reports, emit });
+  const foreign = new ForeignFrames(hypercalls);
+  const wiring = new Wiring({
+    hypercalls,
+    events,
+    observer: new Observer(hypercalls, foreign, frames),
+    console,
+    xenstored,
+    storeDomains: domains,
+    store,
+    nameOf: (domid) => reports.name(domid),
+    now: () => 0,
+  });
+  service = new Service({
+    hypercalls,
+    store,
+    xenstored,
+    storeDomains: domains,
+    console,
+    lifecycle,
+    reports,
+    wiring,
+    emit,
+  });
   events.bindVirq(VIRQ_DOM_EXC, () => domains.domainException());
 });
 afterEach(() => events.stop());
@@ -228,12 +252,49 @@ describe("requests", () => {
     await settle();
     heard.length = 0;
     const { domid } = await create();
-    await settle();
-    expect(of("xenstore")).toContainEqual({ token: "t", path: `/local/domain/${domid}/name` });
+    await settle(150);
+    const events = of("xenstore") as ToolstackEvents["xenstore"][];
+    // Dozens of nodes in one go are one event.
+    expect(events).toHaveLength(1);
+    expect(events[0]).toMatchObject({ token: "t", more: false });
+    expect(events[0]!.paths).toContain(`/local/domain/${domid}/name`);
+    await service.handle("xenstoreUnwatch", { token: "t" });
+    await service.handle("xenstoreWrite", { path: `/local/domain/${domid}/data/x`, value: "1" });
+    await settle(150);
+    expect(of("xenstore")).toHaveLength(1);
     expect(await service.handle("xenstoreRead", { path: `/local/domain/${domid}/name` })).toMatchObject({
       value: "tiny",
       permissions: ["n0", `r${domid}`],
     });
     await expect(service.handle("xenstoreRead", { path: "/none" })).rejects.toMatchObject({ code: "ENOENT" });
+  });
+
+  it("reads, searches and edits xenstore for the application, and says whose nodes they are", async () => {
+    const { domid } = await create();
+    const data = `/local/domain/${domid}/data`;
+    await service.handle("xenstoreWrite", { path: `${data}/colour`, value: "Turquoise" });
+    await service.handle("xenstoreMkdir", { path: `${data}/empty` });
+    await service.handle("xenstoreSetPermissions", { path: `${data}/empty`, permissions: ["n0", `b${domid}`] });
+    expect(await service.handle("xenstoreNodes", { paths: [data, "/none", `${data}/empty`] })).toMatchObject({
+      nodes: [{ children: ["colour", "empty"] }, null, { permissions: ["n0", `b${domid}`], children: [] }],
+    });
+    expect(await service.handle("xenstoreSearch", { text: "turQ", below: "/" })).toEqual({
+      matches: [{ path: `${data}/colour`, value: "Turquoise", permissions: [`n${domid}`] }],
+      more: false,
+    });
+    const accounts = (await service.handle("xenstoreAccounts", {})) as ToolstackRequests["xenstoreAccounts"]["result"];
+    expect(accounts.quota.nodes).toBe(1000);
+    expect(accounts.domains.map((each) => each.domid)).toEqual([0, domid]);
+    expect(accounts.domains.reduce((sum, { nodes }) => sum + nodes, 0)).toBe(accounts.nodes);
+    expect(accounts.domains[0]!.committed).toBeGreaterThan(0);
+    await service.handle("xenstoreRemove", { path: data });
+    await expect(service.handle("xenstoreRead", { path: `${data}/colour` })).rejects.toMatchObject({ code: "ENOENT" });
+    for (const [request, args] of [
+      ["xenstoreWrite", { path: "/a//b", value: "" }],
+      ["xenstoreRemove", { path: "/" }],
+      ["xenstoreWrite", { path: "/a", value: "x".repeat(4096) }],
+      ["xenstoreSetPermissions", { path: "/nowhere", permissions: ["n0"] }],
+    ] as const)
+      await expect(service.handle(request, args)).rejects.toThrow(/^\S.* .*\.$/);
   });
 });

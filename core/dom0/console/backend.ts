@@ -7,7 +7,7 @@ import type { EventChannels } from "../kernel/events.ts";
 import type { GrantMap, MappedGrant } from "../kernel/grants.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { BoundedLog } from "./log.ts";
-import { ConsoleRing } from "./ring.ts";
+import { ConsoleRing, type RingIndices } from "./ring.ts";
 
 export const DEFAULT_LOG_BYTES = 1 << 20;
 /** Typed ahead and not yet taken by the guest; what exceeds it is refused. */
@@ -24,6 +24,19 @@ interface Attachment {
   ring: ConsoleRing;
   port: number;
   grant: MappedGrant;
+}
+
+export interface ConsoleWiring {
+  in: RingIndices;
+  out: RingIndices;
+  /** dom0's. */
+  port: number;
+  grant: MappedGrant;
+  /** Of the log: kept, and ever written. */
+  keptBytes: number;
+  streamBytes: number;
+  /** Typed and not yet taken by the guest. */
+  waitingInput: number;
 }
 
 class DomainConsole {
@@ -88,6 +101,15 @@ export class ConsoleBackend {
     console.inputBytes = 0;
     this.#events.close(port);
     this.#grants.unmap(grant);
+  }
+
+  /** What the domain's console is wired with; null when it has none that is connected. */
+  wiring(domid: number): ConsoleWiring | null {
+    const console = this.#consoles.get(domid);
+    if (!console?.attachment) return null;
+    const { ring, port, grant } = console.attachment;
+    const { log, inputBytes } = console;
+    return { ...ring.indices(), port, grant, keptBytes: log.length, streamBytes: log.end, waitingInput: inputBytes };
   }
 
   rename(domid: number, name: string): void {

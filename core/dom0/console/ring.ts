@@ -10,6 +10,13 @@ const IN_PROD = 3076 >> 2;
 const OUT_CONS = 3080 >> 2;
 const OUT_PROD = 3084 >> 2;
 
+/** One direction of a ring: indices run freely, `size` is a power of two. */
+export interface RingIndices {
+  producer: number;
+  consumer: number;
+  size: number;
+}
+
 export class ConsoleRing {
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
@@ -18,6 +25,15 @@ export class ConsoleRing {
   constructor(buffer: ArrayBufferLike, page: number) {
     this.#bytes = new Uint8Array(buffer, page, 4096);
     this.#words = new Int32Array(buffer, page, 1024);
+  }
+
+  /** As they stand in the page now, whoever wrote them. */
+  indices(): { in: RingIndices; out: RingIndices } {
+    const word = (at: number): number => Atomics.load(this.#words, at) >>> 0;
+    return {
+      in: { producer: word(IN_PROD), consumer: word(IN_CONS), size: IN_SIZE },
+      out: { producer: word(OUT_PROD), consumer: word(OUT_CONS), size: OUT_SIZE },
+    };
   }
 
   /** Takes what the guest has written so far; null when that is nothing or the indices are nonsense. */

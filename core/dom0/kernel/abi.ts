@@ -162,12 +162,20 @@ export const EVTCHNOP_unmask = 9;
 export const GNTTABOP_map_grant_ref = 0;
 export const GNTTABOP_unmap_grant_ref = 1;
 export const GNTTABOP_setup_table = 2;
+export const GNTTABOP_query_size = 6;
+export const GNTTABOP_get_version = 10;
 export const GNTMAP_device_map = 1;
 export const GNTMAP_host_map = 2;
 export const GNTMAP_readonly = 4;
 export const GRANT_MAP_SIZE = 32;
 export const GRANT_UNMAP_SIZE = 24;
 export const GTF_permit_access = 1;
+export const GTF_type_mask = 3;
+export const GTF_readonly = 4;
+export const GTF_reading = 8;
+export const GTF_writing = 16;
+/** Bytes of a grant_entry_v1 and _v2: flags, domid, frame at 4 or at 8. */
+export const GRANT_ENTRY_SIZES = [8, 16] as const;
 export const GNTTAB_RESERVED_CONSOLE = 0;
 export const GNTTAB_RESERVED_XENSTORE = 1;
 

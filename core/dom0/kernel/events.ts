@@ -8,6 +8,14 @@ import type { PhysicalMemory } from "./memory.ts";
 
 export type EventHandler = () => void;
 
+/** Since the port was bound. An event that came while another was pending is delivered with it. */
+export interface PortTraffic {
+  /** Delivered to this domain. */
+  received: number;
+  /** Sent by it. */
+  sent: number;
+}
+
 export class EventChannels {
   readonly #hypercalls: Hypercalls;
   readonly #memory: PhysicalMemory;
@@ -16,6 +24,7 @@ export class EventChannels {
   readonly #upcallPending: Uint8Array;
   readonly #selector: BigUint64Array;
   readonly #handlers = new Map<number, EventHandler>();
+  readonly #traffic = new Map<number, PortTraffic>();
   readonly #onError: (port: number, error: unknown) => void;
   #stopped = false;
   #wake: Int32Array | null = null;
@@ -36,6 +45,7 @@ export class EventChannels {
   /** Calls `handler` for each event on the port, now unmasked. One that came before is not lost. */
   bind(port: number, handler: EventHandler): void {
     this.#handlers.set(port, handler);
+    this.#traffic.set(port, { received: 0, sent: 0 });
     this.#hypercalls.unmaskPort(port);
   }
 
@@ -54,6 +64,7 @@ export class EventChannels {
   /** Closes the port. A port that the hypervisor closed already (its domain is gone) is no error. */
   close(port: number): void {
     this.#handlers.delete(port);
+    this.#traffic.delete(port);
     try {
       this.#hypercalls.closePort(port);
     } catch {
@@ -61,7 +72,14 @@ export class EventChannels {
     }
   }
 
+  /** Of a port that is bound here; null for another. */
+  traffic(port: number): Readonly<PortTraffic> | null {
+    return this.#traffic.get(port) ?? null;
+  }
+
   notify(port: number): void {
+    const traffic = this.#traffic.get(port);
+    if (traffic) traffic.sent++;
     this.#hypercalls.sendEvent(port);
   }
 
@@ -104,6 +122,8 @@ export class EventChannels {
   }
 
   #call(port: number): void {
+    const traffic = this.#traffic.get(port);
+    if (traffic) traffic.received++;
     try {
       this.#handlers.get(port)?.();
     } catch (error) {

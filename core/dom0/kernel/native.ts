@@ -17,6 +17,8 @@ export const NATIVE_own_frames = 2;
 export const NATIVE_statistics = 3;
 /** () -> number of violated invariants. */
 export const NATIVE_check_invariants = 4;
+/** (domid, port) -> PORT_BITS_* (hypervisor/abi/native.ts). */
+export const NATIVE_port_bits = 5;
 
 /** The memory a native domain was started with. */
 export function ownFrames(exports: NativeExports): { first: number; count: number; startInfo: number } {

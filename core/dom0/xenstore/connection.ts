@@ -9,6 +9,8 @@ export class Connection implements Watcher {
   readonly watches = new Set<Watch>();
   readonly transactions = new Map<number, Transaction>();
   nextTransaction = 1;
+  /** Since it began, for who looks on. */
+  readonly counts = { requests: 0, events: 0, transactions: 0, committed: 0, conflicts: 0 };
   readonly #onEvent: (path: string, token: string) => void;
 
   /** `onEvent` delivers a watch event; it must not call back into xenstored. */
@@ -19,6 +21,7 @@ export class Connection implements Watcher {
   }
 
   sendEvent(path: string, token: string): void {
+    this.counts.events++;
     this.#onEvent(path, token);
   }
 }

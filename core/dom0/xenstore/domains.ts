@@ -8,7 +8,7 @@ import type { EventChannels } from "../kernel/events.ts";
 import { GrantError, type GrantMap, type MappedGrant } from "../kernel/grants.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { Connection } from "./connection.ts";
-import { RingTransport } from "./ring.ts";
+import { RingTransport, type RingState } from "./ring.ts";
 import { XenstoreError } from "./wire.ts";
 import type { DomainHooks, Xenstored } from "./xenstored.ts";
 
@@ -19,6 +19,17 @@ interface IntroducedDomain {
   ring: RingTransport;
   /** Its shutdown has been told to the watchers. */
   shutdown: boolean;
+}
+
+export interface DomainAccount {
+  domid: number;
+  watches: number;
+  /** Open now. */
+  transactions: number;
+  waiting: { bytes: number; replies: number };
+  /** XENSTORE_ERROR_* that ended the conversation, or 0. */
+  broken: number;
+  counts: Connection["counts"];
 }
 
 export class XenstoreDomains implements DomainHooks {
@@ -81,6 +92,19 @@ export class XenstoreDomains implements DomainHooks {
     if (domain) domain.connection.target = target;
   }
 
+  /** What each introduced domain holds of xenstored, in no order. */
+  accounts(): DomainAccount[] {
+    return [...this.#domains].map(([domid, domain]) => accountOf(domid, domain));
+  }
+
+  /** What the domain's xenstore connection is wired with; null for one that is not introduced. */
+  wiring(domid: number): (RingState & { port: number; grant: MappedGrant; account: DomainAccount }) | null {
+    const domain = this.#domains.get(domid);
+    if (!domain) return null;
+    const { ring, port, grant } = domain;
+    return { ...ring.indices(), port, grant, account: accountOf(domid, domain) };
+  }
+
   /** VIRQ_DOM_EXC: some domain shut down, crashed or died. */
   domainException(): void {
     let news = false;
@@ -104,4 +128,15 @@ export class XenstoreDomains implements DomainHooks {
     this.#events.close(domain.port);
     this.#grants.unmap(domain.grant);
   }
+}
+
+function accountOf(domid: number, { connection, ring }: IntroducedDomain): DomainAccount {
+  return {
+    domid,
+    watches: connection.watches.size,
+    transactions: connection.transactions.size,
+    waiting: ring.waiting,
+    broken: ring.broken,
+    counts: connection.counts,
+  };
 }

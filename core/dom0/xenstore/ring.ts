@@ -28,6 +28,18 @@ const RECONNECT = 1;
 export const RING_ERROR_RINGIDX = 2;
 export const RING_ERROR_PROTO = 3;
 
+interface RingIndices {
+  producer: number;
+  consumer: number;
+  size: number;
+}
+export interface RingState {
+  req: RingIndices;
+  rsp: RingIndices;
+  connection: number;
+  error: number;
+}
+
 export class RingTransport {
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
@@ -60,6 +72,22 @@ export class RingTransport {
   /** XENSTORE_ERROR_* that ended the conversation; 0 while it goes on. */
   get broken(): number {
     return this.#broken;
+  }
+
+  /** As they stand in the page now, whoever wrote them; `connection` and `error` likewise. */
+  indices(): RingState {
+    const word = (at: number): number => Atomics.load(this.#words, at) >>> 0;
+    return {
+      req: { producer: word(REQ_PROD), consumer: word(REQ_CONS), size: RING_SIZE },
+      rsp: { producer: word(RSP_PROD), consumer: word(RSP_CONS), size: RING_SIZE },
+      connection: word(CONNECTION),
+      error: word(ERROR),
+    };
+  }
+
+  /** What the guest has not taken yet: bytes, and replies among it. */
+  get waiting(): { bytes: number; replies: number } {
+    return { bytes: this.#outputBytes, replies: this.#outstanding };
   }
 
   /** An event arrived: reads requests, answers them, sends what fits. */

@@ -41,6 +41,7 @@ export class Xenstored {
 
   /** Answers one request. Throws XenstoreError, which the transport sends as an ERROR message. */
   handle(connection: Connection, type: number, transactionId: number, payload: Buffer): Buffer {
+    connection.counts.requests++;
     switch (type) {
       case XS.DIRECTORY:
         return this.#directory(connection, transactionId, payload);
@@ -256,6 +257,7 @@ export class Xenstored {
     while (id === 0 || transactions.has(id)) id = (id + 1) >>> 0;
     connection.nextTransaction = (id + 1) >>> 0;
     transactions.set(id, new Transaction(id, this.store));
+    connection.counts.transactions++;
     return joinStrings(String(id));
   }
 
@@ -265,7 +267,16 @@ export class Xenstored {
     const transaction = connection.transactions.get(transactionId);
     if (!transaction) throw new XenstoreError("ENOENT");
     connection.transactions.delete(transactionId);
-    if (answer === "T\0") this.watches.fire(transaction.commit(this.store));
+    if (answer === "F\0") return OK;
+    let changes: Change[];
+    try {
+      changes = transaction.commit(this.store);
+    } catch (error) {
+      connection.counts.conflicts++;
+      throw error;
+    }
+    connection.counts.committed++;
+    this.watches.fire(changes);
     return OK;
   }
 

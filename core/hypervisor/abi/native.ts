@@ -13,6 +13,13 @@ export const NATIVE_own_frames = 2;
 export const NATIVE_statistics = 3;
 /** (): number of violations the invariant checker finds. Privileged domains only. */
 export const NATIVE_check_invariants = 4;
+/** (domid, port): PORT_BITS_* of an event channel's end. Privileged domains only. */
+export const NATIVE_port_bits = 5;
+
+export const PORT_BITS_pending = 1;
+export const PORT_BITS_masked = 2;
+/** The domain has the FIFO ABI; else the 2-level one. */
+export const PORT_BITS_fifo = 4;
 
 /*
  * Statistics area: u32 words, then addresses of live structures, read without locks. A structure that is let go stays

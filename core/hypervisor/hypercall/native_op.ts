@@ -4,11 +4,13 @@ import {
   NATIVE_check_invariants,
   NATIVE_map_frame,
   NATIVE_own_frames,
+  NATIVE_port_bits,
   NATIVE_statistics,
   NATIVE_unmap_frame,
 } from "../abi/native";
 import { checkInvariants } from "../control/invariants";
 import { currentVcpu, isPrivileged } from "../domain/domain";
+import { portBits } from "../event/report";
 import { HYPERVISOR_ROOT } from "../memory/frames";
 import { nativeMapFrame, nativeUnmapFrame } from "../memory/native";
 
@@ -28,6 +30,8 @@ export function doNativeOp(operation: u64, a: u64, b: u64): i64 {
       return isPrivileged(d) ? <i64>HYPERVISOR_ROOT : -EPERM;
     case NATIVE_check_invariants:
       return isPrivileged(d) ? checkInvariants() : -EPERM;
+    case NATIVE_port_bits:
+      return isPrivileged(d) ? portBits(<u32>a, <u32>b) : -EPERM;
     default:
       return -ENOSYS;
   }

@@ -1,0 +1,173 @@
+/**
+ * What a control domain may see of other domains' event channels and grants, by the hypercalls that only report. Nothing
+ * here changes anything of theirs.
+ */
+import * as native from "../../hypervisor/abi/native.ts";
+import * as abi from "./abi.ts";
+import { HypercallError } from "./errno.ts";
+import type { Hypercalls } from "./hypercalls.ts";
+import { PAGE_SIZE, type FrameAllocator, type PhysicalMemory } from "./memory.ts";
+import { HYPERVISOR_arch_7, type ForeignFrames } from "./native.ts";
+
+/** Of EVTCHNOP_status. */
+const STATES = ["closed", "unbound", "interdomain", "pirq", "virq", "ipi"] as const;
+export type PortState = (typeof STATES)[number];
+
+/** One end of an event channel. */
+export interface PortReport {
+  port: number;
+  state: PortState;
+  /** vCPU that is told. */
+  vcpu: number;
+  /** Unbound: who may bind to it; interdomain: the other end's domain. */
+  remoteDomid: number | null;
+  remotePort: number | null;
+  virq: number | null;
+  pending: boolean;
+  masked: boolean;
+}
+
+/** One entry of a grant table that is in use. */
+export interface GrantReport {
+  ref: number;
+  kind: "permit_access" | "accept_transfer" | "transitive";
+  /** To whom. */
+  domid: number;
+  readonly: boolean;
+  /** Mapped or copied at this moment, for reading, for writing. */
+  reading: boolean;
+  writing: boolean;
+  mfn: number;
+}
+export interface GrantTableReport {
+  version: number;
+  frames: number;
+  maxFrames: number;
+  entries: GrantReport[];
+  /** Entries in use that are not listed. */
+  more: number;
+}
+
+const MOST_PORTS = 1024;
+const MOST_GRANT_FRAMES = 32;
+const MOST_GRANTS = 128;
+const GRANT_KINDS = ["", "permit_access", "accept_transfer", "transitive"] as const;
+
+export class Observer {
+  readonly #hypercalls: Hypercalls;
+  readonly #memory: PhysicalMemory;
+  readonly #foreign: ForeignFrames;
+  readonly #struct: number;
+
+  /** Takes a frame for the structures of its hypercalls. */
+  constructor(hypercalls: Hypercalls, foreign: ForeignFrames, frames: FrameAllocator) {
+    this.#hypercalls = hypercalls;
+    this.#memory = hypercalls.memory;
+    this.#foreign = foreign;
+    this.#struct = frames.allocate() * PAGE_SIZE;
+  }
+
+  /** null when the domain has no port of that number. */
+  port(domid: number, port: number): PortReport | null {
+    const at = this.#zeroed(24);
+    this.#memory.set16(at, domid);
+    this.#memory.set32(at + 4, port);
+    let bits: number;
+    try {
+      this.#hypercalls.call("event channel status", abi.HYPERVISOR_event_channel_op, abi.EVTCHNOP_status, at);
+      bits = this.#bits(domid, port);
+    } catch (error) {
+      if (error instanceof HypercallError && error.code === "EINVAL") return null;
+      throw error;
+    }
+    const state = STATES[this.#memory.get32(at + 8)] ?? "closed";
+    const remote = state === "unbound" || state === "interdomain";
+    return {
+      port,
+      state,
+      vcpu: this.#memory.get32(at + 12),
+      remoteDomid: remote ? this.#memory.get16(at + 16) : null,
+      remotePort: state === "interdomain" ? this.#memory.get32(at + 20) : null,
+      virq: state === "virq" ? this.#memory.get32(at + 16) : null,
+      pending: (bits & native.PORT_BITS_pending) !== 0,
+      masked: (bits & native.PORT_BITS_masked) !== 0,
+    };
+  }
+
+  /** All that are not closed, `MOST_PORTS` looked at. */
+  ports(domid: number): PortReport[] {
+    const found: PortReport[] = [];
+    for (let number = 1; number < MOST_PORTS; number++) {
+      const port = this.port(domid, number);
+      if (!port) break;
+      if (port.state !== "closed") found.push(port);
+    }
+    return found;
+  }
+
+  eventAbi(domid: number): "2-level" | "FIFO" {
+    return this.#bits(domid, 0) & native.PORT_BITS_fifo ? "FIFO" : "2-level";
+  }
+
+  grants(domid: number): GrantTableReport {
+    const { frames, maxFrames } = this.#grantTableSize(domid);
+    const version = this.#grantTableVersion(domid);
+    const size = abi.GRANT_ENTRY_SIZES[version === 2 ? 1 : 0];
+    const entries: GrantReport[] = [];
+    let more = 0;
+    // No more than it has: asking for one more would make it.
+    const mfns = this.#hypercalls.setupGrantTable(domid, Math.min(frames, MOST_GRANT_FRAMES));
+    const perFrame = PAGE_SIZE / size;
+    mfns.forEach((mfn, i) =>
+      this.#foreign.with(domid, mfn, (address) => {
+        for (let n = 0; n < perFrame; n++) {
+          const entry = this.#entry(address + n * size, i * perFrame + n, version);
+          if (!entry) continue;
+          if (entries.length < MOST_GRANTS) entries.push(entry);
+          else more++;
+        }
+      }),
+    );
+    return { version, frames, maxFrames, entries, more };
+  }
+
+  #entry(at: number, ref: number, version: number): GrantReport | null {
+    const flags = this.#memory.get16(at);
+    const kind = GRANT_KINDS[flags & abi.GTF_type_mask]!;
+    if (kind === "") return null;
+    return {
+      ref,
+      kind,
+      domid: this.#memory.get16(at + 2),
+      readonly: (flags & abi.GTF_readonly) !== 0,
+      reading: (flags & abi.GTF_reading) !== 0,
+      writing: (flags & abi.GTF_writing) !== 0,
+      mfn: version === 2 ? Number(this.#memory.get64(at + 8)) : this.#memory.get32(at + 4),
+    };
+  }
+
+  #bits(domid: number, port: number): number {
+    return this.#hypercalls.call("event channel bits", HYPERVISOR_arch_7, native.NATIVE_port_bits, domid, port);
+  }
+
+  #grantTableSize(domid: number): { frames: number; maxFrames: number } {
+    const at = this.#zeroed(16);
+    this.#memory.set16(at, domid);
+    this.#hypercalls.call("query_size", abi.HYPERVISOR_grant_table_op, abi.GNTTABOP_query_size, at, 1);
+    const status = (this.#memory.get16(at + 12) << 16) >> 16;
+    if (status !== 0) throw new Error(`grant table of domain ${domid}: query_size says GNTST ${status}`);
+    return { frames: this.#memory.get32(at + 4), maxFrames: this.#memory.get32(at + 8) };
+  }
+
+  #grantTableVersion(domid: number): number {
+    const at = this.#zeroed(8);
+    this.#memory.set16(at, domid);
+    this.#hypercalls.call("get_version", abi.HYPERVISOR_grant_table_op, abi.GNTTABOP_get_version, at, 1);
+    return this.#memory.get32(at + 4);
+  }
+
+  #zeroed(size: number): number {
+    this.#memory.zero(this.#struct, size);
+    return this.#struct;
+  }
+}

@@ -1,0 +1,52 @@
+import { Command as Menu } from "cmdk";
+import { useEffect, useRef, useState } from "react";
+import { openDialog } from "../state/store.ts";
+import { commandsNow, type Command } from "./commands.ts";
+import { keysOf } from "./shortcut-keys.ts";
+
+/** Everything that can be done, found by its name. */
+export function Palette() {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [commands] = useState(commandsNow);
+  const [text, setText] = useState("");
+  useEffect(() => dialog.current?.showModal(), []);
+  const groups = [...new Set(commands.map(({ group }) => group))];
+  const run = (command: Command): void => {
+    // First the focus goes back to where it was, then it goes where the command leads.
+    dialog.current?.close();
+    command.run();
+  };
+  return (
+    <dialog
+      ref={dialog}
+      className="dialog palette"
+      aria-label="Commands"
+      onClose={() => openDialog("none")}
+      onClick={({ target }) => target === dialog.current && dialog.current?.close()}
+    >
+      <Menu label="Commands" loop>
+        <Menu.Input placeholder="What do you want to do?" value={text} onValueChange={setText} autoFocus />
+        <Menu.List label="Commands">
+          <Menu.Empty>Nothing is called “{text}”.</Menu.Empty>
+          {groups.map((group) => (
+            <Menu.Group key={group} heading={group}>
+              {commands
+                .filter((command) => command.group === group)
+                .map((command) => (
+                  <Menu.Item
+                    key={command.id}
+                    value={`${command.title} (${command.id})`}
+                    keywords={[group, ...command.keywords]}
+                    onSelect={() => run(command)}
+                  >
+                    <span>{command.title}</span>
+                    {keysOf(command.id) && <kbd>{keysOf(command.id)}</kbd>}
+                  </Menu.Item>
+                ))}
+            </Menu.Group>
+          ))}
+        </Menu.List>
+      </Menu>
+    </dialog>
+  );
+}

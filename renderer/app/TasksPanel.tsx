@@ -1,0 +1,137 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { ChevronDown, ChevronUp, CircleAlert, CircleCheck, Info, LoaderCircle, TriangleAlert } from "lucide-react";
+import { useRef, useState } from "react";
+import { useJournal, type Entry } from "../state/journal.ts";
+import { PANEL, showDomain, useLayout } from "../state/layout.ts";
+import { useApp } from "../state/store.ts";
+import { Splitter } from "../ui/Splitter.tsx";
+
+const ROW_PIXELS = 26;
+const ICONS = {
+  running: LoaderCircle,
+  done: CircleCheck,
+  failed: CircleAlert,
+  info: Info,
+  warning: TriangleAlert,
+  error: CircleAlert,
+};
+const KINDS = [
+  ["all", "All"],
+  ["task", "Tasks"],
+  ["event", "Events"],
+  ["trouble", "Trouble"],
+] as const;
+type Kind = (typeof KINDS)[number][0];
+
+/** What was asked for here and what happened on the host, each with its cause. A line when it is closed. */
+export function TasksPanel() {
+  const entries = useJournal((state) => state.entries);
+  const { panelOpen, panelHeight } = useLayout();
+  const [kind, setKind] = useState<Kind>("all");
+  const latest = entries[0];
+  const running = entries.filter(({ state }) => state === "running").length;
+  const Chevron = panelOpen ? ChevronDown : ChevronUp;
+  const shown = entries.filter((entry) =>
+    kind === "all" ? true : kind === "trouble" ? isTrouble(entry) : entry.kind === kind,
+  );
+  return (
+    <section className="tasks" aria-label="Tasks and events" style={{ height: panelOpen ? panelHeight : "auto" }}>
+      {panelOpen && (
+        <Splitter
+          label="Height of tasks and events"
+          orientation="horizontal"
+          grows="up"
+          value={panelHeight}
+          {...PANEL}
+          onChange={(height) => useLayout.setState({ panelHeight: height })}
+        />
+      )}
+      <header className="tasks-head">
+        <button
+          type="button"
+          className="plain tasks-toggle"
+          aria-expanded={panelOpen}
+          onClick={() => useLayout.setState({ panelOpen: !panelOpen })}
+        >
+          <Chevron size={14} aria-hidden /> Tasks and events
+        </button>
+        {running > 0 && <span className="badge">{running} under way</span>}
+        {panelOpen ? (
+          <div className="tasks-kinds" role="group" aria-label="Which are shown">
+            {KINDS.map(([id, title]) => (
+              <button key={id} type="button" className="plain" aria-pressed={kind === id} onClick={() => setKind(id)}>
+                {title}
+              </button>
+            ))}
+          </div>
+        ) : (
+          latest && (
+            <span className="tasks-latest">
+              <Mark entry={latest} /> {latest.title}
+              {latest.state === "failed" ? `: ${latest.detail}` : ""}
+            </span>
+          )
+        )}
+      </header>
+      {panelOpen && <EntryList entries={shown} />}
+    </section>
+  );
+}
+
+function isTrouble({ state }: Entry): boolean {
+  return state === "failed" || state === "error" || state === "warning";
+}
+
+function EntryList({ entries }: { entries: readonly Entry[] }) {
+  const box = useRef<HTMLDivElement>(null);
+  const virtual = useVirtualizer({
+    count: entries.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => ROW_PIXELS,
+    overscan: 8,
+    getItemKey: (i) => entries[i]!.id,
+  });
+  if (entries.length === 0) return <p className="tasks-empty muted">Nothing yet.</p>;
+  return (
+    <div ref={box} className="tasks-box" tabIndex={0} role="group" aria-label="Tasks and events, the latest first">
+      <ol className="store-sized" style={{ height: virtual.getTotalSize() }}>
+        {virtual.getVirtualItems().map((item) => (
+          <EntryRow key={item.key} entry={entries[item.index]!} top={item.start} />
+        ))}
+      </ol>
+    </div>
+  );
+}
+
+function EntryRow({ entry, top }: { entry: Entry; top: number }) {
+  const { at, title, cause, detail, domid, took, state } = entry;
+  const known = useApp(({ domains }) => domid !== null && domains.some((each) => each.domid === domid));
+  return (
+    <li className="task" data-state={state} style={{ transform: `translateY(${top}px)` }}>
+      <time className="muted">{new Date(at).toLocaleTimeString(undefined, { hour12: false })}</time>
+      <Mark entry={entry} />
+      {known ? (
+        <button type="button" className="plain task-title" title={title} onClick={() => showDomain(domid!)}>
+          {title}
+        </button>
+      ) : (
+        <span className="task-title" title={title}>
+          {title}
+        </span>
+      )}
+      <span className="task-cause" title={cause}>
+        {cause}
+      </span>
+      <span className="task-detail" title={detail}>
+        {took !== null && state === "done"
+          ? `${took < 1000 ? `${took.toFixed(0)} ms` : `${(took / 1000).toFixed(1)} s`}`
+          : detail}
+      </span>
+    </li>
+  );
+}
+
+function Mark({ entry: { state } }: { entry: Entry }) {
+  const Icon = ICONS[state];
+  return <Icon size={14} className={`task-mark task-${state}`} aria-label={state} />;
+}

@@ -1,0 +1,158 @@
+/** Everything that can be done, by name: the palette lists it, keys and menus run it. */
+import { ACTION_WORDS, doWith, mayDo, type DomainAction } from "../domain/actions.ts";
+import { endOf, stateOf, STATE_WORDS } from "../domain/state-words.ts";
+import { exportDomains } from "../host/export.ts";
+import { showDomain, useLayout } from "../state/layout.ts";
+import { act, consoles } from "../state/session.ts";
+import {
+  ask,
+  DOMAIN_TABS,
+  endedDomains,
+  forgetEnded,
+  HOST_TABS,
+  openDialog,
+  show,
+  toast,
+  useApp,
+} from "../state/store.ts";
+import { setTheme, type Theme } from "../ui/theme.ts";
+
+export interface Command {
+  id: string;
+  group: string;
+  title: string;
+  /** Other words by which it may be looked for. */
+  keywords: string[];
+  run: () => void;
+}
+
+const ACTIONS = Object.keys(ACTION_WORDS) as DomainAction[];
+const THEMES: [Theme, string][] = [
+  ["system", "as the system has it"],
+  ["light", "light"],
+  ["dark", "dark"],
+];
+
+/** As things stand now: what makes no sense is not among them. */
+export function commandsNow(): Command[] {
+  const state = useApp.getState();
+  const { host, domains, view } = state;
+  const power = host?.power ?? "off";
+  const running = power === "running";
+  const found: Command[] = [];
+  const add = (group: string, id: string, title: string, run: () => void, keywords: string[] = []): void =>
+    void found.push({ group, id, title, run, keywords });
+
+  if (view.page === "domain") {
+    const { domid } = view;
+    const current = domains.find((each) => each.domid === domid);
+    const name = current?.name ?? `domain ${domid}`;
+    for (const [tab, title] of DOMAIN_TABS)
+      if (domid !== 0 || tab !== "console")
+        add("This domain", `domain-${tab}`, title, () => show({ page: "domain", domid, tab }), [name, "tab", "view"]);
+    for (const action of ACTIONS)
+      if (current && mayDo(action, current))
+        add("This domain", `this-${action}`, `${ACTION_WORDS[action]} ${name}`, () => doWith(action, [current]));
+    if (domid !== 0)
+      add("This domain", "copy-console", "Copy the console’s text", () => copy(consoles.text(domid)), [name]);
+    add("This domain", "copy-uuid", "Copy the UUID", () => copy(current?.uuid ?? ""), [name]);
+  }
+
+  for (const [tab, title] of HOST_TABS)
+    add("Host", `host-${tab}`, `Host: ${title}`, () => show({ page: "host", tab }), ["view", "tab"]);
+  if (power === "off" || power === "crashed")
+    add("Host", "power-on", "Power the host on", () => void act("hostPowerOn", {}), ["start", "boot"]);
+  if (running) {
+    add("Host", "power-off", "Power the host off…", askPowerOff, ["stop", "shut down"]);
+    add("Host", "new-domain", "New domain…", () => openDialog("new-domain"), ["create", "kernel", "xl.cfg"]);
+    add("Host", "bundled", "Start the bundled guest", () => void startBundled(), ["mini", "create"]);
+    add("Host", "export-csv", "Export the list of domains as CSV", () => exportDomains("csv"), ["save", "table"]);
+    add("Host", "export-json", "Export the list of domains as JSON", () => exportDomains("json"), ["save", "table"]);
+  }
+
+  for (const domain of domains) {
+    const { domid, name } = domain;
+    const words = [String(domid), domain.uuid, STATE_WORDS[stateOf(domain)]];
+    add("Go to", `go-${domid}`, `Go to ${name}`, () => showDomain(domid), words);
+    for (const [tab, title] of DOMAIN_TABS)
+      if (domid !== 0 || tab !== "console")
+        add("Go to", `go-${domid}-${tab}`, `${name}: ${title}`, () => show({ page: "domain", domid, tab }), words);
+  }
+  if (endedDomains(state).length)
+    add("Domains", "forget-ended", "Forget the ended domains", forgetEnded, ["clear", "remove", "sidebar"]);
+  for (const gone of endedDomains(state))
+    add(
+      "Go to",
+      `go-${gone.domid}`,
+      `Go to ${gone.name}, ended`,
+      () => show({ page: "domain", domid: gone.domid, tab: "console" }),
+      [String(gone.domid), STATE_WORDS[endOf(gone)]],
+    );
+  for (const domain of domains)
+    for (const action of ACTIONS)
+      if (mayDo(action, domain) && !(view.page === "domain" && view.domid === domain.domid))
+        add("Domains", `${action}-${domain.domid}`, `${ACTION_WORDS[action]} ${domain.name}`, () =>
+          doWith(action, [domain]),
+        );
+  const guests = domains.filter(({ domid }) => domid !== 0);
+  if (guests.length > 1)
+    for (const action of ACTIONS)
+      if (guests.some((domain) => mayDo(action, domain)))
+        add("Domains", `all-${action}`, `${ACTION_WORDS[action]} all domains`, () => doWith(action, guests));
+
+  for (const [theme, words] of THEMES)
+    add("Window", `theme-${theme}`, `Appearance: ${words}`, () => setTheme(theme), ["theme", "colour", "dark mode"]);
+  add("Window", "panel", "Tasks and events", togglePanel, ["log", "history", "panel"]);
+  add("Window", "search", "Search the domains", focusSearch, ["find", "filter", "sidebar"]);
+  add("Window", "next-domain", "Next domain", () => step(1));
+  add("Window", "previous-domain", "Previous domain", () => step(-1));
+  add("Window", "shortcuts", "Keyboard shortcuts", () => openDialog("shortcuts"), ["keys", "help"]);
+  return found;
+}
+
+export function runCommand(id: string): boolean {
+  const command = commandsNow().find((each) => each.id === id);
+  command?.run();
+  return command !== undefined;
+}
+
+function togglePanel(): void {
+  useLayout.setState(({ panelOpen }) => ({ panelOpen: !panelOpen }));
+}
+
+function focusSearch(): void {
+  document.querySelector<HTMLInputElement>("#sidebar-search")?.focus();
+}
+
+function step(by: number): void {
+  const { view, domains } = useApp.getState();
+  const guests = domains.filter(({ domid }) => domid !== 0);
+  const at = guests.findIndex(({ domid }) => view.page === "domain" && domid === view.domid);
+  const next = at < 0 ? guests[by > 0 ? 0 : guests.length - 1] : guests[(at + by + guests.length) % guests.length];
+  if (next) showDomain(next.domid);
+}
+
+async function startBundled(): Promise<void> {
+  const created = await act("createBundled", { vcpus: 2 });
+  if (created) show({ page: "domain", domid: created.domid, tab: "console" });
+}
+
+function askPowerOff(): void {
+  const guests = useApp.getState().domains.length - 1;
+  ask({
+    title: "Power off the host",
+    text:
+      guests > 0
+        ? `${guests === 1 ? "One domain runs" : `${guests} domains run`}. They are asked to shut down first; what has not after 10 seconds is ended.`
+        : "No domain runs.",
+    action: "Power off",
+    onConfirm: () => void act("hostPowerOff", {}),
+  });
+}
+
+function copy(text: string): void {
+  void navigator.clipboard.writeText(text).then(
+    () => toast("info", "Copied."),
+    () => toast("error", "The clipboard may not be written here."),
+  );
+}

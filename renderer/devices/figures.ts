@@ -1,0 +1,43 @@
+/** Figures of rings and event channels as text. */
+export function rateText(rate: number, unit: "/s" | "B/s" = "/s"): string {
+  if (!Number.isFinite(rate)) return "–";
+  const [text, prefix] =
+    rate >= 1e6 ? [(rate / 1e6).toFixed(1), "M"] : rate >= 1e3 ? [(rate / 1e3).toFixed(1), "k"] : [rate.toFixed(0), ""];
+  return unit === "/s" ? `${text}${prefix}/s` : `${text} ${prefix}${unit}`;
+}
+
+/** XenbusState of public/io/xenbus.h. */
+const XENBUS_STATES = [
+  "Unknown",
+  "Initialising",
+  "InitWait",
+  "Initialised",
+  "Connected",
+  "Closing",
+  "Closed",
+  "Reconfiguring",
+  "Reconfigured",
+];
+export function xenbusState(state: string | null): string {
+  if (state === null) return "none";
+  return `${state}, ${XENBUS_STATES[Number(state)] ?? "no XenbusState"}`;
+}
+
+const VIRQS: Record<number, string> = {
+  0: "TIMER",
+  1: "DEBUG",
+  2: "CONSOLE",
+  3: "DOM_EXC",
+  4: "TBUF",
+  6: "DEBUGGER",
+  7: "XENOPROF",
+  8: "CON_RING",
+  9: "PCPU_STATE",
+  10: "MEM_EVENT",
+  11: "ARGO",
+  12: "ENOMEM",
+  13: "XENPMU",
+};
+export function virqName(virq: number): string {
+  return `VIRQ_${VIRQS[virq] ?? virq}`;
+}

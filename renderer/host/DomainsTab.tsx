@@ -1,0 +1,250 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { ArrowDown, ArrowUp, Download } from "lucide-react";
+import { useRef, useState } from "react";
+import type { DomainInfo } from "../../core/api/schema.ts";
+import { ACTION_WORDS, doWith, mayDo, type DomainAction } from "../domain/actions.ts";
+import { endOf, stateOf, STATE_WORDS, type DomainState } from "../domain/state-words.ts";
+import { LIST_COLUMNS, showDomain, useLayout, type ListColumn } from "../state/layout.ts";
+import { history } from "../state/session.ts";
+import { endedDomains, show, useApp } from "../state/store.ts";
+import { formatValue } from "../ui/Graph.tsx";
+import { StateMark } from "../domain/StateMark.tsx";
+import { uptimeText } from "../ui/uptime.ts";
+import { exportDomains } from "./export.ts";
+
+const ROW_PIXELS = 32;
+const BULK: DomainAction[] = ["pause", "unpause", "shutdown", "destroy"];
+const TEXT_COLUMNS: ListColumn[] = ["name", "state"];
+
+interface Row {
+  domid: number;
+  name: string;
+  state: DomainState;
+  /** null: it is gone. */
+  domain: DomainInfo | null;
+  values: Record<ListColumn, number | string>;
+}
+
+function rowOf(domain: DomainInfo): Row {
+  const figures = history.domains.get(domain.domid);
+  const state = stateOf(domain);
+  return {
+    domid: domain.domid,
+    name: domain.name,
+    state,
+    domain,
+    values: {
+      name: domain.name,
+      domid: domain.domid,
+      state: STATE_WORDS[state],
+      cpu: figures?.cpu.last ?? NaN,
+      vcpus: domain.onlineVcpus,
+      memory: domain.memoryMiB,
+      hypercalls: figures?.hypercalls.last ?? NaN,
+      events: figures?.events.last ?? NaN,
+      cpuTime: domain.cpuTimeSeconds,
+      uptime: (Date.now() - domain.createdAt) / 1000,
+    },
+  };
+}
+
+/** Every domain in a table: sorted as one likes, several at once to act on. */
+export function DomainsTab() {
+  const domains = useApp((state) => state.domains);
+  const departed = useApp((state) => state.departed);
+  const forgotten = useApp((state) => state.forgotten);
+  useApp((state) => state.tick);
+  const { sortBy, sortDown } = useLayout();
+  const [chosen, choose] = useState<ReadonlySet<number>>(new Set());
+  const anchor = useRef<number | null>(null);
+  const box = useRef<HTMLDivElement>(null);
+
+  const rows = sorted(
+    [
+      ...domains.map(rowOf),
+      ...endedDomains({ domains, departed, forgotten }).map((gone): Row => {
+        const none = Object.fromEntries(LIST_COLUMNS.map(([id]) => [id, NaN])) as Row["values"];
+        const state = endOf(gone);
+        const values = { ...none, name: gone.name, domid: gone.domid, state: STATE_WORDS[state] };
+        return { domid: gone.domid, name: gone.name, state, domain: null, values };
+      }),
+    ],
+    sortBy,
+    sortDown,
+  );
+  const choosable = rows.filter(({ domain }) => domain !== null && domain.domid !== 0);
+  const selected = choosable.filter(({ domid }) => chosen.has(domid));
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => ROW_PIXELS,
+    overscan: 20,
+    getItemKey: (i) => rows[i]!.domid,
+  });
+  const items = virtual.getVirtualItems();
+  const above = items[0]?.start ?? 0;
+  const below = virtual.getTotalSize() - (items.at(-1)?.end ?? 0);
+
+  const toggle = (domid: number, range: boolean): void => {
+    const next = new Set(chosen);
+    const on = !next.has(domid);
+    const ids = choosable.map((row) => row.domid);
+    const [from, to] = [ids.indexOf(anchor.current ?? domid), ids.indexOf(domid)];
+    const touched = range && from >= 0 ? ids.slice(Math.min(from, to), Math.max(from, to) + 1) : [domid];
+    for (const each of touched) {
+      if (on) next.add(each);
+      else next.delete(each);
+    }
+    anchor.current = domid;
+    choose(next);
+  };
+
+  return (
+    <div className="domains">
+      <div className="domains-tools" role="toolbar" aria-label="Selected domains">
+        <span className="muted" aria-live="polite">
+          {selected.length === 0
+            ? `${domains.length} ${domains.length === 1 ? "domain" : "domains"}`
+            : `${selected.length} of ${choosable.length} selected`}
+        </span>
+        {BULK.map((action) => (
+          <button
+            key={action}
+            type="button"
+            className={action === "destroy" ? "danger-quiet" : undefined}
+            disabled={!selected.some(({ domain }) => mayDo(action, domain!))}
+            onClick={() =>
+              doWith(
+                action,
+                selected.map(({ domain }) => domain!),
+              )
+            }
+          >
+            {ACTION_WORDS[action]}
+          </button>
+        ))}
+        <span className="spacer" />
+        {(["csv", "json"] as const).map((format) => (
+          <button
+            key={format}
+            type="button"
+            title={`Saves ${selected.length ? "the selected" : "all"} domains as ${format.toUpperCase()}`}
+            onClick={() => exportDomains(format, new Set(selected.map(({ domid }) => domid)))}
+          >
+            <Download size={14} /> {format.toUpperCase()}
+          </button>
+        ))}
+      </div>
+      <div ref={box} className="card domains-box" tabIndex={0} role="group" aria-label="All domains">
+        <table className="table domains-table">
+          <thead>
+            <tr>
+              <th scope="col">
+                <input
+                  type="checkbox"
+                  aria-label="Select all domains"
+                  checked={selected.length > 0 && selected.length === choosable.length}
+                  disabled={choosable.length === 0}
+                  onChange={({ target }) => choose(new Set(target.checked ? choosable.map(({ domid }) => domid) : []))}
+                />
+              </th>
+              {LIST_COLUMNS.map(([id, title]) => (
+                <Heading key={id} id={id} title={title} sortBy={sortBy} down={sortDown} />
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {above > 0 && <tr aria-hidden style={{ height: above }} />}
+            {items.map((item) => {
+              const row = rows[item.index]!;
+              return (
+                <DomainRow
+                  key={item.key}
+                  row={row}
+                  chosen={chosen.has(row.domid)}
+                  onToggle={(range) => toggle(row.domid, range)}
+                />
+              );
+            })}
+            {below > 0 && <tr aria-hidden style={{ height: below }} />}
+          </tbody>
+        </table>
+      </div>
+    </div>
+  );
+}
+
+function Heading({ id, title, sortBy, down }: { id: ListColumn; title: string; sortBy: ListColumn; down: boolean }) {
+  const on = sortBy === id;
+  const Arrow = down ? ArrowDown : ArrowUp;
+  return (
+    <th
+      scope="col"
+      aria-sort={on ? (down ? "descending" : "ascending") : "none"}
+      className={TEXT_COLUMNS.includes(id) ? undefined : "number"}
+    >
+      <button
+        type="button"
+        className="sort"
+        onClick={() =>
+          useLayout.setState({ sortBy: id, sortDown: on ? !down : !TEXT_COLUMNS.includes(id) && id !== "domid" })
+        }
+      >
+        {title}
+        {on && <Arrow size={12} aria-hidden />}
+      </button>
+    </th>
+  );
+}
+
+function DomainRow({ row, chosen, onToggle }: { row: Row; chosen: boolean; onToggle: (range: boolean) => void }) {
+  const { domid, name, state, domain, values } = row;
+  const number = (id: ListColumn, unit: string): string => formatValue(Number(values[id]), unit);
+  return (
+    <tr className={`${chosen ? "selected" : ""}${domain ? "" : " gone"}`} data-domid={domid}>
+      <td>
+        {domain && domid !== 0 && (
+          <input
+            type="checkbox"
+            aria-label={`Select ${name}`}
+            checked={chosen}
+            onClick={(event) => onToggle(event.shiftKey)}
+            onChange={() => {}}
+          />
+        )}
+      </td>
+      <th scope="row">
+        <button
+          type="button"
+          className="plain"
+          onClick={() => (domain ? showDomain(domid) : show({ page: "domain", domid, tab: "console" }))}
+        >
+          {name}
+        </button>
+      </th>
+      <td className="number">{domid}</td>
+      <td>
+        <StateMark state={state} /> {STATE_WORDS[state]}
+      </td>
+      <td className="number">{domain ? number("cpu", "%") : "–"}</td>
+      <td className="number">{domain ? `${domain.onlineVcpus} of ${domain.vcpus}` : "–"}</td>
+      <td className="number">{domain ? `${Math.round(domain.memoryMiB)} MiB` : "–"}</td>
+      <td className="number">{domain ? number("hypercalls", "/s") : "–"}</td>
+      <td className="number">{domain ? number("events", "/s") : "–"}</td>
+      <td className="number">{domain ? `${domain.cpuTimeSeconds.toFixed(1)} s` : "–"}</td>
+      <td className="number">{domain ? uptimeText(domain.createdAt) : "–"}</td>
+    </tr>
+  );
+}
+
+/** What is not known comes last, whichever way. */
+function sorted(rows: Row[], by: ListColumn, down: boolean): Row[] {
+  const sign = down ? -1 : 1;
+  return rows.sort((a, b) => {
+    const [x, y] = [a.values[by], b.values[by]];
+    if (typeof x === "string" || typeof y === "string")
+      return sign * String(x).localeCompare(String(y), "en", { numeric: true }) || a.domid - b.domid;
+    if (Number.isNaN(x) || Number.isNaN(y)) return Number(Number.isNaN(x)) - Number(Number.isNaN(y));
+    return sign * (x - y) || a.domid - b.domid;
+  });
+}

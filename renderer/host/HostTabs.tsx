@@ -1,0 +1,45 @@
+import { Suspense } from "react";
+import { DevicesTab } from "../devices/lazy.ts";
+import { HOST_TABS, show, useApp } from "../state/store.ts";
+import { StoreTab } from "../xenstore/StoreTab.tsx";
+import { Tabs } from "../ui/Tabs.tsx";
+import { DomainsTab } from "./DomainsTab.tsx";
+import { HostPage } from "./HostPage.tsx";
+
+/** The host's views. */
+export function HostTabs() {
+  const tab = useApp(({ view }) => (view.page === "host" && view.tab) || "overview");
+  return (
+    <div className="host-view">
+      <Tabs
+        label="Views of the host"
+        tabs={HOST_TABS}
+        selected={tab}
+        onSelect={(next) => show({ page: "host", tab: next })}
+      />
+      <div className="tab-panel" id="tab-panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
+        {tab !== "overview" && (
+          <h1 className="visually-hidden">Host, {HOST_TABS.find(([id]) => id === tab)![1].toLowerCase()}</h1>
+        )}
+        {tab === "overview" && <HostPage />}
+        {tab === "domains" && (
+          <div className="page page-fill">
+            <DomainsTab />
+          </div>
+        )}
+        {tab === "devices" && (
+          <div className="page page-fill">
+            <Suspense>
+              <DevicesTab domid={0} />
+            </Suspense>
+          </div>
+        )}
+        {tab === "xenstore" && (
+          <div className="page page-fill">
+            <StoreTab root="/" domid={null} />
+          </div>
+        )}
+      </div>
+    </div>
+  );
+}

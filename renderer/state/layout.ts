@@ -1,0 +1,108 @@
+/** What the user arranged: kept in the browser between starts, looked at with suspicion when it is read again. */
+import { create } from "zustand";
+import { DOMAIN_TABS, HOST_TABS, show, useApp, type DomainTab, type HostTab } from "./store.ts";
+
+const KEY = "xenarium.layout";
+export const SIDEBAR = { least: 180, most: 420, usual: 232 };
+export const PANEL = { least: 96, most: 480, usual: 180 };
+/** Columns of the list of domains by which it can be sorted. */
+export const LIST_COLUMNS = [
+  ["name", "Name"],
+  ["domid", "Domid"],
+  ["state", "State"],
+  ["cpu", "CPU"],
+  ["vcpus", "vCPUs"],
+  ["memory", "Memory"],
+  ["hypercalls", "Hypercalls"],
+  ["events", "Events"],
+  ["cpuTime", "CPU time"],
+  ["uptime", "Up"],
+] as const;
+export type ListColumn = (typeof LIST_COLUMNS)[number][0];
+
+export interface Layout {
+  sidebarWidth: number;
+  panelOpen: boolean;
+  panelHeight: number;
+  hostTab: HostTab;
+  domainTab: DomainTab;
+  /** Name of the domain that was looked at last; null: the host. Domids mean others after a power cycle. */
+  domain: string | null;
+  sortBy: ListColumn;
+  sortDown: boolean;
+}
+
+const USUAL: Layout = {
+  sidebarWidth: SIDEBAR.usual,
+  panelOpen: false,
+  panelHeight: PANEL.usual,
+  hostTab: "overview",
+  domainTab: "overview",
+  domain: null,
+  sortBy: "domid",
+  sortDown: false,
+};
+
+export const useLayout = create<Layout>()(() => read());
+
+function read(): Layout {
+  let given: Record<string, unknown> = {};
+  try {
+    const parsed: unknown = JSON.parse(localStorage.getItem(KEY) ?? "{}");
+    if (typeof parsed === "object" && parsed !== null) given = parsed as Record<string, unknown>;
+  } catch {
+    // Not ours, or spoiled: as if there was none.
+  }
+  const within = (value: unknown, { least, most, usual }: typeof SIDEBAR): number =>
+    typeof value === "number" && value >= least && value <= most ? value : usual;
+  const oneOf = <T extends string>(value: unknown, all: readonly (readonly [T, string])[], usual: T): T =>
+    all.find(([id]) => id === value)?.[0] ?? usual;
+  return {
+    sidebarWidth: within(given.sidebarWidth, SIDEBAR),
+    panelOpen: given.panelOpen === true,
+    panelHeight: within(given.panelHeight, PANEL),
+    hostTab: oneOf(given.hostTab, HOST_TABS, USUAL.hostTab),
+    domainTab: oneOf(given.domainTab, DOMAIN_TABS, USUAL.domainTab),
+    domain: typeof given.domain === "string" ? given.domain.slice(0, 128) : null,
+    sortBy: oneOf(given.sortBy, LIST_COLUMNS, USUAL.sortBy),
+    sortDown: given.sortDown === true,
+  };
+}
+
+/** Keeps what changes, and follows which view is open. */
+export function keepLayout(): void {
+  const { hostTab, domain } = useLayout.getState();
+  if (domain === null) show({ page: "host", tab: hostTab });
+  useLayout.subscribe((layout) => localStorage.setItem(KEY, JSON.stringify(layout)));
+  let restored = false;
+  useApp.subscribe(({ view, domains, host }, before) => {
+    if (!restored && domains.length > 0 && host?.power === "running") {
+      restored = true;
+      restore();
+      return;
+    }
+    if (view === before.view || !restored) return;
+    if (view.page === "host") useLayout.setState({ hostTab: view.tab ?? "overview", domain: null });
+    else {
+      const name = domains.find(({ domid }) => domid === view.domid)?.name ?? null;
+      useLayout.setState({ domainTab: view.tab, domain: name });
+    }
+  });
+}
+
+/** The domain that was looked at last, if one of that name runs; where the user went meanwhile, otherwise. */
+function restore(): void {
+  const { domain, domainTab, hostTab } = useLayout.getState();
+  const { domains, view } = useApp.getState();
+  if (view.page !== "host") return;
+  const found = domain === null ? undefined : domains.find(({ name }) => name === domain);
+  if (found) show({ page: "domain", domid: found.domid, tab: domainTab });
+  else show({ page: "host", tab: view.tab ?? hostTab });
+}
+
+/** A domain in the tab that was open last. */
+export function showDomain(domid: number): void {
+  const { view } = useApp.getState();
+  const tab = view.page === "domain" ? view.tab : useLayout.getState().domainTab;
+  show({ page: "domain", domid, tab: domid === 0 && tab === "console" ? "overview" : tab });
+}

@@ -1,0 +1,31 @@
+/** An answer of the host that no event renews: asked for with each tick of the figures while the view is shown. */
+import { useEffect, useState } from "react";
+import type { Arguments, RequestName, Results } from "../../core/api/schema.ts";
+import { useLive } from "./live.ts";
+import { request } from "./session.ts";
+import { useApp } from "./store.ts";
+
+/** null until there is one. `again` asks at once, and resolves when the answer is there. */
+export function usePolled<N extends RequestName>(
+  name: N,
+  args: Arguments<N>,
+): { value: Results[N] | null; again: () => Promise<void> } {
+  const live = useLive();
+  const tick = useApp((state) => state.tick);
+  const [value, setValue] = useState<Results[N] | null>(null);
+  const key = JSON.stringify(args);
+  useEffect(() => setValue(null), [name, key]);
+  useEffect(() => {
+    if (!live) return;
+    let current = true;
+    request(name, args).then(
+      (answer) => current && setValue(answer),
+      () => {},
+    );
+    return () => {
+      current = false;
+    };
+    // `args` is new with each rendering; `key` is when it means something else.
+  }, [name, key, live, tick]);
+  return { value, again: () => request(name, args).then(setValue, () => {}) };
+}

@@ -1,0 +1,12 @@
+/** How long ago that was, in the two largest units. */
+export function uptimeText(since: number): string {
+  const seconds = Math.max(0, Math.floor((Date.now() - since) / 1000));
+  const [d, h, m, s] = [
+    Math.floor(seconds / 86_400),
+    Math.floor(seconds / 3600) % 24,
+    Math.floor(seconds / 60) % 60,
+    seconds % 60,
+  ];
+  if (d) return `${d} d ${h} h`;
+  return h ? `${h} h ${m} min` : m ? `${m} min ${s} s` : `${s} s`;
+}

@@ -1,0 +1,96 @@
+import { useEffect, useState } from "react";
+import type { XenstoreAccounts } from "../../core/api/schema.ts";
+import { useLive } from "../state/live.ts";
+import { request } from "../state/session.ts";
+
+const EVERY_MS = 1000;
+
+/** Who has how much of xenstored, against what each may have. Asked for only while it is open. */
+export function Accounts({ only }: { only: number | null }) {
+  const [accounts, setAccounts] = useState<XenstoreAccounts | null>(null);
+  const [open, setOpen] = useState(true);
+  const live = useLive();
+  useEffect(() => {
+    if (!open || !live) return;
+    let current = true;
+    let timer: ReturnType<typeof setTimeout>;
+    const ask = async (): Promise<void> => {
+      const result = await request("xenstoreAccounts", {}).catch(() => null);
+      if (!current) return;
+      if (result) setAccounts(result);
+      timer = setTimeout(() => void ask(), EVERY_MS);
+    };
+    void ask();
+    return () => {
+      current = false;
+      clearTimeout(timer);
+    };
+  }, [open, live]);
+  const shown = accounts?.domains.filter(({ domid }) => only === null || domid === only) ?? [];
+  return (
+    <details className="card store-accounts" open={open} onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
+      <summary>
+        <h2>Quotas and transactions</h2>
+        {accounts && <span className="muted">{accounts.nodes} nodes in all</span>}
+      </summary>
+      {!accounts ? (
+        <p className="muted">Counting…</p>
+      ) : (
+        <div className="table-box" tabIndex={0} role="group" aria-label="Quotas and transactions">
+          <table className="table">
+            <thead>
+              <tr>
+                <th scope="col">Domain</th>
+                <th scope="col">Nodes</th>
+                <th scope="col">Watches</th>
+                <th scope="col">Open transactions</th>
+                <th scope="col">Begun</th>
+                <th scope="col">Committed</th>
+                <th scope="col" title="Answered EAGAIN: somebody else changed what it looked at">
+                  Conflicts
+                </th>
+                <th scope="col">Requests</th>
+                <th scope="col">Watch events</th>
+                <th scope="col" title="Not yet taken from its ring">
+                  Waiting replies
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {shown.map((each) => {
+                const quota = each.domid === 0 ? null : accounts.quota;
+                return (
+                  <tr key={each.domid}>
+                    <th scope="row">
+                      {each.name} <span className="muted">{each.domid}</span>
+                      {each.broken && <span className="badge state-crashed">not listened to</span>}
+                    </th>
+                    <Used used={each.nodes} most={quota?.nodes} />
+                    <Used used={each.watches} most={quota?.watches} />
+                    <Used used={each.transactions} most={quota?.transactions} />
+                    <td>{each.begun}</td>
+                    <td>{each.committed}</td>
+                    <td>{each.conflicts}</td>
+                    <td>{each.requests}</td>
+                    <td>{each.events}</td>
+                    <Used used={each.waitingReplies} most={quota?.replies} />
+                  </tr>
+                );
+              })}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </details>
+  );
+}
+
+function Used({ used, most }: { used: number; most: number | undefined }) {
+  if (most === undefined) return <td title="dom0 has no quota">{used}</td>;
+  const share = used / most;
+  return (
+    <td className={share >= 1 ? "used-full" : share > 0.8 ? "used-much" : undefined}>
+      {used} <span className="muted">of {most}</span>
+    </td>
+  );
+}

@@ -1,0 +1,126 @@
+import { Plus, X } from "lucide-react";
+import { useState } from "react";
+import { act } from "../state/session.ts";
+import { useApp } from "../state/store.ts";
+import { ACCESSES, permissionOf, type Permission } from "./bytes.ts";
+import type { StoreTree } from "./tree.ts";
+
+/** Owner, what everybody else may, and the domains that are named. */
+export function PermissionsEditor({
+  tree,
+  path,
+  permissions,
+}: {
+  tree: StoreTree;
+  path: string;
+  permissions: string[];
+}) {
+  const domains = useApp((state) => state.domains);
+  const [draft, setDraft] = useState<Permission[] | null>(null);
+  const entries = draft ?? permissions.map(permissionOf);
+  const [owner, ...others] = entries as [Permission, ...Permission[]];
+  const changed = draft !== null && textOf(draft) !== permissions.join(" ");
+  const known = new Set([...domains.map(({ domid }) => domid), ...entries.map(({ domid }) => domid)]);
+  const nameOf = (domid: number): string => domains.find((each) => each.domid === domid)?.name ?? `domain ${domid}`;
+  const free = domains.find(({ domid }) => !entries.some((each) => each.domid === domid));
+  const set = (i: number, change: Partial<Permission>): void =>
+    setDraft(entries.map((each, j) => (i === j ? { ...each, ...change } : each)));
+  const save = async (): Promise<void> => {
+    await act("xenstoreSetPermissions", { path, permissions: textOf(entries) });
+    tree.refresh(path);
+    setDraft(null);
+  };
+  const domainOptions = [...known]
+    .sort((a, b) => a - b)
+    .map((domid) => (
+      <option key={domid} value={domid}>
+        {nameOf(domid)}
+      </option>
+    ));
+  return (
+    <fieldset className="permissions">
+      <legend>Permissions</legend>
+      <div className="permission">
+        <select
+          aria-label="Owner"
+          value={owner.domid}
+          onChange={({ target }) => set(0, { domid: Number(target.value) })}
+        >
+          {domainOptions}
+        </select>
+        <span className="muted">owns it</span>
+      </div>
+      {others.map((each, i) => (
+        <div key={i} className="permission">
+          <select
+            aria-label={`Domain ${i + 1}`}
+            value={each.domid}
+            onChange={({ target }) => set(i + 1, { domid: Number(target.value) })}
+          >
+            {domainOptions}
+          </select>
+          <AccessPick
+            label={`What ${nameOf(each.domid)} may do`}
+            value={each.access}
+            onPick={(access) => set(i + 1, { access })}
+          />
+          <button
+            type="button"
+            className="icon-button"
+            aria-label={`Name ${nameOf(each.domid)} no more`}
+            onClick={() => setDraft(entries.filter((_, j) => j !== i + 1))}
+          >
+            <X size={14} />
+          </button>
+        </div>
+      ))}
+      <div className="permission">
+        <span className="permission-rest">All others</span>
+        <AccessPick label="What all others may do" value={owner.access} onPick={(access) => set(0, { access })} />
+      </div>
+      <div className="button-row">
+        <button
+          type="button"
+          disabled={!free || entries.length >= 16}
+          onClick={() => free && setDraft([...entries, { access: "r", domid: free.domid }])}
+        >
+          <Plus size={14} /> Domain
+        </button>
+        {changed && (
+          <>
+            <button type="button" className="primary" onClick={() => void save()}>
+              Set
+            </button>
+            <button type="button" onClick={() => setDraft(null)}>
+              Undo
+            </button>
+          </>
+        )}
+      </div>
+    </fieldset>
+  );
+}
+
+function AccessPick({
+  label,
+  value,
+  onPick,
+}: {
+  label: string;
+  value: Permission["access"];
+  onPick: (access: Permission["access"]) => void;
+}) {
+  return (
+    <select aria-label={label} value={value} onChange={({ target }) => onPick(target.value as Permission["access"])}>
+      {ACCESSES.map(([letter, words]) => (
+        <option key={letter} value={letter}>
+          {words}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+function textOf(entries: readonly Permission[]): string {
+  return entries.map(({ access, domid }) => `${access}${domid}`).join(" ");
+}

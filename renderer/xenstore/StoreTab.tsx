@@ -1,0 +1,119 @@
+import { Search } from "lucide-react";
+import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import type { XenstoreMatches } from "../../core/api/schema.ts";
+import { onStoreChanged, request, sentence } from "../state/session.ts";
+import { useHostRuns, useLive } from "../state/live.ts";
+import { toast } from "../state/store.ts";
+import { Accounts } from "./Accounts.tsx";
+import { Changes } from "./Changes.tsx";
+import { NodeDetails } from "./NodeDetails.tsx";
+import { StoreGrid } from "./StoreGrid.tsx";
+import { StoreMatchesList } from "./StoreMatchesList.tsx";
+import { StoreTree } from "./tree.ts";
+
+const SEARCH_MS = 200;
+
+/** What is open and selected below each root, as long as the window lives. */
+const kept = new Map<string, { expanded: Set<string>; selected: string }>();
+
+function keptOf(root: string): { expanded: Set<string>; selected: string } {
+  let found = kept.get(root);
+  if (!found) {
+    const open = root === "/" ? ["/", "/local", "/local/domain"] : [root];
+    kept.set(root, (found = { expanded: new Set(open), selected: root }));
+  }
+  return found;
+}
+
+/** xenstore, live: the whole of it, or a domain's own directory. */
+export function StoreTab({ root, domid }: { root: string; domid: number | null }) {
+  const live = useLive();
+  const runs = useHostRuns();
+  const tree = useMemo(
+    () => new StoreTree(root, keptOf(root).expanded, request, (error) => toast("error", sentence(error))),
+    [root],
+  );
+  useSyncExternalStore(tree.subscribe, tree.version);
+  const [selected, choose] = useState(keptOf(root).selected);
+  const [text, setText] = useState("");
+  const found = useSearch(text, root, live);
+
+  useEffect(() => {
+    if (!live) return;
+    const deaf = onStoreChanged((event) => void tree.heard(event));
+    void tree.open();
+    return () => {
+      deaf();
+      tree.close();
+    };
+  }, [tree, live]);
+
+  const select = (path: string): void => {
+    keptOf(root).selected = path;
+    choose(path);
+    tree.need([path]);
+  };
+  const reveal = (path: string): void => {
+    setText("");
+    tree.reveal(path);
+    select(path);
+  };
+
+  return (
+    <div className="store">
+      <div className="store-tools">
+        <label className="search">
+          <Search size={14} aria-hidden />
+          <input
+            type="search"
+            placeholder="Search names and values"
+            aria-label="Search xenstore"
+            value={text}
+            onChange={({ target }) => setText(target.value)}
+            onKeyDown={({ key }) => key === "Escape" && setText("")}
+          />
+        </label>
+        <span className="muted store-root mono">{root}</span>
+      </div>
+      <div className="store-split">
+        <div className="store-main">
+          {!runs ? (
+            <p className="page-empty">There is no xenstore while the host does not run.</p>
+          ) : tree.missing ? (
+            <p className="page-empty">xenstore has no {root}: it went with its domain.</p>
+          ) : found ? (
+            <StoreMatchesList found={found} text={text} selected={selected} onSelect={select} onReveal={reveal} />
+          ) : (
+            <StoreGrid tree={tree} selected={selected} onSelect={select} />
+          )}
+        </div>
+        <aside className="store-side" aria-label="The selected node">
+          {runs && <NodeDetails key={selected} tree={tree} path={selected} onSelect={reveal} />}
+          <Changes changes={tree.latest} onSelect={reveal} />
+        </aside>
+      </div>
+      {runs && <Accounts only={domid} />}
+    </div>
+  );
+}
+
+/** What matches, asked for a moment after the last key; null while nothing is searched for. */
+function useSearch(text: string, below: string, live: boolean): XenstoreMatches | null {
+  const [found, setFound] = useState<XenstoreMatches | null>(null);
+  useEffect(() => {
+    if (!text) setFound(null);
+    if (!text || !live) return;
+    let current = true;
+    const timer = setTimeout(() => {
+      request("xenstoreSearch", { text, below }).then(
+        (result) => current && setFound(result),
+        (error: unknown) => current && toast("error", sentence(error)),
+      );
+    }, SEARCH_MS);
+    return () => {
+      current = false;
+      clearTimeout(timer);
+    };
+  }, [text, below, live]);
+  return found;
+}

@@ -1,0 +1,52 @@
+/** Values of xenstore are bytes; people read and write text. What is no text is shown as \xNN, and may be typed so. */
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** `value`: a byte in each character. */
+export function textOf(value: string): string {
+  const bytes = Uint8Array.from(value, (each) => each.charCodeAt(0));
+  let text = value;
+  let isText = true;
+  try {
+    text = decoder.decode(bytes);
+  } catch {
+    isText = false;
+  }
+  return Array.from(text, (each) => {
+    const code = each.codePointAt(0)!;
+    if (each === "\\") return "\\\\";
+    if (each === "\n") return "\\n";
+    return code < 0x20 || code === 0x7f || (code >= 0x80 && code < 0xa0) || (!isText && code >= 0x80)
+      ? `\\x${code.toString(16).padStart(2, "0")}`
+      : each;
+  }).join("");
+}
+
+/** The bytes that a typed text means. */
+export function bytesOf(text: string): string {
+  const bytes: number[] = [];
+  const encoder = new TextEncoder();
+  for (const part of text.split(/(\\x[0-9a-fA-F]{2}|\\n|\\\\)/)) {
+    if (/^\\x[0-9a-fA-F]{2}$/.test(part)) bytes.push(parseInt(part.slice(2), 16));
+    else if (part === "\\n") bytes.push(10);
+    else if (part === "\\\\") bytes.push(0x5c);
+    else bytes.push(...encoder.encode(part));
+  }
+  return String.fromCharCode(...bytes);
+}
+
+const ACCESS: Record<string, string> = { n: "nothing", r: "read", w: "write", b: "read and write" };
+
+export interface Permission {
+  access: "n" | "r" | "w" | "b";
+  domid: number;
+}
+
+/** Of "r5" and its like. */
+export function permissionOf(text: string): Permission {
+  return { access: text.charAt(0) as Permission["access"], domid: Number(text.slice(1)) };
+}
+export function accessWords(access: Permission["access"]): string {
+  return ACCESS[access] ?? access;
+}
+export const ACCESSES = Object.entries(ACCESS) as [Permission["access"], string][];

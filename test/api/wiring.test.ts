@@ -1,0 +1,130 @@
+/** How devices are wired, as the real host reports it: rings, ports and grants that belong together. */
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { HostService } from "../../core/api/host-service.ts";
+import type { DeviceWiring, DomainWiring, ServerMessage } from "../../core/api/schema.ts";
+import { Session } from "../../core/api/session.ts";
+import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
+
+const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
+const guests = guestsMissing();
+let host: HostService;
+const wiring = (domid: number): Promise<DomainWiring> => host.toolstack.request("wiring", { domid });
+const device = ({ devices }: DomainWiring, kind: string): DeviceWiring => devices.find((each) => each.kind === kind)!;
+const direction = ({ ring }: DeviceWiring, name: string) => ring.directions.find((each) => each.name === name)!;
+
+beforeAll(async () => {
+  host = new HostService({
+    imageFolder: dist,
+    bundledGuest: new URL("assets/guests/mini.elf", dist),
+    memoryMiB: 512,
+    pcpus: 1,
+    firstGuest: true,
+  });
+  await host.powerOn();
+});
+afterAll(() => host.powerOff(1000));
+
+describe("the wiring of a domain", () => {
+  it("joins both ends of each event channel and names the granted frame of each ring", async () => {
+    const report = await wiring(1);
+    expect(report).toMatchObject({ domid: 1, name: "mini-1", eventAbi: "2-level", grants: { version: 1, more: 0 } });
+    expect(report.devices.map(({ kind }) => kind)).toEqual(["console", "xenstore"]);
+    for (const { frontendPort, backendPort, grant, grantRef, ring, frontendPath } of report.devices) {
+      expect(frontendPort).toMatchObject({ state: "interdomain", remoteDomid: 0, remotePort: backendPort!.port });
+      expect(backendPort).toMatchObject({ state: "interdomain", remoteDomid: 1, remotePort: frontendPort!.port });
+      expect(grant).toMatchObject({ ref: grantRef, kind: "permit_access", domid: 0, readonly: false, mfn: ring.mfn });
+      expect(grant!.writing).toBe(true);
+      expect(report.ports).toContainEqual(expect.objectContaining({ port: frontendPort!.port }));
+      const { value } = await host.toolstack.request("xenstoreRead", { path: `${frontendPath}/ring-ref` });
+      expect(Number(value)).toBe(ring.mfn);
+      const port = await host.toolstack.request("xenstoreRead", { path: `${frontendPath}/port` });
+      expect(Number(port.value)).toBe(frontendPort!.port);
+    }
+    // As soon as it has come so far as to bind its timer.
+    await expect.poll(async () => (await wiring(1)).ports.some(({ state }) => state === "virq")).toBe(true);
+  });
+
+  it("counts what goes through: bytes in the ring's indices, events at the ports", async () => {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const before = device(await wiring(1), "console");
+    await host.toolstack.request("consoleInput", { domid: 1, bytes: new TextEncoder().encode("help\r") });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const after = device(await wiring(1), "console");
+    expect(direction(after, "in").producer - direction(before, "in").producer).toBe(5);
+    expect(direction(after, "in").consumer).toBe(direction(after, "in").producer);
+    const written = direction(after, "out").producer - direction(before, "out").producer;
+    expect(written).toBeGreaterThan(100);
+    expect(after.behind).toMatchObject({ kind: "log", streamBytes: direction(after, "out").consumer });
+    expect(after.backendPort!.received!).toBeGreaterThan(before.backendPort!.received!);
+    expect(after.frontendPort).toMatchObject({ sent: after.backendPort!.received, received: after.backendPort!.sent });
+    expect(await host.toolstack.request("checkInvariants")).toBe(0);
+  });
+
+  it("shows a paused guest's input waiting in the ring, and its port pending", async () => {
+    await host.toolstack.request("pause", { domid: 1 });
+    await host.toolstack.request("consoleInput", { domid: 1, bytes: new Uint8Array(2000).fill(0x61) });
+    const paused = device(await wiring(1), "console");
+    const { producer, consumer, size } = direction(paused, "in");
+    expect(producer - consumer).toBe(size);
+    expect(paused.behind).toMatchObject({ waitingInput: 2000 - size });
+    expect(paused.frontendPort!.pending).toBe(true);
+    await host.toolstack.request("unpause", { domid: 1 });
+  });
+
+  it("of dom0 names all that it is the backend of, and is sent only to who asks, while it asks", async () => {
+    const dom0 = await wiring(0);
+    expect(dom0.devices.map(({ domid, kind }) => [domid, kind])).toEqual([
+      [1, "console"],
+      [1, "xenstore"],
+    ]);
+    expect(dom0.ports.filter(({ state }) => state === "interdomain")).toHaveLength(2);
+    await expect(wiring(77)).rejects.toThrow(/no domain 77/);
+    const sent: ServerMessage[] = [];
+    const session = new Session(host, {
+      send: (message) => void sent.push(message),
+      backlog: 0,
+      end: () => {},
+      mayNameFiles: false,
+    });
+    const events = (): ServerMessage[] => sent.filter((message) => "event" in message && message.event === "wiring");
+    await session.receive({ id: 1, request: "wiringEvery", args: { domid: 1, milliseconds: 250 } });
+    await new Promise((resolve) => setTimeout(resolve, 900));
+    expect(events().length).toBeGreaterThan(1);
+    await session.receive({ id: 2, request: "wiringEvery", args: { domid: 1, milliseconds: 0 } });
+    const count = events().length;
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect(events().length).toBeLessThanOrEqual(count + 1);
+    await session.receive({ id: 3, request: "wiringEvery", args: { domid: 1, milliseconds: 1 } });
+    expect(sent.at(-1)).toMatchObject({ id: 3, error: { code: "EBADREQUEST" } });
+    session.end();
+  });
+
+  it.skipIf(guests !== null)(
+    `of a Linux guest shows the FIFO ABI, its interrupts and its rings${guests ? ` (${guests})` : ""}`,
+    async () => {
+      const { domid } = await host.toolstack.request("create", {
+        config: 'name = "linux"\nkernel = "k"\nramdisk = "r"\ncmdline = "console=hvc0"\nmemory = 256\n',
+        files: { k: readFileSync(debianKernel()), r: readFileSync(initramfs("shell")) },
+      });
+      const ready = async (): Promise<boolean> => {
+        const { log } = await host.toolstack.request("consoleAttach", { domid });
+        return Buffer.from(log).includes("GUEST-READY");
+      };
+      await expect.poll(ready, { timeout: 60_000, interval: 500 }).toBe(true);
+      const report = await wiring(domid);
+      expect(report).toMatchObject({ eventAbi: "FIFO", grants: { version: expect.any(Number) } });
+      expect(report.ports.map(({ state }) => state)).toEqual(expect.arrayContaining(["interdomain", "virq", "ipi"]));
+      for (const { frontendPort, backendPort, grant, ring } of report.devices) {
+        expect(frontendPort).toMatchObject({ state: "interdomain", masked: false, remotePort: backendPort!.port });
+        expect(grant).toMatchObject({ mfn: ring.mfn, writing: true });
+        expect(frontendPort!.sent).toBeGreaterThan(0);
+      }
+      expect(await host.toolstack.request("checkInvariants")).toBe(0);
+      await host.toolstack.request("destroy", { domid });
+    },
+    90_000,
+  );
+});

@@ -1,0 +1,146 @@
+/** xenstore over the API: each session's watches are its own, bounded, and end with it. */
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ApiClient, type Transport } from "../../core/api/client.ts";
+import { HostService } from "../../core/api/host-service.ts";
+import type { Events } from "../../core/api/schema.ts";
+import { Session } from "../../core/api/session.ts";
+
+const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
+let host: HostService;
+
+interface Connected {
+  client: ApiClient;
+  session: Session;
+  heard: Events["xenstoreChanged"][];
+  reader: { backlog: number };
+}
+function connect(): Connected {
+  const reader = { backlog: 0 };
+  const transport: Transport = {
+    send: (message) => void session.receive(structuredClone(message)),
+    onMessage: () => {},
+    onClose: () => {},
+    close: () => session.end(),
+  };
+  const client = new ApiClient(transport);
+  const session: Session = new Session(host, {
+    send: (message) => transport.onMessage(message),
+    get backlog() {
+      return reader.backlog;
+    },
+    end: (reason) => transport.onClose(reason),
+    mayNameFiles: false,
+  });
+  const heard: Events["xenstoreChanged"][] = [];
+  client.on("xenstoreChanged", (event) => heard.push(event));
+  return { client, session, heard, reader };
+}
+const settle = (milliseconds = 250): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const watches = async ({ client }: Connected): Promise<number> =>
+  (await client.request("xenstoreAccounts")).domains[0]!.watches;
+
+beforeAll(async () => {
+  host = new HostService({
+    imageFolder: dist,
+    bundledGuest: new URL("assets/guests/mini.elf", dist),
+    memoryMiB: 128,
+    pcpus: 1,
+  });
+  await host.powerOn();
+});
+afterAll(() => host.powerOff(1000));
+
+describe("xenstore over the API", () => {
+  it("tells the session that watches, joins what comes at once, and ends the watch with the session", async () => {
+    const [a, b] = [connect(), connect()];
+    const before = await watches(a);
+    const { watch } = await a.client.request("xenstoreWatch", { path: "/tool" });
+    await settle();
+    a.heard.length = 0;
+    for (let i = 0; i < 700; i++)
+      await b.client.request("xenstoreWrite", { path: `/tool/many/${i % 600}`, value: "x" });
+    await settle();
+    expect(b.heard).toEqual([]);
+    expect(a.heard.length).toBeGreaterThan(0);
+    expect(a.heard.length).toBeLessThan(100);
+    expect(a.heard.every((event) => event.watch === watch && event.paths.length <= 1000)).toBe(true);
+    const named = new Set(a.heard.flatMap(({ paths }) => paths));
+    expect(named.size === 600 || a.heard.some(({ more }) => more)).toBe(true);
+    expect(await watches(b)).toBe(before + 1);
+    a.session.end();
+    expect(await watches(b)).toBe(before);
+    await b.client.request("xenstoreRemove", { path: "/tool/many" });
+    b.session.end();
+  });
+
+  it("keeps what a slow reader missed, within bounds, and tells it later", async () => {
+    const a = connect();
+    await a.client.request("xenstoreWatch", { path: "/tool" });
+    await settle();
+    a.heard.length = 0;
+    a.reader.backlog = 2 * 1024 * 1024;
+    await a.client.request("xenstoreWrite", { path: "/tool/slow", value: "1" });
+    await settle(400);
+    expect(a.heard).toEqual([]);
+    a.reader.backlog = 0;
+    await settle(400);
+    expect(a.heard).toMatchObject([{ paths: ["/tool/slow"], more: false }]);
+    a.session.end();
+  });
+
+  it("bounds the watches of a session, and refuses with sentences what xenstored would not take", async () => {
+    const a = connect();
+    for (let i = 0; i < 32; i++) await a.client.request("xenstoreWatch", { path: "/tool" });
+    await expect(a.client.request("xenstoreWatch", { path: "/tool" })).rejects.toThrow(/32 watches are set already/);
+    const refused: [Parameters<ApiClient["request"]>[0], unknown, RegExp][] = [
+      ["xenstoreWatch", { path: "@releaseDomain" }, /must be a path/],
+      ["xenstoreWrite", { path: "relative", value: "" }, /must be a path/],
+      ["xenstoreWrite", { path: "/tool/x", value: "\u2603" }, /a byte in each character/],
+      ["xenstoreWrite", { path: "/tool/x y", value: "" }, /is no path of xenstore/],
+      ["xenstoreSetPermissions", { path: "/tool", permissions: "q1" }, /letters n, r, w, b/],
+      ["xenstoreNodes", { paths: "/a\n".repeat(300) }, /path/],
+      ["xenstoreNodes", { paths: ["/"] }, /string/],
+      ["xenstoreRemove", { path: "/" }, /can't be removed/],
+    ];
+    for (const [name, args, why] of refused)
+      await expect(a.client.request(name as "list", args as never), name).rejects.toThrow(why);
+    expect(await a.client.request("xenstoreNodes", { paths: "/tool/xenstored\n/none" })).toMatchObject({
+      nodes: [{ path: "/tool/xenstored", value: "", permissions: ["n0"], children: [] }, null],
+    });
+    a.session.end();
+  });
+
+  it("answers no more than it can say, and goes on when much is searched for at once", async () => {
+    const a = connect();
+    for (let i = 0; i < 1000; i++) await a.client.request("xenstoreMkdir", { path: `/tool/wide/${i}` });
+    await expect(
+      a.client.request("xenstoreNodes", { paths: Array<string>(200).fill("/tool/wide").join("\n") }),
+    ).rejects.toThrow(/too many children/);
+    const searches = Array.from({ length: 100 }, () =>
+      a.client.request("xenstoreSearch", { text: "9", below: "/tool" }),
+    );
+    await expect(a.client.request("list")).resolves.toHaveLength(1);
+    const results = await Promise.all(searches);
+    expect(results.every(({ matches, more }) => matches.length === 200 && more)).toBe(true);
+    await a.client.request("xenstoreRemove", { path: "/tool/wide" });
+    a.session.end();
+  });
+
+  it("forgets the watches of a power cycle, whose xenstored is gone", async () => {
+    const a = connect();
+    const { watch } = await a.client.request("xenstoreWatch", { path: "/tool" });
+    await host.powerOff(0);
+    await host.powerOn();
+    const again = await a.client.request("xenstoreWatch", { path: "/tool" });
+    expect(again.watch).not.toBe(watch);
+    expect(await a.client.request("xenstoreUnwatch", { watch })).toBe(null);
+    await settle();
+    a.heard.length = 0;
+    await a.client.request("xenstoreWrite", { path: "/tool/new", value: "1" });
+    await settle();
+    expect(a.heard).toMatchObject([{ watch: again.watch, paths: ["/tool/new"] }]);
+    a.session.end();
+  });
+});

@@ -1,0 +1,116 @@
+/** The application in a real Chromium with a real host behind it, as the tests of its views use it. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import type { Browser, CDPSession, Page } from "playwright-core";
+import { expect } from "vitest";
+import type { EventName, ServerMessage } from "../../core/api/schema.ts";
+import { fromBytes } from "../../core/api/transport/frame.ts";
+import { launch } from "./browser.ts";
+import { startServe, type Served } from "./serve.ts";
+
+const shots = path.join(import.meta.dirname, "screenshots");
+
+export class Application {
+  readonly page: Page;
+  readonly served: Served;
+  /** Errors that the page logged: broken rules of its policy among them. */
+  readonly problems: string[] = [];
+  readonly #received = new Map<string, number>();
+  readonly #browser: Browser;
+  readonly #devtools: CDPSession;
+
+  private constructor(served: Served, browser: Browser, page: Page, devtools: CDPSession) {
+    this.served = served;
+    this.#browser = browser;
+    this.page = page;
+    this.#devtools = devtools;
+    page.on("console", (message) => {
+      if (message.type() === "error") this.problems.push(message.text());
+    });
+    page.on("pageerror", (error) => this.problems.push(String(error)));
+  }
+
+  static async start(...options: string[]): Promise<Application> {
+    mkdirSync(shots, { recursive: true });
+    const served = await startServe("--host-memory", "512", "--pcpus", "1", ...options);
+    const browser = await launch();
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    const application = new Application(served, browser, page, await page.context().newCDPSession(page));
+    page.on("websocket", (socket) =>
+      socket.on("framereceived", ({ payload }) => {
+        const message = fromBytes(payload as Buffer) as ServerMessage;
+        const event = "event" in message ? message.event : "answer";
+        application.#received.set(event, (application.#received.get(event) ?? 0) + 1);
+      }),
+    );
+    await page.goto(served.url);
+    return application;
+  }
+
+  async stop(): Promise<void> {
+    await this.#browser.close();
+    expect(await this.served.stop()).toBe(0);
+  }
+
+  /** Both appearances of what is on the screen. */
+  async shoot(name: string): Promise<void> {
+    for (const colorScheme of ["light", "dark"] as const) {
+      await this.page.emulateMedia({ colorScheme });
+      await this.page.waitForTimeout(150);
+      // Playwright's own screenshots add a style element, which the policy refuses.
+      const { data } = await this.#devtools.send("Page.captureScreenshot", { format: "png" });
+      writeFileSync(path.join(shots, `${name}-${colorScheme}.png`), Buffer.from(data, "base64"));
+    }
+  }
+
+  /** Messages of that event that the page has received. */
+  received(event: EventName): number {
+    return this.#received.get(event) ?? 0;
+  }
+
+  /** The same host in a second window. */
+  async inOtherWindow(body: (page: Page) => Promise<void>): Promise<void> {
+    const page = await this.#browser.newPage({ viewport: { width: 1280, height: 800 } });
+    try {
+      await page.goto(this.served.url);
+      await body(page);
+    } finally {
+      await page.close();
+    }
+  }
+
+  /** Starts the bundled guest from the host's page and waits for its prompt. */
+  async startGuest(): Promise<void> {
+    await this.page.getByRole("button", { name: "Start the bundled guest" }).click();
+    await this.waitForTerminal(/mini> /, 15);
+  }
+  tab(name: string): Promise<void> {
+    return this.page.getByRole("tab", { name, exact: true }).click();
+  }
+
+  /** Does something by its name in the palette. */
+  async command(name: string): Promise<void> {
+    const palette = this.page.getByRole("dialog", { name: "Commands" });
+    await this.page.keyboard.press("Control+Shift+P");
+    await palette.getByRole("combobox").fill(name);
+    await this.page.keyboard.press("Enter");
+    await palette.waitFor({ state: "detached" });
+  }
+
+  /** The text of the terminal that is shown, as the guest wrote it. */
+  terminalText(): Promise<string> {
+    return this.page.locator(".xterm-rows").innerText();
+  }
+  async waitForTerminal(pattern: RegExp, seconds: number): Promise<void> {
+    const end = Date.now() + seconds * 1000;
+    while (!pattern.test(await this.terminalText())) {
+      if (Date.now() > end) expect(await this.terminalText()).toMatch(pattern);
+      await this.page.waitForTimeout(100);
+    }
+  }
+  async type(text: string): Promise<void> {
+    await this.page.locator(".xterm-helper-textarea").focus();
+    await this.page.keyboard.type(text);
+    await this.page.keyboard.press("Enter");
+  }
+}

@@ -1,0 +1,124 @@
+/** The wiring diagram: what it shows is what the rings, ports and grant tables of the running host say. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Application } from "./application.ts";
+import { chromiumMissing } from "./browser.ts";
+
+const missing = chromiumMissing();
+let app: Application;
+
+const part = (id: string) => app.page.locator(`.react-flow__node[data-id="${id}"]`);
+const edge = (id: string) => app.page.locator(`.react-flow__edge[data-id="${id}"]`);
+const facts = () => app.page.locator(".part-facts");
+
+describe.skipIf(missing !== null)(`devices${missing ? ` (${missing})` : ""}`, () => {
+  beforeAll(async () => {
+    app = await Application.start();
+    await app.startGuest();
+  });
+  afterAll(() => app?.stop());
+
+  it("shows both ends of console and xenstore, with ring, event channel and grant between", async () => {
+    await app.tab("Devices");
+    for (const device of ["1/console", "1/xenstore"])
+      for (const each of ["frontend", "ring", "channel", "grant", "backend", "behind"])
+        await part(`${device}:${each}`).waitFor();
+    expect(await part("1/console:channel").innerText()).toMatch(/\d+ ⇄ \d+, interdomain/);
+    expect(await part("1/console:grant").innerText()).toMatch(/mfn \d+, mapped/);
+    expect(await part("1/console:ring").innerText()).toContain("0 of 2048 B");
+    await expect.poll(() => app.page.locator(".react-flow__edge.flows").count()).toBe(0);
+    await app.shoot("devices");
+  });
+
+  it("tells a part's numbers, its nodes in xenstore among them", async () => {
+    await part("1/console:ring").click();
+    await facts().getByText("struct xencons_interface").waitFor();
+    await part("1/console:backend").click();
+    await facts().getByText("/local/domain/0/backend/console/1/0").waitFor();
+    await facts().getByText("1, Initialising").waitFor();
+    await part("1/console:frontend").focus();
+    await app.page.keyboard.press("Enter");
+    await expect.poll(() => facts().innerText()).toMatch(/ring-ref\s+\d+/);
+    await app.shoot("devices-frontend");
+  });
+
+  it("moves when something goes through, and only then", async () => {
+    const flows = async (): Promise<boolean> =>
+      (await edge("1/xenstore:frontend>ring").getAttribute("class"))!.includes("flows");
+    expect(await flows()).toBe(false);
+    await app.tab("Console");
+    await app.type("xenstore-ls");
+    await app.tab("Devices");
+    await part("1/xenstore:channel").click();
+    const sent = async (): Promise<number> =>
+      Number(/Domain-0[^]*?(\d+) received/.exec(await facts().innerText())?.[1] ?? 0);
+    await expect.poll(sent).toBeGreaterThan(10);
+    // The guest is asked by another window's edit: its watch fires, it reads.
+    const before = await sent();
+    const seen = app.page.waitForSelector('.react-flow__edge.flows[data-id="1/xenstore:frontend>ring"]', {
+      timeout: 5000,
+      state: "attached",
+    });
+    await app.inOtherWindow(async (page) => {
+      await page.getByRole("button", { name: "Host" }).click();
+      await page.getByRole("tab", { name: "Xenstore", exact: true }).click();
+      await page.locator('.store-row[data-path="/local/domain/1"]').click();
+      await page.getByRole("treegrid").press("ArrowRight");
+      await page.locator('.store-row[data-path="/local/domain/1/control"]').click();
+      await page.getByRole("treegrid").press("ArrowRight");
+      await page.locator('.store-row[data-path="/local/domain/1/control/shutdown"]').click();
+      await page.getByRole("textbox", { name: "Value" }).fill("nonsense");
+      await page.getByRole("button", { name: "Write" }).click();
+    });
+    await seen;
+    await expect.poll(sent).toBeGreaterThan(before);
+    await expect.poll(flows, { timeout: 5000 }).toBe(false);
+  });
+
+  it("draws console output while the guest writes", async () => {
+    const writing = app.inOtherWindow(async (page) => {
+      await page.locator(".side-domain").click();
+      await page.getByRole("tab", { name: "Console", exact: true }).click();
+      await page.locator(".xterm-helper-textarea").focus();
+      for (let i = 0; i < 40; i++) {
+        await page.keyboard.type("help\r");
+        await page.waitForTimeout(100);
+      }
+    });
+    await edge("1/console:frontend>ring").and(app.page.locator(".flows")).waitFor({ state: "attached" });
+    await app.page.waitForTimeout(1000);
+    await app.shoot("devices-traffic");
+    await writing;
+  });
+
+  it("shows what waits for a paused guest", async () => {
+    await app.page.getByRole("button", { name: "Pause" }).click();
+    await app.tab("Console");
+    await app.page.locator(".xterm-helper-textarea").focus();
+    await app.page.keyboard.type("waiting");
+    await app.tab("Devices");
+    await expect.poll(() => part("1/console:ring").innerText()).toContain("7 of 1024 B");
+    await expect.poll(() => part("1/console:frontend").innerText()).toContain("pending");
+    await app.page.getByRole("button", { name: "Unpause" }).click();
+    await expect.poll(() => part("1/console:ring").innerText()).toContain("0 of 1024 B");
+  });
+
+  it("lists ports and grants, and shows all that Domain-0 is the backend of", async () => {
+    const ports = app.page.getByRole("group", { name: "Event channels of mini-1" });
+    expect(await ports.innerText()).toContain("VIRQ_TIMER");
+    await app.page.getByRole("button", { name: "Host" }).click();
+    await app.tab("Devices");
+    await part("1/xenstore:behind").waitFor();
+    await app.shoot("devices-host");
+  });
+
+  it("asks for nothing when nobody looks", async () => {
+    await app.tab("Overview");
+    await app.page.waitForTimeout(600);
+    const before = app.received("wiring");
+    await app.page.waitForTimeout(1500);
+    expect(app.received("wiring")).toBe(before);
+    expect(before).toBeGreaterThan(0);
+  });
+
+  it("has logged no error", () => expect(app.problems).toEqual([]));
+});

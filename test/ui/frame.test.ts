@@ -1,0 +1,181 @@
+/** What is around the views: palette, keys, list of domains, tasks and events, what is kept between starts. */
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Application } from "./application.ts";
+import { chromiumMissing } from "./browser.ts";
+
+const missing = chromiumMissing();
+let app: Application;
+
+const side = (name: string) => app.page.locator(".side-domain", { hasText: name });
+const palette = () => app.page.getByRole("dialog", { name: "Commands" });
+const tableRow = (domid: number) => app.page.locator(`.domains-table tr[data-domid="${domid}"]`);
+const entry = (text: string | RegExp) => app.page.locator(".task", { hasText: text });
+
+describe.skipIf(missing !== null)(`the frame${missing ? ` (${missing})` : ""}`, () => {
+  beforeAll(async () => {
+    app = await Application.start();
+    await app.startGuest();
+  });
+  afterAll(() => app?.stop());
+
+  it("does everything by name from the palette", async () => {
+    const { page } = app;
+    await page.getByRole("tab", { name: "Console" }).focus();
+    await page.keyboard.press("Control+K");
+    await palette().waitFor();
+    await page.waitForTimeout(150);
+    await app.shoot("palette");
+    await palette().getByRole("combobox").fill("nothing of the kind");
+    await palette().getByText("Nothing is called").waitFor();
+    await page.keyboard.press("Escape");
+    await palette().waitFor({ state: "detached" });
+    for (let i = 2; i <= 4; i++) {
+      await app.command("start the bundled guest");
+      await side(`mini-${i}`).waitFor();
+    }
+    await app.command("mini-3: Xenstore");
+    await page.locator('.store-row[data-path="/local/domain/3"]').waitFor();
+    await app.command("pause mini-3");
+    await page.locator(".badge", { hasText: "Paused" }).waitFor();
+    expect(await side("mini-3").getAttribute("data-state")).toBe("paused");
+  });
+
+  it("leaves Ctrl+K to the guest's shell", async () => {
+    await side("mini-1").click();
+    await app.tab("Console");
+    await app.page.locator(".xterm-helper-textarea").focus();
+    await app.page.keyboard.press("Control+K");
+    await app.page.waitForTimeout(200);
+    expect(await palette().count()).toBe(0);
+  });
+
+  it("lists its keys at ?, and follows them", async () => {
+    const { page } = app;
+    await page.keyboard.press("Control+Shift+L");
+    await page.getByRole("tab", { name: "Domains", exact: true }).waitFor();
+    await page.locator(".domains-box").focus();
+    await page.keyboard.press("?");
+    await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
+    await app.shoot("shortcuts");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Control+Shift+F");
+    await page.keyboard.type("mini-2");
+    await expect.poll(() => page.locator(".side-domain").count()).toBe(1);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1, name: /mini-2/ }).waitFor();
+    await page.locator("#sidebar-search").fill("");
+    await side("mini-2").focus();
+    await page.keyboard.press("ArrowDown");
+    expect(await side("mini-3").evaluate((element) => element === document.activeElement)).toBe(true);
+  });
+
+  it("lists all domains, sorted as one likes, and acts on several", async () => {
+    const { page } = app;
+    await page.keyboard.press("Control+Shift+L");
+    await tableRow(4).waitFor();
+    const order = async (): Promise<string[]> => page.locator(".domains-table tbody tr[data-domid] th").allInnerTexts();
+    expect(await order()).toEqual(["Domain-0", "mini-1", "mini-2", "mini-3", "mini-4"]);
+    await page.getByRole("button", { name: "Name", exact: true }).click();
+    await page.getByRole("button", { name: "Name", exact: true }).click();
+    expect(await order()).toEqual(["mini-4", "mini-3", "mini-2", "mini-1", "Domain-0"]);
+    expect(await page.getByRole("columnheader", { name: "Name" }).getAttribute("aria-sort")).toBe("descending");
+    expect(await page.getByLabel("Select Domain-0").count()).toBe(0);
+    await page.getByLabel("Select mini-4").click();
+    await page.getByLabel("Select mini-2").click({ modifiers: ["Shift"] });
+    await page.getByText("3 of 4 selected").waitFor();
+    await app.shoot("domains");
+    await page.getByRole("toolbar").getByRole("button", { name: "Pause", exact: true }).click();
+    await expect.poll(() => tableRow(2).innerText()).toContain("Paused");
+    await expect.poll(() => tableRow(4).innerText()).toContain("Paused");
+    expect(await tableRow(1).innerText()).not.toContain("Paused");
+    await page.getByRole("toolbar").getByRole("button", { name: "Unpause" }).click();
+    await expect.poll(() => tableRow(4).innerText()).toContain("Idle");
+  });
+
+  it("saves the list as CSV and JSON", async () => {
+    const saved = async (name: string): Promise<string> => {
+      const [download] = await Promise.all([
+        app.page.waitForEvent("download"),
+        app.page.getByRole("button", { name, exact: true }).click(),
+      ]);
+      return readFileSync(await download.path(), "utf8");
+    };
+    const csv = (await saved("CSV")).split("\r\n");
+    expect(csv[0]).toMatch(/^"name","domid","uuid"/);
+    expect(csv.slice(1, -1).map((line) => line.split(",")[0])).toEqual(['"mini-2"', '"mini-3"', '"mini-4"']);
+    await app.page.getByLabel("Select all domains").click();
+    await app.page.getByLabel("Select all domains").click();
+    const json = JSON.parse(await saved("JSON")) as { name: string; memoryMiB: number; cpuPercent: number | null }[];
+    expect(json).toHaveLength(5);
+    expect(json.find(({ name }) => name === "mini-1")).toMatchObject({ memoryMiB: 32, cpuPercent: expect.any(Number) });
+  });
+
+  it("tells what was done and what happened, each with its cause", async () => {
+    const { page } = app;
+    await page.getByLabel("Select mini-4").click();
+    await page.getByRole("toolbar").getByRole("button", { name: "Destroy" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Destroy" }).click();
+    await expect.poll(() => tableRow(4).innerText()).toContain("Ended");
+    expect(await side("mini-4").getAttribute("data-state")).toBe("ended");
+    await side("mini-2").click();
+    await app.tab("Console");
+    await app.type("crash");
+    await expect.poll(() => side("mini-2").getAttribute("data-state")).toBe("crashed");
+    await app.inOtherWindow(async (other) => {
+      await other.locator(".side-domain", { hasText: "mini-3" }).click();
+      await other.getByRole("button", { name: "Pause" }).click();
+      await other.locator(".badge", { hasText: "Paused" }).waitFor();
+      // Ended before that window was opened, and there all the same.
+      await other.locator('.side-domain[data-state="ended"]', { hasText: "mini-4" }).waitFor();
+    });
+    await page.getByRole("button", { name: "Tasks and events" }).click();
+    await entry("Destroy mini-4").waitFor();
+    expect(await entry("Destroy mini-4").innerText()).toMatch(/You, in this window\s+\d+ ms/);
+    expect(await entry("mini-4 is gone").innerText()).toContain("You, in this window");
+    expect(await entry("mini-2 crashed").innerText()).toMatch(/The guest itself\s+on_crash is destroy/);
+    expect(await entry("mini-3 is paused").first().innerText()).toContain("Another client of this host");
+    await app.shoot("tasks");
+    await page.getByRole("button", { name: "Trouble" }).click();
+    await entry("mini-2 crashed").waitFor();
+    expect(await entry("Destroy mini-4").count()).toBe(0);
+    await page.getByRole("button", { name: "All", exact: true }).click();
+  });
+
+  it("forgets ended domains when asked to", async () => {
+    expect(await app.page.locator('.side-domain[data-state="ended"]').count()).toBeGreaterThan(0);
+    await app.page.getByRole("button", { name: "Forget the ended" }).click();
+    await expect.poll(() => app.page.locator(".side-domain").count()).toBe(2);
+  });
+
+  it("shows Domain-0 like the others, without what would end the host", async () => {
+    await app.page.getByRole("button", { name: /^Domain-0/ }).click();
+    await app.page.getByRole("heading", { level: 1, name: "Domain-0" }).waitFor();
+    expect(await app.page.getByRole("button", { name: "Destroy" }).count()).toBe(0);
+    expect(await app.page.getByRole("tab", { name: "Console" }).count()).toBe(0);
+  });
+
+  it("keeps layout, view and appearance between starts, and takes nothing for granted there", async () => {
+    const { page } = app;
+    await side("mini-1").click();
+    await app.tab("Devices");
+    await page.getByRole("separator", { name: "Width of the sidebar" }).focus();
+    for (let i = 0; i < 3; i++) await page.keyboard.press("ArrowRight");
+    await page.getByRole("button", { name: /^Appearance/ }).click();
+    await page.reload();
+    await page.getByRole("heading", { level: 1, name: /mini-1/ }).waitFor();
+    expect(await page.getByRole("tab", { name: "Devices" }).getAttribute("aria-selected")).toBe("true");
+    expect((await page.locator(".sidebar").boundingBox())!.width).toBe(280);
+    expect(await page.locator("html").getAttribute("data-theme")).toBe("dark");
+    await page.getByRole("group", { name: "Which are shown" }).waitFor();
+    await page.evaluate(() => {
+      localStorage.setItem("xenarium.layout", '{"sidebarWidth":1e9,"domainTab":"evil","sortBy":7,"domain":{}}');
+      localStorage.setItem("xenarium.theme", "system");
+    });
+    await page.reload();
+    await page.getByRole("heading", { level: 1, name: "Host" }).waitFor();
+    expect((await page.locator(".sidebar").boundingBox())!.width).toBe(232);
+  });
+
+  it("has logged no error", () => expect(app.problems).toEqual([]));
+});

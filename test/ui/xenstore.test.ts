@@ -1,0 +1,156 @@
+/** The view of xenstore: the tree of the real xenstored, its watches, search, edits and quotas. */
+import { execFile } from "node:child_process";
+import path from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Application } from "./application.ts";
+import { chromiumMissing } from "./browser.ts";
+
+const missing = chromiumMissing();
+const cli = path.resolve(import.meta.dirname, "../../dist/cli.js");
+let app: Application;
+
+const row = (name: string) => app.page.locator(`.store-row[data-path="${name}"]`);
+const value = (name: string): Promise<string> => row(name).locator(".store-value").innerText();
+const dialog = () => app.page.getByRole("dialog");
+
+describe.skipIf(missing !== null)(`xenstore${missing ? ` (${missing})` : ""}`, () => {
+  beforeAll(async () => {
+    app = await Application.start();
+    await app.startGuest();
+  });
+  afterAll(() => app?.stop());
+
+  it("shows the tree with values, owners and permissions, by keyboard too", async () => {
+    const { page } = app;
+    await page.getByRole("button", { name: "Host" }).click();
+    await app.tab("Xenstore");
+    await row("/local/domain/1").waitFor();
+    await row("/local/domain/1").click();
+    const grid = page.getByRole("treegrid");
+    await grid.press("ArrowRight");
+    await row("/local/domain/1/name").waitFor();
+    await expect.poll(() => value("/local/domain/1/name")).toBe("mini-1");
+    expect(await row("/local/domain/1/name").locator(".store-owner").innerText()).toBe("dom0");
+    expect(await row("/local/domain/1/name").locator(".store-others").innerText()).toBe("r1");
+    expect(await row("/local/domain/1/data").locator(".store-owner").innerText()).toBe("dom1");
+    await row("/local/domain/1/control").click();
+    await grid.press("ArrowRight");
+    await grid.press("ArrowDown");
+    expect(await page.locator(".store-row.selected").getAttribute("data-path")).toMatch(
+      /^\/local\/domain\/1\/control\//,
+    );
+    await grid.press("ArrowLeft");
+    await grid.press("ArrowLeft");
+    await row("/local/domain/1/control/shutdown").waitFor({ state: "detached" });
+    await page.waitForTimeout(1200);
+    await app.shoot("xenstore");
+  });
+
+  it("hears of a change that somebody else made, and flashes it", async () => {
+    const before = Number(await row("/local/domain/1/name").getAttribute("data-changes"));
+    const { stdout } = await promisify(execFile)(process.execPath, [cli, "xl", "rename", "1", "renamed"], {
+      env: app.served.env,
+    });
+    expect(stdout).toBe("");
+    await row("/local/domain/1/name").locator(".store-flash").waitFor({ timeout: 2000 });
+    await expect.poll(() => value("/local/domain/1/name")).toBe("renamed");
+    expect(Number(await row("/local/domain/1/name").getAttribute("data-changes"))).toBeGreaterThan(before);
+    await app.page.locator(".store-changes", { hasText: "/local/domain/1/name" }).waitFor();
+    await app.shoot("xenstore-changed");
+  });
+
+  it("edits: a new node, its value, its permissions, its end", async () => {
+    const { page } = app;
+    await row("/local/domain/1/data").click();
+    await page.getByRole("button", { name: "New node below" }).click();
+    await page.getByRole("textbox", { name: "Name" }).fill("not a name");
+    await page.getByRole("button", { name: "Make it" }).click();
+    await page.locator("#store-new-error", { hasText: "is no path of xenstore" }).waitFor();
+    await page.getByRole("textbox", { name: "Name" }).fill("colour");
+    await page.getByRole("textbox", { name: "Value" }).last().fill("blue\\x00\\n");
+    await page.getByRole("button", { name: "Make it" }).click();
+    await expect.poll(() => value("/local/domain/1/data/colour")).toBe("blue\\x00\\n");
+    await page.getByRole("textbox", { name: "Value" }).fill("grün");
+    await page.getByRole("button", { name: "Write" }).click();
+    await expect.poll(() => value("/local/domain/1/data/colour")).toBe("grün");
+    await page.getByLabel("What all others may do").selectOption("r");
+    await page.getByRole("button", { name: "Set", exact: true }).click();
+    await expect.poll(() => row("/local/domain/1/data/colour").locator(".store-others").innerText()).toBe("*r");
+    await app.shoot("xenstore-edit");
+    await page.getByRole("button", { name: "Remove" }).click();
+    await dialog().getByText("/local/domain/1/data/colour is removed").waitFor();
+    await dialog().getByRole("button", { name: "Remove" }).click();
+    await row("/local/domain/1/data/colour").waitFor({ state: "detached" });
+  });
+
+  it("keeps what was typed while nobody sees the window, and listens to nothing then", async () => {
+    const { page } = app;
+    await row("/local/domain/1/data").click();
+    await page.getByRole("textbox", { name: "Value" }).fill("half");
+    const see = (visible: boolean): Promise<void> =>
+      page.evaluate(
+        (to) => {
+          Object.defineProperty(document, "visibilityState", { value: to, configurable: true });
+          document.dispatchEvent(new Event("visibilitychange"));
+        },
+        visible ? "visible" : "hidden",
+      );
+    await see(false);
+    await page.waitForTimeout(300);
+    const before = app.received("xenstoreChanged");
+    const { execPath } = process;
+    await promisify(execFile)(execPath, [cli, "xl", "rename", "1", "unseen"], { env: app.served.env });
+    await page.waitForTimeout(500);
+    expect(app.received("xenstoreChanged")).toBe(before);
+    expect(await value("/local/domain/1/name")).toBe("renamed");
+    await see(true);
+    await expect.poll(() => value("/local/domain/1/name")).toBe("unseen");
+    expect(await page.getByRole("textbox", { name: "Value" }).inputValue()).toBe("half");
+    await page.getByRole("button", { name: "Undo" }).click();
+    await promisify(execFile)(execPath, [cli, "xl", "rename", "1", "renamed"], { env: app.served.env });
+  });
+
+  it("finds nodes by name and value, and shows one in the tree", async () => {
+    const { page } = app;
+    await page.getByLabel("Search xenstore").fill("ring-ref");
+    const found = page.getByRole("listbox", { name: "Nodes found" }).getByRole("option");
+    await expect.poll(() => found.count()).toBe(2);
+    await app.shoot("xenstore-search");
+    await found.filter({ hasText: "/local/domain/1/store/ring-ref" }).dblclick();
+    await row("/local/domain/1/store/ring-ref").waitFor();
+    await page.getByLabel("Search xenstore").fill("no such thing");
+    await page.getByText("No node has").waitFor();
+    await page.getByLabel("Search xenstore").fill("");
+  });
+
+  it("shows a domain's own part, what it holds against its quota, and lets go when it is gone", async () => {
+    const { page } = app;
+    await page.locator(".side-domain", { hasText: "renamed" }).click();
+    await app.tab("Xenstore");
+    await row("/local/domain/1/console").waitFor();
+    const account = page.locator(".store-accounts tbody tr");
+    await expect.poll(() => account.innerText()).toMatch(/\d+ of 1000/);
+    await app.tab("Console");
+    await app.type("xenstore-ls");
+    await app.waitForTerminal(/domid = "1"/, 5);
+    const before = Number(await requests());
+    await app.tab("Console");
+    await app.type("xenstore-ls");
+    await expect.poll(requests, { timeout: 5000 }).toBeGreaterThan(before);
+    await app.shoot("xenstore-domain");
+    await page.getByRole("button", { name: "Destroy" }).click();
+    await dialog().getByRole("button", { name: "Destroy" }).click();
+    await page.getByText("it went with its domain").waitFor();
+  });
+
+  it("has logged no error", () => expect(app.problems).toEqual([]));
+});
+
+/** What the guest has asked of xenstored, as the view has it. */
+async function requests(): Promise<number> {
+  await app.tab("Xenstore");
+  const cells = app.page.locator(".store-accounts tbody tr td");
+  await cells.first().waitFor();
+  return Number(await cells.nth(6).innerText());
+}
