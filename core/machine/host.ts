@@ -44,6 +44,7 @@ let compiled: Promise<WebAssembly.Module> | null = null;
  */
 function compileForGuests(): void {
   // From now on: core.wasm itself starts faster piece by piece.
+  setFlagsFromString("--experimental-wasm-branch-hinting");
   setFlagsFromString("--no-wasm-lazy-compilation");
   setFlagsFromString("--wasm-tiering-budget=6000000");
 }

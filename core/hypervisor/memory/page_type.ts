@@ -26,7 +26,7 @@ import {
 import { EINVAL } from "../abi/errno";
 import { freePageTable, validatePageTable } from "./page_table";
 import { validateDescriptorPage } from "./descriptors";
-import { tlbFlushSince, tlbStamp } from "./tlb";
+import { tlbFlushForType, tlbStamp } from "./tlb";
 
 /**
  * Takes a type reference; the caller holds (and keeps) a general one. 0, -EINVAL if the frame has another type or its
@@ -57,8 +57,8 @@ export function getPageType(mfn: u32, type: u32): i32 {
       seen = was;
       continue;
     }
-    // With the new type published nobody can take the old one, so a flush now catches every stale translation.
-    if (changes) tlbFlushSince(pageStamp(mfn));
+    // With the new type published nobody can take the old one, so this catches every stale translation.
+    if (changes) tlbFlushForType(mfn, type);
     if (next & PGT_validated) return 0;
     const error = type == PGT_seg_desc_page ? validateDescriptorPage(mfn) : validatePageTable(mfn, type);
     if (error) {

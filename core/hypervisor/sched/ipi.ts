@@ -1,7 +1,7 @@
 /**
  * Interrupts between pCPUs: bits in the target's mailbox word, which the engine polls and an idle pCPU waits on.
  */
-import { tlbFlushAll } from "../../machine/cpu/tlb";
+import { tlbDropWrites, tlbFlushAll } from "../../machine/cpu/tlb";
 import { NO_PCPU, Pcpu, enterGuestAccess, mailbox, pcpuAt, pcpuCount, self } from "./pcpu";
 
 /** The host's power state changed (the host sets this bit too). */
@@ -29,12 +29,20 @@ export function sendIpi(pcpu: u32, bits: u32): void {
  * being in the hypervisor. Callers may hold locks, for nobody in guest execution or guest access waits for any.
  */
 export function flushTlbAllPcpus(): void {
+  flushTlb(true);
+}
+/** The same for the other pCPUs. */
+export function flushTlbOthers(): void {
+  flushTlb(false);
+}
+
+function flushTlb(ownToo: bool): void {
   const own = self.id;
   const count = pcpuCount();
   // Set all bits first, so that the others leave their guests at the same time.
   // An idle pCPU sleeps on and flushes when it is woken for something.
   for (let id: u32 = 0; id < count; id++) if (id != own) atomic.or<u32>(mailbox(id), IPI_TLB_FLUSH);
-  if (own != NO_PCPU) tlbFlushAll();
+  if (ownToo && own != NO_PCPU) tlbFlushAll();
   for (let id: u32 = 0; id < count; id++) {
     if (id == own) continue;
     const mode = changetype<usize>(pcpuAt(id)) + offsetof<Pcpu>("guestMode");
@@ -57,6 +65,11 @@ export function flushTlbAllPcpus(): void {
 export function enterGuestTlb(): void {
   enterGuestAccess();
   if (atomic.load<u32>(mailbox(self.id)) & IPI_TLB_FLUSH) tlbFlushAll();
+}
+
+/** Forgets this pCPU's translations for writing to the frame at `host`. */
+export function dropWritesLocal(host: usize): void {
+  if (self.id != NO_PCPU) tlbDropWrites(host);
 }
 
 /** Flushes this pCPU's TLB alone; nothing to do for a native thread. */

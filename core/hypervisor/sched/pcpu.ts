@@ -67,6 +67,8 @@ export class Pcpu {
   /** Instructions between two looks at the clock. */
   budget: u32;
   lineLength: u32;
+  /** Of the TLB clock (memory/tlb.ts): all other pCPUs have flushed since. */
+  othersFlushed: u32;
 }
 
 export let self: Pcpu = changetype<Pcpu>(0);

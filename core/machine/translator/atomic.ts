@@ -59,7 +59,7 @@ function alignedHost(w: RegionWriter, op: DecodedOp, size: 4 | 8): void {
     .tee(host)
     .i32(size - 1)
     .op(Op.i32And);
-  code.if();
+  code.ifUnlikely();
   w.bail(op);
   code.end().get(host);
 }

@@ -115,7 +115,7 @@ export function writeFloat(w: RegionWriter, op: DecodedOp, page: number): boolea
   code.set(bad);
 
   code.get(STATE).memory(Mem.i32Load, S.CPU_MXCSR).tee(mxcsr).i32(INEXACT).op(Op.i32And, Op.i32Eqz);
-  code.if();
+  code.ifUnlikely();
   code.get(bad);
   inexact(w, op.opcode, format, a, b, r);
   code.vector(V.or).set(bad).end();
@@ -126,7 +126,7 @@ export function writeFloat(w: RegionWriter, op: DecodedOp, page: number): boolea
     code.vector(V.and);
   }
   code.vector(V.anyTrue).get(mxcsr).i32(MODE).op(Op.i32And).i32(MODE_DEFAULT).op(Op.i32Ne, Op.i32Or);
-  code.if();
+  code.ifUnlikely();
   w.executeVector(op);
   code.else();
   if (scalar) {

@@ -290,7 +290,7 @@ class BlockWriter {
     if (inherits) return this.#tree(block);
     if (isBackward) {
       w.isCalledAway();
-      code.if();
+      code.ifUnlikely();
       const now = w.flags.state;
       w.flags.state = { kind: "dynamic" };
       w.leave(offset, 0);

@@ -130,7 +130,9 @@ function pushSigned64(to: number[], value: bigint): void {
 
 /** The instructions of one function. A label is the depth of nesting it was opened at. */
 export class Code {
-  bytes: number[] = [];
+  readonly bytes: number[] = [];
+  /** Where in `bytes` the branches are that are hardly ever taken. */
+  readonly unlikely: number[] = [];
   #depth = 0;
 
   op(...opcodes: number[]): this {
@@ -183,11 +185,11 @@ export class Code {
     pushUnsigned(this.bytes, offset);
     return this;
   }
-  /** An aligned atomic access: opcode of the threads extension, log2 of its bytes. */
   fence(): this {
     this.bytes.push(0xfe, 3, 0);
     return this;
   }
+  /** An aligned atomic access: opcode of the threads extension, log2 of its bytes. */
   atomic(opcode: number, alignment: number, offset = 0): this {
     this.bytes.push(0xfe, opcode, alignment);
     pushUnsigned(this.bytes, offset);
@@ -211,6 +213,11 @@ export class Code {
     this.bytes.push(0x04, EMPTY_BLOCK);
     return this.#depth++;
   }
+  /** An `if` that hardly ever holds: what is in it is kept out of the way. */
+  ifUnlikely(): number {
+    this.unlikely.push(this.bytes.length);
+    return this.if();
+  }
   else(): this {
     return this.op(0x05);
   }
@@ -228,6 +235,16 @@ export class Code {
     pushUnsigned(this.bytes, this.#depth - 1 - label);
     return this;
   }
+}
+
+/** One after the other. */
+export function joined(...parts: Code[]): Code {
+  const whole = new Code();
+  for (const { bytes, unlikely } of parts) {
+    for (const at of unlikely) whole.unlikely.push(whole.bytes.length + at);
+    for (const byte of bytes) whole.bytes.push(byte);
+  }
+  return whole;
 }
 
 export interface FunctionType {
@@ -297,7 +314,9 @@ export function moduleBytes(
 
   const code: number[] = [];
   pushUnsigned(code, bodies.length);
-  for (const body of bodies) {
+  const hints: number[] = [];
+  pushUnsigned(hints, bodies.length);
+  for (const [i, body] of bodies.entries()) {
     const bytes: number[] = [];
     const runs: [number, ValueType][] = [];
     for (const local of body.locals) {
@@ -310,11 +329,19 @@ export function moduleBytes(
       pushUnsigned(bytes, count);
       bytes.push(local);
     }
+    pushUnsigned(hints, imports.length + i);
+    pushUnsigned(hints, body.code.unlikely.length);
+    for (const at of body.code.unlikely) {
+      pushUnsigned(hints, bytes.length + at);
+      hints.push(1, 0);
+    }
     for (const byte of body.code.bytes) bytes.push(byte);
     bytes.push(0x0b);
     pushUnsigned(code, bytes.length);
     for (const byte of bytes) code.push(byte);
   }
+  // Branch hints (tool-conventions and the proposal of that name): from a function's first byte, 0 = not taken.
+  section(0, [...name("metadata.code.branch_hint"), ...hints], out);
   section(10, code, out);
   return Uint8Array.from(out);
 }

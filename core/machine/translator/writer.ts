@@ -11,7 +11,7 @@ import type { DecodedOp } from "./decoded.ts";
 import { FlagWriter } from "./flags.ts";
 import { LEFT, PARAMETERS, POLL, STATE, STATUS_BAIL, TLB, importIndex, type ImportName } from "./imports.ts";
 import { V } from "./simd.ts";
-import { Code, I32, I64, Mem, Op, V128, type FunctionBody, type ValueType } from "./wasm.ts";
+import { joined, Code, I32, I64, Mem, Op, V128, type FunctionBody, type ValueType } from "./wasm.ts";
 
 const PAGE = -4096n;
 /** Far from every canonical address. */
@@ -173,7 +173,7 @@ export class RegionWriter {
     if (this.vectorsChecked) return;
     this.vectorsChecked = true;
     this.code.get(this.temporary("noVectors", I32));
-    this.code.if();
+    this.code.ifUnlikely();
     this.bail(op);
     this.code.end();
   }
@@ -185,7 +185,7 @@ export class RegionWriter {
     code.get(STATE).memory(Mem.i32Load, S.CPU_DEPRIVILEGED).op(Op.i32Eqz);
     // EFER.SCE
     code.get(STATE).memory(Mem.i32Load, S.CPU_EFER).i32(1).op(Op.i32And, Op.i32Eqz, Op.i32Or);
-    code.if();
+    code.ifUnlikely();
     this.bail(op);
     code.end();
   }
@@ -193,7 +193,7 @@ export class RegionWriter {
   aligned(op: DecodedOp): void {
     const { code } = this;
     code.set(this.#host).get(this.#host).i32(15).op(Op.i32And);
-    code.if();
+    code.ifUnlikely();
     this.bail(op);
     code.end().get(this.#host);
   }
@@ -240,11 +240,11 @@ export class RegionWriter {
     code.tee(this.#entry).memory(Mem.i64Load, table).get(this.#linear);
     if (size > 1) code.i64(size - 1).op(Op.i64Add);
     code.i64(PAGE).op(Op.i64And).get(this.#tag).op(Op.i64Or, Op.i64Ne);
-    code.if();
+    code.ifUnlikely();
     code.get(this.#linear).i32(size);
     this.call(write ? "region_write" : "region_read");
     code.tee(this.#host).op(Op.i32Eqz);
-    code.if();
+    code.ifUnlikely();
     this.bail(op);
     code.end().else();
     code
@@ -270,7 +270,7 @@ export class RegionWriter {
       .op(Op.i64Sub)
       .i64(4096 - size)
       .op(Op.i64GtU);
-    code.if();
+    code.ifUnlikely();
     this.#lookUp(op, size, write);
     code.get(this.#linear).i64(PAGE).op(Op.i64And).set(page);
     code.get(this.#host).get(this.#linear).op(Op.i32WrapI64, Op.i32Sub).set(addend);
@@ -326,7 +326,7 @@ export class RegionWriter {
   canonical(op: DecodedOp, local: number): void {
     const { code } = this;
     code.get(local).i64(16).op(Op.i64Shl).i64(16).op(Op.i64ShrS).get(local).op(Op.i64Ne);
-    code.if();
+    code.ifUnlikely();
     this.bail(op);
     code.end();
   }
@@ -381,9 +381,9 @@ export class RegionWriter {
           .vectorMemory(V.load, S.CPU_XMM + 16 * n)
           .set(this.#vector(n));
     code.get(this.#status);
-    code.if();
+    code.ifUnlikely();
     code.get(this.#status).i32(STATUS_BAIL).op(Op.i32Eq);
-    code.if();
+    code.ifUnlikely();
     this.bail(op);
     code.end();
     this.leave(op.offset + op.length, this.done + 1);
@@ -435,7 +435,6 @@ export class RegionWriter {
     this.flags.storeSettled();
     code.get(STATE).get(this.#rip).memory(Mem.i64Store, S.CPU_RIP);
     code.get(LEFT);
-    before.bytes = before.bytes.concat(code.bytes);
-    return { locals: this.#locals, code: before };
+    return { locals: this.#locals, code: joined(before, code) };
   }
 }

@@ -50,7 +50,7 @@ function attempt(w: RegionWriter, op: DecodedOp): boolean {
 export function writeX87(w: RegionWriter, op: DecodedOp, otherwise: () => void): boolean {
   if (!attempt(w, op)) return false;
   w.code.op(Op.i32Eqz);
-  w.code.if();
+  w.code.ifUnlikely();
   otherwise();
   w.code.end();
   return true;
