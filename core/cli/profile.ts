@@ -2,6 +2,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { ImageError } from "../dom0/builder/elf.ts";
 import { loadKernel } from "../dom0/builder/image.ts";
+import { kallsyms } from "../toolstack/profile/kallsyms.ts";
 import type { Profiler } from "../toolstack/profile/profiler.ts";
 import { profileReport, type ReportContext } from "../toolstack/profile/report.ts";
 import { elfSymbols, systemMapSymbols } from "../toolstack/profile/symbols.ts";
@@ -33,14 +34,14 @@ export async function writeProfile(
   const symbols = given ?? (await kernelSymbols(kernel));
   const symbolsMissing = symbols
     ? null
-    : "The kernel's file has no symbols. Give --symbols FILE (System.map, or what `cat /proc/kallsyms` says in the guest) for names.";
+    : "The kernel's file has no symbols. Give --symbols FILE (a System.map, or its ELF file before it was stripped) for names.";
   await writeFile(file, profileReport(profile, { symbols, symbolsMissing }));
 }
 
 async function kernelSymbols(kernel: string): Promise<ReportContext["symbols"]> {
   try {
     const { bytes } = await loadKernel(await readFile(kernel), kernel);
-    return elfSymbols(bytes);
+    return elfSymbols(bytes) ?? kallsyms(bytes);
   } catch (error) {
     // It was no kernel: who created the domain has said so.
     if (error instanceof ImageError) return null;
