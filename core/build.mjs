@@ -48,7 +48,7 @@ function checkImageEnd(core) {
   const layout = readFileSync(path.join(root, "core/machine/layout.ts"), "utf8");
   const limit = Number(/^export const STATIC_END = (0x[0-9a-f]+);$/m.exec(layout)?.[1]);
   const memory = new WebAssembly.Memory({ initial: 1024, maximum: 65536, shared: true });
-  const env = { memory, now: () => 0, adopt: () => {}, trap: () => {} };
+  const env = { memory, now: () => 0, adopt: () => {}, wait: () => {}, trap: () => {} };
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(core), { env });
   const end = exports.image_end();
   if (!(end > 0 && end <= limit))

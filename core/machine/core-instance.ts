@@ -7,6 +7,13 @@ export interface MachineParts {
   clockBase: ClockBase;
 }
 
+/** core.wasm's import of that name: see cpu/machine.ts. */
+export function waitIn(memory: WebAssembly.Memory): (address: number, expected: number, nanoseconds: number) => void {
+  const words = new Int32Array(memory.buffer);
+  return (address, expected, nanoseconds) =>
+    void Atomics.wait(words, address >>> 2, expected | 0, nanoseconds < 0 ? Infinity : nanoseconds / 1e6);
+}
+
 /** Instantiates core.wasm over the machine's memory: the per-CPU data of whoever calls. `adopt`: see cpu/regions.ts; for pCPUs. */
 export function instantiateCore(
   { memory, module, clockBase }: MachineParts,
@@ -17,6 +24,7 @@ export function instantiateCore(
     env: {
       memory,
       now,
+      wait: waitIn(memory),
       adopt,
       trap(code: number) {
         throw new Error(`core.wasm stopped itself: host bug ${code}`);

@@ -16,6 +16,7 @@ import {
   POWER_ON,
   XEN_HEAP_START,
 } from "../../machine/layout";
+import { hostWait } from "../../machine/cpu/machine";
 import { STATISTICS_MAGIC_VALUE } from "../abi/native";
 import { DOMID_FIRST_RESERVED } from "../abi/xen";
 import { conringInit, conringMove } from "../console/conring";
@@ -195,7 +196,7 @@ function bringUpPcpus(): bool {
     const online = atomic.load<u32>(ROOT_PCPUS_ONLINE);
     if (online == pcpus) break;
     if (atomic.load<u32>(BOOT_POWER) != <u32>POWER_ON) return false;
-    atomic.wait<i32>(ROOT_PCPUS_ONLINE, <i32>online, 100_000_000);
+    hostWait(ROOT_PCPUS_ONLINE, online, 100_000_000);
   }
   logBegin(LOG_INFO);
   logText("Brought up ");
@@ -229,7 +230,7 @@ export function pcpuRun(id: u32): void {
       if (atomic.load<u32>(BOOT_POWER) != <u32>POWER_ON) return;
       const reached = atomic.load<u32>(BOOT_STAGE);
       if (reached >= <u32>BOOT_STAGE_MEMORY) break;
-      atomic.wait<i32>(BOOT_STAGE, <i32>reached, 100_000_000);
+      hostWait(BOOT_STAGE, reached, 100_000_000);
     }
     if (id >= load<u32>(ROOT_PCPUS)) return;
     becomePcpu(id);

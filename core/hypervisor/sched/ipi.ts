@@ -1,6 +1,7 @@
 /**
  * Interrupts between pCPUs: bits in the target's mailbox word, which the engine polls and an idle pCPU waits on.
  */
+import { hostWait } from "../../machine/cpu/machine";
 import { tlbDropWrites, tlbFlushAll } from "../../machine/cpu/tlb";
 import { NO_PCPU, Pcpu, enterGuestAccess, mailbox, pcpuAt, pcpuCount, self } from "./pcpu";
 
@@ -52,7 +53,7 @@ function flushTlb(ownToo: bool): void {
     while (atomic.load<u32>(mode) == seen && atomic.load<u32>(mailbox(id)) & IPI_TLB_FLUSH) {
       if (++spins > 1000) {
         spins = 0;
-        atomic.wait<i32>(mode, <i32>seen, 20_000);
+        hostWait(mode, seen, 20_000);
       }
     }
   }

@@ -5,8 +5,10 @@
  *
  * Order, outermost first: domctl, domain list, domain, event channel, runqueue, timer heap, console.
  */
+import { hostWait } from "../../machine/cpu/machine";
+
 const SPINS_BEFORE_PAUSE: i32 = 2000;
-const PAUSE_NS: i64 = 20_000;
+const PAUSE_NS: f64 = 20_000;
 
 export function spinLock(address: usize): void {
   let spins = 0;
@@ -14,7 +16,7 @@ export function spinLock(address: usize): void {
     while (atomic.load<u32>(address) != 0) {
       if (++spins > SPINS_BEFORE_PAUSE) {
         spins = 0;
-        atomic.wait<i32>(address, 1, PAUSE_NS);
+        hostWait(address, 1, PAUSE_NS);
       }
     }
   }

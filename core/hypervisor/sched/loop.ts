@@ -2,7 +2,7 @@
 import { ACTIVITY_HYPERVISOR, ACTIVITY_IDLE, ACTIVITY_INTERPRETER, BOOT_POWER, POWER_ON } from "../../machine/layout";
 import { EXIT_POLL } from "../../machine/cpu/exits";
 import { run, setBudget } from "../../machine/cpu/interpreter";
-import { setActivity } from "../../machine/cpu/machine";
+import { hostWait, setActivity } from "../../machine/cpu/machine";
 import { adoptRegions } from "../../machine/cpu/regions";
 import { tlbFlushAll } from "../../machine/cpu/tlb";
 import { VMASST_TYPE_runstate_update_flag } from "../abi/xen";
@@ -87,8 +87,8 @@ function idle(box: usize, now: u64, reapAt: u64): void {
   p.idleSince = now;
   setActivity(ACTIVITY_IDLE);
   atomic.store<u32>(changetype<usize>(p) + offsetof<Pcpu>("idle"), 1);
-  if (until == NO_DEADLINE) atomic.wait<i32>(box, 0, -1);
-  else if (until > now) atomic.wait<i32>(box, 0, <i64>(until - now));
+  if (until == NO_DEADLINE) hostWait(box, 0, -1);
+  else if (until > now) hostWait(box, 0, <f64>(until - now));
   atomic.store<u32>(changetype<usize>(p) + offsetof<Pcpu>("idle"), 0);
   setActivity(ACTIVITY_HYPERVISOR);
   p.idleTime += systemTime() - p.idleSince;

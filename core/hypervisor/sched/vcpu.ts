@@ -1,4 +1,5 @@
 /** Blocking, waking, pausing and interrupting vCPUs. */
+import { hostWait } from "../../machine/cpu/machine";
 import { SHUTDOWN_watchdog } from "../abi/sched";
 import { Domain, TIMER_PERIODIC, TIMER_POLL, VPF_blocked, VPF_polling, Vcpu, isNative, vcpuOf } from "../domain/domain";
 import { vcpuWake, vcpuSleepNosync } from "./credit";
@@ -69,7 +70,7 @@ export function vcpuSync(v: Vcpu): void {
   while (atomic.load<u32>(running)) {
     if (++spins > 1000) {
       spins = 0;
-      atomic.wait<i32>(running, 1, 50_000);
+      hostWait(running, 1, 50_000);
     }
   }
 }

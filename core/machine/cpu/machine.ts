@@ -7,6 +7,15 @@ import { ACTIVITY, ACTIVITY_OF_OTHERS, ACTIVITY_SIZE } from "../layout";
 /** Nanoseconds since power-on, the same clock for all pCPUs. */
 export declare function hostNow(): f64;
 
+// @ts-ignore: decorator
+@external("env", "wait")
+/**
+ * Sleeps while the u32 at `address` is `expected`, until somebody notifies it, or for `nanoseconds` (negative: for ever). In place of
+ * memory.atomic.wait32: code by the baseline compiler of V8 11.3 (Node 20) goes on with other values in its locals after that
+ * instruction, so that a lock was taken at address 0.
+ */
+export declare function hostWait(address: usize, expected: u32, nanoseconds: f64): void;
+
 /** Address of the running vCPU's state (state.ts). */
 export let cpu: usize = 0;
 export function setCpu(address: usize): void {

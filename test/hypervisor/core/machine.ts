@@ -7,6 +7,7 @@ import { buildWasm } from "../../../core/build.mjs";
 import { Hypercalls, SCRATCH_FRAMES, type NativeExports } from "../../../core/dom0/kernel/hypercalls.ts";
 import { FrameAllocator, PAGE_SIZE, PhysicalMemory } from "../../../core/dom0/kernel/memory.ts";
 import { ownFrames } from "../../../core/dom0/kernel/native.ts";
+import { waitIn } from "../../../core/machine/core-instance.ts";
 import * as layout from "../../../core/machine/layout.ts";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../..");
@@ -16,7 +17,9 @@ const PCPU = `
 const { workerData } = require("node:worker_threads");
 const { memory, module, id, base } = workerData;
 const now = () => Number(process.hrtime.bigint() - base);
-const { exports } = new WebAssembly.Instance(module, { env: { memory, now, adopt() {}, trap(code) { throw new Error("host bug " + code); } } });
+const words = new Int32Array(memory.buffer);
+const wait = (address, expected, ns) => void Atomics.wait(words, address >>> 2, expected | 0, ns < 0 ? Infinity : ns / 1e6);
+const { exports } = new WebAssembly.Instance(module, { env: { memory, now, wait, adopt() {}, trap(code) { throw new Error("host bug " + code); } } });
 exports._start?.();
 if (id === 0) exports.xen_start();
 exports.pcpu_run(id);
@@ -101,7 +104,9 @@ export class Machine {
     const trap = (code: number): never => {
       throw new Error(`host bug ${code}`);
     };
-    const { exports } = new WebAssembly.Instance(this.#module, { env: { memory: this.memory, now, adopt() {}, trap } });
+    const { exports } = new WebAssembly.Instance(this.#module, {
+      env: { memory: this.memory, now, wait: waitIn(this.memory), adopt() {}, trap },
+    });
     (exports._start as (() => void) | undefined)?.();
     return exports as unknown as CoreExports;
   }

@@ -9,7 +9,9 @@ const { memory, module, pcpu, versions, flags, frames, domid, otherDomid, mfns, 
 const trap = (code) => {
   throw new Error(`trap ${code}`);
 };
-const env = { adopt() {}, memory, now: () => performance.now() * 1e6, trap, abort: trap };
+const words = new Int32Array(memory.buffer);
+const wait = (address, expected, ns) => Atomics.wait(words, address >>> 2, expected | 0, ns < 0 ? Infinity : ns / 1e6);
+const env = { wait, adopt() {}, memory, now: () => performance.now() * 1e6, trap, abort: trap };
 const core = new WebAssembly.Instance(module, { env }).exports;
 core.attach(pcpu, versions, flags, frames);
 core.become(domid);

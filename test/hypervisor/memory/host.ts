@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildWasm } from "../../../core/build.mjs";
+import { waitIn } from "../../../core/machine/core-instance.ts";
 import { SERIAL_CONSUMER, SERIAL_DATA, SERIAL_PRODUCER, SERIAL_SIZE } from "../../../core/machine/layout.ts";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -78,7 +79,9 @@ export class Host {
       throw new Error(`trap ${code}`);
     };
     const module = new WebAssembly.Module(readFileSync(output));
-    const instance = new WebAssembly.Instance(module, { env: { memory, now, adopt() {}, trap, abort: trap } });
+    const instance = new WebAssembly.Instance(module, {
+      env: { memory, now, wait: waitIn(memory), adopt() {}, trap, abort: trap },
+    });
     const host = new Host(instance.exports as unknown as Core, memory, module);
     if (!host.core.boot(mebibytes * 256)) throw new Error("too little memory");
     if (!host.core.makeDomain(DOM0, 3, 0x10000)) throw new Error("no memory for dom0");
