@@ -48,5 +48,7 @@ export class Typist {
       if (this.#waiting.length) await new Promise((resolve) => setTimeout(resolve, PIECE_MS));
     }
     this.#busy = false;
+    // What was cancelled meanwhile waits no more.
+    this.#onProgress(0);
   }
 }

@@ -142,6 +142,7 @@ describe.skipIf(missing !== null)(`the console${missing ? ` (${missing})` : ""}`
     expect(then).toBeLessThan(60_000);
     await page.waitForTimeout(300);
     expect(sent.join("").length).toBe(then);
+    expect(await page.getByText(/KiB to go/).count()).toBe(0);
     await page.keyboard.press("Control+C");
   });
 
