@@ -8,11 +8,16 @@ import "./styles/pages.css";
 import "./styles/xenstore.css";
 import "./styles/frame.css";
 import { App } from "./app/App.tsx";
+import { ConsoleWindow } from "./console/ConsoleWindow.tsx";
+import { poppedOutConsole, prepareConsoles } from "./console/deeds.ts";
 import { keepLayout } from "./state/layout.ts";
 import { startSession } from "./state/session.ts";
 import { applyStoredTheme } from "./ui/theme.ts";
 
+const console = poppedOutConsole();
 applyStoredTheme();
-keepLayout();
-createRoot(document.getElementById("root")!).render(<App />);
+// The window of one console arranges nothing: what is kept is the main window's.
+if (console === null) keepLayout();
+prepareConsoles();
+createRoot(document.getElementById("root")!).render(console === null ? <App /> : <ConsoleWindow domid={console} />);
 void startSession();

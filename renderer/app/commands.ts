@@ -3,7 +3,8 @@ import { ACTION_WORDS, doWith, mayDo, type DomainAction } from "../domain/action
 import { endOf, stateOf, STATE_WORDS } from "../domain/state-words.ts";
 import { exportDomains } from "../host/export.ts";
 import { showDomain, useLayout } from "../state/layout.ts";
-import { act, consoles } from "../state/session.ts";
+import { copyConsole, mayPopOut, popOut, saveLog, setFontSize } from "../console/deeds.ts";
+import { act } from "../state/session.ts";
 import {
   ask,
   DOMAIN_TABS,
@@ -53,8 +54,17 @@ export function commandsNow(): Command[] {
     for (const action of ACTIONS)
       if (current && mayDo(action, current))
         add("This domain", `this-${action}`, `${ACTION_WORDS[action]} ${name}`, () => doWith(action, [current]));
+    if (domid !== 0) add("This domain", "copy-console", "Copy the console’s text", () => copyConsole(domid), [name]);
     if (domid !== 0)
-      add("This domain", "copy-console", "Copy the console’s text", () => copy(consoles.text(domid)), [name]);
+      add("This domain", "save-console", "Save the console’s log to a file", () => void saveLog(domid), [name]);
+    if (domid !== 0 && mayPopOut())
+      add("This domain", "pop-out", "Console in a window of its own", () => popOut(domid), [name, "pop out"]);
+    if (view.tab === "console") {
+      const search = (): void => useApp.setState({ consoleSearch: true });
+      add("This domain", "console-search", "Search the console", search, ["find"]);
+      add("This domain", "console-larger", "Larger text in consoles", () => setFontSize(1), ["font", "zoom"]);
+      add("This domain", "console-smaller", "Smaller text in consoles", () => setFontSize(-1), ["font", "zoom"]);
+    }
     add("This domain", "copy-uuid", "Copy the UUID", () => copy(current?.uuid ?? ""), [name]);
   }
 

@@ -30,7 +30,9 @@ export const SHORTCUTS: readonly Shortcut[] = [
   shortcut("domain-xenstore", "KeyX", "X", "xenstore of the domain, or all of it"),
   shortcut("previous-domain", "ArrowUp", "↑", "Previous domain"),
   shortcut("next-domain", "ArrowDown", "↓", "Next domain"),
-  shortcut("search", "KeyF", "F", "Search the domains"),
+  shortcut("search", "KeyF", "F", "Search the console that is shown, or else the domains"),
+  shortcut("console-larger", "Equal", "=", "Larger text in consoles"),
+  shortcut("console-smaller", "Minus", "-", "Smaller text in consoles"),
   shortcut("panel", "KeyE", "E", "Tasks and events"),
   shortcut("shortcuts", "Slash", "/", "This list"),
 ];
@@ -43,6 +45,8 @@ export const OTHER_KEYS: readonly (readonly [keys: string, what: string])[] = [
   ["↑ ↓ ← →", "Through lists, trees and tabs"],
   ["Space", "Selects in the list of domains"],
   ["Esc", "Closes what is open"],
+  ["Ctrl+Shift+C, V", "Copy from, paste into a console"],
+  ["Ctrl+]", "Out of a console, as in xl console"],
 ];
 
 export function keysOf(id: string): string | null {
@@ -67,6 +71,7 @@ function handleHeld(event: KeyboardEvent): boolean {
   const found = SHORTCUTS.find(({ code }) => code === event.code);
   if (!found) return false;
   if (found.id === "palette") openDialog("palette");
+  else if (found.id === "search" && runCommand("console-search")) return true;
   else if (!runCommand(found.id) && found.id.startsWith("domain-") && useApp.getState().view.page === "host")
     runCommand(found.id.replace("domain-", "host-"));
   return true;

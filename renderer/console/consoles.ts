@@ -1,47 +1,15 @@
-/** A terminal per domain, alive as long as the domain is known: switching views loses nothing. */
-import { FitAddon } from "@xterm/addon-fit";
-import { Terminal } from "@xterm/xterm";
+/** A terminal per domain, alive as long as the domain is known: switching views, and the domain's end, lose nothing. */
 import type { Arguments, RequestName, Results } from "../../core/api/schema.ts";
-import { withConstructedStyles } from "./constructed-styles.ts";
+import { DomainTerminal, type TerminalKeys } from "./terminal.ts";
 
 type Ask = <N extends RequestName>(name: N, args: Arguments<N>) => Promise<Results[N]>;
 
-const SCROLLBACK_LINES = 10_000;
-
-class DomainConsole {
-  readonly terminal: Terminal;
-  readonly fit = new FitAddon();
-  readonly element = document.createElement("div");
-  /** Stream offset of the next byte to show; Infinity until the snapshot has come. */
-  shown = Infinity;
-  #opened = false;
-
-  constructor(send: (bytes: Uint8Array) => void) {
-    this.element.className = "terminal-host";
-    this.terminal = new Terminal({
-      scrollback: SCROLLBACK_LINES,
-      fontFamily: "ui-monospace, 'SF Mono', 'Cascadia Mono', 'DejaVu Sans Mono', Menlo, Consolas, monospace",
-      fontSize: 13,
-      cursorBlink: true,
-      screenReaderMode: false,
-      theme: { background: "#11151b", foreground: "#d8dee6", cursor: "#7fb4ff", selectionBackground: "#35506f" },
-    });
-    this.terminal.loadAddon(this.fit);
-    const encoder = new TextEncoder();
-    this.terminal.onData((text) => send(encoder.encode(text)));
-    this.terminal.onBinary((text) => send(Uint8Array.from(text, (each) => each.charCodeAt(0))));
-  }
-
-  open(): void {
-    if (this.#opened) return;
-    this.#opened = true;
-    withConstructedStyles(() => this.terminal.open(this.element));
-  }
-}
-
 export class Consoles {
   readonly #ask: Ask;
-  readonly #consoles = new Map<number, DomainConsole>();
+  readonly #consoles = new Map<number, DomainTerminal>();
+  #fontSize = 13;
+  /** What the application's keys do in the terminal of that domain. */
+  keys: (domid: number) => TerminalKeys = () => ({ copy: () => {}, leave: () => {} });
 
   constructor(ask: Ask) {
     this.#ask = ask;
@@ -50,11 +18,11 @@ export class Consoles {
   /** Begins to follow a domain's console, its log first. */
   async attach(domid: number): Promise<void> {
     if (this.#consoles.has(domid)) return;
-    const console = new DomainConsole((bytes) => {
-      // A paste may be longer than one request.
-      for (let at = 0; at < bytes.length; at += 32_768)
-        void this.#ask("consoleInput", { domid, bytes: bytes.subarray(at, at + 32_768) }).catch(() => {});
-    });
+    const console = new DomainTerminal(
+      (bytes) => this.#ask("consoleInput", { domid, bytes }),
+      this.#fontSize,
+      this.keys(domid),
+    );
     this.#consoles.set(domid, console);
     try {
       const { log, end } = await this.#ask("consoleAttach", { domid });
@@ -73,40 +41,17 @@ export class Consoles {
     console.shown = offset + bytes.length;
   }
 
-  /** Puts the domain's terminal into `parent` until the returned function is called. */
-  show(domid: number, parent: HTMLElement): () => void {
-    let console = this.#consoles.get(domid);
-    if (!console) {
-      void this.attach(domid);
-      console = this.#consoles.get(domid)!;
-    }
-    const { element, terminal, fit } = console;
-    parent.append(element);
-    console.open();
-    const resize = new ResizeObserver(() => {
-      if (element.clientWidth) fit.fit();
-    });
-    resize.observe(parent);
-    fit.fit();
-    terminal.focus();
-    return () => {
-      resize.disconnect();
-      element.remove();
-    };
+  /** The domain's terminal; followed from now on if it was not. */
+  of(domid: number): DomainTerminal {
+    const known = this.#consoles.get(domid);
+    if (known) return known;
+    void this.attach(domid);
+    return this.#consoles.get(domid)!;
   }
 
-  /** What is selected in the domain's terminal, or else all its text. */
-  text(domid: number): string {
-    const terminal = this.#consoles.get(domid)?.terminal;
-    if (!terminal) return "";
-    if (terminal.hasSelection()) return terminal.getSelection();
-    terminal.selectAll();
-    const all = terminal.getSelection();
-    terminal.clearSelection();
-    return all;
-  }
-  clearScreen(domid: number): void {
-    this.#consoles.get(domid)?.terminal.clear();
+  set fontSize(pixels: number) {
+    this.#fontSize = pixels;
+    for (const console of this.#consoles.values()) console.setFontSize(pixels);
   }
 
   /** Another power cycle: the numbers mean other domains. */

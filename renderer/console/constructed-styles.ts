@@ -28,3 +28,14 @@ function styleHolder(element: HTMLElement): HTMLElement {
   };
   return element;
 }
+
+/**
+ * xterm.js gives a letter's own colours (24-bit ones, and what a search marks) by its style attribute, which the policy refuses as
+ * well. The same through the element's style object, it allows.
+ */
+export function allowSpanStyles(): void {
+  HTMLSpanElement.prototype.setAttribute = function (this: HTMLSpanElement, name: string, value: string): void {
+    if (name === "style") this.style.cssText = value;
+    else Element.prototype.setAttribute.call(this, name, value);
+  };
+}

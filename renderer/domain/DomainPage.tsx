@@ -1,9 +1,9 @@
 import { Suspense } from "react";
+import { ConsoleTab } from "../console/ConsoleTab.tsx";
 import { DevicesTab } from "../devices/lazy.ts";
 import { DOMAIN_TABS, show, useApp, type DomainTab } from "../state/store.ts";
 import { Tabs } from "../ui/Tabs.tsx";
 import { StoreTab } from "../xenstore/StoreTab.tsx";
-import { ConsoleTab } from "./ConsoleTab.tsx";
 import { Overview } from "./Overview.tsx";
 import { PowerButtons } from "./PowerButtons.tsx";
 import { DomainName } from "./DomainName.tsx";

@@ -41,7 +41,6 @@ export function Overview({ domain }: { domain: DomainInfo }) {
               title="Hypercalls"
               unit="/s"
               lines={[{ label: "Hypercalls", series: figures.hypercalls }]}
-              height={96}
             />
           </section>
           <section className="card">
@@ -50,7 +49,6 @@ export function Overview({ domain }: { domain: DomainInfo }) {
               title="Events received"
               unit="/s"
               lines={[{ label: "Events", series: figures.events }]}
-              height={96}
             />
           </section>
           <section className="card">
@@ -59,7 +57,6 @@ export function Overview({ domain }: { domain: DomainInfo }) {
               title="Page faults"
               unit="/s"
               lines={[{ label: "Faults", series: figures.pageFaults }]}
-              height={96}
             />
           </section>
           <section className="card">
@@ -68,12 +65,11 @@ export function Overview({ domain }: { domain: DomainInfo }) {
               title="Instructions"
               unit="M/s"
               lines={[{ label: "Instructions", series: figures.mips }]}
-              height={96}
             />
           </section>
         </div>
       )}
-      <div className="columns">
+      <div className="columns-flow">
         <section className="card">
           <h2>State</h2>
           <dl className="facts">
@@ -97,8 +93,8 @@ export function Overview({ domain }: { domain: DomainInfo }) {
             <dd className="mono">{domain.uuid}</dd>
           </dl>
         </section>
-        {domain.config && <EditLive key={`settings ${domain.domid}`} domain={domain} />}
         <VcpuTable key={domain.domid} domid={domain.domid} name={domain.name} />
+        {domain.config && <EditLive key={`settings ${domain.domid}`} domain={domain} />}
         {domain.config && <Config domain={domain} />}
       </div>
     </div>

@@ -3,6 +3,7 @@ import type { DomainInfo } from "../../core/api/schema.ts";
 import { stateOf, STATE_WORDS } from "../domain/state-words.ts";
 import { history } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
+import { download } from "../ui/download.ts";
 
 type Cell = string | number | null;
 type Record_ = Record<string, Cell>;
@@ -50,15 +51,5 @@ export function exportDomains(format: "csv" | "json", only?: ReadonlySet<number>
       : [keys, ...records.map((record) => keys.map((key) => record[key] ?? null))]
           .map((row) => row.map(csvCell).join(",") + "\r\n")
           .join("");
-  save(`domains.${format}`, format === "json" ? "application/json" : "text/csv", text);
-}
-
-function save(name: string, type: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  // The download has begun by then.
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  download(`domains.${format}`, format === "json" ? "application/json" : "text/csv", text);
 }

@@ -5,6 +5,8 @@ import { DOMAIN_TABS, HOST_TABS, show, useApp, type DomainTab, type HostTab } fr
 const KEY = "xenarium.layout";
 export const SIDEBAR = { least: 180, most: 420, usual: 232 };
 export const PANEL = { least: 96, most: 480, usual: 180 };
+/** Pixels of a console's letters. */
+export const CONSOLE_FONT = { least: 9, most: 28, usual: 13 };
 /** Columns of the list of domains by which it can be sorted. */
 export const LIST_COLUMNS = [
   ["name", "Name"],
@@ -28,6 +30,7 @@ export interface Layout {
   domainTab: DomainTab;
   /** Name of the domain that was looked at last; null: the host. Domids mean others after a power cycle. */
   domain: string | null;
+  consoleFont: number;
   sortBy: ListColumn;
   sortDown: boolean;
 }
@@ -39,6 +42,7 @@ const USUAL: Layout = {
   hostTab: "overview",
   domainTab: "overview",
   domain: null,
+  consoleFont: CONSOLE_FONT.usual,
   sortBy: "domid",
   sortDown: false,
 };
@@ -64,6 +68,7 @@ function read(): Layout {
     hostTab: oneOf(given.hostTab, HOST_TABS, USUAL.hostTab),
     domainTab: oneOf(given.domainTab, DOMAIN_TABS, USUAL.domainTab),
     domain: typeof given.domain === "string" ? given.domain.slice(0, 128) : null,
+    consoleFont: Math.round(within(given.consoleFont, CONSOLE_FONT)),
     sortBy: oneOf(given.sortBy, LIST_COLUMNS, USUAL.sortBy),
     sortDown: given.sortDown === true,
   };

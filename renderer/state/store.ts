@@ -61,6 +61,8 @@ export interface AppState {
   xenLog: string;
   dialog: "none" | "new-domain" | "shortcuts" | "palette";
   question: Question | null;
+  /** The console that is shown is searched. */
+  consoleSearch: boolean;
 }
 
 export const useApp = create<AppState>()(() => ({
@@ -76,6 +78,7 @@ export const useApp = create<AppState>()(() => ({
   xenLog: "",
   dialog: "none",
   question: null,
+  consoleSearch: false,
 }));
 
 let nextToast = 1;

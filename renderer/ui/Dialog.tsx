@@ -1,5 +1,5 @@
 import { X } from "lucide-react";
-import { useEffect, useRef, type ReactNode } from "react";
+import { useLayoutEffect, useRef, type ReactNode } from "react";
 
 /** A modal dialog: the browser's own, so focus, Escape and the backdrop behave as users know them. */
 export function Dialog({
@@ -14,8 +14,11 @@ export function Dialog({
   wide?: boolean;
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    dialog.current?.showModal();
+  // Closed before it goes, so that the browser gives the focus back to where it was.
+  useLayoutEffect(() => {
+    const shown = dialog.current!;
+    shown.showModal();
+    return () => shown.close();
   }, []);
   return (
     <dialog ref={dialog} className={wide ? "dialog dialog-wide" : "dialog"} aria-label={title} onClose={onClose}>

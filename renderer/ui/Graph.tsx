@@ -49,7 +49,7 @@ export function formatValue(value: number, unit: string): string {
 }
 
 /** Lines over the last ten minutes, drawn from the history's own arrays. */
-export function Graph({ title, lines, unit, max, height = 120, markers = [] }: GraphProps) {
+export function Graph({ title, lines, unit, max, height = 112, markers = [] }: GraphProps) {
   const tip = useRef<HTMLDivElement>(null);
   const marked = useRef(markers);
   marked.current = markers;

@@ -10,6 +10,16 @@ import { startServe, type Served } from "./serve.ts";
 
 const shots = path.join(import.meta.dirname, "screenshots");
 
+async function shootBoth(page: Page, devtools: CDPSession, name: string): Promise<void> {
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.waitForTimeout(150);
+    // Playwright's own screenshots add a style element, which the policy refuses.
+    const { data } = await devtools.send("Page.captureScreenshot", { format: "png" });
+    writeFileSync(path.join(shots, `${name}-${colorScheme}.png`), Buffer.from(data, "base64"));
+  }
+}
+
 export class Application {
   readonly page: Page;
   readonly served: Served;
@@ -53,14 +63,12 @@ export class Application {
   }
 
   /** Both appearances of what is on the screen. */
-  async shoot(name: string): Promise<void> {
-    for (const colorScheme of ["light", "dark"] as const) {
-      await this.page.emulateMedia({ colorScheme });
-      await this.page.waitForTimeout(150);
-      // Playwright's own screenshots add a style element, which the policy refuses.
-      const { data } = await this.#devtools.send("Page.captureScreenshot", { format: "png" });
-      writeFileSync(path.join(shots, `${name}-${colorScheme}.png`), Buffer.from(data, "base64"));
-    }
+  shoot(name: string): Promise<void> {
+    return shootBoth(this.page, this.#devtools, name);
+  }
+  /** The same of another window. */
+  async shootPage(page: Page, name: string): Promise<void> {
+    await shootBoth(page, await page.context().newCDPSession(page), name);
   }
 
   /** Messages of that event that the page has received. */

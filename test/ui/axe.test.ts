@@ -39,7 +39,13 @@ describe.skipIf(missing !== null)(`axe${missing ? ` (${missing})` : ""}`, () => 
   it("a domain's console", async () => {
     await app.startGuest();
     await app.page.evaluate(() => document.querySelector<HTMLButtonElement>(".tasks-toggle")?.click());
+    await app.page.getByRole("button", { name: "Search the console" }).click();
+    await app.page.locator(".console-search input").fill("mini");
     expect(await violations()).toEqual([]);
+    await app.page.keyboard.press("Escape");
+    await app.page.getByRole("button", { name: "Type text…" }).click();
+    expect(await violations()).toEqual([]);
+    await app.page.keyboard.press("Escape");
   });
 
   for (const tab of ["Overview", "Devices", "Xenstore"])

@@ -1,0 +1,99 @@
+import { AArrowDown, AArrowUp, Copy, Download, Eraser, Keyboard, Search, SquareArrowOutUpRight } from "lucide-react";
+import { useEffect, useRef, useState } from "react";
+import { consoles } from "../state/session.ts";
+import { useApp } from "../state/store.ts";
+import { copyConsole, mayPopOut, pasteInto, popOut, saveLog, setFontSize } from "./deeds.ts";
+import { Tool } from "./Tool.tsx";
+import { SearchBar } from "./SearchBar.tsx";
+import { TypeText } from "./TypeText.tsx";
+
+/** Less than this waits for a moment only, as a keystroke does. */
+const TELL_OF_BYTES = 512;
+
+/** The domain's PV console. `alone`: in a window of its own. */
+export function ConsoleTab({ domid, name, alone = false }: { domid: number; name: string; alone?: boolean }) {
+  const host = useRef<HTMLDivElement>(null);
+  const console = consoles.of(domid);
+  const searching = useApp((state) => state.consoleSearch);
+  const [typing, setTyping] = useState(false);
+  const [waiting, setWaiting] = useState(0);
+  const closeSearch = (): void => {
+    useApp.setState({ consoleSearch: false });
+    console.terminal.focus();
+  };
+  useEffect(() => console.show(host.current!), [console]);
+  useEffect(() => {
+    console.onTyping = setWaiting;
+    return () => {
+      console.onTyping = () => {};
+    };
+  }, [console]);
+  useEffect(() => () => useApp.setState({ consoleSearch: false }), [domid]);
+  useEffect(() => {
+    const screen = host.current!;
+    // Before xterm.js sees it: a long paste is asked about.
+    const paste = (event: ClipboardEvent): void => {
+      event.preventDefault();
+      event.stopPropagation();
+      pasteInto(domid, event.clipboardData?.getData("text/plain") ?? "");
+    };
+    screen.addEventListener("paste", paste, true);
+    return () => screen.removeEventListener("paste", paste, true);
+  }, [domid]);
+  return (
+    <div className="console">
+      <div className="console-tools" role="toolbar" aria-label="Console">
+        {waiting >= TELL_OF_BYTES && (
+          <span className="console-typing" role="status">
+            Typing, {(waiting / 1024).toFixed(1)} KiB to go
+            <button type="button" onClick={() => console.cancelTyping()}>
+              Stop
+            </button>
+          </span>
+        )}
+        <Tool
+          label="Search the console"
+          pressed={searching}
+          onClick={() => (searching ? closeSearch() : useApp.setState({ consoleSearch: true }))}
+        >
+          <Search size={14} />
+        </Tool>
+        <Tool label="Copy the selection, or everything" onClick={() => copyConsole(domid)}>
+          <Copy size={14} />
+        </Tool>
+        <Tool label="Type text…" onClick={() => setTyping(true)}>
+          <Keyboard size={14} />
+        </Tool>
+        <Tool label="Smaller text" onClick={() => setFontSize(-1)}>
+          <AArrowDown size={15} />
+        </Tool>
+        <Tool label="Larger text" onClick={() => setFontSize(1)}>
+          <AArrowUp size={15} />
+        </Tool>
+        <Tool label="Save the log to a file" onClick={() => void saveLog(domid)}>
+          <Download size={14} />
+        </Tool>
+        <Tool label="Clear the screen" onClick={() => console.terminal.clear()}>
+          <Eraser size={14} />
+        </Tool>
+        {!alone && mayPopOut() && (
+          <Tool label="Open in a window of its own" onClick={() => popOut(domid)}>
+            <SquareArrowOutUpRight size={14} />
+          </Tool>
+        )}
+      </div>
+      {searching && <SearchBar console={console} onClose={closeSearch} />}
+      <div ref={host} className="console-screen" role="group" aria-label={`Console of ${name}`} />
+      {typing && (
+        <TypeText
+          domid={domid}
+          name={name}
+          onClose={() => {
+            setTyping(false);
+            console.terminal.focus();
+          }}
+        />
+      )}
+    </div>
+  );
+}

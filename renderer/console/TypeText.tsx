@@ -1,0 +1,42 @@
+import { useState } from "react";
+import { Dialog } from "../ui/Dialog.tsx";
+import { consoles } from "../state/session.ts";
+
+/** Text that goes to the guest as keystrokes: for programs that take no paste, as boot loaders and password prompts. */
+export function TypeText({ domid, name, onClose }: { domid: number; name: string; onClose: () => void }) {
+  const [text, setText] = useState("");
+  const [enter, setEnter] = useState(true);
+  return (
+    <Dialog title={`Type text into ${name}`} onClose={onClose}>
+      <form
+        className="form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          consoles.of(domid).typeText(enter ? `${text}\n` : text);
+          onClose();
+        }}
+      >
+        <textarea
+          className="mono type-text"
+          aria-label="Text to type"
+          rows={6}
+          autoFocus
+          value={text}
+          onChange={({ target }) => setText(target.value)}
+        />
+        <label className="check">
+          <input type="checkbox" checked={enter} onChange={({ target }) => setEnter(target.checked)} /> Press Enter at
+          the end
+        </label>
+        <footer className="dialog-footer">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" className="primary" disabled={text === "" && !enter}>
+            Type
+          </button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,77 @@
+/** What a user does with a console, by buttons, keys and the palette alike. */
+import { allowSpanStyles } from "./constructed-styles.ts";
+import { consoles, request, sentence } from "../state/session.ts";
+import { CONSOLE_FONT, useLayout } from "../state/layout.ts";
+import { ask, toast, useApp } from "../state/store.ts";
+import { download } from "../ui/download.ts";
+
+/** The page of a console in a window of its own: its address says whose. */
+const POP_OUT = /^#console=(\d{1,5})$/;
+
+export function poppedOutConsole(): number | null {
+  const found = POP_OUT.exec(location.hash);
+  return found ? Number(found[1]) : null;
+}
+
+/** The desktop's window has one bridge to the host; a browser's opens as many as it likes. */
+export const mayPopOut = (): boolean => window.xenariumDesktop === undefined;
+
+export function popOut(domid: number): void {
+  const opened = window.open(`${location.pathname}#console=${domid}`, `console-${domid}`, "popup,width=820,height=520");
+  if (!opened) toast("warning", "The browser opens no second window for this page. Allow pop-up windows for it.");
+}
+
+export function setFontSize(by: number): void {
+  const { least, most } = CONSOLE_FONT;
+  useLayout.setState(({ consoleFont }) => ({ consoleFont: Math.min(most, Math.max(least, consoleFont + by)) }));
+}
+
+/** What all terminals share: the policy's way with styles, their size as the layout says, keys. Once, at the start. */
+export function prepareConsoles(): void {
+  allowSpanStyles();
+  consoles.fontSize = useLayout.getState().consoleFont;
+  useLayout.subscribe(({ consoleFont }, before) => {
+    if (consoleFont !== before.consoleFont) consoles.fontSize = consoleFont;
+  });
+  consoles.keys = (domid) => ({
+    copy: () => copyConsole(domid),
+    leave: () => document.querySelector<HTMLElement>('[role="tab"][aria-selected="true"]')?.focus(),
+  });
+}
+
+export function copyConsole(domid: number): void {
+  void navigator.clipboard.writeText(consoles.of(domid).text()).then(
+    () => toast("info", "Copied."),
+    () => toast("error", "The clipboard may not be written here."),
+  );
+}
+
+/** Asks first where the guest would run each line as it comes. */
+export function pasteInto(domid: number, text: string): void {
+  const console = consoles.of(domid);
+  const lines = text.trimEnd().split(/\r\n|\r|\n/).length;
+  if (lines < 2 || console.brackets) {
+    console.paste(text);
+    return;
+  }
+  ask({
+    title: `Paste ${lines} lines`,
+    text: "The program that reads this console does not tell pasted text from typed: a shell runs each line as it comes.",
+    action: "Paste",
+    onConfirm: () => console.paste(text),
+  });
+}
+
+/** All that the host kept of it, as the guest wrote it. */
+export async function saveLog(domid: number): Promise<void> {
+  const { domains, departed } = useApp.getState();
+  const name = domains.find((each) => each.domid === domid)?.name ?? departed.get(domid)?.name ?? `domain-${domid}`;
+  try {
+    const { log, end } = await request("consoleAttach", { domid });
+    // What came while it was attached anew.
+    consoles.output(domid, log, end - log.length);
+    download(`${name}-console.log`, "application/octet-stream", new Uint8Array(log));
+  } catch (error) {
+    toast("error", sentence(error));
+  }
+}

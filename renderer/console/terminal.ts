@@ -1,0 +1,165 @@
+/** One domain's terminal: xterm.js with search, drawing by WebGL where possible, and the keys that are the application's. */
+import { FitAddon } from "@xterm/addon-fit";
+import { SearchAddon, type ISearchOptions } from "@xterm/addon-search";
+import { Terminal } from "@xterm/xterm";
+import { withConstructedStyles } from "./constructed-styles.ts";
+import { drawByGpu } from "./gpu.ts";
+import { Typist, type Send } from "./typist.ts";
+
+const SCROLLBACK_LINES = 10_000;
+const MATCHES: ISearchOptions["decorations"] = {
+  matchBackground: "#5c4b12",
+  matchOverviewRuler: "#c9a227",
+  activeMatchBackground: "#b58900",
+  activeMatchColorOverviewRuler: "#ffd75f",
+};
+
+export interface SearchFor {
+  text: string;
+  caseSensitive: boolean;
+  regex: boolean;
+}
+export interface Found {
+  /** From 0; -1 when there are none, or more than are counted. */
+  index: number;
+  count: number;
+}
+
+/** Keys of the application in the terminal; what they do is its owner's. */
+export interface TerminalKeys {
+  copy(): void;
+  /** Ctrl+], as in xl console: out of the console. */
+  leave(): void;
+}
+
+export class DomainTerminal {
+  readonly terminal: Terminal;
+  readonly element = document.createElement("div");
+  /** Stream offset of the next byte to show; Infinity until the snapshot has come. */
+  shown = Infinity;
+  onFound: (found: Found) => void = () => {};
+  onTyping: (waiting: number) => void = () => {};
+  readonly #typist: Typist;
+  readonly #fit = new FitAddon();
+  readonly #search = new SearchAddon();
+  readonly #encoder = new TextEncoder();
+  #opened = false;
+
+  constructor(send: Send, fontSize: number, keys: TerminalKeys) {
+    this.element.className = "terminal-host";
+    this.#typist = new Typist(send, (waiting) => this.onTyping(waiting));
+    this.terminal = new Terminal({
+      scrollback: SCROLLBACK_LINES,
+      fontFamily: "ui-monospace, 'SF Mono', 'Cascadia Mono', 'DejaVu Sans Mono', Menlo, Consolas, monospace",
+      fontSize,
+      cursorBlink: true,
+      screenReaderMode: false,
+      // What the search marks is a decoration, which xterm.js still calls a proposal.
+      allowProposedApi: true,
+      theme: { background: "#11151b", foreground: "#d8dee6", cursor: "#7fb4ff", selectionBackground: "#35506f" },
+    });
+    this.terminal.loadAddon(this.#fit);
+    this.terminal.loadAddon(this.#search);
+    this.terminal.onData((text) => this.#typist.type(this.#encoder.encode(text)));
+    this.terminal.onBinary((text) => this.#typist.type(Uint8Array.from(text, (each) => each.charCodeAt(0))));
+    this.terminal.attachCustomKeyEventHandler((event) => this.#mayHandle(event, keys));
+    this.#search.onDidChangeResults(({ resultIndex, resultCount }) =>
+      this.onFound({ index: resultIndex, count: resultCount }),
+    );
+  }
+
+  #mayHandle(event: KeyboardEvent, keys: TerminalKeys): boolean {
+    if (event.type !== "keydown" || !event.ctrlKey || event.altKey || event.metaKey) return true;
+    const does =
+      !event.shiftKey && event.code === "BracketRight"
+        ? keys.leave
+        : event.shiftKey && event.code === "KeyC"
+          ? keys.copy
+          : null;
+    if (!does) return !(event.shiftKey && event.code === "KeyV");
+    event.preventDefault();
+    does();
+    return false;
+  }
+
+  /** Puts it into `parent` until the returned function is called. */
+  show(parent: HTMLElement): () => void {
+    parent.append(this.element);
+    if (!this.#opened) {
+      this.#opened = true;
+      withConstructedStyles(() => this.terminal.open(this.element));
+    }
+    const stopDrawing = drawByGpu(this.terminal);
+    const resize = new ResizeObserver(() => this.fit());
+    resize.observe(parent);
+    this.fit();
+    this.terminal.focus();
+    return () => {
+      resize.disconnect();
+      stopDrawing();
+      this.element.remove();
+    };
+  }
+  fit(): void {
+    if (this.element.clientWidth) this.#fit.fit();
+  }
+  setFontSize(pixels: number): void {
+    this.terminal.options.fontSize = pixels;
+    this.fit();
+  }
+
+  /** As a terminal pastes: between brackets if the guest asked for them, so that its shell does not run each line. */
+  paste(text: string): void {
+    this.terminal.paste(text);
+  }
+  /** Whether the guest's program tells pasted text from typed. */
+  get brackets(): boolean {
+    return this.terminal.modes.bracketedPasteMode;
+  }
+  /** As if somebody had typed it. */
+  typeText(text: string): void {
+    this.#typist.type(this.#encoder.encode(text.replace(/\r?\n/g, "\r")));
+  }
+  cancelTyping(): void {
+    this.#typist.cancel();
+  }
+
+  find(what: SearchFor, direction: "next" | "previous" | "here"): void {
+    if (!what.text || (what.regex && !isRegex(what.text))) {
+      this.endSearch();
+      this.onFound({ index: -1, count: 0 });
+      return;
+    }
+    const { text, caseSensitive, regex } = what;
+    const options = { caseSensitive, regex, decorations: MATCHES!, incremental: direction === "here" };
+    const found =
+      direction === "next" ? this.#search.findNext(text, options) : this.#search.findPrevious(text, options);
+    // The addon goes on counting what it marked before.
+    if (!found) {
+      this.endSearch();
+      this.onFound({ index: -1, count: 0 });
+    }
+  }
+  endSearch(): void {
+    this.#search.clearDecorations();
+  }
+
+  /** What is selected, or else all. */
+  text(): string {
+    const { terminal } = this;
+    if (terminal.hasSelection()) return terminal.getSelection();
+    terminal.selectAll();
+    const all = terminal.getSelection();
+    terminal.clearSelection();
+    return all;
+  }
+}
+
+function isRegex(text: string): boolean {
+  try {
+    new RegExp(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
