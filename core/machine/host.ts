@@ -46,7 +46,7 @@ function compileForGuests(): void {
   // From now on: core.wasm itself starts faster piece by piece.
   setFlagsFromString("--experimental-wasm-branch-hinting");
   setFlagsFromString("--no-wasm-lazy-compilation");
-  setFlagsFromString("--wasm-tiering-budget=6000000");
+  setFlagsFromString("--wasm-tiering-budget=12000000");
 }
 
 /** Compiled once a process; workers share the machine code V8 makes of it. */

@@ -55,7 +55,7 @@ const LINEAR_CHANGES = 16;
 const LINEAR_INDEX = 20;
 
 /** A block is asked for when it was reached so often by a lookup or a backward branch, and again at every doubling. */
-const HEAT_ASKED: u32 = 512;
+const HEAT_ASKED: u32 = 4096;
 /** A region that was entered so often is asked for again as a large one, which reaches into the functions it calls. */
 const HEAT_LARGE: u32 = 32768;
 
