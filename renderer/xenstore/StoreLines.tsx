@@ -1,28 +1,11 @@
-import { useEffect, useMemo, useSyncExternalStore } from "react";
-import { onStoreChanged, request, sentence } from "../state/session.ts";
-import { useLive } from "../state/live.ts";
-import { toast } from "../state/store.ts";
+import { useEffect } from "react";
 import { textOf } from "./bytes.ts";
-import { StoreTree } from "./tree.ts";
+import { useStoreTree } from "./useStoreTree.ts";
 
 /** A directory of xenstore as a few lines, followed by a watch. */
 export function StoreLines({ root }: { root: string }) {
-  const live = useLive();
-  const tree = useMemo(
-    () => new StoreTree(root, new Set([root]), request, (error) => toast("error", sentence(error))),
-    [root],
-  );
-  useSyncExternalStore(tree.subscribe, tree.version);
+  const tree = useStoreTree(root, () => new Set([root]));
   const rows = tree.rows();
-  useEffect(() => {
-    if (!live) return;
-    const deaf = onStoreChanged((event) => void tree.heard(event));
-    void tree.open();
-    return () => {
-      deaf();
-      tree.close();
-    };
-  }, [tree, live]);
   useEffect(() => tree.need(rows.flatMap(({ path, node }) => (node ? [] : [path]))));
   return (
     <div className="store-lines">

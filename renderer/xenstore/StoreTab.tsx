@@ -1,7 +1,7 @@
 import { Search } from "lucide-react";
-import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { useEffect, useState } from "react";
 import type { XenstoreMatches } from "../../core/api/schema.ts";
-import { onStoreChanged, request, sentence } from "../state/session.ts";
+import { request, sentence } from "../state/session.ts";
 import { useHostRuns, useLive } from "../state/live.ts";
 import { toast } from "../state/store.ts";
 import { Accounts } from "./Accounts.tsx";
@@ -9,7 +9,7 @@ import { Changes } from "./Changes.tsx";
 import { NodeDetails } from "./NodeDetails.tsx";
 import { StoreGrid } from "./StoreGrid.tsx";
 import { StoreMatchesList } from "./StoreMatchesList.tsx";
-import { StoreTree } from "./tree.ts";
+import { useStoreTree } from "./useStoreTree.ts";
 
 const SEARCH_MS = 200;
 
@@ -29,24 +29,10 @@ function keptOf(root: string): { expanded: Set<string>; selected: string } {
 export function StoreTab({ root, domid }: { root: string; domid: number | null }) {
   const live = useLive();
   const runs = useHostRuns();
-  const tree = useMemo(
-    () => new StoreTree(root, keptOf(root).expanded, request, (error) => toast("error", sentence(error))),
-    [root],
-  );
-  useSyncExternalStore(tree.subscribe, tree.version);
+  const tree = useStoreTree(root, () => keptOf(root).expanded);
   const [selected, choose] = useState(keptOf(root).selected);
   const [text, setText] = useState("");
   const found = useSearch(text, root, live);
-
-  useEffect(() => {
-    if (!live) return;
-    const deaf = onStoreChanged((event) => void tree.heard(event));
-    void tree.open();
-    return () => {
-      deaf();
-      tree.close();
-    };
-  }, [tree, live]);
 
   const select = (path: string): void => {
     keptOf(root).selected = path;

@@ -255,6 +255,21 @@ function writeExtension(w: RegionWriter, op: DecodedOp, from: number, signed: bo
   return true;
 }
 
+/** Register `to` gets what register `from` points at, and RSP what lies behind it. */
+function popFrom(w: RegionWriter, op: DecodedOp, from: number, to: number): void {
+  const { code } = w;
+  const value = w.temporary("value", I64);
+  w.register(from);
+  w.host(op, 8, false);
+  w.load(8);
+  code.set(value);
+  w.register(from);
+  code.i64(8).op(Op.i64Add);
+  w.setRegister(RSP);
+  code.get(value);
+  w.setRegister(to);
+}
+
 /** 64-bit pushes and pops. */
 function writeStack(w: RegionWriter, op: DecodedOp): boolean {
   const { code } = w;
@@ -273,26 +288,10 @@ function writeStack(w: RegionWriter, op: DecodedOp): boolean {
       code.set(value);
       break;
     case I.ID_POP_REG:
-      w.register(RSP);
-      w.host(op, 8, false);
-      w.load(8);
-      code.set(value);
-      w.register(RSP);
-      code.i64(8).op(Op.i64Add);
-      w.setRegister(RSP);
-      code.get(value);
-      w.setRegister(op.rm);
+      popFrom(w, op, RSP, op.rm);
       return true;
     case I.ID_LEAVE:
-      w.register(RBP);
-      w.host(op, 8, false);
-      w.load(8);
-      code.set(value);
-      w.register(RBP);
-      code.i64(8).op(Op.i64Add);
-      w.setRegister(RSP);
-      code.get(value);
-      w.setRegister(RBP);
+      popFrom(w, op, RBP, RBP);
       return true;
     default:
       return false;

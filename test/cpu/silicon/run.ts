@@ -4,6 +4,7 @@ import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { buildWasm } from "../../../core/build.mjs";
 import { difference } from "./compare.ts";
+import { readCorpus } from "./corpus.ts";
 import { Engine } from "./engine.ts";
 import { formKey } from "./forms.ts";
 import { CASE, instances, RESULT, type Instance } from "./generate.ts";
@@ -30,6 +31,20 @@ export async function buildEngine(translates = false): Promise<Engine> {
   const wasm = path.join(cache, "engine.wasm");
   await buildWasm(path.join(root, "test/cpu/engine-entry.ts"), wasm, [path.join(root, "core/machine/cpu")]);
   return new Engine(wasm, translates);
+}
+
+/** What differs from the record of silicon, and how many instances were compared. */
+export function againstCorpus(engine: Engine): { count: number; differences: string[] } {
+  const result = new Uint8Array(RESULT.size);
+  const differences: string[] = [];
+  let count = 0;
+  for (const [one, silicon] of readCorpus()) {
+    engine.run(one.bytes, result);
+    count++;
+    const text = difference(one, silicon, result);
+    if (text) differences.push(`${formKey(one.form)}: ${text}`);
+  }
+  return { count, differences };
 }
 
 export function buildSilicon(): string {

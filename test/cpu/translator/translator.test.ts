@@ -1,24 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { difference } from "../silicon/compare.ts";
-import { readCorpus } from "../silicon/corpus.ts";
-import { formKey } from "../silicon/forms.ts";
-import { RESULT } from "../silicon/generate.ts";
-import { buildEngine, conformance, siliconMissing } from "../silicon/run.ts";
+import { againstCorpus, buildEngine, conformance, siliconMissing } from "../silicon/run.ts";
 import { Differential } from "./differential.ts";
 
 describe("translated code", () => {
   it("agrees with the record of silicon, every instruction as a region", async () => {
     const engine = await buildEngine(true);
-    const result = new Uint8Array(RESULT.size);
-    const found: string[] = [];
-    let count = 0;
-    for (const [one, silicon] of readCorpus()) {
-      engine.run(one.bytes, result);
-      count++;
-      const text = difference(one, silicon, result);
-      if (text) found.push(`${formKey(one.form)}: ${text}`);
-    }
-    expect(found.slice(0, 5), `${found.length} of ${count} differ`).toEqual([]);
+    const { count, differences } = againstCorpus(engine);
+    expect(differences.slice(0, 5), `${differences.length} of ${count} differ`).toEqual([]);
     expect(engine.regions).toBeGreaterThan(15_000);
   }, 240_000);
 
