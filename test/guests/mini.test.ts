@@ -50,7 +50,9 @@ describe("the bundled guest", () => {
     const [, zero, one] = await guest.waitFor(/ 0 +\d+ +(\d+) +load\s+1 +\d+ +(\d+) +load/, 10_000);
     expect(Number(zero)).toBeGreaterThan(0);
     expect(Number(one)).toBeGreaterThan(0);
-    guest.type("load 0\rxenstore-ls\r");
+    guest.type("load 0\rhypercalls 100000\r");
+    await guest.waitFor(/100000 hypercalls, \d+\.\d ns each/, 10_000);
+    guest.type("xenstore-ls\r");
     await guest.waitFor(/name = "mini"/, 10_000);
     guest.type("poweroff\r");
     expect((await guest.done).status).toBe(0);

@@ -93,6 +93,16 @@ static void events(const char *arg) {
         if (event_count[port]) print("%4u %8u\n", port, event_count[port]);
 }
 
+/* What it costs to enter the hypervisor and come back: of all hypercalls, this one does least. */
+static void hypercalls(const char *arg) {
+    u64 n = number(arg);
+    if (!n || n > 100000000) { print("hypercalls N: times N of them, up to 100000000\n"); return; }
+    u64 start = now();
+    for (u64 i = 0; i < n; i++) hypercall(HYPERVISOR_xen_version, XENVER_version, 0, 0, 0);
+    u64 took = now() - start;
+    print("%u hypercalls, %u.%u ns each\n", n, took / n, took * 10 / n % 10);
+}
+
 static void crash(const char *arg) { (void)arg; *(volatile int *)0xdead000 = 1; }
 static void reboot(const char *arg) { (void)arg; poweroff(SHUTDOWN_reboot); }
 static void off(const char *arg) { (void)arg; poweroff(SHUTDOWN_poweroff); }
@@ -102,7 +112,8 @@ static const struct { const char *name; void (*run)(const char *arg); const char
     {"cpu", cpu, "vCPUs, their ticks and work"}, {"uptime", uptime, "time since start"},
     {"load", load, "load N: keep N vCPUs busy; load 0 stops"}, {"alloc", alloc, "alloc N: take N MiB back from the host"},
     {"free", give, "free N: give N MiB to the host"}, {"xenstore-ls", xenstore_ls, "xenstore-ls [PATH]: the tree below PATH"},
-    {"events", events, "events handled, by port"}, {"crash", crash, "touch an address that is not there"},
+    {"events", events, "events handled, by port"},
+    {"hypercalls", hypercalls, "hypercalls N: times N of them"}, {"crash", crash, "touch an address that is not there"},
     {"reboot", reboot, "ask for a reboot"}, {"poweroff", off, "switch off"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
