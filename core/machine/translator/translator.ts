@@ -182,7 +182,10 @@ export class Translator {
     if (!region.blocks[0]!.ops.length) return null;
     for (const { ops } of region.blocks) if (ops[0]) this.#reached.add(place(ops[0].offset)!);
     try {
-      return translateRegion(region, (op) => this.#keep(op, kept));
+      return translateRegion(region, {
+        keep: (op) => this.#keep(op.raw, kept),
+        keepList: (ops) => this.#keep(new Uint8Array(Uint32Array.from(ops).buffer), kept),
+      });
     } catch (error) {
       if (error instanceof PoolFull || error instanceof RegionTooLarge) return null;
       throw error;
@@ -206,11 +209,12 @@ export class Translator {
     return readOp(this.#view, pool, offset - within);
   }
 
-  #keep(op: DecodedOp, kept: number[]): number {
+  /** Takes one place of the pool for these bytes. */
+  #keep(bytes: Uint8Array, kept: number[]): number {
     const at = this.#freeOps.pop();
     if (at === undefined) throw new PoolFull();
     kept.push(at);
-    this.#bytes.set(op.raw, at);
+    this.#bytes.set(bytes, at);
     return at;
   }
 }

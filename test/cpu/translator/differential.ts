@@ -100,6 +100,7 @@ export class Differential {
       doubles[i] = (random.next() - 0x80000000) / random.pick([1, 3, 1024, 1e-9]);
     const flags = (random.next() & 0x8d5) | 0x202;
     const xmm = Array.from({ length: 32 }, () => random.u64());
+    const control = random.chance(90) ? 0x37f : 0x340;
     for (const m of [this.#interpreter, this.#translated]) {
       m.exports.engine_code_written!(CODE_FRAME);
       m.exports.engine_code_written!(CODE_FRAME + 0x1000);
@@ -111,6 +112,10 @@ export class Differential {
       registers.forEach((value, n) => m.setReg(n, value));
       xmm.forEach((value, n) => m.set(state.CPU_XMM + 8 * n, value));
       m.view.setUint32(m.cpu + state.CPU_MXCSR, 0x1f80, true);
+      m.bytes.fill(0, m.cpu + state.CPU_FPR, m.cpu + state.CPU_FPR + 128);
+      m.view.setUint16(m.cpu + state.CPU_FCW, control, true);
+      m.view.setUint16(m.cpu + state.CPU_FSW, 0, true);
+      m.view.setUint8(m.cpu + state.CPU_FTW, 0);
       m.set(state.CPU_RETIRED, 0n);
       m.flags = flags;
     }
@@ -127,6 +132,12 @@ export class Differential {
     for (let n = 0; n < 16; n++) same(`r${n}`, a.reg(n), b.reg(n));
     for (let n = 0; n < 32; n++)
       same(`xmm${n >> 1}.${n & 1}`, a.get(state.CPU_XMM + 8 * n), b.get(state.CPU_XMM + 8 * n));
+    for (let n = 0; n < 16; n++)
+      same(`st${n >> 1}.${n & 1}`, a.get(state.CPU_FPR + 8 * n), b.get(state.CPU_FPR + 8 * n));
+    for (const [name, at] of Object.entries({ fcw: state.CPU_FCW, fsw: state.CPU_FSW }))
+      same(name, a.view.getUint16(a.cpu + at, true), b.view.getUint16(b.cpu + at, true));
+    same("ftw", a.view.getUint8(a.cpu + state.CPU_FTW), b.view.getUint8(b.cpu + state.CPU_FTW));
+    same("fip", a.get(state.CPU_FIP), b.get(state.CPU_FIP));
     same("mxcsr", a.view.getUint32(a.cpu + state.CPU_MXCSR, true), b.view.getUint32(b.cpu + state.CPU_MXCSR, true));
     same("vector", a.vector, b.vector);
     same("error", a.error, b.error);

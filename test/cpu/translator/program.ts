@@ -219,9 +219,20 @@ function rarer(a: Assembler, random: Random, reg: number, rm: number, inMemory: 
   const size = random.pick([4, 8]);
   const operand = (opcode: number[], field: number, mandatory = 0, after = 0, sized = size) =>
     inMemory ? a.memory(sized, opcode, field, mandatory, after) : a.register(sized, opcode, field, rm, mandatory);
-  switch (random.below(12)) {
+  switch (random.below(14)) {
     case 0:
       return operand([0x87], reg);
+    case 12:
+    case 13:
+      // x87, mostly several in a row: constants and arithmetic of registers, operands in memory, anything else.
+      for (let n = random.below(8); n >= 0; n--) {
+        const kind = random.below(10);
+        if (kind < 2) a.bytes.push(0xd9, 0xe8 + random.below(7));
+        else if (kind < 6) a.bytes.push(random.pick([0xd8, 0xdc, 0xde, 0xd9]), 0xc0 + random.below(48));
+        else if (kind < 9) a.memory(4, [random.pick([0xd8, 0xda, 0xdc, 0xde, 0xd9, 0xdd, 0xdb])], random.below(6));
+        else a.bytes.push(0xd8 + random.below(8), 0xc0 + random.below(64));
+      }
+      return;
     case 1:
       return operand([0x0f, random.pick([0xb1, 0xc1])], reg);
     case 2:
