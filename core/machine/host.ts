@@ -44,7 +44,8 @@ let compiled: Promise<WebAssembly.Module> | null = null;
  */
 function compileForGuests(): void {
   // From now on: core.wasm itself starts faster piece by piece.
-  setFlagsFromString("--experimental-wasm-branch-hinting");
+  // Newer engines look at hints without being told, and do not know the flag.
+  if (Number.parseInt(process.versions.v8) < 13) setFlagsFromString("--experimental-wasm-branch-hinting");
   setFlagsFromString("--no-wasm-lazy-compilation");
   setFlagsFromString("--wasm-tiering-budget=12000000");
 }

@@ -116,6 +116,7 @@ export class Differential {
       m.view.setUint16(m.cpu + state.CPU_FCW, control, true);
       m.view.setUint16(m.cpu + state.CPU_FSW, 0, true);
       m.view.setUint8(m.cpu + state.CPU_FTW, 0);
+      m.set(state.CPU_FIP, 0n);
       m.set(state.CPU_RETIRED, 0n);
       m.flags = flags;
     }
