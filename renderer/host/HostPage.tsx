@@ -151,7 +151,16 @@ function Stages({ stages, busy }: { stages: { name: string; milliseconds: number
       {stages.map(({ name, milliseconds }) => (
         <li key={name}>
           <span className="stage-name">{name}</span>
-          <meter min={0} max={total} value={milliseconds} aria-label={`${name}: ${milliseconds.toFixed(1)} ms`} />
+          <span
+            className="stage-bar"
+            role="meter"
+            aria-label={`${name}: ${milliseconds.toFixed(1)} ms`}
+            aria-valuemin={0}
+            aria-valuemax={total}
+            aria-valuenow={milliseconds}
+          >
+            <span style={{ width: `${(100 * milliseconds) / total}%` }} />
+          </span>
           <span className="stage-time">{milliseconds.toFixed(1)} ms</span>
         </li>
       ))}
