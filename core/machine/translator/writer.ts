@@ -15,8 +15,6 @@ import { V } from "./simd.ts";
 import { joined, Code, I32, I64, Mem, Op, V128, type FunctionBody, type ValueType } from "./wasm.ts";
 
 const PAGE = -4096n;
-/** Far from every canonical address. */
-const NO_PAGE = -(1n << 63n);
 /** Offset of the addend in an entry of the TLB. */
 const ADDEND = 8;
 const ATOMIC_LOAD_32 = 0x10;
@@ -55,7 +53,7 @@ export class RegionWriter {
   readonly #known: RegionUse;
   readonly #pool: OpPool;
   readonly #windows: Map<DecodedOp, number>;
-  /** Locals of the windows' pages. */
+  /** Locals that are -1 while a window shows nothing, 0 when it shows a page. */
   readonly #usedWindows = new Set<number>();
   readonly #locals: ValueType[] = [];
   readonly #named = new Map<string, number>();
@@ -268,16 +266,20 @@ export class RegionWriter {
     const name = `${write ? "write" : "read"}Window${window}`;
     const page = this.temporary(`${name}Page`, I64);
     const addend = this.temporary(`${name}Addend`, I32);
-    this.#usedWindows.add(page);
+    // No page would do for a window that shows nothing: guests make any address, canonical or not.
+    const closed = this.temporary(`${name}Closed`, I64);
+    this.#usedWindows.add(closed);
     code
       .tee(this.#linear)
       .get(page)
       .op(Op.i64Sub)
+      .get(closed)
+      .op(Op.i64Or)
       .i64(4096 - size)
       .op(Op.i64GtU);
     code.ifUnlikely();
     this.#lookUp(op, size, write);
-    code.get(this.#linear).i64(PAGE).op(Op.i64And).set(page);
+    code.get(this.#linear).i64(PAGE).op(Op.i64And).set(page).i64(0).set(closed);
     code.get(this.#host).get(this.#linear).op(Op.i32WrapI64, Op.i32Sub).set(addend);
     code.end();
     code.get(addend).get(this.#linear).op(Op.i32WrapI64, Op.i32Add);
@@ -440,7 +442,7 @@ export class RegionWriter {
         .get(STATE)
         .vectorMemory(V.load, S.CPU_XMM + 16 * n)
         .set(this.#vector(n));
-    for (const page of this.#usedWindows) before.i64(NO_PAGE).set(page);
+    for (const closed of this.#usedWindows) before.i64(-1).set(closed);
     if (this.has("noVectors")) {
       // CR0.EM or TS, or CR4.OSFXSR not set: #UD or #NM.
       before.get(STATE).memory(Mem.i32Load, S.CPU_CR0).i32(0xc).op(Op.i32And);

@@ -5,6 +5,7 @@ import { Machine } from "../machine.ts";
 import { makeProgram, Random, REGISTERS, type Program } from "./program.ts";
 import { TranslatedCode } from "./translated.ts";
 
+const EDGES = [1n << 63n, 0x7fff_ffff_ffe0n, 0x8000_0000_0000n, 0xffff_7fff_ffff_ffe0n, 0xffff_8000_0000_0000n];
 const CODE = 0x40_0000n;
 const ALIAS = 0x7f00_0000_0000n;
 const CODE_FRAME = 0x3a00000;
@@ -93,7 +94,11 @@ export class Differential {
     registers[REGISTERS.DATA] = DATA + BigInt(0x200 + random.below(0xe00));
     registers[REGISTERS.EDGE] = DATA + BigInt(DATA_PAGES * 0x1000 - random.below(8));
     registers[REGISTERS.RSP] = STACK + 0x800n + BigInt(random.chance(90) ? 0 : random.below(0x800));
-    for (let n = 0; n < 4; n++) if (random.chance(60)) registers[n] = BigInt(random.below(64));
+    for (let n = 0; n < 4; n++) {
+      if (random.chance(60)) registers[n] = BigInt(random.below(64));
+      // The edges of what is canonical, and the number farthest from it.
+      else if (random.chance(15)) registers[n] = random.pick(EDGES) + BigInt(random.below(64));
+    }
     const data = new Uint32Array((DATA_PAGES * 0x1000) / 4).map(() => (random.chance(20) ? 0 : random.next()));
     const doubles = new Float64Array(data.buffer);
     for (let i = 0; i < doubles.length; i += 2)
