@@ -16,6 +16,7 @@ import { stackExecute } from "./stack";
 import { stringExecute } from "./string";
 import { multiplySigned, wideHigh } from "./wide";
 import { systemExecute } from "./system";
+import { x87Compute, x87Duplicate, x87Exchange, x87Load } from "./x87/fast";
 import { x87Execute, x87Wait } from "./x87/x87";
 
 /** The instruction is done. */
@@ -84,15 +85,18 @@ export function region_x87(op: i32): i32 {
   x87Execute(<usize>op);
   return settle();
 }
-/** Does the `count` instructions whose operations' addresses stand at `list`, until one faults, which is left undone; how many were done. */
-export function region_x87_run(list: i32, count: i32): i32 {
-  for (let n = 0; n < count; n++) {
-    x87Execute(<usize>load<u32>(<usize>(list + n * 4)));
-    if (!fault) continue;
-    clearFault();
-    return n;
-  }
-  return count;
+/** The common cases of common instructions (x87/fast.ts), 0 if it is not one of them: region_x87 is to do it. */
+export function region_x87_compute(which: i32, to: i32, from: i32, pops: i32, rip: i64): i32 {
+  return x87Compute(which, to, from, pops != 0, rip) ? 1 : 0;
+}
+export function region_x87_exchange(i: i32, rip: i64): i32 {
+  return x87Exchange(i, rip) ? 1 : 0;
+}
+export function region_x87_duplicate(i: i32, rip: i64): i32 {
+  return x87Duplicate(i, rip) ? 1 : 0;
+}
+export function region_x87_load(host: i32, rip: i64): i32 {
+  return x87Load(<usize>host, rip) ? 1 : 0;
 }
 export function region_sse(op: i32): i32 {
   sseExecute(<usize>op);

@@ -6,7 +6,7 @@ import { receiveMessageOnPort, workerData, type MessagePort } from "node:worker_
 import { instantiateCore, type MachineParts } from "../core-instance.ts";
 import * as layout from "../layout.ts";
 import type { ToPcpu } from "./messages.ts";
-import { Translator, type RegionPlace, type RegionRequest, type TranslatedModule } from "./translator.ts";
+import { Translator, type RegionPlace, type RegionRequest } from "./translator.ts";
 
 export interface TranslatorData extends MachineParts {
   /** To the pCPUs, in their order. */
@@ -24,7 +24,6 @@ const words = new Int32Array(data.memory.buffer);
 const view = new DataView(data.memory.buffer);
 const core = instantiateCore(data);
 
-/** Said once. */
 let hasFailed = false;
 /** Modules in use, oldest first, and what they translated. */
 const modules = new Map<number, RegionPlace[]>();
@@ -89,20 +88,15 @@ function addTo(at: number, amount: number): void {
   view.setBigUint64(at, view.getBigUint64(at, true) + BigInt(Math.round(amount)), true);
 }
 
-/** A request that cannot be translated is a fault of ours, and no reason for the host to stop: what it asks for stays interpreted. */
-function translate(translator: Translator, requests: RegionRequest[]): TranslatedModule | null {
-  try {
-    return translator.translate(requests);
-  } catch (error) {
-    if (!hasFailed) console.error("Xenarium: the translator has failed; some guest code stays interpreted.", error);
-    hasFailed = true;
-    return null;
-  }
+/** A fault of ours is no reason for the host to stop: what was asked for stays interpreted. Said once. */
+function failed(error: unknown): void {
+  if (!hasFailed) console.error("Xenarium: the translator has failed; some guest code stays interpreted.", error);
+  hasFailed = true;
 }
 
 function work(translator: Translator, requests: RegionRequest[]): void {
   const start = performance.now();
-  const module = translate(translator, requests);
+  const module = translator.translate(requests);
   if (module) {
     modules.set(module.id, module.regions);
     send({ id: module.id, module: new WebAssembly.Module(module.bytes), regions: module.regions });
@@ -134,6 +128,7 @@ while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
       poolEnd: layout.TRANSLATOR_POOL_END,
     },
     { first: layout.ACTIVITY_REGIONS, end: layout.TRANSLATOR_MOST_REGIONS },
+    failed,
   );
   takeAnswers(translator);
   if (translator.room < SCARCE && !leaving.size) giveUpOldest(translator);

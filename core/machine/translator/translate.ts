@@ -10,15 +10,12 @@ import type { Block, Region, Target } from "./region.ts";
 import { edgeKey, structure, type ControlFlow } from "./structure.ts";
 import { writeVector } from "./vector.ts";
 import { chooseWindows } from "./windows.ts";
-import { x87Run } from "./x87.ts";
+import { writeX87 } from "./x87.ts";
 import { I32, I64, Op, type FunctionBody } from "./wasm.ts";
-import { RegionWriter, type OpPool, type RegionUse } from "./writer.ts";
+import { RegionWriter, type KeepOp, type RegionUse } from "./writer.ts";
 
-/** For a pass that is thrown away. */
-const NO_POOL: OpPool = { keep: () => 0, keepList: () => 0 };
-
-/** The function of a region. `pool`: see OpPool. */
-export function translateRegion(region: Region, pool: OpPool): FunctionBody {
+/** The function of a region. `keep`: see KeepOp. */
+export function translateRegion(region: Region, keep: KeepOp): FunctionBody {
   const flow = structure(0, (block) => successors(region.blocks[block]!));
   // The first pass finds out which registers are used at all.
   const unknown: RegionUse = {
@@ -30,10 +27,10 @@ export function translateRegion(region: Region, pool: OpPool): FunctionBody {
     movesCodeBase: true,
   };
   const windows = chooseWindows(region, flow);
-  const first = new RegionWriter(unknown, windows, NO_POOL);
+  const first = new RegionWriter(unknown, windows, () => 0);
   new BlockWriter(region, flow, first).write();
   first.use.flags = first.flags.used;
-  const writer = new RegionWriter(first.use, windows, pool);
+  const writer = new RegionWriter(first.use, windows, keep);
   new BlockWriter(region, flow, writer).write();
   return writer.finish();
 }
@@ -151,12 +148,9 @@ class BlockWriter {
     w.vectorsChecked = false;
     const { ops, transfer } = block;
     const isTransfer = transfer.kind !== "interpret" && !(transfer.kind === "jump" && !transfer.branches);
-    const last = isTransfer ? ops.length - 1 : ops.length;
-    while (w.done < last) {
-      const run = x87Run(ops, w.done);
-      if (run.length) w.executeRun(run);
-      else this.#instruction(ops[w.done]!);
-      w.done += run.length || 1;
+    for (const op of isTransfer ? ops.slice(0, -1) : ops) {
+      this.#instruction(op);
+      w.done++;
     }
     this.#transfer(number, block);
   }
@@ -165,6 +159,12 @@ class BlockWriter {
     const w = this.#w;
     if (op.family === "system" && op.id === I.ID_MFENCE) return void w.code.fence();
     if (writeInteger(w, op) || (op.family === "sse" && writeVector(w, op))) return;
+    const byInterpreter = () => this.#byInterpreter(op);
+    if (op.family !== "x87" || !writeX87(w, op, byInterpreter)) byInterpreter();
+  }
+
+  #byInterpreter(op: DecodedOp): void {
+    const w = this.#w;
     const { name, implied } = EXECUTED[op.family]!;
     const touched = new Set([...implied, op.reg, op.rm, op.reg8 >> 3, op.rm8 >> 3, op.vreg]);
     for (const n of [op.base, op.index]) if (n < 16) touched.add(n);

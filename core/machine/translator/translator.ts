@@ -65,6 +65,7 @@ export interface TranslatorMachine {
 
 export class Translator {
   readonly #machine: TranslatorMachine;
+  readonly #failed: (error: unknown) => void;
   readonly #view: DataView;
   readonly #bytes: Uint8Array;
   readonly #pages: CodePages;
@@ -77,9 +78,13 @@ export class Translator {
   readonly #made = new Map<number, { pages: CodePage[]; large: boolean }>();
   #nextModule = 1;
 
-  /** `table`: first index in the function table and the one after the last. */
-  constructor(machine: TranslatorMachine, table: { first: number; end: number }) {
+  /**
+   * `table`: first index in the function table and the one after the last. `failed` hears of what should not have happened; the region that
+   * was asked for is left out then.
+   */
+  constructor(machine: TranslatorMachine, table: { first: number; end: number }, failed: (error: unknown) => void) {
     this.#machine = machine;
+    this.#failed = failed;
     this.#view = new DataView(machine.memory.buffer);
     this.#bytes = new Uint8Array(machine.memory.buffer);
     this.#pages = new CodePages(machine);
@@ -178,17 +183,14 @@ export class Translator {
       const at = place(offset);
       return at !== null && this.#reached.has(at, blocks);
     };
-    const region = findRegion(host & 0xfff, decode, reached, large ? LARGE_REGION : SMALL_REGION);
-    if (!region.blocks[0]!.ops.length) return null;
-    for (const { ops } of region.blocks) if (ops[0]) this.#reached.add(place(ops[0].offset)!);
     try {
-      return translateRegion(region, {
-        keep: (op) => this.#keep(op.raw, kept),
-        keepList: (ops) => this.#keep(new Uint8Array(Uint32Array.from(ops).buffer), kept),
-      });
+      const region = findRegion(host & 0xfff, decode, reached, large ? LARGE_REGION : SMALL_REGION);
+      if (!region.blocks[0]!.ops.length) return null;
+      for (const { ops } of region.blocks) if (ops[0]) this.#reached.add(place(ops[0].offset)!);
+      return translateRegion(region, (op) => this.#keep(op, kept));
     } catch (error) {
-      if (error instanceof PoolFull || error instanceof RegionTooLarge) return null;
-      throw error;
+      if (!(error instanceof PoolFull || error instanceof RegionTooLarge)) this.#failed(error);
+      return null;
     }
   }
 
@@ -209,12 +211,11 @@ export class Translator {
     return readOp(this.#view, pool, offset - within);
   }
 
-  /** Takes one place of the pool for these bytes. */
-  #keep(bytes: Uint8Array, kept: number[]): number {
+  #keep(op: DecodedOp, kept: number[]): number {
     const at = this.#freeOps.pop();
     if (at === undefined) throw new PoolFull();
     kept.push(at);
-    this.#bytes.set(bytes, at);
+    this.#bytes.set(op.raw, at);
     return at;
   }
 }

@@ -5,7 +5,6 @@
  * (the end of the function) stores all that any instruction of the region writes, so that any place may leave.
  * Leaving in the middle of a block takes back what of it was not done from the count of instructions.
  */
-import { OP_OFFSET } from "../cpu/op.ts";
 import * as S from "../cpu/state.ts";
 import { TLB_READ, TLB_WRITE } from "../cpu/tlb_layout.ts";
 import type { DecodedOp } from "./decoded.ts";
@@ -32,12 +31,8 @@ export interface RegionUse {
   movesCodeBase: boolean;
 }
 
-/** Decoded operations that translated code refers to, in shared memory. Both return a machine address. */
-export interface OpPool {
-  keep(op: DecodedOp): number;
-  /** Of up to 16 kept operations: their addresses, u32 each. */
-  keepList(ops: number[]): number;
-}
+/** Takes a decoded operation into the pool that translated code refers to; returns its machine address. */
+export type KeepOp = (op: DecodedOp) => number;
 
 export class RegionWriter {
   readonly code = new Code();
@@ -51,7 +46,7 @@ export class RegionWriter {
     movesCodeBase: false,
   };
   readonly #known: RegionUse;
-  readonly #pool: OpPool;
+  readonly #keep: KeepOp;
   readonly #windows: Map<DecodedOp, number>;
   /** Locals that are -1 while a window shows nothing, 0 when it shows a page. */
   readonly #usedWindows = new Set<number>();
@@ -67,10 +62,10 @@ export class RegionWriter {
   /** Instructions of the running block that are done. */
   done = 0;
 
-  constructor(known: RegionUse, windows: Map<DecodedOp, number>, pool: OpPool) {
+  constructor(known: RegionUse, windows: Map<DecodedOp, number>, keep: KeepOp) {
     this.#windows = windows;
     this.#known = known;
-    this.#pool = pool;
+    this.#keep = keep;
     this.pageBase = this.temporary("pageBase", I64);
     this.#rip = this.temporary("rip", I64);
     this.flags = new FlagWriter(this, known.flags);
@@ -355,7 +350,12 @@ export class RegionWriter {
     flags: { reads: boolean; writes: boolean },
   ): void {
     const { code } = this;
-    this.#storeRegisters(reads);
+    for (const n of reads)
+      if (this.#known.written.has(n))
+        code
+          .get(STATE)
+          .get(this.#register(n))
+          .memory(Mem.i64Store, S.CPU_GPR + 8 * n);
     const vectors = op.family === "sse" ? new Set([0, op.reg & 15, op.rm & 15]) : [];
     for (const n of vectors)
       if (this.#known.writtenVectors.has(n))
@@ -364,8 +364,11 @@ export class RegionWriter {
           .get(this.#vector(n))
           .vectorMemory(V.store, S.CPU_XMM + 16 * n);
     if (flags.reads || flags.writes) this.flags.toMemory();
-    this.#setCodeBase(op);
-    code.i32(this.#pool.keep(op));
+    if (op.page) {
+      code.get(STATE).get(this.pageBase).i64(op.page).op(Op.i64Add).memory(Mem.i64Store, S.CPU_CODE_BASE);
+      this.use.movesCodeBase = true;
+    } else if (this.#known.movesCodeBase) code.get(STATE).get(this.pageBase).memory(Mem.i64Store, S.CPU_CODE_BASE);
+    code.i32(this.#keep(op));
     this.call(name).set(this.#status);
     for (const n of writes)
       if (this.#known.used.has(n))
@@ -386,42 +389,6 @@ export class RegionWriter {
     this.bail(op);
     code.end();
     this.leave(op.offset + op.length, this.done + 1);
-    code.end();
-  }
-
-  #storeRegisters(registers: Iterable<number>): void {
-    for (const n of registers)
-      if (this.#known.written.has(n))
-        this.code
-          .get(STATE)
-          .get(this.#register(n))
-          .memory(Mem.i64Store, S.CPU_GPR + 8 * n);
-  }
-  /** Tells the interpreter's functions which page the instruction lies in. */
-  #setCodeBase({ page }: DecodedOp): void {
-    const { code } = this;
-    if (page) {
-      code.get(STATE).get(this.pageBase).i64(page).op(Op.i64Add).memory(Mem.i64Store, S.CPU_CODE_BASE);
-      this.use.movesCodeBase = true;
-    } else if (this.#known.movesCodeBase) code.get(STATE).get(this.pageBase).memory(Mem.i64Store, S.CPU_CODE_BASE);
-  }
-
-  /** Has the interpreter's functions do these x87 instructions of one page, which change no register and no flag. */
-  executeRun(ops: DecodedOp[]): void {
-    const { code } = this;
-    const [first] = ops as [DecodedOp];
-    this.#storeRegisters(new Set(ops.flatMap(({ base, index }) => [base, index])));
-    this.#setCodeBase(first);
-    const list = this.#pool.keepList(ops.map((op) => this.#pool.keep(op)));
-    code.i32(list).i32(ops.length);
-    this.call("region_x87_run").tee(this.#status).i32(ops.length).op(Op.i32Ne);
-    code.ifUnlikely();
-    // The one that is left undone is known only now.
-    code.get(this.#status).i32(2).op(Op.i32Shl).memory(Mem.i32Load, list).memory(Mem.i64Load16U, OP_OFFSET);
-    code.i64(first.page).op(Op.i64Add).set(this.#rip);
-    code.get(this.#status).i32(this.done).op(Op.i32Add).set(this.temporary("done", I32));
-    this.flags.settle();
-    code.branch(this.#bailed);
     code.end();
   }
 

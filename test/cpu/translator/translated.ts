@@ -36,6 +36,9 @@ export class TranslatedCode {
         poolEnd: room + POOL_BYTES,
       },
       indices,
+      (error) => {
+        throw error;
+      },
     );
     this.#adopted = new AdoptedRegions(exports, memory);
   }

@@ -51,14 +51,14 @@ export function x87Fast(op: usize): bool {
   const rip = ripOf(op);
   switch (load<u8>(op, OP_OPCODE)) {
     case 0xd8:
-      return modrm >= 0xc0 && compute(which, 0, i, false, rip);
+      return modrm >= 0xc0 && x87Compute(which, 0, i, false, rip);
     case 0xdc:
-      return modrm >= 0xc0 && compute(which >= 4 ? which ^ 1 : which, i, 0, false, rip);
+      return modrm >= 0xc0 && x87Compute(which >= 4 ? which ^ 1 : which, i, 0, false, rip);
     case 0xde:
-      return modrm >= 0xc0 && compute(which >= 4 ? which ^ 1 : which, i, 0, true, rip);
+      return modrm >= 0xc0 && x87Compute(which >= 4 ? which ^ 1 : which, i, 0, true, rip);
     case 0xd9:
       if (modrm < 0xc0 || which > 1) return false;
-      return which ? exchange(i, rip) : duplicate(i, rip);
+      return which ? x87Exchange(i, rip) : x87Duplicate(i, rip);
     case 0xdb:
       return modrm < 0xc0 && which == 5 && loadExtended(op, rip);
     default:
@@ -76,7 +76,7 @@ function finish(rip: u64, top: u32, raised: u32): bool {
 }
 
 /** FXCH ST(i). `rip`: of the instruction, as for all of these. */
-function exchange(i: u32, rip: u64): bool {
+export function x87Exchange(i: u32, rip: u64): bool {
   if (!isPlain() || !isValid(0) || !isValid(i)) return false;
   const a = register(0);
   const b = register(i);
@@ -90,8 +90,12 @@ function exchange(i: u32, rip: u64): bool {
 }
 
 /** FLD ST(i). */
-function duplicate(i: u32, rip: u64): bool {
+export function x87Duplicate(i: u32, rip: u64): bool {
   return isPlain() && isValid(i) && push(load<u16>(register(i), 8), load<u64>(register(i)), rip);
+}
+/** FLD of the 10 bytes at a host address. */
+export function x87Load(host: usize, rip: u64): bool {
+  return isPlain() && push(load<u16>(host, 8), load<u64>(host), rip);
 }
 
 function push(se: u32, sig: u64, rip: u64): bool {
@@ -115,7 +119,7 @@ function loadExtended(op: usize, rip: u64): bool {
 }
 
 /** ST(to) = ST(to) op ST(from), the other way about for 5; then perhaps a pop. `which`: as in ModRM of D8. */
-function compute(which: u32, to: u32, from: u32, pops: bool, rip: u64): bool {
+export function x87Compute(which: u32, to: u32, from: u32, pops: bool, rip: u64): bool {
   if (!isPlain() || !isValid(to) || !isValid(from)) return false;
   const d = register(to);
   const s = register(from);

@@ -1,0 +1,68 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { compileEngine } from "../engine.ts";
+import { Machine } from "../machine.ts";
+import { TranslatedCode } from "./translated.ts";
+
+const CODE = 0x40_0000n;
+const CODE_FRAME = 0x3a00000;
+const POOL = 0x3b00000;
+const VECTOR_GP = 13;
+const VECTOR_PF = 14;
+/** Of R15: turns of the loop at most. */
+const TURNS = 10n;
+
+let compiled: WebAssembly.Module;
+beforeAll(async () => {
+  compiled = await compileEngine();
+});
+
+/** A loop around an access to [RDX], translated, with RDX what it is given: the machine after its exit. */
+function loopAt(access: number[], rdx: bigint): Machine {
+  const m = new Machine(compiled);
+  m.map(CODE, CODE_FRAME);
+  // access; DEC R15; JNZ access; INT3
+  const back = -(access.length + 5) & 0xff;
+  m.bytes.set([...access, 0x49, 0xff, 0xcf, 0x75, back, 0xcc], CODE_FRAME);
+  m.bytes.fill(0x5a, 0, 4096);
+  m.exports.engine_flush!();
+  m.exports.engine_budget!(10_000);
+  const code = new TranslatedCode(m.exports as unknown as WebAssembly.Exports, m.memory, POOL);
+  const isTranslated = code.translate({
+    host: CODE_FRAME,
+    linear: CODE,
+    cr3: BigInt(m.cr3),
+    large: false,
+    blocks: 0,
+  });
+  expect(isTranslated).toBe(true);
+  m.setReg(0, 0x1234n);
+  m.setReg(2, rdx);
+  m.setReg(15, TURNS);
+  m.rip = CODE;
+  m.run();
+  return m;
+}
+
+const ACCESSES: [string, number[]][] = [
+  ["load of 8 bytes", [0x48, 0x8b, 0x02]],
+  ["load of a byte", [0x8a, 0x02]],
+  ["store of 8 bytes", [0x48, 0x89, 0x02]],
+  ["store of a byte", [0x88, 0x02]],
+  ["addition to memory", [0x48, 0x01, 0x02]],
+];
+const NOT_CANONICAL = [1n << 63n, (1n << 63n) + 0x100n, (1n << 63n) + 0xff8n, 1n << 47n, (1n << 64n) - (1n << 62n)];
+const UNMAPPED = [0n, 0x100n, 0xff8n, 0xffff_ffff_ffff_f000n, 0xffff_ffff_ffff_f100n];
+
+/** A loop looks into windows before it asks the TLB: there is none that shows anything before the first access. */
+describe.each(ACCESSES)("a translated loop's first %s", (_, access) => {
+  it.each(NOT_CANONICAL)("at %x, not canonical, is #GP and touches nothing", (rdx) => {
+    const m = loopAt(access, rdx);
+    expect([m.vector, m.rip, m.reg(15), m.reg(0)]).toEqual([VECTOR_GP, CODE, TURNS, 0x1234n]);
+    expect(m.bytes.subarray(0, 4096).every((byte) => byte === 0x5a)).toBe(true);
+  });
+  it.each(UNMAPPED)("at %x, where nothing is, is #PF and touches nothing", (rdx) => {
+    const m = loopAt(access, rdx);
+    expect([m.vector, m.rip, m.reg(15), m.address]).toEqual([VECTOR_PF, CODE, TURNS, rdx]);
+    expect(m.bytes.subarray(0, 4096).every((byte) => byte === 0x5a)).toBe(true);
+  });
+});
