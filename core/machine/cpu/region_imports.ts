@@ -16,7 +16,7 @@ import { stackExecute } from "./stack";
 import { stringExecute } from "./string";
 import { multiplySigned, wideHigh } from "./wide";
 import { systemExecute } from "./system";
-import { x87Compute, x87Duplicate, x87Exchange, x87Load } from "./x87/fast";
+import { x87Product, x87Sum } from "./x87/fast";
 import { x87Execute, x87Wait } from "./x87/x87";
 
 /** The instruction is done. */
@@ -85,18 +85,12 @@ export function region_x87(op: i32): i32 {
   x87Execute(<usize>op);
   return settle();
 }
-/** The common cases of common instructions (x87/fast.ts), 0 if it is not one of them: region_x87 is to do it. */
-export function region_x87_compute(which: i32, to: i32, from: i32, pops: i32, rip: i64): i32 {
-  return x87Compute(which, to, from, pops != 0, rip) ? 1 : 0;
+/** See x87/fast.ts. */
+export function region_x87_product(a: i64, b: i64, seA: i32, seB: i32): i32 {
+  return <i32>x87Product(<u64>a, <u64>b, <u32>seA, <u32>seB);
 }
-export function region_x87_exchange(i: i32, rip: i64): i32 {
-  return x87Exchange(i, rip) ? 1 : 0;
-}
-export function region_x87_duplicate(i: i32, rip: i64): i32 {
-  return x87Duplicate(i, rip) ? 1 : 0;
-}
-export function region_x87_load(host: i32, rip: i64): i32 {
-  return x87Load(<usize>host, rip) ? 1 : 0;
+export function region_x87_sum(a: i64, b: i64, seA: i32, seB: i32): i32 {
+  return <i32>x87Sum(<u64>a, <u64>b, <u32>seA, <u32>seB);
 }
 export function region_sse(op: i32): i32 {
   sseExecute(<usize>op);

@@ -124,6 +124,8 @@ export const CPU_BAILED = 0x448;
 export const BAILED_UNDONE = 1;
 /** A deprivileged vCPU's SYSCALL is done: EXIT_SYSCALL. */
 export const BAILED_SYSCALL = 2;
+/** u64: the significand that x87/fast.ts computed last; the engine's own. */
+export const CPU_X87_SIGNIFICAND = 0x450;
 
 /** Bytes of the whole structure, a multiple of 64; structures are 64-byte aligned. */
 export const CPU_SIZE = 0x480;

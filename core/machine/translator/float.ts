@@ -127,7 +127,7 @@ export function writeFloat(w: RegionWriter, op: DecodedOp, page: number): boolea
   }
   code.vector(V.anyTrue).get(mxcsr).i32(MODE).op(Op.i32And).i32(MODE_DEFAULT).op(Op.i32Ne, Op.i32Or);
   code.ifUnlikely();
-  w.executeVector(op);
+  w.executeApart("region_sse", op);
   code.else();
   if (scalar) {
     code.get(r);

@@ -10,7 +10,7 @@ import type { Block, Region, Target } from "./region.ts";
 import { edgeKey, structure, type ControlFlow } from "./structure.ts";
 import { writeVector } from "./vector.ts";
 import { chooseWindows } from "./windows.ts";
-import { writeX87 } from "./x87.ts";
+import { writeX87Run } from "./x87.ts";
 import { I32, I64, Op, type FunctionBody } from "./wasm.ts";
 import { RegionWriter, type KeepOp, type RegionUse } from "./writer.ts";
 
@@ -148,8 +148,10 @@ class BlockWriter {
     w.vectorsChecked = false;
     const { ops, transfer } = block;
     const isTransfer = transfer.kind !== "interpret" && !(transfer.kind === "jump" && !transfer.branches);
-    for (const op of isTransfer ? ops.slice(0, -1) : ops) {
-      this.#instruction(op);
+    const straight = isTransfer ? ops.slice(0, -1) : ops;
+    while (w.done < straight.length) {
+      if (writeX87Run(w, straight, w.done)) continue;
+      this.#instruction(straight[w.done]!);
       w.done++;
     }
     this.#transfer(number, block);
@@ -159,8 +161,7 @@ class BlockWriter {
     const w = this.#w;
     if (op.family === "system" && op.id === I.ID_MFENCE) return void w.code.fence();
     if (writeInteger(w, op) || (op.family === "sse" && writeVector(w, op))) return;
-    const byInterpreter = () => this.#byInterpreter(op);
-    if (op.family !== "x87" || !writeX87(w, op, byInterpreter)) byInterpreter();
+    this.#byInterpreter(op);
   }
 
   #byInterpreter(op: DecodedOp): void {

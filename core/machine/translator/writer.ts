@@ -61,6 +61,8 @@ export class RegionWriter {
   readonly #bailed: number;
   /** Instructions of the running block that are done. */
   done = 0;
+  /** Writes what stores the part of the vCPU's state that is only in locals for now; null while there is none. */
+  unsettled: (() => void) | null = null;
 
   constructor(known: RegionUse, windows: Map<DecodedOp, number>, keep: KeepOp) {
     this.#windows = windows;
@@ -293,6 +295,7 @@ export class RegionWriter {
 
   /** Leaves before the instruction, which the interpreter is to do. Flags as they are before it. */
   bail(op: { offset: number }): void {
+    this.unsettled?.();
     this.#leaveBy(this.#bailed, op.offset, this.done);
   }
   /** Leaves with RIP at an offset from the page's beginning, after `done` instructions of this block. */
@@ -335,10 +338,10 @@ export class RegionWriter {
 
   // ---- the interpreter's instructions ----
 
-  /** Has the interpreter's function do an SSE instruction that touches no general register but those its address is made of. */
-  executeVector(op: DecodedOp): void {
+  /** Has the interpreter's function do an instruction that touches no flag and no general register but those its address is made of. */
+  executeApart(name: ImportName, op: DecodedOp): void {
     const registers = [op.base, op.index].filter((n) => n < 16);
-    this.execute("region_sse", op, registers, [], { reads: false, writes: false });
+    this.execute(name, op, registers, [], { reads: false, writes: false });
   }
 
   /** Has the interpreter's function do the instruction. `reads`, `writes`: registers it may look at and change. */

@@ -224,12 +224,14 @@ function rarer(a: Assembler, random: Random, reg: number, rm: number, inMemory: 
       return operand([0x87], reg);
     case 12:
     case 13:
-      // x87, mostly several in a row: constants and arithmetic of registers, operands in memory, anything else.
-      for (let n = random.below(8); n >= 0; n--) {
-        const kind = random.below(10);
-        if (kind < 2) a.bytes.push(0xd9, 0xe8 + random.below(7));
-        else if (kind < 6) a.bytes.push(random.pick([0xd8, 0xdc, 0xde, 0xd9]), 0xc0 + random.below(48));
-        else if (kind < 9) a.memory(4, [random.pick([0xd8, 0xda, 0xdc, 0xde, 0xd9, 0xdd, 0xdb])], random.below(6));
+      // x87, mostly several in a row: constants, arithmetic and moves of registers, operands in memory, anything else.
+      for (let n = random.below(12); n >= 0; n--) {
+        const kind = random.below(12);
+        if (kind < 3) a.bytes.push(0xd9, 0xe8 + random.below(7));
+        else if (kind < 7) a.bytes.push(random.pick([0xd8, 0xdc, 0xde, 0xd9]), 0xc0 + random.below(48));
+        else if (kind < 8) a.bytes.push(0xdd, 0xd0 + random.below(16));
+        else if (kind < 10) a.memory(4, [0xdb], random.pick([5, 7]));
+        else if (kind < 11) a.memory(4, [random.pick([0xd8, 0xda, 0xdc, 0xde, 0xd9, 0xdd, 0xdb])], random.below(6));
         else a.bytes.push(0xd8 + random.below(8), 0xc0 + random.below(64));
       }
       return;

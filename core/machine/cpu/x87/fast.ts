@@ -1,13 +1,13 @@
 /**
  * The common case of the common instructions: sum, difference, product, FLD, FXCH with normal numbers, all exceptions masked, 64 bits
  * of precision, rounding to nearest, nothing wrong with the stack. Same results and flags as arithmetic.ts and transfer.ts, which
- * do everything else; false means that nothing was done.
+ * do everything else; false means that nothing was done. Translated code calls x87Product() and x87Sum().
  */
 import { effectiveAddress, read16, read64 } from "../access";
 import { clearFault, cpu, fault } from "../machine";
 import { OP_MODRM, OP_OPCODE } from "../op";
 import { ripOf } from "../operands";
-import { CPU_CR0, CPU_FCW, CPU_FIP, CPU_FPR, CPU_FSW, CPU_FTW } from "../state";
+import { CPU_CR0, CPU_FCW, CPU_FIP, CPU_FPR, CPU_FSW, CPU_FTW, CPU_X87_SIGNIFICAND } from "../state";
 import { C1, PE } from "./status";
 
 const INTEGER_BIT: u64 = 0x8000000000000000;
@@ -18,7 +18,10 @@ const MODE_DEFAULT: u32 = 0x33f;
 const ES: u32 = 0x80;
 const BUSY: u32 = 0x8000;
 const TOP: u32 = 0x3800;
+const SIGN: u32 = 0x8000;
 const BIAS: i32 = 16383;
+/** Not a case for this file: no result. */
+const NOT_PLAIN: u32 = 0xffffffff;
 
 /** FSW as the instruction finds it. */
 let status: u32 = 0;
@@ -51,14 +54,14 @@ export function x87Fast(op: usize): bool {
   const rip = ripOf(op);
   switch (load<u8>(op, OP_OPCODE)) {
     case 0xd8:
-      return modrm >= 0xc0 && x87Compute(which, 0, i, false, rip);
+      return modrm >= 0xc0 && compute(which, 0, i, false, rip);
     case 0xdc:
-      return modrm >= 0xc0 && x87Compute(which >= 4 ? which ^ 1 : which, i, 0, false, rip);
+      return modrm >= 0xc0 && compute(which >= 4 ? which ^ 1 : which, i, 0, false, rip);
     case 0xde:
-      return modrm >= 0xc0 && x87Compute(which >= 4 ? which ^ 1 : which, i, 0, true, rip);
+      return modrm >= 0xc0 && compute(which >= 4 ? which ^ 1 : which, i, 0, true, rip);
     case 0xd9:
       if (modrm < 0xc0 || which > 1) return false;
-      return which ? x87Exchange(i, rip) : x87Duplicate(i, rip);
+      return which ? exchange(i, rip) : duplicate(i, rip);
     case 0xdb:
       return modrm < 0xc0 && which == 5 && loadExtended(op, rip);
     default:
@@ -76,7 +79,7 @@ function finish(rip: u64, top: u32, raised: u32): bool {
 }
 
 /** FXCH ST(i). `rip`: of the instruction, as for all of these. */
-export function x87Exchange(i: u32, rip: u64): bool {
+function exchange(i: u32, rip: u64): bool {
   if (!isPlain() || !isValid(0) || !isValid(i)) return false;
   const a = register(0);
   const b = register(i);
@@ -90,12 +93,8 @@ export function x87Exchange(i: u32, rip: u64): bool {
 }
 
 /** FLD ST(i). */
-export function x87Duplicate(i: u32, rip: u64): bool {
+function duplicate(i: u32, rip: u64): bool {
   return isPlain() && isValid(i) && push(load<u16>(register(i), 8), load<u64>(register(i)), rip);
-}
-/** FLD of the 10 bytes at a host address. */
-export function x87Load(host: usize, rip: u64): bool {
-  return isPlain() && push(load<u16>(host, 8), load<u64>(host), rip);
 }
 
 function push(se: u32, sig: u64, rip: u64): bool {
@@ -119,25 +118,43 @@ function loadExtended(op: usize, rip: u64): bool {
 }
 
 /** ST(to) = ST(to) op ST(from), the other way about for 5; then perhaps a pop. `which`: as in ModRM of D8. */
-export function x87Compute(which: u32, to: u32, from: u32, pops: bool, rip: u64): bool {
+function compute(which: u32, to: u32, from: u32, pops: bool, rip: u64): bool {
   if (!isPlain() || !isValid(to) || !isValid(from)) return false;
   const d = register(to);
   const s = register(from);
-  const seA = <u32>load<u16>(d, 8);
-  const seB = <u32>load<u16>(s, 8);
-  const expA = <i32>(seA & 0x7fff);
-  const expB = <i32>(seB & 0x7fff);
   const a = load<u64>(d);
   const b = load<u64>(s);
-  // Normal numbers: exponents 1 to 7FFE, with the integer bit.
-  if (<u32>(expA - 1) >= 0x7ffe || <u32>(expB - 1) >= 0x7ffe || !((a & b) >> 63)) return false;
-  if (which == 1) return multiply(d, (seA ^ seB) & 0x8000, expA + expB, a, b, pops, rip);
-  if (which == 0) return add(d, seA, a, seB, b, pops, rip);
-  if (which == 4) return add(d, seA, a, seB ^ 0x8000, b, pops, rip);
-  return which == 5 && add(d, seB, b, seA ^ 0x8000, a, pops, rip);
+  const seA = <u32>load<u16>(d, 8);
+  const seB = <u32>load<u16>(s, 8);
+  let result = NOT_PLAIN;
+  if (which == 1) result = x87Product(a, b, seA, seB);
+  else if (which == 0) result = x87Sum(a, b, seA, seB);
+  else if (which == 4) result = x87Sum(a, b, seA, seB ^ SIGN);
+  else if (which == 5) result = x87Sum(b, a, seB, seA ^ SIGN);
+  if (result == NOT_PLAIN) return false;
+  store<u64>(d, load<u64>(cpu, CPU_X87_SIGNIFICAND));
+  store<u16>(d, <u16>result, 8);
+  if (!pops) return finish(rip, status >> 11, result >> 16);
+  const top = (status >> 11) & 7;
+  store<u8>(cpu, load<u8>(cpu, CPU_FTW) & ~((<u8>1) << (<u8>top)), CPU_FTW);
+  return finish(rip, top + 1, result >> 16);
 }
 
-function multiply(d: usize, sign: u32, exponents: i32, a: u64, b: u64, pops: bool, rip: u64): bool {
+/** Exponents 1 to 7FFE, with the integer bit. */
+// @ts-ignore: decorator
+@inline
+function areNormal(a: u64, b: u64, expA: u32, expB: u32): bool {
+  return expA - 1 < 0x7ffe && expB - 1 < 0x7ffe && (a & b) >> 63 != 0;
+}
+
+/**
+ * Product of two numbers, rounded to nearest: the significand in CPU_X87_SIGNIFICAND; returns sign and exponent in bits 0..15, C1
+ * and PE as in FSW in bits 16..31; or NOT_PLAIN.
+ */
+export function x87Product(a: u64, b: u64, seA: u32, seB: u32): u32 {
+  const expA = seA & 0x7fff;
+  const expB = seB & 0x7fff;
+  if (!areNormal(a, b, expA, expB)) return NOT_PLAIN;
   const aLow = a & 0xffffffff;
   const aHigh = a >> 32;
   const bLow = b & 0xffffffff;
@@ -147,21 +164,24 @@ function multiply(d: usize, sign: u32, exponents: i32, a: u64, b: u64, pops: boo
   const middle = aLow * bHigh + (cross & 0xffffffff);
   const high = aHigh * bHigh + (cross >> 32) + (middle >> 32);
   const low = (middle << 32) | (bottom & 0xffffffff);
-  const exponent = exponents - BIAS + 1;
-  if (high >> 63) return round(d, sign, exponent, high, low, pops, rip);
-  return round(d, sign, exponent - 1, (high << 1) | (low >> 63), low << 1, pops, rip);
+  // The leading one is in bit 63 of `high` or in the one below.
+  const short = (high >> 63) ^ 1;
+  const exponent = <i32>(expA + expB) - BIAS + 1 - <i32>short;
+  return round((seA ^ seB) & SIGN, exponent, (high << short) | ((low >> 63) & short), low << short);
 }
 
-function add(d: usize, seA: u32, a: u64, seB: u32, b: u64, pops: bool, rip: u64): bool {
+/** The same of a sum. */
+export function x87Sum(a: u64, b: u64, seA: u32, seB: u32): u32 {
   const expA = seA & 0x7fff;
   const expB = seB & 0x7fff;
-  return expA < expB || (expA == expB && a < b)
-    ? addLesser(d, seB, b, seA, a, pops, rip)
-    : addLesser(d, seA, a, seB, b, pops, rip);
+  if (!areNormal(a, b, expA, expB)) return NOT_PLAIN;
+  return expA < expB || (expA == expB && a < b) ? addLesser(seB, b, seA, a) : addLesser(seA, a, seB, b);
 }
 
 /** Sum where |a| >= |b|. */
-function addLesser(d: usize, seA: u32, a: u64, seB: u32, b: u64, pops: bool, rip: u64): bool {
+// @ts-ignore: decorator
+@inline
+function addLesser(seA: u32, a: u64, seB: u32, b: u64): u32 {
   const distance = <u64>((seA & 0x7fff) - (seB & 0x7fff));
   // What b is at a's exponent: 64 bits, and what is below them, its last bit standing for all that is lost.
   let bHigh: u64 = 0;
@@ -174,26 +194,26 @@ function addLesser(d: usize, seA: u32, a: u64, seB: u32, b: u64, pops: bool, rip
     bLow = b << (64 - distance);
   } else if (distance == 64) bLow = b;
   else if (distance < 128) bLow = (b >> (distance - 64)) | (b << (128 - distance) ? 1 : 0);
-  const sign = seA & 0x8000;
+  const sign = seA & SIGN;
   const exponent = <i32>(seA & 0x7fff);
-  if (!((seA ^ seB) & 0x8000)) {
+  if (!((seA ^ seB) & SIGN)) {
     const high = a + bHigh;
-    if (high >= a) return round(d, sign, exponent, high, bLow, pops, rip);
-    return round(d, sign, exponent + 1, (high >> 1) | INTEGER_BIT, (high << 63) | (bLow >> 1) | (bLow & 1), pops, rip);
+    if (high >= a) return round(sign, exponent, high, bLow);
+    return round(sign, exponent + 1, (high >> 1) | INTEGER_BIT, (high << 63) | (bLow >> 1) | (bLow & 1));
   }
   const high = a - bHigh - (bLow ? 1 : 0);
   const low = 0 - bLow;
   // Zero, or nearly: not worth the trouble of a shift by more than a word.
-  if (!high) return false;
+  if (!high) return NOT_PLAIN;
   const zeros = clz(high);
-  if (!zeros) return round(d, sign, exponent, high, low, pops, rip);
-  return round(d, sign, exponent - <i32>zeros, (high << zeros) | (low >> (64 - zeros)), low << zeros, pops, rip);
+  if (!zeros) return round(sign, exponent, high, low);
+  return round(sign, exponent - <i32>zeros, (high << zeros) | (low >> (64 - zeros)), low << zeros);
 }
 
-/** Rounds to nearest, ties to even, and finishes. `high` has the leading one in bit 63; `low` is what lies below. */
+/** Rounds to nearest, ties to even. `high` has the leading one in bit 63; `low` is what lies below. Returns as x87Product(). */
 // @ts-ignore: decorator
 @inline
-function round(d: usize, sign: u32, exponent: i32, high: u64, low: u64, pops: bool, rip: u64): bool {
+function round(sign: u32, exponent: i32, high: u64, low: u64): u32 {
   const up = low > INTEGER_BIT || (low == INTEGER_BIT && (high & 1) != 0);
   let rounded = high + <u64>up;
   let biased = exponent;
@@ -202,12 +222,7 @@ function round(d: usize, sign: u32, exponent: i32, high: u64, low: u64, pops: bo
     biased++;
   }
   // Overflow and underflow are for the others.
-  if (<u32>(biased - 1) >= 0x7ffe) return false;
-  store<u64>(d, rounded);
-  store<u16>(d, <u16>(sign | biased), 8);
-  const raised: u32 = low ? PE | (up ? C1 : 0) : 0;
-  if (!pops) return finish(rip, status >> 11, raised);
-  const top = (status >> 11) & 7;
-  store<u8>(cpu, load<u8>(cpu, CPU_FTW) & ~((<u8>1) << (<u8>top)), CPU_FTW);
-  return finish(rip, top + 1, raised);
+  if (<u32>(biased - 1) >= 0x7ffe) return NOT_PLAIN;
+  store<u64>(cpu, rounded, CPU_X87_SIGNIFICAND);
+  return sign | (<u32>biased) | (low ? (PE | (up ? C1 : 0)) << 16 : 0);
 }
