@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: guest-bench as a PV guest here, natively, and under QEMU's TCG when that is installed (`--xen`: under real Xen in
- * QEMU too), in turn in one run; then boot and memory. `--scaling` and `--idle` measure those instead. Medians of --runs (3). What was
+ * QEMU too), in turn in one run; then boot and memory. `--scaling`, `--idle` and `--window` measure those instead. Medians of --runs (3). What was
  * measured is printed and replaces its section of test/bench/RESULTS.md. Checks are compared: a machine that computes something
  * else has no time.
  */
@@ -17,6 +17,7 @@ import { PROCESS_FIGURES } from "./process.ts";
 import { mergeResults, type Section } from "./results.ts";
 import { measureScaling, scalingReport } from "./scaling.ts";
 import { median, medians, parseBench, table, type Times } from "./table.ts";
+import { measureWindow, windowReport } from "./window.ts";
 
 const { values } = parseArgs({
   options: {
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     xen: { type: "boolean", default: false },
     scaling: { type: "boolean", default: false },
     idle: { type: "boolean", default: false },
+    window: { type: "boolean", default: false },
   },
 });
 const runs = count("--runs", values.runs);
@@ -79,7 +81,10 @@ async function repeated<T>(what: string, measure: () => Promise<T>): Promise<T[]
 
 async function measureAll(): Promise<Partial<Record<Section, string>>> {
   const measured: Partial<Record<Section, string>> = {};
-  if (values.scaling || values.idle) {
+  if (values.scaling || values.idle || values.window) {
+    if (values.window && !PROCESS_FIGURES) say("--window needs /proc, which only Linux has.");
+    else if (values.window)
+      measured.Window = windowReport(await measureWindow(path.resolve("dist/assets/guests/mini.elf")));
     if (values.idle && !PROCESS_FIGURES) say("--idle needs /proc, which only Linux has.");
     else if (values.idle) measured.Idle = idleReport(await measureIdle());
     if (values.scaling) {

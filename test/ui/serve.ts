@@ -8,6 +8,7 @@ const cli = path.resolve(import.meta.dirname, "../../dist/cli.js");
 
 export interface Served {
   url: string;
+  pid: number;
   /** Environment for `xenarium xl`. */
   env: NodeJS.ProcessEnv;
   /** Ends it as Ctrl+C does; its exit status. */
@@ -31,6 +32,7 @@ export function startServe(...args: string[]): Promise<Served> {
       if (!url) return;
       resolve({
         url,
+        pid: child.pid!,
         env,
         stop: () => {
           child.kill("SIGINT");
