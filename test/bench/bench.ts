@@ -1,8 +1,8 @@
 /**
  * `npm run bench`: guest-bench as a PV guest here, natively, and under QEMU's TCG when that is installed (`--xen`: under real Xen in
- * QEMU too), in turn in one run; then boot and memory. `--scaling`, `--idle` and `--window` measure those instead. Medians of --runs (3). What was
- * measured is printed and replaces its section of test/bench/RESULTS.md. Checks are compared: a machine that computes something
- * else has no time.
+ * QEMU too), in turn in one run; then boot and memory. `--scaling`, `--idle`, `--window` and `--latency` measure those instead.
+ * Medians of --runs (3). What was measured is printed and replaces its section of test/bench/RESULTS.md. Checks are compared: a
+ * machine that computes something else has no time.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
@@ -11,6 +11,7 @@ import { parseArgs } from "node:util";
 import setup from "../build.ts";
 import { bootReport, measureBoots, type Boots } from "./boot.ts";
 import { idleReport, measureIdle } from "./idle.ts";
+import { latencyReport, measureLatency, type Latency } from "./latency.ts";
 import { NATIVE, OURS, machines } from "./machines.ts";
 import { measureMemory, memoryReport, type MemoryUse } from "./memory.ts";
 import { PROCESS_FIGURES } from "./process.ts";
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     scaling: { type: "boolean", default: false },
     idle: { type: "boolean", default: false },
     window: { type: "boolean", default: false },
+    latency: { type: "boolean", default: false },
   },
 });
 const runs = count("--runs", values.runs);
@@ -81,7 +83,8 @@ async function repeated<T>(what: string, measure: () => Promise<T>): Promise<T[]
 
 async function measureAll(): Promise<Partial<Record<Section, string>>> {
   const measured: Partial<Record<Section, string>> = {};
-  if (values.scaling || values.idle || values.window) {
+  if (values.scaling || values.idle || values.window || values.latency) {
+    if (values.latency) measured.Latency = latencyReport(await repeated<Latency>("latency", measureLatency), median);
     if (values.window && !PROCESS_FIGURES) say("--window needs /proc, which only Linux has.");
     else if (values.window)
       measured.Window = windowReport(await measureWindow(path.resolve("dist/assets/guests/mini.elf")));

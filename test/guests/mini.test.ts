@@ -52,6 +52,8 @@ describe("the bundled guest", () => {
     expect(Number(one)).toBeGreaterThan(0);
     guest.type("load 0\rhypercalls 100000\r");
     await guest.waitFor(/100000 hypercalls, \d+\.\d ns each/, 10_000);
+    guest.type("late 50\r");
+    await guest.waitFor(/50 timers: .+ late, at most .+\s+50 IPIs to vCPU 1: .+ late, at most/, 30_000);
     guest.type("xenstore-ls\r");
     await guest.waitFor(/name = "mini"/, 10_000);
     guest.type("poweroff\r");

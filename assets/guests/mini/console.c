@@ -78,7 +78,7 @@ void *map_frame(u64 mfn, u32 slot);
 
 void console_init(void) {
     ring = map_frame(start_info->console_mfn, 1);
-    event_handle(start_info->console_evtchn, woken);
+    event_handle(start_info->console_evtchn, 0, woken);
 }
 
 /* For a trap inside print(): the machine is going down, its last words matter more than their order. */

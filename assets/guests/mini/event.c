@@ -2,11 +2,14 @@
 #include "xen.h"
 
 static port_handler handlers[MAX_PORTS];
+/* The words of pending bits are the domain's: each vCPU takes those of its own ports, or it would take another's event from it. */
+static u64 ports_of[MAX_VCPUS][MAX_PORTS / 64];
 u64 event_count[MAX_PORTS];
 
-void event_handle(u32 port, port_handler handler) {
+void event_handle(u32 port, u32 vcpu, port_handler handler) {
     if (port >= MAX_PORTS) return;
     handlers[port] = handler;
+    ports_of[vcpu][port / 64] |= 1ul << port % 64;
     asm volatile("lock btrq %1, %0" : "+m"(shared_info->evtchn_mask[port / 64]) : "r"((u64)port & 63) : "memory");
 }
 
@@ -19,16 +22,20 @@ void event_send(u32 port) { hypercall(HYPERVISOR_event_channel_op, EVTCHNOP_send
 u32 event_bind_ipi(u32 vcpu, port_handler handler) {
     struct { u32 vcpu, port; } bind = {vcpu, 0};
     if (hypercall(HYPERVISOR_event_channel_op, EVTCHNOP_bind_ipi, (u64)&bind, 0, 0)) return 0;
-    event_handle(bind.port, handler);
+    event_handle(bind.port, vcpu, handler);
     return bind.port;
 }
 
-static void tick(u32 port) { (void)port; ticks[vcpu_id()]++; }
+static void tick(u32 port) {
+    (void)port;
+    ticked_at[vcpu_id()] = now();
+    ticks[vcpu_id()]++;
+}
 
 u32 event_bind_timer(u32 vcpu) {
     struct { u32 virq, vcpu, port; } bind = {VIRQ_TIMER, vcpu, 0};
     if (hypercall(HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq, (u64)&bind, 0, 0)) return 0;
-    event_handle(bind.port, tick);
+    event_handle(bind.port, vcpu, tick);
     return bind.port;
 }
 
@@ -41,15 +48,15 @@ void events_dispatch(void) {
         while (words) {
             u32 word = __builtin_ctzl(words);
             words &= words - 1;
-            u64 bits = shared_info->evtchn_pending[word] & ~shared_info->evtchn_mask[word];
+            if (word >= MAX_PORTS / 64) continue;
+            u64 mine = ports_of[vcpu_id()][word];
+            u64 bits = shared_info->evtchn_pending[word] & ~shared_info->evtchn_mask[word] & mine;
             while (bits) {
                 u32 bit = __builtin_ctzl(bits), port = word * 64 + bit;
                 bits &= bits - 1;
                 asm volatile("lock btrq %1, %0" : "+m"(shared_info->evtchn_pending[word]) : "r"((u64)bit) : "memory");
-                if (port < MAX_PORTS) {
-                    event_count[port]++;
-                    if (handlers[port]) handlers[port](port);
-                }
+                event_count[port]++;
+                handlers[port](port);
             }
         }
     }

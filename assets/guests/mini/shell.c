@@ -103,6 +103,12 @@ static void hypercalls(const char *arg) {
     print("%u hypercalls, %u.%u ns each\n", n, took / n, took * 10 / n % 10);
 }
 
+static void lateness(const char *arg) {
+    u64 n = number(arg);
+    if (!n || n > 10000) { print("late N: N timers, and N IPIs if there are 2 vCPUs (a pCPU each), up to 10000\n"); return; }
+    late(n);
+}
+
 static void crash(const char *arg) { (void)arg; *(volatile int *)0xdead000 = 1; }
 static void reboot(const char *arg) { (void)arg; poweroff(SHUTDOWN_reboot); }
 static void off(const char *arg) { (void)arg; poweroff(SHUTDOWN_poweroff); }
@@ -113,7 +119,8 @@ static const struct { const char *name; void (*run)(const char *arg); const char
     {"load", load, "load N: keep N vCPUs busy; load 0 stops"}, {"alloc", alloc, "alloc N: take N MiB back from the host"},
     {"free", give, "free N: give N MiB to the host"}, {"xenstore-ls", xenstore_ls, "xenstore-ls [PATH]: the tree below PATH"},
     {"events", events, "events handled, by port"},
-    {"hypercalls", hypercalls, "hypercalls N: times N of them"}, {"crash", crash, "touch an address that is not there"},
+    {"hypercalls", hypercalls, "hypercalls N: times N of them"},
+    {"late", lateness, "late N: how late N timers and IPIs are"}, {"crash", crash, "touch an address that is not there"},
     {"reboot", reboot, "ask for a reboot"}, {"poweroff", off, "switch off"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

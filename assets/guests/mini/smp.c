@@ -15,7 +15,9 @@ extern char event_entry[], failsafe_entry[], vcpu_start[];
 void traps_fill(struct trap_info *table);
 u64 current_cr3(void);
 
-static void woken(u32 port) { (void)port; }
+static void woken(u32 port) { (void)port; woken_at[vcpu_id()] = now(); }
+
+void wake(u32 vcpu) { event_send(wake_ports[vcpu]); }
 
 /* About a millisecond of arithmetic; returns 0 when this vCPU has none to do. */
 int work(void) {
@@ -85,5 +87,5 @@ void smp_init(void) {
 void set_load(u32 vcpus) {
     load_vcpus = vcpus;
     fence();
-    for (u32 n = 1; n < vcpus_online; n++) event_send(wake_ports[n]);
+    for (u32 n = 1; n < vcpus_online; n++) wake(n);
 }

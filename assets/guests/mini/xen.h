@@ -19,8 +19,8 @@ typedef long s64;
 
 enum {
     HYPERVISOR_set_trap_table = 0, HYPERVISOR_set_callbacks = 4, HYPERVISOR_memory_op = 12,
-    HYPERVISOR_update_va_mapping = 14, HYPERVISOR_xen_version = 17, HYPERVISOR_vcpu_op = 24,
-    HYPERVISOR_sched_op = 29, HYPERVISOR_event_channel_op = 32,
+    HYPERVISOR_update_va_mapping = 14, HYPERVISOR_set_timer_op = 15, HYPERVISOR_xen_version = 17,
+    HYPERVISOR_vcpu_op = 24, HYPERVISOR_sched_op = 29, HYPERVISOR_event_channel_op = 32,
 };
 
 enum { SCHEDOP_yield = 0, SCHEDOP_block = 1, SCHEDOP_shutdown = 2 };
@@ -130,7 +130,7 @@ static inline u32 vcpu_id(void) { u32 n; asm volatile("movl %%gs:0, %0" : "=r"(n
 /* event.c */
 typedef void (*port_handler)(u32 port);
 void events_init(void);
-void event_handle(u32 port, port_handler handler);
+void event_handle(u32 port, u32 vcpu, port_handler handler);
 void event_send(u32 port);
 u32 event_bind_ipi(u32 vcpu, port_handler handler);
 u32 event_bind_timer(u32 vcpu);
@@ -169,7 +169,12 @@ extern volatile u64 work_done[MAX_VCPUS];
 extern volatile u64 ticks[MAX_VCPUS];
 void smp_init(void);
 void set_load(u32 vcpus);
+void wake(u32 vcpu);
 int work(void);
+
+/* late.c: when each vCPU last heard its timer, and its IPI. */
+extern volatile u64 ticked_at[MAX_VCPUS], woken_at[MAX_VCPUS];
+void late(u64 n);
 
 /* shell.c */
 void shell_start(void);

@@ -83,6 +83,6 @@ int store_shutdown_requested(char *how, u32 size) {
 void store_init(void) {
     char reply[64];
     ring = map_frame(start_info->store_mfn, 2);
-    event_handle(start_info->store_evtchn, woken);
+    event_handle(start_info->store_evtchn, 0, woken);
     store_request(XS_WATCH, "control/shutdown", "s", reply, sizeof reply);
 }

@@ -1,0 +1,59 @@
+/* How late timers and IPIs reach a vCPU that only computes: what a pCPU's look-ups are worth, seen from inside. */
+#include "xen.h"
+
+volatile u64 ticked_at[MAX_VCPUS], woken_at[MAX_VCPUS];
+
+struct lateness { u64 sum, most, n; };
+
+static void add(struct lateness *l, u64 late) {
+    l->sum += late;
+    l->n++;
+    if (late > l->most) l->most = late;
+}
+
+static void tell(const char *what, const struct lateness *l) {
+    u64 mean = l->sum / l->n;
+    print("%u %s: %u.%03u us late, at most %u.%03u\n", l->n, what, mean / 1000, mean % 1000, l->most / 1000, l->most % 1000);
+}
+
+/* A loop without memory or calls: only the engine itself can end it early. */
+static void compute(u32 turns) {
+    u64 x = turns | 1;
+    for (u32 i = 0; i < turns; i++) { x ^= x << 13; x ^= x >> 7; x ^= x << 17; }
+    asm volatile("" :: "r"(x));
+}
+
+static struct lateness timers(u64 n) {
+    struct lateness l = {0, 0, 0};
+    for (u64 i = 0; i < n; i++) {
+        u64 deadline = now() + 200000 + i * 7919 % 300000;
+        hypercall(HYPERVISOR_set_timer_op, deadline, 0, 0, 0);
+        do compute(2000000); while (ticked_at[0] < deadline);
+        add(&l, ticked_at[0] - deadline);
+    }
+    return l;
+}
+
+static struct lateness ipis(u64 n) {
+    struct lateness l = {0, 0, 0};
+    u32 load = load_vcpus;
+    set_load(2);
+    for (u64 end = now() + 2000000; now() < end;) compute(1000);
+    for (u64 i = 0; i < n; i++) {
+        u64 sent = now();
+        woken_at[1] = 0;
+        wake(1);
+        while (!woken_at[1]) compute(100);
+        add(&l, woken_at[1] > sent ? woken_at[1] - sent : 0);
+    }
+    set_load(load);
+    return l;
+}
+
+void late(u64 n) {
+    struct lateness l = timers(n);
+    tell("timers", &l);
+    if (vcpus_online < 2) return;
+    l = ipis(n);
+    tell("IPIs to vCPU 1", &l);
+}
