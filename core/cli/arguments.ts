@@ -22,7 +22,14 @@ export const USAGE = `usage: xenarium <command> [arguments]
       list [-l] [DOMAIN]       create CONFIG.cfg [-p] [-c]      destroy DOMAIN
       pause DOMAIN             unpause DOMAIN                   shutdown [-a] DOMAIN
       reboot DOMAIN            console DOMAIN                   rename DOMAIN NAME
-      vcpu-list [DOMAIN]       dmesg [-c]                       info
+      domid NAME               domname ID                       uptime [DOMAIN ...]
+      vcpu-list [DOMAIN]       vcpu-set DOMAIN VCPUS            vcpu-pin DOMAIN VCPU|all CPUS
+      mem-set DOMAIN SIZE      sched-credit [-d DOMAIN [-w WEIGHT] [-c CAP]]
+      dmesg [-c]               info
+
+  xenstore-ls [-f] [-p] [PATH]       xenstore-list PATH ...       xenstore-read PATH ...
+  xenstore-write PATH VALUE          xenstore-rm PATH ...         xenstore-watch PATH
+                               talk to a running host's xenstored, as dom0
 `;
 
 /** Bad arguments: exit status 2 with this sentence. */

@@ -1,13 +1,25 @@
 /** `xenarium`: exit status 2 for bad arguments, 1 for a failure that no command names better. */
 import { runArguments, serveArguments, USAGE, UsageError } from "./arguments.ts";
 import { EXIT_FAILURE, EXIT_USAGE, run } from "./run.ts";
+import type { Command } from "./command.ts";
 import { serve } from "./serve.ts";
-import { checkSubcommand, xl, type XlHost } from "./xl.ts";
+import { XENSTORE_COMMANDS } from "./xenstore.ts";
+import { subcommand } from "./xl/commands.ts";
 import { ApiClient } from "../api/client.ts";
 import { connectLocal } from "../api/transport/local-socket.ts";
 
 /** core.wasm and the workers' scripts lie beside the bundle. */
 const imageFolder = new URL("./", import.meta.url);
+
+/** The host must run: it is asked over its socket. */
+async function toHost(command: Command, args: string[]): Promise<number> {
+  const client = new ApiClient(await connectLocal());
+  try {
+    return await command(client, args);
+  } finally {
+    client.close();
+  }
+}
 
 async function main([command, ...args]: string[]): Promise<number> {
   switch (command) {
@@ -16,15 +28,8 @@ async function main([command, ...args]: string[]): Promise<number> {
     case "serve":
       return serve(serveArguments(args), imageFolder);
     case "xl": {
-      const [subcommand, ...rest] = args;
-      checkSubcommand(subcommand);
-      const client = new ApiClient(await connectLocal());
-      try {
-        // The API has the toolstack's requests and events that xl uses, under the same names.
-        return await xl(client as unknown as XlHost, subcommand!, rest);
-      } finally {
-        client.close();
-      }
+      const [name, ...rest] = args;
+      return toHost(subcommand(name), rest);
     }
     case "help":
     case "--help":
@@ -32,6 +37,8 @@ async function main([command, ...args]: string[]): Promise<number> {
       process.stdout.write(USAGE);
       return 0;
     default:
+      if (command !== undefined && Object.hasOwn(XENSTORE_COMMANDS, command))
+        return toHost(XENSTORE_COMMANDS[command]!, args);
       throw new UsageError(command === undefined ? USAGE : `there is no command "${command}"\n${USAGE}`);
   }
 }

@@ -1,5 +1,5 @@
 /** Tables as xl prints them. */
-import type { DomainInfo, HostInfo, VcpuInfo } from "../toolstack/messages.ts";
+import type { DomainInfo, HostInfo, VcpuInfo } from "../../toolstack/messages.ts";
 
 export function formatList(domains: readonly DomainInfo[]): string {
   const lines = ["Name                                        ID   Mem VCPUs\tState\tTime(s)"];
@@ -15,6 +15,31 @@ export function formatVcpuList(vcpus: readonly VcpuInfo[]): string {
   for (const { name, domid, vcpu, pcpu, stateString, cpuTimeSeconds, hardAffinity, softAffinity } of vcpus)
     lines.push(
       `${name.padEnd(32)} ${String(domid).padStart(5)} ${String(vcpu).padStart(5)} ${(pcpu === null ? "-" : String(pcpu)).padStart(5)}   ${stateString}  ${cpuTimeSeconds.toFixed(1).padStart(9)}  ${hardAffinity} / ${softAffinity}`,
+    );
+  return `${lines.join("\n")}\n`;
+}
+
+/** Seconds as xl prints them: " 1 day,  2:03:04". */
+function duration(seconds: number): string {
+  const days = Math.floor(seconds / 86_400);
+  const two = (n: number) => String(Math.floor(n) % 60).padStart(2, "0");
+  const clock = `${String(Math.floor(seconds / 3600) % 24).padStart(2)}:${two(seconds / 60)}:${two(seconds)}`;
+  return days ? `${days} ${days === 1 ? "day" : "days"}, ${clock}` : clock;
+}
+
+/** `now` in milliseconds since 1970, as DomainInfo.createdAt. */
+export function formatUptime(domains: readonly DomainInfo[], now: number): string {
+  const lines = ["Name                                ID Uptime"];
+  for (const { name, domid, createdAt } of domains)
+    lines.push(`${name.padEnd(33)} ${String(domid).padStart(4)} ${duration((now - createdAt) / 1000)}`);
+  return `${lines.join("\n")}\n`;
+}
+
+export function formatCredit(domains: readonly { name: string; domid: number; weight: number; cap: number }[]): string {
+  const lines = ["Name                                ID Weight  Cap"];
+  for (const { name, domid, weight, cap } of domains)
+    lines.push(
+      `${name.padEnd(33)} ${String(domid).padStart(4)} ${String(weight).padStart(6)} ${String(cap).padStart(4)}`,
     );
   return `${lines.join("\n")}\n`;
 }

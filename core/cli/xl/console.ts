@@ -1,0 +1,34 @@
+/** `xl console`: the terminal is the domain's. */
+import { Terminal } from "../terminal.ts";
+import type { Host } from "../command.ts";
+
+/** Connects the terminal until Ctrl+] or the domain's end. */
+export async function connectConsole(host: Host, domid: number): Promise<number> {
+  const terminal = new Terminal();
+  let shown = Infinity;
+  let leave!: () => void;
+  const left = new Promise<void>((resolve) => (leave = resolve));
+  const stop = [
+    host.on("console", (output) => {
+      const { bytes, offset } = output;
+      if (output.domid !== domid || offset + bytes.length <= shown) return;
+      terminal.write(bytes.subarray(Math.max(0, shown - offset)));
+      shown = offset + bytes.length;
+    }),
+    host.on("destroyed", (gone) => {
+      if (gone.domid === domid) leave();
+    }),
+  ];
+  const snapshot = await host.request("consoleAttach", { domid });
+  terminal.write(snapshot.log);
+  shown = snapshot.end;
+  terminal.attach(
+    (bytes) => void host.request("consoleInput", { domid, bytes: Uint8Array.from(bytes) }).catch(() => {}),
+    leave,
+  );
+  await left;
+  for (const off of stop) off();
+  await terminal.detach();
+  await host.request("consoleDetach", { domid }).catch(() => {});
+  return 0;
+}

@@ -1,0 +1,114 @@
+/** `xenarium xl` and the xenstore clients as a user types them, against a host that runs. */
+import { execFile, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startServe, type Served } from "../ui/serve.ts";
+
+const dist = path.resolve(import.meta.dirname, "../../dist");
+const cli = path.join(dist, "cli.js");
+let served: Served;
+let folder: string;
+
+function xenarium(...args: string[]): Promise<{ status: number; out: string; err: string }> {
+  return new Promise((resolve) =>
+    execFile(process.execPath, [cli, ...args], { env: served.env }, (error, out, err) =>
+      resolve({ status: error ? Number(error.code) : 0, out, err }),
+    ),
+  );
+}
+const xl = (...args: string[]) => xenarium("xl", ...args);
+const refused = async (...args: string[]) => {
+  const { status, err } = await xl(...args);
+  expect(status).toBe(2);
+  return err;
+};
+
+describe("xl", () => {
+  beforeAll(async () => {
+    folder = mkdtempSync(path.join(tmpdir(), "xenarium-xl-"));
+    served = await startServe("--host-memory", "256", "--pcpus", "2");
+    const config = path.join(folder, "web.cfg");
+    writeFileSync(
+      config,
+      `name = "web"\nkernel = "${path.join(dist, "assets/guests/mini.elf")}"\nmemory = 32\nvcpus = 2\n`,
+    );
+    const created = await xl("create", config);
+    expect(created).toMatchObject({ status: 0, err: `Parsing config from ${config}\n` });
+  });
+  afterAll(async () => {
+    await served.stop();
+    rmSync(folder, { recursive: true });
+  });
+
+  it("names domains, and says how long they have run", async () => {
+    expect(await xl("domid", "web")).toMatchObject({ status: 0, out: "1\n" });
+    expect(await xl("domname", "1")).toMatchObject({ status: 0, out: "web\n" });
+    expect((await xl("uptime", "web")).out).toMatch(/^Name +ID Uptime\nweb +1 {2}0:00:\d\d\n$/);
+    expect((await xl("uptime")).out).toMatch(/Domain-0 +0 [\s\S]*web +1 /);
+    expect(await xl("domid", "nobody")).toMatchObject({ status: 1, err: expect.stringContaining("nobody") as string });
+  });
+
+  it("pins vCPUs, and all of them", async () => {
+    expect(await xl("vcpu-pin", "web", "1", "0")).toMatchObject({ status: 0 });
+    expect((await xl("vcpu-list", "web")).out).toMatch(/web +1 +0 .* all \/ all\nweb +1 +1 .* 0 \/ all\n/);
+    await xl("vcpu-pin", "web", "all", "1");
+    expect((await xl("vcpu-list", "web")).out.match(/ 1 \/ all/g)).toHaveLength(2);
+    await xl("vcpu-pin", "web", "all", "all");
+    expect((await xl("vcpu-list", "web")).out.match(/all \/ all/g)).toHaveLength(2);
+    expect(await refused("vcpu-pin", "web", "2", "0")).toContain(
+      'the vCPU is "2"; allowed: a whole number from 0 to 1',
+    );
+    expect(await refused("vcpu-pin", "web", "0")).toContain("the pCPUs is missing");
+    expect((await xl("vcpu-pin", "web", "0", "9")).status).toBe(1);
+  });
+
+  it("shows and sets weight and cap", async () => {
+    expect((await xl("sched-credit")).out).toMatch(/Name +ID Weight +Cap\nDomain-0 +0 +256 +0\nweb +1 +256 +0\n/);
+    expect(await xl("sched-credit", "-d", "web", "-w", "512", "-c", "50")).toMatchObject({ status: 0, out: "" });
+    expect((await xl("sched-credit", "-d", "web")).out).toMatch(/^Name.*\nweb +1 +512 +50\n$/);
+    expect(await refused("sched-credit", "-w", "512")).toContain("-d DOMAIN");
+    expect(await refused("sched-credit", "-d", "web", "-w", "0")).toContain("from 1 to 65535");
+  });
+
+  it("sets targets of vCPUs and memory in xenstore, where the guest's drivers read them", async () => {
+    await xl("vcpu-set", "web", "1");
+    expect((await xenarium("xenstore-read", "/local/domain/1/cpu/1/availability")).out).toBe("offline\n");
+    await xl("vcpu-set", "web", "2");
+    expect((await xenarium("xenstore-read", "/local/domain/1/cpu/1/availability")).out).toBe("online\n");
+    await xl("mem-set", "web", "24m");
+    expect((await xenarium("xenstore-read", "/local/domain/1/memory/target")).out).toBe(`${24 * 1024}\n`);
+    expect(await refused("mem-set", "web", "much")).toContain("as 256m");
+  });
+
+  it("reads, writes, lists, watches and removes nodes of xenstore", async () => {
+    const watching = spawn(process.execPath, [cli, "xenstore-watch", "/tool"], { env: served.env });
+    let seen = "";
+    watching.stdout.on("data", (data: Buffer) => (seen += data.toString()));
+    try {
+      // The first event is the watch's own.
+      await expect.poll(() => seen, { timeout: 20_000 }).toContain("/tool\n");
+      expect(await xenarium("xenstore-write", "/tool/note", 'a "b"\u0001')).toMatchObject({ status: 0 });
+      await expect.poll(() => seen, { timeout: 10_000 }).toContain("/tool/note\n");
+    } finally {
+      watching.kill("SIGKILL");
+    }
+    expect((await xenarium("xenstore-read", "/tool/note")).out).toBe('a "b"\\x01\n');
+    expect((await xenarium("xenstore-list", "/tool")).out).toContain("note\n");
+    expect((await xenarium("xenstore-ls", "-f", "-p", "/tool")).out).toContain('/tool/note = "a "b"\\x01"  (n0)\n');
+    expect((await xenarium("xenstore-ls", "/local/domain/1")).out).toMatch(
+      /^store = ""\n port = "\d+"\n ring-ref = "\d+"\n/m,
+    );
+    expect(await xenarium("xenstore-rm", "/tool/note")).toMatchObject({ status: 0 });
+    expect((await xenarium("xenstore-read", "/tool/note")).status).toBe(1);
+    expect((await xenarium("xenstore-read")).err).toContain("a path is missing");
+  });
+
+  it("says what it does not know", async () => {
+    expect(await refused("migrate")).toContain('xl has no subcommand "migrate"; it has list, create');
+    expect(await refused("constructor")).toContain("no subcommand");
+    expect(await refused("list", "web", "more")).toContain('"more" is one argument too many');
+    expect(await refused("pause")).toContain("the domain is missing");
+  });
+});
