@@ -1,0 +1,26 @@
+/** What the trace's thread is started with, and hands over. */
+
+export interface ReaderData {
+  memory: WebAssembly.Memory;
+  /** Machine addresses of the trace buffers and of the hypervisor's statistics area. */
+  buffers: number;
+  statistics: number;
+  /** Two words: nonzero when the reader is to end; batches that were not taken yet. */
+  control: SharedArrayBuffer;
+}
+
+/** What a domain did since the batch before. */
+export interface TraceBatch {
+  domid: number;
+  /**
+   * Records of trace.ts by the time they began, but for TRACE_LOST, which is made the number of this vCPU's calls that were not
+   * recorded since the record before.
+   */
+  records: Uint8Array;
+  /** Calls that came after these and were not recorded. */
+  lost: number;
+}
+export type FromReader = { ready: true } | { batches: TraceBatch[] };
+
+export const CONTROL_STOP = 0;
+export const CONTROL_WAITING = 1;

@@ -1,0 +1,104 @@
+/** Traces hypercalls of a host that is on, for any number of listeners; of a domain only while somebody listens to it. */
+import { Worker } from "node:worker_threads";
+import type { PoweredHost } from "../power.ts";
+import { CONTROL_STOP, CONTROL_WAITING, type FromReader, type ReaderData, type TraceBatch } from "./batches.ts";
+
+export type { TraceBatch };
+export type TraceListener = (batch: TraceBatch) => void;
+
+interface Reader {
+  worker: Worker;
+  control: Int32Array<SharedArrayBuffer>;
+  ended: Promise<void>;
+}
+
+export class Tracer {
+  readonly #host: PoweredHost;
+  readonly #listeners = new Map<number, Set<TraceListener>>();
+  #reader: Reader | null = null;
+  /** Changes are made one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(host: PoweredHost) {
+    this.#host = host;
+    host.once("off", () => this.#readerStops());
+  }
+
+  /**
+   * From then on the listener gets what the domain does, at most ten batches a second. Rejects with ToolstackError: ESRCH if there is no
+   * such domain, ENOMEM if the hypervisor has no memory for the rings. What is returned ends it, after what was recorded until then
+   * has been handed over.
+   */
+  async listen(domid: number, listener: TraceListener): Promise<() => Promise<void>> {
+    await this.#inTurn(() => this.#add(domid, listener));
+    let ending: Promise<void> | null = null;
+    return () => (ending ??= this.#inTurn(() => this.#remove(domid, listener)));
+  }
+
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const made = this.#last.then(change);
+    this.#last = made.catch(() => {});
+    return made;
+  }
+
+  async #add(domid: number, listener: TraceListener): Promise<void> {
+    const { toolstack } = this.#host;
+    const listeners = this.#listeners.get(domid);
+    if (listeners) return void listeners.add(listener);
+    this.#reader ??= await this.#startReader();
+    this.#listeners.set(domid, new Set([listener]));
+    try {
+      await toolstack.request("traceDomain", { domid, on: true });
+    } catch (error) {
+      this.#listeners.delete(domid);
+      await this.#restIfUnused();
+      throw error;
+    }
+  }
+
+  async #remove(domid: number, listener: TraceListener): Promise<void> {
+    const listeners = this.#listeners.get(domid);
+    if (!listeners?.has(listener)) return;
+    const isLast = listeners.size === 1;
+    if (isLast && this.#host.isOn)
+      await this.#host.toolstack.request("traceDomain", { domid, on: false }).catch(() => {});
+    if (isLast && this.#listeners.size === 1) await this.#readerStops();
+    listeners.delete(listener);
+    if (listeners.size === 0) this.#listeners.delete(domid);
+  }
+
+  async #restIfUnused(): Promise<void> {
+    if (this.#listeners.size === 0) await this.#readerStops();
+  }
+
+  async #startReader(): Promise<Reader> {
+    const { toolstack, machine, options } = this.#host;
+    const { address: buffers } = await toolstack.request("traceBuffers");
+    const { address: statistics } = await toolstack.request("statisticsArea");
+    const control = new Int32Array(new SharedArrayBuffer(8));
+    const data: ReaderData = { memory: machine.memory, buffers, statistics, control: control.buffer };
+    const worker = new Worker(new URL("tracer.js", options.imageFolder), { workerData: data, name: "tracer" });
+    const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
+    worker.on("error", () => (this.#reader = null));
+    await new Promise<void>((resolve, reject) => {
+      worker.once("exit", () => reject(new Error("the trace's thread ended before it began")));
+      worker.on("message", (message: FromReader) => {
+        if ("ready" in message) return resolve();
+        Atomics.sub(control, CONTROL_WAITING, 1);
+        for (const batch of message.batches)
+          for (const listener of this.#listeners.get(batch.domid) ?? []) listener(batch);
+      });
+    });
+    return { worker, control, ended };
+  }
+
+  /** Resolves when what it had taken has been handed over. */
+  async #readerStops(): Promise<void> {
+    const reader = this.#reader;
+    this.#reader = null;
+    if (!reader) return;
+    Atomics.store(reader.control, CONTROL_STOP, 1);
+    Atomics.notify(reader.control, CONTROL_STOP);
+    await reader.ended;
+  }
+}
