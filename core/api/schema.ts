@@ -250,7 +250,8 @@ export interface Results {
   statisticsEvery: null;
   wiring: DomainWiring;
   wiringEvery: null;
-  traceStart: null;
+  /** As in the `trace` event. */
+  traceStart: { time: number; calls: number[] };
   traceStop: null;
   /** Text since power-on, its last 512 Ki characters if it is more. */
   xenLogAttach: { text: string };
@@ -268,9 +269,10 @@ export interface Events extends Pick<
   xenLog: { text: string };
   /**
    * Hypercalls of a domain that this session traces: records for traceCalls() of core/api/trace/calls.ts, by the time they began;
-   * `lost` came after them and are not in any record.
+   * `lost` came after them and are not in any record. `calls` is how often the domain has made each hypercall, by number, until `time`
+   * (nanoseconds since power-on): the hypervisor's own count, empty when the domain is gone.
    */
-  trace: { domid: number; records: Uint8Array; lost: number };
+  trace: { domid: number; records: Uint8Array; lost: number; time: number; calls: number[] };
   /** What changed where the session watches; `more` when there was too much to name. */
   xenstoreChanged: { watch: string; paths: string[]; more: boolean };
 }

@@ -1,5 +1,5 @@
 /** A session's traces of hypercalls: by domain, joined for a fifth of a second, and no more of them than a client can take. */
-import type { Tracer } from "../toolstack/trace/tracer.ts";
+import type { CallCounts, Tracer } from "../toolstack/trace/tracer.ts";
 import type { TraceBatch } from "../toolstack/trace/batches.ts";
 import { TRACE_LOST } from "../hypervisor/abi/trace.ts";
 import { ApiFailure } from "./failure.ts";
@@ -19,6 +19,8 @@ class DomainTrace {
   #records = 0;
   /** Behind the records that are kept. */
   #lost = 0;
+  #time = 0;
+  #calls: number[] = [];
   #timer: NodeJS.Timeout | null = null;
 
   constructor(domid: number, send: (data: Events["trace"]) => void, mayNot: () => boolean) {
@@ -27,8 +29,10 @@ class DomainTrace {
     this.#mayNot = mayNot;
   }
 
-  take({ records, lost }: TraceBatch): void {
+  take({ records, lost, time, calls }: TraceBatch): void {
     if (this.ended) return;
+    this.#time = time;
+    this.#calls = calls;
     const count = records.length / RECORD_SIZE;
     // After the first gap nothing is kept until the rest was sent, or the gap would not be where it was.
     const room = this.#lost > 0 || this.#mayNot() ? 0 : Math.min(count, MOST_TRACE_RECORDS - this.#records);
@@ -56,7 +60,7 @@ class DomainTrace {
     this.#kept = [];
     this.#records = 0;
     this.#lost = 0;
-    this.#send({ domid: this.#domid, records, lost });
+    this.#send({ domid: this.#domid, records, lost, time: this.#time, calls: this.#calls });
   }
 }
 
@@ -80,8 +84,8 @@ export class SessionTraces {
   }
 
   /** Twice is once. Throws ApiFailure EBUSY beyond MOST_TRACES, ToolstackError ESRCH or ENOMEM. */
-  async start(tracer: Tracer, domid: number): Promise<null> {
-    if (this.#traces.has(domid)) return null;
+  async start(tracer: Tracer, domid: number): Promise<CallCounts> {
+    if (this.#traces.has(domid)) return tracer.counts(domid);
     if (this.#traces.size >= MOST_TRACES)
       throw new ApiFailure("EBUSY", `This client traces ${MOST_TRACES} domains already; stop one of them first.`);
     const trace = new DomainTrace(domid, this.#send, this.#mayNot);
@@ -94,7 +98,7 @@ export class SessionTraces {
     }
     // It was stopped before it had begun.
     if (trace.ended) await trace.end();
-    return null;
+    return tracer.counts(domid);
   }
 
   async stop(domid: number): Promise<null> {

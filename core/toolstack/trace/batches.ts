@@ -1,7 +1,9 @@
 /** What the trace's thread is started with, and hands over. */
+import type { ClockBase } from "../../machine/clock.ts";
 
 export interface ReaderData {
   memory: WebAssembly.Memory;
+  clockBase: ClockBase;
   /** Machine addresses of the trace buffers and of the hypervisor's statistics area. */
   buffers: number;
   statistics: number;
@@ -19,6 +21,10 @@ export interface TraceBatch {
   records: Uint8Array;
   /** Calls that came after these and were not recorded. */
   lost: number;
+  /** Nanoseconds since power-on when this was read. */
+  time: number;
+  /** How often the domain has made each hypercall until then, by number: the hypervisor's own count. Empty when it is gone. */
+  calls: number[];
 }
 export type FromReader = { ready: true } | { batches: TraceBatch[] };
 

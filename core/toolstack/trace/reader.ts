@@ -1,25 +1,29 @@
 /**
- * The trace's thread: takes the records out of the hypervisor's rings (hypervisor/abi/trace.ts), forty times a second, and hands them
+ * The trace's thread: takes the records out of the hypervisor's rings (hypervisor/abi/trace.ts), twenty times a second, and hands them
  * over by domain. While what it has handed over is not taken it leaves the rings alone: the hypervisor then counts what it could
  * not record. It writes nothing but the rings' consumers.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import * as area from "../../hypervisor/abi/native.ts";
 import * as trace from "../../hypervisor/abi/trace.ts";
-import { CONTROL_STOP, CONTROL_WAITING, type FromReader, type ReaderData, type TraceBatch } from "./batches.ts";
+import { startClock } from "../../machine/clock.ts";
+import { callsByNumber } from "./calls-by-number.ts";
+import { CONTROL_STOP, CONTROL_WAITING, type FromReader, type ReaderData } from "./batches.ts";
 
-const PERIOD_MS = 25;
-const LOOKS_PER_BATCH = 4;
+/** With the size of a ring, this is what bounds a trace's cost: a pCPU records no more than 4096 hypercalls in that time. */
+const PERIOD_MS = 50;
+const LOOKS_PER_BATCH = 2;
 const MOST_WAITING = 2;
 /** Records of one handing over. */
 const MOST_RECORDS = 65_536;
 const SIZE = trace.TRACE_RECORD_SIZE;
 
-const { memory, buffers, statistics, control } = workerData as ReaderData;
+const { memory, clockBase, buffers, statistics, control } = workerData as ReaderData;
 const words = new Int32Array(memory.buffer);
 const bytes = new Uint8Array(memory.buffer);
 const view = new DataView(memory.buffer);
 const state = new Int32Array(control);
+const now = startClock(clockBase);
 const word = (at: number): number => view.getUint32(at, true);
 const rings = Array.from({ length: word(buffers + trace.TRACE_RINGS) }, (_, i) =>
   word(buffers + trace.TRACE_RING_TABLE + 4 * i),
@@ -79,39 +83,60 @@ function newlyLost(domid: number, vcpu: number, total: number): number {
   return more;
 }
 
-function handOver(): void {
-  const byDomain = new Map<number, { view: DataView; at: number; time: bigint }[]>();
-  for (const copy of taken) {
-    const records = new DataView(copy.buffer);
-    for (let at = 0; at < copy.length; at += SIZE) {
-      const domid = records.getUint16(at + trace.TRACE_DOMID, true);
-      const list = byDomain.get(domid) ?? [];
-      byDomain.set(domid, list);
-      list.push({ view: records, at, time: records.getBigUint64(at + trace.TRACE_TIME, true) });
-    }
+/** What was taken, in the order of the times it began. */
+function sorted(): { records: DataView; order: Uint32Array } {
+  const all = new Uint8Array(takenRecords * SIZE);
+  let end = 0;
+  for (const part of taken) {
+    all.set(part, end);
+    end += part.length;
   }
   taken.length = 0;
   takenRecords = 0;
-  const batches: TraceBatch[] = [];
-  for (const [domid, list] of byDomain) {
-    list.sort((a, b) => Number(a.time - b.time));
-    const records = new Uint8Array(list.length * SIZE);
-    list.forEach(({ view: from, at }, n) => {
-      const vcpu = from.getUint16(at + trace.TRACE_VCPU, true);
-      const lost = newlyLost(domid, vcpu, from.getUint32(at + trace.TRACE_LOST, true));
-      from.setUint32(at + trace.TRACE_LOST, lost, true);
-      records.set(new Uint8Array(from.buffer, at, SIZE), n * SIZE);
-    });
-    batches.push({ domid, records, lost: 0 });
+  const records = new DataView(all.buffer);
+  const times = Float64Array.from({ length: end / SIZE }, (_, n) =>
+    Number(records.getBigUint64(n * SIZE + trace.TRACE_TIME, true)),
+  );
+  const order = Uint32Array.from({ length: times.length }, (_, n) => n * SIZE);
+  // One ring's are nearly so: a multicall's own record follows those of its entries.
+  return { records, order: order.sort((a, b) => times[a / SIZE]! - times[b / SIZE]!) };
+}
+
+function handOver(): void {
+  const { records, order } = sorted();
+  const counts = new Map<number, number>();
+  for (const at of order) {
+    const domid = records.getUint16(at + trace.TRACE_DOMID, true);
+    counts.set(domid, (counts.get(domid) ?? 0) + 1);
+  }
+  const batches: { domid: number; records: Uint8Array; lost: number; end: number }[] = [];
+  for (const [domid, count] of counts) batches.push({ domid, records: new Uint8Array(count * SIZE), lost: 0, end: 0 });
+  for (const at of order) {
+    const domid = records.getUint16(at + trace.TRACE_DOMID, true);
+    const vcpu = records.getUint16(at + trace.TRACE_VCPU, true);
+    const lost = newlyLost(domid, vcpu, records.getUint32(at + trace.TRACE_LOST, true));
+    records.setUint32(at + trace.TRACE_LOST, lost, true);
+    const batch = batches.find((each) => each.domid === domid)!;
+    batch.records.set(new Uint8Array(records.buffer, at, SIZE), batch.end);
+    batch.end += SIZE;
   }
   for (const [domid, lost] of lostSince()) {
     const batch = batches.find((each) => each.domid === domid);
     if (batch) batch.lost = lost;
-    else batches.push({ domid, records: new Uint8Array(0), lost });
+    else batches.push({ domid, records: new Uint8Array(0), lost, end: 0 });
   }
   if (batches.length === 0) return;
   Atomics.add(state, CONTROL_WAITING, 1);
-  const message: FromReader = { batches };
+  const time = now();
+  const message: FromReader = {
+    batches: batches.map(({ domid, records, lost }) => ({
+      domid,
+      records,
+      lost,
+      time,
+      calls: callsByNumber(view, statistics, domid),
+    })),
+  };
   parentPort?.postMessage(
     message,
     batches.map(({ records }) => records.buffer as ArrayBuffer),

@@ -1,15 +1,21 @@
 /** Traces hypercalls of a host that is on, for any number of listeners; of a domain only while somebody listens to it. */
 import { Worker } from "node:worker_threads";
 import type { PoweredHost } from "../power.ts";
+import { startClock } from "../../machine/clock.ts";
+import { callsByNumber } from "./calls-by-number.ts";
 import { CONTROL_STOP, CONTROL_WAITING, type FromReader, type ReaderData, type TraceBatch } from "./batches.ts";
 
 export type { TraceBatch };
 export type TraceListener = (batch: TraceBatch) => void;
 
+/** How often a domain has made each hypercall, by number, until `time` (nanoseconds since power-on). */
+export type CallCounts = Pick<TraceBatch, "time" | "calls">;
+
 interface Reader {
   worker: Worker;
   control: Int32Array<SharedArrayBuffer>;
   ended: Promise<void>;
+  counts: (domid: number) => CallCounts;
 }
 
 export class Tracer {
@@ -33,6 +39,11 @@ export class Tracer {
     await this.#inTurn(() => this.#add(domid, listener));
     let ending: Promise<void> | null = null;
     return () => (ending ??= this.#inTurn(() => this.#remove(domid, listener)));
+  }
+
+  /** Of a domain that is listened to; empty otherwise. */
+  counts(domid: number): CallCounts {
+    return this.#reader?.counts(domid) ?? { time: 0, calls: [] };
   }
 
   #inTurn<T>(change: () => Promise<T>): Promise<T> {
@@ -76,7 +87,8 @@ export class Tracer {
     const { address: buffers } = await toolstack.request("traceBuffers");
     const { address: statistics } = await toolstack.request("statisticsArea");
     const control = new Int32Array(new SharedArrayBuffer(8));
-    const data: ReaderData = { memory: machine.memory, buffers, statistics, control: control.buffer };
+    const { memory, clockBase } = machine;
+    const data: ReaderData = { memory, clockBase, buffers, statistics, control: control.buffer };
     const worker = new Worker(new URL("tracer.js", options.imageFolder), { workerData: data, name: "tracer" });
     const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
     worker.on("error", () => (this.#reader = null));
@@ -89,7 +101,10 @@ export class Tracer {
           for (const listener of this.#listeners.get(batch.domid) ?? []) listener(batch);
       });
     });
-    return { worker, control, ended };
+    const view = new DataView(memory.buffer);
+    const now = startClock(clockBase);
+    const counts = (domid: number): CallCounts => ({ time: now(), calls: callsByNumber(view, statistics, domid) });
+    return { worker, control, ended, counts };
   }
 
   /** Resolves when what it had taken has been handed over. */
