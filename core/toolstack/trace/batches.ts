@@ -7,7 +7,7 @@ export interface ReaderData {
   /** Machine addresses of the trace buffers and of the hypervisor's statistics area. */
   buffers: number;
   statistics: number;
-  /** Two words: nonzero when the reader is to end; batches that were not taken yet. */
+  /** Two words: what the reader is to do at once (COMMAND_*), which it makes 0; handings-over that were not taken yet. */
   control: SharedArrayBuffer;
 }
 
@@ -26,7 +26,11 @@ export interface TraceBatch {
   /** How often the domain has made each hypercall until then, by number: the hypervisor's own count. Empty when it is gone. */
   calls: number[];
 }
-export type FromReader = { ready: true } | { batches: TraceBatch[] };
+/** `handedOver`: all that was recorded before it was commanded. */
+export type FromReader = { ready: true } | { batches: TraceBatch[] } | { handedOver: true };
 
-export const CONTROL_STOP = 0;
+export const CONTROL_COMMAND = 0;
 export const CONTROL_WAITING = 1;
+/** To hand over what there is, and to go on; the same, and to end. */
+export const COMMAND_HAND_OVER = 1;
+export const COMMAND_END = 2;

@@ -8,7 +8,7 @@ import * as area from "../../hypervisor/abi/native.ts";
 import * as trace from "../../hypervisor/abi/trace.ts";
 import { startClock } from "../../machine/clock.ts";
 import { callsByNumber } from "./calls-by-number.ts";
-import { CONTROL_STOP, CONTROL_WAITING, type FromReader, type ReaderData } from "./batches.ts";
+import { COMMAND_END, CONTROL_COMMAND, CONTROL_WAITING, type FromReader, type ReaderData } from "./batches.ts";
 
 /** With the size of a ring, this is what bounds a trace's cost: a pCPU records no more than 4096 hypercalls in that time. */
 const PERIOD_MS = 50;
@@ -149,9 +149,12 @@ for (const ring of rings)
 lostSince();
 const ready: FromReader = { ready: true };
 parentPort?.postMessage(ready);
-for (let looks = 1; Atomics.wait(state, CONTROL_STOP, 0, PERIOD_MS) === "timed-out"; looks++) {
+for (let looks = 1; ; looks++) {
+  Atomics.wait(state, CONTROL_COMMAND, 0, PERIOD_MS);
+  const command = Atomics.exchange(state, CONTROL_COMMAND, 0);
+  const isCommanded = command !== 0;
   for (const ring of rings) take(ring);
-  if (looks % LOOKS_PER_BATCH === 0 && Atomics.load(state, CONTROL_WAITING) < MOST_WAITING) handOver();
+  if (isCommanded || (looks % LOOKS_PER_BATCH === 0 && Atomics.load(state, CONTROL_WAITING) < MOST_WAITING)) handOver();
+  if (command === COMMAND_END) break;
+  if (isCommanded) parentPort?.postMessage({ handedOver: true } satisfies FromReader);
 }
-for (const ring of rings) take(ring);
-handOver();

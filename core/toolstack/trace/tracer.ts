@@ -3,7 +3,15 @@ import { Worker } from "node:worker_threads";
 import type { PoweredHost } from "../power.ts";
 import { startClock } from "../../machine/clock.ts";
 import { callsByNumber } from "./calls-by-number.ts";
-import { CONTROL_STOP, CONTROL_WAITING, type FromReader, type ReaderData, type TraceBatch } from "./batches.ts";
+import {
+  COMMAND_END,
+  COMMAND_HAND_OVER,
+  CONTROL_COMMAND,
+  CONTROL_WAITING,
+  type FromReader,
+  type ReaderData,
+  type TraceBatch,
+} from "./batches.ts";
 
 export type { TraceBatch };
 export type TraceListener = (batch: TraceBatch) => void;
@@ -74,8 +82,25 @@ export class Tracer {
     if (isLast && this.#host.isOn)
       await this.#host.toolstack.request("traceDomain", { domid, on: false }).catch(() => {});
     if (isLast && this.#listeners.size === 1) await this.#readerStops();
+    else await this.#handedOver();
     listeners.delete(listener);
     if (listeners.size === 0) this.#listeners.delete(domid);
+  }
+
+  /** Resolves when all that was recorded until now has been told. */
+  async #handedOver(): Promise<void> {
+    const reader = this.#reader;
+    if (!reader) return;
+    const done = new Promise<void>((resolve) => {
+      const hear = (message: FromReader): void => {
+        if (!("handedOver" in message)) return;
+        reader.worker.off("message", hear);
+        resolve();
+      };
+      reader.worker.on("message", hear);
+    });
+    command(reader, COMMAND_HAND_OVER);
+    await Promise.race([done, reader.ended]);
   }
 
   async #restIfUnused(): Promise<void> {
@@ -96,6 +121,7 @@ export class Tracer {
       worker.once("exit", () => reject(new Error("the trace's thread ended before it began")));
       worker.on("message", (message: FromReader) => {
         if ("ready" in message) return resolve();
+        if (!("batches" in message)) return;
         Atomics.sub(control, CONTROL_WAITING, 1);
         for (const batch of message.batches)
           for (const listener of this.#listeners.get(batch.domid) ?? []) listener(batch);
@@ -112,8 +138,12 @@ export class Tracer {
     const reader = this.#reader;
     this.#reader = null;
     if (!reader) return;
-    Atomics.store(reader.control, CONTROL_STOP, 1);
-    Atomics.notify(reader.control, CONTROL_STOP);
+    command(reader, COMMAND_END);
     await reader.ended;
   }
+}
+
+function command({ control }: Reader, what: number): void {
+  Atomics.store(control, CONTROL_COMMAND, what);
+  Atomics.notify(control, CONTROL_COMMAND);
 }

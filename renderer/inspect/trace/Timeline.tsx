@@ -54,7 +54,7 @@ export function Timeline({
       asked ||= requestAnimationFrame(() => {
         asked = 0;
         const { shown, vcpus: lanes, span: seen, selected: marked } = latest.current;
-        draw(element, colors, shown, lanes, seen, marked);
+        draw(element, colors, shown, lanes, seen, marked, (number) => trace.colorOf(number) ?? 0);
       });
     };
     const recolor = (): void => {
@@ -85,7 +85,7 @@ export function Timeline({
       deaf();
       element.removeEventListener("wheel", onWheel);
     };
-  }, []);
+  }, [trace]);
   useEffect(() => redraw.current());
   useEffect(() => {
     // What was chosen elsewhere comes into sight.

@@ -6,7 +6,6 @@ import { useHostRuns } from "../../state/live.ts";
 import { useApp } from "../../state/store.ts";
 import { formatValue } from "../../ui/Graph.tsx";
 import { exportTrace } from "./chrome-export.ts";
-import { colorOf } from "./timeline.ts";
 import { Timeline } from "./Timeline.tsx";
 import type { Trace, TraceFilter, TraceRow } from "./trace.ts";
 import { TraceTable } from "./TraceTable.tsx";
@@ -131,7 +130,7 @@ function Counts({ trace }: { trace: Trace }) {
           {trace.counts.map(({ number, calls, rate }) => (
             <tr key={number} data-hypercall={HYPERCALLS.get(number)}>
               <th scope="row">
-                <span className={`trace-swatch trace-color-${colorOf(number) + 1}`} aria-hidden />
+                <span className={`trace-swatch trace-color-${(trace.colorOf(number) ?? -1) + 1}`} aria-hidden />
                 {HYPERCALLS.get(number) ?? `hypercall ${number}`}
               </th>
               <td>{calls.toLocaleString("en")}</td>

@@ -1,13 +1,12 @@
 /** Draws hypercalls over time: a lane for each vCPU, a box as long as the call took, coloured by hypercall. */
 import type { TraceCall } from "../../../core/api/trace/calls.ts";
 import { themeColor } from "../../ui/theme.ts";
-import { durationText, isGap, type TraceRow } from "./trace.ts";
+import { COLORS, durationText, isGap, type TraceRow } from "./trace.ts";
 
 export const LANE_PIXELS = 22;
 export const AXIS_PIXELS = 20;
 /** Left of the lanes: their names. */
 export const LABEL_PIXELS = 52;
-export const COLORS = 6;
 const LEAST_SPAN = 2e3;
 const MOST_SPAN = 600e9;
 
@@ -15,10 +14,6 @@ const MOST_SPAN = 600e9;
 export interface Span {
   from: number;
   to: number;
-}
-
-export function colorOf(number: number): number {
-  return number % COLORS;
 }
 
 /** `factor` below 1 comes nearer; the time at `at` stays where it is. */
@@ -104,6 +99,7 @@ export function draw(
   vcpus: readonly number[],
   span: Span,
   selected: TraceRow | null,
+  colorOf: (number: number) => number,
 ): void {
   const ratio = devicePixelRatio;
   const width = canvas.clientWidth;

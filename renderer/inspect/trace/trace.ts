@@ -31,6 +31,8 @@ export interface CallCount {
   rate: number;
 }
 
+/** As many as there are --graph-1 to 6. */
+export const COLORS = 6;
 /** Rows that are kept; when there are more, the oldest go. */
 const MOST_ROWS = 50_000;
 const ROWS_AT_ONCE = 10_000;
@@ -49,6 +51,8 @@ export class Trace {
   counts: readonly CallCount[] = [];
   readonly seen = new Map<number, string>();
   readonly vcpus = new Set<number>();
+  /** In the order in which they were first seen. */
+  readonly #colors = new Map<number, number>();
   #filter = EVERYTHING;
   #before: { time: number; calls: readonly number[] } | null = null;
   readonly #listeners = new Set<() => void>();
@@ -70,12 +74,21 @@ export class Trace {
       this.recorded++;
       this.missing += call.lost;
       this.seen.set(call.number, call.name);
+      this.#color(call.number);
       this.vcpus.add(call.vcpu);
     }
     if (lost > 0) added.push({ missing: lost, vcpu: null, time });
     this.missing += lost;
     this.#count(time, calls);
     this.#add(added);
+  }
+
+  /** Below COLORS; the same for a hypercall as long as the trace is there. */
+  colorOf(number: number): number | null {
+    return this.#colors.get(number) ?? null;
+  }
+  #color(number: number): void {
+    if (!this.#colors.has(number)) this.#colors.set(number, this.#colors.size % COLORS);
   }
 
   /** How often which was made when this began. */
@@ -150,6 +163,7 @@ export class Trace {
       })
       .filter((count) => count.calls > 0)
       .sort((a, b) => b.calls - a.calls);
+    for (const { number } of this.counts) this.#color(number);
     if (!before || isOld) this.#before = { time, calls };
   }
 }
