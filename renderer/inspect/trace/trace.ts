@@ -1,5 +1,6 @@
 /** The hypercalls of one domain as they came in: a bounded number of them, the ones that pass the filter, and how often which is made. */
 import type { Events } from "../../../core/api/schema.ts";
+import { HYPERCALLS } from "../../../core/api/trace/names.ts";
 import { traceCalls, type TraceCall } from "../../../core/api/trace/calls.ts";
 
 /** Where hypercalls are missing: `missing` were made and not recorded; null: nobody looked. */
@@ -73,8 +74,11 @@ export class Trace {
       added.push(call);
       this.recorded++;
       this.missing += call.lost;
-      this.seen.set(call.number, call.name);
-      this.#color(call.number);
+      // Numbers that mean nothing may be as many as the guest likes.
+      if (HYPERCALLS.has(call.number)) {
+        this.seen.set(call.number, call.name);
+        this.#color(call.number);
+      }
       this.vcpus.add(call.vcpu);
     }
     if (lost > 0) added.push({ missing: lost, vcpu: null, time });
