@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import * as abi from "../../core/hypervisor/abi/trace.ts";
 import { traceCalls, type TraceCall } from "../../core/api/trace/calls.ts";
 import { PoweredHost } from "../../core/toolstack/power.ts";
 import { Tracer } from "../../core/toolstack/trace/tracer.ts";
@@ -130,6 +131,32 @@ describe("the hypercall trace of a domain", () => {
       expect(seen).toBeLessThanOrEqual(after - before);
       expect(after - before - seen).toBeLessThan(100);
     }
+  });
+
+  it("is written nowhere but into the rings, whatever their indices say", async () => {
+    const { address } = await host.toolstack.request("traceBuffers");
+    const view = new DataView(host.machine.memory.buffer);
+    const rings = Array.from({ length: view.getUint32(address, true) }, (_, n) =>
+      view.getUint32(address + abi.TRACE_RING_TABLE + 4 * n, true),
+    );
+    expect(rings.length).toBe(3);
+    const end = abi.TRACE_DATA + abi.TRACE_RING_RECORDS * abi.TRACE_RECORD_SIZE;
+    /** What is around indices and records, up to the end of the ring's last page. */
+    const around = (): string[] =>
+      rings.map((ring) => {
+        const bytes = Buffer.from(view.buffer, ring, Math.ceil(end / 4096) * 4096);
+        const parts = [bytes.subarray(4, 64), bytes.subarray(68, abi.TRACE_DATA), bytes.subarray(end)];
+        return Buffer.concat(parts).toString("hex");
+      });
+    const before = around();
+    const heard = await Heard.of(domid);
+    for (const consumer of [0xffffffff, 0x80000000, 1, 0x7fffffff]) {
+      for (const ring of rings) view.setUint32(ring + abi.TRACE_CONSUMER, consumer, true);
+      await type("hypercalls 50000", /50000 hypercalls, /);
+      expect(around()).toEqual(before);
+    }
+    await heard.stop();
+    expect(await host.toolstack.request("checkInvariants")).toBe(0);
   });
 
   it("goes to every listener, each domain's to its own, and ends with the last", async () => {

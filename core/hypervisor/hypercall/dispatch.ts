@@ -69,16 +69,15 @@ function count(number: u32): void {
 
 /** One hypercall of the current vCPU. */
 export function hypercall(number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u64, a5: u64): i64 {
-  if (currentVcpu.domain.traced) return tracedHypercall(number, a0, a1, a2, a3, a4, a5);
+  if (currentVcpu.domain.traced) {
+    if (traceHasRoom()) return tracedHypercall(number, a0, a1, a2, a3, a4, a5);
+    currentVcpu.traceLost++;
+  }
   return perform(number, a0, a1, a2, a3, a4, a5);
 }
 
 function tracedHypercall(number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u64, a5: u64): i64 {
   const v = currentVcpu;
-  if (!traceHasRoom()) {
-    v.traceLost++;
-    return perform(number, a0, a1, a2, a3, a4, a5);
-  }
   const rip = isNative(v.domain) ? 0 : load<u64>(v.cpu, CPU_RIP);
   const lost = <u32>v.traceLost;
   let flags: u32 = multicallMember ? TRACE_FLAG_member : 0;
@@ -98,6 +97,9 @@ function tracedHypercall(number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u6
   return result;
 }
 
+// A call more for each hypercall is what tracing would cost while it is off.
+// @ts-ignore: decorator
+@inline
 function perform(number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u64, a5: u64): i64 {
   if (number >= <u64>nr.NR_HYPERCALLS) return -ENOSYS;
   count(<u32>number);
