@@ -88,6 +88,7 @@ const parts = {
       pcpu: "core/machine/pcpu.ts",
       translator: "core/machine/translator/thread.ts",
       profiler: "core/toolstack/profile/sampler.ts",
+      tracer: "core/toolstack/trace/reader.ts",
     };
     await bundle({ ...NODE, entryPoints: entries, outdir: dist, format: "esm", banner: REQUIRE });
   },

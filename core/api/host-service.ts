@@ -5,6 +5,7 @@ import { BootConfigError, DEFAULT_BOOT_CONFIG, checkedEntry, type BootConfig } f
 import type { ToolstackClient } from "../toolstack/client.ts";
 import type { CreateResult } from "../toolstack/messages.ts";
 import { DEFAULT_MEMORY_MIB, PoweredHost, defaultPcpus } from "../toolstack/power.ts";
+import { Tracer } from "../toolstack/trace/tracer.ts";
 import { ApiFailure } from "./failure.ts";
 import type { EventName, Events, HostPower, HostState } from "./schema.ts";
 
@@ -38,6 +39,7 @@ type HostServiceEvents = { [E in EventName]: [Events[E]] };
 export class HostService extends EventEmitter<HostServiceEvents> {
   readonly #options: HostServiceOptions;
   #host: PoweredHost | null = null;
+  #tracer: Tracer | null = null;
   #power: HostPower = "off";
   #reason: string | null = null;
   #memoryMiB: number;
@@ -88,6 +90,13 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     return this.#host.toolstack;
   }
 
+  /** Of the host that runs. Throws ApiFailure EOFF while none does. */
+  get tracer(): Tracer {
+    if (this.#power !== "running" || !this.#tracer)
+      throw new ApiFailure("EOFF", `The host is ${this.#power}; power it on first.`);
+    return this.#tracer;
+  }
+
   /**
    * Resolves when dom0 is up. Throws ApiFailure: EBUSY unless the host is off, ECANCELED if it was powered off before it was
    * up, EIO if it could not start. EINVAL for an entry that the boot menu has not and RangeError for memory or pCPUs that no
@@ -114,6 +123,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.#log = "";
     this.#reason = null;
     this.#host = host;
+    this.#tracer = new Tracer(host);
     const decoder = new TextDecoder("latin1");
     host.on("serial", (bytes) => {
       const text = decoder.decode(bytes, { stream: true });

@@ -58,6 +58,9 @@ export const MOST_CONSOLE_INPUT_BYTES = 64 * 1024;
 export const MOST_CONFIG_CHARACTERS = 64 * 1024;
 export const HOST_MEMORY_MIB = { least: 128, most: 3584 };
 export const MOST_PCPUS = 32;
+/** Domains that a session may trace at once, and records of one `trace` event. */
+export const MOST_TRACES = 16;
+export const MOST_TRACE_RECORDS = 2048;
 
 export type HostPower = "off" | "starting" | "running" | "stopping" | "crashed";
 
@@ -187,6 +190,12 @@ export const REQUESTS = {
   wiring: z.strictObject({ domid }),
   /** From then on `wiring` events of that domain come; of the last one asked for only. 0 ends them. */
   wiringEvery: z.strictObject({ domid, milliseconds: z.union([z.literal(0), z.int().min(250).max(60_000)]) }),
+  /**
+   * From then on the domain's hypercalls come as `trace` events, five times a second at most, until it is stopped. What comes too fast
+   * is counted and left out.
+   */
+  traceStart: z.strictObject({ domid }),
+  traceStop: z.strictObject({ domid }),
   /** The Xen log so far; from then on `xenLog` events carry what follows. */
   xenLogAttach: nothing,
   xenLogDetach: nothing,
@@ -241,6 +250,9 @@ export interface Results {
   statisticsEvery: null;
   wiring: DomainWiring;
   wiringEvery: null;
+  /** As in the `trace` event. */
+  traceStart: { time: number; calls: number[] };
+  traceStop: null;
   /** Text since power-on, its last 512 Ki characters if it is more. */
   xenLogAttach: { text: string };
   xenLogDetach: null;
@@ -255,6 +267,12 @@ export interface Events extends Pick<
   statistics: StatisticsSnapshot;
   wiring: DomainWiring;
   xenLog: { text: string };
+  /**
+   * Hypercalls of a domain that this session traces: records for traceCalls() of core/api/trace/calls.ts, by the time they began;
+   * `lost` came after them and are not in any record. `calls` is how often the domain has made each hypercall, by number, until `time`
+   * (nanoseconds since power-on): the hypervisor's own count, empty when the domain is gone.
+   */
+  trace: { domid: number; records: Uint8Array; lost: number; time: number; calls: number[] };
   /** What changed where the session watches; `more` when there was too much to name. */
   xenstoreChanged: { watch: string; paths: string[]; more: boolean };
 }

@@ -17,6 +17,7 @@ import {
 } from "./schema.ts";
 import { Sampler } from "./sampler.ts";
 import { StoreWatches } from "./store-watches.ts";
+import { SessionTraces } from "./traces.ts";
 
 /** The server's end of one connection. */
 export interface Connection {
@@ -47,6 +48,7 @@ export class Session {
   readonly #files = new SessionFiles();
   readonly #consoles = new Set<number>();
   readonly #storeWatches: StoreWatches;
+  readonly #traces: SessionTraces;
   readonly #disposals: (() => void)[] = [];
   readonly #handlers: Handlers;
   readonly #statistics: Sampler;
@@ -62,6 +64,10 @@ export class Session {
     this.#connection = connection;
     this.#storeWatches = new StoreWatches(
       (data) => this.#event("xenstoreChanged", data),
+      () => connection.backlog > BACKLOG_DROPS,
+    );
+    this.#traces = new SessionTraces(
+      (data) => this.#event("trace", data),
       () => connection.backlog > BACKLOG_DROPS,
     );
     const mayMeasure = (): boolean =>
@@ -87,6 +93,7 @@ export class Session {
       if (power !== "starting") return;
       this.#consoles.clear();
       this.#storeWatches.forget();
+      this.#traces.end();
     });
     this.#event("host", host.state);
   }
@@ -124,6 +131,7 @@ export class Session {
     for (const domid of this.#consoles) void this.#detach(domid).catch(() => {});
     this.#consoles.clear();
     this.#storeWatches.end();
+    this.#traces.end();
   }
 
   #listen<E extends EventName>(event: E, listener: (data: Events[E]) => void): void {
@@ -243,6 +251,8 @@ export class Session {
         this.#wiring.every(milliseconds);
         return null;
       },
+      traceStart: ({ domid }) => this.#traces.start(host.tracer, domid),
+      traceStop: ({ domid }) => this.#traces.stop(domid),
       xenLogAttach: () => {
         this.#xenLog = true;
         return { text: host.log };

@@ -10,6 +10,7 @@ export const USAGE = `usage: xenarium <command> [arguments]
       --host-memory MiB  --pcpus N  --boot-config FILE  --boot-entry N|TITLE  --timeout SECONDS
       --log                    print the (XEN) log to stderr
       --profile FILE           write where guest time went; --symbols FILE names the kernel's functions (System.map)
+      --trace FILE             write its hypercalls in Chrome's trace format (chrome://tracing, Perfetto)
       Ctrl+] leaves. Exit status: 0 poweroff, 3 crash, 4 reboot with on_reboot="destroy", 124 timeout,
       2 bad arguments, 1 anything else.
 
@@ -59,6 +60,8 @@ export interface RunArguments extends HostArguments {
   /** File to write a profile to, and one with the kernel's symbols. */
   profile: string | null;
   symbols: string | null;
+  /** File to write the hypercalls to. */
+  trace: string | null;
 }
 export interface ServeArguments extends HostArguments {
   port: number | null;
@@ -121,6 +124,7 @@ export function runArguments(args: string[]): RunArguments {
       timeout: { type: "string" },
       profile: { type: "string" },
       symbols: { type: "string" },
+      trace: { type: "string" },
     },
   });
   if (positionals.length > 1)
@@ -144,6 +148,7 @@ export function runArguments(args: string[]): RunArguments {
     timeout: seconds,
     profile: values.profile ?? null,
     symbols: values.symbols ?? null,
+    trace: values.trace ?? null,
   };
 }
 

@@ -5,12 +5,14 @@ import { ToolstackError, type ToolstackClient } from "../toolstack/client.ts";
 import type { DomainStopped } from "../toolstack/messages.ts";
 import { PoweredHost } from "../toolstack/power.ts";
 import { Profiler } from "../toolstack/profile/profiler.ts";
+import { Tracer } from "../toolstack/trace/tracer.ts";
 import { parseXlConfig } from "../toolstack/xlcfg.ts";
 import { UsageError, type RunArguments } from "./arguments.ts";
 import { bootMenu } from "./boot-menu.ts";
 import { runConfig } from "./config-text.ts";
 import { checkedSymbols, writeProfile } from "./profile.ts";
 import { Terminal } from "./terminal.ts";
+import { TraceFile } from "./trace.ts";
 
 export const EXIT_POWEROFF = 0;
 export const EXIT_FAILURE = 1;
@@ -31,6 +33,7 @@ export async function run(options: RunArguments, imageFolder: URL): Promise<numb
   const { config, configName, kernel } = await checkedConfig(options);
   const symbols = await checkedSymbols(options.symbols);
   const menu = await bootMenu(options);
+  const trace = options.trace === null ? null : await TraceFile.create(options.trace);
   const host = new PoweredHost({
     imageFolder,
     ...menu,
@@ -63,11 +66,18 @@ export async function run(options: RunArguments, imageFolder: URL): Promise<numb
         say(`the profile was not written: ${error.message}`),
       );
   };
+  const tracer = new Tracer(host);
+  const tracing = async (domid: number, name: string): Promise<void> =>
+    trace?.follow(tracer, domid, name).catch((error: Error) => say(`domain ${domid} is not traced: ${error.message}`));
+  const saveTrace = async (): Promise<void> => {
+    await trace?.end().catch((error: Error) => say(`the trace was not written whole: ${error.message}`));
+    if (trace?.lost) say(`${trace.lost} hypercalls are not in the trace: they came faster than it is read and written`);
+  };
   try {
     const profiling = async (): Promise<void> => {
       if (options.profile !== null) profiler = await Profiler.start(host);
     };
-    const started = start(host, config, configName, terminal, finish, profiling).catch((error: unknown) => {
+    const started = start(host, config, configName, terminal, finish, profiling, tracing).catch((error: unknown) => {
       say(error instanceof Error ? error.message : String(error));
       const about = error instanceof ToolstackError && ARGUMENT_ERRORS.includes(error.code);
       finish(about ? EXIT_USAGE : EXIT_FAILURE);
@@ -75,6 +85,7 @@ export async function run(options: RunArguments, imageFolder: URL): Promise<numb
     const status = await finished;
     void started;
     await saveProfile();
+    await saveTrace();
     return status;
   } finally {
     if (timer) clearTimeout(timer);
@@ -121,6 +132,7 @@ async function start(
   terminal: Terminal,
   finish: (status: number) => void,
   profiling: () => Promise<void>,
+  tracing: (domid: number, name: string) => Promise<void>,
 ): Promise<void> {
   await host.start();
   await profiling();
@@ -134,6 +146,7 @@ async function start(
     shown = offset + bytes.length;
   });
   const attach = async (domid: number): Promise<void> => {
+    await tracing(domid, expectations.name ?? "");
     current = domid;
     shown = Infinity;
     const snapshot = await toolstack.request("consoleAttach", { domid });

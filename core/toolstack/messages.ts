@@ -270,6 +270,10 @@ export interface ToolstackRequests {
   checkInvariants: { args: Record<string, never>; result: number };
   /** Machine address of the hypervisor's counters (core/hypervisor/abi/native.ts), for who shares the machine's memory. */
   statisticsArea: { args: Record<string, never>; result: { address: number } };
+  /** Machine address of the trace buffers (core/hypervisor/abi/trace.ts), made when first asked for. */
+  traceBuffers: { args: Record<string, never>; result: { address: number } };
+  /** Whether the domain's hypercalls are recorded in them. */
+  traceDomain: { args: { domid: number; on: boolean }; result: null };
   /** A domid, as digits or number, or a name. */
   resolve: { args: { domain: string | number }; result: number };
   parseConfig: { args: { config: string; configName?: string }; result: ParsedConfig };

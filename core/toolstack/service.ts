@@ -4,7 +4,13 @@ import { identifyImage } from "../dom0/builder/image.ts";
 import type { ConsoleBackend } from "../dom0/console/backend.ts";
 import * as abi from "../dom0/kernel/abi.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
-import { HYPERVISOR_arch_7, NATIVE_check_invariants, NATIVE_statistics } from "../dom0/kernel/native.ts";
+import {
+  HYPERVISOR_arch_7,
+  NATIVE_check_invariants,
+  NATIVE_statistics,
+  NATIVE_trace,
+  NATIVE_trace_buffers,
+} from "../dom0/kernel/native.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
@@ -75,6 +81,11 @@ export class Service {
       vcpuList: ({ domid }) => reports.vcpuList(domid),
       checkInvariants: () => hypercalls.call("invariants", HYPERVISOR_arch_7, NATIVE_check_invariants),
       statisticsArea: () => ({ address: hypercalls.call("statistics area", HYPERVISOR_arch_7, NATIVE_statistics) }),
+      traceBuffers: () => ({ address: hypercalls.call("trace buffers", HYPERVISOR_arch_7, NATIVE_trace_buffers) }),
+      traceDomain: ({ domid, on }) => {
+        hypercalls.call(`trace of domain ${domid}`, HYPERVISOR_arch_7, NATIVE_trace, domid, on ? 1 : 0);
+        return null;
+      },
       resolve: ({ domain }) => this.#resolve(domain),
       parseConfig: ({ config }) => parseXlConfig(config),
       inspect: (args) => this.#inspect(args),

@@ -1,6 +1,7 @@
 import { Suspense } from "react";
 import { ConsoleTab } from "../console/ConsoleTab.tsx";
 import { DevicesTab } from "../devices/lazy.ts";
+import { TraceSection } from "../inspect/trace/TraceSection.tsx";
 import { DOMAIN_TABS, show, useApp, type DomainTab } from "../state/store.ts";
 import { Tabs } from "../ui/Tabs.tsx";
 import { StoreTab } from "../xenstore/StoreTab.tsx";
@@ -58,6 +59,8 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
           </Suspense>
         ) : tab === "xenstore" ? (
           <StoreTab root={`/local/domain/${domid}`} domid={domid} />
+        ) : tab === "inspect" && domain ? (
+          <TraceSection key={domid} domid={domid} />
         ) : domain ? (
           <Overview domain={domain} />
         ) : (

@@ -17,6 +17,7 @@ export const history = new History();
 export const consoles = new Consoles(request);
 
 const storeListeners = new Set<(event: Events["xenstoreChanged"]) => void>();
+const traceListeners = new Set<(event: Events["trace"]) => void>();
 const wiringListeners = new Set<(report: Events["wiring"]) => void>();
 
 let client: ApiClient | null = null;
@@ -57,6 +58,12 @@ export function onStoreChanged(listener: (event: Events["xenstoreChanged"]) => v
 export function onWiring(listener: (report: Events["wiring"]) => void): () => void {
   wiringListeners.add(listener);
   return () => void wiringListeners.delete(listener);
+}
+
+/** Hears of the hypercalls that this session traces. The returned function ends it. */
+export function onTrace(listener: (event: Events["trace"]) => void): () => void {
+  traceListeners.add(listener);
+  return () => void traceListeners.delete(listener);
 }
 
 export function sentence(error: unknown): string {
@@ -144,6 +151,9 @@ function listen(api: ApiClient): void {
   });
   api.on("wiring", (report) => {
     for (const listener of [...wiringListeners]) listener(report);
+  });
+  api.on("trace", (event) => {
+    for (const listener of [...traceListeners]) listener(event);
   });
   api.on("xenLog", ({ text }) => useApp.setState(({ xenLog }) => ({ xenLog: (xenLog + text).slice(-LOG_CHARACTERS) })));
   api.on("statistics", (snapshot) => {

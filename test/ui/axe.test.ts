@@ -48,9 +48,15 @@ describe.skipIf(missing !== null)(`axe${missing ? ` (${missing})` : ""}`, () => 
     await app.page.keyboard.press("Escape");
   });
 
-  for (const tab of ["Overview", "Devices", "Xenstore"])
+  for (const tab of ["Overview", "Devices", "Xenstore", "Inspect"])
     it(`a domain's ${tab}`, async () => {
       await app.tab(tab);
+      if (tab === "Inspect") {
+        await app.tab("Console");
+        await app.type("load 1");
+        await app.tab("Inspect");
+        await app.page.locator(".trace-row").first().click();
+      }
       if (tab === "Devices") await app.page.locator(".react-flow__node").first().waitFor();
       await app.page.waitForTimeout(1200);
       if (tab === "Devices") await app.page.locator('.react-flow__node[data-id="1/console:channel"]').click();

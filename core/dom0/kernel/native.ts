@@ -17,6 +17,9 @@ export const NATIVE_own_frames = 2;
 export const NATIVE_statistics = 3;
 /** () -> number of violated invariants. */
 export const NATIVE_check_invariants = 4;
+/** () -> machine address of the trace buffers; (domid, on) -> 0. */
+export const NATIVE_trace_buffers = 16;
+export const NATIVE_trace = 17;
 /** (domid, port) -> PORT_BITS_* (hypervisor/abi/native.ts). */
 export const NATIVE_port_bits = 5;
 

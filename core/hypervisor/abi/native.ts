@@ -15,6 +15,10 @@ export const NATIVE_statistics = 3;
 export const NATIVE_check_invariants = 4;
 /** (domid, port): PORT_BITS_* of an event channel's end. Privileged domains only. */
 export const NATIVE_port_bits = 5;
+/** (): machine address of the trace buffers (trace.ts), made when first asked for. Privileged domains only. */
+export const NATIVE_trace_buffers = 16;
+/** (domid, 1 or 0): the domain's hypercalls are recorded from now on, or no more. After NATIVE_trace_buffers; privileged domains only. */
+export const NATIVE_trace = 17;
 
 export const PORT_BITS_pending = 1;
 export const PORT_BITS_masked = 2;
@@ -77,6 +81,8 @@ export const VCPU_SCHEDULED = 56;
 export const VCPU_MIGRATIONS = 64;
 export const VCPU_HYPERCALLS = 72;
 export const VCPU_UPCALLS = 80;
+/** u64: hypercalls of a traced domain that were not recorded as the ring was full. */
+export const VCPU_TRACE_LOST = 88;
 /** 16 x u64: exits by EXIT_* (core/machine/cpu/exits.ts) from 0. */
 export const VCPU_EXITS = 0xe00;
 /** u64: page faults handed to the guest's kernel. */

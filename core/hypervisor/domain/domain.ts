@@ -80,6 +80,8 @@ export class Domain {
   // -- end of watched --
 
   flags: u32;
+  /** 1: its hypercalls are traced (hypercall/trace.ts). */
+  traced: u32;
   /** General lock of the domain's fields. */
   lock: u32;
   /** Counts pauses by control software and by the hypervisor itself; vCPUs run only while it is 0. Atomic. */
@@ -258,6 +260,8 @@ export class Vcpu {
   hypercalls: u64;
   /** 0x50: upcalls delivered. */
   upcalls: u64;
+  /** 0x58: hypercalls that should have been traced and were not (hypercall/trace.ts). */
+  traceLost: u64;
   // -- end of watched --
 
   domain: Domain;

@@ -4,6 +4,7 @@
  */
 import { CPU_GPR, CPU_RIP } from "../../machine/cpu/state";
 import { EFAULT, ENOSYS, EPERM } from "../abi/errno";
+import { TRACE_FLAG_continued, TRACE_FLAG_member, TRACE_FLAG_no_result } from "../abi/trace";
 import * as nr from "../abi/xen";
 import { doDomctl } from "../control/domctl";
 import { doSysctl } from "../control/sysctl";
@@ -31,10 +32,12 @@ import { doConsoleIo } from "./console_io";
 import { copyFromGuest, guestRangeOk, writeGuest64, copyToGuest } from "./guest_access";
 import { doNativeOp } from "./native_op";
 import { doPhysdevOp } from "./physdev_op";
+import { traceArguments, traceHasRoom, traceRecord, traceWritten } from "./trace";
 import { doSchedOp, doSchedOpCompat } from "./sched_op";
 import { doSetTimerOp, doVcpuOp } from "./vcpu_op";
 import { doVmAssist } from "./vm_assist";
 import { doXenVersion } from "./xen_version";
+import { systemTime } from "../sched/clock";
 import { threadScratch } from "../sched/pcpu";
 
 const RDX: usize = 16;
@@ -52,6 +55,9 @@ export function replaceRegisters(): void {
   registersReplaced = true;
 }
 
+/** The next hypercall is an entry of a multicall. */
+let multicallMember: bool = false;
+
 function count(number: u32): void {
   const v = currentVcpu;
   v.hypercalls++;
@@ -63,6 +69,38 @@ function count(number: u32): void {
 
 /** One hypercall of the current vCPU. */
 export function hypercall(number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u64, a5: u64): i64 {
+  if (currentVcpu.domain.traced) {
+    if (traceHasRoom()) return tracedHypercall(number, a0, a1, a2, a3, a4, a5);
+    currentVcpu.traceLost++;
+  }
+  return perform(number, a0, a1, a2, a3, a4, a5);
+}
+
+function tracedHypercall(number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u64, a5: u64): i64 {
+  const v = currentVcpu;
+  const rip = isNative(v.domain) ? 0 : load<u64>(v.cpu, CPU_RIP);
+  const lost = <u32>v.traceLost;
+  let flags: u32 = multicallMember ? TRACE_FLAG_member : 0;
+  multicallMember = false;
+  const began = systemTime();
+  const result = perform(number, a0, a1, a2, a3, a4, a5);
+  const took = systemTime() - began;
+  if (registersReplaced) flags |= TRACE_FLAG_no_result;
+  if (result == HYPERCALL_CONTINUE) flags |= TRACE_FLAG_continued;
+  // A multicall's entries may have filled the ring.
+  const record = traceRecord(began, took, number, rip, result, lost, flags);
+  if (!record) v.traceLost++;
+  else {
+    traceArguments(record, number, a0, a1, a2, a3, a4, a5);
+    traceWritten();
+  }
+  return result;
+}
+
+// A call more for each hypercall is what tracing would cost while it is off.
+// @ts-ignore: decorator
+@inline
+function perform(number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u64, a5: u64): i64 {
   if (number >= <u64>nr.NR_HYPERCALLS) return -ENOSYS;
   count(<u32>number);
   switch (<u32>number) {
@@ -142,6 +180,7 @@ function doMulticall(list: u64, calls: u32): i64 {
     const entry = threadScratch();
     if (!copyFromGuest(entry, at, nr.MULTICALL_ENTRY_SIZE)) return -EFAULT;
     const number = load<u64>(entry);
+    multicallMember = true;
     const result =
       number == <u64>nr.HYPERVISOR_multicall || number == <u64>nr.HYPERVISOR_iret
         ? -ENOSYS
@@ -177,6 +216,7 @@ export function pvHypercall(v: Vcpu): void {
   beginHypercall();
   clearContinuation();
   registersReplaced = false;
+  multicallMember = false;
   const number = <u64>load<u32>(gpr);
   const result = hypercall(
     number,

@@ -112,6 +112,44 @@ export function clearGuest(guest: u64, bytes: u32): bool {
   return copy(0, guest, bytes, true);
 }
 
+/** As walkGuest for reading, but leaves no mark in the tables. */
+function lookUp(cr3: u64, linear: u64): usize {
+  let table = cr3 & PTE_ADDRESS;
+  let shift: u64 = 39;
+  while (true) {
+    if (!mfnValid(table >> 12)) return 0;
+    const entry = atomic.load<u64>(<usize>table + ((<usize>((linear >> shift) & 511)) << 3));
+    if ((entry & (PTE_P | PTE_US)) != (PTE_P | PTE_US)) return 0;
+    if (shift == 12 || entry & PTE_PSE) {
+      const offset = linear & (((<u64>1) << shift) - 1);
+      const machine = (entry & PTE_ADDRESS & ~(((<u64>1) << shift) - 1)) + offset;
+      return mfnValid(machine >> 12) ? <usize>machine : 0;
+    }
+    table = entry & PTE_ADDRESS;
+    shift -= 9;
+  }
+}
+
+/** Copies what can be read of `bytes` at the current guest's pointer, and changes nothing of the guest's; how many it were. */
+export function peekGuest(to: usize, guest: u64, bytes: u32): u32 {
+  const v = currentVcpu;
+  if (!rangeOk(v, guest, bytes)) return 0;
+  const native = isNative(v.domain);
+  for (let done: u32 = 0; done < bytes;) {
+    const at = guest + done;
+    const part = min<u32>(bytes - done, 4096 - ((<u32>at) & 4095));
+    enterGuestAccess();
+    let machine: usize;
+    if (native) machine = nativeOwns(v.domain, at) ? <usize>at : 0;
+    else machine = lookUp(v.cr3Loaded, at);
+    if (machine) memory.copy(to + done, machine, part);
+    leaveGuestAccess();
+    if (!machine) return done;
+    done += part;
+  }
+  return bytes;
+}
+
 /** Set by readGuest* when the pointer was bad; those then return 0. Clear it before, look after. */
 export let guestFault: bool = false;
 export function clearGuestFault(): void {

@@ -6,12 +6,15 @@ import {
   NATIVE_own_frames,
   NATIVE_port_bits,
   NATIVE_statistics,
+  NATIVE_trace,
+  NATIVE_trace_buffers,
   NATIVE_unmap_frame,
 } from "../abi/native";
 import { checkInvariants } from "../control/invariants";
 import { currentVcpu, isPrivileged } from "../domain/domain";
 import { portBits } from "../event/report";
 import { HYPERVISOR_ROOT } from "../memory/frames";
+import { makeTraceBuffers, traceDomain } from "./trace";
 import { nativeMapFrame, nativeUnmapFrame } from "../memory/native";
 
 export function doNativeOp(operation: u64, a: u64, b: u64): i64 {
@@ -32,6 +35,10 @@ export function doNativeOp(operation: u64, a: u64, b: u64): i64 {
       return isPrivileged(d) ? checkInvariants() : -EPERM;
     case NATIVE_port_bits:
       return isPrivileged(d) ? portBits(<u32>a, <u32>b) : -EPERM;
+    case NATIVE_trace_buffers:
+      return isPrivileged(d) ? makeTraceBuffers() : -EPERM;
+    case NATIVE_trace:
+      return isPrivileged(d) ? traceDomain(<u32>a, b != 0) : -EPERM;
     default:
       return -ENOSYS;
   }

@@ -69,6 +69,8 @@ export class Pcpu {
   lineLength: u32;
   /** Of the TLB clock (memory/tlb.ts): all other pCPUs have flushed since. */
   othersFlushed: u32;
+  /** Ring that this thread's hypercalls are traced into (abi/trace.ts), 0 = none. */
+  trace: usize;
 }
 
 export let self: Pcpu = changetype<Pcpu>(0);

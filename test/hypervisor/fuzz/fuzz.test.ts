@@ -8,7 +8,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, it } from "vitest";
+import { traceCalls } from "../../../core/api/trace/calls.ts";
 import { PoweredHost } from "../../../core/toolstack/power.ts";
+import { Tracer } from "../../../core/toolstack/trace/tracer.ts";
 import type { ToolstackClient } from "../../../core/toolstack/client.ts";
 
 const CALLS = Number(process.env.XENARIUM_FUZZ_CALLS ?? 1_000_000);
@@ -71,9 +73,25 @@ it.skipIf(!compiler)(
     const text = consoles(toolstack);
     const stopped = new Set<number>();
     toolstack.on("stopped", ({ domid }) => stopped.add(domid));
+    // What it does is traced: records are of it alone, say what can be said, and none is written elsewhere.
+    const tracer = new Tracer(host);
+    let recorded = 0;
+    const wrong: string[] = [];
+    const untrace = new Map<number, () => Promise<void>>();
+    const trace = async (domid: number): Promise<void> => {
+      const end = await tracer.listen(domid, ({ domid: of, records }) => {
+        for (const call of traceCalls(records)) {
+          if (call.domid !== domid || of !== domid || call.vcpu > 31 || !(call.time > 0))
+            wrong.push(`${call.domid} ${call.vcpu} ${call.time}`);
+          recorded++;
+        }
+      });
+      untrace.set(domid, end);
+    };
     const create = async (config: string): Promise<number> => {
       const { domid } = await toolstack.request("create", { config, files, paused: true });
       await toolstack.request("consoleAttach", { domid });
+      await trace(domid);
       await toolstack.request("unpause", { domid });
       return domid;
     };
@@ -107,11 +125,14 @@ it.skipIf(!compiler)(
         made += said.get(domid) ?? 0;
         expect(gone).toBeNull();
         if (!stopped.has(domid)) await toolstack.request("destroy", { domid });
+        await untrace.get(domid)?.();
         text.delete(domid);
         if (runs % 50 === 0) expect(await toolstack.request("checkInvariants"), log).toBe(0);
       }
       expect(await toolstack.request("checkInvariants"), log).toBe(0);
       expect(gone).toBeNull();
+      expect(wrong).toEqual([]);
+      expect(recorded).toBeGreaterThan(Math.min(made, 1000) / 2);
       const seen = text.get(sibling)!.length;
       await type(sibling, "uptime\r");
       await until("the sibling's answer", () => /up [\d.]+ s[\s\S]*mini> $/.test(text.get(sibling)!.slice(seen)), 10);

@@ -1,0 +1,145 @@
+import "../../styles/trace.css";
+import { Download, Eraser, Pause, Play, Search } from "lucide-react";
+import { useEffect, useState } from "react";
+import { HYPERCALLS } from "../../../core/api/trace/names.ts";
+import { useHostRuns } from "../../state/live.ts";
+import { useApp } from "../../state/store.ts";
+import { formatValue } from "../../ui/Graph.tsx";
+import { exportTrace } from "./chrome-export.ts";
+import { Timeline } from "./Timeline.tsx";
+import type { Trace, TraceFilter, TraceRow } from "./trace.ts";
+import { TraceTable } from "./TraceTable.tsx";
+import { useTrace } from "./useTrace.ts";
+
+/** A domain's hypercalls, live. The hypervisor records them only while this is looked at and not paused. */
+export function TraceSection({ domid }: { domid: number }) {
+  const runs = useHostRuns();
+  const name = useApp((state) => state.domains.find((each) => each.domid === domid)?.name ?? `domain-${domid}`);
+  const [paused, setPaused] = useState(false);
+  const [selected, select] = useState<TraceRow | null>(null);
+  const trace = useTrace(domid, !paused);
+  useEffect(() => {
+    // A trace of what was before the last power-on is of another domain.
+    if (!runs) trace.clear();
+  }, [runs, trace]);
+  if (!runs) return <p className="page-empty">There are no hypercalls while the host does not run.</p>;
+  return (
+    <section className="trace" aria-label="Hypercall trace">
+      <div className="trace-tools">
+        <button type="button" aria-pressed={paused} onClick={() => setPaused(!paused)}>
+          {paused ? <Play size={14} /> : <Pause size={14} />} {paused ? "Resume" : "Pause"}
+        </button>
+        <button
+          type="button"
+
+          onClick={() => {
+            select(null);
+            trace.clear();
+          }}
+        >
+          <Eraser size={14} /> Clear
+        </button>
+        <button
+          type="button"
+
+          title="In Chrome's trace format, for chrome://tracing and Perfetto: what the filter lets through"
+          disabled={trace.shown.length === 0}
+          onClick={() => exportTrace(trace, domid, name)}
+        >
+          <Download size={14} /> Export
+        </button>
+        <Filters trace={trace} />
+        <span className="spacer" />
+        <span className="muted trace-figures" role="status">
+          {trace.recorded.toLocaleString("en")} recorded
+          {trace.missing > 0 && `, ${trace.missing.toLocaleString("en")} not`}
+        </span>
+      </div>
+      <Timeline trace={trace} selected={selected} onSelect={select} />
+      <div className="trace-split">
+        <div className="trace-main">
+          {trace.rows.length === 0 ? (
+            <p className="page-empty">
+              {paused ? "Nothing is recorded while paused." : "It has made no hypercall since this is looked at."}
+            </p>
+          ) : (
+            <TraceTable rows={trace.shown} selected={selected} onSelect={select} />
+          )}
+        </div>
+        <Counts trace={trace} />
+      </div>
+    </section>
+  );
+}
+
+function Filters({ trace }: { trace: Trace }) {
+  const change = (part: Partial<TraceFilter>): void => {
+    trace.filter = { ...trace.filter, ...part };
+  };
+  const { number, result, text } = trace.filter;
+  const choices = [...trace.seen].sort(([, a], [, b]) => a.localeCompare(b));
+  return (
+    <>
+      <select
+        aria-label="Hypercall"
+        value={number ?? ""}
+        onChange={({ target }) => change({ number: target.value === "" ? null : Number(target.value) })}
+      >
+        <option value="">All hypercalls</option>
+        {choices.map(([each, name]) => (
+          <option key={each} value={each}>
+            {name}
+          </option>
+        ))}
+      </select>
+      <select
+        aria-label="Result"
+        value={result}
+        onChange={({ target }) => change({ result: target.value as TraceFilter["result"] })}
+      >
+        <option value="all">All results</option>
+        <option value="ok">Succeeded</option>
+        <option value="failed">Failed</option>
+      </select>
+      <div className="search trace-search">
+        <Search size={14} aria-hidden />
+        <input
+          type="search"
+          placeholder="Name, argument, result"
+          aria-label="Filter the trace"
+          defaultValue={text}
+          onChange={({ target }) => change({ text: target.value.toLowerCase() })}
+        />
+      </div>
+    </>
+  );
+}
+
+function Counts({ trace }: { trace: Trace }) {
+  return (
+    <div className="card trace-counts" tabIndex={0} role="region" aria-label="Counts of hypercalls">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Hypercall</th>
+            <th scope="col">Calls</th>
+            <th scope="col">Rate</th>
+          </tr>
+        </thead>
+        <tbody>
+          {trace.counts.map(({ number, calls, rate }) => (
+            <tr key={number} data-hypercall={HYPERCALLS.get(number)}>
+              <th scope="row">
+                <span className={`trace-swatch trace-color-${(trace.colorOf(number) ?? -1) + 1}`} aria-hidden />
+                {HYPERCALLS.get(number) ?? `hypercall ${number}`}
+              </th>
+              <td>{calls.toLocaleString("en")}</td>
+              <td>{formatValue(rate, "/s")}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {trace.counts.length === 0 && <p className="muted">No figures yet.</p>}
+    </div>
+  );
+}

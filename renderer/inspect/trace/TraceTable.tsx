@@ -1,0 +1,141 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useRef, type KeyboardEvent } from "react";
+import { durationText, gapText, isGap, resultText, timeText, type TraceRow } from "./trace.ts";
+
+const ROW_PIXELS = 24;
+const PAGE_ROWS = 15;
+
+/** Newest at the bottom, and followed while the bottom is in sight; only rows in sight are in the document. */
+export function TraceTable({
+  rows,
+  selected,
+  onSelect,
+}: {
+  rows: readonly TraceRow[];
+  selected: TraceRow | null;
+  onSelect: (row: TraceRow | null) => void;
+}) {
+  const box = useRef<HTMLDivElement>(null);
+  const following = useRef(true);
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => ROW_PIXELS,
+    overscan: 10,
+  });
+  const items = virtual.getVirtualItems();
+  const index = selected ? rows.lastIndexOf(selected) : -1;
+  const last = rows.at(-1);
+  useEffect(() => {
+    if (following.current && rows.length > 0) virtual.scrollToIndex(rows.length - 1, { align: "end" });
+  }, [last, rows.length]);
+  useEffect(() => {
+    if (index < 0) return;
+    following.current = false;
+    virtual.scrollToIndex(index);
+  }, [selected]);
+
+  const go = (to: number): void => {
+    const row = rows[Math.max(0, Math.min(rows.length - 1, to))];
+    if (row) onSelect(row);
+  };
+  const onKey = (event: KeyboardEvent): void => {
+    const from = index < 0 ? rows.length : index;
+    const moves: Record<string, number> = {
+      ArrowDown: from + 1,
+      ArrowUp: from - 1,
+      PageDown: from + PAGE_ROWS,
+      PageUp: from - PAGE_ROWS,
+      Home: 0,
+      End: rows.length - 1,
+    };
+    const to = moves[event.key];
+    if (to === undefined && event.key !== "Escape") return;
+    event.preventDefault();
+    if (to === undefined) onSelect(null);
+    else go(to);
+    if (event.key === "End" || event.key === "Escape") following.current = true;
+  };
+
+  return (
+    <div className="trace-table" role="grid" aria-label="Hypercalls" aria-rowcount={rows.length + 1} aria-colcount={6}>
+      <div role="rowgroup">
+        <div role="row" className="trace-head" aria-rowindex={1}>
+          {["Time, s", "vCPU", "Hypercall", "Arguments", "Result", "Took"].map((title) => (
+            <span role="columnheader" key={title}>
+              {title}
+            </span>
+          ))}
+        </div>
+      </div>
+      <div
+        ref={box}
+        className="trace-rows"
+        role="rowgroup"
+        tabIndex={0}
+        aria-label="Recorded hypercalls"
+        onKeyDown={onKey}
+        onScroll={({ currentTarget: { scrollTop, scrollHeight, clientHeight } }) => {
+          following.current = scrollTop + clientHeight >= scrollHeight - ROW_PIXELS;
+        }}
+      >
+        <div role="presentation" className="trace-sized" style={{ height: virtual.getTotalSize() }}>
+          {items.map(({ index: at, start }) => {
+            const row = rows[at]!;
+            return (
+              <div
+                key={at}
+                role="row"
+                aria-rowindex={at + 2}
+                aria-selected={row === selected}
+                className={`trace-row${row === selected ? " selected" : ""}${isGap(row) ? " gap" : row.failed ? " failed" : ""}`}
+                style={{ transform: `translateY(${start}px)` }}
+                onClick={() => onSelect(row)}
+              >
+                <Cells row={row} />
+              </div>
+            );
+          })}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function Cells({ row }: { row: TraceRow }) {
+  if (isGap(row))
+    return (
+      <span role="gridcell" aria-colspan={6} className="trace-gap">
+        {gapText(row)}
+      </span>
+    );
+  return (
+    <>
+      <span role="gridcell">{timeText(row.time)}</span>
+      <span role="gridcell">{row.vcpu}</span>
+      <span
+        role="gridcell"
+        className={row.member ? "trace-member" : ""}
+        title={row.member ? "In a multicall" : undefined}
+      >
+        {row.name}
+        {row.operation && <b> {row.operation}</b>}
+      </span>
+      <span
+        role="gridcell"
+        className="trace-arguments"
+        title={row.parameters.map((each) => each.join(" = ")).join("\n")}
+      >
+        {row.parameters.map(([name, value]) => (
+          <span key={name}>
+            <i>{name}</i>={value}{" "}
+          </span>
+        ))}
+      </span>
+      <span role="gridcell" className="trace-result">
+        {resultText(row)}
+      </span>
+      <span role="gridcell">{durationText(row.duration)}</span>
+    </>
+  );
+}
