@@ -21,9 +21,18 @@ import type {
   XenstoreMatches,
   XenstoreNode,
 } from "../toolstack/messages.ts";
+import type {
+  EventsReport,
+  FrameFacts,
+  GrantsReport,
+  MemoryReport,
+  RegistersReport,
+  WalkReport,
+} from "../toolstack/inspect/report.ts";
 import type { DomainWiring } from "../toolstack/wiring-report.ts";
 
 export type { DeviceWiring, DomainWiring, GrantWiring, PortWiring, RingDirection } from "../toolstack/wiring-report.ts";
+export type * from "../toolstack/inspect/report.ts";
 export type {
   ConfigDiagnostic,
   ConsoleSnapshot,
@@ -58,6 +67,8 @@ export const MOST_CONSOLE_INPUT_BYTES = 64 * 1024;
 export const MOST_CONFIG_CHARACTERS = 64 * 1024;
 export const HOST_MEMORY_MIB = { least: 128, most: 3584 };
 export const MOST_PCPUS = 32;
+/** Bytes of a domain's memory in one answer. */
+export const MOST_MEMORY_BYTES = 4096;
 
 export type HostPower = "off" | "starting" | "running" | "stopping" | "crashed";
 
@@ -100,6 +111,12 @@ const storePermissions = z
   .max(512)
   .regex(/^[nrwb]\d{1,5}( [nrwb]\d{1,5})*$/, "must be letters n, r, w, b with a domid, as n0 r5")
   .transform((text) => text.split(" "));
+const vcpu = z.int().min(0).max(127);
+const tables = z.enum(["kernel", "user"]).default("kernel");
+const address = z
+  .string()
+  .regex(/^(0x)?[0-9a-f]{1,16}$/i, "must be an address of 64 bits in hexadecimal")
+  .transform((text) => BigInt(text.replace(/^(0x)?/i, "0x")));
 const cpuList = z
   .string()
   .max(128)
@@ -157,6 +174,21 @@ export const REQUESTS = {
   consoleDetach: z.strictObject({ domid }),
   consoleInput: z.strictObject({ domid, bytes: bytes(MOST_CONSOLE_INPUT_BYTES) }),
   consoleLogs: nothing,
+
+  /** What is inside a domain: toolstack/inspect/report.ts. `tables`: which of a PV vCPU's two page tables, the kernel's if not said. */
+  inspectRegisters: z.strictObject({ domid, vcpu }),
+  inspectWalk: z.strictObject({ domid, vcpu, tables, address }),
+  inspectFrame: z.strictObject({ mfn: z.int().min(0).max(0xffffffff) }),
+  inspectMemory: z.strictObject({
+    domid,
+    vcpu,
+    tables,
+    address,
+    space: z.enum(["virtual", "pseudo-physical"]),
+    bytes: z.int().min(1).max(MOST_MEMORY_BYTES),
+  }),
+  inspectEvents: z.strictObject({ domid }),
+  inspectGrants: z.strictObject({ domid }),
 
   xenstoreRead: z.strictObject({ path: storePath }),
   xenstoreList: z.strictObject({ path: storePath }),
@@ -223,6 +255,12 @@ export interface Results {
   consoleDetach: null;
   consoleInput: null;
   consoleLogs: { domid: number; name: string; bytes: number; alive: boolean }[];
+  inspectRegisters: RegistersReport;
+  inspectWalk: WalkReport;
+  inspectFrame: FrameFacts;
+  inspectMemory: MemoryReport;
+  inspectEvents: EventsReport;
+  inspectGrants: GrantsReport;
   xenstoreRead: XenstoreNode;
   xenstoreList: string[];
   xenstoreNodes: { nodes: (XenstoreNode | null)[] };

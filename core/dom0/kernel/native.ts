@@ -19,6 +19,8 @@ export const NATIVE_statistics = 3;
 export const NATIVE_check_invariants = 4;
 /** (domid, port) -> PORT_BITS_* (hypervisor/abi/native.ts). */
 export const NATIVE_port_bits = 5;
+/** (INSPECT_*, machine address of its structure): hypervisor/abi/inspect.ts. */
+export const NATIVE_inspect = 16;
 
 /** The memory a native domain was started with. */
 export function ownFrames(exports: NativeExports): { first: number; count: number; startInfo: number } {

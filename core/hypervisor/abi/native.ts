@@ -16,6 +16,9 @@ export const NATIVE_check_invariants = 4;
 /** (domid, port): PORT_BITS_* of an event channel's end. Privileged domains only. */
 export const NATIVE_port_bits = 5;
 
+/** (INSPECT_* of abi/inspect.ts, machine address of its structure). Privileged domains only. */
+export const NATIVE_inspect = 16;
+
 export const PORT_BITS_pending = 1;
 export const PORT_BITS_masked = 2;
 /** The domain has the FIFO ABI; else the 2-level one. */

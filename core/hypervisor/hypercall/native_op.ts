@@ -2,12 +2,14 @@
 import { EINVAL, ENOSYS, EPERM } from "../abi/errno";
 import {
   NATIVE_check_invariants,
+  NATIVE_inspect,
   NATIVE_map_frame,
   NATIVE_own_frames,
   NATIVE_port_bits,
   NATIVE_statistics,
   NATIVE_unmap_frame,
 } from "../abi/native";
+import { doInspect } from "../control/inspect";
 import { checkInvariants } from "../control/invariants";
 import { currentVcpu, isPrivileged } from "../domain/domain";
 import { portBits } from "../event/report";
@@ -32,6 +34,8 @@ export function doNativeOp(operation: u64, a: u64, b: u64): i64 {
       return isPrivileged(d) ? checkInvariants() : -EPERM;
     case NATIVE_port_bits:
       return isPrivileged(d) ? portBits(<u32>a, <u32>b) : -EPERM;
+    case NATIVE_inspect:
+      return isPrivileged(d) ? doInspect(d, <u32>a, b) : -EPERM;
     default:
       return -ENOSYS;
   }

@@ -15,6 +15,12 @@ export interface KernelSymbol {
   offset: number;
 }
 
+/** Symbols as they go from one thread to another: sorted addresses, and a name on each line. */
+export interface SymbolTable {
+  addresses: BigUint64Array;
+  names: string;
+}
+
 export class Symbols {
   readonly #addresses: BigUint64Array;
   readonly #names: string[];
@@ -25,6 +31,13 @@ export class Symbols {
     const distinct = sorted.filter(([address], n) => n === 0 || sorted[n - 1]![0] !== address);
     this.#addresses = BigUint64Array.from(distinct, ([address]) => address);
     this.#names = distinct.map(([, name]) => name);
+  }
+  static of({ addresses, names }: SymbolTable): Symbols {
+    const list = names.split("\n");
+    return new Symbols(Array.from(addresses, (address, n): [bigint, string] => [address, list[n]!]));
+  }
+  table(): SymbolTable {
+    return { addresses: this.#addresses.slice(), names: this.#names.join("\n") };
   }
   get size(): number {
     return this.#names.length;
