@@ -1,6 +1,7 @@
 import { Suspense } from "react";
 import { ConsoleTab } from "../console/ConsoleTab.tsx";
 import { DevicesTab } from "../devices/lazy.ts";
+import { InspectTab } from "../inspect/lazy.ts";
 import { DOMAIN_TABS, show, useApp, type DomainTab } from "../state/store.ts";
 import { Tabs } from "../ui/Tabs.tsx";
 import { StoreTab } from "../xenstore/StoreTab.tsx";
@@ -55,6 +56,10 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
         ) : tab === "devices" && domain ? (
           <Suspense>
             <DevicesTab key={domid} domid={domid} />
+          </Suspense>
+        ) : tab === "inspect" && domain ? (
+          <Suspense>
+            <InspectTab domid={domid} />
           </Suspense>
         ) : tab === "xenstore" ? (
           <StoreTab root={`/local/domain/${domid}`} domid={domid} />

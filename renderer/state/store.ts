@@ -14,6 +14,7 @@ export const DOMAIN_TABS = [
   ["console", "Console"],
   ["devices", "Devices"],
   ["xenstore", "Xenstore"],
+  ["inspect", "Inspect"],
 ] as const;
 export type DomainTab = (typeof DOMAIN_TABS)[number][0];
 

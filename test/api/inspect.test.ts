@@ -12,6 +12,8 @@ import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
 
 const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const guests = guestsMissing();
+/** Longer than a loaded machine takes. */
+const SOON = { timeout: 15_000 };
 const mini = new URL("assets/guests/mini.elf", dist);
 let host: HostService;
 let session: Session;
@@ -32,6 +34,15 @@ const input = (domid: number, text: string): Promise<unknown> =>
   host.toolstack.request("consoleInput", { domid, bytes: new TextEncoder().encode(text) });
 const output = async (domid: number): Promise<string> =>
   Buffer.from((await host.toolstack.request("consoleAttach", { domid })).log).toString("latin1");
+
+/** Waits until the domain has written that. */
+async function said(domid: number, text: string, seconds: number): Promise<void> {
+  const end = Date.now() + seconds * 1000;
+  while (!(await output(domid)).includes(text)) {
+    if (Date.now() > end) throw new Error(`Domain ${domid} did not say "${text}": ${await output(domid)}`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
 
 /** Loaded segments of an ELF file. */
 function segments(bytes: Buffer): { address: bigint; bytes: Buffer }[] {
@@ -55,7 +66,7 @@ beforeAll(async () => {
     end: () => {},
     mayNameFiles: false,
   });
-  await expect.poll(() => output(1), { timeout: 10_000 }).toContain("mini> ");
+  await said(1, "mini> ", 10);
 });
 afterAll(async () => {
   session.end();
@@ -88,9 +99,9 @@ describe("the bundled guest", () => {
 
   it("shows a vCPU that works as running, and never the same twice", async () => {
     await input(1, "load 1\r");
-    await expect.poll(async () => (await ask("inspectRegisters", { domid: 1, vcpu: 0 })).ranMeanwhile).toBe(true);
-    await expect.poll(async () => (await ask("inspectRegisters", { domid: 1, vcpu: 0 })).blocked).toBe(true);
-  }, 20_000);
+    await expect.poll(async () => (await ask("inspectRegisters", { domid: 1, vcpu: 0 })).ranMeanwhile, SOON).toBe(true);
+    await expect.poll(async () => (await ask("inspectRegisters", { domid: 1, vcpu: 0 })).blocked, SOON).toBe(true);
+  }, 40_000);
 
   it("has in its memory what its file has, by virtual and by pseudo-physical address", async () => {
     const [first] = segments(readFileSync(mini));
@@ -168,14 +179,14 @@ describe("the bundled guest", () => {
     const before = await ask("inspectEvents", { domid: 1 });
     const timer = (report: Results["inspectEvents"]) => report.ports.find(({ virq }) => virq === 0)!;
     await expect
-      .poll(async () => timer(await ask("inspectEvents", { domid: 1 })).received)
+      .poll(async () => timer(await ask("inspectEvents", { domid: 1 })).received, SOON)
       .toBeGreaterThan(timer(before).received);
     const { port } = (await host.toolstack.request("wiring", { domid: 1 })).devices[0]!.frontendPort!;
     const console = async () => (await ask("inspectEvents", { domid: 1 })).ports.find((each) => each.port === port)!;
     const was = await console();
     await input(1, "help\r");
-    await expect.poll(async () => (await console()).received).toBeGreaterThan(was.received);
-    await expect.poll(async () => (await console()).sent!).toBeGreaterThan(was.sent!);
+    await expect.poll(async () => (await console()).received, SOON).toBeGreaterThan(was.received);
+    await expect.poll(async () => (await console()).sent!, SOON).toBeGreaterThan(was.sent!);
     // Both ends count the same.
     const here = await console();
     const there = (await ask("inspectEvents", { domid: 0 })).ports.find((each) => each.port === here.remotePort)!;
@@ -273,13 +284,13 @@ describe.skipIf(guests !== null)(`a Linux guest${guests ? ` (${guests})` : ""}`,
       files: { k: readFileSync(debianKernel()), r: readFileSync(initramfs("shell")) },
     });
     domid = created.domid;
-    await expect.poll(() => output(domid), { timeout: 60_000, interval: 500 }).toContain("GUEST-READY");
+    await said(domid, "GUEST-READY", 80);
   }, 90_000);
 
   it("has the symbols of its own kernel, in code and stack", async () => {
     const registers = () => ask("inspectRegisters", { domid, vcpu: 0 });
     await expect.poll(async () => (await registers()).symbols.state, { timeout: 30_000 }).toBe("ready");
-    await expect.poll(async () => (await registers()).blocked).toBe(true);
+    await expect.poll(async () => (await registers()).blocked, SOON).toBe(true);
     const report = await registers();
     expect(report.symbols.count).toBeGreaterThan(40_000);
     // Idle, it waits in SCHEDOP_block.
