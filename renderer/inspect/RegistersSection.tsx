@@ -75,6 +75,7 @@ function Registers({ report }: { report: RegistersReport }) {
       <section className="card">
         <header className="card-header">
           <h2>Code</h2>
+          {rip.symbol !== null && <span className="mono symbol">{rip.symbol}</span>}
           <span className="muted">
             {symbols.state === "ready"
               ? `${symbols.count.toLocaleString("en")} symbols of its kernel’s own`

@@ -100,6 +100,7 @@ describe("the bundled guest", () => {
   it("shows a vCPU that works as running, and never the same twice", async () => {
     await input(1, "load 1\r");
     await expect.poll(async () => (await ask("inspectRegisters", { domid: 1, vcpu: 0 })).ranMeanwhile, SOON).toBe(true);
+    await input(1, "load 0\r");
     await expect.poll(async () => (await ask("inspectRegisters", { domid: 1, vcpu: 0 })).blocked, SOON).toBe(true);
   }, 40_000);
 

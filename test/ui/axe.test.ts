@@ -57,6 +57,14 @@ describe.skipIf(missing !== null)(`axe${missing ? ` (${missing})` : ""}`, () => 
       expect(await violations()).toEqual([]);
     });
 
+  for (const section of ["vCPU registers", "Page tables", "Memory", "Event channels", "Grant table"])
+    it(`a domain's ${section}`, async () => {
+      await app.tab("Inspect");
+      await app.tab(section);
+      await app.page.locator(".inspect-panel").locator("tbody tr, .memory-hex").first().waitFor();
+      expect(await violations()).toEqual([]);
+    });
+
   it("a paused, a crashed and an ended domain", async () => {
     const { page } = app;
     for (const _ of [2, 3]) {

@@ -36,6 +36,11 @@ describe.skipIf(missing !== null)(`inspect${missing ? ` (${missing})` : ""}`, ()
     await expect.poll(() => current.count(), SOON).toBe(1);
     expect(await table("Code around RIP").innerText()).toContain("syscall");
     expect(await table("Return addresses on the stack").locator("tbody tr").count()).toBeGreaterThan(2);
+    // Its ELF file names its functions.
+    const names = table("Return addresses on the stack").locator("td.symbol");
+    await expect
+      .poll(() => names.allInnerTexts(), SOON)
+      .toEqual(expect.arrayContaining([expect.stringMatching(/^main\+0x/)]));
     expect(await app.page.locator(".inspect-registers").innerText()).toMatch(/RFLAGS\s+[0-9a-f]{16}\s+.*IF/s);
     await app.shoot("inspect-registers");
   });
@@ -101,8 +106,12 @@ describe.skipIf(missing !== null)(`inspect${missing ? ` (${missing})` : ""}`, ()
   });
 
   it("counts the events of each port while they happen, and holds still when told to", async () => {
+    // Idle, it has no timer.
+    await app.tab("Console");
+    await app.type("load 1");
+    await app.tab("Inspect");
     await section("Event channels");
-    const timer = table("Ports of the domain").locator("tr", { hasText: "VIRQ_TIMER" });
+    const timer = table("Ports of the domain").locator("tr", { hasText: "VIRQ_TIMER" }).first();
     await expect.poll(async () => /(\d+)\/s/.exec(await timer.innerText())?.[1] ?? "0", SOON).not.toBe("0");
     await app.shoot("inspect-events");
     await app.page.getByRole("button", { name: "Hold" }).click();

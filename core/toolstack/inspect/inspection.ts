@@ -26,7 +26,7 @@ import type {
   WalkReport,
 } from "./report.ts";
 
-const LINES = { before: 10, after: 20 };
+const LINES = { before: 10, after: 12 };
 /** Bytes of code that hold that many lines, and a function's beginning if it is near. */
 const CODE_BEFORE = 1024;
 const CODE_AFTER = 400;

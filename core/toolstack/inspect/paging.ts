@@ -82,7 +82,7 @@ export function walkOf(
   const size = { 4096: "4 KiB", [2 ** 21]: "2 MiB", [2 ** 30]: "1 GiB" }[pageBytes] ?? `${pageBytes} B`;
   return {
     steps,
-    end: `Mapped by ${name}: a page of ${size}, byte ${address & mask} of it.`,
+    end: `Mapped by ${name}: a page of ${size}, byte 0x${(address & mask).toString(16)} of it.`,
     machine: hex64(machine),
     pageBytes,
     rights: {
