@@ -179,6 +179,8 @@ export const REQUESTS = {
   inspectRegisters: z.strictObject({ domid, vcpu }),
   inspectWalk: z.strictObject({ domid, vcpu, tables, address }),
   inspectFrame: z.strictObject({ mfn: z.int().min(0).max(0xffffffff) }),
+  /** Where the function of that name begins, of the kernel's own symbols. */
+  inspectSymbol: z.strictObject({ domid, name: z.string().min(1).max(512) }),
   inspectMemory: z.strictObject({
     domid,
     vcpu,
@@ -258,6 +260,7 @@ export interface Results {
   inspectRegisters: RegistersReport;
   inspectWalk: WalkReport;
   inspectFrame: FrameFacts;
+  inspectSymbol: { address: string };
   inspectMemory: MemoryReport;
   inspectEvents: EventsReport;
   inspectGrants: GrantsReport;

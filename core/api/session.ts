@@ -219,6 +219,7 @@ export class Session {
       inspectRegisters: inspect("inspectRegisters"),
       inspectWalk: inspect("inspectWalk"),
       inspectFrame: inspect("inspectFrame"),
+      inspectSymbol: inspect("inspectSymbol"),
       inspectMemory: inspect("inspectMemory"),
       inspectEvents: inspect("inspectEvents"),
       inspectGrants: inspect("inspectGrants"),

@@ -310,6 +310,8 @@ export interface ToolstackRequests {
   inspectRegisters: { args: VcpuArguments; result: RegistersReport };
   inspectWalk: { args: WalkArguments; result: WalkReport };
   inspectFrame: { args: { mfn: number }; result: FrameFacts };
+  /** Where a function of its kernel's begins. */
+  inspectSymbol: { args: { domid: number; name: string }; result: { address: string } };
   inspectMemory: { args: MemoryArguments; result: MemoryReport };
   inspectEvents: { args: { domid: number }; result: EventsReport };
   inspectGrants: { args: { domid: number }; result: GrantsReport };

@@ -121,6 +121,7 @@ export class Service {
       inspectRegisters: (args) => inspection.registers(args),
       inspectWalk: (args) => inspection.walk(args),
       inspectFrame: ({ mfn }) => inspection.frame(mfn),
+      inspectSymbol: ({ domid, name }) => inspection.symbol(domid, name),
       inspectMemory: (args) => inspection.memory(args),
       inspectEvents: ({ domid }) => inspection.events(domid),
       inspectGrants: ({ domid }) => inspection.grants(domid),

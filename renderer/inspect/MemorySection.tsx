@@ -36,6 +36,7 @@ export function MemorySection({ domid }: { domid: number }) {
     <div className="inspect-memory">
       <div className="inspect-ask">
         <AddressField
+          domid={domid}
           label="Address"
           value={from}
           onGo={(next) => useInspect.setState({ memory: { space, address: next } })}

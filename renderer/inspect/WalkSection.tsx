@@ -22,7 +22,12 @@ export function WalkSection({ domid }: { domid: number }) {
   return (
     <div className="inspect-walk">
       <div className="inspect-ask">
-        <AddressField label="Virtual address" value={address} onGo={(next) => useInspect.setState({ walked: next })} />
+        <AddressField
+          domid={domid}
+          label="Virtual address"
+          value={address}
+          onGo={(next) => useInspect.setState({ walked: next })}
+        />
         <TablesSelect />
       </div>
       {problem !== null || !fits ? <Waiting error={problem} /> : <Walk report={value} />}

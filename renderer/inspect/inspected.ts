@@ -24,19 +24,22 @@ export function useInspected<N extends RequestName>(
   const key = args && JSON.stringify(args);
   /** Of the question that is under way. */
   const asked = useRef<string | null>(null);
+  const answered = useRef<string | null>(null);
   useEffect(() => {
     if (!live || key === null || asked.current === key) return;
+    if (held && answered.current === key) return;
     asked.current = key;
     const take = (next: typeof answer): void => {
       // Another question was asked meanwhile: its answer is the one that is waited for.
       if (asked.current !== key) return;
       asked.current = null;
+      answered.current = key;
       setAnswer(next);
     };
     request(name, JSON.parse(key) as Arguments<N>).then(
       (value) => take({ value, error: null }),
       (error: unknown) => take({ value: null, error: sentence(error) }),
     );
-  }, [name, key, live, tick]);
+  }, [name, key, live, held, tick]);
   return answer;
 }

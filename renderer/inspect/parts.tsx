@@ -1,6 +1,7 @@
 /** Parts that the sections share. */
 import { useEffect, useState } from "react";
 import type { FrameFacts } from "../../core/api/schema.ts";
+import { request, sentence } from "../state/session.ts";
 import { addressOf, showFrame, showMemory } from "./state.ts";
 
 /** Why there is nothing to show, or that it is waited for. */
@@ -43,30 +44,39 @@ export function Flags({ flags }: { flags: readonly { name: string; meaning?: str
   );
 }
 
-/** An address to type; taken with Enter. */
+/** An address or a function's name to type; taken with Enter. */
 export function AddressField({
+  domid,
   label,
   value,
   onGo,
 }: {
+  domid: number;
   label: string;
   value: string;
   onGo: (address: string) => void;
 }) {
   const [text, setText] = useState(value);
-  const [wrong, setWrong] = useState(false);
+  const [wrong, setWrong] = useState<string | null>(null);
   useEffect(() => {
     setText(value);
-    setWrong(false);
+    setWrong(null);
   }, [value]);
+  const go = async (): Promise<void> => {
+    try {
+      const address = addressOf(text) ?? (await request("inspectSymbol", { domid, name: text.trim() })).address;
+      setWrong(null);
+      onGo(address);
+    } catch (error) {
+      setWrong(sentence(error));
+    }
+  };
   return (
     <form
       className="address-form"
       onSubmit={(event) => {
         event.preventDefault();
-        const address = addressOf(text);
-        setWrong(address === null);
-        if (address !== null) onGo(address);
+        if (text.trim()) void go();
       }}
     >
       <label>
@@ -75,17 +85,18 @@ export function AddressField({
           className="mono"
           spellCheck={false}
           autoComplete="off"
-          size={20}
+          title="Up to 16 hexadecimal digits, or the name of a function of its kernel’s"
+          size={24}
           value={text}
-          aria-invalid={wrong}
-          aria-describedby={wrong ? "address-error" : undefined}
+          aria-invalid={wrong !== null}
+          aria-describedby={wrong !== null ? "address-error" : undefined}
           onChange={({ target }) => setText(target.value)}
         />
       </label>
       <button type="submit">Go</button>
-      {wrong && (
+      {wrong !== null && (
         <span id="address-error" className="field-error" role="alert">
-          An address has 1 to 16 hexadecimal digits.
+          {wrong}
         </span>
       )}
     </form>

@@ -74,7 +74,10 @@ describe.skipIf(missing !== null)(`inspect${missing ? ` (${missing})` : ""}`, ()
     await expect.poll(() => end.innerText(), SOON).toMatch(/not canonical/);
     await app.shoot("inspect-walk-ends");
     await go("zebra");
-    await app.page.getByText("1 to 16 hexadecimal digits").waitFor();
+    await app.page.getByText("Its kernel has no function zebra.").waitFor();
+    await go("main");
+    await expect.poll(() => end.innerText(), SOON).toMatch(/Mapped by/);
+    expect(await app.page.locator(".inspect-walk .card-header").first().innerText()).toContain(", main");
     await go("ffff800000000000");
     await expect.poll(() => table("Entries of the page tables").innerText(), SOON).toContain("Xen");
   });

@@ -16,6 +16,7 @@ import type {
   EventsReport,
   FrameFacts,
   GrantsReport,
+  Hex,
   MemoryArguments,
   MemoryReport,
   Place,
@@ -119,6 +120,17 @@ export class Inspection {
     const words = this.#parts.inspector.frame(mfn);
     if (!words) throw new Refusal("EINVAL", `The host’s memory ends before frame ${mfn}.`);
     return frameFacts(mfn, words);
+  }
+
+  symbol(domid: number, name: string): { address: Hex } {
+    this.#guest(domid);
+    const symbols = this.#parts.symbols.of(domid);
+    if (symbols === undefined)
+      throw new Refusal("EAGAIN", "The symbols of its kernel are still being read; ask again in a moment.");
+    if (symbols === null) throw new Refusal("ENOENT", "The file of its kernel has no symbols; give an address.");
+    const address = symbols.addressOf(name);
+    if (address === null) throw new Refusal("ENOENT", `Its kernel has no function ${name}.`);
+    return { address: hex64(address) };
   }
 
   memory({ domid, vcpu, tables, address, space, bytes }: MemoryArguments): MemoryReport {

@@ -43,6 +43,11 @@ export class Symbols {
     return this.#names.length;
   }
 
+  /** Where the function of that name begins; null if there is none. */
+  addressOf(name: string): bigint | null {
+    return this.#addresses[this.#names.indexOf(name)] ?? null;
+  }
+
   /** The function that a kernel's address lies in; null for a user's, and if none is near. */
   find(address: bigint): KernelSymbol | null {
     if (address < KERNEL_HALF) return null;
