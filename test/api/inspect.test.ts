@@ -109,7 +109,7 @@ describe("the bundled guest", () => {
       .toContainEqual(expect.stringMatching(/^[a-z_]+/));
     await input(1, "load 0\r");
     await expect.poll(async () => (await ask("inspectRegisters", { domid: 1, vcpu: 0 })).blocked, SOON).toBe(true);
-  }, 40_000);
+  }, 60_000);
 
   it("has in its memory what its file has, by virtual and by pseudo-physical address", async () => {
     const [first] = segments(readFileSync(mini));
@@ -298,7 +298,7 @@ describe.skipIf(guests !== null)(`a Linux guest${guests ? ` (${guests})` : ""}`,
     });
     domid = created.domid;
     await said(domid, "GUEST-READY", 80);
-  }, 90_000);
+  }, 120_000);
 
   it("has the symbols of its own kernel, in code and stack", async () => {
     const registers = () => ask("inspectRegisters", { domid, vcpu: 0 });
@@ -313,7 +313,7 @@ describe.skipIf(guests !== null)(`a Linux guest${guests ? ` (${guests})` : ""}`,
     const idle = report.stack.find(({ symbol }) => symbol?.startsWith("do_idle+"))!;
     expect(hex(BigInt(address) + BigInt(idle.symbol!.slice("do_idle+".length)))).toBe(idle.address);
     expect(report.rip.symbol).toMatch(/^(xen_hypercall|hypercall_page)/);
-  }, 60_000);
+  }, 120_000);
 
   it("says the same of an address as its page tables do", async () => {
     // What /proc/kallsyms has is what its memory has: the banner's text.
@@ -326,7 +326,7 @@ describe.skipIf(guests !== null)(`a Linux guest${guests ? ` (${guests})` : ""}`,
     expect(walk.steps).toHaveLength(4);
     expect(walk.rights).toMatchObject({ executable: false, user: false });
     expect(await ask("checkInvariants", {})).toBe(0);
-  }, 30_000);
+  }, 60_000);
 
   it("has its ports with FIFO priorities and IPIs", async () => {
     const { abi, ports } = await ask("inspectEvents", { domid });
