@@ -43,9 +43,11 @@ export const READ_SIZE = 40;
 export const READ_writable = 1;
 export const READ_executable = 2;
 
-/** Bytes of a frame that the domain owns. 0, or -EINVAL for another's frame. READ_LINEAR: machine address. */
+/**
+ * Bytes of a frame that the domain owns. 0, or -EINVAL for another's frame. Places as INSPECT_read has them: WALK_LINEAR is the
+ * machine address, WALK_ROOT is not looked at.
+ */
 export const INSPECT_read_machine = 3;
-/** Same places as INSPECT_read has; WALK_ROOT is not looked at. */
 
 /**
  * mfn of a pseudo-physical frame: the frame of the domain that the machine-to-physical table has under that number.
