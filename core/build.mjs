@@ -69,7 +69,10 @@ const NODE = {
 };
 /** CommonJS libraries inside an ES module. */
 const REQUIRE = {
-  js: "import { createRequire as xenariumRequire } from 'node:module'; const require = xenariumRequire(import.meta.url);",
+  js: [
+    "import { createRequire as xenariumRequire } from 'node:module'; const require = xenariumRequire(import.meta.url);",
+    "const __dirname = import.meta.dirname;",
+  ].join("\n"),
 };
 
 const parts = {
@@ -89,8 +92,11 @@ const parts = {
       translator: "core/machine/translator/thread.ts",
       profiler: "core/toolstack/profile/sampler.ts",
       tracer: "core/toolstack/trace/reader.ts",
+      symbols: "core/toolstack/inspect/symbols-worker.ts",
     };
     await bundle({ ...NODE, entryPoints: entries, outdir: dist, format: "esm", banner: REQUIRE });
+    // iced-x86 looks for its module beside the script it is part of.
+    cpSync(path.join(root, "node_modules/iced-x86/iced_x86_bg.wasm"), path.join(dist, "iced_x86_bg.wasm"));
   },
 
   async electron() {

@@ -21,9 +21,18 @@ import type {
   XenstoreMatches,
   XenstoreNode,
 } from "../toolstack/messages.ts";
+import type {
+  EventsReport,
+  FrameFacts,
+  GrantsReport,
+  MemoryReport,
+  RegistersReport,
+  WalkReport,
+} from "../toolstack/inspect/report.ts";
 import type { DomainWiring } from "../toolstack/wiring-report.ts";
 
 export type { DeviceWiring, DomainWiring, GrantWiring, PortWiring, RingDirection } from "../toolstack/wiring-report.ts";
+export type * from "../toolstack/inspect/report.ts";
 export type {
   ConfigDiagnostic,
   ConsoleSnapshot,
@@ -61,6 +70,8 @@ export const MOST_PCPUS = 32;
 /** Domains that a session may trace at once, and records of one `trace` event. */
 export const MOST_TRACES = 16;
 export const MOST_TRACE_RECORDS = 2048;
+/** Bytes of a domain's memory in one answer. */
+export const MOST_MEMORY_BYTES = 4096;
 
 export type HostPower = "off" | "starting" | "running" | "stopping" | "crashed";
 
@@ -103,6 +114,12 @@ const storePermissions = z
   .max(512)
   .regex(/^[nrwb]\d{1,5}( [nrwb]\d{1,5})*$/, "must be letters n, r, w, b with a domid, as n0 r5")
   .transform((text) => text.split(" "));
+const vcpu = z.int().min(0).max(127);
+const tables = z.enum(["kernel", "user"]).default("kernel");
+const address = z
+  .string()
+  .regex(/^(0x)?[0-9a-f]{1,16}$/i, "must be an address of 64 bits in hexadecimal")
+  .transform((text) => BigInt(text.replace(/^(0x)?/i, "0x")));
 const cpuList = z
   .string()
   .max(128)
@@ -160,6 +177,23 @@ export const REQUESTS = {
   consoleDetach: z.strictObject({ domid }),
   consoleInput: z.strictObject({ domid, bytes: bytes(MOST_CONSOLE_INPUT_BYTES) }),
   consoleLogs: nothing,
+
+  /** What is inside a domain: toolstack/inspect/report.ts. `tables`: which of a PV vCPU's two page tables, the kernel's if not said. */
+  inspectRegisters: z.strictObject({ domid, vcpu }),
+  inspectWalk: z.strictObject({ domid, vcpu, tables, address }),
+  inspectFrame: z.strictObject({ mfn: z.int().min(0).max(0xffffffff) }),
+  /** Where the function of that name begins, of the kernel's own symbols. */
+  inspectSymbol: z.strictObject({ domid, name: z.string().min(1).max(512) }),
+  inspectMemory: z.strictObject({
+    domid,
+    vcpu,
+    tables,
+    address,
+    space: z.enum(["virtual", "pseudo-physical"]),
+    bytes: z.int().min(1).max(MOST_MEMORY_BYTES),
+  }),
+  inspectEvents: z.strictObject({ domid }),
+  inspectGrants: z.strictObject({ domid }),
 
   xenstoreRead: z.strictObject({ path: storePath }),
   xenstoreList: z.strictObject({ path: storePath }),
@@ -232,6 +266,13 @@ export interface Results {
   consoleDetach: null;
   consoleInput: null;
   consoleLogs: { domid: number; name: string; bytes: number; alive: boolean }[];
+  inspectRegisters: RegistersReport;
+  inspectWalk: WalkReport;
+  inspectFrame: FrameFacts;
+  inspectSymbol: { address: string };
+  inspectMemory: MemoryReport;
+  inspectEvents: EventsReport;
+  inspectGrants: GrantsReport;
   xenstoreRead: XenstoreNode;
   xenstoreList: string[];
   xenstoreNodes: { nodes: (XenstoreNode | null)[] };

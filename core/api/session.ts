@@ -55,6 +55,7 @@ export class Session {
   readonly #wiring: Sampler;
   #wiringOf = 0;
   #search: Promise<unknown> = Promise.resolve();
+  #inspection: Promise<unknown> = Promise.resolve();
   #xenLog = false;
   #ended = false;
   #underWay = 0;
@@ -170,6 +171,14 @@ export class Session {
       <N extends RequestName>(name: N) =>
       (args: unknown): Promise<Results[N]> =>
         (host.toolstack.request as (name: string, args: unknown) => Promise<Results[N]>)(name, args);
+    /** One look into a domain at a time, however many are asked for. */
+    const inspect =
+      <N extends RequestName>(name: N) =>
+      (args: unknown): Promise<Results[N]> => {
+        const found = this.#inspection.then(() => pass(name)(args));
+        this.#inspection = found.catch(() => {});
+        return found;
+      };
     return {
       hostState: () => host.state,
       hostPowerOn: (options) => host.powerOn(given(options)),
@@ -215,6 +224,13 @@ export class Session {
       },
       consoleInput: pass("consoleInput"),
       consoleLogs: pass("consoleLogs"),
+      inspectRegisters: inspect("inspectRegisters"),
+      inspectWalk: inspect("inspectWalk"),
+      inspectFrame: inspect("inspectFrame"),
+      inspectSymbol: inspect("inspectSymbol"),
+      inspectMemory: inspect("inspectMemory"),
+      inspectEvents: inspect("inspectEvents"),
+      inspectGrants: inspect("inspectGrants"),
       xenstoreRead: pass("xenstoreRead"),
       xenstoreList: pass("xenstoreList"),
       xenstoreNodes: pass("xenstoreNodes"),

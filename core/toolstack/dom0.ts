@@ -10,7 +10,10 @@ import { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { Observer } from "../dom0/kernel/observe.ts";
 import { StatisticsArea } from "../dom0/kernel/statistics.ts";
+import { Inspector } from "../dom0/kernel/inspector.ts";
 import { errorData } from "./error.ts";
+import { Inspection } from "./inspect/inspection.ts";
+import { KernelSymbols } from "./inspect/kernel-symbols.ts";
 import { Lifecycle, type Emit } from "./lifecycle.ts";
 import type { Dom0WorkerData, FromToolstack, ToToolstack } from "./messages.ts";
 import { Reports } from "./reports.ts";
@@ -52,15 +55,23 @@ const builder = new PvBuilder(hypercalls, kernel.foreign);
 const pcpus = hypercalls.physicalInfo().nrCpus;
 const lifecycle = new Lifecycle({ hypercalls, store, console: console_, builder, emit, pcpus });
 const reports = new Reports(hypercalls, lifecycle.domains, kernel.now, new StatisticsArea(hypercalls));
+const observer = new Observer(hypercalls, kernel.foreign, kernel.frames);
 const wiring = new Wiring({
   hypercalls,
   events,
-  observer: new Observer(hypercalls, kernel.foreign, kernel.frames),
+  observer,
   console: console_,
   xenstored,
   storeDomains,
   store,
   nameOf: (domid) => reports.name(domid),
+  now: kernel.now,
+});
+const inspection = new Inspection({
+  hypercalls,
+  inspector: new Inspector(hypercalls, kernel.frames),
+  observer,
+  symbols: new KernelSymbols(lifecycle.domains),
   now: kernel.now,
 });
 service = new Service({
@@ -72,6 +83,7 @@ service = new Service({
   lifecycle,
   reports,
   wiring,
+  inspection,
   emit,
 });
 events.bindVirq(VIRQ_DOM_EXC, () => storeDomains.domainException());

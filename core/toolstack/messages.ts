@@ -6,6 +6,17 @@
 
 import type { ImageKind } from "../dom0/builder/image.ts";
 
+import type {
+  EventsReport,
+  FrameFacts,
+  GrantsReport,
+  MemoryArguments,
+  MemoryReport,
+  RegistersReport,
+  VcpuArguments,
+  WalkArguments,
+  WalkReport,
+} from "./inspect/report.ts";
 import type { DomainWiring } from "./wiring-report.ts";
 
 export type { ImageKind };
@@ -299,6 +310,15 @@ export interface ToolstackRequests {
     result: { domid: number; name: string; bytes: number; alive: boolean }[];
   };
   wiring: { args: { domid: number }; result: DomainWiring };
+  /** What is inside a domain, as it is now: inspect/report.ts. Nothing of it changes. */
+  inspectRegisters: { args: VcpuArguments; result: RegistersReport };
+  inspectWalk: { args: WalkArguments; result: WalkReport };
+  inspectFrame: { args: { mfn: number }; result: FrameFacts };
+  /** Where a function of its kernel's begins. */
+  inspectSymbol: { args: { domid: number; name: string }; result: { address: string } };
+  inspectMemory: { args: MemoryArguments; result: MemoryReport };
+  inspectEvents: { args: { domid: number }; result: EventsReport };
+  inspectGrants: { args: { domid: number }; result: GrantsReport };
   xenstoreRead: { args: { path: string }; result: XenstoreNode };
   xenstoreList: { args: { path: string }; result: string[] };
   /** In the order asked for; null where there is none. */

@@ -17,6 +17,7 @@ import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { Refusal } from "./error.ts";
 import { bitmap, type Emit, type Lifecycle } from "./lifecycle.ts";
 import type { DomainSettings, ImageDescription, ToolstackRequestName, ToolstackRequests } from "./messages.ts";
+import type { Inspection } from "./inspect/inspection.ts";
 import type { Reports } from "./reports.ts";
 import { StoreRequests } from "./store-requests.ts";
 import type { Wiring } from "./wiring.ts";
@@ -37,6 +38,7 @@ export interface ServiceParts {
   lifecycle: Lifecycle;
   reports: Reports;
   wiring: Wiring;
+  inspection: Inspection;
   emit: Emit;
 }
 
@@ -71,7 +73,7 @@ export class Service {
   }
 
   #makeHandlers(): Handlers {
-    const { hypercalls, store, console, lifecycle, reports } = this.#parts;
+    const { hypercalls, store, console, lifecycle, reports, inspection } = this.#parts;
     const xenstore = this.#xenstore;
     return {
       hostInfo: () => reports.hostInfo(),
@@ -127,6 +129,13 @@ export class Service {
       },
       consoleLogs: () => console.logs(),
       wiring: ({ domid }) => this.#parts.wiring.report(domid),
+      inspectRegisters: (args) => inspection.registers(args),
+      inspectWalk: (args) => inspection.walk(args),
+      inspectFrame: ({ mfn }) => inspection.frame(mfn),
+      inspectSymbol: ({ domid, name }) => inspection.symbol(domid, name),
+      inspectMemory: (args) => inspection.memory(args),
+      inspectEvents: ({ domid }) => inspection.events(domid),
+      inspectGrants: ({ domid }) => inspection.grants(domid),
       xenstoreRead: ({ path }) => xenstore.read(path),
       xenstoreList: ({ path }) => store.list(path),
       xenstoreNodes: ({ paths }) => ({ nodes: xenstore.nodes(paths) }),

@@ -1,6 +1,8 @@
 /** Everything that can be done, by name: the palette lists it, keys and menus run it. */
 import { ACTION_WORDS, doWith, mayDo, type DomainAction } from "../domain/actions.ts";
 import { endOf, stateOf, STATE_WORDS } from "../domain/state-words.ts";
+import { SECTIONS } from "../inspect/sections.ts";
+import { useInspect } from "../inspect/state.ts";
 import { exportDomains } from "../host/export.ts";
 import { showDomain, useLayout } from "../state/layout.ts";
 import { copyConsole, mayPopOut, popOut, saveLog, setFontSize } from "../console/deeds.ts";
@@ -51,6 +53,9 @@ export function commandsNow(): Command[] {
     for (const [tab, title] of DOMAIN_TABS)
       if (domid !== 0 || tab !== "console")
         add("This domain", `domain-${tab}`, title, () => show({ page: "domain", domid, tab }), [name, "tab", "view"]);
+    for (const { id, title, ofVcpus } of SECTIONS)
+      if (current && (domid !== 0 || !ofVcpus))
+        add("This domain", `inspect-${id}`, `Inspect: ${title}`, () => inspect(domid, id), [name, "look into"]);
     for (const action of ACTIONS)
       if (current && mayDo(action, current))
         add("This domain", `this-${action}`, `${ACTION_WORDS[action]} ${name}`, () => doWith(action, [current]));
@@ -124,6 +129,11 @@ export function runCommand(id: string): boolean {
   const command = commandsNow().find((each) => each.id === id);
   command?.run();
   return command !== undefined;
+}
+
+function inspect(domid: number, section: string): void {
+  useInspect.setState({ section });
+  show({ page: "domain", domid, tab: "inspect" });
 }
 
 function togglePanel(): void {

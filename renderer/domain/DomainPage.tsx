@@ -1,7 +1,7 @@
 import { Suspense } from "react";
 import { ConsoleTab } from "../console/ConsoleTab.tsx";
 import { DevicesTab } from "../devices/lazy.ts";
-import { TraceSection } from "../inspect/trace/TraceSection.tsx";
+import { InspectTab } from "../inspect/lazy.ts";
 import { DOMAIN_TABS, show, useApp, type DomainTab } from "../state/store.ts";
 import { Tabs } from "../ui/Tabs.tsx";
 import { StoreTab } from "../xenstore/StoreTab.tsx";
@@ -57,10 +57,12 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
           <Suspense>
             <DevicesTab key={domid} domid={domid} />
           </Suspense>
+        ) : tab === "inspect" && domain ? (
+          <Suspense>
+            <InspectTab domid={domid} />
+          </Suspense>
         ) : tab === "xenstore" ? (
           <StoreTab root={`/local/domain/${domid}`} domid={domid} />
-        ) : tab === "inspect" && domain ? (
-          <TraceSection key={domid} domid={domid} />
         ) : domain ? (
           <Overview domain={domain} />
         ) : (

@@ -4,11 +4,14 @@ export function Tabs<T extends string>({
   tabs,
   selected,
   onSelect,
+  panel = "tab-panel",
 }: {
   label: string;
   tabs: readonly (readonly [id: T, title: string])[];
   selected: T;
   onSelect: (tab: T) => void;
+  /** Id of the element that shows what is selected. */
+  panel?: string;
 }) {
   const go = (to: number): void => {
     const [id] = tabs[(to + tabs.length) % tabs.length]!;
@@ -24,7 +27,7 @@ export function Tabs<T extends string>({
           role="tab"
           id={`tab-${id}`}
           aria-selected={selected === id}
-          aria-controls={selected === id ? "tab-panel" : undefined}
+          aria-controls={selected === id ? panel : undefined}
           tabIndex={selected === id ? 0 : -1}
           onClick={() => onSelect(id)}
           onKeyDown={({ key }) => {

@@ -6,6 +6,9 @@ import { EventChannels } from "../../core/dom0/kernel/events.ts";
 import { GrantMap } from "../../core/dom0/kernel/grants.ts";
 import { Hypercalls, SCRATCH_FRAMES } from "../../core/dom0/kernel/hypercalls.ts";
 import { FrameAllocator, PhysicalMemory } from "../../core/dom0/kernel/memory.ts";
+import { Inspector } from "../../core/dom0/kernel/inspector.ts";
+import { Inspection } from "../../core/toolstack/inspect/inspection.ts";
+import { KernelSymbols } from "../../core/toolstack/inspect/kernel-symbols.ts";
 import { Observer } from "../../core/dom0/kernel/observe.ts";
 import { ForeignFrames, ownFrames } from "../../core/dom0/kernel/native.ts";
 import { XenstoreDomains } from "../../core/dom0/xenstore/domains.ts";
@@ -50,10 +53,18 @@ beforeEach(() => {
   const lifecycle = new Lifecycle({ hypercalls, store, console, builder, emit, pcpus: 2 });
   const reports = new Reports(hypercalls, lifecycle.domains, () => 0, null);
   const foreign = new ForeignFrames(hypercalls);
+  const observer = new Observer(hypercalls, foreign, frames);
+  const inspection = new Inspection({
+    hypercalls,
+    inspector: new Inspector(hypercalls, frames),
+    observer,
+    symbols: new KernelSymbols(lifecycle.domains),
+    now: () => 0,
+  });
   const wiring = new Wiring({
     hypercalls,
     events,
-    observer: new Observer(hypercalls, foreign, frames),
+    observer,
     console,
     xenstored,
     storeDomains: domains,
@@ -70,6 +81,7 @@ beforeEach(() => {
     lifecycle,
     reports,
     wiring,
+    inspection,
     emit,
   });
   events.bindVirq(VIRQ_DOM_EXC, () => domains.domainException());

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Browser, CDPSession, Page } from "playwright-core";
 import { expect } from "vitest";
-import type { EventName, ServerMessage } from "../../core/api/schema.ts";
+import type { ClientMessage, EventName, ServerMessage } from "../../core/api/schema.ts";
 import { fromBytes } from "../../core/api/transport/frame.ts";
 import { launch } from "./browser.ts";
 import { startServe, type Served } from "./serve.ts";
@@ -26,6 +26,7 @@ export class Application {
   /** Errors that the page logged: broken rules of its policy among them. */
   readonly problems: string[] = [];
   readonly #received = new Map<string, number>();
+  readonly #sent = new Map<string, number>();
   readonly #browser: Browser;
   readonly #devtools: CDPSession;
 
@@ -46,13 +47,17 @@ export class Application {
     const browser = await launch();
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     const application = new Application(served, browser, page, await page.context().newCDPSession(page));
-    page.on("websocket", (socket) =>
+    page.on("websocket", (socket) => {
+      socket.on("framesent", ({ payload }) => {
+        const { request } = fromBytes(payload as Buffer) as ClientMessage;
+        application.#sent.set(request, (application.#sent.get(request) ?? 0) + 1);
+      });
       socket.on("framereceived", ({ payload }) => {
         const message = fromBytes(payload as Buffer) as ServerMessage;
         const event = "event" in message ? message.event : "answer";
         application.#received.set(event, (application.#received.get(event) ?? 0) + 1);
-      }),
-    );
+      });
+    });
     await page.goto(served.url);
     return application;
   }
@@ -74,6 +79,11 @@ export class Application {
   /** Messages of that event that the page has received. */
   received(event: EventName): number {
     return this.#received.get(event) ?? 0;
+  }
+
+  /** Requests that the page has sent whose names begin so. */
+  sent(prefix: string): number {
+    return [...this.#sent].reduce((sum, [name, count]) => sum + (name.startsWith(prefix) ? count : 0), 0);
   }
 
   /** The same host in a second window. */

@@ -25,6 +25,7 @@ async function typed(text: string): Promise<void> {
   await app.tab("Console");
   await app.type(text);
   await app.tab("Inspect");
+  await app.tab("Hypercalls");
 }
 
 describe.skipIf(missing !== null)(`hypercall trace${missing ? ` (${missing})` : ""}`, () => {
@@ -39,6 +40,7 @@ describe.skipIf(missing !== null)(`hypercall trace${missing ? ` (${missing})` : 
     // An idle guest makes no hypercalls; one that computes returns from ten timer ticks a second.
     await app.type("load 1");
     await app.tab("Inspect");
+    await app.tab("Hypercalls");
     await expect.poll(() => rows().filter({ hasText: "iret" }).count(), SOON).toBeGreaterThan(2);
     const cells = await rows().filter({ hasText: "iret" }).first().getByRole("gridcell").allInnerTexts();
     expect(cells[0]).toMatch(/^\d+\.\d{6}$/);

@@ -1,4 +1,5 @@
 /* Start of day, traps and event upcalls of a 64-bit PV guest. */
+    .file "entry.S"
 #define NOTE(type, kind, value) \
     .balign 4; .long 4, 9f - 8f, type; .asciz "Xen"; 8: kind value; 9: .balign 4
 

@@ -18,10 +18,12 @@ export const NATIVE_statistics = 3;
 /** () -> number of violated invariants. */
 export const NATIVE_check_invariants = 4;
 /** () -> machine address of the trace buffers; (domid, on) -> 0. */
-export const NATIVE_trace_buffers = 16;
-export const NATIVE_trace = 17;
+export const NATIVE_trace_buffers = 7;
+export const NATIVE_trace = 8;
 /** (domid, port) -> PORT_BITS_* (hypervisor/abi/native.ts). */
 export const NATIVE_port_bits = 5;
+/** (INSPECT_*, machine address of its structure): hypervisor/abi/inspect.ts. */
+export const NATIVE_inspect = 6;
 
 /** The memory a native domain was started with. */
 export function ownFrames(exports: NativeExports): { first: number; count: number; startInfo: number } {

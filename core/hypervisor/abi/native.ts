@@ -15,10 +15,12 @@ export const NATIVE_statistics = 3;
 export const NATIVE_check_invariants = 4;
 /** (domid, port): PORT_BITS_* of an event channel's end. Privileged domains only. */
 export const NATIVE_port_bits = 5;
+/** (INSPECT_* of abi/inspect.ts, machine address of its structure). Privileged domains only. */
+export const NATIVE_inspect = 6;
 /** (): machine address of the trace buffers (trace.ts), made when first asked for. Privileged domains only. */
-export const NATIVE_trace_buffers = 16;
+export const NATIVE_trace_buffers = 7;
 /** (domid, 1 or 0): the domain's hypercalls are recorded from now on, or no more. After NATIVE_trace_buffers; privileged domains only. */
-export const NATIVE_trace = 17;
+export const NATIVE_trace = 8;
 
 export const PORT_BITS_pending = 1;
 export const PORT_BITS_masked = 2;

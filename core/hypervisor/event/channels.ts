@@ -220,7 +220,7 @@ function lockedOperation(d: Domain, cmd: u32, a: usize): i32 {
       if (!usesFifo(d)) return -ENOSYS;
       if (!portUsable(portOf(d, number))) return -EACCES;
       if (priority > <u32>abi.EVTCHN_FIFO_PRIORITY_MIN) return -EINVAL;
-      portOf(d, number).priority = priority;
+      portOf(d, number).priority = <u16>priority;
       return 0;
     }
     default:

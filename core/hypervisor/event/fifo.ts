@@ -100,7 +100,7 @@ function link(d: Domain, v: Vcpu, port: u32, p: Port, word: usize): void {
         if (load<u32>(tail) == port) store<u32>(tail, 0);
       }
     }
-    const priority = p.priority;
+    const priority = <u32>p.priority;
     p.lastQueue = v.vcpuId * QUEUES + priority + 1;
     const tail = tailOf(v, priority);
     const behind = load<u32>(tail) != 0 && linkBehind(d, load<u32>(tail), port);

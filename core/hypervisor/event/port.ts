@@ -34,11 +34,14 @@ export class Port {
   remotePort: u32;
   /** VIRQ: its number. */
   virq: u32;
-  /** FIFO: priority that the guest set, and the queue the port was last linked to. */
-  priority: u32;
-  lastQueue: u32;
+  /** FIFO: priority that the guest set. */
+  priority: u16;
   /** FIFO: 1 = became pending before the guest had given an event word for it. */
-  pending: u32;
+  pending: u16;
+  /** FIFO: the queue the port was last linked to. */
+  lastQueue: u32;
+  /** Events that were made pending since it was bound; wraps. Atomic. */
+  events: u32;
 }
 const PORT_SIZE: usize = 32;
 const PORTS_PER_BUCKET: u32 = 128;
@@ -101,7 +104,7 @@ function addBucket(d: Domain): bool {
   if (!page) return false;
   for (let i: u32 = 0; i < PORTS_PER_BUCKET; i++) {
     const port = changetype<Port>(frameAddress(page) + <usize>i * PORT_SIZE);
-    port.priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+    port.priority = <u16>EVTCHN_FIFO_PRIORITY_DEFAULT;
   }
   const valid = d.evtchnValid;
   store<u32>(d.evtchn + ((<usize>(valid >> BUCKET_SHIFT)) << 2), <u32>frameAddress(page));
@@ -155,7 +158,8 @@ export function takeFreePort(d: Domain): i32 {
   p.remoteDomid = 0;
   p.remotePort = 0;
   p.virq = 0;
-  p.priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+  p.priority = <u16>EVTCHN_FIFO_PRIORITY_DEFAULT;
+  p.events = 0;
   return <i32>port;
 }
 

@@ -2,6 +2,7 @@
 import { EINVAL, ESRCH } from "../abi/errno";
 import { EVTCHN_2L_NR_CHANNELS, EVTCHN_FIFO_MASKED } from "../abi/event_channel";
 import { PORT_BITS_fifo, PORT_BITS_masked, PORT_BITS_pending } from "../abi/native";
+import * as inspect from "../abi/inspect";
 import { SHARED_INFO_EVTCHN_MASK } from "../abi/xen";
 import { Domain, domainById } from "../domain/domain";
 import { isPendingFifo, usesFifo } from "./fifo";
@@ -19,6 +20,20 @@ export function portBits(domid: u32, port: u32): i32 {
   const bits = usesFifo(d) ? fifoBits(d, port) : twoLevelBits(d, port);
   unlockPorts(d);
   return bits;
+}
+
+/** INSPECT_port. */
+export function inspectPort(u: usize): i32 {
+  const d = domainById(load<u32>(u, inspect.PORT_DOMID));
+  if (!d) return -ESRCH;
+  const port = load<u32>(u, inspect.PORT_PORT);
+  if (!portValid(d, port)) return -EINVAL;
+  lockPorts(d);
+  const p = portOf(d, port);
+  store<u32>(u, p.events, inspect.PORT_EVENTS);
+  store<u32>(u, <u32>p.priority, inspect.PORT_PRIORITY);
+  unlockPorts(d);
+  return 0;
 }
 
 function fifoBits(d: Domain, port: u32): i32 {

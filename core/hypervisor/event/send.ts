@@ -4,13 +4,25 @@ import { VCPU_INFO_UPCALL_MASK, VCPU_INFO_UPCALL_PENDING } from "../abi/xen";
 import { Domain, VCPU_VIRQ_PORTS, Vcpu, domainById, vcpuOf } from "../domain/domain";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { checkPollers, clearPendingFifo, isPendingFifo, setPendingFifo, unmaskFifo, usesFifo } from "./fifo";
-import { ECS_INTERDOMAIN, ECS_IPI, ECS_UNBOUND, lockPorts, portOf, portUsable, portValid, unlockPorts } from "./port";
+import {
+  ECS_INTERDOMAIN,
+  ECS_IPI,
+  ECS_UNBOUND,
+  Port,
+  lockPorts,
+  portOf,
+  portUsable,
+  portValid,
+  unlockPorts,
+} from "./port";
 import { clearPending2l, isPending2l, setPending2l, unmask2l } from "./two_level";
 
 /** Makes a bound port pending for the vCPU it notifies. A lock that keeps it bound is held. */
 export function setPending(d: Domain, port: u32): void {
-  const v = vcpuOf(d, portOf(d, port).notifyVcpu);
+  const p = portOf(d, port);
+  const v = vcpuOf(d, p.notifyVcpu);
   if (!v) return;
+  atomic.add<u32>(changetype<usize>(p) + offsetof<Port>("events"), 1);
   let fresh: bool;
   if (usesFifo(d)) fresh = setPendingFifo(d, v, port);
   else {

@@ -2,6 +2,7 @@
 import { EINVAL, ENOSYS, EPERM } from "../abi/errno";
 import {
   NATIVE_check_invariants,
+  NATIVE_inspect,
   NATIVE_map_frame,
   NATIVE_own_frames,
   NATIVE_port_bits,
@@ -10,6 +11,7 @@ import {
   NATIVE_trace_buffers,
   NATIVE_unmap_frame,
 } from "../abi/native";
+import { doInspect } from "../control/inspect";
 import { checkInvariants } from "../control/invariants";
 import { currentVcpu, isPrivileged } from "../domain/domain";
 import { portBits } from "../event/report";
@@ -39,6 +41,8 @@ export function doNativeOp(operation: u64, a: u64, b: u64): i64 {
       return isPrivileged(d) ? makeTraceBuffers() : -EPERM;
     case NATIVE_trace:
       return isPrivileged(d) ? traceDomain(<u32>a, b != 0) : -EPERM;
+    case NATIVE_inspect:
+      return isPrivileged(d) ? doInspect(d, <u32>a, b) : -EPERM;
     default:
       return -ENOSYS;
   }

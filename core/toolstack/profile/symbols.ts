@@ -15,6 +15,12 @@ export interface KernelSymbol {
   offset: number;
 }
 
+/** Symbols as they go from one thread to another: sorted addresses, and a name on each line. */
+export interface SymbolTable {
+  addresses: BigUint64Array;
+  names: string;
+}
+
 export class Symbols {
   readonly #addresses: BigUint64Array;
   readonly #names: string[];
@@ -26,8 +32,20 @@ export class Symbols {
     this.#addresses = BigUint64Array.from(distinct, ([address]) => address);
     this.#names = distinct.map(([, name]) => name);
   }
+  static of({ addresses, names }: SymbolTable): Symbols {
+    const list = names.split("\n");
+    return new Symbols(Array.from(addresses, (address, n): [bigint, string] => [address, list[n]!]));
+  }
+  table(): SymbolTable {
+    return { addresses: this.#addresses.slice(), names: this.#names.join("\n") };
+  }
   get size(): number {
     return this.#names.length;
+  }
+
+  /** Where the function of that name begins; null if there is none. */
+  addressOf(name: string): bigint | null {
+    return this.#addresses[this.#names.indexOf(name)] ?? null;
   }
 
   /** The function that a kernel's address lies in; null for a user's, and if none is near. */

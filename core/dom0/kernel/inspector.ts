@@ -1,0 +1,169 @@
+/**
+ * What a control domain may see of a guest's page tables, memory, ports and grants, through NATIVE_inspect. Nothing of the
+ * guest's changes by it: no accessed bit, no translated code, no reference that stays.
+ */
+import * as abi from "../../hypervisor/abi/inspect.ts";
+import { HypercallError } from "./errno.ts";
+import type { Hypercalls } from "./hypercalls.ts";
+import { PAGE_SIZE, type FrameAllocator, type PhysicalMemory } from "./memory.ts";
+import { HYPERVISOR_arch_7, NATIVE_inspect } from "./native.ts";
+
+/** The words of the frame table and the machine-to-physical table. */
+export interface FrameWords {
+  count: bigint;
+  type: bigint;
+  m2p: bigint;
+}
+export interface WalkedEntry {
+  /** Machine address of the entry. */
+  address: bigint;
+  value: bigint;
+  /** Of the frame that it names; all 0 where it names none of the host's. */
+  frame: FrameWords;
+}
+export interface PageRead {
+  bytes: Uint8Array;
+  writable: boolean;
+  executable: boolean;
+}
+export interface GrantUse {
+  /** Counts of what holds it. */
+  deviceRead: number;
+  deviceWrite: number;
+  hostRead: number;
+  hostWrite: number;
+  /** Who; null while nobody does. */
+  holder: number | null;
+}
+
+export class Inspector {
+  readonly #hypercalls: Hypercalls;
+  readonly #memory: PhysicalMemory;
+  /** A frame for structures and one that memory is read to. */
+  readonly #struct: number;
+  readonly #page: number;
+
+  constructor(hypercalls: Hypercalls, frames: FrameAllocator) {
+    this.#hypercalls = hypercalls;
+    this.#memory = hypercalls.memory;
+    this.#struct = frames.allocate() * PAGE_SIZE;
+    this.#page = frames.allocate() * PAGE_SIZE;
+  }
+
+  /** The entries on a linear address' way, from the L4 table's on. `root`: mfn of that table. */
+  walk(domid: number, root: number, linear: bigint): WalkedEntry[] {
+    const at = this.#linear(abi.WALK_SIZE, domid, root, linear);
+    this.#call(`page tables of domain ${domid}`, abi.INSPECT_walk);
+    return Array.from({ length: this.#memory.get32(at + abi.WALK_COUNT) }, (_, n) => {
+      const entry = at + abi.WALK_ENTRIES + n * abi.WALK_ENTRY_SIZE;
+      return {
+        address: this.#memory.get64(entry + abi.WALK_ENTRY_ADDRESS),
+        value: this.#memory.get64(entry + abi.WALK_ENTRY_VALUE),
+        frame: this.#words(entry + abi.WALK_ENTRY_FRAME),
+      };
+    });
+  }
+
+  /** null for a number that no frame of the host has. */
+  frame(mfn: number): FrameWords | null {
+    const at = this.#zeroed(abi.FRAME_SIZE);
+    this.#memory.set64(at + abi.FRAME_MFN, mfn);
+    if (!this.#found(`frame ${mfn}`, abi.INSPECT_frame, "EINVAL")) return null;
+    return this.#words(at + abi.FRAME_FACTS);
+  }
+
+  /** Up to the end of the page; null where nothing is mapped. */
+  read(domid: number, root: number, linear: bigint, bytes: number): PageRead | null {
+    const length = Math.min(bytes, PAGE_SIZE - Number(linear & 0xfffn));
+    this.#readTo(this.#linear(abi.READ_SIZE, domid, root, linear), length);
+    const rights = this.#found(`memory of domain ${domid}`, abi.INSPECT_read, "EFAULT");
+    if (!rights) return null;
+    return {
+      bytes: this.#memory.bytes(this.#page, length).slice(),
+      writable: (rights.value & abi.READ_writable) !== 0,
+      executable: (rights.value & abi.READ_executable) !== 0,
+    };
+  }
+
+  /** Of a frame that the domain owns, up to its end; null for another's. */
+  readMachine(domid: number, machine: bigint, bytes: number): Uint8Array | null {
+    const length = Math.min(bytes, PAGE_SIZE - Number(machine & 0xfffn));
+    this.#readTo(this.#linear(abi.READ_SIZE, domid, 0, machine), length);
+    if (!this.#found(`memory of domain ${domid}`, abi.INSPECT_read_machine, "EINVAL")) return null;
+    return this.#memory.bytes(this.#page, length).slice();
+  }
+
+  /** mfn of the domain's pseudo-physical frame; null if it has none. `guess` is looked at first. */
+  findFrame(domid: number, pfn: number, guess: number): number | null {
+    const at = this.#zeroed(abi.FIND_SIZE);
+    this.#memory.set32(at + abi.FIND_DOMID, domid);
+    this.#memory.set64(at + abi.FIND_PFN, pfn);
+    this.#memory.set64(at + abi.FIND_GUESS, guess);
+    return this.#found(`frame of pfn ${pfn}`, abi.INSPECT_find_frame, "ENOENT")?.value ?? null;
+  }
+
+  /** Events that were made pending since the port was bound (they wrap at 2^32), and its FIFO priority. */
+  port(domid: number, port: number): { events: number; priority: number } {
+    const at = this.#zeroed(abi.PORT_INSPECT_SIZE);
+    this.#memory.set32(at + abi.PORT_DOMID, domid);
+    this.#memory.set32(at + abi.PORT_PORT, port);
+    this.#call(`port ${port} of domain ${domid}`, abi.INSPECT_port);
+    return { events: this.#memory.get32(at + abi.PORT_EVENTS), priority: this.#memory.get32(at + abi.PORT_PRIORITY) };
+  }
+
+  grant(domid: number, ref: number): GrantUse {
+    const at = this.#zeroed(abi.GRANT_INSPECT_SIZE);
+    this.#memory.set32(at + abi.GRANT_DOMID, domid);
+    this.#memory.set32(at + abi.GRANT_REF, ref);
+    this.#call(`grant ${ref} of domain ${domid}`, abi.INSPECT_grant);
+    const pins = this.#memory.get32(at + abi.GRANT_PINS);
+    const count = (shift: number): number => (pins >>> shift) & 0xff;
+    return {
+      deviceRead: count(abi.PIN_SHIFT_device_read),
+      deviceWrite: count(abi.PIN_SHIFT_device_write),
+      hostRead: count(abi.PIN_SHIFT_host_read),
+      hostWrite: count(abi.PIN_SHIFT_host_write),
+      holder: pins === 0 ? null : this.#memory.get32(at + abi.GRANT_HOLDER),
+    };
+  }
+
+  #linear(size: number, domid: number, root: number, linear: bigint): number {
+    const at = this.#zeroed(size);
+    this.#memory.set32(at + abi.WALK_DOMID, domid);
+    this.#memory.set64(at + abi.WALK_ROOT, root);
+    this.#memory.set64(at + abi.WALK_LINEAR, linear);
+    return at;
+  }
+
+  #readTo(at: number, length: number): void {
+    this.#memory.set64(at + abi.READ_TO, this.#page);
+    this.#memory.set32(at + abi.READ_BYTES, length);
+  }
+
+  #words(at: number): FrameWords {
+    return {
+      count: this.#memory.get64(at + abi.FRAME_COUNT),
+      type: this.#memory.get64(at + abi.FRAME_TYPE),
+      m2p: this.#memory.get64(at + abi.FRAME_M2P),
+    };
+  }
+
+  #call(what: string, command: number): number {
+    return this.#hypercalls.call(what, HYPERVISOR_arch_7, NATIVE_inspect, command, this.#struct);
+  }
+
+  /** null when the hypervisor answers that there is no such thing. */
+  #found(what: string, command: number, none: string): { value: number } | null {
+    try {
+      return { value: this.#call(what, command) };
+    } catch (error) {
+      if (error instanceof HypercallError && error.code === none) return null;
+      throw error;
+    }
+  }
+
+  #zeroed(size: number): number {
+    this.#memory.zero(this.#struct, size);
+    return this.#struct;
+  }
+}

@@ -1,0 +1,252 @@
+/** The Inspect requests: registers, page tables, memory, event channels and grants of a domain, as they are now. */
+import { HypercallError } from "../../dom0/kernel/errno.ts";
+import type { Hypercalls } from "../../dom0/kernel/hypercalls.ts";
+import type { Inspector } from "../../dom0/kernel/inspector.ts";
+import type { Observer } from "../../dom0/kernel/observe.ts";
+import { Refusal } from "../error.ts";
+import type { Symbols } from "../profile/symbols.ts";
+import { Disassembler } from "./disassembly.ts";
+import { frameFacts } from "./frame-facts.ts";
+import { GuestCode } from "./guest-code.ts";
+import { hex64, isCanonical } from "./hex.ts";
+import type { KernelSymbols } from "./kernel-symbols.ts";
+import { walkOf } from "./paging.ts";
+import { VcpuContext } from "./registers.ts";
+import type {
+  EventsReport,
+  FrameFacts,
+  GrantsReport,
+  Hex,
+  MemoryArguments,
+  MemoryReport,
+  Place,
+  RegistersReport,
+  Tables,
+  VcpuArguments,
+  WalkArguments,
+  WalkReport,
+} from "./report.ts";
+
+const LINES = { before: 10, after: 12 };
+/** Bytes of code that hold that many lines, and a function's beginning if it is near. */
+const CODE_BEFORE = 1024;
+const CODE_AFTER = 400;
+const PAGE = 4096n;
+/** Descriptors of Xen's own GDT page: ring 3 code of 32 bits. */
+const FLAT_RING3_CS32 = 0xe023;
+const DESCRIPTOR_L = 1n << 53n;
+
+export interface InspectionParts {
+  hypercalls: Hypercalls;
+  inspector: Inspector;
+  observer: Observer;
+  symbols: KernelSymbols;
+  /** Nanoseconds since power-on. */
+  now: () => number;
+}
+
+export class Inspection {
+  readonly #parts: InspectionParts;
+  #disassembler: Promise<Disassembler> | null = null;
+  /** Where a domain's frames were found last: those of a range often follow each other. */
+  #guess = { domid: -1, pfn: 0, mfn: 0 };
+
+  constructor(parts: InspectionParts) {
+    this.#parts = parts;
+  }
+
+  async registers({ domid, vcpu }: VcpuArguments): Promise<RegistersReport> {
+    const disassembler = await (this.#disassembler ??= Disassembler.load());
+    const { hypercalls, inspector } = this.#parts;
+    const context = this.#context(domid, vcpu);
+    const before = hypercalls.vcpuInfo(domid, vcpu);
+    const { rip, rsp, rbp, mode } = context;
+    const code = new GuestCode(inspector, domid, context.root(mode) || context.root("kernel"));
+    const bits = this.#bits(domid, context);
+    const symbols = this.#parts.symbols.of(domid);
+    const place = (address: bigint): Place => ({ address: hex64(address), symbol: symbolText(symbols, address) });
+    const around = isCanonical(rip)
+      ? code.around(rip, CODE_BEFORE, CODE_AFTER)
+      : { start: rip, bytes: new Uint8Array() };
+    const found = symbols?.find(rip);
+    const lines = disassembler.around(around, rip, bits, found ? rip - BigInt(found.offset) : null, LINES);
+    const stack = code.stack(rsp, rbp);
+    const after = hypercalls.vcpuInfo(domid, vcpu);
+    return {
+      domid,
+      vcpu,
+      ...context.report(),
+      running: after.running,
+      blocked: after.blocked,
+      bits,
+      rip: place(rip),
+      code: lines.map(({ address, length, text, target }) => ({
+        address: hex64(address),
+        bytes: Buffer.from(around.bytes.buffer, Number(address - around.start), length).toString("hex"),
+        text,
+        target: target === null ? null : place(target),
+      })),
+      stack: [
+        { ...place(rip), slot: null, by: "rip" },
+        ...stack.frames.map(({ slot, address, by }) => ({ ...place(address), slot: hex64(slot), by })),
+      ],
+      stackBytes: stack.bytes,
+      ranMeanwhile: after.running || after.cpuTime !== before.cpuTime,
+      symbols: {
+        state: symbols === undefined ? "reading" : symbols === null ? "none" : "ready",
+        count: symbols?.size ?? 0,
+      },
+    };
+  }
+
+  walk({ domid, vcpu, tables, address }: WalkArguments): WalkReport {
+    const { inspector } = this.#parts;
+    const root = this.#root(domid, vcpu, tables);
+    const words = inspector.frame(root);
+    if (!words) throw new Refusal("EINVAL", `CR3 of vCPU ${vcpu} names frame ${root}, which the host has not.`);
+    const entries = isCanonical(address) ? inspector.walk(domid, root, address) : [];
+    return {
+      domid,
+      vcpu,
+      tables,
+      address: hex64(address),
+      symbol: symbolText(this.#parts.symbols.of(domid), address),
+      root: frameFacts(root, words),
+      ...walkOf(address, entries),
+    };
+  }
+
+  frame(mfn: number): FrameFacts {
+    const words = this.#parts.inspector.frame(mfn);
+    if (!words) throw new Refusal("EINVAL", `The host’s memory ends before frame ${mfn}.`);
+    return frameFacts(mfn, words);
+  }
+
+  symbol(domid: number, name: string): { address: Hex } {
+    this.#guest(domid);
+    const symbols = this.#parts.symbols.of(domid);
+    if (symbols === undefined)
+      throw new Refusal("EAGAIN", "The symbols of its kernel are still being read; ask again in a moment.");
+    if (symbols === null) throw new Refusal("ENOENT", "The file of its kernel has no symbols; give an address.");
+    const address = symbols.addressOf(name);
+    if (address === null) throw new Refusal("ENOENT", `Its kernel has no function ${name}.`);
+    return { address: hex64(address) };
+  }
+
+  memory({ domid, vcpu, tables, address, space, bytes }: MemoryArguments): MemoryReport {
+    const root = space === "virtual" ? this.#root(domid, vcpu, tables) : 0;
+    if (space === "pseudo-physical") this.#guest(domid);
+    const pieces: MemoryReport["pieces"] = [];
+    // From the last address on there is nothing.
+    const end = address + BigInt(bytes) > 1n << 64n ? 1n << 64n : address + BigInt(bytes);
+    for (let at = address; at < end;) {
+      const length = Number(end < (at & ~0xfffn) + PAGE ? end - at : (at & ~0xfffn) + PAGE - at);
+      const found = space === "virtual" ? this.#virtual(domid, root, at, length) : this.#physical(domid, at, length);
+      pieces.push({ address: hex64(at), length, ...found });
+      at += BigInt(length);
+    }
+    return { domid, space, address: hex64(address), pieces };
+  }
+
+  #virtual(domid: number, root: number, at: bigint, length: number): { bytes: Uint8Array | null; mfn: null } {
+    const read = isCanonical(at) ? this.#parts.inspector.read(domid, root, at, length) : null;
+    return { bytes: read?.bytes ?? null, mfn: null };
+  }
+
+  #physical(domid: number, at: bigint, length: number): { bytes: Uint8Array | null; mfn: number | null } {
+    const { inspector } = this.#parts;
+    if (at >> 12n > 0xffffffffn) return { bytes: null, mfn: null };
+    const pfn = Number(at >> 12n);
+    const guess = this.#guess.domid === domid ? this.#guess.mfn + (pfn - this.#guess.pfn) : 0;
+    const mfn = inspector.findFrame(domid, pfn, Math.max(0, guess));
+    if (mfn === null) return { bytes: null, mfn: null };
+    this.#guess = { domid, pfn, mfn };
+    return { bytes: inspector.readMachine(domid, (BigInt(mfn) << 12n) + (at & 0xfffn), length), mfn };
+  }
+
+  events(domid: number): EventsReport {
+    const { observer, inspector, now } = this.#parts;
+    this.#exists(domid);
+    return {
+      time: now(),
+      domid,
+      abi: observer.eventAbi(domid),
+      ports: observer.ports(domid).map((port) => {
+        const { events, priority } = inspector.port(domid, port.port);
+        const { remoteDomid, remotePort } = port;
+        const other = remoteDomid !== null && remotePort !== null ? this.#otherEnd(remoteDomid, remotePort) : null;
+        // An IPI is sent to itself.
+        return { ...port, received: events, sent: port.state === "ipi" ? events : other, priority };
+      }),
+    };
+  }
+
+  #otherEnd(domid: number, port: number): number | null {
+    try {
+      return this.#parts.inspector.port(domid, port).events;
+    } catch (error) {
+      // It went meanwhile.
+      if (error instanceof HypercallError) return null;
+      throw error;
+    }
+  }
+
+  grants(domid: number): GrantsReport {
+    const { observer, inspector } = this.#parts;
+    this.#exists(domid);
+    const table = observer.grants(domid);
+    return {
+      domid,
+      ...table,
+      entries: table.entries.map((entry) => ({ ...entry, use: inspector.grant(domid, entry.ref) })),
+    };
+  }
+
+  #exists(domid: number): void {
+    if (!this.#parts.hypercalls.domainInfo(domid)) throw new Refusal("ESRCH", `There is no domain ${domid}.`);
+  }
+
+  /** One whose vCPUs are x86 code. */
+  #guest(domid: number): void {
+    this.#exists(domid);
+    if (domid === 0)
+      throw new Refusal(
+        "EOPNOTSUPP",
+        "Domain-0 is a thread of the host’s, not x86 code: it has no registers and no page tables.",
+      );
+  }
+
+  #context(domid: number, vcpu: number): VcpuContext {
+    this.#guest(domid);
+    const { maxVcpuId } = this.#parts.hypercalls.domainInfo(domid)!;
+    if (vcpu > maxVcpuId)
+      throw new Refusal("EINVAL", `Domain ${domid} has vCPUs 0 to ${maxVcpuId}; ${vcpu} is not among them.`);
+    try {
+      return new VcpuContext(this.#parts.hypercalls.getVcpuContext(domid, vcpu));
+    } catch (error) {
+      if (error instanceof HypercallError && error.code === "ENODATA")
+        throw new Refusal("ENODATA", `vCPU ${vcpu} has not been brought up: it has no registers yet.`);
+      throw error;
+    }
+  }
+
+  #root(domid: number, vcpu: number, tables: Tables): number {
+    const root = this.#context(domid, vcpu).root(tables);
+    if (root === 0) throw new Refusal("ENODATA", `vCPU ${vcpu} has no page tables of its user’s.`);
+    return root;
+  }
+
+  /** As the descriptor of CS says. */
+  #bits(domid: number, context: VcpuContext): 64 | 32 {
+    const at = context.csDescriptor;
+    if (!at) return (context.cs | 3) === FLAT_RING3_CS32 ? 32 : 64;
+    const bytes = this.#parts.inspector.readMachine(domid, (BigInt(at.mfn) << 12n) + BigInt(at.offset), 8);
+    return bytes && !(Buffer.from(bytes).readBigUInt64LE() & DESCRIPTOR_L) ? 32 : 64;
+  }
+}
+
+function symbolText(symbols: Symbols | null | undefined, address: bigint): string | null {
+  const found = symbols?.find(address);
+  if (!found) return null;
+  return found.offset === 0 ? found.name : `${found.name}+0x${found.offset.toString(16)}`;
+}

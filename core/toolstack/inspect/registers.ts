@@ -1,0 +1,179 @@
+/** struct vcpu_guest_context in words (public/arch-x86/xen.h; flags: Intel SDM 1 3.4.3 and 3A 2.5). */
+import * as abi from "../../hypervisor/abi/arch_x86.ts";
+import { hex64 } from "./hex.ts";
+import type { FlagsValue, NamedValue, RegistersReport, SegmentValue } from "./report.ts";
+
+const GENERAL: readonly (readonly [name: string, offset: number])[] = [
+  ["RAX", abi.UREGS_RAX],
+  ["RBX", abi.UREGS_RBX],
+  ["RCX", abi.UREGS_RCX],
+  ["RDX", abi.UREGS_RDX],
+  ["RSI", abi.UREGS_RSI],
+  ["RDI", abi.UREGS_RDI],
+  ["RBP", abi.UREGS_RBP],
+  ["RSP", abi.UREGS_RSP],
+  ["R8", abi.UREGS_R8],
+  ["R9", abi.UREGS_R9],
+  ["R10", abi.UREGS_R10],
+  ["R11", abi.UREGS_R11],
+  ["R12", abi.UREGS_R12],
+  ["R13", abi.UREGS_R13],
+  ["R14", abi.UREGS_R14],
+  ["R15", abi.UREGS_R15],
+];
+const SEGMENTS: readonly (readonly [name: string, offset: number])[] = [
+  ["CS", abi.UREGS_CS],
+  ["SS", abi.UREGS_SS],
+  ["DS", abi.UREGS_DS],
+  ["ES", abi.UREGS_ES],
+  ["FS", abi.UREGS_FS],
+  ["GS", abi.UREGS_GS],
+];
+type Bits = readonly (readonly [bit: number, name: string])[];
+const RFLAGS: Bits = [
+  [0, "CF"],
+  [2, "PF"],
+  [4, "AF"],
+  [6, "ZF"],
+  [7, "SF"],
+  [8, "TF"],
+  [9, "IF"],
+  [10, "DF"],
+  [11, "OF"],
+  [14, "NT"],
+  [16, "RF"],
+  [17, "VM"],
+  [18, "AC"],
+  [19, "VIF"],
+  [20, "VIP"],
+  [21, "ID"],
+];
+const CR0: Bits = [
+  [0, "PE"],
+  [1, "MP"],
+  [2, "EM"],
+  [3, "TS"],
+  [4, "ET"],
+  [5, "NE"],
+  [16, "WP"],
+  [18, "AM"],
+  [29, "NW"],
+  [30, "CD"],
+  [31, "PG"],
+];
+const CR4: Bits = [
+  [0, "VME"],
+  [1, "PVI"],
+  [2, "TSD"],
+  [3, "DE"],
+  [4, "PSE"],
+  [5, "PAE"],
+  [6, "MCE"],
+  [7, "PGE"],
+  [8, "PCE"],
+  [9, "OSFXSR"],
+  [10, "OSXMMEXCPT"],
+  [11, "UMIP"],
+  [16, "FSGSBASE"],
+  [17, "PCIDE"],
+  [18, "OSXSAVE"],
+  [20, "SMEP"],
+  [21, "SMAP"],
+];
+
+const namesOf = (value: bigint, bits: Bits): string[] =>
+  bits.filter(([bit]) => ((value >> BigInt(bit)) & 1n) !== 0n).map(([, name]) => name);
+
+/** What of a context the reports show. */
+export class VcpuContext {
+  readonly #view: DataView;
+
+  /** Bytes as XEN_DOMCTL_getvcpucontext gives them. */
+  constructor(bytes: Uint8Array) {
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  #get(offset: number): bigint {
+    return this.#view.getBigUint64(offset, true);
+  }
+  #user(offset: number): bigint {
+    return this.#get(abi.VGC_USER_REGS + offset);
+  }
+  #control(n: number): bigint {
+    return this.#get(abi.VGC_CTRLREG + 8 * n);
+  }
+
+  get rip(): bigint {
+    return this.#user(abi.UREGS_RIP);
+  }
+  get rsp(): bigint {
+    return this.#user(abi.UREGS_RSP);
+  }
+  get rbp(): bigint {
+    return this.#user(abi.UREGS_RBP);
+  }
+  get cs(): number {
+    return Number(this.#user(abi.UREGS_CS) & 0xffffn);
+  }
+  get mode(): "kernel" | "user" {
+    return this.#get(abi.VGC_FLAGS) & BigInt(abi.VGCF_in_kernel) ? "kernel" : "user";
+  }
+  get online(): boolean {
+    return (this.#get(abi.VGC_FLAGS) & BigInt(abi.VGCF_online)) !== 0n;
+  }
+  /** mfn of its L4 table; 0 where it has none. */
+  root(tables: "kernel" | "user"): number {
+    return Number(this.#control(tables === "kernel" ? 3 : 1) >> 12n);
+  }
+  /** Where the descriptor of CS stands: a frame of the GDT and the offset in it; null for Xen's own and for the LDT. */
+  get csDescriptor(): { mfn: number; offset: number } | null {
+    const { cs } = this;
+    if (cs & 4 || cs >> 12 >= 14) return null;
+    const mfn = Number(this.#get(abi.VGC_GDT_FRAMES + 8 * (cs >> 12)));
+    return mfn === 0 ? null : { mfn, offset: cs & 0xff8 };
+  }
+
+  report(): Pick<RegistersReport, "mode" | "online" | "eventsMasked" | "general" | "rflags" | "segments" | "control"> {
+    const rflags = this.#user(abi.UREGS_RFLAGS);
+    const iopl = Number((rflags >> 12n) & 3n);
+    const bases: Record<string, bigint> = {
+      FS: this.#get(abi.VGC_FS_BASE),
+      GS: this.#get(this.mode === "kernel" ? abi.VGC_GS_BASE_KERNEL : abi.VGC_GS_BASE_USER),
+    };
+    const inactive = this.#get(this.mode === "kernel" ? abi.VGC_GS_BASE_USER : abi.VGC_GS_BASE_KERNEL);
+    const flags = (name: string, value: bigint, bits: Bits): FlagsValue => ({
+      name,
+      value: hex64(value),
+      set: namesOf(value, bits),
+    });
+    return {
+      mode: this.mode,
+      online: this.online,
+      eventsMasked: (this.#view.getUint8(abi.VGC_USER_REGS + abi.UREGS_UPCALL_MASK) & 1) !== 0,
+      general: GENERAL.map(([name, offset]): NamedValue => ({ name, value: hex64(this.#user(offset)) })),
+      rflags: {
+        name: "RFLAGS",
+        value: hex64(rflags),
+        set: [...namesOf(rflags, RFLAGS), ...(iopl ? [`IOPL=${iopl}`] : [])],
+      },
+      segments: [
+        ...SEGMENTS.map(([name, offset]): SegmentValue => {
+          const base = bases[name];
+          return {
+            name,
+            selector: Number(this.#user(offset) & 0xffffn),
+            base: base === undefined ? null : hex64(base),
+          };
+        }),
+        { name: this.mode === "kernel" ? "GS user" : "GS kernel", selector: null, base: hex64(inactive) },
+      ],
+      control: [
+        flags("CR0", this.#control(0), CR0),
+        flags("CR2", this.#control(2), []),
+        flags("CR3", this.#control(3), []),
+        flags("CR3 user", this.#control(1), []),
+        flags("CR4", this.#control(4), CR4),
+      ],
+    };
+  }
+}

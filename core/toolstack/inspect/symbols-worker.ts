@@ -1,0 +1,23 @@
+/** The thread that kernel-symbols.ts starts: reads the symbols of a kernel's file and ends. */
+import { readFile } from "node:fs/promises";
+import { parentPort, workerData } from "node:worker_threads";
+import { loadKernel } from "../../dom0/builder/image.ts";
+import { kallsyms } from "../profile/kallsyms.ts";
+import { elfSymbols } from "../profile/symbols.ts";
+import type { SymbolsReply, SymbolsRequest } from "./kernel-symbols.ts";
+
+const { kernel } = workerData as SymbolsRequest;
+
+async function read(): Promise<SymbolsReply> {
+  try {
+    const { bytes } = await loadKernel(typeof kernel === "string" ? await readFile(kernel) : kernel, "kernel");
+    const found = elfSymbols(bytes) ?? kallsyms(bytes);
+    return found ? found.table() : null;
+  } catch {
+    // The domain runs: who created it saw that it is a kernel. Its file may have gone since.
+    return null;
+  }
+}
+
+const reply = await read();
+parentPort?.postMessage(reply, reply ? [reply.addresses.buffer as ArrayBuffer] : []);

@@ -1,0 +1,171 @@
+import { useEffect, useRef } from "react";
+import type { FlagsValue, RegistersReport } from "../../core/api/schema.ts";
+import { useInspected } from "./inspected.ts";
+import { AddressButton, Flags, Waiting } from "./parts.tsx";
+import { useInspect } from "./state.ts";
+
+const FOUND: Record<RegistersReport["stack"][number]["by"], [word: string, title: string]> = {
+  rip: ["RIP", "Where the vCPU is"],
+  frame: ["RBP chain", "RBP leads to the frame that it lies in"],
+  scan: ["scan", "An executable address behind a CALL: of a caller, or left over from an earlier call"],
+};
+
+/** A vCPU's registers, the code around RIP and what its stack says. */
+export function RegistersSection({ domid }: { domid: number }) {
+  const vcpu = useInspect((state) => state.vcpu);
+  const { value, error } = useInspected("inspectRegisters", { domid, vcpu });
+  if (error !== null || value?.vcpu !== vcpu) return <Waiting error={error} />;
+  return <Registers report={value} />;
+}
+
+function Registers({ report }: { report: RegistersReport }) {
+  const changed = useChanged(report);
+  const { general, rip, rflags, segments, control, symbols } = report;
+  return (
+    <div className="inspect-registers">
+      <section className="card">
+        <header className="card-header">
+          <h2>Registers</h2>
+          <span className="muted">
+            {report.running ? "running" : report.blocked ? "blocked" : report.online ? "not running" : "offline"}, in{" "}
+            {report.mode} mode, {report.bits} bits
+          </span>
+        </header>
+        <dl className="registers">
+          {general.map(({ name, value }) => (
+            <div key={name} className={changed(name, value) ? "changed" : undefined}>
+              <dt>{name}</dt>
+              <dd>
+                <AddressButton value={value} />
+              </dd>
+            </div>
+          ))}
+          <div className={changed("RIP", rip.address) ? "changed" : undefined}>
+            <dt>RIP</dt>
+            <dd>
+              <AddressButton value={rip.address} />
+            </dd>
+          </div>
+        </dl>
+        <FlagsRow register={rflags} />
+        {report.eventsMasked && <p className="muted">evtchn_upcall_mask is set: it takes no events.</p>}
+        <h3>Segments</h3>
+        <dl className="registers">
+          {segments.map(({ name, selector, base }) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd className="mono">
+                {selector !== null && selector.toString(16).padStart(4, "0")}{" "}
+                {base !== null && <AddressButton value={base} />}
+              </dd>
+            </div>
+          ))}
+        </dl>
+        <h3>Control registers</h3>
+        {control.map((register) => (
+          <FlagsRow key={register.name} register={register} />
+        ))}
+        <p className="muted inspect-note">
+          XEN_DOMCTL_getvcpucontext takes the registers at one moment. The domain is not paused
+          {report.ranMeanwhile
+            ? ": the vCPU ran on before its code and stack were read, which may be newer."
+            : "; the vCPU did not run before its code and stack were read."}
+        </p>
+      </section>
+      <section className="card">
+        <header className="card-header">
+          <h2>Code</h2>
+          {rip.symbol !== null && <span className="mono symbol">{rip.symbol}</span>}
+          <span className="muted">
+            {symbols.state === "ready"
+              ? `${symbols.count.toLocaleString("en")} symbols of its kernel’s own`
+              : symbols.state === "reading"
+                ? "reading its kernel’s symbols…"
+                : "its kernel’s file has no symbols"}
+          </span>
+        </header>
+        {report.code.length === 0 ? (
+          <p className="muted">Nothing is mapped at RIP.</p>
+        ) : (
+          <div className="table-box" tabIndex={0} role="group" aria-label="Code around RIP">
+            <table className="table code-lines">
+              <thead>
+                <tr>
+                  <th scope="col">Address</th>
+                  <th scope="col">Bytes</th>
+                  <th scope="col">Instruction</th>
+                </tr>
+              </thead>
+              <tbody>
+                {report.code.map(({ address, bytes, text, target }) => (
+                  <tr key={address} aria-current={address === rip.address ? "true" : undefined}>
+                    <td>
+                      <AddressButton value={address} />
+                    </td>
+                    <td className="mono muted">{bytes}</td>
+                    <td className="mono">
+                      {text}
+                      {target?.symbol && <span className="symbol"> {target.symbol}</span>}
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+        )}
+      </section>
+      <section className="card">
+        <header className="card-header">
+          <h2>Stack</h2>
+          <span className="muted">{report.stackBytes.toLocaleString("en")} bytes from RSP on looked through</span>
+        </header>
+        <div className="table-box" tabIndex={0} role="group" aria-label="Return addresses on the stack">
+          <table className="table">
+            <thead>
+              <tr>
+                <th scope="col">At</th>
+                <th scope="col">Address</th>
+                <th scope="col">Symbol</th>
+                <th scope="col">Found by</th>
+              </tr>
+            </thead>
+            <tbody>
+              {report.stack.map(({ slot, address, symbol, by }) => (
+                <tr key={slot ?? "rip"}>
+                  <td>{slot === null ? "–" : <AddressButton value={slot} />}</td>
+                  <td>
+                    <AddressButton value={address} />
+                  </td>
+                  <td className="mono symbol">{symbol ?? "–"}</td>
+                  <td title={FOUND[by][1]}>{FOUND[by][0]}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </section>
+    </div>
+  );
+}
+
+function FlagsRow({ register: { name, value, set } }: { register: FlagsValue }) {
+  return (
+    <div className="flags-row">
+      <span className="flags-name">{name}</span>
+      <AddressButton value={value} />
+      <Flags flags={set.map((each) => ({ name: each }))} />
+    </div>
+  );
+}
+
+/** Whether a register is not as the report before had it. */
+function useChanged(report: RegistersReport): (name: string, value: string) => boolean {
+  const kept = useRef<{ now: RegistersReport; before: RegistersReport | null }>({ now: report, before: null });
+  if (kept.current.now !== report) kept.current = { now: report, before: kept.current.now };
+  useEffect(() => () => void (kept.current.before = null), []);
+  const { before } = kept.current;
+  return (name, value) =>
+    before !== null &&
+    before.vcpu === report.vcpu &&
+    value !== (name === "RIP" ? before.rip.address : before.general.find((each) => each.name === name)?.value);
+}

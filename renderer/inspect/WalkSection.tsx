@@ -1,0 +1,239 @@
+import type { FrameFacts, WalkReport } from "../../core/api/schema.ts";
+import { useInspected } from "./inspected.ts";
+import { AddressField, Flags, FrameButton, TypeText, Waiting } from "./parts.tsx";
+import { showMemory, useInspect } from "./state.ts";
+
+const PARTS = [
+  { name: "L4", shift: 39n },
+  { name: "L3", shift: 30n },
+  { name: "L2", shift: 21n },
+  { name: "L1", shift: 12n },
+] as const;
+
+/** The way of a guest's linear address through its page tables, and what each frame on it is. */
+export function WalkSection({ domid }: { domid: number }) {
+  const { vcpu, tables, walked, frame } = useInspect();
+  // Until an address is given, the one that the vCPU is at.
+  const registers = useInspected("inspectRegisters", walked === "" ? { domid, vcpu } : null);
+  const address = walked || (registers.value?.rip.address ?? "");
+  const { value, error } = useInspected("inspectWalk", address === "" ? null : { domid, vcpu, tables, address });
+  const problem = error ?? (walked === "" ? registers.error : null);
+  const fits = value?.vcpu === vcpu && value.tables === tables && value.address === address;
+  return (
+    <div className="inspect-walk">
+      <div className="inspect-ask">
+        <AddressField
+          domid={domid}
+          label="Virtual address"
+          value={address}
+          onGo={(next) => useInspect.setState({ walked: next })}
+        />
+        <TablesSelect />
+      </div>
+      {problem !== null || !fits ? <Waiting error={problem} /> : <Walk report={value} />}
+      <FrameCard mfn={frame ?? (fits ? (value.steps.at(-1)?.frame?.mfn ?? null) : null)} />
+    </div>
+  );
+}
+
+export function TablesSelect() {
+  const tables = useInspect((state) => state.tables);
+  return (
+    <label className="inspect-vcpu">
+      Page tables
+      <select
+        value={tables}
+        onChange={({ target }) => useInspect.setState({ tables: target.value === "user" ? "user" : "kernel" })}
+      >
+        <option value="kernel">the kernel’s</option>
+        <option value="user">its user’s</option>
+      </select>
+    </label>
+  );
+}
+
+function Walk({ report }: { report: WalkReport }) {
+  const { address, steps, end, machine, rights, root, symbol } = report;
+  const number = BigInt(address);
+  return (
+    <>
+      <section className="card">
+        <header className="card-header">
+          <h2>Walk</h2>
+          <span className="muted mono">
+            {address}
+            {symbol !== null && `, ${symbol}`}
+          </span>
+          <span className="spacer" />
+          <button type="button" onClick={() => showMemory(address)}>
+            Memory there
+          </button>
+        </header>
+        <ol className="address-parts" aria-label="Parts of the address">
+          <li className="part-sign">
+            <span>63–48</span>
+            <b className="mono">{(number >> 48n).toString(16).padStart(4, "0")}</b>
+          </li>
+          {PARTS.map(({ name, shift }, n) => (
+            <li key={name} className={n < steps.length ? `part-level part-level-${n + 1}` : "part-unused"}>
+              <span>{name} index</span>
+              <b className="mono">{((number >> shift) & 511n).toString()}</b>
+            </li>
+          ))}
+          <li className="part-offset">
+            <span>Offset</span>
+            <b className="mono">{(number & 0xfffn).toString(16).padStart(3, "0")}</b>
+          </li>
+        </ol>
+        <div className="table-box" tabIndex={0} role="group" aria-label="Entries of the page tables">
+          <table className="table">
+            <thead>
+              <tr>
+                <th scope="col">Entry</th>
+                <th scope="col">At machine address</th>
+                <th scope="col">Value</th>
+                <th scope="col">Flags</th>
+                <th scope="col">mfn</th>
+                <th scope="col">pfn</th>
+                <th scope="col">Owner</th>
+                <th scope="col">Type</th>
+                <th scope="col">Type count</th>
+                <th scope="col">References</th>
+              </tr>
+            </thead>
+            <tbody>
+              <tr>
+                <th scope="row">CR3</th>
+                <td>–</td>
+                <td>–</td>
+                <td>–</td>
+                <FrameCells frame={root} />
+              </tr>
+              {steps.map(({ level, index, address: at, value, flags, frame }) => (
+                <tr key={level}>
+                  <th scope="row">
+                    <span className={`level-mark part-level-${5 - level}`} aria-hidden /> L{level} [{index}]
+                  </th>
+                  <td className="mono">{at.slice(2)}</td>
+                  <td className="mono">{value.slice(2)}</td>
+                  <td>{flags.length ? <Flags flags={flags} /> : <span className="muted">not present</span>}</td>
+                  {frame ? (
+                    <FrameCells frame={frame} />
+                  ) : (
+                    <td colSpan={6} className="muted">
+                      names no frame
+                    </td>
+                  )}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+        <p className={machine === null ? "walk-end walk-end-none" : "walk-end"} role="status">
+          {end}
+          {machine !== null && (
+            <>
+              {" "}
+              Machine address <span className="mono">{machine}</span>.
+            </>
+          )}
+          {rights && (
+            <>
+              {" "}
+              The guest’s {rights.user ? "user and kernel" : "kernel"} may read
+              {rights.writable && ", write"}
+              {rights.executable && ", execute"} it.
+            </>
+          )}
+        </p>
+      </section>
+    </>
+  );
+}
+
+function FrameCells({ frame }: { frame: FrameFacts }) {
+  return (
+    <>
+      <td>
+        <FrameButton mfn={frame.mfn} />
+      </td>
+      <td className="mono">{frame.pfn ?? "–"}</td>
+      <td>{frame.owner}</td>
+      <td className="mono">
+        <TypeText frame={frame} />
+      </td>
+      <td>{frame.typeReferences}</td>
+      <td>{frame.references}</td>
+    </>
+  );
+}
+
+/** What Xen's frame table has of a frame: of the walk's last, or of one that is asked for. */
+function FrameCard({ mfn }: { mfn: number | null }) {
+  const { value, error } = useInspected("inspectFrame", mfn === null ? null : { mfn });
+  return (
+    <section className="card">
+      <header className="card-header">
+        <h2>Frame</h2>
+        <FrameField mfn={mfn} />
+      </header>
+      {mfn === null || error !== null || value?.mfn !== mfn ? (
+        <p className="muted">{mfn === null ? "No frame is chosen." : (error ?? "Reading…")}</p>
+      ) : (
+        <dl className="facts frame-facts">
+          <dt>Machine frame</dt>
+          <dd className="mono">
+            {value.mfn}, 0x{value.mfn.toString(16)}
+          </dd>
+          <dt>Pseudo-physical</dt>
+          <dd>
+            {value.pfn === null ? (
+              "none"
+            ) : (
+              <button
+                type="button"
+                className="plain mono address"
+                disabled={value.domid === null}
+                title="Memory there"
+                onClick={() => showMemory(`0x${(value.pfn! * 4096).toString(16).padStart(16, "0")}`, "pseudo-physical")}
+              >
+                {value.pfn}
+              </button>
+            )}
+          </dd>
+          <dt>Owner</dt>
+          <dd>{value.owner}</dd>
+          <dt>References</dt>
+          <dd>
+            {value.references} <Flags flags={value.flags.map((name) => ({ name }))} />
+          </dd>
+          <dt>Type</dt>
+          <dd>
+            <span className="mono">
+              <TypeText frame={value} />
+            </span>
+            , {value.typeReferences} {value.typeReferences === 1 ? "reference" : "references"}{" "}
+            <Flags flags={value.typeFlags.map((name) => ({ name }))} />
+          </dd>
+        </dl>
+      )}
+    </section>
+  );
+}
+
+function FrameField({ mfn }: { mfn: number | null }) {
+  return (
+    <input
+      key={mfn}
+      className="mono frame-input"
+      aria-label="Machine frame number"
+      placeholder="mfn"
+      inputMode="numeric"
+      defaultValue={mfn ?? ""}
+      onKeyDown={({ key, currentTarget }) => {
+        const text = currentTarget.value.trim();
+        if (key === "Enter" && /^(0x[0-9a-f]{1,8}|\d{1,9})$/i.test(text)) useInspect.setState({ frame: Number(text) });
+      }}
+    />
+  );
+}
