@@ -8,10 +8,12 @@ import * as abi from "../../core/hypervisor/abi/trace.ts";
 import { traceCalls, type TraceCall } from "../../core/api/trace/calls.ts";
 import { PoweredHost } from "../../core/toolstack/power.ts";
 import { Tracer } from "../../core/toolstack/trace/tracer.ts";
-import { startGuest } from "../guests/run.ts";
+import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
+import { runGuest, startGuest } from "../guests/run.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const mini = path.join(root, "assets/guests/mini.elf");
+const guests = guestsMissing();
 let host: PoweredHost;
 let tracer: Tracer;
 let domid: number;
@@ -224,6 +226,41 @@ describe("xenarium run --trace", () => {
     expect(complete.at(-1)).toMatchObject({ name: "SCHEDOP_shutdown", args: { reason: "SHUTDOWN_poweroff" } });
     expect(events.some(({ cat }) => cat === "lost")).toBe(false);
   });
+
+  it.skipIf(guests !== null)(
+    `names what Debian's kernel does, the entries of its multicalls among it${guests ? ` (${guests})` : ""}`,
+    async () => {
+      const folder = mkdtempSync(path.join(tmpdir(), "xenarium-trace-"));
+      const file = path.join(folder, "trace.json");
+      const kernel = ["--kernel", debianKernel(), "--ramdisk", initramfs("ready"), "--cmdline", "console=hvc0"];
+      const { status, stdout } = await runGuest([...kernel, "--timeout", "170", "--trace", file]);
+      expect(stdout).toMatch(/GUEST-READY/);
+      expect(status).toBe(0);
+      interface Complete {
+        name: string;
+        cat: string;
+        ph: string;
+        ts: number;
+        dur: number;
+        args: Record<string, unknown>;
+      }
+      const events = (JSON.parse(readFileSync(file, "utf8")) as Complete[]).filter(({ ph }) => ph === "X");
+      rmSync(folder, { recursive: true });
+      const names = new Set(events.map(({ name }) => name));
+      for (const name of ["VMASST_CMD_enable", "CALLBACKOP_register", "GNTTABOP_query_size", "MMUEXT_PIN_L4_TABLE"])
+        expect(names).toContain(name);
+      const members = events.filter(({ args }) => args.multicall === true);
+      const calls = events.filter(({ name }) => name === "multicall");
+      expect(members.length).toBeGreaterThan(0);
+      expect(calls.length).toBeGreaterThan(0);
+      // An entry's time lies in its multicall's, unless that one did not fit into the ring.
+      const inside = members.filter(({ ts, dur }) =>
+        calls.some((all) => all.ts <= ts && ts + dur <= all.ts + all.dur + 1e-3),
+      );
+      expect(inside.length).toBeGreaterThan(members.length / 2);
+    },
+    180_000,
+  );
 
   it("says what is wrong with a file that it can't write", async () => {
     const guest = startGuest(["--kernel", mini, "--memory", "32", "--trace", "/nowhere/trace.json"]);
