@@ -7,6 +7,7 @@ import "./styles/components.css";
 import "./styles/pages.css";
 import "./styles/xenstore.css";
 import "./styles/frame.css";
+import "./styles/create.css";
 import { App } from "./app/App.tsx";
 import { ConsoleWindow } from "./console/ConsoleWindow.tsx";
 import { poppedOutConsole, prepareConsoles } from "./console/deeds.ts";
