@@ -7,11 +7,14 @@ import type { Finding } from "./checks.ts";
 export function ConfigEditor({
   text,
   findings,
+  missing,
   fileName,
   onChange,
 }: {
   text: string;
   findings: readonly Finding[];
+  /** What it can't do without and has not yet. */
+  missing: readonly string[];
   fileName: string;
   onChange: (text: string) => void;
 }) {
@@ -26,11 +29,9 @@ export function ConfigEditor({
     area.current?.setSelectionRange(at, at + (lines[line - 1]?.length ?? 0));
   };
   return (
-    <section className="config-editor" aria-labelledby="config-editor-label">
+    <div className="config-editor">
       <header>
-        <label htmlFor="config-editor" id="config-editor-label">
-          xl.cfg
-        </label>
+        <label htmlFor="config-editor">xl.cfg</label>
         <span className="muted">Fields and text change each other.</span>
         <span className="spacer" />
         <button type="button" onClick={() => download(`${fileName || "domain"}.cfg`, "text/plain", text)}>
@@ -62,7 +63,11 @@ export function ConfigEditor({
         />
       </div>
       <div id="config-findings" className="config-findings" role="status">
-        {findings.length === 0 && <p className="muted">Nothing is wrong with it.</p>}
+        {findings.length === 0 && (
+          <p className="muted">
+            {missing.length ? `Still needed: ${missing.join(", ")}.` : "Nothing is wrong with it."}
+          </p>
+        )}
         <ul>
           {findings.map(({ severity, message, line }, i) => {
             const Icon = severity === "error" ? CircleAlert : TriangleAlert;
@@ -80,6 +85,6 @@ export function ConfigEditor({
           })}
         </ul>
       </div>
-    </section>
+    </div>
   );
 }

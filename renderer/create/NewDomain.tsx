@@ -215,7 +215,13 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
               onPick={(file) => void take([file])}
             />
           </div>
-          <ConfigEditor text={text} findings={findings} fileName={fields.name} onChange={(next) => edit(() => next)} />
+          <ConfigEditor
+            text={text}
+            findings={findings}
+            missing={(["name", "kernel"] as const).filter((each) => !fields[each])}
+            fileName={fields.name}
+            onChange={(next) => edit(() => next)}
+          />
         </div>
         <footer className="dialog-footer">
           <button type="button" onClick={cancel}>
