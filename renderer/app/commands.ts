@@ -2,6 +2,7 @@
 import { ACTION_WORDS, doWith, mayDo, type DomainAction } from "../domain/actions.ts";
 import { endOf, stateOf, STATE_WORDS } from "../domain/state-words.ts";
 import { exportDomains } from "../host/export.ts";
+import { folderCommands } from "../organize/commands.ts";
 import { showDomain, useLayout } from "../state/layout.ts";
 import { copyConsole, mayPopOut, popOut, saveLog, setFontSize } from "../console/deeds.ts";
 import { act } from "../state/session.ts";
@@ -17,15 +18,9 @@ import {
   useApp,
 } from "../state/store.ts";
 import { setTheme, type Theme } from "../ui/theme.ts";
+import type { Command } from "./command.ts";
 
-export interface Command {
-  id: string;
-  group: string;
-  title: string;
-  /** Other words by which it may be looked for. */
-  keywords: string[];
-  run: () => void;
-}
+export type { Command } from "./command.ts";
 
 const ACTIONS = Object.keys(ACTION_WORDS) as DomainAction[];
 const THEMES: [Theme, string][] = [
@@ -110,6 +105,7 @@ export function commandsNow(): Command[] {
       if (guests.some((domain) => mayDo(action, domain)))
         add("Domains", `all-${action}`, `${ACTION_WORDS[action]} all domains`, () => doWith(action, guests));
 
+  found.push(...folderCommands());
   for (const [theme, words] of THEMES)
     add("Window", `theme-${theme}`, `Appearance: ${words}`, () => setTheme(theme), ["theme", "colour", "dark mode"]);
   add("Window", "panel", "Tasks and events", togglePanel, ["log", "history", "panel"]);

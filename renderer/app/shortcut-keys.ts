@@ -28,6 +28,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   shortcut("domain-console", "KeyK", "K", "Console of the domain"),
   shortcut("domain-devices", "KeyD", "D", "Devices of the domain, or of the host"),
   shortcut("domain-xenstore", "KeyX", "X", "xenstore of the domain, or all of it"),
+  shortcut("organize", "KeyG", "G", "Folder and tags of the domain"),
   shortcut("previous-domain", "ArrowUp", "↑", "Previous domain"),
   shortcut("next-domain", "ArrowDown", "↓", "Next domain"),
   shortcut("search", "KeyF", "F", "Search the console that is shown, or else the domains"),
