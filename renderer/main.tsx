@@ -9,6 +9,7 @@ import "./styles/xenstore.css";
 import "./styles/frame.css";
 import "./styles/create.css";
 import "./styles/organize.css";
+import "./styles/tour.css";
 import { App } from "./app/App.tsx";
 import { ConsoleWindow } from "./console/ConsoleWindow.tsx";
 import { poppedOutConsole, prepareConsoles } from "./console/deeds.ts";

@@ -5,6 +5,7 @@ import { useOpenedFiles } from "../create/opened.ts";
 import { DomainPage } from "../domain/DomainPage.tsx";
 import { HostTabs } from "../host/HostTabs.tsx";
 import { Organize } from "../organize/Organize.tsx";
+import { Tour } from "../help/Tour.tsx";
 import { useLayout } from "../state/layout.ts";
 import { useApp } from "../state/store.ts";
 import { Boundary } from "../ui/Boundary.tsx";
@@ -67,6 +68,7 @@ export function App() {
       )}
       {dialog === "shortcuts" && <Shortcuts />}
       {dialog === "palette" && <Palette />}
+      <Tour />
       <Organize />
       {question && <Confirm {...question} onClose={() => useApp.setState({ question: null })} />}
     </div>

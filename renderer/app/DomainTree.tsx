@@ -79,7 +79,7 @@ function FolderItem({
       <div className="side-folder-row">
         <button
           type="button"
-          className="side-item side-entry side-folder-head"
+          className="side-domain side-entry side-folder-head"
           aria-expanded={isOpen}
           onClick={() => toggleFolder(folder, !isOpen)}
           onKeyDown={({ key }) => {
@@ -88,13 +88,21 @@ function FolderItem({
             if (key === "F2") nameFolder(folder);
           }}
         >
-          <Chevron size={13} aria-hidden />
-          <Icon size={14} aria-hidden />
-          <span className="side-name">{folder}</span>
-          <span className="side-state side-totals" title={`${running.length} running of ${items.length}`}>
-            {running.length > 0 && `${formatValue(cpu, "%")} · ${Math.round(memory)} MiB · `}
-            {items.length}
+          <span className="side-row">
+            <Chevron size={13} aria-hidden />
+            <Icon size={14} aria-hidden />
+            <span className="side-name">{folder}</span>
+            <span className="side-id" title={`${running.length} running of ${items.length}`}>
+              {items.length}
+            </span>
           </span>
+          {!isOpen && items.length > 0 && (
+            <span className="side-row side-figures">
+              <span>{running.length ? formatValue(cpu, "%") : "–"}</span>
+              <span className="spacer">{running.length} running</span>
+              <span>{Math.round(memory)} MiB</span>
+            </span>
+          )}
         </button>
         <span className="side-folder-deeds">
           <button
@@ -138,6 +146,7 @@ function Entry({ item, isSelected }: { item: Item; isSelected: boolean }) {
         type="button"
         className={`side-domain side-entry${isSelected ? " selected" : ""}`}
         data-state={state}
+        data-domid={domid}
         aria-current={isSelected ? "page" : undefined}
         onClick={onClick}
       >

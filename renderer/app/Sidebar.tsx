@@ -1,5 +1,6 @@
 import { Cpu, FolderPlus, Keyboard, Monitor, Moon, Plus, Search, Server, Sun } from "lucide-react";
 import { useState, useSyncExternalStore, type KeyboardEvent } from "react";
+import { TourHint } from "../help/TourHint.tsx";
 import { nameFolder, useGroups } from "../organize/groups.ts";
 import { showDomain, SIDEBAR, useLayout } from "../state/layout.ts";
 import { history } from "../state/session.ts";
@@ -74,6 +75,7 @@ export function Sidebar() {
       {dom0 && (
         <button
           type="button"
+          data-domid={0}
           className={selected === 0 ? "side-item side-entry selected" : "side-item side-entry"}
           aria-current={selected === 0 ? "page" : undefined}
           onClick={() => showDomain(0)}
@@ -117,6 +119,7 @@ export function Sidebar() {
           <li className="side-empty">No domain is called or tagged “{text}”.</li>
         )}
       </DomainTree>
+      <TourHint />
       <footer className="side-footer">
         <button
           type="button"

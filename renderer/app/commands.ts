@@ -3,6 +3,7 @@ import { ACTION_WORDS, doWith, mayDo, type DomainAction } from "../domain/action
 import { endOf, stateOf, STATE_WORDS } from "../domain/state-words.ts";
 import { exportDomains } from "../host/export.ts";
 import { folderCommands } from "../organize/commands.ts";
+import { startTour } from "../help/tour-state.ts";
 import { showDomain, useLayout } from "../state/layout.ts";
 import { copyConsole, mayPopOut, popOut, saveLog, setFontSize } from "../console/deeds.ts";
 import { act } from "../state/session.ts";
@@ -112,6 +113,7 @@ export function commandsNow(): Command[] {
   add("Window", "search", "Search the domains", focusSearch, ["find", "filter", "sidebar"]);
   add("Window", "next-domain", "Next domain", () => step(1));
   add("Window", "previous-domain", "Previous domain", () => step(-1));
+  add("Window", "tour", "Guided tour of this host", startTour, ["help", "learn", "what is", "Xen", "PV", "grants"]);
   add("Window", "shortcuts", "Keyboard shortcuts", () => openDialog("shortcuts"), ["keys", "help"]);
   return found;
 }

@@ -185,7 +185,7 @@ export function DomainsTab() {
                   key={item.key}
                   row={row}
                   folder={places.get(row.name) ?? ""}
-                  chosen={chosen.has(row.domid)}
+                  chosen={row.domain !== null && chosen.has(row.domid)}
                   onToggle={(range) => toggle(row.domid, range)}
                 />
               );
