@@ -291,7 +291,7 @@ export class Session {
       return {
         folder,
         kernels: [],
-        reason: "This computer’s kernels are offered when the server is started with --kernels /boot.",
+        reason: "“xenarium serve --kernels /boot” offers this computer’s kernels; here, drop one on the window.",
       };
     const kernels = (await hostKernels(folder)).map(({ release, kernel, ramdisk }) => ({
       release,

@@ -30,14 +30,14 @@ export function ConfigEditor({
   };
   return (
     <div className="config-editor">
-      <header>
+      <div className="config-head">
         <label htmlFor="config-editor">xl.cfg</label>
         <span className="muted">Fields and text change each other.</span>
         <span className="spacer" />
         <button type="button" onClick={() => download(`${fileName || "domain"}.cfg`, "text/plain", text)}>
           <Download size={14} aria-hidden /> Save
         </button>
-      </header>
+      </div>
       <div className="config-text">
         <div ref={gutter} className="config-gutter mono" aria-hidden>
           {lines.map((_, i) => (

@@ -107,9 +107,18 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
       use(result.files);
     });
   const takeImages = async (images: TakenImage[]): Promise<void> => {
+    const { signal } = abort.current;
     const taken: TakenFile[] = [];
-    for (const { name, size, file } of images)
-      taken.push({ name, size, id: file, description: await request("fileInspect", { file }) });
+    try {
+      for (const { name, size, file } of images) {
+        signal.throwIfAborted();
+        taken.push({ name, size, id: file, description: await request("fileInspect", { file }) });
+      }
+      signal.throwIfAborted();
+    } catch (error) {
+      for (const { file } of images) void request("fileRelease", { file }).catch(() => {});
+      throw error;
+    }
     use(taken);
   };
   const takeBundled = (): Promise<void> =>

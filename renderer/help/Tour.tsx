@@ -66,7 +66,7 @@ function TourCard({ at }: { at: number }) {
         style={place}
         onKeyDown={onKey}
       >
-        <header>
+        <div className="tour-head">
           <h2 id="tour-title">{step.title}</h2>
           <span className="muted">
             {at + 1} of {STEPS.length}
@@ -80,14 +80,14 @@ function TourCard({ at }: { at: number }) {
           >
             <X size={15} aria-hidden />
           </button>
-        </header>
+        </div>
         <div id="tour-text" aria-live="polite">
           {step.text.map((paragraph) => (
             <p key={paragraph}>{paragraph}</p>
           ))}
         </div>
         {lacks ? <Lacking what={lacks} /> : <Figures key={`${step.id} ${domid}`} step={step.id} guest={guest} />}
-        <footer>
+        <div className="tour-foot">
           {!lacks && !isSeen(view, step, domid) && (
             <button type="button" onClick={go}>
               Show it
@@ -100,7 +100,7 @@ function TourCard({ at }: { at: number }) {
           <button type="button" className="primary" title="→" onClick={() => move(1)}>
             {last ? "Finish" : "Next"} {!last && <ChevronRight size={14} aria-hidden />}
           </button>
-        </footer>
+        </div>
       </div>
     </>
   );

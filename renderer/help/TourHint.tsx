@@ -8,14 +8,14 @@ export function TourHint() {
   const runs = useHostRuns();
   if (offered || step !== null || !runs) return null;
   return (
-    <aside className="tour-hint" aria-label="Hint">
+    <div className="tour-hint" role="group" aria-label="Hint">
       <span>New to Xen?</span>
       <button type="button" onClick={startTour}>
-        Show me around
+        Take a tour
       </button>
       <button type="button" className="icon-button" aria-label="Dismiss the hint" onClick={dismissHint}>
         <X size={13} aria-hidden />
       </button>
-    </aside>
+    </div>
   );
 }

@@ -63,18 +63,20 @@ function same(a: Box | null, b: Box | null): boolean {
 
 const GAP = 14;
 
-/** Where a card of that size hides least of the thing: beside it, below, above, or over its lower right corner. */
+/** Where a card of that size hides least of the thing: right of it, below, above, left of it, or else in a corner of the window. */
 export function placeFor(box: Box | null, width: number, height: number): { left: number; top: number } {
-  const within = (at: number, size: number, room: number): number => Math.max(GAP, Math.min(at, room - size - GAP));
-  if (!box) return { left: innerWidth - width - 2 * GAP, top: innerHeight - height - 4 * GAP };
-  const beside = within(box.top, height, innerHeight);
-  const along = within(box.left, width, innerWidth);
-  if (box.left + box.width + 2 * GAP + width <= innerWidth) return { left: box.left + box.width + GAP, top: beside };
-  if (box.top + box.height + 2 * GAP + height <= innerHeight) return { left: along, top: box.top + box.height + GAP };
-  if (box.top - 2 * GAP - height >= 0) return { left: along, top: box.top - GAP - height };
-  if (box.left - 2 * GAP - width >= 0) return { left: box.left - GAP - width, top: beside };
-  return {
-    left: within(box.left + box.width - width - GAP, width, innerWidth),
-    top: within(box.top + box.height - height - GAP, height, innerHeight),
-  };
+  const [right, bottom] = [Math.max(GAP, innerWidth - width - GAP), Math.max(GAP, innerHeight - height - GAP)];
+  if (!box) return { left: right, top: bottom };
+  const beside = Math.max(GAP, Math.min(box.top, bottom));
+  const along = Math.max(GAP, Math.min(box.left, right));
+  if (box.left + box.width + GAP <= right) return { left: box.left + box.width + GAP, top: beside };
+  if (box.top + box.height + GAP <= bottom) return { left: along, top: box.top + box.height + GAP };
+  if (box.top - GAP - height >= GAP) return { left: along, top: box.top - GAP - height };
+  if (box.left - GAP - width >= GAP) return { left: box.left - GAP - width, top: beside };
+  const shared = (from: number, size: number, start: number, length: number): number =>
+    Math.max(0, Math.min(from + size, start + length) - Math.max(from, start));
+  const hidden = ({ left, top }: { left: number; top: number }): number =>
+    shared(left, width, box.left, box.width) * shared(top, height, box.top, box.height);
+  const corners = [bottom, GAP].flatMap((top) => [right, GAP].map((left) => ({ left, top })));
+  return corners.reduce((best, corner) => (hidden(corner) < hidden(best) ? corner : best));
 }

@@ -37,7 +37,7 @@ describe.skipIf(missing !== null)(`axe${missing ? ` (${missing})` : ""}`, () => 
   it("the host without a guest", async () => expect(await violations()).toEqual([]));
 
   it("the first step of the tour, and one that lacks a guest", async () => {
-    await app.page.getByRole("button", { name: "Show me around" }).click();
+    await app.page.getByRole("button", { name: "Take a tour" }).click();
     await app.page.getByRole("dialog", { name: "The hypervisor" }).waitFor();
     expect(await violations()).toEqual([]);
     for (let i = 0; i < 2; i++) await app.page.keyboard.press("ArrowRight");

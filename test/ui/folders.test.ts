@@ -164,8 +164,10 @@ describe.skipIf(missing !== null)(`folders and tags${missing ? ` (${missing})` :
     await page.reload();
     await expect.poll(() => inside("databases")).toEqual(["databases", "orders", "mini-3"]);
     expect(await head("web").getAttribute("aria-expanded")).toBe("false");
-    const other = await page.context().newPage();
-    await other.goto(app.served.url);
+    const [other] = await Promise.all([
+      page.waitForEvent("popup"),
+      page.evaluate((url) => void window.open(url), app.served.url),
+    ]);
     await other.locator('.side-folder[data-folder="web"] .side-folder-head').click();
     await expect.poll(() => head("web").getAttribute("aria-expanded")).toBe("true");
     await other.close();

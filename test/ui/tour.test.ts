@@ -48,7 +48,7 @@ describe.skipIf(missing !== null)(`the tour${missing ? ` (${missing})` : ""}`, (
     const { page } = app;
     await page.getByText("New to Xen?").waitFor();
     await app.shoot("tour-hint");
-    await page.getByRole("button", { name: "Show me around" }).click();
+    await page.getByRole("button", { name: "Take a tour" }).click();
     await step("The hypervisor").waitFor();
     expect(await page.getByText("New to Xen?").count()).toBe(0);
     await page.keyboard.press("Escape");
@@ -77,7 +77,7 @@ describe.skipIf(missing !== null)(`the tour${missing ? ` (${missing})` : ""}`, (
     await card().getByRole("button", { name: "Start the bundled guest" }).click();
     await expectSpotOn('.sidebar [data-domid="1"]');
     expect(await figure("Name")).toBe("mini-1, domid 1");
-    expect(await figure("vCPUs")).toBe("2 of 2 online");
+    await expect.poll(() => figure("vCPUs")).toBe("2 of 2 online");
     await page.getByRole("heading", { level: 1, name: /mini-1/ }).waitFor();
   });
 
