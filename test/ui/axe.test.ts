@@ -158,6 +158,7 @@ describe.skipIf(missing !== null)(`axe${missing ? ` (${missing})` : ""}`, () => 
     await page.locator(".tour-figures").waitFor();
     expect(await violations()).toEqual([]);
     await page.getByRole("button", { name: "End the tour" }).click();
+    await page.locator(".side-entry", { hasText: "Host" }).click();
   });
 
   it("the host that is off", async () => {
