@@ -54,7 +54,7 @@ describe.skipIf(missing !== null)(`folders and tags${missing ? ` (${missing})` :
     await page.keyboard.type("prod,db");
     await page.keyboard.press("Enter");
     await expect.poll(() => inside("databases")).toEqual(["databases", "mini-2"]);
-    expect(await side("mini-2").locator(".tag").allInnerTexts()).toEqual(["prod", "db"]);
+    await expect.poll(() => side("mini-2").locator(".tag").allInnerTexts()).toEqual(["prod", "db"]);
     await side("mini-3").click();
     await app.command("move mini-3 to web servers");
     await expect.poll(() => inside("web servers")).toEqual(["web servers", "mini-1", "mini-3"]);
@@ -65,7 +65,7 @@ describe.skipIf(missing !== null)(`folders and tags${missing ? ` (${missing})` :
     await dialog("Folder and tags of mini-2").getByText("“a/b” is no tag; allowed").waitFor();
     await dialog("Folder and tags of mini-2").getByLabel("Add tags").fill("");
     await page.keyboard.press("Enter");
-    expect(await side("mini-2").locator(".tag").allInnerTexts()).toEqual(["prod"]);
+    await expect.poll(() => side("mini-2").locator(".tag").allInnerTexts()).toEqual(["prod"]);
   });
 
   it("closes a folder, which then tells its domains’ totals", async () => {
@@ -141,7 +141,7 @@ describe.skipIf(missing !== null)(`folders and tags${missing ? ` (${missing})` :
     const { page } = app;
     await xl("rename", "mini-2", "orders");
     await expect.poll(() => inside("databases")).toEqual(["databases", "orders"]);
-    expect(await side("orders").locator(".tag").allInnerTexts()).toEqual(["prod", "nightly"]);
+    await expect.poll(() => side("orders").locator(".tag").allInnerTexts()).toEqual(["prod", "nightly"]);
     await xl("reboot", "orders");
     await expect.poll(() => folder("databases").locator("[draggable] .side-id").allInnerTexts()).toEqual(["5"]);
     expect(await inside("databases")).toEqual(["databases", "orders"]);
@@ -187,7 +187,7 @@ describe.skipIf(missing !== null)(`folders and tags${missing ? ` (${missing})` :
     await page.reload();
     await expect.poll(() => inside("ok")).toEqual(["ok", "mini-1"]);
     expect(await page.locator(".side-folder").count()).toBe(1);
-    expect(await page.locator(".side-domain .tag").allInnerTexts()).toEqual(["a"]);
+    await expect.poll(() => page.locator(".side-domain .tag").allInnerTexts()).toEqual(["a"]);
   });
 
   it("has logged no error", () => expect(app.problems).toEqual([]));
