@@ -7,17 +7,24 @@ import "./styles/components.css";
 import "./styles/pages.css";
 import "./styles/xenstore.css";
 import "./styles/frame.css";
+import "./styles/create.css";
+import "./styles/organize.css";
+import "./styles/tour.css";
 import { App } from "./app/App.tsx";
 import { ConsoleWindow } from "./console/ConsoleWindow.tsx";
 import { poppedOutConsole, prepareConsoles } from "./console/deeds.ts";
 import { keepLayout } from "./state/layout.ts";
+import { keepGroups } from "./organize/groups.ts";
 import { startSession } from "./state/session.ts";
 import { applyStoredTheme } from "./ui/theme.ts";
 
 const console = poppedOutConsole();
 applyStoredTheme();
 // The window of one console arranges nothing: what is kept is the main window's.
-if (console === null) keepLayout();
+if (console === null) {
+  keepLayout();
+  keepGroups();
+}
 prepareConsoles();
 createRoot(document.getElementById("root")!).render(console === null ? <App /> : <ConsoleWindow domid={console} />);
 void startSession();

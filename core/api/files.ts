@@ -1,6 +1,6 @@
 /** Files that a session has given to the server: kernels and RAM disks to be started. In memory, bounded, gone with the session. */
 import { ApiFailure } from "./failure.ts";
-import { MOST_SESSION_BYTES } from "./schema.ts";
+import { MOST_SESSION_BYTES, type TakenImage } from "./schema.ts";
 
 const MOST_SESSION_FILES = 64;
 
@@ -16,7 +16,8 @@ export class SessionFiles {
   #total = 0;
   #next = 1;
 
-  begin(name: string, size: number): string {
+  /** Throws ApiFailure ENOSPC when there is none. */
+  checkRoom(name: string, size: number): void {
     if (this.#files.size >= MOST_SESSION_FILES)
       throw new ApiFailure("ENOSPC", `${MOST_SESSION_FILES} files are given already; release one before ${name}.`);
     if (this.#total + size > MOST_SESSION_BYTES)
@@ -24,9 +25,23 @@ export class SessionFiles {
         "ENOSPC",
         `${name} is ${mib(size)} MiB; with ${mib(this.#total)} MiB given before that is more than the ${mib(MOST_SESSION_BYTES)} MiB a window may give.`,
       );
+  }
+
+  begin(name: string, size: number): string {
+    this.checkRoom(name, size);
+    return this.#add({ name, bytes: new Uint8Array(size), filled: 0 });
+  }
+
+  /** A file that is whole from the start. */
+  put(name: string, bytes: Uint8Array): TakenImage {
+    this.checkRoom(name, bytes.length);
+    return { name, size: bytes.length, file: this.#add({ name, bytes, filled: bytes.length }) };
+  }
+
+  #add(intake: Intake): string {
     const id = `f${this.#next++}`;
-    this.#files.set(id, { name, bytes: new Uint8Array(size), filled: 0 });
-    this.#total += size;
+    this.#files.set(id, intake);
+    this.#total += intake.bytes.length;
     return id;
   }
 

@@ -21,6 +21,11 @@ export interface HostServiceOptions {
   bootEntry?: number;
   /** The application's first power-on starts the bundled guest: something to look at, with nothing downloaded. */
   firstGuest?: boolean;
+  /**
+   * A folder, as /boot, whose kernels every client may start: said by the user who starts the server. Without it only a client
+   * whose user may name files has those of /boot.
+   */
+  kernelFolder?: string;
 }
 
 export interface PowerOnOptions {
@@ -185,9 +190,25 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   /** Starts the guest that comes with Xenarium, under a name that is free. */
   async createBundled(vcpus: number): Promise<CreateResult> {
     const taken = new Set((await this.toolstack.request("list")).map(({ name }) => name));
-    do this.#bundled++;
-    while (taken.has(`mini-${this.#bundled}`));
+    this.#bundled = this.#freeNumber(taken);
     return this.toolstack.request("create", this.#bundledEntry(this.#bundled, vcpus));
+  }
+
+  /** What the next such guest would be created from. */
+  async bundled(vcpus: number): Promise<{ config: string; files: Record<string, Uint8Array> }> {
+    const taken = new Set((await this.toolstack.request("list")).map(({ name }) => name));
+    return this.#bundledEntry(this.#freeNumber(taken), vcpus);
+  }
+
+  #freeNumber(taken: ReadonlySet<string>): number {
+    let number = this.#bundled + 1;
+    while (taken.has(`mini-${number}`)) number++;
+    return number;
+  }
+
+  /** The folder whose kernels a client may start; null when it may start none. */
+  kernelFolder(mayNameFiles: boolean): string | null {
+    return this.#options.kernelFolder ?? (mayNameFiles ? "/boot" : null);
   }
 
   #bundledEntry(

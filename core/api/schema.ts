@@ -88,6 +88,22 @@ export interface HostState {
   bootEntry: number;
 }
 
+/** Kernels of the computer that Xenarium runs on, the newest first. */
+export interface ImageSources {
+  /** Where they lie; null when this client may not have them. */
+  folder: string | null;
+  /** Sizes in bytes; null where no RAM disk belongs to it. */
+  kernels: { release: string; size: number; ramdiskSize: number | null }[];
+  /** Why there are none: a sentence; else null. */
+  reason: string | null;
+}
+export interface TakenImage {
+  name: string;
+  /** Its id among the session's files. */
+  file: string;
+  size: number;
+}
+
 const domid = z.int().min(0).max(0x7fef);
 const bytes = (most: number): z.ZodType<Uint8Array> =>
   z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length <= most, {
@@ -157,6 +173,11 @@ export const REQUESTS = {
   }),
   /** The guest that comes with Xenarium. */
   createBundled: z.strictObject({ vcpus: z.int().min(1).max(32).optional() }),
+  /** What there is to start besides the client's own files. */
+  imageSources: nothing,
+  /** The bundled guest, or a kernel of this computer by its release, among the session's files: as if the client had given it. */
+  takeBundled: nothing,
+  takeHostKernel: z.strictObject({ release: z.string().min(1).max(128) }),
   shutdown: z.strictObject({ domid, reason: z.enum(["poweroff", "reboot", "halt", "suspend"]) }),
   pause: z.strictObject({ domid }),
   unpause: z.strictObject({ domid }),
@@ -252,6 +273,9 @@ export interface Results {
   parseConfig: ParsedConfig;
   create: CreateResult;
   createBundled: CreateResult;
+  imageSources: ImageSources;
+  takeBundled: { config: string; files: TakenImage[] };
+  takeHostKernel: { files: TakenImage[] };
   shutdown: null;
   pause: null;
   unpause: null;

@@ -4,6 +4,7 @@ import { ToolstackError } from "../toolstack/client.ts";
 import { parseXlConfig } from "../toolstack/xlcfg.ts";
 import { ApiFailure } from "./failure.ts";
 import { SessionFiles } from "./files.ts";
+import { hostKernels, readBootFile } from "./host-kernels.ts";
 import type { HostService, PowerOnOptions } from "./host-service.ts";
 import {
   REQUESTS,
@@ -14,6 +15,7 @@ import {
   type RequestName,
   type Results,
   type ServerMessage,
+  type TakenImage,
 } from "./schema.ts";
 import { Sampler } from "./sampler.ts";
 import { StoreWatches } from "./store-watches.ts";
@@ -56,6 +58,7 @@ export class Session {
   #wiringOf = 0;
   #search: Promise<unknown> = Promise.resolve();
   #inspection: Promise<unknown> = Promise.resolve();
+  #taking: Promise<unknown> = Promise.resolve();
   #xenLog = false;
   #ended = false;
   #underWay = 0;
@@ -196,6 +199,17 @@ export class Session {
       parseConfig: ({ config }) => parseXlConfig(config),
       create: (args) => this.#create(args),
       createBundled: ({ vcpus }) => host.createBundled(vcpus ?? 1),
+      imageSources: () => this.#imageSources(),
+      takeBundled: async () => {
+        const { config, files } = await host.bundled(1);
+        return { config, files: Object.entries(files).map(([name, bytes]) => this.#files.put(name, bytes)) };
+      },
+      takeHostKernel: ({ release }) => {
+        // One at a time, so that what is read is counted before the next is.
+        const taken = this.#taking.then(() => this.#takeHostKernel(release));
+        this.#taking = taken.catch(() => {});
+        return taken;
+      },
       shutdown: pass("shutdown"),
       pause: pass("pause"),
       unpause: pass("unpause"),
@@ -295,6 +309,46 @@ export class Session {
       files: contents,
       paused: paused ?? false,
     });
+  }
+
+  async #imageSources(): Promise<Results["imageSources"]> {
+    const folder = this.#host.kernelFolder(this.#connection.mayNameFiles);
+    if (folder === null)
+      return {
+        folder,
+        kernels: [],
+        reason: "“xenarium serve --kernels /boot” offers this computer’s kernels; here, drop one on the window.",
+      };
+    const kernels = (await hostKernels(folder)).map(({ release, kernel, ramdisk }) => ({
+      release,
+      size: kernel.size,
+      ramdiskSize: ramdisk?.size ?? null,
+    }));
+    return { folder, kernels, reason: kernels.length ? null : `${folder} has no vmlinuz-* that can be read.` };
+  }
+
+  async #takeHostKernel(release: string): Promise<Results["takeHostKernel"]> {
+    const folder = this.#host.kernelFolder(this.#connection.mayNameFiles);
+    const found = folder === null ? [] : await hostKernels(folder);
+    const chosen = found.find((each) => each.release === release);
+    if (!chosen) {
+      const allowed = found.map((each) => each.release).join(", ");
+      throw new ApiFailure(
+        folder === null ? "EACCES" : "ENOENT",
+        `There is no kernel ${release} for this client; allowed: ${allowed || "none"}.`,
+      );
+    }
+    const files: TakenImage[] = [];
+    try {
+      for (const file of [chosen.kernel, ...(chosen.ramdisk ? [chosen.ramdisk] : [])]) {
+        this.#files.checkRoom(file.name, file.size);
+        files.push(this.#files.put(file.name, await readBootFile(file)));
+      }
+    } catch (error) {
+      for (const { file } of files) this.#files.release(file);
+      throw error;
+    }
+    return { files };
   }
 
   async #detach(domid: number): Promise<void> {

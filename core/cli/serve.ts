@@ -1,4 +1,5 @@
 /** `xenarium serve`: a host that is managed from a browser and by `xenarium xl`. */
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { HostService } from "../api/host-service.ts";
 import { serveLocal } from "../api/transport/local-socket.ts";
@@ -18,6 +19,7 @@ export async function serve(options: ServeArguments, dist: URL): Promise<number>
     ...(await bootMenu(options)),
     bundledGuest: new URL("assets/guests/mini.elf", dist),
     firstGuest: options.browser,
+    ...(options.kernels !== null && { kernelFolder: path.resolve(options.kernels) }),
     ...(options.hostMemory !== null && { memoryMiB: options.hostMemory }),
     ...(options.pcpus !== null && { pcpus: options.pcpus }),
   });

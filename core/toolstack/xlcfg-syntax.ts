@@ -18,6 +18,13 @@ export interface Setting extends Position {
   append: boolean;
 }
 
+/** A setting and where in the text it stands: its first character, its value's, and the one after it. */
+export interface PlacedSetting extends Setting {
+  from: number;
+  valueFrom: number;
+  to: number;
+}
+
 export class SyntaxProblem extends Error {
   override readonly name = "SyntaxProblem";
   readonly line: number;
@@ -32,9 +39,9 @@ export class SyntaxProblem extends Error {
 const ESCAPES: Record<string, string> = { a: "\x07", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v" };
 
 /** The settings in file order, and the problems of lines that are none; one problem does not hide the next. */
-export function parseSyntax(text: string): { settings: Setting[]; problems: SyntaxProblem[] } {
+export function parseSyntax(text: string): { settings: PlacedSetting[]; problems: SyntaxProblem[] } {
   const reader = new Reader(text);
-  const settings: Setting[] = [];
+  const settings: PlacedSetting[] = [];
   const problems: SyntaxProblem[] = [];
   for (;;) {
     reader.skipSpace(true);
@@ -96,8 +103,9 @@ class Reader {
     while (!this.atEnd && this.#char !== "\n") this.#next();
   }
 
-  setting(): Setting {
+  setting(): PlacedSetting {
     const position = this.#position;
+    const from = this.#at;
     const key = /^[A-Za-z_][A-Za-z0-9_]*/.exec(this.#text.slice(this.#at, this.#at + 256))?.[0];
     if (!key) throw new SyntaxProblem(`expected a key, found ${this.#found()}`, position);
     this.#at += key.length;
@@ -107,14 +115,16 @@ class Reader {
     else if (this.#char === "=") this.#at++;
     else throw new SyntaxProblem(`expected "=" after ${key}, found ${this.#found()}`, this.#position);
     this.skipSpace(false);
+    const valueFrom = this.#at;
     const value = this.#value(key);
+    const to = this.#at;
     this.skipSpace(false);
     if (!this.atEnd && this.#char !== "\n" && this.#char !== ";" && this.#char !== "#")
       throw new SyntaxProblem(
         `expected the end of the line after the value of ${key}, found ${this.#found()}`,
         this.#position,
       );
-    return { key, value, append, ...position };
+    return { key, value, append, ...position, from, valueFrom, to };
   }
 
   #value(key: string): ConfigValue {

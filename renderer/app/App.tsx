@@ -4,6 +4,8 @@ import { NewDomain } from "../create/NewDomain.tsx";
 import { useOpenedFiles } from "../create/opened.ts";
 import { DomainPage } from "../domain/DomainPage.tsx";
 import { HostTabs } from "../host/HostTabs.tsx";
+import { Organize } from "../organize/Organize.tsx";
+import { Tour } from "../help/Tour.tsx";
 import { useLayout } from "../state/layout.ts";
 import { useApp } from "../state/store.ts";
 import { Boundary } from "../ui/Boundary.tsx";
@@ -66,6 +68,8 @@ export function App() {
       )}
       {dialog === "shortcuts" && <Shortcuts />}
       {dialog === "palette" && <Palette />}
+      <Tour />
+      <Organize />
       {question && <Confirm {...question} onClose={() => useApp.setState({ question: null })} />}
     </div>
   );

@@ -14,6 +14,8 @@ export function Palette() {
   const run = (command: Command): void => {
     // First the focus goes back to where it was, then it goes where the command leads.
     dialog.current?.close();
+    // Not left to the close event, which comes later and could take away a palette that was opened anew meanwhile.
+    openDialog("none");
     command.run();
   };
   return (

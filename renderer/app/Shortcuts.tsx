@@ -1,3 +1,5 @@
+import { Compass } from "lucide-react";
+import { startTour } from "../help/tour-state.ts";
 import { openDialog } from "../state/store.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { OTHER_KEYS, SHORTCUTS } from "./shortcut-keys.ts";
@@ -18,6 +20,17 @@ export function Shortcuts() {
           ))}
         </tbody>
       </table>
+      <footer className="dialog-footer">
+        <button
+          type="button"
+          onClick={() => {
+            openDialog("none");
+            startTour();
+          }}
+        >
+          <Compass size={15} aria-hidden /> Guided tour: what Xen is
+        </button>
+      </footer>
     </Dialog>
   );
 }

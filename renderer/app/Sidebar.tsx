@@ -1,27 +1,27 @@
-import { Cpu, Keyboard, Monitor, Moon, Plus, Search, Server, Sun } from "lucide-react";
-import { useState, useSyncExternalStore, type KeyboardEvent, type ReactNode } from "react";
-import type { DomainInfo } from "../../core/api/schema.ts";
-import { endOf, stateOf, type DomainState } from "../domain/state-words.ts";
+import { Cpu, FolderPlus, Keyboard, Monitor, Moon, Plus, Search, Server, Sun } from "lucide-react";
+import { useState, useSyncExternalStore, type KeyboardEvent } from "react";
+import { TourHint } from "../help/TourHint.tsx";
+import { nameFolder, useGroups } from "../organize/groups.ts";
 import { showDomain, SIDEBAR, useLayout } from "../state/layout.ts";
 import { history } from "../state/session.ts";
 import { endedDomains, forgetEnded, openDialog, show, useApp } from "../state/store.ts";
 import { formatValue } from "../ui/Graph.tsx";
-import { Sparkline } from "../ui/Sparkline.tsx";
 import { Splitter } from "../ui/Splitter.tsx";
-import { StateMark } from "../domain/StateMark.tsx";
+import { DomainTree } from "./DomainTree.tsx";
 import { onTheme, setTheme, storedTheme, type Theme } from "../ui/theme.ts";
 import { keysOf, PALETTE_KEY } from "./shortcut-keys.ts";
 
 const NEXT_THEME: Record<Theme, Theme> = { system: "dark", dark: "light", light: "system" };
 const THEME_ICONS = { system: Monitor, dark: Moon, light: Sun };
 
-/** Host, Domain-0 and the domains; those that have ended stay. */
+/** Host, Domain-0 and the domains in their folders; those that have ended stay. */
 export function Sidebar() {
   const host = useApp((state) => state.host);
   const domains = useApp((state) => state.domains);
   const departed = useApp((state) => state.departed);
   const forgotten = useApp((state) => state.forgotten);
   const view = useApp((state) => state.view);
+  const { places, tags } = useGroups();
   const width = useLayout((state) => state.sidebarWidth);
   useApp((state) => state.tick);
   const [text, setText] = useState("");
@@ -30,7 +30,10 @@ export function Sidebar() {
   const selected = view.page === "domain" ? view.domid : -1;
   const wanted = text.trim().toLowerCase();
   const matches = ({ name, domid, uuid = "" }: { name: string; domid: number; uuid?: string }): boolean =>
-    !wanted || name.toLowerCase().includes(wanted) || String(domid) === wanted || uuid.startsWith(wanted);
+    !wanted ||
+    String(domid) === wanted ||
+    uuid.startsWith(wanted) ||
+    [name, places.get(name) ?? "", ...(tags.get(name) ?? [])].some((each) => each.toLowerCase().includes(wanted));
   const guests = domains.filter(({ domid }) => domid !== 0);
   const shown = guests.filter(matches);
   const ended = endedDomains({ domains, departed, forgotten });
@@ -72,6 +75,7 @@ export function Sidebar() {
       {dom0 && (
         <button
           type="button"
+          data-domid={0}
           className={selected === 0 ? "side-item side-entry selected" : "side-item side-entry"}
           aria-current={selected === 0 ? "page" : undefined}
           onClick={() => showDomain(0)}
@@ -86,6 +90,15 @@ export function Sidebar() {
         <button
           type="button"
           className="icon-button"
+          title="New folder"
+          aria-label="New folder"
+          onClick={() => nameFolder(null)}
+        >
+          <FolderPlus size={15} aria-hidden />
+        </button>
+        <button
+          type="button"
+          className="icon-button"
           title={`New domain (${keysOf("new-domain")})`}
           aria-label="New domain"
           onClick={() => openDialog("new-domain")}
@@ -93,25 +106,7 @@ export function Sidebar() {
           <Plus size={16} aria-hidden />
         </button>
       </div>
-      <ul className="side-list">
-        {shown.map((domain) => (
-          <li key={domain.domid}>
-            <Entry domain={domain} selected={domain.domid === selected} />
-          </li>
-        ))}
-        {endedShown.map((gone) => (
-          <li key={gone.domid}>
-            <Plain
-              name={gone.name}
-              domid={gone.domid}
-              state={endOf(gone)}
-              selected={gone.domid === selected}
-              onClick={() => show({ page: "domain", domid: gone.domid, tab: "console" })}
-            >
-              <span className="side-row side-figures">{endOf(gone) === "crashed" ? "crashed" : "ended"}</span>
-            </Plain>
-          </li>
-        ))}
+      <DomainTree shown={shown} ended={endedShown} selected={selected} searching={wanted !== ""}>
         {endedShown.length > 0 && (
           <li>
             <button type="button" className="plain side-forget" onClick={forgetEnded}>
@@ -121,9 +116,10 @@ export function Sidebar() {
         )}
         {guests.length + ended.length === 0 && <li className="side-empty">No domain runs.</li>}
         {guests.length + ended.length > 0 && shown.length + endedShown.length === 0 && (
-          <li className="side-empty">No domain is called “{text}”.</li>
+          <li className="side-empty">No domain is called or tagged “{text}”.</li>
         )}
-      </ul>
+      </DomainTree>
+      <TourHint />
       <footer className="side-footer">
         <button
           type="button"
@@ -157,53 +153,6 @@ export function Sidebar() {
         onChange={(sidebarWidth) => useLayout.setState({ sidebarWidth })}
       />
     </nav>
-  );
-}
-
-function Entry({ domain, selected }: { domain: DomainInfo; selected: boolean }) {
-  const { domid, name, vcpus, memoryMiB } = domain;
-  const figures = history.domains.get(domid);
-  return (
-    <Plain name={name} domid={domid} state={stateOf(domain)} selected={selected} onClick={() => showDomain(domid)}>
-      <span className="side-row side-figures">
-        <span>{formatValue(figures?.cpu.last ?? NaN, "%")}</span>
-        <Sparkline series={figures?.cpu} max={100 * vcpus} label={`CPU of ${name}`} />
-        <span>{Math.round(memoryMiB)} MiB</span>
-      </span>
-    </Plain>
-  );
-}
-
-function Plain({
-  name,
-  domid,
-  state,
-  selected,
-  onClick,
-  children,
-}: {
-  name: string;
-  domid: number;
-  state: DomainState;
-  selected: boolean;
-  onClick: () => void;
-  children: ReactNode;
-}) {
-  return (
-    <button
-      type="button"
-      className={`side-domain side-entry${selected ? " selected" : ""}`}
-      data-state={state}
-      aria-current={selected ? "page" : undefined}
-      onClick={onClick}
-    >
-      <span className="side-row">
-        <StateMark state={state} />
-        <span className="side-name">{name}</span>
-        <span className="side-id">{domid}</span>
-      </span>
-      {children}
-    </button>
   );
 }
 

@@ -4,6 +4,8 @@ import { endOf, stateOf, STATE_WORDS } from "../domain/state-words.ts";
 import { SECTIONS } from "../inspect/sections.ts";
 import { useInspect } from "../inspect/state.ts";
 import { exportDomains } from "../host/export.ts";
+import { folderCommands } from "../organize/commands.ts";
+import { startTour } from "../help/tour-state.ts";
 import { showDomain, useLayout } from "../state/layout.ts";
 import { copyConsole, mayPopOut, popOut, saveLog, setFontSize } from "../console/deeds.ts";
 import { act } from "../state/session.ts";
@@ -19,15 +21,9 @@ import {
   useApp,
 } from "../state/store.ts";
 import { setTheme, type Theme } from "../ui/theme.ts";
+import type { Command } from "./command.ts";
 
-export interface Command {
-  id: string;
-  group: string;
-  title: string;
-  /** Other words by which it may be looked for. */
-  keywords: string[];
-  run: () => void;
-}
+export type { Command } from "./command.ts";
 
 const ACTIONS = Object.keys(ACTION_WORDS) as DomainAction[];
 const THEMES: [Theme, string][] = [
@@ -115,12 +111,14 @@ export function commandsNow(): Command[] {
       if (guests.some((domain) => mayDo(action, domain)))
         add("Domains", `all-${action}`, `${ACTION_WORDS[action]} all domains`, () => doWith(action, guests));
 
+  found.push(...folderCommands());
   for (const [theme, words] of THEMES)
     add("Window", `theme-${theme}`, `Appearance: ${words}`, () => setTheme(theme), ["theme", "colour", "dark mode"]);
   add("Window", "panel", "Tasks and events", togglePanel, ["log", "history", "panel"]);
   add("Window", "search", "Search the domains", focusSearch, ["find", "filter", "sidebar"]);
   add("Window", "next-domain", "Next domain", () => step(1));
   add("Window", "previous-domain", "Previous domain", () => step(-1));
+  add("Window", "tour", "Guided tour of this host", startTour, ["help", "learn", "what is", "Xen", "PV", "grants"]);
   add("Window", "shortcuts", "Keyboard shortcuts", () => openDialog("shortcuts"), ["keys", "help"]);
   return found;
 }

@@ -1,5 +1,6 @@
 /** Keys of the whole window. Ctrl+Shift (Cmd+Shift) so that they take nothing from a guest's console. */
 import { openDialog, useApp } from "../state/store.ts";
+import { startTour } from "../help/tour-state.ts";
 import { runCommand } from "./commands.ts";
 
 const isMac = /Mac/.test(navigator.platform);
@@ -28,6 +29,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   shortcut("domain-console", "KeyK", "K", "Console of the domain"),
   shortcut("domain-devices", "KeyD", "D", "Devices of the domain, or of the host"),
   shortcut("domain-xenstore", "KeyX", "X", "xenstore of the domain, or all of it"),
+  shortcut("organize", "KeyG", "G", "Folder and tags of the domain"),
   shortcut("previous-domain", "ArrowUp", "↑", "Previous domain"),
   shortcut("next-domain", "ArrowDown", "↓", "Next domain"),
   shortcut("search", "KeyF", "F", "Search the console that is shown, or else the domains"),
@@ -42,6 +44,7 @@ export const PALETTE_KEY = isMac ? "⌘K" : "Ctrl+K";
 export const OTHER_KEYS: readonly (readonly [keys: string, what: string])[] = [
   [PALETTE_KEY, "Everything that can be done; in a console the key is the guest’s"],
   ["?", "This list, where nothing is typed"],
+  ["F1", "The guided tour, where nothing is typed"],
   ["↑ ↓ ← →", "Through lists, trees and tabs"],
   ["Space", "Selects in the list of domains"],
   ["Esc", "Closes what is open"],
@@ -78,8 +81,9 @@ function handleHeld(event: KeyboardEvent): boolean {
 }
 
 function handleBare(event: KeyboardEvent): boolean {
-  if (event.key !== "?" || isTyping(event)) return false;
-  openDialog("shortcuts");
+  if ((event.key !== "?" && event.key !== "F1") || isTyping(event)) return false;
+  if (event.key === "?") openDialog("shortcuts");
+  else startTour();
   return true;
 }
 

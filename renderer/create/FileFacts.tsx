@@ -5,7 +5,10 @@ export function FileFacts({ file: { description, size } }: { file: TakenFile }) 
   return (
     <div className="file-facts">
       <p>
-        <strong>{description.summary}</strong> <span className="muted">{(size / 2 ** 20).toFixed(1)} MiB</span>
+        <strong>{description.summary}</strong>{" "}
+        <span className="muted">
+          {size < 2 ** 20 ? `${(size / 1024).toFixed(1)} KiB` : `${(size / 2 ** 20).toFixed(1)} MiB`}
+        </span>
       </p>
       {description.version && <p className="mono">{description.version}</p>}
       {description.notes.length > 0 && (

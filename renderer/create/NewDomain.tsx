@@ -1,14 +1,19 @@
 import { useEffect, useRef, useState } from "react";
-import type { ConfigDiagnostic, ShutdownAction } from "../../core/api/schema.ts";
 import { ApiError } from "../../core/api/client.ts";
+import { readConfig } from "../../core/api/config-text.ts";
+import type { TakenImage } from "../../core/api/schema.ts";
 import { request, sentence } from "../state/session.ts";
 import { show, toast, useApp } from "../state/store.ts";
 import { Dialog } from "../ui/Dialog.tsx";
-import { configOf, EMPTY, FIELD_OF_KEY, fieldsOf, type Fields } from "./config-text.ts";
-import { FileFacts } from "./FileFacts.tsx";
+import type { Finding } from "./checks.ts";
+import { ConfigEditor } from "./ConfigEditor.tsx";
+import { idOf } from "./Field.tsx";
+import { FieldsForm } from "./FieldsForm.tsx";
+import { fieldsOf, NEW_CONFIG, withField, type FieldName } from "./fields.ts";
 import { takeFiles, type TakenFile } from "./intake.ts";
+import { Sources } from "./Sources.tsx";
+import { useChecked } from "./useChecked.ts";
 
-const ACTIONS: ShutdownAction[] = ["destroy", "restart", "rename-restart", "preserve"];
 const LINUX_CONSOLE = "console=hvc0";
 
 /** A file name as a domain's name. */
@@ -24,62 +29,115 @@ function nameFrom(file: string, taken: Set<string>): string {
   for (let n = 2; ; n++) if (!taken.has(`${base}-${n}`)) return `${base}-${n}`;
 }
 
+/** Once the controls are drawn with what is wrong with them. */
+function focusWrong(): void {
+  setTimeout(() => document.querySelector<HTMLElement>('.create [aria-invalid="true"]')?.focus(), 0);
+}
+
+/** A domain from files, an xl.cfg, the bundled guest or this computer's kernel. Its xl.cfg is what counts; fields read and write it. */
 export function NewDomain({ files, onClose }: { files: File[]; onClose: () => void }) {
   const domains = useApp((state) => state.domains);
-  const [fields, setFields] = useState<Fields>(EMPTY);
-  const [taken, setTaken] = useState<TakenFile[]>([]);
+  const [text, setText] = useState(NEW_CONFIG);
+  const [given, setGiven] = useState<TakenFile[]>([]);
   const [refused, setRefused] = useState<string[]>([]);
-  const [errors, setErrors] = useState<Partial<Record<keyof Fields | "other", string>>>({});
+  const [failure, setFailure] = useState<string | null>(null);
+  const [touched, setTouched] = useState<ReadonlySet<FieldName>>(new Set());
   const [progress, setProgress] = useState<number | null>(null);
   const [creating, setCreating] = useState(false);
   const abort = useRef(new AbortController());
-  const set = (change: Partial<Fields>): void => setFields((before) => ({ ...before, ...change }));
+  const kept = useRef<TakenFile[]>([]);
   const names = new Set(domains.map(({ name }) => name));
+  const { fields, findings: all, prevents, tell } = useChecked(text, given);
 
-  const take = async (chosen: File[]): Promise<void> => {
-    setProgress(0);
-    setErrors({});
-    try {
-      const result = await takeFiles(chosen, setProgress, abort.current.signal);
-      setRefused(result.refused);
-      setTaken((before) => [...before, ...result.files]);
-      const kernel = result.files.find(({ description }) => description.bootable);
-      const ramdisk = result.files.find(({ description }) => !description.bootable && description.ramdisk);
-      if (result.config) {
-        const parsed = await request("parseConfig", { config: result.config.text, configName: result.config.name });
-        report(parsed.diagnostics);
-        if (parsed.config) setFields(fieldsOf(parsed.config));
+  // What is missing is no error before anybody came to it.
+  const isUntouched = ({ field }: Finding): boolean => field !== null && !touched.has(field) && fields[field] === "";
+  const findings = all.filter((each) => !isUntouched(each));
+  const edit = (change: (before: string) => string): void => {
+    setFailure(null);
+    setText(change);
+  };
+  const set = (field: FieldName, value: string): void => {
+    setTouched((before) => new Set([...before, field]));
+    edit((before) => withField(before, field, value));
+  };
+
+  /** Puts files that the host has now into the config. */
+  const use = (taken: TakenFile[]): void => {
+    kept.current = [...kept.current, ...taken];
+    setGiven(kept.current);
+    const kernel = taken.find(({ description }) => description.bootable);
+    const ramdisk = taken.find(({ description }) => !description.bootable && description.ramdisk);
+    edit((before) => {
+      let after = before;
+      const fill = (field: FieldName, value: string): void => {
+        if (fieldsOf(readConfig(after))[field] === "") after = withField(after, field, value);
+      };
+      if (kernel) {
+        after = withField(after, "kernel", kernel.name);
+        fill("name", nameFrom(kernel.name, names));
+        // Linux shows nothing on the PV console unless it is told to.
+        if (kernel.description.kind === "bzimage") fill("cmdline", LINUX_CONSOLE);
       }
-      setFields((before) => ({
-        ...before,
-        ...(kernel && {
-          kernel: kernel.name,
-          name: before.name || nameFrom(kernel.name, names),
-          // Linux shows nothing on the PV console unless it is told to.
-          cmdline: before.cmdline || (kernel.description.kind === "bzimage" ? LINUX_CONSOLE : ""),
-        }),
-        ...(ramdisk && { ramdisk: ramdisk.name }),
-      }));
+      return ramdisk ? withField(after, "ramdisk", ramdisk.name) : after;
+    });
+  };
+
+  /** What comes from somewhere: its failure is told, and the progress ends with it. */
+  const intake = async (work: () => Promise<void>): Promise<void> => {
+    const { signal } = abort.current;
+    setProgress(0);
+    setFailure(null);
+    setRefused([]);
+    try {
+      await work();
     } catch (error) {
-      if (!abort.current.signal.aborted) setErrors({ other: sentence(error) });
+      if (!signal.aborted) setFailure(sentence(error));
     } finally {
       setProgress(null);
     }
   };
-
-  const report = (diagnostics: ConfigDiagnostic[]): void => {
-    const found: typeof errors = {};
-    for (const { severity, key, message } of diagnostics) {
-      if (severity !== "error") continue;
-      const field = (key && FIELD_OF_KEY[key]) || "other";
-      found[field] ??= message;
+  const take = (chosen: File[]): Promise<void> =>
+    intake(async () => {
+      const result = await takeFiles(chosen, setProgress, abort.current.signal);
+      setRefused(result.refused);
+      if (result.config) {
+        const { text: config } = result.config;
+        edit(() => config);
+      }
+      use(result.files);
+    });
+  const takeImages = async (images: TakenImage[]): Promise<void> => {
+    const { signal } = abort.current;
+    const taken: TakenFile[] = [];
+    try {
+      for (const { name, size, file } of images) {
+        signal.throwIfAborted();
+        taken.push({ name, size, id: file, description: await request("fileInspect", { file }) });
+      }
+      signal.throwIfAborted();
+    } catch (error) {
+      for (const { file } of images) void request("fileRelease", { file }).catch(() => {});
+      throw error;
     }
-    setErrors(found);
+    use(taken);
   };
+  const takeBundled = (): Promise<void> =>
+    intake(async () => {
+      const { config, files: images } = await request("takeBundled", {});
+      if (text === NEW_CONFIG) edit(() => config);
+      await takeImages(images);
+    });
+  const takeHostKernel = (release: string): Promise<void> =>
+    intake(async () => {
+      const { files: images } = await request("takeHostKernel", { release });
+      if (images.length === 1) edit((before) => withField(before, "ramdisk", ""));
+      await takeImages(images);
+    });
 
   useEffect(() => {
     const controller = new AbortController();
     abort.current = controller;
+    document.getElementById(idOf("Name"))?.focus();
     // Deferred, so that a mount that is undone at once (React's strict mode) sends nothing.
     const timer = files.length ? setTimeout(() => void take(files), 0) : undefined;
     return () => {
@@ -88,220 +146,101 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
     };
   }, []);
 
+  const release = (): void => {
+    for (const { id } of kept.current) void request("fileRelease", { file: id }).catch(() => {});
+  };
   const create = async (): Promise<void> => {
-    const config = configOf(fields);
-    setErrors({});
+    setTouched(new Set(Object.keys(fields) as FieldName[]));
+    if (prevents) {
+      focusWrong();
+      return;
+    }
+    setFailure(null);
     setCreating(true);
     try {
-      const parsed = await request("parseConfig", { config });
-      if (!parsed.config) {
-        report(parsed.diagnostics);
-        return;
-      }
-      const given = Object.fromEntries(taken.map(({ name, id }) => [name, id]));
-      const { domid, warnings } = await request("create", { config, configName: "New domain", files: given });
+      const config = { config: text, configName: "New domain" };
+      const { domid, warnings } = await request("create", {
+        ...config,
+        files: Object.fromEntries(given.map(({ name, id }) => [name, id])),
+      });
       for (const { message } of warnings) toast("warning", message);
-      for (const { id } of taken) void request("fileRelease", { file: id }).catch(() => {});
+      release();
       onClose();
       show({ page: "domain", domid, tab: "console" });
     } catch (error) {
-      if (error instanceof ApiError && error.diagnostics.length) report(error.diagnostics);
-      else setErrors({ other: sentence(error) });
+      if (error instanceof ApiError && error.diagnostics.length) {
+        tell(error.diagnostics);
+        focusWrong();
+      } else setFailure(sentence(error));
     } finally {
       setCreating(false);
     }
   };
-
   const cancel = (): void => {
     abort.current.abort();
-    for (const { id } of taken) void request("fileRelease", { file: id }).catch(() => {});
+    release();
     onClose();
   };
 
-  const kernel = taken.find(({ name }) => name === fields.kernel);
-  const ready = progress === null && fields.kernel !== "" && fields.name !== "" && !creating;
+  const busy = progress !== null || creating;
   return (
     <Dialog title="New domain" onClose={cancel} wide>
       <form
-        className="form"
+        className="form create"
         onSubmit={(event) => {
           event.preventDefault();
-          if (ready) void create();
+          if (!busy) void create();
+        }}
+        onKeyDown={(event) => {
+          // In the text, Enter is a line.
+          if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+          event.preventDefault();
+          if (!busy) void create();
         }}
       >
+        <Sources
+          busy={busy}
+          onFiles={(chosen) => void take(chosen)}
+          onBundled={() => void takeBundled()}
+          onHostKernel={(each) => void takeHostKernel(each)}
+        />
         {progress !== null && (
           <label className="progress">
             Reading files <progress max={1} value={progress} />
           </label>
         )}
-        {refused.map((text) => (
-          <p key={text} className="field-error" role="alert">
-            {text}
+        {[...refused, ...(failure === null ? [] : [failure])].map((each) => (
+          <p key={each} className="field-error" role="alert">
+            {each}
           </p>
         ))}
-        {errors.other && (
-          <p className="field-error" role="alert">
-            {errors.other}
-          </p>
-        )}
-        <Field label="Name" error={errors.name}>
-          {(props) => <input {...props} value={fields.name} onChange={({ target }) => set({ name: target.value })} />}
-        </Field>
-        <Field label="Kernel" error={errors.kernel} hint="An ELF image with Xen notes, or a Linux bzImage.">
-          {(props) => <FilePick {...props} name={fields.kernel} onPick={(file) => void take([file])} />}
-        </Field>
-        {kernel && <FileFacts file={kernel} />}
-        <Field label="RAM disk" error={errors.ramdisk} hint="Optional.">
-          {(props) => (
-            <FilePick
-              {...props}
-              name={fields.ramdisk}
+        <div className="create-halves">
+          <div className="create-fields">
+            <FieldsForm
+              fields={fields}
+              findingOf={(field) => findings.find((each) => each.field === field)}
+              kernel={given.findLast(({ name }) => name === fields.kernel)}
+              set={set}
               onPick={(file) => void take([file])}
-              onClear={() => set({ ramdisk: "" })}
             />
-          )}
-        </Field>
-        <Field label="Command line" error={errors.cmdline}>
-          {(props) => (
-            <input
-              {...props}
-              className="mono"
-              spellCheck={false}
-              value={fields.cmdline}
-              onChange={({ target }) => set({ cmdline: target.value })}
-            />
-          )}
-        </Field>
-        <div className="field-pair">
-          <Field label="Memory, MiB" error={errors.memory}>
-            {(props) => (
-              <input
-                {...props}
-                inputMode="numeric"
-                value={fields.memory}
-                onChange={({ target }) => set({ memory: target.value })}
-              />
-            )}
-          </Field>
-          <Field label="vCPUs" error={errors.vcpus}>
-            {(props) => (
-              <input
-                {...props}
-                inputMode="numeric"
-                value={fields.vcpus}
-                onChange={({ target }) => set({ vcpus: target.value })}
-              />
-            )}
-          </Field>
+          </div>
+          <ConfigEditor
+            text={text}
+            findings={findings}
+            missing={(["name", "kernel"] as const).filter((each) => !fields[each])}
+            fileName={fields.name}
+            onChange={(next) => edit(() => next)}
+          />
         </div>
-        <details className="more">
-          <summary>Scheduling, and what happens when it ends</summary>
-          <div className="field-pair">
-            <Field label="Weight" error={errors.weight} hint="256 is usual; twice as much gets twice the time.">
-              {(props) => (
-                <input {...props} value={fields.weight} onChange={({ target }) => set({ weight: target.value })} />
-              )}
-            </Field>
-            <Field label="Cap, %" error={errors.cap} hint="Of one pCPU; 0 is none.">
-              {(props) => <input {...props} value={fields.cap} onChange={({ target }) => set({ cap: target.value })} />}
-            </Field>
-          </div>
-          <div className="field-triple">
-            {(
-              [
-                ["onPoweroff", "On power-off"],
-                ["onReboot", "On reboot"],
-                ["onCrash", "On crash"],
-              ] as const
-            ).map(([key, label]) => (
-              <Field key={key} label={label} error={errors[key]}>
-                {(props) => (
-                  <select
-                    {...props}
-                    value={fields[key]}
-                    onChange={({ target }) => set({ [key]: target.value as ShutdownAction })}
-                  >
-                    {ACTIONS.map((action) => (
-                      <option key={action}>{action}</option>
-                    ))}
-                  </select>
-                )}
-              </Field>
-            ))}
-          </div>
-        </details>
         <footer className="dialog-footer">
           <button type="button" onClick={cancel}>
             Cancel
           </button>
-          <button type="submit" className="primary" disabled={!ready}>
+          <button type="submit" className="primary" disabled={busy || !fields.kernel || !fields.name}>
             {creating ? "Creating…" : "Create"}
           </button>
         </footer>
       </form>
     </Dialog>
-  );
-}
-
-interface ControlProps {
-  id: string;
-  "aria-invalid": boolean;
-  "aria-describedby": string | undefined;
-}
-
-function Field({
-  label,
-  error,
-  hint,
-  children,
-}: {
-  label: string;
-  error?: string | undefined;
-  hint?: string;
-  children: (props: ControlProps) => React.ReactNode;
-}) {
-  const id = `field-${label.toLowerCase().replace(/\W+/g, "-")}`;
-  const note = error ?? hint;
-  return (
-    <div className="field">
-      <label htmlFor={id}>{label}</label>
-      {children({ id, "aria-invalid": error !== undefined, "aria-describedby": note ? `${id}-note` : undefined })}
-      {note && (
-        <span id={`${id}-note`} className={error ? "field-error" : "field-hint"} role={error ? "alert" : undefined}>
-          {note}
-        </span>
-      )}
-    </div>
-  );
-}
-
-function FilePick({
-  name,
-  onPick,
-  onClear,
-  ...props
-}: ControlProps & { name: string; onPick: (file: File) => void; onClear?: () => void }) {
-  const input = useRef<HTMLInputElement>(null);
-  return (
-    <div className="file-pick">
-      <input
-        type="file"
-        ref={input}
-        hidden
-        onChange={({ target }) => {
-          const file = target.files?.[0];
-          if (file) onPick(file);
-          target.value = "";
-        }}
-      />
-      <button {...props} type="button" className="file-button" onClick={() => input.current?.click()}>
-        {name || "Choose a file…"}
-      </button>
-      {name && onClear && (
-        <button type="button" onClick={onClear}>
-          Remove
-        </button>
-      )}
-    </div>
   );
 }

@@ -1,7 +1,10 @@
+import { Tag } from "lucide-react";
 import { Suspense } from "react";
 import { ConsoleTab } from "../console/ConsoleTab.tsx";
 import { DevicesTab } from "../devices/lazy.ts";
 import { InspectTab } from "../inspect/lazy.ts";
+import { organize } from "../organize/groups.ts";
+import { Tags } from "../organize/Tags.tsx";
 import { DOMAIN_TABS, show, useApp, type DomainTab } from "../state/store.ts";
 import { Tabs } from "../ui/Tabs.tsx";
 import { StoreTab } from "../xenstore/StoreTab.tsx";
@@ -25,6 +28,7 @@ const ENDINGS: Record<string, string> = {
 export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
   const domain = useApp((state) => state.domains.find((each) => each.domid === domid));
   const departed = useApp((state) => state.departed.get(domid));
+  const name = domain?.name ?? departed?.name;
   const state = domain ? stateOf(domain) : null;
   return (
     <div className="page page-domain">
@@ -36,6 +40,20 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
         )}
         {state && <span className={`badge state-${state}`}>{STATE_WORDS[state]}</span>}
         <span className="page-sub">domid {domid}</span>
+        {name !== undefined && domid !== 0 && (
+          <>
+            <Tags name={name} most={4} />
+            <button
+              type="button"
+              className="icon-button"
+              title="Folder and tags"
+              aria-label="Folder and tags"
+              onClick={() => organize([name])}
+            >
+              <Tag size={14} aria-hidden />
+            </button>
+          </>
+        )}
         <span className="spacer" />
         {domain && domid !== 0 && <PowerButtons domain={domain} />}
       </header>

@@ -1,9 +1,11 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { ArrowDown, ArrowUp, Download } from "lucide-react";
+import { ArrowDown, ArrowUp, Download, Tag } from "lucide-react";
 import { useRef, useState } from "react";
 import type { DomainInfo } from "../../core/api/schema.ts";
 import { ACTION_WORDS, doWith, mayDo, type DomainAction } from "../domain/actions.ts";
 import { endOf, stateOf, STATE_WORDS, type DomainState } from "../domain/state-words.ts";
+import { organize, useGroups } from "../organize/groups.ts";
+import { Tags } from "../organize/Tags.tsx";
 import { LIST_COLUMNS, showDomain, useLayout, type ListColumn } from "../state/layout.ts";
 import { history } from "../state/session.ts";
 import { endedDomains, show, useApp } from "../state/store.ts";
@@ -14,7 +16,7 @@ import { exportDomains } from "./export.ts";
 
 const ROW_PIXELS = 32;
 const BULK: DomainAction[] = ["pause", "unpause", "shutdown", "destroy"];
-const TEXT_COLUMNS: ListColumn[] = ["name", "state"];
+const TEXT_COLUMNS: ListColumn[] = ["name", "state", "folder", "tags"];
 
 interface Row {
   domid: number;
@@ -37,6 +39,7 @@ function rowOf(domain: DomainInfo): Row {
       name: domain.name,
       domid: domain.domid,
       state: STATE_WORDS[state],
+      ...groupsOf(domain.name),
       cpu: figures?.cpu.last ?? NaN,
       vcpus: domain.onlineVcpus,
       memory: domain.memoryMiB,
@@ -48,6 +51,12 @@ function rowOf(domain: DomainInfo): Row {
   };
 }
 
+/** For sorting: what has one comes before what has none. */
+function groupsOf(name: string): Record<"folder" | "tags", string> {
+  const { places, tags } = useGroups.getState();
+  return { folder: places.get(name) ?? "\uffff", tags: tags.get(name)?.join(" ") ?? "\uffff" };
+}
+
 /** Every domain in a table: sorted as one likes, several at once to act on. */
 export function DomainsTab() {
   const domains = useApp((state) => state.domains);
@@ -55,6 +64,7 @@ export function DomainsTab() {
   const forgotten = useApp((state) => state.forgotten);
   useApp((state) => state.tick);
   const { sortBy, sortDown } = useLayout();
+  const { places } = useGroups();
   const [chosen, choose] = useState<ReadonlySet<number>>(new Set());
   const anchor = useRef<number | null>(null);
   const box = useRef<HTMLDivElement>(null);
@@ -65,7 +75,13 @@ export function DomainsTab() {
       ...endedDomains({ domains, departed, forgotten }).map((gone): Row => {
         const none = Object.fromEntries(LIST_COLUMNS.map(([id]) => [id, NaN])) as Row["values"];
         const state = endOf(gone);
-        const values = { ...none, name: gone.name, domid: gone.domid, state: STATE_WORDS[state] };
+        const values = {
+          ...none,
+          name: gone.name,
+          domid: gone.domid,
+          state: STATE_WORDS[state],
+          ...groupsOf(gone.name),
+        };
         return { domid: gone.domid, name: gone.name, state, domain: null, values };
       }),
     ],
@@ -123,6 +139,13 @@ export function DomainsTab() {
             {ACTION_WORDS[action]}
           </button>
         ))}
+        <button
+          type="button"
+          disabled={selected.length === 0}
+          onClick={() => organize(selected.map(({ name }) => name))}
+        >
+          <Tag size={14} aria-hidden /> Folder and tags…
+        </button>
         <span className="spacer" />
         {(["csv", "json"] as const).map((format) => (
           <button
@@ -161,7 +184,8 @@ export function DomainsTab() {
                 <DomainRow
                   key={item.key}
                   row={row}
-                  chosen={chosen.has(row.domid)}
+                  folder={places.get(row.name) ?? ""}
+                  chosen={row.domain !== null && chosen.has(row.domid)}
                   onToggle={(range) => toggle(row.domid, range)}
                 />
               );
@@ -197,7 +221,17 @@ function Heading({ id, title, sortBy, down }: { id: ListColumn; title: string; s
   );
 }
 
-function DomainRow({ row, chosen, onToggle }: { row: Row; chosen: boolean; onToggle: (range: boolean) => void }) {
+function DomainRow({
+  row,
+  folder,
+  chosen,
+  onToggle,
+}: {
+  row: Row;
+  folder: string;
+  chosen: boolean;
+  onToggle: (range: boolean) => void;
+}) {
   const { domid, name, state, domain, values } = row;
   const number = (id: ListColumn, unit: string): string => formatValue(Number(values[id]), unit);
   return (
@@ -225,6 +259,10 @@ function DomainRow({ row, chosen, onToggle }: { row: Row; chosen: boolean; onTog
       <td className="number">{domid}</td>
       <td>
         <StateMark state={state} /> {STATE_WORDS[state]}
+      </td>
+      <td className="domains-group">{folder}</td>
+      <td className="domains-group">
+        <Tags name={name} most={3} />
       </td>
       <td className="number">{domain ? number("cpu", "%") : "–"}</td>
       <td className="number">{domain ? `${domain.onlineVcpus} of ${domain.vcpus}` : "–"}</td>

@@ -1,15 +1,17 @@
 /** The list of domains as a file: as the host has it now, figures as last measured. */
 import type { DomainInfo } from "../../core/api/schema.ts";
 import { stateOf, STATE_WORDS } from "../domain/state-words.ts";
+import { useGroups } from "../organize/groups.ts";
 import { history } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 import { download } from "../ui/download.ts";
 
-type Cell = string | number | null;
+type Cell = string | number | null | readonly string[];
 type Record_ = Record<string, Cell>;
 
 function recordOf(domain: DomainInfo): Record_ {
   const figures = history.domains.get(domain.domid);
+  const { places, tags } = useGroups.getState();
   const measured = (value: number | undefined): number | null =>
     value !== undefined && Number.isFinite(value) ? Math.round(value * 100) / 100 : null;
   return {
@@ -17,6 +19,8 @@ function recordOf(domain: DomainInfo): Record_ {
     domid: domain.domid,
     uuid: domain.uuid,
     type: domain.type,
+    folder: places.get(domain.name) ?? null,
+    tags: tags.get(domain.name) ?? [],
     state: STATE_WORDS[stateOf(domain)],
     flags: domain.stateString,
     vcpus: domain.vcpus,
@@ -35,6 +39,7 @@ function recordOf(domain: DomainInfo): Record_ {
 function csvCell(cell: Cell): string {
   if (cell === null) return "";
   if (typeof cell === "number") return String(cell);
+  if (typeof cell === "object") return csvCell(cell.join(" "));
   const safe = /^[=+\-@\t\r]/.test(cell) ? `'${cell}` : cell;
   return `"${safe.replace(/"/g, '""')}"`;
 }

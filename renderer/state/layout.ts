@@ -12,6 +12,8 @@ export const LIST_COLUMNS = [
   ["name", "Name"],
   ["domid", "Domid"],
   ["state", "State"],
+  ["folder", "Folder"],
+  ["tags", "Tags"],
   ["cpu", "CPU"],
   ["vcpus", "vCPUs"],
   ["memory", "Memory"],

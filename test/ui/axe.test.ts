@@ -36,6 +36,16 @@ describe.skipIf(missing !== null)(`axe${missing ? ` (${missing})` : ""}`, () => 
 
   it("the host without a guest", async () => expect(await violations()).toEqual([]));
 
+  it("the first step of the tour, and one that lacks a guest", async () => {
+    await app.page.getByRole("button", { name: "Take a tour" }).click();
+    await app.page.getByRole("dialog", { name: "The hypervisor" }).waitFor();
+    expect(await violations()).toEqual([]);
+    for (let i = 0; i < 2; i++) await app.page.keyboard.press("ArrowRight");
+    await app.page.getByText("No guest runs now.").waitFor();
+    expect(await violations()).toEqual([]);
+    await app.page.keyboard.press("Escape");
+  });
+
   it("a domain's console", async () => {
     await app.startGuest();
     await app.page.evaluate(() => document.querySelector<HTMLButtonElement>(".tasks-toggle")?.click());
@@ -124,6 +134,48 @@ describe.skipIf(missing !== null)(`axe${missing ? ` (${missing})` : ""}`, () => 
     await page.getByText("end at once").waitFor();
     expect(await violations()).toEqual([]);
     await page.keyboard.press("Escape");
+  });
+
+  it("New domain with what is wrong in it", async () => {
+    const { page } = app;
+    await page.keyboard.press("Control+Shift+N");
+    await page.getByLabel("xl.cfg", { exact: true }).fill('name = "mini-1"\nvcpus = 99\ncap = 300\nwhat\n');
+    await page.locator(".config-findings li").nth(2).waitFor();
+    expect(await violations()).toEqual([]);
+    await page.keyboard.press("Escape");
+  });
+
+  it("folders, tags and their dialogs", async () => {
+    const { page } = app;
+    await page.locator(".side-domain", { hasText: "mini-1" }).click();
+    await page.keyboard.press("Control+Shift+G");
+    await page.getByRole("dialog").getByLabel("Folder").fill("web");
+    await page.getByLabel("Add tags").fill("prod nightly");
+    await page.keyboard.press("Enter");
+    await page.locator(".side-folder").waitFor();
+    expect(await violations()).toEqual([]);
+    await page.keyboard.press("Control+Shift+G");
+    await page.getByLabel("Add tags").fill("a/b");
+    expect(await violations()).toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.locator(".side-folder-head").focus();
+    await page.keyboard.press("F2");
+    await page.getByRole("dialog").waitFor();
+    expect(await violations()).toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("ArrowLeft");
+    expect(await violations()).toEqual([]);
+  });
+
+  it("the tour over a domain's devices", async () => {
+    const { page } = app;
+    await app.command("guided tour");
+    for (let i = 0; i < 5; i++) await page.getByRole("button", { name: "Next" }).click();
+    await page.getByRole("dialog", { name: "Event channels" }).waitFor();
+    await page.locator(".tour-figures").waitFor();
+    expect(await violations()).toEqual([]);
+    await page.getByRole("button", { name: "End the tour" }).click();
+    await page.locator(".side-entry", { hasText: "Host" }).click();
   });
 
   it("the host that is off", async () => {

@@ -1,0 +1,83 @@
+import { useRef, type ReactNode } from "react";
+import type { Finding } from "./checks.ts";
+
+export interface ControlProps {
+  id: string;
+  "aria-invalid": boolean;
+  "aria-describedby": string | undefined;
+}
+
+export function idOf(label: string): string {
+  return `field-${label.toLowerCase().replace(/\W+/g, "-")}`;
+}
+
+/** A labelled control, and what is to be said about it beside it. */
+export function Field({
+  label,
+  finding,
+  hint,
+  children,
+}: {
+  label: string;
+  finding?: Finding | undefined;
+  hint?: string;
+  children: (props: ControlProps) => ReactNode;
+}) {
+  const id = idOf(label);
+  const isError = finding?.severity === "error";
+  const note = finding?.message ?? hint;
+  return (
+    <div className="field">
+      <label htmlFor={id}>{label}</label>
+      {children({ id, "aria-invalid": isError, "aria-describedby": note ? `${id}-note` : undefined })}
+      {note && (
+        <span
+          id={`${id}-note`}
+          className={isError ? "field-error" : finding ? "field-warning" : "field-hint"}
+          role={finding ? "status" : undefined}
+        >
+          {note}
+        </span>
+      )}
+    </div>
+  );
+}
+
+/** The file that a key names, and a way to another. */
+export function FilePick({
+  name,
+  onPick,
+  onClear,
+  ...props
+}: ControlProps & { name: string; onPick: (file: File) => void; onClear?: () => void }) {
+  const input = useRef<HTMLInputElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
+  return (
+    <div className="file-pick">
+      <input
+        type="file"
+        ref={input}
+        hidden
+        onChange={({ target }) => {
+          const file = target.files?.[0];
+          if (file) onPick(file);
+          target.value = "";
+        }}
+      />
+      <button {...props} ref={button} type="button" className="file-button" onClick={() => input.current?.click()}>
+        {name || "Choose a file…"}
+      </button>
+      {name && onClear && (
+        <button
+          type="button"
+          onClick={() => {
+            onClear();
+            button.current?.focus();
+          }}
+        >
+          Remove
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,120 @@
+import { useState } from "react";
+import type { ShutdownAction } from "../../core/api/schema.ts";
+import { DEFAULTS, type FieldName, type Fields } from "./fields.ts";
+import { Field, FilePick } from "./Field.tsx";
+import { FileFacts } from "./FileFacts.tsx";
+import type { Finding } from "./checks.ts";
+import type { TakenFile } from "./intake.ts";
+
+const ACTIONS: ShutdownAction[] = ["destroy", "restart", "rename-restart", "preserve"];
+const TYPES = ["pv", "pvh", "hvm"];
+const ENDINGS = [
+  ["onPoweroff", "On power-off"],
+  ["onReboot", "On reboot"],
+  ["onCrash", "On crash"],
+] as const;
+const MORE: FieldName[] = ["cpus", "weight", "cap", "onPoweroff", "onReboot", "onCrash"];
+
+/** What people mostly set, each in a field of its own. */
+export function FieldsForm({
+  fields,
+  findingOf,
+  kernel,
+  set,
+  onPick,
+}: {
+  fields: Fields;
+  findingOf: (field: FieldName) => Finding | undefined;
+  kernel: TakenFile | undefined;
+  set: (field: FieldName, value: string) => void;
+  onPick: (file: File) => void;
+}) {
+  const [more, setMore] = useState(false);
+  const input = (label: string, field: FieldName, hint?: string, mono = false) => (
+    <Field label={label} finding={findingOf(field)} {...(hint !== undefined && { hint })}>
+      {(props) => (
+        <input
+          {...props}
+          className={mono ? "mono" : undefined}
+          spellCheck={false}
+          autoComplete="off"
+          placeholder={DEFAULTS[field]}
+          value={fields[field]}
+          onChange={({ target }) => set(field, target.value)}
+        />
+      )}
+    </Field>
+  );
+  return (
+    <>
+      <div className="field-pair field-wide-first">
+        {input("Name", "name")}
+        <Field label="Type" finding={findingOf("type")}>
+          {(props) => (
+            <Choice {...props} value={fields.type} all={TYPES} only="pv" onChoose={(value) => set("type", value)} />
+          )}
+        </Field>
+      </div>
+      <Field label="Kernel" finding={findingOf("kernel")} hint="An ELF image with Xen notes, or a Linux bzImage.">
+        {(props) => <FilePick {...props} name={fields.kernel} onPick={onPick} />}
+      </Field>
+      {kernel && <FileFacts file={kernel} />}
+      <Field label="RAM disk" finding={findingOf("ramdisk")} hint="Optional.">
+        {(props) => <FilePick {...props} name={fields.ramdisk} onPick={onPick} onClear={() => set("ramdisk", "")} />}
+      </Field>
+      {input("Command line", "cmdline", undefined, true)}
+      <div className="field-pair">
+        {input("Memory, MiB", "memory")}
+        {input("vCPUs", "vcpus")}
+      </div>
+      <details
+        className="more"
+        open={more || MORE.some((field) => findingOf(field) !== undefined)}
+        onToggle={({ currentTarget }) => setMore(currentTarget.open)}
+      >
+        <summary>Scheduling, and what happens when it ends</summary>
+        <div className="field-triple">
+          {input("pCPUs", "cpus", "As 0-3,^1; all of them if empty.")}
+          {input("Weight", "weight", "256 is usual; twice that gets twice the time.")}
+          {input("Cap, %", "cap", "Of one pCPU; 0 is none.")}
+        </div>
+        <div className="field-triple">
+          {ENDINGS.map(([field, label]) => (
+            <Field key={field} label={label} finding={findingOf(field)}>
+              {(props) => (
+                <Choice {...props} value={fields[field]} all={ACTIONS} onChoose={(value) => set(field, value)} />
+              )}
+            </Field>
+          ))}
+        </div>
+      </details>
+    </>
+  );
+}
+
+/** What the text says is among the choices even if it is wrong. */
+function Choice({
+  value,
+  all,
+  only,
+  onChoose,
+  ...props
+}: {
+  id: string;
+  value: string;
+  all: readonly string[];
+  /** The one that can be chosen as yet. */
+  only?: string;
+  onChoose: (value: string) => void;
+}) {
+  const options = all.includes(value) ? all : [...all, value];
+  return (
+    <select {...props} value={value} onChange={({ target }) => onChoose(target.value)}>
+      {options.map((each) => (
+        <option key={each} disabled={!all.includes(each) || (only !== undefined && each !== only)}>
+          {each}
+        </option>
+      ))}
+    </select>
+  );
+}

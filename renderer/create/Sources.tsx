@@ -1,0 +1,73 @@
+import { FolderOpen, Rocket } from "lucide-react";
+import { useEffect, useRef, useState } from "react";
+import type { ImageSources } from "../../core/api/schema.ts";
+import { request } from "../state/session.ts";
+
+/** Where a domain's files may come from. */
+export function Sources({
+  busy,
+  onFiles,
+  onBundled,
+  onHostKernel,
+}: {
+  busy: boolean;
+  onFiles: (files: File[]) => void;
+  onBundled: () => void;
+  onHostKernel: (release: string) => void;
+}) {
+  const input = useRef<HTMLInputElement>(null);
+  const [sources, setSources] = useState<ImageSources | null>(null);
+  useEffect(() => {
+    let current = true;
+    request("imageSources", {}).then(
+      (answer) => current && setSources(answer),
+      () => {},
+    );
+    return () => {
+      current = false;
+    };
+  }, []);
+  const kernels = sources?.kernels ?? [];
+  return (
+    <div className="sources" role="group" aria-label="Start from">
+      <span className="muted">Start from</span>
+      <input
+        type="file"
+        multiple
+        hidden
+        ref={input}
+        onChange={({ target }) => {
+          const files = [...(target.files ?? [])];
+          target.value = "";
+          if (files.length) onFiles(files);
+        }}
+      />
+      <button type="button" disabled={busy} onClick={() => input.current?.click()}>
+        <FolderOpen size={14} aria-hidden /> Kernel, RAM disk, xl.cfg…
+      </button>
+      <button type="button" disabled={busy} onClick={onBundled}>
+        <Rocket size={14} aria-hidden /> The bundled guest
+      </button>
+      {kernels.length > 0 ? (
+        <select
+          aria-label="This computer’s kernel"
+          disabled={busy}
+          value=""
+          onChange={({ target }) => onHostKernel(target.value)}
+        >
+          <option value="" disabled>
+            This computer’s kernel
+          </option>
+          {kernels.map(({ release, ramdiskSize }) => (
+            <option key={release} value={release}>
+              {release}
+              {ramdiskSize === null ? ", no RAM disk" : ""}
+            </option>
+          ))}
+        </select>
+      ) : (
+        sources?.reason && <span className="field-hint">{sources.reason}</span>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,123 @@
+/** What a config asks for against what the host has: said while it is typed. The toolstack has the last word when it is created. */
+import type { ConfigText } from "../../core/api/config-text.ts";
+import type { ImageDescription } from "../../core/api/schema.ts";
+import type { FieldName, Fields } from "./fields.ts";
+
+export interface Finding {
+  severity: "error" | "warning";
+  message: string;
+  field: FieldName | null;
+  /** Of the text, from 1; 0: none. */
+  line: number;
+}
+
+export interface HostFacts {
+  /** Names of its domains. */
+  names: ReadonlySet<string>;
+  pcpus: number;
+  /** null while it is not known. */
+  freeMiB: number | null;
+}
+export interface GivenFile {
+  name: string;
+  size: number;
+  description: ImageDescription;
+}
+
+const MOST_VCPUS = 32;
+
+export function checkAgainstHost(
+  { lines }: ConfigText,
+  fields: Fields,
+  { names, pcpus, freeMiB }: HostFacts,
+  given: readonly GivenFile[],
+): Finding[] {
+  const found: Finding[] = [];
+  const say = (severity: Finding["severity"], field: FieldName, key: string, message: string): void =>
+    void found.push({ severity, field, message, line: lines.get(key) ?? 0 });
+  const file = (name: string): GivenFile | undefined => given.findLast((each) => each.name === name);
+  const kernel = file(fields.kernel);
+  const ramdisk = file(fields.ramdisk);
+  const memory = whole(fields.memory || "128");
+  const vcpus = whole(fields.vcpus || "1");
+  const cap = whole(fields.cap || "0");
+  const highest = `pCPU ${pcpus === 1 ? "0 alone" : `0 to ${pcpus - 1}`}`;
+
+  if (names.has(fields.name))
+    say(
+      "error",
+      "name",
+      "name",
+      `A domain named ${fields.name} is there already; allowed: a name no other domain has.`,
+    );
+
+  if (fields.kernel && !kernel)
+    say(
+      "error",
+      "kernel",
+      "kernel",
+      `${fields.kernel} has not been given; choose that file, or drop it on the window.`,
+    );
+  else if (kernel && !kernel.description.bootable)
+    say("error", "kernel", "kernel", `${kernel.name}: ${kernel.description.reason ?? kernel.description.summary}`);
+  if (fields.ramdisk && !ramdisk)
+    say(
+      "error",
+      "ramdisk",
+      "ramdisk",
+      `${fields.ramdisk} has not been given; choose that file, or drop it on the window.`,
+    );
+  else if (ramdisk && !ramdisk.description.ramdisk)
+    say("error", "ramdisk", "ramdisk", `${ramdisk.name} is no RAM disk: ${ramdisk.description.summary}.`);
+
+  const files = Math.ceil(((kernel?.size ?? 0) + (ramdisk?.size ?? 0)) / 2 ** 20);
+  if (memory !== null && freeMiB !== null && memory > freeMiB)
+    say("error", "memory", "memory", `The host has ${freeMiB} MiB free; allowed: 1 to ${freeMiB}.`);
+  else if (memory !== null && memory > 0 && memory <= files)
+    say("error", "memory", "memory", `Kernel and RAM disk alone are ${files} MiB; allowed: more than that.`);
+
+  if (vcpus !== null && vcpus > pcpus && vcpus <= MOST_VCPUS)
+    say(
+      "warning",
+      "vcpus",
+      "vcpus",
+      `The host has ${pcpus} ${pcpus === 1 ? "pCPU" : "pCPUs"}: ${vcpus} vCPUs take turns on ${pcpus === 1 ? "it" : "them"}.`,
+    );
+  if (cap !== null && vcpus !== null && vcpus > 0 && cap > 100 * vcpus && cap <= 100 * MOST_VCPUS)
+    say(
+      "warning",
+      "cap",
+      "cap",
+      `${vcpus} ${vcpus === 1 ? "vCPU takes" : "vCPUs take"} ${100 * vcpus} % at most: a cap of ${cap} % holds nothing back.`,
+    );
+  for (const { numbers, text } of pinned(fields.cpus)) {
+    const absent = numbers.filter((each) => each >= pcpus);
+    if (absent.length === 0) continue;
+    const none = absent.length === numbers.length;
+    say(
+      none ? "error" : "warning",
+      "cpus",
+      "cpus",
+      `${text} names pCPU ${absent[0]}; the host has ${highest}${none ? "" : ", the others are left out"}.`,
+    );
+    break;
+  }
+  return found;
+}
+
+/** A whole number as xl.cfg takes it; null when it is none, which the parser says. */
+function whole(text: string): number | null {
+  return /^(0x[0-9a-f]{1,8}|\d{1,9})$/i.test(text) ? Number(text) : null;
+}
+
+/** The first and last pCPUs that each entry of `cpus` names; what is excluded or no number is the parser's. */
+function pinned(cpus: string): { text: string; numbers: number[] }[] {
+  const entries = cpus.startsWith("[") ? [...cpus.matchAll(/"([^"]*)"|(\d+)/g)].map(([, a, b]) => a ?? b!) : [cpus];
+  return entries.map((text) => ({
+    text,
+    numbers: text.split(",").flatMap((part) => {
+      const match = /^\s*(\d{1,3})(?:-(\d{1,3}))?\s*$/.exec(part);
+      return match ? [...new Set([Number(match[1]), Number(match[2] ?? match[1])])] : [];
+    }),
+  }));
+}

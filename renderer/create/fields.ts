@@ -1,0 +1,98 @@
+/** The dialog's fields as keys of an xl.cfg's text: the text is what counts, fields are read from it and written into it. */
+import { readConfig, withValue, type ConfigText } from "../../core/api/config-text.ts";
+
+export type FieldName =
+  | "name"
+  | "type"
+  | "kernel"
+  | "ramdisk"
+  | "cmdline"
+  | "memory"
+  | "vcpus"
+  | "cpus"
+  | "weight"
+  | "cap"
+  | "onPoweroff"
+  | "onReboot"
+  | "onCrash";
+export type Fields = Record<FieldName, string>;
+
+/** The key that a field sets. */
+const KEYS: Record<FieldName, string> = {
+  name: "name",
+  type: "type",
+  kernel: "kernel",
+  ramdisk: "ramdisk",
+  cmdline: "cmdline",
+  memory: "memory",
+  vcpus: "vcpus",
+  cpus: "cpus",
+  weight: "cpu_weight",
+  cap: "cap",
+  onPoweroff: "on_poweroff",
+  onReboot: "on_reboot",
+  onCrash: "on_crash",
+};
+/** What holds where the text says nothing (core/toolstack/xlcfg.ts). */
+export const DEFAULTS: Fields = {
+  name: "",
+  type: "pv",
+  kernel: "",
+  ramdisk: "",
+  cmdline: "",
+  memory: "128",
+  vcpus: "1",
+  cpus: "all",
+  weight: "256",
+  cap: "0",
+  onPoweroff: "destroy",
+  onReboot: "restart",
+  onCrash: "destroy",
+};
+/** Fields that say something as they are when they are empty; of others the key goes. */
+const MAY_BE_EMPTY: FieldName[] = ["name", "kernel", "cmdline"];
+const CHOSEN: FieldName[] = ["type", "onPoweroff", "onReboot", "onCrash"];
+
+/** The field that an xl.cfg key is edited in. */
+export const FIELD_OF_KEY: Readonly<Record<string, FieldName>> = {
+  ...(Object.fromEntries(Object.entries(KEYS).map(([field, key]) => [key, field])) as Record<string, FieldName>),
+  builder: "type",
+  extra: "cmdline",
+  root: "cmdline",
+  maxmem: "memory",
+  maxvcpus: "vcpus",
+};
+
+export const NEW_CONFIG = `# What a new domain is made of: xl.cfg(5).
+name = ""
+type = "pv"
+kernel = ""
+memory = 256
+vcpus = 1
+`;
+
+/** As the text has them; what it leaves out is empty, and what is chosen from a list its default. */
+export function fieldsOf({ values }: ConfigText): Fields {
+  const of = (field: FieldName): string => values.get(KEYS[field]) ?? (CHOSEN.includes(field) ? DEFAULTS[field] : "");
+  const fields = Object.fromEntries(Object.keys(KEYS).map((field) => [field, of(field as FieldName)])) as Fields;
+  const root = values.get("root");
+  const parts = [root === undefined ? undefined : `root=${root}`, values.get("extra")];
+  return {
+    ...fields,
+    type: values.get("type") ?? (values.get("builder") === "hvm" ? "hvm" : DEFAULTS.type),
+    cmdline: values.get("cmdline") ?? parts.filter((part) => part !== undefined).join(" "),
+    vcpus: values.get("vcpus") ?? values.get("maxvcpus") ?? "",
+  };
+}
+
+/** The text with that in the field. */
+export function withField(text: string, field: FieldName, value: string): string {
+  const { values } = readConfig(text);
+  const key = KEYS[field];
+  if (field === "cmdline" && !values.has("cmdline")) {
+    // `extra` alone is the command line; with `root` both are in the field, and become one.
+    if (values.has("extra") && !values.has("root")) return withValue(text, "extra", value);
+    if (values.has("root")) return withValue(withValue(withValue(text, "extra", null), "root", null), key, value);
+  }
+  return withValue(text, key, value === "" && !MAY_BE_EMPTY.includes(field) ? null : value);
+}

@@ -1,0 +1,85 @@
+/** What is to be said about a config while it is typed: by the toolstack's parser, and against what the host has. */
+import { useEffect, useMemo, useState } from "react";
+import { readConfig, type ConfigText } from "../../core/api/config-text.ts";
+import type { ConfigDiagnostic } from "../../core/api/schema.ts";
+import { useHostRuns } from "../state/live.ts";
+import { request } from "../state/session.ts";
+import { useApp } from "../state/store.ts";
+import { checkAgainstHost, type Finding, type GivenFile } from "./checks.ts";
+import { FIELD_OF_KEY, fieldsOf, type Fields } from "./fields.ts";
+
+/** After the last key. */
+const PAUSE_MS = 120;
+
+export interface Checked {
+  parsed: ConfigText;
+  fields: Fields;
+  /** Errors first, in the text's order. */
+  findings: Finding[];
+  /** Of those, what the host makes impossible: known at once, the parser's come a moment later. */
+  prevents: boolean;
+  /** What the host said when it was asked to create it. */
+  tell: (diagnostics: ConfigDiagnostic[]) => void;
+}
+
+export function useChecked(text: string, given: readonly GivenFile[]): Checked {
+  const runs = useHostRuns();
+  const domains = useApp((state) => state.domains);
+  const pcpus = useApp(({ host }) => host?.pcpus ?? 1);
+  const [diagnostics, setDiagnostics] = useState<ConfigDiagnostic[]>([]);
+  const [freeMiB, setFree] = useState<number | null>(null);
+
+  useEffect(() => {
+    let current = true;
+    const timer = setTimeout(() => {
+      request("parseConfig", { config: text }).then(
+        (answer) => current && setDiagnostics(answer.diagnostics),
+        () => {},
+      );
+    }, PAUSE_MS);
+    return () => {
+      current = false;
+      clearTimeout(timer);
+    };
+  }, [text]);
+
+  // What is free changes with the domains: it is asked for when they do, not again and again.
+  const sizes = domains.map(({ domid, memoryMiB }) => `${domid}:${memoryMiB}`).join();
+  useEffect(() => {
+    if (!runs) return;
+    let current = true;
+    request("hostInfo", {}).then(
+      (info) => current && setFree(Math.floor(info.freeMemoryMiB)),
+      () => {},
+    );
+    return () => {
+      current = false;
+    };
+  }, [sizes, runs]);
+
+  const names = domains.map(({ name }) => name).join("\n");
+  return useMemo(() => {
+    const parsed = readConfig(text);
+    const fields = fieldsOf(parsed);
+    const host = { names: new Set(names.split("\n")), pcpus, freeMiB };
+    const against = checkAgainstHost(parsed, fields, host, given);
+    const findings = [...diagnostics.map(findingOf), ...against];
+    const rank = ({ severity }: Finding): number => (severity === "error" ? 0 : 1);
+    return {
+      parsed,
+      fields,
+      findings: findings.sort((a, b) => rank(a) - rank(b) || a.line - b.line),
+      prevents: against.some(({ severity }) => severity === "error"),
+      tell: setDiagnostics,
+    };
+  }, [text, diagnostics, names, pcpus, freeMiB, given]);
+}
+
+function findingOf({ severity, message, key, line }: ConfigDiagnostic): Finding {
+  return {
+    severity,
+    message: message.replace(/^line \d+(, column \d+)?: /, ""),
+    field: (key !== null && FIELD_OF_KEY[key]) || null,
+    line,
+  };
+}

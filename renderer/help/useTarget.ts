@@ -1,0 +1,82 @@
+/** Where the thing that a step is about is on the screen, followed while it moves, comes and goes. */
+import { useEffect, useState } from "react";
+
+export interface Box {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
+
+/** null while it is not there. Nothing is asked again and again: what changes the page, scrolls it or sizes it leads to a look. */
+export function useTarget(find: () => Element | null, key: string): Box | null {
+  const [box, setBox] = useState<Box | null>(null);
+  useEffect(() => {
+    let frame = 0;
+    let seen: Element | null = null;
+    const sizes = new ResizeObserver(() => ask());
+    const look = (): void => {
+      frame = 0;
+      const target = find();
+      if (target !== seen) {
+        if (seen) sizes.unobserve(seen);
+        if (target) sizes.observe(target);
+        seen = target;
+        target?.scrollIntoView({ block: "nearest", inline: "nearest" });
+      }
+      const rectangle = target?.getBoundingClientRect();
+      const next = rectangle && rectangle.width > 0 ? visible(rectangle) : null;
+      setBox((before) => (same(before, next) ? before : next));
+    };
+    const ask = (): void => {
+      frame ||= requestAnimationFrame(look);
+    };
+    const changes = new MutationObserver(ask);
+    // A diagram is moved and scaled by styles.
+    const attributeFilter = ["style", "class", "hidden"];
+    changes.observe(document.body, { childList: true, subtree: true, attributes: true, attributeFilter });
+    window.addEventListener("resize", ask);
+    window.addEventListener("scroll", ask, true);
+    ask();
+    return () => {
+      cancelAnimationFrame(frame);
+      sizes.disconnect();
+      changes.disconnect();
+      window.removeEventListener("resize", ask);
+      window.removeEventListener("scroll", ask, true);
+    };
+  }, [key]);
+  return box;
+}
+
+/** What of it is in the window. */
+function visible({ left, top, right, bottom }: DOMRect): Box | null {
+  const [x, y] = [Math.max(0, left), Math.max(0, top)];
+  const [width, height] = [Math.min(innerWidth, right) - x, Math.min(innerHeight, bottom) - y];
+  return width > 0 && height > 0 ? { left: x, top: y, width, height } : null;
+}
+function same(a: Box | null, b: Box | null): boolean {
+  return (
+    a === b || (a !== null && b !== null && (Object.keys(a) as (keyof Box)[]).every((each) => a[each] === b[each]))
+  );
+}
+
+const GAP = 14;
+
+/** Where a card of that size hides least of the thing: right of it, below, above, left of it, or else in a corner of the window. */
+export function placeFor(box: Box | null, width: number, height: number): { left: number; top: number } {
+  const [right, bottom] = [Math.max(GAP, innerWidth - width - GAP), Math.max(GAP, innerHeight - height - GAP)];
+  if (!box) return { left: right, top: bottom };
+  const beside = Math.max(GAP, Math.min(box.top, bottom));
+  const along = Math.max(GAP, Math.min(box.left, right));
+  if (box.left + box.width + GAP <= right) return { left: box.left + box.width + GAP, top: beside };
+  if (box.top + box.height + GAP <= bottom) return { left: along, top: box.top + box.height + GAP };
+  if (box.top - GAP - height >= GAP) return { left: along, top: box.top - GAP - height };
+  if (box.left - GAP - width >= GAP) return { left: box.left - GAP - width, top: beside };
+  const shared = (from: number, size: number, start: number, length: number): number =>
+    Math.max(0, Math.min(from + size, start + length) - Math.max(from, start));
+  const hidden = ({ left, top }: { left: number; top: number }): number =>
+    shared(left, width, box.left, box.width) * shared(top, height, box.top, box.height);
+  const corners = [bottom, GAP].flatMap((top) => [right, GAP].map((left) => ({ left, top })));
+  return corners.reduce((best, corner) => (hidden(corner) < hidden(best) ? corner : best));
+}

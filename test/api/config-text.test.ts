@@ -1,0 +1,88 @@
+/** An xl.cfg's text changed by one key: all else stays as the person wrote it. */
+import { describe, expect, it } from "vitest";
+import { readConfig, withValue } from "../../core/api/config-text.ts";
+import { parseXlConfig } from "../../core/toolstack/xlcfg.ts";
+import { fieldsOf, withField } from "../../renderer/create/fields.ts";
+
+const TEXT = `# my web server
+name = 'web'   # as DNS has it
+kernel = "vmlinuz"; memory = "256"
+
+vcpus=2
+weird_key = [ 1, "two" ]
+vif = [
+  'mac=00:16:3e:00:00:01',   # later
+]
+on_crash = "preserve"
+`;
+
+describe("an xl.cfg's text", () => {
+  it("keeps comments, order, quotes and what nobody knows when a value changes", () => {
+    const changed = withValue(withValue(withValue(TEXT, "name", "shop"), "memory", "512"), "vcpus", "4");
+    expect(changed).toBe(TEXT.replace("'web'", "'shop'").replace('"256"', '"512"').replace("vcpus=2", "vcpus=4"));
+  });
+
+  it("puts a new key beside its like, and takes one out with its line alone", () => {
+    const more = withValue(TEXT, "cap", "50");
+    expect(more).toBe(TEXT.replace("vcpus=2\n", "vcpus=2\ncap = 50\n"));
+    expect(withValue(more, "cap", null)).toBe(TEXT);
+    expect(withValue(TEXT, "name", null)).toContain("# my web server\n# as DNS has it\nkernel");
+    expect(withValue(TEXT, "kernel", null)).toContain('\nmemory = "256"\n');
+    expect(withValue(TEXT, "vif", null)).not.toContain("mac=");
+    expect(withValue("", "name", "a")).toBe('name = "a"\n');
+    expect(withValue("memory = 1", "vcpus", "2")).toBe("memory = 1\nvcpus = 2\n");
+    expect(withValue("memory = 1\n", "name", "a")).toBe('name = "a"\nmemory = 1\n');
+  });
+
+  it("changes the setting that counts, with what is appended to it", () => {
+    const text = 'cmdline = "old"\ncmdline = "a"\nvcpus = 1\ncmdline += " b"\n';
+    expect(readConfig(text).values.get("cmdline")).toBe("a b");
+    expect(withValue(text, "cmdline", "c")).toBe('cmdline = "old"\ncmdline = "c"\nvcpus = 1\n');
+    expect(withValue(text, "cmdline", null)).toBe("vcpus = 1\n");
+  });
+
+  it("writes over a line that was no setting", () => {
+    expect(withValue("name = web\nmemory = 1\n", "name", "web")).toBe('name = "web"\nmemory = 1\n');
+    expect(readConfig("name = web\nmemory = 1\n").problems).toMatchObject([{ line: 1 }]);
+  });
+
+  it("escapes so that the parser reads what was typed", () => {
+    for (const value of ['say "hi"', "back\\slash", "it's", 'it\'s "both"', "", " spaces ", "ünï", "12", "[1]"])
+      for (const text of ["", "cmdline = 'x'\n", 'cmdline = "x"\n', "cmdline = [1, 2]\n"])
+        expect(readConfig(withValue(text, "cmdline", value)).values.get("cmdline"), `${value} in ${text}`).toBe(value);
+  });
+
+  it("is what the toolstack parses, whatever fields are changed", () => {
+    let text = TEXT;
+    for (const [field, value] of [
+      ["cmdline", 'console=hvc0 x="y z"'],
+      ["cpus", "0-1,^0"],
+      ["weight", "512"],
+      ["cap", ""],
+      ["onReboot", "destroy"],
+      ["ramdisk", "initrd.gz"],
+      ["ramdisk", ""],
+      ["vcpus", ""],
+    ] as const)
+      text = withField(text, field, value);
+    expect(parseXlConfig(text).config).toMatchObject({
+      name: "web",
+      cmdline: 'console=hvc0 x="y z"',
+      cpus: [[1]],
+      cpuWeight: 512,
+      cap: 0,
+      vcpus: 1,
+      onReboot: "destroy",
+      onCrash: "preserve",
+      ramdisk: null,
+    });
+    expect(text).toContain('weird_key = [ 1, "two" ]');
+  });
+
+  it("has root and extra in one field, which become cmdline when it is edited", () => {
+    const text = 'name = "a"\nroot = "/dev/xvda"\nextra = "ro"\n';
+    expect(fieldsOf(readConfig(text)).cmdline).toBe("root=/dev/xvda ro");
+    expect(withField(text, "cmdline", "x")).toBe('name = "a"\ncmdline = "x"\n');
+    expect(withField('extra = "ro"\n', "cmdline", "rw")).toBe('extra = "rw"\n');
+  });
+});
