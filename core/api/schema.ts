@@ -11,9 +11,12 @@ import type {
   CreateResult,
   DomainInfo,
   DomainSettings,
+  FrameMap,
+  FrameReport,
   HostInfo,
   ImageDescription,
   ParsedConfig,
+  PcpuSwitches,
   StatisticsSnapshot,
   ToolstackEvents,
   VcpuInfo,
@@ -23,6 +26,7 @@ import type {
 } from "../toolstack/messages.ts";
 import type { DomainWiring } from "../toolstack/wiring-report.ts";
 
+export type { FrameKind, FrameMap, FrameReport, MemoryLayout, PcpuSwitches } from "../toolstack/messages.ts";
 export type { DeviceWiring, DomainWiring, GrantWiring, PortWiring, RingDirection } from "../toolstack/wiring-report.ts";
 export type {
   ConfigDiagnostic,
@@ -187,6 +191,16 @@ export const REQUESTS = {
   wiring: z.strictObject({ domid }),
   /** From then on `wiring` events of that domain come; of the last one asked for only. 0 ends them. */
   wiringEvery: z.strictObject({ domid, milliseconds: z.union([z.literal(0), z.int().min(250).max(60_000)]) }),
+  /** What every machine frame is now; one of them in full. */
+  frameMap: nothing,
+  frame: z.strictObject({ mfn: z.int().min(0).max(0xffffffff) }),
+  /** Which vCPU came onto which pCPU when, from then on: nanoseconds since power-on. */
+  switches: z.strictObject({
+    since: z
+      .number()
+      .min(0)
+      .max(2 ** 53),
+  }),
   /** The Xen log so far; from then on `xenLog` events carry what follows. */
   xenLogAttach: nothing,
   xenLogDetach: nothing,
@@ -241,6 +255,9 @@ export interface Results {
   statisticsEvery: null;
   wiring: DomainWiring;
   wiringEvery: null;
+  frameMap: FrameMap;
+  frame: FrameReport;
+  switches: { time: number; pcpus: PcpuSwitches[] };
   /** Text since power-on, its last 512 Ki characters if it is more. */
   xenLogAttach: { text: string };
   xenLogDetach: null;

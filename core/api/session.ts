@@ -243,6 +243,9 @@ export class Session {
         this.#wiring.every(milliseconds);
         return null;
       },
+      frameMap: pass("frameMap"),
+      frame: pass("frame"),
+      switches: pass("switches"),
       xenLogAttach: () => {
         this.#xenLog = true;
         return { text: host.log };

@@ -6,8 +6,11 @@
 
 import type { ImageKind } from "../dom0/builder/image.ts";
 
+import type { FrameKind, FrameMap, FrameReport, MemoryLayout } from "../dom0/kernel/frame-table.ts";
+import type { PcpuSwitches } from "../dom0/kernel/switches.ts";
 import type { DomainWiring } from "./wiring-report.ts";
 
+export type { FrameKind, FrameMap, FrameReport, MemoryLayout, PcpuSwitches };
 export type { ImageKind };
 export type ShutdownReason = "poweroff" | "reboot" | "suspend" | "crash" | "watchdog" | "soft_reset";
 
@@ -132,9 +135,12 @@ export interface VcpuStatistics {
   vcpu: number;
   online: boolean;
   cpuTime: number;
+  /** Nanoseconds in each runstate, up to now; null where the hypervisor's counters can't be read. */
+  runstates: { running: number; runnable: number; blocked: number; offline: number } | null;
 }
 export interface DomainStatistics {
   domid: number;
+  uuid: string;
   name: string;
   cpuTime: number;
   memoryPages: number;
@@ -295,6 +301,11 @@ export interface ToolstackRequests {
     result: { domid: number; name: string; bytes: number; alive: boolean }[];
   };
   wiring: { args: { domid: number }; result: DomainWiring };
+  frameMap: { args: Record<string, never>; result: FrameMap };
+  frame: { args: { mfn: number }; result: FrameReport };
+  memoryLayout: { args: Record<string, never>; result: MemoryLayout };
+  /** Context switches from `since` on, in nanoseconds since power-on, and the time now. */
+  switches: { args: { since: number }; result: { time: number; pcpus: PcpuSwitches[] } };
   xenstoreRead: { args: { path: string }; result: XenstoreNode };
   xenstoreList: { args: { path: string }; result: string[] };
   /** In the order asked for; null where there is none. */

@@ -6,6 +6,8 @@ import * as abi from "../dom0/kernel/abi.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import { HYPERVISOR_arch_7, NATIVE_check_invariants, NATIVE_statistics } from "../dom0/kernel/native.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
+import { FrameTable } from "../dom0/kernel/frame-table.ts";
+import { SwitchRings } from "../dom0/kernel/switches.ts";
 import type { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { Refusal } from "./error.ts";
@@ -40,6 +42,9 @@ export class Service {
   /** Domains whose console output is sent, with how many asked. */
   readonly #attached = new Map<number, number>();
   readonly #xenstore: StoreRequests;
+  /** Made when they are first asked for. */
+  #frameTable: FrameTable | null = null;
+  #switches: SwitchRings | null = null;
 
   constructor(parts: ServiceParts) {
     this.#parts = parts;
@@ -116,6 +121,19 @@ export class Service {
       },
       consoleLogs: () => console.logs(),
       wiring: ({ domid }) => this.#parts.wiring.report(domid),
+      frameMap: () => this.#frames().map(),
+      frame: ({ mfn }) => {
+        try {
+          return this.#frames().frame(mfn);
+        } catch (error) {
+          throw error instanceof RangeError ? new Refusal("EINVAL", error.message) : error;
+        }
+      },
+      memoryLayout: () => this.#frames().layout(),
+      switches: ({ since }) => ({
+        time: reports.now(),
+        pcpus: (this.#switches ??= new SwitchRings(hypercalls)).since(since),
+      }),
       xenstoreRead: ({ path }) => xenstore.read(path),
       xenstoreList: ({ path }) => store.list(path),
       xenstoreNodes: ({ paths }) => ({ nodes: xenstore.nodes(paths) }),
@@ -129,6 +147,10 @@ export class Service {
       xenstoreUnwatch: ({ token }) => done(xenstore.unwatch(token)),
       hostShutdown: ({ reboot, graceMilliseconds }) => this.#hostShutdown(reboot ?? false, graceMilliseconds),
     };
+  }
+
+  #frames(): FrameTable {
+    return (this.#frameTable ??= new FrameTable(this.#parts.hypercalls));
   }
 
   #resolve(domain: string | number): number {

@@ -3,6 +3,7 @@ import { EINVAL, ENOSYS, EPERM } from "../abi/errno";
 import {
   NATIVE_check_invariants,
   NATIVE_map_frame,
+  NATIVE_memory,
   NATIVE_own_frames,
   NATIVE_port_bits,
   NATIVE_statistics,
@@ -12,6 +13,7 @@ import { checkInvariants } from "../control/invariants";
 import { currentVcpu, isPrivileged } from "../domain/domain";
 import { portBits } from "../event/report";
 import { HYPERVISOR_ROOT } from "../memory/frames";
+import { memoryReport } from "../memory/report";
 import { nativeMapFrame, nativeUnmapFrame } from "../memory/native";
 
 export function doNativeOp(operation: u64, a: u64, b: u64): i64 {
@@ -32,6 +34,8 @@ export function doNativeOp(operation: u64, a: u64, b: u64): i64 {
       return isPrivileged(d) ? checkInvariants() : -EPERM;
     case NATIVE_port_bits:
       return isPrivileged(d) ? portBits(<u32>a, <u32>b) : -EPERM;
+    case NATIVE_memory:
+      return isPrivileged(d) ? memoryReport(a) : -EPERM;
     default:
       return -ENOSYS;
   }
