@@ -5,6 +5,7 @@ import { StoreTab } from "../xenstore/StoreTab.tsx";
 import { Tabs } from "../ui/Tabs.tsx";
 import { DomainsTab } from "./DomainsTab.tsx";
 import { HostPage } from "./HostPage.tsx";
+import { MemoryMapTab } from "./memory-map/MemoryMapTab.tsx";
 
 /** The host's views. */
 export function HostTabs() {
@@ -25,6 +26,11 @@ export function HostTabs() {
         {tab === "domains" && (
           <div className="page page-fill">
             <DomainsTab />
+          </div>
+        )}
+        {tab === "memory" && (
+          <div className="page page-fill">
+            <MemoryMapTab />
           </div>
         )}
         {tab === "devices" && (

@@ -81,6 +81,7 @@ const PGT_NAMES: Record<number, string> = {
   7: "PGT_writable_page",
 };
 const MOST_PALETTE = 255;
+const MOST_GRANT_FRAMES = 256;
 /** Marks of frames that grant tables tell of. */
 const GRANTED = 1;
 const GRANT_TABLE = 2;
@@ -246,15 +247,17 @@ export class FrameTable {
       const owned = memory.get32(domain + area.DOMAIN_MEMORY);
       const grants = owned === 0 ? 0 : memory.get32(owned + area.MEMORY_GRANTS);
       if (grants === 0) continue;
-      const frames = Math.min(256, memory.get32(grants + area.GRANTS_FRAMES));
+      // What is read of a domain that goes at this moment may be anything: a frame that is none ends the walk.
+      const frames = Math.min(MOST_GRANT_FRAMES, memory.get32(grants + area.GRANTS_FRAMES));
       for (let i = 0; i < frames; i++) set(memory.get32(grants + area.GRANTS_SHARED + 4 * i), GRANT_TABLE);
       if (memory.get32(grants + area.GRANTS_PINNED) === 0) continue;
-      const pages = memory.get32(grants + area.GRANTS_ACTIVE_PAGES) * PAGE_SIZE;
+      const list = memory.get32(grants + area.GRANTS_ACTIVE_PAGES);
+      if (list >= this.#frames) continue;
       for (let page = 0; page < frames * area.ACTIVE_PAGES_PER_FRAME; page++) {
-        const entries = memory.get32(pages + 4 * page) * PAGE_SIZE;
-        if (entries === 0) continue;
+        const entries = memory.get32(list * PAGE_SIZE + 4 * page);
+        if (entries === 0 || entries >= this.#frames) break;
         for (let i = 0; i < area.ACTIVE_ENTRIES; i++) {
-          const entry = entries + i * area.ACTIVE_ENTRY_SIZE;
+          const entry = entries * PAGE_SIZE + i * area.ACTIVE_ENTRY_SIZE;
           if (memory.get32(entry) !== 0) set(memory.get32(entry + area.ACTIVE_ENTRY_MFN), GRANTED);
         }
       }

@@ -1,0 +1,132 @@
+/** The host's own views: memory map, timeline of vCPUs, history, and how it came up. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Application } from "./application.ts";
+import { chromiumMissing } from "./browser.ts";
+
+const missing = chromiumMissing();
+let app: Application;
+
+const toHost = async (tab: string): Promise<void> => {
+  await app.page.locator(".side-entry", { hasText: "Host" }).click();
+  await app.tab(tab);
+};
+
+describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () => {
+  beforeAll(async () => {
+    app = await Application.start();
+    await app.startGuest();
+  });
+  afterAll(() => app?.stop());
+
+  describe("memory map", () => {
+    const map = () => app.page.getByRole("application", { name: "Map of the machine’s frames" });
+    const facts = () => app.page.getByRole("region", { name: "The frame" });
+    const zoom = async (): Promise<number> => Number(await map().locator("canvas").getAttribute("data-zoom"));
+    const count = async (domid: number, kind: string): Promise<number> =>
+      Number(
+        await app.page.locator(`.legend-kind[data-domid="${domid}"][data-kind="${kind}"]`).getAttribute("data-frames"),
+      );
+    /** Bytes of the picture's pixels of each colour, as it is drawn. */
+    const colours = (): Promise<Record<string, number>> =>
+      app.page.evaluate(() => {
+        const canvas = document.querySelector<HTMLCanvasElement>(".frame-map canvas")!;
+        const { data } = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height);
+        const found: Record<string, number> = {};
+        for (let at = 0; at < data.length; at += 4) {
+          const key = `rgb(${data[at]!}, ${data[at + 1]!}, ${data[at + 2]!})`;
+          if (data[at + 3] === 255) found[key] = (found[key] ?? 0) + 1;
+        }
+        return found;
+      });
+
+    it("colours every frame by owner and type, with measured totals", async () => {
+      await toHost("Memory");
+      await map().waitFor();
+      for (const kind of ["l1", "l2", "l3", "l4", "writable", "shared", "granted"])
+        expect(await count(1, kind), kind).toBeGreaterThan(0);
+      const kinds = await app.page
+        .locator(".legend-kind")
+        .evaluateAll((rows) => rows.map((row) => Number((row as HTMLElement).dataset.frames)));
+      expect(kinds.reduce((sum, each) => sum + each)).toBe(512 * 256);
+      expect(await app.page.locator(".memory-map-tools").innerText()).toContain("131,072 frames");
+      await app.shoot("memory-map");
+      await app.page.getByRole("button", { name: "Type", exact: true }).click();
+      await app.shoot("memory-map-types");
+    });
+
+    it("draws what the legend says: an owner's frames alone when one is asked for", async () => {
+      const row = app.page.locator('.legend-kind[data-domid="1"][data-kind="writable"]');
+      const swatch = await row.locator(".swatch").evaluate((element) => getComputedStyle(element).backgroundColor);
+      const before = await colours();
+      expect(before[swatch]).toBeGreaterThan(0);
+      await app.page.locator('.legend-kind[data-domid="0"][data-kind="none"]').click();
+      await app.page.waitForTimeout(100);
+      expect((await colours())[swatch] ?? 0).toBeLessThan(before[swatch]! / 10);
+      await app.page.locator('.legend-kind[data-domid="0"][data-kind="none"]').click();
+      await app.page.waitForTimeout(100);
+      expect((await colours())[swatch]).toBeGreaterThan(before[swatch]! / 2);
+    });
+
+    it("says what a frame is, by number, pointer and keys", async () => {
+      await app.page.getByLabel("Go to machine frame number").fill("0x801");
+      await app.page.keyboard.press("Enter");
+      await facts().getByText("0x801", { exact: true }).waitFor();
+      await facts().getByText("0x801000").waitFor();
+      await facts().getByText("Hypervisor’s root").waitFor();
+      await map().focus();
+      await app.page.keyboard.press("ArrowRight");
+      await facts().getByText("0x802", { exact: true }).waitFor();
+      await app.page.keyboard.press("Home");
+      await facts().getByText("The machine’s own").waitFor();
+      await app.page.keyboard.press("End");
+      await facts().getByText("0x1ffff", { exact: true }).waitFor();
+      await app.page.getByLabel("Go to machine frame number").fill("0x20000");
+      expect(await app.page.getByLabel("Go to machine frame number").getAttribute("aria-invalid")).toBe("true");
+      await app.page.getByLabel("Go to machine frame number").fill("");
+      const box = (await map().boundingBox())!;
+      await app.page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+      await expect.poll(() => facts().locator("h2 .mono").innerText()).not.toBe("0x1ffff");
+    });
+
+    it("zooms with wheel, keys and buttons, and moves", async () => {
+      expect(await zoom()).toBe(1);
+      const box = (await map().boundingBox())!;
+      const [x, y] = [box.x + box.width / 2, box.y + 18];
+      await app.page.mouse.move(x, y);
+      const under = await facts().locator("h2 .mono").innerText();
+      for (let i = 0; i < 8; i++) await app.page.mouse.wheel(0, -100);
+      await expect.poll(zoom).toBeGreaterThan(5);
+      await app.page.mouse.move(x + 1, y);
+      await app.page.mouse.move(x, y);
+      await app.shoot("memory-map-zoomed");
+      await app.page.mouse.down();
+      await app.page.mouse.move(x + 120, y + 60, { steps: 4 });
+      await app.page.mouse.up();
+      await app.page.mouse.move(x, y);
+      await expect.poll(() => facts().locator("h2 .mono").innerText()).not.toBe(under);
+      await app.page.getByRole("button", { name: "Zoom out" }).click();
+      await map().focus();
+      await app.page.keyboard.press("0");
+      await expect.poll(zoom).toBe(1);
+      await app.page.keyboard.press("+");
+      await expect.poll(zoom).toBeGreaterThan(1);
+      await app.page.getByRole("button", { name: "Show all frames" }).click();
+      await expect.poll(zoom).toBe(1);
+    });
+
+    it("follows a domain that comes and goes, and asks no more when it is not shown", async () => {
+      await app.inOtherWindow(async (page) => {
+        await page.keyboard.press("Control+Shift+P");
+        await page.getByRole("dialog", { name: "Commands" }).getByRole("combobox").fill("bundled");
+        await page.keyboard.press("Enter");
+        await page.locator(".side-domain", { hasText: "mini-2" }).waitFor();
+      });
+      await expect
+        .poll(() => app.page.locator('.legend-kind[data-domid="2"]').count(), { timeout: 10_000 })
+        .toBeGreaterThan(0);
+      await app.command("destroy mini-2");
+      await app.page.getByRole("dialog").getByRole("button", { name: "Destroy" }).click();
+      await expect.poll(() => app.page.locator('.legend-kind[data-domid="2"]').count(), { timeout: 10_000 }).toBe(0);
+    });
+  });
+});
