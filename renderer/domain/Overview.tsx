@@ -2,6 +2,7 @@ import type { DomainInfo } from "../../core/api/schema.ts";
 import { history } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 import { EditLive } from "./EditLive.tsx";
+import { RunstateGraph } from "./RunstateGraph.tsx";
 import { VcpuTable } from "./VcpuTable.tsx";
 import { Graph } from "../ui/Graph.tsx";
 import { useMarkers } from "../ui/markers.ts";
@@ -26,6 +27,7 @@ export function Overview({ domain }: { domain: DomainInfo }) {
               lines={figures.vcpus.map((series, i) => ({ label: `vCPU ${i}`, series }))}
             />
           </section>
+          <RunstateGraph domain={domain} figures={figures} markers={markers} />
           <section className="card">
             <Graph
               markers={markers}

@@ -7,6 +7,7 @@ import { Confirm } from "../ui/Dialog.tsx";
 import { Graph } from "../ui/Graph.tsx";
 import { useMarkers } from "../ui/markers.ts";
 import { MemoryBar } from "./MemoryBar.tsx";
+import { Timeline } from "./timeline/Timeline.tsx";
 import { XenLog } from "./XenLog.tsx";
 
 /** The host: how it came up, what it has, what Xen says. */
@@ -98,6 +99,7 @@ export function HostPage() {
           />
         </section>
       )}
+      {running && <Timeline />}
       <XenLog />
       {confirming && (
         <Confirm

@@ -114,8 +114,9 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
       await expect.poll(zoom).toBe(1);
     });
 
-    it("follows a domain that comes and goes, and asks no more when it is not shown", async () => {
+    it("follows a domain that comes and goes", async () => {
       await app.inOtherWindow(async (page) => {
+        await page.locator(".side-domain", { hasText: "mini-1" }).waitFor();
         await page.keyboard.press("Control+Shift+P");
         await page.getByRole("dialog", { name: "Commands" }).getByRole("combobox").fill("bundled");
         await page.keyboard.press("Enter");
@@ -127,6 +128,55 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
       await app.command("destroy mini-2");
       await app.page.getByRole("dialog").getByRole("button", { name: "Destroy" }).click();
       await expect.poll(() => app.page.locator('.legend-kind[data-domid="2"]').count(), { timeout: 10_000 }).toBe(0);
+    });
+  });
+
+  describe("timeline", () => {
+    const lanes = () => app.page.getByRole("application", { name: "Timeline of the pCPUs" });
+    const told = () => app.page.locator("#timeline-at");
+    const row = () => app.page.getByRole("group", { name: "What each pCPU did" }).getByRole("row").nth(1);
+
+    it("shows which vCPU ran on the pCPU, from the scheduler's records", async () => {
+      await app.page.locator(".side-domain").click();
+      await app.tab("Console");
+      await app.type("load 2");
+      await toHost("Overview");
+      await lanes().waitFor();
+      await expect.poll(() => row().innerText(), { timeout: 10_000 }).toMatch(/mini-1 vCPU 0: \d+\.\d%/);
+      await expect.poll(() => row().innerText(), { timeout: 10_000 }).toMatch(/mini-1 vCPU 1: \d+\.\d%/);
+      const busy = async (): Promise<number> => Number(/(\d+\.\d)%/.exec(await row().innerText())?.[1]);
+      await expect.poll(busy, { timeout: 20_000 }).toBeGreaterThan(90);
+      await lanes().scrollIntoViewIfNeeded();
+      await app.shoot("timeline");
+    });
+
+    it("tells a turn under the pointer and by keys, and holds still", async () => {
+      const box = (await lanes().boundingBox())!;
+      await app.page.mouse.move(box.x + box.width - 60, box.y + 15);
+      await expect
+        .poll(() => told().innerText())
+        .toMatch(/pCPU 0: mini-1 vCPU [01], .* ms (long|so far), begun .* ago/);
+      await lanes().focus();
+      await app.page.keyboard.press("ArrowLeft");
+      const first = await told().innerText();
+      await app.page.keyboard.press("ArrowLeft");
+      await expect.poll(() => told().innerText()).not.toBe(first);
+      await app.page.getByRole("button", { name: "Follow" }).click();
+      await app.page.getByRole("button", { name: "Hold" }).waitFor();
+    });
+
+    it("goes quiet with the guest", async () => {
+      await app.page.locator(".side-domain").click();
+      await app.tab("Console");
+      await app.type("load 0");
+      await app.tab("Overview");
+      await app.page.getByLabel("vCPU of mini-1 whose states are shown").selectOption("1");
+      await app.page.locator(".graph", { hasText: "States of vCPU 1" }).waitFor();
+      await app.page.waitForTimeout(2500);
+      const states = app.page.locator(".graph", { hasText: "States of vCPU 1" }).locator(".graph-values");
+      // Two busy vCPUs had shared one pCPU; now nobody wants it.
+      await expect.poll(() => states.innerText(), { timeout: 10_000 }).toMatch(/blocked\s*(100|9\d(\.\d)?)%/);
+      await app.shoot("runstates");
     });
   });
 });
