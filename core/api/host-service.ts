@@ -6,6 +6,7 @@ import type { ToolstackClient } from "../toolstack/client.ts";
 import type { CreateResult } from "../toolstack/messages.ts";
 import { DEFAULT_MEMORY_MIB, PoweredHost, defaultPcpus } from "../toolstack/power.ts";
 import { ApiFailure } from "./failure.ts";
+import { Recorder, type HistoryOptions } from "./history/recorder.ts";
 import type { EventName, Events, HostPower, HostState } from "./schema.ts";
 
 export interface HostServiceOptions {
@@ -20,6 +21,8 @@ export interface HostServiceOptions {
   bootEntry?: number;
   /** The application's first power-on starts the bundled guest: something to look at, with nothing downloaded. */
   firstGuest?: boolean;
+  /** Where a day of figures is kept. */
+  history?: HistoryOptions;
 }
 
 export interface PowerOnOptions {
@@ -31,6 +34,7 @@ export interface PowerOnOptions {
 /** Characters of the Xen log that are kept. */
 const LOG_CHARACTERS = 512 * 1024;
 const GRACE_MS = 10_000;
+const MOST_NOTICES = 16;
 const FORWARDED = ["domains", "created", "stopped", "destroyed", "console"] as const;
 
 type HostServiceEvents = { [E in EventName]: [Events[E]] };
@@ -44,6 +48,9 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   #pcpus: number;
   readonly #boot: BootConfig;
   #bootEntry: number;
+  /** A day of figures. */
+  readonly history: Recorder;
+  #notices: Events["notice"][] = [];
   #log = "";
   #bundled = 0;
   #firstGuest: boolean;
@@ -62,6 +69,14 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.#boot = options.boot ?? DEFAULT_BOOT_CONFIG;
     this.#bootEntry = options.bootEntry ?? this.#boot.defaultEntry;
     checkedEntry(this.#boot, this.#bootEntry);
+    this.history = new Recorder(options.history ?? {}, {
+      measure: () => this.toolstack.request("statistics"),
+      tell: (message) => {
+        const notice = { severity: "warning", message, domid: null } as const;
+        this.#notices = [...this.#notices.slice(1 - MOST_NOTICES), notice];
+        this.emit("notice", notice);
+      },
+    });
   }
 
   get state(): HostState {
@@ -74,6 +89,11 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       bootEntries: this.#boot.entries.map(({ title, cmdline }) => ({ title, cmdline })),
       bootEntry: this.#bootEntry,
     };
+  }
+
+  /** What is still to be known by who comes later: what was found when the application started. */
+  get notices(): readonly Events["notice"][] {
+    return this.#notices;
   }
 
   /** What the hypervisor has printed since power-on, its end if that is much. */
@@ -125,6 +145,8 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     host.on("off", ({ state, reason }) => {
       this.#power = state === "crashed" ? "crashed" : "off";
       this.#reason = reason;
+      this.history.stop();
+      this.history.event(null, `The host is ${this.#power}`, state === "crashed");
       this.#changed();
       this.emit("domains", { domains: [] });
     });
@@ -143,7 +165,13 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     }
     const { toolstack } = host;
     for (const event of FORWARDED) toolstack.on(event, (data: unknown) => void this.emit(event, data as never));
+    toolstack.on("created", ({ uuid, name }) => this.history.event(uuid, `${name} was created`, false));
+    toolstack.on("stopped", ({ uuid, name, reason }) =>
+      this.history.event(uuid, `${name} stopped: ${reason}`, reason === "crash" || reason === "watchdog"),
+    );
     this.#power = "running";
+    this.history.event(null, "The host is running", false);
+    this.history.start();
     this.#changed();
     this.emit("domains", { domains: await toolstack.request("list") });
     return this.state;
@@ -169,6 +197,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       await this.#stopping;
     } finally {
       this.#stopping = null;
+      await this.history.written();
     }
   }
 

@@ -24,9 +24,11 @@ import type {
   XenstoreMatches,
   XenstoreNode,
 } from "../toolstack/messages.ts";
+import type { HistoryReport } from "./history/recorder.ts";
 import type { DomainWiring } from "../toolstack/wiring-report.ts";
 
 export type { FrameKind, FrameMap, FrameReport, MemoryLayout, PcpuSwitches } from "../toolstack/messages.ts";
+export type { HistoryReport } from "./history/recorder.ts";
 export type { DeviceWiring, DomainWiring, GrantWiring, PortWiring, RingDirection } from "../toolstack/wiring-report.ts";
 export type {
   ConfigDiagnostic,
@@ -201,6 +203,10 @@ export const REQUESTS = {
       .min(0)
       .max(2 ** 53),
   }),
+  /** A day of figures, a point a minute: of a domain by its UUID, or of the host. */
+  history: z.strictObject({
+    of: z.string().regex(/^(host|[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12})$/, 'must be "host" or a UUID'),
+  }),
   /** The Xen log so far; from then on `xenLog` events carry what follows. */
   xenLogAttach: nothing,
   xenLogDetach: nothing,
@@ -258,6 +264,8 @@ export interface Results {
   frameMap: FrameMap;
   frame: FrameReport;
   switches: { time: number; pcpus: PcpuSwitches[] };
+  /** null where nothing is known. */
+  history: HistoryReport | null;
   /** Text since power-on, its last 512 Ki characters if it is more. */
   xenLogAttach: { text: string };
   xenLogDetach: null;

@@ -89,6 +89,7 @@ export class Session {
       this.#storeWatches.forget();
     });
     this.#event("host", host.state);
+    for (const notice of host.notices) this.#event("notice", notice);
   }
 
   /** One message as the transport decoded it; anything may be in it. */
@@ -246,6 +247,7 @@ export class Session {
       frameMap: pass("frameMap"),
       frame: pass("frame"),
       switches: pass("switches"),
+      history: ({ of }) => host.history.report(of),
       xenLogAttach: () => {
         this.#xenLog = true;
         return { text: host.log };

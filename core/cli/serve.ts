@@ -1,6 +1,8 @@
 /** `xenarium serve`: a host that is managed from a browser and by `xenarium xl`. */
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { HostService } from "../api/host-service.ts";
+import { stateFolder } from "../api/state-folder.ts";
 import { serveLocal } from "../api/transport/local-socket.ts";
 import { serveWeb } from "../api/transport/websocket-server.ts";
 import type { ServeArguments } from "./arguments.ts";
@@ -18,6 +20,7 @@ export async function serve(options: ServeArguments, dist: URL): Promise<number>
     ...(await bootMenu(options)),
     bundledGuest: new URL("assets/guests/mini.elf", dist),
     firstGuest: options.browser,
+    history: { folder: path.join(stateFolder(), "history") },
     ...(options.hostMemory !== null && { memoryMiB: options.hostMemory }),
     ...(options.pcpus !== null && { pcpus: options.pcpus }),
   });
