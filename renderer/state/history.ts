@@ -55,6 +55,11 @@ export class History {
     return milliseconds / 1000 - this.#epoch;
   }
 
+  /** And back: milliseconds since 1970. */
+  wallTime(hostSeconds: number): number {
+    return (hostSeconds + this.#epoch) * 1000;
+  }
+
   clear(): void {
     this.#previous = null;
     this.domains.clear();

@@ -1,5 +1,6 @@
 /** What the user arranged: kept in the browser between starts, looked at with suspicion when it is read again. */
 import { create } from "zustand";
+import { GRAPH_RANGES, type GraphRange } from "./long-history.ts";
 import { DOMAIN_TABS, HOST_TABS, show, useApp, type DomainTab, type HostTab } from "./store.ts";
 
 const KEY = "xenarium.layout";
@@ -33,6 +34,7 @@ export interface Layout {
   consoleFont: number;
   sortBy: ListColumn;
   sortDown: boolean;
+  graphRange: GraphRange;
 }
 
 const USUAL: Layout = {
@@ -45,6 +47,7 @@ const USUAL: Layout = {
   consoleFont: CONSOLE_FONT.usual,
   sortBy: "domid",
   sortDown: false,
+  graphRange: "10min",
 };
 
 export const useLayout = create<Layout>()(() => read());
@@ -71,6 +74,7 @@ function read(): Layout {
     consoleFont: Math.round(within(given.consoleFont, CONSOLE_FONT)),
     sortBy: oneOf(given.sortBy, LIST_COLUMNS, USUAL.sortBy),
     sortDown: given.sortDown === true,
+    graphRange: oneOf(given.graphRange, GRAPH_RANGES, USUAL.graphRange),
   };
 }
 

@@ -4,26 +4,29 @@ import type { Arguments, RequestName, Results } from "../../core/api/schema.ts";
 import { useLive } from "./live.ts";
 import { request } from "./session.ts";
 
-/** null until there is one; it stays when the host goes. */
+/** undefined until there is one; it stays when the host goes. */
 export function useRepeated<N extends RequestName>(
   name: N,
   args: Arguments<N>,
   milliseconds: number,
-): Results[N] | null {
+): Results[N] | undefined {
   const live = useLive();
-  const [answer, setAnswer] = useState<Results[N] | null>(null);
+  const key = JSON.stringify(args);
+  const [answer, setAnswer] = useState<{ key: string; result: Results[N] } | null>(null);
   const given = useRef(args);
   given.current = args;
-  const key = JSON.stringify(args);
   useEffect(() => {
     if (!live) return;
     let current = true;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const ask = async (): Promise<void> => {
-      const next = await request(name, given.current).catch(() => null);
-      if (!current) return;
-      if (next !== null) setAnswer(next);
-      timer = setTimeout(() => void ask(), milliseconds);
+      try {
+        const result = await request(name, given.current);
+        if (current) setAnswer({ key, result });
+      } catch {
+        // Refused: the host's own events say why.
+      }
+      if (current) timer = setTimeout(() => void ask(), milliseconds);
     };
     void ask();
     return () => {
@@ -31,5 +34,5 @@ export function useRepeated<N extends RequestName>(
       clearTimeout(timer);
     };
   }, [name, key, live, milliseconds]);
-  return answer;
+  return answer?.key === key ? answer.result : undefined;
 }

@@ -1,4 +1,5 @@
 /** The host's own views: memory map, timeline of vCPUs, history, and how it came up. */
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
@@ -137,7 +138,7 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
     const row = () => app.page.getByRole("group", { name: "What each pCPU did" }).getByRole("row").nth(1);
 
     it("shows which vCPU ran on the pCPU, from the scheduler's records", async () => {
-      await app.page.locator(".side-domain").click();
+      await app.page.locator(".side-domain", { hasText: "mini-1" }).click();
       await app.tab("Console");
       await app.type("load 2");
       await toHost("Overview");
@@ -166,7 +167,7 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
     });
 
     it("goes quiet with the guest", async () => {
-      await app.page.locator(".side-domain").click();
+      await app.page.locator(".side-domain", { hasText: "mini-1" }).click();
       await app.tab("Console");
       await app.type("load 0");
       await app.tab("Overview");
@@ -177,6 +178,55 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
       // Two busy vCPUs had shared one pCPU; now nobody wants it.
       await expect.poll(() => states.innerText(), { timeout: 10_000 }).toMatch(/blocked\s*(100|9\d(\.\d)?)%/);
       await app.shoot("runstates");
+    });
+  });
+
+  describe("history", () => {
+    const graph = (title: string) => app.page.locator(".graph", { hasText: title });
+    const saved = async (button: string): Promise<Buffer> => {
+      const coming = app.page.waitForEvent("download");
+      await app.page.getByRole("button", { name: button }).click({ force: true });
+      return readFileSync(await (await coming).path());
+    };
+
+    it("shows an hour and a day of a domain, with what happened", async () => {
+      await app.page.locator(".side-domain", { hasText: "mini-1" }).click();
+      await app.tab("Overview");
+      await app.page.getByRole("button", { name: "1 h", exact: true }).click();
+      const cpu = graph("CPU, all vCPUs");
+      await cpu.waitFor({ timeout: 40_000 });
+      await expect
+        .poll(async () => Number(await cpu.getAttribute("data-points")), { timeout: 40_000 })
+        .toBeGreaterThan(0);
+      for (const title of [
+        "Waiting for a pCPU",
+        "Memory",
+        "Hypercalls",
+        "Events received",
+        "Page faults",
+        "Instructions",
+      ])
+        expect(await graph(title).count(), title).toBe(1);
+      expect(await graph("Memory").locator(".graph-values").innerText()).toMatch(/least\s*32 MiB\s*mean\s*32 MiB/);
+      await app.shoot("history-hour");
+      await app.page.getByRole("button", { name: "24 h", exact: true }).click();
+      await app.page.getByRole("img", { name: "Memory, last 24 hours" }).waitFor();
+      await toHost("Overview");
+      await graph("Free memory").waitFor();
+      await graph("pCPU load").scrollIntoViewIfNeeded();
+      await app.shoot("history-day");
+    });
+
+    it("saves a graph as a table and as a picture", async () => {
+      const table = (await saved("Free memory as CSV")).toString();
+      expect(table).toMatch(/^time,"mean \(MiB\)","least \(MiB\)","largest \(MiB\)"\r\n20\d\d-\S+Z,\d/);
+      const picture = await saved("Free memory as PNG");
+      expect(picture.subarray(1, 4).toString()).toBe("PNG");
+      expect(picture.readUInt32BE(16)).toBeGreaterThan(200);
+      await app.page.getByRole("button", { name: "10 min", exact: true }).click();
+      const live = (await saved("pCPU load as CSV")).toString();
+      expect(live).toMatch(/^time,"pCPU 0 \(%\)"\r\n20\d\d-\S+Z,\d/);
+      expect(live.split("\r\n").length).toBeGreaterThan(5);
     });
   });
 });
