@@ -16,6 +16,7 @@ const host = new HostService({
   imageFolder: dist,
   bundledGuest: new URL("assets/guests/mini.elf", dist),
   firstGuest: true,
+  bootFile: path.join(app.getPath("userData"), "boot.cfg"),
   history: { folder: path.join(app.getPath("userData"), "history") },
 });
 const first = await startShell(

@@ -1,13 +1,14 @@
 /** The one host that a server manages: on, off, its log and its events. It outlives each power cycle. */
 import { EventEmitter } from "node:events";
 import { readFileSync } from "node:fs";
-import { BootConfigError, DEFAULT_BOOT_CONFIG, checkedEntry, type BootConfig } from "../toolstack/boot-config.ts";
+import type { BootConfig } from "../toolstack/boot-config.ts";
 import type { ToolstackClient } from "../toolstack/client.ts";
 import type { CreateResult } from "../toolstack/messages.ts";
 import { DEFAULT_MEMORY_MIB, PoweredHost, defaultPcpus } from "../toolstack/power.ts";
+import { BootMenu, afterRemoval } from "./boot-menu.ts";
 import { ApiFailure } from "./failure.ts";
 import { Recorder, type HistoryOptions } from "./history/recorder.ts";
-import type { EventName, Events, HostPower, HostState } from "./schema.ts";
+import type { BootReport, EventName, Events, HostPower, HostState } from "./schema.ts";
 
 export interface HostServiceOptions {
   /** Where core.wasm and the workers' scripts are. */
@@ -19,6 +20,8 @@ export interface HostServiceOptions {
   /** The boot menu, and the number of its entry to boot unless another is asked for. */
   boot?: BootConfig;
   bootEntry?: number;
+  /** Where the boot menu is kept when it is changed, unless `boot` is given. */
+  bootFile?: string;
   /** The application's first power-on starts the bundled guest: something to look at, with nothing downloaded. */
   firstGuest?: boolean;
   /** Where a day of figures is kept. */
@@ -33,6 +36,7 @@ export interface PowerOnOptions {
 
 /** Characters of the Xen log that are kept. */
 const LOG_CHARACTERS = 512 * 1024;
+const BOOT_LOG_CHARACTERS = 64 * 1024;
 const GRACE_MS = 10_000;
 const MOST_NOTICES = 16;
 const FORWARDED = ["domains", "created", "stopped", "destroyed", "console"] as const;
@@ -46,12 +50,14 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   #reason: string | null = null;
   #memoryMiB: number;
   #pcpus: number;
-  readonly #boot: BootConfig;
+  readonly #boot: BootMenu;
   #bootEntry: number;
   /** A day of figures. */
   readonly history: Recorder;
   #notices: Events["notice"][] = [];
   #log = "";
+  /** Its beginning. */
+  #bootLog = "";
   #bundled = 0;
   #firstGuest: boolean;
   #stopping: Promise<void> | null = null;
@@ -66,27 +72,28 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.#firstGuest = options.firstGuest ?? false;
     this.#memoryMiB = options.memoryMiB ?? DEFAULT_MEMORY_MIB;
     this.#pcpus = options.pcpus ?? defaultPcpus();
-    this.#boot = options.boot ?? DEFAULT_BOOT_CONFIG;
-    this.#bootEntry = options.bootEntry ?? this.#boot.defaultEntry;
-    checkedEntry(this.#boot, this.#bootEntry);
+    const tell = (message: string): void => {
+      const notice = { severity: "warning", message, domid: null } as const;
+      this.#notices = [...this.#notices.slice(1 - MOST_NOTICES), notice];
+      this.emit("notice", notice);
+    };
+    this.#boot = new BootMenu(options.boot, options.bootFile, tell);
+    this.#bootEntry = options.bootEntry ?? this.#boot.config.defaultEntry;
+    this.#boot.check(this.#bootEntry);
     this.history = new Recorder(options.history ?? {}, {
       measure: () => this.toolstack.request("statistics"),
-      tell: (message) => {
-        const notice = { severity: "warning", message, domid: null } as const;
-        this.#notices = [...this.#notices.slice(1 - MOST_NOTICES), notice];
-        this.emit("notice", notice);
-      },
+      tell,
     });
   }
 
   get state(): HostState {
     return {
       power: this.#power,
-      stages: [...(this.#host?.stages ?? [])],
+      stages: (this.#host?.stages ?? []).map(({ name, milliseconds }) => ({ name, milliseconds })),
       reason: this.#reason,
       memoryMiB: this.#memoryMiB,
       pcpus: this.#pcpus,
-      bootEntries: this.#boot.entries.map(({ title, cmdline }) => ({ title, cmdline })),
+      bootEntries: this.#boot.config.entries.map(({ title, cmdline }) => ({ title, cmdline })),
       bootEntry: this.#bootEntry,
     };
   }
@@ -118,11 +125,11 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       throw new ApiFailure("EBUSY", `The host is ${this.#power} already.`);
     const size = { memoryMiB: memoryMiB ?? this.#memoryMiB, pcpus: pcpus ?? this.#pcpus };
     const entry = bootEntry ?? this.#bootEntry;
-    this.#checkEntry(entry);
+    this.#boot.check(entry);
     const autostart = this.#firstGuest ? [this.#bundledEntry(1, 2)] : [];
     const host = new PoweredHost({
       imageFolder: this.#options.imageFolder,
-      boot: this.#boot,
+      boot: this.#boot.config,
       bootEntry: entry,
       autostart,
       ...size,
@@ -132,12 +139,14 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.#pcpus = size.pcpus;
     this.#bootEntry = entry;
     this.#log = "";
+    this.#bootLog = "";
     this.#reason = null;
     this.#host = host;
     const decoder = new TextDecoder("latin1");
     host.on("serial", (bytes) => {
       const text = decoder.decode(bytes, { stream: true });
       this.#log = (this.#log + text).slice(-LOG_CHARACTERS);
+      this.#bootLog = (this.#bootLog + text).slice(0, BOOT_LOG_CHARACTERS);
       this.emit("xenLog", { text });
     });
     host.on("stage", () => this.#changed());
@@ -201,6 +210,37 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     }
   }
 
+  /** Changes an entry of the boot menu, or adds one behind the last: for the next power-on. */
+  setBootEntry(entry: number, title: string, cmdline: string): HostState {
+    this.#boot.set(entry, title, cmdline);
+    this.#changed();
+    return this.state;
+  }
+
+  removeBootEntry(entry: number): HostState {
+    this.#boot.remove(entry);
+    this.#bootEntry = afterRemoval(this.#bootEntry, entry);
+    this.#changed();
+    return this.state;
+  }
+
+  /** How the host came up: what each stage printed, and what was built, as far as it got. */
+  async bootReport(): Promise<BootReport> {
+    const host = this.#host;
+    let from = 0;
+    const stages = (host?.stages ?? []).map(({ name, milliseconds, serial, parts }) => {
+      const log = this.#bootLog.slice(from, serial);
+      from = serial;
+      return { name, milliseconds, log, parts };
+    });
+    const running = this.#power === "running" && host !== null;
+    return {
+      stages,
+      handover: running ? host.handover() : null,
+      built: running ? await host.toolstack.request("bootBuilt") : null,
+    };
+  }
+
   /** Starts the guest that comes with Xenarium, under a name that is free. */
   async createBundled(vcpus: number): Promise<CreateResult> {
     const taken = new Set((await this.toolstack.request("list")).map(({ name }) => name));
@@ -215,14 +255,6 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   ): { config: string; configName: string; files: Record<string, Uint8Array> } {
     const config = `name = "mini-${number}"\nkernel = "mini.elf"\nmemory = 32\nvcpus = ${vcpus}\n`;
     return { config, configName: "bundled guest", files: { "mini.elf": readFileSync(this.#options.bundledGuest) } };
-  }
-
-  #checkEntry(entry: number): void {
-    try {
-      checkedEntry(this.#boot, entry);
-    } catch (error) {
-      throw error instanceof BootConfigError ? new ApiFailure("EINVAL", error.message) : error;
-    }
   }
 
   #changed(): void {

@@ -5,7 +5,9 @@
  * Requests that the toolstack answers keep the toolstack's names and shapes (core/toolstack/messages.ts).
  */
 import { z } from "zod";
+import type { BootHandover } from "../toolstack/power.ts";
 import type {
+  BootBuilt,
   ConfigDiagnostic,
   ConsoleSnapshot,
   CreateResult,
@@ -27,7 +29,7 @@ import type {
 import type { HistoryReport } from "./history/recorder.ts";
 import type { DomainWiring } from "../toolstack/wiring-report.ts";
 
-export type { FrameKind, FrameMap, FrameReport, MemoryLayout, PcpuSwitches } from "../toolstack/messages.ts";
+export type { BootBuilt, FrameKind, FrameMap, FrameReport, MemoryLayout, PcpuSwitches } from "../toolstack/messages.ts";
 export type { HistoryReport } from "./history/recorder.ts";
 export type { DeviceWiring, DomainWiring, GrantWiring, PortWiring, RingDirection } from "../toolstack/wiring-report.ts";
 export type {
@@ -78,6 +80,14 @@ export interface HostState {
   /** The boot menu, with Xen's command lines, and the number of the entry that was booted last or is next. */
   bootEntries: { title: string; cmdline: string }[];
   bootEntry: number;
+}
+
+/** Stages in order; `log` is what the hypervisor printed in each. */
+export interface BootReport {
+  stages: { name: string; milliseconds: number; log: string; parts: { name: string; end: number }[] }[];
+  /** null while the host does not run. */
+  handover: BootHandover | null;
+  built: BootBuilt | null;
 }
 
 const domid = z.int().min(0).max(0x7fef);
@@ -193,6 +203,15 @@ export const REQUESTS = {
   wiring: z.strictObject({ domid }),
   /** From then on `wiring` events of that domain come; of the last one asked for only. 0 ends them. */
   wiringEvery: z.strictObject({ domid, milliseconds: z.union([z.literal(0), z.int().min(250).max(60_000)]) }),
+  /** The boot menu: an entry is changed, or added behind the last, for the next power-on. */
+  setBootEntry: z.strictObject({
+    entry: z.int().min(0).max(31),
+    title: z.string().max(128),
+    cmdline: z.string().max(4096),
+  }),
+  removeBootEntry: z.strictObject({ entry: z.int().min(0).max(31) }),
+  /** How the host came up. */
+  bootReport: nothing,
   /** What every machine frame is now; one of them in full. */
   frameMap: nothing,
   frame: z.strictObject({ mfn: z.int().min(0).max(0xffffffff) }),
@@ -261,6 +280,9 @@ export interface Results {
   statisticsEvery: null;
   wiring: DomainWiring;
   wiringEvery: null;
+  setBootEntry: HostState;
+  removeBootEntry: HostState;
+  bootReport: BootReport;
   frameMap: FrameMap;
   frame: FrameReport;
   switches: { time: number; pcpus: PcpuSwitches[] };

@@ -244,6 +244,9 @@ export class Session {
         this.#wiring.every(milliseconds);
         return null;
       },
+      setBootEntry: ({ entry, title, cmdline }) => host.setBootEntry(entry, title, cmdline),
+      removeBootEntry: ({ entry }) => host.removeBootEntry(entry),
+      bootReport: () => host.bootReport(),
       frameMap: pass("frameMap"),
       frame: pass("frame"),
       switches: pass("switches"),

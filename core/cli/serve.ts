@@ -17,7 +17,10 @@ const USUAL_PORT = 8217;
 export async function serve(options: ServeArguments, dist: URL): Promise<number> {
   const host = new HostService({
     imageFolder: dist,
-    ...(await bootMenu(options)),
+    // Without a menu that the user names, the one that was changed in the application before.
+    ...(options.bootConfig === null && options.bootEntry === null
+      ? { bootFile: path.join(stateFolder(), "boot.cfg") }
+      : await bootMenu(options)),
     bundledGuest: new URL("assets/guests/mini.elf", dist),
     firstGuest: options.browser,
     history: { folder: path.join(stateFolder(), "history") },

@@ -265,6 +265,23 @@ export interface DomainSettings {
   maxmemMiB: number;
 }
 
+/** Addresses and sizes in bytes. */
+export interface BootBuilt {
+  memory: MemoryLayout;
+  freeFrames: number;
+  /** dom0's memory and its start-of-day page, as struct start_info has it. */
+  dom0: {
+    from: number;
+    to: number;
+    startInfo: number;
+    magic: string;
+    pages: number;
+    sharedInfo: number;
+    flags: number;
+  };
+  storeNodes: number;
+}
+
 /** Requests: name → arguments and result. */
 export interface ToolstackRequests {
   hostInfo: { args: Record<string, never>; result: HostInfo };
@@ -303,7 +320,7 @@ export interface ToolstackRequests {
   wiring: { args: { domid: number }; result: DomainWiring };
   frameMap: { args: Record<string, never>; result: FrameMap };
   frame: { args: { mfn: number }; result: FrameReport };
-  memoryLayout: { args: Record<string, never>; result: MemoryLayout };
+  bootBuilt: { args: Record<string, never>; result: BootBuilt };
   /** Context switches from `since` on, in nanoseconds since power-on, and the time now. */
   switches: { args: { since: number }; result: { time: number; pcpus: PcpuSwitches[] } };
   xenstoreRead: { args: { path: string }; result: XenstoreNode };
@@ -336,8 +353,8 @@ export interface DomainStopped {
 
 /** Events: name → data. */
 export interface ToolstackEvents {
-  /** A stage of power-on that dom0 went through, and how long it took. */
-  stage: { name: string; milliseconds: number };
+  /** A stage of power-on that dom0 went through, how long it took, and the bytes that the serial port had been given by then. */
+  stage: { name: string; milliseconds: number; serial: number };
   /** dom0 is up and autostart is done; requests are answered from then on. */
   ready: Record<string, never>;
   /** Something in `list` changed. */

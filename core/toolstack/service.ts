@@ -10,6 +10,7 @@ import { FrameTable } from "../dom0/kernel/frame-table.ts";
 import { SwitchRings } from "../dom0/kernel/switches.ts";
 import type { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
+import { bootBuilt } from "./boot-report.ts";
 import { Refusal } from "./error.ts";
 import { bitmap, type Emit, type Lifecycle } from "./lifecycle.ts";
 import type { DomainSettings, ImageDescription, ToolstackRequestName, ToolstackRequests } from "./messages.ts";
@@ -129,7 +130,7 @@ export class Service {
           throw error instanceof RangeError ? new Refusal("EINVAL", error.message) : error;
         }
       },
-      memoryLayout: () => this.#frames().layout(),
+      bootBuilt: () => bootBuilt(hypercalls, this.#frames(), xenstore.nodeCount()),
       switches: ({ since }) => ({
         time: reports.now(),
         pcpus: (this.#switches ??= new SwitchRings(hypercalls)).since(since),

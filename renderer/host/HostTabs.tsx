@@ -3,6 +3,7 @@ import { DevicesTab } from "../devices/lazy.ts";
 import { HOST_TABS, show, useApp } from "../state/store.ts";
 import { StoreTab } from "../xenstore/StoreTab.tsx";
 import { Tabs } from "../ui/Tabs.tsx";
+import { BootTab } from "./boot/BootTab.tsx";
 import { DomainsTab } from "./DomainsTab.tsx";
 import { HostPage } from "./HostPage.tsx";
 import { MemoryMapTab } from "./memory-map/MemoryMapTab.tsx";
@@ -26,6 +27,11 @@ export function HostTabs() {
         {tab === "domains" && (
           <div className="page page-fill">
             <DomainsTab />
+          </div>
+        )}
+        {tab === "boot" && (
+          <div className="page">
+            <BootTab />
           </div>
         )}
         {tab === "memory" && (

@@ -182,7 +182,8 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
   });
 
   describe("history", () => {
-    const graph = (title: string) => app.page.locator(".graph", { hasText: title });
+    const graph = (title: string) =>
+      app.page.locator(".graph", { has: app.page.locator(`.graph-title:text-is("${title}")`) });
     const saved = async (button: string): Promise<Buffer> => {
       const coming = app.page.waitForEvent("download");
       await app.page.getByRole("button", { name: button }).click({ force: true });
@@ -199,7 +200,7 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
         .poll(async () => Number(await cpu.getAttribute("data-points")), { timeout: 40_000 })
         .toBeGreaterThan(0);
       for (const title of [
-        "Waiting for a pCPU",
+        "Waiting for a pCPU, all vCPUs",
         "Memory",
         "Hypercalls",
         "Events received",
@@ -213,7 +214,7 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
       await app.page.getByRole("img", { name: "Memory, last 24 hours" }).waitFor();
       await toHost("Overview");
       await graph("Free memory").waitFor();
-      await graph("pCPU load").scrollIntoViewIfNeeded();
+      await graph("pCPU load, all pCPUs").scrollIntoViewIfNeeded();
       await app.shoot("history-day");
     });
 
@@ -227,6 +228,73 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
       const live = (await saved("pCPU load as CSV")).toString();
       expect(live).toMatch(/^time,"pCPU 0 \(%\)"\r\n20\d\d-\S+Z,\d/);
       expect(live.split("\r\n").length).toBeGreaterThan(5);
+    });
+  });
+
+  describe("boot", () => {
+    const stage = (name: string) =>
+      app.page.locator(".story-stage", { has: app.page.locator(`h2:text-is("${name}")`) });
+    const entry = (name: string) => app.page.getByRole("form", { name });
+
+    it("tells each stage with its time, its part of the Xen log and what it built", async () => {
+      await toHost("Boot");
+      const names = await app.page.locator(".story-stage h2").allInnerTexts();
+      expect(names).toEqual(["firmware", "boot menu", "hypervisor", "dom0", "xenstored", "toolstack", "autostart"]);
+      for (const name of names) expect(await stage(name).locator(".story-time").innerText()).toMatch(/^\d+\.\d ms/);
+      expect(await stage("firmware").innerText()).toMatch(/e820 usable\s*0x800000 to 0x1fffffff, 504 MiB/);
+      expect(await stage("boot menu").innerText()).toMatch(/Xen’s command line\s*dom0_mem=64M/);
+      expect(await stage("boot menu").innerText()).toMatch(/core\.wasm, [\d.]+ [KM]iB/);
+      const hypervisor = await stage("hypervisor").innerText();
+      expect(hypervisor).toMatch(/131072 entries at 0x810000, 4 MiB/);
+      expect(hypervisor).toContain("(XEN) Xen version 4.17");
+      expect(hypervisor).toContain("*** Building a native Dom0 ***");
+      expect(await stage("dom0").innerText()).toMatch(/“xen-3\.0-x86_64”, 16384 pages/);
+      expect(await stage("dom0").innerText()).toContain("SIF_PRIVILEGED, SIF_INITDOMAIN");
+      expect(await stage("xenstored").innerText()).toMatch(/Nodes now\s*\d+/);
+      await app.shoot("boot");
+    });
+
+    it("refuses what a boot menu cannot have, keeps what it can, and other windows see it", async () => {
+      const first = entry("Boot entry 0");
+      await first.getByLabel("Title").fill(" ");
+      await first.getByRole("button", { name: "Save" }).click();
+      await first.getByText("The entry's title has 0 characters; allowed: 1 to 128.").waitFor();
+      await first.getByRole("button", { name: "Undo" }).click();
+      await app.page.getByRole("button", { name: "Add an entry" }).click();
+      const added = entry("Boot the new entry");
+      await added.getByLabel("Title").fill("Loud");
+      await added.getByLabel("Xen’s command line").fill(`dom0_mem=32M ${"x".repeat(2100)}`);
+      await added.getByRole("button", { name: "Add" }).click();
+      await added.getByText(/Xen's command line is \d+ bytes long; allowed: at most 2047\./).waitFor();
+      await added.getByLabel("Xen’s command line").fill("dom0_mem=32M loglvl=all console=com1");
+      await added.getByRole("button", { name: "Add" }).click();
+      await entry("Boot entry 1").waitFor();
+      await app.inOtherWindow(async (page) => {
+        await page.locator(".side-domain").first().waitFor();
+        await page.getByRole("tab", { name: "Boot", exact: true }).click();
+        await expect
+          .poll(() => page.getByRole("form", { name: "Boot entry 1" }).getByLabel("Title").inputValue())
+          .toBe("Loud");
+      });
+      await app.shoot("boot-menu");
+    });
+
+    it("boots the new entry, and forgets one that is removed", async () => {
+      await app.command("power the host off");
+      await app.page.getByRole("dialog").getByRole("button", { name: "Power off" }).click();
+      await app.page.locator(".side-item", { hasText: /off$/ }).waitFor({ timeout: 20_000 });
+      await app.tab("Memory");
+      await app.page.getByText("The host does not run: it has no frames.").waitFor();
+      await app.tab("Boot");
+      await entry("Boot entry 1").getByRole("button", { name: "Boot it" }).click();
+      await app.page.locator(".side-item", { hasText: /running$/ }).waitFor({ timeout: 20_000 });
+      await app.tab("Boot");
+      await expect.poll(() => stage("dom0").innerText()).toMatch(/8192 pages/);
+      expect(await stage("boot menu").innerText()).toMatch(/Entry\s*Loud/);
+      await app.page.getByRole("button", { name: "Remove entry 0" }).click();
+      await expect.poll(() => app.page.getByRole("form").count()).toBe(1);
+      expect(await entry("Boot entry 0").getByLabel("Title").inputValue()).toBe("Loud");
+      expect(app.problems).toEqual([]);
     });
   });
 });
