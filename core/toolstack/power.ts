@@ -57,9 +57,9 @@ export interface BootStage {
 
 /** What the hypervisor's start consists of. */
 const HYPERVISOR_PARTS: [stage: number, name: string][] = [
-  [BOOT_STAGE_HYPERVISOR, "first instruction"],
-  [BOOT_STAGE_MEMORY, "memory"],
-  [BOOT_STAGE_PCPUS, "pCPUs"],
+  [BOOT_STAGE_HYPERVISOR, "First instruction"],
+  [BOOT_STAGE_MEMORY, "Memory laid out"],
+  [BOOT_STAGE_PCPUS, "pCPUs brought up"],
   [BOOT_STAGE_DOM0_BUILT, "dom0 built"],
 ];
 

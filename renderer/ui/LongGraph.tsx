@@ -74,7 +74,12 @@ export function LongGraph({
         ],
         series: [
           {},
-          { label: "mean", stroke: color, width: 1.5, points: { show: false } },
+          {
+            label: "mean",
+            stroke: color,
+            width: 1.5,
+            points: { show: true, size: 4, width: 0, fill: color, filter: alone },
+          },
           { label: "least", stroke: faint, width: 1, points: { show: false } },
           { label: "largest", stroke: faint, width: 1, points: { show: false } },
         ],
@@ -136,6 +141,13 @@ export function LongGraph({
       </div>
     </figure>
   );
+}
+
+/** A minute between two that were not measured makes no line: it is a point. */
+function alone(u: uPlot, series: number): number[] {
+  const values = u.data[series]!;
+  const measured = (i: number): boolean => values[i] !== null && values[i] !== undefined;
+  return Array.from(values.keys()).filter((i) => measured(i) && !measured(i - 1) && !measured(i + 1));
 }
 
 function columnsOf({ times, metrics }: LongHistory, metric: string): uPlot.AlignedData {

@@ -39,7 +39,7 @@ export function stageFacts(
     parts.forEach(({ name: part, end }, i) => {
       const before = parts[i - 1];
       facts.push([
-        part === "first instruction" ? "First instruction" : `${part.charAt(0).toUpperCase()}${part.slice(1)}`,
+        part,
         before
           ? `after another ${((end - before.end) / 1e6).toFixed(1)} ms`
           : `${(end / 1e6).toFixed(1)} ms after power-on`,
