@@ -61,11 +61,9 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
       const before = await colours();
       expect(before[swatch]).toBeGreaterThan(0);
       await app.page.locator('.legend-kind[data-domid="0"][data-kind="none"]').click();
-      await app.page.waitForTimeout(100);
-      expect((await colours())[swatch] ?? 0).toBeLessThan(before[swatch]! / 10);
+      await expect.poll(async () => (await colours())[swatch] ?? 0).toBeLessThan(before[swatch]! / 10);
       await app.page.locator('.legend-kind[data-domid="0"][data-kind="none"]').click();
-      await app.page.waitForTimeout(100);
-      expect((await colours())[swatch]).toBeGreaterThan(before[swatch]! / 2);
+      await expect.poll(async () => (await colours())[swatch] ?? 0).toBeGreaterThan(before[swatch]! / 2);
     });
 
     it("says what a frame is, by number, pointer and keys", async () => {
@@ -238,6 +236,7 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
 
     it("tells each stage with its time, its part of the Xen log and what it built", async () => {
       await toHost("Boot");
+      await stage("autostart").waitFor();
       const names = await app.page.locator(".story-stage h2").allInnerTexts();
       expect(names).toEqual(["firmware", "boot menu", "hypervisor", "dom0", "xenstored", "toolstack", "autostart"]);
       for (const name of names) expect(await stage(name).locator(".story-time").innerText()).toMatch(/^\d+\.\d ms/);
