@@ -1,4 +1,5 @@
 /** Electron's entry: the real parts, put together. */
+import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { BrowserWindow, Menu, app, ipcMain, protocol, session, shell } from "electron";
 import { HostService } from "../core/api/host-service.ts";
@@ -15,6 +16,8 @@ const host = new HostService({
   imageFolder: dist,
   bundledGuest: new URL("assets/guests/mini.elf", dist),
   firstGuest: true,
+  bootFile: path.join(app.getPath("userData"), "boot.cfg"),
+  history: { folder: path.join(app.getPath("userData"), "history") },
 });
 const first = await startShell(
   {

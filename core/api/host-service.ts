@@ -1,13 +1,15 @@
 /** The one host that a server manages: on, off, its log and its events. It outlives each power cycle. */
 import { EventEmitter } from "node:events";
 import { readFileSync } from "node:fs";
-import { BootConfigError, DEFAULT_BOOT_CONFIG, checkedEntry, type BootConfig } from "../toolstack/boot-config.ts";
+import type { BootConfig } from "../toolstack/boot-config.ts";
 import type { ToolstackClient } from "../toolstack/client.ts";
 import type { CreateResult } from "../toolstack/messages.ts";
 import { DEFAULT_MEMORY_MIB, PoweredHost, defaultPcpus } from "../toolstack/power.ts";
 import { Tracer } from "../toolstack/trace/tracer.ts";
+import { BootMenu, afterRemoval } from "./boot-menu.ts";
 import { ApiFailure } from "./failure.ts";
-import type { EventName, Events, HostPower, HostState } from "./schema.ts";
+import { Recorder, type HistoryOptions } from "./history/recorder.ts";
+import type { BootReport, EventName, Events, HostPower, HostState } from "./schema.ts";
 
 export interface HostServiceOptions {
   /** Where core.wasm and the workers' scripts are. */
@@ -19,6 +21,8 @@ export interface HostServiceOptions {
   /** The boot menu, and the number of its entry to boot unless another is asked for. */
   boot?: BootConfig;
   bootEntry?: number;
+  /** Where the boot menu is kept when it is changed, unless `boot` is given. */
+  bootFile?: string;
   /** The application's first power-on starts the bundled guest: something to look at, with nothing downloaded. */
   firstGuest?: boolean;
   /**
@@ -26,6 +30,8 @@ export interface HostServiceOptions {
    * whose user may name files has those of /boot.
    */
   kernelFolder?: string;
+  /** Where a day of figures is kept. */
+  history?: HistoryOptions;
 }
 
 export interface PowerOnOptions {
@@ -36,7 +42,9 @@ export interface PowerOnOptions {
 
 /** Characters of the Xen log that are kept. */
 const LOG_CHARACTERS = 512 * 1024;
+const BOOT_LOG_CHARACTERS = 64 * 1024;
 const GRACE_MS = 10_000;
+const MOST_NOTICES = 16;
 const FORWARDED = ["domains", "created", "stopped", "destroyed", "console"] as const;
 
 type HostServiceEvents = { [E in EventName]: [Events[E]] };
@@ -49,9 +57,14 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   #reason: string | null = null;
   #memoryMiB: number;
   #pcpus: number;
-  readonly #boot: BootConfig;
+  readonly #boot: BootMenu;
   #bootEntry: number;
+  /** A day of figures. */
+  readonly history: Recorder;
+  #notices: Events["notice"][] = [];
   #log = "";
+  /** Its beginning. */
+  #bootLog = "";
   #bundled = 0;
   #firstGuest: boolean;
   #stopping: Promise<void> | null = null;
@@ -66,21 +79,35 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.#firstGuest = options.firstGuest ?? false;
     this.#memoryMiB = options.memoryMiB ?? DEFAULT_MEMORY_MIB;
     this.#pcpus = options.pcpus ?? defaultPcpus();
-    this.#boot = options.boot ?? DEFAULT_BOOT_CONFIG;
-    this.#bootEntry = options.bootEntry ?? this.#boot.defaultEntry;
-    checkedEntry(this.#boot, this.#bootEntry);
+    const tell = (message: string): void => {
+      const notice = { severity: "warning", message, domid: null } as const;
+      this.#notices = [...this.#notices.slice(1 - MOST_NOTICES), notice];
+      this.emit("notice", notice);
+    };
+    this.#boot = new BootMenu(options.boot, options.bootFile, tell);
+    this.#bootEntry = options.bootEntry ?? this.#boot.config.defaultEntry;
+    this.#boot.check(this.#bootEntry);
+    this.history = new Recorder(options.history ?? {}, {
+      measure: () => this.toolstack.request("statistics"),
+      tell,
+    });
   }
 
   get state(): HostState {
     return {
       power: this.#power,
-      stages: [...(this.#host?.stages ?? [])],
+      stages: (this.#host?.stages ?? []).map(({ name, milliseconds }) => ({ name, milliseconds })),
       reason: this.#reason,
       memoryMiB: this.#memoryMiB,
       pcpus: this.#pcpus,
-      bootEntries: this.#boot.entries.map(({ title, cmdline }) => ({ title, cmdline })),
+      bootEntries: this.#boot.config.entries.map(({ title, cmdline }) => ({ title, cmdline })),
       bootEntry: this.#bootEntry,
     };
+  }
+
+  /** What is still to be known by who comes later: what was found when the application started. */
+  get notices(): readonly Events["notice"][] {
+    return this.#notices;
   }
 
   /** What the hypervisor has printed since power-on, its end if that is much. */
@@ -112,11 +139,11 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       throw new ApiFailure("EBUSY", `The host is ${this.#power} already.`);
     const size = { memoryMiB: memoryMiB ?? this.#memoryMiB, pcpus: pcpus ?? this.#pcpus };
     const entry = bootEntry ?? this.#bootEntry;
-    this.#checkEntry(entry);
+    this.#boot.check(entry);
     const autostart = this.#firstGuest ? [this.#bundledEntry(1, 2)] : [];
     const host = new PoweredHost({
       imageFolder: this.#options.imageFolder,
-      boot: this.#boot,
+      boot: this.#boot.config,
       bootEntry: entry,
       autostart,
       ...size,
@@ -126,6 +153,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.#pcpus = size.pcpus;
     this.#bootEntry = entry;
     this.#log = "";
+    this.#bootLog = "";
     this.#reason = null;
     this.#host = host;
     this.#tracer = new Tracer(host);
@@ -133,6 +161,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     host.on("serial", (bytes) => {
       const text = decoder.decode(bytes, { stream: true });
       this.#log = (this.#log + text).slice(-LOG_CHARACTERS);
+      this.#bootLog = (this.#bootLog + text).slice(0, BOOT_LOG_CHARACTERS);
       this.emit("xenLog", { text });
     });
     host.on("stage", () => this.#changed());
@@ -140,6 +169,8 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     host.on("off", ({ state, reason }) => {
       this.#power = state === "crashed" ? "crashed" : "off";
       this.#reason = reason;
+      this.history.stop();
+      this.history.event(null, `The host is ${this.#power}`, state === "crashed");
       this.#changed();
       this.emit("domains", { domains: [] });
     });
@@ -158,7 +189,13 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     }
     const { toolstack } = host;
     for (const event of FORWARDED) toolstack.on(event, (data: unknown) => void this.emit(event, data as never));
+    toolstack.on("created", ({ uuid, name }) => this.history.event(uuid, `${name} was created`, false));
+    toolstack.on("stopped", ({ uuid, name, reason }) =>
+      this.history.event(uuid, `${name} stopped: ${reason}`, reason === "crash" || reason === "watchdog"),
+    );
     this.#power = "running";
+    this.history.event(null, "The host is running", false);
+    this.history.start();
     this.#changed();
     this.emit("domains", { domains: await toolstack.request("list") });
     return this.state;
@@ -184,7 +221,39 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       await this.#stopping;
     } finally {
       this.#stopping = null;
+      await this.history.written();
     }
+  }
+
+  /** Changes an entry of the boot menu, or adds one behind the last: for the next power-on. */
+  setBootEntry(entry: number, title: string, cmdline: string): HostState {
+    this.#boot.set(entry, title, cmdline);
+    this.#changed();
+    return this.state;
+  }
+
+  removeBootEntry(entry: number): HostState {
+    this.#boot.remove(entry);
+    this.#bootEntry = afterRemoval(this.#bootEntry, entry);
+    this.#changed();
+    return this.state;
+  }
+
+  /** How the host came up: what each stage printed, and what was built, as far as it got. */
+  async bootReport(): Promise<BootReport> {
+    const host = this.#host;
+    let from = 0;
+    const stages = (host?.stages ?? []).map(({ name, milliseconds, serial, parts }) => {
+      const log = this.#bootLog.slice(from, serial);
+      from = serial;
+      return { name, milliseconds, log, parts };
+    });
+    const running = this.#power === "running" && host !== null;
+    return {
+      stages,
+      handover: running ? host.handover() : null,
+      built: running ? await host.toolstack.request("bootBuilt") : null,
+    };
   }
 
   /** Starts the guest that comes with Xenarium, under a name that is free. */
@@ -217,14 +286,6 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   ): { config: string; configName: string; files: Record<string, Uint8Array> } {
     const config = `name = "mini-${number}"\nkernel = "mini.elf"\nmemory = 32\nvcpus = ${vcpus}\n`;
     return { config, configName: "bundled guest", files: { "mini.elf": readFileSync(this.#options.bundledGuest) } };
-  }
-
-  #checkEntry(entry: number): void {
-    try {
-      checkedEntry(this.#boot, entry);
-    } catch (error) {
-      throw error instanceof BootConfigError ? new ApiFailure("EINVAL", error.message) : error;
-    }
   }
 
   #changed(): void {

@@ -5,15 +5,20 @@
  * Requests that the toolstack answers keep the toolstack's names and shapes (core/toolstack/messages.ts).
  */
 import { z } from "zod";
+import type { BootHandover } from "../toolstack/power.ts";
 import type {
+  BootBuilt,
   ConfigDiagnostic,
   ConsoleSnapshot,
   CreateResult,
   DomainInfo,
   DomainSettings,
+  FrameMap,
+  FrameReport,
   HostInfo,
   ImageDescription,
   ParsedConfig,
+  PcpuSwitches,
   StatisticsSnapshot,
   ToolstackEvents,
   VcpuInfo,
@@ -29,8 +34,11 @@ import type {
   RegistersReport,
   WalkReport,
 } from "../toolstack/inspect/report.ts";
+import type { HistoryReport } from "./history/recorder.ts";
 import type { DomainWiring } from "../toolstack/wiring-report.ts";
 
+export type { BootBuilt, FrameKind, FrameMap, FrameReport, MemoryLayout, PcpuSwitches } from "../toolstack/messages.ts";
+export type { HistoryReport } from "./history/recorder.ts";
 export type { DeviceWiring, DomainWiring, GrantWiring, PortWiring, RingDirection } from "../toolstack/wiring-report.ts";
 export type * from "../toolstack/inspect/report.ts";
 export type {
@@ -102,6 +110,14 @@ export interface TakenImage {
   /** Its id among the session's files. */
   file: string;
   size: number;
+}
+
+/** Stages in order; `log` is what the hypervisor printed in each. */
+export interface BootReport {
+  stages: { name: string; milliseconds: number; log: string; parts: { name: string; end: number }[] }[];
+  /** null while the host does not run. */
+  handover: BootHandover | null;
+  built: BootBuilt | null;
 }
 
 const domid = z.int().min(0).max(0x7fef);
@@ -251,6 +267,29 @@ export const REQUESTS = {
    */
   traceStart: z.strictObject({ domid }),
   traceStop: z.strictObject({ domid }),
+  /** The boot menu: an entry is changed, or added behind the last, for the next power-on. */
+  setBootEntry: z.strictObject({
+    entry: z.int().min(0).max(31),
+    title: z.string().max(128),
+    cmdline: z.string().max(4096),
+  }),
+  removeBootEntry: z.strictObject({ entry: z.int().min(0).max(31) }),
+  /** How the host came up. */
+  bootReport: nothing,
+  /** What every machine frame is now; one of them in full. */
+  frameMap: nothing,
+  frame: z.strictObject({ mfn: z.int().min(0).max(0xffffffff) }),
+  /** Which vCPU came onto which pCPU when, from then on: nanoseconds since power-on. */
+  switches: z.strictObject({
+    since: z
+      .number()
+      .min(0)
+      .max(2 ** 53),
+  }),
+  /** A day of figures, a point a minute: of a domain by its UUID, or of the host. */
+  history: z.strictObject({
+    of: z.string().regex(/^(host|[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12})$/, 'must be "host" or a UUID'),
+  }),
   /** The Xen log so far; from then on `xenLog` events carry what follows. */
   xenLogAttach: nothing,
   xenLogDetach: nothing,
@@ -318,6 +357,14 @@ export interface Results {
   /** As in the `trace` event. */
   traceStart: { time: number; calls: number[] };
   traceStop: null;
+  setBootEntry: HostState;
+  removeBootEntry: HostState;
+  bootReport: BootReport;
+  frameMap: FrameMap;
+  frame: FrameReport;
+  switches: { time: number; pcpus: PcpuSwitches[] };
+  /** null where nothing is known. */
+  history: HistoryReport | null;
   /** Text since power-on, its last 512 Ki characters if it is more. */
   xenLogAttach: { text: string };
   xenLogDetach: null;

@@ -100,6 +100,7 @@ export class Session {
       this.#traces.end();
     });
     this.#event("host", host.state);
+    for (const notice of host.notices) this.#event("notice", notice);
   }
 
   /** One message as the transport decoded it; anything may be in it. */
@@ -283,6 +284,13 @@ export class Session {
       },
       traceStart: ({ domid }) => this.#traces.start(host.tracer, domid),
       traceStop: ({ domid }) => this.#traces.stop(domid),
+      setBootEntry: ({ entry, title, cmdline }) => host.setBootEntry(entry, title, cmdline),
+      removeBootEntry: ({ entry }) => host.removeBootEntry(entry),
+      bootReport: () => host.bootReport(),
+      frameMap: pass("frameMap"),
+      frame: pass("frame"),
+      switches: pass("switches"),
+      history: ({ of }) => host.history.report(of),
       xenLogAttach: () => {
         this.#xenLog = true;
         return { text: host.log };

@@ -2,6 +2,7 @@
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { HostService } from "../api/host-service.ts";
+import { stateFolder } from "../api/state-folder.ts";
 import { serveLocal } from "../api/transport/local-socket.ts";
 import { serveWeb } from "../api/transport/websocket-server.ts";
 import type { ServeArguments } from "./arguments.ts";
@@ -16,10 +17,14 @@ const USUAL_PORT = 8217;
 export async function serve(options: ServeArguments, dist: URL): Promise<number> {
   const host = new HostService({
     imageFolder: dist,
-    ...(await bootMenu(options)),
+    // Without a menu that the user names, the one that was changed in the application before.
+    ...(options.bootConfig === null && options.bootEntry === null
+      ? { bootFile: path.join(stateFolder(), "boot.cfg") }
+      : await bootMenu(options)),
     bundledGuest: new URL("assets/guests/mini.elf", dist),
     firstGuest: options.browser,
     ...(options.kernels !== null && { kernelFolder: path.resolve(options.kernels) }),
+    history: { folder: path.join(stateFolder(), "history") },
     ...(options.hostMemory !== null && { memoryMiB: options.hostMemory }),
     ...(options.pcpus !== null && { pcpus: options.pcpus }),
   });

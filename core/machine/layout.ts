@@ -26,6 +26,8 @@ export const BOOT_STAGE_MEMORY = 4;
 export const BOOT_STAGE_PCPUS = 5;
 export const BOOT_STAGE_DOM0_BUILT = 6;
 export const BOOT_STAGE_TIMES = 0x100040;
+/** u32 at +4 * stage: bytes that the serial port had been given by then. */
+export const BOOT_STAGE_SERIAL = 0x100080;
 /** u64: wall clock at power-on, nanoseconds since 1970; f64 would lose nanoseconds. */
 export const BOOT_WALLCLOCK = 0x100010;
 /** u32: 1 = deterministic mode. */

@@ -50,9 +50,8 @@ export function parseBootConfig(text: string): BootConfig {
       if (line === "}") open = null;
       else if (xen) {
         open.cmdline = xen[1] ?? "";
-        const size = new TextEncoder().encode(open.cmdline).length;
-        if (size >= BOOT_CMDLINE_SIZE)
-          fail(number, `Xen's command line is ${size} bytes long; allowed: at most ${BOOT_CMDLINE_SIZE - 1}`);
+        const wrong = cmdlineError(open.cmdline);
+        if (wrong) fail(number, wrong);
       } else fail(number, `"${line}" is not known in a menuentry; allowed: xen <command line>, }`);
       return;
     }
@@ -72,6 +71,38 @@ export function parseBootConfig(text: string): BootConfig {
       `boot config: default is ${config.defaultEntry}; allowed: 0 to ${config.entries.length - 1}, the number of an entry`,
     );
   return config;
+}
+
+function cmdlineError(cmdline: string): string | null {
+  const size = new TextEncoder().encode(cmdline).length;
+  return size < BOOT_CMDLINE_SIZE
+    ? null
+    : `Xen's command line is ${size} bytes long; allowed: at most ${BOOT_CMDLINE_SIZE - 1}`;
+}
+
+const MOST_TITLE = 128;
+
+/** An entry as a boot config can have it. Throws BootConfigError with a sentence. */
+export function entryFor(title: string, cmdline: string): BootEntry {
+  const entry = { title: title.trim(), cmdline: cmdline.trim() };
+  if (entry.title === "" || entry.title.length > MOST_TITLE)
+    throw new BootConfigError(`The entry's title has ${entry.title.length} characters; allowed: 1 to ${MOST_TITLE}.`);
+  // Control characters would end a line of the config, or not be seen.
+  if (/[\0-\x1f\x7f]/.test(entry.title + entry.cmdline))
+    throw new BootConfigError("Title and command line are one line each, without control characters.");
+  const wrong = cmdlineError(entry.cmdline);
+  if (wrong) throw new BootConfigError(`${wrong}.`);
+  return entry;
+}
+
+/** The text that parseBootConfig reads as this. */
+export function formatBootConfig({ entries, defaultEntry, autostart }: BootConfig): string {
+  return [
+    `default=${defaultEntry}`,
+    ...entries.flatMap(({ title, cmdline }) => [`menuentry "${title}" {`, `  xen ${cmdline}`.trimEnd(), "}"]),
+    ...autostart.map((config) => `autostart "${config}"`),
+    "",
+  ].join("\n");
 }
 
 /** The entry of that number, or throws BootConfigError naming those there are. */

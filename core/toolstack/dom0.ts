@@ -4,6 +4,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { PvBuilder } from "../dom0/builder/pv64.ts";
 import { ConsoleBackend } from "../dom0/console/backend.ts";
 import { VIRQ_DOM_EXC } from "../dom0/kernel/abi.ts";
+import { SERIAL_PRODUCER } from "../machine/layout.ts";
 import { startKernel } from "../dom0/kernel/kernel.ts";
 import { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import { LocalXenstore } from "../dom0/xenstore/local.ts";
@@ -29,12 +30,13 @@ const send = (message: FromToolstack): void => port.postMessage(message);
 let stageBegan = performance.now();
 function stage(name: string): void {
   const now = performance.now();
-  send({ event: "stage", data: { name, milliseconds: now - stageBegan } });
+  const serial = memory.get32(SERIAL_PRODUCER);
+  send({ event: "stage", data: { name, milliseconds: now - stageBegan, serial } });
   stageBegan = now;
 }
 
 const kernel = startKernel(data);
-const { hypercalls, events, grants } = kernel;
+const { hypercalls, events, grants, memory } = kernel;
 void kernel.run();
 stage("dom0");
 

@@ -17,8 +17,11 @@ import type {
   WalkArguments,
   WalkReport,
 } from "./inspect/report.ts";
+import type { FrameKind, FrameMap, FrameReport, MemoryLayout } from "../dom0/kernel/frame-table.ts";
+import type { PcpuSwitches } from "../dom0/kernel/switches.ts";
 import type { DomainWiring } from "./wiring-report.ts";
 
+export type { FrameKind, FrameMap, FrameReport, MemoryLayout, PcpuSwitches };
 export type { ImageKind };
 export type ShutdownReason = "poweroff" | "reboot" | "suspend" | "crash" | "watchdog" | "soft_reset";
 
@@ -143,9 +146,12 @@ export interface VcpuStatistics {
   vcpu: number;
   online: boolean;
   cpuTime: number;
+  /** Nanoseconds in each runstate, up to now; null where the hypervisor's counters can't be read. */
+  runstates: { running: number; runnable: number; blocked: number; offline: number } | null;
 }
 export interface DomainStatistics {
   domid: number;
+  uuid: string;
   name: string;
   cpuTime: number;
   memoryPages: number;
@@ -270,6 +276,23 @@ export interface DomainSettings {
   maxmemMiB: number;
 }
 
+/** Addresses and sizes in bytes. */
+export interface BootBuilt {
+  memory: MemoryLayout;
+  freeFrames: number;
+  /** dom0's memory and its start-of-day page, as struct start_info has it. */
+  dom0: {
+    from: number;
+    to: number;
+    startInfo: number;
+    magic: string;
+    pages: number;
+    sharedInfo: number;
+    flags: number;
+  };
+  storeNodes: number;
+}
+
 /** Requests: name → arguments and result. */
 export interface ToolstackRequests {
   hostInfo: { args: Record<string, never>; result: HostInfo };
@@ -319,6 +342,11 @@ export interface ToolstackRequests {
   inspectMemory: { args: MemoryArguments; result: MemoryReport };
   inspectEvents: { args: { domid: number }; result: EventsReport };
   inspectGrants: { args: { domid: number }; result: GrantsReport };
+  frameMap: { args: Record<string, never>; result: FrameMap };
+  frame: { args: { mfn: number }; result: FrameReport };
+  bootBuilt: { args: Record<string, never>; result: BootBuilt };
+  /** Context switches from `since` on, in nanoseconds since power-on, and the time now. */
+  switches: { args: { since: number }; result: { time: number; pcpus: PcpuSwitches[] } };
   xenstoreRead: { args: { path: string }; result: XenstoreNode };
   xenstoreList: { args: { path: string }; result: string[] };
   /** In the order asked for; null where there is none. */
@@ -349,8 +377,8 @@ export interface DomainStopped {
 
 /** Events: name → data. */
 export interface ToolstackEvents {
-  /** A stage of power-on that dom0 went through, and how long it took. */
-  stage: { name: string; milliseconds: number };
+  /** A stage of power-on that dom0 went through, how long it took, and the bytes that the serial port had been given by then. */
+  stage: { name: string; milliseconds: number; serial: number };
   /** dom0 is up and autostart is done; requests are answered from then on. */
   ready: Record<string, never>;
   /** Something in `list` changed. */

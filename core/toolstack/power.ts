@@ -1,10 +1,27 @@
 /** The power button: firmware, boot menu, hypervisor, dom0, xenstored, toolstack, autostart, each stage timed. */
 import { EventEmitter } from "node:events";
+import { statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { MachineParts } from "../machine/core-instance.ts";
 import { Host, type PowerState } from "../machine/host.ts";
-import { BOOT_STAGE_DOM0_BUILT, BOOT_STAGE_FIRMWARE, BOOT_STAGE_LOADED } from "../machine/layout.ts";
+import {
+  BOOT_CMDLINE,
+  BOOT_CMDLINE_SIZE,
+  BOOT_MEMORY_MIB,
+  BOOT_PCPUS,
+  BOOT_STAGE_DOM0_BUILT,
+  BOOT_STAGE_FIRMWARE,
+  BOOT_STAGE_HYPERVISOR,
+  BOOT_STAGE_LOADED,
+  BOOT_STAGE_MEMORY,
+  BOOT_STAGE_PCPUS,
+  BOOT_STAGE_SERIAL,
+  BOOT_STAGE_TIMES,
+  BOOT_WALLCLOCK,
+  BOOT_WEAK_ORDER,
+  XEN_HEAP_START,
+} from "../machine/layout.ts";
 import { DEFAULT_BOOT_CONFIG, checkedEntry, type BootConfig } from "./boot-config.ts";
 import { ToolstackClient } from "./client.ts";
 import type { AutostartEntry, Dom0WorkerData, ToolstackEvents } from "./messages.ts";
@@ -22,6 +39,8 @@ export interface PowerOptions {
   consoleLogBytes?: number;
 }
 
+/** The hypervisor's image, the boot loader's one module. */
+const IMAGE = "core.wasm";
 export const DEFAULT_MEMORY_MIB = 1024;
 export function defaultPcpus(): number {
   return Math.max(1, availableParallelism() - 1);
@@ -30,6 +49,32 @@ export function defaultPcpus(): number {
 export interface BootStage {
   name: string;
   milliseconds: number;
+  /** Bytes that the serial port had been given when it ended. */
+  serial: number;
+  /** What it consisted of, where that is known; with the nanoseconds since power-on when each ended. */
+  parts: { name: string; end: number }[];
+}
+
+/** What the hypervisor's start consists of. */
+const HYPERVISOR_PARTS: [stage: number, name: string][] = [
+  [BOOT_STAGE_HYPERVISOR, "First instruction"],
+  [BOOT_STAGE_MEMORY, "Memory laid out"],
+  [BOOT_STAGE_PCPUS, "pCPUs brought up"],
+  [BOOT_STAGE_DOM0_BUILT, "dom0 built"],
+];
+
+/** What firmware and boot loader left in the machine's memory. Addresses and sizes in bytes. */
+export interface BootHandover {
+  pcpus: number;
+  /** Loads and stores of the host's processors are ordered as x86's, or less strictly. */
+  memoryOrder: "x86" | "weaker";
+  /** Milliseconds since 1970 at power-on. */
+  wallClock: number;
+  /** The map that the hypervisor is given; `to` is one past the last byte. */
+  e820: { from: number; to: number; type: "reserved" | "usable" }[];
+  /** Xen's command line. */
+  cmdline: string;
+  modules: { name: string; bytes: number }[];
 }
 
 interface PoweredHostEvents {
@@ -73,6 +118,24 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     return this.#host.parts;
   }
 
+  /** Throws when the host is off. */
+  handover(): BootHandover {
+    const { buffer } = this.#host.parts.memory;
+    const memory = new DataView(buffer);
+    const bytes = Buffer.from(new Uint8Array(buffer, BOOT_CMDLINE, BOOT_CMDLINE_SIZE));
+    return {
+      pcpus: memory.getUint32(BOOT_PCPUS, true),
+      memoryOrder: memory.getUint32(BOOT_WEAK_ORDER, true) ? "weaker" : "x86",
+      wallClock: Number(memory.getBigUint64(BOOT_WALLCLOCK, true) / 1_000_000n),
+      e820: [
+        { from: 0, to: XEN_HEAP_START, type: "reserved" },
+        { from: XEN_HEAP_START, to: memory.getUint32(BOOT_MEMORY_MIB, true) * 2 ** 20, type: "usable" },
+      ],
+      cmdline: bytes.subarray(0, bytes.indexOf(0)).toString(),
+      modules: [{ name: IMAGE, bytes: statSync(new URL(IMAGE, this.options.imageFolder)).size }],
+    };
+  }
+
   get isOn(): boolean {
     return this.#toolstack !== null && !this.#ending;
   }
@@ -82,8 +145,8 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     const boot = this.options.boot ?? DEFAULT_BOOT_CONFIG;
     let began = 0;
     /** A stage that ended then, in nanoseconds since power-on. */
-    const stage = (name: string, end: number): void => {
-      this.#stage({ name, milliseconds: (end - began) / 1e6 });
+    const stage = (name: string, end: number, serial: number, parts: BootStage["parts"] = []): void => {
+      this.#stage({ name, milliseconds: (end - began) / 1e6, serial, parts });
       began = end;
     };
     const autostart = [...(this.options.autostart ?? []), ...boot.autostart.map((configName) => ({ configName }))];
@@ -93,11 +156,17 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     crashed.catch(() => {});
     const built = new Promise<void>((resolve) =>
       this.#host.on("stage", (reached, time) => {
-        if (reached === BOOT_STAGE_FIRMWARE) stage("firmware", time);
+        if (reached === BOOT_STAGE_FIRMWARE) stage("firmware", time, 0);
         // Its entry's hypervisor is loaded, with the entry's command line; who starts the host has chosen before.
-        if (reached === BOOT_STAGE_LOADED) stage("boot menu", time);
+        if (reached === BOOT_STAGE_LOADED) stage("boot menu", time, 0);
         if (reached !== BOOT_STAGE_DOM0_BUILT) return;
-        stage("hypervisor", time);
+        const memory = new DataView(this.#host.parts.memory.buffer);
+        const serial = memory.getUint32(BOOT_STAGE_SERIAL + 4 * BOOT_STAGE_DOM0_BUILT, true);
+        const ends = HYPERVISOR_PARTS.map(([number, name]) => ({
+          name,
+          end: memory.getFloat64(BOOT_STAGE_TIMES + 8 * number, true),
+        }));
+        stage("hypervisor", time, serial, ends);
         resolve();
       }),
     );
@@ -119,9 +188,9 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     const toolstack = new ToolstackClient(dom0);
     this.#toolstack = toolstack;
     // The first of dom0's stages includes the start of its thread.
-    toolstack.on("stage", ({ name, milliseconds }) => {
-      if (name === "dom0") stage(name, this.#host.now());
-      else this.#stage({ name, milliseconds });
+    toolstack.on("stage", ({ name, milliseconds, serial }) => {
+      if (name === "dom0") stage(name, this.#host.now(), serial);
+      else this.#stage({ name, milliseconds, serial, parts: [] });
     });
     toolstack.on("notice", (notice) => void this.emit("notice", notice));
     // dom0 is what the host is run by: without it, the host is of no use.

@@ -39,6 +39,11 @@ export class Reports {
     this.#now = now;
   }
 
+  /** Nanoseconds since power-on. */
+  now(): number {
+    return this.#now();
+  }
+
   name(domid: number): string {
     return domid === 0 ? "Domain-0" : (this.#domains.get(domid)?.name ?? `(domain ${domid})`);
   }
@@ -145,30 +150,33 @@ export class Reports {
 
   statistics(): StatisticsSnapshot {
     const physical = this.#hypercalls.physicalInfo();
-    const counters = this.#area?.domains();
+    const time = this.#now();
+    const counters = this.#area?.domains(time);
     const domains = this.#hypercalls.listDomains().map((record) => {
       const { domid } = record;
+      const { runstates, ...counted } = counters?.get(domid) ?? { ...NOT_COUNTED, runstates: [] };
       const vcpus = [];
       for (let vcpu = 0; vcpu <= record.maxVcpuId; vcpu++) {
         try {
           const info = this.#hypercalls.vcpuInfo(domid, vcpu);
-          vcpus.push({ vcpu, online: info.online, cpuTime: info.cpuTime });
+          vcpus.push({ vcpu, online: info.online, cpuTime: info.cpuTime, runstates: runstates[vcpu] ?? null });
         } catch (error) {
           if (!(error instanceof HypercallError)) throw error;
         }
       }
       return {
         domid,
+        uuid: record.handle,
         name: this.name(domid),
         cpuTime: record.cpuTime,
         memoryPages: record.totPages,
         maxPages: record.maxPages,
-        ...(counters?.get(domid) ?? NOT_COUNTED),
+        ...counted,
         vcpus,
       };
     });
     return {
-      time: this.#now(),
+      time,
       totalMemoryMiB: Math.floor(physical.totalPages / PAGES_PER_MIB),
       freeMemoryMiB: Math.floor(physical.freePages / PAGES_PER_MIB),
       domains,

@@ -12,8 +12,11 @@ import {
   NATIVE_trace_buffers,
 } from "../dom0/kernel/native.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
+import { FrameTable } from "../dom0/kernel/frame-table.ts";
+import { SwitchRings } from "../dom0/kernel/switches.ts";
 import type { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
+import { bootBuilt } from "./boot-report.ts";
 import { Refusal } from "./error.ts";
 import { bitmap, type Emit, type Lifecycle } from "./lifecycle.ts";
 import type { DomainSettings, ImageDescription, ToolstackRequestName, ToolstackRequests } from "./messages.ts";
@@ -48,6 +51,9 @@ export class Service {
   /** Domains whose console output is sent, with how many asked. */
   readonly #attached = new Map<number, number>();
   readonly #xenstore: StoreRequests;
+  /** Made when they are first asked for. */
+  #frameTable: FrameTable | null = null;
+  #switches: SwitchRings | null = null;
 
   constructor(parts: ServiceParts) {
     this.#parts = parts;
@@ -136,6 +142,19 @@ export class Service {
       inspectMemory: (args) => inspection.memory(args),
       inspectEvents: ({ domid }) => inspection.events(domid),
       inspectGrants: ({ domid }) => inspection.grants(domid),
+      frameMap: () => this.#frames().map(),
+      frame: ({ mfn }) => {
+        try {
+          return this.#frames().frame(mfn);
+        } catch (error) {
+          throw error instanceof RangeError ? new Refusal("EINVAL", error.message) : error;
+        }
+      },
+      bootBuilt: () => bootBuilt(hypercalls, this.#frames(), xenstore.nodeCount()),
+      switches: ({ since }) => ({
+        time: reports.now(),
+        pcpus: (this.#switches ??= new SwitchRings(hypercalls)).since(since),
+      }),
       xenstoreRead: ({ path }) => xenstore.read(path),
       xenstoreList: ({ path }) => store.list(path),
       xenstoreNodes: ({ paths }) => ({ nodes: xenstore.nodes(paths) }),
@@ -149,6 +168,10 @@ export class Service {
       xenstoreUnwatch: ({ token }) => done(xenstore.unwatch(token)),
       hostShutdown: ({ reboot, graceMilliseconds }) => this.#hostShutdown(reboot ?? false, graceMilliseconds),
     };
+  }
+
+  #frames(): FrameTable {
+    return (this.#frameTable ??= new FrameTable(this.#parts.hypercalls));
   }
 
   #resolve(domain: string | number): number {

@@ -90,7 +90,7 @@ export class StoreRequests {
       counts: connection.counts,
     };
     return {
-      nodes: this.#nodes(),
+      nodes: this.nodeCount(),
       quota: { nodes, watches, transactions, replies: outstanding, bytes: outputBytes },
       domains: [dom0, ...storeDomains.accounts()]
         .sort((a, b) => a.domid - b.domid)
@@ -169,7 +169,8 @@ export class StoreRequests {
     this.#watches.delete(token);
   }
 
-  #nodes(): number {
+  /** Nodes that there are. */
+  nodeCount(): number {
     let total = 0;
     for (const count of this.#parts.xenstored.store.owned.values()) total += count;
     return total;
@@ -177,7 +178,7 @@ export class StoreRequests {
 
   #roomFor(path: string): void {
     if (this.#parts.xenstored.store.find(path)) return;
-    if (this.#nodes() + components(path).length > MOST_NODES)
+    if (this.nodeCount() + components(path).length > MOST_NODES)
       throw new Refusal("ENOSPC", `xenstore has ${MOST_NODES} nodes, which is as many as may be made here.`);
   }
 

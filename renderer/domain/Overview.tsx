@@ -1,10 +1,14 @@
 import type { DomainInfo } from "../../core/api/schema.ts";
 import { history } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
+import { useLayout } from "../state/layout.ts";
 import { EditLive } from "./EditLive.tsx";
+import { RunstateGraph } from "./RunstateGraph.tsx";
+import { LongGraphs, type LongGraphKind } from "./LongGraphs.tsx";
 import { VcpuTable } from "./VcpuTable.tsx";
 import { Graph } from "../ui/Graph.tsx";
 import { useMarkers } from "../ui/markers.ts";
+import { RangeChoice } from "../ui/RangeChoice.tsx";
 import { uptimeText } from "../ui/uptime.ts";
 
 /** State, figures and configuration of a domain. */
@@ -12,10 +16,15 @@ export function Overview({ domain }: { domain: DomainInfo }) {
   useApp((state) => state.tick);
   const figures = history.domains.get(domain.domid);
   const markers = useMarkers(domain.domid);
+  const range = useLayout((state) => state.graphRange);
   return (
     <div className="overview">
-      {!figures && <p className="page-empty">Measuring…</p>}
-      {figures && (
+      <div className="graphs-tools">
+        <RangeChoice />
+      </div>
+      {range !== "10min" && <LongGraphs of={domain.uuid} range={range} kinds={longKinds(domain)} />}
+      {range === "10min" && !figures && <p className="page-empty">Measuring…</p>}
+      {range === "10min" && figures && (
         <div className="graphs">
           <section className="card">
             <Graph
@@ -26,6 +35,7 @@ export function Overview({ domain }: { domain: DomainInfo }) {
               lines={figures.vcpus.map((series, i) => ({ label: `vCPU ${i}`, series }))}
             />
           </section>
+          <RunstateGraph domain={domain} figures={figures} markers={markers} />
           <section className="card">
             <Graph
               markers={markers}
@@ -99,6 +109,18 @@ export function Overview({ domain }: { domain: DomainInfo }) {
       </div>
     </div>
   );
+}
+
+function longKinds({ maxmemMiB, vcpus }: DomainInfo): LongGraphKind[] {
+  return [
+    { metric: "cpu", title: "CPU, all vCPUs", unit: "%", max: 100 * vcpus },
+    { metric: "runnable", title: "Waiting for a pCPU, all vCPUs", unit: "%" },
+    { metric: "memory", title: "Memory", unit: "MiB", max: maxmemMiB },
+    { metric: "hypercalls", title: "Hypercalls", unit: "/s" },
+    { metric: "events", title: "Events received", unit: "/s" },
+    { metric: "pageFaults", title: "Page faults", unit: "/s" },
+    { metric: "mips", title: "Instructions", unit: "M/s" },
+  ];
 }
 
 function Uptime({ since }: { since: number }) {

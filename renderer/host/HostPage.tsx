@@ -1,12 +1,16 @@
 import { Play, Power, Rocket } from "lucide-react";
 import { useEffect, useState } from "react";
 import type { HostInfo } from "../../core/api/schema.ts";
+import { LongGraphs, type LongGraphKind } from "../domain/LongGraphs.tsx";
+import { useLayout } from "../state/layout.ts";
 import { act, history, request } from "../state/session.ts";
 import { openDialog, show, useApp } from "../state/store.ts";
 import { Confirm } from "../ui/Dialog.tsx";
 import { Graph } from "../ui/Graph.tsx";
 import { useMarkers } from "../ui/markers.ts";
+import { RangeChoice } from "../ui/RangeChoice.tsx";
 import { MemoryBar } from "./MemoryBar.tsx";
+import { Timeline } from "./timeline/Timeline.tsx";
 import { XenLog } from "./XenLog.tsx";
 
 /** The host: how it came up, what it has, what Xen says. */
@@ -15,6 +19,7 @@ export function HostPage() {
   const domains = useApp((state) => state.domains);
   useApp((state) => state.tick);
   const markers = useMarkers(null);
+  const range = useLayout((state) => state.graphRange);
   const [info, setInfo] = useState<HostInfo | null>(null);
   const [confirming, setConfirming] = useState(false);
   const [chosen, setChosen] = useState<number | null>(null);
@@ -88,6 +93,12 @@ export function HostPage() {
         </section>
       </div>
       {running && (
+        <div className="graphs-tools">
+          <RangeChoice />
+        </div>
+      )}
+      {running && range !== "10min" && <LongGraphs of="host" range={range} kinds={longKinds(host.memoryMiB)} />}
+      {running && range === "10min" && (
         <section className="card">
           <Graph
             title="pCPU load"
@@ -98,6 +109,7 @@ export function HostPage() {
           />
         </section>
       )}
+      {running && <Timeline />}
       <XenLog />
       {confirming && (
         <Confirm
@@ -114,6 +126,13 @@ export function HostPage() {
       )}
     </div>
   );
+}
+
+function longKinds(memoryMiB: number): LongGraphKind[] {
+  return [
+    { metric: "cpu", title: "pCPU load, all pCPUs", unit: "%", max: 100 },
+    { metric: "freeMemory", title: "Free memory", unit: "MiB", max: memoryMiB },
+  ];
 }
 
 function Welcome() {

@@ -3,8 +3,10 @@ import { DevicesTab } from "../devices/lazy.ts";
 import { HOST_TABS, show, useApp } from "../state/store.ts";
 import { StoreTab } from "../xenstore/StoreTab.tsx";
 import { Tabs } from "../ui/Tabs.tsx";
+import { BootTab } from "./boot/BootTab.tsx";
 import { DomainsTab } from "./DomainsTab.tsx";
 import { HostPage } from "./HostPage.tsx";
+import { MemoryMapTab } from "./memory-map/MemoryMapTab.tsx";
 
 /** The host's views. */
 export function HostTabs() {
@@ -25,6 +27,16 @@ export function HostTabs() {
         {tab === "domains" && (
           <div className="page page-fill">
             <DomainsTab />
+          </div>
+        )}
+        {tab === "boot" && (
+          <div className="page">
+            <BootTab />
+          </div>
+        )}
+        {tab === "memory" && (
+          <div className="page page-fill">
+            <MemoryMapTab />
           </div>
         )}
         {tab === "devices" && (

@@ -16,6 +16,12 @@ export class Series {
   }
 }
 
+export class RunstateSeries {
+  readonly running = new Series();
+  readonly runnable = new Series();
+  readonly blocked = new Series();
+}
+
 /** CPU in percent of one pCPU, memory in MiB, counts per second, instructions in millions per second. */
 export class DomainHistory {
   readonly cpu = new Series();
@@ -25,6 +31,8 @@ export class DomainHistory {
   readonly pageFaults = new Series();
   readonly mips = new Series();
   readonly vcpus: Series[] = [];
+  /** By vCPU: percent of the time in each runstate. */
+  readonly runstates: RunstateSeries[] = [];
   maxMemoryMiB = 0;
 }
 
@@ -45,6 +53,11 @@ export class History {
   /** Seconds since the host's power-on, of a time of this computer's in milliseconds. */
   hostTime(milliseconds: number): number {
     return milliseconds / 1000 - this.#epoch;
+  }
+
+  /** And back: milliseconds since 1970. */
+  wallTime(hostSeconds: number): number {
+    return (hostSeconds + this.#epoch) * 1000;
   }
 
   clear(): void {
@@ -85,9 +98,12 @@ export class History {
       history.events.push(rate(domain.events, was?.events));
       history.pageFaults.push(rate(domain.pageFaults, was?.pageFaults));
       history.mips.push(rate(domain.instructions, was?.instructions) / 1e6);
-      domain.vcpus.forEach(({ vcpu, cpuTime }, i) => {
-        const then = was?.vcpus.find((each) => each.vcpu === vcpu)?.cpuTime;
-        (history.vcpus[i] ??= new Series()).push((rate(cpuTime, then) / 1e9) * 100);
+      domain.vcpus.forEach(({ vcpu, cpuTime, runstates }, i) => {
+        const then = was?.vcpus.find((each) => each.vcpu === vcpu);
+        (history.vcpus[i] ??= new Series()).push((rate(cpuTime, then?.cpuTime) / 1e9) * 100);
+        const series = (history.runstates[i] ??= new RunstateSeries());
+        for (const state of ["running", "runnable", "blocked"] as const)
+          series[state].push((rate(runstates?.[state] ?? null, then?.runstates?.[state]) / 1e9) * 100);
       });
     }
     for (const domid of [...this.domains.keys()]) if (!alive.has(domid)) this.domains.delete(domid);

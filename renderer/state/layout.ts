@@ -1,5 +1,6 @@
 /** What the user arranged: kept in the browser between starts, looked at with suspicion when it is read again. */
 import { create } from "zustand";
+import { GRAPH_RANGES, type GraphRange } from "./long-history.ts";
 import { DOMAIN_TABS, HOST_TABS, show, useApp, type DomainTab, type HostTab } from "./store.ts";
 
 const KEY = "xenarium.layout";
@@ -35,6 +36,7 @@ export interface Layout {
   consoleFont: number;
   sortBy: ListColumn;
   sortDown: boolean;
+  graphRange: GraphRange;
 }
 
 const USUAL: Layout = {
@@ -47,6 +49,7 @@ const USUAL: Layout = {
   consoleFont: CONSOLE_FONT.usual,
   sortBy: "domid",
   sortDown: false,
+  graphRange: "10min",
 };
 
 export const useLayout = create<Layout>()(() => read());
@@ -73,6 +76,7 @@ function read(): Layout {
     consoleFont: Math.round(within(given.consoleFont, CONSOLE_FONT)),
     sortBy: oneOf(given.sortBy, LIST_COLUMNS, USUAL.sortBy),
     sortDown: given.sortDown === true,
+    graphRange: oneOf(given.graphRange, GRAPH_RANGES, USUAL.graphRange),
   };
 }
 

@@ -5,6 +5,8 @@ import type { DomainInfo, HostState } from "../../core/api/schema.ts";
 export const HOST_TABS = [
   ["overview", "Overview"],
   ["domains", "Domains"],
+  ["boot", "Boot"],
+  ["memory", "Memory"],
   ["devices", "Devices"],
   ["xenstore", "Xenstore"],
 ] as const;

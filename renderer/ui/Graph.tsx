@@ -3,6 +3,7 @@ import uPlot from "uplot";
 import type { Series } from "../state/history.ts";
 import { history } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
+import { GraphExport } from "./GraphExport.tsx";
 import { themeColor } from "./theme.ts";
 
 export interface GraphLine {
@@ -33,7 +34,7 @@ const NEAR_PIXELS = 6;
 
 /** Seconds between marks of the time axis. */
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120];
-const COLORS = ["--graph-1", "--graph-2", "--graph-3", "--graph-4", "--graph-5", "--graph-6"];
+export const GRAPH_COLORS = ["--graph-1", "--graph-2", "--graph-3", "--graph-4", "--graph-5", "--graph-6"];
 
 export function formatValue(value: number, unit: string): string {
   if (!Number.isFinite(value)) return "–";
@@ -93,7 +94,7 @@ export function Graph({ title, lines, unit, max, height = 112, markers = [] }: G
         series: [
           {},
           ...lines.map(({ label }, i) => {
-            const color = themeColor(COLORS[i % COLORS.length]!);
+            const color = themeColor(GRAPH_COLORS[i % GRAPH_COLORS.length]!);
             const filled = lines.length === 1 ? { fill: color.replace("rgb(", "rgba(").replace(")", ", 0.14)") } : {};
             return { label, stroke: color, width: 1.5, points: { show: false }, ...filled };
           }),
@@ -124,12 +125,18 @@ export function Graph({ title, lines, unit, max, height = 112, markers = [] }: G
         <span className="graph-title">{title}</span>
         <span className="graph-values">
           {lines.map(({ label, series }, i) => (
-            <span key={label} className={`graph-value graph-color-${(i % COLORS.length) + 1}`}>
+            <span key={label} className={`graph-value graph-color-${(i % GRAPH_COLORS.length) + 1}`}>
               {lines.length > 1 && <span className="graph-label">{label}</span>}
               {formatValue(series.last, unit)}
             </span>
           ))}
         </span>
+        <GraphExport
+          title={title}
+          plot={() => plot.current}
+          columns={lines.map(({ label }) => `${label} (${unit})`)}
+          timeOf={(seconds) => history.wallTime(seconds)}
+        />
       </figcaption>
       <div ref={host} className="graph-plot" role="img" aria-label={`${title}, last ten minutes`}>
         <div ref={tip} className="graph-tip" hidden />
@@ -156,11 +163,11 @@ function clock(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
-function short(value: number): string {
+export function short(value: number): string {
   return value >= 1e6 ? `${value / 1e6}M` : value >= 1e3 ? `${value / 1e3}k` : String(value);
 }
 
-function drawMarkers(u: uPlot, markers: readonly Marker[]): void {
+export function drawMarkers(u: uPlot, markers: readonly Marker[]): void {
   const { left, top, width, height } = u.bbox;
   const { ctx } = u;
   ctx.save();

@@ -1,5 +1,5 @@
 /** Gives the user a file, as browsers do. */
-export function download(name: string, type: string, contents: string | Uint8Array<ArrayBuffer>): void {
+export function download(name: string, type: string, contents: string | Blob | Uint8Array<ArrayBuffer>): void {
   const url = URL.createObjectURL(new Blob([contents], { type }));
   const link = document.createElement("a");
   link.href = url;

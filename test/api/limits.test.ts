@@ -15,7 +15,7 @@ import { MAX_PCPUS } from "../../core/machine/layout.ts";
 function double(): { host: HostService; answer: () => void } {
   const waiting: (() => void)[] = [];
   const toolstack = { request: () => new Promise((resolve) => waiting.push(() => resolve([]))) };
-  const host = Object.assign(new EventEmitter(), { state: { power: "running" }, log: "", toolstack });
+  const host = Object.assign(new EventEmitter(), { state: { power: "running" }, log: "", notices: [], toolstack });
   return {
     host: host as unknown as HostService,
     answer: () => {

@@ -43,7 +43,7 @@ export async function measureIdle(seconds = 20, settleMs = SETTLE_MS): Promise<I
   const socket = path.join(folder, "host.sock");
   const child = spawn(process.execPath, [cli, "serve", "--boot-config", menu, "--pcpus", String(PCPUS)], {
     stdio: ["ignore", "ignore", "inherit"],
-    env: { ...process.env, XENARIUM_SOCKET: socket },
+    env: { ...process.env, XENARIUM_SOCKET: socket, XENARIUM_STATE: folder },
   });
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
   try {

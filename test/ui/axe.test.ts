@@ -101,11 +101,16 @@ describe.skipIf(missing !== null)(`axe${missing ? ` (${missing})` : ""}`, () => 
     expect(await violations()).toEqual([]);
   });
 
-  for (const tab of ["Overview", "Domains", "Devices", "Xenstore"])
+  for (const tab of ["Overview", "Domains", "Boot", "Memory", "Devices", "Xenstore"])
     it(`the host's ${tab}`, async () => {
       await app.page.locator(".side-entry", { hasText: "Host" }).click();
       await app.tab(tab);
       await app.page.waitForTimeout(1200);
+      if (tab === "Overview") await app.page.getByRole("button", { name: "24 h", exact: true }).click();
+      if (tab === "Overview") await app.page.locator(".graph", { hasText: "Free memory" }).waitFor({ timeout: 40_000 });
+      if (tab === "Boot") await app.page.getByRole("button", { name: "Add an entry" }).click();
+      if (tab === "Memory") await app.page.getByRole("application").focus();
+      if (tab === "Memory") await app.page.getByText("The machine’s own").last().waitFor();
       if (tab === "Domains") await app.page.getByLabel("Select mini-1").click();
       if (tab === "Xenstore") await app.page.locator(".store-row").nth(2).click();
       expect(await violations()).toEqual([]);
@@ -182,7 +187,7 @@ describe.skipIf(missing !== null)(`axe${missing ? ` (${missing})` : ""}`, () => 
     await app.command("power the host off");
     await app.page.getByRole("dialog").getByRole("button", { name: "Power off" }).click();
     await app.page.locator(".side-item", { hasText: /off$/ }).waitFor({ timeout: 20_000 });
-    for (const tab of ["Overview", "Domains", "Devices", "Xenstore"]) {
+    for (const tab of ["Overview", "Domains", "Boot", "Memory", "Devices", "Xenstore"]) {
       await app.tab(tab);
       expect(await violations(), tab).toEqual([]);
     }

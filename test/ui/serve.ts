@@ -16,9 +16,10 @@ export interface Served {
 }
 
 export function startServe(...args: string[]): Promise<Served> {
-  const socket = path.join(mkdtempSync(path.join(tmpdir(), "xenarium-serve-")), "host.sock");
+  const folder = mkdtempSync(path.join(tmpdir(), "xenarium-serve-"));
+  const socket = path.join(folder, "host.sock");
   // Without a display, --browser opens none: the test brings its own.
-  const env: NodeJS.ProcessEnv = { ...process.env, XENARIUM_SOCKET: socket };
+  const env: NodeJS.ProcessEnv = { ...process.env, XENARIUM_SOCKET: socket, XENARIUM_STATE: folder };
   delete env.DISPLAY;
   delete env.WAYLAND_DISPLAY;
   const child = spawn(process.execPath, [cli, "serve", ...args], { env, stdio: ["ignore", "pipe", "pipe"] });

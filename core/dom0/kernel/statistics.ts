@@ -13,6 +13,16 @@ export interface DomainCounters {
   pageFaults: number;
   /** Guest instructions retired on all its vCPUs. */
   instructions: number;
+  /** By vCPU; null for one that was not made. */
+  runstates: (RunstateTimes | null)[];
+}
+
+/** Nanoseconds that a vCPU has been in each RUNSTATE_*, the present one included up to now. */
+export interface RunstateTimes {
+  running: number;
+  runnable: number;
+  blocked: number;
+  offline: number;
 }
 
 export class StatisticsArea {
@@ -27,8 +37,8 @@ export class StatisticsArea {
       throw new Error("the hypervisor's statistics area is not where it says");
   }
 
-  /** Of every domain that is in the list now, by domid. */
-  domains(): Map<number, DomainCounters> {
+  /** Of every domain that is in the list now, by domid. `now`: nanoseconds since power-on. */
+  domains(now: number): Map<number, DomainCounters> {
     const found = new Map<number, DomainCounters>();
     const memory = this.#memory;
     // A domain that goes while this runs keeps its structure for two seconds, its link included.
@@ -39,11 +49,13 @@ export class StatisticsArea {
         events: Number(memory.get64(at + area.DOMAIN_EVENTS_RECEIVED)),
         pageFaults: 0,
         instructions: 0,
+        runstates: [],
       };
       const table = memory.get32(at + area.DOMAIN_VCPUS);
       const vcpus = memory.get32(at + area.DOMAIN_MAX_VCPUS);
       for (let i = 0; i < vcpus; i++) {
         const vcpu = memory.get32(table + 4 * i);
+        counters.runstates.push(vcpu === 0 ? null : this.#runstates(vcpu, now));
         if (vcpu === 0) continue;
         counters.pageFaults += Number(memory.get64(vcpu + area.VCPU_PAGE_FAULTS));
         counters.instructions += Number(memory.get64(vcpu + area.VCPU_RETIRED));
@@ -52,5 +64,19 @@ export class StatisticsArea {
       at = memory.get32(at + area.DOMAIN_NEXT);
     }
     return found;
+  }
+
+  /** Read again if the vCPU changed its state meanwhile. */
+  #runstates(vcpu: number, now: number): RunstateTimes {
+    const memory = this.#memory;
+    for (;;) {
+      const since = memory.get64(vcpu + area.VCPU_RUNSTATE_SINCE);
+      const state = memory.get32(vcpu + area.VCPU_RUNSTATE);
+      const times = [0, 1, 2, 3].map((i) => Number(memory.get64(vcpu + area.VCPU_RUNSTATE_TIMES + 8 * i)));
+      if (memory.get64(vcpu + area.VCPU_RUNSTATE_SINCE) !== since) continue;
+      times[state & 3]! += Math.max(0, now - Number(since));
+      const [running, runnable, blocked, offline] = times as [number, number, number, number];
+      return { running, runnable, blocked, offline };
+    }
   }
 }

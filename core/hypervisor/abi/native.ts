@@ -22,6 +22,17 @@ export const NATIVE_trace_buffers = 7;
 /** (domid, 1 or 0): the domain's hypercalls are recorded from now on, or no more. After NATIVE_trace_buffers; privileged domains only. */
 export const NATIVE_trace = 8;
 
+/** (MEMORY_*): where the memory side keeps its tables, or how large they are. Privileged domains only. */
+export const NATIVE_memory = 9;
+/** Machine address of the frame table, and of the machine-to-physical table. */
+export const MEMORY_frame_table = 0;
+export const MEMORY_m2p = 1;
+/** Frames: all of the machine, those of the M2P, those of the Xen heap now; and the first that the allocator was given. */
+export const MEMORY_frames = 2;
+export const MEMORY_m2p_frames = 3;
+export const MEMORY_xenheap_frames = 4;
+export const MEMORY_first_heap_frame = 5;
+
 export const PORT_BITS_pending = 1;
 export const PORT_BITS_masked = 2;
 /** The domain has the FIFO ABI; else the 2-level one. */
@@ -50,6 +61,18 @@ export const PCPU_IDLE_TIME = 16;
 export const PCPU_IDLE_SINCE = 24;
 export const PCPU_SWITCHES = 32;
 export const PCPU_IPIS = 40;
+/** u32: address of its switch ring. */
+export const PCPU_SWITCH_RING = 48;
+
+/**
+ * Switch ring of a pCPU (sched/switches.ts): u32 records written so far (free-running), then SWITCHES records, the newest over the
+ * oldest: u64 ns of system time, u32 domid, u32 vCPU that came onto the pCPU then; SWITCH_IDLE for both when none did.
+ */
+export const SWITCH_COUNT = 0;
+export const SWITCH_RECORDS = 16;
+export const SWITCH_RECORD_SIZE = 16;
+export const SWITCHES = 2048;
+export const SWITCH_IDLE = 0xffffffff;
 
 /** Domain: u32 domid, u32 state (unused), u32 next domain, u32 memory, u32 table of u32 vCPU addresses, u32 its entries. */
 export const DOMAIN_DOMID = 0;
@@ -93,3 +116,26 @@ export const VCPU_PAGE_FAULTS = 0xe40;
 export const VCPU_STATE = 0x800;
 /** u64: instructions retired (inside the vCPU's CpuState). */
 export const VCPU_RETIRED = 0xa20;
+
+/** Entry of the frame table (memory/frames.ts), 32 bytes: u32 references, u16 owner, u16 FRAME_*; u32 type references, u8 PGT_*, u8 TYPE_*. */
+export const FRAME_SIZE = 32;
+export const FRAME_allocated = 1;
+export const FRAME_xen_heap = 2;
+export const FRAME_free = 4;
+export const FRAME_broken = 8;
+export const TYPE_validated = 1;
+export const TYPE_pinned = 2;
+export const TYPE_locked = 4;
+
+/** Memory of a domain: u32 address of its grant table (grant/table.ts), 0 = none. */
+export const MEMORY_GRANTS = 52;
+/** Grant table: u32 frames, u32 mfn of the page of u32 mfns of pages of active entries, u32 active entries with pins; u32 mfns of its frames. */
+export const GRANTS_FRAMES = 16;
+export const GRANTS_ACTIVE_PAGES = 28;
+export const GRANTS_PINNED = 52;
+export const GRANTS_SHARED = 1024;
+/** Pages of active entries to a frame, entries to a page; entry: u32 pins, u32 at 8 the mfn. */
+export const ACTIVE_PAGES_PER_FRAME = 4;
+export const ACTIVE_ENTRIES = 128;
+export const ACTIVE_ENTRY_SIZE = 32;
+export const ACTIVE_ENTRY_MFN = 8;

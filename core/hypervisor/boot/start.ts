@@ -10,10 +10,12 @@ import {
   BOOT_STAGE_HYPERVISOR,
   BOOT_STAGE_MEMORY,
   BOOT_STAGE_PCPUS,
+  BOOT_STAGE_SERIAL,
   BOOT_STAGE_TIMES,
   MAX_PCPUS,
   POWER_CRASHED,
   POWER_ON,
+  SERIAL_PRODUCER,
   XEN_HEAP_START,
 } from "../../machine/layout";
 import { hostWait } from "../../machine/cpu/machine";
@@ -53,6 +55,7 @@ const CONRING_BYTES: u32 = 0x10000;
 
 function stage(number: u32): void {
   store<f64>(<usize>BOOT_STAGE_TIMES + <usize>number * 8, <f64>systemTime());
+  store<u32>(<usize>BOOT_STAGE_SERIAL + <usize>number * 4, atomic.load<u32>(SERIAL_PRODUCER));
   atomic.store<u32>(BOOT_STAGE, number);
   atomic.notify(BOOT_STAGE);
 }

@@ -18,6 +18,7 @@ import { systemTime } from "../sched/clock";
 import { PRIORITY_IDLE, setRunstate } from "../sched/credit";
 import { BUDGET_START } from "../sched/loop";
 import { NO_PCPU, Pcpu, mailbox, pcpuAt, pcpuCount, setSelf } from "../sched/pcpu";
+import { allocSwitchRing } from "../sched/switches";
 import { NO_DEADLINE } from "../sched/timer";
 
 /** u32: the engine's tables of code frames. */
@@ -46,6 +47,7 @@ export function allocEngineMemory(): bool {
     const region = allocXenheapBytes(<u32>cpuRegionSize());
     if (!region) return false;
     pcpuAt(id).region = region;
+    if (!allocSwitchRing(pcpuAt(id))) return false;
   }
   return true;
 }

@@ -4,6 +4,7 @@ import {
   NATIVE_check_invariants,
   NATIVE_inspect,
   NATIVE_map_frame,
+  NATIVE_memory,
   NATIVE_own_frames,
   NATIVE_port_bits,
   NATIVE_statistics,
@@ -17,6 +18,7 @@ import { currentVcpu, isPrivileged } from "../domain/domain";
 import { portBits } from "../event/report";
 import { HYPERVISOR_ROOT } from "../memory/frames";
 import { makeTraceBuffers, traceDomain } from "./trace";
+import { memoryReport } from "../memory/report";
 import { nativeMapFrame, nativeUnmapFrame } from "../memory/native";
 
 export function doNativeOp(operation: u64, a: u64, b: u64): i64 {
@@ -43,6 +45,8 @@ export function doNativeOp(operation: u64, a: u64, b: u64): i64 {
       return isPrivileged(d) ? traceDomain(<u32>a, b != 0) : -EPERM;
     case NATIVE_inspect:
       return isPrivileged(d) ? doInspect(d, <u32>a, b) : -EPERM;
+    case NATIVE_memory:
+      return isPrivileged(d) ? memoryReport(a) : -EPERM;
     default:
       return -ENOSYS;
   }

@@ -27,6 +27,7 @@ import { systemTime } from "./clock";
 import { IPI_RESCHEDULE, sendIpi } from "./ipi";
 import { spinLock, spinTryLock, spinUnlock } from "./lock";
 import { NO_PCPU, Pcpu, onlinePcpus, pcpuAt, pcpuCount, self } from "./pcpu";
+import { recordSwitch } from "./switches";
 
 export const PRIORITY_BOOST: i32 = 0;
 export const PRIORITY_UNDER: i32 = -1;
@@ -335,6 +336,7 @@ export function schedule(now: u64): Vcpu | null {
   if (next != old) {
     if (old && old.onQueue) setRunstate(old, RUNSTATE_runnable, now);
     p.switches++;
+    recordSwitch(p, next, now);
   }
   if (next) {
     if (next != old) next.scheduled++;

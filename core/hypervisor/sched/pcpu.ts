@@ -41,6 +41,8 @@ export class Pcpu {
   /** 0x20: context switches; 0x28: IPIs sent to it. */
   switches: u64;
   ipis: u64;
+  /** 0x30: its ring of context switches (switches.ts). */
+  switchRing: usize;
   // -- end of watched --
 
   /**

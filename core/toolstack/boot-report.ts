@@ -1,0 +1,29 @@
+/** What the boot has built, read from the structures themselves while the host runs. */
+import * as abi from "../dom0/kernel/abi.ts";
+import type { FrameTable } from "../dom0/kernel/frame-table.ts";
+import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
+import { PAGE_SIZE } from "../dom0/kernel/memory.ts";
+import { HYPERVISOR_arch_7, NATIVE_own_frames } from "../dom0/kernel/native.ts";
+import type { BootBuilt } from "./messages.ts";
+
+/** `nodes`: of xenstore, now. */
+export function bootBuilt(hypercalls: Hypercalls, frames: FrameTable, nodes: number): BootBuilt {
+  const { memory } = hypercalls;
+  const own = (which: number): number => hypercalls.call("own frames", HYPERVISOR_arch_7, NATIVE_own_frames, which);
+  const startInfo = own(2);
+  const word = (offset: number): number => Number(memory.get64(startInfo + offset));
+  return {
+    memory: frames.layout(),
+    freeFrames: hypercalls.physicalInfo().freePages,
+    dom0: {
+      from: own(0) * PAGE_SIZE,
+      to: (own(0) + own(1)) * PAGE_SIZE,
+      startInfo,
+      magic: memory.string(startInfo + abi.START_INFO.magic, 32),
+      pages: word(abi.START_INFO.nr_pages),
+      sharedInfo: word(abi.START_INFO.shared_info),
+      flags: memory.get32(startInfo + abi.START_INFO.flags),
+    },
+    storeNodes: nodes,
+  };
+}

@@ -1,0 +1,68 @@
+import { useEffect, useState } from "react";
+import type { FrameReport } from "../../../core/api/schema.ts";
+import { request, sentence } from "../../state/session.ts";
+import { KINDS, ownerName } from "./frames.ts";
+
+const hex = (value: number): string => `0x${value.toString(16)}`;
+
+/** What the hypervisor knows of one frame, read anew with each `version` of the map. */
+export function FrameFacts({
+  mfn,
+  version,
+  nameOf,
+}: {
+  mfn: number | null;
+  version: number;
+  nameOf: (domid: number) => string | undefined;
+}) {
+  const [frame, setFrame] = useState<FrameReport | null>(null);
+  const [error, setError] = useState("");
+  useEffect(() => {
+    if (mfn === null) return;
+    let current = true;
+    request("frame", { mfn }).then(
+      (answer) => {
+        if (!current) return;
+        setFrame(answer);
+        setError("");
+      },
+      (reason: unknown) => current && setError(sentence(reason)),
+    );
+    return () => {
+      current = false;
+    };
+  }, [mfn, version]);
+  return (
+    <section className="card frame-facts" aria-label="The frame" aria-live="polite">
+      {error ? (
+        <p className="muted">{error}</p>
+      ) : mfn === null || !frame ? (
+        <p className="muted">Point at a frame, or go over the map with the arrow keys, to see what it is.</p>
+      ) : (
+        <>
+          <h2>
+            Frame <span className="mono">{hex(frame.mfn)}</span>
+          </h2>
+          <dl className="facts">
+            <dt>Machine address</dt>
+            <dd className="mono">{hex(frame.mfn * 4096)}</dd>
+            <dt>Owner</dt>
+            <dd>{frame.domid === null ? "nobody: free" : ownerName(frame.domid, nameOf)}</dd>
+            <dt>What it is</dt>
+            <dd>{KINDS[frame.kind].title}</dd>
+            <dt>Type</dt>
+            <dd className="mono">{frame.type}</dd>
+            <dt>Type references</dt>
+            <dd>{frame.typeReferences}</dd>
+            <dt>References</dt>
+            <dd>{frame.references}</dd>
+            <dt>Flags</dt>
+            <dd className="mono">{frame.flags.join(", ") || "none"}</dd>
+            <dt>Pseudo-physical</dt>
+            <dd className="mono">{frame.gpfn === null ? "none" : hex(frame.gpfn)}</dd>
+          </dl>
+        </>
+      )}
+    </section>
+  );
+}

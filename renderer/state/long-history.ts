@@ -1,0 +1,64 @@
+/** The host's day of figures, as graphs draw it: asked for while it is shown, now and then. */
+import { useMemo } from "react";
+import type { HistoryReport } from "../../core/api/schema.ts";
+import { useRepeated } from "./repeated.ts";
+
+const REFRESH_MS = 10_000;
+const MINUTE_SECONDS = 60;
+
+/** How much time the graphs show. */
+export const GRAPH_RANGES = [
+  ["10min", "10 min"],
+  ["1h", "1 h"],
+  ["24h", "24 h"],
+] as const;
+export type GraphRange = (typeof GRAPH_RANGES)[number][0];
+export type LongRange = Exclude<GraphRange, "10min">;
+export const RANGE_SECONDS: Record<LongRange, number> = { "1h": 3600, "24h": 86_400 };
+
+/** Against `LongHistory.times`; null where nothing was measured. */
+export interface LongSeries {
+  least: (number | null)[];
+  mean: (number | null)[];
+  largest: (number | null)[];
+}
+export interface LongHistory {
+  /** Seconds since 1970, the middle of each minute. */
+  times: number[];
+  metrics: ReadonlyMap<string, LongSeries>;
+  events: HistoryReport["events"];
+}
+
+/** Minutes without a record are gaps of one point each. */
+export function decodeHistory({ metrics, records, events }: HistoryReport): LongHistory {
+  const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+  const size = 8 + 12 * metrics.length;
+  const times: number[] = [];
+  const all = metrics.map((): LongSeries => ({ least: [], mean: [], largest: [] }));
+  let last = NaN;
+  for (let at = 0; at + size <= records.length; at += size) {
+    const minute = view.getUint32(at, true);
+    if (minute > last + 1) {
+      times.push((last + 1.5) * MINUTE_SECONDS);
+      for (const series of all) for (const column of Object.values(series) as (number | null)[][]) column.push(null);
+    }
+    last = minute;
+    times.push((minute + 0.5) * MINUTE_SECONDS);
+    all.forEach((series, i) => {
+      const value = (which: number): number | null => {
+        const found = view.getFloat32(at + 8 + 12 * i + 4 * which, true);
+        return Number.isNaN(found) ? null : found;
+      };
+      series.least.push(value(0));
+      series.mean.push(value(1));
+      series.largest.push(value(2));
+    });
+  }
+  return { times, metrics: new Map(metrics.map((name, i) => [name, all[i]!])), events };
+}
+
+/** Of a domain's UUID or "host". null until it is known, "none" where nothing was measured. */
+export function useLongHistory(of: string): LongHistory | "none" | null {
+  const answer = useRepeated("history", { of }, REFRESH_MS);
+  return useMemo(() => (answer === undefined ? null : answer === null ? "none" : decodeHistory(answer)), [answer]);
+}

@@ -1,0 +1,38 @@
+/** An answer of the host that is asked for again a while after the last one came, while the view is shown. */
+import { useEffect, useRef, useState } from "react";
+import type { Arguments, RequestName, Results } from "../../core/api/schema.ts";
+import { useLive } from "./live.ts";
+import { request } from "./session.ts";
+
+/** undefined until there is one; it stays when the host goes. */
+export function useRepeated<N extends RequestName>(
+  name: N,
+  args: Arguments<N>,
+  milliseconds: number,
+): Results[N] | undefined {
+  const live = useLive();
+  const key = JSON.stringify(args);
+  const [answer, setAnswer] = useState<{ key: string; result: Results[N] } | null>(null);
+  const given = useRef(args);
+  given.current = args;
+  useEffect(() => {
+    if (!live) return;
+    let current = true;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const ask = async (): Promise<void> => {
+      try {
+        const result = await request(name, given.current);
+        if (current) setAnswer({ key, result });
+      } catch {
+        // Refused: the host's own events say why.
+      }
+      if (current) timer = setTimeout(() => void ask(), milliseconds);
+    };
+    void ask();
+    return () => {
+      current = false;
+      clearTimeout(timer);
+    };
+  }, [name, key, live, milliseconds]);
+  return answer?.key === key ? answer.result : undefined;
+}

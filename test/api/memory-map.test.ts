@@ -1,0 +1,184 @@
+/** The frame table and the scheduler's switches as the API tells them, of a real host with a guest: equal to Xen's own counts. */
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { ApiClient, type Transport } from "../../core/api/client.ts";
+import { HostService } from "../../core/api/host-service.ts";
+import { MOST_MESSAGE_BYTES, type FrameMap, type ServerMessage } from "../../core/api/schema.ts";
+import { Session } from "../../core/api/session.ts";
+import { toBytes } from "../../core/api/transport/frame.ts";
+
+const root = path.resolve(import.meta.dirname, "../..");
+const dist = pathToFileURL(`${root}/dist/`);
+const DOMID_XEN = 0x7ff2;
+
+let host: HostService;
+let client: ApiClient;
+let guest: number;
+
+beforeAll(async () => {
+  host = new HostService({
+    imageFolder: dist,
+    bundledGuest: new URL("assets/guests/mini.elf", dist),
+    memoryMiB: 256,
+    pcpus: 1,
+  });
+  await host.powerOn();
+  const transport: Transport = {
+    send: (message) => void session.receive(message),
+    onMessage: () => {},
+    onClose: () => {},
+    close: () => session.end(),
+  };
+  const session: Session = new Session(host, {
+    send: (message: ServerMessage) => queueMicrotask(() => transport.onMessage(message)),
+    backlog: 0,
+    end: () => {},
+    mayNameFiles: false,
+  });
+  client = new ApiClient(transport);
+  guest = (await client.request("createBundled", { vcpus: 2 })).domid;
+  await type("");
+});
+afterAll(async () => {
+  client.close();
+  await host.powerOff(0);
+});
+
+/** Types a line at the guest's prompt and waits for the next prompt. */
+async function type(line: string): Promise<void> {
+  let text = "";
+  const ended = client.on("console", ({ domid, bytes }) => {
+    if (domid === guest) text += Buffer.from(bytes).toString();
+  });
+  const { log } = await client.request("consoleAttach", { domid: guest });
+  if (line) {
+    await client.request("consoleInput", { domid: guest, bytes: Buffer.from(`${line}\r`) });
+  } else text = Buffer.from(log).toString() + text;
+  await vi.waitFor(() => expect(text).toMatch(/mini> $/), { timeout: 20_000, interval: 20 });
+  ended();
+  await client.request("consoleDetach", { domid: guest });
+}
+
+function frames(map: FrameMap): Uint8Array {
+  const found = new Uint8Array(map.frames);
+  let mfn = 0;
+  for (let at = 0; at < map.runs.length;) {
+    const index = map.runs[at++]!;
+    let length = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = map.runs[at++]!;
+      length |= (byte & 0x7f) << shift;
+      if (byte < 0x80) break;
+    }
+    found.fill(index, mfn, mfn + length);
+    mfn += length;
+  }
+  expect(mfn).toBe(map.frames);
+  return found;
+}
+const sum = (map: FrameMap, wanted: (entry: FrameMap["palette"][number]) => boolean): number =>
+  map.palette.filter(wanted).reduce((total, each) => total + each.frames, 0);
+const HEAP_OF_XEN = ["shared", "grant-table"];
+
+describe("the frame map", () => {
+  it("has totals that equal Xen's own counts, and runs that equal the totals", async () => {
+    const map = await client.request("frameMap");
+    const { domains } = await client.request("statistics");
+    const info = await client.request("hostInfo");
+    expect(map.frames).toBe(256 * 256);
+    expect(Math.floor(sum(map, ({ kind }) => kind === "free") / 256)).toBe(info.freeMemoryMiB);
+    for (const { domid, memoryPages } of domains)
+      expect(sum(map, (each) => each.domid === domid && !HEAP_OF_XEN.includes(each.kind))).toBe(memoryPages);
+    expect(sum(map, () => true)).toBe(map.frames);
+    const counted = new Array<number>(map.palette.length).fill(0);
+    for (const index of frames(map)) counted[index]!++;
+    expect(counted).toEqual(map.palette.map((each) => each.frames));
+    // One table each that begins the guest's address space, and its vCPUs' kernel.
+    for (const kind of ["l1", "l2", "l3", "l4", "writable", "shared", "grant-table", "granted"] as const)
+      expect(
+        sum(map, (each) => each.domid === guest && each.kind === kind),
+        kind,
+      ).toBeGreaterThan(0);
+    expect(sum(map, ({ kind }) => kind === "machine")).toBe(8 * 256);
+    expect(sum(map, ({ kind }) => kind === "frame-table")).toBe((256 * 256 * 32) / 4096);
+    expect(toBytes(map).length).toBeLessThan(MOST_MESSAGE_BYTES);
+  });
+
+  it("gives back what a domain had", async () => {
+    const before = await client.request("frameMap");
+    const { domid } = await client.request("createBundled", { vcpus: 1 });
+    expect(sum(await client.request("frameMap"), (each) => each.domid === domid)).toBeGreaterThan(8192);
+    await client.request("destroy", { domid });
+    await expect
+      .poll(async () => sum(await client.request("frameMap"), (each) => each.domid === domid), { timeout: 10_000 })
+      .toBe(0);
+    const free = (map: FrameMap): number => sum(map, ({ kind }) => kind === "free");
+    // What the hypervisor keeps of a domain's structures for two seconds comes back later.
+    await expect
+      .poll(async () => free(before) - free(await client.request("frameMap")), { timeout: 10_000 })
+      .toBeLessThan(64);
+  });
+
+  it("says what a frame is, and names those there are", async () => {
+    const map = await client.request("frameMap");
+    const index = map.palette.findIndex(({ domid, kind }) => domid === guest && kind === "l4");
+    const mfn = frames(map).indexOf(index);
+    const frame = await client.request("frame", { mfn });
+    expect(frame).toMatchObject({ mfn, kind: "l4", domid: guest, type: "PGT_l4_page_table" });
+    expect(frame.typeReferences).toBeGreaterThan(0);
+    expect(frame.references).toBeGreaterThanOrEqual(1);
+    expect(frame.flags).toContain("PGT_validated");
+    expect(frame.gpfn).toBeLessThan(8192);
+    expect(await client.request("frame", { mfn: 0 })).toMatchObject({ kind: "machine", domid: DOMID_XEN, gpfn: null });
+    await expect(client.request("frame", { mfn: 65536 })).rejects.toThrow(
+      "frames 0 to 0xffff; 65536 is not among them",
+    );
+  });
+});
+
+describe("switches", () => {
+  it("tell what came onto the pCPU, in order, and that the CPU time is theirs", async () => {
+    const cpuTime = async (): Promise<number> =>
+      (await client.request("statistics")).domains.find(({ domid }) => domid === guest)!.cpuTime;
+    const outer = await cpuTime();
+    const { time } = await client.request("switches", { since: 0 });
+    const inner = await cpuTime();
+    await type("load 1");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const used = (await cpuTime()) - inner;
+    const { time: end, pcpus } = await client.request("switches", { since: time });
+    const atMost = (await cpuTime()) - outer;
+    await type("load 0");
+    expect(pcpus.map(({ pcpu }) => pcpu)).toEqual([0]);
+    const { records, more } = pcpus[0]!;
+    expect(more).toBe(false);
+    const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+    let last = 0;
+    let ran = 0;
+    for (let at = 0; at < records.length; at += 16) {
+      const from = Number(view.getBigUint64(at, true));
+      expect(from).toBeGreaterThanOrEqual(last);
+      last = from;
+      const until = at + 16 < records.length ? Number(view.getBigUint64(at + 16, true)) : end;
+      if (view.getUint32(at + 8, true) === guest) ran += Math.max(0, until - Math.max(from, time));
+      else expect([view.getUint32(at + 8, true), view.getUint32(at + 12, true)]).toEqual([0xffffffff, 0xffffffff]);
+    }
+    expect(records.length).toBeGreaterThan(16);
+    // The same scheduler counts both, one inside and one around the time that was looked at; a clock's reading lies between.
+    expect(used).toBeGreaterThan(0);
+    expect(ran).toBeGreaterThan(used - 1e6);
+    expect(ran).toBeLessThan(atMost + 1e6);
+  });
+
+  it("runstates of a vCPU add up to its life", async () => {
+    const { time, domains } = await client.request("statistics");
+    const { vcpus } = domains.find(({ domid }) => domid === guest)!;
+    for (const { runstates, cpuTime } of vcpus) {
+      const { running, runnable, blocked, offline } = runstates!;
+      expect(running).toBeGreaterThan(0);
+      expect(Math.abs(running - cpuTime)).toBeLessThan(50e6);
+      expect(running + runnable + blocked + offline).toBeLessThanOrEqual(time);
+    }
+  });
+});
