@@ -107,6 +107,9 @@ const parts = {
   async assets() {
     mkdirSync(path.join(dist, "assets/guests"), { recursive: true });
     cpSync(path.join(root, "assets/guests/mini.elf"), path.join(dist, "assets/guests/mini.elf"));
+    const icons = { "icon.png": "linux/256x256.png", "tray.png": "tray.png", "tray@2x.png": "tray@2x.png" };
+    for (const [name, source] of Object.entries(icons))
+      cpSync(path.join(root, "assets/icons", source), path.join(dist, "assets/icons", name));
   },
 
   async renderer() {

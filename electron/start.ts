@@ -20,39 +20,31 @@ function electronProgram(): { program: string } | { reason: string } {
   } catch {
     return { reason: "the electron package is not installed (npm ci)" };
   }
-  const installed = (): string | null => {
-    try {
-      // The package's export is the path of its program, or an error while that is missing.
-      const program = require("electron") as unknown as string;
-      return existsSync(program) ? program : null;
-    } catch {
-      return null;
-    }
-  };
-  let program = installed();
-  if (!program) {
-    const { status, error, signal } = spawnSync(process.execPath, [path.join(folder, "install.js")], {
-      stdio: ["ignore", "ignore", "pipe"],
-      timeout: INSTALL_SECONDS * 1000,
-    });
-    program = status === 0 ? installed() : null;
-    if (!program) {
-      const why = error?.message ?? (signal ? `it took longer than ${INSTALL_SECONDS} s` : "its download was refused");
-      return { reason: `the Electron runtime could not be had: ${why}` };
-    }
+  // Does nothing if it is there already.
+  const { status, error, signal } = spawnSync(process.execPath, [path.join(folder, "install.js")], {
+    stdio: ["ignore", "ignore", "pipe"],
+    timeout: INSTALL_SECONDS * 1000,
+  });
+  if (status !== 0) {
+    const why = error?.message ?? (signal ? `it took longer than ${INSTALL_SECONDS} s` : "its download was refused");
+    return { reason: `the Electron runtime could not be had: ${why}` };
   }
+  // The package's export is the path of its program.
+  const program = require("electron") as unknown as string;
+  if (!existsSync(program)) return { reason: `the Electron runtime is not where its package says: ${program}` };
   return { program };
 }
 
+/** Runs in this process's place: what would end this one ends that one. */
+function become(program: string, args: string[]): void {
+  const child = spawn(program, args, { stdio: "inherit" });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => child.kill(signal));
+  child.once("exit", (code) => process.exit(code ?? 1));
+}
+
 const found = electronProgram();
-if ("program" in found) {
-  const app = fileURLToPath(new URL("../", import.meta.url));
-  const child = spawn(found.program, [app], { stdio: "inherit" });
-  child.once("exit", (code) => process.exit(code ?? 1));
-} else {
+if ("program" in found) become(found.program, [fileURLToPath(new URL("../", import.meta.url))]);
+else {
   process.stderr.write(`xenarium: no desktop window, because ${found.reason}; serving the application instead.\n`);
-  const cli = fileURLToPath(new URL("cli.js", import.meta.url));
-  const child = spawn(process.execPath, [cli, "serve", "--browser"], { stdio: "inherit" });
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
-  child.once("exit", (code) => process.exit(code ?? 1));
+  become(process.execPath, [fileURLToPath(new URL("cli.js", import.meta.url)), "serve", "--browser"]);
 }

@@ -8,6 +8,7 @@ import "./styles/pages.css";
 import "./styles/xenstore.css";
 import "./styles/frame.css";
 import { App } from "./app/App.tsx";
+import { serveDesktop } from "./app/desktop.ts";
 import { ConsoleWindow } from "./console/ConsoleWindow.tsx";
 import { poppedOutConsole, prepareConsoles } from "./console/deeds.ts";
 import { keepLayout } from "./state/layout.ts";
@@ -17,7 +18,10 @@ import { applyStoredTheme } from "./ui/theme.ts";
 const console = poppedOutConsole();
 applyStoredTheme();
 // The window of one console arranges nothing: what is kept is the main window's.
-if (console === null) keepLayout();
+if (console === null) {
+  keepLayout();
+  serveDesktop();
+}
 prepareConsoles();
 createRoot(document.getElementById("root")!).render(console === null ? <App /> : <ConsoleWindow domid={console} />);
 void startSession();

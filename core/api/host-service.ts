@@ -33,6 +33,8 @@ const LOG_CHARACTERS = 512 * 1024;
 const GRACE_MS = 10_000;
 const FORWARDED = ["domains", "created", "stopped", "destroyed", "console"] as const;
 
+const bundledName = (number: number): string => `mini-${number}`;
+
 type HostServiceEvents = { [E in EventName]: [Events[E]] };
 
 export class HostService extends EventEmitter<HostServiceEvents> {
@@ -46,7 +48,9 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   #bootEntry: number;
   #log = "";
   #bundled = 0;
+  /** Still to be started. */
   #firstGuest: boolean;
+  #firstGuestName: string | null = null;
   #stopping: Promise<void> | null = null;
   /** The host that was powered off on request; its start, if it was still under way, did not fail. */
   #switchedOff: PoweredHost | null = null;
@@ -73,6 +77,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       pcpus: this.#pcpus,
       bootEntries: this.#boot.entries.map(({ title, cmdline }) => ({ title, cmdline })),
       bootEntry: this.#bootEntry,
+      firstGuest: this.#firstGuestName,
     };
   }
 
@@ -107,6 +112,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       autostart,
       ...size,
     });
+    this.#firstGuestName = this.#firstGuest ? bundledName(1) : null;
     this.#firstGuest = false;
     this.#memoryMiB = size.memoryMiB;
     this.#pcpus = size.pcpus;
@@ -176,7 +182,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   async createBundled(vcpus: number): Promise<CreateResult> {
     const taken = new Set((await this.toolstack.request("list")).map(({ name }) => name));
     do this.#bundled++;
-    while (taken.has(`mini-${this.#bundled}`));
+    while (taken.has(bundledName(this.#bundled)));
     return this.toolstack.request("create", this.#bundledEntry(this.#bundled, vcpus));
   }
 
@@ -184,7 +190,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     number: number,
     vcpus: number,
   ): { config: string; configName: string; files: Record<string, Uint8Array> } {
-    const config = `name = "mini-${number}"\nkernel = "mini.elf"\nmemory = 32\nvcpus = ${vcpus}\n`;
+    const config = `name = "${bundledName(number)}"\nkernel = "mini.elf"\nmemory = 32\nvcpus = ${vcpus}\n`;
     return { config, configName: "bundled guest", files: { "mini.elf": readFileSync(this.#options.bundledGuest) } };
   }
 

@@ -17,7 +17,9 @@ export function ConsoleWindow({ domid }: { domid: number }) {
     connection === "lost"
       ? `${reason} Trying again…`
       : power !== undefined && power !== "running"
-        ? `The host is ${power}.`
+        ? power === "crashed"
+          ? "The host has crashed. What its console wrote is kept."
+          : `The host is ${power}.`
         : power && departed && !domain
           ? "This domain is gone. Its console is kept."
           : null;
@@ -32,7 +34,7 @@ export function ConsoleWindow({ domid }: { domid: number }) {
           {trouble}
         </div>
       )}
-      {power === "running" && <ConsoleTab domid={domid} name={name} alone />}
+      {(power === "running" || power === "crashed") && <ConsoleTab domid={domid} name={name} alone />}
       <Toasts />
       {question && <Confirm {...question} onClose={() => useApp.setState({ question: null })} />}
     </main>

@@ -70,7 +70,7 @@ export function HostPage() {
           </button>
         )}
       </header>
-      {host.reason && (
+      {host.reason && power !== "crashed" && (
         <div className="banner" role="alert">
           {host.reason}
         </div>

@@ -1,8 +1,7 @@
 /** `xenarium serve` as a user starts it, on its own socket. */
 import { spawn } from "node:child_process";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import path from "node:path";
+import { temporaryFolder } from "../temporary.ts";
 
 const cli = path.resolve(import.meta.dirname, "../../dist/cli.js");
 
@@ -15,7 +14,7 @@ export interface Served {
 }
 
 export function startServe(...args: string[]): Promise<Served> {
-  const socket = path.join(mkdtempSync(path.join(tmpdir(), "xenarium-serve-")), "host.sock");
+  const socket = path.join(temporaryFolder("serve"), "host.sock");
   // Without a display, --browser opens none: the test brings its own.
   const env: NodeJS.ProcessEnv = { ...process.env, XENARIUM_SOCKET: socket };
   delete env.DISPLAY;
