@@ -65,7 +65,7 @@ const NODE = {
   sourcemap: true,
   logLevel: "warning",
   absWorkingDir: root,
-  external: ["electron"],
+  external: ["electron", "electron-builder"],
 };
 /** CommonJS libraries inside an ES module. */
 const REQUIRE = {
@@ -90,10 +90,16 @@ const parts = {
       profiler: "core/toolstack/profile/sampler.ts",
     };
     await bundle({ ...NODE, entryPoints: entries, outdir: dist, format: "esm", banner: REQUIRE });
+    // Packaged, the threads' scripts lie apart from the application's package.json, and are ES modules there too.
+    writeFileSync(path.join(dist, "package.json"), '{ "type": "module" }\n');
   },
 
   async electron() {
-    const entries = { start: "electron/start.ts", "electron/main": "electron/main.ts" };
+    const entries = {
+      start: "electron/start.ts",
+      package: "electron/package.ts",
+      "electron/main": "electron/main.ts",
+    };
     await bundle({ ...NODE, entryPoints: entries, outdir: dist, format: "esm", banner: REQUIRE });
     await bundle({
       ...NODE,

@@ -1,5 +1,6 @@
 /** Menus, tray and notifications, with a real host behind them. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Worker } from "node:worker_threads";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { HostService } from "../../core/api/host-service.ts";
 import { COMMANDS, RUN_COMMAND } from "../../electron/channels.ts";
 import { Double, click, itemsOf, service } from "./double.ts";
@@ -10,7 +11,7 @@ beforeAll(async () => {
   host = service({ firstGuest: true });
   shell = new Double();
   await shell.start(host);
-  await expect.poll(() => host.state.power, { timeout: 20_000 }).toBe("running");
+  await vi.waitUntil(() => host.state.power === "running", { timeout: 20_000 });
 });
 afterAll(() => host.powerOff(0));
 beforeEach(() => void (shell.main.focused = false));
@@ -141,8 +142,8 @@ describe("notifications", () => {
   });
 
   it("tell of the host's crash, whose window stays", async () => {
-    const workers: import("node:worker_threads").Worker[] = [];
-    const note = (worker: import("node:worker_threads").Worker): void => void workers.push(worker);
+    const workers: Worker[] = [];
+    const note = (worker: Worker): void => void workers.push(worker);
     process.on("worker", note);
     const other = service();
     const desktop = new Double();
