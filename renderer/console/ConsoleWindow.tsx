@@ -1,4 +1,5 @@
 import { useEffect } from "react";
+import { hostIs } from "../state/power-words.ts";
 import { useApp } from "../state/store.ts";
 import { Confirm } from "../ui/Dialog.tsx";
 import { Toasts } from "../ui/Toasts.tsx";
@@ -17,9 +18,7 @@ export function ConsoleWindow({ domid }: { domid: number }) {
     connection === "lost"
       ? `${reason} Trying again…`
       : power !== undefined && power !== "running"
-        ? power === "crashed"
-          ? "The host has crashed. What its console wrote is kept."
-          : `The host is ${power}.`
+        ? `${hostIs(power)}.${power === "crashed" ? " What its console wrote is kept." : ""}`
         : power && departed && !domain
           ? "This domain is gone. Its console is kept."
           : null;

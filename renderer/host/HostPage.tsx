@@ -2,6 +2,7 @@ import { Play, Power, Rocket } from "lucide-react";
 import { useEffect, useState } from "react";
 import type { HostInfo } from "../../core/api/schema.ts";
 import { act, history, request } from "../state/session.ts";
+import { hostIs } from "../state/power-words.ts";
 import { openDialog, show, useApp } from "../state/store.ts";
 import { Confirm } from "../ui/Dialog.tsx";
 import { Graph } from "../ui/Graph.tsx";
@@ -83,7 +84,7 @@ export function HostPage() {
         </section>
         <section className="card">
           <h2>Memory</h2>
-          {running ? <MemoryBar domains={domains} /> : <p className="muted">The host is {power}.</p>}
+          {running ? <MemoryBar domains={domains} /> : <p className="muted">{hostIs(power)}.</p>}
           {info && running && <Facts info={info} />}
         </section>
       </div>
