@@ -1,5 +1,5 @@
 /** The management API as its clients meet it, honest and hostile. */
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import path from "node:path";
@@ -240,6 +240,7 @@ describe("the local socket", () => {
     expect((await client.request("hostState")).power).toBe("running");
     client.close();
     await first.close();
+    mkdirSync(path.dirname(file), { mode: 0o700 });
     writeFileSync(file, "");
     const second = await serveLocal(host, file);
     await second.close();
