@@ -9,14 +9,12 @@ import { pathToFileURL } from "node:url";
 const main = process.argv[2];
 const electron = await import(pathToFileURL(createRequire(main).resolve("electron")));
 
-let evaluated = false;
-setTimeout(() => {
-  if (evaluated) return;
+const late = setTimeout(() => {
   process.stderr.write("main.js waits for something before it is evaluated; Electron would never become ready\n");
   process.exit(3);
-}, 10_000).unref();
+}, 10_000);
 await import(pathToFileURL(main));
-evaluated = true;
+clearTimeout(late);
 electron.becomeReady();
 
 async function until(found) {
