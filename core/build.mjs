@@ -65,7 +65,7 @@ const NODE = {
   sourcemap: true,
   logLevel: "warning",
   absWorkingDir: root,
-  external: ["electron"],
+  external: ["electron", "electron-builder"],
 };
 /** CommonJS libraries inside an ES module. */
 const REQUIRE = {
@@ -97,10 +97,16 @@ const parts = {
     await bundle({ ...NODE, entryPoints: entries, outdir: dist, format: "esm", banner: REQUIRE });
     // iced-x86 looks for its module beside the script it is part of.
     cpSync(path.join(root, "node_modules/iced-x86/iced_x86_bg.wasm"), path.join(dist, "iced_x86_bg.wasm"));
+    // Packaged, the threads' scripts lie apart from the application's package.json, and are ES modules there too.
+    writeFileSync(path.join(dist, "package.json"), '{ "type": "module" }\n');
   },
 
   async electron() {
-    const entries = { start: "electron/start.ts", "electron/main": "electron/main.ts" };
+    const entries = {
+      start: "electron/start.ts",
+      package: "electron/package.ts",
+      "electron/main": "electron/main.ts",
+    };
     await bundle({ ...NODE, entryPoints: entries, outdir: dist, format: "esm", banner: REQUIRE });
     await bundle({
       ...NODE,
@@ -114,6 +120,9 @@ const parts = {
   async assets() {
     mkdirSync(path.join(dist, "assets/guests"), { recursive: true });
     cpSync(path.join(root, "assets/guests/mini.elf"), path.join(dist, "assets/guests/mini.elf"));
+    const icons = { "icon.png": "linux/256x256.png", "tray.png": "tray.png", "tray@2x.png": "tray@2x.png" };
+    for (const [name, source] of Object.entries(icons))
+      cpSync(path.join(root, "assets/icons", source), path.join(dist, "assets/icons", name));
   },
 
   async renderer() {

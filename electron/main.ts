@@ -1,42 +1,79 @@
 /** Electron's entry: the real parts, put together. */
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { BrowserWindow, Menu, app, ipcMain, protocol, session, shell } from "electron";
+import {
+  BrowserWindow,
+  Menu,
+  Notification,
+  Tray,
+  app,
+  dialog,
+  ipcMain,
+  nativeImage,
+  protocol,
+  screen,
+  session,
+} from "electron";
 import { HostService } from "../core/api/host-service.ts";
 import { serveLocal } from "../core/api/transport/local-socket.ts";
 import { APP_SCHEME } from "./channels.ts";
+import { unpacked } from "./packed.ts";
 import { startShell } from "./shell.ts";
 
 const dist = new URL("../", import.meta.url);
+/** What worker threads load lies beside the archive: nothing but Electron's own threads can look into that. */
+const loose = unpacked(dist);
+const file = (name: string, folder: URL): string => fileURLToPath(new URL(name, folder));
 
 // Must be said before the application is ready.
 protocol.registerSchemesAsPrivileged([{ scheme: APP_SCHEME, privileges: { standard: true, secure: true } }]);
+app.enableSandbox();
 
 const host = new HostService({
-  imageFolder: dist,
-  bundledGuest: new URL("assets/guests/mini.elf", dist),
+  imageFolder: loose,
+  bundledGuest: new URL("assets/guests/mini.elf", loose),
   firstGuest: true,
   bootFile: path.join(app.getPath("userData"), "boot.cfg"),
   history: { folder: path.join(app.getPath("userData"), "history") },
 });
-const first = await startShell(
+// Not awaited here: Electron becomes ready only once this module has been evaluated to its end.
+const starting = startShell(
   {
     app,
     ipcMain,
     protocol,
     defaultSession: () => session.defaultSession,
     createWindow: (options) => new BrowserWindow(options),
-    setMenu: (template) => Menu.setApplicationMenu(Menu.buildFromTemplate(template)),
-    openExternal: (url) => shell.openExternal(url),
+    setMenu: (template) => {
+      const menu = Menu.buildFromTemplate(template);
+      Menu.setApplicationMenu(menu);
+      return menu;
+    },
+    createTray: () => new Tray(nativeImage.createFromPath(file("assets/icons/tray.png", loose))),
+    buildMenu: (template) => Menu.buildFromTemplate(template),
+    createNotification: (options) => (Notification.isSupported() ? new Notification(options) : null),
+    ask: async (window, options) => {
+      const { response } = await (window ? dialog.showMessageBox(window, options) : dialog.showMessageBox(options));
+      return response;
+    },
+    workAreas: () => screen.getAllDisplays().map(({ workArea }) => workArea),
     platform: process.platform,
     argv: process.argv,
     folder: process.cwd(),
   },
   host,
   {
-    renderer: fileURLToPath(new URL("renderer/", dist)),
-    preload: fileURLToPath(new URL("electron/preload.cjs", dist)),
+    renderer: file("renderer/", dist),
+    preload: file("electron/preload.cjs", dist),
+    icon: file("assets/icons/icon.png", loose),
   },
+  // `xenarium xl` reaches this host too.
+  () => serveLocal(host),
 );
-// `xenarium xl` reaches this host too; where another one listens already, that one stays.
-if (first) await serveLocal(host).catch(() => {});
+starting.catch((error: unknown) => {
+  process.stderr.write(`xenarium: ${error instanceof Error ? error.message : String(error)}\n`);
+  app.exit(1);
+});
+// Who ends it by a signal is not there to be asked.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.on(signal, () => void starting.then((shell) => shell?.end()));

@@ -4,21 +4,32 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import type { WebContents } from "electron";
 import { MOST_FILE_BYTES } from "../core/api/schema.ts";
-import { isTrustedSender } from "./bridge.ts";
 import { OPENED, OPENS, type OpenedFile } from "./channels.ts";
-import type { ElectronParts } from "./parts.ts";
+import { tell, type Inbox } from "./inbox.ts";
+import { whenLeft } from "./pages.ts";
 
 /** macOS names files one by one; those that come this soon after each other were opened together. */
 const TOGETHER_MS = 100;
 
-/** Paths among a command line's arguments: its options are Chromium's, the first `skip` others the application itself. */
+/**
+ * Paths among a command line's arguments: its options are Chromium's, the first `skip` others the application itself. Linux
+ * desktops give files as addresses (%U in the desktop entry); an address that names no file here stays as it is.
+ */
 export function pathsIn(argv: readonly string[], folder: string, skip: number): string[] {
   return argv
     .filter((argument) => argument !== "" && !argument.startsWith("-"))
     .slice(skip)
-    .map((argument) => path.resolve(folder, argument));
+    .map((argument) => {
+      if (!/^file:/i.test(argument)) return path.resolve(folder, argument);
+      try {
+        return fileURLToPath(argument);
+      } catch {
+        return argument;
+      }
+    });
 }
 
 /** The file's contents, or a sentence why they can't be had. */
@@ -44,22 +55,20 @@ export class OpenedFiles {
   /** The page that has said that it takes files. */
   #page: WebContents | null = null;
 
-  constructor(parts: Pick<ElectronParts, "ipcMain">) {
-    parts.ipcMain.on(OPENS, (event) => {
-      if (!isTrustedSender(event)) return;
-      this.#page = event.sender;
+  #window: WebContents | null = null;
+
+  constructor(inbox: Inbox) {
+    inbox.on(OPENS, (from) => {
+      if (from !== this.#window) return;
+      this.#page = from;
       this.#soon();
     });
   }
 
-  /** A page that is left takes nothing any more. */
+  /** Files go to that window. A page that is left takes nothing any more. */
   attach(contents: WebContents): void {
-    const gone = (): void => void (this.#page = null);
-    contents.on("did-start-navigation", ({ isMainFrame, isSameDocument }) => {
-      if (isMainFrame && !isSameDocument) gone();
-    });
-    contents.on("destroyed", gone);
-    contents.on("render-process-gone", gone);
+    this.#window = contents;
+    whenLeft(contents, () => (this.#page = null));
   }
 
   /** Gives them to the page, now or once it is there. */
@@ -79,7 +88,7 @@ export class OpenedFiles {
     if (!page) return;
     const paths = this.#waiting.splice(0);
     const files = await Promise.all(paths.map(read));
-    if (this.#page === page && !page.isDestroyed()) page.send(OPENED, files);
+    if (this.#page === page && !page.isDestroyed()) tell(page, OPENED, files);
     else this.open(paths);
   }
 }

@@ -1,23 +1,31 @@
-/** The window's bridge: messages of the API, files that the desktop opens, and nothing else. Runs sandboxed, in a world of its own. */
+/** The window's bridge (DesktopBridge) and nothing else. Runs sandboxed, in a world of its own. */
 import { contextBridge, ipcRenderer } from "electron";
-import { FROM_HOST, HOST_CLOSED, OPENED, OPENS, TAKEN, TO_HOST, type OpenedFile } from "./channels.ts";
+import * as channels from "./channels.ts";
+import type { DesktopBridge, ToMain, ToWindow } from "./channels.ts";
 
-contextBridge.exposeInMainWorld("xenariumDesktop", {
-  send: (message: unknown) => ipcRenderer.send(TO_HOST, message),
-  onMessage: (listener: (message: unknown) => void) => {
-    ipcRenderer.removeAllListeners(FROM_HOST);
-    ipcRenderer.on(FROM_HOST, (_event, message: unknown) => {
-      ipcRenderer.send(TAKEN, 1);
+function tell<C extends keyof ToMain>(channel: C, argument: ToMain[C]): void {
+  ipcRenderer.send(channel, argument);
+}
+function hear<C extends keyof ToWindow>(channel: C, listener: (argument: ToWindow[C]) => void): void {
+  ipcRenderer.removeAllListeners(channel);
+  // The event itself stays here: it has the sender's functions on it.
+  ipcRenderer.on(channel, (_event, argument: ToWindow[C]) => listener(argument));
+}
+
+const bridge: DesktopBridge = {
+  send: (message) => tell(channels.TO_HOST, message),
+  onMessage: (listener) =>
+    hear(channels.FROM_HOST, (message) => {
+      tell(channels.TAKEN, 1);
       listener(message);
-    });
+    }),
+  onClose: (listener) => hear(channels.HOST_CLOSED, (reason) => listener(reason)),
+  onOpened: (listener) => {
+    hear(channels.OPENED, (files) => listener(files));
+    tell(channels.OPENS, null);
   },
-  onClose: (listener: (reason: string) => void) => {
-    ipcRenderer.removeAllListeners(HOST_CLOSED);
-    ipcRenderer.on(HOST_CLOSED, (_event, reason: string) => listener(reason));
-  },
-  onOpened: (listener: (files: OpenedFile[]) => void) => {
-    ipcRenderer.removeAllListeners(OPENED);
-    ipcRenderer.on(OPENED, (_event, files: OpenedFile[]) => listener(files));
-    ipcRenderer.send(OPENS);
-  },
-});
+  onCommand: (listener) => hear(channels.RUN_COMMAND, (id) => listener(id)),
+  offer: (ids) => tell(channels.COMMANDS, ids),
+  openConsole: (domid) => tell(channels.OPEN_CONSOLE, domid),
+};
+contextBridge.exposeInMainWorld("xenariumDesktop", bridge);

@@ -1,79 +1,103 @@
-/** The desktop shell's life: one instance, one host, one window; guests are shut down before it ends. */
-import type { BrowserWindow } from "electron";
+/** The desktop shell put together: one instance, one host, its windows, menu, tray and notifications. */
 import type { HostService } from "../core/api/host-service.ts";
 import { ApiBridge } from "./bridge.ts";
+import { Commands } from "./commands.ts";
 import { serveFiles } from "./files.ts";
-import { menuTemplate } from "./menu.ts";
+import { guard } from "./guard.ts";
+import { Inbox } from "./inbox.ts";
+import { setMenu } from "./menu.ts";
+import { CrashNotices } from "./notices.ts";
 import { OpenedFiles, pathsIn } from "./opened.ts";
 import type { ElectronParts } from "./parts.ts";
-import { openWindow } from "./window.ts";
+import { Quitting } from "./quit.ts";
+import { DomainTray } from "./tray.ts";
+import type { Page } from "./window.ts";
+import { Windows } from "./windows.ts";
 
-const GRACE_MS = 10_000;
-
-export interface ShellPaths {
+export interface ShellPaths extends Page {
   /** Folder of the built renderer. */
   renderer: string;
-  preload: string;
 }
 
-/** Resolves when the window is open; false: another instance has been told to show itself. */
-export async function startShell(parts: ElectronParts, host: HostService, paths: ShellPaths): Promise<boolean> {
+export interface Shell {
+  /** Ends it without a question: guests are shut down first. */
+  end(): Promise<void>;
+}
+
+/**
+ * Resolves when the window is open; null: another instance has been told to show itself. `listen` opens the command line's way
+ * to the host; where another host of the user's listens already, it rejects, and that one stays.
+ */
+export async function startShell(
+  parts: ElectronParts,
+  host: HostService,
+  paths: ShellPaths,
+  listen: () => Promise<{ close(): Promise<void> }>,
+): Promise<Shell | null> {
   const { app } = parts;
   if (!app.requestSingleInstanceLock()) {
     app.quit();
-    return false;
+    return null;
   }
-  let window: BrowserWindow | null = null;
-  let stopping: Promise<void> | null = null;
-  const opened = new OpenedFiles(parts);
+  const inbox = new Inbox(parts);
+  const opened = new OpenedFiles(inbox);
   // The program; unless it is packaged with it, the application's folder too.
   const skip = app.isPackaged ? 1 : 2;
   opened.open(pathsIn(parts.argv, parts.folder, skip));
-  const toFront = (): void => {
-    if (!window) return;
-    if (window.isMinimized()) window.restore();
-    window.focus();
-  };
+  let windows: Windows | null = null;
   app.on("second-instance", (_event, argv, folder) => {
     opened.open(pathsIn(argv, folder, skip));
-    toFront();
+    windows?.show();
   });
   // macOS, which may say so before it is ready.
   app.on("open-file", (event, file) => {
     event.preventDefault();
     opened.open([file]);
-    toFront();
+    windows?.show();
   });
-  app.on("before-quit", (event) => {
-    // Quitting goes on once the guests are down; asked again meanwhile, it waits for the same.
-    event.preventDefault();
-    if (window && !window.isDestroyed()) window.setProgressBar(2);
-    stopping ??= host
-      .powerOff(GRACE_MS)
-      .catch(() => {})
-      .then(() => app.exit(0));
-  });
-  app.on("window-all-closed", () => app.quit());
+  app.on("activate", () => windows?.show());
 
   await app.whenReady();
-  const session = parts.defaultSession();
-  // The page may copy text, and nothing else that needs asking.
-  session.setPermissionRequestHandler((_contents, permission, answer) =>
-    answer(permission === "clipboard-sanitized-write"),
-  );
-  session.setPermissionCheckHandler((_contents, permission) => permission === "clipboard-sanitized-write");
+  guard(parts);
   serveFiles(parts, paths.renderer);
-  parts.setMenu(menuTemplate(parts.platform, app.name));
-  const bridge = new ApiBridge(parts, host);
-  window = openWindow(parts, paths.preload);
-  bridge.attach(window.webContents);
-  opened.attach(window.webContents);
-  // The window stays while the guests shut down, and shows it.
-  window.on("close", (event) => {
+  const bridge = new ApiBridge(inbox, host);
+  const commands = new Commands(inbox);
+  const shown = (windows = new Windows(parts, host, inbox, paths, (contents) => bridge.attach(contents)));
+  const { main } = shown;
+  opened.attach(main.webContents);
+  commands.attach(main.webContents);
+  const show = (): void => shown.show();
+  const go = (id: string): void => {
+    show();
+    commands.run(id);
+  };
+  setMenu(parts, commands, show);
+  const tray = new DomainTray(parts, host, {
+    show,
+    openConsole: (domid) => go(`go-${domid}-console`),
+    quit: () => app.quit(),
+  });
+  new CrashNotices(parts, host, {
+    isFocused: () => shown.isFocused,
+    go: (domid) => go(domid === null ? "host-overview" : `go-${domid}`),
+  });
+
+  const socket = listen().catch(() => null);
+  const quitting = new Quitting(parts, host, shown, async () => {
+    tray.close();
+    await (await socket)?.close();
+  });
+  app.on("before-quit", (event) => {
+    // Quitting goes on once the guests are down, by app.exit.
+    event.preventDefault();
+    void quitting.wanted();
+  });
+  main.on("close", (event) => {
     event.preventDefault();
     app.quit();
   });
+  app.on("window-all-closed", () => app.quit());
   // The window shows how it goes, or why it does not.
   void host.powerOn().catch(() => {});
-  return true;
+  return { end: () => quitting.end() };
 }

@@ -1,70 +1,110 @@
-/** The window: sandboxed, isolated, unable to leave its page. Its size and place are kept for the next start. */
+/** Windows: sandboxed, isolated, on the application's own origin. The main one's size and place are kept for the next start. */
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import type { BrowserWindow } from "electron";
+import type { BrowserWindow, BrowserWindowConstructorOptions, Rectangle, WebPreferences } from "electron";
 import { APP_ORIGIN } from "./channels.ts";
 import type { ElectronParts } from "./parts.ts";
 
 const LEAST = { width: 820, height: 560 };
 const FIRST = { width: 1280, height: 820 };
+/** Of a window's top left corner, as much of its title bar as a hand can still take hold of. */
+const REACHED = { width: 120, height: 24 };
 
-interface Bounds {
+export interface WindowState {
   x?: number;
   y?: number;
   width: number;
   height: number;
+  maximized: boolean;
 }
 
-/** Bounds from a file that anybody may have changed. */
-export function readBounds(file: string): Bounds {
+/** Each is Electron's default too; said here so that a change of those changes nothing. */
+const PREFERENCES: WebPreferences = {
+  contextIsolation: true,
+  sandbox: true,
+  nodeIntegration: false,
+  nodeIntegrationInWorker: false,
+  nodeIntegrationInSubFrames: false,
+  webSecurity: true,
+  allowRunningInsecureContent: false,
+  experimentalFeatures: false,
+  webviewTag: false,
+  navigateOnDragDrop: false,
+  spellcheck: false,
+};
+
+/** From a file that anybody may have changed; a place that no screen has any more is left out. */
+export function readState(file: string, workAreas: readonly Rectangle[]): WindowState {
   try {
-    const { x, y, width, height } = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
-    if (typeof width !== "number" || typeof height !== "number") return FIRST;
+    const { x, y, width, height, maximized } = JSON.parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+    if (typeof width !== "number" || typeof height !== "number") return { ...FIRST, maximized: false };
+    const isSeen =
+      typeof x === "number" &&
+      typeof y === "number" &&
+      workAreas.some(
+        (area) =>
+          x + REACHED.width > area.x &&
+          x + REACHED.width <= area.x + area.width &&
+          y >= area.y &&
+          y + REACHED.height <= area.y + area.height,
+      );
     return {
-      width: Math.max(LEAST.width, Math.min(width, 10_000)),
-      height: Math.max(LEAST.height, Math.min(height, 10_000)),
-      ...(typeof x === "number" && typeof y === "number" && { x, y }),
+      width: Math.round(Math.max(LEAST.width, Math.min(width, 10_000))),
+      height: Math.round(Math.max(LEAST.height, Math.min(height, 10_000))),
+      ...(isSeen && { x: Math.round(x), y: Math.round(y) }),
+      maximized: maximized === true,
     };
   } catch {
-    return FIRST;
+    return { ...FIRST, maximized: false };
   }
 }
 
-export function openWindow(parts: ElectronParts, preload: string): BrowserWindow {
-  const boundsFile = path.join(parts.app.getPath("userData"), "window.json");
+const stateFile = (parts: Pick<ElectronParts, "app">): string =>
+  path.join(parts.app.getPath("userData"), "window.json");
+
+export function keepState(parts: Pick<ElectronParts, "app">, window: BrowserWindow): void {
+  if (window.isDestroyed()) return;
+  const state: WindowState = { ...window.getNormalBounds(), maximized: window.isMaximized() };
+  try {
+    writeFileSync(stateFile(parts), JSON.stringify(state));
+  } catch {
+    // The next window has the first size again.
+  }
+}
+
+export interface Page {
+  preload: string;
+  /** Path of the windows' icon: Linux desktops know no other. */
+  icon: string;
+}
+
+function open(parts: ElectronParts, page: Page, options: BrowserWindowConstructorOptions, hash: string): BrowserWindow {
   const window = parts.createWindow({
-    ...readBounds(boundsFile),
-    minWidth: LEAST.width,
-    minHeight: LEAST.height,
+    ...options,
     show: false,
-    title: "Xenarium",
+    icon: page.icon,
     backgroundColor: "#14181e",
-    webPreferences: {
-      preload,
-      contextIsolation: true,
-      sandbox: true,
-      nodeIntegration: false,
-      webSecurity: true,
-      webviewTag: false,
-      spellcheck: false,
-    },
+    webPreferences: { ...PREFERENCES, preload: page.preload },
   });
+  void window.loadURL(`${APP_ORIGIN}/index.html${hash}`);
+  return window;
+}
+
+export function openMainWindow(parts: ElectronParts, page: Page): BrowserWindow {
+  const { maximized, ...bounds } = readState(stateFile(parts), parts.workAreas());
+  const least = { minWidth: LEAST.width, minHeight: LEAST.height };
+  const window = open(parts, page, { ...bounds, ...least, title: "Xenarium" }, "");
+  window.once("ready-to-show", () => {
+    if (maximized) window.maximize();
+    window.show();
+  });
+  return window;
+}
+
+/** renderer/console/deeds.ts reads the address. Its title comes from the page. */
+export function openConsoleWindow(parts: ElectronParts, page: Page, domid: number): BrowserWindow {
+  const size = { width: 820, height: 520, minWidth: 320, minHeight: 200 };
+  const window = open(parts, page, { ...size, title: "Console" }, `#console=${domid}`);
   window.once("ready-to-show", () => window.show());
-  window.on("close", () => {
-    try {
-      writeFileSync(boundsFile, JSON.stringify(window.getNormalBounds()));
-    } catch {
-      // The next window has the first size again.
-    }
-  });
-  const { webContents } = window;
-  webContents.on("will-navigate", (event) => event.preventDefault());
-  webContents.on("will-attach-webview", (event) => event.preventDefault());
-  webContents.setWindowOpenHandler(({ url }) => {
-    // Links of the documentation open in the user's browser, nothing opens here.
-    if (url.startsWith("https://")) void parts.openExternal(url);
-    return { action: "deny" };
-  });
-  void window.loadURL(`${APP_ORIGIN}/index.html`);
   return window;
 }

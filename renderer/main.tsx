@@ -11,6 +11,7 @@ import "./styles/create.css";
 import "./styles/organize.css";
 import "./styles/tour.css";
 import { App } from "./app/App.tsx";
+import { serveDesktop } from "./app/desktop.ts";
 import { ConsoleWindow } from "./console/ConsoleWindow.tsx";
 import { poppedOutConsole, prepareConsoles } from "./console/deeds.ts";
 import { keepLayout } from "./state/layout.ts";
@@ -24,6 +25,7 @@ applyStoredTheme();
 if (console === null) {
   keepLayout();
   keepGroups();
+  serveDesktop();
 }
 prepareConsoles();
 createRoot(document.getElementById("root")!).render(console === null ? <App /> : <ConsoleWindow domid={console} />);

@@ -47,6 +47,8 @@ const GRACE_MS = 10_000;
 const MOST_NOTICES = 16;
 const FORWARDED = ["domains", "created", "stopped", "destroyed", "console"] as const;
 
+const bundledName = (number: number): string => `mini-${number}`;
+
 type HostServiceEvents = { [E in EventName]: [Events[E]] };
 
 export class HostService extends EventEmitter<HostServiceEvents> {
@@ -66,7 +68,9 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   /** Its beginning. */
   #bootLog = "";
   #bundled = 0;
+  /** Still to be started. */
   #firstGuest: boolean;
+  #firstGuestName: string | null = null;
   #stopping: Promise<void> | null = null;
   /** The host that was powered off on request; its start, if it was still under way, did not fail. */
   #switchedOff: PoweredHost | null = null;
@@ -102,6 +106,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       pcpus: this.#pcpus,
       bootEntries: this.#boot.config.entries.map(({ title, cmdline }) => ({ title, cmdline })),
       bootEntry: this.#bootEntry,
+      firstGuest: this.#firstGuestName,
     };
   }
 
@@ -148,6 +153,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       autostart,
       ...size,
     });
+    this.#firstGuestName = this.#firstGuest ? bundledName(1) : null;
     this.#firstGuest = false;
     this.#memoryMiB = size.memoryMiB;
     this.#pcpus = size.pcpus;
@@ -271,7 +277,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
 
   #freeNumber(taken: ReadonlySet<string>): number {
     let number = this.#bundled + 1;
-    while (taken.has(`mini-${number}`)) number++;
+    while (taken.has(bundledName(number))) number++;
     return number;
   }
 
@@ -284,7 +290,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     number: number,
     vcpus: number,
   ): { config: string; configName: string; files: Record<string, Uint8Array> } {
-    const config = `name = "mini-${number}"\nkernel = "mini.elf"\nmemory = 32\nvcpus = ${vcpus}\n`;
+    const config = `name = "${bundledName(number)}"\nkernel = "mini.elf"\nmemory = 32\nvcpus = ${vcpus}\n`;
     return { config, configName: "bundled guest", files: { "mini.elf": readFileSync(this.#options.bundledGuest) } };
   }
 

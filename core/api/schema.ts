@@ -94,6 +94,8 @@ export interface HostState {
   /** The boot menu, with Xen's command lines, and the number of the entry that was booted last or is next. */
   bootEntries: { title: string; cmdline: string }[];
   bootEntry: number;
+  /** Name of the bundled guest that was started with the application's first power-on, until the next one; else null. */
+  firstGuest: string | null;
 }
 
 /** Kernels of the computer that Xenarium runs on, the newest first. */

@@ -29,18 +29,20 @@ export async function serve(options: ServeArguments, dist: URL): Promise<number>
     ...(options.pcpus !== null && { pcpus: options.pcpus }),
   });
   if (options.log) host.on("xenLog", ({ text }) => process.stderr.write(text));
-  // Before the host is on: if the place is taken, nothing is to be undone.
-  const local = await serveLocal(host);
-  const root = fileURLToPath(new URL("renderer/", dist));
-  const web =
-    options.port === null
-      ? await serveWeb(host, root, USUAL_PORT).catch(() => serveWeb(host, root))
-      : await serveWeb(host, root, options.port);
-  process.stdout.write(`Xenarium: ${web.url}\n`);
   const ended = new Promise<void>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve());
   });
+  const opened: { close(): Promise<void> }[] = [];
   try {
+    // Before the host is on: if the place is taken, nothing is to be undone.
+    opened.push(await serveLocal(host));
+    const root = fileURLToPath(new URL("renderer/", dist));
+    const web =
+      options.port === null
+        ? await serveWeb(host, root, USUAL_PORT).catch(() => serveWeb(host, root))
+        : await serveWeb(host, root, options.port);
+    opened.push(web);
+    process.stdout.write(`Xenarium: ${web.url}\n`);
     await host.powerOn();
     if (options.browser) openInBrowser(web.url);
     await ended;
@@ -48,6 +50,6 @@ export async function serve(options: ServeArguments, dist: URL): Promise<number>
     return 0;
   } finally {
     await host.powerOff(GRACE_MS);
-    await Promise.all([local.close(), web.close()]);
+    await Promise.all(opened.map((each) => each.close()));
   }
 }

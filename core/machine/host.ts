@@ -144,6 +144,12 @@ export class Host extends EventEmitter<HostEvents> {
       name,
     });
     worker.on("error", (error) => this.#crash(`${name} stopped: ${error.stack ?? error.message}`));
+    // Its thread was ended by something else than an error of its own.
+    worker.on("exit", (code) => {
+      const words = this.#words;
+      if (words && Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON)
+        this.#crash(`${name} has ended (exit ${code}).`);
+    });
     this.#workers.push(worker);
   }
 

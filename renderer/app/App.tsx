@@ -3,6 +3,7 @@ import { DropZone } from "../create/DropZone.tsx";
 import { NewDomain } from "../create/NewDomain.tsx";
 import { useOpenedFiles } from "../create/opened.ts";
 import { DomainPage } from "../domain/DomainPage.tsx";
+import { CrashBanner } from "../host/CrashBanner.tsx";
 import { HostTabs } from "../host/HostTabs.tsx";
 import { Organize } from "../organize/Organize.tsx";
 import { Tour } from "../help/Tour.tsx";
@@ -11,6 +12,7 @@ import { useApp } from "../state/store.ts";
 import { Boundary } from "../ui/Boundary.tsx";
 import { Confirm } from "../ui/Dialog.tsx";
 import { Toasts } from "../ui/Toasts.tsx";
+import { FirstHint } from "./FirstHint.tsx";
 import { Palette } from "./Palette.tsx";
 import { Shortcuts } from "./Shortcuts.tsx";
 import { Sidebar } from "./Sidebar.tsx";
@@ -47,6 +49,8 @@ export function App() {
                 {reason} Trying again…
               </div>
             )}
+            <CrashBanner />
+            <FirstHint />
             <Boundary of={JSON.stringify(view)}>
               {view.page === "host" ? <HostTabs /> : <DomainPage key={view.domid} domid={view.domid} tab={view.tab} />}
             </Boundary>

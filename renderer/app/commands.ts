@@ -7,7 +7,7 @@ import { exportDomains } from "../host/export.ts";
 import { folderCommands } from "../organize/commands.ts";
 import { startTour } from "../help/tour-state.ts";
 import { showDomain, useLayout } from "../state/layout.ts";
-import { copyConsole, mayPopOut, popOut, saveLog, setFontSize } from "../console/deeds.ts";
+import { copyConsole, popOut, saveLog, setFontSize } from "../console/deeds.ts";
 import { act } from "../state/session.ts";
 import {
   ask,
@@ -58,7 +58,7 @@ export function commandsNow(): Command[] {
     if (domid !== 0) add("This domain", "copy-console", "Copy the console’s text", () => copyConsole(domid), [name]);
     if (domid !== 0)
       add("This domain", "save-console", "Save the console’s log to a file", () => void saveLog(domid), [name]);
-    if (domid !== 0 && mayPopOut())
+    if (domid !== 0)
       add("This domain", "pop-out", "Console in a window of its own", () => popOut(domid), [name, "pop out"]);
     if (view.tab === "console") {
       const search = (): void => useApp.setState({ consoleSearch: true });

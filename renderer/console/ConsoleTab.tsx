@@ -2,7 +2,7 @@ import { AArrowDown, AArrowUp, Copy, Download, Eraser, Keyboard, Search, SquareA
 import { useEffect, useRef, useState } from "react";
 import { consoles } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
-import { copyConsole, mayPopOut, pasteInto, popOut, saveLog, setFontSize } from "./deeds.ts";
+import { copyConsole, pasteInto, popOut, saveLog, setFontSize } from "./deeds.ts";
 import { Tool } from "./Tool.tsx";
 import { SearchBar } from "./SearchBar.tsx";
 import { TypeText } from "./TypeText.tsx";
@@ -76,7 +76,7 @@ export function ConsoleTab({ domid, name, alone = false }: { domid: number; name
         <Tool label="Clear the screen" onClick={() => console.terminal.clear()}>
           <Eraser size={14} />
         </Tool>
-        {!alone && mayPopOut() && (
+        {!alone && (
           <Tool label="Open in a window of its own" onClick={() => popOut(domid)}>
             <SquareArrowOutUpRight size={14} />
           </Tool>

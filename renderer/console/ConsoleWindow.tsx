@@ -1,4 +1,5 @@
 import { useEffect } from "react";
+import { hostIs } from "../state/power-words.ts";
 import { useApp } from "../state/store.ts";
 import { Confirm } from "../ui/Dialog.tsx";
 import { Toasts } from "../ui/Toasts.tsx";
@@ -17,7 +18,7 @@ export function ConsoleWindow({ domid }: { domid: number }) {
     connection === "lost"
       ? `${reason} Trying again…`
       : power !== undefined && power !== "running"
-        ? `The host is ${power}.`
+        ? `${hostIs(power)}.${power === "crashed" ? " What its console wrote is kept." : ""}`
         : power && departed && !domain
           ? "This domain is gone. Its console is kept."
           : null;
@@ -32,7 +33,7 @@ export function ConsoleWindow({ domid }: { domid: number }) {
           {trouble}
         </div>
       )}
-      {power === "running" && <ConsoleTab domid={domid} name={name} alone />}
+      {(power === "running" || power === "crashed") && <ConsoleTab domid={domid} name={name} alone />}
       <Toasts />
       {question && <Confirm {...question} onClose={() => useApp.setState({ question: null })} />}
     </main>

@@ -13,10 +13,12 @@ export function poppedOutConsole(): number | null {
   return found ? Number(found[1]) : null;
 }
 
-/** The desktop's window has one bridge to the host; a browser's opens as many as it likes. */
-export const mayPopOut = (): boolean => window.xenariumDesktop === undefined;
-
 export function popOut(domid: number): void {
+  if (window.xenariumDesktop) {
+    // No page of the desktop's opens windows: the application does, with a bridge to the host for each.
+    window.xenariumDesktop.openConsole(domid);
+    return;
+  }
   const opened = window.open(`${location.pathname}#console=${domid}`, `console-${domid}`, "popup,width=820,height=520");
   if (!opened) toast("warning", "The browser opens no second window for this page. Allow pop-up windows for it.");
 }
@@ -66,6 +68,11 @@ export function pasteInto(domid: number, text: string): void {
 export async function saveLog(domid: number): Promise<void> {
   const { domains, departed } = useApp.getState();
   const name = domains.find((each) => each.domid === domid)?.name ?? departed.get(domid)?.name ?? `domain-${domid}`;
+  if (useApp.getState().host?.power !== "running") {
+    // The host has crashed, and its log with it: what the terminal still has.
+    download(`${name}-console.log`, "text/plain", consoles.of(domid).text());
+    return;
+  }
   try {
     const { log, end } = await request("consoleAttach", { domid });
     // What came while it was attached anew.

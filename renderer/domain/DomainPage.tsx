@@ -23,6 +23,7 @@ const ENDINGS: Record<string, string> = {
   watchdog: "Its watchdog was not fed.",
   suspend: "It suspended.",
   destroyed: "It was destroyed.",
+  host: "It ended with the host, which crashed.",
 };
 
 export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {

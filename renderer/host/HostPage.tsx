@@ -4,6 +4,7 @@ import type { HostInfo } from "../../core/api/schema.ts";
 import { LongGraphs, type LongGraphKind } from "../domain/LongGraphs.tsx";
 import { useLayout } from "../state/layout.ts";
 import { act, history, request } from "../state/session.ts";
+import { hostIs } from "../state/power-words.ts";
 import { openDialog, show, useApp } from "../state/store.ts";
 import { Confirm } from "../ui/Dialog.tsx";
 import { Graph } from "../ui/Graph.tsx";
@@ -75,7 +76,7 @@ export function HostPage() {
           </button>
         )}
       </header>
-      {host.reason && (
+      {host.reason && power !== "crashed" && (
         <div className="banner" role="alert">
           {host.reason}
         </div>
@@ -88,7 +89,7 @@ export function HostPage() {
         </section>
         <section className="card">
           <h2>Memory</h2>
-          {running ? <MemoryBar domains={domains} /> : <p className="muted">The host is {power}.</p>}
+          {running ? <MemoryBar domains={domains} /> : <p className="muted">{hostIs(power)}.</p>}
           {info && running && <Facts info={info} />}
         </section>
       </div>

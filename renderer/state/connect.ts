@@ -1,18 +1,8 @@
 /** The way to the host: Electron's bridge where there is one, else a WebSocket to the server that the page came from. */
 import { ApiClient, type Transport } from "../../core/api/client.ts";
-import type { ServerMessage } from "../../core/api/schema.ts";
 import { connectWebSocket } from "../../core/api/transport/websocket-browser.ts";
+import type { DesktopBridge } from "../../electron/channels.ts";
 
-/** What electron/preload.ts puts on the window. */
-export interface DesktopBridge {
-  /** Messages go both ways; the host's end stands as long as the window. */
-  send(message: unknown): void;
-  onMessage(listener: (message: unknown) => void): void;
-  onClose(listener: (reason: string) => void): void;
-  /** Files that the desktop opens with the application, from now on: contents, or a sentence why there are none. */
-  onOpened(listener: (files: OpenedFile[]) => void): void;
-}
-export type OpenedFile = { name: string; bytes: Uint8Array<ArrayBuffer> } | { name: string; reason: string };
 declare global {
   interface Window {
     xenariumDesktop?: DesktopBridge;
@@ -26,7 +16,7 @@ function bridgeTransport(bridge: DesktopBridge): Transport {
     onClose: () => {},
     close: () => {},
   };
-  bridge.onMessage((message) => transport.onMessage(message as ServerMessage));
+  bridge.onMessage((message) => transport.onMessage(message));
   bridge.onClose((reason) => transport.onClose(reason));
   return transport;
 }

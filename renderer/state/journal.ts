@@ -1,6 +1,7 @@
 /** Tasks that this window asked for and events of the host, each with its cause, the latest first. */
 import { create } from "zustand";
 import type { Arguments, DomainInfo, Events, RequestName } from "../../core/api/schema.ts";
+import { hostIs } from "./power-words.ts";
 
 export interface Entry {
   id: number;
@@ -123,7 +124,7 @@ export function noteHost(power: Events["host"]["power"], reason: string | null):
   add({
     kind: "event",
     state: power === "crashed" ? "error" : "info",
-    title: `The host is ${power}`,
+    title: hostIs(power),
     cause: power === "crashed" ? "The host itself" : here ? HERE : on ? "The application’s start" : ELSEWHERE,
     detail: reason ?? "",
     domid: null,

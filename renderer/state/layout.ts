@@ -52,6 +52,8 @@ const USUAL: Layout = {
   graphRange: "10min",
 };
 
+/** Nothing was arranged before. */
+const isFirst = localStorage.getItem(KEY) === null;
 export const useLayout = create<Layout>()(() => read());
 
 function read(): Layout {
@@ -101,11 +103,17 @@ export function keepLayout(): void {
   });
 }
 
-/** The domain that was looked at last, if one of that name runs; where the user went meanwhile, otherwise. */
+/** At the first start the bundled guest's console; then the domain that was looked at last, if one of that name runs; where the user went meanwhile, otherwise. */
 function restore(): void {
   const { domain, domainTab, hostTab } = useLayout.getState();
-  const { domains, view } = useApp.getState();
+  const { domains, host, view } = useApp.getState();
   if (view.page !== "host") return;
+  const first = isFirst && domain === null ? domains.find(({ name }) => name === host?.firstGuest) : undefined;
+  if (first) {
+    useApp.setState({ firstHint: true });
+    show({ page: "domain", domid: first.domid, tab: "console" });
+    return;
+  }
   const found = domain === null ? undefined : domains.find(({ name }) => name === domain);
   if (found) show({ page: "domain", domid: found.domid, tab: domainTab });
   else show({ page: "host", tab: view.tab ?? hostTab });

@@ -115,7 +115,7 @@ function listen(api: ApiClient): void {
       );
       void api.request("consoleLogs").then(departedBefore, () => {});
     }
-    if (host.power === "crashed" && before?.power !== "crashed" && host.reason) toast("error", host.reason);
+    if (host.power === "crashed" && before?.power !== "crashed") departAll();
   });
   api.on("domains", ({ domains }) => {
     noteChanges(useApp.getState().domains, domains);
@@ -172,6 +172,11 @@ function depart(domid: number, name: string, reason: string): void {
   const last = domains.find((each) => each.domid === domid) ?? null;
   const all = [...departed].filter(([each]) => each !== domid).slice(-(MOST_DEPARTED - 1));
   useApp.setState({ departed: new Map([...all, [domid, { domid, name, reason, last }]]) });
+}
+
+/** The host's end is that of its domains. What their terminals have is kept. */
+function departAll(): void {
+  for (const { domid, name } of useApp.getState().domains) if (domid !== 0) depart(domid, name, "host");
 }
 
 /** Those that went before this window was there: their consoles are kept by the host. */

@@ -66,6 +66,8 @@ export interface AppState {
   question: Question | null;
   /** The console that is shown is searched. */
   consoleSearch: boolean;
+  /** The application's first start, not dismissed yet: say where files go. */
+  firstHint: boolean;
 }
 
 export const useApp = create<AppState>()(() => ({
@@ -82,6 +84,7 @@ export const useApp = create<AppState>()(() => ({
   dialog: "none",
   question: null,
   consoleSearch: false,
+  firstHint: false,
 }));
 
 let nextToast = 1;

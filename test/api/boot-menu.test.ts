@@ -1,12 +1,12 @@
 /** The boot menu that is edited in the application: what it may have, and that it is there again. */
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { temporaryFolder } from "../temporary.ts";
 import { afterRemoval, BootMenu } from "../../core/api/boot-menu.ts";
 import { DEFAULT_BOOT_CONFIG, formatBootConfig, parseBootConfig } from "../../core/toolstack/boot-config.ts";
 
-const file = (): string => path.join(mkdtempSync(path.join(tmpdir(), "xenarium-menu-")), "state", "boot.cfg");
+const file = (): string => path.join(temporaryFolder("menu"), "state", "boot.cfg");
 const silent = (message: string): void => expect.fail(message);
 
 describe("the boot menu", () => {

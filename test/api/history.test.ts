@@ -1,9 +1,9 @@
 /** A day of figures: measured on a real host, kept across restarts of the application, robust against what a disk may do. */
-import { appendFileSync, mkdtempSync, readFileSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { appendFileSync, readFileSync, readdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { temporaryFolder } from "../temporary.ts";
 import { HistoryFiles, MOST_EVENTS, MOST_FILES } from "../../core/api/history/files.ts";
 import { joined, KEPT_MINUTES, merged, readMinute, minuteBytes, type Minute } from "../../core/api/history/minutes.ts";
 import type { HistoryReport } from "../../core/api/history/recorder.ts";
@@ -11,7 +11,7 @@ import { HostService } from "../../core/api/host-service.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const dist = pathToFileURL(`${root}/dist/`);
-const folder = (): string => mkdtempSync(path.join(tmpdir(), "xenarium-history-"));
+const folder = (): string => temporaryFolder("history");
 
 function service(where: string): HostService {
   return new HostService({

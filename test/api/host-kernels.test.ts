@@ -1,15 +1,15 @@
 /** Kernels of this computer: by release from the one folder, never by a path, and only for whom the user let have them. */
-import { mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { temporaryFolder } from "../temporary.ts";
 import { hostKernels, readBootFile } from "../../core/api/host-kernels.ts";
 import type { HostService } from "../../core/api/host-service.ts";
 import { Session } from "../../core/api/session.ts";
 import type { ServerMessage } from "../../core/api/schema.ts";
 
 function folder(): string {
-  const root = mkdtempSync(path.join(tmpdir(), "xenarium-boot-"));
+  const root = temporaryFolder("boot");
   const boot = path.join(root, "boot");
   mkdirSync(boot);
   writeFileSync(path.join(root, "secret"), "the user's own");

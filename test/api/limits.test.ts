@@ -1,7 +1,6 @@
 /** What a client may make the server keep, and where the user's socket may lie. */
 import { EventEmitter } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, statSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, existsSync, mkdirSync, statSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import type { HostService } from "../../core/api/host-service.ts";
@@ -10,6 +9,7 @@ import { Session } from "../../core/api/session.ts";
 import { connectLocal, serveLocal, socketPath } from "../../core/api/transport/local-socket.ts";
 import { HOST_MEMORY_MAX_MIB, HOST_MEMORY_MIN_MIB } from "../../core/machine/host.ts";
 import { MAX_PCPUS } from "../../core/machine/layout.ts";
+import { temporaryFolder } from "../temporary.ts";
 
 /** A host whose toolstack takes its time; the session's end of it only. */
 function double(): { host: HostService; answer: () => void } {
@@ -89,7 +89,7 @@ describe("a client", () => {
 describe.skipIf(process.platform === "win32")("the user's socket", () => {
   it("lies in a folder that nobody else enters, or nowhere", async () => {
     const { host } = double();
-    const base = mkdtempSync(path.join(tmpdir(), "xenarium-private-"));
+    const base = temporaryFolder("private");
     const file = path.join(base, "own", "host.sock");
     const served = await serveLocal(host, file);
     expect(statSync(path.dirname(file)).mode & 0o777).toBe(0o700);
@@ -97,6 +97,8 @@ describe.skipIf(process.platform === "win32")("the user's socket", () => {
     chmodSync(path.dirname(file), 0o755);
     await expect(connectLocal(file)).rejects.toThrow(/0700/);
     await served.close();
+    expect(existsSync(path.dirname(file))).toBe(false);
+    mkdirSync(path.dirname(file), { mode: 0o755 });
     await expect(serveLocal(host, file)).rejects.toThrow(/0700/);
     mkdirSync(path.join(base, "target"), { mode: 0o700 });
     symlinkSync(path.join(base, "target"), path.join(base, "link"));

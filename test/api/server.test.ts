@@ -1,8 +1,7 @@
 /** The management API as its clients meet it, honest and hostile. */
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { WebSocket } from "ws";
@@ -13,6 +12,7 @@ import type { ServerMessage, StatisticsSnapshot } from "../../core/api/schema.ts
 import { fromBytes, toBytes } from "../../core/api/transport/frame.ts";
 import { connectLocal, serveLocal } from "../../core/api/transport/local-socket.ts";
 import { serveWeb, type WebServer } from "../../core/api/transport/websocket-server.ts";
+import { temporaryFolder } from "../temporary.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const dist = pathToFileURL(`${root}/dist/`);
@@ -147,7 +147,7 @@ describe("requests", () => {
 
   it("reach no file of the user's from a browser, by create or otherwise", async () => {
     const { client } = await connected();
-    const secret = path.join(mkdtempSync(path.join(tmpdir(), "xenarium-api-")), "secret.elf");
+    const secret = path.join(temporaryFolder("api"), "secret.elf");
     writeFileSync(secret, "secret");
     await expect(
       client.request("create", { config: `name = "x"\nkernel = "${secret}"\nmemory = 32\n` }),
@@ -227,7 +227,7 @@ describe("requests", () => {
 });
 
 describe("the local socket", () => {
-  const file = path.join(mkdtempSync(path.join(tmpdir(), "xenarium-socket-")), "sub", "host.sock");
+  const file = path.join(temporaryFolder("socket"), "sub", "host.sock");
 
   it("answers the user's commands; a second host does not take its place; what a killed one left is replaced", async () => {
     const first = await serveLocal(host, file);
@@ -240,6 +240,7 @@ describe("the local socket", () => {
     expect((await client.request("hostState")).power).toBe("running");
     client.close();
     await first.close();
+    mkdirSync(path.dirname(file), { mode: 0o700 });
     writeFileSync(file, "");
     const second = await serveLocal(host, file);
     await second.close();

@@ -3,8 +3,7 @@
  * its effect, view by view; beside it, in the same Chromium on the same busy machine, a page that is empty. And what the application
  * costs with the host on and no domain but dom0.
  */
-import { readFileSync, readdirSync, rmSync } from "node:fs";
-import path from "node:path";
+import { readFileSync, readdirSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Browser, Page } from "playwright-core";
 import { ApiClient } from "../../core/api/client.ts";
@@ -226,7 +225,6 @@ export async function measureWindow(bundled: string): Promise<WindowFigures> {
   } finally {
     await browser.close();
     await served.stop();
-    rmSync(path.dirname(served.env.XENARIUM_SOCKET!), { recursive: true, force: true });
   }
 }
 

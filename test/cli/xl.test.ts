@@ -1,9 +1,9 @@
 /** `xenarium xl` and the xenstore clients as a user types them, against a host that runs. */
 import { execFile, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { temporaryFolder } from "../temporary.ts";
 import { startServe, type Served } from "../ui/serve.ts";
 
 const dist = path.resolve(import.meta.dirname, "../../dist");
@@ -27,7 +27,7 @@ const refused = async (...args: string[]) => {
 
 describe("xl", () => {
   beforeAll(async () => {
-    folder = mkdtempSync(path.join(tmpdir(), "xenarium-xl-"));
+    folder = temporaryFolder("xl");
     served = await startServe("--host-memory", "256", "--pcpus", "2");
     const config = path.join(folder, "web.cfg");
     writeFileSync(
@@ -39,7 +39,6 @@ describe("xl", () => {
   });
   afterAll(async () => {
     await served.stop();
-    rmSync(folder, { recursive: true });
   });
 
   it("names domains, and says how long they have run", async () => {

@@ -1,14 +1,13 @@
 /** MMX to SSE4.2, AES-NI, PCLMULQDQ: the SSE unit against the real CPU, and what a user program can't show there. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import path from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import * as state from "../../core/machine/cpu/state.ts";
 import { difference } from "./silicon/compare.ts";
 import { CASE, RESULT, WINDOW_START } from "./silicon/generate.ts";
 import { SSE_FORMS, type SseCase, Random, excluded, sseCase } from "./sse-cases.ts";
 import { SseUnit, compileSseUnit } from "./sse-unit.ts";
+import { temporaryFolder } from "../temporary.ts";
 
 const CASES = 200_000;
 const BATCH = 8192;
@@ -17,11 +16,10 @@ let folder: string;
 let unit: SseUnit;
 
 beforeAll(() => {
-  folder = mkdtempSync(path.join(tmpdir(), "xenarium-sse-"));
+  folder = temporaryFolder("sse");
   compileSseUnit(path.join(folder, "sse.wasm"));
   unit = new SseUnit(path.join(folder, "sse.wasm"));
 }, 120_000);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Why the real CPU can't be asked here. */
 function siliconMissing(): string | null {

@@ -1,293 +1,287 @@
-/** The desktop shell against a double of the Electron functions it uses. */
-import { EventEmitter } from "node:events";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+/** The desktop shell against a double of the Electron functions it uses: windows, files, quitting. */
+import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import type { BrowserWindow, BrowserWindowConstructorOptions } from "electron";
-import { beforeEach, describe, expect, it, vi } from "vitest";
-import { HostService } from "../../core/api/host-service.ts";
-import type { ServerMessage } from "../../core/api/schema.ts";
-import { APP_ORIGIN, FROM_HOST, OPENED, OPENS, TAKEN, TO_HOST, type OpenedFile } from "../../electron/channels.ts";
-import type { ElectronParts } from "../../electron/parts.ts";
-import { startShell } from "../../electron/shell.ts";
-import { readBounds } from "../../electron/window.ts";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { HostService } from "../../core/api/host-service.ts";
+import { FROM_HOST, HOST_CLOSED, OPENED, OPENS, OPEN_CONSOLE, TAKEN, TO_HOST } from "../../electron/channels.ts";
+import { readState } from "../../electron/window.ts";
+import { temporaryFolder } from "../temporary.ts";
+import { Double, service } from "./double.ts";
 
-class FakeContents extends EventEmitter {
-  readonly id = 1;
-  readonly mainFrame = { url: `${APP_ORIGIN}/index.html` };
-  readonly sent: [string, unknown][] = [];
-  openHandler: (details: { url: string }) => { action: string } = () => ({ action: "allow" });
-  send(channel: string, message: unknown): void {
-    this.sent.push([channel, message]);
-  }
-  isDestroyed(): boolean {
-    return false;
-  }
-  setWindowOpenHandler(handler: typeof this.openHandler): void {
-    this.openHandler = handler;
-  }
-}
-class FakeWindow extends EventEmitter {
-  readonly webContents = new FakeContents();
-  url = "";
-  focused = 0;
-  isMinimized = (): boolean => false;
-  isDestroyed = (): boolean => false;
-  focus = (): void => void this.focused++;
-  show(): void {}
-  restore(): void {}
-  setProgressBar(): void {}
-  getNormalBounds = () => ({ x: 5, y: 6, width: 1000, height: 700 });
-  loadURL(url: string): Promise<void> {
-    this.url = url;
-    return Promise.resolve();
-  }
-}
-
-const dist = pathToFileURL(`${path.resolve(import.meta.dirname, "../../dist")}/`);
-const renderer = path.resolve(import.meta.dirname, "../../dist/renderer");
-
-function double(lock = true, files: string[] = []) {
-  const app = Object.assign(new EventEmitter(), {
-    name: "Xenarium",
-    isPackaged: true,
-    requestSingleInstanceLock: () => lock,
-    quit: vi.fn(),
-    exit: vi.fn(),
-    whenReady: () => Promise.resolve(),
-    getPath: () => mkdtempSync(path.join(tmpdir(), "xenarium-electron-")),
-  });
-  const ipcMain = new EventEmitter();
-  const window = new FakeWindow();
-  let options: BrowserWindowConstructorOptions = {};
-  let permission: (contents: unknown, permission: string, answer: (granted: boolean) => void) => void = () => {};
-  let handler: (request: Request) => Promise<Response> = () => Promise.reject(new Error("no handler"));
-  const opened: string[] = [];
-  const parts = {
-    app,
-    ipcMain,
-    protocol: { handle: (_scheme: string, handle: typeof handler) => void (handler = handle) },
-    defaultSession: () => ({
-      setPermissionRequestHandler: (next: typeof permission) => void (permission = next),
-      setPermissionCheckHandler: () => {},
-    }),
-    createWindow: (given: BrowserWindowConstructorOptions) => {
-      options = given;
-      return window as unknown as BrowserWindow;
-    },
-    setMenu: () => {},
-    openExternal: (url: string) => {
-      opened.push(url);
-      return Promise.resolve();
-    },
-    platform: "linux",
-    argv: ["/opt/xenarium", "--no-sandbox", ...files],
-    folder: "/nowhere",
-  } as unknown as ElectronParts;
-  return {
-    parts,
-    app,
-    ipcMain,
-    window,
-    opened,
-    options: () => options,
-    ask: (what: string) => {
-      let granted = true;
-      permission(null, what, (answer) => (granted = answer));
-      return granted;
-    },
-    fetch: (url: string) => handler(new Request(url)),
-  };
-}
-
-const paths = { renderer, preload: "/preload.cjs" };
 let host: HostService;
 beforeEach(() => {
-  host = new HostService({ imageFolder: dist, bundledGuest: new URL("assets/guests/mini.elf", dist) });
+  host = service();
   vi.spyOn(host, "powerOn").mockResolvedValue(host.state);
 });
+const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 250));
 
 describe("the desktop shell", () => {
-  it("opens one isolated, sandboxed window on its own origin", async () => {
-    const shell = double();
-    expect(await startShell(shell.parts, host, paths)).toBe(true);
-    expect(shell.options().webPreferences).toMatchObject({
-      contextIsolation: true,
-      sandbox: true,
-      nodeIntegration: false,
-      webSecurity: true,
-      webviewTag: false,
-    });
-    expect(shell.window.url).toBe(`${APP_ORIGIN}/index.html`);
+  it("opens its window and powers the host on", async () => {
+    const shell = new Double();
+    expect(await shell.start(host)).not.toBeNull();
+    expect(shell.windows).toHaveLength(1);
     expect(host.powerOn).toHaveBeenCalledOnce();
+    shell.main.emit("ready-to-show");
+    expect(shell.main.visible).toBe(true);
   });
 
   it("leaves to the first instance, which comes to the front", async () => {
-    const second = double(false);
-    expect(await startShell(second.parts, host, paths)).toBe(false);
+    const second = new Double({ lock: false });
+    expect(await second.start(host)).toBeNull();
     expect(second.app.quit).toHaveBeenCalled();
-    const first = double();
-    await startShell(first.parts, host, paths);
+    expect(second.windows).toEqual([]);
+    const first = new Double();
+    await first.start(host);
+    first.main.hide();
     first.app.emit("second-instance", {}, ["/opt/xenarium"], "/");
-    expect(first.window.focused).toBe(1);
+    expect(first.main).toMatchObject({ visible: true, focused: true });
   });
 
-  describe("files that the desktop opens", () => {
-    const folder = mkdtempSync(path.join(tmpdir(), "xenarium-opened-"));
-    for (const name of ["vmlinuz", "initrd"]) writeFileSync(path.join(folder, name), name.toUpperCase());
-    const at = (name: string): string => path.join(folder, name);
-    const gone = { isMainFrame: true, isSameDocument: false };
-    type Shell = ReturnType<typeof double>;
-    const ready = ({ ipcMain, window: { webContents } }: Shell): void =>
-      void ipcMain.emit(OPENS, { sender: webContents, senderFrame: webContents.mainFrame });
-    /** What was opened, by message: names with the contents or the reason. */
-    const given = ({ window }: Shell): string[][] =>
-      window.webContents.sent
-        .filter(([channel]) => channel === OPENED)
-        .map(([, files]) =>
-          (files as OpenedFile[]).map((file) =>
-            "bytes" in file ? `${file.name}=${Buffer.from(file.bytes)}` : file.reason,
-          ),
-        );
+  it("gives a window its kept size and place, unless no screen has that place or they make no sense", async () => {
+    const file = path.join(temporaryFolder("bounds"), "window.json");
+    const screens = [{ x: 0, y: 25, width: 1920, height: 1055 }];
+    const read = (state: string): unknown => {
+      writeFileSync(file, state);
+      return readState(file, screens);
+    };
+    for (const text of ["", "null", "[]", '{"width":"x"}', "{]"])
+      expect(read(text)).toEqual({ width: 1280, height: 820, maximized: false });
+    expect(read('{"width":1,"height":1e9}')).toEqual({ width: 820, height: 10_000, maximized: false });
+    const kept = { x: 300, y: 100, width: 1000, height: 700, maximized: true };
+    expect(read(JSON.stringify(kept))).toEqual(kept);
+    expect(read(JSON.stringify({ ...kept, x: 2500 }))).not.toHaveProperty("x");
+    expect(read(JSON.stringify({ ...kept, y: -40 }))).not.toHaveProperty("y");
 
-    it("are given to the page once it says that it takes them, and again to none", async () => {
-      const shell = double(true, [at("vmlinuz"), at("initrd")]);
-      await startShell(shell.parts, host, paths);
-      const { webContents } = shell.window;
-      shell.ipcMain.emit(OPENS, { sender: webContents, senderFrame: { url: `${APP_ORIGIN}/index.html` } });
-      await new Promise((resolve) => setTimeout(resolve, 250));
-      expect(given(shell)).toEqual([]);
-      ready(shell);
-      await expect.poll(() => given(shell)).toEqual([["vmlinuz=VMLINUZ", "initrd=INITRD"]]);
-      ready(shell);
-      await new Promise((resolve) => setTimeout(resolve, 250));
-      expect(given(shell)).toHaveLength(1);
-    });
-
-    it("come from a second start, relative to its folder", async () => {
-      const shell = double();
-      await startShell(shell.parts, host, paths);
-      ready(shell);
-      shell.app.emit("second-instance", {}, ["/opt/xenarium", "--flag", "vmlinuz", "missing"], folder);
-      await expect
-        .poll(() => given(shell))
-        .toEqual([["vmlinuz=VMLINUZ", expect.stringMatching(/missing can't be .*ENOENT/)]]);
-      expect(shell.window.focused).toBe(1);
-      shell.app.emit("second-instance", {}, ["/opt/xenarium", "."], folder);
-      await expect.poll(() => given(shell)[1]).toEqual([`${folder} can't be opened: it is no file.`]);
-    });
-
-    it("that macOS names one by one are one opening, and wait for a page that is loaded again", async () => {
-      const shell = double();
-      const event = { preventDefault: vi.fn() };
-      const starting = startShell(shell.parts, host, paths);
-      shell.app.emit("open-file", event, at("vmlinuz"));
-      await starting;
-      ready(shell);
-      shell.app.emit("open-file", event, at("initrd"));
-      await expect.poll(() => given(shell)).toEqual([["vmlinuz=VMLINUZ", "initrd=INITRD"]]);
-      expect(event.preventDefault).toHaveBeenCalledTimes(2);
-      shell.window.webContents.emit("did-start-navigation", gone);
-      shell.app.emit("open-file", event, at("initrd"));
-      await new Promise((resolve) => setTimeout(resolve, 250));
-      expect(given(shell)).toHaveLength(1);
-      ready(shell);
-      await expect.poll(() => given(shell)[1]).toEqual(["initrd=INITRD"]);
-    });
+    const shell = new Double();
+    writeFileSync(path.join(shell.app.getPath(), "window.json"), JSON.stringify(kept));
+    await shell.start(host);
+    expect(shell.main.options).toMatchObject({ x: 300, y: 100, width: 1000, height: 700 });
+    shell.main.emit("ready-to-show");
+    expect(shell.main.maximize).toHaveBeenCalledOnce();
   });
 
-  it("lets the page go nowhere, open nothing and ask for nothing", async () => {
-    const shell = double();
-    await startShell(shell.parts, host, paths);
+  it("offers to load a page again whose process has ended, and the host goes on", async () => {
+    const shell = new Double();
+    await shell.start(host);
+    shell.main.webContents.emit("render-process-gone", {}, { reason: "clean-exit" });
+    shell.main.webContents.emit("render-process-gone", {}, { reason: "oom" });
+    await expect.poll(() => shell.main.webContents.reload.mock.calls.length).toBe(1);
+    expect(shell.questions).toHaveLength(1);
+    expect(shell.app.exit).not.toHaveBeenCalled();
+  });
+});
+
+describe("files that the desktop opens", () => {
+  let folder: string;
+  const at = (name: string): string => path.join(folder, name);
+  beforeEach(() => {
+    folder = temporaryFolder("opened");
+    for (const name of ["vmlinuz", "init rd"]) writeFileSync(at(name), name.toUpperCase());
+  });
+  /** What was opened, by message: names with the contents or the reason. */
+  const given = ({ main }: Double): string[][] =>
+    main.webContents
+      .got(OPENED)
+      .map((files) => files.map((file) => ("bytes" in file ? `${file.name}=${Buffer.from(file.bytes)}` : file.reason)));
+
+  it("are given to the page once it says that it takes them, and again to none", async () => {
+    const shell = new Double({ files: [at("vmlinuz"), pathToFileURL(at("init rd")).href] });
+    await shell.start(host);
+    await soon();
+    expect(given(shell)).toEqual([]);
+    shell.send(OPENS, null);
+    await expect.poll(() => given(shell)).toEqual([["vmlinuz=VMLINUZ", "init rd=INIT RD"]]);
+    shell.send(OPENS, null);
+    await soon();
+    expect(given(shell)).toHaveLength(1);
+  });
+
+  it("come from a second start, relative to its folder", async () => {
+    const shell = new Double();
+    await shell.start(host);
+    shell.send(OPENS, null);
+    shell.app.emit("second-instance", {}, ["/opt/xenarium", "--flag", "vmlinuz", "missing"], folder);
+    await expect
+      .poll(() => given(shell))
+      .toEqual([["vmlinuz=VMLINUZ", expect.stringMatching(/missing can't be .*ENOENT/)]]);
+    expect(shell.main.focused).toBe(true);
+    shell.app.emit("second-instance", {}, ["/opt/xenarium", ".", "file://elsewhere/x"], folder);
+    await expect
+      .poll(() => given(shell)[1])
+      .toEqual([`${folder} can't be opened: it is no file.`, expect.stringMatching(/^file:\/\/elsewhere\/x can't be/)]);
+  });
+
+  it("that macOS names one by one are one opening, and wait for a page that is loaded again", async () => {
+    const shell = new Double();
     const event = { preventDefault: vi.fn() };
-    shell.window.webContents.emit("will-navigate", event);
-    shell.window.webContents.emit("will-attach-webview", event);
+    const starting = shell.start(host);
+    shell.app.emit("open-file", event, at("vmlinuz"));
+    await starting;
+    shell.send(OPENS, null);
+    shell.app.emit("open-file", event, at("init rd"));
+    await expect.poll(() => given(shell)).toEqual([["vmlinuz=VMLINUZ", "init rd=INIT RD"]]);
     expect(event.preventDefault).toHaveBeenCalledTimes(2);
-    expect(shell.window.webContents.openHandler({ url: "https://example.org/" })).toEqual({ action: "deny" });
-    expect(shell.window.webContents.openHandler({ url: "file:///etc/passwd" })).toEqual({ action: "deny" });
-    expect(shell.opened).toEqual(["https://example.org/"]);
-    for (const what of ["media", "geolocation", "notifications", "clipboard-read"]) expect(shell.ask(what)).toBe(false);
+    shell.main.webContents.emit("did-start-navigation", { isMainFrame: true, isSameDocument: false });
+    shell.app.emit("open-file", event, at("init rd"));
+    await soon();
+    expect(given(shell)).toHaveLength(1);
+    shell.send(OPENS, null);
+    await expect.poll(() => given(shell)[1]).toEqual(["init rd=INIT RD"]);
   });
 
-  it("serves its own files with the policy, and nothing outside their folder", async () => {
-    const shell = double();
-    await startShell(shell.parts, host, paths);
-    const page = await shell.fetch(`${APP_ORIGIN}/index.html`);
-    expect(page.status).toBe(200);
-    expect(page.headers.get("content-security-policy")).toContain("default-src 'none'");
-    expect(page.headers.get("content-security-policy")).not.toContain("unsafe");
-    for (const url of ["/../cli.js", "/%2e%2e/cli.js", "/..%2fcli.js", "/nothing.js"])
-      expect((await shell.fetch(APP_ORIGIN + url)).status).toBe(404);
-    expect((await shell.fetch("xenarium://other/index.html")).status).toBe(404);
+  it("go to the main window, whatever another one says", async () => {
+    const shell = new Double({ files: [at("vmlinuz")] });
+    await shell.start(host);
+    shell.send(OPEN_CONSOLE, 1);
+    shell.send(OPENS, null, shell.windows[1]!);
+    await soon();
+    expect(shell.windows[1]!.webContents.got(OPENED)).toEqual([]);
   });
+});
 
-  it("answers its own page and no other sender", async () => {
-    const shell = double();
-    await startShell(shell.parts, host, paths);
-    const { webContents } = shell.window;
-    const replies = (): ServerMessage[] =>
-      webContents.sent.filter(([channel]) => channel === FROM_HOST).map(([, message]) => message as ServerMessage);
+describe("a console in a window of its own", () => {
+  it("has its own session with the host, its own checks, and one window for each domain", async () => {
+    const shell = new Double();
+    await shell.start(host);
+    shell.send(OPEN_CONSOLE, 3);
+    shell.send(OPEN_CONSOLE, 3);
+    const popup = shell.windows[1]!;
+    expect(shell.windows).toHaveLength(2);
+    expect(popup.url).toBe("xenarium://app/index.html#console=3");
+    expect(popup.options.webPreferences).toEqual(shell.main.options.webPreferences);
+    expect(popup.focused).toBe(true);
     const message = { id: 7, request: "hostState", args: {} };
-    shell.ipcMain.emit(TO_HOST, { sender: webContents, senderFrame: { url: `${APP_ORIGIN}/index.html` } }, message);
-    shell.ipcMain.emit(TO_HOST, { sender: webContents, senderFrame: null }, message);
-    webContents.mainFrame.url = "https://evil.example/";
-    shell.ipcMain.emit(TO_HOST, { sender: webContents, senderFrame: webContents.mainFrame }, message);
-    expect(replies()).toEqual([]);
-    webContents.mainFrame.url = `${APP_ORIGIN}/index.html`;
-    shell.ipcMain.emit(TO_HOST, { sender: webContents, senderFrame: webContents.mainFrame }, message);
-    await expect.poll(() => replies().some((reply) => "id" in reply && reply.id === 7)).toBe(true);
+    shell.send(TO_HOST, message, popup);
+    await expect.poll(() => popup.webContents.got(FROM_HOST)).toContainEqual(expect.objectContaining({ id: 7 }));
+    expect(shell.main.webContents.got(FROM_HOST)).toEqual([]);
+    popup.webContents.mainFrame.url = "https://evil.example/";
+    const before = popup.webContents.sent.length;
+    shell.send(TO_HOST, message, popup);
+    await soon();
+    expect(popup.webContents.sent).toHaveLength(before);
   });
 
-  it("shuts the guests down before it ends, once", async () => {
-    const shell = double();
-    const off = vi.spyOn(host, "powerOff").mockResolvedValue();
-    await startShell(shell.parts, host, paths);
-    const event = { preventDefault: vi.fn() };
-    shell.app.emit("before-quit", event);
-    shell.app.emit("before-quit", event);
-    await expect.poll(() => shell.app.exit.mock.calls.length).toBe(1);
+  it("opens for a domid only, and only so many", async () => {
+    const shell = new Double();
+    await shell.start(host);
+    for (const nonsense of [0, -1, 0x7ff0, 1.5, NaN, "1", null, {}]) shell.send(OPEN_CONSOLE, nonsense as number);
+    expect(shell.windows).toHaveLength(1);
+    for (let domid = 1; domid < 100; domid++) shell.send(OPEN_CONSOLE, domid);
+    expect(shell.windows).toHaveLength(1 + 64);
+  });
+
+  it("is closed when the host starts anew, and when the application goes to the tray", async () => {
+    const shell = new Double();
+    await shell.start(host);
+    const listeners = host.listenerCount("host");
+    shell.send(OPEN_CONSOLE, 1);
+    shell.send(TO_HOST, { id: 1, request: "hostState", args: {} }, shell.windows[1]);
+    expect(host.listenerCount("host")).toBeGreaterThan(listeners);
+    host.emit("host", { ...host.state, power: "starting" });
+    expect(shell.windows[1]!.isDestroyed()).toBe(true);
+    expect(host.listenerCount("host")).toBe(listeners);
+    shell.send(OPEN_CONSOLE, 1);
+    expect(shell.windows).toHaveLength(3);
+  });
+});
+
+describe("quitting", () => {
+  let running: HostService;
+  afterEach(() => running.powerOff(0));
+  /** The shell with a real host and its guest. */
+  async function withGuest(): Promise<Double> {
+    running = service({ firstGuest: true });
+    const shell = new Double();
+    await shell.start(running);
+    shell.main.emit("ready-to-show");
+    await expect.poll(() => running.state.power, { timeout: 20_000 }).toBe("running");
+    return shell;
+  }
+
+  it("asks once what becomes of running domains, and can be given up", async () => {
+    const shell = await withGuest();
+    let answer: (button: number) => void = () => {};
+    shell.answer = new Promise((resolve) => (answer = resolve));
+    const close = { preventDefault: vi.fn() };
+    shell.main.emit("close", close);
+    await expect.poll(() => shell.questions.length).toBe(1);
+    shell.app.quit();
+    shell.app.quit();
+    answer(2);
+    await soon();
+    expect(close.preventDefault).toHaveBeenCalledOnce();
+    expect(shell.refused).toHaveBeenCalledTimes(3);
+    expect(shell.questions).toHaveLength(1);
+    expect(shell.questions[0]).toMatchObject({
+      message: "mini-1 is running.",
+      buttons: ["Shut Down and Quit", "Keep Running", "Cancel"],
+      cancelId: 2,
+    });
+    expect(shell.app.exit).not.toHaveBeenCalled();
+    expect(running.state.power).toBe("running");
+    expect(shell.main.visible).toBe(true);
+  });
+
+  it("keeps them running out of sight, from where the tray brings the window back", async () => {
+    const shell = await withGuest();
+    shell.send(OPEN_CONSOLE, 1);
+    shell.answer = 1;
+    shell.app.quit();
+    await expect.poll(() => shell.main.visible).toBe(false);
+    expect(shell.windows[1]!.isDestroyed()).toBe(true);
+    expect(running.state.power).toBe("running");
+    expect(shell.app.exit).not.toHaveBeenCalled();
+    shell.trays[0]!.emit("click");
+    expect(shell.main).toMatchObject({ visible: true, focused: true });
+  });
+
+  it("shuts them down, lets go of the command line's socket, keeps the window's place, and ends once", async () => {
+    const shell = await withGuest();
+    const off = vi.spyOn(running, "powerOff");
+    shell.app.quit();
+    await expect.poll(() => off.mock.calls.length).toBe(1);
+    shell.app.quit();
+    await expect.poll(() => shell.app.exit.mock.calls.length, { timeout: 20_000 }).toBe(1);
     expect(off).toHaveBeenCalledOnce();
-    expect(event.preventDefault).toHaveBeenCalledTimes(2);
+    expect(running.state.power).toBe("off");
+    expect(shell.questions).toHaveLength(1);
+    expect(shell.main.setProgressBar).toHaveBeenCalledWith(2);
+    expect(shell.closed).toHaveBeenCalledOnce();
+    expect(shell.trays[0]!.destroyed).toBe(true);
+    const screen = [{ x: 0, y: 0, width: 1920, height: 1080 }];
+    expect(readState(path.join(shell.app.getPath(), "window.json"), screen)).toMatchObject({ x: 5, width: 1000 });
   });
 
-  it("keeps the window open while guests shut down", async () => {
-    const shell = double();
-    await startShell(shell.parts, host, paths);
-    const event = { preventDefault: vi.fn() };
-    shell.window.emit("close", event);
-    expect(event.preventDefault).toHaveBeenCalledOnce();
-    expect(shell.app.quit).toHaveBeenCalledOnce();
+  it("by a signal asks nobody", async () => {
+    running = service({ firstGuest: true });
+    const shell = new Double();
+    const started = await shell.start(running);
+    await expect.poll(() => running.state.power, { timeout: 20_000 }).toBe("running");
+    await started!.end();
+    expect(shell.questions).toEqual([]);
+    expect(shell.app.exit).toHaveBeenCalledOnce();
+    expect(running.state.power).toBe("off");
   });
+});
 
-  it("ends the session of a page that takes nothing, and not of one that does", async () => {
-    const shell = double();
-    await startShell(shell.parts, host, paths);
-    const { webContents } = shell.window;
-    const event = { sender: webContents, senderFrame: webContents.mainFrame };
+describe("a window's session", () => {
+  it("ends with a page that takes nothing, and not with one that does", async () => {
+    const shell = new Double();
+    await shell.start(host);
+    const { webContents } = shell.main;
     const text = "x".repeat(1024 * 1024);
-    const closed = (): unknown[] => webContents.sent.filter(([channel]) => channel === "xenarium:closed");
-    shell.ipcMain.emit(TO_HOST, event, { id: 1, request: "xenLogAttach", args: {} });
+    shell.send(TO_HOST, { id: 1, request: "xenLogAttach", args: {} });
     for (let i = 0; i < 60; i++) {
       host.emit("xenLog", { text });
-      shell.ipcMain.emit(TAKEN, event, 2);
+      shell.send(TAKEN, 2);
     }
-    expect(closed()).toEqual([]);
-    for (const nonsense of [-1, NaN, "9", null, { valueOf: 9 }]) shell.ipcMain.emit(TAKEN, event, nonsense);
+    expect(webContents.got(HOST_CLOSED)).toEqual([]);
+    for (const nonsense of [-1, NaN, "9", null, { valueOf: 9 }]) shell.send(TAKEN, nonsense as number);
     for (let i = 0; i < 40; i++) host.emit("xenLog", { text });
-    expect(closed()).toHaveLength(1);
+    expect(webContents.got(HOST_CLOSED)).toHaveLength(1);
     const count = webContents.sent.length;
     host.emit("xenLog", { text });
     expect(webContents.sent.length).toBe(count);
-  });
-
-  it("does not believe a window's kept size blindly", () => {
-    const file = path.join(mkdtempSync(path.join(tmpdir(), "xenarium-bounds-")), "window.json");
-    for (const text of ["", "null", "[]", '{"width":"x"}', "{]"]) {
-      writeFileSync(file, text);
-      expect(readBounds(file)).toEqual({ width: 1280, height: 820 });
-    }
-    writeFileSync(file, '{"width":1,"height":1e9}');
-    expect(readBounds(file)).toEqual({ width: 820, height: 10_000 });
   });
 });

@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { startGuest } from "./run.ts";
+import { temporaryFolder } from "../temporary.ts";
 
 const folder = path.resolve(import.meta.dirname, "../../assets/guests");
 const image = path.join(folder, "mini.elf");
@@ -22,10 +22,9 @@ const compiler = (() => {
 
 describe("the bundled guest", () => {
   it.skipIf(compiler !== COMPILER)(`is what its source builds (needs ${COMPILER}; here: ${compiler})`, () => {
-    const work = mkdtempSync(path.join(tmpdir(), "xenarium-mini-"));
+    const work = temporaryFolder("mini");
     execFileSync("make", ["-s", "-C", path.join(folder, "mini"), `OUT=${work}/mini.elf`]);
     expect(readFileSync(`${work}/mini.elf`).equals(readFileSync(image))).toBe(true);
-    rmSync(work, { recursive: true });
   });
 
   it("answers on its console: help, memory, vCPUs, xenstore, and powers off", async () => {

@@ -1,7 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Profile } from "../../core/toolstack/profile/samples.ts";
 import { profileReport } from "../../core/toolstack/profile/report.ts";
 import { loadKernel } from "../../core/dom0/builder/image.ts";
@@ -10,6 +9,7 @@ import { Symbols, elfSymbols, systemMapSymbols } from "../../core/toolstack/prof
 import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
 import { compilerMissing, guestBench } from "../guests/programs.ts";
 import { runGuest } from "../guests/run.ts";
+import { temporaryFolder } from "../temporary.ts";
 
 const MAP = [
   "0000000000000000 A fixed_percpu_data",
@@ -114,8 +114,7 @@ describe("a profile's text", () => {
   });
 });
 
-const folder = mkdtempSync(path.join(tmpdir(), "xenarium-profile-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder("profile");
 const missing = guestsMissing();
 
 describe(`xenarium run --profile${missing ? ` (${missing})` : ""}`, () => {

@@ -1,9 +1,9 @@
 /** The hypercall trace says what the domain did: all of it, or how much is missing. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { temporaryFolder } from "../temporary.ts";
 import * as abi from "../../core/hypervisor/abi/trace.ts";
 import { traceCalls, type TraceCall } from "../../core/api/trace/calls.ts";
 import { PoweredHost } from "../../core/toolstack/power.ts";
@@ -200,7 +200,7 @@ async function counted(): Promise<number> {
 
 describe("xenarium run --trace", () => {
   it("writes what chrome://tracing and Perfetto open: every hypercall from the first to the last", async () => {
-    const folder = mkdtempSync(path.join(tmpdir(), "xenarium-trace-"));
+    const folder = temporaryFolder("trace");
     const file = path.join(folder, "trace.json");
     const guest = startGuest(["--kernel", mini, "--memory", "32", "--name", "traced", "--trace", file]);
     await guest.waitFor(/mini> /, 30_000);
@@ -213,7 +213,6 @@ describe("xenarium run --trace", () => {
       [key: string]: unknown;
       args: Record<string, unknown>;
     }[];
-    rmSync(folder, { recursive: true });
     expect(events[0]).toMatchObject({ ph: "M", name: "process_name", args: { name: "traced (d1)" } });
     const complete = events.filter(({ ph }) => ph === "X");
     for (const event of complete) {
@@ -230,7 +229,7 @@ describe("xenarium run --trace", () => {
   it.skipIf(guests !== null)(
     `names what Debian's kernel does, the entries of its multicalls among it${guests ? ` (${guests})` : ""}`,
     async () => {
-      const folder = mkdtempSync(path.join(tmpdir(), "xenarium-trace-"));
+      const folder = temporaryFolder("trace");
       const file = path.join(folder, "trace.json");
       const kernel = ["--kernel", debianKernel(), "--ramdisk", initramfs("ready"), "--cmdline", "console=hvc0"];
       const { status, stdout } = await runGuest([...kernel, "--timeout", "170", "--trace", file]);
@@ -245,7 +244,6 @@ describe("xenarium run --trace", () => {
         args: Record<string, unknown>;
       }
       const events = (JSON.parse(readFileSync(file, "utf8")) as Complete[]).filter(({ ph }) => ph === "X");
-      rmSync(folder, { recursive: true });
       const names = new Set(events.map(({ name }) => name));
       for (const name of ["VMASST_CMD_enable", "CALLBACKOP_register", "GNTTABOP_query_size", "MMUEXT_PIN_L4_TABLE"])
         expect(names).toContain(name);

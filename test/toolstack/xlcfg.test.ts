@@ -1,5 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseCpus, parseXlConfig } from "../../core/toolstack/xlcfg.ts";
@@ -7,6 +6,7 @@ import { parseBootConfig } from "../../core/toolstack/boot-config.ts";
 import { runConfig } from "../../core/cli/config-text.ts";
 import { runArguments, serveArguments, UsageError } from "../../core/cli/arguments.ts";
 import { bootMenu, type BootMenu } from "../../core/cli/boot-menu.ts";
+import { temporaryFolder } from "../temporary.ts";
 
 const base = 'name = "web"\nkernel = "/boot/vmlinuz"\n';
 const errors = (text: string): string[] =>
@@ -193,7 +193,7 @@ describe("command line", () => {
     [["a", "--nonsense"], /nonsense/],
   ])("refuses run %j", (args, message) => expect(() => runArguments(args)).toThrow(message));
   it("reads the boot menu of run and serve, whose autostart paths are taken from its folder", async () => {
-    const folder = mkdtempSync(path.join(tmpdir(), "xenarium-boot-"));
+    const folder = temporaryFolder("boot");
     const file = path.join(folder, "grub.cfg");
     writeFileSync(file, 'default=1\nmenuentry "A" {\n}\nmenuentry "B" {\n}\nautostart "auto/web.cfg"\n');
     const menu = (...args: string[]): Promise<BootMenu> => bootMenu(serveArguments(args));

@@ -9,8 +9,10 @@ import { launch } from "./browser.ts";
 import { startServe, type Served } from "./serve.ts";
 
 const shots = path.join(import.meta.dirname, "screenshots");
+mkdirSync(shots, { recursive: true });
 
-async function shootBoth(page: Page, devtools: CDPSession, name: string): Promise<void> {
+/** Both appearances of what is on the screen, as screenshots/NAME-light.png and -dark.png. */
+export async function shootBoth(page: Page, devtools: CDPSession, name: string): Promise<void> {
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
     await page.waitForTimeout(150);
@@ -42,7 +44,6 @@ export class Application {
   }
 
   static async start(...options: string[]): Promise<Application> {
-    mkdirSync(shots, { recursive: true });
     const served = await startServe("--host-memory", "512", "--pcpus", "1", ...options);
     const browser = await launch();
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });

@@ -1,35 +1,17 @@
 /** Every view, dark and light, as axe sees it: no violation. */
-import axe from "axe-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
+import { violationsOf } from "./violations.ts";
 
 const missing = chromiumMissing();
 let app: Application;
 
-/** What axe finds, as lines that name rule and element. */
-async function violations(): Promise<string[]> {
-  const found: string[] = [];
-  for (const colorScheme of ["light", "dark"] as const) {
-    await app.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    await app.page.waitForTimeout(200);
-    found.push(
-      ...(await app.page.evaluate(async (scheme) => {
-        // The tool is put into the page by the browser's debugger: the page's policy lets no script in.
-        const { violations } = await (window as unknown as { axe: typeof axe }).axe.run(document);
-        return violations.flatMap(({ id, nodes }) =>
-          nodes.map(({ target, failureSummary }) => `${scheme}: ${id}: ${target.join(" ")}: ${failureSummary ?? ""}`),
-        );
-      }, colorScheme)),
-    );
-  }
-  return found;
-}
+const violations = (): Promise<string[]> => violationsOf(app.page);
 
 describe.skipIf(missing !== null)(`axe${missing ? ` (${missing})` : ""}`, () => {
   beforeAll(async () => {
     app = await Application.start();
-    await app.page.evaluate(axe.source);
     await app.page.getByText("The host is up. Give it a guest.").waitFor();
   });
   afterAll(() => app?.stop());

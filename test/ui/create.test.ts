@@ -1,8 +1,8 @@
 /** The New-domain dialog: where a domain's files come from, fields and xl.cfg as one, checks while it is typed. */
-import { copyFileSync, mkdtempSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { copyFileSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { temporaryFolder } from "../temporary.ts";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
 
@@ -33,7 +33,7 @@ async function cancel(): Promise<void> {
 describe.skipIf(missing !== null)(`New domain${missing ? ` (${missing})` : ""}`, () => {
   beforeAll(async () => {
     // As /boot has them; the kernel is the guest that is bundled, so that it can be started.
-    const boot = mkdtempSync(path.join(tmpdir(), "xenarium-boot-"));
+    const boot = temporaryFolder("boot");
     copyFileSync(mini, path.join(boot, "vmlinuz-9.1-mini"));
     app = await Application.start("--kernels", boot);
     await app.startGuest();

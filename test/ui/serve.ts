@@ -1,6 +1,6 @@
 /** `xenarium serve` as a user starts it, on its own socket. */
 import { spawn } from "node:child_process";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 
@@ -23,7 +23,12 @@ export function startServe(...args: string[]): Promise<Served> {
   delete env.DISPLAY;
   delete env.WAYLAND_DISPLAY;
   const child = spawn(process.execPath, [cli, "serve", ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
-  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+  const ended = new Promise<number | null>((resolve) =>
+    child.once("close", (status) => {
+      rmSync(folder, { recursive: true, force: true });
+      resolve(status);
+    }),
+  );
   return new Promise((resolve, reject) => {
     let text = "";
     child.stderr.on("data", (data: Buffer) => (text += data.toString()));

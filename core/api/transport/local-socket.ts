@@ -3,7 +3,7 @@
  * by their length, u32 little-endian.
  */
 import { chmodSync, lstatSync, mkdirSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { rm, rmdir } from "node:fs/promises";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import path from "node:path";
@@ -115,6 +115,9 @@ export async function serveLocal(host: HostService, file = socketPath()): Promis
     close: async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
+      // Ours, and of no use without a socket; what else is in it keeps it.
+      if (process.platform !== "win32" && process.env.XENARIUM_SOCKET !== file)
+        await rmdir(path.dirname(file)).catch(() => {});
     },
   };
 }

@@ -3,8 +3,7 @@
  * with another seed. The host must live, its invariants hold, and a sibling go on working.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, it } from "vitest";
@@ -12,6 +11,7 @@ import { traceCalls } from "../../../core/api/trace/calls.ts";
 import { PoweredHost } from "../../../core/toolstack/power.ts";
 import { Tracer } from "../../../core/toolstack/trace/tracer.ts";
 import type { ToolstackClient } from "../../../core/toolstack/client.ts";
+import { temporaryFolder } from "../../temporary.ts";
 
 const CALLS = Number(process.env.XENARIUM_FUZZ_CALLS ?? 1_000_000);
 /** A hostile guest that says nothing for so long makes no calls any more. */
@@ -50,7 +50,7 @@ async function until(what: string, condition: () => boolean, seconds: number): P
 it.skipIf(!compiler)(
   `the host survives ${CALLS} random hypercalls of a hostile guest (needs gcc, make)`,
   async () => {
-    const work = mkdtempSync(path.join(tmpdir(), "xenarium-fuzz-"));
+    const work = temporaryFolder("fuzz");
     execFileSync("make", ["-s", "-C", import.meta.dirname, `OUT=${work}/fuzz.elf`]);
     const files = {
       "fuzz.elf": readFileSync(`${work}/fuzz.elf`),

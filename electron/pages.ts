@@ -1,0 +1,10 @@
+/** When a window's page is gone: left for another one or loaded again, closed, or its process ended. */
+import type { WebContents } from "electron";
+
+export function whenLeft(contents: WebContents, left: () => void): void {
+  contents.on("did-start-navigation", ({ isMainFrame, isSameDocument }) => {
+    if (isMainFrame && !isSameDocument) left();
+  });
+  contents.on("destroyed", left);
+  contents.on("render-process-gone", left);
+}

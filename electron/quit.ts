@@ -1,0 +1,82 @@
+/** The application's end: what becomes of running domains is asked once, and what was chosen is carried out once. */
+import type { HostService } from "../core/api/host-service.ts";
+import type { ElectronParts } from "./parts.ts";
+import { keepState } from "./window.ts";
+import type { Windows } from "./windows.ts";
+
+const GRACE_MS = 10_000;
+const SHUT_DOWN = 0;
+const KEEP = 1;
+const CANCEL = 2;
+
+export class Quitting {
+  readonly #parts: Pick<ElectronParts, "app" | "ask">;
+  readonly #host: HostService;
+  readonly #windows: Windows;
+  readonly #release: () => Promise<void>;
+  #asking = false;
+  #ending: Promise<void> | null = null;
+
+  /** `release` gives up what else the application holds, once the host is off. */
+  constructor(
+    parts: Pick<ElectronParts, "app" | "ask">,
+    host: HostService,
+    windows: Windows,
+    release: () => Promise<void>,
+  ) {
+    this.#parts = parts;
+    this.#host = host;
+    this.#windows = windows;
+    this.#release = release;
+  }
+
+  /** The user wants to quit. Asked again meanwhile, it waits for the same. */
+  async wanted(): Promise<void> {
+    if (this.#asking || this.#ending) return;
+    this.#asking = true;
+    const answer = await this.#whatAboutDomains().finally(() => (this.#asking = false));
+    if (answer === SHUT_DOWN) await this.end();
+    else if (answer === KEEP) this.#windows.hide();
+  }
+
+  /** Without a question: guests are shut down, then the application ends. */
+  end(): Promise<void> {
+    return (this.#ending ??= this.#end());
+  }
+
+  async #end(): Promise<void> {
+    const { main } = this.#windows;
+    keepState(this.#parts, main);
+    // The window stays while guests shut down, and shows it.
+    if (!main.isDestroyed()) main.setProgressBar(2);
+    await this.#host.powerOff(GRACE_MS).catch(() => {});
+    await this.#release().catch(() => {});
+    this.#parts.app.exit(0);
+  }
+
+  async #whatAboutDomains(): Promise<number> {
+    const names = await this.#running();
+    if (!names.length) return SHUT_DOWN;
+    const { main } = this.#windows;
+    const listed = names.slice(0, 8).join(", ") + (names.length > 8 ? ` and ${names.length - 8} more` : "");
+    return this.#parts.ask(main.isVisible() ? main : null, {
+      type: "question",
+      title: "Quit Xenarium",
+      message: names.length === 1 ? `${names[0]} is running.` : `${names.length} domains are running.`,
+      detail:
+        `${names.length === 1 ? "" : `${listed}.\n\n`}Shut down: what has not powered off after ${GRACE_MS / 1000} seconds is ended. ` +
+        "Keep running: the window closes and the host goes on; the tray, or starting Xenarium again, brings it back.",
+      buttons: ["Shut Down and Quit", "Keep Running", "Cancel"],
+      defaultId: SHUT_DOWN,
+      cancelId: CANCEL,
+      noLink: true,
+    });
+  }
+
+  /** Names of the guests that are up; none if that can't be told. */
+  async #running(): Promise<string[]> {
+    if (this.#host.state.power !== "running") return [];
+    const domains = await this.#host.toolstack.request("list").catch(() => []);
+    return domains.filter(({ domid, state }) => domid !== 0 && !state.shutdown && !state.dying).map(({ name }) => name);
+  }
+}

@@ -1,0 +1,26 @@
+import { FileDown, X } from "lucide-react";
+import { useEffect } from "react";
+import { useApp } from "../state/store.ts";
+
+/** The first start's one hint: where files go. It goes when it is dismissed or followed. */
+export function FirstHint() {
+  const shown = useApp((state) => state.firstHint);
+  const dialog = useApp((state) => state.dialog);
+  const dismiss = (): void => useApp.setState({ firstHint: false });
+  useEffect(() => {
+    if (dialog === "new-domain") dismiss();
+  }, [dialog]);
+  if (!shown) return null;
+  return (
+    <div className="first-hint" role="note">
+      <FileDown size={18} aria-hidden />
+      <p>
+        This small guest came with Xenarium: type <kbd>help</kbd>. To boot your own, drop a kernel, a RAM disk or an
+        xl.cfg anywhere on this window.
+      </p>
+      <button type="button" className="icon-button" title="Dismiss" aria-label="Dismiss the hint" onClick={dismiss}>
+        <X size={16} aria-hidden />
+      </button>
+    </div>
+  );
+}

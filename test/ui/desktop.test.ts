@@ -1,0 +1,170 @@
+/** The application as the desktop's window: its first start, its menus' commands, its host's crash. A real host, really crashed. */
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Worker } from "node:worker_threads";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { HostService } from "../../core/api/host-service.ts";
+import { serveWeb, type WebServer } from "../../core/api/transport/websocket-server.ts";
+import { menuTemplate } from "../../electron/menu.ts";
+import { shootBoth } from "./application.ts";
+import { chromiumMissing, launch } from "./browser.ts";
+import { Desktop } from "./desktop.ts";
+import { violationsOf } from "./violations.ts";
+
+const missing = chromiumMissing();
+const dist = path.resolve(import.meta.dirname, "../../dist");
+
+describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing})` : ""}`, () => {
+  let host: HostService;
+  let web: WebServer;
+  let browser: Browser;
+  let page: Page;
+  let desktop: Desktop;
+  /** Threads that were started since the last power-on. */
+  let threads: Worker[] = [];
+  const note = (worker: Worker): void => void threads.push(worker);
+  const problems: string[] = [];
+  const menuIds: string[] = [];
+  menuTemplate("linux", "Xenarium", () => {}, menuIds);
+
+  beforeAll(async () => {
+    process.on("worker", note);
+    host = new HostService({
+      imageFolder: pathToFileURL(`${dist}/`),
+      bundledGuest: pathToFileURL(path.join(dist, "assets/guests/mini.elf")),
+      memoryMiB: 256,
+      pcpus: 1,
+      firstGuest: true,
+    });
+    web = await serveWeb(host, path.join(dist, "renderer"));
+    browser = await launch();
+    page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    page.on("console", (message) => {
+      if (message.type() === "error") problems.push(message.text());
+    });
+    page.on("pageerror", (error) => problems.push(String(error)));
+    desktop = await Desktop.bridge(page, host);
+    await page.goto(web.url);
+    await page.getByRole("button", { name: "Power on" }).waitFor();
+  });
+  afterAll(async () => {
+    process.off("worker", note);
+    await browser?.close();
+    await host?.powerOff(0);
+    await web?.close();
+  });
+
+  const shoot = async (name: string): Promise<void> => shootBoth(page, await page.context().newCDPSession(page), name);
+  const terminal = (): Promise<string> => page.locator(".xterm-rows").innerText();
+  const offers = (): string[] => desktop.offers.at(-1) ?? [];
+  /** All that was offered at one time or another. */
+  const everOffered = (): Set<string> => new Set(desktop.offers.flat());
+
+  it("starts for the first time with the bundled guest's console under the user's fingers, and one hint", async () => {
+    await expect.poll(offers).toContain("power-on");
+    threads = [];
+    await host.powerOn();
+    const hint = page.getByRole("note").filter({ hasText: "drop a kernel" });
+    await hint.waitFor();
+    await expect.poll(terminal, { timeout: 15_000 }).toMatch(/mini> /);
+    expect(await page.evaluate(() => document.activeElement?.className)).toContain("xterm-helper-textarea");
+    await page.keyboard.type("uptime\n");
+    await expect.poll(terminal, { timeout: 15_000 }).toMatch(/up [\d.]+ s, host up/);
+    await shoot("first-start");
+    expect(await violationsOf(page)).toEqual([]);
+    await page.getByRole("button", { name: "Dismiss the hint" }).click();
+    await hint.waitFor({ state: "detached" });
+  });
+
+  it("offers the menu's commands as things stand, and runs them", async () => {
+    await expect.poll(offers).toEqual(expect.arrayContaining(["this-pause", "console-search", "pop-out", "palette"]));
+    expect(offers()).not.toContain("power-on");
+    expect(offers().filter((id) => /\d/.test(id))).toEqual([]);
+    await desktop.say("command", "this-pause");
+    await expect.poll(offers).toContain("this-unpause");
+    expect(offers()).not.toContain("this-pause");
+    await desktop.say("command", "this-unpause");
+    await expect.poll(offers).toContain("this-pause");
+    await desktop.say("command", "pop-out");
+    await expect.poll(() => desktop.consoles).toEqual([1]);
+    await desktop.say("command", "palette");
+    await page.getByRole("dialog", { name: "Commands" }).waitFor();
+    await expect.poll(offers).toEqual([]);
+    await page.keyboard.press("Escape");
+    await desktop.say("command", "host-xenstore");
+    await page.getByRole("tab", { name: "Xenstore", selected: true }).waitFor();
+    expect(offers()).not.toContain("this-pause");
+    // The tray's and the notifications'.
+    await desktop.say("command", "go-1-console");
+    await expect.poll(terminal).toMatch(/mini> /);
+    await desktop.say("command", "no-such-command");
+  });
+
+  it("shows beside the menu's commands the keys that it handles", async () => {
+    const menu = menuTemplate("linux", "Xenarium", () => {}, []);
+    const items = menu.flatMap(({ submenu }) => (Array.isArray(submenu) ? submenu : []));
+    const keys = items.flatMap(({ accelerator }) => accelerator ?? []);
+    expect(keys.length).toBeGreaterThan(8);
+    await desktop.say("command", "shortcuts");
+    const dialog = page.getByRole("dialog");
+    await dialog.waitFor();
+    const listed = await dialog.innerText();
+    for (const accelerator of keys) {
+      const key = accelerator.replace("CommandOrControl", "Ctrl").replace("Up", "↑").replace("Down", "↓");
+      expect(listed).toContain(key);
+    }
+    await page.keyboard.press("Escape");
+  });
+
+  it("stays when the host crashes, says what happened, keeps every log, and starts it again", async () => {
+    // dom0's thread: without it the host is of no use.
+    await threads.at(-1)!.terminate();
+    const alert = page.getByRole("alert").filter({ hasText: "The host has crashed." });
+    await alert.waitFor();
+    expect(await alert.innerText()).toContain(host.state.reason!);
+    expect(host.state).toMatchObject({ power: "crashed", reason: expect.stringMatching(/dom0/) as string });
+    // The console that was looked at is there yet, and can be saved.
+    expect(await terminal()).toMatch(/host up/);
+    await page.getByText("It ended with the host, which crashed.").waitFor();
+    await shoot("crash-console");
+    const [saved] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "Save the log to a file" }).click(),
+    ]);
+    expect(readFileSync(await saved.path(), "utf8")).toMatch(/host up/);
+    const [log] = await Promise.all([
+      page.waitForEvent("download"),
+      alert.getByRole("button", { name: "Save the Xen log" }).click(),
+    ]);
+    expect(readFileSync(await log.path(), "utf8")).toContain("(XEN) Xen version 4.17");
+    await desktop.say("command", "host-overview");
+    expect(await page.locator(".log").innerText()).toContain("(XEN) Xen version 4.17");
+    await shoot("crash-host");
+    expect(await violationsOf(page)).toEqual([]);
+    await expect.poll(offers).toContain("power-on");
+    threads = [];
+    await alert.getByRole("button", { name: "Restart the host" }).click();
+    await page.getByText("The host is up. Give it a guest.").waitFor();
+    await alert.waitFor({ state: "detached" });
+    expect(host.state.power).toBe("running");
+  });
+
+  it("tells of a processor's thread that ends, too", async () => {
+    // The translator's is the first, then the pCPU's.
+    await threads[1]!.terminate();
+    await page.getByRole("alert").filter({ hasText: "pCPU 0 has ended" }).waitFor();
+    await page.getByRole("button", { name: "Restart the host" }).click();
+    await page.getByText("The host is up. Give it a guest.").waitFor();
+    await page.getByRole("button", { name: "Start the bundled guest" }).click();
+    await expect.poll(terminal, { timeout: 15_000 }).toMatch(/mini> /);
+  });
+
+  it("has offered every command of the menu at its time, once some domains have come and gone", async () => {
+    await desktop.say("command", "this-shutdown");
+    await expect.poll(offers, { timeout: 15_000 }).toContain("forget-ended");
+    expect(menuIds.filter((id) => !everOffered().has(id))).toEqual([]);
+    expect(problems).toEqual([]);
+  });
+});
