@@ -1,12 +1,16 @@
 import { FileDown, X } from "lucide-react";
 import { useEffect } from "react";
+import { dismissHint, startTour } from "../help/tour-state.ts";
 import { useApp } from "../state/store.ts";
 
-/** The first start's one hint: where files go. It goes when it is dismissed or followed. */
+/** The first start's one hint: where files go, and that there is a tour. It goes when it is dismissed or followed. */
 export function FirstHint() {
   const shown = useApp((state) => state.firstHint);
   const dialog = useApp((state) => state.dialog);
-  const dismiss = (): void => useApp.setState({ firstHint: false });
+  const dismiss = (): void => {
+    useApp.setState({ firstHint: false });
+    dismissHint();
+  };
   useEffect(() => {
     if (dialog === "new-domain") dismiss();
   }, [dialog]);
@@ -18,6 +22,15 @@ export function FirstHint() {
         This small guest came with Xenarium: type <kbd>help</kbd>. To boot your own, drop a kernel, a RAM disk or an
         xl.cfg anywhere on this window.
       </p>
+      <button
+        type="button"
+        onClick={() => {
+          dismiss();
+          startTour();
+        }}
+      >
+        Take a tour
+      </button>
       <button type="button" className="icon-button" title="Dismiss" aria-label="Dismiss the hint" onClick={dismiss}>
         <X size={16} aria-hidden />
       </button>

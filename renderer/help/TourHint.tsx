@@ -1,12 +1,14 @@
 import { X } from "lucide-react";
 import { useHostRuns } from "../state/live.ts";
+import { useApp } from "../state/store.ts";
 import { dismissHint, startTour, useTour } from "./tour-state.ts";
 
-/** At the first start: there is a tour. Gone for good when it is answered. */
+/** Where no first start's hint says so: there is a tour. Gone for good when it is answered. */
 export function TourHint() {
   const { offered, step } = useTour();
   const runs = useHostRuns();
-  if (offered || step !== null || !runs) return null;
+  const first = useApp((state) => state.firstHint);
+  if (offered || first || step !== null || !runs) return null;
   return (
     <div className="tour-hint" role="group" aria-label="Hint">
       <span>New to Xen?</span>

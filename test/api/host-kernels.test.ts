@@ -33,6 +33,7 @@ function ask(
 ): (request: string, args?: unknown) => Promise<unknown> {
   const host = {
     state: { power: "off" },
+    notices: [],
     on: () => {},
     off: () => {},
     kernelFolder: (may: boolean) => kernelFolder ?? (may ? "/nowhere/boot" : null),
