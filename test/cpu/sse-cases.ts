@@ -237,6 +237,10 @@ export function sseCase(form: SseForm, random: Random): SseCase {
       view.setUint32(CASE.memory + 16, 0, true);
     }
   }
+  // FIP and FDP of an area: processors keep 48 or 57 bits of them. (The test of FXRSTOR has others.)
+  if (map === 1 && opcode === 0xae)
+    for (const at of [CASE.memory + 8, CASE.memory + 16])
+      view.setBigInt64(at, BigInt.asIntN(48, view.getBigInt64(at, true)), true);
   if (map === 1 && opcode === 0xf7) gpr[7] = BigInt(WINDOW_START + random.below(480));
   gpr[4] = BigInt(WINDOW_START + 256);
 

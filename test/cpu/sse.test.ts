@@ -165,6 +165,15 @@ describe("state saving", () => {
       expect(snapshot()).toBe(before);
     }
   });
+  it("FXRSTOR64 keeps pointers as long as linear addresses are, 48 bits with their sign", () => {
+    start(3n);
+    expect(unit.execute(...FXSAVE)).toBeNull();
+    unit.view.setBigUint64(unit.window + 8, 0x1154_8e65_0549_6734n, true);
+    unit.view.setBigUint64(unit.window + 16, 0x1154_0e65_0549_6734n, true);
+    expect(unit.execute(0x48, ...FXRSTOR)).toBeNull();
+    expect(unit.get64(state.CPU_FIP)).toBe(0xffff_8e65_0549_6734n);
+    expect(unit.get64(state.CPU_FDP)).toBe(0x0e65_0549_6734n);
+  });
   it("XSTATE_BV: initial components are not in it; others keep their bits", () => {
     start(3n);
     unit.view.setBigUint64(unit.window + 512, 0xf0n, true);

@@ -82,6 +82,11 @@ function saveMxcsr(at: u64): void {
   write32(at + AREA_MXCSR_MASK, MXCSR_MASK);
 }
 
+/** The processor keeps as many bits as linear addresses have, here 48, and extends their sign. Not in the manual; seen on silicon. */
+function pointer(address: u64): u64 {
+  return <u64>((<i64>(address << 16)) >> 16);
+}
+
 function loadX87(at: u64, wide: bool): void {
   const fcw = (read16(at) & 0x1f3f) | 0x40;
   let fsw = read16(at + AREA_FSW) & 0x7f7f;
@@ -91,8 +96,8 @@ function loadX87(at: u64, wide: bool): void {
   store<u16>(cpu, <u16>fsw, CPU_FSW);
   store<u8>(cpu, <u8>read8(at + AREA_FTW), CPU_FTW);
   store<u16>(cpu, <u16>(read16(at + AREA_FOP) & 0x7ff), CPU_FOP);
-  store<u64>(cpu, wide ? read64(at + AREA_FIP) : <u64>read32(at + AREA_FIP), CPU_FIP);
-  store<u64>(cpu, wide ? read64(at + AREA_FDP) : <u64>read32(at + AREA_FDP), CPU_FDP);
+  store<u64>(cpu, wide ? pointer(read64(at + AREA_FIP)) : <u64>read32(at + AREA_FIP), CPU_FIP);
+  store<u64>(cpu, wide ? pointer(read64(at + AREA_FDP)) : <u64>read32(at + AREA_FDP), CPU_FDP);
   for (let i: u32 = 0; i < 8; i++) {
     const to = stackRegister(i);
     store<u64>(to, read64(at + AREA_ST + ((<u64>i) << 4)));
