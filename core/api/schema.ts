@@ -14,7 +14,6 @@ import type {
   DomainInfo,
   DomainSettings,
   FrameMap,
-  FrameReport,
   HostInfo,
   ImageDescription,
   ParsedConfig,
@@ -37,7 +36,7 @@ import type {
 import type { HistoryReport } from "./history/recorder.ts";
 import type { DomainWiring } from "../toolstack/wiring-report.ts";
 
-export type { BootBuilt, FrameKind, FrameMap, FrameReport, MemoryLayout, PcpuSwitches } from "../toolstack/messages.ts";
+export type { BootBuilt, FrameKind, FrameMap, MemoryLayout, PcpuSwitches } from "../toolstack/messages.ts";
 export type { HistoryReport } from "./history/recorder.ts";
 export type { DeviceWiring, DomainWiring, GrantWiring, PortWiring, RingDirection } from "../toolstack/wiring-report.ts";
 export type * from "../toolstack/inspect/report.ts";
@@ -278,9 +277,8 @@ export const REQUESTS = {
   removeBootEntry: z.strictObject({ entry: z.int().min(0).max(31) }),
   /** How the host came up. */
   bootReport: nothing,
-  /** What every machine frame is now; one of them in full. */
+  /** What every machine frame is now. */
   frameMap: nothing,
-  frame: z.strictObject({ mfn: z.int().min(0).max(0xffffffff) }),
   /** Which vCPU came onto which pCPU when, from then on: nanoseconds since power-on. */
   switches: z.strictObject({
     since: z
@@ -363,7 +361,6 @@ export interface Results {
   removeBootEntry: HostState;
   bootReport: BootReport;
   frameMap: FrameMap;
-  frame: FrameReport;
   switches: { time: number; pcpus: PcpuSwitches[] };
   /** null where nothing is known. */
   history: HistoryReport | null;

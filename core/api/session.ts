@@ -288,7 +288,6 @@ export class Session {
       removeBootEntry: ({ entry }) => host.removeBootEntry(entry),
       bootReport: () => host.bootReport(),
       frameMap: pass("frameMap"),
-      frame: pass("frame"),
       switches: pass("switches"),
       history: ({ of }) => host.history.report(of),
       xenLogAttach: () => {

@@ -17,11 +17,11 @@ import type {
   WalkArguments,
   WalkReport,
 } from "./inspect/report.ts";
-import type { FrameKind, FrameMap, FrameReport, MemoryLayout } from "../dom0/kernel/frame-table.ts";
+import type { FrameKind, FrameMap, MemoryLayout } from "../dom0/kernel/frame-table.ts";
 import type { PcpuSwitches } from "../dom0/kernel/switches.ts";
 import type { DomainWiring } from "./wiring-report.ts";
 
-export type { FrameKind, FrameMap, FrameReport, MemoryLayout, PcpuSwitches };
+export type { FrameKind, FrameMap, MemoryLayout, PcpuSwitches };
 export type { ImageKind };
 export type ShutdownReason = "poweroff" | "reboot" | "suspend" | "crash" | "watchdog" | "soft_reset";
 
@@ -343,7 +343,6 @@ export interface ToolstackRequests {
   inspectEvents: { args: { domid: number }; result: EventsReport };
   inspectGrants: { args: { domid: number }; result: GrantsReport };
   frameMap: { args: Record<string, never>; result: FrameMap };
-  frame: { args: { mfn: number }; result: FrameReport };
   bootBuilt: { args: Record<string, never>; result: BootBuilt };
   /** Context switches from `since` on, in nanoseconds since power-on, and the time now. */
   switches: { args: { since: number }; result: { time: number; pcpus: PcpuSwitches[] } };

@@ -143,13 +143,6 @@ export class Service {
       inspectEvents: ({ domid }) => inspection.events(domid),
       inspectGrants: ({ domid }) => inspection.grants(domid),
       frameMap: () => this.#frames().map(),
-      frame: ({ mfn }) => {
-        try {
-          return this.#frames().frame(mfn);
-        } catch (error) {
-          throw error instanceof RangeError ? new Refusal("EINVAL", error.message) : error;
-        }
-      },
       bootBuilt: () => bootBuilt(hypercalls, this.#frames(), xenstore.nodeCount()),
       switches: ({ since }) => ({
         time: reports.now(),

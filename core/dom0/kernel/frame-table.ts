@@ -44,21 +44,6 @@ export interface FrameMap {
   runs: Uint8Array;
 }
 
-export interface FrameReport {
-  mfn: number;
-  kind: FrameKind;
-  /** Owner; null for a free frame. */
-  domid: number | null;
-  /** PGT_* of the type word; counts while typeReferences is not 0. */
-  type: string;
-  typeReferences: number;
-  references: number;
-  /** PGC_* and PGT_* flags that are set. */
-  flags: string[];
-  /** Pseudo-physical frame number by the M2P; null where there is none. */
-  gpfn: number | null;
-}
-
 /** Where the hypervisor keeps what it knows of memory. Addresses and sizes in bytes. */
 export interface MemoryLayout {
   frames: number;
@@ -71,15 +56,6 @@ export interface MemoryLayout {
 const DOMID_XEN = 0x7ff2;
 const DOMID_INVALID = 0x7ff4;
 const TYPES = ["none", "l1", "l2", "l3", "l4", "seg-desc", "none", "writable"] as const;
-const PGT_NAMES: Record<number, string> = {
-  0: "PGT_none",
-  1: "PGT_l1_page_table",
-  2: "PGT_l2_page_table",
-  3: "PGT_l3_page_table",
-  4: "PGT_l4_page_table",
-  5: "PGT_seg_desc_page",
-  7: "PGT_writable_page",
-};
 const MOST_PALETTE = 255;
 const MOST_GRANT_FRAMES = 256;
 /** Marks of frames that grant tables tell of. */
@@ -163,40 +139,6 @@ export class FrameTable {
     }
     close();
     return { frames, palette, runs: runs.slice(0, end) };
-  }
-
-  /** Throws RangeError, as a sentence, for a frame that the machine has not. */
-  frame(mfn: number): FrameReport {
-    if (!Number.isInteger(mfn) || mfn < 0 || mfn >= this.#frames)
-      throw new RangeError(
-        `The machine has frames 0 to 0x${(this.#frames - 1).toString(16)}; ${mfn} is not among them.`,
-      );
-    this.#mark();
-    const at = mfn * 8;
-    const owner = this.#words[at + 1]! & 0xffff;
-    const flags = this.#words[at + 1]! >>> 16;
-    const type = this.#words[at + 3]! & 0xff;
-    const typeFlags = this.#words[at + 3]! >>> 8;
-    const names: [number, number, string][] = [
-      [flags, area.FRAME_allocated, "PGC_allocated"],
-      [flags, area.FRAME_xen_heap, "PGC_xen_heap"],
-      [flags, area.FRAME_free, "free"],
-      [flags, area.FRAME_broken, "PGC_broken"],
-      [typeFlags, area.TYPE_validated, "PGT_validated"],
-      [typeFlags, area.TYPE_pinned, "PGT_pinned"],
-      [typeFlags, area.TYPE_locked, "PGT_locked"],
-    ];
-    const gpfn = this.#memory.get64(this.#m2p + 8 * mfn);
-    return {
-      mfn,
-      kind: FRAME_KINDS[this.#keyOf(mfn) & 0xff]!,
-      domid: flags & area.FRAME_free ? null : owner,
-      type: PGT_NAMES[type] ?? `type ${type}`,
-      typeReferences: this.#words[at + 2]!,
-      references: this.#words[at]!,
-      flags: names.filter(([word, flag]) => (word & flag) !== 0).map(([, , name]) => name),
-      gpfn: gpfn < 1n << 52n ? Number(gpfn) : null,
-    };
   }
 
   #ask(which: number): number {

@@ -1,26 +1,28 @@
 import { useEffect, useState } from "react";
-import type { FrameReport } from "../../../core/api/schema.ts";
+import type { FrameFacts as Facts, FrameKind } from "../../../core/api/schema.ts";
 import { request, sentence } from "../../state/session.ts";
 import { KINDS, ownerName } from "./frames.ts";
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
 
-/** What the hypervisor knows of one frame, read anew with each `version` of the map. */
+/** What the hypervisor knows of one frame, read anew with each `version` of the map; `kind`: what the map shows it as. */
 export function FrameFacts({
   mfn,
+  kind,
   version,
   nameOf,
 }: {
   mfn: number | null;
+  kind: FrameKind | null;
   version: number;
   nameOf: (domid: number) => string | undefined;
 }) {
-  const [frame, setFrame] = useState<FrameReport | null>(null);
+  const [frame, setFrame] = useState<Facts | null>(null);
   const [error, setError] = useState("");
   useEffect(() => {
     if (mfn === null) return;
     let current = true;
-    request("frame", { mfn }).then(
+    request("inspectFrame", { mfn }).then(
       (answer) => {
         if (!current) return;
         setFrame(answer);
@@ -33,7 +35,7 @@ export function FrameFacts({
     };
   }, [mfn, version]);
   return (
-    <section className="card frame-facts" aria-label="The frame" aria-live="polite">
+    <section className="card map-frame" aria-label="The frame" aria-live="polite">
       {error ? (
         <p className="muted">{error}</p>
       ) : mfn === null || !frame ? (
@@ -47,9 +49,9 @@ export function FrameFacts({
             <dt>Machine address</dt>
             <dd className="mono">{hex(frame.mfn * 4096)}</dd>
             <dt>Owner</dt>
-            <dd>{frame.domid === null ? "nobody: free" : ownerName(frame.domid, nameOf)}</dd>
+            <dd>{frame.domid === null ? frame.owner : ownerName(frame.domid, nameOf)}</dd>
             <dt>What it is</dt>
-            <dd>{KINDS[frame.kind].title}</dd>
+            <dd>{kind && KINDS[kind].title}</dd>
             <dt>Type</dt>
             <dd className="mono">{frame.type}</dd>
             <dt>Type references</dt>
@@ -57,9 +59,9 @@ export function FrameFacts({
             <dt>References</dt>
             <dd>{frame.references}</dd>
             <dt>Flags</dt>
-            <dd className="mono">{frame.flags.join(", ") || "none"}</dd>
+            <dd className="mono">{[...frame.flags, ...frame.typeFlags].join(", ") || "none"}</dd>
             <dt>Pseudo-physical</dt>
-            <dd className="mono">{frame.gpfn === null ? "none" : hex(frame.gpfn)}</dd>
+            <dd className="mono">{frame.pfn === null ? "none" : hex(frame.pfn)}</dd>
           </dl>
         </>
       )}

@@ -53,6 +53,8 @@ export function MemoryMapTab() {
   if (!map || !decoded) return <p className="page-empty">Reading the frame table…</p>;
   const free = map.palette.find(({ kind }) => kind === "free")?.frames ?? 0;
   const xen = map.palette.reduce((sum, { domid, frames }) => sum + (domid === DOMID_XEN ? frames : 0), 0);
+  const looked = hovered ?? chosen;
+  const kind = looked === null ? null : (map.palette[decoded[looked] ?? -1]?.kind ?? null);
   const zoom = (factor: number): void => {
     const element = document.querySelector<HTMLElement>(".frame-map");
     if (!element) return;
@@ -119,7 +121,7 @@ export function MemoryMapTab() {
           describedBy="memory-map-help"
         />
         <div className="memory-map-side">
-          <FrameFacts mfn={hovered ?? chosen} version={version.current} nameOf={nameOf} />
+          <FrameFacts mfn={looked} kind={kind} version={version.current} nameOf={nameOf} />
           <Legend palette={map.palette} colors={plain} wanted={wanted} onWant={setWanted} nameOf={nameOf} />
         </div>
       </div>
