@@ -33,6 +33,8 @@ const host = new HostService({
   imageFolder: loose,
   bundledGuest: new URL("assets/guests/mini.elf", loose),
   firstGuest: true,
+  // The windows are the user's own, and show this application's page alone; they name a release, never a path.
+  ...(process.platform === "linux" && { kernelFolder: "/boot" }),
   bootFile: path.join(app.getPath("userData"), "boot.cfg"),
   history: { folder: path.join(app.getPath("userData"), "history") },
 });
