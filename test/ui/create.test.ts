@@ -44,11 +44,11 @@ describe.skipIf(missing !== null)(`New domain${missing ? ` (${missing})` : ""}`,
   it("has nothing to blame before anything is typed, and the name's field ready for it", async () => {
     await open();
     await dialog().getByLabel("This computer’s kernel").waitFor();
-    expect(await field("Name").evaluate((element) => element === document.activeElement)).toBe(true);
+    await expect.poll(() => field("Name").evaluate((element) => element === document.activeElement)).toBe(true);
     await app.page.waitForTimeout(500);
-    expect(await findings().count()).toBe(0);
-    expect(await dialog().locator('[aria-invalid="true"]').count()).toBe(0);
-    expect(await create().isDisabled()).toBe(true);
+    await expect.poll(() => findings().count()).toBe(0);
+    await expect.poll(() => dialog().locator('[aria-invalid="true"]').count()).toBe(0);
+    await expect.poll(() => create().isDisabled()).toBe(true);
     await app.shoot("create-empty");
   });
 
@@ -56,8 +56,8 @@ describe.skipIf(missing !== null)(`New domain${missing ? ` (${missing})` : ""}`,
     await text().fill(
       '# the shop\nname = \'shop\'  # as DNS has it\nkernel = ""\nmemory = 64\nvcpus = 1\nmystery = [ "x" ]\n',
     );
-    expect(await field("Name").inputValue()).toBe("shop");
-    expect(await field("Memory, MiB").inputValue()).toBe("64");
+    await expect.poll(() => field("Name").inputValue()).toBe("shop");
+    await expect.poll(() => field("Memory, MiB").inputValue()).toBe("64");
     await field("Memory, MiB").fill("32");
     await field("Name").fill("shop-2");
     await field("Command line").fill('say "hi"');
@@ -70,13 +70,13 @@ describe.skipIf(missing !== null)(`New domain${missing ? ` (${missing})` : ""}`,
     );
     await findings().filter({ hasText: "mystery is not a key that is known here" }).waitFor();
     await field("Cap, %").fill("");
-    expect(await text().inputValue()).not.toContain("cap");
+    await expect.poll(() => text().inputValue()).not.toContain("cap");
   });
 
   it("says beside the field, and with the line, what is wrong and what is allowed", async () => {
     await field("vCPUs").fill("64");
     await expect.poll(() => noteOf("vCPUs")).toMatch(/vcpus is "64"; allowed: a whole number from 1 to 32/);
-    expect(await field("vCPUs").getAttribute("aria-invalid")).toBe("true");
+    await expect.poll(() => field("vCPUs").getAttribute("aria-invalid")).toBe("true");
     const line = findings().filter({ hasText: "vcpus is" });
     await line.getByRole("button").click();
     expect(
@@ -84,13 +84,13 @@ describe.skipIf(missing !== null)(`New domain${missing ? ` (${missing})` : ""}`,
     ).toBe("vcpus = 64");
     await field("vCPUs").fill("2");
     await expect.poll(() => noteOf("vCPUs")).toMatch(/The host has 1 pCPU: 2 vCPUs take turns on it/);
-    expect(await field("vCPUs").getAttribute("aria-invalid")).toBe("false");
+    await expect.poll(() => field("vCPUs").getAttribute("aria-invalid")).toBe("false");
     await text().fill('name = "a"\nmemory = 32 MiB\nvcpus = 1\n');
     await findings().filter({ hasText: "line 2" }).filter({ hasText: "expected the end of the line" }).waitFor();
-    expect(await dialog().locator('.config-gutter [data-mark="error"]').innerText()).toBe("2");
-    expect(await field("vCPUs").inputValue()).toBe("1");
+    await expect.poll(() => dialog().locator('.config-gutter [data-mark="error"]').innerText()).toBe("2");
+    await expect.poll(() => field("vCPUs").inputValue()).toBe("1");
     await field("Memory, MiB").fill("32");
-    expect(await text().inputValue()).toBe('name = "a"\nmemory = 32\nvcpus = 1\n');
+    await expect.poll(() => text().inputValue()).toBe('name = "a"\nmemory = 32\nvcpus = 1\n');
   });
 
   it("checks against what the host has", async () => {
@@ -106,7 +106,7 @@ describe.skipIf(missing !== null)(`New domain${missing ? ` (${missing})` : ""}`,
     await expect.poll(() => noteOf("Kernel")).toMatch(/vmlinuz has not been given/);
     await app.shoot("create-wrong");
     await create().click();
-    expect(await dialog().locator(":focus").getAttribute("aria-invalid")).toBe("true");
+    await dialog().locator(':focus[aria-invalid="true"]').waitFor();
     await field("Name").fill("free-name");
     await expect.poll(() => noteOf("Name")).toBe("");
     await cancel();
@@ -118,12 +118,12 @@ describe.skipIf(missing !== null)(`New domain${missing ? ` (${missing})` : ""}`,
     await app.page.keyboard.press("Enter");
     await expect.poll(() => text().inputValue()).toContain('kernel = "mini.elf"');
     await dialog().locator(".file-facts").waitFor();
-    expect(await field("Name").inputValue()).toBe("mini-2");
+    await expect.poll(() => field("Name").inputValue()).toBe("mini-2");
     await text().focus();
     await app.page.keyboard.press("Control+End");
     await app.page.keyboard.type('# by hand\ncpus = "0"\n');
     await dialog().getByText("Scheduling, and").click();
-    expect(await field("pCPUs").inputValue()).toBe("0");
+    await expect.poll(() => field("pCPUs").inputValue()).toBe("0");
     await app.shoot("create-bundled");
     await app.page.keyboard.press("Control+Enter");
     await dialog().waitFor({ state: "detached" });
@@ -135,7 +135,7 @@ describe.skipIf(missing !== null)(`New domain${missing ? ` (${missing})` : ""}`,
     await open();
     await dialog().getByLabel("This computer’s kernel").selectOption("9.1-mini");
     await expect.poll(() => field("Kernel").innerText()).toBe("vmlinuz-9.1-mini");
-    expect(await field("Name").inputValue()).toBe("linux-9.1-mini");
+    await expect.poll(() => field("Name").inputValue()).toBe("linux-9.1-mini");
     await field("Memory, MiB").fill("32");
     await create().click();
     await app.waitForTerminal(/mini> /, 20);

@@ -69,7 +69,7 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
     const hint = page.getByRole("note").filter({ hasText: "drop a kernel" });
     await hint.waitFor();
     await expect.poll(terminal, { timeout: 15_000 }).toMatch(/mini> /);
-    expect(await page.evaluate(() => document.activeElement?.className)).toContain("xterm-helper-textarea");
+    await expect.poll(() => page.evaluate(() => document.activeElement?.className)).toContain("xterm-helper-textarea");
     await page.keyboard.type("uptime\n");
     await expect.poll(terminal, { timeout: 15_000 }).toMatch(/up [\d.]+ s, host up/);
     await shoot("first-start");
@@ -123,7 +123,7 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
     await threads.at(-1)!.terminate();
     const alert = page.getByRole("alert").filter({ hasText: "The host has crashed." });
     await alert.waitFor();
-    expect(await alert.innerText()).toContain(host.state.reason!);
+    await expect.poll(() => alert.innerText()).toContain(host.state.reason!);
     expect(host.state).toMatchObject({ power: "crashed", reason: expect.stringMatching(/dom0/) as string });
     // The console that was looked at is there yet, and can be saved.
     expect(await terminal()).toMatch(/host up/);
@@ -140,7 +140,7 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
     ]);
     expect(readFileSync(await log.path(), "utf8")).toContain("(XEN) Xen version 4.17");
     await desktop.say("command", "host-overview");
-    expect(await page.locator(".log").innerText()).toContain("(XEN) Xen version 4.17");
+    await expect.poll(() => page.locator(".log").innerText()).toContain("(XEN) Xen version 4.17");
     await shoot("crash-host");
     expect(await violationsOf(page)).toEqual([]);
     await expect.poll(offers).toContain("power-on");

@@ -73,13 +73,13 @@ describe.skipIf(missing !== null)(`folders and tags${missing ? ` (${missing})` :
     await head("web servers").focus();
     await page.keyboard.press("ArrowLeft");
     await expect.poll(() => side("mini-1").count()).toBe(0);
-    expect(await head("web servers").getAttribute("aria-expanded")).toBe("false");
+    await expect.poll(() => head("web servers").getAttribute("aria-expanded")).toBe("false");
     await expect.poll(() => head("web servers").innerText()).toMatch(/2\s+[\d.]+ ?%\s+2 running\s+64 MiB/);
     await app.shoot("folders-closed");
     await page.keyboard.press("ArrowRight");
     await side("mini-1").waitFor();
     await page.keyboard.press("ArrowDown");
-    expect(await side("mini-1").evaluate((element) => element === document.activeElement)).toBe(true);
+    await expect.poll(() => side("mini-1").evaluate((element) => element === document.activeElement)).toBe(true);
     await head("web servers").focus();
     await page.keyboard.press("F2");
     await dialog(/Rename the folder/)
@@ -96,14 +96,14 @@ describe.skipIf(missing !== null)(`folders and tags${missing ? ` (${missing})` :
     await page.getByLabel("Select mini-3").click({ modifiers: ["Shift"] });
     await page.getByRole("toolbar").getByRole("button", { name: "Folder and tags…" }).click();
     const bulk = dialog("Folder and tags of 3 domains");
-    expect(await bulk.getByLabel("Folder").getAttribute("placeholder")).toBe("In different folders");
+    await expect.poll(() => bulk.getByLabel("Folder").getAttribute("placeholder")).toBe("In different folders");
     await bulk.getByText("1 of 3").waitFor();
     await bulk.getByLabel("Add tags").fill("nightly");
     await app.shoot("organize");
     await bulk.getByRole("button", { name: "Save" }).click();
     const row = (name: string) => page.locator(".domains-table tr", { hasText: name });
     await expect.poll(() => row("mini-2").innerText()).toMatch(/databases\s+prod\s*nightly/);
-    expect(await row("mini-4").innerText()).not.toContain("nightly");
+    await expect.poll(() => row("mini-4").innerText()).not.toContain("nightly");
     await page.getByRole("button", { name: "Tags", exact: true }).click();
     const order = await page.locator(".domains-table tbody tr[data-domid] th").allInnerTexts();
     expect(order).toEqual(["mini-1", "mini-3", "mini-2", "Domain-0", "mini-4"]);
@@ -163,7 +163,7 @@ describe.skipIf(missing !== null)(`folders and tags${missing ? ` (${missing})` :
     await head("web").click();
     await page.reload();
     await expect.poll(() => inside("databases")).toEqual(["databases", "orders", "mini-3"]);
-    expect(await head("web").getAttribute("aria-expanded")).toBe("false");
+    await expect.poll(() => head("web").getAttribute("aria-expanded")).toBe("false");
     const [other] = await Promise.all([
       page.waitForEvent("popup"),
       page.evaluate((url) => void window.open(url), app.served.url),
@@ -174,7 +174,7 @@ describe.skipIf(missing !== null)(`folders and tags${missing ? ` (${missing})` :
     await head("databases").focus();
     await page.keyboard.press("Tab");
     await page.keyboard.press("Tab");
-    expect(await page.locator(":focus").getAttribute("aria-label")).toBe("Remove the folder databases");
+    await expect.poll(() => page.locator(":focus").getAttribute("aria-label")).toBe("Remove the folder databases");
     await page.keyboard.press("Enter");
     await expect.poll(() => folder("databases").count()).toBe(0);
     await side("orders").waitFor();
@@ -186,7 +186,7 @@ describe.skipIf(missing !== null)(`folders and tags${missing ? ` (${missing})` :
     );
     await page.reload();
     await expect.poll(() => inside("ok")).toEqual(["ok", "mini-1"]);
-    expect(await page.locator(".side-folder").count()).toBe(1);
+    await expect.poll(() => page.locator(".side-folder").count()).toBe(1);
     await expect.poll(() => page.locator(".side-domain .tag").allInnerTexts()).toEqual(["a"]);
   });
 

@@ -49,7 +49,7 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
         .locator(".legend-kind")
         .evaluateAll((rows) => rows.map((row) => Number((row as HTMLElement).dataset.frames)));
       expect(kinds.reduce((sum, each) => sum + each)).toBe(512 * 256);
-      expect(await app.page.locator(".memory-map-tools").innerText()).toContain("131,072 frames");
+      await expect.poll(() => app.page.locator(".memory-map-tools").innerText()).toContain("131,072 frames");
       await app.shoot("memory-map");
       await app.page.getByRole("button", { name: "Type", exact: true }).click();
       await app.shoot("memory-map-types");
@@ -80,7 +80,9 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
       await app.page.keyboard.press("End");
       await facts().getByText("0x1ffff", { exact: true }).waitFor();
       await app.page.getByLabel("Go to machine frame number").fill("0x20000");
-      expect(await app.page.getByLabel("Go to machine frame number").getAttribute("aria-invalid")).toBe("true");
+      await expect
+        .poll(() => app.page.getByLabel("Go to machine frame number").getAttribute("aria-invalid"))
+        .toBe("true");
       await app.page.getByLabel("Go to machine frame number").fill("");
       const box = (await map().boundingBox())!;
       await app.page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
@@ -205,8 +207,10 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
         "Page faults",
         "Instructions",
       ])
-        expect(await graph(title).count(), title).toBe(1);
-      expect(await graph("Memory").locator(".graph-values").innerText()).toMatch(/least\s*32 MiB\s*mean\s*32 MiB/);
+        await expect.poll(() => graph(title).count(), { message: title }).toBe(1);
+      await expect
+        .poll(() => graph("Memory").locator(".graph-values").innerText())
+        .toMatch(/least\s*32 MiB\s*mean\s*32 MiB/);
       await app.shoot("history-hour");
       await app.page.getByRole("button", { name: "24 h", exact: true }).click();
       await app.page.getByRole("img", { name: "Memory, last 24 hours" }).waitFor();
@@ -240,16 +244,16 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
       const names = await app.page.locator(".story-stage h2").allInnerTexts();
       expect(names).toEqual(["firmware", "boot menu", "hypervisor", "dom0", "xenstored", "toolstack", "autostart"]);
       for (const name of names) expect(await stage(name).locator(".story-time").innerText()).toMatch(/^\d+\.\d ms/);
-      expect(await stage("firmware").innerText()).toMatch(/e820 usable\s*0x800000 to 0x1fffffff, 504 MiB/);
-      expect(await stage("boot menu").innerText()).toMatch(/Xen’s command line\s*dom0_mem=64M/);
-      expect(await stage("boot menu").innerText()).toMatch(/core\.wasm, [\d.]+ [KM]iB/);
+      await expect.poll(() => stage("firmware").innerText()).toMatch(/e820 usable\s*0x800000 to 0x1fffffff, 504 MiB/);
+      await expect.poll(() => stage("boot menu").innerText()).toMatch(/Xen’s command line\s*dom0_mem=64M/);
+      await expect.poll(() => stage("boot menu").innerText()).toMatch(/core\.wasm, [\d.]+ [KM]iB/);
       const hypervisor = await stage("hypervisor").innerText();
       expect(hypervisor).toMatch(/131072 entries at 0x810000, 4 MiB/);
       expect(hypervisor).toContain("(XEN) Xen version 4.17");
       expect(hypervisor).toContain("*** Building a native Dom0 ***");
-      expect(await stage("dom0").innerText()).toMatch(/“xen-3\.0-x86_64”, 16384 pages/);
-      expect(await stage("dom0").innerText()).toContain("SIF_PRIVILEGED, SIF_INITDOMAIN");
-      expect(await stage("xenstored").innerText()).toMatch(/Nodes now\s*\d+/);
+      await expect.poll(() => stage("dom0").innerText()).toMatch(/“xen-3\.0-x86_64”, 16384 pages/);
+      await expect.poll(() => stage("dom0").innerText()).toContain("SIF_PRIVILEGED, SIF_INITDOMAIN");
+      await expect.poll(() => stage("xenstored").innerText()).toMatch(/Nodes now\s*\d+/);
       await app.shoot("boot");
     });
 
@@ -289,10 +293,10 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
       await app.page.locator(".side-item", { hasText: /running$/ }).waitFor({ timeout: 20_000 });
       await app.tab("Boot");
       await expect.poll(() => stage("dom0").innerText()).toMatch(/8192 pages/);
-      expect(await stage("boot menu").innerText()).toMatch(/Entry\s*Loud/);
+      await expect.poll(() => stage("boot menu").innerText()).toMatch(/Entry\s*Loud/);
       await app.page.getByRole("button", { name: "Remove entry 0" }).click();
       await expect.poll(() => app.page.getByRole("form").count()).toBe(1);
-      expect(await entry("Boot entry 0").getByLabel("Title").inputValue()).toBe("Loud");
+      await expect.poll(() => entry("Boot entry 0").getByLabel("Title").inputValue()).toBe("Loud");
       expect(app.problems).toEqual([]);
     });
   });

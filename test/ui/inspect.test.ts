@@ -34,14 +34,16 @@ describe.skipIf(missing !== null)(`inspect${missing ? ` (${missing})` : ""}`, ()
     const current = app.page.locator('tr[aria-current="true"]');
     // It waits in a hypercall: RIP is behind its SYSCALL.
     await expect.poll(() => current.count(), SOON).toBe(1);
-    expect(await table("Code around RIP").innerText()).toContain("syscall");
-    expect(await table("Return addresses on the stack").locator("tbody tr").count()).toBeGreaterThan(2);
+    await expect.poll(() => table("Code around RIP").innerText()).toContain("syscall");
+    await expect.poll(() => table("Return addresses on the stack").locator("tbody tr").count()).toBeGreaterThan(2);
     // Its ELF file names its functions.
     const names = table("Return addresses on the stack").locator("td.symbol");
     await expect
       .poll(() => names.allInnerTexts(), SOON)
       .toEqual(expect.arrayContaining([expect.stringMatching(/^main\+0x/)]));
-    expect(await app.page.locator(".inspect-registers").innerText()).toMatch(/RFLAGS\s+[0-9a-f]{16}\s+.*IF/s);
+    await expect
+      .poll(() => app.page.locator(".inspect-registers").innerText())
+      .toMatch(/RFLAGS\s+[0-9a-f]{16}\s+.*IF/s);
     await app.shoot("inspect-registers");
   });
 
@@ -49,16 +51,18 @@ describe.skipIf(missing !== null)(`inspect${missing ? ` (${missing})` : ""}`, ()
     const rip = app.page.locator(".registers div", { hasText: "RIP" }).getByRole("button");
     const at = await rip.innerText();
     await rip.click();
-    expect(await field("Address").inputValue()).toBe(`0x${at}`);
+    await expect.poll(() => field("Address").inputValue()).toBe(`0x${at}`);
     await app.page.locator(".memory-hex").first().waitFor();
     await app.page.getByRole("button", { name: "Page tables of it" }).click();
     await table("Entries of the page tables").waitFor();
-    expect(await field("Virtual address").inputValue()).toBe(`0x${at}`);
+    await expect.poll(() => field("Virtual address").inputValue()).toBe(`0x${at}`);
     const text = await table("Entries of the page tables").innerText();
     for (const word of ["CR3", "PGT_l4_page_table", "PGT_l3_page_table", "PGT_l2_page_table", "PGT_l1_page_table"])
       expect(text).toContain(word);
     expect(text.match(/domain 1/g)!.length).toBe(5);
-    expect(await app.page.locator(".walk-end").innerText()).toMatch(/Mapped by L1 entry \d+: a page of 4 KiB/);
+    await expect
+      .poll(() => app.page.locator(".walk-end").innerText())
+      .toMatch(/Mapped by L1 entry \d+: a page of 4 KiB/);
     await app.shoot("inspect-walk");
   });
 
@@ -77,7 +81,7 @@ describe.skipIf(missing !== null)(`inspect${missing ? ` (${missing})` : ""}`, ()
     await app.page.getByText("Its kernel has no function zebra.").waitFor();
     await go("main");
     await expect.poll(() => end.innerText(), SOON).toMatch(/Mapped by/);
-    expect(await app.page.locator(".inspect-walk .card-header").first().innerText()).toContain(", main");
+    await expect.poll(() => app.page.locator(".inspect-walk .card-header").first().innerText()).toContain(", main");
     await go("ffff800000000000");
     await expect.poll(() => table("Entries of the page tables").innerText(), SOON).toContain("Xen");
   });
@@ -121,32 +125,32 @@ describe.skipIf(missing !== null)(`inspect${missing ? ` (${missing})` : ""}`, ()
     await app.page.waitForTimeout(500);
     const held = await timer.innerText();
     await app.page.waitForTimeout(2500);
-    expect(await timer.innerText()).toBe(held);
+    await expect.poll(() => timer.innerText()).toBe(held);
     await app.page.getByRole("button", { name: "Hold" }).click();
     await expect.poll(() => timer.innerText(), SOON).not.toBe(held);
     await app.page.getByRole("searchbox", { name: "Filter the ports" }).fill("interdomain");
     await expect.poll(() => timer.count()).toBe(0);
-    expect(await table("Ports of the domain").innerText()).toContain("domain 0, port");
+    await expect.poll(() => table("Ports of the domain").innerText()).toContain("domain 0, port");
   });
 
   it("shows grants with who holds them, and what the granted frame is", async () => {
     await section("Grant table");
     const grants = table("Entries of the grant table");
     await grants.waitFor();
-    expect(await grants.innerText()).toMatch(/console[^]*GTF_permit_access[^]*domain 0[^]*1 host write/);
+    await expect.poll(() => grants.innerText()).toMatch(/console[^]*GTF_permit_access[^]*domain 0[^]*1 host write/);
     await app.shoot("inspect-grants");
     const mfn = await grants.getByRole("button").first().innerText();
     await grants.getByRole("button").first().click();
     const facts = app.page.locator(".frame-facts");
     await expect.poll(() => facts.innerText(), SOON).toContain(mfn);
-    expect(await facts.innerText()).toMatch(/domain 1[^]*PGT_writable_page/);
+    await expect.poll(() => facts.innerText()).toMatch(/domain 1[^]*PGT_writable_page/);
   });
 
   it("of Domain-0 has what a native domain has", async () => {
     await app.command("Go to Domain-0");
     await app.tab("Inspect");
     await table("Ports of the domain").or(table("Entries of the grant table")).first().waitFor();
-    expect(await app.page.getByRole("tab", { name: "vCPU registers" }).count()).toBe(0);
+    await expect.poll(() => app.page.getByRole("tab", { name: "vCPU registers" }).count()).toBe(0);
   });
 
   it("asks for nothing when nobody looks", async () => {

@@ -50,12 +50,12 @@ describe.skipIf(missing !== null)(`the tour${missing ? ` (${missing})` : ""}`, (
     await app.shoot("tour-hint");
     await page.getByRole("button", { name: "Take a tour" }).click();
     await step("The hypervisor").waitFor();
-    expect(await page.getByText("New to Xen?").count()).toBe(0);
+    await expect.poll(() => page.getByText("New to Xen?").count()).toBe(0);
     await page.keyboard.press("Escape");
     await card().waitFor({ state: "detached" });
     await page.reload();
     await page.getByText("The host is up.").waitFor();
-    expect(await page.getByText("New to Xen?").count()).toBe(0);
+    await expect.poll(() => page.getByText("New to Xen?").count()).toBe(0);
   });
 
   it("begins with Xen and Domain-0, and starts the guest that it needs", async () => {
@@ -65,18 +65,18 @@ describe.skipIf(missing !== null)(`the tour${missing ? ` (${missing})` : ""}`, (
     await step("The hypervisor").waitFor();
     await expectSpotOn(".log-card");
     await expect.poll(() => figure("Processors")).toBe("1 pCPU");
-    expect(await figure("Memory")).toMatch(/^\d+ MiB, \d+ MiB free$/);
+    await expect.poll(() => figure("Memory")).toMatch(/^\d+ MiB, \d+ MiB free$/);
     await app.shoot("tour-hypervisor");
     await page.keyboard.press("ArrowRight");
     await step("Domain-0").waitFor();
     await expectSpotOn('.sidebar [data-domid="0"]');
-    expect(await figure("Guests it looks after")).toBe("0");
+    await expect.poll(() => figure("Guests it looks after")).toBe("0");
     await page.keyboard.press("ArrowRight");
     await card().getByText("No guest runs now.").waitFor();
-    expect(await spot().count()).toBe(0);
+    await spot().waitFor({ state: "detached" });
     await card().getByRole("button", { name: "Start the bundled guest" }).click();
     await expectSpotOn('.sidebar [data-domid="1"]');
-    expect(await figure("Name")).toBe("mini-1, domid 1");
+    await expect.poll(() => figure("Name")).toBe("mini-1, domid 1");
     await expect.poll(() => figure("vCPUs")).toBe("2 of 2 online");
     await page.getByRole("heading", { level: 1, name: /mini-1/ }).waitFor();
   });
@@ -106,7 +106,7 @@ describe.skipIf(missing !== null)(`the tour${missing ? ` (${missing})` : ""}`, (
     expect(await page.locator('.react-flow__node[data-id="1/console:grant"]').innerText()).toContain(
       `Grant ${await figure("Grant reference")}`,
     );
-    expect(await figure("Now")).toBe("mapped by Domain-0");
+    await expect.poll(() => figure("Now")).toBe("mapped by Domain-0");
     await page.keyboard.press("ArrowRight");
     await step("xenstore").waitFor();
     await expectSpotOn(".store-main");
@@ -136,7 +136,7 @@ describe.skipIf(missing !== null)(`the tour${missing ? ` (${missing})` : ""}`, (
     await page.getByRole("dialog", { name: "Commands" }).waitFor();
     await page.keyboard.press("Escape");
     await page.getByRole("dialog", { name: "Commands" }).waitFor({ state: "detached" });
-    expect(await card().count()).toBe(1);
+    await expect.poll(() => card().count()).toBe(1);
     await app.shoot("tour-end");
     await card().getByRole("button", { name: "Finish" }).click();
     await card().waitFor({ state: "detached" });

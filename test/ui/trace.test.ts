@@ -70,7 +70,7 @@ describe.skipIf(missing !== null)(`hypercall trace${missing ? ` (${missing})` : 
         SOON,
       )
       .toBeGreaterThan(2);
-    expect(await rows().filter({ hasNotText: "EVTCHNOP_send" }).count()).toBe(0);
+    await expect.poll(() => rows().filter({ hasNotText: "EVTCHNOP_send" }).count()).toBe(0);
     const send = rows().filter({ hasText: "EVTCHNOP_send" }).last().getByRole("gridcell");
     expect((await send.allInnerTexts())[4]).toBe("0");
     await app.page.getByLabel("Filter the trace").fill("");
@@ -122,7 +122,7 @@ describe.skipIf(missing !== null)(`hypercall trace${missing ? ` (${missing})` : 
         SOON,
       )
       .toBeGreaterThan(0);
-    expect(await rows().first().innerText()).toContain("XENVER_version");
+    await expect.poll(() => rows().first().innerText()).toContain("XENVER_version");
     await app.shoot("trace-gap");
     await app.page.getByLabel("Filter the trace").fill("");
   });
