@@ -68,8 +68,9 @@ describe.skipIf(missing !== null)(`axe${missing ? ` (${missing})` : ""}`, () => 
 
   it("a paused, a crashed and an ended domain", async () => {
     const { page } = app;
-    for (const _ of [2, 3]) {
+    for (const name of ["mini-2", "mini-3"]) {
       await app.command("bundled");
+      await page.getByRole("heading", { level: 1, name }).waitFor();
       await app.waitForTerminal(/mini> /, 15);
     }
     await app.type("crash");
