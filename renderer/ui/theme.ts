@@ -16,6 +16,7 @@ export function setTheme(theme: Theme): void {
 export function applyStoredTheme(): void {
   const theme = storedTheme();
   document.documentElement.dataset.theme = theme;
+  colors.clear();
   // Canvases have taken their colours from the style sheet: they draw again.
   window.dispatchEvent(new Event("xenarium-theme"));
 }
@@ -26,8 +27,19 @@ export function onTheme(listener: () => void): () => void {
   return () => window.removeEventListener("xenarium-theme", listener);
 }
 
+/** Colours that were asked for since the appearance changed: to find one out costs a style and a layout. */
+const colors = new Map<string, string>();
+// Before any canvas's listener, which is added later.
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => colors.clear());
+
 /** The colour that a custom property has now, for canvases. */
 export function themeColor(property: string): string {
+  let color = colors.get(property);
+  if (color === undefined) colors.set(property, (color = computedColor(property)));
+  return color;
+}
+
+function computedColor(property: string): string {
   const probe = document.createElement("span");
   probe.style.color = `var(${property})`;
   document.body.append(probe);

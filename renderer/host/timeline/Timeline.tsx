@@ -5,7 +5,7 @@ import { request } from "../../state/session.ts";
 import { useApp } from "../../state/store.ts";
 import { onTheme } from "../../ui/theme.ts";
 import { drawLanes, heightOf, LABEL_PIXELS, LANE_PIXELS } from "./draw.ts";
-import { eachTurn, IDLE, Lanes, NOT_KEPT, totalsOf, type Turn } from "./lanes.ts";
+import { eachTurn, IDLE, KEPT_NS, Lanes, NOT_KEPT, totalsOf, type Turn } from "./lanes.ts";
 import "../../styles/timeline.css";
 
 const REFRESH_MS = 500;
@@ -20,6 +20,8 @@ export function Timeline() {
   const domains = useApp((state) => state.domains);
   const lanes = useRef(new Lanes());
   const canvas = useRef<HTMLCanvasElement>(null);
+  /** What was shown last was not idleness alone. */
+  const drawn = useRef(true);
   const [, redraw] = useState(0);
   const [seconds, setSeconds] = useState<(typeof WINDOWS)[number]>(5);
   const [paused, setPaused] = useState(false);
@@ -34,8 +36,15 @@ export function Timeline() {
       const since = Math.max(0, lanes.current.time - OVERLAP_NS);
       const answer = await request("switches", { since }).catch(() => null);
       if (!current) return;
-      if (answer) lanes.current.take(answer);
-      redraw((count) => count + 1);
+      if (answer) {
+        const { length } = lanes.current.lanes;
+        lanes.current.take(answer);
+        // Idle lanes look the same at all times.
+        const changed =
+          !lanes.current.isIdleSince(lanes.current.time - KEPT_NS) || lanes.current.lanes.length !== length;
+        if (changed || drawn.current) redraw((count) => count + 1);
+        drawn.current = changed;
+      }
       timer = setTimeout(() => void ask(), REFRESH_MS);
     };
     void ask();
@@ -49,11 +58,16 @@ export function Timeline() {
   const from = to - seconds * 1e9;
   const shown = lanes.current.lanes;
   const nameOf = (domid: number): string => domains.find((each) => each.domid === domid)?.name ?? `domain ${domid}`;
+  const paint = useRef(() => {});
   useEffect(() => {
-    const draw = (): void => {
+    paint.current = () => {
       if (canvas.current) drawLanes(canvas.current, shown, from, to, nameOf, cursor);
     };
-    draw();
+    paint.current();
+  });
+  const hasLanes = shown.length > 0;
+  useEffect(() => {
+    const draw = (): void => paint.current();
     const observer = new ResizeObserver(draw);
     if (canvas.current) observer.observe(canvas.current);
     const scheme = matchMedia("(prefers-color-scheme: dark)");
@@ -64,7 +78,7 @@ export function Timeline() {
       scheme.removeEventListener("change", draw);
       ended();
     };
-  });
+  }, [hasLanes]);
 
   const place = (event: React.PointerEvent<HTMLCanvasElement>): void => {
     const { left, top, width } = event.currentTarget.getBoundingClientRect();

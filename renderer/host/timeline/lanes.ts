@@ -35,6 +35,13 @@ export class Lanes {
   /** Nanoseconds since power-on: what was known last is from then. */
   time = 0;
 
+  /** Nothing ran on any pCPU since then. */
+  isIdleSince(from: number): boolean {
+    return this.lanes.every(({ turns }) =>
+      turns.every(({ domid }, i) => domid === IDLE || (turns[i + 1]?.from ?? this.time) <= from),
+    );
+  }
+
   /** A new answer of `switches`, whose `since` was not later than the answer before. */
   take({ time, pcpus }: { time: number; pcpus: PcpuSwitches[] }): void {
     // Another power cycle begins at 0.
