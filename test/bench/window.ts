@@ -59,8 +59,10 @@ function family(root: number): number[] {
   for (const parent of found) found.push(...parents.filter(([, of]) => of === parent).map(([pid]) => pid));
   return found;
 }
-function familySeconds(root: number): number {
+/** Of all processes below this one, which are the browser's and the host's. */
+function belowSeconds(root: number): number {
   return family(root).reduce((sum, pid) => {
+    if (pid === root) return sum;
     try {
       return sum + cpuSeconds(pid);
     } catch {
@@ -210,12 +212,12 @@ export async function measureWindow(bundled: string): Promise<WindowFigures> {
     const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
     await page.goto(served.url);
     await sleep(5000);
-    const before = [cpuSeconds(served.pid), familySeconds(process.pid) - familySeconds(served.pid)] as const;
+    const before = [cpuSeconds(served.pid), belowSeconds(process.pid) - cpuSeconds(served.pid)] as const;
     const start = performance.now();
     await sleep(15_000);
     const percent = (seconds: number) => (100_000 * seconds) / (performance.now() - start);
     const idleHost = percent(cpuSeconds(served.pid) - before[0]);
-    const idleBrowser = percent(familySeconds(process.pid) - familySeconds(served.pid) - before[1]);
+    const idleBrowser = percent(belowSeconds(process.pid) - cpuSeconds(served.pid) - before[1]);
     await page.close();
     await startDomains(served, bundled);
     const views = await measureViews(served, browser);

@@ -9,6 +9,7 @@ import { eachTurn, IDLE, KEPT_NS, Lanes, NOT_KEPT, totalsOf, type Turn } from ".
 import "../../styles/timeline.css";
 
 const REFRESH_MS = 500;
+const IDLE_REFRESH_MS = 2000;
 /** A switch may be written a little after its moment: it is asked for again. */
 const OVERLAP_NS = 100e6;
 const WINDOWS = [1, 5, 10] as const;
@@ -45,7 +46,7 @@ export function Timeline() {
         if (changed || drawn.current) redraw((count) => count + 1);
         drawn.current = changed;
       }
-      timer = setTimeout(() => void ask(), REFRESH_MS);
+      timer = setTimeout(() => void ask(), drawn.current ? REFRESH_MS : IDLE_REFRESH_MS);
     };
     void ask();
     return () => {
