@@ -6,6 +6,7 @@ import { serve } from "./serve.ts";
 import { XENSTORE_COMMANDS } from "./xenstore.ts";
 import { subcommand } from "./xl/commands.ts";
 import { ApiClient } from "../api/client.ts";
+import type { HostState } from "../api/schema.ts";
 import { connectLocal } from "../api/transport/local-socket.ts";
 
 /** core.wasm and the workers' scripts lie beside the bundle. */
@@ -15,10 +16,22 @@ const imageFolder = new URL("./", import.meta.url);
 async function toHost(command: Command, args: string[]): Promise<number> {
   const client = new ApiClient(await connectLocal());
   try {
+    await started(client);
     return await command(client, args);
   } finally {
     client.close();
   }
+}
+
+/** A host that is just being powered on is waited for: a script may start it and go on. */
+function started(client: ApiClient): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const look = ({ power }: HostState): void => {
+      if (power !== "starting") resolve();
+    };
+    client.on("host", look);
+    client.request("hostState", {}).then(look, reject);
+  });
 }
 
 async function main([command, ...args]: string[]): Promise<number> {
@@ -42,6 +55,12 @@ async function main([command, ...args]: string[]): Promise<number> {
       throw new UsageError(command === undefined ? USAGE : `there is no command "${command}"\n${USAGE}`);
   }
 }
+
+/** As if SIGPIPE, which Node ignores, had ended it: who read the output (`| head`) wants no more of it. */
+const EXIT_PIPE = 128 + 13;
+process.stdout.on("error", (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === "EPIPE" ? EXIT_PIPE : EXIT_FAILURE),
+);
 
 main(process.argv.slice(2)).then(
   (status) => process.exit(status),

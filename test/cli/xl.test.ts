@@ -104,6 +104,15 @@ describe("xl", () => {
     expect((await xenarium("xenstore-read")).err).toContain("a path is missing");
   });
 
+  it("ends quietly when nobody reads on", async () => {
+    const ls = `"${process.execPath}" "${cli}" xenstore-ls / | head -n 1`;
+    const { out, err } = await new Promise<{ out: string; err: string }>((resolve) =>
+      execFile("sh", ["-c", ls], { env: served.env }, (_, stdout, stderr) => resolve({ out: stdout, err: stderr })),
+    );
+    expect(out).toMatch(/^\w+ = ".*"\n$/);
+    expect(err).toBe("");
+  });
+
   it("says what it does not know", async () => {
     expect(await refused("migrate")).toContain('xl has no subcommand "migrate"; it has list, create');
     expect(await refused("constructor")).toContain("no subcommand");
