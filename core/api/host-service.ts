@@ -120,17 +120,20 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     return this.#log;
   }
 
+  #notRunning(): ApiFailure {
+    const advice = this.#power === "starting" ? "ask again when it runs" : "power it on first";
+    return new ApiFailure("EOFF", `The host is ${this.#power}; ${advice}.`);
+  }
+
   /** Throws ApiFailure EOFF while the host does not run. */
   get toolstack(): ToolstackClient {
-    if (this.#power !== "running" || !this.#host)
-      throw new ApiFailure("EOFF", `The host is ${this.#power}; power it on first.`);
+    if (this.#power !== "running" || !this.#host) throw this.#notRunning();
     return this.#host.toolstack;
   }
 
   /** Of the host that runs. Throws ApiFailure EOFF while none does. */
   get tracer(): Tracer {
-    if (this.#power !== "running" || !this.#tracer)
-      throw new ApiFailure("EOFF", `The host is ${this.#power}; power it on first.`);
+    if (this.#power !== "running" || !this.#tracer) throw this.#notRunning();
     return this.#tracer;
   }
 

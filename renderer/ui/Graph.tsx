@@ -4,6 +4,7 @@ import type { Series } from "../state/history.ts";
 import { history } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 import { GraphExport } from "./GraphExport.tsx";
+import { usePlotLife } from "./plot-life.ts";
 import { themeColor } from "./theme.ts";
 
 export interface GraphLine {
@@ -61,10 +62,11 @@ export function Graph({ title, lines, unit, max, height = 112, markers = [] }: G
   const tick = useApp((state) => state.tick);
   const labels = lines.map(({ label }) => label).join("|");
 
-  useEffect(() => {
-    const parent = host.current!;
-    const make = (): void => {
-      plot.current?.destroy();
+  usePlotLife(
+    plot,
+    host,
+    height,
+    (parent) => {
       const axis = { stroke: themeColor("--text-faint"), grid: { stroke: themeColor("--line"), width: 1 } };
       const options: uPlot.Options = {
         width: parent.clientWidth,
@@ -100,22 +102,10 @@ export function Graph({ title, lines, unit, max, height = 112, markers = [] }: G
           }),
         ],
       };
-      plot.current = new uPlot(options, data(lines), parent);
-    };
-    make();
-    const resize = new ResizeObserver(() => plot.current?.setSize({ width: parent.clientWidth, height }));
-    resize.observe(parent);
-    const scheme = matchMedia("(prefers-color-scheme: dark)");
-    window.addEventListener("xenarium-theme", make);
-    scheme.addEventListener("change", make);
-    return () => {
-      resize.disconnect();
-      window.removeEventListener("xenarium-theme", make);
-      scheme.removeEventListener("change", make);
-      plot.current?.destroy();
-      plot.current = null;
-    };
-  }, [labels, height, max, unit]);
+      return new uPlot(options, data(lines), parent);
+    },
+    [labels, max, unit],
+  );
 
   useEffect(() => plot.current?.setData(data(lines)), [tick, lines]);
 

@@ -3,6 +3,7 @@ import uPlot from "uplot";
 import { RANGE_SECONDS, type LongHistory, type LongRange } from "../state/long-history.ts";
 import { drawMarkers, formatValue, short } from "./Graph.tsx";
 import { GraphExport } from "./GraphExport.tsx";
+import { usePlotLife } from "./plot-life.ts";
 import { themeColor } from "./theme.ts";
 
 const COLUMNS = ["mean", "least", "largest"] as const;
@@ -41,10 +42,11 @@ export function LongGraph({
       : [{ mean, least: series!.least[i]!, largest: series!.largest[i]! }];
   });
 
-  useEffect(() => {
-    const parent = host.current!;
-    const make = (): void => {
-      plot.current?.destroy();
+  usePlotLife(
+    plot,
+    host,
+    height,
+    (parent) => {
       const axis = { stroke: themeColor("--text-faint"), grid: { stroke: themeColor("--line"), width: 1 } };
       const color = themeColor("--graph-1");
       const faint = color.replace("rgb(", "rgba(").replace(")", ", 0.22)");
@@ -85,22 +87,10 @@ export function LongGraph({
         ],
         bands: [{ series: [3, 2], fill: faint }],
       };
-      plot.current = new uPlot(options, columnsOf(shown.current, metric), parent);
-    };
-    make();
-    const resize = new ResizeObserver(() => plot.current?.setSize({ width: parent.clientWidth, height }));
-    resize.observe(parent);
-    const scheme = matchMedia("(prefers-color-scheme: dark)");
-    window.addEventListener("xenarium-theme", make);
-    scheme.addEventListener("change", make);
-    return () => {
-      resize.disconnect();
-      window.removeEventListener("xenarium-theme", make);
-      scheme.removeEventListener("change", make);
-      plot.current?.destroy();
-      plot.current = null;
-    };
-  }, [metric, height, max, unit, range]);
+      return new uPlot(options, columnsOf(shown.current, metric), parent);
+    },
+    [metric, max, unit, range],
+  );
   useEffect(() => plot.current?.setData(columnsOf(history, metric)), [history, metric]);
 
   const least = inRange.reduce((low, each) => Math.min(low, each.least), Infinity);

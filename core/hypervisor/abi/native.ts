@@ -117,15 +117,11 @@ export const VCPU_STATE = 0x800;
 /** u64: instructions retired (inside the vCPU's CpuState). */
 export const VCPU_RETIRED = 0xa20;
 
-/** Entry of the frame table (memory/frames.ts), 32 bytes: u32 references, u16 owner, u16 FRAME_*; u32 type references, u8 PGT_*, u8 TYPE_*. */
+/** Entry of the frame table (memory/frames.ts), 32 bytes: u32 references, u16 owner, u16 flags, some of them below; u32 type references, u8 PGT_*, u8 flags of the type. */
 export const FRAME_SIZE = 32;
-export const FRAME_allocated = 1;
 export const FRAME_xen_heap = 2;
 export const FRAME_free = 4;
 export const FRAME_broken = 8;
-export const TYPE_validated = 1;
-export const TYPE_pinned = 2;
-export const TYPE_locked = 4;
 
 /** Memory of a domain: u32 address of its grant table (grant/table.ts), 0 = none. */
 export const MEMORY_GRANTS = 52;

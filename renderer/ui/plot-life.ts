@@ -1,0 +1,34 @@
+/** A plot in the page: made anew when colours change, as wide as its place, gone with it. */
+import { useEffect, type RefObject } from "react";
+import type uPlot from "uplot";
+import { onTheme } from "./theme.ts";
+
+/** `make` draws into the element, and is called again when the appearance or one of `causes` changes; the plot of now is in `plot`. */
+export function usePlotLife(
+  plot: RefObject<uPlot | null>,
+  host: RefObject<HTMLElement | null>,
+  height: number,
+  make: (parent: HTMLElement) => uPlot,
+  causes: readonly unknown[],
+): void {
+  useEffect(() => {
+    const parent = host.current!;
+    const again = (): void => {
+      plot.current?.destroy();
+      plot.current = make(parent);
+    };
+    again();
+    const resize = new ResizeObserver(() => plot.current?.setSize({ width: parent.clientWidth, height }));
+    resize.observe(parent);
+    const scheme = matchMedia("(prefers-color-scheme: dark)");
+    const ended = onTheme(again);
+    scheme.addEventListener("change", again);
+    return () => {
+      resize.disconnect();
+      ended();
+      scheme.removeEventListener("change", again);
+      plot.current?.destroy();
+      plot.current = null;
+    };
+  }, [height, ...causes]);
+}
