@@ -1,30 +1,27 @@
 import { Command as Menu } from "cmdk";
-import { useEffect, useRef, useState } from "react";
+import { useState } from "react";
 import { openDialog } from "../state/store.ts";
+import { useModal } from "../ui/modal.ts";
 import { commandsNow, type Command } from "./commands.ts";
 import { keysOf } from "./shortcut-keys.ts";
 
 /** Everything that can be done, found by its name. */
 export function Palette() {
-  const dialog = useRef<HTMLDialogElement>(null);
+  const { props, close } = useModal(() => openDialog("none"));
   const [commands] = useState(commandsNow);
   const [text, setText] = useState("");
-  useEffect(() => dialog.current?.showModal(), []);
   const groups = [...new Set(commands.map(({ group }) => group))];
   const run = (command: Command): void => {
     // First the focus goes back to where it was, then it goes where the command leads.
-    dialog.current?.close();
-    // Not left to the close event, which comes later and could take away a palette that was opened anew meanwhile.
-    openDialog("none");
+    close();
     command.run();
   };
   return (
     <dialog
-      ref={dialog}
+      {...props}
       className="dialog palette"
       aria-label="Commands"
-      onClose={() => openDialog("none")}
-      onClick={({ target }) => target === dialog.current && dialog.current?.close()}
+      onClick={({ target }) => target === props.ref.current && close()}
     >
       <Menu label="Commands" loop>
         <Menu.Input placeholder="What do you want to do?" value={text} onValueChange={setText} autoFocus />

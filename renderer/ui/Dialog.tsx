@@ -1,5 +1,6 @@
 import { X } from "lucide-react";
-import { useLayoutEffect, useRef, type ReactNode } from "react";
+import type { ReactNode } from "react";
+import { useModal } from "./modal.ts";
 
 /** A modal dialog: the browser's own, so focus, Escape and the backdrop behave as users know them. */
 export function Dialog({
@@ -13,18 +14,12 @@ export function Dialog({
   children: ReactNode;
   wide?: boolean;
 }) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  // Closed before it goes, so that the browser gives the focus back to where it was.
-  useLayoutEffect(() => {
-    const shown = dialog.current!;
-    shown.showModal();
-    return () => shown.close();
-  }, []);
+  const { props, close } = useModal(onClose);
   return (
-    <dialog ref={dialog} className={wide ? "dialog dialog-wide" : "dialog"} aria-label={title} onClose={onClose}>
+    <dialog {...props} className={wide ? "dialog dialog-wide" : "dialog"} aria-label={title}>
       <header className="dialog-header">
         <h2>{title}</h2>
-        <button type="button" className="icon-button" aria-label="Close" onClick={() => dialog.current?.close()}>
+        <button type="button" className="icon-button" aria-label="Close" onClick={close}>
           <X size={16} />
         </button>
       </header>

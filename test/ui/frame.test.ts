@@ -41,6 +41,20 @@ describe.skipIf(missing !== null)(`the frame${missing ? ` (${missing})` : ""}`, 
     expect(await side("mini-3").getAttribute("data-state")).toBe("paused");
   });
 
+  it("opens the palette again however soon after it was closed", async () => {
+    const { page } = app;
+    await page.getByRole("tab", { name: "Console" }).focus();
+    await page.keyboard.press("Control+Shift+P");
+    for (let i = 0; i < 10; i++) {
+      await palette().getByRole("combobox").fill(`turn ${i}`);
+      await page.keyboard.press("Escape");
+      await page.keyboard.press("Control+Shift+P");
+      await expect.poll(() => palette().getByRole("combobox").inputValue()).toBe("");
+    }
+    await page.keyboard.press("Escape");
+    await palette().waitFor({ state: "detached" });
+  });
+
   it("leaves Ctrl+K to the guest's shell", async () => {
     await side("mini-1").click();
     await app.tab("Console");
