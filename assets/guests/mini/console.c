@@ -6,11 +6,15 @@ static u32 lock;
 
 static void notify(void) { event_send(start_info->console_evtchn); }
 
+static int is_full(void) { return ring->out_prod - *(volatile u32 *)&ring->out_cons >= sizeof ring->out; }
+
 void put(char c) {
     if (c == '\n') put('\r');
-    while (ring->out_prod - *(volatile u32 *)&ring->out_cons >= sizeof ring->out) {
+    while (is_full()) {
         notify();
-        hypercall(HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0);
+        int masked = events_mask();
+        if (is_full()) poll(start_info->console_evtchn);
+        if (!masked) events_unmask();
     }
     ring->out[ring->out_prod & (sizeof ring->out - 1)] = c;
     barrier();

@@ -62,7 +62,14 @@ void events_dispatch(void) {
     }
 }
 
-void events_mask(void) { shared_info->vcpu[vcpu_id()].evtchn_upcall_mask = 1; barrier(); }
+/* Says whether they were masked already. */
+int events_mask(void) {
+    struct vcpu_info *v = &shared_info->vcpu[vcpu_id()];
+    int before = v->evtchn_upcall_mask;
+    v->evtchn_upcall_mask = 1;
+    barrier();
+    return before;
+}
 
 void events_unmask(void) {
     struct vcpu_info *v = &shared_info->vcpu[vcpu_id()];
@@ -78,3 +85,12 @@ void events_unmask(void) {
  * the mask has run its handler and wakes nobody. The hypercall unmasks and checks for pending ones in one step, so none is lost.
  */
 void block(void) { hypercall(HYPERVISOR_sched_op, SCHEDOP_block, 0, 0, 0); }
+
+/*
+ * Sleeps until the port has an event, or 10 ms: on its own vCPU the port's handler takes the event away from other vCPUs that
+ * look for it. To be called with events masked, after a last look at what is waited for.
+ */
+void poll(u32 port) {
+    struct { u32 *ports; u32 nr_ports; u64 timeout; } what = {&port, 1, now() + 10000000};
+    hypercall(HYPERVISOR_sched_op, SCHEDOP_poll, (u64)&what, 0, 0);
+}

@@ -41,6 +41,7 @@ void vcpu_main(u32 me) {
     start_tick(me);
     shared_info->vcpu[me].evtchn_upcall_mask = 0;
     __atomic_add_fetch(&vcpus_online, 1, __ATOMIC_SEQ_CST);
+    wake(0);
     for (;;) {
         if (work()) continue;
         events_mask();
@@ -72,10 +73,16 @@ static void start(u32 n) {
     u32 before = *(volatile u32 *)&vcpus_online;
     if (hypercall(HYPERVISOR_vcpu_op, VCPUOP_up, n, 0, 0)) return;
     /* One at a time: `context` and the count are shared. */
-    while (*(volatile u32 *)&vcpus_online == before) hypercall(HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0);
+    for (;;) {
+        events_mask();
+        if (*(volatile u32 *)&vcpus_online != before) break;
+        block();
+    }
+    events_unmask();
 }
 
 void smp_init(void) {
+    wake_ports[0] = event_bind_ipi(0, woken);
     start_tick(0);
     for (u32 n = 1; n < MAX_VCPUS; n++) {
         /* VCPUOP_is_up says -ENOENT where the domain has no such vCPU. */

@@ -23,7 +23,7 @@ enum {
     HYPERVISOR_vcpu_op = 24, HYPERVISOR_sched_op = 29, HYPERVISOR_event_channel_op = 32,
 };
 
-enum { SCHEDOP_yield = 0, SCHEDOP_block = 1, SCHEDOP_shutdown = 2 };
+enum { SCHEDOP_block = 1, SCHEDOP_shutdown = 2, SCHEDOP_poll = 3 };
 enum { SHUTDOWN_poweroff = 0, SHUTDOWN_reboot = 1, SHUTDOWN_crash = 3 };
 enum { VCPUOP_initialise = 0, VCPUOP_up = 1, VCPUOP_set_periodic_timer = 6 };
 enum { EVTCHNOP_bind_virq = 1, EVTCHNOP_send = 4, EVTCHNOP_bind_ipi = 7 };
@@ -135,9 +135,10 @@ void event_send(u32 port);
 u32 event_bind_ipi(u32 vcpu, port_handler handler);
 u32 event_bind_timer(u32 vcpu);
 extern u64 event_count[MAX_PORTS];
-void events_mask(void);
+int events_mask(void);
 void events_unmask(void);
 void block(void);
+void poll(u32 port);
 
 /* time.c */
 u64 now(void);

@@ -11,11 +11,18 @@ void *map_frame(u64 mfn, u32 slot);
 
 static void woken(u32 port) { (void)port; }
 
+static int is_full(void) { return ring->req_prod - *(volatile u32 *)&ring->req_cons >= sizeof ring->req; }
+
 static void send_bytes(const void *data, u32 n) {
     const char *p = data;
     while (n) {
-        u32 space = sizeof ring->req - (ring->req_prod - *(volatile u32 *)&ring->req_cons);
-        if (!space) { event_send(start_info->store_evtchn); hypercall(HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0); continue; }
+        if (is_full()) {
+            event_send(start_info->store_evtchn);
+            events_mask();
+            if (is_full()) block();
+            else events_unmask();
+            continue;
+        }
         ring->req[ring->req_prod & (sizeof ring->req - 1)] = *p++;
         barrier();
         ring->req_prod++;
