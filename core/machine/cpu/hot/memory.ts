@@ -6,7 +6,7 @@ import { read16, read32, read64, read8, setAccessSegment, write16, write32, writ
 import { OP_ADDRESS_MASK, OP_BASE_SLOT, OP_DISP, OP_INDEX_SLOT, OP_SCALE, OP_SEG, OP_SEG_SLOT } from "../op";
 import { TLB_READ, TLB_WRITE, tlbBase, tlbTag } from "../tlb";
 
-/** What is the page number in a linear address. */
+/** The bits of a linear address that name its page. */
 export const PAGE: u64 = ~(<u64>0xfff);
 
 // @ts-ignore: decorator
@@ -24,7 +24,7 @@ export function hotOffset(s: usize, op: usize): u64 {
 function hotAddress(s: usize, op: usize): u64 {
   return hotOffset(s, op) + load<u64>(s + <usize>load<u16>(op, OP_SEG_SLOT));
 }
-/** Where this pCPU's tables have the page of `lin`, if they do. */
+/** The one place in the tables that the page of `lin` may have. */
 // @ts-ignore: decorator
 @inline
 export function entryOf(lin: u64): usize {
