@@ -10,7 +10,7 @@ import { ESRCH } from "./abi/errno";
 // What translated code and its translator need of the engine.
 export * from "../machine/cpu/region_imports";
 export { regionAdopt as region_adopt, regionDrop as region_drop } from "../machine/cpu/regions";
-export { decode as engine_decode } from "../machine/cpu/decode";
+export { decode as engine_decode } from "../machine/cpu/decode/decode";
 
 /** Where the image's constants end; for the build, which checks it. */
 export function image_end(): usize {

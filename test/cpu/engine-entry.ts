@@ -2,20 +2,13 @@
  * The engine alone, for tests: AssemblyScript entry. `engine_init(region)` lays out, from `region` on, the vCPU state, the
  * code tables and the pCPU's region; the rest of memory is the test's.
  */
-import { clearFault, cpu, fault, setCpu } from "../../core/machine/cpu/machine";
+import { clearFault, cpu, fault, setCpu, setPollAddress } from "../../core/machine/cpu/machine";
+import { refreshMode } from "../../core/machine/cpu/mode";
 import { codeFrameWritten, setCodeTables } from "../../core/machine/cpu/code_frames";
 import { dropBlocks } from "../../core/machine/cpu/blocks";
-import {
-  cpuInit,
-  cpuRegionSize,
-  refreshMode,
-  run,
-  setBudget,
-  setPollAddress,
-  step,
-} from "../../core/machine/cpu/interpreter";
+import { cpuInit, cpuRegionSize, run, setBudget, step } from "../../core/machine/cpu/interpreter";
 import { overrideWrites, endOverride } from "../../core/machine/cpu/access";
-import { decode } from "../../core/machine/cpu/decode";
+import { decode } from "../../core/machine/cpu/decode/decode";
 import { getRflags, setRflags } from "../../core/machine/cpu/flags";
 import { loadSegment } from "../../core/machine/cpu/segment";
 import { deliverInterrupt } from "../../core/machine/cpu/exceptions";

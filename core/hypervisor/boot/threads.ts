@@ -1,6 +1,7 @@
 /** What each instance of core.wasm needs before it can run hypervisor code. */
-import { cpuInit, cpuRegionSize, setPollAddress } from "../../machine/cpu/interpreter";
+import { cpuInit, cpuRegionSize } from "../../machine/cpu/interpreter";
 import { TRANSLATOR_CODE_FLAGS, TRANSLATOR_CODE_VERSIONS } from "../../machine/layout";
+import { setPollAddress } from "../../machine/cpu/machine";
 import { setCodeTables } from "../../machine/cpu/code_frames";
 import { EBUSY, ENOMEM, ESRCH, EINVAL } from "../abi/errno";
 import {

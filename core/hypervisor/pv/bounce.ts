@@ -5,7 +5,7 @@
  */
 import { probeWrite, write64 } from "../../machine/cpu/access";
 import { getRflags, setRflags } from "../../machine/cpu/flags";
-import { refreshMode } from "../../machine/cpu/interpreter";
+import { refreshMode } from "../../machine/cpu/mode";
 import { clearFault, cpu, fault } from "../../machine/cpu/machine";
 import { CPU_GPR, CPU_RIP, CPU_SHADOW, CS, DS, ES, FS, GS, SEG_SELECTOR, SS } from "../../machine/cpu/state";
 import { TI_IF } from "../abi/arch_x86";

@@ -7,7 +7,7 @@ import {
   EXIT_SYSCALL,
   EXIT_SYSENTER,
 } from "../../machine/cpu/exits";
-import { refreshMode } from "../../machine/cpu/interpreter";
+import { refreshMode } from "../../machine/cpu/mode";
 import { cpu, setCpu } from "../../machine/cpu/machine";
 import { CPU_EXIT_VECTOR, CPU_RIP, CPU_SEG, CS, SEG_ATTR, SEG_SIZE } from "../../machine/cpu/state";
 import { tlbFlushAll } from "../../machine/cpu/tlb";

@@ -3,7 +3,7 @@ import { EINVAL, ENOSYS } from "../abi/errno";
 import * as abi from "../abi/arch_x86";
 import * as nr from "../abi/xen";
 import { isCanonical } from "../../machine/cpu/mmu";
-import { refreshMode } from "../../machine/cpu/interpreter";
+import { refreshMode } from "../../machine/cpu/mode";
 import { CPU_KERNEL_GS_BASE, FS, GS, SEG_BASE } from "../../machine/cpu/state";
 import { currentVcpu } from "../domain/domain";
 import { doCallbackOp, doNmiOp, doSetCallbacks, doSetTrapTable, doStackSwitch } from "./callbacks";

@@ -1,7 +1,7 @@
 /** HYPERVISOR_iret: the guest's kernel returns, to itself or to user mode. The frame is struct iret_context at RSP. */
 import { read64 } from "../../machine/cpu/access";
 import { setRflags } from "../../machine/cpu/flags";
-import { refreshMode } from "../../machine/cpu/interpreter";
+import { refreshMode } from "../../machine/cpu/mode";
 import { clearFault, cpu, fault } from "../../machine/cpu/machine";
 import { CPU_GPR, CPU_RIP, CS, SEG_SELECTOR, SS } from "../../machine/cpu/state";
 import {

@@ -6,7 +6,7 @@ import * as H from "../../machine/cpu/handlers";
 import * as I from "../../machine/cpu/ids";
 import { effectiveAddress } from "../../machine/cpu/access";
 import { getRflags } from "../../machine/cpu/flags";
-import { refreshMode } from "../../machine/cpu/interpreter";
+import { refreshMode } from "../../machine/cpu/mode";
 import { clearFault, cpu, fault, faultAddress, faultError } from "../../machine/cpu/machine";
 import { OP_HANDLER, OP_ID, OP_LENGTH, OP_REG, OP_RM } from "../../machine/cpu/op";
 import { getRm } from "../../machine/cpu/operands";

@@ -11,7 +11,7 @@ import { ACCESS_EXECUTE, isCanonical } from "./mmu";
 import { translate } from "./access";
 import { BLOCK_HOST, BLOCK_MODE, BLOCK_NEXT, BUCKET_COUNT, BUCKET_FOLD, BUCKET_MODE } from "./block_layout";
 import { beforeDecode, codeVersion, decodeHolds } from "./code_frames";
-import { decode, decodeEnds } from "./decode";
+import { decode, decodeEnds } from "./decode/decode";
 import { H_NEXT } from "./handlers";
 import { OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SIZE } from "./op";
 import { CPU_RIP, CPU_SEG, CS, SEG_BASE, SEG_SIZE } from "./state";

@@ -1,6 +1,7 @@
 /** The running vCPU and what every part of the engine shares. Wasm globals: one copy per pCPU. */
 
 import { ACTIVITY, ACTIVITY_OF_OTHERS, ACTIVITY_SIZE } from "../layout";
+import { CPU_ZERO } from "./state";
 
 // @ts-ignore: decorator
 @external("env", "now")
@@ -20,6 +21,18 @@ export declare function hostWait(address: usize, expected: u32, nanoseconds: f64
 export let cpu: usize = 0;
 export function setCpu(address: usize): void {
   cpu = address;
+}
+
+let pollAddress: usize = 0;
+/** u32 that is nonzero when run() is to come back. */
+export function setPollAddress(address: usize): void {
+  pollAddress = address;
+}
+/** The word to look at: the running vCPU's CPU_ZERO, which is always 0, if none was set. */
+// @ts-ignore: decorator
+@inline
+export function pollWord(): usize {
+  return pollAddress ? pollAddress : cpu + CPU_ZERO;
 }
 
 /** Where this pCPU says what it is at (layout.ts). */

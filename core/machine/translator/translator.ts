@@ -53,7 +53,7 @@ export interface TranslatedModule {
 
 export interface TranslatorMachine {
   memory: WebAssembly.Memory;
-  /** The decoder of core.wasm: see ../cpu/decode.ts. */
+  /** The decoder of core.wasm: see ../cpu/decode/decode.ts. */
   decode(op: number, mode: number, bytes: number, available: number, offset: number): number;
   /** Machine addresses of the tables of ../cpu/code_frames.ts, of the regions' records and of the pool (../layout.ts). */
   codeVersions: number;

@@ -1,8 +1,9 @@
 /**
  * Instruction decoder for 16-, 32- and 64-bit modes: bytes -> one op (op.ts). Intel's manual volume 2, chapter 2 and
- * appendix A. This file has prefixes, ModRM, VEX and what all maps share; the opcode maps are in decode_maps.ts.
+ * appendix A. This file has prefixes, ModRM, immediates and VEX; the opcode maps (map.ts, map0f.ts, map0f38.ts, vex.ts) say what the
+ * instruction is.
  */
-import { CPU_CODE_BASE, CPU_GPR, CPU_SEG, CPU_ZERO, CS, DS, ES, FS, GS, SEG_SIZE, SS } from "./state";
+import { CPU_CODE_BASE, CPU_GPR, CPU_SEG, CPU_ZERO, CS, DS, ES, FS, GS, SEG_SIZE, SS } from "../state";
 import {
   OPF_SIMPLE,
   OP_ADDRESS_MASK,
@@ -39,10 +40,14 @@ import {
   PREFIX_REX,
   PREFIX_REXW,
   PREFIX_VEX,
-} from "./op";
-import { H_LENGTH, H_UD } from "./handlers";
-import { reg8Offset } from "./access";
-import { decodeMap0, decodeMap1, decodeMap2, decodeMap3, decodeVex, genericHandler } from "./decode_maps";
+} from "../op";
+import { H_LENGTH, H_UD } from "../handlers";
+import { reg8Offset } from "../access";
+import { genericHandler } from "./hot_forms";
+import { decodeMap0 } from "./map";
+import { decodeMap1 } from "./map0f";
+import { decodeMap2, decodeMap3 } from "./map0f38";
+import { decodeVex } from "./vex";
 
 /** Mode bits that decoding depends on. FLAT: outside 64-bit mode, ES CS SS DS have base 0 and no limit. */
 export const MODE_64: u32 = 1;
@@ -52,7 +57,7 @@ export const MODE_FLAT: u32 = 8;
 
 const LENGTH_MAX: u32 = 15;
 
-/** The instruction being decoded; decode_maps.ts reads and sets these. */
+/** The instruction being decoded; the maps read and set these. */
 export let op: usize = 0;
 export let mode: u32 = 0;
 export let prefix: u32 = 0;

@@ -1,0 +1,487 @@
+/**
+ * The dispatch loop. An op's handler is a case of one dense switch; `continue` goes to the next op, `break` leaves the switch
+ * for what is after it: a branch inside the page (`transfer` says which way), or the end of the block with CPU_RIP set, or a fault.
+ * The loop has the hot forms itself, by functions of hot/, which are inlined; everything else is a call to the family's file.
+ */
+import { clearDebugHits, debugHits } from "./access";
+import { aluExecute } from "./alu";
+import { bitsExecute } from "./bits";
+import { blockChains, blockHost, cacheGeneration, coolBlock, findBlock, prepareSingle, warmBlock } from "./blocks";
+import { clearCodeChanged, codeChanged, followGeneration, setRunningFrame } from "./code_frames";
+import { controlExecute } from "./control";
+import { dataExecute } from "./data";
+import { MODE_64 } from "./decode/decode";
+import { EXIT_POLL, EXIT_SYSCALL } from "./exits";
+import { debugTrap, instructionBreakpoints, settleFault } from "./faults";
+import { RF, TF } from "./flags";
+import * as H from "./handlers";
+import { add, addTo, and, andTo, cmp, or, orTo, sub, subTo, test, xor, xorTo } from "./hot/arithmetic";
+import { isBelow, isLess, isNegative, isOverflow, isParity, isZero } from "./hot/flags";
+import { hotHost, hotOffset, hotRead } from "./hot/memory";
+import { cmov, cmovRead, extend32, extend64, setcc, storeImmediate, storeSource } from "./hot/move";
+import { assign, assign8, destination, immediate, source, source32, source64 } from "./hot/operands";
+import { RBP, RSP, hotPush, hotStack, leave, pop } from "./hot/stack";
+import { callTo, jumpTo, returnTo, ripAfter, ripOf } from "./hot/transfer";
+import { dec, imul32, inc, neg, not, sar, shl, shr } from "./hot/unary";
+import { VECTOR_GP, VECTOR_UD, cpu, exitRequest, exitVector, fault, modeStale } from "./machine";
+import { pollWord, raise, requestExit, setModeStale } from "./machine";
+import { isCanonical } from "./mmu";
+import { careful, codeMode, refreshMode } from "./mode";
+import { OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SIZE, OP_TARGET, OP_TARGET2 } from "./op";
+import { runRegions } from "./regions";
+import { segmentExecute } from "./segment";
+import { shiftExecute } from "./shift";
+import { sseExecute } from "./sse/sse";
+import { stackExecute } from "./stack";
+import {
+  BAILED_SYSCALL,
+  CPU_BAILED,
+  CPU_CODE_BASE,
+  CPU_EXIT_ERROR,
+  CPU_EXIT_VECTOR,
+  CPU_RETIRED,
+  CPU_RFLAGS,
+  CPU_RIP,
+  CPU_SHADOW,
+} from "./state";
+import { stringExecute } from "./string";
+import { systemExecute } from "./system";
+import { x87Execute, x87Wait } from "./x87/x87";
+
+/**
+ * Runs until an exit. `bailed`: translated code has left the next instruction to the interpreter: its block is the only one before another
+ * attempt.
+ */
+export function execute(limit: i32, single: bool, bailed: bool): i32 {
+  const s = cpu;
+  const poll = pollWord();
+
+  /** Instructions left; counted when a block is left. `idle`: taken from it without an instruction having retired. */
+  let left = limit;
+  let idle: i32 = 0;
+  let op: usize = 0;
+  let start: usize = 0;
+  /** The op that ended the last block, and its OP_TARGET or OP_TARGET2, if the next block may be chained to it. */
+  let link: usize = 0;
+  let linkSlot: usize = 0;
+  let transfer: usize = 0;
+  /** What an instruction has read of memory as first or second operand; host address of memory that it changes. */
+  let a: u64 = 0;
+  let b: u64 = 0;
+  let m: usize = 0;
+  let exit: i32 = -1;
+  /** Of the instruction executed alone: TF was set. */
+  let traced: bool = false;
+  let alone: bool = false;
+  let first = single;
+  let unfinished = false;
+
+  while (true) {
+    // ---- between blocks: CPU_RIP is the next instruction ----
+    if (alone) {
+      alone = false;
+      if (load<u32>(s, CPU_SHADOW) == 2) store<u32>(s, 0, CPU_SHADOW);
+      const bits = debugHits | (traced ? 0x4000 : 0);
+      if (bits) {
+        clearDebugHits();
+        traced = false;
+        exit = debugTrap(bits);
+        if (exit >= 0) break;
+      }
+    }
+    if (modeStale) refreshMode();
+    const shadow = load<u32>(s, CPU_SHADOW);
+    if (!first && !shadow && (left <= 0 || atomic.load<u32>(poll) != 0)) {
+      exit = EXIT_POLL;
+      break;
+    }
+    if (single && !first && left <= 0) {
+      exit = EXIT_POLL;
+      break;
+    }
+    first = false;
+    followGeneration();
+    if (careful || single || shadow) {
+      const flags = load<u64>(s, CPU_RFLAGS);
+      if (careful && !(flags & RF)) {
+        const hits = instructionBreakpoints();
+        if (hits) {
+          exit = debugTrap(hits);
+          if (exit >= 0) break;
+          continue;
+        }
+      }
+      traced = (flags & TF) != 0;
+      alone = true;
+      link = 0;
+      op = prepareSingle(codeMode);
+      if (op && flags & RF) {
+        store<u64>(s, flags & ~(<u64>RF), CPU_RFLAGS);
+        setModeStale(true);
+      }
+      if (shadow) store<u32>(s, 2, CPU_SHADOW);
+    } else {
+      const generation = cacheGeneration;
+      op = findBlock(codeMode);
+      if (op && codeMode & MODE_64 && warmBlock(op, load<u64>(s, CPU_RIP)) && !bailed) {
+        const before = left;
+        left = runRegions(left, poll);
+        bailed = load<u32>(s, CPU_BAILED) != 0;
+        if (load<u32>(s, CPU_BAILED) == BAILED_SYSCALL) {
+          exit = EXIT_SYSCALL;
+          break;
+        }
+        if (left != before) {
+          link = 0;
+          continue;
+        }
+        if (!bailed) coolBlock(op);
+        link = 0;
+      }
+      if (link) {
+        if (op && generation == cacheGeneration && blockChains(op)) store<u32>(link + linkSlot, <u32>op);
+        link = 0;
+      }
+    }
+    if (!op) {
+      traced = false;
+      alone = false;
+      exit = settleFault(0);
+      if (exit >= 0) break;
+      continue;
+    }
+    start = op;
+    const chains = !bailed;
+    bailed = false;
+    setRunningFrame(blockHost(op) >> 12);
+    store<u64>(s, load<u64>(s, CPU_RIP) - load<u16>(op, OP_OFFSET), CPU_CODE_BASE);
+
+    // ---- in a block ----
+    while (true) {
+      // A table: one line a form; reading and writing the same memory takes three.
+      // prettier-ignore
+      switch (<u32>load<u16>(op, OP_HANDLER)) {
+        case H.H_UD: raise(VECTOR_UD); break;
+        case H.H_NEXT: transfer = OP_TARGET2; break;
+        case H.H_LENGTH: raise(VECTOR_GP); break;
+        case H.H_ALU: aluExecute(op); if (fault | codeChanged) break; op += OP_SIZE; continue;
+        case H.H_DATA: dataExecute(op); if (fault | codeChanged) break; op += OP_SIZE; continue;
+        case H.H_STACK: stackExecute(op); if (fault | codeChanged) break; op += OP_SIZE; continue;
+        case H.H_SHIFT: shiftExecute(op); if (fault | codeChanged) break; op += OP_SIZE; continue;
+        case H.H_BITS: bitsExecute(op); if (fault | codeChanged) break; op += OP_SIZE; continue;
+        case H.H_STRING: if (!stringExecute(op)) { unfinished = true; break; }
+          if (fault | codeChanged) break;
+          op += OP_SIZE; continue;
+        case H.H_X87: x87Execute(op); if (fault | codeChanged) break; op += OP_SIZE; continue;
+        case H.H_SSE: sseExecute(op); if (fault | codeChanged) break; op += OP_SIZE; continue;
+        case H.H_WAIT: x87Wait(); if (fault) break; op += OP_SIZE; continue;
+        case H.H_SEGMENT: segmentExecute(op); if (!fault) setNext(s, op); break;
+        // What it pushed may lie in its own page; RIP is its target, not the next instruction.
+        case H.H_CONTROL: setNext(s, op); controlExecute(op); clearCodeChanged(); break;
+        case H.H_SYSTEM: setNext(s, op); systemExecute(op); break;
+        // ---- arithmetic and logic ----
+        case H.H_ADD_RR32: add<u32>(s, op, source<u32>(s, op)); op += OP_SIZE; continue;
+        case H.H_ADD_RI32: add<u32>(s, op, immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_ADD_RM32: b = hotRead<u32>(s, op); if (fault) break; add<u32>(s, op, b); op += OP_SIZE; continue;
+        case H.H_ADD_MR32: m = hotHost<u32>(s, op);
+          if (m) addTo<u32>(s, m, source<u32>(s, op)); else if (aluStops(op)) break;
+          op += OP_SIZE; continue;
+        case H.H_ADD_MI32: m = hotHost<u32>(s, op);
+          if (m) addTo<u32>(s, m, immediate<u64>(op)); else if (aluStops(op)) break;
+          op += OP_SIZE; continue;
+        case H.H_ADD_RR64: add<u64>(s, op, source<u64>(s, op)); op += OP_SIZE; continue;
+        case H.H_ADD_RI64: add<u64>(s, op, immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_ADD_RM64: b = hotRead<u64>(s, op); if (fault) break; add<u64>(s, op, b); op += OP_SIZE; continue;
+        case H.H_ADD_MR64: m = hotHost<u64>(s, op);
+          if (m) addTo<u64>(s, m, source<u64>(s, op)); else if (aluStops(op)) break;
+          op += OP_SIZE; continue;
+        case H.H_ADD_MI64: m = hotHost<u64>(s, op);
+          if (m) addTo<u64>(s, m, immediate<u64>(op)); else if (aluStops(op)) break;
+          op += OP_SIZE; continue;
+        case H.H_OR_RR32: or<u32>(s, op, source<u32>(s, op)); op += OP_SIZE; continue;
+        case H.H_OR_RI32: or<u32>(s, op, immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_OR_RM32: b = hotRead<u32>(s, op); if (fault) break; or<u32>(s, op, b); op += OP_SIZE; continue;
+        case H.H_OR_MR32: m = hotHost<u32>(s, op);
+          if (m) orTo<u32>(s, m, source<u32>(s, op)); else if (aluStops(op)) break;
+          op += OP_SIZE; continue;
+        case H.H_OR_MI32: m = hotHost<u32>(s, op);
+          if (m) orTo<u32>(s, m, immediate<u64>(op)); else if (aluStops(op)) break;
+          op += OP_SIZE; continue;
+        case H.H_OR_RR64: or<u64>(s, op, source<u64>(s, op)); op += OP_SIZE; continue;
+        case H.H_OR_RI64: or<u64>(s, op, immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_OR_RM64: b = hotRead<u64>(s, op); if (fault) break; or<u64>(s, op, b); op += OP_SIZE; continue;
+        case H.H_OR_MR64: m = hotHost<u64>(s, op);
+          if (m) orTo<u64>(s, m, source<u64>(s, op)); else if (aluStops(op)) break;
+          op += OP_SIZE; continue;
+        case H.H_OR_MI64: m = hotHost<u64>(s, op);
+          if (m) orTo<u64>(s, m, immediate<u64>(op)); else if (aluStops(op)) break;
+          op += OP_SIZE; continue;
+        case H.H_AND_RR32: and<u32>(s, op, source<u32>(s, op)); op += OP_SIZE; continue;
+        case H.H_AND_RI32: and<u32>(s, op, immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_AND_RM32: b = hotRead<u32>(s, op); if (fault) break; and<u32>(s, op, b); op += OP_SIZE; continue;
+        case H.H_AND_MR32: m = hotHost<u32>(s, op);
+          if (m) andTo<u32>(s, m, source<u32>(s, op)); else if (aluStops(op)) break;
+          op += OP_SIZE; continue;
+        case H.H_AND_MI32: m = hotHost<u32>(s, op);
+          if (m) andTo<u32>(s, m, immediate<u64>(op)); else if (aluStops(op)) break;
+          op += OP_SIZE; continue;
+        case H.H_AND_RR64: and<u64>(s, op, source<u64>(s, op)); op += OP_SIZE; continue;
+        case H.H_AND_RI64: and<u64>(s, op, immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_AND_RM64: b = hotRead<u64>(s, op); if (fault) break; and<u64>(s, op, b); op += OP_SIZE; continue;
+        case H.H_AND_MR64: m = hotHost<u64>(s, op);
+          if (m) andTo<u64>(s, m, source<u64>(s, op)); else if (aluStops(op)) break;
+          op += OP_SIZE; continue;
+        case H.H_AND_MI64: m = hotHost<u64>(s, op);
+          if (m) andTo<u64>(s, m, immediate<u64>(op)); else if (aluStops(op)) break;
+          op += OP_SIZE; continue;
+        case H.H_SUB_RR32: sub<u32>(s, op, source<u32>(s, op)); op += OP_SIZE; continue;
+        case H.H_SUB_RI32: sub<u32>(s, op, immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_SUB_RM32: b = hotRead<u32>(s, op); if (fault) break; sub<u32>(s, op, b); op += OP_SIZE; continue;
+        case H.H_SUB_MR32: m = hotHost<u32>(s, op);
+          if (m) subTo<u32>(s, m, source<u32>(s, op)); else if (aluStops(op)) break;
+          op += OP_SIZE; continue;
+        case H.H_SUB_MI32: m = hotHost<u32>(s, op);
+          if (m) subTo<u32>(s, m, immediate<u64>(op)); else if (aluStops(op)) break;
+          op += OP_SIZE; continue;
+        case H.H_SUB_RR64: sub<u64>(s, op, source<u64>(s, op)); op += OP_SIZE; continue;
+        case H.H_SUB_RI64: sub<u64>(s, op, immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_SUB_RM64: b = hotRead<u64>(s, op); if (fault) break; sub<u64>(s, op, b); op += OP_SIZE; continue;
+        case H.H_SUB_MR64: m = hotHost<u64>(s, op);
+          if (m) subTo<u64>(s, m, source<u64>(s, op)); else if (aluStops(op)) break;
+          op += OP_SIZE; continue;
+        case H.H_SUB_MI64: m = hotHost<u64>(s, op);
+          if (m) subTo<u64>(s, m, immediate<u64>(op)); else if (aluStops(op)) break;
+          op += OP_SIZE; continue;
+        case H.H_XOR_RR32: xor<u32>(s, op, source<u32>(s, op)); op += OP_SIZE; continue;
+        case H.H_XOR_RI32: xor<u32>(s, op, immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_XOR_RM32: b = hotRead<u32>(s, op); if (fault) break; xor<u32>(s, op, b); op += OP_SIZE; continue;
+        case H.H_XOR_MR32: m = hotHost<u32>(s, op);
+          if (m) xorTo<u32>(s, m, source<u32>(s, op)); else if (aluStops(op)) break;
+          op += OP_SIZE; continue;
+        case H.H_XOR_MI32: m = hotHost<u32>(s, op);
+          if (m) xorTo<u32>(s, m, immediate<u64>(op)); else if (aluStops(op)) break;
+          op += OP_SIZE; continue;
+        case H.H_XOR_RR64: xor<u64>(s, op, source<u64>(s, op)); op += OP_SIZE; continue;
+        case H.H_XOR_RI64: xor<u64>(s, op, immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_XOR_RM64: b = hotRead<u64>(s, op); if (fault) break; xor<u64>(s, op, b); op += OP_SIZE; continue;
+        case H.H_XOR_MR64: m = hotHost<u64>(s, op);
+          if (m) xorTo<u64>(s, m, source<u64>(s, op)); else if (aluStops(op)) break;
+          op += OP_SIZE; continue;
+        case H.H_XOR_MI64: m = hotHost<u64>(s, op);
+          if (m) xorTo<u64>(s, m, immediate<u64>(op)); else if (aluStops(op)) break;
+          op += OP_SIZE; continue;
+        case H.H_CMP_RR32: cmp<u32>(s, destination<u32>(s, op), source<u32>(s, op)); op += OP_SIZE; continue;
+        case H.H_CMP_RI32: cmp<u32>(s, destination<u32>(s, op), immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_CMP_RM32: b = hotRead<u32>(s, op); if (fault) break; cmp<u32>(s, destination<u32>(s, op), b); op += OP_SIZE; continue;
+        case H.H_CMP_MR32: a = hotRead<u32>(s, op); if (fault) break; cmp<u32>(s, a, source<u32>(s, op)); op += OP_SIZE; continue;
+        case H.H_CMP_MI32: a = hotRead<u32>(s, op); if (fault) break; cmp<u32>(s, a, immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_CMP_RR64: cmp<u64>(s, destination<u64>(s, op), source<u64>(s, op)); op += OP_SIZE; continue;
+        case H.H_CMP_RI64: cmp<u64>(s, destination<u64>(s, op), immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_CMP_RM64: b = hotRead<u64>(s, op); if (fault) break; cmp<u64>(s, destination<u64>(s, op), b); op += OP_SIZE; continue;
+        case H.H_CMP_MR64: a = hotRead<u64>(s, op); if (fault) break; cmp<u64>(s, a, source<u64>(s, op)); op += OP_SIZE; continue;
+        case H.H_CMP_MI64: a = hotRead<u64>(s, op); if (fault) break; cmp<u64>(s, a, immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_TEST_RR32: test<u32>(s, destination<u32>(s, op), source<u32>(s, op)); op += OP_SIZE; continue;
+        case H.H_TEST_RI32: test<u32>(s, destination<u32>(s, op), immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_TEST_RM32: b = hotRead<u32>(s, op); if (fault) break; test<u32>(s, destination<u32>(s, op), b); op += OP_SIZE; continue;
+        case H.H_TEST_MR32: a = hotRead<u32>(s, op); if (fault) break; test<u32>(s, a, source<u32>(s, op)); op += OP_SIZE; continue;
+        case H.H_TEST_MI32: a = hotRead<u32>(s, op); if (fault) break; test<u32>(s, a, immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_TEST_RR64: test<u64>(s, destination<u64>(s, op), source<u64>(s, op)); op += OP_SIZE; continue;
+        case H.H_TEST_RI64: test<u64>(s, destination<u64>(s, op), immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_TEST_RM64: b = hotRead<u64>(s, op); if (fault) break; test<u64>(s, destination<u64>(s, op), b); op += OP_SIZE; continue;
+        case H.H_TEST_MR64: a = hotRead<u64>(s, op); if (fault) break; test<u64>(s, a, source<u64>(s, op)); op += OP_SIZE; continue;
+        case H.H_TEST_MI64: a = hotRead<u64>(s, op); if (fault) break; test<u64>(s, a, immediate<u64>(op)); op += OP_SIZE; continue;
+        // ---- moves ----
+        case H.H_MOV_RR32: assign(s, op, source<u32>(s, op)); op += OP_SIZE; continue;
+        case H.H_MOV_RI32: assign(s, op, immediate<u32>(op)); op += OP_SIZE; continue;
+        case H.H_MOV_RM32: b = hotRead<u32>(s, op); if (fault) break; assign(s, op, b); op += OP_SIZE; continue;
+        case H.H_MOV_MR32: storeSource<u32>(s, op); if (fault | codeChanged) break; op += OP_SIZE; continue;
+        case H.H_MOV_MI32: storeImmediate<u32>(s, op); if (fault | codeChanged) break; op += OP_SIZE; continue;
+        case H.H_LEA32: assign(s, op, hotOffset(s, op) & 0xffffffff); op += OP_SIZE; continue;
+        case H.H_MOVZX8_RR32: assign(s, op, source<u8>(s, op)); op += OP_SIZE; continue;
+        case H.H_MOVZX8_RM32: b = hotRead<u8>(s, op); if (fault) break; assign(s, op, b); op += OP_SIZE; continue;
+        case H.H_MOVZX16_RR32: assign(s, op, source<u16>(s, op)); op += OP_SIZE; continue;
+        case H.H_MOVZX16_RM32: b = hotRead<u16>(s, op); if (fault) break; assign(s, op, b); op += OP_SIZE; continue;
+        case H.H_MOVSX8_RR32: assign(s, op, source32<i8>(s, op)); op += OP_SIZE; continue;
+        case H.H_MOVSX8_RM32: b = hotRead<u8>(s, op); if (fault) break; assign(s, op, extend32<i8>(b)); op += OP_SIZE; continue;
+        case H.H_MOVSX16_RR32: assign(s, op, source32<i16>(s, op)); op += OP_SIZE; continue;
+        case H.H_MOVSX16_RM32: b = hotRead<u16>(s, op); if (fault) break; assign(s, op, extend32<i16>(b)); op += OP_SIZE; continue;
+        case H.H_CMOV_RR32: cmov<u32>(s, op); op += OP_SIZE; continue;
+        case H.H_CMOV_RM32: b = hotRead<u32>(s, op); if (fault) break; cmovRead<u32>(s, op, b); op += OP_SIZE; continue;
+        case H.H_MOV_RR64: assign(s, op, source<u64>(s, op)); op += OP_SIZE; continue;
+        case H.H_MOV_RI64: assign(s, op, immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_MOV_RM64: b = hotRead<u64>(s, op); if (fault) break; assign(s, op, b); op += OP_SIZE; continue;
+        case H.H_MOV_MR64: storeSource<u64>(s, op); if (fault | codeChanged) break; op += OP_SIZE; continue;
+        case H.H_MOV_MI64: storeImmediate<u64>(s, op); if (fault | codeChanged) break; op += OP_SIZE; continue;
+        case H.H_LEA64: assign(s, op, hotOffset(s, op)); op += OP_SIZE; continue;
+        case H.H_MOVZX8_RR64: assign(s, op, source<u8>(s, op)); op += OP_SIZE; continue;
+        case H.H_MOVZX8_RM64: b = hotRead<u8>(s, op); if (fault) break; assign(s, op, b); op += OP_SIZE; continue;
+        case H.H_MOVZX16_RR64: assign(s, op, source<u16>(s, op)); op += OP_SIZE; continue;
+        case H.H_MOVZX16_RM64: b = hotRead<u16>(s, op); if (fault) break; assign(s, op, b); op += OP_SIZE; continue;
+        case H.H_MOVSX8_RR64: assign(s, op, source64<i8>(s, op)); op += OP_SIZE; continue;
+        case H.H_MOVSX8_RM64: b = hotRead<u8>(s, op); if (fault) break; assign(s, op, extend64<i8>(b)); op += OP_SIZE; continue;
+        case H.H_MOVSX16_RR64: assign(s, op, source64<i16>(s, op)); op += OP_SIZE; continue;
+        case H.H_MOVSX16_RM64: b = hotRead<u16>(s, op); if (fault) break; assign(s, op, extend64<i16>(b)); op += OP_SIZE; continue;
+        case H.H_CMOV_RR64: cmov<u64>(s, op); op += OP_SIZE; continue;
+        case H.H_CMOV_RM64: b = hotRead<u64>(s, op); if (fault) break; cmovRead<u64>(s, op, b); op += OP_SIZE; continue;
+        case H.H_MOVSXD_RR: assign(s, op, source64<i32>(s, op)); op += OP_SIZE; continue;
+        case H.H_MOVSXD_RM: b = hotRead<u32>(s, op); if (fault) break; assign(s, op, extend64<i32>(b)); op += OP_SIZE; continue;
+        case H.H_MOV_RM8: b = hotRead<u8>(s, op); if (fault) break; assign8(s, op, b); op += OP_SIZE; continue;
+        case H.H_MOV_RR8: assign8(s, op, source<u8>(s, op)); op += OP_SIZE; continue;
+        case H.H_MOV_MR8: storeSource<u8>(s, op); if (fault | codeChanged) break; op += OP_SIZE; continue;
+        case H.H_MOV_MI8: storeImmediate<u8>(s, op); if (fault | codeChanged) break; op += OP_SIZE; continue;
+        case H.H_MOV_MR16: storeSource<u16>(s, op); if (fault | codeChanged) break; op += OP_SIZE; continue;
+        case H.H_SETCC_R8: setcc(s, op); op += OP_SIZE; continue;
+        case H.H_NOP: op += OP_SIZE; continue;
+        // ---- one operand, shifts, products ----
+        case H.H_INC_R32: inc<u32>(s, op); op += OP_SIZE; continue;
+        case H.H_DEC_R32: dec<u32>(s, op); op += OP_SIZE; continue;
+        case H.H_NOT_R32: not<u32>(s, op); op += OP_SIZE; continue;
+        case H.H_NEG_R32: neg<u32>(s, op); op += OP_SIZE; continue;
+        case H.H_SHL_RI32: shl<u32>(s, op); op += OP_SIZE; continue;
+        case H.H_SHR_RI32: shr<u32>(s, op); op += OP_SIZE; continue;
+        case H.H_SAR_RI32: sar<u32>(s, op); op += OP_SIZE; continue;
+        case H.H_INC_R64: inc<u64>(s, op); op += OP_SIZE; continue;
+        case H.H_DEC_R64: dec<u64>(s, op); op += OP_SIZE; continue;
+        case H.H_NOT_R64: not<u64>(s, op); op += OP_SIZE; continue;
+        case H.H_NEG_R64: neg<u64>(s, op); op += OP_SIZE; continue;
+        case H.H_SHL_RI64: shl<u64>(s, op); op += OP_SIZE; continue;
+        case H.H_SHR_RI64: shr<u64>(s, op); op += OP_SIZE; continue;
+        case H.H_SAR_RI64: sar<u64>(s, op); op += OP_SIZE; continue;
+        case H.H_IMUL_RR32: imul32(s, op); op += OP_SIZE; continue;
+        case H.H_IMUL_RR64: aluExecute(op); op += OP_SIZE; continue;
+        // ---- bytes ----
+        case H.H_CMP_RR8: cmp<u8>(s, destination<u8>(s, op), source<u8>(s, op)); op += OP_SIZE; continue;
+        case H.H_CMP_RI8: cmp<u8>(s, destination<u8>(s, op), immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_CMP_RM8: b = hotRead<u8>(s, op); if (fault) break; cmp<u8>(s, destination<u8>(s, op), b); op += OP_SIZE; continue;
+        case H.H_CMP_MI8: a = hotRead<u8>(s, op); if (fault) break; cmp<u8>(s, a, immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_TEST_RR8: test<u8>(s, destination<u8>(s, op), source<u8>(s, op)); op += OP_SIZE; continue;
+        case H.H_TEST_RI8: test<u8>(s, destination<u8>(s, op), immediate<u64>(op)); op += OP_SIZE; continue;
+        case H.H_TEST_MI8: a = hotRead<u8>(s, op); if (fault) break; test<u8>(s, a, immediate<u64>(op)); op += OP_SIZE; continue;
+        // ---- stack, 64-bit mode ----
+        case H.H_PUSH_R: hotPush(s, source<u64>(s, op)); if (fault | codeChanged) break; op += OP_SIZE; continue;
+        case H.H_PUSH_I: hotPush(s, immediate<u64>(op)); if (fault | codeChanged) break; op += OP_SIZE; continue;
+        case H.H_PUSH_M: b = hotRead<u64>(s, op); if (fault) break;
+          hotPush(s, b); if (fault | codeChanged) break;
+          op += OP_SIZE; continue;
+        case H.H_POP_R: b = hotStack(s, load<u64>(s, RSP)); if (fault) break; pop(s, op, b); op += OP_SIZE; continue;
+        case H.H_LEAVE64: a = load<u64>(s, RBP); b = hotStack(s, a); if (fault) break; leave(s, a, b); op += OP_SIZE; continue;
+        // ---- transfers ----
+        case H.H_JO: transfer = isOverflow() ? OP_TARGET : OP_TARGET2; break;
+        case H.H_JNO: transfer = !isOverflow() ? OP_TARGET : OP_TARGET2; break;
+        case H.H_JB: transfer = isBelow(s) ? OP_TARGET : OP_TARGET2; break;
+        case H.H_JAE: transfer = !isBelow(s) ? OP_TARGET : OP_TARGET2; break;
+        case H.H_JZ: transfer = isZero(s) ? OP_TARGET : OP_TARGET2; break;
+        case H.H_JNZ: transfer = !isZero(s) ? OP_TARGET : OP_TARGET2; break;
+        case H.H_JBE: transfer = isZero(s) || isBelow(s) ? OP_TARGET : OP_TARGET2; break;
+        case H.H_JA: transfer = !(isZero(s) || isBelow(s)) ? OP_TARGET : OP_TARGET2; break;
+        case H.H_JS: transfer = isNegative(s) ? OP_TARGET : OP_TARGET2; break;
+        case H.H_JNS: transfer = !isNegative(s) ? OP_TARGET : OP_TARGET2; break;
+        case H.H_JP: transfer = isParity() ? OP_TARGET : OP_TARGET2; break;
+        case H.H_JNP: transfer = !isParity() ? OP_TARGET : OP_TARGET2; break;
+        case H.H_JL: transfer = isLess(s) ? OP_TARGET : OP_TARGET2; break;
+        case H.H_JGE: transfer = !isLess(s) ? OP_TARGET : OP_TARGET2; break;
+        case H.H_JLE: transfer = isZero(s) || isLess(s) ? OP_TARGET : OP_TARGET2; break;
+        case H.H_JG: transfer = !(isZero(s) || isLess(s)) ? OP_TARGET : OP_TARGET2; break;
+        case H.H_JMP: transfer = OP_TARGET; break;
+        case H.H_CALL: hotPush(s, ripAfter(s, op)); if (!fault) transfer = OP_TARGET; break;
+        case H.H_CALL_R: callTo(s, op, source<u64>(s, op)); break;
+        case H.H_CALL_M: b = hotRead<u64>(s, op); if (fault) break; callTo(s, op, b); break;
+        case H.H_JMP_R: jumpTo(s, source<u64>(s, op)); break;
+        case H.H_JMP_M: b = hotRead<u64>(s, op); if (fault) break; jumpTo(s, b); break;
+        case H.H_RET: b = hotStack(s, load<u64>(s, RSP)); if (fault) break; returnTo(s, b); break;
+        default: unreachable();
+      }
+
+      // ---- out of the switch ----
+      if (transfer) {
+        const slot = transfer;
+        transfer = 0;
+        // The end of a block is no instruction.
+        const ended = load<u16>(op, OP_HANDLER) == H.H_NEXT;
+        left -= <i32>((op - start) >> 6) + (ended ? 0 : 1);
+        if (!codeChanged) {
+          const next: usize = load<u32>(op + slot);
+          if (next && chains && left > 0 && !atomic.load<u32>(poll) != 0) {
+            // Loops that have been translated are left.
+            if (next > op || !warmBlock(next, load<u64>(s, CPU_CODE_BASE) + load<u16>(next, OP_OFFSET))) {
+              op = next;
+              start = next;
+              continue;
+            }
+          }
+        }
+        clearCodeChanged();
+        const distance =
+          slot == OP_TARGET || ended ? load<u64>(op, OP_IMM) : <u64>load<u16>(op, OP_OFFSET) + load<u8>(op, OP_LENGTH);
+        // Only inside this page, linear and physical, and asked now: the room of a block that is not kept is used again.
+        if (distance < 4096 && blockChains(start)) {
+          link = op;
+          linkSlot = slot;
+        }
+        const target = load<u64>(s, CPU_CODE_BASE) + distance;
+        store<u64>(s, codeMode & MODE_64 ? target : target & 0xffffffff, CPU_RIP);
+        if (codeMode & MODE_64 && !isCanonical(target)) {
+          // A relative branch out of the canonical range: reported at the branch.
+          left += ended ? 0 : 1;
+          link = 0;
+          store<u64>(s, ripOf(s, op), CPU_RIP);
+          raise(VECTOR_GP);
+          exit = settleFault(op);
+        }
+        break;
+      }
+      left -= <i32>((op - start) >> 6);
+      if (fault) {
+        alone = false;
+        traced = false;
+        clearDebugHits();
+        store<u64>(s, ripOf(s, op), CPU_RIP);
+        clearCodeChanged();
+        exit = settleFault(op);
+        break;
+      }
+      if (unfinished) {
+        // RIP stays; others get a look in. A single step goes on to the end.
+        unfinished = false;
+        clearCodeChanged();
+        store<u64>(s, ripOf(s, op), CPU_RIP);
+        if (!single) {
+          left -= 1024;
+          idle += 1024;
+        }
+        break;
+      }
+      left--;
+      if (codeChanged) {
+        setNext(s, op);
+        clearCodeChanged();
+      }
+      if (exitRequest >= 0) {
+        exit = exitRequest;
+        store<u32>(s, exitVector, CPU_EXIT_VECTOR);
+        store<u32>(s, 0, CPU_EXIT_ERROR);
+        requestExit(-1);
+      }
+      break;
+    }
+    if (exit >= 0) break;
+  }
+  store<u64>(s, load<u64>(s, CPU_RETIRED) + <u64>(limit - left - idle), CPU_RETIRED);
+  if (load<u32>(s, CPU_SHADOW) == 2) store<u32>(s, 0, CPU_SHADOW);
+  setRunningFrame(0);
+  return exit;
+}
+
+/** The family's function for a form that the TLB does not serve; whether the block must be left. */
+// @ts-ignore: decorator
+@inline
+function aluStops(op: usize): bool {
+  aluExecute(op);
+  return (fault | codeChanged) != 0;
+}
+
+/** RIP = the instruction after `op`. */
+function setNext(s: usize, op: usize): void {
+  const next = ripAfter(s, op);
+  store<u64>(s, codeMode & MODE_64 ? next : next & 0xffffffff, CPU_RIP);
+}

@@ -1,0 +1,60 @@
+/** What becomes of a fault, and of debug traps: the guest's own handler runs, or run() comes back with an exit. */
+import { codeLinear } from "./blocks";
+import { deliverFault } from "./exceptions";
+import { EXIT_EXCEPTION, EXIT_PRIVILEGED } from "./exits";
+import {
+  FAULT_PRIVILEGED,
+  VECTOR_DB,
+  VECTOR_DF,
+  clearFault,
+  cpu,
+  fault,
+  faultAddress,
+  faultError,
+  raise,
+} from "./machine";
+import { codeMode } from "./mode";
+import { CPU_DEPRIVILEGED, CPU_DR, CPU_EXIT_ADDRESS, CPU_EXIT_ERROR, CPU_EXIT_OP, CPU_EXIT_VECTOR } from "./state";
+
+/** Reports the exception in `fault`. */
+function exceptionExit(): i32 {
+  store<u32>(cpu, <u32>(fault - 1), CPU_EXIT_VECTOR);
+  store<u32>(cpu, faultError, CPU_EXIT_ERROR);
+  store<u64>(cpu, faultAddress, CPU_EXIT_ADDRESS);
+  clearFault();
+  return EXIT_EXCEPTION;
+}
+
+/** What to do about `fault`: -1 to go on (delivered to the guest's own handler), else the exit. CPU_RIP is what to push. */
+export function settleFault(op: usize): i32 {
+  if (fault & FAULT_PRIVILEGED) {
+    store<u32>(cpu, <u32>(fault & 0xff), CPU_EXIT_ERROR);
+    store<u32>(cpu, <u32>(fault & 0xff), CPU_EXIT_VECTOR);
+    store<u32>(cpu, <u32>op, CPU_EXIT_OP);
+    clearFault();
+    return EXIT_PRIVILEGED;
+  }
+  if (load<u32>(cpu, CPU_DEPRIVILEGED)) return exceptionExit();
+  if (deliverFault()) return -1;
+  store<u32>(cpu, VECTOR_DF, CPU_EXIT_VECTOR);
+  store<u32>(cpu, 0, CPU_EXIT_ERROR);
+  return EXIT_EXCEPTION;
+}
+
+/** Raises #DB; `bits` of DR6. A deprivileged vCPU's exit has them in ADDRESS. */
+export function debugTrap(bits: u32): i32 {
+  raise(VECTOR_DB, 0, bits);
+  if (!load<u32>(cpu, CPU_DEPRIVILEGED)) store<u64>(cpu, load<u64>(cpu, CPU_DR + 48) | bits, CPU_DR + 48);
+  return settleFault(0);
+}
+
+/** DR6 bits of instruction breakpoints at the next instruction. */
+export function instructionBreakpoints(): u32 {
+  const dr7 = load<u64>(cpu, CPU_DR + 56);
+  const lin = codeLinear(codeMode);
+  let hits: u32 = 0;
+  for (let i = 0; i < 4; i++)
+    if ((dr7 >> (2 * i)) & 3 && !((dr7 >> (16 + 4 * i)) & 3) && load<u64>(cpu + ((<usize>i) << 3), CPU_DR) == lin)
+      hits |= 1 << i;
+  return hits;
+}

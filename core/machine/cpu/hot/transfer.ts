@@ -1,0 +1,46 @@
+/** Near transfers of the dispatch loop's own forms to a target that is not in the op: 64-bit mode. */
+import { clearCodeChanged } from "../code_frames";
+import { VECTOR_GP, fault, raise } from "../machine";
+import { isCanonical } from "../mmu";
+import { OP_LENGTH, OP_OFFSET } from "../op";
+import { CPU_CODE_BASE, CPU_RIP } from "../state";
+import { RSP, hotPush } from "./stack";
+
+/** Linear address of the op's instruction, and of the one after it. */
+// @ts-ignore: decorator
+@inline
+export function ripOf(s: usize, op: usize): u64 {
+  return load<u64>(s, CPU_CODE_BASE) + load<u16>(op, OP_OFFSET);
+}
+// @ts-ignore: decorator
+@inline
+export function ripAfter(s: usize, op: usize): u64 {
+  return ripOf(s, op) + load<u8>(op, OP_LENGTH);
+}
+
+// @ts-ignore: decorator
+@inline
+export function callTo(s: usize, op: usize, target: u64): void {
+  if (!isCanonical(target)) raise(VECTOR_GP);
+  else {
+    hotPush(s, ripAfter(s, op));
+    if (!fault) store<u64>(s, target, CPU_RIP);
+  }
+  clearCodeChanged();
+}
+// @ts-ignore: decorator
+@inline
+export function jumpTo(s: usize, target: u64): void {
+  if (!isCanonical(target)) raise(VECTOR_GP);
+  else store<u64>(s, target, CPU_RIP);
+}
+/** `target` was read at RSP. */
+// @ts-ignore: decorator
+@inline
+export function returnTo(s: usize, target: u64): void {
+  if (!isCanonical(target)) raise(VECTOR_GP);
+  else {
+    store<u64>(s, load<u64>(s, RSP) + 8, RSP);
+    store<u64>(s, target, CPU_RIP);
+  }
+}

@@ -1,0 +1,47 @@
+/** The mode that code runs in, and what it means for the engine: how to decode, which translations, and whether to go step by step. */
+import { accessNeedsInspection } from "./access";
+import { MODE_64, MODE_CODE32, MODE_FLAT, MODE_STACK32 } from "./decode/decode";
+import { RF, TF } from "./flags";
+import { cpu, setModeStale } from "./machine";
+import {
+  CPU_DR,
+  CPU_EFER,
+  CPU_RFLAGS,
+  CPU_SEG,
+  CS,
+  DS,
+  ES,
+  SEG_ATTR,
+  SEG_BASE,
+  SEG_LIMIT,
+  SEG_SIZE,
+  SS,
+} from "./state";
+import { tlbSelect } from "./tlb";
+
+/** Decoding mode of the running code, MODE_*. */
+export let codeMode: u32 = 0;
+/** Instructions must be executed one by one: TF, RF or breakpoints. */
+export let careful: bool = false;
+
+function isFlat(n: i32): bool {
+  const at = cpu + CPU_SEG + <usize>(n * SEG_SIZE);
+  const attr = load<u16>(at, SEG_ATTR);
+  if (attr & 0x8000 || load<u64>(at, SEG_BASE) || load<u32>(at, SEG_LIMIT) != 0xffffffff) return false;
+  // Code readable, data writable and not expand-down.
+  return n == CS ? (attr & 10) == 10 : (attr & 14) == 2;
+}
+
+/** Takes over changes of CPL, control registers, segments, flags and debug registers of the running vCPU. */
+export function refreshMode(): void {
+  setModeStale(false);
+  const attr = load<u16>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_ATTR);
+  if (attr & 0x200 && load<u64>(cpu, CPU_EFER) & 0x400) codeMode = MODE_64;
+  else {
+    codeMode = attr & 0x400 ? MODE_CODE32 : 0;
+    if (load<u16>(cpu, CPU_SEG + SS * SEG_SIZE + SEG_ATTR) & 0x400) codeMode |= MODE_STACK32;
+    if (isFlat(CS) && isFlat(SS) && isFlat(DS) && isFlat(ES)) codeMode |= MODE_FLAT;
+  }
+  careful = (load<u64>(cpu, CPU_RFLAGS) & (TF | RF)) != 0 || (load<u64>(cpu, CPU_DR + 56) & 0xff) != 0;
+  tlbSelect(accessNeedsInspection());
+}
