@@ -17,7 +17,7 @@ export function waitIn(memory: WebAssembly.Memory): (address: number, expected: 
 /** Instantiates core.wasm over the machine's memory: the per-CPU data of whoever calls. `adopt`: see cpu/regions.ts; for pCPUs. */
 export function instantiateCore(
   { memory, module, clockBase }: MachineParts,
-  adopt: () => void = () => {},
+  adopt: () => boolean = () => false,
 ): WebAssembly.Exports {
   const now = startClock(clockBase);
   const instance = new WebAssembly.Instance(module, {

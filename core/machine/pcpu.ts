@@ -16,17 +16,23 @@ const { translator } = data;
 // Messages are taken when core.wasm asks for them; the port is not to keep the thread.
 translator.unref();
 const adoptTime = new BigUint64Array(data.memory.buffer, TRANSLATOR_ADOPT_TIME, 1);
+/** A guest's timers and interrupts wait meanwhile. A module may take as long again. */
+const ADOPT_MS = 0.2;
 const core = instantiateCore(data, () => {
   const start = performance.now();
-  for (let received = receiveMessageOnPort(translator); received; received = receiveMessageOnPort(translator)) {
-    const message = received.message as ToPcpu;
+  let took = 0;
+  while (took < ADOPT_MS) {
+    const message = receiveMessageOnPort(translator)?.message as ToPcpu | undefined;
+    if (!message) break;
     if ("module" in message) regions.adopt(message);
     else {
       regions.drop(message.drop);
       translator.postMessage(message.drop);
     }
+    took = performance.now() - start;
   }
-  Atomics.add(adoptTime, 0, BigInt(Math.round((performance.now() - start) * 1e6)));
+  Atomics.add(adoptTime, 0, BigInt(Math.round(took * 1e6)));
+  return took >= ADOPT_MS;
 });
 const regions = new AdoptedRegions(core, data.memory);
 if (data.id === 0) (core.xen_start as () => void)();

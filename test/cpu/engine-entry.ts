@@ -86,7 +86,7 @@ export function engine_refresh(): void {
   refreshMode();
 }
 export function engine_budget(instructions: i32): void {
-  setBudget(instructions);
+  setBudget(instructions, instructions);
 }
 export function engine_poll_address(address: usize): void {
   setPollAddress(address);

@@ -28,7 +28,7 @@ u32 event_bind_ipi(u32 vcpu, port_handler handler) {
 
 static void tick(u32 port) {
     (void)port;
-    ticked_at[vcpu_id()] = now();
+    ticked();
     ticks[vcpu_id()]++;
 }
 

@@ -174,7 +174,8 @@ void wake(u32 vcpu);
 int work(void);
 
 /* late.c: when each vCPU last heard its timer, and its IPI. */
-extern volatile u64 ticked_at[MAX_VCPUS], woken_at[MAX_VCPUS];
+extern volatile u64 woken_at[MAX_VCPUS];
+void ticked(void);
 void late(u64 n);
 
 /* shell.c */

@@ -17,7 +17,7 @@ import { allocXenheapBytes, allocXenheapPages } from "../memory/allocator";
 import { HYPERVISOR_ROOT, frameAddress, totalFrames } from "../memory/frames";
 import { systemTime } from "../sched/clock";
 import { PRIORITY_IDLE, setRunstate } from "../sched/credit";
-import { BUDGET_START } from "../sched/loop";
+import { PACE_START } from "../sched/pace";
 import { NO_PCPU, Pcpu, mailbox, pcpuAt, pcpuCount, setSelf } from "../sched/pcpu";
 import { allocSwitchRing } from "../sched/switches";
 import { NO_DEADLINE } from "../sched/timer";
@@ -31,7 +31,7 @@ export function initPcpu(p: Pcpu, id: u32): void {
   p.id = id;
   p.currentPriority = PRIORITY_IDLE;
   p.nextTimer = NO_DEADLINE;
-  p.budget = BUDGET_START;
+  p.pace = PACE_START;
 }
 
 /** Memory for the engine of every pCPU; false if the host is too small. pCPU 0 in boot. */

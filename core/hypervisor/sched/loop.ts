@@ -2,7 +2,7 @@
 import { ACTIVITY_HYPERVISOR, ACTIVITY_IDLE, ACTIVITY_INTERPRETER, BOOT_POWER, POWER_ON } from "../../machine/layout";
 import { EXIT_POLL } from "../../machine/cpu/exits";
 import { run, setBudget } from "../../machine/cpu/interpreter";
-import { hostWait, setActivity } from "../../machine/cpu/machine";
+import { hostWait, setActivity, unspent } from "../../machine/cpu/machine";
 import { adoptRegions } from "../../machine/cpu/regions";
 import { tlbFlushAll } from "../../machine/cpu/tlb";
 import { VMASST_TYPE_runstate_update_flag } from "../abi/xen";
@@ -14,19 +14,14 @@ import { systemTime } from "./clock";
 import { ROOT_PARKED, account, endSliceIfOver, nextAccounting, schedule, vcpuRunnable, vcpuSaved } from "./credit";
 import { IPI_TLB_FLUSH } from "./ipi";
 import { Pcpu, enterGuestAccess, leaveGuestAccess, mailbox, self, threadScratch } from "./pcpu";
+import { INTERPRETED, allow, learnPace } from "./pace";
 import { NO_DEADLINE, Timer, timerTakeDue } from "./timer";
 import { startPeriodic, stopPeriodic, timerFire } from "./vcpu";
 
-/** A guest runs so long before the loop looks at the clock, about. */
-const LOOK_NS: u64 = 200_000;
-const BUDGET_MIN: u32 = 2_000;
-const BUDGET_MAX: u32 = 2_000_000;
 /** Exits between two looks at the clock. */
 const EXITS_PER_LOOK: u32 = 8;
 /** How often dead domains are looked at. */
 const REAP_NS: u64 = 10_000_000;
-
-export const BUDGET_START: u32 = 20_000;
 
 // @ts-ignore: decorator
 @inline
@@ -83,7 +78,7 @@ function idle(box: usize, now: u64, reapAt: u64): void {
   let until = p.nextTimer;
   if (atomic.load<u32>(ROOT_PARKED)) until = min<u64>(until, nextAccounting());
   if (p.id == 0 && atomic.load<u32>(ROOT_ZOMBIES)) until = min<u64>(until, reapAt);
-  adoptRegions();
+  if (adoptRegions()) return;
   p.idleSince = now;
   setActivity(ACTIVITY_IDLE);
   atomic.store<u32>(changetype<usize>(p) + offsetof<Pcpu>("idle"), 1);
@@ -98,8 +93,9 @@ function idle(box: usize, now: u64, reapAt: u64): void {
 function runSlice(v: Vcpu, box: usize): void {
   const p = self;
   let exits: u32 = 0;
-  setBudget(<i32>p.budget);
   let looked = systemTime();
+  let allowed = allow(p, looked);
+  let left = allowed;
   while (vcpuRunnable(v) && pvBeforeEnter(v)) {
     enterGuestAccess();
     if (atomic.load<u32>(box)) {
@@ -107,6 +103,7 @@ function runSlice(v: Vcpu, box: usize): void {
       return;
     }
     setActivity(ACTIVITY_INTERPRETER);
+    setBudget(left, INTERPRETED);
     const reason = run();
     setActivity(ACTIVITY_HYPERVISOR);
     leaveGuestAccess();
@@ -114,24 +111,18 @@ function runSlice(v: Vcpu, box: usize): void {
     store<u64>(count, load<u64>(count) + 1);
     pvHandleExit(v, reason);
     if (atomic.load<u32>(box) || p.sliceEnd == 0) return;
-    if (reason != EXIT_POLL && ++exits < EXITS_PER_LOOK) continue;
+    left = unspent;
+    if (reason != EXIT_POLL && left > 0 && ++exits < EXITS_PER_LOOK) continue;
     exits = 0;
     const now = systemTime();
-    if (reason == EXIT_POLL) adjustBudget(now - looked);
+    if (left <= 0 && <u32>allowed >= p.pace >> 1) learnPace(p, allowed - left, now - looked);
     looked = now;
     account(now);
     endSliceIfOver(v, now);
     if (now >= p.sliceEnd || now >= p.nextTimer) return;
+    allowed = allow(p, now);
+    left = allowed;
   }
-}
-
-/** Steers the number of instructions so that it takes about LOOK_NS. */
-function adjustBudget(took: u64): void {
-  const p = self;
-  if (took < LOOK_NS / 2) p.budget = min<u32>(BUDGET_MAX, p.budget + (p.budget >> 1));
-  else if (took > LOOK_NS * 2) p.budget = max<u32>(BUDGET_MIN, p.budget >> 1);
-  else return;
-  setBudget(<i32>p.budget);
 }
 
 /** Copies struct vcpu_runstate_info to where the guest wants it. The guest's tables are the loaded ones. */

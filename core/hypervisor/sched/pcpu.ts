@@ -66,8 +66,8 @@ export class Pcpu {
   sliceEnd: u64;
   /** Engine's region for this pCPU (TLB, decode cache). */
   region: usize;
-  /** Instructions between two looks at the clock. */
-  budget: u32;
+  /** Instructions that lately took as long as two looks at the clock are apart (pace.ts). */
+  pace: u32;
   lineLength: u32;
   /** Of the TLB clock (memory/tlb.ts): all other pCPUs have flushed since. */
   othersFlushed: u32;

@@ -24,7 +24,7 @@ import { RBP, RSP, hotPush, hotStack, leave, pop } from "./hot/stack";
 import { callTo, jumpTo, returnTo, ripAfter, ripOf } from "./hot/transfer";
 import { dec, imul32, inc, neg, not, sar, shl, shr } from "./hot/unary";
 import { VECTOR_GP, VECTOR_UD, cpu, exitRequest, exitVector, fault, modeStale } from "./machine";
-import { pollWord, raise, requestExit, setModeStale } from "./machine";
+import { pollWord, raise, requestExit, setModeStale, setUnspent } from "./machine";
 import { isCanonical } from "./mmu";
 import { careful, codeMode, refreshMode } from "./mode";
 import { OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SIZE, OP_TARGET, OP_TARGET2 } from "./op";
@@ -49,15 +49,17 @@ import { systemExecute } from "./system";
 import { x87Execute, x87Wait } from "./x87/x87";
 
 /**
- * Runs until an exit. `bailed`: translated code has left the next instruction to the interpreter: its block is the only one before another
- * attempt.
+ * Runs until an exit, at most `limit` instructions, of which it interprets at most `interpreted`. `bailed`: translated code has left the
+ * next instruction to the interpreter: its block is the only one before another attempt.
  */
-export function execute(limit: i32, single: bool, bailed: bool): i32 {
+export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool): i32 {
   const s = cpu;
   const poll = pollWord();
 
   /** Instructions left; counted when a block is left. `idle`: taken from it without an instruction having retired. */
   let left = limit;
+  /** Where `left` is to end: what translated code executes lowers it. */
+  let floor = max(limit - interpreted, 0);
   let idle: i32 = 0;
   let op: usize = 0;
   let start: usize = 0;
@@ -91,7 +93,7 @@ export function execute(limit: i32, single: bool, bailed: bool): i32 {
     }
     if (modeStale) refreshMode();
     const shadow = load<u32>(s, CPU_SHADOW);
-    if (!first && !shadow && (left <= 0 || atomic.load<u32>(poll) != 0)) {
+    if (!first && !shadow && (left <= floor || atomic.load<u32>(poll) != 0)) {
       exit = EXIT_POLL;
       break;
     }
@@ -126,6 +128,7 @@ export function execute(limit: i32, single: bool, bailed: bool): i32 {
       if (op && codeMode & MODE_64 && warmBlock(op, load<u64>(s, CPU_RIP)) && !bailed) {
         const before = left;
         left = runRegions(left, poll);
+        floor = max(floor - before + left, 0);
         bailed = load<u32>(s, CPU_BAILED) != 0;
         if (load<u32>(s, CPU_BAILED) == BAILED_SYSCALL) {
           exit = EXIT_SYSCALL;
@@ -401,7 +404,7 @@ export function execute(limit: i32, single: bool, bailed: bool): i32 {
         left -= <i32>((op - start) >> 6) + (ended ? 0 : 1);
         if (!codeChanged) {
           const next: usize = load<u32>(op + slot);
-          if (next && chains && left > 0 && !atomic.load<u32>(poll) != 0) {
+          if (next && chains && left > floor && !atomic.load<u32>(poll) != 0) {
             // Loops that have been translated are left.
             if (next > op || !warmBlock(next, load<u64>(s, CPU_CODE_BASE) + load<u16>(next, OP_OFFSET))) {
               op = next;
@@ -467,6 +470,7 @@ export function execute(limit: i32, single: bool, bailed: bool): i32 {
     if (exit >= 0) break;
   }
   store<u64>(s, load<u64>(s, CPU_RETIRED) + <u64>(limit - left - idle), CPU_RETIRED);
+  setUnspent(left);
   if (load<u32>(s, CPU_SHADOW) == 2) store<u32>(s, 0, CPU_SHADOW);
   setRunningFrame(0);
   return exit;

@@ -5,7 +5,7 @@ import { clearCodeChanged, followGeneration, setRunningFrame } from "./code_fram
 import { MODE_64 } from "./decode/decode";
 import { execute } from "./dispatch";
 import { EXIT_POLL, EXIT_SYSCALL } from "./exits";
-import { clearFault, cpu, pollWord, requestExit, setActivityOf, setModeStale } from "./machine";
+import { clearFault, cpu, pollWord, requestExit, setActivityOf, setModeStale, setUnspent } from "./machine";
 import { mmuInit } from "./mmu";
 import { careful, codeMode, refreshMode } from "./mode";
 import { adoptRegions, runRegions } from "./regions";
@@ -13,6 +13,7 @@ import { BAILED_SYSCALL, CPU_BAILED, CPU_RETIRED, CPU_SHADOW, CPU_ZERO } from ".
 import { tlbInit } from "./tlb";
 
 let budget: i32 = 1000000;
+let interpreted: i32 = 1000000;
 
 /** Bytes of one pCPU's region: TLB and decode cache. */
 export function cpuRegionSize(): usize {
@@ -28,9 +29,10 @@ export function cpuInit(pcpu: u32, region: usize): void {
   setModeStale(true);
 }
 
-/** Most instructions of one run(). */
-export function setBudget(instructions: i32): void {
+/** Most instructions of one run(), and of those that are not translated. */
+export function setBudget(instructions: i32, notTranslated: i32): void {
   budget = instructions;
+  interpreted = notTranslated;
 }
 
 /** Executes until an exit; returns EXIT_*. */
@@ -44,19 +46,21 @@ export function run(): i32 {
     followGeneration();
     const left = runRegions(budget, poll);
     store<u64>(s, load<u64>(s, CPU_RETIRED) + <u64>(budget - left), CPU_RETIRED);
+    setUnspent(left);
     const bailed = load<u32>(s, CPU_BAILED);
-    if (bailed != BAILED_SYSCALL && left > 0 && !atomic.load<u32>(poll)) return execute(left, false, bailed != 0);
+    if (bailed != BAILED_SYSCALL && left > 0 && !atomic.load<u32>(poll))
+      return execute(left, interpreted, false, bailed != 0);
     setRunningFrame(0);
     return bailed == BAILED_SYSCALL ? EXIT_SYSCALL : EXIT_POLL;
   }
-  return execute(budget, false, false);
+  return execute(budget, interpreted, false, false);
 }
 
 /** Executes exactly one instruction (a repeated one to its end): EXIT_POLL, or the exit it caused. */
 export function step(): i32 {
   prepare();
   setModeStale(true);
-  return execute(1, true, false);
+  return execute(1, 1, true, false);
 }
 
 /** What the last run may have left behind is void. */

@@ -105,6 +105,14 @@ export function requestExit(code: i32, vector: u32 = 0): void {
   exitVector = vector;
 }
 
+/** Instructions that the last run() had left. */
+export let unspent: i32 = 0;
+// @ts-ignore: decorator
+@inline
+export function setUnspent(instructions: i32): void {
+  unspent = instructions;
+}
+
 /** Set when CPL, a control register, CS, SS or a flag that the engine caches may have changed. */
 export let modeStale: bool = true;
 export function setModeStale(stale: bool): void {

@@ -68,8 +68,11 @@ let regionEpoch: u64 = 0;
 
 // @ts-ignore: decorator
 @external("env", "adopt")
-/** JavaScript takes over what the translator made: fills the function table and calls regionAdopt() and regionDrop(). */
-declare function adopt(): void;
+/**
+ * JavaScript takes over what the translator made: fills the function table and calls regionAdopt() and regionDrop(). True if it
+ * left some for the next time, so that nobody waits for it long.
+ */
+declare function adopt(): bool;
 
 export function regionsInit(address: usize, buckets: usize): void {
   table = address;
@@ -111,13 +114,15 @@ export function regionDrop(host: u32, index: u32): void {
   regionEpoch++;
 }
 
+/** Whether there is more to take over. */
 // @ts-ignore: decorator
 @inline
-export function adoptRegions(): void {
+export function adoptRegions(): bool {
   const ready = atomic.load<u32>(TRANSLATOR_READY);
-  if (ready == seenReady) return;
-  seenReady = ready;
-  adopt();
+  if (ready == seenReady) return false;
+  const more = adopt();
+  if (!more) seenReady = ready;
+  return more;
 }
 
 /** Whether there is a region at `host`, of its frames' present code. */
