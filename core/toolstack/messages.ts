@@ -19,7 +19,7 @@ import type {
 } from "./inspect/report.ts";
 import type { FrameKind, FrameMap, MemoryLayout } from "../dom0/kernel/frame-table.ts";
 import type { PcpuSwitches } from "../dom0/kernel/switches.ts";
-import type { DomainWiring } from "./wiring-report.ts";
+import type { DeviceHandshake, DomainHandshakes, DomainWiring } from "./wiring-report.ts";
 
 export type { FrameKind, FrameMap, MemoryLayout, PcpuSwitches };
 export type { ImageKind };
@@ -333,6 +333,9 @@ export interface ToolstackRequests {
     result: { domid: number; name: string; bytes: number; alive: boolean }[];
   };
   wiring: { args: { domid: number }; result: DomainWiring };
+  /** What frontends and backends of the domain's devices wrote into xenstore, also when it is gone: its devices, then one of them. */
+  handshakes: { args: { domid: number }; result: DomainHandshakes };
+  handshake: { args: { domid: number; kind: string; id: string }; result: DeviceHandshake };
   /** What is inside a domain, as it is now: inspect/report.ts. Nothing of it changes. */
   inspectRegisters: { args: VcpuArguments; result: RegistersReport };
   inspectWalk: { args: WalkArguments; result: WalkReport };

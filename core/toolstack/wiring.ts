@@ -5,6 +5,7 @@ import type { MappedGrant } from "../dom0/kernel/grants.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import { PAGE_SHIFT } from "../dom0/kernel/memory.ts";
 import type { Observer } from "../dom0/kernel/observe.ts";
+import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import type { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
@@ -13,6 +14,7 @@ import type { DeviceWiring, DomainWiring, GrantTableWiring, PortWiring, RingWiri
 
 /** Domains whose devices are told of when dom0's are asked for. */
 const MOST_DOMAINS = 32;
+const MOST_HANDSHAKES = 128;
 
 export interface WiringParts {
   hypercalls: Hypercalls;
@@ -22,6 +24,7 @@ export interface WiringParts {
   xenstored: Xenstored;
   storeDomains: XenstoreDomains;
   store: LocalXenstore;
+  handshakes: Handshakes;
   nameOf: (domid: number) => string;
   /** Nanoseconds since power-on. */
   now: () => number;
@@ -36,7 +39,7 @@ export class Wiring {
 
   /** Of dom0: the devices that it is the backend of. Throws Refusal when there is no such domain. */
   report(domid: number): DomainWiring {
-    const { hypercalls, observer, nameOf, now } = this.#parts;
+    const { hypercalls, observer, handshakes, nameOf, now } = this.#parts;
     if (!hypercalls.domainInfo(domid)) throw new Refusal("ESRCH", `There is no domain ${domid}.`);
     const all = domid === 0 ? hypercalls.listDomains(1).map((record) => record.domid) : [domid];
     const fronts = all.slice(0, MOST_DOMAINS);
@@ -49,6 +52,7 @@ export class Wiring {
       ports: observer.ports(domid).map((port) => this.#counted(domid, port)),
       grants,
       devices: fronts.flatMap((front) => this.#devices(front, front === domid ? grants : null)),
+      handshakes: fronts.flatMap((front) => handshakes.of(front)?.devices ?? []).slice(0, MOST_HANDSHAKES),
       moreDomains: all.length - fronts.length,
     };
   }
