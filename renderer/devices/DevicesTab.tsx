@@ -7,6 +7,7 @@ import { onWiring, request, sentence } from "../state/session.ts";
 import { useHostRuns, useLive } from "../state/live.ts";
 import { toast } from "../state/store.ts";
 import { edgesOf, Kept, nodesOf, type BoxNode, type PartNode } from "./diagram.ts";
+import { HandshakeCard } from "./HandshakeCard.tsx";
 import { BoxView, PartView } from "./nodes.tsx";
 import { PartFacts } from "./PartFacts.tsx";
 import { GrantTable, PortTable } from "./tables.tsx";
@@ -62,11 +63,17 @@ export function DevicesTab({ domid }: { domid: number }) {
       )}
       <div className="device-tables">
         <PartFacts key={selected} id={selected} devices={shown.devices} samples={samples} />
+        <HandshakeCard devices={shown.report.handshakes} asked={askedOf(selected)} />
         <PortTable report={shown.report} />
         <GrantTable report={shown.report} />
       </div>
     </div>
   );
+}
+
+/** The device whose part is selected, as its handshake is called: these have one of a kind. */
+function askedOf(selected: string | null): string | null {
+  return selected === null ? null : `${selected.split(":")[0]}/0`;
 }
 
 function Diagram({
