@@ -230,7 +230,7 @@ export interface XenstoreNode {
   children: string[];
 }
 
-/** Nodes whose name or value has the text; `more` when there are others. */
+/** Nodes whose name, or path if the text has a slash, or value has the text; `more` when there are others. */
 export interface XenstoreMatches {
   matches: { path: string; value: string; permissions: string[] }[];
   more: boolean;
@@ -242,8 +242,9 @@ export interface XenstoreAccount {
   name: string;
   nodes: number;
   watches: number;
-  /** Open now. */
+  /** Open now, and nodes that the largest of them has touched. */
   transactions: number;
+  touched: number;
   /** Replies and events that it has not taken yet. */
   waitingReplies: number;
   waitingBytes: number;
@@ -258,8 +259,18 @@ export interface XenstoreAccount {
 }
 export interface XenstoreAccounts {
   nodes: number;
-  /** Per domain, of those that are counted here. */
-  quota: { nodes: number; watches: number; transactions: number; replies: number; bytes: number };
+  /** Per domain; sizes in bytes, `permissions` of one node, `transactionNodes` of one transaction. */
+  quota: {
+    nodes: number;
+    nodeSize: number;
+    permissions: number;
+    pathLength: number;
+    watches: number;
+    transactions: number;
+    transactionNodes: number;
+    replies: number;
+    bytes: number;
+  };
   domains: XenstoreAccount[];
 }
 

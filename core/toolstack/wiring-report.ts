@@ -41,6 +41,8 @@ export interface DeviceWiring {
   /** The frontend's domain. */
   domid: number;
   name: string;
+  /** Why the frontend's domain does not run; null when it may. */
+  halted: "paused" | "shut down" | "crashed" | "dying" | null;
   frontendPath: string;
   /** null for xenstore, whose other end is xenstored itself. */
   backendPath: string | null;

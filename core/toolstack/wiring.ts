@@ -2,6 +2,7 @@
 import type { ConsoleBackend } from "../dom0/console/backend.ts";
 import type { EventChannels } from "../dom0/kernel/events.ts";
 import type { MappedGrant } from "../dom0/kernel/grants.ts";
+import * as abi from "../dom0/kernel/abi.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import { PAGE_SHIFT } from "../dom0/kernel/memory.ts";
 import type { Observer } from "../dom0/kernel/observe.ts";
@@ -10,6 +11,7 @@ import type { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { Refusal } from "./error.ts";
+import { shutdownReason } from "./lifecycle.ts";
 import type { DeviceWiring, DomainWiring, GrantTableWiring, PortWiring, RingWiring } from "./wiring-report.ts";
 
 /** Domains whose devices are told of when dom0's are asked for. */
@@ -133,13 +135,14 @@ export class Wiring {
     backendPort: number,
     { ref, handle }: MappedGrant,
     grants: GrantTableWiring,
-  ): Pick<DeviceWiring, "domid" | "name" | "backendPort" | "frontendPort" | "grantRef" | "grant" | "mapHandle"> {
-    const { observer, nameOf } = this.#parts;
+  ): Omit<DeviceWiring, "kind" | "frontendPath" | "backendPath" | "backendState" | "ring" | "behind"> {
+    const { hypercalls, observer, nameOf } = this.#parts;
     const back = observer.port(0, backendPort);
     const front = back && back.remotePort !== null ? observer.port(domid, back.remotePort) : null;
     return {
       domid,
       name: nameOf(domid),
+      halted: haltedOf(hypercalls.domainInfo(domid)?.flags ?? abi.XEN_DOMINF_dying),
       backendPort: back && this.#counted(0, back),
       frontendPort: front && this.#counted(domid, front),
       grantRef: ref,
@@ -147,4 +150,11 @@ export class Wiring {
       mapHandle: handle,
     };
   }
+}
+
+function haltedOf(flags: number): DeviceWiring["halted"] {
+  if (flags & abi.XEN_DOMINF_dying) return "dying";
+  const reason = shutdownReason(flags);
+  if (reason !== null) return reason === "crash" ? "crashed" : "shut down";
+  return flags & abi.XEN_DOMINF_paused ? "paused" : null;
 }

@@ -52,7 +52,7 @@ export function StoreTab({ root, domid }: { root: string; domid: number | null }
           <Search size={14} aria-hidden />
           <input
             type="search"
-            placeholder="Search names and values"
+            placeholder="Search names, paths, values"
             aria-label="Search xenstore"
             value={text}
             onChange={({ target }) => setText(target.value)}
