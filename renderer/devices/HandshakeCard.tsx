@@ -7,14 +7,17 @@ import { deviceName, keyOf, spanText } from "./handshake.ts";
 import { HandshakeTimeline } from "./HandshakeTimeline.tsx";
 import { xenbusWord } from "./figures.ts";
 
+const BY_NAME = new Intl.Collator("en", { numeric: true });
+
 /** What both ends of a device wrote into xenstore since the domain was created; `asked`: the device that was clicked, by its key. */
-export function HandshakeCard({ devices, asked }: { devices: HandshakeSummary[]; asked: string | null }) {
+export function HandshakeCard({ devices: known, asked }: { devices: HandshakeSummary[]; asked: string | null }) {
   const [picked, pick] = useState<string | null>(asked);
   const [statesOnly, setStatesOnly] = useState(false);
   useEffect(() => {
     if (asked !== null) pick(asked);
   }, [asked]);
   const domains = useApp((state) => state.domains);
+  const devices = [...known].sort((a, b) => BY_NAME.compare(keyOf(a), keyOf(b)));
   const summary = devices.find((each) => keyOf(each) === picked) ?? devices[0];
   const handshake = useHandshake(summary);
   if (!summary) return null;
@@ -61,7 +64,8 @@ function sentenceOf({ list, dropped, frontendState, backendState, backendPath }:
   const first = list[0];
   const last = list.at(-1);
   if (!first || !last) return "No step of it is kept.";
-  const count = list.length === 1 ? "One step" : `${list.length} steps in ${spanText(last.time - first.time)}`;
+  const span = last.time === first.time ? "at once" : `in ${spanText(last.time - first.time)}`;
+  const count = list.length === 1 ? "One step" : `${list.length} steps ${span}`;
   const left = dropped ? `, ${dropped} more left out` : "";
   const states = [
     ...(frontendState === null ? [] : [`frontend ${xenbusWord(frontendState)}`]),

@@ -41,8 +41,12 @@ export function HandshakeTimeline({
         </thead>
         <tbody>
           {rows.map((row) => (
-            <tr key={row.key} data-together={row.together}>
-              <th scope="row">{row.since === null ? "" : `+${spanText(row.since)}`}</th>
+            <tr key={row.key}>
+              <th scope="row">
+                {row.since !== null && (
+                  <span className={row.together ? "visually-hidden" : undefined}>+{spanText(row.since)}</span>
+                )}
+              </th>
               {SIDES.map((side) => (
                 <td key={side} className="lane" data-state={stateClass(row.states[side])}>
                   {row.side === side && <Entry row={row} nameOf={nameOf} />}
