@@ -249,6 +249,7 @@ export const REQUESTS = {
   xenstoreList: z.strictObject({ path: storePath }),
   /** Requests have no arrays: a path on each line, 256 at most. */
   xenstoreNodes: z.strictObject({ paths: storePaths }),
+  /** A part of a name or value, or with a slash of a path. Each character is a byte, as in values. */
   xenstoreSearch: z.strictObject({ text: z.string().min(1).max(256), below: storePath }),
   xenstoreAccounts: nothing,
   /** As dom0, who may do everything. Each character of a value is a byte. */
