@@ -34,11 +34,22 @@ import type {
   WalkReport,
 } from "../toolstack/inspect/report.ts";
 import type { HistoryReport } from "./history/recorder.ts";
-import type { DomainWiring } from "../toolstack/wiring-report.ts";
+import type { DeviceHandshake, DomainHandshakes, DomainWiring } from "../toolstack/wiring-report.ts";
 
 export type { BootBuilt, FrameKind, FrameMap, MemoryLayout, PcpuSwitches } from "../toolstack/messages.ts";
 export type { HistoryReport } from "./history/recorder.ts";
-export type { DeviceWiring, DomainWiring, GrantWiring, PortWiring, RingDirection } from "../toolstack/wiring-report.ts";
+export type {
+  DeviceHandshake,
+  DeviceWiring,
+  DomainHandshakes,
+  DomainWiring,
+  GrantWiring,
+  HandshakeSide,
+  HandshakeStep,
+  HandshakeSummary,
+  PortWiring,
+  RingDirection,
+} from "../toolstack/wiring-report.ts";
 export type * from "../toolstack/inspect/report.ts";
 export type {
   ConfigDiagnostic,
@@ -147,6 +158,7 @@ const storePermissions = z
   .max(512)
   .regex(/^[nrwb]\d{1,5}( [nrwb]\d{1,5})*$/, "must be letters n, r, w, b with a domid, as n0 r5")
   .transform((text) => text.split(" "));
+const deviceName = z.string().regex(/^[\w@-]{1,128}$/, "must be a name as in xenstore");
 const vcpu = z.int().min(0).max(127);
 const tables = z.enum(["kernel", "user"]).default("kernel");
 const address = z
@@ -237,6 +249,7 @@ export const REQUESTS = {
   xenstoreList: z.strictObject({ path: storePath }),
   /** Requests have no arrays: a path on each line, 256 at most. */
   xenstoreNodes: z.strictObject({ paths: storePaths }),
+  /** A part of a name or value, or with a slash of a path. Each character is a byte, as in values. */
   xenstoreSearch: z.strictObject({ text: z.string().min(1).max(256), below: storePath }),
   xenstoreAccounts: nothing,
   /** As dom0, who may do everything. Each character of a value is a byte. */
@@ -260,6 +273,12 @@ export const REQUESTS = {
   statisticsEvery: z.strictObject({ milliseconds: z.union([z.literal(0), z.int().min(100).max(60_000)]) }),
   /** How a domain's devices are wired now; dom0's are those of all others. */
   wiring: z.strictObject({ domid }),
+  /**
+   * What frontend and backend of a domain's devices wrote into xenstore, in order, from the domain's creation on; known also for a
+   * while after its end. First its devices, then the steps of one of them.
+   */
+  handshakes: z.strictObject({ domid }),
+  handshake: z.strictObject({ domid, kind: deviceName, id: deviceName }),
   /** From then on `wiring` events of that domain come; of the last one asked for only. 0 ends them. */
   wiringEvery: z.strictObject({ domid, milliseconds: z.union([z.literal(0), z.int().min(250).max(60_000)]) }),
   /**
@@ -353,6 +372,8 @@ export interface Results {
   fileRelease: null;
   statisticsEvery: null;
   wiring: DomainWiring;
+  handshakes: DomainHandshakes;
+  handshake: DeviceHandshake;
   wiringEvery: null;
   /** As in the `trace` event. */
   traceStart: { time: number; calls: number[] };

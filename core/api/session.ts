@@ -277,6 +277,8 @@ export class Session {
         return null;
       },
       wiring: pass("wiring"),
+      handshakes: pass("handshakes"),
+      handshake: pass("handshake"),
       wiringEvery: ({ domid, milliseconds }) => {
         this.#wiringOf = domid;
         this.#wiring.every(milliseconds);

@@ -6,6 +6,7 @@ import { ConsoleBackend } from "../dom0/console/backend.ts";
 import { VIRQ_DOM_EXC } from "../dom0/kernel/abi.ts";
 import { SERIAL_PRODUCER } from "../machine/layout.ts";
 import { startKernel } from "../dom0/kernel/kernel.ts";
+import { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { Xenstored } from "../dom0/xenstore/xenstored.ts";
@@ -43,6 +44,8 @@ stage("dom0");
 const xenstored = new Xenstored();
 const storeDomains = new XenstoreDomains(xenstored, hypercalls, events, grants);
 const store = new LocalXenstore(xenstored);
+const handshakes = new Handshakes(xenstored.store, kernel.now);
+xenstored.onChanges = (by, changes) => handshakes.record(by, changes);
 store.writeAll("/local/domain/0", { name: "Domain-0", domid: 0 });
 stage("xenstored");
 
@@ -55,7 +58,7 @@ const emit: Emit = (event, eventData) => {
 };
 const builder = new PvBuilder(hypercalls, kernel.foreign);
 const pcpus = hypercalls.physicalInfo().nrCpus;
-const lifecycle = new Lifecycle({ hypercalls, store, console: console_, builder, emit, pcpus });
+const lifecycle = new Lifecycle({ hypercalls, store, handshakes, console: console_, builder, emit, pcpus });
 const reports = new Reports(hypercalls, lifecycle.domains, kernel.now, new StatisticsArea(hypercalls));
 const observer = new Observer(hypercalls, kernel.foreign, kernel.frames);
 const wiring = new Wiring({
@@ -66,6 +69,7 @@ const wiring = new Wiring({
   xenstored,
   storeDomains,
   store,
+  handshakes,
   nameOf: (domid) => reports.name(domid),
   now: kernel.now,
 });
@@ -81,6 +85,7 @@ service = new Service({
   store,
   xenstored,
   storeDomains,
+  handshakes,
   console: console_,
   lifecycle,
   reports,

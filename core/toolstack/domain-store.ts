@@ -100,9 +100,10 @@ export function renameDomainStore(store: LocalXenstore, domid: number, uuid: str
 }
 
 export function removeDomainStore(store: LocalXenstore, domid: number, uuid: string): void {
+  const backends = "/local/domain/0/backend";
   for (const path of [
     `/local/domain/${domid}`,
-    `/local/domain/0/backend/console/${domid}`,
+    ...store.list(backends).map((kind) => `${backends}/${kind}/${domid}`),
     `/vm/${uuid}`,
     `/libxl/${domid}`,
   ])

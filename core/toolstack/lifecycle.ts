@@ -8,6 +8,7 @@ import type { ConsoleBackend } from "../dom0/console/backend.ts";
 import * as abi from "../dom0/kernel/abi.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
+import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { removeDomainStore, renameDomainStore, writeBuiltDomain, writeDomainStore } from "./domain-store.ts";
 import { errorData, Refusal } from "./error.ts";
@@ -59,6 +60,7 @@ export type Emit = <E extends keyof ToolstackEvents>(event: E, data: ToolstackEv
 export interface LifecycleParts {
   hypercalls: Hypercalls;
   store: LocalXenstore;
+  handshakes: Handshakes;
   console: ConsoleBackend;
   builder: PvBuilder;
   emit: Emit;
@@ -119,7 +121,7 @@ export class Lifecycle {
   }
 
   async #build(config: DomainConfig, options: CreateOptions): Promise<Omit<CreateResult, "warnings">> {
-    const { hypercalls, store, console, builder } = this.#parts;
+    const { hypercalls, store, handshakes, console, builder } = this.#parts;
     const began = performance.now();
     const kernelBytes = await this.#file(config.kernel, options, "kernel");
     const ramdisk = config.ramdisk === null ? null : await this.#file(config.ramdisk, options, "ramdisk");
@@ -137,6 +139,7 @@ export class Lifecycle {
     this.#checkCpus(config);
 
     const domid = hypercalls.createDomain(config.uuid, config.maxvcpus);
+    handshakes.begin(domid);
     let storeWritten = false;
     try {
       hypercalls.setMaxVcpus(domid, config.maxvcpus);
@@ -164,6 +167,7 @@ export class Lifecycle {
       console.disconnect(domid);
       store.release(domid);
       if (storeWritten) removeDomainStore(store, domid, config.uuid);
+      handshakes.forget(domid);
       hypercalls.destroyDomain(domid);
       throw error;
     }
@@ -234,6 +238,7 @@ export class Lifecycle {
       if (!(error instanceof HypercallError && error.code === "ESRCH")) throw error;
     }
     removeDomainStore(store, domid, domain.uuid);
+    this.#parts.handshakes.end(domid);
     this.#parts.emit("destroyed", { domid, name: domain.name, uuid: domain.uuid, replacedBy });
   }
 

@@ -19,7 +19,7 @@ import type {
 } from "./inspect/report.ts";
 import type { FrameKind, FrameMap, MemoryLayout } from "../dom0/kernel/frame-table.ts";
 import type { PcpuSwitches } from "../dom0/kernel/switches.ts";
-import type { DomainWiring } from "./wiring-report.ts";
+import type { DeviceHandshake, DomainHandshakes, DomainWiring } from "./wiring-report.ts";
 
 export type { FrameKind, FrameMap, MemoryLayout, PcpuSwitches };
 export type { ImageKind };
@@ -230,7 +230,7 @@ export interface XenstoreNode {
   children: string[];
 }
 
-/** Nodes whose name or value has the text; `more` when there are others. */
+/** Nodes whose name, or path if the text has a slash, or value has the text; `more` when there are others. */
 export interface XenstoreMatches {
   matches: { path: string; value: string; permissions: string[] }[];
   more: boolean;
@@ -242,8 +242,9 @@ export interface XenstoreAccount {
   name: string;
   nodes: number;
   watches: number;
-  /** Open now. */
+  /** Open now, and nodes that the largest of them has touched. */
   transactions: number;
+  touched: number;
   /** Replies and events that it has not taken yet. */
   waitingReplies: number;
   waitingBytes: number;
@@ -258,8 +259,18 @@ export interface XenstoreAccount {
 }
 export interface XenstoreAccounts {
   nodes: number;
-  /** Per domain, of those that are counted here. */
-  quota: { nodes: number; watches: number; transactions: number; replies: number; bytes: number };
+  /** Per domain; sizes in bytes, `permissions` of one node, `transactionNodes` of one transaction. */
+  quota: {
+    nodes: number;
+    nodeSize: number;
+    permissions: number;
+    pathLength: number;
+    watches: number;
+    transactions: number;
+    transactionNodes: number;
+    replies: number;
+    bytes: number;
+  };
   domains: XenstoreAccount[];
 }
 
@@ -333,6 +344,9 @@ export interface ToolstackRequests {
     result: { domid: number; name: string; bytes: number; alive: boolean }[];
   };
   wiring: { args: { domid: number }; result: DomainWiring };
+  /** What frontends and backends of the domain's devices wrote into xenstore, also when it is gone: its devices, then one of them. */
+  handshakes: { args: { domid: number }; result: DomainHandshakes };
+  handshake: { args: { domid: number; kind: string; id: string }; result: DeviceHandshake };
   /** What is inside a domain, as it is now: inspect/report.ts. Nothing of it changes. */
   inspectRegisters: { args: VcpuArguments; result: RegistersReport };
   inspectWalk: { args: WalkArguments; result: WalkReport };

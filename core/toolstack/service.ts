@@ -14,6 +14,7 @@ import {
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { FrameTable } from "../dom0/kernel/frame-table.ts";
 import { SwitchRings } from "../dom0/kernel/switches.ts";
+import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import type { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { bootBuilt } from "./boot-report.ts";
@@ -37,6 +38,7 @@ export interface ServiceParts {
   store: LocalXenstore;
   xenstored: Xenstored;
   storeDomains: XenstoreDomains;
+  handshakes: Handshakes;
   console: ConsoleBackend;
   lifecycle: Lifecycle;
   reports: Reports;
@@ -79,7 +81,7 @@ export class Service {
   }
 
   #makeHandlers(): Handlers {
-    const { hypercalls, store, console, lifecycle, reports, inspection } = this.#parts;
+    const { hypercalls, store, handshakes, console, lifecycle, reports, inspection } = this.#parts;
     const xenstore = this.#xenstore;
     return {
       hostInfo: () => reports.hostInfo(),
@@ -135,6 +137,9 @@ export class Service {
       },
       consoleLogs: () => console.logs(),
       wiring: ({ domid }) => this.#parts.wiring.report(domid),
+      handshakes: ({ domid }) => known(handshakes.of(domid), `Of domain ${domid} no handshake is known.`),
+      handshake: ({ domid, kind, id }) =>
+        known(handshakes.device(domid, kind, id), `Domain ${domid} has had no device ${kind}/${id}.`),
       inspectRegisters: (args) => inspection.registers(args),
       inspectWalk: (args) => inspection.walk(args),
       inspectFrame: ({ mfn }) => inspection.frame(mfn),
@@ -252,4 +257,10 @@ const CHANGES = new Set<ToolstackRequestName>(["create", "pause", "unpause", "de
 
 function done(_nothing: void): null {
   return null;
+}
+
+/** Throws Refusal ESRCH when there is nothing. */
+function known<T>(what: T | null, why: string): T {
+  if (what === null) throw new Refusal("ESRCH", why);
+  return what;
 }

@@ -1,5 +1,5 @@
 /** xenstore as dom0 sees it, for who looks on and edits: nodes, search, accounts, watches whose events are joined. */
-import type { XenstoreDomains } from "../dom0/xenstore/domains.ts";
+import { openTransactions, type XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { components, join } from "../dom0/xenstore/path.ts";
 import { formatPermission } from "../dom0/xenstore/permissions.ts";
@@ -60,14 +60,15 @@ export class StoreRequests {
   async search(text: string, below: string): Promise<XenstoreMatches> {
     const start = this.#checked(below, () => this.#parts.xenstored.store.find(below));
     const wanted = text.toLowerCase();
+    // A part of a path has a slash; without one, every node below a directory of that name would be found.
+    const named = (path: string): string => (text.includes("/") ? path : path.slice(path.lastIndexOf("/") + 1));
     const matches: XenstoreMatches["matches"] = [];
     // Nodes never change: what is walked is the tree as it was, whatever happens between the turns.
     const ahead: [string, Node][] = start ? [[below, start]] : [];
     for (let looked = 1; ahead.length > 0; looked++) {
       const [path, node] = ahead.pop()!;
-      const name = path.slice(path.lastIndexOf("/") + 1);
       const value = node.value.toString("latin1");
-      if (name.toLowerCase().includes(wanted) || value.toLowerCase().includes(wanted)) {
+      if (named(path).toLowerCase().includes(wanted) || value.toLowerCase().includes(wanted)) {
         if (matches.length === MOST_MATCHES) return { matches, more: true };
         matches.push({ path, ...described(node) });
       }
@@ -79,19 +80,19 @@ export class StoreRequests {
 
   accounts(nameOf: (domid: number) => string): XenstoreAccounts {
     const { xenstored, storeDomains, store } = this.#parts;
-    const { nodes, watches, transactions, outstanding, outputBytes } = xenstored.quota;
+    const { outstanding: replies, outputBytes: bytes, ...quota } = xenstored.quota;
     const { connection } = store;
     const dom0 = {
       domid: 0,
       watches: connection.watches.size,
-      transactions: connection.transactions.size,
+      ...openTransactions(connection),
       waiting: { bytes: 0, replies: 0 },
       broken: 0,
       counts: connection.counts,
     };
     return {
       nodes: this.nodeCount(),
-      quota: { nodes, watches, transactions, replies: outstanding, bytes: outputBytes },
+      quota: { ...quota, replies, bytes },
       domains: [dom0, ...storeDomains.accounts()]
         .sort((a, b) => a.domid - b.domid)
         .map(({ domid, waiting, broken, counts, ...held }) => ({

@@ -1,6 +1,14 @@
 /** What wiring.ts reports. Types only: safe to import anywhere. */
+import type { HandshakeSummary } from "../dom0/xenstore/handshakes.ts";
 import type { GrantReport, GrantTableReport, PortReport } from "../dom0/kernel/observe.ts";
 
+export type {
+  DeviceHandshake,
+  DomainHandshakes,
+  HandshakeSide,
+  HandshakeStep,
+  HandshakeSummary,
+} from "../dom0/xenstore/handshakes.ts";
 export type GrantWiring = GrantReport;
 export type GrantTableWiring = GrantTableReport;
 
@@ -33,6 +41,8 @@ export interface DeviceWiring {
   /** The frontend's domain. */
   domid: number;
   name: string;
+  /** Why the frontend's domain does not run; null when it may. */
+  halted: "paused" | "shut down" | "crashed" | "dying" | null;
   frontendPath: string;
   /** null for xenstore, whose other end is xenstored itself. */
   backendPath: string | null;
@@ -69,6 +79,8 @@ export interface DomainWiring {
   grants: GrantTableWiring;
   /** The domain's own; dom0's are those that it is the backend of. */
   devices: DeviceWiring[];
+  /** Devices of those domains whose handshake is known, also those that are gone. */
+  handshakes: HandshakeSummary[];
   /** Domains whose devices dom0 is the backend of and that are left out. */
   moreDomains: number;
 }

@@ -2,17 +2,21 @@
 import type { ConsoleBackend } from "../dom0/console/backend.ts";
 import type { EventChannels } from "../dom0/kernel/events.ts";
 import type { MappedGrant } from "../dom0/kernel/grants.ts";
+import * as abi from "../dom0/kernel/abi.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import { PAGE_SHIFT } from "../dom0/kernel/memory.ts";
 import type { Observer } from "../dom0/kernel/observe.ts";
+import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import type { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { Refusal } from "./error.ts";
+import { shutdownReason } from "./lifecycle.ts";
 import type { DeviceWiring, DomainWiring, GrantTableWiring, PortWiring, RingWiring } from "./wiring-report.ts";
 
 /** Domains whose devices are told of when dom0's are asked for. */
 const MOST_DOMAINS = 32;
+const MOST_HANDSHAKES = 128;
 
 export interface WiringParts {
   hypercalls: Hypercalls;
@@ -22,6 +26,7 @@ export interface WiringParts {
   xenstored: Xenstored;
   storeDomains: XenstoreDomains;
   store: LocalXenstore;
+  handshakes: Handshakes;
   nameOf: (domid: number) => string;
   /** Nanoseconds since power-on. */
   now: () => number;
@@ -36,7 +41,7 @@ export class Wiring {
 
   /** Of dom0: the devices that it is the backend of. Throws Refusal when there is no such domain. */
   report(domid: number): DomainWiring {
-    const { hypercalls, observer, nameOf, now } = this.#parts;
+    const { hypercalls, observer, handshakes, nameOf, now } = this.#parts;
     if (!hypercalls.domainInfo(domid)) throw new Refusal("ESRCH", `There is no domain ${domid}.`);
     const all = domid === 0 ? hypercalls.listDomains(1).map((record) => record.domid) : [domid];
     const fronts = all.slice(0, MOST_DOMAINS);
@@ -49,6 +54,7 @@ export class Wiring {
       ports: observer.ports(domid).map((port) => this.#counted(domid, port)),
       grants,
       devices: fronts.flatMap((front) => this.#devices(front, front === domid ? grants : null)),
+      handshakes: fronts.flatMap((front) => handshakes.of(front)?.devices ?? []).slice(0, MOST_HANDSHAKES),
       moreDomains: all.length - fronts.length,
     };
   }
@@ -129,13 +135,14 @@ export class Wiring {
     backendPort: number,
     { ref, handle }: MappedGrant,
     grants: GrantTableWiring,
-  ): Pick<DeviceWiring, "domid" | "name" | "backendPort" | "frontendPort" | "grantRef" | "grant" | "mapHandle"> {
-    const { observer, nameOf } = this.#parts;
+  ): Omit<DeviceWiring, "kind" | "frontendPath" | "backendPath" | "backendState" | "ring" | "behind"> {
+    const { hypercalls, observer, nameOf } = this.#parts;
     const back = observer.port(0, backendPort);
     const front = back && back.remotePort !== null ? observer.port(domid, back.remotePort) : null;
     return {
       domid,
       name: nameOf(domid),
+      halted: haltedOf(hypercalls.domainInfo(domid)?.flags ?? abi.XEN_DOMINF_dying),
       backendPort: back && this.#counted(0, back),
       frontendPort: front && this.#counted(domid, front),
       grantRef: ref,
@@ -143,4 +150,11 @@ export class Wiring {
       mapHandle: handle,
     };
   }
+}
+
+function haltedOf(flags: number): DeviceWiring["halted"] {
+  if (flags & abi.XEN_DOMINF_dying) return "dying";
+  const reason = shutdownReason(flags);
+  if (reason !== null) return reason === "crash" ? "crashed" : "shut down";
+  return flags & abi.XEN_DOMINF_paused ? "paused" : null;
 }

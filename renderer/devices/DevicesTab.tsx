@@ -7,6 +7,7 @@ import { onWiring, request, sentence } from "../state/session.ts";
 import { useHostRuns, useLive } from "../state/live.ts";
 import { toast } from "../state/store.ts";
 import { edgesOf, Kept, nodesOf, type BoxNode, type PartNode } from "./diagram.ts";
+import { HandshakeCard } from "./HandshakeCard.tsx";
 import { BoxView, PartView } from "./nodes.tsx";
 import { PartFacts } from "./PartFacts.tsx";
 import { GrantTable, PortTable } from "./tables.tsx";
@@ -27,22 +28,25 @@ export function DevicesTab({ domid }: { domid: number }) {
   const [selected, select] = useState<string | null>(null);
   useEffect(() => setShown(null), [domid, runs]);
   useEffect(() => {
-    if (!runs) return;
+    if (!live) return;
+    let current = true;
     const take = (report: DomainWiring): void => {
-      if (report.domid === domid) setShown({ report, devices: samples.take(report) });
+      if (current && report.domid === domid) setShown({ report, devices: samples.take(report) });
     };
     const deaf = onWiring(take);
-    request("wiring", { domid })
-      .then(take)
-      .then(() => request("wiringEvery", { domid, milliseconds: EVERY_MS }))
-      .catch((error: unknown) => toast("error", sentence(error)));
+    // Both at once: what ends it, below, is asked for later than either.
+    request("wiringEvery", { domid, milliseconds: EVERY_MS }).catch(() => {});
+    request("wiring", { domid }).then(take, (error: unknown) => {
+      if (current) toast("error", sentence(error));
+    });
     return () => {
+      current = false;
       deaf();
       void request("wiringEvery", { domid, milliseconds: 0 }).catch(() => {});
     };
   }, [domid, live, samples]);
 
-  if (!live) return <p className="page-empty">There are no devices while the host does not run.</p>;
+  if (!runs) return <p className="page-empty">There are no devices while the host does not run.</p>;
   if (!shown) return <p className="page-empty">Reading rings and ports…</p>;
   return (
     <div className="devices">
@@ -62,11 +66,17 @@ export function DevicesTab({ domid }: { domid: number }) {
       )}
       <div className="device-tables">
         <PartFacts key={selected} id={selected} devices={shown.devices} samples={samples} />
+        <HandshakeCard devices={shown.report.handshakes} asked={askedOf(selected)} />
         <PortTable report={shown.report} />
         <GrantTable report={shown.report} />
       </div>
     </div>
   );
+}
+
+/** The device whose part is selected, as its handshake is called: these have one of a kind. */
+function askedOf(selected: string | null): string | null {
+  return selected === null ? null : `${selected.split(":")[0]}/0`;
 }
 
 function Diagram({

@@ -126,7 +126,7 @@ function boxesOf(samples: readonly DeviceSample[], at: Places): BoxNode[] {
 }
 
 function partsOf({ wiring, toBackend, toFrontend, bytes }: DeviceSample): PartData[] {
-  const { kind, ring, frontendPort, backendPort, grant, grantRef, behind, backendState } = wiring;
+  const { kind, ring, frontendPort, backendPort, grant, grantRef, behind, backendState, halted } = wiring;
   const isConsole = kind === "console";
   const bars = ring.directions.map((direction): Bar => {
     const used = usedOf(direction);
@@ -147,6 +147,7 @@ function partsOf({ wiring, toBackend, toFrontend, bytes }: DeviceSample): PartDa
   return [
     data("frontend", isConsole ? "Console frontend" : "xenstore client", [
       frontendPort ? `port ${frontendPort.port}${bitsOf(frontendPort)}` : "port closed",
+      ...(halted === null ? [] : [halted]),
     ]),
     data("ring", `${isConsole ? "Console" : "xenstore"} ring`, [], {
       bars,
@@ -157,7 +158,7 @@ function partsOf({ wiring, toBackend, toFrontend, bytes }: DeviceSample): PartDa
       "Event channel",
       [
         frontendPort && backendPort ? `${frontendPort.port} ⇄ ${backendPort.port}, ${backendPort.state}` : "closed",
-        `${rateText(toBackend)} in, ${rateText(toFrontend)} out`,
+        `kicks ${rateText(toBackend)} in, ${rateText(toFrontend)} out`,
       ],
       { wrong: backendPort?.state !== "interdomain" },
     ),

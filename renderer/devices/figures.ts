@@ -22,6 +22,10 @@ export function xenbusState(state: string | null): string {
   if (state === null) return "none";
   return `${state}, ${XENBUS_STATES[Number(state)] ?? "no XenbusState"}`;
 }
+/** Its name with its number, as "4 Connected". */
+export function xenbusWord(state: string): string {
+  return `${state} ${/^\d$/.test(state) ? (XENBUS_STATES[Number(state)] ?? "") : ""}`.trim();
+}
 
 const VIRQS: Record<number, string> = {
   0: "TIMER",

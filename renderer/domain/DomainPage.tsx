@@ -1,7 +1,7 @@
 import { Tag } from "lucide-react";
 import { Suspense } from "react";
 import { ConsoleTab } from "../console/ConsoleTab.tsx";
-import { DevicesTab } from "../devices/lazy.ts";
+import { DevicesTab, EndedDevices } from "../devices/lazy.ts";
 import { InspectTab } from "../inspect/lazy.ts";
 import { organize } from "../organize/groups.ts";
 import { Tags } from "../organize/Tags.tsx";
@@ -75,6 +75,10 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
         ) : tab === "devices" && domain ? (
           <Suspense>
             <DevicesTab key={domid} domid={domid} />
+          </Suspense>
+        ) : tab === "devices" ? (
+          <Suspense>
+            <EndedDevices key={domid} domid={domid} />
           </Suspense>
         ) : tab === "inspect" && domain ? (
           <Suspense>

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useEffect, useState, type ReactNode } from "react";
 import type { XenstoreAccounts } from "../../core/api/schema.ts";
 import { useLive } from "../state/live.ts";
 import { request } from "../state/session.ts";
@@ -54,6 +54,9 @@ export function Accounts({ only }: { only: number | null }) {
                 <th scope="col" title="Not yet taken from its ring">
                   Waiting replies
                 </th>
+                <th scope="col" title="Replies and watch events that wait for room in its ring">
+                  Waiting bytes
+                </th>
               </tr>
             </thead>
             <tbody>
@@ -67,13 +70,16 @@ export function Accounts({ only }: { only: number | null }) {
                     </th>
                     <Used used={each.nodes} most={quota?.nodes} />
                     <Used used={each.watches} most={quota?.watches} />
-                    <Used used={each.transactions} most={quota?.transactions} />
+                    <Used used={each.transactions} most={quota?.transactions}>
+                      {each.transactions > 0 && <Touched touched={each.touched} most={quota?.transactionNodes} />}
+                    </Used>
                     <td>{each.begun}</td>
                     <td>{each.committed}</td>
                     <td>{each.conflicts}</td>
                     <td>{each.requests}</td>
                     <td>{each.events}</td>
                     <Used used={each.waitingReplies} most={quota?.replies} />
+                    <Used used={each.waitingBytes} most={quota?.bytes} />
                   </tr>
                 );
               })}
@@ -81,16 +87,43 @@ export function Accounts({ only }: { only: number | null }) {
           </table>
         </div>
       )}
+      {accounts && <Limits quota={accounts.quota} />}
     </details>
   );
 }
 
-function Used({ used, most }: { used: number; most: number | undefined }) {
-  if (most === undefined) return <td title="dom0 has no quota">{used}</td>;
+/** What is allowed and has no sum of its own. */
+function Limits({ quota }: { quota: XenstoreAccounts["quota"] }) {
+  return (
+    <p className="muted store-limits">
+      A domain’s node has less than {quota.nodeSize} bytes and up to {quota.permissions} permissions, its path up to{" "}
+      {quota.pathLength} bytes; a transaction touches up to {quota.transactionNodes} nodes. Domain-0 has no quota.
+    </p>
+  );
+}
+
+function Touched({ touched, most }: { touched: number; most: number | undefined }) {
+  return (
+    <span className="muted">
+      , {touched}
+      {most !== undefined && ` of ${most}`} nodes touched
+    </span>
+  );
+}
+
+function Used({ used, most, children }: { used: number; most: number | undefined; children?: ReactNode }) {
+  if (most === undefined)
+    return (
+      <td title="dom0 has no quota">
+        {used}
+        {children}
+      </td>
+    );
   const share = used / most;
   return (
     <td className={share >= 1 ? "used-full" : share > 0.8 ? "used-much" : undefined}>
       {used} <span className="muted">of {most}</span>
+      {children}
     </td>
   );
 }

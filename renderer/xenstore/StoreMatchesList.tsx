@@ -42,7 +42,7 @@ export function StoreMatchesList({
     else return;
     event.preventDefault();
   };
-  if (matches.length === 0) return <p className="page-empty">No node has “{text}” in its name or value.</p>;
+  if (matches.length === 0) return <p className="page-empty">No node has “{text}” in its name, value or path.</p>;
   return (
     <div className="store-grid">
       <p className="store-found muted" role="status">

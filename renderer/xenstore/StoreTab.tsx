@@ -5,6 +5,7 @@ import { request, sentence } from "../state/session.ts";
 import { useHostRuns, useLive } from "../state/live.ts";
 import { toast } from "../state/store.ts";
 import { Accounts } from "./Accounts.tsx";
+import { bytesOf } from "./bytes.ts";
 import { Changes } from "./Changes.tsx";
 import { NodeDetails } from "./NodeDetails.tsx";
 import { StoreGrid } from "./StoreGrid.tsx";
@@ -52,7 +53,7 @@ export function StoreTab({ root, domid }: { root: string; domid: number | null }
           <Search size={14} aria-hidden />
           <input
             type="search"
-            placeholder="Search names and values"
+            placeholder="Search names, paths, values"
             aria-label="Search xenstore"
             value={text}
             onChange={({ target }) => setText(target.value)}
@@ -91,7 +92,7 @@ function useSearch(text: string, below: string, live: boolean): XenstoreMatches 
     if (!text || !live) return;
     let current = true;
     const timer = setTimeout(() => {
-      request("xenstoreSearch", { text, below }).then(
+      request("xenstoreSearch", { text: bytesOf(text), below }).then(
         (result) => current && setFound(result),
         (error: unknown) => current && toast("error", sentence(error)),
       );

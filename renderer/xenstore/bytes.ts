@@ -1,6 +1,9 @@
 /** Values of xenstore are bytes; people read and write text. What is no text is shown as \xNN, and may be typed so. */
 
-const decoder = new TextDecoder("utf-8", { fatal: true });
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const encoder = new TextEncoder();
+/** Controls, marks that turn text around or have no width, ends of lines: they would hide what is there. */
+const UNSEEN = /^[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}]$/u;
 
 /** `value`: a byte in each character. */
 export function textOf(value: string): string {
@@ -13,19 +16,20 @@ export function textOf(value: string): string {
     isText = false;
   }
   return Array.from(text, (each) => {
-    const code = each.codePointAt(0)!;
     if (each === "\\") return "\\\\";
     if (each === "\n") return "\\n";
-    return code < 0x20 || code === 0x7f || (code >= 0x80 && code < 0xa0) || (!isText && code >= 0x80)
-      ? `\\x${code.toString(16).padStart(2, "0")}`
-      : each;
+    if (!isText) return each >= "\x80" || UNSEEN.test(each) ? hexOf(each.charCodeAt(0)) : each;
+    return UNSEEN.test(each) ? Array.from(encoder.encode(each), hexOf).join("") : each;
   }).join("");
+}
+
+function hexOf(byte: number): string {
+  return `\\x${byte.toString(16).padStart(2, "0")}`;
 }
 
 /** The bytes that a typed text means. */
 export function bytesOf(text: string): string {
   const bytes: number[] = [];
-  const encoder = new TextEncoder();
   for (const part of text.split(/(\\x[0-9a-fA-F]{2}|\\n|\\\\)/)) {
     if (/^\\x[0-9a-fA-F]{2}$/.test(part)) bytes.push(parseInt(part.slice(2), 16));
     else if (part === "\\n") bytes.push(10);

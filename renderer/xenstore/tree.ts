@@ -23,6 +23,8 @@ export interface Changed {
   count: number;
 }
 
+/** Numbers in their order, domains above all. */
+const BY_NAME = new Intl.Collator("en", { numeric: true });
 /** Nodes asked for with one request. */
 const NODES_PER_REQUEST = 200;
 /** Latest changes that are listed. */
@@ -39,6 +41,7 @@ export class StoreTree {
   readonly #expanded: Set<string>;
   readonly #wanted = new Set<string>();
   readonly #changed = new Map<string, Changed>();
+  readonly #ordered = new WeakMap<XenstoreNode, readonly string[]>();
   #latest: Changed[] = [];
   #version = 0;
   #rows: Row[] | null = null;
@@ -132,10 +135,17 @@ export class StoreTree {
       const name = depth === 0 ? path : path.slice(path.lastIndexOf("/") + 1);
       rows.push({ path, name, depth, node, expanded });
       if (!expanded || !node) return;
-      for (const child of [...node.children].sort(byName)) add(join(path, child), depth + 1);
+      for (const child of this.#inOrder(node)) add(join(path, child), depth + 1);
     };
     if (!this.#missing) add(this.root, 0);
     return (this.#rows = rows);
+  }
+
+  /** A node that is read anew is another object: its order is found anew too. */
+  #inOrder(node: XenstoreNode): readonly string[] {
+    let names = this.#ordered.get(node);
+    if (!names) this.#ordered.set(node, (names = [...node.children].sort(BY_NAME.compare)));
+    return names;
   }
 
   isExpanded(path: string): boolean {
@@ -251,10 +261,6 @@ export class StoreTree {
   }
 }
 
-/** Numbers in their order, domains above all. */
-function byName(a: string, b: string): number {
-  return a.localeCompare(b, "en", { numeric: true });
-}
 export function join(path: string, name: string): string {
   return path === "/" ? `/${name}` : `${path}/${name}`;
 }

@@ -13,6 +13,8 @@ const guests = guestsMissing();
 let host: HostService;
 const wiring = (domid: number): Promise<DomainWiring> => host.toolstack.request("wiring", { domid });
 const device = ({ devices }: DomainWiring, kind: string): DeviceWiring => devices.find((each) => each.kind === kind)!;
+const log = async (): Promise<string> =>
+  Buffer.from((await host.toolstack.request("consoleAttach", { domid: 1 })).log).toString("latin1");
 const direction = ({ ring }: DeviceWiring, name: string) => ring.directions.find((each) => each.name === name)!;
 
 beforeAll(async () => {
@@ -30,6 +32,7 @@ afterAll(() => host.powerOff(1000));
 describe("the wiring of a domain", () => {
   it("joins both ends of each event channel and names the granted frame of each ring", async () => {
     const report = await wiring(1);
+    expect(report.devices.map(({ halted }) => halted)).toEqual([null, null]);
     expect(report).toMatchObject({ domid: 1, name: "mini-1", eventAbi: "2-level", grants: { version: 1, more: 0 } });
     expect(report.devices.map(({ kind }) => kind)).toEqual(["console", "xenstore"]);
     for (const { frontendPort, backendPort, grant, grantRef, ring, frontendPath } of report.devices) {
@@ -48,10 +51,10 @@ describe("the wiring of a domain", () => {
   });
 
   it("counts what goes through: bytes in the ring's indices, events at the ports", async () => {
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await expect.poll(log).toMatch(/mini> $/);
     const before = device(await wiring(1), "console");
     await host.toolstack.request("consoleInput", { domid: 1, bytes: new TextEncoder().encode("help\r") });
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await expect.poll(log).toMatch(/switch off[^]*mini> $/);
     const after = device(await wiring(1), "console");
     expect(direction(after, "in").producer - direction(before, "in").producer).toBe(5);
     expect(direction(after, "in").consumer).toBe(direction(after, "in").producer);
@@ -63,6 +66,27 @@ describe("the wiring of a domain", () => {
     expect(await host.toolstack.request("checkInvariants")).toBe(0);
   });
 
+  it("counts xenstore's requests: each has a header and a path in one direction, a reply in the other", async () => {
+    const before = device(await wiring(1), "xenstore");
+    await host.toolstack.request("consoleInput", { domid: 1, bytes: new TextEncoder().encode("xenstore-ls\r") });
+    await expect.poll(log).toMatch(/ring-ref = [^]*mini> $/);
+    // What was asked has been answered, and the answers are taken: nothing is left in the ring.
+    const left = async (name: string): Promise<number> => {
+      const { producer, consumer } = direction(device(await wiring(1), "xenstore"), name);
+      return producer - consumer;
+    };
+    await expect.poll(() => left("req")).toBe(0);
+    await expect.poll(() => left("rsp")).toBe(0);
+    const after = device(await wiring(1), "xenstore");
+    const [was, is] = [before.behind, after.behind];
+    const requests = is.kind === "store" && was.kind === "store" ? is.requests - was.requests : 0;
+    expect(requests).toBeGreaterThan(20);
+    for (const name of ["req", "rsp"])
+      expect(direction(after, name).producer - direction(before, name).producer, name).toBeGreaterThan(16 * requests);
+    expect(after.backendPort!.received!).toBeGreaterThan(before.backendPort!.received!);
+    expect(after.frontendPort).toMatchObject({ sent: after.backendPort!.received, received: after.backendPort!.sent });
+  });
+
   it("shows a paused guest's input waiting in the ring, and its port pending", async () => {
     await host.toolstack.request("pause", { domid: 1 });
     await host.toolstack.request("consoleInput", { domid: 1, bytes: new Uint8Array(2000).fill(0x61) });
@@ -71,6 +95,7 @@ describe("the wiring of a domain", () => {
     expect(producer - consumer).toBe(size);
     expect(paused.behind).toMatchObject({ waitingInput: 2000 - size });
     expect(paused.frontendPort!.pending).toBe(true);
+    expect(paused.halted).toBe("paused");
     await host.toolstack.request("unpause", { domid: 1 });
   });
 
@@ -91,8 +116,7 @@ describe("the wiring of a domain", () => {
     });
     const events = (): ServerMessage[] => sent.filter((message) => "event" in message && message.event === "wiring");
     await session.receive({ id: 1, request: "wiringEvery", args: { domid: 1, milliseconds: 250 } });
-    await new Promise((resolve) => setTimeout(resolve, 900));
-    expect(events().length).toBeGreaterThan(1);
+    await expect.poll(() => events().length).toBeGreaterThan(1);
     await session.receive({ id: 2, request: "wiringEvery", args: { domid: 1, milliseconds: 0 } });
     const count = events().length;
     await new Promise((resolve) => setTimeout(resolve, 600));

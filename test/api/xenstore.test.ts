@@ -128,6 +128,32 @@ describe("xenstore over the API", () => {
     a.session.end();
   });
 
+  it("finds by name and value, by path only when the text has a slash, and says all limits", async () => {
+    const a = connect();
+    await a.client.request("xenstoreWrite", { path: "/tool/found/here", value: "gr\xc3\xbcn\0" });
+    const paths = async (text: string): Promise<string[]> =>
+      (await a.client.request("xenstoreSearch", { text, below: "/tool" })).matches.map(({ path: each }) => each);
+    expect(await paths("FOUND")).toEqual(["/tool/found"]);
+    expect(await paths("ol/found/h")).toEqual(["/tool/found/here"]);
+    expect(await paths("\xbcn\0")).toEqual(["/tool/found/here"]);
+    expect(await paths("/nowhere")).toEqual([]);
+    const { quota, domains } = await a.client.request("xenstoreAccounts");
+    expect(quota).toEqual({
+      nodes: 1000,
+      nodeSize: 2048,
+      permissions: 5,
+      pathLength: 2048,
+      watches: 128,
+      transactions: 10,
+      transactionNodes: 1024,
+      replies: 20,
+      bytes: 1 << 20,
+    });
+    expect(domains[0]).toMatchObject({ domid: 0, transactions: 0, touched: 0 });
+    await a.client.request("xenstoreRemove", { path: "/tool/found" });
+    a.session.end();
+  });
+
   it("forgets the watches of a power cycle, whose xenstored is gone", async () => {
     const a = connect();
     const { watch } = await a.client.request("xenstoreWatch", { path: "/tool" });

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { openTransactions } from "../../core/dom0/xenstore/domains.ts";
 import { LocalXenstore } from "../../core/dom0/xenstore/local.ts";
 import { XS } from "../../core/dom0/xenstore/wire.ts";
 import { Xenstored } from "../../core/dom0/xenstore/xenstored.ts";
@@ -19,6 +20,19 @@ beforeEach(() => {
 });
 
 const begin = (client: RingClient): number => Number(client.request(XS.TRANSACTION_START, "\0").replace("\0", ""));
+
+describe("what a domain has open", () => {
+  it("is counted by transactions, and by the nodes that the largest has touched", () => {
+    for (let i = 0; i < 3; i++) guest.request(XS.WRITE, `data/${i}\0`);
+    expect(openTransactions(guest.connection)).toEqual({ transactions: 0, touched: 0 });
+    const [small, large] = [begin(guest), begin(guest)];
+    guest.request(XS.READ, "data/0\0", small);
+    for (let i = 0; i < 3; i++) guest.request(XS.READ, `data/${i}\0`, large);
+    expect(openTransactions(guest.connection)).toEqual({ transactions: 2, touched: 3 });
+    guest.request(XS.TRANSACTION_END, "F\0", large);
+    expect(openTransactions(guest.connection)).toEqual({ transactions: 1, touched: 1 });
+  });
+});
 
 describe("operations over the ring", () => {
   it("writes, reads, lists and removes with relative and absolute paths", () => {

@@ -12,6 +12,7 @@ import { KernelSymbols } from "../../core/toolstack/inspect/kernel-symbols.ts";
 import { Observer } from "../../core/dom0/kernel/observe.ts";
 import { ForeignFrames, ownFrames } from "../../core/dom0/kernel/native.ts";
 import { XenstoreDomains } from "../../core/dom0/xenstore/domains.ts";
+import { Handshakes } from "../../core/dom0/xenstore/handshakes.ts";
 import { LocalXenstore } from "../../core/dom0/xenstore/local.ts";
 import { Xenstored } from "../../core/dom0/xenstore/xenstored.ts";
 import { Lifecycle } from "../../core/toolstack/lifecycle.ts";
@@ -45,12 +46,14 @@ beforeEach(() => {
   const xenstored = new Xenstored();
   const domains = new XenstoreDomains(xenstored, hypercalls, events, grants);
   store = new LocalXenstore(xenstored);
+  const handshakes = new Handshakes(xenstored.store, () => 0);
+  xenstored.onChanges = (by, changes) => handshakes.record(by, changes);
   const console = new ConsoleBackend(hypercalls, events, grants, 4096);
   heard = [];
   const emit = <E extends ToolstackEventName>(event: E, data: ToolstackEvents[E]): void =>
     void heard.push({ event, data });
   const builder = new PvBuilder(hypercalls, new ForeignFrames(hypercalls));
-  const lifecycle = new Lifecycle({ hypercalls, store, console, builder, emit, pcpus: 2 });
+  const lifecycle = new Lifecycle({ hypercalls, store, handshakes, console, builder, emit, pcpus: 2 });
   const reports = new Reports(hypercalls, lifecycle.domains, () => 0, null);
   const foreign = new ForeignFrames(hypercalls);
   const observer = new Observer(hypercalls, foreign, frames);
@@ -69,10 +72,12 @@ beforeEach(() => {
     xenstored,
     storeDomains: domains,
     store,
+    handshakes,
     nameOf: (domid) => reports.name(domid),
     now: () => 0,
   });
   service = new Service({
+    handshakes,
     hypercalls,
     store,
     xenstored,

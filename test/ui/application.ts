@@ -3,6 +3,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { Browser, CDPSession, Page } from "playwright-core";
 import { expect } from "vitest";
+import { ApiClient } from "../../core/api/client.ts";
+import { connectLocal } from "../../core/api/transport/local-socket.ts";
 import type { ClientMessage, EventName, ServerMessage } from "../../core/api/schema.ts";
 import { fromBytes } from "../../core/api/transport/frame.ts";
 import { launch } from "./browser.ts";
@@ -85,6 +87,11 @@ export class Application {
   /** Requests that the page has sent whose names begin so. */
   sent(prefix: string): number {
     return [...this.#sent].reduce((sum, [name, count]) => sum + (name.startsWith(prefix) ? count : 0), 0);
+  }
+
+  /** A client of the same host beside the page's, as the command line is one. */
+  async client(): Promise<ApiClient> {
+    return new ApiClient(await connectLocal(this.served.env.XENARIUM_SOCKET));
   }
 
   /** The same host in a second window. */

@@ -53,7 +53,7 @@ describe.skipIf(missing !== null)(`xenstore${missing ? ` (${missing})` : ""}`, (
       env: app.served.env,
     });
     expect(stdout).toBe("");
-    await row("/local/domain/1/name").locator(".store-flash").waitFor({ timeout: 2000 });
+    await row("/local/domain/1/name").locator(".store-flash").waitFor();
     await expect.poll(() => value("/local/domain/1/name")).toBe("renamed");
     expect(Number(await row("/local/domain/1/name").getAttribute("data-changes"))).toBeGreaterThan(before);
     await app.page.locator(".store-changes", { hasText: "/local/domain/1/name" }).waitFor();
@@ -78,6 +78,17 @@ describe.skipIf(missing !== null)(`xenstore${missing ? ` (${missing})` : ""}`, (
     await page.getByRole("button", { name: "Set", exact: true }).click();
     await expect.poll(() => row("/local/domain/1/data/colour").locator(".store-others").innerText()).toBe("*r");
     await app.shoot("xenstore-edit");
+    await page.getByRole("button", { name: "Domain", exact: true }).click();
+    await page.getByLabel("What Domain-0 may do").selectOption("b");
+    await page.getByRole("button", { name: "Set", exact: true }).click();
+    await expect.poll(() => row("/local/domain/1/data/colour").locator(".store-others").innerText()).toBe("b0 *r");
+    await page.getByRole("button", { name: "Name Domain-0 no more" }).click();
+    await page.getByLabel("Owner").selectOption("0");
+    await page.getByRole("button", { name: "Set", exact: true }).click();
+    await expect.poll(() => row("/local/domain/1/data/colour").locator(".store-owner").innerText()).toBe("dom0");
+    await page.getByLabel("Search xenstore").fill("GR\u00fcn");
+    await page.getByRole("option").filter({ hasText: "colour" }).dblclick();
+    await row("/local/domain/1/data/colour").waitFor();
     await page.getByRole("button", { name: "Remove" }).click();
     await dialog().getByText("/local/domain/1/data/colour is removed").waitFor();
     await dialog().getByRole("button", { name: "Remove" }).click();
@@ -124,6 +135,75 @@ describe.skipIf(missing !== null)(`xenstore${missing ? ` (${missing})` : ""}`, (
     await page.getByLabel("Search xenstore").fill("");
   });
 
+  it("finds by a part of a path, and names as hostile as xenstore allows stay text", async () => {
+    const { page } = app;
+    const client = await app.client();
+    const hostile = `/local/domain/1/data/-_@${"x".repeat(600)}`;
+    await client.request("xenstoreWrite", {
+      path: hostile,
+      value: '<img src=x onerror="alert(1)">\xe2\x80\xae\x1b[31m\0',
+    });
+    await page.getByLabel("Search xenstore").fill("domain/1/name");
+    const found = page.getByRole("listbox", { name: "Nodes found" }).getByRole("option");
+    await expect.poll(() => found.count()).toBe(1);
+    expect(await found.innerText()).toContain("/local/domain/1/name");
+    await page.getByLabel("Search xenstore").fill("onerror");
+    await found.filter({ hasText: "onerror" }).dblclick();
+    await row(hostile).waitFor();
+    // Escape, and the mark that turns text around, are shown as bytes; the value is no markup.
+    await expect.poll(() => value(hostile)).toContain("\\x1b[31m\\x00");
+    expect(await value(hostile)).toContain('<img src=x onerror="alert(1)">\\xe2\\x80\\xae');
+    await app.shoot("xenstore-hostile");
+    await client.request("xenstoreRemove", { path: hostile });
+    await row(hostile).waitFor({ state: "detached" });
+    client.close();
+  });
+
+  it("shows quotas with what is used of them", async () => {
+    const { page } = app;
+    const account = page.locator(".store-accounts");
+    await account.getByText("less than 2048 bytes and up to 5 permissions").waitFor();
+    await expect
+      .poll(() => account.locator("tbody tr").nth(1).innerText())
+      .toMatch(/of 1000[^]*of 128[^]*of 10[^]*of 20[^]*of 1048576/);
+  });
+
+  it("keeps only what is in sight in the document, of 10,000 nodes too", async () => {
+    const { page } = app;
+    const client = await app.client();
+    for (let i = 0; i < 10_000; i += 100)
+      await Promise.all(
+        Array.from({ length: 100 }, (_, j) =>
+          client.request("xenstoreWrite", { path: `/tool/many/${i + j}`, value: `value ${i + j}` }),
+        ),
+      );
+    await page.getByLabel("Search xenstore").fill("tool/many");
+    await page.getByText("The first 200 nodes with “tool/many”").waitFor();
+    await page.getByRole("option").first().dblclick();
+    await row("/tool/many").waitFor();
+    await row("/tool/many").click();
+    const grid = page.getByRole("treegrid");
+    await grid.press("ArrowRight");
+    await row("/tool/many/0").waitFor();
+    await expect.poll(async () => Number(await grid.getAttribute("aria-rowcount"))).toBeGreaterThan(10_000);
+    expect(await page.locator(".store-row").count()).toBeLessThan(100);
+    await grid.press("End");
+    await row("/tool/many").waitFor({ state: "detached" });
+    await grid.press("Home");
+    await row("/tool/many").waitFor();
+    await page.getByLabel("Search xenstore").fill("value 9999");
+    await page.getByRole("option").filter({ hasText: "value 9999" }).dblclick();
+    await expect.poll(() => value("/tool/many/9999")).toBe("value 9999");
+    await client.request("xenstoreWrite", { path: "/tool/many/9999", value: "changed" });
+    await row("/tool/many/9999").locator(".store-flash").waitFor();
+    await expect.poll(() => value("/tool/many/9999")).toBe("changed");
+    expect(await page.locator(".store-row").count()).toBeLessThan(100);
+    await app.shoot("xenstore-many");
+    await client.request("xenstoreRemove", { path: "/tool/many" });
+    await row("/tool/many/9999").waitFor({ state: "detached" });
+    client.close();
+  });
+
   it("shows a domain's own part, what it holds against its quota, and lets go when it is gone", async () => {
     const { page } = app;
     await page.locator(".side-domain", { hasText: "renamed" }).click();
@@ -137,7 +217,7 @@ describe.skipIf(missing !== null)(`xenstore${missing ? ` (${missing})` : ""}`, (
     const before = Number(await requests());
     await app.tab("Console");
     await app.type("xenstore-ls");
-    await expect.poll(requests, { timeout: 5000 }).toBeGreaterThan(before);
+    await expect.poll(requests).toBeGreaterThan(before);
     await app.shoot("xenstore-domain");
     await page.getByRole("button", { name: "Destroy" }).click();
     await dialog().getByRole("button", { name: "Destroy" }).click();

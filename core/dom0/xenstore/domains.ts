@@ -24,8 +24,9 @@ interface IntroducedDomain {
 export interface DomainAccount {
   domid: number;
   watches: number;
-  /** Open now. */
+  /** Open now, and nodes that the largest of them has touched. */
   transactions: number;
+  touched: number;
   waiting: { bytes: number; replies: number };
   /** XENSTORE_ERROR_* that ended the conversation, or 0. */
   broken: number;
@@ -130,11 +131,16 @@ export class XenstoreDomains implements DomainHooks {
   }
 }
 
+export function openTransactions({ transactions }: Connection): { transactions: number; touched: number } {
+  const touched = Math.max(0, ...[...transactions.values()].map(({ size }) => size));
+  return { transactions: transactions.size, touched };
+}
+
 function accountOf(domid: number, { connection, ring }: IntroducedDomain): DomainAccount {
   return {
     domid,
     watches: connection.watches.size,
-    transactions: connection.transactions.size,
+    ...openTransactions(connection),
     waiting: ring.waiting,
     broken: ring.broken,
     counts: connection.counts,

@@ -23,6 +23,9 @@ export interface DomainHooks {
   setTarget(domid: number, target: number): void;
 }
 
+/** Hears of what has changed, as it changes, in order: all changes of one request. `by`: who asked; null for xenstored itself. */
+export type ChangeListener = (by: number | null, changes: readonly Change[]) => void;
+
 const OK = joinStrings("OK");
 const SPECIAL = ["@introduceDomain", "@releaseDomain"] as const;
 type Special = (typeof SPECIAL)[number];
@@ -32,6 +35,8 @@ export class Xenstored {
   readonly watches = new Watches();
   readonly quota: Quota = { ...DEFAULT_QUOTA };
   hooks: DomainHooks | null = null;
+  /** Must not call back into xenstored. */
+  onChanges: ChangeListener | null = null;
   readonly #specialPermissions = new Map<string, Permissions>();
 
   constructor() {
@@ -104,7 +109,12 @@ export class Xenstored {
 
   /** A domain is gone: what it owned goes too. */
   forgetDomain(domid: number): void {
-    this.watches.fire(this.store.forgetDomain(domid));
+    this.#changed(null, this.store.forgetDomain(domid));
+  }
+
+  #changed(by: number | null, changes: readonly Change[]): void {
+    this.onChanges?.(by, changes);
+    this.watches.fire(changes);
   }
 
   #path(connection: Connection, path: string): string {
@@ -169,7 +179,7 @@ export class Xenstored {
       transaction.change(path, operation, tree);
     } else {
       const change = operation(this.store);
-      if (change) this.watches.fire([change]);
+      if (change) this.#changed(connection.domid, [change]);
     }
     return OK;
   }
@@ -276,7 +286,7 @@ export class Xenstored {
       throw error;
     }
     connection.counts.committed++;
-    this.watches.fire(changes);
+    this.#changed(connection.domid, changes);
     return OK;
   }
 

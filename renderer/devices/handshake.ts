@@ -1,0 +1,68 @@
+/** The steps of a handshake as rows of two lanes, with what was left out between them. */
+import type { DeviceHandshake, HandshakeSide, HandshakeStep, HandshakeSummary } from "../../core/api/schema.ts";
+
+export type LaneState = Record<HandshakeSide, string | null>;
+export interface HandshakeRow {
+  key: string;
+  side: HandshakeSide;
+  /** null: `count` steps were left out here. */
+  step: HandshakeStep | null;
+  count: number;
+  /** Nanoseconds since the first step that is kept; null where a gap has none. */
+  since: number | null;
+  /** It came at the same time as the row before, as within a transaction. */
+  together: boolean;
+  /** XenbusStates after it. */
+  states: LaneState;
+}
+
+export function keyOf({ domid, kind, id }: Pick<HandshakeSummary, "domid" | "kind" | "id">): string {
+  return `${domid}/${kind}/${id}`;
+}
+
+export function rowsOf({ list, gaps }: DeviceHandshake, statesOnly: boolean): HandshakeRow[] {
+  const rows: HandshakeRow[] = [];
+  const began = list[0]?.time ?? 0;
+  let states: LaneState = { frontend: null, backend: null };
+  const gapsAfter = (number: number): void => {
+    for (const { side, count } of gaps.filter(({ after }) => after === number)) {
+      states = { ...states, [side]: null };
+      rows.push({ key: `gap ${side}`, side, step: null, count, since: null, together: false, states });
+    }
+  };
+  gapsAfter(-1);
+  for (const step of list) {
+    const { side, key, after, time, number } = step;
+    const isState = key === "state" || (key === "" && after === null);
+    if (isState) states = { ...states, [side]: after };
+    if (isState || !statesOnly) {
+      const since = time - began;
+      const together = rows.at(-1)?.since === since;
+      rows.push({ key: String(number), side, step, count: 1, since, together, states });
+    }
+    gapsAfter(number);
+  }
+  return rows;
+}
+
+/** Nanoseconds in the unit that suits them. */
+export function spanText(nanoseconds: number): string {
+  if (nanoseconds < 1e6) return `${(nanoseconds / 1e3).toFixed(0)} µs`;
+  if (nanoseconds < 1e9) return `${(nanoseconds / 1e6).toFixed(2)} ms`;
+  if (nanoseconds < 60e9) return `${(nanoseconds / 1e9).toFixed(3)} s`;
+  const seconds = Math.floor(nanoseconds / 1e9);
+  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+const NAMES: Record<string, string> = {
+  console: "Console",
+  xenstore: "xenstore",
+  vbd: "Block device",
+  vif: "Network interface",
+  vkbd: "Keyboard and pointer",
+  vfb: "Framebuffer",
+};
+export function deviceName({ kind, id }: Pick<HandshakeSummary, "kind" | "id">): string {
+  const name = NAMES[kind] ?? kind;
+  return kind === "xenstore" ? name : `${name} ${id}`;
+}

@@ -1,0 +1,151 @@
+/** Handshakes over the API: of the bundled guest's console, and of a frontend driver of Debian's kernel. */
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ApiClient, type Transport } from "../../core/api/client.ts";
+import { HostService } from "../../core/api/host-service.ts";
+import type { HandshakeStep } from "../../core/api/schema.ts";
+import { Session } from "../../core/api/session.ts";
+import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
+
+const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
+const guests = guestsMissing();
+let host: HostService;
+let client: ApiClient;
+let session: Session;
+
+const short = ({ side, by, key, before, after }: HandshakeStep): string =>
+  `${side} ${by} ${key || "."} ${before ?? "-"}>${after ?? "-"}`;
+const order = (steps: readonly HandshakeStep[], ...wanted: string[]): number[] =>
+  wanted.map((each) => steps.findIndex((step) => short(step) === each));
+
+beforeAll(async () => {
+  host = new HostService({
+    imageFolder: dist,
+    bundledGuest: new URL("assets/guests/mini.elf", dist),
+    memoryMiB: 512,
+    pcpus: 1,
+    firstGuest: true,
+  });
+  await host.powerOn();
+  const transport: Transport = {
+    send: (message) => void session.receive(structuredClone(message)),
+    onMessage: () => {},
+    onClose: () => {},
+    close: () => session.end(),
+  };
+  client = new ApiClient(transport);
+  session = new Session(host, {
+    send: (message) => transport.onMessage(message),
+    backlog: 0,
+    end: (reason) => transport.onClose(reason),
+    mayNameFiles: false,
+  });
+});
+afterAll(() => host.powerOff(1000));
+
+describe("handshakes over the API", () => {
+  it("begin with the domain, before anybody asked, and agree with the store", async () => {
+    const { devices, ended } = await client.request("handshakes", { domid: 1 });
+    expect(ended).toBe(false);
+    expect(devices.map(({ kind, id }) => `${kind}/${id}`).sort()).toEqual(["console/0", "xenstore/0"]);
+    const console = await client.request("handshake", { domid: 1, kind: "console", id: "0" });
+    expect(console).toMatchObject({
+      frontendPath: "/local/domain/1/console",
+      backendPath: "/local/domain/0/backend/console/1/0",
+      backendState: "1",
+      gaps: [],
+    });
+    expect(console.list.every(({ by, time }) => by === 0 && time > 0)).toBe(true);
+    for (const key of ["ring-ref", "port"]) {
+      const step = console.list.find((each) => each.side === "frontend" && each.key === key)!;
+      const { value } = await client.request("xenstoreRead", { path: `/local/domain/1/console/${key}` });
+      expect(step.after).toBe(value);
+    }
+    const wiring = await client.request("wiring", { domid: 1 });
+    expect(wiring.handshakes).toEqual(devices);
+    expect((await client.request("wiring", { domid: 0 })).handshakes).toEqual(devices);
+  });
+
+  it("refuse what is not there with a sentence", async () => {
+    await expect(client.request("handshakes", { domid: 77 })).rejects.toThrow(/domain 77/);
+    await expect(client.request("handshake", { domid: 1, kind: "vbd", id: "1" })).rejects.toThrow(/no device vbd\/1/);
+    for (const id of ["", "../console", "a b", "x".repeat(200)])
+      await expect(client.request("handshake", { domid: 1, kind: "vbd", id })).rejects.toThrow(/id: must be a name/);
+  });
+
+  it("are known when the domain is gone", async () => {
+    const { domid } = await client.request("createBundled", {});
+    await client.request("destroy", { domid });
+    const { ended, devices } = await client.request("handshakes", { domid });
+    expect(ended).toBe(true);
+    expect(devices).toHaveLength(2);
+    const { list } = await client.request("handshake", { domid, kind: "console", id: "0" });
+    expect(list.slice(-2).map(short).sort()).toEqual(["backend 0 . >-", "frontend 0 . >-"]);
+  });
+
+  it.skipIf(guests !== null)(
+    `of Debian's keyboard driver has each step of both ends in order${guests ? ` (${guests})` : ""}`,
+    async () => {
+      const { domid } = await host.toolstack.request("create", {
+        config: 'name = "linux"\nkernel = "k"\nramdisk = "r"\ncmdline = "console=hvc0"\nmemory = 256\n',
+        files: { k: readFileSync(debianKernel()), r: readFileSync(initramfs("shell")) },
+      });
+      const ready = async (): Promise<boolean> => {
+        const { log } = await host.toolstack.request("consoleAttach", { domid });
+        return Buffer.from(log).includes("GUEST-READY");
+      };
+      await expect.poll(ready, { timeout: 60_000, interval: 500 }).toBe(true);
+      // The test is toolstack and backend of a keyboard; its frontend is the driver in the guest's kernel.
+      const front = `/local/domain/${domid}/device/vkbd/0`;
+      const back = `/local/domain/0/backend/vkbd/${domid}/0`;
+      const write = (at: string, value: string): Promise<null> => client.request("xenstoreWrite", { path: at, value });
+      await write(`${back}/frontend`, front);
+      await write(`${back}/frontend-id`, String(domid));
+      await write(`${back}/state`, "1");
+      await client.request("xenstoreSetPermissions", { path: back, permissions: `n0 r${domid}` });
+      for (const key of ["frontend", "frontend-id", "state"])
+        await client.request("xenstoreSetPermissions", { path: `${back}/${key}`, permissions: `n0 r${domid}` });
+      await client.request("xenstoreMkdir", { path: front });
+      await client.request("xenstoreSetPermissions", { path: front, permissions: `n${domid} r0` });
+      await write(`${front}/backend`, back);
+      await write(`${front}/backend-id`, "0");
+      await write(`${front}/state`, "1");
+
+      const device = () => client.request("handshake", { domid, kind: "vkbd", id: "0" });
+      const state = async () => (await device()).frontendState;
+      await expect.poll(state, { timeout: 30_000 }).toBe("3");
+      await write(`${back}/state`, "4");
+      await expect.poll(state, { timeout: 30_000 }).toBe("4");
+      await write(`${back}/state`, "5");
+      await expect.poll(state, { timeout: 30_000 }).toBe("6");
+      const { list, gaps } = await device();
+      const port = list.find(({ key }) => key === "event-channel")!;
+      const grant = list.find(({ key }) => key === "page-gref")!;
+      expect([port.by, grant.by]).toEqual([domid, domid]);
+      const found = order(
+        list,
+        "backend 0 state ->1",
+        "frontend 0 state ->1",
+        `frontend ${domid} page-gref ->${grant.after}`,
+        `frontend ${domid} event-channel ->${port.after}`,
+        `frontend ${domid} state 1>3`,
+        "backend 0 state 1>4",
+        `frontend ${domid} state 3>4`,
+        "backend 0 state 4>5",
+        `frontend ${domid} state 4>6`,
+      );
+      expect(found).not.toContain(-1);
+      expect(found).toEqual([...found].sort((a, b) => a - b));
+      const times = list.map(({ time }) => time);
+      expect(times).toEqual([...times].sort((a, b) => a - b));
+      // Both were written in one transaction.
+      expect(port.time).toBe(grant.time);
+      expect(gaps).toEqual([]);
+      await client.request("destroy", { domid });
+      expect((await device()).list.map(short).slice(-2)).toContain("backend 0 . >-");
+    },
+    120_000,
+  );
+});
