@@ -58,6 +58,10 @@ function writeOnce(file: string, text: string): "done" | "exists" | "unwritable"
   try {
     mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
     writeFileSync(whole, text, { mode: 0o600 });
+  } catch {
+    return "unwritable";
+  }
+  try {
     linkSync(whole, file);
     return "done";
   } catch (error) {

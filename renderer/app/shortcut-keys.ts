@@ -16,6 +16,8 @@ export const OTHER_KEYS: readonly (readonly [keys: string, what: string])[] = [
   ["?", "This list, where nothing is typed"],
   [TOUR_KEY, "The guided tour, where nothing is typed"],
   ["↑ ↓ ← →", "Through lists, trees and tabs"],
+  ["F2", "The name and place of the folder, or folder and tags of the domain, that has the focus"],
+  ["Delete", "Removes the folder that has the focus; what is in it moves up"],
   ["Space", "Selects in the list of domains"],
   ["Esc", "Closes what is open"],
   ["Ctrl+Shift+C, V", "Copy from, paste into a console"],
