@@ -165,17 +165,19 @@ export function DomainsTab() {
           <Tag size={14} aria-hidden /> Folder and tags…
         </button>
         <span className="spacer" />
-        {(["csv", "json"] as const).map((format) => (
-          <button
-            key={format}
-            type="button"
-            title={`Saves ${selected.length ? "the selected" : "all"} domains that have not ended as ${format.toUpperCase()}`}
-            disabled={selected.length > 0 && living.length === 0}
-            onClick={() => exportDomains(format, new Set(living.map(({ domid }) => domid)))}
-          >
-            <Download size={14} /> {format.toUpperCase()}
-          </button>
-        ))}
+        <span className="domains-export">
+          {(["csv", "json"] as const).map((format) => (
+            <button
+              key={format}
+              type="button"
+              title={`Saves ${selected.length ? "the selected" : "all"} domains that have not ended as ${format.toUpperCase()}`}
+              disabled={selected.length > 0 && living.length === 0}
+              onClick={() => exportDomains(format, new Set(living.map(({ domid }) => domid)))}
+            >
+              <Download size={14} /> {format.toUpperCase()}
+            </button>
+          ))}
+        </span>
       </div>
       <div ref={box} className="card domains-box" tabIndex={0} role="group" aria-label="All domains">
         <table className="table domains-table">
@@ -240,7 +242,12 @@ function BulkButton({
       onClick={onClick}
     >
       {word}
-      {fits > 0 && fits < of && <span className="bulk-count">{`${fits} of ${of}`}</span>}
+      {fits > 0 && fits < of && (
+        <span className="bulk-count">
+          {` ${fits}`}
+          <span className="visually-hidden">{` of ${of}`}</span>
+        </span>
+      )}
     </button>
   );
 }

@@ -86,7 +86,7 @@ describe.skipIf(missing !== null)(`the frame${missing ? ` (${missing})` : ""}`, 
     await page.getByLabel("Select mini-2").click({ modifiers: ["Shift"] });
     await page.getByText("3 of 4 selected").waitFor();
     await app.shoot("domains");
-    await page.getByRole("toolbar").getByRole("button", { name: "Pause", exact: true }).click();
+    await page.getByRole("toolbar").getByRole("button", { name: "Pause 2 of 3", exact: true }).click();
     await expect.poll(() => tableRow(2).innerText()).toContain("Paused");
     await expect.poll(() => tableRow(4).innerText()).toContain("Paused");
     expect(await tableRow(1).innerText()).not.toContain("Paused");
