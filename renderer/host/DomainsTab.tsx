@@ -148,7 +148,7 @@ export function DomainsTab() {
             onClick={() => doWith(action, living)}
           />
         ))}
-        {BULK_ENDED.map((action) => (
+        {(rows.some(({ gone }) => gone !== null) ? BULK_ENDED : []).map((action) => (
           <BulkButton
             key={action}
             word={ENDED_WORDS[action]}
