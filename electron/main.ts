@@ -10,11 +10,13 @@ import {
   dialog,
   ipcMain,
   nativeImage,
+  powerMonitor,
   protocol,
   screen,
   session,
 } from "electron";
 import { HostService } from "../core/api/host-service.ts";
+import { lockState } from "../core/api/state-lock.ts";
 import { serveLocal } from "../core/api/transport/local-socket.ts";
 import { APP_SCHEME } from "./channels.ts";
 import { unpacked } from "./packed.ts";
@@ -29,15 +31,20 @@ const file = (name: string, folder: URL): string => fileURLToPath(new URL(name, 
 protocol.registerSchemesAsPrivileged([{ scheme: APP_SCHEME, privileges: { standard: true, secure: true } }]);
 app.enableSandbox();
 
-const host = new HostService({
-  imageFolder: loose,
-  bundledGuest: new URL("assets/guests/mini.elf", loose),
-  firstGuest: true,
-  // The windows are the user's own, and show this application's page alone; they name a release, never a path.
-  ...(process.platform === "linux" && { kernelFolder: "/boot" }),
-  bootFile: path.join(app.getPath("userData"), "boot.cfg"),
-  history: { folder: path.join(app.getPath("userData"), "history") },
-});
+/** Throws a sentence where another host has this application's folder. */
+function openHost(): HostService {
+  const folder = app.getPath("userData");
+  lockState(folder, "the Xenarium application", "give this one a folder of its own with --user-data-dir");
+  return new HostService({
+    imageFolder: loose,
+    bundledGuest: new URL("assets/guests/mini.elf", loose),
+    firstGuest: true,
+    // The windows are the user's own, and show this application's page alone; they name a release, never a path.
+    ...(process.platform === "linux" && { kernelFolder: "/boot" }),
+    bootFile: path.join(folder, "boot.cfg"),
+    history: { folder: path.join(folder, "history") },
+  });
+}
 // Not awaited here: Electron becomes ready only once this module has been evaluated to its end.
 const starting = startShell(
   {
@@ -58,24 +65,28 @@ const starting = startShell(
       const { response } = await (window ? dialog.showMessageBox(window, options) : dialog.showMessageBox(options));
       return response;
     },
+    refuse: (reason) => dialog.showErrorBox("Xenarium can’t start", reason),
+    powerMonitor,
     workAreas: () => screen.getAllDisplays().map(({ workArea }) => workArea),
     platform: process.platform,
     argv: process.argv,
     folder: process.cwd(),
   },
-  host,
+  openHost,
   {
     renderer: file("renderer/", dist),
     preload: file("electron/preload.cjs", dist),
     icon: file("assets/icons/icon.png", loose),
   },
   // `xenarium xl` reaches this host too.
-  () => serveLocal(host),
+  serveLocal,
 );
 starting.catch((error: unknown) => {
   process.stderr.write(`xenarium: ${error instanceof Error ? error.message : String(error)}\n`);
   app.exit(1);
 });
-// Who ends it by a signal is not there to be asked.
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-  process.on(signal, () => void starting.then((shell) => shell?.end()));
+// Who ends it by a signal is not there to be asked. Electron's own way with signals, which it has set by then, is to quit: that asks.
+void app.whenReady().then(() => {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => void starting.then((shell) => shell?.end()));
+});

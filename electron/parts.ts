@@ -9,6 +9,7 @@ import type {
   MessageBoxOptions,
   Notification,
   NotificationConstructorOptions,
+  PowerMonitor,
   Protocol,
   Rectangle,
   Session,
@@ -36,6 +37,9 @@ export interface ElectronParts {
   createNotification: (options: NotificationConstructorOptions) => Pick<Notification, "on" | "show" | "close"> | null;
   /** The number of the button that was chosen. */
   ask: (window: BrowserWindow | null, options: MessageBoxOptions) => Promise<number>;
+  /** Says why the application can't start. */
+  refuse: (reason: string) => void;
+  powerMonitor: Pick<PowerMonitor, "on">;
   /** Of every screen, without docks and bars. */
   workAreas: () => Rectangle[];
   platform: NodeJS.Platform;

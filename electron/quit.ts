@@ -5,6 +5,8 @@ import { keepState } from "./window.ts";
 import type { Windows } from "./windows.ts";
 
 const GRACE_MS = 10_000;
+/** Systems give five seconds when the session ends (logind's InhibitDelayMaxSec, Windows' HungAppTimeout): the last is for the exit. */
+const SESSION_GRACE_MS = 4_000;
 const SHUT_DOWN = 0;
 const KEEP = 1;
 const CANCEL = 2;
@@ -42,6 +44,18 @@ export class Quitting {
   /** Without a question: guests are shut down, then the application ends. */
   end(): Promise<void> {
     return (this.#ending ??= this.#end());
+  }
+
+  /**
+   * The user logs off or the computer goes down, which no domain outlives: nobody is asked, as a question would cost the time that
+   * there is for shutting them down. True: there is something to shut down, and the system is to wait.
+   */
+  sessionEnds(): boolean {
+    const { power } = this.#host.state;
+    if (!this.#ending && (power === "off" || power === "crashed")) return false;
+    void this.end();
+    setTimeout(() => void this.#host.powerOff(0).catch(() => {}), SESSION_GRACE_MS);
+    return true;
   }
 
   async #end(): Promise<void> {

@@ -25,14 +25,15 @@ export interface Shell {
 }
 
 /**
- * Resolves when the window is open; null: another instance has been told to show itself. `listen` opens the command line's way
- * to the host; where another host of the user's listens already, it rejects, and that one stays.
+ * Resolves when the window is open; null: another instance has been told to show itself, or `openHost` has thrown why there can be no
+ * host, and the user was told. `listen` opens the command line's way to the host; where another host of the user's listens already,
+ * it rejects, and that one stays.
  */
 export async function startShell(
   parts: ElectronParts,
-  host: HostService,
+  openHost: () => HostService,
   paths: ShellPaths,
-  listen: () => Promise<{ close(): Promise<void> }>,
+  listen: (host: HostService) => Promise<{ close(): Promise<void> }>,
 ): Promise<Shell | null> {
   const { app } = parts;
   if (!app.requestSingleInstanceLock()) {
@@ -58,6 +59,14 @@ export async function startShell(
   app.on("activate", () => windows?.show());
 
   await app.whenReady();
+  let host: HostService;
+  try {
+    host = openHost();
+  } catch (error) {
+    parts.refuse(error instanceof Error ? error.message : String(error));
+    app.exit(1);
+    return null;
+  }
   guard(parts);
   serveFiles(parts, paths.renderer);
   const bridge = new ApiBridge(inbox, host);
@@ -82,7 +91,7 @@ export async function startShell(
     go: (domid) => go(domid === null ? "host-overview" : `go-${domid}`),
   });
 
-  const socket = listen().catch(() => null);
+  const socket = listen(host).catch(() => null);
   const quitting = new Quitting(parts, host, shown, async () => {
     tray.close();
     await (await socket)?.close();
@@ -96,6 +105,13 @@ export async function startShell(
     event.preventDefault();
     app.quit();
   });
+  const sessionEnds = (event?: { preventDefault(): void }): void => {
+    if (quitting.sessionEnds()) event?.preventDefault();
+  };
+  // Windows: it is about to end, and may wait; it ends, come what may. macOS and Linux: the computer goes down.
+  main.on("query-session-end", sessionEnds);
+  main.on("session-end", sessionEnds);
+  parts.powerMonitor.on("shutdown", sessionEnds);
   app.on("window-all-closed", () => app.quit());
   // The window shows how it goes, or why it does not.
   void host.powerOn().catch(() => {});

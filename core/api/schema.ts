@@ -202,6 +202,8 @@ export const REQUESTS = {
   }),
   /** The guest that comes with Xenarium. */
   createBundled: z.strictObject({ vcpus: z.int().min(1).max(32).optional() }),
+  /** A domain that has ended since power-on, from what it was created from. */
+  startAgain: z.strictObject({ domid }),
   /** What there is to start besides the client's own files. */
   imageSources: nothing,
   /** The bundled guest, or a kernel of this computer by its release, among the session's files: as if the client had given it. */
@@ -331,6 +333,7 @@ export interface Results {
   parseConfig: ParsedConfig;
   create: CreateResult;
   createBundled: CreateResult;
+  startAgain: CreateResult;
   imageSources: ImageSources;
   takeBundled: { config: string; files: TakenImage[] };
   takeHostKernel: { files: TakenImage[] };

@@ -200,6 +200,7 @@ export class Session {
       parseConfig: ({ config }) => parseXlConfig(config),
       create: (args) => this.#create(args),
       createBundled: ({ vcpus }) => host.createBundled(vcpus ?? 1),
+      startAgain: pass("startAgain"),
       imageSources: () => this.#imageSources(),
       takeBundled: async () => {
         const { config, files } = await host.bundled(1);

@@ -3,6 +3,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { HostService } from "../api/host-service.ts";
 import { stateFolder } from "../api/state-folder.ts";
+import { lockState } from "../api/state-lock.ts";
 import { serveLocal } from "../api/transport/local-socket.ts";
 import { serveWeb } from "../api/transport/websocket-server.ts";
 import type { ServeArguments } from "./arguments.ts";
@@ -15,6 +16,16 @@ const USUAL_PORT = 8217;
 
 /** Resolves when a signal has ended it; guests are shut down by then. `dist`: where the build's files are. */
 export async function serve(options: ServeArguments, dist: URL): Promise<number> {
+  // Before anything in it is read: reading puts aside what is spoiled.
+  const lock = lockState(stateFolder(), "xenarium serve", "give this one a folder of its own with XENARIUM_STATE");
+  try {
+    return await serveHost(options, dist);
+  } finally {
+    lock.release();
+  }
+}
+
+async function serveHost(options: ServeArguments, dist: URL): Promise<number> {
   const host = new HostService({
     imageFolder: dist,
     // Without a menu that the user names, the one that was changed in the application before.

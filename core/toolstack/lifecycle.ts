@@ -11,6 +11,7 @@ import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { removeDomainStore, renameDomainStore, writeBuiltDomain, writeDomainStore } from "./domain-store.ts";
+import { EndedDomains } from "./ended.ts";
 import { errorData, Refusal } from "./error.ts";
 import {
   TSC_MODES,
@@ -71,6 +72,7 @@ export interface LifecycleParts {
 export class Lifecycle {
   readonly #parts: LifecycleParts;
   readonly #domains = new Map<number, ManagedDomain>();
+  readonly #ended = new EndedDomains();
   /** Names of domains being built. */
   readonly #building = new Set<string>();
   #closing = false;
@@ -106,6 +108,17 @@ export class Lifecycle {
     }
     const result = await this.#create(config, options);
     return { ...result, warnings: diagnostics };
+  }
+
+  /** A domain that has ended, once more from what it was created from: under its last name, with its UUID unless that is taken. */
+  async startAgain(domid: number): Promise<CreateResult> {
+    if (this.#domains.has(domid)) throw new Refusal("EEXIST", `Domain ${domid} has not ended.`);
+    const { config, options } = this.#ended.get(domid);
+    const isTaken = [...this.#domains.values()].some(({ uuid }) => uuid === config.uuid);
+    const uuid = isTaken ? crypto.randomUUID() : config.uuid;
+    const result = await this.#create({ ...config, uuid }, { ...options, paused: false });
+    this.#ended.remove(domid);
+    return { ...result, warnings: [] };
   }
 
   async #create(config: DomainConfig, options: CreateOptions): Promise<Omit<CreateResult, "warnings">> {
@@ -239,6 +252,8 @@ export class Lifecycle {
     }
     removeDomainStore(store, domid, domain.uuid);
     this.#parts.handshakes.end(domid);
+    const { config, options, name, uuid } = domain;
+    this.#ended.add({ domid, config: { ...config, name, uuid }, options });
     this.#parts.emit("destroyed", { domid, name: domain.name, uuid: domain.uuid, replacedBy });
   }
 
@@ -309,6 +324,8 @@ export class Lifecycle {
     if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
     if (this.#closing) return;
     await this.#create(config, { ...options, paused: false });
+    // What takes its place is started again when that ends.
+    this.#ended.remove(domain.domid);
   }
 
   #notice(severity: "warning" | "error", message: string, domid: number): void {

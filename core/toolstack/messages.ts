@@ -324,6 +324,8 @@ export interface ToolstackRequests {
   parseConfig: { args: { config: string; configName?: string }; result: ParsedConfig };
   inspect: { args: { path?: string; name?: string; bytes?: Uint8Array }; result: ImageDescription };
   create: { args: CreateOptions; result: CreateResult };
+  /** A domain that has ended, from what it was created from. */
+  startAgain: { args: { domid: number }; result: CreateResult };
   shutdown: { args: { domid: number; reason: "poweroff" | "reboot" | "halt" | "suspend" }; result: null };
   pause: { args: { domid: number }; result: null };
   unpause: { args: { domid: number }; result: null };

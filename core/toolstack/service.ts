@@ -100,6 +100,7 @@ export class Service {
       parseConfig: ({ config }) => parseXlConfig(config),
       inspect: (args) => this.#inspect(args),
       create: (options) => lifecycle.create(options),
+      startAgain: ({ domid }) => lifecycle.startAgain(domid),
       shutdown: ({ domid, reason }) => done(lifecycle.shutdown(domid, reason)),
       pause: ({ domid }) => done(hypercalls.pauseDomain(lifecycle.managed(domid).domid)),
       unpause: ({ domid }) => done(hypercalls.unpauseDomain(lifecycle.managed(domid).domid)),
@@ -253,7 +254,15 @@ export class Service {
 }
 
 /** Requests after which the list may differ. */
-const CHANGES = new Set<ToolstackRequestName>(["create", "pause", "unpause", "destroy", "rename", "setVcpus"]);
+const CHANGES = new Set<ToolstackRequestName>([
+  "create",
+  "startAgain",
+  "pause",
+  "unpause",
+  "destroy",
+  "rename",
+  "setVcpus",
+]);
 
 function done(_nothing: void): null {
   return null;

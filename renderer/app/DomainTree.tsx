@@ -1,21 +1,30 @@
 import { ChevronDown, ChevronRight, Folder, FolderOpen, Pencil, X } from "lucide-react";
-import { useState, type DragEvent, type ReactNode } from "react";
+import { useState, type KeyboardEvent, type ReactNode } from "react";
 import type { DomainInfo } from "../../core/api/schema.ts";
 import { endOf, stateOf, type DomainState } from "../domain/state-words.ts";
 import { StateMark } from "../domain/StateMark.tsx";
-import { moveTo, nameFolder, removeFolder, toggleFolder, useGroups } from "../organize/groups.ts";
+import { nameFolder, organize, removeFolder, toggleFolder, useGroups } from "../organize/groups.ts";
+import { lastName, liesIn, parentOf } from "../organize/paths.ts";
 import { Tags } from "../organize/Tags.tsx";
 import { showDomain } from "../state/layout.ts";
 import { history } from "../state/session.ts";
 import { show, type Departed } from "../state/store.ts";
 import { formatValue } from "../ui/Graph.tsx";
 import { Sparkline } from "../ui/Sparkline.tsx";
+import { endDrag, startDrag, useDrop } from "./drag.ts";
 
-/** What is dragged from here: a domain's name. */
-const DRAGGED = "application/x-xenarium-domain";
 const TAGS_SHOWN = 3;
 
 type Item = { name: string; domid: number } & ({ domain: DomainInfo } | { gone: Departed });
+
+/** What all entries of the tree are told. */
+interface Shown {
+  level: number;
+  /** Of its entries, the one that Tab comes to. */
+  current: string;
+}
+const keyOfFolder = (path: string): string => `folder ${path}`;
+const keyOfDomain = (domid: number): string => `domain ${domid}`;
 
 /** Domains in their folders, then those in none. Folders with nothing that is searched for are left out. */
 export function DomainTree({
@@ -32,38 +41,118 @@ export function DomainTree({
   children: ReactNode;
 }) {
   const { folders, closed, places } = useGroups();
+  const [focused, setFocused] = useState("");
+  const drop = useDrop(null);
   const items: Item[] = [
     ...shown.map((domain) => ({ name: domain.name, domid: domain.domid, domain })),
     ...ended.map((gone) => ({ name: gone.name, domid: gone.domid, gone })),
   ];
-  const inFolder = (folder: string | undefined): Item[] => items.filter(({ name }) => places.get(name) === folder);
-  const entries = (of: readonly Item[]): ReactNode =>
-    of.map((item) => <Entry key={item.domid} item={item} isSelected={item.domid === selected} />);
-  const drop = useDrop(null);
-  return (
-    <ul className={drop.over ? "side-list drop-over" : "side-list"} {...drop.props}>
-      {folders.map((folder) => {
-        const inside = inFolder(folder);
-        if (searching && !inside.length) return null;
-        return (
-          <FolderItem key={folder} folder={folder} items={inside} isOpen={searching || !closed.has(folder)}>
-            {entries(inside)}
-          </FolderItem>
-        );
-      })}
-      {entries(inFolder(undefined))}
-      {children}
-    </ul>
+  const isOpen = (folder: string): boolean => searching || !closed.has(folder);
+  const below = (folder: string): Item[] =>
+    items.filter(({ name }) => {
+      const place = places.get(name);
+      return place !== undefined && (place === folder || liesIn(place, folder));
+    });
+  const foldersIn = (parent: string | null): string[] =>
+    folders.filter((each) => parentOf(each) === parent && (!searching || below(each).length > 0));
+  const itemsIn = (parent: string | null): Item[] => items.filter(({ name }) => (places.get(name) ?? null) === parent);
+  /** Keys of what can be seen, in order. */
+  const keys = (parent: string | null): string[] => [
+    ...foldersIn(parent).flatMap((each) => [keyOfFolder(each), ...(isOpen(each) ? keys(each) : [])]),
+    ...itemsIn(parent).map(({ domid }) => keyOfDomain(domid)),
+  ];
+  const all = keys(null);
+  const current = [focused, keyOfDomain(selected)].find((key) => all.includes(key)) ?? all[0] ?? "";
+
+  const branch = (parent: string | null, level: number): ReactNode => (
+    <>
+      {foldersIn(parent).map((folder) => (
+        <FolderItem
+          key={folder}
+          folder={folder}
+          items={below(folder)}
+          isOpen={isOpen(folder)}
+          level={level}
+          current={current}
+        >
+          {isOpen(folder) && branch(folder, level + 1)}
+        </FolderItem>
+      ))}
+      {itemsIn(parent).map((item) => (
+        <Entry key={item.domid} item={item} isSelected={item.domid === selected} level={level} current={current} />
+      ))}
+    </>
   );
+  return (
+    <div className={drop.over ? "side-list drop-over" : "side-list"} {...drop.props}>
+      {all.length > 0 && (
+        <ul
+          role="tree"
+          aria-label="Domains in their folders"
+          onKeyDown={goThroughTree}
+          onFocus={({ target }) => setFocused((target as HTMLElement).dataset.key ?? "")}
+        >
+          {branch(null, 1)}
+        </ul>
+      )}
+      {children}
+    </div>
+  );
+}
+
+/** Up and down are the sidebar's. */
+function goThroughTree(event: KeyboardEvent<HTMLElement>): void {
+  const entry = event.target as HTMLElement;
+  const { folder, name } = entry.dataset;
+  if (entry.role !== "treeitem" || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+  const tree = event.currentTarget;
+  const entries = [...tree.querySelectorAll<HTMLElement>('[role="treeitem"]')];
+  const at = entries.indexOf(entry);
+  const isOpen = entry.ariaExpanded === "true";
+  switch (event.key) {
+    case "ArrowRight":
+      if (folder === undefined) return;
+      if (!isOpen) toggleFolder(folder, true);
+      else if (Number(entries[at + 1]?.ariaLevel) > Number(entry.ariaLevel)) entries[at + 1]!.focus();
+      break;
+    case "ArrowLeft":
+      if (folder !== undefined && isOpen) toggleFolder(folder, false);
+      else entries.findLast((each, i) => i < at && Number(each.ariaLevel) < Number(entry.ariaLevel))?.focus();
+      break;
+    case "Home":
+      entries[0]?.focus();
+      break;
+    case "End":
+      entries.at(-1)?.focus();
+      break;
+    case "F2":
+      if (folder !== undefined) nameFolder(folder);
+      else if (name !== undefined) organize([name]);
+      break;
+    case "Delete": {
+      if (folder === undefined) return;
+      removeFolder(folder);
+      // The entry that had the focus is gone: to the one before it.
+      const left = (): NodeListOf<HTMLElement> => tree.querySelectorAll<HTMLElement>('[role="treeitem"]');
+      requestAnimationFrame(() => left()[Math.max(0, at - 1)]?.focus());
+      break;
+    }
+    default:
+      return;
+  }
+  event.preventDefault();
 }
 
 function FolderItem({
   folder,
   items,
   isOpen,
+  level,
+  current,
   children,
-}: {
+}: Shown & {
   folder: string;
+  /** All that lie in it, at whatever depth. */
   items: readonly Item[];
   isOpen: boolean;
   children: ReactNode;
@@ -74,24 +163,39 @@ function FolderItem({
   const running = items.flatMap((item) => ("domain" in item ? [item.domain] : []));
   const cpu = running.reduce((sum, { domid }) => sum + (history.domains.get(domid)?.cpu.last ?? NaN), 0);
   const memory = running.reduce((sum, { memoryMiB }) => sum + memoryMiB, 0);
+  const key = keyOfFolder(folder);
+  const group = `in ${folder}`.replaceAll(" ", "-");
   return (
-    <li className={drop.over ? "side-folder drop-over" : "side-folder"} data-folder={folder} {...drop.props}>
-      <div className="side-folder-row">
+    <li
+      role="none"
+      className={drop.over ? "side-folder drop-over" : "side-folder"}
+      data-folder={folder}
+      {...drop.props}
+    >
+      <div
+        className="side-folder-row"
+        draggable
+        onDragStart={(event) => startDrag(event, { folder })}
+        onDragEnd={endDrag}
+      >
         <button
           type="button"
+          role="treeitem"
           className="side-domain side-entry side-folder-head"
+          aria-level={level}
           aria-expanded={isOpen}
+          aria-selected={false}
+          aria-owns={isOpen ? group : undefined}
+          tabIndex={key === current ? 0 : -1}
+          data-key={key}
+          data-folder={folder}
+          title={folder}
           onClick={() => toggleFolder(folder, !isOpen)}
-          onKeyDown={({ key }) => {
-            if (key === "ArrowRight") toggleFolder(folder, true);
-            if (key === "ArrowLeft") toggleFolder(folder, false);
-            if (key === "F2") nameFolder(folder);
-          }}
         >
           <span className="side-row">
             <Chevron size={13} aria-hidden />
             <Icon size={14} aria-hidden />
-            <span className="side-name">{folder}</span>
+            <span className="side-name">{lastName(folder)}</span>
             <span className="side-id" title={`${running.length} running of ${items.length}`}>
               {items.length}
             </span>
@@ -104,50 +208,58 @@ function FolderItem({
             </span>
           )}
         </button>
-        <span className="side-folder-deeds">
+        {/* For the pointer: keys are F2 and Delete, and a tree has entries alone. */}
+        <span className="side-folder-deeds" aria-hidden>
           <button
             type="button"
             className="icon-button"
-            aria-label={`Rename the folder ${folder}`}
-            title="Rename (F2)"
+            tabIndex={-1}
+            title="Rename or move (F2)"
             onClick={() => nameFolder(folder)}
           >
-            <Pencil size={12} aria-hidden />
+            <Pencil size={12} />
           </button>
           <button
             type="button"
             className="icon-button"
-            aria-label={`Remove the folder ${folder}`}
-            title="Remove the folder; its domains stay"
+            tabIndex={-1}
+            title="Remove the folder; what is in it moves up (Delete)"
             onClick={() => removeFolder(folder)}
           >
-            <X size={13} aria-hidden />
+            <X size={13} />
           </button>
         </span>
       </div>
-      {isOpen && <ul className="side-folder-list">{children}</ul>}
+      {isOpen && (
+        <ul role="group" id={group} className="side-folder-list">
+          {children}
+        </ul>
+      )}
     </li>
   );
 }
 
-function Entry({ item, isSelected }: { item: Item; isSelected: boolean }) {
+function Entry({ item, isSelected, level, current }: Shown & { item: Item; isSelected: boolean }) {
   const { name, domid } = item;
-  const drag = (event: DragEvent): void => {
-    event.dataTransfer.setData(DRAGGED, name);
-    event.dataTransfer.effectAllowed = "move";
-  };
+  const key = keyOfDomain(domid);
   const [state, onClick]: [DomainState, () => void] =
     "domain" in item
       ? [stateOf(item.domain), () => showDomain(domid)]
       : [endOf(item.gone), () => show({ page: "domain", domid, tab: "console" })];
   return (
-    <li draggable onDragStart={drag}>
+    <li role="none" draggable onDragStart={(event) => startDrag(event, { domain: name })}>
       <button
         type="button"
+        role="treeitem"
         className={`side-domain side-entry${isSelected ? " selected" : ""}`}
+        aria-level={level}
+        aria-selected={isSelected}
+        aria-current={isSelected ? "page" : undefined}
+        tabIndex={key === current ? 0 : -1}
+        data-key={key}
+        data-name={name}
         data-state={state}
         data-domid={domid}
-        aria-current={isSelected ? "page" : undefined}
         onClick={onClick}
       >
         <span className="side-row">
@@ -175,32 +287,4 @@ function Figures({ domain: { domid, name, vcpus, memoryMiB } }: { domain: Domain
       <span>{Math.round(memoryMiB)} MiB</span>
     </span>
   );
-}
-
-/** Takes a domain that is dropped into a folder; null: into none. The innermost place takes it. */
-function useDrop(folder: string | null): {
-  over: boolean;
-  props: Record<"onDragOver" | "onDragLeave" | "onDrop", (event: DragEvent) => void>;
-} {
-  const [over, setOver] = useState(false);
-  const isOurs = (event: DragEvent): boolean => event.dataTransfer.types.includes(DRAGGED);
-  return {
-    over,
-    props: {
-      onDragOver: (event) => {
-        if (!isOurs(event)) return;
-        event.preventDefault();
-        event.stopPropagation();
-        setOver(true);
-      },
-      onDragLeave: () => setOver(false),
-      onDrop: (event) => {
-        setOver(false);
-        if (!isOurs(event)) return;
-        event.preventDefault();
-        event.stopPropagation();
-        moveTo([event.dataTransfer.getData(DRAGGED)], folder);
-      },
-    },
-  };
 }

@@ -1,7 +1,7 @@
 import { Cpu, FolderPlus, Keyboard, Monitor, Moon, Plus, Search, Server, Sun } from "lucide-react";
 import { useState, useSyncExternalStore, type KeyboardEvent } from "react";
 import { TourHint } from "../help/TourHint.tsx";
-import { nameFolder, useGroups } from "../organize/groups.ts";
+import { newFolder, useGroups } from "../organize/groups.ts";
 import { showDomain, SIDEBAR, useLayout } from "../state/layout.ts";
 import { history } from "../state/session.ts";
 import { endedDomains, forgetEnded, openDialog, show, useApp } from "../state/store.ts";
@@ -52,7 +52,7 @@ export function Sidebar() {
           type="search"
           placeholder="Search domains"
           aria-label="Search the domains"
-          title={keysOf("search") ?? undefined}
+          title={keysOf("find") ?? undefined}
           value={text}
           onChange={({ target }) => setText(target.value)}
           onKeyDown={(event) => {
@@ -92,7 +92,7 @@ export function Sidebar() {
           className="icon-button"
           title="New folder"
           aria-label="New folder"
-          onClick={() => nameFolder(null)}
+          onClick={() => newFolder(null)}
         >
           <FolderPlus size={15} aria-hidden />
         </button>
@@ -108,15 +108,13 @@ export function Sidebar() {
       </div>
       <DomainTree shown={shown} ended={endedShown} selected={selected} searching={wanted !== ""}>
         {endedShown.length > 0 && (
-          <li>
-            <button type="button" className="plain side-forget" onClick={forgetEnded}>
-              Forget the ended
-            </button>
-          </li>
+          <button type="button" className="plain side-forget" onClick={forgetEnded}>
+            Forget the ended
+          </button>
         )}
-        {guests.length + ended.length === 0 && <li className="side-empty">No domain runs.</li>}
+        {guests.length + ended.length === 0 && <p className="side-empty">No domain runs.</p>}
         {guests.length + ended.length > 0 && shown.length + endedShown.length === 0 && (
-          <li className="side-empty">No domain is called or tagged “{text}”.</li>
+          <p className="side-empty">No domain is called or tagged “{text}”.</p>
         )}
       </DomainTree>
       <TourHint />

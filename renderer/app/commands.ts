@@ -1,7 +1,18 @@
 /** Everything that can be done, by name: the palette lists it, keys and menus run it. */
-import { ACTION_WORDS, doWith, mayDo, type DomainAction } from "../domain/actions.ts";
+import { flushSync } from "react-dom";
+import {
+  ACTION_WORDS,
+  doWith,
+  doWithEnded,
+  ENDED_WORDS,
+  mayDo,
+  mayDoEnded,
+  type DomainAction,
+  type EndedAction,
+} from "../domain/actions.ts";
 import { endOf, stateOf, STATE_WORDS } from "../domain/state-words.ts";
 import { SECTIONS } from "../inspect/sections.ts";
+import type { InspectId } from "../inspect/titles.ts";
 import { useInspect } from "../inspect/state.ts";
 import { exportDomains } from "../host/export.ts";
 import { folderCommands } from "../organize/commands.ts";
@@ -19,13 +30,15 @@ import {
   show,
   toast,
   useApp,
+  type View,
 } from "../state/store.ts";
 import { setTheme, type Theme } from "../ui/theme.ts";
-import type { Command } from "./command.ts";
+import type { Command, CommandId } from "./command.ts";
 
 export type { Command } from "./command.ts";
 
 const ACTIONS = Object.keys(ACTION_WORDS) as DomainAction[];
+const ENDED_ACTIONS = Object.keys(ENDED_WORDS) as EndedAction[];
 const THEMES: [Theme, string][] = [
   ["system", "as the system has it"],
   ["light", "light"],
@@ -39,13 +52,14 @@ export function commandsNow(): Command[] {
   const power = host?.power ?? "off";
   const running = power === "running";
   const found: Command[] = [];
-  const add = (group: string, id: string, title: string, run: () => void, keywords: string[] = []): void =>
+  const add = (group: string, id: CommandId, title: string, run: () => void, keywords: string[] = []): void =>
     void found.push({ group, id, title, run, keywords });
 
   if (view.page === "domain") {
     const { domid } = view;
     const current = domains.find((each) => each.domid === domid);
-    const name = current?.name ?? `domain ${domid}`;
+    const gone = endedDomains(state).find((each) => each.domid === domid);
+    const name = current?.name ?? gone?.name ?? `domain ${domid}`;
     for (const [tab, title] of DOMAIN_TABS)
       if (domid !== 0 || tab !== "console")
         add("This domain", `domain-${tab}`, title, () => show({ page: "domain", domid, tab }), [name, "tab", "view"]);
@@ -55,6 +69,9 @@ export function commandsNow(): Command[] {
     for (const action of ACTIONS)
       if (current && mayDo(action, current))
         add("This domain", `this-${action}`, `${ACTION_WORDS[action]} ${name}`, () => doWith(action, [current]));
+    for (const action of ENDED_ACTIONS)
+      if (gone && mayDoEnded(action))
+        add("This domain", `this-${action}`, `${ENDED_WORDS[action]}: ${name}`, () => doWithEnded(action, [gone]));
     if (domid !== 0) add("This domain", "copy-console", "Copy the console’s text", () => copyConsole(domid), [name]);
     if (domid !== 0)
       add("This domain", "save-console", "Save the console’s log to a file", () => void saveLog(domid), [name]);
@@ -66,11 +83,19 @@ export function commandsNow(): Command[] {
       add("This domain", "console-larger", "Larger text in consoles", () => setFontSize(1), ["font", "zoom"]);
       add("This domain", "console-smaller", "Smaller text in consoles", () => setFontSize(-1), ["font", "zoom"]);
     }
+    if (current && domid !== 0)
+      add("This domain", "edit-live", `Settings of ${name}…`, () => editLive(domid), [
+        "weight",
+        "cap",
+        "vCPUs",
+        "memory",
+      ]);
     add("This domain", "copy-uuid", "Copy the UUID", () => copy(current?.uuid ?? ""), [name]);
   }
 
   for (const [tab, title] of HOST_TABS)
     add("Host", `host-${tab}`, `Host: ${title}`, () => show({ page: "host", tab }), ["view", "tab"]);
+  add("Host", "xen-log", "Xen log", showXenLog, ["dmesg", "hypervisor", "messages"]);
   if (power === "off" || power === "crashed")
     add("Host", "power-on", "Power the host on", () => void act("hostPowerOn", {}), ["start", "boot"]);
   if (running) {
@@ -99,6 +124,12 @@ export function commandsNow(): Command[] {
       () => show({ page: "domain", domid: gone.domid, tab: "console" }),
       [String(gone.domid), STATE_WORDS[endOf(gone)]],
     );
+  for (const gone of endedDomains(state))
+    for (const action of ENDED_ACTIONS)
+      if (mayDoEnded(action) && !(view.page === "domain" && view.domid === gone.domid))
+        add("Domains", `${action}-${gone.domid}`, `${ENDED_WORDS[action]}: ${gone.name}`, () =>
+          doWithEnded(action, [gone]),
+        );
   for (const domain of domains)
     for (const action of ACTIONS)
       if (mayDo(action, domain) && !(view.page === "domain" && view.domid === domain.domid))
@@ -115,6 +146,7 @@ export function commandsNow(): Command[] {
   for (const [theme, words] of THEMES)
     add("Window", `theme-${theme}`, `Appearance: ${words}`, () => setTheme(theme), ["theme", "colour", "dark mode"]);
   add("Window", "panel", "Tasks and events", togglePanel, ["log", "history", "panel"]);
+  add("Window", "find", "Find in what is shown", find, ["search"]);
   add("Window", "search", "Search the domains", focusSearch, ["find", "filter", "sidebar"]);
   add("Window", "next-domain", "Next domain", () => step(1));
   add("Window", "previous-domain", "Previous domain", () => step(-1));
@@ -129,7 +161,26 @@ export function runCommand(id: string): boolean {
   return command !== undefined;
 }
 
-function inspect(domid: number, section: string): void {
+/** The part of that view, which is there at once. */
+function focusIn(view: View, part: string): void {
+  flushSync(() => show(view));
+  document.querySelector<HTMLElement>(part)?.focus();
+}
+function editLive(domid: number): void {
+  focusIn({ page: "domain", domid, tab: "overview" }, "#settings");
+}
+function showXenLog(): void {
+  focusIn({ page: "host", tab: "overview" }, ".log-card [tabindex]");
+}
+
+/** In the console that is shown, or else among the domains. */
+function find(): void {
+  const { view } = useApp.getState();
+  if (view.page === "domain" && view.tab === "console") useApp.setState({ consoleSearch: true });
+  else focusSearch();
+}
+
+function inspect(domid: number, section: InspectId): void {
   useInspect.setState({ section });
   show({ page: "domain", domid, tab: "inspect" });
 }

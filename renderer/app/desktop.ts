@@ -1,20 +1,20 @@
 /** The desktop's menus, tray and notifications: they are told which commands can be run now, and have them run. */
+import { useAsked, useGroups } from "../organize/groups.ts";
 import { openDialog, useApp } from "../state/store.ts";
 import { commandsNow, runCommand } from "./commands.ts";
+import { MENU_IDS } from "./menu-table.ts";
 
-/** Commands of a single domain that is not looked at: a menu that is there before the domain has none of those. */
-const OF_ONE_DOMAIN = /-\d+(-|$)/;
 const PALETTE = "palette";
 
 /** None while a dialog is open: it comes first. */
 function offered(): string[] {
   const { connection, dialog, question } = useApp.getState();
-  if (connection !== "open" || dialog !== "none" || question) return [];
+  if (connection !== "open" || dialog !== "none" || question || useAsked.getState().asked) return [];
   return [
     PALETTE,
     ...commandsNow()
       .map(({ id }) => id)
-      .filter((id) => !OF_ONE_DOMAIN.test(id)),
+      .filter((id) => MENU_IDS.has(id)),
   ];
 }
 
@@ -34,6 +34,8 @@ export function serveDesktop(): void {
     told = now;
     desktop.offer(ids);
   };
+  useAsked.subscribe(tell);
+  useGroups.subscribe(tell);
   useApp.subscribe((state, before) => {
     const { connection, dialog, question, host, domains, view, departed, forgotten } = state;
     if (

@@ -2,50 +2,22 @@
 import { openDialog, useApp } from "../state/store.ts";
 import { startTour } from "../help/tour-state.ts";
 import { runCommand } from "./commands.ts";
+import { HELD_KEYS, TOUR_KEY } from "./keys.ts";
 
 const isMac = /Mac/.test(navigator.platform);
 const HELD = isMac ? "⌘⇧" : "Ctrl+Shift+";
 
-interface Shortcut {
-  /** Of the command that it runs. */
-  id: string;
-  code: string;
-  keys: string;
-  what: string;
-}
-const shortcut = (id: string, code: string, key: string, what: string): Shortcut => ({
-  id,
-  code,
-  keys: HELD + key,
-  what,
-});
-
-export const SHORTCUTS: readonly Shortcut[] = [
-  shortcut("palette", "KeyP", "P", "Everything that can be done, by name"),
-  shortcut("new-domain", "KeyN", "N", "New domain"),
-  shortcut("host-overview", "KeyH", "H", "Host"),
-  shortcut("host-domains", "KeyL", "L", "List of all domains"),
-  shortcut("domain-overview", "KeyO", "O", "Overview of the domain"),
-  shortcut("domain-console", "KeyK", "K", "Console of the domain"),
-  shortcut("domain-devices", "KeyD", "D", "Devices of the domain, or of the host"),
-  shortcut("domain-xenstore", "KeyX", "X", "xenstore of the domain, or all of it"),
-  shortcut("organize", "KeyG", "G", "Folder and tags of the domain"),
-  shortcut("previous-domain", "ArrowUp", "↑", "Previous domain"),
-  shortcut("next-domain", "ArrowDown", "↓", "Next domain"),
-  shortcut("search", "KeyF", "F", "Search the console that is shown, or else the domains"),
-  shortcut("console-larger", "Equal", "=", "Larger text in consoles"),
-  shortcut("console-smaller", "Minus", "-", "Smaller text in consoles"),
-  shortcut("panel", "KeyE", "E", "Tasks and events"),
-  shortcut("shortcuts", "Slash", "/", "This list"),
-];
+export const SHORTCUTS = HELD_KEYS.map(({ id, code, key, what }) => ({ id, code, keys: HELD + key, what }));
 
 /** Keys that need nothing held or go by their own rules. */
 export const PALETTE_KEY = isMac ? "⌘K" : "Ctrl+K";
 export const OTHER_KEYS: readonly (readonly [keys: string, what: string])[] = [
   [PALETTE_KEY, "Everything that can be done; in a console the key is the guest’s"],
   ["?", "This list, where nothing is typed"],
-  ["F1", "The guided tour, where nothing is typed"],
+  [TOUR_KEY, "The guided tour, where nothing is typed"],
   ["↑ ↓ ← →", "Through lists, trees and tabs"],
+  ["F2", "The name and place of the folder, or folder and tags of the domain, that has the focus"],
+  ["Delete", "Removes the folder that has the focus; what is in it moves up"],
   ["Space", "Selects in the list of domains"],
   ["Esc", "Closes what is open"],
   ["Ctrl+Shift+C, V", "Copy from, paste into a console"],
@@ -74,14 +46,13 @@ function handleHeld(event: KeyboardEvent): boolean {
   const found = SHORTCUTS.find(({ code }) => code === event.code);
   if (!found) return false;
   if (found.id === "palette") openDialog("palette");
-  else if (found.id === "search" && runCommand("console-search")) return true;
   else if (!runCommand(found.id) && found.id.startsWith("domain-") && useApp.getState().view.page === "host")
     runCommand(found.id.replace("domain-", "host-"));
   return true;
 }
 
 function handleBare(event: KeyboardEvent): boolean {
-  if ((event.key !== "?" && event.key !== "F1") || isTyping(event)) return false;
+  if ((event.key !== "?" && event.key !== TOUR_KEY) || isTyping(event)) return false;
   if (event.key === "?") openDialog("shortcuts");
   else startTour();
   return true;

@@ -1,4 +1,4 @@
-import { Tag } from "lucide-react";
+import { Play, Tag } from "lucide-react";
 import { Suspense } from "react";
 import { ConsoleTab } from "../console/ConsoleTab.tsx";
 import { DevicesTab, EndedDevices } from "../devices/lazy.ts";
@@ -9,6 +9,7 @@ import { DOMAIN_TABS, show, useApp, type DomainTab } from "../state/store.ts";
 import { Tabs } from "../ui/Tabs.tsx";
 import { StoreTab } from "../xenstore/StoreTab.tsx";
 import { Overview } from "./Overview.tsx";
+import { doWithEnded, ENDED_WORDS, mayDoEnded } from "./actions.ts";
 import { PowerButtons } from "./PowerButtons.tsx";
 import { DomainName } from "./DomainName.tsx";
 import { stateOf, STATE_WORDS } from "./state-words.ts";
@@ -31,6 +32,8 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
   const departed = useApp((state) => state.departed.get(domid));
   const name = domain?.name ?? departed?.name;
   const state = domain ? stateOf(domain) : null;
+  /** No other has taken up the name. */
+  const isFree = useApp(({ domains }) => !domains.some((each) => each.name === departed?.name));
   return (
     <div className="page page-domain">
       <header className="page-header">
@@ -57,6 +60,11 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
         )}
         <span className="spacer" />
         {domain && domid !== 0 && <PowerButtons domain={domain} />}
+        {!domain && departed && isFree && mayDoEnded("start-again") && (
+          <button type="button" onClick={() => doWithEnded("start-again", [departed])}>
+            <Play size={15} /> {ENDED_WORDS["start-again"]}
+          </button>
+        )}
       </header>
       {!domain && (
         <div className="banner banner-quiet" role="status">

@@ -59,8 +59,8 @@ export function EditLive({ domain }: { domain: DomainInfo }) {
   const [busy, setBusy] = useState(false);
   if (!settings)
     return (
-      <section className="card">
-        <h2>Settings</h2>
+      <section id="settings" className="card" tabIndex={-1} aria-labelledby="settings-title">
+        <h2 id="settings-title">Settings</h2>
         <p className="muted">Asking…</p>
       </section>
     );
@@ -99,8 +99,8 @@ export function EditLive({ domain }: { domain: DomainInfo }) {
   };
 
   return (
-    <section className="card">
-      <h2>Settings</h2>
+    <section id="settings" className="card" tabIndex={-1} aria-labelledby="settings-title">
+      <h2 id="settings-title">Settings</h2>
       <form
         className="settings"
         onSubmit={(event) => {

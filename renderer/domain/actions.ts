@@ -1,7 +1,7 @@
 /** What may be done with domains, by buttons, menus and the palette alike. */
 import type { DomainInfo } from "../../core/api/schema.ts";
 import { act } from "../state/session.ts";
-import { ask } from "../state/store.ts";
+import { ask, forget, show, useApp, type Departed } from "../state/store.ts";
 
 export type DomainAction = "pause" | "unpause" | "shutdown" | "reboot" | "destroy";
 
@@ -45,4 +45,26 @@ export function doWith(action: DomainAction, domains: readonly DomainInfo[]): vo
     action: "Destroy",
     onConfirm: go,
   });
+}
+
+/** What may be done with domains that have ended. */
+export type EndedAction = "start-again" | "forget";
+
+export const ENDED_WORDS: Record<EndedAction, string> = { "start-again": "Start again", forget: "Forget" };
+
+/** What they were created from is gone with the host. */
+export function mayDoEnded(action: EndedAction): boolean {
+  return action === "forget" || useApp.getState().host?.power === "running";
+}
+
+export function doWithEnded(action: EndedAction, ended: readonly Departed[]): void {
+  if (action === "forget") forget(ended.map(({ domid }) => domid));
+  else for (const { domid } of ended) void startAgain(domid);
+}
+
+/** Where it was looked at, the one that takes its place is. */
+async function startAgain(domid: number): Promise<void> {
+  const started = await act("startAgain", { domid });
+  const { view } = useApp.getState();
+  if (started && view.page === "domain" && view.domid === domid) show({ ...view, domid: started.domid });
 }

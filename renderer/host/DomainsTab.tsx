@@ -2,13 +2,22 @@ import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp, Download, Tag } from "lucide-react";
 import { useRef, useState } from "react";
 import type { DomainInfo } from "../../core/api/schema.ts";
-import { ACTION_WORDS, doWith, mayDo, type DomainAction } from "../domain/actions.ts";
+import {
+  ACTION_WORDS,
+  doWith,
+  doWithEnded,
+  ENDED_WORDS,
+  mayDo,
+  mayDoEnded,
+  type DomainAction,
+  type EndedAction,
+} from "../domain/actions.ts";
 import { endOf, stateOf, STATE_WORDS, type DomainState } from "../domain/state-words.ts";
 import { organize, useGroups } from "../organize/groups.ts";
 import { Tags } from "../organize/Tags.tsx";
 import { LIST_COLUMNS, showDomain, useLayout, type ListColumn } from "../state/layout.ts";
 import { history } from "../state/session.ts";
-import { endedDomains, show, useApp } from "../state/store.ts";
+import { endedDomains, show, useApp, type Departed } from "../state/store.ts";
 import { formatValue } from "../ui/Graph.tsx";
 import { StateMark } from "../domain/StateMark.tsx";
 import { uptimeText } from "../ui/uptime.ts";
@@ -16,6 +25,7 @@ import { exportDomains } from "./export.ts";
 
 const ROW_PIXELS = 32;
 const BULK: DomainAction[] = ["pause", "unpause", "shutdown", "destroy"];
+const BULK_ENDED: EndedAction[] = ["start-again", "forget"];
 const TEXT_COLUMNS: ListColumn[] = ["name", "state", "folder", "tags"];
 
 interface Row {
@@ -24,6 +34,8 @@ interface Row {
   state: DomainState;
   /** null: it is gone. */
   domain: DomainInfo | null;
+  /** null: it is there. */
+  gone: Departed | null;
   values: Record<ListColumn, number | string>;
 }
 
@@ -35,6 +47,7 @@ function rowOf(domain: DomainInfo): Row {
     name: domain.name,
     state,
     domain,
+    gone: null,
     values: {
       name: domain.name,
       domid: domain.domid,
@@ -82,14 +95,16 @@ export function DomainsTab() {
           state: STATE_WORDS[state],
           ...groupsOf(gone.name),
         };
-        return { domid: gone.domid, name: gone.name, state, domain: null, values };
+        return { domid: gone.domid, name: gone.name, state, domain: null, gone, values };
       }),
     ],
     sortBy,
     sortDown,
   );
-  const choosable = rows.filter(({ domain }) => domain !== null && domain.domid !== 0);
+  const choosable = rows.filter(({ domid }) => domid !== 0);
   const selected = choosable.filter(({ domid }) => chosen.has(domid));
+  const living = selected.flatMap(({ domain }) => domain ?? []);
+  const ended = selected.flatMap(({ gone }) => gone ?? []);
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => box.current,
@@ -124,20 +139,23 @@ export function DomainsTab() {
             : `${selected.length} of ${choosable.length} selected`}
         </span>
         {BULK.map((action) => (
-          <button
+          <BulkButton
             key={action}
-            type="button"
-            className={action === "destroy" ? "danger-quiet" : undefined}
-            disabled={!selected.some(({ domain }) => mayDo(action, domain!))}
-            onClick={() =>
-              doWith(
-                action,
-                selected.map(({ domain }) => domain!),
-              )
-            }
-          >
-            {ACTION_WORDS[action]}
-          </button>
+            word={ACTION_WORDS[action]}
+            fits={living.filter((domain) => mayDo(action, domain)).length}
+            of={selected.length}
+            isDanger={action === "destroy"}
+            onClick={() => doWith(action, living)}
+          />
+        ))}
+        {(rows.some(({ gone }) => gone !== null) ? BULK_ENDED : []).map((action) => (
+          <BulkButton
+            key={action}
+            word={ENDED_WORDS[action]}
+            fits={mayDoEnded(action) ? ended.length : 0}
+            of={selected.length}
+            onClick={() => doWithEnded(action, ended)}
+          />
         ))}
         <button
           type="button"
@@ -147,16 +165,19 @@ export function DomainsTab() {
           <Tag size={14} aria-hidden /> Folder and tags…
         </button>
         <span className="spacer" />
-        {(["csv", "json"] as const).map((format) => (
-          <button
-            key={format}
-            type="button"
-            title={`Saves ${selected.length ? "the selected" : "all"} domains as ${format.toUpperCase()}`}
-            onClick={() => exportDomains(format, new Set(selected.map(({ domid }) => domid)))}
-          >
-            <Download size={14} /> {format.toUpperCase()}
-          </button>
-        ))}
+        <span className="domains-export">
+          {(["csv", "json"] as const).map((format) => (
+            <button
+              key={format}
+              type="button"
+              title={`Saves ${selected.length ? "the selected" : "all"} domains that have not ended as ${format.toUpperCase()}`}
+              disabled={selected.length > 0 && living.length === 0}
+              onClick={() => exportDomains(format, new Set(living.map(({ domid }) => domid)))}
+            >
+              <Download size={14} /> {format.toUpperCase()}
+            </button>
+          ))}
+        </span>
       </div>
       <div ref={box} className="card domains-box" tabIndex={0} role="group" aria-label="All domains">
         <table className="table domains-table">
@@ -185,7 +206,7 @@ export function DomainsTab() {
                   key={item.key}
                   row={row}
                   folder={places.get(row.name) ?? ""}
-                  chosen={row.domain !== null && chosen.has(row.domid)}
+                  chosen={row.domid !== 0 && chosen.has(row.domid)}
                   onToggle={(range) => toggle(row.domid, range)}
                 />
               );
@@ -195,6 +216,39 @@ export function DomainsTab() {
         </table>
       </div>
     </div>
+  );
+}
+
+/** Says of how many of the selected domains it makes sense, unless of all. */
+function BulkButton({
+  word,
+  fits,
+  of,
+  isDanger = false,
+  onClick,
+}: {
+  word: string;
+  fits: number;
+  of: number;
+  isDanger?: boolean;
+  onClick: () => void;
+}) {
+  return (
+    <button
+      type="button"
+      className={isDanger ? "danger-quiet" : undefined}
+      disabled={fits === 0}
+      title={fits > 0 && fits < of ? `${word}: fits ${fits} of the ${of} selected` : undefined}
+      onClick={onClick}
+    >
+      {word}
+      {fits > 0 && fits < of && (
+        <span className="bulk-count">
+          {` ${fits}`}
+          <span className="visually-hidden">{` of ${of}`}</span>
+        </span>
+      )}
+    </button>
   );
 }
 
@@ -237,7 +291,7 @@ function DomainRow({
   return (
     <tr className={`${chosen ? "selected" : ""}${domain ? "" : " gone"}`} data-domid={domid}>
       <td>
-        {domain && domid !== 0 && (
+        {domid !== 0 && (
           <input
             type="checkbox"
             aria-label={`Select ${name}`}

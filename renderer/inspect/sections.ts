@@ -1,8 +1,9 @@
 /** What there is to inspect: a section each, loaded when it is first looked at. */
 import { lazy, type ComponentType } from "react";
+import { INSPECT_TITLES, type InspectId } from "./titles.ts";
 
 export interface InspectSection {
-  id: string;
+  id: InspectId;
   title: string;
   /** Of vCPUs that are x86 code: Domain-0 has none. */
   ofVcpus: boolean;
@@ -14,23 +15,22 @@ export interface InspectSection {
 const TRACE = "hypercalls";
 
 const section = (
-  id: string,
-  title: string,
+  id: InspectId,
   ofVcpus: boolean,
   load: () => Promise<ComponentType<{ domid: number }>>,
 ): InspectSection => ({
   id,
-  title,
+  title: INSPECT_TITLES.find(([each]) => each === id)![1],
   ofVcpus,
   isState: id !== TRACE,
   View: lazy(async () => ({ default: await load() })),
 });
 
 export const SECTIONS: readonly InspectSection[] = [
-  section("registers", "vCPU registers", true, async () => (await import("./RegistersSection.tsx")).RegistersSection),
-  section("page-tables", "Page tables", true, async () => (await import("./WalkSection.tsx")).WalkSection),
-  section("memory", "Memory", true, async () => (await import("./MemorySection.tsx")).MemorySection),
-  section("events", "Event channels", false, async () => (await import("./EventsSection.tsx")).EventsSection),
-  section("grants", "Grant table", false, async () => (await import("./GrantsSection.tsx")).GrantsSection),
-  section(TRACE, "Hypercalls", false, async () => (await import("./trace/TraceSection.tsx")).TraceSection),
+  section("registers", true, async () => (await import("./RegistersSection.tsx")).RegistersSection),
+  section("page-tables", true, async () => (await import("./WalkSection.tsx")).WalkSection),
+  section("memory", true, async () => (await import("./MemorySection.tsx")).MemorySection),
+  section("events", false, async () => (await import("./EventsSection.tsx")).EventsSection),
+  section("grants", false, async () => (await import("./GrantsSection.tsx")).GrantsSection),
+  section(TRACE, false, async () => (await import("./trace/TraceSection.tsx")).TraceSection),
 ];

@@ -4,17 +4,27 @@ import { Dialog } from "../ui/Dialog.tsx";
 import {
   addFolder,
   changeTags,
-  FOLDER_RULE,
-  isFolder,
   isTag,
   MOST_FOLDERS,
   MOST_TAGS,
+  moveFolder,
+  moveProblem,
   moveTo,
-  renameFolder,
   TAG_RULE,
   useAsked,
   useGroups,
 } from "./groups.ts";
+import {
+  depthOf,
+  isFolderName,
+  isPath,
+  joinPath,
+  lastName,
+  MOST_DEPTH,
+  NAME_RULE,
+  PATH_RULE,
+  withParents,
+} from "./paths.ts";
 
 const close = (): void => useAsked.setState({ asked: null });
 
@@ -22,15 +32,16 @@ const close = (): void => useAsked.setState({ asked: null });
 export function Organize() {
   const asked = useAsked((state) => state.asked);
   if (!asked) return null;
-  return asked.what === "domains" ? <OfDomains names={asked.names} /> : <FolderName folder={asked.folder} />;
+  return asked.what === "domains" ? <OfDomains names={asked.names} /> : <FolderName {...asked} />;
 }
 
-/** Why a folder can't be called that; null: it can. */
-function folderProblem(name: string, folders: readonly string[]): string | null {
-  if (!isFolder(name)) return `“${name}” is no name of a folder; allowed: ${FOLDER_RULE}.`;
-  if (!folders.includes(name) && folders.length >= MOST_FOLDERS)
-    return `There are ${MOST_FOLDERS} folders already; allowed: one of them.`;
-  return null;
+/** Why there can't be a folder of that path; null: there can. */
+function folderProblem(path: string, folders: readonly string[]): string | null {
+  if (!isPath(path)) return `“${path}” is no folder; allowed: ${PATH_RULE}.`;
+  const added = withParents(path).filter((each) => !folders.includes(each)).length;
+  return folders.length + added > MOST_FOLDERS
+    ? `There are ${folders.length} folders already; allowed: ${MOST_FOLDERS}.`
+    : null;
 }
 
 function OfDomains({ names }: { names: readonly string[] }) {
@@ -91,7 +102,7 @@ function OfDomains({ names }: { names: readonly string[] }) {
             ))}
           </datalist>
           <span id="organize-folder-note" className={problem ? "field-error" : "field-hint"} role="status">
-            {problem ?? "A new name makes a folder; empty means none."}
+            {problem ?? "A new name makes a folder, as web/prod one in another; empty means none."}
           </span>
         </div>
         {shown.length > 0 && (
@@ -150,23 +161,32 @@ function OfDomains({ names }: { names: readonly string[] }) {
   );
 }
 
-/** A new folder, or another name for one. */
-function FolderName({ folder }: { folder: string | null }) {
+/** A new folder, or another name or place for one. */
+function FolderName({ folder, parent }: { folder: string | null; parent: string | null }) {
   const folders = useGroups((state) => state.folders);
-  const [name, setName] = useState(folder ?? "");
+  const [name, setName] = useState(folder === null ? "" : lastName(folder));
+  const [place, setPlace] = useState(parent);
   const [asked, setAsked] = useState(false);
   const wanted = name.trim();
-  const problem = wanted || asked ? folderProblem(wanted, folders) : null;
+  const problemOf = (): string | null => {
+    if (!isFolderName(wanted)) return `“${wanted}” is no name of a folder; allowed: ${NAME_RULE}.`;
+    return folder === null ? folderProblem(joinPath(place, wanted), folders) : moveProblem(folder, place, wanted);
+  };
+  const problem = wanted || asked ? problemOf() : null;
+  /** Those that it can lie in. */
+  const places = folders.filter((each) =>
+    folder === null ? depthOf(each) < MOST_DEPTH : moveProblem(folder, each) === null,
+  );
   return (
-    <Dialog title={folder === null ? "New folder" : `Rename the folder ${folder}`} onClose={close}>
+    <Dialog title={folder === null ? "New folder" : `Folder ${folder}`} onClose={close}>
       <form
         className="form"
         onSubmit={(event) => {
           event.preventDefault();
           setAsked(true);
-          if (folderProblem(wanted, folders) !== null) return;
-          if (folder === null) addFolder(wanted);
-          else renameFolder(folder, wanted);
+          if (problemOf() !== null) return;
+          if (folder === null) addFolder(joinPath(place, wanted));
+          else moveFolder(folder, place, wanted);
           close();
         }}
       >
@@ -187,12 +207,29 @@ function FolderName({ folder }: { folder: string | null }) {
             </span>
           )}
         </div>
+        {(places.length > 0 || place !== null) && (
+          <div className="field">
+            <label htmlFor="folder-place">In the folder</label>
+            <select
+              id="folder-place"
+              value={place ?? ""}
+              onChange={({ target }) => setPlace(target.value === "" ? null : target.value)}
+            >
+              <option value="">None</option>
+              {places.map((each) => (
+                <option key={each} value={each}>
+                  {each}
+                </option>
+              ))}
+            </select>
+          </div>
+        )}
         <footer className="dialog-footer">
           <button type="button" onClick={close}>
             Cancel
           </button>
           <button type="submit" className="primary">
-            {folder === null ? "Make it" : "Rename"}
+            {folder === null ? "Make it" : "Save"}
           </button>
         </footer>
       </form>

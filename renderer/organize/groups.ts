@@ -2,22 +2,23 @@
  * Folders and tags of domains: the user's own order, kept in the browser beside the layout. By the domain's name, so that they
  * outlive its reboot, its end and the host's power cycles, which give it another domid and mostly another UUID; a rename seen
  * here takes them along, and leaves them with the old name too, which rename-restart gives to the next domain.
+ *
+ * A folder is known by its path, as web/prod: whatever folder is there, those that it lies in are there too.
  */
 import { create } from "zustand";
 import type { DomainInfo } from "../../core/api/schema.ts";
 import { useApp } from "../state/store.ts";
+import { byPath, isPath, joinPath, lastName, liesIn, moved, nearestPath, parentOf, withParents } from "./paths.ts";
 
 const KEY = "xenarium.groups";
 export const MOST_FOLDERS = 64;
 export const MOST_TAGS = 16;
 const MOST_DOMAINS = 1000;
-const FOLDER = /^\S(.{0,46}\S)?$/u;
 const TAG = /^[\p{L}\p{N}_.:+-]{1,32}$/u;
-export const FOLDER_RULE = "up to 48 characters, with no space at either end";
 export const TAG_RULE = "up to 32 letters, digits and _.:+-";
 
 export interface Groups {
-  /** In the order they are shown in. */
+  /** Paths in the order they are shown in: each before what lies in it. */
   folders: readonly string[];
   closed: ReadonlySet<string>;
   /** Folder by the domain's name. */
@@ -25,12 +26,11 @@ export interface Groups {
   tags: ReadonlyMap<string, readonly string[]>;
 }
 
-export const isFolder = (name: string): boolean => FOLDER.test(name);
 export const isTag = (tag: string): boolean => TAG.test(tag);
 
 export const useGroups = create<Groups>()(() => parse(localStorage.getItem(KEY)));
 
-/** Looked at with suspicion: anything may stand there. */
+/** Looked at with suspicion: anything may stand there. Folders that were kept before they could lie in each other are read too. */
 function parse(text: string | null): Groups {
   let given: Record<string, unknown> = {};
   try {
@@ -45,20 +45,25 @@ function parse(text: string | null): Groups {
       .slice(-MOST_DOMAINS)
       .filter((each): each is [string, unknown] => Array.isArray(each) && typeof each[0] === "string")
       .map(([name, what]) => [name.slice(0, 128), what]);
-  const strings = (value: unknown, fits: (text: string) => boolean, most: number): string[] => {
-    const found = list(value).filter((each): each is string => typeof each === "string" && fits(each));
-    return [...new Set(found)].slice(0, most);
-  };
-  const folders = strings(given.folders, isFolder, MOST_FOLDERS);
+  const strings = (value: unknown): string[] => list(value).filter((each): each is string => typeof each === "string");
+  const paths = (value: unknown): string[] => strings(value).flatMap((each) => nearestPath(each) ?? []);
+  let folders: readonly string[] = [];
+  for (const each of paths(given.folders)) {
+    const more = [...new Set([...folders, ...withParents(each)])];
+    if (more.length <= MOST_FOLDERS) folders = more;
+  }
+  const isThere = (path: string | null): path is string => path !== null && folders.includes(path);
   return {
-    folders,
-    closed: new Set(strings(given.closed, (each) => folders.includes(each), MOST_FOLDERS)),
+    folders: [...folders].sort(byPath),
+    closed: new Set(paths(given.closed).filter(isThere)),
     places: new Map(
-      pairs(given.places).filter((each): each is [string, string] => folders.includes(each[1] as string)),
+      pairs(given.places)
+        .map(([name, folder]) => [name, typeof folder === "string" ? nearestPath(folder) : null] as const)
+        .filter((each): each is [string, string] => isThere(each[1])),
     ),
     tags: new Map(
       pairs(given.tags)
-        .map(([name, tags]) => [name, strings(tags, isTag, MOST_TAGS)] as const)
+        .map(([name, tags]) => [name, [...new Set(strings(tags).filter(isTag))].slice(0, MOST_TAGS)] as const)
         .filter(([, tags]) => tags.length > 0),
     ),
   };
@@ -110,40 +115,60 @@ function replaced<T>(
   return new Map([...changed].slice(-MOST_DOMAINS));
 }
 
-/** Puts domains into a folder, which is made if there is none of that name; null takes them out of theirs. */
+/** Puts domains into a folder, which is made if there is none of that path; null takes them out of theirs. */
 export function moveTo(names: readonly string[], folder: string | null): void {
   if (folder !== null && !addFolder(folder)) return;
   useGroups.setState(({ places }) => ({ places: replaced(places, names, () => folder) }));
 }
 
-/** Whether there is such a folder now. */
-export function addFolder(name: string): boolean {
+/** With those that it lies in. Whether there is such a folder now. */
+export function addFolder(path: string): boolean {
   const { folders } = useGroups.getState();
-  if (folders.includes(name)) return true;
-  if (!isFolder(name) || folders.length >= MOST_FOLDERS) return false;
-  useGroups.setState({ folders: [...folders, name].sort((a, b) => a.localeCompare(b, "en", { numeric: true })) });
+  if (folders.includes(path)) return true;
+  const more = [...new Set([...folders, ...(isPath(path) ? withParents(path) : [])])];
+  if (!more.includes(path) || more.length > MOST_FOLDERS) return false;
+  useGroups.setState({ folders: more.sort(byPath) });
   return true;
 }
 
-/** What is in it stays, outside of any folder. */
-export function removeFolder(folder: string): void {
-  useGroups.setState(({ folders, closed, places }) => ({
-    folders: folders.filter((each) => each !== folder),
-    closed: new Set([...closed].filter((each) => each !== folder)),
-    places: new Map([...places].filter(([, each]) => each !== folder)),
-  }));
+/** Every folder under another path; null: what was in it is in none. Those that come to the same path become one. */
+function replaceFolders(newPath: (path: string) => string | null): void {
+  useGroups.setState(({ folders, closed, places }) => {
+    const there = (paths: Iterable<string>): string[] => [
+      ...new Set([...paths].flatMap((each) => newPath(each) ?? [])),
+    ];
+    const stay = [...places].map(([name, folder]) => [name, newPath(folder)] as const);
+    return {
+      folders: there(folders).sort(byPath),
+      closed: new Set(there(closed)),
+      places: new Map(stay.filter((each): each is [string, string] => each[1] !== null)),
+    };
+  });
 }
 
-/** One of the new name takes it in. */
-export function renameFolder(folder: string, name: string): void {
-  const { places, closed } = useGroups.getState();
-  const inside = [...places].filter(([, each]) => each === folder).map(([each]) => each);
-  if (folder === name || !isFolder(name)) return;
-  const isClosed = closed.has(folder);
-  removeFolder(folder);
-  addFolder(name);
-  moveTo(inside, name);
-  if (isClosed) toggleFolder(name, false);
+/** What is in it moves up: into the folder it lies in, or into none. */
+export function removeFolder(folder: string): void {
+  const up = parentOf(folder);
+  replaceFolders((path) => {
+    if (path === folder) return up;
+    return liesIn(path, folder) ? joinPath(up, path.slice(folder.length + 1)) : path;
+  });
+}
+
+/** Why a folder can't go there under that name; null: it can. A sentence. */
+export function moveProblem(folder: string, parent: string | null, name = lastName(folder)): string | null {
+  const to = joinPath(parent, name);
+  if (parent !== null && (parent === folder || liesIn(parent, folder)))
+    return `${folder} can't lie in itself or in a folder of its own.`;
+  const deepest = useGroups.getState().folders.find((each) => liesIn(each, folder) && !isPath(moved(each, folder, to)));
+  return deepest === undefined && isPath(to) ? null : `${deepest ?? folder} would lie too deep there.`;
+}
+
+/** With all that is in it; a folder that is there takes it in. Nothing happens where moveProblem says why. */
+export function moveFolder(folder: string, parent: string | null, name = lastName(folder)): void {
+  if (moveProblem(folder, parent, name) !== null) return;
+  const to = joinPath(parent, name);
+  replaceFolders((path) => moved(path, folder, to));
 }
 
 export function toggleFolder(folder: string, open: boolean): void {
@@ -161,13 +186,17 @@ export function changeTags(names: readonly string[], add: readonly string[], rem
   }));
 }
 
-/** What a folder or tag dialog is open for. */
-export type Asked = { what: "domains"; names: readonly string[] } | { what: "folder"; folder: string | null };
+/** What a folder or tag dialog is open for: a folder that there is, or null for a new one in `parent`. */
+export type Asked =
+  { what: "domains"; names: readonly string[] } | { what: "folder"; folder: string | null; parent: string | null };
 export const useAsked = create<{ asked: Asked | null }>()(() => ({ asked: null }));
 
 export function organize(names: readonly string[]): void {
   if (names.length) useAsked.setState({ asked: { what: "domains", names } });
 }
-export function nameFolder(folder: string | null): void {
-  useAsked.setState({ asked: { what: "folder", folder } });
+export function newFolder(parent: string | null): void {
+  useAsked.setState({ asked: { what: "folder", folder: null, parent } });
+}
+export function nameFolder(folder: string): void {
+  useAsked.setState({ asked: { what: "folder", folder, parent: parentOf(folder) } });
 }

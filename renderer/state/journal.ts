@@ -52,6 +52,7 @@ const TASKS: Partial<Record<RequestName, Title>> = {
   hostPowerOff: () => "Power the host off",
   create: ({ config }) => `Create ${/^\s*name\s*=\s*["']([^"']*)/m.exec(String(config))?.[1] ?? "a domain"}`,
   createBundled: () => "Start the bundled guest",
+  startAgain: ({ domid }, name) => `Start ${name(domid)} again`,
   shutdown: ({ domid, reason }, name) =>
     `Ask ${name(domid)} to ${reason === "poweroff" ? "power off" : String(reason)}`,
   pause: ({ domid }, name) => `Pause ${name(domid)}`,
@@ -112,6 +113,12 @@ function askedFor(name: RequestName, domid: number | null, within = CAUSE_MS, re
   return found;
 }
 
+/** The same where the event does not say of which domain. */
+function askedForAny(name: RequestName): boolean {
+  const key = [...asked.keys()].find((each) => each.startsWith(`${name} `));
+  return key !== undefined && askedFor(name, Number(key.slice(name.length + 1)));
+}
+
 const HERE = "You, in this window";
 const POWER_OFF = "The host’s power-off";
 const ELSEWHERE = "Another client of this host";
@@ -133,7 +140,7 @@ export function noteHost(power: Events["host"]["power"], reason: string | null):
 
 export function noteCreated({ domid, name }: Events["created"], hostIsUp: boolean): void {
   const replaced = [...stops].reverse().find(([, why]) => why.startsWith(`${name}: `));
-  const here = askedFor("create", null) || askedFor("createBundled", null);
+  const here = askedFor("create", null) || askedFor("createBundled", null) || askedForAny("startAgain");
   add({
     kind: "event",
     state: "info",

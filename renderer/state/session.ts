@@ -35,7 +35,8 @@ export function request<N extends RequestName>(name: N, args: Arguments<N>): Pro
 }
 
 function nameOf(domid: number): string {
-  return useApp.getState().domains.find((each) => each.domid === domid)?.name ?? `domain ${domid}`;
+  const { domains, departed } = useApp.getState();
+  return domains.find((each) => each.domid === domid)?.name ?? departed.get(domid)?.name ?? `domain ${domid}`;
 }
 
 /** The same for what a button does: a refusal is shown. */

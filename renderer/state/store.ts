@@ -1,24 +1,9 @@
 /** What the application shows, apart from figures (history.ts) and console text (consoles.ts). */
 import { create } from "zustand";
 import type { DomainInfo, HostState } from "../../core/api/schema.ts";
+import { DOMAIN_TABS, HOST_TABS, type DomainTab, type HostTab } from "./tabs.ts";
 
-export const HOST_TABS = [
-  ["overview", "Overview"],
-  ["domains", "Domains"],
-  ["boot", "Boot"],
-  ["memory", "Memory"],
-  ["devices", "Devices"],
-  ["xenstore", "Xenstore"],
-] as const;
-export type HostTab = (typeof HOST_TABS)[number][0];
-export const DOMAIN_TABS = [
-  ["overview", "Overview"],
-  ["console", "Console"],
-  ["devices", "Devices"],
-  ["xenstore", "Xenstore"],
-  ["inspect", "Inspect"],
-] as const;
-export type DomainTab = (typeof DOMAIN_TABS)[number][0];
+export { DOMAIN_TABS, HOST_TABS, type DomainTab, type HostTab };
 
 /** A page without a tab shows its first. */
 export type View = { page: "host"; tab?: HostTab } | { page: "domain"; domid: number; tab: DomainTab };
@@ -119,6 +104,9 @@ export function endedDomains({
   const latest = new Map<string, Departed>();
   for (const each of departed.values()) if (!forgotten.has(each.domid)) latest.set(each.name, each);
   return [...latest.values()].filter(({ domid, name }) => !ids.has(domid) && !living.has(name)).reverse();
+}
+export function forget(domids: readonly number[]): void {
+  useApp.setState(({ forgotten }) => ({ forgotten: new Set([...forgotten, ...domids]) }));
 }
 export function forgetEnded(): void {
   const { departed, domains } = useApp.getState();

@@ -10,7 +10,7 @@ const cli = path.resolve(import.meta.dirname, "../../dist/cli.js");
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
   it.skipIf(process.platform === "win32")(`xenarium serve, ended by ${signal}`, async () => {
     const tmp = temporaryFolder("leaves");
-    const env: NodeJS.ProcessEnv = { ...process.env, TMPDIR: tmp };
+    const env: NodeJS.ProcessEnv = { ...process.env, TMPDIR: tmp, XENARIUM_STATE: temporaryFolder("state") };
     // The socket's folder is below the temporary folder then.
     delete env.XDG_RUNTIME_DIR;
     delete env.XENARIUM_SOCKET;

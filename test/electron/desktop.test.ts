@@ -3,6 +3,8 @@ import type { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { HostService } from "../../core/api/host-service.ts";
 import { COMMANDS, RUN_COMMAND } from "../../electron/channels.ts";
+import { acceleratorOf } from "../../renderer/app/keys.ts";
+import { MENU_IDS } from "../../renderer/app/menu-table.ts";
 import { Double, click, itemsOf, service } from "./double.ts";
 
 let host: HostService;
@@ -58,7 +60,8 @@ describe("the menu", () => {
       await other.start(idle);
       const items = itemsOf(other.menu);
       const ids = items.flatMap(({ id }) => id ?? []);
-      expect(new Set(ids).size).toBe(ids.length);
+      expect(ids.toSorted()).toEqual([...MENU_IDS].toSorted());
+      for (const item of items) if (item.id) expect(item.accelerator ?? null, item.id).toBe(acceleratorOf(item.id));
       const roles = items.map(({ role }) => role);
       expect(roles).toEqual(expect.arrayContaining(["copy", "paste", "windowMenu", "help", "togglefullscreen"]));
       expect(roles.includes("appMenu")).toBe(platform === "darwin");

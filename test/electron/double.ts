@@ -143,6 +143,9 @@ export class Double {
     getPath: () => (this.#folder ??= temporaryFolder("electron")),
   });
   readonly ipcMain = new EventEmitter();
+  readonly powerMonitor = new EventEmitter();
+  /** Why it could not start. */
+  readonly refusals: string[] = [];
   readonly windows: FakeWindow[] = [];
   readonly trays: FakeTray[] = [];
   readonly notifications: FakeNotification[] = [];
@@ -151,6 +154,9 @@ export class Double {
   answer: number | Promise<number> = 0;
   /** Quittings that were held up. */
   readonly refused = vi.fn();
+  /** The session's ends that were held up, and what the system says of one. */
+  readonly held = vi.fn();
+  readonly sessionEnd = { preventDefault: this.held };
   readonly closed = vi.fn(() => Promise.resolve());
   menu: Item[] = [];
   request: (contents: unknown, permission: string, answer: Answer, details: { requestingUrl: string }) => void =
@@ -202,6 +208,8 @@ export class Double {
         this.questions.push(options);
         return Promise.resolve(this.answer);
       },
+      refuse: (reason: string) => void this.refusals.push(reason),
+      powerMonitor: this.powerMonitor,
       workAreas: () => [workArea],
       platform: this.#options.platform ?? "linux",
       argv: ["/opt/xenarium", "--no-sandbox", ...(this.#options.files ?? [])],
@@ -214,13 +222,14 @@ export class Double {
     return this.windows[0]!;
   }
 
-  start(host: HostService): Promise<Shell | null> {
+  start(host: HostService | (() => HostService)): Promise<Shell | null> {
+    const openHost = typeof host === "function" ? host : () => host;
     const paths = {
       renderer: path.resolve(import.meta.dirname, "../../dist/renderer"),
       preload: "/preload.cjs",
       icon: "/icon.png",
     };
-    return startShell(this.parts, host, paths, () => Promise.resolve({ close: this.closed }));
+    return startShell(this.parts, openHost, paths, () => Promise.resolve({ close: this.closed }));
   }
 
   /** As the window's page sends it. */

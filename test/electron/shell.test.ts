@@ -26,6 +26,22 @@ describe("the desktop shell", () => {
     expect(shell.main.visible).toBe(true);
   });
 
+  it("says why there can be no host, and ends", async () => {
+    const shell = new Double();
+    const reason = "/home/user is in use by xenarium serve (process 7).";
+    const none = (): never => {
+      throw new Error(reason);
+    };
+    expect(await shell.start(none)).toBeNull();
+    expect(shell.refusals).toEqual([reason]);
+    expect(shell.windows).toEqual([]);
+    expect(shell.app.exit).toHaveBeenCalledExactlyOnceWith(1);
+    // A second instance asks for no host: the first one has it.
+    const second = new Double({ lock: false });
+    expect(await second.start(none)).toBeNull();
+    expect(second.refusals).toEqual([]);
+  });
+
   it("leaves to the first instance, which comes to the front", async () => {
     const second = new Double({ lock: false });
     expect(await second.start(host)).toBeNull();
@@ -251,6 +267,64 @@ describe("quitting", () => {
     expect(shell.trays[0]!.destroyed).toBe(true);
     const screen = [{ x: 0, y: 0, width: 1920, height: 1080 }];
     expect(readState(path.join(shell.app.getPath(), "window.json"), screen)).toMatchObject({ x: 5, width: 1000 });
+  });
+
+  for (const [what, end] of [
+    ["Windows asks whether the session may end", (shell) => shell.main.emit("query-session-end", shell.sessionEnd)],
+    ["the computer goes down", (shell) => shell.powerMonitor.emit("shutdown", shell.sessionEnd)],
+  ] as [string, (shell: Double) => void][])
+    it(`holds the system up and shuts guests down in order, unasked, when ${what}`, async () => {
+      const shell = await withGuest();
+      const stopped = vi.fn();
+      running.on("stopped", ({ name, reason }) => stopped(name, reason));
+      end(shell);
+      expect(shell.held).toHaveBeenCalledOnce();
+      // What the desktop does as well: it neither asks nor hinders.
+      shell.app.quit();
+      await expect.poll(() => shell.app.exit.mock.calls.length, { timeout: 30_000 }).toBe(1);
+      expect(stopped).toHaveBeenCalledExactlyOnceWith("mini-1", "poweroff");
+      expect(shell.questions).toEqual([]);
+      expect(running.state.power).toBe("off");
+      expect(shell.closed).toHaveBeenCalledOnce();
+    });
+
+  it("pulls the plug of what does not obey before the system's patience ends, even where quitting gives it longer", async () => {
+    const shell = await withGuest();
+    // A paused guest can't shut down.
+    await running.toolstack.request("pause", { domid: 1 });
+    const off = vi.spyOn(running, "powerOff");
+    shell.app.quit();
+    await expect.poll(() => off.mock.calls).toEqual([[10_000]]);
+    shell.main.emit("session-end", shell.sessionEnd);
+    await expect.poll(() => shell.app.exit.mock.calls.length, { timeout: 30_000 }).toBe(1);
+    expect(off.mock.calls).toEqual([[10_000], [0]]);
+    expect(running.state.power).toBe("off");
+  });
+
+  it("goes on from a question that is open when the session ends", async () => {
+    const shell = await withGuest();
+    shell.answer = new Promise(() => {});
+    shell.app.quit();
+    await expect.poll(() => shell.questions.length).toBe(1);
+    shell.main.emit("query-session-end", shell.sessionEnd);
+    await expect.poll(() => shell.app.exit.mock.calls.length, { timeout: 30_000 }).toBe(1);
+    expect(running.state.power).toBe("off");
+  });
+
+  it("shuts down what was kept running out of sight, too, and lets the system go on where nothing runs", async () => {
+    const shell = await withGuest();
+    shell.answer = 1;
+    shell.app.quit();
+    await expect.poll(() => shell.main.visible).toBe(false);
+    shell.powerMonitor.emit("shutdown", shell.sessionEnd);
+    await expect.poll(() => shell.app.exit.mock.calls.length, { timeout: 30_000 }).toBe(1);
+    const idle = new Double();
+    await idle.start(host);
+    idle.main.emit("query-session-end", idle.sessionEnd);
+    idle.powerMonitor.emit("shutdown", idle.sessionEnd);
+    await soon();
+    expect(idle.held).not.toHaveBeenCalled();
+    expect(idle.app.exit).not.toHaveBeenCalled();
   });
 
   it("by a signal asks nobody", async () => {

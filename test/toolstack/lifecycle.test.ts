@@ -15,6 +15,7 @@ import { XenstoreDomains } from "../../core/dom0/xenstore/domains.ts";
 import { Handshakes } from "../../core/dom0/xenstore/handshakes.ts";
 import { LocalXenstore } from "../../core/dom0/xenstore/local.ts";
 import { Xenstored } from "../../core/dom0/xenstore/xenstored.ts";
+import { EndedDomains, type EndedDomain } from "../../core/toolstack/ended.ts";
 import { Lifecycle } from "../../core/toolstack/lifecycle.ts";
 import type { ToolstackEventName, ToolstackEvents, ToolstackRequests } from "../../core/toolstack/messages.ts";
 import { Reports } from "../../core/toolstack/reports.ts";
@@ -240,6 +241,77 @@ describe("what follows a stop", () => {
     await service.handle("consoleInput", { domid, bytes: Buffer.from("x") });
     await settle();
     expect(xen.view.getUint32(page + 3076, true)).toBe(3000);
+  });
+});
+
+describe("starting again", () => {
+  const again = (domid: number): Promise<unknown> => service.handle("startAgain", { domid });
+
+  it("makes an ended domain from what it was created from, under its last name and its UUID, once", async () => {
+    const { domid } = await create("vcpus = 2\ncpu_weight = 300");
+    const uuid = (of("created")[0] as { uuid: string }).uuid;
+    await expect(again(domid)).rejects.toMatchObject({ code: "EEXIST" });
+    await service.handle("rename", { domid, name: "renamed" });
+    await service.handle("destroy", { domid });
+    const started = (await again(domid)) as { domid: number };
+    expect(started).toMatchObject({ name: "renamed", uuid, warnings: [] });
+    const domain = xen.domains.get(started.domid)!;
+    expect([domain.weight, domain.frames.size, domain.flags & 8]).toEqual([300, 1024, 0]);
+    expect(store.read(`/local/domain/${started.domid}/cpu/1/availability`)).toBe("online");
+    await expect(again(started.domid)).rejects.toMatchObject({ code: "EEXIST" });
+    await expect(again(4711)).rejects.toThrow(/Domain 4711 can't be started again: .* Create it anew\./);
+    await expect(again(0)).rejects.toMatchObject({ code: "ESRCH" });
+  });
+
+  it("is refused while another domain has the name, and works when that has gone", async () => {
+    const { domid } = await create();
+    const other = await create("", "other");
+    await service.handle("destroy", { domid });
+    await service.handle("rename", { domid: other.domid, name: "tiny" });
+    await expect(again(domid)).rejects.toThrow(/named tiny exists already/);
+    await service.handle("rename", { domid: other.domid, name: "other" });
+    expect(await again(domid)).toMatchObject({ name: "tiny" });
+  });
+
+  it("starts what has restarted again once the last that took its place has ended", async () => {
+    const { domid } = await create();
+    xen.stop(domid, 1);
+    await expect.poll(() => of("created").length, { timeout: 10_000 }).toBe(2);
+    const second = (of("created")[1] as { domid: number }).domid;
+    await service.handle("destroy", { domid: second });
+    expect(await again(second)).toMatchObject({ name: "tiny" });
+  });
+
+  it("gives another UUID where that is taken meanwhile", async () => {
+    const uuid = "11111111-2222-3333-4444-555555555555";
+    const { domid } = await create(`uuid = "${uuid}"`);
+    await create(`uuid = "${uuid}"`, "other");
+    await service.handle("destroy", { domid });
+    const started = (await again(domid)) as { uuid: string };
+    expect(started.uuid).not.toBe(uuid);
+  });
+});
+
+describe("what is kept of ended domains", () => {
+  const ended = (domid: number, bytes: number): EndedDomain => ({
+    domid,
+    config: {} as EndedDomain["config"],
+    options: { config: "", files: { k: new Uint8Array(bytes) } },
+  });
+
+  it("is bounded in number and in bytes; the latest stay", () => {
+    const kept = new EndedDomains();
+    for (let domid = 1; domid <= 100; domid++) kept.add(ended(domid, 1));
+    expect(kept.get(37).domid).toBe(37);
+    expect(() => kept.get(36)).toThrow(/the last 64 are kept/);
+    // The same twice counts once.
+    for (let i = 0; i < 10; i++) kept.add(ended(100, 100 * 2 ** 20));
+    expect(kept.get(37).domid).toBe(37);
+    kept.add(ended(101, 200 * 2 ** 20));
+    expect(kept.get(101).domid).toBe(101);
+    expect(() => kept.get(100)).toThrow(/256 MiB of files/);
+    kept.add(ended(102, 257 * 2 ** 20));
+    expect(() => kept.get(102)).toThrow(/Create it anew/);
   });
 });
 

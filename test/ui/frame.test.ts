@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
+import { violationsOf } from "./violations.ts";
 
 const missing = chromiumMissing();
 let app: Application;
@@ -99,7 +100,7 @@ describe.skipIf(missing !== null)(`the frame${missing ? ` (${missing})` : ""}`, 
     await page.getByLabel("Select mini-2").click({ modifiers: ["Shift"] });
     await page.getByText("3 of 4 selected").waitFor();
     await app.shoot("domains");
-    await page.getByRole("toolbar").getByRole("button", { name: "Pause", exact: true }).click();
+    await page.getByRole("toolbar").getByRole("button", { name: "Pause 2 of 3", exact: true }).click();
     await expect.poll(() => tableRow(2).innerText()).toContain("Paused");
     await expect.poll(() => tableRow(4).innerText()).toContain("Paused");
     expect(await tableRow(1).innerText()).not.toContain("Paused");
@@ -154,6 +155,59 @@ describe.skipIf(missing !== null)(`the frame${missing ? ` (${missing})` : ""}`, 
     await entry("mini-2 crashed").waitFor();
     expect(await entry("Destroy mini-4").count()).toBe(0);
     await page.getByRole("button", { name: "All", exact: true }).click();
+  });
+
+  it("selects ended domains too, starts them again and forgets them, each where it fits", async () => {
+    const { page } = app;
+    await page.keyboard.press("Control+Shift+L");
+    const tools = page.getByRole("toolbar", { name: "Selected domains" });
+    const button = (name: string) => tools.getByRole("button", { name, exact: true });
+    const all = page.getByLabel("Select all domains");
+    await all.check();
+    await page.getByText("4 of 4 selected").waitFor();
+    // mini-1 runs, mini-3 is paused, mini-2 and mini-4 have ended.
+    for (const name of ["Pause 1 of 4", "Unpause 1 of 4", "Destroy 2 of 4", "Start again 2 of 4", "Forget 2 of 4"])
+      await expect.poll(() => button(name).isEnabled()).toBe(true);
+    await app.shoot("domains-ended");
+    expect(await violationsOf(page)).toEqual([]);
+    await all.uncheck();
+    await page.getByLabel("Select mini-4").click();
+    await expect.poll(() => button("Pause").isDisabled()).toBe(true);
+    await expect.poll(() => button("CSV").isDisabled()).toBe(true);
+    await page.getByLabel("Select mini-2").click();
+    await button("Start again").click();
+    for (const name of ["mini-2", "mini-4"])
+      await expect.poll(() => side(name).getAttribute("data-state"), { timeout: 30_000 }).toMatch(/idle|running/);
+    // Nothing ended is left to be selected.
+    await expect.poll(() => page.locator(".domains-table tr.gone").count()).toBe(0);
+    await page.getByText("5 domains").waitFor();
+    await entry("Start mini-4 again").first().waitFor();
+    expect(await entry("mini-4 was created").first().innerText()).toContain("You, in this window");
+    // A space selects what has the focus, as in lists.
+    await tableRow(3).getByRole("checkbox").focus();
+    await page.keyboard.press("Space");
+    await button("Destroy").click();
+    await page.getByRole("dialog").getByRole("button", { name: "Destroy" }).click();
+    await expect.poll(() => tableRow(3).innerText()).toContain("Ended");
+    await button("Forget").click();
+    await expect.poll(() => tableRow(3).count()).toBe(0);
+    await page.getByText("4 domains").waitFor();
+  });
+
+  it("starts an ended domain again from its page, under the name and in the place that it had", async () => {
+    const { page } = app;
+    await side("mini-4").click();
+    await app.tab("Overview");
+    await app.command("destroy mini-4");
+    await page.getByRole("dialog").getByRole("button", { name: "Destroy" }).click();
+    await page.getByText("This domain is gone.").waitFor();
+    await app.shoot("domain-ended");
+    await page.getByRole("button", { name: "Start again" }).click();
+    await page.getByRole("heading", { level: 1, name: /mini-4/ }).waitFor();
+    await page.getByRole("button", { name: "Pause" }).waitFor();
+    await app.command("destroy mini-4");
+    await page.getByRole("dialog").getByRole("button", { name: "Destroy" }).click();
+    await expect.poll(() => side("mini-4").getAttribute("data-state")).toBe("ended");
   });
 
   it("forgets ended domains when asked to", async () => {

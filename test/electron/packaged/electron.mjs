@@ -74,9 +74,11 @@ export class Notification extends EventEmitter {
 }
 export const dialog = {
   showMessageBox: () => Promise.reject(new Error("nobody is there to be asked")),
+  showErrorBox: (title, text) => process.stderr.write(`${title}: ${text}\n`),
 };
 export const ipcMain = new EventEmitter();
 export const nativeImage = { createFromPath: (file) => mustExist(file) };
+export const powerMonitor = new EventEmitter();
 export const protocol = {
   registerSchemesAsPrivileged() {},
   handle: (_scheme, handler) => (served.handler = handler),

@@ -1,0 +1,18 @@
+/** The views of the host and of a domain, in order. The desktop's menus list them too: nothing of the browser's here. */
+export const HOST_TABS = [
+  ["overview", "Overview"],
+  ["domains", "Domains"],
+  ["boot", "Boot"],
+  ["memory", "Memory"],
+  ["devices", "Devices"],
+  ["xenstore", "Xenstore"],
+] as const;
+export type HostTab = (typeof HOST_TABS)[number][0];
+export const DOMAIN_TABS = [
+  ["overview", "Overview"],
+  ["console", "Console"],
+  ["devices", "Devices"],
+  ["xenstore", "Xenstore"],
+  ["inspect", "Inspect"],
+] as const;
+export type DomainTab = (typeof DOMAIN_TABS)[number][0];
