@@ -10,6 +10,7 @@ import { BootMenu, afterRemoval } from "./boot-menu.ts";
 import { ApiFailure } from "./failure.ts";
 import { Recorder, type HistoryOptions } from "./history/recorder.ts";
 import type { BootReport, EventName, Events, HostPower, HostState } from "./schema.ts";
+import { XenLog } from "./xen-log.ts";
 
 export interface HostServiceOptions {
   /** Where core.wasm and the workers' scripts are. */
@@ -40,9 +41,6 @@ export interface PowerOnOptions {
   bootEntry?: number;
 }
 
-/** Characters of the Xen log that are kept. */
-const LOG_CHARACTERS = 512 * 1024;
-const BOOT_LOG_CHARACTERS = 64 * 1024;
 const GRACE_MS = 10_000;
 const MOST_NOTICES = 16;
 const FORWARDED = ["domains", "created", "stopped", "destroyed", "console"] as const;
@@ -64,9 +62,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   /** A day of figures. */
   readonly history: Recorder;
   #notices: Events["notice"][] = [];
-  #log = "";
-  /** Its beginning. */
-  #bootLog = "";
+  #log = new XenLog();
   #bundled = 0;
   /** Still to be started. */
   #firstGuest: boolean;
@@ -115,8 +111,8 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     return this.#notices;
   }
 
-  /** What the hypervisor has printed since power-on, its end if that is much. */
-  get log(): string {
+  /** What the hypervisor has printed since power-on. */
+  get log(): XenLog {
     return this.#log;
   }
 
@@ -161,17 +157,14 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.#memoryMiB = size.memoryMiB;
     this.#pcpus = size.pcpus;
     this.#bootEntry = entry;
-    this.#log = "";
-    this.#bootLog = "";
+    const log = new XenLog();
+    this.#log = log;
     this.#reason = null;
     this.#host = host;
     this.#tracer = new Tracer(host);
-    const decoder = new TextDecoder("latin1");
-    host.on("serial", (bytes) => {
-      const text = decoder.decode(bytes, { stream: true });
-      this.#log = (this.#log + text).slice(-LOG_CHARACTERS);
-      this.#bootLog = (this.#bootLog + text).slice(0, BOOT_LOG_CHARACTERS);
-      this.emit("xenLog", { text });
+    host.on("serial", (output) => {
+      const lines = log.add(output);
+      if (lines.length || output.lost) this.emit("xenLog", { lines, lost: log.lost });
     });
     host.on("stage", () => this.#changed());
     host.on("notice", (notice) => void this.emit("notice", notice));
@@ -253,7 +246,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     const host = this.#host;
     let from = 0;
     const stages = (host?.stages ?? []).map(({ name, milliseconds, serial, parts }) => {
-      const log = this.#bootLog.slice(from, serial);
+      const log = this.#log.bootText(from, serial);
       from = serial;
       return { name, milliseconds, log, parts };
     });

@@ -292,7 +292,7 @@ export class Session {
       history: ({ of }) => host.history.report(of),
       xenLogAttach: () => {
         this.#xenLog = true;
-        return { text: host.log };
+        return { lines: [...host.log.lines], lost: host.log.lost };
       },
       xenLogDetach: () => {
         this.#xenLog = false;

@@ -22,7 +22,7 @@ export interface BootConfig {
   autostart: string[];
 }
 
-export const DEFAULT_CMDLINE = "dom0_mem=64M loglvl=all guest_loglvl=all console=com1 sched=credit";
+export const DEFAULT_CMDLINE = "dom0_mem=64M loglvl=all guest_loglvl=none/all console=com1 sched=credit";
 
 export const DEFAULT_BOOT_CONFIG: BootConfig = {
   entries: [{ title: "Xenarium", cmdline: DEFAULT_CMDLINE }],

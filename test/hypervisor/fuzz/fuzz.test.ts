@@ -61,8 +61,8 @@ it.skipIf(!compiler)(
     let log = "";
     // What each hostile domain has certainly made, by what it said in the log; from the first line that is whole on.
     const said = new Map<number, number>();
-    host.on("serial", (bytes) => {
-      log = (log + Buffer.from(bytes).toString("latin1")).slice(-20_000);
+    host.on("serial", ({ pieces }) => {
+      log = (log + Buffer.concat(pieces.map(({ bytes }) => bytes)).toString("latin1")).slice(-20_000);
       for (const [, domid, count] of log.matchAll(/^\(d(\d+)\) FUZZ-(?:PROGRESS|DONE) (\d+)\r?$/gm))
         said.set(Number(domid), Math.max(said.get(Number(domid)) ?? 0, Number(count)));
     });
