@@ -1,6 +1,7 @@
 /** What the application shows, apart from figures (history.ts) and console text (consoles.ts). */
 import { create } from "zustand";
 import type { DomainInfo, HostState } from "../../core/api/schema.ts";
+import { NO_LOG, type XenLogState } from "./xen-log.ts";
 
 export const HOST_TABS = [
   ["overview", "Overview"],
@@ -60,8 +61,7 @@ export interface AppState {
   toasts: Toast[];
   /** Counts the snapshots that history.ts took in: what shows figures looks again. */
   tick: number;
-  /** Text of the Xen log. */
-  xenLog: string;
+  xenLog: XenLogState;
   dialog: "none" | "new-domain" | "shortcuts" | "palette";
   question: Question | null;
   /** The console that is shown is searched. */
@@ -80,7 +80,7 @@ export const useApp = create<AppState>()(() => ({
   view: { page: "host" },
   toasts: [],
   tick: 0,
-  xenLog: "",
+  xenLog: NO_LOG,
   dialog: "none",
   question: null,
   consoleSearch: false,
