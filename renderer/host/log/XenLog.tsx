@@ -36,6 +36,30 @@ export function XenLog() {
         <h2>Xen log</h2>
         <Levels log={log.lines} hidden={hidden} />
         <span className="spacer" />
+        <Tool label="Times since power-on" pressed={times} onClick={() => useLayout.setState({ logTimes: !times })}>
+          <Clock size={15} />
+        </Tool>
+        <Tool
+          label="Copy the lines shown"
+          disabled={lines.length === 0}
+          onClick={() =>
+            void navigator.clipboard.writeText(text()).then(
+              () => toast("info", lines.length === 1 ? "One line was copied." : `${lines.length} lines were copied.`),
+              () => toast("error", "The clipboard may not be written here."),
+            )
+          }
+        >
+          <Copy size={15} />
+        </Tool>
+        <Tool
+          label="Save the lines shown"
+          disabled={lines.length === 0}
+          onClick={() => download("xen.log", "text/plain", text())}
+        >
+          <Download size={15} />
+        </Tool>
+      </header>
+      <div className="log-tools">
         <div className="log-search" role="search">
           <input
             type="search"
@@ -65,28 +89,7 @@ export function XenLog() {
             <ChevronDown size={15} />
           </Tool>
         </div>
-        <Tool label="Times since power-on" pressed={times} onClick={() => useLayout.setState({ logTimes: !times })}>
-          <Clock size={15} />
-        </Tool>
-        <Tool
-          label="Copy the lines shown"
-          disabled={lines.length === 0}
-          onClick={() =>
-            void navigator.clipboard.writeText(text()).then(
-              () => toast("info", lines.length === 1 ? "One line was copied." : `${lines.length} lines were copied.`),
-              () => toast("error", "The clipboard may not be written here."),
-            )
-          }
-        >
-          <Copy size={15} />
-        </Tool>
-        <Tool
-          label="Save the lines shown"
-          disabled={lines.length === 0}
-          onClick={() => download("xen.log", "text/plain", text())}
-        >
-          <Download size={15} />
-        </Tool>
+        <span className="spacer" />
         <button
           type="button"
           className="log-follow"
@@ -96,7 +99,7 @@ export function XenLog() {
         >
           <ArrowDownToLine size={14} aria-hidden /> Follow
         </button>
-      </header>
+      </div>
       {log.lost > 0 && (
         <p className="log-lost" role="status">
           {log.lost === 1 ? "One line was" : `${log.lost} lines were`} lost: they came faster than the serial port was

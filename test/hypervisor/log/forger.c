@@ -1,4 +1,4 @@
-/* A guest that writes to Xen's log what Xen would write, floods it, and asks to be shut down. */
+/* A guest that writes to Xen's log what Xen would write, floods it, and asks to be shut down; with a command line, it crashes. */
 #include "xen.h"
 
 enum { HYPERVISOR_sched_op_compat = 6, HYPERVISOR_console_io = 18 };
@@ -33,13 +33,14 @@ static const char *const forged[] = {
 
 void main(struct start_info *info) {
     static char line[1000];
-    (void)info;
     for (u32 i = 0; i < sizeof(forged) / sizeof(*forged); i++) say(forged[i]);
     for (u32 i = 0; i < sizeof(line); i++) line[i] = 'l';
     write_bytes(line, sizeof(line));
     say("\n");
     for (u32 i = 0; i < 300; i++) say("flood\n");
     say("the end\n");
+    /* No handler: Xen has something to say of that. */
+    if (info->cmd_line[0]) __builtin_trap();
     /* Xen says of this that the domain asked for it. */
     for (;;) hypercall(HYPERVISOR_sched_op_compat, SCHEDOP_shutdown, 0, 0, 0);
 }
