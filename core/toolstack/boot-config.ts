@@ -22,6 +22,7 @@ export interface BootConfig {
   autostart: string[];
 }
 
+/** All that Xen says; of what guests cause or say, as much as its rate limit lets through. */
 export const DEFAULT_CMDLINE = "dom0_mem=64M loglvl=all guest_loglvl=none/all console=com1 sched=credit";
 
 export const DEFAULT_BOOT_CONFIG: BootConfig = {

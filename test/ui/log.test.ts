@@ -1,29 +1,21 @@
 /** The Xen log: levels, search, follow, in the application; its lines are caused by a guest that forges, floods and crashes. */
-import { execFile, execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { promisify } from "node:util";
 import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildForger, forgerMissing } from "../hypervisor/log/forger.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
 import { violationsOf } from "./violations.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
-const missing = chromiumMissing() ?? compilerMissing();
+const missing = chromiumMissing() ?? forgerMissing();
 const work = temporaryFolder("log");
 let app: Application;
-
-function compilerMissing(): string | null {
-  try {
-    execFileSync("gcc", ["--version"]);
-    return null;
-  } catch {
-    if (process.env.CI) throw new Error("the guest needs gcc and make");
-    return "no gcc";
-  }
-}
+let image: string;
 
 const xl = (...args: string[]) =>
   promisify(execFile)(process.execPath, [path.join(root, "dist/cli.js"), "xl", ...args], { env: app.served.env });
@@ -32,7 +24,7 @@ const xl = (...args: string[]) =>
 async function crashForger(name: string): Promise<void> {
   writeFileSync(
     path.join(work, `${name}.cfg`),
-    `name = "${name}"\nkernel = "${work}/forger.elf"\nextra = "crash"\nmemory = 16\non_crash = "destroy"\n`,
+    `name = "${name}"\nkernel = "${image}"\nextra = "crash"\nmemory = 16\non_crash = "destroy"\n`,
   );
   await xl("create", path.join(work, `${name}.cfg`));
 }
@@ -58,7 +50,7 @@ const isSeen = (what: Locator): Promise<boolean> =>
 
 describe.skipIf(missing !== null)(`the Xen log${missing ? ` (${missing})` : ""}`, () => {
   beforeAll(async () => {
-    execFileSync("make", ["-s", "-C", path.join(root, "test/hypervisor/log"), `OUT=${work}/forger.elf`]);
+    image = buildForger();
     writeFileSync(
       path.join(work, "boot.cfg"),
       'menuentry "Everything" {\n  xen dom0_mem=64M loglvl=all guest_loglvl=all\n}\n' +
@@ -140,7 +132,9 @@ describe.skipIf(missing !== null)(`the Xen log${missing ? ` (${missing})` : ""}`
     await search().fill("(XEN) Panic on CPU");
     await expect.poll(found).toBe("1 of 1");
     const line = lines().filter({ hasText: "Panic on CPU" });
-    await expect.poll(() => line.textContent()).toMatch(/^Debug, a domain’s own words: \(d\d+\) \(XEN\) Panic on CPU 0:/);
+    await expect
+      .poll(() => line.textContent())
+      .toMatch(/^Debug, a domain’s own words: \(d\d+\) \(XEN\) Panic on CPU 0:/);
     expect(await line.getAttribute("class")).toContain("from-domain");
   });
 

@@ -1,5 +1,4 @@
 /** What a guest writes to Xen's log is its own, whatever it looks like, and no more than the thresholds let through. */
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
@@ -7,24 +6,15 @@ import { describe, expect, it } from "vitest";
 import { HostService } from "../../../core/api/host-service.ts";
 import type { XenLogLine } from "../../../core/api/schema.ts";
 import { DEFAULT_CMDLINE } from "../../../core/toolstack/boot-config.ts";
-import { temporaryFolder } from "../../temporary.ts";
+import { buildForger, forgerMissing } from "./forger.ts";
 
 const root = path.resolve(import.meta.dirname, "../../..");
 
-const compiler = (() => {
-  try {
-    execFileSync("gcc", ["--version"]);
-    return true;
-  } catch {
-    if (process.env.CI) throw new Error("the guest needs gcc and make");
-    return false;
-  }
-})();
+const missing = forgerMissing();
 
 /** The log of a host on which the forger ran to its end, and what `xl dmesg` says of it. */
 async function logWith(cmdline: string): Promise<{ lines: readonly XenLogLine[]; dmesg: string; domid: number }> {
-  const work = temporaryFolder("forger");
-  execFileSync("make", ["-s", "-C", import.meta.dirname, `OUT=${work}/forger.elf`]);
+  const image = readFileSync(buildForger());
   const host = new HostService({
     imageFolder: pathToFileURL(`${root}/dist/`),
     bundledGuest: pathToFileURL(path.join(root, "assets/guests/mini.elf")),
@@ -37,7 +27,7 @@ async function logWith(cmdline: string): Promise<{ lines: readonly XenLogLine[];
     const stopped = new Promise<void>((resolve) => host.once("stopped", () => resolve()));
     const { domid } = await host.toolstack.request("create", {
       config: 'name = "forger"\nkernel = "forger.elf"\nmemory = 16\non_poweroff = "destroy"\n',
-      files: { "forger.elf": readFileSync(`${work}/forger.elf`) },
+      files: { "forger.elf": image },
     });
     await stopped;
     const dmesg = await host.toolstack.request("dmesg", {});
@@ -49,7 +39,7 @@ async function logWith(cmdline: string): Promise<{ lines: readonly XenLogLine[];
   }
 }
 
-describe.skipIf(!compiler)("a guest's words in the log (needs gcc, make)", () => {
+describe.skipIf(missing !== null)(`a guest's words in the log${missing ? ` (${missing})` : ""}`, () => {
   it("are told from Xen's, whatever they look like", async () => {
     const { lines, dmesg, domid } = await logWith("dom0_mem=64M loglvl=all guest_loglvl=all conring_size=1M");
     // The same text as before, without a sign of levels.
