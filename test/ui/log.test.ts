@@ -218,6 +218,14 @@ describe.skipIf(missing !== null)(`the Xen log${missing ? ` (${missing})` : ""}`
     );
   });
 
+  it("is searched and saved by name, from any view", async () => {
+    await app.tab("Boot");
+    await app.command("Search the Xen log");
+    await expect.poll(() => search().evaluate((element) => element === document.activeElement)).toBe(true);
+    const [file] = await Promise.all([app.page.waitForEvent("download"), app.command("Save the Xen log to a file")]);
+    expect(readFileSync(await file.path(), "utf8")).toMatch(/^\(XEN\) Xen version 4\.17/);
+  });
+
   it("says why it is empty when the command line lets nothing through", async () => {
     const { page } = app;
     await page.getByRole("button", { name: "Power off" }).click();

@@ -5,6 +5,7 @@ import { toast, useApp } from "../../state/store.ts";
 import { countByLevel, logText, shownLines, type LevelId } from "../../state/xen-log.ts";
 import { download } from "../../ui/download.ts";
 import { Tool } from "../../ui/Tool.tsx";
+import { SEARCH_FIELD } from "./commands.ts";
 import { LEVELS } from "./levels.ts";
 import { LogLines } from "./LogLines.tsx";
 import { findHits, hitIndex, type Hit } from "./search.ts";
@@ -62,6 +63,7 @@ export function XenLog() {
       <div className="log-tools">
         <div className="log-search" role="search">
           <input
+            id={SEARCH_FIELD}
             type="search"
             placeholder="Search"
             aria-label="Search the Xen log"
@@ -93,6 +95,7 @@ export function XenLog() {
         <button
           type="button"
           className="log-follow"
+          aria-label="Follow the Xen log"
           aria-pressed={following}
           title="Stay at the end as lines come; scrolling up ends it, scrolling to the end begins it"
           onClick={() => setFollowing(!following)}

@@ -32,7 +32,7 @@ async function logWith(cmdline: string): Promise<{ lines: readonly XenLogLine[];
     await stopped;
     const dmesg = await host.toolstack.request("dmesg", {});
     // What was printed before has come once this has.
-    await expect.poll(() => host.log.lines.length, { timeout: 10_000 }).toBe(dmesg.trimEnd().split("\n").length);
+    await expect.poll(() => host.log.lines.length, { timeout: 30_000 }).toBe(dmesg.trimEnd().split("\n").length);
     return { lines: host.log.lines, dmesg, domid };
   } finally {
     await host.powerOff(0);
