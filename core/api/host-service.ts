@@ -9,8 +9,8 @@ import { Tracer } from "../toolstack/trace/tracer.ts";
 import { BootMenu, afterRemoval } from "./boot-menu.ts";
 import { ApiFailure } from "./failure.ts";
 import { Recorder, type HistoryOptions } from "./history/recorder.ts";
-import type { BootReport, EventName, Events, HostPower, HostState } from "./schema.ts";
-import { XenLog } from "./xen-log.ts";
+import type { BootReport, EventName, Events, HostPower, HostState, XenLogLine } from "./schema.ts";
+import { MOST_LOG_LINES, XenLog } from "./xen-log.ts";
 
 export interface HostServiceOptions {
   /** Where core.wasm and the workers' scripts are. */
@@ -41,6 +41,8 @@ export interface PowerOnOptions {
   bootEntry?: number;
 }
 
+/** New lines of the Xen log are told together, so often. */
+const LOG_MS = 50;
 const GRACE_MS = 10_000;
 const MOST_NOTICES = 16;
 const FORWARDED = ["domains", "created", "stopped", "destroyed", "console"] as const;
@@ -63,6 +65,9 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   readonly history: Recorder;
   #notices: Events["notice"][] = [];
   #log = new XenLog();
+  /** Lines of it that are still to be told, and when. */
+  #untold: XenLogLine[] = [];
+  #telling: NodeJS.Timeout | null = null;
   #bundled = 0;
   /** Still to be started. */
   #firstGuest: boolean;
@@ -116,6 +121,21 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     return this.#log;
   }
 
+  /** The same for who hears `xenLog` events from then on. */
+  attachLog(): Events["xenLog"] {
+    this.#tellLog();
+    return { lines: [...this.#log.lines], lost: this.#log.lost };
+  }
+
+  #tellLog(): void {
+    if (this.#telling === null) return;
+    clearTimeout(this.#telling);
+    this.#telling = null;
+    const lines = this.#untold;
+    this.#untold = [];
+    this.emit("xenLog", { lines, lost: this.#log.lost });
+  }
+
   #notRunning(): ApiFailure {
     const advice = this.#power === "starting" ? "ask again when it runs" : "power it on first";
     return new ApiFailure("EOFF", `The host is ${this.#power}; ${advice}.`);
@@ -164,11 +184,14 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.#tracer = new Tracer(host);
     host.on("serial", (output) => {
       const lines = log.add(output);
-      if (lines.length || output.lost) this.emit("xenLog", { lines, lost: log.lost });
+      if (!lines.length && !output.lost) return;
+      this.#untold = [...this.#untold, ...lines].slice(-MOST_LOG_LINES);
+      this.#telling ??= setTimeout(() => this.#tellLog(), LOG_MS);
     });
     host.on("stage", () => this.#changed());
     host.on("notice", (notice) => void this.emit("notice", notice));
     host.on("off", ({ state, reason }) => {
+      this.#tellLog();
       this.#power = state === "crashed" ? "crashed" : "off";
       this.#reason = reason;
       this.history.stop();

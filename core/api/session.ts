@@ -291,8 +291,9 @@ export class Session {
       switches: pass("switches"),
       history: ({ of }) => host.history.report(of),
       xenLogAttach: () => {
+        const log = host.attachLog();
         this.#xenLog = true;
-        return { lines: [...host.log.lines], lost: host.log.lost };
+        return log;
       },
       xenLogDetach: () => {
         this.#xenLog = false;
