@@ -1,6 +1,7 @@
 /** The hypervisor's own log code over a memory of its own: levels, thresholds, rate limit, what the serial port's reader gets. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
+import { Worker } from "node:worker_threads";
 import { beforeAll, describe, expect, it } from "vitest";
 import { buildWasm } from "../../../core/build.mjs";
 import { XenLog } from "../../../core/api/xen-log.ts";
@@ -38,8 +39,17 @@ beforeAll(async () => {
   module = new WebAssembly.Module(readFileSync(output));
 }, 300_000);
 
+/** A thread that floods the log of a memory. */
+const FLOOD = `
+const { workerData: { memory, module, count } } = require("node:worker_threads");
+const trap = () => { throw new Error("trap"); };
+const env = { memory, now: () => 0, wait: trap, adopt() {}, trap, abort: trap };
+new WebAssembly.Instance(module, { env }).exports.flood(count);
+`;
+
 class LogHost {
   readonly core: LogCore;
+  readonly memory: WebAssembly.Memory;
   readonly port: SerialPort;
   readonly bytes: Uint8Array;
   #milliseconds = 60_000;
@@ -52,6 +62,7 @@ class LogHost {
     const now = (): number => this.#milliseconds * 1e6;
     const env = { memory, now, wait: trap, adopt() {}, trap, abort: trap };
     this.core = new WebAssembly.Instance(module, { env }).exports as unknown as LogCore;
+    this.memory = memory;
     this.bytes = new Uint8Array(memory.buffer);
     this.bytes.set(Buffer.from(cmdline), BOOT_CMDLINE);
     this.port = new SerialPort(memory.buffer);
@@ -238,6 +249,39 @@ describe("the serial port's reader", () => {
       expect(kind).toBe(parseInt(text) % 2 ? LOG_DOMAIN_BYTES : LOG_ERR);
     }
   });
+
+  it("never gives a line another's level, while they come faster than it reads", async () => {
+    const host = all();
+    const count = 400_000;
+    const flood = new Worker(FLOOD, { eval: true, workerData: { memory: host.memory, module, count } });
+    const ended = new Promise<number>((resolve) => flood.once("exit", resolve));
+    let running = true;
+    void ended.then(() => (running = false));
+    let taken = 0;
+    let lost = 0;
+    let last = -1;
+    const wrong: string[] = [];
+    const take = (): void => {
+      const output = host.port.take();
+      lost += output.lost;
+      taken += output.pieces.length;
+      for (const { bytes, kind } of output.pieces) {
+        const text = Buffer.from(bytes).toString();
+        const number = Number(/^\(XEN\) (\d+)\n$/.exec(text)?.[1] ?? NaN);
+        if (!(number > last) || kind !== (number & level.LOG_LEVEL_MASK)) wrong.push(`${text} ${kind} after ${last}`);
+        last = number;
+      }
+    };
+    while (running) {
+      for (let i = 0; i < 20; i++) take();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await ended).toBe(0);
+    take();
+    expect(wrong.slice(0, 5)).toEqual([]);
+    expect(taken + lost).toBe(count);
+    expect(last).toBe(count - 1);
+  }, 120_000);
 
   it("keeps a bounded log", () => {
     const log = new XenLog();

@@ -1,4 +1,5 @@
 /** AssemblyScript entry for the tests of the log: the hypervisor's own console and command line, with a clock that the test turns. */
+import { LOG_LEVEL_MASK } from "../../../core/hypervisor/abi/log";
 import { defaultOptions, parseOptions } from "../../../core/hypervisor/boot/options";
 import { conringInit } from "../../../core/hypervisor/console/conring";
 import { consoleInit, consoleWrite, log, logBegin, logDec, logEnd } from "../../../core/hypervisor/console/console";
@@ -15,6 +16,12 @@ export function boot(): void {
   consoleInit();
   defaultOptions();
   parseOptions();
+}
+
+/** Another instance over the memory of one that has booted: as many lines as asked for, the level of each its number's. */
+export function flood(count: u32): void {
+  setSelf(pcpuAt(0));
+  for (let i: u32 = 0; i < count; i++) say(i & LOG_LEVEL_MASK, i);
 }
 
 /** A line of that kind with the number in it. */
