@@ -4,16 +4,29 @@ import type { ServerMessage } from "../core/api/schema.ts";
 /** Bytes a message without text or bytes of its own is counted as. */
 const SMALL = 1024;
 
-/** About how many bytes a message is. */
+/** Bytes that a part of a list is counted as, besides its text. */
+const PART = 32;
+
+/** About how many bytes a message is: its text and bytes, and those of its lists' parts. */
 export function weight(message: ServerMessage): number {
   const data: unknown = "event" in message ? message.data : "result" in message ? message.result : null;
   if (typeof data === "string") return SMALL + data.length;
-  if (typeof data !== "object" || data === null) return SMALL;
   let sum = SMALL;
-  for (const value of Object.values(data)) {
-    if (value instanceof Uint8Array || typeof value === "string" || Array.isArray(value)) sum += value.length;
+  for (const value of valuesOf(data)) {
+    sum += lengthOf(value);
+    if (Array.isArray(value))
+      for (const part of value) for (const inner of [part, ...valuesOf(part)]) sum += PART + lengthOf(inner);
   }
   return sum;
+}
+
+function valuesOf(value: unknown): unknown[] {
+  const isPlain = typeof value === "object" && value !== null && !(value instanceof Uint8Array);
+  return isPlain ? Object.values(value) : [];
+}
+
+function lengthOf(value: unknown): number {
+  return typeof value === "string" || value instanceof Uint8Array || Array.isArray(value) ? value.length : 0;
 }
 
 export class Backlog {

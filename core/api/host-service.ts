@@ -9,7 +9,8 @@ import { Tracer } from "../toolstack/trace/tracer.ts";
 import { BootMenu, afterRemoval } from "./boot-menu.ts";
 import { ApiFailure } from "./failure.ts";
 import { Recorder, type HistoryOptions } from "./history/recorder.ts";
-import type { BootReport, EventName, Events, HostPower, HostState } from "./schema.ts";
+import type { BootReport, EventName, Events, HostPower, HostState, XenLogLine } from "./schema.ts";
+import { MOST_LOG_LINES, XenLog } from "./xen-log.ts";
 
 export interface HostServiceOptions {
   /** Where core.wasm and the workers' scripts are. */
@@ -40,9 +41,8 @@ export interface PowerOnOptions {
   bootEntry?: number;
 }
 
-/** Characters of the Xen log that are kept. */
-const LOG_CHARACTERS = 512 * 1024;
-const BOOT_LOG_CHARACTERS = 64 * 1024;
+/** New lines of the Xen log are told together, so often. */
+const LOG_MS = 50;
 const GRACE_MS = 10_000;
 const MOST_NOTICES = 16;
 const FORWARDED = ["domains", "created", "stopped", "destroyed", "console"] as const;
@@ -64,9 +64,10 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   /** A day of figures. */
   readonly history: Recorder;
   #notices: Events["notice"][] = [];
-  #log = "";
-  /** Its beginning. */
-  #bootLog = "";
+  #log = new XenLog();
+  /** Lines of it that are still to be told, and when. */
+  #untold: XenLogLine[] = [];
+  #telling: NodeJS.Timeout | null = null;
   #bundled = 0;
   /** Still to be started. */
   #firstGuest: boolean;
@@ -115,9 +116,24 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     return this.#notices;
   }
 
-  /** What the hypervisor has printed since power-on, its end if that is much. */
-  get log(): string {
+  /** What the hypervisor has printed since power-on. */
+  get log(): XenLog {
     return this.#log;
+  }
+
+  /** The same for who hears `xenLog` events from then on. */
+  attachLog(): Events["xenLog"] {
+    this.#tellLog();
+    return { lines: [...this.#log.lines], lost: this.#log.lost };
+  }
+
+  #tellLog(): void {
+    if (this.#telling === null) return;
+    clearTimeout(this.#telling);
+    this.#telling = null;
+    const lines = this.#untold;
+    this.#untold = [];
+    this.emit("xenLog", { lines, lost: this.#log.lost });
   }
 
   #notRunning(): ApiFailure {
@@ -161,21 +177,21 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.#memoryMiB = size.memoryMiB;
     this.#pcpus = size.pcpus;
     this.#bootEntry = entry;
-    this.#log = "";
-    this.#bootLog = "";
+    const log = new XenLog();
+    this.#log = log;
     this.#reason = null;
     this.#host = host;
     this.#tracer = new Tracer(host);
-    const decoder = new TextDecoder("latin1");
-    host.on("serial", (bytes) => {
-      const text = decoder.decode(bytes, { stream: true });
-      this.#log = (this.#log + text).slice(-LOG_CHARACTERS);
-      this.#bootLog = (this.#bootLog + text).slice(0, BOOT_LOG_CHARACTERS);
-      this.emit("xenLog", { text });
+    host.on("serial", (output) => {
+      const lines = log.add(output);
+      if (!lines.length && !output.lost) return;
+      this.#untold = [...this.#untold, ...lines].slice(-MOST_LOG_LINES);
+      this.#telling ??= setTimeout(() => this.#tellLog(), LOG_MS);
     });
     host.on("stage", () => this.#changed());
     host.on("notice", (notice) => void this.emit("notice", notice));
     host.on("off", ({ state, reason }) => {
+      this.#tellLog();
       this.#power = state === "crashed" ? "crashed" : "off";
       this.#reason = reason;
       this.history.stop();
@@ -253,7 +269,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     const host = this.#host;
     let from = 0;
     const stages = (host?.stages ?? []).map(({ name, milliseconds, serial, parts }) => {
-      const log = this.#bootLog.slice(from, serial);
+      const log = this.#log.bootText(from, serial);
       from = serial;
       return { name, milliseconds, log, parts };
     });

@@ -124,6 +124,18 @@ export interface TakenImage {
   size: number;
 }
 
+/**
+ * A line of the Xen log without its end, each character a byte. The level is Xen's for the message (XENLOG_*), null where Xen gives none
+ * or the words are dom0's. `origin`: Xen about itself; Xen about what a guest caused (XENLOG_GUEST); or a domain's own words, by
+ * console_io. Level and origin do not come from the text. `time`: nanoseconds since power-on.
+ */
+export interface XenLogLine {
+  text: string;
+  level: "error" | "warning" | "info" | "debug" | null;
+  origin: "xen" | "guest" | "domain";
+  time: number;
+}
+
 /** Stages in order; `log` is what the hypervisor printed in each. */
 export interface BootReport {
   stages: { name: string; milliseconds: number; log: string; parts: { name: string; end: number }[] }[];
@@ -388,8 +400,8 @@ export interface Results {
   switches: { time: number; pcpus: PcpuSwitches[] };
   /** null where nothing is known. */
   history: HistoryReport | null;
-  /** Text since power-on, its last 512 Ki characters if it is more. */
-  xenLogAttach: { text: string };
+  /** Since power-on: the last 8192 lines and 512 Ki characters if it is more. */
+  xenLogAttach: { lines: XenLogLine[]; lost: number };
   xenLogDetach: null;
 }
 
@@ -401,7 +413,8 @@ export interface Events extends Pick<
   host: HostState;
   statistics: StatisticsSnapshot;
   wiring: DomainWiring;
-  xenLog: { text: string };
+  /** New lines; `lost` counts the pieces since power-on that came faster than they could be read. */
+  xenLog: { lines: XenLogLine[]; lost: number };
   /**
    * Hypercalls of a domain that this session traces: records for traceCalls() of core/api/trace/calls.ts, by the time they began;
    * `lost` came after them and are not in any record. `calls` is how often the domain has made each hypercall, by number, until `time`

@@ -294,8 +294,9 @@ export class Session {
       switches: pass("switches"),
       history: ({ of }) => host.history.report(of),
       xenLogAttach: () => {
+        const log = host.attachLog();
         this.#xenLog = true;
-        return { text: host.log };
+        return log;
       },
       xenLogDetach: () => {
         this.#xenLog = false;

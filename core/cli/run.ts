@@ -40,7 +40,8 @@ export async function run(options: RunArguments, imageFolder: URL): Promise<numb
     ...(options.hostMemory !== null && { memoryMiB: options.hostMemory }),
     ...(options.pcpus !== null && { pcpus: options.pcpus }),
   });
-  if (options.log) host.on("serial", (bytes) => process.stderr.write(bytes));
+  if (options.log)
+    host.on("serial", ({ pieces }) => process.stderr.write(Buffer.concat(pieces.map(({ bytes }) => bytes))));
   host.on("notice", ({ severity, message }) => {
     if (severity !== "info") say(message);
   });

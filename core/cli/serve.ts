@@ -39,7 +39,8 @@ async function serveHost(options: ServeArguments, dist: URL): Promise<number> {
     ...(options.hostMemory !== null && { memoryMiB: options.hostMemory }),
     ...(options.pcpus !== null && { pcpus: options.pcpus }),
   });
-  if (options.log) host.on("xenLog", ({ text }) => process.stderr.write(text));
+  if (options.log)
+    host.on("xenLog", ({ lines }) => process.stderr.write(lines.map(({ text }) => `${text}\n`).join("")));
   const ended = new Promise<void>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve());
   });

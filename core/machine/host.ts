@@ -9,6 +9,7 @@ import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
 import { powerOnClock, startClock, type ClockBase } from "./clock.ts";
 import type { MachineParts } from "./core-instance.ts";
 import * as layout from "./layout.ts";
+import { SerialPort, type SerialOutput } from "./serial-port.ts";
 
 export const HOST_MEMORY_MIN_MIB = 128;
 export const HOST_MEMORY_MAX_MIB = 3584;
@@ -27,8 +28,8 @@ export interface HostOptions {
 export type PowerState = "off" | "on" | "crashed";
 
 interface HostEvents {
-  /** Bytes from the hypervisor's serial port. */
-  serial: [Uint8Array];
+  /** What the hypervisor has written to its serial port. */
+  serial: [SerialOutput];
   /** BOOT_STAGE_* was reached; nanoseconds since power-on. */
   stage: [number, number];
   /** The host went off: why. `reason` is a sentence when it crashed. */
@@ -63,6 +64,7 @@ export class Host extends EventEmitter<HostEvents> {
   #state: PowerState = "off";
   #parts: MachineParts | null = null;
   #words: Int32Array | null = null;
+  #serial: SerialPort | null = null;
   #workers: Worker[] = [];
   #now: () => number = () => 0;
 
@@ -123,6 +125,7 @@ export class Host extends EventEmitter<HostEvents> {
 
     this.#parts = { memory, module, clockBase };
     this.#words = words;
+    this.#serial = new SerialPort(memory.buffer);
     this.#state = "on";
     void this.#watchSerial(words);
     void this.#watchStages(words);
@@ -220,14 +223,11 @@ export class Host extends EventEmitter<HostEvents> {
 
   #drainSerial(words: Int32Array): void {
     const producer = Atomics.load(words, layout.SERIAL_PRODUCER >> 2) >>> 0;
-    let consumer = Atomics.load(words, layout.SERIAL_CONSUMER >> 2) >>> 0;
+    const consumer = Atomics.load(words, layout.SERIAL_CONSUMER >> 2) >>> 0;
     if (producer === consumer) return;
-    if ((producer - consumer) >>> 0 > layout.SERIAL_SIZE) consumer = (producer - layout.SERIAL_SIZE) >>> 0;
-    const bytes = new Uint8Array((producer - consumer) >>> 0);
-    const ring = new Uint8Array(words.buffer, layout.SERIAL_DATA, layout.SERIAL_SIZE);
-    for (let i = 0; i < bytes.length; i++) bytes[i] = ring[(consumer + i) % layout.SERIAL_SIZE]!;
+    const output = this.#serial!.take();
     Atomics.store(words, layout.SERIAL_CONSUMER >> 2, producer | 0);
-    this.emit("serial", bytes);
+    if (output.pieces.length || output.lost) this.emit("serial", output);
   }
 
   async #watchStages(words: Int32Array): Promise<void> {

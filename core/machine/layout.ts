@@ -43,6 +43,19 @@ export const SERIAL_PRODUCER = 0x101000;
 export const SERIAL_CONSUMER = 0x101004;
 export const SERIAL_DATA = 0x102000;
 export const SERIAL_SIZE = 0x10000;
+/**
+ * What a wire does not carry, beside the bytes: a mark for each piece that was written. u32 marks made (free-running, counted before
+ * SERIAL_PRODUCER is); u32 where the piece that is being written will end. A mark: u32 where the piece begins (as SERIAL_PRODUCER
+ * counts), u16 its bytes, u8 kind (hypervisor/abi/log.ts), f64 nanoseconds since power-on.
+ */
+export const SERIAL_MARKS_PRODUCER = 0x101008;
+export const SERIAL_CLAIMED = 0x10100c;
+export const SERIAL_MARKS = 0x11c000;
+export const SERIAL_MARK_COUNT = 1024;
+export const SERIAL_MARK_SIZE = 16;
+export const SERIAL_MARK_BYTES = 4;
+export const SERIAL_MARK_KIND = 6;
+export const SERIAL_MARK_TIME = 8;
 
 /** Per-pCPU mailboxes, 64 bytes each, at most 32 pCPUs: u32 pending word (IPI bits), rest see hypervisor. */
 export const PCPU_MAILBOX = 0x112000;

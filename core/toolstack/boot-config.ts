@@ -22,7 +22,8 @@ export interface BootConfig {
   autostart: string[];
 }
 
-export const DEFAULT_CMDLINE = "dom0_mem=64M loglvl=all guest_loglvl=all console=com1 sched=credit";
+/** All that Xen says; of what guests cause or say, as much as its rate limit lets through. */
+export const DEFAULT_CMDLINE = "dom0_mem=64M loglvl=all guest_loglvl=none/all console=com1 sched=credit";
 
 export const DEFAULT_BOOT_CONFIG: BootConfig = {
   entries: [{ title: "Xenarium", cmdline: DEFAULT_CMDLINE }],

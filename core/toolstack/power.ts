@@ -5,6 +5,7 @@ import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import type { MachineParts } from "../machine/core-instance.ts";
 import { Host, type PowerState } from "../machine/host.ts";
+import type { SerialOutput } from "../machine/serial-port.ts";
 import {
   BOOT_CMDLINE,
   BOOT_CMDLINE_SIZE,
@@ -78,8 +79,8 @@ export interface BootHandover {
 }
 
 interface PoweredHostEvents {
-  /** Bytes of the hypervisor's serial console. */
-  serial: [Uint8Array];
+  /** What the hypervisor has written to its serial console. */
+  serial: [SerialOutput];
   stage: [BootStage];
   /** The toolstack's notices, from the autostart list's on. */
   notice: [ToolstackEvents["notice"]];
@@ -104,7 +105,7 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     const entry = checkedEntry(boot, options.bootEntry ?? boot.defaultEntry);
     const { memoryMiB = DEFAULT_MEMORY_MIB, pcpus = defaultPcpus(), imageFolder } = options;
     this.#host = new Host({ memoryMiB, pcpus, cmdline: entry.cmdline, imageFolder });
-    this.#host.on("serial", (bytes) => this.emit("serial", bytes));
+    this.#host.on("serial", (output) => this.emit("serial", output));
     this.#host.on("power", (event) => void this.#wentOff(event));
   }
 

@@ -15,6 +15,7 @@ import { SECTIONS } from "../inspect/sections.ts";
 import type { InspectId } from "../inspect/titles.ts";
 import { useInspect } from "../inspect/state.ts";
 import { exportDomains } from "../host/export.ts";
+import { logCommands } from "../host/log/commands.ts";
 import { folderCommands } from "../organize/commands.ts";
 import { startTour } from "../help/tour-state.ts";
 import { showDomain, useLayout } from "../state/layout.ts";
@@ -105,6 +106,8 @@ export function commandsNow(): Command[] {
     add("Host", "export-csv", "Export the list of domains as CSV", () => exportDomains("csv"), ["save", "table"]);
     add("Host", "export-json", "Export the list of domains as JSON", () => exportDomains("json"), ["save", "table"]);
   }
+
+  found.push(...logCommands());
 
   for (const domain of domains) {
     const { domid, name } = domain;

@@ -60,7 +60,12 @@ export const MENUS = {
       ["power-off", "Power Off…"],
     ]),
     block(hostViews),
-    block([["xen-log", "Xen Log"]]),
+    block([
+      ["xen-log", "Xen Log"],
+      ["search-log", "Search the Xen Log"],
+      ["log-times", "Times in the Xen Log"],
+      ["save-log", "Save the Xen Log…"],
+    ]),
     block(
       [
         ["all-pause", "Pause"],

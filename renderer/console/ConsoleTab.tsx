@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "react";
 import { consoles } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 import { copyConsole, pasteInto, popOut, saveLog, setFontSize } from "./deeds.ts";
-import { Tool } from "./Tool.tsx";
+import { Tool } from "../ui/Tool.tsx";
 import { SearchBar } from "./SearchBar.tsx";
 import { TypeText } from "./TypeText.tsx";
 

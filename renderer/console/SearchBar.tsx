@@ -1,6 +1,6 @@
 import { CaseSensitive, ChevronDown, ChevronUp, Regex, X } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
-import { Tool } from "./Tool.tsx";
+import { Tool } from "../ui/Tool.tsx";
 import type { DomainTerminal, Found, SearchFor } from "./terminal.ts";
 
 /** Search in what a console has shown; marks all matches, begins at the latest. */

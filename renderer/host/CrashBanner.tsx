@@ -1,7 +1,7 @@
 import { Download, Power } from "lucide-react";
 import { act } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
-import { download } from "../ui/download.ts";
+import { saveLog } from "./log/commands.ts";
 
 /** In every view while the host is crashed: what happened, what is kept, and the way on. */
 export function CrashBanner() {
@@ -19,7 +19,7 @@ export function CrashBanner() {
         <button type="button" className="primary" onClick={() => void act("hostPowerOn", {})}>
           <Power size={15} aria-hidden /> Restart the host
         </button>
-        <button type="button" onClick={() => download("xen.log", "text/plain", useApp.getState().xenLog)}>
+        <button type="button" onClick={saveLog}>
           <Download size={15} aria-hidden /> Save the Xen log
         </button>
       </div>

@@ -12,7 +12,7 @@ import { useMarkers } from "../ui/markers.ts";
 import { RangeChoice } from "../ui/RangeChoice.tsx";
 import { MemoryBar } from "./MemoryBar.tsx";
 import { Timeline } from "./timeline/Timeline.tsx";
-import { XenLog } from "./XenLog.tsx";
+import { XenLog } from "./log/XenLog.tsx";
 
 /** The host: how it came up, what it has, what Xen says. */
 export function HostPage() {

@@ -2,6 +2,7 @@
 import { create } from "zustand";
 import { GRAPH_RANGES, type GraphRange } from "./long-history.ts";
 import { DOMAIN_TABS, HOST_TABS, show, useApp, type DomainTab, type HostTab } from "./store.ts";
+import { LEVEL_IDS, type LevelId } from "./xen-log.ts";
 
 const KEY = "xenarium.layout";
 export const SIDEBAR = { least: 180, most: 420, usual: 232 };
@@ -37,6 +38,9 @@ export interface Layout {
   sortBy: ListColumn;
   sortDown: boolean;
   graphRange: GraphRange;
+  /** Levels of the Xen log that are not shown; its lines with their times. */
+  logHidden: LevelId[];
+  logTimes: boolean;
 }
 
 const USUAL: Layout = {
@@ -50,6 +54,8 @@ const USUAL: Layout = {
   sortBy: "domid",
   sortDown: false,
   graphRange: "10min",
+  logHidden: [],
+  logTimes: false,
 };
 
 /** Nothing was arranged before. */
@@ -79,6 +85,8 @@ function read(): Layout {
     sortBy: oneOf(given.sortBy, LIST_COLUMNS, USUAL.sortBy),
     sortDown: given.sortDown === true,
     graphRange: oneOf(given.graphRange, GRAPH_RANGES, USUAL.graphRange),
+    logHidden: LEVEL_IDS.filter((id) => Array.isArray(given.logHidden) && given.logHidden.includes(id)),
+    logTimes: given.logTimes === true,
   };
 }
 

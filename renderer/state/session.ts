@@ -6,12 +6,12 @@ import { Consoles } from "../console/consoles.ts";
 import { History } from "./history.ts";
 import { beginTask, noteChanges, noteCreated, noteDestroyed, noteHost, noteNotice, noteStopped } from "./journal.ts";
 import { show, toast, useApp } from "./store.ts";
+import { NO_LOG, withMore } from "./xen-log.ts";
 
 const STATISTICS_MS = 1000;
 const RECONNECT_MS = 2000;
 /** As many as the host keeps consoles of. */
 const MOST_DEPARTED = 64;
-const LOG_CHARACTERS = 512 * 1024;
 
 export const history = new History();
 export const consoles = new Consoles(request);
@@ -83,7 +83,7 @@ export async function startSession(): Promise<void> {
   listen(client);
   useApp.setState({ connection: "open", connectionReason: "" });
   const log = await client.request("xenLogAttach").catch(() => null);
-  if (log) useApp.setState({ xenLog: log.text.slice(-LOG_CHARACTERS) });
+  if (log) useApp.setState({ xenLog: { first: 0, ...log } });
   await client.request("statisticsEvery", { milliseconds: STATISTICS_MS }).catch(() => {});
 }
 
@@ -103,7 +103,7 @@ function listen(api: ApiClient): void {
       history.clear();
       consoles.clear();
       useApp.setState({
-        xenLog: "",
+        xenLog: NO_LOG,
         departed: new Map(),
         forgotten: new Set(),
         view: { page: "host", tab: "overview" },
@@ -156,7 +156,7 @@ function listen(api: ApiClient): void {
   api.on("trace", (event) => {
     for (const listener of [...traceListeners]) listener(event);
   });
-  api.on("xenLog", ({ text }) => useApp.setState(({ xenLog }) => ({ xenLog: (xenLog + text).slice(-LOG_CHARACTERS) })));
+  api.on("xenLog", (more) => useApp.setState(({ xenLog }) => ({ xenLog: withMore(xenLog, more) })));
   api.on("statistics", (snapshot) => {
     history.add(snapshot);
     useApp.setState(({ tick }) => ({ tick: tick + 1 }));

@@ -2,6 +2,7 @@
 import { create } from "zustand";
 import type { DomainInfo, HostState } from "../../core/api/schema.ts";
 import { DOMAIN_TABS, HOST_TABS, type DomainTab, type HostTab } from "./tabs.ts";
+import { NO_LOG, type XenLogState } from "./xen-log.ts";
 
 export { DOMAIN_TABS, HOST_TABS, type DomainTab, type HostTab };
 
@@ -45,8 +46,7 @@ export interface AppState {
   toasts: Toast[];
   /** Counts the snapshots that history.ts took in: what shows figures looks again. */
   tick: number;
-  /** Text of the Xen log. */
-  xenLog: string;
+  xenLog: XenLogState;
   dialog: "none" | "new-domain" | "shortcuts" | "palette";
   question: Question | null;
   /** The console that is shown is searched. */
@@ -65,7 +65,7 @@ export const useApp = create<AppState>()(() => ({
   view: { page: "host" },
   toasts: [],
   tick: 0,
-  xenLog: "",
+  xenLog: NO_LOG,
   dialog: "none",
   question: null,
   consoleSearch: false,

@@ -344,18 +344,19 @@ describe("a window's session", () => {
     const shell = new Double();
     await shell.start(host);
     const { webContents } = shell.main;
-    const text = "x".repeat(1024 * 1024);
+    const line = { text: "x".repeat(1024 * 1024), level: null, origin: "domain", time: 0 } as const;
+    const event = { lines: [line], lost: 0 };
     shell.send(TO_HOST, { id: 1, request: "xenLogAttach", args: {} });
     for (let i = 0; i < 60; i++) {
-      host.emit("xenLog", { text });
+      host.emit("xenLog", event);
       shell.send(TAKEN, 2);
     }
     expect(webContents.got(HOST_CLOSED)).toEqual([]);
     for (const nonsense of [-1, NaN, "9", null, { valueOf: 9 }]) shell.send(TAKEN, nonsense as number);
-    for (let i = 0; i < 40; i++) host.emit("xenLog", { text });
+    for (let i = 0; i < 40; i++) host.emit("xenLog", event);
     expect(webContents.got(HOST_CLOSED)).toHaveLength(1);
     const count = webContents.sent.length;
-    host.emit("xenLog", { text });
+    host.emit("xenLog", event);
     expect(webContents.sent.length).toBe(count);
   });
 });

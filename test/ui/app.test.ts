@@ -117,7 +117,9 @@ describe.skipIf(missing !== null)(`the application${missing ? ` (${missing})` : 
     await page.getByText("The host is up. Give it a guest.").waitFor();
     const stages = await page.locator(".stages .stage-name").allInnerTexts();
     expect(stages).toEqual(expect.arrayContaining(["firmware", "hypervisor", "dom0", "xenstored"]));
-    expect(await page.locator(".log").innerText()).toContain("(XEN) Xen version 4.17");
+    await page.getByRole("log", { name: "Xen log" }).press("Home");
+    await expect.poll(() => page.locator(".log").textContent()).toContain("(XEN) Xen version 4.17");
+    await page.locator(".page").evaluate((element) => element.scrollTo(0, 0));
     await page.locator(".graph[data-points]").first().waitFor();
     await expect
       .poll(async () => Number(await page.locator(".graph").first().getAttribute("data-points")), { timeout: 10_000 })

@@ -161,7 +161,7 @@ describe.skipIf(missing !== null)(`axe${missing ? ` (${missing})` : ""}`, () => 
   it("the tour over a domain's devices", async () => {
     const { page } = app;
     await app.command("guided tour");
-    for (let i = 0; i < 5; i++) await page.getByRole("button", { name: "Next" }).click();
+    for (let i = 0; i < 5; i++) await page.getByRole("button", { name: "Next", exact: true }).click();
     await page.getByRole("dialog", { name: "Event channels" }).waitFor();
     await page.locator(".tour-figures").waitFor();
     expect(await violations()).toEqual([]);

@@ -220,7 +220,9 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
     ]);
     expect(readFileSync(await log.path(), "utf8")).toContain("(XEN) Xen version 4.17");
     await desktop.say("command", "host-overview");
-    await expect.poll(() => page.locator(".log").innerText()).toContain("(XEN) Xen version 4.17");
+    await page.getByRole("log", { name: "Xen log" }).press("Home");
+    await expect.poll(() => page.locator(".log").textContent()).toContain("(XEN) Xen version 4.17");
+    await page.locator(".page").evaluate((element) => element.scrollTo(0, 0));
     await shoot("crash-host");
     expect(await violationsOf(page)).toEqual([]);
     await expect.poll(offers).toContain("power-on");

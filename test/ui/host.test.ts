@@ -162,7 +162,7 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
       const first = await told().innerText();
       await app.page.keyboard.press("ArrowLeft");
       await expect.poll(() => told().innerText()).not.toBe(first);
-      await app.page.getByRole("button", { name: "Follow" }).click();
+      await app.page.locator(".timeline").getByRole("button", { name: "Follow" }).click();
       await app.page.getByRole("button", { name: "Hold" }).waitFor();
     });
 

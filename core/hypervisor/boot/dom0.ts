@@ -7,7 +7,8 @@ import {
   START_INFO_NR_PAGES,
   START_INFO_SHARED_INFO,
 } from "../abi/xen";
-import { LOG_ALWAYS, log, logBegin, logDec, logEnd, logHex, logText } from "../console/console";
+import { LOG_DEFAULT, LOG_ERR } from "../abi/log";
+import { log, logBegin, logDec, logEnd, logHex, logText } from "../console/console";
 import { DOMAIN_HARDWARE, DOMAIN_NATIVE, DOMAIN_PRIVILEGED, Domain } from "../domain/domain";
 import { createDomain, createVcpu } from "../domain/lifecycle";
 import { textTo } from "../hypercall/xen_version";
@@ -32,11 +33,11 @@ function dom0Frames(): u32 {
 
 /** False, with the reason in the log, if it can't be. */
 export function buildDom0(): bool {
-  log(LOG_ALWAYS, "*** Building a native Dom0 ***");
+  log(LOG_DEFAULT, "*** Building a native Dom0 ***");
   const flags = DOMAIN_PRIVILEGED | DOMAIN_NATIVE | DOMAIN_HARDWARE;
   const d = createDomain(0, true, flags, 1, 0xffffffff, -1, -1, 2);
   if (!d) {
-    log(LOG_ALWAYS, "Error creating domain 0");
+    log(LOG_ERR, "Error creating domain 0");
     return false;
   }
   const frames = dom0Frames();
@@ -44,7 +45,7 @@ export function buildDom0(): bool {
   setMaxPages(0, most > frames ? most : frames);
   const first = allocDomheapContiguous(frames, 0);
   if (!first) {
-    log(LOG_ALWAYS, "Not enough RAM for domain 0 allocation.");
+    log(LOG_ERR, "Not enough RAM for domain 0 allocation.");
     return false;
   }
   d.nativeFirstMfn = first;
@@ -52,15 +53,15 @@ export function buildDom0(): bool {
   for (let i: u32 = 0; i < frames; i++) m2pSet(first + i, i);
   startInfo(d);
   if (createVcpu(d, 0)) {
-    log(LOG_ALWAYS, "Error creating vCPU 0 of domain 0");
+    log(LOG_ERR, "Error creating vCPU 0 of domain 0");
     return false;
   }
   // Nothing of a native domain waits for the scheduler: it runs when its thread attaches.
   d.pauseCount = 0;
   d.controllerPauseCount = 0;
-  log(LOG_ALWAYS, "Dom0 has maximum 1 VCPUs");
-  log(LOG_ALWAYS, "PHYSICAL MEMORY ARRANGEMENT:");
-  logBegin(LOG_ALWAYS);
+  log(LOG_DEFAULT, "Dom0 has maximum 1 VCPUs");
+  log(LOG_DEFAULT, "PHYSICAL MEMORY ARRANGEMENT:");
+  logBegin(LOG_DEFAULT);
   logText(" Dom0 alloc.:   ");
   logHex(<u64>frameAddress(first), 16);
   logText("->");
@@ -69,7 +70,7 @@ export function buildDom0(): bool {
   logDec(frames);
   logText(" pages)");
   logEnd();
-  logBegin(LOG_ALWAYS);
+  logBegin(LOG_DEFAULT);
   logText(" Start info:    ");
   logHex(d.startInfo, 16);
   logText("->");

@@ -1,11 +1,9 @@
 /** Xen's command line, `name` or `name=value` separated by spaces; as in Xen, the last of a name wins. */
 import { BOOT_CMDLINE, BOOT_CMDLINE_SIZE } from "../../machine/layout";
 import { setSerial } from "../console/conring";
+import { EINVAL } from "../abi/errno";
+import { LOG_DEBUG, LOG_DEFAULT, LOG_ERR, LOG_INFO, LOG_WARNING } from "../abi/log";
 import {
-  LOG_ALWAYS,
-  LOG_DEBUG,
-  LOG_INFO,
-  LOG_WARNING,
   ROOT_GUEST_LOWER,
   ROOT_GUEST_UPPER,
   ROOT_LOGLVL_LOWER,
@@ -13,6 +11,7 @@ import {
   logBegin,
   logBytes,
   logEnd,
+  logSigned,
   logText,
 } from "../console/console";
 import { HYPERVISOR_ROOT } from "../memory/frames";
@@ -77,29 +76,53 @@ function dom0Memory(at: usize, length: u32): void {
   }
 }
 
-function level(at: usize, length: u32): u32 {
-  if (is(at, length, "none")) return 0;
-  if (is(at, length, "error")) return 1;
-  if (is(at, length, "warning")) return LOG_WARNING;
-  if (is(at, length, "info")) return LOG_INFO;
-  if (is(at, length, "debug") || is(at, length, "all")) return LOG_DEBUG;
-  return 0xff;
+/** Where the level that levelAt() has read ends. */
+let levelEnd: u32 = 0;
+
+/** The level that the `length` bytes at `at` begin with, as a threshold; a warning's if with none. */
+function levelAt(at: usize, length: u32): u32 {
+  levelEnd = 0;
+  let threshold: u32 = LOG_WARNING + 1;
+  if (begins(at, length, "none")) {
+    threshold = 0;
+    levelEnd = 4;
+  } else if (begins(at, length, "error")) {
+    threshold = LOG_ERR + 1;
+    levelEnd = 5;
+  } else if (begins(at, length, "warning")) levelEnd = 7;
+  else if (begins(at, length, "info")) {
+    threshold = LOG_INFO + 1;
+    levelEnd = 4;
+  } else if (begins(at, length, "debug")) {
+    threshold = LOG_DEBUG + 1;
+    levelEnd = 5;
+  } else if (begins(at, length, "all")) {
+    threshold = LOG_DEBUG + 1;
+    levelEnd = 3;
+  }
+  return threshold;
 }
 
-/** level, or level/rate-limited level. */
-function levels(at: usize, length: u32, lower: usize, upper: usize): bool {
-  let slash: u32 = 0;
-  while (slash < length && load<u8>(at + slash) != 47) slash++;
-  const first = level(at, slash);
-  const second = slash < length ? level(at + slash + 1, length - slash - 1) : first;
-  if (first == 0xff || second == 0xff) return false;
+/** level, or level/rate-limited level. 0, or -EINVAL for what is no level, which counts as a warning's: both as in Xen. */
+function levels(at: usize, length: u32, lower: usize, upper: usize): i32 {
+  const first = levelAt(at, length);
+  let end = levelEnd;
+  let second = first;
+  if (end < length && load<u8>(at + end) == 47) {
+    end++;
+    second = levelAt(at + end, length - end);
+    end += levelEnd;
+  }
   store<u32>(lower, first);
   store<u32>(upper, max<u32>(first, second));
-  return true;
+  return end == length ? 0 : -EINVAL;
 }
 
-/** False if the option is not one of this hypervisor's. */
-function option(name: usize, nameLength: u32, value: usize, valueLength: u32, plain: bool): bool {
+/** What option() says of a name that is none of this hypervisor's. */
+const UNKNOWN: i32 = 1;
+
+/** 0, a negative errno for a value that it can't have, or UNKNOWN. */
+function option(name: usize, nameLength: u32, value: usize, valueLength: u32, plain: bool): i32 {
   const off = is(value, valueLength, "no") || is(value, valueLength, "0") || is(value, valueLength, "false");
   if (is(name, nameLength, "dom0_mem")) dom0Memory(value, valueLength);
   else if (is(name, nameLength, "loglvl")) return levels(value, valueLength, ROOT_LOGLVL_LOWER, ROOT_LOGLVL_UPPER);
@@ -110,17 +133,19 @@ function option(name: usize, nameLength: u32, value: usize, valueLength: u32, pl
     store<u32>(ROOT_CONRING_WISH, (<u32>min<u64>(sizeKiB(value, valueLength), 4096)) << 10);
   else if (is(name, nameLength, "sched")) store<u32>(ROOT_SCHED_REFUSED, is(value, valueLength, "credit") ? 0 : 1);
   else if (is(name, nameLength, "console")) setSerial(!is(value, valueLength, "none"));
-  else if (is(name, nameLength, "dom0_max_vcpus")) return is(value, valueLength, "1");
+  else if (is(name, nameLength, "dom0_max_vcpus")) return is(value, valueLength, "1") ? 0 : -EINVAL;
   // True already: the serial port never loses a byte to a buffer, and there is one console.
-  else return is(name, nameLength, "sync_console") || is(name, nameLength, "com1") || is(name, nameLength, "vga");
-  return true;
+  else if (!is(name, nameLength, "sync_console") && !is(name, nameLength, "com1") && !is(name, nameLength, "vga"))
+    return UNKNOWN;
+  return 0;
 }
 
+/** Xen's: loglvl=warning guest_loglvl=none/warning. */
 export function defaultOptions(): void {
-  store<u32>(ROOT_LOGLVL_LOWER, LOG_INFO);
-  store<u32>(ROOT_LOGLVL_UPPER, LOG_INFO);
+  store<u32>(ROOT_LOGLVL_LOWER, LOG_WARNING + 1);
+  store<u32>(ROOT_LOGLVL_UPPER, LOG_WARNING + 1);
   store<u32>(ROOT_GUEST_LOWER, 0);
-  store<u32>(ROOT_GUEST_UPPER, LOG_WARNING);
+  store<u32>(ROOT_GUEST_UPPER, LOG_WARNING + 1);
 }
 
 /** Reads the command line; options that are unknown or have no such value get a line in the log. */
@@ -142,12 +167,20 @@ export function parseOptions(): void {
     }
     const nameEnd = equals ? equals : at;
     const value = equals ? equals + 1 : at;
-    if (!option(BOOT_CMDLINE + start, nameEnd - start, BOOT_CMDLINE + value, at - value, !equals)) {
-      logBegin(LOG_ALWAYS);
-      logText('parameter "');
-      logBytes(BOOT_CMDLINE + start, at - start);
-      logText('" unknown!');
-      logEnd();
+    const name = BOOT_CMDLINE + start;
+    const result = option(name, nameEnd - start, BOOT_CMDLINE + value, at - value, !equals);
+    if (!result) continue;
+    logBegin(LOG_DEFAULT);
+    logText('parameter "');
+    logBytes(name, nameEnd - start);
+    if (result == UNKNOWN) logText('" unknown!');
+    else {
+      logText('" has invalid value "');
+      logBytes(BOOT_CMDLINE + value, at - value);
+      logText('", rc=');
+      logSigned(result);
+      logText("!");
     }
+    logEnd();
   }
 }

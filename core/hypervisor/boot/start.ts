@@ -22,11 +22,11 @@ import { hostWait } from "../../machine/cpu/machine";
 import { STATISTICS_MAGIC_VALUE } from "../abi/native";
 import { DOMID_FIRST_RESERVED } from "../abi/xen";
 import { conringInit, conringMove } from "../console/conring";
+import { LOG_DEFAULT } from "../abi/log";
 import {
-  LOG_ALWAYS,
-  LOG_INFO,
-  LOG_WARNING,
   ROOT_CONSOLE_LOCK,
+  consoleInit,
+  startLogEverything,
   ROOT_GUEST_LOWER,
   ROOT_GUEST_UPPER,
   ROOT_LOGLVL_LOWER,
@@ -62,25 +62,26 @@ function stage(number: u32): void {
 
 /** The host can't go on: says why and stops it. */
 function panic(reason: string): void {
-  log(LOG_ALWAYS, "****************************************");
-  log(LOG_ALWAYS, "Panic on CPU 0:");
-  log(LOG_ALWAYS, reason);
-  log(LOG_ALWAYS, "****************************************");
+  startLogEverything();
+  log(LOG_DEFAULT, "****************************************");
+  log(LOG_DEFAULT, "Panic on CPU 0:");
+  log(LOG_DEFAULT, reason);
+  log(LOG_DEFAULT, "****************************************");
   setPower(POWER_CRASHED);
 }
 
 function banner(): void {
-  log(LOG_ALWAYS, "Xen version 4.17.5-xenarium (xenarium@xenarium) (AssemblyScript 0.28) debug=n");
-  log(LOG_ALWAYS, "Latest ChangeSet: unavailable");
-  log(LOG_ALWAYS, "Bootloader: xenarium");
-  logBegin(LOG_ALWAYS);
+  log(LOG_DEFAULT, "Xen version 4.17.5-xenarium (xenarium@xenarium) (AssemblyScript 0.28) debug=n");
+  log(LOG_DEFAULT, "Latest ChangeSet: unavailable");
+  log(LOG_DEFAULT, "Bootloader: xenarium");
+  logBegin(LOG_DEFAULT);
   logText("Command line: ");
   logBytes(BOOT_CMDLINE, BOOT_CMDLINE_SIZE);
   logEnd();
 }
 
 function range(from: u64, to: u64, type: string): void {
-  logBegin(LOG_ALWAYS);
+  logBegin(LOG_DEFAULT);
   logText(" [");
   logHex(from, 16);
   logText(", ");
@@ -92,10 +93,10 @@ function range(from: u64, to: u64, type: string): void {
 }
 
 function memoryMap(mib: u64): void {
-  log(LOG_ALWAYS, "Multiboot-e820 RAM map:");
+  log(LOG_DEFAULT, "Multiboot-e820 RAM map:");
   range(0, XEN_HEAP_START, "reserved");
   range(XEN_HEAP_START, mib << 20, "usable");
-  logBegin(LOG_ALWAYS);
+  logBegin(LOG_DEFAULT);
   logText("System RAM: ");
   logDec(mib - (XEN_HEAP_START >> 20));
   logText("MB (");
@@ -113,7 +114,7 @@ function levelName(level: u32): void {
 }
 
 function levelLine(name: string, lower: u32, upper: u32): void {
-  logBegin(LOG_ALWAYS);
+  logBegin(LOG_DEFAULT);
   logText(name);
   levelName(lower);
   if (upper != lower) {
@@ -139,10 +140,12 @@ function earlyStart(): bool {
   for (let id: u32 = 0; id < pcpus; id++) initPcpu(pcpuAt(id), id);
   setSelf(pcpuAt(0));
   conringInit();
+  consoleInit();
   defaultOptions();
   stage(BOOT_STAGE_HYPERVISOR);
-  banner();
+  // First, as in Xen: its thresholds hold for all that follows.
   parseOptions();
+  banner();
   memoryMap(mib);
   if (!memoryInit(mib << 8)) {
     panic("Not enough memory for the frame table");
@@ -160,7 +163,7 @@ function lateStart(): bool {
   }
   store<u32>(ROOT_DOMAINS, <u32>table);
   store<u32>(ROOT_LAST_DOMID, 0);
-  logBegin(LOG_ALWAYS);
+  logBegin(LOG_DEFAULT);
   logText("Domain heap initialised: ");
   logDec(freePages());
   logText(" pages from mfn ");
@@ -176,17 +179,17 @@ function lateStart(): bool {
       spinLock(ROOT_CONSOLE_LOCK);
       conringMove(ring, size);
       spinUnlock(ROOT_CONSOLE_LOCK);
-      logBegin(LOG_ALWAYS);
+      logBegin(LOG_DEFAULT);
       logText("Allocated console ring of ");
       logDec(size >> 10);
       logText(" KiB.");
       logEnd();
     }
   }
-  if (load<u32>(ROOT_SCHED_REFUSED)) log(LOG_WARNING, "Could not find scheduler of that name: using credit");
-  log(LOG_INFO, "Using scheduler: SMP Credit Scheduler (credit)");
-  log(LOG_INFO, "Platform timer is 1.000GHz HOST");
-  log(LOG_INFO, "Detected 1000.000 MHz processor.");
+  if (load<u32>(ROOT_SCHED_REFUSED)) log(LOG_DEFAULT, "Could not find scheduler of that name: using credit");
+  log(LOG_DEFAULT, "Using scheduler: SMP Credit Scheduler (credit)");
+  log(LOG_DEFAULT, "Platform timer is 1.000GHz HOST");
+  log(LOG_DEFAULT, "Detected 1000.000 MHz processor.");
   return true;
 }
 
@@ -201,12 +204,12 @@ function bringUpPcpus(): bool {
     if (atomic.load<u32>(BOOT_POWER) != <u32>POWER_ON) return false;
     hostWait(ROOT_PCPUS_ONLINE, online, 100_000_000);
   }
-  logBegin(LOG_INFO);
+  logBegin(LOG_DEFAULT);
   logText("Brought up ");
   logDec(pcpus);
   logText(pcpus == 1 ? " CPU" : " CPUs");
   logEnd();
-  log(LOG_INFO, "Scheduling granularity: cpu, 1 CPU per sched-resource");
+  log(LOG_DEFAULT, "Scheduling granularity: cpu, 1 CPU per sched-resource");
   return true;
 }
 

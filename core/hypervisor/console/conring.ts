@@ -5,10 +5,24 @@
  * 16 KiB in the root, so that the first message has a place, and moves to the heap once there is one.
  *
  * Serial port (core/machine/layout.ts): a ring whose reader is the host. It never blocks: bytes that the host has not
- * taken when the ring is full are overwritten, and the host, which sees producer - consumer exceed the size, skips them.
+ * taken when the ring is full are overwritten, and the host, which sees that, skips them. Each piece that is written is marked with
+ * its kind (abi/log.ts) and time: beside the bytes, where nothing that is written can reach.
  */
-import { SERIAL_DATA, SERIAL_PRODUCER, SERIAL_SIZE } from "../../machine/layout";
+import {
+  SERIAL_CLAIMED,
+  SERIAL_DATA,
+  SERIAL_MARKS,
+  SERIAL_MARKS_PRODUCER,
+  SERIAL_MARK_BYTES,
+  SERIAL_MARK_COUNT,
+  SERIAL_MARK_KIND,
+  SERIAL_MARK_SIZE,
+  SERIAL_MARK_TIME,
+  SERIAL_PRODUCER,
+  SERIAL_SIZE,
+} from "../../machine/layout";
 import { HYPERVISOR_ROOT } from "../memory/frames";
+import { systemTime } from "../sched/clock";
 
 const BOOT_RING: usize = HYPERVISOR_ROOT + 0x9000;
 const BOOT_RING_SIZE: u32 = 0x4000;
@@ -43,21 +57,31 @@ export function conringMove(address: usize, size: u32): void {
   store<u32>(ROOT_CONRING_SIZE, size);
 }
 
-export function conringWrite(from: usize, length: u32): void {
+export function conringWrite(from: usize, length: u32, kind: u32): void {
   const ring = <usize>load<u32>(ROOT_CONRING);
   const size = load<u32>(ROOT_CONRING_SIZE);
   let producer = load<u32>(ROOT_CONRING_PRODUCER);
   for (let i: u32 = 0; i < length; i++) store<u8>(ring + (producer++ & (size - 1)), load<u8>(from + i));
   store<u32>(ROOT_CONRING_PRODUCER, producer);
   if (producer - load<u32>(ROOT_CONRING_CONSUMER) > size) store<u32>(ROOT_CONRING_CONSUMER, producer - size);
-  serialWrite(from, length);
+  serialWrite(from, length, kind);
 }
 
-/** To the serial port alone. */
-export function serialWrite(from: usize, length: u32): void {
+/** To the serial port alone; at most 64 KiB less a byte. */
+export function serialWrite(from: usize, length: u32, kind: u32): void {
   if (!load<u32>(ROOT_SERIAL_ON)) return;
-  let at = atomic.load<u32>(SERIAL_PRODUCER);
+  const begin = atomic.load<u32>(SERIAL_PRODUCER);
+  const marks = atomic.load<u32>(SERIAL_MARKS_PRODUCER);
+  // Who reads the oldest bytes meanwhile sees by this that they are being overwritten; it comes before them, being atomic.
+  atomic.xchg<u32>(SERIAL_CLAIMED, begin + length);
+  let at = begin;
   for (let i: u32 = 0; i < length; i++) store<u8>(SERIAL_DATA + (at++ & (SERIAL_SIZE - 1)), load<u8>(from + i));
+  const mark = <usize>SERIAL_MARKS + <usize>(marks & (SERIAL_MARK_COUNT - 1)) * <usize>SERIAL_MARK_SIZE;
+  store<u32>(mark, begin);
+  store<u16>(mark, <u16>length, SERIAL_MARK_BYTES);
+  store<u8>(mark, <u8>kind, SERIAL_MARK_KIND);
+  store<f64>(mark, <f64>systemTime(), SERIAL_MARK_TIME);
+  atomic.store<u32>(SERIAL_MARKS_PRODUCER, marks + 1);
   atomic.store<u32>(SERIAL_PRODUCER, at);
   atomic.notify(SERIAL_PRODUCER);
 }

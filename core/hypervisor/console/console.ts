@@ -1,73 +1,82 @@
 /**
  * The hypervisor's log. A line is built in the thread's own buffer and written whole: to the console ring (what
- * `xl dmesg` reads) and to the serial port.
+ * `xl dmesg` reads) and to the serial port, there with its level (abi/log.ts).
  *
- *   logBegin(LOG_ERR); logText("domain "); logDec(domid); logText(" crashed"); logEnd();
- *   log(LOG_INFO, "Brought up all pCPUs");
+ *   logBegin(LOG_G_WARNING); logVcpu(domid, vcpu); logText(" did what it may not"); logEnd();
+ *   log(LOG_DEFAULT, "Brought up all pCPUs");
  *
- * Strings are literals: AssemblyScript keeps those as static data, so nothing is allocated.
+ * A line has the level that Xen gives it (LOG_DEFAULT: none). Strings are literals: AssemblyScript keeps those as static data, so
+ * nothing is allocated.
  */
+import { LOG_DEFAULT, LOG_DOMAIN_LINE, LOG_GUEST, LOG_LEVEL_MASK } from "../abi/log";
 import { conringWrite } from "./conring";
 import { PCPU_LINE, PCPU_LINE_SIZE, self } from "../sched/pcpu";
 import { HYPERVISOR_ROOT } from "../memory/frames";
 import { systemTime } from "../sched/clock";
 import { spinLock, spinUnlock } from "../sched/lock";
 
-/** Log levels of the Xen log: smaller is more important. `always` ignores the thresholds. */
-export const LOG_ALWAYS: u32 = 0;
-export const LOG_ERR: u32 = 1;
-export const LOG_WARNING: u32 = 2;
-export const LOG_INFO: u32 = 3;
-export const LOG_DEBUG: u32 = 4;
-/** Added for messages that guests cause: threshold guest_loglvl, rate-limited. */
-export const LOG_GUEST: u32 = 16;
-export const LOG_G_ERR: u32 = 17;
-export const LOG_G_WARNING: u32 = 18;
-export const LOG_G_INFO: u32 = 19;
-export const LOG_G_DEBUG: u32 = 20;
-
-/** u32 each: levels up to `lower` are printed, up to `upper` too but rate-limited; for Xen's own and for guests' messages. */
+/**
+ * Thresholds, u32 each: levels below `lower` are printed, those below `upper` too but rate-limited; for Xen's own messages and for
+ * those that guests cause. 0 lets none pass, 4 all.
+ */
 export const ROOT_LOGLVL_LOWER: usize = HYPERVISOR_ROOT + 0x80;
 export const ROOT_LOGLVL_UPPER: usize = HYPERVISOR_ROOT + 0x84;
 export const ROOT_GUEST_LOWER: usize = HYPERVISOR_ROOT + 0xb4;
 export const ROOT_GUEST_UPPER: usize = HYPERVISOR_ROOT + 0xb8;
 export const ROOT_CONSOLE_LOCK: usize = HYPERVISOR_ROOT + 0x88;
-/** Rate limit of guest messages: u64 window start, u32 printed in it, u32 missed. */
-const ROOT_LIMIT_START: usize = HYPERVISOR_ROOT + 0x90;
-const ROOT_LIMIT_COUNT: usize = HYPERVISOR_ROOT + 0x98;
+/** u32: thresholds do not count while this is not 0, as in a panic. */
+const ROOT_PRINT_EVERYTHING: usize = HYPERVISOR_ROOT + 0xbc;
+/** Rate limit, one for all who cause messages: u64 milliseconds when it was last asked, u32 milliseconds saved up, u32 missed. */
+const ROOT_LIMIT_LAST: usize = HYPERVISOR_ROOT + 0x90;
+const ROOT_LIMIT_SAVED: usize = HYPERVISOR_ROOT + 0x98;
 const ROOT_LIMIT_MISSED: usize = HYPERVISOR_ROOT + 0x9c;
-/** Xen's ratelimit: 10 messages in 5 s. */
-const LIMIT_WINDOW_NS: u64 = 5_000_000_000;
-const LIMIT_BURST: u32 = 10;
+/** Xen's printk_ratelimit: a message costs 5 s, and no more than ten messages' worth is saved up. */
+const LIMIT_COST_MS: u32 = 5000;
+const LIMIT_MOST_MS: u32 = 50_000;
 
 let open = false;
+let openKind: u32 = LOG_DEFAULT;
 
-function mayPrint(level: u32): bool {
-  if (level == LOG_ALWAYS) return true;
-  const guest = level >= LOG_GUEST;
-  const importance = guest ? level - LOG_GUEST : level;
-  if (importance <= load<u32>(guest ? ROOT_GUEST_LOWER : ROOT_LOGLVL_LOWER)) return true;
-  return importance <= load<u32>(guest ? ROOT_GUEST_UPPER : ROOT_LOGLVL_UPPER) && withinLimit();
+/** The rate limit as it is at power-on. */
+export function consoleInit(): void {
+  store<u64>(ROOT_LIMIT_LAST, 0);
+  store<u32>(ROOT_LIMIT_SAVED, LIMIT_MOST_MS);
+  store<u32>(ROOT_LIMIT_MISSED, 0);
+  store<u32>(ROOT_PRINT_EVERYTHING, 0);
+}
+
+/** From then on everything is printed, whatever its level, until as many have asked for the end of it. */
+export function startLogEverything(): void {
+  atomic.add<u32>(ROOT_PRINT_EVERYTHING, 1);
+}
+export function endLogEverything(): void {
+  atomic.sub<u32>(ROOT_PRINT_EVERYTHING, 1);
+}
+
+function mayPrint(kind: u32): bool {
+  if (atomic.load<u32>(ROOT_PRINT_EVERYTHING)) return true;
+  const guest = (kind & LOG_GUEST) != 0;
+  const level = kind & LOG_LEVEL_MASK;
+  if (level < load<u32>(guest ? ROOT_GUEST_LOWER : ROOT_LOGLVL_LOWER)) return true;
+  return level < load<u32>(guest ? ROOT_GUEST_UPPER : ROOT_LOGLVL_UPPER) && withinLimit();
 }
 
 function withinLimit(): bool {
-  const time = systemTime();
+  const time = systemTime() / 1_000_000;
   spinLock(ROOT_CONSOLE_LOCK);
-  let missed: u32 = 0;
-  if (time - load<u64>(ROOT_LIMIT_START) > LIMIT_WINDOW_NS) {
-    store<u64>(ROOT_LIMIT_START, time);
-    store<u32>(ROOT_LIMIT_COUNT, 0);
-    missed = load<u32>(ROOT_LIMIT_MISSED);
-    store<u32>(ROOT_LIMIT_MISSED, 0);
-  }
-  const count = load<u32>(ROOT_LIMIT_COUNT);
-  const ok = count < LIMIT_BURST;
-  if (ok) store<u32>(ROOT_LIMIT_COUNT, count + 1);
-  else store<u32>(ROOT_LIMIT_MISSED, load<u32>(ROOT_LIMIT_MISSED) + 1);
+  const last = load<u64>(ROOT_LIMIT_LAST);
+  // Another pCPU may have looked at the clock later and come here first.
+  const passed = time > last ? time - last : 0;
+  if (passed) store<u64>(ROOT_LIMIT_LAST, time);
+  const saved = <u32>min<u64>(load<u32>(ROOT_LIMIT_SAVED) + passed, LIMIT_MOST_MS);
+  const ok = saved >= LIMIT_COST_MS;
+  store<u32>(ROOT_LIMIT_SAVED, ok ? saved - LIMIT_COST_MS : saved);
+  const missed = load<u32>(ROOT_LIMIT_MISSED);
+  store<u32>(ROOT_LIMIT_MISSED, ok ? 0 : missed + 1);
   spinUnlock(ROOT_CONSOLE_LOCK);
-  if (missed) {
-    logBegin(LOG_ALWAYS);
-    logText("printk: ");
+  if (ok && missed) {
+    beginLine(LOG_DEFAULT);
+    logText("(XEN) printk: ");
     logDec(missed);
     logText(" messages suppressed.");
     logEnd();
@@ -75,19 +84,25 @@ function withinLimit(): bool {
   return ok;
 }
 
-/** Begins a line; what follows is dropped if the level is not printed. */
-export function logBegin(level: u32): void {
-  open = mayPrint(level);
-  if (!open) return;
+function beginLine(kind: u32): void {
+  open = true;
+  openKind = kind;
   self.lineLength = 0;
+}
+
+/** Begins a line; what follows is dropped if its level is not printed. */
+export function logBegin(kind: u32): void {
+  open = mayPrint(kind);
+  if (!open) return;
+  beginLine(kind);
   logText("(XEN) ");
 }
 
-/** Begins a line that a guest writes: `(dN) ` in front. */
-export function logBeginGuest(level: u32, domid: u32): void {
-  open = mayPrint(level);
+/** Begins a line that a guest writes: `(dN) ` in front, of XENLOG_G_DEBUG. */
+export function logBeginGuest(domid: u32): void {
+  open = mayPrint(LOG_DOMAIN_LINE);
   if (!open) return;
-  self.lineLength = 0;
+  beginLine(LOG_DOMAIN_LINE);
   logText("(d");
   logDec(domid);
   logText(") ");
@@ -175,20 +190,20 @@ export function logEnd(): void {
   const at = changetype<usize>(self) + PCPU_LINE;
   const length = self.lineLength;
   store<u8>(at + length - 1, 10);
-  consoleWrite(at, length);
+  consoleWrite(at, length, openKind);
   open = false;
 }
 
 /** A line that is one literal. */
-export function log(level: u32, text: string): void {
-  logBegin(level);
+export function log(kind: u32, text: string): void {
+  logBegin(kind);
   logText(text);
   logEnd();
 }
 
 /** Writes bytes as they are to ring and serial port, in one piece. */
-export function consoleWrite(address: usize, length: u32): void {
+export function consoleWrite(address: usize, length: u32, kind: u32): void {
   spinLock(ROOT_CONSOLE_LOCK);
-  conringWrite(address, length);
+  conringWrite(address, length, kind);
   spinUnlock(ROOT_CONSOLE_LOCK);
 }

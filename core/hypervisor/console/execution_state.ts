@@ -3,21 +3,22 @@ import { CPU_GPR, CPU_SEG, CS, SEG_SELECTOR, SEG_SIZE, SS } from "../../machine/
 import { Vcpu } from "../domain/domain";
 import { clearGuestFault, guestFault, readGuest64 } from "../hypercall/guest_access";
 import { showRegisters } from "../pv/state";
-import { LOG_ALWAYS, logBegin, logDec, logEnd, logHex, logText } from "./console";
+import { LOG_DEFAULT } from "../abi/log";
+import { logBegin, logDec, logEnd, logHex, logText } from "./console";
 
 const STACK_LINES: u32 = 20;
 const WORDS_PER_LINE: u32 = 4;
 
 /** Registers, then up to 80 words of stack; the vCPU's tables are the loaded ones. */
 export function showExecutionState(v: Vcpu): void {
-  logBegin(LOG_ALWAYS);
+  logBegin(LOG_DEFAULT);
   logText("----[ Xen-4.17.5  x86_64  debug=n  Not tainted ]----");
   logEnd();
   showRegisters(v);
   const selector = CPU_SEG + CS * SEG_SIZE + SEG_SELECTOR;
   const stackSelector = CPU_SEG + SS * SEG_SIZE + SEG_SELECTOR;
   const rsp = load<u64>(v.cpu + CPU_GPR + 4 * 8);
-  logBegin(LOG_ALWAYS);
+  logBegin(LOG_DEFAULT);
   logText("Guest stack trace from rsp=");
   logHex(rsp, 16);
   logText(" (cs ");
@@ -27,7 +28,7 @@ export function showExecutionState(v: Vcpu): void {
   logText("):");
   logEnd();
   for (let line: u32 = 0; line < STACK_LINES; line++) {
-    logBegin(LOG_ALWAYS);
+    logBegin(LOG_DEFAULT);
     logText("  ");
     let printed: u32 = 0;
     for (let word: u32 = 0; word < WORDS_PER_LINE; word++) {

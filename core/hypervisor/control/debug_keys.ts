@@ -1,5 +1,17 @@
 /** Debug keys (`xl debug-keys`): reports on the Xen console. */
-import { LOG_ALWAYS, log, logBegin, logByte, logDec, logEnd, logHex, logText, logVcpu } from "../console/console";
+import { LOG_DEFAULT } from "../abi/log";
+import {
+  endLogEverything,
+  log,
+  logBegin,
+  logByte,
+  logDec,
+  logEnd,
+  logHex,
+  logText,
+  logVcpu,
+  startLogEverything,
+} from "../console/console";
 import { Domain, Vcpu, domainList, vcpuOf } from "../domain/domain";
 import { DomainMemory } from "../memory/domain_memory";
 import { freePages, xenheapPages } from "../memory/allocator";
@@ -12,8 +24,15 @@ const KEY_m: u32 = 109;
 const KEY_q: u32 = 113;
 const KEY_r: u32 = 114;
 
+/** What is asked for is printed, whatever the thresholds. */
 export function debugKey(key: u32): void {
-  logBegin(LOG_ALWAYS);
+  startLogEverything();
+  handleKey(key);
+  endLogEverything();
+}
+
+function handleKey(key: u32): void {
+  logBegin(LOG_DEFAULT);
   logText("'");
   logByte(key);
   logText("' pressed -> ");
@@ -21,10 +40,10 @@ export function debugKey(key: u32): void {
     case KEY_h:
       logText("showing installed handlers");
       logEnd();
-      log(LOG_ALWAYS, " key 'h' (ascii '68') => show this message");
-      log(LOG_ALWAYS, " key 'm' (ascii '6d') => memory info");
-      log(LOG_ALWAYS, " key 'q' (ascii '71') => dump domain (and guest debug) info");
-      log(LOG_ALWAYS, " key 'r' (ascii '72') => dump run queues");
+      log(LOG_DEFAULT, " key 'h' (ascii '68') => show this message");
+      log(LOG_DEFAULT, " key 'm' (ascii '6d') => memory info");
+      log(LOG_DEFAULT, " key 'q' (ascii '71') => dump domain (and guest debug) info");
+      log(LOG_DEFAULT, " key 'r' (ascii '72') => dump run queues");
       return;
     case KEY_m:
       logText("memory info");
@@ -50,7 +69,7 @@ export function debugKey(key: u32): void {
 }
 
 function memoryInfo(): void {
-  logBegin(LOG_ALWAYS);
+  logBegin(LOG_DEFAULT);
   logText("Physical memory: ");
   logDec(totalFrames());
   logText(" frames, free ");
@@ -64,7 +83,7 @@ function domains(): void {
   for (let each = domainList(); each; each = changetype<Domain>(each).next) {
     const d = changetype<Domain>(each);
     const m = changetype<DomainMemory>(d.memory);
-    logBegin(LOG_ALWAYS);
+    logBegin(LOG_DEFAULT);
     logText("General information for domain ");
     logDec(d.domid);
     logText(":  dying=");
@@ -86,7 +105,7 @@ function domains(): void {
 }
 
 function vcpuLine(v: Vcpu): void {
-  logBegin(LOG_ALWAYS);
+  logBegin(LOG_DEFAULT);
   logText("    ");
   logVcpu(v.domid, v.vcpuId);
   logText(": CPU");
@@ -108,7 +127,7 @@ function vcpuLine(v: Vcpu): void {
 function runQueues(): void {
   for (let id: u32 = 0; id < pcpuCount(); id++) {
     const p: Pcpu = pcpuAt(id);
-    logBegin(LOG_ALWAYS);
+    logBegin(LOG_DEFAULT);
     logText("CPU[");
     logDec(id);
     logText("] nr_run=");

@@ -2,7 +2,8 @@
  * The invariant checker of all parts. Frame references can only be compared while nothing changes them, so domains are
  * paused for it: the caller is a native domain's thread (or a pCPU without guests).
  */
-import { LOG_ERR, logBegin, logDec, logEnd, logText } from "../console/console";
+import { LOG_ERR } from "../abi/log";
+import { logBegin, logDec, logEnd, logText } from "../console/console";
 import { Domain, ROOT_DOMAIN_LIST_LOCK, Vcpu, domainList, isNative, vcpuOf } from "../domain/domain";
 import { checkEventChannels } from "../event/check";
 import { checkMemory } from "../memory/check";

@@ -3,7 +3,8 @@ import { BOOT_POWER, POWER_OFF, POWER_REBOOT } from "../../machine/layout";
 import { EINVAL, ENOMEM, EEXIST } from "../abi/errno";
 import { SHUTDOWN_crash, SHUTDOWN_poweroff, SHUTDOWN_reboot, SHUTDOWN_suspend, SHUTDOWN_watchdog } from "../abi/sched";
 import { DOMID_FIRST_RESERVED, LEGACY_MAX_VCPUS, VCPU_INFO_SIZE, VIRQ_DOM_EXC } from "../abi/xen";
-import { LOG_ALWAYS, logBegin, logDec, logEnd, logText, log } from "../console/console";
+import { LOG_DEFAULT } from "../abi/log";
+import { logBegin, logDec, logEnd, logText, log } from "../console/console";
 import { ROOT_NOREBOOT } from "../boot/options";
 import { showExecutionState } from "../console/execution_state";
 import { evtchnDomainFree, evtchnDomainInit, evtchnVcpuInit, sendGlobalVirq } from "../event/channels";
@@ -219,7 +220,7 @@ export function setPower(state: u32): void {
 
 /** The hardware domain is gone, and the host with it. */
 function hardwareDomainShutdown(d: Domain, reason: u32): void {
-  logBegin(LOG_ALWAYS);
+  logBegin(LOG_DEFAULT);
   logText("Hardware Dom");
   logDec(d.domid);
   const noreboot = load<u32>(ROOT_NOREBOOT) != 0;
@@ -238,7 +239,7 @@ function hardwareDomainShutdown(d: Domain, reason: u32): void {
     logText("): rebooting machine");
   }
   logEnd();
-  if (noreboot) log(LOG_ALWAYS, "'noreboot' set - not rebooting.");
+  if (noreboot) log(LOG_DEFAULT, "'noreboot' set - not rebooting.");
   setPower(noreboot ? POWER_OFF : POWER_REBOOT);
 }
 
@@ -288,7 +289,7 @@ export function domainResume(d: Domain): void {
 export function domainCrash(d: Domain): void {
   if (d.isShuttingDown) return;
   const v = currentVcpu;
-  logBegin(LOG_ALWAYS);
+  logBegin(LOG_DEFAULT);
   logText("Domain ");
   logDec(d.domid);
   if (changetype<usize>(v) && v.domain == d) {

@@ -1,7 +1,8 @@
 /** Do the event channels agree with each other? Domains stand still meanwhile. */
 import { EVTCHN_FIFO_PRIORITY_MIN } from "../abi/event_channel";
 import { NR_VIRQS } from "../abi/xen";
-import { LOG_ALWAYS, logBegin, logDec, logEnd, logText } from "../console/console";
+import { LOG_ERR } from "../abi/log";
+import { logBegin, logDec, logEnd, logText } from "../console/console";
 import { Domain, Vcpu, domainById, domainList, vcpuOf } from "../domain/domain";
 import { CONTROL, TAILS, isLinked } from "./fifo_pages";
 import { ECS_FREE, ECS_INTERDOMAIN, ECS_IPI, ECS_RESERVED, ECS_VIRQ, portOf, portValid } from "./port";
@@ -13,7 +14,7 @@ const DESCRIBED: i32 = 20;
 
 function report(what: string, d: Domain, port: u32): void {
   if (++violations > DESCRIBED) return;
-  logBegin(LOG_ALWAYS);
+  logBegin(LOG_ERR);
   logText("Event channels: ");
   logText(what);
   logText(" d");

@@ -66,7 +66,8 @@ import {
   UNMAP_status,
 } from "../abi/grant_table";
 import { EBUSY, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ESRCH } from "../abi/errno";
-import { LOG_G_INFO, logBegin, logDec, logDomain, logEnd, logText } from "../console/console";
+import { LOG_G_INFO } from "../abi/log";
+import { logBegin, logDec, logDomain, logEnd, logText } from "../console/console";
 import { currentVcpu } from "../domain/domain";
 import { continueWith, preemptCheck } from "../hypercall/continuation";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";

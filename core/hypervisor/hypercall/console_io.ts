@@ -1,9 +1,10 @@
 /** HYPERVISOR_console_io: the emergency console. */
 import { EFAULT, EINVAL, ENOSYS, EPERM } from "../abi/errno";
+import { LOG_DOMAIN_BYTES } from "../abi/log";
 import { CONSOLEIO_read, CONSOLEIO_write } from "../abi/xen";
 import { ROOT_CONSOLE_TO_RING } from "../boot/options";
 import { serialWrite } from "../console/conring";
-import { LOG_G_DEBUG, ROOT_CONSOLE_LOCK, consoleWrite, logBeginGuest, logBytes, logEnd } from "../console/console";
+import { ROOT_CONSOLE_LOCK, consoleWrite, logBeginGuest, logBytes, logEnd } from "../console/console";
 import { CONSOLE_LINE_SIZE, DOMAIN_HARDWARE, Domain, currentVcpu, isPrivileged } from "../domain/domain";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { threadScratch } from "../sched/pcpu";
@@ -14,7 +15,7 @@ const PART: u32 = 128;
 
 /** Writes the guest's collected line as `(dN) text`. */
 function flushLine(d: Domain): void {
-  logBeginGuest(LOG_G_DEBUG, d.domid);
+  logBeginGuest(d.domid);
   logBytes(d.consoleLine, d.consoleLineLength);
   logEnd();
   d.consoleLineLength = 0;
@@ -39,10 +40,10 @@ function guestWrite(d: Domain, at: usize, length: u32): void {
 
 /** The hardware domain's bytes go out as they are, for it may be interactive; into the ring with console_to_ring. */
 function hardwareWrite(at: usize, length: u32): void {
-  if (load<u32>(ROOT_CONSOLE_TO_RING)) consoleWrite(at, length);
+  if (load<u32>(ROOT_CONSOLE_TO_RING)) consoleWrite(at, length, LOG_DOMAIN_BYTES);
   else {
     spinLock(ROOT_CONSOLE_LOCK);
-    serialWrite(at, length);
+    serialWrite(at, length, LOG_DOMAIN_BYTES);
     spinUnlock(ROOT_CONSOLE_LOCK);
   }
 }

@@ -15,7 +15,8 @@ import {
   SCHED_POLL_TIMEOUT,
 } from "../abi/sched";
 import { VCPU_INFO_UPCALL_MASK } from "../abi/xen";
-import { LOG_G_INFO, logBegin, logDec, logEnd, logText } from "../console/console";
+import { LOG_G_INFO } from "../abi/log";
+import { logBegin, logDec, logEnd, logText } from "../console/console";
 import {
   DOMAIN_HARDWARE,
   DOMAIN_WATCHDOG_TIMERS,

@@ -3,7 +3,8 @@
  * and compares. Only meaningful while no pCPU is in a hypercall and no domain is half built or half gone.
  */
 import { MAX_ORDER, allocXenheapPages, freePages, freeXenheapPages } from "./allocator";
-import { LOG_ERR, logBegin, logDec, logEnd, logHex, logText } from "../console/console";
+import { LOG_ERR } from "../abi/log";
+import { logBegin, logDec, logEnd, logHex, logText } from "../console/console";
 import { Domain, VCPU_GDT_FRAMES, Vcpu, firstDomain, nextDomain, vcpuOf } from "../domain/domain";
 import { DomainMemory, domainMemory } from "./domain_memory";
 import {

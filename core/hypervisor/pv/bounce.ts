@@ -10,7 +10,8 @@ import { clearFault, cpu, fault } from "../../machine/cpu/machine";
 import { CPU_GPR, CPU_RIP, CPU_SHADOW, CS, DS, ES, FS, GS, SEG_SELECTOR, SS } from "../../machine/cpu/state";
 import { TI_IF } from "../abi/arch_x86";
 import { VCPU_INFO_CR2, VCPU_INFO_UPCALL_MASK, VMASST_TYPE_architectural_iopl } from "../abi/xen";
-import { LOG_ALWAYS, logBegin, logDec, logEnd, logHex, logText, logVcpu } from "../console/console";
+import { LOG_DEFAULT, LOG_G_ERR } from "../abi/log";
+import { logBegin, logDec, logEnd, logHex, logText, logVcpu } from "../console/console";
 import { TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS, VCPU_PAGE_FAULT_COUNT, Vcpu, trapInfo } from "../domain/domain";
 import { domainCrash } from "../domain/lifecycle";
 import { guestRangeOk } from "../hypercall/guest_access";
@@ -123,7 +124,7 @@ export function bounceTo(v: Vcpu, address: u64, flags: u32, errorCode: u32): voi
 }
 
 function crashed(v: Vcpu, address: u64, stack: u64): void {
-  logBegin(LOG_ALWAYS);
+  logBegin(LOG_DEFAULT);
   logVcpu(v.domid, v.vcpuId);
   if (address) {
     logText(" domain_crash_sync: no kernel stack for an entry at ");
@@ -141,7 +142,7 @@ export function injectTrap(v: Vcpu, vector: u32, errorCode: u32, withError: bool
   const info = trapInfo(v, vector);
   const address = load<u64>(info, TRAP_INFO_ADDRESS);
   if (!address) {
-    logBegin(LOG_ALWAYS);
+    logBegin(LOG_G_ERR);
     logVcpu(v.domid, v.vcpuId);
     logText(" Unhandled fault/trap #");
     logDec(vector);

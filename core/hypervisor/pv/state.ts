@@ -14,7 +14,8 @@ import {
   SEG_SELECTOR,
   SS,
 } from "../../machine/cpu/state";
-import { LOG_ALWAYS, logBegin, logDec, logEnd, logHex, logText, logVcpu } from "../console/console";
+import { LOG_DEFAULT } from "../abi/log";
+import { logBegin, logDec, logEnd, logHex, logText, logVcpu } from "../console/console";
 import { Vcpu } from "../domain/domain";
 import { inKernelMode } from "./mode";
 import { segmentOf } from "./segments";
@@ -38,7 +39,7 @@ function gpr(v: Vcpu, n: u32): u64 {
   return load<u64>(v.cpu + CPU_GPR + <usize>n * 8);
 }
 function line(v: Vcpu, a: string, an: u32, b: string, bn: u32, c: string, cn: u32): void {
-  logBegin(LOG_ALWAYS);
+  logBegin(LOG_DEFAULT);
   show(a, gpr(v, an));
   logText("   ");
   show(b, gpr(v, bn));
@@ -58,18 +59,18 @@ export function showRegisters(v: Vcpu): void {
   setCpu(v.cpu);
   const rflags = getRflags();
   setCpu(before);
-  logBegin(LOG_ALWAYS);
+  logBegin(LOG_DEFAULT);
   logText("CPU:    ");
   logDec(v.processor);
   logEnd();
-  logBegin(LOG_ALWAYS);
+  logBegin(LOG_DEFAULT);
   logText("RIP:    ");
   logHex(load<u16>(segmentOf(v.cpu, CS), SEG_SELECTOR), 4);
   logText(":[<");
   logHex(load<u64>(v.cpu, CPU_RIP), 16);
   logText(">]");
   logEnd();
-  logBegin(LOG_ALWAYS);
+  logBegin(LOG_DEFAULT);
   show("RFLAGS", rflags);
   logText("   EM: ");
   logDec(inKernelMode(v) ? 1 : 0);
@@ -82,26 +83,26 @@ export function showRegisters(v: Vcpu): void {
   line(v, "rbp", RBP, "rsp", RSP, "r8 ", 8);
   line(v, "r9 ", 9, "r10", 10, "r11", 11);
   line(v, "r12", 12, "r13", 13, "r14", 14);
-  logBegin(LOG_ALWAYS);
+  logBegin(LOG_DEFAULT);
   show("r15", gpr(v, 15));
   logText("   ");
   show("cr0", v.cr0);
   logText("   ");
   show("cr4", v.cr4);
   logEnd();
-  logBegin(LOG_ALWAYS);
+  logBegin(LOG_DEFAULT);
   show("cr3", v.cr3Loaded);
   logText("   ");
   show("cr2", v.trapCr2);
   logEnd();
-  logBegin(LOG_ALWAYS);
+  logBegin(LOG_DEFAULT);
   show("fsb", load<u64>(segmentOf(v.cpu, FS), SEG_BASE));
   logText("   ");
   show("gsb", load<u64>(segmentOf(v.cpu, GS), SEG_BASE));
   logText("   ");
   show("gss", load<u64>(v.cpu, CPU_KERNEL_GS_BASE));
   logEnd();
-  logBegin(LOG_ALWAYS);
+  logBegin(LOG_DEFAULT);
   selector("ds", v, DS);
   selector("   es", v, ES);
   selector("   fs", v, FS);

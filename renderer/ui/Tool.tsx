@@ -1,15 +1,17 @@
 import type { ReactNode } from "react";
 
-/** A button of the console's own bar: a sign, and its name for who points at it or hears it. */
+/** A button of a view's own bar: a sign, and its name for who points at it or hears it. */
 export function Tool({
   label,
   pressed,
+  disabled,
   onClick,
   children,
 }: {
   label: string;
   /** Of a switch: whether it is on. */
   pressed?: boolean;
+  disabled?: boolean;
   onClick: () => void;
   children: ReactNode;
 }) {
@@ -20,6 +22,7 @@ export function Tool({
       title={label}
       aria-label={label}
       aria-pressed={pressed}
+      disabled={disabled}
       onClick={onClick}
     >
       {children}

@@ -1,0 +1,114 @@
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { useEffect, useLayoutEffect, useRef, type ReactNode, type UIEvent } from "react";
+import { describe, levelOf } from "./levels.ts";
+import { timeText, type ShownLine } from "../../state/xen-log.ts";
+import { placesIn, type Hit } from "./search.ts";
+
+const ROW_PIXELS = 18;
+/** So near the end is the end. */
+const NEAR_PIXELS = 4;
+
+/** The lines, as many as are seen of them. Following goes on and off with where the user scrolls to. */
+export function LogLines({
+  lines,
+  times,
+  following,
+  onFollowing,
+  search,
+  hit,
+}: {
+  lines: readonly ShownLine[];
+  times: boolean;
+  following: boolean;
+  onFollowing: (following: boolean) => void;
+  search: string;
+  hit: Hit | null;
+}) {
+  const box = useRef<HTMLDivElement>(null);
+  /** Where it was scrolled to, and the number of the line at the top. */
+  const last = useRef({ top: 0, number: 0 });
+  const virtual = useVirtualizer({
+    count: lines.length,
+    getScrollElement: () => box.current,
+    estimateSize: () => ROW_PIXELS,
+    overscan: 12,
+  });
+  // At the end as it grows; otherwise what was read stays where it was, when lines before it go.
+  useLayoutEffect(() => {
+    const element = box.current!;
+    if (following) element.scrollTop = element.scrollHeight;
+    else {
+      const index = lines.findIndex(({ number }) => number >= last.current.number);
+      const top = Math.max(0, index) * ROW_PIXELS + (last.current.top % ROW_PIXELS);
+      if (lines.length && Math.abs(top - element.scrollTop) >= ROW_PIXELS) element.scrollTop = top;
+    }
+    last.current.top = element.scrollTop;
+  }, [lines, following]);
+  const at = hit ? lines.findIndex(({ number }) => number === hit.number) : -1;
+  const target = useRef(at);
+  target.current = at;
+  useEffect(() => {
+    if (target.current >= 0) virtual.scrollToIndex(target.current, { align: "center" });
+    // The place in the list changes as lines go; what is looked at does not.
+  }, [hit?.number, hit?.at, virtual]);
+  const onScroll = ({ currentTarget }: UIEvent<HTMLDivElement>): void => {
+    const { scrollTop, scrollHeight, clientHeight } = currentTarget;
+    const before = last.current.top;
+    last.current = { top: scrollTop, number: lines[Math.floor(scrollTop / ROW_PIXELS)]?.number ?? 0 };
+    if (scrollTop === before) return;
+    if (scrollTop + clientHeight >= scrollHeight - NEAR_PIXELS) onFollowing(true);
+    else if (scrollTop < before) onFollowing(false);
+  };
+  return (
+    <div
+      ref={box}
+      className={times ? "log log-lines with-times" : "log log-lines"}
+      role="log"
+      aria-live="off"
+      aria-label="Xen log"
+      tabIndex={0}
+      onScroll={onScroll}
+    >
+      <div className="log-sized" style={{ height: virtual.getTotalSize() }}>
+        {virtual.getVirtualItems().map(({ index, start }) => {
+          const { number, line } = lines[index]!;
+          const { id, icon: Icon } = levelOf(line);
+          return (
+            <div
+              key={number}
+              className={`log-line level-${id} from-${line.origin}`}
+              title={describe(line)}
+              style={{ transform: `translateY(${start}px)` }}
+            >
+              <Icon size={12} aria-hidden />
+              <span className="visually-hidden">{describe(line)}: </span>
+              {times && <span className="log-time">{timeText(line)}</span>}
+              <span className="log-text">
+                {marked(line.text, search, hit?.number === number ? hit.at : -1)}
+                {"\n"}
+              </span>
+            </div>
+          );
+        })}
+      </div>
+    </div>
+  );
+}
+
+function marked(text: string, search: string, current: number): ReactNode {
+  if (!search) return text;
+  const parts: ReactNode[] = [];
+  let done = 0;
+  for (const at of placesIn(text, search.toLowerCase())) {
+    const end = at + search.length;
+    parts.push(
+      text.slice(done, at),
+      <mark key={at} className={at === current ? "current" : undefined} aria-current={at === current || undefined}>
+        {text.slice(at, end)}
+      </mark>,
+    );
+    done = end;
+  }
+  parts.push(text.slice(done));
+  return parts;
+}

@@ -1,0 +1,23 @@
+/** The guest of forger.c. */
+import { execFileSync } from "node:child_process";
+import path from "node:path";
+import { temporaryFolder } from "../../temporary.ts";
+
+/** One line for the user when it can't be made; with CI=true that is an error. */
+export function forgerMissing(): string | null {
+  try {
+    execFileSync("gcc", ["--version"]);
+    execFileSync("make", ["--version"]);
+    return null;
+  } catch {
+    if (process.env.CI) throw new Error("the forging guest needs gcc and make");
+    return "no gcc and make";
+  }
+}
+
+/** Path of its image. */
+export function buildForger(): string {
+  const image = path.join(temporaryFolder("forger"), "forger.elf");
+  execFileSync("make", ["-s", "-C", import.meta.dirname, `OUT=${image}`]);
+  return image;
+}
