@@ -12,7 +12,6 @@ import { KeptMinutes, keepWithin } from "./kept.ts";
 import {
   KEPT_MINUTES,
   MOST_KEPT_VCPUS,
-  VCPU_STATES,
   minuteBytes,
   readMinute,
   writeMinute,
