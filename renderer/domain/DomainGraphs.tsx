@@ -53,13 +53,18 @@ function largest(values: Iterable<number | null>): number {
   return found;
 }
 
+/** Percent of one pCPU that so many vCPUs can have together. */
+function allPcpus(vcpus: number): number {
+  return 100 * Math.min(vcpus, history.pcpus.length || vcpus);
+}
+
 /** A line for each vCPU while lines can be told apart; of more, all together: each has its own graph below. */
 function vcpuGraph({ cpu, vcpus }: DomainHistory): { title: string; unit: string; max: number; lines: GraphLine[] } {
   if (vcpus.length > MOST_LINES)
     return {
       title: `CPU, all ${vcpus.length} vCPUs`,
       unit: "%",
-      max: 100 * vcpus.length,
+      max: allPcpus(vcpus.length),
       lines: [{ label: "CPU", series: cpu }],
     };
   const lines = vcpus.map((series, i) => ({ label: `vCPU ${i}`, series }));
@@ -104,7 +109,7 @@ function longKinds(kept: LongHistory): LongGraphKind[] {
     max: 100,
     lines: () => kept.vcpus.map(({ running }, i) => ({ label: `vCPU ${i}`, series: { mean: running } })),
   };
-  const cpuTop = vcpus > 0 ? { max: 100 * vcpus } : {};
+  const cpuTop = vcpus > 0 ? { max: allPcpus(vcpus) } : {};
   return [
     ...(vcpus > 1 && vcpus <= MOST_LINES ? [perVcpu] : []),
     { title: "CPU, all vCPUs", unit: "%", ...cpuTop, lines: metricLine("cpu", { label: "CPU" }) },

@@ -9,14 +9,7 @@ import { appendFile, mkdir, readFile, readdir, rename, rm, stat, writeFile } fro
 import path from "node:path";
 import { crc32 } from "node:zlib";
 import { KeptMinutes, keepWithin } from "./kept.ts";
-import {
-  KEPT_MINUTES,
-  MOST_KEPT_VCPUS,
-  minuteBytes,
-  readMinute,
-  writeMinute,
-  type Minute,
-} from "./minutes.ts";
+import { KEPT_MINUTES, MOST_KEPT_VCPUS, minuteBytes, readMinute, writeMinute, type Minute } from "./minutes.ts";
 
 const MAGIC = "xenarium-history";
 const FORM = 2;
