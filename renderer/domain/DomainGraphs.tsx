@@ -48,7 +48,7 @@ export function LiveGraphs({ domid, uuid, name }: Pick<DomainInfo, "domid" | "uu
 }
 
 function largest(values: Iterable<number | null>): number {
-  let found = 0;
+  let found = 1;
   for (const value of values) if (value !== null && value > found) found = value;
   return found;
 }
@@ -109,7 +109,8 @@ function longKinds(kept: LongHistory): LongGraphKind[] {
     max: 100,
     lines: () => kept.vcpus.map(({ running }, i) => ({ label: `vCPU ${i}`, series: { mean: running } })),
   };
-  const cpuTop = vcpus > 0 ? { max: allPcpus(vcpus) } : {};
+  // The host may have had more pCPUs then.
+  const cpuTop = vcpus > 0 ? { max: Math.max(allPcpus(vcpus), largest(kept.metrics.get("cpu")?.largest ?? [])) } : {};
   return [
     ...(vcpus > 1 && vcpus <= MOST_LINES ? [perVcpu] : []),
     { title: "CPU, all vCPUs", unit: "%", ...cpuTop, lines: metricLine("cpu", { label: "CPU" }) },

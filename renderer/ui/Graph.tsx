@@ -49,6 +49,12 @@ const place = ({ color }: LineStyle, i: number): number => (color ?? i) % GRAPH_
 export function lineColor(line: LineStyle, i: number): string {
   return themeColor(GRAPH_COLORS[place(line, i)]!);
 }
+/** Characters of a figure with its unit. */
+const FIGURE_CHARS = 7;
+/** Room for a caption's label and figure, so that nothing moves when the figure grows or is gone. */
+export function captionRoom({ label }: LineStyle): React.CSSProperties {
+  return { "--caption-chars": label.length + FIGURE_CHARS } as React.CSSProperties;
+}
 /** Class of text in the line's colour. */
 export function lineClass(line: LineStyle, i: number): string {
   return `graph-value graph-color-${place(line, i) + 1}`;
@@ -96,7 +102,7 @@ export function Graph({ title, lines, unit, max, height = 112, markers = [] }: G
         height,
         legend: { show: false },
         cursor: { y: false, points: { size: 6 } },
-        padding: [8, 8, 0, 0],
+        padding: [8, 14, 0, 0],
         hooks: {
           draw: [(u) => drawMarkers(u, marked.current)],
           setCursor: [(u) => tip.current && showTip(tip.current, u, drawn.current, marked.current, unit)],
@@ -149,7 +155,11 @@ export function Graph({ title, lines, unit, max, height = 112, markers = [] }: G
         <span className="graph-title">{title}</span>
         <span className="graph-values">
           {lines.map((line, i) => (
-            <span key={line.label} className={lineClass(line, i)}>
+            <span
+              key={line.label}
+              className={lineClass(line, i)}
+              {...(lines.length > 1 && { style: captionRoom(line) })}
+            >
               {lines.length > 1 && <span className="graph-label">{line.label}</span>}
               {formatValue(line.series.last, unit)}
             </span>

@@ -1,7 +1,16 @@
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import { RANGE_SECONDS, type LongHistory, type LongRange, type LongSeries } from "../state/long-history.ts";
-import { drawMarkers, formatValue, lineClass, lineColor, lineDash, short, type LineStyle } from "./Graph.tsx";
+import {
+  captionRoom,
+  drawMarkers,
+  formatValue,
+  lineClass,
+  lineColor,
+  lineDash,
+  short,
+  type LineStyle,
+} from "./Graph.tsx";
 import { GraphExport } from "./GraphExport.tsx";
 import { usePlotLife } from "./plot-life.ts";
 import { useSeen } from "./seen.ts";
@@ -67,7 +76,7 @@ export function LongGraph({
         height,
         legend: { show: false },
         cursor: { y: false, points: { show: false } },
-        padding: [8, 8, 0, 0],
+        padding: [8, 14, 0, 0],
         hooks: {
           draw: [
             (u) =>
@@ -125,7 +134,12 @@ export function LongGraph({
                   </span>
                 ))
               : lines.map((line, i) => (
-                  <span key={line.label} className={lineClass(line, i)} title="Mean of the time that is shown">
+                  <span
+                    key={line.label}
+                    className={lineClass(line, i)}
+                    style={captionRoom(line)}
+                    title="Mean of the time that is shown"
+                  >
                     <span className="graph-label">{line.label}</span>
                     {formatValue(SUMMED.mean(inRange(line.series.mean)), unit)}
                   </span>
