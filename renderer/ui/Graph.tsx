@@ -50,7 +50,7 @@ export function lineColor(line: LineStyle, i: number): string {
   return themeColor(GRAPH_COLORS[place(line, i)]!);
 }
 /** Characters of a figure with its unit. */
-const FIGURE_CHARS = 7;
+const FIGURE_CHARS = 6;
 /** Room for a caption's label and figure, so that nothing moves when the figure grows or is gone. */
 export function captionRoom({ label }: LineStyle): React.CSSProperties {
   return { "--caption-chars": label.length + FIGURE_CHARS } as React.CSSProperties;

@@ -37,6 +37,7 @@ export function GraphExport({
   const csv = (): void => {
     const shown = plot();
     if (shown) download(`${name}.csv`, "text/csv", table(shown, columns, timeOf));
+    else toast("error", "The graph has not been drawn yet: there is nothing to save.");
   };
   return (
     <span className="graph-export">

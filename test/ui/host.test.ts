@@ -220,12 +220,14 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
     });
 
     it("saves a graph as a table and as a picture", async () => {
+      await graph("Free memory").locator(".uplot").waitFor();
       const table = (await saved("Free memory as CSV")).toString();
       expect(table).toMatch(/^time \(UTC\),"mean \(MiB\)","least \(MiB\)","largest \(MiB\)"\r\n20\d\d-\S+Z,\d/);
       const picture = await saved("Free memory as PNG");
       expect(picture.subarray(1, 4).toString()).toBe("PNG");
       expect(picture.readUInt32BE(16)).toBeGreaterThan(200);
       await app.page.getByRole("button", { name: "10 min", exact: true }).click();
+      await graph("pCPU load").locator(".uplot").waitFor();
       const live = (await saved("pCPU load as CSV")).toString();
       expect(live).toMatch(/^time \(UTC\),"pCPU 0 \(%\)"\r\n20\d\d-\S+Z,\d/);
       expect(live.split("\r\n").length).toBeGreaterThan(5);

@@ -21,9 +21,12 @@ const values = (title: string, page: Page = app.page): Promise<string> =>
 const eachVcpu = (name: string): Locator => app.page.getByRole("group", { name: `Time of each vCPU of ${name}` });
 const range = (name: string, page: Page = app.page): Promise<void> =>
   page.getByRole("button", { name, exact: true }).click();
-const saved = async (button: string): Promise<Buffer> => {
-  const coming = app.page.waitForEvent("download");
-  await app.page.getByRole("button", { name: button, exact: true }).click({ force: true });
+const saved = async (title: string, form: "CSV" | "PNG"): Promise<Buffer> => {
+  // A graph is drawn, and has something to save, once it is in sight.
+  await graph(title).scrollIntoViewIfNeeded();
+  await graph(title).locator(".uplot").waitFor(SLOW);
+  const coming = app.page.waitForEvent("download", SLOW);
+  await app.page.getByRole("button", { name: `${title} as ${form}`, exact: true }).click();
   return readFileSync(await (await coming).path());
 };
 /** What the pointer is told as it goes over a graph, until it is told `text`. */
@@ -66,7 +69,7 @@ describe.skipIf(missing !== null)(`overview${missing ? ` (${missing})` : ""}`, {
     await app.type("free 8");
     await app.tab("Overview");
     await expect.poll(() => values("Memory"), SLOW).toMatch(/has\s*24 MiB\s*target\s*24 MiB\s*maximum\s*32 MiB/);
-    const table = (await saved("Memory as CSV")).toString().split("\r\n");
+    const table = (await saved("Memory", "CSV")).toString().split("\r\n");
     expect(table[0]).toBe('time (UTC),"has (MiB)","target (MiB)","maximum (MiB)"');
     expect(table.some((row) => /^20\d\d-\S+Z,32,32,32$/.test(row))).toBe(true);
     expect(table.some((row) => /^20\d\d-\S+Z,24,24,32$/.test(row))).toBe(true);
@@ -80,7 +83,7 @@ describe.skipIf(missing !== null)(`overview${missing ? ` (${missing})` : ""}`, {
     await app.type("load 1");
     await app.tab("Overview");
     await expect.poll(() => values("Exits"), SLOW).toMatch(/all\s*[\d.]+[^]*interrupted\s*[\d.]+[^]*SYSCALL\s*[\d.]+/);
-    const rows = (await saved("Exits as CSV")).toString().trim().split("\r\n");
+    const rows = (await saved("Exits", "CSV")).toString().trim().split("\r\n");
     expect(rows[0]).toMatch(/^time \(UTC\),"all \(\/s\)",.*"SYSCALL \(\/s\)"/);
     const sums = rows.slice(1).map((row) => row.split(",").slice(1).map(Number));
     expect(sums.some(([all]) => all! > 0)).toBe(true);
@@ -101,7 +104,7 @@ describe.skipIf(missing !== null)(`overview${missing ? ` (${missing})` : ""}`, {
       Number(await of.locator(".graph-plot").getAttribute("data-drawn"));
     const once = await drawn(second!);
     await expect.poll(() => drawn(second!), SLOW).toBeGreaterThan(once);
-    expect((await saved("vCPU 1 as CSV")).toString()).toMatch(
+    expect((await saved("vCPU 1", "CSV")).toString()).toMatch(
       /^time \(UTC\),"running \(%\)","runnable \(%\)","blocked \(%\)"\r\n20\d\d-/,
     );
     // Below the last card, so that the first graphs are far above.
@@ -166,11 +169,10 @@ describe.skipIf(missing !== null)(`overview${missing ? ` (${missing})` : ""}`, {
         ["Hypercalls", '"mean (/s)","least (/s)","largest (/s)"'],
       ];
       for (const [title, header] of lines) {
-        await graph(title).scrollIntoViewIfNeeded();
-        const table = (await saved(`${title} as CSV`)).toString().split("\r\n");
+        const table = (await saved(title, "CSV")).toString().split("\r\n");
         expect(table[0]).toBe(`time (UTC),${header}`);
         expect(table[1]).toMatch(/^20\d\d-\S+Z,[\d.]+,[\d.]+,[\d.]+$/);
-        const picture = await saved(`${title} as PNG`);
+        const picture = await saved(title, "PNG");
         expect(picture.subarray(1, 4).toString()).toBe("PNG");
         expect(picture.readUInt32BE(20)).toBeGreaterThan(100);
       }
