@@ -103,6 +103,7 @@ function listen(api: ApiClient): void {
     if (host.power === "starting" && before?.power !== "starting") {
       history.clear();
       consoles.clear();
+      useStops.setState({ stops: [] });
       useApp.setState({
         xenLog: "",
         departed: new Map(),
@@ -117,7 +118,10 @@ function listen(api: ApiClient): void {
       );
       void knowPast(api);
     }
-    if (host.power === "crashed" && before?.power !== "crashed") departAll();
+    if (host.power === "crashed" && before?.power !== "crashed") {
+      departAll();
+      void askStops(api);
+    }
   });
   api.on("domains", ({ domains }) => {
     noteChanges(useApp.getState().domains, domains);
