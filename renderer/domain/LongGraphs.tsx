@@ -1,4 +1,5 @@
 import { RANGE_SECONDS, useLongHistory, type LongHistory, type LongRange } from "../state/long-history.ts";
+import { useHostRuns } from "../state/live.ts";
 import type { LineStyle } from "../ui/Graph.tsx";
 import { LongGraph, RANGE_WORDS, type LongLine } from "../ui/LongGraph.tsx";
 
@@ -19,6 +20,8 @@ export function metricLine(metric: string, style: LineStyle): (history: LongHist
 
 const NEVER = "Nothing was measured yet: the host keeps a point a minute while it runs.";
 
+const OFF = "The host does not run; what was kept is shown when it does.";
+
 /** The last hour or day of a domain by its UUID, or of the host. `children`: what else is drawn of it. */
 export function LongGraphs({
   of,
@@ -32,7 +35,8 @@ export function LongGraphs({
   children?: (history: LongHistory) => React.ReactNode;
 }) {
   const history = useLongHistory(of);
-  if (history === null) return <p className="page-empty">Asking for what was kept…</p>;
+  const hostRuns = useHostRuns();
+  if (history === null) return <p className="page-empty">{hostRuns ? "Asking for what was kept…" : OFF}</p>;
   if (history === "none" || history.times.length === 0) return <p className="page-empty">{NEVER}</p>;
   const latest = history.times.at(-1)!;
   if (latest < Date.now() / 1000 - RANGE_SECONDS[range])
