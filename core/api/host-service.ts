@@ -3,12 +3,14 @@ import { EventEmitter } from "node:events";
 import { readFileSync } from "node:fs";
 import type { BootConfig } from "../toolstack/boot-config.ts";
 import type { ToolstackClient } from "../toolstack/client.ts";
-import type { CreateResult } from "../toolstack/messages.ts";
+import type { CreateResult, StatisticsSnapshot } from "../toolstack/messages.ts";
 import { DEFAULT_MEMORY_MIB, PoweredHost, defaultPcpus } from "../toolstack/power.ts";
 import { Tracer } from "../toolstack/trace/tracer.ts";
 import { BootMenu, afterRemoval } from "./boot-menu.ts";
 import { ApiFailure } from "./failure.ts";
+import { Marks } from "./history/marks.ts";
 import { Recorder, type HistoryOptions } from "./history/recorder.ts";
+import { Stops } from "./stops.ts";
 import type { BootReport, EventName, Events, HostPower, HostState, XenLogLine } from "./schema.ts";
 import { MOST_LOG_LINES, XenLog } from "./xen-log.ts";
 
@@ -63,6 +65,9 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   #bootEntry: number;
   /** A day of figures. */
   readonly history: Recorder;
+  readonly #marks: Marks;
+  /** How domains stopped since power-on. */
+  readonly stops = new Stops();
   #notices: Events["notice"][] = [];
   #log = new XenLog();
   /** Lines of it that are still to be told, and when. */
@@ -93,9 +98,11 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.#bootEntry = options.bootEntry ?? this.#boot.config.defaultEntry;
     this.#boot.check(this.#bootEntry);
     this.history = new Recorder(options.history ?? {}, {
-      measure: () => this.toolstack.request("statistics"),
+      measure: () => this.statistics(),
       tell,
+      marked: (mark) => void this.emit("mark", mark),
     });
+    this.#marks = new Marks((uuid, title, trouble) => this.history.event(uuid, title, trouble));
   }
 
   get state(): HostState {
@@ -147,6 +154,31 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     return this.#host.toolstack;
   }
 
+  /** Throws ApiFailure EOFF while the host does not run. */
+  async statistics(): Promise<StatisticsSnapshot> {
+    const snapshot = await this.toolstack.request("statistics");
+    this.#marks.figures(snapshot);
+    this.stops.figures(snapshot);
+    return snapshot;
+  }
+
+  /** From dom0's first word on: what autostart creates is noticed too. */
+  #follow(toolstack: ToolstackClient): void {
+    toolstack.on("created", (created) => this.#marks.created(created));
+    toolstack.on("domains", ({ domains }) => {
+      this.#marks.domains(domains);
+      this.stops.domains(domains);
+    });
+    toolstack.on("stopped", (stopped) => {
+      this.#marks.stopped(stopped);
+      this.stops.stopped(stopped);
+    });
+    toolstack.on("destroyed", (destroyed) => {
+      this.#marks.destroyed(destroyed);
+      this.stops.destroyed(destroyed);
+    });
+  }
+
   /** Of the host that runs. Throws ApiFailure EOFF while none does. */
   get tracer(): Tracer {
     if (this.#power !== "running" || !this.#tracer) throw this.#notRunning();
@@ -182,6 +214,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.#reason = null;
     this.#host = host;
     this.#tracer = new Tracer(host);
+    this.stops.clear();
     host.on("serial", (output) => {
       const lines = log.add(output);
       if (!lines.length && !output.lost) return;
@@ -189,12 +222,15 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       this.#telling ??= setTimeout(() => this.#tellLog(), LOG_MS);
     });
     host.on("stage", () => this.#changed());
+    host.on("toolstack", (toolstack) => this.#follow(toolstack));
     host.on("notice", (notice) => void this.emit("notice", notice));
     host.on("off", ({ state, reason }) => {
       this.#tellLog();
       this.#power = state === "crashed" ? "crashed" : "off";
       this.#reason = reason;
       this.history.stop();
+      this.#marks.hostEnded(state === "crashed");
+      this.stops.hostEnded();
       this.history.event(null, `The host is ${this.#power}`, state === "crashed");
       this.#changed();
       this.emit("domains", { domains: [] });
@@ -214,10 +250,6 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     }
     const { toolstack } = host;
     for (const event of FORWARDED) toolstack.on(event, (data: unknown) => void this.emit(event, data as never));
-    toolstack.on("created", ({ uuid, name }) => this.history.event(uuid, `${name} was created`, false));
-    toolstack.on("stopped", ({ uuid, name, reason }) =>
-      this.history.event(uuid, `${name} stopped: ${reason}`, reason === "crash" || reason === "watchdog"),
-    );
     this.#power = "running";
     this.history.event(null, "The host is running", false);
     this.history.start();

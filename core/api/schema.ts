@@ -33,11 +33,15 @@ import type {
   RegistersReport,
   WalkReport,
 } from "../toolstack/inspect/report.ts";
+import type { HistoryEvent } from "./history/files.ts";
 import type { HistoryReport } from "./history/recorder.ts";
+import type { DomainStop } from "./stops.ts";
 import type { DeviceHandshake, DomainHandshakes, DomainWiring } from "../toolstack/wiring-report.ts";
 
 export type { BootBuilt, FrameKind, FrameMap, MemoryLayout, PcpuSwitches } from "../toolstack/messages.ts";
+export type { HistoryEvent } from "./history/files.ts";
 export type { HistoryReport } from "./history/recorder.ts";
+export type { DomainStop } from "./stops.ts";
 export type {
   DeviceHandshake,
   DeviceWiring,
@@ -323,6 +327,10 @@ export const REQUESTS = {
   history: z.strictObject({
     of: z.string().regex(/^(host|[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12})$/, 'must be "host" or a UUID'),
   }),
+  /** What happened in the last day, as graphs mark it; from then on `mark` events tell. */
+  marks: nothing,
+  /** How domains stopped since power-on, the latest last. */
+  stops: nothing,
   /** The Xen log so far; from then on `xenLog` events carry what follows. */
   xenLogAttach: nothing,
   xenLogDetach: nothing,
@@ -400,12 +408,14 @@ export interface Results {
   switches: { time: number; pcpus: PcpuSwitches[] };
   /** null where nothing is known. */
   history: HistoryReport | null;
+  marks: HistoryEvent[];
+  stops: DomainStop[];
   /** Since power-on: the last 8192 lines and 512 Ki characters if it is more. */
   xenLogAttach: { lines: XenLogLine[]; lost: number };
   xenLogDetach: null;
 }
 
-/** Events by name. All sessions get host, domains, created, stopped, destroyed and notice. */
+/** Events by name. All sessions get host, domains, created, stopped, destroyed, notice and mark. */
 export interface Events extends Pick<
   ToolstackEvents,
   "domains" | "created" | "stopped" | "destroyed" | "console" | "notice"
@@ -413,6 +423,7 @@ export interface Events extends Pick<
   host: HostState;
   statistics: StatisticsSnapshot;
   wiring: DomainWiring;
+  mark: HistoryEvent;
   /** New lines; `lost` counts the pieces since power-on that came faster than they could be read. */
   xenLog: { lines: XenLogLine[]; lost: number };
   /**

@@ -40,7 +40,7 @@ const BACKLOG_DROPS: number = 1024 * 1024;
 const BACKLOG_ENDS: number = 32 * 1024 * 1024;
 /** Requests of one client that are under way; more are refused. */
 const MOST_REQUESTS = 256;
-const EVERYONES = ["host", "domains", "created", "stopped", "destroyed", "notice"] as const;
+const EVERYONES = ["host", "domains", "created", "stopped", "destroyed", "notice", "mark"] as const;
 
 type Handlers = { [N in RequestName]: (args: z.output<(typeof REQUESTS)[N]>) => Results[N] | Promise<Results[N]> };
 
@@ -76,10 +76,7 @@ export class Session {
     );
     const mayMeasure = (): boolean =>
       !this.#ended && host.state.power === "running" && connection.backlog <= BACKLOG_DROPS;
-    this.#statistics = new Sampler(
-      async () => this.#event("statistics", await host.toolstack.request("statistics")),
-      mayMeasure,
-    );
+    this.#statistics = new Sampler(async () => this.#event("statistics", await host.statistics()), mayMeasure);
     this.#wiring = new Sampler(
       async () => this.#event("wiring", await host.toolstack.request("wiring", { domid: this.#wiringOf })),
       mayMeasure,
@@ -195,7 +192,7 @@ export class Session {
       list: pass("list"),
       vcpuList: pass("vcpuList"),
       resolve: pass("resolve"),
-      statistics: pass("statistics"),
+      statistics: () => host.statistics(),
       checkInvariants: pass("checkInvariants"),
       parseConfig: ({ config }) => parseXlConfig(config),
       create: (args) => this.#create(args),
@@ -293,6 +290,8 @@ export class Session {
       frameMap: pass("frameMap"),
       switches: pass("switches"),
       history: ({ of }) => host.history.report(of),
+      marks: async () => [...(await host.history.events())],
+      stops: () => [...host.stops.all],
       xenLogAttach: () => {
         const log = host.attachLog();
         this.#xenLog = true;

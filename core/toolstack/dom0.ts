@@ -13,6 +13,7 @@ import { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { Observer } from "../dom0/kernel/observe.ts";
 import { StatisticsArea } from "../dom0/kernel/statistics.ts";
 import { Inspector } from "../dom0/kernel/inspector.ts";
+import { readStoreMemory } from "./domain-store.ts";
 import { errorData } from "./error.ts";
 import { Inspection } from "./inspect/inspection.ts";
 import { KernelSymbols } from "./inspect/kernel-symbols.ts";
@@ -59,7 +60,9 @@ const emit: Emit = (event, eventData) => {
 const builder = new PvBuilder(hypercalls, kernel.foreign);
 const pcpus = hypercalls.physicalInfo().nrCpus;
 const lifecycle = new Lifecycle({ hypercalls, store, handshakes, console: console_, builder, emit, pcpus });
-const reports = new Reports(hypercalls, lifecycle.domains, kernel.now, new StatisticsArea(hypercalls));
+const reports = new Reports(hypercalls, lifecycle.domains, kernel.now, new StatisticsArea(hypercalls), (domid) =>
+  readStoreMemory(store, domid),
+);
 const observer = new Observer(hypercalls, kernel.foreign, kernel.frames);
 const wiring = new Wiring({
   hypercalls,

@@ -109,3 +109,17 @@ export function removeDomainStore(store: LocalXenstore, domid: number, uuid: str
   ])
     store.remove(path);
 }
+
+/** What a domain was told of its memory, in MiB; null where there is no such node, or no number in it. */
+export interface StoreMemory {
+  memoryTargetMiB: number | null;
+  staticMaxMiB: number | null;
+}
+
+export function readStoreMemory(store: LocalXenstore, domid: number): StoreMemory {
+  const mebibytes = (name: string): number | null => {
+    const text = store.read(`/local/domain/${domid}/memory/${name}`);
+    return text !== null && /^\d{1,12}$/.test(text) ? Math.round(Number(text) / 1024) : null;
+  };
+  return { memoryTargetMiB: mebibytes("target"), staticMaxMiB: mebibytes("static-max") };
+}

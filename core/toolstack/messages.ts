@@ -156,11 +156,16 @@ export interface DomainStatistics {
   cpuTime: number;
   memoryPages: number;
   maxPages: number;
+  /** What xenstore has of its memory: the target of its balloon driver and the most it was created for; null where it has none. */
+  memoryTargetMiB: number | null;
+  staticMaxMiB: number | null;
   /** null where the hypervisor doesn't count it. */
   hypercalls: number | null;
   events: number | null;
   pageFaults: number | null;
   instructions: number | null;
+  /** Exits from guest code to the hypervisor by EXIT_* (core/machine/cpu/exits.ts). */
+  exits: number[] | null;
   vcpus: VcpuStatistics[];
 }
 export interface PcpuStatistics {

@@ -82,6 +82,8 @@ interface PoweredHostEvents {
   /** What the hypervisor has written to its serial console. */
   serial: [SerialOutput];
   stage: [BootStage];
+  /** dom0 begins: its first events come after this. */
+  toolstack: [ToolstackClient];
   /** The toolstack's notices, from the autostart list's on. */
   notice: [ToolstackEvents["notice"]];
   /** The host is off, by itself or on request; `reason` is a sentence when it crashed. */
@@ -188,6 +190,7 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     this.#dom0 = dom0;
     const toolstack = new ToolstackClient(dom0);
     this.#toolstack = toolstack;
+    this.emit("toolstack", toolstack);
     // The first of dom0's stages includes the start of its thread.
     toolstack.on("stage", ({ name, milliseconds, serial }) => {
       if (name === "dom0") stage(name, this.#host.now(), serial);

@@ -3,6 +3,7 @@ import * as abi from "../dom0/kernel/abi.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
 import type { StatisticsArea } from "../dom0/kernel/statistics.ts";
 import type { DomainInfoRecord, Hypercalls } from "../dom0/kernel/hypercalls.ts";
+import type { StoreMemory } from "./domain-store.ts";
 import { shutdownReason, type ManagedDomain } from "./lifecycle.ts";
 import type { DomainInfo, HostInfo, StatisticsSnapshot, VcpuInfo } from "./messages.ts";
 
@@ -17,13 +18,14 @@ const SCHEDULERS: Record<number, string> = {
 const PAGES_PER_MIB = 256;
 const NANOSECONDS = 1e9;
 
-const NOT_COUNTED = { hypercalls: null, events: null, pageFaults: null, instructions: null };
+const NOT_COUNTED = { hypercalls: null, events: null, pageFaults: null, instructions: null, exits: null };
 
 export class Reports {
   readonly #hypercalls: Hypercalls;
   readonly #domains: ReadonlyMap<number, ManagedDomain>;
   readonly #now: () => number;
   readonly #area: StatisticsArea | null;
+  readonly #storeMemory: (domid: number) => StoreMemory;
   readonly #startedAt = Date.now();
 
   /** `now`: nanoseconds since power-on. `area`: null where the hypervisor has no counters to read. */
@@ -32,7 +34,9 @@ export class Reports {
     domains: ReadonlyMap<number, ManagedDomain>,
     now: () => number,
     area: StatisticsArea | null,
+    storeMemory: (domid: number) => StoreMemory,
   ) {
+    this.#storeMemory = storeMemory;
     this.#area = area;
     this.#hypercalls = hypercalls;
     this.#domains = domains;
@@ -171,6 +175,7 @@ export class Reports {
         cpuTime: record.cpuTime,
         memoryPages: record.totPages,
         maxPages: record.maxPages,
+        ...this.#storeMemory(domid),
         ...counted,
         vcpus,
       };

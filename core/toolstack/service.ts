@@ -18,6 +18,7 @@ import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import type { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { bootBuilt } from "./boot-report.ts";
+import { readStoreMemory } from "./domain-store.ts";
 import { Refusal } from "./error.ts";
 import { bitmap, type Emit, type Lifecycle } from "./lifecycle.ts";
 import type { DomainSettings, ImageDescription, ToolstackRequestName, ToolstackRequests } from "./messages.ts";
@@ -207,13 +208,12 @@ export class Service {
     const { hypercalls, lifecycle, store } = this.#parts;
     const { config } = lifecycle.managed(domid);
     const directory = `/local/domain/${domid}`;
-    const target = store.read(`${directory}/memory/target`);
     const online = (cpu: number): boolean => store.read(`${directory}/cpu/${cpu}/availability`) === "online";
     return {
       ...hypercalls.getCredit(domid),
       vcpus: Array.from({ length: config.maxvcpus }, (_, cpu) => online(cpu)).filter(Boolean).length,
       maxvcpus: config.maxvcpus,
-      memoryTargetMiB: target !== null && /^\d{1,12}$/.test(target) ? Math.round(Number(target) / 1024) : null,
+      memoryTargetMiB: readStoreMemory(store, domid).memoryTargetMiB,
       maxmemMiB: config.maxmemMiB,
     };
   }

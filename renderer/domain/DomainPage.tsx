@@ -8,7 +8,7 @@ import { Tags } from "../organize/Tags.tsx";
 import { DOMAIN_TABS, show, useApp, type DomainTab } from "../state/store.ts";
 import { Tabs } from "../ui/Tabs.tsx";
 import { StoreTab } from "../xenstore/StoreTab.tsx";
-import { Overview } from "./Overview.tsx";
+import { EndedOverview, Overview } from "./Overview.tsx";
 import { doWithEnded, ENDED_WORDS, mayDoEnded } from "./actions.ts";
 import { PowerButtons } from "./PowerButtons.tsx";
 import { DomainName } from "./DomainName.tsx";
@@ -97,7 +97,7 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
         ) : domain ? (
           <Overview domain={domain} />
         ) : (
-          <p className="page-empty">There is nothing to measure any more.</p>
+          <EndedOverview domid={domid} />
         )}
       </div>
     </div>

@@ -1,27 +1,61 @@
-import { useLongHistory, type LongRange } from "../state/long-history.ts";
-import { LongGraph } from "../ui/LongGraph.tsx";
+import { RANGE_SECONDS, useLongHistory, type LongHistory, type LongRange } from "../state/long-history.ts";
+import { useHostRuns } from "../state/live.ts";
+import type { LineStyle } from "../ui/Graph.tsx";
+import { LongGraph, RANGE_WORDS, type LongLine } from "../ui/LongGraph.tsx";
 
 export interface LongGraphKind {
-  metric: string;
   title: string;
   unit: string;
   max?: number;
+  lines: (history: LongHistory) => LongLine[];
+}
+
+/** A metric of the history as a line; none where the history has it not. */
+export function metricLine(metric: string, style: LineStyle): (history: LongHistory) => LongLine[] {
+  return ({ metrics }) => {
+    const series = metrics.get(metric);
+    return series ? [{ ...style, series }] : [];
+  };
 }
 
 const NEVER = "Nothing was measured yet: the host keeps a point a minute while it runs.";
 
-/** The last hour or day of a domain by its UUID, or of the host. */
-export function LongGraphs({ of, range, kinds }: { of: string; range: LongRange; kinds: readonly LongGraphKind[] }) {
+const OFF = "The host does not run; what was kept is shown when it does.";
+
+/** The last hour or day of a domain by its UUID, or of the host. `children`: what else is drawn of it. */
+export function LongGraphs({
+  of,
+  range,
+  kinds,
+  children,
+}: {
+  of: string;
+  range: LongRange;
+  kinds: (history: LongHistory) => readonly LongGraphKind[];
+  children?: (history: LongHistory) => React.ReactNode;
+}) {
   const history = useLongHistory(of);
-  if (history === null) return <p className="page-empty">Asking for what was kept…</p>;
+  const hostRuns = useHostRuns();
+  if (history === null) return <p className="page-empty">{hostRuns ? "Asking for what was kept…" : OFF}</p>;
   if (history === "none" || history.times.length === 0) return <p className="page-empty">{NEVER}</p>;
+  const latest = history.times.at(-1)!;
+  if (latest < Date.now() / 1000 - RANGE_SECONDS[range])
+    return (
+      <p className="page-empty">
+        Nothing was measured in the last {RANGE_WORDS[range]}. The last figures are of{" "}
+        {new Date(latest * 1000).toLocaleString()}.
+      </p>
+    );
   return (
-    <div className="graphs">
-      {kinds.map((kind) => (
-        <section key={kind.metric} className="card">
-          <LongGraph history={history} range={range} {...kind} />
-        </section>
-      ))}
-    </div>
+    <>
+      <div className="graphs">
+        {kinds(history).map(({ lines, ...kind }) => (
+          <section key={kind.title} className="card">
+            <LongGraph history={history} range={range} lines={lines(history)} {...kind} />
+          </section>
+        ))}
+      </div>
+      {children?.(history)}
+    </>
   );
 }

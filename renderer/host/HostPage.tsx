@@ -1,7 +1,7 @@
 import { Play, Power, Rocket } from "lucide-react";
 import { useEffect, useState } from "react";
 import type { HostInfo } from "../../core/api/schema.ts";
-import { LongGraphs, type LongGraphKind } from "../domain/LongGraphs.tsx";
+import { LongGraphs, metricLine, type LongGraphKind } from "../domain/LongGraphs.tsx";
 import { useLayout } from "../state/layout.ts";
 import { act, history, request } from "../state/session.ts";
 import { hostIs } from "../state/power-words.ts";
@@ -98,7 +98,7 @@ export function HostPage() {
           <RangeChoice />
         </div>
       )}
-      {running && range !== "10min" && <LongGraphs of="host" range={range} kinds={longKinds(host.memoryMiB)} />}
+      {running && range !== "10min" && <LongGraphs of="host" range={range} kinds={() => longKinds(host.memoryMiB)} />}
       {running && range === "10min" && (
         <section className="card">
           <Graph
@@ -131,8 +131,8 @@ export function HostPage() {
 
 function longKinds(memoryMiB: number): LongGraphKind[] {
   return [
-    { metric: "cpu", title: "pCPU load, all pCPUs", unit: "%", max: 100 },
-    { metric: "freeMemory", title: "Free memory", unit: "MiB", max: memoryMiB },
+    { title: "pCPU load, all pCPUs", unit: "%", max: 100, lines: metricLine("cpu", { label: "pCPU load" }) },
+    { title: "Free memory", unit: "MiB", max: memoryMiB, lines: metricLine("freeMemory", { label: "Free memory" }) },
   ];
 }
 

@@ -24,17 +24,42 @@ export class RunstateSeries {
 
 /** CPU in percent of one pCPU, memory in MiB, counts per second, instructions in millions per second. */
 export class DomainHistory {
+  readonly uuid: string;
   readonly cpu = new Series();
   readonly memory = new Series();
+  /** What its balloon driver was told to have, and the most that it was created for. */
+  readonly memoryTarget = new Series();
+  readonly memoryMax = new Series();
   readonly hypercalls = new Series();
   readonly events = new Series();
   readonly pageFaults = new Series();
   readonly mips = new Series();
+  /** Of all causes, and by EXIT_* (exits.ts says what they are). */
+  readonly exits = new Series();
+  readonly exitsByCause: Series[] = [];
   readonly vcpus: Series[] = [];
   /** By vCPU: percent of the time in each runstate. */
   readonly runstates: RunstateSeries[] = [];
   maxMemoryMiB = 0;
+  /** Points since it was last there. */
+  goneFor = 0;
+
+  constructor(uuid: string) {
+    this.uuid = uuid;
+  }
+
+  /** Every series: each takes a point at a time. */
+  all(): Series[] {
+    return [
+      ...[this.cpu, this.memory, this.memoryTarget, this.memoryMax, this.hypercalls, this.events],
+      ...[this.pageFaults, this.mips, this.exits, ...this.exitsByCause, ...this.vcpus],
+      ...this.runstates.flatMap(({ running, runnable, blocked }) => [running, runnable, blocked]),
+    ];
+  }
 }
+
+/** Domains that are gone whose last minutes are kept until they are over. */
+const MOST_GONE = 16;
 
 const PAGES_PER_MIB = 256;
 
@@ -86,18 +111,26 @@ export class History {
     const alive = new Set<number>();
     for (const domain of snapshot.domains) {
       alive.add(domain.domid);
-      const was = before.domains.find(({ domid }) => domid === domain.domid);
+      const was = before.domains.find(({ domid, uuid }) => domid === domain.domid && uuid === domain.uuid);
       let history = this.domains.get(domain.domid);
-      if (!history) this.domains.set(domain.domid, (history = new DomainHistory()));
+      if (history?.uuid !== domain.uuid) this.domains.set(domain.domid, (history = new DomainHistory(domain.uuid)));
       const rate = (now: number | null, then: number | null | undefined): number =>
         now === null || then === null || then === undefined ? NaN : Math.max(0, (now - then) / seconds);
       history.cpu.push((rate(domain.cpuTime, was?.cpuTime) / 1e9) * 100);
       history.memory.push(domain.memoryPages / PAGES_PER_MIB);
+      history.memoryTarget.push(domain.memoryTargetMiB ?? NaN);
+      history.memoryMax.push(domain.staticMaxMiB ?? NaN);
       history.maxMemoryMiB = domain.maxPages / PAGES_PER_MIB;
       history.hypercalls.push(rate(domain.hypercalls, was?.hypercalls));
       history.events.push(rate(domain.events, was?.events));
       history.pageFaults.push(rate(domain.pageFaults, was?.pageFaults));
       history.mips.push(rate(domain.instructions, was?.instructions) / 1e6);
+      const all = (exits: number[] | null | undefined): number | null =>
+        exits?.reduce((sum, each) => sum + each, 0) ?? null;
+      history.exits.push(rate(all(domain.exits), all(was?.exits)));
+      domain.exits?.forEach((count, cause) =>
+        (history.exitsByCause[cause] ??= new Series()).push(rate(count, was?.exits?.[cause])),
+      );
       domain.vcpus.forEach(({ vcpu, cpuTime, runstates }, i) => {
         const then = was?.vcpus.find((each) => each.vcpu === vcpu);
         (history.vcpus[i] ??= new Series()).push((rate(cpuTime, then?.cpuTime) / 1e9) * 100);
@@ -106,6 +139,11 @@ export class History {
           series[state].push((rate(runstates?.[state] ?? null, then?.runstates?.[state]) / 1e9) * 100);
       });
     }
-    for (const domid of [...this.domains.keys()]) if (!alive.has(domid)) this.domains.delete(domid);
+    const gone = [...this.domains].filter(([domid]) => !alive.has(domid));
+    for (const [domid] of gone.splice(0, Math.max(0, gone.length - MOST_GONE))) this.domains.delete(domid);
+    for (const [domid, domain] of gone) {
+      for (const series of domain.all()) series.push(NaN);
+      if (++domain.goneFor >= HISTORY_POINTS) this.domains.delete(domid);
+    }
   }
 }

@@ -12,8 +12,13 @@ export function useHostRuns(): boolean {
   return useApp(({ connection, host }) => connection === "open" && host?.power === "running");
 }
 
+/** The window can be seen. */
+export function useWindowSeen(): boolean {
+  return useSyncExternalStore(subscribe, () => document.visibilityState === "visible");
+}
+
 /** A view that is shown asks and listens only while this is true; what it has shown, and what was typed into it, stays. */
 export function useLive(): boolean {
-  const visible = useSyncExternalStore(subscribe, () => document.visibilityState === "visible");
+  const visible = useWindowSeen();
   return useHostRuns() && visible;
 }

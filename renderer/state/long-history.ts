@@ -22,39 +22,48 @@ export interface LongSeries {
   mean: (number | null)[];
   largest: (number | null)[];
 }
+/** What a vCPU did with its time: means in percent. */
+export type LongVcpu = Record<"running" | "runnable" | "blocked", (number | null)[]>;
 export interface LongHistory {
   /** Seconds since 1970, the middle of each minute. */
   times: number[];
   metrics: ReadonlyMap<string, LongSeries>;
+  vcpus: LongVcpu[];
   events: HistoryReport["events"];
 }
 
+const NOT_MEASURED = 0xffff;
+
 /** Minutes without a record are gaps of one point each. */
-export function decodeHistory({ metrics, records, events }: HistoryReport): LongHistory {
+export function decodeHistory({ metrics, vcpus: count, records, events }: HistoryReport): LongHistory {
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
-  const size = 8 + 12 * metrics.length;
+  const vcpusAt = 8 + 12 * metrics.length;
+  const size = vcpusAt + 6 * count;
   const times: number[] = [];
   const all = metrics.map((): LongSeries => ({ least: [], mean: [], largest: [] }));
+  const vcpus = Array.from({ length: count }, (): LongVcpu => ({ running: [], runnable: [], blocked: [] }));
+  const columns = [
+    ...all.flatMap(({ least, mean, largest }) => [least, mean, largest]),
+    ...vcpus.flatMap(({ running, runnable, blocked }) => [running, runnable, blocked]),
+  ];
   let last = NaN;
   for (let at = 0; at + size <= records.length; at += size) {
     const minute = view.getUint32(at, true);
     if (minute > last + 1) {
       times.push((last + 1.5) * MINUTE_SECONDS);
-      for (const series of all) for (const column of Object.values(series) as (number | null)[][]) column.push(null);
+      for (const column of columns) column.push(null);
     }
     last = minute;
     times.push((minute + 0.5) * MINUTE_SECONDS);
-    all.forEach((series, i) => {
-      const value = (which: number): number | null => {
-        const found = view.getFloat32(at + 8 + 12 * i + 4 * which, true);
-        return Number.isNaN(found) ? null : found;
-      };
-      series.least.push(value(0));
-      series.mean.push(value(1));
-      series.largest.push(value(2));
+    columns.forEach((column, i) => {
+      const ofVcpus = i - 3 * metrics.length;
+      const found =
+        ofVcpus < 0 ? view.getFloat32(at + 8 + 4 * i, true) : view.getUint16(at + vcpusAt + 2 * ofVcpus, true);
+      const measured = ofVcpus < 0 ? !Number.isNaN(found) : found !== NOT_MEASURED;
+      column.push(!measured ? null : ofVcpus < 0 ? found : found / 100);
     });
   }
-  return { times, metrics: new Map(metrics.map((name, i) => [name, all[i]!])), events };
+  return { times, metrics: new Map(metrics.map((name, i) => [name, all[i]!])), vcpus, events };
 }
 
 /** Of a domain's UUID or "host". null until it is known, "none" where nothing was measured. */

@@ -1,10 +1,12 @@
 /** The application's session with the host: fills the store from events, and carries out what the user asks for. */
 import type { ApiClient } from "../../core/api/client.ts";
-import type { Arguments, Events, RequestName, Results } from "../../core/api/schema.ts";
+import type { Arguments, DomainStop, Events, RequestName, Results } from "../../core/api/schema.ts";
 import { connect } from "./connect.ts";
 import { Consoles } from "../console/consoles.ts";
 import { History } from "./history.ts";
 import { beginTask, noteChanges, noteCreated, noteDestroyed, noteHost, noteNotice, noteStopped } from "./journal.ts";
+import { addMark, takeMarks } from "./marks.ts";
+import { useStops } from "./stops.ts";
 import { show, toast, useApp } from "./store.ts";
 import { NO_LOG, withMore } from "./xen-log.ts";
 
@@ -102,6 +104,7 @@ function listen(api: ApiClient): void {
     if (host.power === "starting" && before?.power !== "starting") {
       history.clear();
       consoles.clear();
+      useStops.setState({ stops: [] });
       useApp.setState({
         xenLog: NO_LOG,
         departed: new Map(),
@@ -114,9 +117,12 @@ function listen(api: ApiClient): void {
         (domains) => useApp.setState({ domains }),
         () => {},
       );
-      void api.request("consoleLogs").then(departedBefore, () => {});
+      void knowPast(api);
     }
-    if (host.power === "crashed" && before?.power !== "crashed") departAll();
+    if (host.power === "crashed" && before?.power !== "crashed") {
+      departAll();
+      void askStops(api);
+    }
   });
   api.on("domains", ({ domains }) => {
     noteChanges(useApp.getState().domains, domains);
@@ -134,6 +140,7 @@ function listen(api: ApiClient): void {
     const { domid, name, reason } = stopped;
     noteStopped(stopped, useApp.getState().host?.power);
     depart(domid, name, reason);
+    void askStops(api);
     if (reason === "crash") toast("error", `${name} has crashed; the Xen log shows where.`);
   });
   api.on("destroyed", (destroyed) => {
@@ -141,7 +148,9 @@ function listen(api: ApiClient): void {
     const had = useApp.getState().departed.has(domid);
     noteDestroyed(destroyed, had, useApp.getState().host?.power);
     if (!had) depart(domid, name, "destroyed");
+    void askStops(api);
   });
+  api.on("mark", addMark);
   api.on("notice", (notice) => {
     noteNotice(notice);
     toast(notice.severity, notice.message);
@@ -180,10 +189,23 @@ function departAll(): void {
   for (const { domid, name } of useApp.getState().domains) if (domid !== 0) depart(domid, name, "host");
 }
 
-/** Those that went before this window was there: their consoles are kept by the host. */
-function departedBefore(logs: Results["consoleLogs"]): void {
+async function askStops(api: ApiClient): Promise<DomainStop[]> {
+  const stops = await api.request("stops").catch((): DomainStop[] => []);
+  useStops.setState({ stops });
+  return stops;
+}
+
+/** What happened before this window was there: marks of graphs, and domains that went, whose consoles are kept by the host. */
+async function knowPast(api: ApiClient): Promise<void> {
+  const marks = await api.request("marks").catch(() => null);
+  if (marks) takeMarks(marks);
+  const stops = await askStops(api);
+  const logs = await api.request("consoleLogs").catch(() => []);
   const departed = new Map(useApp.getState().departed);
-  for (const { domid, name, alive } of logs)
-    if (!alive && !departed.has(domid)) departed.set(domid, { domid, name, reason: "", last: null });
+  for (const { domid, name, alive } of logs) {
+    if (alive || departed.has(domid)) continue;
+    const stop = stops.findLast((each) => each.domid === domid);
+    departed.set(domid, { domid, name, reason: stop?.reason ?? "", last: stop?.last ?? null });
+  }
   useApp.setState({ departed });
 }

@@ -19,9 +19,9 @@ export interface Toast {
 export interface Departed {
   domid: number;
   name: string;
-  /** Why it went; "" when that was before this window. */
+  /** Why it went; "" when nobody knows. */
   reason: string;
-  /** As it was last seen; null when it was not. */
+  /** As it was last seen, by this window or the host; null when it was not. */
   last: DomainInfo | null;
 }
 

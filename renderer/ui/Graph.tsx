@@ -5,10 +5,16 @@ import { history } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 import { GraphExport } from "./GraphExport.tsx";
 import { usePlotLife } from "./plot-life.ts";
+import { useSeen } from "./seen.ts";
 import { themeColor } from "./theme.ts";
 
-export interface GraphLine {
+/** How a line looks: a place in GRAPH_COLORS, by its own place among the lines if not said; dashed or not. */
+export interface LineStyle {
   label: string;
+  color?: number;
+  dashed?: boolean;
+}
+export interface GraphLine extends LineStyle {
   series: Series;
 }
 
@@ -35,7 +41,27 @@ const NEAR_PIXELS = 6;
 
 /** Seconds between marks of the time axis. */
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120];
-export const GRAPH_COLORS = ["--graph-1", "--graph-2", "--graph-3", "--graph-4", "--graph-5", "--graph-6"];
+const GRAPH_COLORS = Array.from({ length: 8 }, (_, i) => `--graph-${i + 1}`);
+/** Lines that can be told from each other. */
+export const MOST_LINES = GRAPH_COLORS.length;
+
+const place = ({ color }: LineStyle, i: number): number => (color ?? i) % GRAPH_COLORS.length;
+export function lineColor(line: LineStyle, i: number): string {
+  return themeColor(GRAPH_COLORS[place(line, i)]!);
+}
+/** Characters of a figure with its unit. */
+const FIGURE_CHARS = 6;
+/** Room for a caption's label and figure, so that nothing moves when the figure grows or is gone. */
+export function captionRoom({ label }: LineStyle): React.CSSProperties {
+  return { "--caption-chars": label.length + FIGURE_CHARS } as React.CSSProperties;
+}
+/** Class of text in the line's colour. */
+export function lineClass(line: LineStyle, i: number): string {
+  return `graph-value graph-color-${place(line, i) + 1}`;
+}
+export function lineDash({ dashed }: LineStyle): { dash?: number[] } {
+  return dashed ? { dash: [6, 4] } : {};
+}
 
 export function formatValue(value: number, unit: string): string {
   if (!Number.isFinite(value)) return "–";
@@ -60,12 +86,15 @@ export function Graph({ title, lines, unit, max, height = 112, markers = [] }: G
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const tick = useApp((state) => state.tick);
-  const labels = lines.map(({ label }) => label).join("|");
+  const seen = useSeen(host);
+  const looks = JSON.stringify(lines.map(({ label, color, dashed }) => [label, color, dashed]));
+  const points = lines[0] ? measured(lines[0].series) : 0;
 
   usePlotLife(
     plot,
     host,
     height,
+    seen,
     (parent) => {
       const axis = { stroke: themeColor("--text-faint"), grid: { stroke: themeColor("--line"), width: 1 } };
       const options: uPlot.Options = {
@@ -73,7 +102,7 @@ export function Graph({ title, lines, unit, max, height = 112, markers = [] }: G
         height,
         legend: { show: false },
         cursor: { y: false, points: { size: 6 } },
-        padding: [8, 8, 0, 0],
+        padding: [8, 14, 0, 0],
         hooks: {
           draw: [(u) => drawMarkers(u, marked.current)],
           setCursor: [(u) => tip.current && showTip(tip.current, u, drawn.current, marked.current, unit)],
@@ -95,29 +124,44 @@ export function Graph({ title, lines, unit, max, height = 112, markers = [] }: G
         ],
         series: [
           {},
-          ...lines.map(({ label }, i) => {
-            const color = themeColor(GRAPH_COLORS[i % GRAPH_COLORS.length]!);
+          ...lines.map((line, i) => {
+            const color = lineColor(line, i);
             const filled = lines.length === 1 ? { fill: color.replace("rgb(", "rgba(").replace(")", ", 0.14)") } : {};
-            return { label, stroke: color, width: 1.5, points: { show: false }, ...filled };
+            return {
+              label: line.label,
+              stroke: color,
+              width: 1.5,
+              points: { show: false },
+              ...lineDash(line),
+              ...filled,
+            };
           }),
         ],
       };
       return new uPlot(options, data(lines), parent);
     },
-    [labels, max, unit],
+    [looks, max, unit],
   );
 
-  useEffect(() => plot.current?.setData(data(lines)), [tick, lines]);
+  useEffect(() => {
+    if (!seen || !plot.current) return;
+    plot.current.setData(data(lines));
+    host.current!.dataset.drawn = String(tick);
+  }, [tick, lines, seen]);
 
   return (
-    <figure className="graph" data-points={lines[0] ? measured(lines[0].series) : 0}>
+    <figure className="graph" data-points={points}>
       <figcaption>
         <span className="graph-title">{title}</span>
         <span className="graph-values">
-          {lines.map(({ label, series }, i) => (
-            <span key={label} className={`graph-value graph-color-${(i % GRAPH_COLORS.length) + 1}`}>
-              {lines.length > 1 && <span className="graph-label">{label}</span>}
-              {formatValue(series.last, unit)}
+          {lines.map((line, i) => (
+            <span
+              key={line.label}
+              className={lineClass(line, i)}
+              {...(lines.length > 1 && { style: captionRoom(line) })}
+            >
+              {lines.length > 1 && <span className="graph-label">{line.label}</span>}
+              {formatValue(line.series.last, unit)}
             </span>
           ))}
         </span>
@@ -128,9 +172,16 @@ export function Graph({ title, lines, unit, max, height = 112, markers = [] }: G
           timeOf={(seconds) => history.wallTime(seconds)}
         />
       </figcaption>
-      <div ref={host} className="graph-plot" role="img" aria-label={`${title}, last ten minutes`}>
+      <div
+        ref={host}
+        className="graph-plot"
+        style={{ minHeight: height }}
+        role="img"
+        aria-label={`${title}, last ten minutes`}
+      >
         <div ref={tip} className="graph-tip" hidden />
       </div>
+      {points === 0 && <p className="graph-empty">Nothing was measured in the last ten minutes.</p>}
     </figure>
   );
 }

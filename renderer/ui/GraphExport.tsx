@@ -6,6 +6,9 @@ import { themeColor } from "./theme.ts";
 
 const TITLE_PIXELS = 28;
 const EDGE_PIXELS = 12;
+const LEGEND_PIXELS = 18;
+const LEGEND_GAP = 14;
+const LEGEND_FONT = "12px system-ui";
 
 /** What a graph shows, as a picture and as a table. */
 export function GraphExport({
@@ -34,6 +37,7 @@ export function GraphExport({
   const csv = (): void => {
     const shown = plot();
     if (shown) download(`${name}.csv`, "text/csv", table(shown, columns, timeOf));
+    else toast("error", "The graph has not been drawn yet: there is nothing to save.");
   };
   return (
     <span className="graph-export">
@@ -47,14 +51,28 @@ export function GraphExport({
   );
 }
 
-/** The plot with its title and the names of its lines, in the colours it has now. */
+/** The plot with its title and, below, the names of its lines in the colours they have now: in as many rows as they need. */
 function picture(plot: uPlot, title: string, columns: readonly string[]): Promise<Blob | null> {
   const ratio = devicePixelRatio;
   const source = plot.ctx.canvas;
   const canvas = document.createElement("canvas");
-  canvas.width = source.width + 2 * EDGE_PIXELS * ratio;
-  canvas.height = source.height + (TITLE_PIXELS + EDGE_PIXELS) * ratio;
   const context = canvas.getContext("2d")!;
+  const room = source.width / ratio;
+  context.font = LEGEND_FONT;
+  const rows: { name: string; left: number; series: number }[][] = [];
+  let left = Infinity;
+  columns.forEach((name, i) => {
+    const { width } = context.measureText(name);
+    if (left + width > room) {
+      rows.push([]);
+      left = 0;
+    }
+    rows.at(-1)!.push({ name, left, series: i + 1 });
+    left += width + LEGEND_GAP;
+  });
+  const head = TITLE_PIXELS + rows.length * LEGEND_PIXELS;
+  canvas.width = source.width + 2 * EDGE_PIXELS * ratio;
+  canvas.height = source.height + (head + EDGE_PIXELS) * ratio;
   context.fillStyle = themeColor("--surface");
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.scale(ratio, ratio);
@@ -62,17 +80,16 @@ function picture(plot: uPlot, title: string, columns: readonly string[]): Promis
   context.font = "600 13px system-ui";
   context.fillStyle = themeColor("--text");
   context.fillText(title, EDGE_PIXELS, TITLE_PIXELS / 2 + 2);
-  context.font = "12px system-ui";
-  context.textAlign = "right";
-  let right = canvas.width / ratio - EDGE_PIXELS;
-  for (let i = columns.length - 1; i >= 0; i--) {
-    const stroke = plot.series[i + 1]?.stroke;
-    const color: unknown = typeof stroke === "function" ? stroke(plot, i + 1) : stroke;
-    context.fillStyle = typeof color === "string" ? color : themeColor("--text-muted");
-    context.fillText(columns[i]!, right, TITLE_PIXELS / 2 + 2);
-    right -= context.measureText(columns[i]!).width + 12;
-  }
-  context.drawImage(source, EDGE_PIXELS, TITLE_PIXELS, source.width / ratio, source.height / ratio);
+  context.font = LEGEND_FONT;
+  rows.forEach((row, i) => {
+    for (const { name, left: x, series } of row) {
+      const stroke = plot.series[series]?.stroke;
+      const color: unknown = typeof stroke === "function" ? stroke(plot, series) : stroke;
+      context.fillStyle = typeof color === "string" ? color : themeColor("--text-muted");
+      context.fillText(name, EDGE_PIXELS + x, TITLE_PIXELS + (i + 0.5) * LEGEND_PIXELS);
+    }
+  });
+  context.drawImage(source, EDGE_PIXELS, head, room, source.height / ratio);
   return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }
 
@@ -85,7 +102,7 @@ function table(plot: uPlot, columns: readonly string[], timeOf: (x: number) => n
       return value === null || value === undefined ? "" : String(Math.round(value * 1000) / 1000);
     }),
   ]);
-  return [["time", ...columns.map((name) => `"${name.replace(/"/g, '""')}"`)], ...rows]
+  return [["time (UTC)", ...columns.map((name) => `"${name.replace(/"/g, '""')}"`)], ...rows]
     .map((row) => `${row.join(",")}\r\n`)
     .join("");
 }

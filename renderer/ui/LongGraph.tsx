@@ -1,18 +1,37 @@
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
-import { RANGE_SECONDS, type LongHistory, type LongRange } from "../state/long-history.ts";
-import { drawMarkers, formatValue, short } from "./Graph.tsx";
+import { RANGE_SECONDS, type LongHistory, type LongRange, type LongSeries } from "../state/long-history.ts";
+import {
+  captionRoom,
+  drawMarkers,
+  formatValue,
+  lineClass,
+  lineColor,
+  lineDash,
+  short,
+  type LineStyle,
+} from "./Graph.tsx";
 import { GraphExport } from "./GraphExport.tsx";
 import { usePlotLife } from "./plot-life.ts";
+import { useSeen } from "./seen.ts";
 import { themeColor } from "./theme.ts";
 
-const COLUMNS = ["mean", "least", "largest"] as const;
+/** Means of minutes; of some, the least and the largest in them too. */
+export interface LongLine extends LineStyle {
+  series: Pick<LongSeries, "mean"> & Partial<LongSeries>;
+}
 
-/** The mean of each minute as a line, in the band from the least to the largest that was measured in it. */
+export const RANGE_WORDS: Record<LongRange, string> = { "1h": "hour", "24h": "24 hours" };
+const SUMMARY = ["least", "mean", "largest"] as const;
+
+/**
+ * The mean of each minute as lines. A single line whose least and largest are known is drawn in the band between them; its caption says them of
+ * the whole time, of several lines the mean of each.
+ */
 export function LongGraph({
   title,
   history,
-  metric,
+  lines,
   unit,
   range,
   max,
@@ -20,7 +39,7 @@ export function LongGraph({
 }: {
   title: string;
   history: LongHistory;
-  metric: string;
+  lines: readonly LongLine[];
   unit: string;
   range: LongRange;
   /** Top of the scale; else the largest value. */
@@ -30,41 +49,49 @@ export function LongGraph({
   const host = useRef<HTMLDivElement>(null);
   const tip = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const shown = useRef(history);
-  shown.current = history;
-  const series = history.metrics.get(metric);
-  const now = Date.now() / 1000;
-  const from = now - RANGE_SECONDS[range];
-  const inRange = history.times.flatMap((time, i) => {
-    const mean = time >= from ? series?.mean[i] : null;
-    return mean === null || mean === undefined
-      ? []
-      : [{ mean, least: series!.least[i]!, largest: series!.largest[i]! }];
-  });
+  const seen = useSeen(host);
+  const columns = columnsOf(lines);
+  const shown = useRef({ history, columns });
+  shown.current = { history, columns };
+  const from = Date.now() / 1000 - RANGE_SECONDS[range];
+  const first = history.times.findIndex((time) => time >= from);
+  const inRange = (values: readonly (number | null)[]): number[] =>
+    first < 0 ? [] : values.slice(first).filter((value) => value !== null);
+  const points = Math.max(0, ...lines.map(({ series }) => inRange(series.mean).length));
+  const looks = JSON.stringify(columns.map(({ label, color, dashed }) => [label, color, dashed]));
+  const banded = hasBand(lines);
 
   usePlotLife(
     plot,
     host,
     height,
+    seen,
     (parent) => {
       const axis = { stroke: themeColor("--text-faint"), grid: { stroke: themeColor("--line"), width: 1 } };
-      const color = themeColor("--graph-1");
-      const faint = color.replace("rgb(", "rgba(").replace(")", ", 0.22)");
+      const faint = lineColor(lines[0] ?? { label: "" }, 0)
+        .replace("rgb(", "rgba(")
+        .replace(")", ", 0.22)");
       const options: uPlot.Options = {
         width: parent.clientWidth,
         height,
         legend: { show: false },
         cursor: { y: false, points: { show: false } },
-        padding: [8, 8, 0, 0],
+        padding: [8, 14, 0, 0],
         hooks: {
           draw: [
             (u) =>
               drawMarkers(
                 u,
-                shown.current.events.map(({ at, title: what, trouble }) => ({ at: at / 1000, title: what, trouble })),
+                shown.current.history.events.map(({ at, title: what, trouble }) => ({
+                  at: at / 1000,
+                  title: what,
+                  trouble,
+                })),
               ),
           ],
-          setCursor: [(u) => tip.current && showTip(tip.current, u, shown.current, unit)],
+          setCursor: [
+            (u) => tip.current && showTip(tip.current, u, shown.current.columns, shown.current.history, unit),
+          ],
         },
         scales: {
           x: { time: true, range: () => [Date.now() / 1000 - RANGE_SECONDS[range], Date.now() / 1000] },
@@ -76,61 +103,98 @@ export function LongGraph({
         ],
         series: [
           {},
-          {
-            label: "mean",
-            stroke: color,
-            width: 1.5,
-            points: { show: true, size: 4, width: 0, fill: color, filter: alone },
-          },
-          { label: "least", stroke: faint, width: 1, points: { show: false } },
-          { label: "largest", stroke: faint, width: 1, points: { show: false } },
+          ...shown.current.columns.map((column, i) => {
+            if (banded && i > 0) return { label: column.label, stroke: faint, width: 1, points: { show: false } };
+            const color = lineColor(column, i);
+            const points = { show: true, size: 4, width: 0, fill: color, filter: alone };
+            return { label: column.label, stroke: color, width: 1.5, points, ...lineDash(column) };
+          }),
         ],
-        bands: [{ series: [3, 2], fill: faint }],
+        ...(banded && { bands: [{ series: [3, 2], fill: faint }] }),
       };
-      return new uPlot(options, columnsOf(shown.current, metric), parent);
+      return new uPlot(options, dataOf(shown.current.history, shown.current.columns), parent);
     },
-    [metric, max, unit, range],
+    [looks, max, unit, range],
   );
-  useEffect(() => plot.current?.setData(columnsOf(history, metric)), [history, metric]);
+  useEffect(() => {
+    if (seen) plot.current?.setData(dataOf(history, columns));
+  }, [history, title, seen]);
 
-  const least = inRange.reduce((low, each) => Math.min(low, each.least), Infinity);
-  const largest = inRange.reduce((high, each) => Math.max(high, each.largest), -Infinity);
-  const mean = inRange.reduce((sum, each) => sum + each.mean, 0) / inRange.length;
   return (
-    <figure className="graph" data-points={inRange.length}>
+    <figure className="graph" data-points={points}>
       <figcaption>
         <span className="graph-title">{title}</span>
         <span className="graph-values">
-          {(
-            [
-              ["least", least],
-              ["mean", mean],
-              ["largest", largest],
-            ] as const
-          ).map(([label, value]) => (
-            <span key={label} className="graph-value graph-color-1">
-              <span className="graph-label">{label}</span>
-              {formatValue(value, unit)}
-            </span>
-          ))}
+          {points > 0 &&
+            (banded
+              ? SUMMARY.map((which) => (
+                  <span key={which} className={lineClass(lines[0]!, 0)}>
+                    <span className="graph-label">{which}</span>
+                    {formatValue(SUMMED[which](inRange(lines[0]!.series[which]!)), unit)}
+                  </span>
+                ))
+              : lines.map((line, i) => (
+                  <span
+                    key={line.label}
+                    className={lineClass(line, i)}
+                    style={captionRoom(line)}
+                    title="Mean of the time that is shown"
+                  >
+                    <span className="graph-label">{line.label}</span>
+                    {formatValue(SUMMED.mean(inRange(line.series.mean)), unit)}
+                  </span>
+                )))}
         </span>
         <GraphExport
           title={title}
           plot={() => plot.current}
-          columns={COLUMNS.map((each) => `${each} (${unit})`)}
+          columns={columns.map(({ label }) => `${label} (${unit})`)}
           timeOf={(seconds) => seconds * 1000}
         />
       </figcaption>
       <div
         ref={host}
         className="graph-plot"
+        style={{ minHeight: height }}
         role="img"
-        aria-label={`${title}, last ${range === "1h" ? "hour" : "24 hours"}`}
+        aria-label={`${title}, last ${RANGE_WORDS[range]}`}
       >
         <div ref={tip} className="graph-tip" hidden />
       </div>
+      {points === 0 && <p className="graph-empty">Nothing of it was measured in the last {RANGE_WORDS[range]}.</p>}
     </figure>
   );
+}
+
+const SUMMED: Record<(typeof SUMMARY)[number], (values: readonly number[]) => number> = {
+  least: (values) => values.reduce((low, each) => Math.min(low, each), Infinity),
+  mean: (values) => values.reduce((sum, each) => sum + each, 0) / values.length,
+  largest: (values) => values.reduce((high, each) => Math.max(high, each), -Infinity),
+};
+
+interface Column extends LineStyle {
+  values: (number | null)[];
+}
+
+function hasBand(lines: readonly LongLine[]): boolean {
+  return lines.length === 1 && lines[0]!.series.least !== undefined && lines[0]!.series.largest !== undefined;
+}
+
+function columnsOf(lines: readonly LongLine[]): Column[] {
+  const [only] = lines;
+  if (only && hasBand(lines)) {
+    const { mean, least, largest } = only.series;
+    return [
+      { ...only, label: "mean", values: mean },
+      { label: "least", values: least! },
+      { label: "largest", values: largest! },
+    ];
+  }
+  return lines.map((line) => ({ ...line, values: line.series.mean }));
+}
+
+function dataOf({ times }: LongHistory, columns: readonly Column[]): uPlot.AlignedData {
+  return [times, ...columns.map(({ values }) => values)] as uPlot.AlignedData;
 }
 
 /** A minute between two that were not measured makes no line: it is a point. */
@@ -140,27 +204,27 @@ function alone(u: uPlot, series: number): number[] {
   return Array.from(values.keys()).filter((i) => measured(i) && !measured(i - 1) && !measured(i + 1));
 }
 
-function columnsOf({ times, metrics }: LongHistory, metric: string): uPlot.AlignedData {
-  const series = metrics.get(metric);
-  if (!series) return [[], [], [], []];
-  return [times, ...COLUMNS.map((column) => series[column])] as uPlot.AlignedData;
-}
-
 function clock(seconds: number): string {
   return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }
 
-function showTip(tip: HTMLDivElement, u: uPlot, history: LongHistory, unit: string): void {
+function showTip(
+  tip: HTMLDivElement,
+  u: uPlot,
+  columns: readonly Column[],
+  { events }: LongHistory,
+  unit: string,
+): void {
   const { left, idx } = u.cursor;
   const time = idx === null || idx === undefined ? undefined : u.data[0][idx];
   if (left === undefined || left < 0 || time === undefined) {
     tip.hidden = true;
     return;
   }
-  const near = history.events.filter(({ at }) => Math.abs(u.valToPos(at / 1000, "x") - left) <= 6);
+  const near = events.filter(({ at }) => Math.abs(u.valToPos(at / 1000, "x") - left) <= 6);
   const lines = [
     clock(time),
-    ...COLUMNS.map((column, i) => `${column} ${formatValue(u.data[i + 1]?.[idx!] ?? NaN, unit)}`),
+    ...columns.map(({ label }, i) => `${label} ${formatValue(u.data[i + 1]?.[idx!] ?? NaN, unit)}`),
     ...near.map(({ at, title }) => `${clock(at / 1000)} ${title}`),
   ];
   tip.replaceChildren(

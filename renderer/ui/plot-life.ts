@@ -1,17 +1,24 @@
 /** A plot in the page: made anew when colours change, as wide as its place, gone with it. */
-import { useEffect, type RefObject } from "react";
+import { useEffect, useState, type RefObject } from "react";
 import type uPlot from "uplot";
 import { onTheme } from "./theme.ts";
 
-/** `make` draws into the element, and is called again when the appearance or one of `causes` changes; the plot of now is in `plot`. */
+/**
+ * `make` draws into the element once it was in sight (`wanted`), and is called again when the appearance or one of `causes` changes; the plot of
+ * now is in `plot`.
+ */
 export function usePlotLife(
   plot: RefObject<uPlot | null>,
   host: RefObject<HTMLElement | null>,
   height: number,
+  wanted: boolean,
   make: (parent: HTMLElement) => uPlot,
   causes: readonly unknown[],
 ): void {
+  const [made, setMade] = useState(false);
+  if (wanted && !made) setMade(true);
   useEffect(() => {
+    if (!made) return;
     const parent = host.current!;
     const again = (): void => {
       plot.current?.destroy();
@@ -30,5 +37,5 @@ export function usePlotLife(
       plot.current?.destroy();
       plot.current = null;
     };
-  }, [height, ...causes]);
+  }, [made, height, ...causes]);
 }

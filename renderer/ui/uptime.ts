@@ -1,6 +1,11 @@
 /** How long ago that was, in the two largest units. */
 export function uptimeText(since: number): string {
-  const seconds = Math.max(0, Math.floor((Date.now() - since) / 1000));
+  return spanText(Date.now() - since);
+}
+
+/** A time in milliseconds, likewise. */
+export function spanText(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
   const [d, h, m, s] = [
     Math.floor(seconds / 86_400),
     Math.floor(seconds / 3600) % 24,

@@ -16,6 +16,7 @@ import { Handshakes } from "../../core/dom0/xenstore/handshakes.ts";
 import { LocalXenstore } from "../../core/dom0/xenstore/local.ts";
 import { Xenstored } from "../../core/dom0/xenstore/xenstored.ts";
 import { EndedDomains, type EndedDomain } from "../../core/toolstack/ended.ts";
+import { readStoreMemory } from "../../core/toolstack/domain-store.ts";
 import { Lifecycle } from "../../core/toolstack/lifecycle.ts";
 import type { ToolstackEventName, ToolstackEvents, ToolstackRequests } from "../../core/toolstack/messages.ts";
 import { Reports } from "../../core/toolstack/reports.ts";
@@ -55,7 +56,13 @@ beforeEach(() => {
     void heard.push({ event, data });
   const builder = new PvBuilder(hypercalls, new ForeignFrames(hypercalls));
   const lifecycle = new Lifecycle({ hypercalls, store, handshakes, console, builder, emit, pcpus: 2 });
-  const reports = new Reports(hypercalls, lifecycle.domains, () => 0, null);
+  const reports = new Reports(
+    hypercalls,
+    lifecycle.domains,
+    () => 0,
+    null,
+    (domid) => readStoreMemory(store, domid),
+  );
   const foreign = new ForeignFrames(hypercalls);
   const observer = new Observer(hypercalls, foreign, frames);
   const inspection = new Inspection({

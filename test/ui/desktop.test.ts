@@ -214,6 +214,9 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
       page.getByRole("button", { name: "Save the log to a file" }).click(),
     ]);
     expect(readFileSync(await saved.path(), "utf8")).toMatch(/host up/);
+    await page.getByRole("tab", { name: "Overview", exact: true }).click();
+    await page.getByText(/^Its host ended at /).waitFor();
+    await page.getByText("32 MiB at first, at most 32").waitFor();
     const [log] = await Promise.all([
       page.waitForEvent("download"),
       alert.getByRole("button", { name: "Save the Xen log" }).click(),

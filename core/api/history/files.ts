@@ -1,21 +1,24 @@
 /**
  * The history in a folder: a file of minutes for the host and each domain, one of events. Files only grow by whole records, are written anew
  * when they have twice what is kept, and are looked at with suspicion when they are read: one that is spoiled is put aside.
+ *
+ * A file's first line is MAGIC, its form, its metrics between commas and, from form 2 on, "vcpus=" and of how many its records have the time.
+ * Form 1 had no vCPUs. A file of an older form or with other metrics is read, and written in the present form with its next minute.
  */
 import { appendFile, mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { crc32 } from "node:zlib";
-import { KEPT_MINUTES, merged, minuteBytes, readMinute, writeMinute, type Minute } from "./minutes.ts";
+import { KeptMinutes, keepWithin } from "./kept.ts";
+import { KEPT_MINUTES, MOST_KEPT_VCPUS, minuteBytes, readMinute, writeMinute, type Minute } from "./minutes.ts";
 
-const MAGIC = "xenarium-history 1";
+const MAGIC = "xenarium-history";
+const FORM = 2;
 const SUFFIX = ".history";
 const EVENTS_FILE = "events.ndjson";
 const CHECK_BYTES = 4;
-const MOST_HEADER_BYTES = 256;
+const MOST_HEADER_BYTES = 1024;
 export const MOST_EVENTS = 1000;
 const MOST_TITLE = 300;
-/** Files of domains; of more, those that ended longest ago go. */
-export const MOST_FILES = 64;
 
 /** A mark of the graphs. */
 export interface HistoryEvent {
@@ -27,13 +30,15 @@ export interface HistoryEvent {
   trouble: boolean;
 }
 
+const HOST = "host";
+
 class Spoiled extends Error {}
 
 export class HistoryFiles {
   readonly #folder: string;
   readonly #metricsOf: (key: string) => readonly string[];
-  /** Records in each file. */
-  readonly #records = new Map<string, number>();
+  /** Of each file that is in the present form and whole: its records, and the vCPUs of each. */
+  readonly #known = new Map<string, { records: number; vcpus: number }>();
   #events = 0;
   #queue: Promise<void> = Promise.resolve();
 
@@ -43,46 +48,65 @@ export class HistoryFiles {
   }
 
   /**
-   * What is there, not older than `since` (minutes since 1970), and a sentence for each file that was put aside. Throws if the folder can't be made or
-   * read.
+   * What is there of the minutes after `since` and up to `until` (since 1970), within the bounds of kept.ts, and a sentence for each file that was
+   * put aside. Throws if the folder can't be made or read.
    */
-  async load(since: number): Promise<{ minutes: Map<string, Minute[]>; events: HistoryEvent[]; notes: string[] }> {
+  async load(
+    since: number,
+    until: number,
+  ): Promise<{ kept: Map<string, KeptMinutes>; events: HistoryEvent[]; notes: string[] }> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    const minutes = new Map<string, Minute[]>();
+    const kept = new Map<string, KeptMinutes>();
+    let host: KeptMinutes | null = null;
     const notes: string[] = [];
     for (const name of await readdir(this.#folder)) {
       const key = /^(host|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})\.history$/.exec(name)?.[1];
       if (!key) continue;
-      const found = await this.#orAside(name, notes, () => this.#readMinutes(key));
+      const found = await this.#orAside(name, notes, () => this.#readMinutes(key, since, until));
       if (!found) continue;
-      const kept = found.filter(({ minute }) => minute >= since);
-      if (kept.length > 0) minutes.set(key, kept);
-      else await rm(this.#path(key), { force: true });
+      if (found.count === 0) await this.#forget(key);
+      else if (key === HOST) host = found;
+      else kept.set(key, found);
+      // However many files there are, no more than this is in memory.
+      const { gone, cut } = keepWithin(kept, () => false);
+      for (const each of gone) await this.#forget(each);
+      for (const each of cut) this.#known.delete(each);
     }
-    const latest = (key: string): number => minutes.get(key)?.at(-1)?.minute ?? 0;
-    const surplus = [...minutes.keys()].filter((key) => key !== "host").sort((a, b) => latest(b) - latest(a));
-    for (const key of surplus.slice(MOST_FILES)) {
-      minutes.delete(key);
-      await rm(this.#path(key), { force: true });
-    }
+    if (host) kept.set(HOST, host);
     const events = (await this.#orAside(EVENTS_FILE, notes, () => this.#readEvents())) ?? [];
     this.#events = events.length;
-    return { minutes, events: events.filter(({ at }) => at >= since * 60_000), notes };
+    return { kept, events: events.filter(({ at }) => at >= since * 60_000 && at < (until + 1) * 60_000), notes };
   }
 
-  /** Adds a minute to the file of `key`; `all`: what is kept of it, this minute included. */
-  addMinute(key: string, minute: Minute, all: readonly Minute[]): Promise<void> {
+  /** Adds a minute to the file of `key`. `kept`: what is kept of it, this minute included. */
+  addMinute(key: string, minute: Minute, kept: KeptMinutes): Promise<void> {
+    const known = this.#known.get(key);
+    if (!known || known.vcpus < kept.vcpus || known.records >= 2 * KEPT_MINUTES) return this.#anew(key, kept);
+    known.records++;
     return this.#then(async () => {
-      const records = (this.#records.get(key) ?? 0) + 1;
-      const isNew = records === 1;
-      if (records > 2 * KEPT_MINUTES) {
-        await this.#replace(this.#path(key), Buffer.concat([this.#header(key), ...all.map(record)]));
-        this.#records.set(key, all.length);
-        return;
+      try {
+        await appendFile(this.#path(key), checked(writeMinute(minute, known.vcpus)), { mode: 0o600 });
+      } catch (error) {
+        // A part of the record may be there: nothing may come behind it.
+        this.#known.delete(key);
+        throw error;
       }
-      const bytes = isNew ? Buffer.concat([this.#header(key), record(minute)]) : record(minute);
-      await appendFile(this.#path(key), bytes, { mode: 0o600 });
-      this.#records.set(key, records);
+    });
+  }
+
+  /** Writes the file of `key` as what is kept of it now. */
+  #anew(key: string, kept: KeptMinutes): Promise<void> {
+    const { count: records, vcpus } = kept;
+    const header = this.#header(key, vcpus);
+    const bytes = Buffer.concat([header, ...Array.from({ length: records }, (_, i) => checked(kept.record(i)))]);
+    this.#known.set(key, { records, vcpus });
+    return this.#then(async () => {
+      try {
+        await this.#replace(this.#path(key), bytes);
+      } catch (error) {
+        this.#known.delete(key);
+        throw error;
+      }
     });
   }
 
@@ -99,12 +123,20 @@ export class HistoryFiles {
     });
   }
 
+  /** Its file has more than is kept, and is written anew with its next minute. */
+  shortened(key: string): void {
+    this.#known.delete(key);
+  }
+
   /** Forgets a domain. */
   remove(key: string): Promise<void> {
-    return this.#then(async () => {
-      this.#records.delete(key);
-      await rm(this.#path(key), { force: true });
-    });
+    this.#known.delete(key);
+    return this.#then(() => rm(this.#path(key), { force: true }));
+  }
+
+  async #forget(key: string): Promise<void> {
+    this.#known.delete(key);
+    await rm(this.#path(key), { force: true });
   }
 
   /** Resolves when all is written. */
@@ -123,8 +155,8 @@ export class HistoryFiles {
     return path.join(this.#folder, key + SUFFIX);
   }
 
-  #header(key: string): Buffer {
-    return Buffer.from(`${MAGIC} ${this.#metricsOf(key).join(",")}\n`);
+  #header(key: string, vcpus: number): Buffer {
+    return Buffer.from(`${MAGIC} ${FORM} ${this.#metricsOf(key).join(",")} vcpus=${vcpus}\n`);
   }
 
   async #replace(file: string, bytes: Uint8Array): Promise<void> {
@@ -148,30 +180,30 @@ export class HistoryFiles {
     }
   }
 
-  async #readMinutes(key: string): Promise<Minute[]> {
+  async #readMinutes(key: string, since: number, until: number): Promise<KeptMinutes> {
     const file = this.#path(key);
-    const metrics = this.#metricsOf(key).length;
-    const size = minuteBytes(metrics) + CHECK_BYTES;
-    await checkSize(file, MOST_HEADER_BYTES + (2 * KEPT_MINUTES + 1) * size);
+    const metrics = this.#metricsOf(key);
+    const most = minuteBytes(metrics.length, MOST_KEPT_VCPUS) + CHECK_BYTES;
+    await checkSize(file, MOST_HEADER_BYTES + (2 * KEPT_MINUTES + 1) * most);
     const bytes = await readFile(file);
-    const header = this.#header(key);
-    if (!bytes.subarray(0, header.length).equals(header)) throw new Spoiled("does not begin as a history does");
-    const minutes: Minute[] = [];
-    let at = header.length;
+    const header = headerOf(bytes, metrics);
+    const size = minuteBytes(header.metrics.length, header.vcpus) + CHECK_BYTES;
+    const kept = new KeptMinutes(metrics.length, header.vcpus);
+    let at = header.bytes;
     for (; at + size <= bytes.length; at += size) {
       const body = bytes.subarray(at, at + size - CHECK_BYTES);
       if (crc32(body) !== bytes.readUInt32LE(at + size - CHECK_BYTES))
         throw new Spoiled(`has a record at byte ${at} whose checksum is wrong`);
-      const minute = readMinute(body, metrics);
-      const last = minutes.at(-1);
-      // The same minute before and after a restart; a clock that was set back.
-      if (last && minute.minute === last.minute) minutes[minutes.length - 1] = merged(last, minute);
-      else if (!last || minute.minute > last.minute) minutes.push(minute);
+      const found = readMinute(body, header.metrics.length, header.vcpus);
+      if (found.minute > since && found.minute <= until)
+        kept.add({ ...found, values: inOrder(found.values, header.metrics, metrics) });
     }
-    // The end of one that was being written when the computer stopped.
-    if (at < bytes.length) await this.#replace(file, bytes.subarray(0, at));
-    this.#records.set(key, (at - header.length) / size);
-    return minutes.slice(-KEPT_MINUTES);
+    // A file begins with a whole record, or its header lies of their length.
+    if (at === header.bytes) throw new Spoiled("has no whole record");
+    // Else it is written anew: its end was being written when the computer stopped, or it is of another form.
+    if (at === bytes.length && bytes.subarray(0, header.bytes).equals(this.#header(key, header.vcpus)))
+      this.#known.set(key, { records: (at - header.bytes) / size, vcpus: header.vcpus });
+    return kept;
   }
 
   async #readEvents(): Promise<HistoryEvent[]> {
@@ -192,12 +224,47 @@ export class HistoryFiles {
 }
 
 async function checkSize(file: string, most: number): Promise<void> {
-  const { size } = await stat(file);
+  const found = await stat(file);
+  if (!found.isFile()) throw new Spoiled("is no file");
+  const { size } = found;
   if (size > most) throw new Spoiled(`has ${size} bytes; a history has at most ${most}`);
 }
 
-function record(minute: Minute): Buffer {
-  const body = writeMinute(minute);
+interface Header {
+  metrics: string[];
+  vcpus: number;
+  /** Its length, the end of the line included. */
+  bytes: number;
+}
+
+/** Throws Spoiled for what is no header, or not one of a form and of metrics that are known. */
+function headerOf(bytes: Buffer, known: readonly string[]): Header {
+  const end = bytes.subarray(0, MOST_HEADER_BYTES).indexOf(10);
+  const [, form, list, count] =
+    /^xenarium-history (\d{1,3}) ([A-Za-z]+(?:,[A-Za-z]+)*)(?: vcpus=(\d{1,3}))?$/.exec(
+      bytes.subarray(0, Math.max(0, end)).toString("latin1"),
+    ) ?? [];
+  if (form === undefined || list === undefined) throw new Spoiled("does not begin as a history does");
+  if (Number(form) < 1 || Number(form) > FORM)
+    throw new Spoiled(`is of form ${form}, which is not known here; known are forms 1 to ${FORM}`);
+  const metrics = list.split(",");
+  const strange = metrics.find((name, i) => !known.includes(name) || metrics.indexOf(name) !== i);
+  if (strange !== undefined)
+    throw new Spoiled(`has figures that are not known here, or twice: ${strange.slice(0, 40)}`);
+  const vcpus = Number(count ?? 0);
+  if (vcpus > MOST_KEPT_VCPUS || (Number(form) === 1) !== (count === undefined))
+    throw new Spoiled(`has not the number of vCPUs that its form has: 0 to ${MOST_KEPT_VCPUS} from form 2 on`);
+  return { metrics, vcpus, bytes: end + 1 };
+}
+
+/** Values of the metrics `from` as those of `to`; NaN for those that are new. */
+function inOrder(values: Float32Array, from: readonly string[], to: readonly string[]): Float32Array {
+  const ordered = new Float32Array(3 * to.length).fill(NaN);
+  from.forEach((name, i) => ordered.set(values.subarray(3 * i, 3 * i + 3), 3 * to.indexOf(name)));
+  return ordered;
+}
+
+function checked(body: Uint8Array): Buffer {
   const check = Buffer.alloc(CHECK_BYTES);
   check.writeUInt32LE(crc32(body));
   return Buffer.concat([body, check]);

@@ -1,33 +1,70 @@
-/** Figures of a minute: least, mean and largest of what was measured in it. */
+/** Figures of a minute: least, mean and largest of what was measured in it, and what each vCPU did with it. */
 
 /** Minutes kept: a day. */
 export const KEPT_MINUTES = 1440;
+/** vCPUs of a domain whose time is kept; of more, the first. */
+export const MOST_KEPT_VCPUS = 64;
 
-/** CPU: percent of one pCPU, of all vCPUs together; runnable: percent, waiting for a pCPU. Memory in MiB, counts per second. */
-export const DOMAIN_METRICS = ["cpu", "runnable", "memory", "hypercalls", "events", "pageFaults", "mips"] as const;
+/**
+ * CPU: percent of one pCPU, of all vCPUs together; runnable: percent, waiting for a pCPU. Memory in MiB: what it has, its target, the most it
+ * may have. The others are counts per second (mips: millions); exits by EXIT_* (core/machine/cpu/exits.ts), in that order.
+ */
+export const DOMAIN_METRICS = [
+  "cpu",
+  "runnable",
+  "memory",
+  "memoryTarget",
+  "memoryMax",
+  "hypercalls",
+  "events",
+  "pageFaults",
+  "mips",
+  "exitsPoll",
+  "exitsException",
+  "exitsSyscall",
+  "exitsSysenter",
+  "exitsPrivileged",
+  "exitsHalt",
+  "exitsSoftwareInterrupt",
+] as const;
 /** CPU: percent busy of all pCPUs; free memory in MiB. */
 export const HOST_METRICS = ["cpu", "freeMemory"] as const;
+/** Of a vCPU: percent of the time. */
+export const VCPU_STATES = ["running", "runnable", "blocked"] as const;
 
 export interface Minute {
   /** Minutes since 1970. */
   minute: number;
   /** Measurements in it. */
   samples: number;
-  /** For each metric: least, mean, largest. */
+  /** For each metric: least, mean, largest; NaN where it was not measured. */
   values: Float32Array;
+  /** For each vCPU: the mean of each of VCPU_STATES; NaN where it was not measured. */
+  vcpus: Float32Array;
 }
 
-/** A measurement joins its minute; NaN where something could not be measured. */
-export function joined(into: Minute | null, minute: number, measured: readonly number[]): Minute {
+/** A measurement joins its minute; NaN where something could not be measured. `vcpus`: VCPU_STATES of each vCPU. */
+export function joined(
+  into: Minute | null,
+  minute: number,
+  measured: readonly number[],
+  vcpus: readonly number[] = [],
+): Minute {
   const values = new Float32Array(measured.length * 3);
   measured.forEach((value, i) => values.fill(value, 3 * i, 3 * i + 3));
-  const single = { minute, samples: 1, values };
+  const kept = vcpus.slice(0, VCPU_STATES.length * MOST_KEPT_VCPUS);
+  const single = { minute, samples: 1, values, vcpus: Float32Array.from(kept) };
   return into === null ? single : merged(into, single);
 }
 
 /** Two parts of the same minute. */
 export function merged(a: Minute, b: Minute): Minute {
   const samples = a.samples + b.samples;
+  const mean = (x: number | undefined, y: number | undefined): number => {
+    if (x === undefined || Number.isNaN(x)) return y ?? NaN;
+    if (y === undefined || Number.isNaN(y)) return x;
+    return (x * a.samples + y * b.samples) / samples;
+  };
   const values = new Float32Array(a.values.length);
   for (let i = 0; i < values.length; i += 3) {
     const known = [a, b].filter((each) => !Number.isNaN(each.values[i + 1]));
@@ -36,29 +73,52 @@ export function merged(a: Minute, b: Minute): Minute {
       continue;
     }
     values[i] = Math.min(a.values[i]!, b.values[i]!);
-    values[i + 1] = (a.values[i + 1]! * a.samples + b.values[i + 1]! * b.samples) / samples;
+    values[i + 1] = mean(a.values[i + 1], b.values[i + 1]);
     values[i + 2] = Math.max(a.values[i + 2]!, b.values[i + 2]!);
   }
-  return { minute: a.minute, samples, values };
+  const vcpus = Float32Array.from({ length: Math.max(a.vcpus.length, b.vcpus.length) }, (_, i) =>
+    mean(a.vcpus[i], b.vcpus[i]),
+  );
+  return { minute: a.minute, samples, values, vcpus };
 }
 
-/** Bytes of a minute: u32 minute, u32 samples, then the values as f32; little-endian. */
-export function minuteBytes(metrics: number): number {
-  return 8 + 12 * metrics;
+/** What stands for NaN among the percents of vCPUs. */
+const NOT_MEASURED = 0xffff;
+
+/**
+ * Bytes of a minute: u32 minute, u32 samples, then the values as f32, then for each vCPU u16 hundredths of a percent of VCPU_STATES, 65535: not
+ * measured; little-endian.
+ */
+export function minuteBytes(metrics: number, vcpus: number): number {
+  return 8 + 12 * metrics + 2 * VCPU_STATES.length * vcpus;
 }
-export function writeMinute({ minute, samples, values }: Minute): Uint8Array {
-  const bytes = new Uint8Array(8 + 4 * values.length);
+/** `vcpus`: as many as there is room for in the record, at least the minute's own. */
+export function writeMinute({ minute, samples, values, vcpus: states }: Minute, vcpus: number): Uint8Array {
+  const bytes = new Uint8Array(minuteBytes(values.length / 3, vcpus));
   const view = new DataView(bytes.buffer);
   view.setUint32(0, minute, true);
   view.setUint32(4, samples, true);
   values.forEach((value, i) => view.setFloat32(8 + 4 * i, value, true));
+  const from = 8 + 4 * values.length;
+  for (let i = 0; i < VCPU_STATES.length * vcpus; i++) {
+    const percent = states[i] ?? NaN;
+    const kept = Number.isNaN(percent)
+      ? NOT_MEASURED
+      : Math.min(NOT_MEASURED - 1, Math.max(0, Math.round(percent * 100)));
+    view.setUint16(from + 2 * i, kept, true);
+  }
   return bytes;
 }
-export function readMinute(bytes: Uint8Array, metrics: number): Minute {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, minuteBytes(metrics));
+export function readMinute(bytes: Uint8Array, metrics: number, vcpus: number): Minute {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, minuteBytes(metrics, vcpus));
+  const from = 8 + 12 * metrics;
   return {
     minute: view.getUint32(0, true),
     samples: view.getUint32(4, true),
     values: Float32Array.from({ length: 3 * metrics }, (_, i) => view.getFloat32(8 + 4 * i, true)),
+    vcpus: Float32Array.from({ length: VCPU_STATES.length * vcpus }, (_, i) => {
+      const kept = view.getUint16(from + 2 * i, true);
+      return kept === NOT_MEASURED ? NaN : kept / 100;
+    }),
   };
 }

@@ -1,11 +1,21 @@
 /** Keeps a day of the host's figures, a point a minute, and what happened meanwhile; in a folder, if there is one, across restarts. */
 import type { StatisticsSnapshot } from "../../toolstack/messages.ts";
-import { HistoryFiles, MOST_EVENTS, MOST_FILES, type HistoryEvent } from "./files.ts";
-import { DOMAIN_METRICS, HOST_METRICS, KEPT_MINUTES, joined, writeMinute, type Minute } from "./minutes.ts";
+import { HistoryFiles, MOST_EVENTS, type HistoryEvent } from "./files.ts";
+import { KeptMinutes, keepWithin } from "./kept.ts";
+import { figuresOf, hostFiguresOf } from "./figures.ts";
+import {
+  DOMAIN_METRICS,
+  HOST_METRICS,
+  KEPT_MINUTES,
+  VCPU_STATES,
+  joined,
+  merged,
+  writeMinute,
+  type Minute,
+} from "./minutes.ts";
 
 const SAMPLE_MS = 10_000;
 const MINUTE_MS = 60_000;
-const PAGES_PER_MIB = 256;
 const HOST = "host";
 
 export interface HistoryOptions {
@@ -16,9 +26,12 @@ export interface HistoryOptions {
 
 export interface HistoryReport {
   metrics: readonly string[];
+  /** Of how many vCPUs each record has the time. */
+  vcpus: number;
   /**
    * A record for each minute that something was measured in, in order, the present one at last: u32 minutes since 1970, u32 measurements, then f32 least,
-   * mean and largest of each metric (NaN: not measured); little-endian.
+   * mean and largest of each metric (NaN: not measured), then for each vCPU u16 hundredths of a percent of the time that it was running, runnable
+   * and blocked, as means (65535: not measured); little-endian.
    */
   records: Uint8Array;
   events: { at: number; title: string; trouble: boolean }[];
@@ -28,6 +41,8 @@ export interface RecorderParts {
   measure: () => Promise<StatisticsSnapshot>;
   /** A sentence for the user. */
   tell: (message: string) => void;
+  /** Something happened that graphs mark. */
+  marked: (event: HistoryEvent) => void;
 }
 
 /** Sets the metrics of a key: a domain's UUID or "host". */
@@ -40,7 +55,8 @@ export class Recorder {
   readonly #files: HistoryFiles | null;
   readonly #every: number;
   readonly #loaded: Promise<void>;
-  readonly #minutes = new Map<string, Minute[]>();
+  #host = new KeptMinutes(HOST_METRICS.length);
+  #domains = new Map<string, KeptMinutes>();
   readonly #open = new Map<string, Minute>();
   #events: HistoryEvent[] = [];
   #timer: NodeJS.Timeout | null = null;
@@ -77,9 +93,17 @@ export class Recorder {
     await this.#files?.written();
   }
 
+  /** What happened in the last day, the latest last. */
+  async events(): Promise<readonly HistoryEvent[]> {
+    await this.#loaded;
+    const since = Date.now() - KEPT_MINUTES * MINUTE_MS;
+    return this.#events.filter(({ at }) => at >= since);
+  }
+
   event(uuid: string | null, title: string, trouble: boolean): void {
     const event = { at: Date.now(), uuid, title, trouble };
     this.#events = [...this.#events.slice(-(MOST_EVENTS - 1)), event];
+    this.#parts.marked(event);
     void this.#loaded
       .then(() => this.#files?.addEvent(event, this.#events))
       .catch((error: unknown) => this.#failed(error));
@@ -89,23 +113,33 @@ export class Recorder {
   async report(key: string): Promise<HistoryReport | null> {
     await this.#loaded;
     const since = Math.floor(Date.now() / MINUTE_MS) - KEPT_MINUTES;
-    const open = this.#open.get(key);
-    const minutes = [...(this.#minutes.get(key) ?? []), ...(open ? [open] : [])].filter(({ minute }) => minute > since);
-    if (minutes.length === 0 && key !== HOST) return null;
+    const kept = this.#keptOf(key);
+    const open = this.#open.get(key) ?? null;
+    if (key !== HOST && (kept?.count ?? 0) === 0 && !open) return null;
+    const vcpus = Math.max(kept?.vcpus ?? 0, (open?.vcpus.length ?? 0) / VCPU_STATES.length);
     return {
       metrics: metricsOf(key),
-      records: Uint8Array.from(Buffer.concat(minutes.map(writeMinute))),
+      vcpus,
+      records: Uint8Array.from(Buffer.concat(recordsOf(kept, open, since, vcpus))),
       events: this.#events
         .filter(({ at, uuid }) => at >= since * MINUTE_MS && (key === HOST || uuid === key))
         .map(({ at, title, trouble }) => ({ at, title, trouble })),
     };
   }
 
+  #keptOf(key: string): KeptMinutes | undefined {
+    return key === HOST ? this.#host : this.#domains.get(key);
+  }
+
   async #load(): Promise<void> {
     if (!this.#files) return;
     try {
-      const { minutes, events, notes } = await this.#files.load(Math.floor(Date.now() / MINUTE_MS) - KEPT_MINUTES);
-      for (const [key, all] of minutes) this.#minutes.set(key, [...all, ...(this.#minutes.get(key) ?? [])]);
+      const now = Math.floor(Date.now() / MINUTE_MS);
+      const { kept, events, notes } = await this.#files.load(now - KEPT_MINUTES, now);
+      // What was measured meanwhile is kept when this is done.
+      this.#host = kept.get(HOST) ?? this.#host;
+      kept.delete(HOST);
+      this.#domains = kept;
       this.#events = [...events, ...this.#events].slice(-MOST_EVENTS);
       for (const note of notes) this.#parts.tell(note);
     } catch (error) {
@@ -130,35 +164,21 @@ export class Recorder {
   }
 
   #take(before: StatisticsSnapshot, now: StatisticsSnapshot, minute: number): void {
-    const nanoseconds = now.time - before.time;
-    const idle = (snapshot: StatisticsSnapshot): number => snapshot.pcpus.reduce((sum, each) => sum + each.idleTime, 0);
-    const idled = (idle(now) - idle(before)) / nanoseconds / Math.max(1, now.pcpus.length);
-    this.#join(HOST, minute, [100 * Math.min(1, Math.max(0, 1 - idled)), now.freeMemoryMiB]);
+    this.#join(HOST, minute, hostFiguresOf(before, now), []);
     for (const domain of now.domains) {
       const was = before.domains.find(({ domid, uuid }) => domid === domain.domid && uuid === domain.uuid);
       if (!was) continue;
-      const rate = (value: number | null, then: number | null): number =>
-        value === null || then === null ? NaN : Math.max(0, ((value - then) / nanoseconds) * 1e9);
-      const waited = (vcpus: typeof domain.vcpus): number =>
-        vcpus.reduce((sum, { runstates }) => sum + (runstates?.runnable ?? NaN), 0);
-      this.#join(domain.uuid, minute, [
-        rate(domain.cpuTime, was.cpuTime) / 1e7,
-        rate(waited(domain.vcpus), waited(was.vcpus)) / 1e7,
-        domain.memoryPages / PAGES_PER_MIB,
-        rate(domain.hypercalls, was.hypercalls),
-        rate(domain.events, was.events),
-        rate(domain.pageFaults, was.pageFaults),
-        rate(domain.instructions, was.instructions) / 1e6,
-      ]);
+      const { metrics, vcpus } = figuresOf(was, domain, now.time - before.time);
+      this.#join(domain.uuid, minute, metrics, vcpus);
     }
     // Those that went: their last minute is over.
     for (const [key, open] of [...this.#open]) if (open.minute !== minute) this.#close(key);
   }
 
-  #join(key: string, minute: number, measured: number[]): void {
+  #join(key: string, minute: number, measured: number[], vcpus: number[]): void {
     const open = this.#open.get(key);
     if (open && open.minute !== minute) this.#close(key);
-    this.#open.set(key, joined(this.#open.get(key) ?? null, minute, measured));
+    this.#open.set(key, joined(this.#open.get(key) ?? null, minute, measured, vcpus));
   }
 
   /** A minute is over. */
@@ -166,18 +186,16 @@ export class Recorder {
     const minute = this.#open.get(key);
     if (!minute) return;
     this.#open.delete(key);
-    const all = [...(this.#minutes.get(key) ?? []), minute].slice(-KEPT_MINUTES);
-    this.#minutes.delete(key);
-    this.#minutes.set(key, all);
-    void this.#loaded
-      .then(() => this.#files?.addMinute(key, minute, all))
-      .catch((error: unknown) => this.#failed(error));
-    // Those that were written to longest ago come first.
-    const domains = [...this.#minutes.keys()].filter((each) => each !== HOST && !this.#open.has(each));
-    for (const oldest of domains.slice(0, Math.max(0, this.#minutes.size - 1 - MOST_FILES))) {
-      this.#minutes.delete(oldest);
-      void this.#files?.remove(oldest).catch(() => {});
-    }
+    void this.#loaded.then(() => this.#keep(key, minute)).catch((error: unknown) => this.#failed(error));
+  }
+
+  async #keep(key: string, minute: Minute): Promise<void> {
+    let kept = this.#keptOf(key);
+    if (!kept) this.#domains.set(key, (kept = new KeptMinutes(metricsOf(key).length)));
+    kept.add(minute);
+    const { gone, cut } = keepWithin(this.#domains, (each) => each === key || this.#open.has(each));
+    for (const each of cut) this.#files?.shortened(each);
+    await Promise.all([this.#files?.addMinute(key, minute, kept), ...gone.map((each) => this.#files?.remove(each))]);
   }
 
   /** Said once: a full disk stays full. */
@@ -187,4 +205,13 @@ export class Recorder {
     const why = error instanceof Error ? error.message : String(error);
     this.#parts.tell(`The history can't be kept: ${why}.`);
   }
+}
+
+/** After `since`, the present minute at last: one with its part of before a restart. */
+function recordsOf(kept: KeptMinutes | undefined, open: Minute | null, since: number, vcpus: number): Uint8Array[] {
+  kept?.widen(vcpus);
+  if (!open) return kept ? [kept.between(since, Infinity)] : [];
+  const last = kept?.last ?? null;
+  const present = last?.minute === open.minute ? merged(last, open) : open;
+  return [...(kept ? [kept.between(since, open.minute)] : []), writeMinute(present, vcpus)];
 }

@@ -1,5 +1,6 @@
 /** What the hypervisor counts, read from its own structures without a hypercall per number (hypervisor/abi/native.ts). */
 import * as area from "../../hypervisor/abi/native.ts";
+import { EXIT_SOFTWARE_INTERRUPT } from "../../machine/cpu/exits.ts";
 import type { Hypercalls } from "./hypercalls.ts";
 import type { PhysicalMemory } from "./memory.ts";
 import { HYPERVISOR_arch_7 } from "./native.ts";
@@ -13,6 +14,8 @@ export interface DomainCounters {
   pageFaults: number;
   /** Guest instructions retired on all its vCPUs. */
   instructions: number;
+  /** Exits from guest code to the hypervisor on all its vCPUs, by EXIT_* (core/machine/cpu/exits.ts). */
+  exits: number[];
   /** By vCPU; null for one that was not made. */
   runstates: (RunstateTimes | null)[];
 }
@@ -24,6 +27,9 @@ export interface RunstateTimes {
   blocked: number;
   offline: number;
 }
+
+/** Causes of exits: EXIT_POLL to EXIT_SOFTWARE_INTERRUPT. */
+const EXIT_CAUSES = EXIT_SOFTWARE_INTERRUPT + 1;
 
 export class StatisticsArea {
   readonly #memory: PhysicalMemory;
@@ -49,6 +55,7 @@ export class StatisticsArea {
         events: Number(memory.get64(at + area.DOMAIN_EVENTS_RECEIVED)),
         pageFaults: 0,
         instructions: 0,
+        exits: Array<number>(EXIT_CAUSES).fill(0),
         runstates: [],
       };
       const table = memory.get32(at + area.DOMAIN_VCPUS);
@@ -59,6 +66,8 @@ export class StatisticsArea {
         if (vcpu === 0) continue;
         counters.pageFaults += Number(memory.get64(vcpu + area.VCPU_PAGE_FAULTS));
         counters.instructions += Number(memory.get64(vcpu + area.VCPU_RETIRED));
+        for (let cause = 0; cause < EXIT_CAUSES; cause++)
+          counters.exits[cause]! += Number(memory.get64(vcpu + area.VCPU_EXITS + 8 * cause));
       }
       found.set(memory.get32(at + area.DOMAIN_DOMID), counters);
       at = memory.get32(at + area.DOMAIN_NEXT);

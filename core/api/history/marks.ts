@@ -1,0 +1,99 @@
+/** What happens to domains, as marks of their graphs: from the toolstack's events, and from what its lists and figures show as changed. */
+import type { DomainInfo, StatisticsSnapshot, ToolstackEvents } from "../../toolstack/messages.ts";
+
+/** A guest brings its vCPUs up as it boots: that is no change. */
+const BOOT_MS = 10_000;
+
+const STOPS: Record<ToolstackEvents["stopped"]["reason"], string> = {
+  poweroff: "powered off",
+  reboot: "rebooted",
+  crash: "crashed",
+  suspend: "suspended",
+  watchdog: "did not feed its watchdog",
+  soft_reset: "was reset",
+};
+
+interface Seen {
+  uuid: string;
+  name: string;
+  createdAt: number;
+  paused: boolean | null;
+  online: number | null;
+  targetMiB: number | null;
+  /** Its stop was marked, and its end follows from that. */
+  ends: boolean;
+}
+
+export class Marks {
+  readonly #mark: (uuid: string | null, title: string, trouble: boolean) => void;
+  readonly #seen = new Map<number, Seen>();
+
+  constructor(mark: (uuid: string | null, title: string, trouble: boolean) => void) {
+    this.#mark = mark;
+  }
+
+  created({ domid, name, uuid }: ToolstackEvents["created"]): void {
+    this.#seen.set(domid, {
+      uuid,
+      name,
+      createdAt: Date.now(),
+      paused: null,
+      online: null,
+      targetMiB: null,
+      ends: false,
+    });
+    this.#mark(uuid, `${name} was created`, false);
+  }
+
+  stopped({ domid, name, uuid, reason, action }: ToolstackEvents["stopped"]): void {
+    this.#mark(uuid, `${name} ${STOPS[reason]}`, reason === "crash" || reason === "watchdog");
+    const seen = this.#seen.get(domid);
+    if (seen) seen.ends = action !== "preserve" && action !== "rename-restart";
+  }
+
+  destroyed({ domid, name, uuid }: ToolstackEvents["destroyed"]): void {
+    if (!this.#seen.get(domid)?.ends) this.#mark(uuid, `${name} was destroyed`, false);
+    this.#seen.delete(domid);
+  }
+
+  /** Pauses and renames. */
+  domains(list: readonly DomainInfo[]): void {
+    for (const { domid, uuid, name, state } of list) {
+      const seen = this.#of(domid, uuid);
+      if (!seen) continue;
+      if (seen.paused !== null && seen.paused !== state.paused)
+        this.#mark(uuid, `${name} is ${state.paused ? "paused" : "unpaused"}`, false);
+      seen.paused = state.paused;
+      if (seen.name !== name) this.#mark(uuid, `${seen.name} is called ${name} now`, false);
+      seen.name = name;
+    }
+  }
+
+  /** vCPUs that came or went, and another memory target. */
+  figures({ domains }: StatisticsSnapshot): void {
+    for (const { domid, uuid, vcpus, memoryTargetMiB } of domains) {
+      const seen = this.#of(domid, uuid);
+      if (!seen) continue;
+      const online = vcpus.filter((each) => each.online).length;
+      const boots = Date.now() - seen.createdAt < BOOT_MS;
+      if (seen.online !== null && seen.online !== online && !boots)
+        this.#mark(uuid, `${seen.name} has ${online} of ${vcpus.length} vCPUs online`, false);
+      seen.online = online;
+      if (seen.targetMiB !== null && memoryTargetMiB !== null && seen.targetMiB !== memoryTargetMiB)
+        this.#mark(uuid, `The memory target of ${seen.name} is ${memoryTargetMiB} MiB`, false);
+      seen.targetMiB = memoryTargetMiB;
+    }
+  }
+
+  /** All that lived ended with the host. */
+  hostEnded(crashed: boolean): void {
+    for (const { uuid, name, ends } of this.#seen.values())
+      if (!ends) this.#mark(uuid, `${name} ended with the host`, crashed);
+    this.#seen.clear();
+  }
+
+  #of(domid: number, uuid: string): Seen | null {
+    const seen = this.#seen.get(domid);
+    return seen?.uuid === uuid ? seen : null;
+  }
+}

@@ -1,0 +1,150 @@
+import type { DomainInfo } from "../../core/api/schema.ts";
+import type { DomainHistory } from "../state/history.ts";
+import type { LongHistory, LongRange } from "../state/long-history.ts";
+import { history } from "../state/session.ts";
+import { useApp } from "../state/store.ts";
+import { Graph, MOST_LINES, type GraphLine } from "../ui/Graph.tsx";
+import type { LongLine } from "../ui/LongGraph.tsx";
+import { useMarkers } from "../ui/markers.ts";
+import { EXIT_CAUSES } from "./exit-causes.ts";
+import { LongGraphs, metricLine, type LongGraphKind } from "./LongGraphs.tsx";
+import { LongVcpuGraphs, VcpuGraphs } from "./VcpuGraphs.tsx";
+
+/** The scale reaches a little beyond the most that a domain may have, whose line is on it. */
+const MEMORY_ROOM = 1.08;
+
+/** The last ten minutes of a domain. */
+export function LiveGraphs({ domid, uuid, name }: Pick<DomainInfo, "domid" | "uuid" | "name">) {
+  useApp((state) => state.tick);
+  const markers = useMarkers(uuid);
+  const figures = history.domains.get(domid);
+  if (figures?.uuid !== uuid) return <p className="page-empty">Measuring…</p>;
+  const kinds: { title: string; unit: string; max?: number; lines: GraphLine[] }[] = [
+    vcpuGraph(figures),
+    {
+      title: "Memory",
+      unit: "MiB",
+      max: MEMORY_ROOM * Math.max(...memoryLines(figures).map(({ series }) => largest(series.values))),
+      lines: memoryLines(figures),
+    },
+    { title: "Exits", unit: "/s", lines: exitLines(figures) },
+    { title: "Hypercalls", unit: "/s", lines: [{ label: "Hypercalls", series: figures.hypercalls }] },
+    { title: "Events received", unit: "/s", lines: [{ label: "Events", series: figures.events }] },
+    { title: "Page faults", unit: "/s", lines: [{ label: "Faults", series: figures.pageFaults }] },
+    { title: "Instructions", unit: "M/s", lines: [{ label: "Instructions", series: figures.mips }] },
+  ];
+  return (
+    <>
+      <div className="graphs">
+        {kinds.map((kind) => (
+          <section key={kind.title} className="card">
+            <Graph markers={markers} {...kind} />
+          </section>
+        ))}
+      </div>
+      <VcpuGraphs name={name} figures={figures} markers={markers} />
+    </>
+  );
+}
+
+function largest(values: Iterable<number | null>): number {
+  let found = 1;
+  for (const value of values) if (value !== null && value > found) found = value;
+  return found;
+}
+
+/** Percent of one pCPU that so many vCPUs can have together. */
+function allPcpus(vcpus: number): number {
+  return 100 * Math.min(vcpus, history.pcpus.length || vcpus);
+}
+
+/** A line for each vCPU while lines can be told apart; of more, all together: each has its own graph below. */
+function vcpuGraph({ cpu, vcpus }: DomainHistory): { title: string; unit: string; max: number; lines: GraphLine[] } {
+  if (vcpus.length > MOST_LINES)
+    return {
+      title: `CPU, all ${vcpus.length} vCPUs`,
+      unit: "%",
+      max: allPcpus(vcpus.length),
+      lines: [{ label: "CPU", series: cpu }],
+    };
+  const lines = vcpus.map((series, i) => ({ label: `vCPU ${i}`, series }));
+  return { title: "vCPUs", unit: "%", max: 100, lines };
+}
+
+function memoryLines({ memory, memoryTarget, memoryMax }: DomainHistory): GraphLine[] {
+  const lines = [
+    { label: "has", series: memory },
+    { label: "target", series: memoryTarget, color: 1, dashed: true },
+    { label: "maximum", series: memoryMax, color: 3, dashed: true },
+  ];
+  return lines.filter(({ series }, i) => i === 0 || series.values.some(Number.isFinite));
+}
+
+/** All exits, and each cause that there was. */
+function exitLines({ exits, exitsByCause }: DomainHistory): GraphLine[] {
+  const causes = exitsByCause.map((series, i) => ({
+    label: EXIT_CAUSES[i]?.label ?? `exit ${i}`,
+    series,
+    color: i + 1,
+  }));
+  return [{ label: "all", series: exits }, ...causes.filter(({ series }) => series.values.some((value) => value > 0))];
+}
+
+/** The last hour or day of a domain that is or was. */
+export function DomainLongGraphs({ uuid, name, range }: Pick<DomainInfo, "uuid" | "name"> & { range: LongRange }) {
+  return (
+    <LongGraphs of={uuid} range={range} kinds={longKinds}>
+      {(kept) => <LongVcpuGraphs name={name} history={kept} range={range} />}
+    </LongGraphs>
+  );
+}
+
+function longKinds(kept: LongHistory): LongGraphKind[] {
+  const vcpus = kept.vcpus.length;
+  const mean = (metric: string): (number | null)[] => kept.metrics.get(metric)?.mean ?? [];
+  const memoryTop = Math.max(...["memory", "memoryTarget", "memoryMax"].map((metric) => largest(mean(metric))));
+  const perVcpu: LongGraphKind = {
+    title: "vCPUs",
+    unit: "%",
+    max: 100,
+    lines: () => kept.vcpus.map(({ running }, i) => ({ label: `vCPU ${i}`, series: { mean: running } })),
+  };
+  // The host may have had more pCPUs then.
+  const cpuTop = vcpus > 0 ? { max: Math.max(allPcpus(vcpus), largest(kept.metrics.get("cpu")?.largest ?? [])) } : {};
+  return [
+    ...(vcpus > 1 && vcpus <= MOST_LINES ? [perVcpu] : []),
+    { title: "CPU, all vCPUs", unit: "%", ...cpuTop, lines: metricLine("cpu", { label: "CPU" }) },
+    { title: "Waiting for a pCPU, all vCPUs", unit: "%", lines: metricLine("runnable", { label: "waiting" }) },
+    { title: "Memory", unit: "MiB", max: MEMORY_ROOM * memoryTop, lines: longMemoryLines },
+    { title: "Exits", unit: "/s", lines: longExitLines },
+    { title: "Hypercalls", unit: "/s", lines: metricLine("hypercalls", { label: "Hypercalls" }) },
+    { title: "Events received", unit: "/s", lines: metricLine("events", { label: "Events" }) },
+    { title: "Page faults", unit: "/s", lines: metricLine("pageFaults", { label: "Faults" }) },
+    { title: "Instructions", unit: "M/s", lines: metricLine("mips", { label: "Instructions" }) },
+  ];
+}
+
+function longMemoryLines(kept: LongHistory): LongLine[] {
+  const lines = [
+    ...metricLine("memory", { label: "has" })(kept),
+    ...metricLine("memoryTarget", { label: "target", color: 1, dashed: true })(kept),
+    ...metricLine("memoryMax", { label: "maximum", color: 3, dashed: true })(kept),
+  ];
+  return lines.filter(({ series }, i) => i === 0 || series.mean.some((value) => value !== null));
+}
+
+function longExitLines(kept: LongHistory): LongLine[] {
+  const causes = EXIT_CAUSES.flatMap(({ metric, label }, i) => metricLine(metric, { label, color: i + 1 })(kept));
+  const all = kept.times.map((_, i) =>
+    causes.reduce<number | null>((sum, { series }) => {
+      const value = series.mean[i] ?? null;
+      return value === null ? sum : (sum ?? 0) + value;
+    }, null),
+  );
+  const known = causes.filter(({ series }) => series.mean.some((value) => value !== null && value > 0));
+  // Means only: least and largest of a cause are not those of a sum.
+  return [
+    { label: "all", series: { mean: all } },
+    ...known.map((line) => ({ ...line, series: { mean: line.series.mean } })),
+  ];
+}

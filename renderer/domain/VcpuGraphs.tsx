@@ -1,0 +1,77 @@
+import type { DomainHistory } from "../state/history.ts";
+import type { LongHistory, LongRange } from "../state/long-history.ts";
+import { Graph, lineClass, type Marker } from "../ui/Graph.tsx";
+import { LongGraph } from "../ui/LongGraph.tsx";
+
+/** What a vCPU does with its time: it runs, waits for a pCPU, or waits for something to do (RUNSTATE_*). */
+const STATES = ["running", "runnable", "blocked"] as const;
+const HEIGHT = 84;
+
+/** A graph for each vCPU, of the last ten minutes. */
+export function VcpuGraphs({
+  name,
+  figures,
+  markers,
+}: {
+  name: string;
+  figures: DomainHistory;
+  markers: readonly Marker[];
+}) {
+  return (
+    <Grid name={name}>
+      {figures.runstates.map((states, vcpu) => (
+        <Graph
+          key={vcpu}
+          markers={markers}
+          title={`vCPU ${vcpu}`}
+          unit="%"
+          max={100}
+          height={HEIGHT}
+          lines={STATES.map((state) => ({ label: state, series: states[state] }))}
+        />
+      ))}
+    </Grid>
+  );
+}
+
+/** The same of the last hour or day. */
+export function LongVcpuGraphs({ name, history, range }: { name: string; history: LongHistory; range: LongRange }) {
+  if (history.vcpus.length === 0) return null;
+  return (
+    <Grid name={name}>
+      {history.vcpus.map((states, vcpu) => (
+        <LongGraph
+          key={vcpu}
+          history={history}
+          range={range}
+          title={`vCPU ${vcpu}`}
+          unit="%"
+          max={100}
+          height={HEIGHT}
+          lines={STATES.map((state) => ({ label: state, series: { mean: states[state] } }))}
+        />
+      ))}
+    </Grid>
+  );
+}
+
+/** As many side by side as there is room for; many are scrolled. What each colour means is said once. */
+function Grid({ name, children }: { name: string; children: React.ReactNode }) {
+  return (
+    <section className="card">
+      <h2 className="vcpu-graphs-title">
+        Time of each vCPU
+        <span className="graph-values">
+          {STATES.map((state, i) => (
+            <span key={state} className={lineClass({ label: state }, i)}>
+              {state}
+            </span>
+          ))}
+        </span>
+      </h2>
+      <div className="vcpu-graphs" tabIndex={0} role="group" aria-label={`Time of each vCPU of ${name}`}>
+        {children}
+      </div>
+    </section>
+  );
+}
