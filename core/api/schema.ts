@@ -173,6 +173,9 @@ export const REQUESTS = {
   /** Guests get `graceMilliseconds` to power off; then the plug is pulled. */
   hostPowerOff: z.strictObject({ graceMilliseconds: z.int().min(0).max(120_000).optional() }),
 
+  /** Off as above, then on with the same memory, pCPUs and boot entry. */
+  hostReboot: z.strictObject({ graceMilliseconds: z.int().min(0).max(120_000).optional() }),
+
   hostInfo: nothing,
   dmesg: z.strictObject({ clear: z.boolean().optional() }),
   list: nothing,
@@ -251,7 +254,7 @@ export const REQUESTS = {
   xenstoreUnwatch: z.strictObject({ watch: z.string().max(32) }),
 
   /** A file comes in chunks, in order; then it may be inspected and used by `create`. It is kept until released. */
-  fileBegin: z.strictObject({ name: z.string().min(1).max(1024), size: z.int().min(0).max(MOST_FILE_BYTES) }),
+  fileBegin: z.strictObject({ name: z.string().min(1).max(1024), size: z.int().min(0) }),
   fileChunk: z.strictObject({ file: fileId, offset: z.int().min(0), bytes: bytes(MOST_CHUNK_BYTES) }),
   fileInspect: z.strictObject({ file: fileId }),
   fileRelease: z.strictObject({ file: fileId }),
@@ -302,6 +305,7 @@ export interface Results {
   hostState: HostState;
   hostPowerOn: HostState;
   hostPowerOff: null;
+  hostReboot: HostState;
   hostInfo: HostInfo;
   dmesg: string;
   list: DomainInfo[];

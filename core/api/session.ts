@@ -190,6 +190,7 @@ export class Session {
         await host.powerOff(graceMilliseconds);
         return null;
       },
+      hostReboot: ({ graceMilliseconds }) => host.reboot(graceMilliseconds),
       hostInfo: pass("hostInfo"),
       dmesg: pass("dmesg"),
       list: pass("list"),

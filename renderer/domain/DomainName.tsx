@@ -9,7 +9,9 @@ export function DomainName({ domain }: { domain: DomainInfo }) {
   if (editing === null)
     return (
       <h1>
-        {domain.name}
+        <span className="page-name" title={domain.name}>
+          {domain.name}
+        </span>
         <button
           type="button"
           className="icon-button"

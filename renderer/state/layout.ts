@@ -36,6 +36,8 @@ export interface Layout {
   consoleFont: number;
   sortBy: ListColumn;
   sortDown: boolean;
+  /** Columns of the list that are not shown; the name always is. */
+  hiddenColumns: readonly ListColumn[];
   graphRange: GraphRange;
 }
 
@@ -49,6 +51,7 @@ const USUAL: Layout = {
   consoleFont: CONSOLE_FONT.usual,
   sortBy: "domid",
   sortDown: false,
+  hiddenColumns: [],
   graphRange: "10min",
 };
 
@@ -78,6 +81,9 @@ function read(): Layout {
     consoleFont: Math.round(within(given.consoleFont, CONSOLE_FONT)),
     sortBy: oneOf(given.sortBy, LIST_COLUMNS, USUAL.sortBy),
     sortDown: given.sortDown === true,
+    hiddenColumns: LIST_COLUMNS.map(([id]) => id).filter(
+      (id) => id !== "name" && Array.isArray(given.hiddenColumns) && given.hiddenColumns.includes(id),
+    ),
     graphRange: oneOf(given.graphRange, GRAPH_RANGES, USUAL.graphRange),
   };
 }

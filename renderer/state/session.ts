@@ -1,10 +1,21 @@
 /** The application's session with the host: fills the store from events, and carries out what the user asks for. */
-import type { ApiClient } from "../../core/api/client.ts";
+import { ApiError, type ApiClient } from "../../core/api/client.ts";
 import type { Arguments, Events, RequestName, Results } from "../../core/api/schema.ts";
 import { connect } from "./connect.ts";
 import { Consoles } from "../console/consoles.ts";
 import { History } from "./history.ts";
-import { beginTask, noteChanges, noteCreated, noteDestroyed, noteHost, noteNotice, noteStopped } from "./journal.ts";
+import {
+  beginTask,
+  noteChanges,
+  noteCreated,
+  noteDestroyed,
+  noteHost,
+  noteNotice,
+  noteStopped,
+  type Failure,
+  type Work,
+} from "./journal.ts";
+import { POWER_ON_STAGES } from "./power-words.ts";
 import { show, toast, useApp } from "./store.ts";
 
 const STATISTICS_MS = 1000;
@@ -25,13 +36,29 @@ let client: ApiClient | null = null;
 /** Asks the host; rejects with an error whose message is a sentence. */
 export function request<N extends RequestName>(name: N, args: Arguments<N>): Promise<Results[N]> {
   if (!client) return Promise.reject(new Error("There is no connection to the host."));
-  const ended = beginTask(name, args, nameOf);
+  const powersOn = name === "hostPowerOn";
+  const work = beginTask(name, args, nameOf, powersOn ? cancelPowerOn : null);
+  if (powersOn) powerOn = work;
   const answer = (client.request as (name: N, args: Arguments<N>) => Promise<Results[N]>)(name, args);
+  const end = (failure?: Failure): void => {
+    if (powerOn === work) powerOn = null;
+    work?.end(failure);
+  };
   answer.then(
-    () => ended(),
-    (error: unknown) => ended(sentence(error)),
+    () => end(),
+    (error: unknown) => end({ message: sentence(error), cancelled: isCancel(error) }),
   );
   return answer;
+}
+
+/** The power-on that this window asked for last: its stages are its progress. */
+let powerOn: Work | null = null;
+/** A host that is not up yet goes off at once. */
+function cancelPowerOn(): void {
+  void act("hostPowerOff", { graceMilliseconds: 0 });
+}
+function isCancel(error: unknown): boolean {
+  return error instanceof ApiError && error.code === "ECANCELED";
 }
 
 function nameOf(domid: number): string {
@@ -98,6 +125,7 @@ function listen(api: ApiClient): void {
     const before = useApp.getState().host;
     useApp.setState({ host });
     if (before && before.power !== host.power) noteHost(host.power, host.reason);
+    if (host.power === "starting") powerOn?.progress(host.stages.length / POWER_ON_STAGES);
     if (host.power === "starting" && before?.power !== "starting") {
       history.clear();
       consoles.clear();
@@ -133,7 +161,7 @@ function listen(api: ApiClient): void {
     const { domid, name, reason } = stopped;
     noteStopped(stopped, useApp.getState().host?.power);
     depart(domid, name, reason);
-    if (reason === "crash") toast("error", `${name} has crashed; the Xen log shows where.`);
+    if (reason === "crash") toast("error", `${name} has crashed. Its console is kept.`);
   });
   api.on("destroyed", (destroyed) => {
     const { domid, name } = destroyed;
