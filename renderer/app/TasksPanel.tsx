@@ -77,8 +77,11 @@ export function TasksPanel() {
         ) : (
           latest && (
             <span className="tasks-latest">
-              <Mark entry={latest} /> {latest.title}
-              {latest.state === "failed" || latest.state === "cancelled" ? `: ${latest.detail}` : ""}
+              <Mark entry={latest} />
+              <span className="tasks-latest-title">
+                {latest.title}
+                {latest.state === "failed" || latest.state === "cancelled" ? `: ${latest.detail}` : ""}
+              </span>
               {latest.state === "running" && <UnderWay entry={latest} />}
             </span>
           )

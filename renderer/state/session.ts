@@ -70,7 +70,8 @@ export async function act<N extends RequestName>(name: N, args: Arguments<N>): P
   try {
     return await request(name, args);
   } catch (error) {
-    toast("error", sentence(error));
+    // Who cancelled it knows; others are told.
+    toast(isCancel(error) ? "info" : "error", sentence(error));
     return null;
   }
 }

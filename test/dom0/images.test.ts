@@ -110,7 +110,7 @@ describe("what a file is", () => {
       "a broken gzip",
       Buffer.concat([Buffer.from([0x1f, 0x8b, 8]), deflateRawSync(tar)]),
       "archive",
-      /gzip file that can't be unpacked \(unexpected end/,
+      /gzip file that can't be unpacked \(/,
     ],
     ["a zstd bomb", zstdBomb, "archive", /zstd file that can't be unpacked \(it unpacks to more than 1 GiB\)/],
     ["an lzma bomb", lzmaBomb, "archive", /lzma file that can't be unpacked \(it unpacks to more than 1 GiB\)/],
