@@ -18,7 +18,6 @@ function fileMenu(add: Add, platform: NodeJS.Platform): Item[] {
     add("export-json", "Export List of Domains as JSON"),
     LINE,
     add("power-on", "Power Host On"),
-    add("host-reboot", "Reboot Host…"),
     add("power-off", "Power Host Off…"),
     LINE,
     platform === "darwin" ? { role: "close" } : { role: "quit" },

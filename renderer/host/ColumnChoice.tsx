@@ -1,3 +1,4 @@
+import "../styles/columns.css";
 import { Columns3 } from "lucide-react";
 import { useId, useState } from "react";
 import { LIST_COLUMNS, useLayout } from "../state/layout.ts";

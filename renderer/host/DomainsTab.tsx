@@ -156,7 +156,7 @@ export function DomainsTab() {
             title={`Saves ${selected.length ? "the selected" : "all"} domains as ${format.toUpperCase()}`}
             onClick={() => exportDomains(format, new Set(selected.map(({ domid }) => domid)))}
           >
-            <Download size={14} aria-hidden /> {format.toUpperCase()}
+            <Download size={14} /> {format.toUpperCase()}
           </button>
         ))}
       </div>
