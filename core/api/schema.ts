@@ -191,6 +191,8 @@ export const REQUESTS = {
     files: z.record(z.string().max(1024), fileId).optional(),
     paused: z.boolean().optional(),
   }),
+  /** Ends a `create` that is under way, by the domain's name: it is refused with ECANCELED. */
+  createCancel: z.strictObject({ name: z.string().min(1).max(128) }),
   /** The guest that comes with Xenarium. */
   createBundled: z.strictObject({ vcpus: z.int().min(1).max(32).optional() }),
   /** What there is to start besides the client's own files. */
@@ -315,6 +317,7 @@ export interface Results {
   checkInvariants: number;
   parseConfig: ParsedConfig;
   create: CreateResult;
+  createCancel: null;
   createBundled: CreateResult;
   imageSources: ImageSources;
   takeBundled: { config: string; files: TakenImage[] };

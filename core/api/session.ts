@@ -200,6 +200,7 @@ export class Session {
       checkInvariants: pass("checkInvariants"),
       parseConfig: ({ config }) => parseXlConfig(config),
       create: (args) => this.#create(args),
+      createCancel: pass("createCancel"),
       createBundled: ({ vcpus }) => host.createBundled(vcpus ?? 1),
       imageSources: () => this.#imageSources(),
       takeBundled: async () => {

@@ -313,6 +313,8 @@ export interface ToolstackRequests {
   parseConfig: { args: { config: string; configName?: string }; result: ParsedConfig };
   inspect: { args: { path?: string; name?: string; bytes?: Uint8Array }; result: ImageDescription };
   create: { args: CreateOptions; result: CreateResult };
+  /** Ends a `create` that is under way: it is refused with ECANCELED. */
+  createCancel: { args: { name: string }; result: null };
   shutdown: { args: { domid: number; reason: "poweroff" | "reboot" | "halt" | "suspend" }; result: null };
   pause: { args: { domid: number }; result: null };
   unpause: { args: { domid: number }; result: null };

@@ -98,6 +98,7 @@ export class Service {
       parseConfig: ({ config }) => parseXlConfig(config),
       inspect: (args) => this.#inspect(args),
       create: (options) => lifecycle.create(options),
+      createCancel: ({ name }) => done(lifecycle.cancelCreate(name)),
       shutdown: ({ domid, reason }) => done(lifecycle.shutdown(domid, reason)),
       pause: ({ domid }) => done(hypercalls.pauseDomain(lifecycle.managed(domid).domid)),
       unpause: ({ domid }) => done(hypercalls.unpauseDomain(lifecycle.managed(domid).domid)),

@@ -194,6 +194,7 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
   };
   const cancel = (): void => {
     abort.current.abort();
+    if (creating) void request("createCancel", { name: fields.name }).catch(() => {});
     release();
     onClose();
   };

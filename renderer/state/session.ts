@@ -1,6 +1,7 @@
 /** The application's session with the host: fills the store from events, and carries out what the user asks for. */
 import { ApiError, type ApiClient } from "../../core/api/client.ts";
 import type { Arguments, Events, RequestName, Results } from "../../core/api/schema.ts";
+import { readConfig } from "../../core/api/config-text.ts";
 import { connect } from "./connect.ts";
 import { Consoles } from "../console/consoles.ts";
 import { History } from "./history.ts";
@@ -36,9 +37,8 @@ let client: ApiClient | null = null;
 /** Asks the host; rejects with an error whose message is a sentence. */
 export function request<N extends RequestName>(name: N, args: Arguments<N>): Promise<Results[N]> {
   if (!client) return Promise.reject(new Error("There is no connection to the host."));
-  const powersOn = name === "hostPowerOn";
-  const work = beginTask(name, args, nameOf, powersOn ? cancelPowerOn : null);
-  if (powersOn) powerOn = work;
+  const work = beginTask(name, args, nameOf, cancelOf(name, args));
+  if (name === "hostPowerOn") powerOn = work;
   const answer = (client.request as (name: N, args: Arguments<N>) => Promise<Results[N]>)(name, args);
   const end = (failure?: Failure): void => {
     if (powerOn === work) powerOn = null;
@@ -53,9 +53,13 @@ export function request<N extends RequestName>(name: N, args: Arguments<N>): Pro
 
 /** The power-on that this window asked for last: its stages are its progress. */
 let powerOn: Work | null = null;
-/** A host that is not up yet goes off at once. */
-function cancelPowerOn(): void {
-  void act("hostPowerOff", { graceMilliseconds: 0 });
+
+/** What ends a request under way; null where nothing does. */
+function cancelOf(name: RequestName, args: unknown): (() => void) | null {
+  // A host that is not up yet goes off at once.
+  if (name === "hostPowerOn") return () => void act("hostPowerOff", { graceMilliseconds: 0 });
+  const created = name === "create" ? readConfig((args as Arguments<"create">).config).values.get("name") : undefined;
+  return created ? () => void act("createCancel", { name: created }) : null;
 }
 function isCancel(error: unknown): boolean {
   return error instanceof ApiError && error.code === "ECANCELED";
