@@ -10,6 +10,7 @@ import "./styles/frame.css";
 import "./styles/create.css";
 import "./styles/organize.css";
 import "./styles/tour.css";
+import "./styles/forced-colors.css";
 import { App } from "./app/App.tsx";
 import { serveDesktop } from "./app/desktop.ts";
 import { ConsoleWindow } from "./console/ConsoleWindow.tsx";

@@ -1,6 +1,6 @@
 /** Files that a session has given to the server: kernels and RAM disks to be started. In memory, bounded, gone with the session. */
 import { ApiFailure } from "./failure.ts";
-import { MOST_SESSION_BYTES, type TakenImage } from "./schema.ts";
+import { MOST_FILE_BYTES, MOST_SESSION_BYTES, type TakenImage } from "./schema.ts";
 
 const MOST_SESSION_FILES = 64;
 
@@ -16,8 +16,13 @@ export class SessionFiles {
   #total = 0;
   #next = 1;
 
-  /** Throws ApiFailure ENOSPC when there is none. */
+  /** Throws ApiFailure: EFBIG for a file that is too large by itself, ENOSPC when there is no room beside what was given. */
   checkRoom(name: string, size: number): void {
+    if (size > MOST_FILE_BYTES)
+      throw new ApiFailure(
+        "EFBIG",
+        `${name} has ${size} bytes; allowed: up to ${MOST_FILE_BYTES} (${mib(MOST_FILE_BYTES)} MiB).`,
+      );
     if (this.#files.size >= MOST_SESSION_FILES)
       throw new ApiFailure("ENOSPC", `${MOST_SESSION_FILES} files are given already; release one before ${name}.`);
     if (this.#total + size > MOST_SESSION_BYTES)

@@ -80,6 +80,8 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   #stopping: Promise<void> | null = null;
   /** The host that was powered off on request; its start, if it was still under way, did not fail. */
   #switchedOff: PoweredHost | null = null;
+  /** It goes off only to come on again. */
+  #rebooting = false;
 
   constructor(options: HostServiceOptions) {
     super();
@@ -263,6 +265,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
    * it waits for the same, unless the plug is pulled.
    */
   async powerOff(graceMilliseconds = GRACE_MS): Promise<void> {
+    this.#rebooting = false;
     const host = this.#host;
     if (!host || this.#power === "off" || this.#power === "crashed") return;
     if (this.#stopping) {
@@ -280,6 +283,20 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       this.#stopping = null;
       await this.history.written();
     }
+  }
+
+  /**
+   * Off as powerOff() does it, then on again as it was. Throws ApiFailure as powerOn() does, EOFF unless the host runs, ECANCELED
+   * if somebody powers it off meanwhile: off is then what it stays.
+   */
+  async reboot(graceMilliseconds = GRACE_MS): Promise<HostState> {
+    if (this.#power !== "running") throw this.#notRunning();
+    const off = this.powerOff(graceMilliseconds);
+    this.#rebooting = true;
+    await off;
+    if (!this.#rebooting) throw new ApiFailure("ECANCELED", "The host was powered off while it rebooted.");
+    this.#rebooting = false;
+    return this.powerOn();
   }
 
   /** Changes an entry of the boot menu, or adds one behind the last: for the next power-on. */

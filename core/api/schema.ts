@@ -201,6 +201,9 @@ export const REQUESTS = {
   /** Guests get `graceMilliseconds` to power off; then the plug is pulled. */
   hostPowerOff: z.strictObject({ graceMilliseconds: z.int().min(0).max(120_000).optional() }),
 
+  /** Off as above, then on with the same memory, pCPUs and boot entry. */
+  hostReboot: z.strictObject({ graceMilliseconds: z.int().min(0).max(120_000).optional() }),
+
   hostInfo: nothing,
   dmesg: z.strictObject({ clear: z.boolean().optional() }),
   list: nothing,
@@ -216,6 +219,8 @@ export const REQUESTS = {
     files: z.record(z.string().max(1024), fileId).optional(),
     paused: z.boolean().optional(),
   }),
+  /** Ends a `create` that is under way, by the domain's name: it is refused with ECANCELED. */
+  createCancel: z.strictObject({ name: z.string().min(1).max(128) }),
   /** The guest that comes with Xenarium. */
   createBundled: z.strictObject({ vcpus: z.int().min(1).max(32).optional() }),
   /** A domain that has ended since power-on, from what it was created from. */
@@ -282,7 +287,7 @@ export const REQUESTS = {
   xenstoreUnwatch: z.strictObject({ watch: z.string().max(32) }),
 
   /** A file comes in chunks, in order; then it may be inspected and used by `create`. It is kept until released. */
-  fileBegin: z.strictObject({ name: z.string().min(1).max(1024), size: z.int().min(0).max(MOST_FILE_BYTES) }),
+  fileBegin: z.strictObject({ name: z.string().min(1).max(1024), size: z.int().min(0) }),
   fileChunk: z.strictObject({ file: fileId, offset: z.int().min(0), bytes: bytes(MOST_CHUNK_BYTES) }),
   fileInspect: z.strictObject({ file: fileId }),
   fileRelease: z.strictObject({ file: fileId }),
@@ -343,6 +348,7 @@ export interface Results {
   hostState: HostState;
   hostPowerOn: HostState;
   hostPowerOff: null;
+  hostReboot: HostState;
   hostInfo: HostInfo;
   dmesg: string;
   list: DomainInfo[];
@@ -352,6 +358,7 @@ export interface Results {
   checkInvariants: number;
   parseConfig: ParsedConfig;
   create: CreateResult;
+  createCancel: null;
   createBundled: CreateResult;
   startAgain: CreateResult;
   imageSources: ImageSources;

@@ -187,6 +187,7 @@ export class Session {
         await host.powerOff(graceMilliseconds);
         return null;
       },
+      hostReboot: ({ graceMilliseconds }) => host.reboot(graceMilliseconds),
       hostInfo: pass("hostInfo"),
       dmesg: pass("dmesg"),
       list: pass("list"),
@@ -196,6 +197,7 @@ export class Session {
       checkInvariants: pass("checkInvariants"),
       parseConfig: ({ config }) => parseXlConfig(config),
       create: (args) => this.#create(args),
+      createCancel: pass("createCancel"),
       createBundled: ({ vcpus }) => host.createBundled(vcpus ?? 1),
       startAgain: pass("startAgain"),
       imageSources: () => this.#imageSources(),

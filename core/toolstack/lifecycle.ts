@@ -73,8 +73,8 @@ export class Lifecycle {
   readonly #parts: LifecycleParts;
   readonly #domains = new Map<number, ManagedDomain>();
   readonly #ended = new EndedDomains();
-  /** Names of domains being built. */
-  readonly #building = new Set<string>();
+  /** Domains being built, by name; aborted when they are not wanted any more. */
+  readonly #building = new Map<string, AbortController>();
   #closing = false;
 
   constructor(parts: LifecycleParts) {
@@ -125,21 +125,34 @@ export class Lifecycle {
     const { name } = config;
     if (name === "Domain-0" || this.#building.has(name) || [...this.#domains.values()].some((d) => d.name === name))
       throw new Refusal("EEXIST", `A domain named ${name} exists already; names are unique on a host.`);
-    this.#building.add(name);
+    const wanted = new AbortController();
+    this.#building.set(name, wanted);
     try {
-      return await this.#build(config, options);
+      return await this.#build(config, options, wanted.signal);
     } finally {
       this.#building.delete(name);
     }
   }
 
-  async #build(config: DomainConfig, options: CreateOptions): Promise<Omit<CreateResult, "warnings">> {
+  /** What is being created under that name is taken down as soon as its builder looks up: its create() throws Refusal ECANCELED. */
+  cancelCreate(name: string): void {
+    const wanted = this.#building.get(name);
+    if (!wanted) throw new Refusal("ESRCH", `No domain named ${name} is being created.`);
+    wanted.abort(new Refusal("ECANCELED", `${name} was cancelled before it was created.`));
+  }
+
+  async #build(
+    config: DomainConfig,
+    options: CreateOptions,
+    wanted: AbortSignal,
+  ): Promise<Omit<CreateResult, "warnings">> {
     const { hypercalls, store, handshakes, console, builder } = this.#parts;
     const began = performance.now();
     const kernelBytes = await this.#file(config.kernel, options, "kernel");
     const ramdisk = config.ramdisk === null ? null : await this.#file(config.ramdisk, options, "ramdisk");
     const kernel = await loadKernel(kernelBytes, path.basename(config.kernel));
     if (ramdisk) await checkRamdisk(ramdisk, config.ramdisk!);
+    wanted.throwIfAborted();
     const timings = [{ name: "files", milliseconds: performance.now() - began }];
 
     const totalPages = config.memoryMiB * 256;
@@ -166,6 +179,7 @@ export class Lifecycle {
       storeWritten = true;
       const { cmdline } = config;
       const built = await builder.build({ domid, kernel, ramdisk, cmdline, totalPages, storePort, consolePort });
+      wanted.throwIfAborted();
       timings.push(...built.timings);
       console.connect(domid, config.name, consolePort);
       store.introduce(domid, built.storeMfn, storePort);

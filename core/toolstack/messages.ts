@@ -331,6 +331,8 @@ export interface ToolstackRequests {
   create: { args: CreateOptions; result: CreateResult };
   /** A domain that has ended, from what it was created from. */
   startAgain: { args: { domid: number }; result: CreateResult };
+  /** Ends a `create` that is under way: it is refused with ECANCELED. */
+  createCancel: { args: { name: string }; result: null };
   shutdown: { args: { domid: number; reason: "poweroff" | "reboot" | "halt" | "suspend" }; result: null };
   pause: { args: { domid: number }; result: null };
   unpause: { args: { domid: number }; result: null };

@@ -278,12 +278,18 @@ function Entry({ item, isSelected, level, current }: Shown & { item: Item; isSel
   );
 }
 
-function Figures({ domain: { domid, name, vcpus, memoryMiB } }: { domain: DomainInfo }) {
+function Figures({ domain: { domid, name, vcpus, memoryMiB, maxmemMiB } }: { domain: DomainInfo }) {
   const figures = history.domains.get(domid);
   return (
     <span className="side-row side-figures">
       <span>{formatValue(figures?.cpu.last ?? NaN, "%")}</span>
       <Sparkline series={figures?.cpu} max={100 * vcpus} label={`CPU of ${name}`} />
+      <Sparkline
+        series={figures?.memory}
+        max={Math.max(maxmemMiB, memoryMiB)}
+        color="--graph-4"
+        label={`Memory of ${name}, of at most ${Math.round(maxmemMiB)} MiB`}
+      />
       <span>{Math.round(memoryMiB)} MiB</span>
     </span>
   );

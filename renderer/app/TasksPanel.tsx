@@ -1,5 +1,14 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { ChevronDown, ChevronUp, CircleAlert, CircleCheck, Info, LoaderCircle, TriangleAlert } from "lucide-react";
+import {
+  ChevronDown,
+  ChevronUp,
+  CircleAlert,
+  CircleCheck,
+  CircleSlash,
+  Info,
+  LoaderCircle,
+  TriangleAlert,
+} from "lucide-react";
 import { useRef, useState } from "react";
 import { useJournal, type Entry } from "../state/journal.ts";
 import { PANEL, showDomain, useLayout } from "../state/layout.ts";
@@ -11,6 +20,7 @@ const ICONS = {
   running: LoaderCircle,
   done: CircleCheck,
   failed: CircleAlert,
+  cancelled: CircleSlash,
   info: Info,
   warning: TriangleAlert,
   error: CircleAlert,
@@ -67,8 +77,12 @@ export function TasksPanel() {
         ) : (
           latest && (
             <span className="tasks-latest">
-              <Mark entry={latest} /> {latest.title}
-              {latest.state === "failed" ? `: ${latest.detail}` : ""}
+              <Mark entry={latest} />
+              <span className="tasks-latest-title">
+                {latest.title}
+                {latest.state === "failed" || latest.state === "cancelled" ? `: ${latest.detail}` : ""}
+              </span>
+              {latest.state === "running" && <UnderWay entry={latest} />}
             </span>
           )
         )}
@@ -122,12 +136,31 @@ function EntryRow({ entry, top }: { entry: Entry; top: number }) {
       <span className="task-cause" title={cause}>
         {cause}
       </span>
-      <span className="task-detail" title={detail}>
-        {took !== null && state === "done"
-          ? `${took < 1000 ? `${took.toFixed(0)} ms` : `${(took / 1000).toFixed(1)} s`}`
-          : detail}
-      </span>
+      {state === "running" ? (
+        <UnderWay entry={entry} />
+      ) : (
+        <span className="task-detail" title={detail}>
+          {took !== null && state === "done"
+            ? `${took < 1000 ? `${took.toFixed(0)} ms` : `${(took / 1000).toFixed(1)} s`}`
+            : detail}
+        </span>
+      )}
     </li>
+  );
+}
+
+/** How far a task is, where that is known, and the way to end it, where there is one. */
+function UnderWay({ entry: { title, progress, cancel } }: { entry: Entry }) {
+  return (
+    <span className="task-under-way">
+      <progress aria-label={`Progress: ${title}`} max={1} value={progress ?? undefined} />
+      {progress !== null && <span className="muted">{Math.floor(progress * 100)} %</span>}
+      {cancel && (
+        <button type="button" className="task-cancel" aria-label={`Cancel: ${title}`} onClick={cancel}>
+          Cancel
+        </button>
+      )}
+    </span>
   );
 }
 

@@ -14,6 +14,7 @@ import { endOf, stateOf, STATE_WORDS } from "../domain/state-words.ts";
 import { SECTIONS } from "../inspect/sections.ts";
 import type { InspectId } from "../inspect/titles.ts";
 import { useInspect } from "../inspect/state.ts";
+import { askPowerOff, askReboot } from "../host/ask-power.ts";
 import { exportDomains } from "../host/export.ts";
 import { logCommands } from "../host/log/commands.ts";
 import { folderCommands } from "../organize/commands.ts";
@@ -22,7 +23,6 @@ import { showDomain, useLayout } from "../state/layout.ts";
 import { copyConsole, popOut, saveLog, setFontSize } from "../console/deeds.ts";
 import { act } from "../state/session.ts";
 import {
-  ask,
   DOMAIN_TABS,
   endedDomains,
   forgetEnded,
@@ -101,6 +101,7 @@ export function commandsNow(): Command[] {
     add("Host", "power-on", "Power the host on", () => void act("hostPowerOn", {}), ["start", "boot"]);
   if (running) {
     add("Host", "power-off", "Power the host off…", askPowerOff, ["stop", "shut down"]);
+    add("Host", "host-reboot", "Reboot the host…", askReboot, ["restart"]);
     add("Host", "new-domain", "New domain…", () => openDialog("new-domain"), ["create", "kernel", "xl.cfg"]);
     add("Host", "bundled", "Start the bundled guest", () => void startBundled(), ["mini", "create"]);
     add("Host", "export-csv", "Export the list of domains as CSV", () => exportDomains("csv"), ["save", "table"]);
@@ -207,19 +208,6 @@ function step(by: number): void {
 async function startBundled(): Promise<void> {
   const created = await act("createBundled", { vcpus: 2 });
   if (created) show({ page: "domain", domid: created.domid, tab: "console" });
-}
-
-function askPowerOff(): void {
-  const guests = useApp.getState().domains.length - 1;
-  ask({
-    title: "Power off the host",
-    text:
-      guests > 0
-        ? `${guests === 1 ? "One domain runs" : `${guests} domains run`}. They are asked to shut down first; what has not after 10 seconds is ended.`
-        : "No domain runs.",
-    action: "Power off",
-    onConfirm: () => void act("hostPowerOff", {}),
-  });
 }
 
 function copy(text: string): void {

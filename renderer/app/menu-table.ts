@@ -58,6 +58,7 @@ export const MENUS = {
     block([
       ["power-on", "Power On"],
       ["power-off", "Power Off…"],
+      ["host-reboot", "Reboot…"],
     ]),
     block(hostViews),
     block([

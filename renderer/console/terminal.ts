@@ -10,7 +10,8 @@ const SCROLLBACK_LINES = 10_000;
 const MATCHES: ISearchOptions["decorations"] = {
   matchBackground: "#5c4b12",
   matchOverviewRuler: "#c9a227",
-  activeMatchBackground: "#b58900",
+  activeMatchBackground: "#7a5200",
+  activeMatchBorder: "#ffd75f",
   activeMatchColorOverviewRuler: "#ffd75f",
 };
 

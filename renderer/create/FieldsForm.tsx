@@ -51,7 +51,14 @@ export function FieldsForm({
         {input("Name", "name")}
         <Field label="Type" finding={findingOf("type")}>
           {(props) => (
-            <Choice {...props} value={fields.type} all={TYPES} only="pv" onChoose={(value) => set("type", value)} />
+            <Choice
+              {...props}
+              title="This host starts PV domains; PVH and HVM are not there yet."
+              value={fields.type}
+              all={TYPES}
+              only="pv"
+              onChoose={(value) => set("type", value)}
+            />
           )}
         </Field>
       </div>
@@ -101,6 +108,7 @@ function Choice({
   ...props
 }: {
   id: string;
+  title?: string;
   value: string;
   all: readonly string[];
   /** The one that can be chosen as yet. */

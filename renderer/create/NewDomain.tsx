@@ -2,6 +2,7 @@ import { useEffect, useRef, useState } from "react";
 import { ApiError } from "../../core/api/client.ts";
 import { readConfig } from "../../core/api/config-text.ts";
 import type { TakenImage } from "../../core/api/schema.ts";
+import { beginWork } from "../state/journal.ts";
 import { request, sentence } from "../state/session.ts";
 import { show, toast, useApp } from "../state/store.ts";
 import { Dialog } from "../ui/Dialog.tsx";
@@ -10,7 +11,7 @@ import { ConfigEditor } from "./ConfigEditor.tsx";
 import { idOf } from "./Field.tsx";
 import { FieldsForm } from "./FieldsForm.tsx";
 import { fieldsOf, NEW_CONFIG, withField, type FieldName } from "./fields.ts";
-import { takeFiles, type TakenFile } from "./intake.ts";
+import { plainName, takeFiles, unlessAborted, type Progress, type TakenFile } from "./intake.ts";
 import { Sources } from "./Sources.tsx";
 import { useChecked } from "./useChecked.ts";
 
@@ -42,7 +43,7 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
   const [refused, setRefused] = useState<string[]>([]);
   const [failure, setFailure] = useState<string | null>(null);
   const [touched, setTouched] = useState<ReadonlySet<FieldName>>(new Set());
-  const [progress, setProgress] = useState<number | null>(null);
+  const [reading, setReading] = useState<{ done: number | null; what: string } | null>(null);
   const [creating, setCreating] = useState(false);
   const abort = useRef(new AbortController());
   const kept = useRef<TakenFile[]>([]);
@@ -82,23 +83,40 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
     });
   };
 
-  /** What comes from somewhere: its failure is told, and the progress ends with it. */
-  const intake = async (work: () => Promise<void>): Promise<void> => {
-    const { signal } = abort.current;
-    setProgress(0);
+  /** What comes from somewhere, as a task: its failure is told, and it can be ended here and among the tasks. */
+  const intake = async (
+    what: string,
+    work: (progress: Progress, signal: AbortSignal) => Promise<void>,
+  ): Promise<void> => {
+    const controller = new AbortController();
+    abort.current = controller;
+    const { signal } = controller;
+    const stop = (): void => controller.abort();
+    const task = beginWork(`Read ${what}`, stop);
+    const progress: Progress = (done, file) => {
+      task.progress(done);
+      setReading({ done, what: file });
+    };
+    setReading({ done: 0, what });
     setFailure(null);
     setRefused([]);
     try {
-      await work();
+      await work(progress, signal);
+      task.end();
     } catch (error) {
+      task.end(
+        signal.aborted
+          ? { message: "It was cancelled.", cancelled: true }
+          : { message: sentence(error), cancelled: false },
+      );
       if (!signal.aborted) setFailure(sentence(error));
     } finally {
-      setProgress(null);
+      setReading(null);
     }
   };
   const take = (chosen: File[]): Promise<void> =>
-    intake(async () => {
-      const result = await takeFiles(chosen, setProgress, abort.current.signal);
+    intake(chosen.map(({ name }) => plainName(name)).join(", "), async (progress, signal) => {
+      const result = await takeFiles(chosen, progress, signal);
       setRefused(result.refused);
       if (result.config) {
         const { text: config } = result.config;
@@ -106,15 +124,14 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
       }
       use(result.files);
     });
-  const takeImages = async (images: TakenImage[]): Promise<void> => {
-    const { signal } = abort.current;
+  const takeImages = async (images: TakenImage[], progress: Progress, signal: AbortSignal): Promise<void> => {
     const taken: TakenFile[] = [];
     try {
       for (const { name, size, file } of images) {
-        signal.throwIfAborted();
-        taken.push({ name, size, id: file, description: await request("fileInspect", { file }) });
+        progress(null, name);
+        const description = await unlessAborted(request("fileInspect", { file }), signal);
+        taken.push({ name, size, id: file, description });
       }
-      signal.throwIfAborted();
     } catch (error) {
       for (const { file } of images) void request("fileRelease", { file }).catch(() => {});
       throw error;
@@ -122,27 +139,26 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
     use(taken);
   };
   const takeBundled = (): Promise<void> =>
-    intake(async () => {
+    intake("the bundled guest", async (progress, signal) => {
       const { config, files: images } = await request("takeBundled", {});
       if (text === NEW_CONFIG) edit(() => config);
-      await takeImages(images);
+      await takeImages(images, progress, signal);
     });
   const takeHostKernel = (release: string): Promise<void> =>
-    intake(async () => {
+    intake(`this computer’s kernel ${release}`, async (progress, signal) => {
+      progress(null, release);
       const { files: images } = await request("takeHostKernel", { release });
       if (images.length === 1) edit((before) => withField(before, "ramdisk", ""));
-      await takeImages(images);
+      await takeImages(images, progress, signal);
     });
 
   useEffect(() => {
-    const controller = new AbortController();
-    abort.current = controller;
     document.getElementById(idOf("Name"))?.focus();
     // Deferred, so that a mount that is undone at once (React's strict mode) sends nothing.
     const timer = files.length ? setTimeout(() => void take(files), 0) : undefined;
     return () => {
       clearTimeout(timer);
-      controller.abort();
+      abort.current.abort();
     };
   }, []);
 
@@ -178,11 +194,12 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
   };
   const cancel = (): void => {
     abort.current.abort();
+    if (creating) void request("createCancel", { name: fields.name }).catch(() => {});
     release();
     onClose();
   };
 
-  const busy = progress !== null || creating;
+  const busy = reading !== null || creating;
   return (
     <Dialog title="New domain" onClose={cancel} wide>
       <form
@@ -204,10 +221,16 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
           onBundled={() => void takeBundled()}
           onHostKernel={(each) => void takeHostKernel(each)}
         />
-        {progress !== null && (
-          <label className="progress">
-            Reading files <progress max={1} value={progress} />
-          </label>
+        {reading !== null && (
+          <div className="progress">
+            <label htmlFor="create-progress">
+              {reading.done === null ? "Looking into" : "Reading"} {reading.what}
+            </label>
+            <progress id="create-progress" max={1} value={reading.done ?? undefined} />
+            <button type="button" onClick={() => abort.current.abort()}>
+              Stop
+            </button>
+          </div>
         )}
         {[...refused, ...(failure === null ? [] : [failure])].map((each) => (
           <p key={each} className="field-error" role="alert">

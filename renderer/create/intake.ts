@@ -1,6 +1,6 @@
 /** Files on their way to the host: sent in chunks, looked at by the host, told apart. */
 import type { ImageDescription } from "../../core/api/schema.ts";
-import { request } from "../state/session.ts";
+import { request, sentence } from "../state/session.ts";
 
 const CHUNK = 512 * 1024;
 const MOST_CONFIG_BYTES = 64 * 1024;
@@ -21,6 +21,17 @@ export interface Taken {
   refused: string[];
 }
 
+/** Hears what is done, 0 to 1, or null while the host looks into what it has; and with which file. */
+export type Progress = (done: number | null, what: string) => void;
+
+/**
+ * A file's name as it can stand in an xl.cfg and be read there: what turns the direction of text, is not seen, or would end a quoted
+ * string is left out.
+ */
+export function plainName(name: string): string {
+  return name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}"'\\]/gu, "").slice(0, 255) || "file";
+}
+
 /** An xl.cfg is short text with a key and an equals sign. */
 async function configText(file: File): Promise<string | null> {
   if (file.size > MOST_CONFIG_BYTES) return null;
@@ -30,9 +41,20 @@ async function configText(file: File): Promise<string | null> {
   return /^\s*[A-Za-z_]\w*\s*=/m.test(text) ? text : null;
 }
 
-/** Sends a file; `progress` is called with the bytes sent. Stops with an AbortError when told to. */
-export async function sendFile(file: File, progress: (sent: number) => void, signal: AbortSignal): Promise<TakenFile> {
-  const { file: id } = await request("fileBegin", { name: file.name, size: file.size });
+/** Rejects with the signal's reason as soon as it is told to stop, whatever becomes of `answer`. */
+export function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(signal.reason as Error);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop);
+    answer.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
+}
+
+/** Sends a file; `progress` is called with the bytes sent, null when all are there. Stops with an AbortError when told to. */
+async function sendFile(file: File, progress: (sent: number | null) => void, signal: AbortSignal): Promise<TakenFile> {
+  const name = plainName(file.name);
+  const { file: id } = await request("fileBegin", { name, size: file.size });
   try {
     for (let at = 0; at < file.size; at += CHUNK) {
       signal.throwIfAborted();
@@ -40,41 +62,53 @@ export async function sendFile(file: File, progress: (sent: number) => void, sig
       await request("fileChunk", { file: id, offset: at, bytes });
       progress(at + bytes.length);
     }
-    const description = await request("fileInspect", { file: id });
-    signal.throwIfAborted();
-    return { name: file.name, size: file.size, id, description };
+    progress(null);
+    const description = await unlessAborted(request("fileInspect", { file: id }), signal);
+    return { name, size: file.size, id, description };
   } catch (error) {
     await request("fileRelease", { file: id }).catch(() => {});
     throw error;
   }
 }
 
-/** Takes dropped or chosen files in. */
-export async function takeFiles(
-  files: File[],
-  progress: (fraction: number) => void,
-  signal: AbortSignal,
-): Promise<Taken> {
+/** Takes dropped or chosen files in. What is wrong with one is said of it, and the others are taken. */
+export async function takeFiles(files: File[], progress: Progress, signal: AbortSignal): Promise<Taken> {
   const taken: Taken = { files: [], config: null, refused: [] };
   const total = Math.max(
     1,
     files.reduce((sum, { size }) => sum + size, 0),
   );
   let before = 0;
-  for (const file of files) {
-    const text = await configText(file);
-    if (text !== null) taken.config = { name: file.name, text };
-    else {
-      const sent = await sendFile(file, (bytes) => progress((before + bytes) / total), signal);
-      const { bootable, ramdisk, reason, summary } = sent.description;
-      if (bootable || ramdisk) taken.files.push(sent);
-      else {
-        taken.refused.push(`${file.name}: ${reason ?? summary}`);
-        await request("fileRelease", { file: sent.id }).catch(() => {});
-      }
+  try {
+    for (const file of files) {
+      const name = plainName(file.name);
+      const text = await configText(file);
+      if (text !== null) taken.config = { name, text };
+      else await take(file, name);
+      before += file.size;
     }
-    before += file.size;
-    progress(before / total);
+  } catch (error) {
+    for (const { id } of taken.files) void request("fileRelease", { file: id }).catch(() => {});
+    throw error;
   }
   return taken;
+
+  async function take(file: File, name: string): Promise<void> {
+    const tell = (sent: number | null): void => progress(sent === null ? null : (before + sent) / total, name);
+    let sent: TakenFile;
+    try {
+      sent = await sendFile(file, tell, signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      taken.refused.push(sentence(error));
+      return;
+    }
+    const { bootable, ramdisk, reason, summary } = sent.description;
+    if (bootable || ramdisk) {
+      taken.files.push(sent);
+      return;
+    }
+    taken.refused.push(`${name}: ${reason ?? summary}`);
+    await request("fileRelease", { file: sent.id }).catch(() => {});
+  }
 }

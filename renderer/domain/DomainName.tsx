@@ -1,17 +1,25 @@
 import { Pencil } from "lucide-react";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import type { DomainInfo } from "../../core/api/schema.ts";
 import { act } from "../state/session.ts";
 
 /** The name, and the way to change it. */
 export function DomainName({ domain }: { domain: DomainInfo }) {
   const [editing, setEditing] = useState<string | null>(null);
+  // Who ended it by a key goes on from where it began.
+  const byKey = useRef(false);
   if (editing === null)
     return (
       <h1>
-        {domain.name}
+        <span className="page-name" title={domain.name}>
+          {domain.name}
+        </span>
         <button
           type="button"
+          ref={(button) => {
+            if (byKey.current) button?.focus();
+            byKey.current = false;
+          }}
           className="icon-button"
           title="Rename"
           aria-label="Rename"
@@ -30,6 +38,7 @@ export function DomainName({ domain }: { domain: DomainInfo }) {
     <form
       onSubmit={(event) => {
         event.preventDefault();
+        byKey.current = true;
         void save();
       }}
     >
@@ -40,7 +49,11 @@ export function DomainName({ domain }: { domain: DomainInfo }) {
         value={editing}
         onChange={({ target }) => setEditing(target.value)}
         onBlur={() => void save()}
-        onKeyDown={({ key }) => key === "Escape" && setEditing(null)}
+        onKeyDown={({ key }) => {
+          if (key !== "Escape") return;
+          byKey.current = true;
+          setEditing(null);
+        }}
       />
     </form>
   );

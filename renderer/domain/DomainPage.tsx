@@ -20,7 +20,7 @@ const DOM0_TABS = DOMAIN_TABS.filter(([id]) => id !== "console");
 const ENDINGS: Record<string, string> = {
   poweroff: "It powered off.",
   reboot: "It rebooted, as another domain.",
-  crash: "It crashed; the Xen log shows its registers and stack.",
+  crash: "It crashed.",
   watchdog: "Its watchdog was not fed.",
   suspend: "It suspended.",
   destroyed: "It was destroyed.",
@@ -31,6 +31,12 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
   const domain = useApp((state) => state.domains.find((each) => each.domid === domid));
   const departed = useApp((state) => state.departed.get(domid));
   const name = domain?.name ?? departed?.name;
+  // Xen prints them when it ends a domain; a guest that says itself that it crashed leaves no more than its console.
+  const logTells = useApp(
+    ({ xenLog }) =>
+      departed?.reason === "crash" &&
+      xenLog.lines.some(({ origin, text }) => origin === "xen" && text.includes(`Domain ${domid} (vcpu#`)),
+  );
   const state = domain ? stateOf(domain) : null;
   /** No other has taken up the name. */
   const isFree = useApp(({ domains }) => !domains.some((each) => each.name === departed?.name));
@@ -40,7 +46,11 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
         {domain && domid !== 0 ? (
           <DomainName domain={domain} />
         ) : (
-          <h1>{domain?.name ?? departed?.name ?? `Domain ${domid}`}</h1>
+          <h1>
+            <span className="page-name" title={name}>
+              {name ?? `Domain ${domid}`}
+            </span>
+          </h1>
         )}
         {state && <span className={`badge state-${state}`}>{STATE_WORDS[state]}</span>}
         <span className="page-sub">domid {domid}</span>
@@ -68,7 +78,8 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
       </header>
       {!domain && (
         <div className="banner banner-quiet" role="status">
-          This domain is gone. {ENDINGS[departed?.reason ?? ""] ?? ""} Its console is kept.
+          This domain is gone. {ENDINGS[departed?.reason ?? ""] ?? ""}
+          {logTells && " The Xen log shows its registers and stack."} Its console is kept.
         </div>
       )}
       <Tabs

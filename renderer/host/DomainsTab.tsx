@@ -1,6 +1,6 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ArrowDown, ArrowUp, Download, Tag } from "lucide-react";
-import { useRef, useState } from "react";
+import { useRef, useState, type ReactNode } from "react";
 import type { DomainInfo } from "../../core/api/schema.ts";
 import {
   ACTION_WORDS,
@@ -15,6 +15,7 @@ import {
 import { endOf, stateOf, STATE_WORDS, type DomainState } from "../domain/state-words.ts";
 import { organize, useGroups } from "../organize/groups.ts";
 import { Tags } from "../organize/Tags.tsx";
+import { ColumnChoice } from "./ColumnChoice.tsx";
 import { LIST_COLUMNS, showDomain, useLayout, type ListColumn } from "../state/layout.ts";
 import { history } from "../state/session.ts";
 import { endedDomains, show, useApp, type Departed } from "../state/store.ts";
@@ -24,7 +25,7 @@ import { uptimeText } from "../ui/uptime.ts";
 import { exportDomains } from "./export.ts";
 
 const ROW_PIXELS = 32;
-const BULK: DomainAction[] = ["pause", "unpause", "shutdown", "destroy"];
+const BULK: DomainAction[] = ["pause", "unpause", "shutdown", "reboot", "destroy"];
 const BULK_ENDED: EndedAction[] = ["start-again", "forget"];
 const TEXT_COLUMNS: ListColumn[] = ["name", "state", "folder", "tags"];
 
@@ -76,7 +77,7 @@ export function DomainsTab() {
   const departed = useApp((state) => state.departed);
   const forgotten = useApp((state) => state.forgotten);
   useApp((state) => state.tick);
-  const { sortBy, sortDown } = useLayout();
+  const { sortBy, sortDown, hiddenColumns } = useLayout();
   const { places } = useGroups();
   const [chosen, choose] = useState<ReadonlySet<number>>(new Set());
   const anchor = useRef<number | null>(null);
@@ -165,6 +166,7 @@ export function DomainsTab() {
           <Tag size={14} aria-hidden /> Folder and tags…
         </button>
         <span className="spacer" />
+        <ColumnChoice />
         <span className="domains-export">
           {(["csv", "json"] as const).map((format) => (
             <button
@@ -192,7 +194,7 @@ export function DomainsTab() {
                   onChange={({ target }) => choose(new Set(target.checked ? choosable.map(({ domid }) => domid) : []))}
                 />
               </th>
-              {LIST_COLUMNS.map(([id, title]) => (
+              {shownColumns(hiddenColumns).map(([id, title]) => (
                 <Heading key={id} id={id} title={title} sortBy={sortBy} down={sortDown} />
               ))}
             </tr>
@@ -286,8 +288,8 @@ function DomainRow({
   chosen: boolean;
   onToggle: (range: boolean) => void;
 }) {
-  const { domid, name, state, domain, values } = row;
-  const number = (id: ListColumn, unit: string): string => formatValue(Number(values[id]), unit);
+  const { domid, name, domain } = row;
+  const hidden = useLayout((layout) => layout.hiddenColumns);
   return (
     <tr className={`${chosen ? "selected" : ""}${domain ? "" : " gone"}`} data-domid={domid}>
       <td>
@@ -305,28 +307,46 @@ function DomainRow({
         <button
           type="button"
           className="plain"
+          title={name}
           onClick={() => (domain ? showDomain(domid) : show({ page: "domain", domid, tab: "console" }))}
         >
           {name}
         </button>
       </th>
-      <td className="number">{domid}</td>
-      <td>
-        <StateMark state={state} /> {STATE_WORDS[state]}
-      </td>
-      <td className="domains-group">{folder}</td>
-      <td className="domains-group">
-        <Tags name={name} most={3} />
-      </td>
-      <td className="number">{domain ? number("cpu", "%") : "–"}</td>
-      <td className="number">{domain ? `${domain.onlineVcpus} of ${domain.vcpus}` : "–"}</td>
-      <td className="number">{domain ? `${Math.round(domain.memoryMiB)} MiB` : "–"}</td>
-      <td className="number">{domain ? number("hypercalls", "/s") : "–"}</td>
-      <td className="number">{domain ? number("events", "/s") : "–"}</td>
-      <td className="number">{domain ? `${domain.cpuTimeSeconds.toFixed(1)} s` : "–"}</td>
-      <td className="number">{domain ? uptimeText(domain.createdAt) : "–"}</td>
+      {shownColumns(hidden).map(([id]) =>
+        id === "name" ? null : (
+          <td key={id} className={TEXT_COLUMNS.includes(id) ? CELL_CLASS[id] : "number"}>
+            {cellOf(id, row, folder)}
+          </td>
+        ),
+      )}
     </tr>
   );
+}
+
+const CELL_CLASS: Partial<Record<ListColumn, string>> = { folder: "domains-group", tags: "domains-group" };
+
+function shownColumns(hidden: readonly ListColumn[]): (typeof LIST_COLUMNS)[number][] {
+  return LIST_COLUMNS.filter(([id]) => !hidden.includes(id));
+}
+
+/** What stands in a column. Of a domain that is gone nothing is measured. */
+function cellOf(id: ListColumn, { domid, name, state, domain, values }: Row, folder: string): ReactNode {
+  if (id === "domid") return domid;
+  if (id === "folder") return folder;
+  if (id === "tags") return <Tags name={name} most={3} />;
+  if (id === "state")
+    return (
+      <>
+        <StateMark state={state} /> {STATE_WORDS[state]}
+      </>
+    );
+  if (!domain) return "–";
+  if (id === "vcpus") return `${domain.onlineVcpus} of ${domain.vcpus}`;
+  if (id === "memory") return `${Math.round(domain.memoryMiB)} MiB`;
+  if (id === "cpuTime") return `${domain.cpuTimeSeconds.toFixed(1)} s`;
+  if (id === "uptime") return uptimeText(domain.createdAt);
+  return formatValue(Number(values[id]), id === "cpu" ? "%" : "/s");
 }
 
 /** What is not known comes last, whichever way. */

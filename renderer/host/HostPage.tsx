@@ -1,4 +1,4 @@
-import { Play, Power, Rocket } from "lucide-react";
+import { Play, Power, Rocket, RotateCw } from "lucide-react";
 import { useEffect, useState } from "react";
 import type { HostInfo } from "../../core/api/schema.ts";
 import { LongGraphs, metricLine, type LongGraphKind } from "../domain/LongGraphs.tsx";
@@ -6,10 +6,10 @@ import { useLayout } from "../state/layout.ts";
 import { act, history, request } from "../state/session.ts";
 import { hostIs } from "../state/power-words.ts";
 import { openDialog, show, useApp } from "../state/store.ts";
-import { Confirm } from "../ui/Dialog.tsx";
 import { Graph } from "../ui/Graph.tsx";
 import { useMarkers } from "../ui/markers.ts";
 import { RangeChoice } from "../ui/RangeChoice.tsx";
+import { askPowerOff, askReboot } from "./ask-power.ts";
 import { MemoryBar } from "./MemoryBar.tsx";
 import { Timeline } from "./timeline/Timeline.tsx";
 import { XenLog } from "./log/XenLog.tsx";
@@ -22,7 +22,6 @@ export function HostPage() {
   const markers = useMarkers(null);
   const range = useLayout((state) => state.graphRange);
   const [info, setInfo] = useState<HostInfo | null>(null);
-  const [confirming, setConfirming] = useState(false);
   const [chosen, setChosen] = useState<number | null>(null);
   const power = host?.power ?? "off";
   useEffect(() => {
@@ -71,9 +70,14 @@ export function HostPage() {
             </button>
           </>
         ) : (
-          <button type="button" disabled={!running} onClick={() => setConfirming(true)}>
-            <Power size={15} /> Power off
-          </button>
+          <>
+            <button type="button" disabled={!running} onClick={askReboot}>
+              <RotateCw size={15} aria-hidden /> Reboot
+            </button>
+            <button type="button" disabled={!running} onClick={askPowerOff}>
+              <Power size={15} aria-hidden /> Power off
+            </button>
+          </>
         )}
       </header>
       {host.reason && power !== "crashed" && (
@@ -112,19 +116,6 @@ export function HostPage() {
       )}
       {running && <Timeline />}
       <XenLog />
-      {confirming && (
-        <Confirm
-          title="Power off the host"
-          text={
-            guests.length
-              ? `${guests.length === 1 ? "One domain runs" : `${guests.length} domains run`}. They are asked to shut down first; what has not after 10 seconds is ended.`
-              : "No domain runs."
-          }
-          action="Power off"
-          onConfirm={() => void act("hostPowerOff", {})}
-          onClose={() => setConfirming(false)}
-        />
-      )}
     </div>
   );
 }

@@ -33,7 +33,10 @@ export function MemoryBar({ domains }: { domains: DomainInfo[] }) {
         {parts.map(({ key, name, mib, color }) => (
           <li key={key}>
             <span className={`swatch part-${color}`} />
-            {name} <span className="muted">{Math.round(mib)} MiB</span>
+            <span className="memory-owner" title={name}>
+              {name}
+            </span>
+            <span className="muted">{Math.round(mib)} MiB</span>
           </li>
         ))}
       </ul>

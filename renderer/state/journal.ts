@@ -8,7 +8,7 @@ export interface Entry {
   /** Milliseconds since 1970. */
   at: number;
   kind: "task" | "event";
-  state: "running" | "done" | "failed" | "info" | "warning" | "error";
+  state: "running" | "done" | "failed" | "cancelled" | "info" | "warning" | "error";
   title: string;
   /** Why it came about. */
   cause: string;
@@ -17,6 +17,22 @@ export interface Entry {
   domid: number | null;
   /** A task's duration in milliseconds, once it has ended. */
   took: number | null;
+  /** Of a task under way: how much is done, 0 to 1; null where nobody measures it. */
+  progress: number | null;
+  /** Ends a task under way; null where nothing can. */
+  cancel: (() => void) | null;
+}
+
+/** How a task ended, if not as it was meant to. */
+export interface Failure {
+  message: string;
+  /** Somebody wanted it to end. */
+  cancelled: boolean;
+}
+/** A task under way, for who carries it out. */
+export interface Work {
+  progress(done: number | null): void;
+  end(failure?: Failure): void;
 }
 
 const MOST_ENTRIES = 500;
@@ -32,11 +48,10 @@ let nextId = 1;
 const asked = new Map<string, number[]>();
 const MOST_ASKED = 100;
 
-function add(entry: Omit<Entry, "id" | "at" | "took">): number {
+function add(entry: Omit<Entry, "id" | "at" | "took" | "progress" | "cancel">, cancel: Entry["cancel"] = null): number {
   const id = nextId++;
-  useJournal.setState(({ entries }) => ({
-    entries: [{ ...entry, id, at: Date.now(), took: null }, ...entries.slice(0, MOST_ENTRIES - 1)],
-  }));
+  const begun = { ...entry, id, at: Date.now(), took: null, progress: null, cancel };
+  useJournal.setState(({ entries }) => ({ entries: [begun, ...entries.slice(0, MOST_ENTRIES - 1)] }));
   return id;
 }
 function change(id: number, to: Partial<Entry>): void {
@@ -50,6 +65,7 @@ type Title = (args: Record<string, unknown>, name: (domid: unknown) => string) =
 const TASKS: Partial<Record<RequestName, Title>> = {
   hostPowerOn: () => "Power the host on",
   hostPowerOff: () => "Power the host off",
+  hostReboot: () => "Reboot the host",
   create: ({ config }) => `Create ${/^\s*name\s*=\s*["']([^"']*)/m.exec(String(config))?.[1] ?? "a domain"}`,
   createBundled: () => "Start the bundled guest",
   startAgain: ({ domid }, name) => `Start ${name(domid)} again`,
@@ -70,35 +86,48 @@ const TASKS: Partial<Record<RequestName, Title>> = {
   xenstoreSetPermissions: ({ path }) => `Set permissions of ${String(path)}`,
 };
 
-/** Enters a request that is sent. What is returned is called when it has ended: with a sentence if it failed. */
+/** Enters something that this window does, until it is told that it has ended. */
+export function beginWork(title: string, cancel: Entry["cancel"], domid: number | null = null): Work {
+  const began = performance.now();
+  const id = add({ kind: "task", state: "running", title, cause: HERE, detail: "", domid }, cancel);
+  return {
+    progress: (progress) => change(id, { progress }),
+    end: (failure) =>
+      change(id, {
+        state: failure === undefined ? "done" : failure.cancelled ? "cancelled" : "failed",
+        detail: failure?.message ?? "",
+        took: performance.now() - began,
+        progress: null,
+        cancel: null,
+      }),
+  };
+}
+
+/** Enters a request that is sent; null for one that does nothing worth telling. */
 export function beginTask<N extends RequestName>(
   name: N,
   args: Arguments<N>,
   nameOf: (domid: number) => string,
-): (error?: string) => void {
+  cancel: Entry["cancel"],
+): Work | null {
   const title = TASKS[name];
-  if (!title) return () => {};
+  if (!title) return null;
   const given = args as Record<string, unknown>;
   const domid = typeof given.domid === "number" ? given.domid : null;
   const key = `${name} ${domid ?? ""}`;
   asked.set(key, [...(asked.get(key) ?? []), Date.now()].slice(-MOST_ASKED));
-  const began = performance.now();
-  const id = add({
-    kind: "task",
-    state: "running",
-    title: title(given, (each) => nameOf(Number(each))),
-    cause: "You, in this window",
-    detail: "",
+  const work = beginWork(
+    title(given, (each) => nameOf(Number(each))),
+    cancel,
     domid,
-  });
-  return (error) => {
-    // What was refused is the cause of nothing.
-    if (error !== undefined) askedFor(name, domid);
-    change(id, {
-      state: error === undefined ? "done" : "failed",
-      detail: error ?? "",
-      took: performance.now() - began,
-    });
+  );
+  return {
+    progress: work.progress,
+    end: (failure) => {
+      // What was refused is the cause of nothing.
+      if (failure !== undefined) askedFor(name, domid);
+      work.end(failure);
+    },
   };
 }
 
@@ -127,7 +156,9 @@ const stops = new Map<number, string>();
 
 export function noteHost(power: Events["host"]["power"], reason: string | null): void {
   const on = power === "starting" || power === "running";
-  const here = askedFor("hostPowerOn", null, CAUSE_MS, true) || askedFor("hostPowerOff", null, CAUSE_MS, true);
+  const here = (["hostPowerOn", "hostPowerOff", "hostReboot"] as const).some((each) =>
+    askedFor(each, null, CAUSE_MS, true),
+  );
   add({
     kind: "event",
     state: power === "crashed" ? "error" : "info",

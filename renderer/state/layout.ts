@@ -37,6 +37,8 @@ export interface Layout {
   consoleFont: number;
   sortBy: ListColumn;
   sortDown: boolean;
+  /** Columns of the list that are not shown; the name always is. */
+  hiddenColumns: readonly ListColumn[];
   graphRange: GraphRange;
   /** Levels of the Xen log that are not shown; its lines with their times. */
   logHidden: LevelId[];
@@ -53,6 +55,7 @@ const USUAL: Layout = {
   consoleFont: CONSOLE_FONT.usual,
   sortBy: "domid",
   sortDown: false,
+  hiddenColumns: [],
   graphRange: "10min",
   logHidden: [],
   logTimes: false,
@@ -84,6 +87,9 @@ function read(): Layout {
     consoleFont: Math.round(within(given.consoleFont, CONSOLE_FONT)),
     sortBy: oneOf(given.sortBy, LIST_COLUMNS, USUAL.sortBy),
     sortDown: given.sortDown === true,
+    hiddenColumns: LIST_COLUMNS.map(([id]) => id).filter(
+      (id) => id !== "name" && Array.isArray(given.hiddenColumns) && given.hiddenColumns.includes(id),
+    ),
     graphRange: oneOf(given.graphRange, GRAPH_RANGES, USUAL.graphRange),
     logHidden: LEVEL_IDS.filter((id) => Array.isArray(given.logHidden) && given.logHidden.includes(id)),
     logTimes: given.logTimes === true,

@@ -1,11 +1,23 @@
 /** The application's session with the host: fills the store from events, and carries out what the user asks for. */
-import type { ApiClient } from "../../core/api/client.ts";
+import { ApiError, type ApiClient } from "../../core/api/client.ts";
 import type { Arguments, DomainStop, Events, RequestName, Results } from "../../core/api/schema.ts";
+import { readConfig } from "../../core/api/config-text.ts";
 import { connect } from "./connect.ts";
 import { Consoles } from "../console/consoles.ts";
 import { History } from "./history.ts";
-import { beginTask, noteChanges, noteCreated, noteDestroyed, noteHost, noteNotice, noteStopped } from "./journal.ts";
+import {
+  beginTask,
+  noteChanges,
+  noteCreated,
+  noteDestroyed,
+  noteHost,
+  noteNotice,
+  noteStopped,
+  type Failure,
+  type Work,
+} from "./journal.ts";
 import { addMark, takeMarks } from "./marks.ts";
+import { POWER_ON_STAGES } from "./power-words.ts";
 import { useStops } from "./stops.ts";
 import { show, toast, useApp } from "./store.ts";
 import { NO_LOG, withMore } from "./xen-log.ts";
@@ -27,13 +39,32 @@ let client: ApiClient | null = null;
 /** Asks the host; rejects with an error whose message is a sentence. */
 export function request<N extends RequestName>(name: N, args: Arguments<N>): Promise<Results[N]> {
   if (!client) return Promise.reject(new Error("There is no connection to the host."));
-  const ended = beginTask(name, args, nameOf);
+  const work = beginTask(name, args, nameOf, cancelOf(name, args));
+  if (name === "hostPowerOn") powerOn = work;
   const answer = (client.request as (name: N, args: Arguments<N>) => Promise<Results[N]>)(name, args);
+  const end = (failure?: Failure): void => {
+    if (powerOn === work) powerOn = null;
+    work?.end(failure);
+  };
   answer.then(
-    () => ended(),
-    (error: unknown) => ended(sentence(error)),
+    () => end(),
+    (error: unknown) => end({ message: sentence(error), cancelled: isCancel(error) }),
   );
   return answer;
+}
+
+/** The power-on that this window asked for last: its stages are its progress. */
+let powerOn: Work | null = null;
+
+/** What ends a request under way; null where nothing does. */
+function cancelOf(name: RequestName, args: unknown): (() => void) | null {
+  // A host that is not up yet goes off at once.
+  if (name === "hostPowerOn") return () => void act("hostPowerOff", { graceMilliseconds: 0 });
+  const created = name === "create" ? readConfig((args as Arguments<"create">).config).values.get("name") : undefined;
+  return created ? () => void act("createCancel", { name: created }) : null;
+}
+function isCancel(error: unknown): boolean {
+  return error instanceof ApiError && error.code === "ECANCELED";
 }
 
 function nameOf(domid: number): string {
@@ -46,7 +77,8 @@ export async function act<N extends RequestName>(name: N, args: Arguments<N>): P
   try {
     return await request(name, args);
   } catch (error) {
-    toast("error", sentence(error));
+    // Who cancelled it knows; others are told.
+    toast(isCancel(error) ? "info" : "error", sentence(error));
     return null;
   }
 }
@@ -101,6 +133,7 @@ function listen(api: ApiClient): void {
     const before = useApp.getState().host;
     useApp.setState({ host });
     if (before && before.power !== host.power) noteHost(host.power, host.reason);
+    if (host.power === "starting") powerOn?.progress(host.stages.length / POWER_ON_STAGES);
     if (host.power === "starting" && before?.power !== "starting") {
       history.clear();
       consoles.clear();
@@ -141,7 +174,7 @@ function listen(api: ApiClient): void {
     noteStopped(stopped, useApp.getState().host?.power);
     depart(domid, name, reason);
     void askStops(api);
-    if (reason === "crash") toast("error", `${name} has crashed; the Xen log shows where.`);
+    if (reason === "crash") toast("error", `${name} has crashed. Its console is kept.`);
   });
   api.on("destroyed", (destroyed) => {
     const { domid, name } = destroyed;

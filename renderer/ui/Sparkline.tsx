@@ -5,8 +5,18 @@ import { themeColor } from "./theme.ts";
 
 const POINTS = 60;
 
-/** The last minute as a small line, 0 to `max`. */
-export function Sparkline({ series, max, label }: { series: Series | undefined; max: number; label: string }) {
+/** The last minute as a small line, 0 to `max`, in the colour of that custom property. */
+export function Sparkline({
+  series,
+  max,
+  label,
+  color = "--graph-1",
+}: {
+  series: Series | undefined;
+  max: number;
+  label: string;
+  color?: string;
+}) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const tick = useApp((state) => state.tick);
   useEffect(() => {
@@ -23,7 +33,7 @@ export function Sparkline({ series, max, label }: { series: Series | undefined; 
     context.clearRect(0, 0, width, height);
     if (!series) return;
     const values = series.values.subarray(series.values.length - POINTS);
-    context.strokeStyle = themeColor("--graph-1");
+    context.strokeStyle = themeColor(color);
     context.lineWidth = 1.25;
     context.beginPath();
     let down = false;
@@ -39,6 +49,6 @@ export function Sparkline({ series, max, label }: { series: Series | undefined; 
       down = true;
     });
     context.stroke();
-  }, [tick, series, max]);
+  }, [tick, series, max, color]);
   return <canvas ref={canvas} className="sparkline" role="img" aria-label={label} />;
 }

@@ -30,7 +30,8 @@ export function onTheme(listener: () => void): () => void {
 /** Colours that were asked for since the appearance changed: to find one out costs a style and a layout. */
 const colors = new Map<string, string>();
 // Before any canvas's listener, which is added later.
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => colors.clear());
+for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"])
+  matchMedia(query).addEventListener("change", () => colors.clear());
 
 /** The colour that a custom property has now, for canvases. */
 export function themeColor(property: string): string {
@@ -41,6 +42,8 @@ export function themeColor(property: string): string {
 
 function computedColor(property: string): string {
   const probe = document.createElement("span");
+  // With forced colours every text has one: on a canvas nothing could be told apart.
+  probe.style.setProperty("forced-color-adjust", "none");
   probe.style.color = `var(${property})`;
   document.body.append(probe);
   const { color } = getComputedStyle(probe);

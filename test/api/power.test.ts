@@ -3,6 +3,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { HostService, type HostServiceOptions } from "../../core/api/host-service.ts";
+import { DEFAULT_BOOT_CONFIG, entryFor } from "../../core/toolstack/boot-config.ts";
 
 const dist = pathToFileURL(`${path.resolve(import.meta.dirname, "../../dist")}/`);
 let host: HostService;
@@ -55,6 +56,20 @@ describe("power", () => {
     expect(host.state).toMatchObject({ power: "off", reason: null });
     await host.powerOn();
     expect(host.state.power).toBe("running");
+  });
+
+  it("reboot: off with the guests' grace, then on with the same entry; a power-off meanwhile has the last word", async () => {
+    const boot = { ...DEFAULT_BOOT_CONFIG, entries: [entryFor("A", ""), entryFor("B", "dom0_mem=32M")] };
+    await service({ boot }).powerOn({ bootEntry: 1 });
+    await host.createBundled(1);
+    expect(await host.reboot()).toMatchObject({ power: "running", bootEntry: 1 });
+    expect((await host.toolstack.request("list")).map(({ domid }) => domid)).toEqual([0]);
+    await deaf();
+    const rebooting = expect(host.reboot(20_000)).rejects.toMatchObject({ data: { code: "ECANCELED" } });
+    await expect(host.reboot()).rejects.toMatchObject({ data: { code: "EOFF" } });
+    await host.powerOff(0);
+    await rebooting;
+    expect(host.state).toMatchObject({ power: "off", reason: null });
   });
 
   it("on with an entry of the boot menu gives Xen that entry's command line, from then on", async () => {

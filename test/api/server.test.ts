@@ -175,7 +175,10 @@ describe("requests", () => {
     await client.request("fileRelease", { file });
     await expect(client.request("fileInspect", { file })).rejects.toMatchObject({ code: "ENOENT" });
     const most = 512 * 1024 * 1024;
-    await expect(client.request("fileBegin", { name: "b", size: most + 1 })).rejects.toThrow(/size/);
+    await expect(client.request("fileBegin", { name: "b", size: most + 1 })).rejects.toMatchObject({
+      code: "EFBIG",
+      message: `b has ${most + 1} bytes; allowed: up to ${most} (512 MiB).`,
+    });
     await client.request("fileBegin", { name: "b", size: most });
     await client.request("fileBegin", { name: "c", size: most });
     await expect(client.request("fileBegin", { name: "d", size: 1 })).rejects.toMatchObject({ code: "ENOSPC" });

@@ -86,6 +86,12 @@ describe("what a file is", () => {
   const mbr = Buffer.from(zeros);
   mbr.writeUInt16LE(0xaa55, 510);
   mbr[0] = 0xeb;
+  // A frame of 600 blocks that each say "2 MiB of zeros".
+  const zstdBomb = Buffer.concat([
+    Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0x58]),
+    ...Array.from({ length: 600 }, () => Buffer.from([0xfa, 0xff, 0xff, 0])),
+  ]);
+  const lzmaBomb = Buffer.concat([Buffer.from([0x5d, 0, 0, 0x80, 0]), u64(1n << 40n), zeros]);
   const tar = Buffer.from(zeros);
   tar.write("ustar", 257);
   it.each([
@@ -100,7 +106,20 @@ describe("what a file is", () => {
     ["a tar", tar, "archive", /archive/],
     ["a zip", Buffer.concat([Buffer.from("PK\x03\x04"), zeros]), "archive", /archive/],
     ["a gzipped tar", gzipSync(tar), "archive", /gzip-compressed data holding an archive/],
-    ["a broken gzip", Buffer.concat([Buffer.from([0x1f, 0x8b, 8]), deflateRawSync(tar)]), "archive", /damaged gzip/],
+    [
+      "a broken gzip",
+      Buffer.concat([Buffer.from([0x1f, 0x8b, 8]), deflateRawSync(tar)]),
+      "archive",
+      /gzip file that can't be unpacked \(/,
+    ],
+    ["a zstd bomb", zstdBomb, "archive", /zstd file that can't be unpacked \(it unpacks to more than 1 GiB\)/],
+    ["an lzma bomb", lzmaBomb, "archive", /lzma file that can't be unpacked \(it unpacks to more than 1 GiB\)/],
+    [
+      "a picture",
+      Buffer.concat([Buffer.from("\x89PNG\r\n", "latin1"), zeros]),
+      "unknown",
+      /picture \(PNG\), not a kernel/,
+    ],
     ["an initrd", Buffer.concat([Buffer.from("070701"), zeros]), "initrd", /not a kernel: give it as the ramdisk/],
     ["noise", Buffer.from([1, 2, 3, 0, 255, 254, 7, 8, 9]), "unknown", /begins with 01 02 03/],
     ["ELF for ARM", elf({ machine: 183 }), "elf-foreign", /64-bit ARM/],

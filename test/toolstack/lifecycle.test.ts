@@ -161,6 +161,18 @@ describe("create", () => {
     expect(store.list("/vm")).toEqual([]);
   });
 
+  it("is taken down when it is cancelled on the way", async () => {
+    const cancelled = { code: "ECANCELED", message: "tiny was cancelled before it was created." };
+    const building = expect(create()).rejects.toMatchObject(cancelled);
+    await service.handle("createCancel", { name: "tiny" });
+    await building;
+    expect(xen.domains.size).toBe(1);
+    expect(store.list("/local/domain")).toEqual([]);
+    expect(heard.some(({ event }) => event === "created")).toBe(false);
+    await expect(service.handle("createCancel", { name: "tiny" })).rejects.toMatchObject({ code: "ESRCH" });
+    await create();
+  });
+
   it("keeps names unique, also while building", async () => {
     const both = await Promise.allSettled([create(), create()]);
     expect(both.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);

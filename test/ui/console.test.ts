@@ -192,7 +192,7 @@ describe.skipIf(missing !== null)(`the console${missing ? ` (${missing})` : ""}`
   it("keeps what was shown when the domain ends, with its tools", async () => {
     const { page } = app;
     await app.type("poweroff");
-    await page.getByText("Its console is kept.").waitFor();
+    await page.getByText("Its console is kept.").waitFor({ timeout: 40_000 });
     expect(await app.terminalText()).toContain("poweroff");
     await tool("Search the console").click();
     await page.locator(".console-search input").fill("mini>");

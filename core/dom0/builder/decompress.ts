@@ -8,6 +8,7 @@ import xzDecompress from "xz-decompress";
 import { crc32 } from "./crc32.ts";
 import { decompress as lzmaDecompress } from "./lzma.js";
 import { planXz, undoX86Filter } from "./xz.ts";
+import { mostUnpackedZstd } from "./zstd.ts";
 
 export type Compression = "gzip" | "xz" | "lzma" | "lz4" | "zstd" | "bzip2";
 
@@ -29,11 +30,13 @@ export function compressionOf(bytes: Uint8Array): Compression | null {
   return SIGNATURES.find(([, signature]) => signature.every((byte, i) => bytes[i] === byte))?.[0] ?? null;
 }
 
-/** Unpacks. Throws with the library's reason when the data are damaged or followed by something else. */
+const tooLarge = (): Error => new Error("it unpacks to more than 1 GiB");
+
+/** Unpacks. Throws with a reason when the data are damaged, followed by something else, or more than MAX_UNPACKED. */
 export async function decompress(bytes: Uint8Array, compression: Compression): Promise<Uint8Array> {
   switch (compression) {
     case "gzip":
-      return promisify(gunzip)(bytes, { maxOutputLength: MAX_UNPACKED });
+      return unpackGzip(bytes);
     case "xz":
       return unpackXz(bytes);
     case "lzma":
@@ -41,10 +44,36 @@ export async function decompress(bytes: Uint8Array, compression: Compression): P
     case "lz4":
       return unpackLz4(bytes);
     case "zstd":
+      if (mostUnpackedZstd(bytes) > MAX_UNPACKED) throw tooLarge();
       return zstdDecompress(bytes);
     case "bzip2":
-      return bzip2.decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+      return unpackBzip2(bytes);
   }
+}
+
+async function unpackGzip(bytes: Uint8Array): Promise<Uint8Array> {
+  try {
+    return await promisify(gunzip)(bytes, { maxOutputLength: MAX_UNPACKED });
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE" ? tooLarge() : error;
+  }
+}
+
+function unpackBzip2(bytes: Uint8Array): Uint8Array {
+  let output = new Uint8Array(bytes.length * 4);
+  let length = 0;
+  bzip2.decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), {
+    writeByte(byte) {
+      if (length === output.length) {
+        if (length >= MAX_UNPACKED) throw tooLarge();
+        const larger = new Uint8Array(Math.min(MAX_UNPACKED, length * 2));
+        larger.set(output);
+        output = larger;
+      }
+      output[length++] = byte;
+    },
+  });
+  return output.subarray(0, length);
 }
 
 async function unpackXz(bytes: Uint8Array): Promise<Uint8Array> {
@@ -55,7 +84,7 @@ async function unpackXz(bytes: Uint8Array): Promise<Uint8Array> {
   for await (const chunk of new xzDecompress.XzReadableStream(source) as unknown as AsyncIterable<Uint8Array>) {
     chunks.push(chunk);
     length += chunk.length;
-    if (length > MAX_UNPACKED) throw new Error("the unpacked image is larger than 1 GiB");
+    if (length > MAX_UNPACKED) throw tooLarge();
   }
   const output = new Uint8Array(length);
   let at = 0;
@@ -68,7 +97,12 @@ async function unpackXz(bytes: Uint8Array): Promise<Uint8Array> {
   return output;
 }
 
+/** Where the header says how much it is, after properties and dictionary; all ones if it does not. */
+const LZMA_SIZE_AT = 5;
+
 function unpackLzma(bytes: Uint8Array): Uint8Array {
+  const said = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).readBigInt64LE(LZMA_SIZE_AT);
+  if (said > MAX_UNPACKED) throw tooLarge();
   const output = lzmaDecompress(bytes);
   // The library gives signed bytes, or a string when it takes them for text.
   if (typeof output === "string") return Buffer.from(output, "utf8");
@@ -87,7 +121,7 @@ function unpackLz4(bytes: Uint8Array): Uint8Array {
     const length = lz4.decompressBlock(bytes, block, at + 4, size, 0);
     blocks.push(block.subarray(0, length));
     total += length;
-    if (total > MAX_UNPACKED) throw new Error("the unpacked image is larger than 1 GiB");
+    if (total > MAX_UNPACKED) throw tooLarge();
     at += 4 + size;
   }
   const output = new Uint8Array(total);

@@ -37,6 +37,13 @@ export interface ImageReport {
   elf: ElfImage | null;
 }
 
+/** What is dropped by mistake, by how it begins. */
+const NO_KERNELS = [
+  ["a picture (PNG)", "\x89PNG"],
+  ["a picture (JPEG)", "\xff\xd8\xff"],
+  ["a picture (GIF)", "GIF8"],
+  ["a document (PDF)", "%PDF-"],
+] as const;
 const WOULD_DO = "A PV kernel is an x86-64 ELF file with Xen notes or a Linux bzImage with CONFIG_XEN_PV.";
 
 function report(kind: ImageKind, summary: string, size: number, rest: Partial<ImageReport> = {}): ImageReport {
@@ -96,7 +103,7 @@ async function identify(bytes: Uint8Array, depth: number): Promise<ImageReport> 
     } catch (error) {
       if (error instanceof ImageError) throw error;
       const why = error instanceof Error ? error.message : String(error);
-      return wrong("archive", `a damaged ${compression} file (${why})`);
+      return wrong("archive", `a ${compression} file that can't be unpacked (${why})`);
     }
     if (inner.kind === "initrd") return { ...inner, summary: `initial ramdisk (cpio archive, ${compression})`, size };
     if (inner.bootable) return { ...inner, summary: `${inner.summary}, ${compression}`, size };
@@ -109,6 +116,8 @@ async function identify(bytes: Uint8Array, depth: number): Promise<ImageReport> 
     return wrong("disk", "a virtual disk image", `Disks come with a later version. ${WOULD_DO}`);
   if (ascii(32769, 5) === "CD001")
     return wrong("iso9660", "a CD image (ISO 9660)", `Take the kernel and initrd out of it. ${WOULD_DO}`);
+  const other = NO_KERNELS.find(([, start]) => ascii(0, start.length) === start)?.[0];
+  if (other) return wrong("unknown", other);
   if (ascii(0, 2) === "MZ")
     return wrong(
       "pe",

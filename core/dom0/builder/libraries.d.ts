@@ -5,6 +5,6 @@ declare module "lz4js" {
   export default lz4;
 }
 declare module "seek-bzip" {
-  const bzip2: { decode(input: Buffer): Buffer };
+  const bzip2: { decode(input: Buffer, output: { writeByte(byte: number): void }): void };
   export default bzip2;
 }

@@ -1,5 +1,5 @@
 /**
- * Unpacking beside dom0's event loop: big payloads go to a worker thread, and what was unpacked last is kept by the
+ * Unpacking beside dom0's event loop: in a worker thread, as a small payload may unpack to much, and what was unpacked last is kept by the
  * content's hash, so that a kernel looked at and then started, or started twice, is unpacked once.
  */
 import { existsSync } from "node:fs";
@@ -8,8 +8,6 @@ import { Worker } from "node:worker_threads";
 import { decompress, type Compression } from "./decompress.ts";
 import { UnpackedCache } from "./unpacked-cache.ts";
 
-/** Smaller payloads take a few milliseconds. */
-const IN_THREAD_BYTES = 256 * 1024;
 /** Two large distribution kernels and their initial RAM disks. */
 const CACHE_BYTES = 256 << 20;
 
@@ -29,7 +27,7 @@ export function unpack(bytes: Uint8Array, compression: Compression): Promise<Uin
 function unpackNow(bytes: Uint8Array, compression: Compression): Promise<Uint8Array> {
   const script = new URL("unpack.js", import.meta.url);
   // zlib has threads of its own. Run from the sources, as tests do, there is no bundle to start a worker from.
-  const beside = bytes.length > IN_THREAD_BYTES && compression !== "gzip" && existsSync(fileURLToPath(script));
+  const beside = compression !== "gzip" && existsSync(fileURLToPath(script));
   return beside ? unpackBeside(script, bytes, compression) : decompress(bytes, compression);
 }
 

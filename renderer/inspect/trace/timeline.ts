@@ -87,7 +87,7 @@ export function themeColors(): Colors {
     failed: themeColor("--danger"),
     text: themeColor("--text-faint"),
     line: themeColor("--line"),
-    gap: themeColor("--flash"),
+    gap: themeColor("--warn"),
     mark: themeColor("--text"),
   };
 }

@@ -1,0 +1,117 @@
+/** Every view by Tab alone: what takes the focus is seen, says that it has it, has a name, and lets it go again. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Application } from "./application.ts";
+import { chromiumMissing } from "./browser.ts";
+
+const missing = chromiumMissing();
+const PATIENT = { timeout: 60_000, interval: 100 };
+const MOST_STOPS = 150;
+let app: Application;
+
+interface Stop {
+  /** Of the element, in the order of its first visit. */
+  id: number;
+  what: string;
+  seen: boolean;
+  ringed: boolean;
+}
+
+/** Where Tab leads, from the search, which is first in the document, until it leaves the page. */
+async function stops(): Promise<Stop[]> {
+  const { page } = app;
+  await page.evaluate(() => {
+    Object.assign(window, { visited: [] });
+    document.querySelector<HTMLElement>("#sidebar-search")!.focus();
+  });
+  const found: Stop[] = [];
+  while (found.length < MOST_STOPS) {
+    await page.keyboard.press("Tab");
+    const stop = await page.evaluate((): Stop | null => {
+      const element = document.activeElement;
+      if (!element || element === document.body) return null;
+      const { visited } = window as unknown as { visited: Element[] };
+      let id = visited.indexOf(element);
+      if (id < 0) id = visited.push(element) - 1;
+      const { width, height, left, top } = element.getBoundingClientRect();
+      const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(element);
+      // A field inside a frame is ringed by its frame.
+      const around = element.parentElement && getComputedStyle(element.parentElement);
+      const ring = (style: string, wide: string): boolean => style !== "none" && parseFloat(wide) > 0;
+      return {
+        id,
+        what: `${element.tagName.toLowerCase()}.${element.className} ${element.getAttribute("aria-label") ?? element.textContent?.slice(0, 30) ?? ""}`,
+        seen: width > 0 && height > 0 && left < innerWidth && top < innerHeight && left + width > 0 && top + height > 0,
+        ringed:
+          ring(outlineStyle, outlineWidth) ||
+          boxShadow !== "none" ||
+          (around !== null && ring(around.outlineStyle, around.outlineWidth)),
+      };
+    });
+    if (!stop) return found;
+    found.push(stop);
+  }
+  return found;
+}
+
+async function expectWellKept(view: string): Promise<void> {
+  const found = await stops();
+  expect(found.length, view).toBeGreaterThan(10);
+  expect(found.length, `${view}: Tab leads out again`).toBeLessThan(MOST_STOPS);
+  expect(new Set(found.map(({ id }) => id)).size, `${view}: each once`).toBe(found.length);
+  expect(
+    found.filter(({ seen }) => !seen).map(({ what }) => what),
+    `${view}: not seen`,
+  ).toEqual([]);
+  expect(
+    found.filter(({ ringed }) => !ringed).map(({ what }) => what),
+    `${view}: no ring`,
+  ).toEqual([]);
+}
+
+describe.skipIf(missing !== null)(`the keyboard${missing ? ` (${missing})` : ""}`, () => {
+  beforeAll(async () => {
+    app = await Application.start();
+    await app.page.getByText("The host is up. Give it a guest.").waitFor();
+    await app.startGuest();
+  });
+  afterAll(() => app?.stop());
+
+  for (const tab of ["Overview", "Devices", "Xenstore", "Inspect"])
+    it(`goes through a domain’s ${tab}`, async () => {
+      await app.tab(tab);
+      await app.page.waitForTimeout(1500);
+      await expectWellKept(tab);
+    });
+
+  for (const tab of ["Overview", "Domains", "Boot", "Memory", "Devices", "Xenstore"])
+    it(`goes through the host’s ${tab}`, async () => {
+      await app.page.locator(".side-entry", { hasText: "Host" }).click();
+      await app.tab(tab);
+      await app.page.waitForTimeout(1500);
+      await expectWellKept(tab);
+    });
+
+  it("comes back to where it was when a dialog closes, and when a name was edited", async () => {
+    const { page } = app;
+    const focused = (): Promise<string | null | undefined> =>
+      page.evaluate(
+        () => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent?.trim(),
+      );
+    await page.locator(".side-domain", { hasText: "mini-1" }).click();
+    await app.tab("Overview");
+    for (const [button, dialog] of [
+      ["Folder and tags", true],
+      ["Keyboard shortcuts", true],
+      ["New domain", true],
+      ["Destroy", true],
+      ["Rename", false],
+    ] as const) {
+      await page.getByRole("button", { name: button, exact: true }).first().focus();
+      await page.keyboard.press("Enter");
+      if (dialog) await page.locator("dialog[open]").waitFor();
+      else await page.getByLabel("Name of the domain").waitFor();
+      await page.keyboard.press("Escape");
+      await expect.poll(focused, PATIENT).toBe(button);
+    }
+  });
+});
