@@ -32,6 +32,8 @@ export const USAGE = `usage: xenarium <command> [arguments]
   xenstore-ls [-f] [-p] [PATH]       xenstore-list PATH ...       xenstore-read PATH ...
   xenstore-write PATH VALUE          xenstore-rm PATH ...         xenstore-watch PATH
                                talk to a running host's xenstored, as dom0
+
+  help, version                this text; which xenarium this is
 `;
 
 /** Bad arguments: exit status 2 with this sentence. */

@@ -1,4 +1,5 @@
 /** `xenarium`: exit status 2 for bad arguments, 1 for a failure that no command names better. */
+import { version } from "../../package.json";
 import { runArguments, serveArguments, USAGE, UsageError } from "./arguments.ts";
 import { EXIT_FAILURE, EXIT_USAGE, run } from "./run.ts";
 import type { Command } from "./command.ts";
@@ -44,6 +45,11 @@ async function main([command, ...args]: string[]): Promise<number> {
       const [name, ...rest] = args;
       return toHost(subcommand(name), rest);
     }
+    case "version":
+    case "--version":
+    case "-V":
+      process.stdout.write(`xenarium ${version}\n`);
+      return 0;
     case "help":
     case "--help":
     case "-h":

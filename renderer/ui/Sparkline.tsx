@@ -1,6 +1,7 @@
 import { useEffect, useRef } from "react";
 import type { Series } from "../state/history.ts";
 import { useApp } from "../state/store.ts";
+import { useSeen } from "./seen.ts";
 import { themeColor } from "./theme.ts";
 
 const POINTS = 60;
@@ -19,10 +20,11 @@ export function Sparkline({
 }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const tick = useApp((state) => state.tick);
+  const seen = useSeen(canvas);
   useEffect(() => {
     const element = canvas.current;
     const context = element?.getContext("2d");
-    if (!element || !context) return;
+    if (!element || !context || !seen) return;
     const ratio = devicePixelRatio;
     const [width, height] = [element.clientWidth, element.clientHeight];
     if (element.width !== Math.round(width * ratio)) {
@@ -49,6 +51,6 @@ export function Sparkline({
       down = true;
     });
     context.stroke();
-  }, [tick, series, max, color]);
+  }, [tick, seen, series, max, color]);
   return <canvas ref={canvas} className="sparkline" role="img" aria-label={label} />;
 }

@@ -64,6 +64,8 @@ describe("a host's history", () => {
     uuid = created.uuid;
     await host.toolstack.request("setMemory", { domid: created.domid, memoryMiB: 24 });
     await vi.waitFor(async () => {
+      // Idle, it makes none.
+      await host.toolstack.request("consoleInput", { domid: created.domid, bytes: Buffer.from("hypercalls 1000\r") });
       const report = (await host.history.report(uuid))!;
       expect(samples(report)).toBeGreaterThan(4);
       const { values } = minutesOf(report).at(-1)!;

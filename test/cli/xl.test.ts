@@ -1,6 +1,6 @@
 /** `xenarium xl` and the xenstore clients as a user types them, against a host that runs. */
 import { execFile, spawn } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../temporary.ts";
@@ -111,6 +111,13 @@ describe("xl", () => {
     );
     expect(out).toMatch(/^\w+ = ".*"\n$/);
     expect(err).toBe("");
+  });
+
+  it("says what it is, and what it can do", async () => {
+    const { version } = JSON.parse(readFileSync(path.join(dist, "../package.json"), "utf8")) as { version: string };
+    expect(await xenarium("--version")).toEqual({ status: 0, out: `xenarium ${version}\n`, err: "" });
+    expect((await xenarium("help")).out).toContain("usage: xenarium <command>");
+    expect(await xenarium("halt")).toMatchObject({ status: 2, err: expect.stringContaining('no command "halt"') });
   });
 
   it("says what it does not know", async () => {
