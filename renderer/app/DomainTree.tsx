@@ -247,12 +247,7 @@ function Entry({ item, isSelected, level, current }: Shown & { item: Item; isSel
       ? [stateOf(item.domain), () => showDomain(domid)]
       : [endOf(item.gone), () => show({ page: "domain", domid, tab: "console" })];
   return (
-    <li
-      role="none"
-      className="side-leaf"
-      draggable
-      onDragStart={(event) => startDrag(event, { domain: name })}
-    >
+    <li role="none" className="side-leaf" draggable onDragStart={(event) => startDrag(event, { domain: name })}>
       <button
         type="button"
         role="treeitem"
