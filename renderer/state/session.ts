@@ -127,6 +127,26 @@ function lost(reason: string): void {
   setTimeout(() => void startSession(), RECONNECT_MS);
 }
 
+/** CPU time of each domain when the list was asked for last, nanoseconds, and how many snapshots ago. */
+let listed = new Map<number, number>();
+let listedAgo = 0;
+/** Half of what is shown of Domain-0's CPU time, which alone changes where no guest runs. */
+const SHOWN_NS = 5e7;
+/** What others have changed of a domain that sleeps is there after so many snapshots. */
+const MOST_AGO = 10;
+
+/** States (running, blocked) change without an event, but only of a domain that ran. */
+function isListOld({ domains }: Events["statistics"]): boolean {
+  const hasRun = ({ domid, cpuTime }: { domid: number; cpuTime: number }): boolean => {
+    const ran = cpuTime - (listed.get(domid) ?? 0);
+    return domid === 0 ? Math.abs(ran) >= SHOWN_NS : ran !== 0;
+  };
+  if (++listedAgo < MOST_AGO && !domains.some(hasRun)) return false;
+  listed = new Map(domains.map(({ domid, cpuTime }) => [domid, cpuTime]));
+  listedAgo = 0;
+  return true;
+}
+
 function listen(api: ApiClient): void {
   api.onClosed(lost);
   api.on("host", (host) => {
@@ -202,7 +222,7 @@ function listen(api: ApiClient): void {
   api.on("statistics", (snapshot) => {
     history.add(snapshot);
     useApp.setState(({ tick }) => ({ tick: tick + 1 }));
-    // States (running, blocked) and CPU time change without an event.
+    if (!isListOld(snapshot)) return;
     api.request("list").then(
       (domains) => useApp.setState({ domains }),
       () => {},
