@@ -1,5 +1,4 @@
 /** Handshakes over the API: of the bundled guest's console, and of a frontend driver of Debian's kernel. */
-import { readFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -7,7 +6,8 @@ import { ApiClient, type Transport } from "../../core/api/client.ts";
 import { HostService } from "../../core/api/host-service.ts";
 import type { HandshakeStep } from "../../core/api/schema.ts";
 import { Session } from "../../core/api/session.ts";
-import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
+import { guestsMissing } from "../guests/images.ts";
+import { startDebian } from "./debian.ts";
 
 const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const guests = guestsMissing();
@@ -88,15 +88,7 @@ describe("handshakes over the API", () => {
   it.skipIf(guests !== null)(
     `of Debian's keyboard driver has each step of both ends in order${guests ? ` (${guests})` : ""}`,
     async () => {
-      const { domid } = await host.toolstack.request("create", {
-        config: 'name = "linux"\nkernel = "k"\nramdisk = "r"\ncmdline = "console=hvc0"\nmemory = 256\n',
-        files: { k: readFileSync(debianKernel()), r: readFileSync(initramfs("shell")) },
-      });
-      const ready = async (): Promise<boolean> => {
-        const { log } = await host.toolstack.request("consoleAttach", { domid });
-        return Buffer.from(log).includes("GUEST-READY");
-      };
-      await expect.poll(ready, { timeout: 60_000, interval: 500 }).toBe(true);
+      const domid = await startDebian(host);
       // The test is toolstack and backend of a keyboard; its frontend is the driver in the guest's kernel.
       const front = `/local/domain/${domid}/device/vkbd/0`;
       const back = `/local/domain/0/backend/vkbd/${domid}/0`;

@@ -1,12 +1,12 @@
 /** How devices are wired, as the real host reports it: rings, ports and grants that belong together. */
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { HostService } from "../../core/api/host-service.ts";
 import type { DeviceWiring, DomainWiring, ServerMessage } from "../../core/api/schema.ts";
 import { Session } from "../../core/api/session.ts";
-import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
+import { guestsMissing } from "../guests/images.ts";
+import { startDebian } from "./debian.ts";
 
 const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const guests = guestsMissing();
@@ -129,15 +129,7 @@ describe("the wiring of a domain", () => {
   it.skipIf(guests !== null)(
     `of a Linux guest shows the FIFO ABI, its interrupts and its rings${guests ? ` (${guests})` : ""}`,
     async () => {
-      const { domid } = await host.toolstack.request("create", {
-        config: 'name = "linux"\nkernel = "k"\nramdisk = "r"\ncmdline = "console=hvc0"\nmemory = 256\n',
-        files: { k: readFileSync(debianKernel()), r: readFileSync(initramfs("shell")) },
-      });
-      const ready = async (): Promise<boolean> => {
-        const { log } = await host.toolstack.request("consoleAttach", { domid });
-        return Buffer.from(log).includes("GUEST-READY");
-      };
-      await expect.poll(ready, { timeout: 60_000, interval: 500 }).toBe(true);
+      const domid = await startDebian(host);
       const report = await wiring(domid);
       expect(report).toMatchObject({ eventAbi: "FIFO", grants: { version: expect.any(Number) } });
       expect(report.ports.map(({ state }) => state)).toEqual(expect.arrayContaining(["interdomain", "virq", "ipi"]));
