@@ -1,15 +1,15 @@
 import { ChevronDown, ChevronRight, Folder, FolderOpen, Pencil, X } from "lucide-react";
 import { useState, type KeyboardEvent, type ReactNode } from "react";
 import type { DomainInfo } from "../../core/api/schema.ts";
+import { CpuFigure } from "../domain/CpuFigure.tsx";
 import { endOf, stateOf, type DomainState } from "../domain/state-words.ts";
 import { StateMark } from "../domain/StateMark.tsx";
 import { nameFolder, organize, removeFolder, toggleFolder, useGroups } from "../organize/groups.ts";
 import { lastName, liesIn, parentOf } from "../organize/paths.ts";
 import { Tags } from "../organize/Tags.tsx";
 import { showDomain } from "../state/layout.ts";
-import { history } from "../state/session.ts";
+import { useDomainHistory } from "../state/figure.ts";
 import { show, type Departed } from "../state/store.ts";
-import { formatValue } from "../ui/Graph.tsx";
 import { Sparkline } from "../ui/Sparkline.tsx";
 import { endDrag, startDrag, useDrop } from "./drag.ts";
 
@@ -161,7 +161,6 @@ function FolderItem({
   const Chevron = isOpen ? ChevronDown : ChevronRight;
   const Icon = isOpen ? FolderOpen : Folder;
   const running = items.flatMap((item) => ("domain" in item ? [item.domain] : []));
-  const cpu = running.reduce((sum, { domid }) => sum + (history.domains.get(domid)?.cpu.last ?? NaN), 0);
   const memory = running.reduce((sum, { memoryMiB }) => sum + memoryMiB, 0);
   const key = keyOfFolder(folder);
   const group = `in ${folder}`.replaceAll(" ", "-");
@@ -202,7 +201,7 @@ function FolderItem({
           </span>
           {!isOpen && items.length > 0 && (
             <span className="side-row side-figures">
-              <span>{running.length ? formatValue(cpu, "%") : "–"}</span>
+              <span>{running.length ? <CpuFigure domids={running.map(({ domid }) => domid)} /> : "–"}</span>
               <span className="spacer">{running.length} running</span>
               <span>{Math.round(memory)} MiB</span>
             </span>
@@ -279,10 +278,12 @@ function Entry({ item, isSelected, level, current }: Shown & { item: Item; isSel
 }
 
 function Figures({ domain: { domid, name, vcpus, memoryMiB, maxmemMiB } }: { domain: DomainInfo }) {
-  const figures = history.domains.get(domid);
+  const figures = useDomainHistory(domid);
   return (
     <span className="side-row side-figures">
-      <span>{formatValue(figures?.cpu.last ?? NaN, "%")}</span>
+      <span>
+        <CpuFigure domids={[domid]} />
+      </span>
       <Sparkline series={figures?.cpu} max={100 * vcpus} label={`CPU of ${name}`} />
       <Sparkline
         series={figures?.memory}

@@ -1,11 +1,10 @@
 import { Cpu, FolderPlus, Keyboard, Monitor, Moon, Plus, Search, Server, Sun } from "lucide-react";
 import { useState, useSyncExternalStore, type KeyboardEvent } from "react";
+import { CpuFigure } from "../domain/CpuFigure.tsx";
 import { TourHint } from "../help/TourHint.tsx";
 import { newFolder, useGroups } from "../organize/groups.ts";
 import { showDomain, SIDEBAR, useLayout } from "../state/layout.ts";
-import { history } from "../state/session.ts";
 import { endedDomains, forgetEnded, openDialog, show, useApp } from "../state/store.ts";
-import { formatValue } from "../ui/Graph.tsx";
 import { Splitter } from "../ui/Splitter.tsx";
 import { DomainTree } from "./DomainTree.tsx";
 import { onTheme, setTheme, storedTheme, type Theme } from "../ui/theme.ts";
@@ -23,7 +22,6 @@ export function Sidebar() {
   const view = useApp((state) => state.view);
   const { places, tags } = useGroups();
   const width = useLayout((state) => state.sidebarWidth);
-  useApp((state) => state.tick);
   const [text, setText] = useState("");
   const theme = useSyncExternalStore(onTheme, storedTheme);
   const ThemeIcon = THEME_ICONS[theme];
@@ -82,7 +80,9 @@ export function Sidebar() {
         >
           <Cpu size={16} aria-hidden />
           <span className="side-name">{dom0.name}</span>
-          <span className="side-state">{formatValue(history.domains.get(0)?.cpu.last ?? NaN, "%")}</span>
+          <span className="side-state">
+            <CpuFigure domids={[0]} />
+          </span>
         </button>
       )}
       <div className="side-heading">

@@ -18,8 +18,6 @@ import { XenLog } from "./log/XenLog.tsx";
 export function HostPage() {
   const host = useApp((state) => state.host);
   const domains = useApp((state) => state.domains);
-  useApp((state) => state.tick);
-  const markers = useMarkers(null);
   const range = useLayout((state) => state.graphRange);
   const [info, setInfo] = useState<HostInfo | null>(null);
   const [chosen, setChosen] = useState<number | null>(null);
@@ -103,20 +101,27 @@ export function HostPage() {
         </div>
       )}
       {running && range !== "10min" && <LongGraphs of="host" range={range} kinds={() => longKinds(host.memoryMiB)} />}
-      {running && range === "10min" && (
-        <section className="card">
-          <Graph
-            title="pCPU load"
-            markers={markers}
-            unit="%"
-            max={100}
-            lines={history.pcpus.map((series, i) => ({ label: `pCPU ${i}`, series }))}
-          />
-        </section>
-      )}
+      {running && range === "10min" && <PcpuGraph />}
       {running && <Timeline />}
       <XenLog />
     </div>
+  );
+}
+
+/** The last ten minutes of each pCPU. */
+function PcpuGraph() {
+  useApp((state) => state.tick);
+  const markers = useMarkers(null);
+  return (
+    <section className="card">
+      <Graph
+        title="pCPU load"
+        markers={markers}
+        unit="%"
+        max={100}
+        lines={history.pcpus.map((series, i) => ({ label: `pCPU ${i}`, series }))}
+      />
+    </section>
   );
 }
 

@@ -1,10 +1,11 @@
 import type { DomainInfo } from "../../core/api/schema.ts";
+import { useFigure } from "../state/figure.ts";
 import { history } from "../state/session.ts";
 
 /** Who has the host's memory. */
 export function MemoryBar({ domains }: { domains: DomainInfo[] }) {
-  const total = history.totalMemoryMiB;
-  const free = history.freeMemory.last;
+  const total = useFigure(() => history.totalMemoryMiB);
+  const free = useFigure(() => history.freeMemory.last);
   if (!total || !Number.isFinite(free)) return <p className="muted">Measuring…</p>;
   const used = domains.reduce((sum, { memoryMiB }) => sum + memoryMiB, 0);
   const parts = [

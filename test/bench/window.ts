@@ -18,6 +18,9 @@ const HOST_MEMORY_MIB = 1024;
 /** MiB of a domain: what the bundled guest needs at least. */
 const MEMORY_MIB = 16;
 const SECONDS = 6;
+/** Until what a browser and a host do after their start is done, and how long their idleness is then measured. */
+const SETTLE_SECONDS = 20;
+const IDLE_SECONDS = 30;
 const INPUTS = 40;
 /** The browser tells of no event that took less. */
 const LEAST_MS = 16;
@@ -30,12 +33,18 @@ interface Frames {
   p95: number;
   longest: number;
 }
+/** Percent of one core. */
+interface Idle {
+  host: number;
+  browser: number;
+}
 export interface WindowFigures {
   empty: Frames;
   views: { name: string; frames: Frames; inputP95: number }[];
-  /** Percent of one core, with the host on and nothing running. */
-  idleHost: number;
-  idleBrowser: number;
+  /** With the host on and nothing running. */
+  idle: Idle;
+  /** The same with an empty page instead of the application's. */
+  idleEmpty: Idle;
 }
 
 /** The value below which `share` of the numbers lie. */
@@ -205,32 +214,43 @@ async function measureViews(served: Served, browser: Browser): Promise<WindowFig
   return views;
 }
 
+async function measureIdle(served: Served, browser: Browser, url: string): Promise<Idle> {
+  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+  await page.goto(url);
+  await sleep(SETTLE_SECONDS * 1000);
+  const used = () => {
+    const host = cpuSeconds(served.pid);
+    return { host, browser: belowSeconds(process.pid) - host };
+  };
+  const [before, start] = [used(), performance.now()];
+  await sleep(IDLE_SECONDS * 1000);
+  const [after, percent] = [used(), 100_000 / (performance.now() - start)];
+  await page.close();
+  return { host: percent * (after.host - before.host), browser: percent * (after.browser - before.browser) };
+}
+
 export async function measureWindow(bundled: string): Promise<WindowFigures> {
   const served = await startServe("--host-memory", String(HOST_MEMORY_MIB), "--pcpus", "1");
   const browser = await launch();
   try {
-    const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
-    await page.goto(served.url);
-    await sleep(5000);
-    const before = [cpuSeconds(served.pid), belowSeconds(process.pid) - cpuSeconds(served.pid)] as const;
-    const start = performance.now();
-    await sleep(15_000);
-    const percent = (seconds: number) => (100_000 * seconds) / (performance.now() - start);
-    const idleHost = percent(cpuSeconds(served.pid) - before[0]);
-    const idleBrowser = percent(belowSeconds(process.pid) - cpuSeconds(served.pid) - before[1]);
-    await page.close();
+    const idleEmpty = await measureIdle(served, browser, "about:blank");
+    const idle = await measureIdle(served, browser, served.url);
     await startDomains(served, bundled);
     const views = await measureViews(served, browser);
     const blank = await browser.newPage({ viewport: { width: 1440, height: 900 } });
     const empty = await frames(blank, SECONDS);
-    return { empty, views, idleHost, idleBrowser };
+    return { empty, views, idle, idleEmpty };
   } finally {
     await browser.close();
     await served.stop();
   }
 }
 
-export function windowReport({ empty, views, idleHost, idleBrowser }: WindowFigures): string {
+function shares({ host, browser }: Idle): string {
+  return `${(host + browser).toFixed(1)} % of one core (the host ${host.toFixed(1)} %, the browser's processes ${browser.toFixed(1)} %)`;
+}
+
+export function windowReport({ empty, views, idle, idleEmpty }: WindowFigures): string {
   const row = (name: string, { rate, median, p95, longest }: Frames, input: string) =>
     `| ${name} | ${rate.toFixed(1)} | ${median.toFixed(1)} | ${p95.toFixed(1)} | ${longest.toFixed(0)} | ${input} |`;
   return [
@@ -241,6 +261,6 @@ export function windowReport({ empty, views, idleHost, idleBrowser }: WindowFigu
       ...views.map(({ name, frames: each, inputP95: input }) => row(name, each, input.toFixed(0))),
       row("an empty page beside it", empty, "–"),
     ].join("\n"),
-    `With the host on and no domain but dom0: the host ${idleHost.toFixed(1)} % of one core, the browser's processes ${idleBrowser.toFixed(1)} %.`,
+    `With the host on and no domain but dom0, over ${IDLE_SECONDS} s: ${shares(idle)}; with an empty page instead of the application's: ${shares(idleEmpty)}.`,
   ].join("\n\n");
 }
