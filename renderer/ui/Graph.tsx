@@ -39,6 +39,9 @@ export interface Marker {
 /** How near the pointer must be to tell of one. */
 const NEAR_PIXELS = 6;
 
+/** How far time may move on before lines that go on as they were are drawn anew. */
+const MOST_BEHIND_PIXELS = 4;
+
 /** Seconds between marks of the time axis. */
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120];
 const GRAPH_COLORS = Array.from({ length: 8 }, (_, i) => `--graph-${i + 1}`);
@@ -87,6 +90,12 @@ export function Graph({ title, lines, unit, max, height = 112, markers = [] }: G
   const plot = useRef<uPlot | null>(null);
   const tick = useApp((state) => state.tick);
   const seen = useSeen(host);
+  /** What was drawn last. */
+  const shows = useRef<{ plot: uPlot | null; lines: GraphLine[]; markers: readonly Marker[] }>({
+    plot: null,
+    lines,
+    markers,
+  });
   const looks = JSON.stringify(lines.map(({ label, color, dashed }) => [label, color, dashed]));
   const points = lines[0] ? measured(lines[0].series) : 0;
 
@@ -143,11 +152,18 @@ export function Graph({ title, lines, unit, max, height = 112, markers = [] }: G
     [looks, max, unit],
   );
 
-  useEffect(() => {
-    if (!seen || !plot.current) return;
-    plot.current.setData(data(lines));
+  const draw = (): uPlot | null => {
+    plot.current?.batch((u: uPlot) => u.setData(data(lines)));
+    shows.current = { plot: plot.current, lines, markers };
     host.current!.dataset.drawn = String(tick);
-  }, [tick, lines, seen]);
+    return plot.current;
+  };
+  useEffect(() => {
+    const { plot: last, lines: were, markers: marks } = shows.current;
+    const isSame =
+      last === plot.current && marks === markers && lines.every(({ series }, i) => series === were[i]?.series);
+    if (seen && plot.current && !(isSame && looksAsDrawn(plot.current, lines))) draw();
+  }, [tick, lines, seen, markers]);
 
   return (
     <figure className="graph" data-points={points}>
@@ -167,7 +183,7 @@ export function Graph({ title, lines, unit, max, height = 112, markers = [] }: G
         </span>
         <GraphExport
           title={title}
-          plot={() => plot.current}
+          plot={draw}
           columns={lines.map(({ label }) => `${label} (${unit})`)}
           timeOf={(seconds) => history.wallTime(seconds)}
         />
@@ -188,6 +204,17 @@ export function Graph({ title, lines, unit, max, height = 112, markers = [] }: G
 
 function measured(series: Series): number {
   return series.values.reduce((count, value) => count + (Number.isFinite(value) ? 1 : 0), 0);
+}
+
+/** Nobody would see a difference: no line's end is at another height, and time has hardly moved. */
+function looksAsDrawn(plot: uPlot, lines: GraphLine[]): boolean {
+  const { min, max } = plot.scales.x!;
+  const moved = ((history.time.last - plot.data[0].at(-1)!) / (max! - min!)) * (plot.bbox.width / devicePixelRatio);
+  // NaN while there is nothing.
+  if (!(moved < MOST_BEHIND_PIXELS)) return false;
+  const height = (value: number | null | undefined): number =>
+    Number.isFinite(value) ? Math.round(plot.valToPos(value!, "y")) : NaN;
+  return lines.every(({ series }, i) => Object.is(height(series.last), height(plot.data[i + 1]?.at(-1))));
 }
 
 /** uPlot wants null where there is nothing, and an axis without holes. */
