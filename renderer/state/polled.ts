@@ -1,11 +1,12 @@
 /** An answer of the host that no event renews: asked for with each tick of the figures while the view is shown. */
+import { dequal } from "dequal";
 import { useEffect, useState } from "react";
 import type { Arguments, RequestName, Results } from "../../core/api/schema.ts";
 import { useLive } from "./live.ts";
 import { request } from "./session.ts";
 import { useApp } from "./store.ts";
 
-/** null until there is one. `again` asks at once, and resolves when the answer is there. */
+/** null until there is one; one that says the same is the same object. `again` asks at once, and resolves when the answer is there. */
 export function usePolled<N extends RequestName>(
   name: N,
   args: Arguments<N>,
@@ -19,7 +20,7 @@ export function usePolled<N extends RequestName>(
     if (!live) return;
     let current = true;
     request(name, args).then(
-      (answer) => current && setValue(answer),
+      (answer) => current && setValue((before) => (dequal(before, answer) ? before : answer)),
       () => {},
     );
     return () => {

@@ -1,14 +1,18 @@
 /** An answer of the host that is asked for again a while after the last one came, while the view is shown. */
+import { dequal } from "dequal";
 import { useEffect, useRef, useState } from "react";
 import type { Arguments, RequestName, Results } from "../../core/api/schema.ts";
 import { useLive } from "./live.ts";
 import { request } from "./session.ts";
 
-/** undefined until there is one; it stays when the host goes. */
+/**
+ * undefined until there is one; it stays when the host goes, and is the same object while it says the same. Not asked for while
+ * `milliseconds` is null.
+ */
 export function useRepeated<N extends RequestName>(
   name: N,
   args: Arguments<N>,
-  milliseconds: number,
+  milliseconds: number | null,
 ): Results[N] | undefined {
   const live = useLive();
   const key = JSON.stringify(args);
@@ -16,13 +20,14 @@ export function useRepeated<N extends RequestName>(
   const given = useRef(args);
   given.current = args;
   useEffect(() => {
-    if (!live) return;
+    if (!live || milliseconds === null) return;
     let current = true;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const ask = async (): Promise<void> => {
       try {
         const result = await request(name, given.current);
-        if (current) setAnswer({ key, result });
+        if (current)
+          setAnswer((before) => (before?.key === key && dequal(before.result, result) ? before : { key, result }));
       } catch {
         // Refused: the host's own events say why.
       }

@@ -1,31 +1,13 @@
-import { useEffect, useState, type ReactNode } from "react";
+import { useState, type ReactNode } from "react";
 import type { XenstoreAccounts } from "../../core/api/schema.ts";
-import { useLive } from "../state/live.ts";
-import { request } from "../state/session.ts";
+import { useRepeated } from "../state/repeated.ts";
 
 const EVERY_MS = 1000;
 
 /** Who has how much of xenstored, against what each may have. Asked for only while it is open. */
 export function Accounts({ only }: { only: number | null }) {
-  const [accounts, setAccounts] = useState<XenstoreAccounts | null>(null);
   const [open, setOpen] = useState(true);
-  const live = useLive();
-  useEffect(() => {
-    if (!open || !live) return;
-    let current = true;
-    let timer: ReturnType<typeof setTimeout>;
-    const ask = async (): Promise<void> => {
-      const result = await request("xenstoreAccounts", {}).catch(() => null);
-      if (!current) return;
-      if (result) setAccounts(result);
-      timer = setTimeout(() => void ask(), EVERY_MS);
-    };
-    void ask();
-    return () => {
-      current = false;
-      clearTimeout(timer);
-    };
-  }, [open, live]);
+  const accounts = useRepeated("xenstoreAccounts", {}, open ? EVERY_MS : null);
   const shown = accounts?.domains.filter(({ domid }) => only === null || domid === only) ?? [];
   return (
     <details className="card store-accounts" open={open} onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
