@@ -2,7 +2,7 @@
 import { ACTIVITY_HYPERVISOR, ACTIVITY_IDLE, ACTIVITY_INTERPRETER, BOOT_POWER, POWER_ON } from "../../machine/layout";
 import { EXIT_POLL } from "../../machine/cpu/exits";
 import { run, setBudget } from "../../machine/cpu/interpreter";
-import { hostWait, setActivity, unspent } from "../../machine/cpu/machine";
+import { hostWait, setActivity, unspent, unspentInterpreted } from "../../machine/cpu/machine";
 import { adoptRegions } from "../../machine/cpu/regions";
 import { tlbFlushAll } from "../../machine/cpu/tlb";
 import { VMASST_TYPE_runstate_update_flag } from "../abi/xen";
@@ -96,6 +96,7 @@ function runSlice(v: Vcpu, box: usize): void {
   let looked = systemTime();
   let allowed = allow(p, looked);
   let left = allowed;
+  let interpreted = INTERPRETED;
   while (vcpuRunnable(v) && pvBeforeEnter(v)) {
     enterGuestAccess();
     if (atomic.load<u32>(box)) {
@@ -103,7 +104,7 @@ function runSlice(v: Vcpu, box: usize): void {
       return;
     }
     setActivity(ACTIVITY_INTERPRETER);
-    setBudget(left, INTERPRETED);
+    setBudget(left, interpreted);
     const reason = run();
     setActivity(ACTIVITY_HYPERVISOR);
     leaveGuestAccess();
@@ -112,7 +113,8 @@ function runSlice(v: Vcpu, box: usize): void {
     pvHandleExit(v, reason);
     if (atomic.load<u32>(box) || p.sliceEnd == 0) return;
     left = unspent;
-    if (reason != EXIT_POLL && left > 0 && ++exits < EXITS_PER_LOOK) continue;
+    interpreted = unspentInterpreted;
+    if (reason != EXIT_POLL && left > 0 && interpreted > 0 && ++exits < EXITS_PER_LOOK) continue;
     exits = 0;
     const now = systemTime();
     if (left <= 0 && <u32>allowed >= p.pace >> 1) learnPace(p, allowed - left, now - looked);
@@ -122,6 +124,7 @@ function runSlice(v: Vcpu, box: usize): void {
     if (now >= p.sliceEnd || now >= p.nextTimer) return;
     allowed = allow(p, now);
     left = allowed;
+    interpreted = INTERPRETED;
   }
 }
 

@@ -470,7 +470,7 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
     if (exit >= 0) break;
   }
   store<u64>(s, load<u64>(s, CPU_RETIRED) + <u64>(limit - left - idle), CPU_RETIRED);
-  setUnspent(left);
+  setUnspent(left, left - floor);
   if (load<u32>(s, CPU_SHADOW) == 2) store<u32>(s, 0, CPU_SHADOW);
   setRunningFrame(0);
   return exit;

@@ -46,7 +46,7 @@ export function run(): i32 {
     followGeneration();
     const left = runRegions(budget, poll);
     store<u64>(s, load<u64>(s, CPU_RETIRED) + <u64>(budget - left), CPU_RETIRED);
-    setUnspent(left);
+    setUnspent(left, interpreted);
     const bailed = load<u32>(s, CPU_BAILED);
     if (bailed != BAILED_SYSCALL && left > 0 && !atomic.load<u32>(poll))
       return execute(left, interpreted, false, bailed != 0);

@@ -105,12 +105,14 @@ export function requestExit(code: i32, vector: u32 = 0): void {
   exitVector = vector;
 }
 
-/** Instructions that the last run() had left. */
+/** Instructions that the last run() had left, and how many of them it could have interpreted. */
 export let unspent: i32 = 0;
+export let unspentInterpreted: i32 = 0;
 // @ts-ignore: decorator
 @inline
-export function setUnspent(instructions: i32): void {
+export function setUnspent(instructions: i32, interpreted: i32): void {
   unspent = instructions;
+  unspentInterpreted = interpreted;
 }
 
 /** Set when CPL, a control register, CS, SS or a flag that the engine caches may have changed. */
