@@ -20,6 +20,7 @@ import { KernelSymbols } from "./inspect/kernel-symbols.ts";
 import { Lifecycle, type Emit } from "./lifecycle.ts";
 import type { Dom0WorkerData, FromToolstack, ToToolstack } from "./messages.ts";
 import { Reports } from "./reports.ts";
+import { Saving } from "./saving.ts";
 import { Service } from "./service.ts";
 import { Wiring } from "./wiring.ts";
 
@@ -60,6 +61,7 @@ const emit: Emit = (event, eventData) => {
 const builder = new PvBuilder(hypercalls, kernel.foreign);
 const pcpus = hypercalls.physicalInfo().nrCpus;
 const lifecycle = new Lifecycle({ hypercalls, store, handshakes, console: console_, builder, emit, pcpus });
+const saving = new Saving({ hypercalls, frames: kernel.foreign, store, lifecycle, emit });
 const reports = new Reports(hypercalls, lifecycle.domains, kernel.now, new StatisticsArea(hypercalls), (domid) =>
   readStoreMemory(store, domid),
 );
@@ -91,6 +93,7 @@ service = new Service({
   handshakes,
   console: console_,
   lifecycle,
+  saving,
   reports,
   wiring,
   inspection,

@@ -3,12 +3,13 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { ImageError } from "../dom0/builder/elf.ts";
 import { identifyImage, loadKernel } from "../dom0/builder/image.ts";
-import type { PvBuilder } from "../dom0/builder/pv64.ts";
+import type { PvBuilder, PvBuilt } from "../dom0/builder/pv64.ts";
 import type { ConsoleBackend } from "../dom0/console/backend.ts";
 import * as abi from "../dom0/kernel/abi.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
+import type { PvRestore } from "../dom0/saved/restore.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { removeDomainStore, renameDomainStore, writeBuiltDomain, writeDomainStore } from "./domain-store.ts";
 import { EndedDomains } from "./ended.ts";
@@ -121,14 +122,37 @@ export class Lifecycle {
     return { ...result, warnings: [] };
   }
 
-  async #create(config: DomainConfig, options: CreateOptions): Promise<Omit<CreateResult, "warnings">> {
-    const { name } = config;
+  #create(config: DomainConfig, options: CreateOptions): Promise<Omit<CreateResult, "warnings">> {
+    return this.#named(config.name, (wanted) => this.#build(config, options, wanted));
+  }
+
+  /**
+   * A domain of a saved one's memory, which `restore` fills in: at most as much as its configuration allows. `pages`: what it is
+   * expected to take.
+   */
+  restore(
+    config: DomainConfig,
+    options: CreateOptions,
+    pages: number,
+    restore: (request: PvRestore) => Promise<PvBuilt>,
+  ): Promise<Omit<CreateResult, "warnings">> {
+    return this.#named(config.name, (wanted) => {
+      this.#checkMemory(config.name, pages);
+      const { maxvcpus: vcpus, maxmemMiB } = config;
+      return this.#assemble(config, options, wanted, (ports) =>
+        restore({ ...ports, vcpus, mostPages: maxmemMiB * 256 }),
+      );
+    });
+  }
+
+  /** One domain of a name at a time. */
+  async #named<T>(name: string, make: (wanted: AbortSignal) => Promise<T>): Promise<T> {
     if (name === "Domain-0" || this.#building.has(name) || [...this.#domains.values()].some((d) => d.name === name))
       throw new Refusal("EEXIST", `A domain named ${name} exists already; names are unique on a host.`);
     const wanted = new AbortController();
     this.#building.set(name, wanted);
     try {
-      return await this.#build(config, options, wanted.signal);
+      return await make(wanted.signal);
     } finally {
       this.#building.delete(name);
     }
@@ -146,7 +170,7 @@ export class Lifecycle {
     options: CreateOptions,
     wanted: AbortSignal,
   ): Promise<Omit<CreateResult, "warnings">> {
-    const { hypercalls, store, handshakes, console, builder } = this.#parts;
+    const { builder } = this.#parts;
     const began = performance.now();
     const kernelBytes = await this.#file(config.kernel, options, "kernel");
     const ramdisk = config.ramdisk === null ? null : await this.#file(config.ramdisk, options, "ramdisk");
@@ -156,14 +180,32 @@ export class Lifecycle {
     const timings = [{ name: "files", milliseconds: performance.now() - began }];
 
     const totalPages = config.memoryMiB * 256;
-    const { freePages } = hypercalls.physicalInfo();
-    if (freePages < totalPages)
+    this.#checkMemory(config.name, totalPages);
+    const { cmdline } = config;
+    return this.#assemble(config, options, wanted, async (ports) => {
+      const built = await builder.build({ ...ports, kernel, ramdisk, cmdline, totalPages });
+      return { ...built, timings: [...timings, ...built.timings] };
+    });
+  }
+
+  #checkMemory(name: string, pages: number): void {
+    const { freePages } = this.#parts.hypercalls.physicalInfo();
+    if (freePages < pages)
       throw new Refusal(
         "ENOMEM",
-        `${config.name} wants ${config.memoryMiB} MiB of memory and the host has ${Math.floor(freePages / 256)} MiB free. Give it less, or power the host on with more.`,
+        `${name} wants ${Math.ceil(pages / 256)} MiB of memory and the host has ${Math.floor(freePages / 256)} MiB free. Give it less, or power the host on with more.`,
       );
-    this.#checkCpus(config);
+  }
 
+  /** A domain with everything but its memory, which `fill` gives it. */
+  async #assemble(
+    config: DomainConfig,
+    options: CreateOptions,
+    wanted: AbortSignal,
+    fill: (ports: { domid: number; storePort: number; consolePort: number }) => Promise<PvBuilt>,
+  ): Promise<Omit<CreateResult, "warnings">> {
+    const { hypercalls, store, handshakes, console } = this.#parts;
+    this.#checkCpus(config);
     const domid = hypercalls.createDomain(config.uuid, config.maxvcpus);
     handshakes.begin(domid);
     let storeWritten = false;
@@ -177,10 +219,8 @@ export class Lifecycle {
       const consolePort = hypercalls.allocUnbound(domid, 0);
       writeDomainStore(store, domid, config);
       storeWritten = true;
-      const { cmdline } = config;
-      const built = await builder.build({ domid, kernel, ramdisk, cmdline, totalPages, storePort, consolePort });
+      const built = await fill({ domid, storePort, consolePort });
       wanted.throwIfAborted();
-      timings.push(...built.timings);
       console.connect(domid, config.name, consolePort);
       store.introduce(domid, built.storeMfn, storePort);
       writeBuiltDomain(store, domid, { ...built, storePort, consolePort });
@@ -188,7 +228,7 @@ export class Lifecycle {
       this.#domains.set(domid, { domid, name, uuid, config, options, createdAt: Date.now(), stopped: false });
       this.#parts.emit("created", { domid, name, uuid });
       if (!options.paused) hypercalls.unpauseDomain(domid);
-      return { domid, name, uuid, timings };
+      return { domid, name, uuid, timings: built.timings };
     } catch (error) {
       this.#domains.delete(domid);
       console.disconnect(domid);
@@ -244,6 +284,13 @@ export class Lifecycle {
     domain.name = name;
     renameDomainStore(this.#parts.store, domid, domain.uuid, name);
     this.#parts.console.rename(domid, name);
+  }
+
+  /** It has suspended and is written: it goes, until it is restored. */
+  saved(domid: number): void {
+    const { name, uuid } = this.managed(domid);
+    this.#parts.emit("stopped", { domid, name, uuid, reason: "suspend", action: "destroy" });
+    this.destroy(domid);
   }
 
   destroy(domid: number, replacedBy: number | null = null): void {

@@ -333,6 +333,13 @@ export interface ToolstackRequests {
   startAgain: { args: { domid: number }; result: CreateResult };
   /** Ends a `create` that is under way: it is refused with ECANCELED. */
   createCancel: { args: { name: string }; result: null };
+  /**
+   * Suspends the guest and writes it to a file of the host's computer, whole or not at all; `resume`: it goes on afterwards, otherwise it is
+   * gone. ETIMEDOUT when it does not suspend.
+   */
+  save: { args: { domid: number; file: string; resume?: boolean }; result: { bytes: number } };
+  /** The domain of such a file, under the name and UUID that it had. */
+  restore: { args: { file: string; paused?: boolean }; result: CreateResult };
   shutdown: { args: { domid: number; reason: "poweroff" | "reboot" | "halt" | "suspend" }; result: null };
   pause: { args: { domid: number }; result: null };
   unpause: { args: { domid: number }; result: null };
@@ -406,6 +413,8 @@ export interface ToolstackEvents {
   /** Something in `list` changed. */
   domains: { domains: DomainInfo[] };
   created: { domid: number; name: string; uuid: string };
+  /** How much of a domain that is being saved is written, up to 1. */
+  saving: { domid: number; share: number };
   stopped: DomainStopped;
   /** The domid is gone; `replacedBy` when on_* restarted it. */
   destroyed: { domid: number; name: string; uuid: string; replacedBy: number | null };

@@ -24,6 +24,7 @@ import { bitmap, type Emit, type Lifecycle } from "./lifecycle.ts";
 import type { DomainSettings, ImageDescription, ToolstackRequestName, ToolstackRequests } from "./messages.ts";
 import type { Inspection } from "./inspect/inspection.ts";
 import type { Reports } from "./reports.ts";
+import type { Saving } from "./saving.ts";
 import { StoreRequests } from "./store-requests.ts";
 import type { Wiring } from "./wiring.ts";
 import { parseXlConfig } from "./xlcfg.ts";
@@ -42,6 +43,7 @@ export interface ServiceParts {
   handshakes: Handshakes;
   console: ConsoleBackend;
   lifecycle: Lifecycle;
+  saving: Saving;
   reports: Reports;
   wiring: Wiring;
   inspection: Inspection;
@@ -82,7 +84,7 @@ export class Service {
   }
 
   #makeHandlers(): Handlers {
-    const { hypercalls, store, handshakes, console, lifecycle, reports, inspection } = this.#parts;
+    const { hypercalls, store, handshakes, console, lifecycle, saving, reports, inspection } = this.#parts;
     const xenstore = this.#xenstore;
     return {
       hostInfo: () => reports.hostInfo(),
@@ -103,6 +105,8 @@ export class Service {
       create: (options) => lifecycle.create(options),
       startAgain: ({ domid }) => lifecycle.startAgain(domid),
       createCancel: ({ name }) => done(lifecycle.cancelCreate(name)),
+      save: ({ domid, file, resume }) => saving.save(domid, file, resume ?? false),
+      restore: ({ file, paused }) => saving.restore(file, paused ?? false),
       shutdown: ({ domid, reason }) => done(lifecycle.shutdown(domid, reason)),
       pause: ({ domid }) => done(hypercalls.pauseDomain(lifecycle.managed(domid).domid)),
       unpause: ({ domid }) => done(hypercalls.unpauseDomain(lifecycle.managed(domid).domid)),
@@ -258,6 +262,8 @@ export class Service {
 const CHANGES = new Set<ToolstackRequestName>([
   "create",
   "startAgain",
+  "save",
+  "restore",
   "pause",
   "unpause",
   "destroy",

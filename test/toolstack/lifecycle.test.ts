@@ -20,6 +20,7 @@ import { readStoreMemory } from "../../core/toolstack/domain-store.ts";
 import { Lifecycle } from "../../core/toolstack/lifecycle.ts";
 import type { ToolstackEventName, ToolstackEvents, ToolstackRequests } from "../../core/toolstack/messages.ts";
 import { Reports } from "../../core/toolstack/reports.ts";
+import { Saving } from "../../core/toolstack/saving.ts";
 import { Service } from "../../core/toolstack/service.ts";
 import { Wiring } from "../../core/toolstack/wiring.ts";
 import { FakeHypervisor } from "../dom0/fake-hypervisor.ts";
@@ -54,8 +55,10 @@ beforeEach(() => {
   heard = [];
   const emit = <E extends ToolstackEventName>(event: E, data: ToolstackEvents[E]): void =>
     void heard.push({ event, data });
-  const builder = new PvBuilder(hypercalls, new ForeignFrames(hypercalls));
+  const foreign = new ForeignFrames(hypercalls);
+  const builder = new PvBuilder(hypercalls, foreign);
   const lifecycle = new Lifecycle({ hypercalls, store, handshakes, console, builder, emit, pcpus: 2 });
+  const saving = new Saving({ hypercalls, frames: foreign, store, lifecycle, emit });
   const reports = new Reports(
     hypercalls,
     lifecycle.domains,
@@ -63,7 +66,6 @@ beforeEach(() => {
     null,
     (domid) => readStoreMemory(store, domid),
   );
-  const foreign = new ForeignFrames(hypercalls);
   const observer = new Observer(hypercalls, foreign, frames);
   const inspection = new Inspection({
     hypercalls,
@@ -92,6 +94,7 @@ beforeEach(() => {
     storeDomains: domains,
     console,
     lifecycle,
+    saving,
     reports,
     wiring,
     inspection,

@@ -10,6 +10,7 @@ import type { ForeignFrames } from "../kernel/native.ts";
 import { ImageError, type ElfImage } from "./elf.ts";
 import { fillTable, layoutPv, type PvLayout, type Segment } from "./layout.ts";
 import { pvParameters, type PvParameters } from "./notes.ts";
+import { seedGrants } from "./reserved-grants.ts";
 
 export interface PvBuild {
   domid: number;
@@ -78,12 +79,12 @@ export class PvBuilder {
     step("tables");
 
     const l4 = mfns[layout.tables[0]!.pfn]!;
-    this.#hypercalls.pinL4(domid, l4);
+    this.#hypercalls.pinTable(domid, 4, l4);
     step("validation");
     this.#hypercalls.setVcpuContext(domid, 0, this.#context(parameters, layout, l4));
     const storeMfn = mfns[layout.xenstore.pfn]!;
     const consoleMfn = mfns[layout.console.pfn]!;
-    this.#seedGrants(domid, storeMfn, consoleMfn);
+    seedGrants(this.#hypercalls, this.#frames, domid, storeMfn, consoleMfn);
     step("start");
     return { storeMfn, consoleMfn, timings };
   }
@@ -201,22 +202,5 @@ export class PvBuilder {
     view.setUint16(field.fpu_ctxt, 0x37f, true);
     view.setUint32(field.fpu_ctxt + 24, 0x1f80, true);
     return bytes;
-  }
-
-  /** Grants dom0 the console and xenstore pages under the reserved references, as libxenguest does. */
-  #seedGrants(domid: number, storeMfn: number, consoleMfn: number): void {
-    const { memory } = this.#hypercalls;
-    const [frame] = this.#hypercalls.setupGrantTable(domid, 1);
-    this.#frames.with(domid, frame!, (address) => {
-      for (const [reference, mfn] of [
-        [abi.GNTTAB_RESERVED_CONSOLE, consoleMfn],
-        [abi.GNTTAB_RESERVED_XENSTORE, storeMfn],
-      ] as const) {
-        const entry = address + 8 * reference;
-        memory.set16(entry + 2, 0);
-        memory.set32(entry + 4, mfn);
-        memory.set16(entry, abi.GTF_permit_access);
-      }
-    });
   }
 }

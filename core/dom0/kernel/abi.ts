@@ -21,6 +21,10 @@ export const VIRQ_DOM_EXC = 3;
 
 export const SHARED_INFO_EVTCHN_PENDING = 2048;
 export const SHARED_INFO_EVTCHN_MASK = 2560;
+export const SHARED_INFO_SIZE = 3136;
+/** struct arch_shared_info inside struct shared_info: how many pfns, and the frame of the list of frames of lists of the P2M's frames. */
+export const SHARED_INFO_MAX_PFN = 3088;
+export const SHARED_INFO_FRAME_LIST_LIST = 3096;
 /** struct shared_info begins with this many struct vcpu_info. */
 export const LEGACY_MAX_VCPUS = 32;
 export const VCPU_INFO_SIZE = 64;
@@ -54,7 +58,8 @@ export const START_INFO = {
 export const MAX_GUEST_CMDLINE = 1024;
 export const SIF_MOD_START_PFN = 1 << 3;
 
-export const MMUEXT_PIN_L4_TABLE = 3;
+/** And of the levels above: 1 to 3. */
+export const MMUEXT_PIN_L1_TABLE = 0;
 export const MMUEXT_UNPIN_TABLE = 4;
 export const MMUEXT_OP_SIZE = 24;
 export const MMU_NORMAL_PT_UPDATE = 0;
@@ -89,6 +94,7 @@ export const XEN_DOMCTL_setdomainhandle = 17;
 export const XEN_DOMCTL_hypercall_init = 22;
 export const XEN_DOMCTL_getvcpuaffinity = 25;
 export const XEN_DOMCTL_resumedomain = 27;
+export const XEN_DOMCTL_getpageframeinfo3 = 61;
 export const XEN_DOMCTL_gettscinfo = 59;
 export const XEN_DOMCTL_settscinfo = 60;
 export const XEN_DOMCTL_set_virq_handler = 66;
@@ -97,6 +103,12 @@ export const XEN_DOMCTL_SCHEDOP_getinfo = 1;
 export const XEN_SCHEDULER_CREDIT = 5;
 export const XEN_VCPUAFFINITY_HARD = 1;
 export const XEN_VCPUAFFINITY_SOFT = 2;
+/** XEN_DOMCTL_PFINFO_*, in the highest bits of a u32: a page table's level, pinned, none of the domain's frames. */
+export const PFINFO_LTAB_SHIFT = 28;
+export const PFINFO_LPINTAB = 8;
+export const PFINFO_XTAB = 15;
+/** Frames that one getpageframeinfo3 may ask about. */
+export const PFINFO_MOST = 1024;
 export const GETDOMAININFO_SIZE = 112;
 export const XEN_DOMINF_dying = 1 << 0;
 export const XEN_DOMINF_shutdown = 1 << 2;
@@ -118,6 +130,7 @@ export const VCPU_GUEST_CONTEXT = {
   fpu_ctxt: 0,
   flags: 512,
   user_regs: 520,
+  rdx: 616,
   rsi: 624,
   rip: 648,
   cs: 656,
@@ -129,6 +142,8 @@ export const VCPU_GUEST_CONTEXT = {
   fs: 704,
   gs: 712,
   trap_ctxt: 720,
+  gdt_frames: 4832,
+  gdt_ents: 4960,
   kernel_ss: 4968,
   kernel_sp: 4976,
   ctrlreg: 4984,

@@ -350,10 +350,27 @@ export class Hypercalls {
     return done;
   }
 
-  /** Pins an L4 table of the domain: validates the whole tree below it. */
-  pinL4(domid: number, mfn: number): void {
+  /** What the domain's frames are, for each mfn: a page table's level, plus PFINFO_LPINTAB if it is pinned; PFINFO_XTAB: not the domain's. */
+  pageTypes(domid: number, mfns: Uint32Array): Uint8Array {
+    const types = new Uint8Array(mfns.length);
+    for (let from = 0; from < mfns.length; from += abi.PFINFO_MOST) {
+      const count = Math.min(abi.PFINFO_MOST, mfns.length - from);
+      let array = 0;
+      this.#domctl("getpageframeinfo3", abi.XEN_DOMCTL_getpageframeinfo3, domid, (u, struct) => {
+        array = struct + 4096;
+        for (let i = 0; i < count; i++) this.memory.set64(array + 8 * i, mfns[from + i]!);
+        this.memory.set64(u, count);
+        this.memory.set64(u + 8, array);
+      });
+      for (let i = 0; i < count; i++) types[from + i] = this.memory.get32(array + 8 * i) >>> abi.PFINFO_LTAB_SHIFT;
+    }
+    return types;
+  }
+
+  /** Pins a page table of the domain, of level 1 to 4: validates the whole tree below it. */
+  pinTable(domid: number, level: number, mfn: number): void {
     const struct = this.#struct(abi.MMUEXT_OP_SIZE);
-    this.memory.set32(struct, abi.MMUEXT_PIN_L4_TABLE);
+    this.memory.set32(struct, abi.MMUEXT_PIN_L1_TABLE + level - 1);
     this.memory.set64(struct + 8, mfn);
     this.call(`pinning page table ${mfn} of domain ${domid}`, abi.HYPERVISOR_mmuext_op, struct, 1, 0, domid);
   }

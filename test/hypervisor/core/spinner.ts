@@ -42,7 +42,7 @@ export function makeSpinner({ calls, physical }: Dom0, options: SpinnerOptions):
   write(L1, CODE, entry(CODE, READ_ONLY));
   write(L1, STACK, entry(STACK, WRITABLE));
   frames.with(domid, mfns[CODE]!, (address) => physical.bytes(address, code.length).set(code));
-  calls.pinL4(domid, mfns[L4]!);
+  calls.pinTable(domid, 4, mfns[L4]!);
   calls.setCredit(domid, weight, cap);
   for (let vcpu = 0; vcpu < vcpus; vcpu++) {
     const context = new Uint8Array(abi.VCPU_GUEST_CONTEXT_SIZE);

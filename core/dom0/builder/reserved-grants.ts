@@ -1,0 +1,26 @@
+/** Grants dom0 the console and xenstore pages of a new domain under the reserved references, as libxenguest does. */
+import * as abi from "../kernel/abi.ts";
+import type { Hypercalls } from "../kernel/hypercalls.ts";
+import type { ForeignFrames } from "../kernel/native.ts";
+
+export function seedGrants(
+  hypercalls: Hypercalls,
+  frames: ForeignFrames,
+  domid: number,
+  storeMfn: number,
+  consoleMfn: number,
+): void {
+  const { memory } = hypercalls;
+  const [frame] = hypercalls.setupGrantTable(domid, 1);
+  frames.with(domid, frame!, (address) => {
+    for (const [reference, mfn] of [
+      [abi.GNTTAB_RESERVED_CONSOLE, consoleMfn],
+      [abi.GNTTAB_RESERVED_XENSTORE, storeMfn],
+    ] as const) {
+      const entry = address + 8 * reference;
+      memory.set16(entry + 2, 0);
+      memory.set32(entry + 4, mfn);
+      memory.set16(entry, abi.GTF_permit_access);
+    }
+  });
+}

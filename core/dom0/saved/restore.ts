@@ -1,0 +1,244 @@
+/**
+ * Makes a paused PV domain of a stream: what libxenguest's xc_domain_restore does. The stream may be anybody's: what it says of the
+ * domain's frames is checked by the hypervisor when the page tables are pinned, everything else here.
+ */
+import { seedGrants } from "../builder/reserved-grants.ts";
+import * as abi from "../kernel/abi.ts";
+import { HypercallError } from "../kernel/errno.ts";
+import type { Hypercalls } from "../kernel/hypercalls.ts";
+import { PAGE_SIZE } from "../kernel/memory.ts";
+import type { ForeignFrames } from "../kernel/native.ts";
+import { convertContext, setStartInfo, startInfoOf } from "./context.ts";
+import * as stream from "./stream.ts";
+import { StreamError } from "./stream.ts";
+import { convertTable, isFrame, NONE, TableError } from "./tables.ts";
+
+export interface PvRestore {
+  domid: number;
+  /** How many vCPUs the domain has, and the most pages that it may have. */
+  vcpus: number;
+  mostPages: number;
+  /** Ports in the new domain, unbound and meant for dom0. */
+  storePort: number;
+  consolePort: number;
+}
+
+const ENTRIES = PAGE_SIZE / 8;
+const INVALID_MFN = 0xffffffffffffffffn;
+/** Beyond the domain's pages its P2M has room for what it may get. */
+const MOST_PFNS = 1 << 20;
+
+interface Table {
+  pfn: number;
+  level: number;
+  pinned: boolean;
+  page: Uint8Array;
+}
+
+export class PvRestorer {
+  readonly #hypercalls: Hypercalls;
+  readonly #frames: ForeignFrames;
+
+  constructor(hypercalls: Hypercalls, frames: ForeignFrames) {
+    this.#hypercalls = hypercalls;
+    this.#frames = frames;
+  }
+
+  /** Throws StreamError, or HypercallError when the hypervisor refuses; the caller destroys the domain then. */
+  async restore(request: PvRestore, take: stream.Take): Promise<{ storeMfn: number; consoleMfn: number }> {
+    const restoring = new Restoring(this.#hypercalls, this.#frames, request);
+    try {
+      for await (const record of stream.records(take)) restoring.take(record);
+      return restoring.finish();
+    } catch (error) {
+      if (error instanceof TableError) throw new StreamError(error.message);
+      if (error instanceof RangeError) throw new StreamError(`a record is too short (${error.message})`);
+      throw error;
+    }
+  }
+}
+
+/** One domain on its way. */
+class Restoring {
+  readonly #hypercalls: Hypercalls;
+  readonly #frames: ForeignFrames;
+  readonly #request: PvRestore;
+  readonly #mfns = new Uint32Array(MOST_PFNS).fill(NONE);
+  #pages = 0;
+  /** Written last: a frame that they name may come after them. */
+  readonly #tables: Table[] = [];
+  #p2mFrames: number[] = [];
+  #sharedInfo: Uint8Array | null = null;
+  readonly #contexts = new Map<number, Uint8Array>();
+
+  constructor(hypercalls: Hypercalls, frames: ForeignFrames, request: PvRestore) {
+    this.#hypercalls = hypercalls;
+    this.#frames = frames;
+    this.#request = request;
+  }
+
+  take({ type, body }: stream.StreamRecord): void {
+    const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+    switch (type) {
+      case stream.REC_X86_PV_INFO:
+        if (body[0] !== 8 || body[1] !== 4) throw new StreamError("its guest is not a 64-bit one");
+        break;
+      case stream.REC_X86_PV_P2M_FRAMES: {
+        const end = view.getUint32(4, true);
+        if (view.getUint32(0, true) !== 0 || end >= MOST_PFNS) throw new StreamError(`its P2M ends at pfn ${end}`);
+        const count = Math.ceil((end + 1) / ENTRIES);
+        this.#p2mFrames = Array.from({ length: count }, (_, i) => Number(view.getBigUint64(8 + 8 * i, true)));
+        break;
+      }
+      case stream.REC_PAGE_DATA:
+        this.#takePages(view, body);
+        break;
+      case stream.REC_SHARED_INFO:
+        if (body.length !== PAGE_SIZE) throw new StreamError(`its shared_info has ${body.length} bytes`);
+        this.#sharedInfo = body.slice();
+        break;
+      case stream.REC_X86_PV_VCPU_BASIC: {
+        const vcpu = view.getUint32(0, true);
+        if (vcpu >= this.#request.vcpus || body.length !== 8 + abi.VCPU_GUEST_CONTEXT_SIZE)
+          throw new StreamError(`it has a context of ${body.length - 8} bytes for vCPU ${vcpu}`);
+        this.#contexts.set(vcpu, body.slice(8));
+        break;
+      }
+    }
+  }
+
+  #takePages(view: DataView, body: Uint8Array): void {
+    const count = view.getUint32(0, true);
+    const entries = Array.from({ length: Math.min(count, body.length / 8) }, (_, i) =>
+      view.getBigUint64(8 + 8 * i, true),
+    );
+    const pages = entries.map((entry) => {
+      const [type, pfn] = [Number(entry >> 60n), Number(entry & 0xfffffffffffffffn)];
+      const level = type & ~abi.PFINFO_LPINTAB;
+      if (level > 4) throw new StreamError(`page ${pfn} has type ${type}, which a saved domain has not`);
+      if (pfn >= MOST_PFNS) throw new StreamError(`it has page ${pfn}; ${MOST_PFNS} are allowed`);
+      return { pfn, level, pinned: (type & abi.PFINFO_LPINTAB) !== 0 };
+    });
+    if (8 + (8 + PAGE_SIZE) * count !== body.length)
+      throw new StreamError(`a record of ${count} pages has ${body.length} bytes`);
+    this.#populate(pages.map(({ pfn }) => pfn));
+    pages.forEach((page, i) => {
+      const at = 8 + 8 * count + PAGE_SIZE * i;
+      const data = body.subarray(at, at + PAGE_SIZE);
+      if (page.level) this.#tables.push({ ...page, page: data.slice() });
+      else this.#write(page.pfn, data);
+    });
+  }
+
+  /** Frames for the pfns that have none yet, run by run. */
+  #populate(pfns: number[]): void {
+    const { domid, mostPages } = this.#request;
+    const wanted = pfns.filter((pfn) => this.#mfns[pfn] === NONE);
+    for (let i = 0; i < wanted.length;) {
+      let end = i + 1;
+      while (end < wanted.length && wanted[end] === wanted[end - 1]! + 1) end++;
+      const count = end - i;
+      if (this.#pages + count > mostPages)
+        throw new StreamError(`it has more than the ${mostPages} pages that its configuration allows`);
+      const got = this.#hypercalls.populatePhysmap(domid, wanted[i]!, count, this.#mfns);
+      if (got < count) throw new HypercallError(`memory for domain ${domid} (${this.#pages + got} pages)`, 12);
+      this.#pages += count;
+      i = end;
+    }
+  }
+
+  #write(pfn: number, data: Uint8Array): void {
+    this.#frames.with(this.#request.domid, this.#mfns[pfn]!, (at) =>
+      this.#hypercalls.memory.bytes(at, PAGE_SIZE).set(data),
+    );
+  }
+
+  readonly #localise = (pfn: number): number => (pfn < MOST_PFNS ? this.#mfns[pfn]! : NONE);
+
+  /** Throws StreamError. `what`: as it is called in the sentence. */
+  #frame(pfn: number, what: string): number {
+    const mfn = this.#localise(pfn);
+    if (mfn === NONE) throw new StreamError(`${what} is page ${pfn}, which it has not`);
+    return mfn;
+  }
+
+  finish(): { storeMfn: number; consoleMfn: number } {
+    const { domid } = this.#request;
+    const first = this.#contexts.get(0);
+    if (!first) throw new StreamError("it has no context for vCPU 0");
+    if (!this.#sharedInfo) throw new StreamError("it has no shared_info");
+    const info = this.#hypercalls.domainInfo(domid);
+    if (!info) throw new Error(`domain ${domid} vanished while it was restored`);
+    this.#writeP2m();
+    const rings = this.#writeStartInfo(startInfoOf(first), info.sharedInfoFrame);
+    this.#writeSharedInfo(this.#sharedInfo, info.sharedInfoFrame);
+    for (const { pfn, level, page } of this.#tables) {
+      convertTable(page, level, this.#localise);
+      this.#write(pfn, page);
+    }
+    for (const { pfn, level, pinned } of this.#tables)
+      if (pinned) this.#hypercalls.pinTable(domid, level, this.#mfns[pfn]!);
+    setStartInfo(first, this.#frame(startInfoOf(first), "start_info"));
+    for (const [vcpu, context] of this.#contexts) {
+      convertContext(context, this.#localise);
+      this.#hypercalls.setVcpuContext(domid, vcpu, context);
+    }
+    seedGrants(this.#hypercalls, this.#frames, domid, rings.storeMfn, rings.consoleMfn);
+    return rings;
+  }
+
+  /** What was a frame of a page is that page's frame now; the marks of missing and identity entries stay. */
+  #writeP2m(): void {
+    const { memory } = this.#hypercalls;
+    this.#p2mFrames.forEach((frame, i) =>
+      this.#frames.with(this.#request.domid, this.#frame(frame, "a frame of its P2M"), (at) => {
+        for (let j = 0; j < ENTRIES; j++) {
+          if (!isFrame(memory.get64(at + 8 * j))) continue;
+          const mfn = this.#localise(i * ENTRIES + j);
+          memory.set64(at + 8 * j, mfn === NONE ? INVALID_MFN : BigInt(mfn));
+        }
+      }),
+    );
+  }
+
+  /** A guest that suspends leaves pfns where the frames of its two rings are. */
+  #writeStartInfo(pfn: number, sharedInfoFrame: number): { storeMfn: number; consoleMfn: number } {
+    const { memory } = this.#hypercalls;
+    const { domid, storePort, consolePort } = this.#request;
+    const field = abi.START_INFO;
+    return this.#frames.with(domid, this.#frame(pfn, "start_info"), (at) => {
+      const ring = (offset: number, what: string): number => {
+        const found = memory.get64(at + offset);
+        return this.#frame(isFrame(found) ? Number(found) : MOST_PFNS, what);
+      };
+      const storeMfn = ring(field.store_mfn, "xenstore's ring");
+      const consoleMfn = ring(field.console_mfn, "the console's ring");
+      memory.bytes(at, abi.START_INFO_MAGIC.length).set(Buffer.from(abi.START_INFO_MAGIC, "latin1"));
+      memory.set64(at + field.shared_info, sharedInfoFrame * PAGE_SIZE);
+      memory.set32(at + field.flags, 0);
+      memory.set64(at + field.store_mfn, storeMfn);
+      memory.set32(at + field.store_evtchn, storePort);
+      memory.set64(at + field.console_mfn, consoleMfn);
+      memory.set32(at + field.console_evtchn, consolePort);
+      return { storeMfn, consoleMfn };
+    });
+  }
+
+  /** Its vCPUs' parts and the guest's own; no event is pending, all ports are masked until it binds them again. */
+  #writeSharedInfo(saved: Uint8Array, frame: number): void {
+    const { memory } = this.#hypercalls;
+    const vcpus = abi.LEGACY_MAX_VCPUS;
+    this.#frames.with(this.#request.domid, frame, (at) => {
+      for (let vcpu = 0; vcpu < vcpus; vcpu++) {
+        memory.set8(at + vcpu * abi.VCPU_INFO_SIZE + abi.VCPU_INFO_UPCALL_PENDING, 0);
+        memory.set8(at + vcpu * abi.VCPU_INFO_SIZE + abi.VCPU_INFO_UPCALL_MASK, 1);
+        memory.set64(at + vcpu * abi.VCPU_INFO_SIZE + abi.VCPU_INFO_PENDING_SEL, 0);
+      }
+      memory.bytes(at + abi.SHARED_INFO_EVTCHN_MASK, abi.EVTCHN_2L_PORTS / 8).fill(0xff);
+      // The frame of its list is another one: the guest makes it anew.
+      memory.set64(at + abi.SHARED_INFO_FRAME_LIST_LIST, 0);
+      const maxPfn = new DataView(saved.buffer, saved.byteOffset).getBigUint64(abi.SHARED_INFO_MAX_PFN, true);
+      memory.set64(at + abi.SHARED_INFO_MAX_PFN, maxPfn);
+    });
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Writes a PV domain that has suspended as a stream: what libxenguest's xc_domain_save does for a domain that does not run. The guest says by
+ * its shared_info which frames its P2M has (arch.pfn_to_mfn_frame_list_list), and by vCPU 0's RDX where start_info is.
+ */
+import * as abi from "../kernel/abi.ts";
+import { HypercallError } from "../kernel/errno.ts";
+import type { Hypercalls } from "../kernel/hypercalls.ts";
+import { PAGE_SIZE } from "../kernel/memory.ts";
+import type { ForeignFrames } from "../kernel/native.ts";
+import { convertContext, setStartInfo, startInfoOf } from "./context.ts";
+import * as stream from "./stream.ts";
+import { convertTable, isFrame, NONE, TableError } from "./tables.ts";
+
+/** The guest is not as it must be to be saved: a sentence for the user. */
+export class SaveError extends Error {
+  override readonly name = "SaveError";
+}
+
+const ENTRIES = PAGE_SIZE / 8;
+/** Pfns of a domain that has as much as a host may have. */
+const MOST_PFNS = 1 << 20;
+/** Pages in a record. */
+const BATCH = 512;
+const GUEST_WIDTH = 8;
+const PT_LEVELS = 4;
+
+interface P2m {
+  /** By pfn, NONE where there is no frame. */
+  mfns: Uint32Array;
+  /** Frames that the P2M itself is made of, in order. */
+  frames: number[];
+}
+
+export class PvSaver {
+  readonly #hypercalls: Hypercalls;
+  readonly #frames: ForeignFrames;
+
+  constructor(hypercalls: Hypercalls, frames: ForeignFrames) {
+    this.#hypercalls = hypercalls;
+    this.#frames = frames;
+  }
+
+  /** The stream in pieces. `vcpus`: how many the domain has at most. `progress` gets the part of its memory that is written, up to 1. */
+  async *save(
+    domid: number,
+    vcpus: number,
+    version: { major: number; minor: number },
+    progress: (share: number) => void,
+  ): AsyncGenerator<Uint8Array> {
+    const info = this.#hypercalls.domainInfo(domid);
+    if (!info) throw new SaveError("The domain is gone.");
+    const p2m = this.#readP2m(domid, info.sharedInfoFrame);
+    const { mfns } = p2m;
+    const { pfns, types } = this.#owned(domid, mfns);
+    const pfnOf = new Map(pfns.map((pfn) => [mfns[pfn]!, pfn]));
+    const canonical = (mfn: number): number => pfnOf.get(mfn) ?? NONE;
+    try {
+      const contexts = this.#contexts(domid, vcpus, canonical);
+      yield stream.headers(version.major, version.minor);
+      yield stream.record(stream.REC_STATIC_DATA_END);
+      yield stream.record(stream.REC_X86_PV_INFO, Uint8Array.of(GUEST_WIDTH, PT_LEVELS, 0, 0, 0, 0, 0, 0));
+      yield this.#p2mRecord(p2m, canonical);
+      for (let from = 0; from < pfns.length; from += BATCH) {
+        yield this.#pages(domid, pfns.slice(from, from + BATCH), mfns, types, canonical);
+        progress(Math.min(1, (from + BATCH) / pfns.length));
+        // The events of others have their turn.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      yield stream.record(
+        stream.REC_SHARED_INFO,
+        this.#frames.with(domid, info.sharedInfoFrame, (at) => this.#hypercalls.memory.bytes(at, PAGE_SIZE).slice()),
+      );
+      for (const { vcpu, context } of contexts)
+        yield stream.record(stream.REC_X86_PV_VCPU_BASIC, Uint8Array.of(vcpu, 0, 0, 0, 0, 0, 0, 0), context);
+      yield stream.record(stream.REC_END);
+    } catch (error) {
+      if (error instanceof TableError) throw new SaveError(`The guest's memory can't be saved: ${error.message}.`);
+      throw error;
+    }
+  }
+
+  /** The P2M by the lists that the guest keeps for tools. */
+  #readP2m(domid: number, sharedInfo: number): P2m {
+    const { memory } = this.#hypercalls;
+    const read = (mfn: bigint, count: number): bigint[] => {
+      if (!isFrame(mfn))
+        throw new SaveError("The guest keeps no list of its memory's frames for tools: it can't be saved.");
+      try {
+        return this.#frames.with(domid, Number(mfn), (at) =>
+          Array.from({ length: count }, (_, i) => memory.get64(at + 8 * i)),
+        );
+      } catch (error) {
+        if (!(error instanceof HypercallError)) throw error;
+        throw new SaveError("The list that the guest keeps of its memory's frames names frames that are not its own.");
+      }
+    };
+    const [pfns, list] = this.#frames.with(
+      domid,
+      sharedInfo,
+      (at) => [memory.get64(at + abi.SHARED_INFO_MAX_PFN), memory.get64(at + abi.SHARED_INFO_FRAME_LIST_LIST)] as const,
+    );
+    if (pfns === 0n || pfns > BigInt(MOST_PFNS))
+      throw new SaveError(`The guest says that it has ${pfns} pages; 1 to ${MOST_PFNS} can be saved.`);
+    const mfns = new Uint32Array(Number(pfns)).fill(NONE);
+    const lists = Math.ceil(mfns.length / ENTRIES / ENTRIES);
+    const frames = read(list, lists)
+      .flatMap((mfn) => read(mfn, ENTRIES))
+      .slice(0, Math.ceil(mfns.length / ENTRIES));
+    frames.forEach((mfn, i) =>
+      read(mfn, ENTRIES).forEach((entry, j) => {
+        const pfn = i * ENTRIES + j;
+        if (pfn < mfns.length && isFrame(entry)) mfns[pfn] = Number(entry);
+      }),
+    );
+    return { mfns, frames: frames.map(Number) };
+  }
+
+  /** The pfns that have a frame of the domain's, and what each is, by pfn. */
+  #owned(domid: number, mfns: Uint32Array): { pfns: number[]; types: Uint8Array } {
+    const said = Uint32Array.from(mfns.keys()).filter((pfn) => mfns[pfn] !== NONE);
+    const found = this.#hypercalls.pageTypes(
+      domid,
+      said.map((pfn) => mfns[pfn]!),
+    );
+    const types = new Uint8Array(mfns.length).fill(abi.PFINFO_XTAB);
+    said.forEach((pfn, i) => (types[pfn] = found[i]!));
+    return { pfns: [...said].filter((pfn) => types[pfn] !== abi.PFINFO_XTAB), types };
+  }
+
+  #p2mRecord({ mfns, frames }: P2m, canonical: (mfn: number) => number): Uint8Array {
+    const body = new DataView(new ArrayBuffer(8 + 8 * frames.length));
+    body.setUint32(0, 0, true);
+    body.setUint32(4, mfns.length - 1, true);
+    frames.forEach((mfn, i) => {
+      const pfn = canonical(mfn);
+      if (pfn === NONE) throw new TableError(`its P2M has frame 0x${mfn.toString(16)}, which it does not list`);
+      body.setBigUint64(8 + 8 * i, BigInt(pfn), true);
+    });
+    return stream.record(stream.REC_X86_PV_P2M_FRAMES, new Uint8Array(body.buffer));
+  }
+
+  #pages(
+    domid: number,
+    pfns: number[],
+    mfns: Uint32Array,
+    types: Uint8Array,
+    canonical: (mfn: number) => number,
+  ): Uint8Array {
+    const { memory } = this.#hypercalls;
+    const head = new DataView(new ArrayBuffer(8 + 8 * pfns.length));
+    const data = new Uint8Array(PAGE_SIZE * pfns.length);
+    head.setUint32(0, pfns.length, true);
+    pfns.forEach((pfn, i) => {
+      const type = types[pfn]!;
+      head.setBigUint64(8 + 8 * i, (BigInt(type) << 60n) | BigInt(pfn), true);
+      const page = data.subarray(PAGE_SIZE * i, PAGE_SIZE * (i + 1));
+      this.#frames.with(domid, mfns[pfn]!, (at) => page.set(memory.bytes(at, PAGE_SIZE)));
+      const level = type & ~abi.PFINFO_LPINTAB;
+      if (level) convertTable(page, level, canonical);
+    });
+    return stream.record(stream.REC_PAGE_DATA, new Uint8Array(head.buffer), data);
+  }
+
+  /** Of the vCPUs that are online, vCPU 0 first. */
+  #contexts(domid: number, vcpus: number, canonical: (mfn: number) => number): { vcpu: number; context: Uint8Array }[] {
+    return Array.from({ length: vcpus }, (_, vcpu) => vcpu)
+      .filter((vcpu) => vcpu === 0 || this.#hypercalls.vcpuInfo(domid, vcpu).online)
+      .map((vcpu) => {
+        const context = this.#hypercalls.getVcpuContext(domid, vcpu);
+        convertContext(context, canonical);
+        if (vcpu === 0) {
+          const startInfo = canonical(startInfoOf(context));
+          if (startInfo === NONE) throw new TableError("RDX did not say where start_info is when it suspended");
+          setStartInfo(context, startInfo);
+        }
+        return { vcpu, context };
+      });
+  }
+}

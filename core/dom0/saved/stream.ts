@@ -1,0 +1,124 @@
+/**
+ * A saved domain's stream as libxenguest writes it: Xen's docs/specs/libxc-migration-stream.pandoc, version 3, of an x86 PV domain.
+ * An image header and a domain header, then records: u32 type, u32 length, body, zeros up to a multiple of 8. All little-endian but for the
+ * image header. What is read may be anybody's: StreamError names what is wrong.
+ */
+
+export class StreamError extends Error {
+  override readonly name = "StreamError";
+}
+
+export const REC_END = 0x0;
+export const REC_PAGE_DATA = 0x1;
+export const REC_X86_PV_INFO = 0x2;
+export const REC_X86_PV_P2M_FRAMES = 0x3;
+export const REC_X86_PV_VCPU_BASIC = 0x4;
+export const REC_SHARED_INFO = 0x7;
+export const REC_X86_TSC_INFO = 0x8;
+export const REC_STATIC_DATA_END = 0x10;
+/** A reader that does not know the type may go on. */
+const REC_OPTIONAL = 0x80000000;
+
+const IHDR_ID = 0x58454e46;
+const IHDR_VERSION = 3;
+const DHDR_TYPE_X86_PV = 1;
+const HEADERS_SIZE = 24 + 16;
+const PAGE_SHIFT = 12;
+/** libxenguest's REC_LENGTH_MAX. */
+const RECORD_MOST = 8 << 20;
+
+export interface StreamRecord {
+  type: number;
+  body: Uint8Array;
+}
+
+export function headers(xenMajor: number, xenMinor: number): Uint8Array {
+  const bytes = new Uint8Array(HEADERS_SIZE);
+  const view = new DataView(bytes.buffer);
+  bytes.fill(0xff, 0, 8);
+  view.setUint32(8, IHDR_ID);
+  view.setUint32(12, IHDR_VERSION);
+  view.setUint32(24, DHDR_TYPE_X86_PV, true);
+  view.setUint16(28, PAGE_SHIFT, true);
+  view.setUint32(32, xenMajor, true);
+  view.setUint32(36, xenMinor, true);
+  return bytes;
+}
+
+function checkHeaders(bytes: Uint8Array): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.subarray(0, 8).some((byte) => byte !== 0xff) || view.getUint32(8) !== IHDR_ID)
+    throw new StreamError("it has no libxc image header");
+  if (view.getUint32(12) !== IHDR_VERSION)
+    throw new StreamError(`its stream has version ${view.getUint32(12)}; ${IHDR_VERSION} is understood`);
+  if (view.getUint16(16) & 1) throw new StreamError("it is big-endian");
+  if (view.getUint32(24, true) !== DHDR_TYPE_X86_PV)
+    throw new StreamError(`its domain is of type ${view.getUint32(24, true)}; x86 PV (1) is understood`);
+  if (view.getUint16(28, true) !== PAGE_SHIFT) throw new StreamError("its pages are not of 4 KiB");
+}
+
+/** A record as bytes. */
+export function record(type: number, ...parts: Uint8Array[]): Uint8Array {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  const bytes = new Uint8Array(8 + ((length + 7) & ~7));
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, type, true);
+  view.setUint32(4, length, true);
+  let at = 8;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+/** Takes so many bytes from a source; fewer are an error. */
+export type Take = (bytes: number) => Promise<Uint8Array>;
+
+/** The records up to REC_END. */
+export async function* records(take: Take): AsyncGenerator<StreamRecord> {
+  checkHeaders(await take(HEADERS_SIZE));
+  for (;;) {
+    const header = await take(8);
+    const view = new DataView(header.buffer, header.byteOffset, 8);
+    const [type, length] = [view.getUint32(0, true), view.getUint32(4, true)];
+    if (length > RECORD_MOST) throw new StreamError(`a record is ${length} bytes long; ${RECORD_MOST} are allowed`);
+    const body = (await take((length + 7) & ~7)).subarray(0, length);
+    if (type === REC_END) return;
+    if (type & REC_OPTIONAL && !KNOWN.has(type)) continue;
+    if (!KNOWN.has(type))
+      throw new StreamError(`it has a record of type 0x${type.toString(16)}, which is not understood`);
+    yield { type, body };
+  }
+}
+
+const KNOWN = new Set([
+  REC_PAGE_DATA,
+  REC_X86_PV_INFO,
+  REC_X86_PV_P2M_FRAMES,
+  REC_X86_PV_VCPU_BASIC,
+  REC_SHARED_INFO,
+  REC_X86_TSC_INFO,
+  REC_STATIC_DATA_END,
+]);
+
+/** Takes from chunks of whatever sizes. */
+export function takeFrom(source: AsyncIterable<Uint8Array>): Take {
+  const chunks = source[Symbol.asyncIterator]();
+  let rest: Uint8Array = new Uint8Array(0);
+  return async (wanted) => {
+    const bytes = new Uint8Array(wanted);
+    for (let got = 0; got < wanted;) {
+      if (rest.length === 0) {
+        const { done, value } = await chunks.next();
+        if (done) throw new StreamError("it ends too early");
+        rest = value;
+      }
+      const part = rest.subarray(0, wanted - got);
+      bytes.set(part, got);
+      got += part.length;
+      rest = rest.subarray(part.length);
+    }
+    return bytes;
+  };
+}

@@ -1,0 +1,167 @@
+/**
+ * `xl save` and `xl restore`: asks a guest to suspend (control/shutdown), writes what it was to a file, and makes a domain of such a file.
+ * Whoever is asked to suspend and does not goes on running.
+ */
+import * as abi from "../dom0/kernel/abi.ts";
+import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
+import { PvRestorer } from "../dom0/saved/restore.ts";
+import { PvSaver, SaveError } from "../dom0/saved/save.ts";
+import type { ForeignFrames } from "../dom0/kernel/native.ts";
+import type { LocalXenstore } from "../dom0/xenstore/local.ts";
+import { Refusal } from "./error.ts";
+import { shutdownReason, type Emit, type Lifecycle, type ManagedDomain } from "./lifecycle.ts";
+import type { CreateResult } from "./messages.ts";
+import { readSaved, writeSaved } from "./saved-file.ts";
+import { parseXlConfig } from "./xlcfg.ts";
+
+/** libxl waits as long for the guest to say that it has seen the request, and for it to have suspended. */
+const ACKNOWLEDGE_MS = 10_000;
+const SUSPEND_MS = 60_000;
+const LOOK_MS = 20;
+const TELL_MS = 100;
+/** struct vcpu_guest_context: what the suspend hypercall returns; 1: it was called off. */
+const RAX = 600;
+
+export interface SavingParts {
+  hypercalls: Hypercalls;
+  frames: ForeignFrames;
+  store: LocalXenstore;
+  lifecycle: Lifecycle;
+  emit: Emit;
+}
+
+export class Saving {
+  readonly #parts: SavingParts;
+  readonly #saver: PvSaver;
+  readonly #restorer: PvRestorer;
+  readonly #busy = new Set<number>();
+
+  constructor(parts: SavingParts) {
+    this.#parts = parts;
+    this.#saver = new PvSaver(parts.hypercalls, parts.frames);
+    this.#restorer = new PvRestorer(parts.hypercalls, parts.frames);
+  }
+
+  /** Bytes of the file. `resume`: the domain goes on afterwards; otherwise it is gone. */
+  async save(domid: number, file: string, resume: boolean): Promise<{ bytes: number }> {
+    const { lifecycle } = this.#parts;
+    const domain = lifecycle.managed(domid);
+    if (this.#busy.has(domid)) throw new Refusal("EBUSY", `${domain.name} is being saved already.`);
+    this.#busy.add(domid);
+    try {
+      await this.#suspend(domain);
+      let bytes: number;
+      try {
+        bytes = await this.#write(domain, file);
+      } catch (error) {
+        this.#resume(domain);
+        throw error;
+      }
+      if (resume) this.#resume(domain);
+      else lifecycle.saved(domid);
+      return { bytes };
+    } finally {
+      this.#busy.delete(domid);
+    }
+  }
+
+  async #suspend({ domid, name }: ManagedDomain): Promise<void> {
+    const { hypercalls, store } = this.#parts;
+    const control = `/local/domain/${domid}/control/shutdown`;
+    const until = async (done: () => boolean, milliseconds: number): Promise<boolean> => {
+      for (const end = Date.now() + milliseconds; Date.now() < end;) {
+        if (done()) return true;
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      }
+      return done();
+    };
+    const info = () => {
+      const found = hypercalls.domainInfo(domid);
+      if (!found) throw new Refusal("ESRCH", `${name} ended before it could be saved.`);
+      return found;
+    };
+    const { flags } = info();
+    if (shutdownReason(flags) === "suspend") return;
+    if (shutdownReason(flags)) throw new Refusal("EINVAL", `${name} has stopped: there is nothing to save.`);
+    if (flags & abi.XEN_DOMINF_paused)
+      throw new Refusal("EINVAL", `${name} is paused: it can't suspend by itself. Unpause it first.`);
+    store.write(control, "suspend");
+    const isSuspended = (): boolean => shutdownReason(info().flags) !== null;
+    const acknowledged = await until(() => isSuspended() || store.read(control) !== "suspend", ACKNOWLEDGE_MS);
+    if (!acknowledged) {
+      store.write(control, "");
+      throw new Refusal(
+        "ETIMEDOUT",
+        `${name} did not answer the request to suspend within ${ACKNOWLEDGE_MS / 1000} s, and goes on running. Only guests that can suspend can be saved; Linux is one.`,
+      );
+    }
+    if (!(await until(isSuspended, SUSPEND_MS)))
+      throw new Refusal("ETIMEDOUT", `${name} began to suspend and has not within ${SUSPEND_MS / 1000} s.`);
+    const reason = shutdownReason(info().flags);
+    if (reason !== "suspend") throw new Refusal("EINVAL", `${name} stopped instead of suspending (${reason}).`);
+  }
+
+  async #write(domain: ManagedDomain, file: string): Promise<number> {
+    const { domid, name, uuid, config, options } = domain;
+    const { emit, hypercalls } = this.#parts;
+    const pages = hypercalls.domainInfo(domid)?.totPages ?? 0;
+    const version = hypercalls.call("xen_version", abi.HYPERVISOR_xen_version, abi.XENVER_version);
+    let told = 0;
+    const progress = (share: number): void => {
+      const now = performance.now();
+      if (now - told < TELL_MS && share < 1) return;
+      told = now;
+      emit("saving", { domid, share });
+    };
+    const xen = { major: version >>> 16, minor: version & 0xffff };
+    const stream = this.#saver.save(domid, config.maxvcpus, xen, progress);
+    const header = {
+      name,
+      uuid,
+      savedAt: Date.now(),
+      memoryMiB: pages / 256,
+      config: options.config,
+      ...(options.configName !== undefined && { configName: options.configName }),
+    };
+    try {
+      return await writeSaved(file, header, options.files ?? {}, stream);
+    } catch (error) {
+      if (error instanceof SaveError) throw new Refusal("EINVAL", error.message);
+      throw error;
+    }
+  }
+
+  /** A guest that has suspended goes on as if it had not: libxl's fast resume. */
+  #resume({ domid }: ManagedDomain): void {
+    const { hypercalls } = this.#parts;
+    const context = hypercalls.getVcpuContext(domid, 0);
+    new DataView(context.buffer).setBigUint64(RAX, 1n, true);
+    hypercalls.setVcpuContext(domid, 0, context);
+    hypercalls.resumeDomain(domid);
+  }
+
+  /** The domain of a file, under the name and UUID that it had. */
+  restore(file: string, paused: boolean): Promise<CreateResult> {
+    return readSaved(file, async ({ header, files, take }) => {
+      const { config, diagnostics } = parseXlConfig(header.config);
+      if (!config)
+        throw new Refusal("EINVAL", `${file} can't be restored: its configuration is not understood.`, diagnostics);
+      const { name, uuid } = header;
+      const { lifecycle } = this.#parts;
+      const isTaken = [...lifecycle.domains.values()].some((domain) => domain.uuid === uuid);
+      if (isTaken) throw new Refusal("EEXIST", `The domain of ${file}, ${name}, runs already.`);
+      const { configName } = header;
+      const result = await lifecycle.restore(
+        { ...config, name, uuid },
+        { config: header.config, ...(configName !== undefined && { configName }), files, paused },
+        Math.ceil(header.memoryMiB * 256),
+        async (request) => {
+          const began = performance.now();
+          const rings = await this.#restorer.restore(request, take);
+          return { ...rings, timings: [{ name: "memory", milliseconds: performance.now() - began }] };
+        },
+      );
+      return { ...result, warnings: diagnostics };
+    });
+  }
+}
