@@ -10,6 +10,7 @@ import { BootMenu, afterRemoval } from "./boot-menu.ts";
 import { ApiFailure } from "./failure.ts";
 import { Marks } from "./history/marks.ts";
 import { Recorder, type HistoryOptions } from "./history/recorder.ts";
+import { SavedDomains } from "./saved-domains.ts";
 import { Stops } from "./stops.ts";
 import type { BootReport, EventName, Events, HostPower, HostState, XenLogLine } from "./schema.ts";
 import { MOST_LOG_LINES, XenLog } from "./xen-log.ts";
@@ -33,6 +34,8 @@ export interface HostServiceOptions {
    * whose user may name files has those of /boot.
    */
   kernelFolder?: string;
+  /** Where saved domains are kept until they are restored; without it they are saved to files that are named only. */
+  savedFolder?: string;
   /** Where a day of figures is kept. */
   history?: HistoryOptions;
 }
@@ -47,7 +50,7 @@ export interface PowerOnOptions {
 const LOG_MS = 50;
 const GRACE_MS = 10_000;
 const MOST_NOTICES = 16;
-const FORWARDED = ["domains", "created", "stopped", "destroyed", "console"] as const;
+const FORWARDED = ["domains", "created", "stopped", "destroyed", "saving", "console"] as const;
 
 const bundledName = (number: number): string => `mini-${number}`;
 
@@ -68,6 +71,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   readonly #marks: Marks;
   /** How domains stopped since power-on. */
   readonly stops = new Stops();
+  readonly saved: SavedDomains;
   #notices: Events["notice"][] = [];
   #log = new XenLog();
   /** Lines of it that are still to be told, and when. */
@@ -99,6 +103,12 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.#boot = new BootMenu(options.boot, options.bootFile, tell);
     this.#bootEntry = options.bootEntry ?? this.#boot.config.defaultEntry;
     this.#boot.check(this.#bootEntry);
+    this.saved = new SavedDomains(
+      options.savedFolder ?? null,
+      (domains) => void this.emit("saved", { domains: [...domains] }),
+      tell,
+    );
+    void this.saved.look();
     this.history = new Recorder(options.history ?? {}, {
       measure: () => this.statistics(),
       tell,
@@ -328,6 +338,23 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       handover: running ? host.handover() : null,
       built: running ? await host.toolstack.request("bootBuilt") : null,
     };
+  }
+
+  /** Into `file`, or among the saved domains if it is null. Throws ApiFailure, and what the toolstack refuses. */
+  async save(domid: number, file: string | null, resume: boolean): Promise<{ bytes: number }> {
+    const domain = (await this.toolstack.request("list")).find((each) => each.domid === domid);
+    if (!domain) throw new ApiFailure("ESRCH", `There is no domain ${domid}.`);
+    const to = file ?? (await this.saved.place(domain.uuid));
+    const result = await this.toolstack.request("save", { domid, file: to, resume });
+    if (file === null) await this.saved.look();
+    return result;
+  }
+
+  /** A saved domain goes on, and is saved no more. */
+  async restoreSaved(uuid: string, paused: boolean): Promise<CreateResult> {
+    const result = await this.toolstack.request("restore", { file: this.saved.find(uuid), paused });
+    await this.saved.discard(uuid);
+    return result;
   }
 
   /** Starts the guest that comes with Xenarium, under a name that is free. */

@@ -35,12 +35,14 @@ import type {
 } from "../toolstack/inspect/report.ts";
 import type { HistoryEvent } from "./history/files.ts";
 import type { HistoryReport } from "./history/recorder.ts";
+import type { SavedDomain } from "./saved-domains.ts";
 import type { DomainStop } from "./stops.ts";
 import type { DeviceHandshake, DomainHandshakes, DomainWiring } from "../toolstack/wiring-report.ts";
 
 export type { BootBuilt, FrameKind, FrameMap, MemoryLayout, PcpuSwitches } from "../toolstack/messages.ts";
 export type { HistoryEvent } from "./history/files.ts";
 export type { HistoryReport } from "./history/recorder.ts";
+export type { SavedDomain } from "./saved-domains.ts";
 export type { DomainStop } from "./stops.ts";
 export type {
   DeviceHandshake,
@@ -186,6 +188,8 @@ const cpuList = z
   .max(128)
   .regex(/^(all|\d{1,2}(-\d{1,2})?(,\d{1,2}(-\d{1,2})?)*)$/, 'must be "all", or pCPUs as 0-3,5');
 const configName = z.string().max(4096).optional();
+const fileName = z.string().min(1).max(4096);
+const uuid = z.string().regex(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/, "must be a UUID");
 const config = z.string().max(MOST_CONFIG_CHARACTERS);
 
 /** Arguments by request. */
@@ -221,6 +225,26 @@ export const REQUESTS = {
   }),
   /** Ends a `create` that is under way, by the domain's name: it is refused with ECANCELED. */
   createCancel: z.strictObject({ name: z.string().min(1).max(128) }),
+  /**
+   * Suspends a guest and writes what it is to a file, whole or not at all: among the host's saved domains, or to `file`, which only a client
+   * whose user may name files can name; with `resume` it goes on afterwards. `saving` events tell how far it is. ETIMEDOUT: the guest does
+   * not suspend, and goes on running.
+   */
+  save: z
+    .strictObject({ domid, file: fileName.optional(), resume: z.boolean().optional() })
+    .refine(
+      ({ file, resume }) => file !== undefined || !resume,
+      "a domain that goes on is saved to a file that is named",
+    ),
+  /** Ends a `save` that is under way: it is refused with ECANCELED, and the guest goes on. */
+  saveCancel: z.strictObject({ domid }),
+  /** The domain of a file, or a saved one by its UUID, which is saved no more then. */
+  restore: z
+    .strictObject({ file: fileName.optional(), uuid: uuid.optional(), paused: z.boolean().optional() })
+    .refine((given) => (given.file === undefined) !== (given.uuid === undefined), "needs either a file or a UUID"),
+  /** The host's saved domains; `saved` events tell when they have changed. */
+  savedDomains: nothing,
+  savedDiscard: z.strictObject({ uuid }),
   /** The guest that comes with Xenarium. */
   createBundled: z.strictObject({ vcpus: z.int().min(1).max(32).optional() }),
   /** A domain that has ended since power-on, from what it was created from. */
@@ -359,6 +383,11 @@ export interface Results {
   parseConfig: ParsedConfig;
   create: CreateResult;
   createCancel: null;
+  save: { bytes: number };
+  saveCancel: null;
+  restore: CreateResult;
+  savedDomains: SavedDomain[];
+  savedDiscard: null;
   createBundled: CreateResult;
   startAgain: CreateResult;
   imageSources: ImageSources;
@@ -422,15 +451,17 @@ export interface Results {
   xenLogDetach: null;
 }
 
-/** Events by name. All sessions get host, domains, created, stopped, destroyed, notice and mark. */
+/** Events by name. All sessions get host, domains, created, stopped, destroyed, saving, saved, notice and mark. */
 export interface Events extends Pick<
   ToolstackEvents,
-  "domains" | "created" | "stopped" | "destroyed" | "console" | "notice"
+  "domains" | "created" | "stopped" | "destroyed" | "saving" | "console" | "notice"
 > {
   host: HostState;
   statistics: StatisticsSnapshot;
   wiring: DomainWiring;
   mark: HistoryEvent;
+  /** All that are saved now. */
+  saved: { domains: SavedDomain[] };
   /** New lines; `lost` counts the pieces since power-on that came faster than they could be read. */
   xenLog: { lines: XenLogLine[]; lost: number };
   /**

@@ -40,7 +40,7 @@ const BACKLOG_DROPS: number = 1024 * 1024;
 const BACKLOG_ENDS: number = 32 * 1024 * 1024;
 /** Requests of one client that are under way; more are refused. */
 const MOST_REQUESTS = 256;
-const EVERYONES = ["host", "domains", "created", "stopped", "destroyed", "notice", "mark"] as const;
+const EVERYONES = ["host", "domains", "created", "stopped", "destroyed", "saving", "saved", "notice", "mark"] as const;
 
 type Handlers = { [N in RequestName]: (args: z.output<(typeof REQUESTS)[N]>) => Results[N] | Promise<Results[N]> };
 
@@ -198,6 +198,17 @@ export class Session {
       parseConfig: ({ config }) => parseXlConfig(config),
       create: (args) => this.#create(args),
       createCancel: pass("createCancel"),
+      save: ({ domid, file, resume }) => host.save(domid, this.#named(file), resume ?? false),
+      saveCancel: pass("saveCancel"),
+      restore: ({ file, uuid, paused }) =>
+        uuid !== undefined
+          ? host.restoreSaved(uuid, paused ?? false)
+          : host.toolstack.request("restore", { file: this.#named(file)!, paused: paused ?? false }),
+      savedDomains: () => [...host.saved.all],
+      savedDiscard: async ({ uuid }) => {
+        await host.saved.discard(uuid);
+        return null;
+      },
       createBundled: ({ vcpus }) => host.createBundled(vcpus ?? 1),
       startAgain: pass("startAgain"),
       imageSources: () => this.#imageSources(),
@@ -304,6 +315,13 @@ export class Session {
         return null;
       },
     };
+  }
+
+  /** A file that the client names, if it may. */
+  #named(file: string | undefined): string | null {
+    if (file === undefined) return null;
+    if (this.#connection.mayNameFiles) return file;
+    throw new ApiFailure("EACCES", "This client may name no files of the host's computer.");
   }
 
   #create({ config, configName, files, paused }: z.output<(typeof REQUESTS)["create"]>): Promise<Results["create"]> {

@@ -338,6 +338,8 @@ export interface ToolstackRequests {
    * gone. ETIMEDOUT when it does not suspend.
    */
   save: { args: { domid: number; file: string; resume?: boolean }; result: { bytes: number } };
+  /** Ends a `save` that is under way: it is refused with ECANCELED, and the guest goes on. */
+  saveCancel: { args: { domid: number }; result: null };
   /** The domain of such a file, under the name and UUID that it had. */
   restore: { args: { file: string; paused?: boolean }; result: CreateResult };
   shutdown: { args: { domid: number; reason: "poweroff" | "reboot" | "halt" | "suspend" }; result: null };

@@ -34,12 +34,27 @@ export class Saving {
   readonly #parts: SavingParts;
   readonly #saver: PvSaver;
   readonly #restorer: PvRestorer;
-  readonly #busy = new Set<number>();
+  /** Domains that are being saved; aborted when somebody does not want it any more. */
+  readonly #busy = new Map<number, AbortController>();
+  /** They were asked to suspend and nobody waits for it any more: one that does it after all goes on at once. */
+  readonly #givenUp = new Set<number>();
 
   constructor(parts: SavingParts) {
     this.#parts = parts;
     this.#saver = new PvSaver(parts.hypercalls, parts.frames);
     this.#restorer = new PvRestorer(parts.hypercalls, parts.frames);
+    parts.store.watch("@releaseDomain", () => this.#letLateOnesGo());
+  }
+
+  #letLateOnesGo(): void {
+    const { hypercalls, lifecycle } = this.#parts;
+    for (const domid of this.#givenUp) {
+      const domain = lifecycle.domains.get(domid);
+      const info = domain && hypercalls.domainInfo(domid);
+      const reason = info ? shutdownReason(info.flags) : "poweroff";
+      if (reason !== null) this.#givenUp.delete(domid);
+      if (reason === "suspend" && domain) this.#resume(domain);
+    }
   }
 
   /** Bytes of the file. `resume`: the domain goes on afterwards; otherwise it is gone. */
@@ -47,12 +62,14 @@ export class Saving {
     const { lifecycle } = this.#parts;
     const domain = lifecycle.managed(domid);
     if (this.#busy.has(domid)) throw new Refusal("EBUSY", `${domain.name} is being saved already.`);
-    this.#busy.add(domid);
+    const wanted = new AbortController();
+    this.#busy.set(domid, wanted);
     try {
-      await this.#suspend(domain);
+      await this.#suspend(domain, wanted.signal);
       let bytes: number;
       try {
-        bytes = await this.#write(domain, file);
+        bytes = await this.#write(domain, file, wanted.signal);
+        wanted.signal.throwIfAborted();
       } catch (error) {
         this.#resume(domain);
         throw error;
@@ -65,7 +82,13 @@ export class Saving {
     }
   }
 
-  async #suspend({ domid, name }: ManagedDomain): Promise<void> {
+  cancel(domid: number): void {
+    const wanted = this.#busy.get(domid);
+    if (!wanted) throw new Refusal("ESRCH", `Domain ${domid} is not being saved.`);
+    wanted.abort(new Refusal("ECANCELED", "Saving was cancelled; the domain goes on running."));
+  }
+
+  async #suspend({ domid, name }: ManagedDomain, wanted: AbortSignal): Promise<void> {
     const { hypercalls, store } = this.#parts;
     const control = `/local/domain/${domid}/control/shutdown`;
     const until = async (done: () => boolean, milliseconds: number): Promise<boolean> => {
@@ -85,29 +108,35 @@ export class Saving {
     if (shutdownReason(flags)) throw new Refusal("EINVAL", `${name} has stopped: there is nothing to save.`);
     if (flags & abi.XEN_DOMINF_paused)
       throw new Refusal("EINVAL", `${name} is paused: it can't suspend by itself. Unpause it first.`);
+    this.#givenUp.delete(domid);
     store.write(control, "suspend");
     const isSuspended = (): boolean => shutdownReason(info().flags) !== null;
-    const acknowledged = await until(() => isSuspended() || store.read(control) !== "suspend", ACKNOWLEDGE_MS);
-    if (!acknowledged) {
+    const isSeen = (): boolean => isSuspended() || store.read(control) !== "suspend";
+    if (!(await until(() => wanted.aborted || isSeen(), ACKNOWLEDGE_MS)) || (wanted.aborted && !isSeen())) {
+      this.#givenUp.add(domid);
       store.write(control, "");
+      wanted.throwIfAborted();
       throw new Refusal(
         "ETIMEDOUT",
         `${name} did not answer the request to suspend within ${ACKNOWLEDGE_MS / 1000} s, and goes on running. Only guests that can suspend can be saved; Linux is one.`,
       );
     }
-    if (!(await until(isSuspended, SUSPEND_MS)))
+    if (!(await until(isSuspended, SUSPEND_MS))) {
+      this.#givenUp.add(domid);
       throw new Refusal("ETIMEDOUT", `${name} began to suspend and has not within ${SUSPEND_MS / 1000} s.`);
+    }
     const reason = shutdownReason(info().flags);
     if (reason !== "suspend") throw new Refusal("EINVAL", `${name} stopped instead of suspending (${reason}).`);
   }
 
-  async #write(domain: ManagedDomain, file: string): Promise<number> {
+  async #write(domain: ManagedDomain, file: string, wanted: AbortSignal): Promise<number> {
     const { domid, name, uuid, config, options } = domain;
     const { emit, hypercalls } = this.#parts;
     const pages = hypercalls.domainInfo(domid)?.totPages ?? 0;
     const version = hypercalls.call("xen_version", abi.HYPERVISOR_xen_version, abi.XENVER_version);
     let told = 0;
     const progress = (share: number): void => {
+      wanted.throwIfAborted();
       const now = performance.now();
       if (now - told < TELL_MS && share < 1) return;
       told = now;

@@ -106,6 +106,7 @@ export class Service {
       startAgain: ({ domid }) => lifecycle.startAgain(domid),
       createCancel: ({ name }) => done(lifecycle.cancelCreate(name)),
       save: ({ domid, file, resume }) => saving.save(domid, file, resume ?? false),
+      saveCancel: ({ domid }) => done(saving.cancel(domid)),
       restore: ({ file, paused }) => saving.restore(file, paused ?? false),
       shutdown: ({ domid, reason }) => done(lifecycle.shutdown(domid, reason)),
       pause: ({ domid }) => done(hypercalls.pauseDomain(lifecycle.managed(domid).domid)),

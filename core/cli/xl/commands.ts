@@ -43,6 +43,29 @@ const create: Command = async (host, args) => {
   return values.console === true ? connectConsole(host, created.domid) : 0;
 };
 
+/** `xl save [-c] DOMAIN FILE`: with -c it goes on afterwards. */
+const save: Command = async (host, args) => {
+  const { values, positionals } = options(args, { checkpoint: { type: "boolean", short: "c" } }, 2);
+  const [name, file] = operands(positionals, "the domain", "the file") as [string, string];
+  const domid = await domain(host, name);
+  process.stderr.write(`Saving to ${file}\n`);
+  await host.request("save", { domid, file: path.resolve(file), resume: values.checkpoint === true });
+  return 0;
+};
+
+/** `xl restore [-p] [-c] FILE`. */
+const restore: Command = async (host, args) => {
+  const { values, positionals } = options(
+    args,
+    { paused: { type: "boolean", short: "p" }, console: { type: "boolean", short: "c" } },
+    1,
+  );
+  const [file] = operands(positionals, "the file") as [string];
+  process.stderr.write(`Loading ${file}\n`);
+  const restored = await host.request("restore", { file: path.resolve(file), paused: values.paused === true });
+  return values.console === true ? connectConsole(host, restored.domid) : 0;
+};
+
 /** Those that only name a domain. */
 function toDomain(request: "destroy" | "pause" | "unpause"): Command {
   return async (host, args) => {
@@ -69,6 +92,8 @@ const COMMANDS: Record<string, Command> = {
   destroy: toDomain("destroy"),
   pause: toDomain("pause"),
   unpause: toDomain("unpause"),
+  save,
+  restore,
   shutdown: shutdown("poweroff"),
   reboot: shutdown("reboot"),
   console: async (host, args) => connectConsole(host, await domain(host, operands(args, "the domain")[0]!)),
