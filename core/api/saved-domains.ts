@@ -1,18 +1,9 @@
 /** Domains that are saved until they are restored: a file each in a folder that outlives the application. */
 import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
+import type { SavedDomain } from "../toolstack/messages.ts";
 import { readSavedHeader } from "../toolstack/saved-file.ts";
 import { ApiFailure } from "./failure.ts";
-
-export interface SavedDomain {
-  uuid: string;
-  name: string;
-  /** Milliseconds since 1970. */
-  savedAt: number;
-  memoryMiB: number;
-  /** Of the file. */
-  bytes: number;
-}
 
 const SUFFIX = ".saved";
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;

@@ -35,14 +35,14 @@ import type {
 } from "../toolstack/inspect/report.ts";
 import type { HistoryEvent } from "./history/files.ts";
 import type { HistoryReport } from "./history/recorder.ts";
-import type { SavedDomain } from "./saved-domains.ts";
+import type { SavedDomain } from "../toolstack/messages.ts";
 import type { DomainStop } from "./stops.ts";
 import type { DeviceHandshake, DomainHandshakes, DomainWiring } from "../toolstack/wiring-report.ts";
 
 export type { BootBuilt, FrameKind, FrameMap, MemoryLayout, PcpuSwitches } from "../toolstack/messages.ts";
 export type { HistoryEvent } from "./history/files.ts";
 export type { HistoryReport } from "./history/recorder.ts";
-export type { SavedDomain } from "./saved-domains.ts";
+export type { SavedDomain } from "../toolstack/messages.ts";
 export type { DomainStop } from "./stops.ts";
 export type {
   DeviceHandshake,

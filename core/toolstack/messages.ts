@@ -406,6 +406,17 @@ export interface DomainStopped {
   action: ShutdownAction;
 }
 
+/** What the host keeps of a domain until it is restored. */
+export interface SavedDomain {
+  uuid: string;
+  name: string;
+  /** Milliseconds since 1970. */
+  savedAt: number;
+  memoryMiB: number;
+  /** Of the file. */
+  bytes: number;
+}
+
 /** Events: name → data. */
 export interface ToolstackEvents {
   /** A stage of power-on that dom0 went through, how long it took, and the bytes that the serial port had been given by then. */

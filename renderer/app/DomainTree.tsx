@@ -9,13 +9,13 @@ import { lastName, liesIn, parentOf } from "../organize/paths.ts";
 import { Tags } from "../organize/Tags.tsx";
 import { showDomain } from "../state/layout.ts";
 import { useDomainHistory } from "../state/figure.ts";
-import { show, type Departed } from "../state/store.ts";
+import { showEnded, type EndedDomain } from "../state/store.ts";
 import { Sparkline } from "../ui/Sparkline.tsx";
 import { endDrag, startDrag, useDrop } from "./drag.ts";
 
 const TAGS_SHOWN = 3;
 
-type Item = { name: string; domid: number } & ({ domain: DomainInfo } | { gone: Departed });
+type Item = { name: string; domid: number } & ({ domain: DomainInfo } | { gone: EndedDomain });
 
 /** What all entries of the tree are told. */
 interface Shown {
@@ -35,7 +35,7 @@ export function DomainTree({
   children,
 }: {
   shown: readonly DomainInfo[];
-  ended: readonly Departed[];
+  ended: readonly EndedDomain[];
   selected: number;
   searching: boolean;
   children: ReactNode;
@@ -242,9 +242,7 @@ function Entry({ item, isSelected, level, current }: Shown & { item: Item; isSel
   const { name, domid } = item;
   const key = keyOfDomain(domid);
   const [state, onClick]: [DomainState, () => void] =
-    "domain" in item
-      ? [stateOf(item.domain), () => showDomain(domid)]
-      : [endOf(item.gone), () => show({ page: "domain", domid, tab: "console" })];
+    "domain" in item ? [stateOf(item.domain), () => showDomain(domid)] : [endOf(item.gone), () => showEnded(domid)];
   return (
     <li role="none" className="side-leaf" draggable onDragStart={(event) => startDrag(event, { domain: name })}>
       <button
@@ -264,13 +262,9 @@ function Entry({ item, isSelected, level, current }: Shown & { item: Item; isSel
         <span className="side-row">
           <StateMark state={state} />
           <span className="side-name">{name}</span>
-          <span className="side-id">{domid}</span>
+          <span className="side-id">{domid < 0 ? "" : domid}</span>
         </span>
-        {"domain" in item ? (
-          <Figures domain={item.domain} />
-        ) : (
-          <span className="side-row side-figures">{state === "crashed" ? "crashed" : "ended"}</span>
-        )}
+        {"domain" in item ? <Figures domain={item.domain} /> : <span className="side-row side-figures">{state}</span>}
         <Tags name={name} most={TAGS_SHOWN} />
       </button>
     </li>

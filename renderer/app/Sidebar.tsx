@@ -19,6 +19,7 @@ export function Sidebar() {
   const domains = useApp((state) => state.domains);
   const departed = useApp((state) => state.departed);
   const forgotten = useApp((state) => state.forgotten);
+  const saved = useApp((state) => state.saved);
   const view = useApp((state) => state.view);
   const { places, tags } = useGroups();
   const width = useLayout((state) => state.sidebarWidth);
@@ -34,7 +35,7 @@ export function Sidebar() {
     [name, places.get(name) ?? "", ...(tags.get(name) ?? [])].some((each) => each.toLowerCase().includes(wanted));
   const guests = domains.filter(({ domid }) => domid !== 0);
   const shown = guests.filter(matches);
-  const ended = endedDomains({ domains, departed, forgotten });
+  const ended = endedDomains({ domains, departed, forgotten, saved });
   const endedShown = ended.filter(matches);
   const dom0 = domains.find(({ domid }) => domid === 0);
   return (
@@ -107,7 +108,7 @@ export function Sidebar() {
         </button>
       </div>
       <DomainTree shown={shown} ended={endedShown} selected={selected} searching={wanted !== ""}>
-        {endedShown.length > 0 && (
+        {endedShown.some((each) => !each.saved) && (
           <button type="button" className="plain side-forget" onClick={forgetEnded}>
             Forget the ended
           </button>

@@ -29,6 +29,7 @@ import {
   HOST_TABS,
   openDialog,
   show,
+  showEnded,
   toast,
   useApp,
   type View,
@@ -71,7 +72,7 @@ export function commandsNow(): Command[] {
       if (current && mayDo(action, current))
         add("This domain", `this-${action}`, `${ACTION_WORDS[action]} ${name}`, () => doWith(action, [current]));
     for (const action of ENDED_ACTIONS)
-      if (gone && mayDoEnded(action))
+      if (gone && mayDoEnded(action, gone))
         add("This domain", `this-${action}`, `${ENDED_WORDS[action]}: ${name}`, () => doWithEnded(action, [gone]));
     if (domid !== 0) add("This domain", "copy-console", "Copy the console’s text", () => copyConsole(domid), [name]);
     if (domid !== 0)
@@ -118,19 +119,16 @@ export function commandsNow(): Command[] {
       if (domid !== 0 || tab !== "console")
         add("Go to", `go-${domid}-${tab}`, `${name}: ${title}`, () => show({ page: "domain", domid, tab }), words);
   }
-  if (endedDomains(state).length)
+  if (endedDomains(state).some((gone) => !gone.saved))
     add("Domains", "forget-ended", "Forget the ended domains", forgetEnded, ["clear", "remove", "sidebar"]);
   for (const gone of endedDomains(state))
-    add(
-      "Go to",
-      `go-${gone.domid}`,
-      `Go to ${gone.name}, ended`,
-      () => show({ page: "domain", domid: gone.domid, tab: "console" }),
-      [String(gone.domid), STATE_WORDS[endOf(gone)]],
-    );
+    add("Go to", `go-${gone.domid}`, `Go to ${gone.name}, ${endOf(gone)}`, () => showEnded(gone.domid), [
+      String(gone.domid),
+      STATE_WORDS[endOf(gone)],
+    ]);
   for (const gone of endedDomains(state))
     for (const action of ENDED_ACTIONS)
-      if (mayDoEnded(action) && !(view.page === "domain" && view.domid === gone.domid))
+      if (mayDoEnded(action, gone) && !(view.page === "domain" && view.domid === gone.domid))
         add("Domains", `${action}-${gone.domid}`, `${ENDED_WORDS[action]}: ${gone.name}`, () =>
           doWithEnded(action, [gone]),
         );

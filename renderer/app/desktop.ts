@@ -37,7 +37,7 @@ export function serveDesktop(): void {
   useAsked.subscribe(tell);
   useGroups.subscribe(tell);
   useApp.subscribe((state, before) => {
-    const { connection, dialog, question, host, domains, view, departed, forgotten } = state;
+    const { connection, dialog, question, host, domains, view, departed, forgotten, saved } = state;
     if (
       connection !== before.connection ||
       dialog !== before.dialog ||
@@ -46,6 +46,7 @@ export function serveDesktop(): void {
       domains !== before.domains ||
       view !== before.view ||
       departed !== before.departed ||
+      saved !== before.saved ||
       forgotten !== before.forgotten
     )
       tell();

@@ -71,6 +71,7 @@ export const MENUS = {
       [
         ["all-pause", "Pause"],
         ["all-unpause", "Unpause"],
+        ["all-save", "Save"],
         ["all-shutdown", "Shut Down"],
         ["all-reboot", "Reboot"],
         ["all-destroy", "Destroy…"],
@@ -83,13 +84,16 @@ export const MENUS = {
     block([
       ["this-pause", "Pause"],
       ["this-unpause", "Unpause"],
+      ["this-save", "Save"],
       ["this-shutdown", "Shut Down"],
       ["this-reboot", "Reboot"],
       ["this-destroy", "Destroy…"],
     ]),
     block([
+      ["this-restore", "Restore"],
       ["this-start-again", "Start Again"],
       ["this-forget", "Forget"],
+      ["this-discard", "Discard What Is Saved…"],
     ]),
     block(domainViews),
     block(inspected, "Inspect a Part"),

@@ -1,15 +1,17 @@
-import { Play, Tag } from "lucide-react";
+import { Tag } from "lucide-react";
 import { Suspense } from "react";
+import { useShallow } from "zustand/react/shallow";
 import { ConsoleTab } from "../console/ConsoleTab.tsx";
 import { DevicesTab, EndedDevices } from "../devices/lazy.ts";
 import { InspectTab } from "../inspect/lazy.ts";
 import { organize } from "../organize/groups.ts";
 import { Tags } from "../organize/Tags.tsx";
-import { DOMAIN_TABS, show, useApp, type DomainTab } from "../state/store.ts";
+import { DOMAIN_TABS, endedDomains, show, useApp, type DomainTab } from "../state/store.ts";
 import { Tabs } from "../ui/Tabs.tsx";
 import { StoreTab } from "../xenstore/StoreTab.tsx";
 import { EndedOverview, Overview } from "./Overview.tsx";
-import { doWithEnded, ENDED_WORDS, mayDoEnded } from "./actions.ts";
+import { EndedButtons } from "./EndedButtons.tsx";
+import { SavedFacts } from "./SavedFacts.tsx";
 import { PowerButtons } from "./PowerButtons.tsx";
 import { DomainName } from "./DomainName.tsx";
 import { stateOf, STATE_WORDS } from "./state-words.ts";
@@ -30,7 +32,9 @@ const ENDINGS: Record<string, string> = {
 export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
   const domain = useApp((state) => state.domains.find((each) => each.domid === domid));
   const departed = useApp((state) => state.departed.get(domid));
-  const name = domain?.name ?? departed?.name;
+  const ended = useApp(useShallow((all) => (domain ? null : endedDomains(all).find((each) => each.domid === domid))));
+  const saved = ended?.saved ?? null;
+  const name = domain?.name ?? departed?.name ?? saved?.name;
   // Xen prints them when it ends a domain; a guest that says itself that it crashed leaves no more than its console.
   const logTells = useApp(
     ({ xenLog }) =>
@@ -38,8 +42,7 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
       xenLog.lines.some(({ origin, text }) => origin === "xen" && text.includes(`Domain ${domid} (vcpu#`)),
   );
   const state = domain ? stateOf(domain) : null;
-  /** No other has taken up the name. */
-  const isFree = useApp(({ domains }) => !domains.some((each) => each.name === departed?.name));
+  if (domid < 0 && !saved) return <p className="page-empty">This domain is saved no more.</p>;
   return (
     <div className="page page-domain">
       <header className="page-header">
@@ -52,8 +55,9 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
             </span>
           </h1>
         )}
+        {!state && saved && <span className="badge">{STATE_WORDS.saved}</span>}
         {state && <span className={`badge state-${state}`}>{STATE_WORDS[state]}</span>}
-        <span className="page-sub">domid {domid}</span>
+        {domid >= 0 && <span className="page-sub">domid {domid}</span>}
         {name !== undefined && domid !== 0 && (
           <>
             <Tags name={name} most={4} />
@@ -70,47 +74,50 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
         )}
         <span className="spacer" />
         {domain && domid !== 0 && <PowerButtons domain={domain} />}
-        {!domain && departed && isFree && mayDoEnded("start-again") && (
-          <button type="button" onClick={() => doWithEnded("start-again", [departed])}>
-            <Play size={15} /> {ENDED_WORDS["start-again"]}
-          </button>
-        )}
+        {ended && <EndedButtons ended={ended} />}
       </header>
       {!domain && (
         <div className="banner banner-quiet" role="status">
-          This domain is gone. {ENDINGS[departed?.reason ?? ""] ?? ""}
-          {logTells && " The Xen log shows its registers and stack."} Its console is kept.
+          {saved ? "This domain is saved: it goes on where it was when it is restored." : "This domain is gone."}{" "}
+          {!saved && ENDINGS[departed?.reason ?? ""]}
+          {logTells && " The Xen log shows its registers and stack."} {departed && "Its console is kept."}
         </div>
       )}
-      <Tabs
-        label="Views of the domain"
-        tabs={domid === 0 ? DOM0_TABS : DOMAIN_TABS}
-        selected={tab}
-        onSelect={(next) => show({ page: "domain", domid, tab: next })}
-      />
-      <div className="tab-panel" id="tab-panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
-        {tab === "console" ? (
-          <ConsoleTab domid={domid} name={domain?.name ?? departed?.name ?? String(domid)} />
-        ) : tab === "devices" && domain ? (
-          <Suspense>
-            <DevicesTab key={domid} domid={domid} />
-          </Suspense>
-        ) : tab === "devices" ? (
-          <Suspense>
-            <EndedDevices key={domid} domid={domid} />
-          </Suspense>
-        ) : tab === "inspect" && domain ? (
-          <Suspense>
-            <InspectTab domid={domid} />
-          </Suspense>
-        ) : tab === "xenstore" ? (
-          <StoreTab root={`/local/domain/${domid}`} domid={domid} />
-        ) : domain ? (
-          <Overview domain={domain} />
-        ) : (
-          <EndedOverview domid={domid} />
-        )}
-      </div>
+      {domid < 0 ? (
+        <div className="tab-panel columns-flow">{saved && <SavedFacts saved={saved} />}</div>
+      ) : (
+        <>
+          <Tabs
+            label="Views of the domain"
+            tabs={domid === 0 ? DOM0_TABS : DOMAIN_TABS}
+            selected={tab}
+            onSelect={(next) => show({ page: "domain", domid, tab: next })}
+          />
+          <div className="tab-panel" id="tab-panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
+            {tab === "console" ? (
+              <ConsoleTab domid={domid} name={domain?.name ?? departed?.name ?? String(domid)} />
+            ) : tab === "devices" && domain ? (
+              <Suspense>
+                <DevicesTab key={domid} domid={domid} />
+              </Suspense>
+            ) : tab === "devices" ? (
+              <Suspense>
+                <EndedDevices key={domid} domid={domid} />
+              </Suspense>
+            ) : tab === "inspect" && domain ? (
+              <Suspense>
+                <InspectTab domid={domid} />
+              </Suspense>
+            ) : tab === "xenstore" ? (
+              <StoreTab root={`/local/domain/${domid}`} domid={domid} />
+            ) : domain ? (
+              <Overview domain={domain} />
+            ) : (
+              <EndedOverview domid={domid} />
+            )}
+          </div>
+        </>
+      )}
     </div>
   );
 }

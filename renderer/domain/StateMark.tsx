@@ -13,6 +13,13 @@ const SHAPES: Record<DomainState, React.ReactNode> = {
   crashed: <path d="M1.5 1.5 L8.5 8.5 M8.5 1.5 L1.5 8.5" className="mark-hollow mark-thick" />,
   shutdown: <rect x="1.5" y="1.5" width="7" height="7" />,
   dying: <path d="M5 1 L9 9 L1 9 Z" className="mark-hollow" />,
+  // A disk.
+  saved: (
+    <>
+      <path d="M1.5 1.5 H7 L8.5 3 V8.5 H1.5 Z" className="mark-hollow" />
+      <rect x="3" y="5.2" width="4" height="3.3" />
+    </>
+  ),
   ended: <rect x="1.7" y="1.7" width="6.6" height="6.6" className="mark-hollow" />,
 };
 

@@ -1,13 +1,14 @@
 /** What may be done with domains, by buttons, menus and the palette alike. */
 import type { DomainInfo } from "../../core/api/schema.ts";
 import { act } from "../state/session.ts";
-import { ask, forget, show, useApp, type Departed } from "../state/store.ts";
+import { ask, forget, show, useApp, type EndedDomain } from "../state/store.ts";
 
-export type DomainAction = "pause" | "unpause" | "shutdown" | "reboot" | "destroy";
+export type DomainAction = "pause" | "unpause" | "save" | "shutdown" | "reboot" | "destroy";
 
 export const ACTION_WORDS: Record<DomainAction, string> = {
   pause: "Pause",
   unpause: "Unpause",
+  save: "Save",
   shutdown: "Shut down",
   reboot: "Reboot",
   destroy: "Destroy",
@@ -48,23 +49,49 @@ export function doWith(action: DomainAction, domains: readonly DomainInfo[]): vo
 }
 
 /** What may be done with domains that have ended. */
-export type EndedAction = "start-again" | "forget";
+export type EndedAction = "restore" | "start-again" | "forget" | "discard";
 
-export const ENDED_WORDS: Record<EndedAction, string> = { "start-again": "Start again", forget: "Forget" };
+export const ENDED_WORDS: Record<EndedAction, string> = {
+  restore: "Restore",
+  "start-again": "Start again",
+  forget: "Forget",
+  discard: "Discard what is saved",
+};
 
-/** What they were created from is gone with the host. */
-export function mayDoEnded(action: EndedAction): boolean {
-  return action === "forget" || useApp.getState().host?.power === "running";
+/** One that is saved is restored, and not started beside that. */
+export function isOf(action: EndedAction, { saved }: EndedDomain): boolean {
+  return (action === "restore" || action === "discard") === (saved !== null);
 }
 
-export function doWithEnded(action: EndedAction, ended: readonly Departed[]): void {
-  if (action === "forget") forget(ended.map(({ domid }) => domid));
-  else for (const { domid } of ended) void startAgain(domid);
+/** What they were created from is gone with the host. */
+export function mayDoEnded(action: EndedAction, ended: EndedDomain): boolean {
+  if (!isOf(action, ended)) return false;
+  return action === "forget" || action === "discard" || useApp.getState().host?.power === "running";
+}
+
+/** Does it with those for which it makes sense; asks before what is saved is discarded. */
+export function doWithEnded(action: EndedAction, ended: readonly EndedDomain[]): void {
+  const wanted = ended.filter((each) => mayDoEnded(action, each));
+  if (action === "forget") forget(wanted.map(({ domid }) => domid));
+  else if (action === "discard") askDiscard(wanted);
+  else for (const each of wanted) void comeBack(each);
 }
 
 /** Where it was looked at, the one that takes its place is. */
-async function startAgain(domid: number): Promise<void> {
-  const started = await act("startAgain", { domid });
+async function comeBack({ domid, saved }: EndedDomain): Promise<void> {
+  const started = await (saved ? act("restore", { uuid: saved.uuid }) : act("startAgain", { domid }));
   const { view } = useApp.getState();
   if (started && view.page === "domain" && view.domid === domid) show({ ...view, domid: started.domid });
+}
+
+function askDiscard(ended: readonly EndedDomain[]): void {
+  const names = ended.map(({ name }) => name);
+  ask({
+    title: names.length === 1 ? `Discard what is saved of ${names[0]}` : `Discard ${names.length} saved domains`,
+    text: `What was in ${names.slice(0, 12).join(", ")}${names.length > 12 ? " and more" : ""} is lost: it can only be created anew then.`,
+    action: "Discard",
+    onConfirm: () => {
+      for (const { saved } of ended) if (saved) void act("savedDiscard", { uuid: saved.uuid });
+    },
+  });
 }

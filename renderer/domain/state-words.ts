@@ -1,6 +1,6 @@
 import type { DomainInfo } from "../../core/api/schema.ts";
 
-export type DomainState = "running" | "idle" | "paused" | "crashed" | "shutdown" | "dying" | "ended";
+export type DomainState = "running" | "idle" | "paused" | "crashed" | "shutdown" | "dying" | "saved" | "ended";
 
 /** One word for the flags of `xl list`; a blocked domain waits for something to do. */
 export const STATE_WORDS: Record<DomainState, string> = {
@@ -10,6 +10,7 @@ export const STATE_WORDS: Record<DomainState, string> = {
   crashed: "Crashed",
   shutdown: "Shut down",
   dying: "Dying",
+  saved: "Saved",
   ended: "Ended",
 };
 
@@ -22,6 +23,7 @@ export function stateOf({ state }: DomainInfo): DomainState {
 }
 
 /** Of a domain that is gone. */
-export function endOf({ reason }: { reason: string }): DomainState {
+export function endOf({ reason, saved = null }: { reason: string; saved?: unknown }): DomainState {
+  if (saved) return "saved";
   return reason === "crash" || reason === "watchdog" ? "crashed" : "ended";
 }

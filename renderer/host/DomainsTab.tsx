@@ -8,6 +8,7 @@ import {
   doWithEnded,
   ENDED_WORDS,
   mayDo,
+  isOf,
   mayDoEnded,
   type DomainAction,
   type EndedAction,
@@ -18,15 +19,15 @@ import { Tags } from "../organize/Tags.tsx";
 import { ColumnChoice } from "./ColumnChoice.tsx";
 import { LIST_COLUMNS, showDomain, useLayout, type ListColumn } from "../state/layout.ts";
 import { history } from "../state/session.ts";
-import { endedDomains, show, useApp, type Departed } from "../state/store.ts";
+import { endedDomains, showEnded, useApp, type EndedDomain } from "../state/store.ts";
 import { formatValue } from "../ui/Graph.tsx";
 import { StateMark } from "../domain/StateMark.tsx";
 import { uptimeText } from "../ui/uptime.ts";
 import { exportDomains } from "./export.ts";
 
 const ROW_PIXELS = 32;
-const BULK: DomainAction[] = ["pause", "unpause", "shutdown", "reboot", "destroy"];
-const BULK_ENDED: EndedAction[] = ["start-again", "forget"];
+const BULK: DomainAction[] = ["pause", "unpause", "save", "shutdown", "reboot", "destroy"];
+const BULK_ENDED: EndedAction[] = ["restore", "start-again", "forget"];
 const TEXT_COLUMNS: ListColumn[] = ["name", "state", "folder", "tags"];
 
 interface Row {
@@ -36,7 +37,7 @@ interface Row {
   /** null: it is gone. */
   domain: DomainInfo | null;
   /** null: it is there. */
-  gone: Departed | null;
+  gone: EndedDomain | null;
   values: Record<ListColumn, number | string>;
 }
 
@@ -76,6 +77,7 @@ export function DomainsTab() {
   const domains = useApp((state) => state.domains);
   const departed = useApp((state) => state.departed);
   const forgotten = useApp((state) => state.forgotten);
+  const saved = useApp((state) => state.saved);
   useApp((state) => state.tick);
   const { sortBy, sortDown, hiddenColumns } = useLayout();
   const { places } = useGroups();
@@ -86,7 +88,7 @@ export function DomainsTab() {
   const rows = sorted(
     [
       ...domains.map(rowOf),
-      ...endedDomains({ domains, departed, forgotten }).map((gone): Row => {
+      ...endedDomains({ domains, departed, forgotten, saved }).map((gone): Row => {
         const none = Object.fromEntries(LIST_COLUMNS.map(([id]) => [id, NaN])) as Row["values"];
         const state = endOf(gone);
         const values = {
@@ -149,11 +151,11 @@ export function DomainsTab() {
             onClick={() => doWith(action, living)}
           />
         ))}
-        {(rows.some(({ gone }) => gone !== null) ? BULK_ENDED : []).map((action) => (
+        {BULK_ENDED.filter((action) => rows.some(({ gone }) => gone && isOf(action, gone))).map((action) => (
           <BulkButton
             key={action}
             word={ENDED_WORDS[action]}
-            fits={mayDoEnded(action) ? ended.length : 0}
+            fits={ended.filter((each) => mayDoEnded(action, each)).length}
             of={selected.length}
             onClick={() => doWithEnded(action, ended)}
           />
@@ -308,7 +310,7 @@ function DomainRow({
           type="button"
           className="plain"
           title={name}
-          onClick={() => (domain ? showDomain(domid) : show({ page: "domain", domid, tab: "console" }))}
+          onClick={() => (domain ? showDomain(domid) : showEnded(domid))}
         >
           {name}
         </button>
@@ -332,7 +334,7 @@ function shownColumns(hidden: readonly ListColumn[]): (typeof LIST_COLUMNS)[numb
 
 /** What stands in a column. Of a domain that is gone nothing is measured. */
 function cellOf(id: ListColumn, { domid, name, state, domain, values }: Row, folder: string): ReactNode {
-  if (id === "domid") return domid;
+  if (id === "domid") return domid < 0 ? "–" : domid;
   if (id === "folder") return folder;
   if (id === "tags") return <Tags name={name} most={3} />;
   if (id === "state")

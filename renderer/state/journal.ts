@@ -2,6 +2,7 @@
 import { create } from "zustand";
 import type { Arguments, DomainInfo, Events, RequestName } from "../../core/api/schema.ts";
 import { hostIs } from "./power-words.ts";
+import { useApp } from "./store.ts";
 
 export interface Entry {
   id: number;
@@ -60,6 +61,10 @@ function change(id: number, to: Partial<Entry>): void {
   }));
 }
 
+function savedName(uuid: unknown): string {
+  return useApp.getState().saved.find((each) => each.uuid === uuid)?.name ?? "a domain";
+}
+
 type Title = (args: Record<string, unknown>, name: (domid: unknown) => string) => string;
 /** Requests that do something worth telling. */
 const TASKS: Partial<Record<RequestName, Title>> = {
@@ -69,6 +74,9 @@ const TASKS: Partial<Record<RequestName, Title>> = {
   create: ({ config }) => `Create ${/^\s*name\s*=\s*["']([^"']*)/m.exec(String(config))?.[1] ?? "a domain"}`,
   createBundled: () => "Start the bundled guest",
   startAgain: ({ domid }, name) => `Start ${name(domid)} again`,
+  save: ({ domid }, name) => `Save ${name(domid)}`,
+  restore: ({ uuid }) => `Restore ${savedName(uuid)}`,
+  savedDiscard: ({ uuid }) => `Discard what is saved of ${savedName(uuid)}`,
   shutdown: ({ domid, reason }, name) =>
     `Ask ${name(domid)} to ${reason === "poweroff" ? "power off" : String(reason)}`,
   pause: ({ domid }, name) => `Pause ${name(domid)}`,
@@ -171,7 +179,11 @@ export function noteHost(power: Events["host"]["power"], reason: string | null):
 
 export function noteCreated({ domid, name }: Events["created"], hostIsUp: boolean): void {
   const replaced = [...stops].reverse().find(([, why]) => why.startsWith(`${name}: `));
-  const here = askedFor("create", null) || askedFor("createBundled", null) || askedForAny("startAgain");
+  const here =
+    askedFor("create", null) ||
+    askedFor("createBundled", null) ||
+    askedFor("restore", null) ||
+    askedForAny("startAgain");
   add({
     kind: "event",
     state: "info",
@@ -194,7 +206,7 @@ export function noteStopped(
   power: Events["host"]["power"] | undefined,
 ): void {
   const crashed = reason === "crash" || reason === "watchdog";
-  const wasAsked = askedFor("shutdown", domid, SHUTDOWN_MS);
+  const wasAsked = askedFor("shutdown", domid, SHUTDOWN_MS) || askedFor("save", domid, SHUTDOWN_MS);
   const setting = crashed ? "on_crash" : reason === "reboot" ? "on_reboot" : "on_poweroff";
   stops.delete(domid);
   if (/restart|soft-reset/.test(action)) stops.set(domid, `${name}: ${setting} is ${action}`);
@@ -204,7 +216,7 @@ export function noteStopped(
     state: crashed ? "error" : "info",
     title: `${name} ${STOPS[reason] ?? `stopped: ${reason}`}`,
     cause: crashed ? "The guest itself" : power === "stopping" ? POWER_OFF : wasAsked ? HERE : "The guest itself",
-    detail: `${setting} is ${action}`,
+    detail: reason === "suspend" ? "" : `${setting} is ${action}`,
     domid,
   });
 }

@@ -41,9 +41,12 @@ export function request<N extends RequestName>(name: N, args: Arguments<N>): Pro
   if (!client) return Promise.reject(new Error("There is no connection to the host."));
   const work = beginTask(name, args, nameOf, cancelOf(name, args));
   if (name === "hostPowerOn") powerOn = work;
+  const { domid } = args as { domid?: number };
+  if (name === "save" && work && domid !== undefined) saves.set(domid, work);
   const answer = (client.request as (name: N, args: Arguments<N>) => Promise<Results[N]>)(name, args);
   const end = (failure?: Failure): void => {
     if (powerOn === work) powerOn = null;
+    if (domid !== undefined && saves.get(domid) === work) saves.delete(domid);
     work?.end(failure);
   };
   answer.then(
@@ -55,11 +58,14 @@ export function request<N extends RequestName>(name: N, args: Arguments<N>): Pro
 
 /** The power-on that this window asked for last: its stages are its progress. */
 let powerOn: Work | null = null;
+/** Domains that this window saves. */
+const saves = new Map<number, Work>();
 
 /** What ends a request under way; null where nothing does. */
 function cancelOf(name: RequestName, args: unknown): (() => void) | null {
   // A host that is not up yet goes off at once.
   if (name === "hostPowerOn") return () => void act("hostPowerOff", { graceMilliseconds: 0 });
+  if (name === "save") return () => void act("saveCancel", { domid: (args as Arguments<"save">).domid });
   const created = name === "create" ? readConfig((args as Arguments<"create">).config).values.get("name") : undefined;
   return created ? () => void act("createCancel", { name: created }) : null;
 }
@@ -116,6 +122,10 @@ export async function startSession(): Promise<void> {
   }
   listen(client);
   useApp.setState({ connection: "open", connectionReason: "" });
+  void client.request("savedDomains").then(
+    (saved) => useApp.setState({ saved }),
+    () => {},
+  );
   const log = await client.request("xenLogAttach").catch(() => null);
   if (log) useApp.setState({ xenLog: { first: 0, ...log } });
   await client.request("statisticsEvery", { milliseconds: STATISTICS_MS }).catch(() => {});
@@ -190,19 +200,21 @@ function listen(api: ApiClient): void {
     void consoles.attach(domid);
   });
   api.on("stopped", (stopped) => {
-    const { domid, name, reason } = stopped;
+    const { domid, name, reason, uuid } = stopped;
     noteStopped(stopped, useApp.getState().host?.power);
-    depart(domid, name, reason);
+    depart(domid, name, reason, uuid);
     void askStops(api);
     if (reason === "crash") toast("error", `${name} has crashed. Its console is kept.`);
   });
   api.on("destroyed", (destroyed) => {
-    const { domid, name } = destroyed;
+    const { domid, name, uuid } = destroyed;
     const had = useApp.getState().departed.has(domid);
     noteDestroyed(destroyed, had, useApp.getState().host?.power);
-    if (!had) depart(domid, name, "destroyed");
+    if (!had) depart(domid, name, "destroyed", uuid);
     void askStops(api);
   });
+  api.on("saving", ({ domid, share }) => saves.get(domid)?.progress(share));
+  api.on("saved", ({ domains: saved }) => useApp.setState({ saved }));
   api.on("mark", addMark);
   api.on("notice", (notice) => {
     noteNotice(notice);
@@ -230,16 +242,16 @@ function listen(api: ApiClient): void {
   });
 }
 
-function depart(domid: number, name: string, reason: string): void {
+function depart(domid: number, name: string, reason: string, uuid: string): void {
   const { departed, domains } = useApp.getState();
   const last = domains.find((each) => each.domid === domid) ?? null;
   const all = [...departed].filter(([each]) => each !== domid).slice(-(MOST_DEPARTED - 1));
-  useApp.setState({ departed: new Map([...all, [domid, { domid, name, reason, last }]]) });
+  useApp.setState({ departed: new Map([...all, [domid, { domid, uuid, name, reason, last }]]) });
 }
 
 /** The host's end is that of its domains. What their terminals have is kept. */
 function departAll(): void {
-  for (const { domid, name } of useApp.getState().domains) if (domid !== 0) depart(domid, name, "host");
+  for (const { domid, name, uuid } of useApp.getState().domains) if (domid !== 0) depart(domid, name, "host", uuid);
 }
 
 async function askStops(api: ApiClient): Promise<DomainStop[]> {
@@ -258,7 +270,7 @@ async function knowPast(api: ApiClient): Promise<void> {
   for (const { domid, name, alive } of logs) {
     if (alive || departed.has(domid)) continue;
     const stop = stops.findLast((each) => each.domid === domid);
-    departed.set(domid, { domid, name, reason: stop?.reason ?? "", last: stop?.last ?? null });
+    departed.set(domid, { domid, uuid: stop?.uuid ?? "", name, reason: stop?.reason ?? "", last: stop?.last ?? null });
   }
   useApp.setState({ departed });
 }

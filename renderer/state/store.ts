@@ -1,6 +1,6 @@
 /** What the application shows, apart from figures (history.ts) and console text (consoles.ts). */
 import { create } from "zustand";
-import type { DomainInfo, HostState } from "../../core/api/schema.ts";
+import type { DomainInfo, HostState, SavedDomain } from "../../core/api/schema.ts";
 import { DOMAIN_TABS, HOST_TABS, type DomainTab, type HostTab } from "./tabs.ts";
 import { NO_LOG, type XenLogState } from "./xen-log.ts";
 
@@ -18,11 +18,17 @@ export interface Toast {
 /** A domain that is gone, whose console is kept. */
 export interface Departed {
   domid: number;
+  /** "" where it is not known. */
+  uuid: string;
   name: string;
   /** Why it went; "" when nobody knows. */
   reason: string;
   /** As it was last seen, by this window or the host; null when it was not. */
   last: DomainInfo | null;
+}
+/** The same in lists; `saved`: it can be restored. One that was saved before this power-on has a number below 0 for its domid. */
+export interface EndedDomain extends Departed {
+  saved: SavedDomain | null;
 }
 
 /** A question before something that cannot be undone. */
@@ -40,6 +46,8 @@ export interface AppState {
   host: HostState | null;
   domains: DomainInfo[];
   departed: ReadonlyMap<number, Departed>;
+  /** What the host keeps of domains until they are restored. */
+  saved: readonly SavedDomain[];
   /** Of those, the ones that the user wants to see no more, until the next power-on. */
   forgotten: ReadonlySet<number>;
   view: View;
@@ -61,6 +69,7 @@ export const useApp = create<AppState>()(() => ({
   host: null,
   domains: [],
   departed: new Map(),
+  saved: [],
   forgotten: new Set(),
   view: { page: "host" },
   toasts: [],
@@ -86,6 +95,10 @@ export function dismissToast(id: number): void {
 export function show(view: View): void {
   useApp.setState({ view });
 }
+/** The console of a domain that is gone, if there may be one. */
+export function showEnded(domid: number): void {
+  show({ page: "domain", domid, tab: domid < 0 ? "overview" : "console" });
+}
 export function openDialog(dialog: AppState["dialog"]): void {
   useApp.setState({ dialog });
 }
@@ -93,17 +106,34 @@ export function ask(question: Question): void {
   useApp.setState({ question });
 }
 
-/** Domains that are gone, the latest first; without those whose name another one has taken up since. */
-export function endedDomains({
-  departed,
-  domains,
-  forgotten,
-}: Pick<AppState, "departed" | "domains" | "forgotten">): Departed[] {
+/** By UUID: what stands for a domid where a saved domain has none. */
+const savedIds = new Map<string, number>();
+function savedId(uuid: string): number {
+  let id = savedIds.get(uuid);
+  if (id === undefined) savedIds.set(uuid, (id = -1 - savedIds.size));
+  return id;
+}
+
+type Gone = Pick<AppState, "departed" | "domains" | "forgotten" | "saved">;
+
+/**
+ * Domains that are gone, the latest first; without those whose name another one has taken up since and those that were forgotten, but
+ * with all that are saved.
+ */
+export function endedDomains({ departed, domains, forgotten, saved }: Gone): EndedDomain[] {
   const living = new Set(domains.map(({ name }) => name));
   const ids = new Set(domains.map(({ domid }) => domid));
-  const latest = new Map<string, Departed>();
-  for (const each of departed.values()) if (!forgotten.has(each.domid)) latest.set(each.name, each);
-  return [...latest.values()].filter(({ domid, name }) => !ids.has(domid) && !living.has(name)).reverse();
+  const latest = new Map<string, EndedDomain>();
+  for (const each of departed.values()) {
+    const kept = saved.find(({ uuid }) => uuid === each.uuid) ?? null;
+    if (kept || !forgotten.has(each.domid)) latest.set(each.name, { ...each, saved: kept });
+  }
+  const gone = [...latest.values()].filter((each) => !ids.has(each.domid) && (each.saved || !living.has(each.name)));
+  const shown = new Set(gone.map(({ uuid }) => uuid));
+  const before = saved
+    .filter(({ uuid }) => !shown.has(uuid))
+    .map((each) => ({ ...each, domid: savedId(each.uuid), reason: "suspend", last: null, saved: each }));
+  return [...gone.reverse(), ...before];
 }
 export function forget(domids: readonly number[]): void {
   useApp.setState(({ forgotten }) => ({ forgotten: new Set([...forgotten, ...domids]) }));

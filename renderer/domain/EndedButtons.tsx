@@ -1,0 +1,33 @@
+import { HardDriveUpload, Play, Trash2 } from "lucide-react";
+import { useApp, type EndedDomain } from "../state/store.ts";
+import { doWithEnded, ENDED_WORDS, mayDoEnded, type EndedAction } from "./actions.ts";
+
+const ICONS: Partial<Record<EndedAction, typeof Play>> = {
+  restore: HardDriveUpload,
+  "start-again": Play,
+  discard: Trash2,
+};
+
+/** What may be done with a domain that has ended, on its page. */
+export function EndedButtons({ ended }: { ended: EndedDomain }) {
+  useApp(({ host }) => host?.power);
+  return (
+    <div className="button-row">
+      {(["restore", "start-again", "discard"] as const)
+        .filter((action) => mayDoEnded(action, ended))
+        .map((action) => {
+          const Icon = ICONS[action]!;
+          return (
+            <button
+              key={action}
+              type="button"
+              className={action === "discard" ? "danger-quiet" : undefined}
+              onClick={() => doWithEnded(action, [ended])}
+            >
+              <Icon size={15} aria-hidden /> {ENDED_WORDS[action]}
+            </button>
+          );
+        })}
+    </div>
+  );
+}
