@@ -139,7 +139,7 @@ export class Lifecycle {
     return this.#named(config.name, (wanted) => {
       this.#checkMemory(config.name, pages);
       const { maxvcpus: vcpus, maxmemMiB } = config;
-      return this.#assemble(config, options, wanted, (ports) =>
+      return this.#assemble(config, options, wanted, true, (ports) =>
         restore({ ...ports, vcpus, mostPages: maxmemMiB * 256 }),
       );
     });
@@ -182,7 +182,7 @@ export class Lifecycle {
     const totalPages = config.memoryMiB * 256;
     this.#checkMemory(config.name, totalPages);
     const { cmdline } = config;
-    return this.#assemble(config, options, wanted, async (ports) => {
+    return this.#assemble(config, options, wanted, false, async (ports) => {
       const built = await builder.build({ ...ports, kernel, ramdisk, cmdline, totalPages });
       return { ...built, timings: [...timings, ...built.timings] };
     });
@@ -202,6 +202,7 @@ export class Lifecycle {
     config: DomainConfig,
     options: CreateOptions,
     wanted: AbortSignal,
+    restored: boolean,
     fill: (ports: { domid: number; storePort: number; consolePort: number }) => Promise<PvBuilt>,
   ): Promise<Omit<CreateResult, "warnings">> {
     const { hypercalls, store, handshakes, console } = this.#parts;
@@ -226,7 +227,7 @@ export class Lifecycle {
       writeBuiltDomain(store, domid, { ...built, storePort, consolePort });
       const { name, uuid } = config;
       this.#domains.set(domid, { domid, name, uuid, config, options, createdAt: Date.now(), stopped: false });
-      this.#parts.emit("created", { domid, name, uuid });
+      this.#parts.emit("created", { domid, name, uuid, restored });
       if (!options.paused) hypercalls.unpauseDomain(domid);
       return { domid, name, uuid, timings: built.timings };
     } catch (error) {

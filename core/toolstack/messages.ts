@@ -425,7 +425,8 @@ export interface ToolstackEvents {
   ready: Record<string, never>;
   /** Something in `list` changed. */
   domains: { domains: DomainInfo[] };
-  created: { domid: number; name: string; uuid: string };
+  /** `restored`: of one that was saved. */
+  created: { domid: number; name: string; uuid: string; restored: boolean };
   /** How much of a domain that is being saved is written, up to 1. */
   saving: { domid: number; share: number };
   stopped: DomainStopped;

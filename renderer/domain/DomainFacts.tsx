@@ -8,7 +8,7 @@ const REASONS: Record<DomainStop["reason"], string> = {
   reboot: "It rebooted",
   crash: "It crashed",
   watchdog: "Its watchdog was not fed",
-  suspend: "It suspended",
+  suspend: "It was saved",
   soft_reset: "It was reset",
   destroyed: "It was destroyed",
   host: "Its host ended",

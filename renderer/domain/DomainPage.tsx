@@ -24,7 +24,7 @@ const ENDINGS: Record<string, string> = {
   reboot: "It rebooted, as another domain.",
   crash: "It crashed.",
   watchdog: "Its watchdog was not fed.",
-  suspend: "It suspended.",
+  suspend: "It was saved, and is not any more.",
   destroyed: "It was destroyed.",
   host: "It ended with the host, which crashed.",
 };

@@ -177,7 +177,7 @@ export function noteHost(power: Events["host"]["power"], reason: string | null):
   });
 }
 
-export function noteCreated({ domid, name }: Events["created"], hostIsUp: boolean): void {
+export function noteCreated({ domid, name, restored }: Events["created"], hostIsUp: boolean): void {
   const replaced = [...stops].reverse().find(([, why]) => why.startsWith(`${name}: `));
   const here =
     askedFor("create", null) ||
@@ -187,7 +187,7 @@ export function noteCreated({ domid, name }: Events["created"], hostIsUp: boolea
   add({
     kind: "event",
     state: "info",
-    title: `${name} was created`,
+    title: `${name} was ${restored ? "restored" : "created"}`,
     cause: replaced
       ? `Domain ${replaced[0]} stopped, ${replaced[1].slice(name.length + 2)}`
       : here
@@ -224,7 +224,7 @@ const STOPS: Record<string, string> = {
   poweroff: "powered off",
   reboot: "rebooted",
   crash: "crashed",
-  suspend: "suspended",
+  suspend: "was saved",
   watchdog: "did not feed its watchdog",
 };
 

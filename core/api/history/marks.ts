@@ -8,7 +8,7 @@ const STOPS: Record<ToolstackEvents["stopped"]["reason"], string> = {
   poweroff: "powered off",
   reboot: "rebooted",
   crash: "crashed",
-  suspend: "suspended",
+  suspend: "was saved",
   watchdog: "did not feed its watchdog",
   soft_reset: "was reset",
 };
@@ -32,7 +32,7 @@ export class Marks {
     this.#mark = mark;
   }
 
-  created({ domid, name, uuid }: ToolstackEvents["created"]): void {
+  created({ domid, name, uuid, restored }: ToolstackEvents["created"]): void {
     this.#seen.set(domid, {
       uuid,
       name,
@@ -42,7 +42,7 @@ export class Marks {
       targetMiB: null,
       ends: false,
     });
-    this.#mark(uuid, `${name} was created`, false);
+    this.#mark(uuid, `${name} was ${restored ? "restored" : "created"}`, false);
   }
 
   stopped({ domid, name, uuid, reason, action }: ToolstackEvents["stopped"]): void {
