@@ -126,4 +126,36 @@ describe("xl", () => {
     expect(await refused("list", "web", "more")).toContain('"more" is one argument too many');
     expect(await refused("pause")).toContain("the domain is missing");
   });
+
+  it("saves a domain to a file and restores it", async () => {
+    const file = path.join(folder, "web.saved");
+    const names = async (): Promise<string[]> =>
+      (await xl("list")).out
+        .trim()
+        .split("\n")
+        .slice(1)
+        .map((line) => line.split(/ +/)[0]!);
+    const before = await names();
+    expect(await xl("save", "-c", "web", file)).toMatchObject({ status: 0, err: `Saving to ${file}\n` });
+    expect(await names()).toEqual(before);
+    expect(await xl("restore", file)).toMatchObject({
+      status: 1,
+      err: expect.stringContaining("runs already") as string,
+    });
+    expect(await xl("save", "web", path.join(folder, "none", "web.saved"))).toMatchObject({
+      status: 1,
+      err: expect.stringContaining("there is no such folder") as string,
+    });
+    expect(await names()).toEqual(before);
+    expect(await xl("save", "web", file)).toMatchObject({ status: 0 });
+    expect(await names()).toEqual(before.filter((name) => name !== "web"));
+    expect(await xl("restore", path.join(dist, "cli.js"))).toMatchObject({
+      status: 1,
+      err: expect.stringContaining("it is no saved domain") as string,
+    });
+    expect(await xl("restore", "-p", file)).toMatchObject({ status: 0, err: `Loading ${file}\n` });
+    expect(await names()).toEqual(expect.arrayContaining(before));
+    expect((await xl("list")).out).toMatch(/web .* --p---/);
+    expect(await xl("unpause", "web")).toMatchObject({ status: 0 });
+  });
 });

@@ -1,0 +1,120 @@
+/** Domains that a host keeps until they are restored, over the API: who may name files, what is there after a restart, what is spoiled. */
+import { readdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ApiClient, type Transport } from "../../core/api/client.ts";
+import { HostService } from "../../core/api/host-service.ts";
+import type { Events } from "../../core/api/schema.ts";
+import { Session } from "../../core/api/session.ts";
+import { temporaryFolder } from "../temporary.ts";
+
+const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
+const SLOW = { timeout: 60_000 };
+
+function makeHost(savedFolder: string | null): HostService {
+  return new HostService({
+    imageFolder: dist,
+    bundledGuest: new URL("assets/guests/mini.elf", dist),
+    memoryMiB: 256,
+    pcpus: 1,
+    ...(savedFolder !== null && { savedFolder }),
+  });
+}
+function connect(host: HostService, mayNameFiles: boolean): ApiClient {
+  const transport: Transport = {
+    send: (message) => void session.receive(structuredClone(message)),
+    onMessage: () => {},
+    onClose: () => {},
+    close: () => session.end(),
+  };
+  const client = new ApiClient(transport);
+  const session = new Session(host, {
+    send: (message) => transport.onMessage(message),
+    backlog: 0,
+    end: (reason) => transport.onClose(reason),
+    mayNameFiles,
+  });
+  return client;
+}
+async function startGuest(host: HostService): Promise<number> {
+  const { domid } = await host.createBundled(1);
+  const log = async (): Promise<string> =>
+    Buffer.from((await host.toolstack.request("consoleAttach", { domid })).log).toString();
+  await expect.poll(log, SLOW).toContain("mini> ");
+  return domid;
+}
+
+describe("saved domains over the API", () => {
+  const folder = path.join(temporaryFolder("saved"), "kept");
+  let host: HostService;
+  let client: ApiClient;
+  let uuid: string;
+
+  beforeAll(async () => {
+    host = makeHost(folder);
+    await host.powerOn();
+    client = connect(host, false);
+  });
+  afterAll(() => host.powerOff(0));
+
+  it("are kept by the host, which tells everybody and how far it is", async () => {
+    const domid = await startGuest(host);
+    uuid = (await client.request("list")).find((each) => each.domid === domid)!.uuid;
+    const shares: Events["saving"][] = [];
+    const saved: Events["saved"][] = [];
+    client.on("saving", (event) => shares.push(event));
+    client.on("saved", (event) => saved.push(event));
+    const { bytes } = await client.request("save", { domid });
+    const kept = [expect.objectContaining({ uuid, name: "mini-1", bytes })];
+    expect(await client.request("savedDomains")).toEqual(kept);
+    expect(saved).toEqual([{ domains: kept }]);
+    expect(shares.at(-1)).toEqual({ domid, share: 1 });
+    expect(readdirSync(folder)).toEqual([`${uuid}.saved`]);
+  });
+
+  it("are there for the next host; a file that is spoiled is told of and left alone", async () => {
+    await host.powerOff(0);
+    const spoiled = path.join(folder, `${crypto.randomUUID()}.saved`);
+    writeFileSync(spoiled, "nothing of the kind");
+    host = makeHost(folder);
+    await expect.poll(() => host.saved.all.map((each) => each.uuid), SLOW).toEqual([uuid]);
+    await expect
+      .poll(() => host.notices.map(({ message }) => message).join())
+      .toContain(`${spoiled} can't be restored`);
+    expect(readdirSync(folder)).toHaveLength(2);
+    client = connect(host, false);
+    await expect(client.request("restore", { uuid })).rejects.toMatchObject({ code: "EOFF" });
+    await host.powerOn();
+    const { name } = await client.request("restore", { uuid });
+    expect(name).toBe("mini-1");
+    expect(await client.request("savedDomains")).toEqual([]);
+    await expect(client.request("restore", { uuid })).rejects.toMatchObject({ code: "ESRCH" });
+    await expect(client.request("savedDiscard", { uuid })).rejects.toMatchObject({ code: "ESRCH" });
+  });
+
+  it("are saved to files by those alone whose user may name files", async () => {
+    const file = path.join(folder, "elsewhere.saved");
+    const domid = (await client.request("list")).find((each) => each.domid !== 0)!.domid;
+    await expect(client.request("save", { domid, file })).rejects.toMatchObject({ code: "EACCES" });
+    await expect(client.request("restore", { file })).rejects.toMatchObject({ code: "EACCES" });
+    await expect(client.request("restore", {})).rejects.toMatchObject({ code: "EBADREQUEST" });
+    await expect(client.request("save", { domid, resume: true })).rejects.toMatchObject({ code: "EBADREQUEST" });
+    await expect(client.request("save", { domid: 0 })).rejects.toMatchObject({ code: "EPERM" });
+    await expect(client.request("saveCancel", { domid })).rejects.toMatchObject({ code: "ESRCH" });
+    const own = connect(host, true);
+    await own.request("save", { domid, file, resume: true });
+    expect((await own.request("list")).map((each) => each.domid)).toContain(domid);
+    own.close();
+  });
+
+  it("need a folder where no file is named", async () => {
+    const bare = makeHost(null);
+    await bare.powerOn();
+    const domid = await startGuest(bare);
+    const own = connect(bare, true);
+    await expect(own.request("save", { domid })).rejects.toMatchObject({ code: "EROFS" });
+    expect((await own.request("list")).map((each) => each.domid)).toContain(domid);
+    await bare.powerOff(0);
+  });
+});
