@@ -12,6 +12,7 @@ import { HELD_KEYS } from "../../renderer/app/keys.ts";
 import { MENU_IDS } from "../../renderer/app/menu-table.ts";
 import { HOST_TABS } from "../../renderer/state/tabs.ts";
 import { itemsOf } from "../electron/double.ts";
+import { temporaryFolder } from "../temporary.ts";
 import { shootBoth } from "./application.ts";
 import { chromiumMissing, launch } from "./browser.ts";
 import { Desktop } from "./desktop.ts";
@@ -41,6 +42,7 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
       memoryMiB: 256,
       pcpus: 1,
       firstGuest: true,
+      savedFolder: temporaryFolder("desktop-saved"),
     });
     web = await serveWeb(host, path.join(dist, "renderer"));
     browser = await launch();
@@ -182,7 +184,7 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
       return values.map((value) => /\(([^()]+)\)$/.exec(value)![1]!);
     };
     const ofOne =
-      /^(go|pause|unpause|shutdown|reboot|destroy|start-again|forget)-\d+(-\w+)?$|^(move-to|new-in|toggle|rename|remove|organize):/;
+      /^(go|pause|unpause|save|shutdown|reboot|destroy|restore|discard|start-again|forget)--?\d+(-\w+)?$|^(move-to|new-in|toggle|rename|remove|organize):/;
     for (const view of ["go-1-console", "go-0-overview", "host-overview"]) {
       await desktop.say("command", view);
       const ids = await listed();
@@ -247,9 +249,14 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
   });
 
   it("has offered every command of the menu at its time, once some domains have come and gone", async () => {
-    await expect.poll(offers).toContain("this-shutdown");
+    const slow = { timeout: 50_000 };
+    await expect.poll(offers).toContain("this-save");
+    await desktop.say("command", "this-save");
+    await expect.poll(offers, slow).toEqual(expect.arrayContaining(["this-restore", "this-discard"]));
+    await desktop.say("command", "this-restore");
+    await expect.poll(offers, slow).toContain("this-shutdown");
     await desktop.say("command", "this-shutdown");
-    await expect.poll(offers, { timeout: 50_000 }).toContain("forget-ended");
+    await expect.poll(offers, slow).toContain("forget-ended");
     expect([...MENU_IDS].filter((id) => !everOffered().has(id))).toEqual([]);
     expect(problems).toEqual([]);
   });
