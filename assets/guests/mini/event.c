@@ -10,10 +10,20 @@ void event_handle(u32 port, u32 vcpu, port_handler handler) {
     if (port >= MAX_PORTS) return;
     handlers[port] = handler;
     ports_of[vcpu][port / 64] |= 1ul << port % 64;
-    asm volatile("lock btrq %1, %0" : "+m"(shared_info->evtchn_mask[port / 64]) : "r"((u64)port & 63) : "memory");
+    /* By hypercall: an event that came while the port was masked is delivered now. */
+    hypercall(HYPERVISOR_event_channel_op, EVTCHNOP_unmask, (u64)&port, 0, 0);
 }
 
+/* By another vCPU only while this one is down. */
+void event_close(u32 port, u32 vcpu) {
+    hypercall(HYPERVISOR_event_channel_op, EVTCHNOP_close, (u64)&port, 0, 0);
+    if (port < MAX_PORTS) ports_of[vcpu][port / 64] &= ~(1ul << port % 64);
+}
+
+/* No port is known: after a restore they are others. */
 void events_init(void) {
+    clear_bytes(ports_of, sizeof ports_of);
+    clear_bytes(event_count, sizeof event_count);
     for (u32 word = 0; word < 64; word++) shared_info->evtchn_mask[word] = ~0ul;
 }
 

@@ -34,6 +34,8 @@ static struct lateness timers(u64 n) {
     struct lateness l = {0, 0, 0};
     for (u64 i = 0; i < n; i++) {
         u64 deadline = now() + 200000 + i * 7919 % 300000;
+        /* It may be of another host, with another time, before a restore. */
+        ticked_at[0] = 0;
         awaited[0] = deadline;
         hypercall(HYPERVISOR_set_timer_op, deadline, 0, 0, 0);
         do compute(2000000); while (ticked_at[0] < deadline);

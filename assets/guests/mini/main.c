@@ -6,7 +6,6 @@ struct shared_info *shared_info;
 static u32 boot_id;
 
 extern char event_entry[], failsafe_entry[], trap_entries[], trap_entries_end[];
-void *map_frame(u64 mfn, u32 slot);
 
 void poweroff(u32 reason) {
     for (;;) hypercall(HYPERVISOR_sched_op, SCHEDOP_shutdown, (u64)&reason, 0, 0);
@@ -22,7 +21,7 @@ void traps_fill(struct trap_info *table) {
 }
 
 /* Page-table base as vcpu_guest_context wants it: the machine address of the L4. */
-u64 current_cr3(void) { return p2m[(start_info->pt_base - 0xffffffff80000000ul) >> 12] << 12; }
+u64 current_cr3(void) { return mfn_of((void *)start_info->pt_base) << 12; }
 
 void trap(struct registers *r) {
     console_unlock();
@@ -33,20 +32,25 @@ void trap(struct registers *r) {
     poweroff(SHUTDOWN_crash);
 }
 
-void main(struct start_info *info) {
-    static struct trap_info traps[32];
-    start_info = info;
-    hypercall(25, 2, (u64)&boot_id, 0, 0); /* set_segment_base: SEGBASE_GS_KERNEL */
-    memory_init();
-    shared_info = map_frame(info->shared_info >> 12, 0);
-    traps_fill(traps);
-    hypercall(HYPERVISOR_set_trap_table, (u64)traps, 0, 0, 0);
-    hypercall(HYPERVISOR_set_callbacks, (u64)event_entry, (u64)failsafe_entry, 0, 0);
+/* To what is the domain's and not in its memory. After a suspend again: the memory may be another domain's now. */
+void connect(void) {
+    shared_info = map_frame(start_info->shared_info >> 12, 0);
     events_init();
     console_init();
     shared_info->vcpu[0].evtchn_upcall_mask = 0;
     store_init();
     smp_init();
+}
+
+void main(struct start_info *info) {
+    static struct trap_info traps[32];
+    start_info = info;
+    hypercall(25, 2, (u64)&boot_id, 0, 0); /* set_segment_base: SEGBASE_GS_KERNEL */
+    memory_init();
+    traps_fill(traps);
+    hypercall(HYPERVISOR_set_trap_table, (u64)traps, 0, 0, 0);
+    hypercall(HYPERVISOR_set_callbacks, (u64)event_entry, (u64)failsafe_entry, 0, 0);
+    connect();
     print("\nXenarium mini guest: %u vCPU%s, %u MiB. Type 'help'.\n", (u64)vcpus_online, vcpus_online > 1 ? "s" : "",
           info->nr_pages >> 8);
     shell_start();
@@ -58,6 +62,7 @@ void main(struct start_info *info) {
             print("\nxenstore asks: %s\n", how);
             if (equal(how, "poweroff") || equal(how, "halt")) poweroff(SHUTDOWN_poweroff);
             if (equal(how, "reboot")) poweroff(SHUTDOWN_reboot);
+            if (equal(how, "suspend")) suspend();
         }
         if (busy) continue;
         events_mask();

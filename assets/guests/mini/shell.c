@@ -32,10 +32,8 @@ static void cpu(const char *arg) {
 }
 
 static void uptime(const char *arg) {
-    static u64 boot;
     u64 t = now();
-    if (!boot) boot = t;
-    if (!arg) return;
+    (void)arg;
     print("up %u.%03u s, host up %u.%03u s\n", (t - boot) / 1000000000, (t - boot) / 1000000 % 1000, t / 1000000000, t / 1000000 % 1000);
 }
 
@@ -115,7 +113,7 @@ static void off(const char *arg) { (void)arg; poweroff(SHUTDOWN_poweroff); }
 
 static const struct { const char *name; void (*run)(const char *arg); const char *what; } commands[] = {
     {"help", help, "this list"}, {"info", info, "who and where this guest is"}, {"mem", mem, "memory owned"},
-    {"cpu", cpu, "vCPUs, their ticks and work"}, {"uptime", uptime, "time since start"},
+    {"cpu", cpu, "vCPUs, their ticks and work"}, {"uptime", uptime, "time since start, less what it was suspended"},
     {"load", load, "load N: keep N vCPUs busy; load 0 stops"}, {"alloc", alloc, "alloc N: take N MiB back from the host"},
     {"free", give, "free N: give N MiB to the host"}, {"xenstore-ls", xenstore_ls, "xenstore-ls [PATH]: the tree below PATH"},
     {"events", events, "events handled, by port"},
@@ -151,7 +149,7 @@ static void execute(void) {
     prompt();
 }
 
-static void redraw(void) {
+void shell_redraw(void) {
     print("\rmini> %s\x1b[K", line);
     for (u32 i = used; i > cursor; i--) put('\b');
     print("");
@@ -164,7 +162,7 @@ static void recall(s32 step) {
     if (to == remembered) clear_bytes(line, LINE);
     else copy_bytes(line, history[to % HISTORY], LINE);
     used = cursor = length(line);
-    redraw();
+    shell_redraw();
 }
 
 static void complete(void) {
@@ -180,14 +178,14 @@ static void complete(void) {
         for (u32 i = 0; i < COMMANDS; i++) if (starts(commands[i].name, line)) print("%s  ", commands[i].name);
         print("\n");
     }
-    redraw();
+    shell_redraw();
 }
 
 static void erase(void) {
     if (!cursor) return;
     for (u32 i = --cursor; i < used; i++) line[i] = line[i + 1];
     used--;
-    redraw();
+    shell_redraw();
 }
 
 void shell_input(int c) {
@@ -197,10 +195,10 @@ void shell_input(int c) {
         escape = 0;
         if (c == 'A') recall(-1);
         else if (c == 'B') recall(1);
-        else if (c == 'C' && cursor < used) cursor++, redraw();
-        else if (c == 'D' && cursor) cursor--, redraw();
-        else if (c == 'H') cursor = 0, redraw();
-        else if (c == 'F') cursor = used, redraw();
+        else if (c == 'C' && cursor < used) cursor++, shell_redraw();
+        else if (c == 'D' && cursor) cursor--, shell_redraw();
+        else if (c == 'H') cursor = 0, shell_redraw();
+        else if (c == 'F') cursor = used, shell_redraw();
         else if (c == '~' && cursor < used) cursor++, erase();
         return;
     }
@@ -209,20 +207,20 @@ void shell_input(int c) {
     case '\r': case '\n': print("\n"); execute(); return;
     case 8: case 127: erase(); return;
     case '\t': complete(); return;
-    case 1: cursor = 0; redraw(); return;
-    case 5: cursor = used; redraw(); return;
+    case 1: cursor = 0; shell_redraw(); return;
+    case 5: cursor = used; shell_redraw(); return;
     case 3: print("^C\n"); set_load(0); clear_bytes(line, LINE); used = cursor = 0; prompt(); return;
-    case 21: clear_bytes(line, LINE); used = cursor = 0; redraw(); return;
-    case 12: print("\x1b[H\x1b[2J"); redraw(); return;
+    case 21: clear_bytes(line, LINE); used = cursor = 0; shell_redraw(); return;
+    case 12: print("\x1b[H\x1b[2J"); shell_redraw(); return;
     }
     if (c < 32 || used >= LINE - 2) return;
     for (u32 i = ++used; i > cursor; i--) line[i] = line[i - 1];
     line[cursor++] = c;
     line[used] = 0;
-    if (cursor == used) { put(c); print(""); } else redraw();
+    if (cursor == used) { put(c); print(""); } else shell_redraw();
 }
 
 void shell_start(void) {
-    uptime(NULL);
+    boot = now();
     prompt();
 }

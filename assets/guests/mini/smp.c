@@ -8,7 +8,8 @@ volatile u64 ticks[MAX_VCPUS];
 
 enum { STACK = 8192, TICK_NS = 100000000 };
 static u8 stacks[MAX_VCPUS][STACK] __attribute__((aligned(4096), section(".bss.page")));
-static u32 ids[MAX_VCPUS], wake_ports[MAX_VCPUS];
+static u32 ids[MAX_VCPUS], wake_ports[MAX_VCPUS], tick_ports[MAX_VCPUS];
+static volatile int stopping;
 static struct vcpu_guest_context context;
 
 extern char event_entry[], failsafe_entry[], vcpu_start[];
@@ -32,21 +33,26 @@ int work(void) {
 
 static void start_tick(u32 vcpu) {
     u64 period = TICK_NS;
-    event_bind_timer(vcpu);
+    tick_ports[vcpu] = event_bind_timer(vcpu);
     hypercall(HYPERVISOR_vcpu_op, VCPUOP_set_periodic_timer, vcpu, (u64)&period, 0);
 }
 
 void vcpu_main(u32 me) {
-    wake_ports[me] = event_bind_ipi(me, woken);
-    start_tick(me);
-    shared_info->vcpu[me].evtchn_upcall_mask = 0;
-    __atomic_add_fetch(&vcpus_online, 1, __ATOMIC_SEQ_CST);
-    wake(0);
     for (;;) {
-        if (work()) continue;
+        wake_ports[me] = event_bind_ipi(me, woken);
+        start_tick(me);
+        shared_info->vcpu[me].evtchn_upcall_mask = 0;
+        __atomic_add_fetch(&vcpus_online, 1, __ATOMIC_SEQ_CST);
+        wake(0);
+        while (!stopping) {
+            if (work()) continue;
+            events_mask();
+            if (me >= load_vcpus && !stopping) block();
+            else events_unmask();
+        }
         events_mask();
-        if (me >= load_vcpus) block();
-        else events_unmask();
+        /* In a restored domain it starts anew; it comes back from here when a suspend was called off. */
+        hypercall(HYPERVISOR_vcpu_op, VCPUOP_down, me, 0, 0);
     }
 }
 
@@ -69,7 +75,9 @@ static void start(u32 n) {
     context.event_callback = (u64)event_entry;
     context.failsafe_callback = (u64)failsafe_entry;
     context.gs_base_kernel = (u64)&ids[n];
-    if (hypercall(HYPERVISOR_vcpu_op, VCPUOP_initialise, n, (u64)&context, 0)) return;
+    /* One that only went down has its context still. */
+    s64 error = hypercall(HYPERVISOR_vcpu_op, VCPUOP_initialise, n, (u64)&context, 0);
+    if (error && error != -EEXIST) return;
     u32 before = *(volatile u32 *)&vcpus_online;
     if (hypercall(HYPERVISOR_vcpu_op, VCPUOP_up, n, 0, 0)) return;
     /* One at a time: `context` and the count are shared. */
@@ -81,12 +89,28 @@ static void start(u32 n) {
     events_unmask();
 }
 
+static int is_up(u32 vcpu) { return hypercall(HYPERVISOR_vcpu_op, VCPUOP_is_up, vcpu, 0, 0) > 0; }
+
+/* Leaves vCPU 0 alone, without its tick. smp_init() brings the others up again, to the load that was asked for. */
+void smp_stop(void) {
+    stopping = 1;
+    fence();
+    for (u32 n = 1; n < vcpus_online; n++) wake(n);
+    for (u32 n = 0; n < vcpus_online; n++) {
+        while (n && is_up(n)) hypercall(HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0);
+        event_close(wake_ports[n], n);
+        event_close(tick_ports[n], n);
+    }
+    vcpus_online = 1;
+}
+
 void smp_init(void) {
+    stopping = 0;
     wake_ports[0] = event_bind_ipi(0, woken);
     start_tick(0);
     for (u32 n = 1; n < MAX_VCPUS; n++) {
         /* VCPUOP_is_up says -ENOENT where the domain has no such vCPU. */
-        if (hypercall(HYPERVISOR_vcpu_op, 3, n, 0, 0) < 0) break;
+        if (hypercall(HYPERVISOR_vcpu_op, VCPUOP_is_up, n, 0, 0) < 0) break;
         start(n);
     }
 }

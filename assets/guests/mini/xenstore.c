@@ -7,8 +7,6 @@ static struct store_ring *ring;
 static volatile int shutdown_fired;
 static u32 next_request;
 
-void *map_frame(u64 mfn, u32 slot);
-
 static void woken(u32 port) { (void)port; }
 
 static int is_full(void) { return ring->req_prod - *(volatile u32 *)&ring->req_cons >= sizeof ring->req; }
@@ -92,4 +90,5 @@ void store_init(void) {
     ring = map_frame(start_info->store_mfn, 2);
     event_handle(start_info->store_evtchn, 0, woken);
     store_request(XS_WATCH, "control/shutdown", "s", reply, sizeof reply);
+    store_request(XS_WRITE, "control/feature-suspend", "1", reply, sizeof reply);
 }
