@@ -1,4 +1,5 @@
 /** The application's end: what becomes of running domains is asked once, and what was chosen is carried out once. */
+import type { MessageBoxOptions } from "electron";
 import type { HostService } from "../core/api/host-service.ts";
 import type { ElectronParts } from "./parts.ts";
 import { keepState } from "./window.ts";
@@ -8,8 +9,9 @@ const GRACE_MS = 10_000;
 /** Systems give five seconds when the session ends (logind's InhibitDelayMaxSec, Windows' HungAppTimeout): the last is for the exit. */
 const SESSION_GRACE_MS = 4_000;
 const SHUT_DOWN = 0;
-const KEEP = 1;
-const CANCEL = 2;
+const SAVE = 1;
+const KEEP = 2;
+const CANCEL = 3;
 
 export class Quitting {
   readonly #parts: Pick<ElectronParts, "app" | "ask">;
@@ -36,7 +38,9 @@ export class Quitting {
   async wanted(): Promise<void> {
     if (this.#asking || this.#ending) return;
     this.#asking = true;
-    const answer = await this.#whatAboutDomains().finally(() => (this.#asking = false));
+    const answer = await this.#whatAboutDomains()
+      .then((chosen) => (chosen === SAVE ? this.#saveDomains() : chosen))
+      .finally(() => (this.#asking = false));
     if (answer === SHUT_DOWN) await this.end();
     else if (answer === KEEP) this.#windows.hide();
   }
@@ -69,28 +73,57 @@ export class Quitting {
   }
 
   async #whatAboutDomains(): Promise<number> {
-    const names = await this.#running();
+    const names = (await this.#running()).map(({ name }) => name);
     if (!names.length) return SHUT_DOWN;
-    const { main } = this.#windows;
     const listed = names.slice(0, 8).join(", ") + (names.length > 8 ? ` and ${names.length - 8} more` : "");
-    return this.#parts.ask(main.isVisible() ? main : null, {
+    return this.#ask({
       type: "question",
       title: "Quit Xenarium",
       message: names.length === 1 ? `${names[0]} is running.` : `${names.length} domains are running.`,
       detail:
         `${names.length === 1 ? "" : `${listed}.\n\n`}Shut down: what has not powered off after ${GRACE_MS / 1000} seconds is ended. ` +
+        "Save: they go on where they are when they are restored, also after another start. " +
         "Keep running: the window closes and the host goes on; the tray, or starting Xenarium again, brings it back.",
-      buttons: ["Shut Down and Quit", "Keep Running", "Cancel"],
+      buttons: ["Shut Down and Quit", "Save and Quit", "Keep Running", "Cancel"],
       defaultId: SHUT_DOWN,
       cancelId: CANCEL,
       noLink: true,
     });
   }
 
-  /** Names of the guests that are up; none if that can't be told. */
-  async #running(): Promise<string[]> {
+  #ask(question: MessageBoxOptions): Promise<number> {
+    const { main } = this.#windows;
+    return this.#parts.ask(main.isVisible() ? main : null, question);
+  }
+
+  /** What is to follow: nothing that could not be saved ends without another word. */
+  async #saveDomains(): Promise<number> {
+    const { main } = this.#windows;
+    if (!main.isDestroyed()) main.setProgressBar(2);
+    const failed: string[] = [];
+    for (const { domid, name } of await this.#running())
+      await this.#host.save(domid, null, false).catch((error: unknown) => {
+        failed.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+      });
+    if (!main.isDestroyed()) main.setProgressBar(-1);
+    if (!failed.length) return SHUT_DOWN;
+    const answer = await this.#ask({
+      type: "warning",
+      title: "Quit Xenarium",
+      message: failed.length === 1 ? "A domain could not be saved." : `${failed.length} domains could not be saved.`,
+      detail: failed.slice(0, 8).join("\n\n"),
+      buttons: ["Shut Down and Quit", "Cancel"],
+      defaultId: 1,
+      cancelId: 1,
+      noLink: true,
+    });
+    return answer === 0 ? SHUT_DOWN : CANCEL;
+  }
+
+  /** The guests that are up; none if that can't be told. */
+  async #running(): Promise<{ domid: number; name: string }[]> {
     if (this.#host.state.power !== "running") return [];
     const domains = await this.#host.toolstack.request("list").catch(() => []);
-    return domains.filter(({ domid, state }) => domid !== 0 && !state.shutdown && !state.dying).map(({ name }) => name);
+    return domains.filter(({ domid, state }) => domid !== 0 && !state.shutdown && !state.dying);
   }
 }

@@ -207,7 +207,7 @@ describe("quitting", () => {
   afterEach(() => running.powerOff(0));
   /** The shell with a real host and its guest. */
   async function withGuest(): Promise<Double> {
-    running = service({ firstGuest: true });
+    running = service({ firstGuest: true, savedFolder: temporaryFolder("shell-saved") });
     const shell = new Double();
     await shell.start(running);
     shell.main.emit("ready-to-show");
@@ -224,15 +224,15 @@ describe("quitting", () => {
     await expect.poll(() => shell.questions.length).toBe(1);
     shell.app.quit();
     shell.app.quit();
-    answer(2);
+    answer(3);
     await soon();
     expect(close.preventDefault).toHaveBeenCalledOnce();
     expect(shell.refused).toHaveBeenCalledTimes(3);
     expect(shell.questions).toHaveLength(1);
     expect(shell.questions[0]).toMatchObject({
       message: "mini-1 is running.",
-      buttons: ["Shut Down and Quit", "Keep Running", "Cancel"],
-      cancelId: 2,
+      buttons: ["Shut Down and Quit", "Save and Quit", "Keep Running", "Cancel"],
+      cancelId: 3,
     });
     expect(shell.app.exit).not.toHaveBeenCalled();
     expect(running.state.power).toBe("running");
@@ -242,7 +242,7 @@ describe("quitting", () => {
   it("keeps them running out of sight, from where the tray brings the window back", async () => {
     const shell = await withGuest();
     shell.send(OPEN_CONSOLE, 1);
-    shell.answer = 1;
+    shell.answer = 2;
     shell.app.quit();
     await expect.poll(() => shell.main.visible).toBe(false);
     expect(shell.windows[1]!.isDestroyed()).toBe(true);
@@ -250,6 +250,31 @@ describe("quitting", () => {
     expect(shell.app.exit).not.toHaveBeenCalled();
     shell.trays[0]!.emit("click");
     expect(shell.main).toMatchObject({ visible: true, focused: true });
+  });
+
+  it("saves them, and ends; what can't be saved is asked about", async () => {
+    const shell = await withGuest();
+    // A paused guest can't suspend.
+    await running.toolstack.request("pause", { domid: 1 });
+    shell.answer = 1;
+    shell.app.quit();
+    await expect.poll(() => shell.questions.length).toBe(2);
+    expect(shell.questions[1]).toMatchObject({
+      message: "A domain could not be saved.",
+      detail: expect.stringContaining("mini-1 is paused") as string,
+      buttons: ["Shut Down and Quit", "Cancel"],
+    });
+    await soon();
+    expect(shell.app.exit).not.toHaveBeenCalled();
+    await running.toolstack.request("unpause", { domid: 1 });
+    const console = async (): Promise<string> =>
+      Buffer.from((await running.toolstack.request("consoleAttach", { domid: 1 })).log).toString();
+    await expect.poll(console, { timeout: 20_000 }).toContain("mini> ");
+    shell.app.quit();
+    await expect.poll(() => shell.app.exit.mock.calls.length, { timeout: 30_000 }).toBe(1);
+    expect(shell.questions).toHaveLength(3);
+    expect(running.saved.all.map(({ name }) => name)).toEqual(["mini-1"]);
+    expect(running.state.power).toBe("off");
   });
 
   it("shuts them down, lets go of the command line's socket, keeps the window's place, and ends once", async () => {
@@ -313,7 +338,7 @@ describe("quitting", () => {
 
   it("shuts down what was kept running out of sight, too, and lets the system go on where nothing runs", async () => {
     const shell = await withGuest();
-    shell.answer = 1;
+    shell.answer = 2;
     shell.app.quit();
     await expect.poll(() => shell.main.visible).toBe(false);
     shell.powerMonitor.emit("shutdown", shell.sessionEnd);
