@@ -15,10 +15,11 @@ const TEST = 600_000;
 
 let host: HostService;
 
-beforeAll(async () => {
-  host = new HostService({ imageFolder: dist, bundledGuest: image, memoryMiB: 512, pcpus: 2, firstGuest: false });
+async function powerOn(pcpus: number): Promise<void> {
+  host = new HostService({ imageFolder: dist, bundledGuest: image, memoryMiB: 512, pcpus, firstGuest: false });
   await host.powerOn();
-});
+}
+beforeAll(() => powerOn(2));
 afterAll(() => host.powerOff(1000));
 
 /** A guest at its console, whichever domain it is in. */
@@ -72,8 +73,12 @@ class Mini {
     const { bytes } = await host.toolstack.request("save", { domid: before, file: this.file });
     expect(bytes).toBeGreaterThan(0);
     expect((await host.toolstack.request("list", {})).map(({ domid }) => domid)).not.toContain(before);
-    ({ domid: this.domid } = await host.toolstack.request("restore", { file: this.file }));
+    await this.restore();
     expect(this.domid).not.toBe(before);
+  }
+
+  async restore(): Promise<void> {
+    ({ domid: this.domid } = await host.toolstack.request("restore", { file: this.file }));
     this.#seen = 0;
     await this.see(/resumed \(restored\)\s+mini> /);
   }
@@ -81,7 +86,7 @@ class Mini {
   async saveAndResume(): Promise<void> {
     this.#seen = (await this.#log()).length;
     await host.toolstack.request("save", { domid: this.domid, file: this.file, resume: true });
-    await this.see(/suspending\s+resumed \(cancelled\)\s+mini> /);
+    await this.see(/resumed \(cancelled\)\s+mini> /);
   }
 
   /** Ticks and work by vCPU. */
@@ -188,6 +193,47 @@ describe("the bundled guest", () => {
       expect((await mini.cpus(vcpus)).map(({ state }) => state)).toEqual(before.map(() => "idle"));
       await mini.answers(vcpus);
       await mini.ownsPages(7168);
+      await mini.powerOff();
+    },
+    TEST,
+  );
+
+  it(
+    "waits when it is asked to suspend and nobody saves it, and can be saved then",
+    async () => {
+      const mini = new Mini("waits");
+      await mini.start(2);
+      const { domid } = mini;
+      await host.toolstack.request("shutdown", { domid, reason: "suspend" });
+      const hasStopped = async (): Promise<boolean> =>
+        (await host.toolstack.request("list", {})).some((each) => each.domid === domid && each.state.shutdown);
+      await expect.poll(hasStopped, { timeout: STEP }).toBe(true);
+      await mini.saveAndResume();
+      await mini.answers(2);
+      await mini.saveAndRestore();
+      await mini.answers(2);
+      await mini.powerOff();
+    },
+    TEST,
+  );
+
+  it(
+    "goes on at another host, with fewer pCPUs and another time",
+    async () => {
+      const mini = new Mini("moved");
+      await mini.start(2);
+      await mini.run("load 2", /mini> /);
+      await mini.run("late 50", /50 IPIs to vCPU 1: [^]+mini> /);
+      const before = await mini.cpus(2);
+      const [, up] = await mini.run("uptime", /up (\d+\.\d+) s/);
+      await host.toolstack.request("save", { domid: mini.domid, file: mini.file });
+      await host.powerOff(1000);
+      await powerOn(1);
+      await mini.restore();
+      const [, upNow] = await mini.run("uptime", /up (\d+\.\d+) s/);
+      expect(Number(upNow)).toBeGreaterThan(Number(up));
+      await mini.goesOn(2, 2, before);
+      await mini.answers(2);
       await mini.powerOff();
     },
     TEST,

@@ -113,7 +113,7 @@ static void off(const char *arg) { (void)arg; poweroff(SHUTDOWN_poweroff); }
 
 static const struct { const char *name; void (*run)(const char *arg); const char *what; } commands[] = {
     {"help", help, "this list"}, {"info", info, "who and where this guest is"}, {"mem", mem, "memory owned"},
-    {"cpu", cpu, "vCPUs, their ticks and work"}, {"uptime", uptime, "time since start, less what it was suspended"},
+    {"cpu", cpu, "vCPUs, their ticks and work"}, {"uptime", uptime, "how long this guest has run"},
     {"load", load, "load N: keep N vCPUs busy; load 0 stops"}, {"alloc", alloc, "alloc N: take N MiB back from the host"},
     {"free", give, "free N: give N MiB to the host"}, {"xenstore-ls", xenstore_ls, "xenstore-ls [PATH]: the tree below PATH"},
     {"events", events, "events handled, by port"},
