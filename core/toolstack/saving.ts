@@ -3,6 +3,7 @@
  * Whoever is asked to suspend and does not goes on running.
  */
 import * as abi from "../dom0/kernel/abi.ts";
+import { HypercallError } from "../dom0/kernel/errno.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import { PvRestorer } from "../dom0/saved/restore.ts";
 import { PvSaver, SaveError } from "../dom0/saved/save.ts";
@@ -54,9 +55,12 @@ export class Saving {
       try {
         bytes = await this.#write(domain, file);
       } catch (error) {
+        if (lifecycle.domains.get(domid) !== domain)
+          throw new Refusal("ESRCH", `${domain.name} ended before it was saved.`);
         this.#resume(domain);
         throw error;
       }
+      if (lifecycle.domains.get(domid) !== domain) return { bytes };
       if (resume) this.#resume(domain);
       else lifecycle.saved(domid);
       return { bytes };
@@ -142,7 +146,7 @@ export class Saving {
 
   /** The domain of a file, under the name and UUID that it had. */
   restore(file: string, paused: boolean): Promise<CreateResult> {
-    return readSaved(file, async ({ header, files, take }) => {
+    return readSaved(file, async ({ header, files, stream }) => {
       const { config, diagnostics } = parseXlConfig(header.config);
       if (!config)
         throw new Refusal("EINVAL", `${file} can't be restored: its configuration is not understood.`, diagnostics);
@@ -157,7 +161,10 @@ export class Saving {
         Math.ceil(header.memoryMiB * 256),
         async (request) => {
           const began = performance.now();
-          const rings = await this.#restorer.restore(request, take);
+          const rings = await this.#restorer.restore(request, stream).catch((error: unknown) => {
+            if (!(error instanceof HypercallError)) throw error;
+            throw new Refusal(error.code, `${file} can't be restored: the hypervisor refused ${error.message}.`);
+          });
           return { ...rings, timings: [{ name: "memory", milliseconds: performance.now() - began }] };
         },
       );
