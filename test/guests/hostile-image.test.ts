@@ -7,7 +7,7 @@ import { VCPU_GUEST_CONTEXT } from "../../core/dom0/kernel/abi.ts";
 import * as abi from "../../core/dom0/kernel/abi.ts";
 import { ToolstackError } from "../../core/toolstack/client.ts";
 import { temporaryFolder } from "../temporary.ts";
-import { PAGES, recordsOf, savedImage, TABLES, writeImage, type SavedImage } from "./saved-image.ts";
+import { PAGES, recordsOf, savedImage, suspendingImage, TABLES, writeImage, type SavedImage } from "./saved-image.ts";
 
 const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const file = path.join(temporaryFolder("hostile"), "hostile.saved");
@@ -163,20 +163,20 @@ async function attempt(): Promise<unknown> {
   return null;
 }
 
-describe("a saved domain that is spoiled", () => {
-  beforeAll(async () => {
-    host = new HostService({
-      imageFolder: dist,
-      bundledGuest: new URL("assets/guests/mini.elf", dist),
-      memoryMiB: 256,
-      pcpus: 1,
-      firstGuest: false,
-    });
-    await host.powerOn();
-    mini = (await ask("create", (await host.bundled(1)) as never)).domid;
+beforeAll(async () => {
+  host = new HostService({
+    imageFolder: dist,
+    bundledGuest: new URL("assets/guests/mini.elf", dist),
+    memoryMiB: 256,
+    pcpus: 1,
+    firstGuest: false,
   });
-  afterAll(() => host.powerOff(1000));
+  await host.powerOn();
+  mini = (await ask("create", (await host.bundled(1)) as never)).domid;
+});
+afterAll(() => host.powerOff(1000));
 
+describe("a saved domain that is spoiled", () => {
   it("runs when nothing of it is spoiled", async () => {
     await expect.poll(() => shown(mini)).toMatch(/mini> /);
     writeImage(file, "whole", recordsOf(savedImage()));
@@ -233,4 +233,48 @@ describe("a saved domain that is spoiled", () => {
     expect(outcomes.refused).toBeGreaterThan(TRIES / 10);
     expect(outcomes.made).toBeGreaterThan(TRIES / 10);
   }, 300_000);
+});
+
+describe("a guest that says of itself what is not so when it is saved", () => {
+  /** Of a domain whose guest has suspended by itself. */
+  const suspended = async (pages: bigint): Promise<number> => {
+    writeImage(file, "liar", recordsOf(suspendingImage(pages)));
+    const { domid } = await ask("restore", { file });
+    const state = async () => (await ask("list", {})).find((domain) => domain.domid === domid)?.shutdownReason;
+    await expect.poll(state).toBe("suspend");
+    return domid;
+  };
+  const runs = async (domid: number): Promise<void> => {
+    const state = async () => (await ask("list", {})).find((domain) => domain.domid === domid)?.stateString;
+    await expect.poll(state).toBe("-b----");
+    await ask("destroy", { domid });
+    expect(await shown(domid)).toBe("R");
+  };
+
+  it("is saved and restored when it is so", async () => {
+    await ask("save", { domid: await suspended(BigInt(PAGES)), file });
+    await runs((await ask("restore", { file })).domid);
+    expect(await ask("checkInvariants", {})).toBe(0);
+  });
+
+  it.each([
+    [0n, "The guest says that it has 0 pages; 1 to 1048576 can be saved."],
+    [(1n << 20n) + 1n, "The guest says that it has 1048577 pages; 1 to 1048576 can be saved."],
+    [(1n << 64n) - 1n, "The guest says that it has 18446744073709551615 pages; 1 to 1048576 can be saved."],
+    // Its one list has 512 entries, all the same frame.
+    [1n << 18n, `The guest lists ${512 * PAGES} frames of its memory; it has ${PAGES}.`],
+    // There would have to be more lists.
+    [1n << 20n, "The list that the guest keeps of its memory's frames names frames that are not its own."],
+    // Page 13, which is in the list, and the tables have frames beyond.
+    [2n, /^The guest's memory can't be saved: .* frame 0x[0-9a-f]+, which .*\.$/],
+  ])("is not saved, and goes on: %d pages", async (pages, message) => {
+    const domid = await suspended(pages);
+    const error: unknown = await ask("save", { domid, file }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(ToolstackError);
+    expect((error as ToolstackError).code).toBe("EINVAL");
+    if (typeof message === "string") expect((error as ToolstackError).message).toBe(message);
+    else expect((error as ToolstackError).message).toMatch(message);
+    await runs(domid);
+    expect(await ask("checkInvariants", {})).toBe(0);
+  });
 });
