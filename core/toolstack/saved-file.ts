@@ -3,26 +3,34 @@
  * domain was created from if they were given with its configuration (it is restarted from them), and the stream of ../dom0/saved.
  */
 import { createReadStream, createWriteStream } from "node:fs";
-import { open, rename, rm } from "node:fs/promises";
+import { rename, rm, stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import { z } from "zod";
-import { StreamError, takeFrom, type Take } from "../dom0/saved/stream.ts";
+import { StreamError, takeFrom, type Source } from "../dom0/saved/stream.ts";
 import { Refusal } from "./error.ts";
 
 const MAGIC = Buffer.from("Xenarium saved domain".padEnd(32, "\n"), "latin1");
 const MOST_HEADER = 1 << 20;
 const MOST_FILES = 512 * 2 ** 20;
+/** As many pages as a stream may have. */
+const MOST_MEMORY_MIB = 4096;
+/** What a domain may be called: ./xlcfg.ts. */
+const DOMAIN_NAME = /^(?!\d+$)[A-Za-z0-9_.+:@-]{1,80}$/;
 /** Page tables and zeros take little either way; more takes longer than the disk does. */
 const GZIP_LEVEL = 1;
 
+/** The last moment that a Date has. */
+const LAST_TIME = 8.64e15;
+
 const HEADER = z.strictObject({
   version: z.literal(1),
-  name: z.string().min(1).max(80),
-  uuid: z.uuid(),
+  name: z.string().regex(DOMAIN_NAME),
+  /** Any 128 bits, as in xl.cfg. */
+  uuid: z.guid().toLowerCase(),
   /** Milliseconds since 1970. */
-  savedAt: z.number(),
-  memoryMiB: z.number(),
+  savedAt: z.number().min(0).max(LAST_TIME),
+  memoryMiB: z.number().min(0).max(MOST_MEMORY_MIB),
   /** xl.cfg. */
   config: z.string(),
   configName: z.string().optional(),
@@ -39,9 +47,17 @@ export async function writeSaved(
 ): Promise<number> {
   const sizes = Object.entries(files).map(([name, { length }]) => ({ name, size: length }));
   const json = Buffer.from(JSON.stringify({ version: 1, ...header, files: sizes } satisfies SavedHeader));
+  if (json.length > MOST_HEADER)
+    throw new Refusal("E2BIG", `${file} can't be written: the domain's description is ${json.length} bytes long.`);
+  if (total(sizes) > MOST_FILES)
+    throw new Refusal(
+      "E2BIG",
+      `${file} can't be written: the files that the domain was created from are larger than ${MOST_FILES / 2 ** 20} MiB.`,
+    );
   const length = Buffer.alloc(4);
   length.writeUInt32LE(json.length);
-  const part = `${file}.part`;
+  // Two may be asked to write the same file.
+  const part = `${file}.${crypto.randomUUID().slice(0, 8)}.part`;
   try {
     await pipeline(
       async function* () {
@@ -55,21 +71,29 @@ export async function writeSaved(
         yield MAGIC;
         yield* packed;
       },
-      createWriteStream(part, { mode: 0o600 }),
+      createWriteStream(part, { mode: 0o600, flags: "wx" }),
     );
+    const { size } = await stat(part);
     await rename(part, file);
+    return size;
   } catch (error) {
-    await rm(part, { force: true });
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === undefined || !WRITING[code]) throw error;
-    throw new Refusal(code, `${file} can't be written: ${WRITING[code]}.`);
+    // Where nothing could be made there is nothing to remove.
+    await rm(part, { force: true }).catch(() => {});
+    throw fileError(error, `${file} can't be written`, WRITING);
   }
-  const handle = await open(file);
-  try {
-    return (await handle.stat()).size;
-  } finally {
-    await handle.close();
-  }
+}
+
+function total(files: readonly { size: number }[]): number {
+  return files.reduce((sum, { size }) => sum + size, 0);
+}
+
+/** What the file system said, as a sentence; any other error as it is. */
+function fileError(error: unknown, what: string, reasons: Record<string, string>): unknown {
+  const { code, syscall, message } = error as NodeJS.ErrnoException;
+  if (code === "ERR_INVALID_ARG_VALUE") return new Refusal("EINVAL", `${what}: no file can have that name.`);
+  // Errors of hypercalls have codes too.
+  if (code === undefined || syscall === undefined) return error;
+  return new Refusal(code, `${what}: ${reasons[code] ?? message}.`);
 }
 
 const WRITING: Record<string, string> = {
@@ -79,6 +103,7 @@ const WRITING: Record<string, string> = {
   EACCES: "that is not allowed",
   EPERM: "that is not allowed",
   EROFS: "its disk can't be written to",
+  ENAMETOOLONG: "its name is too long",
   ENOSPC: "the disk is full",
 };
 const READING: Record<string, string> = {
@@ -91,44 +116,46 @@ export interface SavedFile {
   header: SavedHeader;
   files: Record<string, Uint8Array>;
   /** What is left: the stream. */
-  take: Take;
+  stream: Source;
 }
 
 /** Opens a saved domain for `use`. Refusals name the file and what is wrong with it. */
 export async function readSaved<T>(file: string, use: (saved: SavedFile) => Promise<T>): Promise<T> {
-  return await reading(file, async (take, header) => {
-    const files: Record<string, Uint8Array> = {};
-    if (header.files.reduce((sum, { size }) => sum + size, 0) > MOST_FILES)
+  return await reading(file, async (stream, header) => {
+    if (total(header.files) > MOST_FILES)
       throw new StreamError(`its files are larger than ${MOST_FILES / 2 ** 20} MiB`);
-    for (const { name, size } of header.files) files[name] = await take(size);
-    return await use({ header, files, take });
+    const files: [string, Uint8Array][] = [];
+    for (const { name, size } of header.files) files.push([name, await stream.take(size)]);
+    return await use({ header, files: Object.fromEntries(files), stream });
   });
 }
 
 /** What the file says of itself, without its memory. */
 export function readSavedHeader(file: string): Promise<SavedHeader> {
-  return reading(file, (_take, header) => Promise.resolve(header));
+  return reading(file, (_stream, header) => Promise.resolve(header));
 }
 
-async function reading<T>(file: string, use: (take: Take, header: SavedHeader) => Promise<T>): Promise<T> {
+async function reading<T>(file: string, use: (stream: Source, header: SavedHeader) => Promise<T>): Promise<T> {
   try {
+    // Whoever opens a pipe waits for its other end.
+    const kind = await stat(file);
+    if (!kind.isFile() && !kind.isDirectory()) throw new StreamError("it is no file but a device, a pipe or a socket");
     const source = createReadStream(file);
-    const plain = takeFrom(source);
     try {
-      if (!MAGIC.equals(await plain(MAGIC.length).catch(magicError))) throw new StreamError("it is no saved domain");
-    } catch (error) {
+      const found = await takeFrom(source).take(MAGIC.length).catch(magicError);
+      if (!MAGIC.equals(found)) throw new StreamError("it is no saved domain");
+    } finally {
       source.destroy();
-      throw error;
     }
-    source.destroy();
     const packed = createReadStream(file, { start: MAGIC.length });
     const unpacked = createGunzip();
     const ended = pipeline(packed, unpacked).catch((error: unknown) => unpacked.destroy(error as Error));
     try {
-      const take = takeFrom(unpacked);
-      const length = Buffer.from(await take(4)).readUInt32LE();
-      if (length > MOST_HEADER) throw new StreamError(`its description is ${length} bytes long`);
-      return await use(take, parseHeader(await take(length)));
+      const stream = takeFrom(unpacked);
+      const length = Buffer.from(await stream.take(4)).readUInt32LE();
+      if (length > MOST_HEADER)
+        throw new StreamError(`its description is ${length} bytes long; ${MOST_HEADER} are allowed`);
+      return await use(stream, parseHeader(await stream.take(length)));
     } finally {
       packed.destroy();
       unpacked.destroy();
@@ -138,9 +165,7 @@ async function reading<T>(file: string, use: (take: Take, header: SavedHeader) =
     if (error instanceof StreamError) throw new Refusal("EINVAL", `${file} can't be restored: ${error.message}.`);
     const { code, message } = error as NodeJS.ErrnoException;
     if (code?.startsWith("Z_")) throw new Refusal("EINVAL", `${file} can't be restored: it is damaged (${message}).`);
-    if (code !== undefined && READING[code] && !(error instanceof Refusal))
-      throw new Refusal(code, `${file} can't be read: ${READING[code]}.`);
-    throw error;
+    throw fileError(error, `${file} can't be read`, READING);
   }
 }
 
@@ -157,9 +182,8 @@ function parseHeader(bytes: Uint8Array): SavedHeader {
     throw new StreamError("its description is no JSON");
   }
   const parsed = HEADER.safeParse(found);
-  if (!parsed.success)
-    throw new StreamError(
-      `its description is not understood: ${parsed.error.issues[0]?.path.join(".")} ${parsed.error.issues[0]?.message}`,
-    );
-  return parsed.data;
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const what = [issue?.path.join("."), issue?.message].filter(Boolean).join(": ");
+  throw new StreamError(`its description is not understood (${what})`);
 }

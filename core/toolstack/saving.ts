@@ -3,11 +3,14 @@
  * Whoever is asked to suspend and does not goes on running.
  */
 import * as abi from "../dom0/kernel/abi.ts";
+import { HypercallError } from "../dom0/kernel/errno.ts";
+import { GrantError } from "../dom0/kernel/grants.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import { PvRestorer } from "../dom0/saved/restore.ts";
 import { PvSaver, SaveError } from "../dom0/saved/save.ts";
 import type { ForeignFrames } from "../dom0/kernel/native.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
+import { XenstoreError } from "../dom0/xenstore/wire.ts";
 import { Refusal } from "./error.ts";
 import { shutdownReason, type Emit, type Lifecycle, type ManagedDomain } from "./lifecycle.ts";
 import type { CreateResult } from "./messages.ts";
@@ -71,9 +74,12 @@ export class Saving {
         bytes = await this.#write(domain, file, wanted.signal);
         wanted.signal.throwIfAborted();
       } catch (error) {
+        if (lifecycle.domains.get(domid) !== domain)
+          throw new Refusal("ESRCH", `${domain.name} ended before it was saved.`);
         this.#resume(domain);
         throw error;
       }
+      if (lifecycle.domains.get(domid) !== domain) return { bytes };
       if (resume) this.#resume(domain);
       else lifecycle.saved(domid);
       return { bytes };
@@ -171,7 +177,7 @@ export class Saving {
 
   /** The domain of a file, under the name and UUID that it had. */
   restore(file: string, paused: boolean): Promise<CreateResult> {
-    return readSaved(file, async ({ header, files, take }) => {
+    return readSaved(file, async ({ header, files, stream }) => {
       const { config, diagnostics } = parseXlConfig(header.config);
       if (!config)
         throw new Refusal("EINVAL", `${file} can't be restored: its configuration is not understood.`, diagnostics);
@@ -180,16 +186,24 @@ export class Saving {
       const isTaken = [...lifecycle.domains.values()].some((domain) => domain.uuid === uuid);
       if (isTaken) throw new Refusal("EEXIST", `The domain of ${file}, ${name}, runs already.`);
       const { configName } = header;
-      const result = await lifecycle.restore(
+      const restored = lifecycle.restore(
         { ...config, name, uuid },
         { config: header.config, ...(configName !== undefined && { configName }), files, paused },
         Math.ceil(header.memoryMiB * 256),
         async (request) => {
           const began = performance.now();
-          const rings = await this.#restorer.restore(request, take);
+          const rings = await this.#restorer.restore(request, stream);
           return { ...rings, timings: [{ name: "memory", milliseconds: performance.now() - began }] };
         },
       );
+      const result = await restored.catch((error: unknown) => {
+        if (error instanceof HypercallError)
+          throw new Refusal(error.code, `${file} can't be restored: the hypervisor refused ${error.message}.`);
+        // A ring in a page that may not be granted.
+        if (error instanceof GrantError || error instanceof XenstoreError)
+          throw new Refusal("EINVAL", `${file} can't be restored: ${error.message}.`);
+        throw error;
+      });
       return { ...result, warnings: diagnostics };
     });
   }

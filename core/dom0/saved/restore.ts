@@ -45,16 +45,25 @@ export class PvRestorer {
   }
 
   /** Throws StreamError, or HypercallError when the hypervisor refuses; the caller destroys the domain then. */
-  async restore(request: PvRestore, take: stream.Take): Promise<{ storeMfn: number; consoleMfn: number }> {
+  async restore(request: PvRestore, source: stream.Source): Promise<{ storeMfn: number; consoleMfn: number }> {
     const restoring = new Restoring(this.#hypercalls, this.#frames, request);
     try {
-      for await (const record of stream.records(take)) restoring.take(record);
+      for await (const record of stream.records(source)) takeRecord(restoring, record);
       return restoring.finish();
     } catch (error) {
       if (error instanceof TableError) throw new StreamError(error.message);
-      if (error instanceof RangeError) throw new StreamError(`a record is too short (${error.message})`);
       throw error;
     }
+  }
+}
+
+function takeRecord(restoring: Restoring, record: stream.StreamRecord): void {
+  try {
+    restoring.take(record);
+  } catch (error) {
+    // What it should have is read by a view of its bytes.
+    if (!(error instanceof RangeError)) throw error;
+    throw new StreamError(`a record of type 0x${record.type.toString(16)} is too short (${record.body.length} bytes)`);
   }
 }
 
@@ -65,6 +74,8 @@ class Restoring {
   readonly #request: PvRestore;
   readonly #mfns = new Uint32Array(MOST_PFNS).fill(NONE);
   #pages = 0;
+  /** Whether a page has come, by pfn. */
+  readonly #seen = new Uint8Array(MOST_PFNS);
   /** Written last: a frame that they name may come after them. */
   readonly #tables: Table[] = [];
   #p2mFrames: number[] = [];
@@ -115,12 +126,18 @@ class Restoring {
     const pages = entries.map((entry) => {
       const [type, pfn] = [Number(entry >> 60n), Number(entry & 0xfffffffffffffffn)];
       const level = type & ~abi.PFINFO_LPINTAB;
-      if (level > 4) throw new StreamError(`page ${pfn} has type ${type}, which a saved domain has not`);
+      if (level > 4 || type === abi.PFINFO_LPINTAB)
+        throw new StreamError(`page ${pfn} has type ${type}, which a saved domain has not`);
       if (pfn >= MOST_PFNS) throw new StreamError(`it has page ${pfn}; ${MOST_PFNS} are allowed`);
       return { pfn, level, pinned: (type & abi.PFINFO_LPINTAB) !== 0 };
     });
     if (8 + (8 + PAGE_SIZE) * count !== body.length)
       throw new StreamError(`a record of ${count} pages has ${body.length} bytes`);
+    for (const { pfn } of pages) {
+      // The domain stood still when it was written: twice is not what anybody saves, and would have no bound.
+      if (this.#seen[pfn]) throw new StreamError(`it has page ${pfn} twice`);
+      this.#seen[pfn] = 1;
+    }
     this.#populate(pages.map(({ pfn }) => pfn));
     pages.forEach((page, i) => {
       const at = 8 + 8 * count + PAGE_SIZE * i;
@@ -130,10 +147,9 @@ class Restoring {
     });
   }
 
-  /** Frames for the pfns that have none yet, run by run. */
-  #populate(pfns: number[]): void {
+  /** Frames for the pfns, run by run. */
+  #populate(wanted: number[]): void {
     const { domid, mostPages } = this.#request;
-    const wanted = pfns.filter((pfn) => this.#mfns[pfn] === NONE);
     for (let i = 0; i < wanted.length;) {
       let end = i + 1;
       while (end < wanted.length && wanted[end] === wanted[end - 1]! + 1) end++;

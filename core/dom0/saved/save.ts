@@ -52,6 +52,9 @@ export class PvSaver {
     const p2m = this.#readP2m(domid, info.sharedInfoFrame);
     const { mfns } = p2m;
     const { pfns, types } = this.#owned(domid, mfns);
+    // A frame may be listed again and again: the file has at most as much as the domain.
+    if (pfns.length > info.totPages)
+      throw new SaveError(`The guest lists ${pfns.length} frames of its memory; it has ${info.totPages}.`);
     const pfnOf = new Map(pfns.map((pfn) => [mfns[pfn]!, pfn]));
     const canonical = (mfn: number): number => pfnOf.get(mfn) ?? NONE;
     try {

@@ -72,19 +72,23 @@ export function record(type: number, ...parts: Uint8Array[]): Uint8Array {
   return bytes;
 }
 
-/** Takes so many bytes from a source; fewer are an error. */
-export type Take = (bytes: number) => Promise<Uint8Array>;
+export interface Source {
+  /** So many bytes; fewer are an error. */
+  take(bytes: number): Promise<Uint8Array>;
+  /** Nothing may follow. What the source checks at its end, as gzip does its sum, has been checked when this resolves. */
+  end(): Promise<void>;
+}
 
-/** The records up to REC_END. */
-export async function* records(take: Take): AsyncGenerator<StreamRecord> {
-  checkHeaders(await take(HEADERS_SIZE));
+/** The records up to REC_END, which must be the source's end. */
+export async function* records(source: Source): AsyncGenerator<StreamRecord> {
+  checkHeaders(await source.take(HEADERS_SIZE));
   for (;;) {
-    const header = await take(8);
+    const header = await source.take(8);
     const view = new DataView(header.buffer, header.byteOffset, 8);
     const [type, length] = [view.getUint32(0, true), view.getUint32(4, true)];
     if (length > RECORD_MOST) throw new StreamError(`a record is ${length} bytes long; ${RECORD_MOST} are allowed`);
-    const body = (await take((length + 7) & ~7)).subarray(0, length);
-    if (type === REC_END) return;
+    const body = (await source.take((length + 7) & ~7)).subarray(0, length);
+    if (type === REC_END) return await source.end();
     if (type & REC_OPTIONAL && !KNOWN.has(type)) continue;
     if (!KNOWN.has(type))
       throw new StreamError(`it has a record of type 0x${type.toString(16)}, which is not understood`);
@@ -103,22 +107,32 @@ const KNOWN = new Set([
 ]);
 
 /** Takes from chunks of whatever sizes. */
-export function takeFrom(source: AsyncIterable<Uint8Array>): Take {
+export function takeFrom(source: AsyncIterable<Uint8Array>): Source {
   const chunks = source[Symbol.asyncIterator]();
   let rest: Uint8Array = new Uint8Array(0);
-  return async (wanted) => {
-    const bytes = new Uint8Array(wanted);
-    for (let got = 0; got < wanted;) {
-      if (rest.length === 0) {
-        const { done, value } = await chunks.next();
-        if (done) throw new StreamError("it ends too early");
-        rest = value;
-      }
-      const part = rest.subarray(0, wanted - got);
-      bytes.set(part, got);
-      got += part.length;
-      rest = rest.subarray(part.length);
+  /** False at the end. */
+  const more = async (): Promise<boolean> => {
+    while (rest.length === 0) {
+      const { done, value } = await chunks.next();
+      if (done) return false;
+      rest = value;
     }
-    return bytes;
+    return true;
+  };
+  return {
+    async take(wanted) {
+      const bytes = new Uint8Array(wanted);
+      for (let got = 0; got < wanted;) {
+        if (!(await more())) throw new StreamError("it ends too early");
+        const part = rest.subarray(0, wanted - got);
+        bytes.set(part, got);
+        got += part.length;
+        rest = rest.subarray(part.length);
+      }
+      return bytes;
+    },
+    async end() {
+      if (await more()) throw new StreamError("something follows its end");
+    },
   };
 }

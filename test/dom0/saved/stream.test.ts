@@ -1,0 +1,95 @@
+import { describe, expect, it } from "vitest";
+import * as stream from "../../../core/dom0/saved/stream.ts";
+import { StreamError, takeFrom } from "../../../core/dom0/saved/stream.ts";
+
+async function* pieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += size) yield await Promise.resolve(bytes.subarray(at, at + size));
+}
+const read = async (bytes: Uint8Array, size = bytes.length): Promise<stream.StreamRecord[]> => {
+  const found: stream.StreamRecord[] = [];
+  for await (const record of stream.records(takeFrom(pieces(bytes, size)))) found.push(record);
+  return found;
+};
+const join = (...parts: Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts));
+const END = stream.record(stream.REC_END);
+const SMALL = join(
+  stream.headers(4, 17),
+  stream.record(stream.REC_STATIC_DATA_END),
+  stream.record(stream.REC_X86_PV_INFO, Uint8Array.of(8, 4, 0, 0, 0, 0, 0, 0)),
+  stream.record(stream.REC_SHARED_INFO, Uint8Array.of(1, 2, 3), Uint8Array.of(4, 5)),
+  END,
+);
+/** With `bytes` written at `at`. */
+const changed = (at: number, ...bytes: number[]): Uint8Array => {
+  const copy = SMALL.slice();
+  copy.set(bytes, at);
+  return copy;
+};
+
+describe("the stream of a saved domain", () => {
+  it("has the headers of Xen's document", () => {
+    // docs/specs/libxc-migration-stream.pandoc: marker, id "XENF" and version big-endian; the domain header little-endian.
+    expect(Buffer.from(stream.headers(4, 17)).toString("hex")).toBe(
+      "ffffffffffffffff" +
+        "58454e46" +
+        "00000003" +
+        "0000000000000000" +
+        "01000000" +
+        "0c000000" +
+        "04000000" +
+        "11000000",
+    );
+  });
+
+  it("pads records with zeros to 8 bytes and gives back bodies as they were, whatever the pieces", async () => {
+    expect(SMALL.length).toBe(40 + 8 + 16 + 16 + 8);
+    for (const size of [1, 3, 7, 8, 64, SMALL.length])
+      expect((await read(SMALL, size)).map(({ type, body }) => [type, [...body]])).toEqual([
+        [stream.REC_STATIC_DATA_END, []],
+        [stream.REC_X86_PV_INFO, [8, 4, 0, 0, 0, 0, 0, 0]],
+        [stream.REC_SHARED_INFO, [1, 2, 3, 4, 5]],
+      ]);
+  });
+
+  it("says that it ends too early wherever it is cut", async () => {
+    for (let length = 0; length < SMALL.length; length++)
+      await expect(read(SMALL.subarray(0, length), 5), `${length} bytes`).rejects.toThrow(
+        new StreamError("it ends too early"),
+      );
+  });
+
+  it("must not go on after its end", async () => {
+    await expect(read(join(SMALL, Uint8Array.of(0)))).rejects.toThrow(/^something follows its end$/);
+  });
+
+  it.each([
+    ["no image header", changed(0, 0xfe), /no libxc image header/],
+    ["another id", changed(8, 0x59), /no libxc image header/],
+    ["version 2", changed(15, 2), /version 2; 3 is understood/],
+    ["big-endian", changed(17, 1), /big-endian/],
+    ["an HVM domain", changed(24, 2), /of type 2; x86 PV \(1\) is understood/],
+    ["pages of 64 KiB", changed(28, 16), /not of 4 KiB/],
+  ])("is refused with %s", async (_what, bytes, message) => {
+    await expect(read(bytes)).rejects.toThrow(message);
+    await expect(read(bytes)).rejects.toThrow(StreamError);
+  });
+
+  it("is refused with a record that is too long before its body is read", async () => {
+    const long = (length: number): Uint8Array => {
+      const header = stream.record(stream.REC_PAGE_DATA);
+      new DataView(header.buffer).setUint32(4, length, true);
+      return join(stream.headers(4, 17), header);
+    };
+    await expect(read(long((8 << 20) + 1))).rejects.toThrow(/8388609 bytes long; 8388608 are allowed/);
+    await expect(read(long(0xffffffff))).rejects.toThrow(/4294967295 bytes long/);
+    await expect(read(long(8 << 20))).rejects.toThrow(/too early/);
+  });
+
+  it("may have records that nobody knows if they are optional, and no others", async () => {
+    const withRecord = (type: number): Uint8Array =>
+      join(stream.headers(4, 17), stream.record(type, Uint8Array.of(9)), END);
+    expect(await read(withRecord(0x80000077))).toEqual([]);
+    for (const type of [0x77, 0x7fffffff, 0x5, 0x6])
+      await expect(read(withRecord(type))).rejects.toThrow(`of type 0x${type.toString(16)}, which is not understood`);
+  });
+});
