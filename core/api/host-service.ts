@@ -108,7 +108,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       (domains) => void this.emit("saved", { domains: [...domains] }),
       tell,
     );
-    void this.saved.look();
+    void this.saved.start();
     this.history = new Recorder(options.history ?? {}, {
       measure: () => this.statistics(),
       tell,
@@ -353,7 +353,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   /** A saved domain goes on, and is saved no more. */
   async restoreSaved(uuid: string, paused: boolean): Promise<CreateResult> {
     const result = await this.toolstack.request("restore", { file: this.saved.find(uuid), paused });
-    await this.saved.discard(uuid);
+    await this.saved.remove(uuid);
     return result;
   }
 

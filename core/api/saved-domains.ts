@@ -6,6 +6,8 @@ import { readSavedHeader } from "../toolstack/saved-file.ts";
 import { ApiFailure } from "./failure.ts";
 
 const SUFFIX = ".saved";
+/** Of a file that is being written (../toolstack/saved-file.ts). */
+const PART = ".part";
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
 
 export class SavedDomains {
@@ -38,8 +40,23 @@ export class SavedDomains {
     throw new ApiFailure("ESRCH", "That domain is not saved.");
   }
 
+  /** Throws ApiFailure ESRCH when it is not saved. */
   async discard(uuid: string): Promise<void> {
-    await rm(this.find(uuid), { force: true });
+    this.find(uuid);
+    await this.remove(uuid);
+  }
+
+  /** It may be gone already. */
+  async remove(uuid: string): Promise<void> {
+    await rm(this.#file(uuid), { force: true });
+    await this.look();
+  }
+
+  /** Once, before anything is saved: what a crash has left half written is of no use. */
+  async start(): Promise<void> {
+    if (this.#folder === null) return;
+    for (const name of await readdir(this.#folder).catch((): string[] => []))
+      if (name.endsWith(PART)) await rm(path.join(this.#folder, name), { force: true });
     await this.look();
   }
 

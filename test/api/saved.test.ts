@@ -1,5 +1,5 @@
 /** Domains that a host keeps until they are restored, over the API: who may name files, what is there after a restart, what is spoiled. */
-import { readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -75,6 +75,7 @@ describe("saved domains over the API", () => {
 
   it("are there for the next host; a file that is spoiled is told of and left alone", async () => {
     await host.powerOff(0);
+    writeFileSync(path.join(folder, `${uuid}.saved.0123abcd.part`), "half of it");
     const spoiled = path.join(folder, `${crypto.randomUUID()}.saved`);
     writeFileSync(spoiled, "nothing of the kind");
     host = makeHost(folder);
@@ -106,6 +107,25 @@ describe("saved domains over the API", () => {
     await own.request("save", { domid, file, resume: true });
     expect((await own.request("list")).map((each) => each.domid)).toContain(domid);
     own.close();
+  });
+
+  it("are not saved if somebody cancels it: the domain goes on, and no file is left", async () => {
+    const config = 'name = "large"\nkernel = "mini.elf"\nmemory = 128\n';
+    const kernel = readFileSync(new URL("assets/guests/mini.elf", dist));
+    const { domid } = await host.toolstack.request("create", { config, files: { "mini.elf": kernel } });
+    const log = async (): Promise<string> =>
+      Buffer.from((await host.toolstack.request("consoleAttach", { domid })).log).toString();
+    await expect.poll(log, SLOW).toContain("mini> ");
+    const files = readdirSync(folder);
+    const begun = new Promise<void>((resolve) => client.on("saving", () => resolve()));
+    const saving = client.request("save", { domid });
+    const refused = expect(saving).rejects.toMatchObject({ code: "ECANCELED" });
+    await begun;
+    await client.request("saveCancel", { domid });
+    await refused;
+    await expect.poll(log, SLOW).toContain("resumed (cancelled)");
+    expect(readdirSync(folder)).toEqual(files);
+    expect(await client.request("savedDomains")).toEqual([]);
   });
 
   it("need a folder where no file is named", async () => {
