@@ -95,6 +95,10 @@ export const XEN_DOMCTL_hypercall_init = 22;
 export const XEN_DOMCTL_getvcpuaffinity = 25;
 export const XEN_DOMCTL_resumedomain = 27;
 export const XEN_DOMCTL_getpageframeinfo3 = 61;
+export const XEN_DOMCTL_set_ext_vcpucontext = 42;
+export const XEN_DOMCTL_get_ext_vcpucontext = 43;
+/** struct xen_domctl_ext_vcpucontext. */
+export const EXT_VCPUCONTEXT_SIZE = 64;
 export const XEN_DOMCTL_gettscinfo = 59;
 export const XEN_DOMCTL_settscinfo = 60;
 export const XEN_DOMCTL_set_virq_handler = 66;

@@ -198,6 +198,21 @@ export class Hypercalls {
     return this.memory.bytes(u - abi.DOMCTL_U + 4096, abi.VCPU_GUEST_CONTEXT_SIZE).slice();
   }
 
+  /** `context`: a struct xen_domctl_ext_vcpucontext, whose vCPU number is set here. */
+  setExtVcpuContext(domid: number, vcpu: number, context: Uint8Array): void {
+    this.#domctl("set_ext_vcpucontext", abi.XEN_DOMCTL_set_ext_vcpucontext, domid, (u) => {
+      this.memory.bytes(u, context.length).set(context);
+      this.memory.set32(u, vcpu);
+    });
+  }
+
+  getExtVcpuContext(domid: number, vcpu: number): Uint8Array {
+    const u = this.#domctl("get_ext_vcpucontext", abi.XEN_DOMCTL_get_ext_vcpucontext, domid, (at) =>
+      this.memory.set32(at, vcpu),
+    );
+    return this.memory.bytes(u, abi.EXT_VCPUCONTEXT_SIZE).slice();
+  }
+
   /** Fills the frame with the hypercall stubs of the domain's type. */
   initHypercallPage(domid: number, mfn: number): void {
     this.#domctl("hypercall_init", abi.XEN_DOMCTL_hypercall_init, domid, (u) => this.memory.set64(u, mfn));

@@ -81,6 +81,7 @@ class Restoring {
   #p2mFrames: number[] = [];
   #sharedInfo: Uint8Array | null = null;
   readonly #contexts = new Map<number, Uint8Array>();
+  readonly #extended = new Map<number, Uint8Array>();
 
   constructor(hypercalls: Hypercalls, frames: ForeignFrames, request: PvRestore) {
     this.#hypercalls = hypercalls;
@@ -113,6 +114,13 @@ class Restoring {
         if (vcpu >= this.#request.vcpus || body.length !== 8 + abi.VCPU_GUEST_CONTEXT_SIZE)
           throw new StreamError(`it has a context of ${body.length - 8} bytes for vCPU ${vcpu}`);
         this.#contexts.set(vcpu, body.slice(8));
+        break;
+      }
+      case stream.REC_X86_PV_VCPU_EXTENDED: {
+        const vcpu = view.getUint32(0, true);
+        if (vcpu >= this.#request.vcpus || body.length !== 8 + abi.EXT_VCPUCONTEXT_SIZE)
+          throw new StreamError(`it has an extended context of ${body.length - 8} bytes for vCPU ${vcpu}`);
+        this.#extended.set(vcpu, body.slice(8));
         break;
       }
     }
@@ -199,6 +207,7 @@ class Restoring {
       convertContext(context, this.#localise);
       this.#hypercalls.setVcpuContext(domid, vcpu, context);
     }
+    for (const [vcpu, context] of this.#extended) this.#hypercalls.setExtVcpuContext(domid, vcpu, context);
     seedGrants(this.#hypercalls, this.#frames, domid, rings.storeMfn, rings.consoleMfn);
     return rings;
   }

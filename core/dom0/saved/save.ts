@@ -73,8 +73,11 @@ export class PvSaver {
         stream.REC_SHARED_INFO,
         this.#frames.with(domid, info.sharedInfoFrame, (at) => this.#hypercalls.memory.bytes(at, PAGE_SIZE).slice()),
       );
-      for (const { vcpu, context } of contexts)
-        yield stream.record(stream.REC_X86_PV_VCPU_BASIC, Uint8Array.of(vcpu, 0, 0, 0, 0, 0, 0, 0), context);
+      for (const { vcpu, context, extended } of contexts) {
+        const number = Uint8Array.of(vcpu, 0, 0, 0, 0, 0, 0, 0);
+        yield stream.record(stream.REC_X86_PV_VCPU_BASIC, number, context);
+        yield stream.record(stream.REC_X86_PV_VCPU_EXTENDED, number, extended);
+      }
       yield stream.record(stream.REC_END);
     } catch (error) {
       if (error instanceof TableError) throw new SaveError(`The guest's memory can't be saved: ${error.message}.`);
@@ -165,7 +168,11 @@ export class PvSaver {
   }
 
   /** Of the vCPUs that are online, vCPU 0 first. */
-  #contexts(domid: number, vcpus: number, canonical: (mfn: number) => number): { vcpu: number; context: Uint8Array }[] {
+  #contexts(
+    domid: number,
+    vcpus: number,
+    canonical: (mfn: number) => number,
+  ): { vcpu: number; context: Uint8Array; extended: Uint8Array }[] {
     return Array.from({ length: vcpus }, (_, vcpu) => vcpu)
       .filter((vcpu) => vcpu === 0 || this.#hypercalls.vcpuInfo(domid, vcpu).online)
       .map((vcpu) => {
@@ -176,7 +183,7 @@ export class PvSaver {
           if (startInfo === NONE) throw new TableError("RDX did not say where start_info is when it suspended");
           setStartInfo(context, startInfo);
         }
-        return { vcpu, context };
+        return { vcpu, context, extended: this.#hypercalls.getExtVcpuContext(domid, vcpu) };
       });
   }
 }

@@ -13,6 +13,7 @@ export const REC_PAGE_DATA = 0x1;
 export const REC_X86_PV_INFO = 0x2;
 export const REC_X86_PV_P2M_FRAMES = 0x3;
 export const REC_X86_PV_VCPU_BASIC = 0x4;
+export const REC_X86_PV_VCPU_EXTENDED = 0x5;
 export const REC_SHARED_INFO = 0x7;
 export const REC_X86_TSC_INFO = 0x8;
 export const REC_STATIC_DATA_END = 0x10;
@@ -101,6 +102,7 @@ const KNOWN = new Set([
   REC_X86_PV_INFO,
   REC_X86_PV_P2M_FRAMES,
   REC_X86_PV_VCPU_BASIC,
+  REC_X86_PV_VCPU_EXTENDED,
   REC_SHARED_INFO,
   REC_X86_TSC_INFO,
   REC_STATIC_DATA_END,

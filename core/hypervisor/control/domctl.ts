@@ -28,11 +28,13 @@ import { writeDomainInfo } from "./domain_info";
 import { fillHypercallPage, pageFrameInfo } from "./domctl_memory";
 import {
   getVcpuAffinity,
+  getExtVcpuContext,
   getVcpuContext,
   getVcpuInfo,
   sendTrigger,
   setMaxVcpus,
   setVcpuAffinity,
+  setExtVcpuContext,
   setVcpuContext,
 } from "./domctl_vcpu";
 
@@ -150,6 +152,11 @@ function onDomain(command: u32, d: Domain, op: usize): i32 {
       return itself ? -EINVAL : setVcpuContext(d, u);
     case abi.XEN_DOMCTL_getvcpucontext:
       return getVcpuContext(d, u);
+    case abi.XEN_DOMCTL_set_ext_vcpucontext:
+      return itself ? -EINVAL : setExtVcpuContext(d, u);
+    case abi.XEN_DOMCTL_get_ext_vcpucontext:
+      copyBack = true;
+      return itself ? -EINVAL : getExtVcpuContext(d, u);
     case abi.XEN_DOMCTL_getvcpuinfo:
       copyBack = true;
       return getVcpuInfo(d, u);

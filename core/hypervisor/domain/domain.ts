@@ -321,8 +321,6 @@ export class Vcpu {
   syscallCallback: u64;
   syscall32Callback: u64;
   sysenterCallback: u64;
-  syscall32Cs: u32;
-  sysenterCs: u32;
   syscall32DisablesEvents: u32;
   sysenterDisablesEvents: u32;
   nmiCallback: u64;

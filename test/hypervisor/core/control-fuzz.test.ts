@@ -28,7 +28,8 @@ function random(seed: number): (below: number) => number {
 }
 
 const DOMCTLS = [
-  1, 2, 3, 4, 5, 9, 10, 11, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 24, 25, 27, 28, 35, 36, 46, 59, 60, 61, 68, 99,
+  1, 2, 3, 4, 5, 9, 10, 11, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 24, 25, 27, 28, 35, 36, 42, 43, 46, 59, 60, 61, 68,
+  99,
 ];
 const SYSCTLS = [1, 3, 4, 5, 6, 7, 8, 9, 16, 17, 18, 19, 99];
 /** Without sched_op (29) and its older form (6), which would end dom0, and vcpu_op. */

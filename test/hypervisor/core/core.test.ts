@@ -138,6 +138,27 @@ describe("domctl", () => {
     expect(dom0.core.check_invariants()).toBe(0);
   }, 20_000);
 
+  it("keeps what a vCPU's context has no room for, and takes nothing that is no address", () => {
+    const domid = dom0.calls.createDomain(UUID, 1);
+    dom0.calls.setMaxVcpus(domid, 1);
+    const context = dom0.calls.getExtVcpuContext(domid, 0);
+    const view = new DataView(context.buffer);
+    expect([view.getUint32(4, true), view.getBigUint64(8, true), view.getBigUint64(16, true)]).toEqual([64, 0n, 0n]);
+    view.setBigUint64(8, 0xffffffff81000010n, true);
+    view.setBigUint64(16, 0xffffffff81000020n, true);
+    view.setUint8(28, 1);
+    dom0.calls.setExtVcpuContext(domid, 0, context);
+    expect(dom0.calls.getExtVcpuContext(domid, 0)).toEqual(context);
+    view.setBigUint64(8, 0x8000000000000000n, true);
+    expect(refusal(() => dom0.calls.setExtVcpuContext(domid, 0, context))).toBe("EINVAL");
+    view.setBigUint64(8, 0n, true);
+    view.setUint32(4, 31, true);
+    expect(refusal(() => dom0.calls.setExtVcpuContext(domid, 0, context))).toBe("EINVAL");
+    expect(refusal(() => dom0.calls.getExtVcpuContext(domid, 1))).toBe("ESRCH");
+    expect(refusal(() => dom0.calls.getExtVcpuContext(0, 0))).toBe("EINVAL");
+    dom0.calls.destroyDomain(domid);
+  });
+
   it("keeps a dead domain as long as somebody holds a frame of it", () => {
     const domid = dom0.calls.createDomain(UUID, 1);
     dom0.calls.setMaxMemory(domid, 64);
