@@ -170,9 +170,16 @@ export function recordsOf({ pages, p2m, sharedInfo, contexts }: SavedImage): Uin
     stream.record(stream.REC_X86_PV_P2M_FRAMES, bytesOf(frames)),
     stream.record(stream.REC_PAGE_DATA, bytesOf(head), ...pages.map(({ data }) => bytesOf(data))),
     stream.record(stream.REC_SHARED_INFO, bytesOf(sharedInfo)),
-    ...contexts.map((each, vcpu) =>
-      stream.record(stream.REC_X86_PV_VCPU_BASIC, Uint8Array.of(vcpu, 0, 0, 0, 0, 0, 0, 0), bytesOf(each)),
-    ),
+    ...contexts.flatMap((each, vcpu) => {
+      const number = Uint8Array.of(vcpu, 0, 0, 0, 0, 0, 0, 0);
+      const extended = view(abi.EXT_VCPUCONTEXT_SIZE);
+      extended.setBigUint64(8, 0xffffffff81000010n, true);
+      extended.setUint32(4, abi.EXT_VCPUCONTEXT_SIZE, true);
+      return [
+        stream.record(stream.REC_X86_PV_VCPU_BASIC, number, bytesOf(each)),
+        stream.record(stream.REC_X86_PV_VCPU_EXTENDED, number, bytesOf(extended)),
+      ];
+    }),
     stream.record(stream.REC_END),
   ];
 }
