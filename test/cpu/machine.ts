@@ -40,11 +40,17 @@ export class Machine {
   readonly cr3: number;
   #nextTable: number;
 
-  constructor(compiled: WebAssembly.Module, processor: Processor | null = null, pages = 1024) {
+  /** `now`: nanoseconds, what RDTSC and RDRAND go by. */
+  constructor(
+    compiled: WebAssembly.Module,
+    processor: Processor | null = null,
+    pages = 1024,
+    now = (): number => performance.now() * 1e6,
+  ) {
     const memory = processor?.memory ?? new WebAssembly.Memory({ initial: pages, maximum: 65536, shared: true });
     const env = {
       memory,
-      now: () => performance.now() * 1e6,
+      now,
       adopt() {},
       trap(code: number) {
         throw new Error(`trap ${code}`);
