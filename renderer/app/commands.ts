@@ -63,7 +63,7 @@ export function commandsNow(): Command[] {
     const gone = endedDomains(state).find((each) => each.domid === domid);
     const name = current?.name ?? gone?.name ?? `domain ${domid}`;
     for (const [tab, title] of DOMAIN_TABS)
-      if (domid !== 0 || tab !== "console")
+      if (domid > 0 || (domid === 0 && tab !== "console"))
         add("This domain", `domain-${tab}`, title, () => show({ page: "domain", domid, tab }), [name, "tab", "view"]);
     for (const { id, title, ofVcpus } of SECTIONS)
       if (current && (domid !== 0 || !ofVcpus))
@@ -74,10 +74,10 @@ export function commandsNow(): Command[] {
     for (const action of ENDED_ACTIONS)
       if (gone && mayDoEnded(action, gone))
         add("This domain", `this-${action}`, `${ENDED_WORDS[action]}: ${name}`, () => doWithEnded(action, [gone]));
-    if (domid !== 0) add("This domain", "copy-console", "Copy the console’s text", () => copyConsole(domid), [name]);
-    if (domid !== 0)
+    if (domid > 0) add("This domain", "copy-console", "Copy the console’s text", () => copyConsole(domid), [name]);
+    if (domid > 0)
       add("This domain", "save-console", "Save the console’s log to a file", () => void saveLog(domid), [name]);
-    if (domid !== 0)
+    if (domid > 0)
       add("This domain", "pop-out", "Console in a window of its own", () => popOut(domid), [name, "pop out"]);
     if (view.tab === "console") {
       const search = (): void => useApp.setState({ consoleSearch: true });
@@ -92,7 +92,8 @@ export function commandsNow(): Command[] {
         "vCPUs",
         "memory",
       ]);
-    add("This domain", "copy-uuid", "Copy the UUID", () => copy(current?.uuid ?? ""), [name]);
+    const uuid = current?.uuid ?? gone?.uuid;
+    if (uuid) add("This domain", "copy-uuid", "Copy the UUID", () => copy(uuid), [name]);
   }
 
   for (const [tab, title] of HOST_TABS)

@@ -98,7 +98,7 @@ export function latencyReport(all: Latency[], median: (numbers: number[]) => num
     "",
     `How late events come to a vCPU that computes and makes no access to memory; ${EVENTS} of each, ${PCPUS} vCPUs on ${PCPUS} pCPUs. At`,
     "first V8 compiles what is translated, in threads of its own on the same cores: what is late then waited for a core, as the",
-    "operating system's own figure says for the pCPUs' threads.",
+    "operating system's own figure says for the pCPUs' threads. Before it, both vCPUs computed for a second: so those threads are found.",
     "",
     "| | timers, mean us | most | IPIs, mean us | most | late in all, ms | waited for a core, ms |",
     "| --- | --- | --- | --- | --- | --- | --- |",

@@ -11,7 +11,7 @@ import type { ForeignFrames } from "../kernel/native.ts";
 import { convertContext, setStartInfo, startInfoOf } from "./context.ts";
 import * as stream from "./stream.ts";
 import { StreamError } from "./stream.ts";
-import { convertTable, isFrame, NONE, TableError } from "./tables.ts";
+import { convertTable, isFrame, MOST_PFNS, NONE, TableError } from "./tables.ts";
 
 export interface PvRestore {
   domid: number;
@@ -25,8 +25,6 @@ export interface PvRestore {
 
 const ENTRIES = PAGE_SIZE / 8;
 const INVALID_MFN = 0xffffffffffffffffn;
-/** Beyond the domain's pages its P2M has room for what it may get. */
-const MOST_PFNS = 1 << 20;
 
 interface Table {
   pfn: number;

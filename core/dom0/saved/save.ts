@@ -9,7 +9,7 @@ import { PAGE_SIZE } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
 import { convertContext, setStartInfo, startInfoOf } from "./context.ts";
 import * as stream from "./stream.ts";
-import { convertTable, isFrame, NONE, TableError } from "./tables.ts";
+import { convertTable, isFrame, MOST_PFNS, NONE, TableError } from "./tables.ts";
 
 /** The guest is not as it must be to be saved: a sentence for the user. */
 export class SaveError extends Error {
@@ -17,8 +17,6 @@ export class SaveError extends Error {
 }
 
 const ENTRIES = PAGE_SIZE / 8;
-/** Pfns of a domain that has as much as a host may have. */
-const MOST_PFNS = 1 << 20;
 /** Pages in a record. */
 const BATCH = 512;
 const GUEST_WIDTH = 8;

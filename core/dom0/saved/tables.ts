@@ -10,6 +10,9 @@ const FRAME_MASK = 0x000ffffffffff000n;
 const XEN_FIRST_SLOT = 256;
 const XEN_LAST_SLOT = 271;
 
+/** Pfns of a domain that has as much as a host may have. */
+export const MOST_PFNS = 1 << 20;
+
 /** No pfn, or no frame. */
 export const NONE = 0xffffffff;
 
