@@ -1,6 +1,7 @@
 /**
  * Builds dist/: core.wasm (AssemblyScript), the Node entries (esbuild), the renderer (Vite).
- * `node core/build.mjs [wasm|node|renderer ...]` builds only those parts. core.wasm is rebuilt only when a source changed.
+ * `node core/build.mjs [wasm|node|renderer ...]` builds only those parts. core.wasm and the renderer, which take seconds, are rebuilt
+ * only when a source changed.
  */
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
@@ -24,23 +25,30 @@ export const ASC_OPTIONS = [
 
 function sourcesBelow(folder) {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
+    .filter((entry) => entry.isFile())
     .map((entry) => path.join(entry.parentPath ?? entry.path, entry.name))
     .sort();
 }
 
-/** Compiles an AssemblyScript entry, unless `output` was made from the same sources before. */
-export async function buildWasm(entry, output, folders, extra = []) {
-  const hash = createHash("sha256").update(JSON.stringify([ASC_OPTIONS, extra]));
-  for (const file of [entry, ...folders.flatMap(sourcesBelow)]) hash.update(file).update(readFileSync(file));
+/** Makes `output` by `make`, unless it was made from the same files and options before; the file beside it says of which. */
+async function whenChanged(output, files, options, make) {
+  const hash = createHash("sha256").update(JSON.stringify(options));
+  for (const file of files) hash.update(file).update(readFileSync(file));
   const stamp = `${output}.sha256`;
   const digest = hash.digest("hex");
   if (existsSync(output) && existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return;
-  const asc = await import("assemblyscript/asc");
   mkdirSync(path.dirname(output), { recursive: true });
-  const { error, stderr } = await asc.main([entry, "-o", output, ...ASC_OPTIONS, ...extra]);
-  if (error) throw new Error(`AssemblyScript: ${error.message}\n${stderr.toString()}`);
+  await make();
   writeFileSync(stamp, digest);
+}
+
+/** Compiles an AssemblyScript entry, unless `output` was made from the same sources before. */
+export async function buildWasm(entry, output, folders, extra = []) {
+  await whenChanged(output, [entry, ...folders.flatMap(sourcesBelow)], [ASC_OPTIONS, extra], async () => {
+    const asc = await import("assemblyscript/asc");
+    const { error, stderr } = await asc.main([entry, "-o", output, ...ASC_OPTIONS, ...extra]);
+    if (error) throw new Error(`AssemblyScript: ${error.message}\n${stderr.toString()}`);
+  });
 }
 
 /** The image's constants must end where core/machine/layout.ts says that the machine page begins at the latest. */
@@ -128,25 +136,36 @@ const parts = {
   async renderer() {
     // Whoever calls, as vitest does with "test": what is tested and timed is what users get, not React's development build.
     process.env.NODE_ENV = "production";
-    const { build } = await import("vite");
-    await build({
-      root: path.join(root, "renderer"),
-      base: "./",
-      logLevel: "warn",
-      esbuild: { jsx: "automatic" },
-      build: {
-        outDir: path.join(dist, "renderer"),
-        emptyOutDir: true,
-        target: "chrome123",
-        assetsInlineLimit: 0,
-        chunkSizeWarningLimit: 2000,
-        rollupOptions: {
-          // Comments and directives of libraries that the bundler has no use for.
-          onwarn: (warning, warn) => {
-            if (!["MODULE_LEVEL_DIRECTIVE", "INVALID_ANNOTATION"].includes(warning.code)) warn(warning);
+    // What the renderer imports, and what that imports: all but the engine and the hypervisor, of which it has the ABI's numbers only.
+    const folders = ["renderer", "core/api", "core/toolstack", "core/dom0", "core/abi", "core/hypervisor/abi"];
+    const files = [
+      ...folders
+        .map((folder) => path.join(root, folder))
+        .filter(existsSync)
+        .flatMap(sourcesBelow),
+      ...["package-lock.json", "core/build.mjs"].map((file) => path.join(root, file)),
+    ];
+    await whenChanged(path.join(dist, "renderer"), files, [], async () => {
+      const { build } = await import("vite");
+      await build({
+        root: path.join(root, "renderer"),
+        base: "./",
+        logLevel: "warn",
+        esbuild: { jsx: "automatic" },
+        build: {
+          outDir: path.join(dist, "renderer"),
+          emptyOutDir: true,
+          target: "chrome123",
+          assetsInlineLimit: 0,
+          chunkSizeWarningLimit: 2000,
+          rollupOptions: {
+            // Comments and directives of libraries that the bundler has no use for.
+            onwarn: (warning, warn) => {
+              if (!["MODULE_LEVEL_DIRECTIVE", "INVALID_ANNOTATION"].includes(warning.code)) warn(warning);
+            },
           },
         },
-      },
+      });
     });
   },
 };
