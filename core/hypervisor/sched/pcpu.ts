@@ -70,7 +70,7 @@ export class Pcpu {
   pace: u32;
   lineLength: u32;
   /** Of the TLB clock (memory/tlb.ts): all other pCPUs have flushed since. */
-  othersFlushed: u32;
+  othersFlushed: u64;
   /** Ring that this thread's hypercalls are traced into (abi/trace.ts), 0 = none. */
   trace: usize;
 }
