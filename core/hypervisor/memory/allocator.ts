@@ -151,6 +151,15 @@ function giveBlock(start: u32, blockOrderIn: u32, stamp: u32): void {
   spinUnlock(ROOT_HEAP_LOCK);
 }
 
+/** Stamp of the block that a free frame is part of: who takes the frame flushes by it. */
+export function freeFrameStamp(mfn: u32): u32 {
+  for (let order: u32 = 0; order <= MAX_ORDER; order++) {
+    const head = mfn & ~(((<u32>1) << order) - 1);
+    if (pageFlag(head, PGC_free) && blockOrder(head) == order) return pageStamp(head);
+  }
+  return 0;
+}
+
 export function freePages(): u32 {
   return atomic.load<u32>(ROOT_FREE_PAGES);
 }
