@@ -83,8 +83,9 @@ export function checkInvariants(): i32 {
   for (let i: u32 = 0; i < pcpuCount(); i++) checkQueue(pcpuAt(i));
   checkDomainList();
   const own = violations;
-  const memory = checkMemory();
+  // First the TLBs: memory taken for the other checks may make the pCPUs flush.
   const tlbs = checkTlbs();
+  const memory = checkMemory();
   const events = checkEventChannels();
   for (let each = domainList(); each; each = changetype<Domain>(each).next)
     if (!isNative(changetype<Domain>(each))) domainUnpause(changetype<Domain>(each));
