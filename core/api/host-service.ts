@@ -1,4 +1,5 @@
 /** The one host that a server manages: on, off, its log and its events. It outlives each power cycle. */
+import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { readFileSync } from "node:fs";
 import type { BootConfig } from "../toolstack/boot-config.ts";
@@ -62,6 +63,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   #tracer: Tracer | null = null;
   #power: HostPower = "off";
   #reason: string | null = null;
+  #cycle: string | null = null;
   #memoryMiB: number;
   #pcpus: number;
   readonly #boot: BootMenu;
@@ -120,6 +122,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   get state(): HostState {
     return {
       power: this.#power,
+      cycle: this.#cycle,
       stages: (this.#host?.stages ?? []).map(({ name, milliseconds }) => ({ name, milliseconds })),
       reason: this.#reason,
       memoryMiB: this.#memoryMiB,
@@ -224,6 +227,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     const log = new XenLog();
     this.#log = log;
     this.#reason = null;
+    this.#cycle = randomUUID();
     this.#host = host;
     this.#tracer = new Tracer(host);
     this.stops.clear();

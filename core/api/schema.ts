@@ -102,6 +102,8 @@ export type HostPower = "off" | "starting" | "running" | "stopping" | "crashed";
 /** The host as a whole. Stages are in order of their end; milliseconds are measured. */
 export interface HostState {
   power: HostPower;
+  /** Another at each power-on, of each server: domids and offsets of consoles mean something within one. null before the first. */
+  cycle: string | null;
   stages: { name: string; milliseconds: number }[];
   /** Why it crashed or could not start: a sentence; else null. */
   reason: string | null;

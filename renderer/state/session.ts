@@ -2,7 +2,7 @@
 import { ApiError, type ApiClient } from "../../core/api/client.ts";
 import type { Arguments, DomainStop, Events, RequestName, Results } from "../../core/api/schema.ts";
 import { readConfig } from "../../core/api/config-text.ts";
-import { connect } from "./connect.ts";
+import { connect, troubleOf, type Trouble } from "./connect.ts";
 import { Consoles } from "../console/consoles.ts";
 import { History } from "./history.ts";
 import {
@@ -24,6 +24,7 @@ import { NO_LOG, withMore } from "./xen-log.ts";
 
 const STATISTICS_MS = 1000;
 const RECONNECT_MS = 2000;
+const REFUSED_MS = 10_000;
 /** As many as the host keeps consoles of. */
 const MOST_DEPARTED = 64;
 
@@ -113,11 +114,11 @@ export function sentence(error: unknown): string {
 
 /** Connects, and again whenever the connection is lost. */
 export async function startSession(): Promise<void> {
-  useApp.setState({ connection: "connecting" });
+  clearTimeout(trying);
   try {
     client = await connect();
   } catch (error) {
-    lost(sentence(error));
+    lost(sentence(error), troubleOf(error));
     return;
   }
   listen(client);
@@ -126,15 +127,19 @@ export async function startSession(): Promise<void> {
     (saved) => useApp.setState({ saved }),
     () => {},
   );
+  void consoles.attachAgain();
   const log = await client.request("xenLogAttach").catch(() => null);
   if (log) useApp.setState({ xenLog: { first: 0, ...log } });
   await client.request("statisticsEvery", { milliseconds: STATISTICS_MS }).catch(() => {});
 }
 
-function lost(reason: string): void {
+let trying: ReturnType<typeof setTimeout> | undefined;
+/** What answers, and refuses, is asked less often than what is away. */
+function lost(reason: string, trouble: Trouble): void {
   client = null;
-  useApp.setState({ connection: "lost", connectionReason: reason });
-  setTimeout(() => void startSession(), RECONNECT_MS);
+  useApp.setState({ connection: "lost", connectionReason: reason, connectionTrouble: trouble });
+  const wait = trouble === "away" || trouble === "lost" ? RECONNECT_MS : REFUSED_MS;
+  trying = setTimeout(() => void startSession(), wait);
 }
 
 /** CPU time of each domain when the list was asked for last, nanoseconds, and how many snapshots ago. */
@@ -157,14 +162,18 @@ function isListOld({ domains }: Events["statistics"]): boolean {
   return true;
 }
 
+/** The connection that was asked for what its host is. */
+let known: ApiClient | null = null;
+
 function listen(api: ApiClient): void {
-  api.onClosed(lost);
+  api.onClosed((reason) => lost(reason, "lost"));
   api.on("host", (host) => {
     const before = useApp.getState().host;
     useApp.setState({ host });
     if (before && before.power !== host.power) noteHost(host.power, host.reason);
     if (host.power === "starting") powerOn?.progress(host.stages.length / POWER_ON_STAGES);
-    if (host.power === "starting" && before?.power !== "starting") {
+    // Another power cycle, maybe of another server: the numbers mean other domains.
+    if (before && host.cycle !== before.cycle) {
       history.clear();
       consoles.clear();
       useStops.setState({ stops: [] });
@@ -175,7 +184,8 @@ function listen(api: ApiClient): void {
         view: { page: "host", tab: "overview" },
       });
     }
-    if (host.power === "running" && before?.power !== "running") {
+    if (host.power === "running" && (api !== known || before?.power !== "running")) {
+      known = api;
       void api.request("list").then(
         (domains) => useApp.setState({ domains }),
         () => {},
