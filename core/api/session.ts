@@ -281,8 +281,13 @@ export class Session {
       rename: pass("rename"),
       setScheduler: pass("setScheduler"),
       domainSettings: pass("domainSettings"),
-      setAffinity: ({ domid, vcpu, cpus }) =>
-        host.toolstack.request("setAffinity", { domid, vcpu, cpus: pcpusOf(cpus, host.state.pcpus) }),
+      setAffinity: pass("setAffinity"),
+      setMaxMemory: pass("setMaxMemory"),
+      sysrq: pass("sysrq"),
+      trigger: pass("trigger"),
+      debugKeys: pass("debugKeys"),
+      schedulerParameters: pass("schedulerParameters"),
+      updateConfig: pass("updateConfig"),
       setVcpus: pass("setVcpus"),
       setMemory: pass("setMemory"),
       consoleAttach: async ({ domid }) => {
@@ -456,19 +461,6 @@ const MESSAGE = z.object({
   request: z.string().max(100),
   args: z.unknown(),
 });
-
-/** "0-3,5" as numbers; null for all. Throws ApiFailure for a pCPU that the host has not. */
-function pcpusOf(text: string, pcpus: number): number[] | null {
-  if (text === "all") return null;
-  const found = new Set<number>();
-  for (const part of text.split(",")) {
-    const [first, last = first] = part.split("-").map(Number) as [number, number?];
-    if (first > last || last >= pcpus)
-      throw new ApiFailure("EINVAL", `The host has pCPUs 0 to ${pcpus - 1}; ${part} is not among them.`);
-    for (let pcpu = first; pcpu <= last; pcpu++) found.add(pcpu);
-  }
-  return [...found];
-}
 
 /** Without keys whose value is undefined. */
 function given(options: Arguments<"hostPowerOn">): PowerOnOptions {
