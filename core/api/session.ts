@@ -47,6 +47,7 @@ type Handlers = { [N in RequestName]: (args: z.output<(typeof REQUESTS)[N]>) => 
 export class Session {
   readonly #connection: Connection;
   readonly #host: HostService;
+  readonly #id = crypto.randomUUID();
   readonly #files = new SessionFiles();
   readonly #consoles = new Set<number>();
   readonly #storeWatches: StoreWatches;
@@ -60,6 +61,8 @@ export class Session {
   #inspection: Promise<unknown> = Promise.resolve();
   #taking: Promise<unknown> = Promise.resolve();
   #xenLog = false;
+  /** It has asked what a file is: that may still be looked for when it ends. */
+  #inspects = false;
   #ended = false;
   #underWay = 0;
 
@@ -134,6 +137,8 @@ export class Session {
     this.#consoles.clear();
     this.#storeWatches.end();
     this.#traces.end();
+    if (this.#inspects && this.#host.state.power === "running")
+      void this.#host.toolstack.request("inspectCancel", { by: this.#id }).catch(() => {});
   }
 
   #listen<E extends EventName>(event: E, listener: (data: Events[E]) => void): void {
@@ -278,7 +283,10 @@ export class Session {
         this.#files.chunk(file, offset, bytes);
         return null;
       },
-      fileInspect: ({ file }) => host.toolstack.request("inspect", this.#files.whole(file)),
+      fileInspect: async ({ file }) => {
+        this.#inspects = true;
+        return await host.toolstack.request("inspect", { ...this.#files.whole(file), by: this.#id });
+      },
       fileRelease: ({ file }) => {
         this.#files.release(file);
         return null;

@@ -23,6 +23,8 @@ export interface WebServer {
   url: string;
   port: number;
   token: string;
+  /** Resolves when a client with the token has come. */
+  firstClient: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -31,13 +33,18 @@ export async function serveWeb(host: HostService, root: string, port = 0): Promi
   const token = randomBytes(24).toString("base64url");
   const server = createServer((request, response) => void answer(request, response, root, server));
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MOST_MESSAGE_BYTES });
+  let came = (): void => {};
+  const firstClient = new Promise<void>((resolve) => (came = resolve));
   server.on("upgrade", (request, socket, head) => {
     const refusal = refuse(request, server, token, sockets.clients.size);
     if (refusal) {
       deny(socket, refusal);
       return;
     }
-    sockets.handleUpgrade(request, socket, head, (ws) => attach(host, ws));
+    sockets.handleUpgrade(request, socket, head, (ws) => {
+      came();
+      attach(host, ws);
+    });
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -48,6 +55,7 @@ export async function serveWeb(host: HostService, root: string, port = 0): Promi
     url: `http://127.0.0.1:${actual}/#token=${token}`,
     port: actual,
     token,
+    firstClient,
     close: async () => {
       for (const client of sockets.clients) client.terminate();
       server.closeAllConnections();

@@ -13,7 +13,7 @@ export interface Quota {
   pathLength: number;
   /** Nodes that one transaction may touch. */
   transactionNodes: number;
-  /** Bytes of replies and events that wait for room in its ring; events beyond it are dropped. */
+  /** Bytes of replies and events that wait for room in its ring; with an event beyond it the connection ends. */
   outputBytes: number;
 }
 

@@ -37,6 +37,8 @@ export class Xenstored {
   hooks: DomainHooks | null = null;
   /** Must not call back into xenstored. */
   onChanges: ChangeListener | null = null;
+  /** Told what an administrator should know of a domain's connection, a sentence. */
+  onTrouble: ((domid: number, message: string) => void) | null = null;
   readonly #specialPermissions = new Map<string, Permissions>();
 
   constructor() {
@@ -89,6 +91,10 @@ export class Xenstored {
       default:
         throw new XenstoreError("ENOSYS");
     }
+  }
+
+  report(domid: number, message: string): void {
+    this.onTrouble?.(domid, message);
   }
 
   /** Forgets a connection's watches and transactions. */
