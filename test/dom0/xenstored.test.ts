@@ -413,8 +413,8 @@ describe("a domain that does not read its ring", () => {
     const told: [number, string][] = [];
     xenstored.onTrouble = (domid, message) => told.push([domid, message]);
     const overflow = (): void => {
-      guest.request(XS.WATCH, "data\0token\0");
-      for (let i = 0; i < 40_000 && guest.ring.broken === 0; i++) dom0.write(`/local/domain/5/data/${i}`, "");
+      guest.request(XS.WATCH, `data\0${"t".repeat(1500)}\0`);
+      for (let i = 0; i < 2000 && guest.ring.broken === 0; i++) dom0.write(`/local/domain/5/data/${i}`, "");
     };
     overflow();
     expect(guest.error).toBe(1);
