@@ -131,7 +131,9 @@ export class Xenstored {
     if (id === 0) return null;
     const transaction = connection.transactions.get(id);
     if (!transaction) throw new XenstoreError("ENOENT");
-    if (!connection.privileged && transaction.size > this.quota.transactionNodes) throw new XenstoreError("ENOSPC");
+    const { transactionNodes, transactionChanges } = this.quota;
+    if (!connection.privileged && (transaction.size > transactionNodes || transaction.changes >= transactionChanges))
+      throw new XenstoreError("ENOSPC");
     return transaction;
   }
 
