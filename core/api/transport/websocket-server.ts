@@ -23,6 +23,8 @@ export interface WebServer {
   url: string;
   port: number;
   token: string;
+  /** Resolves when a client with the token has come. */
+  firstClient: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -44,13 +46,18 @@ export async function serveWeb(
     const wouldBe = refuseClient(given, token, sockets.clients.size);
     void answer(request, response, root, server, wouldBe);
   });
+  let came = (): void => {};
+  const firstClient = new Promise<void>((resolve) => (came = resolve));
   server.on("upgrade", (request, socket, head) => {
     const refusal = refuse(request, server, token, sockets.clients.size);
     if (refusal) {
       deny(socket, refusal);
       return;
     }
-    sockets.handleUpgrade(request, socket, head, (ws) => attach(host, ws));
+    sockets.handleUpgrade(request, socket, head, (ws) => {
+      came();
+      attach(host, ws);
+    });
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -61,6 +68,7 @@ export async function serveWeb(
     url: `http://127.0.0.1:${actual}/#token=${token}`,
     port: actual,
     token,
+    firstClient,
     close: async () => {
       for (const client of sockets.clients) client.terminate();
       server.closeAllConnections();
