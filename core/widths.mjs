@@ -70,6 +70,9 @@ function found(rule, node, why) {
   report({ rule, why, file: source.normalizedPath, line, column: source.columnAt(), text: node.range.toString() });
 }
 
+/** What the compiler takes a small atomic load for that stands alone. */
+const UNKNOWN = Type.auto;
+
 /** Type that `compile` gives an expression that stands alone; the compiler is left with the type it had. */
 function typeAlone(compiler, compile) {
   const here = compiler.currentType;
@@ -119,7 +122,7 @@ function watchComparisons(name) {
     if (report && !alone && context !== Type.auto) {
       const here = typeAlone(this, () => this.compileExpression(node.left, context));
       const own = typeAlone(this, () => this.compileExpression(node.left, Type.auto));
-      if (here.isIntegerValue && own.size !== here.size)
+      if (here.isIntegerValue && own !== UNKNOWN && own.size !== here.size)
         found("compared", node.left, `${own} where it stands alone, ${here} here`);
     }
     return compare.call(this, node, context);
