@@ -68,13 +68,13 @@ export class Session {
   #inspection: Promise<unknown> = Promise.resolve();
   #taking: Promise<unknown> = Promise.resolve();
   #xenLog = false;
+  /** It has asked what a file is: that may still be looked for when it ends. */
+  #inspects = false;
   #journal = false;
   /** Who it is, for the journal. */
   #who: Client;
   /** Ends the following of the figures; null where it follows none. */
   #unfollow: (() => void) | null = null;
-  /** It has asked what a file is: that may still be looked for when it ends. */
-  #inspects = false;
   #ended = false;
   #underWay = 0;
 
@@ -340,10 +340,11 @@ export class Session {
         this.#reads.chunk(file, offset, bytes);
         return null;
       },
-      fileInspect: ({ file }) => {
-        this.#inspects = true;
-        return this.#reads.inspect(file, (whole) => host.toolstack.request("inspect", { ...whole, by: this.#id }));
-      },
+      fileInspect: ({ file }) =>
+        this.#reads.inspect(file, (whole) => {
+          this.#inspects = true;
+          return host.toolstack.request("inspect", { ...whole, by: this.#id });
+        }),
       fileRelease: ({ file }) => {
         this.#reads.release(file);
         return null;

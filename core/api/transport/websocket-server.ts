@@ -41,13 +41,13 @@ export async function serveWeb(
   token: string = newToken(),
 ): Promise<WebServer> {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MOST_MESSAGE_BYTES });
+  let came = (): void => {};
+  const firstClient = new Promise<void>((resolve) => (came = resolve));
   const server = createServer((request, response) => {
     const given = /^Bearer (.*)$/.exec(request.headers.authorization ?? "")?.[1] ?? "";
     const wouldBe = refuseClient(given, token, sockets.clients.size);
     void answer(request, response, root, server, wouldBe);
   });
-  let came = (): void => {};
-  const firstClient = new Promise<void>((resolve) => (came = resolve));
   server.on("upgrade", (request, socket, head) => {
     const refusal = refuse(request, server, token, sockets.clients.size);
     if (refusal) {
