@@ -46,6 +46,8 @@ export type { SavedDomain } from "../toolstack/messages.ts";
 export type { DomainStop } from "./stops.ts";
 export type {
   DeviceHandshake,
+  BehindState,
+  DeviceFigure,
   DeviceWiring,
   DomainHandshakes,
   DomainWiring,
@@ -55,6 +57,7 @@ export type {
   HandshakeSummary,
   PortWiring,
   RingDirection,
+  RingWiring,
 } from "../toolstack/wiring-report.ts";
 export type * from "../toolstack/inspect/report.ts";
 export type {

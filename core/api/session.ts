@@ -329,7 +329,8 @@ export class Session {
     for (const [name, id] of Object.entries(files ?? {})) contents[name] = this.#files.whole(id).bytes;
     if (!this.#connection.mayNameFiles) {
       const parsed = parseXlConfig(config).config;
-      for (const file of parsed ? [parsed.kernel, parsed.ramdisk] : [])
+      const named = parsed ? [parsed.kernel, parsed.ramdisk, ...parsed.devices.flatMap(({ files }) => files)] : [];
+      for (const file of named)
         if (file !== null && !Object.hasOwn(contents, file))
           throw new ApiFailure("EACCES", `${file} was not given with the config: drop the file on the window too.`);
     }

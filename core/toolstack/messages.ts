@@ -19,6 +19,7 @@ import type {
 } from "./inspect/report.ts";
 import type { FrameKind, FrameMap, MemoryLayout } from "../dom0/kernel/frame-table.ts";
 import type { PcpuSwitches } from "../dom0/kernel/switches.ts";
+import type { DeviceSpec } from "../dom0/xenbus/kind.ts";
 import type { DeviceHandshake, DomainHandshakes, DomainWiring } from "./wiring-report.ts";
 
 export type { FrameKind, FrameMap, MemoryLayout, PcpuSwitches };
@@ -65,6 +66,8 @@ export interface DomainConfig {
   onPoweroff: ShutdownAction;
   onReboot: ShutdownAction;
   onCrash: ShutdownAction;
+  /** Split devices beside the first console, in the order of the file. */
+  devices: DeviceSpec[];
 }
 
 /** One finding about an xl.cfg. Line and column are 1-based; 0 where none applies (a value from the caller). */

@@ -52,6 +52,11 @@ export class Reports {
     return domid === 0 ? "Domain-0" : (this.#domains.get(domid)?.name ?? `(domain ${domid})`);
   }
 
+  /** The domid of a domain's name or of the digits of a domid; null for none. */
+  find(domain: string | number): number | null {
+    return this.list().find(({ name, domid }) => name === domain || String(domid) === String(domain))?.domid ?? null;
+  }
+
   list(): DomainInfo[] {
     return this.#hypercalls.listDomains().map((record) => this.#describe(record));
   }

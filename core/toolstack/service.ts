@@ -1,7 +1,7 @@
 /** The requests of messages.ts, answered by the parts of dom0. */
 import { readFile } from "node:fs/promises";
 import { identifyImage } from "../dom0/builder/image.ts";
-import type { ConsoleBackend } from "../dom0/console/backend.ts";
+import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import * as abi from "../dom0/kernel/abi.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import {
@@ -18,6 +18,7 @@ import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import type { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { bootBuilt } from "./boot-report.ts";
+import type { DomainDevices } from "./devices.ts";
 import { readStoreMemory } from "./domain-store.ts";
 import { Refusal } from "./error.ts";
 import { bitmap, type Emit, type Lifecycle } from "./lifecycle.ts";
@@ -41,7 +42,8 @@ export interface ServiceParts {
   xenstored: Xenstored;
   storeDomains: XenstoreDomains;
   handshakes: Handshakes;
-  console: ConsoleBackend;
+  consoles: Consoles;
+  devices: DomainDevices;
   lifecycle: Lifecycle;
   saving: Saving;
   reports: Reports;
@@ -64,7 +66,7 @@ export class Service {
     this.#parts = parts;
     this.#xenstore = new StoreRequests(parts);
     this.#handlers = this.#makeHandlers();
-    parts.console.onOutput((domid, bytes, offset) => {
+    parts.consoles.onOutput((domid, bytes, offset) => {
       if (this.#attached.has(domid)) parts.emit("console", { domid, bytes, offset });
     });
   }
@@ -84,7 +86,7 @@ export class Service {
   }
 
   #makeHandlers(): Handlers {
-    const { hypercalls, store, handshakes, console, lifecycle, saving, reports, inspection } = this.#parts;
+    const { hypercalls, store, handshakes, consoles, devices, lifecycle, saving, reports, inspection } = this.#parts;
     const xenstore = this.#xenstore;
     return {
       hostInfo: () => reports.hostInfo(),
@@ -100,7 +102,7 @@ export class Service {
         return null;
       },
       resolve: ({ domain }) => this.#resolve(domain),
-      parseConfig: ({ config }) => parseXlConfig(config),
+      parseConfig: ({ config }) => parseXlConfig(config, {}, devices.kinds),
       inspect: (args) => this.#inspect(args),
       create: (options) => lifecycle.create(options),
       startAgain: ({ domid }) => lifecycle.startAgain(domid),
@@ -124,7 +126,7 @@ export class Service {
       setVcpus: ({ domid, vcpus }) => done(this.#setVcpus(domid, vcpus)),
       setMemory: ({ domid, memoryMiB }) => done(this.#setMemory(domid, memoryMiB)),
       consoleAttach: ({ domid }) => {
-        const snapshot = console.log(domid);
+        const snapshot = consoles.log(domid);
         if (!snapshot) throw new Refusal("ESRCH", `Domain ${domid} has no console.`);
         this.#attached.set(domid, (this.#attached.get(domid) ?? 0) + 1);
         return snapshot;
@@ -136,14 +138,14 @@ export class Service {
         return null;
       },
       consoleInput: ({ domid, bytes }) => {
-        if (!console.input(domid, bytes))
+        if (!consoles.input(domid, bytes))
           throw new Refusal(
             "EPIPE",
             `Domain ${domid} takes no console input: it is gone, or 1 MiB waits to be read by it.`,
           );
         return null;
       },
-      consoleLogs: () => console.logs(),
+      consoleLogs: () => consoles.logs(),
       wiring: ({ domid }) => this.#parts.wiring.report(domid),
       handshakes: ({ domid }) => known(handshakes.of(domid), `Of domain ${domid} no handshake is known.`),
       handshake: ({ domid, kind, id }) =>
@@ -181,10 +183,7 @@ export class Service {
   }
 
   #resolve(domain: string | number): number {
-    const list = this.#parts.reports.list();
-    const found = list.find(({ name, domid }) => name === domain || String(domid) === String(domain));
-    if (!found) throw new Refusal("ESRCH", `There is no domain ${domain}.`);
-    return found.domid;
+    return known(this.#parts.reports.find(domain), `There is no domain ${domain}.`);
   }
 
   async #inspect({

@@ -9,6 +9,8 @@ import {
   type ShutdownAction,
   type TscMode,
 } from "./messages.ts";
+import { DEVICE_KINDS } from "../dom0/backends/kinds.ts";
+import { SpecError, type DeviceKind, type DeviceSpec } from "../dom0/xenbus/kind.ts";
 import { parseSyntax, type ConfigValue, type Setting } from "./xlcfg-syntax.ts";
 
 export const MAX_VCPUS = 32;
@@ -51,6 +53,7 @@ const HARMLESS = [
 ];
 
 interface Context {
+  readonly kinds: readonly DeviceKind[];
   readonly settings: ReadonlyMap<string, Setting>;
   readonly diagnostics: ConfigDiagnostic[];
 }
@@ -70,7 +73,11 @@ function complain(
 const show = (value: ConfigValue): string => (value.kind === "list" ? "a list" : JSON.stringify(value.text));
 
 /** Checks an xl.cfg. `overrides` replace or add keys (the command line's), as already-parsed values. */
-export function parseXlConfig(text: string, overrides: Record<string, string | number> = {}): ParsedConfig {
+export function parseXlConfig(
+  text: string,
+  overrides: Record<string, string | number> = {},
+  kinds: readonly DeviceKind[] = DEVICE_KINDS,
+): ParsedConfig {
   const { settings: list, problems } = parseSyntax(text);
   const diagnostics: ConfigDiagnostic[] = problems.map((problem) => ({
     severity: "error" as const,
@@ -80,7 +87,7 @@ export function parseXlConfig(text: string, overrides: Record<string, string | n
     column: problem.column,
   }));
   const settings = new Map<string, Setting>();
-  const context: Context = { settings, diagnostics };
+  const context: Context = { kinds, settings, diagnostics };
   for (const setting of list) addSetting(settings, setting, context);
   for (const [key, value] of Object.entries(overrides)) {
     const kind = typeof value === "number" ? "number" : "string";
@@ -145,6 +152,7 @@ const KNOWN = new Set([
 function interpret(context: Context): DomainConfig {
   for (const setting of context.settings.values()) {
     const { key, value } = setting;
+    if (context.kinds.some(({ config }) => config?.key === key)) continue;
     if (KNOWN.has(key) || HARMLESS.includes(key)) continue;
     const later = LATER[key];
     if (!later) {
@@ -214,7 +222,28 @@ function interpret(context: Context): DomainConfig {
     onPoweroff: action("on_poweroff", "destroy"),
     onReboot: action("on_reboot", "restart"),
     onCrash: action("on_crash", "destroy"),
+    devices: context.kinds.flatMap((kind) => devicesOf(context, kind)),
   };
+}
+
+/** The devices of one kind: each item of its key's list is one. */
+function devicesOf(context: Context, { config }: DeviceKind): DeviceSpec[] {
+  const value = config && context.settings.get(config.key)?.value;
+  if (!config || !value) return [];
+  const specs: DeviceSpec[] = [];
+  for (const item of value.kind === "list" ? value.items : [value]) {
+    if (item.kind !== "string") {
+      complain(context, "error", `${config.key} has ${show(item)}; allowed: strings in quotes`, item, config.key);
+      continue;
+    }
+    try {
+      specs.push(config.parse(item.text, specs));
+    } catch (error) {
+      if (!(error instanceof SpecError)) throw error;
+      complain(context, "error", `${config.key} ${show(item)}: ${error.message}`, item, config.key);
+    }
+  }
+  return specs;
 }
 
 function legacyType(context: Context): string | null {

@@ -57,6 +57,7 @@ vif = []
       onPoweroff: "destroy",
       onReboot: "restart",
       onCrash: "preserve",
+      devices: [],
     });
   });
 

@@ -16,13 +16,18 @@ export interface Served {
 }
 
 export function startServe(...args: string[]): Promise<Served> {
+  return startServeOf(cli, ...args);
+}
+
+/** `program`: of another build of the command line. */
+export function startServeOf(program: string, ...args: string[]): Promise<Served> {
   const folder = mkdtempSync(path.join(tmpdir(), "xenarium-serve-"));
   const socket = path.join(folder, "host.sock");
   // Without a display, --browser opens none: the test brings its own.
   const env: NodeJS.ProcessEnv = { ...process.env, XENARIUM_SOCKET: socket, XENARIUM_STATE: folder };
   delete env.DISPLAY;
   delete env.WAYLAND_DISPLAY;
-  const child = spawn(process.execPath, [cli, "serve", ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [program, "serve", ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise<number | null>((resolve) =>
     child.once("close", (status) => {
       rmSync(folder, { recursive: true, force: true });

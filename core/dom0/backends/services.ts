@@ -1,0 +1,6 @@
+/** What backends use of the domain that they run in, beside hypercalls and the store: what outlives one device. */
+import type { Consoles } from "./console/consoles.ts";
+
+export interface DeviceServices {
+  readonly consoles: Consoles;
+}
