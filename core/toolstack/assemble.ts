@@ -1,5 +1,6 @@
 /** dom0 put together on a native domain's kernel: xenstored, backends, toolstack. What runs in dom0's worker, and in tests. */
 import { titlesOf } from "../dom0/backends/kinds.ts";
+import { Disks } from "../dom0/backends/blk/disks.ts";
 import { Consoles } from "../dom0/backends/console/consoles.ts";
 import { PvBuilder } from "../dom0/builder/pv64.ts";
 import { VIRQ_DOM_EXC } from "../dom0/kernel/abi.ts";
@@ -51,7 +52,10 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
   onStage?.("xenstored");
 
   const consoles = new Consoles(consoleLogBytes);
-  const backends = new BackendDevices({ domid, memory, events, grants, store, services: { consoles }, now }, kinds);
+  const backends = new BackendDevices(
+    { domid, memory, events, grants, store, services: { consoles, disks: new Disks() }, now },
+    kinds,
+  );
   const devices = new DomainDevices(store, kinds, (name): number | null => reports.find(name));
   const builder = new PvBuilder(hypercalls, foreign);
   const pcpus = hypercalls.physicalInfo().nrCpus;

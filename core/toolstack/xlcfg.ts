@@ -21,7 +21,6 @@ const MAX_CMDLINE = 1023;
 /** Keys of xl.cfg(5) that come with a later version: said so when they ask for something. */
 const LATER: Record<string, string> = {
   vif: "network interfaces",
-  disk: "disks",
   bootloader: "boot loaders that run in dom0",
   bootloader_args: "boot loaders that run in dom0",
   vfb: "virtual framebuffers",

@@ -321,9 +321,14 @@ export class FakeHypervisor implements NativeExports {
     } else if (op === 0) {
       const domid = view.getUint16(at + 16, true);
       const domain = this.domains.get(domid);
-      const entry = (domain?.grantFrame ?? 0) * 4096 + 8 * view.getUint32(at + 12, true);
+      const entry = (domain?.grantFrame ?? 0) * 4096 + 8 * Math.min(511, view.getUint32(at + 12, true));
       const mfn = view.getUint32(entry + 4, true);
-      if (!domain?.grantFrame || !(view.getUint16(entry, true) & 1) || !domain.frames.has(mfn)) {
+      if (
+        !domain?.grantFrame ||
+        view.getUint32(at + 12, true) > 511 ||
+        !(view.getUint16(entry, true) & 1) ||
+        !domain.frames.has(mfn)
+      ) {
         view.setInt16(at + 18, -3, true);
         return;
       }

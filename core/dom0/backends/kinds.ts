@@ -1,8 +1,9 @@
 /** The kinds of devices that there are: one row each. Whatever is to know about kinds takes this table. */
 import type { DeviceKind } from "../xenbus/kind.ts";
+import { BLK } from "./blk/kind.ts";
 import { CONSOLE } from "./console/kind.ts";
 
-export const DEVICE_KINDS: readonly DeviceKind[] = [CONSOLE];
+export const DEVICE_KINDS: readonly DeviceKind[] = [CONSOLE, BLK];
 
 /** Devices that guests and other domains may have and that have no row: what they are called. */
 const OTHERS = {

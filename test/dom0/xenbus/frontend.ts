@@ -45,6 +45,15 @@ export class HandFrontend {
     this.pages = mfns.map((mfn) => mfn * 4096);
   }
 
+  /** Grants a page of data under this reference; its machine address. */
+  grant(ref: number): number {
+    const { frames, grantFrame } = this.#xen.domains.get(this.#domid)!;
+    const mfn = [...frames][ref + 400]!;
+    this.#xen.view.setUint32(grantFrame * 4096 + 8 * ref + 4, mfn, true);
+    this.#xen.view.setUint16(grantFrame * 4096 + 8 * ref, 1, true);
+    return mfn * 4096;
+  }
+
   /** A fresh ring, a fresh port, and state Initialised. */
   connect(nodes: Record<string, string | number>): void {
     for (const page of this.pages) this.#xen.bytes(page, 4096).fill(0);
