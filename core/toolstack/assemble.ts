@@ -74,6 +74,7 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
   const reports: Reports = new Reports(hypercalls, lifecycle.domains, now, statistics, (each) =>
     readStoreMemory(store, each),
   );
+  xenstored.onTrouble = (each, message) => emit("notice", { severity: "warning", message, domid: each });
   const observer = new Observer(hypercalls, foreign, frames);
   const wiring = new Wiring({
     domid,

@@ -1,31 +1,17 @@
 /** The devices of domains as the toolstack has them: writes their nodes as libxl does, waits for backends, lists, attaches, detaches. */
 import path from "node:path";
 import { backendPath, backendRoot, frontendPath, type DeviceAddress } from "../dom0/xenbus/address.ts";
-import type { DeviceKind, DeviceSpec } from "../dom0/xenbus/kind.ts";
+import type { DeviceKind, DeviceSpec, Nodes } from "../dom0/xenbus/kind.ts";
 import { XENBUS, xenbusState, type XenbusState } from "../dom0/xenbus/state.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { Refusal } from "./error.ts";
+import type { DeviceEntry } from "./wiring-report.ts";
 
 /** LIBXL_INIT_TIMEOUT and LIBXL_DESTROY_TIMEOUT: how long a backend may take to get ready, and a device to close. */
 const BACKEND_MS = 10_000;
 
 /** A device that its backend could not set up; the message is a whole sentence. */
 export class DeviceRefusal extends Refusal {}
-
-/** One line of `xl block-list` and its kin. */
-export interface DeviceEntry {
-  kind: string;
-  id: string;
-  backendDomid: number;
-  frontendPath: string;
-  backendPath: string;
-  /** XenbusState as last written; 0 for none. */
-  frontendState: number;
-  backendState: number;
-  /** The guest's port and ring references, as its frontend wrote them; null where there are none. */
-  eventChannel: string | null;
-  ringRef: string | null;
-}
 
 export class DomainDevices {
   readonly #store: LocalXenstore;
@@ -80,9 +66,13 @@ export class DomainDevices {
     this.#directory(`/libxl/${domid}/device/${kind}/${id}`, [toolstack], transaction);
     const state = isWired ? undefined : XENBUS.Initialising;
     const { front: frontNodes, back: backNodes } = spec;
-    this.#store.writeAll(front, { backend: back, "backend-id": backendDomid, ...frontNodes, state }, transaction);
+    this.#store.writeAll(
+      front,
+      { backend: back, "backend-id": backendDomid, ...inBytes(frontNodes), state },
+      transaction,
+    );
     const common = { frontend: front, "frontend-id": domid, online: 1 };
-    this.#store.writeAll(back, { ...common, ...backNodes, state: XENBUS.Initialising }, transaction);
+    this.#store.writeAll(back, { ...common, ...inBytes(backNodes), state: XENBUS.Initialising }, transaction);
     const record = `/libxl/${domid}/device/${kind}/${id}`;
     this.#store.writeAll(record, { frontend: front, backend: back, "backend-id": backendDomid }, transaction);
     return address;
@@ -211,4 +201,11 @@ export class DomainDevices {
       if (wanted?.aborted) abort();
     });
   }
+}
+
+/** Text as UTF-8, a character a byte, as xenstore's values are here. */
+function inBytes(nodes: Nodes): Nodes {
+  const byte = (value: Nodes[string]): Nodes[string] =>
+    typeof value === "string" ? Buffer.from(value).toString("latin1") : value;
+  return Object.fromEntries(Object.entries(nodes).map(([name, value]) => [name, byte(value)]));
 }

@@ -180,7 +180,7 @@ export class Saving {
   /** The domain of a file, under the name and UUID that it had. */
   restore(file: string, paused: boolean): Promise<CreateResult> {
     return readSaved(file, async ({ header, files, stream }) => {
-      const { config, diagnostics } = parseXlConfig(header.config, {}, this.#parts.devices.kinds);
+      const { config, diagnostics } = parseXlConfig(header.config, [], this.#parts.devices.kinds);
       if (!config)
         throw new Refusal("EINVAL", `${file} can't be restored: its configuration is not understood.`, diagnostics);
       const { name, uuid } = header;

@@ -66,6 +66,21 @@ export interface DeviceWiring {
   behind: BehindState | null;
 }
 
+/** One line of `xl block-list` and its kin. */
+export interface DeviceEntry {
+  kind: string;
+  id: string;
+  backendDomid: number;
+  frontendPath: string;
+  backendPath: string;
+  /** XenbusState as last written; 0 for none. */
+  frontendState: number;
+  backendState: number;
+  /** The guest's port and ring references, as its frontend wrote them; null where there are none. */
+  eventChannel: string | null;
+  ringRef: string | null;
+}
+
 export interface DomainWiring {
   /** Nanoseconds since power-on. */
   time: number;

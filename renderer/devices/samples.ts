@@ -1,6 +1,6 @@
 /** Two reports of a wiring make figures: what went through between them, per second. */
 import type { DeviceWiring, DomainWiring, RingDirection, RingWiring } from "../../core/api/schema.ts";
-import { Series } from "../state/history.ts";
+import { Series } from "../../core/api/history/live.ts";
 import { keyOf } from "./handshake.ts";
 
 /** What went through a ring since the report before; NaN until there was one. */

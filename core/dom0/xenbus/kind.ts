@@ -34,6 +34,8 @@ export interface DeviceKey {
   readonly key: string;
   /** One string of the list. `before`: the devices of the kind that came earlier. Throws SpecError. */
   parse(text: string, before: readonly DeviceSpec[]): DeviceSpec;
+  /** The id of a device that the configuration calls so; null where it is no such name. */
+  idOf?(name: string): string | null;
   /** The same with relative names of files taken from this folder. */
   within?(spec: DeviceSpec, folder: string): DeviceSpec;
 }

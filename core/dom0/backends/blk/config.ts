@@ -27,7 +27,12 @@ const DEPRECATED_PREFIX = /^(tapdisk|tap2?|aio|ioemu|file|phy):/;
 const FORMAT_PREFIX = /^(raw|qcow2?|vhd|vmdk):/;
 const SCRIPT_PREFIX = /^(iscsi|nbd|enbd|drbd):/;
 
-export const DISKS: DeviceKey = { key: "disk", parse: parseDisk, within };
+export const DISKS: DeviceKey = {
+  key: "disk",
+  parse: parseDisk,
+  idOf: (vdev) => vdevNumber(vdev)?.toString() ?? null,
+  within,
+};
 
 export function parseDisk(text: string, before: readonly DeviceSpec[]): DeviceSpec {
   const disk = interpret(text);

@@ -114,12 +114,13 @@ export class BlockDevice implements Backend {
     await store?.close();
   }
 
-  /** The toolstack put another medium in, or took it out. */
+  /** The toolstack put another medium into a drive, or took it out. The image of a disk stays what it was until it is attached anew. */
   async changed(name: string): Promise<void> {
-    if (name !== "params" || this.#params === null || (await this.#context.back("params")) === this.#params) return;
-    if (!this.#isCdrom) throw new Error("the image of a disk was changed while it was attached");
+    if (name !== "params" || this.#params === null) return;
+    const before = this.#params;
+    if (!this.#isCdrom) return;
     await this.#open();
-    await this.#announce();
+    if (this.#params !== before) await this.#announce();
   }
 
   /** The image has another size now. */
@@ -162,7 +163,8 @@ export class BlockDevice implements Backend {
 
   async #open(): Promise<void> {
     const { back, services } = this.#context;
-    const params = (await back("params")) ?? "";
+    // UTF-8, of which xenstore's text has a byte in each character.
+    const params = Buffer.from((await back("params")) ?? "", "latin1").toString();
     if (params === this.#params) return;
     await this.#drained();
     await this.close();
