@@ -2,10 +2,10 @@
 import { version } from "../../package.json";
 import { runArguments, serveArguments, USAGE, UsageError } from "./arguments.ts";
 import { EXIT_FAILURE, EXIT_USAGE, run } from "./run.ts";
-import type { Command } from "./command.ts";
 import { serve } from "./serve.ts";
-import { XENSTORE_COMMANDS } from "./xenstore.ts";
-import { subcommand } from "./xl/commands.ts";
+import { XENSTORE_CLIENTS, xenstore } from "./xenstore/clients.ts";
+import { XlFailure } from "./xl/command.ts";
+import { xl } from "./xl/program.ts";
 import { ApiClient } from "../api/client.ts";
 import type { HostState } from "../api/schema.ts";
 import { connectLocal } from "../api/transport/local-socket.ts";
@@ -13,14 +13,17 @@ import { connectLocal } from "../api/transport/local-socket.ts";
 /** core.wasm and the workers' scripts lie beside the bundle. */
 const imageFolder = new URL("./", import.meta.url);
 
-/** The host must run: it is asked over its socket. */
-async function toHost(command: Command, args: string[]): Promise<number> {
-  const client = new ApiClient(await connectLocal());
+/** `command` may ask for the running host: it is asked over its socket. */
+async function withHost(command: (connect: () => Promise<ApiClient>) => Promise<number>): Promise<number> {
+  let client: ApiClient | null = null;
   try {
-    await started(client);
-    return await command(client, args);
+    return await command(async () => {
+      client = new ApiClient(await connectLocal());
+      await started(client);
+      return client;
+    });
   } finally {
-    client.close();
+    (client as ApiClient | null)?.close();
   }
 }
 
@@ -41,10 +44,8 @@ async function main([command, ...args]: string[]): Promise<number> {
       return run(runArguments(args), imageFolder);
     case "serve":
       return serve(serveArguments(args), imageFolder);
-    case "xl": {
-      const [name, ...rest] = args;
-      return toHost(subcommand(name), rest);
-    }
+    case "xl":
+      return withHost((connect) => xl(args, connect));
     case "version":
     case "--version":
     case "-V":
@@ -56,8 +57,8 @@ async function main([command, ...args]: string[]): Promise<number> {
       process.stdout.write(USAGE);
       return 0;
     default:
-      if (command !== undefined && Object.hasOwn(XENSTORE_COMMANDS, command))
-        return toHost(XENSTORE_COMMANDS[command]!, args);
+      if (command !== undefined && Object.hasOwn(XENSTORE_CLIENTS, command))
+        return withHost((connect) => xenstore(command, args, connect));
       throw new UsageError(command === undefined ? USAGE : `there is no command "${command}"\n${USAGE}`);
   }
 }
@@ -71,6 +72,11 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) =>
 main(process.argv.slice(2)).then(
   (status) => process.exit(status),
   (error: unknown) => {
+    if (error instanceof XlFailure) {
+      // The words of Xen's own tools, as they are.
+      process.stderr.write(`${error.message}\n`);
+      process.exit(error.status);
+    }
     process.stderr.write(`xenarium: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(error instanceof UsageError ? EXIT_USAGE : EXIT_FAILURE);
   },
