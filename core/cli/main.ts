@@ -2,13 +2,12 @@
 import { version } from "../../package.json";
 import { runArguments, serveArguments, USAGE, UsageError } from "./arguments.ts";
 import { EXIT_FAILURE, EXIT_USAGE, run } from "./run.ts";
+import { connectHost } from "./host.ts";
 import { serve } from "./serve.ts";
 import { XENSTORE_CLIENTS, xenstore } from "./xenstore/clients.ts";
 import { XlFailure } from "./xl/command.ts";
 import { xl } from "./xl/program.ts";
-import { ApiClient } from "../api/client.ts";
-import type { HostState } from "../api/schema.ts";
-import { connectLocal } from "../api/transport/local-socket.ts";
+import type { ApiClient } from "../api/client.ts";
 
 /** core.wasm and the workers' scripts lie beside the bundle. */
 const imageFolder = new URL("./", import.meta.url);
@@ -18,24 +17,11 @@ async function withHost(command: (connect: () => Promise<ApiClient>) => Promise<
   let client: ApiClient | null = null;
   try {
     return await command(async () => {
-      client = new ApiClient(await connectLocal());
-      await started(client);
-      return client;
+      return (client = await connectHost());
     });
   } finally {
     (client as ApiClient | null)?.close();
   }
-}
-
-/** A host that is just being powered on is waited for: a script may start it and go on. */
-function started(client: ApiClient): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const look = ({ power }: HostState): void => {
-      if (power !== "starting") resolve();
-    };
-    client.on("host", look);
-    client.request("hostState", {}).then(look, reject);
-  });
 }
 
 async function main([command, ...args]: string[]): Promise<number> {
