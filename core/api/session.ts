@@ -53,6 +53,7 @@ type Handlers = { [N in RequestName]: (args: z.output<(typeof REQUESTS)[N]>) => 
 export class Session {
   readonly #connection: Connection;
   readonly #host: HostService;
+  readonly #id = crypto.randomUUID();
   readonly #files = new SessionFiles();
   readonly #reads: FileReads;
   readonly #consoles = new Set<number>();
@@ -67,6 +68,8 @@ export class Session {
   #inspection: Promise<unknown> = Promise.resolve();
   #taking: Promise<unknown> = Promise.resolve();
   #xenLog = false;
+  /** It has asked what a file is: that may still be looked for when it ends. */
+  #inspects = false;
   #journal = false;
   /** Who it is, for the journal. */
   #who: Client;
@@ -157,6 +160,8 @@ export class Session {
     this.#consoles.clear();
     this.#storeWatches.end();
     this.#traces.end();
+    if (this.#inspects && this.#host.state.power === "running")
+      void this.#host.toolstack.request("inspectCancel", { by: this.#id }).catch(() => {});
   }
 
   #listen<E extends EventName>(event: E, listener: (data: Events[E]) => void): void {
@@ -335,7 +340,11 @@ export class Session {
         this.#reads.chunk(file, offset, bytes);
         return null;
       },
-      fileInspect: ({ file }) => this.#reads.inspect(file, (whole) => host.toolstack.request("inspect", whole)),
+      fileInspect: ({ file }) =>
+        this.#reads.inspect(file, (whole) => {
+          this.#inspects = true;
+          return host.toolstack.request("inspect", { ...whole, by: this.#id });
+        }),
       fileRelease: ({ file }) => {
         this.#reads.release(file);
         return null;

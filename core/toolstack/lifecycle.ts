@@ -101,6 +101,12 @@ export class Lifecycle {
     const domain = this.#domains.get(domid);
     if (domain) return domain;
     if (domid === 0) throw new Refusal("EPERM", "This can't be done to Domain-0: the host depends on it.");
+    const zombie = this.#parts.hypercalls.domainInfo(domid);
+    if (zombie && zombie.flags & abi.XEN_DOMINF_dying)
+      throw new Refusal(
+        "EBUSY",
+        `Domain ${domid} is destroyed already. Others still hold ${zombie.totPages} of its pages, by grants or mappings; it goes when they let go.`,
+      );
     throw new Refusal("ESRCH", `There is no domain ${domid}.`);
   }
 
@@ -183,8 +189,8 @@ export class Lifecycle {
     const began = performance.now();
     const kernelBytes = await this.#file(config.kernel, options, "kernel");
     const ramdisk = config.ramdisk === null ? null : await this.#file(config.ramdisk, options, "ramdisk");
-    const kernel = await loadKernel(kernelBytes, path.basename(config.kernel));
-    if (ramdisk) await checkRamdisk(ramdisk, config.ramdisk!);
+    const kernel = await loadKernel(kernelBytes, path.basename(config.kernel), wanted);
+    if (ramdisk) await checkRamdisk(ramdisk, config.ramdisk!, wanted);
     wanted.throwIfAborted();
     const timings = [{ name: "files", milliseconds: performance.now() - began }];
 
@@ -415,10 +421,10 @@ function checkedConfig(options: Pick<CreateOptions, "config" | "configName">): {
 }
 
 /** A kernel where a ramdisk should be is a mix-up worth a sentence; anything else is the guest's business. */
-async function checkRamdisk(bytes: Uint8Array, name: string): Promise<void> {
+async function checkRamdisk(bytes: Uint8Array, name: string, wanted: AbortSignal): Promise<void> {
   const isKernel = bytes[0] === 0x7f && bytes[1] === 0x45;
   if (bytes.length === 0) throw new ImageError(`${path.basename(name)}: the ramdisk is an empty file.`);
   if (!isKernel && !(bytes.length > 0x206 && Buffer.from(bytes.subarray(0x202, 0x206)).toString() === "HdrS")) return;
-  const { summary } = await identifyImage(bytes);
+  const { summary } = await identifyImage(bytes, wanted);
   throw new ImageError(`${path.basename(name)}: this is a kernel (${summary}), not a ramdisk. Are the two swapped?`);
 }

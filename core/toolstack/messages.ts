@@ -332,7 +332,10 @@ export interface ToolstackRequests {
   /** A domid, as digits or number, or a name. */
   resolve: { args: { domain: string | number }; result: number };
   parseConfig: { args: { config: string; configName?: string }; result: ParsedConfig };
-  inspect: { args: { path?: string; name?: string; bytes?: Uint8Array }; result: ImageDescription };
+  /** `by`: any name by which inspectCancel ends it. */
+  inspect: { args: { path?: string; name?: string; bytes?: Uint8Array; by?: string }; result: ImageDescription };
+  /** Ends every `inspect` of that name that is under way: refused with ECANCELED. */
+  inspectCancel: { args: { by: string }; result: null };
   create: { args: CreateOptions; result: CreateResult };
   /** A domain that has ended, from what it was created from. */
   startAgain: { args: { domid: number }; result: CreateResult };

@@ -57,6 +57,8 @@ export class Service {
   /** Domains whose console output is sent, with how many asked. */
   readonly #attached = new Map<number, number>();
   readonly #xenstore: StoreRequests;
+  /** Files that are looked at now, by who asked. */
+  readonly #inspecting = new Map<string, Set<AbortController>>();
   /** Made when they are first asked for. */
   #frameTable: FrameTable | null = null;
   #switches: SwitchRings | null = null;
@@ -103,6 +105,11 @@ export class Service {
       resolve: ({ domain }) => this.#resolve(domain),
       parseConfig: ({ config }) => parseXlConfig(config),
       inspect: (args) => this.#inspect(args),
+      inspectCancel: ({ by }) => {
+        for (const wanted of this.#inspecting.get(by) ?? [])
+          wanted.abort(new Refusal("ECANCELED", "Nobody waits for what the file is any more."));
+        return null;
+      },
       create: (options) => lifecycle.create(options),
       startAgain: ({ domid }) => lifecycle.startAgain(domid),
       createCancel: ({ name }) => done(lifecycle.cancelCreate(name)),
@@ -200,15 +207,7 @@ export class Service {
     return found.domid;
   }
 
-  async #inspect({
-    path,
-    bytes,
-    name,
-  }: {
-    path?: string;
-    bytes?: Uint8Array;
-    name?: string;
-  }): Promise<ImageDescription> {
+  async #inspect({ path, bytes, name, by }: ToolstackRequests["inspect"]["args"]): Promise<ImageDescription> {
     let contents = bytes;
     if (!contents) {
       if (path === undefined) throw new Refusal("EINVAL", "inspect needs a path or bytes.");
@@ -219,8 +218,16 @@ export class Service {
         throw new Refusal(code ?? "EIO", `${name ?? path} can't be read: ${message}.`);
       }
     }
-    const { elf: _elf, ...description } = await identifyImage(contents);
-    return description;
+    const wanted = new AbortController();
+    const others = this.#inspecting.get(by ?? "") ?? new Set();
+    this.#inspecting.set(by ?? "", others.add(wanted));
+    try {
+      const { elf: _elf, ...description } = await identifyImage(contents, wanted.signal);
+      return description;
+    } finally {
+      others.delete(wanted);
+      if (others.size === 0) this.#inspecting.delete(by ?? "");
+    }
   }
 
   #settings(domid: number): DomainSettings {

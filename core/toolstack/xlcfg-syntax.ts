@@ -60,11 +60,15 @@ export function parseSyntax(text: string): { settings: PlacedSetting[]; problems
   }
 }
 
+/** Lists within lists. No key wants more than one within another. */
+const MOST_NESTED = 16;
+
 class Reader {
   readonly #text: string;
   #at = 0;
   #line = 1;
   #lineStart = 0;
+  #nested = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -121,6 +125,7 @@ class Reader {
     else throw new SyntaxProblem(`expected "=" after ${key}, found ${this.#found()}`, this.#position);
     this.skipSpace(false);
     const valueFrom = this.#at;
+    this.#nested = 0;
     const value = this.#value(key);
     const to = this.#at;
     this.skipSpace(false);
@@ -191,6 +196,8 @@ class Reader {
   #list(key: string): ConfigValue[] {
     const start = this.#position;
     const items: ConfigValue[] = [];
+    if (++this.#nested > MOST_NESTED)
+      throw new SyntaxProblem(`the lists of ${key} are nested more than ${MOST_NESTED} deep`, start);
     this.#at++;
     for (;;) {
       this.skipSpace(true);
@@ -204,6 +211,7 @@ class Reader {
         throw new SyntaxProblem(`expected "," or "]" in the list of ${key}, found ${this.#found()}`, this.#position);
     }
     this.#at++;
+    this.#nested--;
     return items;
   }
 

@@ -1,9 +1,11 @@
 /** The TLB clock (memory/tlb.ts) where its low half ends: who takes a frame again flushes, whenever that is. */
 import { expect, it } from "vitest";
-import { ROOT_TLB_CLOCK, ROOT_TLB_FLUSHED } from "../../../core/hypervisor/memory/root.ts";
-import { PCPU_MAILBOX, PCPU_MAILBOX_SIZE } from "../../../core/machine/layout.ts";
+import { PCPU_MAILBOX, PCPU_MAILBOX_SIZE, XEN_HEAP_START } from "../../../core/machine/layout.ts";
 import { Host } from "./host.ts";
 
+/** memory/root.ts */
+const ROOT_TLB_CLOCK = XEN_HEAP_START + 56;
+const ROOT_TLB_FLUSHED = XEN_HEAP_START + 64;
 const IPI_TLB_FLUSH = 4;
 const DOMID = 1;
 /** A second pCPU that is never in a guest: the bit in its mailbox says that it was told to flush. */
