@@ -11,7 +11,6 @@ export const ABSENT: Readonly<Record<string, string>> = {
   vncviewer: "this host has no virtual framebuffers as yet",
   "set-parameters": "Xen's parameters are those of the boot menu",
   "sched-rtds": "this host's scheduler is credit",
-  sharing: "this Xen shares no memory among domains",
   "cd-insert": "only HVM domains have CD drives, and there are none as yet",
   "cd-eject": "only HVM domains have CD drives, and there are none as yet",
   "qemu-monitor-command": "no domain of this host has a device model",
@@ -32,14 +31,14 @@ export const ABSENT: Readonly<Record<string, string>> = {
   ),
   ...Object.fromEntries(
     [
-      ...["pci-assignable-list", "pci-assignable-add", "pci-assignable-remove", "pci-attach", "pci-detach", "pci-list"],
-      ...["usbctrl-attach", "usbctrl-detach", "usbdev-attach", "usbdev-detach", "usb-list"],
+      ...["pci-assignable-list", "pci-assignable-add", "pci-assignable-remove", "pci-attach", "pci-detach"],
+      ...["usbctrl-attach", "usbctrl-detach", "usbdev-attach", "usbdev-detach"],
     ].map((name) => [name, PASSTHROUGH]),
   ),
   ...Object.fromEntries(
     [
-      ...["block-attach", "block-detach", "network-attach", "network-detach", "channel-list"],
-      ...["vtpm-attach", "vtpm-detach", "vtpm-list", "vdispl-attach", "vdispl-detach", "vdispl-list"],
+      ...["block-attach", "block-detach", "network-attach", "network-detach"],
+      ...["vtpm-attach", "vtpm-detach", "vdispl-attach", "vdispl-detach", "vdispl-list"],
       ...["vsnd-attach", "vsnd-detach", "vsnd-list", "vkb-attach", "vkb-detach", "vkb-list"],
     ].map((name) => [name, LATER]),
   ),

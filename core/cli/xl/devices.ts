@@ -44,6 +44,12 @@ const cells = (widths: readonly number[], values: readonly string[]): string =>
     .join(" ")
     .trimEnd();
 
+/** There is nothing to pass through. */
+async function none({ host, operands: [name] }: Call): Promise<number> {
+  await domidOf(await host(), name!);
+  return 0;
+}
+
 export const DEVICES: XlCommands = {
   "block-list": {
     summary: "List the virtual block devices of domains",
@@ -77,4 +83,20 @@ export const DEVICES: XlCommands = {
         ),
     ),
   },
+  "vtpm-list": {
+    summary: "List the virtual TPMs of domains",
+    operands: "<Domains...>",
+    run: list(
+      "vtpm",
+      "Idx BE Uuid                                 handle state evt-ch ring-ref BE-path",
+      (device) => device.id,
+    ),
+  },
+  "channel-list": {
+    summary: "List the channels of domains",
+    operands: "<Domains...>",
+    run: list("channel", "Idx BE state evt-ch ring-ref connection", (device) => device.id),
+  },
+  "pci-list": { summary: "List the PCI devices of a domain: none here", operands: "<Domain>", run: none },
+  "usb-list": { summary: "List the USB devices of a domain: none here", operands: "<Domain>", run: none },
 };

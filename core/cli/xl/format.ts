@@ -46,6 +46,15 @@ export function formatList(domains: readonly DomainInfo[], columns: ListColumns 
   return `${[heads.join(""), ...lines].join("\n")}\n`;
 }
 
+/** Nothing is ever shared here. */
+export function formatSharing(domains: readonly DomainInfo[]): string {
+  const lines = domains.map(
+    ({ name, domid, memoryMiB }) =>
+      `${left(name, 40)} ${right(domid, 5)} ${right(Math.round(memoryMiB), 5)}  ${right(0, 5)}`,
+  );
+  return `${["Name                                        ID   Mem Shared", ...lines].join("\n")}\n`;
+}
+
 /** Nothing is ever claimed here. */
 export function formatClaims(domains: readonly DomainInfo[]): string {
   const head = "Name                                        ID   Mem VCPUs\tState\tTime(s)  Claimed";

@@ -8,6 +8,7 @@ import {
   formatInfo,
   formatList,
   formatNuma,
+  formatSharing,
   formatUptime,
   formatUptimeShort,
   formatVcpuList,
@@ -37,7 +38,11 @@ export const INSPECTING: XlCommands = {
     ],
     run: async ({ host, operands, options }) => {
       const api = await host();
-      const shown = await domains(api, operands);
+      const shown = await domains(api, operands).catch((error: unknown) => {
+        const [name] = operands;
+        const isNumber = operands.length === 1 && /^\d+$/.test(name!);
+        throw error instanceof XlFailure && isNumber ? new XlFailure(`Error: Domain '${name}' does not exist.`) : error;
+      });
       if (!options.long) return print(formatList(shown, options));
       const long = await Promise.all(
         shown.map(async (each) => {
@@ -103,6 +108,11 @@ export const INSPECTING: XlCommands = {
   claims: {
     summary: "Memory that domains have claimed and not taken: none here",
     run: async ({ host }) => print(formatClaims(await (await host()).request("list", {}))),
+  },
+  sharing: {
+    summary: "Memory that domains share: none here",
+    operands: "[Domains...]",
+    run: async ({ host, operands }) => print(formatSharing(await domains(await host(), operands))),
   },
   dmesg: {
     summary: "Xen's message buffer",

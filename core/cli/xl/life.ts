@@ -1,5 +1,5 @@
 /** Subcommands about the life of domains. */
-import { readFile } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import path from "node:path";
 import { libxlJson } from "../../toolstack/libxl-json.ts";
 import type { DomainStopped } from "../../toolstack/messages.ts";
@@ -22,6 +22,12 @@ import { json } from "./format.ts";
 const EXIT_NO_CONFIG = 6;
 const EXIT_NO_FILE = 3;
 
+const WHY: Record<string, string> = {
+  ENOENT: "No such file or directory",
+  EACCES: "Permission denied",
+  EISDIR: "Is a directory",
+};
+
 interface Given {
   file: string;
   /** The file's text with the settings of the command line behind it, so that they win. */
@@ -43,12 +49,8 @@ async function given({ operands, options }: Call): Promise<Given> {
   try {
     return { file, text: [await readFile(file, "utf8"), ...settings, ""].join("\n") };
   } catch (error) {
-    const why = { ENOENT: "No such file or directory", EACCES: "Permission denied", EISDIR: "Is a directory" };
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new XlFailure(
-      `Failed to read config file: ${file}: ${why[code as keyof typeof why] ?? message}`,
-      EXIT_NO_FILE,
-    );
+    throw new XlFailure(`Failed to read config file: ${file}: ${WHY[code ?? ""] ?? message}`, EXIT_NO_FILE);
   }
 }
 
@@ -247,6 +249,9 @@ const restore: XlCommand = {
   run: async (call) => {
     refuseVnc(call);
     const file = call.operands[0]!;
+    await access(file).catch(({ code, message }: NodeJS.ErrnoException) => {
+      throw new XlFailure(`Can't open restore file: ${WHY[code ?? ""] ?? message}`);
+    });
     complain(`Loading ${file}`);
     const api = await call.host();
     const restored = await api.request("restore", { file: path.resolve(file), paused: call.options.p === true });

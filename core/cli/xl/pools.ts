@@ -49,7 +49,10 @@ export const POOLS: XlCommands = {
       ["-f, --defconfig <FILE>", "use this file"],
       ["-n, --dryrun", "only look at it"],
     ],
-    run: () => refuse("error on creating cpupool"),
+    run: ({ operands, options }) => {
+      if (operands.length === 0 && options.defconfig === undefined) throw new XlFailure("Missing cpupool name!");
+      return refuse("error on creating cpupool");
+    },
   },
   "cpupool-destroy": {
     summary: "Deactivate a CPU pool",

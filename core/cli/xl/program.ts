@@ -1,5 +1,6 @@
 /** `xenarium xl`: the subcommands put together, their arguments taken apart by commander, mistakes said as xl says them. */
 import { Command, CommanderError, Option } from "commander";
+import { ApiError } from "../../api/client.ts";
 import { complain, print, XlFailure, type Call, type Host, type XlCommand, type XlCommands } from "./command.ts";
 import { ABSENT } from "./absent.ts";
 import { DEVICES } from "./devices.ts";
@@ -38,6 +39,7 @@ export async function xl(args: string[], connect: () => Promise<Host>): Promise<
     await program.parseAsync(args, { from: "user" });
     return status;
   } catch (error) {
+    if (error instanceof ApiError) throw new XlFailure(`error: ${error.message}`);
     if (!(error instanceof CommanderError)) throw error;
     return explain(error, program, args);
   }
@@ -96,7 +98,7 @@ function explain(error: CommanderError, program: Command, args: string[]): numbe
     case "commander.unknownCommand": {
       const name = /'([^']*)'/.exec(error.message)?.[1] ?? "";
       if (Object.hasOwn(ABSENT, name)) throw new XlFailure(`xl ${name}: ${ABSENT[name]}`);
-      throw new XlFailure(`command not implemented: ${name} (xl help names those that are)`);
+      throw new XlFailure("command not implemented");
     }
     case "commander.missingArgument": {
       const least = each?.registeredArguments.filter(({ required }) => required).length ?? 0;
@@ -108,7 +110,8 @@ function explain(error: CommanderError, program: Command, args: string[]): numbe
     }
     case "commander.unknownOption": {
       const option = /'([^']*)'/.exec(error.message)?.[1] ?? "";
-      if (!each) throw new XlFailure("unknown global option");
+      const isGlobal = !each || args.indexOf(option) < args.indexOf(each.name());
+      if (isGlobal && args.includes(option)) throw new XlFailure("unknown global option");
       throw new XlFailure(`option \`${option.replace(/^-(?=[^-])/, "")}' not supported.`, EXIT_USAGE);
     }
     case "commander.excessArguments":

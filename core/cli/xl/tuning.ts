@@ -96,7 +96,7 @@ async function credit({ host, options }: Call): Promise<number> {
   const api = await host();
   const { domain, weight, cap, cpupool, schedparam } = options as Record<string, string | undefined>;
   const changes = weight !== undefined || cap !== undefined;
-  const tuning = ["tsliceMs", "ratelimitUs", "migrationDelayUs"].some((name) => options[name] !== undefined);
+  const tuning = ["tslice_ms", "ratelimit_us", "migration_delay_us"].some((name) => options[name] !== undefined);
   if (domain !== undefined && (cpupool !== undefined || schedparam))
     throw new XlFailure("Specifying a cpupool or schedparam is not allowed with domain options.");
   if (domain === undefined && changes) throw new XlFailure("Must specify a domain.");
