@@ -331,6 +331,8 @@ export class Session {
         return null;
       },
       fileInspect: ({ file }) => this.#reads.inspect(file, (whole) => host.toolstack.request("inspect", whole)),
+      fileSniff: ({ name, size, bytes }) =>
+        this.#reads.sniff(name, size, bytes, (head) => host.toolstack.request("inspect", head)),
       fileRelease: ({ file }) => {
         this.#reads.release(file);
         return null;
@@ -354,6 +356,7 @@ export class Session {
       traceStart: ({ domid }) => this.#traces.start(host.tracer, domid),
       traceStop: ({ domid }) => this.#traces.stop(domid),
       setBootEntry: ({ entry, title, cmdline }) => host.setBootEntry(entry, title, cmdline),
+      setHostSize: (size) => host.setSize(size),
       removeBootEntry: ({ entry }) => host.removeBootEntry(entry),
       bootReport: () => host.bootReport(),
       frameMap: pass("frameMap"),
