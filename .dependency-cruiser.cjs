@@ -26,7 +26,8 @@ module.exports = {
       "^(core|electron)",
       "^(core/api/(schema|client|config-text|history/live|trace/|transport/websocket-browser)|electron/channels)",
     ),
-    layer("electron-is-thin", "^electron", "^core", "^core/api"),
+    layer("electron-is-thin", "^electron", "^core", "^core/(api|files)/"),
+    layer("files-know-nobody", "^core/files", "^(core/(?!files)|electron|renderer)"),
   ],
   options: {
     doNotFollow: { path: "node_modules" },

@@ -16,6 +16,7 @@ import type {
   ImageDescription,
   ParsedConfig,
   PcpuSwitches,
+  SchedulerParameters,
   StatisticsSnapshot,
   ToolstackEvents,
   VcpuInfo,
@@ -134,10 +135,15 @@ const address = z
   .string()
   .regex(/^(0x)?[0-9a-f]{1,16}$/i, "must be an address of 64 bits in hexadecimal")
   .transform((text) => BigInt(text.replace(/^(0x)?/i, "0x")));
+/** Of whole KiB. */
+const mebibytes = z
+  .number()
+  .min(2 ** -10)
+  .max(4096);
 const cpuList = z
   .string()
-  .max(128)
-  .regex(/^(all|\d{1,2}(-\d{1,2})?(,\d{1,2}(-\d{1,2})?)*)$/, 'must be "all", or pCPUs as 0-3,5');
+  .max(256)
+  .regex(/^[\w:^,-]*$/, 'must be a list of pCPUs, as "0-3,^1", "all" or "nodes:0"');
 const configName = z.string().max(4096).optional();
 const fileName = z.string().min(1).max(4096);
 const uuid = z.string().regex(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/, "must be a UUID");
@@ -163,7 +169,7 @@ export const REQUESTS = {
   dmesg: z.strictObject({ clear: z.boolean().optional() }),
   list: nothing,
   vcpuList: z.strictObject({ domid: domid.optional() }),
-  resolve: z.strictObject({ domain: z.union([z.string().max(256), z.int()]) }),
+  resolve: z.strictObject({ domain: z.union([z.string().max(1024), z.int()]) }),
   statistics: nothing,
   checkInvariants: nothing,
   parseConfig: z.strictObject({ config, configName }),
@@ -175,7 +181,7 @@ export const REQUESTS = {
     paused: z.boolean().optional(),
   }),
   /** Ends a `create` that is under way, by the domain's name: it is refused with ECANCELED. */
-  createCancel: z.strictObject({ name: z.string().min(1).max(128) }),
+  createCancel: z.strictObject({ name: z.string().min(1).max(1024) }),
   /**
    * Suspends a guest and writes what it is to a file, whole or not at all: among the host's saved domains, or to `file`, which only a client
    * whose user may name files can name; with `resume` it goes on afterwards. `saving` events tell how far it is. ETIMEDOUT: the guest does
@@ -209,17 +215,38 @@ export const REQUESTS = {
   pause: z.strictObject({ domid }),
   unpause: z.strictObject({ domid }),
   destroy: z.strictObject({ domid }),
-  rename: z.strictObject({ domid, name: z.string().min(1).max(128) }),
+  rename: z.strictObject({ domid, name: z.string().min(1).max(1024) }),
   setScheduler: z.strictObject({
     domid,
     weight: z.int().min(1).max(65535).optional(),
     cap: z.int().min(0).max(3200).optional(),
   }),
   domainSettings: z.strictObject({ domid }),
-  /** `cpus` as xl vcpu-pin takes them: "all", or numbers and ranges between commas. */
-  setAffinity: z.strictObject({ domid, vcpu: z.int().min(0).max(127), cpus: cpuList }),
+  /** Hard (`cpus`) and soft affinity as `xl vcpu-pin` takes them: "0-3,^1", "all", "nodes:0"; what is left out stays. */
+  setAffinity: z.strictObject({
+    domid,
+    vcpu: z.int().min(0).max(127),
+    cpus: cpuList.optional(),
+    soft: cpuList.optional(),
+    force: z.boolean().optional(),
+  }),
+  /** The most memory that Xen lets it have; not less than the target of its balloon driver. */
+  setMaxMemory: z.strictObject({ domid, memoryMiB: mebibytes }),
+  /** A magic system request to Linux: its letter. */
+  sysrq: z.strictObject({ domid, key: z.string().length(1) }),
+  /** A PV domain has only nmi. */
+  trigger: z.strictObject({
+    domid,
+    trigger: z.enum(["nmi", "reset", "init", "power", "sleep", "s3resume"]),
+    vcpu: z.int().min(0).max(127),
+  }),
+  /** Reports of Xen on its console: a character each. */
+  debugKeys: z.strictObject({ keys: z.string().regex(/^[\x21-\x7e]{1,64}$/, "must be 1 to 64 printable characters") }),
+  schedulerParameters: nothing,
+  /** What the domain is restarted from, from now on; it goes on as it is. */
+  updateConfig: z.strictObject({ domid, config, configName }),
   setVcpus: z.strictObject({ domid, vcpus: z.int().min(1).max(128) }),
-  setMemory: z.strictObject({ domid, memoryMiB: z.int().min(1).max(4096) }),
+  setMemory: z.strictObject({ domid, memoryMiB: mebibytes }),
 
   consoleAttach: z.strictObject({ domid }),
   consoleDetach: z.strictObject({ domid }),
@@ -374,6 +401,12 @@ export interface Results {
   setScheduler: { weight: number; cap: number };
   domainSettings: DomainSettings;
   setAffinity: null;
+  setMaxMemory: null;
+  sysrq: null;
+  trigger: null;
+  debugKeys: null;
+  schedulerParameters: SchedulerParameters;
+  updateConfig: { warnings: ConfigDiagnostic[] };
   setVcpus: null;
   setMemory: null;
   consoleAttach: ConsoleSnapshot;

@@ -53,6 +53,7 @@ type Handlers = { [N in RequestName]: (args: z.output<(typeof REQUESTS)[N]>) => 
 export class Session {
   readonly #connection: Connection;
   readonly #host: HostService;
+  readonly #id = crypto.randomUUID();
   readonly #files = new SessionFiles();
   readonly #reads: FileReads;
   readonly #consoles = new Set<number>();
@@ -67,6 +68,8 @@ export class Session {
   #inspection: Promise<unknown> = Promise.resolve();
   #taking: Promise<unknown> = Promise.resolve();
   #xenLog = false;
+  /** It has asked what a file is: that may still be looked for when it ends. */
+  #inspects = false;
   #journal = false;
   /** Who it is, for the journal. */
   #who: Client;
@@ -157,6 +160,8 @@ export class Session {
     this.#consoles.clear();
     this.#storeWatches.end();
     this.#traces.end();
+    if (this.#inspects && this.#host.state.power === "running")
+      void this.#host.toolstack.request("inspectCancel", { by: this.#id }).catch(() => {});
   }
 
   #listen<E extends EventName>(event: E, listener: (data: Events[E]) => void): void {
@@ -232,6 +237,10 @@ export class Session {
         this.#inspection = found.catch(() => {});
         return found;
       };
+    const look = (file: { name: string; bytes: Uint8Array }): Promise<Results["fileInspect"]> => {
+      this.#inspects = true;
+      return host.toolstack.request("inspect", { ...file, by: this.#id });
+    };
     return {
       hostState: () => host.state,
       hostPowerOn: (options) => host.powerOn(given(options)),
@@ -281,8 +290,13 @@ export class Session {
       rename: pass("rename"),
       setScheduler: pass("setScheduler"),
       domainSettings: pass("domainSettings"),
-      setAffinity: ({ domid, vcpu, cpus }) =>
-        host.toolstack.request("setAffinity", { domid, vcpu, cpus: pcpusOf(cpus, host.state.pcpus) }),
+      setAffinity: pass("setAffinity"),
+      setMaxMemory: pass("setMaxMemory"),
+      sysrq: pass("sysrq"),
+      trigger: pass("trigger"),
+      debugKeys: pass("debugKeys"),
+      schedulerParameters: pass("schedulerParameters"),
+      updateConfig: pass("updateConfig"),
       setVcpus: pass("setVcpus"),
       setMemory: pass("setMemory"),
       consoleAttach: async ({ domid }) => {
@@ -330,9 +344,8 @@ export class Session {
         this.#reads.chunk(file, offset, bytes);
         return null;
       },
-      fileInspect: ({ file }) => this.#reads.inspect(file, (whole) => host.toolstack.request("inspect", whole)),
-      fileSniff: ({ name, size, bytes }) =>
-        this.#reads.sniff(name, size, bytes, (head) => host.toolstack.request("inspect", head)),
+      fileInspect: ({ file }) => this.#reads.inspect(file, look),
+      fileSniff: ({ name, size, bytes }) => this.#reads.sniff(name, size, bytes, look),
       fileRelease: ({ file }) => {
         this.#reads.release(file);
         return null;
@@ -459,19 +472,6 @@ const MESSAGE = z.object({
   request: z.string().max(100),
   args: z.unknown(),
 });
-
-/** "0-3,5" as numbers; null for all. Throws ApiFailure for a pCPU that the host has not. */
-function pcpusOf(text: string, pcpus: number): number[] | null {
-  if (text === "all") return null;
-  const found = new Set<number>();
-  for (const part of text.split(",")) {
-    const [first, last = first] = part.split("-").map(Number) as [number, number?];
-    if (first > last || last >= pcpus)
-      throw new ApiFailure("EINVAL", `The host has pCPUs 0 to ${pcpus - 1}; ${part} is not among them.`);
-    for (let pcpu = first; pcpu <= last; pcpu++) found.add(pcpu);
-  }
-  return [...found];
-}
 
 /** Without keys whose value is undefined. */
 function given(options: Arguments<"hostPowerOn">): PowerOnOptions {

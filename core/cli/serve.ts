@@ -60,8 +60,9 @@ async function serveHost(options: ServeArguments, dist: URL): Promise<number> {
     opened.push(web);
     process.stdout.write(`Xenarium: ${web.url}\n`);
     await host.powerOn();
-    if (options.browser) openInBrowser(web.url);
+    const closePage = options.browser ? openInBrowser(web.url, web.firstClient) : () => {};
     await ended;
+    closePage();
     process.stderr.write("Shutting guests down...\n");
     return 0;
   } finally {

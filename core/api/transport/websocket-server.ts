@@ -23,6 +23,8 @@ export interface WebServer {
   url: string;
   port: number;
   token: string;
+  /** Resolves when a client with the token has come. */
+  firstClient: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -39,6 +41,8 @@ export async function serveWeb(
   token: string = newToken(),
 ): Promise<WebServer> {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MOST_MESSAGE_BYTES });
+  let came = (): void => {};
+  const firstClient = new Promise<void>((resolve) => (came = resolve));
   const server = createServer((request, response) => {
     const given = /^Bearer (.*)$/.exec(request.headers.authorization ?? "")?.[1] ?? "";
     const wouldBe = refuseClient(given, token, sockets.clients.size);
@@ -50,7 +54,10 @@ export async function serveWeb(
       deny(socket, refusal);
       return;
     }
-    sockets.handleUpgrade(request, socket, head, (ws) => attach(host, ws));
+    sockets.handleUpgrade(request, socket, head, (ws) => {
+      came();
+      attach(host, ws);
+    });
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -61,6 +68,7 @@ export async function serveWeb(
     url: `http://127.0.0.1:${actual}/#token=${token}`,
     port: actual,
     token,
+    firstClient,
     close: async () => {
       for (const client of sockets.clients) client.terminate();
       server.closeAllConnections();
