@@ -15,7 +15,9 @@ export const USAGE = `usage: xenarium <command> [arguments]
       2 bad arguments, 1 anything else.
 
   serve [options]              power a host on and serve the management API (and the application) on 127.0.0.1
-      --host-memory MiB  --pcpus N  --port N  --browser  --log
+      --host-memory MiB  --pcpus N   for this time; else as chosen in the window, at first a quarter of this computer's memory
+                               (512 to 2048) and as many pCPUs as it has cores
+      --port N  --browser  --log
       --boot-config FILE       a boot menu: entries with Xen's command line, and domains to start
       --boot-entry N|TITLE     the entry of it to boot, by number (from 0) or title
       --token-file FILE        the token of its address is kept there: windows find the server again after it was restarted
