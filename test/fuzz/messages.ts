@@ -124,7 +124,13 @@ export function anyRequest(
       if (keys.length) delete args[pick(chance, keys)];
       return { request, args };
     case 2:
-      return { request, args: { ...args, [pick(chance, ["more", "__proto__", "domid", "file"])]: pick(chance, ODD) } };
+      return {
+        request,
+        args: {
+          ...args,
+          [chance(40) === 0 ? "__proto__" : pick(chance, ["more", "domid", "file"])]: pick(chance, ODD),
+        },
+      };
     case 3:
       return { request, args: pick(chance, ODD) };
     default:
