@@ -109,6 +109,8 @@ describe("clients that ask for anything", () => {
         config,
         config.replace(/name *=.*/, 'name = "fuzz"'),
         "",
+        named("b"),
+        named("c"),
         "name = 5",
         `${config}\nvcpus = 2`,
         "[".repeat(99),
