@@ -7,6 +7,7 @@
  * - `compared`: so must what is compared;
  * - `widened`: the result of one that may have wrapped becomes wider by an explicit cast only;
  * - `signed`: so does a signed number that becomes a wider unsigned one, a loaded one too.
+ * - `exported`: what JavaScript is given is no unsigned 32-bit number, for it sees a signed one: an address is given as f64.
  * Constants are free, for nothing of them overflows unseen: their value is known. So is the count of a shift: its last six bits are the same
  * in every width.
  *
@@ -16,13 +17,13 @@
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
-import { Compiler, ExpressionRunnerFlags, NodeKind, Token, Type } from "assemblyscript";
+import { Compiler, ElementKind, ExpressionRunnerFlags, NodeKind, Token, Type } from "assemblyscript";
 import { ASC_OPTIONS } from "./build.mjs";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 
 /** What is compiled with AssemblyScript in this project. */
-const ENTRIES = ["core/hypervisor/core.ts", "test/cpu/engine-entry.ts", "test/cpu/sse-entry.ts"];
+const ENTRIES = ["core/hypervisor/core.ts"];
 
 /** Operators whose result can be wider than the operands. */
 const BINARY = new Set([Token.Plus, Token.Minus, Token.Asterisk, Token.Asterisk_Asterisk, Token.LessThan_LessThan]);
@@ -156,6 +157,21 @@ function watchFunctions() {
   };
 }
 
+/** Exports that only translated code calls, which knows how wide they are. */
+const OF_TRANSLATED_CODE = /^region_/;
+
+function watchExports() {
+  const compile = Compiler.prototype.compileModuleExport;
+  Compiler.prototype.compileModuleExport = function (name, element, prefix) {
+    const result = compile.call(this, name, element, prefix);
+    if (!report || element.kind !== ElementKind.FunctionPrototype || OF_TRANSLATED_CODE.test(name)) return result;
+    const type = this.resolver.resolveFunction(element, null)?.signature.returnType;
+    if (type?.isUnsignedIntegerValue && type.size === 32)
+      found("exported", element.identifierNode, `${type}, of which JavaScript makes a signed number`);
+    return result;
+  };
+}
+
 watch("compileBinaryExpression", judgeOperator);
 watch("compileUnaryPrefixExpression", judgeOperator);
 watch("compileCallExpression", judgeCall);
@@ -163,6 +179,7 @@ watchComparisons("compileCommutativeCompareBinaryExpression");
 watchComparisons("compileNonCommutativeCompareBinaryExpression");
 watchConversions();
 watchFunctions();
+watchExports();
 
 /** What is found in what `entry` reaches; `files` instead of the disk's, by path, for tests. */
 export async function wrongWidths(entry, files = null) {

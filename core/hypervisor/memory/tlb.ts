@@ -56,9 +56,14 @@ export function tlbFlushAll(): void {
   }
 }
 
+/** Whether whoever takes the frame with this stamp flushes first. */
+export function isFlushDue(stamp: u32): bool {
+  return momentOf(stamp) >= atomic.load<u64>(ROOT_TLB_FLUSHED);
+}
+
 /** Flushes unless that happened since `stamp`. A stamp of 0 belongs to a frame that was never used. */
 export function tlbFlushSince(stamp: u32): void {
-  if (momentOf(stamp) >= atomic.load<u64>(ROOT_TLB_FLUSHED)) tlbFlushAll();
+  if (isFlushDue(stamp)) tlbFlushAll();
 }
 
 /**
