@@ -74,7 +74,8 @@ export function doMmuextOp(uops: u64, countArgument: u32, pdone: u64, foreigndom
   if (pdone) {
     const result = scratch(SCRATCH_RESULT);
     store<u32>(result, base + done);
-    if (!copyToGuest(pdone, result, 4)) return -(<i64>EFAULT);
+    // As Xen has it: a bad pointer is the caller's loss, not an error.
+    copyToGuest(pdone, result, 4);
   }
   if (!error && done < count)
     return continueWith(
@@ -108,10 +109,10 @@ function oneOp(command: u32, arg1: u64, arg2: u64, owner: DomainMemory): i32 {
       return 0;
     case MMUEXT_TLB_FLUSH_MULTI:
       if (!own) return -EPERM;
-      return flushOn(arg2) ? 0 : -EFAULT;
+      return flushOn(arg2) ? 0 : -EINVAL;
     case MMUEXT_INVLPG_MULTI:
       if (!own) return -EPERM;
-      return flushAddressOn(arg2, arg1) ? 0 : -EFAULT;
+      return flushAddressOn(arg2, arg1) ? 0 : -EINVAL;
     case MMUEXT_TLB_FLUSH_ALL:
     case MMUEXT_INVLPG_ALL:
       if (!own) return -EPERM;
@@ -124,10 +125,7 @@ function oneOp(command: u32, arg1: u64, arg2: u64, owner: DomainMemory): i32 {
     case MMUEXT_SET_LDT:
       if (!own) return -EPERM;
       if (!translates) return -EOPNOTSUPP;
-      // The table is at a page boundary and at most 8192 descriptors long.
-      if (arg2 > 8192 || arg1 & 4095 || (arg2 && !guestAddressOk(arg1))) return -EINVAL;
-      changeLdt(arg1, <u32>arg2);
-      return 0;
+      return setLdt(arg1, <u32>arg2);
     case MMUEXT_CLEAR_PAGE:
       return wholePage(arg1, arg1, owner, false);
     case MMUEXT_COPY_PAGE:
@@ -140,11 +138,14 @@ function oneOp(command: u32, arg1: u64, arg2: u64, owner: DomainMemory): i32 {
   return -ENOSYS;
 }
 
-function changeLdt(base: u64, entries: u32): void {
+/** The table is at a page boundary and at most 8192 descriptors long; the base of an empty one does not matter. */
+function setLdt(base: u64, entries: u32): i32 {
   const v = currentVcpu;
-  if (v.ldtEntries == entries && (v.ldtBase == base || !entries)) return;
+  if (entries > 8192 || (entries && (base & 4095 || !guestAddressOk(base)))) return -EINVAL;
+  if (v.ldtEntries == entries && (v.ldtBase == base || !entries)) return 0;
   if (invalidateShadowLdt(v)) flushLocal();
-  setVcpuLdt(v, base, entries);
+  setVcpuLdt(v, entries ? base : 0, entries);
+  return 0;
 }
 
 function pin(mfn: u64, level: u32, owner: DomainMemory): i32 {

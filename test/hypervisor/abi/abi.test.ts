@@ -1,0 +1,72 @@
+/**
+ * A PV kernel of our own (main.c and the files it calls) tries what the PV interface promises and prints what it sees; real
+ * Xen's words to the same kernel stand in xen-4.17.txt, made by `npx vite-node test/hypervisor/abi/real-xen.ts`.
+ */
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { beforeAll, describe, expect, it } from "vitest";
+import { DEFAULT_BOOT_CONFIG } from "../../../core/toolstack/boot-config.ts";
+import { PoweredHost } from "../../../core/toolstack/power.ts";
+import { temporaryFolder } from "../../temporary.ts";
+import { ABSENT, abiKernel, checks, compilerMissing, notAsRealXen, readInXen } from "./kernel.ts";
+
+const root = path.resolve(import.meta.dirname, "../../..");
+const real = checks(readFileSync(path.join(import.meta.dirname, "xen-4.17.txt"), "latin1"));
+
+/** Boots the kernel as a domain of Xenarium; what its checks said. */
+async function ours(): Promise<Map<string, string>> {
+  const kernel = abiKernel(temporaryFolder("abi"));
+  const boot = {
+    ...DEFAULT_BOOT_CONFIG,
+    entries: [{ title: "All", cmdline: "dom0_mem=64M loglvl=all guest_loglvl=all" }],
+  };
+  const imageFolder = pathToFileURL(`${root}/dist/`);
+  const host = new PoweredHost({ memoryMiB: 512, pcpus: 2, boot, imageFolder });
+  let log = "";
+  host.on("serial", ({ pieces }) => {
+    log += Buffer.concat(pieces.map(({ bytes }) => bytes)).toString("latin1");
+  });
+  await host.start();
+  try {
+    const { toolstack } = host;
+    const stopped = new Promise((resolve) => toolstack.on("stopped", resolve));
+    const config =
+      'name = "abi"\nkernel = "abi.elf"\nmemory = 64\non_crash = "destroy"\non_reboot = "destroy"\non_poweroff = "destroy"\n';
+    const files = { "abi.elf": readFileSync(kernel) };
+    await toolstack.request("create", { config, files, paused: false });
+    await stopped;
+    expect(await toolstack.request("checkInvariants"), log).toBe(0);
+  } finally {
+    await host.powerOff();
+  }
+  const said = checks(log);
+  expect(said.get("end"), log.slice(-3000)).toBe("of the checks");
+  return said;
+}
+
+describe.skipIf(compilerMissing())("the PV interface beside real Xen 4.17 (needs gcc, make)", () => {
+  let said: Map<string, string>;
+  beforeAll(async () => {
+    said = await ours();
+  }, 60_000);
+
+  it("has the checks that real Xen answered", () => {
+    const names = [...real.keys()].filter((name) => notAsRealXen[name]?.value !== ABSENT);
+    expect([...said.keys()].filter((name) => !(name in readInXen))).toEqual(names);
+  });
+
+  it("answers as real Xen does", () => {
+    const differences = [...real, ...Object.entries(readInXen)]
+      .filter(([name, value]) => (said.get(name) ?? ABSENT) !== (notAsRealXen[name]?.value ?? value))
+      .map(([name, value]) => `${name}: ${said.get(name)}, real Xen: ${value}`);
+    expect(differences).toEqual([]);
+  });
+
+  it("has no exception that isn't one any more", () => {
+    const idle = Object.entries(notAsRealXen).filter(
+      ([name, { value }]) => real.get(name) === value || !real.has(name),
+    );
+    expect(idle).toEqual([]);
+  });
+});
