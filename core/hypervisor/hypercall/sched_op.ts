@@ -168,7 +168,9 @@ export function doSchedOp(cmd: u64, arg: u64): i64 {
       const id = readGuest32(arg);
       const timeout = readGuest32(arg + 4);
       if (guestFault) return -EFAULT;
-      return watchdog(d, id, timeout);
+      const result = watchdog(d, id, timeout);
+      // Xen 4.17 computes this one in 32 bits without a sign, so a 64-bit guest sees 0xffffffe4.
+      return result == -ENOSPC ? <i64>(<u32>result) : result;
     }
     case SCHEDOP_pin_override: {
       const pcpu = <i32>readGuest32(arg);
