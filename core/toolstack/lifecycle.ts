@@ -207,12 +207,13 @@ export class Lifecycle {
   ): Promise<Omit<CreateResult, "warnings">> {
     const { hypercalls, store, handshakes, console } = this.#parts;
     this.#checkCpus(config);
-    const domid = hypercalls.createDomain(config.uuid, config.maxvcpus);
+    const domid = hypercalls.createDomain(config.uuid, config.maxvcpus, { msrRelaxed: config.msrRelaxed });
     handshakes.begin(domid);
     let storeWritten = false;
     try {
       hypercalls.setMaxVcpus(domid, config.maxvcpus);
       hypercalls.setMaxMemory(domid, config.maxmemMiB * 1024 + MAXMEM_SLACK_KIB);
+      hypercalls.setMemoryMap(domid, config.maxmemMiB * 1024);
       hypercalls.setTscInfo(domid, TSC_MODES.indexOf(config.tscMode));
       hypercalls.setCredit(domid, config.cpuWeight, config.cap);
       this.#pin(domid, config);

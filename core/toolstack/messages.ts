@@ -62,6 +62,8 @@ export interface DomainConfig {
   /** Percent of one pCPU, 0: no cap. */
   cap: number;
   tscMode: TscMode;
+  /** RDMSR of a register that the host has and the guest has not gives 0 instead of #GP, WRMSR does nothing. */
+  msrRelaxed: boolean;
   onPoweroff: ShutdownAction;
   onReboot: ShutdownAction;
   onCrash: ShutdownAction;

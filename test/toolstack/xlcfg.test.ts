@@ -29,6 +29,7 @@ cpus = [ "0-1",   # first
 cpu_weight = 512
 cap = 50
 tsc_mode = "always_emulate"
+msr_relaxed = 1
 root = "/dev/xvda1 ro"
 extra = "console=hvc0"
 extra += " quiet"
@@ -54,6 +55,7 @@ vif = []
       cpuWeight: 512,
       cap: 50,
       tscMode: "always_emulate",
+      msrRelaxed: true,
       onPoweroff: "destroy",
       onReboot: "restart",
       onCrash: "preserve",
@@ -68,6 +70,7 @@ vif = []
       cpuWeight: 256,
       cap: 0,
       tscMode: "default",
+      msrRelaxed: false,
       onPoweroff: "destroy",
       onReboot: "restart",
       onCrash: "destroy",

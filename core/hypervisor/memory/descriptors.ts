@@ -18,9 +18,7 @@ const SELECTOR_LDT: u32 = 4;
 /** A code selector that a guest's call gate may lead to: of its own tables, or Xen's flat one. */
 function gateSelectorOk(selector: u32): bool {
   return (
-    (selector & SELECTOR_LDT) != 0 ||
-    selector >> 3 < <u32>FIRST_RESERVED_GDT_ENTRY ||
-    selector == <u32>FLAT_RING3_CS64
+    (selector & SELECTOR_LDT) != 0 || selector >> 3 < <u32>FIRST_RESERVED_GDT_ENTRY || selector == <u32>FLAT_RING3_CS64
   );
 }
 

@@ -15,7 +15,7 @@ const root = path.resolve(import.meta.dirname, "../../..");
 const real = checks(readFileSync(path.join(import.meta.dirname, "xen-4.17.txt"), "latin1"));
 
 /** Boots the kernel as a domain of Xenarium; what its checks said. */
-async function ours(): Promise<Map<string, string>> {
+async function ours(more = ""): Promise<Map<string, string>> {
   const kernel = abiKernel(temporaryFolder("abi"));
   const boot = {
     ...DEFAULT_BOOT_CONFIG,
@@ -30,12 +30,14 @@ async function ours(): Promise<Map<string, string>> {
   await host.start();
   try {
     const { toolstack } = host;
-    const stopped = new Promise((resolve) => toolstack.on("stopped", resolve));
+    const stopped = new Promise<string>((resolve) => toolstack.on("stopped", ({ reason }) => resolve(reason)));
     const config =
-      'name = "abi"\nkernel = "abi.elf"\nmemory = 64\non_crash = "destroy"\non_reboot = "destroy"\non_poweroff = "destroy"\n';
+      more +
+      'name = "abi"\nkernel = "abi.elf"\nmemory = 64\nmaxmem = 96\non_crash = "destroy"\non_reboot = "destroy"\non_poweroff = "destroy"\n' +
+      'on_watchdog = "destroy"\n';
     const files = { "abi.elf": readFileSync(kernel) };
     await toolstack.request("create", { config, files, paused: false });
-    await stopped;
+    expect(await stopped).toBe("watchdog");
     expect(await toolstack.request("checkInvariants"), log).toBe(0);
   } finally {
     await host.powerOff();
@@ -62,6 +64,17 @@ describe.skipIf(compilerMissing())("the PV interface beside real Xen 4.17 (needs
       .map(([name, value]) => `${name}: ${said.get(name)}, real Xen: ${value}`);
     expect(differences).toEqual([]);
   });
+
+  it("with msr_relaxed, reads of registers that only the host has give 0, and writes do nothing", async () => {
+    const relaxed = await ours("msr_relaxed = 1\n");
+    const other = [...said].filter(([name, value]) => relaxed.get(name) !== value).map(([name]) => name);
+    const registers = ["00000174", "00000175", "00000176", "000001d9", "c0000081", "c0000082", "c0000084"];
+    const written = registers.filter((register) => said.has(`wrmsr 0 ${register}`));
+    expect(written).toEqual(["00000174", "000001d9", "c0000082"]);
+    const wrote = written.flatMap((register) => ["same", "1", "0"].map((what) => `wrmsr ${what} ${register}`));
+    expect(other).toEqual([...registers.map((register) => `rdmsr ${register}`), ...wrote]);
+    for (const name of other) expect(relaxed.get(name)).toBe("0x0");
+  }, 60_000);
 
   it("has no exception that isn't one any more", () => {
     const idle = Object.entries(notAsRealXen).filter(

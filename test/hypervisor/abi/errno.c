@@ -107,6 +107,17 @@ void check_errno(void) {
     check("remove L4 entry", update(mfn_of(l4) << 12 | 8, 0, 0));
     remap(spare_pages[1], 2);
 
+    /* Real dom0 has the machine's map instead. */
+    if (!(start_info->flags & SIF_INITDOMAIN)) {
+        struct { u64 start, size; u32 type; } __attribute__((packed)) map[4] = {0};
+        struct { u32 entries, pad; u64 buffer; } arg = {4, 0, (u64)map};
+        check("memory_map", hypercall(HYPERVISOR_memory_op, 9, (u64)&arg, 0, 0));
+        check("memory_map's entries", arg.entries);
+        check("memory_map's start", map[0].start);
+        check("memory_map's end at maxmem", map[0].start + map[0].size);
+        check("memory_map's type", map[0].type);
+    }
+
     u64 ports[1] = {0};
     struct { u64 ports; u32 count, pad; u64 timeout; } poll = {(u64)ports, 1, 0, 1};
     ports[0] = 100;

@@ -54,6 +54,12 @@ static void try_return(const char *what, u16 cs, u16 ss, u64 flags, u64 rip, u64
     check_entry(what, s_target);
 }
 
+static void try_return_to(u64 rip, const char *what, u64 flags) {
+    context = (struct iret_context){0x5a, 0x11, 0xcc, flags, rip, KERNEL_CS, 0x202, (u64)(own_stack + 512), KERNEL_SS};
+    attempt(do_iret, (u64)&context);
+    check_entry(what, (void *)rip);
+}
+
 void check_iret(void) {
     set_table();
     remap(table, 0);
@@ -68,7 +74,7 @@ void check_iret(void) {
     check("rax of a failed iret", seen.gpr[0]);
     check("rcx of a failed iret", seen.rcx);
     check("r11 of a failed iret", seen.r11);
-    try_return("iret not canonical", KERNEL_CS, KERNEL_SS, 0, 0x900000000000, 0x202);
+    try_return_to(0x900000000000, "iret not canonical", 0);
     try_return("iret user flags", KERNEL_CS, KERNEL_SS, 0, (u64)s_target, 0x247fd7);
     try_return("iret kernel flags", KERNEL_CS & ~3, KERNEL_SS, 0, (u64)s_target, 0x247ed7);
     try_return("iret in_syscall selectors", 0x33, 0x2b, 0x100, (u64)s_target, 0x202);
@@ -76,7 +82,7 @@ void check_iret(void) {
     check("r11 after in_syscall", seen.r11);
     try_return("iret in_syscall flags", KERNEL_CS, KERNEL_SS, 0x100, (u64)s_target, 0x247ed7);
     try_return("iret in_syscall compat", 0xe023, 0xe02b, 0x100, (u64)s_target, 0x202);
-    try_return("iret in_syscall not canonical", KERNEL_CS, KERNEL_SS, 0x100, 0x900000000000, 0x202);
+    try_return_to(0x900000000000, "iret in_syscall not canonical", 0x100);
 
     attempt_user(USER(user_syscall), 0x202); check_entry("user syscall", s_user_syscall);
     attempt_user_with(USER(user_syscall), 0x202, 0x2b, 0x13, 0); check_entry("user syscall other selectors", s_user_syscall);

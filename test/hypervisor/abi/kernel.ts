@@ -75,7 +75,6 @@ export const notAsRealXen: Record<string, { value: string; why: string }> = {
   }),
   ...becauseQemu("lets ring 3 execute INVD and WBINVD; QEMU 7.2 says #GP, as a processor does", {
     invd: "trap 0xd error 0x0 rip 0x0 cs 0xe030 flags 0x10202 ss 0xe02b",
-    "user wbinvd": "trap 0xd error 0x0 rip 0x0 cs 0xe033 flags 0x10202 ss 0xe02b",
   }),
   "TF out to a watched port DR6 1": {
     value: "0xffff4ff1",
@@ -89,8 +88,14 @@ function becauseQemu(does: string, values: Record<string, string>): Record<strin
   );
 }
 
-/** What real Xen could not be asked by this kernel; the values are what Xen's source says (arch/x86/x86_64/entry.S). */
+/** What real Xen could not be asked by this kernel; the values are what Xen's source says (arch/x86/x86_64/entry.S, and
+ * libxl's call of xc_domain_set_memmap_limit with maxmem). */
 export const readInXen: Record<string, string> = {
+  memory_map: "0x0",
+  "memory_map's entries": "0x1",
+  "memory_map's start": "0x0",
+  "memory_map's end at maxmem": "0x6000000",
+  "memory_map's type": "0x1",
   "user sysenter": "sysenter error 0x0 rip 0x0 cs 0x3 flags 0x202 ss 0xe02b",
   "user sysenter rsp": "0x0",
   "user sysenter other selectors": "sysenter error 0x0 rip 0x0 cs 0x3 flags 0x202 ss 0xe02b",

@@ -61,7 +61,6 @@ SUBJECT(user_rdmsr, "mov $0xc0000080, %ecx; rdmsr");
 SUBJECT(user_cli, "cli");
 SUBJECT(user_invlpg, "invlpg (%rsp)");
 SUBJECT(user_hlt, "hlt");
-SUBJECT(user_wbinvd, "wbinvd");
 
 static const u32 msrs[] = {
     0x0, 0x10, 0x17, 0x1b, 0x3a, 0x3b, 0x48, 0x49, 0x4e, 0x4f, 0x79, 0x8b, 0xc1, 0xce, 0xe7, 0xe8, 0xfe, 0x10b, 0x122, 0x140,
@@ -114,8 +113,7 @@ void check_registers(void) {
     check_msr("wrmsr not canonical ", 0xc0000100, s_wrmsr_bad, 0);
     check_msr("wrmsr not canonical ", 0xc0000102, s_wrmsr_bad, 0);
     static struct { void (*code)(u64); const char *name; } users[] = {
-        {s_user_cr0, "user mov cr0"}, {s_user_rdmsr, "user rdmsr"}, {s_user_cli, "user cli"}, {s_user_invlpg, "user invlpg"},
-        {s_user_hlt, "user hlt"}, {s_user_wbinvd, "user wbinvd"},
+        {s_user_cr0, "user mov cr0"}, {s_user_rdmsr, "user rdmsr"}, {s_user_cli, "user cli"}, {s_user_invlpg, "user invlpg"}, {s_user_hlt, "user hlt"},
     };
     for (u32 i = 0; i < sizeof users / sizeof *users; i++) {
         attempt_user((void (*)(void))users[i].code, 0x202);
