@@ -90,10 +90,10 @@ export function ioBreakpointsHit(v: Vcpu, port: u32, bytes: u32): u64 {
   for (let i: u32 = 0; i < 4; i++) {
     if (!((enabled >> (2 * i)) & 3)) continue;
     // 0 to 3 stand for 1, 2, 8 and 4.
-    const length = (<u32>(control >> (<u64>(18 + 4 * i)))) & 3;
-    const width: u64 = length == 2 ? 8 : length + 1;
-    const start = load<u64>(at(v, i)) & ~(width - 1);
-    if (start < <u64>(port + bytes) && start + width > <u64>port) hit |= (<u64>1) << (<u64>i);
+    const length = ((<u32>control) >> (18 + 4 * i)) & 3;
+    const width: u32 = length == 2 ? 8 : length + 1;
+    const start = load<u64>(at(v, i)) & ~(<u64>(width - 1));
+    if (start < <u64>(port + bytes) && start + <u64>width > <u64>port) hit |= (<u64>1) << (<u64>i);
   }
   return hit;
 }

@@ -1,4 +1,4 @@
-/** Debian's kernel as a PV domU: what of Xen's PV interface its programs, its clock and its balloon driver depend on. */
+/** Debian's kernel as a PV domU: what of Xen's PV interface its programs and its balloon driver depend on. */
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
@@ -7,18 +7,18 @@ import { DEFAULT_BOOT_CONFIG } from "../../../core/toolstack/boot-config.ts";
 import { PoweredHost } from "../../../core/toolstack/power.ts";
 import { debianKernel, guestsMissing, initramfs } from "../images.ts";
 import { compilerMissing, program } from "../programs.ts";
-import { runGuest, startGuest } from "../run.ts";
+import { runGuest } from "../run.ts";
 
 const missing = guestsMissing() ?? compilerMissing();
 const root = path.resolve(import.meta.dirname, "../../..");
-const programs = () => ({ "pv-programs": program("test/guests/pv/pv-programs.c") });
+const programs = () => ({ ports: program("test/guests/pv/ports.c") });
 const arguments_ = (ramdisk: string) => [
   ...["--kernel", debianKernel(), "--ramdisk", ramdisk, "--cmdline", "console=hvc0 quiet", "--timeout", "170"],
 ];
 
 describe.skipIf(missing !== null)(`programs of a PV Linux${missing ? ` (${missing})` : ""}`, () => {
   it("use ports that ioperm() and iopl() let them use", async () => {
-    const result = await runGuest(arguments_(initramfs("ready", "pv-programs ports\npoweroff -f", programs())));
+    const result = await runGuest(arguments_(initramfs("ready", "ports\npoweroff -f", programs())));
     const said = Object.fromEntries([...result.stdout.matchAll(/^PORTS (.*): (.*?)\r?$/gm)].map((m) => [m[1], m[2]]));
     expect(said).toEqual({
       "at first": "signal 11",
@@ -28,24 +28,6 @@ describe.skipIf(missing !== null)(`programs of a PV Linux${missing ? ` (${missin
       "after iopl": "0xff",
       "after iopl 0": "signal 11",
     });
-  }, 180_000);
-
-  it("see the time of day that this computer sees", async () => {
-    const guest = startGuest(arguments_(initramfs("shell", undefined, programs())));
-    await guest.waitFor(/# (\x1b\[6n)?$/, 90_000);
-    // What it prints comes late, more or less; the least lateness of many is what is wrong with its clock.
-    let least = Infinity;
-    for (let n = 0; n < 20; n++) {
-      guest.mark();
-      guest.type("pv-programs clock\r");
-      const [, seconds] = await guest.waitFor(/CLOCK ([\d.]+);/, 30_000);
-      least = Math.min(least, Date.now() - Number(seconds) * 1000);
-    }
-    guest.type("poweroff -f\r");
-    guest.closeInput();
-    await guest.done;
-    expect(least).toBeGreaterThan(-5);
-    expect(least).toBeLessThan(40);
   }, 180_000);
 
   it("get memory up to maxmem when the target is raised", async () => {

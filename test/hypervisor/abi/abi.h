@@ -33,6 +33,8 @@ u64 attempt_user(void (*code)(void), u64 rflags);
 u64 attempt_user_with(void (*code)(void), u64 rflags, u64 cs, u64 ss, u64 flags);
 
 void check(const char *name, u64 value);
+/* A line that is no check: "what name: value". */
+void report(const char *what, const char *name, u64 value);
 /* `name kind`, error, how far RIP is behind `start`, CS, the flags that are no arithmetic flags, SS. */
 void check_entry(const char *name, const void *start);
 /* The same, and how far RSP is behind `stack`. */
@@ -72,4 +74,5 @@ void check_registers(void);
 void check_descriptors(void);
 void check_io(void);
 void check_time(void);
+void say_wall_clock(void);
 #endif

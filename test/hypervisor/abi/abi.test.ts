@@ -14,6 +14,9 @@ import { ABSENT, abiKernel, checks, compilerMissing, notAsRealXen, readInXen } f
 const root = path.resolve(import.meta.dirname, "../../..");
 const real = checks(readFileSync(path.join(import.meta.dirname, "xen-4.17.txt"), "latin1"));
 
+/** How late the guest's time of day was, in ms, when what it printed came here. */
+const wallClockLate: number[] = [];
+
 /** Boots the kernel as a domain of Xenarium; what its checks said. */
 async function ours(more = ""): Promise<Map<string, string>> {
   const kernel = abiKernel(temporaryFolder("abi"));
@@ -25,7 +28,10 @@ async function ours(more = ""): Promise<Map<string, string>> {
   const host = new PoweredHost({ memoryMiB: 512, pcpus: 2, boot, imageFolder });
   let log = "";
   host.on("serial", ({ pieces }) => {
-    log += Buffer.concat(pieces.map(({ bytes }) => bytes)).toString("latin1");
+    const text = Buffer.concat(pieces.map(({ bytes }) => bytes)).toString("latin1");
+    log += text;
+    for (const [, wall] of text.matchAll(/WALL clock: (0x[0-9a-f]+)\r?\n/g))
+      wallClockLate.push(Date.now() - Number(BigInt(wall!) / 1000n) / 1000);
   });
   await host.start();
   try {
@@ -63,6 +69,13 @@ describe.skipIf(compilerMissing())("the PV interface beside real Xen 4.17 (needs
       .filter(([name, value]) => (said.get(name) ?? ABSENT) !== (notAsRealXen[name]?.value ?? value))
       .map(([name, value]) => `${name}: ${said.get(name)}, real Xen: ${value}`);
     expect(differences).toEqual([]);
+  });
+
+  it("has the time of day that this computer has", () => {
+    expect(wallClockLate.length).toBeGreaterThan(0);
+    // Words take their time from there to here; the quickest says most.
+    expect(Math.min(...wallClockLate)).toBeGreaterThan(-3);
+    expect(Math.min(...wallClockLate)).toBeLessThan(250);
   });
 
   it("with msr_relaxed, reads of registers that only the host has give 0, and writes do nothing", async () => {

@@ -36,12 +36,14 @@ static void number(u64 value) {
         while (n) line[used++] = digits[--n];
     } else hex(value);
 }
-static void begin(const char *name) { used = 0; text("CHECK "); text(name); text(": "); }
+static void begin_as(const char *what, const char *name) { used = 0; text(what); text(" "); text(name); text(": "); }
+static void begin(const char *name) { begin_as("CHECK", name); }
 static void end(void) {
     line[used++] = '\n';
     hypercall(HYPERVISOR_console_io, 0, used, (u64)line, 0);
 }
 
+void report(const char *what, const char *name, u64 value) { begin_as(what, name); number(value); end(); }
 void check(const char *name, u64 value) { begin(name); number(value); end(); }
 
 static void entry_text(const void *start) {
@@ -143,6 +145,7 @@ void main(struct start_info *info) {
     hypercall(HYPERVISOR_callback_op, 0, (u64)&callback, 0, 0);
     events_init();
     mmuext(MMUEXT_NEW_USER_BASEPTR, mfn_of((void *)info->pt_base), 0);
+    say_wall_clock();
     check_errno();
     check_grant();
     check_iret();

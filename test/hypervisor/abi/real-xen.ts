@@ -13,7 +13,7 @@ import { abiKernel, checks } from "./kernel.ts";
 const folder = mkdtempSync(path.join(os.tmpdir(), "xenarium-real-xen-"));
 const qemu = process.env.QEMU ?? "qemu-system-x86_64";
 const commandLine =
-  "com1=115200 console=com1 loglvl=all guest_loglvl=all dom0_mem=64M dom0_max_vcpus=1 spec-ctrl=no xpti=no";
+  "com1=115200 console=com1 sync_console loglvl=all guest_loglvl=all dom0_mem=64M dom0_max_vcpus=1 spec-ctrl=no xpti=no";
 const machine =
   "-accel tcg -cpu max,vendor=GenuineIntel -machine q35 -m 512 -display none -serial stdio -net none -no-reboot".split(
     " ",
