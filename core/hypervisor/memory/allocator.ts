@@ -37,7 +37,7 @@ import {
 } from "./frames";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { m2pInit, m2pSet, INVALID_M2P_ENTRY } from "./m2p";
-import { tlbClockInit, tlbFlushSince, tlbStamp } from "./tlb";
+import { laterStamp, tlbClockInit, tlbFlushSince, tlbStamp } from "./tlb";
 
 /** Largest block: 2^18 frames, 1 GiB. */
 export const MAX_ORDER: u32 = 18;
@@ -142,13 +142,22 @@ function giveBlock(start: u32, blockOrderIn: u32, stamp: u32): void {
     const buddy = mfn ^ (1 << order);
     if (buddy + (1 << order) > frames || !pageFlag(buddy, PGC_free) || blockOrder(buddy) != order) break;
     removeBlock(buddy, order);
-    if (pageStamp(buddy) > latest) latest = pageStamp(buddy);
+    latest = laterStamp(pageStamp(buddy), latest);
     if (buddy < mfn) mfn = buddy;
     order++;
   }
   setPageStamp(mfn, latest);
   addBlock(mfn, order);
   spinUnlock(ROOT_HEAP_LOCK);
+}
+
+/** Stamp of the block that a free frame is part of: who takes the frame flushes by it. */
+export function freeFrameStamp(mfn: u32): u32 {
+  for (let order: u32 = 0; order <= MAX_ORDER; order++) {
+    const head = mfn & ~(((<u32>1) << order) - 1);
+    if (pageFlag(head, PGC_free) && blockOrder(head) == order) return pageStamp(head);
+  }
+  return 0;
 }
 
 export function freePages(): u32 {

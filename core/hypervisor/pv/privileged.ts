@@ -23,8 +23,7 @@ import { GUEST_TS, Vcpu } from "../domain/domain";
 import { ENODEV } from "../abi/errno";
 import { domainMemory } from "../memory/domain_memory";
 import { newBase } from "../memory/mmuext";
-import { enterGuestTlb } from "../sched/ipi";
-import { leaveGuestAccess } from "../sched/pcpu";
+import { enterGuestTlb, leaveGuestTlb } from "../sched/ipi";
 import { RFLAGS_TF, injectGp, injectPageFault, injectTrap, injectUd, markFault } from "./bounce";
 import { cpuidA, cpuidB, cpuidC, cpuidD, guestCpuid } from "./cpuid";
 import { debugValue, ioBreakpointsHit, noteDebugConditions, readDebugRegister, setDebugRegister } from "./debugreg";
@@ -157,7 +156,7 @@ function stringPorts(v: Vcpu, op: usize): i32 {
   if (!portsAllowed(v, port, bytes)) return GP;
   enterGuestTlb();
   const outcome = stringIo(v, op);
-  leaveGuestAccess();
+  leaveGuestTlb();
   if (outcome != STRING_IO_FAULT && outcome != STRING_IO_NONE) breakpointsHit |= ioBreakpointsHit(v, port, bytes);
   if (outcome == STRING_IO_AGAIN) {
     stepDone(v);

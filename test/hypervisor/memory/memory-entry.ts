@@ -38,7 +38,16 @@ import { m2pGet } from "../../../core/hypervisor/memory/m2p";
 import { getPageAndType, putPageAndType } from "../../../core/hypervisor/memory/page_type";
 import { invalidateShadowLdt } from "../../../core/hypervisor/memory/shadow_ldt";
 import { grantTableCreate } from "../../../core/hypervisor/grant/table";
-import { ROOT_PCPUS, pcpuAt, setSelf } from "../../../core/hypervisor/sched/pcpu";
+import {
+  ROOT_PCPUS,
+  Pcpu,
+  enterGuestAccess,
+  leaveGuestAccess,
+  pcpuAt,
+  self,
+  setSelf,
+} from "../../../core/hypervisor/sched/pcpu";
+import { readGuest8 } from "../../../core/hypervisor/hypercall/guest_access";
 import { nativeHold, nativeReleaseAll } from "../../../core/hypervisor/domain/native_frames";
 
 export {
@@ -101,6 +110,24 @@ export function boot(frames: u32): bool {
   tlbInit(allocXenheapBytes(TLB_BYTES));
   store<u32>(ROOT_DOMAINS, <u32>allocXenheapBytes(0x7ff0 * 4));
   return true;
+}
+
+/** The host has so many pCPUs; those that no instance is are in no guest. */
+export function setPcpus(count: u32): void {
+  for (let id: u32 = 1; id < count; id++) pcpuAt(id).id = id;
+  store<u32>(ROOT_PCPUS, count);
+}
+
+/** Whether a flusher waits for this pCPU: before, in, and after an access to a guest's byte within a longer one, and after that one. */
+export function waitedFor(guest: u64): u32 {
+  const mode = changetype<usize>(self) + offsetof<Pcpu>("guestMode");
+  let seen: u32 = load<u32>(mode) & 1;
+  enterGuestAccess();
+  seen = (seen << 1) | (load<u32>(mode) & 1);
+  readGuest8(guest);
+  seen = (seen << 1) | (load<u32>(mode) & 1);
+  leaveGuestAccess();
+  return (seen << 1) | (load<u32>(mode) & 1);
 }
 
 /** A domain with one vCPU; `flags`: DOMAIN_PRIVILEGED 1, DOMAIN_NATIVE 2 (the memory side's are the same). */
