@@ -329,7 +329,7 @@ describe("multicall", () => {
     const result = (i: number): bigint => BigInt.asIntN(64, physical.get64(at + 64 * i + 8));
     expect(result(0)).toBe(0x40011n);
     expect(result(1)).toBe(-22n);
-    expect(result(2)).toBe(-22n);
+    expect(result(2)).toBe(-38n);
     expect(result(3)).toBe(0n);
     // dom0, vnode, preserve_ad, highmem, avail_bits
     expect(physical.get32(at + 2052)).toBe((1 << 11) | (1 << 13) | (1 << 5) | (1 << 6) | (1 << 7));
