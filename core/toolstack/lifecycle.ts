@@ -101,6 +101,12 @@ export class Lifecycle {
     const domain = this.#domains.get(domid);
     if (domain) return domain;
     if (domid === 0) throw new Refusal("EPERM", "This can't be done to Domain-0: the host depends on it.");
+    const zombie = this.#parts.hypercalls.domainInfo(domid);
+    if (zombie && zombie.flags & abi.XEN_DOMINF_dying)
+      throw new Refusal(
+        "EBUSY",
+        `Domain ${domid} is destroyed already. Others still hold ${zombie.totPages} of its pages, by grants or mappings; it goes when they let go.`,
+      );
     throw new Refusal("ESRCH", `There is no domain ${domid}.`);
   }
 
