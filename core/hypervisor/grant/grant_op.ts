@@ -267,7 +267,7 @@ function setVersion(uop: u64): i64 {
   let error: i32 = 0;
   if (version != 1 && version != 2) error = -EINVAL;
   // As before the call was there.
-  else if (version > currentVcpu.domain.grantVersion) error = -ENOSYS;
+  else if (version == 2 && currentVcpu.domain.grantVersion == 1) error = -ENOSYS;
   else if (t.version != version) error = version == 2 ? toVersion2(t) : toVersion1(t);
   // Refused or not, the guest hears which version it has.
   store<u32>(op, t.version);
