@@ -138,13 +138,15 @@ function oneOp(command: u32, arg1: u64, arg2: u64, owner: DomainMemory): i32 {
   return -ENOSYS;
 }
 
-/** The table is at a page boundary and at most 8192 descriptors long; the base of an empty one does not matter. */
-function setLdt(base: u64, entries: u32): i32 {
+/** `entries` is the 32-bit field nr_ents: what a guest left behind it in the union says nothing, nor does the address of no table. */
+function setLdt(linear: u64, entries: u32): i32 {
+  const base: u64 = entries ? linear : 0;
+  // The table is at a page boundary and at most 8192 descriptors long.
+  if (entries > 8192 || base & 4095 || !guestAddressOk(base)) return -EINVAL;
   const v = currentVcpu;
-  if (entries > 8192 || (entries && (base & 4095 || !guestAddressOk(base)))) return -EINVAL;
   if (v.ldtEntries == entries && (v.ldtBase == base || !entries)) return 0;
   if (invalidateShadowLdt(v)) flushLocal();
-  setVcpuLdt(v, entries ? base : 0, entries);
+  setVcpuLdt(v, base, entries);
   return 0;
 }
 
