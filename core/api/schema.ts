@@ -39,7 +39,7 @@ import type { HistoryReport } from "./history/recorder.ts";
 import type { JournalEntry } from "./journal/entry.ts";
 import type { SavedDomain } from "../toolstack/messages.ts";
 import type { DomainStop } from "./stops.ts";
-import type { DeviceHandshake, DomainHandshakes, DomainWiring } from "../toolstack/wiring-report.ts";
+import type { DeviceEntry, DeviceHandshake, DomainHandshakes, DomainWiring } from "../toolstack/wiring-report.ts";
 
 export type { BootBuilt, FrameKind, FrameMap, MemoryLayout, PcpuSwitches } from "../toolstack/messages.ts";
 export type * from "./host-state.ts";
@@ -50,6 +50,9 @@ export type { SavedDomain } from "../toolstack/messages.ts";
 export type { DomainStop } from "./stops.ts";
 export type {
   DeviceHandshake,
+  BehindState,
+  DeviceEntry,
+  DeviceFigure,
   DeviceWiring,
   DomainHandshakes,
   DomainWiring,
@@ -59,6 +62,7 @@ export type {
   HandshakeSummary,
   PortWiring,
   RingDirection,
+  RingWiring,
 } from "../toolstack/wiring-report.ts";
 export type * from "../toolstack/inspect/report.ts";
 export type {
@@ -90,6 +94,7 @@ export const MOST_FILE_BYTES = 512 * 1024 * 1024;
 export const MOST_SESSION_BYTES = 1024 * 1024 * 1024;
 /** Bytes of one chunk of a file, and of one message at all. */
 export const MOST_CHUNK_BYTES = 1024 * 1024;
+export const MOST_SNIFF_BYTES = 64 * 1024;
 export const MOST_MESSAGE_BYTES = 2 * 1024 * 1024;
 export const MOST_CONSOLE_INPUT_BYTES = 64 * 1024;
 export const MOST_CONFIG_CHARACTERS = 64 * 1024;
@@ -149,6 +154,9 @@ const uuid = z.string().regex(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/, "must 
 const config = z.string().max(MOST_CONFIG_CHARACTERS);
 
 /** Arguments by request. */
+const deviceKey = z.string().regex(/^[a-z0-9]{1,16}$/);
+const deviceSpec = z.string().max(8192);
+
 export const REQUESTS = {
   hostState: nothing,
   /** What is left out stays as it was. */
@@ -251,6 +259,16 @@ export const REQUESTS = {
   consoleDetach: z.strictObject({ domid }),
   consoleInput: z.strictObject({ domid, bytes: bytes(MOST_CONSOLE_INPUT_BYTES) }),
   consoleLogs: nothing,
+  /** Devices of a domain that runs: `key` of xl.cfg and one string of its list. Only for clients that may name files. */
+  deviceAttach: z.strictObject({ domid, key: deviceKey, spec: deviceSpec, folder: z.string().max(4096) }),
+  deviceDetach: z.strictObject({
+    domid,
+    key: deviceKey,
+    device: z.string().min(1).max(32),
+    force: z.boolean().optional(),
+  }),
+  deviceList: z.strictObject({ domid, kind: deviceKey }),
+  mediumInsert: z.strictObject({ domid, key: deviceKey, spec: deviceSpec, folder: z.string().max(4096) }),
 
   /** What is inside a domain: toolstack/inspect/report.ts. `tables`: which of a PV vCPU's two page tables, the kernel's if not said. */
   inspectRegisters: z.strictObject({ domid, vcpu }),
@@ -291,6 +309,12 @@ export const REQUESTS = {
   fileBegin: z.strictObject({ name: z.string().min(1).max(1024), size: z.int().min(0) }),
   fileChunk: z.strictObject({ file: fileId, offset: z.int().min(0), bytes: bytes(MOST_CHUNK_BYTES) }),
   fileInspect: z.strictObject({ file: fileId }),
+  /** Of a file that is too large to be given: its beginning, from which the answer's sentence says what it is. */
+  fileSniff: z.strictObject({
+    name: z.string().min(1).max(1024),
+    size: z.int().min(0),
+    bytes: bytes(MOST_SNIFF_BYTES),
+  }),
   fileRelease: z.strictObject({ file: fileId }),
 
   /** From then on `statistics` events come, as often as asked for but no faster than every 100 ms. 0 ends them. */
@@ -318,6 +342,11 @@ export const REQUESTS = {
     entry: z.int().min(0).max(31),
     title: z.string().max(128),
     cmdline: z.string().max(4096),
+  }),
+  /** The host's memory and pCPUs from its next power-on on; kept. */
+  setHostSize: z.strictObject({
+    memoryMiB: z.int().min(HOST_MEMORY_MIB.least).max(HOST_MEMORY_MIB.most),
+    pcpus: z.int().min(1).max(MOST_PCPUS),
   }),
   removeBootEntry: z.strictObject({ entry: z.int().min(0).max(31) }),
   /** How the host came up. */
@@ -401,6 +430,10 @@ export interface Results {
   consoleDetach: null;
   consoleInput: null;
   consoleLogs: { domid: number; name: string; bytes: number; alive: boolean }[];
+  deviceAttach: { kind: string; id: string };
+  deviceDetach: null;
+  deviceList: DeviceEntry[];
+  mediumInsert: null;
   inspectRegisters: RegistersReport;
   inspectWalk: WalkReport;
   inspectFrame: FrameFacts;
@@ -422,6 +455,7 @@ export interface Results {
   fileBegin: { file: string };
   fileChunk: null;
   fileInspect: ImageDescription;
+  fileSniff: { refusal: string };
   fileRelease: null;
   statisticsEvery: null;
   liveAttach: LiveDump;
@@ -434,6 +468,7 @@ export interface Results {
   traceStop: null;
   setBootEntry: HostState;
   removeBootEntry: HostState;
+  setHostSize: HostState;
   bootReport: BootReport;
   frameMap: FrameMap;
   switches: { time: number; pcpus: PcpuSwitches[] };

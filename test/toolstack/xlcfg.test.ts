@@ -68,6 +68,7 @@ vif = []
       onWatchdog: "preserve",
       onCrash: "preserve",
       onSoftReset: "destroy",
+      devices: [],
     });
   });
 
