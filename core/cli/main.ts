@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** `xenarium`: exit status 2 for bad arguments, 1 for a failure that no command names better. */
 import { version } from "../../package.json";
 import { runArguments, serveArguments, USAGE, UsageError } from "./arguments.ts";
