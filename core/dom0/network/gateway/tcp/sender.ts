@@ -8,12 +8,16 @@ import { SendQueue } from "./send-queue.ts";
 import type { SequenceRange } from "./segment.ts";
 
 const INITIAL_WINDOW_SEGMENTS = 44;
+/** The link belongs to one guest and its receive ring holds more than this: less would only leave losses unnoticed. */
+const LEAST_WINDOW_SEGMENTS = 16;
 const CONGESTION_WINDOW_MAX = 4 << 20;
 const DUPLICATES = 3;
 /** Linux delays acknowledgements by 40 to 200 ms; a shorter timer would send again what has arrived. */
 const RTO_MIN = 220;
 const RTO_FIRST = 1000;
 const RTO_MAX = 30_000;
+/** Added to two round trips before the last segment is sent again to learn what is missing (RFC 8985, 7: tail loss probe). */
+const PROBE_EXTRA = 10;
 /** Expirations without any answer until the connection is given up. */
 const TRIES = 8;
 
@@ -43,13 +47,16 @@ export class Sender {
   #duplicates = 0;
   /** While a loss is being made good: the highest position that was sent when it was noticed. */
   #recovery: number | null = null;
+  /** While recovering: up to where gaps were filled, and what was the highest position when that began. */
   #resent = 0;
+  #resentWhen = 0;
   #finQueued = false;
   #smoothed: number | null = null;
   #variation = 0;
   #timeout = RTO_FIRST;
   #measured: { position: number; sent: number } | null = null;
   #timer: NodeJS.Timeout | null = null;
+  #probed = false;
   #expirations = 0;
 
   /** `initial`: sequence number of our SYN. `largest`: bytes of payload that one frame can carry (GSO), 0 for one segment only. */
@@ -148,6 +155,7 @@ export class Sender {
     this.queue.release(position);
     this.#sacked.dropBefore(position);
     this.#duplicates = 0;
+    this.#probed = false;
     if (this.#measured && position > this.#measured.position) {
       this.#measure(this.#actions.now() - this.#measured.sent);
       this.#measured = null;
@@ -167,11 +175,17 @@ export class Sender {
     const missing = this.#sacked.total > (DUPLICATES - 1) * this.#segmentSize || this.#duplicates >= DUPLICATES;
     if (this.#recovery === null) {
       if (!missing || this.#next < this.#highest) return;
-      this.#threshold = Math.max(Math.floor((this.#highest - this.#acknowledged) * 0.7), 2 * this.#segmentSize);
+      this.#threshold = this.#reduced(0.7);
       this.#congestionWindow = this.#threshold;
       this.#recovery = this.#highest;
       this.#resent = this.#acknowledged;
+      this.#resentWhen = this.#highest;
       this.#measured = null;
+    }
+    if (this.#sacked.highest > this.#resentWhen) {
+      // Something sent after the gaps were filled has arrived: what is still missing was lost again.
+      this.#resent = this.#acknowledged;
+      this.#resentWhen = this.#highest;
     }
     // What has left the network makes room for what is missing (RFC 6937 in outline); without any news the first gap only.
     let room = Math.max(progress, this.#segmentSize);
@@ -185,6 +199,12 @@ export class Sender {
       this.#resent = gap.from + length;
       room -= length;
     }
+  }
+
+  /** A window that is this part of what is on its way. */
+  #reduced(part: number): number {
+    const least = LEAST_WINDOW_SEGMENTS * this.#segmentSize;
+    return Math.max(Math.floor((this.#highest - this.#acknowledged) * part), least);
   }
 
   /** Sends what window and congestion allow. */
@@ -242,8 +262,25 @@ export class Sender {
     const waiting = this.#highest > this.#acknowledged || (this.#acknowledged > 0 && unsent);
     if (this.#timer && (again || !waiting)) this.stop();
     if (!waiting || this.#timer) return;
-    this.#timer = setTimeout(() => this.#expired(), this.#timeout);
-    this.#timer.unref();
+    const probe = this.#probeDelay();
+    this.#timer = setTimeout(() => (probe === null ? this.#expired() : this.#probe()), probe ?? this.#timeout).unref();
+  }
+
+  /** When to send the last segment again, or null if the retransmission timer is what runs. One segment alone may wait for a delayed answer. */
+  #probeDelay(): number | null {
+    const several = this.#highest - this.#acknowledged > this.#segmentSize;
+    if (this.#probed || this.#recovery !== null || this.#smoothed === null || !several || this.#acknowledged === 0)
+      return null;
+    return Math.min(this.#timeout, 2 * this.#smoothed + PROBE_EXTRA);
+  }
+
+  #probe(): void {
+    this.#timer = null;
+    this.#probed = true;
+    this.#measured = null;
+    const end = Math.min(this.#highest, this.queue.end);
+    this.#transmit(Math.max(this.#acknowledged, end - this.#segmentSize), this.#highest);
+    this.#arm();
   }
 
   #expired(): void {
@@ -261,8 +298,8 @@ export class Sender {
       this.#highest = Math.max(this.#highest, this.#acknowledged + 1);
       this.#next = this.#acknowledged;
     } else {
-      this.#threshold = Math.max(Math.floor((this.#highest - this.#acknowledged) / 2), 2 * this.#segmentSize);
-      this.#congestionWindow = 2 * this.#segmentSize;
+      this.#threshold = this.#reduced(0.5);
+      this.#congestionWindow = LEAST_WINDOW_SEGMENTS * this.#segmentSize;
       this.#recovery = null;
       this.#duplicates = 0;
       this.#next = this.#acknowledged;
