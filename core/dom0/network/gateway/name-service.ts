@@ -67,7 +67,8 @@ export class NameService {
     this.#asked.add(socket);
     // A number of our own, from a port of the system's choice: nobody outside can guess both.
     const number = randomBytes(2);
-    const sent = question.slice();
+    // A copy, whatever kind of array it is: slice() of a Buffer would share its memory.
+    const sent = Uint8Array.from(question);
     sent.set(number);
     const done = () => {
       clearTimeout(timer);
