@@ -8,6 +8,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import { z } from "zod";
 import { StreamError, takeFrom, type Source } from "../dom0/saved/stream.ts";
+import { isDomainName } from "./domain-name.ts";
 import { Refusal } from "./error.ts";
 
 const MAGIC = Buffer.from("Xenarium saved domain".padEnd(32, "\n"), "latin1");
@@ -15,8 +16,6 @@ const MOST_HEADER = 1 << 20;
 const MOST_FILES = 512 * 2 ** 20;
 /** As many pages as a stream may have. */
 const MOST_MEMORY_MIB = 4096;
-/** What a domain may be called: ./xlcfg.ts. */
-const DOMAIN_NAME = /^(?!\d+$)[A-Za-z0-9_.+:@-]{1,80}$/;
 /** Page tables and zeros take little either way; more takes longer than the disk does. */
 const GZIP_LEVEL = 1;
 
@@ -25,7 +24,7 @@ const LAST_TIME = 8.64e15;
 
 const HEADER = z.strictObject({
   version: z.literal(1),
-  name: z.string().regex(DOMAIN_NAME),
+  name: z.string().refine(isDomainName),
   /** Any 128 bits, as in xl.cfg. */
   uuid: z.guid().toLowerCase(),
   /** Milliseconds since 1970. */

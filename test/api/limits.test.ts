@@ -3,6 +3,7 @@ import { EventEmitter } from "node:events";
 import { chmodSync, existsSync, mkdirSync, statSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { HostJournal } from "../../core/api/journal/host-journal.ts";
 import type { HostService } from "../../core/api/host-service.ts";
 import { HOST_MEMORY_MIB, MOST_PCPUS, type ServerMessage } from "../../core/api/schema.ts";
 import { Session } from "../../core/api/session.ts";
@@ -15,7 +16,9 @@ import { temporaryFolder } from "../temporary.ts";
 function double(): { host: HostService; answer: () => void } {
   const waiting: (() => void)[] = [];
   const toolstack = { request: () => new Promise((resolve) => waiting.push(() => resolve([]))) };
-  const host = Object.assign(new EventEmitter(), { state: { power: "running" }, log: "", notices: [], toolstack });
+  const journal = new HostJournal(() => {}, { gone: () => null, saved: () => null });
+  const parts = { state: { power: "running" }, log: "", notices: [], toolstack, journal };
+  const host = Object.assign(new EventEmitter(), parts);
   return {
     host: host as unknown as HostService,
     answer: () => {

@@ -7,7 +7,7 @@ import { rm, rmdir } from "node:fs/promises";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import path from "node:path";
-import type { Transport } from "../client.ts";
+import { Heard, type Transport } from "../client.ts";
 import type { HostService } from "../host-service.ts";
 import { MOST_MESSAGE_BYTES, type ServerMessage } from "../schema.ts";
 import { Session } from "../session.ts";
@@ -142,19 +142,18 @@ export function connectLocal(file = socketPath()): Promise<Transport> {
       reject(new Error(`no host is running here (nothing answers at ${file}); start one with \`xenarium serve\``)),
     );
     socket.once("connect", () => {
-      const transport: Transport = {
-        send: (message) => writeMessage(socket, message),
-        onMessage: () => {},
-        onClose: () => {},
-        close: () => socket.end(),
-      };
-      const split = splitter(MOST_RESULT_BYTES, (bytes) => transport.onMessage(fromBytes(bytes) as ServerMessage));
+      const heard = new Heard();
+      const split = splitter(MOST_RESULT_BYTES, (bytes) => heard.message(fromBytes(bytes) as ServerMessage));
       socket.on("data", (chunk) => {
         if (!split(chunk)) socket.destroy();
       });
       socket.on("error", () => {});
-      socket.on("close", () => transport.onClose("The host has ended, or its connection was lost."));
-      resolve(transport);
+      socket.on("close", () => heard.closed("The host has ended, or its connection was lost."));
+      resolve({
+        send: (message) => writeMessage(socket, message),
+        listen: (listener) => heard.listen(listener),
+        close: () => socket.end(),
+      });
     });
   });
 }

@@ -37,7 +37,7 @@ import {
 } from "./frames";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { m2pInit, m2pSet, INVALID_M2P_ENTRY } from "./m2p";
-import { tlbClockInit, tlbFlushSince, tlbStamp } from "./tlb";
+import { laterStamp, tlbClockInit, tlbFlushSince, tlbStamp } from "./tlb";
 
 /** Largest block: 2^18 frames, 1 GiB. */
 export const MAX_ORDER: u32 = 18;
@@ -142,7 +142,7 @@ function giveBlock(start: u32, blockOrderIn: u32, stamp: u32): void {
     const buddy = mfn ^ (1 << order);
     if (buddy + (1 << order) > frames || !pageFlag(buddy, PGC_free) || blockOrder(buddy) != order) break;
     removeBlock(buddy, order);
-    if (pageStamp(buddy) > latest) latest = pageStamp(buddy);
+    latest = laterStamp(pageStamp(buddy), latest);
     if (buddy < mfn) mfn = buddy;
     order++;
   }

@@ -13,6 +13,7 @@ export interface Core {
   boot(frames: number): number;
   codeVersionTable(): number;
   codeFlagTable(): number;
+  setPcpus(count: number): void;
   makeDomain(domid: number, flags: number, maxPages: number): number;
   become(domid: number): void;
   setRoot(domid: number, mfn: number): number;

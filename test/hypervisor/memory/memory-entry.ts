@@ -103,6 +103,12 @@ export function boot(frames: u32): bool {
   return true;
 }
 
+/** The host has so many pCPUs; those that no instance is are in no guest. */
+export function setPcpus(count: u32): void {
+  for (let id: u32 = 1; id < count; id++) pcpuAt(id).id = id;
+  store<u32>(ROOT_PCPUS, count);
+}
+
 /** A domain with one vCPU; `flags`: DOMAIN_PRIVILEGED 1, DOMAIN_NATIVE 2 (the memory side's are the same). */
 export function makeDomain(domid: u32, flags: u32, maxPages: u32): bool {
   if (!memoryDomainCreate(domid, maxPages, flags)) return false;
