@@ -26,8 +26,8 @@ interface Attached {
   addresses: Set<string>;
 }
 
-/** Sees every frame that enters the bridge, with the port it came from. */
-export type BridgeListener = (frame: Frame, from: BridgePort) => void;
+/** Sees every frame that enters the bridge, with the port it came from and those it leaves by. */
+export type BridgeListener = (frame: Frame, from: BridgePort, to: readonly BridgePort[]) => void;
 
 export class Bridge {
   readonly name: string;
@@ -69,13 +69,19 @@ export class Bridge {
     source.counters.framesIn++;
     source.counters.bytesIn += bytes.length;
     this.#learn(source, macText(bytes, 6));
-    for (const listener of this.#listeners) listener(frame, from);
     const known = bytes[0]! & 1 ? undefined : this.#learned.get(macText(bytes, 0));
+    if (this.#listeners.size) this.#tell(frame, source, known);
     if (known) {
       if (known !== source) forward(known, frame);
       return;
     }
     for (const port of this.#ports.values()) if (port !== source) forward(port, frame);
+  }
+
+  #tell(frame: Frame, source: Attached, known: Attached | undefined): void {
+    const others = known ? [known] : [...this.#ports.values()];
+    const to = others.filter((each) => each !== source).map(({ port }) => port);
+    for (const listener of this.#listeners) listener(frame, source.port, to);
   }
 
   #learn(port: Attached, address: string): void {
