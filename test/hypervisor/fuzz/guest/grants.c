@@ -215,6 +215,8 @@ static void map(struct lane *l) {
     m->used = 1;
     if (flags & CONTAINS_PTE || !(flags & HOST_MAP)) return;
     volatile u64 *p = (u64 *)address + below(l, 512);
+    /* Without this the window's translation may still be that of its last frame, which is ours. */
+    extended(l, 7, address, 0);
     if (flags & MAP_READ_ONLY && below(l, 4)) (void)*p;
     else {
         *p = random64(l);

@@ -155,8 +155,11 @@ static void begin(void) {
     for (u32 n = 0; n < lane_count; n++) lane_init(&lanes[n], n, seed);
     canaries_init();
     grants_init();
-    say("FUZZ-START ", seed);
-    for (u32 n = 1; n < lane_count; n++) if (!start(n)) say("FUZZ-START no vCPU ", n);
+    char line[80];
+    u32 n = append(line, append(line, append(line, 0, "FUZZ-START seed ", seed), " wild ", wild_permille), " vcpus ", lane_count);
+    line[n++] = '\n';
+    say_line(line, n);
+    for (n = 1; n < lane_count; n++) if (!start(n)) say("FUZZ-START no vCPU ", n);
     fuzz(&lanes[0]);
 }
 

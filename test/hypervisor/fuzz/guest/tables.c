@@ -171,6 +171,7 @@ void base_play(struct lane *l) {
     case 0: case 1: case 2:
         /* One that still has the kernel's slot: another vCPU may have written to it before it was pinned. */
         if (!f || (shadow[l->id][index_of(l, f)][511] ^ ((u64 *)start_info->pt_base)[511]) & ~0x60ul) return;
+        if (!(view(l, f, 0)[511] & 1)) say("FUZZ-DEBUG before ", f->mfn);
         if (extended(l, NEW_BASEPTR, f->mfn, 0)) return;
         l->base_frame = index_of(l, f) + 1;
         if (once_in(l, 2)) let_go(l, f);
