@@ -97,6 +97,7 @@ export class FuzzHost {
       await this.host.powerOff();
     }
     this.result.seconds = (Date.now() - began) / 1000;
+    if (process.env.XENARIUM_FUZZ_LOG) console.log(this.log);
     return this.result;
   }
 
