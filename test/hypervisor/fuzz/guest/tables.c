@@ -171,7 +171,6 @@ void base_play(struct lane *l) {
     case 0: case 1: case 2:
         /* One that still has the kernel's slot: another vCPU may have written to it before it was pinned. */
         if (!f || (shadow[l->id][index_of(l, f)][511] ^ ((u64 *)start_info->pt_base)[511]) & ~0x60ul) return;
-        if (!(view(l, f, 0)[511] & 1)) say("FUZZ-DEBUG before ", f->mfn);
         if (extended(l, NEW_BASEPTR, f->mfn, 0)) return;
         l->base_frame = index_of(l, f) + 1;
         if (once_in(l, 2)) let_go(l, f);
@@ -183,8 +182,9 @@ void base_play(struct lane *l) {
     case 4: if (f) extended(l, NEW_USER_BASEPTR, f->mfn, 0); return;
     case 5: extended(l, NEW_USER_BASEPTR, once_in(l, 2) ? 0 : boot, 0); return;
     case 6: {
-        struct frame *wrong = frame_in(l, below(l, 2) ? DATA : TABLE);
-        if (wrong && (wrong->state != TABLE || wrong->level != 4)) extended(l, NEW_BASEPTR, wrong->mfn, 0);
+        /* A table of another level. A frame of plain data might pass, as tables without a kernel. */
+        struct frame *wrong = frame_in(l, TABLE);
+        if (wrong && wrong->level != 4) extended(l, NEW_BASEPTR, wrong->mfn, 0);
         return;
     }
     default: {
