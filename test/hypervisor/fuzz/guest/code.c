@@ -82,7 +82,7 @@ static void change_code(struct lane *l) {
 static void run_changing(struct lane *l) {
     struct frame *f = frame_in(l, once_in(l, 2) ? TABLE : DATA);
     u64 at = f ? (u64)view(l, f, f->state == DATA) + below(l, 512) * 8 : 0, rax = once_in(l, 2) ? 0 : random64(l), rcx = 1 + below(l, 4);
-    if (f) f->loose = 1;
+    if (f && !f->loose) f->loose = ONCE;
     asm volatile("call *%[code]" : "+a"(rax), "+c"(rcx), "+D"(at) : [code] "r"(&changing[l->id][below(l, 4)]), "d"(below(l, 1024)),
                  "S"(arguments[l->id]) : "rbx", "r8", "r9", "r10", "r11", "memory", "cc");
 }

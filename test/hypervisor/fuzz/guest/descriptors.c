@@ -38,7 +38,7 @@ static void ldt(struct lane *l) {
     void *at = window_address(l, LDT_WINDOW);
     if (l->ldt_frame && once_in(l, 2)) {
         /* The window may go before the LDT does: Xen holds the page. */
-        if (once_in(l, 2)) window_set(l, LDT_WINDOW, 0, 0, below(l, 8));
+        if (once_in(l, 2)) window_set(l, LDT_WINDOW, 0, 0, below(l, 3));
         table_check(l, &l->frames[l->ldt_frame - 1]);
         if (!extended(l, SET_LDT, 0, 0)) drop(l, &l->ldt_frame);
         return;
@@ -50,7 +50,7 @@ static void ldt(struct lane *l) {
     withdraw(l, f);
     if (window_set(l, LDT_WINDOW, f->mfn, 0, 2) || extended(l, SET_LDT, (u64)at, 1 + below(l, 512))) return;
     f->state = DESCRIPTORS;
-    f->loose = 1; /* it becomes a page of descriptors at its first use only */
+    f->loose = ONCE; /* it becomes a page of descriptors at its first use only */
     l->ldt_frame = index_of(l, f) + 1;
 }
 

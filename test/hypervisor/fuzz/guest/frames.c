@@ -5,6 +5,8 @@ u8 windows[LANES][WINDOWS][PAGE] __attribute__((aligned(4096), section(".bss.pag
 
 enum { NO_FLUSH = 0, TLB_FLUSH_LOCAL = 1, INVLPG_LOCAL = 2, TLB_FLUSH_ALL = 5, INVLPG_ALL = 6 };
 
+static const u8 kinds[] = {NO_FLUSH, NO_FLUSH, NO_FLUSH, INVLPG_LOCAL, TLB_FLUSH_LOCAL, INVLPG_ALL, TLB_FLUSH_ALL, NO_FLUSH};
+
 void frames_init(struct lane *l) {
     for (u32 i = 0; i < FRAMES; i++) l->frames[i] = (struct frame){p2m[start_info->nr_pages - 1 - l->id * FRAMES - i], DATA, 0, 0, 0};
 }
@@ -34,7 +36,6 @@ u64 *view_mfn(struct lane *l, u64 mfn, int writable) {
 u64 *view(struct lane *l, struct frame *f, int writable) { return view_mfn(l, f->mfn, writable); }
 
 void withdraw(struct lane *l, struct frame *f) {
-    static const u8 kinds[] = {NO_FLUSH, NO_FLUSH, NO_FLUSH, INVLPG_LOCAL, TLB_FLUSH_LOCAL, INVLPG_ALL, TLB_FLUSH_ALL, NO_FLUSH};
     for (u32 w = 0; w < PRIVATE + SHARED; w++) {
         if (l->window_mfn[w] != f->mfn) continue;
         /* By its table or by its address, to nothing or to another frame: all ways that a mapping ends. */
@@ -64,7 +65,7 @@ void window_play(struct lane *l) {
     u32 window = PRIVATE + below(l, SHARED);
     struct frame *f = once_in(l, 4) ? NULL : frame_in(l, once_in(l, 8) ? GRANTED : DATA);
     if (f && index_of(l, f) < FRAMES / 3) f = NULL; /* the first third is never shown to others: it is what is sealed */
-    window_set(l, window, f ? f->mfn : 0, below(l, 4) != 0, below(l, 8));
+    window_set(l, window, f ? f->mfn : 0, below(l, 4) != 0, kinds[below(l, 8)]);
     if (f && once_in(l, 2)) {
         volatile u64 *p = window_address(l, window);
         p[below(l, 512)] = random64(l);

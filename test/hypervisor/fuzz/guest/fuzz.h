@@ -38,6 +38,8 @@ enum state {
     DESCRIPTORS, /* in this vCPU's GDT */
 };
 
+/* A table whose content is not known just now; or for as long as it is one. */
+enum { ONCE = 1, ALWAYS = 2 };
 struct frame { u64 mfn; u32 state, level, ref; int loose; };
 
 struct lane {

@@ -133,7 +133,7 @@ static void ask(struct lane *l) {
         count(l, HV_grant_table_op, QUERY, !error && !((short *)a)[6]);
         break;
     case 1: *a = once_in(l, 4) ? peer_domid : DOMID_SELF; call(l, HV_grant_table_op, GET_VERSION, GET_VERSION, (u64)a, 1, 0); break;
-    case 2: *a = DOMID_SELF; call(l, HV_grant_table_op, DUMP, DUMP, (u64)a, 1, 0); break;
+    case 2: *a = DOMID_SELF; if (once_in(l, 64)) call(l, HV_grant_table_op, DUMP, DUMP, (u64)a, 1, 0); break;
     case 3: set_version(l); break;
     case 4: {
         u32 x = reference(l, SEALED_REFS + below(l, REFS - SEALED_REFS)), y = reference(l, SEALED_REFS + below(l, REFS - SEALED_REFS));
@@ -184,7 +184,7 @@ static u64 entry_address(struct lane *l) {
     for (u32 i = 0; i < FRAMES; i++) {
         struct frame *f = &l->frames[i];
         if (f->state != TABLE || f->level != 1) continue;
-        f->loose = 1;
+        f->loose = ALWAYS; /* who unmaps the grant changes it */
         return f->mfn << 12 | below(l, 512) * 8;
     }
     return 0;

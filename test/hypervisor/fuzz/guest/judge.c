@@ -70,7 +70,7 @@ static int is_xens(struct frame *f, u32 k) { return f->state == TABLE && f->leve
 void table_note(struct lane *l, struct frame *f) {
     u64 *p = view(l, f, 0), *s = shadow[l->id][index_of(l, f)];
     for (u32 k = 0; k < 512; k++) s[k] = p[k];
-    f->loose = 0;
+    if (f->loose == ONCE) f->loose = 0;
 }
 void table_check(struct lane *l, struct frame *f) {
     if (wild_permille) return;
@@ -82,7 +82,7 @@ void table_check(struct lane *l, struct frame *f) {
     for (u32 k = 0; k < 512; k++)
         if ((p[k] ^ s[k]) & mask && !is_xens(f, k)) {
             broken("table of level ", f->level, p[k]);
-            f->loose = 1;
+            f->loose = ONCE;
             return;
         }
 }

@@ -55,7 +55,7 @@ static void make(struct lane *l) {
     if (extended(l, PIN_L1 + level - 1, f->mfn, 0)) return;
     f->state = TABLE;
     f->level = level;
-    f->loose = 1;
+    f->loose = ONCE;
     table_note(l, f);
 }
 
@@ -80,7 +80,7 @@ static void change(struct lane *l, struct frame *f) {
 static void write_plainly(struct lane *l, struct frame *f) {
     volatile u64 *p = view(l, f, 0) + below(l, 512);
     u64 value = once_in(l, 2) ? 0 : entry_for(l, 1), was;
-    f->loose = 1;
+    if (!f->loose) f->loose = ONCE;
     switch (below(l, 4)) {
     case 0: *p = value; break;
     case 1: asm volatile("xchgq %0, %1" : "=r"(was), "+m"(*p) : "0"(value) : "memory"); break;
