@@ -33,7 +33,7 @@ void ask_play(struct lane *l) {
         break;
     default:
         if (once_in(l, 4)) {
-            a[0] = 0x2020202020202020ul;
+            a[0] = 0x0a20202020202020ul;
             if (once_in(l, 16)) call(l, HV_console_io, 0, 0, 8, (u64)a, 0);
             else call(l, HV_console_io, 1, 1, 8, (u64)a, 0);
         } else if (once_in(l, 2)) install_traps(), count(l, 0, 0, 1), count(l, 4, 0, 1), count(l, 3, 0, 1);

@@ -6,13 +6,17 @@ volatile u32 fifo_in_use;
 static u32 over;
 enum { REPORT_EVERY = 16384, SAY_EVERY = 1024 };
 
+/* One behind the other, from anywhere on: now and then across the end of a page, or not aligned. */
 void *argument(struct lane *l, u32 bytes) {
-    /* Now and then across the end of a page, or not aligned. */
-    u32 at = once_in(l, 4) ? PAGE - below(l, bytes + 1) : below(l, PAGE / 8) * 8;
-    if (wild_permille && once_in(l, 32)) at += below(l, 8);
-    void *p = arguments[l->id] + at;
+    if (l->argument_at + bytes > sizeof arguments[0]) l->argument_at = 0;
+    void *p = arguments[l->id] + l->argument_at;
+    l->argument_at += (bytes + 7) & ~7;
     clear_bytes(p, bytes);
     return p;
+}
+static void arguments_anew(struct lane *l) {
+    l->argument_at = once_in(l, 4) ? PAGE - below(l, 128) * 8 : below(l, PAGE / 8) * 8;
+    if (wild_permille && once_in(l, 16)) l->argument_at += below(l, 8);
 }
 
 u64 in_ns(struct lane *l, u64 ns) {
@@ -104,6 +108,7 @@ void fuzz(struct lane *l) {
         l = self();
         l->info->evtchn_upcall_mask = 1;
         progress(l);
+        arguments_anew(l);
         for (u64 n = below(l, 4); n; n--) scribble(l);
         if (below(l, 1000) < wild_permille) wild_play(l);
         else plays[below(l, sizeof plays / sizeof *plays)](l);

@@ -45,7 +45,7 @@ struct frame { u64 mfn; u32 state, level, ref; int loose; };
 struct lane {
     u64 random[2];
     void *resume[5];
-    u32 id, depth, traps;
+    u32 id, depth, traps, argument_at;
     u64 calls, reported;
     struct frame frames[FRAMES];
     u64 window_mfn[WINDOWS];      /* what each window maps; 0 = nothing */

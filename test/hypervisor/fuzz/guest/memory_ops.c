@@ -69,19 +69,13 @@ static void exchange(struct lane *l) {
         mfns[found] = f[found]->mfn;
         found++;
     }
-    if (found == n) {
-        /* The arguments may lie upon each other: what Xen read is known by mfns only. */
-        for (u32 i = 0; i < n; i++) in[i] = mfns[i];
-        for (u32 i = 0; i < (order ? 1 : n); i++) out[i] = pfn_of_frame(l, f[i]);
-        *x = (struct exchange){{in, n, 0, 0, DOMID_SELF}, {out, order ? 1 : n, order, 0, DOMID_SELF}, 0};
-        int apart = 1;
-        for (u32 i = 0; i < n; i++) apart &= in[i] == mfns[i];
-        if (!apart || out[0] != pfn_of_frame(l, f[0]) || x->in.extents != in) found = 0;
-    }
     if (found < n) {
-        for (u32 i = 0; i < n && f[i] && i < MOST; i++) if (f[i]->state == ABSENT && f[i]->mfn == mfns[i]) f[i]->state = DATA;
+        while (found) f[--found]->state = DATA;
         return;
     }
+    for (u32 i = 0; i < n; i++) in[i] = mfns[i];
+    for (u32 i = 0; i < (order ? 1 : n); i++) out[i] = pfn_of_frame(l, f[i]);
+    *x = (struct exchange){{in, n, 0, 0, DOMID_SELF}, {out, order ? 1 : n, order, 0, DOMID_SELF}, 0};
     s64 error = call(l, HYPERVISOR_memory_op, EXCHANGE, EXCHANGE, (u64)x, 0, 0);
     u64 done = x->done;
     for (u32 i = 0; i < n; i++) {
