@@ -198,6 +198,7 @@ export class FuzzHost {
         await this.check();
         checked = Date.now();
       }
+      this.log += `round of seed ${seed}: ${domids.map((domid) => `d${domid} ${this.made(domid)} calls${this.stopped.has(domid) ? "" : ", runs"}`).join(", ")} in ${Date.now() - began} ms\n`;
       for (const domid of domids) await this.destroy(domid);
       this.result.rounds++;
     }
@@ -206,6 +207,10 @@ export class FuzzHost {
     await this.check();
   }
   private lastDomid = 2;
+
+  private made(domid: number): number {
+    return [...this.said].filter(([key]) => key.startsWith(`${domid} `)).reduce((sum, [, count]) => sum + count, 0);
+  }
 
   /** One that has ended by itself meanwhile is no error. */
   private async destroy(domid: number): Promise<void> {
