@@ -30,6 +30,8 @@ static void gdt(struct lane *l) {
     if (call(l, HV_set_gdt, 0, (u64)list, 1 + below(l, 512), 0, 0)) return;
     drop(l, &l->gdt_frame);
     f->state = DESCRIPTORS;
+    f->level = 0;
+    f->loose = ONCE;
     l->gdt_frame = index_of(l, f) + 1;
     table_note(l, f);
 }
@@ -50,7 +52,8 @@ static void ldt(struct lane *l) {
     withdraw(l, f);
     if (window_set(l, LDT_WINDOW, f->mfn, 0, 2) || extended(l, SET_LDT, (u64)at, 1 + below(l, 512))) return;
     f->state = DESCRIPTORS;
-    f->loose = ONCE; /* it becomes a page of descriptors at its first use only */
+    f->level = 0;
+    f->loose = ALWAYS; /* it becomes a page of descriptors at its first use only */
     l->ldt_frame = index_of(l, f) + 1;
 }
 
@@ -63,6 +66,7 @@ static void load(struct lane *l) {
     default: call(l, HV_set_segment_base, 3, 3, selector, 0, 0); return;
     }
     count(l, HV_set_gdt, 2, 1);
+    if (selector & 4 && l->ldt_frame) l->frames[l->ldt_frame - 1].loose = ONCE;
 }
 
 static void change(struct lane *l) {
