@@ -12,7 +12,7 @@ import { decode } from "../../core/machine/cpu/decode/decode";
 import { getRflags, setRflags } from "../../core/machine/cpu/flags";
 import { loadSegment } from "../../core/machine/cpu/segment";
 import { deliverInterrupt } from "../../core/machine/cpu/exceptions";
-import { tlbFlushAll, tlbFlushPage } from "../../core/machine/cpu/tlb";
+import { tlbDropWrites, tlbFlushAll, tlbFlushPage } from "../../core/machine/cpu/tlb";
 import { CPU_SIZE } from "../../core/machine/cpu/state";
 
 export * from "../../core/machine/cpu/region_imports";
@@ -71,6 +71,10 @@ export function engine_flush_tlb(): void {
 }
 export function engine_flush_page(lin: u64): void {
   tlbFlushPage(lin);
+}
+/** Forgets translations for writing to the page at a machine address: for after its type has changed. */
+export function engine_drop_writes(host: usize): void {
+  tlbDropWrites(host);
 }
 export function engine_code_written(address: usize): void {
   codeFrameWritten(<u32>(address >> 12));

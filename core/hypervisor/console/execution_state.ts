@@ -33,7 +33,7 @@ export function showExecutionState(v: Vcpu): void {
     let printed: u32 = 0;
     for (let word: u32 = 0; word < WORDS_PER_LINE; word++) {
       clearGuestFault();
-      const at = rsp + (line * WORDS_PER_LINE + word) * 8;
+      const at = rsp + (<u64>line * WORDS_PER_LINE + word) * 8;
       const value = readGuest64(at);
       if (guestFault) break;
       logText(" ");
@@ -42,7 +42,7 @@ export function showExecutionState(v: Vcpu): void {
     }
     if (printed < WORDS_PER_LINE) {
       logText(" Fault while accessing guest memory after ");
-      logDec(line * WORDS_PER_LINE + printed);
+      logDec(<u64>line * WORDS_PER_LINE + printed);
       logText(" words.");
       logEnd();
       return;

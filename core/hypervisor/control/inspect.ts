@@ -160,7 +160,7 @@ function walk(root: u32, linear: u64): i32 {
 function walkedTo(linear: u64): u64 {
   const last = walkedEntry(walkCount - 1);
   if (!(last & PTE_P)) return 0;
-  const shift = <u64>(48 - 9 * walkCount);
+  const shift: i32 = 48 - 9 * walkCount;
   if (shift != 12 && !(last & PTE_PSE && shift < 39)) return 0;
   const mask = ((<u64>1) << shift) - 1;
   const machine = (last & PTE_ADDRESS & ~mask) + (linear & mask);

@@ -130,7 +130,7 @@ function physInfo(u: usize): i32 {
   store<u64>(u, totalFrames(), 40);
   store<u64>(u, freePages(), 48);
   store<u64>(u, atomic.load<u32>(ROOT_CLAIMED_PAGES), 64);
-  store<u64>(u, totalFrames() - 1, 72);
+  store<u64>(u, <u64>totalFrames() - 1, 72);
   return 0;
 }
 
@@ -161,7 +161,7 @@ function idleTime(p: Pcpu): u64 {
 function cpuInfo(u: usize): i32 {
   const count = min<u32>(load<u32>(u), pcpuCount());
   const info = load<u64>(u, 8);
-  for (let i: u32 = 0; i < count; i++) if (!writeGuest64(info + i * 8, idleTime(pcpuAt(i)))) return -EFAULT;
+  for (let i: u32 = 0; i < count; i++) if (!writeGuest64(info + <u64>i * 8, idleTime(pcpuAt(i)))) return -EFAULT;
   store<u32>(u, count, 16);
   return 0;
 }
@@ -174,7 +174,7 @@ function cpuTopology(u: usize): i32 {
   }
   const count = min<u32>(load<u32>(u), pcpuCount());
   for (let i: u32 = 0; i < count; i++) {
-    const at = topology + i * 12;
+    const at = topology + <u64>i * 12;
     if (!writeGuest32(at, i) || !writeGuest32(at + 4, 0) || !writeGuest32(at + 8, 0)) return -EFAULT;
   }
   store<u32>(u, count);

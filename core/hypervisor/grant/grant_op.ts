@@ -143,7 +143,7 @@ function batch(operation: u32, uop: u64, count: u32, size: u32, statusOffset: u3
   const op = scratch(SCRATCH_GRANT);
   for (let i: u32 = 0; i < count; i++) {
     const guest = uop + <u64>i * size;
-    if (i && (i & 15) == 0 && preemptCheck()) return continueWith(operation, guest, count - i);
+    if (i && (i & 15) == 0 && preemptCheck()) return continueWith(operation, guest, <u64>(count - i));
     if (!copyFromGuest(op, guest, size)) return -(<i64>EFAULT);
     let status: i32 = GNTST_general_error;
     if (operation == <u32>GNTTABOP_map_grant_ref) status = mapGrantRef(op);

@@ -142,7 +142,8 @@ export function statusFrame(t: GrantTable, index: u32): u32 {
 
 /** Number of grant references the table has room for. */
 export function grantEntries(t: GrantTable): u32 {
-  return t.nrFrames * (4096 / (t.version == 1 ? GRANT_V1_SIZE : GRANT_V2_SIZE));
+  const size: u32 = t.version == 1 ? GRANT_V1_SIZE : GRANT_V2_SIZE;
+  return t.nrFrames * (<u32>4096 / size);
 }
 /** Address of the guest's entry; `ref` must be below grantEntries. */
 export function sharedEntry(t: GrantTable, ref: u32): usize {

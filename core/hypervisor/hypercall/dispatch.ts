@@ -176,7 +176,7 @@ function doMulticall(list: u64, calls: u32): i64 {
   if (!native && !guestRangeOk(list, <u64>calls * nr.MULTICALL_ENTRY_SIZE)) return -EFAULT;
   for (let i: u32 = 0; i < calls; i++) {
     const at = list + <u64>i * nr.MULTICALL_ENTRY_SIZE;
-    if (i && preemptCheck()) return continueWith(at, calls - i);
+    if (i && preemptCheck()) return continueWith(at, <u64>(calls - i));
     const entry = threadScratch();
     if (!copyFromGuest(entry, at, nr.MULTICALL_ENTRY_SIZE)) return -EFAULT;
     const number = load<u64>(entry);
@@ -203,7 +203,7 @@ function doMulticall(list: u64, calls: u32): i64 {
       store<u64>(rest, nextArg4, 32);
       store<u64>(rest, nextArg5, 40);
       if (!copyToGuest(at + nr.MULTICALL_ARGS, rest, 48)) return -EFAULT;
-      return continueWith(at, calls - i);
+      return continueWith(at, <u64>(calls - i));
     }
     if (!writeGuest64(at + nr.MULTICALL_RESULT, result)) return -EFAULT;
   }

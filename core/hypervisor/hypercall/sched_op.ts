@@ -66,7 +66,7 @@ function poll(v: Vcpu, arg: u64): i64 {
   let ready = vcpuEventPending(v);
   for (let i: u32 = 0; i < count && !ready; i++) {
     clearGuestFault();
-    const port = readGuest32(ports + i * 4);
+    const port = readGuest32(ports + <u64>i * 4);
     result = guestFault ? -EFAULT : evtchnPortPending(v.domain, port);
     if (result) ready = true;
     else if (count == 1 && !native) v.pollPort = <i32>port;

@@ -146,7 +146,7 @@ function machphysMfnList(arg: u64): i64 {
   let i: u32 = 0;
   const at = scratch(SCRATCH_EXTENTS);
   for (; i < extents && i < most; i++) {
-    store<u64>(at, m2pFirstFrame() + (i << 9));
+    store<u64>(at, <u64>(m2pFirstFrame() + (i << 9)));
     if (!copyToGuest(list + <u64>i * 8, at, 8)) return -(<i64>EFAULT);
   }
   store<u32>(a, i, MFN_LIST_nr_extents);
@@ -157,7 +157,7 @@ function machphysMapping(arg: u64): i64 {
   const a = scratch(SCRATCH_MEMOP);
   store<u64>(a, MACH2PHYS_VIRT_START);
   store<u64>(a, MACH2PHYS_VIRT_END, 8);
-  store<u64>(a, totalFrames() - 1, 16);
+  store<u64>(a, <u64>totalFrames() - 1, 16);
   return copyToGuest(arg, a, 24) ? 0 : -(<i64>EFAULT);
 }
 

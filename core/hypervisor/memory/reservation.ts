@@ -141,8 +141,8 @@ export function exchangeMemory(arg: u64): i64 {
   if (d == null) return -(<i64>ESRCH);
   if (foreignDenied(d)) return -(<i64>EPERM);
   // A chunk: as many in-extents as make one out-extent, or the other way round.
-  const inPerChunk: u64 = outOrder > inOrder ? 1 << (outOrder - inOrder) : 1;
-  const outPerChunk: u64 = inOrder > outOrder ? 1 << (inOrder - outOrder) : 1;
+  const inPerChunk: u64 = outOrder > inOrder ? (<u64>1) << (outOrder - inOrder) : 1;
+  const outPerChunk: u64 = inOrder > outOrder ? (<u64>1) << (inOrder - outOrder) : 1;
   if (exchanged % inPerChunk) return -(<i64>EINVAL);
   let error: i32 = 0;
   while (exchanged < inCount) {

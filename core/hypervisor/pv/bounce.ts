@@ -70,7 +70,7 @@ export function bounceTo(v: Vcpu, address: u64, flags: u32, errorCode: u32): voi
     top = v.kernelSp;
   }
   top &= ~15;
-  const extra: u64 = (flags & FRAME_ERROR_CODE ? 8 : 0) + (flags & FRAME_FAILSAFE ? 32 : 0);
+  const extra = <u64>(flags & FRAME_ERROR_CODE ? 8 : 0) + <u64>(flags & FRAME_FAILSAFE ? 32 : 0);
   const bytes: u64 = 56 + extra;
   const bottom = top - bytes;
   const mask = upcallMask(v);

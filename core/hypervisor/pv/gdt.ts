@@ -60,7 +60,7 @@ export function doSetGdt(v: Vcpu, list: u64, entries: u32): i64 {
   if (entries > <u32>FIRST_RESERVED_GDT_ENTRY) return -EINVAL;
   const pages = (entries + DESCRIPTORS_PER_PAGE - 1) / DESCRIPTORS_PER_PAGE;
   const frames = threadScratch();
-  if (!guestRangeOk(list, pages * 8) || !copyFromGuest(frames, list, pages * 8)) return -EFAULT;
+  if (!guestRangeOk(list, <u64>pages * 8) || !copyFromGuest(frames, list, pages * 8)) return -EFAULT;
   const error = setGdt(v, frames, entries);
   flushLocal();
   return error;

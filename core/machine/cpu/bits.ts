@@ -28,7 +28,7 @@ export function bitsExecute(op: usize): void {
   }
   const a = getRm(op, size);
   if (fault) return;
-  const bits = size << 3;
+  const bits = (<u64>size) << 3;
   switch (id) {
     case I.ID_BSF:
       // Of zero, processors leave the whole register.
@@ -68,7 +68,7 @@ export function bitsExecute(op: usize): void {
 }
 
 function vexExecute(op: usize, id: u32, size: u32, a: u64): void {
-  const bits = size << 3;
+  const bits = (<u64>size) << 3;
   const vreg = <u32>load<u8>(op, OP_VREG);
   const v = readRegister(vreg, 0, size);
   const mask = sizeMask(size);
@@ -164,11 +164,11 @@ function vexExecute(op: usize, id: u32, size: u32, a: u64): void {
 
 /** A register offset reaches beyond the operand in memory, to both sides. */
 function bitTest(op: usize, id: u32, size: u32): void {
-  const bits = size << 3;
+  const bits = (<u64>size) << 3;
   const immediate = load<u8>(op, OP_FORM) == I.FORM_RM_IMM;
   const offset = immediate ? load<u64>(op, OP_IMM) : signExtend(getReg(op, size), size);
   const bit = offset & (bits - 1);
-  const mask: u64 = 1 << bit;
+  const mask = (<u64>1) << bit;
   if (!isMemory(op)) {
     const a = getRm(op, size);
     changeFlags(CF, (<u32>(a >> bit)) & 1);

@@ -11,7 +11,7 @@
  *
  * The order that makes it safe: a writer sets WRITTEN, then looks at CODE; a decoder sets CODE, then looks at WRITTEN.
  */
-import { TLB_ENTRIES, TLB_WRITE, tlbBase, tlbDropWrites } from "./tlb";
+import { TLB_ENTRIES, TLB_WRITE, entryFrame, tlbBase, tlbDropWrites } from "./tlb";
 
 const CODE: u8 = 1;
 const WRITTEN: u8 = 2;
@@ -113,9 +113,8 @@ function dropWritesToCode(): void {
   const base = tlbBase + TLB_WRITE;
   for (let i: usize = 0; i < TLB_ENTRIES; i++) {
     const entry = base + (i << 4);
-    const tag = load<u64>(entry);
-    if (!tag) continue;
-    const frame = (load<u32>(entry, 8) + ((<u32>tag) & 0xfffff000)) >> 12;
+    if (!load<u64>(entry)) continue;
+    const frame = entryFrame(entry);
     if (frame < codeFrameCount && atomic.load<u8>(codeFlags + frame) & CODE) {
       store<u64>(entry, 0);
       codeFrameWritten(frame);

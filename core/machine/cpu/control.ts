@@ -202,12 +202,12 @@ function inLongModeOrCompat(): bool {
 }
 
 function flatCode(selector: u32, cpl: u32, long: bool): void {
-  const attr: u64 = 0x9b | (cpl << 5) | (long ? 0xa00 : 0xc00);
+  const attr: u64 = 0x9b | ((<u64>cpl) << 5) | (long ? 0xa00 : 0xc00);
   setSegment(CS, selector, 0xffff | ((attr & 0xff) << 40) | ((attr & 0xf00) << 44) | ((<u64>0xf) << 48));
   store<u32>(cpu, cpl, CPU_CPL);
 }
 function flatStack(selector: u32, cpl: u32): void {
-  const attr: u64 = 0xc93 | (cpl << 5);
+  const attr: u64 = 0xc93 | ((<u64>cpl) << 5);
   setSegment(SS, selector, 0xffff | ((attr & 0xff) << 40) | ((attr & 0xf00) << 44) | ((<u64>0xf) << 48));
 }
 
@@ -350,7 +350,7 @@ function farReturn(op: usize, size: u32): void {
   if ((selector & 3) <= cpl) {
     const width = stackPointerSize();
     loadCode(selector, target, true);
-    if (!fault) setPointer(4, cutPointer(getReg64(4) + 2 * size + release, width), width);
+    if (!fault) setPointer(4, cutPointer(getReg64(4) + 2 * <u64>size + release, width), width);
     return;
   }
   const newSp = peekStack(size, 2 * size + release);
@@ -410,7 +410,7 @@ function interruptReturn(size: u32): void {
     const width = stackPointerSize();
     loadCode(selector, target, true);
     if (fault) return;
-    setPointer(4, cutPointer(getReg64(4) + 3 * size, width), width);
+    setPointer(4, cutPointer(getReg64(4) + 3 * <u64>size, width), width);
   }
   setRflags((flagsNow & ~mask) | (image & mask));
   setModeStale(true);

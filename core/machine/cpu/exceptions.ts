@@ -62,7 +62,7 @@ function enter(vector: u32, software: bool, withError: bool, error: u32, flagsSe
     raise(VECTOR_GP, name);
     return;
   }
-  const at = load<u64>(cpu, CPU_IDTR_BASE) + vector * 16;
+  const at = load<u64>(cpu, CPU_IDTR_BASE) + <u64>vector * 16;
   const low = readSystem(at, 8);
   const high = readSystem(at + 8, 8);
   if (fault) return;

@@ -94,7 +94,7 @@ export function walkTables(key: u64, lin: u64, access: i32, update: bool): u64 {
     if (level == 1 || entry & PTE_LARGE) {
       leaf = at;
       leafEntry = entry;
-      const bits = <u64>(12 + 9 * (level - 1));
+      const bits: i32 = 12 + 9 * (level - 1);
       const low = ((<u64>1) << bits) - 1;
       // Bit 12 of a large entry is PAT, the rest of the low address bits are reserved.
       if (level > 1 && entry & ADDRESS & low & ~(<u64>0x1000)) {

@@ -81,7 +81,9 @@ export function signExtend(value: u64, size: u32): u64 {
 // @ts-ignore: decorator
 @inline
 export function inLongMode(): bool {
-  return (load<u64>(cpu, CPU_EFER) & 0x400) != 0 && (load<u16>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_ATTR) & 0x200) != 0;
+  return (
+    (load<u64>(cpu, CPU_EFER) & 0x400) != 0 && ((<u32>load<u16>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_ATTR)) & 0x200) != 0
+  );
 }
 
 /** RIP of the instruction and of the next one. */

@@ -182,14 +182,14 @@ function pushAll(size: u32): void {
   const before = getReg64(RSP);
   for (let pass = 0; pass < 2; pass++) {
     for (let i: u32 = 0; i < 8; i++) {
-      const lin = stackAddress(cutPointer(before - (i + 1) * size, width), size, true);
+      const lin = stackAddress(cutPointer(before - (<u64>i + 1) * size, width), size, true);
       if (fault) return;
       if (pass == 0) probeWrite(lin, size);
       else writeSized(lin, size, i == RSP ? before : readRegister(i, 0, size));
       if (fault) return;
     }
   }
-  setPointer(RSP, cutPointer(before - 8 * size, width), width);
+  setPointer(RSP, cutPointer(before - 8 * <u64>size, width), width);
 }
 
 function popAll(size: u32): void {

@@ -187,12 +187,21 @@ export function tlbLookup(table: usize, lin: u64): usize {
   return <usize>(load<u32>(entry, 8) + <u32>lin);
 }
 
+/** Machine frame that the entry at `entry` translates to; the entry must be in use. */
+// @ts-ignore: decorator
+@inline
+export function entryFrame(entry: usize): u32 {
+  // The sum wraps: the addend is the host address less the low half of the linear one, which is often the greater of the two.
+  const host: u32 = load<u32>(entry, 8) + load<u32>(entry);
+  return host >> 12;
+}
+
 /** Removes every write translation to the host page `host`. */
 export function tlbDropWrites(host: usize): void {
+  const frame = <u32>(host >> 12);
   const base = tlbBase + TLB_WRITE;
   for (let i: usize = 0; i < TLB_ENTRIES; i++) {
     const entry = base + (i << 4);
-    const tag = load<u64>(entry);
-    if (tag && load<u32>(entry, 8) + ((<u32>tag) & 0xfffff000) == <u32>host) store<u64>(entry, 0);
+    if (load<u64>(entry) && entryFrame(entry) == frame) store<u64>(entry, 0);
   }
 }

@@ -85,7 +85,7 @@ export function reciprocalSqrt(a: u32): u32 {
   let middle = 1.0 + (<f64>((magnitude >> 13) & 1023) + 0.5) / 1024.0;
   if (!(exponent & 1)) middle *= 2;
   const fraction = <u32>((2.0 / sqrt<f64>(middle) - 1.0) * 4096.0 + 0.5);
-  return (((380 - exponent) >> 1) << 23) + (fraction << 11);
+  return (((<u32>380 - exponent) >> 1) << 23) + (fraction << 11);
 }
 
 /** ROUNDxx: imm bits 0..1 the mode unless bit 2 takes MXCSR's; bit 3 keeps PE from being set. */

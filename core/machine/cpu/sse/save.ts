@@ -198,7 +198,7 @@ function inUse(): u64 {
   for (let i: usize = 0; i < 128; i += 16) zero = v128.or(zero, v128.load(cpu + i, CPU_FPR));
   const control =
     load<u16>(cpu, CPU_FCW) != 0x37f ||
-    (load<u16>(cpu, CPU_FSW) | load<u8>(cpu, CPU_FTW) | load<u16>(cpu, CPU_FOP)) != 0 ||
+    ((<u32>load<u16>(cpu, CPU_FSW)) | (<u32>load<u8>(cpu, CPU_FTW)) | (<u32>load<u16>(cpu, CPU_FOP))) != 0 ||
     (load<u64>(cpu, CPU_FIP) | load<u64>(cpu, CPU_FDP)) != 0;
   if (control || v128.any_true(zero)) used |= STATE_X87;
   return used;

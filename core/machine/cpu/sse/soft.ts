@@ -373,7 +373,8 @@ export function toInteger(a: u64, single: bool, truncate: bool, wide: bool): u64
   else {
     const drop = 62 - partExponent;
     const shifted = drop > 62 ? shiftSticky(partSignificand, <u32>(drop - 62)) : partSignificand;
-    const shift = <u64>(drop > 62 ? 62 : drop);
+    const most: i32 = drop > 62 ? 62 : drop;
+    const shift = <u64>most;
     lost = (shifted & (((<u64>1) << shift) - 1)) != 0;
     magnitude = truncate ? shifted >> shift : roundShift(sign, shifted, shift);
   }

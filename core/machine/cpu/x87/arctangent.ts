@@ -82,7 +82,7 @@ function series(nHi: u64, nLo: u64, dHi: u64, dLo: u64, exponent: i32): void {
 
 /** arctan(a / b / 2^down) for a quotient of at most 1; a and b normalised. */
 function ratio(a: u64, b: u64, down: i32): void {
-  const steps = down > 6 ? 0 : <i32>nearest<f64>((<f64>a / <f64>b) * (<f64>16 / <f64>(1 << down)));
+  const steps = down > 6 ? 0 : <i32>nearest<f64>((<f64>a / <f64>b) * (<f64>16 / <f64>((<i64>1) << down)));
   if (!steps) return series(a, 0, b, 0, -down);
   // With c = steps / 16: arctan c + arctan of (a - c b) / (b + c a), both times 16 in units of a's last place.
   const n = <u64>steps;

@@ -119,8 +119,8 @@ export function fnsave(op: usize): void {
   if (fault) return;
   storeEnvironment(op, lin);
   for (let i: u32 = 0; i < 8; i++) {
-    write64(lin + size + i * 10, load<u64>(st(i)));
-    write16(lin + size + i * 10 + 8, load<u16>(st(i), 8));
+    write64(lin + size + <u64>i * 10, load<u64>(st(i)));
+    write16(lin + size + <u64>i * 10 + 8, load<u16>(st(i), 8));
   }
   fninit();
 }
@@ -132,7 +132,7 @@ export function frstor(op: usize): void {
   if (fault) return;
   loadEnvironment(op, lin);
   for (let i: u32 = 0; i < 8; i++) {
-    store<u64>(st(i), read64(lin + size + i * 10));
-    store<u16>(st(i), <u16>read16(lin + size + i * 10 + 8), 8);
+    store<u64>(st(i), read64(lin + size + <u64>i * 10));
+    store<u16>(st(i), <u16>read16(lin + size + <u64>i * 10 + 8), 8);
   }
 }

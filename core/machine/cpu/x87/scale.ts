@@ -110,7 +110,8 @@ export function remainder(seA: u32, sigA: u64, seB: u32, sigB: u64, nearest: boo
       rest -= b;
       quotient = 1;
     }
-    const by = <u64>(difference < 64 ? difference : 32 + (difference & 31));
+    const bits: i32 = difference < 64 ? difference : 32 + (difference & 31);
+    const by = <u64>bits;
     if (by) {
       quotient = (quotient << by) | divideUnsigned(rest >> (64 - by), rest << by, b);
       rest = wideHigh;
