@@ -2,7 +2,6 @@
 #include "fuzz.h"
 
 u8 arguments[LANES][2 * PAGE] __attribute__((aligned(4096), section(".bss.page")));
-volatile u32 fifo_in_use;
 static u32 over;
 enum { REPORT_EVERY = 16384, SAY_EVERY = 1024 };
 

@@ -52,8 +52,7 @@ struct lane {
     u8 window_writable[WINDOWS];
     u32 turn;                     /* of the private windows */
     struct vcpu_info *info;
-    u32 timer_port, ports[8];
-    u64 ldt_window;
+    u32 ports[8];
     u32 gdt_frame, ldt_frame, base_frame; /* index + 1 of what is loaded */
     volatile u32 arrived;         /* the last word of code that was jumped to */
     u32 tried[NUMBERS][SUBOPS], ok[NUMBERS][SUBOPS];
@@ -129,7 +128,6 @@ void *argument(struct lane *l, u32 bytes);
 /* Nanoseconds from now on in system time. */
 u64 in_ns(struct lane *l, u64 ns);
 extern u8 arguments[LANES][2 * PAGE];
-extern volatile u32 fifo_in_use;
 
 /* One subject each: an operation on what the lane has. */
 s64 update(struct lane *l, u64 address, u64 value, u32 kind, u64 domid);

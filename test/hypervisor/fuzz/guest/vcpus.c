@@ -52,23 +52,17 @@ static void timers(struct lane *l) {
     }
 }
 
-/* Sleeps, with something that surely wakes. */
+/*
+ * Sleeps, with something that surely wakes: a poll has a time-out. A block has an event that is pending already, for another vCPU may close
+ * any port and change the ABI before one comes.
+ */
 static void wait(struct lane *l) {
     u32 *a = argument(l, 24);
-    if (once_in(l, 2) && !fifo_in_use) {
+    if (once_in(l, 2)) {
         u32 *bind = argument(l, 12);
         bind[0] = 0, bind[1] = l->id;
-        s64 error = call(l, HYPERVISOR_event_channel_op, 1, 1, (u64)bind, 0, 0);
-        if (!error) l->timer_port = bind[2];
-        if (!l->timer_port || wild_permille) return;
-        a[0] = l->timer_port;
-        call(l, HYPERVISOR_event_channel_op, 9, 9, (u64)a, 0, 0);
-        a[0] = DOMID_SELF, a[1] = l->timer_port;
-        if (call(l, HYPERVISOR_event_channel_op, 5, 5, (u64)a, 0, 0) || a[2] != 4 || a[3] != l->id) {
-            l->timer_port = 0;
-            return;
-        }
-        call(l, HYPERVISOR_set_timer_op, 0, in_ns(l, 20000), 0, 0, 0);
+        call(l, HYPERVISOR_event_channel_op, 1, 1, (u64)bind, 0, 0);
+        l->info->evtchn_upcall_pending = 1;
         if (once_in(l, 2)) call(l, HV_sched_op_compat, 1, 1, 0, 0, 0);
         else call(l, HYPERVISOR_sched_op, 1, 1, 0, 0, 0);
         return;
