@@ -56,9 +56,23 @@ int grant_in_use(struct lane *l, struct frame *f) {
     return f->ref && in_use(f->ref);
 }
 
+/* Takes an entry back; false if the peer uses it. Xen may be marking it at this moment. */
+static int take_back(u32 ref) {
+    if (version == 1) {
+        u16 flags = v1(ref)->flags;
+        return !(flags & IN_USE) && __atomic_compare_exchange_n(&v1(ref)->flags, &flags, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    }
+    u16 flags = v2(ref)->flags;
+    v2(ref)->flags = 0;
+    fence();
+    if (!in_use(ref)) return 1;
+    v2(ref)->flags = flags;
+    return 0;
+}
+
 static void grant(struct lane *l) {
     u32 n = below(l, REFS), ref = reference(l, n), sealed = n < SEALED_REFS;
-    if (in_use(ref)) return;
+    if (!take_back(ref)) return;
     /* Whatever it granted is not granted any more. */
     for (u32 i = 0; i < FRAMES; i++)
         if (l->frames[i].ref == ref) {
@@ -69,13 +83,11 @@ static void grant(struct lane *l) {
     if (!f || f->ref) return;
     u16 flags = PERMIT | (sealed || f->state == TABLE ? READ_ONLY : 0);
     if (version == 1) {
-        v1(ref)->flags = 0;
         v1(ref)->domid = peer_domid;
         v1(ref)->frame = f->mfn;
         barrier();
         v1(ref)->flags = flags;
     } else {
-        v2(ref)->flags = 0;
         v2(ref)->domid = peer_domid;
         v2(ref)->frame = f->mfn;
         v2(ref)->offset = below(l, 4096);
@@ -97,15 +109,7 @@ static void grant(struct lane *l) {
 static void revoke(struct lane *l) {
     struct frame *f = frame_in(l, below(l, 3) ? GRANTED : SEALED);
     if (!f || !f->ref) return;
-    u32 ref = f->ref;
-    if (version == 1) {
-        u16 flags = v1(ref)->flags;
-        if (flags & IN_USE || !__atomic_compare_exchange_n(&v1(ref)->flags, &flags, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) return;
-    } else {
-        v2(ref)->flags = 0;
-        fence();
-        if (in_use(ref)) return;
-    }
+    if (!take_back(f->ref)) return;
     f->ref = 0;
     if (f->state == GRANTED) f->state = DATA;
     else seal_check(l, f);
