@@ -35,6 +35,29 @@ void canaries_check(void) {
             }
 }
 
+/* The L1 entry of a kernel address: the builder shows all of its tables. */
+static u64 entry_of(const void *address) {
+    u64 *table = (u64 *)start_info->pt_base, va = (u64)address;
+    for (u32 shift = 39; shift > 12; shift -= 9) table = (u64 *)(VIRT_BASE + pfn_of(table[va >> shift & 511] >> 12 & 0xfffffffff) * PAGE);
+    return table[va >> 12 & 511];
+}
+
+/* What else is known of a frame that has changed: which windows show it, in their entries and in what their lanes think. */
+static void where(struct lane *l, struct frame *f, u32 k) {
+    char line[160];
+    u32 n = append(line, append(line, append(line, append(line, 0, "FUZZ-NOTE vCPU ", l->id), " mfn ", f->mfn), " entry ", k), " shadow ", shadow[l->id][index_of(l, f)][k]);
+    line[n++] = '\n';
+    say_line(line, n);
+    for (u32 lane = 0; lane < lane_count; lane++)
+        for (u32 w = 0; w < WINDOWS; w++) {
+            u64 entry = entry_of(windows[lane][w]);
+            if ((entry & 1 && (entry >> 12 & 0xfffffffff) == f->mfn) || lanes[lane].window_mfn[w] == f->mfn) {
+                n = append(line, append(line, append(line, append(line, 0, "FUZZ-NOTE lane ", lane), " window ", w), " entry ", entry), " thought ", lanes[lane].window_mfn[w]);
+                line[n++] = '\n';
+                say_line(line, n);
+            }
+        }
+}
 void seal(struct lane *l, struct frame *f) {
     u64 *p = view(l, f, 1);
     for (u32 k = 0; k < 512; k++) p[k] = pattern(f->mfn, k);
@@ -47,6 +70,11 @@ void seal_check(struct lane *l, struct frame *f) {
     for (u32 k = 0; k < 512; k++)
         if (p[k] != pattern(f->mfn, k)) {
             broken("sealed frame ", f->mfn, p[k]);
+            u32 more = 0;
+            for (u32 i = k; i < 512; i++) more += p[i] != pattern(f->mfn, i);
+            say("FUZZ-NOTE words ", more);
+            say("FUZZ-NOTE ref ", f->ref);
+            where(l, f, k);
             f->state = DATA;
             return;
         }
@@ -63,13 +91,6 @@ void fresh_check(struct lane *l, u64 mfn) {
         }
 }
 
-/* The L1 entry of a kernel address: the builder shows all of its tables. */
-static u64 entry_of(const void *address) {
-    u64 *table = (u64 *)start_info->pt_base, va = (u64)address;
-    for (u32 shift = 39; shift > 12; shift -= 9) table = (u64 *)(VIRT_BASE + pfn_of(table[va >> shift & 511] >> 12 & 0xfffffffff) * PAGE);
-    return table[va >> 12 & 511];
-}
-
 /* Bits that silicon sets: accessed and dirty; in descriptors, accessed. */
 static u64 silicon(struct frame *f) { return f->state == DESCRIPTORS ? 1ul << 40 : 0x60; }
 static int is_xens(struct frame *f, u32 k) { return f->state == TABLE && f->level == 4 && k >= 256 && k < 272; }
@@ -78,22 +99,6 @@ void table_note(struct lane *l, struct frame *f) {
     u64 *p = view(l, f, 0), *s = shadow[l->id][index_of(l, f)];
     for (u32 k = 0; k < 512; k++) s[k] = p[k];
     if (f->loose == ONCE) f->loose = 0;
-}
-/* What else is known of a table that has changed: which windows show it, in their entries and in what their lanes think. */
-static void where(struct lane *l, struct frame *f, u32 k) {
-    char line[160];
-    u32 n = append(line, append(line, append(line, append(line, 0, "FUZZ-NOTE vCPU ", l->id), " mfn ", f->mfn), " entry ", k), " shadow ", shadow[l->id][index_of(l, f)][k]);
-    line[n++] = '\n';
-    say_line(line, n);
-    for (u32 lane = 0; lane < lane_count; lane++)
-        for (u32 w = 0; w < WINDOWS; w++) {
-            u64 entry = entry_of(windows[lane][w]);
-            if ((entry & 1 && (entry >> 12 & 0xfffffffff) == f->mfn) || lanes[lane].window_mfn[w] == f->mfn) {
-                n = append(line, append(line, append(line, append(line, 0, "FUZZ-NOTE lane ", lane), " window ", w), " entry ", entry), " thought ", lanes[lane].window_mfn[w]);
-                line[n++] = '\n';
-                say_line(line, n);
-            }
-        }
 }
 void table_check(struct lane *l, struct frame *f) {
     if (wild_permille) return;
