@@ -41,6 +41,7 @@ static void own_code(struct lane *l) {
         u64 pfn = start_info->nr_pages - 1 - l->id * FRAMES - index_of(l, f), mfn = f->mfn;
         struct memory_reservation r = {&mfn, 1, 0, 0, DOMID_SELF};
         withdraw(l, f);
+        grant_end(f);
         f->state = ABSENT;
         if (call(l, HYPERVISOR_memory_op, 1, 1, (u64)&r, 0, 0) != 1) { f->state = DATA; return; }
         mfn = pfn;

@@ -70,6 +70,14 @@ static int take_back(u32 ref) {
     return 0;
 }
 
+/* The frame goes away: nobody may use its grant anew, for its number may come back as another frame of ours. Who has it mapped keeps it. */
+void grant_end(struct frame *f) {
+    if (!f->ref) return;
+    if (version == 1) __atomic_and_fetch(&v1(f->ref)->flags, IN_USE, __ATOMIC_SEQ_CST);
+    else v2(f->ref)->flags = 0;
+    f->ref = 0;
+}
+
 static void grant(struct lane *l) {
     u32 n = below(l, REFS), ref = reference(l, n), sealed = n < SEALED_REFS;
     if (!take_back(ref)) return;

@@ -22,6 +22,7 @@ static void give(struct lane *l) {
         if (!f) break;
         if (f->state == SEALED) seal_check(l, f);
         if (below(l, 4)) withdraw(l, f);
+        grant_end(f);
         given[n] = f;
         list[n++] = f->mfn;
         f->state = ABSENT;
@@ -65,6 +66,7 @@ static void exchange(struct lane *l) {
         f[found] = frame_in(l, DATA);
         if (!f[found]) break;
         withdraw(l, f[found]);
+        grant_end(f[found]);
         f[found]->state = ABSENT;
         mfns[found] = f[found]->mfn;
         found++;
