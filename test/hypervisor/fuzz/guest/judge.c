@@ -49,6 +49,9 @@ static void where(struct lane *l, struct frame *f, u32 k) {
     line[n++] = '\n';
     say_line(line, n);
     for (u32 lane = 0; lane < lane_count; lane++)
+        for (u32 i = 0; i < FRAMES; i++)
+            if (lanes[lane].frames[i].mfn == f->mfn && lanes[lane].frames[i].state != ABSENT && &lanes[lane].frames[i] != f) say("FUZZ-NOTE also of lane ", lane * 1000 + i);
+    for (u32 lane = 0; lane < lane_count; lane++)
         for (u32 w = 0; w < WINDOWS; w++) {
             u64 entry = entry_of(windows[lane][w]);
             if ((entry & 1 && (entry >> 12 & 0xfffffffff) == f->mfn) || lanes[lane].window_mfn[w] == f->mfn) {
