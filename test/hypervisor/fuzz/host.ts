@@ -92,6 +92,9 @@ export class FuzzHost {
       await this.othersWork();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
+      const violations = this.gone ? "none looked for" : await this.host.toolstack.request("checkInvariants");
+      await wait(300);
+      this.log += `violations at the end: ${violations}\n`;
       throw new Error(`seed ${at} (first ${seed}), ${this.result.calls} calls: ${reason}\n${this.log}`, { cause: error });
     } finally {
       await this.host.powerOff();

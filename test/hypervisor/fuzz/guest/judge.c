@@ -45,7 +45,14 @@ static u64 entry_of(const void *address) {
 /* What else is known of a frame that has changed: which windows show it, in their entries and in what their lanes think. */
 static void where(struct lane *l, struct frame *f, u32 k) {
     char line[160];
-    u32 n = append(line, append(line, append(line, append(line, 0, "FUZZ-NOTE vCPU ", l->id), " mfn ", f->mfn), " entry ", k), " shadow ", shadow[l->id][index_of(l, f)][k]);
+    u32 n;
+    for (u32 t = 0; t < lane_count; t++)
+        for (u32 i = 0; i < FRAMES; i++) {
+            if (lanes[t].frames[i].state != TABLE || lanes[t].frames[i].level != 1) continue;
+            u64 *p = view(l, &lanes[t].frames[i], 0);
+            for (u32 e = 0; e < 512; e++) if (p[e] & 1 && (p[e] >> 12 & 0xfffffffff) == f->mfn) say("FUZZ-NOTE in a table, entry ", p[e]);
+        }
+    n = append(line, append(line, append(line, append(line, 0, "FUZZ-NOTE vCPU ", l->id), " mfn ", f->mfn), " entry ", k), " shadow ", shadow[l->id][index_of(l, f)][k]);
     line[n++] = '\n';
     say_line(line, n);
     for (u32 lane = 0; lane < lane_count; lane++)
@@ -90,6 +97,7 @@ void fresh_check(struct lane *l, u64 mfn) {
     for (u32 k = 0; k < 512; k++)
         if (p[k]) {
             broken("fresh frame ", mfn, p[k]);
+            for (u32 i = 0; i < FRAMES; i++) if (l->frames[i].mfn == mfn) where(l, &l->frames[i], k);
             return;
         }
 }
