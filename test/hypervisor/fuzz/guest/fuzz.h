@@ -140,7 +140,7 @@ void grants_init(void);
 void grant_play(struct lane *l);
 void map_play(struct lane *l);
 int grant_in_use(struct lane *l, struct frame *f);
-void grant_end(struct frame *f);
+int grant_end(struct frame *f);
 void event_play(struct lane *l);
 void vcpu_play(struct lane *l);
 void code_play(struct lane *l);

@@ -70,12 +70,18 @@ static int take_back(u32 ref) {
     return 0;
 }
 
-/* The frame goes away: nobody may use its grant anew, for its number may come back as another frame of ours. Who has it mapped keeps it. */
-void grant_end(struct frame *f) {
-    if (!f->ref) return;
-    if (version == 1) __atomic_and_fetch(&v1(f->ref)->flags, IN_USE, __ATOMIC_SEQ_CST);
-    else v2(f->ref)->flags = 0;
+/*
+ * The frame goes away: nobody may use its grant anew. False if the peer may write to it just now: then its number must not come back to us,
+ * for an active grant goes on meaning it, whatever it is by then. (A reader may: that is no harm.)
+ */
+int grant_end(struct frame *f) {
+    if (!f->ref) return 1;
+    if (f->state == GRANTED) {
+        if (!take_back(f->ref) && !wild_permille) return 0;
+    } else if (version == 1) __atomic_and_fetch(&v1(f->ref)->flags, IN_USE | READ_ONLY, __ATOMIC_SEQ_CST);
+    else v2(f->ref)->flags &= READ_ONLY;
     f->ref = 0;
+    return 1;
 }
 
 static void grant(struct lane *l) {

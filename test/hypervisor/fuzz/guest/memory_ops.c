@@ -21,8 +21,8 @@ static void give(struct lane *l) {
         struct frame *f = frame_in(l, once_in(l, 24) ? GRANTED : once_in(l, 24) ? SEALED : DATA);
         if (!f) break;
         if (f->state == SEALED) seal_check(l, f);
+        if (!grant_end(f)) break;
         if (below(l, 4)) withdraw(l, f);
-        grant_end(f);
         given[n] = f;
         list[n++] = f->mfn;
         f->state = ABSENT;
