@@ -1,5 +1,5 @@
 export interface WidthFinding {
-  rule: "context" | "compared" | "widened" | "signed";
+  rule: "context" | "compared" | "widened" | "signed" | "exported";
   why: string;
   file: string;
   line: number;

@@ -7,6 +7,7 @@
  * - `compared`: so must what is compared;
  * - `widened`: the result of one that may have wrapped becomes wider by an explicit cast only;
  * - `signed`: so does a signed number that becomes a wider unsigned one, a loaded one too.
+ * - `exported`: what JavaScript is given is no unsigned 32-bit number, for it sees a signed one: an address is given as f64.
  * Constants are free, for nothing of them overflows unseen: their value is known. So is the count of a shift: its last six bits are the same
  * in every width.
  *
@@ -16,13 +17,13 @@
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
-import { Compiler, ExpressionRunnerFlags, NodeKind, Token, Type } from "assemblyscript";
+import { Compiler, ElementKind, ExpressionRunnerFlags, NodeKind, Token, Type } from "assemblyscript";
 import { ASC_OPTIONS } from "./build.mjs";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 
 /** What is compiled with AssemblyScript in this project. */
-const ENTRIES = ["core/hypervisor/core.ts", "test/cpu/engine-entry.ts", "test/cpu/sse-entry.ts"];
+const ENTRIES = ["core/hypervisor/core.ts"];
 
 /** Operators whose result can be wider than the operands. */
 const BINARY = new Set([Token.Plus, Token.Minus, Token.Asterisk, Token.Asterisk_Asterisk, Token.LessThan_LessThan]);
@@ -69,6 +70,9 @@ function found(rule, node, why) {
   const line = source.lineAt(node.range.start);
   report({ rule, why, file: source.normalizedPath, line, column: source.columnAt(), text: node.range.toString() });
 }
+
+/** What the compiler takes a small atomic load for that stands alone. */
+const UNKNOWN = Type.auto;
 
 /** Type that `compile` gives an expression that stands alone; the compiler is left with the type it had. */
 function typeAlone(compiler, compile) {
@@ -119,7 +123,7 @@ function watchComparisons(name) {
     if (report && !alone && context !== Type.auto) {
       const here = typeAlone(this, () => this.compileExpression(node.left, context));
       const own = typeAlone(this, () => this.compileExpression(node.left, Type.auto));
-      if (here.isIntegerValue && own.size !== here.size)
+      if (here.isIntegerValue && own !== UNKNOWN && own.size !== here.size)
         found("compared", node.left, `${own} where it stands alone, ${here} here`);
     }
     return compare.call(this, node, context);
@@ -153,6 +157,21 @@ function watchFunctions() {
   };
 }
 
+/** Exports that only translated code calls, which knows how wide they are. */
+const OF_TRANSLATED_CODE = /^region_/;
+
+function watchExports() {
+  const compile = Compiler.prototype.compileModuleExport;
+  Compiler.prototype.compileModuleExport = function (name, element, prefix) {
+    const result = compile.call(this, name, element, prefix);
+    if (!report || element.kind !== ElementKind.FunctionPrototype || OF_TRANSLATED_CODE.test(name)) return result;
+    const type = this.resolver.resolveFunction(element, null)?.signature.returnType;
+    if (type?.isUnsignedIntegerValue && type.size === 32)
+      found("exported", element.identifierNode, `${type}, of which JavaScript makes a signed number`);
+    return result;
+  };
+}
+
 watch("compileBinaryExpression", judgeOperator);
 watch("compileUnaryPrefixExpression", judgeOperator);
 watch("compileCallExpression", judgeCall);
@@ -160,6 +179,7 @@ watchComparisons("compileCommutativeCompareBinaryExpression");
 watchComparisons("compileNonCommutativeCompareBinaryExpression");
 watchConversions();
 watchFunctions();
+watchExports();
 
 /** What is found in what `entry` reaches; `files` instead of the disk's, by path, for tests. */
 export async function wrongWidths(entry, files = null) {

@@ -1,7 +1,8 @@
 /** Windows: sandboxed, isolated, on the application's own origin. The main one's size and place are kept for the next start. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import type { BrowserWindow, BrowserWindowConstructorOptions, Rectangle, WebPreferences } from "electron";
+import { writeWholeSync } from "../core/files/whole.ts";
 import { APP_ORIGIN } from "./channels.ts";
 import type { ElectronParts } from "./parts.ts";
 
@@ -66,7 +67,7 @@ export function keepState(parts: Pick<ElectronParts, "app">, window: BrowserWind
   if (window.isDestroyed()) return;
   const state: WindowState = { ...window.getNormalBounds(), maximized: window.isMaximized() };
   try {
-    writeFileSync(stateFile(parts), JSON.stringify(state));
+    writeWholeSync(stateFile(parts), JSON.stringify(state));
   } catch {
     // The next window has the first size again.
   }

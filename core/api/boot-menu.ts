@@ -1,6 +1,7 @@
 /** The boot menu of an application's life: its entries can be changed, and are kept in a file if it has one. */
-import { readFileSync, renameSync, rmSync, writeFileSync, mkdirSync } from "node:fs";
+import { readFileSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
+import { privateFolderSync, writeWholeSync } from "../files/whole.ts";
 import {
   BootConfigError,
   DEFAULT_BOOT_CONFIG,
@@ -65,9 +66,8 @@ export class BootMenu {
   #keep(config: BootConfig): void {
     if (this.#file !== null)
       try {
-        mkdirSync(path.dirname(this.#file), { recursive: true, mode: 0o700 });
-        writeFileSync(`${this.#file}.new`, formatBootConfig(config), { mode: 0o600 });
-        renameSync(`${this.#file}.new`, this.#file);
+        privateFolderSync(path.dirname(this.#file));
+        writeWholeSync(this.#file, formatBootConfig(config));
       } catch (error) {
         throw new ApiFailure("EIO", `The boot menu can't be kept: ${(error as Error).message}.`);
       }

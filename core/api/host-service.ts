@@ -1,4 +1,5 @@
 /** The one host that a server manages: on, off, its log and its events. It outlives each power cycle. */
+import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { readFileSync } from "node:fs";
 import type { BootConfig } from "../toolstack/boot-config.ts";
@@ -9,7 +10,10 @@ import { Tracer } from "../toolstack/trace/tracer.ts";
 import { BootMenu, afterRemoval } from "./boot-menu.ts";
 import { ApiFailure } from "./failure.ts";
 import { Marks } from "./history/marks.ts";
+import { HostJournal } from "./journal/host-journal.ts";
+import { LiveHistory } from "./history/live.ts";
 import { Recorder, type HistoryOptions } from "./history/recorder.ts";
+import { Sampler } from "./sampler.ts";
 import { SavedDomains } from "./saved-domains.ts";
 import { Stops } from "./stops.ts";
 import type { BootReport, EventName, Events, HostPower, HostState, XenLogLine } from "./schema.ts";
@@ -38,6 +42,8 @@ export interface HostServiceOptions {
   savedFolder?: string;
   /** Where a day of figures is kept. */
   history?: HistoryOptions;
+  /** How long a guest may take to do what it was asked for before the task says that it has not. */
+  guestPatienceMilliseconds?: number;
 }
 
 export interface PowerOnOptions {
@@ -48,6 +54,7 @@ export interface PowerOnOptions {
 
 /** New lines of the Xen log are told together, so often. */
 const LOG_MS = 50;
+const LIVE_MS = 1000;
 const GRACE_MS = 10_000;
 const MOST_NOTICES = 16;
 const FORWARDED = ["domains", "created", "stopped", "destroyed", "saving", "console"] as const;
@@ -62,12 +69,22 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   #tracer: Tracer | null = null;
   #power: HostPower = "off";
   #reason: string | null = null;
+  #cycle: string | null = null;
   #memoryMiB: number;
   #pcpus: number;
   readonly #boot: BootMenu;
   #bootEntry: number;
   /** A day of figures. */
   readonly history: Recorder;
+  /** Ten minutes of them, finer: once a second while somebody follows, else as often as the day's are measured. */
+  readonly live = new LiveHistory();
+  readonly #following = new Sampler(
+    async () => void this.emit("statistics", await this.statistics()),
+    () => this.#power === "running",
+  );
+  #followers = 0;
+  /** Tasks of clients and events, for all windows. */
+  readonly journal: HostJournal;
   readonly #marks: Marks;
   /** How domains stopped since power-on. */
   readonly stops = new Stops();
@@ -95,6 +112,16 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.#firstGuest = options.firstGuest ?? false;
     this.#memoryMiB = options.memoryMiB ?? DEFAULT_MEMORY_MIB;
     this.#pcpus = options.pcpus ?? defaultPcpus();
+    this.journal = new HostJournal(
+      (entries) => void this.emit("journal", { entries }),
+      {
+        gone: (domid) => this.stops.all.findLast((stop) => stop.domid === domid)?.name ?? null,
+        saved: (uuid) => this.saved.all.find((each) => each.uuid === uuid)?.name ?? null,
+      },
+      options.guestPatienceMilliseconds,
+    );
+    this.on("host", (state) => this.journal.host(state));
+    this.on("notice", (notice) => this.journal.notice(notice));
     const tell = (message: string): void => {
       const notice = { severity: "warning", message, domid: null } as const;
       this.#notices = [...this.#notices.slice(1 - MOST_NOTICES), notice];
@@ -120,6 +147,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   get state(): HostState {
     return {
       power: this.#power,
+      cycle: this.#cycle,
       stages: (this.#host?.stages ?? []).map(({ name, milliseconds }) => ({ name, milliseconds })),
       reason: this.#reason,
       memoryMiB: this.#memoryMiB,
@@ -171,24 +199,27 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     const snapshot = await this.toolstack.request("statistics");
     this.#marks.figures(snapshot);
     this.stops.figures(snapshot);
+    this.journal.figures(snapshot);
+    this.live.add(snapshot);
     return snapshot;
+  }
+
+  /** Measures once a second for all who follow, and tells them by `statistics`. The returned function ends it. */
+  follow(): () => void {
+    if (this.#followers++ === 0) this.#following.every(LIVE_MS);
+    return () => {
+      if (--this.#followers === 0) this.#following.every(0);
+    };
   }
 
   /** From dom0's first word on: what autostart creates is noticed too. */
   #follow(toolstack: ToolstackClient): void {
-    toolstack.on("created", (created) => this.#marks.created(created));
-    toolstack.on("domains", ({ domains }) => {
-      this.#marks.domains(domains);
-      this.stops.domains(domains);
-    });
-    toolstack.on("stopped", (stopped) => {
-      this.#marks.stopped(stopped);
-      this.stops.stopped(stopped);
-    });
-    toolstack.on("destroyed", (destroyed) => {
-      this.#marks.destroyed(destroyed);
-      this.stops.destroyed(destroyed);
-    });
+    const hear = [this.#marks, this.journal] as const;
+    toolstack.on("created", (created) => hear.forEach((each) => each.created(created)));
+    toolstack.on("domains", ({ domains }) => [...hear, this.stops].forEach((each) => each.domains(domains)));
+    toolstack.on("stopped", (stopped) => [...hear, this.stops].forEach((each) => each.stopped(stopped)));
+    toolstack.on("destroyed", (destroyed) => [...hear, this.stops].forEach((each) => each.destroyed(destroyed)));
+    toolstack.on("saving", (saving) => this.journal.saving(saving));
   }
 
   /** Of the host that runs. Throws ApiFailure EOFF while none does. */
@@ -224,9 +255,11 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     const log = new XenLog();
     this.#log = log;
     this.#reason = null;
+    this.#cycle = randomUUID();
     this.#host = host;
     this.#tracer = new Tracer(host);
     this.stops.clear();
+    this.live.clear();
     host.on("serial", (output) => {
       const lines = log.add(output);
       if (!lines.length && !output.lost) return;

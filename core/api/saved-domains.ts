@@ -1,13 +1,12 @@
 /** Domains that are saved until they are restored: a file each in a folder that outlives the application. */
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
+import { privateFolder, removeParts } from "../files/whole.ts";
 import type { SavedDomain } from "../toolstack/messages.ts";
 import { readSavedHeader } from "../toolstack/saved-file.ts";
 import { ApiFailure } from "./failure.ts";
 
 const SUFFIX = ".saved";
-/** Of a file that is being written (../toolstack/saved-file.ts). */
-const PART = ".part";
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
 
 export class SavedDomains {
@@ -30,7 +29,7 @@ export class SavedDomains {
 
   /** Where a domain is to be saved. Throws ApiFailure when nothing is kept here. */
   async place(uuid: string): Promise<string> {
-    await mkdir(this.#needFolder(), { recursive: true, mode: 0o700 });
+    await privateFolder(this.#needFolder());
     return this.#file(uuid);
   }
 
@@ -55,8 +54,7 @@ export class SavedDomains {
   /** Once, before anything is saved: what a crash has left half written is of no use. */
   async start(): Promise<void> {
     if (this.#folder === null) return;
-    for (const name of await readdir(this.#folder).catch((): string[] => []))
-      if (name.endsWith(PART)) await rm(path.join(this.#folder, name), { force: true });
+    await removeParts(this.#folder);
     await this.look();
   }
 

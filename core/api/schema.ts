@@ -5,9 +5,7 @@
  * Requests that the toolstack answers keep the toolstack's names and shapes (core/toolstack/messages.ts).
  */
 import { z } from "zod";
-import type { BootHandover } from "../toolstack/power.ts";
 import type {
-  BootBuilt,
   ConfigDiagnostic,
   ConsoleSnapshot,
   CreateResult,
@@ -18,6 +16,7 @@ import type {
   ImageDescription,
   ParsedConfig,
   PcpuSwitches,
+  SchedulerParameters,
   StatisticsSnapshot,
   ToolstackEvents,
   VcpuInfo,
@@ -34,13 +33,18 @@ import type {
   WalkReport,
 } from "../toolstack/inspect/report.ts";
 import type { HistoryEvent } from "./history/files.ts";
+import type { BootReport, HostState, ImageSources, TakenImage, XenLogLine } from "./host-state.ts";
+import type { LiveDump } from "./history/live.ts";
 import type { HistoryReport } from "./history/recorder.ts";
+import type { JournalEntry } from "./journal/entry.ts";
 import type { SavedDomain } from "../toolstack/messages.ts";
 import type { DomainStop } from "./stops.ts";
 import type { DeviceHandshake, DomainHandshakes, DomainWiring } from "../toolstack/wiring-report.ts";
 
 export type { BootBuilt, FrameKind, FrameMap, MemoryLayout, PcpuSwitches } from "../toolstack/messages.ts";
+export type * from "./host-state.ts";
 export type { HistoryEvent } from "./history/files.ts";
+export type { JournalEntry } from "./journal/entry.ts";
 export type { HistoryReport } from "./history/recorder.ts";
 export type { SavedDomain } from "../toolstack/messages.ts";
 export type { DomainStop } from "./stops.ts";
@@ -97,59 +101,6 @@ export const MOST_TRACE_RECORDS = 2048;
 /** Bytes of a domain's memory in one answer. */
 export const MOST_MEMORY_BYTES = 4096;
 
-export type HostPower = "off" | "starting" | "running" | "stopping" | "crashed";
-
-/** The host as a whole. Stages are in order of their end; milliseconds are measured. */
-export interface HostState {
-  power: HostPower;
-  stages: { name: string; milliseconds: number }[];
-  /** Why it crashed or could not start: a sentence; else null. */
-  reason: string | null;
-  memoryMiB: number;
-  pcpus: number;
-  /** The boot menu, with Xen's command lines, and the number of the entry that was booted last or is next. */
-  bootEntries: { title: string; cmdline: string }[];
-  bootEntry: number;
-  /** Name of the bundled guest that was started with the application's first power-on, until the next one; else null. */
-  firstGuest: string | null;
-}
-
-/** Kernels of the computer that Xenarium runs on, the newest first. */
-export interface ImageSources {
-  /** Where they lie; null when this client may not have them. */
-  folder: string | null;
-  /** Sizes in bytes; null where no RAM disk belongs to it. */
-  kernels: { release: string; size: number; ramdiskSize: number | null }[];
-  /** Why there are none: a sentence; else null. */
-  reason: string | null;
-}
-export interface TakenImage {
-  name: string;
-  /** Its id among the session's files. */
-  file: string;
-  size: number;
-}
-
-/**
- * A line of the Xen log without its end, each character a byte. The level is Xen's for the message (XENLOG_*), null where Xen gives none
- * or the words are dom0's. `origin`: Xen about itself; Xen about what a guest caused (XENLOG_GUEST); or a domain's own words, by
- * console_io. Level and origin do not come from the text. `time`: nanoseconds since power-on.
- */
-export interface XenLogLine {
-  text: string;
-  level: "error" | "warning" | "info" | "debug" | null;
-  origin: "xen" | "guest" | "domain";
-  time: number;
-}
-
-/** Stages in order; `log` is what the hypervisor printed in each. */
-export interface BootReport {
-  stages: { name: string; milliseconds: number; log: string; parts: { name: string; end: number }[] }[];
-  /** null while the host does not run. */
-  handover: BootHandover | null;
-  built: BootBuilt | null;
-}
-
 const domid = z.int().min(0).max(0x7fef);
 const bytes = (most: number): z.ZodType<Uint8Array> =>
   z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length <= most, {
@@ -183,10 +134,15 @@ const address = z
   .string()
   .regex(/^(0x)?[0-9a-f]{1,16}$/i, "must be an address of 64 bits in hexadecimal")
   .transform((text) => BigInt(text.replace(/^(0x)?/i, "0x")));
+/** Of whole KiB. */
+const mebibytes = z
+  .number()
+  .min(2 ** -10)
+  .max(4096);
 const cpuList = z
   .string()
-  .max(128)
-  .regex(/^(all|\d{1,2}(-\d{1,2})?(,\d{1,2}(-\d{1,2})?)*)$/, 'must be "all", or pCPUs as 0-3,5');
+  .max(256)
+  .regex(/^[\w:^,-]*$/, 'must be a list of pCPUs, as "0-3,^1", "all" or "nodes:0"');
 const configName = z.string().max(4096).optional();
 const fileName = z.string().min(1).max(4096);
 const uuid = z.string().regex(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/, "must be a UUID");
@@ -212,7 +168,7 @@ export const REQUESTS = {
   dmesg: z.strictObject({ clear: z.boolean().optional() }),
   list: nothing,
   vcpuList: z.strictObject({ domid: domid.optional() }),
-  resolve: z.strictObject({ domain: z.union([z.string().max(256), z.int()]) }),
+  resolve: z.strictObject({ domain: z.union([z.string().max(1024), z.int()]) }),
   statistics: nothing,
   checkInvariants: nothing,
   parseConfig: z.strictObject({ config, configName }),
@@ -224,7 +180,7 @@ export const REQUESTS = {
     paused: z.boolean().optional(),
   }),
   /** Ends a `create` that is under way, by the domain's name: it is refused with ECANCELED. */
-  createCancel: z.strictObject({ name: z.string().min(1).max(128) }),
+  createCancel: z.strictObject({ name: z.string().min(1).max(1024) }),
   /**
    * Suspends a guest and writes what it is to a file, whole or not at all: among the host's saved domains, or to `file`, which only a client
    * whose user may name files can name; with `resume` it goes on afterwards. `saving` events tell how far it is. ETIMEDOUT: the guest does
@@ -258,17 +214,38 @@ export const REQUESTS = {
   pause: z.strictObject({ domid }),
   unpause: z.strictObject({ domid }),
   destroy: z.strictObject({ domid }),
-  rename: z.strictObject({ domid, name: z.string().min(1).max(128) }),
+  rename: z.strictObject({ domid, name: z.string().min(1).max(1024) }),
   setScheduler: z.strictObject({
     domid,
     weight: z.int().min(1).max(65535).optional(),
     cap: z.int().min(0).max(3200).optional(),
   }),
   domainSettings: z.strictObject({ domid }),
-  /** `cpus` as xl vcpu-pin takes them: "all", or numbers and ranges between commas. */
-  setAffinity: z.strictObject({ domid, vcpu: z.int().min(0).max(127), cpus: cpuList }),
+  /** Hard (`cpus`) and soft affinity as `xl vcpu-pin` takes them: "0-3,^1", "all", "nodes:0"; what is left out stays. */
+  setAffinity: z.strictObject({
+    domid,
+    vcpu: z.int().min(0).max(127),
+    cpus: cpuList.optional(),
+    soft: cpuList.optional(),
+    force: z.boolean().optional(),
+  }),
+  /** The most memory that Xen lets it have; not less than the target of its balloon driver. */
+  setMaxMemory: z.strictObject({ domid, memoryMiB: mebibytes }),
+  /** A magic system request to Linux: its letter. */
+  sysrq: z.strictObject({ domid, key: z.string().length(1) }),
+  /** A PV domain has only nmi. */
+  trigger: z.strictObject({
+    domid,
+    trigger: z.enum(["nmi", "reset", "init", "power", "sleep", "s3resume"]),
+    vcpu: z.int().min(0).max(127),
+  }),
+  /** Reports of Xen on its console: a character each. */
+  debugKeys: z.strictObject({ keys: z.string().regex(/^[\x21-\x7e]{1,64}$/, "must be 1 to 64 printable characters") }),
+  schedulerParameters: nothing,
+  /** What the domain is restarted from, from now on; it goes on as it is. */
+  updateConfig: z.strictObject({ domid, config, configName }),
   setVcpus: z.strictObject({ domid, vcpus: z.int().min(1).max(128) }),
-  setMemory: z.strictObject({ domid, memoryMiB: z.int().min(1).max(4096) }),
+  setMemory: z.strictObject({ domid, memoryMiB: mebibytes }),
 
   consoleAttach: z.strictObject({ domid }),
   consoleDetach: z.strictObject({ domid }),
@@ -318,6 +295,8 @@ export const REQUESTS = {
 
   /** From then on `statistics` events come, as often as asked for but no faster than every 100 ms. 0 ends them. */
   statisticsEvery: z.strictObject({ milliseconds: z.union([z.literal(0), z.int().min(100).max(60_000)]) }),
+  /** The last ten minutes of the figures; from then on `statistics` events come, one a second, the same to all who follow. */
+  liveAttach: nothing,
   /** How a domain's devices are wired now; dom0's are those of all others. */
   wiring: z.strictObject({ domid }),
   /**
@@ -360,6 +339,15 @@ export const REQUESTS = {
   marks: nothing,
   /** How domains stopped since power-on, the latest last. */
   stops: nothing,
+  /**
+   * Tasks and events so far, the latest last; from then on `journal` events carry what is new or has changed. `client`: what this one calls
+   * itself, by which it knows what it asked for.
+   */
+  journalAttach: z.strictObject({
+    client: z.string().regex(/^[\w-]{8,64}$/, "must be 8 to 64 letters, digits, - and _"),
+  }),
+  /** Ends a task under way: what was asked for is refused with ECANCELED. */
+  taskCancel: z.strictObject({ id: z.int().min(1) }),
   /** The Xen log so far; from then on `xenLog` events carry what follows. */
   xenLogAttach: nothing,
   xenLogDetach: nothing,
@@ -401,6 +389,12 @@ export interface Results {
   setScheduler: { weight: number; cap: number };
   domainSettings: DomainSettings;
   setAffinity: null;
+  setMaxMemory: null;
+  sysrq: null;
+  trigger: null;
+  debugKeys: null;
+  schedulerParameters: SchedulerParameters;
+  updateConfig: { warnings: ConfigDiagnostic[] };
   setVcpus: null;
   setMemory: null;
   consoleAttach: ConsoleSnapshot;
@@ -430,6 +424,7 @@ export interface Results {
   fileInspect: ImageDescription;
   fileRelease: null;
   statisticsEvery: null;
+  liveAttach: LiveDump;
   wiring: DomainWiring;
   handshakes: DomainHandshakes;
   handshake: DeviceHandshake;
@@ -446,6 +441,8 @@ export interface Results {
   history: HistoryReport | null;
   marks: HistoryEvent[];
   stops: DomainStop[];
+  journalAttach: { entries: JournalEntry[] };
+  taskCancel: null;
   /** Since power-on: the last 8192 lines and 512 Ki characters if it is more. */
   xenLogAttach: { lines: XenLogLine[]; lost: number };
   xenLogDetach: null;
@@ -460,6 +457,7 @@ export interface Events extends Pick<
   statistics: StatisticsSnapshot;
   wiring: DomainWiring;
   mark: HistoryEvent;
+  journal: { entries: JournalEntry[] };
   /** All that are saved now. */
   saved: { domains: SavedDomain[] };
   /** New lines; `lost` counts the pieces since power-on that came faster than they could be read. */

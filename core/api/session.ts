@@ -3,7 +3,10 @@ import { z } from "zod";
 import { ToolstackError } from "../toolstack/client.ts";
 import { parseXlConfig } from "../toolstack/xlcfg.ts";
 import { ApiFailure } from "./failure.ts";
+import { FileReads } from "./file-reads.ts";
 import { SessionFiles } from "./files.ts";
+import type { Client } from "./journal/entry.ts";
+import { configuredName } from "./journal/tasks.ts";
 import { hostKernels, readBootFile } from "./host-kernels.ts";
 import type { HostService, PowerOnOptions } from "./host-service.ts";
 import {
@@ -42,12 +45,17 @@ const BACKLOG_ENDS: number = 32 * 1024 * 1024;
 const MOST_REQUESTS = 256;
 const EVERYONES = ["host", "domains", "created", "stopped", "destroyed", "saving", "saved", "notice", "mark"] as const;
 
+/** Of those that have not named themselves. */
+let nextSession = 1;
+
 type Handlers = { [N in RequestName]: (args: z.output<(typeof REQUESTS)[N]>) => Results[N] | Promise<Results[N]> };
 
 export class Session {
   readonly #connection: Connection;
   readonly #host: HostService;
+  readonly #id = crypto.randomUUID();
   readonly #files = new SessionFiles();
+  readonly #reads: FileReads;
   readonly #consoles = new Set<number>();
   readonly #storeWatches: StoreWatches;
   readonly #traces: SessionTraces;
@@ -60,12 +68,23 @@ export class Session {
   #inspection: Promise<unknown> = Promise.resolve();
   #taking: Promise<unknown> = Promise.resolve();
   #xenLog = false;
+  /** It has asked what a file is: that may still be looked for when it ends. */
+  #inspects = false;
+  #journal = false;
+  /** Who it is, for the journal. */
+  #who: Client;
+  /** Ends the following of the figures; null where it follows none. */
+  #unfollow: (() => void) | null = null;
   #ended = false;
   #underWay = 0;
 
   constructor(host: HostService, connection: Connection) {
     this.#host = host;
     this.#connection = connection;
+    // Who names files is the user's command line.
+    const words = connection.mayNameFiles ? "The command line" : "Another window";
+    this.#who = { id: `session-${nextSession++}`, words };
+    this.#reads = new FileReads(this.#files, host.journal, () => this.#who);
     this.#storeWatches = new StoreWatches(
       (data) => this.#event("xenstoreChanged", data),
       () => connection.backlog > BACKLOG_DROPS,
@@ -88,6 +107,12 @@ export class Session {
     });
     this.#listen("xenLog", (data) => {
       if (this.#xenLog) this.#event("xenLog", data);
+    });
+    this.#listen("journal", (data) => {
+      if (this.#journal) this.#event("journal", data);
+    });
+    this.#listen("statistics", (data) => {
+      if (this.#unfollow && connection.backlog <= BACKLOG_DROPS) this.#event("statistics", data);
     });
     // A new power cycle has other domains under the same numbers.
     this.#listen("host", ({ power }) => {
@@ -128,12 +153,15 @@ export class Session {
     this.#ended = true;
     for (const dispose of this.#disposals) dispose();
     this.#statistics.every(0);
+    this.#unfollow?.();
     this.#wiring.every(0);
-    this.#files.clear();
+    this.#reads.end();
     for (const domid of this.#consoles) void this.#detach(domid).catch(() => {});
     this.#consoles.clear();
     this.#storeWatches.end();
     this.#traces.end();
+    if (this.#inspects && this.#host.state.power === "running")
+      void this.#host.toolstack.request("inspectCancel", { by: this.#id }).catch(() => {});
   }
 
   #listen<E extends EventName>(event: E, listener: (data: Events[E]) => void): void {
@@ -163,7 +191,36 @@ export class Session {
     const name = request as RequestName;
     const checked = REQUESTS[name].safeParse(args ?? {});
     if (!checked.success) throw new ApiFailure("EBADREQUEST", `${name}: ${describe(checked.error)}`);
-    return (this.#handlers[name] as (args: unknown) => unknown)(checked.data);
+    return this.#asTask(name, checked.data, () => (this.#handlers[name] as (args: unknown) => unknown)(checked.data));
+  }
+
+  /** What is worth telling is a task of the host's journal, until it is answered or refused. */
+  async #asTask(name: RequestName, args: object, carryOut: () => unknown): Promise<unknown> {
+    const given = args as Record<string, unknown>;
+    const end = this.#host.journal.asks(name, given, this.#who, this.#cancelOf(name, given));
+    try {
+      const result = await carryOut();
+      end?.();
+      return result;
+    } catch (error) {
+      const { code, message } = errorData(error);
+      end?.({ message, cancelled: code === "ECANCELED" });
+      throw error;
+    }
+  }
+
+  /** What ends a request under way; null where nothing does. */
+  #cancelOf(name: RequestName, { domid, config }: Record<string, unknown>): (() => void) | null {
+    const host = this.#host;
+    const ask = (deed: () => Promise<unknown>) => () =>
+      void Promise.resolve()
+        .then(deed)
+        .catch(() => {});
+    // A host that is not up yet goes off at once.
+    if (name === "hostPowerOn") return ask(() => host.powerOff(0));
+    if (name === "save") return ask(() => host.toolstack.request("saveCancel", { domid: domid as number }));
+    const made = name === "create" ? configuredName(config) : null;
+    return made === null ? null : ask(() => host.toolstack.request("createCancel", { name: made }));
   }
 
   #makeHandlers(): Handlers {
@@ -229,8 +286,13 @@ export class Session {
       rename: pass("rename"),
       setScheduler: pass("setScheduler"),
       domainSettings: pass("domainSettings"),
-      setAffinity: ({ domid, vcpu, cpus }) =>
-        host.toolstack.request("setAffinity", { domid, vcpu, cpus: pcpusOf(cpus, host.state.pcpus) }),
+      setAffinity: pass("setAffinity"),
+      setMaxMemory: pass("setMaxMemory"),
+      sysrq: pass("sysrq"),
+      trigger: pass("trigger"),
+      debugKeys: pass("debugKeys"),
+      schedulerParameters: pass("schedulerParameters"),
+      updateConfig: pass("updateConfig"),
       setVcpus: pass("setVcpus"),
       setMemory: pass("setMemory"),
       consoleAttach: async ({ domid }) => {
@@ -273,19 +335,27 @@ export class Session {
       xenstoreSetPermissions: pass("xenstoreSetPermissions"),
       xenstoreWatch: ({ path }) => this.#storeWatches.add(host.toolstack, path),
       xenstoreUnwatch: ({ watch }) => this.#storeWatches.remove(watch),
-      fileBegin: ({ name, size }) => ({ file: this.#files.begin(name, size) }),
+      fileBegin: ({ name, size }) => ({ file: this.#reads.begin(name, size) }),
       fileChunk: ({ file, offset, bytes }) => {
-        this.#files.chunk(file, offset, bytes);
+        this.#reads.chunk(file, offset, bytes);
         return null;
       },
-      fileInspect: ({ file }) => host.toolstack.request("inspect", this.#files.whole(file)),
+      fileInspect: ({ file }) =>
+        this.#reads.inspect(file, (whole) => {
+          this.#inspects = true;
+          return host.toolstack.request("inspect", { ...whole, by: this.#id });
+        }),
       fileRelease: ({ file }) => {
-        this.#files.release(file);
+        this.#reads.release(file);
         return null;
       },
       statisticsEvery: ({ milliseconds }) => {
         this.#statistics.every(milliseconds);
         return null;
+      },
+      liveAttach: () => {
+        this.#unfollow ??= host.follow();
+        return host.live.dump();
       },
       wiring: pass("wiring"),
       handshakes: pass("handshakes"),
@@ -305,6 +375,15 @@ export class Session {
       history: ({ of }) => host.history.report(of),
       marks: async () => [...(await host.history.events())],
       stops: () => [...host.stops.all],
+      journalAttach: ({ client }) => {
+        this.#who = { ...this.#who, id: client };
+        this.#journal = true;
+        return { entries: host.journal.entries };
+      },
+      taskCancel: ({ id }) => {
+        host.journal.cancel(id);
+        return null;
+      },
       xenLogAttach: () => {
         const log = host.attachLog();
         this.#xenLog = true;
@@ -391,19 +470,6 @@ const MESSAGE = z.object({
   request: z.string().max(100),
   args: z.unknown(),
 });
-
-/** "0-3,5" as numbers; null for all. Throws ApiFailure for a pCPU that the host has not. */
-function pcpusOf(text: string, pcpus: number): number[] | null {
-  if (text === "all") return null;
-  const found = new Set<number>();
-  for (const part of text.split(",")) {
-    const [first, last = first] = part.split("-").map(Number) as [number, number?];
-    if (first > last || last >= pcpus)
-      throw new ApiFailure("EINVAL", `The host has pCPUs 0 to ${pcpus - 1}; ${part} is not among them.`);
-    for (let pcpu = first; pcpu <= last; pcpu++) found.add(pcpu);
-  }
-  return [...found];
-}
 
 /** Without keys whose value is undefined. */
 function given(options: Arguments<"hostPowerOn">): PowerOnOptions {

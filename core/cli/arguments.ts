@@ -18,6 +18,7 @@ export const USAGE = `usage: xenarium <command> [arguments]
       --host-memory MiB  --pcpus N  --port N  --browser  --log
       --boot-config FILE       a boot menu: entries with Xen's command line, and domains to start
       --boot-entry N|TITLE     the entry of it to boot, by number (from 0) or title
+      --token-file FILE        the token of its address is kept there: windows find the server again after it was restarted
       --kernels FOLDER         windows may start the kernels (vmlinuz-*, with their RAM disks) of that folder, as /boot
 
   xl <subcommand>              talk to a running host
@@ -68,6 +69,8 @@ export interface RunArguments extends HostArguments {
 }
 export interface ServeArguments extends HostArguments {
   port: number | null;
+  /** File of the token that the address has; without it each start has another. */
+  tokenFile: string | null;
   browser: boolean;
   /** Folder of kernels that every client may start. */
   kernels: string | null;
@@ -160,11 +163,18 @@ export function runArguments(args: string[]): RunArguments {
 export function serveArguments(args: string[]): ServeArguments {
   const { values } = parse({
     args,
-    options: { ...HOST_OPTIONS, port: { type: "string" }, browser: { type: "boolean" }, kernels: { type: "string" } },
+    options: {
+      ...HOST_OPTIONS,
+      port: { type: "string" },
+      "token-file": { type: "string" },
+      browser: { type: "boolean" },
+      kernels: { type: "string" },
+    },
   });
   return {
     ...hostArguments(values),
     port: whole(values.port, "--port", 0, 65535),
+    tokenFile: values["token-file"] ?? null,
     browser: values.browser ?? false,
     kernels: values.kernels ?? null,
   };

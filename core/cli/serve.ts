@@ -5,10 +5,11 @@ import { HostService } from "../api/host-service.ts";
 import { stateFolder } from "../api/state-folder.ts";
 import { lockState } from "../api/state-lock.ts";
 import { serveLocal } from "../api/transport/local-socket.ts";
-import { serveWeb } from "../api/transport/websocket-server.ts";
+import { newToken, serveWeb } from "../api/transport/websocket-server.ts";
 import type { ServeArguments } from "./arguments.ts";
 import { bootMenu } from "./boot-menu.ts";
 import { openInBrowser } from "./browser.ts";
+import { tokenOf } from "./token-file.ts";
 
 const GRACE_MS = 10_000;
 /** The same at each start if it is free, so that a browser finds what it kept of the user's layout. */
@@ -50,15 +51,17 @@ async function serveHost(options: ServeArguments, dist: URL): Promise<number> {
     // Before the host is on: if the place is taken, nothing is to be undone.
     opened.push(await serveLocal(host));
     const root = fileURLToPath(new URL("renderer/", dist));
+    const token = options.tokenFile === null ? newToken() : tokenOf(options.tokenFile);
     const web =
       options.port === null
-        ? await serveWeb(host, root, USUAL_PORT).catch(() => serveWeb(host, root))
-        : await serveWeb(host, root, options.port);
+        ? await serveWeb(host, root, USUAL_PORT, token).catch(() => serveWeb(host, root, 0, token))
+        : await serveWeb(host, root, options.port, token);
     opened.push(web);
     process.stdout.write(`Xenarium: ${web.url}\n`);
     await host.powerOn();
-    if (options.browser) openInBrowser(web.url);
+    const closePage = options.browser ? openInBrowser(web.url, web.firstClient) : () => {};
     await ended;
+    closePage();
     process.stderr.write("Shutting guests down...\n");
     return 0;
   } finally {

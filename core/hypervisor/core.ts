@@ -1,4 +1,7 @@
-/** What core.wasm exports: the hypervisor with the engine (core/README.md). The only file that exports. */
+/**
+ * What core.wasm exports: the hypervisor with the engine (core/README.md). The only file that exports. Addresses go to JavaScript as f64:
+ * of 32 bits it makes signed numbers, and those of the upper half would be negative. (npm run lint refuses unsigned results.)
+ */
 import { pcpuRun, xenStart } from "./boot/start";
 import { becomeNative, nativeBegin, nativeEnd } from "./boot/threads";
 import { checkInvariants } from "./control/invariants";
@@ -13,8 +16,8 @@ export { regionAdopt as region_adopt, regionDrop as region_drop } from "../machi
 export { decode as engine_decode } from "../machine/cpu/decode/decode";
 
 /** Where the image's constants end; for the build, which checks it. */
-export function image_end(): usize {
-  return __heap_base;
+export function image_end(): f64 {
+  return <f64>__heap_base;
 }
 
 /** Boots the hypervisor; on pCPU 0, once. */
@@ -44,10 +47,10 @@ export function native_hypercall(nr: i32, a0: i64, a1: i64, a2: i64, a3: i64, a4
 }
 
 /** Address of the u32 that changes, with Atomics.notify, when an event is delivered to the attached vCPU. */
-export function native_event_word(): i32 {
+export function native_event_word(): f64 {
   const v = currentVcpu;
   if (!changetype<usize>(v)) return 0;
-  return <i32>(changetype<usize>(v) + offsetof<Vcpu>("eventWord"));
+  return <f64>(changetype<usize>(v) + offsetof<Vcpu>("eventWord"));
 }
 
 /** Number of violated invariants, described on the Xen console. Domains stand still meanwhile; by a native thread only. */

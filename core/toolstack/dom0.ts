@@ -65,6 +65,7 @@ const saving = new Saving({ hypercalls, frames: kernel.foreign, store, lifecycle
 const reports = new Reports(hypercalls, lifecycle.domains, kernel.now, new StatisticsArea(hypercalls), (domid) =>
   readStoreMemory(store, domid),
 );
+xenstored.onTrouble = (domid, message) => emit("notice", { severity: "warning", message, domid });
 const observer = new Observer(hypercalls, kernel.foreign, kernel.frames);
 const wiring = new Wiring({
   hypercalls,

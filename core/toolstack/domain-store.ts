@@ -11,6 +11,11 @@ export interface StorePorts {
 
 export const CONSOLE_LIMIT = 1048576;
 
+/** UTF-8, a character a byte, as xenstore's values are here. */
+function bytes(text: string): string {
+  return Buffer.from(text).toString("latin1");
+}
+
 /** Directories and nodes that the guest may read, and those it may write. */
 export function writeDomainStore(store: LocalXenstore, domid: number, config: DomainConfig): void {
   const dom = `/local/domain/${domid}`;
@@ -34,18 +39,18 @@ export function writeDomainStore(store: LocalXenstore, domid: number, config: Do
     make(`${dom}/device/suspend/event-channel`, own, "");
     for (const name of ["data", "drivers", "feature", "attr", "error"]) make(`${dom}/${name}`, own);
     make(`${dom}/vm`, readable, vm);
-    make(`${dom}/name`, readable, config.name);
+    make(`${dom}/name`, readable, bytes(config.name));
     make(`${dom}/domid`, readable, String(domid));
     make(`${dom}/control/platform-feature-multiprocessor-suspend`, readable, "1");
     make(`${dom}/control/platform-feature-xs_reset_watches`, readable, "1");
-    store.writeAll(vm, { uuid: config.uuid, name: config.name, start_time: (Date.now() / 1000).toFixed(2) }, t);
+    store.writeAll(vm, { uuid: config.uuid, name: bytes(config.name), start_time: (Date.now() / 1000).toFixed(2) }, t);
     store.writeAll(
       `${vm}/image`,
       {
         ostype: "linux",
-        kernel: config.kernel,
-        ramdisk: config.ramdisk ?? undefined,
-        cmdline: config.cmdline || undefined,
+        kernel: bytes(config.kernel),
+        ramdisk: config.ramdisk === null ? undefined : bytes(config.ramdisk),
+        cmdline: bytes(config.cmdline) || undefined,
       },
       t,
     );
@@ -94,8 +99,8 @@ export function writeBuiltDomain(store: LocalXenstore, domid: number, ports: Sto
 
 export function renameDomainStore(store: LocalXenstore, domid: number, uuid: string, name: string): void {
   store.transaction((t) => {
-    store.write(`/local/domain/${domid}/name`, name, t);
-    store.write(`/vm/${uuid}/name`, name, t);
+    store.write(`/local/domain/${domid}/name`, bytes(name), t);
+    store.write(`/vm/${uuid}/name`, bytes(name), t);
   });
 }
 

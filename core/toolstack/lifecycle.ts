@@ -11,11 +11,14 @@ import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import type { PvRestore } from "../dom0/saved/restore.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
+import { bitmap } from "./cpu-list.ts";
+import { isDomainName, NAME_ALLOWED } from "./domain-name.ts";
 import { removeDomainStore, renameDomainStore, writeBuiltDomain, writeDomainStore } from "./domain-store.ts";
 import { EndedDomains } from "./ended.ts";
 import { errorData, Refusal } from "./error.ts";
 import {
   TSC_MODES,
+  type ConfigDiagnostic,
   type CreateOptions,
   type CreateResult,
   type DomainConfig,
@@ -27,7 +30,7 @@ import {
 import { parseXlConfig } from "./xlcfg.ts";
 
 /** libxl's LIBXL_MAXMEM_CONSTANT: what a domain may have beyond its memory. */
-const MAXMEM_SLACK_KIB = 1024;
+export const MAXMEM_SLACK_KIB = 1024;
 /** A domain that stops sooner than this is not restarted at once, so that a crash loop leaves the host usable. */
 const MIN_UPTIME_MS = 1000;
 
@@ -50,8 +53,9 @@ export interface ManagedDomain {
   readonly domid: number;
   name: string;
   uuid: string;
-  readonly config: DomainConfig;
-  readonly options: CreateOptions;
+  /** What it was created from, or is to be restarted from. */
+  config: DomainConfig;
+  options: CreateOptions;
   readonly createdAt: number;
   /** Its stop has been acted on. */
   stopped: boolean;
@@ -97,18 +101,29 @@ export class Lifecycle {
     const domain = this.#domains.get(domid);
     if (domain) return domain;
     if (domid === 0) throw new Refusal("EPERM", "This can't be done to Domain-0: the host depends on it.");
+    const zombie = this.#parts.hypercalls.domainInfo(domid);
+    if (zombie && zombie.flags & abi.XEN_DOMINF_dying)
+      throw new Refusal(
+        "EBUSY",
+        `Domain ${domid} is destroyed already. Others still hold ${zombie.totPages} of its pages, by grants or mappings; it goes when they let go.`,
+      );
     throw new Refusal("ESRCH", `There is no domain ${domid}.`);
   }
 
   async create(options: CreateOptions): Promise<CreateResult> {
-    const { config, diagnostics } = parseXlConfig(options.config);
-    if (!config) {
-      const errors = diagnostics.filter(({ severity }) => severity === "error").map(({ message }) => message);
-      const name = options.configName ? `${options.configName}: ` : "";
-      throw new Refusal("EINVAL", `${name}${errors.join("; ")}.`, diagnostics);
-    }
+    const { config, diagnostics } = checkedConfig(options);
     const result = await this.#create(config, options);
     return { ...result, warnings: diagnostics };
+  }
+
+  /** The domain goes on as it is; when it is restarted, it is from this, with its name and UUID of now. What the parser warned about. */
+  updateConfig(domid: number, options: Pick<CreateOptions, "config" | "configName">): ConfigDiagnostic[] {
+    const domain = this.managed(domid);
+    const { config, diagnostics } = checkedConfig(options);
+    const { name, uuid } = domain;
+    domain.config = { ...config, name, uuid };
+    domain.options = { ...domain.options, ...options };
+    return diagnostics;
   }
 
   /** A domain that has ended, once more from what it was created from: under its last name, with its UUID unless that is taken. */
@@ -174,8 +189,8 @@ export class Lifecycle {
     const began = performance.now();
     const kernelBytes = await this.#file(config.kernel, options, "kernel");
     const ramdisk = config.ramdisk === null ? null : await this.#file(config.ramdisk, options, "ramdisk");
-    const kernel = await loadKernel(kernelBytes, path.basename(config.kernel));
-    if (ramdisk) await checkRamdisk(ramdisk, config.ramdisk!);
+    const kernel = await loadKernel(kernelBytes, path.basename(config.kernel), wanted);
+    if (ramdisk) await checkRamdisk(ramdisk, config.ramdisk!, wanted);
     wanted.throwIfAborted();
     const timings = [{ name: "files", milliseconds: performance.now() - began }];
 
@@ -207,7 +222,7 @@ export class Lifecycle {
   ): Promise<Omit<CreateResult, "warnings">> {
     const { hypercalls, store, handshakes, console } = this.#parts;
     this.#checkCpus(config);
-    const domid = hypercalls.createDomain(config.uuid, config.maxvcpus);
+    const domid = hypercalls.createDomain(config.uuid, config.maxvcpus, config.limits);
     handshakes.begin(domid);
     let storeWritten = false;
     try {
@@ -254,20 +269,18 @@ export class Lifecycle {
     }
   }
 
-  #checkCpus({ cpus }: DomainConfig): void {
+  #checkCpus({ cpus, cpusSoft }: DomainConfig): void {
     const { pcpus } = this.#parts;
-    for (const set of cpus ?? []) {
-      if (!set.some((cpu) => cpu < pcpus))
-        throw new Refusal("EINVAL", `cpus names pCPU ${set[0]}; the host has ${pcpus}, numbered from 0.`);
-    }
+    for (const [key, sets] of Object.entries({ cpus, cpus_soft: cpusSoft }))
+      for (const set of sets ?? [])
+        if (!set.some((cpu) => cpu < pcpus))
+          throw new Refusal("EINVAL", `${key} names pCPU ${set[0]}; the host has ${pcpus}, numbered from 0.`);
   }
 
-  #pin(domid: number, { cpus, maxvcpus }: DomainConfig): void {
-    if (!cpus) return;
-    for (let vcpu = 0; vcpu < maxvcpus; vcpu++) {
-      const set = cpus.length === 1 ? cpus[0]! : cpus[vcpu];
-      if (set) this.#parts.hypercalls.setHardAffinity(domid, vcpu, bitmap(set));
-    }
+  #pin(domid: number, { cpus, cpusSoft }: DomainConfig): void {
+    const { hypercalls } = this.#parts;
+    cpus?.forEach((set, vcpu) => hypercalls.setAffinity(domid, vcpu, { hard: bitmap(set) }));
+    cpusSoft?.forEach((set, vcpu) => hypercalls.setAffinity(domid, vcpu, { soft: bitmap(set) }));
   }
 
   /** Asks the guest, through control/shutdown. */
@@ -278,8 +291,8 @@ export class Lifecycle {
 
   rename(domid: number, name: string): void {
     const domain = this.managed(domid);
-    if (!/^[A-Za-z0-9_.+:@-]{1,80}$/.test(name) || /^\d+$/.test(name))
-      throw new Refusal("EINVAL", `"${name}" can't be a name: up to 80 letters, digits and -_.+:@, not digits alone.`);
+    if (!isDomainName(name))
+      throw new Refusal("EINVAL", `${JSON.stringify(name)} can't be a name; allowed: ${NAME_ALLOWED}.`);
     if ([...this.#domains.values()].some((other) => other !== domain && other.name === name) || name === "Domain-0")
       throw new Refusal("EEXIST", `A domain named ${name} exists already; names are unique on a host.`);
     domain.name = name;
@@ -348,7 +361,8 @@ export class Lifecycle {
     if (this.#closing) return "destroy";
     if (reason === "poweroff") return config.onPoweroff;
     if (reason === "reboot") return config.onReboot;
-    if (reason === "soft_reset") return "soft-reset";
+    if (reason === "soft_reset") return config.onSoftReset;
+    if (reason === "watchdog") return config.onWatchdog;
     return config.onCrash;
   }
 
@@ -395,15 +409,22 @@ export class Lifecycle {
   }
 }
 
-export function bitmap(cpus: readonly number[]): number {
-  return cpus.reduce((bits, cpu) => bits | (1 << cpu), 0) >>> 0;
+function checkedConfig(options: Pick<CreateOptions, "config" | "configName">): {
+  config: DomainConfig;
+  diagnostics: ConfigDiagnostic[];
+} {
+  const { config, diagnostics } = parseXlConfig(options.config);
+  if (config) return { config, diagnostics };
+  const errors = diagnostics.filter(({ severity }) => severity === "error").map(({ message }) => message);
+  const name = options.configName ? `${options.configName}: ` : "";
+  throw new Refusal("EINVAL", `${name}${errors.join("; ")}.`, diagnostics);
 }
 
 /** A kernel where a ramdisk should be is a mix-up worth a sentence; anything else is the guest's business. */
-async function checkRamdisk(bytes: Uint8Array, name: string): Promise<void> {
+async function checkRamdisk(bytes: Uint8Array, name: string, wanted: AbortSignal): Promise<void> {
   const isKernel = bytes[0] === 0x7f && bytes[1] === 0x45;
   if (bytes.length === 0) throw new ImageError(`${path.basename(name)}: the ramdisk is an empty file.`);
   if (!isKernel && !(bytes.length > 0x206 && Buffer.from(bytes.subarray(0x202, 0x206)).toString() === "HdrS")) return;
-  const { summary } = await identifyImage(bytes);
+  const { summary } = await identifyImage(bytes, wanted);
   throw new ImageError(`${path.basename(name)}: this is a kernel (${summary}), not a ramdisk. Are the two swapped?`);
 }

@@ -17,15 +17,16 @@ import type {
   WalkArguments,
   WalkReport,
 } from "./inspect/report.ts";
+import type { CreationLimits, SchedulerParameters } from "../dom0/kernel/hypercalls.ts";
 import type { FrameKind, FrameMap, MemoryLayout } from "../dom0/kernel/frame-table.ts";
 import type { PcpuSwitches } from "../dom0/kernel/switches.ts";
 import type { DeviceHandshake, DomainHandshakes, DomainWiring } from "./wiring-report.ts";
 
-export type { FrameKind, FrameMap, MemoryLayout, PcpuSwitches };
+export type { FrameKind, FrameMap, MemoryLayout, PcpuSwitches, SchedulerParameters };
 export type { ImageKind };
 export type ShutdownReason = "poweroff" | "reboot" | "suspend" | "crash" | "watchdog" | "soft_reset";
 
-/** xl.cfg(5)'s values of on_poweroff, on_reboot and on_crash. */
+/** xl.cfg(5)'s values of on_poweroff, on_reboot, on_watchdog, on_crash and on_soft_reset. */
 export const SHUTDOWN_ACTIONS = [
   "destroy",
   "restart",
@@ -56,15 +57,19 @@ export interface DomainConfig {
   maxmemMiB: number;
   vcpus: number;
   maxvcpus: number;
-  /** pCPUs each vCPU may run on (hard affinity); null: all. One entry: for all vCPUs. */
+  /** pCPUs that each vCPU may run on (hard affinity), and those it should run on (soft); null, or no entry for a vCPU: all. */
   cpus: number[][] | null;
+  cpusSoft: number[][] | null;
   cpuWeight: number;
   /** Percent of one pCPU, 0: no cap. */
   cap: number;
   tscMode: TscMode;
+  limits: CreationLimits;
   onPoweroff: ShutdownAction;
   onReboot: ShutdownAction;
+  onWatchdog: ShutdownAction;
   onCrash: ShutdownAction;
+  onSoftReset: ShutdownAction;
 }
 
 /** One finding about an xl.cfg. Line and column are 1-based; 0 where none applies (a value from the caller). */
@@ -327,7 +332,10 @@ export interface ToolstackRequests {
   /** A domid, as digits or number, or a name. */
   resolve: { args: { domain: string | number }; result: number };
   parseConfig: { args: { config: string; configName?: string }; result: ParsedConfig };
-  inspect: { args: { path?: string; name?: string; bytes?: Uint8Array }; result: ImageDescription };
+  /** `by`: any name by which inspectCancel ends it. */
+  inspect: { args: { path?: string; name?: string; bytes?: Uint8Array; by?: string }; result: ImageDescription };
+  /** Ends every `inspect` of that name that is under way: refused with ECANCELED. */
+  inspectCancel: { args: { by: string }; result: null };
   create: { args: CreateOptions; result: CreateResult };
   /** A domain that has ended, from what it was created from. */
   startAgain: { args: { domid: number }; result: CreateResult };
@@ -349,7 +357,24 @@ export interface ToolstackRequests {
   rename: { args: { domid: number; name: string }; result: null };
   setScheduler: { args: { domid: number; weight?: number; cap?: number }; result: { weight: number; cap: number } };
   domainSettings: { args: { domid: number }; result: DomainSettings };
-  setAffinity: { args: { domid: number; vcpu: number; cpus: number[] | null }; result: null };
+  /** CPULISTs for hard and soft affinity; what is left out stays. EINVAL: it is no list, or leaves no pCPU. EOPNOTSUPP: of dom0. */
+  setAffinity: {
+    args: { domid: number; vcpu: number; cpus?: string; soft?: string; force?: boolean };
+    result: null;
+  };
+  /** The most memory that Xen lets a domain have; EINVAL below the target of its balloon driver. */
+  setMaxMemory: { args: { domid: number; memoryMiB: number }; result: null };
+  /** A magic system request, as Linux has them, through control/sysrq. */
+  sysrq: { args: { domid: number; key: string }; result: null };
+  /** EOPNOTSUPP: not an NMI, which is the only trigger of a PV domain. */
+  trigger: { args: { domid: number; trigger: string; vcpu: number }; result: null };
+  debugKeys: { args: { keys: string }; result: null };
+  schedulerParameters: { args: Record<string, never>; result: SchedulerParameters };
+  /** What the domain is restarted with from now on. */
+  updateConfig: {
+    args: { domid: number; config: string; configName?: string };
+    result: { warnings: ConfigDiagnostic[] };
+  };
   setVcpus: { args: { domid: number; vcpus: number }; result: null };
   setMemory: { args: { domid: number; memoryMiB: number }; result: null };
   /** The log so far; from then on `console` events carry this domain's output until consoleDetach. */

@@ -3,6 +3,7 @@ import * as abi from "../dom0/kernel/abi.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
 import type { StatisticsArea } from "../dom0/kernel/statistics.ts";
 import type { DomainInfoRecord, Hypercalls } from "../dom0/kernel/hypercalls.ts";
+import { cpusText } from "./cpu-list.ts";
 import type { StoreMemory } from "./domain-store.ts";
 import { shutdownReason, type ManagedDomain } from "./lifecycle.ts";
 import type { DomainInfo, HostInfo, StatisticsSnapshot, VcpuInfo } from "./messages.ts";
@@ -96,9 +97,11 @@ export class Reports {
 
   #vcpus({ domid, maxVcpuId, flags }: DomainInfoRecord): VcpuInfo[] {
     const vcpus: VcpuInfo[] = [];
+    const pcpus = this.#hypercalls.physicalInfo().nrCpus;
     for (let vcpu = 0; vcpu <= maxVcpuId; vcpu++) {
       try {
         const info = this.#hypercalls.vcpuInfo(domid, vcpu);
+        const affinity = this.#hypercalls.getAffinity(domid, vcpu);
         const paused = (flags & abi.XEN_DOMINF_paused) !== 0 || !info.online;
         vcpus.push({
           domid,
@@ -107,11 +110,8 @@ export class Reports {
           pcpu: info.online && domid !== 0 ? info.cpu : null,
           stateString: `${info.running ? "r" : "-"}${info.blocked ? "b" : "-"}${paused ? "p" : "-"}`,
           cpuTimeSeconds: info.cpuTime / NANOSECONDS,
-          hardAffinity: affinityText(
-            this.#hypercalls.getHardAffinity(domid, vcpu),
-            this.#hypercalls.physicalInfo().nrCpus,
-          ),
-          softAffinity: "all",
+          hardAffinity: cpusText(affinity.hard, pcpus),
+          softAffinity: cpusText(affinity.soft, pcpus),
         });
       } catch (error) {
         // A vCPU that was never made, or a domain that went meanwhile.
@@ -188,18 +188,4 @@ export class Reports {
       pcpus: this.#hypercalls.cpuIdleTimes().map((idleTime, pcpu) => ({ pcpu, idleTime })),
     };
   }
-}
-
-/** "0-3,5"; "all" when every pCPU is in. */
-export function affinityText(bits: number, pcpus: number): string {
-  const all = pcpus >= 32 ? 0xffffffff : (1 << pcpus) - 1;
-  if ((bits & all) >>> 0 === all >>> 0) return "all";
-  const parts: string[] = [];
-  for (let cpu = 0; cpu < 32; cpu++) {
-    if (!((bits >>> cpu) & 1)) continue;
-    const first = cpu;
-    while (cpu + 1 < 32 && (bits >>> (cpu + 1)) & 1) cpu++;
-    parts.push(first === cpu ? String(cpu) : `${first}-${cpu}`);
-  }
-  return parts.join(",") || "none";
 }

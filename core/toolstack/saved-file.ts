@@ -2,12 +2,14 @@
  * A saved domain as a file: 32 bytes of magic, then gzip of u32 length and JSON of what the toolstack knows (SavedHeader), the files that the
  * domain was created from if they were given with its configuration (it is restarted from them), and the stream of ../dom0/saved.
  */
-import { createReadStream, createWriteStream } from "node:fs";
-import { rename, rm, stat } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import { z } from "zod";
+import { writeWhole } from "../files/whole.ts";
 import { StreamError, takeFrom, type Source } from "../dom0/saved/stream.ts";
+import { isDomainName } from "./domain-name.ts";
 import { Refusal } from "./error.ts";
 
 const MAGIC = Buffer.from("Xenarium saved domain".padEnd(32, "\n"), "latin1");
@@ -15,8 +17,6 @@ const MOST_HEADER = 1 << 20;
 const MOST_FILES = 512 * 2 ** 20;
 /** As many pages as a stream may have. */
 const MOST_MEMORY_MIB = 4096;
-/** What a domain may be called: ./xlcfg.ts. */
-const DOMAIN_NAME = /^(?!\d+$)[A-Za-z0-9_.+:@-]{1,80}$/;
 /** Page tables and zeros take little either way; more takes longer than the disk does. */
 const GZIP_LEVEL = 1;
 
@@ -25,7 +25,7 @@ const LAST_TIME = 8.64e15;
 
 const HEADER = z.strictObject({
   version: z.literal(1),
-  name: z.string().regex(DOMAIN_NAME),
+  name: z.string().refine(isDomainName),
   /** Any 128 bits, as in xl.cfg. */
   uuid: z.guid().toLowerCase(),
   /** Milliseconds since 1970. */
@@ -56,31 +56,28 @@ export async function writeSaved(
     );
   const length = Buffer.alloc(4);
   length.writeUInt32LE(json.length);
-  // Two may be asked to write the same file.
-  const part = `${file}.${crypto.randomUUID().slice(0, 8)}.part`;
+  const packed = createGzip({ level: GZIP_LEVEL });
+  const read = pipeline(async function* () {
+    yield length;
+    yield json;
+    yield* Object.values(files);
+    yield* stream;
+  }, packed);
+  // What it fails with, whoever reads what is packed hears too.
+  read.catch(() => {});
   try {
-    await pipeline(
-      async function* () {
-        yield length;
-        yield json;
-        yield* Object.values(files);
-        yield* stream;
-      },
-      createGzip({ level: GZIP_LEVEL }),
-      async function* (packed: AsyncIterable<Uint8Array>) {
-        yield MAGIC;
-        yield* packed;
-      },
-      createWriteStream(part, { mode: 0o600, flags: "wx" }),
-    );
-    const { size } = await stat(part);
-    await rename(part, file);
-    return size;
+    return await writeWhole(file, afterMagic(packed));
   } catch (error) {
-    // Where nothing could be made there is nothing to remove.
-    await rm(part, { force: true }).catch(() => {});
     throw fileError(error, `${file} can't be written`, WRITING);
+  } finally {
+    packed.destroy();
+    await read.catch(() => {});
   }
+}
+
+async function* afterMagic(packed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield MAGIC;
+  yield* packed;
 }
 
 function total(files: readonly { size: number }[]): number {

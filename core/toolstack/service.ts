@@ -20,7 +20,8 @@ import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { bootBuilt } from "./boot-report.ts";
 import { readStoreMemory } from "./domain-store.ts";
 import { Refusal } from "./error.ts";
-import { bitmap, type Emit, type Lifecycle } from "./lifecycle.ts";
+import { bitmap, parseCpus } from "./cpu-list.ts";
+import { MAXMEM_SLACK_KIB, type Emit, type Lifecycle } from "./lifecycle.ts";
 import type { DomainSettings, ImageDescription, ToolstackRequestName, ToolstackRequests } from "./messages.ts";
 import type { Inspection } from "./inspect/inspection.ts";
 import type { Reports } from "./reports.ts";
@@ -56,6 +57,8 @@ export class Service {
   /** Domains whose console output is sent, with how many asked. */
   readonly #attached = new Map<number, number>();
   readonly #xenstore: StoreRequests;
+  /** Files that are looked at now, by who asked. */
+  readonly #inspecting = new Map<string, Set<AbortController>>();
   /** Made when they are first asked for. */
   #frameTable: FrameTable | null = null;
   #switches: SwitchRings | null = null;
@@ -102,6 +105,11 @@ export class Service {
       resolve: ({ domain }) => this.#resolve(domain),
       parseConfig: ({ config }) => parseXlConfig(config),
       inspect: (args) => this.#inspect(args),
+      inspectCancel: ({ by }) => {
+        for (const wanted of this.#inspecting.get(by) ?? [])
+          wanted.abort(new Refusal("ECANCELED", "Nobody waits for what the file is any more."));
+        return null;
+      },
       create: (options) => lifecycle.create(options),
       startAgain: ({ domid }) => lifecycle.startAgain(domid),
       createCancel: ({ name }) => done(lifecycle.cancelCreate(name)),
@@ -119,8 +127,18 @@ export class Service {
         return hypercalls.getCredit(domid);
       },
       domainSettings: ({ domid }) => this.#settings(domid),
-      setAffinity: ({ domid, vcpu, cpus }) =>
-        done(hypercalls.setHardAffinity(domid, vcpu, cpus ? bitmap(cpus) : 0xffffffff)),
+      setAffinity: (args) => done(this.#setAffinity(args)),
+      setMaxMemory: ({ domid, memoryMiB }) => done(this.#setMaxMemory(domid, memoryMiB)),
+      sysrq: ({ domid, key }) =>
+        done(store.write(`/local/domain/${lifecycle.managed(domid).domid}/control/sysrq`, key)),
+      trigger: ({ domid, trigger, vcpu }) => {
+        if (trigger !== "nmi")
+          throw new Refusal("EOPNOTSUPP", `A PV domain has no ${trigger}: its only trigger is nmi.`);
+        return done(hypercalls.sendNmi(lifecycle.managed(domid).domid, vcpu));
+      },
+      debugKeys: ({ keys }) => done(hypercalls.debugKeys(keys)),
+      schedulerParameters: () => hypercalls.schedulerParameters(),
+      updateConfig: ({ domid, ...options }) => ({ warnings: lifecycle.updateConfig(domid, options) }),
       setVcpus: ({ domid, vcpus }) => done(this.#setVcpus(domid, vcpus)),
       setMemory: ({ domid, memoryMiB }) => done(this.#setMemory(domid, memoryMiB)),
       consoleAttach: ({ domid }) => {
@@ -182,20 +200,14 @@ export class Service {
 
   #resolve(domain: string | number): number {
     const list = this.#parts.reports.list();
-    const found = list.find(({ name, domid }) => name === domain || String(domid) === String(domain));
+    // Digits are a domid, whatever names there are: as in libxl.
+    const wanted = String(domain);
+    const found = list.find(({ name, domid }) => (/^\d+$/.test(wanted) ? domid === Number(wanted) : name === wanted));
     if (!found) throw new Refusal("ESRCH", `There is no domain ${domain}.`);
     return found.domid;
   }
 
-  async #inspect({
-    path,
-    bytes,
-    name,
-  }: {
-    path?: string;
-    bytes?: Uint8Array;
-    name?: string;
-  }): Promise<ImageDescription> {
+  async #inspect({ path, bytes, name, by }: ToolstackRequests["inspect"]["args"]): Promise<ImageDescription> {
     let contents = bytes;
     if (!contents) {
       if (path === undefined) throw new Refusal("EINVAL", "inspect needs a path or bytes.");
@@ -206,8 +218,16 @@ export class Service {
         throw new Refusal(code ?? "EIO", `${name ?? path} can't be read: ${message}.`);
       }
     }
-    const { elf: _elf, ...description } = await identifyImage(contents);
-    return description;
+    const wanted = new AbortController();
+    const others = this.#inspecting.get(by ?? "") ?? new Set();
+    this.#inspecting.set(by ?? "", others.add(wanted));
+    try {
+      const { elf: _elf, ...description } = await identifyImage(contents, wanted.signal);
+      return description;
+    } finally {
+      others.delete(wanted);
+      if (others.size === 0) this.#inspecting.delete(by ?? "");
+    }
   }
 
   #settings(domid: number): DomainSettings {
@@ -235,15 +255,52 @@ export class Service {
       this.#parts.store.write(`/local/domain/${domid}/cpu/${cpu}/availability`, cpu < vcpus ? "online" : "offline");
   }
 
-  /** The target of the guest's balloon driver. */
+  #setAffinity({ domid, vcpu, cpus, soft, force }: ToolstackRequests["setAffinity"]["args"]): void {
+    if (domid === 0)
+      throw new Refusal(
+        "EOPNOTSUPP",
+        "Domain-0 runs on a thread of its own beside the host's pCPUs: its vCPU can't be pinned to one.",
+      );
+    const { hypercalls, lifecycle } = this.#parts;
+    const { nrCpus } = hypercalls.physicalInfo();
+    const bits = (text: string, what: string): number => {
+      const listed = parseCpus(text);
+      if (!listed)
+        throw new Refusal("EINVAL", `"${text}" is no list of pCPUs; allowed: numbers as 0-3,5,^1, all, nodes:0.`);
+      const there = listed.filter((cpu) => cpu < nrCpus);
+      if (!there.length)
+        throw new Refusal(
+          "EINVAL",
+          `The host has pCPUs 0 to ${nrCpus - 1}; ${text} is not among them: no pCPU is left for ${what} affinity.`,
+        );
+      return there.length === nrCpus ? 0xffffffff : bitmap(there);
+    };
+    const affinity = {
+      ...(cpus !== undefined && { hard: bits(cpus, "hard") }),
+      ...(soft !== undefined && { soft: bits(soft, "soft") }),
+    };
+    hypercalls.setAffinity(lifecycle.managed(domid).domid, vcpu, affinity, force ?? false);
+  }
+
+  #setMaxMemory(domid: number, memoryMiB: number): void {
+    const { hypercalls, lifecycle, store } = this.#parts;
+    const { name } = lifecycle.managed(domid);
+    const { memoryTargetMiB } = readStoreMemory(store, domid);
+    if (memoryTargetMiB !== null && memoryMiB < memoryTargetMiB)
+      throw new Refusal("EINVAL", `${name} is to have ${memoryTargetMiB} MiB now, so it must be allowed as much.`);
+    hypercalls.setMaxMemory(domid, Math.floor(memoryMiB * 1024) + MAXMEM_SLACK_KIB);
+  }
+
+  /** The target of the guest's balloon driver, of whole KiB. */
   #setMemory(domid: number, memoryMiB: number): void {
     const { config } = this.#parts.lifecycle.managed(domid);
-    if (!Number.isInteger(memoryMiB) || memoryMiB < 1 || memoryMiB > config.maxmemMiB)
+    const kib = Math.floor(memoryMiB * 1024);
+    if (!(kib >= 1 && memoryMiB <= config.maxmemMiB))
       throw new Refusal(
         "EINVAL",
-        `${config.name} can have 1 to ${config.maxmemMiB} MiB (its maxmem), not ${memoryMiB}.`,
+        `${config.name} can have up to ${config.maxmemMiB} MiB (its maxmem), not ${memoryMiB}.`,
       );
-    this.#parts.store.write(`/local/domain/${domid}/memory/target`, memoryMiB * 1024);
+    this.#parts.store.write(`/local/domain/${domid}/memory/target`, kib);
   }
 
   async #hostShutdown(reboot: boolean, grace: number): Promise<null> {

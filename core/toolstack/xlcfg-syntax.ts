@@ -1,6 +1,7 @@
 /**
  * The syntax of xl.cfg(5): `key = value` lines, values being strings, numbers or lists; `#` begins a comment, a newline
- * or a semicolon ends a setting, inside brackets newlines are space.
+ * or a semicolon ends a setting, inside brackets newlines are space. What libxlutil 4.17 takes is taken, and what it calls an error is one
+ * (test/stock/xlcfg.json), but for \xHH, which it means to take and never does.
  */
 
 export interface Position {
@@ -36,7 +37,10 @@ export class SyntaxProblem extends Error {
   }
 }
 
-const ESCAPES: Record<string, string> = { a: "\x07", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v" };
+const ESCAPES: Record<string, string> = {
+  ...{ a: "\x07", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v" },
+  ...{ "\\": "\\", '"': '"', "'": "'" },
+};
 
 /** The settings in file order, and the problems of lines that are none; one problem does not hide the next. */
 export function parseSyntax(text: string): { settings: PlacedSetting[]; problems: SyntaxProblem[] } {
@@ -56,11 +60,15 @@ export function parseSyntax(text: string): { settings: PlacedSetting[]; problems
   }
 }
 
+/** Lists within lists. No key wants more than one within another. */
+const MOST_NESTED = 16;
+
 class Reader {
   readonly #text: string;
   #at = 0;
   #line = 1;
   #lineStart = 0;
+  #nested = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -106,7 +114,8 @@ class Reader {
   setting(): PlacedSetting {
     const position = this.#position;
     const from = this.#at;
-    const key = /^[A-Za-z_][A-Za-z0-9_]*/.exec(this.#text.slice(this.#at, this.#at + 256))?.[0];
+    const key = /^[a-z][a-z0-9_]*/.exec(this.#text.slice(this.#at, this.#at + 256))?.[0];
+    if (!key && /[A-Z]/.test(this.#char)) throw new SyntaxProblem("keys are written in small letters", position);
     if (!key) throw new SyntaxProblem(`expected a key, found ${this.#found()}`, position);
     this.#at += key.length;
     this.skipSpace(false);
@@ -116,6 +125,7 @@ class Reader {
     else throw new SyntaxProblem(`expected "=" after ${key}, found ${this.#found()}`, this.#position);
     this.skipSpace(false);
     const valueFrom = this.#at;
+    this.#nested = 0;
     const value = this.#value(key);
     const to = this.#at;
     this.skipSpace(false);
@@ -132,7 +142,8 @@ class Reader {
     const char = this.#char;
     if (char === "'" || char === '"') return { kind: "string", text: this.#string(char), ...position };
     if (char === "[") return { kind: "list", items: this.#list(key), ...position };
-    const number = /^-?(0[xX][0-9a-fA-F]+|\d+)(?![A-Za-z0-9_.])/.exec(this.#text.slice(this.#at, this.#at + 64))?.[0];
+    // As far as syntax goes; whether it is a number is asked where one is wanted.
+    const number = /^\d[0-9a-fx]*(?![A-Za-z0-9_.])/.exec(this.#text.slice(this.#at, this.#at + 64))?.[0];
     if (number) {
       this.#at += number.length;
       return { kind: "number", text: number, ...position };
@@ -158,7 +169,7 @@ class Reader {
       this.#at++;
       const escaped = this.#char;
       const hex = /^x([0-9a-fA-F]{2})/.exec(this.#text.slice(this.#at, this.#at + 3));
-      const octal = /^[0-7]{1,3}/.exec(this.#text.slice(this.#at, this.#at + 3));
+      const octal = /^[0-7]{3}/.exec(this.#text.slice(this.#at, this.#at + 3));
       if (hex) {
         text += String.fromCharCode(parseInt(hex[1]!, 16));
         this.#at += 2;
@@ -167,17 +178,26 @@ class Reader {
         this.#at += octal[0].length - 1;
       } else if (escaped === "" || escaped === "\n") {
         throw new SyntaxProblem(`the string that begins here has no closing ${quote}`, position);
+      } else if (Object.hasOwn(ESCAPES, escaped)) {
+        text += ESCAPES[escaped]!;
       } else {
-        text += ESCAPES[escaped] ?? escaped;
+        const allowed = String.raw`\a \b \f \n \r \t \v \\ \" \' \xHH \OOO`;
+        throw new SyntaxProblem(
+          `a string has no ${JSON.stringify(`\\${escaped}`).slice(2, -1)}; allowed: ${allowed}`,
+          this.#position,
+        );
       }
     }
     this.#at++;
-    return text;
+    // Where xl's strings end.
+    return text.split("\0", 1)[0]!;
   }
 
   #list(key: string): ConfigValue[] {
     const start = this.#position;
     const items: ConfigValue[] = [];
+    if (++this.#nested > MOST_NESTED)
+      throw new SyntaxProblem(`the lists of ${key} are nested more than ${MOST_NESTED} deep`, start);
     this.#at++;
     for (;;) {
       this.skipSpace(true);
@@ -191,6 +211,7 @@ class Reader {
         throw new SyntaxProblem(`expected "," or "]" in the list of ${key}, found ${this.#found()}`, this.#position);
     }
     this.#at++;
+    this.#nested--;
     return items;
   }
 

@@ -12,6 +12,7 @@ import { useApp } from "../state/store.ts";
 import { Boundary } from "../ui/Boundary.tsx";
 import { Confirm } from "../ui/Dialog.tsx";
 import { Toasts } from "../ui/Toasts.tsx";
+import { ConnectionBanner } from "./ConnectionBanner.tsx";
 import { FirstHint } from "./FirstHint.tsx";
 import { Palette } from "./Palette.tsx";
 import { Shortcuts } from "./Shortcuts.tsx";
@@ -23,7 +24,6 @@ export function App() {
   const view = useApp((state) => state.view);
   const dialog = useApp((state) => state.dialog);
   const connection = useApp((state) => state.connection);
-  const reason = useApp((state) => state.connectionReason);
   const question = useApp((state) => state.question);
   const sidebarWidth = useLayout((state) => state.sidebarWidth);
   const [dropped, setDropped] = useState<File[]>([]);
@@ -39,16 +39,16 @@ export function App() {
   }, []);
 
   return (
-    <div className="app" style={{ gridTemplateColumns: `${sidebarWidth}px minmax(0, 1fr)` }}>
+    <div
+      className="app"
+      data-connection={connection}
+      style={{ gridTemplateColumns: `${sidebarWidth}px minmax(0, 1fr)` }}
+    >
       <Sidebar />
       <div className="content">
         <div className="main-box">
           <main className="main">
-            {connection === "lost" && (
-              <div className="banner" role="alert">
-                {reason} Trying again…
-              </div>
-            )}
+            <ConnectionBanner />
             <CrashBanner />
             <FirstHint />
             <Boundary of={JSON.stringify(view)}>

@@ -4,6 +4,7 @@ import { CpuFigure } from "../domain/CpuFigure.tsx";
 import { TourHint } from "../help/TourHint.tsx";
 import { newFolder, useGroups } from "../organize/groups.ts";
 import { showDomain, SIDEBAR, useLayout } from "../state/layout.ts";
+import { useShownPower } from "../state/power-words.ts";
 import { endedDomains, forgetEnded, openDialog, show, useApp } from "../state/store.ts";
 import { Splitter } from "../ui/Splitter.tsx";
 import { DomainTree } from "./DomainTree.tsx";
@@ -15,7 +16,7 @@ const THEME_ICONS = { system: Monitor, dark: Moon, light: Sun };
 
 /** Host, Domain-0 and the domains in their folders; those that have ended stay. */
 export function Sidebar() {
-  const host = useApp((state) => state.host);
+  const power = useShownPower();
   const domains = useApp((state) => state.domains);
   const departed = useApp((state) => state.departed);
   const forgotten = useApp((state) => state.forgotten);
@@ -68,8 +69,8 @@ export function Sidebar() {
       >
         <Server size={16} aria-hidden />
         <span className="side-name">Host</span>
-        <span className={`dot power-${host?.power ?? "off"}`} />
-        <span className="side-state">{host?.power ?? "…"}</span>
+        <span className={`dot power-${power.looks}`} />
+        <span className="side-state">{power.word}</span>
       </button>
       {dom0 && (
         <button

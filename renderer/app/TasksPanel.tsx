@@ -10,8 +10,10 @@ import {
   TriangleAlert,
 } from "lucide-react";
 import { useRef, useState } from "react";
-import { useJournal, type Entry } from "../state/journal.ts";
+import type { JournalEntry as Entry } from "../../core/api/schema.ts";
+import { causeOf, useJournal } from "../state/journal.ts";
 import { PANEL, showDomain, useLayout } from "../state/layout.ts";
+import { act } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 import { Splitter } from "../ui/Splitter.tsx";
 
@@ -21,6 +23,7 @@ const ICONS = {
   done: CircleCheck,
   failed: CircleAlert,
   cancelled: CircleSlash,
+  ignored: TriangleAlert,
   info: Info,
   warning: TriangleAlert,
   error: CircleAlert,
@@ -33,7 +36,7 @@ const KINDS = [
 ] as const;
 type Kind = (typeof KINDS)[number][0];
 
-/** What was asked for here and what happened on the host, each with its cause. A line when it is closed. */
+/** What was asked of the host and what happened to it, each with its cause. A line when it is closed. */
 export function TasksPanel() {
   const entries = useJournal((state) => state.entries);
   const { panelOpen, panelHeight } = useLayout();
@@ -80,7 +83,7 @@ export function TasksPanel() {
               <Mark entry={latest} />
               <span className="tasks-latest-title">
                 {latest.title}
-                {latest.state === "failed" || latest.state === "cancelled" ? `: ${latest.detail}` : ""}
+                {latest.state !== "done" && latest.kind === "task" && latest.detail ? `: ${latest.detail}` : ""}
               </span>
               {latest.state === "running" && <UnderWay entry={latest} />}
             </span>
@@ -93,7 +96,7 @@ export function TasksPanel() {
 }
 
 function isTrouble({ state }: Entry): boolean {
-  return state === "failed" || state === "error" || state === "warning";
+  return state === "failed" || state === "ignored" || state === "error" || state === "warning";
 }
 
 function EntryList({ entries }: { entries: readonly Entry[] }) {
@@ -118,7 +121,8 @@ function EntryList({ entries }: { entries: readonly Entry[] }) {
 }
 
 function EntryRow({ entry, top }: { entry: Entry; top: number }) {
-  const { at, title, cause, detail, domid, took, state } = entry;
+  const { at, title, detail, domid, took, state } = entry;
+  const cause = causeOf(entry);
   const known = useApp(({ domains }) => domid !== null && domains.some((each) => each.domid === domid));
   return (
     <li className="task" data-state={state} style={{ transform: `translateY(${top}px)` }}>
@@ -150,13 +154,19 @@ function EntryRow({ entry, top }: { entry: Entry; top: number }) {
 }
 
 /** How far a task is, where that is known, and the way to end it, where there is one. */
-function UnderWay({ entry: { title, progress, cancel } }: { entry: Entry }) {
+function UnderWay({ entry: { id, title, progress, cancels, detail } }: { entry: Entry }) {
   return (
     <span className="task-under-way">
       <progress aria-label={`Progress: ${title}`} max={1} value={progress ?? undefined} />
+      {progress === null && detail && <span className="muted">{detail}</span>}
       {progress !== null && <span className="muted">{Math.floor(progress * 100)} %</span>}
-      {cancel && (
-        <button type="button" className="task-cancel" aria-label={`Cancel: ${title}`} onClick={cancel}>
+      {cancels && (
+        <button
+          type="button"
+          className="task-cancel"
+          aria-label={`Cancel: ${title}`}
+          onClick={() => void act("taskCancel", { id })}
+        >
           Cancel
         </button>
       )}

@@ -16,7 +16,7 @@ export function ConsoleWindow({ domid }: { domid: number }) {
   const name = domain?.name ?? departed?.name ?? `Domain ${domid}`;
   const trouble =
     connection === "lost"
-      ? `${reason} Trying again…`
+      ? `${reason} This window connects again by itself.`
       : power !== undefined && power !== "running"
         ? `${hostIs(power)}.${power === "crashed" ? " What its console wrote is kept." : ""}`
         : power && departed && !domain

@@ -25,13 +25,24 @@ export class Consoles {
     );
     this.#consoles.set(domid, console);
     try {
-      const { log, end } = await this.#ask("consoleAttach", { domid });
-      console.terminal.write(log);
-      console.shown = end;
+      await this.#follow(domid, console);
     } catch {
       // It has no console, or is gone already.
       this.#consoles.delete(domid);
     }
+  }
+
+  /** Over another connection to the same host: what was written meanwhile is shown. */
+  async attachAgain(): Promise<void> {
+    await Promise.all([...this.#consoles].map(([domid, console]) => this.#follow(domid, console).catch(() => {})));
+  }
+
+  async #follow(domid: number, console: DomainTerminal): Promise<void> {
+    const { log, end } = await this.#ask("consoleAttach", { domid });
+    const begins = end - log.length;
+    const shown = console.shown === Infinity ? begins : console.shown;
+    console.terminal.write(log.subarray(Math.max(0, shown - begins)));
+    console.shown = Math.max(end, shown);
   }
 
   output(domid: number, bytes: Uint8Array, offset: number): void {

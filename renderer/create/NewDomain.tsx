@@ -2,8 +2,7 @@ import { useEffect, useRef, useState } from "react";
 import { ApiError } from "../../core/api/client.ts";
 import { readConfig } from "../../core/api/config-text.ts";
 import type { TakenImage } from "../../core/api/schema.ts";
-import { beginWork } from "../state/journal.ts";
-import { request, sentence } from "../state/session.ts";
+import { isCancel, request, sentence } from "../state/session.ts";
 import { show, toast, useApp } from "../state/store.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import type { Finding } from "./checks.ts";
@@ -91,25 +90,14 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
     const controller = new AbortController();
     abort.current = controller;
     const { signal } = controller;
-    const stop = (): void => controller.abort();
-    const task = beginWork(`Read ${what}`, stop);
-    const progress: Progress = (done, file) => {
-      task.progress(done);
-      setReading({ done, what: file });
-    };
+    const progress: Progress = (done, file) => setReading({ done, what: file });
     setReading({ done: 0, what });
     setFailure(null);
     setRefused([]);
     try {
       await work(progress, signal);
-      task.end();
     } catch (error) {
-      task.end(
-        signal.aborted
-          ? { message: "It was cancelled.", cancelled: true }
-          : { message: sentence(error), cancelled: false },
-      );
-      if (!signal.aborted) setFailure(sentence(error));
+      if (!signal.aborted && !isCancel(error)) setFailure(sentence(error));
     } finally {
       setReading(null);
     }

@@ -40,7 +40,7 @@ export const DEFAULTS: Fields = {
   kernel: "",
   ramdisk: "",
   cmdline: "",
-  memory: "128",
+  memory: "32",
   vcpus: "1",
   cpus: "all",
   weight: "256",

@@ -1,6 +1,6 @@
 /** Files on their way to the host: sent in chunks, looked at by the host, told apart. */
 import type { ImageDescription } from "../../core/api/schema.ts";
-import { request, sentence } from "../state/session.ts";
+import { isCancel, request, sentence } from "../state/session.ts";
 
 const CHUNK = 512 * 1024;
 const MOST_CONFIG_BYTES = 64 * 1024;
@@ -99,7 +99,7 @@ export async function takeFiles(files: File[], progress: Progress, signal: Abort
     try {
       sent = await sendFile(file, tell, signal);
     } catch (error) {
-      if (signal.aborted) throw error;
+      if (signal.aborted || isCancel(error)) throw error;
       taken.refused.push(sentence(error));
       return;
     }

@@ -1,6 +1,6 @@
 /** Two reports of a wiring make figures: what went through between them, per second. */
 import type { DeviceWiring, DomainWiring, RingDirection } from "../../core/api/schema.ts";
-import { Series } from "../state/history.ts";
+import { Series } from "../../core/api/history/live.ts";
 
 /** A device with what went through it since the report before; NaN until there was one. */
 export interface DeviceSample {

@@ -1,5 +1,5 @@
 import type { DomainInfo } from "../../core/api/schema.ts";
-import type { DomainHistory } from "../state/history.ts";
+import type { DomainHistory } from "../../core/api/history/live.ts";
 import type { LongHistory, LongRange } from "../state/long-history.ts";
 import { history } from "../state/session.ts";
 import { useApp } from "../state/store.ts";

@@ -1,4 +1,4 @@
-import type { DomainHistory } from "../state/history.ts";
+import type { DomainHistory } from "../../core/api/history/live.ts";
 import type { LongHistory, LongRange } from "../state/long-history.ts";
 import { Graph, lineClass, type Marker } from "../ui/Graph.tsx";
 import { LongGraph } from "../ui/LongGraph.tsx";

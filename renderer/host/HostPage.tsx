@@ -4,7 +4,7 @@ import type { HostInfo } from "../../core/api/schema.ts";
 import { LongGraphs, metricLine, type LongGraphKind } from "../domain/LongGraphs.tsx";
 import { useLayout } from "../state/layout.ts";
 import { act, history, request } from "../state/session.ts";
-import { hostIs } from "../state/power-words.ts";
+import { hostIs, useShownPower } from "../state/power-words.ts";
 import { openDialog, show, useApp } from "../state/store.ts";
 import { Graph } from "../ui/Graph.tsx";
 import { useMarkers } from "../ui/markers.ts";
@@ -22,6 +22,7 @@ export function HostPage() {
   const [info, setInfo] = useState<HostInfo | null>(null);
   const [chosen, setChosen] = useState<number | null>(null);
   const power = host?.power ?? "off";
+  const shown = useShownPower();
   useEffect(() => {
     if (power !== "running") return;
     let current = true;
@@ -41,7 +42,7 @@ export function HostPage() {
     <div className="page">
       <header className="page-header">
         <h1>Host</h1>
-        <span className={`badge power-${power}`}>{power}</span>
+        <span className={`badge power-${shown.looks}`}>{shown.word}</span>
         <span className="page-sub">
           {host.memoryMiB} MiB, {host.pcpus} {host.pcpus === 1 ? "pCPU" : "pCPUs"}
           {host.stages.length > 0 && `, booted “${host.bootEntries[host.bootEntry]?.title}”`}

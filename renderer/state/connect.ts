@@ -1,6 +1,6 @@
 /** The way to the host: Electron's bridge where there is one, else a WebSocket to the server that the page came from. */
 import { ApiClient, type Transport } from "../../core/api/client.ts";
-import { connectWebSocket } from "../../core/api/transport/websocket-browser.ts";
+import { ConnectionRefused, connectWebSocket, type Refusal } from "../../core/api/transport/websocket-browser.ts";
 import type { DesktopBridge } from "../../electron/channels.ts";
 
 declare global {
@@ -10,30 +10,53 @@ declare global {
 }
 
 function bridgeTransport(bridge: DesktopBridge): Transport {
-  const transport: Transport = {
+  return {
     send: (message) => bridge.send(message),
-    onMessage: () => {},
-    onClose: () => {},
+    listen: (listener) => {
+      bridge.onMessage((message) => listener.message(message));
+      bridge.onClose((reason) => listener.closed(reason));
+    },
     close: () => {},
   };
-  bridge.onMessage((message) => transport.onMessage(message));
-  bridge.onClose((reason) => transport.onClose(reason));
-  return transport;
 }
 
 const TOKEN = "xenarium.token";
 
-/** The token from the page's address, kept for reloads of this tab only. */
+/** The token from the page's address, kept for reloads of this tab only; "" where there is none. */
 function token(): string {
   const given = new URLSearchParams(location.hash.slice(1)).get("token");
   if (given) {
-    sessionStorage.setItem(TOKEN, given);
+    keepToken(given);
     history.replaceState(null, "", location.pathname);
   }
   return given ?? sessionStorage.getItem(TOKEN) ?? "";
 }
+function keepToken(given: string): void {
+  sessionStorage.setItem(TOKEN, given);
+}
 
-/** Rejects with a sentence. */
+/** Why there is no connection, for what the user is told to do. "lost": there was one. */
+export type Trouble = Refusal | "lost" | "no-token";
+
+export function troubleOf(error: unknown): Trouble {
+  if (!(error instanceof ConnectionRefused)) return "away";
+  return error.why === "token" && token() === "" ? "no-token" : error.why;
+}
+
+/**
+ * Takes the address that the server printed, or the token of it alone. False where there is no token in it. One of another server
+ * is opened instead.
+ */
+export function takeAddress(text: string): boolean {
+  const given = /(?:^|#token=)([\w-]{16,256})$/.exec(text.trim())?.[1];
+  if (given === undefined) return false;
+  const address = URL.parse(text.trim());
+  if (address && /^https?:$/.test(address.protocol) && address.origin !== location.origin) location.href = address.href;
+  else keepToken(given);
+  return true;
+}
+
+/** Rejects with a ConnectionRefused. */
 export async function connect(): Promise<ApiClient> {
   if (window.xenariumDesktop) return new ApiClient(bridgeTransport(window.xenariumDesktop));
   const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api`;

@@ -1,5 +1,5 @@
 /** A figure of the history, looked up with every snapshot. */
-import type { DomainHistory } from "./history.ts";
+import type { DomainHistory } from "../../core/api/history/live.ts";
 import { history } from "./session.ts";
 import { useApp } from "./store.ts";
 

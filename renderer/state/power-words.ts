@@ -1,9 +1,14 @@
 import type { HostPower } from "../../core/api/schema.ts";
-
-/** Firmware, boot menu, hypervisor, dom0, xenstored, toolstack, autostart: core/toolstack/power.ts and dom0.ts tell of each. */
-export const POWER_ON_STAGES = 7;
+import { useApp } from "./store.ts";
 
 /** "The host is running"; no full stop, so that it may be a title. */
 export function hostIs(power: HostPower): string {
   return power === "crashed" ? "The host has crashed" : `The host is ${power}`;
+}
+
+/** What is shown beside the host: what it was before the connection went is not what it is. */
+export function useShownPower(): { word: string; looks: string } {
+  const power = useApp(({ host }) => host?.power);
+  const lost = useApp(({ connection }) => connection === "lost");
+  return lost ? { word: "no connection", looks: "crashed" } : { word: power ?? "…", looks: power ?? "off" };
 }

@@ -1,33 +1,21 @@
 /** The application's session with the host: fills the store from events, and carries out what the user asks for. */
 import { ApiError, type ApiClient } from "../../core/api/client.ts";
 import type { Arguments, DomainStop, Events, RequestName, Results } from "../../core/api/schema.ts";
-import { readConfig } from "../../core/api/config-text.ts";
-import { connect } from "./connect.ts";
+import { LiveHistory } from "../../core/api/history/live.ts";
+import { connect, troubleOf, type Trouble } from "./connect.ts";
 import { Consoles } from "../console/consoles.ts";
-import { History } from "./history.ts";
-import {
-  beginTask,
-  noteChanges,
-  noteCreated,
-  noteDestroyed,
-  noteHost,
-  noteNotice,
-  noteStopped,
-  type Failure,
-  type Work,
-} from "./journal.ts";
+import { CLIENT_ID, noteJournal, takeJournal } from "./journal.ts";
 import { addMark, takeMarks } from "./marks.ts";
-import { POWER_ON_STAGES } from "./power-words.ts";
 import { useStops } from "./stops.ts";
 import { show, toast, useApp } from "./store.ts";
 import { NO_LOG, withMore } from "./xen-log.ts";
 
-const STATISTICS_MS = 1000;
 const RECONNECT_MS = 2000;
+const REFUSED_MS = 10_000;
 /** As many as the host keeps consoles of. */
 const MOST_DEPARTED = 64;
 
-export const history = new History();
+export const history = new LiveHistory();
 export const consoles = new Consoles(request);
 
 const storeListeners = new Set<(event: Events["xenstoreChanged"]) => void>();
@@ -39,43 +27,12 @@ let client: ApiClient | null = null;
 /** Asks the host; rejects with an error whose message is a sentence. */
 export function request<N extends RequestName>(name: N, args: Arguments<N>): Promise<Results[N]> {
   if (!client) return Promise.reject(new Error("There is no connection to the host."));
-  const work = beginTask(name, args, nameOf, cancelOf(name, args));
-  if (name === "hostPowerOn") powerOn = work;
-  const { domid } = args as { domid?: number };
-  if (name === "save" && work && domid !== undefined) saves.set(domid, work);
-  const answer = (client.request as (name: N, args: Arguments<N>) => Promise<Results[N]>)(name, args);
-  const end = (failure?: Failure): void => {
-    if (powerOn === work) powerOn = null;
-    if (domid !== undefined && saves.get(domid) === work) saves.delete(domid);
-    work?.end(failure);
-  };
-  answer.then(
-    () => end(),
-    (error: unknown) => end({ message: sentence(error), cancelled: isCancel(error) }),
-  );
-  return answer;
+  return (client.request as (name: N, args: Arguments<N>) => Promise<Results[N]>)(name, args);
 }
 
-/** The power-on that this window asked for last: its stages are its progress. */
-let powerOn: Work | null = null;
-/** Domains that this window saves. */
-const saves = new Map<number, Work>();
-
-/** What ends a request under way; null where nothing does. */
-function cancelOf(name: RequestName, args: unknown): (() => void) | null {
-  // A host that is not up yet goes off at once.
-  if (name === "hostPowerOn") return () => void act("hostPowerOff", { graceMilliseconds: 0 });
-  if (name === "save") return () => void act("saveCancel", { domid: (args as Arguments<"save">).domid });
-  const created = name === "create" ? readConfig((args as Arguments<"create">).config).values.get("name") : undefined;
-  return created ? () => void act("createCancel", { name: created }) : null;
-}
-function isCancel(error: unknown): boolean {
+/** Somebody ended it before it was done. */
+export function isCancel(error: unknown): boolean {
   return error instanceof ApiError && error.code === "ECANCELED";
-}
-
-function nameOf(domid: number): string {
-  const { domains, departed } = useApp.getState();
-  return domains.find((each) => each.domid === domid)?.name ?? departed.get(domid)?.name ?? `domain ${domid}`;
 }
 
 /** The same for what a button does: a refusal is shown. */
@@ -113,11 +70,11 @@ export function sentence(error: unknown): string {
 
 /** Connects, and again whenever the connection is lost. */
 export async function startSession(): Promise<void> {
-  useApp.setState({ connection: "connecting" });
+  clearTimeout(trying);
   try {
     client = await connect();
   } catch (error) {
-    lost(sentence(error));
+    lost(sentence(error), troubleOf(error));
     return;
   }
   listen(client);
@@ -126,15 +83,26 @@ export async function startSession(): Promise<void> {
     (saved) => useApp.setState({ saved }),
     () => {},
   );
+  void consoles.attachAgain();
+  void client.request("journalAttach", { client: CLIENT_ID }).then(
+    ({ entries }) => takeJournal(entries),
+    () => {},
+  );
   const log = await client.request("xenLogAttach").catch(() => null);
   if (log) useApp.setState({ xenLog: { first: 0, ...log } });
-  await client.request("statisticsEvery", { milliseconds: STATISTICS_MS }).catch(() => {});
+  const live = await client.request("liveAttach").catch(() => null);
+  if (!live) return;
+  history.load(live);
+  useApp.setState(({ tick }) => ({ tick: tick + 1 }));
 }
 
-function lost(reason: string): void {
+let trying: ReturnType<typeof setTimeout> | undefined;
+/** What answers, and refuses, is asked less often than what is away. */
+function lost(reason: string, trouble: Trouble): void {
   client = null;
-  useApp.setState({ connection: "lost", connectionReason: reason });
-  setTimeout(() => void startSession(), RECONNECT_MS);
+  useApp.setState({ connection: "lost", connectionReason: reason, connectionTrouble: trouble });
+  const wait = trouble === "away" || trouble === "lost" ? RECONNECT_MS : REFUSED_MS;
+  trying = setTimeout(() => void startSession(), wait);
 }
 
 /** CPU time of each domain when the list was asked for last, nanoseconds, and how many snapshots ago. */
@@ -157,14 +125,16 @@ function isListOld({ domains }: Events["statistics"]): boolean {
   return true;
 }
 
+/** The connection that was asked for what its host is. */
+let known: ApiClient | null = null;
+
 function listen(api: ApiClient): void {
-  api.onClosed(lost);
+  api.onClosed((reason) => lost(reason, "lost"));
   api.on("host", (host) => {
     const before = useApp.getState().host;
     useApp.setState({ host });
-    if (before && before.power !== host.power) noteHost(host.power, host.reason);
-    if (host.power === "starting") powerOn?.progress(host.stages.length / POWER_ON_STAGES);
-    if (host.power === "starting" && before?.power !== "starting") {
+    // Another power cycle, maybe of another server: the numbers mean other domains.
+    if (before && host.cycle !== before.cycle) {
       history.clear();
       consoles.clear();
       useStops.setState({ stops: [] });
@@ -175,7 +145,8 @@ function listen(api: ApiClient): void {
         view: { page: "host", tab: "overview" },
       });
     }
-    if (host.power === "running" && before?.power !== "running") {
+    if (host.power === "running" && (api !== known || before?.power !== "running")) {
+      known = api;
       void api.request("list").then(
         (domains) => useApp.setState({ domains }),
         () => {},
@@ -188,36 +159,28 @@ function listen(api: ApiClient): void {
     }
   });
   api.on("domains", ({ domains }) => {
-    noteChanges(useApp.getState().domains, domains);
     useApp.setState({ domains });
   });
-  api.on("created", (created) => {
-    const { domid } = created;
-    noteCreated(created, useApp.getState().host?.power === "running");
+  api.on("created", ({ domid }) => {
     // A restarted domain takes the place of the one that is looked at.
     const { view, departed } = useApp.getState();
     if (view.page === "domain" && departed.get(view.domid)?.reason === "reboot") show({ ...view, domid });
     void consoles.attach(domid);
   });
-  api.on("stopped", (stopped) => {
-    const { domid, name, reason, uuid } = stopped;
-    noteStopped(stopped, useApp.getState().host?.power);
+  api.on("stopped", ({ domid, name, reason, uuid }) => {
     depart(domid, name, reason, uuid);
     void askStops(api);
     if (reason === "crash") toast("error", `${name} has crashed. Its console is kept.`);
   });
-  api.on("destroyed", (destroyed) => {
-    const { domid, name, uuid } = destroyed;
+  api.on("destroyed", ({ domid, name, uuid }) => {
     const had = useApp.getState().departed.has(domid);
-    noteDestroyed(destroyed, had, useApp.getState().host?.power);
     if (!had) depart(domid, name, "destroyed", uuid);
     void askStops(api);
   });
-  api.on("saving", ({ domid, share }) => saves.get(domid)?.progress(share));
+  api.on("journal", ({ entries }) => noteJournal(entries));
   api.on("saved", ({ domains: saved }) => useApp.setState({ saved }));
   api.on("mark", addMark);
   api.on("notice", (notice) => {
-    noteNotice(notice);
     toast(notice.severity, notice.message);
   });
   api.on("console", ({ domid, bytes, offset }) => consoles.output(domid, bytes, offset));

@@ -1,6 +1,7 @@
 /** What the application shows, apart from figures (history.ts) and console text (consoles.ts). */
 import { create } from "zustand";
 import type { DomainInfo, HostState, SavedDomain } from "../../core/api/schema.ts";
+import type { Trouble } from "./connect.ts";
 import { DOMAIN_TABS, HOST_TABS, type DomainTab, type HostTab } from "./tabs.ts";
 import { NO_LOG, type XenLogState } from "./xen-log.ts";
 
@@ -41,8 +42,9 @@ export interface Question {
 
 export interface AppState {
   connection: "connecting" | "open" | "lost";
-  /** Why it is lost; a sentence. */
+  /** Why it is lost; a sentence, and what is to be done about it. */
   connectionReason: string;
+  connectionTrouble: Trouble;
   host: HostState | null;
   domains: DomainInfo[];
   departed: ReadonlyMap<number, Departed>;
@@ -66,6 +68,7 @@ export interface AppState {
 export const useApp = create<AppState>()(() => ({
   connection: "connecting",
   connectionReason: "",
+  connectionTrouble: "away",
   host: null,
   domains: [],
   departed: new Map(),

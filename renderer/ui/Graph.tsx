@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
-import type { Series } from "../state/history.ts";
+import type { Series } from "../../core/api/history/live.ts";
 import { history } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 import { GraphExport } from "./GraphExport.tsx";

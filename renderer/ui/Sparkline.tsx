@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "react";
-import type { Series } from "../state/history.ts";
+import type { Series } from "../../core/api/history/live.ts";
 import { useApp } from "../state/store.ts";
 import { useSeen } from "./seen.ts";
 import { themeColor } from "./theme.ts";

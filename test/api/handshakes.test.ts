@@ -2,18 +2,17 @@
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ApiClient, type Transport } from "../../core/api/client.ts";
+import type { ApiClient } from "../../core/api/client.ts";
 import { HostService } from "../../core/api/host-service.ts";
 import type { HandshakeStep } from "../../core/api/schema.ts";
-import { Session } from "../../core/api/session.ts";
 import { guestsMissing } from "../guests/images.ts";
 import { startDebian } from "./debian.ts";
+import { connectInMemory } from "./in-memory.ts";
 
 const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const guests = guestsMissing();
 let host: HostService;
 let client: ApiClient;
-let session: Session;
 
 const short = ({ side, by, key, before, after }: HandshakeStep): string =>
   `${side} ${by} ${key || "."} ${before ?? "-"}>${after ?? "-"}`;
@@ -29,19 +28,7 @@ beforeAll(async () => {
     firstGuest: true,
   });
   await host.powerOn();
-  const transport: Transport = {
-    send: (message) => void session.receive(structuredClone(message)),
-    onMessage: () => {},
-    onClose: () => {},
-    close: () => session.end(),
-  };
-  client = new ApiClient(transport);
-  session = new Session(host, {
-    send: (message) => transport.onMessage(message),
-    backlog: 0,
-    end: (reason) => transport.onClose(reason),
-    mayNameFiles: false,
-  });
+  client = connectInMemory(host).client;
 });
 afterAll(() => host.powerOff(1000));
 

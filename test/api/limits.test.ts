@@ -1,8 +1,20 @@
 /** What a client may make the server keep, and where the user's socket may lie. */
 import { EventEmitter } from "node:events";
-import { chmodSync, existsSync, mkdirSync, statSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { spawnSync } from "node:child_process";
 import path from "node:path";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it } from "vitest";
+import { HostJournal } from "../../core/api/journal/host-journal.ts";
 import type { HostService } from "../../core/api/host-service.ts";
 import { HOST_MEMORY_MIB, MOST_PCPUS, type ServerMessage } from "../../core/api/schema.ts";
 import { Session } from "../../core/api/session.ts";
@@ -15,7 +27,9 @@ import { temporaryFolder } from "../temporary.ts";
 function double(): { host: HostService; answer: () => void } {
   const waiting: (() => void)[] = [];
   const toolstack = { request: () => new Promise((resolve) => waiting.push(() => resolve([]))) };
-  const host = Object.assign(new EventEmitter(), { state: { power: "running" }, log: "", notices: [], toolstack });
+  const journal = new HostJournal(() => {}, { gone: () => null, saved: () => null });
+  const parts = { state: { power: "running" }, log: "", notices: [], toolstack, journal };
+  const host = Object.assign(new EventEmitter(), parts);
   return {
     host: host as unknown as HostService,
     answer: () => {
@@ -103,6 +117,74 @@ describe.skipIf(process.platform === "win32")("the user's socket", () => {
     mkdirSync(path.join(base, "target"), { mode: 0o700 });
     symlinkSync(path.join(base, "target"), path.join(base, "link"));
     await expect(serveLocal(host, path.join(base, "link", "host.sock"))).rejects.toThrow(/0700/);
+  });
+
+  describe("where the user says that it is to be", () => {
+    const named = process.env.XENARIUM_SOCKET;
+    afterEach(() => {
+      if (named === undefined) delete process.env.XENARIUM_SOCKET;
+      else process.env.XENARIUM_SOCKET = named;
+    });
+    const place = (): string => {
+      const file = path.join(temporaryFolder("named"), "x.sock");
+      process.env.XENARIUM_SOCKET = file;
+      return file;
+    };
+    /** Ends at once and leaves its socket, as a process that is killed does. */
+    const leaveSocket = (file: string): void => {
+      const script = `require("net").createServer().listen(${JSON.stringify(file)}, () => process.kill(process.pid, "SIGKILL"))`;
+      spawnSync(process.execPath, ["-e", script]);
+      expect(statSync(file).isSocket()).toBe(true);
+    };
+
+    it("takes the place of no file, folder or link, which stay as they are", async () => {
+      const { host } = double();
+      const file = place();
+      writeFileSync(file, "my thesis");
+      await expect(serveLocal(host, file)).rejects.toThrow(/is a file, not a socket/);
+      expect(readFileSync(file, "utf8")).toBe("my thesis");
+      const folder = place();
+      mkdirSync(folder);
+      await expect(serveLocal(host, folder)).rejects.toThrow(/is a folder, not a socket/);
+      const link = place();
+      symlinkSync(file, link);
+      await expect(serveLocal(host, link)).rejects.toThrow(/is a link, not a socket/);
+      const dangling = place();
+      symlinkSync(path.join(path.dirname(dangling), "nothing"), dangling);
+      await expect(serveLocal(host, dangling)).rejects.toThrow(/is a link/);
+      expect(readFileSync(link, "utf8")).toBe("my thesis");
+      expect(readdirSync(path.dirname(folder))).toEqual(["x.sock"]);
+    });
+
+    it("takes the place of no socket that somebody listens at, or that another program has left", async () => {
+      const { host } = double();
+      const file = place();
+      const other = createServer();
+      await new Promise<void>((resolve) => other.listen(file, resolve));
+      await expect(serveLocal(host, file)).rejects.toThrow(/listens at/);
+      expect(other.listening && statSync(file).isSocket()).toBe(true);
+      await new Promise((resolve) => other.close(resolve));
+      leaveSocket(file);
+      await expect(serveLocal(host, file)).rejects.toThrow(/no Xenarium host has left/);
+      expect(statSync(file).isSocket()).toBe(true);
+      // A mark of a socket of ours that was there before says nothing of this one.
+      writeFileSync(`${file}.owner`, "1 1\n");
+      await expect(serveLocal(host, file)).rejects.toThrow(/no Xenarium host has left/);
+    });
+
+    it("takes the place of what a host that was killed has left, and leaves nothing", async () => {
+      const { host } = double();
+      const file = place();
+      leaveSocket(file);
+      const { dev, ino } = statSync(file);
+      writeFileSync(`${file}.owner`, `${dev} ${ino}\n`);
+      const served = await serveLocal(host, file);
+      (await connectLocal(file)).close();
+      await expect(serveLocal(host, file)).rejects.toThrow(/listens at/);
+      expect(readFileSync(`${file}.owner`, "utf8")).toBe(`${statSync(file).dev} ${statSync(file).ino}\n`);
+      await served.close();
+      expect(readdirSync(path.dirname(file))).toEqual([]);
+    });
   });
 
   it("is the user's own by default", () => {

@@ -2,11 +2,11 @@
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { ApiClient, type Transport } from "../../core/api/client.ts";
+import type { ApiClient } from "../../core/api/client.ts";
 import { HostService } from "../../core/api/host-service.ts";
-import { MOST_MESSAGE_BYTES, type FrameMap, type ServerMessage } from "../../core/api/schema.ts";
-import { Session } from "../../core/api/session.ts";
+import { MOST_MESSAGE_BYTES, type FrameMap } from "../../core/api/schema.ts";
 import { toBytes } from "../../core/api/transport/frame.ts";
+import { connectInMemory } from "./in-memory.ts";
 
 const root = path.resolve(import.meta.dirname, "../..");
 const dist = pathToFileURL(`${root}/dist/`);
@@ -23,19 +23,7 @@ beforeAll(async () => {
     pcpus: 1,
   });
   await host.powerOn();
-  const transport: Transport = {
-    send: (message) => void session.receive(message),
-    onMessage: () => {},
-    onClose: () => {},
-    close: () => session.end(),
-  };
-  const session: Session = new Session(host, {
-    send: (message: ServerMessage) => queueMicrotask(() => transport.onMessage(message)),
-    backlog: 0,
-    end: () => {},
-    mayNameFiles: false,
-  });
-  client = new ApiClient(transport);
+  client = connectInMemory(host).client;
   guest = (await client.request("createBundled", { vcpus: 2 })).domid;
   await type("");
 });

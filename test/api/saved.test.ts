@@ -3,11 +3,11 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ApiClient, type Transport } from "../../core/api/client.ts";
+import type { ApiClient } from "../../core/api/client.ts";
 import { HostService } from "../../core/api/host-service.ts";
 import type { Events } from "../../core/api/schema.ts";
-import { Session } from "../../core/api/session.ts";
 import { temporaryFolder } from "../temporary.ts";
+import { connectInMemory } from "./in-memory.ts";
 
 const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const SLOW = { timeout: 60_000 };
@@ -20,22 +20,6 @@ function makeHost(savedFolder: string | null): HostService {
     pcpus: 1,
     ...(savedFolder !== null && { savedFolder }),
   });
-}
-function connect(host: HostService, mayNameFiles: boolean): ApiClient {
-  const transport: Transport = {
-    send: (message) => void session.receive(structuredClone(message)),
-    onMessage: () => {},
-    onClose: () => {},
-    close: () => session.end(),
-  };
-  const client = new ApiClient(transport);
-  const session = new Session(host, {
-    send: (message) => transport.onMessage(message),
-    backlog: 0,
-    end: (reason) => transport.onClose(reason),
-    mayNameFiles,
-  });
-  return client;
 }
 async function startGuest(host: HostService): Promise<number> {
   const { domid } = await host.createBundled(1);
@@ -54,7 +38,7 @@ describe("saved domains over the API", () => {
   beforeAll(async () => {
     host = makeHost(folder);
     await host.powerOn();
-    client = connect(host, false);
+    client = connectInMemory(host, false).client;
   });
   afterAll(() => host.powerOff(0));
 
@@ -84,7 +68,7 @@ describe("saved domains over the API", () => {
       .poll(() => host.notices.map(({ message }) => message).join())
       .toContain(`${spoiled} can't be restored`);
     expect(readdirSync(folder)).toHaveLength(2);
-    client = connect(host, false);
+    client = connectInMemory(host, false).client;
     await expect(client.request("restore", { uuid })).rejects.toMatchObject({ code: "EOFF" });
     await host.powerOn();
     const { name } = await client.request("restore", { uuid });
@@ -103,7 +87,7 @@ describe("saved domains over the API", () => {
     await expect(client.request("save", { domid, resume: true })).rejects.toMatchObject({ code: "EBADREQUEST" });
     await expect(client.request("save", { domid: 0 })).rejects.toMatchObject({ code: "EPERM" });
     await expect(client.request("saveCancel", { domid })).rejects.toMatchObject({ code: "ESRCH" });
-    const own = connect(host, true);
+    const own = connectInMemory(host, true).client;
     await own.request("save", { domid, file, resume: true });
     expect((await own.request("list")).map((each) => each.domid)).toContain(domid);
     own.close();
@@ -132,7 +116,7 @@ describe("saved domains over the API", () => {
     const bare = makeHost(null);
     await bare.powerOn();
     const domid = await startGuest(bare);
-    const own = connect(bare, true);
+    const own = connectInMemory(bare, true).client;
     await expect(own.request("save", { domid })).rejects.toMatchObject({ code: "EROFS" });
     expect((await own.request("list")).map((each) => each.domid)).toContain(domid);
     await bare.powerOff(0);

@@ -6,7 +6,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { WebSocket } from "ws";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ApiClient, type Transport } from "../../core/api/client.ts";
+import { ApiClient, Heard } from "../../core/api/client.ts";
 import { HostService } from "../../core/api/host-service.ts";
 import type { ServerMessage, StatisticsSnapshot } from "../../core/api/schema.ts";
 import { fromBytes, toBytes } from "../../core/api/transport/frame.ts";
@@ -52,15 +52,14 @@ function fate(socket: WebSocket): Promise<string> {
 }
 async function connected(): Promise<{ client: ApiClient; socket: WebSocket }> {
   const socket = open();
-  const transport: Transport = {
+  const heard = new Heard();
+  socket.on("message", (data: Buffer) => heard.message(fromBytes(data) as ServerMessage));
+  socket.on("close", (_code, reason) => heard.closed(reason.toString() || "closed"));
+  const client = new ApiClient({
     send: (message) => socket.send(toBytes(message)),
-    onMessage: () => {},
-    onClose: () => {},
+    listen: (listener) => heard.listen(listener),
     close: () => socket.close(),
-  };
-  socket.on("message", (data: Buffer) => transport.onMessage(fromBytes(data) as ServerMessage));
-  socket.on("close", (_code, reason) => transport.onClose(reason.toString() || "closed"));
-  const client = new ApiClient(transport);
+  });
   expect(await fate(socket)).toBe("open");
   return { client, socket };
 }

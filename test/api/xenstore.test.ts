@@ -2,40 +2,22 @@
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ApiClient, type Transport } from "../../core/api/client.ts";
+import type { ApiClient } from "../../core/api/client.ts";
 import { HostService } from "../../core/api/host-service.ts";
 import type { Events } from "../../core/api/schema.ts";
-import { Session } from "../../core/api/session.ts";
+import { connectInMemory, type InMemory } from "./in-memory.ts";
 
 const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 let host: HostService;
 
-interface Connected {
-  client: ApiClient;
-  session: Session;
+interface Connected extends InMemory {
   heard: Events["xenstoreChanged"][];
-  reader: { backlog: number };
 }
 function connect(): Connected {
-  const reader = { backlog: 0 };
-  const transport: Transport = {
-    send: (message) => void session.receive(structuredClone(message)),
-    onMessage: () => {},
-    onClose: () => {},
-    close: () => session.end(),
-  };
-  const client = new ApiClient(transport);
-  const session: Session = new Session(host, {
-    send: (message) => transport.onMessage(message),
-    get backlog() {
-      return reader.backlog;
-    },
-    end: (reason) => transport.onClose(reason),
-    mayNameFiles: false,
-  });
   const heard: Events["xenstoreChanged"][] = [];
-  client.on("xenstoreChanged", (event) => heard.push(event));
-  return { client, session, heard, reader };
+  const connected = connectInMemory(host);
+  connected.client.on("xenstoreChanged", (event) => heard.push(event));
+  return { ...connected, heard };
 }
 const settle = (milliseconds = 250): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 const watches = async ({ client }: Connected): Promise<number> =>

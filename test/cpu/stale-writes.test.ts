@@ -128,6 +128,29 @@ describe.each(ADDRESSES)("at %s", (_, address) => {
     }
   });
 
+  it("executes what was written last when versions of the frame run out, and generations pass 2^32", () => {
+    const a = machine(address);
+    const b = secondProcessor(a);
+    const versions = 0x200000 + CPU_SIZE;
+    a.view.setUint32(versions + (FRAME >> 12) * 4, 0xffff_fffc, true);
+    a.view.setBigUint64(versions, 2n ** 32n - 3n, true);
+    a.view.setBigUint64(versions + 8, 2n ** 32n - 3n, true);
+    for (let i = 1; i < 12; i++) {
+      const writer = i % 3 ? b : a;
+      const value = write(writer, address, i * 7, 1 + (i % 3));
+      expect(call(a, address)).toBe(value);
+      expect(call(b, address)).toBe(value);
+    }
+    expect(a.view.getUint32(versions + (FRAME >> 12) * 4, true)).toBe(0xffff_ffff);
+    expect(a.view.getBigUint64(versions, true)).toBeGreaterThan(2n ** 32n);
+    // Such a frame is not translated.
+    const code = new TranslatedCode(a.exports as unknown as WebAssembly.Exports, a.memory, POOL, {
+      first: 16,
+      end: 2048,
+    });
+    expect(code.translate({ host: FRAME, linear: address, cr3: BigInt(a.cr3), large: false, blocks: 0 })).toBe(false);
+  });
+
   it.each(["interpreted", "translated"])("forgets translations for writing to a page of another type, %s", (how) => {
     const m = machine(address);
     // The page behind it shows that nothing else was forgotten.

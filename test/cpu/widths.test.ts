@@ -55,6 +55,16 @@ it.each([
   expect(await rules(body)).toEqual([]);
 });
 
+it.each([
+  ["usize", "p", ["exported"]],
+  ["u32", "<u32>p", ["exported"]],
+  ["f64", "<f64>p", []],
+  ["i32", "-1", []],
+])("refuses addresses that JavaScript would see as negative: %s", async (type, value, rules) => {
+  const source = `export function address(p: usize): ${type} {\n  return ${value};\n}`;
+  expect((await wrongWidths("case.ts", { "case.ts": source })).map(({ rule }) => rule)).toEqual(rules);
+});
+
 it("looks into generic and inlined functions, and says where it found what", async () => {
   const findings = await wrongWidths("case.ts", {
     "case.ts": [

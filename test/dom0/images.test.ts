@@ -9,6 +9,7 @@ import { identifyImage, loadKernel } from "../../core/dom0/builder/image.ts";
 import { fillTable, layoutPv } from "../../core/dom0/builder/layout.ts";
 import { pvParameters } from "../../core/dom0/builder/notes.ts";
 import { undoX86Filter } from "../../core/dom0/builder/xz.ts";
+import { lzmaBomb, zstdBomb } from "./bombs.ts";
 
 const GRUB = "/work/ref/grub/usr/lib/grub-xen/";
 const BOOT = "/work/ref/linux/boot";
@@ -86,12 +87,6 @@ describe("what a file is", () => {
   const mbr = Buffer.from(zeros);
   mbr.writeUInt16LE(0xaa55, 510);
   mbr[0] = 0xeb;
-  // A frame of 600 blocks that each say "2 MiB of zeros".
-  const zstdBomb = Buffer.concat([
-    Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 0x58]),
-    ...Array.from({ length: 600 }, () => Buffer.from([0xfa, 0xff, 0xff, 0])),
-  ]);
-  const lzmaBomb = Buffer.concat([Buffer.from([0x5d, 0, 0, 0x80, 0]), u64(1n << 40n), zeros]);
   const tar = Buffer.from(zeros);
   tar.write("ustar", 257);
   it.each([
@@ -112,8 +107,13 @@ describe("what a file is", () => {
       "archive",
       /gzip file that can't be unpacked \(/,
     ],
-    ["a zstd bomb", zstdBomb, "archive", /zstd file that can't be unpacked \(it unpacks to more than 1 GiB\)/],
-    ["an lzma bomb", lzmaBomb, "archive", /lzma file that can't be unpacked \(it unpacks to more than 1 GiB\)/],
+    ["a zstd bomb", zstdBomb(600), "archive", /zstd file that can't be unpacked \(it unpacks to more than 1 GiB\)/],
+    [
+      "an lzma bomb",
+      lzmaBomb(4_000_000),
+      "archive",
+      /lzma file that can't be unpacked \(it unpacks to more than 1 GiB\)/,
+    ],
     [
       "a picture",
       Buffer.concat([Buffer.from("\x89PNG\r\n", "latin1"), zeros]),

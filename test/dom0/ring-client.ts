@@ -59,13 +59,22 @@ export class RingClient {
       const cons = this.words[2056 >> 2]! >>> 0;
       const prod = this.words[2060 >> 2]! >>> 0;
       const length = (prod - cons) >>> 0;
-      if (length === 0) return;
+      // More than there can be: somebody has written an index that is none.
+      if (length === 0 || length > RING) return;
       const part = Buffer.alloc(length);
       for (let i = 0; i < length; i++) part[i] = this.bytes[1024 + ((cons + i) % RING)]!;
       this.#input = Buffer.concat([this.#input, part]);
       this.words[2056 >> 2] = prod | 0;
       this.ring.service();
     }
+  }
+
+  /** Asks for a new conversation: what was half said is forgotten at both ends. */
+  reconnect(): void {
+    this.words[2068 >> 2] = 1;
+    this.ring.service();
+    this.#input = Buffer.alloc(0);
+    this.#kept = [];
   }
 
   /** Complete messages so far. */

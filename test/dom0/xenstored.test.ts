@@ -407,3 +407,27 @@ it("forgets what a gone domain owned", async () => {
   expect(dom0.permissions("/shared/x")).toEqual(["n0"]);
   expect(xenstored.handle(dom0.connection, XS.CONTROL, 0, Buffer.from("check\0")).toString()).toBe("OK\0");
 });
+
+describe("a domain that does not read its ring", () => {
+  it("is not robbed of events in silence: its connection ends, which is said once, and it may have another", () => {
+    const told: [number, string][] = [];
+    xenstored.onTrouble = (domid, message) => told.push([domid, message]);
+    const overflow = (): void => {
+      guest.request(XS.WATCH, `data\0${"t".repeat(1500)}\0`);
+      for (let i = 0; i < 2000 && guest.ring.broken === 0; i++) dom0.write(`/local/domain/5/data/${i}`, "");
+    };
+    overflow();
+    expect(guest.error).toBe(1);
+    expect(guest.ring.waiting).toEqual({ bytes: 0, replies: 0 });
+    expect(guest.connection.watches.size).toBe(0);
+    expect(told).toEqual([[5, expect.stringMatching(/^Domain 5 does not read its xenstore ring: \d+ bytes wait/)]]);
+    const other = new RingClient(xenstored, 6);
+    expect(other.request(XS.GET_DOMAIN_PATH, "6\0")).toBe("/local/domain/6\0");
+    guest.words[2068 >> 2] = 1;
+    guest.ring.service();
+    expect(guest.request(XS.DIRECTORY, "data\0")).toMatch(/^!E2BIG|^0\0/);
+    dom0.remove("/local/domain/5/data");
+    overflow();
+    expect([guest.error, told.length]).toEqual([1, 1]);
+  });
+});

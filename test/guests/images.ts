@@ -15,7 +15,7 @@ const cache = path.join(root, ".cache/guests");
 let listsUpdated = false;
 
 /** Downloads a Debian package (without installing it) and returns the folder of its files. */
-function debianPackage(name: string): string {
+export function debianPackage(name: string): string {
   const folder = path.join(cache, name);
   if (existsSync(path.join(folder, ".complete"))) return folder;
   mkdirSync(folder, { recursive: true });
@@ -88,13 +88,24 @@ function safely<T>(action: () => T): T | null {
 
 /** Why the Debian guests can't be had here, or null. */
 export function guestsMissing(): string | null {
-  try {
+  return whyMissing("Debian's kernel", () => {
     debianKernel();
     grubForXen();
     debianPackage("busybox-static");
+  });
+}
+
+/** Why a package of Debian's can't be had here, or null. */
+export function packageMissing(name: string): string | null {
+  return whyMissing(`Debian's package ${name}`, () => void debianPackage(name));
+}
+
+function whyMissing(what: string, get: () => void): string | null {
+  try {
+    get();
     return null;
   } catch (error) {
-    const reason = `Debian's kernel could not be downloaded: ${(error as Error).message}`;
+    const reason = `${what} could not be downloaded: ${(error as Error).message}`;
     if (process.env.CI) throw new Error(reason);
     return reason;
   }

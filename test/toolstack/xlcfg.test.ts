@@ -1,7 +1,8 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
-import { parseCpus, parseXlConfig } from "../../core/toolstack/xlcfg.ts";
+import { cpusText, parseCpus } from "../../core/toolstack/cpu-list.ts";
+import { parseXlConfig } from "../../core/toolstack/xlcfg.ts";
 import { parseBootConfig } from "../../core/toolstack/boot-config.ts";
 import { runConfig } from "../../core/cli/config-text.ts";
 import { runArguments, serveArguments, UsageError } from "../../core/cli/arguments.ts";
@@ -35,6 +36,10 @@ extra += " quiet"
 on_poweroff = "destroy"
 on_reboot = 'restart'
 on_crash = "preserve"
+on_watchdog = "preserve"
+on_soft_reset = "destroy"
+max_grant_frames = 32
+max_grant_version = 1
 uuid = "01234567-89AB-cdef-0123-456789abcdef"
 vif = []
 `);
@@ -51,20 +56,27 @@ vif = []
       vcpus: 2,
       maxvcpus: 4,
       cpus: [[0, 1], [2]],
+      cpusSoft: null,
       cpuWeight: 512,
       cap: 50,
       tscMode: "always_emulate",
+      limits: { grantFrames: 32, maptrackFrames: 1024, grantVersion: 1, eventChannels: 1023 },
       onPoweroff: "destroy",
       onReboot: "restart",
+      onWatchdog: "preserve",
       onCrash: "preserve",
+      onSoftReset: "destroy",
     });
   });
 
   it("has xl's defaults", () => {
     expect(parseXlConfig(base).config).toMatchObject({
-      memoryMiB: 128,
-      maxmemMiB: 128,
+      memoryMiB: 32,
+      maxmemMiB: 32,
       vcpus: 1,
+      maxvcpus: 1,
+      onWatchdog: "destroy",
+      onSoftReset: "soft-reset",
       cpuWeight: 256,
       cap: 0,
       tscMode: "default",
@@ -78,8 +90,8 @@ vif = []
   });
 
   it("names key, line and what is allowed for a wrong value", () => {
-    expect(errors(`${base}memory = "lots"`)).toEqual([
-      'line 3: memory is "lots"; allowed: a whole number from 1 to 3584 (MiB)',
+    expect(errors(`${base}memory = 9999`)).toEqual([
+      'line 3: memory is "9999"; allowed: a whole number from 1 to 3584 (MiB)',
     ]);
     expect(errors(`${base}on_crash = "explode"`)[0]).toMatch(
       /^line 3: on_crash is "explode"; allowed: "destroy", "restart"/,
@@ -87,18 +99,22 @@ vif = []
     expect(errors(`${base}tsc_mode = "native_paravirt"`)).toEqual([
       'line 3: tsc_mode is "native_paravirt"; allowed: "default", "always_emulate", "native"; Xen 4.17 has native_paravirt no more',
     ]);
-    expect(errors(`${base}vcpus = 0`)[0]).toContain("line 3: vcpus is");
+    expect(errors(`${base}vcpus = 33`)[0]).toContain("line 3: vcpus is");
     expect(errors(`${base}vcpus = 4\nmaxvcpus = 2`)[0]).toContain("at least vcpus, which is 4");
     expect(errors(`${base}type = "hvm"`)[0]).toContain('only "pv"');
     expect(errors(`${base}type = "xyz"`)[0]).toContain('type is "xyz"; allowed: "pv"');
-    expect(errors(`${base}cpus = "9-2"`)[0]).toContain("pCPU numbers from 0 to 31");
+    expect(errors(`${base}cpus = "9-2"`)[0]).toContain('pCPUs as "0-3,5,^1"');
+    expect(errors(`${base}cpus = "all,^node:0"`)[0]).toContain("which leaves no pCPU");
     expect(errors(`${base}uuid = "nope"`)[0]).toContain("a UUID as");
     expect(errors(`${base}extra = "${"x".repeat(1100)}"`)[0]).toContain("longer than 1023 bytes");
-    expect(errors('name = "7"\nkernel = "k"')[0]).toContain("not digits alone");
-    expect(errors('kernel = ["k"]\nname="n"')).toContain("line 1: kernel is a list; allowed: a string in quotes");
+    expect(errors('name = "a\\nb"\nkernel = "k"')[0]).toContain("without control characters");
+    expect(errors('kernel = ["k"]\nname="n"')).toEqual(["line 1: kernel is missing: give the path of a PV kernel"]);
+    expect(errors('bootloader = "pygrub"\nname="n"')[0]).toMatch(
+      /^line 1: bootloader is "pygrub": boot loaders that run in dom0 come with a later version. Give `kernel`/,
+    );
     expect(errors("")).toEqual([
-      "kernel is missing: give the path of a PV kernel",
       "name is missing: give the domain's name",
+      "kernel is missing: give the path of a PV kernel",
     ]);
   });
 
@@ -135,7 +151,19 @@ vif = []
   it("understands pCPU sets", () => {
     expect(parseCpus("0-3,^1")).toEqual([0, 2, 3]);
     expect(parseCpus("all")!.length).toBe(32);
-    for (const bad of ["", "x", "1-", "40", "^0", "1,,2"]) expect(parseCpus(bad)).toBe(null);
+    expect(parseCpus("nodes:0,^1")!.length).toBe(31);
+    expect(parseCpus("all,^node:1")!.length).toBe(32);
+    expect(parseCpus("0-99,^1-98")).toEqual([0]);
+    for (const empty of ["", "^0", "node:1", "all,^nodes:0-3", "40"]) expect(parseCpus(empty)).toEqual([]);
+    for (const bad of ["x", "1-", "0 1", "3-1", "node0", "0x1"]) expect(parseCpus(bad)).toBe(null);
+    expect(parseCpus("1,,2")).toEqual([1, 2]);
+  });
+
+  it("shows the pCPUs that there are", () => {
+    expect(cpusText(0xfffffffe, 2)).toBe("1");
+    expect(cpusText(0xffffffff, 2)).toBe("all");
+    expect(cpusText(0b1011, 6)).toBe("0-1,3");
+    expect(cpusText(0xffffffff, 32)).toBe("all");
   });
 });
 

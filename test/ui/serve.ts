@@ -13,22 +13,31 @@ export interface Served {
   env: NodeJS.ProcessEnv;
   /** Ends it as Ctrl+C does; its exit status. */
   stop(): Promise<number | null>;
+  /** Ends it without its knowing. */
+  kill(): Promise<unknown>;
 }
 
-export function startServe(...args: string[]): Promise<Served> {
+/** In a folder of its own, which goes with it. */
+export async function startServe(...args: string[]): Promise<Served> {
   const folder = mkdtempSync(path.join(tmpdir(), "xenarium-serve-"));
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  const served = await startServeIn(folder, ...args).catch((error: unknown) => {
+    remove();
+    throw error;
+  });
+  const then = <T>(ended: Promise<T>): Promise<T> => ended.finally(remove);
+  return { ...served, stop: () => then(served.stop()), kill: () => then(served.kill()) };
+}
+
+/** With what is in that folder, which stays. */
+export function startServeIn(folder: string, ...args: string[]): Promise<Served> {
   const socket = path.join(folder, "host.sock");
   // Without a display, --browser opens none: the test brings its own.
   const env: NodeJS.ProcessEnv = { ...process.env, XENARIUM_SOCKET: socket, XENARIUM_STATE: folder };
   delete env.DISPLAY;
   delete env.WAYLAND_DISPLAY;
   const child = spawn(process.execPath, [cli, "serve", ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
-  const ended = new Promise<number | null>((resolve) =>
-    child.once("close", (status) => {
-      rmSync(folder, { recursive: true, force: true });
-      resolve(status);
-    }),
-  );
+  const ended = new Promise<number | null>((resolve) => child.once("close", (status) => resolve(status)));
   return new Promise((resolve, reject) => {
     let text = "";
     child.stderr.on("data", (data: Buffer) => (text += data.toString()));
@@ -42,6 +51,10 @@ export function startServe(...args: string[]): Promise<Served> {
         env,
         stop: () => {
           child.kill("SIGINT");
+          return ended;
+        },
+        kill: () => {
+          child.kill("SIGKILL");
           return ended;
         },
       });

@@ -57,7 +57,8 @@ describe.skipIf(missing !== null)(`tasks${missing ? ` (${missing})` : ""}`, () =
     expect(seen.length).toBeGreaterThan(3);
     expect(seen).toEqual([...seen].sort((a, b) => a - b));
     expect(seen.at(-1)).toBeGreaterThan(0.9);
-    await expect.poll(() => task("Read disk.img").getAttribute("data-state"), PATIENT).toBe("done");
+    // It was read, and is of no use: no success.
+    await expect.poll(() => task("Read disk.img").getAttribute("data-state"), PATIENT).toBe("failed");
   });
 
   it("reading a file is ended by Stop, and by the task’s own Cancel; the host keeps nothing of it", async () => {

@@ -5,9 +5,10 @@
  * A file's first line is MAGIC, its form, its metrics between commas and, from form 2 on, "vcpus=" and of how many its records have the time.
  * Form 1 had no vCPUs. A file of an older form or with other metrics is read, and written in the present form with its next minute.
  */
-import { appendFile, mkdir, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { appendFile, readFile, readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { crc32 } from "node:zlib";
+import { privateFolder, removeParts, writeWhole } from "../../files/whole.ts";
 import { KeptMinutes, keepWithin } from "./kept.ts";
 import { KEPT_MINUTES, MOST_KEPT_VCPUS, minuteBytes, readMinute, writeMinute, type Minute } from "./minutes.ts";
 
@@ -55,7 +56,8 @@ export class HistoryFiles {
     since: number,
     until: number,
   ): Promise<{ kept: Map<string, KeptMinutes>; events: HistoryEvent[]; notes: string[] }> {
-    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+    await privateFolder(this.#folder);
+    await removeParts(this.#folder);
     const kept = new Map<string, KeptMinutes>();
     let host: KeptMinutes | null = null;
     const notes: string[] = [];
@@ -102,7 +104,7 @@ export class HistoryFiles {
     this.#known.set(key, { records, vcpus });
     return this.#then(async () => {
       try {
-        await this.#replace(this.#path(key), bytes);
+        await writeWhole(this.#path(key), bytes);
       } catch (error) {
         this.#known.delete(key);
         throw error;
@@ -114,7 +116,7 @@ export class HistoryFiles {
     return this.#then(async () => {
       const file = path.join(this.#folder, EVENTS_FILE);
       if (this.#events >= 2 * MOST_EVENTS) {
-        await this.#replace(file, Buffer.from(all.map(line).join("")));
+        await writeWhole(file, Buffer.from(all.map(line).join("")));
         this.#events = all.length;
         return;
       }
@@ -157,11 +159,6 @@ export class HistoryFiles {
 
   #header(key: string, vcpus: number): Buffer {
     return Buffer.from(`${MAGIC} ${FORM} ${this.#metricsOf(key).join(",")} vcpus=${vcpus}\n`);
-  }
-
-  async #replace(file: string, bytes: Uint8Array): Promise<void> {
-    await writeFile(`${file}.new`, bytes, { mode: 0o600 });
-    await rename(`${file}.new`, file);
   }
 
   /** null and a note when the file was spoiled, null alone when there is none. */
@@ -211,7 +208,7 @@ export class HistoryFiles {
     await checkSize(file, (2 * MOST_EVENTS + 1) * (MOST_TITLE * 6 + 200));
     const text = await readFile(file, "utf8");
     const whole = text.slice(0, text.lastIndexOf("\n") + 1);
-    if (whole.length < text.length) await this.#replace(file, Buffer.from(whole));
+    if (whole.length < text.length) await writeWhole(file, Buffer.from(whole));
     const lines = whole.split("\n").slice(0, -1);
     return lines
       .map((each, i) => {

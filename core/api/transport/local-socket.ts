@@ -2,12 +2,13 @@
  * The command line's way in: a socket in a folder that only the user enters (a named pipe on Windows). Messages are framed
  * by their length, u32 little-endian.
  */
-import { chmodSync, lstatSync, mkdirSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { rm, rmdir } from "node:fs/promises";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import path from "node:path";
-import type { Transport } from "../client.ts";
+import { writeWholeSync } from "../../files/whole.ts";
+import { Heard, type Transport } from "../client.ts";
 import type { HostService } from "../host-service.ts";
 import { MOST_MESSAGE_BYTES, type ServerMessage } from "../schema.ts";
 import { Session } from "../session.ts";
@@ -65,14 +66,48 @@ function writeMessage(socket: Socket, message: unknown): void {
   socket.uncork();
 }
 
-/** Rejects with a sentence if another host of this user listens there already. */
+/** Beside a socket of ours: which one it is, so that what a host that was killed has left is told from what others have. */
+const markOf = (file: string): string => `${file}.owner`;
+
+/** The socket's place on its disk; null where there is none. Throws a sentence for what is no socket. */
+function socketAt(file: string): string | null {
+  const found = lstatSync(file, { throwIfNoEntry: false, bigint: true });
+  if (!found) return null;
+  if (found.isSocket()) return `${found.dev} ${found.ino}\n`;
+  const what = found.isDirectory() ? "a folder" : found.isSymbolicLink() ? "a link" : "a file";
+  throw new Error(`${file} is ${what}, not a socket; name a place for the socket where nothing is`);
+}
+
+/** Makes room for a socket. Throws a sentence, with everything as it was, unless there is nothing but what a killed host has left. */
+async function takePlace(file: string): Promise<void> {
+  const found = socketAt(file);
+  if (found === null) return;
+  const fate = await connecting(file);
+  if (fate === "answered") throw new Error(`another Xenarium host, or another program, listens at ${file}`);
+  if (fate !== "ECONNREFUSED" && fate !== "ENOENT")
+    throw new Error(`${file} is a socket that can't be looked at (${fate}); name another place for this host's`);
+  // In a folder of the host's own, what is not marked is from before there were marks.
+  if (process.env.XENARIUM_SOCKET === file && readMark(file) !== found)
+    throw new Error(
+      `${file} is a socket that no Xenarium host has left; delete it if nobody needs it, or name another place for this host's`,
+    );
+  if (socketAt(file) === found) rmSync(file, { force: true });
+}
+
+function readMark(file: string): string | null {
+  try {
+    return readFileSync(markOf(file), "latin1");
+  } catch {
+    return null;
+  }
+}
+
+/** Rejects with a sentence if another host of this user listens there already, or something stands there that is no socket of ours. */
 export async function serveLocal(host: HostService, file = socketPath()): Promise<{ close(): Promise<void> }> {
   if (process.platform !== "win32") {
     mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
     checkFolder(file);
-    // A socket file that nobody listens at is what a killed host has left.
-    if (await answers(file)) throw new Error(`another Xenarium host listens at ${file}`);
-    await rm(file, { force: true });
+    await takePlace(file);
   }
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -110,11 +145,15 @@ export async function serveLocal(host: HostService, file = socketPath()): Promis
     server.once("error", reject);
     server.listen(file, resolve);
   });
-  if (process.platform !== "win32") chmodSync(file, 0o600);
+  if (process.platform !== "win32") {
+    chmodSync(file, 0o600);
+    writeWholeSync(markOf(file), socketAt(file) ?? "");
+  }
   return {
     close: async () => {
       for (const socket of sockets) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
+      if (process.platform !== "win32") await rm(markOf(file), { force: true });
       // Ours, and of no use without a socket; what else is in it keeps it.
       if (process.platform !== "win32" && process.env.XENARIUM_SOCKET !== file)
         await rmdir(path.dirname(file)).catch(() => {});
@@ -122,14 +161,15 @@ export async function serveLocal(host: HostService, file = socketPath()): Promis
   };
 }
 
-function answers(file: string): Promise<boolean> {
+/** "answered", or the code of what kept it from being. */
+function connecting(file: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(file);
     socket.once("connect", () => {
       socket.destroy();
-      resolve(true);
+      resolve("answered");
     });
-    socket.once("error", () => resolve(false));
+    socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
   });
 }
 
@@ -142,19 +182,18 @@ export function connectLocal(file = socketPath()): Promise<Transport> {
       reject(new Error(`no host is running here (nothing answers at ${file}); start one with \`xenarium serve\``)),
     );
     socket.once("connect", () => {
-      const transport: Transport = {
-        send: (message) => writeMessage(socket, message),
-        onMessage: () => {},
-        onClose: () => {},
-        close: () => socket.end(),
-      };
-      const split = splitter(MOST_RESULT_BYTES, (bytes) => transport.onMessage(fromBytes(bytes) as ServerMessage));
+      const heard = new Heard();
+      const split = splitter(MOST_RESULT_BYTES, (bytes) => heard.message(fromBytes(bytes) as ServerMessage));
       socket.on("data", (chunk) => {
         if (!split(chunk)) socket.destroy();
       });
       socket.on("error", () => {});
-      socket.on("close", () => transport.onClose("The host has ended, or its connection was lost."));
-      resolve(transport);
+      socket.on("close", () => heard.closed("The host has ended, or its connection was lost."));
+      resolve({
+        send: (message) => writeMessage(socket, message),
+        listen: (listener) => heard.listen(listener),
+        close: () => socket.end(),
+      });
     });
   });
 }

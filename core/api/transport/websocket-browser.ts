@@ -1,44 +1,59 @@
 /** The browser's end of the WebSocket transport. */
-import type { Transport } from "../client.ts";
+import { Heard, type Transport } from "../client.ts";
 import type { ServerMessage } from "../schema.ts";
 import { fromBytes, toBytes } from "./frame.ts";
 
 /** Subprotocol; the token goes as a second one, so that it stands in no URL that is logged. */
 export const WEBSOCKET_PROTOCOL = "xenarium.1";
 
-/** Resolves when the connection stands. Rejects with a sentence. */
+/** Why there is no connection. "away": nothing answers; "token": the server wants another token; "full": it has clients enough. */
+export type Refusal = "away" | "token" | "full";
+
+/** A browser says nothing of why a WebSocket was refused: the server says it to a plain request. */
+export class ConnectionRefused extends Error {
+  override readonly name = "ConnectionRefused";
+  readonly why: Refusal;
+  constructor(why: Refusal) {
+    super(SENTENCES[why]);
+    this.why = why;
+  }
+}
+const SENTENCES: Record<Refusal, string> = {
+  away: "Xenarium does not answer at this address.",
+  token: "Xenarium answers, but this page’s token is not the one that it was started with.",
+  full: "Xenarium has as many windows and clients as it takes.",
+};
+
+/** Resolves when the connection stands. Rejects with ConnectionRefused. */
 export function connectWebSocket(url: string, token: string): Promise<Transport> {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url, [WEBSOCKET_PROTOCOL, `token.${token}`]);
     socket.binaryType = "arraybuffer";
-    // What arrives before the client has set its listeners is kept for it.
-    const early: ServerMessage[] = [];
-    let listener: ((message: ServerMessage) => void) | null = null;
+    const heard = new Heard();
     let opened = false;
-    const transport: Transport = {
-      send: (message) => socket.send(toBytes(message)),
-      get onMessage() {
-        return listener ?? (() => {});
-      },
-      set onMessage(next) {
-        listener = next;
-        for (const message of early.splice(0)) next(message);
-      },
-      onClose: () => {},
-      close: () => socket.close(),
-    };
     socket.onopen = () => {
       opened = true;
-      resolve(transport);
+      resolve({
+        send: (message) => socket.send(toBytes(message)),
+        listen: (listener) => heard.listen(listener),
+        close: () => socket.close(),
+      });
     };
-    socket.onmessage = ({ data }) => {
-      const message = fromBytes(new Uint8Array(data as ArrayBuffer)) as ServerMessage;
-      if (listener) listener(message);
-      else early.push(message);
-    };
+    socket.onmessage = ({ data }) => heard.message(fromBytes(new Uint8Array(data as ArrayBuffer)) as ServerMessage);
     socket.onclose = ({ reason }) => {
-      if (opened) transport.onClose(reason || "Xenarium has ended, or its connection was lost.");
-      else reject(new Error("Xenarium does not answer at this address, or the token is not the right one."));
+      if (opened) heard.closed(reason || "Xenarium has ended, or the connection to it was lost.");
+      else void refusal(url, token).then((why) => reject(new ConnectionRefused(why)));
     };
   });
+}
+
+/** `url`: of the WebSocket, where the server also answers plain requests. */
+async function refusal(url: string, token: string): Promise<Refusal> {
+  try {
+    const answer = await fetch(url.replace(/^ws/, "http"), { headers: { Authorization: `Bearer ${token}` } });
+    const said = await answer.text();
+    return said === "token" || said === "full" ? said : "away";
+  } catch {
+    return "away";
+  }
 }

@@ -23,21 +23,41 @@ export interface WebServer {
   url: string;
   port: number;
   token: string;
+  /** Resolves when a client with the token has come. */
+  firstClient: Promise<void>;
   close(): Promise<void>;
 }
 
+/** A token that nobody guesses. */
+export function newToken(): string {
+  return randomBytes(24).toString("base64url");
+}
+
 /** `root`: folder of the application's files. `port` 0: any free one. Rejects if the port is taken. */
-export async function serveWeb(host: HostService, root: string, port = 0): Promise<WebServer> {
-  const token = randomBytes(24).toString("base64url");
-  const server = createServer((request, response) => void answer(request, response, root, server));
+export async function serveWeb(
+  host: HostService,
+  root: string,
+  port = 0,
+  token: string = newToken(),
+): Promise<WebServer> {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MOST_MESSAGE_BYTES });
+  let came = (): void => {};
+  const firstClient = new Promise<void>((resolve) => (came = resolve));
+  const server = createServer((request, response) => {
+    const given = /^Bearer (.*)$/.exec(request.headers.authorization ?? "")?.[1] ?? "";
+    const wouldBe = refuseClient(given, token, sockets.clients.size);
+    void answer(request, response, root, server, wouldBe);
+  });
   server.on("upgrade", (request, socket, head) => {
     const refusal = refuse(request, server, token, sockets.clients.size);
     if (refusal) {
       deny(socket, refusal);
       return;
     }
-    sockets.handleUpgrade(request, socket, head, (ws) => attach(host, ws));
+    sockets.handleUpgrade(request, socket, head, (ws) => {
+      came();
+      attach(host, ws);
+    });
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -48,6 +68,7 @@ export async function serveWeb(host: HostService, root: string, port = 0): Promi
     url: `http://127.0.0.1:${actual}/#token=${token}`,
     port: actual,
     token,
+    firstClient,
     close: async () => {
       for (const client of sockets.clients) client.terminate();
       server.closeAllConnections();
@@ -94,8 +115,15 @@ function refuse(request: IncomingMessage, server: Server, token: string, clients
   if (origin !== undefined && !hosts.some((host) => origin === `http://${host}`)) return "403 Forbidden";
   const protocols = (request.headers["sec-websocket-protocol"] ?? "").split(",").map((each) => each.trim());
   const given = protocols.find((each) => each.startsWith("token."))?.slice("token.".length) ?? "";
-  if (protocols[0] !== PROTOCOL || !sameToken(given, token)) return "401 Unauthorized";
-  return clients >= MOST_CLIENTS ? "503 Service Unavailable" : null;
+  if (protocols[0] !== PROTOCOL) return "401 Unauthorized";
+  const why = refuseClient(given, token, clients);
+  return why === null ? null : { token: "401 Unauthorized", full: "503 Service Unavailable" }[why];
+}
+
+/** What a client is told that asks why it got no WebSocket; null where it would get one. */
+function refuseClient(given: string, token: string, clients: number): "token" | "full" | null {
+  if (!sameToken(given, token)) return "token";
+  return clients >= MOST_CLIENTS ? "full" : null;
 }
 
 function sameToken(given: string, token: string): boolean {
@@ -108,7 +136,13 @@ function deny(socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, root: string, server: Server): Promise<void> {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  root: string,
+  server: Server,
+  refusal: ReturnType<typeof refuseClient>,
+): Promise<void> {
   response.setHeader("Content-Security-Policy", CONTENT_SECURITY_POLICY);
   response.setHeader("X-Content-Type-Options", "nosniff");
   response.setHeader("Referrer-Policy", "no-referrer");
@@ -116,6 +150,13 @@ async function answer(request: IncomingMessage, response: ServerResponse, root: 
   const fail = (status: number): void => void response.writeHead(status).end();
   if (!ownHosts(server).includes(request.headers.host ?? "")) return fail(421);
   if (request.method !== "GET" && request.method !== "HEAD") return fail(405);
+  // Where the WebSocket is: a browser does not tell its page why one was refused.
+  if (request.url === "/api") {
+    response.setHeader("Content-Type", "text/plain");
+    response.setHeader("Cache-Control", "no-store");
+    response.writeHead(200).end(refusal ?? "open");
+    return;
+  }
   const file = fileOf(root, request.url ?? "/");
   if (file === null) return fail(404);
   try {

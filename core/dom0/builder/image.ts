@@ -61,10 +61,10 @@ function report(kind: ImageKind, summary: string, size: number, rest: Partial<Im
   };
 }
 
-/** Looks at a whole file. Never throws for what the file holds; `reason` says what is wrong. */
-export async function identifyImage(bytes: Uint8Array): Promise<ImageReport> {
+/** Looks at a whole file. Never throws for what the file holds; `reason` says what is wrong. Throws the reason of `wanted` once that is given up. */
+export async function identifyImage(bytes: Uint8Array, wanted?: AbortSignal): Promise<ImageReport> {
   try {
-    return await identify(bytes, 0);
+    return await identify(bytes, 0, wanted);
   } catch (error) {
     if (!(error instanceof ImageError)) throw error;
     return report("unknown", "damaged kernel image", bytes.length, { reason: error.message });
@@ -72,17 +72,17 @@ export async function identifyImage(bytes: Uint8Array): Promise<ImageReport> {
 }
 
 /** The kernel of a file that is to be started. Throws ImageError with a sentence otherwise. */
-export async function loadKernel(bytes: Uint8Array, name: string): Promise<ElfImage> {
-  const { elf, bootable, reason, summary } = await identifyImage(bytes);
+export async function loadKernel(bytes: Uint8Array, name: string, wanted?: AbortSignal): Promise<ElfImage> {
+  const { elf, bootable, reason, summary } = await identifyImage(bytes, wanted);
   if (bootable && elf) return elf;
   throw new ImageError(`${name}: ${reason ?? `This is ${summary}. ${WOULD_DO}`}`);
 }
 
-async function identify(bytes: Uint8Array, depth: number): Promise<ImageReport> {
+async function identify(bytes: Uint8Array, depth: number, wanted?: AbortSignal): Promise<ImageReport> {
   const size = bytes.length;
   if (size === 0) return report("empty", "an empty file", 0, { reason: `This file is empty. ${WOULD_DO}` });
   if (isElf(bytes)) return identifyElf(parseElf(bytes), size, "ELF kernel");
-  if (isBzImage(bytes)) return identifyBzImage(bytes);
+  if (isBzImage(bytes)) return identifyBzImage(bytes, wanted);
   const ascii = (at: number, length: number): string =>
     Buffer.from(bytes.buffer, bytes.byteOffset + Math.min(at, size), Math.max(0, Math.min(length, size - at))).toString(
       "latin1",
@@ -99,8 +99,9 @@ async function identify(bytes: Uint8Array, depth: number): Promise<ImageReport> 
   if (compression && depth === 0) {
     let inner: ImageReport;
     try {
-      inner = await identify(await unpack(bytes, compression), depth + 1);
+      inner = await identify(await unpack(bytes, compression, wanted), depth + 1, wanted);
     } catch (error) {
+      wanted?.throwIfAborted();
       if (error instanceof ImageError) throw error;
       const why = error instanceof Error ? error.message : String(error);
       return wrong("archive", `a ${compression} file that can't be unpacked (${why})`);
@@ -206,15 +207,16 @@ function linuxVersion(elf: ElfImage): string | null {
   return /^[\x20-\x7e]+/.exec(text)?.[0].trim() ?? null;
 }
 
-async function identifyBzImage(bytes: Uint8Array): Promise<ImageReport> {
+async function identifyBzImage(bytes: Uint8Array, wanted?: AbortSignal): Promise<ImageReport> {
   const image = parseBzImage(bytes);
   const release = image.version?.split(" ")[0] ?? "of unknown version";
   const compression = compressionOf(image.payload);
   let kernel = image.payload;
   if (compression) {
     try {
-      kernel = await unpack(image.payload, compression);
+      kernel = await unpack(image.payload, compression, wanted);
     } catch (error) {
+      wanted?.throwIfAborted();
       const why = error instanceof Error ? error.message : String(error);
       throw new ImageError(`This Linux kernel's ${compression} payload can't be unpacked: ${why}.`);
     }

@@ -1,16 +1,16 @@
 /** The thread that unpack.ts starts: unpacks what it is given and ends. */
-import { parentPort, workerData } from "node:worker_threads";
+import { workerData } from "node:worker_threads";
+import { answerWith } from "../../machine/worker-answer.ts";
 import { decompress } from "./decompress.ts";
 import type { UnpackReply, UnpackRequest } from "./unpack.ts";
 
-const { bytes, compression } = workerData as UnpackRequest;
-let reply: UnpackReply;
-try {
-  const unpacked = await decompress(bytes, compression);
-  // Its own buffer, so that it can be handed over instead of copied.
-  const own = unpacked.byteLength === unpacked.buffer.byteLength ? unpacked : unpacked.slice();
-  reply = { bytes: own };
-} catch (error) {
-  reply = { error: error instanceof Error ? error.message : String(error) };
+async function unpacked({ bytes, compression, most }: UnpackRequest): Promise<UnpackReply> {
+  try {
+    return { bytes: await decompress(bytes, compression, most) };
+  } catch (error) {
+    return { error: error instanceof Error ? error.message : String(error) };
+  }
 }
-parentPort?.postMessage(reply, "bytes" in reply ? [reply.bytes.buffer as ArrayBuffer] : []);
+
+// Its buffer is handed over instead of copied.
+await answerWith(unpacked(workerData as UnpackRequest), (reply) => ("bytes" in reply ? [reply.bytes.buffer] : []));

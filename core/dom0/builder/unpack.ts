@@ -1,51 +1,112 @@
 /**
  * Unpacking beside dom0's event loop: in a worker thread, as a small payload may unpack to much, and what was unpacked last is kept by the
- * content's hash, so that a kernel looked at and then started, or started twice, is unpacked once.
+ * content's hash, so that a kernel looked at and then started, or started twice, is unpacked once. A file may be made to do harm: what
+ * comes out is bounded while it is made (./unpacked-bytes.ts, as no option of a worker bounds its ArrayBuffers), the thread's own heap by
+ * the worker's limits, its time by a clock, and how many threads there are by a queue.
  */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import { decompress, type Compression } from "./decompress.ts";
+import { decompress, MAX_UNPACKED, type Compression } from "./decompress.ts";
 import { UnpackedCache } from "./unpacked-cache.ts";
 
 /** Two large distribution kernels and their initial RAM disks. */
 const CACHE_BYTES = 256 << 20;
+/** More wait for these. */
+const MOST_THREADS = 2;
+/** A gigabyte of the slowest format takes less on a slow machine. */
+const MOST_MS = 120_000;
+/** Decoders keep their tables in the heap, and what they unpack outside of it. */
+const LIMITS = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 32 };
 
 export interface UnpackRequest {
   bytes: Uint8Array;
   compression: Compression;
+  /** Bytes that may come out. */
+  most: number;
 }
-export type UnpackReply = { bytes: Uint8Array } | { error: string };
+export type UnpackReply = { bytes: Uint8Array<ArrayBuffer> } | { error: string };
 
-const cache = new UnpackedCache(CACHE_BYTES, unpackNow);
-
-/** The unpacked bytes; shared with other callers, so not to be changed. */
-export function unpack(bytes: Uint8Array, compression: Compression): Promise<Uint8Array> {
-  return cache.get(bytes, compression);
+export interface UnpackOptions {
+  /** Ends the thread when nobody wants the result any more. */
+  wanted?: AbortSignal;
+  most?: number;
+  milliseconds?: number;
 }
 
-function unpackNow(bytes: Uint8Array, compression: Compression): Promise<Uint8Array> {
+const cache = new UnpackedCache(CACHE_BYTES, inTurn(MOST_THREADS, unpackNow));
+
+/** The unpacked bytes; shared with other callers, so not to be changed. Rejects with the reason of `wanted` once that is given up. */
+export function unpack(bytes: Uint8Array, compression: Compression, wanted?: AbortSignal): Promise<Uint8Array> {
+  return cache.get(bytes, compression, wanted);
+}
+
+type Unpack = (bytes: Uint8Array, compression: Compression, wanted: AbortSignal) => Promise<Uint8Array>;
+
+/** So many at once; the rest wait, in the order they came. */
+export function inTurn(most: number, unpackOne: Unpack): Unpack {
+  let running = 0;
+  const waiting: (() => void)[] = [];
+  return async (bytes, compression, wanted) => {
+    if (running >= most) await new Promise<void>((resolve) => waiting.push(resolve));
+    else running++;
+    try {
+      wanted.throwIfAborted();
+      return await unpackOne(bytes, compression, wanted);
+    } finally {
+      // The place goes to the next one, if there is one.
+      const next = waiting.shift();
+      if (next) next();
+      else running--;
+    }
+  };
+}
+
+function unpackNow(bytes: Uint8Array, compression: Compression, wanted: AbortSignal): Promise<Uint8Array> {
   const script = new URL("unpack.js", import.meta.url);
-  // zlib has threads of its own. Run from the sources, as tests do, there is no bundle to start a worker from.
-  const beside = compression !== "gzip" && existsSync(fileURLToPath(script));
-  return beside ? unpackBeside(script, bytes, compression) : decompress(bytes, compression);
+  // Run from the sources, as tests do, there is no bundle to start a worker from.
+  return existsSync(fileURLToPath(script))
+    ? unpackBeside(script, bytes, compression, { wanted })
+    : decompress(bytes, compression);
 }
 
 /** In a thread of its own that runs `script`, the bundle of unpack-worker.ts. */
-export function unpackBeside(script: URL, bytes: Uint8Array, compression: Compression): Promise<Uint8Array> {
+export function unpackBeside(
+  script: URL,
+  bytes: Uint8Array,
+  compression: Compression,
+  { wanted, most = MAX_UNPACKED, milliseconds = MOST_MS }: UnpackOptions = {},
+): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     // A view is sent with all of the buffer that it is part of.
-    const request: UnpackRequest = { bytes: Uint8Array.from(bytes), compression };
+    const request: UnpackRequest = { bytes: Uint8Array.from(bytes), compression, most };
     const worker = new Worker(script, {
       workerData: request,
       transferList: [request.bytes.buffer as ArrayBuffer],
+      resourceLimits: LIMITS,
       name: "unpack",
     });
+    const giveUp = (reason: unknown): void => {
+      reject(reason as Error);
+      void worker.terminate();
+    };
+    const late = setTimeout(
+      () => giveUp(new Error(`it takes more than ${milliseconds / 1000} s to unpack`)),
+      milliseconds,
+    );
+    const given = (): void => giveUp(wanted!.reason);
+    wanted?.addEventListener("abort", given, { once: true });
     worker.once("message", (reply: UnpackReply) => {
       if ("error" in reply) reject(new Error(reply.error));
       else resolve(reply.bytes);
     });
-    worker.once("error", reject);
-    worker.once("exit", () => reject(new Error("the unpacking thread ended without a result")));
+    worker.once("error", (error: NodeJS.ErrnoException) =>
+      reject(error.code === "ERR_WORKER_OUT_OF_MEMORY" ? new Error("unpacking it takes too much memory") : error),
+    );
+    worker.once("exit", () => {
+      clearTimeout(late);
+      wanted?.removeEventListener("abort", given);
+      reject(new Error("the unpacking thread ended without a result"));
+    });
   });
 }

@@ -2,7 +2,15 @@
 import { createHash } from "node:crypto";
 import type { Compression } from "./decompress.ts";
 
-type Unpack = (bytes: Uint8Array, compression: Compression) => Promise<Uint8Array>;
+type Unpack = (bytes: Uint8Array, compression: Compression, wanted: AbortSignal) => Promise<Uint8Array>;
+
+/** Being unpacked, and how many wait for it. */
+interface Coming {
+  result: Promise<Uint8Array>;
+  waiting: number;
+  /** Ends the unpacking when the last of them has gone. */
+  end: AbortController;
+}
 
 export class UnpackedCache {
   readonly #limit: number;
@@ -10,7 +18,7 @@ export class UnpackedCache {
   /** Least recently asked for first. */
   readonly #kept = new Map<string, Uint8Array>();
   /** Being unpacked: who asks meanwhile waits for the same. */
-  readonly #coming = new Map<string, Promise<Uint8Array>>();
+  readonly #coming = new Map<string, Coming>();
   #total = 0;
 
   constructor(limitBytes: number, unpack: Unpack) {
@@ -22,8 +30,12 @@ export class UnpackedCache {
     return this.#total;
   }
 
-  /** Shared with other callers, so not to be changed. What can't be unpacked is not remembered. */
-  get(bytes: Uint8Array, compression: Compression): Promise<Uint8Array> {
+  /**
+   * Shared with other callers, so not to be changed. What can't be unpacked is not remembered. Rejects with the reason of `wanted` once
+   * that is given up; the unpacking itself ends when nobody waits for it any more.
+   */
+  get(bytes: Uint8Array, compression: Compression, wanted?: AbortSignal): Promise<Uint8Array> {
+    if (wanted?.aborted) return Promise.reject(wanted.reason as Error);
     const key = `${compression} ${createHash("sha256").update(bytes).digest("hex")}`;
     const known = this.#kept.get(key);
     if (known) {
@@ -31,14 +43,37 @@ export class UnpackedCache {
       this.#kept.set(key, known);
       return Promise.resolve(known);
     }
-    let coming = this.#coming.get(key);
-    if (!coming) {
-      coming = this.#unpack(bytes, compression)
-        .then((unpacked) => this.#keep(key, unpacked))
-        .finally(() => this.#coming.delete(key));
-      this.#coming.set(key, coming);
-    }
+    const coming = this.#coming.get(key) ?? this.#begin(key, bytes, compression);
+    return this.#waitFor(key, coming, wanted);
+  }
+
+  #begin(key: string, bytes: Uint8Array, compression: Compression): Coming {
+    const end = new AbortController();
+    const result = this.#unpack(bytes, compression, end.signal)
+      .then((unpacked) => this.#keep(key, unpacked))
+      .finally(() => this.#forget(key, coming));
+    const coming: Coming = { result, waiting: 0, end };
+    this.#coming.set(key, coming);
     return coming;
+  }
+
+  /** Another may have begun since, when this one was given up. */
+  #forget(key: string, coming: Coming): void {
+    if (this.#coming.get(key) === coming) this.#coming.delete(key);
+  }
+
+  #waitFor(key: string, coming: Coming, wanted: AbortSignal | undefined): Promise<Uint8Array> {
+    coming.waiting++;
+    return new Promise((resolve, reject) => {
+      const given = (): void => {
+        reject(wanted!.reason as Error);
+        if (--coming.waiting > 0) return;
+        this.#forget(key, coming);
+        coming.end.abort(wanted!.reason);
+      };
+      wanted?.addEventListener("abort", given, { once: true });
+      coming.result.then(resolve, reject).finally(() => wanted?.removeEventListener("abort", given));
+    });
   }
 
   #keep(key: string, unpacked: Uint8Array): Uint8Array {

@@ -3,7 +3,9 @@
  * Linux's build puts before it. So a block with that filter is handed over without it, and the filter is undone here.
  * Facts: the .xz file format specification 1.1.0, and the x86 BCJ filter as the XZ for Java and 7-Zip sources describe it.
  */
-import { crc32 as zlibCrc32 } from "./crc32.ts";
+import xzDecompress from "xz-decompress";
+import { crc32 } from "./crc32.ts";
+import { UnpackError, type UnpackedBytes } from "./unpacked-bytes.ts";
 
 const MAGIC = Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]);
 const FILTER_X86 = 4;
@@ -11,7 +13,7 @@ const FILTER_LZMA2 = 0x21;
 /** Bytes of the check by type: none, CRC32, CRC64, SHA-256 at 0, 1, 4, 10. */
 const CHECK_SIZES = [0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64];
 
-export interface XzPlan {
+interface XzPlan {
   /** A stream that a decoder without branch filters can read; equals the input when there is none. */
   stream: Uint8Array;
   x86Filter: boolean;
@@ -19,10 +21,23 @@ export interface XzPlan {
   crc32: number | null;
 }
 
+/** Throws with a reason for data that are damaged, or as `output` does. */
+export async function unpackXz(input: Uint8Array, output: UnpackedBytes): Promise<void> {
+  const plan = planXz(input);
+  const source = new Blob([plan.stream as Uint8Array<ArrayBuffer>]).stream();
+  const start = output.length;
+  for await (const chunk of new xzDecompress.XzReadableStream(source) as unknown as AsyncIterable<Uint8Array>)
+    output.write(chunk);
+  const unpacked = output.bytes.subarray(start);
+  if (plan.x86Filter) undoX86Filter(unpacked);
+  if (plan.crc32 !== null && crc32(unpacked) !== plan.crc32)
+    throw new UnpackError("the unpacked data fail their checksum");
+}
+
 /** Looks at the first block; trailing bytes after the stream (Linux's size word) are dropped. */
-export function planXz(input: Uint8Array): XzPlan {
+function planXz(input: Uint8Array): XzPlan {
   const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength);
-  if (bytes.length < 32 || !bytes.subarray(0, 6).equals(MAGIC)) throw new Error("not an .xz stream");
+  if (bytes.length < 32 || !bytes.subarray(0, 6).equals(MAGIC)) throw new UnpackError("not an .xz stream");
   const check = bytes[7]! & 15;
   const headerSize = (bytes[12]! + 1) * 4;
   const flags = bytes[13]!;
@@ -54,7 +69,7 @@ export function planXz(input: Uint8Array): XzPlan {
   const indexSize = (stream.readUInt32LE(footer + 4) + 1) * 4;
   at = footer - indexSize + 1;
   const records = integer();
-  if (records !== 1) throw new Error(`an .xz stream of ${records} blocks with the x86 filter is not supported`);
+  if (records !== 1) throw new UnpackError(`an .xz stream of ${records} blocks with the x86 filter is not supported`);
   const unpadded = integer();
   const uncompressed = integer();
   const checkSize = CHECK_SIZES[check]!;
@@ -106,7 +121,7 @@ function variable(value: number): number[] {
 
 function crcBytes(bytes: Uint8Array): Buffer {
   const result = Buffer.alloc(4);
-  result.writeUInt32LE(zlibCrc32(bytes), 0);
+  result.writeUInt32LE(crc32(bytes), 0);
   return result;
 }
 

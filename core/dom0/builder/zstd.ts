@@ -1,15 +1,28 @@
-/** How much a Zstandard file can unpack to, found without unpacking it (RFC 8878): a small file can say very much. */
+/** Zstandard (RFC 8878), block by block. */
+import { Decompress } from "fzstd";
+import { UnpackError, type UnpackedBytes } from "./unpacked-bytes.ts";
 
 const MAGIC = 0xfd2fb528;
 const SKIPPABLE = 0x184d2a50;
-const MOST_OF_BLOCK = 128 * 1024;
 const BLOCK_RLE = 1;
-const BLOCK_COMPRESSED = 2;
+/** What is kept of a frame to refer to: more than Linux's own decompressor allows (ZSTD_WINDOWLOG_MAX) is in no kernel. */
+const MOST_OF_WINDOW = 128 << 20;
+/** Handed over at once, so that no more output comes than is looked at. */
+const PIECE = 1 << 16;
 
-/** Bytes at most. What is no whole file counts up to where it is spoiled: who unpacks it says so. */
-export function mostUnpackedZstd(bytes: Uint8Array): number {
+/** Throws with a reason for data that are damaged or cut short, or as `output` does. */
+export function unpackZstd(input: Uint8Array, output: UnpackedBytes): void {
+  if (widestWindow(input) > MOST_OF_WINDOW)
+    throw new UnpackError(`it wants a window of more than ${MOST_OF_WINDOW / 2 ** 20} MiB`);
+  const stream = new Decompress((bytes) => output.write(bytes));
+  for (let at = 0; at < input.length; at += PIECE)
+    stream.push(input.subarray(at, at + PIECE), at + PIECE >= input.length);
+}
+
+/** Bytes, of all frames. What is no whole file counts up to where it is spoiled: who unpacks it says so. */
+function widestWindow(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  let most = 0;
+  let widest = 0;
   try {
     for (let at = 0; at < bytes.length;) {
       const magic = view.getUint32(at, true);
@@ -22,25 +35,26 @@ export function mostUnpackedZstd(bytes: Uint8Array): number {
       const single = (descriptor >> 5) & 1;
       const sizeFlag = descriptor >> 6;
       const sizeBytes = sizeFlag ? 1 << sizeFlag : single;
-      at += 5 + (1 - single) + [0, 1, 2, 4][descriptor & 3]!;
-      // What it says of itself is made room for before anything is unpacked.
-      let said = 0;
-      for (let i = sizeBytes - 1; i >= 0; i--) said = said * 256 + view.getUint8(at + i);
+      at += 5;
+      if (!single) {
+        const window = view.getUint8(at++);
+        widest = Math.max(widest, 2 ** (10 + (window >> 3)) * (1 + (window & 7) / 8));
+      }
+      at += [0, 1, 2, 4][descriptor & 3]!;
+      let size = sizeFlag === 1 ? 256 : 0;
+      for (let i = 0; i < sizeBytes; i++) size += view.getUint8(at + i) * 256 ** i;
+      // A frame without a window is all one, and refers to any of it.
+      if (single) widest = Math.max(widest, size);
       at += sizeBytes;
-      const before = most;
-      let blocks = 0;
       for (let last = false; !last;) {
         const header = view.getUint16(at, true) | (view.getUint8(at + 2) << 16);
-        const [type, size] = [(header >> 1) & 3, header >> 3];
         last = (header & 1) === 1;
-        blocks += type === BLOCK_COMPRESSED ? MOST_OF_BLOCK : size;
-        most = Math.max(most, before + Math.max(said, blocks));
-        at += 3 + (type === BLOCK_RLE ? 1 : size);
+        at += 3 + (((header >> 1) & 3) === BLOCK_RLE ? 1 : header >> 3);
       }
       if (descriptor & 4) at += 4;
     }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
   }
-  return most;
+  return widest;
 }

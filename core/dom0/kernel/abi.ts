@@ -105,8 +105,11 @@ export const XEN_DOMCTL_set_virq_handler = 66;
 export const XEN_DOMCTL_SCHEDOP_putinfo = 0;
 export const XEN_DOMCTL_SCHEDOP_getinfo = 1;
 export const XEN_SCHEDULER_CREDIT = 5;
+export const XEN_DOMCTL_sendtrigger = 28;
+export const XEN_DOMCTL_SENDTRIGGER_NMI = 0;
 export const XEN_VCPUAFFINITY_HARD = 1;
 export const XEN_VCPUAFFINITY_SOFT = 2;
+export const XEN_VCPUAFFINITY_FORCE = 4;
 /** XEN_DOMCTL_PFINFO_*, in the highest bits of a u32: a page table's level, pinned, none of the domain's frames. */
 export const PFINFO_LTAB_SHIFT = 28;
 export const PFINFO_LPINTAB = 8;
@@ -166,7 +169,10 @@ export const XEN_SYSCTL_readconsole = 1;
 export const XEN_SYSCTL_physinfo = 3;
 export const XEN_SYSCTL_sched_id = 4;
 export const XEN_SYSCTL_getdomaininfolist = 6;
+export const XEN_SYSCTL_debug_keys = 7;
 export const XEN_SYSCTL_getcpuinfo = 8;
+export const XEN_SYSCTL_scheduler_op = 19;
+export const XEN_SYSCTL_SCHEDOP_getinfo = 1;
 
 // public/event_channel.h
 export const EVTCHNOP_bind_interdomain = 0;

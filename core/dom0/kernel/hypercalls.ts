@@ -31,6 +31,33 @@ export interface DomainInfoRecord {
   handle: string;
 }
 
+export interface CreationLimits {
+  grantFrames: number;
+  maptrackFrames: number;
+  grantVersion: number;
+  eventChannels: number;
+}
+
+/** libxl's defaults. */
+export const LIBXL_LIMITS: CreationLimits = {
+  grantFrames: 64,
+  maptrackFrames: 1024,
+  grantVersion: 2,
+  eventChannels: 1023,
+};
+
+/** Bitmaps of pCPUs, 32 at most. */
+export interface Affinity {
+  hard: number;
+  soft: number;
+}
+
+export interface SchedulerParameters {
+  timesliceMilliseconds: number;
+  ratelimitMicroseconds: number;
+  migrationDelayMicroseconds: number;
+}
+
 export interface VcpuInfoRecord {
   online: boolean;
   blocked: boolean;
@@ -101,15 +128,15 @@ export class Hypercalls {
     return struct + abi.DOMCTL_U;
   }
 
-  /** Makes a PV domain with no memory and no vCPU; the hypervisor chooses the domid when 0 is given. */
-  createDomain(uuid: string, maxVcpus: number, domid = 0): number {
+  /** Makes a PV domain with no memory and no vCPU; the hypervisor chooses the domid when 0 is given. `limits`: numbers of frames, and of the last port. */
+  createDomain(uuid: string, maxVcpus: number, limits = LIBXL_LIMITS, domid = 0): number {
     const u = this.#domctl("createdomain", abi.XEN_DOMCTL_createdomain, domid, (at) => {
       this.memory.bytes(at + 4, 16).set(uuidToBytes(uuid));
       this.memory.set32(at + 28, maxVcpus);
-      this.memory.set32(at + 32, 1023); // max_evtchn_port, libxl's default
-      this.memory.set32(at + 36, 64); // max_grant_frames, libxl's default
-      this.memory.set32(at + 40, 1024); // max_maptrack_frames, libxl's default
-      this.memory.set32(at + 44, 2); // grant_opts: highest grant table version
+      this.memory.set32(at + 32, limits.eventChannels); // max_evtchn_port
+      this.memory.set32(at + 36, limits.grantFrames); // max_grant_frames
+      this.memory.set32(at + 40, limits.maptrackFrames); // max_maptrack_frames
+      this.memory.set32(at + 44, limits.grantVersion); // grant_opts: highest grant table version
       this.memory.set32(at + 56, 0); // arch.emulation_flags: none for PV
     });
     return this.memory.get16(u - abi.DOMCTL_U + 8);
@@ -242,30 +269,44 @@ export class Hypercalls {
     return { weight: this.memory.get16(u + 8), cap: this.memory.get16(u + 10) };
   }
 
-  /** Bitmap of pCPUs, 32 at most, as a number. */
-  setHardAffinity(domid: number, vcpu: number, cpus: number): void {
+  /** What is left out stays as it is. `force`: also if the guest's kernel pinned the vCPU for a while. */
+  setAffinity(domid: number, vcpu: number, { hard, soft }: Partial<Affinity>, force = false): void {
+    const flags =
+      (hard === undefined ? 0 : abi.XEN_VCPUAFFINITY_HARD) |
+      (soft === undefined ? 0 : abi.XEN_VCPUAFFINITY_SOFT) |
+      (force ? abi.XEN_VCPUAFFINITY_FORCE : 0);
     this.#domctl("setvcpuaffinity", abi.XEN_DOMCTL_setvcpuaffinity, domid, (u, struct) =>
-      this.#affinity(u, struct, vcpu, abi.XEN_VCPUAFFINITY_HARD, cpus),
+      this.#affinity(u, struct, vcpu, flags, { hard: hard ?? 0, soft: soft ?? 0 }),
     );
   }
 
-  getHardAffinity(domid: number, vcpu: number): number {
+  getAffinity(domid: number, vcpu: number): Affinity {
+    const both = abi.XEN_VCPUAFFINITY_HARD | abi.XEN_VCPUAFFINITY_SOFT;
     const u = this.#domctl("getvcpuaffinity", abi.XEN_DOMCTL_getvcpuaffinity, domid, (at, struct) =>
-      this.#affinity(at, struct, vcpu, abi.XEN_VCPUAFFINITY_HARD, 0),
+      this.#affinity(at, struct, vcpu, both, { hard: 0, soft: 0 }),
     );
-    return this.memory.get32(u - abi.DOMCTL_U + 4096);
+    const bitmaps = u - abi.DOMCTL_U + 4096;
+    return { hard: this.memory.get32(bitmaps), soft: this.memory.get32(bitmaps + 8) };
   }
 
-  #affinity(u: number, struct: number, vcpu: number, flags: number, cpus: number): void {
+  #affinity(u: number, struct: number, vcpu: number, flags: number, { hard, soft }: Affinity): void {
     const bitmap = struct + 4096;
-    this.memory.set64(bitmap, BigInt(cpus >>> 0));
-    this.memory.set64(bitmap + 8, 0);
+    this.memory.set64(bitmap, BigInt(hard >>> 0));
+    this.memory.set64(bitmap + 8, BigInt(soft >>> 0));
     this.memory.set32(u, vcpu);
     this.memory.set32(u + 4, flags);
     this.memory.set64(u + 8, bitmap);
     this.memory.set32(u + 16, 32);
     this.memory.set64(u + 24, bitmap + 8);
     this.memory.set32(u + 32, 32);
+  }
+
+  /** An NMI for a vCPU. */
+  sendNmi(domid: number, vcpu: number): void {
+    this.#domctl("sendtrigger", abi.XEN_DOMCTL_sendtrigger, domid, (u) => {
+      this.memory.set32(u, abi.XEN_DOMCTL_SENDTRIGGER_NMI);
+      this.memory.set32(u + 4, vcpu);
+    });
   }
 
   // --- sysctl ---
@@ -289,6 +330,30 @@ export class Hypercalls {
     });
     const count = Math.min(this.memory.get32(u + 16), size);
     return Buffer.from(this.memory.bytes(u - abi.SYSCTL_U + 4096, count)).toString("latin1");
+  }
+
+  /** Reports on the Xen console, one for each of at most 64 characters. */
+  debugKeys(keys: string): void {
+    this.#sysctl("debug_keys", abi.XEN_SYSCTL_debug_keys, (u, struct) => {
+      const bytes = Buffer.from(keys, "latin1");
+      this.memory.bytes(struct + 4096, bytes.length).set(bytes);
+      this.memory.set64(u, struct + 4096);
+      this.memory.set32(u + 8, bytes.length);
+    });
+  }
+
+  /** Of the credit scheduler of CPU pool 0. */
+  schedulerParameters(): SchedulerParameters {
+    const u = this.#sysctl("scheduler_op", abi.XEN_SYSCTL_scheduler_op, (at) => {
+      this.memory.set32(at + 4, abi.XEN_SCHEDULER_CREDIT);
+      this.memory.set32(at + 8, abi.XEN_SYSCTL_SCHEDOP_getinfo);
+    });
+    const { memory } = this;
+    return {
+      timesliceMilliseconds: memory.get32(u + 16),
+      ratelimitMicroseconds: memory.get32(u + 20),
+      migrationDelayMicroseconds: memory.get32(u + 24),
+    };
   }
 
   physicalInfo(): PhysicalInfo {

@@ -13,7 +13,9 @@ export interface Quota {
   pathLength: number;
   /** Nodes that one transaction may touch. */
   transactionNodes: number;
-  /** Bytes of replies and events that wait for room in its ring; events beyond it are dropped. */
+  /** Changes that one transaction may make, each of which is kept until it ends. */
+  transactionChanges: number;
+  /** Bytes of replies and events that wait for room in its ring; with an event beyond it the connection ends. */
   outputBytes: number;
 }
 
@@ -26,5 +28,6 @@ export const DEFAULT_QUOTA: Readonly<Quota> = {
   permissions: 5,
   pathLength: 2048,
   transactionNodes: 1024,
+  transactionChanges: 2048,
   outputBytes: 1 << 20,
 };

@@ -25,6 +25,7 @@ const FEATURE_ERROR = 2;
 const CONNECTED = 0;
 const RECONNECT = 1;
 
+export const RING_ERROR_COMM = 1;
 export const RING_ERROR_RINGIDX = 2;
 export const RING_ERROR_PROTO = 3;
 
@@ -52,8 +53,11 @@ export class RingTransport {
   /** Encoded messages that wait for room; the first may be sent in part. `reply`: counts as an outstanding request. */
   #output: { bytes: Buffer; sent: number; reply: boolean; key: string | null }[] = [];
   #outputBytes = 0;
+  /** Events that wait and have not begun to be sent. */
+  readonly #waitingEvents = new Set<string>();
   #outstanding = 0;
   #broken = 0;
+  #told = false;
   #scheduled = false;
 
   /** `page`: machine memory of the interface page. `notify` kicks the guest. Call attach() before use. */
@@ -112,10 +116,24 @@ export class RingTransport {
     const payload = joinStrings(path, token);
     if (payload.length > PAYLOAD_MAX) return;
     const key = payload.toString("latin1");
-    if (this.#output.some((waiting) => waiting.key === key && waiting.sent === 0)) return;
+    if (this.#waitingEvents.has(key)) return;
     const bytes = encodeMessage({ type: XS.WATCH_EVENT, requestId: 0, transactionId: 0, payload });
-    if (this.#outputBytes + bytes.length > this.#xenstored.quota.outputBytes) return;
+    if (this.#outputBytes + bytes.length > this.#xenstored.quota.outputBytes) {
+      // Left out, it would be missed without anybody's knowing: a frontend would wait for ever.
+      const { domid } = this.#connection;
+      const waiting = `${this.#outputBytes} bytes wait for it`;
+      // Once: a guest may do it again and again.
+      if (!this.#told)
+        this.#xenstored.report(
+          domid,
+          `Domain ${domid} does not read its xenstore ring: ${waiting}. Its connection has ended; it may ask for another.`,
+        );
+      this.#told = true;
+      this.#fail(RING_ERROR_COMM);
+      return;
+    }
     this.#push(bytes, false, key);
+    this.#waitingEvents.add(key);
     if (this.#scheduled) return;
     this.#scheduled = true;
     queueMicrotask(() => {
@@ -136,21 +154,24 @@ export class RingTransport {
 
   #fail(error: number): void {
     this.#broken = error;
-    this.#output = [];
-    this.#outputBytes = 0;
-    this.#outstanding = 0;
+    this.#forgetOutput();
     this.#xenstored.resetConnection(this.#connection);
     Atomics.store(this.#words, ERROR, error);
     this.#notify();
+  }
+
+  #forgetOutput(): void {
+    this.#output = [];
+    this.#outputBytes = 0;
+    this.#outstanding = 0;
+    this.#waitingEvents.clear();
   }
 
   #reconnect(): void {
     this.#xenstored.resetConnection(this.#connection);
     this.#broken = 0;
     this.#received = 0;
-    this.#output = [];
-    this.#outputBytes = 0;
-    this.#outstanding = 0;
+    this.#forgetOutput();
     for (const index of [REQ_CONS, REQ_PROD, RSP_CONS, RSP_PROD, ERROR]) Atomics.store(this.#words, index, 0);
     Atomics.store(this.#words, CONNECTION, CONNECTED);
     this.#notify();
@@ -207,7 +228,8 @@ export class RingTransport {
       if (!(error instanceof XenstoreError)) console.error("xenstored:", error);
       reply = encodeMessage({ type: XS.ERROR, requestId, transactionId, payload: joinStrings(code) });
     }
-    this.#push(reply, true, null);
+    // The request's own events may have been too many.
+    if (!this.#broken) this.#push(reply, true, null);
   }
 
   /** Moves waiting output into the ring; true when any went. */
@@ -228,6 +250,7 @@ export class RingTransport {
       this.#bytes.set(first.bytes.subarray(first.sent, first.sent + length), RESPONSES + offset);
       Atomics.store(this.#words, RSP_PROD, (producer + length) | 0);
       first.sent += length;
+      if (first.key !== null) this.#waitingEvents.delete(first.key);
       moved = true;
       if (first.sent === first.bytes.length) {
         this.#output.shift();

@@ -30,6 +30,11 @@ export class Transaction {
     return this.#looked.size;
   }
 
+  /** Changes made, for the quota: the same node may be changed again and again. */
+  get changes(): number {
+    return this.#operations.length;
+  }
+
   noteRead(path: string): void {
     this.#note(path, LOOKED_NODE);
   }

@@ -37,6 +37,8 @@ export class Xenstored {
   hooks: DomainHooks | null = null;
   /** Must not call back into xenstored. */
   onChanges: ChangeListener | null = null;
+  /** Told what an administrator should know of a domain's connection, a sentence. */
+  onTrouble: ((domid: number, message: string) => void) | null = null;
   readonly #specialPermissions = new Map<string, Permissions>();
 
   constructor() {
@@ -91,6 +93,10 @@ export class Xenstored {
     }
   }
 
+  report(domid: number, message: string): void {
+    this.onTrouble?.(domid, message);
+  }
+
   /** Forgets a connection's watches and transactions. */
   resetConnection(connection: Connection): void {
     this.watches.removeAll(connection);
@@ -125,7 +131,9 @@ export class Xenstored {
     if (id === 0) return null;
     const transaction = connection.transactions.get(id);
     if (!transaction) throw new XenstoreError("ENOENT");
-    if (!connection.privileged && transaction.size > this.quota.transactionNodes) throw new XenstoreError("ENOSPC");
+    const { transactionNodes, transactionChanges } = this.quota;
+    if (!connection.privileged && (transaction.size > transactionNodes || transaction.changes >= transactionChanges))
+      throw new XenstoreError("ENOSPC");
     return transaction;
   }
 

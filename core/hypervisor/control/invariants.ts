@@ -1,12 +1,23 @@
 /**
- * The invariant checker of all parts. Frame references can only be compared while nothing changes them, so domains are
- * paused for it: the caller is a native domain's thread (or a pCPU without guests).
+ * The invariant checker of all parts, `checkInvariants()`: the one way in, also while guests run. It may be asked for at any time by
+ * NATIVE_check_invariants (toolstack request `checkInvariants`): all guests are paused for it, wherever they are, also between two parts of
+ * a long hypercall, and the reaper of dead domains waits. Nothing else changes frames meanwhile, as the caller is the only thread of
+ * dom0; on a pCPU that has no guests it may be called too. The guests lose the time that it takes, which grows with the host's memory.
  */
 import { LOG_ERR } from "../abi/log";
 import { logBegin, logDec, logEnd, logText } from "../console/console";
-import { Domain, ROOT_DOMAIN_LIST_LOCK, Vcpu, domainList, isNative, vcpuOf } from "../domain/domain";
+import {
+  Domain,
+  ROOT_DOMAIN_LIST_LOCK,
+  ROOT_QUARANTINE_LOCK,
+  Vcpu,
+  domainList,
+  isNative,
+  vcpuOf,
+} from "../domain/domain";
 import { checkEventChannels } from "../event/check";
 import { checkMemory } from "../memory/check";
+import { checkTlbs } from "../memory/check_tlb";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { Pcpu, pcpuAt, pcpuCount } from "../sched/pcpu";
 import { domainPause, domainUnpause } from "../sched/vcpu";
@@ -64,15 +75,20 @@ function checkDomainList(): void {
 
 /** Number of violations; each of the first ones has a line in the Xen log. 0: all is well. */
 export function checkInvariants(): i32 {
+  // The reaper looks whether it is free.
+  spinLock(ROOT_QUARANTINE_LOCK);
   for (let each = domainList(); each; each = changetype<Domain>(each).next)
     if (!isNative(changetype<Domain>(each))) domainPause(changetype<Domain>(each));
   violations = 0;
   for (let i: u32 = 0; i < pcpuCount(); i++) checkQueue(pcpuAt(i));
   checkDomainList();
   const own = violations;
+  // First the TLBs: memory taken for the other checks may make the pCPUs flush.
+  const tlbs = checkTlbs();
   const memory = checkMemory();
   const events = checkEventChannels();
   for (let each = domainList(); each; each = changetype<Domain>(each).next)
     if (!isNative(changetype<Domain>(each))) domainUnpause(changetype<Domain>(each));
-  return own + (memory < 0 ? 1 : memory) + events;
+  spinUnlock(ROOT_QUARANTINE_LOCK);
+  return own + (memory < 0 ? 1 : memory) + tlbs + events;
 }

@@ -43,8 +43,10 @@ import {
   QUERY_max_nr_frames,
   QUERY_nr_frames,
   QUERY_status,
+  REPLACE_SIZE,
   REPLACE_handle,
   REPLACE_new_addr,
+  REPLACE_status,
   SETUP_SIZE,
   SETUP_frame_list,
   SETUP_nr_frames,
@@ -75,10 +77,9 @@ import { frameAddress } from "../memory/frames";
 import { foreignDenied } from "../memory/mmu_update";
 import { domainByAnyId } from "../memory/reservation";
 import { SCRATCH_EXTENTS, SCRATCH_GRANT, scratch } from "../memory/scratch";
-import { tlbFlushAll } from "../memory/tlb";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { copyGrant } from "./copy";
-import { clearUnmappedPtes, mapGrantRef, unmapGrantRef, unmappedPtes } from "./map";
+import { completeUnmaps, mapGrantRef, unmapGrantRef } from "./map";
 import {
   ACTIVE_PIN,
   GrantTable,
@@ -108,13 +109,9 @@ export function doGrantTableOp(command: u32, uop: u64, count: u32): i64 {
     case GNTTABOP_map_grant_ref:
       return batch(operation, uop, count, MAP_SIZE, MAP_status);
     case GNTTABOP_unmap_grant_ref:
-    case GNTTABOP_unmap_and_replace: {
-      clearUnmappedPtes();
-      const result = batch(operation, uop, count, UNMAP_SIZE, UNMAP_status);
-      // Promised: after a batch of unmaps no stale mapping remains in any TLB.
-      if (unmappedPtes) tlbFlushAll();
-      return result;
-    }
+      return batch(operation, uop, count, UNMAP_SIZE, UNMAP_status);
+    case GNTTABOP_unmap_and_replace:
+      return batch(operation, uop, count, REPLACE_SIZE, REPLACE_status);
     case GNTTABOP_copy:
       return batch(operation, uop, count, COPY_SIZE, COPY_status);
     case GNTTABOP_transfer:
@@ -141,24 +138,45 @@ export function doGrantTableOp(command: u32, uop: u64, count: u32): i64 {
 
 function batch(operation: u32, uop: u64, count: u32, size: u32, statusOffset: u32): i64 {
   const op = scratch(SCRATCH_GRANT);
+  let result: i64 = 0;
   for (let i: u32 = 0; i < count; i++) {
     const guest = uop + <u64>i * size;
-    if (i && (i & 15) == 0 && preemptCheck()) return continueWith(operation, guest, <u64>(count - i));
-    if (!copyFromGuest(op, guest, size)) return -(<i64>EFAULT);
-    let status: i32 = GNTST_general_error;
-    if (operation == <u32>GNTTABOP_map_grant_ref) status = mapGrantRef(op);
-    else if (operation == <u32>GNTTABOP_unmap_grant_ref)
-      status = unmapGrantRef(load<u32>(op, UNMAP_handle), load<u64>(op), load<u64>(op, UNMAP_dev_bus_addr), 0);
-    else if (operation == <u32>GNTTABOP_unmap_and_replace)
-      status = unmapGrantRef(load<u32>(op, REPLACE_handle), load<u64>(op), 0, load<u64>(op, REPLACE_new_addr));
-    else if (operation == <u32>GNTTABOP_copy) status = copyGrant(op);
-    else if (operation == <u32>GNTTABOP_swap_grant_ref)
-      status = swapRefs(load<u32>(op, SWAP_ref_a), load<u32>(op, SWAP_ref_b));
-    // Page transfer is not offered (like Xen's gnttab=transfer:0): the frame stays where it is.
-    store<u16>(op + statusOffset, <u16>status);
-    if (!copyToGuest(guest, op, size)) return -(<i64>EFAULT);
+    if (i && (i & 15) == 0 && preemptCheck()) {
+      result = continueWith(operation, guest, <u64>count - i);
+      break;
+    }
+    if (!copyFromGuest(op, guest, size)) {
+      result = -(<i64>EFAULT);
+      break;
+    }
+    store<u16>(op + statusOffset, <u16>one(operation, op));
+    if (!copyToGuest(guest, op, size)) {
+      result = -(<i64>EFAULT);
+      break;
+    }
   }
-  return 0;
+  // Promised: after a batch of unmaps no stale mapping remains in any TLB, and the granter has its frames back.
+  completeUnmaps();
+  return result;
+}
+
+/** One structure of a batch; its status. */
+function one(operation: u32, op: usize): i32 {
+  switch (operation) {
+    case GNTTABOP_map_grant_ref:
+      return mapGrantRef(op);
+    case GNTTABOP_unmap_grant_ref:
+      return unmapGrantRef(load<u32>(op, UNMAP_handle), load<u64>(op), load<u64>(op, UNMAP_dev_bus_addr), 0);
+    case GNTTABOP_unmap_and_replace:
+      return unmapGrantRef(load<u32>(op, REPLACE_handle), load<u64>(op), 0, load<u64>(op, REPLACE_new_addr));
+    case GNTTABOP_copy:
+      return copyGrant(op);
+    case GNTTABOP_swap_grant_ref:
+      return swapRefs(load<u32>(op, SWAP_ref_a), load<u32>(op, SWAP_ref_b));
+    default:
+      // Page transfer is not offered (like Xen's gnttab=transfer:0): the frame stays where it is.
+      return GNTST_general_error;
+  }
 }
 
 function setupTable(uop: u64): i64 {
@@ -270,13 +288,11 @@ function changeVersion(t: GrantTable, version: u32): i32 {
     store<u32>(kept + ref * 16, header);
     store<u64>(kept + ref * 16, frame, 8);
   }
-  const was = t.version;
-  t.version = version;
-  if (version == 2 && !growStatus(t)) {
-    t.version = was;
+  if (version == 2 && !growStatus(t, t.nrFrames)) {
     dropStatus(t);
     return -ENOMEM;
   }
+  t.version = version;
   for (let i: u32 = 0; i < t.nrFrames; i++) memory.fill(frameAddress(sharedFrame(t, i)), 0, 4096);
   if (version == 1) dropStatus(t);
   for (let ref: u32 = 0; ref < reserved; ref++) {
@@ -357,7 +373,9 @@ function swapRefs(a: u32, b: u32): i32 {
 function cacheFlush(uop: u64, count: u32): i64 {
   const op = scratch(SCRATCH_GRANT);
   for (let i: u32 = 0; i < count; i++) {
-    if (!copyFromGuest(op, uop + <u64>i * CACHE_FLUSH_SIZE, CACHE_FLUSH_SIZE)) return -(<i64>EFAULT);
+    const at = uop + <u64>i * CACHE_FLUSH_SIZE;
+    if (i && (i & 15) == 0 && preemptCheck()) return continueWith(GNTTABOP_cache_flush, at, <u64>count - i);
+    if (!copyFromGuest(op, at, CACHE_FLUSH_SIZE)) return -(<i64>EFAULT);
     const offset = <u32>load<u16>(op, CACHE_FLUSH_offset);
     const length = <u32>load<u16>(op, CACHE_FLUSH_length);
     const what = load<u32>(op, CACHE_FLUSH_op);

@@ -30,10 +30,13 @@ import { findL1, guestAddressOk } from "../memory/mmu_update";
 import { getPageType, putPageType } from "../memory/page_type";
 import { installGrantEntry, replaceGrantEntry, restoreEntry, takeEntry } from "../memory/pt_update";
 import { PTE_A, PTE_ADDRESS, PTE_D, PTE_P, PTE_RW, PTE_US } from "../memory/pte";
+import { SCRATCH_UNMAPS, scratch } from "../memory/scratch";
+import { tlbFlushAll } from "../memory/tlb";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { pinGrant, pinnedFrameOf, pinnedMfn, unpinGrant } from "./pin";
 import {
   GrantTable,
+  MAPTRACK_BUSY,
   MAPTRACK_DOMID,
   MAPTRACK_FLAGS,
   MAPTRACK_REF,
@@ -41,6 +44,7 @@ import {
   TRACK_NATIVE,
   TRACK_USED,
   giveHandle,
+  giveHandleLocked,
   grantTableOf,
   maptrackEntry,
   maptrackLimit,
@@ -49,12 +53,6 @@ import {
 } from "./table";
 
 const BOTH: u32 = GNTMAP_device_map | GNTMAP_host_map;
-
-/** Set if a page-table entry was removed: the caller of a batch flushes TLBs before it returns to the guest. */
-export let unmappedPtes: bool = false;
-export function clearUnmappedPtes(): void {
-  unmappedPtes = false;
-}
 
 /** One map_grant_ref at `op` (struct gnttab_map_grant_ref in hypervisor memory); fills handle and address. GNTST_*. */
 export function mapGrantRef(op: usize): i32 {
@@ -172,7 +170,8 @@ export function unmapGrantRef(handle: u32, hostAddress: u64, busAddress: u64, ne
   const track = maptrackEntry(t, handle);
   spinLock(maptrackLock(t));
   const flags = <u32>load<u16>(track, MAPTRACK_FLAGS);
-  if (!(flags & TRACK_USED)) {
+  // Of a handle without mappings another unmap is just being completed.
+  if (!(flags & TRACK_USED) || !(flags & BOTH)) {
     spinUnlock(maptrackLock(t));
     return GNTST_bad_handle;
   }
@@ -187,29 +186,74 @@ export function unmapGrantRef(handle: u32, hostAddress: u64, busAddress: u64, ne
     spinUnlock(maptrackLock(t));
     return GNTST_general_error;
   }
-  // Claimed under the lock, so that two unmaps of one handle do not both drop it.
+  // Claimed under the lock, so that two unmaps of one handle do not both drop it; and the handle stays until both have ended.
   store<u16>(track, <u16>(flags & ~release), MAPTRACK_FLAGS);
+  if (release) store<u32>(track, load<u32>(track, MAPTRACK_BUSY) + 1, MAPTRACK_BUSY);
   spinUnlock(maptrackLock(t));
   if (!release) return GNTST_okay;
 
   const readonly = (flags & GNTMAP_readonly) != 0;
   let status: i32 = GNTST_okay;
+  let kept: u32 = 0;
   if (release & GNTMAP_host_map && !native) {
     const isPte = (flags & GNTMAP_contains_pte) != 0;
     if (newAddress) status = isPte ? GNTST_general_error : replaceByAnother(hostAddress, newAddress, mfn, readonly);
     else status = unmapFromTables(hostAddress, isPte, mfn, readonly, 0);
-    if (status != GNTST_okay) {
-      release &= ~GNTMAP_host_map;
-      restoreTrack(t, track, GNTMAP_host_map);
-    } else unmappedPtes = true;
+    if (status != GNTST_okay) kept = GNTMAP_host_map;
+    else {
+      postpone(handle, mfn, release);
+      return GNTST_okay;
+    }
   }
-  if (release) releaseMapping(t, handle, granter, ref, mfn, release, readonly, native);
+  endUnmap(t, handle, mfn, release & ~kept, kept, native);
   return status;
 }
 
-function restoreTrack(t: GrantTable, track: usize, bits: u32): void {
+// ---- unmaps of page-table entries are completed when no TLB has them any more ------------------------------------
+
+/** In SCRATCH_UNMAPS: u32 handle, mfn, GNTMAP_* bits of each unmap whose entry is gone and whose pin and references are still held. */
+const POSTPONED_SIZE: usize = 12;
+/** As many as Xen flushes for at a time. */
+const POSTPONED_MOST: u32 = 32;
+let postponed: u32 = 0;
+
+function postpone(handle: u32, mfn: u32, release: u32): void {
+  const at = scratch(SCRATCH_UNMAPS) + <usize>postponed * POSTPONED_SIZE;
+  store<u32>(at, handle);
+  store<u32>(at, mfn, 4);
+  store<u32>(at, release, 8);
+  if (++postponed == POSTPONED_MOST) completeUnmaps();
+}
+
+/**
+ * Flushes the TLBs for the entries that were taken out and lets go of what they mapped: a granter that sees its grant free may use the
+ * frame for its own, so nobody may write to it any more. To be called before the hypercall ends.
+ */
+export function completeUnmaps(): void {
+  if (!postponed) return;
+  tlbFlushAll();
+  const list = scratch(SCRATCH_UNMAPS);
+  const t = grantTableOf(currentVcpu.domid)!;
+  for (let i: u32 = 0; i < postponed; i++) {
+    const at = list + <usize>i * POSTPONED_SIZE;
+    endUnmap(t, load<u32>(at), load<u32>(at, 4), load<u32>(at, 8), 0, false);
+  }
+  postponed = 0;
+}
+
+/** Lets go of the claimed mappings `release` of a track and gives back the claim on `kept`; the last one to end frees the handle. */
+function endUnmap(t: GrantTable, handle: u32, mfn: u32, release: u32, kept: u32, native: bool): void {
+  const track = maptrackEntry(t, handle);
+  if (release) {
+    const readonly = (load<u16>(track, MAPTRACK_FLAGS) & GNTMAP_readonly) != 0;
+    releaseMapping(load<u16>(track, MAPTRACK_DOMID), load<u32>(track, MAPTRACK_REF), mfn, release, readonly, native);
+  }
   spinLock(maptrackLock(t));
-  store<u16>(track, load<u16>(track, MAPTRACK_FLAGS) | (<u16>bits), MAPTRACK_FLAGS);
+  const flags: u32 = load<u16>(track, MAPTRACK_FLAGS) | kept;
+  const busy: u32 = load<u32>(track, MAPTRACK_BUSY) - 1;
+  store<u16>(track, <u16>flags, MAPTRACK_FLAGS);
+  store<u32>(track, busy, MAPTRACK_BUSY);
+  if (!busy && !(flags & BOTH)) giveHandleLocked(t, handle);
   spinUnlock(maptrackLock(t));
 }
 
@@ -224,24 +268,14 @@ function replaceByAnother(address: u64, newAddress: u64, mfn: u32, readonly: boo
   return status;
 }
 
-/** Drops pins and references of the released mappings, and the handle with the last of them. */
-function releaseMapping(
-  t: GrantTable,
-  handle: u32,
-  granter: u32,
-  ref: u32,
-  mfn: u32,
-  release: u32,
-  readonly: bool,
-  native: bool,
-): void {
+/** Drops pins and references of the released mappings. */
+function releaseMapping(granter: u32, ref: u32, mfn: u32, release: u32, readonly: bool, native: bool): void {
   const device = (release & GNTMAP_device_map) != 0;
   const host = (release & GNTMAP_host_map) != 0;
   // What was written behind the engine's back may have been code.
   if (!readonly && (native || device)) invalidateCodeFrame(mfn);
   unpinGrant(granter, ref, device, host, readonly);
   dropReferences(mfn, (device ? 1 : 0) + (host ? 1 : 0), readonly);
-  if (!(load<u16>(maptrackEntry(t, handle), MAPTRACK_FLAGS) & BOTH)) giveHandle(t, handle);
 }
 
 /**

@@ -70,10 +70,14 @@ export const PIN_HSTR: u32 = 0x10000;
 export const PIN_HSTW: u32 = 0x1000000;
 export const PIN_WRITERS: u32 = 0xff00ff00;
 
-/** Map track, 16 bytes: u32 reference (or next free handle + 1), u16 domid of the granter, u16 MAP_* flags. */
+/**
+ * Map track, 16 bytes: u32 reference (or next free handle + 1), u16 domid of the granter, u16 MAP_* flags, u32 unmaps that have begun and
+ * not ended.
+ */
 export const MAPTRACK_REF: usize = 0;
 export const MAPTRACK_DOMID: usize = 4;
 export const MAPTRACK_FLAGS: usize = 6;
+export const MAPTRACK_BUSY: usize = 8;
 const MAPTRACK_PER_PAGE: u32 = 256;
 /** MAPTRACK_FLAGS: GNTMAP_device_map, host_map, readonly, and: in use; held without a page-table entry (native domain). */
 export const TRACK_USED: u32 = 0x8000;
@@ -163,6 +167,8 @@ export function activeEntry(t: GrantTable, ref: u32): usize {
 /** Grows the table to `frames` shared frames, and to the status frames version 2 needs. Caller holds the lock, or nobody else knows the table. */
 export function growGrantTable(t: GrantTable, frames: u32): bool {
   if (frames > t.maxFrames) return false;
+  // First what references of the new frames need, so that none is valid without its status word.
+  if (t.version == 2 && !growStatus(t, max<u32>(frames, t.nrFrames))) return false;
   while (t.nrFrames < frames) {
     const index = t.nrFrames;
     for (let i: u32 = 0; i < ACTIVE_PAGES_PER_FRAME; i++) {
@@ -181,12 +187,12 @@ export function growGrantTable(t: GrantTable, frames: u32): bool {
     store<u32>(sharedSlot(t, index), mfn);
     t.nrFrames = index + 1;
   }
-  return t.version == 1 || growStatus(t);
+  return true;
 }
 
-/** Status frames for all shared frames: 2048 references each. */
-export function growStatus(t: GrantTable): bool {
-  const wanted = (t.nrFrames * 256 + 2047) >> 11;
+/** Status frames for `frames` shared frames: 2048 references each. */
+export function growStatus(t: GrantTable, frames: u32): bool {
+  const wanted = (frames * 256 + 2047) >> 11;
   while (t.nrStatusFrames < wanted) {
     const mfn = allocXenheapPages(0);
     if (!mfn) return false;
@@ -262,21 +268,43 @@ export function takeHandle(t: GrantTable): u32 {
 }
 export function giveHandle(t: GrantTable, handle: u32): void {
   spinLock(maptrackLock(t));
+  giveHandleLocked(t, handle);
+  spinUnlock(maptrackLock(t));
+}
+/** The same for who holds the map tracks' lock, because it has just seen there that nobody else will. */
+export function giveHandleLocked(t: GrantTable, handle: u32): void {
   const entry = maptrackEntry(t, handle);
   store<u16>(entry, 0, MAPTRACK_FLAGS);
   store<u32>(entry, t.maptrackFree);
   t.maptrackFree = handle + 1;
   t.mapped--;
-  spinUnlock(maptrackLock(t));
 }
 
-/** Frees a table with no map tracks and no pins left. The shared frames go when their last guest mapping does. */
+/**
+ * Closes a dying domain's table if nobody has anything of it pinned or mapped: no reference is valid from then on, and the guest's
+ * frames go when their last mapping does. Others may have found the table before and wait for its lock, so the structure itself stays
+ * until grantTableFree. False if somebody still uses it.
+ */
+export function grantTableClose(t: GrantTable): bool {
+  spinLock(tableLock(t));
+  const unused = !t.pinned && !t.mapped;
+  if (unused) {
+    const frames = t.nrFrames;
+    t.maxFrames = 0;
+    t.nrFrames = 0;
+    dropStatus(t);
+    for (let i: u32 = 0; i < frames; i++) unshareXenPage(load<u32>(sharedSlot(t, i)));
+  }
+  spinUnlock(tableLock(t));
+  return unused;
+}
+
+/** Frees a table that is closed, or that no guest has seen; nobody can have it in hand any more. */
 export function grantTableFree(d: DomainMemory): void {
-  if (!d.grants || d.domid >= <u32>DOMID_FIRST_RESERVED) return;
+  if (!d.grants) return;
   const t = changetype<GrantTable>(d.grants);
+  grantTableClose(t);
   d.grants = 0;
-  dropStatus(t);
-  for (let i: u32 = 0; i < t.nrFrames; i++) unshareXenPage(load<u32>(sharedSlot(t, i)));
   for (let i: u32 = 0; i < 1024; i++) {
     const active = load<u32>(frameAddress(t.activePages) + i * 4);
     if (active) freeXenheapPages(active, 0);

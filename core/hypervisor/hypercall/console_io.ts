@@ -55,10 +55,9 @@ export function doConsoleIo(cmd: u64, count: u64, buffer: u64): i64 {
       const length = <u32>count;
       if (length > 0x7fffffff) return -EINVAL;
       const at = threadScratch();
-      // A guest may hand over anything: no more than a megabyte of it at a time.
-      const most = min<u32>(length, 0x100000);
-      for (let done: u32 = 0; done < most;) {
-        const part = min<u32>(PART, most - done);
+      for (let done: u32 = 0; done < length;) {
+        if (done && preemptCheck()) return continueWith(CONSOLEIO_write, <u64>length - done, buffer + done);
+        const part = min<u32>(PART, length - done);
         if (!copyFromGuest(at, buffer + done, part)) return -EFAULT;
         if (d.flags & DOMAIN_HARDWARE) hardwareWrite(at, part);
         else guestWrite(d, at, part);

@@ -22,6 +22,7 @@ import {
   exchangeSoleOwner,
   frameAddress,
   frameTableEnd,
+  getPage,
   framesInit,
   initFree,
   initOwned,
@@ -31,13 +32,14 @@ import {
   pageOwner,
   pageStamp,
   putAllocRef,
+  putPage,
   setBlockOrder,
   setPageStamp,
   totalFrames,
 } from "./frames";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { m2pInit, m2pSet, INVALID_M2P_ENTRY } from "./m2p";
-import { tlbClockInit, tlbFlushSince, tlbStamp } from "./tlb";
+import { laterStamp, tlbClockInit, tlbFlushSince, tlbStamp } from "./tlb";
 
 /** Largest block: 2^18 frames, 1 GiB. */
 export const MAX_ORDER: u32 = 18;
@@ -98,13 +100,16 @@ function removeBlock(mfn: u32, order: u32): void {
   atomic.sub<u32>(ROOT_FREE_PAGES, 1 << order);
 }
 
-/** Takes 2^order adjacent aligned frames out of the free lists; 0 if there are none. They stay marked free. */
-function takeBlock(order: u32): u32 {
+/**
+ * Takes 2^order adjacent aligned frames out of the free lists; 0 if there are none. They stay marked free. For a domain (`d`) what is
+ * promised to others is not there, and what is promised to it is used up by `count` frames. The hypervisor's own needs come first.
+ */
+function takeBlock(order: u32, d: DomainMemory | null = null, count: u32 = 0): u32 {
   if (order > MAX_ORDER) return 0;
   spinLock(ROOT_HEAP_LOCK);
   let found = order;
   while (found <= MAX_ORDER && !load<u32>(listHead(found))) found++;
-  if (found > MAX_ORDER) {
+  if (found > MAX_ORDER || (d != null && !useClaim(d, count))) {
     spinUnlock(ROOT_HEAP_LOCK);
     return 0;
   }
@@ -142,7 +147,7 @@ function giveBlock(start: u32, blockOrderIn: u32, stamp: u32): void {
     const buddy = mfn ^ (1 << order);
     if (buddy + (1 << order) > frames || !pageFlag(buddy, PGC_free) || blockOrder(buddy) != order) break;
     removeBlock(buddy, order);
-    if (pageStamp(buddy) > latest) latest = pageStamp(buddy);
+    latest = laterStamp(pageStamp(buddy), latest);
     if (buddy < mfn) mfn = buddy;
     order++;
   }
@@ -151,14 +156,17 @@ function giveBlock(start: u32, blockOrderIn: u32, stamp: u32): void {
   spinUnlock(ROOT_HEAP_LOCK);
 }
 
+/** Stamp of the block that a free frame is part of: who takes the frame flushes by it. */
+export function freeFrameStamp(mfn: u32): u32 {
+  for (let order: u32 = 0; order <= MAX_ORDER; order++) {
+    const head = mfn & ~(((<u32>1) << order) - 1);
+    if (pageFlag(head, PGC_free) && blockOrder(head) == order) return pageStamp(head);
+  }
+  return 0;
+}
+
 export function freePages(): u32 {
   return atomic.load<u32>(ROOT_FREE_PAGES);
-}
-/** Free frames that are not promised to a domain by XENMEM_claim_pages. */
-export function unclaimedPages(): u32 {
-  const free = freePages();
-  const claimed = atomic.load<u32>(ROOT_CLAIMED_PAGES);
-  return free > claimed ? free - claimed : 0;
 }
 export function xenheapPages(): u32 {
   return atomic.load<u32>(ROOT_XENHEAP_PAGES);
@@ -191,11 +199,11 @@ export function freeXenheapPages(mfn: u32, order: u32): void {
 }
 
 /** `count` adjacent frames, the excess of the power of two given back at once. */
-function takeContiguous(count: u32): u32 {
+function takeContiguous(count: u32, d: DomainMemory | null = null): u32 {
   if (count == 0) return 0;
   let order: u32 = 0;
   while ((<u32>1) << order < count) if (++order > MAX_ORDER) return 0;
-  const mfn = takeBlock(order);
+  const mfn = takeBlock(order, d, count);
   if (!mfn) return 0;
   const end = mfn + (1 << order);
   let at = mfn + count;
@@ -224,79 +232,121 @@ function unreserve(d: DomainMemory, count: u32): void {
   spinUnlock(lockOf(d));
 }
 
-function useClaim(d: DomainMemory, count: u32): void {
-  if (!d.claim) return;
-  spinLock(ROOT_HEAP_LOCK);
+/** Uses up a domain's claim for `count` frames; false if they are promised to others. Heap lock held. */
+function useClaim(d: DomainMemory, count: u32): bool {
+  const claimed = atomic.load<u32>(ROOT_CLAIMED_PAGES);
+  const others: u32 = claimed - d.claim;
+  const free = freePages();
+  if (others && (free < others || free - others < count)) return false;
   const used = min<u32>(d.claim, count);
   d.claim -= used;
-  atomic.sub<u32>(ROOT_CLAIMED_PAGES, used);
-  spinUnlock(ROOT_HEAP_LOCK);
+  if (used) atomic.sub<u32>(ROOT_CLAIMED_PAGES, used);
+  return true;
 }
 
-function assign(d: DomainMemory, mfn: u32, count: u32): void {
-  for (let i: u32 = 0; i < count; i++) {
-    m2pSet(mfn + i, INVALID_M2P_ENTRY);
+/**
+ * Gives `count` frames, that nobody has, to a domain: into its list first and then, under the same lock, each is published as the
+ * domain's with its place in the M2P set (`gpfn` on, or none). From then on another vCPU may use it or give it back. False, with
+ * nothing done, if the domain is dying: its list was or is being emptied.
+ */
+function assign(d: DomainMemory, mfn: u32, count: u32, gpfn: u64): bool {
+  spinLock(lockOf(d));
+  const alive = !(d.flags & MEM_DYING);
+  for (let i: u32 = 0; alive && i < count; i++) {
+    pageListAdd(pageListOf(d), mfn + i);
+    m2pSet(mfn + i, gpfn == INVALID_M2P_ENTRY ? gpfn : gpfn + i);
     initOwned(mfn + i, d.domid, 0);
   }
-  spinLock(lockOf(d));
-  for (let i: u32 = 0; i < count; i++) pageListAdd(pageListOf(d), mfn + i);
   spinUnlock(lockOf(d));
+  return alive;
 }
 
 /**
  * 2^order adjacent, aligned, zeroed frames owned by `domid`; first mfn. 0 if there is no such domain, the domain's limit
- * is reached or the host is out of memory.
+ * is reached or the host is out of memory. Other vCPUs of the domain may know them, and give them back, before the caller: who wants to
+ * touch one takes a reference as anybody does.
  */
 export function allocDomheapPages(order: u32, domid: u32): u32 {
+  return populateDomheapPages(order, domid, INVALID_M2P_ENTRY);
+}
+
+/** The same, and the M2P says `gpfn` on of them. */
+export function populateDomheapPages(order: u32, domid: u32, gpfn: u64): u32 {
   if (order > MAX_ORDER) return 0;
-  return allocFor(domid, 1 << order, order, true);
+  return allocFor(domid, 1 << order, order, true, gpfn);
 }
 
 /** `count` adjacent frames for a domain, not necessarily a power of two; first mfn or 0. */
 export function allocDomheapContiguous(count: u32, domid: u32): u32 {
-  return allocFor(domid, count, 0, false);
+  return allocFor(domid, count, 0, false, INVALID_M2P_ENTRY);
 }
 
-function allocFor(domid: u32, count: u32, order: u32, power: bool): u32 {
+function allocFor(domid: u32, count: u32, order: u32, power: bool, gpfn: u64): u32 {
   const d = domainMemory(domid);
-  if (d == null) return 0;
-  if (d.claim < count && unclaimedPages() < count - d.claim) return 0;
-  if (!reserve(d, count)) return 0;
-  const mfn = power ? takeBlock(order) : takeContiguous(count);
+  if (d == null || !reserve(d, count)) return 0;
+  const mfn = power ? takeBlock(order, d, count) : takeContiguous(count, d);
   if (!mfn) {
     unreserve(d, count);
     return 0;
   }
-  useClaim(d, count);
-  assign(d, mfn, count);
-  return mfn;
+  if (assign(d, mfn, count, gpfn)) return mfn;
+  for (let i: u32 = 0; i < count; i++) giveBlock(mfn + i, 0, 0);
+  unreserve(d, count);
+  return 0;
 }
 
-/** Drops the owner's reference of frames whose allocation was undone before anybody else saw them. */
-export function freeDomheapPages(mfn: u32, order: u32): void {
-  for (let i: u32 = 0; i < (<u32>1) << order; i++) putAllocRef(mfn + i);
+/** Drops the owner's references of 2^order frames as far as they (still) are the domain's: false if one was not. */
+export function freeDomheapPages(mfn: u64, order: u32, domid: u32): bool {
+  for (let i: u64 = 0; i < (<u64>1) << order; i++) {
+    if (!getPage(mfn + i, domid)) return false;
+    const frame = <u32>(mfn + i);
+    // Shared frames of the hypervisor's (shared info, grant table) are not in the domain's reservation.
+    const ok = !pageFlag(frame, PGC_xen_heap) && putAllocRef(frame);
+    putPage(frame);
+    if (!ok) return false;
+  }
+  return true;
 }
+
+// ---- page exchange: frames change, their number does not, so nobody else can take the room meanwhile ---------------
 
 /**
- * Takes a frame out of its owner's books (page exchange): the owner's reference, the only one, becomes the caller's.
+ * Takes a frame out of its owner's list: the owner's reference, the only one, becomes the caller's. It still counts as the domain's.
  * False if the frame is not the domain's, is the hypervisor's, or is in use in any way.
  */
 export function stealPage(d: DomainMemory, mfn: u32): bool {
-  if (!exchangeSoleOwner(mfn, d.domid, DOMID_INVALID)) return false;
   spinLock(lockOf(d));
-  pageListRemove(pageListOf(d), mfn);
-  d.totPages--;
+  const ok = exchangeSoleOwner(mfn, d.domid, DOMID_INVALID);
+  if (ok) pageListRemove(pageListOf(d), mfn);
   spinUnlock(lockOf(d));
-  return true;
+  return ok;
 }
 
 /** Undoes stealPage. */
 export function returnStolenPage(d: DomainMemory, mfn: u32): void {
   spinLock(lockOf(d));
-  d.totPages++;
-  pageListAdd(pageListOf(d), mfn);
+  const alive = !(d.flags & MEM_DYING);
+  if (alive) {
+    pageListAdd(pageListOf(d), mfn);
+    exchangeSoleOwner(mfn, DOMID_INVALID, d.domid);
+  } else d.totPages--;
   spinUnlock(lockOf(d));
-  exchangeSoleOwner(mfn, DOMID_INVALID, d.domid);
+  if (!alive) putAllocRef(mfn);
+}
+
+/** 2^order adjacent zeroed frames that are nobody's yet and in no list; first mfn or 0. For giveReplacement or dropReplacement. */
+export function takeReplacement(order: u32): u32 {
+  return takeBlock(order);
+}
+export function dropReplacement(mfn: u32, order: u32): void {
+  giveBlock(mfn, order, 0);
+}
+/** Makes a replacement the domain's, in the room of stolen frames that the caller has freed. False: it is dying, they went back. */
+export function giveReplacement(d: DomainMemory, mfn: u32, order: u32, gpfn: u64): bool {
+  if (assign(d, mfn, 1 << order, gpfn)) return true;
+  dropReplacement(mfn, order);
+  unreserve(d, 1 << order);
+  return false;
 }
 
 /** Called by putPage when the last reference has gone. */

@@ -3,6 +3,7 @@
  * code creates it with memoryDomainCreate and lets it go with memoryDomainFree after relinquishMemory (teardown.ts).
  */
 import { DOMID_FIRST_RESERVED } from "../abi/memory";
+import { grantTableFree } from "../grant/table";
 import { allocXenheapPages, freeXenheapPages } from "./allocator";
 import { ROOT_DOMAIN_TABLE } from "./frames";
 import { spinLock, spinUnlock } from "../sched/lock";
@@ -85,6 +86,7 @@ export function memoryDomainFree(domid: u32): void {
   const d = domainMemory(domid);
   if (!changetype<usize>(d)) return;
   atomic.store<u32>(load<u32>(ROOT_DOMAIN_TABLE) + domid * 4, 0);
+  grantTableFree(d);
   freeXenheapPages(<u32>(changetype<usize>(d) >> 12), 0);
 }
 

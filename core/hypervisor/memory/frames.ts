@@ -5,7 +5,7 @@
  *  +0  u64 count word: references (bits 0..31), owner domid (32..47), PGC_* flags (48..)
  *  +8  u64 type word: type references (bits 0..31), type (32..39), PGT_* flags (40..)
  *  +16 u32 next, +20 u32 prev: mfns; the owner's page list, or the allocator's free list (0 = end: frame 0 is never in one)
- *  +24 u32 TLB stamp (tlb.ts) of the moment the last type reference or the last reference went
+ *  +24 u32 TLB stamp (tlb.ts: the low half of a clock) of the moment the last type reference or the last reference went
  *  +28 i16 linear page table uses (Xen's linear_pt_count), u8 free block order, u8 unused
  *
  * Whoever owns a reference may rely on the frame not being given to somebody else; whoever owns a type reference may

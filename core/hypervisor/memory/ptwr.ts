@@ -15,8 +15,7 @@ import { findL1, guestAddressOk } from "./mmu_update";
 import { pageLock, pageUnlock } from "./page_type";
 import { compareExchangeL1Entry } from "./pt_update";
 import { PTE_P, PTE_RW, pteMfn } from "./pte";
-import { enterGuestTlb } from "../sched/ipi";
-import { leaveGuestAccess } from "../sched/pcpu";
+import { enterGuestTlb, leaveGuestTlb } from "../sched/ipi";
 
 /** Two pages of this thread's own: the copy of the table, the saved vCPU. */
 let pages: usize = 0;
@@ -58,7 +57,7 @@ function emulate(v: Vcpu, table: u32, address: u64): bool {
   overrideWrites(address, pages);
   enterGuestTlb();
   const reason = step();
-  leaveGuestAccess();
+  leaveGuestTlb();
   endOverride();
   if (reason == EXIT_POLL) {
     const entry = load<u64>(pages + offset);

@@ -15,14 +15,24 @@ import {
   RESERVATION_nr_extents,
   XENMEMF_populate_on_demand,
   XENMEM_decrease_reservation,
+  XENMEM_exchange,
   XENMEM_populate_physmap,
 } from "../abi/memory";
-import { allocDomheapPages, freeDomheapPages, returnStolenPage, stealPage } from "./allocator";
+import {
+  allocDomheapPages,
+  dropReplacement,
+  freeDomheapPages,
+  giveReplacement,
+  populateDomheapPages,
+  returnStolenPage,
+  stealPage,
+  takeReplacement,
+} from "./allocator";
 import { callerDomid } from "./current";
 import { DomainMemory, MEM_PRIVILEGED, domainMemory } from "./domain_memory";
 import { EFAULT, EINVAL, ENOMEM, EPERM, ESRCH } from "../abi/errno";
-import { PGC_xen_heap, getPage, mfnValid, pageFlag, pageNext, putAllocRef, putPage, setPageNext } from "./frames";
-import { m2pSet } from "./m2p";
+import { mfnValid, pageNext, putAllocRef, setPageNext } from "./frames";
+import { INVALID_M2P_ENTRY } from "./m2p";
 import { foreignDenied } from "./mmu_update";
 import { SCRATCH_EXTENTS, SCRATCH_MEMOP, scratch } from "./scratch";
 
@@ -75,11 +85,11 @@ export function changeReservation(operation: u32, arg: u64, start: u64): i64 {
   if (flags & XENMEMF_populate_on_demand) return <i64>start;
   let done = start;
   for (; done < count; done++) {
-    if (done > start && (done & 15) == 0 && preemptCheck())
+    if (done > start && (order > 3 || (done & 15) == 0) && preemptCheck())
       return continueWith((done << MEMOP_EXTENT_SHIFT) | operation, arg);
     if (operation == <u32>XENMEM_decrease_reservation) {
       const mfn = readExtent(list, done);
-      if (!extentRead || !removeExtent(d, mfn, order)) break;
+      if (!extentRead || !freeDomheapPages(mfn, order, d.domid)) break;
     } else if (operation == <u32>XENMEM_populate_physmap) {
       const gpfn = readExtent(list, done);
       if (!extentRead || !populateExtent(d, gpfn, order, list, done)) break;
@@ -87,7 +97,7 @@ export function changeReservation(operation: u32, arg: u64, start: u64): i64 {
       const mfn = allocDomheapPages(order, d.domid);
       if (!mfn) break;
       if (list && !writeExtent(list, done, mfn)) {
-        freeDomheapPages(mfn, order);
+        freeDomheapPages(mfn, order, d.domid);
         break;
       }
     }
@@ -98,23 +108,8 @@ export function changeReservation(operation: u32, arg: u64, start: u64): i64 {
 function populateExtent(d: DomainMemory, gpfn: u64, order: u32, list: u64, index: u64): bool {
   // The M2P takes any number; a guest frame number beyond 2^40 is none that a guest could use.
   if (gpfn >> 40) return false;
-  const mfn = allocDomheapPages(order, d.domid);
-  if (!mfn) return false;
-  for (let i: u32 = 0; i < (<u32>1) << order; i++) m2pSet(mfn + i, gpfn + i);
-  return writeExtent(list, index, mfn);
-}
-
-/** Lets go of 2^order frames from `mfn` on; false at the first that is not the domain's (those before are gone). */
-function removeExtent(d: DomainMemory, mfn: u64, order: u32): bool {
-  for (let i: u64 = 0; i < (<u64>1) << order; i++) {
-    if (!getPage(mfn + i, d.domid)) return false;
-    const frame = <u32>(mfn + i);
-    // Shared frames of the hypervisor's (shared info, grant table) are not in the domain's reservation.
-    const ok = !pageFlag(frame, PGC_xen_heap) && putAllocRef(frame);
-    putPage(frame);
-    if (!ok) return false;
-  }
-  return true;
+  const mfn = populateDomheapPages(order, d.domid, gpfn);
+  return mfn != 0 && writeExtent(list, index, mfn);
 }
 
 /** XENMEM_exchange: gives extents of one size for as many frames in extents of another, chunk by chunk. 0 or -errno. */
@@ -145,7 +140,9 @@ export function exchangeMemory(arg: u64): i64 {
   const outPerChunk: u64 = inOrder > outOrder ? (<u64>1) << (inOrder - outOrder) : 1;
   if (exchanged % inPerChunk) return -(<i64>EINVAL);
   let error: i32 = 0;
+  const first = exchanged;
   while (exchanged < inCount) {
+    if (exchanged != first && preemptCheck()) break;
     const outFirst = (exchanged / inPerChunk) * outPerChunk;
     error = exchangeChunk(d, inList, exchanged, inPerChunk, inOrder, outList, outFirst, outPerChunk, outOrder);
     if (error) break;
@@ -153,9 +150,14 @@ export function exchangeMemory(arg: u64): i64 {
   }
   store<u64>(x, exchanged);
   if (!copyToGuest(arg + EXCHANGE_nr_exchanged, x, 8)) return -(<i64>EFAULT);
-  return <i64>error;
+  // The guest's own structure says how far it is.
+  return !error && exchanged < inCount ? continueWith(XENMEM_exchange, arg) : <i64>error;
 }
 
+/**
+ * Everything that can fail for want of memory, or for frames that are in use, comes first and is undone; then the frames change hands.
+ * A list that cannot be read or written from then on is an error of which the domain keeps the frames, as in Xen.
+ */
 function exchangeChunk(
   d: DomainMemory,
   inList: u64,
@@ -167,8 +169,9 @@ function exchangeChunk(
   outCount: u64,
   outOrder: u32,
 ): i32 {
-  // Stolen frames are on a private list through their links.
+  // Stolen frames, and the first frames of fresh extents, are on private lists through their links.
   let stolen: u32 = 0;
+  let fresh: u32 = 0;
   let error: i32 = 0;
   for (let i: u64 = 0; i < inCount && !error; i++) {
     const mfn = readExtent(inList, inFirst + i);
@@ -181,34 +184,44 @@ function exchangeChunk(
       }
     }
   }
-  let fresh: u32 = 0;
   for (let i: u64 = 0; i < outCount && !error; i++) {
-    const gpfn = readExtent(outList, outFirst + i);
-    const mfn = extentRead ? allocDomheapPages(outOrder, d.domid) : 0;
-    if (!mfn) {
-      error = extentRead ? -ENOMEM : -EFAULT;
-      break;
-    }
-    for (let j: u32 = 0; j < (<u32>1) << outOrder; j++) m2pSet(mfn + j, gpfn + j);
-    if (writeExtent(outList, outFirst + i, mfn)) fresh++;
+    readExtent(outList, outFirst + i);
+    const mfn = extentRead ? takeReplacement(outOrder) : 0;
+    if (!mfn) error = extentRead ? -ENOMEM : -EFAULT;
     else {
-      error = -EFAULT;
-      freeDomheapPages(mfn, outOrder);
+      setPageNext(mfn, fresh);
+      fresh = mfn;
     }
   }
-  // Out-extents of a failed chunk go back, unless the guest already uses them; it gets its in-frames in any case.
   if (error) {
-    for (let i: u64 = 0; i < fresh; i++) {
-      const mfn = readExtent(outList, outFirst + i);
-      for (let j: u64 = 0; extentRead && j < (<u64>1) << outOrder; j++)
-        if (mfnValid(mfn + j) && stealPage(d, <u32>(mfn + j))) putAllocRef(<u32>(mfn + j));
+    for (let mfn = fresh; mfn; mfn = fresh) {
+      fresh = takeFirst(mfn);
+      dropReplacement(mfn, outOrder);
     }
+    for (let mfn = stolen; mfn; mfn = stolen) {
+      stolen = takeFirst(mfn);
+      returnStolenPage(d, mfn);
+    }
+    return error;
   }
-  while (stolen) {
-    const next = pageNext(stolen);
-    if (error) returnStolenPage(d, stolen);
-    else putAllocRef(stolen);
-    stolen = next;
+  for (let mfn = stolen; mfn; mfn = stolen) {
+    stolen = takeFirst(mfn);
+    putAllocRef(mfn);
+  }
+  for (let i = outFirst; fresh; i++) {
+    const mfn = fresh;
+    fresh = takeFirst(mfn);
+    const gpfn = readExtent(outList, i);
+    if (!extentRead) error = -EFAULT;
+    if (!giveReplacement(d, mfn, outOrder, extentRead && !(gpfn >> 40) ? gpfn : INVALID_M2P_ENTRY)) error = -EINVAL;
+    else if (!writeExtent(outList, i, mfn)) error = -EFAULT;
   }
   return error;
+}
+
+/** Takes the first frame off a private list; the one behind it. */
+function takeFirst(mfn: u32): u32 {
+  const next = pageNext(mfn);
+  setPageNext(mfn, 0);
+  return next;
 }

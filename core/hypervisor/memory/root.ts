@@ -18,8 +18,6 @@ export const ROOT_TOTAL_FRAMES: usize = MEMORY_ROOT;
 export const ROOT_M2P: usize = MEMORY_ROOT + 4;
 export const ROOT_HEAP_LOCK: usize = MEMORY_ROOT + 8;
 export const ROOT_FREE_PAGES: usize = MEMORY_ROOT + 12;
-export const ROOT_TLB_CLOCK: usize = MEMORY_ROOT + 16;
-export const ROOT_TLB_FLUSHED: usize = MEMORY_ROOT + 20;
 export const ROOT_FIRST_HEAP_FRAME: usize = MEMORY_ROOT + 24;
 export const ROOT_M2P_L3: usize = MEMORY_ROOT + 28;
 export const ROOT_GDT_FRAME: usize = MEMORY_ROOT + 32;
@@ -29,5 +27,8 @@ export const ROOT_M2P_FRAMES: usize = MEMORY_ROOT + 44;
 export const ROOT_ZERO_FRAME: usize = MEMORY_ROOT + 48;
 /** u32: address of the table of DomainMemory addresses by domid. */
 export const ROOT_DOMAIN_TABLE: usize = MEMORY_ROOT + 52;
+/** u64 (tlb.ts) */
+export const ROOT_TLB_CLOCK: usize = MEMORY_ROOT + 56;
+export const ROOT_TLB_FLUSHED: usize = MEMORY_ROOT + 64;
 /** u32 list head per order. */
 export const ROOT_FREE_LISTS: usize = MEMORY_ROOT + 0x100;

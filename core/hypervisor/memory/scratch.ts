@@ -13,6 +13,7 @@ export const SCRATCH_MEMOP: usize = 1152; // 128
 export const SCRATCH_EXTENTS: usize = 1280; // 512
 export const SCRATCH_GRANT: usize = 1792; // 256
 export const SCRATCH_WALK: usize = 2048; // 64
+export const SCRATCH_UNMAPS: usize = 2112; // 384
 export const SCRATCH_E820: usize = 2560; // 1536
 
 /** Address of a part of this thread's page; 0 if the host is out of memory. */

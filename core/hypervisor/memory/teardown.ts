@@ -3,7 +3,7 @@
  * have dropped their references (page-table roots, GDT, LDT, vcpu_info) before. What other domains still hold stays
  * owned by the dead domain until they let go.
  */
-import { grantTableFree, grantTableOf } from "../grant/table";
+import { grantTableClose, grantTableOf } from "../grant/table";
 import { releaseMappings } from "../grant/map";
 import { DomainMemory, MEM_DYING, domainMemory, lockOf } from "./domain_memory";
 import { PGC_allocated, PGT_pinned, getPage, pageFlag, pageNext, putAllocRef, putPage, typeWord } from "./frames";
@@ -84,9 +84,6 @@ export function memoryDomainGone(domid: u32): bool {
   if (d == null) return true;
   if (d.teardownState < 3) return false;
   const t = grantTableOf(domid);
-  if (t != null) {
-    if (t.pinned || t.mapped) return false;
-    grantTableFree(d);
-  }
+  if (t != null && !grantTableClose(t)) return false;
   return d.totPages == 0 && atomic.load<u32>(changetype<usize>(d) + offsetof<DomainMemory>("xenheapPages")) == 0;
 }

@@ -2,6 +2,10 @@
  * When stale TLB entries matter. A frame that lost its last reference or its last type reference may still be in some
  * pCPU's TLB. `tlbStamp` dates that moment; before the frame gets another use, `tlbFlushSince(stamp)` flushes every pCPU
  * unless a full flush has begun after that moment. (Xen's tlbflush clock, with one stamp for all pCPUs.)
+ *
+ * The clock has 64 bits and does not wrap. A stamp is its low half: it stands for the latest moment until now that ends in these bits.
+ * That is the moment it was taken at or, for a frame that was left alone for 2^32 flushes, a later one: then there is a flush too many.
+ * 0 is no stamp, but says that the frame was never used; the clock leaves out the moments that end in it.
  */
 import { dropWritesLocal, flushTlbAllPcpus, flushTlbOthers } from "../sched/ipi";
 import { self } from "../sched/pcpu";
@@ -9,29 +13,57 @@ import { PGT_writable_page, ROOT_TLB_CLOCK, ROOT_TLB_FLUSHED, frameAddress, page
 
 /** The clock's present value; flushes that begin later cover this moment. */
 export function tlbStamp(): u32 {
-  return atomic.load<u32>(ROOT_TLB_CLOCK);
+  let stamp = <u32>atomic.load<u64>(ROOT_TLB_CLOCK);
+  // Somebody is just about to take the clock on.
+  while (!stamp) stamp = <u32>atomic.load<u64>(ROOT_TLB_CLOCK);
+  return stamp;
+}
+
+/** The moment that a stamp stands for. */
+function momentOf(stamp: u32): u64 {
+  if (!stamp) return 0;
+  const now = atomic.load<u64>(ROOT_TLB_CLOCK);
+  const age: u32 = <u32>now - stamp;
+  return now - <u64>age;
+}
+
+/** The later one of two stamps. */
+export function laterStamp(a: u32, b: u32): u32 {
+  return momentOf(a) > momentOf(b) ? a : b;
+}
+
+/** The moment at which a flush begins that begins now. */
+function nextMoment(): u64 {
+  let moment = atomic.add<u64>(ROOT_TLB_CLOCK, 1) + 1;
+  if (!(<u32>moment)) moment = atomic.add<u64>(ROOT_TLB_CLOCK, 1) + 1;
+  return moment;
 }
 
 export function tlbClockInit(): void {
-  atomic.store<u32>(ROOT_TLB_CLOCK, 1);
-  atomic.store<u32>(ROOT_TLB_FLUSHED, 1);
+  atomic.store<u64>(ROOT_TLB_CLOCK, 1);
+  atomic.store<u64>(ROOT_TLB_FLUSHED, 1);
 }
 
 /** Flushes the TLBs of all pCPUs and returns when all have done so. */
 export function tlbFlushAll(): void {
-  const start = atomic.add<u32>(ROOT_TLB_CLOCK, 1) + 1;
+  const start = nextMoment();
   flushTlbAllPcpus();
-  let seen = atomic.load<u32>(ROOT_TLB_FLUSHED);
+  let seen = atomic.load<u64>(ROOT_TLB_FLUSHED);
   while (seen < start) {
-    const was = atomic.cmpxchg<u32>(ROOT_TLB_FLUSHED, seen, start);
+    const was = atomic.cmpxchg<u64>(ROOT_TLB_FLUSHED, seen, start);
     if (was == seen) break;
     seen = was;
   }
 }
 
+/** Whether whoever takes the frame with this stamp flushes first. */
+export function isFlushDue(stamp: u32): bool {
+  return momentOf(stamp) >= atomic.load<u64>(ROOT_TLB_FLUSHED);
+}
+
 /** Flushes unless that happened since `stamp`. A stamp of 0 belongs to a frame that was never used. */
 export function tlbFlushSince(stamp: u32): void {
-  if (stamp >= atomic.load<u32>(ROOT_TLB_FLUSHED)) tlbFlushAll();
+  if (isFlushDue(stamp)) tlbFlushAll();
 }
 
 /**
@@ -40,11 +72,11 @@ export function tlbFlushSince(stamp: u32): void {
  * now. This pCPU walks none, so all else that its TLB holds may stay: page tables come and go with every process.
  */
 export function tlbFlushForType(mfn: u32, type: u32): void {
-  const stamp = pageStamp(mfn);
-  if (stamp < atomic.load<u32>(ROOT_TLB_FLUSHED)) return;
+  const moment = momentOf(pageStamp(mfn));
+  if (moment < atomic.load<u64>(ROOT_TLB_FLUSHED)) return;
   if (type != PGT_writable_page) dropWritesLocal(frameAddress(mfn));
-  if (stamp < self.othersFlushed) return;
-  const start = atomic.add<u32>(ROOT_TLB_CLOCK, 1) + 1;
+  if (moment < self.othersFlushed) return;
+  const start = nextMoment();
   flushTlbOthers();
   self.othersFlushed = start;
 }

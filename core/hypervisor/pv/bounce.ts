@@ -15,8 +15,7 @@ import { logBegin, logDec, logEnd, logHex, logText, logVcpu } from "../console/c
 import { TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS, VCPU_PAGE_FAULT_COUNT, Vcpu, trapInfo } from "../domain/domain";
 import { domainCrash } from "../domain/lifecycle";
 import { guestRangeOk } from "../hypercall/guest_access";
-import { enterGuestTlb } from "../sched/ipi";
-import { leaveGuestAccess } from "../sched/pcpu";
+import { enterGuestTlb, leaveGuestTlb } from "../sched/ipi";
 import { inKernelMode, toggleGuestMode } from "./mode";
 import { segmentOf, setFlatKernelSegments } from "./segments";
 
@@ -111,7 +110,7 @@ export function bounceTo(v: Vcpu, address: u64, flags: u32, errorCode: u32): voi
     write64(at + 24, oldRsp);
     write64(at + 32, ss);
   }
-  leaveGuestAccess();
+  leaveGuestTlb();
   if (fault) {
     clearFault();
     crashed(v, address, bottom);

@@ -8,8 +8,7 @@ import { VMASST_TYPE_writable_pagetables } from "../abi/xen";
 import { GUEST_TS, TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS, Vcpu, trapInfo } from "../domain/domain";
 import { ptwrEmulate } from "../memory/ptwr";
 import { ldtVirtStart } from "../memory/perdomain";
-import { enterGuestTlb } from "../sched/ipi";
-import { leaveGuestAccess } from "../sched/pcpu";
+import { enterGuestTlb, leaveGuestTlb } from "../sched/ipi";
 import { injectGp, injectPageFault, injectTrap, injectUd } from "./bounce";
 import { noteDebugConditions } from "./debugreg";
 import { inKernelMode, virtualCpl } from "./mode";
@@ -84,7 +83,7 @@ function forcedEmulation(v: Vcpu): bool {
   enterGuestTlb();
   let matches = byteIs(rip, 0x0f) && byteIs(rip + 1, 0x0b) && byteIs(rip + 2, 0x78) && byteIs(rip + 3, 0x65);
   matches = matches && byteIs(rip + 4, 0x6e) && byteIs(rip + 5, 0x0f) && byteIs(rip + 6, 0xa2);
-  leaveGuestAccess();
+  leaveGuestTlb();
   if (!matches) return false;
   executeCpuid(v);
   instructionDone(v, 7);

@@ -25,8 +25,7 @@ import { GUEST_FAILSAFE_DISABLES_EVENTS, Vcpu } from "../domain/domain";
 import { domainCrash } from "../domain/lifecycle";
 import { guestRangeOk } from "../hypercall/guest_access";
 import { replaceRegisters } from "../hypercall/dispatch";
-import { enterGuestTlb } from "../sched/ipi";
-import { leaveGuestAccess } from "../sched/pcpu";
+import { enterGuestTlb, leaveGuestTlb } from "../sched/ipi";
 import { FRAME_FAILSAFE, FRAME_MASKS_EVENTS, RFLAGS_IF, RFLAGS_IOPL, bounceTo, setUpcallMask } from "./bounce";
 import { toggleGuestMode } from "./mode";
 import { loadCodeAndStack, segmentOf } from "./segments";
@@ -54,7 +53,7 @@ export function doIret(v: Vcpu): i64 {
   const rflags = read64(at + IRET_RFLAGS);
   const rsp = read64(at + IRET_RSP);
   const ss = (<u32>read64(at + IRET_SS)) & 0xffff;
-  leaveGuestAccess();
+  leaveGuestTlb();
   if (fault) {
     clearFault();
     domainCrash(v.domain);

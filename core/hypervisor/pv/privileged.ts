@@ -27,8 +27,7 @@ import { flushAddress } from "../memory/current";
 import { domainMemory } from "../memory/domain_memory";
 import { newBase } from "../memory/mmuext";
 import { guestAddressOk } from "../memory/mmu_update";
-import { enterGuestTlb } from "../sched/ipi";
-import { leaveGuestAccess } from "../sched/pcpu";
+import { enterGuestTlb, leaveGuestTlb } from "../sched/ipi";
 import { RFLAGS_TF, injectGp, injectPageFault, injectTrap, injectUd } from "./bounce";
 import { cpuidA, cpuidB, cpuidC, cpuidD, guestCpuid } from "./cpuid";
 import { getDebugRegister, noteDebugConditions, setDebugRegister } from "./debugreg";
@@ -126,7 +125,7 @@ function halt(v: Vcpu, length: u64): i32 {
 function stringPorts(v: Vcpu, op: usize): i32 {
   enterGuestTlb();
   const outcome = stringIo(v, op);
-  leaveGuestAccess();
+  leaveGuestTlb();
   if (outcome == STRING_IO_REFUSED) return GP;
   if (outcome == STRING_IO_AGAIN) return SETTLED;
   if (outcome != STRING_IO_FAULT) return DONE;

@@ -34,8 +34,7 @@ import { FLAT_RING3_CS64, FLAT_RING3_SS64 } from "../abi/arch_x86";
 import { VCPU_GDT_FRAMES, Vcpu } from "../domain/domain";
 import { ldtVirtStart } from "../memory/perdomain";
 import { mapLdtPage } from "../memory/shadow_ldt";
-import { enterGuestTlb } from "../sched/ipi";
-import { leaveGuestAccess } from "../sched/pcpu";
+import { enterGuestTlb, leaveGuestTlb } from "../sched/ipi";
 
 const LDT_BYTES: u64 = 0x10000;
 /** Attributes of Xen's flat ring 3 descriptors, as SEG_ATTR has them. */
@@ -67,7 +66,7 @@ function retryAfterFault(v: Vcpu): bool {
 function walkSegment(n: i32, selector: u32): void {
   enterGuestTlb();
   loadSegment(n, selector);
-  leaveGuestAccess();
+  leaveGuestTlb();
 }
 
 /** Loads ES, DS, FS or GS. False: the selector is bad; the register is null then. */
@@ -102,7 +101,7 @@ function codeDescriptor(v: Vcpu, selector: u32): u64 {
     const at = descriptorAddress(selector, VECTOR_GP);
     enterGuestTlb();
     const d = fault ? 0 : readSystem(at, 8);
-    leaveGuestAccess();
+    leaveGuestTlb();
     if (!fault) {
       const attr = descriptorAttr(d);
       const conforming = (attr & 12) == 12;

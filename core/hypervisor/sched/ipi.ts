@@ -1,9 +1,10 @@
 /**
  * Interrupts between pCPUs: bits in the target's mailbox word, which the engine polls and an idle pCPU waits on.
  */
+import { beginTranslations, endTranslations } from "../../machine/cpu/code_frames";
 import { hostWait } from "../../machine/cpu/machine";
 import { tlbDropWrites, tlbFlushAll } from "../../machine/cpu/tlb";
-import { NO_PCPU, Pcpu, enterGuestAccess, mailbox, pcpuAt, pcpuCount, self } from "./pcpu";
+import { NO_PCPU, Pcpu, enterGuestAccess, leaveGuestAccess, mailbox, pcpuAt, pcpuCount, self } from "./pcpu";
 
 /** The host's power state changed (the host sets this bit too). */
 export const IPI_POWER: u32 = 1;
@@ -66,6 +67,11 @@ function flushTlb(ownToo: bool): void {
 export function enterGuestTlb(): void {
   enterGuestAccess();
   if (atomic.load<u32>(mailbox(self.id)) & IPI_TLB_FLUSH) tlbFlushAll();
+  beginTranslations();
+}
+export function leaveGuestTlb(): void {
+  endTranslations();
+  leaveGuestAccess();
 }
 
 /** Forgets this pCPU's translations for writing to the frame at `host`. */

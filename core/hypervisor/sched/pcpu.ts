@@ -70,7 +70,7 @@ export class Pcpu {
   pace: u32;
   lineLength: u32;
   /** Of the TLB clock (memory/tlb.ts): all other pCPUs have flushed since. */
-  othersFlushed: u32;
+  othersFlushed: u64;
   /** Ring that this thread's hypercalls are traced into (abi/trace.ts), 0 = none. */
   trace: usize;
 }
@@ -102,16 +102,19 @@ export function mailbox(id: u32): usize {
 }
 export const PCPU_LIMIT: u32 = MAX_PCPUS;
 
+/** Of this thread: accesses that enclose the present one; `guestMode` stays odd until the outermost one ends. */
+let accessDepth: i32 = 0;
+
 /** From here until leaveGuestAccess, guest page tables and frames are used: nobody's TLB flush completes in between. */
 // @ts-ignore: decorator
 @inline
 export function enterGuestAccess(): void {
-  atomic.add<u32>(changetype<usize>(self) + offsetof<Pcpu>("guestMode"), 1);
+  if (accessDepth++ == 0) atomic.add<u32>(changetype<usize>(self) + offsetof<Pcpu>("guestMode"), 1);
 }
 // @ts-ignore: decorator
 @inline
 export function leaveGuestAccess(): void {
-  atomic.add<u32>(changetype<usize>(self) + offsetof<Pcpu>("guestMode"), 1);
+  if (--accessDepth == 0) atomic.add<u32>(changetype<usize>(self) + offsetof<Pcpu>("guestMode"), 1);
 }
 
 /** PCPU_SCRATCH_SIZE bytes of this thread's own, for one structure. */

@@ -1,7 +1,7 @@
 /** What the hypervisor calls: a pCPU is prepared, and runs. */
 import { clearDebugHits } from "./access";
 import { REGION_SIZE, blocksInit } from "./blocks";
-import { clearCodeChanged, followGeneration, setRunningFrame } from "./code_frames";
+import { beginTranslations, clearCodeChanged, endTranslations, setRunningFrame } from "./code_frames";
 import { MODE_64 } from "./decode/decode";
 import { execute } from "./dispatch";
 import { EXIT_POLL, EXIT_SYSCALL } from "./exits";
@@ -37,13 +37,19 @@ export function setBudget(instructions: i32, notTranslated: i32): void {
 
 /** Executes until an exit; returns EXIT_*. */
 export function run(): i32 {
+  beginTranslations();
+  const exit = runUntilExit();
+  endTranslations();
+  return exit;
+}
+
+function runUntilExit(): i32 {
   const s = cpu;
   prepare();
   refreshMode();
   const poll = pollWord();
   // Most runs of a busy guest begin and end in translated code; execute() has much to set up.
   if (codeMode & MODE_64 && !careful && !load<u32>(s, CPU_SHADOW) && budget > 0 && !atomic.load<u32>(poll)) {
-    followGeneration();
     const left = runRegions(budget, poll);
     store<u64>(s, load<u64>(s, CPU_RETIRED) + <u64>(budget - left), CPU_RETIRED);
     setUnspent(left, interpreted);
@@ -58,9 +64,12 @@ export function run(): i32 {
 
 /** Executes exactly one instruction (a repeated one to its end): EXIT_POLL, or the exit it caused. */
 export function step(): i32 {
+  beginTranslations();
   prepare();
   setModeStale(true);
-  return execute(1, 1, true, false);
+  const exit = execute(1, 1, true, false);
+  endTranslations();
+  return exit;
 }
 
 /** What the last run may have left behind is void. */

@@ -6,7 +6,7 @@
  *
  * Two tables of this pCPU find regions:
  * - by the host address of the first byte, sets of 4 entries of 8 bytes: u32 host address, u32 index in the instance's function table;
- * - by linear address, direct-mapped, 32 bytes: u64 address, u64 ASID and epoch, u32 count of code changes, u32 index (0: no region is there).
+ * - by linear address, direct-mapped, 32 bytes: u64 address, u64 ASID and epoch, u64 count of code changes, u32 index (0: no region is there).
  *   This one is filled after looking at the region's record in shared memory (layout.ts): every page that it is made of must be mapped
  *   where it was, with the code version it had. It holds until a translation is forgotten, code changes anywhere, or regions come
  *   or go.
@@ -52,7 +52,7 @@ export const REGION_TABLE_BYTES = 32768 * 8 + 4096 * 32;
 const HOST_INDEX = 4;
 const LINEAR_SPACE = 8;
 const LINEAR_CHANGES = 16;
-const LINEAR_INDEX = 20;
+const LINEAR_INDEX = 24;
 
 /** A block is asked for when it was reached so often by a lookup or a backward branch, and again at every doubling. */
 const HEAT_ASKED: u32 = 4096;
@@ -194,7 +194,7 @@ function regionAt(lin: u64): u32 {
   if (
     load<u64>(entry) == lin &&
     load<u64>(entry, LINEAR_SPACE) == currentSpace() &&
-    load<u32>(entry, LINEAR_CHANGES) == codeChanges()
+    load<u64>(entry, LINEAR_CHANGES) == codeChanges()
   )
     return load<u32>(entry, LINEAR_INDEX);
   return findRegion(lin, entry);
@@ -212,7 +212,7 @@ function findRegion(lin: u64, entry: usize): u32 {
   const index = checkedRegion(lin);
   store<u64>(entry, lin);
   store<u64>(entry, space, LINEAR_SPACE);
-  store<u32>(entry, changes, LINEAR_CHANGES);
+  store<u64>(entry, changes, LINEAR_CHANGES);
   store<u32>(entry, index, LINEAR_INDEX);
   return index;
 }

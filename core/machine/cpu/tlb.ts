@@ -187,6 +187,15 @@ export function tlbLookup(table: usize, lin: u64): usize {
   return <usize>(load<u32>(entry, 8) + <u32>lin);
 }
 
+/** What of CR3 and mode (currentSpaceKey) the entry at `entry` of the TLB at `base` is for; NO_SPACE if it can't be hit any more. */
+export function entrySpace(base: usize, entry: usize): u64 {
+  const asid = <u32>(load<u64>(entry) & 0xfff);
+  for (let slot = base + SPACES; slot < base + SPACES + SPACE_ENTRIES * 16; slot += 16)
+    if (load<u32>(slot, 8) == asid && load<u64>(slot)) return ~load<u64>(slot);
+  return NO_SPACE;
+}
+export const NO_SPACE: u64 = ~(<u64>0);
+
 /** Machine frame that the entry at `entry` translates to; the entry must be in use. */
 // @ts-ignore: decorator
 @inline

@@ -1,4 +1,5 @@
 /** Pages of guest code as the translator reads them, by the rules of ../cpu/code_frames.ts. */
+import { ACTIVITY, ACTIVITY_EXECUTES, ACTIVITY_FOLLOWED, ACTIVITY_SIZE, MAX_PCPUS } from "../layout.ts";
 
 /** A page that a region's code lies in. */
 export interface CodePage {
@@ -12,12 +13,22 @@ export interface CodePage {
 
 const CODE = 1;
 const WRITTEN = 2;
+/** In the table of versions: the lock of who marks a written frame as code. Its first 8 bytes are the generation. */
+const LOCK = 4;
+/** Of a frame that was written to so often that versions have run out. */
+const VERSION_LAST = 0xffffffff;
+/** Milliseconds between two looks at a pCPU, and looks. pCPUs come to the next block within a fraction of a millisecond. */
+const LOOK_AFTER = 0.1;
+const LOOKS = 200;
 const PRESENT = 1n;
 const LARGE = 0x80n;
 const ADDRESS = 0x000ffffffffff000n;
 
 export class CodePages {
   readonly #view: DataView;
+  readonly #words: Int32Array;
+  readonly #quads: BigUint64Array;
+  readonly #generation: BigUint64Array;
   readonly #versions: Uint32Array;
   readonly #flags: Uint8Array;
 
@@ -25,6 +36,9 @@ export class CodePages {
     const { buffer } = machine.memory;
     const frames = buffer.byteLength >>> 12;
     this.#view = new DataView(buffer);
+    this.#words = new Int32Array(buffer);
+    this.#quads = new BigUint64Array(buffer);
+    this.#generation = new BigUint64Array(buffer, machine.codeVersions, 1);
     this.#versions = new Uint32Array(buffer, machine.codeVersions, frames);
     this.#flags = new Uint8Array(buffer, machine.codeFlags, frames);
   }
@@ -33,17 +47,36 @@ export class CodePages {
   open(offset: number, host: number): CodePage | null {
     const frame = host >>> 12;
     if (frame >= this.#flags.length) return null;
+    while (Atomics.compareExchange(this.#versions, LOCK, 0, 1));
     const old = Atomics.or(this.#flags, frame, CODE);
-    // The generation: pCPUs drop their write translations, and count the frame as written if they had one.
-    if (!(old & CODE) && old & WRITTEN) Atomics.add(this.#versions, 0, 1);
+    // pCPUs drop their write translations, and count the frame as written if they had one.
+    if (!(old & CODE) && old & WRITTEN) Atomics.add(this.#generation, 0, 1n);
+    Atomics.store(this.#versions, LOCK, 0);
     return { offset, host, version: Atomics.load(this.#versions, frame) };
   }
 
-  /** Whether nobody has written to the pages since they were opened. */
+  /** Whether every pCPU that executes has followed the generation of now; waits for it a little. */
+  #followed(): boolean {
+    const generation = Atomics.load(this.#generation, 0);
+    for (let id = 0; id < MAX_PCPUS; id++) {
+      const executes = (ACTIVITY + id * ACTIVITY_SIZE + ACTIVITY_EXECUTES) >> 2;
+      const followed = (ACTIVITY + id * ACTIVITY_SIZE + ACTIVITY_FOLLOWED) >> 3;
+      const lags = () => Atomics.load(this.#words, executes) === 1 && Atomics.load(this.#quads, followed) < generation;
+      for (let look = 0; lags(); look++) {
+        if (look === LOOKS) return false;
+        Atomics.wait(this.#words, executes, 1, LOOK_AFTER);
+      }
+    }
+    return true;
+  }
+
+  /** Whether nobody has written to the pages since they were opened, nor will unnoticed. */
   hold(pages: CodePage[]): boolean {
+    if (pages.some(({ host }) => this.#flags[host >>> 12]! & WRITTEN) && !this.#followed()) return false;
     return pages.every(({ host, version }) => {
       const frame = host >>> 12;
-      return (this.#flags[frame]! & CODE) !== 0 && Atomics.load(this.#versions, frame) === version;
+      const isCode = (this.#flags[frame]! & CODE) !== 0 && version !== VERSION_LAST;
+      return isCode && Atomics.load(this.#versions, frame) === version;
     });
   }
 

@@ -48,5 +48,9 @@ export class KernelSymbols {
     const worker = new Worker(new URL("symbols.js", import.meta.url), { workerData: request, name: "symbols" });
     worker.once("message", (table: SymbolsReply) => take(table && Symbols.of(table)));
     worker.once("error", () => take(null));
+    // Whatever ended it: who asks is not to wait for ever.
+    worker.once("exit", () => {
+      if (this.#kept.get(domain) === undefined) take(null);
+    });
   }
 }

@@ -1,7 +1,8 @@
 /** The thread that kernel-symbols.ts starts: reads the symbols of a kernel's file and ends. */
 import { readFile } from "node:fs/promises";
-import { parentPort, workerData } from "node:worker_threads";
+import { workerData } from "node:worker_threads";
 import { loadKernel } from "../../dom0/builder/image.ts";
+import { answerWith } from "../../machine/worker-answer.ts";
 import { kallsyms } from "../profile/kallsyms.ts";
 import { elfSymbols } from "../profile/symbols.ts";
 import type { SymbolsReply, SymbolsRequest } from "./kernel-symbols.ts";
@@ -19,5 +20,4 @@ async function read(): Promise<SymbolsReply> {
   }
 }
 
-const reply = await read();
-parentPort?.postMessage(reply, reply ? [reply.addresses.buffer as ArrayBuffer] : []);
+await answerWith(read(), (reply) => (reply ? [reply.addresses.buffer as ArrayBuffer] : []));

@@ -202,11 +202,12 @@ describe("domctl", () => {
     expect(dom0.calls.getCredit(domid)).toEqual({ weight: 256, cap: 0 });
     dom0.calls.setCredit(domid, 512, 50);
     expect(dom0.calls.getCredit(domid)).toEqual({ weight: 512, cap: 50 });
-    dom0.calls.setHardAffinity(domid, 1, 2);
-    expect(dom0.calls.getHardAffinity(domid, 1)).toBe(2);
-    expect(dom0.calls.getHardAffinity(domid, 0)).toBe(3);
-    expect(refusal(() => dom0.calls.setHardAffinity(domid, 0, 0xf0))).toBe("EINVAL");
-    expect(refusal(() => dom0.calls.setHardAffinity(domid, 2, 1))).toBe("EINVAL");
+    dom0.calls.setAffinity(domid, 1, { hard: 2 });
+    expect(dom0.calls.getAffinity(domid, 1)).toEqual({ hard: 2, soft: 3 });
+    dom0.calls.setAffinity(domid, 0, { soft: 1 });
+    expect(dom0.calls.getAffinity(domid, 0)).toEqual({ hard: 3, soft: 1 });
+    expect(refusal(() => dom0.calls.setAffinity(domid, 0, { hard: 0xf0 }))).toBe("EINVAL");
+    expect(refusal(() => dom0.calls.setAffinity(domid, 2, { hard: 1 }))).toBe("EINVAL");
     dom0.calls.destroyDomain(domid);
   });
 

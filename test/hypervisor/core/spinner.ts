@@ -59,7 +59,7 @@ export function makeSpinner({ calls, physical }: Dom0, options: SpinnerOptions):
     view.setBigUint64(at.ctrlreg + 24, entry(L4, 0n), true);
     change?.(view, entry(L4, 0n));
     calls.setVcpuContext(domid, vcpu, context);
-    calls.setHardAffinity(domid, vcpu, pcpus);
+    calls.setAffinity(domid, vcpu, { hard: pcpus });
   }
   return domid;
 }

@@ -14,7 +14,7 @@ test("blocks of every order are adjacent, aligned and come back whole", () => {
     expect(mfn).toBeGreaterThan(0);
     expect(mfn % 2 ** order).toBe(0);
     for (let i = 0; i < 2 ** order; i++) expect(core.pageOwner(mfn + i)).toBe(DOM0);
-    core.freeDomheapPages(mfn, order);
+    core.freeDomheapPages(BigInt(mfn), order, DOM0);
   }
   expect(core.freePages()).toBe(before);
   expect(core.checkMemory()).toBe(0);
@@ -24,7 +24,7 @@ test("what is given out again holds nothing of its last owner", () => {
   const { core } = host;
   const mfn = core.allocDomheapPages(3, DOM0);
   host.bytes.fill(0xaa, mfn * 4096, (mfn + 8) * 4096);
-  core.freeDomheapPages(mfn, 3);
+  core.freeDomheapPages(BigInt(mfn), 3, DOM0);
   const held: number[] = [];
   for (;;) {
     const next = core.allocDomheapPages(0, DOM0);
@@ -36,11 +36,11 @@ test("what is given out again holds nothing of its last owner", () => {
   expect(core.freePages()).toBe(0);
   expect(core.allocXenheapPages(0)).toBe(0);
   expect(core.makeDomain(9, 0, 16)).toBe(0);
-  for (const next of held) core.freeDomheapPages(next, 0);
+  for (const next of held) core.freeDomheapPages(BigInt(next), 0, DOM0);
   // Buddies have joined: a big block is there again.
   const big = core.allocDomheapPages(12, DOM0);
   expect(big).toBeGreaterThan(0);
-  core.freeDomheapPages(big, 12);
+  core.freeDomheapPages(BigInt(big), 12, DOM0);
 });
 
 test("a domain gets no more frames than its limit", () => {
@@ -63,7 +63,7 @@ test("any count of adjacent frames, the rest of the block stays free", () => {
   const mfn = core.allocDomheapContiguous(777, DOM0);
   expect(mfn).toBeGreaterThan(0);
   expect(core.freePages()).toBe(before - 777);
-  for (let i = 0; i < 777; i++) core.freeDomheapPages(mfn + i, 0);
+  for (let i = 0; i < 777; i++) core.freeDomheapPages(BigInt(mfn + i), 0, DOM0);
   expect(core.freePages()).toBe(before);
 });
 
@@ -72,7 +72,7 @@ test("references: only the owner's frames, none of numbers that are no frames", 
   const mfn = core.allocDomheapPages(0, DOM0);
   expect(core.getPage(BigInt(mfn), DOM0)).toBe(1);
   expect(core.getPage(BigInt(mfn), 1)).toBe(0);
-  core.freeDomheapPages(mfn, 0);
+  core.freeDomheapPages(BigInt(mfn), 0, DOM0);
   // The reference keeps it alive.
   expect(core.pageCount(mfn)).toBe(1);
   core.putPage(mfn);

@@ -77,6 +77,22 @@ test("map at an address and through an entry, write, unmap", () => {
   check();
 });
 
+test("one batch unmaps a handle twice: the second time it is none", () => {
+  grant(8, 20, 2);
+  const by = map(b.va(30), 8);
+  b.become();
+  const at = b.address(b.args);
+  for (const op of [at, at + 24]) {
+    host.set64(op, b.va(30));
+    host.set64(op + 8, 0);
+    host.set32(op + 16, by.handle);
+  }
+  expect(host.core.doGrantTableOp(UNMAP, b.va(b.args), 2)).toBe(0n);
+  expect([status(at + 20), status(at + 44)]).toEqual([0, -4]);
+  expect(flagsOf(8)).toBe(1);
+  check();
+});
+
 test("what is not granted is refused", () => {
   grant(8, 20, 3);
   expect(map(b.va(30), 8).status).toBe(-1);

@@ -13,6 +13,8 @@ export interface Core {
   boot(frames: number): number;
   codeVersionTable(): number;
   codeFlagTable(): number;
+  waitedFor(guest: bigint): number;
+  setPcpus(count: number): void;
   makeDomain(domid: number, flags: number, maxPages: number): number;
   become(domid: number): void;
   setRoot(domid: number, mfn: number): number;
@@ -24,7 +26,7 @@ export interface Core {
   allocDomheapPages(order: number, domid: number): number;
   allocDomheapContiguous(count: number, domid: number): number;
   allocXenheapPages(order: number): number;
-  freeDomheapPages(mfn: number, order: number): void;
+  freeDomheapPages(mfn: bigint, order: number, domid: number): number;
   freeXenheapPages(mfn: number, order: number): void;
   freePages(): number;
   getPage(mfn: bigint, domid: number): number;
@@ -45,6 +47,11 @@ export interface Core {
   checkMemory(): number;
   relinquishMemory(domid: number): number;
   memoryDomainGone(domid: number): number;
+  interrupt(waiting: boolean): void;
+  grantTableMfn(domid: number): number;
+  readonly nextArg0: WebAssembly.Global<"i64">;
+  readonly nextArg1: WebAssembly.Global<"i64">;
+  readonly nextArg2: WebAssembly.Global<"i64">;
 }
 
 export const DOM0 = 0;

@@ -37,8 +37,18 @@ import {
 import { m2pGet } from "../../../core/hypervisor/memory/m2p";
 import { getPageAndType, putPageAndType } from "../../../core/hypervisor/memory/page_type";
 import { invalidateShadowLdt } from "../../../core/hypervisor/memory/shadow_ldt";
-import { grantTableCreate } from "../../../core/hypervisor/grant/table";
-import { ROOT_PCPUS, pcpuAt, setSelf } from "../../../core/hypervisor/sched/pcpu";
+import { grantTableCreate, grantTableOf } from "../../../core/hypervisor/grant/table";
+import {
+  ROOT_PCPUS,
+  Pcpu,
+  enterGuestAccess,
+  leaveGuestAccess,
+  mailbox,
+  pcpuAt,
+  self,
+  setSelf,
+} from "../../../core/hypervisor/sched/pcpu";
+import { readGuest8 } from "../../../core/hypervisor/hypercall/guest_access";
 import { nativeHold, nativeReleaseAll } from "../../../core/hypervisor/domain/native_frames";
 
 export {
@@ -103,6 +113,24 @@ export function boot(frames: u32): bool {
   return true;
 }
 
+/** The host has so many pCPUs; those that no instance is are in no guest. */
+export function setPcpus(count: u32): void {
+  for (let id: u32 = 1; id < count; id++) pcpuAt(id).id = id;
+  store<u32>(ROOT_PCPUS, count);
+}
+
+/** Whether a flusher waits for this pCPU: before, in, and after an access to a guest's byte within a longer one, and after that one. */
+export function waitedFor(guest: u64): u32 {
+  const mode = changetype<usize>(self) + offsetof<Pcpu>("guestMode");
+  let seen: u32 = load<u32>(mode) & 1;
+  enterGuestAccess();
+  seen = (seen << 1) | (load<u32>(mode) & 1);
+  readGuest8(guest);
+  seen = (seen << 1) | (load<u32>(mode) & 1);
+  leaveGuestAccess();
+  return (seen << 1) | (load<u32>(mode) & 1);
+}
+
 /** A domain with one vCPU; `flags`: DOMAIN_PRIVILEGED 1, DOMAIN_NATIVE 2 (the memory side's are the same). */
 export function makeDomain(domid: u32, flags: u32, maxPages: u32): bool {
   if (!memoryDomainCreate(domid, maxPages, flags)) return false;
@@ -118,7 +146,7 @@ export function makeDomain(domid: u32, flags: u32, maxPages: u32): bool {
   v.domain = d;
   v.guestFlags = GUEST_KERNEL_MODE;
   store<u64>(v.cpu, 0x80000001, CPU_CR0);
-  if (!grantTableCreate(domid, 8, 8)) return false;
+  if (!grantTableCreate(domid, 32, 8)) return false;
   store<u32>(load<u32>(ROOT_DOMAINS) + domid * 4, <u32>changetype<usize>(d));
   d.next = load<u32>(ROOT_DOMAIN_LIST);
   store<u32>(ROOT_DOMAIN_LIST, <u32>changetype<usize>(d));
@@ -173,3 +201,14 @@ export function totPages(domid: u32): u32 {
 export function kernelRoot(domid: u32): u32 {
   return vcpuOf(domainById(domid)!, 0)!.kernelCr3;
 }
+
+/** From now on (or not) something waits for this pCPU, so a call with more to do is to stop where it can. */
+export function interrupt(waiting: bool): void {
+  atomic.store<u32>(mailbox(self.id), waiting ? 2 : 0);
+}
+/** Frame of a domain's grant table. */
+export function grantTableMfn(domid: u32): u32 {
+  return <u32>(changetype<usize>(grantTableOf(domid)) >> 12);
+}
+/** What a continued call is called with again. */
+export { nextArg0, nextArg1, nextArg2 } from "../../../core/hypervisor/hypercall/continuation";

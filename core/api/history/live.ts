@@ -1,8 +1,14 @@
-/** The last minutes of the host's figures, as rings of numbers that graphs draw from. Not React state: one is changed in place. */
-import type { StatisticsSnapshot } from "../../core/api/schema.ts";
+/**
+ * The last ten minutes of the host's figures, as rings of numbers that graphs draw from. The host keeps one, from which each window
+ * takes a copy and goes on by itself with the snapshots that follow. Changed in place; safe to import in a browser.
+ */
+import type { StatisticsSnapshot } from "../../toolstack/messages.ts";
 
-/** Points kept: 10 minutes at one a second. */
+/** How long it reaches back, and points kept: at most one a second, fewer where nobody looked. */
+export const LIVE_SECONDS = 600;
 export const HISTORY_POINTS = 600;
+/** A snapshot that comes sooner after the one before is left out: however often it is asked, ten minutes stay ten minutes. */
+const LEAST_NS = 0.75e9;
 
 /** A series of numbers against the history's time axis; NaN where there was nothing. */
 export class Series {
@@ -63,7 +69,28 @@ const MOST_GONE = 16;
 
 const PAGES_PER_MIB = 256;
 
-export class History {
+/** A copy of it, on its way to a window: of each series the last `points`. */
+export interface LiveDump {
+  points: number;
+  totalMemoryMiB: number;
+  /** The snapshot that the next one is told from. */
+  last: StatisticsSnapshot | null;
+  /** f64, seconds since power-on; the others are f32, little-endian as every machine that this runs on is. */
+  time: Uint8Array;
+  freeMemory: Uint8Array;
+  pcpus: Uint8Array[];
+  domains: {
+    domid: number;
+    uuid: string;
+    exits: number;
+    vcpus: number;
+    maxMemoryMiB: number;
+    goneFor: number;
+    series: Uint8Array;
+  }[];
+}
+
+export class LiveHistory {
   /** Seconds since the host's power-on, by point. */
   readonly time = new Series();
   readonly domains = new Map<number, DomainHistory>();
@@ -96,10 +123,11 @@ export class History {
   /** Takes a snapshot in: what happened since the one before, per second. */
   add(snapshot: StatisticsSnapshot): void {
     const before = this.#previous;
+    if (before && snapshot.time - before.time < LEAST_NS) return;
     this.#previous = snapshot;
     this.#epoch = Date.now() / 1000 - snapshot.time / 1e9;
     this.totalMemoryMiB = snapshot.totalMemoryMiB;
-    if (!before || snapshot.time <= before.time) return;
+    if (!before) return;
     const seconds = (snapshot.time - before.time) / 1e9;
     this.time.push(snapshot.time / 1e9);
     this.freeMemory.push(snapshot.freeMemoryMiB);
@@ -144,6 +172,58 @@ export class History {
     for (const [domid, domain] of gone) {
       for (const series of domain.all()) series.push(NaN);
       if (++domain.goneFor >= HISTORY_POINTS) this.domains.delete(domid);
+    }
+  }
+  dump(): LiveDump {
+    const first = this.time.values.findIndex((value) => Number.isFinite(value));
+    const points = first < 0 ? 0 : HISTORY_POINTS - first;
+    const last = ({ values }: Series): Float64Array => values.slice(HISTORY_POINTS - points);
+    const bytes = (series: Series): Uint8Array => new Uint8Array(Float32Array.from(last(series)).buffer);
+    return {
+      points,
+      totalMemoryMiB: this.totalMemoryMiB,
+      last: this.#previous,
+      // A float would be a hundredth of a second wrong after a day.
+      time: new Uint8Array(last(this.time).buffer),
+      freeMemory: bytes(this.freeMemory),
+      pcpus: this.pcpus.map(bytes),
+      domains: [...this.domains].map(([domid, domain]) => {
+        const series = domain.all().map(bytes);
+        const joined = new Uint8Array(series.length * points * Float32Array.BYTES_PER_ELEMENT);
+        series.forEach((each, i) => joined.set(each, i * each.length));
+        const { uuid, exitsByCause, vcpus, maxMemoryMiB, goneFor } = domain;
+        return { domid, uuid, exits: exitsByCause.length, vcpus: vcpus.length, maxMemoryMiB, goneFor, series: joined };
+      }),
+    };
+  }
+
+  /** Becomes what was dumped. */
+  load({ points, totalMemoryMiB, last, time, freeMemory, pcpus, domains }: LiveDump): void {
+    this.clear();
+    // From a copy, which is aligned.
+    const fill = (series: Series, bytes: Uint8Array): void =>
+      series.values.set(new Float32Array(bytes.slice().buffer), HISTORY_POINTS - points);
+    this.totalMemoryMiB = totalMemoryMiB;
+    this.#previous = last;
+    if (last) this.#epoch = Date.now() / 1000 - last.time / 1e9;
+    this.time.values.set(new Float64Array(time.slice().buffer), HISTORY_POINTS - points);
+    fill(this.freeMemory, freeMemory);
+    for (const bytes of pcpus) {
+      const series = new Series();
+      fill(series, bytes);
+      this.pcpus.push(series);
+    }
+    for (const { domid, uuid, exits, vcpus, maxMemoryMiB, goneFor, series } of domains) {
+      const domain = new DomainHistory(uuid);
+      for (let i = 0; i < exits; i++) domain.exitsByCause.push(new Series());
+      for (let i = 0; i < vcpus; i++) {
+        domain.vcpus.push(new Series());
+        domain.runstates.push(new RunstateSeries());
+      }
+      Object.assign(domain, { maxMemoryMiB, goneFor });
+      const size = points * Float32Array.BYTES_PER_ELEMENT;
+      domain.all().forEach((each, i) => fill(each, series.subarray(i * size, (i + 1) * size)));
+      this.domains.set(domid, domain);
     }
   }
 }

@@ -1,0 +1,58 @@
+/** What the API says of the host as a whole: state, boot, log lines, what there is to start. */
+import type { BootHandover } from "../toolstack/power.ts";
+import type { BootBuilt } from "../toolstack/messages.ts";
+
+export type HostPower = "off" | "starting" | "running" | "stopping" | "crashed";
+
+/** The host as a whole. Stages are in order of their end; milliseconds are measured. */
+export interface HostState {
+  power: HostPower;
+  /** Another at each power-on, of each server: domids and offsets of consoles mean something within one. null before the first. */
+  cycle: string | null;
+  stages: { name: string; milliseconds: number }[];
+  /** Why it crashed or could not start: a sentence; else null. */
+  reason: string | null;
+  memoryMiB: number;
+  pcpus: number;
+  /** The boot menu, with Xen's command lines, and the number of the entry that was booted last or is next. */
+  bootEntries: { title: string; cmdline: string }[];
+  bootEntry: number;
+  /** Name of the bundled guest that was started with the application's first power-on, until the next one; else null. */
+  firstGuest: string | null;
+}
+
+/** Kernels of the computer that Xenarium runs on, the newest first. */
+export interface ImageSources {
+  /** Where they lie; null when this client may not have them. */
+  folder: string | null;
+  /** Sizes in bytes; null where no RAM disk belongs to it. */
+  kernels: { release: string; size: number; ramdiskSize: number | null }[];
+  /** Why there are none: a sentence; else null. */
+  reason: string | null;
+}
+export interface TakenImage {
+  name: string;
+  /** Its id among the session's files. */
+  file: string;
+  size: number;
+}
+
+/**
+ * A line of the Xen log without its end, each character a byte. The level is Xen's for the message (XENLOG_*), null where Xen gives none
+ * or the words are dom0's. `origin`: Xen about itself; Xen about what a guest caused (XENLOG_GUEST); or a domain's own words, by
+ * console_io. Level and origin do not come from the text. `time`: nanoseconds since power-on.
+ */
+export interface XenLogLine {
+  text: string;
+  level: "error" | "warning" | "info" | "debug" | null;
+  origin: "xen" | "guest" | "domain";
+  time: number;
+}
+
+/** Stages in order; `log` is what the hypervisor printed in each. */
+export interface BootReport {
+  stages: { name: string; milliseconds: number; log: string; parts: { name: string; end: number }[] }[];
+  /** null while the host does not run. */
+  handover: BootHandover | null;
+  built: BootBuilt | null;
+}

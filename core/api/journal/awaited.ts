@@ -1,0 +1,61 @@
+/** What guests were asked for, until they do it: an answer of the toolstack says that they were asked, no more. */
+import type { Work } from "./journal.ts";
+
+/** A guest that has not reacted by then has ignored it, as far as one can see. */
+export const PATIENCE_MS = 20_000;
+const MOST = 64;
+
+interface Awaited {
+  domid: number;
+  work: Work;
+  /** Whether a domain with these figures has done it. */
+  isDone: (figures: Figures) => boolean;
+  timer: NodeJS.Timeout;
+}
+export interface Figures {
+  stopped: boolean;
+  onlineVcpus: number;
+  memoryMiB: number;
+}
+
+export class AwaitedGuests {
+  #awaited: Awaited[] = [];
+  readonly #patience: number;
+
+  constructor(patience = PATIENCE_MS) {
+    this.#patience = patience;
+  }
+
+  /** `advice` is said where the guest does nothing. What it does later still counts. */
+  add(domid: number, work: Work, isDone: Awaited["isDone"], advice: string): void {
+    work.waits("Waiting for the guest");
+    const timer = setTimeout(() => work.ignored(advice), this.#patience);
+    timer.unref();
+    const over = this.#awaited.length >= MOST ? this.#awaited[0] : undefined;
+    if (over) this.#forget(over);
+    this.#awaited.push({ domid, work, isDone, timer });
+  }
+
+  seen(domid: number, figures: Figures): void {
+    for (const each of this.#awaited.filter((awaited) => awaited.domid === domid))
+      if (each.isDone(figures)) {
+        this.#forget(each);
+        each.work.end();
+      } else if (figures.stopped) {
+        this.#forget(each);
+        each.work.end({ message: "The domain stopped first.", cancelled: true });
+      }
+  }
+
+  hostEnded(): void {
+    for (const each of [...this.#awaited]) {
+      this.#forget(each);
+      each.work.end({ message: "The host went off first.", cancelled: true });
+    }
+  }
+
+  #forget(each: Awaited): void {
+    clearTimeout(each.timer);
+    this.#awaited = this.#awaited.filter((other) => other !== each);
+  }
+}

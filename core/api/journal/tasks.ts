@@ -1,0 +1,45 @@
+/** Which requests are tasks, and what they are called. */
+import type { RequestName } from "../schema.ts";
+
+/** Names of what a request is about. */
+export interface Names {
+  domain(domid: unknown): string;
+  saved(uuid: unknown): string;
+}
+type Title = (args: Record<string, unknown>, names: Names) => string;
+
+/** The name that an xl.cfg gives; null where it gives none that can be seen at once. */
+export function configuredName(config: unknown): string | null {
+  return /^\s*name\s*=\s*["']([^"'\n]{1,128})/m.exec(String(config))?.[1] ?? null;
+}
+const ofFile = (file: unknown): string => String(file).split(/[\\/]/).at(-1)!;
+
+/** Requests that do something worth telling. */
+export const TASKS: Partial<Record<RequestName, Title>> = {
+  hostPowerOn: () => "Power the host on",
+  hostPowerOff: () => "Power the host off",
+  hostReboot: () => "Reboot the host",
+  create: ({ config }) => `Create ${configuredName(config) ?? "a domain"}`,
+  createBundled: () => "Start the bundled guest",
+  startAgain: ({ domid }, names) => `Start ${names.domain(domid)} again`,
+  save: ({ domid }, names) => `Save ${names.domain(domid)}`,
+  restore: ({ uuid, file }, names) => `Restore ${uuid === undefined ? ofFile(file) : names.saved(uuid)}`,
+  savedDiscard: ({ uuid }, names) => `Discard what is saved of ${names.saved(uuid)}`,
+  shutdown: ({ domid, reason }, names) =>
+    `Ask ${names.domain(domid)} to ${reason === "poweroff" ? "power off" : String(reason)}`,
+  pause: ({ domid }, names) => `Pause ${names.domain(domid)}`,
+  unpause: ({ domid }, names) => `Unpause ${names.domain(domid)}`,
+  destroy: ({ domid }, names) => `Destroy ${names.domain(domid)}`,
+  rename: ({ domid, name: to }, names) => `Rename ${names.domain(domid)} to ${String(to)}`,
+  setScheduler: ({ domid }, names) => `Set weight and cap of ${names.domain(domid)}`,
+  setAffinity: ({ domid, vcpu, cpus }, names) =>
+    `Let vCPU ${String(vcpu)} of ${names.domain(domid)} run on ${cpus === "all" ? "all pCPUs" : `pCPU ${String(cpus)}`}`,
+  setVcpus: ({ domid, vcpus }, names) => `Set ${names.domain(domid)} to ${String(vcpus)} vCPUs`,
+  setMemory: ({ domid, memoryMiB }, names) =>
+    `Set the memory target of ${names.domain(domid)} to ${String(memoryMiB)} MiB`,
+  takeHostKernel: ({ release }) => `Read kernel ${String(release)}`,
+  xenstoreWrite: ({ path }) => `Write ${String(path)}`,
+  xenstoreMkdir: ({ path }) => `Make ${String(path)}`,
+  xenstoreRemove: ({ path }) => `Remove ${String(path)}`,
+  xenstoreSetPermissions: ({ path }) => `Set permissions of ${String(path)}`,
+};

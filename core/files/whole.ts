@@ -1,0 +1,108 @@
+/**
+ * A file that is there whole or not at all, whatever happens meanwhile, a power failure included: it is written under another name in
+ * the same folder, reaches the disk, takes its place in one step, and the folder that says so reaches the disk too. Until then the file
+ * that was there before stays as it was.
+ */
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdir, open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
+import path from "node:path";
+
+/** How the name of a file ends that is being written. One that is left is of no use. */
+export const PART = ".part";
+
+/** Two may write the same file at once. */
+const partOf = (file: string): string => `${file}.${crypto.randomUUID().slice(0, 8)}${PART}`;
+
+/** Nobody but the user reads it, and it is new: not followed where somebody else may have put a link. */
+const NEW = { flags: "wx", mode: 0o600 } as const;
+
+/** Its size in bytes. Throws what the file system or the contents' maker says; then nothing has changed. */
+export async function writeWhole(
+  file: string,
+  contents: string | Uint8Array | AsyncIterable<Uint8Array>,
+): Promise<number> {
+  const part = partOf(file);
+  const handle = await open(part, NEW.flags, NEW.mode);
+  try {
+    const size = await closing(handle, async () => {
+      // Its types do not know that it takes what comes bit by bit, as it does since Node 15.14.
+      await handle.writeFile(contents as Uint8Array);
+      await handle.sync();
+      return (await handle.stat()).size;
+    });
+    await rename(part, file);
+    await syncFolder(path.dirname(file));
+    return size;
+  } catch (error) {
+    await rm(part, { force: true }).catch(() => {});
+    throw error;
+  }
+}
+
+/** As writeWhole, for who can't wait. */
+export function writeWholeSync(file: string, contents: string | Uint8Array): void {
+  const part = partOf(file);
+  const descriptor = openSync(part, NEW.flags, NEW.mode);
+  try {
+    try {
+      writeFileSync(descriptor, contents);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    renameSync(part, file);
+    syncFolderSync(path.dirname(file));
+  } catch (error) {
+    rmSync(part, { force: true });
+    throw error;
+  }
+}
+
+/** A folder for the user alone, made with those above it where they are missing. */
+export async function privateFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+}
+export function privateFolderSync(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+}
+
+/** Removes what writers left that did not come to their end. Only for who knows that none is writing there now. */
+export async function removeParts(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch((): string[] => []))
+    if (name.endsWith(PART)) await rm(path.join(folder, name), { force: true });
+}
+
+async function closing<T>(handle: FileHandle, use: () => Promise<T>): Promise<T> {
+  try {
+    return await use();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Windows opens no folders, and some file systems sync none: the file itself is on the disk by then. */
+async function syncFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder, "r");
+    await closing(handle, () => handle.sync());
+  } catch (error) {
+    if (!isUnsupported(error)) throw error;
+  }
+}
+function syncFolderSync(folder: string): void {
+  try {
+    const descriptor = openSync(folder, "r");
+    try {
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (error) {
+    if (!isUnsupported(error)) throw error;
+  }
+}
+
+const UNSUPPORTED = new Set(["EINVAL", "ENOTSUP", "EISDIR", "EPERM", "EACCES", "EBADF"]);
+function isUnsupported(error: unknown): boolean {
+  return UNSUPPORTED.has((error as NodeJS.ErrnoException).code ?? "");
+}

@@ -1,0 +1,56 @@
+/** CPULIST of xl.cfg(5) and `xl vcpu-pin`: "0-3,5,^1", "all", "nodes:0,^node:1". */
+
+/** As many as a host can have. */
+export const MOST_PCPUS = 32;
+
+/** This host is one NUMA node, 0; other nodes have no pCPU. */
+function ofNode(node: number): number[] {
+  return node === 0 ? allPcpus() : [];
+}
+
+function allPcpus(): number[] {
+  return Array.from({ length: MOST_PCPUS }, (_, pcpu) => pcpu);
+}
+
+const PART = /^(\^?)(nodes?:)?(all|\d{1,9}(?:-\d{1,9})?)$/;
+
+/**
+ * pCPU numbers that a list names, in order, of those that a host can have; none is a list too. null: it is no such list, as libxl's xl judges:
+ * empty parts are passed over, spaces are not.
+ */
+export function parseCpus(text: string): number[] | null {
+  const chosen = new Set<number>();
+  for (const part of text.split(",")) {
+    if (part === "") continue;
+    const [, not, nodes, range] = PART.exec(part) ?? [];
+    if (range === undefined) return null;
+    const [first, last = first] =
+      range === "all" ? [0, MOST_PCPUS - 1] : (range.split("-").map(Number) as [number, number?]);
+    if (last! < first!) return null;
+    for (let n = first!; n <= Math.min(last!, MOST_PCPUS - 1); n++)
+      for (const pcpu of nodes ? ofNode(n) : [n]) {
+        if (not) chosen.delete(pcpu);
+        else chosen.add(pcpu);
+      }
+  }
+  return [...chosen].sort((a, b) => a - b);
+}
+
+export function bitmap(cpus: readonly number[]): number {
+  return cpus.reduce((bits, cpu) => bits | (1 << cpu), 0) >>> 0;
+}
+
+/** "0-3,5" of the pCPUs that there are; "all" when every one is in. */
+export function cpusText(bits: number, pcpus: number): string {
+  const there = pcpus >= MOST_PCPUS ? 0xffffffff : (1 << pcpus) - 1;
+  const set = (bits & there) >>> 0;
+  if (set === there >>> 0) return "all";
+  const parts: string[] = [];
+  for (let cpu = 0; cpu < pcpus; cpu++) {
+    if (!((set >>> cpu) & 1)) continue;
+    const first = cpu;
+    while (cpu + 1 < pcpus && (set >>> (cpu + 1)) & 1) cpu++;
+    parts.push(first === cpu ? String(cpu) : `${first}-${cpu}`);
+  }
+  return parts.join(",") || "none";
+}

@@ -1,0 +1,222 @@
+/**
+ * Every key of xl.cfg(5) of Xen 4.17, and what becomes of it here:
+ * - works: it is acted on (xlcfg.ts);
+ * - warns: the domain starts without what it asks for, and a sentence says so;
+ * - refused: starting without it would be another domain than the one that was asked for, so it is an error;
+ * - other: Xen itself passes over it for such a domain, without a word: it is for other guests, machines or Xen's own past.
+ * A key that only says what is so anyway (`vif = []`, `acpi = 0`) asks for nothing. test/toolstack/xlcfg-keys.test.ts holds this table
+ * against the manual page, and docs/xl.cfg.md is made from it.
+ */
+
+export type KeyFate = "works" | "warns" | "refused" | "other";
+export interface KeyRule {
+  fate: KeyFate;
+  /** What it means here, as the end of a sentence that begins with the key, or for `works` a remark; empty where there is nothing to say. */
+  says: string;
+}
+
+const works = (says = ""): KeyRule => ({ fate: "works", says });
+const warns = (what: string): KeyRule => ({ fate: "warns", says: what });
+const refused = (why: string): KeyRule => ({ fate: "refused", says: why });
+const other = (whose: string): KeyRule => ({ fate: "other", says: whose });
+
+const device = (what: string): KeyRule => warns(`${what} come with a later version; the domain starts without`);
+const HVM = other("It is for HVM guests; a PV guest has nothing of it.");
+const HVM_DISPLAY = other("It is for the emulated graphics card of HVM guests.");
+const ARM = other("It is for ARM.");
+
+export const KEYS: Readonly<Record<string, KeyRule>> = {
+  // General
+  name: works("Any text but one with control characters."),
+  type: works('"pv"; "pvh" and "hvm" are refused as yet.'),
+  builder: works('"generic" is type "pv", "hvm" is type "hvm".'),
+  pool: works('"Pool-0": there is no other CPU pool.'),
+  vcpus: works(),
+  maxvcpus: works("Alone, it leaves one vCPU online, as libxl does."),
+  cpus: works("With all, ^, ranges and nodes:; the host has one node, 0."),
+  cpus_soft: works(
+    "xl vcpu-list shows it. The scheduler of this host has no preference among pCPUs, so it changes no placement.",
+  ),
+  cpu_weight: works(),
+  cap: works(),
+  memory: works("Without memory and maxmem it is 32 MiB, as in libxl."),
+  maxmem: works(),
+  vnuma: refused("this host is one NUMA node: give `memory` and `vcpus`"),
+  on_poweroff: works(),
+  on_reboot: works(),
+  on_watchdog: works(),
+  on_crash: works("coredump-… writes no core; a notice says so."),
+  on_soft_reset: works(),
+  kernel: works(),
+  ramdisk: works(),
+  cmdline: works(),
+  root: works(),
+  extra: works(),
+  firmware: refused("a PV domain boots a kernel here: give `kernel`"),
+  uuid: works(),
+  seclabel: warns("this Xen has no XSM, so labels mean nothing"),
+  init_seclabel: warns("this Xen has no XSM, so labels mean nothing"),
+  max_grant_frames: works("Up to 64, libxl's default."),
+  max_maptrack_frames: works("Up to 1024, libxl's default."),
+  max_grant_version: works("1 or 2."),
+  max_event_channels: works("1023 unless said, as in libxl."),
+  nomigrate: warns("a domain can be saved whatever this says, and its TSC is what tsc_mode says"),
+  driver_domain: warns("driver domains come with a later version"),
+  device_tree: ARM,
+  passthrough: warns("this host has no IOMMU and no devices to pass through"),
+  xend_suspend_evtchn_compat: other("It is for guests with a wrong suspend event channel under xend."),
+  vmtrace_buf_kb: warns("this host's processor has no trace of a vCPU"),
+  vpmu: warns("this host's processor has no performance counters for guests"),
+  // PV, PVH
+  bootloader: works(
+    "Only beside `kernel`, which is used then: boot loaders that run in dom0 come with a later version.",
+  ),
+  bootloader_args: warns("boot loaders that run in dom0 come with a later version"),
+  e820_host: warns("the guest's memory map is the usual one of a PV domain"),
+  pvshim: other("It is for PVH guests."),
+  pvshim_path: other("It is for PVH guests."),
+  pvshim_cmdline: other("It is for PVH guests."),
+  pvshim_extra: other("It is for PVH guests."),
+  // Devices
+  disk: device("disks"),
+  vif: device("network interfaces"),
+  vtpm: device("virtual TPMs"),
+  p9: device("9p file systems"),
+  pvcalls: device("PV Calls"),
+  vfb: device("virtual framebuffers"),
+  channel: device("channels"),
+  rdm: HVM,
+  usbctrl: device("USB controllers"),
+  usbdev: device("USB devices"),
+  pci: device("PCI devices"),
+  pci_permissive: other("It is about devices of `pci`."),
+  pci_msitranslate: other("It is about devices of `pci`."),
+  pci_seize: other("It is about devices of `pci`."),
+  pci_power_mgmt: other("It is about devices of `pci`."),
+  gfx_passthru: HVM,
+  rdm_mem_boundary: HVM,
+  dtdev: ARM,
+  ioports: warns("this host has no such devices to give access to"),
+  iomem: warns("this host has no such devices to give access to"),
+  irqs: warns("this host has no such devices to give access to"),
+  vdispl: device("virtual displays"),
+  vsnd: device("sound cards"),
+  vkb: device("virtual keyboards"),
+  tee: ARM,
+  gic_version: ARM,
+  vuart: ARM,
+  // Time and processor
+  tsc_mode: works('"native_paravirt" is refused, as libxl 4.17 refuses to create such a domain.'),
+  localtime: warns("the guest's clock is UTC"),
+  rtc_timeoffset: warns("the guest's clock is not shifted"),
+  timer_mode: refused("Xen has it for HVM guests only"),
+  cpuid: warns("the guest sees the host's processor as it is"),
+  mca_caps: HVM,
+  msr_relaxed: warns("MSRs that Xen does not know fault in the guest"),
+  // HVM
+  boot: HVM,
+  hdtype: HVM,
+  hap: HVM,
+  oos: HVM,
+  shadow_memory: HVM,
+  bios: HVM,
+  bios_path_override: HVM,
+  pae: HVM,
+  acpi: HVM,
+  acpi_s3: HVM,
+  acpi_s4: HVM,
+  acpi_laptop_slate: HVM,
+  apic: HVM,
+  nx: HVM,
+  hpet: HVM,
+  altp2m: HVM,
+  altp2mhvm: HVM,
+  nestedhvm: HVM,
+  acpi_firmware: HVM,
+  smbios_firmware: HVM,
+  ms_vm_genid: HVM,
+  vpt_align: HVM,
+  mmio_hole: HVM,
+  xen_platform_pci: HVM,
+  viridian: HVM,
+  serial: HVM,
+  soundhw: HVM,
+  vkb_device: HVM,
+  usb: HVM,
+  usbversion: HVM,
+  usbdevice: HVM,
+  vendor_device: HVM,
+  videoram: HVM_DISPLAY,
+  stdvga: HVM_DISPLAY,
+  vga: HVM_DISPLAY,
+  vnc: warns("virtual framebuffers come with a later version; the domain starts without"),
+  vnclisten: HVM_DISPLAY,
+  vncdisplay: HVM_DISPLAY,
+  vncunused: HVM_DISPLAY,
+  vncpasswd: HVM_DISPLAY,
+  keymap: HVM_DISPLAY,
+  sdl: HVM_DISPLAY,
+  opengl: HVM_DISPLAY,
+  nographic: HVM_DISPLAY,
+  spice: HVM_DISPLAY,
+  spicehost: HVM_DISPLAY,
+  spiceport: HVM_DISPLAY,
+  spicetls_port: HVM_DISPLAY,
+  spicedisable_ticketing: HVM_DISPLAY,
+  spicepasswd: HVM_DISPLAY,
+  spiceagent_mouse: HVM_DISPLAY,
+  spicevdagent: HVM_DISPLAY,
+  spice_clipboard_sharing: HVM_DISPLAY,
+  spiceusbredirection: HVM_DISPLAY,
+  spice_image_compression: HVM_DISPLAY,
+  spice_streaming_video: HVM_DISPLAY,
+  // Device model
+  device_model_version: HVM,
+  device_model_override: HVM,
+  device_model_stubdomain_override: HVM,
+  device_model_stubdomain_seclabel: HVM,
+  device_model_args: HVM,
+  device_model_args_pv: warns("no device model runs for a PV domain here"),
+  device_model_args_hvm: HVM,
+  device_model_user: HVM,
+  dm_restrict: HVM,
+  stubdomain_kernel: HVM,
+  stubdomain_cmdline: HVM,
+  stubdomain_ramdisk: HVM,
+  stubdomain_memory: HVM,
+};
+
+/** Keys of xl that its manual page does not name. */
+export const UNDOCUMENTED: Readonly<Record<string, KeyRule>> = {
+  autoballoon: other("It is a setting of xl.conf."),
+  colo_proxy_script: other("It is for COLO, which is not here."),
+};
+
+export function keyRule(key: string): KeyRule | null {
+  if (Object.hasOwn(KEYS, key)) return KEYS[key]!;
+  return Object.hasOwn(UNDOCUMENTED, key) ? UNDOCUMENTED[key]! : null;
+}
+
+const HEADINGS: readonly [KeyFate, string][] = [
+  ["works", "Works"],
+  ["warns", "Taken with a warning: the domain starts without it"],
+  ["refused", "Refused"],
+  ["other", "Passed over in silence, as Xen does for such a domain"],
+];
+
+/** The page docs/xl.cfg.md. */
+export function keysPage(): string {
+  const rows = (fate: KeyFate): string =>
+    Object.entries(KEYS)
+      .filter(([, rule]) => rule.fate === fate)
+      .map(([key, { says }]) => `| \`${key}\` | ${says.replaceAll("|", "\\|")} |\n`)
+      .join("");
+  return [
+    "# xl.cfg: what becomes of each key",
+    "",
+    "Made from `core/toolstack/xlcfg-keys.ts` by its test (`UPDATE_DOCS=1 npx vitest run test/toolstack/xlcfg-keys.test.ts`). The keys are those of",
+    "xl.cfg(5) of Xen 4.17; an unknown key is warned about and ignored. A key that asks for nothing (`vif = []`, `vpmu = 0`) is never warned about.",
+    ...HEADINGS.flatMap(([fate, title]) => ["", `## ${title}`, "", "| Key | |", "|---|---|", rows(fate).trimEnd()]),
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,118 @@
+/** Files that are there whole or not at all: what reaches the disk before what, and what is left where something fails. */
+import { lstatSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import * as promises from "node:fs/promises";
+import path from "node:path";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { removeParts, writeWhole, writeWholeSync } from "../../core/files/whole.ts";
+import { temporaryFolder } from "../temporary.ts";
+
+/** What was done to files, in order: "write x", "sync x", "rename x y". */
+const deeds = vi.hoisted(() => [] as string[]);
+/** The deed that fails, as a full or dying disk would have it. */
+const failing = vi.hoisted(() => ({ deed: "" }));
+
+function did(deed: string): void {
+  deeds.push(deed);
+  if (deed === failing.deed) throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+}
+/** The random part of a name that is written is left out. */
+const called = (file: unknown): string => path.basename(String(file)).replace(/\.[\da-f]{8}\.part$/, ".part");
+
+vi.mock("node:fs/promises", async (original) => {
+  const real = await original<typeof promises>();
+  return {
+    ...real,
+    open: async (file: string, ...rest: [string, number]) => {
+      const handle = await real.open(file, ...rest);
+      const { sync } = handle;
+      handle.sync = () => {
+        did(`sync ${called(file)}`);
+        return sync.call(handle);
+      };
+      return handle;
+    },
+    rename: (from: string, to: string) => {
+      did(`rename ${called(from)} ${called(to)}`);
+      return real.rename(from, to);
+    },
+  };
+});
+vi.mock("node:fs", async (original) => {
+  const real = await original<typeof import("node:fs")>();
+  const names = new Map<number, string>();
+  return {
+    ...real,
+    openSync: (file: string, ...rest: [string, number]) => {
+      const descriptor = real.openSync(file, ...rest);
+      names.set(descriptor, called(file));
+      return descriptor;
+    },
+    fsyncSync: (descriptor: number) => {
+      did(`sync ${names.get(descriptor)}`);
+      real.fsyncSync(descriptor);
+    },
+    renameSync: (from: string, to: string) => {
+      did(`rename ${called(from)} ${called(to)}`);
+      real.renameSync(from, to);
+    },
+  };
+});
+
+async function* slowly(text: string): AsyncGenerator<Uint8Array> {
+  for (const character of text) yield await Promise.resolve(Buffer.from(character));
+}
+
+const writers = [
+  ["at once", async (file: string, text: string) => expect(await writeWhole(file, text)).toBe(text.length)],
+  ["at once, while nobody else runs", async (file: string, text: string) => writeWholeSync(file, text)],
+  ["bit by bit", async (file: string, text: string) => expect(await writeWhole(file, slowly(text))).toBe(text.length)],
+] as const;
+
+describe.each(writers)("a file written %s", (_name, write) => {
+  let folder: string;
+  let file: string;
+  beforeEach(() => {
+    folder = temporaryFolder("whole");
+    mkdirSync(path.join(folder, "state"));
+    file = path.join(folder, "state", "a");
+    deeds.length = 0;
+    failing.deed = "";
+  });
+
+  it("reaches the disk, then takes its place, then the folder reaches the disk; nobody else may read it", async () => {
+    await write(file, "first");
+    await write(file, "second");
+    expect(readFileSync(file, "utf8")).toBe("second");
+    const once = ["sync a.part", "rename a.part a", "sync state"];
+    expect(deeds).toEqual([...once, ...once]);
+    expect(readdirSync(path.dirname(file))).toEqual(["a"]);
+    if (process.platform !== "win32") expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+
+  it.each(["sync a.part", "rename a.part a"])("is as it was before, alone, when “%s” fails", async (deed) => {
+    await write(file, "first");
+    failing.deed = deed;
+    await expect(write(file, "second")).rejects.toThrow("no space");
+    expect(readFileSync(file, "utf8")).toBe("first");
+    expect(readdirSync(path.dirname(file))).toEqual(["a"]);
+  });
+
+  it("takes the place of a link, and does not write where it leads", async () => {
+    const elsewhere = path.join(folder, "elsewhere");
+    writeFileSync(elsewhere, "mine");
+    symlinkSync(elsewhere, file);
+    await write(file, "state");
+    expect(readFileSync(elsewhere, "utf8")).toBe("mine");
+    expect(lstatSync(file).isFile()).toBe(true);
+  });
+});
+
+describe("what a crash has left half written", () => {
+  it("is removed, and nothing else is", async () => {
+    const folder = temporaryFolder("parts");
+    for (const name of ["a", "a.0123abcd.part", "b.part", "partly"]) writeFileSync(path.join(folder, name), "");
+    await removeParts(folder);
+    expect(readdirSync(folder).toSorted()).toEqual(["a", "partly"]);
+    await removeParts(path.join(folder, "none"));
+  });
+});

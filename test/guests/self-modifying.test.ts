@@ -1,0 +1,38 @@
+import { execFileSync } from "node:child_process";
+import { describe, expect, it } from "vitest";
+import { debianKernel, guestsMissing, initramfs } from "./images.ts";
+import { program } from "./programs.ts";
+import { runGuest } from "./run.ts";
+
+const missing = guestsMissing();
+
+/** Cases and how often they went wrong; the places that this system has no page for are left out. */
+const results = (text: string) =>
+  Object.fromEntries(
+    [...text.matchAll(/^(.+): (\d+) of \d+ wrong\r?$/gm)].map(([, name, wrong]) => [name!, Number(wrong)]),
+  );
+
+describe.skipIf(missing !== null)(`code that changes itself, in Debian${missing ? ` (${missing})` : ""}`, () => {
+  it.each([
+    ["one vCPU", ["--vcpus", "1", "--pcpus", "1"]],
+    ["two vCPUs on two pCPUs", ["--vcpus", "2", "--pcpus", "2"]],
+  ])(
+    "executes what was written last: %s",
+    async (_, more) => {
+      const binary = program("test/guests/self-modifying.c", ["-O2", "-pthread"]);
+      const native = results(execFileSync(binary, { encoding: "utf8" }));
+      expect(Object.values(native).every((wrong) => wrong === 0)).toBe(true);
+      const ramdisk = initramfs("ready", "/bin/self-modifying\npoweroff -f", { "self-modifying": binary });
+      const result = await runGuest([
+        ...["--kernel", debianKernel(), "--ramdisk", ramdisk, "--cmdline", "console=hvc0 quiet", "--timeout", "170"],
+        ...more,
+      ]);
+      expect(result.stdout).toMatch(/SMC-DONE/);
+      const guest = results(result.stdout);
+      expect(Object.keys(guest).length).toBeGreaterThan(40);
+      expect(Object.entries(guest).filter(([, wrong]) => wrong)).toEqual([]);
+      expect(result.status).toBe(0);
+    },
+    200_000,
+  );
+});

@@ -1,0 +1,216 @@
+/**
+ * A host under attack: a sibling that is asked all the time and a domain full of canaries beside hostile guests (guest/). Judged is what
+ * isolation promises: the others go on, nothing of theirs changes, the host's books are right, and the attacker can be removed.
+ */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { expect } from "vitest";
+import { DEFAULT_BOOT_CONFIG } from "../../../core/toolstack/boot-config.ts";
+import type { ToolstackClient } from "../../../core/toolstack/client.ts";
+import { PoweredHost } from "../../../core/toolstack/power.ts";
+import { temporaryFolder } from "../../temporary.ts";
+
+const root = path.resolve(import.meta.dirname, "../../..");
+
+/** False where the attacking guest cannot be built; an error in CI, where it must. */
+export const compiler = (() => {
+  try {
+    execFileSync("gcc", ["--version"]);
+    return true;
+  } catch {
+    if (process.env.CI) throw new Error("the hostile guest needs gcc and make");
+    return false;
+  }
+})();
+
+let built: Buffer | null = null;
+function attackGuest(): Buffer {
+  if (!built) {
+    const output = `${temporaryFolder("hostile")}/attack.elf`;
+    execFileSync("make", ["-s", "-C", path.join(import.meta.dirname, "guest"), `OUT=${output}`]);
+    built = readFileSync(output);
+  }
+  return built;
+}
+
+/** A wall-clock bound that a call without preemption is far beyond, and a busy computer is not. */
+const SLOWEST_ANSWER_MS = 1000;
+const DESTROY_MS = 1000;
+
+export interface ArenaOptions {
+  pcpus?: number;
+  memoryMiB?: number;
+}
+export interface AttackOptions {
+  vcpus?: number;
+  memoryMiB?: number;
+  /** What the attack is told besides its name: "rounds=100". */
+  options?: string;
+}
+
+export class Arena {
+  readonly host: PoweredHost;
+  readonly #text = new Map<number, string>();
+  readonly #stopped = new Map<number, string>();
+  readonly #files = {
+    "attack.elf": attackGuest(),
+    "mini.elf": readFileSync(path.join(root, "assets/guests/mini.elf")),
+  };
+  #log = "";
+  #gone: string | null = null;
+  #sibling = 0;
+  #canary = 0;
+  #domains = 0;
+  /** MiB free with only the sibling and the canaries there. */
+  #free = 0;
+
+  private constructor(host: PoweredHost) {
+    this.host = host;
+    host.on("serial", ({ pieces }) => {
+      this.#log = (this.#log + Buffer.concat(pieces.map(({ bytes }) => bytes)).toString("latin1")).slice(-20_000);
+    });
+    host.on("off", ({ reason, state }) => (this.#gone = reason ?? `off: ${state}`));
+  }
+
+  static async open({ pcpus = 2, memoryMiB = 512 }: ArenaOptions = {}): Promise<Arena> {
+    const boot = {
+      ...DEFAULT_BOOT_CONFIG,
+      entries: [{ title: "All", cmdline: "dom0_mem=64M loglvl=all guest_loglvl=all" }],
+    };
+    const arena = new Arena(new PoweredHost({ memoryMiB, pcpus, boot, imageFolder: pathToFileURL(`${root}/dist/`) }));
+    await arena.host.start();
+    arena.toolstack.on("console", ({ domid, bytes }) =>
+      arena.#text.set(domid, arena.text(domid) + Buffer.from(bytes).toString("latin1")),
+    );
+    arena.toolstack.on("stopped", ({ domid, reason }) => arena.#stopped.set(domid, reason));
+    arena.#sibling = await arena.create("mini", { memoryMiB: 32 });
+    arena.#canary = await arena.create("attack", { memoryMiB: 16, options: "attack=canary" });
+    await arena.until("the sibling's prompt", () => arena.text(arena.#sibling).endsWith("mini> "));
+    await arena.until("the canaries", () => arena.text(arena.#canary).includes("CANARY set"));
+    arena.#free = await arena.#freeMiB();
+    return arena;
+  }
+
+  get toolstack(): ToolstackClient {
+    return this.host.toolstack;
+  }
+  text(domid: number): string {
+    return this.#text.get(domid) ?? "";
+  }
+  stopped(domid: number): boolean {
+    return this.#stopped.has(domid);
+  }
+
+  async create(guest: "mini" | "attack", { vcpus = 1, memoryMiB = 32, options = "" }: AttackOptions): Promise<number> {
+    const name = `${guest}${this.#domains++}`;
+    const config =
+      `name = "${name}"\nkernel = "${guest}.elf"\nmemory = ${memoryMiB}\nvcpus = ${vcpus}\nextra = "${options}"\n` +
+      `on_crash = "destroy"\non_reboot = "destroy"\non_poweroff = "destroy"\n`;
+    const { domid } = await this.toolstack.request("create", { config, files: this.#files, paused: true });
+    await this.toolstack.request("consoleAttach", { domid });
+    await this.toolstack.request("unpause", { domid });
+    return domid;
+  }
+
+  /** Starts an attack and returns its domid; `END` and what it says then, or its end, is awaited by `ended`. */
+  async attack(name: string, options: AttackOptions = {}): Promise<number> {
+    const domid = await this.create("attack", {
+      memoryMiB: 64,
+      ...options,
+      options: `attack=${name} ${options.options ?? ""}`,
+    });
+    return domid;
+  }
+
+  /** What the attacker said last: its line from END on, "" if it ended without one. */
+  async ended(domid: number, seconds = 60): Promise<string> {
+    const line = (): string | undefined => /END ([^\r\n]*)[\r\n]/.exec(this.text(domid))?.[1];
+    await this.until(`the end of attack ${domid}`, () => line() !== undefined || this.stopped(domid), seconds);
+    return line() ?? "";
+  }
+
+  /** Fails at once if the host went down. */
+  async until(what: string, condition: () => boolean, seconds = 30): Promise<void> {
+    for (const end = Date.now() + seconds * 1000; !condition();) {
+      if (this.#gone) throw new Error(`the host is ${this.#gone}\n${this.#log}`);
+      if (Date.now() > end) {
+        const said = [...this.#text]
+          .map(([domid, text]) => `d${domid}: ${JSON.stringify(text.slice(-300))}`)
+          .join("\n");
+        throw new Error(`${what} did not come within ${seconds} s\n${said}\n${this.#log.slice(-3000)}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
+  /** Asks the sibling something and waits for the answer; milliseconds that took. */
+  async ask(): Promise<number> {
+    const before = this.text(this.#sibling).length;
+    const began = performance.now();
+    await this.toolstack.request("consoleInput", { domid: this.#sibling, bytes: Buffer.from("uptime\r") });
+    const answered = (): boolean => /up [\d.]+ s[^>]*mini> $/.test(this.text(this.#sibling).slice(before));
+    await this.until("the sibling's answer", answered, 20);
+    return performance.now() - began;
+  }
+
+  /** Asks the sibling again and again, for `milliseconds` or until the attack has said its END or stopped; the slowest answer. */
+  async watch(domid: number, milliseconds: number): Promise<number> {
+    let slowest = 0;
+    const end = Date.now() + milliseconds;
+    do slowest = Math.max(slowest, await this.ask());
+    while (Date.now() < end && !this.stopped(domid) && !/END [^\r\n]*[\r\n]/.test(this.text(domid)));
+    return slowest;
+  }
+
+  /** An attacker in the middle of a call that takes for ever: the sibling answers meanwhile, and it can be destroyed. */
+  async endure(domid: number, milliseconds: number): Promise<void> {
+    await this.until("the beginning of the attack", () => this.text(domid).includes("BEGIN"));
+    const slowest = await this.watch(domid, milliseconds);
+    expect(slowest, "slowest answer of the sibling, ms").toBeLessThan(SLOWEST_ANSWER_MS);
+    if (!this.stopped(domid)) expect(await this.destroy(domid), "milliseconds to destroy it").toBeLessThan(DESTROY_MS);
+  }
+
+  /** Milliseconds until the domain is destroyed. One that goes by itself meanwhile is as good. */
+  async destroy(domid: number): Promise<number> {
+    const began = performance.now();
+    try {
+      await this.toolstack.request("destroy", { domid });
+    } catch (error) {
+      if (!this.stopped(domid)) throw error;
+    }
+    return performance.now() - began;
+  }
+
+  async #freeMiB(): Promise<number> {
+    return (await this.toolstack.request("hostInfo")).freeMemoryMiB;
+  }
+
+  /** All attackers are gone: nothing of the others has changed, the books are right, another guest can be made, memory is back. */
+  async judge(): Promise<void> {
+    expect(this.#gone, this.#log.slice(-3000)).toBeNull();
+    expect(await this.ask(), "answer of the sibling, ms").toBeLessThan(SLOWEST_ANSWER_MS);
+    expect(this.text(this.#sibling)).not.toContain("PWN");
+    const looked = this.text(this.#canary).length;
+    await this.until(
+      "two looks at the canaries",
+      () => this.text(this.#canary).slice(looked).split("intact").length > 2,
+    );
+    expect(this.text(this.#canary)).not.toContain("changed");
+    const violations = await this.toolstack.request("checkInvariants");
+    expect(violations, this.#log.slice(-1000)).toBe(0);
+    const next = await this.create("mini", { memoryMiB: 32 });
+    await this.until("the next guest's prompt", () => this.text(next).endsWith("mini> "));
+    await this.destroy(next);
+    // Structures of a dead domain are kept for a grace time.
+    let free = 0;
+    for (let tries = 0; tries < 80 && (free = await this.#freeMiB()) < this.#free; tries++)
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(free, "MiB free").toBe(this.#free);
+  }
+
+  async close(): Promise<void> {
+    await this.host.powerOff();
+  }
+}

@@ -1,0 +1,30 @@
+/** Translations that outlive what they were made for: the way to every frame of the machine. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Arena, compiler } from "./arena.ts";
+
+describe.skipIf(!compiler)("a guest and its stale translations (needs gcc, make)", () => {
+  let arena: Arena;
+  beforeAll(async () => (arena = await Arena.open({ memoryMiB: 256 })), 60_000);
+  afterAll(() => arena?.close());
+
+  it("writes a page table through one, and through that all memory", async () => {
+    const domid = await arena.attack("own", { memoryMiB: 32, options: "frames=65536" });
+    // Without a stale translation the write faults, and the guest ends.
+    expect(await arena.ended(domid)).toBe("");
+    expect(arena.text(domid)).toContain("pin 0, hook 0");
+    expect(arena.text(domid)).toMatch(/trap 14/);
+    await arena.judge();
+  }, 90_000);
+
+  it("runs code as it was before it was written anew", async () => {
+    expect(await arena.ended(await arena.attack("smc", { memoryMiB: 32 }))).toBe("wrong 0 of 1000");
+  }, 60_000);
+
+  for (const attack of ["stale", "table"])
+    it(`${attack}: other vCPUs write through them meanwhile`, async () => {
+      const domid = await arena.attack(attack, { vcpus: 2, memoryMiB: 32, options: "rounds=200 seconds=8" });
+      expect(await arena.ended(domid)).toMatch(/^rounds [1-9].* stale 0$/);
+      await arena.until("its end", () => arena.stopped(domid));
+      await arena.judge();
+    }, 90_000);
+});

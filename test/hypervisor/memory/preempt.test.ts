@@ -1,0 +1,107 @@
+/**
+ * Calls of which the guest says how much they have to do: with something waiting for the pCPU each stops after a bounded number of
+ * steps, says where, and goes on from there to the same end.
+ */
+import { beforeAll, expect, test } from "vitest";
+import { DOM0, Host, PvDomain, SELF } from "./host.ts";
+
+const CONTINUE = -0x7fffffffffffff01n;
+/** The most steps of any of them between two looks. */
+const MOST_STEPS = 64;
+
+let host: Host;
+let d: PvDomain;
+beforeAll(async () => {
+  host = await Host.boot(64);
+  d = new PvDomain(host, 1, 700, 2000);
+  d.become();
+});
+
+/** Calls until it is done; how often it was continued, and the last result. */
+function toTheEnd(
+  call: (a0: bigint, a1: bigint, a2: bigint) => bigint,
+  a0: bigint,
+  a1: bigint,
+  a2 = 0n,
+): [number, bigint] {
+  host.core.interrupt(true);
+  try {
+    for (let times = 0; ; times++) {
+      const result = call(a0, a1, a2);
+      if (result !== CONTINUE) return [times, result];
+      if (times > 100_000) throw new Error("it does not come forward");
+      a0 = host.core.nextArg0.value;
+      a1 = host.core.nextArg1.value;
+      a2 = host.core.nextArg2.value;
+    }
+  } finally {
+    host.core.interrupt(false);
+  }
+}
+const grantOp = (a0: bigint, a1: bigint, a2: bigint): bigint => host.core.doGrantTableOp(Number(a0), a1, Number(a2));
+const memoryOp = (a0: bigint, a1: bigint): bigint => host.core.doMemoryOp(a0, a1);
+
+test.each([
+  ["map", 0],
+  ["unmap", 1],
+  ["transfer", 4],
+  ["copy", 5],
+  ["unmap_and_replace", 7],
+  ["swap", 11],
+  ["cache_flush", 12],
+])("grant_table_op %s", (_, operation) => {
+  const count = 1000;
+  for (let i = 20; i < 40; i++) host.bytes.fill(0, d.address(i), d.address(i) + 4096);
+  const [times, result] = toTheEnd(grantOp, BigInt(operation), d.va(20), BigInt(count));
+  expect(result).toBe(0n);
+  expect(times).toBeGreaterThanOrEqual(Math.floor(count / MOST_STEPS));
+});
+
+test("mmu_update and mmuext_op", () => {
+  const count = 640;
+  for (let i = 0; i < count; i++) {
+    host.set64(d.address(20) + (i % 256) * 16, (BigInt(d.mfns[25]!) << 12n) | 1n);
+    host.set64(d.address(20) + (i % 256) * 16 + 8, 7);
+  }
+  for (let page = 21; page < 24; page++) host.bytes.copyWithin(d.address(page), d.address(20), d.address(20) + 4096);
+  const update = (a0: bigint, a1: bigint, a2: bigint): bigint => host.core.doMmuUpdate(a0, Number(a1), a2, SELF);
+  const [times, result] = toTheEnd(update, d.va(20), BigInt(count), d.va(30));
+  expect([result, host.get32(d.address(30))]).toEqual([0n, count]);
+  expect(times).toBeGreaterThanOrEqual(count / MOST_STEPS - 1);
+  for (let i = 0; i < 160; i++) host.set32(d.address(20) + i * 24, 6);
+  const extended = (a0: bigint, a1: bigint, a2: bigint): bigint => host.core.doMmuextOp(a0, Number(a1), a2, SELF);
+  const [more, end] = toTheEnd(extended, d.va(20), 160n, d.va(30));
+  expect([end, host.get32(d.address(30))]).toEqual([0n, 160]);
+  expect(more).toBe(159);
+});
+
+test("memory_op: populate, decrease, exchange", () => {
+  const { core } = host;
+  const args = (at: number, list: bigint, count: number): void => {
+    host.set64(at, list);
+    host.set64(at + 8, count);
+    host.set64(at + 16, 0);
+    host.set64(at + 24, SELF);
+  };
+  const count = 400;
+  const before = core.totPages(1);
+  for (let i = 0; i < count; i++) host.set64(d.address(20) + i * 8, 0x5000 + i);
+  args(d.address(30), d.va(20), count);
+  const [populated, got] = toTheEnd(memoryOp, 6n, d.va(30));
+  expect([got, core.totPages(1)]).toEqual([BigInt(count), before + count]);
+  expect(populated).toBeGreaterThanOrEqual(count / MOST_STEPS - 1);
+  // In for as many others: each chunk is a step, and the guest's structure says how far it is.
+  host.bytes.copyWithin(d.address(21), d.address(20), d.address(20) + 4096);
+  args(d.address(30), d.va(21), count);
+  args(d.address(30) + 32, d.va(20), count);
+  host.set64(d.address(30) + 64, 0);
+  const [exchanged, end] = toTheEnd(memoryOp, 11n, d.va(30));
+  expect([end, host.get64(d.address(30) + 64), core.totPages(1)]).toEqual([0n, BigInt(count), before + count]);
+  expect(exchanged).toBeGreaterThanOrEqual(count / MOST_STEPS - 1);
+  args(d.address(30), d.va(20), count);
+  const [given, gone] = toTheEnd(memoryOp, 1n, d.va(30));
+  expect([gone, core.totPages(1)]).toEqual([BigInt(count), before]);
+  expect(given).toBeGreaterThanOrEqual(count / MOST_STEPS - 1);
+  core.become(DOM0);
+  expect(core.checkMemory(), host.log()).toBe(0);
+});

@@ -1,0 +1,84 @@
+/**
+ * Debian's kernels of several releases, from where this machine's apt has its own packages, without touching apt's state: each suite
+ * has a state of its own in .cache/apt. What can't be reached is said, not left out in silence.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+
+const cache = path.resolve(import.meta.dirname, "../../.cache");
+const KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+export type Flavour = "amd64" | "cloud-amd64";
+export interface KernelSource {
+  /** Version as users say it. */
+  version: string;
+  suite: string;
+  /** Name of the package that depends on the newest kernel. */
+  meta: (flavour: Flavour) => string;
+}
+
+export const KERNELS: KernelSource[] = [
+  { version: "6.1", suite: "bookworm", meta: (flavour) => `linux-image-${flavour}` },
+  { version: "5.10", suite: "bullseye", meta: (flavour) => `linux-image-${flavour}` },
+  { version: "6.12", suite: "trixie", meta: (flavour) => `linux-image-${flavour}` },
+  { version: "7.2", suite: "sid", meta: (flavour) => `linux-image-${flavour}` },
+];
+
+/** Address of Debian's archive as this machine is configured. */
+function archive(): string {
+  const policy = execFileSync("apt-cache", ["policy"], { encoding: "utf8" });
+  const address = /\s(https?:\S+\/debian)\s/.exec(policy)?.[1];
+  if (!address) throw new Error("apt has no Debian archive configured");
+  return address;
+}
+
+/** apt's options for a state of our own that knows `suite` only. */
+function aptOptions(suite: string): string[] {
+  const folder = path.join(cache, "apt", suite);
+  for (const part of ["lists/partial", "archives/partial"]) mkdirSync(path.join(folder, part), { recursive: true });
+  const list = path.join(folder, "suite.list");
+  const options = [
+    ...["-o", `Dir::Etc::sourcelist=${list}`, "-o", "Dir::Etc::sourceparts=/dev/null"],
+    ...["-o", `Dir::State=${folder}`, "-o", `Dir::Cache=${folder}`, "-o", `Dir::State::status=${folder}/status`],
+    ...["-o", "Acquire::Languages=none"],
+  ];
+  if (!existsSync(list)) {
+    writeFileSync(path.join(folder, "status"), "");
+    const trust = existsSync(KEYS) ? `signed-by=${KEYS}` : "";
+    writeFileSync(list, `deb ${trust ? `[${trust}] ` : ""}${archive()} ${suite} main\n`);
+    try {
+      execFileSync("apt-get", ["-qq", ...options, "update"], { stdio: ["ignore", "pipe", "pipe"] });
+    } catch (error) {
+      rmSync(list);
+      throw error;
+    }
+  }
+  return options;
+}
+
+/** Path of the kernel's vmlinuz, downloaded if need be. */
+export function kernel({ suite, meta }: KernelSource, flavour: Flavour): string {
+  const folder = path.join(cache, "kernels", suite, flavour);
+  const find = (): string | null => {
+    const boot = path.join(folder, "boot");
+    const file = existsSync(boot) ? readdirSync(boot).find((name) => name.startsWith("vmlinuz-")) : undefined;
+    return file ? path.join(boot, file) : null;
+  };
+  const found = find();
+  if (found) return found;
+  mkdirSync(folder, { recursive: true });
+  const options = aptOptions(suite);
+  const depends = execFileSync("apt-cache", [...options, "depends", meta(flavour)], { encoding: "utf8" });
+  const name = /Depends: (linux-image-\d\S+)/.exec(depends)?.[1];
+  if (!name) throw new Error(`${suite} has no kernel for ${meta(flavour)}`);
+  execFileSync("apt-get", ["-qq", ...options, "download", name], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  const file = readdirSync(folder).find((entry) => entry.endsWith(".deb"))!;
+  execFileSync("dpkg", ["-x", file, "."], { cwd: folder });
+  rmSync(path.join(folder, file));
+  // Only the kernel is wanted: modules are hundreds of megabytes.
+  for (const part of ["lib", "usr"]) rmSync(path.join(folder, part), { recursive: true, force: true });
+  const vmlinuz = find();
+  if (!vmlinuz) throw new Error(`${name} has no vmlinuz`);
+  return vmlinuz;
+}

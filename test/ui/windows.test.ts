@@ -1,0 +1,100 @@
+/** Every window, and a reload, shows the same truth of the host at once: its last ten minutes, tasks and events. */
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Application } from "./application.ts";
+import { chromiumMissing } from "./browser.ts";
+
+const missing = chromiumMissing();
+const mini = path.resolve(import.meta.dirname, "../../dist/assets/guests/mini.elf");
+let app: Application;
+
+const openTasks = async (page: Page): Promise<void> => {
+  await page.getByRole("button", { name: "Tasks and events" }).click();
+  await page.locator(".tasks-box").waitFor();
+};
+const entry = (page: Page, title: string) => page.locator(".task", { hasText: title }).first();
+const titles = (page: Page): Promise<string[]> => page.locator(".task .task-title").allInnerTexts();
+const drop = (page: Page, files: { name: string; bytes: number[] }[]): Promise<boolean> =>
+  page.evaluate((given) => {
+    const dataTransfer = new DataTransfer();
+    for (const { name, bytes } of given) dataTransfer.items.add(new File([new Uint8Array(bytes)], name));
+    return document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+  }, files);
+
+describe.skipIf(missing !== null)(`windows of one host${missing ? ` (${missing})` : ""}`, () => {
+  beforeAll(async () => {
+    app = await Application.start();
+    await app.startGuest();
+  });
+  afterAll(() => app?.stop());
+
+  it("a second window has the last minutes and all tasks and events as soon as it is there", async () => {
+    const { page } = app;
+    await app.tab("Overview");
+    const points = (of: Page): Promise<number> =>
+      of.locator(".graph[data-points]").first().getAttribute("data-points").then(Number);
+    await expect.poll(() => points(page)).toBeGreaterThan(5);
+    await app.inOtherWindow(async (other) => {
+      await other.locator(".side-domain", { hasText: "mini-1" }).click();
+      await other.getByRole("tab", { name: "Overview" }).click();
+      // Not after as many seconds: at once.
+      await other.locator(".graph[data-points]").first().waitFor();
+      expect(await points(other)).toBeGreaterThan(4);
+      await openTasks(other);
+      for (const title of ["Start the bundled guest", "mini-1 was created"])
+        expect(await entry(other, title).innerText()).toContain("Another window");
+      expect(await entry(other, "The host is running").innerText()).toContain("The application’s start");
+      await app.shootPage(other, "second-window");
+    });
+    await page.reload();
+    await page.locator(".graph[data-points]").first().waitFor();
+    expect(await points(page)).toBeGreaterThan(5);
+    await openTasks(page);
+    expect(await entry(page, "Start the bundled guest").innerText()).toContain("You, in this window");
+  });
+
+  it("windows hear of each other's tasks as they happen, and of the command line's", async () => {
+    const client = await app.client();
+    await app.inOtherWindow(async (other) => {
+      await openTasks(other);
+      await client.request("pause", { domid: 1 });
+      for (const page of [app.page, other])
+        await expect.poll(() => entry(page, "mini-1 is paused").innerText()).toContain("The command line");
+      await client.request("unpause", { domid: 1 });
+      await entry(other, "mini-1 is unpaused").waitFor();
+    });
+    client.close();
+  });
+
+  it("a domain that is created in the dialog was created by this window, and had its name from the start", async () => {
+    const { page } = app;
+    await drop(page, [{ name: "deb.elf", bytes: [...readFileSync(mini)] }]);
+    const dialog = page.getByRole("dialog", { name: "New domain" });
+    await dialog.getByLabel("Name", { exact: true }).fill("deb");
+    await dialog.getByRole("button", { name: "Create" }).click();
+    await dialog.waitFor({ state: "detached" });
+    await expect.poll(() => entry(page, "deb was created").innerText()).toContain("You, in this window");
+    await expect.poll(() => entry(page, "Create deb").getAttribute("data-state")).toBe("done");
+    expect(await titles(page)).not.toContainEqual(expect.stringMatching(/is called/));
+  });
+
+  it("a file that is refused was not read with success, and says why", async () => {
+    const { page } = app;
+    await drop(page, [{ name: "disk.qcow2", bytes: [0x51, 0x46, 0x49, 0xfb, 0, 0, 0, 3] }]);
+    await expect.poll(() => entry(page, "Read disk.qcow2").getAttribute("data-state")).toBe("failed");
+    await page.getByRole("dialog").getByRole("alert").filter({ hasText: "disk.qcow2" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+  });
+
+  it("a guest that ignores what it is asked for gets no tick", async () => {
+    const client = await app.client();
+    await client.request("setVcpus", { domid: 1, vcpus: 1 });
+    await expect.poll(() => entry(app.page, "Set mini-1 to 1 vCPUs").innerText()).toContain("Waiting for the guest");
+    expect(await entry(app.page, "Set mini-1 to 1 vCPUs").getAttribute("data-state")).toBe("running");
+    client.close();
+    await app.shoot("tasks-truth");
+  });
+});
