@@ -35,8 +35,10 @@ import {
   GRANT_V2_frame,
   GTF_permit_access,
   GTF_readonly,
+  GTF_reading,
   GTF_sub_page,
   GTF_type_mask,
+  GTF_writing,
   MAP_SIZE,
   MAP_status,
   QUERY_SIZE,
@@ -95,6 +97,9 @@ import {
   statusFrame,
   tableLock,
 } from "./table";
+
+/** The marks of use, in an entry's flags or its status word. */
+const MARKS: u16 = <u16>(GTF_reading | GTF_writing);
 
 /** Operation number; Xen keeps continuation state above. */
 const COMMAND_MASK: u32 = 63;
@@ -270,11 +275,16 @@ function setVersion(uop: u64): i64 {
   return copyToGuest(uop, op, 4) ? 0 : -(<i64>EFAULT);
 }
 
-/** Rewrites the reserved entries (console, xenstore) in the other form and clears all others. Caller holds the lock. */
+/**
+ * Rewrites the reserved entries (console, xenstore) in the other form and clears all others. As in Xen the reserved ones may be in use, for
+ * dom0 has them mapped as long as the guest lives; no other may. Caller holds the lock.
+ */
 function changeVersion(t: GrantTable, version: u32): i32 {
-  if (t.pinned) return -EBUSY;
   const kept = scratch(SCRATCH_EXTENTS);
   const reserved: u32 = GNTTAB_NR_RESERVED_ENTRIES;
+  if (t.pinned)
+    for (let ref = reserved; ref < grantEntries(t); ref++)
+      if (load<u32>(activeEntry(t, ref), ACTIVE_PIN)) return -EBUSY;
   for (let ref: u32 = 0; ref < reserved; ref++) {
     const entry = sharedEntry(t, ref);
     let header = load<u32>(entry);
@@ -286,6 +296,11 @@ function changeVersion(t: GrantTable, version: u32): i32 {
       frame = 0;
     } else header = (header & 0xffff0000) | (header & (GTF_type_mask | GTF_readonly));
     store<u32>(kept + ref * 16, header);
+    store<u16>(
+      kept + ref * 16,
+      load<u32>(activeEntry(t, ref), ACTIVE_PIN) ? load<u16>(statusEntry(t, ref)) & MARKS : 0,
+      4,
+    );
     store<u64>(kept + ref * 16, frame, 8);
   }
   if (version == 2 && !growStatus(t, t.nrFrames)) {
@@ -302,6 +317,7 @@ function changeVersion(t: GrantTable, version: u32): i32 {
     if (version == 1) store<u32>(entry, <u32>frame, GRANT_V1_frame);
     else store<u64>(entry, frame, GRANT_V2_frame);
     atomic.store<u32>(entry, header);
+    atomic.or<u16>(statusEntry(t, ref), load<u16>(kept + ref * 16, 4));
   }
   return 0;
 }

@@ -188,7 +188,10 @@ function kernelOnly(v: Vcpu, op: usize, id: u32): i32 {
       setTaskSwitched(v, false);
       return DONE;
     case I.ID_LMSW: {
+      // The operand may be in memory, and its frame given away at this moment by another vCPU.
+      enterGuestTlb();
       const value = getRm(op, 2);
+      leaveGuestTlb();
       if (fault) {
         clearFault();
         return GP;

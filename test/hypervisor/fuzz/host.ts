@@ -11,7 +11,7 @@ import { PoweredHost } from "../../../core/toolstack/power.ts";
 import { temporaryFolder } from "../../temporary.ts";
 
 /** Hostile guests that say nothing for so long make no calls any more. */
-const QUIET_MS = 1500;
+const QUIET_MS = 3000;
 /** A round that has made its own calls slow gives its place to the next. */
 const LONGEST_MS = 10_000;
 /** Between two looks of the checker while guests run. */
@@ -79,7 +79,12 @@ export class FuzzHost {
       entries: [{ title: "All", cmdline: "dom0_mem=64M loglvl=all guest_loglvl=all" }],
     };
     const imageFolder = pathToFileURL(`${root}/dist/`);
-    this.host = new PoweredHost({ memoryMiB: Number(process.env.XENARIUM_FUZZ_MEMORY ?? 512), pcpus: 2, boot, imageFolder });
+    this.host = new PoweredHost({
+      memoryMiB: Number(process.env.XENARIUM_FUZZ_MEMORY ?? 512),
+      pcpus: 2,
+      boot,
+      imageFolder,
+    });
   }
 
   /** Rounds from `seed` on until `calls` hypercalls are made or `seconds` are over. Fails with the seed and Xen's log. */
@@ -95,7 +100,9 @@ export class FuzzHost {
       const violations = this.gone ? "none looked for" : await this.host.toolstack.request("checkInvariants");
       await wait(300);
       this.log += `violations at the end: ${violations}\n`;
-      throw new Error(`seed ${at} (first ${seed}), ${this.result.calls} calls: ${reason}\n${this.log}`, { cause: error });
+      throw new Error(`seed ${at} (first ${seed}), ${this.result.calls} calls: ${reason}\n${this.log}`, {
+        cause: error,
+      });
     } finally {
       await this.host.powerOff();
     }
@@ -105,7 +112,9 @@ export class FuzzHost {
   }
 
   private async start(): Promise<void> {
-    this.host.on("serial", ({ pieces }) => this.hear(Buffer.concat(pieces.map(({ bytes }) => bytes)).toString("latin1")));
+    this.host.on("serial", ({ pieces }) =>
+      this.hear(Buffer.concat(pieces.map(({ bytes }) => bytes)).toString("latin1")),
+    );
     this.host.on("off", ({ reason }) => (this.gone = reason ?? "powered off"));
     await this.host.start();
     const { toolstack } = this.host;
@@ -151,7 +160,13 @@ export class FuzzHost {
     const config =
       `name = "${name}"\nkernel = "${kernel}"\nmemory = ${memory}\nvcpus = ${vcpus}\nextra = "${extra}"\n` +
       `on_crash = "destroy"\non_reboot = "destroy"\non_poweroff = "destroy"\n`;
-    return (await this.host.toolstack.request("create", { config, files: this.files, paused: name !== "judge" && name !== "sibling" })).domid;
+    return (
+      await this.host.toolstack.request("create", {
+        config,
+        files: this.files,
+        paused: name !== "judge" && name !== "sibling",
+      })
+    ).domid;
   }
 
   private async until(what: string, condition: () => boolean, seconds: number): Promise<void> {
@@ -231,7 +246,11 @@ export class FuzzHost {
     const before = this.judged;
     const seen = (this.text.get(this.sibling) ?? "").length;
     await this.host.toolstack.request("consoleInput", { domid: this.sibling, bytes: Buffer.from("uptime\r") });
-    await this.until("the sibling's answer", () => /up [\d.]+ s[\s\S]*mini> $/.test((this.text.get(this.sibling) ?? "").slice(seen)), 60);
+    await this.until(
+      "the sibling's answer",
+      () => /up [\d.]+ s[\s\S]*mini> $/.test((this.text.get(this.sibling) ?? "").slice(seen)),
+      60,
+    );
     await this.until("the judge's next word", () => this.judged > before, 60);
     await this.check();
   }

@@ -105,7 +105,7 @@ static void grant(struct lane *l) {
         v2(ref)->domid = peer_domid;
         v2(ref)->frame = f->mfn;
         v2(ref)->offset = below(l, 4096);
-        v2(ref)->length = below(l, 4096);
+        v2(ref)->length = 64 + below(l, 4032); /* as the frame of a version 1 entry it is none of ours */
         if (once_in(l, 6)) flags |= SUB_PAGE;
         if (once_in(l, 8) && !sealed) {
             /* What the peer grants us, it may have back through us. */
