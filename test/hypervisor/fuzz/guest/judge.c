@@ -154,14 +154,7 @@ void judge_domain(void) {
             for (u32 k = 0; k < 512; k++) if (p[k]) { broken("judge's fresh frame ", list[i], p[k]); break; }
             for (u32 k = 0; k < 512; k++) p[k] = pattern(list[i], k);
         }
-        struct { u32 *ports; u32 nr, pad; u64 timeout; } wait = {0, 0, 0, 0};
-        struct { u64 state_entry; u64 unused; } unused;
-        (void)unused;
-        u64 tsc_low, tsc_high;
-        asm volatile("rdtsc" : "=a"(tsc_low), "=d"(tsc_high));
-        /* System time is the TSC here as to a fresh vCPU; in a few milliseconds then. */
-        volatile struct vcpu_time_info *t = &l->info->time;
-        wait.timeout = t->system_time + (((tsc_high << 32 | (tsc_low & 0xffffffff)) - t->tsc_timestamp)) + 3000000;
+        struct { u32 *ports; u32 nr; u64 timeout; } wait = {0, 0, in_ns(l, 3000000)};
         hypercall(HYPERVISOR_sched_op, SCHEDOP_poll, (u64)&wait, 0, 0);
         for (s64 i = 0; i < n; i++) {
             u64 *p = map_frame(list[i], 1);
