@@ -9,6 +9,7 @@ import { pathToFileURL } from "node:url";
 import { DEFAULT_BOOT_CONFIG } from "../../../core/toolstack/boot-config.ts";
 import { PoweredHost } from "../../../core/toolstack/power.ts";
 import { temporaryFolder } from "../../temporary.ts";
+import { TraceWatch } from "./traced.ts";
 
 /** Hostile guests that say nothing for so long make no calls any more. */
 const QUIET_MS = 3000;
@@ -206,6 +207,9 @@ export class FuzzHost {
     else {
       const began = Date.now();
       this.heard = began;
+      // One round under trace: records cost more than the calls do.
+      const watch = this.result.rounds === 0 ? new TraceWatch(this.host) : null;
+      await watch?.begin(first);
       for (const domid of domids) await toolstack.request("unpause", { domid });
       let checked = began;
       const over = (): boolean => domids.every((domid) => this.stopped.has(domid));
@@ -218,6 +222,7 @@ export class FuzzHost {
       }
       this.log += `round of seed ${seed}: ${domids.map((domid) => `d${domid} ${this.made(domid)} calls${this.stopped.has(domid) ? "" : ", runs"}`).join(", ")} in ${Date.now() - began} ms\n`;
       for (const domid of domids) await this.destroy(domid);
+      await watch?.end(this.made(first));
       this.result.rounds++;
     }
     this.result.calls += [...this.said.values()].reduce((sum, count) => sum + count, 0);
