@@ -182,6 +182,19 @@ describe("transactions", () => {
     expect(guest.request(XS.READ, "k\0", t)).toBe("!ENOENT");
   });
 
+  it("gives no number twice when they begin anew at 2^32, and never 0", () => {
+    guest.connection.nextTransaction = 1;
+    const old = begin(guest);
+    guest.connection.nextTransaction = 0xffff_fffe;
+    const numbers = [old, begin(guest), begin(guest), begin(guest), begin(guest)];
+    expect(numbers).toEqual([1, 0xffff_fffe, 0xffff_ffff, 2, 3]);
+    guest.request(XS.WRITE, "k\x00last", numbers[2]!);
+    guest.request(XS.WRITE, "k\x00old", old);
+    expect(guest.request(XS.TRANSACTION_END, "T\0", numbers[2]!)).toBe("OK\0");
+    expect(dom0.read("/local/domain/5/k")).toBe("last");
+    expect(guest.request(XS.TRANSACTION_END, "T\0", old)).toBe("!EAGAIN");
+  });
+
   it("commits beside changes elsewhere, even in the same directory", () => {
     const t = begin(guest);
     guest.request(XS.WRITE, "one\x001", t);

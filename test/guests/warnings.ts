@@ -2,7 +2,7 @@
 const WRONG = new RegExp(
   [
     "WARNING:",
-    "\\bBUG\\b",
+    "\\bBUG:|kernel BUG",
     "Oops",
     "Call Trace",
     "Kernel panic",

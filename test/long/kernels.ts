@@ -3,7 +3,7 @@
  * has a state of its own in .cache/apt. What can't be reached is said, not left out in silence.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 const cache = path.resolve(import.meta.dirname, "../../.cache");
@@ -70,15 +70,28 @@ export function kernel({ suite, meta }: KernelSource, flavour: Flavour): string 
   mkdirSync(folder, { recursive: true });
   const options = aptOptions(suite);
   const depends = execFileSync("apt-cache", [...options, "depends", meta(flavour)], { encoding: "utf8" });
-  const name = /Depends: (linux-image-\d\S+)/.exec(depends)?.[1];
-  if (!name) throw new Error(`${suite} has no kernel for ${meta(flavour)}`);
+  const image = /Depends: (linux-image-\d\S+)/.exec(depends)?.[1];
+  if (!image) throw new Error(`${suite} has no kernel for ${meta(flavour)}`);
+  // From 7 on, the kernel itself is in a package of its own that the image depends on.
+  const parts = execFileSync("apt-cache", [...options, "depends", image], { encoding: "utf8" });
+  const name = /Depends: (linux-binary-\d\S+)/.exec(parts)?.[1] ?? image;
   execFileSync("apt-get", ["-qq", ...options, "download", name], { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
   const file = readdirSync(folder).find((entry) => entry.endsWith(".deb"))!;
   execFileSync("dpkg", ["-x", file, "."], { cwd: folder });
   rmSync(path.join(folder, file));
+  let vmlinuz = find();
+  if (!vmlinuz) {
+    const kept = readdirSync(folder, { recursive: true, encoding: "utf8" }).find((entry) =>
+      /\/vmlinuz[^/]*$/.test(entry),
+    );
+    if (kept) {
+      mkdirSync(path.join(folder, "boot"), { recursive: true });
+      renameSync(path.join(folder, kept), path.join(folder, "boot", `vmlinuz-${name}`));
+    }
+    vmlinuz = find();
+  }
   // Only the kernel is wanted: modules are hundreds of megabytes.
   for (const part of ["lib", "usr"]) rmSync(path.join(folder, part), { recursive: true, force: true });
-  const vmlinuz = find();
   if (!vmlinuz) throw new Error(`${name} has no vmlinuz`);
   return vmlinuz;
 }

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { UsageError } from "../arguments.ts";
 import { domain, operands, options, say, type Command, type Host } from "../command.ts";
+import { blockAttach, blockDetach, cdEject, cdInsert } from "./block.ts";
 import { connectConsole } from "./console.ts";
 import { formatInfo, formatList, formatUptime, formatVcpuList } from "./format.ts";
 import { memSet, schedCredit, vcpuPin, vcpuSet } from "./tuning.ts";
@@ -102,6 +103,10 @@ const COMMANDS: Record<string, Command> = {
     await host.request("rename", { domid: await domain(host, name), name: to });
     return 0;
   },
+  "block-attach": blockAttach,
+  "block-detach": blockDetach,
+  "cd-insert": cdInsert,
+  "cd-eject": cdEject,
   domid: async (host, args) => say(`${await domain(host, operands(args, "the domain's name")[0]!)}\n`),
   domname: async (host, args) => {
     const [domid] = operands(args, "the domain's id") as [string];

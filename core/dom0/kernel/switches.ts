@@ -49,10 +49,11 @@ export class SwitchRings {
     const count = (): number => Atomics.load(this.#memory.words(ring + area.SWITCH_COUNT, 1), 0) >>> 0;
     const before = count();
     const copied = this.#memory.bytes(ring + area.SWITCH_RECORDS, area.SWITCHES * area.SWITCH_RECORD_SIZE).slice();
-    // The record after the last one counted may be half written.
-    const oldest = Math.max(0, count() + 1 - area.SWITCHES);
+    // The record after the last one counted may be half written. The count goes round at 2^32.
+    const overwritten = ((count() - before) >>> 0) + 1;
+    const kept = Math.max(0, Math.min(before, area.SWITCHES - overwritten));
     const records: Uint8Array[] = [];
-    for (let i = oldest; i < before; i++) {
+    for (let i = before - kept; i < before; i++) {
       const at = (i % area.SWITCHES) * area.SWITCH_RECORD_SIZE;
       records.push(copied.subarray(at, at + area.SWITCH_RECORD_SIZE));
     }

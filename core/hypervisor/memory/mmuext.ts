@@ -124,10 +124,7 @@ function oneOp(command: u32, arg1: u64, arg2: u64, owner: DomainMemory): i32 {
     case MMUEXT_SET_LDT:
       if (!own) return -EPERM;
       if (!translates) return -EOPNOTSUPP;
-      // The table is at a page boundary and at most 8192 descriptors long.
-      if (arg2 > 8192 || arg1 & 4095 || (arg2 && !guestAddressOk(arg1))) return -EINVAL;
-      changeLdt(arg1, <u32>arg2);
-      return 0;
+      return setLdt(arg1, <u32>arg2);
     case MMUEXT_CLEAR_PAGE:
       return wholePage(arg1, arg1, owner, false);
     case MMUEXT_COPY_PAGE:
@@ -140,11 +137,16 @@ function oneOp(command: u32, arg1: u64, arg2: u64, owner: DomainMemory): i32 {
   return -ENOSYS;
 }
 
-function changeLdt(base: u64, entries: u32): void {
+/** `entries` is the 32-bit field nr_ents: what a guest left behind it in the union says nothing, nor does the address of no table. */
+function setLdt(linear: u64, entries: u32): i32 {
+  const base: u64 = entries ? linear : 0;
+  // The table is at a page boundary and at most 8192 descriptors long.
+  if (entries > 8192 || base & 4095 || !guestAddressOk(base)) return -EINVAL;
   const v = currentVcpu;
-  if (v.ldtEntries == entries && (v.ldtBase == base || !entries)) return;
+  if (v.ldtEntries == entries && (v.ldtBase == base || !entries)) return 0;
   if (invalidateShadowLdt(v)) flushLocal();
   setVcpuLdt(v, base, entries);
+  return 0;
 }
 
 function pin(mfn: u64, level: u32, owner: DomainMemory): i32 {

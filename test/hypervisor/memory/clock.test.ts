@@ -41,7 +41,7 @@ it.each(STARTS)("flushes before a frame is used again, from %d on", async (clock
   wasFlushed();
   for (let round = 0; round < 8; round++) {
     host.bytes.fill(0xaa, mfn * 4096, (mfn + 1) * 4096);
-    host.core.freeDomheapPages(mfn, 0);
+    host.core.freeDomheapPages(BigInt(mfn), 0, DOMID);
     expect(take()).toBe(mfn);
     expect(wasFlushed(), `round ${round}`).toBe(true);
     expect(host.bytes.subarray(mfn * 4096, (mfn + 1) * 4096).every((byte) => byte === 0)).toBe(true);
@@ -52,8 +52,8 @@ it.each(STARTS)("flushes before a frame is used again, from %d on", async (clock
 it.each(STARTS)("does not flush for a frame that was given up before the last flush, from %d on", async (clock) => {
   const { host, take, wasFlushed, pair } = await hostAt(clock);
   const [early, late] = [pair(), pair()];
-  host.core.freeDomheapPages(early, 0);
-  host.core.freeDomheapPages(late, 0);
+  host.core.freeDomheapPages(BigInt(early), 0, DOMID);
+  host.core.freeDomheapPages(BigInt(late), 0, DOMID);
   expect(take()).toBe(late);
   expect(wasFlushed()).toBe(true);
   expect(take()).toBe(early);
@@ -63,7 +63,7 @@ it.each(STARTS)("does not flush for a frame that was given up before the last fl
 it("flushes for a frame that lay unused while the low half went round", async () => {
   const { host, take, wasFlushed, pair } = await hostAt(10n);
   const mfn = pair();
-  host.core.freeDomheapPages(mfn, 0);
+  host.core.freeDomheapPages(BigInt(mfn), 0, DOMID);
   host.set64(ROOT_TLB_CLOCK, 2n ** 32n + 5n);
   host.set64(ROOT_TLB_FLUSHED, 9n);
   expect(take()).toBe(mfn);

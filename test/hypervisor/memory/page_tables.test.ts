@@ -152,6 +152,10 @@ test("clear, copy, and operations that have nothing to act on", () => {
   expect(a.mmuext(14)).toBe(-38n);
   expect(a.mmuext(99)).toBe(-38n);
   expect(a.mmuext(13, 0x123n, 1n)).toBe(EINVAL);
+  expect(a.mmuext(13, a.va(30), 8193n)).toBe(EINVAL);
+  // nr_ents has 32 bits: Linux leaves something behind it, and no base for no entries.
+  expect(a.mmuext(13, 0x123n, 7n << 32n)).toBe(0n);
+  expect(a.mmuext(13, a.va(30), (7n << 32n) | 512n)).toBe(0n);
   expect(a.mmuext(13, a.va(30), 512n)).toBe(0n);
   check();
 });
