@@ -240,9 +240,8 @@ export class FuzzHost {
     if (this.stopped.has(domid)) return;
     try {
       await this.host.toolstack.request("destroy", { domid });
-    } catch (error) {
-      const { domains } = await this.host.toolstack.request("list");
-      if (domains.some((each) => each.domid === domid)) throw error;
+    } catch {
+      await this.until(`the end of d${domid}, which could not be destroyed`, () => this.stopped.has(domid), 30);
     }
   }
 
