@@ -303,7 +303,8 @@ test("a grant is of the kind that was checked, though its flags change all the t
   await once(flipper, "message");
   let mapped = 0;
   let wrong = 0;
-  for (let i = 0; i < 20_000; i++) {
+  // On a busy machine the other thread may stand still for long, with a grant that cannot be mapped.
+  for (let i = 0; i < 20_000 || mapped < 500; i++) {
     const first = map(b.va(30), 8, HOST_MAP | READONLY);
     if (first.status) continue;
     mapped++;
