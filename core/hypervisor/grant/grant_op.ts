@@ -314,10 +314,16 @@ function changeVersion(t: GrantTable, version: u32): i32 {
     const entry = sharedEntry(t, ref);
     const header = load<u32>(kept + ref * 16);
     const frame = load<u64>(kept + ref * 16, 8);
-    if (version == 1) store<u32>(entry, <u32>frame, GRANT_V1_frame);
-    else store<u64>(entry, frame, GRANT_V2_frame);
-    atomic.store<u32>(entry, header);
-    atomic.or<u16>(statusEntry(t, ref), load<u16>(kept + ref * 16, 4));
+    const marks: u32 = load<u16>(kept + ref * 16, 4);
+    // An entry in use has its marks as soon as it is there.
+    if (version == 1) {
+      store<u32>(entry, <u32>frame, GRANT_V1_frame);
+      atomic.store<u32>(entry, header | marks);
+    } else {
+      store<u64>(entry, frame, GRANT_V2_frame);
+      atomic.store<u16>(statusEntry(t, ref), <u16>marks);
+      atomic.store<u32>(entry, header);
+    }
   }
   return 0;
 }
