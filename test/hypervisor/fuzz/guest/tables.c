@@ -1,7 +1,7 @@
 /* Page tables of the vCPU's own frames: made, pinned, changed by hypercalls and by plain writes, hung into the address space, loaded as CR3. */
 #include "fuzz.h"
 
-enum { ENTRY = 0x67, READ_ONLY = 0x65, USER_SLOTS = 256 };
+enum { ENTRY = 0x67, READ_ONLY = 0x65, USER_SLOTS = 256, NEVER_AN_ENTRY = 0x19 /* present, with cache attributes that no guest may ask for */ };
 
 s64 update(struct lane *l, u64 address, u64 value, u32 kind, u64 domid) {
     u64 *request = argument(l, 16);
@@ -116,7 +116,8 @@ static void walk(struct lane *l) {
         va |= (u64)k << (12 + 9 * (level - 1));
     }
     volatile u64 *p = (u64 *)va + below(l, 512);
-    if (once_in(l, 2)) *p = random64(l);
+    /* A frame that is mapped read-only there may be a page table by now: Xen does the store then, if it is of an entry that may be. It may not. */
+    if (once_in(l, 2)) *p = random64(l) | NEVER_AN_ENTRY;
     else (void)*p;
     count(l, HV_mmu_update, 6, 1);
 }
