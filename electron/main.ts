@@ -42,6 +42,7 @@ function openHost(): HostService {
     // The windows are the user's own, and show this application's page alone; they name a release, never a path.
     ...(process.platform === "linux" && { kernelFolder: "/boot" }),
     bootFile: path.join(folder, "boot.cfg"),
+    sizeFile: path.join(folder, "host-size.json"),
     savedFolder: path.join(folder, "saved"),
     history: { folder: path.join(folder, "history") },
   });

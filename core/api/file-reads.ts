@@ -1,6 +1,7 @@
 /** A session's files as tasks of the host's: each from its first byte until the host has looked into it, or its reading was ended. */
 import type { ImageDescription } from "../toolstack/messages.ts";
 import { ApiFailure } from "./failure.ts";
+import { oversized } from "./oversize.ts";
 import { SessionFiles } from "./files.ts";
 import type { Client } from "./journal/entry.ts";
 import type { HostJournal } from "./journal/host-journal.ts";
@@ -42,6 +43,19 @@ export class FileReads {
       reading.work.end({ message: error instanceof Error ? error.message : String(error), cancelled: false });
       throw error;
     }
+  }
+
+  /** Of a file that is not given because it is too large. */
+  async sniff(
+    name: string,
+    size: number,
+    head: Uint8Array,
+    look: (file: { name: string; bytes: Uint8Array }) => Promise<ImageDescription>,
+  ): Promise<{ refusal: string }> {
+    const work = this.#journal.begin(`Read ${name}`, this.#who(), null);
+    const refusal = await oversized(name, size, head, look);
+    work.end({ message: refusal, cancelled: false });
+    return { refusal };
   }
 
   chunk(id: string, offset: number, bytes: Uint8Array): void {

@@ -5,11 +5,12 @@ import { readFileSync } from "node:fs";
 import type { BootConfig } from "../toolstack/boot-config.ts";
 import type { ToolstackClient } from "../toolstack/client.ts";
 import type { CreateResult, StatisticsSnapshot } from "../toolstack/messages.ts";
-import { DEFAULT_MEMORY_MIB, PoweredHost, defaultPcpus } from "../toolstack/power.ts";
+import { PoweredHost } from "../toolstack/power.ts";
 import { Tracer } from "../toolstack/trace/tracer.ts";
 import { BootMenu, afterRemoval } from "./boot-menu.ts";
 import { ApiFailure } from "./failure.ts";
 import { Marks } from "./history/marks.ts";
+import { HostSize, thisComputer, type Size } from "./host-size.ts";
 import { HostJournal } from "./journal/host-journal.ts";
 import { LiveHistory } from "./history/live.ts";
 import { Recorder, type HistoryOptions } from "./history/recorder.ts";
@@ -24,6 +25,7 @@ export interface HostServiceOptions {
   imageFolder: URL;
   /** The bundled guest's image. */
   bundledGuest: URL;
+  /** By who starts the server, for this time; else what is kept, or fits the computer. */
   memoryMiB?: number;
   pcpus?: number;
   /** The boot menu, and the number of its entry to boot unless another is asked for. */
@@ -31,6 +33,8 @@ export interface HostServiceOptions {
   bootEntry?: number;
   /** Where the boot menu is kept when it is changed, unless `boot` is given. */
   bootFile?: string;
+  /** Where memory and pCPUs are kept when they are changed. */
+  sizeFile?: string;
   /** The application's first power-on starts the bundled guest: something to look at, with nothing downloaded. */
   firstGuest?: boolean;
   /**
@@ -70,8 +74,10 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   #power: HostPower = "off";
   #reason: string | null = null;
   #cycle: string | null = null;
-  #memoryMiB: number;
-  #pcpus: number;
+  readonly #computer = thisComputer();
+  readonly #size: HostSize;
+  /** At the last power-on. */
+  #had: Size;
   readonly #boot: BootMenu;
   #bootEntry: number;
   /** A day of figures. */
@@ -110,8 +116,6 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.setMaxListeners(0);
     this.#options = options;
     this.#firstGuest = options.firstGuest ?? false;
-    this.#memoryMiB = options.memoryMiB ?? DEFAULT_MEMORY_MIB;
-    this.#pcpus = options.pcpus ?? defaultPcpus();
     this.journal = new HostJournal(
       (entries) => void this.emit("journal", { entries }),
       {
@@ -127,6 +131,14 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       this.#notices = [...this.#notices.slice(1 - MOST_NOTICES), notice];
       this.emit("notice", notice);
     };
+    const { memoryMiB, pcpus } = options;
+    this.#size = new HostSize(
+      { ...(memoryMiB !== undefined && { memoryMiB }), ...(pcpus !== undefined && { pcpus }) },
+      options.sizeFile ?? null,
+      this.#computer,
+      tell,
+    );
+    this.#had = this.#size.next;
     this.#boot = new BootMenu(options.boot, options.bootFile, tell);
     this.#bootEntry = options.bootEntry ?? this.#boot.config.defaultEntry;
     this.#boot.check(this.#bootEntry);
@@ -150,8 +162,9 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       cycle: this.#cycle,
       stages: (this.#host?.stages ?? []).map(({ name, milliseconds }) => ({ name, milliseconds })),
       reason: this.#reason,
-      memoryMiB: this.#memoryMiB,
-      pcpus: this.#pcpus,
+      ...this.#had,
+      next: this.#size.next,
+      computer: this.#computer,
       bootEntries: this.#boot.config.entries.map(({ title, cmdline }) => ({ title, cmdline })),
       bootEntry: this.#bootEntry,
       firstGuest: this.#firstGuestName,
@@ -236,7 +249,8 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   async powerOn({ memoryMiB, pcpus, bootEntry }: PowerOnOptions = {}): Promise<HostState> {
     if (this.#power !== "off" && this.#power !== "crashed")
       throw new ApiFailure("EBUSY", `The host is ${this.#power} already.`);
-    const size = { memoryMiB: memoryMiB ?? this.#memoryMiB, pcpus: pcpus ?? this.#pcpus };
+    const { next } = this.#size;
+    const size = { memoryMiB: memoryMiB ?? next.memoryMiB, pcpus: pcpus ?? next.pcpus };
     const entry = bootEntry ?? this.#bootEntry;
     this.#boot.check(entry);
     const autostart = this.#firstGuest ? [this.#bundledEntry(1, 2)] : [];
@@ -249,8 +263,8 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     });
     this.#firstGuestName = this.#firstGuest ? bundledName(1) : null;
     this.#firstGuest = false;
-    this.#memoryMiB = size.memoryMiB;
-    this.#pcpus = size.pcpus;
+    this.#had = size;
+    this.#size.chosen(size);
     this.#bootEntry = entry;
     const log = new XenLog();
     this.#log = log;
@@ -345,6 +359,13 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   /** Changes an entry of the boot menu, or adds one behind the last: for the next power-on. */
   setBootEntry(entry: number, title: string, cmdline: string): HostState {
     this.#boot.set(entry, title, cmdline);
+    this.#changed();
+    return this.state;
+  }
+
+  /** From the next power-on on. Throws ApiFailure EIO if it can't be kept. */
+  setSize(size: Size): HostState {
+    this.#size.set(size);
     this.#changed();
     return this.state;
   }

@@ -12,8 +12,13 @@ export interface HostState {
   stages: { name: string; milliseconds: number }[];
   /** Why it crashed or could not start: a sentence; else null. */
   reason: string | null;
+  /** What it has, or had at its last power-on; before the first what it will have. */
   memoryMiB: number;
   pcpus: number;
+  /** What it will have at its next power-on. */
+  next: { memoryMiB: number; pcpus: number };
+  /** The computer that it runs on. */
+  computer: { memoryMiB: number; cores: number };
   /** The boot menu, with Xen's command lines, and the number of the entry that was booted last or is next. */
   bootEntries: { title: string; cmdline: string }[];
   bootEntry: number;

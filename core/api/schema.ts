@@ -94,6 +94,7 @@ export const MOST_FILE_BYTES = 512 * 1024 * 1024;
 export const MOST_SESSION_BYTES = 1024 * 1024 * 1024;
 /** Bytes of one chunk of a file, and of one message at all. */
 export const MOST_CHUNK_BYTES = 1024 * 1024;
+export const MOST_SNIFF_BYTES = 64 * 1024;
 export const MOST_MESSAGE_BYTES = 2 * 1024 * 1024;
 export const MOST_CONSOLE_INPUT_BYTES = 64 * 1024;
 export const MOST_CONFIG_CHARACTERS = 64 * 1024;
@@ -308,6 +309,12 @@ export const REQUESTS = {
   fileBegin: z.strictObject({ name: z.string().min(1).max(1024), size: z.int().min(0) }),
   fileChunk: z.strictObject({ file: fileId, offset: z.int().min(0), bytes: bytes(MOST_CHUNK_BYTES) }),
   fileInspect: z.strictObject({ file: fileId }),
+  /** Of a file that is too large to be given: its beginning, from which the answer's sentence says what it is. */
+  fileSniff: z.strictObject({
+    name: z.string().min(1).max(1024),
+    size: z.int().min(0),
+    bytes: bytes(MOST_SNIFF_BYTES),
+  }),
   fileRelease: z.strictObject({ file: fileId }),
 
   /** From then on `statistics` events come, as often as asked for but no faster than every 100 ms. 0 ends them. */
@@ -335,6 +342,11 @@ export const REQUESTS = {
     entry: z.int().min(0).max(31),
     title: z.string().max(128),
     cmdline: z.string().max(4096),
+  }),
+  /** The host's memory and pCPUs from its next power-on on; kept. */
+  setHostSize: z.strictObject({
+    memoryMiB: z.int().min(HOST_MEMORY_MIB.least).max(HOST_MEMORY_MIB.most),
+    pcpus: z.int().min(1).max(MOST_PCPUS),
   }),
   removeBootEntry: z.strictObject({ entry: z.int().min(0).max(31) }),
   /** How the host came up. */
@@ -443,6 +455,7 @@ export interface Results {
   fileBegin: { file: string };
   fileChunk: null;
   fileInspect: ImageDescription;
+  fileSniff: { refusal: string };
   fileRelease: null;
   statisticsEvery: null;
   liveAttach: LiveDump;
@@ -455,6 +468,7 @@ export interface Results {
   traceStop: null;
   setBootEntry: HostState;
   removeBootEntry: HostState;
+  setHostSize: HostState;
   bootReport: BootReport;
   frameMap: FrameMap;
   switches: { time: number; pcpus: PcpuSwitches[] };

@@ -248,6 +248,10 @@ export class Session {
         this.#inspection = found.catch(() => {});
         return found;
       };
+    const look = (file: { name: string; bytes: Uint8Array }): Promise<Results["fileInspect"]> => {
+      this.#inspects = true;
+      return host.toolstack.request("inspect", { ...file, by: this.#id });
+    };
     return {
       hostState: () => host.state,
       hostPowerOn: (options) => host.powerOn(given(options)),
@@ -355,11 +359,8 @@ export class Session {
         this.#reads.chunk(file, offset, bytes);
         return null;
       },
-      fileInspect: ({ file }) =>
-        this.#reads.inspect(file, (whole) => {
-          this.#inspects = true;
-          return host.toolstack.request("inspect", { ...whole, by: this.#id });
-        }),
+      fileInspect: ({ file }) => this.#reads.inspect(file, look),
+      fileSniff: ({ name, size, bytes }) => this.#reads.sniff(name, size, bytes, look),
       fileRelease: ({ file }) => {
         this.#reads.release(file);
         return null;
@@ -383,6 +384,7 @@ export class Session {
       traceStart: ({ domid }) => this.#traces.start(host.tracer, domid),
       traceStop: ({ domid }) => this.#traces.stop(domid),
       setBootEntry: ({ entry, title, cmdline }) => host.setBootEntry(entry, title, cmdline),
+      setHostSize: (size) => host.setSize(size),
       removeBootEntry: ({ entry }) => host.removeBootEntry(entry),
       bootReport: () => host.bootReport(),
       frameMap: pass("frameMap"),

@@ -36,6 +36,7 @@ async function serveHost(options: ServeArguments, dist: URL): Promise<number> {
     bundledGuest: new URL("assets/guests/mini.elf", dist),
     firstGuest: options.browser,
     ...(options.kernels !== null && { kernelFolder: path.resolve(options.kernels) }),
+    sizeFile: path.join(stateFolder(), "host-size.json"),
     savedFolder: path.join(stateFolder(), "saved"),
     history: { folder: path.join(stateFolder(), "history") },
     ...(options.hostMemory !== null && { memoryMiB: options.hostMemory }),

@@ -44,7 +44,7 @@ export interface PowerOptions {
 const IMAGE = "core.wasm";
 export const DEFAULT_MEMORY_MIB = 1024;
 export function defaultPcpus(): number {
-  return Math.max(1, availableParallelism() - 1);
+  return availableParallelism();
 }
 
 export interface BootStage {

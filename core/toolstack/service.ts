@@ -267,21 +267,18 @@ export class Service {
       );
     const { hypercalls, lifecycle } = this.#parts;
     const { nrCpus } = hypercalls.physicalInfo();
-    const bits = (text: string, what: string): number => {
+    const bits = (text: string): number => {
       const listed = parseCpus(text);
       if (!listed)
         throw new Refusal("EINVAL", `"${text}" is no list of pCPUs; allowed: numbers as 0-3,5,^1, all, nodes:0.`);
       const there = listed.filter((cpu) => cpu < nrCpus);
       if (!there.length)
-        throw new Refusal(
-          "EINVAL",
-          `The host has pCPUs 0 to ${nrCpus - 1}; ${text} is not among them: no pCPU is left for ${what} affinity.`,
-        );
+        throw new Refusal("EINVAL", `The host has pCPUs 0 to ${nrCpus - 1}; ${text} is not among them.`);
       return there.length === nrCpus ? 0xffffffff : bitmap(there);
     };
     const affinity = {
-      ...(cpus !== undefined && { hard: bits(cpus, "hard") }),
-      ...(soft !== undefined && { soft: bits(soft, "soft") }),
+      ...(cpus !== undefined && { hard: bits(cpus) }),
+      ...(soft !== undefined && { soft: bits(soft) }),
     };
     hypercalls.setAffinity(lifecycle.managed(domid).domid, vcpu, affinity, force ?? false);
   }

@@ -271,14 +271,14 @@ function Entry({ item, isSelected, level, current }: Shown & { item: Item; isSel
   );
 }
 
-function Figures({ domain: { domid, name, vcpus, memoryMiB, maxmemMiB } }: { domain: DomainInfo }) {
+function Figures({ domain: { domid, name, memoryMiB, maxmemMiB } }: { domain: DomainInfo }) {
   const figures = useDomainHistory(domid);
   return (
     <span className="side-row side-figures">
       <span>
         <CpuFigure domids={[domid]} />
       </span>
-      <Sparkline series={figures?.cpu} max={100 * vcpus} label={`CPU of ${name}`} />
+      <Sparkline series={figures?.cpu} max={100} label={`CPU of ${name}`} />
       <Sparkline
         series={figures?.memory}
         max={Math.max(maxmemMiB, memoryMiB)}

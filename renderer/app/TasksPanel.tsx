@@ -15,6 +15,7 @@ import { causeOf, useJournal } from "../state/journal.ts";
 import { PANEL, showDomain, useLayout } from "../state/layout.ts";
 import { act } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
+import { clockText } from "../ui/clock.ts";
 import { Splitter } from "../ui/Splitter.tsx";
 
 const ROW_PIXELS = 26;
@@ -126,7 +127,7 @@ function EntryRow({ entry, top }: { entry: Entry; top: number }) {
   const known = useApp(({ domains }) => domid !== null && domains.some((each) => each.domid === domid));
   return (
     <li className="task" data-state={state} style={{ transform: `translateY(${top}px)` }}>
-      <time className="muted">{new Date(at).toLocaleTimeString(undefined, { hour12: false })}</time>
+      <time className="muted">{clockText(at)}</time>
       <Mark entry={entry} />
       {known ? (
         <button type="button" className="plain task-title" title={title} onClick={() => showDomain(domid!)}>

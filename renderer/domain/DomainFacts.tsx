@@ -1,3 +1,4 @@
+import { clockText } from "../ui/clock.ts";
 import type { DomainInfo, DomainStop } from "../../core/api/schema.ts";
 import { useLastStop } from "../state/stops.ts";
 import { useApp } from "../state/store.ts";
@@ -25,7 +26,7 @@ function stopText({ reason, action, at, domid }: DomainStop, now: number): strin
   const setting = SETTINGS[reason];
   const followed = action === null ? "" : `; ${setting ? `${setting} is ${action}` : `then ${action}`}`;
   const which = domid === now ? "" : `, as domain ${domid}`;
-  return `${REASONS[reason]} at ${new Date(at).toLocaleTimeString()}${which}${followed}`;
+  return `${REASONS[reason]} at ${clockText(at)}${which}${followed}`;
 }
 
 /** State, figures and the last stop of a domain that is there. */

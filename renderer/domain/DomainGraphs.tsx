@@ -3,7 +3,7 @@ import type { DomainHistory } from "../../core/api/history/live.ts";
 import type { LongHistory, LongRange } from "../state/long-history.ts";
 import { history } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
-import { Graph, MOST_LINES, type GraphLine } from "../ui/Graph.tsx";
+import { Graph, MOST_LINES, type GraphLine, type LineStyle } from "../ui/Graph.tsx";
 import type { LongLine } from "../ui/LongGraph.tsx";
 import { useMarkers } from "../ui/markers.ts";
 import { EXIT_CAUSES } from "./exit-causes.ts";
@@ -53,18 +53,13 @@ function largest(values: Iterable<number | null>): number {
   return found;
 }
 
-/** Percent of one pCPU that so many vCPUs can have together. */
-function allPcpus(vcpus: number): number {
-  return 100 * Math.min(vcpus, history.pcpus.length || vcpus);
-}
-
 /** A line for each vCPU while lines can be told apart; of more, all together: each has its own graph below. */
 function vcpuGraph({ cpu, vcpus }: DomainHistory): { title: string; unit: string; max: number; lines: GraphLine[] } {
   if (vcpus.length > MOST_LINES)
     return {
       title: `CPU, all ${vcpus.length} vCPUs`,
       unit: "%",
-      max: allPcpus(vcpus.length),
+      max: 100,
       lines: [{ label: "CPU", series: cpu }],
     };
   const lines = vcpus.map((series, i) => ({ label: `vCPU ${i}`, series }));
@@ -109,12 +104,15 @@ function longKinds(kept: LongHistory): LongGraphKind[] {
     max: 100,
     lines: () => kept.vcpus.map(({ running }, i) => ({ label: `vCPU ${i}`, series: { mean: running } })),
   };
-  // The host may have had more pCPUs then.
-  const cpuTop = vcpus > 0 ? { max: Math.max(allPcpus(vcpus), largest(kept.metrics.get("cpu")?.largest ?? [])) } : {};
   return [
     ...(vcpus > 1 && vcpus <= MOST_LINES ? [perVcpu] : []),
-    { title: "CPU, all vCPUs", unit: "%", ...cpuTop, lines: metricLine("cpu", { label: "CPU" }) },
-    { title: "Waiting for a pCPU, all vCPUs", unit: "%", lines: metricLine("runnable", { label: "waiting" }) },
+    { title: "CPU, all vCPUs", unit: "%", max: 100, lines: perVcpuLine("cpu", { label: "CPU" }) },
+    {
+      title: "Waiting for a pCPU, all vCPUs",
+      unit: "%",
+      max: 100,
+      lines: perVcpuLine("runnable", { label: "waiting" }),
+    },
     { title: "Memory", unit: "MiB", max: MEMORY_ROOM * memoryTop, lines: longMemoryLines },
     { title: "Exits", unit: "/s", lines: longExitLines },
     { title: "Hypercalls", unit: "/s", lines: metricLine("hypercalls", { label: "Hypercalls" }) },
@@ -122,6 +120,19 @@ function longKinds(kept: LongHistory): LongGraphKind[] {
     { title: "Page faults", unit: "/s", lines: metricLine("pageFaults", { label: "Faults" }) },
     { title: "Instructions", unit: "M/s", lines: metricLine("mips", { label: "Instructions" }) },
   ];
+}
+
+/** Kept in percent of one pCPU: shown, as everywhere, in percent of what the vCPUs can have. */
+function perVcpuLine(metric: string, style: LineStyle): (kept: LongHistory) => LongLine[] {
+  return (kept) => {
+    const vcpus = Math.max(1, kept.vcpus.length);
+    const share = (values: (number | null)[]): (number | null)[] =>
+      values.map((value) => (value === null ? null : Math.min(100, value / vcpus)));
+    const series = kept.metrics.get(metric);
+    if (!series) return [];
+    const { least, mean, largest } = series;
+    return [{ ...style, series: { least: share(least), mean: share(mean), largest: share(largest) } }];
+  };
 }
 
 function longMemoryLines(kept: LongHistory): LongLine[] {

@@ -1,5 +1,6 @@
 import { RANGE_SECONDS, useLongHistory, type LongHistory, type LongRange } from "../state/long-history.ts";
 import { useHostRuns } from "../state/live.ts";
+import { dateText } from "../ui/clock.ts";
 import type { LineStyle } from "../ui/Graph.tsx";
 import { LongGraph, RANGE_WORDS, type LongLine } from "../ui/LongGraph.tsx";
 
@@ -42,8 +43,7 @@ export function LongGraphs({
   if (latest < Date.now() / 1000 - RANGE_SECONDS[range])
     return (
       <p className="page-empty">
-        Nothing was measured in the last {RANGE_WORDS[range]}. The last figures are of{" "}
-        {new Date(latest * 1000).toLocaleString()}.
+        Nothing was measured in the last {RANGE_WORDS[range]}. The last figures are of {dateText(latest * 1000)}.
       </p>
     );
   return (

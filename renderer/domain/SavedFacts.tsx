@@ -1,3 +1,4 @@
+import { dateText } from "../ui/clock.ts";
 import type { SavedDomain } from "../../core/api/schema.ts";
 
 /** What is kept of a domain until it is restored. */
@@ -7,7 +8,7 @@ export function SavedFacts({ saved }: { saved: SavedDomain }) {
       <h2>Saved</h2>
       <dl className="facts">
         <dt>Since</dt>
-        <dd>{new Date(saved.savedAt).toLocaleString()}</dd>
+        <dd>{dateText(saved.savedAt)}</dd>
         <dt>Memory</dt>
         <dd>{Math.round(saved.memoryMiB)} MiB</dd>
         <dt>On disk</dt>

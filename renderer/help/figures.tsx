@@ -3,7 +3,7 @@ import type { DeviceWiring, DomainInfo } from "../../core/api/schema.ts";
 import { usePolled } from "../state/polled.ts";
 import { history } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
-import { formatValue } from "../ui/Graph.tsx";
+import { formatValue } from "../ui/units.ts";
 import { uptimeText } from "../ui/uptime.ts";
 import type { StepId } from "./steps.ts";
 

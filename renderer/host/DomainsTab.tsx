@@ -20,7 +20,7 @@ import { ColumnChoice } from "./ColumnChoice.tsx";
 import { LIST_COLUMNS, showDomain, useLayout, type ListColumn } from "../state/layout.ts";
 import { history } from "../state/session.ts";
 import { endedDomains, showEnded, useApp, type EndedDomain } from "../state/store.ts";
-import { formatValue } from "../ui/Graph.tsx";
+import { formatValue } from "../ui/units.ts";
 import { StateMark } from "../domain/StateMark.tsx";
 import { uptimeText } from "../ui/uptime.ts";
 import { exportDomains } from "./export.ts";

@@ -1,4 +1,4 @@
-import { Play, Power, Rocket, RotateCw } from "lucide-react";
+import { Play, Power, Rocket, RotateCw, SlidersHorizontal } from "lucide-react";
 import { useEffect, useState } from "react";
 import type { HostInfo } from "../../core/api/schema.ts";
 import { LongGraphs, metricLine, type LongGraphKind } from "../domain/LongGraphs.tsx";
@@ -6,7 +6,7 @@ import { useLayout } from "../state/layout.ts";
 import { act, history, request } from "../state/session.ts";
 import { hostIs, useShownPower } from "../state/power-words.ts";
 import { openDialog, show, useApp } from "../state/store.ts";
-import { Graph } from "../ui/Graph.tsx";
+import { Graph, MOST_LINES } from "../ui/Graph.tsx";
 import { useMarkers } from "../ui/markers.ts";
 import { RangeChoice } from "../ui/RangeChoice.tsx";
 import { askPowerOff, askReboot } from "./ask-power.ts";
@@ -37,6 +37,7 @@ export function HostPage() {
   if (!host) return <div className="page-empty">Connecting to the host…</div>;
   const guests = domains.filter(({ domid }) => domid !== 0);
   const running = power === "running";
+  const size = running ? host : host.next;
   const bootEntry = chosen ?? host.bootEntry;
   return (
     <div className="page">
@@ -44,12 +45,15 @@ export function HostPage() {
         <h1>Host</h1>
         <span className={`badge power-${shown.looks}`}>{shown.word}</span>
         <span className="page-sub">
-          {host.memoryMiB} MiB, {host.pcpus} {host.pcpus === 1 ? "pCPU" : "pCPUs"}
+          {size.memoryMiB} MiB, {size.pcpus} {size.pcpus === 1 ? "pCPU" : "pCPUs"}
           {host.stages.length > 0 && `, booted “${host.bootEntries[host.bootEntry]?.title}”`}
         </span>
         <span className="spacer" />
         {power === "off" || power === "crashed" ? (
           <>
+            <button type="button" onClick={() => show({ page: "host", tab: "boot" })}>
+              <SlidersHorizontal size={15} aria-hidden /> Size and boot menu
+            </button>
             {host.bootEntries.length > 1 && (
               <select
                 className="boot-entry"
@@ -116,11 +120,15 @@ function PcpuGraph() {
   return (
     <section className="card">
       <Graph
-        title="pCPU load"
+        title={
+          history.pcpus.length > MOST_LINES
+            ? `pCPU load, the first ${MOST_LINES} of ${history.pcpus.length}`
+            : "pCPU load"
+        }
         markers={markers}
         unit="%"
         max={100}
-        lines={history.pcpus.map((series, i) => ({ label: `pCPU ${i}`, series }))}
+        lines={history.pcpus.slice(0, MOST_LINES).map((series, i) => ({ label: `pCPU ${i}`, series }))}
       />
     </section>
   );

@@ -1,12 +1,15 @@
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
-import type { Series } from "../../core/api/history/live.ts";
+import { LIVE_SECONDS, type Series } from "../../core/api/history/live.ts";
 import { history } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
+import { graphAxes } from "./graph-axes.ts";
+import { showTip, type TipLine } from "./graph-tip.ts";
 import { GraphExport } from "./GraphExport.tsx";
 import { usePlotLife } from "./plot-life.ts";
 import { useSeen } from "./seen.ts";
 import { themeColor } from "./theme.ts";
+import { formatValue } from "./units.ts";
 
 /** How a line looks: a place in GRAPH_COLORS, by its own place among the lines if not said; dashed or not. */
 export interface LineStyle {
@@ -31,19 +34,14 @@ export interface GraphProps {
 
 /** Something that happened, as a line across the graph. */
 export interface Marker {
-  /** Seconds since the host's power-on. */
+  /** Seconds since 1970. */
   at: number;
   title: string;
   trouble: boolean;
 }
-/** How near the pointer must be to tell of one. */
-const NEAR_PIXELS = 6;
-
 /** How far time may move on before lines that go on as they were are drawn anew. */
 const MOST_BEHIND_PIXELS = 4;
 
-/** Seconds between marks of the time axis. */
-const STEPS = [1, 2, 5, 10, 15, 30, 60, 120];
 const GRAPH_COLORS = Array.from({ length: 8 }, (_, i) => `--graph-${i + 1}`);
 /** Lines that can be told from each other. */
 export const MOST_LINES = GRAPH_COLORS.length;
@@ -64,19 +62,6 @@ export function lineClass(line: LineStyle, i: number): string {
 }
 export function lineDash({ dashed }: LineStyle): { dash?: number[] } {
   return dashed ? { dash: [6, 4] } : {};
-}
-
-export function formatValue(value: number, unit: string): string {
-  if (!Number.isFinite(value)) return "–";
-  const text =
-    value >= 1e6
-      ? `${(value / 1e6).toFixed(1)} M`
-      : value >= 10_000
-        ? `${(value / 1e3).toFixed(1)} k`
-        : value >= 100 || Number.isInteger(value)
-          ? value.toFixed(0)
-          : value.toFixed(1);
-  return unit === "%" || unit === "/s" ? `${text}${unit}` : `${text} ${unit}`;
 }
 
 /** Lines over the last ten minutes, drawn from the history's own arrays. */
@@ -105,32 +90,21 @@ export function Graph({ title, lines, unit, max, height = 112, markers = [] }: G
     height,
     seen,
     (parent) => {
-      const axis = { stroke: themeColor("--text-faint"), grid: { stroke: themeColor("--line"), width: 1 } };
       const options: uPlot.Options = {
         width: parent.clientWidth,
         height,
         legend: { show: false },
         cursor: { y: false, points: { size: 6 } },
-        padding: [8, 14, 0, 0],
+        padding: [8, 28, 0, 0],
         hooks: {
           draw: [(u) => drawMarkers(u, marked.current)],
-          setCursor: [(u) => tip.current && showTip(tip.current, u, drawn.current, marked.current, unit)],
+          setCursor: [(u) => tip.current && showTip(tip.current, u, drawn.current.map(tipLine), marked.current, unit)],
         },
         scales: {
-          x: { time: false },
+          x: { time: false, range: (_u, low, high) => [Math.max(low, high - LIVE_SECONDS), high] },
           y: { range: (_u, _low, high) => [0, max ?? Math.max(1, high * 1.1)] },
         },
-        axes: [
-          {
-            ...axis,
-            size: 26,
-            font: "11px system-ui",
-            values: (_u, ticks) => ticks.map((s) => clock(s)),
-            space: 70,
-            incrs: STEPS,
-          },
-          { ...axis, size: 44, font: "11px system-ui", values: (_u, ticks) => ticks.map((v) => short(v)), space: 28 },
-        ],
+        axes: graphAxes(unit),
         series: [
           {},
           ...lines.map((line, i) => {
@@ -185,7 +159,7 @@ export function Graph({ title, lines, unit, max, height = 112, markers = [] }: G
           title={title}
           plot={draw}
           columns={lines.map(({ label }) => `${label} (${unit})`)}
-          timeOf={(seconds) => history.wallTime(seconds)}
+          timeOf={(seconds) => seconds * 1000}
         />
       </figcaption>
       <div
@@ -194,9 +168,8 @@ export function Graph({ title, lines, unit, max, height = 112, markers = [] }: G
         style={{ minHeight: height }}
         role="img"
         aria-label={`${title}, last ten minutes`}
-      >
-        <div ref={tip} className="graph-tip" hidden />
-      </div>
+      ></div>
+      <div ref={tip} className="graph-tip" />
       {points === 0 && <p className="graph-empty">Nothing was measured in the last ten minutes.</p>}
     </figure>
   );
@@ -209,7 +182,9 @@ function measured(series: Series): number {
 /** Nobody would see a difference: no line's end is at another height, and time has hardly moved. */
 function looksAsDrawn(plot: uPlot, lines: GraphLine[]): boolean {
   const { min, max } = plot.scales.x!;
-  const moved = ((history.time.last - plot.data[0].at(-1)!) / (max! - min!)) * (plot.bbox.width / devicePixelRatio);
+  const moved =
+    ((history.wallTime(history.time.last) / 1000 - plot.data[0].at(-1)!) / (max! - min!)) *
+    (plot.bbox.width / devicePixelRatio);
   // NaN while there is nothing.
   if (!(moved < MOST_BEHIND_PIXELS)) return false;
   const height = (value: number | null | undefined): number =>
@@ -219,20 +194,14 @@ function looksAsDrawn(plot: uPlot, lines: GraphLine[]): boolean {
 
 /** uPlot wants null where there is nothing, and an axis without holes. */
 function data(lines: GraphLine[]): uPlot.AlignedData {
-  const first = history.time.values.findIndex((value) => Number.isFinite(value));
+  const since = history.time.last - LIVE_SECONDS;
+  const first = history.time.values.findIndex((value) => value >= since);
   if (first < 0) return [[], ...lines.map(() => [])] as unknown as uPlot.AlignedData;
   const from = Math.min(first, history.time.values.length - 2);
   const column = (series: Series): (number | null)[] =>
     Array.from(series.values.subarray(from), (value) => (Number.isFinite(value) ? value : null));
-  return [column(history.time), ...lines.map(({ series }) => column(series))] as uPlot.AlignedData;
-}
-
-function clock(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
-}
-export function short(value: number): string {
-  return value >= 1e6 ? `${value / 1e6}M` : value >= 1e3 ? `${value / 1e3}k` : String(value);
+  const times = Array.from(history.time.values.subarray(from), (time) => history.wallTime(time) / 1000);
+  return [times, ...lines.map(({ series }) => column(series))] as uPlot.AlignedData;
 }
 
 export function drawMarkers(u: uPlot, markers: readonly Marker[]): void {
@@ -258,37 +227,7 @@ export function drawMarkers(u: uPlot, markers: readonly Marker[]): void {
   ctx.restore();
 }
 
-/** What was measured, and happened, where the pointer is. */
-function showTip(
-  tip: HTMLDivElement,
-  u: uPlot,
-  lines: readonly GraphLine[],
-  markers: readonly Marker[],
-  unit: string,
-): void {
-  const { left, idx } = u.cursor;
-  const time = idx === null || idx === undefined ? undefined : u.data[0][idx];
-  if (left === undefined || left < 0 || time === undefined) {
-    tip.hidden = true;
-    return;
-  }
-  const near = markers.filter(({ at }) => Math.abs(u.valToPos(at, "x") - left) <= NEAR_PIXELS);
-  tip.replaceChildren(
-    ...[
-      clock(time),
-      ...lines.map(({ label }, i) => {
-        const value = u.data[i + 1]?.[idx!];
-        return `${lines.length > 1 ? `${label} ` : ""}${formatValue(value ?? NaN, unit)}`;
-      }),
-      ...near.map(({ title }) => title),
-    ].map((text) => {
-      const line = document.createElement("div");
-      line.textContent = text;
-      return line;
-    }),
-  );
-  tip.hidden = false;
-  const room = u.over.clientWidth - tip.offsetWidth;
-  const place = u.over.offsetLeft + (left + 12 > room ? left - tip.offsetWidth - 12 : left + 12);
-  tip.style.left = `${Math.max(0, place)}px`;
+/** A line as the tip names it. */
+export function tipLine(line: LineStyle, i: number): TipLine {
+  return { label: line.label, className: lineClass(line, i) };
 }

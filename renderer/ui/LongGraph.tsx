@@ -1,20 +1,14 @@
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
 import { RANGE_SECONDS, type LongHistory, type LongRange, type LongSeries } from "../state/long-history.ts";
-import {
-  captionRoom,
-  drawMarkers,
-  formatValue,
-  lineClass,
-  lineColor,
-  lineDash,
-  short,
-  type LineStyle,
-} from "./Graph.tsx";
+import { captionRoom, drawMarkers, lineClass, lineColor, lineDash, tipLine, type LineStyle } from "./Graph.tsx";
+import { clockText } from "./clock.ts";
+import { graphAxes } from "./graph-axes.ts";
+import { showTip } from "./graph-tip.ts";
 import { GraphExport } from "./GraphExport.tsx";
 import { usePlotLife } from "./plot-life.ts";
 import { useSeen } from "./seen.ts";
-import { themeColor } from "./theme.ts";
+import { formatValue } from "./units.ts";
 
 /** Means of minutes; of some, the least and the largest in them too. */
 export interface LongLine extends LineStyle {
@@ -67,7 +61,6 @@ export function LongGraph({
     height,
     seen,
     (parent) => {
-      const axis = { stroke: themeColor("--text-faint"), grid: { stroke: themeColor("--line"), width: 1 } };
       const faint = lineColor(lines[0] ?? { label: "" }, 0)
         .replace("rgb(", "rgba(")
         .replace(")", ", 0.22)");
@@ -76,7 +69,7 @@ export function LongGraph({
         height,
         legend: { show: false },
         cursor: { y: false, points: { show: false } },
-        padding: [8, 14, 0, 0],
+        padding: [8, 28, 0, 0],
         hooks: {
           draw: [
             (u) =>
@@ -90,17 +83,21 @@ export function LongGraph({
               ),
           ],
           setCursor: [
-            (u) => tip.current && showTip(tip.current, u, shown.current.columns, shown.current.history, unit),
+            (u) => {
+              const { columns: told, history: kept } = shown.current;
+              const events = kept.events.map(({ at, title: what }) => ({
+                at: at / 1000,
+                title: `${clockText(at)} ${what}`,
+              }));
+              if (tip.current) showTip(tip.current, u, told.map(tipLine), events, unit);
+            },
           ],
         },
         scales: {
-          x: { time: true, range: () => [Date.now() / 1000 - RANGE_SECONDS[range], Date.now() / 1000] },
+          x: { time: false, range: () => [Date.now() / 1000 - RANGE_SECONDS[range], Date.now() / 1000] },
           y: { range: (_u, _low, high) => [0, max ?? Math.max(1, high * 1.1)] },
         },
-        axes: [
-          { ...axis, size: 26, font: "11px system-ui", space: 60, values: (_u, ticks) => ticks.map((at) => clock(at)) },
-          { ...axis, size: 44, font: "11px system-ui", values: (_u, ticks) => ticks.map((v) => short(v)), space: 28 },
-        ],
+        axes: graphAxes(unit),
         series: [
           {},
           ...shown.current.columns.map((column, i) => {
@@ -158,9 +155,8 @@ export function LongGraph({
         style={{ minHeight: height }}
         role="img"
         aria-label={`${title}, last ${RANGE_WORDS[range]}`}
-      >
-        <div ref={tip} className="graph-tip" hidden />
-      </div>
+      ></div>
+      <div ref={tip} className="graph-tip" />
       {points === 0 && <p className="graph-empty">Nothing of it was measured in the last {RANGE_WORDS[range]}.</p>}
     </figure>
   );
@@ -202,40 +198,4 @@ function alone(u: uPlot, series: number): number[] {
   const values = u.data[series]!;
   const measured = (i: number): boolean => values[i] !== null && values[i] !== undefined;
   return Array.from(values.keys()).filter((i) => measured(i) && !measured(i - 1) && !measured(i + 1));
-}
-
-function clock(seconds: number): string {
-  return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-}
-
-function showTip(
-  tip: HTMLDivElement,
-  u: uPlot,
-  columns: readonly Column[],
-  { events }: LongHistory,
-  unit: string,
-): void {
-  const { left, idx } = u.cursor;
-  const time = idx === null || idx === undefined ? undefined : u.data[0][idx];
-  if (left === undefined || left < 0 || time === undefined) {
-    tip.hidden = true;
-    return;
-  }
-  const near = events.filter(({ at }) => Math.abs(u.valToPos(at / 1000, "x") - left) <= 6);
-  const lines = [
-    clock(time),
-    ...columns.map(({ label }, i) => `${label} ${formatValue(u.data[i + 1]?.[idx!] ?? NaN, unit)}`),
-    ...near.map(({ at, title }) => `${clock(at / 1000)} ${title}`),
-  ];
-  tip.replaceChildren(
-    ...lines.map((text) => {
-      const line = document.createElement("div");
-      line.textContent = text;
-      return line;
-    }),
-  );
-  tip.hidden = false;
-  const room = u.over.clientWidth - tip.offsetWidth;
-  const place = u.over.offsetLeft + (left + 12 > room ? left - tip.offsetWidth - 12 : left + 12);
-  tip.style.left = `${Math.max(0, place)}px`;
 }

@@ -1,3 +1,4 @@
+import { clockText } from "../ui/clock.ts";
 import { useState } from "react";
 import type { Changed } from "./tree.ts";
 
@@ -33,5 +34,5 @@ export function Changes({ changes, onSelect }: { changes: readonly Changed[]; on
 }
 
 function clockOf(at: number): string {
-  return new Date(performance.timeOrigin + at).toLocaleTimeString(undefined, { hour12: false });
+  return clockText(performance.timeOrigin + at);
 }

@@ -287,7 +287,7 @@ describe("requests", () => {
     ]);
     await service.handle("unpause", { domid });
     await service.handle("rename", { domid, name: "small" });
-    await expect(service.handle("rename", { domid, name: "12" })).rejects.toThrow(/can't be a name/);
+    await expect(service.handle("rename", { domid, name: "a\nb" })).rejects.toThrow(/can't be a name/);
     expect(await service.handle("resolve", { domain: "small" })).toBe(domid);
     await service.handle("shutdown", { domid, reason: "poweroff" });
     expect(store.read(`/local/domain/${domid}/control/shutdown`)).toBe("poweroff");

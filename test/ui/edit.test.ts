@@ -86,10 +86,10 @@ describe.skipIf(missing !== null)(`settings${missing ? ` (${missing})` : ""}`, (
     const seen = new Set<string>();
     for (let x = 2; x < box.width; x += 4) {
       await page.mouse.move(box.x + x, box.y + box.height / 2);
-      seen.add(await page.locator(".graph-tip").first().innerText());
+      seen.add((await page.locator(".graph-tip").first().locator("span").allInnerTexts()).join(" "));
       if ([...seen].some((text) => text.includes("mini-1 is paused"))) break;
     }
-    expect([...seen].join("\n")).toMatch(/\d:\d\d\nvCPU 0 [\d.]+%/);
+    expect([...seen].join("\n")).toMatch(/\d\d:\d\d:\d\d\s+vCPU 0 [\d.]+%/);
     expect([...seen].join("\n")).toContain("mini-1 is paused");
     await app.shoot("graph-markers");
   });

@@ -28,7 +28,7 @@ export class RunstateSeries {
   readonly blocked = new Series();
 }
 
-/** CPU in percent of one pCPU, memory in MiB, counts per second, instructions in millions per second. */
+/** CPU in percent of what its vCPUs can have together, memory in MiB, counts per second, instructions in millions per second. */
 export class DomainHistory {
   readonly uuid: string;
   readonly cpu = new Series();
@@ -144,7 +144,7 @@ export class LiveHistory {
       if (history?.uuid !== domain.uuid) this.domains.set(domain.domid, (history = new DomainHistory(domain.uuid)));
       const rate = (now: number | null, then: number | null | undefined): number =>
         now === null || then === null || then === undefined ? NaN : Math.max(0, (now - then) / seconds);
-      history.cpu.push((rate(domain.cpuTime, was?.cpuTime) / 1e9) * 100);
+      history.cpu.push(((rate(domain.cpuTime, was?.cpuTime) / 1e9) * 100) / Math.max(1, domain.vcpus.length));
       history.memory.push(domain.memoryPages / PAGES_PER_MIB);
       history.memoryTarget.push(domain.memoryTargetMiB ?? NaN);
       history.memoryMax.push(domain.staticMaxMiB ?? NaN);

@@ -65,7 +65,7 @@ export class HostJournal {
     this.#journal.cancel(id);
   }
   /** Something that a client does here beside its requests. */
-  begin(title: string, who: Client, cancel: () => void): Work {
+  begin(title: string, who: Client, cancel: (() => void) | null): Work {
     return this.#journal.begin(title, who, null, cancel);
   }
 

@@ -3,6 +3,7 @@ import type { BootReport } from "../../../core/api/schema.ts";
 import { request } from "../../state/session.ts";
 import { useApp } from "../../state/store.ts";
 import { BootMenuCard } from "./BootMenuCard.tsx";
+import { HostSizeCard } from "./HostSizeCard.tsx";
 import { stageFacts } from "./facts.ts";
 import "../../styles/boot.css";
 
@@ -28,7 +29,10 @@ export function BootTab() {
   return (
     <div className="boot">
       <Story report={report} entry={host.bootEntries[host.bootEntry]?.title ?? ""} />
-      <BootMenuCard host={host} />
+      <div className="boot-choices">
+        <HostSizeCard host={host} />
+        <BootMenuCard host={host} />
+      </div>
     </div>
   );
 }

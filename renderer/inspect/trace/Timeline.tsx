@@ -184,7 +184,7 @@ export function Timeline({
 function Tip({ call, x, width }: { call: TraceCall; x: number; width: number }) {
   const style = x > width / 2 ? { right: width - x + 12 } : { left: x + 12 };
   return (
-    <div className="graph-tip trace-tip" role="status" style={style}>
+    <div className="trace-tip" role="status" style={style}>
       <div>
         {call.name} <b>{call.operation}</b>
       </div>

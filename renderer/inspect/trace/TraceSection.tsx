@@ -4,7 +4,7 @@ import { useEffect, useState } from "react";
 import { HYPERCALLS } from "../../../core/api/trace/names.ts";
 import { useHostRuns } from "../../state/live.ts";
 import { useApp } from "../../state/store.ts";
-import { formatValue } from "../../ui/Graph.tsx";
+import { formatValue } from "../../ui/units.ts";
 import { exportTrace } from "./chrome-export.ts";
 import { Timeline } from "./Timeline.tsx";
 import type { Trace, TraceFilter, TraceRow } from "./trace.ts";

@@ -1,0 +1,89 @@
+/** How large the host is at its next power-on: chosen by the user and kept, else as it fits the computer. */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { availableParallelism, totalmem } from "node:os";
+import path from "node:path";
+import { z } from "zod";
+import { ApiFailure } from "./failure.ts";
+import { HOST_MEMORY_MIB, MOST_PCPUS } from "./schema.ts";
+
+export interface Size {
+  memoryMiB: number;
+  pcpus: number;
+}
+export interface Computer {
+  memoryMiB: number;
+  cores: number;
+}
+
+export function thisComputer(): Computer {
+  return { memoryMiB: Math.round(totalmem() / 2 ** 20), cores: availableParallelism() };
+}
+
+/** Least and most of what is taken unless somebody chooses: a few guests fit, and the computer keeps most of its memory. */
+const USUAL_MEMORY_MIB = { least: 512, most: 2048 };
+const STEP_MIB = 128;
+
+/** A quarter of the computer's memory, which it gives as it is used, and a pCPU for each of its cores. */
+export function sizeFor({ memoryMiB, cores }: Computer): Size {
+  const quarter = Math.floor(memoryMiB / 4 / STEP_MIB) * STEP_MIB;
+  return {
+    memoryMiB: Math.min(USUAL_MEMORY_MIB.most, Math.max(USUAL_MEMORY_MIB.least, quarter)),
+    pcpus: Math.min(MOST_PCPUS, Math.max(1, cores)),
+  };
+}
+
+const KEPT = z.object({
+  memoryMiB: z.int().min(HOST_MEMORY_MIB.least).max(HOST_MEMORY_MIB.most),
+  pcpus: z.int().min(1).max(MOST_PCPUS),
+});
+
+export class HostSize {
+  #size: Size;
+  readonly #file: string | null;
+
+  /** `given`: by who starts the server, for this time; it wins over what is kept. `tell`: a sentence about a file that can't be used. */
+  constructor(given: Partial<Size>, file: string | null, computer: Computer, tell: (message: string) => void) {
+    this.#file = file;
+    this.#size = { ...sizeFor(computer), ...(file !== null && read(file, tell)), ...given };
+  }
+
+  get next(): Size {
+    return this.#size;
+  }
+
+  /** From the next power-on on. Throws ApiFailure EIO if it can't be kept; it is as it was then. */
+  set(size: Size): void {
+    if (this.#file !== null)
+      try {
+        mkdirSync(path.dirname(this.#file), { recursive: true, mode: 0o700 });
+        writeFileSync(`${this.#file}.new`, `${JSON.stringify(size)}\n`, { mode: 0o600 });
+        renameSync(`${this.#file}.new`, this.#file);
+      } catch (error) {
+        throw new ApiFailure("EIO", `The host's size can't be kept: ${(error as Error).message}.`);
+      }
+    this.#size = size;
+  }
+
+  /** What a power-on has chosen: until the server ends. */
+  chosen(size: Size): void {
+    this.#size = size;
+  }
+}
+
+/** {} where nothing is kept. */
+function read(file: string, tell: (message: string) => void): Partial<Size> {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT")
+      tell(`The host's size (${file}) can't be read: ${(error as Error).message}. It is as it fits this computer.`);
+    return {};
+  }
+  try {
+    return KEPT.parse(JSON.parse(text));
+  } catch {
+    tell(`The host's size (${file}) is spoiled: it is as it fits this computer.`);
+    return {};
+  }
+}

@@ -1,0 +1,40 @@
+/** Figures with their units, as captions and axes show them: "12%", "48 MiB", "1.5 k/s". */
+
+/** "k" and what follows it, for what is counted. MiB and percent are never scaled. */
+const SCALES = ["", "k", "M", "G", "T"];
+
+/** A unit that is counted per second, and the scale that it has already: "M/s". */
+function counted(unit: string): number | null {
+  const scale = SCALES.indexOf(unit.replace(/\/s$/, ""));
+  return unit.endsWith("/s") && scale >= 0 ? scale : null;
+}
+function scaled(value: number, from: number, least: number): { value: number; scale: string } {
+  let scale = from;
+  let shown = value;
+  while (shown >= least && scale < SCALES.length - 1) {
+    shown /= 1000;
+    scale++;
+  }
+  return { value: shown, scale: SCALES[scale]! };
+}
+/** Behind a number: percent and plain counts stand close. */
+function withUnit(text: string, unit: string): string {
+  return unit === "%" || unit === "/s" ? `${text}${unit}` : `${text} ${unit}`;
+}
+
+/** Beside a line's name. "–" where there is no figure. */
+export function formatValue(value: number, unit: string): string {
+  if (!Number.isFinite(value)) return "–";
+  const from = counted(unit);
+  const shown = from === null ? { value, scale: "" } : scaled(value, from, 10_000);
+  const text = shown.value >= 100 || Number.isInteger(shown.value) ? shown.value.toFixed(0) : shown.value.toFixed(1);
+  return withUnit(text, from === null ? unit : `${shown.scale}/s`);
+}
+
+/** At a mark of an axis. */
+export function formatTick(value: number, unit: string): string {
+  const from = counted(unit);
+  if (from === null || value === 0) return withUnit(String(Math.round(value * 100) / 100), unit);
+  const shown = scaled(value, from, 1000);
+  return withUnit(String(Math.round(shown.value * 100) / 100), `${shown.scale}/s`);
+}
