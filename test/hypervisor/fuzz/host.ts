@@ -98,7 +98,7 @@ export class FuzzHost {
       await this.othersWork();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      const violations = this.gone ? "none looked for" : await this.host.toolstack.request("checkInvariants");
+      const violations = await this.lastLook();
       await wait(300);
       this.log += `violations at the end: ${violations}\n`;
       throw new Error(`seed ${at} (first ${seed}), ${this.result.calls} calls: ${reason}\n${this.log}`, {
@@ -182,6 +182,15 @@ export class FuzzHost {
   private lives(): void {
     if (this.gone) throw new Error(`the host is off: ${this.gone}`);
     if (this.breaks.length) throw new Error(`isolation is broken: ${this.breaks.join("; ")}`);
+  }
+
+  /** What the checker says once something is broken, for the log. */
+  private async lastLook(): Promise<string> {
+    try {
+      return this.gone ? "none looked for" : String(await this.host.toolstack.request("checkInvariants"));
+    } catch {
+      return "not known";
+    }
   }
 
   private async check(): Promise<void> {
