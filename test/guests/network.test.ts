@@ -2,14 +2,17 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createServer as createHttp } from "node:http";
 import { connect, createServer, type AddressInfo, type Server } from "node:net";
+import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { HostService } from "../../core/api/host-service.ts";
+import { temporaryFolder } from "../temporary.ts";
 import { debianKernel, guestsMissing, initramfs, kernelModules } from "./images.ts";
 
 const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing = guestsMissing();
+const folder = temporaryFolder("network");
 let host: HostService;
 const servers: Server[] = [];
 
@@ -33,11 +36,11 @@ const UP = [
 ];
 
 async function start(name: string, script: string[], vifs: string[], vcpus = 1): Promise<number> {
-  const programs = { "udhcpc.sh": UDHCPC };
+  const programs = { "udhcpc.sh": path.join(folder, "udhcpc.sh") };
   const ramdisk = initramfs(
     "ready",
     [`hostname ${name}`, ...script].join("\n"),
-    programs as never,
+    programs,
     kernelModules("xen-netfront"),
   );
   const config = [
@@ -63,6 +66,7 @@ const listen = async (server: Server): Promise<number> => {
 };
 
 beforeAll(async () => {
+  writeFileSync(path.join(folder, "udhcpc.sh"), UDHCPC);
   host = new HostService({
     imageFolder: dist,
     bundledGuest: new URL("assets/guests/mini.elf", dist),
