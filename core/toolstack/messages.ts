@@ -274,7 +274,7 @@ export interface XenstoreAccount {
 }
 export interface XenstoreAccounts {
   nodes: number;
-  /** Per domain; sizes in bytes, `permissions` of one node, `transactionNodes` of one transaction. */
+  /** Per domain; sizes in bytes, `permissions` of one node, `transactionNodes` and `transactionChanges` of one transaction. */
   quota: {
     nodes: number;
     nodeSize: number;
@@ -283,6 +283,7 @@ export interface XenstoreAccounts {
     watches: number;
     transactions: number;
     transactionNodes: number;
+    transactionChanges: number;
     replies: number;
     bytes: number;
   };
