@@ -276,7 +276,7 @@ export interface XenstoreAccount {
 }
 export interface XenstoreAccounts {
   nodes: number;
-  /** Per domain; sizes in bytes, `permissions` of one node, `transactionNodes` of one transaction. */
+  /** Per domain; sizes in bytes, `permissions` of one node, `transactionNodes` and `transactionChanges` of one transaction. */
   quota: {
     nodes: number;
     nodeSize: number;
@@ -285,6 +285,7 @@ export interface XenstoreAccounts {
     watches: number;
     transactions: number;
     transactionNodes: number;
+    transactionChanges: number;
     replies: number;
     bytes: number;
   };

@@ -13,7 +13,7 @@ import { debianKernel, grubForXen, guestsMissing } from "../guests/images.ts";
 import { lzmaBomb, zstdBomb } from "./bombs.ts";
 
 const guests = guestsMissing();
-if (guests) console.warn(`Skipping what needs Debian's kernel and GRUB: ${guests}`);
+const why = guests ? ` (${guests})` : "";
 
 /** A small ELF64: one segment of `text` at `paddr`, and Xen notes. */
 function elf({
@@ -192,7 +192,7 @@ describe("unpacking", () => {
     expect(Buffer.from(await decompress(packed, compressionOf(packed)!)).equals(sample)).toBe(true);
   });
 
-  it.skipIf(guests)("undoes the x86 filter of real code", async () => {
+  it.skipIf(guests)(`undoes the x86 filter of real code${why}`, async () => {
     const code = readFileSync(grubForXen());
     let packed: Buffer;
     try {
@@ -298,7 +298,7 @@ describe("layout", () => {
   });
 });
 
-describe.skipIf(guests)("Debian's kernel", () => {
+describe.skipIf(guests)(`Debian's kernel${why}`, () => {
   it("is read: version, notes, entry", async () => {
     const image = await identifyImage(readFileSync(debianKernel()));
     expect(image).toMatchObject({ kind: "bzimage", bootable: true });
@@ -320,7 +320,7 @@ describe.skipIf(guests)("Debian's kernel", () => {
   });
 });
 
-describe.skipIf(guests)("GRUB", () => {
+describe.skipIf(guests)(`GRUB${why}`, () => {
   it("starts as PV; its 32-bit builds are refused", async () => {
     const grub = readFileSync(grubForXen());
     const sibling = (name: string): Buffer => readFileSync(path.join(path.dirname(grubForXen()), name));
