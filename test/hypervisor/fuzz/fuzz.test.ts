@@ -130,7 +130,12 @@ it.skipIf(!compiler)(
         }
         made += said.get(domid) ?? 0;
         expect(gone).toBeNull();
-        if (!stopped.has(domid)) await toolstack.request("destroy", { domid });
+        if (!stopped.has(domid))
+          await toolstack.request("destroy", { domid }).catch(async (error: unknown) => {
+            // It has ended by itself meanwhile, which is heard of as of any other's end.
+            if (!(error instanceof ToolstackError) || error.code !== "ESRCH") throw error;
+            await until("word of its end", () => stopped.has(domid), 20);
+          });
         await untrace.get(domid)?.();
         text.delete(domid);
         if (runs % 50 === 0) expect(await toolstack.request("checkInvariants"), log).toBe(0);
