@@ -22,6 +22,7 @@ import {
   pageFlag,
   pageNext,
   pageOwner,
+  pageStamp,
   pageTypeCount,
   pageTypeOf,
   totalFrames,
@@ -213,6 +214,7 @@ export function checkMemory(): i32 {
     const d = domainMemory(domid);
     if (d == null) continue;
     checkTotals(d);
+    for (let mfn = d.keptTables; mfn; mfn = pageStamp(mfn)) expectReference(mfn, true);
     const t = grantTableOf(domid);
     if (t == null) continue;
     countGrantMaps(t);

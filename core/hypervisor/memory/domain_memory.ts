@@ -41,6 +41,9 @@ export class DomainMemory {
   e820Entries: u32;
   /** Address of the domain's grant table (grant/table.ts), 0 if it has none. */
   grants: usize;
+  /** First of the tables that are kept (kept_tables.ts), and whether that is for a validation that is to go on. */
+  keptTables: u32;
+  validating: u32;
   /** Progress of teardown. */
   teardownState: u32;
   /** mfns of the per-domain L1 tables, 16 vCPUs each. */

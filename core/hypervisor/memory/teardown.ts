@@ -10,6 +10,7 @@ import { PGC_allocated, PGT_pinned, getPage, pageFlag, pageNext, putAllocRef, pu
 import { spinLock, spinUnlock } from "../sched/lock";
 import { setClaim } from "./allocator";
 import { clearPinned, putPageAndType } from "./page_type";
+import { beginTables, settleSome } from "./kept_tables";
 import { perdomainFree } from "./perdomain";
 
 /** Frames or map tracks handled in one call. */
@@ -30,14 +31,19 @@ export function relinquishMemory(domid: u32): i32 {
   d.flags |= MEM_DYING;
   spinUnlock(lockOf(d));
   setClaim(d, 0);
+  // What is let go of may be kept for a while, and holds other tables.
+  beginTables();
+  if (!settleSome(d)) return 1;
   // Pins first: they hold page tables, whose entries hold everything else.
   if (d.teardownState == 0) {
     if (!sweep(d, true)) return 1;
     d.teardownState = 1;
+    return 1;
   }
   if (d.teardownState == 1) {
     if (!releaseMappings(domid, BUDGET)) return 1;
     d.teardownState = 2;
+    return 1;
   }
   if (d.teardownState == 2) {
     if (!sweep(d, false)) return 1;
