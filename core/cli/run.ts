@@ -10,6 +10,7 @@ import { parseXlConfig } from "../toolstack/xlcfg.ts";
 import { UsageError, type RunArguments } from "./arguments.ts";
 import { bootMenu } from "./boot-menu.ts";
 import { runConfig } from "./config-text.ts";
+import { XenLogTail, endingText } from "./ending.ts";
 import { checkedSymbols, writeProfile } from "./profile.ts";
 import { Terminal } from "./terminal.ts";
 import { TraceFile } from "./trace.ts";
@@ -40,6 +41,8 @@ export async function run(options: RunArguments, imageFolder: URL): Promise<numb
     ...(options.hostMemory !== null && { memoryMiB: options.hostMemory }),
     ...(options.pcpus !== null && { pcpus: options.pcpus }),
   });
+  const log = new XenLogTail();
+  host.on("serial", ({ pieces }) => log.add(pieces));
   if (options.log)
     host.on("serial", ({ pieces }) => process.stderr.write(Buffer.concat(pieces.map(({ bytes }) => bytes))));
   host.on("notice", ({ severity, message }) => {
@@ -78,11 +81,14 @@ export async function run(options: RunArguments, imageFolder: URL): Promise<numb
     const profiling = async (): Promise<void> => {
       if (options.profile !== null) profiler = await Profiler.start(host);
     };
-    const started = start(host, config, configName, terminal, finish, profiling, tracing).catch((error: unknown) => {
-      say(error instanceof Error ? error.message : String(error));
-      const about = error instanceof ToolstackError && ARGUMENT_ERRORS.includes(error.code);
-      finish(about ? EXIT_USAGE : EXIT_FAILURE);
-    });
+    const ended = (stop: DomainStopped, seconds: number): void => say(endingText(stop, seconds, terminal.written, log));
+    const started = start(host, config, configName, terminal, finish, ended, profiling, tracing).catch(
+      (error: unknown) => {
+        say(error instanceof Error ? error.message : String(error));
+        const about = error instanceof ToolstackError && ARGUMENT_ERRORS.includes(error.code);
+        finish(about ? EXIT_USAGE : EXIT_FAILURE);
+      },
+    );
     const status = await finished;
     void started;
     await saveProfile();
@@ -132,6 +138,7 @@ async function start(
   configName: string,
   terminal: Terminal,
   finish: (status: number) => void,
+  ended: (stop: DomainStopped, seconds: number) => void,
   profiling: () => Promise<void>,
   tracing: (domid: number, name: string) => Promise<void>,
 ): Promise<void> {
@@ -154,7 +161,7 @@ async function start(
     terminal.write(snapshot.log);
     shown = snapshot.end;
   };
-  const expectations = follow(toolstack, attach, finish);
+  const expectations = follow(toolstack, attach, finish, ended);
   const { domid, name } = await toolstack.request("create", { config, configName, paused: true });
   expectations.name = name;
   expectations.domid = domid;
@@ -164,12 +171,15 @@ async function start(
       void toolstack.request("consoleInput", { domid: current, bytes: Uint8Array.from(bytes) }).catch(() => {}),
     () => finish(EXIT_FAILURE),
   );
+  expectations.began = performance.now();
   await toolstack.request("unpause", { domid });
 }
 
 interface Expectations {
   name: string | null;
   domid: number;
+  /** When the domain began to run: performance.now(). */
+  began: number;
 }
 
 /** Ends the run with the domain, or goes on with the one that replaces it. */
@@ -177,11 +187,13 @@ function follow(
   toolstack: ToolstackClient,
   attach: (domid: number) => Promise<void>,
   finish: (status: number) => void,
+  ended: (stop: DomainStopped, seconds: number) => void,
 ): Expectations {
-  const expected: Expectations = { name: null, domid: -1 };
+  const expected: Expectations = { name: null, domid: -1, began: 0 };
   let restarting = false;
   toolstack.on("stopped", (stop) => {
     if (stop.domid !== expected.domid) return;
+    ended(stop, (performance.now() - expected.began) / 1000);
     restarting = stop.action.endsWith("restart") || stop.action === "soft-reset";
     if (!restarting) finish(statusOf(stop));
   });
@@ -189,6 +201,7 @@ function follow(
     if (!restarting || name !== expected.name) return;
     restarting = false;
     expected.domid = domid;
+    expected.began = performance.now();
     attach(domid).catch(() => finish(EXIT_FAILURE));
   });
   toolstack.on("destroyed", ({ domid }) => {

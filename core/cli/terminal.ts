@@ -2,6 +2,8 @@
 const LEAVE = 0x1d; // Ctrl+]
 
 export class Terminal {
+  /** Bytes of output so far. */
+  written = 0;
   #onData: ((chunk: Buffer) => void) | null = null;
 
   /** Sends what is typed to `input`; `leave` at Ctrl+]. The end of stdin ends nothing. */
@@ -21,6 +23,7 @@ export class Terminal {
   }
 
   write(bytes: Uint8Array): void {
+    this.written += bytes.length;
     process.stdout.write(bytes);
   }
 

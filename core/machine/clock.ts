@@ -12,6 +12,17 @@ export function powerOnClock(): ClockBase {
   return process.hrtime.bigint();
 }
 
+/**
+ * The wall clock, in nanoseconds since 1970, at the moment when `now` was 0. It is read as it ticks, which takes a millisecond at most:
+ * performance.timeOrigin is of the process's start, and does not know how the wall clock was set since.
+ */
+export function wallClockAtZero(now: () => number): bigint {
+  const before = Date.now();
+  let wall = before;
+  while (wall === before) wall = Date.now();
+  return BigInt(wall) * 1_000_000n - BigInt(Math.round(now()));
+}
+
 /** Nanoseconds since `base`. The distance is taken from the closest of several readings, so it is off by well under 1 us. */
 export function startClock(base: ClockBase): () => number {
   // Captured: a look into the global object each time costs as much as the clock.

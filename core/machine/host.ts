@@ -6,7 +6,7 @@ import { EventEmitter } from "node:events";
 import { readFile } from "node:fs/promises";
 import { setFlagsFromString } from "node:v8";
 import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
-import { powerOnClock, startClock, type ClockBase } from "./clock.ts";
+import { powerOnClock, startClock, wallClockAtZero, type ClockBase } from "./clock.ts";
 import type { MachineParts } from "./core-instance.ts";
 import * as layout from "./layout.ts";
 import { SerialPort, type SerialOutput } from "./serial-port.ts";
@@ -111,9 +111,7 @@ export class Host extends EventEmitter<HostEvents> {
     view.setUint32(layout.BOOT_PCPUS, pcpus, true);
     view.setUint32(layout.BOOT_WEAK_ORDER, process.arch === "x64" || process.arch === "ia32" ? 0 : 1, true);
     view.setUint32(layout.BOOT_POWER, layout.POWER_ON, true);
-    const wall =
-      BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6)) - BigInt(Math.round(this.#now()));
-    view.setBigUint64(layout.BOOT_WALLCLOCK, wall, true);
+    view.setBigUint64(layout.BOOT_WALLCLOCK, wallClockAtZero(this.#now), true);
     const reached = (stage: number): void => {
       view.setFloat64(layout.BOOT_STAGE_TIMES + 8 * stage, this.#now(), true);
       view.setUint32(layout.BOOT_STAGE, stage, true);

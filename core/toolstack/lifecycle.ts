@@ -229,12 +229,15 @@ export class Lifecycle {
   ): Promise<Omit<CreateResult, "warnings">> {
     const { hypercalls, store, handshakes, consoles, devices, backends } = this.#parts;
     this.#checkCpus(config);
-    const domid = hypercalls.createDomain(config.uuid, config.maxvcpus, config.limits);
+    const domid = hypercalls.createDomain(config.uuid, config.maxvcpus, config.limits, {
+      msrRelaxed: config.msrRelaxed,
+    });
     handshakes.begin(domid);
     let storeWritten = false;
     try {
       hypercalls.setMaxVcpus(domid, config.maxvcpus);
       hypercalls.setMaxMemory(domid, config.maxmemMiB * 1024 + MAXMEM_SLACK_KIB);
+      hypercalls.setMemoryMap(domid, config.maxmemMiB * 1024);
       hypercalls.setTscInfo(domid, TSC_MODES.indexOf(config.tscMode));
       hypercalls.setCredit(domid, config.cpuWeight, config.cap);
       this.#pin(domid, config);

@@ -65,6 +65,8 @@ export interface DomainConfig {
   /** Percent of one pCPU, 0: no cap. */
   cap: number;
   tscMode: TscMode;
+  /** RDMSR of a register that the host has and the guest has not gives 0 instead of #GP, WRMSR does nothing. */
+  msrRelaxed: boolean;
   limits: CreationLimits;
   onPoweroff: ShutdownAction;
   onReboot: ShutdownAction;

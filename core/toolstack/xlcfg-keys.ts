@@ -112,7 +112,7 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   timer_mode: refused("Xen has it for HVM guests only"),
   cpuid: warns("the guest sees the host's processor as it is"),
   mca_caps: HVM,
-  msr_relaxed: warns("MSRs that Xen does not know fault in the guest"),
+  msr_relaxed: works(),
   // HVM
   boot: HVM,
   hdtype: HVM,

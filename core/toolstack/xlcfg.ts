@@ -102,6 +102,7 @@ function interpret(values: ConfigValues, kinds: readonly DeviceKind[]): DomainCo
         `percent of one pCPU, 100 for each of the vCPUs, which are ${maxvcpus}`,
       ) ?? 0,
     tscMode: tscMode(values),
+    msrRelaxed: values.integer("msr_relaxed", 0, 1) === 1,
     limits: limits(values),
     onPoweroff: on("on_poweroff", "destroy"),
     onReboot: on("on_reboot", "restart"),

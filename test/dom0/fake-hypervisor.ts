@@ -118,7 +118,7 @@ export class FakeHypervisor implements NativeExports {
       case 35:
         return this.#sysctl(n0);
       case 12:
-        return this.#populate(n0, n1);
+        return (n0 & 63) === 13 ? 0n : this.#populate(n0, n1);
       case 32:
         return this.#evtchn(n0, n1);
       case 20:

@@ -30,6 +30,7 @@ cpus = [ "0-1",   # first
 cpu_weight = 512
 cap = 50
 tsc_mode = "always_emulate"
+msr_relaxed = 1
 root = "/dev/xvda1 ro"
 extra = "console=hvc0"
 extra += " quiet"
@@ -60,6 +61,7 @@ vif = []
       cpuWeight: 512,
       cap: 50,
       tscMode: "always_emulate",
+      msrRelaxed: true,
       limits: { grantFrames: 32, maptrackFrames: 1024, grantVersion: 1, eventChannels: 1023 },
       onPoweroff: "destroy",
       onReboot: "restart",
@@ -81,6 +83,7 @@ vif = []
       cpuWeight: 256,
       cap: 0,
       tscMode: "default",
+      msrRelaxed: false,
       onPoweroff: "destroy",
       onReboot: "restart",
       onCrash: "destroy",

@@ -72,6 +72,9 @@ export const XENMEM_maximum_ram_page = 2;
 export const XENMEM_current_reservation = 3;
 export const XENMEM_maximum_reservation = 4;
 export const XENMEM_populate_physmap = 6;
+export const XENMEM_set_memory_map = 13;
+/** struct e820entry's type of RAM. */
+export const E820_RAM = 1;
 export const MEMORY_RESERVATION_SIZE = 32;
 
 // public/domctl.h
@@ -79,6 +82,7 @@ export const XEN_DOMCTL_INTERFACE_VERSION = 0x15;
 export const DOMCTL_SIZE = 144;
 export const DOMCTL_U = 16;
 export const XEN_DOMCTL_createdomain = 1;
+export const XEN_X86_MSR_RELAXED = 1;
 export const XEN_DOMCTL_destroydomain = 2;
 export const XEN_DOMCTL_pausedomain = 3;
 export const XEN_DOMCTL_unpausedomain = 4;

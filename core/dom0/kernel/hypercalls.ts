@@ -139,7 +139,7 @@ export class Hypercalls {
   }
 
   /** Makes a PV domain with no memory and no vCPU; the hypervisor chooses the domid when 0 is given. `limits`: numbers of frames, and of the last port. */
-  createDomain(uuid: string, maxVcpus: number, limits = LIBXL_LIMITS, domid = 0): number {
+  createDomain(uuid: string, maxVcpus: number, limits = LIBXL_LIMITS, { msrRelaxed = false, domid = 0 } = {}): number {
     const u = this.#domctl("createdomain", abi.XEN_DOMCTL_createdomain, domid, (at) => {
       this.memory.bytes(at + 4, 16).set(uuidToBytes(uuid));
       this.memory.set32(at + 28, maxVcpus);
@@ -148,6 +148,7 @@ export class Hypercalls {
       this.memory.set32(at + 40, limits.maptrackFrames); // max_maptrack_frames
       this.memory.set32(at + 44, limits.grantVersion); // grant_opts: highest grant table version
       this.memory.set32(at + 56, 0); // arch.emulation_flags: none for PV
+      this.memory.set32(at + 60, msrRelaxed ? abi.XEN_X86_MSR_RELAXED : 0); // arch.misc_flags
     });
     return this.memory.get16(u - abi.DOMCTL_U + 8);
   }
@@ -438,6 +439,20 @@ export class Hypercalls {
       if (got < chunk) break;
     }
     return done;
+  }
+
+  /** What the domain hears of its memory (XENMEM_memory_map): one range of RAM from 0 on, which it may grow into. */
+  setMemoryMap(domid: number, kib: number): void {
+    const { memory } = this;
+    const struct = this.#struct(128);
+    const entry = struct + 64;
+    memory.set64(entry, 0);
+    memory.set64(entry + 8, kib * 1024);
+    memory.set32(entry + 16, abi.E820_RAM);
+    memory.set16(struct, domid);
+    memory.set32(struct + 8, 1);
+    memory.set64(struct + 16, entry);
+    this.call(`set_memory_map of domain ${domid}`, abi.HYPERVISOR_memory_op, abi.XENMEM_set_memory_map, struct);
   }
 
   /** What the domain's frames are, for each mfn: a page table's level, plus PFINFO_LPINTAB if it is pinned; PFINFO_XTAB: not the domain's. */

@@ -61,6 +61,7 @@ export const CREATE_VMTRACE_SIZE = 48;
 export const CREATE_CPUPOOL_ID = 52;
 export const CREATE_EMULATION_FLAGS = 56;
 export const CREATE_MISC_FLAGS = 60;
+export const XEN_X86_MSR_RELAXED = 1;
 export const CDF_hvm = 1;
 export const CDF_xs_domain = 16;
 export const CDF_MAX = 128;

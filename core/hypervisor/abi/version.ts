@@ -18,6 +18,7 @@ export const XENFEAT_highmem_assist = 6;
 export const XENFEAT_gnttab_map_avail_bits = 7;
 export const XENFEAT_dom0 = 11;
 export const XENFEAT_memory_op_vnode_supported = 13;
+export const XENFEAT_direct_mapped = 17;
 export const XENFEAT_NR_SUBMAPS = 1;
 export const XEN_MAJOR = 4;
 export const XEN_MINOR = 17;

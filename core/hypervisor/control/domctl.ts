@@ -76,7 +76,8 @@ function create(op: usize): i32 {
   // PV alone: no hardware assistance, no IOMMU, no nested anything, no devices emulated by Xen.
   if (flags & ~(<u32>abi.CDF_xs_domain)) return -EINVAL;
   if (load<u32>(u, abi.CREATE_IOMMU_OPTS) || load<u32>(u, abi.CREATE_EMULATION_FLAGS)) return -EINVAL;
-  if (load<u32>(u, abi.CREATE_VMTRACE_SIZE) || load<u32>(u, abi.CREATE_MISC_FLAGS) & ~(<u32>1)) return -EINVAL;
+  if (load<u32>(u, abi.CREATE_VMTRACE_SIZE) || load<u32>(u, abi.CREATE_MISC_FLAGS) & ~(<u32>abi.XEN_X86_MSR_RELAXED))
+    return -EINVAL;
   const grantVersion = load<u32>(u, abi.CREATE_GRANT_OPTS) & 15;
   if (grantVersion < 1 || grantVersion > 2) return -EINVAL;
   const wanted = <u32>load<u16>(op, abi.DOMCTL_DOMAIN);
@@ -93,6 +94,7 @@ function create(op: usize): i32 {
   );
   if (!d) return -createError;
   memory.copy(changetype<usize>(d) + offsetof<Domain>("handle0"), u + abi.CREATE_HANDLE, 16);
+  d.msrRelaxed = load<u32>(u, abi.CREATE_MISC_FLAGS) & abi.XEN_X86_MSR_RELAXED;
   d.ssidref = load<u32>(u, abi.CREATE_SSIDREF);
   store<u16>(op, d.domid, abi.DOMCTL_DOMAIN);
   copyBack = true;

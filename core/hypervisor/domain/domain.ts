@@ -115,6 +115,8 @@ export class Domain {
   timeOffsetSeconds: i64;
   /** TSC_MODE_*, and what follows from it: pv/tsc.ts. */
   tscMode: u32;
+  /** XEN_X86_MSR_RELAXED. */
+  msrRelaxed: u32;
   tscIncarnation: u32;
   /** 1: RDTSC exits and shows the time since tscZero (system time, ns) at tscKhz. */
   tscEmulated: u32;
@@ -344,6 +346,10 @@ export class Vcpu {
   /** I/O bitmap (PHYSDEVOP_set_iobitmap): guest linear address and number of ports. */
   ioBitmap: u64;
   ioBitmapPorts: u32;
+  /** DR7's enable bits of I/O breakpoints (pv/debugreg.ts). */
+  ioBreakpoints: u32;
+  /** IA32_MCG_STATUS: the guest's own, as no machine check ever comes. */
+  mcgStatus: u64;
 
   // -- event channels (event/) --
   evtchnFifo: usize;

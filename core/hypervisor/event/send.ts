@@ -88,13 +88,14 @@ export function sendGuestVirq(v: Vcpu, virq: u32): void {
   spinUnlock(virqLock(v));
 }
 
-/** 1 pending, 0 not, -EINVAL no such port. Takes the ports' lock: another vCPU may be leaving the FIFO ABI. */
+/** 1 pending, 0 not, -EINVAL no such port, or a free one. Takes the ports' lock: another vCPU may be leaving the FIFO ABI. */
 export function evtchnPortPending(d: Domain, port: u32): i32 {
   if (!portValid(d, port)) return -EINVAL;
   lockPorts(d);
-  const pending = portUsable(portOf(d, port)) && isPending(d, port);
+  let result: i32 = -EINVAL;
+  if (portUsable(portOf(d, port))) result = isPending(d, port) ? 1 : 0;
   unlockPorts(d);
-  return pending ? 1 : 0;
+  return result;
 }
 
 /** Something is pending for the vCPU and events are not masked. */

@@ -31,12 +31,14 @@ import {
   GNTTABOP_unmap_and_replace,
   GNTTABOP_unmap_grant_ref,
   GNTTAB_NR_RESERVED_ENTRIES,
+  GRANT_V1_SIZE,
   GRANT_V1_frame,
   GRANT_V2_frame,
   GTF_permit_access,
-  GTF_readonly,
-  GTF_sub_page,
+  GTF_reading,
+  GTF_transitive,
   GTF_type_mask,
+  GTF_writing,
   MAP_SIZE,
   MAP_status,
   QUERY_SIZE,
@@ -67,7 +69,7 @@ import {
   UNMAP_handle,
   UNMAP_status,
 } from "../abi/grant_table";
-import { EBUSY, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ESRCH } from "../abi/errno";
+import { EBUSY, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ERANGE, ESRCH } from "../abi/errno";
 import { LOG_G_INFO } from "../abi/log";
 import { logBegin, logDec, logDomain, logEnd, logText } from "../console/console";
 import { currentVcpu } from "../domain/domain";
@@ -85,6 +87,7 @@ import {
   GrantTable,
   activeEntry,
   dropStatus,
+  dropUnmappedStatus,
   grantEntries,
   grantTableOf,
   growGrantTable,
@@ -258,50 +261,80 @@ function setVersion(uop: u64): i64 {
   const op = scratch(SCRATCH_GRANT);
   if (!copyFromGuest(op, uop, 4)) return -(<i64>EFAULT);
   const version = load<u32>(op);
-  if (version != 1 && version != 2) return -(<i64>EINVAL);
   const t = grantTableOf(currentVcpu.domid);
   if (t == null) return -(<i64>EINVAL);
   spinLock(tableLock(t));
   let error: i32 = 0;
-  if (t.version != version) error = changeVersion(t, version);
+  if (version != 1 && version != 2) error = -EINVAL;
+  // As before the call was there.
+  else if (version == 2 && currentVcpu.domain.grantVersion == 1) error = -ENOSYS;
+  else if (t.version != version) error = version == 2 ? toVersion2(t) : toVersion1(t);
+  // Refused or not, the guest hears which version it has.
   store<u32>(op, t.version);
   spinUnlock(tableLock(t));
-  if (error) return <i64>error;
-  return copyToGuest(uop, op, 4) ? 0 : -(<i64>EFAULT);
+  return copyToGuest(uop, op, 4) ? <i64>error : -(<i64>EFAULT);
 }
 
-/** Rewrites the reserved entries (console, xenstore) in the other form and clears all others. Caller holds the lock. */
-function changeVersion(t: GrantTable, version: u32): i32 {
-  if (t.pinned) return -EBUSY;
-  const kept = scratch(SCRATCH_EXTENTS);
-  const reserved: u32 = GNTTAB_NR_RESERVED_ENTRIES;
-  for (let ref: u32 = 0; ref < reserved; ref++) {
-    const entry = sharedEntry(t, ref);
-    let header = load<u32>(entry);
-    const type = header & GTF_type_mask;
-    let frame: u64 = t.version == 1 ? <u64>load<u32>(entry, GRANT_V1_frame) : load<u64>(entry, GRANT_V2_frame);
-    // Only full-page grants of access have a form in both versions.
-    if (type != <u32>GTF_permit_access || (t.version == 2 && (header & GTF_sub_page || frame >> 32))) {
-      header = 0;
-      frame = 0;
-    } else header = (header & 0xffff0000) | (header & (GTF_type_mask | GTF_readonly));
-    store<u32>(kept + ref * 16, header);
-    store<u64>(kept + ref * 16, frame, 8);
-  }
-  if (version == 2 && !growStatus(t, t.nrFrames)) {
+/** True if entries other than the reserved ones (console, xenstore), which control domains keep mapped, are in use. */
+function othersPinned(t: GrantTable): bool {
+  let reserved: u32 = 0;
+  for (let ref: u32 = 0; ref < <u32>GNTTAB_NR_RESERVED_ENTRIES; ref++)
+    if (load<u32>(activeEntry(t, ref), ACTIVE_PIN)) reserved++;
+  return t.pinned > reserved;
+}
+
+function clearShared(t: GrantTable): void {
+  for (let i: u32 = 0; i < t.nrFrames; i++) memory.fill(frameAddress(sharedFrame(t, i)), 0, 4096);
+}
+
+const MARKS: u32 = GTF_reading | GTF_writing;
+
+/** The reserved entries in version 2's form, their marks in the status words; all others are cleared. Caller holds the lock. */
+function toVersion2(t: GrantTable): i32 {
+  if (othersPinned(t)) return -EBUSY;
+  if (!growStatus(t, t.nrFrames)) {
     dropStatus(t);
     return -ENOMEM;
   }
-  t.version = version;
-  for (let i: u32 = 0; i < t.nrFrames; i++) memory.fill(frameAddress(sharedFrame(t, i)), 0, 4096);
-  if (version == 1) dropStatus(t);
-  for (let ref: u32 = 0; ref < reserved; ref++) {
+  const kept = scratch(SCRATCH_EXTENTS);
+  memory.copy(kept, sharedEntry(t, 0), GNTTAB_NR_RESERVED_ENTRIES * GRANT_V1_SIZE);
+  clearShared(t);
+  t.version = 2;
+  for (let ref: u32 = 0; ref < <u32>GNTTAB_NR_RESERVED_ENTRIES; ref++) {
+    const header = load<u32>(kept + ref * GRANT_V1_SIZE);
     const entry = sharedEntry(t, ref);
-    const header = load<u32>(kept + ref * 16);
-    const frame = load<u64>(kept + ref * 16, 8);
-    if (version == 1) store<u32>(entry, <u32>frame, GRANT_V1_frame);
-    else store<u64>(entry, frame, GRANT_V2_frame);
-    atomic.store<u32>(entry, header);
+    store<u64>(entry, load<u32>(kept + ref * GRANT_V1_SIZE, GRANT_V1_frame), GRANT_V2_frame);
+    atomic.store<u16>(statusEntry(t, ref), <u16>(header & MARKS));
+    atomic.store<u32>(entry, header & ~MARKS);
+  }
+  return 0;
+}
+
+/** The way back: -ERANGE for a reserved entry that version 1 has no form for, -EBUSY while a status frame is mapped. */
+function toVersion1(t: GrantTable): i32 {
+  if (othersPinned(t)) return -EBUSY;
+  const kept = scratch(SCRATCH_EXTENTS);
+  for (let ref: u32 = 0; ref < <u32>GNTTAB_NR_RESERVED_ENTRIES; ref++) {
+    const entry = sharedEntry(t, ref);
+    let header = atomic.load<u32>(entry);
+    let frame = load<u64>(entry, GRANT_V2_frame);
+    const type = header & GTF_type_mask;
+    if (type == <u32>GTF_transitive || (type == <u32>GTF_permit_access && frame >> 32)) return -ERANGE;
+    if (type == <u32>GTF_permit_access) header |= load<u16>(statusEntry(t, ref));
+    else {
+      header = 0;
+      frame = 0;
+    }
+    store<u32>(kept + ref * GRANT_V1_SIZE, header);
+    store<u32>(kept + ref * GRANT_V1_SIZE, <u32>frame, GRANT_V1_frame);
+  }
+  if (!dropUnmappedStatus(t)) return -EBUSY;
+  clearShared(t);
+  t.version = 1;
+  for (let ref: u32 = 0; ref < <u32>GNTTAB_NR_RESERVED_ENTRIES; ref++) {
+    const entry = sharedEntry(t, ref);
+    store<u32>(entry, load<u32>(kept + ref * GRANT_V1_SIZE, GRANT_V1_frame), GRANT_V1_frame);
+    atomic.store<u32>(entry, load<u32>(kept + ref * GRANT_V1_SIZE));
   }
   return 0;
 }

@@ -5,11 +5,11 @@
  * Locks: `lock` guards shared frames, version and active entries of the granting domain; `maptrackLock` the map tracks of
  * the mapping domain. Nobody holds two of either kind.
  */
-import { DOMID_FIRST_RESERVED } from "../abi/memory";
+import { DOMID_FIRST_RESERVED, DOMID_XEN } from "../abi/memory";
 import { GRANT_V1_SIZE, GRANT_V2_SIZE } from "../abi/grant_table";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
 import { DomainMemory, domainMemory } from "../memory/domain_memory";
-import { frameAddress } from "../memory/frames";
+import { exchangeSoleHeapOwner, frameAddress, setPageOwner } from "../memory/frames";
 import { shareXenPageWithGuest, unshareXenPage } from "../memory/share";
 import { spinLock, spinUnlock } from "../sched/lock";
 
@@ -213,6 +213,21 @@ export function dropStatus(t: GrantTable): void {
     unshareXenPage(load<u32>(statusSlot(t, t.nrStatusFrames)));
     store<u32>(statusSlot(t, t.nrStatusFrames), 0);
   }
+}
+
+/**
+ * Lets go of the status frames if the guest has none of them mapped; else false, and nothing has changed. While they are looked at
+ * they are Xen's, so that no new mapping can come.
+ */
+export function dropUnmappedStatus(t: GrantTable): bool {
+  for (let i: u32 = 0; i < t.nrStatusFrames; i++) {
+    if (exchangeSoleHeapOwner(load<u32>(statusSlot(t, i)), t.domid, DOMID_XEN)) continue;
+    while (i) setPageOwner(load<u32>(statusSlot(t, --i)), t.domid);
+    return false;
+  }
+  for (let i: u32 = 0; i < t.nrStatusFrames; i++) setPageOwner(load<u32>(statusSlot(t, i)), t.domid);
+  dropStatus(t);
+  return true;
 }
 
 /**

@@ -1,4 +1,7 @@
-/** HYPERVISOR_console_io: the emergency console. */
+/**
+ * HYPERVISOR_console_io: the emergency console. Any domain may write to it, as in a Xen that is built with CONFIG_VERBOSE_DEBUG: whoever
+ * brings up a kernel needs its first words. Xen's release builds (Debian's) refuse a domU with -EPERM. Reading is for control domains.
+ */
 import { EFAULT, EINVAL, ENOSYS, EPERM } from "../abi/errno";
 import { LOG_DOMAIN_BYTES } from "../abi/log";
 import { CONSOLEIO_read, CONSOLEIO_write } from "../abi/xen";

@@ -3,7 +3,7 @@
  * of native_hypercall; handlers return the result (negative: errno) or HYPERCALL_CONTINUE.
  */
 import { CPU_GPR, CPU_RIP } from "../../machine/cpu/state";
-import { EFAULT, ENOSYS, EPERM } from "../abi/errno";
+import { EFAULT, EINVAL, ENOSYS, EPERM } from "../abi/errno";
 import { TRACE_FLAG_continued, TRACE_FLAG_member, TRACE_FLAG_no_result } from "../abi/trace";
 import * as nr from "../abi/xen";
 import { doDomctl } from "../control/domctl";
@@ -129,7 +129,7 @@ function perform(number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u64, a5: u
     case nr.HYPERVISOR_vm_assist:
       return doVmAssist(a0, a1);
     case nr.HYPERVISOR_vcpu_op:
-      return doVcpuOp(a0, a1, a2);
+      return doVcpuOp(a0, <u32>a1, a2);
     case nr.HYPERVISOR_mmuext_op:
       return doMmuextOp(a0, <u32>a1, a2, <u32>a3);
     case nr.HYPERVISOR_sched_op:
@@ -169,7 +169,7 @@ function perform(number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u64, a5: u
 
 /**
  * multicall(list, count): runs the calls in order and stores each result. Stops for other work, to be continued with
- * the rest of the list.
+ * the rest of the list. An iret ends it.
  */
 function doMulticall(list: u64, calls: u32): i64 {
   const native = isNative(currentVcpu.domain);
@@ -181,18 +181,22 @@ function doMulticall(list: u64, calls: u32): i64 {
     if (!copyFromGuest(entry, at, nr.MULTICALL_ENTRY_SIZE)) return -EFAULT;
     const number = load<u64>(entry);
     multicallMember = true;
-    const result =
-      number == <u64>nr.HYPERVISOR_multicall || number == <u64>nr.HYPERVISOR_iret
-        ? -ENOSYS
-        : hypercall(
-            number,
-            load<u64>(entry, 16),
-            load<u64>(entry, 24),
-            load<u64>(entry, 32),
-            load<u64>(entry, 40),
-            load<u64>(entry, 48),
-            load<u64>(entry, 56),
-          );
+    let result: i64 = -EINVAL;
+    if (number != <u64>nr.HYPERVISOR_multicall)
+      result = hypercall(
+        number,
+        load<u64>(entry, 16),
+        load<u64>(entry, 24),
+        load<u64>(entry, 32),
+        load<u64>(entry, 40),
+        load<u64>(entry, 48),
+        load<u64>(entry, 56),
+      );
+    if (registersReplaced) {
+      // An iret: the guest is elsewhere now, where the list may not even be mapped.
+      writeGuest64(at + nr.MULTICALL_RESULT, load<u64>(currentVcpu.cpu + CPU_GPR));
+      return 0;
+    }
     if (result == HYPERCALL_CONTINUE) {
       // The entry gets what is left, and the multicall is continued from it.
       const rest = threadScratch();
@@ -217,7 +221,7 @@ export function pvHypercall(v: Vcpu): void {
   clearContinuation();
   registersReplaced = false;
   multicallMember = false;
-  const number = <u64>load<u32>(gpr);
+  const number = load<u64>(gpr);
   const result = hypercall(
     number,
     load<u64>(gpr + RDI),

@@ -90,8 +90,7 @@ function watchdog(d: Domain, id: u32, timeout: u32): i32 {
   let result: i32 = 0;
   let index = id;
   if (id == 0) {
-    if (timeout == 0) result = -EINVAL;
-    else if (d.watchdogInUse == 3) result = -ENOSPC;
+    if (d.watchdogInUse == 3) result = -ENOSPC;
     else {
       index = d.watchdogInUse & 1 ? 2 : 1;
       d.watchdogInUse |= 1 << (index - 1);
@@ -100,7 +99,8 @@ function watchdog(d: Domain, id: u32, timeout: u32): i32 {
   } else if (!((d.watchdogInUse >> (id - 1)) & 1)) result = -EINVAL;
   if (result >= 0) {
     const timer = watchdogTimer(d, index - 1);
-    if (timeout)
+    // A new one of 0 s is due at once.
+    if (timeout || !id)
       timerSet(timer, systemTime() + <u64>timeout * 1_000_000_000, TIMER_KIND_WATCHDOG, changetype<usize>(d));
     else {
       timerStop(timer);
@@ -168,7 +168,9 @@ export function doSchedOp(cmd: u64, arg: u64): i64 {
       const id = readGuest32(arg);
       const timeout = readGuest32(arg + 4);
       if (guestFault) return -EFAULT;
-      return watchdog(d, id, timeout);
+      const result = watchdog(d, id, timeout);
+      // Xen 4.17 computes this one in 32 bits without a sign, so a 64-bit guest sees 0xffffffe4.
+      return result == -ENOSPC ? <i64>(<u32>result) : result;
     }
     case SCHEDOP_pin_override: {
       const pcpu = <i32>readGuest32(arg);

@@ -1,5 +1,5 @@
 /** HYPERVISOR_vcpu_op, set_timer_op: a domain's own vCPUs, their timers and the areas they share with Xen. */
-import { EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, ETIME, EOPNOTSUPP, ERESTART } from "../abi/errno";
+import { EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, ENXIO, EOPNOTSUPP, ERESTART } from "../abi/errno";
 import { SHUTDOWN_poweroff } from "../abi/sched";
 import {
   RUNSTATE_INFO_SIZE,
@@ -17,7 +17,6 @@ import {
   VCPUOP_stop_periodic_timer,
   VCPUOP_stop_singleshot_timer,
   VCPUOP_up,
-  VCPU_SSHOTTMR_future,
 } from "../abi/vcpu";
 import { VCPU_GUEST_CONTEXT_SIZE, VCPU_INFO_PENDING_SEL, VCPU_INFO_SIZE, VCPU_INFO_UPCALL_PENDING } from "../abi/xen";
 import {
@@ -56,7 +55,8 @@ import {
 } from "./guest_access";
 
 const SHORTEST_PERIOD_NS: u64 = 1_000_000;
-const LONGEST_NS: u64 = 0x7fffffffffffffff;
+/** Xen's STIME_DELTA_MAX. */
+const LONGEST_NS: u64 = 0x3fffffffffffffff;
 
 /** flags of struct vcpu_guest_context. */
 const VGC_FLAGS: usize = 512;
@@ -114,7 +114,7 @@ function down(v: Vcpu): void {
 
 /** The vcpu_info moves into a frame of the guest's, for good. */
 function registerVcpuInfo(v: Vcpu, mfn: u64, offset: u32): i32 {
-  if (offset > 4096 - <u32>VCPU_INFO_SIZE || offset & 7) return -EINVAL;
+  if (offset > 4096 - <u32>VCPU_INFO_SIZE || offset & 7) return -ENXIO;
   if (v.vcpuInfoMfn) return -EINVAL;
   if (v != currentVcpu && !(v.pauseFlags & VPF_down)) return -EINVAL;
   if (getPageAndType(mfn, v.domid, PGT_writable_page)) return -EINVAL;
@@ -146,10 +146,10 @@ function singleshot(v: Vcpu, deadline: u64): void {
   timerSet(vcpuTimer(v, TIMER_SINGLESHOT), deadline, TIMER_KIND_SINGLESHOT, changetype<usize>(v));
 }
 
-export function doVcpuOp(cmd: u64, vcpuId: u64, arg: u64): i64 {
+export function doVcpuOp(cmd: u64, vcpuId: u32, arg: u64): i64 {
   const d = currentVcpu.domain;
   if (vcpuId >= d.maxVcpus) return -ENOENT;
-  const found = vcpuOf(d, <u32>vcpuId);
+  const found = vcpuOf(d, vcpuId);
   if (!found) return -ENOENT;
   const v = found as Vcpu;
   clearGuestFault();
@@ -199,9 +199,8 @@ export function doVcpuOp(cmd: u64, vcpuId: u64, arg: u64): i64 {
     case VCPUOP_set_singleshot_timer: {
       if (v != currentVcpu) return -EINVAL;
       const deadline = readGuest64(arg);
-      const flags = readGuest32(arg + 8);
       if (guestFault) return -EFAULT;
-      if (flags & (<u32>VCPU_SSHOTTMR_future) && deadline < systemTime()) return -ETIME;
+      // One in the past comes at once, VCPU_SSHOTTMR_future or not: since 4.17 Xen refuses none.
       singleshot(v, deadline);
       return 0;
     }
@@ -221,6 +220,7 @@ export function doVcpuOp(cmd: u64, vcpuId: u64, arg: u64): i64 {
     }
     case VCPUOP_send_nmi:
       if (isNative(d)) return -EOPNOTSUPP;
+      if (arg) return -EINVAL;
       atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("nmiPending"), 1);
       vcpuKick(v);
       return 0;

@@ -44,7 +44,8 @@ function features(d: Domain): u32 {
     (1 << abi.XENFEAT_memory_op_vnode_supported) |
     (1 << abi.XENFEAT_mmu_pt_update_preserve_ad) |
     (1 << abi.XENFEAT_highmem_assist) |
-    (1 << abi.XENFEAT_gnttab_map_avail_bits);
+    (1 << abi.XENFEAT_gnttab_map_avail_bits) |
+    (1 << abi.XENFEAT_direct_mapped);
   if ((d.vmAssist >> (<u64>VMASST_TYPE_pae_extended_cr3)) & 1) map |= 1 << abi.XENFEAT_pae_pgdir_above_4gb;
   if (d.flags & DOMAIN_HARDWARE) map |= 1 << abi.XENFEAT_dom0;
   return map;

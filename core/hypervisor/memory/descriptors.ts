@@ -2,30 +2,40 @@
  * Pages of segment descriptors (GDT and LDT frames of PV guests): every descriptor must be harmless with RPL 3 code, as
  * Xen's check_descriptor has it.
  */
+import { FIRST_RESERVED_GDT_ENTRY, FLAT_RING3_CS64 } from "../abi/arch_x86";
 import { EINVAL } from "../abi/errno";
 import { frameAddress } from "./frames";
 
 const DESC_P: u32 = 1 << 15;
+const DESC_DPL: u32 = 3 << 13;
 const DESC_S: u32 = 1 << 12;
-const DESC_L: u32 = 1 << 21;
-const DESC_DB: u32 = 1 << 22;
-const DESC_CODE: u32 = 1 << 11;
+const DESC_TYPE: u32 = 0xf00;
+const TYPE_CALL_GATE: u32 = 0xc00;
+/** Bits of a call gate's upper word that are reserved, or count parameters. */
+const GATE_ZERO: u32 = 0xff;
+const SELECTOR_LDT: u32 = 4;
+
+/** A code selector that a guest's call gate may lead to: of its own tables, or Xen's flat one. */
+function gateSelectorOk(selector: u32): bool {
+  return (
+    (selector & SELECTOR_LDT) != 0 || selector >> 3 < <u32>FIRST_RESERVED_GDT_ENTRY || selector == <u32>FLAT_RING3_CS64
+  );
+}
 
 /**
- * The descriptor as a PV guest may have it: DPL raised to 3; 0xffffffffffffffff stands for one it may not have. Call
- * gates and other system descriptors are refused, but an empty (not present, type 0) one is fine.
+ * The descriptor as a PV guest may have it, its DPL raised to 3; REFUSED stands for one it may not have. What is not present, or of the
+ * invalid type 0, cannot be used and so is harmless. A call gate gets DPL 0, so that its use is #GP, and its own DPL in its selector.
  */
 export function checkDescriptor(descriptor: u64): u64 {
   let high = <u32>(descriptor >> 32);
-  const low = <u32>descriptor;
-  // A descriptor that is not present cannot be used; its other bits are the guest's business.
+  let low = <u32>descriptor;
   if (!(high & DESC_P)) return descriptor;
-  // Only code and data segments.
-  if (!(high & DESC_S)) return REFUSED;
-  // Everything must be usable from ring 3 only.
-  high |= 3 << 13;
-  // A 64-bit code segment with D set is reserved.
-  if ((high & (DESC_CODE | DESC_L | DESC_DB)) == (DESC_CODE | DESC_L | DESC_DB)) return REFUSED;
+  if (high & DESC_S) return ((<u64>(high | DESC_DPL)) << 32) | low;
+  if (!(high & DESC_TYPE)) return descriptor;
+  if ((high & DESC_TYPE) != TYPE_CALL_GATE || high & GATE_ZERO || !gateSelectorOk(low >> 16)) return REFUSED;
+  // As everything of the guest's, it is for ring 3.
+  low |= 3 << 16;
+  high &= ~DESC_DPL;
   return ((<u64>high) << 32) | low;
 }
 export const REFUSED: u64 = 0xffffffffffffffff;

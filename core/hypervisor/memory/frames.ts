@@ -231,6 +231,14 @@ export function exchangeSoleOwner(mfn: u32, from: u32, to: u32): bool {
   return atomic.cmpxchg<u64>(frameInfo(mfn), seen, next) == seen;
 }
 
+/** Likewise of a Xen heap frame that is shared with a domain. */
+export function exchangeSoleHeapOwner(mfn: u32, from: u32, to: u32): bool {
+  const flags = PGC_allocated | PGC_xen_heap;
+  const seen = ((<u64>from) << OWNER_SHIFT) | flags | 1;
+  const next = ((<u64>to) << OWNER_SHIFT) | flags | 1;
+  return atomic.cmpxchg<u64>(frameInfo(mfn), seen, next) == seen;
+}
+
 /** Takes a reference if the frame is `domid`'s and in use. Fails (false) for any mfn that is not. */
 export function getPage(mfn: u64, domid: u32): bool {
   if (!mfnValid(mfn)) return false;

@@ -19,6 +19,7 @@ import {
   PTE_D,
   PTE_P,
   adjustL1,
+  adjustL4,
   adjustUpper,
   isGuestL4Slot,
 } from "./pte";
@@ -64,16 +65,17 @@ export function modL1Entry(address: usize, entry: u64, preserveAd: bool, tableOw
 export function modUpperEntry(level: u32, address: usize, entry: u64, table: u32, preserveAd: bool): i32 {
   if (level == PGT_l4_page_table && !isGuestL4Slot(((<u32>address) & 4095) >> 3)) return -EINVAL;
   const old = atomic.load<u64>(address);
+  const stored = level == PGT_l4_page_table ? adjustL4(entry) : adjustUpper(entry);
   if (entry & PTE_P) {
     if (entry & DISALLOW_MASK) return -EINVAL;
     if (similar(old, entry)) {
-      updateEntry(address, old, adjustUpper(entry), preserveAd);
+      updateEntry(address, old, stored, preserveAd);
       return 0;
     }
     const error = getPageFromUpper(level, entry, table, pageOwner(table));
     if (error) return error;
   }
-  putPageFromUpper(level, updateEntry(address, old, adjustUpper(entry), preserveAd), table);
+  putPageFromUpper(level, updateEntry(address, old, stored, preserveAd), table);
   return 0;
 }
 

@@ -44,11 +44,18 @@ export function adjustL1(entry: u64): u64 {
   return entry;
 }
 
-/** L2..L4 entries as stored. */
+/** L2 and L3 entries as stored. */
 // @ts-ignore: decorator
 @inline
 export function adjustUpper(entry: u64): u64 {
   return entry & PTE_P ? entry | PTE_US : entry;
+}
+
+/** L4 entries as stored: Xen copies the table for each pCPU, so it does not hear of their use and shows them used from the first. */
+// @ts-ignore: decorator
+@inline
+export function adjustL4(entry: u64): u64 {
+  return entry & PTE_P ? entry | PTE_US | PTE_A : entry;
 }
 
 /** L4 slots of the hypervisor: a guest neither sees its own entries there nor changes them. */

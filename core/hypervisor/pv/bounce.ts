@@ -7,7 +7,19 @@ import { probeWrite, write64 } from "../../machine/cpu/access";
 import { getRflags, setRflags } from "../../machine/cpu/flags";
 import { refreshMode } from "../../machine/cpu/mode";
 import { clearFault, cpu, fault } from "../../machine/cpu/machine";
-import { CPU_GPR, CPU_RIP, CPU_SHADOW, CS, DS, ES, FS, GS, SEG_SELECTOR, SS } from "../../machine/cpu/state";
+import {
+  CPU_GPR,
+  CPU_RFLAGS,
+  CPU_RIP,
+  CPU_SHADOW,
+  CS,
+  DS,
+  ES,
+  FS,
+  GS,
+  SEG_SELECTOR,
+  SS,
+} from "../../machine/cpu/state";
 import { TI_IF } from "../abi/arch_x86";
 import { VCPU_INFO_CR2, VCPU_INFO_UPCALL_MASK, VMASST_TYPE_architectural_iopl } from "../abi/xen";
 import { LOG_DEFAULT, LOG_G_ERR } from "../abi/log";
@@ -25,6 +37,7 @@ const R11: usize = CPU_GPR + 88;
 export const RFLAGS_IF: u64 = 0x200;
 export const RFLAGS_IOPL: u64 = 0x3000;
 export const RFLAGS_TF: u64 = 0x100;
+export const RFLAGS_RF: u64 = 0x10000;
 /** VM, RF, NT, TF, AC: cleared on every entry. */
 const CLEARED: u64 = 0x20000 | 0x10000 | 0x4000 | 0x100 | 0x40000;
 
@@ -166,6 +179,14 @@ export function injectPageFault(v: Vcpu, address: u64, errorCode: u32): void {
   v.trapCr2 = address;
   if (v.vcpuInfo) store<u64>(v.vcpuInfo, address, VCPU_INFO_CR2);
   injectTrap(v, 14, (errorCode & ~PF_USER) | (inKernelMode(v) ? 0 : PF_USER), true);
+}
+
+/**
+ * A processor sets RF in what it saves of a fault, so that a breakpoint on the instruction does not hit again when it is repeated.
+ * The entry that follows clears it.
+ */
+export function markFault(): void {
+  store<u64>(cpu, load<u64>(cpu, CPU_RFLAGS) | RFLAGS_RF, CPU_RFLAGS);
 }
 
 export function injectGp(v: Vcpu, errorCode: u32 = 0): void {

@@ -76,8 +76,17 @@ export function doCallbackOp(v: Vcpu, cmd: u64, arg: u64): i64 {
     v.nmiCallback = 0;
     return 0;
   }
-  // The others cannot be taken back.
-  return type <= <u32>abi.CALLBACKTYPE_syscall32 ? -EINVAL : -ENOSYS;
+  switch (type) {
+    case abi.CALLBACKTYPE_event:
+    case abi.CALLBACKTYPE_failsafe:
+    case abi.CALLBACKTYPE_syscall:
+    case abi.CALLBACKTYPE_sysenter:
+    case abi.CALLBACKTYPE_syscall32:
+      // These cannot be taken back.
+      return -EINVAL;
+    default:
+      return -ENOSYS;
+  }
 }
 
 function register(v: Vcpu, type: u32, flags: u32, address: u64): i64 {

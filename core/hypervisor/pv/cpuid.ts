@@ -3,7 +3,6 @@
  * is: the family and model are those of one (Intel's Bonnell, SDM volume 4 table 2-1), so guests turn on no mitigations
  * against attacks that cannot happen here. Leaf and bit numbers: SDM volume 2, CPUID; public/arch-x86/cpuid.h.
  */
-import { CPU_CR4 } from "../../machine/cpu/state";
 import { Vcpu } from "../domain/domain";
 import { HOST_TSC_KHZ } from "./tsc";
 
@@ -86,7 +85,7 @@ function basic(v: Vcpu, leaf: u32, sub: u32): void {
       answer(
         SIGNATURE,
         ((v.vcpuId * 2) << 24) | (1 << 16) | (8 << 8),
-        LEAF1_C | (load<u64>(v.cpu, CPU_CR4) & CR4_OSXSAVE ? OSXSAVE : 0),
+        LEAF1_C | (v.cr4 & CR4_OSXSAVE ? OSXSAVE : 0),
         LEAF1_D,
       );
       return;

@@ -7,13 +7,12 @@ import { TI_DPL } from "../abi/arch_x86";
 import { VMASST_TYPE_writable_pagetables } from "../abi/xen";
 import { GUEST_TS, TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS, Vcpu, trapInfo } from "../domain/domain";
 import { ptwrEmulate } from "../memory/ptwr";
-import { ldtVirtStart } from "../memory/perdomain";
 import { enterGuestTlb, leaveGuestTlb } from "../sched/ipi";
-import { injectGp, injectPageFault, injectTrap, injectUd } from "./bounce";
+import { injectGp, injectPageFault, injectTrap, injectUd, markFault } from "./bounce";
 import { noteDebugConditions } from "./debugreg";
 import { inKernelMode, virtualCpl } from "./mode";
 import { executeCpuid, instructionDone } from "./privileged";
-import { ldtFaultFixed } from "./segments";
+import { ldtAddressOfGuest, ldtFaultFixed } from "./segments";
 
 const VECTOR_DB: u32 = 1;
 const VECTOR_BP: u32 = 3;
@@ -25,7 +24,6 @@ const PF_PRESENT: u32 = 1;
 const PF_WRITE: u32 = 2;
 const PF_RESERVED: u32 = 8;
 const PF_FETCH: u32 = 16;
-const LDT_BYTES: u64 = 0x10000;
 const CR0_TS: u64 = 8;
 /** Length of INT n. */
 const INT_LENGTH: u64 = 2;
@@ -33,6 +31,7 @@ const INT_LENGTH: u64 = 2;
 export function guestException(v: Vcpu): void {
   const vector = load<u32>(cpu, CPU_EXIT_VECTOR);
   const error = load<u32>(cpu, CPU_EXIT_ERROR);
+  if (vector != VECTOR_DB && vector != VECTOR_BP && vector != VECTOR_OF) markFault();
   switch (vector) {
     case VECTOR_PF:
       pageFault(v, load<u64>(cpu, CPU_EXIT_ADDRESS), error);
@@ -61,10 +60,9 @@ export function guestException(v: Vcpu): void {
 
 function pageFault(v: Vcpu, address: u64, error: u32): void {
   if (ldtFaultFixed(v, address)) return;
-  const ldt = ldtVirtStart(v.vcpuId);
-  if (address >= ldt && address < ldt + LDT_BYTES) {
-    // The guest knows its LDT by its own address.
-    injectPageFault(v, v.ldtBase + (address - ldt), error);
+  const known = ldtAddressOfGuest(v, address);
+  if (known != address) {
+    injectPageFault(v, known, error);
     return;
   }
   if (
@@ -106,5 +104,6 @@ export function softwareInterrupt(v: Vcpu, vector: u32): void {
     return;
   }
   store<u64>(cpu, load<u64>(cpu, CPU_RIP) - INT_LENGTH, CPU_RIP);
+  markFault();
   injectGp(v, (vector << 3) | 2);
 }

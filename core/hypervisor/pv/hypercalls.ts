@@ -29,9 +29,9 @@ export function pvOnlyHypercall(number: u32, a0: u64, a1: u64, a2: u64): i64 {
       setTaskSwitched(v, a0 != 0);
       return 0;
     case nr.HYPERVISOR_set_debugreg:
-      return setDebugRegister(v, a0, a1);
+      return setDebugRegister(v, <u32>a0, a1);
     case nr.HYPERVISOR_get_debugreg:
-      return getDebugRegister(v, a0);
+      return getDebugRegister(v, <u32>a0);
     case nr.HYPERVISOR_update_descriptor:
       return doUpdateDescriptor(v, a0, a1);
     case nr.HYPERVISOR_iret:

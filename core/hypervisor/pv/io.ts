@@ -15,13 +15,13 @@ import {
   PREFIX_REPNE,
 } from "../../machine/cpu/op";
 import * as I from "../../machine/cpu/ids";
-import { setAccumulator } from "../../machine/cpu/operands";
 import { cutPointer, setPointer } from "../../machine/cpu/stack";
 import { CPU_GPR, CPU_RFLAGS } from "../../machine/cpu/state";
 import { VMASST_TYPE_architectural_iopl } from "../abi/xen";
 import { Vcpu } from "../domain/domain";
-import { clearGuestFault, guestFault, readGuest8 } from "../hypercall/guest_access";
-import { inKernelMode, virtualCpl } from "./mode";
+import { guestRangeOk, walkGuest } from "../hypercall/guest_access";
+import { enterGuestAccess, leaveGuestAccess } from "../sched/pcpu";
+import { virtualCpl } from "./mode";
 
 const RCX: u32 = 1;
 const RDX: usize = 16;
@@ -36,45 +36,54 @@ export function ioplAllows(v: Vcpu): bool {
   return virtualCpl(v, architectural ? 0 : 1) <= v.iopl;
 }
 
-function portsAllowed(v: Vcpu, port: u32, bytes: u32): bool {
+/**
+ * True if the vCPU's mode may use `bytes` ports from `port` on: by its level, or by the bitmap (Xen's guest_io_okay), which lies in its
+ * kernel's memory whichever mode asks. Bits in a page that is not there forbid. Not inside another guest access.
+ */
+export function portsAllowed(v: Vcpu, port: u32, bytes: u32): bool {
   if (ioplAllows(v)) return true;
-  if (!v.ioBitmap || port + bytes > v.ioBitmapPorts || !inKernelMode(v)) return false;
-  for (let i: u32 = 0; i < bytes; i++) {
-    const bit = port + i;
-    clearGuestFault();
-    const byte = readGuest8(v.ioBitmap + (bit >> 3));
-    if (guestFault || (byte >> (bit & 7)) & 1) return false;
-  }
-  return true;
+  if (port + bytes > v.ioBitmapPorts) return false;
+  const at = v.ioBitmap + (port >> 3);
+  const mask = kernelByte(v, at) | (kernelByte(v, at + 1) << 8);
+  return !(mask & (((1 << bytes) - 1) << (port & 7)));
 }
 
-/** Executes IN or OUT; false: #GP. */
-export function portIo(v: Vcpu, op: usize): bool {
-  const bytes = <u32>load<u8>(op, OP_OPSIZE);
+/** A byte of the kernel's memory; all ones where there is none. */
+function kernelByte(v: Vcpu, address: u64): u32 {
+  if (!guestRangeOk(address, 1)) return 0xff;
+  enterGuestAccess();
+  const at = walkGuest((<u64>v.kernelCr3) << 12, address, false);
+  const byte: u32 = at ? load<u8>(at) : 0xff;
+  leaveGuestAccess();
+  return byte;
+}
+
+/** The port of an IN or OUT. */
+export function portOf(v: Vcpu, op: usize): u32 {
   const immediate = <u32>load<u8>(op, OP_FORM) == I.FORM_RM_IMM;
-  const port = immediate ? (<u32>load<u64>(op, OP_IMM)) & 0xff : <u32>load<u16>(v.cpu + CPU_GPR, RDX);
-  if (!portsAllowed(v, port, bytes)) return false;
-  if (<u32>load<u16>(op, OP_ID) == I.ID_IN) setAccumulator(bytes, ALL_ONES);
-  return true;
+  return immediate ? (<u32>load<u64>(op, OP_IMM)) & 0xff : stringPort(v);
+}
+/** The port of an INS or OUTS. */
+export function stringPort(v: Vcpu): u32 {
+  return load<u16>(v.cpu + CPU_GPR, RDX);
 }
 
-export const STRING_IO_REFUSED: i32 = 0;
-export const STRING_IO_DONE: i32 = 1;
+export const STRING_IO_DONE: i32 = 0;
 /** More elements are to come: RIP stays. */
-export const STRING_IO_AGAIN: i32 = 2;
+export const STRING_IO_AGAIN: i32 = 1;
+/** The count was 0. */
+export const STRING_IO_NONE: i32 = 2;
 /** `fault` says which exception the memory operand raised. */
 export const STRING_IO_FAULT: i32 = 3;
 
-/** One element of INS or OUTS (64-bit code). */
+/** One element of INS or OUTS (64-bit code), of a port that the vCPU may use. */
 export function stringIo(v: Vcpu, op: usize): i32 {
   const bytes = <u32>load<u8>(op, OP_OPSIZE);
   const width = <u32>load<u8>(op, OP_ADDRSIZE);
-  const port = <u32>load<u16>(v.cpu + CPU_GPR, RDX);
-  if (!portsAllowed(v, port, bytes)) return STRING_IO_REFUSED;
   const repeated = (load<u8>(op, OP_PREFIX) & (PREFIX_REP | PREFIX_REPNE)) != 0;
   const gpr = v.cpu + CPU_GPR;
   const count = repeated ? cutPointer(load<u64>(gpr + RCX * 8), width) : 1;
-  if (!count) return STRING_IO_DONE;
+  if (!count) return STRING_IO_NONE;
   const input = <u32>load<u16>(op, OP_ID) == I.ID_INS;
   const register = input ? RDI : RSI;
   const at = cutPointer(load<u64>(gpr + register * 8), width);

@@ -4,12 +4,11 @@
  */
 import * as H from "../../machine/cpu/handlers";
 import * as I from "../../machine/cpu/ids";
-import { effectiveAddress } from "../../machine/cpu/access";
 import { getRflags } from "../../machine/cpu/flags";
 import { refreshMode } from "../../machine/cpu/mode";
 import { clearFault, cpu, fault, faultAddress, faultError } from "../../machine/cpu/machine";
-import { OP_HANDLER, OP_ID, OP_LENGTH, OP_REG, OP_RM } from "../../machine/cpu/op";
-import { getRm } from "../../machine/cpu/operands";
+import { OP_HANDLER, OP_ID, OP_LENGTH, OP_OPSIZE, OP_REG, OP_RM } from "../../machine/cpu/op";
+import { setAccumulator } from "../../machine/cpu/operands";
 import {
   CPU_CR0,
   CPU_CR4,
@@ -21,24 +20,30 @@ import {
   CPU_XCR0,
 } from "../../machine/cpu/state";
 import { GUEST_TS, Vcpu } from "../domain/domain";
-import { doSchedOp } from "../hypercall/sched_op";
-import { SCHEDOP_block } from "../abi/sched";
-import { flushAddress } from "../memory/current";
+import { ENODEV } from "../abi/errno";
 import { domainMemory } from "../memory/domain_memory";
 import { newBase } from "../memory/mmuext";
-import { guestAddressOk } from "../memory/mmu_update";
 import { enterGuestTlb, leaveGuestTlb } from "../sched/ipi";
-import { RFLAGS_TF, injectGp, injectPageFault, injectTrap, injectUd } from "./bounce";
+import { RFLAGS_TF, injectGp, injectPageFault, injectTrap, injectUd, markFault } from "./bounce";
 import { cpuidA, cpuidB, cpuidC, cpuidD, guestCpuid } from "./cpuid";
-import { getDebugRegister, noteDebugConditions, setDebugRegister } from "./debugreg";
-import { STRING_IO_AGAIN, STRING_IO_FAULT, STRING_IO_REFUSED, ioplAllows, portIo, stringIo } from "./io";
+import { debugValue, ioBreakpointsHit, noteDebugConditions, readDebugRegister, setDebugRegister } from "./debugreg";
+import {
+  STRING_IO_AGAIN,
+  STRING_IO_FAULT,
+  STRING_IO_NONE,
+  ioplAllows,
+  portOf,
+  portsAllowed,
+  stringIo,
+  stringPort,
+} from "./io";
 import { inKernelMode } from "./mode";
 import { msrValue, readMsr, writeMsr } from "./msr";
 import { CR4_TSD, processorCr4, readDomainTsc } from "./tsc";
 
 const CR0_TS: u64 = 8;
 const CR4_OSXSAVE: u64 = 1 << 18;
-/** What a guest may set in CR4: TSD DE OSFXSR OSXMMEXCPT FSGSBASE OSXSAVE, of which these reach the processor. */
+/** What a guest may set in CR4: TSD DE FSGSBASE OSXSAVE. The rest that it sees is the same for all. */
 const CR4_GUEST: u64 = 4 | 8 | (1 << 16) | (1 << 18);
 const DR6_SINGLE_STEP: u64 = 0x4000;
 /** XCR0: x87 and SSE. */
@@ -62,10 +67,26 @@ function setPair(value: u64): void {
 /** Finishes an instruction of `length` bytes: RIP moves on, and a single-stepping guest gets its #DB. */
 export function instructionDone(v: Vcpu, length: u64): void {
   store<u64>(cpu, load<u64>(cpu, CPU_RIP) + length, CPU_RIP);
-  if (!(getRflags() & RFLAGS_TF)) return;
+  stepDone(v);
+}
+
+/** What TF and I/O breakpoints say of an instruction, or of one element of a repeated one, that was executed here. */
+function stepDone(v: Vcpu): void {
+  const conditions = breakpointsHit | (getRflags() & RFLAGS_TF ? DR6_SINGLE_STEP : 0);
+  breakpointsHit = 0;
+  if (!conditions) return;
+  noteDebugConditions(v, conditions);
+  injectTrap(v, 1, 0, false);
+}
+
+/** The guest single-steps, and what it stepped over is done. */
+export function singleStepTrap(v: Vcpu): void {
   noteDebugConditions(v, DR6_SINGLE_STEP);
   injectTrap(v, 1, 0, false);
 }
+
+/** DR6 bits of the I/O breakpoints that the present instruction has met. */
+let breakpointsHit: u64 = 0;
 
 /** CPUID by the registers of the running vCPU. */
 export function executeCpuid(v: Vcpu): void {
@@ -91,7 +112,9 @@ export function setTaskSwitched(v: Vcpu, set: bool): void {
 export function setGuestCr4(v: Vcpu, value: u64): void {
   const c = v.cpu;
   v.cr4 = (v.cr4 & ~CR4_GUEST) | (value & CR4_GUEST);
-  store<u64>(c, processorCr4(v, (load<u64>(c, CPU_CR4) & ~CR4_GUEST) | (value & CR4_GUEST)), CPU_CR4);
+  // Xen uses XSAVE itself, so XGETBV works whatever the guest has asked for.
+  const wanted = (load<u64>(c, CPU_CR4) & ~CR4_GUEST) | (value & CR4_GUEST) | CR4_OSXSAVE;
+  store<u64>(c, processorCr4(v, wanted), CPU_CR4);
 }
 
 const DONE: i32 = 0;
@@ -107,32 +130,44 @@ export function privilegedInstruction(v: Vcpu): void {
   const id = <u32>load<u16>(op, OP_ID);
   let outcome: i32;
   if (family == H.H_SYSTEM) outcome = system(v, op, id);
-  else if (family == H.H_CONTROL && id == I.ID_HLT) outcome = halt(v, length);
   else if (family == H.H_STRING) outcome = stringPorts(v, op);
   else outcome = <u32>load<u32>(cpu, CPU_EXIT_ERROR) == 6 ? UD : GP;
   if (outcome == DONE) instructionDone(v, length);
-  else if (outcome == GP) injectGp(v);
-  else if (outcome == UD) injectUd(v);
+  else if (outcome != SETTLED) {
+    markFault();
+    if (outcome == GP) injectGp(v);
+    else injectUd(v);
+  }
 }
 
-function halt(v: Vcpu, length: u64): i32 {
-  if (!inKernelMode(v)) return GP;
-  instructionDone(v, length);
-  doSchedOp(SCHEDOP_block, 0);
-  return SETTLED;
+/** Nothing answers on this machine's bus: reads give all ones, writes are lost. */
+function portIo(v: Vcpu, op: usize, input: bool): i32 {
+  const bytes = <u32>load<u8>(op, OP_OPSIZE);
+  const port = portOf(v, op);
+  if (!portsAllowed(v, port, bytes)) return GP;
+  if (input) setAccumulator(bytes, 0xffffffffffffffff);
+  breakpointsHit |= ioBreakpointsHit(v, port, bytes);
+  return DONE;
 }
 
 function stringPorts(v: Vcpu, op: usize): i32 {
+  const port = stringPort(v);
+  const bytes = <u32>load<u8>(op, OP_OPSIZE);
+  if (!portsAllowed(v, port, bytes)) return GP;
   enterGuestTlb();
   const outcome = stringIo(v, op);
   leaveGuestTlb();
-  if (outcome == STRING_IO_REFUSED) return GP;
-  if (outcome == STRING_IO_AGAIN) return SETTLED;
+  if (outcome != STRING_IO_FAULT && outcome != STRING_IO_NONE) breakpointsHit |= ioBreakpointsHit(v, port, bytes);
+  if (outcome == STRING_IO_AGAIN) {
+    stepDone(v);
+    return SETTLED;
+  }
   if (outcome != STRING_IO_FAULT) return DONE;
   const vector = fault - 1;
   const address = faultAddress;
   const error = faultError;
   clearFault();
+  markFault();
   if (vector == 14) injectPageFault(v, address, error);
   else injectTrap(v, vector, error, true);
   return SETTLED;
@@ -145,7 +180,7 @@ function system(v: Vcpu, op: usize, id: u32): i32 {
       return DONE;
     case I.ID_IN:
     case I.ID_OUT:
-      return portIo(v, op) ? DONE : GP;
+      return portIo(v, op, id == I.ID_IN);
     case I.ID_CLI:
     case I.ID_STI:
       // With I/O privilege they are accepted and do nothing: the event mask is what disables events.
@@ -176,32 +211,17 @@ function kernelOnly(v: Vcpu, op: usize, id: u32): i32 {
       return readControl(v, reg, rm);
     case I.ID_MOV_TO_CR:
       return writeControl(v, reg, load<u64>(register(rm)));
-    case I.ID_MOV_FROM_DR: {
-      const value = getDebugRegister(v, reg);
-      if (<i64>value < 0 && <i64>value > -4096) return UD;
-      store<u64>(register(rm), value);
+    case I.ID_MOV_FROM_DR:
+      if (!readDebugRegister(v, reg)) return UD;
+      store<u64>(register(rm), debugValue);
       return DONE;
+    case I.ID_MOV_TO_DR: {
+      const error = setDebugRegister(v, reg, load<u64>(register(rm)));
+      return error == -ENODEV ? UD : error ? GP : DONE;
     }
-    case I.ID_MOV_TO_DR:
-      return setDebugRegister(v, reg, load<u64>(register(rm))) ? GP : DONE;
     case I.ID_CLTS:
       setTaskSwitched(v, false);
       return DONE;
-    case I.ID_LMSW: {
-      const value = getRm(op, 2);
-      if (fault) {
-        clearFault();
-        return GP;
-      }
-      setTaskSwitched(v, (value & CR0_TS) != 0);
-      return DONE;
-    }
-    case I.ID_INVLPG: {
-      const address = effectiveAddress(op);
-      if (guestAddressOk(address)) flushAddress(address);
-      return DONE;
-    }
-    case I.ID_INVD:
     case I.ID_WBINVD:
       // There are no caches to write back.
       return DONE;
@@ -223,7 +243,7 @@ function readControl(v: Vcpu, number: u32, to: u32): i32 {
   else if (number == 2) value = v.trapCr2;
   else if (number == 3) value = (<u64>v.kernelCr3) << 12;
   else if (number == 4) value = v.cr4;
-  else return UD;
+  else return GP;
   store<u64>(register(to), value);
   return DONE;
 }
@@ -249,5 +269,5 @@ function writeControl(v: Vcpu, number: u32, value: u64): i32 {
     refreshMode();
     return DONE;
   }
-  return UD;
+  return GP;
 }

@@ -14,7 +14,17 @@ import {
   setNullSegment,
   setSegment,
 } from "../../machine/cpu/segment";
-import { VECTOR_GP, VECTOR_PF, clearFault, cpu, fault, faultAddress, setModeStale } from "../../machine/cpu/machine";
+import {
+  VECTOR_GP,
+  VECTOR_NP,
+  VECTOR_PF,
+  clearFault,
+  cpu,
+  fault,
+  faultAddress,
+  raise,
+  setModeStale,
+} from "../../machine/cpu/machine";
 import {
   CPU_KERNEL_GS_BASE,
   CPU_SEG,
@@ -53,13 +63,17 @@ export function ldtFaultFixed(v: Vcpu, address: u64): bool {
   return address >= start && address < start + LDT_BYTES && mapLdtPage(v, <u32>(address - start));
 }
 
+/** The guest knows its LDT by its own address: an address in the area that shadows it, as that; any other as it is. */
+export function ldtAddressOfGuest(v: Vcpu, address: u64): u64 {
+  const start = ldtVirtStart(v.vcpuId);
+  return address >= start && address < start + LDT_BYTES ? v.ldtBase + (address - start) : address;
+}
+
 /** True if the fault just raised was a page of the LDT that is there now. Clears the fault then. */
 function retryAfterFault(v: Vcpu): bool {
-  if (fault != VECTOR_PF + 1) return false;
-  const address = faultAddress;
+  if (fault != VECTOR_PF + 1 || !ldtFaultFixed(v, faultAddress)) return false;
   clearFault();
-  if (ldtFaultFixed(v, address)) return true;
-  return false;
+  return true;
 }
 
 /** loadSegment as guest execution: the descriptor tables it walks through must not be freed meanwhile. */
@@ -94,9 +108,12 @@ export function setFlatKernelSegments(): void {
   setModeStale(true);
 }
 
-/** Descriptor of a code selector as IRET to ring 3 checks it; 0 if it may not be used. */
+/** Descriptor of a code selector as IRET to ring 3 checks it; 0 if it may not be used: `fault` is what IRET raises. */
 function codeDescriptor(v: Vcpu, selector: u32): u64 {
-  if (!(selector & 0xfffc)) return 0;
+  if (!(selector & 0xfffc)) {
+    raise(VECTOR_GP, 0);
+    return 0;
+  }
   for (let attempt = 0; attempt < 2; attempt++) {
     const at = descriptorAddress(selector, VECTOR_GP);
     enterGuestTlb();
@@ -107,14 +124,15 @@ function codeDescriptor(v: Vcpu, selector: u32): u64 {
       const conforming = (attr & 12) == 12;
       const dpl = (attr >> 5) & 3;
       const good =
-        (attr & (ATTR_S | ATTR_P | 8)) == (ATTR_S | ATTR_P | 8) &&
+        (attr & (ATTR_S | 8)) == (ATTR_S | 8) &&
         (conforming || dpl == 3) &&
         (attr & (ATTR_L | ATTR_DB)) != (ATTR_L | ATTR_DB);
-      return good ? d : 0;
+      if (good && attr & ATTR_P) return d;
+      raise(good ? VECTOR_NP : VECTOR_GP, selector & 0xfffc);
+      return 0;
     }
     if (!retryAfterFault(v)) break;
   }
-  clearFault();
   return 0;
 }
 
@@ -135,7 +153,7 @@ const ATTR_USER: u32 = 0xf1;
 const ATTR_CODE_TYPE: u32 = 0x0b;
 const ATTR_DATA_TYPE: u32 = 0x03;
 
-/** Loads CS and SS as IRET to ring 3 does. False: one of the selectors is bad, nothing has changed. */
+/** Loads CS and SS as IRET to ring 3 does. False: one of the selectors is bad; `fault` says how, and nothing has changed. */
 export function loadCodeAndStack(v: Vcpu, code: u32, stack: u32): bool {
   if (code == <u32>FLAT_RING3_CS64 && stack == <u32>FLAT_RING3_SS64) {
     setFlatKernelSegments();
@@ -158,14 +176,9 @@ export function loadCodeAndStack(v: Vcpu, code: u32, stack: u32): bool {
   const old = segmentOf(cpu, SS);
   const oldBase = load<u64>(old, SEG_BASE);
   const oldRest = load<u64>(old, SEG_LIMIT);
-  if (!(stack & 0xfffc)) {
-    // A null SS is for 64-bit code at rings below 3.
-    return false;
-  }
   walkSegment(SS, stack);
   if (fault && retryAfterFault(v)) walkSegment(SS, stack);
   if (fault) {
-    clearFault();
     store<u64>(old, oldBase, SEG_BASE);
     store<u64>(old, oldRest, SEG_LIMIT);
     return false;
@@ -174,21 +187,19 @@ export function loadCodeAndStack(v: Vcpu, code: u32, stack: u32): bool {
   return true;
 }
 
-/** Loads all selectors that stand in the vCPU's state (a new context). False: CS or SS cannot be used. */
-export function loadAllSegments(v: Vcpu): bool {
+/** Loads the data selectors that stand in the vCPU's state (a new context). False: not all of them can be used; those are null now. */
+export function loadDataSegments(v: Vcpu): bool {
   const c = v.cpu;
-  const code = load<u16>(segmentOf(c, CS), SEG_SELECTOR);
-  const stack = load<u16>(segmentOf(c, SS), SEG_SELECTOR);
   const fsBase = load<u64>(segmentOf(c, FS), SEG_BASE);
   const gsBase = load<u64>(segmentOf(c, GS), SEG_BASE);
-  loadDataSegment(v, DS, load<u16>(segmentOf(c, DS), SEG_SELECTOR));
-  loadDataSegment(v, ES, load<u16>(segmentOf(c, ES), SEG_SELECTOR));
-  loadDataSegment(v, FS, load<u16>(segmentOf(c, FS), SEG_SELECTOR));
-  loadDataSegment(v, GS, load<u16>(segmentOf(c, GS), SEG_SELECTOR));
+  let good = loadDataSegment(v, DS, load<u16>(segmentOf(c, DS), SEG_SELECTOR));
+  good = loadDataSegment(v, ES, load<u16>(segmentOf(c, ES), SEG_SELECTOR)) && good;
+  good = loadDataSegment(v, FS, load<u16>(segmentOf(c, FS), SEG_SELECTOR)) && good;
+  good = loadDataSegment(v, GS, load<u16>(segmentOf(c, GS), SEG_SELECTOR)) && good;
   // In 64-bit mode the bases are the context's, not the descriptors'.
   if (fsBase) store<u64>(segmentOf(c, FS), fsBase, SEG_BASE);
   if (gsBase) store<u64>(segmentOf(c, GS), gsBase, SEG_BASE);
-  return loadCodeAndStack(v, code, stack);
+  return good;
 }
 
 /** SEGBASE_GS_USER_SEL: the selector goes to GS, its base to user mode; the kernel's base stays. */

@@ -39,11 +39,14 @@ const RFLAGS_IF: u64 = 0x200;
 const RFLAGS_IOPL: u64 = 0x3000;
 /** PE MP ET NE WP AM PG */
 const CR0: u64 = 0x80050033;
-/** PAE PGE OSFXSR OSXMMEXCPT: what is on for every guest. */
-const CR4: u64 = 0x6a0;
+/** PAE MCE OSFXSR OSXMMEXCPT: what every guest sees on. */
+const CR4: u64 = 0x660;
+/** PGE and OSXSAVE are on too, and Xen's business. */
+const CR4_HIDDEN: u64 = 0x40080;
 /** SCE LME LMA NX */
 const EFER: u64 = 0xd01;
-const PAT: u64 = 0x0007040600070406;
+/** The host's: WB WT UC- UC WC WP UC UC, by entry (arch-x86/xen.h, XEN_PAT). */
+const PAT: u64 = 0x0000050100070406;
 const FCW: u16 = 0x37f;
 const MXCSR: u32 = 0x1f80;
 /** FXSAVE image: FCW FSW FTW FOP FIP FDP MXCSR, x87 registers at 32, XMM at 160. */
@@ -63,7 +66,7 @@ export function pvVcpuInit(v: Vcpu): i32 {
   store<u64>(c, EFER, s.CPU_EFER);
   store<u64>(c, PAT, s.CPU_PAT);
   store<u64>(c, RFLAGS_IF | 2, s.CPU_RFLAGS);
-  store<u64>(c, 1, s.CPU_XCR0);
+  store<u64>(c, 3, s.CPU_XCR0);
   store<u64>(c, gdtVirtStart(v.vcpuId), s.CPU_GDTR_BASE);
   store<u32>(c, abi.LAST_RESERVED_GDT_BYTE, s.CPU_GDTR_LIMIT);
   for (let n: usize = 0; n < 8; n++) store<u16>(segmentOf(c, n), 0x8000, s.SEG_ATTR);
@@ -72,7 +75,7 @@ export function pvVcpuInit(v: Vcpu): i32 {
   initDebugRegisters(v);
   v.cr0 = CR0;
   v.cr4 = CR4;
-  store<u64>(c, processorCr4(v, CR4), s.CPU_CR4);
+  store<u64>(c, processorCr4(v, CR4 | CR4_HIDDEN), s.CPU_CR4);
   v.lastRegion = 0;
   return 0;
 }
@@ -238,7 +241,7 @@ function takeRegisters(v: Vcpu, context: usize): void {
   setTaskSwitched(v, (load<u64>(context, abi.VGC_CTRLREG) & CR0_TS) != 0);
   setGuestCr4(v, load<u64>(context, abi.VGC_CTRLREG + 32));
   initDebugRegisters(v);
-  for (let n: u64 = 0; n < 8; n++)
+  for (let n: u32 = 0; n < 8; n++)
     if (n < 4 || n > 5) setDebugRegister(v, n, load<u64>(context + abi.VGC_DEBUGREG + <usize>n * 8));
   if (flags & abi.VGCF_i387_valid) takeFpu(c, context + abi.VGC_FPU);
 }
@@ -323,6 +326,8 @@ export function pvGetContext(v: Vcpu, context: usize): void {
   store<u64>(control, (<u64>v.kernelCr3) << 12, 24);
   store<u64>(control, v.cr4, 32);
   memory.copy(context + abi.VGC_DEBUGREG, c + s.CPU_DR, 64);
+  const dr7 = context + abi.VGC_DEBUGREG + 56;
+  store<u64>(dr7, load<u64>(dr7) | v.ioBreakpoints);
   store<u64>(context, v.eventCallback, abi.VGC_EVENT_CALLBACK);
   store<u64>(context, v.failsafeCallback, abi.VGC_FAILSAFE_CALLBACK);
   store<u64>(context, v.syscallCallback, abi.VGC_SYSCALL_CALLBACK);

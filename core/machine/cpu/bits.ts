@@ -33,11 +33,12 @@ export function bitsExecute(op: usize): void {
     case I.ID_BSF:
       // Of zero, processors leave the whole register.
       if (a) setReg(op, size, ctz<u64>(a));
-      changeFlags(ZF, a ? 0 : ZF);
+      // CF is undefined; Intel's recent processors clear it.
+      changeFlags(ZF | CF, a ? 0 : ZF);
       break;
     case I.ID_BSR:
       if (a) setReg(op, size, 63 - clz<u64>(a));
-      changeFlags(ZF, a ? 0 : ZF);
+      changeFlags(ZF | CF, a ? 0 : ZF);
       break;
     case I.ID_TZCNT: {
       const r = a ? ctz<u64>(a) : bits;

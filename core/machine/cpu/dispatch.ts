@@ -43,8 +43,10 @@ import {
   CPU_RFLAGS,
   CPU_RIP,
   CPU_SHADOW,
+  SHADOW_RUNNING,
+  SHADOW_SS,
 } from "./state";
-import { stringExecute } from "./string";
+import { PATIENCE, stringExecute } from "./string";
 import { systemExecute } from "./system";
 import { x87Execute, x87Wait } from "./x87/x87";
 
@@ -82,9 +84,13 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
     // ---- between blocks: CPU_RIP is the next instruction ----
     if (alone) {
       alone = false;
-      if (load<u32>(s, CPU_SHADOW) == 2) store<u32>(s, 0, CPU_SHADOW);
+      const after = load<u32>(s, CPU_SHADOW);
+      if (after == SHADOW_RUNNING) store<u32>(s, 0, CPU_SHADOW);
+      // What MOV SS or POP SS hits waits for the instruction after it, which TF traps anyway.
+      const held = after == SHADOW_SS;
+      if (held) traced = false;
       const bits = debugHits | (traced ? 0x4000 : 0);
-      if (bits) {
+      if (bits && !held) {
         clearDebugHits();
         traced = false;
         exit = debugTrap(bits);
@@ -105,7 +111,7 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
     followGeneration();
     if (careful || single || shadow) {
       const flags = load<u64>(s, CPU_RFLAGS);
-      if (careful && !(flags & RF)) {
+      if (careful && !(flags & RF) && shadow != SHADOW_SS) {
         const hits = instructionBreakpoints();
         if (hits) {
           exit = debugTrap(hits);
@@ -121,7 +127,7 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
         store<u64>(s, flags & ~(<u64>RF), CPU_RFLAGS);
         setModeStale(true);
       }
-      if (shadow) store<u32>(s, 2, CPU_SHADOW);
+      if (shadow) store<u32>(s, SHADOW_RUNNING, CPU_SHADOW);
     } else {
       const generation = cacheGeneration;
       op = findBlock(codeMode);
@@ -172,7 +178,7 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
         case H.H_STACK: stackExecute(op); if (fault | codeChanged) break; op += OP_SIZE; continue;
         case H.H_SHIFT: shiftExecute(op); if (fault | codeChanged) break; op += OP_SIZE; continue;
         case H.H_BITS: bitsExecute(op); if (fault | codeChanged) break; op += OP_SIZE; continue;
-        case H.H_STRING: if (!stringExecute(op)) { unfinished = true; break; }
+        case H.H_STRING: if (!stringExecute(op, careful ? 1 : PATIENCE)) { unfinished = true; break; }
           if (fault | codeChanged) break;
           op += OP_SIZE; continue;
         case H.H_X87: x87Execute(op); if (fault | codeChanged) break; op += OP_SIZE; continue;
@@ -471,7 +477,7 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
   }
   store<u64>(s, load<u64>(s, CPU_RETIRED) + <u64>(limit - left - idle), CPU_RETIRED);
   setUnspent(left, left - floor);
-  if (load<u32>(s, CPU_SHADOW) == 2) store<u32>(s, 0, CPU_SHADOW);
+  if (load<u32>(s, CPU_SHADOW) == SHADOW_RUNNING) store<u32>(s, 0, CPU_SHADOW);
   setRunningFrame(0);
   return exit;
 }

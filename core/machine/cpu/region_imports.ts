@@ -13,7 +13,7 @@ import { ACCESS_READ, ACCESS_WRITE, isCanonical } from "./mmu";
 import { shiftExecute } from "./shift";
 import { sseExecute } from "./sse/sse";
 import { stackExecute } from "./stack";
-import { stringExecute } from "./string";
+import { PATIENCE, stringExecute } from "./string";
 import { multiplySigned, wideHigh } from "./wide";
 import { systemExecute } from "./system";
 import { x87Product, x87Sum } from "./x87/fast";
@@ -77,7 +77,7 @@ export function region_bits(op: i32): i32 {
 }
 /** A repetition that is not finished bails; its registers say how far it got. */
 export function region_string(op: i32): i32 {
-  const finished = stringExecute(<usize>op);
+  const finished = stringExecute(<usize>op, PATIENCE);
   const status = settle();
   return finished ? status : BAIL;
 }

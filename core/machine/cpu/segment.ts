@@ -9,6 +9,7 @@ import {
   CPU_GDTR_LIMIT,
   CPU_SEG,
   CPU_SHADOW,
+  SHADOW_SS,
   CS,
   FS,
   LDTR,
@@ -173,7 +174,7 @@ export function segmentExecute(op: usize): void {
       const selector = <u32>getRm(op, 2);
       if (fault) return;
       loadSegment(n, selector);
-      if (n == SS && !fault) store<u32>(cpu, 1, CPU_SHADOW);
+      if (n == SS && !fault) store<u32>(cpu, SHADOW_SS, CPU_SHADOW);
       break;
     }
     case I.ID_POP_SEG: {
@@ -189,7 +190,7 @@ export function segmentExecute(op: usize): void {
       store<u16>(slot, attr, SEG_ATTR);
       dropStack(size);
       store<u16>(slot, newAttr, SEG_ATTR);
-      if (n == SS) store<u32>(cpu, 1, CPU_SHADOW);
+      if (n == SS) store<u32>(cpu, SHADOW_SS, CPU_SHADOW);
       break;
     }
     case I.ID_LFP: {

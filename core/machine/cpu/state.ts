@@ -66,8 +66,13 @@ export const CPU_TSC_AUX = 0x208;
 export const CPU_CPL = 0x20c;
 /** u64: XCR0; bits 0 (x87) and 1 (SSE) are what the engine has. */
 export const CPU_XCR0 = 0x210;
-/** u32: interrupt shadow: 1 for the instruction after STI or MOV/POP SS. */
+/** u32: interrupt shadow, SHADOW_*: set for the instruction after STI or MOV/POP SS; 0 otherwise. */
 export const CPU_SHADOW = 0x218;
+export const SHADOW_STI = 1;
+/** That instruction is being executed. */
+export const SHADOW_RUNNING = 2;
+/** MOV/POP SS: holds debug exceptions too until the instruction after it is done (SDM volume 3, 6.8.3). */
+export const SHADOW_SS = 3;
 /** u32: address-space tag of the current CR3 and mode in this pCPU's TLB; 0 means none assigned. */
 export const CPU_ASID = 0x21c;
 /** u64: instructions retired by this vCPU since it was created. */

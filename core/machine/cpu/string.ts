@@ -28,10 +28,13 @@ const RCX: u32 = 1;
 const RSI: u32 = 6;
 const RDI: u32 = 7;
 /** Steps, or 16ths of the bytes of runs, after which a repeated instruction lets others in. */
-const PATIENCE: i32 = 16384;
+export const PATIENCE: i32 = 16384;
 
-/** False if a repeated instruction has steps left: RIP is to stay. Look at `fault` first. */
-export function stringExecute(op: usize): bool {
+/**
+ * False if a repeated instruction has steps left: RIP is to stay. Look at `fault` first. `steps`: PATIENCE, or 1 while debug traps may come,
+ * each after the step that causes it.
+ */
+export function stringExecute(op: usize, steps: i32): bool {
   const id = <u32>load<u16>(op, OP_ID);
   if (id >= <u32>I.ID_INS) {
     refuse();
@@ -48,8 +51,12 @@ export function stringExecute(op: usize): bool {
   const wanted: u64 = prefix & PREFIX_REP ? 0 : 1;
   const forward = !(load<u64>(cpu, CPU_RFLAGS) & DF);
   const runs =
-    forward && tlbTag == spaceTag && (id == I.ID_MOVS || id == I.ID_STOS) && (load<u8>(op, OP_FLAGS) & OPF_SIMPLE) != 0;
-  let patience = PATIENCE;
+    steps > 1 &&
+    forward &&
+    tlbTag == spaceTag &&
+    (id == I.ID_MOVS || id == I.ID_STOS) &&
+    (load<u8>(op, OP_FLAGS) & OPF_SIMPLE) != 0;
+  let patience = steps;
   while (true) {
     const count = cutPointer(getReg64(RCX), width);
     if (!count) return true;

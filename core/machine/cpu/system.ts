@@ -32,6 +32,7 @@ import {
   CPU_RFLAGS,
   CPU_SEG,
   CPU_SHADOW,
+  SHADOW_STI,
   CPU_TSC_AUX,
   CPU_TSC_OFFSET,
   CPU_XCR0,
@@ -93,7 +94,7 @@ export function systemExecute(op: usize): void {
         refuse();
         return;
       }
-      if (!(load<u64>(cpu, CPU_RFLAGS) & IF)) store<u32>(cpu, 1, CPU_SHADOW);
+      if (!(load<u64>(cpu, CPU_RFLAGS) & IF)) store<u32>(cpu, SHADOW_STI, CPU_SHADOW);
       store<u64>(cpu, load<u64>(cpu, CPU_RFLAGS) | IF, CPU_RFLAGS);
       break;
     case I.ID_RDTSC:

@@ -328,11 +328,11 @@ describe("multicall", () => {
     expect(dom0.core.native_hypercall(13, BigInt(at), 4n, 0n, 0n, 0n)).toBe(0n);
     const result = (i: number): bigint => BigInt.asIntN(64, physical.get64(at + 64 * i + 8));
     expect(result(0)).toBe(0x40011n);
-    expect(result(1)).toBe(-38n);
+    expect(result(1)).toBe(-22n);
     expect(result(2)).toBe(-38n);
     expect(result(3)).toBe(0n);
-    // dom0, vnode, preserve_ad, highmem, avail_bits
-    expect(physical.get32(at + 2052)).toBe((1 << 11) | (1 << 13) | (1 << 5) | (1 << 6) | (1 << 7));
+    // dom0, vnode, preserve_ad, highmem, avail_bits, direct_mapped
+    expect(physical.get32(at + 2052)).toBe((1 << 11) | (1 << 13) | (1 << 5) | (1 << 6) | (1 << 7) | (1 << 17));
     expect(dom0.core.native_hypercall(13, 0x201000n, 1n, 0n, 0n, 0n)).toBe(-14n);
   });
 });
