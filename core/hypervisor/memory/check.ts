@@ -214,7 +214,8 @@ export function checkMemory(): i32 {
     const d = domainMemory(domid);
     if (d == null) continue;
     checkTotals(d);
-    for (let mfn = d.keptTables; mfn; mfn = pageStamp(mfn)) expectReference(mfn, true);
+    for (let mfn = d.releasedTables; mfn; mfn = pageStamp(mfn)) expectReference(mfn, true);
+    for (let mfn = d.reachedTables; mfn; mfn = pageStamp(mfn)) expectReference(mfn, true);
     const t = grantTableOf(domid);
     if (t == null) continue;
     countGrantMaps(t);

@@ -18,7 +18,7 @@ import { callerDomid, currentBase, flushAddress, flushAddressOn, flushAll, flush
 import { DomainMemory, MEM_PRIVILEGED, domainMemory } from "./domain_memory";
 import { EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, ERESTART, ESRCH } from "../abi/errno";
 import { frameAddress, getPage, mfnValid, putPage } from "./frames";
-import { beginTables, settleTables } from "./kept_tables";
+import { beginTables, isSettled, settleOnce, settleTables, validationTried } from "./kept_tables";
 import { m2pSet } from "./m2p";
 import { updateFrameEntry, updateL1Locked } from "./pt_update";
 import { PTE_P, PTE_PSE, pteMfn } from "./pte";
@@ -62,7 +62,7 @@ export function doMmuUpdate(ureqs: u64, countArgument: u32, pdone: u64, foreignd
   let done: u32 = 0;
   let error: i32 = 0;
   // As in mmuext_op.
-  let settled = tableOwner.validating != 0 || settleTables(tableOwner);
+  let settled = settleTables(tableOwner);
   while (settled && done < count && !error) {
     if (done && preemptCheck()) break;
     beginTables();
@@ -78,10 +78,10 @@ export function doMmuUpdate(ureqs: u64, countArgument: u32, pdone: u64, foreignd
     for (let i: u32 = 0; i < n; i++) {
       const request = batch + i * MMU_UPDATE_SIZE;
       error = oneUpdate(load<u64>(request), load<u64>(request, 8), tableOwner.domid, pageOwner.domid);
-      tableOwner.validating = error == -ERESTART ? 1 : 0;
+      validationTried(tableOwner, error);
       if (error) break;
       done++;
-      if (tableOwner.keptTables && !settleTables(tableOwner)) {
+      if (!isSettled(tableOwner) && !settleTables(tableOwner)) {
         settled = false;
         break;
       }
@@ -90,7 +90,7 @@ export function doMmuUpdate(ureqs: u64, countArgument: u32, pdone: u64, foreignd
   if (error == -ERESTART) {
     error = 0;
     settled = false;
-  }
+  } else if (error) settleOnce(tableOwner);
   if (pdone) {
     const result = scratch(SCRATCH_RESULT);
     store<u32>(result, base + done);

@@ -42,7 +42,7 @@ import { EACCES, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ERESTART, ES
 import { PGT_l4_page_table, PGT_writable_page, frameAddress, getPage, putPage } from "./frames";
 import { alreadyDone, foreignDenied, foreignDomain, guestAddressOk } from "./mmu_update";
 import { currentVcpu } from "../domain/domain";
-import { beginTables, settleTables } from "./kept_tables";
+import { beginTables, settleOnce, settleTables, validationTried } from "./kept_tables";
 import { invalidateShadowLdt, setVcpuLdt } from "./shadow_ldt";
 import { clearPinned, getPageAndType, getPageType, putPageAndType, putPageType, setPinned } from "./page_type";
 import { showM2p } from "./perdomain";
@@ -64,7 +64,7 @@ export function doMmuextOp(uops: u64, countArgument: u32, pdone: u64, foreigndom
   let done: u32 = 0;
   let error: i32 = 0;
   // What a call before left behind goes first, but not what this one left itself to go on from.
-  let settled = owner.validating != 0 || settleTables(owner);
+  let settled = settleTables(owner);
   for (; settled && done < count; done++) {
     if (done && preemptCheck()) break;
     beginTables();
@@ -73,14 +73,14 @@ export function doMmuextOp(uops: u64, countArgument: u32, pdone: u64, foreigndom
       break;
     }
     error = oneOp(load<u32>(op), load<u64>(op, MMUEXT_OP_arg1), load<u64>(op, MMUEXT_OP_arg2), owner);
-    owner.validating = error == -ERESTART ? 1 : 0;
+    validationTried(owner, error);
     if (error) break;
     settled = settleTables(owner);
   }
   if (error == -ERESTART) {
     error = 0;
     settled = false;
-  }
+  } else if (error) settleOnce(owner);
   if (pdone) {
     const result = scratch(SCRATCH_RESULT);
     store<u32>(result, base + done);

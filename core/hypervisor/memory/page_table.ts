@@ -16,7 +16,7 @@ import {
   pageTypeOf,
   putPage,
 } from "./frames";
-import { keepTable, takeTable } from "./kept_tables";
+import { keepReached, takeTable } from "./kept_tables";
 import { getLinear, getPageAndType, getPageType, putLinear, putPageAndType } from "./page_type";
 import { installXenSlots } from "./perdomain";
 import { DISALLOW_MASK, L1_DISALLOW_MASK, PTE_P, PTE_RW, adjustL1, adjustUpper, isGuestL4Slot, pteMfn } from "./pte";
@@ -136,7 +136,7 @@ function keepUpper(page: usize, before: u32, type: u32, mfn: u32): void {
     if (!(entry & PTE_P)) continue;
     const below = <u32>pteMfn(entry);
     if (below != mfn && pageTypeOf(below) == type - 1) {
-      keepTable(below);
+      keepReached(below);
       putPage(below);
     } else putPageFromUpper(type, entry, mfn);
   }

@@ -25,7 +25,7 @@ import {
 } from "./frames";
 import { EINVAL } from "../abi/errno";
 import { freePageTable, validatePageTable } from "./page_table";
-import { keepTable, takeTable } from "./kept_tables";
+import { keepReleased, takeTable } from "./kept_tables";
 import { validateDescriptorPage } from "./descriptors";
 import { tlbFlushForType, tlbStamp } from "./tlb";
 
@@ -101,7 +101,7 @@ export function putPageType(mfn: u32): void {
     if (count == 1) {
       if (type >= PGT_l1_page_table && type <= PGT_l4_page_table && seen & PGT_validated) {
         if (!takeTable()) {
-          keepTable(mfn);
+          keepReleased(mfn);
           return;
         }
         // Nobody may use the table any more; with the count still 1 it cannot become anything else either.

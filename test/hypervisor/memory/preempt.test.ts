@@ -3,7 +3,7 @@
  * steps, says where, and goes on from there to the same end.
  */
 import { beforeAll, expect, test } from "vitest";
-import { DOM0, Host, PvDomain, SELF, destroy } from "./host.ts";
+import { DOM0, Host, PvDomain, SELF, destroy, dom0Page } from "./host.ts";
 
 const CONTINUE = -0x7fffffffffffff01n;
 /** The most steps of any of them between two looks. */
@@ -140,6 +140,34 @@ test("a large tree of page tables is validated and let go of in pieces, and noth
   expect(toTheEnd((a0, a1) => core.doMmuextOp(a0, Number(a1), 0n, SELF), d.va(30), 0n)[1]).toBe(0n);
   expect(core.pageTypeCount(d.mfns[600]!)).toBe(types);
   expect(core.checkMemory(), host.log()).toBe(0);
+  host.set64(d.address(FIRST_L1 + TABLES - 1) + 8, 0);
+  // Somebody else's small calls meanwhile do not undo what was reached.
+  const others = dom0Page(host);
+  host.set64(others, (BigInt(d.mfns[25]!) << 12n) | 1n);
+  host.set64(others + 8, 25);
+  core.interrupt(true);
+  expect(pinOp(1, L2)(d.va(30), 1n, 0n)).toBe(CONTINUE);
+  let tries = 1;
+  for (let result = CONTINUE; result === CONTINUE && tries < 20; tries++) {
+    core.become(DOM0);
+    const [a0, a1, a2] = [core.nextArg0.value, Number(core.nextArg1.value), core.nextArg2.value];
+    core.interrupt(false);
+    expect(core.doMmuUpdate(BigInt(others), 1, 0n, (2 << 16) | 1)).toBe(0n);
+    core.interrupt(true);
+    d.become();
+    result = core.doMmuextOp(a0, a1, a2, SELF);
+  }
+  core.interrupt(false);
+  expect(tries).toBeLessThan(15);
+  expect(toTheEnd(pinOp(4, L2), d.va(30), 1n)[1]).toBe(0n);
+  expect(core.pageTypeCount(d.mfns[600]!)).toBe(types);
+  // A small tree with a bad entry: nothing is left of it when the call has failed.
+  for (let i = 100; i < TABLES; i++) host.set64(d.address(L2) + i * 8, 0);
+  host.set64(d.address(FIRST_L1 + 99) + 8, (BigInt(d.mfns[0]!) << 12n) | 7n);
+  expect(toTheEnd(pinOp(1, L2), d.va(30), 1n)[1]).toBeLessThan(0n);
+  for (let i = 0; i < 100; i++) expect(core.pageTypeCount(d.mfns[FIRST_L1 + i]!), `table ${i}`).toBe(0);
+  host.set64(d.address(FIRST_L1 + 99) + 8, 0);
+  for (let i = 100; i < TABLES; i++) host.set64(d.address(L2) + i * 8, (BigInt(d.mfns[FIRST_L1 + i]!) << 12n) | 7n);
   // Given up half way: the tables are kept until the domain goes.
   core.interrupt(true);
   expect(pinOp(1, L2)(d.va(30), 1n, 0n)).toBe(CONTINUE);
