@@ -225,7 +225,10 @@ export class Session {
   }
 
   /** What names a file of the host's user. */
-  async #withFiles<N extends "deviceAttach" | "mediumInsert">(name: N, args: ToolstackRequests[N]["args"]) {
+  async #withFiles<N extends "deviceAttach" | "mediumInsert" | "networkCapture">(
+    name: N,
+    args: ToolstackRequests[N]["args"],
+  ) {
     if (!this.#connection.mayNameFiles)
       throw new ApiFailure(
         "EACCES",
@@ -330,6 +333,14 @@ export class Session {
       deviceAttach: (args) => this.#withFiles("deviceAttach", args),
       deviceDetach: pass("deviceDetach"),
       deviceList: pass("deviceList"),
+      networkList: pass("networkList"),
+      networkCreate: pass("networkCreate"),
+      networkRemove: pass("networkRemove"),
+      networkForward: pass("networkForward"),
+      networkUnforward: pass("networkUnforward"),
+      networkService: pass("networkService"),
+      networkCapture: (args) => this.#withFiles("networkCapture", args),
+      networkCaptureEnd: pass("networkCaptureEnd"),
       mediumInsert: (args) => this.#withFiles("mediumInsert", args),
       inspectRegisters: inspect("inspectRegisters"),
       inspectWalk: inspect("inspectWalk"),
