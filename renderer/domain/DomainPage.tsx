@@ -4,6 +4,7 @@ import { useShallow } from "zustand/react/shallow";
 import { ConsoleTab } from "../console/ConsoleTab.tsx";
 import { DevicesTab, EndedDevices } from "../devices/lazy.ts";
 import { InspectTab } from "../inspect/lazy.ts";
+import { CrashCard, useCrashReport } from "../inspect/CrashCard.tsx";
 import { organize } from "../organize/groups.ts";
 import { Tags } from "../organize/Tags.tsx";
 import { DOMAIN_TABS, endedDomains, show, useApp, type DomainTab } from "../state/store.ts";
@@ -41,6 +42,7 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
       departed?.reason === "crash" &&
       xenLog.lines.some(({ origin, text }) => origin === "xen" && text.includes(`Domain ${domid} (vcpu#`)),
   );
+  const crash = useCrashReport(domid, !domain && departed?.reason === "crash");
   const state = domain ? stateOf(domain) : null;
   if (domid < 0 && !saved) return <p className="page-empty">This domain is saved no more.</p>;
   return (
@@ -79,7 +81,7 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
       {!domain && (
         <div className="banner banner-quiet" role="status">
           {saved ? "This domain is saved: it goes on where it was when it is restored." : "This domain is gone."}{" "}
-          {!saved && ENDINGS[departed?.reason ?? ""]}
+          {!saved && (crash?.line ? `It crashed: ${crash.line}` : ENDINGS[departed?.reason ?? ""])}
           {logTells && " The Xen log shows its registers and stack."} {departed && "Its console is kept."}
         </div>
       )}
@@ -108,6 +110,8 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
               <Suspense>
                 <InspectTab domid={domid} />
               </Suspense>
+            ) : tab === "inspect" ? (
+              <CrashCard domid={domid} crashed={departed?.reason === "crash"} />
             ) : tab === "xenstore" ? (
               <StoreTab root={`/local/domain/${domid}`} domid={domid} />
             ) : domain ? (
