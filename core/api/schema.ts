@@ -40,7 +40,7 @@ import type { HistoryReport } from "./history/recorder.ts";
 import type { JournalEntry } from "./journal/entry.ts";
 import type { SavedDomain } from "../toolstack/messages.ts";
 import type { DomainStop } from "./stops.ts";
-import type { DeviceHandshake, DomainHandshakes, DomainWiring } from "../toolstack/wiring-report.ts";
+import type { DeviceEntry, DeviceHandshake, DomainHandshakes, DomainWiring } from "../toolstack/wiring-report.ts";
 
 export type { BootBuilt, FrameKind, FrameMap, MemoryLayout, PcpuSwitches } from "../toolstack/messages.ts";
 export type * from "./host-state.ts";
@@ -52,6 +52,9 @@ export type { SavedDomain } from "../toolstack/messages.ts";
 export type { DomainStop } from "./stops.ts";
 export type {
   DeviceHandshake,
+  BehindState,
+  DeviceEntry,
+  DeviceFigure,
   DeviceWiring,
   DomainHandshakes,
   DomainWiring,
@@ -61,6 +64,7 @@ export type {
   HandshakeSummary,
   PortWiring,
   RingDirection,
+  RingWiring,
 } from "../toolstack/wiring-report.ts";
 export type * from "../toolstack/inspect/report.ts";
 export type {
@@ -152,6 +156,9 @@ const uuid = z.string().regex(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/, "must 
 const config = z.string().max(MOST_CONFIG_CHARACTERS);
 
 /** Arguments by request. */
+const deviceKey = z.string().regex(/^[a-z0-9]{1,16}$/);
+const deviceSpec = z.string().max(8192);
+
 export const REQUESTS = {
   hostState: nothing,
   /** What is left out stays as it was. */
@@ -254,6 +261,16 @@ export const REQUESTS = {
   consoleDetach: z.strictObject({ domid }),
   consoleInput: z.strictObject({ domid, bytes: bytes(MOST_CONSOLE_INPUT_BYTES) }),
   consoleLogs: nothing,
+  /** Devices of a domain that runs: `key` of xl.cfg and one string of its list. Only for clients that may name files. */
+  deviceAttach: z.strictObject({ domid, key: deviceKey, spec: deviceSpec, folder: z.string().max(4096) }),
+  deviceDetach: z.strictObject({
+    domid,
+    key: deviceKey,
+    device: z.string().min(1).max(32),
+    force: z.boolean().optional(),
+  }),
+  deviceList: z.strictObject({ domid, kind: deviceKey }),
+  mediumInsert: z.strictObject({ domid, key: deviceKey, spec: deviceSpec, folder: z.string().max(4096) }),
 
   /** What is inside a domain: toolstack/inspect/report.ts. `tables`: which of a PV vCPU's two page tables, the kernel's if not said. */
   inspectRegisters: z.strictObject({ domid, vcpu }),
@@ -417,6 +434,10 @@ export interface Results {
   consoleDetach: null;
   consoleInput: null;
   consoleLogs: { domid: number; name: string; bytes: number; alive: boolean }[];
+  deviceAttach: { kind: string; id: string };
+  deviceDetach: null;
+  deviceList: DeviceEntry[];
+  mediumInsert: null;
   inspectRegisters: RegistersReport;
   inspectWalk: WalkReport;
   inspectFrame: FrameFacts;

@@ -1,6 +1,7 @@
 /** One client's session: its requests are checked and carried out, its subscriptions are its own and end with it. */
 import { z } from "zod";
 import { ToolstackError } from "../toolstack/client.ts";
+import type { ToolstackRequests } from "../toolstack/messages.ts";
 import { parseXlConfig } from "../toolstack/xlcfg.ts";
 import { ApiFailure } from "./failure.ts";
 import { FileReads } from "./file-reads.ts";
@@ -223,6 +224,16 @@ export class Session {
     return made === null ? null : ask(() => host.toolstack.request("createCancel", { name: made }));
   }
 
+  /** What names a file of the host's user. */
+  async #withFiles<N extends "deviceAttach" | "mediumInsert">(name: N, args: ToolstackRequests[N]["args"]) {
+    if (!this.#connection.mayNameFiles)
+      throw new ApiFailure(
+        "EACCES",
+        "Files of the host's computer can be attached by its own user only: use the command line.",
+      );
+    return this.#host.toolstack.request(name, args);
+  }
+
   #makeHandlers(): Handlers {
     const host = this.#host;
     const pass =
@@ -313,6 +324,10 @@ export class Session {
       },
       consoleInput: pass("consoleInput"),
       consoleLogs: pass("consoleLogs"),
+      deviceAttach: (args) => this.#withFiles("deviceAttach", args),
+      deviceDetach: pass("deviceDetach"),
+      deviceList: pass("deviceList"),
+      mediumInsert: (args) => this.#withFiles("mediumInsert", args),
       inspectRegisters: inspect("inspectRegisters"),
       inspectWalk: inspect("inspectWalk"),
       inspectFrame: inspect("inspectFrame"),
@@ -408,7 +423,8 @@ export class Session {
     for (const [name, id] of Object.entries(files ?? {})) contents[name] = this.#files.whole(id).bytes;
     if (!this.#connection.mayNameFiles) {
       const parsed = parseXlConfig(config).config;
-      for (const file of parsed ? [parsed.kernel, parsed.ramdisk] : [])
+      const named = parsed ? [parsed.kernel, parsed.ramdisk, ...parsed.devices.flatMap(({ files }) => files)] : [];
+      for (const file of named)
         if (file !== null && !Object.hasOwn(contents, file))
           throw new ApiFailure("EACCES", `${file} was not given with the config: drop the file on the window too.`);
     }

@@ -23,18 +23,10 @@ export const USAGE = `usage: xenarium <command> [arguments]
       --token-file FILE        the token of its address is kept there: windows find the server again after it was restarted
       --kernels FOLDER         windows may start the kernels (vmlinuz-*, with their RAM disks) of that folder, as /boot
 
-  xl <subcommand>              talk to a running host
-      list [-l] [DOMAIN]       create CONFIG.cfg [-p] [-c]      destroy DOMAIN
-      pause DOMAIN             unpause DOMAIN                   shutdown [-a] DOMAIN
-      reboot DOMAIN            console DOMAIN                   rename DOMAIN NAME
-      domid NAME               domname ID                       uptime [DOMAIN ...]
-      vcpu-list [DOMAIN]       vcpu-set DOMAIN VCPUS            vcpu-pin DOMAIN VCPU|all CPUS
-      mem-set DOMAIN SIZE      sched-credit [-d DOMAIN [-w WEIGHT] [-c CAP]]
-      dmesg [-c]               info
+  xl <subcommand> [args]       Xen's toolstack against a running host; xl help names the subcommands
 
-  xenstore-ls [-f] [-p] [PATH]       xenstore-list PATH ...       xenstore-read PATH ...
-  xenstore-write PATH VALUE          xenstore-rm PATH ...         xenstore-watch PATH
-                               talk to a running host's xenstored, as dom0
+  xenstore-ls, -list, -read, -write, -exists, -rm, -chmod, -watch
+                               Xen's xenstore clients against a running host, as dom0; -h says what each takes
 
   help, version                this text; which xenarium this is
 `;

@@ -2,37 +2,26 @@
 import { version } from "../../package.json";
 import { runArguments, serveArguments, USAGE, UsageError } from "./arguments.ts";
 import { EXIT_FAILURE, EXIT_USAGE, run } from "./run.ts";
-import type { Command } from "./command.ts";
+import { connectHost } from "./host.ts";
 import { serve } from "./serve.ts";
-import { XENSTORE_COMMANDS } from "./xenstore.ts";
-import { subcommand } from "./xl/commands.ts";
-import { ApiClient } from "../api/client.ts";
-import type { HostState } from "../api/schema.ts";
-import { connectLocal } from "../api/transport/local-socket.ts";
+import { XENSTORE_CLIENTS, xenstore } from "./xenstore/clients.ts";
+import { XlFailure } from "./xl/command.ts";
+import { xl } from "./xl/program.ts";
+import type { ApiClient } from "../api/client.ts";
 
 /** core.wasm and the workers' scripts lie beside the bundle. */
 const imageFolder = new URL("./", import.meta.url);
 
-/** The host must run: it is asked over its socket. */
-async function toHost(command: Command, args: string[]): Promise<number> {
-  const client = new ApiClient(await connectLocal());
+/** `command` may ask for the running host: it is asked over its socket. */
+async function withHost(command: (connect: () => Promise<ApiClient>) => Promise<number>): Promise<number> {
+  let client: ApiClient | null = null;
   try {
-    await started(client);
-    return await command(client, args);
+    return await command(async () => {
+      return (client = await connectHost());
+    });
   } finally {
-    client.close();
+    (client as ApiClient | null)?.close();
   }
-}
-
-/** A host that is just being powered on is waited for: a script may start it and go on. */
-function started(client: ApiClient): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const look = ({ power }: HostState): void => {
-      if (power !== "starting") resolve();
-    };
-    client.on("host", look);
-    client.request("hostState", {}).then(look, reject);
-  });
 }
 
 async function main([command, ...args]: string[]): Promise<number> {
@@ -41,10 +30,8 @@ async function main([command, ...args]: string[]): Promise<number> {
       return run(runArguments(args), imageFolder);
     case "serve":
       return serve(serveArguments(args), imageFolder);
-    case "xl": {
-      const [name, ...rest] = args;
-      return toHost(subcommand(name), rest);
-    }
+    case "xl":
+      return withHost((connect) => xl(args, connect));
     case "version":
     case "--version":
     case "-V":
@@ -56,8 +43,8 @@ async function main([command, ...args]: string[]): Promise<number> {
       process.stdout.write(USAGE);
       return 0;
     default:
-      if (command !== undefined && Object.hasOwn(XENSTORE_COMMANDS, command))
-        return toHost(XENSTORE_COMMANDS[command]!, args);
+      if (command !== undefined && Object.hasOwn(XENSTORE_CLIENTS, command))
+        return withHost((connect) => xenstore(command, args, connect));
       throw new UsageError(command === undefined ? USAGE : `there is no command "${command}"\n${USAGE}`);
   }
 }
@@ -71,6 +58,11 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) =>
 main(process.argv.slice(2)).then(
   (status) => process.exit(status),
   (error: unknown) => {
+    if (error instanceof XlFailure) {
+      // The words of Xen's own tools, as they are.
+      process.stderr.write(`${error.message}\n`);
+      process.exit(error.status);
+    }
     process.stderr.write(`xenarium: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(error instanceof UsageError ? EXIT_USAGE : EXIT_FAILURE);
   },

@@ -5,11 +5,7 @@ import type { DomainConfig } from "./messages.ts";
 export interface StorePorts {
   storeMfn: number;
   storePort: number;
-  consoleMfn: number;
-  consolePort: number;
 }
-
-export const CONSOLE_LIMIT = 1048576;
 
 /** UTF-8, a character a byte, as xenstore's values are here. */
 function bytes(text: string): string {
@@ -65,35 +61,13 @@ export function writeDomainStore(store: LocalXenstore, domid: number, config: Do
   });
 }
 
-/** Rings and ports, known when the domain is built, and the console's two ends. */
-export function writeBuiltDomain(store: LocalXenstore, domid: number, ports: StorePorts): void {
-  const dom = `/local/domain/${domid}`;
-  const backend = `/local/domain/0/backend/console/${domid}/0`;
-  const readable = ["n0", `r${domid}`];
+/** Ring and port of xenstore's own, known when the domain is built. */
+export function writeStoreRing(store: LocalXenstore, domid: number, ports: StorePorts): void {
+  const directory = `/local/domain/${domid}/store`;
   store.transaction((t) => {
-    store.writeAll(`${dom}/store`, { port: ports.storePort, "ring-ref": ports.storeMfn }, t);
-    store.writeAll(
-      `${dom}/console`,
-      {
-        backend,
-        "backend-id": 0,
-        limit: CONSOLE_LIMIT,
-        type: "xenconsoled",
-        output: "pty",
-        tty: "",
-        port: ports.consolePort,
-        "ring-ref": ports.consoleMfn,
-      },
-      t,
-    );
-    store.writeAll(
-      backend,
-      { frontend: `${dom}/console`, "frontend-id": domid, online: 1, state: 1, protocol: "vt100" },
-      t,
-    );
-    for (const directory of [`${dom}/store`, `${dom}/console`])
-      for (const path of [directory, ...store.list(directory, t).map((name) => `${directory}/${name}`)])
-        store.setPermissions(path, readable, t);
+    store.mkdir(directory, t);
+    store.setPermissions(directory, [`n${store.connection.domid}`, `r${domid}`], t);
+    store.writeAll(directory, { port: ports.storePort, "ring-ref": ports.storeMfn }, t);
   });
 }
 
@@ -105,14 +79,7 @@ export function renameDomainStore(store: LocalXenstore, domid: number, uuid: str
 }
 
 export function removeDomainStore(store: LocalXenstore, domid: number, uuid: string): void {
-  const backends = "/local/domain/0/backend";
-  for (const path of [
-    `/local/domain/${domid}`,
-    ...store.list(backends).map((kind) => `${backends}/${kind}/${domid}`),
-    `/vm/${uuid}`,
-    `/libxl/${domid}`,
-  ])
-    store.remove(path);
+  for (const path of [`/local/domain/${domid}`, `/vm/${uuid}`, `/libxl/${domid}`]) store.remove(path);
 }
 
 /** What a domain was told of its memory, in MiB; null where there is no such node, or no number in it. */

@@ -4,16 +4,20 @@ import path from "node:path";
 import { ImageError } from "../dom0/builder/elf.ts";
 import { identifyImage, loadKernel } from "../dom0/builder/image.ts";
 import type { PvBuilder, PvBuilt } from "../dom0/builder/pv64.ts";
-import type { ConsoleBackend } from "../dom0/console/backend.ts";
+import type { Consoles } from "../dom0/backends/console/consoles.ts";
+import { firstConsole } from "../dom0/backends/console/kind.ts";
 import * as abi from "../dom0/kernel/abi.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import type { PvRestore } from "../dom0/saved/restore.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
+import type { BackendDevices } from "../dom0/xenbus/devices.ts";
+import type { DeviceKind } from "../dom0/xenbus/kind.ts";
 import { bitmap } from "./cpu-list.ts";
+import type { DomainDevices } from "./devices.ts";
 import { isDomainName, NAME_ALLOWED } from "./domain-name.ts";
-import { removeDomainStore, renameDomainStore, writeBuiltDomain, writeDomainStore } from "./domain-store.ts";
+import { removeDomainStore, renameDomainStore, writeDomainStore, writeStoreRing } from "./domain-store.ts";
 import { EndedDomains } from "./ended.ts";
 import { errorData, Refusal } from "./error.ts";
 import {
@@ -67,7 +71,10 @@ export interface LifecycleParts {
   hypercalls: Hypercalls;
   store: LocalXenstore;
   handshakes: Handshakes;
-  console: ConsoleBackend;
+  consoles: Consoles;
+  devices: DomainDevices;
+  /** Those in this domain. */
+  backends: BackendDevices;
   builder: PvBuilder;
   emit: Emit;
   /** Number of pCPUs of the host. */
@@ -111,7 +118,7 @@ export class Lifecycle {
   }
 
   async create(options: CreateOptions): Promise<CreateResult> {
-    const { config, diagnostics } = checkedConfig(options);
+    const { config, diagnostics } = checkedConfig(options, this.#parts.devices.kinds);
     const result = await this.#create(config, options);
     return { ...result, warnings: diagnostics };
   }
@@ -119,7 +126,7 @@ export class Lifecycle {
   /** The domain goes on as it is; when it is restarted, it is from this, with its name and UUID of now. What the parser warned about. */
   updateConfig(domid: number, options: Pick<CreateOptions, "config" | "configName">): ConfigDiagnostic[] {
     const domain = this.managed(domid);
-    const { config, diagnostics } = checkedConfig(options);
+    const { config, diagnostics } = checkedConfig(options, this.#parts.devices.kinds);
     const { name, uuid } = domain;
     domain.config = { ...config, name, uuid };
     domain.options = { ...domain.options, ...options };
@@ -220,7 +227,7 @@ export class Lifecycle {
     restored: boolean,
     fill: (ports: { domid: number; storePort: number; consolePort: number }) => Promise<PvBuilt>,
   ): Promise<Omit<CreateResult, "warnings">> {
-    const { hypercalls, store, handshakes, console } = this.#parts;
+    const { hypercalls, store, handshakes, consoles, devices, backends } = this.#parts;
     this.#checkCpus(config);
     const domid = hypercalls.createDomain(config.uuid, config.maxvcpus, config.limits);
     handshakes.begin(domid);
@@ -237,9 +244,17 @@ export class Lifecycle {
       storeWritten = true;
       const built = await fill({ domid, storePort, consolePort });
       wanted.throwIfAborted();
-      console.connect(domid, config.name, consolePort);
+      consoles.begin(domid, config.name);
       store.introduce(domid, built.storeMfn, storePort);
-      writeBuiltDomain(store, domid, { ...built, storePort, consolePort });
+      writeStoreRing(store, domid, { ...built, storePort });
+      const folder = options.configName ? path.dirname(path.resolve(options.configName)) : ".";
+      const specs = [
+        firstConsole(consolePort, built.consoleMfn),
+        ...config.devices.map((spec) => devices.within(spec, folder)),
+      ];
+      const addresses = store.transaction((t) => specs.map((spec) => devices.write(domid, spec, t)));
+      await Promise.all(addresses.map((address) => devices.ready(address, wanted)));
+      wanted.throwIfAborted();
       const { name, uuid } = config;
       this.#domains.set(domid, { domid, name, uuid, config, options, createdAt: Date.now(), stopped: false });
       this.#parts.emit("created", { domid, name, uuid, restored });
@@ -247,9 +262,10 @@ export class Lifecycle {
       return { domid, name, uuid, timings: built.timings };
     } catch (error) {
       this.#domains.delete(domid);
-      console.disconnect(domid);
+      backends.release(domid);
+      consoles.forget(domid);
       store.release(domid);
-      if (storeWritten) removeDomainStore(store, domid, config.uuid);
+      if (storeWritten) this.#forget(domid, config.uuid);
       handshakes.forget(domid);
       hypercalls.destroyDomain(domid);
       throw error;
@@ -297,7 +313,7 @@ export class Lifecycle {
       throw new Refusal("EEXIST", `A domain named ${name} exists already; names are unique on a host.`);
     domain.name = name;
     renameDomainStore(this.#parts.store, domid, domain.uuid, name);
-    this.#parts.console.rename(domid, name);
+    this.#parts.consoles.rename(domid, name);
   }
 
   /** It has suspended and is written: it goes, until it is restored. */
@@ -309,27 +325,31 @@ export class Lifecycle {
 
   destroy(domid: number, replacedBy: number | null = null): void {
     const domain = this.managed(domid);
-    const { hypercalls, console, store } = this.#parts;
+    const { hypercalls, backends, store } = this.#parts;
     try {
       hypercalls.pauseDomain(domid);
-      console.drain(domid);
     } catch (error) {
       // Dying already: there is nothing left to stop.
       if (!(error instanceof HypercallError)) throw error;
     }
     this.#domains.delete(domid);
-    console.disconnect(domid);
+    backends.release(domid);
     store.release(domid);
     try {
       hypercalls.destroyDomain(domid);
     } catch (error) {
       if (!(error instanceof HypercallError && error.code === "ESRCH")) throw error;
     }
-    removeDomainStore(store, domid, domain.uuid);
+    this.#forget(domid, domain.uuid);
     this.#parts.handshakes.end(domid);
     const { config, options, name, uuid } = domain;
     this.#ended.add({ domid, config: { ...config, name, uuid }, options });
     this.#parts.emit("destroyed", { domid, name: domain.name, uuid: domain.uuid, replacedBy });
+  }
+
+  #forget(domid: number, uuid: string): void {
+    this.#parts.devices.removeBackends(domid);
+    removeDomainStore(this.#parts.store, domid, uuid);
   }
 
   /** @releaseDomain: looks at every domain for one that has stopped. */
@@ -347,7 +367,7 @@ export class Lifecycle {
       }
       if (domain.stopped || reason === "suspend") continue;
       domain.stopped = true;
-      this.#parts.console.drain(domain.domid);
+      this.#parts.backends.drain(domain.domid);
       const action = this.#actionFor(domain.config, reason);
       const stop: DomainStopped = { domid: domain.domid, name: domain.name, uuid: domain.uuid, reason, action };
       this.#parts.emit("stopped", stop);
@@ -409,11 +429,14 @@ export class Lifecycle {
   }
 }
 
-function checkedConfig(options: Pick<CreateOptions, "config" | "configName">): {
+function checkedConfig(
+  options: Pick<CreateOptions, "config" | "configName">,
+  kinds: readonly DeviceKind[],
+): {
   config: DomainConfig;
   diagnostics: ConfigDiagnostic[];
 } {
-  const { config, diagnostics } = parseXlConfig(options.config);
+  const { config, diagnostics } = parseXlConfig(options.config, [], kinds);
   if (config) return { config, diagnostics };
   const errors = diagnostics.filter(({ severity }) => severity === "error").map(({ message }) => message);
   const name = options.configName ? `${options.configName}: ` : "";

@@ -20,7 +20,8 @@ import type {
 import type { CreationLimits, SchedulerParameters } from "../dom0/kernel/hypercalls.ts";
 import type { FrameKind, FrameMap, MemoryLayout } from "../dom0/kernel/frame-table.ts";
 import type { PcpuSwitches } from "../dom0/kernel/switches.ts";
-import type { DeviceHandshake, DomainHandshakes, DomainWiring } from "./wiring-report.ts";
+import type { DeviceSpec } from "../dom0/xenbus/kind.ts";
+import type { DeviceEntry, DeviceHandshake, DomainHandshakes, DomainWiring } from "./wiring-report.ts";
 
 export type { FrameKind, FrameMap, MemoryLayout, PcpuSwitches, SchedulerParameters };
 export type { ImageKind };
@@ -70,6 +71,8 @@ export interface DomainConfig {
   onWatchdog: ShutdownAction;
   onCrash: ShutdownAction;
   onSoftReset: ShutdownAction;
+  /** Split devices beside the first console, in the order of the file. */
+  devices: DeviceSpec[];
 }
 
 /** One finding about an xl.cfg. Line and column are 1-based; 0 where none applies (a value from the caller). */
@@ -386,6 +389,18 @@ export interface ToolstackRequests {
     args: Record<string, never>;
     result: { domid: number; name: string; bytes: number; alive: boolean }[];
   };
+  /**
+   * A device comes while the domain runs: `key` of xl.cfg, one string of its list, and the folder that relative files are taken from.
+   * ETIMEDOUT when a guest does not let go of what is to be detached; with `force` nobody asks it.
+   */
+  deviceAttach: {
+    args: { domid: number; key: string; spec: string; folder: string };
+    result: { kind: string; id: string };
+  };
+  deviceDetach: { args: { domid: number; key: string; device: string; force?: boolean }; result: null };
+  deviceList: { args: { domid: number; kind: string }; result: DeviceEntry[] };
+  /** Another medium into a drive, or none where the string has no target. */
+  mediumInsert: { args: { domid: number; key: string; spec: string; folder: string }; result: null };
   wiring: { args: { domid: number }; result: DomainWiring };
   /** What frontends and backends of the domain's devices wrote into xenstore, also when it is gone: its devices, then one of them. */
   handshakes: { args: { domid: number }; result: DomainHandshakes };

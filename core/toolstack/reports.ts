@@ -53,6 +53,16 @@ export class Reports {
     return domid === 0 ? "Domain-0" : (this.#domains.get(domid)?.name ?? `(domain ${domid})`);
   }
 
+  /** The domid of a domain's name or of the digits of a domid; null for none. */
+  find(domain: string | number): number | null {
+    // Digits are a domid, whatever names there are: as in libxl.
+    const wanted = String(domain);
+    const found = this.list().find(({ name, domid }) =>
+      /^\d+$/.test(wanted) ? domid === Number(wanted) : name === wanted,
+    );
+    return found?.domid ?? null;
+  }
+
   list(): DomainInfo[] {
     return this.#hypercalls.listDomains().map((record) => this.#describe(record));
   }

@@ -11,6 +11,7 @@ import { PvSaver, SaveError } from "../dom0/saved/save.ts";
 import type { ForeignFrames } from "../dom0/kernel/native.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { XenstoreError } from "../dom0/xenstore/wire.ts";
+import { DeviceRefusal, type DomainDevices } from "./devices.ts";
 import { Refusal } from "./error.ts";
 import { shutdownReason, type Emit, type Lifecycle, type ManagedDomain } from "./lifecycle.ts";
 import type { CreateResult } from "./messages.ts";
@@ -30,6 +31,7 @@ export interface SavingParts {
   frames: ForeignFrames;
   store: LocalXenstore;
   lifecycle: Lifecycle;
+  devices: DomainDevices;
   emit: Emit;
 }
 
@@ -178,7 +180,7 @@ export class Saving {
   /** The domain of a file, under the name and UUID that it had. */
   restore(file: string, paused: boolean): Promise<CreateResult> {
     return readSaved(file, async ({ header, files, stream }) => {
-      const { config, diagnostics } = parseXlConfig(header.config);
+      const { config, diagnostics } = parseXlConfig(header.config, [], this.#parts.devices.kinds);
       if (!config)
         throw new Refusal("EINVAL", `${file} can't be restored: its configuration is not understood.`, diagnostics);
       const { name, uuid } = header;
@@ -199,7 +201,9 @@ export class Saving {
       const result = await restored.catch((error: unknown) => {
         if (error instanceof HypercallError)
           throw new Refusal(error.code, `${file} can't be restored: the hypervisor refused ${error.message}.`);
-        // A ring in a page that may not be granted.
+        // A ring in a page that may not be granted, or what lies behind a device is not there any more.
+        if (error instanceof DeviceRefusal)
+          throw new Refusal(error.code, `${file} can't be restored: ${error.message}`);
         if (error instanceof GrantError || error instanceof XenstoreError)
           throw new Refusal("EINVAL", `${file} can't be restored: ${error.message}.`);
         throw error;

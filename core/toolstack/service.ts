@@ -1,7 +1,7 @@
 /** The requests of messages.ts, answered by the parts of dom0. */
 import { readFile } from "node:fs/promises";
 import { identifyImage } from "../dom0/builder/image.ts";
-import type { ConsoleBackend } from "../dom0/console/backend.ts";
+import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import * as abi from "../dom0/kernel/abi.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import {
@@ -18,9 +18,11 @@ import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import type { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { bootBuilt } from "./boot-report.ts";
+import type { DomainDevices } from "./devices.ts";
 import { readStoreMemory } from "./domain-store.ts";
 import { Refusal } from "./error.ts";
 import { bitmap, parseCpus } from "./cpu-list.ts";
+import { HotPlug } from "./hot-plug.ts";
 import { MAXMEM_SLACK_KIB, type Emit, type Lifecycle } from "./lifecycle.ts";
 import type { DomainSettings, ImageDescription, ToolstackRequestName, ToolstackRequests } from "./messages.ts";
 import type { Inspection } from "./inspect/inspection.ts";
@@ -42,7 +44,8 @@ export interface ServiceParts {
   xenstored: Xenstored;
   storeDomains: XenstoreDomains;
   handshakes: Handshakes;
-  console: ConsoleBackend;
+  consoles: Consoles;
+  devices: DomainDevices;
   lifecycle: Lifecycle;
   saving: Saving;
   reports: Reports;
@@ -67,7 +70,7 @@ export class Service {
     this.#parts = parts;
     this.#xenstore = new StoreRequests(parts);
     this.#handlers = this.#makeHandlers();
-    parts.console.onOutput((domid, bytes, offset) => {
+    parts.consoles.onOutput((domid, bytes, offset) => {
       if (this.#attached.has(domid)) parts.emit("console", { domid, bytes, offset });
     });
   }
@@ -87,8 +90,9 @@ export class Service {
   }
 
   #makeHandlers(): Handlers {
-    const { hypercalls, store, handshakes, console, lifecycle, saving, reports, inspection } = this.#parts;
+    const { hypercalls, store, handshakes, consoles, devices, lifecycle, saving, reports, inspection } = this.#parts;
     const xenstore = this.#xenstore;
+    const hotPlug = new HotPlug(lifecycle, devices, store);
     return {
       hostInfo: () => reports.hostInfo(),
       dmesg: ({ clear }) => hypercalls.readConsole(clear ?? false),
@@ -103,7 +107,7 @@ export class Service {
         return null;
       },
       resolve: ({ domain }) => this.#resolve(domain),
-      parseConfig: ({ config }) => parseXlConfig(config),
+      parseConfig: ({ config }) => parseXlConfig(config, [], devices.kinds),
       inspect: (args) => this.#inspect(args),
       inspectCancel: ({ by }) => {
         for (const wanted of this.#inspecting.get(by) ?? [])
@@ -142,7 +146,7 @@ export class Service {
       setVcpus: ({ domid, vcpus }) => done(this.#setVcpus(domid, vcpus)),
       setMemory: ({ domid, memoryMiB }) => done(this.#setMemory(domid, memoryMiB)),
       consoleAttach: ({ domid }) => {
-        const snapshot = console.log(domid);
+        const snapshot = consoles.log(domid);
         if (!snapshot) throw new Refusal("ESRCH", `Domain ${domid} has no console.`);
         this.#attached.set(domid, (this.#attached.get(domid) ?? 0) + 1);
         return snapshot;
@@ -154,14 +158,19 @@ export class Service {
         return null;
       },
       consoleInput: ({ domid, bytes }) => {
-        if (!console.input(domid, bytes))
+        if (!consoles.input(domid, bytes))
           throw new Refusal(
             "EPIPE",
             `Domain ${domid} takes no console input: it is gone, or 1 MiB waits to be read by it.`,
           );
         return null;
       },
-      consoleLogs: () => console.logs(),
+      consoleLogs: () => consoles.logs(),
+      deviceAttach: ({ domid, key, spec, folder }) => hotPlug.attach(domid, key, spec, folder),
+      deviceDetach: async ({ domid, key, device, force }) =>
+        done(await hotPlug.detach(domid, key, device, force ?? false)),
+      deviceList: ({ domid, kind }) => devices.list(domid, kind),
+      mediumInsert: ({ domid, key, spec, folder }) => done(hotPlug.insert(domid, key, spec, folder)),
       wiring: ({ domid }) => this.#parts.wiring.report(domid),
       handshakes: ({ domid }) => known(handshakes.of(domid), `Of domain ${domid} no handshake is known.`),
       handshake: ({ domid, kind, id }) =>
@@ -199,12 +208,7 @@ export class Service {
   }
 
   #resolve(domain: string | number): number {
-    const list = this.#parts.reports.list();
-    // Digits are a domid, whatever names there are: as in libxl.
-    const wanted = String(domain);
-    const found = list.find(({ name, domid }) => (/^\d+$/.test(wanted) ? domid === Number(wanted) : name === wanted));
-    if (!found) throw new Refusal("ESRCH", `There is no domain ${domain}.`);
-    return found.domid;
+    return known(this.#parts.reports.find(domain), `There is no domain ${domain}.`);
   }
 
   async #inspect({ path, bytes, name, by }: ToolstackRequests["inspect"]["args"]): Promise<ImageDescription> {
@@ -263,21 +267,18 @@ export class Service {
       );
     const { hypercalls, lifecycle } = this.#parts;
     const { nrCpus } = hypercalls.physicalInfo();
-    const bits = (text: string, what: string): number => {
+    const bits = (text: string): number => {
       const listed = parseCpus(text);
       if (!listed)
         throw new Refusal("EINVAL", `"${text}" is no list of pCPUs; allowed: numbers as 0-3,5,^1, all, nodes:0.`);
       const there = listed.filter((cpu) => cpu < nrCpus);
       if (!there.length)
-        throw new Refusal(
-          "EINVAL",
-          `The host has pCPUs 0 to ${nrCpus - 1}; ${text} is not among them: no pCPU is left for ${what} affinity.`,
-        );
+        throw new Refusal("EINVAL", `The host has pCPUs 0 to ${nrCpus - 1}; ${text} is not among them.`);
       return there.length === nrCpus ? 0xffffffff : bitmap(there);
     };
     const affinity = {
-      ...(cpus !== undefined && { hard: bits(cpus, "hard") }),
-      ...(soft !== undefined && { soft: bits(soft, "soft") }),
+      ...(cpus !== undefined && { hard: bits(cpus) }),
+      ...(soft !== undefined && { soft: bits(soft) }),
     };
     hypercalls.setAffinity(lifecycle.managed(domid).domid, vcpu, affinity, force ?? false);
   }

@@ -133,7 +133,12 @@ export class StoreRequests {
 
   remove(path: string): void {
     if (path === "/") throw new Refusal("EINVAL", "The root of xenstore can't be removed.");
-    this.#checked(path, () => this.#parts.store.remove(path));
+    this.#checked(path, () => {
+      // As xenstored has it: a node that is not there is fine, but not the lack of its parent.
+      const parent = path.slice(0, path.lastIndexOf("/")) || "/";
+      if (!this.#parts.xenstored.store.find(parent)) throw new XenstoreError("ENOENT");
+      this.#parts.store.remove(path);
+    });
   }
 
   setPermissions(path: string, permissions: readonly string[]): void {

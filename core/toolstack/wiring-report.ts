@@ -2,6 +2,9 @@
 import type { HandshakeSummary } from "../dom0/xenstore/handshakes.ts";
 import type { GrantReport, GrantTableReport, PortReport } from "../dom0/kernel/observe.ts";
 
+import type { BehindState, RingState } from "../dom0/xenbus/kind.ts";
+
+export type { BehindState, DeviceFigure, RingDirection } from "../dom0/xenbus/kind.ts";
 export type {
   DeviceHandshake,
   DomainHandshakes,
@@ -18,55 +21,64 @@ export interface PortWiring extends PortReport {
   sent: number | null;
 }
 
-/** One direction of a ring. Indices run freely (u32); what lies between them has not been taken. */
-export interface RingDirection {
-  /** As the structure's fields are called: "out", "in", "req", "rsp". */
-  name: string;
-  towards: "backend" | "frontend";
-  producer: number;
-  consumer: number;
-  size: number;
-}
-export interface RingWiring {
-  /** Of Xen's public headers. */
-  structure: string;
+/** A grant that a backend has mapped. */
+export interface MappedGrantWiring {
+  ref: number;
+  /** As the domain's table has it now; null when it is there no more. */
+  grant: GrantWiring | null;
   mfn: number;
-  directions: RingDirection[];
-  /** The structure's error word; null where it has none. */
-  error: number | null;
+  /** The backend's handle of the mapping. */
+  handle: number;
+}
+/** A ring that is connected: what is shared, and the event channel that goes with it. */
+export interface RingWiring extends Omit<RingState, "port" | "pages"> {
+  grants: MappedGrantWiring[];
+  frontendPort: PortWiring | null;
+  backendPort: PortWiring | null;
 }
 
 export interface DeviceWiring {
-  kind: "console" | "xenstore";
+  /** As in xenstore's paths, or "xenstore". */
+  kind: string;
+  id: string;
+  /** For people: "Block device". */
+  title: string;
+  /** What its ends are called. */
+  frontendTitle: string;
+  backendTitle: string;
   /** The frontend's domain. */
   domid: number;
   name: string;
+  backendDomid: number;
+  backendName: string;
   /** Why the frontend's domain does not run; null when it may. */
   halted: "paused" | "shut down" | "crashed" | "dying" | null;
   frontendPath: string;
   /** null for xenstore, whose other end is xenstored itself. */
   backendPath: string | null;
-  /** XenbusState, as the backend wrote it. */
+  /** XenbusStates as written into xenstore; null where there is none. */
+  frontendState: string | null;
   backendState: string | null;
-  ring: RingWiring;
-  frontendPort: PortWiring | null;
-  backendPort: PortWiring | null;
-  grantRef: number;
-  /** As the domain's table has it now; null when it is there no more. */
-  grant: GrantWiring | null;
-  /** dom0's handle of the mapping. */
-  mapHandle: number;
-  behind:
-    | { kind: "log"; keptBytes: number; streamBytes: number; waitingInput: number }
-    | {
-        kind: "store";
-        nodes: number;
-        watches: number;
-        transactions: number;
-        requests: number;
-        watchEvents: number;
-        waitingReplies: number;
-      };
+  /** Why the backend closed it; null while it works. */
+  problem: string | null;
+  /** None while it is not connected, or where its backend is another domain's. */
+  rings: RingWiring[];
+  behind: BehindState | null;
+}
+
+/** One line of `xl block-list` and its kin. */
+export interface DeviceEntry {
+  kind: string;
+  id: string;
+  backendDomid: number;
+  frontendPath: string;
+  backendPath: string;
+  /** XenbusState as last written; 0 for none. */
+  frontendState: number;
+  backendState: number;
+  /** The guest's port and ring references, as its frontend wrote them; null where there are none. */
+  eventChannel: string | null;
+  ringRef: string | null;
 }
 
 export interface DomainWiring {
@@ -77,10 +89,10 @@ export interface DomainWiring {
   eventAbi: "2-level" | "FIFO";
   ports: PortWiring[];
   grants: GrantTableWiring;
-  /** The domain's own; dom0's are those that it is the backend of. */
+  /** The domain's own, and those that it is the backend of. */
   devices: DeviceWiring[];
   /** Devices of those domains whose handshake is known, also those that are gone. */
   handshakes: HandshakeSummary[];
-  /** Domains whose devices dom0 is the backend of and that are left out. */
+  /** Domains that it has backends for and that are left out. */
   moreDomains: number;
 }

@@ -1,15 +1,17 @@
 /** How a domain's split devices are wired, as it stands now: both ends, ring, event channel, grant, and what lies behind. */
-import type { ConsoleBackend } from "../dom0/console/backend.ts";
 import type { EventChannels } from "../dom0/kernel/events.ts";
-import type { MappedGrant } from "../dom0/kernel/grants.ts";
 import * as abi from "../dom0/kernel/abi.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import { PAGE_SHIFT } from "../dom0/kernel/memory.ts";
 import type { Observer } from "../dom0/kernel/observe.ts";
+import { backendPath, type DeviceAddress } from "../dom0/xenbus/address.ts";
+import type { BackendDevices } from "../dom0/xenbus/devices.ts";
+import type { DeviceFigure, RingState } from "../dom0/xenbus/kind.ts";
 import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import type { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
+import type { DomainDevices } from "./devices.ts";
 import { Refusal } from "./error.ts";
 import { shutdownReason } from "./lifecycle.ts";
 import type { DeviceWiring, DomainWiring, GrantTableWiring, PortWiring, RingWiring } from "./wiring-report.ts";
@@ -19,10 +21,13 @@ const MOST_DOMAINS = 32;
 const MOST_HANDSHAKES = 128;
 
 export interface WiringParts {
+  /** The domain that this runs in. */
+  domid: number;
   hypercalls: Hypercalls;
   events: EventChannels;
   observer: Observer;
-  console: ConsoleBackend;
+  devices: DomainDevices;
+  backends: BackendDevices;
   xenstored: Xenstored;
   storeDomains: XenstoreDomains;
   store: LocalXenstore;
@@ -39,11 +44,12 @@ export class Wiring {
     this.#parts = parts;
   }
 
-  /** Of dom0: the devices that it is the backend of. Throws Refusal when there is no such domain. */
+  /** Of this domain: the devices that it is the backend of. Throws Refusal when there is no such domain. */
   report(domid: number): DomainWiring {
     const { hypercalls, observer, handshakes, nameOf, now } = this.#parts;
     if (!hypercalls.domainInfo(domid)) throw new Refusal("ESRCH", `There is no domain ${domid}.`);
-    const all = domid === 0 ? hypercalls.listDomains(1).map((record) => record.domid) : [domid];
+    const others = hypercalls.listDomains().map((record) => record.domid);
+    const all = domid === this.#parts.domid ? others.filter((each) => each !== domid) : [domid];
     const fronts = all.slice(0, MOST_DOMAINS);
     const grants = observer.grants(domid);
     return {
@@ -59,41 +65,42 @@ export class Wiring {
     };
   }
 
-  /** What went through a port, where dom0 is at one of its ends and counts it. */
+  /** What went through a port, where this domain is at one of its ends and counts it. */
   #counted(domid: number, port: Omit<PortWiring, "received" | "sent">): PortWiring {
-    const { events } = this.#parts;
-    if (domid === 0) return { ...port, ...(events.traffic(port.port) ?? { received: null, sent: null }) };
-    const dom0s = port.remoteDomid === 0 && port.remotePort !== null ? events.traffic(port.remotePort) : null;
-    return { ...port, received: dom0s?.sent ?? null, sent: dom0s?.received ?? null };
+    const { events, domid: own } = this.#parts;
+    if (domid === own) return { ...port, ...(events.traffic(port.port) ?? { received: null, sent: null }) };
+    const other = port.remoteDomid === own && port.remotePort !== null ? events.traffic(port.remotePort) : null;
+    return { ...port, received: other?.sent ?? null, sent: other?.received ?? null };
   }
 
   #devices(domid: number, table: GrantTableWiring | null): DeviceWiring[] {
     const grants = table ?? this.#parts.observer.grants(domid);
-    return [this.#console(domid, grants), this.#xenstore(domid, grants)].filter((device) => device !== null);
+    const devices = this.#parts.devices.all(domid).map((address) => this.#device(address, grants));
+    return [...devices, this.#xenstore(domid, grants)].filter((device) => device !== null);
   }
 
-  #console(domid: number, grants: GrantTableWiring): DeviceWiring | null {
-    const wiring = this.#parts.console.wiring(domid);
-    if (!wiring) return null;
-    const { in: input, out, port, grant, keptBytes, streamBytes, waitingInput } = wiring;
-    const frontend = `/local/domain/${domid}/console`;
-    const backend = this.#parts.store.read(`${frontend}/backend`);
+  #device(address: DeviceAddress, grants: GrantTableWiring): DeviceWiring {
+    const { backends, devices, store } = this.#parts;
+    const { kind, domid, id, backendDomid } = address;
+    const { title } = devices.kind(kind);
+    const frontend = devices.frontendPath(address);
+    const backend = backendPath(address);
+    const own = backendDomid === this.#parts.domid ? backends.find(kind, domid, id) : null;
+    const state = own?.report() ?? null;
     return {
-      kind: "console",
-      ...this.#common(domid, port, grant, grants),
+      kind,
+      id,
+      title,
+      frontendTitle: `${title} frontend`,
+      backendTitle: `${title} backend`,
+      ...this.#ends(domid, backendDomid),
       frontendPath: frontend,
       backendPath: backend,
-      backendState: backend === null ? null : this.#parts.store.read(`${backend}/state`),
-      ring: {
-        structure: "xencons_interface",
-        mfn: grant.address >>> PAGE_SHIFT,
-        directions: [
-          { name: "out", towards: "backend", ...out },
-          { name: "in", towards: "frontend", ...input },
-        ],
-        error: null,
-      },
-      behind: { kind: "log", keptBytes, streamBytes, waitingInput },
+      frontendState: store.read(`${frontend}/state`),
+      backendState: store.read(`${backend}/state`),
+      problem: own ? own.problem : devices.problem(address),
+      rings: state?.rings.map((ring) => this.#ring(domid, ring, grants)) ?? [],
+      behind: state?.behind ?? null,
     };
   }
 
@@ -102,52 +109,80 @@ export class Wiring {
     const wiring = storeDomains.wiring(domid);
     if (!wiring) return null;
     const { req, rsp, port, grant, account, error } = wiring;
-    const ring: RingWiring = {
+    const ring: RingState = {
+      name: "ring",
       structure: "xenstore_domain_interface",
-      mfn: grant.address >>> PAGE_SHIFT,
+      unit: "bytes",
       directions: [
         { name: "req", towards: "backend", ...req },
         { name: "rsp", towards: "frontend", ...rsp },
       ],
       error,
+      port,
+      pages: [grant],
     };
+    const figure = (name: string, label: string, value: number, unit = ""): DeviceFigure => ({
+      name,
+      label,
+      value,
+      unit,
+    });
     return {
       kind: "xenstore",
-      ...this.#common(domid, port, grant, grants),
+      id: "0",
+      title: "xenstore",
+      frontendTitle: "xenstore client",
+      backendTitle: "xenstored",
+      ...this.#ends(domid, this.#parts.domid),
       frontendPath: `/local/domain/${domid}/store`,
       backendPath: null,
+      frontendState: null,
       backendState: null,
-      ring,
+      problem: null,
+      rings: [this.#ring(domid, ring, grants)],
       behind: {
-        kind: "store",
-        nodes: xenstored.store.owned.get(domid) ?? 0,
-        watches: account.watches,
-        transactions: account.transactions,
-        requests: account.counts.requests,
-        watchEvents: account.counts.events,
-        waitingReplies: account.waiting.replies,
+        title: "The store",
+        figures: [
+          figure("nodes", "Nodes that it owns", xenstored.store.owned.get(domid) ?? 0),
+          figure("requests", "Requests", account.counts.requests),
+          figure("watches", "Watches", account.watches),
+          figure("transactions", "Open transactions", account.transactions),
+          figure("watchEvents", "Watch events", account.counts.events),
+          figure("waitingReplies", "Waiting replies", account.waiting.replies),
+        ],
       },
     };
   }
 
-  #common(
+  #ends(
     domid: number,
-    backendPort: number,
-    { ref, handle }: MappedGrant,
-    grants: GrantTableWiring,
-  ): Omit<DeviceWiring, "kind" | "frontendPath" | "backendPath" | "backendState" | "ring" | "behind"> {
-    const { hypercalls, observer, nameOf } = this.#parts;
-    const back = observer.port(0, backendPort);
-    const front = back && back.remotePort !== null ? observer.port(domid, back.remotePort) : null;
+    backendDomid: number,
+  ): Pick<DeviceWiring, "domid" | "name" | "halted" | "backendDomid" | "backendName"> {
+    const { hypercalls, nameOf } = this.#parts;
     return {
       domid,
       name: nameOf(domid),
       halted: haltedOf(hypercalls.domainInfo(domid)?.flags ?? abi.XEN_DOMINF_dying),
-      backendPort: back && this.#counted(0, back),
+      backendDomid,
+      backendName: nameOf(backendDomid),
+    };
+  }
+
+  /** Of a backend in this domain: the other end's port and grants are looked up. */
+  #ring(domid: number, { port, pages, ...ring }: RingState, grants: GrantTableWiring): RingWiring {
+    const { observer, domid: own } = this.#parts;
+    const back = observer.port(own, port);
+    const front = back && back.remotePort !== null ? observer.port(domid, back.remotePort) : null;
+    return {
+      ...ring,
+      backendPort: back && this.#counted(own, back),
       frontendPort: front && this.#counted(domid, front),
-      grantRef: ref,
-      grant: grants.entries.find((entry) => entry.ref === ref) ?? null,
-      mapHandle: handle,
+      grants: pages.map(({ ref, handle, address }) => ({
+        ref,
+        handle,
+        mfn: address >>> PAGE_SHIFT,
+        grant: grants.entries.find((entry) => entry.ref === ref) ?? null,
+      })),
     };
   }
 }

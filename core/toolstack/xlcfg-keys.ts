@@ -78,7 +78,7 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   pvshim_cmdline: other("It is for PVH guests."),
   pvshim_extra: other("It is for PVH guests."),
   // Devices
-  disk: device("disks"),
+  disk: works("Images in the format raw. Disks that a script of the host sets up are refused."),
   vif: device("network interfaces"),
   vtpm: device("virtual TPMs"),
   p9: device("9p file systems"),

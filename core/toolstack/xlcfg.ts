@@ -1,6 +1,8 @@
 /** What the settings of an xl.cfg mean: what libxl 4.17 makes of them, its defaults too. Which keys there are: ./xlcfg-keys.ts. */
 import { randomUUID } from "node:crypto";
+import { DEVICE_KINDS } from "../dom0/backends/kinds.ts";
 import { LIBXL_LIMITS, type CreationLimits } from "../dom0/kernel/hypercalls.ts";
+import { SpecError, type DeviceKind, type DeviceSpec } from "../dom0/xenbus/kind.ts";
 import { parseCpus } from "./cpu-list.ts";
 import { isDomainName, NAME_ALLOWED } from "./domain-name.ts";
 import {
@@ -26,7 +28,11 @@ const DEFAULT_MEMORY_MIB = 32;
  * Checks an xl.cfg. `overrides`: further settings as `xl create` takes them behind the file, "memory=96" or "extra='a b'; vcpus=2", each in its own
  * text; they come last, so they win.
  */
-export function parseXlConfig(text: string, overrides: readonly string[] = []): ParsedConfig {
+export function parseXlConfig(
+  text: string,
+  overrides: readonly string[] = [],
+  kinds: readonly DeviceKind[] = DEVICE_KINDS,
+): ParsedConfig {
   const diagnostics: ConfigDiagnostic[] = [];
   const values = new ConfigValues(diagnostics);
   const { settings, problems } = parseSyntax(text);
@@ -53,13 +59,13 @@ export function parseXlConfig(text: string, overrides: readonly string[] = []): 
     for (const setting of parsed.settings)
       values.add({ ...setting, ...nowhere, value: { ...setting.value, ...nowhere } });
   }
-  const config = interpret(values);
+  const config = interpret(values, kinds);
   const failed = diagnostics.some(({ severity }) => severity === "error");
   return { config: failed ? null : config, diagnostics };
 }
 
-function interpret(values: ConfigValues): DomainConfig {
-  checkKeys(values);
+function interpret(values: ConfigValues, kinds: readonly DeviceKind[]): DomainConfig {
+  checkKeys(values, kinds);
   checkType(values);
   const name = domainName(values);
   const kernel = kernelPath(values);
@@ -102,7 +108,27 @@ function interpret(values: ConfigValues): DomainConfig {
     onWatchdog: on("on_watchdog", "destroy"),
     onCrash: on("on_crash", "destroy"),
     onSoftReset: on("on_soft_reset", "soft-reset"),
+    devices: kinds.flatMap((kind) => devicesOf(values, kind)),
   };
+}
+
+/** The devices of one kind: each item of its key's list is one. */
+function devicesOf(values: ConfigValues, { config }: DeviceKind): DeviceSpec[] {
+  if (!config) return [];
+  const specs: DeviceSpec[] = [];
+  for (const item of values.list(config.key) ?? []) {
+    if (item.kind === "list") {
+      values.complain("error", `${config.key} has ${show(item)} in it; allowed: strings in quotes`, item, config.key);
+      continue;
+    }
+    try {
+      specs.push(config.parse(item.text, specs));
+    } catch (error) {
+      if (!(error instanceof SpecError)) throw error;
+      values.complain("error", `${config.key} ${show(item)}: ${error.message}`, item, config.key);
+    }
+  }
+  return specs;
 }
 
 function isAction(text: string): text is ShutdownAction {
@@ -110,9 +136,10 @@ function isAction(text: string): text is ShutdownAction {
 }
 
 /** What keys ask for that this host has not. */
-function checkKeys(values: ConfigValues): void {
+function checkKeys(values: ConfigValues, kinds: readonly DeviceKind[]): void {
   for (const setting of values.settings) {
     const { key } = setting;
+    if (kinds.some(({ config }) => config?.key === key)) continue;
     const rule = keyRule(key);
     if (!rule) values.complain("warning", `${key} is not a key that is known here; it is ignored`, setting, key);
     else if (rule.fate === "refused") values.complain("error", `${key} can't be had: ${rule.says}`, setting, key);

@@ -38,7 +38,7 @@ export function checkAgainstHost(
   const file = (name: string): GivenFile | undefined => given.findLast((each) => each.name === name);
   const kernel = file(fields.kernel);
   const ramdisk = file(fields.ramdisk);
-  const memory = whole(fields.memory || "128");
+  const memory = whole(fields.memory || "32");
   const vcpus = whole(fields.vcpus || "1");
   const cap = whole(fields.cap || "0");
   const highest = `pCPU ${pcpus === 1 ? "0 alone" : `0 to ${pcpus - 1}`}`;

@@ -6,7 +6,7 @@ import type { DomainWiring } from "../../core/api/schema.ts";
 import { onWiring, request, sentence } from "../state/session.ts";
 import { useHostRuns, useLive } from "../state/live.ts";
 import { toast } from "../state/store.ts";
-import { edgesOf, Kept, nodesOf, type BoxNode, type PartNode } from "./diagram.ts";
+import { edgesOf, Kept, nodesOf, partOf, type BoxNode, type PartNode } from "./diagram.ts";
 import { HandshakeCard } from "./HandshakeCard.tsx";
 import { BoxView, PartView } from "./nodes.tsx";
 import { PartFacts } from "./PartFacts.tsx";
@@ -66,17 +66,12 @@ export function DevicesTab({ domid }: { domid: number }) {
       )}
       <div className="device-tables">
         <PartFacts key={selected} id={selected} devices={shown.devices} samples={samples} />
-        <HandshakeCard devices={shown.report.handshakes} asked={askedOf(selected)} />
+        <HandshakeCard devices={shown.report.handshakes} asked={partOf(selected)?.key ?? null} />
         <PortTable report={shown.report} />
         <GrantTable report={shown.report} />
       </div>
     </div>
   );
-}
-
-/** The device whose part is selected, as its handshake is called: these have one of a kind. */
-function askedOf(selected: string | null): string | null {
-  return selected === null ? null : `${selected.split(":")[0]}/0`;
 }
 
 function Diagram({
@@ -91,7 +86,7 @@ function Diagram({
   const [kept] = useState(() => ({ nodes: new Kept<PartNode | BoxNode>(), edges: new Kept<Edge>() }));
   const nodes = useMemo(() => kept.nodes.of(nodesOf(devices, selected)), [kept, devices, selected]);
   const edges = useMemo(() => kept.edges.of(edgesOf(devices)), [kept, devices]);
-  const keys = devices.map(({ key }) => key).join();
+  const keys = devices.map(({ key, rings }) => `${key} ${rings.length}`).join();
   const bottom = Math.max(...nodes.map(({ position, height }) => position.y + (height ?? 0)));
   const right = Math.max(...nodes.map(({ position, width }) => position.x + (width ?? 0)));
   const isTall = bottom + 2 * EDGE > MOST_HEIGHT;

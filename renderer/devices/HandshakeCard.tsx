@@ -55,7 +55,7 @@ export function HandshakeCard({ devices: known, asked }: { devices: HandshakeSum
 
 const HINTS: Record<string, string> = {
   console:
-    "The first console is wired before the domain runs: the toolstack writes ring and port for both ends, and the guest finds them in its start info. Its states do not change.",
+    "The first console is wired before the domain runs: the toolstack writes ring and port for both ends, and the guest finds them in its start info. Only the backend has a state: Connected once it has mapped the ring.",
   xenstore:
     "xenstore’s own ring cannot be agreed on in xenstore: the toolstack tells xenstored by INTRODUCE, and the guest finds ring and port in its start info.",
 };

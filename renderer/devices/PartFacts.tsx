@@ -1,10 +1,17 @@
-import type { ReactNode } from "react";
-import type { GrantWiring, PortWiring } from "../../core/api/schema.ts";
+import { Fragment, type ReactNode } from "react";
+import type { DeviceWiring, GrantWiring, PortWiring, RingWiring } from "../../core/api/schema.ts";
 import { Sparkline } from "../ui/Sparkline.tsx";
 import { StoreLines } from "../xenstore/StoreLines.tsx";
-import type { Part } from "./diagram.ts";
-import { rateText, xenbusState } from "./figures.ts";
-import { usedOf, type DeviceSample, type WiringSamples } from "./samples.ts";
+import { partOf, type Part } from "./diagram.ts";
+import { rateText, rateUnit, xenbusState } from "./figures.ts";
+import {
+  historyKey,
+  usedOf,
+  type DeviceHistory,
+  type DeviceSample,
+  type RingSample,
+  type WiringSamples,
+} from "./samples.ts";
 
 /** What is known of the part that was clicked. */
 export function PartFacts({
@@ -16,171 +23,188 @@ export function PartFacts({
   devices: DeviceSample[];
   samples: WiringSamples;
 }) {
-  const [key, part] = (id ?? "").split(":") as [string, Part];
-  const device = devices.find((each) => each.key === key);
-  if (!device)
+  const chosen = partOf(id);
+  const device = devices.find((each) => each.key === chosen?.key);
+  if (!device || !chosen)
     return (
       <section className="card part-facts">
         <p className="muted">
-          A split device has two ends: the frontend in the guest, the backend in Domain-0. They share a page that the
-          guest has granted, with a ring in it, and tell each other by an event channel. Lines move when something goes
-          through. Choose a part to see its numbers.
+          A split device has two ends: the frontend in the guest, the backend in Domain-0 or a driver domain. They share
+          a page that the guest has granted, with a ring in it, and tell each other by an event channel. Lines move when
+          something goes through. Choose a part to see its numbers.
         </p>
       </section>
     );
   return (
     <section className="card part-facts" aria-live="off">
-      {FACTS[part](device, samples)}
+      {factsOf(chosen, device, samples)}
     </section>
   );
 }
 
-const FACTS: Record<Part, (device: DeviceSample, samples: WiringSamples) => ReactNode> = {
-  frontend: ({ wiring }) => (
+function factsOf(
+  { part, ring: index }: { part: Part; ring: number },
+  { key, wiring, rings }: DeviceSample,
+  { histories }: WiringSamples,
+): ReactNode {
+  if (part === "frontend" || part === "backend") return <EndFacts side={part} wiring={wiring} />;
+  if (part === "behind") return <BehindFacts wiring={wiring} />;
+  const sample = rings[index];
+  if (!sample) return <p className="muted">It is not connected any more.</p>;
+  if (part === "ring") return <RingFacts sample={sample} />;
+  if (part === "grant") return <GrantsFacts wiring={wiring} ring={sample.wiring} />;
+  return <ChannelFacts wiring={wiring} sample={sample} history={histories.get(historyKey(key, index))} />;
+}
+
+function EndFacts({ side, wiring }: { side: "frontend" | "backend"; wiring: DeviceWiring }) {
+  const isFront = side === "frontend";
+  const path = isFront ? wiring.frontendPath : wiring.backendPath;
+  const state = isFront ? wiring.frontendState : wiring.backendState;
+  return (
     <>
-      <h2>{wiring.kind === "console" ? "Console frontend" : "xenstore client"}</h2>
+      <h2>{isFront ? wiring.frontendTitle : wiring.backendTitle}</h2>
       <dl className="facts">
         <dt>Domain</dt>
         <dd>
-          {wiring.name}, domid {wiring.domid}
+          {isFront ? wiring.name : wiring.backendName}, domid {isFront ? wiring.domid : wiring.backendDomid}
         </dd>
-        <Port port={wiring.frontendPort} />
-      </dl>
-      <StoreLines root={wiring.frontendPath} />
-    </>
-  ),
-  backend: ({ wiring }) => (
-    <>
-      <h2>{wiring.kind === "console" ? "Console backend" : "xenstored"}</h2>
-      <dl className="facts">
-        <dt>Domain</dt>
-        <dd>Domain-0</dd>
-        {wiring.backendPath && (
+        {state !== null && (
           <>
             <dt>State</dt>
-            <dd>{xenbusState(wiring.backendState)}</dd>
+            <dd>{xenbusState(state)}</dd>
           </>
         )}
-        <Port port={wiring.backendPort} />
+        {!isFront && wiring.problem !== null && (
+          <>
+            <dt>Problem</dt>
+            <dd>{wiring.problem}</dd>
+          </>
+        )}
+        {wiring.rings.map((ring) => (
+          <Port key={ring.name} port={isFront ? ring.frontendPort : ring.backendPort} />
+        ))}
       </dl>
-      {wiring.backendPath && <StoreLines root={wiring.backendPath} />}
+      {path !== null && <StoreLines root={path} />}
     </>
-  ),
-  ring: ({ wiring, bytes }) => (
+  );
+}
+
+function RingFacts({ sample: { wiring, flow } }: { sample: RingSample }) {
+  const isBytes = wiring.unit === "bytes";
+  return (
     <>
-      <h2 className="mono">struct {wiring.ring.structure}</h2>
+      <h2 className="mono">struct {wiring.structure}</h2>
       <dl className="facts">
-        <dt>Frame</dt>
-        <dd>mfn {wiring.ring.mfn}</dd>
-        {wiring.ring.error !== null && (
+        <dt>{wiring.grants.length === 1 ? "Frame" : "Frames"}</dt>
+        <dd>mfn {wiring.grants.map(({ mfn }) => mfn).join(", ")}</dd>
+        {wiring.error !== null && (
           <>
             <dt>Error</dt>
-            <dd>{wiring.ring.error === 0 ? "none" : wiring.ring.error}</dd>
+            <dd>{wiring.error === 0 ? "none" : wiring.error}</dd>
           </>
         )}
       </dl>
-      {wiring.ring.directions.map((direction) => (
+      {wiring.directions.map((direction) => (
         <div key={direction.name}>
           <h3>
             <span className="mono">{direction.name}</span>, to the {direction.towards}
           </h3>
           <dl className="facts">
-            <dt>Producer</dt>
-            <dd>
-              {direction.producer} <span className="muted">at byte {direction.producer % direction.size}</span>
-            </dd>
-            <dt>Consumer</dt>
-            <dd>
-              {direction.consumer} <span className="muted">at byte {direction.consumer % direction.size}</span>
-            </dd>
+            {(["producer", "consumer"] as const).map((index) => (
+              <Fragment key={index}>
+                <dt>{index === "producer" ? "Producer" : "Consumer"}</dt>
+                <dd>
+                  {direction[index]}{" "}
+                  <span className="muted">
+                    at {isBytes ? "byte" : "slot"} {direction[index] % direction.size}
+                  </span>
+                </dd>
+              </Fragment>
+            ))}
             <dt>Filled</dt>
             <dd>
               {usedOf(direction) === null
                 ? "the guest's indices make no sense"
-                : `${usedOf(direction)} of ${direction.size} bytes`}
+                : `${usedOf(direction)} of ${direction.size} ${isBytes ? "bytes" : "slots"}`}
             </dd>
             <dt>Now</dt>
-            <dd>{rateText(bytes[direction.name] ?? NaN, "B/s")}</dd>
+            <dd>{rateText(flow[direction.name] ?? NaN, rateUnit(wiring.unit))}</dd>
           </dl>
         </div>
       ))}
     </>
-  ),
-  channel: ({ key, wiring, toBackend, toFrontend }, { histories }) => {
-    const history = histories.get(key);
-    return (
-      <>
-        <h2>Event channel</h2>
-        <h3>
-          {wiring.name}, domid {wiring.domid}
-        </h3>
-        <dl className="facts">
-          <Port port={wiring.frontendPort} />
-        </dl>
-        <h3>Domain-0</h3>
-        <dl className="facts">
-          <Port port={wiring.backendPort} />
-        </dl>
-        {(
-          [
-            ["To the backend", toBackend, history?.toBackend],
-            ["To the frontend", toFrontend, history?.toFrontend],
-          ] as const
-        ).map(([title, rate, series]) => (
-          <div key={title} className="fact-line">
-            <span>{title}</span>
-            <Sparkline series={series} max={Math.max(5, ...finite(series?.values))} label={`${title}, last 30 s`} />
-            <span>{rateText(rate)}</span>
-          </div>
-        ))}
-      </>
-    );
-  },
-  grant: ({ wiring }) => (
+  );
+}
+
+function ChannelFacts({
+  wiring,
+  sample,
+  history,
+}: {
+  wiring: DeviceWiring;
+  sample: RingSample;
+  history: DeviceHistory | undefined;
+}) {
+  return (
     <>
-      <h2>Grant {wiring.grantRef}</h2>
-      {wiring.grant ? (
-        <GrantFacts grant={wiring.grant} handle={wiring.mapHandle} />
-      ) : (
-        <p className="muted">The guest has taken the grant back; Domain-0’s mapping stays until it ends.</p>
-      )}
-    </>
-  ),
-  behind: ({ wiring: { behind, domid } }) => (
-    <>
-      <h2>{behind.kind === "log" ? "Console log" : "The store"}</h2>
+      <h2>Event channel</h2>
+      <h3>{wiring.name}</h3>
       <dl className="facts">
-        {behind.kind === "log" ? (
-          <>
-            <dt>Written in all</dt>
-            <dd>{behind.streamBytes} bytes</dd>
-            <dt>Kept</dt>
-            <dd>{behind.keptBytes} bytes</dd>
-            <dt>Typed ahead</dt>
-            <dd>{behind.waitingInput} bytes</dd>
-          </>
-        ) : (
-          <>
-            <dt>Nodes</dt>
+        <Port port={sample.wiring.frontendPort} />
+      </dl>
+      <h3>{wiring.backendName}</h3>
+      <dl className="facts">
+        <Port port={sample.wiring.backendPort} />
+      </dl>
+      {(
+        [
+          ["To the backend", sample.toBackend, history?.toBackend],
+          ["To the frontend", sample.toFrontend, history?.toFrontend],
+        ] as const
+      ).map(([title, rate, series]) => (
+        <div key={title} className="fact-line">
+          <span>{title}</span>
+          <Sparkline series={series} max={Math.max(5, ...finite(series?.values))} label={`${title}, last 30 s`} />
+          <span>{rateText(rate)}</span>
+        </div>
+      ))}
+    </>
+  );
+}
+
+function GrantsFacts({ wiring, ring }: { wiring: DeviceWiring; ring: RingWiring }) {
+  return ring.grants.map(({ ref, grant, handle }) => (
+    <Fragment key={ref}>
+      <h2>Grant {ref}</h2>
+      {grant ? (
+        <GrantFacts grant={grant} handle={handle} holder={wiring.backendName} />
+      ) : (
+        <p className="muted">
+          The guest has taken the grant back; the mapping of {wiring.backendName} stays until it ends.
+        </p>
+      )}
+    </Fragment>
+  ));
+}
+
+function BehindFacts({ wiring: { behind, backendName } }: { wiring: DeviceWiring }) {
+  if (!behind) return <p className="muted">What lies behind it is known to {backendName} only.</p>;
+  return (
+    <>
+      <h2>{behind.title}</h2>
+      <dl className="facts">
+        {behind.figures.map(({ name, label, value, unit }) => (
+          <Fragment key={name}>
+            <dt>{label}</dt>
             <dd>
-              {behind.nodes} owned by domain {domid}
+              {value} {unit}
             </dd>
-            <dt>Watches</dt>
-            <dd>{behind.watches}</dd>
-            <dt>Transactions</dt>
-            <dd>{behind.transactions} open</dd>
-            <dt>Requests</dt>
-            <dd>{behind.requests}</dd>
-            <dt>Watch events</dt>
-            <dd>{behind.watchEvents}</dd>
-            <dt>Waiting replies</dt>
-            <dd>{behind.waitingReplies}</dd>
-          </>
-        )}
+          </Fragment>
+        ))}
       </dl>
     </>
-  ),
-};
+  );
+}
 
 function Port({ port }: { port: PortWiring | null }) {
   if (!port)
@@ -214,7 +238,7 @@ function Port({ port }: { port: PortWiring | null }) {
   );
 }
 
-function GrantFacts({ grant, handle }: { grant: GrantWiring; handle: number }) {
+function GrantFacts({ grant, handle, holder }: { grant: GrantWiring; handle: number; holder: string }) {
   return (
     <dl className="facts">
       <dt>Kind</dt>
@@ -228,7 +252,9 @@ function GrantFacts({ grant, handle }: { grant: GrantWiring; handle: number }) {
       <dt>Is</dt>
       <dd>{grant.writing ? "mapped to write" : grant.reading ? "mapped to read" : "not mapped"}</dd>
       <dt>Map handle</dt>
-      <dd>{handle} in Domain-0</dd>
+      <dd>
+        {handle} in {holder}
+      </dd>
     </dl>
   );
 }

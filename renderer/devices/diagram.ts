@@ -1,10 +1,13 @@
 /** The wiring as nodes and edges for the graph library; their places are computed anew only when devices come or go. */
 import { Graph, layout } from "@dagrejs/dagre";
 import type { Edge, Node } from "@xyflow/react";
-import { rateText, xenbusState } from "./figures.ts";
-import { usedOf, type DeviceSample } from "./samples.ts";
+import type { DeviceFigure, DeviceWiring, PortWiring } from "../../core/api/schema.ts";
+import { rateText, rateUnit, xenbusState, type RateUnit } from "./figures.ts";
+import { usedOf, type DeviceSample, type RingSample } from "./samples.ts";
 
 export type Part = "frontend" | "ring" | "channel" | "grant" | "backend" | "behind";
+const ENDS = ["frontend", "backend", "behind"] as const;
+const MIDDLES = ["ring", "channel", "grant"] as const;
 
 export interface Bar {
   label: string;
@@ -14,6 +17,8 @@ export interface Bar {
 }
 export interface PartData extends Record<string, unknown> {
   part: Part;
+  /** Which of the device's rings it belongs to. */
+  ring: number;
   title: string;
   lines: string[];
   bars: Bar[];
@@ -31,31 +36,41 @@ const HEIGHTS: Record<Part, number> = { frontend: 62, ring: 70, channel: 62, gra
 const PADDING = 14;
 const TITLE = 26;
 
-export function idOf(key: string, part: Part): string {
-  return `${key}:${part}`;
+/** `ring`: which of the device's, for what belongs to one. */
+export function idOf(key: string, part: Part, ring = 0): string {
+  return `${key}:${part}${ring === 0 ? "" : `.${ring}`}`;
+}
+export function partOf(id: string | null): { key: string; part: Part; ring: number } | null {
+  const match = id === null ? null : /^(.*):([a-z]+)(?:\.(\d+))?$/.exec(id);
+  return match && { key: match[1]!, part: match[2] as Part, ring: Number(match[3] ?? 0) };
 }
 
 type Places = Map<string, { x: number; y: number }>;
 let placedFor = "";
 let placed: Places = new Map();
 
-/** From left to right: frontend; ring, event channel and grant; backend; what lies behind it. */
-function places(keys: readonly string[]): Places {
-  if (placedFor === keys.join()) return placed;
+/** From left to right: frontend; rings with their event channels and grants; backend; what lies behind it. */
+function places(samples: readonly DeviceSample[]): Places {
+  const shape = samples.map(({ key, rings }) => `${key} ${rings.length}`).join();
+  if (placedFor === shape) return placed;
   const graph = new Graph();
   graph.setGraph({ rankdir: "LR", ranksep: 76, nodesep: 12, edgesep: 0, marginx: PADDING, marginy: PADDING + TITLE });
   graph.setDefaultEdgeLabel(() => ({}));
-  for (const key of keys) {
-    for (const part of Object.keys(HEIGHTS) as Part[])
-      graph.setNode(idOf(key, part), { width: WIDTH, height: HEIGHTS[part] });
-    for (const middle of ["ring", "channel", "grant"] as const) {
-      graph.setEdge(idOf(key, "frontend"), idOf(key, middle));
-      graph.setEdge(idOf(key, middle), idOf(key, "backend"));
-    }
+  for (const { key, rings } of samples) {
+    for (const part of ENDS) graph.setNode(idOf(key, part), { width: WIDTH, height: HEIGHTS[part] });
+    // As far apart as if there were a ring.
+    graph.setEdge(idOf(key, "frontend"), idOf(key, "backend"), { minlen: 2 });
+    rings.forEach((_, i) => {
+      for (const middle of MIDDLES) {
+        graph.setNode(idOf(key, middle, i), { width: WIDTH, height: HEIGHTS[middle] });
+        graph.setEdge(idOf(key, "frontend"), idOf(key, middle, i));
+        graph.setEdge(idOf(key, middle, i), idOf(key, "backend"));
+      }
+    });
     graph.setEdge(idOf(key, "backend"), idOf(key, "behind"));
   }
   layout(graph);
-  placedFor = keys.join();
+  placedFor = shape;
   placed = new Map(
     graph.nodes().map((id) => {
       const { x, y, width, height } = graph.node(id) as { x: number; y: number; width: number; height: number };
@@ -66,10 +81,10 @@ function places(keys: readonly string[]): Places {
 }
 
 export function nodesOf(samples: readonly DeviceSample[], selected: string | null): (PartNode | BoxNode)[] {
-  const at = places(samples.map(({ key }) => key));
+  const at = places(samples);
   const parts = samples.flatMap((sample) =>
     partsOf(sample).map((data): PartNode => {
-      const id = idOf(sample.key, data.part);
+      const id = idOf(sample.key, data.part, data.ring);
       return {
         id,
         type: "part",
@@ -93,17 +108,18 @@ function boxesOf(samples: readonly DeviceSample[], at: Places): BoxNode[] {
     if (box) box.ids.push(...nodes);
     else domains.set(id, { title, ids: nodes });
   };
-  for (const { key, wiring } of samples) {
+  for (const { key, wiring, rings } of samples) {
     add(`domain ${wiring.domid}`, `${wiring.name}, domid ${wiring.domid}`, [[idOf(key, "frontend"), "frontend"]]);
-    add("domain 0", "Domain-0", [
+    add(`domain ${wiring.backendDomid}`, wiring.backendName, [
       [idOf(key, "backend"), "backend"],
       [idOf(key, "behind"), "behind"],
     ]);
-    add("xen", "shared memory and Xen", [
-      [idOf(key, "ring"), "ring"],
-      [idOf(key, "channel"), "channel"],
-      [idOf(key, "grant"), "grant"],
-    ]);
+    if (rings.length > 0)
+      add(
+        "xen",
+        "shared memory and Xen",
+        rings.flatMap((_, i) => MIDDLES.map((middle): [string, Part] => [idOf(key, middle, i), middle])),
+      );
   }
   return [...domains].map(([id, { title, ids }]) => {
     const rectangles = ids.map(([node, part]) => ({ ...at.get(node)!, height: HEIGHTS[part] }));
@@ -125,65 +141,75 @@ function boxesOf(samples: readonly DeviceSample[], at: Places): BoxNode[] {
   });
 }
 
-function partsOf({ wiring, toBackend, toFrontend, bytes }: DeviceSample): PartData[] {
-  const { kind, ring, frontendPort, backendPort, grant, grantRef, behind, backendState, halted } = wiring;
-  const isConsole = kind === "console";
-  const bars = ring.directions.map((direction): Bar => {
+function partData(part: Part, title: string, lines: string[], rest: Partial<PartData> = {}): PartData {
+  return { part, ring: 0, title, lines, bars: [], wrong: false, ...rest };
+}
+
+function partsOf({ wiring, rings }: DeviceSample): PartData[] {
+  const { frontendTitle, backendTitle, behind, frontendState, backendState, halted, problem } = wiring;
+  const [first] = wiring.rings;
+  const ends = (port: PortWiring | null | undefined, state: string | null): string[] => [
+    ...(first ? [port ? `port ${port.port}${bitsOf(port)}` : "port closed"] : ["not connected"]),
+    ...(state === null ? [] : [xenbusState(state)]),
+  ];
+  return [
+    partData("frontend", frontendTitle, [
+      ...ends(first?.frontendPort, frontendState).slice(0, halted === null ? 2 : 1),
+      ...(halted === null ? [] : [halted]),
+    ]),
+    ...rings.flatMap((ring, i) => ringParts(wiring, ring, i)),
+    partData("backend", backendTitle, ends(first?.backendPort, backendState), { wrong: problem !== null }),
+    partData(
+      "behind",
+      behind?.title ?? "Not known here",
+      behind?.figures.slice(0, 2).map(figureText) ?? ["another domain’s backend"],
+    ),
+  ];
+}
+
+function ringParts(
+  { title, rings: { length } }: DeviceWiring,
+  { wiring, toBackend, toFrontend }: RingSample,
+  ring: number,
+): PartData[] {
+  const { frontendPort, backendPort, grants, unit, error, name } = wiring;
+  const bars = wiring.directions.map((direction): Bar => {
     const used = usedOf(direction);
     return {
       label: direction.name,
       share: used === null ? null : used / direction.size,
-      text: used === null ? "nonsense" : `${used} of ${direction.size} B`,
+      text: used === null ? "nonsense" : `${used} of ${direction.size}${unit === "bytes" ? " B" : ""}`,
     };
   });
-  const data = (part: Part, title: string, lines: string[], rest: Partial<PartData> = {}): PartData => ({
-    part,
-    title,
-    lines,
-    bars: [],
-    wrong: false,
-    ...rest,
-  });
+  const [grant] = grants;
   return [
-    data("frontend", isConsole ? "Console frontend" : "xenstore client", [
-      frontendPort ? `port ${frontendPort.port}${bitsOf(frontendPort)}` : "port closed",
-      ...(halted === null ? [] : [halted]),
-    ]),
-    data("ring", `${isConsole ? "Console" : "xenstore"} ring`, [], {
+    partData("ring", length > 1 ? `${title} ${name}` : `${title} ring`, [], {
+      ring,
       bars,
-      wrong: bars.some(({ share }) => share === null) || (ring.error ?? 0) !== 0,
+      wrong: bars.some(({ share }) => share === null) || (error ?? 0) !== 0,
     }),
-    data(
+    partData(
       "channel",
       "Event channel",
       [
         frontendPort && backendPort ? `${frontendPort.port} ⇄ ${backendPort.port}, ${backendPort.state}` : "closed",
         `kicks ${rateText(toBackend)} in, ${rateText(toFrontend)} out`,
       ],
-      { wrong: backendPort?.state !== "interdomain" },
+      { ring, wrong: backendPort?.state !== "interdomain" },
     ),
-    data("grant", `Grant ${grantRef}`, [grant ? `mfn ${grant.mfn}, ${grantUse(grant)}` : "revoked"], {
-      wrong: grant === null,
-    }),
-    data("backend", isConsole ? "Console backend" : "xenstored", [
-      backendPort ? `port ${backendPort.port}${bitsOf(backendPort)}` : "port closed",
-      ...(backendState !== null ? [xenbusState(backendState)] : []),
-    ]),
-    behind.kind === "log"
-      ? data("behind", "Console log", [
-          `${behind.streamBytes} B written`,
-          `${rateText(bytes.out ?? NaN, "B/s")}, ${behind.waitingInput} B typed ahead`,
-        ])
-      : data("behind", "The store", [
-          `${counted(behind.nodes, "node")}, ${counted(behind.watches, "watch", "es")}`,
-          counted(behind.requests, "request"),
-        ]),
+    partData(
+      "grant",
+      grants.length === 1 ? `Grant ${grant!.ref}` : `Grants ${grants.map(({ ref }) => ref).join(", ")}`,
+      [grant?.grant ? `mfn ${grant.grant.mfn}, ${grantUse(grant.grant)}` : "revoked"],
+      { ring, wrong: grants.some((each) => each.grant === null) },
+    ),
   ];
 }
 
-function counted(count: number, what: string, plural = "s"): string {
-  return `${count} ${what}${count === 1 ? "" : plural}`;
+export function figureText({ label, value, unit }: DeviceFigure): string {
+  return `${label}: ${value}${unit === "bytes" ? " B" : unit && ` ${unit}`}`;
 }
+
 function bitsOf({ pending, masked }: { pending: boolean; masked: boolean }): string {
   return `${pending ? ", pending" : ""}${masked ? ", masked" : ""}`;
 }
@@ -192,15 +218,13 @@ function grantUse({ reading, writing }: { reading: boolean; writing: boolean }):
 }
 
 export function edgesOf(samples: readonly DeviceSample[]): Edge[] {
-  return samples.flatMap((sample) => {
-    const { key, wiring, bytes, toBackend, toFrontend } = sample;
-    const ids = (part: Part): string => idOf(key, part);
-    const edge = (from: Part, to: Part, lane: "forth" | "back" | "", rate: number, unit: "/s" | "B/s"): Edge => {
+  return samples.flatMap(({ key, rings }) => {
+    const edge = (from: string, to: string, lane: "forth" | "back" | "", rate: number, unit: RateUnit): Edge => {
       const flows = rate > 0;
       return {
-        id: `${ids(from)}>${to}`,
-        source: ids(from),
-        target: ids(to),
+        id: `${from}>${to.slice(key.length + 1)}`,
+        source: from,
+        target: to,
         sourceHandle: `${lane}-source`,
         targetHandle: `${lane}-target`,
         className: flows ? "flows" : "still",
@@ -209,21 +233,28 @@ export function edgesOf(samples: readonly DeviceSample[]): Edge[] {
         ...(flows && { label: rateText(rate, unit) }),
       };
     };
-    const [forth, back] = wiring.ring.directions.map(({ name }) => bytes[name] ?? NaN) as [number, number];
-    const behind = Number.isFinite(forth) && Number.isFinite(back) ? forth + back : NaN;
-    return [
-      edge("frontend", "ring", "forth", forth, "B/s"),
-      edge("ring", "backend", "forth", forth, "B/s"),
-      edge("backend", "ring", "back", back, "B/s"),
-      edge("ring", "frontend", "back", back, "B/s"),
-      edge("frontend", "channel", "forth", toBackend, "/s"),
-      edge("channel", "backend", "forth", toBackend, "/s"),
-      edge("backend", "channel", "back", toFrontend, "/s"),
-      edge("channel", "frontend", "back", toFrontend, "/s"),
-      edge("frontend", "grant", "", NaN, "/s"),
-      edge("grant", "backend", "", NaN, "/s"),
-      edge("backend", "behind", "", behind, "B/s"),
-    ];
+    const [frontend, backend] = [idOf(key, "frontend"), idOf(key, "backend")];
+    let all = 0;
+    const middles = rings.flatMap(({ wiring, flow, toBackend, toFrontend }, i) => {
+      const [ring, channel, grant] = MIDDLES.map((middle) => idOf(key, middle, i)) as [string, string, string];
+      const unit = rateUnit(wiring.unit);
+      const [forth, back] = wiring.directions.map(({ name }) => flow[name] ?? NaN) as [number, number];
+      all += forth + back;
+      return [
+        edge(frontend, ring, "forth", forth, unit),
+        edge(ring, backend, "forth", forth, unit),
+        edge(backend, ring, "back", back, unit),
+        edge(ring, frontend, "back", back, unit),
+        edge(frontend, channel, "forth", toBackend, "/s"),
+        edge(channel, backend, "forth", toBackend, "/s"),
+        edge(backend, channel, "back", toFrontend, "/s"),
+        edge(channel, frontend, "back", toFrontend, "/s"),
+        edge(frontend, grant, "", NaN, "/s"),
+        edge(grant, backend, "", NaN, "/s"),
+      ];
+    });
+    const behind = edge(backend, idOf(key, "behind"), "", all, rateUnit(rings[0]?.wiring.unit ?? ""));
+    return [...(rings.length ? middles : [edge(frontend, backend, "", NaN, "/s")]), behind];
   });
 }
 

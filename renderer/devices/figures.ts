@@ -1,5 +1,12 @@
 /** Figures of rings and event channels as text. */
-export function rateText(rate: number, unit: "/s" | "B/s" = "/s"): string {
+export type RateUnit = "/s" | "B/s";
+
+/** Of what goes through a ring, or is behind a device. */
+export function rateUnit(unit: string): RateUnit {
+  return unit === "bytes" ? "B/s" : "/s";
+}
+
+export function rateText(rate: number, unit: RateUnit = "/s"): string {
   if (!Number.isFinite(rate)) return "–";
   const [text, prefix] =
     rate >= 1e6 ? [(rate / 1e6).toFixed(1), "M"] : rate >= 1e3 ? [(rate / 1e3).toFixed(1), "k"] : [rate.toFixed(0), ""];

@@ -54,15 +54,6 @@ export function spanText(nanoseconds: number): string {
   return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
-const NAMES: Record<string, string> = {
-  console: "Console",
-  xenstore: "xenstore",
-  vbd: "Block device",
-  vif: "Network interface",
-  vkbd: "Keyboard and pointer",
-  vfb: "Framebuffer",
-};
-export function deviceName({ kind, id }: Pick<HandshakeSummary, "kind" | "id">): string {
-  const name = NAMES[kind] ?? kind;
-  return kind === "xenstore" ? name : `${name} ${id}`;
+export function deviceName({ kind, id, title }: Pick<HandshakeSummary, "kind" | "id" | "title">): string {
+  return kind === "xenstore" ? title : `${title} ${id}`;
 }

@@ -1,16 +1,21 @@
 /** Two reports of a wiring make figures: what went through between them, per second. */
-import type { DeviceWiring, DomainWiring, RingDirection } from "../../core/api/schema.ts";
+import type { DeviceWiring, DomainWiring, RingDirection, RingWiring } from "../../core/api/schema.ts";
 import { Series } from "../../core/api/history/live.ts";
+import { keyOf } from "./handshake.ts";
 
-/** A device with what went through it since the report before; NaN until there was one. */
+/** What went through a ring since the report before; NaN until there was one. */
+export interface RingSample {
+  wiring: RingWiring;
+  /** In the ring's unit, a second, by direction. */
+  flow: Record<string, number>;
+  /** Events a second that the backend took, and sent. */
+  toBackend: number;
+  toFrontend: number;
+}
 export interface DeviceSample {
   key: string;
   wiring: DeviceWiring;
-  /** Bytes a second by direction of the ring. */
-  bytes: Record<string, number>;
-  /** Events a second that dom0 took, and sent. */
-  toBackend: number;
-  toFrontend: number;
+  rings: RingSample[];
 }
 
 export interface DeviceHistory {
@@ -18,7 +23,7 @@ export interface DeviceHistory {
   toFrontend: Series;
 }
 
-/** Bytes in the ring that have not been taken; null when the guest's indices make no sense. */
+/** What in the ring has not been taken; null when the guest's indices make no sense. */
 export function usedOf({ producer, consumer, size }: RingDirection): number | null {
   const used = (producer - consumer) >>> 0;
   return used <= size ? used : null;
@@ -34,38 +39,49 @@ export class WiringSamples {
     this.#before = report;
     const seconds = before ? (report.time - before.time) / 1e9 : NaN;
     const samples = report.devices.map((wiring): DeviceSample => {
-      const was = before?.devices.find(({ kind, domid }) => kind === wiring.kind && domid === wiring.domid);
-      const bytes: Record<string, number> = {};
-      for (const direction of wiring.ring.directions) {
-        const then = was?.ring.directions.find(({ name }) => name === direction.name);
-        // Indices run freely through 32 bits. Either end may have moved since.
-        bytes[direction.name] = then
-          ? Math.max((direction.producer - then.producer) >>> 0, (direction.consumer - then.consumer) >>> 0) / seconds
-          : NaN;
-        if (usedOf(direction) === null) bytes[direction.name] = NaN;
-      }
-      const rate = (now: number | null | undefined, then: number | null | undefined): number =>
-        typeof now === "number" && typeof then === "number" ? Math.max(0, now - then) / seconds : NaN;
-      return {
-        key: `${wiring.domid}/${wiring.kind}`,
-        wiring,
-        bytes,
-        toBackend: rate(wiring.backendPort?.received, was?.backendPort?.received),
-        toFrontend: rate(wiring.backendPort?.sent, was?.backendPort?.sent),
-      };
+      const key = keyOf(wiring);
+      const was = before?.devices.find((each) => keyOf(each) === key);
+      return { key, wiring, rings: wiring.rings.map((ring, i) => sampleOf(ring, was?.rings[i], seconds)) };
     });
     this.#keep(samples);
     return samples;
   }
 
   #keep(samples: readonly DeviceSample[]): void {
-    for (const { key, toBackend, toFrontend } of samples) {
-      let history = this.histories.get(key);
-      if (!history) this.histories.set(key, (history = { toBackend: new Series(), toFrontend: new Series() }));
-      history.toBackend.push(toBackend);
-      history.toFrontend.push(toFrontend);
-    }
-    for (const key of [...this.histories.keys()])
-      if (!samples.some((sample) => sample.key === key)) this.histories.delete(key);
+    const kept = new Set<string>();
+    for (const { key, rings } of samples)
+      rings.forEach(({ toBackend, toFrontend }, i) => {
+        const name = historyKey(key, i);
+        kept.add(name);
+        let history = this.histories.get(name);
+        if (!history) this.histories.set(name, (history = { toBackend: new Series(), toFrontend: new Series() }));
+        history.toBackend.push(toBackend);
+        history.toFrontend.push(toFrontend);
+      });
+    for (const name of [...this.histories.keys()]) if (!kept.has(name)) this.histories.delete(name);
   }
+}
+
+export function historyKey(key: string, ring: number): string {
+  return `${key}#${ring}`;
+}
+
+function sampleOf(wiring: RingWiring, was: RingWiring | undefined, seconds: number): RingSample {
+  const flow: Record<string, number> = {};
+  for (const direction of wiring.directions) {
+    const then = was?.directions.find(({ name }) => name === direction.name);
+    // Indices run freely through 32 bits. Either end may have moved since.
+    flow[direction.name] = then
+      ? Math.max((direction.producer - then.producer) >>> 0, (direction.consumer - then.consumer) >>> 0) / seconds
+      : NaN;
+    if (usedOf(direction) === null) flow[direction.name] = NaN;
+  }
+  const rate = (now: number | null | undefined, then: number | null | undefined): number =>
+    typeof now === "number" && typeof then === "number" ? Math.max(0, now - then) / seconds : NaN;
+  return {
+    wiring,
+    flow,
+    toBackend: rate(wiring.backendPort?.received, was?.backendPort?.received),
+    toFrontend: rate(wiring.backendPort?.sent, was?.backendPort?.sent),
+  };
 }

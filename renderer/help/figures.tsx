@@ -93,13 +93,16 @@ function OfWiring({ domid, step }: { domid: number; step: StepId }) {
 }
 
 function ringRows(devices: readonly DeviceWiring[]): Rows {
-  return devices.map(({ kind, ring }) => {
-    const sizes = ring.directions.map(({ name, size }) => `${name} ${size} B`).join(", ");
-    return [kind === "console" ? "Console" : "xenstore", `${ring.structure}: ${sizes}`] as const;
-  });
+  return devices.flatMap(({ title, rings }) =>
+    rings.map(({ structure, directions, unit }) => {
+      const sizes = directions.map(({ name, size }) => `${name} ${size}${unit === "bytes" ? " B" : ""}`).join(", ");
+      return [title, `${structure}: ${sizes}`] as const;
+    }),
+  );
 }
 
-function portRows({ frontendPort, backendPort }: DeviceWiring): Rows {
+function portRows({ rings: [ring] }: DeviceWiring): Rows {
+  const { frontendPort, backendPort } = ring ?? {};
   return [
     ["The guest’s port", frontendPort ? String(frontendPort.port) : "closed"],
     ["Domain-0’s port", backendPort ? `${backendPort.port}, ${backendPort.state}` : "closed"],
@@ -107,27 +110,24 @@ function portRows({ frontendPort, backendPort }: DeviceWiring): Rows {
   ];
 }
 
-function grantRows({ grantRef, grant, ring }: DeviceWiring): Rows {
+function grantRows({ rings: [ring] }: DeviceWiring): Rows {
+  const page = ring?.grants[0];
+  if (!page) return [["Now", "not mapped"]];
+  const { ref, grant, mfn } = page;
   return [
-    ["Grant reference", String(grantRef)],
-    ["Page", `machine frame ${grant?.mfn ?? ring.mfn}`],
+    ["Grant reference", String(ref)],
+    ["Page", `machine frame ${mfn}`],
     ["Now", grant === null ? "revoked" : grant.reading || grant.writing ? "mapped by Domain-0" : "not mapped"],
   ];
 }
 
 function storeRows({ behind }: DeviceWiring, device: DeviceWiring | undefined): Rows {
-  const known: Rows =
-    behind.kind === "store"
-      ? [
-          ["This guest’s nodes", String(behind.nodes)],
-          ["Its requests", String(behind.requests)],
-        ]
-      : [];
+  const [ring] = device?.rings ?? [];
   return [
-    ...known,
-    ...(device
+    ...(behind?.figures.slice(0, 2).map(({ label, value }) => [label, String(value)] as const) ?? []),
+    ...(device && ring
       ? ([
-          ["Console’s grant, port", `${device.grantRef}, ${device.frontendPort?.port ?? "closed"}`],
+          ["Console’s grant, port", `${ring.grants[0]?.ref ?? "–"}, ${ring.frontendPort?.port ?? "closed"}`],
           ["They stand in", device.frontendPath],
         ] as const)
       : []),

@@ -86,7 +86,7 @@ export const STEPS: readonly Step[] = [
     ],
     ofGuest: true,
     view: ofGuest("devices"),
-    target: () => find('.react-flow__node[data-id$="console:channel"]'),
+    target: () => find('.react-flow__node[data-id$="console/0:channel"]'),
   },
   {
     id: "grants",
@@ -96,7 +96,7 @@ export const STEPS: readonly Step[] = [
     ],
     ofGuest: true,
     view: ofGuest("devices"),
-    target: () => find('.react-flow__node[data-id$="console:grant"]'),
+    target: () => find('.react-flow__node[data-id$="console/0:grant"]'),
   },
   {
     id: "xenstore",

@@ -41,7 +41,7 @@ describe("handshakes over the API", () => {
     expect(console).toMatchObject({
       frontendPath: "/local/domain/1/console",
       backendPath: "/local/domain/0/backend/console/1/0",
-      backendState: "1",
+      backendState: "4",
       gaps: [],
     });
     expect(console.list.every(({ by, time }) => by === 0 && time > 0)).toBe(true);

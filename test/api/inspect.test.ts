@@ -192,7 +192,7 @@ describe("the bundled guest", () => {
       .poll(async () => timer(await ask("inspectEvents", { domid: 1 })).received, SOON)
       .toBeGreaterThan(timer(before).received);
     await input(1, "load 0\r");
-    const { port } = (await host.toolstack.request("wiring", { domid: 1 })).devices[0]!.frontendPort!;
+    const { port } = (await host.toolstack.request("wiring", { domid: 1 })).devices[0]!.rings[0]!.frontendPort!;
     const console = async () => (await ask("inspectEvents", { domid: 1 })).ports.find((each) => each.port === port)!;
     const was = await console();
     await input(1, "help\r");

@@ -122,7 +122,8 @@ export class FakeHypervisor implements NativeExports {
       case 32:
         return this.#evtchn(n0, n1);
       case 20:
-        return this.#grant(n0, n1);
+        for (let i = 0; i < Number(a2); i++) this.#grant(n0, n1 + i * (n0 === 0 ? 32 : 24));
+        return 0n;
       case 26: {
         const domain = this.domains.get(Number(a3));
         const mfn = Number(this.view.getBigUint64(n0 + 8, true));
@@ -141,6 +142,7 @@ export class FakeHypervisor implements NativeExports {
   }
 
   #native(op: number, x: number, y: number): bigint {
+    if (op === 5) return 0n;
     if (op === 2) return BigInt([DOM0_FIRST, DOM0_COUNT, DOM0_FIRST * 4096][x]!);
     const domain = this.domains.get(x);
     if (!domain || (!domain.frames.has(y) && domain.grantFrame !== y && domain.sharedInfo !== y)) return E.EINVAL;
@@ -299,10 +301,18 @@ export class FakeHypervisor implements NativeExports {
       this.domains.get(0)!.ports.delete(view.getUint32(at, true));
       if (channel) this.domains.get(channel.remote)?.ports.set(channel.remotePort, null);
     }
+    if (op === 5) {
+      const channel = this.domains.get(view.getUint16(at, true))?.ports.get(view.getUint32(at + 4, true));
+      if (channel === undefined && view.getUint32(at + 4, true) > 16) return E.EINVAL;
+      view.setUint32(at + 8, channel === undefined ? 0 : channel ? 2 : 1, true);
+      view.setUint16(at + 16, channel?.remote ?? 0, true);
+      view.setUint32(at + 20, channel?.remotePort ?? 0, true);
+    }
     return 0n;
   }
 
-  #grant(op: number, at: number): bigint {
+  /** One structure of the operation. */
+  #grant(op: number, at: number): void {
     const { view } = this;
     if (op === 2) {
       const domain = this.domains.get(view.getUint16(at, true))!;
@@ -311,20 +321,29 @@ export class FakeHypervisor implements NativeExports {
     } else if (op === 0) {
       const domid = view.getUint16(at + 16, true);
       const domain = this.domains.get(domid);
-      const entry = (domain?.grantFrame ?? 0) * 4096 + 8 * view.getUint32(at + 12, true);
+      const entry = (domain?.grantFrame ?? 0) * 4096 + 8 * Math.min(511, view.getUint32(at + 12, true));
       const mfn = view.getUint32(entry + 4, true);
-      if (!domain?.grantFrame || !(view.getUint16(entry, true) & 1) || !domain.frames.has(mfn)) {
+      if (
+        !domain?.grantFrame ||
+        view.getUint32(at + 12, true) > 511 ||
+        !(view.getUint16(entry, true) & 1) ||
+        !domain.frames.has(mfn)
+      ) {
         view.setInt16(at + 18, -3, true);
-        return 0n;
+        return;
       }
       const handle = this.#nextHandle++;
       this.grantMaps.set(handle, { domid, mfn });
       view.setUint32(at + 20, handle, true);
       view.setBigUint64(at + 24, BigInt(mfn) * 4096n, true);
+    } else if (op === 6) {
+      view.setUint32(at + 4, 1, true);
+      view.setUint32(at + 8, 32, true);
+    } else if (op === 10) {
+      view.setUint32(at + 4, 1, true);
     } else if (op === 1) {
       const handle = view.getUint32(at + 16, true);
       if (!this.grantMaps.delete(handle)) view.setInt16(at + 20, -4, true);
     }
-    return 0n;
   }
 }

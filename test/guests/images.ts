@@ -63,6 +63,25 @@ export function debianKernel(): string {
   );
 }
 
+/** Paths of modules of that kernel, and of those that they need, in the order in which they are to be loaded. */
+export function kernelModules(...names: string[]): string[] {
+  const modules = path.join(path.dirname(debianKernel()), "../lib/modules");
+  const files = new Map<string, string>();
+  for (const entry of readdirSync(modules, { recursive: true, encoding: "utf8" }))
+    if (entry.endsWith(".ko")) files.set(path.basename(entry, ".ko").replaceAll("-", "_"), path.join(modules, entry));
+  const ordered: string[] = [];
+  const add = (name: string): void => {
+    const file = files.get(name.replaceAll("-", "_"));
+    if (!file) throw new Error(`Debian's kernel has no module ${name}`);
+    // Of the module's .modinfo section.
+    const needs = /\0depends=([^\0]*)\0/.exec(readFileSync(file, "latin1"))?.[1] ?? "";
+    for (const need of needs.split(",").filter(Boolean)) add(need);
+    if (!ordered.includes(file)) ordered.push(file);
+  };
+  names.forEach(add);
+  return ordered;
+}
+
 export function grubForXen(): string {
   return path.join(debianPackage("grub-xen-host"), "usr/lib/grub-xen/grub-x86_64-xen.bin");
 }
@@ -132,6 +151,7 @@ function newc(entries: CpioEntry[]): Buffer {
 const TOOLS = [
   ..."sh mount cat echo poweroff reboot uname ls dd free ps top mkdir sleep dmesg sync md5sum nproc".split(" "),
   ..."setsid seq yes head wc grep sort sha256sum gzip taskset stty".split(" "),
+  ..."insmod rmmod umount blockdev cmp fstrim sed tail tr usleep mknod cut".split(" "),
 ];
 
 export type InitramfsKind = "ready" | "bench" | "shell";
@@ -139,21 +159,30 @@ export type InitramfsKind = "ready" | "bench" | "shell";
 /**
  * A busybox initial RAM disk: `ready` prints GUEST-READY and powers off, `bench` runs guest-bench in between,
  * `shell` leaves a root shell on the console. `script` replaces what follows GUEST-READY; `programs` are paths of
- * what is to be in /bin besides, by name.
+ * what is to be in /bin besides, by name; `modules` are loaded in their order before that.
  */
-export function initramfs(kind: InitramfsKind, script?: string, programs: Record<string, string> = {}): string {
+export function initramfs(
+  kind: InitramfsKind,
+  script?: string,
+  programs: Record<string, string> = {},
+  modules: readonly string[] = [],
+): string {
   mkdirSync(cache, { recursive: true });
   const busybox = readFileSync(path.join(debianPackage("busybox-static"), "bin/busybox"));
-  const entries: CpioEntry[] = ["bin", "proc", "sys", "dev", "tmp"].map((name) => ({
-    name,
-    mode: 0o40755,
-    data: new Uint8Array(),
-  }));
+  const entries: CpioEntry[] = ["bin", "proc", "sys", "dev", "tmp", "mnt", ...(modules.length ? ["lib"] : [])].map(
+    (name) => ({
+      name,
+      mode: 0o40755,
+      data: new Uint8Array(),
+    }),
+  );
   entries.push({ name: "bin/busybox", mode: 0o100755, data: busybox });
   for (const tool of TOOLS) entries.push({ name: `bin/${tool}`, mode: 0o120777, data: Buffer.from("busybox") });
   if (kind === "bench") entries.push({ name: "bin/guest-bench", mode: 0o100755, data: readFileSync(guestBench()) });
   for (const [name, from] of Object.entries(programs))
     entries.push({ name: `bin/${name}`, mode: 0o100755, data: readFileSync(from) });
+  for (const module of modules)
+    entries.push({ name: `lib/${path.basename(module)}`, mode: 0o100644, data: readFileSync(module) });
   const body =
     script ??
     {
@@ -168,6 +197,7 @@ export function initramfs(kind: InitramfsKind, script?: string, programs: Record
     "mount -t devtmpfs devtmpfs /dev",
     'echo "GUEST-READY uptime=$(cat /proc/uptime)"',
     'echo "GUEST-INFO hypervisor=$(cat /sys/hypervisor/type 2>/dev/null) type=$(cat /sys/hypervisor/guest_type 2>/dev/null) cpus=$(nproc)"',
+    ...modules.map((module) => `insmod /lib/${path.basename(module)}`),
     body,
     "",
   ].join("\n");

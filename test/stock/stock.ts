@@ -18,6 +18,9 @@ const LIBRARIES = [
 const DOMAINS = ["Domain-0", "web", "db", "gone"];
 const MEMORY_KIB = [524288, 65536, 98304, 32768];
 
+/** As host.c has it. */
+const UUID_OF_WEB = "11111111-1111-1111-1111-111111111111";
+
 export interface Answer {
   status: number | null;
   out: string;
@@ -59,6 +62,12 @@ export class Stock {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     this.client("xenstore-write", "/local/pool/0/name", "Pool-0");
+    const uuid = UUID_OF_WEB;
+    const config = {
+      c_info: { type: "pv", name: "web", uuid },
+      b_info: { max_vcpus: 2, avail_vcpus: [0, 1], "type.pv": {} },
+    };
+    writeFileSync(path.join(this.folder, `userdata-d.1.${uuid}.libxl-json`), JSON.stringify(config));
     DOMAINS.forEach((name, domid) => {
       const at = `/local/domain/${domid}`;
       const kib = String(MEMORY_KIB[domid]);

@@ -1,28 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { PvBuilder } from "../../core/dom0/builder/pv64.ts";
-import { ConsoleBackend } from "../../core/dom0/console/backend.ts";
-import { VIRQ_DOM_EXC } from "../../core/dom0/kernel/abi.ts";
+import { DEVICE_KINDS } from "../../core/dom0/backends/kinds.ts";
+import { assembleDom0 } from "../../core/toolstack/assemble.ts";
 import { EventChannels } from "../../core/dom0/kernel/events.ts";
 import { GrantMap } from "../../core/dom0/kernel/grants.ts";
 import { Hypercalls, SCRATCH_FRAMES } from "../../core/dom0/kernel/hypercalls.ts";
 import { FrameAllocator, PhysicalMemory } from "../../core/dom0/kernel/memory.ts";
-import { Inspector } from "../../core/dom0/kernel/inspector.ts";
-import { Inspection } from "../../core/toolstack/inspect/inspection.ts";
-import { KernelSymbols } from "../../core/toolstack/inspect/kernel-symbols.ts";
-import { Observer } from "../../core/dom0/kernel/observe.ts";
 import { ForeignFrames, ownFrames } from "../../core/dom0/kernel/native.ts";
-import { XenstoreDomains } from "../../core/dom0/xenstore/domains.ts";
-import { Handshakes } from "../../core/dom0/xenstore/handshakes.ts";
-import { LocalXenstore } from "../../core/dom0/xenstore/local.ts";
-import { Xenstored } from "../../core/dom0/xenstore/xenstored.ts";
+import type { LocalXenstore } from "../../core/dom0/xenstore/local.ts";
 import { EndedDomains, type EndedDomain } from "../../core/toolstack/ended.ts";
-import { readStoreMemory } from "../../core/toolstack/domain-store.ts";
-import { Lifecycle } from "../../core/toolstack/lifecycle.ts";
 import type { ToolstackEventName, ToolstackEvents, ToolstackRequests } from "../../core/toolstack/messages.ts";
-import { Reports } from "../../core/toolstack/reports.ts";
-import { Saving } from "../../core/toolstack/saving.ts";
-import { Service } from "../../core/toolstack/service.ts";
-import { Wiring } from "../../core/toolstack/wiring.ts";
+import type { Service } from "../../core/toolstack/service.ts";
 import { FakeHypervisor } from "../dom0/fake-hypervisor.ts";
 import { pvElf } from "../dom0/elf-files.ts";
 
@@ -45,62 +32,15 @@ beforeEach(() => {
     throw new Error(`port ${port}: ${String(error)}`);
   });
   void events.run(xen.eventWord);
-  const grants = new GrantMap(hypercalls);
-  const xenstored = new Xenstored();
-  const domains = new XenstoreDomains(xenstored, hypercalls, events, grants);
-  store = new LocalXenstore(xenstored);
-  const handshakes = new Handshakes(xenstored.store, () => 0);
-  xenstored.onChanges = (by, changes) => handshakes.record(by, changes);
-  const console = new ConsoleBackend(hypercalls, events, grants, 4096);
   heard = [];
-  const emit = <E extends ToolstackEventName>(event: E, data: ToolstackEvents[E]): void =>
-    void heard.push({ event, data });
   const foreign = new ForeignFrames(hypercalls);
-  const builder = new PvBuilder(hypercalls, foreign);
-  const lifecycle = new Lifecycle({ hypercalls, store, handshakes, console, builder, emit, pcpus: 2 });
-  const saving = new Saving({ hypercalls, frames: foreign, store, lifecycle, emit });
-  const reports = new Reports(
-    hypercalls,
-    lifecycle.domains,
-    () => 0,
-    null,
-    (domid) => readStoreMemory(store, domid),
-  );
-  const observer = new Observer(hypercalls, foreign, frames);
-  const inspection = new Inspection({
-    hypercalls,
-    inspector: new Inspector(hypercalls, frames),
-    observer,
-    symbols: new KernelSymbols(lifecycle.domains),
-    now: () => 0,
-  });
-  const wiring = new Wiring({
-    hypercalls,
-    events,
-    observer,
-    console,
-    xenstored,
-    storeDomains: domains,
-    store,
-    handshakes,
-    nameOf: (domid) => reports.name(domid),
-    now: () => 0,
-  });
-  service = new Service({
-    handshakes,
-    hypercalls,
-    store,
-    xenstored,
-    storeDomains: domains,
-    console,
-    lifecycle,
-    saving,
-    reports,
-    wiring,
-    inspection,
-    emit,
-  });
-  events.bindVirq(VIRQ_DOM_EXC, () => domains.domainException());
+  ({ service, store } = assembleDom0({
+    kernel: { domid: 0, memory, frames, hypercalls, events, grants: new GrantMap(hypercalls), foreign, now: () => 0 },
+    kinds: DEVICE_KINDS,
+    consoleLogBytes: 4096,
+    statistics: null,
+    emit: (event, data) => void heard.push({ event, data }),
+  }));
 });
 afterEach(() => events.stop());
 
@@ -160,7 +100,7 @@ describe("create", () => {
     // A shared_info frame per attempt is the fake's own.
     expect(free - xen.freeFrames).toBeLessThanOrEqual(2);
     expect(xen.grantMaps.size).toBe(0);
-    expect(store.list("/local/domain")).toEqual([]);
+    expect(store.list("/local/domain")).toEqual(["0"]);
     expect(store.list("/vm")).toEqual([]);
   });
 
@@ -170,7 +110,7 @@ describe("create", () => {
     await service.handle("createCancel", { name: "tiny" });
     await building;
     expect(xen.domains.size).toBe(1);
-    expect(store.list("/local/domain")).toEqual([]);
+    expect(store.list("/local/domain")).toEqual(["0"]);
     expect(heard.some(({ event }) => event === "created")).toBe(false);
     await expect(service.handle("createCancel", { name: "tiny" })).rejects.toMatchObject({ code: "ESRCH" });
     await create();
@@ -347,7 +287,7 @@ describe("requests", () => {
     ]);
     await service.handle("unpause", { domid });
     await service.handle("rename", { domid, name: "small" });
-    await expect(service.handle("rename", { domid, name: "12" })).rejects.toThrow(/can't be a name/);
+    await expect(service.handle("rename", { domid, name: "a\nb" })).rejects.toThrow(/can't be a name/);
     expect(await service.handle("resolve", { domain: "small" })).toBe(domid);
     await service.handle("shutdown", { domid, reason: "poweroff" });
     expect(store.read(`/local/domain/${domid}/control/shutdown`)).toBe("poweroff");

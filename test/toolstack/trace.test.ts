@@ -90,7 +90,7 @@ describe("the hypercall trace of a domain", () => {
       failed: false,
     });
     expect(find("VCPUOP_set_periodic_timer").parameters).toContainEqual(["period_ns", "100000000 ns"]);
-    const console = info.devices.find(({ kind }) => kind === "console")!.frontendPort!.port;
+    const console = info.devices.find(({ kind }) => kind === "console")!.rings[0]!.frontendPort!.port;
     expect(find("EVTCHNOP_send").parameters).toEqual([["port", expect.stringMatching(/^[12]$/) as string]]);
     expect(heard.calls.some(({ parameters }) => parameters[0]?.[1] === String(console))).toBe(true);
     const callbacks = heard.calls.find(({ name }) => name === "set_callbacks")!;

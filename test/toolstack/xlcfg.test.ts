@@ -66,6 +66,7 @@ vif = []
       onWatchdog: "preserve",
       onCrash: "preserve",
       onSoftReset: "destroy",
+      devices: [],
     });
   });
 

@@ -46,7 +46,11 @@ export class Application {
   }
 
   static async start(...options: string[]): Promise<Application> {
-    const served = await startServe("--host-memory", "512", "--pcpus", "1", ...options);
+    return Application.of(await startServe("--host-memory", "512", "--pcpus", "1", ...options));
+  }
+
+  /** Of a server that runs; ended with the application. */
+  static async of(served: Served): Promise<Application> {
     const browser = await launch();
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     const application = new Application(served, browser, page, await page.context().newCDPSession(page));

@@ -45,7 +45,7 @@ describe.skipIf(missing !== null)(`axe${missing ? ` (${missing})` : ""}`, () => 
       await app.tab(tab);
       if (tab === "Devices") await app.page.locator(".react-flow__node").first().waitFor();
       await app.page.waitForTimeout(1200);
-      if (tab === "Devices") await app.page.locator('.react-flow__node[data-id="1/console:channel"]').click();
+      if (tab === "Devices") await app.page.locator('.react-flow__node[data-id="1/console/0:channel"]').click();
       expect(await violations()).toEqual([]);
     });
 

@@ -19,23 +19,23 @@ describe.skipIf(missing !== null)(`devices${missing ? ` (${missing})` : ""}`, ()
 
   it("shows both ends of console and xenstore, with ring, event channel and grant between", async () => {
     await app.tab("Devices");
-    for (const device of ["1/console", "1/xenstore"])
+    for (const device of ["1/console/0", "1/xenstore/0"])
       for (const each of ["frontend", "ring", "channel", "grant", "backend", "behind"])
         await part(`${device}:${each}`).waitFor();
-    expect(await part("1/console:channel").innerText()).toMatch(/\d+ ⇄ \d+, interdomain/);
-    expect(await part("1/console:grant").innerText()).toMatch(/mfn \d+, mapped/);
-    expect(await part("1/console:ring").innerText()).toContain("0 of 2048 B");
+    expect(await part("1/console/0:channel").innerText()).toMatch(/\d+ ⇄ \d+, interdomain/);
+    expect(await part("1/console/0:grant").innerText()).toMatch(/mfn \d+, mapped/);
+    expect(await part("1/console/0:ring").innerText()).toContain("0 of 2048 B");
     await expect.poll(() => app.page.locator(".react-flow__edge.flows").count()).toBe(0);
     await app.shoot("devices");
   });
 
   it("tells a part's numbers, its nodes in xenstore among them", async () => {
-    await part("1/console:ring").click();
+    await part("1/console/0:ring").click();
     await facts().getByText("struct xencons_interface").waitFor();
-    await part("1/console:backend").click();
+    await part("1/console/0:backend").click();
     await facts().getByText("/local/domain/0/backend/console/1/0").waitFor();
-    await facts().getByText("1, Initialising").waitFor();
-    await part("1/console:frontend").focus();
+    await facts().getByText("4, Connected").waitFor();
+    await part("1/console/0:frontend").focus();
     await app.page.keyboard.press("Enter");
     await expect.poll(() => facts().innerText()).toMatch(/ring-ref\s+\d+/);
     await app.shoot("devices-frontend");
@@ -43,18 +43,18 @@ describe.skipIf(missing !== null)(`devices${missing ? ` (${missing})` : ""}`, ()
 
   it("moves when something goes through, and only then", async () => {
     const flows = async (): Promise<boolean> =>
-      (await edge("1/xenstore:frontend>ring").getAttribute("class"))!.includes("flows");
+      (await edge("1/xenstore/0:frontend>ring").getAttribute("class"))!.includes("flows");
     expect(await flows()).toBe(false);
     await app.tab("Console");
     await app.type("xenstore-ls");
     await app.tab("Devices");
-    await part("1/xenstore:channel").click();
+    await part("1/xenstore/0:channel").click();
     const sent = async (): Promise<number> =>
       Number(/Domain-0[^]*?(\d+) received/.exec(await facts().innerText())?.[1] ?? 0);
     await expect.poll(sent).toBeGreaterThan(10);
     // The guest is asked by another window's edit: its watch fires, it reads.
     const before = await sent();
-    const seen = app.page.waitForSelector('.react-flow__edge.flows[data-id="1/xenstore:frontend>ring"]', {
+    const seen = app.page.waitForSelector('.react-flow__edge.flows[data-id="1/xenstore/0:frontend>ring"]', {
       state: "attached",
     });
     await app.inOtherWindow(async (page) => {
@@ -83,7 +83,7 @@ describe.skipIf(missing !== null)(`devices${missing ? ` (${missing})` : ""}`, ()
         await page.waitForTimeout(100);
       }
     });
-    await edge("1/console:frontend>ring").and(app.page.locator(".flows")).waitFor({ state: "attached" });
+    await edge("1/console/0:frontend>ring").and(app.page.locator(".flows")).waitFor({ state: "attached" });
     await app.page.waitForTimeout(1000);
     await app.shoot("devices-traffic");
     await writing;
@@ -95,10 +95,10 @@ describe.skipIf(missing !== null)(`devices${missing ? ` (${missing})` : ""}`, ()
     await app.page.locator(".xterm-helper-textarea").focus();
     await app.page.keyboard.type("waiting");
     await app.tab("Devices");
-    await expect.poll(() => part("1/console:ring").innerText()).toContain("7 of 1024 B");
-    await expect.poll(() => part("1/console:frontend").innerText()).toContain("pending");
+    await expect.poll(() => part("1/console/0:ring").innerText()).toContain("7 of 1024 B");
+    await expect.poll(() => part("1/console/0:frontend").innerText()).toContain("pending");
     await app.page.getByRole("button", { name: "Unpause" }).click();
-    await expect.poll(() => part("1/console:ring").innerText()).toContain("0 of 1024 B");
+    await expect.poll(() => part("1/console/0:ring").innerText()).toContain("0 of 1024 B");
   });
 
   it("lists ports and grants, and shows all that Domain-0 is the backend of", async () => {
@@ -106,7 +106,7 @@ describe.skipIf(missing !== null)(`devices${missing ? ` (${missing})` : ""}`, ()
     expect(await ports.innerText()).toContain("VIRQ_TIMER");
     await app.page.getByRole("button", { name: "Host" }).click();
     await app.tab("Devices");
-    await part("1/xenstore:behind").waitFor();
+    await part("1/xenstore/0:behind").waitFor();
     await app.shoot("devices-host");
   });
 

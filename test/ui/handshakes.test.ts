@@ -36,9 +36,9 @@ describe.skipIf(missing !== null)(`handshakes${missing ? ` (${missing})` : ""}`,
 
   it("shows who wrote what of the device that is clicked, from the domain's creation on", async () => {
     await app.tab("Devices");
-    await part("1/xenstore:frontend").click();
+    await part("1/xenstore/0:frontend").click();
     await expect.poll(() => card().getByLabel("Device").inputValue()).toBe("1/xenstore/0");
-    await part("1/console:ring").click();
+    await part("1/console/0:ring").click();
     await expect.poll(() => card().getByLabel("Device").inputValue()).toBe("1/console/0");
     const { value } = await client.request("xenstoreRead", { path: "/local/domain/1/console/ring-ref" });
     await card().getByText(`ring-ref = ${value}`).waitFor();
@@ -125,9 +125,9 @@ describe.skipIf(missing !== null)(`handshakes${missing ? ` (${missing})` : ""}`,
     await app.page.locator(".side-domain", { hasText: name }).click();
     await app.tab("Devices");
     // It has not run yet: its ends are there, nothing has been written by it, nothing moves.
-    await part(`${domid}/console:ring`).waitFor();
-    expect(await part(`${domid}/console:ring`).innerText()).toContain("0 of 2048 B");
-    await expect.poll(() => part(`${domid}/console:frontend`).innerText()).toContain("paused");
+    await part(`${domid}/console/0:ring`).waitFor();
+    expect(await part(`${domid}/console/0:ring`).innerText()).toContain("0 of 2048 B");
+    await expect.poll(() => part(`${domid}/console/0:frontend`).innerText()).toContain("paused");
     expect(await app.page.locator(".react-flow__edge.flows").count()).toBe(0);
     await app.shoot("devices-not-run");
     await client.request("unpause", { domid });
@@ -136,7 +136,7 @@ describe.skipIf(missing !== null)(`handshakes${missing ? ` (${missing})` : ""}`,
     await app.type("crash");
     await app.page.locator(".badge", { hasText: "Crashed" }).waitFor();
     await app.tab("Devices");
-    await expect.poll(() => part(`${domid}/console:frontend`).innerText()).toContain("crashed");
+    await expect.poll(() => part(`${domid}/console/0:frontend`).innerText()).toContain("crashed");
     await expect.poll(() => app.page.locator(".react-flow__edge.flows").count()).toBe(0);
     await app.shoot("devices-crashed");
   });

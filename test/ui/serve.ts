@@ -18,10 +18,15 @@ export interface Served {
 }
 
 /** In a folder of its own, which goes with it. */
-export async function startServe(...args: string[]): Promise<Served> {
+export function startServe(...args: string[]): Promise<Served> {
+  return startServeOf(cli, ...args);
+}
+
+/** `program`: of another build of the command line. */
+export async function startServeOf(program: string, ...args: string[]): Promise<Served> {
   const folder = mkdtempSync(path.join(tmpdir(), "xenarium-serve-"));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
-  const served = await startServeIn(folder, ...args).catch((error: unknown) => {
+  const served = await serveIn(program, folder, ...args).catch((error: unknown) => {
     remove();
     throw error;
   });
@@ -31,12 +36,16 @@ export async function startServe(...args: string[]): Promise<Served> {
 
 /** With what is in that folder, which stays. */
 export function startServeIn(folder: string, ...args: string[]): Promise<Served> {
+  return serveIn(cli, folder, ...args);
+}
+
+function serveIn(program: string, folder: string, ...args: string[]): Promise<Served> {
   const socket = path.join(folder, "host.sock");
   // Without a display, --browser opens none: the test brings its own.
   const env: NodeJS.ProcessEnv = { ...process.env, XENARIUM_SOCKET: socket, XENARIUM_STATE: folder };
   delete env.DISPLAY;
   delete env.WAYLAND_DISPLAY;
-  const child = spawn(process.execPath, [cli, "serve", ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [program, "serve", ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise<number | null>((resolve) => child.once("close", (status) => resolve(status)));
   return new Promise((resolve, reject) => {
     let text = "";

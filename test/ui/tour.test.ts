@@ -95,15 +95,15 @@ describe.skipIf(missing !== null)(`the tour${missing ? ` (${missing})` : ""}`, (
     await app.shoot("tour-split-drivers");
     await page.keyboard.press("ArrowRight");
     await step("Event channels").waitFor();
-    await expectSpotOn('.react-flow__node[data-id="1/console:channel"]');
-    const channel = await page.locator('.react-flow__node[data-id="1/console:channel"]').innerText();
+    await expectSpotOn('.react-flow__node[data-id="1/console/0:channel"]');
+    const channel = await page.locator('.react-flow__node[data-id="1/console/0:channel"]').innerText();
     await expect.poll(() => figure("The guest’s port")).toMatch(/^\d+$/);
     expect(channel).toContain(`${await figure("The guest’s port")} ⇄ `);
     await app.shoot("tour-event-channels");
     await page.keyboard.press("ArrowRight");
     await step("Grants").waitFor();
-    await expectSpotOn('.react-flow__node[data-id="1/console:grant"]');
-    expect(await page.locator('.react-flow__node[data-id="1/console:grant"]').innerText()).toContain(
+    await expectSpotOn('.react-flow__node[data-id="1/console/0:grant"]');
+    expect(await page.locator('.react-flow__node[data-id="1/console/0:grant"]').innerText()).toContain(
       `Grant ${await figure("Grant reference")}`,
     );
     await expect.poll(() => figure("Now")).toBe("mapped by Domain-0");
@@ -123,7 +123,7 @@ describe.skipIf(missing !== null)(`the tour${missing ? ` (${missing})` : ""}`, (
     await page.getByRole("heading", { level: 1, name: "Host" }).waitFor();
     await expect.poll(() => spot().count()).toBe(0);
     await card().getByRole("button", { name: "Show it" }).click();
-    await expectSpotOn('.react-flow__node[data-id="1/console:grant"]');
+    await expectSpotOn('.react-flow__node[data-id="1/console/0:grant"]');
     for (let i = 0; i < 2; i++) await card().getByRole("button", { name: "Next" }).click();
     await step("Now you").waitFor();
     await expectSpotOn(".console");

@@ -1,6 +1,6 @@
 /** `xl console`: the terminal is the domain's. */
 import { Terminal } from "../terminal.ts";
-import type { Host } from "../command.ts";
+import type { Host } from "./command.ts";
 
 /** Connects the terminal until Ctrl+] or the domain's end. */
 export async function connectConsole(host: Host, domid: number): Promise<number> {

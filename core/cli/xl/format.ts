@@ -1,20 +1,76 @@
 /** Tables as xl prints them. */
 import type { DomainInfo, HostInfo, VcpuInfo } from "../../toolstack/messages.ts";
 
-export function formatList(domains: readonly DomainInfo[]): string {
-  const lines = ["Name                                        ID   Mem VCPUs\tState\tTime(s)"];
-  for (const { name, domid, memoryMiB, onlineVcpus, stateString, cpuTimeSeconds } of domains)
-    lines.push(
-      `${name.padEnd(40)} ${String(domid).padStart(5)} ${String(Math.round(memoryMiB)).padStart(5)} ${String(onlineVcpus).padStart(5)}     ${stateString}  ${cpuTimeSeconds.toFixed(1).padStart(8)}`,
-    );
-  return `${lines.join("\n")}\n`;
+/** Padded as C does, by bytes: names may have others than ASCII. */
+const left = (text: string, width: number): string => text + " ".repeat(Math.max(0, width - Buffer.byteLength(text)));
+const right = (value: number | string, width: number): string => String(value).padStart(width);
+
+/** As yajl writes it for xl: four spaces, empty ones over three lines. */
+export function json(value: unknown): string {
+  return JSON.stringify(value, null, 4).replace(
+    /^( *)(.*)(\{\}|\[\])/gm,
+    (_, space: string, head: string, empty: string) => `${space}${head}${empty[0]}\n\n${space}${empty[1]}`,
+  );
+}
+
+/** XEN_DOMINF_shutdown's codes (xen/sched.h). */
+const REASON_CODES = { poweroff: 0, reboot: 1, suspend: 2, crash: 3, watchdog: 4, soft_reset: 5 } as const;
+
+interface ListColumns {
+  verbose?: string | boolean;
+  context?: string | boolean;
+  cpupool?: string | boolean;
+  numa?: string | boolean;
+}
+
+const row = ({ name, domid, memoryMiB, onlineVcpus, stateString, cpuTimeSeconds }: DomainInfo): string =>
+  `${left(name, 40)} ${right(domid, 5)} ${right(Math.round(memoryMiB), 5)} ${right(onlineVcpus, 5)}     ${stateString}  ${right(cpuTimeSeconds.toFixed(1), 8)}`;
+
+export function formatList(domains: readonly DomainInfo[], columns: ListColumns = {}): string {
+  const { verbose, context, cpupool, numa } = columns;
+  const heads = ["Name                                        ID   Mem VCPUs\tState\tTime(s)"];
+  if (verbose) heads.push("   UUID                            Reason-Code\tSecurity Label");
+  else if (context) heads.push("   Security Label");
+  if (cpupool) heads.push("         Cpupool");
+  if (numa) heads.push(" NODE Affinity");
+  const lines = domains.map((each) => {
+    const reason = each.shutdownReason === null ? "-" : REASON_CODES[each.shutdownReason].toString(16);
+    const cells = [row(each)];
+    if (verbose) cells.push(` ${each.uuid} ${right(reason, 8)}`);
+    // There is no XSM, so there are no labels.
+    if (verbose || context) cells.push(right("-", 17));
+    if (cpupool) cells.push(right("Pool-0", 16));
+    if (numa) cells.push(" all");
+    return cells.join("");
+  });
+  return `${[heads.join(""), ...lines].join("\n")}\n`;
+}
+
+/** Nothing is ever shared here. */
+export function formatSharing(domains: readonly DomainInfo[]): string {
+  const lines = domains.map(
+    ({ name, domid, memoryMiB }) =>
+      `${left(name, 40)} ${right(domid, 5)} ${right(Math.round(memoryMiB), 5)}  ${right(0, 5)}`,
+  );
+  return `${["Name                                        ID   Mem Shared", ...lines].join("\n")}\n`;
+}
+
+/** Nothing is ever claimed here. */
+export function formatClaims(domains: readonly DomainInfo[]): string {
+  const head = "Name                                        ID   Mem VCPUs\tState\tTime(s)  Claimed";
+  return `${[head, ...domains.map((each) => `${row(each)} ${right(0, 5)}`)].join("\n")}\n`;
+}
+
+export function formatVmList(domains: readonly DomainInfo[]): string {
+  const lines = domains.map(({ uuid, domid, name }) => `${uuid}  ${left(String(domid), 4)} ${left(name, 30)}`);
+  return `${["UUID                                  ID    name", ...lines].join("\n")}\n`;
 }
 
 export function formatVcpuList(vcpus: readonly VcpuInfo[]): string {
   const lines = ["Name                                ID  VCPU   CPU State   Time(s) Affinity (Hard / Soft)"];
   for (const { name, domid, vcpu, pcpu, stateString, cpuTimeSeconds, hardAffinity, softAffinity } of vcpus)
     lines.push(
-      `${name.padEnd(32)} ${String(domid).padStart(5)} ${String(vcpu).padStart(5)} ${(pcpu === null ? "-" : String(pcpu)).padStart(5)}   ${stateString}  ${cpuTimeSeconds.toFixed(1).padStart(9)}  ${hardAffinity} / ${softAffinity}`,
+      `${left(name, 32)} ${String(domid).padStart(5)} ${String(vcpu).padStart(5)} ${(pcpu === null ? "-" : String(pcpu)).padStart(5)}   ${stateString}  ${cpuTimeSeconds.toFixed(1).padStart(9)}  ${hardAffinity} / ${softAffinity}`,
     );
   return `${lines.join("\n")}\n`;
 }
@@ -31,21 +87,48 @@ function duration(seconds: number): string {
 export function formatUptime(domains: readonly DomainInfo[], now: number): string {
   const lines = ["Name                                ID Uptime"];
   for (const { name, domid, createdAt } of domains)
-    lines.push(`${name.padEnd(33)} ${String(domid).padStart(4)} ${duration((now - createdAt) / 1000)}`);
+    lines.push(`${left(name, 33)} ${String(domid).padStart(4)} ${duration((now - createdAt) / 1000)}`);
   return `${lines.join("\n")}\n`;
+}
+
+/** A line for each, as " 16:58:22 up  0:23, web (1)". */
+export function formatUptimeShort(domains: readonly DomainInfo[], now: number): string {
+  const clock = new Date(now).toTimeString().slice(0, 8);
+  const lines = domains.map(({ name, domid, createdAt }) => {
+    const up = duration((now - createdAt) / 1000).replace(/:\d\d$/, "");
+    return ` ${clock} up ${up}, ${name} (${domid})\n`;
+  });
+  return lines.join("");
 }
 
 export function formatCredit(domains: readonly { name: string; domid: number; weight: number; cap: number }[]): string {
   const lines = ["Name                                ID Weight  Cap"];
   for (const { name, domid, weight, cap } of domains)
     lines.push(
-      `${name.padEnd(33)} ${String(domid).padStart(4)} ${String(weight).padStart(6)} ${String(cap).padStart(4)}`,
+      `${left(name, 33)} ${String(domid).padStart(4)} ${String(weight).padStart(6)} ${String(cap).padStart(4)}`,
     );
   return `${lines.join("\n")}\n`;
 }
 
-export function formatInfo(info: HostInfo): string {
+/** xl info -n: every pCPU is a core of its own on one socket and node. */
+export function formatNuma({ nrCpus, totalMemoryMiB, freeMemoryMiB }: HostInfo): string {
+  const cpus = Array.from(
+    { length: nrCpus },
+    (_, cpu) => `${right(cpu, 3)}:    ${right(cpu, 4)}     ${right(0, 4)}     ${right(0, 4)}\n`,
+  );
+  const node = `${right(0, 4)}:    ${right(totalMemoryMiB, 6)}     ${right(freeMemoryMiB, 6)}      10\n`;
+  return [
+    "cpu_topology           :\ncpu:    core    socket     node\n",
+    ...cpus,
+    "device topology        :\ndevice           node\nNo device topology data available\n",
+    "numa_info              :\nnode:    memsize    memfree    distances\n",
+    node,
+  ].join("");
+}
+
+export function formatInfo(info: HostInfo, host: string): string {
   const rows: [string, string | number][] = [
+    ["host", host],
     ["release", info.release],
     ["machine", "x86_64"],
     ["nr_cpus", info.nrCpus],
@@ -54,8 +137,13 @@ export function formatInfo(info: HostInfo): string {
     ["cores_per_socket", info.coresPerSocket],
     ["threads_per_core", info.threadsPerCore],
     ["cpu_mhz", info.cpuMhz.toFixed(3)],
+    ["virt_caps", "pv"],
     ["total_memory", info.totalMemoryMiB],
     ["free_memory", info.freeMemoryMiB],
+    ["sharing_freed_memory", 0],
+    ["sharing_used_memory", 0],
+    ["outstanding_claims", 0],
+    ["free_cpus", 0],
     ["xen_major", info.xenMajor],
     ["xen_minor", info.xenMinor],
     ["xen_extra", info.xenExtra],

@@ -36,30 +36,34 @@ export interface MappedGrant {
   readonly handle: number;
 }
 
-/** The maps that are held, so that all of a domain's can be let go when it dies. */
+/** Maps and unmaps, as many at once as there are: one hypercall for all of them. */
 export class GrantMap {
   readonly #hypercalls: Hypercalls;
-  readonly #held = new Set<MappedGrant>();
 
   constructor(hypercalls: Hypercalls) {
     this.#hypercalls = hypercalls;
   }
 
   map(domid: number, ref: number, readonly = false): MappedGrant {
-    const { status, handle, address } = this.#hypercalls.mapGrant(domid, ref, readonly);
-    if (status !== 0) throw new GrantError(`grant ${ref} of domain ${domid}`, status);
-    const grant = { domid, ref, address, handle };
-    this.#held.add(grant);
-    return grant;
+    return this.mapAll(domid, [ref], readonly)[0]!;
+  }
+
+  /** All of them or none. Throws GrantError for the first that can't be mapped. */
+  mapAll(domid: number, refs: readonly number[], readonly = false): MappedGrant[] {
+    const results = this.#hypercalls.mapGrants(domid, refs, readonly);
+    const maps = results.map(({ address, handle }, i) => ({ domid, ref: refs[i]!, address, handle }));
+    const failed = results.findIndex(({ status }) => status !== 0);
+    if (failed < 0) return maps;
+    this.#hypercalls.unmapGrants(maps.filter((_, i) => results[i]!.status === 0));
+    throw new GrantError(`grant ${refs[failed]} of domain ${domid}`, results[failed]!.status);
   }
 
   unmap(grant: MappedGrant): void {
-    if (!this.#held.delete(grant)) throw new Error(`grant ${grant.ref} of domain ${grant.domid} is not mapped`);
-    const status = this.#hypercalls.unmapGrant(grant.handle, grant.address);
-    if (status !== 0) throw new GrantError(`unmapping grant ${grant.ref} of domain ${grant.domid}`, status);
+    this.unmapAll([grant]);
   }
 
-  unmapAll(domid: number): void {
-    for (const grant of [...this.#held]) if (grant.domid === domid) this.unmap(grant);
+  unmapAll(grants: readonly MappedGrant[]): void {
+    const status = this.#hypercalls.unmapGrants(grants);
+    if (status !== 0) throw new GrantError(`unmapping grants of domain ${grants[0]!.domid}`, status);
   }
 }

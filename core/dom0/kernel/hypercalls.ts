@@ -17,6 +17,16 @@ export const SCRATCH_FRAMES = 32;
 const SCRATCH_BYTES = SCRATCH_FRAMES << PAGE_SHIFT;
 /** Frame numbers that fit the scratch area in one memory_op, beside the reservation structure. */
 const EXTENTS_PER_CALL = 8192;
+/** Grants mapped or unmapped by one hypercall. */
+const GRANTS_PER_CALL = 1024;
+
+export interface GrantMapResult {
+  /** GNTST_*. */
+  status: number;
+  handle: number;
+  /** Of the frame, in the machine. */
+  address: number;
+}
 
 export interface DomainInfoRecord {
   domid: number;
@@ -498,27 +508,46 @@ export class Hypercalls {
 
   // --- grants ---
 
-  /** Status (GNTST_*), map handle and machine address of one granted frame. */
-  mapGrant(domid: number, ref: number, readonly: boolean): { status: number; handle: number; address: number } {
-    const struct = this.#struct(abi.GRANT_MAP_SIZE);
+  /** Maps granted frames, many in one hypercall; what became of each, in order. */
+  mapGrants(domid: number, refs: readonly number[], readonly: boolean): GrantMapResult[] {
     const { memory } = this;
-    memory.set32(struct + 8, abi.GNTMAP_device_map | abi.GNTMAP_host_map | (readonly ? abi.GNTMAP_readonly : 0));
-    memory.set32(struct + 12, ref);
-    memory.set16(struct + 16, domid);
-    this.call("map_grant_ref", abi.HYPERVISOR_grant_table_op, abi.GNTTABOP_map_grant_ref, struct, 1);
-    return {
-      status: (memory.get16(struct + 18) << 16) >> 16,
-      handle: memory.get32(struct + 20),
-      address: Number(memory.get64(struct + 24)),
-    };
+    const flags = abi.GNTMAP_device_map | abi.GNTMAP_host_map | (readonly ? abi.GNTMAP_readonly : 0);
+    const results: GrantMapResult[] = [];
+    for (let from = 0; from < refs.length; from += GRANTS_PER_CALL) {
+      const count = Math.min(GRANTS_PER_CALL, refs.length - from);
+      const struct = this.#struct(abi.GRANT_MAP_SIZE * count);
+      for (let i = 0, at = struct; i < count; i++, at += abi.GRANT_MAP_SIZE) {
+        memory.set32(at + 8, flags);
+        memory.set32(at + 12, refs[from + i]!);
+        memory.set16(at + 16, domid);
+      }
+      this.call("map_grant_ref", abi.HYPERVISOR_grant_table_op, abi.GNTTABOP_map_grant_ref, struct, count);
+      for (let i = 0, at = struct; i < count; i++, at += abi.GRANT_MAP_SIZE)
+        results.push({
+          status: (memory.get16(at + 18) << 16) >> 16,
+          handle: memory.get32(at + 20),
+          address: Number(memory.get64(at + 24)),
+        });
+    }
+    return results;
   }
 
-  unmapGrant(handle: number, address: number): number {
-    const struct = this.#struct(abi.GRANT_UNMAP_SIZE);
-    this.memory.set64(struct + 8, address);
-    this.memory.set32(struct + 16, handle);
-    this.call("unmap_grant_ref", abi.HYPERVISOR_grant_table_op, abi.GNTTABOP_unmap_grant_ref, struct, 1);
-    return (this.memory.get16(struct + 20) << 16) >> 16;
+  /** The first status (GNTST_*) that is not okay, or 0. */
+  unmapGrants(maps: readonly { handle: number; address: number }[]): number {
+    const { memory } = this;
+    let status = 0;
+    for (let from = 0; from < maps.length; from += GRANTS_PER_CALL) {
+      const count = Math.min(GRANTS_PER_CALL, maps.length - from);
+      const struct = this.#struct(abi.GRANT_UNMAP_SIZE * count);
+      for (let i = 0, at = struct; i < count; i++, at += abi.GRANT_UNMAP_SIZE) {
+        memory.set64(at + 8, maps[from + i]!.address);
+        memory.set32(at + 16, maps[from + i]!.handle);
+      }
+      this.call("unmap_grant_ref", abi.HYPERVISOR_grant_table_op, abi.GNTTABOP_unmap_grant_ref, struct, count);
+      for (let i = 0, at = struct; i < count; i++, at += abi.GRANT_UNMAP_SIZE)
+        status ||= (memory.get16(at + 20) << 16) >> 16;
+    }
+    return status;
   }
 
   /** Makes `nrFrames` grant frames of a domain and returns their mfns. */

@@ -10,6 +10,8 @@ import { FrameAllocator, PAGE_SHIFT, PAGE_SIZE, PhysicalMemory } from "./memory.
 import { ForeignFrames, ownFrames } from "./native.ts";
 
 export interface NativeKernel {
+  /** The domain's own. */
+  domid: number;
   memory: PhysicalMemory;
   frames: FrameAllocator;
   hypercalls: Hypercalls;
@@ -38,6 +40,7 @@ export function startKernel(machine: MachineParts, domid = 0): NativeKernel {
     hypercalls.writeConsole(`dom0: handler of event channel ${port}: ${text}\n`);
   });
   return {
+    domid,
     memory,
     frames,
     hypercalls,

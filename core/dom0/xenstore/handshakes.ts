@@ -44,6 +44,8 @@ export interface HandshakeSummary {
   domid: number;
   kind: string;
   id: string;
+  /** For people: "Block device". */
+  title: string;
   frontendPath: string;
   /** null while none is known, and for xenstore, whose other end is xenstored itself. */
   backendPath: string | null;
@@ -108,13 +110,15 @@ const ABOVE = /^\/(local(\/domain(\/\d{1,5}(\/device(\/[^/]+)?|\/backend(\/[^/]+
 export class Handshakes {
   readonly #store: Store;
   readonly #now: () => number;
+  readonly #titles: ReadonlyMap<string, string>;
   readonly #domains = new Map<number, Domain>();
   #number = 0;
 
-  /** `now`: nanoseconds since power-on. */
-  constructor(store: Store, now: () => number) {
+  /** `now`: nanoseconds since power-on. `titles`: of the kinds that there are. */
+  constructor(store: Store, now: () => number, titles: ReadonlyMap<string, string> = new Map()) {
     this.#store = store;
     this.#now = now;
+    this.#titles = titles;
   }
 
   /** The domain was created: follows it from here on. A domid that is used again begins anew. */
@@ -153,7 +157,7 @@ export class Handshakes {
     const domain = this.#domains.get(domid);
     if (!domain) return null;
     const { ended, moreSteps } = domain;
-    return { domid, ended, devices: [...domain.devices.values()].map((each) => summary(domid, each)), moreSteps };
+    return { domid, ended, devices: [...domain.devices.values()].map((each) => this.#summary(domid, each)), moreSteps };
   }
 
   /** null when nothing is known of such a device. */
@@ -165,7 +169,24 @@ export class Handshakes {
     const gaps = (["frontend", "backend"] as const)
       .map((side) => ({ side, after: device[side].first.at(-1)?.number ?? -1, count: device[side].dropped }))
       .filter(({ count }) => count > 0);
-    return { ...summary(domid, device), list, gaps };
+    return { ...this.#summary(domid, device), list, gaps };
+  }
+
+  #summary(domid: number, { kind, id, frontend, backend, latest }: Device): HandshakeSummary {
+    const lanes = [frontend, backend];
+    return {
+      domid,
+      kind,
+      id,
+      title: this.#titles.get(kind) ?? kind,
+      frontendPath: frontend.path ?? `/local/domain/${domid}/device/${kind}/${id}`,
+      backendPath: backend.path,
+      frontendState: frontend.state,
+      backendState: backend.state,
+      steps: lanes.reduce((sum, { first, last }) => sum + first.length + last.length, 0),
+      dropped: lanes.reduce((sum, { dropped }) => sum + dropped, 0),
+      latest,
+    };
   }
 
   #place(path: string): Place | null {
@@ -247,22 +268,6 @@ function keep(domain: Domain, lane: Lane, step: HandshakeStep): void {
     lane.last.shift();
   }
   lane.last.push(step);
-}
-
-function summary(domid: number, { kind, id, frontend, backend, latest }: Device): HandshakeSummary {
-  const lanes = [frontend, backend];
-  return {
-    domid,
-    kind,
-    id,
-    frontendPath: frontend.path ?? `/local/domain/${domid}/device/${kind}/${id}`,
-    backendPath: backend.path,
-    frontendState: frontend.state,
-    backendState: backend.state,
-    steps: lanes.reduce((sum, { first, last }) => sum + first.length + last.length, 0),
-    dropped: lanes.reduce((sum, { dropped }) => sum + dropped, 0),
-    latest,
-  };
 }
 
 function textOf({ value }: Node): string {

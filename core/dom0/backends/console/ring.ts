@@ -10,7 +10,7 @@ const IN_PROD = 3076 >> 2;
 const OUT_CONS = 3080 >> 2;
 const OUT_PROD = 3084 >> 2;
 
-/** One direction of a ring: indices run freely, `size` is a power of two. */
+/** One direction. */
 export interface RingIndices {
   producer: number;
   consumer: number;

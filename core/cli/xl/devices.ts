@@ -1,0 +1,102 @@
+/** Subcommands that list a domain's split devices, as xenstore has them. */
+import { complain, domidOf, print, type Call, type Host, type XlCommands } from "./command.ts";
+
+interface Device {
+  id: string;
+  read(name: string): string;
+  backend: string;
+}
+
+async function devices(host: Host, domid: number, kind: string): Promise<Device[]> {
+  const directory = `/local/domain/${domid}/device/${kind}`;
+  const ids = await host.request("xenstoreList", { path: directory });
+  return Promise.all(
+    ids.map(async (id) => {
+      const names = await host.request("xenstoreList", { path: `${directory}/${id}` });
+      const values = new Map<string, string>();
+      for (const name of names)
+        values.set(name, (await host.request("xenstoreRead", { path: `${directory}/${id}/${name}` })).value);
+      const read = (name: string): string => values.get(name) ?? "-1";
+      return { id, read, backend: values.get("backend") ?? "" };
+    }),
+  );
+}
+
+function list(kind: string, header: string, row: (device: Device) => string) {
+  return async ({ host, operands }: Call): Promise<number> => {
+    print(`${header}\n`);
+    let status = 0;
+    for (const name of operands) {
+      const domid = await domidOf(await host(), name).catch((error: Error) => {
+        complain(error.message);
+        status = 1;
+        return null;
+      });
+      if (domid !== null) for (const device of await devices(await host(), domid, kind)) print(`${row(device)}\n`);
+    }
+    return status;
+  };
+}
+
+const cells = (widths: readonly number[], values: readonly string[]): string =>
+  values
+    .map((value, i) => value.padEnd(widths[i] ?? 0))
+    .join(" ")
+    .trimEnd();
+
+/** There is nothing to pass through. */
+async function none({ host, operands: [name] }: Call): Promise<number> {
+  await domidOf(await host(), name!);
+  return 0;
+}
+
+export const DEVICES: XlCommands = {
+  "block-list": {
+    summary: "List the virtual block devices of domains",
+    operands: "<Domains...>",
+    run: list("vbd", "Vdev  BE  handle state evt-ch ring-ref BE-path", ({ id, read, backend }) =>
+      cells(
+        [5, 3, 6, 5, 6, 8, 30],
+        [id, read("backend-id"), id, read("state"), read("event-channel"), read("ring-ref"), backend],
+      ),
+    ),
+  },
+  "network-list": {
+    summary: "List the virtual network interfaces of domains",
+    operands: "<Domains...>",
+    run: list(
+      "vif",
+      "Idx BE Mac Addr.         handle state evt-ch   tx-/rx-ring-ref BE-path",
+      ({ id, read, backend }) =>
+        cells(
+          [3, 2, 17, 6, 5, 6, 17, 30],
+          [
+            id,
+            read("backend-id"),
+            read("mac"),
+            id,
+            read("state"),
+            read("event-channel"),
+            `${read("tx-ring-ref")}/${read("rx-ring-ref")}`,
+            backend,
+          ],
+        ),
+    ),
+  },
+  "vtpm-list": {
+    summary: "List the virtual TPMs of domains",
+    operands: "<Domains...>",
+    run: list(
+      "vtpm",
+      "Idx BE Uuid                                 handle state evt-ch ring-ref BE-path",
+      (device) => device.id,
+    ),
+  },
+  "channel-list": {
+    summary: "List the channels of domains",
+    operands: "<Domains...>",
+    run: list("channel", "Idx BE state evt-ch ring-ref connection", (device) => device.id),
+  },
+  "pci-list": { summary: "List the PCI devices of a domain: none here", operands: "<Domain>", run: none },
+  "usb-list": { summary: "List the USB devices of a domain: none here", operands: "<Domain>", run: none },
+};

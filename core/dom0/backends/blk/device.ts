@@ -1,0 +1,196 @@
+/** A block device: what it offers, what its frontend chose of that, and the queues that come of it. */
+import { SECTOR_BYTES, type BlockStore } from "../../storage/block-store.ts";
+import type { Backend, BackendContext, BackendState, Nodes, RingState } from "../../xenbus/kind.ts";
+import { readParams } from "./config.ts";
+import { DataGrants } from "./data-grants.ts";
+import { LAYOUTS, MAX_INDIRECT_SEGMENTS, VDISK_CDROM, VDISK_READONLY } from "./protocol.ts";
+import { BlockQueue } from "./queue.ts";
+import { BlockStatistics } from "./statistics.ts";
+
+/** Rings of up to 16 pages: 512 requests. */
+const MAX_RING_PAGE_ORDER = 4;
+const MAX_QUEUES = 4;
+
+export class BlockDevice implements Backend {
+  readonly #context: BackendContext;
+  readonly #statistics = new BlockStatistics();
+  #store: BlockStore | null = null;
+  /** What `params` was when the store was opened. */
+  #params: string | null = null;
+  #isWritable = false;
+  #isCdrom = false;
+  #queues: BlockQueue[] = [];
+  #grants: DataGrants | null = null;
+  #protocol = "";
+
+  constructor(context: BackendContext) {
+    this.#context = context;
+  }
+
+  async prepare(): Promise<Nodes> {
+    const { back } = this.#context;
+    this.#isCdrom = (await back("device-type")) === "cdrom";
+    this.#isWritable = (await back("mode")) === "w" && !this.#isCdrom;
+    await this.#open();
+    const canDiscard =
+      this.#store !== null && this.#store.discardGranularity !== null && (await back("discard-enable")) !== "0";
+    return {
+      "feature-flush-cache": this.#isWritable ? 1 : 0,
+      "feature-barrier": this.#isWritable ? 1 : 0,
+      "feature-persistent": 1,
+      "feature-max-indirect-segments": MAX_INDIRECT_SEGMENTS,
+      "feature-discard": canDiscard && this.#isWritable ? 1 : 0,
+      "max-ring-page-order": MAX_RING_PAGE_ORDER,
+      "multi-queue-max-queues": MAX_QUEUES,
+      ...(canDiscard && {
+        "discard-granularity": this.#store!.discardGranularity!,
+        "discard-alignment": 0,
+        "discard-secure": 0,
+      }),
+    };
+  }
+
+  async connect(): Promise<Nodes> {
+    const { front, frontNumber } = this.#context;
+    const protocol = (await front("protocol")) ?? "x86_64-abi";
+    const layout = LAYOUTS[protocol];
+    if (!layout)
+      throw new Error(`the frontend's protocol is "${protocol}"; allowed: ${Object.keys(LAYOUTS).join(", ")}`);
+    const isPersistent = (await frontNumber("feature-persistent", 1, 0)) === 1;
+    const count = await frontNumber("multi-queue-num-queues", MAX_QUEUES, 1);
+    if (count === 0) throw new Error("the frontend has no queue");
+    const order = await frontNumber("ring-page-order", MAX_RING_PAGE_ORDER, 0);
+    const wanted: { refs: number[]; port: number }[] = [];
+    for (let i = 0; i < count; i++) {
+      const directory = count === 1 ? "" : `queue-${i}/`;
+      const refs = await this.#ringRefs(directory, order);
+      wanted.push({ refs, port: await frontNumber(`${directory}event-channel`) });
+    }
+    const { address, grants, memory, now, fail } = this.#context;
+    const data = new DataGrants(grants, address.domid, isPersistent);
+    this.#grants = data;
+    this.#protocol = protocol;
+    for (const { refs, port } of wanted) {
+      const channel = this.#context.open(refs, port, () => queue.serve());
+      const queue: BlockQueue = new BlockQueue({
+        buffer: memory.memory.buffer,
+        channel,
+        layout,
+        grants: data,
+        statistics: this.#statistics,
+        store: () => this.#store,
+        isWritable: this.#isWritable,
+        drained: () => this.#drained(),
+        fail,
+        now,
+      });
+      this.#queues.push(queue);
+    }
+    // What the frontend has put before its event could come.
+    for (const queue of this.#queues) setImmediate(() => queue.serve());
+    return this.#described();
+  }
+
+  /** A frontend that negotiated an order of 0 may still have numbered its only page. */
+  async #ringRefs(directory: string, order: number): Promise<number[]> {
+    const isNumbered = order === 0 && (await this.#context.front(`${directory}ring-ref`)) === null;
+    return isNumbered
+      ? [await this.#context.frontNumber(`${directory}ring-ref0`)]
+      : this.#context.ringRefs(directory, order);
+  }
+
+  async disconnect(): Promise<void> {
+    const queues = this.#queues;
+    const grants = this.#grants;
+    this.#queues = [];
+    this.#grants = null;
+    await Promise.all(queues.map((queue) => queue.close()));
+    grants?.close();
+  }
+
+  async close(): Promise<void> {
+    const store = this.#store;
+    this.#store = null;
+    await store?.close();
+  }
+
+  /** The toolstack put another medium into a drive, or took it out. The image of a disk stays what it was until it is attached anew. */
+  async changed(name: string): Promise<void> {
+    if (name !== "params" || this.#params === null) return;
+    const before = this.#params;
+    if (!this.#isCdrom) return;
+    await this.#open();
+    if (this.#params !== before) await this.#announce();
+  }
+
+  /** The image has another size now. */
+  async resized(): Promise<void> {
+    await this.#announce();
+  }
+
+  state(): BackendState {
+    return {
+      rings: this.#queues.map((queue, i) => this.#ringState(queue, i)),
+      behind: {
+        title: this.#store ? `${this.#isCdrom ? "CD-ROM" : "Disk"}, ${this.#store.format}` : "Empty drive",
+        figures: [
+          ...this.#statistics.figures(),
+          { name: "image", label: "Image", value: this.#params ?? "", unit: "" },
+          { name: "size", label: "Size", value: this.#store?.size ?? 0, unit: "bytes" },
+          { name: "protocol", label: "Protocol", value: this.#protocol, unit: "" },
+          { name: "persistent", label: "Grants kept mapped", value: this.#grants?.persistent ?? 0, unit: "" },
+        ],
+      },
+    };
+  }
+
+  #ringState({ ring, channel }: BlockQueue, index: number): RingState {
+    const { requestProducer, requestConsumer, responseProducer, size } = ring.indices();
+    return {
+      name: `queue ${index}`,
+      structure: "blkif_sring",
+      unit: "requests",
+      directions: [
+        { name: "req", towards: "backend", producer: requestProducer, consumer: requestConsumer, size },
+        // The frontend's own consumer is known to it alone: what is here is under way in the backend.
+        { name: "rsp", towards: "frontend", producer: requestConsumer, consumer: responseProducer, size },
+      ],
+      error: null,
+      port: channel.port,
+      pages: channel.pages,
+    };
+  }
+
+  async #open(): Promise<void> {
+    const { back, services } = this.#context;
+    // UTF-8, of which xenstore's text has a byte in each character.
+    const params = Buffer.from((await back("params")) ?? "", "latin1").toString();
+    if (params === this.#params) return;
+    await this.#drained();
+    await this.close();
+    this.#params = params;
+    const image = readParams(params);
+    if (!image) return;
+    const access = this.#isWritable ? "read-write" : "read";
+    this.#store = await services.disks.open(image.target, image.format, access);
+  }
+
+  #described(): Nodes {
+    const info = (this.#isCdrom ? VDISK_CDROM : 0) | (this.#isWritable ? 0 : VDISK_READONLY);
+    return {
+      sectors: (this.#store?.size ?? 0) / SECTOR_BYTES,
+      info,
+      "sector-size": SECTOR_BYTES,
+      "physical-sector-size": SECTOR_BYTES,
+    };
+  }
+
+  /** A frontend that is connected reads the size again when the state is written again. */
+  async #announce(): Promise<void> {
+    if (this.#queues.length) await this.#context.publish({ ...this.#described(), state: 4 });
+  }
+
+  #drained(): Promise<unknown> {
+    return Promise.all(this.#queues.map((queue) => queue.idle()));
+  }
+}

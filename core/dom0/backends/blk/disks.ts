@@ -1,0 +1,37 @@
+/** The images that block devices of this domain have open: nobody writes what another has, and who comes next waits for who closes. */
+import { realpath } from "node:fs/promises";
+import { StoreError, storeError, type BlockStore } from "../../storage/block-store.ts";
+import { openStore, type StoreAccess } from "../../storage/open.ts";
+
+interface Use {
+  writer: boolean;
+  /** Of a store that is being closed. */
+  closed: Promise<void> | null;
+}
+
+export class Disks {
+  readonly #uses = new Map<string, Set<Use>>();
+
+  /** Throws StoreError when it can't be opened, or is in use in a way that would spoil it. */
+  async open(file: string, format: string, access: StoreAccess): Promise<BlockStore> {
+    const name = await realpath(file).catch((error: unknown) => Promise.reject(storeError(error, file)));
+    const uses = this.#uses.get(name) ?? new Set<Use>();
+    this.#uses.set(name, uses);
+    await Promise.all([...uses].map(({ closed }) => closed));
+    const writer = access === "read-write";
+    if ([...uses].some((use) => writer || use.writer))
+      throw new StoreError("EBUSY", `${file} is in use as the disk of another device`);
+    const use: Use = { writer, closed: null };
+    uses.add(use);
+    const forget = (): void => void uses.delete(use);
+    try {
+      const store = await openStore(file, format, access);
+      const close = store.close.bind(store);
+      store.close = () => (use.closed ??= close().finally(forget));
+      return store;
+    } catch (error) {
+      forget();
+      throw storeError(error, file);
+    }
+  }
+}

@@ -1,0 +1,11 @@
+/** Disks and CD-ROMs as a kind of device. */
+import type { DeviceKind } from "../../xenbus/kind.ts";
+import { DISKS } from "./config.ts";
+import { BlockDevice } from "./device.ts";
+
+export const BLK: DeviceKind = {
+  kind: "vbd",
+  title: "Block device",
+  config: DISKS,
+  create: (context) => new BlockDevice(context),
+};

@@ -1,0 +1,213 @@
+/**
+ * One ring of a block device in service. Data goes between the image and the guest's frames with no copy in between; while the operating
+ * system works on them the frames stay mapped.
+ */
+import { SECTOR_BYTES, StoreError, type BlockStore } from "../../storage/block-store.ts";
+import { BackRing } from "../../xenbus/back-ring.ts";
+import type { Channel } from "../../xenbus/channel.ts";
+import type { DataGrants, HeldPages } from "./data-grants.ts";
+import * as blkif from "./protocol.ts";
+import type { BlockStatistics } from "./statistics.ts";
+
+/** Requests taken in one go before other work has its turn. */
+const TURNS_PER_SERVICE = 512;
+
+export interface QueueParts {
+  buffer: ArrayBufferLike;
+  channel: Channel;
+  layout: blkif.Layout;
+  grants: DataGrants;
+  statistics: BlockStatistics;
+  /** Of the device now; null for an empty drive. */
+  store: () => BlockStore | null;
+  /** Whether the guest may write. */
+  isWritable: boolean;
+  /** Resolves when all requests of the device that are under way now have ended. */
+  drained: () => Promise<unknown>;
+  fail: (error: unknown) => void;
+  now: () => number;
+}
+
+export class BlockQueue {
+  readonly ring: BackRing;
+  readonly channel: Channel;
+  readonly #parts: QueueParts;
+  readonly #response: Int32Array;
+  #isClosed = false;
+  #pushes = false;
+  /** Requests that the image works on; none rejects. */
+  readonly #underWay = new Set<Promise<void>>();
+
+  constructor(parts: QueueParts) {
+    this.#parts = parts;
+    this.channel = parts.channel;
+    this.ring = new BackRing(parts.buffer, parts.channel.addresses, parts.layout.slotBytes);
+    this.#response = new Int32Array(parts.layout.responseWords);
+  }
+
+  /** Takes what the ring has. */
+  serve(): void {
+    if (this.#isClosed) return;
+    const { ring } = this;
+    try {
+      for (let turns = TURNS_PER_SERVICE; ; turns--) {
+        if (turns === 0) {
+          setImmediate(() => this.serve());
+          return;
+        }
+        if (ring.take()) this.#begin(blkif.readRequest(ring.request, this.#parts.layout));
+        else if (!ring.more()) return;
+      }
+    } catch (error) {
+      this.#parts.fail(error);
+    }
+  }
+
+  /** No more is taken or answered. Resolves when the operating system has let go of the guest's frames. */
+  close(): Promise<unknown> {
+    this.#isClosed = true;
+    return this.idle();
+  }
+
+  /** Resolves when all requests that are under way now have ended. */
+  idle(): Promise<unknown> {
+    return Promise.all(this.#underWay);
+  }
+
+  /** Throws ProtocolError or GrantError. */
+  #begin(request: blkif.Request): void {
+    const began = this.#parts.now();
+    const status = this.#refused(request);
+    if (status !== blkif.BLKIF_RSP_OKAY) {
+      this.#answer(request, status);
+      return;
+    }
+    if (request.indirectSegments > 0) this.#readIndirect(request);
+    const bytes =
+      request.segments.reduce((sum, each) => sum + each.lastSector - each.firstSector + 1, 0) * SECTOR_BYTES;
+    const store = this.#parts.store()!;
+    // An empty flush has no place: Linux gives it sector -1.
+    if (bytes > 0 && !fits(store, request.sector, bytes)) {
+      this.#answer(request, blkif.BLKIF_RSP_ERROR);
+      return;
+    }
+    const isRead = request.operation === blkif.BLKIF_OP_READ;
+    const pages = this.#parts.grants.hold(
+      request.segments.map(({ ref }) => ref),
+      !isRead,
+    );
+    // What was begun before a barrier is on the disk before it.
+    const earlier = request.operation === blkif.BLKIF_OP_WRITE_BARRIER ? this.#parts.drained() : null;
+    const work = this.#run(store, request, this.#views(request, pages), earlier).then((result) => {
+      this.#underWay.delete(work);
+      this.#parts.grants.release(pages);
+      this.#parts.statistics.count(request.operation, bytes, result, this.#parts.now() - began);
+      if (!this.#isClosed) this.#answer(request, result);
+    });
+    this.#underWay.add(work);
+  }
+
+  /** The status of a request that can't be carried out as it is; OKAY for one that can be tried. */
+  #refused({ operation, sector, sectors }: blkif.Request): number {
+    const store = this.#parts.store();
+    switch (operation) {
+      case blkif.BLKIF_OP_READ:
+        return store ? blkif.BLKIF_RSP_OKAY : blkif.BLKIF_RSP_ERROR;
+      case blkif.BLKIF_OP_WRITE:
+      case blkif.BLKIF_OP_WRITE_BARRIER:
+      case blkif.BLKIF_OP_FLUSH_DISKCACHE:
+        return store && this.#parts.isWritable ? blkif.BLKIF_RSP_OKAY : blkif.BLKIF_RSP_ERROR;
+      case blkif.BLKIF_OP_DISCARD:
+        if (!store || store.discardGranularity === null) return blkif.BLKIF_RSP_EOPNOTSUPP;
+        return this.#parts.isWritable && fits(store, sector, sectors * SECTOR_BYTES)
+          ? blkif.BLKIF_RSP_OKAY
+          : blkif.BLKIF_RSP_ERROR;
+    }
+    return blkif.BLKIF_RSP_EOPNOTSUPP;
+  }
+
+  #readIndirect(request: blkif.Request): void {
+    const { grants, buffer } = this.#parts;
+    const page = grants.hold([request.indirectRef], true);
+    try {
+      const words = new Int32Array(buffer, page.addresses[0]!, 1024);
+      request.segments = blkif.readSegments(words, request.indirectSegments);
+    } finally {
+      grants.release(page);
+    }
+  }
+
+  /** The request's memory; parts that lie side by side in the machine are one. */
+  #views({ segments }: blkif.Request, { addresses }: HeldPages): Uint8Array[] {
+    const views: Uint8Array[] = [];
+    let from = 0;
+    let to = 0;
+    segments.forEach(({ firstSector, lastSector }, i) => {
+      const address = addresses[i]!;
+      if (address + firstSector * SECTOR_BYTES !== to) {
+        if (to > from) views.push(new Uint8Array(this.#parts.buffer, from, to - from));
+        from = address + firstSector * SECTOR_BYTES;
+      }
+      to = address + (lastSector + 1) * SECTOR_BYTES;
+    });
+    if (to > from) views.push(new Uint8Array(this.#parts.buffer, from, to - from));
+    return views;
+  }
+
+  /** The status that it ends with; never rejects. */
+  async #run(
+    store: BlockStore,
+    request: blkif.Request,
+    views: Uint8Array[],
+    earlier: Promise<unknown> | null,
+  ): Promise<number> {
+    const offset = request.sector * SECTOR_BYTES;
+    try {
+      switch (request.operation) {
+        case blkif.BLKIF_OP_READ:
+          await store.read(offset, views);
+          break;
+        case blkif.BLKIF_OP_WRITE:
+          await store.write(offset, views);
+          break;
+        case blkif.BLKIF_OP_WRITE_BARRIER:
+          await earlier;
+          await store.flush();
+          if (views.length) await store.write(offset, views);
+          await store.flush();
+          break;
+        case blkif.BLKIF_OP_FLUSH_DISKCACHE:
+          await store.flush();
+          if (views.length) await store.write(offset, views);
+          break;
+        case blkif.BLKIF_OP_DISCARD:
+          await store.discard(offset, request.sectors * SECTOR_BYTES);
+      }
+      return blkif.BLKIF_RSP_OKAY;
+    } catch (error) {
+      this.#parts.statistics.failed(error instanceof StoreError ? error.message : String(error));
+      return blkif.BLKIF_RSP_ERROR;
+    }
+  }
+
+  /** Shown to the guest together with what else ends in this turn of the event loop: one event for all of them. */
+  #answer({ operation, idLow, idHigh }: blkif.Request, status: number): void {
+    const response = this.#response;
+    response[0] = idLow;
+    response[1] = idHigh;
+    response[2] = (operation & 0xff) | (status << 16);
+    this.ring.respond(response);
+    if (this.#pushes) return;
+    this.#pushes = true;
+    setImmediate(() => {
+      this.#pushes = false;
+      if (this.#isClosed) return;
+      if (this.ring.push()) this.channel.notify();
+      // A full ring made the frontend wait: what it has put since is taken by its next event.
+    });
+  }
+}
+
+function fits(store: BlockStore, sector: number, bytes: number): boolean {
+  return sector <= store.size / SECTOR_BYTES && sector * SECTOR_BYTES + bytes <= store.size;
+}

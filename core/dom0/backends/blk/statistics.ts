@@ -1,0 +1,64 @@
+/** What went through a block device since it was made. */
+import type { DeviceFigure } from "../../xenbus/kind.ts";
+import * as blkif from "./protocol.ts";
+
+export class BlockStatistics {
+  #reads = 0;
+  #writes = 0;
+  #flushes = 0;
+  #discards = 0;
+  #readBytes = 0;
+  #writtenBytes = 0;
+  #errors = 0;
+  /** Nanoseconds, of all requests. */
+  #time = 0;
+  #lastError = "";
+
+  count(operation: number, bytes: number, status: number, nanoseconds: number): void {
+    this.#time += nanoseconds;
+    if (status !== blkif.BLKIF_RSP_OKAY) {
+      this.#errors++;
+      return;
+    }
+    switch (operation) {
+      case blkif.BLKIF_OP_READ:
+        this.#reads++;
+        this.#readBytes += bytes;
+        return;
+      case blkif.BLKIF_OP_DISCARD:
+        this.#discards++;
+        return;
+      case blkif.BLKIF_OP_FLUSH_DISKCACHE:
+        this.#flushes++;
+        return;
+    }
+    this.#writes++;
+    this.#writtenBytes += bytes;
+  }
+
+  /** The image refused something. */
+  failed(reason: string): void {
+    this.#lastError = reason;
+  }
+
+  figures(): DeviceFigure[] {
+    const figure = (name: string, label: string, value: number | string, unit = ""): DeviceFigure => ({
+      name,
+      label,
+      value,
+      unit,
+    });
+    const ended = this.#reads + this.#writes + this.#flushes + this.#discards + this.#errors;
+    return [
+      figure("readBytes", "Read", this.#readBytes, "bytes"),
+      figure("writtenBytes", "Written", this.#writtenBytes, "bytes"),
+      figure("reads", "Reads", this.#reads),
+      figure("writes", "Writes", this.#writes),
+      figure("flushes", "Flushes", this.#flushes),
+      figure("discards", "Discards", this.#discards),
+      figure("errors", "Errors", this.#errors),
+      figure("latency", "Mean latency", ended ? Math.round(this.#time / ended / 1000) : 0, "µs"),
+      ...(this.#lastError ? [figure("lastError", "Last error", this.#lastError)] : []),
+    ];
+  }
+}

@@ -1,0 +1,20 @@
+/** The kinds of devices that there are: one row each. Whatever is to know about kinds takes this table. */
+import type { DeviceKind } from "../xenbus/kind.ts";
+import { BLK } from "./blk/kind.ts";
+import { CONSOLE } from "./console/kind.ts";
+
+export const DEVICE_KINDS: readonly DeviceKind[] = [CONSOLE, BLK];
+
+/** Devices that guests and other domains may have and that have no row: what they are called. */
+const OTHERS = {
+  xenstore: "xenstore",
+  vif: "Network interface",
+  vkbd: "Keyboard and pointer",
+  vfb: "Framebuffer",
+  "9pfs": "Shared folder",
+};
+
+/** For people, by kind. */
+export function titlesOf(kinds: readonly DeviceKind[]): ReadonlyMap<string, string> {
+  return new Map([...Object.entries(OTHERS), ...kinds.map(({ kind, title }) => [kind, title] as const)]);
+}

@@ -1,0 +1,214 @@
+/**
+ * The life of one backend, from the toolstack's directory for it to its removal: follows the frontend's state, answers with its own,
+ * and lets the kind's backend prepare, connect and disconnect. What happens is taken one after the other, however fast states change.
+ */
+import { backendPath, backendRoot, frontendPath, type DeviceAddress } from "./address.ts";
+import { Channel } from "./channel.ts";
+import type { Backend, BackendContext, BackendKernel, BackendState, DeviceKind, Nodes } from "./kind.ts";
+import { XENBUS, xenbusState, type XenbusState } from "./state.ts";
+
+export class BackendDevice {
+  readonly address: DeviceAddress;
+  readonly kind: DeviceKind;
+  readonly frontendPath: string;
+  readonly backendPath: string;
+  readonly backend: Backend;
+  /** Why the device does not work; null while it does. */
+  problem: string | null = null;
+  readonly #kernel: BackendKernel;
+  readonly #channels = new Set<Channel>();
+  readonly #watches: (() => void)[] = [];
+  #state: XenbusState = XENBUS.Initialising;
+  /** What it last wrote as its state; the toolstack's Initialising before. */
+  #writtenState: XenbusState = XENBUS.Initialising;
+  #work: Promise<void> = Promise.resolve();
+  #isWaiting = false;
+  #isGone = false;
+
+  constructor(kernel: BackendKernel, kind: DeviceKind, address: DeviceAddress) {
+    this.#kernel = kernel;
+    this.kind = kind;
+    this.address = address;
+    this.frontendPath = kind.frontendPath?.(address) ?? frontendPath(address);
+    this.backendPath = backendPath(address);
+    this.backend = kind.create(this.#context());
+    this.#watches.push(kernel.store.watch(`${this.frontendPath}/state`, () => this.look()));
+  }
+
+  get state(): XenbusState {
+    return this.#state;
+  }
+
+  /** The toolstack's directory says Initialising again: it belongs to another device of the same name. */
+  isReplaced(state: XenbusState): boolean {
+    return state === XENBUS.Initialising && this.#writtenState !== XENBUS.Initialising;
+  }
+
+  get isConnected(): boolean {
+    return this.#state === XENBUS.Connected;
+  }
+
+  report(): BackendState {
+    return this.backend.state();
+  }
+
+  /** Something in xenstore may have changed: follows the frontend's state, soon. */
+  look(): void {
+    if (this.#isWaiting || this.#isGone) return;
+    this.#isWaiting = true;
+    void this.#then(async () => {
+      this.#isWaiting = false;
+      await this.#follow();
+    });
+  }
+
+  /** A node of its own directory was written. */
+  changed(name: string): void {
+    if (!this.backend.changed || this.#isGone) return;
+    void this.#then(() => this.backend.changed!(name));
+  }
+
+  drain(): void {
+    if (this.isConnected) this.backend.drain?.();
+  }
+
+  /** The device is gone: lets go of everything of the frontend's at once, and of what lies behind it as soon as that can be. */
+  remove(): Promise<void> {
+    if (!this.#isGone) {
+      this.#isGone = true;
+      for (const unwatch of this.#watches) unwatch();
+      this.#state = XENBUS.Closed;
+      const ended = this.backend.disconnect();
+      this.#closeChannels();
+      void this.#then(async () => {
+        await ended;
+        // Also what a connect() that was under way has begun meanwhile.
+        await this.backend.disconnect();
+        await this.backend.close();
+      });
+    }
+    return this.#work;
+  }
+
+  #then(step: () => void | Promise<void>): Promise<void> {
+    this.#work = this.#work.then(step).catch((error: unknown) => this.#fail(error));
+    return this.#work;
+  }
+
+  async #follow(): Promise<void> {
+    if (this.#isGone) return;
+    if (this.#state === XENBUS.Initialising) return this.#prepare();
+    if (this.kind.isWired) return;
+    const frontend = xenbusState(await this.#kernel.store.read(`${this.frontendPath}/state`));
+    if (this.#isGone) return;
+    switch (frontend) {
+      case XENBUS.Initialising:
+        // A frontend that begins again, after a reload of its driver or a kexec.
+        if (this.#state === XENBUS.Closed) await this.#prepare();
+        return;
+      case XENBUS.Initialised:
+      case XENBUS.Connected:
+        if (this.#state === XENBUS.InitWait) await this.#connect();
+        return;
+      case XENBUS.Closing:
+        await this.#disconnect(XENBUS.Closing);
+        return;
+      case XENBUS.Closed:
+      case XENBUS.Unknown:
+        if (frontend === XENBUS.Closed || this.#state !== XENBUS.InitWait) await this.#disconnect(XENBUS.Closed);
+    }
+  }
+
+  async #prepare(): Promise<void> {
+    this.problem = null;
+    const nodes = await this.backend.prepare();
+    if (this.#isGone) return;
+    if (this.kind.isWired) {
+      await this.#publish(nodes);
+      await this.#connect();
+      return;
+    }
+    await this.#switch(XENBUS.InitWait, nodes);
+    this.look();
+  }
+
+  async #connect(): Promise<void> {
+    const nodes = await this.backend.connect();
+    if (this.#isGone) return;
+    await this.#switch(XENBUS.Connected, nodes);
+  }
+
+  async #disconnect(to: XenbusState): Promise<void> {
+    if (this.#state === to) return;
+    await this.backend.disconnect();
+    this.#closeChannels();
+    await this.#switch(to, {});
+  }
+
+  #closeChannels(): void {
+    for (const channel of this.#channels) channel.close();
+    this.#channels.clear();
+  }
+
+  async #switch(state: XenbusState, nodes: Nodes): Promise<void> {
+    this.#state = state;
+    await this.#publish({ ...nodes, state });
+    this.#writtenState = state;
+  }
+
+  async #publish(nodes: Nodes): Promise<void> {
+    for (const [name, value] of Object.entries(nodes))
+      if (value !== undefined && !this.#isGone) await this.#kernel.store.write(`${this.backendPath}/${name}`, value);
+  }
+
+  /** As Linux's xenbus_dev_fatal: the reason goes into the backend's domain's error directory, and the state is Closing. */
+  async #fail(error: unknown): Promise<void> {
+    if (this.#isGone) return;
+    this.problem = error instanceof Error ? error.message : String(error);
+    const { domid, kind, id } = this.address;
+    const root = backendRoot(this.address.backendDomid).replace(/backend$/, "error/backend");
+    try {
+      await this.#kernel.store.write(`${root}/${kind}/${domid}/${id}/error`, this.problem);
+      await this.#disconnect(XENBUS.Closing);
+    } catch (later) {
+      // The store or the backend can't even say so: the device stays closed, the others go on.
+      this.problem += `; ${String(later)}`;
+      this.#closeChannels();
+    }
+  }
+
+  async #frontNumber(name: string, most = 0xffffffff, absent?: number): Promise<number> {
+    const value = await this.#kernel.store.read(`${this.frontendPath}/${name}`);
+    if (value === null && absent !== undefined) return absent;
+    const number = value !== null && /^\d{1,10}$/.test(value) ? Number(value) : NaN;
+    if (number <= most) return number;
+    const is = value === null ? "missing" : JSON.stringify(value.slice(0, 40));
+    throw new Error(`the frontend's ${name} is ${is}; allowed: a number from 0 to ${most}`);
+  }
+
+  #ringRefs(directory: string, order: number): Promise<number[]> {
+    if (order === 0) return this.#frontNumber(`${directory}ring-ref`).then((ref) => [ref]);
+    const names = Array.from({ length: 1 << order }, (_, i) => `${directory}ring-ref${i}`);
+    return Promise.all(names.map((name) => this.#frontNumber(name)));
+  }
+
+  #context(): BackendContext {
+    const { store } = this.#kernel;
+    return {
+      ...this.#kernel,
+      address: this.address,
+      front: async (name) => store.read(`${this.frontendPath}/${name}`),
+      frontNumber: (name, most, absent) => this.#frontNumber(name, most, absent),
+      ringRefs: (directory, order) => this.#ringRefs(directory, order),
+      back: async (name) => store.read(`${this.backendPath}/${name}`),
+      publish: (nodes) => this.#publish(nodes),
+      open: (refs, remotePort, onEvent) => {
+        if (this.#isGone) throw new Error("the device is gone");
+        const channel = new Channel(this.#kernel, this.address.domid, refs, remotePort, onEvent);
+        this.#channels.add(channel);
+        return channel;
+      },
+      fail: (reason) => void this.#then(() => Promise.reject(reason as Error)),
+    };
+  }
+}

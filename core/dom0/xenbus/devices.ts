@@ -1,0 +1,100 @@
+/**
+ * The devices whose backends are in this native domain. The domain's backend directory in xenstore says which there are: one appears
+ * when the toolstack has written its directory, and is gone when that is gone.
+ */
+import { backendRoot, deviceKey, type DeviceAddress } from "./address.ts";
+import { BackendDevice } from "./device.ts";
+import type { BackendKernel, DeviceKind } from "./kind.ts";
+import { XENBUS, xenbusState, type XenbusState } from "./state.ts";
+
+export class BackendDevices {
+  readonly #kernel: BackendKernel;
+  readonly #kinds: ReadonlyMap<string, DeviceKind>;
+  readonly #devices = new Map<string, BackendDevice>();
+  readonly #root: string;
+  #scans: Promise<void> = Promise.resolve();
+  readonly #unwatch: () => void;
+
+  constructor(kernel: BackendKernel, kinds: readonly DeviceKind[]) {
+    this.#kernel = kernel;
+    this.#kinds = new Map(kinds.map((kind) => [kind.kind, kind]));
+    this.#root = backendRoot(kernel.domid);
+    this.#unwatch = kernel.store.watch(this.#root, (path) => this.#changed(path));
+  }
+
+  /** Of all domains, or of one. */
+  *of(domid?: number): Iterable<BackendDevice> {
+    for (const device of this.#devices.values())
+      if (domid === undefined || device.address.domid === domid) yield device;
+  }
+
+  find(kind: string, domid: number, id: string): BackendDevice | null {
+    return this.#devices.get(deviceKey({ backendDomid: this.#kernel.domid, kind, domid, id })) ?? null;
+  }
+
+  /** The domain has stopped: what its frontends left is taken. */
+  drain(domid: number): void {
+    for (const device of this.of(domid)) device.drain();
+  }
+
+  /** The domain is about to go: nothing of its memory is held any more when this returns. */
+  release(domid: number): void {
+    for (const [key, device] of this.#devices)
+      if (device.address.domid === domid) {
+        this.#devices.delete(key);
+        void device.remove();
+      }
+  }
+
+  /** Ends all of them. */
+  async close(): Promise<void> {
+    this.#unwatch();
+    await Promise.all([...this.#devices.values()].map((device) => device.remove()));
+    this.#devices.clear();
+  }
+
+  #changed(path: string): void {
+    const [kind, domid, id, name] = path.slice(this.#root.length + 1).split("/");
+    if (kind && domid && id && name) {
+      const device = this.find(kind, Number(domid), id);
+      // Its own and the toolstack's writes alike: a backend takes only what differs from what it has.
+      if (device && name !== "state") device.changed(name);
+      if (device) return;
+    }
+    this.#scans = this.#scans.then(() => this.#scan(kind || null)).catch(() => {});
+  }
+
+  /** Compares the directory with what there is; `only`: of one kind. */
+  async #scan(only: string | null): Promise<void> {
+    const { store } = this.#kernel;
+    const found = new Set<string>();
+    for (const kind of this.#kinds.values()) {
+      if (only !== null && kind.kind !== only) continue;
+      const directory = `${this.#root}/${kind.kind}`;
+      for (const domid of await store.list(directory))
+        for (const id of await store.list(`${directory}/${domid}`)) {
+          const address = { backendDomid: this.#kernel.domid, kind: kind.kind, domid: Number(domid), id };
+          // The toolstack writes the state with the rest, in one transaction.
+          const state = xenbusState(await store.read(`${directory}/${domid}/${id}/state`));
+          if (state === XENBUS.Unknown) continue;
+          found.add(deviceKey(address));
+          await this.#add(kind, address, state);
+        }
+    }
+    for (const [key, device] of this.#devices)
+      if (!found.has(key) && (only === null || device.address.kind === only)) {
+        this.#devices.delete(key);
+        void device.remove();
+      }
+  }
+
+  async #add(kind: DeviceKind, address: DeviceAddress, state: XenbusState): Promise<void> {
+    const key = deviceKey(address);
+    const before = this.#devices.get(key);
+    if (before && !before.isReplaced(state)) return;
+    await before?.remove();
+    const device = new BackendDevice(this.#kernel, kind, address);
+    this.#devices.set(key, device);
+    device.look();
+  }
+}

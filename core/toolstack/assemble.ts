@@ -1,0 +1,117 @@
+/** dom0 put together on a native domain's kernel: xenstored, backends, toolstack. What runs in dom0's worker, and in tests. */
+import { titlesOf } from "../dom0/backends/kinds.ts";
+import { Disks } from "../dom0/backends/blk/disks.ts";
+import { Consoles } from "../dom0/backends/console/consoles.ts";
+import { PvBuilder } from "../dom0/builder/pv64.ts";
+import { VIRQ_DOM_EXC } from "../dom0/kernel/abi.ts";
+import { Inspector } from "../dom0/kernel/inspector.ts";
+import type { NativeKernel } from "../dom0/kernel/kernel.ts";
+import { Observer } from "../dom0/kernel/observe.ts";
+import type { StatisticsArea } from "../dom0/kernel/statistics.ts";
+import { BackendDevices } from "../dom0/xenbus/devices.ts";
+import type { DeviceKind } from "../dom0/xenbus/kind.ts";
+import { XenstoreDomains } from "../dom0/xenstore/domains.ts";
+import { Handshakes } from "../dom0/xenstore/handshakes.ts";
+import { LocalXenstore } from "../dom0/xenstore/local.ts";
+import { Xenstored } from "../dom0/xenstore/xenstored.ts";
+import { DomainDevices } from "./devices.ts";
+import { readStoreMemory } from "./domain-store.ts";
+import { Inspection } from "./inspect/inspection.ts";
+import { KernelSymbols } from "./inspect/kernel-symbols.ts";
+import { Lifecycle, type Emit } from "./lifecycle.ts";
+import { Reports } from "./reports.ts";
+import { Saving } from "./saving.ts";
+import { Service } from "./service.ts";
+import { Wiring } from "./wiring.ts";
+
+export interface Dom0Parts {
+  kernel: Omit<NativeKernel, "run">;
+  kinds: readonly DeviceKind[];
+  consoleLogBytes?: number | undefined;
+  /** null where the hypervisor has none to be read. */
+  statistics: StatisticsArea | null;
+  emit: Emit;
+  /** A part of dom0 is there. */
+  onStage?: (name: string) => void;
+}
+
+export interface Dom0 {
+  store: LocalXenstore;
+  lifecycle: Lifecycle;
+  service: Service;
+}
+
+export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit, onStage }: Dom0Parts): Dom0 {
+  const { domid, memory, frames, hypercalls, events, grants, foreign, now } = kernel;
+  const xenstored = new Xenstored();
+  const storeDomains = new XenstoreDomains(xenstored, hypercalls, events, grants);
+  const store = new LocalXenstore(xenstored);
+  const handshakes = new Handshakes(xenstored.store, now, titlesOf(kinds));
+  xenstored.onChanges = (by, changes) => handshakes.record(by, changes);
+  store.writeAll(`/local/domain/${domid}`, { name: "Domain-0", domid });
+  onStage?.("xenstored");
+
+  const consoles = new Consoles(consoleLogBytes);
+  const backends = new BackendDevices(
+    { domid, memory, events, grants, store, services: { consoles, disks: new Disks() }, now },
+    kinds,
+  );
+  const devices = new DomainDevices(store, kinds, (name): number | null => reports.find(name));
+  const builder = new PvBuilder(hypercalls, foreign);
+  const pcpus = hypercalls.physicalInfo().nrCpus;
+  const lifecycle: Lifecycle = new Lifecycle({
+    hypercalls,
+    store,
+    handshakes,
+    consoles,
+    devices,
+    backends,
+    builder,
+    emit,
+    pcpus,
+  });
+  const saving = new Saving({ hypercalls, frames: foreign, store, lifecycle, devices, emit });
+  const reports: Reports = new Reports(hypercalls, lifecycle.domains, now, statistics, (each) =>
+    readStoreMemory(store, each),
+  );
+  xenstored.onTrouble = (each, message) => emit("notice", { severity: "warning", message, domid: each });
+  const observer = new Observer(hypercalls, foreign, frames);
+  const wiring = new Wiring({
+    domid,
+    hypercalls,
+    events,
+    observer,
+    devices,
+    backends,
+    xenstored,
+    storeDomains,
+    store,
+    handshakes,
+    nameOf: (each) => reports.name(each),
+    now,
+  });
+  const inspection = new Inspection({
+    hypercalls,
+    inspector: new Inspector(hypercalls, frames),
+    observer,
+    symbols: new KernelSymbols(lifecycle.domains),
+    now,
+  });
+  const service = new Service({
+    hypercalls,
+    store,
+    xenstored,
+    storeDomains,
+    handshakes,
+    consoles,
+    devices,
+    lifecycle,
+    saving,
+    reports,
+    wiring,
+    inspection,
+    emit,
+  });
+  events.bindVirq(VIRQ_DOM_EXC, () => storeDomains.domainException());
+  return { store, lifecycle, service };
+}

@@ -1,0 +1,211 @@
+/** The devices of domains as the toolstack has them: writes their nodes as libxl does, waits for backends, lists, attaches, detaches. */
+import path from "node:path";
+import { backendPath, backendRoot, frontendPath, type DeviceAddress } from "../dom0/xenbus/address.ts";
+import type { DeviceKind, DeviceSpec, Nodes } from "../dom0/xenbus/kind.ts";
+import { XENBUS, xenbusState, type XenbusState } from "../dom0/xenbus/state.ts";
+import type { LocalXenstore } from "../dom0/xenstore/local.ts";
+import { Refusal } from "./error.ts";
+import type { DeviceEntry } from "./wiring-report.ts";
+
+/** LIBXL_INIT_TIMEOUT and LIBXL_DESTROY_TIMEOUT: how long a backend may take to get ready, and a device to close. */
+const BACKEND_MS = 10_000;
+
+/** A device that its backend could not set up; the message is a whole sentence. */
+export class DeviceRefusal extends Refusal {}
+
+export class DomainDevices {
+  readonly #store: LocalXenstore;
+  readonly #kinds: ReadonlyMap<string, DeviceKind>;
+  readonly #domidOf: (name: string) => number | null;
+
+  /** `domidOf`: of a domain's name or domid, null for none. */
+  constructor(store: LocalXenstore, kinds: readonly DeviceKind[], domidOf: (name: string) => number | null) {
+    this.#store = store;
+    this.#kinds = new Map(kinds.map((kind) => [kind.kind, kind]));
+    this.#domidOf = domidOf;
+  }
+
+  get kinds(): readonly DeviceKind[] {
+    return [...this.#kinds.values()];
+  }
+
+  kind(kind: string): DeviceKind {
+    const found = this.#kinds.get(kind);
+    if (found) return found;
+    throw new Refusal(
+      "EINVAL",
+      `There are no devices of the kind ${kind}; there are ${[...this.#kinds.keys()].join(", ")}.`,
+    );
+  }
+
+  title({ kind, id }: { kind: string; id: string }): string {
+    return `${this.#kinds.get(kind)?.title ?? kind} ${id}`;
+  }
+
+  /** Relative names of files in the specification are taken from this folder. */
+  within(spec: DeviceSpec, folder: string): DeviceSpec {
+    return this.kind(spec.kind).config?.within?.(spec, path.resolve(folder)) ?? spec;
+  }
+
+  frontendPath(address: DeviceAddress): string {
+    return this.kind(address.kind).frontendPath?.(address) ?? frontendPath(address);
+  }
+
+  /** Writes both ends, state Initialising. Throws Refusal when the backend's domain does not exist. */
+  write(domid: number, spec: DeviceSpec, transaction: number): DeviceAddress {
+    const { kind, id, backend } = spec;
+    const backendDomid = this.#domidOf(backend);
+    if (backendDomid === null)
+      throw new Refusal("ESRCH", `${this.title(spec)}: there is no domain ${backend} to hold its backend.`);
+    const address = { backendDomid, kind, domid, id };
+    const isWired = this.kind(kind).isWired ?? false;
+    const [front, back] = [this.frontendPath(address), backendPath(address)];
+    const toolstack = `n${this.#store.connection.domid}`;
+    this.#directory(front, isWired ? [toolstack, `r${domid}`] : [`n${domid}`, `r${backendDomid}`], transaction);
+    this.#directory(back, [`n${backendDomid}`, `r${domid}`], transaction);
+    this.#directory(`/libxl/${domid}/device/${kind}/${id}`, [toolstack], transaction);
+    const state = isWired ? undefined : XENBUS.Initialising;
+    const { front: frontNodes, back: backNodes } = spec;
+    this.#store.writeAll(
+      front,
+      { backend: back, "backend-id": backendDomid, ...inBytes(frontNodes), state },
+      transaction,
+    );
+    const common = { frontend: front, "frontend-id": domid, online: 1 };
+    this.#store.writeAll(back, { ...common, ...inBytes(backNodes), state: XENBUS.Initialising }, transaction);
+    const record = `/libxl/${domid}/device/${kind}/${id}`;
+    this.#store.writeAll(record, { frontend: front, backend: back, "backend-id": backendDomid }, transaction);
+    return address;
+  }
+
+  /** With these permissions, which what is written below inherits. */
+  #directory(directory: string, permissions: string[], transaction: number): void {
+    this.#store.remove(directory, transaction);
+    this.#store.mkdir(directory, transaction);
+    this.#store.setPermissions(directory, permissions, transaction);
+  }
+
+  /** Waits until the backend is ready for its frontend. Throws Refusal with the backend's reason, or ETIMEDOUT. */
+  async ready(address: DeviceAddress, wanted?: AbortSignal): Promise<void> {
+    const title = this.title(address);
+    const isDone = (state: XenbusState): boolean => state > XENBUS.Initialising;
+    const state = await this.#until(`${backendPath(address)}/state`, isDone, wanted);
+    if (state === null)
+      throw new DeviceRefusal(
+        "ETIMEDOUT",
+        `${title}: domain ${address.backendDomid} has no backend for it that got ready within ${BACKEND_MS / 1000} s.`,
+      );
+    if (state < XENBUS.Closing) return;
+    throw new DeviceRefusal(
+      "EINVAL",
+      `${title} can't be set up: ${this.problem(address) ?? "its backend does not say why"}.`,
+    );
+  }
+
+  /** What the backend wrote about why it closed. */
+  problem({ backendDomid, kind, domid, id }: DeviceAddress): string | null {
+    return this.#store.read(`/local/domain/${backendDomid}/error/backend/${kind}/${domid}/${id}/error`);
+  }
+
+  async attach(domid: number, spec: DeviceSpec): Promise<void> {
+    if (this.find(domid, spec.kind, spec.id)) throw new Refusal("EEXIST", `${this.title(spec)} is attached already.`);
+    const address = this.#store.transaction((t) => this.write(domid, spec, t));
+    try {
+      await this.ready(address);
+    } catch (error) {
+      this.#remove(address);
+      throw error;
+    }
+  }
+
+  /** Asks both ends to close, as libxl does; `force`: does not wait for the guest. Throws Refusal ETIMEDOUT when it does not let go. */
+  async detach(domid: number, kind: string, id: string, force: boolean): Promise<void> {
+    const address = this.find(domid, kind, id);
+    if (!address) throw new Refusal("ESRCH", `Domain ${domid} has no ${this.title({ kind, id })}.`);
+    const back = backendPath(address);
+    if (!force) {
+      this.#store.transaction((t) => this.#store.writeAll(back, { online: 0, state: XENBUS.Closing }, t));
+      const closed = await this.#until(`${back}/state`, (state) => state === XENBUS.Closed || state === XENBUS.Unknown);
+      if (closed === null)
+        throw new Refusal("ETIMEDOUT", `The guest does not let go of ${this.title(address)}. It may be in use there.`);
+    }
+    this.#remove(address);
+  }
+
+  find(domid: number, kind: string, id: string): DeviceAddress | null {
+    const record = this.#store.read(`/libxl/${domid}/device/${kind}/${id}/backend-id`);
+    return record === null ? null : { backendDomid: Number(record), kind, domid, id };
+  }
+
+  all(domid: number, only: string | null = null): DeviceAddress[] {
+    const root = `/libxl/${domid}/device`;
+    return this.#store
+      .list(root)
+      .filter((kind) => only === null || kind === only)
+      .flatMap((kind) => this.#store.list(`${root}/${kind}`).map((id) => this.find(domid, kind, id)))
+      .filter((address) => address !== null);
+  }
+
+  list(domid: number, kind: string): DeviceEntry[] {
+    return this.all(domid, kind).map((address): DeviceEntry => {
+      const [front, back] = [this.frontendPath(address), backendPath(address)];
+      const read = (name: string): string | null => this.#store.read(`${front}/${name}`);
+      return {
+        kind,
+        id: address.id,
+        backendDomid: address.backendDomid,
+        frontendPath: front,
+        backendPath: back,
+        frontendState: xenbusState(read("state")),
+        backendState: xenbusState(this.#store.read(`${back}/state`)),
+        eventChannel: read("event-channel") ?? read("port"),
+        ringRef: read("ring-ref") ?? read("ring-ref0"),
+      };
+    });
+  }
+
+  /** The domain goes: the directories of its backends, wherever they are. */
+  removeBackends(domid: number): void {
+    for (const address of this.all(domid)) this.#store.remove(backendPath(address));
+    // What was written by hand.
+    const own = backendRoot(this.#store.connection.domid);
+    for (const kind of this.#store.list(own)) this.#store.remove(`${own}/${kind}/${domid}`);
+  }
+
+  #remove(address: DeviceAddress): void {
+    const { backendDomid, kind, domid, id } = address;
+    this.#store.transaction((t) => {
+      this.#store.remove(this.frontendPath(address), t);
+      this.#store.remove(backendPath(address), t);
+      this.#store.remove(`/libxl/${domid}/device/${kind}/${id}`, t);
+      this.#store.remove(`/local/domain/${backendDomid}/error/backend/${kind}/${domid}/${id}`, t);
+    });
+  }
+
+  /** The state that fits, null when none came in time. */
+  #until(node: string, fits: (state: XenbusState) => boolean, wanted?: AbortSignal): Promise<XenbusState | null> {
+    return new Promise((resolve, reject) => {
+      const end = (result: () => void): void => {
+        clearTimeout(timer);
+        unwatch();
+        wanted?.removeEventListener("abort", abort);
+        result();
+      };
+      const abort = (): void => end(() => reject(wanted!.reason as Error));
+      const timer = setTimeout(() => end(() => resolve(null)), BACKEND_MS);
+      const unwatch = this.#store.watch(node, () => {
+        const state = xenbusState(this.#store.read(node));
+        if (fits(state)) end(() => resolve(state));
+      });
+      wanted?.addEventListener("abort", abort);
+      if (wanted?.aborted) abort();
+    });
+  }
+}
+
+/** Text as UTF-8, a character a byte, as xenstore's values are here. */
+function inBytes(nodes: Nodes): Nodes {
+  const byte = (value: Nodes[string]): Nodes[string] =>
+    typeof value === "string" ? Buffer.from(value).toString("latin1") : value;
+  return Object.fromEntries(Object.entries(nodes).map(([name, value]) => [name, byte(value)]));
+}

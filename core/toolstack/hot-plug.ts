@@ -1,0 +1,70 @@
+/** Devices that come to a domain and leave it while it runs: xl block-attach, block-detach, cd-insert, cd-eject and their kin. */
+import { backendPath } from "../dom0/xenbus/address.ts";
+import { SpecError, type DeviceKey, type DeviceKind, type DeviceSpec } from "../dom0/xenbus/kind.ts";
+import type { LocalXenstore } from "../dom0/xenstore/local.ts";
+import type { DomainDevices } from "./devices.ts";
+import { Refusal } from "./error.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+
+export class HotPlug {
+  readonly #lifecycle: Lifecycle;
+  readonly #devices: DomainDevices;
+  readonly #store: LocalXenstore;
+
+  constructor(lifecycle: Lifecycle, devices: DomainDevices, store: LocalXenstore) {
+    this.#lifecycle = lifecycle;
+    this.#devices = devices;
+    this.#store = store;
+  }
+
+  /** `key`: of xl.cfg; `text`: one string of its list; relative files are taken from `folder`. What is attached comes back after a restart. */
+  async attach(domid: number, key: string, text: string, folder: string): Promise<{ kind: string; id: string }> {
+    const domain = this.#lifecycle.managed(domid);
+    const { config, kind } = this.#key(key);
+    const others = domain.config.devices.filter((each) => each.kind === kind);
+    const spec = this.#parse(config, text, others, folder);
+    await this.#devices.attach(domid, spec);
+    domain.config = { ...domain.config, devices: [...domain.config.devices, spec] };
+    return { kind: spec.kind, id: spec.id };
+  }
+
+  /** `name`: the device's id, or what the configuration calls it, as xvda. */
+  async detach(domid: number, key: string, name: string, force: boolean): Promise<void> {
+    const domain = this.#lifecycle.managed(domid);
+    const { kind, config } = this.#key(key);
+    const id = config.idOf?.(name) ?? name;
+    await this.#devices.detach(domid, kind, id, force);
+    const devices = domain.config.devices.filter((each) => each.kind !== kind || each.id !== id);
+    domain.config = { ...domain.config, devices };
+  }
+
+  /** Another medium into a drive; `text` as for attach(), with nothing for its target: it is taken out. */
+  insert(domid: number, key: string, text: string, folder: string): void {
+    const domain = this.#lifecycle.managed(domid);
+    const { config, kind } = this.#key(key);
+    const spec = this.#parse(config, text, [], folder);
+    const address = this.#devices.find(domid, kind, spec.id);
+    const back = address && backendPath(address);
+    if (!back || this.#store.read(`${back}/removable`) !== "1")
+      throw new Refusal("EINVAL", `${domain.name} has no drive ${spec.back.dev} whose medium can be changed.`);
+    this.#store.write(`${back}/params`, Buffer.from(String(spec.back.params)).toString("latin1"));
+    const devices = domain.config.devices.map((each) => (each.kind === kind && each.id === spec.id ? spec : each));
+    domain.config = { ...domain.config, devices };
+  }
+
+  #parse(config: DeviceKey, text: string, others: readonly DeviceSpec[], folder: string): DeviceSpec {
+    try {
+      return this.#devices.within(config.parse(text, others), folder);
+    } catch (error) {
+      if (error instanceof SpecError) throw new Refusal("EINVAL", `${config.key} "${text}": ${error.message}.`);
+      throw error;
+    }
+  }
+
+  #key(key: string): DeviceKind & { config: DeviceKey } {
+    const found = this.#devices.kinds.find(({ config }) => config?.key === key);
+    if (found?.config) return { ...found, config: found.config };
+    const known = this.#devices.kinds.flatMap(({ config }) => (config ? [config.key] : []));
+    throw new Refusal("EINVAL", `There are no devices of the key ${key}; there are ${known.join(", ")}.`);
+  }
+}

@@ -1,0 +1,181 @@
+/** A real block frontend, Debian's xen-blkfront, on this host's backend: what the guest writes is on the image, and is right. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { HostService } from "../../core/api/host-service.ts";
+import { temporaryFolder } from "../temporary.ts";
+import { debianKernel, guestsMissing, initramfs, kernelModules } from "./images.ts";
+
+const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
+const guests = guestsMissing() ?? (spawnSync("mke2fs", ["-V"]).error ? "e2fsprogs is not installed" : null);
+const folder = temporaryFolder("disk");
+let host: HostService;
+
+const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
+  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+/** A file system with one file in it. */
+function ext4(name: string, mebibytes: number, seed: Buffer): string {
+  const [image, content] = [path.join(folder, name), path.join(folder, `${name}.d`)];
+  mkdirSync(content, { recursive: true });
+  writeFileSync(path.join(content, "seed"), seed);
+  writeFileSync(image, "");
+  truncateSync(image, mebibytes << 20);
+  execFileSync("mke2fs", ["-q", "-F", "-t", "ext4", "-d", content, image]);
+  return image;
+}
+/** The file in the image, as the host's own tools read it. */
+function fileOf(image: string, name: string): Buffer {
+  return execFileSync("debugfs", ["-R", `cat ${name}`, image], {
+    maxBuffer: 1 << 28,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+}
+
+/** `programs`: files in /bin. */
+async function start(
+  script: string,
+  disks: string[],
+  vcpus = 1,
+  {
+    modules = ["crc32c_generic", "ext4", "xen-blkfront"],
+    ...programs
+  }: { modules?: string[] } & Record<string, unknown> = {},
+): Promise<number> {
+  const config = [
+    `name = "disk"`,
+    `kernel = "${debianKernel()}"`,
+    `ramdisk = "${initramfs("ready", script, programs as Record<string, string>, kernelModules(...modules))}"`,
+    `cmdline = "console=hvc0 quiet"`,
+    `memory = 256`,
+    `vcpus = ${vcpus}`,
+    `disk = [${disks.map((disk) => `'${disk}'`).join(", ")}]`,
+  ].join("\n");
+  return (await ask("create", { config, configName: path.join(folder, "disk.cfg") })).domid;
+}
+const shown = async (domid: number): Promise<string> =>
+  Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
+async function ended(domid: number): Promise<string> {
+  const alive = async (): Promise<boolean> => (await ask("list")).some((each) => each.domid === domid);
+  await expect.poll(alive, { timeout: 90_000, interval: 100 }).toBe(false);
+  return shown(domid);
+}
+
+beforeAll(async () => {
+  host = new HostService({
+    imageFolder: dist,
+    bundledGuest: new URL("assets/guests/mini.elf", dist),
+    memoryMiB: 768,
+    pcpus: 1,
+    firstGuest: false,
+  });
+  await host.powerOn();
+});
+afterAll(() => host.powerOff(1000));
+
+describe.skipIf(guests !== null)(`disks${guests ? ` (${guests})` : ""}`, () => {
+  it("are read, written and flushed by Linux; the file system is clean and its content right", async () => {
+    const seed = Buffer.from(Array.from({ length: 3_000_001 }, (_, i) => (i * i) >> 3));
+    const image = ext4("root.img", 96, seed);
+    const script = [
+      "mount -t ext4 /dev/xvda /mnt || echo MOUNT-FAILED",
+      'echo "SEED $(sha256sum /mnt/seed | cut -d" " -f1)"',
+      "dd if=/dev/urandom of=/mnt/written bs=64k count=400 2>/dev/null",
+      "dd if=/dev/urandom of=/mnt/small bs=1 count=777 2>/dev/null",
+      "sync",
+      "echo 3 > /proc/sys/vm/drop_caches",
+      'echo "WRITTEN $(sha256sum /mnt/written | cut -d" " -f1)"',
+      'echo "SMALL $(sha256sum /mnt/small | cut -d" " -f1)"',
+      "cat /sys/block/xvda/size /sys/block/xvda/queue/write_cache",
+      "dmesg | grep blkfront",
+      "umount /mnt",
+      "poweroff -f",
+    ].join("\n");
+    const domid = await start(script, [`${image},raw,xvda,rw`]);
+    const log = await ended(domid);
+    expect(log).toContain(`SEED ${sha256(seed)}`);
+    expect(log).toMatch(new RegExp(`${(96 << 20) / 512}\\s+write back`));
+    expect(log).toContain("flush diskcache: enabled; persistent grants: enabled; indirect descriptors: enabled");
+    expect(log).not.toMatch(/op failed|I\/O error/i);
+    execFileSync("e2fsck", ["-f", "-n", image], { stdio: "pipe" });
+    for (const name of ["written", "small"]) {
+      const told = new RegExp(`${name.toUpperCase()} ([0-9a-f]{64})`).exec(log)![1];
+      expect(sha256(fileOf(image, name)), name).toBe(told);
+    }
+    expect(fileOf(image, "written").length).toBe(400 * 65536);
+    expect(await ask("checkInvariants")).toBe(0);
+  }, 120_000);
+
+  it("go over several queues and pages, come and go while it runs; drives get another medium; what is read-only stays as it is", async () => {
+    const seed = Buffer.from(Array.from({ length: 500_000 }, (_, i) => (i * 7) >> 4));
+    const image = ext4("ro.img", 16, seed);
+    const before = sha256(readFileSync(image));
+    const file = (name: string, mebibytes: number): string => {
+      writeFileSync(path.join(folder, name), Buffer.alloc(mebibytes << 20, name));
+      return path.join(folder, name);
+    };
+    const [copy, late, iso] = [file("copy.img", 16), file("late.img", 2), file("medium.iso", 3)];
+    const script = [
+      "insmod /bin/xen-blkfront.ko max_ring_page_order=3 max_queues=2 max_indirect_segments=256",
+      "mount -t ext4 -o ro /dev/xvdb /mnt",
+      'echo "SEED $(sha256sum /mnt/seed | cut -d" " -f1)"',
+      "umount /mnt",
+      "dd if=/dev/zero of=/dev/xvdb bs=512 count=1 2>/dev/null && echo WROTE-READ-ONLY",
+      "dd if=/dev/xvdb of=/dev/xvda bs=1M count=8 2>/dev/null & dd if=/dev/xvdb of=/dev/xvda bs=4k skip=2048 seek=2048 2>/dev/null; wait",
+      "sync",
+      "cmp /dev/xvda /dev/xvdb && echo SAME",
+      "until test -e /dev/xvdc; do usleep 20000; done",
+      'echo "LATE $(sha256sum /dev/xvdc | cut -d" " -f1)"',
+      "while test -e /dev/xvdc; do usleep 20000; done",
+      "echo GONE",
+      "while test $(cat /sys/block/xvdd/size) = 0; do usleep 20000; done",
+      'echo "MEDIUM $(sha256sum /dev/xvdd | cut -d" " -f1)"',
+      "until test $(cat /sys/block/xvdd/size) = 0; do usleep 20000; done",
+      "echo EJECTED",
+      "poweroff -f",
+    ].join("\n");
+    const [blkfront] = kernelModules("xen-blkfront");
+    const disks = [`${copy},,xvda`, `${image},,xvdb,r`, ",,xvdd,cdrom"];
+    const domid = await start(script, disks, 2, { modules: ["crc32c_generic", "ext4"], "xen-blkfront.ko": blkfront! });
+    const says = (pattern: RegExp): Promise<void> =>
+      expect.poll(() => shown(domid), { timeout: 60_000, interval: 50 }).toMatch(pattern);
+    await says(/SAME/);
+    const { devices } = await ask("wiring", { domid });
+    const device = devices.find(({ kind, id }) => kind === "vbd" && id === "51712")!;
+    expect(device.rings.map(({ grants, directions }) => [grants.length, directions[0]!.size])).toEqual([
+      [8, 256],
+      [8, 256],
+    ]);
+    const folderOf = { domid, key: "disk", folder };
+    await ask("deviceAttach", { ...folderOf, spec: "late.img,,xvdc" });
+    await says(/LATE/);
+    await expect(ask("deviceAttach", { ...folderOf, spec: "iso,,xvdc" })).rejects.toThrow(/there is another disk xvdc/);
+    await expect(ask("deviceAttach", { ...folderOf, spec: "none.img,,xvde" })).rejects.toThrow(/none\.img: ENOENT/);
+    await expect(ask("deviceAttach", { ...folderOf, spec: "late.img,,xvde" })).rejects.toThrow(/is in use/);
+    const list = await ask("deviceList", { domid, kind: "vbd" });
+    expect(list.map(({ id, frontendState, backendState }) => [id, frontendState, backendState])).toEqual([
+      ["51712", 4, 4],
+      ["51728", 4, 4],
+      ["51744", 4, 4],
+      ["51760", 4, 4],
+    ]);
+    await ask("deviceDetach", { domid, key: "disk", device: "xvdc" });
+    await says(/GONE/);
+    await ask("mediumInsert", { ...folderOf, spec: "medium.iso,,xvdd,cdrom" });
+    await says(/MEDIUM/);
+    await ask("mediumInsert", { ...folderOf, spec: ",,xvdd,cdrom" });
+    const log = await ended(domid);
+    expect(log).toContain("EJECTED");
+    expect(log).not.toContain("WROTE-READ-ONLY");
+    expect(log).toContain(`SEED ${sha256(seed)}`);
+    expect(log).toContain(`LATE ${sha256(readFileSync(late))}`);
+    expect(log).toContain(`MEDIUM ${sha256(readFileSync(iso))}`);
+    expect(sha256(readFileSync(image))).toBe(before);
+    expect(sha256(readFileSync(copy))).toBe(before);
+    expect(await ask("checkInvariants")).toBe(0);
+  }, 180_000);
+});
