@@ -1,5 +1,6 @@
 /** Why domains crashed, of this power cycle: what their consoles and Xen said, taken when it happened, as both logs roll on. */
 import type { ToolstackClient } from "../toolstack/client.ts";
+import type { RegistersReport } from "../toolstack/inspect/report.ts";
 import type { XenLogLine } from "./host-state.ts";
 
 /** As many as the host keeps consoles of. */
@@ -17,7 +18,11 @@ export interface CrashReport {
   console: string[];
   /** What Xen printed of the domain: registers and stack, where Xen itself ended it. */
   xen: string[];
+  /** Registers, code and stack of its vCPUs, read while it was held as it stopped. */
+  vcpus: RegistersReport[];
 }
+/** What of it is read from texts. */
+export type CrashWords = Omit<CrashReport, "vcpus">;
 
 /** How kernels say that they end, the most telling first. */
 const LAST_WORDS = [
@@ -26,6 +31,7 @@ const LAST_WORDS = [
   /^.*\bBUG: .*/,
   /^.*\bOops\b.*/,
   /^.*(?:general protection fault|unable to handle|page fault|fatal|unhandled).*/i,
+  /^.*\b(?:trap|exception|assertion|aborted)\b.*/i,
 ];
 /** Where the trouble begins. */
 const BEGINS = /\b(?:BUG:|Oops|general protection fault|Kernel panic|panic:|Unable to handle|------------\[ cut here)/i;
@@ -38,7 +44,7 @@ function linesOf(text: string): string[] {
     .map((line) => line.replace(/[\0-\x08\x0b-\x1f\x7f]/g, "").slice(0, MOST_LINE));
 }
 
-export function crashReportOf(domid: number, log: string, xenLog: readonly XenLogLine[], at: number): CrashReport {
+export function crashReportOf(domid: number, log: string, xenLog: readonly XenLogLine[], at: number): CrashWords {
   const lines = linesOf(log);
   while (lines.at(-1)?.trim() === "") lines.pop();
   const recent = lines.slice(-4 * MOST_CONSOLE_LINES);
@@ -106,6 +112,8 @@ export class CrashReports {
     } catch {
       // It has no console: Xen's words are left.
     }
-    return crashReportOf(domid, text, xenLog(), at);
+    // Waits while they are read, and what Xen printed is here by then; a toolstack that ended has none.
+    const vcpus = await toolstack.request("crashRegisters", { domid }).catch((): RegistersReport[] => []);
+    return { ...crashReportOf(domid, text, xenLog(), at), vcpus };
   }
 }

@@ -3,8 +3,8 @@ import { Suspense } from "react";
 import { useShallow } from "zustand/react/shallow";
 import { ConsoleTab } from "../console/ConsoleTab.tsx";
 import { DevicesTab, EndedDevices } from "../devices/lazy.ts";
-import { InspectTab } from "../inspect/lazy.ts";
-import { CrashCard, useCrashReport } from "../inspect/CrashCard.tsx";
+import { useCrashReport } from "../inspect/crash-report.ts";
+import { CrashCard, InspectTab } from "../inspect/lazy.ts";
 import { organize } from "../organize/groups.ts";
 import { Tags } from "../organize/Tags.tsx";
 import { DOMAIN_TABS, endedDomains, show, useApp, type DomainTab } from "../state/store.ts";
@@ -29,6 +29,11 @@ const ENDINGS: Record<string, string> = {
   destroyed: "It was destroyed.",
   host: "It ended with the host, which crashed.",
 };
+
+/** A line that a kernel printed may end in anything. */
+function asSentence(line: string): string {
+  return /[.!?]$/.test(line) ? line : `${line}.`;
+}
 
 export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
   const domain = useApp((state) => state.domains.find((each) => each.domid === domid));
@@ -81,7 +86,7 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
       {!domain && (
         <div className="banner banner-quiet" role="status">
           {saved ? "This domain is saved: it goes on where it was when it is restored." : "This domain is gone."}{" "}
-          {!saved && (crash?.line ? `It crashed: ${crash.line}` : ENDINGS[departed?.reason ?? ""])}
+          {!saved && (crash?.line ? `It crashed: ${asSentence(crash.line)}` : ENDINGS[departed?.reason ?? ""])}
           {logTells && " The Xen log shows its registers and stack."} {departed && "Its console is kept."}
         </div>
       )}
@@ -111,7 +116,9 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
                 <InspectTab domid={domid} />
               </Suspense>
             ) : tab === "inspect" ? (
-              <CrashCard domid={domid} crashed={departed?.reason === "crash"} />
+              <Suspense>
+                <CrashCard domid={domid} crashed={departed?.reason === "crash"} />
+              </Suspense>
             ) : tab === "xenstore" ? (
               <StoreTab root={`/local/domain/${domid}`} domid={domid} />
             ) : domain ? (

@@ -1,27 +1,10 @@
-import { useEffect, useState } from "react";
-import type { CrashReport } from "../../core/api/schema.ts";
-import { request } from "../state/session.ts";
+import { useState } from "react";
+import type { RegistersReport } from "../../core/api/schema.ts";
+import { useCrashReport } from "./crash-report.ts";
 import { clockText } from "../ui/clock.ts";
-
-/** What the host has taken down of a domain's crash; null where it did not crash, undefined until it is known. */
-export function useCrashReport(domid: number, crashed: boolean): CrashReport | null | undefined {
-  const [report, setReport] = useState<CrashReport | null | undefined>(undefined);
-  useEffect(() => {
-    if (!crashed) {
-      setReport(null);
-      return;
-    }
-    let current = true;
-    request("crashReport", { domid }).then(
-      (found) => current && setReport(found),
-      () => current && setReport(null),
-    );
-    return () => {
-      current = false;
-    };
-  }, [domid, crashed]);
-  return report;
-}
+import "../styles/inspect.css";
+import { AddressesLead } from "./parts.tsx";
+import { Registers } from "./RegistersSection.tsx";
 
 /** In the place of Inspect of a domain that has ended: there is nothing to look into, but what it said when it crashed. */
 export function CrashCard({ domid, crashed }: { domid: number; crashed: boolean }) {
@@ -33,14 +16,18 @@ export function CrashCard({ domid, crashed }: { domid: number; crashed: boolean 
         This domain has ended: it has no registers, memory or ports to inspect any more. It did not crash.
       </p>
     );
-  const { at, line, console, xen } = report;
+  const { at, line, console, xen, vcpus } = report;
   return (
     <div className="crash-card">
       <section className="card" aria-label="Crash">
         <h2>It crashed at {clockText(at)}</h2>
         <p className="crash-line mono">{line ?? "Neither its console nor Xen said why."}</p>
-        <p className="muted">Taken when it happened. The domain is gone; what its kernel and Xen printed is kept.</p>
+        <p className="muted">
+          Taken when it happened. The domain is gone; its registers, its stack and what its kernel and Xen printed are
+          kept until the host is powered off.
+        </p>
       </section>
+      {vcpus.length > 0 && <CrashedVcpus vcpus={vcpus} crashed={crashedVcpu(xen)} />}
       {console.length > 0 && (
         <section className="card" aria-label="Console at the crash">
           <h2>What its console said</h2>
@@ -58,5 +45,42 @@ export function CrashCard({ domid, crashed }: { domid: number; crashed: boolean 
         </section>
       )}
     </div>
+  );
+}
+
+/** The one that Xen names; null where the guest ended by itself. */
+function crashedVcpu(xen: readonly string[]): number | null {
+  for (const line of xen) {
+    const named = /\(vcpu#(\d+)\) crashed/.exec(line);
+    if (named) return Number(named[1]);
+  }
+  return null;
+}
+
+function CrashedVcpus({ vcpus, crashed }: { vcpus: readonly RegistersReport[]; crashed: number | null }) {
+  const [chosen, setChosen] = useState(crashed);
+  const report = vcpus.find(({ vcpu }) => vcpu === chosen) ?? vcpus[0]!;
+  return (
+    <section aria-label="Registers at the crash" className="crash-registers">
+      {vcpus.length > 1 && (
+        <label className="inspect-vcpu">
+          vCPU{" "}
+          <select value={report.vcpu} onChange={({ target }) => setChosen(Number(target.value))}>
+            {vcpus.map(({ vcpu }) => (
+              <option key={vcpu} value={vcpu}>
+                {vcpu === crashed ? `${vcpu}, which crashed` : vcpu}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      <AddressesLead value={null}>
+        <Registers
+          report={report}
+          state={report.online ? "as it stopped" : "offline"}
+          note="Read while the domain was held as it stopped, before its on_crash was carried out. Its memory is gone since, so that the addresses lead nowhere."
+        />
+      </AddressesLead>
+    </section>
   );
 }

@@ -42,6 +42,8 @@ export interface Layout {
   /** Columns of the list that are not shown; the name always is. */
   hiddenColumns: readonly ListColumn[];
   graphRange: GraphRange;
+  /** A domain's graphs beside vCPUs and memory are unfolded. */
+  moreGraphs: boolean;
   /** Levels of the Xen log that are not shown; its lines with their times. */
   logHidden: LevelId[];
   logTimes: boolean;
@@ -60,6 +62,7 @@ const USUAL: Layout = {
   sortDown: false,
   hiddenColumns: [],
   graphRange: "10min",
+  moreGraphs: false,
   logHidden: [],
   logTimes: false,
 };
@@ -97,6 +100,7 @@ function read(): Layout {
       (id) => id !== "name" && Array.isArray(given.hiddenColumns) && given.hiddenColumns.includes(id),
     ),
     graphRange: oneOf(given.graphRange, GRAPH_RANGES, USUAL.graphRange),
+    moreGraphs: given.moreGraphs === true,
     logHidden: LEVEL_IDS.filter((id) => Array.isArray(given.logHidden) && given.logHidden.includes(id)),
     logTimes: given.logTimes === true,
   };

@@ -1,7 +1,9 @@
 /** What is taken down of a crash: the kernel's last words, its registers and call trace, what Xen printed of the domain. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { crashReportOf } from "../../core/api/crash-reports.ts";
 import type { XenLogLine } from "../../core/api/schema.ts";
+import { Crashes } from "../../core/toolstack/inspect/crashes.ts";
+import type { RegistersReport } from "../../core/toolstack/inspect/report.ts";
 
 const PANIC = [
   "[    1.0] booting",
@@ -47,5 +49,76 @@ describe("a crash report", () => {
     const { console } = crashReportOf(1, flood, [], 0);
     expect(console.length).toBeLessThanOrEqual(60);
     expect(Math.max(...console.map(({ length }) => length))).toBeLessThanOrEqual(300);
+  });
+});
+
+describe("what its vCPUs were doing", () => {
+  const registers = (args: { domid: number; vcpu: number }): Promise<RegistersReport> =>
+    Promise.resolve(args as unknown as RegistersReport);
+
+  it("is read when the names are known, of eight vCPUs at most, and kept", async () => {
+    const order: string[] = [];
+    const crashes = new Crashes({
+      inspection: { registers: (args) => (order.push(`vCPU ${args.vcpu}`), registers(args)) },
+      symbols: { whenRead: () => Promise.resolve(void order.push("names")) },
+      lastVcpu: () => 31,
+    });
+    expect(await crashes.of(3)).toEqual([]);
+    await crashes.take(3);
+    expect(order.slice(0, 2)).toEqual(["names", "vCPU 0"]);
+    expect((await crashes.of(3)).map(({ vcpu }) => vcpu)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  it("holds the domain for a while where the names never come, and is read without them before it goes", async () => {
+    vi.useFakeTimers();
+    try {
+      const crashes = new Crashes({
+        inspection: { registers: (args) => (expect(held).toBe(true), registers(args)) },
+        symbols: { whenRead: () => new Promise(() => {}) },
+        lastVcpu: () => 0,
+      });
+      let held = true;
+      const taken = crashes.take(3).then(() => (held = false));
+      await vi.advanceTimersByTimeAsync(1999);
+      expect(held).toBe(true);
+      await vi.advanceTimersByTimeAsync(1);
+      await taken;
+      expect(await crashes.of(3)).toHaveLength(1);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("holds it for three seconds at most, whatever reading it takes", async () => {
+    vi.useFakeTimers();
+    try {
+      const crashes = new Crashes({
+        inspection: { registers: () => new Promise(() => {}) },
+        symbols: { whenRead: () => Promise.resolve() },
+        lastVcpu: () => 0,
+      });
+      let held = true;
+      const taken = crashes.take(3).then(() => (held = false));
+      await vi.advanceTimersByTimeAsync(2999);
+      expect(held).toBe(true);
+      await vi.advanceTimersByTimeAsync(1);
+      await taken;
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("leaves out a vCPU that has no registers, and is of the latest 64 domains", async () => {
+    const crashes = new Crashes({
+      inspection: {
+        registers: (args) => (args.vcpu === 1 ? Promise.reject(new Error("never brought up")) : registers(args)),
+      },
+      symbols: { whenRead: () => Promise.resolve() },
+      lastVcpu: (domid) => (domid === 7 ? null : 2),
+    });
+    for (let domid = 1; domid <= 66; domid++) await crashes.take(domid);
+    expect((await crashes.of(66)).map(({ vcpu }) => vcpu)).toEqual([0, 2]);
+    expect(await crashes.of(7)).toEqual([]);
+    expect(await crashes.of(2)).toEqual([]);
   });
 });
