@@ -258,10 +258,7 @@ export class Session {
     return {
       hostState: () => host.state,
       hostPowerOn: (options) => host.powerOn(given(options)),
-      hostPowerOff: async ({ graceMilliseconds }) => {
-        await host.powerOff(graceMilliseconds);
-        return null;
-      },
+      hostPowerOff: ({ graceMilliseconds }) => host.powerOff(graceMilliseconds).then(() => null),
       hostReboot: ({ graceMilliseconds }) => host.reboot(graceMilliseconds),
       hostInfo: pass("hostInfo"),
       dmesg: pass("dmesg"),
@@ -402,6 +399,7 @@ export class Session {
       switches: pass("switches"),
       history: ({ of }) => host.history.report(of),
       marks: async () => [...(await host.history.events())],
+      crashReport: ({ domid }) => host.crashes.of(domid),
       stops: () => [...host.stops.all],
       journalAttach: ({ client }) => {
         this.#who = { ...this.#who, id: client };

@@ -17,6 +17,7 @@ import { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { DomainDevices } from "./devices.ts";
 import { readStoreMemory } from "./domain-store.ts";
+import { Crashes } from "./inspect/crashes.ts";
 import { Inspection } from "./inspect/inspection.ts";
 import { KernelSymbols } from "./inspect/kernel-symbols.ts";
 import { Lifecycle, type Emit } from "./lifecycle.ts";
@@ -69,10 +70,11 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     devices,
     backends,
     builder,
+    crashed: (each) => crashes.take(each),
     emit,
     pcpus,
   });
-  const saving = new Saving({ hypercalls, frames: foreign, store, lifecycle, devices, emit });
+  const saving = new Saving({ hypercalls, frames: foreign, store, lifecycle, devices, consoles, emit });
   const reports: Reports = new Reports(hypercalls, lifecycle.domains, now, statistics, (each) =>
     readStoreMemory(store, each),
   );
@@ -92,12 +94,18 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     nameOf: (each) => reports.name(each),
     now,
   });
+  const symbols = new KernelSymbols(lifecycle.domains);
   const inspection = new Inspection({
     hypercalls,
     inspector: new Inspector(hypercalls, frames),
     observer,
-    symbols: new KernelSymbols(lifecycle.domains),
+    symbols,
     now,
+  });
+  const crashes: Crashes = new Crashes({
+    inspection,
+    symbols,
+    lastVcpu: (each) => hypercalls.domainInfo(each)?.maxVcpuId ?? null,
   });
   const service = new Service({
     hypercalls,
@@ -113,6 +121,7 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     reports,
     wiring,
     inspection,
+    crashes,
     emit,
   });
   events.bindVirq(VIRQ_DOM_EXC, () => storeDomains.domainException());
