@@ -15,6 +15,7 @@ import { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { DomainDevices } from "./devices.ts";
+import { DiskBoot } from "./disk-boot.ts";
 import { readStoreMemory } from "./domain-store.ts";
 import { Inspection } from "./inspect/inspection.ts";
 import { KernelSymbols } from "./inspect/kernel-symbols.ts";
@@ -52,12 +53,14 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
   onStage?.("xenstored");
 
   const consoles = new Consoles(consoleLogBytes);
+  const disks = new Disks();
   const backends = new BackendDevices(
-    { domid, memory, events, grants, store, services: { consoles, disks: new Disks() }, now },
+    { domid, memory, events, grants, store, services: { consoles, disks }, now },
     kinds,
   );
   const devices = new DomainDevices(store, kinds, (name): number | null => reports.find(name));
   const builder = new PvBuilder(hypercalls, foreign);
+  const diskBoot = new DiskBoot({ disks, consoles, backends });
   const pcpus = hypercalls.physicalInfo().nrCpus;
   const lifecycle: Lifecycle = new Lifecycle({
     hypercalls,
@@ -67,6 +70,7 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     devices,
     backends,
     builder,
+    diskBoot,
     emit,
     pcpus,
   });
@@ -110,6 +114,7 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     reports,
     wiring,
     inspection,
+    diskBoot,
     emit,
   });
   events.bindVirq(VIRQ_DOM_EXC, () => storeDomains.domainException());
