@@ -11,6 +11,7 @@ import type {
   ConfigDiagnostic,
   ConsoleSnapshot,
   CreateResult,
+  DiskBootReport,
   DomainInfo,
   DomainSettings,
   FrameMap,
@@ -73,6 +74,7 @@ export type {
   ConfigDiagnostic,
   ConsoleSnapshot,
   CreateResult,
+  DiskBootReport,
   DomainConfig,
   DomainInfo,
   DomainSettings,
@@ -341,6 +343,8 @@ export const REQUESTS = {
   fileBegin: z.strictObject({ name: z.string().min(1).max(1024), size: z.int().min(0) }),
   fileChunk: z.strictObject({ file: fileId, offset: z.int().min(0), bytes: bytes(MOST_CHUNK_BYTES) }),
   fileInspect: z.strictObject({ file: fileId }),
+  /** What `bootloader = "pygrub"` finds on an image of the host's computer. Only for clients that may name files. */
+  inspectDisk: z.strictObject({ path: z.string().min(1).max(4096), format: z.string().max(16).optional() }),
   /** Of a file that is too large to be given: its beginning, from which the answer's sentence says what it is. */
   fileSniff: z.strictObject({
     name: z.string().min(1).max(1024),
@@ -497,6 +501,7 @@ export interface Results {
   fileBegin: { file: string };
   fileChunk: null;
   fileInspect: ImageDescription;
+  inspectDisk: DiskBootReport;
   fileSniff: { refusal: string };
   fileRelease: null;
   statisticsEvery: null;

@@ -16,6 +16,7 @@ import { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { DomainDevices } from "./devices.ts";
+import { DiskBoot } from "./disk-boot.ts";
 import { readStoreMemory } from "./domain-store.ts";
 import { Crashes } from "./inspect/crashes.ts";
 import { Inspection } from "./inspect/inspection.ts";
@@ -55,12 +56,14 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
 
   const consoles = new Consoles(consoleLogBytes);
   const networks = new Networks(() => now() / 1e6);
+  const disks = new Disks();
   const backends = new BackendDevices(
-    { domid, memory, events, grants, store, services: { consoles, disks: new Disks(), networks }, now },
+    { domid, memory, events, grants, store, services: { consoles, disks, networks }, now },
     kinds,
   );
   const devices = new DomainDevices(store, kinds, (name): number | null => reports.find(name));
   const builder = new PvBuilder(hypercalls, foreign);
+  const diskBoot = new DiskBoot({ disks, consoles, backends });
   const pcpus = hypercalls.physicalInfo().nrCpus;
   const lifecycle: Lifecycle = new Lifecycle({
     hypercalls,
@@ -71,6 +74,7 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     backends,
     builder,
     crashed: (each) => crashes.take(each),
+    diskBoot,
     emit,
     pcpus,
   });
@@ -122,6 +126,7 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     wiring,
     inspection,
     crashes,
+    diskBoot,
     emit,
   });
   events.bindVirq(VIRQ_DOM_EXC, () => storeDomains.domainException());

@@ -1,7 +1,7 @@
 /** The life of domains: create, what follows when one stops, destroy. libxl's and xl's roles. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { ImageError } from "../dom0/builder/elf.ts";
+import { ImageError, type ElfImage } from "../dom0/builder/elf.ts";
 import { identifyImage, loadKernel } from "../dom0/builder/image.ts";
 import type { PvBuilder, PvBuilt } from "../dom0/builder/pv64.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
@@ -13,9 +13,10 @@ import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import type { PvRestore } from "../dom0/saved/restore.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { BackendDevices } from "../dom0/xenbus/devices.ts";
-import type { DeviceKind } from "../dom0/xenbus/kind.ts";
+import type { DeviceKind, DeviceSpec } from "../dom0/xenbus/kind.ts";
 import { bitmap } from "./cpu-list.ts";
 import type { DomainDevices } from "./devices.ts";
+import type { DiskBoot } from "./disk-boot.ts";
 import { isDomainName, NAME_ALLOWED } from "./domain-name.ts";
 import { removeDomainStore, renameDomainStore, writeDomainStore, writeStoreRing } from "./domain-store.ts";
 import { EndedDomains } from "./ended.ts";
@@ -65,6 +66,14 @@ export interface ManagedDomain {
   stopped: boolean;
 }
 
+/** What a domain begins with, wherever it came from, and how long that took. */
+interface GuestImage {
+  kernel: ElfImage;
+  ramdisk: Uint8Array | null;
+  cmdline: string;
+  timings: { name: string; milliseconds: number }[];
+}
+
 export type Emit = <E extends keyof ToolstackEvents>(event: E, data: ToolstackEvents[E]) => void;
 
 export interface LifecycleParts {
@@ -78,6 +87,7 @@ export interface LifecycleParts {
   builder: PvBuilder;
   /** Takes down what a domain that has crashed was doing, while it is held. Never rejects, and is bounded in time. */
   crashed: (domid: number) => Promise<void>;
+  diskBoot: DiskBoot;
   emit: Emit;
   /** Number of pCPUs of the host. */
   pcpus: number;
@@ -196,6 +206,18 @@ export class Lifecycle {
     wanted: AbortSignal,
   ): Promise<Omit<CreateResult, "warnings">> {
     const { builder } = this.#parts;
+    const given = config.bootloader ? null : await this.#files(config, options, wanted);
+    const totalPages = config.memoryMiB * 256;
+    this.#checkMemory(config.name, totalPages);
+    return this.#assemble(config, options, wanted, null, async (ports) => {
+      const { timings, ...image } = given ?? (await this.#fromDisk(ports.domid, config, options, wanted));
+      const built = await builder.build({ ...ports, ...image, totalPages });
+      return { ...built, timings: [...timings, ...built.timings] };
+    });
+  }
+
+  /** What the configuration names. */
+  async #files(config: DomainConfig, options: CreateOptions, wanted: AbortSignal): Promise<GuestImage> {
     const began = performance.now();
     const kernelBytes = await this.#file(config.kernel, options, "kernel");
     const ramdisk = config.ramdisk === null ? null : await this.#file(config.ramdisk, options, "ramdisk");
@@ -203,14 +225,27 @@ export class Lifecycle {
     if (ramdisk) await checkRamdisk(ramdisk, config.ramdisk!, wanted);
     wanted.throwIfAborted();
     const timings = [{ name: "files", milliseconds: performance.now() - began }];
+    return { kernel, ramdisk, cmdline: config.cmdline, timings };
+  }
 
-    const totalPages = config.memoryMiB * 256;
-    this.#checkMemory(config.name, totalPages);
-    const { cmdline } = config;
-    return this.#assemble(config, options, wanted, null, async (ports) => {
-      const built = await builder.build({ ...ports, kernel, ramdisk, cmdline, totalPages });
-      return { ...built, timings: [...timings, ...built.timings] };
-    });
+  /** What its boot loader finds. The domain is there already, so that its console has the menu. */
+  async #fromDisk(
+    domid: number,
+    config: DomainConfig,
+    options: CreateOptions,
+    wanted: AbortSignal,
+  ): Promise<GuestImage> {
+    const began = performance.now();
+    const found = await this.#parts.diskBoot.load(domid, config, this.#devicesOf(config, options), wanted);
+    const kernel = await loadKernel(found.kernel, `${config.name}'s kernel`, wanted);
+    wanted.throwIfAborted();
+    const timings = [{ name: "boot loader", milliseconds: performance.now() - began }];
+    return { kernel, ramdisk: found.ramdisk, cmdline: found.cmdline, timings };
+  }
+
+  #devicesOf(config: DomainConfig, { configName }: CreateOptions): DeviceSpec[] {
+    const folder = configName ? path.dirname(path.resolve(configName)) : ".";
+    return config.devices.map((spec) => this.#parts.devices.within(spec, folder));
   }
 
   #checkMemory(name: string, pages: number): void {
@@ -248,16 +283,12 @@ export class Lifecycle {
       const consolePort = hypercalls.allocUnbound(domid, 0);
       writeDomainStore(store, domid, config);
       storeWritten = true;
+      consoles.begin(domid, config.name, restored?.console);
       const built = await fill({ domid, storePort, consolePort });
       wanted.throwIfAborted();
-      consoles.begin(domid, config.name, restored?.console);
       store.introduce(domid, built.storeMfn, storePort);
       writeStoreRing(store, domid, { ...built, storePort });
-      const folder = options.configName ? path.dirname(path.resolve(options.configName)) : ".";
-      const specs = [
-        firstConsole(consolePort, built.consoleMfn),
-        ...config.devices.map((spec) => devices.within(spec, folder)),
-      ];
+      const specs = [firstConsole(consolePort, built.consoleMfn), ...this.#devicesOf(config, options)];
       const addresses = store.transaction((t) => specs.map((spec) => devices.write(domid, spec, t)));
       await Promise.all(addresses.map((address) => devices.ready(address, wanted)));
       wanted.throwIfAborted();

@@ -20,6 +20,7 @@ import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { bootBuilt } from "./boot-report.ts";
 import type { Networks } from "../dom0/network/networks.ts";
 import type { DomainDevices } from "./devices.ts";
+import type { DiskBoot } from "./disk-boot.ts";
 import { readStoreMemory } from "./domain-store.ts";
 import { Refusal } from "./error.ts";
 import { bitmap, parseCpus } from "./cpu-list.ts";
@@ -53,6 +54,7 @@ export interface ServiceParts {
   lifecycle: Lifecycle;
   saving: Saving;
   reports: Reports;
+  diskBoot: DiskBoot;
   wiring: Wiring;
   inspection: Inspection;
   crashes: Crashes;
@@ -120,6 +122,7 @@ export class Service {
           wanted.abort(new Refusal("ECANCELED", "Nobody waits for what the file is any more."));
         return null;
       },
+      inspectDisk: ({ path, format }) => this.#parts.diskBoot.inspect(path, format ?? "raw"),
       create: (options) => lifecycle.create(options),
       startAgain: ({ domid }) => lifecycle.startAgain(domid),
       createCancel: ({ name }) => done(lifecycle.cancelCreate(name)),

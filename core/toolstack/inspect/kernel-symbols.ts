@@ -47,6 +47,8 @@ export class KernelSymbols {
   #read(domain: ManagedDomain): void {
     const { config, options } = domain;
     const given = options.files?.[config.kernel];
+    // The kernel lies on the domain's disk, which the domain writes to.
+    if (config.bootloader) return void this.#kept.set(domain, null);
     const folder = options.configName ? path.dirname(path.resolve(options.configName)) : ".";
     const request: SymbolsRequest = { kernel: given ?? path.resolve(folder, config.kernel) };
     const take = (symbols: Symbols | null): void => {
