@@ -51,9 +51,9 @@ u64 kernel_l3(void);
 s32 free_slot(u64 *table, u32 from, u32 below);
 
 /* The attacks. */
-void attack_race(void), attack_take(void), attack_quota(void), attack_give(void), attack_canary(void);
+void attack_race(void), attack_take(void), attack_quota(void), attack_canary(void);
 void attack_exchange(void), attack_cacheflush(void), attack_console(void), attack_pin(void), attack_calls(void);
 void attack_handle(void), attack_leak(void), attack_late(void), attack_offer(void), attack_hold(void);
 void attack_own(void), attack_smc(void), attack_stale(void), attack_table(void), attack_flush(void);
-void attack_rings(void), attack_mix(void);
+void attack_rings(void);
 #endif
