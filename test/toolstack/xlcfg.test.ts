@@ -141,7 +141,7 @@ vif = []
     const { config, diagnostics } = parseXlConfig(`${base}vfb = [ 'vnc=1' ]\ndisk = [ ]\nflavour = "mint"\n`);
     expect(config).not.toBe(null);
     expect(diagnostics.map(({ severity, message }) => `${severity} ${message}`)).toEqual([
-      "warning line 3: vif: network interfaces come with a later version; the domain starts without",
+      "warning line 3: vfb: virtual framebuffers come with a later version; the domain starts without",
       "warning line 5: flavour is not a key that is known here; it is ignored",
     ]);
   });
