@@ -258,10 +258,7 @@ export class Session {
     return {
       hostState: () => host.state,
       hostPowerOn: (options) => host.powerOn(given(options)),
-      hostPowerOff: async ({ graceMilliseconds }) => {
-        await host.powerOff(graceMilliseconds);
-        return null;
-      },
+      hostPowerOff: ({ graceMilliseconds }) => host.powerOff(graceMilliseconds).then(() => null),
       hostReboot: ({ graceMilliseconds }) => host.reboot(graceMilliseconds),
       hostInfo: pass("hostInfo"),
       dmesg: pass("dmesg"),
@@ -341,6 +338,10 @@ export class Session {
       networkService: pass("networkService"),
       networkCapture: (args) => this.#withFiles("networkCapture", args),
       networkCaptureEnd: pass("networkCaptureEnd"),
+      inspectDisk: ({ path, format }) => {
+        this.#named(path);
+        return host.toolstack.request("inspectDisk", { path, ...(format !== undefined && { format }) });
+      },
       mediumInsert: (args) => this.#withFiles("mediumInsert", args),
       inspectRegisters: inspect("inspectRegisters"),
       inspectWalk: inspect("inspectWalk"),
@@ -402,6 +403,7 @@ export class Session {
       switches: pass("switches"),
       history: ({ of }) => host.history.report(of),
       marks: async () => [...(await host.history.events())],
+      crashReport: ({ domid }) => host.crashes.of(domid),
       stops: () => [...host.stops.all],
       journalAttach: ({ client }) => {
         this.#who = { ...this.#who, id: client };
@@ -436,7 +438,8 @@ export class Session {
     for (const [name, id] of Object.entries(files ?? {})) contents[name] = this.#files.whole(id).bytes;
     if (!this.#connection.mayNameFiles) {
       const parsed = parseXlConfig(config).config;
-      const named = parsed ? [parsed.kernel, parsed.ramdisk, ...parsed.devices.flatMap(({ files }) => files)] : [];
+      const images = parsed && !parsed.bootloader ? [parsed.kernel, parsed.ramdisk] : [];
+      const named = [...images, ...(parsed?.devices.flatMap(({ files }) => files) ?? [])];
       for (const file of named)
         if (file !== null && !Object.hasOwn(contents, file))
           throw new ApiFailure("EACCES", `${file} was not given with the config: drop the file on the window too.`);

@@ -32,6 +32,8 @@ export function libxlJson(config: DomainConfig, scheduler?: { weight: number; ca
       kernel: config.kernel,
       cmdline: config.cmdline || undefined,
       ramdisk: config.ramdisk ?? undefined,
+      bootloader: config.bootloader?.program,
+      bootloader_args: config.bootloader?.arguments.length ? config.bootloader.arguments : undefined,
       "type.pv": {},
       arch_arm: {},
       arch_x86: {},

@@ -1,7 +1,7 @@
 /** The life of domains: create, what follows when one stops, destroy. libxl's and xl's roles. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { ImageError } from "../dom0/builder/elf.ts";
+import { ImageError, type ElfImage } from "../dom0/builder/elf.ts";
 import { identifyImage, loadKernel } from "../dom0/builder/image.ts";
 import type { PvBuilder, PvBuilt } from "../dom0/builder/pv64.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
@@ -13,9 +13,10 @@ import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import type { PvRestore } from "../dom0/saved/restore.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { BackendDevices } from "../dom0/xenbus/devices.ts";
-import type { DeviceKind } from "../dom0/xenbus/kind.ts";
+import type { DeviceKind, DeviceSpec } from "../dom0/xenbus/kind.ts";
 import { bitmap } from "./cpu-list.ts";
 import type { DomainDevices } from "./devices.ts";
+import type { DiskBoot } from "./disk-boot.ts";
 import { isDomainName, NAME_ALLOWED } from "./domain-name.ts";
 import { removeDomainStore, renameDomainStore, writeDomainStore, writeStoreRing } from "./domain-store.ts";
 import { EndedDomains } from "./ended.ts";
@@ -65,6 +66,14 @@ export interface ManagedDomain {
   stopped: boolean;
 }
 
+/** What a domain begins with, wherever it came from, and how long that took. */
+interface GuestImage {
+  kernel: ElfImage;
+  ramdisk: Uint8Array | null;
+  cmdline: string;
+  timings: { name: string; milliseconds: number }[];
+}
+
 export type Emit = <E extends keyof ToolstackEvents>(event: E, data: ToolstackEvents[E]) => void;
 
 export interface LifecycleParts {
@@ -76,6 +85,9 @@ export interface LifecycleParts {
   /** Those in this domain. */
   backends: BackendDevices;
   builder: PvBuilder;
+  /** Takes down what a domain that has crashed was doing, while it is held. Never rejects, and is bounded in time. */
+  crashed: (domid: number) => Promise<void>;
+  diskBoot: DiskBoot;
   emit: Emit;
   /** Number of pCPUs of the host. */
   pcpus: number;
@@ -150,18 +162,19 @@ export class Lifecycle {
 
   /**
    * A domain of a saved one's memory, which `restore` fills in: at most as much as its configuration allows. `pages`: what it is
-   * expected to take.
+   * expected to take; `console`: what was on its console.
    */
   restore(
     config: DomainConfig,
     options: CreateOptions,
     pages: number,
+    console: Uint8Array,
     restore: (request: PvRestore) => Promise<PvBuilt>,
   ): Promise<Omit<CreateResult, "warnings">> {
     return this.#named(config.name, (wanted) => {
       this.#checkMemory(config.name, pages);
       const { maxvcpus: vcpus, maxmemMiB } = config;
-      return this.#assemble(config, options, wanted, true, (ports) =>
+      return this.#assemble(config, options, wanted, { console }, (ports) =>
         restore({ ...ports, vcpus, mostPages: maxmemMiB * 256 }),
       );
     });
@@ -193,6 +206,18 @@ export class Lifecycle {
     wanted: AbortSignal,
   ): Promise<Omit<CreateResult, "warnings">> {
     const { builder } = this.#parts;
+    const given = config.bootloader ? null : await this.#files(config, options, wanted);
+    const totalPages = config.memoryMiB * 256;
+    this.#checkMemory(config.name, totalPages);
+    return this.#assemble(config, options, wanted, null, async (ports) => {
+      const { timings, ...image } = given ?? (await this.#fromDisk(ports.domid, config, options, wanted));
+      const built = await builder.build({ ...ports, ...image, totalPages });
+      return { ...built, timings: [...timings, ...built.timings] };
+    });
+  }
+
+  /** What the configuration names. */
+  async #files(config: DomainConfig, options: CreateOptions, wanted: AbortSignal): Promise<GuestImage> {
     const began = performance.now();
     const kernelBytes = await this.#file(config.kernel, options, "kernel");
     const ramdisk = config.ramdisk === null ? null : await this.#file(config.ramdisk, options, "ramdisk");
@@ -200,14 +225,27 @@ export class Lifecycle {
     if (ramdisk) await checkRamdisk(ramdisk, config.ramdisk!, wanted);
     wanted.throwIfAborted();
     const timings = [{ name: "files", milliseconds: performance.now() - began }];
+    return { kernel, ramdisk, cmdline: config.cmdline, timings };
+  }
 
-    const totalPages = config.memoryMiB * 256;
-    this.#checkMemory(config.name, totalPages);
-    const { cmdline } = config;
-    return this.#assemble(config, options, wanted, false, async (ports) => {
-      const built = await builder.build({ ...ports, kernel, ramdisk, cmdline, totalPages });
-      return { ...built, timings: [...timings, ...built.timings] };
-    });
+  /** What its boot loader finds. The domain is there already, so that its console has the menu. */
+  async #fromDisk(
+    domid: number,
+    config: DomainConfig,
+    options: CreateOptions,
+    wanted: AbortSignal,
+  ): Promise<GuestImage> {
+    const began = performance.now();
+    const found = await this.#parts.diskBoot.load(domid, config, this.#devicesOf(config, options), wanted);
+    const kernel = await loadKernel(found.kernel, `${config.name}'s kernel`, wanted);
+    wanted.throwIfAborted();
+    const timings = [{ name: "boot loader", milliseconds: performance.now() - began }];
+    return { kernel, ramdisk: found.ramdisk, cmdline: found.cmdline, timings };
+  }
+
+  #devicesOf(config: DomainConfig, { configName }: CreateOptions): DeviceSpec[] {
+    const folder = configName ? path.dirname(path.resolve(configName)) : ".";
+    return config.devices.map((spec) => this.#parts.devices.within(spec, folder));
   }
 
   #checkMemory(name: string, pages: number): void {
@@ -219,12 +257,12 @@ export class Lifecycle {
       );
   }
 
-  /** A domain with everything but its memory, which `fill` gives it. */
+  /** A domain with everything but its memory, which `fill` gives it. `restored`: what else it goes on with; null for a new one. */
   async #assemble(
     config: DomainConfig,
     options: CreateOptions,
     wanted: AbortSignal,
-    restored: boolean,
+    restored: { console: Uint8Array } | null,
     fill: (ports: { domid: number; storePort: number; consolePort: number }) => Promise<PvBuilt>,
   ): Promise<Omit<CreateResult, "warnings">> {
     const { hypercalls, store, handshakes, consoles, devices, backends } = this.#parts;
@@ -245,22 +283,18 @@ export class Lifecycle {
       const consolePort = hypercalls.allocUnbound(domid, 0);
       writeDomainStore(store, domid, config);
       storeWritten = true;
+      consoles.begin(domid, config.name, restored?.console);
       const built = await fill({ domid, storePort, consolePort });
       wanted.throwIfAborted();
-      consoles.begin(domid, config.name);
       store.introduce(domid, built.storeMfn, storePort);
       writeStoreRing(store, domid, { ...built, storePort });
-      const folder = options.configName ? path.dirname(path.resolve(options.configName)) : ".";
-      const specs = [
-        firstConsole(consolePort, built.consoleMfn),
-        ...config.devices.map((spec) => devices.within(spec, folder)),
-      ];
+      const specs = [firstConsole(consolePort, built.consoleMfn), ...this.#devicesOf(config, options)];
       const addresses = store.transaction((t) => specs.map((spec) => devices.write(domid, spec, t)));
       await Promise.all(addresses.map((address) => devices.ready(address, wanted)));
       wanted.throwIfAborted();
       const { name, uuid } = config;
       this.#domains.set(domid, { domid, name, uuid, config, options, createdAt: Date.now(), stopped: false });
-      this.#parts.emit("created", { domid, name, uuid, restored });
+      this.#parts.emit("created", { domid, name, uuid, restored: restored !== null });
       if (!options.paused) hypercalls.unpauseDomain(domid);
       return { domid, name, uuid, timings: built.timings };
     } catch (error) {
@@ -373,11 +407,20 @@ export class Lifecycle {
       this.#parts.backends.drain(domain.domid);
       const action = this.#actionFor(domain.config, reason);
       const stop: DomainStopped = { domid: domain.domid, name: domain.name, uuid: domain.uuid, reason, action };
+      // Before anybody hears of it: who does asks for what was taken down.
+      const lookedAt = reason === "crash" ? this.#parts.crashed(domain.domid) : null;
       this.#parts.emit("stopped", stop);
-      void this.#act(domain, action).catch((error: unknown) =>
+      const acted = lookedAt ? lookedAt.then(() => this.#actOnCrash(domain, action)) : this.#act(domain, action);
+      void acted.catch((error: unknown) =>
         this.#notice("error", `${domain.name} could not be restarted: ${errorData(error).message}`, domain.domid),
       );
     }
+  }
+
+  /** It was held for a moment, in which somebody may have destroyed it, or the host begun to go down. */
+  async #actOnCrash(domain: ManagedDomain, action: ShutdownAction): Promise<void> {
+    if (this.#domains.get(domain.domid) !== domain) return;
+    await this.#act(domain, this.#closing ? "destroy" : action);
   }
 
   #actionFor(config: DomainConfig, reason: ShutdownReason): ShutdownAction {

@@ -56,6 +56,8 @@ export interface DomainConfig {
   ramdisk: string | null;
   /** The whole kernel command line: `cmdline`, or `root=` + `extra`. */
   cmdline: string;
+  /** Not null: kernel and ramdisk are paths on the first disk, or "" and null for what its boot menu says; cmdline is added to that. */
+  bootloader: { program: string; arguments: readonly string[] } | null;
   memoryMiB: number;
   maxmemMiB: number;
   vcpus: number;
@@ -212,6 +214,17 @@ export interface ImageDescription {
   notes: { name: string; value: string }[];
 }
 
+/** What a disk offers to boot. Paths as "(1)/boot/vmlinuz": of partition 1; without a number of a disk that has none. */
+export interface DiskBootReport {
+  /** Path of the configuration that was found. */
+  source: string;
+  entries: { title: string; kernel: string; initrds: string[]; cmdline: string }[];
+  /** Index in `entries`. */
+  default: number;
+  /** Seconds that the menu is shown; null when the configuration does not say. */
+  timeout: number | null;
+}
+
 export interface CreateOptions {
   /** Text of an xl.cfg. */
   config: string;
@@ -344,6 +357,8 @@ export interface ToolstackRequests {
   inspect: { args: { path?: string; name?: string; bytes?: Uint8Array; by?: string }; result: ImageDescription };
   /** Ends every `inspect` of that name that is under way: refused with ECANCELED. */
   inspectCancel: { args: { by: string }; result: null };
+  /** What `bootloader = "pygrub"` would find on an image. ENOEXEC: nothing that can be booted, with the reason. */
+  inspectDisk: { args: { path: string; format?: string }; result: DiskBootReport };
   create: { args: CreateOptions; result: CreateResult };
   /** A domain that has ended, from what it was created from. */
   startAgain: { args: { domid: number }; result: CreateResult };
@@ -434,6 +449,8 @@ export interface ToolstackRequests {
   inspectMemory: { args: MemoryArguments; result: MemoryReport };
   inspectEvents: { args: { domid: number }; result: EventsReport };
   inspectGrants: { args: { domid: number }; result: GrantsReport };
+  /** Of the vCPUs of a domain that crashed, as they were then: also when it is gone. */
+  crashRegisters: { args: { domid: number }; result: RegistersReport[] };
   frameMap: { args: Record<string, never>; result: FrameMap };
   bootBuilt: { args: Record<string, never>; result: BootBuilt };
   /** Context switches from `since` on, in nanoseconds since power-on, and the time now. */

@@ -20,12 +20,14 @@ import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { bootBuilt } from "./boot-report.ts";
 import type { Networks } from "../dom0/network/networks.ts";
 import type { DomainDevices } from "./devices.ts";
+import type { DiskBoot } from "./disk-boot.ts";
 import { readStoreMemory } from "./domain-store.ts";
 import { Refusal } from "./error.ts";
 import { bitmap, parseCpus } from "./cpu-list.ts";
 import { HotPlug } from "./hot-plug.ts";
 import { MAXMEM_SLACK_KIB, type Emit, type Lifecycle } from "./lifecycle.ts";
 import type { DomainSettings, ImageDescription, ToolstackRequestName, ToolstackRequests } from "./messages.ts";
+import type { Crashes } from "./inspect/crashes.ts";
 import type { Inspection } from "./inspect/inspection.ts";
 import { NetworkRequests } from "./network-requests.ts";
 import type { Reports } from "./reports.ts";
@@ -52,8 +54,10 @@ export interface ServiceParts {
   lifecycle: Lifecycle;
   saving: Saving;
   reports: Reports;
+  diskBoot: DiskBoot;
   wiring: Wiring;
   inspection: Inspection;
+  crashes: Crashes;
   emit: Emit;
 }
 
@@ -118,6 +122,7 @@ export class Service {
           wanted.abort(new Refusal("ECANCELED", "Nobody waits for what the file is any more."));
         return null;
       },
+      inspectDisk: ({ path, format }) => this.#parts.diskBoot.inspect(path, format ?? "raw"),
       create: (options) => lifecycle.create(options),
       startAgain: ({ domid }) => lifecycle.startAgain(domid),
       createCancel: ({ name }) => done(lifecycle.cancelCreate(name)),
@@ -194,6 +199,7 @@ export class Service {
       inspectMemory: (args) => inspection.memory(args),
       inspectEvents: ({ domid }) => inspection.events(domid),
       inspectGrants: ({ domid }) => inspection.grants(domid),
+      crashRegisters: ({ domid }) => this.#parts.crashes.of(domid),
       frameMap: () => this.#frames().map(),
       bootBuilt: () => bootBuilt(hypercalls, this.#frames(), xenstore.nodeCount()),
       switches: ({ since }) => ({

@@ -69,9 +69,9 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   vpmu: warns("this host's processor has no performance counters for guests"),
   // PV, PVH
   bootloader: works(
-    "Only beside `kernel`, which is used then: boot loaders that run in dom0 come with a later version.",
+    '"pygrub" reads the first disk at each boot: MBR, GPT, ext2/3/4, FAT, ISO 9660; grub.cfg, menu.lst, extlinux.conf, loader entries. `kernel` and `ramdisk` are then paths on the disk, and `extra` is added to the command line.',
   ),
-  bootloader_args: warns("boot loaders that run in dom0 come with a later version"),
+  bootloader_args: works("--kernel, --ramdisk, --args, --entry, -q."),
   e820_host: warns("the guest's memory map is the usual one of a PV domain"),
   pvshim: other("It is for PVH guests."),
   pvshim_path: other("It is for PVH guests."),

@@ -1,6 +1,9 @@
 /** What the settings of an xl.cfg mean: what libxl 4.17 makes of them, its defaults too. Which keys there are: ./xlcfg-keys.ts. */
 import { randomUUID } from "node:crypto";
+import path from "node:path";
 import { DEVICE_KINDS } from "../dom0/backends/kinds.ts";
+import { BootError } from "../dom0/bootloader/error.ts";
+import { parsePygrubArguments } from "../dom0/bootloader/pygrub.ts";
 import { LIBXL_LIMITS, type CreationLimits } from "../dom0/kernel/hypercalls.ts";
 import { SpecError, type DeviceKind, type DeviceSpec } from "../dom0/xenbus/kind.ts";
 import { parseCpus } from "./cpu-list.ts";
@@ -68,7 +71,7 @@ function interpret(values: ConfigValues, kinds: readonly DeviceKind[]): DomainCo
   checkKeys(values, kinds);
   checkType(values);
   const name = domainName(values);
-  const kernel = kernelPath(values);
+  const bootloader = bootLoader(values);
   const maxmem = values.integer("maxmem", 1, MAX_MEMORY_MIB, "MiB");
   const memoryMiB = values.integer("memory", 1, MAX_MEMORY_MIB, "MiB") ?? maxmem ?? DEFAULT_MEMORY_MIB;
   const maxmemMiB = maxmem ?? memoryMiB;
@@ -84,9 +87,10 @@ function interpret(values: ConfigValues, kinds: readonly DeviceKind[]): DomainCo
     name,
     type: "pv",
     uuid: uuid(values),
-    kernel,
+    kernel: kernelPath(values, bootloader !== null),
     ramdisk: values.string("ramdisk") || null,
     cmdline: commandLine(values),
+    bootloader,
     memoryMiB,
     maxmemMiB,
     vcpus,
@@ -178,24 +182,56 @@ function domainName(values: ConfigValues): string {
   return name ?? "";
 }
 
-function kernelPath(values: ConfigValues): string {
+/** With a boot loader, `kernel` and `ramdisk` are paths on the disk, as libxl hands them to pygrub. */
+function kernelPath(values: ConfigValues, hasBootloader: boolean): string {
   const kernel = values.string("kernel") ?? "";
-  const bootloader = values.string("bootloader");
-  if (bootloader !== null && bootloader !== "") {
-    const why = "boot loaders that run in dom0 come with a later version";
-    const at = values.setting("bootloader");
-    if (kernel) values.complain("warning", `bootloader: ${why}; kernel is used instead`, at, "bootloader");
-    else
-      values.complain(
-        "error",
-        `bootloader is ${JSON.stringify(bootloader)}: ${why}. Give \`kernel\` (and \`ramdisk\`): the files that it would take out of the disk`,
-        at,
-        "bootloader",
-      );
-  } else if (!kernel) {
-    values.complain("error", "kernel is missing: give the path of a PV kernel", values.setting("kernel"), "kernel");
-  }
+  const hasDisk = (values.list("disk") ?? []).length > 0;
+  if (hasBootloader && !hasDisk)
+    values.complain(
+      "error",
+      "disk is missing: pygrub takes the kernel out of the domain's first disk",
+      values.setting("bootloader"),
+      "disk",
+    );
+  // An unknown boot loader has been complained about.
+  if (kernel || hasBootloader || values.string("bootloader")) return kernel;
+  const how = "give the path of a PV kernel";
+  const orDisk = ', or bootloader = "pygrub" to boot what is installed on the disk';
+  values.complain("error", `kernel is missing: ${how}${hasDisk ? orDisk : ""}`, values.setting("kernel"), "kernel");
   return kernel;
+}
+
+function bootLoader(values: ConfigValues): DomainConfig["bootloader"] {
+  const program = values.string("bootloader");
+  const given = values.setting("bootloader_args")?.value;
+  if (!program) {
+    if (given)
+      values.complain("warning", "bootloader_args is for a bootloader, and none is given", given, "bootloader_args");
+    return null;
+  }
+  if (path.posix.basename(program) !== "pygrub") {
+    values.refuse("bootloader", '"pygrub"; to boot with GRUB itself give its file as `kernel`');
+    return null;
+  }
+  // A string is xl's old way.
+  const items = given?.kind === "list" ? given.items : given ? [given] : [];
+  const words = items.flatMap((item) => {
+    if (item.kind !== "list") return given === item ? item.text.split(/\s+/).filter(Boolean) : [item.text];
+    values.complain(
+      "error",
+      `bootloader_args has ${show(item)} in it; allowed: strings in quotes`,
+      item,
+      "bootloader_args",
+    );
+    return [];
+  });
+  try {
+    parsePygrubArguments(words);
+  } catch (error) {
+    if (!(error instanceof BootError)) throw error;
+    values.complain("error", `bootloader_args: ${error.message.replace(/\.$/, "")}`, given ?? null, "bootloader_args");
+  }
+  return { program, arguments: words };
 }
 
 function uuid(values: ConfigValues): string {

@@ -29,6 +29,8 @@ const DIFFERENT: Readonly<Record<string, string>> = {
   'builder = "hvm"': "only PV as yet",
   'type = ""': "stock xl takes it for HVM",
   'kernel = ""': "there is no such file",
+  'bootloader = "pygrub"': "libxl says when it creates the domain that there is no disk",
+  'bootloader = "pygrub"\nbootloader_args = ["-q"]': "libxl says when it creates the domain that there is no disk",
   'name = ""': "libxl gives such a domain no name at all",
   "max_grant_version = 3": "libxl refuses it when it creates the domain",
   'pool = "nosuch"': "libxl refuses it when it creates the domain",

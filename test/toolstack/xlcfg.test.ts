@@ -52,6 +52,7 @@ vif = []
       kernel: "/boot/vmlinuz",
       ramdisk: "/boot/initrd",
       cmdline: "root=/dev/xvda1 ro console=hvc0 quiet",
+      bootloader: null,
       memoryMiB: 512,
       maxmemMiB: 1024,
       vcpus: 2,
@@ -113,9 +114,23 @@ vif = []
     expect(errors(`${base}extra = "${"x".repeat(1100)}"`)[0]).toContain("longer than 1023 bytes");
     expect(errors('name = "a\\nb"\nkernel = "k"')[0]).toContain("without control characters");
     expect(errors('kernel = ["k"]\nname="n"')).toEqual(["line 1: kernel is missing: give the path of a PV kernel"]);
-    expect(errors('bootloader = "pygrub"\nname="n"')[0]).toMatch(
-      /^line 1: bootloader is "pygrub": boot loaders that run in dom0 come with a later version. Give `kernel`/,
+    expect(errors('bootloader = "pygrub"\nname="n"')).toEqual([
+      "line 1: disk is missing: pygrub takes the kernel out of the domain's first disk",
+    ]);
+    const disk = `name="n"\ndisk = ["/d.img,raw,xvda,rw"]\n`;
+    expect(errors(disk)).toEqual([
+      'kernel is missing: give the path of a PV kernel, or bootloader = "pygrub" to boot what is installed on the disk',
+    ]);
+    expect(errors(`${disk}bootloader = "/usr/bin/grubby"`)).toEqual([
+      'line 3: bootloader is "/usr/bin/grubby"; allowed: "pygrub"; to boot with GRUB itself give its file as `kernel`',
+    ]);
+    expect(errors(`${disk}bootloader = "pygrub"\nbootloader_args = ["--nonsense"]`)[0]).toContain(
+      'line 4: bootloader_args: "--nonsense" is no argument that pygrub takes here; allowed: --kernel=PATH',
     );
+    for (const list of ['["--entry=1", "-q"]', '"--entry=1 -q"'])
+      expect(
+        parseXlConfig(`${disk}bootloader = "/usr/bin/pygrub"\nbootloader_args = ${list}`).config!.bootloader,
+      ).toEqual({ program: "/usr/bin/pygrub", arguments: ["--entry=1", "-q"] });
     expect(errors("")).toEqual([
       "name is missing: give the domain's name",
       "kernel is missing: give the path of a PV kernel",
@@ -123,7 +138,7 @@ vif = []
   });
 
   it("warns about unknown keys and what is to come, and goes on", () => {
-    const { config, diagnostics } = parseXlConfig(`${base}vif = [ 'bridge=xenbr0' ]\ndisk = [ ]\nflavour = "mint"\n`);
+    const { config, diagnostics } = parseXlConfig(`${base}vfb = [ 'vnc=1' ]\ndisk = [ ]\nflavour = "mint"\n`);
     expect(config).not.toBe(null);
     expect(diagnostics.map(({ severity, message }) => `${severity} ${message}`)).toEqual([
       "warning line 3: vif: network interfaces come with a later version; the domain starts without",

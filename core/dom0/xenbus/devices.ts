@@ -13,6 +13,8 @@ export class BackendDevices {
   readonly #devices = new Map<string, BackendDevice>();
   readonly #root: string;
   #scans: Promise<void> = Promise.resolve();
+  /** Devices of domains that went, which have not yet let go of what lies behind them. */
+  readonly #leaving = new Set<Promise<void>>();
   readonly #unwatch: () => void;
 
   constructor(kernel: BackendKernel, kinds: readonly DeviceKind[]) {
@@ -42,8 +44,14 @@ export class BackendDevices {
     for (const [key, device] of this.#devices)
       if (device.address.domid === domid) {
         this.#devices.delete(key);
-        void device.remove();
+        const left = device.remove().finally(() => this.#leaving.delete(left));
+        this.#leaving.add(left);
       }
+  }
+
+  /** Resolves when the devices of domains that have gone until now hold nothing any more: no image, no socket. */
+  async released(): Promise<void> {
+    await Promise.all(this.#leaving);
   }
 
   /** Ends all of them. */

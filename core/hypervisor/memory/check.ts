@@ -24,6 +24,7 @@ import {
   pageCount,
   pageFlag,
   pageOwner,
+  pageStamp,
   pageTypeCount,
   pageTypeOf,
   totalFrames,
@@ -201,6 +202,8 @@ export function checkMemory(): i32 {
   for (let domid: u32 = 0; domid < <u32>DOMID_FIRST_RESERVED; domid++) {
     const d = domainMemory(domid);
     if (d == null) continue;
+    for (let mfn = d.releasedTables; mfn; mfn = pageStamp(mfn)) expectReference(mfn, pageTypeOf(mfn));
+    for (let mfn = d.reachedTables; mfn; mfn = pageStamp(mfn)) expectReference(mfn, pageTypeOf(mfn));
     const t = grantTableOf(domid);
     if (t != null) countGrantMaps(t);
   }

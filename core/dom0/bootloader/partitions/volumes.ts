@@ -1,0 +1,21 @@
+/** What of a disk may hold a file system: its partitions, or all of it. */
+import type { Region } from "../region.ts";
+import { gptPartitions } from "./gpt.ts";
+import { mbrPartitions, PROTECTIVE, readTable } from "./mbr.ts";
+
+export interface Partition {
+  /** As in xvda1; 0 is the whole disk. */
+  number: number;
+  /** Marked as the one to boot from. */
+  active: boolean;
+  region: Region;
+}
+
+/** The whole disk comes first: an image of a CD may have a partition table beside its file system. */
+export async function partitions(disk: Region): Promise<Partition[]> {
+  const whole: Partition = { number: 0, active: false, region: disk };
+  if (disk.size < 512) return [whole];
+  const table = readTable(await disk.read(0, 512));
+  const gpt = !table || table.some(({ type }) => type === PROTECTIVE) ? await gptPartitions(disk) : null;
+  return [whole, ...(gpt ?? (table ? await mbrPartitions(disk, table) : []))];
+}
