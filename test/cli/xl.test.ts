@@ -124,7 +124,7 @@ describe("xl", () => {
   it("says what it is, and what it can do", async () => {
     const { version } = JSON.parse(readFileSync(path.join(dist, "../package.json"), "utf8")) as { version: string };
     expect(await xenarium("--version")).toEqual({ status: 0, out: `xenarium ${version}\n`, err: "" });
-    expect((await xenarium("help")).out).toContain("usage: xenarium <command>");
+    expect((await xenarium("help")).out).toContain("Usage: xenarium <command>");
     expect(await xenarium("halt")).toMatchObject({ status: 2, err: expect.stringContaining('no command "halt"') });
   });
 

@@ -29,7 +29,10 @@ async function expectSpotOn(selector: string): Promise<void> {
         );
       });
   await spot().waitFor();
-  await expect.poll(async () => String(await boxOf(".tour-spot"))).toBe(String(await boxOf(selector)));
+  // The page may still be laid out: both are measured anew.
+  await expect
+    .poll(async () => [String(await boxOf(".tour-spot")), String(await boxOf(selector))])
+    .toSatisfy(([lies, shall]: string[]) => lies === shall);
   const window = await app.page.evaluate(() => [innerWidth, innerHeight]);
   const [left, top, right, bottom] = (await boxOf(".tour-card")) as [number, number, number, number];
   expect(left).toBeGreaterThanOrEqual(0);
