@@ -5,6 +5,7 @@ import "./styles/base.css";
 import "./styles/layout.css";
 import "./styles/components.css";
 import "./styles/graphs.css";
+import "./styles/menu.css";
 import "./styles/pages.css";
 import "./styles/xenstore.css";
 import "./styles/frame.css";

@@ -60,6 +60,7 @@ async function serveHost(options: ServeArguments, dist: URL): Promise<number> {
     opened.push(web);
     process.stdout.write(`Xenarium: ${web.url}\n`);
     await host.powerOn();
+    process.stderr.write("The host is on. Open this address in a browser; Ctrl+C ends the host.\n");
     const closePage = options.browser ? openInBrowser(web.url, web.firstClient) : () => {};
     await ended;
     closePage();

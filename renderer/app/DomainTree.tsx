@@ -10,8 +10,11 @@ import { Tags } from "../organize/Tags.tsx";
 import { showDomain } from "../state/layout.ts";
 import { useDomainHistory } from "../state/figure.ts";
 import { showEnded, type EndedDomain } from "../state/store.ts";
+import { openMenu } from "../ui/ContextMenu.tsx";
 import { Sparkline } from "../ui/Sparkline.tsx";
 import { endDrag, startDrag, useDrop } from "./drag.ts";
+import { domainMenu, folderMenu } from "./menus.ts";
+import { clicked, selectAll, selectNone, useSelection } from "./selection.ts";
 
 const TAGS_SHOWN = 3;
 
@@ -89,6 +92,7 @@ export function DomainTree({
         <ul
           role="tree"
           aria-label="Domains in their folders"
+          aria-multiselectable
           onKeyDown={goThroughTree}
           onFocus={({ target }) => setFocused((target as HTMLElement).dataset.key ?? "")}
         >
@@ -100,10 +104,22 @@ export function DomainTree({
   );
 }
 
+/** Of the domains that can be seen in the tree, in order. */
+function domidsIn(tree: Element): number[] {
+  return [...tree.querySelectorAll<HTMLElement>("[data-domid]")].map(({ dataset }) => Number(dataset.domid));
+}
+
 /** Up and down are the sidebar's. */
 function goThroughTree(event: KeyboardEvent<HTMLElement>): void {
   const entry = event.target as HTMLElement;
   const { folder, name } = entry.dataset;
+  if (event.key === "Escape") selectNone();
+  if (event.key.toLowerCase() === "a" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey) {
+    // All of this list, not the text of the page.
+    selectAll(domidsIn(event.currentTarget));
+    event.preventDefault();
+    return;
+  }
   if (entry.role !== "treeitem" || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
   const tree = event.currentTarget;
   const entries = [...tree.querySelectorAll<HTMLElement>('[role="treeitem"]')];
@@ -189,6 +205,17 @@ function FolderItem({
           data-key={key}
           data-folder={folder}
           title={folder}
+          onContextMenu={(event) =>
+            openMenu(
+              event,
+              `Folder ${folder}`,
+              folderMenu(
+                folder,
+                isOpen,
+                items.map(({ domid }) => domid),
+              ),
+            )
+          }
           onClick={() => toggleFolder(folder, !isOpen)}
         >
           <span className="side-row">
@@ -241,23 +268,31 @@ function FolderItem({
 function Entry({ item, isSelected, level, current }: Shown & { item: Item; isSelected: boolean }) {
   const { name, domid } = item;
   const key = keyOfDomain(domid);
-  const [state, onClick]: [DomainState, () => void] =
+  const marked = useSelection(({ domids }) => domids.has(domid));
+  const [state, open]: [DomainState, () => void] =
     "domain" in item ? [stateOf(item.domain), () => showDomain(domid)] : [endOf(item.gone), () => showEnded(domid)];
   return (
     <li role="none" className="side-leaf" draggable onDragStart={(event) => startDrag(event, { domain: name })}>
       <button
         type="button"
         role="treeitem"
-        className={`side-domain side-entry${isSelected ? " selected" : ""}`}
+        className={`side-domain side-entry${isSelected ? " selected" : ""}${marked ? " marked" : ""}`}
         aria-level={level}
-        aria-selected={isSelected}
+        aria-selected={isSelected || marked}
         aria-current={isSelected ? "page" : undefined}
         tabIndex={key === current ? 0 : -1}
         data-key={key}
         data-name={name}
         data-state={state}
         data-domid={domid}
-        onClick={onClick}
+        onClick={(event) => {
+          if (!clicked(event, domid, domidsIn(event.currentTarget.closest('[role="tree"]')!))) open();
+        }}
+        onContextMenu={(event) => {
+          const { domids } = useSelection.getState();
+          const all = domids.has(domid) ? [...domids] : [domid];
+          openMenu(event, all.length > 1 ? `${all.length} domains` : name, domainMenu(all));
+        }}
       >
         <span className="side-row">
           <StateMark state={state} />

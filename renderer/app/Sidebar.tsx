@@ -6,6 +6,7 @@ import { newFolder, useGroups } from "../organize/groups.ts";
 import { showDomain, SIDEBAR, useLayout } from "../state/layout.ts";
 import { useShownPower } from "../state/power-words.ts";
 import { endedDomains, forgetEnded, openDialog, show, useApp } from "../state/store.ts";
+import { ContextMenu } from "../ui/ContextMenu.tsx";
 import { Splitter } from "../ui/Splitter.tsx";
 import { DomainTree } from "./DomainTree.tsx";
 import { onTheme, setTheme, storedTheme, type Theme } from "../ui/theme.ts";
@@ -144,6 +145,7 @@ export function Sidebar() {
           Commands <kbd>{PALETTE_KEY}</kbd>
         </button>
       </footer>
+      <ContextMenu />
       <Splitter
         label="Width of the sidebar"
         orientation="vertical"

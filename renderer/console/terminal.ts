@@ -4,6 +4,7 @@ import { SearchAddon, type ISearchOptions } from "@xterm/addon-search";
 import { Terminal } from "@xterm/xterm";
 import { withConstructedStyles } from "./constructed-styles.ts";
 import { drawByGpu } from "./gpu.ts";
+import { THEME } from "./theme.ts";
 import { Typist, type Send } from "./typist.ts";
 
 const SCROLLBACK_LINES = 10_000;
@@ -69,7 +70,7 @@ export class DomainTerminal {
       screenReaderMode: false,
       // What the search marks is a decoration, which xterm.js still calls a proposal.
       allowProposedApi: true,
-      theme: { background: "#11151b", foreground: "#d8dee6", cursor: "#7fb4ff", selectionBackground: "#35506f" },
+      theme: THEME,
     });
     this.terminal.loadAddon(this.#fit);
     this.terminal.loadAddon(this.#search);

@@ -41,7 +41,7 @@ export function DropZone({ onFiles }: { onFiles: (files: File[]) => void }) {
   }, [onFiles]);
   if (!over) return null;
   return (
-    <div className="drop-zone">
+    <div className="drop-zone" role="status">
       <div>
         <FileDown size={36} />
         <p>Drop a kernel, a RAM disk, both, or an xl.cfg</p>

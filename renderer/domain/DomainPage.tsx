@@ -15,7 +15,7 @@ import { EndedButtons } from "./EndedButtons.tsx";
 import { SavedFacts } from "./SavedFacts.tsx";
 import { PowerButtons } from "./PowerButtons.tsx";
 import { DomainName } from "./DomainName.tsx";
-import { stateOf, STATE_WORDS } from "./state-words.ts";
+import { stateOf, STATE_MEANS, STATE_WORDS } from "./state-words.ts";
 
 /** Domain-0 is a thread of the host's: it has no PV console. */
 const DOM0_TABS = DOMAIN_TABS.filter(([id]) => id !== "console");
@@ -62,9 +62,21 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
             </span>
           </h1>
         )}
-        {!state && saved && <span className="badge">{STATE_WORDS.saved}</span>}
-        {state && <span className={`badge state-${state}`}>{STATE_WORDS[state]}</span>}
-        {domid >= 0 && <span className="page-sub">domid {domid}</span>}
+        {!state && saved && (
+          <span className="badge" title={STATE_MEANS.saved}>
+            {STATE_WORDS.saved}
+          </span>
+        )}
+        {state && (
+          <span className={`badge state-${state}`} title={STATE_MEANS[state]}>
+            {STATE_WORDS[state]}
+          </span>
+        )}
+        {domid >= 0 && (
+          <span className="page-sub" title="Xen’s number for the domain; a domain that starts anew gets another">
+            domid {domid}
+          </span>
+        )}
         {name !== undefined && domid !== 0 && (
           <>
             <Tags name={name} most={4} />

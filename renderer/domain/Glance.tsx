@@ -4,7 +4,7 @@ import { useLastStop } from "../state/stops.ts";
 import { useApp } from "../state/store.ts";
 import { clockText } from "../ui/clock.ts";
 import { spanText, uptimeText } from "../ui/uptime.ts";
-import { endOf, STATE_WORDS, stateOf, type DomainState } from "./state-words.ts";
+import { endOf, STATE_MEANS, STATE_WORDS, stateOf, type DomainState } from "./state-words.ts";
 import { StateMark } from "./StateMark.tsx";
 
 const REASONS: Record<DomainStop["reason"], string> = {
@@ -75,7 +75,7 @@ function Facts({
     <dl className="card glance" aria-label="At a glance">
       <div>
         <dt>State</dt>
-        <dd>
+        <dd title={STATE_MEANS[state]}>
           <StateMark state={state} /> {STATE_WORDS[state]}
         </dd>
       </div>

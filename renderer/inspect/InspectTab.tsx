@@ -1,4 +1,4 @@
-import { Pause } from "lucide-react";
+import { Pin } from "lucide-react";
 import { Suspense, useEffect } from "react";
 import "../styles/inspect.css";
 import { useHostRuns } from "../state/live.ts";
@@ -46,7 +46,7 @@ export function InspectTab({ domid }: { domid: number }) {
             title="Keeps what is shown as it is; the domain runs on"
             onClick={() => useInspect.setState({ held: !held })}
           >
-            <Pause size={14} aria-hidden /> Hold
+            <Pin size={14} aria-hidden /> Hold
           </button>
         )}
       </div>

@@ -84,14 +84,38 @@ export const useApp = create<AppState>()(() => ({
   firstHint: false,
 }));
 
+/** How long a message stays: what went wrong is read more slowly, and what the host did is among tasks and events too. */
+const TOAST_MS: Record<Toast["severity"], number> = { info: 5000, warning: 12_000, error: 15_000 };
+const MOST_TOASTS = 5;
 let nextToast = 1;
-/** Shows a message until it is dismissed; information goes by itself. */
+let going = new Map<number, ReturnType<typeof setTimeout>>();
+/** Shows a message, which goes by itself. */
 export function toast(severity: Toast["severity"], message: string): void {
   const id = nextToast++;
-  useApp.setState(({ toasts }) => ({ toasts: [...toasts.slice(-4), { id, severity, message }] }));
-  if (severity === "info") setTimeout(() => dismissToast(id), 5000);
+  useApp.setState(({ toasts }) => ({ toasts: [...toasts.slice(1 - MOST_TOASTS), { id, severity, message }] }));
+  going.set(
+    id,
+    setTimeout(() => dismissToast(id), TOAST_MS[severity]),
+  );
+}
+/** Somebody reads them: all stay. The returned function lets them go on from the beginning. */
+export function holdToasts(): () => void {
+  for (const timer of going.values()) clearTimeout(timer);
+  going = new Map();
+  return () => {
+    for (const { id, severity } of useApp.getState().toasts)
+      going.set(
+        id,
+        setTimeout(() => dismissToast(id), TOAST_MS[severity]),
+      );
+  };
+}
+export function dismissToasts(): void {
+  for (const { id } of useApp.getState().toasts) dismissToast(id);
 }
 export function dismissToast(id: number): void {
+  clearTimeout(going.get(id));
+  going.delete(id);
   useApp.setState(({ toasts }) => ({ toasts: toasts.filter((each) => each.id !== id) }));
 }
 

@@ -84,16 +84,16 @@ describe.skipIf(missing !== null)(`hypercall trace${missing ? ` (${missing})` : 
     await app.page.getByLabel("Result").selectOption("all");
   });
 
-  it("pauses, when nothing is recorded, and goes on; and clears", async () => {
-    await app.page.getByRole("button", { name: "Pause", exact: true }).last().click();
-    await expect.poll(() => gaps().filter({ hasText: "Paused here" }).count(), SOON).toBe(1);
+  it("stops recording, when nothing is recorded, and goes on; and clears", async () => {
+    await app.page.getByRole("button", { name: "Stop recording" }).click();
+    await expect.poll(() => gaps().filter({ hasText: "The recording was stopped here" }).count(), SOON).toBe(1);
     await app.page.waitForTimeout(400);
     const events = app.received("trace");
     const before = await recorded();
     await app.page.waitForTimeout(600);
     expect(app.received("trace")).toBe(events);
     expect(await recorded()).toBe(before);
-    await app.page.getByRole("button", { name: "Resume" }).click();
+    await app.page.getByRole("button", { name: "Record again" }).click();
     await expect.poll(recorded, SOON).toBeGreaterThan(before);
     await app.page.getByRole("button", { name: "Clear" }).click();
     await expect.poll(recorded, SOON).toBeLessThan(before);

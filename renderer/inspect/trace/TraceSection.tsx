@@ -1,5 +1,5 @@
 import "../../styles/trace.css";
-import { Download, Eraser, Pause, Play, Search } from "lucide-react";
+import { Circle, Download, Eraser, Search, Square } from "lucide-react";
 import { useEffect, useState } from "react";
 import { HYPERCALLS } from "../../../core/api/trace/names.ts";
 import { useHostRuns } from "../../state/live.ts";
@@ -11,13 +11,13 @@ import type { Trace, TraceFilter, TraceRow } from "./trace.ts";
 import { TraceTable } from "./TraceTable.tsx";
 import { useTrace } from "./useTrace.ts";
 
-/** A domain's hypercalls, live. The hypervisor records them only while this is looked at and not paused. */
+/** A domain's hypercalls, live. The hypervisor records them only while this is looked at, and until the recording is stopped. */
 export function TraceSection({ domid }: { domid: number }) {
   const runs = useHostRuns();
   const name = useApp((state) => state.domains.find((each) => each.domid === domid)?.name ?? `domain-${domid}`);
-  const [paused, setPaused] = useState(false);
+  const [stopped, setStopped] = useState(false);
   const [selected, select] = useState<TraceRow | null>(null);
-  const trace = useTrace(domid, !paused);
+  const trace = useTrace(domid, !stopped);
   useEffect(() => {
     // A trace of what was before the last power-on is of another domain.
     if (!runs) trace.clear();
@@ -26,8 +26,8 @@ export function TraceSection({ domid }: { domid: number }) {
   return (
     <section className="trace" aria-label="Hypercall trace">
       <div className="trace-tools">
-        <button type="button" aria-pressed={paused} onClick={() => setPaused(!paused)}>
-          {paused ? <Play size={14} /> : <Pause size={14} />} {paused ? "Resume" : "Pause"}
+        <button type="button" title="The domain runs on" onClick={() => setStopped(!stopped)}>
+          {stopped ? <Circle size={14} /> : <Square size={14} />} {stopped ? "Record again" : "Stop recording"}
         </button>
         <button
           type="button"
@@ -60,7 +60,9 @@ export function TraceSection({ domid }: { domid: number }) {
         <div className="trace-main">
           {trace.rows.length === 0 ? (
             <p className="page-empty">
-              {paused ? "Nothing is recorded while paused." : "It has made no hypercall since this is looked at."}
+              {stopped
+                ? "Nothing is recorded until you record again."
+                : "It has made no hypercall since this is looked at."}
             </p>
           ) : (
             <TraceTable rows={trace.shown} selected={selected} onSelect={select} />

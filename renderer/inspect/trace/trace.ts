@@ -183,7 +183,7 @@ function textOf(call: TraceCall): string {
 }
 
 export function gapText({ missing, vcpu }: Gap): string {
-  if (missing === null) return "Paused here: what the domain did meanwhile was not recorded.";
+  if (missing === null) return "The recording was stopped here: what the domain did meanwhile was not recorded.";
   const whose = vcpu === null ? "" : ` of vCPU ${vcpu}`;
   return `${missing.toLocaleString("en")} ${missing === 1 ? "hypercall" : "hypercalls"}${whose} not recorded: faster than a trace is read.`;
 }

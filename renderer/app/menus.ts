@@ -1,0 +1,79 @@
+/** What the menus of domains and folders offer: what buttons and the palette do, there where the thing is. */
+import {
+  ACTION_WORDS,
+  doWith,
+  doWithEnded,
+  ENDED_WORDS,
+  isOf,
+  mayDo,
+  mayDoEnded,
+  type DomainAction,
+} from "../domain/actions.ts";
+import { nameFolder, newFolder, organize, removeFolder, toggleFolder } from "../organize/groups.ts";
+import { show, useApp, endedDomains, type EndedDomain } from "../state/store.ts";
+import type { DomainInfo } from "../../core/api/schema.ts";
+import type { MenuItem } from "../ui/ContextMenu.tsx";
+
+const ACTIONS: readonly DomainAction[] = ["unpause", "pause", "save", "shutdown", "reboot", "destroy"];
+const ENDED = ["restore", "start-again", "forget", "discard"] as const;
+
+/** Of one or several domains, running or ended. */
+export function domainMenu(domids: readonly number[]): MenuItem[] {
+  const state = useApp.getState();
+  const domains = state.domains.filter(({ domid }) => domids.includes(domid));
+  const ended = endedDomains(state).filter(({ domid }) => domids.includes(domid));
+  const names = [...domains, ...ended].map(({ name }) => name);
+  const [only] = domids.length === 1 ? domids : [];
+  return [
+    ...(only !== undefined && only >= 0
+      ? (
+          [
+            ["Open its overview", "overview"],
+            ["Open its console", "console"],
+          ] as const
+        ).map(([label, tab]) => ({ label, run: () => show({ page: "domain", domid: only, tab }) }))
+      : []),
+    ...powerItems(domains),
+    ...endedItems(ended),
+    { label: "Folder and tags…", run: () => organize(names) },
+  ];
+}
+
+function howMany(fit: number, all: number): string {
+  return all === 1 ? "" : fit === all ? ` all ${all}` : ` ${fit} of ${all}`;
+}
+
+function powerItems(domains: readonly DomainInfo[]): MenuItem[] {
+  return ACTIONS.flatMap((action) => {
+    const fit = domains.filter((domain) => mayDo(action, domain));
+    if (fit.length === 0) return [];
+    const label = `${ACTION_WORDS[action]}${howMany(fit.length, domains.length)}`;
+    return [{ label, run: () => doWith(action, fit), danger: action === "destroy" }];
+  });
+}
+function endedItems(ended: readonly EndedDomain[]): MenuItem[] {
+  return ENDED.flatMap((action) => {
+    const own = ended.filter((each) => isOf(action, each));
+    if (own.length === 0) return [];
+    const fit = own.filter((each) => mayDoEnded(action, each));
+    return [
+      {
+        label: `${ENDED_WORDS[action]}${howMany(own.length, ended.length)}`,
+        run: () => doWithEnded(action, fit),
+        disabled: fit.length === 0,
+        danger: action === "discard",
+      },
+    ];
+  });
+}
+
+export function folderMenu(folder: string, isOpen: boolean, domids: readonly number[]): MenuItem[] {
+  const domains = useApp.getState().domains.filter(({ domid }) => domids.includes(domid));
+  return [
+    { label: isOpen ? "Close" : "Open", run: () => toggleFolder(folder, !isOpen) },
+    { label: "New folder in it…", run: () => newFolder(folder) },
+    { label: "Rename or move…", run: () => nameFolder(folder) },
+    ...powerItems(domains).map((item) => ({ ...item, label: `${item.label} in it` })),
+    { label: "Remove the folder", run: () => removeFolder(folder) },
+  ];
+}

@@ -1,0 +1,22 @@
+/** The colours that a guest writes in by their usual names, each with a contrast of 4.5 at least on the dark ground; black is a ground itself. */
+export const THEME = {
+  background: "#11151b",
+  foreground: "#d8dee6",
+  cursor: "#7fb4ff",
+  selectionBackground: "#35506f",
+  red: "#ff7b72",
+  green: "#56c271",
+  yellow: "#e0b341",
+  blue: "#79aaff",
+  magenta: "#d998ff",
+  cyan: "#4fc6d4",
+  white: "#c9d1da",
+  brightBlack: "#8a95a5",
+  brightRed: "#ffa198",
+  brightGreen: "#7ee295",
+  brightYellow: "#f5d76e",
+  brightBlue: "#a8c9ff",
+  brightMagenta: "#ebc2ff",
+  brightCyan: "#86e1ec",
+  brightWhite: "#ffffff",
+};

@@ -1,0 +1,142 @@
+/** Menus of domains and folders, several domains at once, messages that go, and small windows. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { THEME } from "../../renderer/console/theme.ts";
+import { Application } from "./application.ts";
+import { chromiumMissing } from "./browser.ts";
+import { violationsOf } from "./violations.ts";
+
+const missing = chromiumMissing();
+let app: Application;
+
+const side = (name: string) => app.page.locator(".side-domain", { has: app.page.getByText(name, { exact: true }) });
+const menu = (name: string) => app.page.getByRole("menu", { name });
+const item = (name: string) => app.page.getByRole("menuitem", { name, exact: true });
+const marked = () => app.page.locator(".side-domain.marked").count();
+
+describe.skipIf(missing !== null)(`menus${missing ? ` (${missing})` : ""}`, () => {
+  beforeAll(async () => {
+    app = await Application.start();
+    await app.startGuest();
+    const client = await app.client();
+    await client.request("createBundled", { vcpus: 1 });
+    await client.request("createBundled", { vcpus: 1 });
+    client.close();
+    await side("mini-3").waitFor();
+  });
+  afterAll(() => app?.stop());
+
+  it("of a domain do what its buttons do, by pointer and by keys", async () => {
+    const { page } = app;
+    await side("mini-2").click({ button: "right" });
+    await menu("mini-2").waitFor();
+    expect(await page.getByRole("menuitem").allInnerTexts()).toEqual([
+      "Open its overview",
+      "Open its console",
+      "Pause",
+      "Save",
+      "Shut down",
+      "Reboot",
+      "Destroy",
+      "Folder and tags…",
+    ]);
+    await app.shoot("menu-domain");
+    expect(await violationsOf(page)).toEqual([]);
+    await item("Pause").click();
+    await expect.poll(() => side("mini-2").getAttribute("data-state")).toBe("paused");
+    // Its focus comes back to where it was opened, and the menu key opens it there.
+    await side("mini-2").focus();
+    await page.keyboard.press("Shift+F10");
+    await menu("mini-2").waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => side("mini-2").getAttribute("data-state")).not.toBe("paused");
+    await page.keyboard.press("Shift+F10");
+    await page.keyboard.press("Escape");
+    await menu("mini-2").waitFor({ state: "detached" });
+    expect(await page.evaluate(() => (document.activeElement as HTMLElement).dataset.name)).toBe("mini-2");
+  });
+
+  it("of several, chosen by Ctrl, Shift and Ctrl+A, do it with all of them", async () => {
+    const { page } = app;
+    await side("mini-1").click();
+    await side("mini-3").click({ modifiers: ["Shift"] });
+    expect(await marked()).toBe(3);
+    await side("mini-2").click({ modifiers: ["Control"] });
+    expect(await marked()).toBe(2);
+    await page.keyboard.press("Control+a");
+    expect(await marked()).toBe(3);
+    expect(await page.evaluate(() => String(getSelection()))).toBe("");
+    await side("mini-3").click({ button: "right" });
+    await menu("3 domains").waitFor();
+    await app.shoot("menu-several");
+    await item("Pause all 3").click();
+    for (const name of ["mini-1", "mini-2", "mini-3"])
+      await expect.poll(() => side(name).getAttribute("data-state")).toBe("paused");
+    await side("mini-1").click({ button: "right" });
+    await item("Unpause all 3").click();
+    await expect.poll(() => side("mini-3").getAttribute("data-state")).not.toBe("paused");
+    await side("mini-1").focus();
+    await page.keyboard.press("Escape");
+    expect(await marked()).toBe(0);
+  });
+
+  it("messages go by themselves, not while they are read", async () => {
+    const { page } = app;
+    await side("mini-1").click();
+    await app.tab("Console");
+    await page.clock.install();
+    const told = page.locator(".toast");
+    await page.getByRole("button", { name: "Tell the guest" }).click();
+    await told.waitFor();
+    await told.hover();
+    await page.clock.runFor(60_000);
+    expect(await told.count()).toBe(1);
+    await page.mouse.move(10, 10);
+    await page.clock.runFor(20_000);
+    await expect.poll(() => told.count()).toBe(0);
+  });
+
+  it("Create is reached in a window of 900 by 600", async () => {
+    const { page } = app;
+    await page.setViewportSize({ width: 900, height: 600 });
+    await page.keyboard.press("Control+Shift+N");
+    const create = page.getByRole("button", { name: "Create", exact: true });
+    await create.waitFor();
+    const box = (await create.boundingBox())!;
+    expect(box.y + box.height).toBeLessThanOrEqual(600);
+    const hit = await page.evaluate(
+      ([x, y]) => document.elementFromPoint(x!, y!)?.textContent,
+      [box.x + box.width / 2, box.y + box.height / 2],
+    );
+    expect(hit).toBe("Create");
+    await app.shoot("create-900");
+    await page.keyboard.press("Escape");
+    await page.setViewportSize({ width: 1280, height: 800 });
+  });
+
+  it("what is dropped is told where, readably", async () => {
+    const { page } = app;
+    await page.evaluate(() => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File(["x"], "x"));
+      window.dispatchEvent(new DragEvent("dragenter", { dataTransfer, bubbles: true, cancelable: true }));
+    });
+    await page.locator(".drop-zone").waitFor();
+    await app.shoot("drop-zone");
+    expect(await violationsOf(page)).toEqual([]);
+  });
+});
+
+it("a console's colours have a contrast of 4.5 on its ground", () => {
+  const luminance = (color: string): number => {
+    const [r, g, b] = [1, 3, 5].map((at) => {
+      const share = parseInt(color.slice(at, at + 2), 16) / 255;
+      return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!;
+  };
+  const { background, selectionBackground: _, ...colors } = THEME;
+  for (const [name, color] of Object.entries(colors))
+    expect((luminance(color) + 0.05) / (luminance(background) + 0.05), name).toBeGreaterThanOrEqual(4.5);
+});
