@@ -1,4 +1,4 @@
-/** Electron's runtime for this system: its package brings it when it is first needed (`.npmrc`), if it can be had. */
+/** Electron's runtime for this system: its package brings it when it is first needed, if it can be had. */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";

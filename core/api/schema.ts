@@ -5,6 +5,8 @@
  * Requests that the toolstack answers keep the toolstack's names and shapes (core/toolstack/messages.ts).
  */
 import { z } from "zod";
+import type { Forward } from "../dom0/network/gateway/forwards.ts";
+import type { NetworkReport } from "../dom0/network/networks.ts";
 import type {
   ConfigDiagnostic,
   ConsoleSnapshot,
@@ -158,6 +160,10 @@ const config = z.string().max(MOST_CONFIG_CHARACTERS);
 /** Arguments by request. */
 const deviceKey = z.string().regex(/^[a-z0-9]{1,16}$/);
 const deviceSpec = z.string().max(8192);
+const networkName = z.string().min(1).max(32);
+const port = z.int().min(0).max(65535);
+/** Where a forwarded port is on this computer. */
+const listener = { protocol: z.enum(["tcp", "udp"]), hostAddress: z.string().max(64), hostPort: port };
 
 export const REQUESTS = {
   hostState: nothing,
@@ -270,6 +276,30 @@ export const REQUESTS = {
     force: z.boolean().optional(),
   }),
   deviceList: z.strictObject({ domid, kind: deviceKey }),
+  networkList: nothing,
+  networkCreate: z.strictObject({
+    name: networkName,
+    mode: z.enum(["nat", "isolated", "bare"]),
+    ipv4: z.string().max(32).optional(),
+  }),
+  networkRemove: z.strictObject({ name: networkName }),
+  networkForward: z.strictObject({
+    network: networkName,
+    forward: z.strictObject({
+      ...listener,
+      guestAddress: z.string().max(64),
+      guestPort: port.min(1),
+    }),
+  }),
+  networkUnforward: z.strictObject({ network: networkName, ...listener }),
+  networkService: z.strictObject({ network: networkName, port: port.min(1), hostPort: port.min(1).nullable() }),
+  /** Only for clients that may name files. */
+  networkCapture: z.strictObject({
+    network: networkName,
+    port: z.string().max(32).nullable(),
+    file: z.string().min(1).max(4096),
+  }),
+  networkCaptureEnd: z.strictObject({ file: z.string().min(1).max(4096) }),
   mediumInsert: z.strictObject({ domid, key: deviceKey, spec: deviceSpec, folder: z.string().max(4096) }),
 
   /** What is inside a domain: toolstack/inspect/report.ts. `tables`: which of a PV vCPU's two page tables, the kernel's if not said. */
@@ -437,6 +467,14 @@ export interface Results {
   deviceAttach: { kind: string; id: string };
   deviceDetach: null;
   deviceList: DeviceEntry[];
+  networkList: NetworkReport[];
+  networkCreate: null;
+  networkRemove: null;
+  networkForward: Forward;
+  networkUnforward: null;
+  networkService: null;
+  networkCapture: null;
+  networkCaptureEnd: null;
   mediumInsert: null;
   inspectRegisters: RegistersReport;
   inspectWalk: WalkReport;

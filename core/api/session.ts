@@ -225,7 +225,10 @@ export class Session {
   }
 
   /** What names a file of the host's user. */
-  async #withFiles<N extends "deviceAttach" | "mediumInsert">(name: N, args: ToolstackRequests[N]["args"]) {
+  async #withFiles<N extends "deviceAttach" | "mediumInsert" | "networkCapture">(
+    name: N,
+    args: ToolstackRequests[N]["args"],
+  ) {
     if (!this.#connection.mayNameFiles)
       throw new ApiFailure(
         "EACCES",
@@ -334,6 +337,14 @@ export class Session {
         this.#named(path);
         return host.toolstack.request("inspectDisk", { path, ...(format !== undefined && { format }) });
       },
+      networkList: pass("networkList"),
+      networkCreate: pass("networkCreate"),
+      networkRemove: pass("networkRemove"),
+      networkForward: pass("networkForward"),
+      networkUnforward: pass("networkUnforward"),
+      networkService: pass("networkService"),
+      networkCapture: (args) => this.#withFiles("networkCapture", args),
+      networkCaptureEnd: pass("networkCaptureEnd"),
       mediumInsert: (args) => this.#withFiles("mediumInsert", args),
       inspectRegisters: inspect("inspectRegisters"),
       inspectWalk: inspect("inspectWalk"),

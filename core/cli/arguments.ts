@@ -1,35 +1,8 @@
-/** The command line of `xenarium`: what each command takes, checked. */
-import { parseArgs } from "node:util";
+/** The arguments of `run` and `serve`: declared, so that help and completion come from the declarations, and checked. */
+import { Command, CommanderError, Option } from "commander";
 import { HOST_MEMORY_MAX_MIB, HOST_MEMORY_MIN_MIB } from "../machine/host.ts";
 import { MAX_PCPUS } from "../machine/layout.ts";
-
-export const USAGE = `usage: xenarium <command> [arguments]
-
-  run [CONFIG.cfg] [options]   power a host on, create one domain, connect the terminal to its console
-      --kernel FILE  --ramdisk FILE  --cmdline TEXT  --memory MiB  --vcpus N  --name NAME
-      --host-memory MiB  --pcpus N  --boot-config FILE  --boot-entry N|TITLE  --timeout SECONDS
-      --log                    print the (XEN) log to stderr
-      --profile FILE           write where guest time went; --symbols FILE names the kernel's functions (System.map)
-      --trace FILE             write its hypercalls in Chrome's trace format (chrome://tracing, Perfetto)
-      Ctrl+] leaves. Exit status: 0 poweroff, 3 crash, 4 reboot with on_reboot="destroy", 124 timeout,
-      2 bad arguments, 1 anything else.
-
-  serve [options]              power a host on and serve the management API (and the application) on 127.0.0.1
-      --host-memory MiB  --pcpus N   for this time; else as chosen in the window, at first a quarter of this computer's memory
-                               (512 to 2048) and as many pCPUs as it has cores
-      --port N  --browser  --log
-      --boot-config FILE       a boot menu: entries with Xen's command line, and domains to start
-      --boot-entry N|TITLE     the entry of it to boot, by number (from 0) or title
-      --token-file FILE        the token of its address is kept there: windows find the server again after it was restarted
-      --kernels FOLDER         windows may start the kernels (vmlinuz-*, with their RAM disks) of that folder, as /boot
-
-  xl <subcommand> [args]       Xen's toolstack against a running host; xl help names the subcommands
-
-  xenstore-ls, -list, -read, -write, -exists, -rm, -chmod, -watch
-                               Xen's xenstore clients against a running host, as dom0; -h says what each takes
-
-  help, version                this text; which xenarium this is
-`;
+import { RUN_STATUSES } from "./exit-status.ts";
 
 /** Bad arguments: exit status 2 with this sentence. */
 export class UsageError extends Error {
@@ -53,8 +26,12 @@ export interface RunArguments extends HostArguments {
   memory: number | null;
   vcpus: number | null;
   name: string | null;
+  /** Specifications as xl-disk-configuration(5) has them, behind the config's own. */
+  disks: string[];
   /** Seconds. */
   timeout: number | null;
+  /** How it ended goes to standard output, and the console to standard error. */
+  json: boolean;
   /** File to write a profile to, and one with the kernel's symbols. */
   profile: string | null;
   symbols: string | null;
@@ -70,106 +47,186 @@ export interface ServeArguments extends HostArguments {
   kernels: string | null;
 }
 
-const HOST_OPTIONS = {
-  "host-memory": { type: "string" },
-  pcpus: { type: "string" },
-  "boot-config": { type: "string" },
-  "boot-entry": { type: "string" },
-  log: { type: "boolean" },
-} as const;
+/** A line of an option's declaration. */
+type Declared = readonly [flags: string, what: string, read?: (text: string) => unknown];
 
-function parse<T extends NonNullable<Parameters<typeof parseArgs>[0]>>(config: T): ReturnType<typeof parseArgs<T>> {
+function whole(option: string, min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : NaN;
+    if (value >= min && value <= max) return value;
+    throw new UsageError(`${option} is "${text}"; allowed: a whole number from ${min} to ${max}`);
+  };
+}
+
+function seconds(text: string): number {
+  const value = text.trim() === "" ? NaN : Number(text);
+  if (value > 0 && value < 1e7) return value;
+  throw new UsageError(`--timeout is "${text}"; allowed: seconds, more than 0`);
+}
+
+const HOST_SIZE = (unlessGiven: [memory: string, pcpus: string]): Declared[] => [
+  [
+    "--host-memory <MiB>",
+    `memory of the host${unlessGiven[0]}`,
+    whole("--host-memory", HOST_MEMORY_MIN_MIB, HOST_MEMORY_MAX_MIB),
+  ],
+  ["--pcpus <N>", `its processors${unlessGiven[1]}`, whole("--pcpus", 1, MAX_PCPUS)],
+];
+const BOOT: Declared[] = [
+  ["--boot-config <FILE>", "a boot menu: entries with Xen's command line, and domains to start"],
+  ["--boot-entry <N|TITLE>", "the entry of it to boot, by number (from 0) or title"],
+];
+const RUN_OPTIONS: Readonly<Record<string, Declared[]>> = {
+  "The guest (wins over what the config says):": [
+    ["--kernel <FILE>", "its kernel"],
+    ["--ramdisk <FILE>", "its RAM disk (initrd)"],
+    ["--cmdline <TEXT>", "the kernel's command line"],
+    ["--memory <MiB>", "its memory (256 without a config)", whole("--memory", 1, HOST_MEMORY_MAX_MIB)],
+    ["--vcpus <N>", "its vCPUs", whole("--vcpus", 1, 32)],
+    ["--name <NAME>", "its name"],
+    [
+      "--disk <SPEC>",
+      "a disk, as xl.cfg's disk has it: \"disk.img,raw,xvda,rw\"; can be given again; the config's disks stay",
+    ],
+  ],
+  "The run:": [
+    ["--timeout <SECONDS>", "end it after so long", seconds],
+    ["--json", "how it ended goes to standard output, as JSON, and the console to standard error"],
+    ["--profile <FILE>", "write where guest time went"],
+    ["--symbols <FILE>", "names the kernel's functions in it (System.map, or an ELF file)"],
+    ["--trace <FILE>", "write its hypercalls in Chrome's trace format (chrome://tracing, Perfetto)"],
+    ["--log", "print the (XEN) log to standard error"],
+  ],
+  "The host:": [...HOST_SIZE(["", ""]), ...BOOT],
+};
+const SERVE_OPTIONS: Readonly<Record<string, Declared[]>> = {
+  "The server:": [
+    ["--port <N>", "its port on 127.0.0.1", whole("--port", 0, 65535)],
+    ["--browser", "open the application in the browser, with a first guest"],
+    [
+      "--token-file <FILE>",
+      "the token of its address is kept there: windows find the server again after it was restarted",
+    ],
+    [
+      "--kernels <FOLDER>",
+      "windows may start the kernels (vmlinuz-*, with their RAM disks) of that folder, such as /boot",
+    ],
+    ["--log", "print the (XEN) log to standard error"],
+  ],
+  "The host, for this time:": [
+    ...HOST_SIZE([
+      " (else as chosen in the window, at first a quarter of this computer's, 512 to 2048)",
+      " (else as chosen in the window, at first as many as this computer has cores)",
+    ]),
+    ...BOOT,
+  ],
+};
+
+function declare(command: Command, groups: Readonly<Record<string, Declared[]>>): Command {
+  for (const [group, options] of Object.entries(groups))
+    for (const [flags, what, read] of options) {
+      const option = new Option(flags, what).helpGroup(group);
+      if (read) option.argParser(read);
+      if (option.name() === "disk") option.argParser((text, before: string[] | undefined) => [...(before ?? []), text]);
+      command.addOption(option);
+    }
+  return command.exitOverride().configureOutput({ writeErr: () => {} });
+}
+
+export function runCommand(): Command {
+  const statuses = RUN_STATUSES.map(([status, meaning]) => `  ${status.padEnd(14)}${meaning}`);
+  return declare(
+    new Command("run")
+      .summary("power a host on, create one domain, connect the terminal to its console")
+      .description(
+        "Powers a host on, creates one domain of the config or of the options, and connects the terminal to its console.\n" +
+          "Ctrl+] leaves. On standard error it says how the guest ended, whatever it printed.",
+      )
+      .argument("[CONFIG.cfg]", "an xl.cfg")
+      .allowExcessArguments()
+      .addHelpText("after", `\nExit status:\n${statuses.join("\n")}`),
+    RUN_OPTIONS,
+  );
+}
+
+export function serveCommand(): Command {
+  return declare(
+    new Command("serve")
+      .summary("power a host on; serve the application and the management API on 127.0.0.1")
+      .description(
+        "Powers a host on and serves the application and the management API on 127.0.0.1, until SIGINT (Ctrl+C), SIGTERM or " +
+          "SIGHUP ends it: guests are shut down, and the exit status is 0.",
+      )
+      .allowExcessArguments(),
+    SERVE_OPTIONS,
+  );
+}
+
+/** What commander found wrong, as a sentence of ours. */
+export function usageError({ message }: CommanderError): UsageError {
+  return new UsageError(message.replace(/^error: /, "").replace(/\n\((.*)\)$/, "; $1"));
+}
+
+type Given = Partial<Record<string, unknown>>;
+const text = (given: Given, name: string): string | null => (given[name] as string | undefined) ?? null;
+const number = (given: Given, name: string): number | null => (given[name] as number | undefined) ?? null;
+
+function hostArguments(given: Given): HostArguments {
+  return {
+    hostMemory: number(given, "hostMemory"),
+    pcpus: number(given, "pcpus"),
+    bootConfig: text(given, "bootConfig"),
+    bootEntry: text(given, "bootEntry"),
+    log: given.log === true,
+  };
+}
+
+/** Of a command that has been parsed. Throws UsageError. */
+export function runOptions(command: Command): RunArguments {
+  const given = command.opts<Given>();
+  const configs = command.args;
+  if (configs.length > 1) throw new UsageError(`run takes one config, not ${configs.length}: ${configs.join(" ")}`);
+  if (configs.length === 0 && given.kernel === undefined) throw new UsageError("run needs a config or --kernel FILE");
+  if (given.symbols !== undefined && given.profile === undefined)
+    throw new UsageError("--symbols names functions in a profile: give --profile FILE too");
+  return {
+    ...hostArguments(given),
+    config: configs[0] ?? null,
+    kernel: text(given, "kernel"),
+    ramdisk: text(given, "ramdisk"),
+    cmdline: text(given, "cmdline"),
+    memory: number(given, "memory"),
+    vcpus: number(given, "vcpus"),
+    name: text(given, "name"),
+    disks: (given.disk as string[] | undefined) ?? [],
+    timeout: number(given, "timeout"),
+    json: given.json === true,
+    profile: text(given, "profile"),
+    symbols: text(given, "symbols"),
+    trace: text(given, "trace"),
+  };
+}
+
+/** Of a command that has been parsed. Throws UsageError. */
+export function serveOptions(command: Command): ServeArguments {
+  const given = command.opts<Given>();
+  if (command.args.length > 0) throw new UsageError(`serve takes options only, not ${command.args.join(" ")}`);
+  return {
+    ...hostArguments(given),
+    port: number(given, "port"),
+    tokenFile: text(given, "tokenFile"),
+    browser: given.browser === true,
+    kernels: text(given, "kernels"),
+  };
+}
+
+function parsed(command: Command, args: string[]): Command {
   try {
-    return parseArgs(config);
+    return command.parse(args, { from: "user" });
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    throw error instanceof CommanderError ? usageError(error) : error;
   }
 }
 
-function whole(text: string | undefined, option: string, min: number, max: number): number | null {
-  if (text === undefined) return null;
-  const value = /^\d+$/.test(text) ? Number(text) : NaN;
-  if (!(value >= min && value <= max))
-    throw new UsageError(`${option} is "${text}"; allowed: a whole number from ${min} to ${max}`);
-  return value;
-}
-
-interface HostValues {
-  "host-memory"?: string;
-  pcpus?: string;
-  "boot-config"?: string;
-  "boot-entry"?: string;
-  log?: boolean;
-}
-function hostArguments(values: HostValues): HostArguments {
-  return {
-    hostMemory: whole(values["host-memory"], "--host-memory", HOST_MEMORY_MIN_MIB, HOST_MEMORY_MAX_MIB),
-    pcpus: whole(values.pcpus, "--pcpus", 1, MAX_PCPUS),
-    bootConfig: values["boot-config"] ?? null,
-    bootEntry: values["boot-entry"] ?? null,
-    log: values.log ?? false,
-  };
-}
-
-export function runArguments(args: string[]): RunArguments {
-  const { values, positionals } = parse({
-    args,
-    allowPositionals: true,
-    options: {
-      ...HOST_OPTIONS,
-      kernel: { type: "string" },
-      ramdisk: { type: "string" },
-      cmdline: { type: "string" },
-      memory: { type: "string" },
-      vcpus: { type: "string" },
-      name: { type: "string" },
-      timeout: { type: "string" },
-      profile: { type: "string" },
-      symbols: { type: "string" },
-      trace: { type: "string" },
-    },
-  });
-  if (positionals.length > 1)
-    throw new UsageError(`run takes one config, not ${positionals.length}: ${positionals.join(" ")}`);
-  if (positionals.length === 0 && values.kernel === undefined)
-    throw new UsageError("run needs a config or --kernel FILE");
-  if (values.symbols !== undefined && values.profile === undefined)
-    throw new UsageError("--symbols names functions in a profile: give --profile FILE too");
-  const seconds = values.timeout === undefined ? null : Number(values.timeout);
-  if (seconds !== null && !(seconds > 0 && seconds < 1e7))
-    throw new UsageError(`--timeout is "${values.timeout}"; allowed: seconds, more than 0`);
-  return {
-    ...hostArguments(values),
-    config: positionals[0] ?? null,
-    kernel: values.kernel ?? null,
-    ramdisk: values.ramdisk ?? null,
-    cmdline: values.cmdline ?? null,
-    memory: whole(values.memory, "--memory", 1, HOST_MEMORY_MAX_MIB),
-    vcpus: whole(values.vcpus, "--vcpus", 1, 32),
-    name: values.name ?? null,
-    timeout: seconds,
-    profile: values.profile ?? null,
-    symbols: values.symbols ?? null,
-    trace: values.trace ?? null,
-  };
-}
-
-export function serveArguments(args: string[]): ServeArguments {
-  const { values } = parse({
-    args,
-    options: {
-      ...HOST_OPTIONS,
-      port: { type: "string" },
-      "token-file": { type: "string" },
-      browser: { type: "boolean" },
-      kernels: { type: "string" },
-    },
-  });
-  return {
-    ...hostArguments(values),
-    port: whole(values.port, "--port", 0, 65535),
-    tokenFile: values["token-file"] ?? null,
-    browser: values.browser ?? false,
-    kernels: values.kernels ?? null,
-  };
-}
+export const runArguments = (args: string[]): RunArguments => runOptions(parsed(runCommand(), args));
+export const serveArguments = (args: string[]): ServeArguments => serveOptions(parsed(serveCommand(), args));

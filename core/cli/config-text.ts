@@ -1,11 +1,22 @@
 /** The xl.cfg that `run` starts: the given one with the command line's options after it, so that they win. */
 import path from "node:path";
-import type { RunArguments } from "./arguments.ts";
+import { DISKS, diskText, parseDisk } from "../dom0/backends/blk/config.ts";
+import { SpecError } from "../dom0/xenbus/kind.ts";
+import { UsageError, type RunArguments } from "./arguments.ts";
 
 const DEFAULT_MEMORY_MIB = 256;
 
 function quote(text: string): string {
   return `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n")}"`;
+}
+
+/** The same disk with a whole path, wherever the config is. Throws UsageError. */
+function diskWithin(text: string, folder: string): string {
+  try {
+    return diskText(DISKS.within!(parseDisk(text, []), folder));
+  } catch (error) {
+    throw error instanceof SpecError ? new UsageError(`--disk "${text}": ${error.message}`) : error;
+  }
 }
 
 /** `base`: text of the config file, or null without one. Paths from the command line are taken from `folder`. */
@@ -16,6 +27,7 @@ export function runConfig(base: string | null, options: RunArguments, folder: st
   if (options.cmdline !== null) lines.push(`cmdline = ${quote(options.cmdline)}`);
   if (options.memory !== null) lines.push(`memory = ${options.memory}`, `maxmem = ${options.memory}`);
   if (options.vcpus !== null) lines.push(`vcpus = ${options.vcpus}`, `maxvcpus = ${options.vcpus}`);
+  for (const disk of options.disks) lines.push(`disk += [ ${quote(diskWithin(disk, folder))} ]`);
   if (options.name !== null) lines.push(`name = ${quote(options.name)}`);
   return `${lines.join("\n")}\n`;
 }

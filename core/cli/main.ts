@@ -1,8 +1,11 @@
+#!/usr/bin/env node
 /** `xenarium`: exit status 2 for bad arguments, 1 for a failure that no command names better. */
-import { version } from "../../package.json";
-import { runArguments, serveArguments, USAGE, UsageError } from "./arguments.ts";
-import { EXIT_FAILURE, EXIT_USAGE, run } from "./run.ts";
+import { CommanderError } from "commander";
+import { UsageError, usageError } from "./arguments.ts";
+import { EXIT_FAILURE, EXIT_USAGE, SIGNAL_STATUS } from "./exit-status.ts";
 import { connectHost } from "./host.ts";
+import { program } from "./program.ts";
+import { run } from "./run.ts";
 import { serve } from "./serve.ts";
 import { XENSTORE_CLIENTS, xenstore } from "./xenstore/clients.ts";
 import { XlFailure } from "./xl/command.ts";
@@ -24,36 +27,34 @@ async function withHost(command: (connect: () => Promise<ApiClient>) => Promise<
   }
 }
 
-async function main([command, ...args]: string[]): Promise<number> {
-  switch (command) {
-    case "run":
-      return run(runArguments(args), imageFolder);
-    case "serve":
-      return serve(serveArguments(args), imageFolder);
-    case "xl":
-      return withHost((connect) => xl(args, connect));
-    case "version":
-    case "--version":
-    case "-V":
-      process.stdout.write(`xenarium ${version}\n`);
-      return 0;
-    case "help":
-    case "--help":
-    case "-h":
-      process.stdout.write(USAGE);
-      return 0;
-    default:
-      if (command !== undefined && Object.hasOwn(XENSTORE_CLIENTS, command))
-        return withHost((connect) => xenstore(command, args, connect));
-      throw new UsageError(command === undefined ? USAGE : `there is no command "${command}"\n${USAGE}`);
+async function main(args: string[]): Promise<number> {
+  const [command, ...rest] = args;
+  // These have the words of Xen's own tools for what is wrong.
+  if (command === "xl") return withHost((connect) => xl(rest, connect));
+  if (command !== undefined && Object.hasOwn(XENSTORE_CLIENTS, command))
+    return withHost((connect) => xenstore(command, rest, connect));
+  let status = 0;
+  const actions = {
+    run: (options: Parameters<typeof run>[0]) => run(options, imageFolder),
+    serve: (options: Parameters<typeof serve>[0]) => serve(options, imageFolder),
+  };
+  const xenarium = program(actions, (given) => (status = given));
+  if (command === undefined) throw new UsageError(`a command is missing\n${xenarium.helpInformation()}`);
+  try {
+    await xenarium.parseAsync(args, { from: "user" });
+    return status;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return 0;
+    throw usageError(error);
   }
 }
 
 /** As if SIGPIPE, which Node ignores, had ended it: who read the output (`| head`) wants no more of it. */
-const EXIT_PIPE = 128 + 13;
-process.stdout.on("error", (error: NodeJS.ErrnoException) =>
-  process.exit(error.code === "EPIPE" ? EXIT_PIPE : EXIT_FAILURE),
-);
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === "EPIPE" ? SIGNAL_STATUS.SIGPIPE : EXIT_FAILURE),
+  );
 
 main(process.argv.slice(2)).then(
   (status) => process.exit(status),

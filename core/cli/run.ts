@@ -11,27 +11,65 @@ import { UsageError, type RunArguments } from "./arguments.ts";
 import { bootMenu } from "./boot-menu.ts";
 import { runConfig } from "./config-text.ts";
 import { XenLogTail, endingText } from "./ending.ts";
+import { FAILED, LEFT, REFUSED, TIMED_OUT, outcomeText, signalled, stopped, type Outcome } from "./outcome.ts";
 import { checkedSymbols, writeProfile } from "./profile.ts";
 import { Terminal } from "./terminal.ts";
 import { TraceFile } from "./trace.ts";
 
-export const EXIT_POWEROFF = 0;
-export const EXIT_FAILURE = 1;
-export const EXIT_USAGE = 2;
-export const EXIT_CRASH = 3;
-export const EXIT_REBOOT = 4;
-export const EXIT_TIMEOUT = 124;
-
 /** Errors of `create` that are about what the arguments name. */
 const ARGUMENT_ERRORS = ["EINVAL", "ENOENT", "EISDIR", "EACCES", "ENOEXEC"];
 
-function say(message: string): void {
-  process.stderr.write(`xenarium: ${message}\n`);
+/** What is said to the user, and kept for --json. */
+class Speech {
+  readonly said: string[] = [];
+
+  readonly say = (message: string): void => {
+    this.said.push(message);
+    process.stderr.write(`xenarium: ${message}\n`);
+  };
 }
 
 /** Resolves with the exit status; everything that was started is stopped by then. */
 export async function run(options: RunArguments, imageFolder: URL): Promise<number> {
-  const { config, configName, kernel } = await checkedConfig(options);
+  const speech = new Speech();
+  const guest: Guest = { name: null, domid: null, began: null, restarts: 0 };
+  const terminal = new Terminal(options.json ? process.stderr : process.stdout);
+  const report = async (outcome: Outcome, seconds: number | null, messages: readonly string[]): Promise<void> => {
+    const { name, domid, restarts } = guest;
+    const facts = { name, domid, restarts, seconds, consoleBytes: terminal.written, messages };
+    if (options.json)
+      await new Promise<void>((resolve) => process.stdout.write(outcomeText(outcome, facts), () => resolve()));
+  };
+  try {
+    const outcome = await runGuest(options, imageFolder, terminal, guest, speech);
+    const { ended = performance.now(), began } = guest;
+    await report(outcome, began === null ? null : (ended - began) / 1000, speech.said);
+    return outcome.status;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    await report(error instanceof UsageError ? REFUSED : FAILED, null, [...speech.said, message]);
+    throw error;
+  }
+}
+
+/** The domain of the run, or the one that replaced it. */
+interface Guest {
+  name: string | null;
+  domid: number | null;
+  /** When it began to run, and ended: performance.now(). */
+  began: number | null;
+  ended?: number;
+  restarts: number;
+}
+
+async function runGuest(
+  options: RunArguments,
+  imageFolder: URL,
+  terminal: Terminal,
+  guest: Guest,
+  { say }: Speech,
+): Promise<Outcome> {
+  const { config, configName, kernel } = await checkedConfig(options, say);
   const symbols = await checkedSymbols(options.symbols);
   const menu = await bootMenu(options);
   const trace = options.trace === null ? null : await TraceFile.create(options.trace);
@@ -48,22 +86,21 @@ export async function run(options: RunArguments, imageFolder: URL): Promise<numb
   host.on("notice", ({ severity, message }) => {
     if (severity !== "info") say(message);
   });
-  const terminal = new Terminal();
   let profiler: Profiler | null = null;
-  let finish!: (status: number) => void;
-  const finished = new Promise<number>((resolve) => (finish = resolve));
+  let finish!: (outcome: Outcome) => void;
+  const finished = new Promise<Outcome>((resolve) => (finish = resolve));
   host.once("off", ({ reason }) => {
     if (reason) say(reason);
-    finish(EXIT_FAILURE);
+    finish(FAILED);
   });
   const timer =
     options.timeout === null
       ? null
       : setTimeout(() => {
           say(`the domain was still running after ${options.timeout} s`);
-          finish(EXIT_TIMEOUT);
+          finish(TIMED_OUT);
         }, options.timeout * 1000);
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => finish(EXIT_FAILURE));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => finish(signalled(signal)));
   const saveProfile = async (): Promise<void> => {
     if (profiler && host.isOn)
       await writeProfile(profiler, options.profile!, kernel, symbols).catch((error: Error) =>
@@ -82,18 +119,19 @@ export async function run(options: RunArguments, imageFolder: URL): Promise<numb
       if (options.profile !== null) profiler = await Profiler.start(host);
     };
     const ended = (stop: DomainStopped, seconds: number): void => say(endingText(stop, seconds, terminal.written, log));
-    const started = start(host, config, configName, terminal, finish, ended, profiling, tracing).catch(
+    const started = start(host, config, configName, guest, terminal, finish, ended, profiling, tracing).catch(
       (error: unknown) => {
         say(error instanceof Error ? error.message : String(error));
         const about = error instanceof ToolstackError && ARGUMENT_ERRORS.includes(error.code);
-        finish(about ? EXIT_USAGE : EXIT_FAILURE);
+        finish(about ? REFUSED : FAILED);
       },
     );
-    const status = await finished;
+    const outcome = await finished;
+    guest.ended ??= performance.now();
     void started;
     await saveProfile();
     await saveTrace();
-    return status;
+    return outcome;
   } finally {
     if (timer) clearTimeout(timer);
     host.removeAllListeners("off");
@@ -103,7 +141,10 @@ export async function run(options: RunArguments, imageFolder: URL): Promise<numb
   }
 }
 
-async function checkedConfig(options: RunArguments): Promise<{ config: string; configName: string; kernel: string }> {
+async function checkedConfig(
+  options: RunArguments,
+  say: (message: string) => void,
+): Promise<{ config: string; configName: string; kernel: string }> {
   let base: string | null = null;
   if (options.config !== null) {
     try {
@@ -136,8 +177,9 @@ async function start(
   host: PoweredHost,
   config: string,
   configName: string,
+  guest: Guest,
   terminal: Terminal,
-  finish: (status: number) => void,
+  finish: (outcome: Outcome) => void,
   ended: (stop: DomainStopped, seconds: number) => void,
   profiling: () => Promise<void>,
   tracing: (domid: number, name: string) => Promise<void>,
@@ -154,67 +196,56 @@ async function start(
     shown = offset + bytes.length;
   });
   const attach = async (domid: number): Promise<void> => {
-    await tracing(domid, expectations.name ?? "");
+    await tracing(domid, guest.name ?? "");
     current = domid;
     shown = Infinity;
     const snapshot = await toolstack.request("consoleAttach", { domid });
     terminal.write(snapshot.log);
     shown = snapshot.end;
   };
-  const expectations = follow(toolstack, attach, finish, ended);
+  follow(toolstack, guest, attach, finish, ended);
   const { domid, name } = await toolstack.request("create", { config, configName, paused: true });
-  expectations.name = name;
-  expectations.domid = domid;
+  guest.name = name;
+  guest.domid = domid;
   await attach(domid);
   terminal.attach(
     (bytes) =>
       void toolstack.request("consoleInput", { domid: current, bytes: Uint8Array.from(bytes) }).catch(() => {}),
-    () => finish(EXIT_FAILURE),
+    () => finish(LEFT),
   );
-  expectations.began = performance.now();
+  guest.began = performance.now();
   await toolstack.request("unpause", { domid });
-}
-
-interface Expectations {
-  name: string | null;
-  domid: number;
-  /** When the domain began to run: performance.now(). */
-  began: number;
 }
 
 /** Ends the run with the domain, or goes on with the one that replaces it. */
 function follow(
   toolstack: ToolstackClient,
+  guest: Guest,
   attach: (domid: number) => Promise<void>,
-  finish: (status: number) => void,
-  ended: (stop: DomainStopped, seconds: number) => void,
-): Expectations {
-  const expected: Expectations = { name: null, domid: -1, began: 0 };
+  finish: (outcome: Outcome) => void,
+  said: (stop: DomainStopped, seconds: number) => void,
+): void {
   let restarting = false;
   toolstack.on("stopped", (stop) => {
-    if (stop.domid !== expected.domid) return;
-    ended(stop, (performance.now() - expected.began) / 1000);
+    if (stop.domid !== guest.domid) return;
+    guest.ended = performance.now();
+    said(stop, (guest.ended - (guest.began ?? guest.ended)) / 1000);
     restarting = stop.action.endsWith("restart") || stop.action === "soft-reset";
-    if (!restarting) finish(statusOf(stop));
+    if (!restarting) finish(stopped(stop));
   });
   toolstack.on("created", ({ domid, name }) => {
-    if (!restarting || name !== expected.name) return;
+    if (!restarting || name !== guest.name) return;
     restarting = false;
-    expected.domid = domid;
-    expected.began = performance.now();
-    attach(domid).catch(() => finish(EXIT_FAILURE));
+    guest.domid = domid;
+    guest.began = performance.now();
+    delete guest.ended;
+    guest.restarts++;
+    attach(domid).catch(() => finish(FAILED));
   });
   toolstack.on("destroyed", ({ domid }) => {
-    if (domid === expected.domid && !restarting) finish(EXIT_FAILURE);
+    if (domid === guest.domid && !restarting) finish(FAILED);
   });
   toolstack.on("notice", ({ severity }) => {
-    if (severity === "error" && restarting) finish(EXIT_FAILURE);
+    if (severity === "error" && restarting) finish(FAILED);
   });
-  return expected;
-}
-
-function statusOf({ reason }: DomainStopped): number {
-  if (reason === "poweroff") return EXIT_POWEROFF;
-  if (reason === "reboot") return EXIT_REBOOT;
-  return reason === "crash" || reason === "watchdog" ? EXIT_CRASH : EXIT_FAILURE;
 }

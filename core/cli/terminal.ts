@@ -4,7 +4,13 @@ const LEAVE = 0x1d; // Ctrl+]
 export class Terminal {
   /** Bytes of output so far. */
   written = 0;
+  readonly #output: NodeJS.WriteStream;
   #onData: ((chunk: Buffer) => void) | null = null;
+
+  /** `output`: where what the guest prints goes. */
+  constructor(output: NodeJS.WriteStream) {
+    this.#output = output;
+  }
 
   /** Sends what is typed to `input`; `leave` at Ctrl+]. The end of stdin ends nothing. */
   attach(input: (bytes: Uint8Array) => void, leave: () => void): void {
@@ -24,7 +30,7 @@ export class Terminal {
 
   write(bytes: Uint8Array): void {
     this.written += bytes.length;
-    process.stdout.write(bytes);
+    this.#output.write(bytes);
   }
 
   /** Gives the terminal back and waits until all output is out. */
@@ -37,6 +43,6 @@ export class Terminal {
       stdin.pause();
       stdin.unref?.();
     }
-    await new Promise<void>((resolve) => process.stdout.write("", () => resolve()));
+    await new Promise<void>((resolve) => this.#output.write("", () => resolve()));
   }
 }

@@ -8,6 +8,7 @@ import { Inspector } from "../dom0/kernel/inspector.ts";
 import type { NativeKernel } from "../dom0/kernel/kernel.ts";
 import { Observer } from "../dom0/kernel/observe.ts";
 import type { StatisticsArea } from "../dom0/kernel/statistics.ts";
+import { Networks } from "../dom0/network/networks.ts";
 import { BackendDevices } from "../dom0/xenbus/devices.ts";
 import type { DeviceKind } from "../dom0/xenbus/kind.ts";
 import { XenstoreDomains } from "../dom0/xenstore/domains.ts";
@@ -54,8 +55,9 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
 
   const consoles = new Consoles(consoleLogBytes);
   const disks = new Disks();
+  const networks = new Networks(() => now() / 1e6);
   const backends = new BackendDevices(
-    { domid, memory, events, grants, store, services: { consoles, disks }, now },
+    { domid, memory, events, grants, store, services: { consoles, disks, networks }, now },
     kinds,
   );
   const devices = new DomainDevices(store, kinds, (name): number | null => reports.find(name));
@@ -109,6 +111,7 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     handshakes,
     consoles,
     devices,
+    networks,
     lifecycle,
     saving,
     reports,

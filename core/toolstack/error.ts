@@ -2,6 +2,7 @@
 import type { ConfigDiagnostic, ToolstackErrorData } from "./messages.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
 import { ImageError } from "../dom0/builder/elf.ts";
+import { NetworkError } from "../dom0/network/networks.ts";
 import { XenstoreError } from "../dom0/xenstore/wire.ts";
 
 export class Refusal extends Error {
@@ -26,6 +27,7 @@ export function errorData(error: unknown): ToolstackErrorData {
   if (error instanceof HypercallError)
     return { code: error.code, message: `The hypervisor refused: ${error.message}.` };
   if (error instanceof XenstoreError) return { code: error.code, message: `xenstore refused: ${error.message}.` };
+  if (error instanceof NetworkError) return { code: "EINVAL", message: error.message };
   if (error instanceof ImageError) return { code: "ENOEXEC", message: error.message };
   return { code: "EIO", message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }

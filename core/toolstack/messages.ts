@@ -20,6 +20,8 @@ import type {
 import type { CreationLimits, SchedulerParameters } from "../dom0/kernel/hypercalls.ts";
 import type { FrameKind, FrameMap, MemoryLayout } from "../dom0/kernel/frame-table.ts";
 import type { PcpuSwitches } from "../dom0/kernel/switches.ts";
+import type { Forward } from "../dom0/network/gateway/forwards.ts";
+import type { NetworkDefinition, NetworkReport } from "../dom0/network/networks.ts";
 import type { DeviceSpec } from "../dom0/xenbus/kind.ts";
 import type { DeviceEntry, DeviceHandshake, DomainHandshakes, DomainWiring } from "./wiring-report.ts";
 
@@ -287,7 +289,7 @@ export interface XenstoreAccount {
 }
 export interface XenstoreAccounts {
   nodes: number;
-  /** Per domain; sizes in bytes, `permissions` of one node, `transactionNodes` of one transaction. */
+  /** Per domain; sizes in bytes, `permissions` of one node, `transactionNodes` and `transactionChanges` of one transaction. */
   quota: {
     nodes: number;
     nodeSize: number;
@@ -296,6 +298,7 @@ export interface XenstoreAccounts {
     watches: number;
     transactions: number;
     transactionNodes: number;
+    transactionChanges: number;
     replies: number;
     bytes: number;
   };
@@ -418,6 +421,21 @@ export interface ToolstackRequests {
   deviceList: { args: { domid: number; kind: string }; result: DeviceEntry[] };
   /** Another medium into a drive, or none where the string has no target. */
   mediumInsert: { args: { domid: number; key: string; spec: string; folder: string }; result: null };
+  /** Virtual networks: their bridges, who is on them, what leads out of them and in. */
+  networkList: { args: Record<string, never>; result: NetworkReport[] };
+  networkCreate: { args: NetworkDefinition; result: null };
+  networkRemove: { args: { name: string }; result: null };
+  /** A port of this computer leads to a guest's; port 0: any free one, which the result names. */
+  networkForward: { args: { network: string; forward: Forward }; result: Forward };
+  networkUnforward: {
+    args: { network: string; protocol: "tcp" | "udp"; hostAddress: string; hostPort: number };
+    result: null;
+  };
+  /** Guests reach `hostPort` of this computer's loopback at the gateway's `port`; null: no more. */
+  networkService: { args: { network: string; port: number; hostPort: number | null }; result: null };
+  /** A bridge's traffic, or one interface's on it, into a new file in pcap's format. */
+  networkCapture: { args: { network: string; port: string | null; file: string }; result: null };
+  networkCaptureEnd: { args: { file: string }; result: null };
   wiring: { args: { domid: number }; result: DomainWiring };
   /** What frontends and backends of the domain's devices wrote into xenstore, also when it is gone: its devices, then one of them. */
   handshakes: { args: { domid: number }; result: DomainHandshakes };

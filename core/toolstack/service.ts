@@ -18,6 +18,7 @@ import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import type { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { bootBuilt } from "./boot-report.ts";
+import type { Networks } from "../dom0/network/networks.ts";
 import type { DomainDevices } from "./devices.ts";
 import type { DiskBoot } from "./disk-boot.ts";
 import { readStoreMemory } from "./domain-store.ts";
@@ -27,6 +28,7 @@ import { HotPlug } from "./hot-plug.ts";
 import { MAXMEM_SLACK_KIB, type Emit, type Lifecycle } from "./lifecycle.ts";
 import type { DomainSettings, ImageDescription, ToolstackRequestName, ToolstackRequests } from "./messages.ts";
 import type { Inspection } from "./inspect/inspection.ts";
+import { NetworkRequests } from "./network-requests.ts";
 import type { Reports } from "./reports.ts";
 import type { Saving } from "./saving.ts";
 import { StoreRequests } from "./store-requests.ts";
@@ -47,6 +49,7 @@ export interface ServiceParts {
   handshakes: Handshakes;
   consoles: Consoles;
   devices: DomainDevices;
+  networks: Networks;
   lifecycle: Lifecycle;
   saving: Saving;
   reports: Reports;
@@ -95,6 +98,7 @@ export class Service {
     const { hypercalls, store, handshakes, consoles, devices, lifecycle, saving, reports, inspection } = this.#parts;
     const xenstore = this.#xenstore;
     const hotPlug = new HotPlug(lifecycle, devices, store);
+    const networks = new NetworkRequests(this.#parts.networks);
     return {
       hostInfo: () => reports.hostInfo(),
       dmesg: ({ clear }) => hypercalls.readConsole(clear ?? false),
@@ -174,6 +178,14 @@ export class Service {
         done(await hotPlug.detach(domid, key, device, force ?? false)),
       deviceList: ({ domid, kind }) => devices.list(domid, kind),
       mediumInsert: ({ domid, key, spec, folder }) => done(hotPlug.insert(domid, key, spec, folder)),
+      networkList: () => networks.list(),
+      networkCreate: (definition) => done(networks.create(definition)),
+      networkRemove: ({ name }) => done(networks.remove(name)),
+      networkForward: (args) => networks.forward(args),
+      networkUnforward: (args) => done(networks.unforward(args)),
+      networkService: (args) => done(networks.service(args)),
+      networkCapture: async (args) => done(await networks.capture(args)),
+      networkCaptureEnd: ({ file }) => done(networks.endCapture(file)),
       wiring: ({ domid }) => this.#parts.wiring.report(domid),
       handshakes: ({ domid }) => known(handshakes.of(domid), `Of domain ${domid} no handshake is known.`),
       handshake: ({ domid, kind, id }) =>

@@ -79,7 +79,8 @@ function Limits({ quota }: { quota: XenstoreAccounts["quota"] }) {
   return (
     <p className="muted store-limits">
       A domain’s node has less than {quota.nodeSize} bytes and up to {quota.permissions} permissions, its path up to{" "}
-      {quota.pathLength} bytes; a transaction touches up to {quota.transactionNodes} nodes. Domain-0 has no quota.
+      {quota.pathLength} bytes; a transaction touches up to {quota.transactionNodes} nodes and makes up to{" "}
+      {quota.transactionChanges} changes. Domain-0 has no quota.
     </p>
   );
 }

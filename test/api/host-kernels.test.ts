@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { temporaryFolder } from "../temporary.ts";
 import { hostKernels, readBootFile } from "../../core/api/host-kernels.ts";
 import type { HostService } from "../../core/api/host-service.ts";
+import { HostJournal } from "../../core/api/journal/host-journal.ts";
 import { Session } from "../../core/api/session.ts";
 import type { ServerMessage } from "../../core/api/schema.ts";
 
@@ -34,6 +35,7 @@ function ask(
   const host = {
     state: { power: "off" },
     notices: [],
+    journal: new HostJournal(() => {}, { gone: () => null, saved: () => null }),
     on: () => {},
     off: () => {},
     kernelFolder: (may: boolean) => kernelFolder ?? (may ? "/nowhere/boot" : null),

@@ -18,7 +18,9 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     const child = spawn(process.execPath, [cli, "serve", ...options], { env, stdio: ["ignore", "pipe", "inherit"] });
     const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
     await new Promise((resolve) => child.stdout.once("data", resolve));
-    expect(readdirSync(tmp, { recursive: true }).join()).toMatch(/^xenarium-\d+,xenarium-\d+\/host\.sock$/);
+    expect(readdirSync(tmp, { recursive: true }).join()).toMatch(
+      /^(xenarium-\d+),\1\/host\.sock,\1\/host\.sock\.owner$/,
+    );
     child.kill(signal);
     expect(await ended).toBe(0);
     expect(readdirSync(tmp)).toEqual([]);

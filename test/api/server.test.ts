@@ -1,5 +1,6 @@
 /** The management API as its clients meet it, honest and hostile. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import path from "node:path";
@@ -235,7 +236,7 @@ describe("the local socket", () => {
     const first = await serveLocal(host, file);
     const client = new ApiClient(await connectLocal(file));
     expect((await client.request("list")).map(({ name }) => name)).toContain("Domain-0");
-    await expect(serveLocal(host, file)).rejects.toThrow(/another Xenarium host listens/);
+    await expect(serveLocal(host, file)).rejects.toThrow(/another Xenarium host, or another program, listens at/);
     const rude = connect(file).resume();
     rude.write(Buffer.from([0xff, 0xff, 0xff, 0x7f]));
     await new Promise((resolve) => rude.once("close", resolve));
@@ -243,7 +244,9 @@ describe("the local socket", () => {
     client.close();
     await first.close();
     mkdirSync(path.dirname(file), { mode: 0o700 });
-    writeFileSync(file, "");
+    const killed = `require("net").createServer().listen(${JSON.stringify(file)}, () => process.kill(process.pid, "SIGKILL"))`;
+    spawnSync(process.execPath, ["-e", killed]);
+    expect(statSync(file).isSocket()).toBe(true);
     const second = await serveLocal(host, file);
     await second.close();
   });

@@ -128,6 +128,7 @@ describe("xenstore over the API", () => {
       watches: 128,
       transactions: 10,
       transactionNodes: 1024,
+      transactionChanges: 2048,
       replies: 20,
       bytes: 1 << 20,
     });

@@ -262,8 +262,10 @@ export function sseCase(form: SseForm, random: Random): SseCase {
   return { bytes, length: code.length, form, flagMask: 0n };
 }
 
-/** Why the case is not for this comparison, or null. */
-export function excluded({ bytes, form, length }: SseCase): string | null {
+/** Why the case is not for this comparison, or null. `isAmd`: the processor that is compared with is AMD's. */
+export function excluded({ bytes, form, length }: SseCase, isAmd: boolean): string | null {
+  if (isAmd && form.map === 1 && form.opcode === 0x2b && form.prefix >= 0xf2)
+    return "MOVNTSS and MOVNTSD are of SSE4a, which the engine does not announce";
   if (form.map !== 1 || form.opcode !== 0xae) return null;
   const modrm = bytes[length - 1]!;
   const digit = (modrm >> 3) & 7;

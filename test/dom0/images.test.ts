@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { deflateRawSync, gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
@@ -9,15 +9,11 @@ import { identifyImage, loadKernel } from "../../core/dom0/builder/image.ts";
 import { fillTable, layoutPv } from "../../core/dom0/builder/layout.ts";
 import { pvParameters } from "../../core/dom0/builder/notes.ts";
 import { undoX86Filter } from "../../core/dom0/builder/xz.ts";
+import { debianKernel, grubForXen, guestsMissing } from "../guests/images.ts";
 import { lzmaBomb, zstdBomb } from "./bombs.ts";
 
-const GRUB = "/work/ref/grub/usr/lib/grub-xen/";
-const BOOT = "/work/ref/linux/boot";
-const debianKernel = existsSync(BOOT)
-  ? readdirSync(BOOT)
-      .filter((name) => name.startsWith("vmlinuz"))
-      .map((name) => path.join(BOOT, name))[0]
-  : undefined;
+const guests = guestsMissing();
+const why = guests ? ` (${guests})` : "";
 
 /** A small ELF64: one segment of `text` at `paddr`, and Xen notes. */
 function elf({
@@ -196,9 +192,8 @@ describe("unpacking", () => {
     expect(Buffer.from(await decompress(packed, compressionOf(packed)!)).equals(sample)).toBe(true);
   });
 
-  it("undoes the x86 filter of real code", async () => {
-    if (!existsSync(`${GRUB}grub-x86_64-xen.bin`)) return;
-    const code = readFileSync(`${GRUB}grub-x86_64-xen.bin`);
+  it.skipIf(guests)(`undoes the x86 filter of real code${why}`, async () => {
+    const code = readFileSync(grubForXen());
     let packed: Buffer;
     try {
       packed = execFileSync("xz", ["--x86", "--lzma2=preset=1", "--check=crc32", "-c"], {
@@ -303,9 +298,9 @@ describe("layout", () => {
   });
 });
 
-describe.runIf(debianKernel)("Debian's kernel", () => {
+describe.skipIf(guests)(`Debian's kernel${why}`, () => {
   it("is read: version, notes, entry", async () => {
-    const image = await identifyImage(readFileSync(debianKernel!));
+    const image = await identifyImage(readFileSync(debianKernel()));
     expect(image).toMatchObject({ kind: "bzimage", bootable: true });
     expect(image.version).toMatch(/^6\.1\.0-/);
     expect(image.summary).toMatch(/^Linux 6\.1\.0-\d+-amd64, bzImage, xz payload/);
@@ -317,7 +312,7 @@ describe.runIf(debianKernel)("Debian's kernel", () => {
   });
 
   it("is refused with a reason when cut short or spoilt", async () => {
-    const bytes = readFileSync(debianKernel!);
+    const bytes = readFileSync(debianKernel());
     expect((await identifyImage(bytes.subarray(0, 4 << 20))).reason).toMatch(/cut short/);
     const bad = Buffer.from(bytes);
     bad.fill(0x5a, 3 << 20, (3 << 20) + 4096);
@@ -325,12 +320,13 @@ describe.runIf(debianKernel)("Debian's kernel", () => {
   });
 });
 
-describe.runIf(existsSync(GRUB))("GRUB", () => {
+describe.skipIf(guests)(`GRUB${why}`, () => {
   it("starts as PV; its 32-bit builds are refused", async () => {
-    const grub = readFileSync(`${GRUB}grub-x86_64-xen.bin`);
+    const grub = readFileSync(grubForXen());
+    const sibling = (name: string): Buffer => readFileSync(path.join(path.dirname(grubForXen()), name));
     expect(await identifyImage(grub)).toMatchObject({ kind: "elf-pv64", bootable: true });
     expect(pvParameters(parseElf(grub))).toMatchObject({ virtBase: 0n, entry: 0n, initP2m: null, hypercallPage: null });
-    expect((await identifyImage(readFileSync(`${GRUB}grub-i386-xen.bin`))).kind).toBe("elf-pv32");
-    expect((await identifyImage(readFileSync(`${GRUB}grub-i386-xen_pvh.bin`))).kind).toBe("elf-pvh");
+    expect((await identifyImage(sibling("grub-i386-xen.bin"))).kind).toBe("elf-pv32");
+    expect((await identifyImage(sibling("grub-i386-xen_pvh.bin"))).kind).toBe("elf-pvh");
   });
 });

@@ -99,7 +99,7 @@ describe.skipIf(guests !== null)(`a disk${guests ? ` (${guests})` : ""}`, () => 
       expect.poll(async () => fits(await logs()), { timeout: 100_000, interval: 100 }).toBe(true);
     const created = ask("create", { config: config("booted", image), configName: path.join(folder, "a.cfg") });
     await until(([first]) => first?.text.includes("is booted in") ?? false);
-    const [{ domid }] = (await logs()) as [{ domid: number }];
+    const { domid } = (await logs())[0]!;
     await ask("consoleInput", { domid, bytes: Buffer.from("\x1b[B\r") });
     expect((await created).domid).toBe(domid);
     await until((all) => all.length === 2 && all[1]!.text.includes("ROOT-ON-DISK"));

@@ -13,10 +13,13 @@ interface Asked {
 }
 
 interface Client {
+  summary: string;
   /** Options and operands, as in "[-h] [-p] key [...]". */
   usage: string;
   /** Options: letters, with a colon where a value follows. */
   options: string;
+  /** What its -p does, if it does not show paths. */
+  permissions?: string;
   least: number;
   run(asked: Asked): Promise<number>;
 }
@@ -66,10 +69,23 @@ async function setPermissions(host: Host, path: string, permissions: string, bel
   for (const child of children) await setPermissions(host, `${path === "/" ? "" : path}/${child}`, permissions, true);
 }
 
+const OPTIONS: Readonly<Record<string, string>> = {
+  f: "whole paths",
+  p: "with paths",
+  s: "over xenstored's socket, as always here",
+  R: "values as they are, without escapes",
+  t: "parents that are empty then go too",
+  u: "its parents too",
+  r: "what is below it too",
+  n: "end after so many",
+};
+
 export const XENSTORE_CLIENTS: Readonly<Record<string, Client>> = {
   "xenstore-ls": {
+    summary: "Show the tree below paths, / without one",
     usage: "[-h] [-f] [-p] [-s] [path]",
     options: "fps",
+    permissions: "with who may read and write",
     least: 0,
     run: async ({ host, keys, has }) => {
       for (const key of keys.length ? keys : ["/"])
@@ -81,6 +97,7 @@ export const XENSTORE_CLIENTS: Readonly<Record<string, Client>> = {
     },
   },
   "xenstore-list": {
+    summary: "List the names below paths",
     usage: "[-h] [-p] [-s] key [...]",
     options: "ps",
     least: 1,
@@ -96,6 +113,7 @@ export const XENSTORE_CLIENTS: Readonly<Record<string, Client>> = {
     },
   },
   "xenstore-read": {
+    summary: "Show the values of paths",
     usage: "[-h] [-p] [-s] [-R] key [...]",
     options: "psR",
     least: 1,
@@ -113,6 +131,7 @@ export const XENSTORE_CLIENTS: Readonly<Record<string, Client>> = {
     },
   },
   "xenstore-write": {
+    summary: "Write values",
     usage: "[-h] [-s] [-R] key value [...]",
     options: "sR",
     least: 2,
@@ -129,6 +148,7 @@ export const XENSTORE_CLIENTS: Readonly<Record<string, Client>> = {
     },
   },
   "xenstore-exists": {
+    summary: "Exit status 0 when all paths exist, else 1",
     usage: "[-h] [-p] [-s] key [...]",
     options: "ps",
     least: 1,
@@ -144,6 +164,7 @@ export const XENSTORE_CLIENTS: Readonly<Record<string, Client>> = {
     },
   },
   "xenstore-rm": {
+    summary: "Remove paths and what is below them",
     usage: "[-h] [-s] [-t] key [...]",
     options: "st",
     least: 1,
@@ -157,6 +178,7 @@ export const XENSTORE_CLIENTS: Readonly<Record<string, Client>> = {
     },
   },
   "xenstore-chmod": {
+    summary: "Set who may read and write a path",
     usage: "[-h] [-u] [-r] [-s] key <mode [modes...]>",
     options: "urs",
     least: 1,
@@ -178,6 +200,7 @@ export const XENSTORE_CLIENTS: Readonly<Record<string, Client>> = {
     },
   },
   "xenstore-watch": {
+    summary: "Show which paths change",
     usage: "[-h] [-n NR] key",
     options: "n:",
     least: 1,
@@ -212,16 +235,28 @@ function usage(name: string): XlFailure {
   return new XlFailure(`${name}: Usage: ${name} ${XENSTORE_CLIENTS[name]!.usage}`);
 }
 
-/** Runs the client of that name; its exit status. Throws XlFailure. */
-export async function xenstore(name: string, args: string[], connect: () => Promise<Host>): Promise<number> {
+/** The client of that name as commander has it: for help and completion too. */
+export function declared(name: string): Command {
   const client = XENSTORE_CLIENTS[name]!;
   const command = new Command(name)
+    .summary(client.summary)
+    .description(`${client.summary}, as dom0, against a running host.`)
+    .usage(client.usage)
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
     .helpOption(false);
-  command.argument("[keys...]").addOption(new Option("-h"));
-  for (const [, letter, value] of client.options.matchAll(/(\w)(:?)/g))
-    command.addOption(new Option(value ? `-${letter} <value>` : `-${letter}`));
+  command.argument("[keys...]").addOption(new Option("-h", "how it is used"));
+  for (const [, letter, value] of client.options.matchAll(/(\w)(:?)/g)) {
+    const what = (letter === "p" && client.permissions) || OPTIONS[letter!]!;
+    command.addOption(new Option(value ? `-${letter} <NR>` : `-${letter}`, what));
+  }
+  return command;
+}
+
+/** Runs the client of that name; its exit status. Throws XlFailure. */
+export async function xenstore(name: string, args: string[], connect: () => Promise<Host>): Promise<number> {
+  const client = XENSTORE_CLIENTS[name]!;
+  const command = declared(name);
   try {
     command.parse(args, { from: "user" });
   } catch (error) {

@@ -4,7 +4,7 @@ import type { Host } from "./command.ts";
 
 /** Connects the terminal until Ctrl+] or the domain's end. */
 export async function connectConsole(host: Host, domid: number): Promise<number> {
-  const terminal = new Terminal();
+  const terminal = new Terminal(process.stdout);
   let shown = Infinity;
   let leave!: () => void;
   const left = new Promise<void>((resolve) => (leave = resolve));

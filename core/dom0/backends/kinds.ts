@@ -2,13 +2,13 @@
 import type { DeviceKind } from "../xenbus/kind.ts";
 import { BLK } from "./blk/kind.ts";
 import { CONSOLE } from "./console/kind.ts";
+import { NET } from "./net/kind.ts";
 
-export const DEVICE_KINDS: readonly DeviceKind[] = [CONSOLE, BLK];
+export const DEVICE_KINDS: readonly DeviceKind[] = [CONSOLE, BLK, NET];
 
 /** Devices that guests and other domains may have and that have no row: what they are called. */
 const OTHERS = {
   xenstore: "xenstore",
-  vif: "Network interface",
   vkbd: "Keyboard and pointer",
   vfb: "Framebuffer",
   "9pfs": "Shared folder",

@@ -2,6 +2,7 @@
 import { EVTCHN_FIFO_LINKED } from "../abi/event_channel";
 import { Domain, vcpuOf } from "../domain/domain";
 import { expectHeldFrame } from "../memory/check";
+import { PGT_writable_page } from "../memory/frames";
 
 /** Domain's page: u32 lock (leaf), u32 number of pages, then u32 machine addresses. */
 export const FIFO_LOCK: usize = 0;
@@ -33,8 +34,9 @@ export function countFifoFrames(d: Domain): void {
   for (let i: u32 = 0; i < d.maxVcpus; i++) {
     const v = vcpuOf(d, i);
     if (v && v.evtchnFifo && load<u32>(v.evtchnFifo, CONTROL))
-      expectHeldFrame(load<u32>(v.evtchnFifo, CONTROL) >> 12, true);
+      expectHeldFrame(load<u32>(v.evtchnFifo, CONTROL) >> 12, PGT_writable_page);
   }
   const pages = load<u32>(d.evtchnFifo, FIFO_PAGES);
-  for (let i: u32 = 0; i < pages; i++) expectHeldFrame(load<u32>(d.evtchnFifo + FIFO_ADDRESSES + i * 4) >> 12, true);
+  for (let i: u32 = 0; i < pages; i++)
+    expectHeldFrame(load<u32>(d.evtchnFifo + FIFO_ADDRESSES + i * 4) >> 12, PGT_writable_page);
 }

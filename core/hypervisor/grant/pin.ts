@@ -56,6 +56,12 @@ export let pinnedMfn: u32 = 0;
 export let pinnedStart: u32 = 0;
 export let pinnedLength: u32 = 0;
 
+/**
+ * The entry's flags that the last setStatus() accepted. The guest may change the entry right afterwards: what kind of grant it is must be
+ * decided by what was checked.
+ */
+let acceptedFlags: u32 = 0;
+
 /** Checks flags and domid of an entry and sets its reading/writing marks. GNTST_*. Caller holds the table's lock. */
 function setStatus(t: GrantTable, ref: u32, active: usize, domid: u32, readonly: bool, forMap: bool): i32 {
   const shared = sharedEntry(t, ref);
@@ -73,6 +79,7 @@ function setStatus(t: GrantTable, ref: u32, active: usize, domid: u32, readonly:
       if (wrongType || header >> 16 != domid) return GNTST_general_error;
     }
     if (!readonly && flags & GTF_readonly) return GNTST_general_error;
+    acceptedFlags = flags;
     if (t.version == 1) {
       if (atomic.cmpxchg<u32>(shared, header, header | marks) == header) return GNTST_okay;
       continue;
@@ -141,7 +148,7 @@ export function pinGrant(
   }
   if (!pin) {
     const shared = sharedEntry(t, ref);
-    const flags = <u32>load<u16>(shared);
+    const flags = acceptedFlags;
     if (t.version == 2 && (flags & GTF_type_mask) == <u32>GTF_transitive) {
       const through = <u32>load<u16>(shared, GRANT_V2_trans_domid);
       const throughRef = load<u32>(shared, GRANT_V2_trans_gref);

@@ -1,5 +1,5 @@
 /** HYPERVISOR_vcpu_op, set_timer_op: a domain's own vCPUs, their timers and the areas they share with Xen. */
-import { EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, ENXIO, EOPNOTSUPP } from "../abi/errno";
+import { EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, ENXIO, EOPNOTSUPP, ERESTART } from "../abi/errno";
 import { SHUTDOWN_poweroff } from "../abi/sched";
 import {
   RUNSTATE_INFO_SIZE,
@@ -33,6 +33,7 @@ import {
 import { domainShutdown } from "../domain/lifecycle";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
 import { PGT_writable_page, frameAddress } from "../memory/frames";
+import { continueWith } from "./continuation";
 import { getPageAndType } from "../memory/page_type";
 import { updateVcpuTime } from "../pv/time";
 import { pvSetContext } from "../pv/vcpu";
@@ -153,8 +154,11 @@ export function doVcpuOp(cmd: u64, vcpuId: u32, arg: u64): i64 {
   const v = found as Vcpu;
   clearGuestFault();
   switch (<u32>cmd) {
-    case VCPUOP_initialise:
-      return isNative(d) ? -EOPNOTSUPP : initialise(v, arg);
+    case VCPUOP_initialise: {
+      if (isNative(d)) return -EOPNOTSUPP;
+      const error = initialise(v, arg);
+      return error == -ERESTART ? continueWith(cmd, vcpuId, arg) : error;
+    }
     case VCPUOP_up:
       if (isNative(d)) return 0;
       if (!(v.guestFlags & GUEST_INITIALISED)) return -EINVAL;

@@ -41,6 +41,11 @@ export class DomainMemory {
   e820Entries: u32;
   /** Address of the domain's grant table (grant/table.ts), 0 if it has none. */
   grants: usize;
+  /** First of the tables that are kept (kept_tables.ts): of those let go of, and of those that a validation reached. */
+  releasedTables: u32;
+  reachedTables: u32;
+  /** Address of the vCPU that is to come back to its validation, 0 if none is. The last one, if there are several. */
+  validating: usize;
   /** Progress of teardown. */
   teardownState: u32;
   /** mfns of the per-domain L1 tables, 16 vCPUs each. */

@@ -49,6 +49,8 @@ export const PGT_type_mask: u64 = (<u64>0xff) << 32;
 export const PGT_validated: u64 = 1 << 40;
 export const PGT_pinned: u64 = 1 << 41;
 export const PGT_locked: u64 = 1 << 42;
+/** In its owner's list of kept tables (kept_tables.ts), which has a reference of both kinds. */
+export const PGT_kept: u64 = 1 << 43;
 export const PGT_count_mask: u64 = COUNT_MASK;
 export const PGT_count_limit: u64 = COUNT_LIMIT;
 
@@ -263,6 +265,11 @@ export function getPageOwner(mfn: u64): i32 {
     if (was == seen) return <i32>((seen >> OWNER_SHIFT) & 0xffff);
     seen = was;
   }
+}
+
+/** One reference more of a frame of which the caller holds one. */
+export function refPage(mfn: u32): void {
+  atomic.add<u64>(frameInfo(mfn), 1);
 }
 
 /** Drops a reference; with the last one the frame goes back to the allocator. */

@@ -16,8 +16,9 @@ import {
 } from "../abi/memory";
 import { callerDomid, currentBase, flushAddress, flushAddressOn, flushAll, flushLocal, flushOn } from "./current";
 import { DomainMemory, MEM_PRIVILEGED, domainMemory } from "./domain_memory";
-import { EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, ESRCH } from "../abi/errno";
+import { EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, ERESTART, ESRCH } from "../abi/errno";
 import { frameAddress, getPage, mfnValid, putPage } from "./frames";
+import { beginTables, isSettled, settleOnce, settleTables, validationTried } from "./kept_tables";
 import { m2pSet } from "./m2p";
 import { updateFrameEntry, updateL1Locked } from "./pt_update";
 import { PTE_P, PTE_PSE, pteMfn } from "./pte";
@@ -60,8 +61,11 @@ export function doMmuUpdate(ureqs: u64, countArgument: u32, pdone: u64, foreignd
   const base = countArgument & MMU_UPDATE_PREEMPTED ? alreadyDone(pdone) : 0;
   let done: u32 = 0;
   let error: i32 = 0;
-  while (done < count && !error) {
+  // As in mmuext_op.
+  let settled = settleTables(tableOwner);
+  while (settled && done < count && !error) {
     if (done && preemptCheck()) break;
+    beginTables();
     let n = min<u32>(BATCH, count - done);
     if (!copyFromGuest(batch, ureqs + <u64>done * MMU_UPDATE_SIZE, n * MMU_UPDATE_SIZE)) {
       // Requests in front of the hole still count: take them one by one.
@@ -74,17 +78,26 @@ export function doMmuUpdate(ureqs: u64, countArgument: u32, pdone: u64, foreignd
     for (let i: u32 = 0; i < n; i++) {
       const request = batch + i * MMU_UPDATE_SIZE;
       error = oneUpdate(load<u64>(request), load<u64>(request, 8), tableOwner.domid, pageOwner.domid);
+      validationTried(tableOwner, error);
       if (error) break;
       done++;
+      if (!isSettled(tableOwner) && !settleTables(tableOwner)) {
+        settled = false;
+        break;
+      }
     }
   }
+  if (error == -ERESTART) {
+    error = 0;
+    settled = false;
+  } else if (error) settleOnce(tableOwner);
   if (pdone) {
     const result = scratch(SCRATCH_RESULT);
     store<u32>(result, base + done);
     // As Xen has it: a bad pointer is the caller's loss, not an error.
     copyToGuest(pdone, result, 4);
   }
-  if (!error && done < count)
+  if (!error && (done < count || !settled))
     return continueWith(
       ureqs + <u64>done * MMU_UPDATE_SIZE,
       (count - done) | (<u32>MMU_UPDATE_PREEMPTED),

@@ -38,10 +38,11 @@ import {
   userBase,
 } from "./current";
 import { DomainMemory, MEM_DYING, MEM_NATIVE, m2pStrict } from "./domain_memory";
-import { EACCES, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ESRCH } from "../abi/errno";
+import { EACCES, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ERESTART, ESRCH } from "../abi/errno";
 import { PGT_l4_page_table, PGT_writable_page, frameAddress, getPage, putPage } from "./frames";
 import { alreadyDone, foreignDenied, foreignDomain, guestAddressOk } from "./mmu_update";
 import { currentVcpu } from "../domain/domain";
+import { beginTables, settleOnce, settleTables, validationTried } from "./kept_tables";
 import { invalidateShadowLdt, setVcpuLdt } from "./shadow_ldt";
 import { clearPinned, getPageAndType, getPageType, putPageAndType, putPageType, setPinned } from "./page_type";
 import { showM2p } from "./perdomain";
@@ -62,22 +63,31 @@ export function doMmuextOp(uops: u64, countArgument: u32, pdone: u64, foreigndom
   const base = countArgument & MMU_UPDATE_PREEMPTED ? alreadyDone(pdone) : 0;
   let done: u32 = 0;
   let error: i32 = 0;
-  for (; done < count; done++) {
+  // What a call before left behind goes first, but not what this one left itself to go on from.
+  let settled = settleTables(owner);
+  for (; settled && done < count; done++) {
     if (done && preemptCheck()) break;
+    beginTables();
     if (!copyFromGuest(op, uops + <u64>done * MMUEXT_OP_SIZE, MMUEXT_OP_SIZE)) {
       error = -EFAULT;
       break;
     }
     error = oneOp(load<u32>(op), load<u64>(op, MMUEXT_OP_arg1), load<u64>(op, MMUEXT_OP_arg2), owner);
+    validationTried(owner, error);
     if (error) break;
+    settled = settleTables(owner);
   }
+  if (error == -ERESTART) {
+    error = 0;
+    settled = false;
+  } else if (error) settleOnce(owner);
   if (pdone) {
     const result = scratch(SCRATCH_RESULT);
     store<u32>(result, base + done);
     // As Xen has it: a bad pointer is the caller's loss, not an error.
     copyToGuest(pdone, result, 4);
   }
-  if (!error && done < count)
+  if (!error && (done < count || !settled))
     return continueWith(
       uops + <u64>done * MMUEXT_OP_SIZE,
       (count - done) | (<u32>MMU_UPDATE_PREEMPTED),

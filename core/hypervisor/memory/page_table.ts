@@ -4,7 +4,7 @@
  * reference of the table below it (or, a linear page table, of a table of its own level).
  */
 import { domainMemory } from "./domain_memory";
-import { EBUSY, EINVAL, ENOMEM, EPERM } from "../abi/errno";
+import { EBUSY, EINVAL, ENOMEM, EPERM, ERESTART } from "../abi/errno";
 import {
   PGT_l1_page_table,
   PGT_l4_page_table,
@@ -16,6 +16,7 @@ import {
   pageTypeOf,
   putPage,
 } from "./frames";
+import { keepReached, takeTable } from "./kept_tables";
 import { getLinear, getPageAndType, getPageType, putLinear, putPageAndType } from "./page_type";
 import { installXenSlots } from "./perdomain";
 import { DISALLOW_MASK, L1_DISALLOW_MASK, PTE_P, PTE_RW, adjustL1, adjustUpper, isGuestL4Slot, pteMfn } from "./pte";
@@ -82,6 +83,7 @@ export function putPageFromUpper(level: u32, entry: u64, table: u32): void {
 export function validatePageTable(mfn: u32, type: u32): i32 {
   const domid = pageOwner(mfn);
   const page = frameAddress(mfn);
+  if (!takeTable()) return -ERESTART;
   if (type == PGT_l1_page_table) {
     for (let i: u32 = 0; i < ENTRIES; i++) {
       const entry = load<u64>(page + i * 8);
@@ -103,7 +105,8 @@ export function validatePageTable(mfn: u32, type: u32): i32 {
     if (!(entry & PTE_P)) continue;
     const error = getPageFromUpper(type, entry, mfn, domid);
     if (error) {
-      undoUpper(page, i, type, mfn);
+      if (error == -ERESTART) keepUpper(page, i, type, mfn);
+      else undoUpper(page, i, type, mfn);
       return error;
     }
     store<u64>(page + i * 8, adjustUpper(entry));
@@ -122,6 +125,20 @@ function undoUpper(page: usize, before: u32, type: u32, mfn: u32): void {
   for (let i: u32 = 0; i < before; i++) {
     if (type == PGT_l4_page_table && !isGuestL4Slot(i)) continue;
     putPageFromUpper(type, load<u64>(page + i * 8), mfn);
+  }
+}
+
+/** As undoUpper, but the tables below stay valid for the next try. */
+function keepUpper(page: usize, before: u32, type: u32, mfn: u32): void {
+  for (let i: u32 = 0; i < before; i++) {
+    if (type == PGT_l4_page_table && !isGuestL4Slot(i)) continue;
+    const entry = load<u64>(page + i * 8);
+    if (!(entry & PTE_P)) continue;
+    const below = <u32>pteMfn(entry);
+    if (below != mfn && pageTypeOf(below) == type - 1) {
+      keepReached(below);
+      putPage(below);
+    } else putPageFromUpper(type, entry, mfn);
   }
 }
 

@@ -25,12 +25,14 @@ import {
 } from "./frames";
 import { EINVAL } from "../abi/errno";
 import { freePageTable, validatePageTable } from "./page_table";
+import { keepReleased, takeTable } from "./kept_tables";
 import { validateDescriptorPage } from "./descriptors";
 import { tlbFlushForType, tlbStamp } from "./tlb";
 
 /**
  * Takes a type reference; the caller holds (and keeps) a general one. 0, -EINVAL if the frame has another type or its
- * content does not pass as a table of this type, or what validation says.
+ * content does not pass as a table of this type, or what validation says; -ERESTART if a tree of tables needs another budget
+ * (kept_tables.ts).
  */
 export function getPageType(mfn: u32, type: u32): i32 {
   const wanted = (<u64>type) << PGT_type_shift;
@@ -98,6 +100,10 @@ export function putPageType(mfn: u32): void {
     const type = <u32>((seen & PGT_type_mask) >> PGT_type_shift);
     if (count == 1) {
       if (type >= PGT_l1_page_table && type <= PGT_l4_page_table && seen & PGT_validated) {
+        if (!takeTable()) {
+          keepReleased(mfn);
+          return;
+        }
         // Nobody may use the table any more; with the count still 1 it cannot become anything else either.
         const was = exchangeTypeWord(mfn, seen, seen & ~PGT_validated);
         if (was != seen) {

@@ -10,6 +10,7 @@ import { PGC_allocated, PGT_pinned, getPage, pageFlag, pageNext, putAllocRef, pu
 import { spinLock, spinUnlock } from "../sched/lock";
 import { setClaim } from "./allocator";
 import { clearPinned, putPageAndType } from "./page_type";
+import { settleOnce } from "./kept_tables";
 import { perdomainFree } from "./perdomain";
 
 /** Frames or map tracks handled in one call. */
@@ -30,14 +31,19 @@ export function relinquishMemory(domid: u32): i32 {
   d.flags |= MEM_DYING;
   spinUnlock(lockOf(d));
   setClaim(d, 0);
+  // What is let go of may be kept for a while, and holds other tables.
+  d.validating = 0;
+  if (!settleOnce(d)) return 1;
   // Pins first: they hold page tables, whose entries hold everything else.
   if (d.teardownState == 0) {
     if (!sweep(d, true)) return 1;
     d.teardownState = 1;
+    return 1;
   }
   if (d.teardownState == 1) {
     if (!releaseMappings(domid, BUDGET)) return 1;
     d.teardownState = 2;
+    return 1;
   }
   if (d.teardownState == 2) {
     if (!sweep(d, false)) return 1;
@@ -83,6 +89,9 @@ export function memoryDomainGone(domid: u32): bool {
   const d = domainMemory(domid);
   if (d == null) return true;
   if (d.teardownState < 3) return false;
+  // A control domain's last change of one of its tables may have ended after it was relinquished.
+  d.validating = 0;
+  if (!settleOnce(d)) return false;
   const t = grantTableOf(domid);
   if (t != null && !grantTableClose(t)) return false;
   return d.totPages == 0 && atomic.load<u32>(changetype<usize>(d) + offsetof<DomainMemory>("xenheapPages")) == 0;

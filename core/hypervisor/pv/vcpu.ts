@@ -3,7 +3,7 @@ import { getRflags, setRflags } from "../../machine/cpu/flags";
 import { cpu, setCpu } from "../../machine/cpu/machine";
 import { isCanonical } from "../../machine/cpu/mmu";
 import * as s from "../../machine/cpu/state";
-import { EINVAL, ENOMEM, EOPNOTSUPP } from "../abi/errno";
+import { EINVAL, ENOMEM, EOPNOTSUPP, ERESTART } from "../abi/errno";
 import * as abi from "../abi/arch_x86";
 import {
   GUEST_FAILSAFE_DISABLES_EVENTS,
@@ -17,8 +17,9 @@ import {
   Vcpu,
 } from "../domain/domain";
 import { setVmAssist } from "../hypercall/vm_assist";
-import { m2pStrict } from "../memory/domain_memory";
+import { DomainMemory, domainMemory, m2pStrict } from "../memory/domain_memory";
 import { PGT_l4_page_table } from "../memory/frames";
+import { beginTables, validationTried } from "../memory/kept_tables";
 import { getPageAndType, putPageAndType } from "../memory/page_type";
 import { gdtVirtStart, perdomainInitVcpu, showM2p } from "../memory/perdomain";
 import { invalidateShadowLdt, setVcpuLdt } from "../memory/shadow_ldt";
@@ -136,7 +137,8 @@ function addressesOk(context: usize): bool {
 
 /**
  * Takes over a context. 0, -EINVAL for one that no vCPU can have (a frame that is no page table, an address that is not
- * canonical, tables too long), or -EOPNOTSUPP for a vCPU that has a context with other tables. The vCPU does not run.
+ * canonical, tables too long), -ERESTART to be called again (its page tables are many), or -EOPNOTSUPP for a vCPU that has a
+ * context with other tables. The vCPU does not run.
  */
 export function pvSetContext(v: Vcpu, context: usize): i32 {
   if (!addressesOk(context)) return -EINVAL;
@@ -170,13 +172,17 @@ function sameTables(v: Vcpu, context: usize): bool {
 function takeTables(v: Vcpu, context: usize, gdtEntries: u32): i32 {
   const kernel = load<u64>(context, abi.VGC_CTRLREG + 24) >> 12;
   const user = load<u64>(context, abi.VGC_CTRLREG + 8) >> 12;
+  const d = changetype<DomainMemory>(changetype<usize>(domainMemory(v.domid)));
+  beginTables();
   let error = getPageAndType(kernel, v.domid, PGT_l4_page_table);
-  if (error) return -EINVAL;
+  validationTried(d, error);
+  if (error) return error == -ERESTART ? error : -EINVAL;
   if (user) {
     error = getPageAndType(user, v.domid, PGT_l4_page_table);
+    validationTried(d, error);
     if (error) {
       putPageAndType(<u32>kernel);
-      return -EINVAL;
+      return error == -ERESTART ? error : -EINVAL;
     }
   }
   error = setGdt(v, context + abi.VGC_GDT_FRAMES, gdtEntries);

@@ -1,6 +1,10 @@
 /** Translations that outlive what they were made for: the way to every frame of the machine. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { XEN_HEAP_START } from "../../../core/machine/layout.ts";
 import { Arena, compiler } from "./arena.ts";
+
+/** memory/root.ts: the clock of TLB flushes. */
+const ROOT_TLB_CLOCK = XEN_HEAP_START + 56;
 
 describe.skipIf(!compiler)("a guest and its stale translations (needs gcc, make)", () => {
   let arena: Arena;
@@ -27,4 +31,15 @@ describe.skipIf(!compiler)("a guest and its stale translations (needs gcc, make)
       await arena.until("its end", () => arena.stopped(domid));
       await arena.judge();
     }, 90_000);
+
+  it("flush: the same when the low half of the clock of flushes has gone round", async () => {
+    const clock = new BigUint64Array(arena.host.machine.memory.buffer, ROOT_TLB_CLOCK, 1);
+    Atomics.store(clock, 0, 2n ** 32n - 300n);
+    const options = "flush_ms=500 rounds=200 seconds=8";
+    const domid = await arena.attack("flush", { vcpus: 2, memoryMiB: 32, options });
+    expect(await arena.ended(domid)).toMatch(/^rounds [1-9].* stale 0$/);
+    expect(Atomics.load(clock, 0)).toBeGreaterThan(2n ** 32n);
+    await arena.until("its end", () => arena.stopped(domid));
+    await arena.judge();
+  }, 90_000);
 });

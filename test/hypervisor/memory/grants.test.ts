@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
 import { beforeEach, expect, test } from "vitest";
 import { DOM0, Host, P, PvDomain, RW, SELF, destroy, dom0Page } from "./host.ts";
 
@@ -256,5 +258,65 @@ test("no handles without end: tracks are limited", () => {
   expect(host.get64(b.entryAddress(31)) & P).toBe(P);
   destroy(host, 2);
   destroy(host, 1);
+  check();
+});
+
+test("the version changes though dom0 has the reserved grants mapped, and their marks go along; not while another is in use", () => {
+  grant(1, 20, 2);
+  const by = map(b.va(30), 1);
+  expect(by.status).toBe(0);
+  expect(host.get32(a.grantOp(8, (op) => host.set32(op, 2)))).toBe(2);
+  // Version 2's entry has the flags without marks, its status word the marks.
+  expect(host.get16(table + 16)).toBe(1);
+  const frames = a.grantOp(9, (op) => {
+    host.set32(op, 1);
+    host.set16(op + 4, SELF);
+    host.set64(op + 8, a.va(7));
+  });
+  expect(status(frames + 6)).toBe(0);
+  expect(host.get16(Number(host.get64(a.address(7))) * 4096 + 2)).toBe(8 | 16);
+  check();
+  expect(host.get32(a.grantOp(8, (op) => host.set32(op, 1)))).toBe(1);
+  expect(flagsOf(1)).toBe(1 | 8 | 16);
+  expect(unmap(b.va(30), by.handle)).toBe(0);
+  expect(flagsOf(1)).toBe(1);
+  grant(8, 21, 2);
+  const other = map(b.va(30), 8);
+  expect(() => a.grantOp(8, (op) => host.set32(op, 2))).toThrow("-16");
+  expect(unmap(b.va(30), other.handle)).toBe(0);
+  check();
+});
+
+test("a grant is of the kind that was checked, though its flags change all the time", async () => {
+  expect(host.get32(a.grantOp(8, (op) => host.set32(op, 2)))).toBe(2);
+  const entry = table + 8 * 16;
+  host.set64(entry + 8, a.mfns[20]!);
+  host.set16(entry + 2, 2);
+  // Another thread makes the grant one of 16 bytes and one of the whole frame, in turn.
+  const flipper = new Worker(
+    `const { workerData: { memory, at } } = require("node:worker_threads");
+     const half = new Uint16Array(memory.buffer), word = new Int32Array(memory.buffer);
+     require("node:worker_threads").parentPort.postMessage("begun");
+     while (!Atomics.load(word, at + 4 >>> 2)) { Atomics.store(half, at >>> 1, 1); Atomics.store(half, at >>> 1, 257); }`,
+    { eval: true, workerData: { memory: host.memory, at: entry } },
+  );
+  await once(flipper, "message");
+  let mapped = 0;
+  let wrong = 0;
+  // On a busy machine the other thread may stand still for long, with a grant that cannot be mapped.
+  for (let i = 0; i < 20_000 || mapped < 500; i++) {
+    const first = map(b.va(30), 8, HOST_MAP | READONLY);
+    if (first.status) continue;
+    mapped++;
+    // What is mapped whole may be mapped once more; a pin that says it stands for some bytes only is refused.
+    const second = map(b.va(31), 8, HOST_MAP | READONLY);
+    if (second.status) wrong++;
+    else unmap(b.va(31), second.handle);
+    unmap(b.va(30), first.handle);
+  }
+  host.set32(entry + 4, 1);
+  await once(flipper, "exit");
+  expect(mapped).toBeGreaterThan(0);
+  expect(wrong).toBe(0);
   check();
 });

@@ -3,7 +3,7 @@
  * steps, says where, and goes on from there to the same end.
  */
 import { beforeAll, expect, test } from "vitest";
-import { DOM0, Host, PvDomain, SELF } from "./host.ts";
+import { DOM0, Host, PvDomain, SELF, destroy, dom0Page } from "./host.ts";
 
 const CONTINUE = -0x7fffffffffffff01n;
 /** The most steps of any of them between two looks. */
@@ -103,5 +103,77 @@ test("memory_op: populate, decrease, exchange", () => {
   expect([gone, core.totPages(1)]).toEqual([BigInt(count), before]);
   expect(given).toBeGreaterThanOrEqual(count / MOST_STEPS - 1);
   core.become(DOM0);
+  expect(core.checkMemory(), host.log()).toBe(0);
+});
+
+test("a large tree of page tables is validated and let go of in pieces, and nothing is left of one that was given up", () => {
+  const { core } = host;
+  const L2 = 50;
+  const FIRST_L1 = 51;
+  const TABLES = 512;
+  const pinOp = (command: number, index: number): ((a0: bigint, a1: bigint, a2: bigint) => bigint) => {
+    host.set32(d.address(30), command);
+    host.set64(d.address(30) + 8, d.mfns[index]!);
+    return (a0, a1, a2) => core.doMmuextOp(a0, Number(a1), a2, SELF);
+  };
+  for (let i = 0; i <= TABLES; i++) expect(d.mmuUpdate(d.entryAddress(L2 + i), 0n)).toBe(0n);
+  for (let i = 0; i < TABLES; i++) {
+    host.set64(d.address(L2) + i * 8, (BigInt(d.mfns[FIRST_L1 + i]!) << 12n) | 7n);
+    for (let n = 0; n < 512; n++) host.set64(d.address(FIRST_L1 + i) + n * 8, (BigInt(d.mfns[600]!) << 12n) | 7n);
+  }
+  const types = core.pageTypeCount(d.mfns[600]!);
+  const [pinned, pin] = toTheEnd(pinOp(1, L2), d.va(30), 1n);
+  expect(pin).toBe(0n);
+  expect(pinned).toBeGreaterThanOrEqual(3);
+  expect(core.pageTypeCount(d.mfns[600]!)).toBe(types + TABLES * 512);
+  expect(core.pageTypeCount(d.mfns[FIRST_L1]!)).toBe(1);
+  expect(core.checkMemory(), host.log()).toBe(0);
+  const [unpinned, unpin] = toTheEnd(pinOp(4, L2), d.va(30), 1n);
+  expect(unpin).toBe(0n);
+  expect(unpinned).toBeGreaterThanOrEqual(3);
+  expect(core.pageTypeCount(d.mfns[600]!)).toBe(types);
+  for (let i = 0; i < TABLES; i++) expect(core.pageTypeCount(d.mfns[FIRST_L1 + i]!)).toBe(0);
+  expect(core.checkMemory(), host.log()).toBe(0);
+  // A bad entry at the very end: all that was kept for the next try goes.
+  host.set64(d.address(FIRST_L1 + TABLES - 1) + 8, (BigInt(d.mfns[0]!) << 12n) | 7n);
+  expect(toTheEnd(pinOp(1, L2), d.va(30), 1n)[1]).toBeLessThan(0n);
+  expect(toTheEnd((a0, a1) => core.doMmuextOp(a0, Number(a1), 0n, SELF), d.va(30), 0n)[1]).toBe(0n);
+  expect(core.pageTypeCount(d.mfns[600]!)).toBe(types);
+  expect(core.checkMemory(), host.log()).toBe(0);
+  host.set64(d.address(FIRST_L1 + TABLES - 1) + 8, 0);
+  // Somebody else's small calls meanwhile do not undo what was reached.
+  const others = dom0Page(host);
+  host.set64(others, (BigInt(d.mfns[25]!) << 12n) | 1n);
+  host.set64(others + 8, 25);
+  core.interrupt(true);
+  expect(pinOp(1, L2)(d.va(30), 1n, 0n)).toBe(CONTINUE);
+  let tries = 1;
+  for (let result = CONTINUE; result === CONTINUE && tries < 20; tries++) {
+    core.become(DOM0);
+    const [a0, a1, a2] = [core.nextArg0.value, Number(core.nextArg1.value), core.nextArg2.value];
+    core.interrupt(false);
+    expect(core.doMmuUpdate(BigInt(others), 1, 0n, (2 << 16) | 1)).toBe(0n);
+    core.interrupt(true);
+    d.become();
+    result = core.doMmuextOp(a0, a1, a2, SELF);
+  }
+  core.interrupt(false);
+  expect(tries).toBeLessThan(15);
+  expect(toTheEnd(pinOp(4, L2), d.va(30), 1n)[1]).toBe(0n);
+  expect(core.pageTypeCount(d.mfns[600]!)).toBe(types);
+  // A small tree with a bad entry: nothing is left of it when the call has failed.
+  for (let i = 100; i < TABLES; i++) host.set64(d.address(L2) + i * 8, 0);
+  host.set64(d.address(FIRST_L1 + 99) + 8, (BigInt(d.mfns[0]!) << 12n) | 7n);
+  expect(toTheEnd(pinOp(1, L2), d.va(30), 1n)[1]).toBeLessThan(0n);
+  for (let i = 0; i < 100; i++) expect(core.pageTypeCount(d.mfns[FIRST_L1 + i]!), `table ${i}`).toBe(0);
+  host.set64(d.address(FIRST_L1 + 99) + 8, 0);
+  for (let i = 100; i < TABLES; i++) host.set64(d.address(L2) + i * 8, (BigInt(d.mfns[FIRST_L1 + i]!) << 12n) | 7n);
+  // Given up half way: the tables are kept until the domain goes.
+  core.interrupt(true);
+  expect(pinOp(1, L2)(d.va(30), 1n, 0n)).toBe(CONTINUE);
+  core.interrupt(false);
+  expect(core.pageTypeCount(d.mfns[600]!)).toBeGreaterThan(types);
+  expect(core.checkMemory(), host.log()).toBe(0);
+  destroy(host, 1);
   expect(core.checkMemory(), host.log()).toBe(0);
 });

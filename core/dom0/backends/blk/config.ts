@@ -75,6 +75,22 @@ export function parseDisk(text: string, before: readonly DeviceSpec[]): DeviceSp
   };
 }
 
+/** A specification that parseDisk() reads as this one. The path comes last: it may hold any character there. */
+export function diskText({ backend, back }: DeviceSpec): string {
+  const image = readParams(String(back.params));
+  const isCdrom = back["device-type"] === "cdrom";
+  return [
+    ...(image ? [`format=${image.format}`] : []),
+    `vdev=${back.dev}`,
+    `access=${back.mode === "r" ? "ro" : "rw"}`,
+    ...(isCdrom ? ["devtype=cdrom"] : []),
+    `backend=${backend}`,
+    back["discard-enable"] ? "discard" : "no-discard",
+    back.trusted ? "trusted" : "untrusted",
+    ...(image ? [`target=${image.target}`] : []),
+  ].join(",");
+}
+
 /** As libxl writes it for qdisk; empty for an empty drive. */
 export function paramsOf(format: string, target: string): string {
   return target === "" ? "" : `${format}:${target}`;

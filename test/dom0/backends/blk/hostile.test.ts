@@ -26,6 +26,8 @@ let domid: number;
 let random: (below: number) => number;
 const pick = <T>(list: readonly T[]): T => list[random(list.length)]!;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** How long the backend may take, in milliseconds: its files are read and written by threads that other programs may keep waiting. */
+const PATIENCE = 20_000;
 
 class Disk {
   readonly front: HandFrontend;
@@ -42,8 +44,8 @@ class Disk {
     return host.store.read(`${this.#back}/state`);
   }
   async #until(state: string): Promise<void> {
-    for (let i = 0; this.state !== state; i++) {
-      if (i > 20_000) throw new Error(`state is ${this.state}, not ${state}`);
+    for (const last = Date.now() + PATIENCE; this.state !== state;) {
+      if (Date.now() > last) throw new Error(`state is ${this.state}, not ${state}`);
       await turn();
     }
   }
@@ -64,9 +66,9 @@ class Disk {
   }
   /** Until all that was asked is answered, or the backend has had enough. */
   async answered(): Promise<boolean> {
-    for (let i = 0; this.state === "4"; i++) {
+    for (const last = Date.now() + PATIENCE; this.state === "4";) {
       if (this.front.responses === this.asked) return true;
-      if (i > 20_000) throw new Error(`${this.front.responses} answers to ${this.asked} requests`);
+      if (Date.now() > last) throw new Error(`${this.front.responses} answers to ${this.asked} requests`);
       await turn();
     }
     return false;

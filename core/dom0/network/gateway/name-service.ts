@@ -1,0 +1,125 @@
+/**
+ * The network's name server: names of guests are answered here, all others go as they are to the resolvers that this computer uses, over
+ * UDP and TCP, so every kind of record works.
+ */
+import { createSocket, type Socket } from "node:dgram";
+import { getServers } from "node:dns";
+import { randomBytes } from "node:crypto";
+import dnsPacket, { type Answer, type Packet as DnsMessage } from "dns-packet";
+import { get16, put16 } from "../packet/bytes.ts";
+
+/** Questions that wait for an answer from outside. */
+const OUTSTANDING = 256;
+const TIMEOUT = 5000;
+const LOCAL_TTL = 30;
+const NOT_FOUND = 3;
+const FAILED = 2;
+
+/** Addresses of a name in this network; null if it isn't one of its names. */
+export type LocalNames = (name: string) => { v4: string[]; v6: string[] } | null;
+
+/** A resolver of the computer as host and port. */
+export function hostResolvers(servers = getServers()): { host: string; port: number }[] {
+  return servers.map((server) => {
+    const bracketed = /^\[(.*)\](?::(\d+))?$/.exec(server);
+    if (bracketed) return { host: bracketed[1]!, port: Number(bracketed[2] ?? 53) };
+    const parts = server.split(":");
+    if (parts.length === 2) return { host: parts[0]!, port: Number(parts[1]) };
+    return { host: server, port: 53 };
+  });
+}
+
+export class NameService {
+  readonly #local: LocalNames;
+  readonly #resolvers: () => { host: string; port: number }[];
+  readonly #asked = new Set<Socket>();
+
+  constructor(local: LocalNames, resolvers = hostResolvers) {
+    this.#local = local;
+    this.#resolvers = resolvers;
+  }
+
+  /** Where a guest's TCP connection to the name server goes. */
+  target(): { host: string; port: number } | null {
+    return this.#resolvers()[0] ?? null;
+  }
+
+  /** Answers a question that came by UDP; `answer` may be called later, or never. */
+  receive(question: Uint8Array, answer: (bytes: Uint8Array) => void): void {
+    const asked = readQuestion(question);
+    if (!asked) return;
+    const { message } = asked;
+    const first = message.questions![0]!;
+    const local = this.#local(first.name.toLowerCase());
+    if (local) return answer(localAnswer(message, first, local));
+    this.#ask(question, answer, (code) => answer(encode(message, [], code)), this.#resolvers());
+  }
+
+  #ask(
+    question: Uint8Array,
+    answer: (bytes: Uint8Array) => void,
+    fail: (code: number) => void,
+    resolvers: readonly { host: string; port: number }[],
+  ): void {
+    const [resolver, ...others] = resolvers;
+    if (!resolver || this.#asked.size >= OUTSTANDING) return fail(FAILED);
+    const socket = createSocket(resolver.host.includes(":") ? "udp6" : "udp4");
+    this.#asked.add(socket);
+    // A number of our own, from a port of the system's choice: nobody outside can guess both.
+    const number = randomBytes(2);
+    // A copy, whatever kind of array it is: slice() of a Buffer would share its memory.
+    const sent = Uint8Array.from(question);
+    sent.set(number);
+    const done = () => {
+      clearTimeout(timer);
+      if (!this.#asked.delete(socket)) return false;
+      socket.close();
+      return true;
+    };
+    const next = () => done() && this.#ask(question, answer, fail, others);
+    const timer = setTimeout(next, TIMEOUT).unref();
+    socket.on("message", (bytes) => {
+      if (bytes.length < 12 || get16(bytes, 0) !== get16(number, 0)) return;
+      if (!done()) return;
+      const given = Uint8Array.from(bytes);
+      put16(given, 0, get16(question, 0));
+      answer(given);
+    });
+    socket.on("error", next);
+    socket.on("connect", () => socket.send(sent));
+    socket.connect(resolver.port, resolver.host);
+  }
+
+  stop(): void {
+    for (const socket of this.#asked) socket.close();
+    this.#asked.clear();
+  }
+}
+
+function readQuestion(bytes: Uint8Array): { message: DnsMessage } | null {
+  if (bytes.length < 12 || bytes[2]! & 0x80) return null;
+  try {
+    const message = dnsPacket.decode(Buffer.from(bytes));
+    return message.questions?.length === 1 ? { message } : null;
+  } catch {
+    return null;
+  }
+}
+
+function localAnswer(
+  message: DnsMessage,
+  { name, type }: { name: string; type: string },
+  local: { v4: string[]; v6: string[] },
+): Uint8Array {
+  const answers: Answer[] = [];
+  if (type === "A" || type === "ANY")
+    for (const data of local.v4) answers.push({ type: "A", name, ttl: LOCAL_TTL, data });
+  if (type === "AAAA" || type === "ANY")
+    for (const data of local.v6) answers.push({ type: "AAAA", name, ttl: LOCAL_TTL, data });
+  return encode(message, answers, local.v4.length + local.v6.length ? 0 : NOT_FOUND);
+}
+
+function encode(message: DnsMessage, answers: Answer[], code: number): Uint8Array {
+  const flags = dnsPacket.RECURSION_DESIRED | dnsPacket.RECURSION_AVAILABLE | code;
+  return dnsPacket.encode({ type: "response", id: message.id ?? 0, flags, questions: message.questions!, answers });
+}

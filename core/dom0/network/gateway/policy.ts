@@ -1,0 +1,102 @@
+/**
+ * Where guests may go. The network gives them the way out that this computer has, and not this computer itself: its own addresses, its
+ * loopback and link-local services (a cloud machine's metadata among them) are refused unless the user allowed that very port.
+ */
+import { networkInterfaces } from "node:os";
+import { hostAddress, inSubnet, ipBytes, ipText, parseSubnet, type Subnet } from "../packet/address.ts";
+
+/** Never reached through the NAT: this host, link-local, multicast, reserved (RFC 6890). */
+const REFUSED = [
+  ...["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4", "192.0.0.0/24"],
+  ...[
+    "::/96",
+    "::ffff:0:0/96",
+    "64:ff9b::/96",
+    "64:ff9b:1::/48",
+    "2002::/16",
+    "2001::/32",
+    "fe80::/10",
+    "fec0::/10",
+    "ff00::/8",
+  ],
+].map((text) => parseSubnet(text)!);
+
+/** How long the list of this computer's own addresses is believed. */
+const ADDRESSES_AGE = 5000;
+
+export interface HostService {
+  /** Port at the gateway's address, and port on this computer's 127.0.0.1. */
+  readonly port: number;
+  readonly hostPort: number;
+}
+
+export class Policy {
+  readonly #subnets: readonly Subnet[];
+  readonly #gateways: readonly Uint8Array[];
+  readonly #services = new Map<number, number>();
+  readonly #now: () => number;
+  readonly #interfaces: typeof networkInterfaces;
+  #own = new Set<string>();
+  #read = -Infinity;
+
+  /** `subnets`: the virtual network's own; `gateways`: our addresses in it. */
+  constructor(
+    subnets: readonly Subnet[],
+    gateways: readonly Uint8Array[],
+    services: readonly HostService[],
+    now: () => number,
+    interfaces = networkInterfaces,
+  ) {
+    this.#subnets = subnets;
+    this.#gateways = gateways;
+    this.#now = now;
+    this.#interfaces = interfaces;
+    for (const { port, hostPort } of services) this.allow(port, hostPort);
+  }
+
+  /** Guests reach `hostPort` of this computer's loopback at the gateway's `port`. */
+  allow(port: number, hostPort: number): void {
+    this.#services.set(port, hostPort);
+  }
+  forbid(port: number): void {
+    this.#services.delete(port);
+  }
+  services(): HostService[] {
+    return [...this.#services].map(([port, hostPort]) => ({ port, hostPort }));
+  }
+
+  /** Where a connection or datagram to this address and port really goes; null if it is refused. */
+  target(address: Uint8Array, port: number): { host: string; port: number } | null {
+    if (!port) return null;
+    const text = ipText(address);
+    if (this.#gateways.some((gateway) => ipText(gateway) === text)) {
+      const hostPort = this.#services.get(port);
+      return hostPort === undefined ? null : { host: "127.0.0.1", port: hostPort };
+    }
+    return this.mayReach(address) ? { host: text, port } : null;
+  }
+
+  /** Whether an address lies outside: neither this computer nor the virtual network nor reserved. */
+  mayReach(address: Uint8Array): boolean {
+    if (REFUSED.some((subnet) => inSubnet(subnet, address))) return false;
+    if (this.#subnets.some((subnet) => inSubnet(subnet, address))) return false;
+    return !this.#ownAddresses().has(ipText(address));
+  }
+
+  #ownAddresses(): Set<string> {
+    if (this.#now() - this.#read < ADDRESSES_AGE) return this.#own;
+    this.#read = this.#now();
+    this.#own = new Set();
+    for (const list of Object.values(this.#interfaces()))
+      for (const { address, cidr } of list ?? []) {
+        const bytes = ipBytes(address);
+        if (!bytes) continue;
+        this.#own.add(ipText(bytes));
+        const subnet = cidr ? parseSubnet(cidr) : null;
+        // A directed broadcast reaches this computer too.
+        if (subnet && bytes.length === 4 && subnet.prefix < 31)
+          this.#own.add(ipText(hostAddress(subnet, 2 ** (32 - subnet.prefix) - 1)));
+      }
+    return this.#own;
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * The receiving half of an endpoint: puts segments in order, says what to acknowledge. Positions as in SendQueue, of the other side's
+ * stream.
+ */
+import type { SequenceRange } from "./segment.ts";
+
+/** Bytes that may be on their way to the host's socket; also what a guest can make us keep for one connection. */
+export const RECEIVE_BUFFER = 512 * 1024;
+/** Pieces out of order; a guest that sends every second byte can't make more of them. */
+const PIECES_LIMIT = 1024;
+
+export class Receiver {
+  readonly #initial: number;
+  /** Position of the next byte in order. */
+  next = 1;
+  /** Highest position that the other side was ever allowed to send before. A window is never taken back. */
+  #allowed = 1;
+  #pieces: { from: number; bytes: Uint8Array }[] = [];
+  #finAt: number | null = null;
+  /** The end of the stream has been reached. */
+  ended = false;
+
+  /** `initial`: sequence number of the other side's SYN. */
+  constructor(initial: number) {
+    this.#initial = initial;
+  }
+
+  /** Sequence number of a position, for the header. */
+  sequence(position: number): number {
+    return (this.#initial + position) >>> 0;
+  }
+  get acknowledgement(): number {
+    return this.sequence(this.next);
+  }
+
+  /** Position of a sequence number: the one nearest to the next byte. */
+  position(sequence: number): number {
+    return this.next + ((sequence - this.sequence(this.next)) | 0);
+  }
+
+  /** Window in bytes while `waiting` bytes are not yet taken from us. */
+  window(waiting: number): number {
+    const wanted = this.next + Math.max(0, RECEIVE_BUFFER - waiting);
+    if (wanted > this.#allowed) this.#allowed = wanted;
+    return this.#allowed - this.next;
+  }
+
+  /** Whether a sequence number may belong to this connection now (RFC 9293, 3.10.7.4; also what a reset must fulfil). */
+  inWindow(sequence: number): boolean {
+    const position = this.position(sequence);
+    return position >= this.next && position < Math.max(this.#allowed, this.next + 1);
+  }
+
+  /**
+   * Takes a segment's data. `deliver` is called with what is in order now. Returns whether all was in order, so that its acknowledgement
+   * may wait for what comes in the same moment.
+   */
+  take(sequence: number, payload: Uint8Array, fin: boolean, deliver: (bytes: Uint8Array) => void): boolean {
+    let from = this.position(sequence);
+    let bytes = payload;
+    if (from + bytes.length > this.#allowed) {
+      bytes = bytes.subarray(0, Math.max(0, this.#allowed - from));
+      fin = false;
+    }
+    if (fin) this.#finAt = from + bytes.length;
+    if (from < this.next) {
+      bytes = bytes.subarray(Math.min(bytes.length, this.next - from));
+      from = this.next;
+    }
+    const inOrder = from === this.next && this.#pieces.length === 0;
+    if (from === this.next) {
+      if (bytes.length) {
+        this.next += bytes.length;
+        deliver(bytes);
+      }
+      this.#joinPieces(deliver);
+    } else if (bytes.length) this.#keep(from, bytes);
+    if (this.#finAt === this.next && !this.ended) {
+      this.ended = true;
+      this.next++;
+    }
+    return inOrder && payload.length > 0;
+  }
+
+  #joinPieces(deliver: (bytes: Uint8Array) => void): void {
+    while (this.#pieces.length && this.#pieces[0]!.from <= this.next) {
+      const { from, bytes } = this.#pieces.shift()!;
+      const part = bytes.subarray(Math.min(bytes.length, this.next - from));
+      if (!part.length) continue;
+      this.next += part.length;
+      deliver(part);
+    }
+  }
+
+  #keep(from: number, bytes: Uint8Array): void {
+    let index = this.#pieces.findIndex((piece) => piece.from >= from);
+    if (index < 0) index = this.#pieces.length;
+    const same = this.#pieces[index];
+    if (same && same.from === from && same.bytes.length >= bytes.length) return;
+    const previous = this.#pieces[index - 1];
+    if (previous && previous.from + previous.bytes.length >= from + bytes.length) return;
+    if (this.#pieces.length >= PIECES_LIMIT) return;
+    // A copy: the frame may be much larger than the piece that is kept of it.
+    this.#pieces.splice(index, 0, { from, bytes: bytes.slice() });
+  }
+
+  /** Up to three ranges that came out of order, for selective acknowledgement. */
+  sacks(): SequenceRange[] {
+    const ranges: [number, number][] = [];
+    for (const { from, bytes } of this.#pieces) {
+      const last = ranges.at(-1);
+      if (last && from <= last[1]) last[1] = Math.max(last[1], from + bytes.length);
+      else ranges.push([from, from + bytes.length]);
+    }
+    // The latest say most to the sender, which keeps what it has heard before.
+    return ranges.slice(-3).map(([from, to]) => [this.sequence(from), this.sequence(to)]);
+  }
+}

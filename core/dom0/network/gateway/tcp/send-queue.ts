@@ -1,0 +1,60 @@
+/**
+ * What was written and is not acknowledged yet. Positions count the bytes of the stream and never wrap: 0 is the SYN, the first byte of
+ * data has 1.
+ */
+export class SendQueue {
+  #chunks: { position: number; bytes: Uint8Array }[] = [];
+  #start = 1;
+  #end = 1;
+
+  /** Position of the oldest byte that is kept, and the one behind the newest. */
+  get start(): number {
+    return this.#start;
+  }
+  get end(): number {
+    return this.#end;
+  }
+  get length(): number {
+    return this.#end - this.#start;
+  }
+
+  /** Keeps the bytes as they are; they must not be changed afterwards. */
+  append(bytes: Uint8Array): void {
+    if (!bytes.length) return;
+    this.#chunks.push({ position: this.#end, bytes });
+    this.#end += bytes.length;
+  }
+
+  /** Forgets all before `position`. */
+  release(position: number): void {
+    if (position <= this.#start) return;
+    this.#start = Math.min(position, this.#end);
+    let gone = 0;
+    while (gone < this.#chunks.length && end(this.#chunks[gone]!) <= this.#start) gone++;
+    if (gone) this.#chunks.splice(0, gone);
+  }
+
+  /** Copies the bytes from `position` on; all of them must be kept here. */
+  copy(position: number, length: number, target: Uint8Array, at: number): void {
+    let low = 0;
+    let high = this.#chunks.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (this.#chunks[middle]!.position <= position) low = middle;
+      else high = middle - 1;
+    }
+    for (let index = low, left = length, from = position, to = at; left > 0; index++) {
+      const chunk = this.#chunks[index]!;
+      const skip = from - chunk.position;
+      const part = Math.min(left, chunk.bytes.length - skip);
+      target.set(chunk.bytes.subarray(skip, skip + part), to);
+      left -= part;
+      from += part;
+      to += part;
+    }
+  }
+}
+
+function end(chunk: { position: number; bytes: Uint8Array }): number {
+  return chunk.position + chunk.bytes.length;
+}

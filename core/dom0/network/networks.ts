@@ -1,0 +1,218 @@
+/** The virtual networks of a host: a bridge each, with a gateway where there is a way out or addresses are handed out. */
+import { Bridge } from "./bridge.ts";
+import { captureHeader, captureRecord } from "./capture.ts";
+import type { Forward } from "./gateway/forwards.ts";
+import { Gateway, type GatewayReport } from "./gateway/gateway.ts";
+import type { HostService } from "./gateway/policy.ts";
+import { parseSubnet } from "./packet/address.ts";
+
+/** The bridge that is there from the beginning; also where interfaces go that name none. */
+export const DEFAULT_BRIDGE = "xenbr0";
+const NETWORKS_MOST = 64;
+
+/** "nat": a way out; "isolated": addresses and names, no way out; "bare": a bridge and nothing else. */
+export type NetworkMode = "nat" | "isolated" | "bare";
+
+export interface NetworkDefinition {
+  readonly name: string;
+  readonly mode: NetworkMode;
+  /** "10.0.2.0/24"; a free one of its kind if it is left out. */
+  readonly ipv4?: string;
+}
+
+export interface NetworkReport {
+  readonly name: string;
+  readonly mode: NetworkMode;
+  readonly ipv4: string | null;
+  readonly ports: {
+    name: string;
+    addresses: string[];
+    bytesIn: number;
+    bytesOut: number;
+    framesIn: number;
+    framesOut: number;
+  }[];
+  readonly gateway: GatewayReport | null;
+  readonly captures: string[];
+}
+
+/** What is wrong with a request about a network: a sentence. */
+export class NetworkError extends Error {
+  override readonly name = "NetworkError";
+}
+
+interface Network {
+  readonly definition: Required<Omit<NetworkDefinition, "ipv4">> & { ipv4: string | null };
+  readonly bridge: Bridge;
+  readonly gateway: Gateway | null;
+}
+
+/** Takes captured bytes; `close` when the capture ends. */
+export interface CaptureSink {
+  write(bytes: Uint8Array): void;
+  close(): void;
+}
+
+export class Networks {
+  readonly #networks = new Map<string, Network>();
+  readonly #captures = new Map<string, { network: string; stop: () => void }>();
+  readonly #now: () => number;
+
+  /** `now`: milliseconds, monotonic. */
+  constructor(now: () => number) {
+    this.#now = now;
+    this.create({ name: DEFAULT_BRIDGE, mode: "nat", ipv4: "10.0.2.0/24" });
+  }
+
+  /** Throws NetworkError. */
+  create({ name, mode, ipv4 }: NetworkDefinition): void {
+    if (!/^[a-z][a-z0-9_.-]{0,14}$/i.test(name))
+      throw new NetworkError(
+        `"${name}" can't be a bridge's name: a letter, then up to 14 letters, digits, dots, hyphens and underscores`,
+      );
+    if (this.#networks.has(name)) throw new NetworkError(`There is a bridge ${name} already.`);
+    if (this.#networks.size >= NETWORKS_MOST)
+      throw new NetworkError(`There are ${NETWORKS_MOST} networks, and there can't be more.`);
+    const bridge = new Bridge(name);
+    if (mode === "bare") {
+      this.#networks.set(name, { definition: { name, mode, ipv4: null }, bridge, gateway: null });
+      return;
+    }
+    const number = this.#freeNumber();
+    const text = ipv4 ?? `10.0.${number}.0/24`;
+    const subnet = parseSubnet(text);
+    if (!subnet || subnet.address.length !== 4 || subnet.prefix < 8 || subnet.prefix > 27)
+      throw new NetworkError(`"${text}" can't be a network's addresses: an IPv4 network as 10.0.2.0/24, of /8 to /27`);
+    for (const other of this.#networks.values())
+      if (other.definition.ipv4 === text)
+        throw new NetworkError(`The bridge ${other.definition.name} has the addresses ${text} already.`);
+    const gateway = new Gateway(bridge, {
+      ipv4: subnet,
+      ipv6: parseSubnet(`fd58:656e:0:${number.toString(16)}::/64`),
+      wayOut: mode === "nat",
+      services: [],
+      fixed: new Map(),
+      now: this.#now,
+    });
+    this.#networks.set(name, { definition: { name, mode, ipv4: text }, bridge, gateway });
+  }
+
+  #freeNumber(): number {
+    const used = new Set([...this.#networks.values()].map(({ definition }) => definition.ipv4));
+    let number = 2;
+    while (used.has(`10.0.${number}.0/24`)) number++;
+    return number;
+  }
+
+  /** Throws NetworkError while interfaces are on it. */
+  remove(name: string): void {
+    const { bridge, gateway } = this.#find(name);
+    if (name === DEFAULT_BRIDGE)
+      throw new NetworkError(`${DEFAULT_BRIDGE} stays: it is where interfaces go that name no bridge.`);
+    const users = bridge.ports().filter(({ port }) => port !== gateway);
+    if (users.length)
+      throw new NetworkError(`${users.map(({ port }) => port.name).join(", ")} use the bridge ${name}.`);
+    for (const [capture, { network }] of [...this.#captures]) if (network === name) this.stopCapture(capture);
+    gateway?.stop();
+    this.#networks.delete(name);
+  }
+
+  /** Throws NetworkError if there is none. */
+  bridge(name: string): Bridge {
+    return this.#find(name).bridge;
+  }
+
+  #find(name: string): Network {
+    const network = this.#networks.get(name);
+    if (network) return network;
+    throw new NetworkError(`There is no bridge ${name}; there are ${[...this.#networks.keys()].join(", ")}.`);
+  }
+
+  #gateway(name: string): Gateway {
+    const { gateway } = this.#find(name);
+    if (!gateway) throw new NetworkError(`The bridge ${name} has no gateway, so nothing can be forwarded to it.`);
+    return gateway;
+  }
+
+  /** An interface has left a bridge: what its guest had open is closed. */
+  guestGone(name: string, mac: string): void {
+    this.#networks.get(name)?.gateway?.guestGone(mac);
+  }
+
+  /** Rejects with NetworkError if the port can't be had. */
+  async addForward(name: string, forward: Forward): Promise<Forward> {
+    const gateway = this.#gateway(name);
+    try {
+      return await gateway.addForward(forward);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      const why =
+        code === "EADDRINUSE"
+          ? "something else listens there"
+          : code === "EACCES"
+            ? "ports below 1024 need rights"
+            : String(code);
+      throw new NetworkError(`Port ${forward.hostPort} of ${forward.hostAddress} can't be forwarded: ${why}.`);
+    }
+  }
+  removeForward(name: string, forward: Pick<Forward, "protocol" | "hostAddress" | "hostPort">): void {
+    if (!this.#gateway(name).removeForward(forward))
+      throw new NetworkError(
+        `Nothing is forwarded from ${forward.protocol} port ${forward.hostPort} of ${forward.hostAddress}.`,
+      );
+  }
+  /** Lets guests reach a port of this computer's loopback at the gateway's address. */
+  allowService(name: string, service: HostService): void {
+    this.#gateway(name).allowService(service);
+  }
+  forbidService(name: string, port: number): void {
+    this.#gateway(name).forbidService(port);
+  }
+
+  /** Writes a bridge's traffic, or that of one of its ports, to a sink in pcap's format until stopCapture(). `capture`: what it is called. */
+  startCapture(capture: string, name: string, portName: string | null, sink: CaptureSink): void {
+    const { bridge } = this.#find(name);
+    if (this.#captures.has(capture)) throw new NetworkError(`There is a capture ${capture} already.`);
+    sink.write(captureHeader());
+    const stop = bridge.listen((frame, from, to) => {
+      if (portName === null || from.name === portName || to.some((port) => port.name === portName))
+        sink.write(captureRecord(frame, Date.now()));
+    });
+    this.#captures.set(capture, {
+      network: name,
+      stop: () => {
+        stop();
+        sink.close();
+      },
+    });
+  }
+  stopCapture(capture: string): void {
+    const found = this.#captures.get(capture);
+    if (!found) throw new NetworkError(`There is no capture ${capture}.`);
+    this.#captures.delete(capture);
+    found.stop();
+  }
+
+  report(): NetworkReport[] {
+    return [...this.#networks.values()].map(({ definition, bridge, gateway }) => ({
+      ...definition,
+      ports: bridge.ports().map(({ port, addresses, counters }) => ({
+        name: port.name,
+        addresses,
+        bytesIn: counters.bytesIn,
+        bytesOut: counters.bytesOut,
+        framesIn: counters.framesIn,
+        framesOut: counters.framesOut,
+      })),
+      gateway: gateway?.report() ?? null,
+      captures: [...this.#captures].filter(([, { network }]) => network === definition.name).map(([name]) => name),
+    }));
+  }
+
+  /** All sockets are closed. */
+  stop(): void {
+    for (const capture of [...this.#captures.keys()]) this.stopCapture(capture);
+    for (const { gateway } of this.#networks.values()) gateway?.stop();
+    this.#networks.clear();
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * Where the clusters of the disk lie: the L1 table, and the L2 tables as they are needed. Changes are made in memory; writeOut() brings them to
+ * the file, in the order that leaves the image whole wherever it stops. Calls that change something are made under the store's lock.
+ */
+import { StoreError } from "../block-store.ts";
+import { FIELD_SIZE, type Qcow2Header } from "./header.ts";
+import type { ImageFile } from "./image-file.ts";
+import type { Refcounts } from "./refcounts.ts";
+import { Table, type Cluster } from "./tables.ts";
+
+/** Bytes of L2 tables that are kept although they are in the file: 16 MiB of 64 KiB tables cover 128 GiB. */
+const CLEAN_BYTES = 16 << 20;
+
+const UNALLOCATED: Cluster = { kind: "unallocated" };
+
+interface L2 {
+  readonly table: Table;
+  offset: number;
+  dirty: boolean;
+}
+
+export class Clusters {
+  readonly #file: ImageFile;
+  readonly #refcounts: Refcounts;
+  readonly #clusterBits: number;
+  readonly #version: 2 | 3;
+  #l1: Table;
+  #l1Offset: number;
+  #l1Dirty = false;
+  /** By index in L1; the one used last stands last. */
+  readonly #l2 = new Map<number, L2>();
+  readonly #loading = new Map<number, Promise<L2 | null>>();
+  /** Clusters that nothing will refer to once writeOut() has ended; not to be used again before. */
+  #released: number[] = [];
+
+  constructor(file: ImageFile, refcounts: Refcounts, header: Qcow2Header, l1: Uint8Array) {
+    this.#file = file;
+    this.#refcounts = refcounts;
+    this.#clusterBits = header.clusterBits;
+    this.#version = header.version;
+    this.#l1 = new Table(l1);
+    this.#l1Offset = header.l1Offset;
+  }
+
+  get clusterSize(): number {
+    return 2 ** this.#clusterBits;
+  }
+  get #perTable(): number {
+    return this.clusterSize / 8;
+  }
+  get dirty(): boolean {
+    return this.#l1Dirty || this.#released.length > 0 || [...this.#l2.values()].some(({ dirty }) => dirty);
+  }
+  get l1(): { readonly offset: number; readonly table: Table } {
+    return { offset: this.#l1Offset, table: this.#l1 };
+  }
+
+  /** What the cluster with this number is; at once if its table is in memory. */
+  find(cluster: number): Cluster | Promise<Cluster> {
+    const index = Math.floor(cluster / this.#perTable);
+    const l2 = this.#l2.get(index);
+    if (l2) return this.#entry(l2, cluster);
+    if (index >= this.#l1.length || !this.#l1.offset(index)) return UNALLOCATED;
+    return this.#load(index).then((loaded) => (loaded ? this.#entry(loaded, cluster) : UNALLOCATED));
+  }
+
+  #entry(l2: L2, cluster: number): Cluster {
+    const found = l2.table.cluster(cluster % this.#perTable, this.#clusterBits, this.#version);
+    if (found.kind === "data" && found.offset % this.clusterSize)
+      throw new StoreError("EIO", `${this.#file.path}: a cluster lies at ${found.offset}, which is no cluster`);
+    return found;
+  }
+
+  #load(index: number): Promise<L2 | null> {
+    const loading = this.#loading.get(index);
+    if (loading) return loading;
+    const load = this.#read(index).finally(() => this.#loading.delete(index));
+    this.#loading.set(index, load);
+    return load;
+  }
+
+  async #read(index: number): Promise<L2 | null> {
+    const known = this.#l2.get(index);
+    if (known) return known;
+    if (index >= this.#l1.length) return null;
+    const offset = this.#l1.offset(index);
+    if (!offset) return null;
+    if (offset % this.clusterSize)
+      throw new StoreError("EIO", `${this.#file.path}: an L2 table does not begin at a cluster`);
+    const bytes = new Uint8Array(this.clusterSize);
+    await this.#file.read(offset, [bytes]);
+    // Somebody may have made or replaced it meanwhile.
+    const now = this.#l2.get(index);
+    if (now) return now;
+    const l2 = { table: new Table(bytes), offset, dirty: false };
+    this.#l2.set(index, l2);
+    this.#evict();
+    return l2;
+  }
+
+  #evict(): void {
+    if (this.#l2.size * this.clusterSize <= CLEAN_BYTES) return;
+    for (const [index, l2] of this.#l2)
+      if (!l2.dirty) {
+        this.#l2.delete(index);
+        return;
+      }
+  }
+
+  /** The cluster lies at `offset` from now on, or reads as zeroes (offset 0), or as the backing file (null). What it was is released. */
+  async set(cluster: number, place: { offset: number } | "zero" | "unallocated"): Promise<void> {
+    const index = Math.floor(cluster / this.#perTable);
+    const l2 = await this.#tableToChange(index, place === "unallocated");
+    if (!l2) return;
+    const at = cluster % this.#perTable;
+    const before = this.#entry(l2, cluster);
+    if (place === "zero") l2.table.set(at, 0, false, true);
+    else if (place === "unallocated") l2.table.set(at, 0, false);
+    else l2.table.set(at, place.offset, true);
+    l2.dirty = true;
+    this.#release(before);
+  }
+
+  #release(cluster: Cluster): void {
+    const { clusterSize } = this;
+    if (cluster.kind === "data" || (cluster.kind === "zero" && cluster.offset))
+      this.#released.push(cluster.offset / clusterSize);
+    if (cluster.kind !== "compressed") return;
+    const last = Math.floor((cluster.offset + cluster.bytes - 1) / clusterSize);
+    for (let part = Math.floor(cluster.offset / clusterSize); part <= last; part++) this.#released.push(part);
+  }
+
+  /** The L2 table as one that may be changed: its own, not a snapshot's too. */
+  async #tableToChange(index: number, onlyExisting: boolean): Promise<L2 | null> {
+    if (index >= this.#l1.length) throw new StoreError("EIO", `${this.#file.path}: its L1 table ends before its disk`);
+    const known = await this.#load(index);
+    if (known && this.#l1.copied(index)) {
+      this.#l2.delete(index);
+      this.#l2.set(index, known);
+      return known;
+    }
+    if (!known && onlyExisting) return null;
+    const offset = await this.#refcounts.allocate();
+    if (known) this.#released.push(known.offset / this.clusterSize);
+    const bytes = known ? known.table.bytes.slice() : new Uint8Array(this.clusterSize);
+    const l2 = { table: new Table(bytes), offset, dirty: true };
+    this.#l2.set(index, l2);
+    this.#l1.set(index, offset, true);
+    this.#l1Dirty = true;
+    return l2;
+  }
+
+  /**
+   * Writes all that has changed: counts first, then the tables that lead to what they count, from the leaves up, each to stay before the
+   * next. Takes what has changed when it is called; what changes meanwhile is for the next time.
+   */
+  async writeOut(): Promise<void> {
+    const tables = [...this.#l2.values()].filter(({ dirty }) => dirty);
+    const contents = tables.map((l2) => ({ offset: l2.offset, bytes: l2.table.bytes.slice() }));
+    const l1 = this.#l1Dirty ? this.#l1.bytes.slice() : null;
+    const released = this.#released;
+    for (const l2 of tables) l2.dirty = false;
+    this.#l1Dirty = false;
+    this.#released = [];
+    try {
+      await this.#refcounts.writeOut();
+      await this.#file.flush();
+      for (const { offset, bytes } of contents) await this.#file.write(offset, [bytes]);
+      if (l1) {
+        await this.#file.flush();
+        await this.#file.write(this.#l1Offset, [l1]);
+      }
+      await this.#file.flush();
+    } catch (error) {
+      for (const l2 of tables) l2.dirty = true;
+      this.#l1Dirty ||= l1 !== null;
+      this.#released.push(...released);
+      throw error;
+    }
+    for (const cluster of released) await this.#refcounts.release(cluster);
+    await this.#refcounts.writeOut();
+  }
+
+  /** The disk has another size: the L1 table grows with it. */
+  async resize(size: number): Promise<void> {
+    const entries = Math.ceil(size / (this.clusterSize * this.#perTable));
+    await this.writeOut();
+    const old = { offset: this.#l1Offset, bytes: this.#l1.bytes.length };
+    if (entries > this.#l1.length) {
+      const count = Math.ceil((entries * 8) / this.clusterSize);
+      const bytes = new Uint8Array(count * this.clusterSize);
+      bytes.set(this.#l1.bytes);
+      const offset = await this.#refcounts.allocateRow(count);
+      await this.#refcounts.writeOut();
+      await this.#file.write(offset, [bytes]);
+      await this.#file.flush();
+      this.#l1 = new Table(bytes.subarray(0, entries * 8));
+      this.#l1Offset = offset;
+    }
+    // Size, method of encryption (none), entries and place of the L1 table stand in a row: one write changes them together.
+    const field = Buffer.alloc(24);
+    field.writeBigUInt64BE(BigInt(size));
+    field.writeUInt32BE(this.#l1.length, 12);
+    field.writeBigUInt64BE(BigInt(this.#l1Offset), 16);
+    await this.#file.write(FIELD_SIZE, [field]);
+    await this.#file.flush();
+    if (this.#l1Offset === old.offset) return;
+    for (let cluster = 0; cluster < Math.ceil(old.bytes / this.clusterSize); cluster++)
+      await this.#refcounts.release(old.offset / this.clusterSize + cluster);
+    await this.#refcounts.writeOut();
+  }
+}

@@ -1,0 +1,61 @@
+/** New qcow2 images: empty ones, and overlays over another image. */
+import { SECTOR_BYTES, StoreError } from "../block-store.ts";
+import { writeHeader } from "./header.ts";
+import { ImageFile } from "./image-file.ts";
+import { setCount } from "./refcounts.ts";
+import { Table } from "./tables.ts";
+
+export interface NewImage {
+  readonly path: string;
+  /** Bytes, a multiple of 512. */
+  readonly size: number;
+  /** Clusters of 2 to the power of this; 64 KiB unless said. */
+  readonly clusterBits?: number;
+  /** The image that it shows where nothing was written yet; its path as the new image's header is to say it. */
+  readonly backing?: { readonly file: string; readonly format: "raw" | "qcow2" | "vpc" | "vmdk" };
+}
+
+const COUNT_ORDER = 4;
+/** QEMU's own bound on L1 tables: 32 MiB, which is 2 PiB of 64 KiB clusters. */
+const L1_BYTES_MAX = 32 << 20;
+
+/** Makes an image; the file must not exist. Whole when it resolves; removed by its caller if it rejects. */
+export async function createQcow2({ path, size, clusterBits = 16, backing }: NewImage): Promise<void> {
+  if (!Number.isSafeInteger(size) || size < 0 || size % SECTOR_BYTES)
+    throw new StoreError(
+      "EINVAL",
+      `a disk of ${size} bytes is not possible: the size must be a multiple of ${SECTOR_BYTES}`,
+    );
+  const clusterSize = 2 ** clusterBits;
+  const l1Size = Math.max(1, Math.ceil(size / (clusterSize * (clusterSize / 8))));
+  if (l1Size * 8 > L1_BYTES_MAX)
+    throw new StoreError("EFBIG", `a disk of ${size} bytes is too large for clusters of ${clusterSize} bytes`);
+  const l1Clusters = Math.ceil((l1Size * 8) / clusterSize);
+  // Counts for all that the disk can ever hold: data, its tables, and what counts them. The table is made large enough at once.
+  const perBlock = (clusterSize * 8) >> COUNT_ORDER;
+  const most = Math.ceil((size / clusterSize) * (1 + 8 / clusterSize)) + l1Clusters + 64;
+  const tableClusters = Math.ceil((Math.ceil((most * (1 + 2 / perBlock)) / perBlock) * 8) / clusterSize);
+  const used = 1 + tableClusters + l1Clusters;
+  let blocks = 1;
+  while (blocks * perBlock < used + blocks) blocks++;
+  const tableOffset = clusterSize;
+  const blocksOffset = tableOffset + tableClusters * clusterSize;
+  const l1Offset = blocksOffset + blocks * clusterSize;
+  const header = writeHeader({
+    ...{ clusterBits, size, l1Size, l1Offset },
+    refcountTableOffset: tableOffset,
+    refcountTableClusters: tableClusters,
+    backing: backing ?? null,
+  });
+  const table = new Table(new Uint8Array(tableClusters * clusterSize));
+  const counts = new Uint8Array(blocks * clusterSize);
+  for (let i = 0; i < blocks; i++) table.set(i, blocksOffset + i * clusterSize, false);
+  for (let cluster = 0; cluster < used + blocks; cluster++) setCount(counts, cluster, COUNT_ORDER, 1);
+  const file = await ImageFile.open(path, "wx+");
+  try {
+    await file.write(0, [header, table.bytes, counts, new Uint8Array(l1Clusters * clusterSize)]);
+    await file.flush();
+  } finally {
+    await file.close();
+  }
+}

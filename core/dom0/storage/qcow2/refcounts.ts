@@ -1,0 +1,266 @@
+/**
+ * How often each cluster of the file is referred to, and which are free. Counts are changed in memory; writeOut() brings them to the file before
+ * anything refers to a cluster that they count, so that a crash can leave a cluster counted that nobody uses, and never the other way
+ * round. Not safe against itself: the store's lock is held around every call.
+ */
+import { StoreError } from "../block-store.ts";
+import type { Qcow2Header } from "./header.ts";
+import { FIELD_REFCOUNT_TABLE_OFFSET } from "./header.ts";
+import type { ImageFile } from "./image-file.ts";
+import { Table } from "./tables.ts";
+
+/** Blocks that are kept in memory although they are in the file: 16 of 64 KiB cover 32 GiB. */
+const CLEAN_BLOCKS = 64;
+/** Full blocks that are looked through before the end of the file is used: whoever made the image can't make us read for ever. */
+const SEARCH_BLOCKS = 4096;
+
+interface Block {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+  dirty: boolean;
+}
+
+export class Refcounts {
+  readonly #file: ImageFile;
+  readonly #clusterBits: number;
+  readonly #order: number;
+  readonly #blocks = new Map<number, Block>();
+  #table: Table;
+  #tableOffset: number;
+  #tableDirty = false;
+  #searchFrom = 0;
+  /** Clusters that must never be handed out, whatever their counts say. */
+  readonly #reserved: (cluster: number) => boolean;
+
+  private constructor(file: ImageFile, header: Qcow2Header, table: Table, reserved: (cluster: number) => boolean) {
+    this.#file = file;
+    this.#clusterBits = header.clusterBits;
+    this.#order = header.refcountOrder;
+    this.#table = table;
+    this.#tableOffset = header.refcountTableOffset;
+    this.#reserved = reserved;
+  }
+
+  static async open(file: ImageFile, header: Qcow2Header, reserved: (cluster: number) => boolean): Promise<Refcounts> {
+    const bytes = new Uint8Array(header.refcountTableClusters * 2 ** header.clusterBits);
+    await file.read(header.refcountTableOffset, [bytes]);
+    return new Refcounts(file, header, new Table(bytes), reserved);
+  }
+
+  get clusterSize(): number {
+    return 2 ** this.#clusterBits;
+  }
+  get dirty(): boolean {
+    return this.#tableDirty || [...this.#blocks.values()].some((block) => block.dirty);
+  }
+  /** Clusters that one block counts. */
+  get perBlock(): number {
+    return (this.clusterSize * 8) >> this.#order;
+  }
+  get table(): { readonly offset: number; readonly clusters: number; readonly entries: Table } {
+    return {
+      offset: this.#tableOffset,
+      clusters: this.#table.bytes.length / this.clusterSize,
+      entries: this.#table,
+    };
+  }
+
+  /** The count of a cluster. */
+  async get(cluster: number): Promise<number> {
+    const block = await this.#block(Math.floor(cluster / this.perBlock));
+    return block ? getCount(block.bytes, cluster % this.perBlock, this.#order) : 0;
+  }
+
+  /** Sets the count of a cluster; makes the block that holds it if there is none. */
+  async set(cluster: number, count: number): Promise<void> {
+    const index = Math.floor(cluster / this.perBlock);
+    let block = await this.#block(index);
+    if (!block) {
+      if (count === 0) return;
+      block = await this.#newBlock(index);
+    }
+    setCount(block.bytes, cluster % this.perBlock, this.#order, count);
+    block.dirty = true;
+    if (count === 0 && cluster < this.#searchFrom) this.#searchFrom = cluster;
+  }
+
+  /** One reference less to a cluster. */
+  async release(cluster: number): Promise<void> {
+    const count = await this.get(cluster);
+    if (count > 0) await this.set(cluster, count - 1);
+  }
+
+  /** Takes a free cluster and counts it; returns its offset. */
+  async allocate(): Promise<number> {
+    return (await this.#take(1)) * this.clusterSize;
+  }
+
+  /** Takes clusters in a row. */
+  async allocateRow(count: number): Promise<number> {
+    return (await this.#take(count)) * this.clusterSize;
+  }
+
+  async #take(count: number): Promise<number> {
+    let run = 0;
+    let searched = 0;
+    for (let cluster = this.#searchFrom; ; cluster++) {
+      const index = Math.floor(cluster / this.perBlock);
+      let block = await this.#block(index);
+      if (!block) {
+        // No block: nothing in its whole range is used. Its first free cluster becomes the block itself.
+        block = await this.#newBlock(index);
+      } else if (cluster % this.perBlock === 0 && run === 0 && ++searched > SEARCH_BLOCKS) {
+        cluster = Math.ceil((await this.#file.size()) / this.clusterSize) - 1;
+        searched = -Infinity;
+        continue;
+      }
+      const free = getCount(block.bytes, cluster % this.perBlock, this.#order) === 0;
+      if (free && this.#reserved(cluster))
+        throw new StoreError(
+          "EIO",
+          `${this.#file.path}: its reference counts are wrong; repair it with qemu-img check -r all`,
+        );
+      run = free ? run + 1 : 0;
+      if (run < count) continue;
+      const first = cluster - count + 1;
+      for (let taken = first; taken <= cluster; taken++) await this.set(taken, 1);
+      if (count === 1 || first === this.#searchFrom) this.#searchFrom = cluster + 1;
+      return first;
+    }
+  }
+
+  async #block(index: number): Promise<Block | null> {
+    const known = this.#blocks.get(index);
+    if (known) return known;
+    const offset = index < this.#table.length ? this.#table.offset(index) : 0;
+    if (!offset) return null;
+    if (offset % this.clusterSize)
+      throw new StoreError("EIO", `${this.#file.path}: a refcount block does not begin at a cluster`);
+    const bytes = new Uint8Array(this.clusterSize);
+    await this.#file.read(offset, [bytes]);
+    const block = { offset, bytes, dirty: false };
+    this.#blocks.set(index, block);
+    this.#evict();
+    return block;
+  }
+
+  #evict(): void {
+    if (this.#blocks.size <= CLEAN_BLOCKS) return;
+    for (const [index, block] of this.#blocks)
+      if (!block.dirty) {
+        this.#blocks.delete(index);
+        return;
+      }
+  }
+
+  /** A block for a range that has none: it lies in that range, so that it counts itself. */
+  async #newBlock(index: number): Promise<Block> {
+    if (index >= this.#table.length) await this.#growTable(index);
+    const known = await this.#block(index);
+    if (known) return known;
+    const first = index * this.perBlock;
+    const end = Math.ceil((await this.#file.size()) / this.clusterSize);
+    let at = first;
+    while (this.#reserved(at)) at++;
+    // Where the file already has bytes there may be data that nobody counts: the block goes behind them, if it still can.
+    if (end > at && end < first + this.perBlock) at = end;
+    const block = { offset: at * this.clusterSize, bytes: new Uint8Array(this.clusterSize), dirty: true };
+    setCount(block.bytes, at - first, this.#order, 1);
+    this.#blocks.set(index, block);
+    this.#table.set(index, block.offset, false);
+    this.#tableDirty = true;
+    return block;
+  }
+
+  /** A larger table, behind all that the old one covers, with the blocks that count it and themselves. */
+  async #growTable(needed: number): Promise<void> {
+    const { clusterSize, perBlock } = this;
+    const first = this.#table.length * perBlock;
+    const entries = Math.max(needed + 1, Math.ceil(this.#table.length * 1.5)) + 64;
+    const tableClusters = Math.ceil((entries * 8) / clusterSize);
+    let blocks = 1;
+    while (blocks * perBlock < tableClusters + blocks) blocks++;
+    const bytes = new Uint8Array(tableClusters * clusterSize);
+    bytes.set(this.#table.bytes);
+    const table = new Table(bytes);
+    const made: Block[] = [];
+    for (let i = 0; i < blocks; i++) {
+      const block = {
+        offset: (first + tableClusters + i) * clusterSize,
+        bytes: new Uint8Array(clusterSize),
+        dirty: false,
+      };
+      for (let entry = 0; entry < perBlock && i * perBlock + entry < tableClusters + blocks; entry++)
+        setCount(block.bytes, entry, this.#order, 1);
+      table.set(this.#table.length + i, block.offset, false);
+      made.push(block);
+      await this.#file.write(block.offset, [block.bytes]);
+    }
+    const offset = first * clusterSize;
+    await this.writeOut();
+    await this.#file.write(offset, [bytes]);
+    await this.#file.flush();
+    const field = Buffer.alloc(12);
+    field.writeBigUInt64BE(BigInt(offset));
+    field.writeUInt32BE(tableClusters, 8);
+    await this.#file.write(FIELD_REFCOUNT_TABLE_OFFSET, [field]);
+    await this.#file.flush();
+    const old = { first: this.#tableOffset / clusterSize, count: this.#table.bytes.length / clusterSize };
+    made.forEach((block, i) => this.#blocks.set(this.#table.length + i, block));
+    this.#table = table;
+    this.#tableOffset = offset;
+    for (let i = 0; i < old.count; i++) await this.release(old.first + i);
+  }
+
+  /** Writes changed counts to the file; a new block is in the file to stay before the table names it. */
+  async writeOut(): Promise<void> {
+    const changed = [...this.#blocks.values()].filter((block) => block.dirty);
+    for (const block of changed) {
+      block.dirty = false;
+      try {
+        await this.#file.write(block.offset, [block.bytes]);
+      } catch (error) {
+        block.dirty = true;
+        throw error;
+      }
+    }
+    if (!this.#tableDirty) return;
+    await this.#file.flush();
+    this.#tableDirty = false;
+    try {
+      await this.#file.write(this.#tableOffset, [this.#table.bytes]);
+    } catch (error) {
+      this.#tableDirty = true;
+      throw error;
+    }
+  }
+}
+
+/** A count in a block; those of fewer than 8 bits begin at the byte's lowest. */
+export function getCount(bytes: Uint8Array, index: number, order: number): number {
+  if (order < 3) {
+    const bits = 1 << order;
+    const at = index * bits;
+    return (bytes[at >> 3]! >> (at & 7)) & ((1 << bits) - 1);
+  }
+  const size = 1 << (order - 3);
+  let value = 0;
+  for (let i = 0; i < size; i++) value = value * 256 + bytes[index * size + i]!;
+  return value;
+}
+
+export function setCount(bytes: Uint8Array, index: number, order: number, count: number): void {
+  if (order < 3) {
+    const bits = 1 << order;
+    const at = index * bits;
+    const mask = ((1 << bits) - 1) << (at & 7);
+    bytes[at >> 3] = (bytes[at >> 3]! & ~mask) | ((count << (at & 7)) & mask);
+    return;
+  }
+  const size = 1 << (order - 3);
+  let value = count;
+  for (let i = size - 1; i >= 0; i--) {
+    bytes[index * size + i] = value % 256;
+    value = Math.floor(value / 256);
+  }
+}

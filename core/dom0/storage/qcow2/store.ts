@@ -1,0 +1,384 @@
+/** A qcow2 image as a disk: reads through its backing chain, writes to clusters of its own. README.md has the rules. */
+import { constants, inflateRaw } from "node:zlib";
+import { promisify } from "node:util";
+import { decompress as decompressZstd } from "fzstd";
+import { StoreError, type BlockStore } from "../block-store.ts";
+import { Clusters } from "./clusters.ts";
+import { FIELD_AUTOCLEAR, FIELD_INCOMPATIBLE, readHeader, type Qcow2Header } from "./header.ts";
+import { ImageFile, part } from "./image-file.ts";
+import { Mutex } from "./mutex.ts";
+import { Refcounts } from "./refcounts.ts";
+import { readSnapshots, type Snapshot } from "./snapshots.ts";
+import type { Cluster } from "./tables.ts";
+import { zstdFrameLength } from "./zstd-frame.ts";
+
+const inflate = promisify(inflateRaw) as (bytes: Uint8Array, options: object) => Promise<Buffer>;
+
+/** Changed tables are brought to the file after this many milliseconds even if the guest never flushes. */
+const WRITE_OUT_AFTER = 5000;
+/** The largest header with its extensions and the backing file's name that is read. */
+const HEADER_BYTES = 1 << 16;
+const DECOMPRESSED_KEPT = 16;
+
+export interface Qcow2Options {
+  readonly access: "read" | "read-write";
+  /** Opens the backing file that the image names. Decides whether it may be opened at all. */
+  openBacking(name: string, format: string | null): Promise<BlockStore>;
+}
+
+export class Qcow2Store implements BlockStore {
+  readonly format = "qcow2";
+  readonly readOnly: boolean;
+  readonly discardGranularity: number;
+  readonly snapshots: readonly Snapshot[];
+  readonly #file: ImageFile;
+  readonly #header: Qcow2Header;
+  readonly #clusterSize: number;
+  readonly #refcounts: Refcounts;
+  readonly #clusters: Clusters;
+  readonly #backing: BlockStore | null;
+  readonly #lock = new Mutex();
+  /** Clusters that are being given a place: whoever wants to write to one waits. */
+  readonly #moving = new Map<number, Promise<unknown>>();
+  readonly #decompressed = new Map<number, Uint8Array>();
+  #size: number;
+  #timer: NodeJS.Timeout | null = null;
+  #closed = false;
+
+  private constructor(parts: {
+    file: ImageFile;
+    header: Qcow2Header;
+    refcounts: Refcounts;
+    clusters: Clusters;
+    backing: BlockStore | null;
+    snapshots: readonly Snapshot[];
+    readOnly: boolean;
+  }) {
+    this.#file = parts.file;
+    this.#header = parts.header;
+    this.#refcounts = parts.refcounts;
+    this.#clusters = parts.clusters;
+    this.#backing = parts.backing;
+    this.snapshots = parts.snapshots;
+    this.readOnly = parts.readOnly;
+    this.#size = parts.header.size;
+    this.#clusterSize = 2 ** parts.header.clusterBits;
+    this.discardGranularity = this.#clusterSize;
+  }
+
+  static async open(path: string, options: Qcow2Options): Promise<Qcow2Store> {
+    const file = await ImageFile.open(path, options.access === "read" ? "r" : "r+");
+    try {
+      return await Qcow2Store.#read(file, options);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  static async #read(file: ImageFile, { access, openBacking }: Qcow2Options): Promise<Qcow2Store> {
+    const first = new Uint8Array(Math.min(HEADER_BYTES, await file.size()));
+    await file.read(0, [first]);
+    const header = readHeader(first, file.path);
+    const readOnly = access === "read";
+    if (!readOnly && (header.dirty || header.corrupt))
+      throw new StoreError(
+        "EIO",
+        `${file.path}: it was not closed cleanly by what wrote it; repair it with qemu-img check -r all, or use it read-only`,
+      );
+    const clusterSize = 2 ** header.clusterBits;
+    const l1 = new Uint8Array(header.l1Size * 8);
+    await file.read(header.l1Offset, [l1]);
+    // Where header and tables lie now: the L1 table and the refcount table move when they grow.
+    const reserved = (cluster: number): boolean => {
+      const within = (offset: number, bytes: number) =>
+        cluster >= offset / clusterSize && cluster < Math.ceil((offset + bytes) / clusterSize);
+      const { l1 } = clusters;
+      const { offset, entries } = refcounts.table;
+      return cluster === 0 || within(l1.offset, l1.table.bytes.length) || within(offset, entries.bytes.length);
+    };
+    const refcounts: Refcounts = await Refcounts.open(file, header, reserved);
+    const clusters = new Clusters(file, refcounts, header, l1);
+    const snapshots = await readSnapshots(file, header);
+    if (!readOnly && header.autoclear) await file.write(FIELD_AUTOCLEAR, [new Uint8Array(8)]);
+    const backing = header.backingFile === null ? null : await openBacking(header.backingFile, header.backingFormat);
+    return new Qcow2Store({ file, header, refcounts, clusters, backing, snapshots, readOnly });
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+  get header(): Qcow2Header {
+    return this.#header;
+  }
+  get backing(): BlockStore | null {
+    return this.#backing;
+  }
+
+  async read(offset: number, targets: readonly Uint8Array[]): Promise<void> {
+    const length = lengthOf(targets);
+    const reads: Promise<void>[] = [];
+    for (let done = 0; done < length;) {
+      const at = offset + done;
+      const cluster = Math.floor(at / this.#clusterSize);
+      const inside = at % this.#clusterSize;
+      const found = this.#clusters.find(cluster);
+      const first = found instanceof Promise ? await found : found;
+      let room = this.#clusterSize - inside;
+      // Clusters that follow each other on the disk and in the file, or are nowhere, are one read.
+      for (let next = cluster + 1; room < length - done; next++) {
+        const following = this.#clusters.find(next);
+        if (following instanceof Promise || !follows(first, following, (next - cluster) * this.#clusterSize)) break;
+        room += this.#clusterSize;
+      }
+      const count = Math.min(room, length - done);
+      reads.push(this.#readRun(first, at, inside, part(targets, done, count), count));
+      done += count;
+    }
+    await Promise.all(reads);
+  }
+
+  async #readRun(cluster: Cluster, at: number, inside: number, targets: Uint8Array[], count: number): Promise<void> {
+    switch (cluster.kind) {
+      case "data":
+        return this.#file.read(cluster.offset + inside, targets);
+      case "unallocated":
+        return this.#readBacking(at, targets, count);
+      case "zero":
+        for (const target of targets) target.fill(0);
+        return;
+      case "compressed":
+        scatter((await this.#decompress(cluster)).subarray(inside, inside + count), targets);
+    }
+  }
+
+  async #readBacking(at: number, targets: Uint8Array[], count: number): Promise<void> {
+    const there = this.#backing ? Math.max(0, Math.min(count, this.#backing.size - at)) : 0;
+    if (there) await this.#backing!.read(at, part(targets, 0, there));
+    if (there < count) for (const target of part(targets, there, count - there)) target.fill(0);
+  }
+
+  async #decompress({ offset, bytes }: { offset: number; bytes: number }): Promise<Uint8Array> {
+    const known = this.#decompressed.get(offset);
+    if (known) return known;
+    const packed = new Uint8Array(bytes);
+    await this.#file.read(offset, [packed]);
+    const size = this.#clusterSize;
+    let plain: Uint8Array;
+    try {
+      if (this.#header.compression === "zstd")
+        plain = decompressZstd(packed.subarray(0, zstdFrameLength(packed)), new Uint8Array(size));
+      else {
+        // What stands behind the compressed data in its last sector is not its own.
+        const options = { windowBits: 15, maxOutputLength: size, finishFlush: constants.Z_SYNC_FLUSH };
+        plain = await inflate(packed, options);
+      }
+    } catch (error) {
+      throw new StoreError(
+        "EIO",
+        `${this.#file.path}: a compressed cluster at ${offset} is damaged (${(error as Error).message})`,
+      );
+    }
+    if (plain.length < size)
+      throw new StoreError("EIO", `${this.#file.path}: a compressed cluster at ${offset} is too short`);
+    if (this.#decompressed.size >= DECOMPRESSED_KEPT)
+      this.#decompressed.delete(this.#decompressed.keys().next().value!);
+    this.#decompressed.set(offset, plain);
+    return plain;
+  }
+
+  async write(offset: number, sources: readonly Uint8Array[]): Promise<void> {
+    const length = lengthOf(sources);
+    const writes: Promise<void>[] = [];
+    for (let done = 0; done < length;) {
+      const at = offset + done;
+      const cluster = Math.floor(at / this.#clusterSize);
+      const inside = at % this.#clusterSize;
+      const moving = this.#moving.get(cluster);
+      if (moving) {
+        await moving.catch(() => {});
+        continue;
+      }
+      const found = this.#clusters.find(cluster);
+      if (found instanceof Promise) {
+        await found;
+        continue;
+      }
+      let count = Math.min(this.#clusterSize - inside, length - done);
+      const inPlace = found.kind === "data" && found.copied;
+      for (let next = cluster + 1; count < length - done; next++) {
+        if (this.#moving.has(next)) break;
+        const following = this.#clusters.find(next);
+        if (following instanceof Promise) break;
+        const also = following.kind === "data" && following.copied;
+        if (also !== inPlace || (inPlace && !follows(found, following, (next - cluster) * this.#clusterSize))) break;
+        count = Math.min(count + this.#clusterSize, length - done);
+      }
+      const views = part(sources, done, count);
+      if (inPlace) writes.push(this.#file.write(found.offset + inside, views));
+      else writes.push(this.#writeMoving(cluster, inside, views, count));
+      done += count;
+    }
+    const results = await Promise.allSettled(writes);
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed) throw failed.reason;
+  }
+
+  /** Writes to clusters that have no place of their own yet. */
+  #writeMoving(cluster: number, inside: number, sources: Uint8Array[], count: number): Promise<void> {
+    const clusters = Math.ceil((inside + count) / this.#clusterSize);
+    const done = this.#writeNew(cluster, clusters, inside, sources, count).finally(() => {
+      for (let i = 0; i < clusters; i++) this.#moving.delete(cluster + i);
+    });
+    for (let i = 0; i < clusters; i++) this.#moving.set(cluster + i, done);
+    return done;
+  }
+
+  async #writeNew(
+    cluster: number,
+    clusters: number,
+    inside: number,
+    sources: Uint8Array[],
+    count: number,
+  ): Promise<void> {
+    const size = this.#clusterSize;
+    const places = await this.#lock.run(async () => {
+      const taken: number[] = [];
+      for (let i = 0; i < clusters; i++) taken.push(await this.#refcounts.allocate());
+      return taken;
+    });
+    try {
+      // What the guest does not write of the first and the last cluster stays as it was.
+      const head = new Uint8Array(inside);
+      const tail = new Uint8Array(clusters * size - inside - count);
+      await this.#readOld(cluster * size, head);
+      await this.#readOld(cluster * size + inside + count, tail);
+      const views = [...(head.length ? [head] : []), ...sources, ...(tail.length ? [tail] : [])];
+      for (let first = 0; first < clusters;) {
+        let run = 1;
+        while (first + run < clusters && places[first + run] === places[first]! + run * size) run++;
+        await this.#file.write(places[first]!, part(views, first * size, run * size));
+        first += run;
+      }
+    } catch (error) {
+      await this.#lock.run(async () => {
+        for (const place of places) await this.#refcounts.release(place / size);
+      });
+      throw error;
+    }
+    await this.#lock.run(async () => {
+      for (let i = 0; i < clusters; i++) await this.#clusters.set(cluster + i, { offset: places[i]! });
+    });
+    this.#changed();
+  }
+
+  /** Bytes of the disk as they are, zeroes behind its end. */
+  async #readOld(at: number, target: Uint8Array): Promise<void> {
+    const there = Math.max(0, Math.min(target.length, this.#size - at));
+    if (there) await this.read(at, [target.subarray(0, there)]);
+  }
+
+  /** Brings the tables to the file some time after a change, if nobody flushes before. */
+  #changed(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      // A failure is told to the guest by its own flush; the changes stay to be written.
+      this.flush().catch(() => this.#changed());
+    }, WRITE_OUT_AFTER).unref();
+  }
+
+  async flush(): Promise<void> {
+    if (this.readOnly) return;
+    await this.#lock.run(async () => {
+      if (this.#clusters.dirty || this.#refcounts.dirty) await this.#clusters.writeOut();
+      else await this.#file.flush();
+    });
+  }
+
+  discard(offset: number, length: number): Promise<void> {
+    return this.#drop(offset, length);
+  }
+
+  async writeZeroes(offset: number, length: number): Promise<void> {
+    const size = this.#clusterSize;
+    const first = Math.ceil(offset / size) * size;
+    const end = offset + length;
+    // The disk's last cluster may be cut off by its end.
+    const last = end === this.#size ? end : Math.floor(end / size) * size;
+    if (last <= first) return this.write(offset, [new Uint8Array(length)]);
+    if (first > offset) await this.write(offset, [new Uint8Array(first - offset)]);
+    await this.#drop(first, last - first);
+    if (end > last) await this.write(last, [new Uint8Array(end - last)]);
+  }
+
+  /** The whole clusters in the range read as zeroes and give their places back. */
+  async #drop(offset: number, length: number): Promise<void> {
+    const size = this.#clusterSize;
+    const first = Math.ceil(offset / size);
+    const end = offset + length === this.#size ? Math.ceil(this.#size / size) : Math.floor((offset + length) / size);
+    for (let cluster = first; cluster < end; cluster++) {
+      const moving = this.#moving.get(cluster);
+      if (moving) await moving.catch(() => {});
+      const found = await this.#clusters.find(cluster);
+      const hidden = this.#backing !== null && cluster * size < this.#backing.size;
+      if (found.kind === "zero" && !found.offset) continue;
+      if (found.kind === "unallocated" && !hidden) continue;
+      if (hidden && this.#header.version === 2) {
+        await this.write(cluster * size, [new Uint8Array(Math.min(size, this.#size - cluster * size))]);
+        continue;
+      }
+      await this.#lock.run(() => this.#clusters.set(cluster, hidden ? "zero" : "unallocated"));
+      this.#changed();
+    }
+  }
+
+  async resize(size: number): Promise<void> {
+    const before = this.#size;
+    if (size < before && this.snapshots.length)
+      throw new StoreError("EINVAL", `${this.#file.path}: an image with internal snapshots can't be made smaller`);
+    if (size < before) await this.#drop(size, before - size);
+    await this.#lock.run(() => this.#clusters.resize(size));
+    this.#size = size;
+    // What the backing file has behind the old end was never part of this disk.
+    const shown = Math.min(size, this.#backing?.size ?? 0);
+    if (shown > before) await this.writeZeroes(before, shown - before);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#timer) clearTimeout(this.#timer);
+    try {
+      await this.flush();
+    } finally {
+      await this.#file.close();
+      await this.#backing?.close();
+    }
+  }
+
+  /** Says in the header that the image may be damaged, as QEMU does. */
+  async markCorrupt(): Promise<void> {
+    const field = Buffer.alloc(8);
+    field.writeBigUInt64BE(BigInt(this.#header.incompatible | 2));
+    if (this.#header.version === 3 && !this.readOnly) await this.#file.write(FIELD_INCOMPATIBLE, [field]);
+  }
+}
+
+function lengthOf(views: readonly Uint8Array[]): number {
+  return views.reduce((sum, view) => sum + view.length, 0);
+}
+
+/** Whether a cluster is what comes `distance` bytes after another in the file, or nowhere as that one is. */
+function follows(first: Cluster, next: Cluster, distance: number): boolean {
+  if (first.kind !== next.kind || first.kind === "compressed") return false;
+  if (first.kind === "data") return next.kind === "data" && next.offset === first.offset + distance;
+  return true;
+}
+
+function scatter(bytes: Uint8Array, targets: Uint8Array[]): void {
+  let at = 0;
+  for (const target of targets) {
+    target.set(bytes.subarray(at, at + target.length));
+    at += target.length;
+  }
+}

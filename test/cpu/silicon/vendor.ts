@@ -1,0 +1,186 @@
+/**
+ * The engine does what Intel's processors do, of one of which the record in corpus/ is. Where this machine's is AMD's, and the manuals
+ * define its answer differently or leave it open, that part of it is held to the manual, and only what remains to the engine.
+ */
+import { readFileSync } from "node:fs";
+import { CASE, RESULT, WINDOW } from "./generate.ts";
+
+/** Whether this machine's processor is AMD's, or one made after its design. */
+export function isAmd(): boolean {
+  return /^vendor_id\s*: (AuthenticAMD|HygonGenuine)$/m.test(readFileSync("/proc/cpuinfo", "utf8"));
+}
+
+interface Operation {
+  /** 1: 0F, 2: 0F 38, 3: 0F 3A, 0: none of these. */
+  map: number;
+  opcode: number;
+  /** The mandatory prefix that counts: F3 and F2 go before 66. */
+  prefix: number;
+  bits: 16 | 32 | 64;
+  isMemory: boolean;
+  /** ModRM.reg and ModRM.rm with REX's bits; `digit` is ModRM.reg without. */
+  reg: number;
+  rm: number;
+  digit: number;
+  /** The instruction's last byte. */
+  immediate: number;
+}
+
+const LEGACY = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3]);
+
+function decode(code: Uint8Array): Operation {
+  let [at, rex, repeat] = [0, 0, 0];
+  let isNarrow = false;
+  for (; LEGACY.has(code[at]!); at++) {
+    if (code[at] === 0x66) isNarrow = true;
+    if (code[at]! >= 0xf2) repeat = code[at]!;
+  }
+  if ((code[at]! & 0xf0) === 0x40) rex = code[at++]!;
+  let map = 0;
+  if (code[at] === 0x0f) {
+    map = 1;
+    at++;
+    if (code[at] === 0x38 || code[at] === 0x3a) map = code[at++] === 0x38 ? 2 : 3;
+  }
+  const opcode = code[at]!;
+  const modrm = code[at + 1]!;
+  return {
+    map,
+    opcode,
+    prefix: repeat || (isNarrow ? 0x66 : 0),
+    bits: rex & 8 ? 64 : isNarrow ? 16 : 32,
+    isMemory: modrm < 0xc0,
+    reg: ((modrm >> 3) & 7) | ((rex & 4) << 1),
+    rm: (modrm & 7) | ((rex & 1) << 3),
+    digit: (modrm >> 3) & 7,
+    immediate: code[code.length - 1]!,
+  };
+}
+
+/** What was before the instruction and what both made of it; `silicon` is a copy that the rules write to. */
+interface Answers {
+  before: Buffer;
+  silicon: Buffer;
+  engine: Buffer;
+}
+const FSW_ES = 0x80;
+const FSW = RESULT.fx + 2;
+const isFault = (result: Buffer): boolean => [12, 13, 14].includes(result.readUInt32LE(RESULT.trap));
+const take = ({ silicon, engine }: Answers, at: number, bytes: number): void => {
+  engine.copy(silicon, at, at, at + bytes);
+};
+/** Offsets from FXSAVE's image: FSW and FTW, and the ten bytes of ST(i). */
+const X87: readonly (readonly [number, number])[] = [
+  [2, 3],
+  ...Array.from({ length: 8 }, (_, i) => [32 + 16 * i, 10] as const),
+];
+const isX87AsBefore = ({ before, silicon }: Answers): boolean =>
+  X87.every(([at, bytes]) =>
+    before
+      .subarray(CASE.fx + at, CASE.fx + at + bytes)
+      .equals(silicon.subarray(RESULT.fx + at, RESULT.fx + at + bytes)),
+  );
+/** Where the window's contents differ: first offset in the results and number of bytes up to the last. */
+function differingMemory({ silicon, engine }: Answers): [number, number] {
+  const differs = Array.from({ length: WINDOW }, (_, i) => silicon[RESULT.memory + i] !== engine[RESULT.memory + i]);
+  const first = differs.indexOf(true);
+  return first < 0 ? [RESULT.memory, 0] : [RESULT.memory + first, differs.lastIndexOf(true) - first + 1];
+}
+
+/**
+ * APM volume 2, 11.4.4 (FXSAVE and FXRSTOR): the pointers to the last x87 instruction and operand are stored and loaded only while an
+ * unmasked exception is pending (FSW.ES); Intel's are always.
+ */
+function pointers(answers: Answers): void {
+  if (answers.silicon.readUInt16LE(FSW) & FSW_ES) return;
+  take(answers, RESULT.fx + 6, 2);
+  take(answers, RESULT.fx + 8, 16);
+}
+
+/** RCPPS, RCPSS, RSQRTPS, RSQRTSS: both manuals promise a relative error of at most 1.5 * 2^-12, and no value. */
+function approximations(answers: Answers, { map, opcode, prefix, reg }: Operation): void {
+  if (map !== 1 || (opcode !== 0x52 && opcode !== 0x53)) return;
+  for (let lane = 0; lane < (prefix === 0xf3 ? 1 : 4); lane++) {
+    const at = RESULT.fx + 160 + 16 * reg + 4 * lane;
+    const [x, y] = [answers.silicon.readFloatLE(at), answers.engine.readFloatLE(at)];
+    if (Number.isFinite(x) && Number.isFinite(y) && Math.abs(x - y) <= Math.abs(y) * 3 * 2 ** -12) take(answers, at, 4);
+  }
+}
+
+/** SHLD and SHRD by more than the operand is wide: both manuals call the result undefined. */
+function doubleShifts(answers: Answers, { map, opcode, bits, isMemory, rm, immediate }: Operation): void {
+  if (map !== 1 || ![0xa4, 0xa5, 0xac, 0xad].includes(opcode) || bits !== 16) return;
+  const count = (opcode & 1 ? answers.before[CASE.gpr + 8]! : immediate) & 31;
+  if (count <= 16) return;
+  if (!isMemory) return take(answers, RESULT.gpr + 8 * rm, 2);
+  const [at, bytes] = differingMemory(answers);
+  if (bytes <= 2) take(answers, at, bytes);
+}
+
+/** DPPS: neither manual says in which order the four products are added, and so which of several NaNs is the sum. */
+function dotProducts(answers: Answers, { map, opcode, prefix, reg }: Operation): void {
+  if (map !== 3 || opcode !== 0x40 || prefix !== 0x66) return;
+  for (let lane = 0; lane < 4; lane++) {
+    const at = RESULT.fx + 160 + 16 * reg + 4 * lane;
+    if (Number.isNaN(answers.silicon.readFloatLE(at)) && Number.isNaN(answers.engine.readFloatLE(at)))
+      take(answers, at, 4);
+  }
+}
+
+/**
+ * An MMX store that faults has left x87 mode already on Intel's processors (TOP 0, all registers valid: the physical registers are the
+ * same ones under other names). On AMD's nothing has changed, as of any fault.
+ */
+function faultingMmxStores(answers: Answers, { map, opcode, prefix, isMemory }: Operation): void {
+  if (map !== 1 || ![0x7e, 0x7f, 0xe7].includes(opcode) || prefix || !isMemory) return;
+  const { before, silicon, engine } = answers;
+  if (!isFault(silicon) || !isX87AsBefore(answers)) return;
+  const top = (before.readUInt16LE(CASE.fx + 2) >> 11) & 7;
+  const isSame = Array.from({ length: 8 }, (_, i) => {
+    const [was, is] = [CASE.fx + 32 + 16 * ((i - top) & 7), RESULT.fx + 32 + 16 * i];
+    return before.subarray(was, was + 10).equals(engine.subarray(is, is + 10));
+  });
+  if (isSame.every(Boolean)) for (const [at, bytes] of X87) take(answers, RESULT.fx + at, bytes);
+}
+
+const STORES: Readonly<Record<number, readonly number[]>> = {
+  0xd9: [2, 3],
+  0xdb: [1, 2, 3, 7],
+  0xdd: [1, 2, 3],
+  0xdf: [1, 2, 3, 6, 7],
+};
+/**
+ * An x87 store whose number meets an unmasked exception and whose operand faults: the two are of one class of faults, whose order is the
+ * implementation's (SDM volume 3, 6.9; APM volume 2, 8.5). Intel's do not store and report the exception at the next x87 instruction.
+ */
+function faultingX87Stores(answers: Answers, { map, opcode, digit, isMemory }: Operation): void {
+  const { before, silicon, engine } = answers;
+  if (map !== 0 || !isMemory || !STORES[opcode]?.includes(digit)) return;
+  if (!isFault(silicon) || !isX87AsBefore(answers) || isFault(engine)) return;
+  const isPending = (engine.readUInt16LE(FSW) & FSW_ES) !== 0;
+  const memory = engine.subarray(RESULT.memory, RESULT.memory + WINDOW);
+  if (isPending && memory.equals(before.subarray(CASE.memory, CASE.memory + WINDOW))) engine.copy(silicon);
+}
+
+/** FXSAVE's MXCSR_MASK has bit 17 on AMD's processors with the misaligned exception mask, MXCSR.MM (APM volume 2, 11.4.4). */
+function mxcsrMask(answers: Answers, { map, opcode, prefix, digit, isMemory }: Operation): void {
+  if (map !== 1 || opcode !== 0xae || prefix || digit !== 0 || !isMemory) return;
+  const [at, bytes] = differingMemory(answers);
+  if (bytes === 1 && answers.silicon.readUInt32LE(at - 2) === 0x2ffff && answers.engine.readUInt32LE(at - 2) === 0xffff)
+    take(answers, at, 1);
+}
+
+const RULES = [pointers, approximations, doubleShifts, dotProducts, faultingMmxStores, faultingX87Stores, mxcsrMask];
+
+/** An AMD's result of a case with what may be otherwise than the engine's, and is as AMD's manual has it, replaced by the engine's. */
+export function fromAmd(
+  { bytes, length }: { bytes: Uint8Array; length: number },
+  silicon: Uint8Array,
+  engine: Uint8Array,
+): Buffer {
+  const view = (of: Uint8Array): Buffer => Buffer.from(of.buffer, of.byteOffset, of.byteLength);
+  const answers = { before: view(bytes), silicon: Buffer.from(silicon), engine: view(engine) };
+  const operation = decode(bytes.subarray(CASE.code, CASE.code + length));
+  for (const rule of RULES) rule(answers, operation);
+  return answers.silicon;
+}

@@ -1,0 +1,99 @@
+/** A small guest on a bridge, for tests: addresses, ARP, and frames as its driver would send and get them. */
+import type { Bridge } from "../../../core/dom0/network/bridge.ts";
+import { frame, type BridgePort, type Frame } from "../../../core/dom0/network/frame.ts";
+import { completeChecksum } from "../../../core/dom0/network/offload.ts";
+import { ipBytes, macBytes } from "../../../core/dom0/network/packet/address.ts";
+import { put16 } from "../../../core/dom0/network/packet/bytes.ts";
+import {
+  headersLength,
+  PROTOCOL_UDP,
+  pseudoHeaderSum,
+  readPacket,
+  writeHeaders,
+  type Packet,
+} from "../../../core/dom0/network/packet/internet.ts";
+import { foldSum } from "../../../core/dom0/network/packet/bytes.ts";
+
+/** The gateway's MAC address, as guests learn it by ARP. */
+export const GATEWAY_MAC = macBytes("02:58:65:6e:00:02")!;
+
+export class TestGuest implements BridgePort {
+  readonly name: string;
+  readonly mac: Uint8Array;
+  readonly got: Frame[] = [];
+  readonly #bridge: Bridge;
+  #waiting: { wanted: (packet: Packet) => boolean; resolve: (packet: Packet) => void }[] = [];
+  address = ipBytes("10.0.2.15")!;
+
+  constructor(bridge: Bridge, name = "vif1.0", mac = "00:16:3e:00:00:01") {
+    this.#bridge = bridge;
+    this.name = name;
+    this.mac = macBytes(mac)!;
+    bridge.attach(this);
+  }
+
+  deliver(given: Frame): void {
+    this.got.push(given);
+    const packet = readPacket(given.bytes);
+    if (!packet) return;
+    const entry = this.#waiting.find(({ wanted }) => wanted(packet));
+    if (!entry) return;
+    this.#waiting = this.#waiting.filter((other) => other !== entry);
+    entry.resolve(packet);
+  }
+
+  /** The next packet that is wanted, and that nobody who asked before takes. */
+  next(wanted: (packet: Packet) => boolean): Promise<Packet> {
+    return new Promise((resolve) => this.#waiting.push({ wanted, resolve }));
+  }
+
+  send(bytes: Uint8Array): void {
+    this.#bridge.send(this, frame(bytes));
+  }
+
+  /** Sends an IP packet with a right checksum. `to`: MAC address. */
+  packet(
+    destination: Uint8Array,
+    protocol: number,
+    payload: Uint8Array,
+    to = GATEWAY_MAC,
+    source = this.address,
+  ): void {
+    const start = headersLength(destination);
+    const bytes = new Uint8Array(start + payload.length);
+    bytes.set(payload, start);
+    const headers = { sourceMac: this.mac, destinationMac: to, source, destination, protocol };
+    writeHeaders(bytes, headers);
+    if (protocol !== 6 && protocol !== PROTOCOL_UDP) return this.send(bytes);
+    const sum = foldSum(pseudoHeaderSum(source, destination, protocol, payload.length));
+    put16(bytes, start + (protocol === 6 ? 16 : 6), sum);
+    this.send(completeChecksum({ bytes, checksumBlank: true, segmentSize: 0 }).bytes);
+  }
+
+  datagram(
+    destination: Uint8Array,
+    sourcePort: number,
+    destinationPort: number,
+    data: Uint8Array,
+    to = GATEWAY_MAC,
+    source = this.address,
+  ): void {
+    const payload = new Uint8Array(8 + data.length);
+    put16(payload, 0, sourcePort);
+    put16(payload, 2, destinationPort);
+    put16(payload, 4, payload.length);
+    payload.set(data, 8);
+    this.packet(destination, PROTOCOL_UDP, payload, to, source);
+  }
+}
+
+/** Random numbers from a seed (mulberry32), 0 to below 1. */
+export function seeded(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

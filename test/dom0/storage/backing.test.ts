@@ -1,0 +1,47 @@
+/** Which files an image may be based on: those of its own folder, whatever its header says. */
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { expect, it } from "vitest";
+import { openStore } from "../../../core/dom0/storage/open.ts";
+import { createQcow2 } from "../../../core/dom0/storage/qcow2/create.ts";
+import { temporaryFolder } from "../../temporary.ts";
+
+const folder = temporaryFolder("backing");
+const images = path.join(folder, "images");
+mkdirSync(images, { recursive: true });
+const secret = path.join(folder, "secret");
+writeFileSync(secret, Buffer.alloc(4096, "secret"));
+writeFileSync(path.join(images, "base.raw"), Buffer.alloc(4096, "base"));
+symlinkSync(secret, path.join(images, "link.raw"));
+
+let count = 0;
+async function overlay(file: string): Promise<string> {
+  const name = path.join(images, `overlay-${count++}.qcow2`);
+  await createQcow2({ path: name, size: 4096, backing: { file, format: "raw" } });
+  return name;
+}
+
+it("opens a base in the image's folder", async () => {
+  const store = await openStore(await overlay("base.raw"), "qcow2", "read-write");
+  const bytes = Buffer.alloc(4);
+  await store.read(0, [bytes]);
+  expect(bytes.toString()).toBe("base");
+  await store.close();
+});
+
+it.each([
+  ["an absolute path", secret],
+  ["a climbing path", "../secret"],
+  ["a link that leads out", "link.raw"],
+  ["a path of the system", "/etc/passwd"],
+])("refuses %s", async (_, file) => {
+  await expect(openStore(await overlay(file), "qcow2", "read")).rejects.toThrow("own folder");
+});
+
+it("refuses addresses of other computers, and circles", async () => {
+  await expect(openStore(await overlay("nbd://198.51.100.1/x"), "qcow2", "read")).rejects.toThrow("only files");
+  await expect(openStore(await overlay("json:{}"), "qcow2", "read")).rejects.toThrow("only files");
+  const circle = path.join(images, "circle.qcow2");
+  await createQcow2({ path: circle, size: 4096, backing: { file: "circle.qcow2", format: "qcow2" } });
+  await expect(openStore(circle, "qcow2", "read")).rejects.toThrow("based on each other");
+});

@@ -1,0 +1,150 @@
+/*
+ * The hostile guest: 2 to 4 vCPUs that make random and nearly valid hypercalls. Each vCPU has frames, windows, grant references and
+ * page tables of its own and knows what they are, so that long sequences succeed; the others write into them meanwhile, by addresses
+ * whose translations may be stale. What a vCPU knows of its frames is also what isolation is judged by (judge.c).
+ */
+#ifndef FUZZ_H
+#define FUZZ_H
+#include "xen.h"
+
+/* The numbers that mini's xen.h has not. */
+enum {
+    HV_mmu_update = 1, HV_set_gdt = 2, HV_stack_switch = 3, HV_fpu_taskswitch = 5, HV_sched_op_compat = 6, HV_set_debugreg = 8,
+    HV_get_debugreg = 9, HV_update_descriptor = 10, HV_multicall = 13, HV_event_channel_op_compat = 16, HV_console_io = 18,
+    HV_grant_table_op = 20, HV_vm_assist = 21, HV_update_va_mapping_otherdomain = 22, HV_iret = 23, HV_set_segment_base = 25,
+    HV_mmuext_op = 26, HV_nmi_op = 28, HV_callback_op = 30, HV_physdev_op = 33,
+};
+enum { PIN_L1 = 0, UNPIN = 4, NEW_BASEPTR = 5, SET_LDT = 13, NEW_USER_BASEPTR = 15 };
+
+enum {
+    LANES = 4,            /* vCPUs at most */
+    STACK = 32768,
+    FRAMES = 48,          /* of each vCPU, from the top of the domain's memory */
+    PRIVATE = 8,          /* windows that only their vCPU uses */
+    SHARED = 8,           /* windows that the other vCPUs write into and read at any time */
+    MAPS = 12,            /* windows for grants of the peer's */
+    WINDOWS = PRIVATE + SHARED + MAPS,
+    HOOK_SLOT = 320,      /* L4 slot of the boot tables that vCPU 0's own tables hang at; the next ones are the others' */
+    FIRST_REF = 16, REFS = 24, SEALED_REFS = 8, /* grant references of each vCPU; the first of them read-only, of sealed frames */
+    SUBOPS = 32, NUMBERS = 40,
+};
+
+enum state {
+    ABSENT,   /* given back to Xen */
+    DATA,     /* ours; anybody in this domain may have written to it */
+    SEALED,   /* full of a pattern that nobody may change; perhaps granted read-only */
+    GRANTED,  /* granted to the peer for writing */
+    TABLE,    /* pinned as a page table: changes by this vCPU's updates only */
+    DESCRIPTORS, /* in this vCPU's GDT */
+};
+
+/* A table whose content is not known just now; or for as long as it is one. */
+enum { ONCE = 1, ALWAYS = 2 };
+struct frame { u64 mfn; u32 state, level, ref; int loose; };
+
+struct lane {
+    u64 random[2];
+    void *resume[5];
+    u32 id, depth, traps, argument_at;
+    u64 calls, reported;
+    struct frame frames[FRAMES];
+    u64 window_mfn[WINDOWS];      /* what each window maps; 0 = nothing */
+    u8 window_writable[WINDOWS];
+    u32 turn;                     /* of the private windows */
+    struct vcpu_info *info;
+    u32 ports[8];
+    u32 gdt_frame, ldt_frame, base_frame; /* index + 1 of what is loaded */
+    volatile u32 arrived;         /* the last word of code that was jumped to */
+    u32 tried[NUMBERS][SUBOPS], ok[NUMBERS][SUBOPS];
+};
+
+extern struct lane lanes[LANES];
+extern u32 lane_count;
+extern u64 peer_domid, wild_permille, calls_wanted;
+extern u8 windows[LANES][WINDOWS][PAGE];
+extern u8 stacks[LANES][STACK];
+extern u64 shadow[LANES][FRAMES][512];
+
+/* The lane of the vCPU that runs: found by its stack, so that no register that is played with matters. */
+static inline struct lane *self(void) {
+    u64 sp;
+    asm volatile("movq %%rsp, %0" : "=r"(sp));
+    return &lanes[(sp - (u64)stacks) / STACK % LANES];
+}
+
+static inline u64 random64(struct lane *l) {
+    u64 a = l->random[0], b = l->random[1];
+    l->random[0] = b;
+    a ^= a << 23;
+    return (l->random[1] = a ^ b ^ (a >> 18) ^ (b >> 5)) + b;
+}
+static inline u64 below(struct lane *l, u64 n) { return (u64)((random64(l) >> 32) * n) >> 32; }
+static inline int once_in(struct lane *l, u64 n) { return below(l, n) == 0; }
+static inline u32 index_of(struct lane *l, struct frame *f) { return f - l->frames; }
+
+/* main.c */
+void say(const char *text, u64 value);
+void say_line(const char *text, u32 n);
+void install_traps(void);
+u32 append(char *line, u32 n, const char *text, u64 value);
+
+/* fuzz.c */
+void fuzz(struct lane *l);
+/* A hypercall that is counted under nr and sub; now and then it is one of a multicall. */
+s64 call(struct lane *l, u32 nr, u32 sub, u64 a, u64 b, u64 c, u64 d);
+void count(struct lane *l, u32 nr, u32 sub, int ok);
+/* The same for operations of which each has its own status, which count() is told of. */
+s64 call_raw(struct lane *l, u32 nr, u64 a, u64 b, u64 c, u64 d);
+void report(struct lane *l);
+void next_operation(struct lane *l) __attribute__((noreturn));
+
+/* judge.c */
+void broken(const char *what, u64 a, u64 b);
+void canaries_init(void);
+void canaries_check(void);
+void seal(struct lane *l, struct frame *f);
+void seal_check(struct lane *l, struct frame *f);
+void fresh_check(struct lane *l, u64 mfn);
+void table_note(struct lane *l, struct frame *f);
+void table_check(struct lane *l, struct frame *f);
+void judge_some(struct lane *l);
+void judge_domain(void) __attribute__((noreturn));
+
+/* frames.c */
+void frames_init(struct lane *l);
+struct frame *frame_in(struct lane *l, enum state state);
+/* Shows a frame in a private window; aborts the operation if it cannot be (so mapped). */
+u64 *view(struct lane *l, struct frame *f, int writable);
+u64 *view_mfn(struct lane *l, u64 mfn, int writable);
+s64 window_set(struct lane *l, u32 window, u64 mfn, int writable, u32 flush);
+/* Takes the frame out of all windows, most often without asking for a flush. */
+void withdraw(struct lane *l, struct frame *f);
+void scribble(struct lane *l);
+void window_play(struct lane *l);
+static inline void *window_address(struct lane *l, u32 window) { return windows[l->id][window]; }
+
+/* Room for a hypercall's structures; in a wild domain the other vCPUs write into it while the call runs. */
+void *argument(struct lane *l, u32 bytes);
+/* Nanoseconds from now on in system time. */
+u64 in_ns(struct lane *l, u64 ns);
+extern u8 arguments[LANES][2 * PAGE];
+
+/* One subject each: an operation on what the lane has. */
+s64 update(struct lane *l, u64 address, u64 value, u32 kind, u64 domid);
+s64 extended(struct lane *l, u32 cmd, u64 a, u64 b);
+void table_play(struct lane *l);
+void base_play(struct lane *l);
+void descriptor_play(struct lane *l);
+void memory_play(struct lane *l);
+void grants_init(void);
+void grant_play(struct lane *l);
+void map_play(struct lane *l);
+int grant_in_use(struct lane *l, struct frame *f);
+int grant_end(struct frame *f);
+void event_play(struct lane *l);
+void vcpu_play(struct lane *l);
+void code_play(struct lane *l);
+void return_play(struct lane *l);
+void ask_play(struct lane *l);
+void wild_play(struct lane *l);
+#endif

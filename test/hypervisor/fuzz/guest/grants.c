@@ -1,0 +1,299 @@
+/*
+ * Grants. Each vCPU has references of its own in the domain's table: the first ones grant sealed frames for reading, the others frames for
+ * writing. The peer has the same, so each maps and copies by guess what the other most probably grants.
+ */
+#include "fuzz.h"
+
+enum { MAP = 0, UNMAP = 1, SETUP = 2, DUMP = 3, TRANSFER = 4, COPY = 5, QUERY = 6, REPLACE = 7, SET_VERSION = 8, STATUS = 9, GET_VERSION = 10,
+       SWAP = 11, CACHE = 12 };
+enum { PERMIT = 1, TRANSITIVE = 3, READ_ONLY = 4, IN_USE = 24, SUB_PAGE = 256 };
+enum { DEVICE_MAP = 1, HOST_MAP = 2, MAP_READ_ONLY = 4, APPLICATION = 8, CONTAINS_PTE = 16 };
+enum { TABLE_FRAMES = 2, ENTRIES_V2 = TABLE_FRAMES * 256 };
+
+struct v1 { u16 flags, domid; u32 frame; };
+struct v2 { u16 flags, domid; u16 offset, length; u64 frame; };
+static u8 table[TABLE_FRAMES][PAGE] __attribute__((aligned(4096), section(".bss.page")));
+static u8 status[PAGE] __attribute__((aligned(4096), section(".bss.page")));
+static volatile u32 version = 1;
+
+struct map { u64 host; u32 flags, ref; u16 domid; short status; u32 handle; u64 bus; };
+struct unmap { u64 host, bus; u32 handle; short status; };
+struct replace { u64 host, new; u32 handle; short status; };
+struct copy_side { u64 what; u16 domid, offset, pad[2]; };
+struct copy { struct copy_side from, to; u16 length, flags; short status; };
+struct setup { u16 domid; u32 frames; short status; u64 *list; };
+
+/* What is mapped, by window of a lane: any vCPU may unmap what any other has mapped. */
+static struct mapped { volatile u32 used, flags; u32 handle; u64 address, bus; } mapped[LANES][MAPS];
+
+static struct v1 *v1(u32 ref) { return (struct v1 *)table + ref; }
+static struct v2 *v2(u32 ref) { return (struct v2 *)table + ref; }
+
+static void show_table(void) {
+    static u64 list[TABLE_FRAMES];
+    static struct setup s;
+    s = (struct setup){DOMID_SELF, TABLE_FRAMES, 0, list};
+    s64 error = hypercall(HV_grant_table_op, SETUP, (u64)&s, 1, 0);
+    count(&lanes[0], HV_grant_table_op, SETUP, !error && !s.status);
+    for (u32 i = 0; i < TABLE_FRAMES; i++)
+        hypercall(HYPERVISOR_update_va_mapping, (u64)table[i], list[i] << 12 | 0x63, 6, 0);
+}
+static void show_status(void) {
+    static u64 list[1];
+    struct { u32 frames; u16 domid; short status; u64 *list; } s = {1, DOMID_SELF, 0, list};
+    hypercall(HV_grant_table_op, STATUS, (u64)&s, 1, 0);
+    if (!s.status) hypercall(HYPERVISOR_update_va_mapping, (u64)status, list[0] << 12 | 0x63, 6, 0);
+}
+void grants_init(void) { show_table(); }
+
+static u32 reference(struct lane *l, u32 n) { return FIRST_REF + l->id * REFS + n; }
+static int in_use(u32 ref) {
+    if (version == 1) return v1(ref)->flags & IN_USE;
+    return ((u16 *)status)[ref] & IN_USE;
+}
+int grant_in_use(struct lane *l, struct frame *f) {
+    (void)l;
+    return f->ref && in_use(f->ref);
+}
+
+/* Takes an entry back; false if the peer uses it. Xen may be marking it at this moment. */
+static int take_back(u32 ref) {
+    if (version == 1) {
+        u16 flags = v1(ref)->flags;
+        return !(flags & IN_USE) && __atomic_compare_exchange_n(&v1(ref)->flags, &flags, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    }
+    u16 flags = v2(ref)->flags;
+    v2(ref)->flags = 0;
+    fence();
+    if (!in_use(ref)) return 1;
+    v2(ref)->flags = flags;
+    return 0;
+}
+
+/*
+ * The frame goes away: nobody may use its grant anew. False if the peer may write to it just now: then its number must not come back to us,
+ * for an active grant goes on meaning it, whatever it is by then. (A reader may: that is no harm.)
+ */
+int grant_end(struct frame *f) {
+    if (!f->ref) return 1;
+    if (f->state == GRANTED) {
+        if (!take_back(f->ref) && !wild_permille) return 0;
+    } else if (version == 1) __atomic_and_fetch(&v1(f->ref)->flags, IN_USE | READ_ONLY, __ATOMIC_SEQ_CST);
+    else v2(f->ref)->flags &= READ_ONLY;
+    f->ref = 0;
+    return 1;
+}
+
+static void grant(struct lane *l) {
+    u32 n = below(l, REFS), ref = reference(l, n), sealed = n < SEALED_REFS;
+    if (!take_back(ref)) return;
+    /* Whatever it granted is not granted any more. */
+    for (u32 i = 0; i < FRAMES; i++)
+        if (l->frames[i].ref == ref) {
+            l->frames[i].ref = 0;
+            if (l->frames[i].state == GRANTED) l->frames[i].state = DATA;
+        }
+    struct frame *f = frame_in(l, sealed ? SEALED : once_in(l, 8) ? TABLE : DATA);
+    if (!f || f->ref) return;
+    u16 flags = PERMIT | (sealed || f->state == TABLE ? READ_ONLY : 0);
+    if (version == 1) {
+        v1(ref)->domid = peer_domid;
+        v1(ref)->frame = f->mfn;
+        barrier();
+        v1(ref)->flags = flags;
+    } else {
+        v2(ref)->domid = peer_domid;
+        v2(ref)->frame = f->mfn;
+        v2(ref)->offset = below(l, 4096);
+        v2(ref)->length = 64 + below(l, 4032); /* as the frame of a version 1 entry it is none of ours */
+        if (once_in(l, 6)) flags |= SUB_PAGE;
+        if (once_in(l, 8) && !sealed) {
+            /* What the peer grants us, it may have back through us. */
+            flags = TRANSITIVE;
+            v2(ref)->offset = peer_domid;
+            v2(ref)->frame = FIRST_REF + below(l, LANES * REFS);
+        }
+        barrier();
+        v2(ref)->flags = flags;
+    }
+    f->ref = ref;
+    if (f->state == DATA) f->state = GRANTED;
+}
+
+static void revoke(struct lane *l) {
+    struct frame *f = frame_in(l, below(l, 3) ? GRANTED : SEALED);
+    if (!f || !f->ref) return;
+    if (!take_back(f->ref)) return;
+    f->ref = 0;
+    if (f->state == GRANTED) f->state = DATA;
+    else seal_check(l, f);
+}
+
+static void set_version(struct lane *l) {
+    u32 *wanted = argument(l, 4);
+    *wanted = once_in(l, 3) ? 3 - version : version;
+    u32 want = *wanted;
+    if (want != 1 && want != 2) return;
+    s64 error = call(l, HV_grant_table_op, SET_VERSION, SET_VERSION, (u64)wanted, 1, 0);
+    if (error || want == version) return;
+    /* All entries are gone; who was just writing one grants nonsense, which is refused. */
+    if (want == 2) show_status();
+    version = want;
+}
+
+static void ask(struct lane *l) {
+    u64 *a = argument(l, 32);
+    s64 error;
+    switch (below(l, 8)) {
+    case 0:
+        *a = DOMID_SELF;
+        error = call_raw(l, HV_grant_table_op, QUERY, (u64)a, 1, 0);
+        count(l, HV_grant_table_op, QUERY, !error && !((short *)a)[6]);
+        break;
+    case 1: *a = once_in(l, 4) ? peer_domid : DOMID_SELF; call(l, HV_grant_table_op, GET_VERSION, GET_VERSION, (u64)a, 1, 0); break;
+    case 2: *a = DOMID_SELF; if (once_in(l, 64)) call(l, HV_grant_table_op, DUMP, DUMP, (u64)a, 1, 0); break;
+    case 3: set_version(l); break;
+    case 4: {
+        u32 x = reference(l, SEALED_REFS + below(l, REFS - SEALED_REFS)), y = reference(l, SEALED_REFS + below(l, REFS - SEALED_REFS));
+        struct { u32 a, b; short status; } *s = argument(l, 12);
+        s->a = x, s->b = y;
+        error = call_raw(l, HV_grant_table_op, SWAP, (u64)s, 1, 0);
+        int swapped = !error && !s->status && x != y;
+        count(l, HV_grant_table_op, SWAP, !error && !s->status);
+        for (u32 i = 0; swapped && i < FRAMES; i++)
+            l->frames[i].ref = l->frames[i].ref == x ? y : l->frames[i].ref == y ? x : l->frames[i].ref;
+        break;
+    }
+    case 5:
+        a[0] = mfn_of(windows) << 12;
+        a[1] = below(l, 64) | (64ul << 16) | (u64)below(l, 4) << 32;
+        ((u16 *)a)[4] = below(l, 2048), ((u16 *)a)[5] = below(l, 2048), ((u32 *)a)[3] = 1;
+        call(l, HV_grant_table_op, CACHE, CACHE, (u64)a, 1, 0);
+        break;
+    case 6: {
+        struct { u64 mfn; u16 domid; u32 ref; short status; } *t = argument(l, 24);
+        struct frame *f = frame_in(l, DATA);
+        if (!f) return;
+        t->mfn = f->mfn, t->domid = peer_domid, t->ref = FIRST_REF;
+        call(l, HV_grant_table_op, TRANSFER, TRANSFER, (u64)t, 1, 0);
+        break;
+    }
+    default: {
+        struct { u32 frames; u16 domid; short status; u64 *list; } *s = argument(l, 16);
+        u64 *list = argument(l, 16);
+        s->frames = 1, s->domid = DOMID_SELF, s->list = list;
+        error = call_raw(l, HV_grant_table_op, STATUS, (u64)s, 1, 0);
+        count(l, HV_grant_table_op, STATUS, !error && !s->status);
+    }
+    }
+}
+
+void grant_play(struct lane *l) {
+    u64 n = below(l, 16);
+    if (n < 9) grant(l);
+    else if (n < 13) revoke(l);
+    else ask(l);
+}
+
+static u32 guess(struct lane *l) { return FIRST_REF + below(l, LANES * REFS); }
+
+/* An L1 entry of our own to put a grant into, by its machine address. */
+static u64 entry_address(struct lane *l) {
+    for (u32 i = 0; i < FRAMES; i++) {
+        struct frame *f = &l->frames[i];
+        if (f->state != TABLE || f->level != 1) continue;
+        f->loose = ALWAYS; /* who unmaps the grant changes it */
+        return f->mfn << 12 | below(l, 512) * 8;
+    }
+    return 0;
+}
+
+static void map(struct lane *l) {
+    u32 k = below(l, MAPS);
+    struct mapped *m = &mapped[l->id][k];
+    if (m->used) return;
+    u32 flags = HOST_MAP | (once_in(l, 4) ? DEVICE_MAP : 0) | (once_in(l, 2) ? MAP_READ_ONLY : 0) | (once_in(l, 4) ? APPLICATION : 0);
+    if (once_in(l, 16)) flags = DEVICE_MAP | (flags & MAP_READ_ONLY);
+    u64 address = (u64)window_address(l, PRIVATE + SHARED + k);
+    if (once_in(l, 8)) {
+        u64 entry = entry_address(l);
+        if (entry) address = entry, flags |= CONTAINS_PTE;
+    }
+    struct map *op = argument(l, sizeof *op);
+    *op = (struct map){address, flags, guess(l), peer_domid, -100, ~0u, 0};
+    s64 error = call_raw(l, HV_grant_table_op, MAP, (u64)op, 1, 0);
+    int ok = !error && !op->status;
+    count(l, HV_grant_table_op, MAP, ok);
+    if (!ok) return;
+    m->flags = flags;
+    m->handle = op->handle;
+    m->address = address;
+    m->bus = op->bus;
+    barrier();
+    m->used = 1;
+    if (flags & CONTAINS_PTE || !(flags & HOST_MAP)) return;
+    volatile u64 *p = (u64 *)address + below(l, 512);
+    /* Without this the window's translation may still be that of its last frame, which is ours. */
+    extended(l, 7, address, 0);
+    if (flags & MAP_READ_ONLY && below(l, 4)) (void)*p;
+    else {
+        *p = random64(l);
+        if (flags & MAP_READ_ONLY && m->used && m->flags == flags && m->handle == op->handle) broken("wrote to a read-only grant ", op->ref, flags);
+    }
+}
+
+static void unmap(struct lane *l) {
+    u32 lane = once_in(l, 4) ? below(l, lane_count) : l->id;
+    struct mapped *m = &mapped[lane][below(l, MAPS)];
+    if (!m->used) return;
+    u32 handle = m->handle, flags = m->flags;
+    int half = once_in(l, 6);
+    if (!half && !(flags & CONTAINS_PTE) && flags & HOST_MAP && once_in(l, 4)) {
+        struct frame *f = frame_in(l, DATA);
+        u32 window = PRIVATE; /* of our own, shared: its frame goes to where the grant was */
+        if (!f || index_of(l, f) < FRAMES / 3 || window_set(l, window, f->mfn, 1, 0)) return;
+        struct replace *r = argument(l, sizeof *r);
+        *r = (struct replace){m->address, (u64)window_address(l, window), handle, -100};
+        s64 error = call_raw(l, HV_grant_table_op, REPLACE, (u64)r, 1, 0);
+        int ok = !error && !r->status;
+        count(l, HV_grant_table_op, REPLACE, ok);
+        /* Our frame stands in a window of grants now, where the next map puts it out. */
+        if (ok) l->window_mfn[window] = 0;
+        if (ok && !(flags & DEVICE_MAP)) m->used = 0;
+        return;
+    }
+    struct unmap *op = argument(l, sizeof *op);
+    *op = (struct unmap){flags & HOST_MAP ? m->address : 0, flags & DEVICE_MAP ? m->bus : 0, handle, -100};
+    if (half && op->host && op->bus) *(once_in(l, 2) ? &op->host : &op->bus) = 0;
+    int whole = !half || !((flags & HOST_MAP) && (flags & DEVICE_MAP));
+    s64 error = call_raw(l, HV_grant_table_op, UNMAP, (u64)op, 1, 0);
+    count(l, HV_grant_table_op, UNMAP, !error && !op->status);
+    if (error) return;
+    /* A mapping that was replaced or whose table is gone cannot be unmapped any more: forget it now and then. */
+    if ((op->status == 0 && whole) || (op->status && once_in(l, 4))) m->used = 0;
+}
+
+static void copy(struct lane *l) {
+    struct frame *f = frame_in(l, DATA), *g = frame_in(l, DATA);
+    if (!f || !g) return;
+    struct copy *c = argument(l, sizeof *c);
+    u32 kind = below(l, 4);
+    u16 from = below(l, 4096), to = below(l, 4096), most = 4096 - (from > to ? from : to);
+    if (once_in(l, 8)) from = to = 0, most = 4096;
+    *c = (struct copy){{f->mfn, DOMID_SELF, from, {0}}, {g->mfn, DOMID_SELF, to, {0}}, once_in(l, 4) ? most : below(l, most + 1), kind & 3, -100};
+    if (once_in(l, 8)) c->length = 4097 - (from > to ? from : to);
+    if (kind & 1) c->from.what = guess(l), c->from.domid = peer_domid;
+    if (kind & 2) c->to.what = guess(l), c->to.domid = peer_domid;
+    s64 error = call_raw(l, HV_grant_table_op, COPY, (u64)c, 1, 0);
+    count(l, HV_grant_table_op, COPY, !error && !c->status);
+    count(l, HV_grant_table_op, 16 + kind, !error && !c->status);
+    if (!error && !c->status && !wild_permille && ((u32)c->from.offset + c->length > 4096 || (u32)c->to.offset + c->length > 4096))
+        broken("copied beyond a frame ", c->from.offset, c->length);
+}
+
+void map_play(struct lane *l) {
+    u64 n = below(l, 8);
+    if (n < 4) map(l);
+    else if (n < 6) unmap(l);
+    else copy(l);
+}

@@ -1,0 +1,270 @@
+/**
+ * A host for the hostile guest (guest/): rounds of two such domains, which are each other's peers in grants and events, beside a
+ * domain that judges what frames it gets and an ordinary guest. The checker looks while they run and after each round.
+ */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { DEFAULT_BOOT_CONFIG } from "../../../core/toolstack/boot-config.ts";
+import { PoweredHost } from "../../../core/toolstack/power.ts";
+import { temporaryFolder } from "../../temporary.ts";
+import { TraceWatch } from "./traced.ts";
+
+/** Hostile guests that say nothing for so long make no calls any more. */
+const QUIET_MS = 3000;
+/** A round that has made its own calls slow gives its place to the next. */
+const LONGEST_MS = 10_000;
+/** Between two looks of the checker while guests run. */
+const CHECK_MS = 700;
+const root = path.resolve(import.meta.dirname, "../../..");
+
+export const haveCompiler = (() => {
+  try {
+    execFileSync("gcc", ["--version"]);
+    return true;
+  } catch {
+    if (process.env.CI) throw new Error("the fuzz guest needs gcc and make");
+    return false;
+  }
+})();
+
+/** How often each hypercall ("number.operation") was tried in well-made calls, and succeeded. */
+export type Tally = Map<string, { ok: number; tried: number }>;
+
+export interface FuzzResult {
+  calls: number;
+  rounds: number;
+  checks: number;
+  seconds: number;
+  tally: Tally;
+}
+
+/** What is done in a round, all of it by its seed. */
+function plan(seed: number): { vcpus: [number, number]; wild: [number, number] } {
+  const kind = seed % 4;
+  return {
+    vcpus: [2 + (seed % 3), 2 + (Math.floor(seed / 3) % 3)],
+    // One that is wild cannot judge itself: in half the rounds nobody is, in the others the second judges the first.
+    wild: kind === 1 ? [300, 0] : kind === 3 ? [30, 0] : [0, 0],
+  };
+}
+
+const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+export class FuzzHost {
+  private log = "";
+  private line = "";
+  private gone: string | null = null;
+  private readonly host: PoweredHost;
+  private readonly files: Record<string, Uint8Array>;
+  private readonly text = new Map<number, string>();
+  private readonly stopped = new Set<number>();
+  /** Calls that each vCPU has said it has made, by "domid vcpu". */
+  private readonly said = new Map<string, number>();
+  private judged = -1;
+  private heard = Date.now();
+  private readonly breaks: string[] = [];
+  private readonly result: FuzzResult = { calls: 0, rounds: 0, checks: 0, seconds: 0, tally: new Map() };
+
+  constructor() {
+    const work = temporaryFolder("fuzz");
+    execFileSync("make", ["-s", "-C", path.join(import.meta.dirname, "guest"), `OUT=${work}/fuzz.elf`]);
+    this.files = {
+      "fuzz.elf": readFileSync(`${work}/fuzz.elf`),
+      "mini.elf": readFileSync(path.join(root, "assets/guests/mini.elf")),
+    };
+    // Not one of their words is held back: they say what they have done.
+    const boot = {
+      ...DEFAULT_BOOT_CONFIG,
+      entries: [{ title: "All", cmdline: "dom0_mem=64M loglvl=all guest_loglvl=all" }],
+    };
+    const imageFolder = pathToFileURL(`${root}/dist/`);
+    this.host = new PoweredHost({
+      memoryMiB: Number(process.env.XENARIUM_FUZZ_MEMORY ?? 512),
+      pcpus: 2,
+      boot,
+      imageFolder,
+    });
+  }
+
+  /** Rounds from `seed` on until `calls` hypercalls are made or `seconds` are over. Fails with the seed and Xen's log. */
+  async run(seed: number, calls: number, seconds: number): Promise<FuzzResult> {
+    const began = Date.now();
+    let at = seed;
+    try {
+      await this.start();
+      for (; this.result.calls < calls && Date.now() - began < seconds * 1000; at++) await this.round(at);
+      await this.othersWork();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const violations = await this.lastLook();
+      await wait(300);
+      this.log += `violations at the end: ${violations}\n`;
+      throw new Error(`seed ${at} (first ${seed}), ${this.result.calls} calls: ${reason}\n${this.log}`, {
+        cause: error,
+      });
+    } finally {
+      await this.host.powerOff();
+    }
+    this.result.seconds = (Date.now() - began) / 1000;
+    if (process.env.XENARIUM_FUZZ_LOG) console.log(this.log);
+    return this.result;
+  }
+
+  private async start(): Promise<void> {
+    this.host.on("serial", ({ pieces }) =>
+      this.hear(Buffer.concat(pieces.map(({ bytes }) => bytes)).toString("latin1")),
+    );
+    this.host.on("off", ({ reason }) => (this.gone = reason ?? "powered off"));
+    await this.host.start();
+    const { toolstack } = this.host;
+    toolstack.on("console", ({ domid, bytes }) =>
+      this.text.set(domid, ((this.text.get(domid) ?? "") + Buffer.from(bytes).toString("latin1")).slice(-4000)),
+    );
+    toolstack.on("stopped", ({ domid }) => this.stopped.add(domid));
+    this.sibling = await this.create("sibling", "mini.elf", 32, 2, "");
+    await toolstack.request("consoleAttach", { domid: this.sibling });
+    await this.until("the sibling's prompt", () => /mini> $/.test(this.text.get(this.sibling) ?? ""), 60);
+    this.judge = await this.create("judge", "fuzz.elf", 16, 1, "judge=1");
+    await this.until("the judge's first word", () => this.judged >= 0, 60);
+  }
+  private sibling = 0;
+  private judge = 0;
+
+  private hear(bytes: string): void {
+    const lines = (this.line + bytes).split("\n");
+    this.line = lines.pop() ?? "";
+    for (const each of lines) {
+      const [, number, said] = /^\(d(\d+)\) FUZZ-(.*?)\r?$/.exec(each) ?? [];
+      if (said?.startsWith("PROGRESS ")) {
+        const [lane, count] = said.slice(9).split(" ").map(Number);
+        this.said.set(`${number} ${lane}`, count!);
+        this.heard = Date.now();
+      } else if (said?.startsWith("JUDGED ")) this.judged = Number(said.slice(7));
+      else if (said?.startsWith("OK ")) this.count(said.slice(3));
+      else {
+        if (said?.startsWith("BREAK ")) this.breaks.push(`d${number} ${said}`);
+        this.log = (this.log + each + "\n").slice(-20_000);
+      }
+    }
+  }
+
+  private count(said: string): void {
+    for (const [, name, ok, tried] of said.matchAll(/(\d+\.\d+)=(\d+)\/(\d+)/g)) {
+      const entry = this.result.tally.get(name!) ?? { ok: 0, tried: 0 };
+      this.result.tally.set(name!, { ok: entry.ok + Number(ok), tried: entry.tried + Number(tried) });
+    }
+  }
+
+  private async create(name: string, kernel: string, memory: number, vcpus: number, extra: string): Promise<number> {
+    const config =
+      `name = "${name}"\nkernel = "${kernel}"\nmemory = ${memory}\nvcpus = ${vcpus}\nextra = "${extra}"\n` +
+      `on_crash = "destroy"\non_reboot = "destroy"\non_poweroff = "destroy"\n`;
+    return (
+      await this.host.toolstack.request("create", {
+        config,
+        files: this.files,
+        paused: name !== "judge" && name !== "sibling",
+      })
+    ).domid;
+  }
+
+  private async until(what: string, condition: () => boolean, seconds: number): Promise<void> {
+    const end = Date.now() + seconds * 1000;
+    while (!condition()) {
+      this.lives();
+      if (Date.now() > end) throw new Error(`${what} did not come within ${seconds} s`);
+      await wait(10);
+    }
+  }
+
+  private lives(): void {
+    if (this.gone) throw new Error(`the host is off: ${this.gone}`);
+    if (this.breaks.length) throw new Error(`isolation is broken: ${this.breaks.join("; ")}`);
+  }
+
+  /** What the checker says once something is broken, for the log. */
+  private async lastLook(): Promise<string> {
+    try {
+      return this.gone ? "none looked for" : String(await this.host.toolstack.request("checkInvariants"));
+    } catch {
+      return "not known";
+    }
+  }
+
+  private async check(): Promise<void> {
+    const violations = await this.host.toolstack.request("checkInvariants");
+    this.result.checks++;
+    this.lives();
+    if (violations) throw new Error(`the checker found ${violations} violations`);
+  }
+
+  private async round(seed: number): Promise<void> {
+    const { vcpus, wild } = plan(seed);
+    const { toolstack } = this.host;
+    // Each is told the other's number before it runs.
+    const domids: number[] = [];
+    const first = this.lastDomid + 1;
+    for (const [i, other] of [first + 1, first].entries()) {
+      const extra = `seed=${seed * 2 + i} peer=${other} wild=${wild[i]} count=120000`;
+      domids.push(await this.create(`fuzz${i}`, "fuzz.elf", 16, vcpus[i]!, extra));
+      this.lastDomid = domids[i]!;
+    }
+    // A number was passed over (one is in use): the next round is right about it.
+    if (domids[0] !== first || domids[1] !== first + 1) for (const domid of domids) await this.destroy(domid);
+    else {
+      const began = Date.now();
+      this.heard = began;
+      // One round under trace: records cost more than the calls do.
+      const watch = this.result.rounds === 0 ? new TraceWatch(this.host) : null;
+      await watch?.begin(first);
+      for (const domid of domids) await toolstack.request("unpause", { domid });
+      let checked = began;
+      const over = (): boolean => domids.every((domid) => this.stopped.has(domid));
+      while (!over() && Date.now() - this.heard < QUIET_MS && Date.now() - began < LONGEST_MS) {
+        await wait(10);
+        this.lives();
+        if (Date.now() - checked < CHECK_MS) continue;
+        await this.check();
+        checked = Date.now();
+      }
+      this.log += `round of seed ${seed}: ${domids.map((domid) => `d${domid} ${this.made(domid)} calls${this.stopped.has(domid) ? "" : ", runs"}`).join(", ")} in ${Date.now() - began} ms\n`;
+      for (const domid of domids) await this.destroy(domid);
+      await watch?.end(this.made(first));
+      this.result.rounds++;
+    }
+    this.result.calls += [...this.said.values()].reduce((sum, count) => sum + count, 0);
+    this.said.clear();
+    await this.check();
+  }
+  private lastDomid = 2;
+
+  private made(domid: number): number {
+    return [...this.said].filter(([key]) => key.startsWith(`${domid} `)).reduce((sum, [, count]) => sum + count, 0);
+  }
+
+  /** One that has ended by itself meanwhile is no error. */
+  private async destroy(domid: number): Promise<void> {
+    if (this.stopped.has(domid)) return;
+    try {
+      await this.host.toolstack.request("destroy", { domid });
+    } catch {
+      await this.until(`the end of d${domid}, which could not be destroyed`, () => this.stopped.has(domid), 30);
+    }
+  }
+
+  /** The ordinary guest answers, and the judge goes on judging. */
+  private async othersWork(): Promise<void> {
+    const before = this.judged;
+    const seen = (this.text.get(this.sibling) ?? "").length;
+    await this.host.toolstack.request("consoleInput", { domid: this.sibling, bytes: Buffer.from("uptime\r") });
+    await this.until(
+      "the sibling's answer",
+      () => /up [\d.]+ s[\s\S]*mini> $/.test((this.text.get(this.sibling) ?? "").slice(seen)),
+      60,
+    );
+    await this.until("the judge's next word", () => this.judged > before, 60);
+    await this.check();
+  }
+}

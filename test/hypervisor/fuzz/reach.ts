@@ -1,0 +1,58 @@
+/** What the hostile guest must have got through, so that a fuzz that reaches nothing does not pass: "number.operation" of its tally. */
+
+/** Hypercalls by number, with the operations that succeed for an unprivileged guest (0 where a call has none). */
+const SUCCEEDS: Record<string, number[]> = {
+  // set_trap_table, mmu_update (normal, M2P, preserving, untranslated; 5: plain store to a table, 6: access through own tables)
+  "0": [0],
+  "1": [0, 1, 2, 3, 5, 6],
+  // set_gdt (0: set, 1: dropped, 2: a selector of it loaded), stack_switch, set_callbacks, fpu_taskswitch, sched_op_compat
+  "2": [0, 1, 2],
+  "3": [0],
+  "4": [0],
+  "5": [0],
+  "6": [0, 1],
+  // debug registers, update_descriptor
+  "8": [0],
+  "9": [0],
+  "10": [0],
+  // memory_op
+  "12": [0, 1, 2, 3, 4, 5, 6, 11, 12, 14, 15, 18, 19],
+  // multicall, update_va_mapping, set_timer_op, event_channel_op_compat
+  "13": [0],
+  "14": [0],
+  "15": [0],
+  "16": [0],
+  // xen_version, console_io
+  "17": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
+  "18": [0],
+  // grant_table_op (16 to 19: copies by whether source and destination are granted), vm_assist, update_va_mapping_otherdomain
+  "20": [0, 1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 16, 17, 18, 19],
+  "21": [0],
+  "22": [0],
+  // iret (1: arrived in the kernel, 2: a software interrupt, 3: by SYSCALL from user mode), vcpu_op, set_segment_base
+  "23": [1, 2, 3],
+  "24": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13],
+  "25": [0, 1, 2, 3],
+  // mmuext_op, nmi_op, sched_op, callback_op by type
+  "26": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 16, 17],
+  "28": [0],
+  "29": [0, 1, 3, 5, 6],
+  "30": [0, 1, 2, 4, 5, 7],
+  // event_channel_op, physdev_op
+  "32": [0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13],
+  "33": [6, 7],
+};
+
+/** What only a control domain may: never for these. platform_op, console reading, remote shutdown, map_pirq, sysctl, domctl. */
+const REFUSED = ["7.0", "18.1", "29.4", "33.13", "35.0", "36.0"];
+
+/** Operations that never succeeded though they should, and those that did though they must not. */
+export function unreached(tally: ReadonlyMap<string, { ok: number }>): string[] {
+  const wanted = Object.entries(SUCCEEDS).flatMap(([number, operations]) =>
+    operations.map((each) => `${number}.${each}`),
+  );
+  return [
+    ...wanted.filter((name) => !tally.get(name)?.ok).map((name) => `${name} never succeeded`),
+    ...REFUSED.filter((name) => tally.get(name)?.ok).map((name) => `${name} is not allowed and succeeded`),
+  ];
+}
