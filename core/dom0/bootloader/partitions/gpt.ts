@@ -1,7 +1,7 @@
 /** The GUID partition table (UEFI specification, section 5.3): the header in the second sector, or its copy in the last. */
 import { crc32 } from "node:zlib";
 import type { Region } from "../region.ts";
-import type { Partition } from "./volumes.ts";
+import type { Partition } from "./partition.ts";
 
 const SIGNATURE = "EFI PART";
 const MOST_ENTRIES = 1024;

@@ -1,6 +1,6 @@
 /** The partition table of PCs: four entries in the first sector, and a chain of further ones in an extended partition. */
 import type { Region } from "../region.ts";
-import type { Partition } from "./volumes.ts";
+import type { Partition } from "./partition.ts";
 
 const SECTOR = 512;
 const EXTENDED = new Set([0x05, 0x0f, 0x85]);

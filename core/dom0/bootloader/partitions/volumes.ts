@@ -2,14 +2,7 @@
 import type { Region } from "../region.ts";
 import { gptPartitions } from "./gpt.ts";
 import { mbrPartitions, PROTECTIVE, readTable } from "./mbr.ts";
-
-export interface Partition {
-  /** As in xvda1; 0 is the whole disk. */
-  number: number;
-  /** Marked as the one to boot from. */
-  active: boolean;
-  region: Region;
-}
+import type { Partition } from "./partition.ts";
 
 /** The whole disk comes first: an image of a CD may have a partition table beside its file system. */
 export async function partitions(disk: Region): Promise<Partition[]> {

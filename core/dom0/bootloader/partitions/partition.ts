@@ -1,0 +1,10 @@
+/** A part of a disk that may hold a file system. */
+import type { Region } from "../region.ts";
+
+export interface Partition {
+  /** As in xvda1; 0 is the whole disk. */
+  number: number;
+  /** Marked as the one to boot from. */
+  active: boolean;
+  region: Region;
+}
