@@ -4,6 +4,7 @@ import "uplot/dist/uPlot.min.css";
 import "./styles/base.css";
 import "./styles/layout.css";
 import "./styles/components.css";
+import "./styles/graphs.css";
 import "./styles/pages.css";
 import "./styles/xenstore.css";
 import "./styles/frame.css";

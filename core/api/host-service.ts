@@ -8,6 +8,7 @@ import type { CreateResult, StatisticsSnapshot } from "../toolstack/messages.ts"
 import { PoweredHost } from "../toolstack/power.ts";
 import { Tracer } from "../toolstack/trace/tracer.ts";
 import { BootMenu, afterRemoval } from "./boot-menu.ts";
+import { CrashReports } from "./crash-reports.ts";
 import { ApiFailure } from "./failure.ts";
 import { Marks } from "./history/marks.ts";
 import { HostSize, thisComputer, type Size } from "./host-size.ts";
@@ -94,6 +95,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   readonly #marks: Marks;
   /** How domains stopped since power-on. */
   readonly stops = new Stops();
+  readonly crashes = new CrashReports();
   readonly saved: SavedDomains;
   #notices: Events["notice"][] = [];
   #log = new XenLog();
@@ -230,6 +232,9 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     const hear = [this.#marks, this.journal] as const;
     toolstack.on("created", (created) => hear.forEach((each) => each.created(created)));
     toolstack.on("domains", ({ domains }) => [...hear, this.stops].forEach((each) => each.domains(domains)));
+    toolstack.on("stopped", ({ domid, reason }) => {
+      if (reason === "crash") this.crashes.crashed(domid, toolstack, () => this.#log.lines);
+    });
     toolstack.on("stopped", (stopped) => [...hear, this.stops].forEach((each) => each.stopped(stopped)));
     toolstack.on("destroyed", (destroyed) => [...hear, this.stops].forEach((each) => each.destroyed(destroyed)));
     toolstack.on("saving", (saving) => this.journal.saving(saving));
@@ -273,6 +278,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.#host = host;
     this.#tracer = new Tracer(host);
     this.stops.clear();
+    this.crashes.clear();
     this.live.clear();
     host.on("serial", (output) => {
       const lines = log.add(output);

@@ -35,6 +35,7 @@ import type {
   RegistersReport,
   WalkReport,
 } from "../toolstack/inspect/report.ts";
+import type { CrashReport } from "./crash-reports.ts";
 import type { HistoryEvent } from "./history/files.ts";
 import type { BootReport, HostState, ImageSources, TakenImage, XenLogLine } from "./host-state.ts";
 import type { LiveDump } from "./history/live.ts";
@@ -46,6 +47,7 @@ import type { DeviceEntry, DeviceHandshake, DomainHandshakes, DomainWiring } fro
 
 export type { BootBuilt, FrameKind, FrameMap, MemoryLayout, PcpuSwitches } from "../toolstack/messages.ts";
 export type * from "./host-state.ts";
+export type { CrashReport } from "./crash-reports.ts";
 export type { HistoryEvent } from "./history/files.ts";
 export type { JournalEntry } from "./journal/entry.ts";
 export type { HistoryReport } from "./history/recorder.ts";
@@ -402,6 +404,8 @@ export const REQUESTS = {
   marks: nothing,
   /** How domains stopped since power-on, the latest last. */
   stops: nothing,
+  /** Why a domain crashed since power-on, as its console and Xen said it then. */
+  crashReport: z.strictObject({ domid }),
   /**
    * Tasks and events so far, the latest last; from then on `journal` events carry what is new or has changed. `client`: what this one calls
    * itself, by which it knows what it asked for.
@@ -519,6 +523,8 @@ export interface Results {
   history: HistoryReport | null;
   marks: HistoryEvent[];
   stops: DomainStop[];
+  /** null where it did not crash. */
+  crashReport: CrashReport | null;
   journalAttach: { entries: JournalEntry[] };
   taskCancel: null;
   /** Since power-on: the last 8192 lines and 512 Ki characters if it is more. */

@@ -258,10 +258,7 @@ export class Session {
     return {
       hostState: () => host.state,
       hostPowerOn: (options) => host.powerOn(given(options)),
-      hostPowerOff: async ({ graceMilliseconds }) => {
-        await host.powerOff(graceMilliseconds);
-        return null;
-      },
+      hostPowerOff: ({ graceMilliseconds }) => host.powerOff(graceMilliseconds).then(() => null),
       hostReboot: ({ graceMilliseconds }) => host.reboot(graceMilliseconds),
       hostInfo: pass("hostInfo"),
       dmesg: pass("dmesg"),
@@ -333,10 +330,6 @@ export class Session {
       deviceAttach: (args) => this.#withFiles("deviceAttach", args),
       deviceDetach: pass("deviceDetach"),
       deviceList: pass("deviceList"),
-      inspectDisk: ({ path, format }) => {
-        this.#named(path);
-        return host.toolstack.request("inspectDisk", { path, ...(format !== undefined && { format }) });
-      },
       networkList: pass("networkList"),
       networkCreate: pass("networkCreate"),
       networkRemove: pass("networkRemove"),
@@ -345,6 +338,10 @@ export class Session {
       networkService: pass("networkService"),
       networkCapture: (args) => this.#withFiles("networkCapture", args),
       networkCaptureEnd: pass("networkCaptureEnd"),
+      inspectDisk: ({ path, format }) => {
+        this.#named(path);
+        return host.toolstack.request("inspectDisk", { path, ...(format !== undefined && { format }) });
+      },
       mediumInsert: (args) => this.#withFiles("mediumInsert", args),
       inspectRegisters: inspect("inspectRegisters"),
       inspectWalk: inspect("inspectWalk"),
@@ -406,6 +403,7 @@ export class Session {
       switches: pass("switches"),
       history: ({ of }) => host.history.report(of),
       marks: async () => [...(await host.history.events())],
+      crashReport: ({ domid }) => host.crashes.of(domid),
       stops: () => [...host.stops.all],
       journalAttach: ({ client }) => {
         this.#who = { ...this.#who, id: client };

@@ -4,6 +4,7 @@ import { CommanderError } from "commander";
 import { UsageError, usageError } from "./arguments.ts";
 import { EXIT_FAILURE, EXIT_USAGE, SIGNAL_STATUS } from "./exit-status.ts";
 import { connectHost } from "./host.ts";
+import { network } from "./network.ts";
 import { program } from "./program.ts";
 import { run } from "./run.ts";
 import { serve } from "./serve.ts";
@@ -31,6 +32,7 @@ async function main(args: string[]): Promise<number> {
   const [command, ...rest] = args;
   // These have the words of Xen's own tools for what is wrong.
   if (command === "xl") return withHost((connect) => xl(rest, connect));
+  if (command === "network") return withHost((connect) => network(rest, connect));
   if (command !== undefined && Object.hasOwn(XENSTORE_CLIENTS, command))
     return withHost((connect) => xenstore(command, rest, connect));
   let status = 0;

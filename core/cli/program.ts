@@ -9,6 +9,7 @@ import {
   type RunArguments,
   type ServeArguments,
 } from "./arguments.ts";
+import { declared as networkDeclared } from "./network.ts";
 import { SHELLS, completion, type Shell } from "./completion/script.ts";
 import { declared as xenstoreDeclared, XENSTORE_CLIENTS } from "./xenstore/clients.ts";
 import { declared as xlDeclared } from "./xl/program.ts";
@@ -45,6 +46,12 @@ export function program(actions: Actions, done: (status: number) => void): Comma
         "Xen's toolstack against a running host; xl help names its subcommands",
       ),
     );
+  const never = (): never => {
+    throw new Error("declared for help and completion only");
+  };
+  all.addCommand(
+    networkDeclared(never).summary("virtual networks of a running host: bridges, forwarded ports, captures"),
+  );
   for (const name of Object.keys(XENSTORE_CLIENTS)) all.addCommand(xenstoreDeclared(name));
   all
     .command("completion")

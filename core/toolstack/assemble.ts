@@ -18,6 +18,7 @@ import { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { DomainDevices } from "./devices.ts";
 import { DiskBoot } from "./disk-boot.ts";
 import { readStoreMemory } from "./domain-store.ts";
+import { Crashes } from "./inspect/crashes.ts";
 import { Inspection } from "./inspect/inspection.ts";
 import { KernelSymbols } from "./inspect/kernel-symbols.ts";
 import { Lifecycle, type Emit } from "./lifecycle.ts";
@@ -54,8 +55,8 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
   onStage?.("xenstored");
 
   const consoles = new Consoles(consoleLogBytes);
-  const disks = new Disks();
   const networks = new Networks(() => now() / 1e6);
+  const disks = new Disks();
   const backends = new BackendDevices(
     { domid, memory, events, grants, store, services: { consoles, disks, networks }, now },
     kinds,
@@ -72,11 +73,12 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     devices,
     backends,
     builder,
+    crashed: (each) => crashes.take(each),
     diskBoot,
     emit,
     pcpus,
   });
-  const saving = new Saving({ hypercalls, frames: foreign, store, lifecycle, devices, emit });
+  const saving = new Saving({ hypercalls, frames: foreign, store, lifecycle, devices, consoles, emit });
   const reports: Reports = new Reports(hypercalls, lifecycle.domains, now, statistics, (each) =>
     readStoreMemory(store, each),
   );
@@ -96,12 +98,18 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     nameOf: (each) => reports.name(each),
     now,
   });
+  const symbols = new KernelSymbols(lifecycle.domains);
   const inspection = new Inspection({
     hypercalls,
     inspector: new Inspector(hypercalls, frames),
     observer,
-    symbols: new KernelSymbols(lifecycle.domains),
+    symbols,
     now,
+  });
+  const crashes: Crashes = new Crashes({
+    inspection,
+    symbols,
+    lastVcpu: (each) => hypercalls.domainInfo(each)?.maxVcpuId ?? null,
   });
   const service = new Service({
     hypercalls,
@@ -117,6 +125,7 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     reports,
     wiring,
     inspection,
+    crashes,
     diskBoot,
     emit,
   });

@@ -85,6 +85,8 @@ export interface LifecycleParts {
   /** Those in this domain. */
   backends: BackendDevices;
   builder: PvBuilder;
+  /** Takes down what a domain that has crashed was doing, while it is held. Never rejects, and is bounded in time. */
+  crashed: (domid: number) => Promise<void>;
   diskBoot: DiskBoot;
   emit: Emit;
   /** Number of pCPUs of the host. */
@@ -160,18 +162,19 @@ export class Lifecycle {
 
   /**
    * A domain of a saved one's memory, which `restore` fills in: at most as much as its configuration allows. `pages`: what it is
-   * expected to take.
+   * expected to take; `console`: what was on its console.
    */
   restore(
     config: DomainConfig,
     options: CreateOptions,
     pages: number,
+    console: Uint8Array,
     restore: (request: PvRestore) => Promise<PvBuilt>,
   ): Promise<Omit<CreateResult, "warnings">> {
     return this.#named(config.name, (wanted) => {
       this.#checkMemory(config.name, pages);
       const { maxvcpus: vcpus, maxmemMiB } = config;
-      return this.#assemble(config, options, wanted, true, (ports) =>
+      return this.#assemble(config, options, wanted, { console }, (ports) =>
         restore({ ...ports, vcpus, mostPages: maxmemMiB * 256 }),
       );
     });
@@ -206,7 +209,7 @@ export class Lifecycle {
     const given = config.bootloader ? null : await this.#files(config, options, wanted);
     const totalPages = config.memoryMiB * 256;
     this.#checkMemory(config.name, totalPages);
-    return this.#assemble(config, options, wanted, false, async (ports) => {
+    return this.#assemble(config, options, wanted, null, async (ports) => {
       const { timings, ...image } = given ?? (await this.#fromDisk(ports.domid, config, options, wanted));
       const built = await builder.build({ ...ports, ...image, totalPages });
       return { ...built, timings: [...timings, ...built.timings] };
@@ -254,12 +257,12 @@ export class Lifecycle {
       );
   }
 
-  /** A domain with everything but its memory, which `fill` gives it. */
+  /** A domain with everything but its memory, which `fill` gives it. `restored`: what else it goes on with; null for a new one. */
   async #assemble(
     config: DomainConfig,
     options: CreateOptions,
     wanted: AbortSignal,
-    restored: boolean,
+    restored: { console: Uint8Array } | null,
     fill: (ports: { domid: number; storePort: number; consolePort: number }) => Promise<PvBuilt>,
   ): Promise<Omit<CreateResult, "warnings">> {
     const { hypercalls, store, handshakes, consoles, devices, backends } = this.#parts;
@@ -280,7 +283,7 @@ export class Lifecycle {
       const consolePort = hypercalls.allocUnbound(domid, 0);
       writeDomainStore(store, domid, config);
       storeWritten = true;
-      consoles.begin(domid, config.name);
+      consoles.begin(domid, config.name, restored?.console);
       const built = await fill({ domid, storePort, consolePort });
       wanted.throwIfAborted();
       store.introduce(domid, built.storeMfn, storePort);
@@ -291,7 +294,7 @@ export class Lifecycle {
       wanted.throwIfAborted();
       const { name, uuid } = config;
       this.#domains.set(domid, { domid, name, uuid, config, options, createdAt: Date.now(), stopped: false });
-      this.#parts.emit("created", { domid, name, uuid, restored });
+      this.#parts.emit("created", { domid, name, uuid, restored: restored !== null });
       if (!options.paused) hypercalls.unpauseDomain(domid);
       return { domid, name, uuid, timings: built.timings };
     } catch (error) {
@@ -404,11 +407,20 @@ export class Lifecycle {
       this.#parts.backends.drain(domain.domid);
       const action = this.#actionFor(domain.config, reason);
       const stop: DomainStopped = { domid: domain.domid, name: domain.name, uuid: domain.uuid, reason, action };
+      // Before anybody hears of it: who does asks for what was taken down.
+      const lookedAt = reason === "crash" ? this.#parts.crashed(domain.domid) : null;
       this.#parts.emit("stopped", stop);
-      void this.#act(domain, action).catch((error: unknown) =>
+      const acted = lookedAt ? lookedAt.then(() => this.#actOnCrash(domain, action)) : this.#act(domain, action);
+      void acted.catch((error: unknown) =>
         this.#notice("error", `${domain.name} could not be restarted: ${errorData(error).message}`, domain.domid),
       );
     }
+  }
+
+  /** It was held for a moment, in which somebody may have destroyed it, or the host begun to go down. */
+  async #actOnCrash(domain: ManagedDomain, action: ShutdownAction): Promise<void> {
+    if (this.#domains.get(domain.domid) !== domain) return;
+    await this.#act(domain, this.#closing ? "destroy" : action);
   }
 
   #actionFor(config: DomainConfig, reason: ShutdownReason): ShutdownAction {

@@ -449,6 +449,8 @@ export interface ToolstackRequests {
   inspectMemory: { args: MemoryArguments; result: MemoryReport };
   inspectEvents: { args: { domid: number }; result: EventsReport };
   inspectGrants: { args: { domid: number }; result: GrantsReport };
+  /** Of the vCPUs of a domain that crashed, as they were then: also when it is gone. */
+  crashRegisters: { args: { domid: number }; result: RegistersReport[] };
   frameMap: { args: Record<string, never>; result: FrameMap };
   bootBuilt: { args: Record<string, never>; result: BootBuilt };
   /** Context switches from `since` on, in nanoseconds since power-on, and the time now. */

@@ -1,6 +1,7 @@
 /**
  * A saved domain as a file: 32 bytes of magic, then gzip of u32 length and JSON of what the toolstack knows (SavedHeader), the files that the
- * domain was created from if they were given with its configuration (it is restarted from them), and the stream of ../dom0/saved.
+ * domain was created from if they were given with its configuration (it is restarted from them), what its console had, and the stream of
+ * ../dom0/saved.
  */
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -15,6 +16,8 @@ import { Refusal } from "./error.ts";
 const MAGIC = Buffer.from("Xenarium saved domain".padEnd(32, "\n"), "latin1");
 const MOST_HEADER = 1 << 20;
 const MOST_FILES = 512 * 2 ** 20;
+/** More than a host keeps of a console. */
+const MOST_CONSOLE = 16 * 2 ** 20;
 /** As many pages as a stream may have. */
 const MOST_MEMORY_MIB = 4096;
 /** Page tables and zeros take little either way; more takes longer than the disk does. */
@@ -35,18 +38,23 @@ const HEADER = z.strictObject({
   config: z.string(),
   configName: z.string().optional(),
   files: z.array(z.strictObject({ name: z.string(), size: z.int().min(0) })),
+  /** Bytes of its console's log; files that were written before this was kept have none. */
+  consoleBytes: z.int().min(0).max(MOST_CONSOLE).default(0),
 });
 export type SavedHeader = z.infer<typeof HEADER>;
 
 /** Writes the file, whole or not at all; its size in bytes. */
 export async function writeSaved(
   file: string,
-  header: Omit<SavedHeader, "version" | "files">,
+  header: Omit<SavedHeader, "version" | "files" | "consoleBytes">,
   files: Record<string, Uint8Array>,
+  console: Uint8Array,
   stream: AsyncIterable<Uint8Array>,
 ): Promise<number> {
   const sizes = Object.entries(files).map(([name, { length }]) => ({ name, size: length }));
-  const json = Buffer.from(JSON.stringify({ version: 1, ...header, files: sizes } satisfies SavedHeader));
+  const json = Buffer.from(
+    JSON.stringify({ version: 1, ...header, files: sizes, consoleBytes: console.length } satisfies SavedHeader),
+  );
   if (json.length > MOST_HEADER)
     throw new Refusal("E2BIG", `${file} can't be written: the domain's description is ${json.length} bytes long.`);
   if (total(sizes) > MOST_FILES)
@@ -61,6 +69,7 @@ export async function writeSaved(
     yield length;
     yield json;
     yield* Object.values(files);
+    yield console;
     yield* stream;
   }, packed);
   // What it fails with, whoever reads what is packed hears too.
@@ -112,6 +121,7 @@ const READING: Record<string, string> = {
 export interface SavedFile {
   header: SavedHeader;
   files: Record<string, Uint8Array>;
+  console: Uint8Array;
   /** What is left: the stream. */
   stream: Source;
 }
@@ -123,7 +133,8 @@ export async function readSaved<T>(file: string, use: (saved: SavedFile) => Prom
       throw new StreamError(`its files are larger than ${MOST_FILES / 2 ** 20} MiB`);
     const files: [string, Uint8Array][] = [];
     for (const { name, size } of header.files) files.push([name, await stream.take(size)]);
-    return await use({ header, files: Object.fromEntries(files), stream });
+    const console = await stream.take(header.consoleBytes);
+    return await use({ header, files: Object.fromEntries(files), console, stream });
   });
 }
 

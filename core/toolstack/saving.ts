@@ -2,6 +2,7 @@
  * `xl save` and `xl restore`: asks a guest to suspend (control/shutdown), writes what it was to a file, and makes a domain of such a file.
  * Whoever is asked to suspend and does not goes on running.
  */
+import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import * as abi from "../dom0/kernel/abi.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
 import { GrantError } from "../dom0/kernel/grants.ts";
@@ -32,6 +33,7 @@ export interface SavingParts {
   store: LocalXenstore;
   lifecycle: Lifecycle;
   devices: DomainDevices;
+  consoles: Consoles;
   emit: Emit;
 }
 
@@ -161,7 +163,8 @@ export class Saving {
       ...(options.configName !== undefined && { configName: options.configName }),
     };
     try {
-      return await writeSaved(file, header, options.files ?? {}, stream);
+      const console = this.#parts.consoles.log(domid)?.log ?? new Uint8Array();
+      return await writeSaved(file, header, options.files ?? {}, console, stream);
     } catch (error) {
       if (error instanceof SaveError) throw new Refusal("EINVAL", error.message);
       throw error;
@@ -179,7 +182,7 @@ export class Saving {
 
   /** The domain of a file, under the name and UUID that it had. */
   restore(file: string, paused: boolean): Promise<CreateResult> {
-    return readSaved(file, async ({ header, files, stream }) => {
+    return readSaved(file, async ({ header, files, console, stream }) => {
       const { config, diagnostics } = parseXlConfig(header.config, [], this.#parts.devices.kinds);
       if (!config)
         throw new Refusal("EINVAL", `${file} can't be restored: its configuration is not understood.`, diagnostics);
@@ -192,6 +195,7 @@ export class Saving {
         { ...config, name, uuid },
         { config: header.config, ...(configName !== undefined && { configName }), files, paused },
         Math.ceil(header.memoryMiB * 256),
+        console,
         async (request) => {
           const began = performance.now();
           const rings = await this.#restorer.restore(request, stream);

@@ -27,6 +27,7 @@ import { bitmap, parseCpus } from "./cpu-list.ts";
 import { HotPlug } from "./hot-plug.ts";
 import { MAXMEM_SLACK_KIB, type Emit, type Lifecycle } from "./lifecycle.ts";
 import type { DomainSettings, ImageDescription, ToolstackRequestName, ToolstackRequests } from "./messages.ts";
+import type { Crashes } from "./inspect/crashes.ts";
 import type { Inspection } from "./inspect/inspection.ts";
 import { NetworkRequests } from "./network-requests.ts";
 import type { Reports } from "./reports.ts";
@@ -56,6 +57,7 @@ export interface ServiceParts {
   diskBoot: DiskBoot;
   wiring: Wiring;
   inspection: Inspection;
+  crashes: Crashes;
   emit: Emit;
 }
 
@@ -197,6 +199,7 @@ export class Service {
       inspectMemory: (args) => inspection.memory(args),
       inspectEvents: ({ domid }) => inspection.events(domid),
       inspectGrants: ({ domid }) => inspection.grants(domid),
+      crashRegisters: ({ domid }) => this.#parts.crashes.of(domid),
       frameMap: () => this.#frames().map(),
       bootBuilt: () => bootBuilt(hypercalls, this.#frames(), xenstore.nodeCount()),
       switches: ({ since }) => ({

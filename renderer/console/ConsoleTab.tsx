@@ -5,6 +5,7 @@ import { useApp } from "../state/store.ts";
 import { copyConsole, pasteInto, popOut, saveLog, setFontSize } from "./deeds.ts";
 import { Tool } from "../ui/Tool.tsx";
 import { SearchBar } from "./SearchBar.tsx";
+import { SizeChoice } from "./SizeChoice.tsx";
 import { TypeText } from "./TypeText.tsx";
 
 /** Less than this waits for a moment only, as a keystroke does. */
@@ -51,6 +52,8 @@ export function ConsoleTab({ domid, name, alone = false }: { domid: number; name
             </button>
           </span>
         )}
+        <SizeChoice console={console} name={name} />
+        <span className="spacer" />
         <Tool
           label="Search the console"
           pressed={searching}

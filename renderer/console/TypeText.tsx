@@ -20,8 +20,13 @@ export function TypeText({ domid, name, onClose }: { domid: number; name: string
           className="mono type-text"
           aria-label="Text to type"
           rows={6}
-          autoFocus
           value={text}
+          onKeyDown={(event) => {
+            // In the text, Enter is a line.
+            if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+            event.preventDefault();
+            event.currentTarget.form?.requestSubmit();
+          }}
           onChange={({ target }) => setText(target.value)}
         />
         <label className="check">

@@ -15,6 +15,14 @@ const MATCHES: ISearchOptions["decorations"] = {
   activeMatchColorOverviewRuler: "#ffd75f",
 };
 
+/** What a guest takes a terminal to have that says nothing of its size. */
+export const SERIAL = { cols: 80, rows: 24 };
+/** Of letters that are scaled. */
+const LEAST_FONT = 6;
+const MOST_FONT = 32;
+/** "fit": as many columns and lines as there is room for, which a guest does not learn by itself; "serial": 80 by 24. */
+export type ConsoleSize = "fit" | "serial";
+
 export interface SearchFor {
   text: string;
   caseSensitive: boolean;
@@ -40,6 +48,9 @@ export class DomainTerminal {
   shown = Infinity;
   onFound: (found: Found) => void = () => {};
   onTyping: (waiting: number) => void = () => {};
+  onSize: (size: { cols: number; rows: number }) => void = () => {};
+  #fontSize: number;
+  #size: ConsoleSize = "fit";
   readonly #typist: Typist;
   readonly #fit = new FitAddon();
   readonly #search = new SearchAddon();
@@ -47,6 +58,7 @@ export class DomainTerminal {
   #opened = false;
 
   constructor(send: Send, fontSize: number, keys: TerminalKeys) {
+    this.#fontSize = fontSize;
     this.element.className = "terminal-host";
     this.#typist = new Typist(send, (waiting) => this.onTyping(waiting));
     this.terminal = new Terminal({
@@ -101,11 +113,28 @@ export class DomainTerminal {
       this.element.remove();
     };
   }
+  /** To the size that it is to have: as many lines as there is room for, or 80 by 24 in letters as large as there is room for. */
   fit(): void {
-    if (this.element.clientWidth) this.#fit.fit();
+    if (!this.element.clientWidth) return;
+    const { terminal } = this;
+    terminal.options.fontSize = this.#fontSize;
+    if (this.#size === "fit") this.#fit.fit();
+    else {
+      const room = this.#fit.proposeDimensions();
+      if (room) {
+        const scale = Math.min(room.cols / SERIAL.cols, room.rows / SERIAL.rows);
+        terminal.options.fontSize = Math.max(LEAST_FONT, Math.min(MOST_FONT, Math.floor(this.#fontSize * scale)));
+      }
+      terminal.resize(SERIAL.cols, SERIAL.rows);
+    }
+    this.onSize({ cols: terminal.cols, rows: terminal.rows });
   }
   setFontSize(pixels: number): void {
-    this.terminal.options.fontSize = pixels;
+    this.#fontSize = pixels;
+    this.fit();
+  }
+  setSize(size: ConsoleSize): void {
+    this.#size = size;
     this.fit();
   }
 

@@ -6,6 +6,7 @@ import { isCancel, request, sentence } from "../state/session.ts";
 import { show, toast, useApp } from "../state/store.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import type { Finding } from "./checks.ts";
+import { Choice } from "./Choice.tsx";
 import { ConfigEditor } from "./ConfigEditor.tsx";
 import { idOf } from "./Field.tsx";
 import { FieldsForm } from "./FieldsForm.tsx";
@@ -225,6 +226,18 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
             {each}
           </p>
         ))}
+        <Choice
+          part="kernel"
+          files={given.filter(({ description }) => description.bootable)}
+          chosen={fields.kernel}
+          onChoose={(name) => set("kernel", name)}
+        />
+        <Choice
+          part="RAM disk"
+          files={given.filter(({ description }) => !description.bootable && description.ramdisk)}
+          chosen={fields.ramdisk}
+          onChoose={(name) => set("ramdisk", name)}
+        />
         <div className="create-halves">
           <div className="create-fields">
             <FieldsForm

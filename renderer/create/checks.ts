@@ -40,7 +40,6 @@ export function checkAgainstHost(
   const ramdisk = file(fields.ramdisk);
   const memory = whole(fields.memory || "32");
   const vcpus = whole(fields.vcpus || "1");
-  const cap = whole(fields.cap || "0");
   const highest = `pCPU ${pcpus === 1 ? "0 alone" : `0 to ${pcpus - 1}`}`;
 
   if (names.has(fields.name))
@@ -82,13 +81,6 @@ export function checkAgainstHost(
       "vcpus",
       "vcpus",
       `The host has ${pcpus} ${pcpus === 1 ? "pCPU" : "pCPUs"}: ${vcpus} vCPUs take turns on ${pcpus === 1 ? "it" : "them"}.`,
-    );
-  if (cap !== null && vcpus !== null && vcpus > 0 && cap > 100 * vcpus && cap <= 100 * MOST_VCPUS)
-    say(
-      "warning",
-      "cap",
-      "cap",
-      `${vcpus} ${vcpus === 1 ? "vCPU takes" : "vCPUs take"} ${100 * vcpus} % at most: a cap of ${cap} % holds nothing back.`,
     );
   for (const { numbers, text } of pinned(fields.cpus)) {
     const absent = numbers.filter((each) => each >= pcpus);

@@ -1,5 +1,5 @@
 /** Files on their way to the host: sent in chunks, looked at by the host, told apart. */
-import type { ImageDescription } from "../../core/api/schema.ts";
+import { MOST_FILE_BYTES, MOST_SNIFF_BYTES, type ImageDescription } from "../../core/api/schema.ts";
 import { isCancel, request, sentence } from "../state/session.ts";
 
 const CHUNK = 512 * 1024;
@@ -54,6 +54,10 @@ export function unlessAborted<T>(answer: Promise<T>, signal: AbortSignal): Promi
 /** Sends a file; `progress` is called with the bytes sent, null when all are there. Stops with an AbortError when told to. */
 async function sendFile(file: File, progress: (sent: number | null) => void, signal: AbortSignal): Promise<TakenFile> {
   const name = plainName(file.name);
+  if (file.size > MOST_FILE_BYTES) {
+    const bytes = new Uint8Array(await file.slice(0, MOST_SNIFF_BYTES).arrayBuffer());
+    throw new Error((await request("fileSniff", { name, size: file.size, bytes })).refusal);
+  }
   const { file: id } = await request("fileBegin", { name, size: file.size });
   try {
     for (let at = 0; at < file.size; at += CHUNK) {

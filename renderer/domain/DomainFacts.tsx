@@ -1,37 +1,7 @@
-import { clockText } from "../ui/clock.ts";
-import type { DomainInfo, DomainStop } from "../../core/api/schema.ts";
-import { useLastStop } from "../state/stops.ts";
-import { useApp } from "../state/store.ts";
-import { spanText, uptimeText } from "../ui/uptime.ts";
+import type { DomainInfo } from "../../core/api/schema.ts";
 
-const REASONS: Record<DomainStop["reason"], string> = {
-  poweroff: "It powered off",
-  reboot: "It rebooted",
-  crash: "It crashed",
-  watchdog: "Its watchdog was not fed",
-  suspend: "It was saved",
-  soft_reset: "It was reset",
-  destroyed: "It was destroyed",
-  host: "Its host ended",
-};
-const SETTINGS: Partial<Record<DomainStop["reason"], string>> = {
-  poweroff: "on_poweroff",
-  reboot: "on_reboot",
-  crash: "on_crash",
-  watchdog: "on_crash",
-};
-
-/** Why and when, and what followed by its settings. */
-function stopText({ reason, action, at, domid }: DomainStop, now: number): string {
-  const setting = SETTINGS[reason];
-  const followed = action === null ? "" : `; ${setting ? `${setting} is ${action}` : `then ${action}`}`;
-  const which = domid === now ? "" : `, as domain ${domid}`;
-  return `${REASONS[reason]} at ${clockText(at)}${which}${followed}`;
-}
-
-/** State, figures and the last stop of a domain that is there. */
+/** What a domain that is there is, beside what the glance says. */
 export function StateFacts({ domain }: { domain: DomainInfo }) {
-  const stop = useLastStop(domain.uuid);
   return (
     <section className="card">
       <h2>State</h2>
@@ -42,12 +12,6 @@ export function StateFacts({ domain }: { domain: DomainInfo }) {
         </dd>
         <dt>xl list</dt>
         <dd className="mono">{domain.stateString}</dd>
-        <dt>Up</dt>
-        <dd>
-          <Uptime since={domain.createdAt} />
-        </dd>
-        <dt>Last stop</dt>
-        <dd>{stop ? stopText(stop, domain.domid) : "None since the host’s power-on"}</dd>
         <dt>CPU time</dt>
         <dd>{domain.cpuTimeSeconds.toFixed(1)} s</dd>
         <dt>vCPUs</dt>
@@ -62,7 +26,7 @@ export function StateFacts({ domain }: { domain: DomainInfo }) {
 }
 
 /** The same of one that is gone, as it was last seen. */
-export function EndFacts({ domid, last, stop }: { domid: number; last: DomainInfo | null; stop: DomainStop | null }) {
+export function EndFacts({ domid, last }: { domid: number; last: DomainInfo | null }) {
   return (
     <section className="card">
       <h2>State</h2>
@@ -72,16 +36,8 @@ export function EndFacts({ domid, last, stop }: { domid: number; last: DomainInf
           {domid}
           {last && `, ${last.type === "pv" ? "PV, 64-bit" : last.type}`}
         </dd>
-        <dt>Last stop</dt>
-        <dd>{stop ? stopText(stop, domid) : "Nobody noticed why"}</dd>
         {last && (
           <>
-            {stop && (
-              <>
-                <dt>Was up</dt>
-                <dd>{spanText(stop.at - last.createdAt)}</dd>
-              </>
-            )}
             <dt>CPU time</dt>
             <dd>{last.cpuTimeSeconds.toFixed(1)} s, when last measured</dd>
             <dt>vCPUs</dt>
@@ -93,11 +49,6 @@ export function EndFacts({ domid, last, stop }: { domid: number; last: DomainInf
       </dl>
     </section>
   );
-}
-
-function Uptime({ since }: { since: number }) {
-  useApp((state) => state.tick);
-  return <>{uptimeText(since)}</>;
 }
 
 /** What it was created from. */

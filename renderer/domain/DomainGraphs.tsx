@@ -7,7 +7,8 @@ import { Graph, MOST_LINES, type GraphLine, type LineStyle } from "../ui/Graph.t
 import type { LongLine } from "../ui/LongGraph.tsx";
 import { useMarkers } from "../ui/markers.ts";
 import { EXIT_CAUSES } from "./exit-causes.ts";
-import { LongGraphs, metricLine, type LongGraphKind } from "./LongGraphs.tsx";
+import { LARGE_PIXELS, LongGraphs, metricLine, type LongGraphKind } from "./LongGraphs.tsx";
+import { MoreGraphs } from "./MoreGraphs.tsx";
 import { LongVcpuGraphs, VcpuGraphs } from "./VcpuGraphs.tsx";
 
 /** The scale reaches a little beyond the most that a domain may have, whose line is on it. */
@@ -19,7 +20,8 @@ export function LiveGraphs({ domid, uuid, name }: Pick<DomainInfo, "domid" | "uu
   const markers = useMarkers(uuid);
   const figures = history.domains.get(domid);
   if (figures?.uuid !== uuid) return <p className="page-empty">Measuring…</p>;
-  const kinds: { title: string; unit: string; max?: number; lines: GraphLine[] }[] = [
+  type Kind = { title: string; unit: string; max?: number; lines: GraphLine[] };
+  const large: Kind[] = [
     vcpuGraph(figures),
     {
       title: "Memory",
@@ -27,6 +29,8 @@ export function LiveGraphs({ domid, uuid, name }: Pick<DomainInfo, "domid" | "uu
       max: MEMORY_ROOM * Math.max(...memoryLines(figures).map(({ series }) => largest(series.values))),
       lines: memoryLines(figures),
     },
+  ];
+  const others: Kind[] = [
     { title: "Exits", unit: "/s", lines: exitLines(figures) },
     { title: "Hypercalls", unit: "/s", lines: [{ label: "Hypercalls", series: figures.hypercalls }] },
     { title: "Events received", unit: "/s", lines: [{ label: "Events", series: figures.events }] },
@@ -35,14 +39,23 @@ export function LiveGraphs({ domid, uuid, name }: Pick<DomainInfo, "domid" | "uu
   ];
   return (
     <>
-      <div className="graphs">
-        {kinds.map((kind) => (
+      <div className="graphs graphs-large">
+        {large.map((kind) => (
           <section key={kind.title} className="card">
-            <Graph markers={markers} {...kind} />
+            <Graph markers={markers} height={LARGE_PIXELS} {...kind} />
           </section>
         ))}
       </div>
-      <VcpuGraphs name={name} figures={figures} markers={markers} />
+      <MoreGraphs>
+        <div className="graphs">
+          {others.map((kind) => (
+            <section key={kind.title} className="card">
+              <Graph markers={markers} {...kind} />
+            </section>
+          ))}
+        </div>
+        <VcpuGraphs name={name} figures={figures} markers={markers} />
+      </MoreGraphs>
     </>
   );
 }
@@ -100,20 +113,27 @@ function longKinds(kept: LongHistory): LongGraphKind[] {
   const memoryTop = Math.max(...["memory", "memoryTarget", "memoryMax"].map((metric) => largest(mean(metric))));
   const perVcpu: LongGraphKind = {
     title: "vCPUs",
+    large: true,
     unit: "%",
     max: 100,
     lines: () => kept.vcpus.map(({ running }, i) => ({ label: `vCPU ${i}`, series: { mean: running } })),
   };
+  const together: LongGraphKind = {
+    title: "CPU, all vCPUs",
+    unit: "%",
+    max: 100,
+    lines: perVcpuLine("cpu", { label: "CPU" }),
+  };
+  const each = vcpus > 1 && vcpus <= MOST_LINES;
   return [
-    ...(vcpus > 1 && vcpus <= MOST_LINES ? [perVcpu] : []),
-    { title: "CPU, all vCPUs", unit: "%", max: 100, lines: perVcpuLine("cpu", { label: "CPU" }) },
+    ...(each ? [perVcpu, together] : [{ ...together, large: true as const }]),
+    { title: "Memory", unit: "MiB", large: true, max: MEMORY_ROOM * memoryTop, lines: longMemoryLines },
     {
       title: "Waiting for a pCPU, all vCPUs",
       unit: "%",
       max: 100,
       lines: perVcpuLine("runnable", { label: "waiting" }),
     },
-    { title: "Memory", unit: "MiB", max: MEMORY_ROOM * memoryTop, lines: longMemoryLines },
     { title: "Exits", unit: "/s", lines: longExitLines },
     { title: "Hypercalls", unit: "/s", lines: metricLine("hypercalls", { label: "Hypercalls" }) },
     { title: "Events received", unit: "/s", lines: metricLine("events", { label: "Events" }) },

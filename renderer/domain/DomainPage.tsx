@@ -3,7 +3,8 @@ import { Suspense } from "react";
 import { useShallow } from "zustand/react/shallow";
 import { ConsoleTab } from "../console/ConsoleTab.tsx";
 import { DevicesTab, EndedDevices } from "../devices/lazy.ts";
-import { InspectTab } from "../inspect/lazy.ts";
+import { useCrashReport } from "../inspect/crash-report.ts";
+import { CrashCard, InspectTab } from "../inspect/lazy.ts";
 import { organize } from "../organize/groups.ts";
 import { Tags } from "../organize/Tags.tsx";
 import { DOMAIN_TABS, endedDomains, show, useApp, type DomainTab } from "../state/store.ts";
@@ -29,6 +30,11 @@ const ENDINGS: Record<string, string> = {
   host: "It ended with the host, which crashed.",
 };
 
+/** A line that a kernel printed may end in anything. */
+function asSentence(line: string): string {
+  return /[.!?]$/.test(line) ? line : `${line}.`;
+}
+
 export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
   const domain = useApp((state) => state.domains.find((each) => each.domid === domid));
   const departed = useApp((state) => state.departed.get(domid));
@@ -41,6 +47,7 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
       departed?.reason === "crash" &&
       xenLog.lines.some(({ origin, text }) => origin === "xen" && text.includes(`Domain ${domid} (vcpu#`)),
   );
+  const crash = useCrashReport(domid, !domain && departed?.reason === "crash");
   const state = domain ? stateOf(domain) : null;
   if (domid < 0 && !saved) return <p className="page-empty">This domain is saved no more.</p>;
   return (
@@ -79,7 +86,7 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
       {!domain && (
         <div className="banner banner-quiet" role="status">
           {saved ? "This domain is saved: it goes on where it was when it is restored." : "This domain is gone."}{" "}
-          {!saved && ENDINGS[departed?.reason ?? ""]}
+          {!saved && (crash?.line ? `It crashed: ${asSentence(crash.line)}` : ENDINGS[departed?.reason ?? ""])}
           {logTells && " The Xen log shows its registers and stack."} {departed && "Its console is kept."}
         </div>
       )}
@@ -107,6 +114,10 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
             ) : tab === "inspect" && domain ? (
               <Suspense>
                 <InspectTab domid={domid} />
+              </Suspense>
+            ) : tab === "inspect" ? (
+              <Suspense>
+                <CrashCard domid={domid} crashed={departed?.reason === "crash"} />
               </Suspense>
             ) : tab === "xenstore" ? (
               <StoreTab root={`/local/domain/${domid}`} domid={domid} />

@@ -3,11 +3,16 @@ import { useHostRuns } from "../state/live.ts";
 import { dateText } from "../ui/clock.ts";
 import type { LineStyle } from "../ui/Graph.tsx";
 import { LongGraph, RANGE_WORDS, type LongLine } from "../ui/LongGraph.tsx";
+import { MoreGraphs } from "./MoreGraphs.tsx";
+
+export const LARGE_PIXELS = 220;
 
 export interface LongGraphKind {
   title: string;
   unit: string;
   max?: number;
+  /** Drawn large, before those that are folded away. */
+  large?: true;
   lines: (history: LongHistory) => LongLine[];
 }
 
@@ -46,16 +51,30 @@ export function LongGraphs({
         Nothing was measured in the last {RANGE_WORDS[range]}. The last figures are of {dateText(latest * 1000)}.
       </p>
     );
+  const all = kinds(history);
+  const draw = ({ lines, large, ...kind }: LongGraphKind): React.ReactNode => (
+    <section key={kind.title} className="card">
+      <LongGraph
+        history={history}
+        range={range}
+        lines={lines(history)}
+        {...(large && { height: LARGE_PIXELS })}
+        {...kind}
+      />
+    </section>
+  );
+  const large = all.filter((kind) => kind.large);
+  const others = (
+    <>
+      <div className="graphs">{all.filter((kind) => !kind.large).map(draw)}</div>
+      {children?.(history)}
+    </>
+  );
+  if (large.length === 0) return others;
   return (
     <>
-      <div className="graphs">
-        {kinds(history).map(({ lines, ...kind }) => (
-          <section key={kind.title} className="card">
-            <LongGraph history={history} range={range} lines={lines(history)} {...kind} />
-          </section>
-        ))}
-      </div>
-      {children?.(history)}
+      <div className="graphs graphs-large">{large.map(draw)}</div>
+      <MoreGraphs>{others}</MoreGraphs>
     </>
   );
 }

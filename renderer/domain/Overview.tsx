@@ -5,6 +5,7 @@ import { useStops } from "../state/stops.ts";
 import { useApp } from "../state/store.ts";
 import { RangeChoice } from "../ui/RangeChoice.tsx";
 import { Config, EndFacts, StateFacts } from "./DomainFacts.tsx";
+import { EndGlance, Glance } from "./Glance.tsx";
 import { DomainLongGraphs, LiveGraphs } from "./DomainGraphs.tsx";
 import { EditLive } from "./EditLive.tsx";
 import { VcpuTable } from "./VcpuTable.tsx";
@@ -13,6 +14,7 @@ import { VcpuTable } from "./VcpuTable.tsx";
 export function Overview({ domain }: { domain: DomainInfo }) {
   return (
     <div className="overview">
+      <Glance domain={domain} />
       <Graphs {...domain} />
       <div className="columns-flow">
         <StateFacts domain={domain} />
@@ -33,9 +35,10 @@ export function EndedOverview({ domid }: { domid: number }) {
   if (uuid === undefined && !stop) return <p className="page-empty">Nothing is known of this domain any more.</p>;
   return (
     <div className="overview">
+      <EndGlance domid={domid} last={last} stop={stop} />
       {uuid !== undefined && <Graphs domid={domid} uuid={uuid} name={departed?.name ?? stop?.name ?? String(domid)} />}
       <div className="columns-flow">
-        <EndFacts domid={domid} last={last} stop={stop} />
+        <EndFacts domid={domid} last={last} />
         {last?.config && <Config config={last.config} />}
       </div>
     </div>

@@ -12,6 +12,13 @@ const SHAPES: Record<DomainState, React.ReactNode> = {
   ),
   crashed: <path d="M1.5 1.5 L8.5 8.5 M8.5 1.5 L1.5 8.5" className="mark-hollow mark-thick" />,
   shutdown: <rect x="1.5" y="1.5" width="7" height="7" />,
+  suspended: (
+    <>
+      <rect x="1.5" y="1.5" width="7" height="7" className="mark-hollow" />
+      <rect x="3.6" y="3.4" width="1" height="3.2" />
+      <rect x="5.6" y="3.4" width="1" height="3.2" />
+    </>
+  ),
   dying: <path d="M5 1 L9 9 L1 9 Z" className="mark-hollow" />,
   // A disk.
   saved: (

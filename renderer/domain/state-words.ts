@@ -1,6 +1,7 @@
 import type { DomainInfo } from "../../core/api/schema.ts";
 
-export type DomainState = "running" | "idle" | "paused" | "crashed" | "shutdown" | "dying" | "saved" | "ended";
+export type DomainState =
+  "running" | "idle" | "paused" | "crashed" | "shutdown" | "suspended" | "dying" | "saved" | "ended";
 
 /** One word for the flags of `xl list`; a blocked domain waits for something to do. */
 export const STATE_WORDS: Record<DomainState, string> = {
@@ -9,15 +10,17 @@ export const STATE_WORDS: Record<DomainState, string> = {
   paused: "Paused",
   crashed: "Crashed",
   shutdown: "Shut down",
+  suspended: "Suspended",
   dying: "Dying",
   saved: "Saved",
   ended: "Ended",
 };
 
-export function stateOf({ state }: DomainInfo): DomainState {
+export function stateOf({ state, shutdownReason }: DomainInfo): DomainState {
   if (state.dying) return "dying";
   if (state.crashed) return "crashed";
-  if (state.shutdown) return "shutdown";
+  // It has stopped so that it can be saved, and goes on after that, here or when it is restored.
+  if (state.shutdown) return shutdownReason === "suspend" ? "suspended" : "shutdown";
   if (state.paused) return "paused";
   return state.running ? "running" : "idle";
 }

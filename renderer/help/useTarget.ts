@@ -22,6 +22,7 @@ export function useTarget(find: () => Element | null, key: string): Box | null {
         if (seen) sizes.unobserve(seen);
         if (target) sizes.observe(target);
         seen = target;
+        target?.closest("details:not([open])")?.setAttribute("open", "");
         target?.scrollIntoView({ block: "nearest", inline: "nearest" });
       }
       const rectangle = target?.getBoundingClientRect();

@@ -15,10 +15,22 @@ export function RegistersSection({ domid }: { domid: number }) {
   const vcpu = useInspect((state) => state.vcpu);
   const { value, error } = useInspected("inspectRegisters", { domid, vcpu });
   if (error !== null || value?.vcpu !== vcpu) return <Waiting error={error} />;
-  return <Registers report={value} />;
+  const { running, blocked, online, ranMeanwhile } = value;
+  return (
+    <Registers
+      report={value}
+      state={running ? "running" : blocked ? "blocked" : online ? "not running" : "offline"}
+      note={`XEN_DOMCTL_getvcpucontext takes the registers at one moment. The domain is not paused${
+        ranMeanwhile
+          ? ": the vCPU ran on before its code and stack were read, which may be newer."
+          : "; the vCPU did not run before its code and stack were read."
+      }`}
+    />
+  );
 }
 
-function Registers({ report }: { report: RegistersReport }) {
+/** `state`: what the vCPU does; `note`: how the registers were taken. */
+export function Registers({ report, state, note }: { report: RegistersReport; state: string; note: string }) {
   const changed = useChanged(report);
   const { general, rip, rflags, segments, control, symbols } = report;
   return (
@@ -27,8 +39,7 @@ function Registers({ report }: { report: RegistersReport }) {
         <header className="card-header">
           <h2>Registers</h2>
           <span className="muted">
-            {report.running ? "running" : report.blocked ? "blocked" : report.online ? "not running" : "offline"}, in{" "}
-            {report.mode} mode, {report.bits} bits
+            {state}, in {report.mode} mode, {report.bits} bits
           </span>
         </header>
         <dl className="registers">
@@ -65,12 +76,7 @@ function Registers({ report }: { report: RegistersReport }) {
         {control.map((register) => (
           <FlagsRow key={register.name} register={register} />
         ))}
-        <p className="muted inspect-note">
-          XEN_DOMCTL_getvcpucontext takes the registers at one moment. The domain is not paused
-          {report.ranMeanwhile
-            ? ": the vCPU ran on before its code and stack were read, which may be newer."
-            : "; the vCPU did not run before its code and stack were read."}
-        </p>
+        <p className="muted inspect-note">{note}</p>
       </section>
       <section className="card">
         <header className="card-header">

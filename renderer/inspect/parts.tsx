@@ -1,5 +1,5 @@
 /** Parts that the sections share. */
-import { useEffect, useState } from "react";
+import { createContext, use, useEffect, useState } from "react";
 import type { FrameFacts } from "../../core/api/schema.ts";
 import { request, sentence } from "../state/session.ts";
 import { addressOf, showFrame, showMemory } from "./state.ts";
@@ -13,10 +13,15 @@ export function Waiting({ error }: { error: string | null }) {
   );
 }
 
-/** A number that may be an address: it leads to the memory there. */
+/** Where addresses lead to; null where the memory that they name is gone. */
+export const AddressesLead = createContext<((address: string) => void) | null>(showMemory);
+
+/** A number that may be an address: it leads to the memory there, if there is any. */
 export function AddressButton({ value, text }: { value: string; text?: string }) {
+  const lead = use(AddressesLead);
+  if (!lead) return <span className="mono address">{text ?? value.slice(2)}</span>;
   return (
-    <button type="button" className="plain mono address" title={`Memory at ${value}`} onClick={() => showMemory(value)}>
+    <button type="button" className="plain mono address" title={`Memory at ${value}`} onClick={() => lead(value)}>
       {text ?? value.slice(2)}
     </button>
   );

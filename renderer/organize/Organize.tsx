@@ -88,7 +88,6 @@ function OfDomains({ names }: { names: readonly string[] }) {
           <input
             id="organize-folder"
             list="organize-folders"
-            autoFocus
             autoComplete="off"
             placeholder={same === null ? "In different folders" : "None"}
             value={folder ?? same ?? ""}
@@ -194,7 +193,6 @@ function FolderName({ folder, parent }: { folder: string | null; parent: string 
           <label htmlFor="folder-name">Name</label>
           <input
             id="folder-name"
-            autoFocus
             autoComplete="off"
             value={name}
             aria-invalid={problem !== null}

@@ -35,11 +35,15 @@ export interface Layout {
   /** Name of the domain that was looked at last; null: the host. Domids mean others after a power cycle. */
   domain: string | null;
   consoleFont: number;
+  /** Names of domains whose console has 80 columns of 24 lines, scaled; the others fit the window. */
+  serialConsoles: readonly string[];
   sortBy: ListColumn;
   sortDown: boolean;
   /** Columns of the list that are not shown; the name always is. */
   hiddenColumns: readonly ListColumn[];
   graphRange: GraphRange;
+  /** A domain's graphs beside vCPUs and memory are unfolded. */
+  moreGraphs: boolean;
   /** Levels of the Xen log that are not shown; its lines with their times. */
   logHidden: LevelId[];
   logTimes: boolean;
@@ -53,10 +57,12 @@ const USUAL: Layout = {
   domainTab: "overview",
   domain: null,
   consoleFont: CONSOLE_FONT.usual,
+  serialConsoles: [],
   sortBy: "domid",
   sortDown: false,
   hiddenColumns: [],
   graphRange: "10min",
+  moreGraphs: false,
   logHidden: [],
   logTimes: false,
 };
@@ -84,6 +90,9 @@ function read(): Layout {
     hostTab: oneOf(given.hostTab, HOST_TABS, USUAL.hostTab),
     domainTab: oneOf(given.domainTab, DOMAIN_TABS, USUAL.domainTab),
     domain: typeof given.domain === "string" ? given.domain.slice(0, 128) : null,
+    serialConsoles: (Array.isArray(given.serialConsoles) ? (given.serialConsoles as unknown[]) : [])
+      .filter((each): each is string => typeof each === "string" && each.length <= 128)
+      .slice(-200),
     consoleFont: Math.round(within(given.consoleFont, CONSOLE_FONT)),
     sortBy: oneOf(given.sortBy, LIST_COLUMNS, USUAL.sortBy),
     sortDown: given.sortDown === true,
@@ -91,6 +100,7 @@ function read(): Layout {
       (id) => id !== "name" && Array.isArray(given.hiddenColumns) && given.hiddenColumns.includes(id),
     ),
     graphRange: oneOf(given.graphRange, GRAPH_RANGES, USUAL.graphRange),
+    moreGraphs: given.moreGraphs === true,
     logHidden: LEVEL_IDS.filter((id) => Array.isArray(given.logHidden) && given.logHidden.includes(id)),
     logTimes: given.logTimes === true,
   };

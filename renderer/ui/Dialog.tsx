@@ -46,7 +46,7 @@ export function Confirm({
     <Dialog title={title} onClose={onClose}>
       <p className="dialog-text">{text}</p>
       <footer className="dialog-footer">
-        <button type="button" onClick={onClose} autoFocus>
+        <button type="button" onClick={onClose} data-autofocus>
           Cancel
         </button>
         <button

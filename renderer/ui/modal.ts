@@ -1,5 +1,18 @@
 import { useLayoutEffect, useRef, type RefObject, type SyntheticEvent } from "react";
 
+/**
+ * The browser gives the focus to the first thing that takes it, the × of the header. It goes to what is marked (the safe button of a
+ * confirmation), else to the first field, else to the first button of the body.
+ */
+function focusFirst(dialog: HTMLDialogElement): void {
+  const fields = "input:not([type=hidden], [type=file], [type=checkbox], [type=radio]), textarea, select";
+  const free = (selector: string): HTMLElement | undefined =>
+    [...dialog.querySelectorAll<HTMLElement>(selector)].find(
+      (each) => !each.matches(":disabled, [tabindex='-1']") && each.checkVisibility(),
+    );
+  (free("[data-autofocus]") ?? free(fields) ?? free("button:not(.dialog-header *)"))?.focus();
+}
+
 export interface Modal {
   /** Of the dialog element. */
   props: {
@@ -20,6 +33,7 @@ export function useModal(onClose: () => void): Modal {
   useLayoutEffect(() => {
     const shown = ref.current!;
     shown.showModal();
+    focusFirst(shown);
     // Closed before it goes, so that the browser gives the focus back to where it was.
     return () => shown.close();
   }, []);

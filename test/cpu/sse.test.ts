@@ -3,6 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import path from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import * as state from "../../core/machine/cpu/state.ts";
+import { breath } from "../breath.ts";
 import { difference } from "./silicon/compare.ts";
 import { CASE, RESULT, WINDOW_START } from "./silicon/generate.ts";
 import { fromAmd, isAmd } from "./silicon/vendor.ts";
@@ -41,7 +42,7 @@ const missing = siliconMissing();
 describe("against silicon", () => {
   it.skipIf(missing)(
     `${CASES} instances of ${SSE_FORMS.length} forms${missing ? ` (${missing})` : ""}`,
-    () => {
+    async () => {
       const binary = path.join(folder, "silicon");
       execFileSync("gcc", ["-O1", "-o", binary, path.join(import.meta.dirname, "silicon/silicon.c")]);
       const seed = Number(process.env.XENARIUM_SEED ?? Date.now() % 0x7fffffff);
@@ -58,6 +59,7 @@ describe("against silicon", () => {
           const one = sseCase(SSE_FORMS[n++ % SSE_FORMS.length]!, random);
           if (!excluded(one, amd)) batch.push(one);
         }
+        await breath();
         const answers = silicon(binary, batch);
         batch.forEach((one, i) => {
           compared++;

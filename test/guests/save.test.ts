@@ -94,9 +94,9 @@ describe.skipIf(missing !== null)(`a saved domain${missing ? ` (${missing})` : "
     expect((await ask("list", {})).map(({ name }) => name)).toEqual(["Domain-0"]);
     await expect.poll(() => stops).toContainEqual({ domid, name: "linux", uuid, reason: "suspend", action: "destroy" });
     await expect.poll(() => framesOf(domid)).toBe(0);
-    // The hypervisor's heap grows once, for its first guest of that size.
+    // The hypervisor's heap grows once, for its first guest of that size (21 frames); the end of this test shows that it grows no more.
     const settled = await freeFrames();
-    expect(before - settled).toBeLessThan(16);
+    expect(before - settled).toBeLessThan(32);
     expect(await ask("checkInvariants", {})).toBe(0);
 
     // Twice at once: one is it.

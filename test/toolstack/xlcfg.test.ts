@@ -138,7 +138,7 @@ vif = []
   });
 
   it("warns about unknown keys and what is to come, and goes on", () => {
-    const { config, diagnostics } = parseXlConfig(`${base}vif = [ 'bridge=xenbr0' ]\ndisk = [ ]\nflavour = "mint"\n`);
+    const { config, diagnostics } = parseXlConfig(`${base}vfb = [ 'vnc=1' ]\ndisk = [ ]\nflavour = "mint"\n`);
     expect(config).not.toBe(null);
     expect(diagnostics.map(({ severity, message }) => `${severity} ${message}`)).toEqual([
       "warning line 3: vif: network interfaces come with a later version; the domain starts without",

@@ -32,6 +32,7 @@ describe.skipIf(missing !== null)(`graphs${missing ? ` (${missing})` : ""}`, { t
     await app.page.reload();
     await app.startGuest();
     await app.tab("Overview");
+    await app.page.locator(".more-graphs > summary").click();
   });
   afterAll(() => app?.stop());
   const graph = (title: string): Locator =>

@@ -18,6 +18,12 @@ const graph = (title: string, page: Page = app.page): Locator =>
   page.locator(".graph", { has: page.locator(`.graph-title:text-is("${title}")`) });
 const values = (title: string, page: Page = app.page): Promise<string> =>
   graph(title, page).locator(".graph-values").innerText();
+/** What is folded away below the large graphs. */
+const unfold = async (page: Page = app.page): Promise<void> => {
+  const more = page.locator(".more-graphs");
+  await more.waitFor(SLOW);
+  if ((await more.getAttribute("open")) === null) await more.locator("summary").click();
+};
 const eachVcpu = (name: string): Locator => app.page.getByRole("group", { name: `Time of each vCPU of ${name}` });
 const range = (name: string, page: Page = app.page): Promise<void> =>
   page.getByRole("button", { name, exact: true }).click();
@@ -29,10 +35,12 @@ const saved = async (title: string, form: "CSV" | "PNG"): Promise<Buffer> => {
   await app.page.getByRole("button", { name: `${title} as ${form}`, exact: true }).click();
   return readFileSync(await (await coming).path());
 };
-/** What the pointer is told as it goes over a graph, until it is told `text`. */
+/** What the pointer is told as it goes over a graph, until it is told `text`. The graph moves on meanwhile: a busy machine may need several. */
 async function sweep(over: Locator, page: Page, text: string): Promise<string> {
+  // It is drawn when it is in sight; in the middle nothing lies over it.
+  await over.evaluate((element) => element.scrollIntoView({ block: "center" }));
   const plot = over.locator(".u-over");
-  await plot.scrollIntoViewIfNeeded();
+  await plot.waitFor(SLOW);
   let told = "";
   for (let x = 1; !told.includes(text); x += 3) {
     // It moves when something above it comes or goes.
@@ -60,6 +68,35 @@ describe.skipIf(missing !== null)(`overview${missing ? ` (${missing})` : ""}`, {
   });
   afterAll(() => app?.stop());
 
+  it("has state, uptime, kernel and last stop first, then large graphs, and the rest folded", async () => {
+    const glance = app.page.locator(".glance");
+    expect(await glance.innerText()).toMatch(
+      /State\s+(Running|Idle \(blocked\))\s+Up\s+\d[^]*Kernel\s+mini\.elf\s+Last stop\s+None since the host’s power-on/,
+    );
+    const [above, large, more] = await Promise.all(
+      [glance, graph("vCPUs"), app.page.locator(".more-graphs")].map(async (each) => (await each.boundingBox())!),
+    );
+    expect(above!.y + above!.height).toBeLessThanOrEqual(large!.y);
+    expect(large!.height).toBeGreaterThan(250);
+    expect(large!.y + large!.height).toBeLessThanOrEqual(more!.y);
+    expect(await graph("Exits").isVisible()).toBe(false);
+    await app.shoot("overview-folded");
+    // On a wide screen the graphs are as wide as it is.
+    await app.page.setViewportSize({ width: 2560, height: 1300 });
+    const panel = (await app.page.locator(".tab-panel").boundingBox())!;
+    await expect
+      .poll(async () => {
+        const memory = (await graph("Memory").locator(".u-wrap").boundingBox())!;
+        return memory.x + memory.width;
+      }, SLOW)
+      .toBeGreaterThan(panel.x + panel.width - 60);
+    expect((await graph("vCPUs").boundingBox())!.width).toBeGreaterThan(1000);
+    await app.shoot("overview-wide");
+    await app.page.setViewportSize({ width: 1280, height: 800 });
+    await unfold();
+    await graph("Exits").waitFor();
+  });
+
   it("draws memory against its target and maximum, and follows a balloon", async () => {
     await expect.poll(() => values("Memory"), SLOW).toMatch(/has\s*32 MiB\s*target\s*32 MiB\s*maximum\s*32 MiB/);
     await app.page.getByLabel("Memory target", { exact: true }).fill("24");
@@ -73,7 +110,10 @@ describe.skipIf(missing !== null)(`overview${missing ? ` (${missing})` : ""}`, {
     expect(table[0]).toBe('time (UTC),"has (MiB)","target (MiB)","maximum (MiB)"');
     expect(table.some((row) => /^20\d\d-\S+Z,32,32,32$/.test(row))).toBe(true);
     expect(table.some((row) => /^20\d\d-\S+Z,24,24,32$/.test(row))).toBe(true);
-    expect(await sweep(graph("Memory"), app.page, "target of")).toContain("The memory target of mini-1 is 24 MiB");
+    // Of a few seconds it moves faster than the pointer.
+    await expect
+      .poll(() => sweep(graph("Memory"), app.page, "target of"), SLOW)
+      .toContain("The memory target of mini-1 is 24 MiB");
     await graph("Memory").scrollIntoViewIfNeeded();
     await app.shoot("overview-memory");
   });
@@ -142,8 +182,11 @@ describe.skipIf(missing !== null)(`overview${missing ? ` (${missing})` : ""}`, {
       // Its figures begin with the window; the host's marks are there in the hour.
       await range("1 h", page);
       await graph("Memory", page).waitFor(SLOW);
+      await unfold(page);
       await expect.poll(() => graph("Memory", page).getAttribute("data-points").then(Number), SLOW).toBeGreaterThan(0);
-      expect(await sweep(graph("Hypercalls", page), page, "mini-1 is unpaused")).toContain("mini-1 is paused");
+      await expect
+        .poll(() => sweep(graph("Hypercalls", page), page, "mini-1 is unpaused"), SLOW)
+        .toContain("mini-1 is paused");
     });
     await expect
       .poll(() => sweep(graph("Hypercalls"), app.page, "mini-1 is unpaused"), SLOW)
@@ -233,15 +276,18 @@ describe.skipIf(missing !== null)(`overview${missing ? ` (${missing})` : ""}`, {
     await app.tab("Overview");
     const ended = async (page: Page): Promise<void> => {
       await page.getByText(/It crashed at .+; on_crash is destroy/).waitFor(SLOW);
-      await page.getByText(/mini\.elf/).waitFor();
+      await page.locator(".glance").getByText("mini.elf").waitFor();
       await page.getByText("32 MiB at first, at most 32").waitFor();
       await range("1 h", page);
+      await unfold(page);
       await page.getByRole("img", { name: "vCPU 0, last hour", exact: true }).waitFor(SLOW);
-      expect(await sweep(graph("Hypercalls", page), page, "many-1 crashed")).toContain("many-1 crashed");
+      await expect
+        .poll(() => sweep(graph("Hypercalls", page), page, "many-1 crashed"), SLOW)
+        .toContain("many-1 crashed");
       await range("10 min", page);
     };
     await expect.poll(() => graph("Memory").getAttribute("data-points").then(Number), SLOW).toBeGreaterThan(5);
-    expect(await sweep(graph("Hypercalls"), app.page, "many-1 crashed")).toContain("many-1 crashed");
+    await expect.poll(() => sweep(graph("Hypercalls"), app.page, "many-1 crashed"), SLOW).toContain("many-1 crashed");
     expect(await violationsOf(app.page)).toEqual([]);
     await app.shoot("overview-ended");
     await ended(app.page);

@@ -24,8 +24,19 @@ describe.skipIf(missing !== null)(`saved domains${missing ? ` (${missing})` : ""
     const { page } = app;
     await app.type("load 1");
     await app.waitForTerminal(/load 1/, 20);
+    // Every badge that it has until it is saved; observed, as none of them may last.
+    await page.evaluate(() => {
+      const seen = new Set<string>();
+      const header = document.querySelector(".page-header")!;
+      const look = (): void => void seen.add(header.querySelector(".badge")?.textContent ?? "");
+      new MutationObserver(look).observe(header, { subtree: true, childList: true, characterData: true });
+      Object.assign(window, { seenBadges: seen });
+    });
     await button("Save").click();
     await expect.poll(() => badge().innerText(), SLOW).toBe("Saved");
+    expect(await page.evaluate(() => [...(window as unknown as { seenBadges: Set<string> }).seenBadges])).not.toContain(
+      "Shut down",
+    );
     await expect.poll(() => state("mini-1"), SLOW).toBe("saved");
     await expect.poll(() => page.getByText("goes on where it was when it is restored").count()).toBe(1);
     await button("Restore").waitFor();
@@ -73,6 +84,8 @@ describe.skipIf(missing !== null)(`saved domains${missing ? ` (${missing})` : ""
     await expect.poll(() => state("mini-1"), SLOW).toMatch(/running|idle/);
     await app.tab("Console");
     await app.waitForTerminal(/resumed/, 30);
+    // What was on its console before it was saved, and the host off.
+    expect(await app.terminalText()).toMatch(/mini> load 1[^]*resumed/);
     await app.type("cpu");
     // The load that it was given before.
     await app.waitForTerminal(/\d+ +\d+ +\d+ +load/, 30);

@@ -35,7 +35,6 @@ export const ABSENT: Readonly<Record<string, string>> = {
   ),
   ...Object.fromEntries(
     [
-      ...["network-attach", "network-detach"],
       ...["vtpm-attach", "vtpm-detach", "vdispl-attach", "vdispl-detach", "vdispl-list"],
       ...["vsnd-attach", "vsnd-detach", "vsnd-list", "vkb-attach", "vkb-detach", "vkb-list"],
     ].map((name) => [name, LATER]),

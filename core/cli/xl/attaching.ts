@@ -44,6 +44,8 @@ async function insert({ host, operands: [name, vdev] }: Call, file: string | nul
 export const ATTACHING: XlCommands = {
   "block-attach": attach("disk", "virtual block device", true),
   "block-detach": detach("disk", "virtual block device"),
+  "network-attach": attach("vif", "virtual network interface", false),
+  "network-detach": detach("vif", "virtual network interface"),
   "cd-insert": {
     summary: "Insert a CD image into a domain's CD drive",
     operands: "<Domain> <VirtualDevice> <Image>",

@@ -18,6 +18,8 @@ export class KernelSymbols {
   readonly #domains: Lifecycle["domains"];
   /** By domain: undefined while they are read. The one asked for last is the last. */
   readonly #kept = new Map<ManagedDomain, Symbols | null | undefined>();
+  /** Readings that are under way. */
+  readonly #reading = new Map<ManagedDomain, Promise<void>>();
 
   constructor(domains: Lifecycle["domains"]) {
     this.#domains = domains;
@@ -37,6 +39,11 @@ export class KernelSymbols {
     return found;
   }
 
+  /** Resolves when of() knows; at once where there is no such domain. */
+  async whenRead(domid: number): Promise<void> {
+    if (this.of(domid) === undefined) await this.#reading.get(this.#domains.get(domid)!);
+  }
+
   #read(domain: ManagedDomain): void {
     const { config, options } = domain;
     const given = options.files?.[config.kernel];
@@ -51,8 +58,13 @@ export class KernelSymbols {
     worker.once("message", (table: SymbolsReply) => take(table && Symbols.of(table)));
     worker.once("error", () => take(null));
     // Whatever ended it: who asks is not to wait for ever.
-    worker.once("exit", () => {
-      if (this.#kept.get(domain) === undefined) take(null);
-    });
+    const ended = new Promise<void>((resolve) =>
+      worker.once("exit", () => {
+        if (this.#kept.get(domain) === undefined) take(null);
+        this.#reading.delete(domain);
+        resolve();
+      }),
+    );
+    this.#reading.set(domain, ended);
   }
 }

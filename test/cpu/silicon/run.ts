@@ -3,6 +3,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 import { buildWasm } from "../../../core/build.mjs";
+import { breath } from "../../breath.ts";
 import { difference } from "./compare.ts";
 import { readCorpus } from "./corpus.ts";
 import { Engine } from "./engine.ts";
@@ -35,13 +36,13 @@ export async function buildEngine(translates = false): Promise<Engine> {
 }
 
 /** What differs from the record of silicon, and how many instances were compared. */
-export function againstCorpus(engine: Engine): { count: number; differences: string[] } {
+export async function againstCorpus(engine: Engine): Promise<{ count: number; differences: string[] }> {
   const result = new Uint8Array(RESULT.size);
   const differences: string[] = [];
   let count = 0;
   for (const [one, silicon] of readCorpus()) {
     engine.run(one.bytes, result);
-    count++;
+    if (++count % 500 === 0) await breath();
     const text = difference(one, silicon, result);
     if (text) differences.push(`${formKey(one.form)}: ${text}`);
   }

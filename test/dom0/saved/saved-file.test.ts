@@ -20,18 +20,19 @@ const HEADER = {
   config: 'name = "linux"\n',
 };
 const KERNEL = Buffer.from("kernel");
+const CONSOLE = Buffer.from("login: root\r\n# ");
 /** Nothing in it comes twice: what a changed bit unpacks to is never the same. */
 const BODY = Buffer.concat(Array.from({ length: 3000 }, (_, i) => createHash("sha256").update(String(i)).digest()));
 async function* body(): AsyncGenerator<Uint8Array> {
   yield await Promise.resolve(BODY);
 }
 const write = (file: string, more: Partial<typeof HEADER> = {}, stream: AsyncIterable<Uint8Array> = body()) =>
-  writeSaved(file, { ...HEADER, ...more }, { k: KERNEL }, stream);
+  writeSaved(file, { ...HEADER, ...more }, { k: KERNEL }, CONSOLE, stream);
 const readAll = (file: string) =>
-  readSaved(file, async ({ header, files, stream }) => {
+  readSaved(file, async ({ header, files, console, stream }) => {
     const bytes = await stream.take(BODY.length);
     await stream.end();
-    return { header, files, bytes };
+    return { header, files, console, bytes };
   });
 /** The Refusal, whose message names the file and is a sentence. */
 async function refused(file: string, action: Promise<unknown>): Promise<Refusal> {
@@ -75,6 +76,7 @@ describe("a saved domain's file", () => {
       ...HEADER,
       config: 'name = "ä"\n',
       files: [{ name: "k", size: KERNEL.length }],
+      consoleBytes: CONSOLE.length,
     });
     expect(Buffer.from(found.k!).equals(KERNEL)).toBe(true);
     expect(Buffer.from(bytes).equals(BODY)).toBe(true);
@@ -222,10 +224,22 @@ describe("a saved domain's file", () => {
   it("has files of any name, as files", async () => {
     const file = fresh();
     const proto = Object.fromEntries([["__proto__", KERNEL]]);
-    await writeSaved(file, HEADER, proto, body());
+    await writeSaved(file, HEADER, proto, new Uint8Array(), body());
     const { files: found } = await readAll(file);
     expect(Object.keys(found)).toEqual(["__proto__"]);
     expect(Object.getPrototypeOf(found)).toBe(Object.prototype);
+  });
+
+  it("has what its console had, and refuses more of it than a host keeps; without it, as before it was kept, it is empty", async () => {
+    const file = fresh();
+    await write(file);
+    expect(Buffer.from((await readAll(file)).console).equals(CONSOLE)).toBe(true);
+    const large = described(json({ consoleBytes: 17 * 2 ** 20 }));
+    expect((await refused(large, readAll(large))).message).toMatch(/consoleBytes/);
+    const short = described(json({ consoleBytes: 10 }));
+    expect((await refused(short, readAll(short))).message).toMatch(/it ends too early/);
+    const old = described(json({ consoleBytes: undefined }));
+    expect(await readSaved(old, ({ console }) => Promise.resolve(console.length))).toBe(0);
   });
 
   it("passes on what its user throws", async () => {

@@ -54,12 +54,17 @@ export class HandFrontend {
     return mfn * 4096;
   }
 
-  /** A fresh ring, a fresh port, and state Initialised. */
-  connect(nodes: Record<string, string | number>): void {
+  /** A fresh ring. */
+  clear(): void {
     for (const page of this.pages) this.#xen.bytes(page, 4096).fill(0);
     this.#producer = 0;
     this.#set(4, 1);
     this.#set(12, 1);
+  }
+
+  /** A fresh ring, a fresh port, and state Initialised. */
+  connect(nodes: Record<string, string | number>): void {
+    this.clear();
     this.port = this.#hypercalls.allocUnbound(this.#domid, 0);
     this.#store.writeAll(this.path, { "event-channel": this.port, ...nodes, state: 3 });
   }

@@ -21,6 +21,14 @@ describe.skipIf(!compiler)("a guest races the allocator with itself (needs gcc, 
     await arena.judge();
   }, 90_000);
 
+  it("takes and gives back on several vCPUs at once", async () => {
+    const domid = await arena.attack("give", { vcpus: 3, options: "milliseconds=500 rest_ms=10000" });
+    expect(await arena.ended(domid)).toMatch(/^[1-9]\d* and [1-9]/);
+    expect(await arena.toolstack.request("checkInvariants")).toBe(0);
+    await arena.destroy(domid);
+    await arena.judge();
+  }, 90_000);
+
   it("never owns more than it may, whatever an exchange gives back", async () => {
     const domid = await arena.attack("quota", { vcpus: 2, options: "rounds=20000" });
     const [, most, had] = /^may have (\d+), had (\d+)/.exec(await arena.ended(domid))!;

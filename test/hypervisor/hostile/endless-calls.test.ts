@@ -13,7 +13,6 @@ const CALLS = [
   "grant copy",
   "grant swap",
   "grant transfer",
-  "populate_physmap",
   "poll",
   "set_gdt",
   "set_trap_table",

@@ -195,6 +195,9 @@ test("copy by reference and by frame, within bounds only", () => {
   expect(host.bytes[b.address(30) + 100]).toBe(5);
   expect(host.bytes[b.address(30) + 300]).toBe(0);
   expect(copy(1, 4000, 200)).toBe(-10);
+  expect(copy(1, 0, 4096)).toBe(0);
+  expect(copy(1, 0, 4097)).toBe(-10);
+  expect(copy(1, 1, 4096)).toBe(-10);
   expect(copy(0, 0, 16)).toBe(-8);
   expect(copy(1, 0, 16, 9)).toBe(-1);
   expect(copy(3, 0, 16)).not.toBe(0);

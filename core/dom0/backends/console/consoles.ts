@@ -36,10 +36,12 @@ export class Consoles {
     return () => this.#listeners.delete(listener);
   }
 
-  /** A domain begins: a domid that is used again begins a new log. */
-  begin(domid: number, name: string): void {
+  /** A domain begins: a domid that is used again begins a new log, with what a restored domain's console had `before`. */
+  begin(domid: number, name: string, before?: Uint8Array): void {
+    const log = new BoundedLog(this.#logBytes);
+    if (before?.length) log.append(before);
     this.#consoles.delete(domid);
-    this.#consoles.set(domid, { name, log: new BoundedLog(this.#logBytes), input: null });
+    this.#consoles.set(domid, { name, log, input: null });
     const old = [...this.#consoles].filter(([, { input }]) => !input).map(([each]) => each);
     for (const each of old.slice(0, Math.max(0, old.length - OLD_LOGS))) this.#consoles.delete(each);
   }

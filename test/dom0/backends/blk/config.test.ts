@@ -1,6 +1,6 @@
 /** Disks in all spellings of xl-disk-configuration(5). */
 import { describe, expect, it } from "vitest";
-import { DISKS, parseDisk } from "../../../../core/dom0/backends/blk/config.ts";
+import { DISKS, diskText, parseDisk } from "../../../../core/dom0/backends/blk/config.ts";
 import { vdevNumber } from "../../../../core/dom0/backends/blk/vdev.ts";
 import { SpecError } from "../../../../core/dom0/xenbus/kind.ts";
 
@@ -51,7 +51,11 @@ describe("a disk's specification", () => {
     [" x.img , , xvdb , backend=storage , no-discard ", "raw:x.img 51728 w disk storage 0"],
     ["vdev=xvda,target=/with,comma:and = more", "raw:/with,comma:and = more 51712 w disk 0 1"],
     ["x.img,,xvda,,discard,direct-io-safe,backendtype=qdisk", "raw:x.img 51712 w disk 0 1"],
-  ])("%s", (text, expected) => expect(parsed(text)).toBe(expected));
+  ])("%s", (text, expected) => {
+    expect(parsed(text)).toBe(expected);
+    const spec = parseDisk(text, []);
+    expect(parseDisk(diskText(spec), [])).toEqual(spec);
+  });
 
   it.each([
     ["x.img", /vdev is missing/],

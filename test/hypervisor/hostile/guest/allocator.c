@@ -102,6 +102,27 @@ void attack_quota(void) {
     print("END may have %d, had %d, took %u\n", most, has, tries);
 }
 
+/* All vCPUs take frames of their own and give them back at once: the domain's list and its count have to be right. */
+static volatile u64 taken_by[MAX_VCPUS];
+static void take_and_give(u32 me) {
+    static u64 lists[MAX_VCPUS][64];
+    for (u64 *list = lists[me]; !stop;) {
+        for (u32 i = 0; i < 64; i++) list[i] = 0x40000 + me * 64 + i;
+        s64 n = reservation(XENMEM_populate_physmap, list, 64, 0);
+        if (n > 0) taken_by[me] += reservation(XENMEM_decrease_reservation, list, n, 0);
+    }
+}
+void attack_give(void) {
+    print("gave %d\n", memory_give(1024));
+    for (u32 n = 1; n < vcpus_online; n++) give_job(n, take_and_give);
+    wait_ms(option("milliseconds", 500));
+    stop = 1;
+    wait_ms(20);
+    print("END %u and %u\n", taken_by[1], taken_by[2]);
+    /* To be looked at while it lives. */
+    wait_ms(option("rest_ms", 0));
+}
+
 /* Not an attack: memory full of a pattern, looked at again and again. */
 void attack_canary(void) {
     u64 first = start_info->nr_pages - option("pages", 1024), changed = 0;

@@ -10,7 +10,7 @@ enum {
     HYPERVISOR_mmu_update = 1, HYPERVISOR_set_gdt = 2, HYPERVISOR_multicall = 13, HYPERVISOR_console_io = 18,
     HYPERVISOR_grant_table_op = 20, HYPERVISOR_mmuext_op = 26,
 };
-enum { XENMEM_exchange = 11 };
+enum { XENMEM_machphys_mfn_list = 5, XENMEM_exchange = 11 };
 enum { MMUEXT_PIN_L1_TABLE = 0, MMUEXT_PIN_L3_TABLE = 2, MMUEXT_UNPIN_TABLE = 4, MMUEXT_INVLPG_LOCAL = 7, MMUEXT_TLB_FLUSH_ALL = 10 };
 enum { UVMF_NONE = 0, UVMF_TLB_FLUSH = 1, UVMF_INVLPG = 2 };
 enum { PRESENT = 1, WRITE = 2, USER = 4, PTE_RO = 0x61, PTE_WR = 0x63 };
@@ -51,7 +51,7 @@ u64 kernel_l3(void);
 s32 free_slot(u64 *table, u32 from, u32 below);
 
 /* The attacks. */
-void attack_race(void), attack_take(void), attack_quota(void), attack_canary(void);
+void attack_race(void), attack_take(void), attack_quota(void), attack_give(void), attack_canary(void);
 void attack_exchange(void), attack_cacheflush(void), attack_console(void), attack_pin(void), attack_calls(void);
 void attack_handle(void), attack_leak(void), attack_late(void), attack_offer(void), attack_hold(void);
 void attack_own(void), attack_smc(void), attack_stale(void), attack_table(void), attack_flush(void);

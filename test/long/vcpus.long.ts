@@ -1,0 +1,89 @@
+/**
+ * Guests that begin with one vCPU of several, take the others while they work, and are destroyed in the middle of that, two at a time on
+ * one host: their kernels say nothing wrong, the books of the hypervisor are right, and nothing of them is left.
+ * XENARIUM_ROUNDS: how many pairs.
+ */
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { DEFAULT_BOOT_CONFIG } from "../../core/toolstack/boot-config.ts";
+import { PoweredHost } from "../../core/toolstack/power.ts";
+import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
+import { warnings } from "../guests/warnings.ts";
+
+const ROUNDS = Number(process.env.XENARIUM_ROUNDS ?? 10);
+const missing = guestsMissing();
+
+/** Brings the vCPUs up as they come, and starts programs without end on as many as there may be. */
+const SCRIPT = [
+  "i=0; while [ $i -lt 8 ]; do (while true; do /bin/uname -r >/dev/null; done) & i=$((i+1)); done",
+  "most=$(grep -o 'most=[0-9]*' /proc/cmdline | grep -o '[0-9]*'); said=0",
+  "while true; do for f in /sys/devices/system/cpu/cpu*/online; do echo 1 2>/dev/null >$f; done",
+  "n=$(nproc); [ $said = 0 ] && [ $n = $most ] && echo ALL-UP cpus=$n && said=1; usleep 50000; done",
+].join("\n");
+
+describe.skipIf(missing !== null)(`vCPUs come up under load${missing ? ` (${missing})` : ""}`, () => {
+  let host: PoweredHost;
+  let log = "";
+  const text = new Map<number, string>();
+  const stopped = new Map<number, string>();
+  beforeAll(async () => {
+    const imageFolder = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + "/");
+    const boot = { ...DEFAULT_BOOT_CONFIG, entries: [{ title: "Host", cmdline: "dom0_mem=128M loglvl=all" }] };
+    host = new PoweredHost({ memoryMiB: 1024, pcpus: 2, boot, imageFolder });
+    host.on("serial", ({ pieces }) => {
+      log += Buffer.concat(pieces.map(({ bytes }) => bytes)).toString("latin1");
+    });
+    await host.start();
+    host.toolstack.on("console", ({ domid, bytes }) =>
+      text.set(domid, (text.get(domid) ?? "") + Buffer.from(bytes).toString("latin1")),
+    );
+    host.toolstack.on("stopped", ({ domid, reason }) => stopped.set(domid, reason));
+  });
+  afterAll(() => host?.powerOff());
+
+  const until = async (what: string, domid: number, condition: () => boolean): Promise<void> => {
+    for (const end = Date.now() + 300_000; !condition(); await new Promise((resolve) => setTimeout(resolve, 20)))
+      if (Date.now() > end || stopped.has(domid))
+        throw new Error(`no ${what} of ${domid} (${stopped.get(domid)}):\n${text.get(domid)}\n${log.slice(-2000)}`);
+  };
+
+  it.each(Array.from({ length: ROUNDS }, (_, round) => round))("round %i", async (round) => {
+    const { toolstack } = host;
+    const files = { kernel: readFileSync(debianKernel()), ramdisk: readFileSync(initramfs("ready", SCRIPT)) };
+    const free = (await toolstack.request("hostInfo", {})).freeMemoryMiB;
+    const guests: [domid: number, most: number][] = [];
+    for (const most of [2, 4]) {
+      const config =
+        `name = "most${most}-${round}"\nkernel = "kernel"\nramdisk = "ramdisk"\nmemory = 256\nvcpus = 1\nmaxvcpus = ${most}\n` +
+        `extra = "console=hvc0 loglevel=8 most=${most}"\non_crash = "destroy"\n`;
+      const { domid } = await toolstack.request("create", { config, files, paused: true });
+      await toolstack.request("consoleAttach", { domid });
+      await toolstack.request("unpause", { domid });
+      guests.push([domid, most]);
+    }
+    for (const [domid, most] of guests) {
+      await until("GUEST-READY", domid, () => (text.get(domid) ?? "").includes("GUEST-READY"));
+      await toolstack.request("setVcpus", { domid, vcpus: most });
+    }
+    for (const [domid, most] of guests) {
+      await until("ALL-UP", domid, () => (text.get(domid) ?? "").includes(`ALL-UP cpus=${most}`));
+      expect(await toolstack.request("checkInvariants", {}), log.slice(-2000)).toBe(0);
+    }
+    for (const [domid] of guests) {
+      await toolstack.request("destroy", { domid });
+      expect(warnings(text.get(domid)!)).toEqual([]);
+    }
+    expect(await toolstack.request("checkInvariants", {}), log.slice(-2000)).toBe(0);
+    const left = async () => ({
+      domains: (await toolstack.request("list", {})).map(({ domid }) => domid),
+      free: (await toolstack.request("hostInfo", {})).freeMemoryMiB,
+    });
+    // Structures of a dead domain are kept for a grace time.
+    const first = round === 0;
+    await expect.poll(left, { timeout: 20_000 }).toEqual({ domains: [0], free: first ? expect.any(Number) : free });
+    // What the host makes for its first guests it keeps.
+    if (first) expect((await left()).free).toBeGreaterThanOrEqual(free - 2);
+  });
+});

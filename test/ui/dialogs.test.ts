@@ -1,0 +1,119 @@
+/** Dialogs: the focus is where one types, Enter is the answer; files that are too large or too many are told of. */
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Application } from "./application.ts";
+import { chromiumMissing } from "./browser.ts";
+import { violationsOf } from "./violations.ts";
+
+const missing = chromiumMissing();
+const mini = path.resolve(import.meta.dirname, "../../dist/assets/guests/mini.elf");
+let app: Application;
+
+const dialog = (name?: string | RegExp) => app.page.getByRole("dialog", { ...(name && { name }) });
+const focused = (): Promise<string> =>
+  app.page.evaluate(() => {
+    const { activeElement: at } = document;
+    return at?.id || at?.getAttribute("aria-label") || at?.textContent || "";
+  });
+
+describe.skipIf(missing !== null)(`dialogs${missing ? ` (${missing})` : ""}`, () => {
+  beforeAll(async () => {
+    app = await Application.start();
+    await app.startGuest();
+  });
+  afterAll(() => app?.stop());
+
+  it("give the focus to the first field, and Enter submits: a folder's name is typed at once", async () => {
+    const { page } = app;
+    await page.getByRole("button", { name: "New folder" }).click();
+    await dialog("New folder").waitFor();
+    await page.keyboard.type("web");
+    await page.keyboard.press("Enter");
+    await dialog().waitFor({ state: "detached" });
+    await page.locator(".sidebar").getByText("web", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Folder and tags" }).click();
+    await dialog().waitFor();
+    expect(await focused()).toBe("organize-folder");
+    await page.keyboard.type("web");
+    await page.keyboard.press("Enter");
+    await dialog().waitFor({ state: "detached" });
+    await page.keyboard.press("Control+Shift+N");
+    await dialog("New domain").waitFor();
+    expect(await page.evaluate(() => (document.activeElement as HTMLInputElement).labels?.[0]?.textContent)).toContain(
+      "Name",
+    );
+    await page.keyboard.press("Escape");
+    await dialog().waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Type text…" }).click();
+    await page.keyboard.type("info");
+    await page.keyboard.press("Control+Enter");
+    await dialog().waitFor({ state: "detached" });
+  });
+
+  it("in a confirmation it is the safe button that Enter presses", async () => {
+    const { page } = app;
+    await page.getByRole("button", { name: "Destroy" }).click();
+    await dialog().waitFor();
+    expect(await focused()).toBe("Cancel");
+    await page.keyboard.press("Enter");
+    await dialog().waitFor({ state: "detached" });
+    expect(await page.locator(".side-domain", { hasText: "mini-1" }).getAttribute("data-state")).not.toBe("ended");
+    // One that only tells does not give it to × either, where there is anything else.
+    await page.keyboard.press("Control+Shift+P");
+    await dialog("Commands").waitFor();
+    expect(await page.evaluate(() => document.activeElement?.getAttribute("role"))).toBe("combobox");
+    await page.keyboard.press("Escape");
+  });
+
+  /** Files as dropped; `size`: as large as that, without the bytes, which no browser's test can afford. */
+  const drop = (files: { name: string; bytes: number[]; size?: number }[]): Promise<boolean> =>
+    app.page.evaluate((given) => {
+      const dataTransfer = new DataTransfer();
+      const made = given.map(({ name, bytes, size }) => {
+        const file = new File([new Uint8Array(bytes)], name);
+        if (size) Object.defineProperty(file, "size", { value: size });
+        return file;
+      });
+      made.forEach((file) => dataTransfer.items.add(file));
+      // What is dropped are copies: the page gets those that were made.
+      Object.defineProperty(dataTransfer, "files", { value: made });
+      return document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+    }, files);
+
+  it("a file that is too large is said to be what it is, and is not sent", async () => {
+    const { page } = app;
+    const iso = new Array<number>(64 * 1024).fill(0);
+    [..."CD001"].forEach((letter, i) => (iso[32769 + i] = letter.charCodeAt(0)));
+    const chunks = app.sent("fileChunk");
+    await drop([{ name: "debian.iso", bytes: iso, size: 700 * 2 ** 20 }]);
+    const told = page.getByRole("alert").filter({ hasText: "debian.iso" });
+    await told.waitFor();
+    expect(await told.innerText()).toMatch(/has 700 MiB; up to 512 MiB can be given\. This is a CD image/);
+    expect(app.sent("fileChunk")).toBe(chunks);
+    await page.keyboard.press("Escape");
+    await dialog().waitFor({ state: "detached" });
+    await drop([{ name: "vmlinux", bytes: [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0], size: 2 ** 30 }]);
+    await page.getByRole("alert").filter({ hasText: "It is an ELF file" }).waitFor();
+    await page.keyboard.press("Escape");
+    await dialog().waitFor({ state: "detached" });
+  });
+
+  it("of two kernels it says that there are two, and the chosen one is in the config", async () => {
+    const { page } = app;
+    const bytes = [...readFileSync(mini)];
+    await drop([
+      { name: "first.elf", bytes },
+      { name: "second.elf", bytes },
+    ]);
+    const choice = page.getByRole("group", { name: /2 files could be its kernel/ });
+    await choice.waitFor();
+    const config = dialog().getByLabel("xl.cfg", { exact: true });
+    expect(await config.inputValue()).toContain('kernel = "first.elf"');
+    await choice.getByLabel(/second\.elf/).check();
+    expect(await config.inputValue()).toContain('kernel = "second.elf"');
+    await app.shoot("two-kernels");
+    expect(await violationsOf(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+  });
+});
