@@ -1,4 +1,4 @@
-/** A part of a disk, as a partition table names it. */
+/** A part of a disk that may hold a file system. */
 import type { Region } from "../region.ts";
 
 export interface Partition {
