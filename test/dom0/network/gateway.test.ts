@@ -13,7 +13,8 @@ import { hostAddress, ipBytes, ipText, parseSubnet } from "../../../core/dom0/ne
 import { get16, put16, put32 } from "../../../core/dom0/network/packet/bytes.ts";
 import { checksumHolds, PROTOCOL_ICMP, PROTOCOL_UDP, readPacket } from "../../../core/dom0/network/packet/internet.ts";
 import { completeChecksum, segments } from "../../../core/dom0/network/offload.ts";
-import { GATEWAY_MAC, seeded, TestGuest } from "./guest.ts";
+import { seeded } from "../../random.ts";
+import { GATEWAY_MAC, TestGuest } from "./guest.ts";
 
 const ipv4 = parseSubnet("10.0.2.0/24")!;
 const ipv6 = parseSubnet("fd58:656e:0:2::/64")!;

@@ -86,14 +86,3 @@ export class TestGuest implements BridgePort {
     this.packet(destination, PROTOCOL_UDP, payload, to, source);
   }
 }
-
-/** Random numbers from a seed (mulberry32), 0 to below 1. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

@@ -5,7 +5,7 @@ import { TcpEndpoint, type EndpointEvents } from "../../../core/dom0/network/gat
 import { Ranges } from "../../../core/dom0/network/gateway/tcp/ranges.ts";
 import { Receiver, RECEIVE_BUFFER } from "../../../core/dom0/network/gateway/tcp/receiver.ts";
 import { ACK, RST, SYN, type Segment, type SegmentHeader } from "../../../core/dom0/network/gateway/tcp/segment.ts";
-import { seeded } from "./guest.ts";
+import { seeded } from "../../random.ts";
 
 const SIZE = 1460;
 
