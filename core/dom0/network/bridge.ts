@@ -72,10 +72,10 @@ export class Bridge {
     const known = bytes[0]! & 1 ? undefined : this.#learned.get(macText(bytes, 0));
     if (this.#listeners.size) this.#tell(frame, source, known);
     if (known) {
-      if (known !== source) forward(known, frame);
+      if (known !== source) forward(known, frame, from);
       return;
     }
-    for (const port of this.#ports.values()) if (port !== source) forward(port, frame);
+    for (const port of this.#ports.values()) if (port !== source) forward(port, frame, from);
   }
 
   #tell(frame: Frame, source: Attached, known: Attached | undefined): void {
@@ -108,8 +108,8 @@ export class Bridge {
   }
 }
 
-function forward(to: Attached, frame: Frame): void {
+function forward(to: Attached, frame: Frame, from: BridgePort): void {
   to.counters.framesOut++;
   to.counters.bytesOut += frame.bytes.length;
-  to.port.deliver(frame);
+  to.port.deliver(frame, from);
 }

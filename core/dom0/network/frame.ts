@@ -18,8 +18,8 @@ export interface Frame {
 export interface BridgePort {
   /** For diagrams and captures: "vif3.0", "gateway". */
   readonly name: string;
-  /** Takes a frame that the bridge sends out of this port. Must not throw; a full port drops the frame and counts it. */
-  deliver(frame: Frame): void;
+  /** Takes a frame that the bridge sends out of this port, and that came from another. Must not throw; a full port drops it and counts that. */
+  deliver(frame: Frame, from: BridgePort): void;
 }
 
 /** Bytes of an Ethernet header. */

@@ -1,5 +1,6 @@
 /** The virtual networks of a host: a bridge each, with a gateway where there is a way out or addresses are handed out. */
 import { Bridge } from "./bridge.ts";
+import type { BridgePort } from "./frame.ts";
 import { captureHeader, captureRecord } from "./capture.ts";
 import type { Forward } from "./gateway/forwards.ts";
 import { Gateway, type GatewayReport } from "./gateway/gateway.ts";
@@ -134,9 +135,12 @@ export class Networks {
     return gateway;
   }
 
-  /** An interface has left a bridge: what its guest had open is closed. */
-  guestGone(name: string, mac: string): void {
-    this.#networks.get(name)?.gateway?.guestGone(mac);
+  /** An interface leaves its bridge: what its guest had open is closed. */
+  detach(name: string, port: BridgePort): void {
+    const network = this.#networks.get(name);
+    const attached = network?.bridge.ports().find((each) => each.port === port);
+    network?.bridge.detach(port);
+    if (attached) network?.gateway?.interfaceGone(port.name, attached.addresses);
   }
 
   /** Rejects with NetworkError if the port can't be had. */

@@ -98,12 +98,8 @@ export class NetworkInterface implements Backend, BridgePort {
     for (const { refs, ports } of wanted) this.#queues.push(this.#openQueue(refs, ports, rate));
     if (this.#bridge) {
       this.#bridge.attach(this);
-      const mac = (await back("mac")) ?? "";
-      const bridge = this.#bridge;
-      this.#detach = () => {
-        bridge.detach(this);
-        services.networks.guestGone(bridge.name, mac);
-      };
+      const { name } = this.#bridge;
+      this.#detach = () => services.networks.detach(name, this);
     }
     // What the frontend has put before its event could come.
     for (const { transmit } of this.#queues) setImmediate(() => transmit.serve());

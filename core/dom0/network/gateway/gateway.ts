@@ -5,7 +5,7 @@
  */
 import type { Bridge } from "../bridge.ts";
 import { ETHERNET_HEADER, type BridgePort, type Frame } from "../frame.ts";
-import { hostAddress, ipBytes, ipText, sameBytes, type Subnet } from "../packet/address.ts";
+import { hostAddress, ipBytes, ipText, macText, sameBytes, type Subnet } from "../packet/address.ts";
 import { get16 } from "../packet/bytes.ts";
 import {
   checksumHolds,
@@ -153,7 +153,7 @@ export class Gateway implements BridgePort {
     return this.#nameServers.some((own) => sameBytes(own, address));
   }
 
-  deliver(frame: Frame): void {
+  deliver(frame: Frame, from: BridgePort): void {
     const { bytes } = frame;
     if (bytes.length < ETHERNET_HEADER + 20) {
       this.#dropped++;
@@ -176,7 +176,7 @@ export class Gateway implements BridgePort {
       return;
     }
     if (this.#local(packet.source)) this.#link.learn(packet.source, bytes.subarray(6, 12));
-    this.#dispatch(packet, bytes.subarray(6, 12));
+    this.#dispatch(packet, bytes.subarray(6, 12), from.name);
   }
 
   /** Whether an address is one of this network's, so that its sender lies behind the bridge. */
@@ -188,15 +188,15 @@ export class Gateway implements BridgePort {
     return (address[0] === 0xfe && (address[1]! & 0xc0) === 0x80) || (ipv6 !== null && prefix(ipv6));
   }
 
-  #dispatch(packet: Packet, mac: Uint8Array): void {
-    if (packet.protocol === PROTOCOL_UDP) return this.#datagram(packet);
+  #dispatch(packet: Packet, mac: Uint8Array, via: string): void {
+    if (packet.protocol === PROTOCOL_UDP) return this.#datagram(packet, via);
     if (packet.protocol === PROTOCOL_ICMPV6) return this.#icmp6(packet, mac);
     // What has no address of this network is somebody else's, or forged; answers would go nowhere.
     if (!this.#local(packet.source)) {
       this.#dropped++;
       return;
     }
-    if (packet.protocol === PROTOCOL_TCP) this.#tcp.receive(packet);
+    if (packet.protocol === PROTOCOL_TCP) this.#tcp.receive(packet, via);
     else if (packet.protocol === PROTOCOL_ICMP) this.#icmp(packet);
     else this.#dropped++;
   }
@@ -239,7 +239,7 @@ export class Gateway implements BridgePort {
     advertise(this.#link.transmit, advertisement, destination);
   }
 
-  #datagram(packet: Packet): void {
+  #datagram(packet: Packet, via: string): void {
     const datagram = readDatagram(packet);
     if (!datagram) {
       this.#dropped++;
@@ -257,11 +257,11 @@ export class Gateway implements BridgePort {
     if (destinationPort === DNS_PORT && this.#isNameServer(packet.destination)) {
       const from = { address: packet.destination, port: DNS_PORT };
       const to = { address: packet.source, port: sourcePort };
-      return this.#names.receive(payload, (bytes) => sendDatagram(this.#link.transmit, from, to, bytes));
+      return this.#names.receive(payload, via, (bytes) => sendDatagram(this.#link.transmit, from, to, bytes));
     }
     const toGateway = sameBytes(packet.destination, this.#address);
     if (toGateway && this.#forwards.answer(ipText(packet.source), sourcePort, destinationPort, payload)) return;
-    this.#udp.receive(packet, datagram);
+    this.#udp.receive(packet, datagram, via);
   }
 
   /** Names of this network: "gateway", and what guests call themselves in DHCP, alone or with the domain. */
@@ -290,22 +290,11 @@ export class Gateway implements BridgePort {
     this.#policy.forbid(port);
   }
 
-  /** A guest's interface has gone: what it had open is closed. */
-  guestGone(mac: string): void {
-    const lease = this.#dhcp.leases().find((known) => known.mac === mac);
-    const addresses = lease ? [ipBytes(lease.address)!] : [];
-    for (const [text, bytes] of this.#link.neighbours())
-      if (
-        sameBytes(
-          bytes,
-          Uint8Array.from(mac.split(":"), (digits) => parseInt(digits, 16)),
-        )
-      )
-        addresses.push(ipBytes(text)!);
-    for (const address of addresses) {
-      this.#tcp.close(address);
-      this.#udp.close(address);
-    }
+  /** An interface has gone: what its guest had open is closed, what came to it by forwarded ports too. `macs`: seen there. */
+  interfaceGone(name: string, macs: readonly string[]): void {
+    this.#tcp.close(name);
+    this.#udp.close(name);
+    for (const [address, mac] of this.#link.neighbours()) if (macs.includes(macText(mac))) this.#tcp.close(address);
   }
 
   report(): GatewayReport {

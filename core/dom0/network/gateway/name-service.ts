@@ -8,8 +8,8 @@ import { randomBytes } from "node:crypto";
 import dnsPacket, { type Answer, type Packet as DnsMessage } from "dns-packet";
 import { get16, put16 } from "../packet/bytes.ts";
 
-/** Questions that wait for an answer from outside. */
-const OUTSTANDING = 256;
+/** Questions of one interface that wait for an answer from outside. */
+const OUTSTANDING = 64;
 const TIMEOUT = 5000;
 const LOCAL_TTL = 30;
 const NOT_FOUND = 3;
@@ -32,7 +32,8 @@ export function hostResolvers(servers = getServers()): { host: string; port: num
 export class NameService {
   readonly #local: LocalNames;
   readonly #resolvers: () => { host: string; port: number }[];
-  readonly #asked = new Set<Socket>();
+  /** Sockets that wait, and for which interface. */
+  readonly #asked = new Map<Socket, string>();
 
   constructor(local: LocalNames, resolvers = hostResolvers) {
     this.#local = local;
@@ -44,27 +45,28 @@ export class NameService {
     return this.#resolvers()[0] ?? null;
   }
 
-  /** Answers a question that came by UDP; `answer` may be called later, or never. */
-  receive(question: Uint8Array, answer: (bytes: Uint8Array) => void): void {
+  /** Answers a question that came by UDP from an interface; `answer` may be called later, or never. */
+  receive(question: Uint8Array, via: string, answer: (bytes: Uint8Array) => void): void {
     const asked = readQuestion(question);
     if (!asked) return;
     const { message } = asked;
     const first = message.questions![0]!;
     const local = this.#local(first.name.toLowerCase());
     if (local) return answer(localAnswer(message, first, local));
-    this.#ask(question, answer, (code) => answer(encode(message, [], code)), this.#resolvers());
+    this.#ask(question, via, answer, (code) => answer(encode(message, [], code)), this.#resolvers());
   }
 
   #ask(
     question: Uint8Array,
+    via: string,
     answer: (bytes: Uint8Array) => void,
     fail: (code: number) => void,
     resolvers: readonly { host: string; port: number }[],
   ): void {
     const [resolver, ...others] = resolvers;
-    if (!resolver || this.#asked.size >= OUTSTANDING) return fail(FAILED);
+    if (!resolver || this.#waitingOf(via) >= OUTSTANDING) return fail(FAILED);
     const socket = createSocket(resolver.host.includes(":") ? "udp6" : "udp4");
-    this.#asked.add(socket);
+    this.#asked.set(socket, via);
     // A number of our own, from a port of the system's choice: nobody outside can guess both.
     const number = randomBytes(2);
     // A copy, whatever kind of array it is: slice() of a Buffer would share its memory.
@@ -76,7 +78,7 @@ export class NameService {
       socket.close();
       return true;
     };
-    const next = () => done() && this.#ask(question, answer, fail, others);
+    const next = () => done() && this.#ask(question, via, answer, fail, others);
     const timer = setTimeout(next, TIMEOUT).unref();
     socket.on("message", (bytes) => {
       if (bytes.length < 12 || get16(bytes, 0) !== get16(number, 0)) return;
@@ -90,8 +92,14 @@ export class NameService {
     socket.connect(resolver.port, resolver.host);
   }
 
+  #waitingOf(via: string): number {
+    let count = 0;
+    for (const each of this.#asked.values()) if (each === via) count++;
+    return count;
+  }
+
   stop(): void {
-    for (const socket of this.#asked) socket.close();
+    for (const socket of this.#asked.keys()) socket.close();
     this.#asked.clear();
   }
 }

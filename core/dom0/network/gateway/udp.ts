@@ -8,8 +8,8 @@ import { get16, put16 } from "../packet/bytes.ts";
 import { PROTOCOL_UDP, type Packet } from "../packet/internet.ts";
 import type { IpTransmit } from "./link.ts";
 
-/** Sockets of one guest; the one unused for longest goes. */
-export const FLOWS_PER_GUEST = 256;
+/** Sockets of one interface, whatever addresses its guest uses; the one unused for longest goes. */
+export const FLOWS_PER_INTERFACE = 256;
 /** Datagrams that wait for their new socket; more are lost, as UDP's may be. */
 const WAITING = 8;
 const IDLE = 60_000;
@@ -66,8 +66,8 @@ export class UdpNat {
   readonly #transmit: IpTransmit;
   readonly #target: (address: Uint8Array, port: number) => { host: string; port: number } | null;
   readonly #unreachable: (packet: Packet) => void;
-  /** By guest, then by its port and the far address and port; the one used last stands last. */
-  readonly #guests = new Map<string, Map<string, Flow>>();
+  /** By interface, then by the guest's address and port and the far ones; the one used last stands last. */
+  readonly #interfaces = new Map<string, Map<string, Flow>>();
   refused = 0;
 
   constructor(
@@ -80,10 +80,10 @@ export class UdpNat {
     this.#unreachable = unreachable;
   }
 
-  receive(packet: Packet, datagram: Datagram): void {
-    const guestKey = ipText(packet.source);
-    const key = `${datagram.sourcePort}/${ipText(packet.destination)}/${datagram.destinationPort}`;
-    const flows = this.#guests.get(guestKey) ?? new Map<string, Flow>();
+  /** `via`: the interface that it came by. */
+  receive(packet: Packet, datagram: Datagram, via: string): void {
+    const key = `${ipText(packet.source)}/${datagram.sourcePort}/${ipText(packet.destination)}/${datagram.destinationPort}`;
+    const flows = this.#interfaces.get(via) ?? new Map<string, Flow>();
     let flow = flows.get(key);
     if (!flow) {
       const target = this.#target(packet.destination, datagram.destinationPort);
@@ -91,10 +91,10 @@ export class UdpNat {
         this.refused++;
         return this.#unreachable(packet);
       }
-      if (flows.size >= FLOWS_PER_GUEST) this.#close(guestKey, flows.keys().next().value!);
-      flow = this.#open(guestKey, key, packet, datagram, target);
+      if (flows.size >= FLOWS_PER_INTERFACE) this.#close(via, flows.keys().next().value!);
+      flow = this.#open(via, key, packet, datagram, target);
     }
-    this.#guests.set(guestKey, flows);
+    this.#interfaces.set(via, flows);
     flows.delete(key);
     flows.set(key, flow);
     flow.sent++;
@@ -105,15 +105,9 @@ export class UdpNat {
     else if (socket.listenerCount("connect") < WAITING) socket.once("connect", () => socket.send(payload));
   }
 
-  #open(
-    guestKey: string,
-    key: string,
-    packet: Packet,
-    datagram: Datagram,
-    target: { host: string; port: number },
-  ): Flow {
+  #open(via: string, key: string, packet: Packet, datagram: Datagram, target: { host: string; port: number }): Flow {
     const socket = createSocket(target.host.includes(":") ? "udp6" : "udp4");
-    const close = () => this.#close(guestKey, key);
+    const close = () => this.#close(via, key);
     const flow: Flow = {
       guest: packet.source.slice(),
       guestPort: datagram.sourcePort,
@@ -139,29 +133,28 @@ export class UdpNat {
     return flow;
   }
 
-  #close(guestKey: string, key: string): void {
-    const flows = this.#guests.get(guestKey);
+  #close(via: string, key: string): void {
+    const flows = this.#interfaces.get(via);
     const flow = flows?.get(key);
     if (!flows || !flow) return;
     flows.delete(key);
-    if (!flows.size) this.#guests.delete(guestKey);
+    if (!flows.size) this.#interfaces.delete(via);
     clearTimeout(flow.timer);
     flow.socket.removeAllListeners();
     flow.socket.on("error", () => {});
     flow.socket.close();
   }
 
-  /** A guest has gone: its sockets are closed, those of all without a guest named. */
-  close(guest?: Uint8Array): void {
-    const key = guest && ipText(guest);
-    for (const [guestKey, flows] of [...this.#guests])
-      if (!key || guestKey === key) for (const flow of [...flows.keys()]) this.#close(guestKey, flow);
+  /** An interface has gone: its sockets are closed, those of all without one named. */
+  close(via?: string): void {
+    for (const [each, flows] of [...this.#interfaces])
+      if (via === undefined || each === via) for (const flow of [...flows.keys()]) this.#close(each, flow);
   }
 
   /** Sockets that are open. */
   get size(): number {
     let count = 0;
-    for (const flows of this.#guests.values()) count += flows.size;
+    for (const flows of this.#interfaces.values()) count += flows.size;
     return count;
   }
 }

@@ -7,7 +7,7 @@ import { Receiver, RECEIVE_BUFFER } from "./receiver.ts";
 import { ACK, FIN, PSH, RST, SYN, type Segment, type SegmentHeader } from "./segment.ts";
 import { Sender } from "./sender.ts";
 
-/** Our receive window is announced in units of 2^4 bytes: 512 KiB fit 16 bits. */
+/** Our receive window is announced in units of 2^4 bytes: 256 KiB fit 16 bits. */
 const WINDOW_SCALE = 4;
 /** How long a closed connection answers a repeated FIN. */
 const LINGER = 2000;

@@ -19,11 +19,14 @@ import {
   type SegmentHeader,
 } from "./segment.ts";
 
-/** Connections of one guest at once; another SYN is answered by a reset. */
-export const CONNECTIONS_PER_GUEST = 1024;
+/**
+ * Connections of one interface at once, whatever addresses its guest uses; another SYN is answered by a reset. With what each may keep in
+ * both directions a guest can make us hold 256 MiB.
+ */
+export const CONNECTIONS_PER_INTERFACE = 512;
 /** Bytes read from the host's socket that the guest has not acknowledged, until the socket is paused; and until it goes on. */
-const PAUSE_AT = 1 << 20;
-const RESUME_AT = 512 * 1024;
+const PAUSE_AT = 256 * 1024;
+const RESUME_AT = 128 * 1024;
 /** The longest payload of a GSO frame: IP's length field has 16 bits. */
 const GSO_PAYLOAD = 0xffff - 40 - 60;
 const CONNECT_TIMEOUT = 60_000;
@@ -44,7 +47,8 @@ export interface TcpConnectionReport {
 
 interface Connection {
   readonly key: string;
-  readonly guestKey: string;
+  /** The interface that it came by; of a forwarded port, the guest's address. */
+  readonly via: string;
   readonly guest: Uint8Array;
   readonly guestPort: number;
   readonly remote: Uint8Array;
@@ -62,7 +66,7 @@ export class TcpNat {
   readonly #unreachable: (packet: Packet) => void;
   readonly #now: () => number;
   readonly #connections = new Map<string, Connection>();
-  readonly #perGuest = new Map<string, number>();
+  readonly #perInterface = new Map<string, number>();
   #forwardPort = 0xc000;
   refused = 0;
 
@@ -73,8 +77,8 @@ export class TcpNat {
     this.#now = now;
   }
 
-  /** Takes a TCP packet from a guest whose checksum is right. */
-  receive(packet: Packet): void {
+  /** Takes a TCP packet from a guest whose checksum is right; `via`: the interface that it came by. */
+  receive(packet: Packet, via: string): void {
     const segment = readSegment(packet);
     if (!segment) return;
     const key = keyOf(packet.source, segment.sourcePort, packet.destination, segment.destinationPort);
@@ -86,18 +90,19 @@ export class TcpNat {
     }
     if (segment.flags & RST) return;
     if (!(segment.flags & SYN) || segment.flags & ACK) return this.#refuse(packet, segment);
-    this.#called(key, packet, segment);
+    this.#called(key, packet, segment, via);
   }
 
-  #called(key: string, packet: Packet, segment: Segment): void {
+  #called(key: string, packet: Packet, segment: Segment, via: string): void {
     const target = this.#target(packet.destination, segment.destinationPort);
-    if (!target || (this.#perGuest.get(ipText(packet.source)) ?? 0) >= CONNECTIONS_PER_GUEST) {
+    if (!target || this.#isFull(via)) {
       this.refused++;
       return this.#refuse(packet, segment);
     }
     const socket = connect({ host: target.host, port: target.port, allowHalfOpen: true, noDelay: true });
     const connection = this.#join(
       key,
+      via,
       packet.source.slice(),
       segment.sourcePort,
       packet.destination.slice(),
@@ -122,7 +127,8 @@ export class TcpNat {
 
   /** Calls a guest's port on behalf of somebody who came by a forwarded port of the host. `gateway`: whose address calls. */
   forward(socket: Socket, gateway: Uint8Array, guest: Uint8Array, guestPort: number): void {
-    if ((this.#perGuest.get(ipText(guest)) ?? 0) >= CONNECTIONS_PER_GUEST) {
+    const via = ipText(guest);
+    if (this.#isFull(via)) {
       this.refused++;
       socket.destroy();
       return;
@@ -132,18 +138,18 @@ export class TcpNat {
       this.#forwardPort = this.#forwardPort === 0xffff ? 0xc000 : this.#forwardPort + 1;
       key = keyOf(guest, guestPort, gateway, this.#forwardPort);
     } while (this.#connections.has(key));
-    this.#join(key, guest, guestPort, gateway, this.#forwardPort, socket).endpoint.call();
+    this.#join(key, via, guest, guestPort, gateway, this.#forwardPort, socket).endpoint.call();
   }
 
   #join(
     key: string,
+    via: string,
     guest: Uint8Array,
     guestPort: number,
     remote: Uint8Array,
     remotePort: number,
     socket: Socket,
   ): Connection {
-    const guestKey = ipText(guest);
     const ports = { source: remotePort, destination: guestPort };
     const headers = headersLength(guest) - 14 + 20;
     const endpoint = new TcpEndpoint(
@@ -174,12 +180,12 @@ export class TcpNat {
       },
     );
     const connection: Connection = {
-      ...{ key, guestKey, guest, guestPort, remote, remotePort, endpoint, socket },
+      ...{ key, via, guest, guestPort, remote, remotePort, endpoint, socket },
       fromGuestBytes: 0,
       toGuestBytes: 0,
     };
     this.#connections.set(key, connection);
-    this.#perGuest.set(guestKey, (this.#perGuest.get(guestKey) ?? 0) + 1);
+    this.#perInterface.set(via, (this.#perInterface.get(via) ?? 0) + 1);
     this.#listen(connection);
     return connection;
   }
@@ -231,16 +237,19 @@ export class TcpNat {
   #forget(connection: Connection): void {
     if (this.#connections.get(connection.key) !== connection) return;
     this.#connections.delete(connection.key);
-    const left = this.#perGuest.get(connection.guestKey)! - 1;
-    if (left) this.#perGuest.set(connection.guestKey, left);
-    else this.#perGuest.delete(connection.guestKey);
+    const left = this.#perInterface.get(connection.via)! - 1;
+    if (left) this.#perInterface.set(connection.via, left);
+    else this.#perInterface.delete(connection.via);
   }
 
-  /** A guest has gone, or its address has: its connections end, all of them without a guest named. */
-  close(guest?: Uint8Array): void {
-    const key = guest && ipText(guest);
+  #isFull(via: string): boolean {
+    return (this.#perInterface.get(via) ?? 0) >= CONNECTIONS_PER_INTERFACE;
+  }
+
+  /** An interface has gone, or an address: their connections end, all of them without one named. */
+  close(via?: string): void {
     for (const connection of [...this.#connections.values()])
-      if (!key || connection.guestKey === key) {
+      if (via === undefined || connection.via === via) {
         connection.endpoint.abandon();
         this.#forget(connection);
         connection.socket.destroy();
@@ -248,8 +257,8 @@ export class TcpNat {
   }
 
   report(): TcpConnectionReport[] {
-    return [...this.#connections.values()].map(({ guestKey, guestPort, remote, remotePort, endpoint, ...bytes }) => ({
-      guest: guestKey,
+    return [...this.#connections.values()].map(({ guest, guestPort, remote, remotePort, endpoint, ...bytes }) => ({
+      guest: ipText(guest),
       guestPort,
       remote: ipText(remote),
       remotePort,

@@ -5,7 +5,7 @@
 import type { SequenceRange } from "./segment.ts";
 
 /** Bytes that may be on their way to the host's socket; also what a guest can make us keep for one connection. */
-export const RECEIVE_BUFFER = 512 * 1024;
+export const RECEIVE_BUFFER = 256 * 1024;
 /** Pieces out of order; a guest that sends every second byte can't make more of them. */
 const PIECES_LIMIT = 1024;
 
