@@ -125,7 +125,7 @@ describe("xl", () => {
     const { version } = JSON.parse(readFileSync(path.join(dist, "../package.json"), "utf8")) as { version: string };
     expect(await xenarium("--version")).toEqual({ status: 0, out: `xenarium ${version}\n`, err: "" });
     expect((await xenarium("help")).out).toContain("Usage: xenarium <command>");
-    expect(await xenarium("halt")).toMatchObject({ status: 2, err: expect.stringContaining('no command "halt"') });
+    expect(await xenarium("halt")).toMatchObject({ status: 2, err: expect.stringContaining("unknown command 'halt'") });
   });
 
   it("says what it does not know", async () => {

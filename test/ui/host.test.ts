@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Application } from "./application.ts";
+import { unfold } from "./folded.ts";
 import { chromiumMissing } from "./browser.ts";
 
 const missing = chromiumMissing();
@@ -171,6 +172,7 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
       await app.tab("Console");
       await app.type("load 0");
       await app.tab("Overview");
+      await unfold(app.page);
       const vcpu = app.page.getByRole("group", { name: "Time of each vCPU of mini-1" }).locator(".graph").nth(1);
       await vcpu.scrollIntoViewIfNeeded();
       const states = vcpu.locator(".graph-values");
@@ -193,6 +195,7 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
       await app.page.locator(".side-domain", { hasText: "mini-1" }).click();
       await app.tab("Overview");
       await app.page.getByRole("button", { name: "1 h", exact: true }).click();
+      await unfold(app.page);
       const cpu = graph("CPU, all vCPUs");
       await cpu.waitFor({ timeout: 40_000 });
       await expect

@@ -6,6 +6,7 @@ import type { Locator, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../temporary.ts";
 import { Application } from "./application.ts";
+import { unfold } from "./folded.ts";
 import { chromiumMissing } from "./browser.ts";
 import { violationsOf } from "./violations.ts";
 
@@ -18,12 +19,6 @@ const graph = (title: string, page: Page = app.page): Locator =>
   page.locator(".graph", { has: page.locator(`.graph-title:text-is("${title}")`) });
 const values = (title: string, page: Page = app.page): Promise<string> =>
   graph(title, page).locator(".graph-values").innerText();
-/** What is folded away below the large graphs. */
-const unfold = async (page: Page = app.page): Promise<void> => {
-  const more = page.locator(".more-graphs");
-  await more.waitFor(SLOW);
-  if ((await more.getAttribute("open")) === null) await more.locator("summary").click();
-};
 const eachVcpu = (name: string): Locator => app.page.getByRole("group", { name: `Time of each vCPU of ${name}` });
 const range = (name: string, page: Page = app.page): Promise<void> =>
   page.getByRole("button", { name, exact: true }).click();
@@ -93,7 +88,7 @@ describe.skipIf(missing !== null)(`overview${missing ? ` (${missing})` : ""}`, {
     expect((await graph("vCPUs").boundingBox())!.width).toBeGreaterThan(1000);
     await app.shoot("overview-wide");
     await app.page.setViewportSize({ width: 1280, height: 800 });
-    await unfold();
+    await unfold(app.page);
     await graph("Exits").waitFor();
   });
 
