@@ -127,7 +127,12 @@ describe("notifications", () => {
         .poll(async () => Buffer.from((await host.toolstack.request("consoleAttach", { domid })).log).toString())
         .toContain("mini> ");
       await host.toolstack.request("consoleInput", { domid, bytes: new TextEncoder().encode("crash\r") });
-      return stopped;
+      await stopped;
+      // It is held while its registers are taken down, and keeps its name for as long.
+      const isThere = async (): Promise<boolean> =>
+        (await host.toolstack.request("list")).some((each) => each.domid === domid);
+      await expect.poll(isThere).toBe(false);
+      return domid;
     };
     const domid = await crash();
     await expect.poll(shown).toEqual(["doomed has crashed"]);

@@ -182,9 +182,11 @@ describe.skipIf(missing !== null)(`the application${missing ? ` (${missing})` : 
   });
 
   it("names the field that is wrong in a dropped xl.cfg", async () => {
-    const config = 'name = "broken"\nkernel = "vmlinuz"\nmemory = 3\nvcpus = "many"\n';
+    const config = 'name = "broken"\nkernel = "vmlinuz"\nmemory = "much"\nvcpus = 200\n';
     await drop([{ name: "broken.cfg", contents: Buffer.from(config) }]);
     await page.locator(".field-error", { hasText: "vcpus" }).waitFor();
+    // As xl, which ignores what is no number.
+    await page.locator(".field-warning", { hasText: "memory" }).waitFor();
     await page.getByRole("button", { name: "Cancel" }).click();
   });
 
