@@ -18,6 +18,8 @@ const DIFFERENT: Readonly<Record<string, string>> = {
   "memory = 99999999": "more than this host can have",
   "memory = 0": "a domain without memory can't be built",
   "memory = 64\nmaxmem = 32": "libxl gives the domain more than its maximum",
+  "vif = [ 'bogus=1' ]":
+    "xl names the argument and goes on without; what was meant to be a bridge or a limit must not be left out like that",
   "vcpus = 200": "more than a domain can have here",
   "cpu_weight = 0": "libxl refuses it when it creates the domain",
   "cpu_weight = 70000": "libxl refuses it when it creates the domain",
