@@ -198,7 +198,7 @@ describe.skipIf(missing !== null)(`the application${missing ? ` (${missing})` : 
         { name: path.basename(kernel), contents: readFileSync(kernel) },
         { name: "initrd.cpio.gz", contents: readFileSync(initramfs("shell")) },
       ]);
-      await page.getByText("bzImage").waitFor();
+      await page.locator(".file-facts", { hasText: "bzImage" }).waitFor();
       await page.locator(".file-facts", { hasText: "6.1" }).waitFor();
       await page.locator("summary", { hasText: "Xen notes" }).click();
       await shoot("new-domain");
