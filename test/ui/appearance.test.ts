@@ -154,7 +154,8 @@ describe.skipIf(missing !== null)(`appearance${missing ? ` (${missing})` : ""}`,
       mimeType: "",
       buffer: Buffer.from("\x89PNG\r\n\0\0", "latin1"),
     });
-    await page.getByText("<img src=x onerror=alert(1)>.png: This is a picture (PNG), not a kernel.").waitFor(PATIENT);
+    const plain = "<img src=x onerror=alert(1)>.png: This is a picture (PNG), not a kernel.";
+    await page.locator(".create [role=alert]", { hasText: plain }).waitFor(PATIENT);
     expect(await page.locator(".create img").count()).toBe(0);
     await page.keyboard.press("Escape");
   });
