@@ -91,6 +91,8 @@ describe.skipIf(missing !== null)(`windows of one host${missing ? ` (${missing})
 
   it("a guest that ignores what it is asked for gets no tick", async () => {
     const client = await app.client();
+    // The Escape that closed the dialog may have closed the list of tasks with it.
+    if (!(await app.page.locator(".tasks-box").isVisible())) await openTasks(app.page);
     await client.request("setVcpus", { domid: 1, vcpus: 1 });
     await expect.poll(() => entry(app.page, "Set mini-1 to 1 vCPUs").innerText()).toContain("Waiting for the guest");
     expect(await entry(app.page, "Set mini-1 to 1 vCPUs").getAttribute("data-state")).toBe("running");
