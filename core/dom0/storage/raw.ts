@@ -2,6 +2,7 @@
 import { close, fdatasync, fstat, ftruncate, open, readv, writev, type Stats } from "node:fs";
 import { promisify } from "node:util";
 import { SECTOR_BYTES, storeError, StoreError, type BlockStore } from "./block-store.ts";
+import { without } from "./views.ts";
 
 /** IOV_MAX of the hosts that there are. */
 const MOST_VIEWS = 1024;
@@ -123,12 +124,4 @@ export class RawStore implements BlockStore {
       next();
     });
   }
-}
-
-/** The views without their first `count` bytes. */
-function without(views: readonly Uint8Array[], count: number): readonly Uint8Array[] {
-  let rest = count;
-  let i = 0;
-  while (i < views.length && rest >= views[i]!.length) rest -= views[i++]!.length;
-  return rest === 0 ? views.slice(i) : [views[i]!.subarray(rest), ...views.slice(i + 1)];
 }

@@ -3,6 +3,7 @@ import { fdatasync, fstat, ftruncate, type Stats } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { promisify } from "node:util";
 import { StoreError, storeError } from "../block-store.ts";
+import { without } from "../views.ts";
 
 const sync = promisify(fdatasync);
 const stat = promisify(fstat) as (fd: number) => Promise<Stats>;
@@ -86,25 +87,4 @@ export class ImageFile {
   async close(): Promise<void> {
     await this.#handle.close();
   }
-}
-
-/** The views without their first `count` bytes. */
-export function without(views: readonly Uint8Array[], count: number): readonly Uint8Array[] {
-  let rest = count;
-  let i = 0;
-  while (i < views.length && rest >= views[i]!.length) rest -= views[i++]!.length;
-  return rest === 0 ? views.slice(i) : [views[i]!.subarray(rest), ...views.slice(i + 1)];
-}
-
-/** The part of the views from byte `from` on, `length` bytes long. */
-export function part(views: readonly Uint8Array[], from: number, length: number): Uint8Array[] {
-  const found: Uint8Array[] = [];
-  let left = length;
-  for (const view of without(views, from)) {
-    if (left <= 0) break;
-    const piece = view.length > left ? view.subarray(0, left) : view;
-    if (piece.length) found.push(piece);
-    left -= piece.length;
-  }
-  return found;
 }
