@@ -46,9 +46,9 @@ export class NetworkRequests {
     else this.#networks.allowService(network, { port, hostPort });
   }
 
-  /** Begins to write a bridge's traffic to a new file. Rejects if the file is there already or can't be made. */
+  /** Begins to write a bridge's traffic to a new file. Rejects if its path is not a whole one, if it is there already or can't be made. */
   async capture({ network, port, file }: ToolstackRequests["networkCapture"]["args"]): Promise<void> {
-    const target = path.resolve(file);
+    const target = wholePath(file);
     // Made before anything is captured: what can't be made is said at once.
     const sink = await fileSink(target);
     try {
@@ -60,8 +60,14 @@ export class NetworkRequests {
   }
 
   endCapture(file: string): void {
-    this.#networks.stopCapture(path.resolve(file));
+    this.#networks.stopCapture(wholePath(file));
   }
+}
+
+/** A path that means the same wherever the host was started. */
+function wholePath(file: string): string {
+  if (path.isAbsolute(file)) return path.normalize(file);
+  throw new Refusal("EINVAL", `The capture's file is "${file}"; it must be a whole path, from the root on.`);
 }
 
 function fileSink(file: string): Promise<CaptureSink> {

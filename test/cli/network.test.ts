@@ -93,6 +93,10 @@ describe("xenarium network", () => {
     const file = path.join(folder, "xenbr0.pcap");
     await says("capture", "xenbr0", file);
     await expect(says("capture", "xenbr0", file)).rejects.toThrow("there is a file of that name");
+    // Over the API a path must mean the same wherever the host was started.
+    const relative = { network: "xenbr0", port: null, file: "here.pcap" };
+    await expect(client.request("networkCapture", relative)).rejects.toThrow("a whole path");
+    expect(existsSync("here.pcap")).toBe(false);
     await says("capture-end", file);
     await expect.poll(() => existsSync(file) && readFileSync(file).length).toBe(24);
     const tshark = spawnSync("tshark", ["-r", file, "-q", "-z", "io,phs"], { encoding: "utf8" });
