@@ -1,17 +1,6 @@
 /** What happens to domains, as marks of their graphs: from the toolstack's events, and from what its lists and figures show as changed. */
 import type { DomainInfo, StatisticsSnapshot, ToolstackEvents } from "../../toolstack/messages.ts";
-
-/** A guest brings its vCPUs up as it boots: that is no change. */
-const BOOT_MS = 10_000;
-
-const STOPS: Record<ToolstackEvents["stopped"]["reason"], string> = {
-  poweroff: "powered off",
-  reboot: "rebooted",
-  crash: "crashed",
-  suspend: "was saved",
-  watchdog: "did not feed its watchdog",
-  soft_reset: "was reset",
-};
+import { BOOT_MS, STOPS } from "../stop-words.ts";
 
 interface Seen {
   uuid: string;

@@ -1,28 +1,19 @@
 /** The host's journal: what clients ask it for becomes tasks, what happens to it events, each with its cause. */
 import type { DomainInfo, StatisticsSnapshot, ToolstackEvents } from "../../toolstack/messages.ts";
 import type { Events, HostPower, HostState, RequestName } from "../schema.ts";
+import { BOOT_MS, STOPS } from "../stop-words.ts";
 import { Asked } from "./asked.ts";
 import { AwaitedGuests } from "./awaited.ts";
 import type { Client, Failure, JournalEntry } from "./entry.ts";
 import { Journal, type Work } from "./journal.ts";
 import { TASKS, configuredName, type Names } from "./tasks.ts";
 
-/** A guest brings its vCPUs up as it boots: that is no change. */
-const BOOT_MS = 10_000;
 const PAGES_PER_MIB = 256;
 /** Firmware, boot menu, hypervisor, dom0, xenstored, toolstack, autostart: core/toolstack/power.ts and dom0.ts tell of each. */
 const POWER_ON_STAGES = 7;
 const POWER_OFF = "The host’s power-off";
 const ELSEWHERE = "Another client of this host";
 const GUEST = "The guest itself";
-const STOPS: Record<ToolstackEvents["stopped"]["reason"], string> = {
-  poweroff: "powered off",
-  reboot: "rebooted",
-  crash: "crashed",
-  suspend: "was saved",
-  watchdog: "did not feed its watchdog",
-  soft_reset: "was reset",
-};
 
 interface Seen {
   uuid: string;
