@@ -24,7 +24,7 @@ function TourCard({ at }: { at: number }) {
   const lacks = power !== "running" ? "host" : step.ofGuest && !guest ? "guest" : null;
   const card = useRef<HTMLDivElement>(null);
   const box = useTarget(() => (lacks ? null : step.target(domid)), `${at} ${domid} ${lacks}`);
-  const place = usePlaced(card, box);
+  const place = usePlaced(card, box, at);
 
   // Where the step is seen; the user may go elsewhere from there.
   const go = (): void => {
@@ -143,10 +143,11 @@ function useEscape(): void {
   }, []);
 }
 
-/** Beside the thing, by the card's own size. */
+/** Beside the thing, by the card's own size, which each step has anew. */
 function usePlaced(
   card: React.RefObject<HTMLDivElement | null>,
   box: ReturnType<typeof useTarget>,
+  at: number,
 ): { left: number; top: number } {
   const [place, setPlace] = useState({ left: 0, top: 0 });
   const size = useRef("");
@@ -169,6 +170,6 @@ function usePlaced(
       sizes.disconnect();
       window.removeEventListener("resize", put);
     };
-  }, [box]);
+  }, [box, at]);
   return place;
 }
