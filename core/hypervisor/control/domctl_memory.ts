@@ -27,7 +27,6 @@ export function fillHypercallPage(d: Domain, mfn: u64): i32 {
   if (getPageAndType(mfn, d.domid, PGT_writable_page)) return -EPERM;
   pvFillHypercallPage(frameAddress(<u32>mfn));
   invalidateCodeFrame(<u32>mfn);
-  d.hypercallPageMfn = <u32>mfn;
   putPageAndType(<u32>mfn);
   return 0;
 }

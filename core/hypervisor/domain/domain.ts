@@ -37,8 +37,6 @@ export const DOMAIN_NATIVE: u32 = 2;
 /** The hardware domain: power-off of this domain is power-off of the host. */
 export const DOMAIN_HARDWARE: u32 = 4;
 export const DOMAIN_XENSTORE: u32 = 8;
-/** Time to live is over: vCPUs have been brought up by the builder once. */
-export const DOMAIN_CREATION_FINISHED: u32 = 16;
 export const DOMAIN_DEBUGGER: u32 = 32;
 
 /** Domain.dying */
@@ -56,8 +54,8 @@ export class Domain {
   // -- watched (abi/native.ts) --
   /** 0x00 */
   domid: u32;
-  /** 0x04: XEN_DOMINF_* as getdomaininfo has them, kept up to date for watchers. */
-  state: u32;
+  /** 0x04 */
+  reserved0: u32;
   /** 0x08: next domain, ascending domid. */
   next: usize;
   /** 0x0c: the memory side's DomainMemory. */
@@ -105,8 +103,6 @@ export class Domain {
   /** Shared info page: frame and machine address. */
   sharedInfoMfn: u32;
   sharedInfo: usize;
-  /** mfn that HYPERVISOR hypercall_init last filled, and how often. */
-  hypercallPageMfn: u32;
   /** Steps of domainKill already done. */
   teardownStep: u32;
   /** When the structure was let go. */
@@ -162,7 +158,6 @@ export class Domain {
   cap: u32;
   /** Set while the domain takes part in credit accounting. */
   activeVcpus: u32;
-  nodeAffinity: u64;
 
   // -- console_io of this domain --
   /** Bytes collected until the newline; the buffer is CONSOLE_LINE_SIZE bytes at this address. */
@@ -214,7 +209,7 @@ export const RUNSTATE_blocked: u32 = 2;
 export const RUNSTATE_offline: u32 = 3;
 
 /** The engine's structure (core/machine/cpu/state.ts) inside the Vcpu. */
-export const VCPU_CPU: usize = 0x800;
+const VCPU_CPU: usize = 0x800;
 /** 16 x u32: frames of the guest's GDT (their type reference is held), by page. */
 export const VCPU_GDT_FRAMES: usize = 0xc80;
 /** 24 x u32: port bound to each VIRQ, 0 = none. */
@@ -301,7 +296,6 @@ export class Vcpu {
   /** ns; 0 = off. */
   periodicPeriod: u64;
   periodicLast: u64;
-  singleshotDeadline: u64;
 
   // -- guest-mapped areas --
   /** Machine address of the vcpu_info: in the shared info page or where register_vcpu_info put it. */
@@ -403,13 +397,6 @@ export function domainOrSelf(domid: u32): Domain | null {
 export function vcpuOf(d: Domain, vcpu: u32): Vcpu | null {
   if (vcpu >= d.maxVcpus) return null;
   return changetype<Vcpu | null>(<usize>atomic.load<u32>(d.vcpus + ((<usize>vcpu) << 2)));
-}
-
-/** The Vcpu that a CpuState belongs to. */
-// @ts-ignore: decorator
-@inline
-export function vcpuOfCpu(cpu: usize): Vcpu {
-  return changetype<Vcpu>(cpu - VCPU_CPU);
 }
 
 export function firstDomain(): Domain | null {

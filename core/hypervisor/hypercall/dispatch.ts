@@ -62,7 +62,7 @@ function count(number: u32): void {
 }
 
 /** One hypercall of the current vCPU. */
-export function hypercall(number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u64, a5: u64): i64 {
+function hypercall(number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u64, a5: u64): i64 {
   if (currentVcpu.domain.traced) {
     if (traceHasRoom()) return tracedHypercall(number, a0, a1, a2, a3, a4, a5);
     currentVcpu.traceLost++;

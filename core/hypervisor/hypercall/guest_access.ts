@@ -15,7 +15,6 @@ import { codeFrameWritten } from "../../machine/cpu/code_frames";
 import { mfnValid } from "../memory/frames";
 import { enterGuestAccess, leaveGuestAccess } from "../sched/pcpu";
 
-const HYPERVISOR_VIRT_START: u64 = 0xffff800000000000;
 const HYPERVISOR_VIRT_END: u64 = 0xffff880000000000;
 const PTE_P: u64 = 1;
 const PTE_RW: u64 = 2;
@@ -219,9 +218,6 @@ export function writeGuest64(guest: u64, value: u64): bool {
 }
 export function writeGuest32(guest: u64, value: u32): bool {
   return writeSmall(guest, value, 4);
-}
-export function writeGuest16(guest: u64, value: u32): bool {
-  return writeSmall(guest, value, 2);
 }
 export function writeGuest8(guest: u64, value: u32): bool {
   return writeSmall(guest, value, 1);

@@ -143,7 +143,6 @@ function setPeriodic(v: Vcpu, period: u64): void {
 }
 
 function singleshot(v: Vcpu, deadline: u64): void {
-  v.singleshotDeadline = deadline;
   timerSet(vcpuTimer(v, TIMER_SINGLESHOT), deadline, TIMER_KIND_SINGLESHOT, changetype<usize>(v));
 }
 

@@ -5,7 +5,7 @@ import { Domain, currentVcpu } from "../domain/domain";
 import { DomainMemory, MEM_M2P_STRICT } from "../memory/domain_memory";
 
 /** What a 64-bit PV guest may set. */
-export const VM_ASSIST_VALID: u64 =
+const VM_ASSIST_VALID: u64 =
   ((<u64>1) << (<u64>abi.VMASST_TYPE_4gb_segments)) |
   ((<u64>1) << (<u64>abi.VMASST_TYPE_4gb_segments_notify)) |
   ((<u64>1) << (<u64>abi.VMASST_TYPE_writable_pagetables)) |

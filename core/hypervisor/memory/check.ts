@@ -9,7 +9,6 @@ import { domainMemory } from "./domain_memory";
 import {
   PGC_allocated,
   PGC_free,
-  PGC_xen_heap,
   PGT_l1_page_table,
   PGT_l4_page_table,
   PGT_none,
@@ -20,7 +19,6 @@ import {
   ROOT_FIRST_HEAP_FRAME,
   frameAddress,
   mfnValid,
-  pageCount,
   pageFlag,
   pageOwner,
   pageStamp,

@@ -42,7 +42,7 @@ export const RFLAGS_RF: u64 = 0x10000;
 /** VM, RF, NT, TF, AC: cleared on every entry. */
 const CLEARED: u64 = 0x20000 | 0x10000 | 0x4000 | 0x100 | 0x40000;
 
-export const FRAME_ERROR_CODE: u32 = 1;
+const FRAME_ERROR_CODE: u32 = 1;
 export const FRAME_MASKS_EVENTS: u32 = 2;
 export const FRAME_FAILSAFE: u32 = 4;
 
@@ -53,7 +53,7 @@ function selector(n: usize): u64 {
 }
 
 /** Virtual RFLAGS: IF is the inverse of the event mask, IOPL the virtual one where the guest asked for it. */
-export function guestRflags(v: Vcpu, mask: u32): u64 {
+function guestRflags(v: Vcpu, mask: u32): u64 {
   let flags = getRflags() & ~(RFLAGS_IF | RFLAGS_IOPL);
   if (!mask) flags |= RFLAGS_IF;
   if ((v.domain.vmAssist >> (<u64>VMASST_TYPE_architectural_iopl)) & 1) flags |= (<u64>v.iopl) << 12;

@@ -17,7 +17,7 @@ import { PTE_P, PTE_RW } from "../memory/pte";
 import { threadScratch } from "../sched/pcpu";
 
 const DESCRIPTORS_PER_PAGE: u32 = 512;
-export const GDT_FRAMES_MAX: u32 = 14;
+const GDT_FRAMES_MAX: u32 = 14;
 
 // @ts-ignore: decorator
 @inline

@@ -68,7 +68,7 @@ export function stringPort(v: Vcpu): u32 {
   return load<u16>(v.cpu + CPU_GPR, RDX);
 }
 
-export const STRING_IO_DONE: i32 = 0;
+const STRING_IO_DONE: i32 = 0;
 /** More elements are to come: RIP stays. */
 export const STRING_IO_AGAIN: i32 = 1;
 /** The count was 0. */

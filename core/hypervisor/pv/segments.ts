@@ -84,7 +84,7 @@ function walkSegment(n: i32, selector: u32): void {
 }
 
 /** Loads ES, DS, FS or GS. False: the selector is bad; the register is null then. */
-export function loadDataSegment(v: Vcpu, n: i32, selector: u32): bool {
+function loadDataSegment(v: Vcpu, n: i32, selector: u32): bool {
   walkSegment(n, selector);
   if (fault && retryAfterFault(v)) walkSegment(n, selector);
   if (!fault) return true;

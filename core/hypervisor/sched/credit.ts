@@ -29,9 +29,9 @@ import { spinLock, spinTryLock, spinUnlock } from "./lock";
 import { NO_PCPU, Pcpu, onlinePcpus, pcpuAt, pcpuCount, self } from "./pcpu";
 import { recordSwitch } from "./switches";
 
-export const PRIORITY_BOOST: i32 = 0;
-export const PRIORITY_UNDER: i32 = -1;
-export const PRIORITY_OVER: i32 = -2;
+const PRIORITY_BOOST: i32 = 0;
+const PRIORITY_UNDER: i32 = -1;
+const PRIORITY_OVER: i32 = -2;
 export const PRIORITY_IDLE: i32 = -64;
 
 export const TIMESLICE_NS: u64 = 30_000_000;
@@ -59,7 +59,7 @@ function queueLock(p: Pcpu): usize {
 }
 
 /** Locks the queue of the vCPU's processor; the Pcpu, whose lock the caller gives back with unlockQueue. */
-export function lockQueueOf(v: Vcpu): Pcpu {
+function lockQueueOf(v: Vcpu): Pcpu {
   let p = pcpuAt(atomic.load<u32>(changetype<usize>(v) + offsetof<Vcpu>("processor")));
   spinLock(queueLock(p));
   while (v.processor != p.id) {
@@ -69,7 +69,7 @@ export function lockQueueOf(v: Vcpu): Pcpu {
   }
   return p;
 }
-export function unlockQueue(p: Pcpu): void {
+function unlockQueue(p: Pcpu): void {
   spinUnlock(queueLock(p));
 }
 

@@ -50,7 +50,7 @@ export function pollWake(d: Domain, port: u32): void {
 }
 
 /** Waits until no pCPU holds the vCPU's state in use. Not for the caller's own vCPU. */
-export function vcpuSync(v: Vcpu): void {
+function vcpuSync(v: Vcpu): void {
   const running = changetype<usize>(v) + offsetof<Vcpu>("isRunning");
   if (isNative(v.domain)) return;
   if (self.current == changetype<usize>(v)) return;
@@ -75,7 +75,7 @@ export function vcpuUnpause(v: Vcpu): void {
   if (atomic.sub<u32>(changetype<usize>(v) + offsetof<Vcpu>("pauseCount"), 1) == 1) vcpuWake(v);
 }
 
-export function domainPauseNosync(d: Domain): void {
+function domainPauseNosync(d: Domain): void {
   atomic.add<u32>(changetype<usize>(d) + offsetof<Domain>("pauseCount"), 1);
   for (let i: u32 = 0; i < d.maxVcpus; i++) {
     const v = vcpuOf(d, i);
