@@ -16,7 +16,7 @@ import {
 import { allocXenheapBytes, allocXenheapPages } from "../memory/allocator";
 import { HYPERVISOR_ROOT, frameAddress, totalFrames } from "../memory/frames";
 import { systemTime } from "../sched/clock";
-import { PRIORITY_IDLE, setRunstate } from "../sched/credit";
+import { PRIORITY_IDLE, setRunstate } from "../sched/runqueue";
 import { PACE_START } from "../sched/pace";
 import { NO_PCPU, Pcpu, mailbox, pcpuAt, pcpuCount, setSelf } from "../sched/pcpu";
 import { allocSwitchRing } from "../sched/switches";

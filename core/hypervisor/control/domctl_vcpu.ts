@@ -20,7 +20,7 @@ import { setContextFromGuest } from "../hypercall/vcpu_op";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
 import { frameAddress } from "../memory/frames";
 import { pvGetContext } from "../pv/vcpu";
-import { vcpuMigrate } from "../sched/credit";
+import { vcpuMigrate } from "../sched/wake";
 import { onlinePcpus } from "../sched/pcpu";
 import { domainPause, domainUnpause, vcpuKick, vcpuPause, vcpuUnpause } from "../sched/vcpu";
 import { bitmapValue, readBitmap, writeBitmap } from "./bitmap";

@@ -14,7 +14,7 @@ import { unshareXenPage } from "../memory/share";
 import { memoryDomainGone, relinquishMemory } from "../memory/teardown";
 import { pvVcpuDestroy } from "../pv/vcpu";
 import { systemTime } from "../sched/clock";
-import { ROOT_PARKED } from "../sched/credit";
+import { ROOT_PARKED } from "../sched/accounting";
 import { spinLock, spinTryLock, spinUnlock } from "../sched/lock";
 import { Timer, timerStop, vcpuTimer } from "../sched/timer";
 import { domainPause } from "../sched/vcpu";

@@ -71,7 +71,8 @@ export function mapGrantRef(op: usize): i32 {
   const device = (flags & GNTMAP_device_map) != 0;
   const host = (flags & GNTMAP_host_map) != 0;
   const readonly = (flags & GNTMAP_readonly) != 0;
-  let status = pinGrant(granter, ref, domid, device, host, readonly, true);
+  const use = flags & (BOTH | GNTMAP_readonly);
+  let status = pinGrant(granter, ref, domid, use);
   if (status != GNTST_okay) {
     giveHandle(t, handle);
     return status;
@@ -80,14 +81,14 @@ export function mapGrantRef(op: usize): i32 {
   // One general (held by now) and, if writable, one type reference per mapping.
   const count: u32 = (device ? 1 : 0) + (host ? 1 : 0);
   if (!takeMore(mfn, granter, count, readonly)) {
-    unpinGrant(granter, ref, device, host, readonly);
+    unpinGrant(granter, ref, use);
     giveHandle(t, handle);
     return GNTST_general_error;
   }
   if (host && !native) status = mapIntoTables(load<u64>(op, MAP_host_addr), mfn, flags);
   if (status != GNTST_okay) {
     dropReferences(mfn, count, readonly);
-    unpinGrant(granter, ref, device, host, readonly);
+    unpinGrant(granter, ref, use);
     giveHandle(t, handle);
     return status;
   }
@@ -96,7 +97,7 @@ export function mapGrantRef(op: usize): i32 {
   const track = maptrackEntry(t, handle);
   store<u32>(track, ref, MAPTRACK_REF);
   store<u16>(track, <u16>granter, MAPTRACK_DOMID);
-  const kept = TRACK_USED | (native ? TRACK_NATIVE : 0) | (flags & (BOTH | GNTMAP_readonly | GNTMAP_contains_pte));
+  const kept = TRACK_USED | (native ? TRACK_NATIVE : 0) | use | (flags & GNTMAP_contains_pte);
   atomic.store<u16>(track + MAPTRACK_FLAGS, <u16>kept);
   store<u64>(op, (<u64>mfn) << 12, MAP_dev_bus_addr);
   store<u32>(op, handle, MAP_handle);
@@ -275,7 +276,7 @@ function releaseMapping(granter: u32, ref: u32, mfn: u32, release: u32, readonly
   const host = (release & GNTMAP_host_map) != 0;
   // What was written behind the engine's back may have been code.
   if (!readonly && (native || device)) invalidateCodeFrame(mfn);
-  unpinGrant(granter, ref, device, host, readonly);
+  unpinGrant(granter, ref, release | (readonly ? GNTMAP_readonly : 0));
   dropReferences(mfn, (device ? 1 : 0) + (host ? 1 : 0), readonly);
 }
 
@@ -302,7 +303,7 @@ export function releaseMappings(domid: u32, budget: u32): bool {
     const host = (flags & GNTMAP_host_map) != 0;
     const mfn = pinnedFrameOf(granter, ref);
     if (!readonly && (native || device)) invalidateCodeFrame(mfn);
-    unpinGrant(granter, ref, device, host, readonly);
+    unpinGrant(granter, ref, flags & (BOTH | GNTMAP_readonly));
     dropReferences(mfn, (device ? 1 : 0) + (host && native ? 1 : 0), readonly);
     giveHandle(t, handle);
   }

@@ -33,7 +33,7 @@ import {
 import { domainShutdown } from "../domain/lifecycle";
 import { evtchnPortPending, vcpuEventPending } from "../event/channels";
 import { systemTime } from "../sched/clock";
-import { vcpuMigrate, vcpuYield } from "../sched/credit";
+import { vcpuMigrate, vcpuYield } from "../sched/wake";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { onlinePcpus, pcpuCount, threadScratch } from "../sched/pcpu";
 import { TIMER_KIND_WATCHDOG, Timer, timerSet, timerStop } from "../sched/timer";

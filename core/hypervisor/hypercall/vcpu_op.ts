@@ -38,7 +38,7 @@ import { getPageAndType } from "../memory/page_type";
 import { updateVcpuTime } from "../pv/time";
 import { pvSetContext } from "../pv/vcpu";
 import { systemTime } from "../sched/clock";
-import { vcpuSleepNosync, vcpuWake } from "../sched/credit";
+import { vcpuSleepNosync, vcpuWake } from "../sched/wake";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { updateRunstateArea, writeRunstate } from "../sched/runstate";
 import { threadScratch } from "../sched/pcpu";

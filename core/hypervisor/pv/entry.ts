@@ -28,7 +28,7 @@ import { GUEST_SYSCALL_DISABLES_EVENTS, Vcpu } from "../domain/domain";
 import { domainCrash } from "../domain/lifecycle";
 import { pvHypercall } from "../hypercall/dispatch";
 import { registersReplaced } from "../hypercall/continuation";
-import { vcpuRunnable } from "../sched/credit";
+import { vcpuRunnable } from "../sched/runqueue";
 import { self } from "../sched/pcpu";
 import { FRAME_MASKS_EVENTS, RFLAGS_TF, bounceTo, injectGp, injectUd } from "./bounce";
 import { guestException, softwareInterrupt } from "./exception";

@@ -9,7 +9,9 @@ import { ROOT_ZOMBIES, VCPU_EXIT_COUNTS, Vcpu, setCurrentVcpu } from "../domain/
 import { reapZombies } from "../domain/teardown";
 import { pvBeforeEnter, pvHandleExit, pvSwitchFrom, pvSwitchTo } from "../pv/entry";
 import { systemTime } from "./clock";
-import { ROOT_PARKED, account, endSliceIfOver, nextAccounting, schedule, vcpuRunnable, vcpuSaved } from "./credit";
+import { endSliceIfOver, schedule, vcpuSaved } from "./credit";
+import { ROOT_PARKED, account, nextAccounting } from "./accounting";
+import { vcpuRunnable } from "./runqueue";
 import { IPI_TLB_FLUSH } from "./ipi";
 import { Pcpu, enterGuestAccess, leaveGuestAccess, mailbox, self } from "./pcpu";
 import { INTERPRETED, allow, learnPace } from "./pace";

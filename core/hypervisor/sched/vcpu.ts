@@ -1,7 +1,7 @@
 /** Blocking, waking, pausing and interrupting vCPUs. */
 import { hostWait } from "../../machine/cpu/machine";
 import { Domain, TIMER_POLL, VPF_blocked, VPF_polling, Vcpu, isNative, vcpuOf } from "../domain/domain";
-import { vcpuWake, vcpuSleepNosync } from "./credit";
+import { vcpuWake, vcpuSleepNosync } from "./wake";
 import { IPI_EVENT, sendIpi } from "./ipi";
 import { self } from "./pcpu";
 import { TIMER_KIND_POLL, timerSet, timerStop, vcpuTimer } from "./timer";

@@ -354,8 +354,9 @@ export function fromInteger(value: i64, single: bool): u64 {
     : pack(sign, 63 - <i32>up, magnitude << (up - 1), single);
 }
 
-/** To a signed integer of 32 or 64 bits; IE and the integer indefinite for what does not fit, PE where rounding loses. */
-export function toInteger(a: u64, single: bool, truncate: bool, wide: bool): u64 {
+/** To a signed integer of `bits` bits (32 or 64); IE and the integer indefinite for what does not fit, PE where rounding loses. */
+export function toInteger(a: u64, single: bool, truncate: bool, bits: i32): u64 {
+  const wide = bits == 64;
   const indefinite: u64 = wide ? 0x8000000000000000 : 0x80000000;
   unpack(a, single);
   if (partClass == CLASS_ZERO) return 0;
