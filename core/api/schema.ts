@@ -58,6 +58,7 @@ export type {
   BehindState,
   DeviceEntry,
   DeviceFigure,
+  DeviceTraffic,
   DeviceWiring,
   DomainHandshakes,
   DomainWiring,

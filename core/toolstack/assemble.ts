@@ -79,8 +79,13 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     pcpus,
   });
   const saving = new Saving({ hypercalls, frames: foreign, store, lifecycle, devices, consoles, emit });
-  const reports: Reports = new Reports(hypercalls, lifecycle.domains, now, statistics, (each) =>
-    readStoreMemory(store, each),
+  const reports: Reports = new Reports(
+    hypercalls,
+    lifecycle.domains,
+    now,
+    statistics,
+    (each) => readStoreMemory(store, each),
+    backends,
   );
   xenstored.onTrouble = (each, message) => emit("notice", { severity: "warning", message, domid: each });
   const observer = new Observer(hypercalls, foreign, frames);

@@ -173,6 +173,11 @@ export interface DomainStatistics {
   /** What xenstore has of its memory: the target of its balloon driver and the most it was created for; null where it has none. */
   memoryTargetMiB: number | null;
   staticMaxMiB: number | null;
+  /** Bytes that went through its disks and networks, as the backends here counted them. */
+  diskRead: number;
+  diskWritten: number;
+  netReceived: number;
+  netSent: number;
   /** null where the hypervisor doesn't count it. */
   hypercalls: number | null;
   events: number | null;
