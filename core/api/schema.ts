@@ -11,7 +11,7 @@ import type {
   ConfigDiagnostic,
   ConsoleSnapshot,
   CreateResult,
-  DiskBootReport,
+  DiskReport,
   DomainInfo,
   DomainSettings,
   FrameMap,
@@ -76,6 +76,7 @@ export type {
   ConsoleSnapshot,
   CreateResult,
   DiskBootReport,
+  DiskReport,
   DomainConfig,
   DomainInfo,
   DomainSettings,
@@ -344,7 +345,7 @@ export const REQUESTS = {
   fileBegin: z.strictObject({ name: z.string().min(1).max(1024), size: z.int().min(0) }),
   fileChunk: z.strictObject({ file: fileId, offset: z.int().min(0), bytes: bytes(MOST_CHUNK_BYTES) }),
   fileInspect: z.strictObject({ file: fileId }),
-  /** What `bootloader = "pygrub"` finds on an image of the host's computer. Only for clients that may name files. */
+  /** What an image of the host's computer is and what is on it: one that the client may name. */
   inspectDisk: z.strictObject({ path: z.string().min(1).max(4096), format: z.string().max(16).optional() }),
   /** Of a file that is too large to be given: its beginning, from which the answer's sentence says what it is. */
   fileSniff: z.strictObject({
@@ -502,7 +503,7 @@ export interface Results {
   fileBegin: { file: string };
   fileChunk: null;
   fileInspect: ImageDescription;
-  inspectDisk: DiskBootReport;
+  inspectDisk: DiskReport;
   fileSniff: { refusal: string };
   fileRelease: null;
   statisticsEvery: null;

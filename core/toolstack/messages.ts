@@ -20,6 +20,7 @@ import type {
 import type { CreationLimits, SchedulerParameters } from "../dom0/kernel/hypercalls.ts";
 import type { FrameKind, FrameMap, MemoryLayout } from "../dom0/kernel/frame-table.ts";
 import type { PcpuSwitches } from "../dom0/kernel/switches.ts";
+import type { DiskPart } from "../dom0/bootloader/contents.ts";
 import type { Forward } from "../dom0/network/gateway/forwards.ts";
 import type { NetworkDefinition, NetworkReport } from "../dom0/network/networks.ts";
 import type { DeviceSpec } from "../dom0/xenbus/kind.ts";
@@ -219,6 +220,21 @@ export interface ImageDescription {
   notes: { name: string; value: string }[];
 }
 
+/** What an image is and what is on it, before anything is made of it. */
+export interface DiskReport {
+  /** As disk specifications have it: "raw", "qcow2"; and in words. */
+  format: string;
+  summary: string;
+  isCd: boolean;
+  /** Bytes of the disk that a guest sees, and that the file takes on this computer. */
+  size: number;
+  allocated: number;
+  parts: DiskPart[];
+  /** What could be booted from it; or a sentence why nothing. */
+  boot: DiskBootReport | null;
+  bootProblem: string | null;
+}
+
 /** What a disk offers to boot. Paths as "(1)/boot/vmlinuz": of partition 1; without a number of a disk that has none. */
 export interface DiskBootReport {
   /** Path of the configuration that was found. */
@@ -362,8 +378,8 @@ export interface ToolstackRequests {
   inspect: { args: { path?: string; name?: string; bytes?: Uint8Array; by?: string }; result: ImageDescription };
   /** Ends every `inspect` of that name that is under way: refused with ECANCELED. */
   inspectCancel: { args: { by: string }; result: null };
-  /** What `bootloader = "pygrub"` would find on an image. ENOEXEC: nothing that can be booted, with the reason. */
-  inspectDisk: { args: { path: string; format?: string }; result: DiskBootReport };
+  /** What is on an image of the host's computer; its format is told by its first bytes where it is not given. */
+  inspectDisk: { args: { path: string; format?: string }; result: DiskReport };
   create: { args: CreateOptions; result: CreateResult };
   /** A domain that has ended, from what it was created from. */
   startAgain: { args: { domid: number }; result: CreateResult };
@@ -544,6 +560,8 @@ export interface Dom0WorkerData {
   autostart: AutostartEntry[];
   /** Bytes of console log kept per domain. */
   consoleLogBytes?: number;
+  /** Where what is written to disposable disks lies until it is thrown away. */
+  scratchFolder?: string;
 }
 export interface AutostartEntry {
   /** Text; read from the file `configName` when left out. */

@@ -38,6 +38,8 @@ export interface PowerOptions {
   /** Where core.wasm, pcpu.js and dom0.js are. */
   imageFolder: URL;
   consoleLogBytes?: number;
+  /** Where what is written to disposable disks lies until it is thrown away; the system's own if not given. */
+  scratchFolder?: string;
 }
 
 /** The hypervisor's image, the boot loader's one module. */
@@ -184,6 +186,7 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     const data: Dom0WorkerData = {
       ...parts,
       autostart,
+      ...(this.options.scratchFolder !== undefined && { scratchFolder: this.options.scratchFolder }),
       ...(this.options.consoleLogBytes !== undefined && { consoleLogBytes: this.options.consoleLogBytes }),
     };
     const dom0 = new Worker(new URL("dom0.js", this.options.imageFolder), { workerData: data, name: "dom0" });

@@ -122,7 +122,7 @@ export class Service {
           wanted.abort(new Refusal("ECANCELED", "Nobody waits for what the file is any more."));
         return null;
       },
-      inspectDisk: ({ path, format }) => this.#parts.diskBoot.inspect(path, format ?? "raw"),
+      inspectDisk: ({ path, format }) => this.#parts.diskBoot.inspect(path, format ?? null),
       create: (options) => lifecycle.create(options),
       startAgain: ({ domid }) => lifecycle.startAgain(domid),
       createCancel: ({ name }) => done(lifecycle.cancelCreate(name)),

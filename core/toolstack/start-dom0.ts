@@ -34,9 +34,17 @@ export async function startDom0(kinds: readonly DeviceKind[]): Promise<void> {
     send({ event, data: eventData });
     if (event === "created" || event === "destroyed" || event === "stopped") setImmediate(() => told?.domainsChanged());
   };
-  const { consoleLogBytes } = data;
+  const { consoleLogBytes, scratchFolder } = data;
   const statistics = new StatisticsArea(kernel.hypercalls);
-  const { service, lifecycle } = assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit, onStage });
+  const { service, lifecycle } = assembleDom0({
+    kernel,
+    kinds,
+    consoleLogBytes,
+    scratchFolder,
+    statistics,
+    emit,
+    onStage,
+  });
   told = service;
   port.on("message", ({ id, request, args }: ToToolstack) => {
     service.handle(request, args).then(

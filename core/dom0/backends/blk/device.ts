@@ -178,8 +178,8 @@ export class BlockDevice implements Backend {
     this.#params = params;
     const image = readParams(params);
     if (!image) return;
-    const access = this.#isWritable ? "read-write" : "read";
-    this.#store = await services.disks.open(image.target, image.format, access);
+    const writing = (await back("disposable")) === "1" ? "disposable" : "read-write";
+    this.#store = await services.disks.open(image.target, image.format, this.#isWritable ? writing : "read");
   }
 
   #described(): Nodes {
