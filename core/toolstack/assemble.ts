@@ -44,6 +44,7 @@ export interface Dom0Parts {
 export interface Dom0 {
   store: LocalXenstore;
   lifecycle: Lifecycle;
+  networks: Networks;
   service: Service;
 }
 
@@ -146,5 +147,5 @@ export function assembleDom0({
     emit,
   });
   events.bindVirq(VIRQ_DOM_EXC, () => storeDomains.domainException());
-  return { store, lifecycle, service };
+  return { store, lifecycle, networks, service };
 }

@@ -22,7 +22,7 @@ import type { FrameKind, FrameMap, MemoryLayout } from "../dom0/kernel/frame-tab
 import type { PcpuSwitches } from "../dom0/kernel/switches.ts";
 import type { DiskPart } from "../dom0/bootloader/contents.ts";
 import type { Forward } from "../dom0/network/gateway/forwards.ts";
-import type { NetworkDefinition, NetworkReport } from "../dom0/network/networks.ts";
+import type { KeptNetwork, NetworkDefinition, NetworkReport } from "../dom0/network/networks.ts";
 import type { DeviceSpec } from "../dom0/xenbus/kind.ts";
 import type { DeviceEntry, DeviceHandshake, DomainHandshakes, DomainWiring } from "./wiring-report.ts";
 
@@ -446,6 +446,8 @@ export interface ToolstackRequests {
   networkList: { args: Record<string, never>; result: NetworkReport[] };
   networkCreate: { args: NetworkDefinition; result: null };
   networkRemove: { args: { name: string }; result: null };
+  /** Opens the way out of a network with a gateway, or closes it with what guests have open through it. */
+  networkMode: { args: { name: string; mode: "nat" | "isolated" }; result: null };
   /** A port of this computer leads to a guest's; port 0: any free one, which the result names. */
   networkForward: { args: { network: string; forward: Forward }; result: Forward };
   networkUnforward: {
@@ -562,6 +564,8 @@ export interface Dom0WorkerData {
   consoleLogBytes?: number;
   /** Where what is written to disposable disks lies until it is thrown away. */
   scratchFolder?: string;
+  /** As they were when the host was on before. */
+  networks?: readonly KeptNetwork[];
 }
 export interface AutostartEntry {
   /** Text; read from the file `configName` when left out. */

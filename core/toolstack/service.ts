@@ -182,6 +182,7 @@ export class Service {
       mediumInsert: ({ domid, key, spec, folder }) => done(hotPlug.insert(domid, key, spec, folder)),
       networkList: () => networks.list(),
       networkCreate: (definition) => done(networks.create(definition)),
+      networkMode: (args) => done(networks.setMode(args)),
       networkRemove: ({ name }) => done(networks.remove(name)),
       networkForward: (args) => networks.forward(args),
       networkUnforward: (args) => done(networks.unforward(args)),

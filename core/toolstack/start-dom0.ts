@@ -36,7 +36,7 @@ export async function startDom0(kinds: readonly DeviceKind[]): Promise<void> {
   };
   const { consoleLogBytes, scratchFolder } = data;
   const statistics = new StatisticsArea(kernel.hypercalls);
-  const { service, lifecycle } = assembleDom0({
+  const { service, lifecycle, networks } = assembleDom0({
     kernel,
     kinds,
     consoleLogBytes,
@@ -54,6 +54,8 @@ export async function startDom0(kinds: readonly DeviceKind[]): Promise<void> {
   });
   onStage("toolstack");
 
+  for (const message of await networks.restore(data.networks ?? []))
+    send({ event: "notice", data: { severity: "warning", message, domid: null } });
   for (const { config, configName, files } of data.autostart) {
     try {
       const text = config ?? (await readFile(configName, "utf8"));
