@@ -1,4 +1,4 @@
-/** Imports run one way: cpu -> machine -> hypervisor -> dom0 -> toolstack -> api -> cli, electron, renderer. */
+/** Imports run one way: abi, cpu -> machine -> hypervisor -> dom0 -> toolstack -> api -> cli, electron, renderer. */
 const layer = (name, from, to, pathNot) => ({
   name,
   severity: "error",
@@ -24,7 +24,12 @@ module.exports = {
       from: { pathNot: NATURAL_RECURSIONS },
       to: { circular: true },
     },
-    layer("cpu-knows-only-x86", "^core/machine/cpu", "^(core/(hypervisor|dom0|toolstack|api|cli)|electron|renderer)"),
+    layer("abi-knows-nobody", "^core/abi", "."),
+    layer(
+      "cpu-knows-only-x86",
+      "^core/machine/cpu",
+      "^(core/(abi|hypervisor|dom0|toolstack|api|cli)|electron|renderer)",
+    ),
     layer("machine-below-hypervisor", "^core/machine", "^(core/(hypervisor|dom0|toolstack|api|cli)|electron|renderer)"),
     layer("hypervisor-below-dom0", "^core/hypervisor", "^(core/(dom0|toolstack|api|cli)|electron|renderer)"),
     layer("dom0-reaches-by-hypercall", "^core/(dom0|toolstack)", "^core/hypervisor", "^core/hypervisor/abi/"),

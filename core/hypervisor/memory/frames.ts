@@ -199,10 +199,14 @@ export function setBlockOrder(mfn: u32, order: u32): void {
 
 // ---- owners ----------------------------------------------------------------------------------------------------
 
-/** Makes a frame `owner`'s with one reference, the owner's own, and no type. Allocator only: nobody else has the frame. */
+/**
+ * Makes a frame `owner`'s with one reference, the owner's own, and no type. Allocator only: nobody else has the frame. It is still marked free
+ * until its count word is stored: the order byte beside the linear count must go on saying that it heads no free block, or whoever
+ * frees its buddy meanwhile joins the two.
+ */
 export function initOwned(mfn: u32, owner: u32, flags: u64): void {
   atomic.store<u64>(frameInfo(mfn) + INFO_TYPE, 0);
-  store<u32>(frameInfo(mfn) + INFO_LINEAR, 0);
+  store<u16>(frameInfo(mfn) + INFO_LINEAR, 0);
   atomic.store<u64>(frameInfo(mfn), ((<u64>owner) << OWNER_SHIFT) | flags | PGC_allocated | 1);
 }
 /** Marks a frame free. Allocator only. */
