@@ -16,7 +16,7 @@ import {
 import { getPage, putPage } from "../memory/references";
 import { invalidateCodeFrame } from "../memory/code_frames";
 import { getPageAndType, putPageAndType } from "../memory/page_type";
-import { pvFillHypercallPage } from "../pv/hypercall_page";
+import { pvFillHypercallPage } from "../guest/pv/hypercall_page";
 
 /** Frames one call may ask about, as Xen limits it. */
 const MOST_FRAMES: u64 = 1024;

@@ -19,7 +19,7 @@ import { copyToGuest } from "../hypercall/guest_access";
 import { setContextFromGuest } from "../hypercall/vcpu_op";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
 import { frameAddress } from "../memory/frames";
-import { pvGetContext } from "../pv/vcpu";
+import { pvGetContext } from "../guest/pv/vcpu";
 import { vcpuMigrate } from "../sched/wake";
 import { onlinePcpus } from "../sched/pcpu";
 import { domainPause, domainUnpause, vcpuKick, vcpuPause, vcpuUnpause } from "../sched/vcpu";

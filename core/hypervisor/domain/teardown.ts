@@ -12,7 +12,7 @@ import { memoryDomainFree } from "../memory/domain_books";
 import { putPageAndType } from "../memory/page_type";
 import { unshareXenPage } from "../memory/share";
 import { memoryDomainGone, relinquishMemory } from "../memory/teardown";
-import { pvVcpuDestroy } from "../pv/vcpu";
+import { pvVcpuDestroy } from "../guest/pv/vcpu";
 import { systemTime } from "../sched/clock";
 import { ROOT_PARKED } from "../sched/accounting";
 import { spinLock, spinTryLock, spinUnlock } from "../sched/lock";
@@ -36,7 +36,7 @@ import {
   vcpuOf,
 } from "./domain";
 import { unpublish } from "./lifecycle";
-import { nativeReleaseAll } from "./native_frames";
+import { nativeReleaseAll } from "../guest/native/frames";
 
 /** Nobody stays in the hypervisor as long as this. */
 const QUARANTINE_NS: u64 = 2_000_000_000;

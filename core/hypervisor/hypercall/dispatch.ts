@@ -14,7 +14,7 @@ import { doGrantTableOp } from "../grant/grant_op";
 import { doMemoryOp } from "../memory/memory_op";
 import { doMmuUpdate, doUpdateVaMapping, doUpdateVaMappingOtherdomain } from "../memory/mmu_update";
 import { doMmuextOp } from "../memory/mmuext";
-import { pvOnlyHypercall } from "../pv/hypercalls";
+import { pvOnlyHypercall } from "../guest/pv/hypercalls";
 import {
   HYPERCALL_CONTINUE,
   beginHypercall,
@@ -30,7 +30,7 @@ import {
 } from "./continuation";
 import { doConsoleIo } from "./console_io";
 import { copyFromGuest, guestRangeOk, writeGuest64, copyToGuest } from "./guest_access";
-import { doNativeOp } from "./native_op";
+import { doNativeOp } from "../guest/native/native_op";
 import { doPhysdevOp } from "./physdev_op";
 import { traceArguments, traceHasRoom, traceRecord, traceWritten } from "./trace";
 import { doSchedOp, doSchedOpCompat } from "./sched_op";

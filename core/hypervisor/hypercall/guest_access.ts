@@ -10,7 +10,7 @@
  * a frame between the two. So nothing here may take a lock or wait.
  */
 import { currentVcpu, isNative, Vcpu } from "../domain/domain";
-import { nativeOwns } from "../domain/native_frames";
+import { nativeOwns } from "../guest/native/frames";
 import { codeFrameWritten } from "../../machine/cpu/code_frames";
 import { mfnValid } from "../memory/frames";
 import { enterGuestAccess, leaveGuestAccess } from "../sched/pcpu";

@@ -41,7 +41,7 @@ import {
   maptrackEntry,
   maptrackLimit,
 } from "../grant/table";
-import { countNativeHolds } from "../domain/native_frames";
+import { countNativeHolds } from "../guest/native/frames";
 import { countFifoFrames } from "../event/fifo_pages";
 import { pinnedFrameOf } from "../grant/pin";
 import { checkLists } from "./check_lists";

@@ -8,7 +8,7 @@ import { adoptRegions } from "../../machine/cpu/regions";
 import { tlbFlushAll } from "../../machine/cpu/tlb";
 import { ROOT_ZOMBIES, VCPU_EXIT_COUNTS, Vcpu, setCurrentVcpu } from "../domain/domain";
 import { reapZombies } from "../domain/teardown";
-import { pvBeforeEnter, pvHandleExit, pvSwitchFrom, pvSwitchTo } from "../pv/entry";
+import { pvBeforeEnter, pvHandleExit, pvSwitchFrom, pvSwitchTo } from "../guest/pv/entry";
 import { systemTime } from "./clock";
 import { endSliceIfOver, schedule, vcpuSaved } from "./credit";
 import { ROOT_PARKED, account, nextAccounting } from "./accounting";

@@ -50,7 +50,7 @@ import {
   setSelf,
 } from "../../../core/hypervisor/sched/pcpu";
 import { readGuest8 } from "../../../core/hypervisor/hypercall/guest_access";
-import { nativeHold, nativeReleaseAll } from "../../../core/hypervisor/domain/native_frames";
+import { nativeHold, nativeReleaseAll } from "../../../core/hypervisor/guest/native/frames";
 
 export {
   allocDomheapPages,

@@ -3,12 +3,12 @@
  * through NATIVE_map_frame. Those are counted in an open-addressed hash, one page of (u32 mfn, u32 count) pairs; only the
  * domain's own thread changes it.
  */
-import { EBUSY, EINVAL, ENOMEM } from "../abi/errno";
-import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
-import { PGT_none, frameAddress, mfnValid, pageCount, pageOwner } from "../memory/frames";
-import { putPage } from "../memory/references";
-import { expectReference } from "../memory/expected";
-import { Domain } from "./domain";
+import { EBUSY, EINVAL, ENOMEM } from "../../abi/errno";
+import { allocXenheapPages, freeXenheapPages } from "../../memory/allocator";
+import { PGT_none, frameAddress, mfnValid, pageCount, pageOwner } from "../../memory/frames";
+import { putPage } from "../../memory/references";
+import { expectReference } from "../../memory/expected";
+import { Domain } from "../../domain/domain";
 
 const SLOTS: u32 = 512;
 /** The hash is never filled more than this, so a search ends. */

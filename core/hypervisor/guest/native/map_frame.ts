@@ -1,10 +1,10 @@
 /** What a native domain has instead of page tables: references of other domains' frames (hypercall arch_7). */
-import { EINVAL, EPERM, ESRCH } from "../abi/errno";
-import { Domain } from "../domain/domain";
-import { nativeHold, nativeRelease } from "../domain/native_frames";
-import { invalidateCodeFrame } from "./code_frames";
-import { MEM_PRIVILEGED, domainMemory } from "./domain_memory";
-import { getPage, putPage } from "./references";
+import { EINVAL, EPERM, ESRCH } from "../../abi/errno";
+import { Domain } from "../../domain/domain";
+import { nativeHold, nativeRelease } from "./frames";
+import { invalidateCodeFrame } from "../../memory/code_frames";
+import { MEM_PRIVILEGED, domainMemory } from "../../memory/domain_memory";
+import { getPage, putPage } from "../../memory/references";
 
 /**
  * NATIVE_map_frame: a reference of `domid`'s frame `mfn` for native domain `d`, which must be privileged or name itself.

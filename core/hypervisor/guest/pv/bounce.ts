@@ -3,10 +3,10 @@
  * addresses: RCX R11 [DS ES FS GS] [error code] RIP CS RFLAGS RSP SS; the upper half of CS holds the events' mask as it
  * was, and CS has RPL 0 if the kernel was interrupted.
  */
-import { probeWrite, write64 } from "../../machine/cpu/access";
-import { getRflags, setRflags } from "../../machine/cpu/flags";
-import { refreshMode } from "../../machine/cpu/mode";
-import { clearFault, cpu, fault } from "../../machine/cpu/machine";
+import { probeWrite, write64 } from "../../../machine/cpu/access";
+import { getRflags, setRflags } from "../../../machine/cpu/flags";
+import { refreshMode } from "../../../machine/cpu/mode";
+import { clearFault, cpu, fault } from "../../../machine/cpu/machine";
 import {
   CPU_GPR,
   CPU_RFLAGS,
@@ -19,15 +19,15 @@ import {
   GS,
   SEG_SELECTOR,
   SS,
-} from "../../machine/cpu/state";
-import { TI_IF } from "../abi/arch_x86";
-import { VCPU_INFO_CR2, VMASST_TYPE_architectural_iopl } from "../abi/xen";
-import { LOG_DEFAULT, LOG_G_ERR } from "../abi/log";
-import { logBegin, logDec, logEnd, logHex, logText, logVcpu } from "../console/console";
-import { TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS, VCPU_PAGE_FAULT_COUNT, Vcpu, trapInfo } from "../domain/domain";
-import { domainCrash } from "../domain/lifecycle";
-import { guestRangeOk } from "../hypercall/guest_access";
-import { enterGuestTlb, leaveGuestTlb } from "../sched/ipi";
+} from "../../../machine/cpu/state";
+import { TI_IF } from "../../abi/arch_x86";
+import { VCPU_INFO_CR2, VMASST_TYPE_architectural_iopl } from "../../abi/xen";
+import { LOG_DEFAULT, LOG_G_ERR } from "../../abi/log";
+import { logBegin, logDec, logEnd, logHex, logText, logVcpu } from "../../console/console";
+import { TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS, VCPU_PAGE_FAULT_COUNT, Vcpu, trapInfo } from "../../domain/domain";
+import { domainCrash } from "../../domain/lifecycle";
+import { guestRangeOk } from "../../hypercall/guest_access";
+import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 import { inKernelMode, toggleGuestMode } from "./mode";
 import { segmentOf, setFlatKernelSegments } from "./segments";
 import { setUpcallMask, upcallMask } from "./state";

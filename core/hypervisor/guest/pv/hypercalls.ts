@@ -1,11 +1,11 @@
 /** Hypercalls that only PV guests make. */
-import { EINVAL, ENOSYS } from "../abi/errno";
-import * as abi from "../abi/arch_x86";
-import * as nr from "../abi/xen";
-import { isCanonical } from "../../machine/cpu/mmu";
-import { refreshMode } from "../../machine/cpu/mode";
-import { CPU_KERNEL_GS_BASE, FS, GS, SEG_BASE } from "../../machine/cpu/state";
-import { currentVcpu } from "../domain/domain";
+import { EINVAL, ENOSYS } from "../../abi/errno";
+import * as abi from "../../abi/arch_x86";
+import * as nr from "../../abi/xen";
+import { isCanonical } from "../../../machine/cpu/mmu";
+import { refreshMode } from "../../../machine/cpu/mode";
+import { CPU_KERNEL_GS_BASE, FS, GS, SEG_BASE } from "../../../machine/cpu/state";
+import { currentVcpu } from "../../domain/domain";
 import { doCallbackOp, doNmiOp, doSetCallbacks, doSetTrapTable, doStackSwitch } from "./callbacks";
 import { getDebugRegister, setDebugRegister } from "./debugreg";
 import { doSetGdt, doUpdateDescriptor } from "./gdt";
