@@ -70,8 +70,8 @@ export const ACTIVITY_OF_OTHERS = 0x100400;
 export const ACTIVITY_IDLE = 0;
 export const ACTIVITY_HYPERVISOR = 1;
 export const ACTIVITY_INTERPRETER = 2;
-/** Indices of regions begin here. */
-export const ACTIVITY_REGIONS = 16;
+/** Indices of regions, which are places in the function table, begin here: behind the image's own functions (checked by the build). */
+export const ACTIVITY_REGIONS = 256;
 export const ACTIVITY_WALKS = 8;
 export const ACTIVITY_FLUSHES = 16;
 export const ACTIVITY_PAGE_FLUSHES = 24;

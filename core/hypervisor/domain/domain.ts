@@ -32,8 +32,6 @@ export const ROOT_QUARANTINE_LOCK: usize = HYPERVISOR_ROOT + 0x5c;
 
 /** Domain.flags */
 export const DOMAIN_PRIVILEGED: u32 = 1;
-/** Its vCPUs are TypeScript threads, not x86 code. */
-export const DOMAIN_NATIVE: u32 = 2;
 /** The hardware domain: power-off of this domain is power-off of the host. */
 export const DOMAIN_HARDWARE: u32 = 4;
 export const DOMAIN_XENSTORE: u32 = 8;
@@ -78,6 +76,8 @@ export class Domain {
   // -- end of watched --
 
   flags: u32;
+  /** Address of its GuestType (guest/type.ts). */
+  guest: usize;
   /** 1: its hypercalls are traced (hypercall/trace.ts). */
   traced: u32;
   /** General lock of the domain's fields. */
@@ -123,8 +123,6 @@ export class Domain {
   /** Factors of vcpu_time_info for tscKhz. */
   tscMultiplier: u32;
   tscShift: i32;
-  /** Guest address width: 64. */
-  addressSize: u32;
   ssidref: u32;
   /** Domain that may act on this one's behalf (XEN_DOMCTL_set_target): the target's domid, or -1. */
   target: i32;
@@ -416,11 +414,6 @@ export function nextDomain(d: Domain): Domain | null {
 @inline
 export function isPrivileged(d: Domain): bool {
   return (d.flags & DOMAIN_PRIVILEGED) != 0;
-}
-// @ts-ignore: decorator
-@inline
-export function isNative(d: Domain): bool {
-  return (d.flags & DOMAIN_NATIVE) != 0;
 }
 /** Trap table entry of a vector. */
 // @ts-ignore: decorator

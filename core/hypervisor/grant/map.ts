@@ -2,6 +2,7 @@
  * Mapping and unmapping grants. A PV domain's host mapping is a page-table entry, which holds the references of the frame
  * as any entry does; a device mapping, and everything a native domain maps, is held by the map track.
  */
+import { hasPageTables } from "../guest/type";
 import {
   GNTMAP_application_map,
   GNTMAP_contains_pte,
@@ -21,7 +22,7 @@ import {
   MAP_host_addr,
   MAP_ref,
 } from "../abi/grant_table";
-import { currentVcpu, isNative } from "../domain/domain";
+import { currentVcpu } from "../domain/domain";
 import { invalidateCodeFrame } from "../memory/code_frames";
 import { currentBase } from "../memory/current";
 import { domainMemory } from "../memory/domain_memory";
@@ -61,7 +62,7 @@ export function mapGrantRef(op: usize): i32 {
   if (!(flags & BOTH)) return GNTST_bad_gntref;
   const granter = <u32>load<u16>(op, MAP_dom);
   if (domainMemory(granter) == null) return GNTST_bad_domain;
-  const native = isNative(currentVcpu.domain);
+  const native = !hasPageTables(currentVcpu.domain);
   const domid = currentVcpu.domid;
   const t = grantTableOf(domid);
   if (t == null) return GNTST_no_device_space;

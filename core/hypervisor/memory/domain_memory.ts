@@ -8,7 +8,8 @@ import { spinLock, spinUnlock } from "../sched/lock";
 
 /** Domain kinds and rights, `flags`. */
 export const MEM_PRIVILEGED: u32 = 1;
-export const MEM_NATIVE: u32 = 2;
+/** Its address spaces are page tables. */
+export const MEM_PAGE_TABLES: u32 = 2;
 export const MEM_DYING: u32 = 4;
 /** VMASST_TYPE_m2p_strict: the M2P is not visible through user page tables. Set by vm_assist. */
 export const MEM_M2P_STRICT: u32 = 8;

@@ -2,7 +2,8 @@
  * Credit: every ACCOUNTING_NS the time of all pCPUs is dealt out to the domains that ran, by weight, not above their cap. Whose cap is used up
  * is parked until it has credit again.
  */
-import { Domain, ROOT_DOMAIN_LIST_LOCK, VPF_parked, Vcpu, domainList, isNative, vcpuOf } from "../domain/domain";
+import { runsOnPcpus } from "../guest/type";
+import { Domain, ROOT_DOMAIN_LIST_LOCK, VPF_parked, Vcpu, domainList, vcpuOf } from "../domain/domain";
 import { HYPERVISOR_ROOT } from "../memory/root";
 import { spinLock, spinTryLock, spinUnlock } from "./lock";
 import { pcpuCount } from "./pcpu";
@@ -70,14 +71,14 @@ function dealCredit(passed: u64): void {
   let weights: u64 = 0;
   for (let each = domainList(); each; each = changetype<Domain>(each).next) {
     const d = changetype<Domain>(each);
-    if (isNative(d)) continue;
+    if (!runsOnPcpus(d)) continue;
     d.activeVcpus = countActive(d);
     if (d.activeVcpus) weights += <u64>d.weight * d.activeVcpus;
   }
   const total: u64 = passed * pcpuCount();
   for (let each = domainList(); each; each = changetype<Domain>(each).next) {
     const d = changetype<Domain>(each);
-    if (isNative(d) || !d.activeVcpus) continue;
+    if (!runsOnPcpus(d) || !d.activeVcpus) continue;
     let share = (total * ((<u64>d.weight * d.activeVcpus * 65536) / weights)) >> 16;
     const most = <u64>d.activeVcpus * passed;
     if (share > most) share = most;

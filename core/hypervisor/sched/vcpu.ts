@@ -1,6 +1,7 @@
 /** Blocking, waking, pausing and interrupting vCPUs. */
+import { runsOnPcpus } from "../guest/type";
 import { hostWait } from "../../machine/cpu/machine";
-import { Domain, TIMER_POLL, VPF_blocked, VPF_polling, Vcpu, isNative, vcpuOf } from "../domain/domain";
+import { Domain, TIMER_POLL, VPF_blocked, VPF_polling, Vcpu, vcpuOf } from "../domain/domain";
 import { vcpuWake, vcpuSleepNosync } from "./wake";
 import { IPI_EVENT, sendIpi } from "./ipi";
 import { self } from "./pcpu";
@@ -29,7 +30,7 @@ export function vcpuUnblock(v: Vcpu): void {
 
 /** An event (or another reason to look) is there for the vCPU: it runs soon and looks. */
 export function vcpuKick(v: Vcpu): void {
-  if (isNative(v.domain)) {
+  if (!runsOnPcpus(v.domain)) {
     const word = changetype<usize>(v) + offsetof<Vcpu>("eventWord");
     atomic.add<u32>(word, 1);
     atomic.notify(word);
@@ -52,7 +53,7 @@ export function pollWake(d: Domain, port: u32): void {
 /** Waits until no pCPU holds the vCPU's state in use. Not for the caller's own vCPU. */
 function vcpuSync(v: Vcpu): void {
   const running = changetype<usize>(v) + offsetof<Vcpu>("isRunning");
-  if (isNative(v.domain)) return;
+  if (!runsOnPcpus(v.domain)) return;
   if (self.current == changetype<usize>(v)) return;
   let spins = 0;
   while (atomic.load<u32>(running)) {

@@ -1,5 +1,6 @@
 /** vCPUs that become runnable, stop being so, move or give way. */
-import { RUNSTATE_blocked, RUNSTATE_offline, RUNSTATE_runnable, Vcpu, isNative } from "../domain/domain";
+import { runsOnPcpus } from "../guest/type";
+import { RUNSTATE_blocked, RUNSTATE_offline, RUNSTATE_runnable, Vcpu } from "../domain/domain";
 import { systemTime } from "./clock";
 import { IPI_RESCHEDULE, sendIpi } from "./ipi";
 import { onlinePcpus, pcpuCount, self } from "./pcpu";
@@ -21,7 +22,7 @@ import {
 
 /** Puts a vCPU that became runnable on a queue. No effect if it can't run, is queued or is running (its pCPU sees to it). */
 export function vcpuWake(v: Vcpu): void {
-  if (isNative(v.domain)) return;
+  if (!runsOnPcpus(v.domain)) return;
   let p = lockQueueOf(v);
   if (!v.onQueue && !v.isRunning && vcpuRunnable(v)) {
     const target = choosePcpu(v);
@@ -46,7 +47,7 @@ export function vcpuWake(v: Vcpu): void {
 
 /** Takes a vCPU that must not run from its queue; a running one is told to stop. */
 export function vcpuSleepNosync(v: Vcpu): void {
-  if (isNative(v.domain)) return;
+  if (!runsOnPcpus(v.domain)) return;
   const p = lockQueueOf(v);
   if (!vcpuRunnable(v)) {
     if (v.onQueue) {
@@ -62,7 +63,7 @@ export function vcpuSleepNosync(v: Vcpu): void {
 
 /** Applies a new affinity: a queued vCPU moves, a running one leaves a pCPU it may not be on. */
 export function vcpuMigrate(v: Vcpu): void {
-  if (isNative(v.domain)) return;
+  if (!runsOnPcpus(v.domain)) return;
   const p = lockQueueOf(v);
   const wrong = !mayRunOn(v, v.processor);
   if (wrong && v.onQueue) {
@@ -80,7 +81,7 @@ export function vcpuMigrate(v: Vcpu): void {
 
 /** SCHEDOP_yield: the rest of the slice goes to others of the same priority. */
 export function vcpuYield(v: Vcpu): void {
-  if (isNative(v.domain)) return;
+  if (!runsOnPcpus(v.domain)) return;
   if (v.priority == PRIORITY_BOOST) v.priority = PRIORITY_UNDER;
   self.sliceEnd = 0;
 }
@@ -91,6 +92,6 @@ export function schedInitVcpu(v: Vcpu): void {
   v.softAffinity = 0xffffffffffffffff;
   v.priority = PRIORITY_UNDER;
   v.processor = v.vcpuId % pcpuCount();
-  v.runstate = isNative(v.domain) ? RUNSTATE_blocked : RUNSTATE_offline;
+  v.runstate = runsOnPcpus(v.domain) ? RUNSTATE_offline : RUNSTATE_blocked;
   v.runstateSince = systemTime();
 }

@@ -26,7 +26,7 @@ import { LOG_DEFAULT, LOG_G_ERR } from "../../abi/log";
 import { logBegin, logDec, logEnd, logHex, logText, logVcpu } from "../../console/console";
 import { TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS, VCPU_PAGE_FAULT_COUNT, Vcpu, trapInfo } from "../../domain/domain";
 import { domainCrash } from "../../domain/lifecycle";
-import { guestRangeOk } from "../../hypercall/guest_access";
+import { guestRangeOk } from "./address";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 import { inKernelMode, toggleGuestMode } from "./mode";
 import { segmentOf, setFlatKernelSegments } from "./segments";

@@ -2,7 +2,7 @@
 import { CPU_DR } from "../../../machine/cpu/state";
 import { EINVAL, ENODEV, EPERM } from "../../abi/errno";
 import { Vcpu } from "../../domain/domain";
-import { guestRangeOk } from "../../hypercall/guest_access";
+import { guestRangeOk } from "./address";
 
 const DR6_ONES: u64 = 0xffff0ff0;
 const DR6_ZEROES: u64 = 0x00001000;

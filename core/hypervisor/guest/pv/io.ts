@@ -19,7 +19,7 @@ import { cutPointer, setPointer } from "../../../machine/cpu/stack";
 import { CPU_GPR, CPU_RFLAGS } from "../../../machine/cpu/state";
 import { VMASST_TYPE_architectural_iopl } from "../../abi/xen";
 import { Vcpu } from "../../domain/domain";
-import { guestRangeOk, walkGuest } from "../../hypercall/guest_access";
+import { guestRangeOk, walkGuest } from "./address";
 import { enterGuestAccess, leaveGuestAccess } from "../../sched/pcpu";
 import { virtualCpl } from "./mode";
 

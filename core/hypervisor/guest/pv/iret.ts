@@ -23,7 +23,7 @@ import {
 import { VMASST_TYPE_architectural_iopl } from "../../abi/xen";
 import { GUEST_FAILSAFE_DISABLES_EVENTS, Vcpu } from "../../domain/domain";
 import { domainCrash } from "../../domain/lifecycle";
-import { guestRangeOk } from "../../hypercall/guest_access";
+import { guestRangeOk } from "./address";
 import { replaceRegisters } from "../../hypercall/continuation";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 import {
