@@ -8,7 +8,7 @@ import { allocXenheapPages, freeXenheapPages } from "../../memory/allocator";
 import { PGT_none, frameAddress, mfnValid, pageCount, pageOwner } from "../../memory/frames";
 import { putPage } from "../../memory/references";
 import { expectReference } from "../../memory/expected";
-import { Domain } from "../../domain/domain";
+import { Domain, Vcpu } from "../../domain/domain";
 
 const SLOTS: u32 = 512;
 /** The hash is never filled more than this, so a search ends. */
@@ -34,6 +34,14 @@ export function nativeOwns(d: Domain, address: u64): bool {
   if (!mfnValid(mfn)) return false;
   if (pageOwner(<u32>mfn) == d.domid && pageCount(<u32>mfn) != 0) return true;
   return slotOf(d, <u32>mfn) != 0;
+}
+
+/** A native domain's pointer is a machine address. */
+export function nativeRangeOk(guest: u64, bytes: u64): bool {
+  return guest + bytes >= guest;
+}
+export function nativeTranslate(v: Vcpu, guest: u64, how: u32): usize {
+  return nativeOwns(v.domain, guest) ? <usize>guest : 0;
 }
 
 /** Notes a page reference that the caller has just taken for the domain; 0, or -ENOMEM/-EBUSY with nothing noted. */
