@@ -5,6 +5,7 @@
 import { MAX_ORDER, allocXenheapPages, freeXenheapPages } from "./allocator";
 import { LOG_ERR } from "../abi/log";
 import { logBegin, logDec, logEnd, logHex, logText } from "../console/console";
+import { HOLD_WRITABLE, nativeSlotCount, nativeSlotKey, nativeSlots } from "../domain/native_frames";
 import { Domain, VCPU_GDT_FRAMES, Vcpu, firstDomain, nextDomain, vcpuOf } from "../domain/domain";
 import { domainMemory } from "./domain_memory";
 import {
@@ -159,13 +160,14 @@ function countGrantMaps(t: GrantTable): void {
   if (used != t.mapped) report("map tracks in use", 0, used, t.mapped);
 }
 
-/** Frames a native domain holds through NATIVE_map_frame: pairs of u32 mfn and count (domain/native_frames.ts). */
+/** Frames a native domain holds through NATIVE_map_frame (domain/native_frames.ts). */
 function countNativeHolds(d: Domain): void {
-  if (!d.nativeMaps) return;
-  for (let i: u32 = 0; i < 512; i++) {
-    const mfn = load<u32>(d.nativeMaps + i * 8);
-    if (mfn == 0 || mfn == 0xffffffff) continue;
-    for (let count = load<u32>(d.nativeMaps + i * 8, 4); count; count--) expectReference(mfn, PGT_none);
+  const slots = nativeSlots(d);
+  for (let slot: u32 = 0; slot < slots; slot++) {
+    const key = nativeSlotKey(d, slot);
+    if (key == 0) continue;
+    const type: u32 = key & HOLD_WRITABLE ? PGT_writable_page : PGT_none;
+    for (let count = nativeSlotCount(d, slot); count; count--) expectReference(key & ~HOLD_WRITABLE, type);
   }
 }
 
