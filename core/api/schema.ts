@@ -23,10 +23,12 @@ import type {
   StatisticsSnapshot,
   ToolstackEvents,
   VcpuInfo,
+  ScreenPart,
   XenstoreAccounts,
   XenstoreMatches,
   XenstoreNode,
 } from "../toolstack/messages.ts";
+import type { VncAddress } from "../dom0/display/screens.ts";
 import type {
   EventsReport,
   FrameFacts,
@@ -84,6 +86,7 @@ export type {
   ImageDescription,
   ParsedConfig,
   PcpuStatistics,
+  ScreenPart,
   ShutdownAction,
   ShutdownReason,
   StatisticsSnapshot,
@@ -164,6 +167,8 @@ const deviceKey = z.string().regex(/^[a-z0-9]{1,16}$/);
 const deviceSpec = z.string().max(8192);
 const networkName = z.string().min(1).max(32);
 const port = z.int().min(0).max(65535);
+/** Of who looks at a screen, as displayOpen says. */
+const viewer = z.int().min(1);
 /** Where a forwarded port is on this computer. */
 const listener = { protocol: z.enum(["tcp", "udp"]), hostAddress: z.string().max(64), hostPort: port };
 
@@ -303,6 +308,22 @@ export const REQUESTS = {
   }),
   networkCaptureEnd: z.strictObject({ file: z.string().min(1).max(4096) }),
   mediumInsert: z.strictObject({ domid, key: deviceKey, spec: deviceSpec, folder: z.string().max(4096) }),
+
+  /** A domain's screen; what of it has changed is asked for part by part, each when the last has been shown. ENODEV: it has none. */
+  displayOpen: z.strictObject({ domid, id: z.string().regex(/^\d{1,4}$/).optional() }),
+  displayPart: z.strictObject({ viewer }),
+  displayClose: z.strictObject({ viewer }),
+  /** Linux's number of a key: its place on the keyboard, whatever its layout. */
+  displayKey: z.strictObject({ viewer, keycode: z.int().min(1).max(0xff), isDown: z.boolean() }),
+  /** In the screen's pixels; `buttons`: 1 left, 2 middle, 4 right; `wheel`: steps down. */
+  displayPointer: z.strictObject({
+    viewer,
+    x: z.int().min(0).max(65535),
+    y: z.int().min(0).max(65535),
+    buttons: z.int().min(0).max(7),
+    wheel: z.int().min(-16).max(16),
+  }),
+  displayRelease: z.strictObject({ viewer }),
 
   /** What is inside a domain: toolstack/inspect/report.ts. `tables`: which of a PV vCPU's two page tables, the kernel's if not said. */
   inspectRegisters: z.strictObject({ domid, vcpu }),
@@ -480,6 +501,12 @@ export interface Results {
   networkCapture: null;
   networkCaptureEnd: null;
   mediumInsert: null;
+  displayOpen: { viewer: number; vnc: VncAddress | null };
+  displayPart: ScreenPart;
+  displayClose: null;
+  displayKey: null;
+  displayPointer: null;
+  displayRelease: null;
   inspectRegisters: RegistersReport;
   inspectWalk: WalkReport;
   inspectFrame: FrameFacts;
