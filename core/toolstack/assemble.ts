@@ -39,6 +39,7 @@ export interface Dom0Parts {
 }
 
 export interface Dom0 {
+  xenstored: Xenstored;
   store: LocalXenstore;
   lifecycle: Lifecycle;
   service: Service;
@@ -130,5 +131,5 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     emit,
   });
   events.bindVirq(VIRQ_DOM_EXC, () => storeDomains.domainException());
-  return { store, lifecycle, service };
+  return { xenstored, store, lifecycle, service };
 }

@@ -130,6 +130,23 @@ describe("permissions", () => {
     expect(new RingClient(xenstored, 8).request(XS.READ, "/local/domain/5/mine\0")).toBe("z");
   });
 
+  it("makes the writer the owner in a directory of another's that it may write, and of what it makes there no more", () => {
+    dom0.write("/shared", "");
+    dom0.setPermissions("/shared", ["b0", "r6"]);
+    expect(guest.request(XS.WRITE, "/shared/mine/deep\0v")).toBe("OK\0");
+    for (const path of ["/shared/mine", "/shared/mine/deep"]) expect(dom0.permissions(path)).toEqual(["b5", "r6"]);
+    expect(dom0.permissions("/shared")).toEqual(["b0", "r6"]);
+    expect(xenstored.store.owned.get(5)).toBe(3);
+  });
+
+  it("asks for the right to write where a directory is to be made that is there", () => {
+    dom0.write("/readable", "");
+    dom0.setPermissions("/readable", ["r0"]);
+    expect(guest.request(XS.MKDIR, "/readable\0")).toBe("!EACCES");
+    dom0.setPermissions("/readable", ["b0"]);
+    expect(guest.request(XS.MKDIR, "/readable\0")).toBe("OK\0");
+  });
+
   it("leaves domain management to dom0", () => {
     for (const type of [XS.INTRODUCE, XS.RELEASE, XS.RESUME, XS.SET_TARGET])
       expect(guest.request(type, "6\x001\x002\0")).toBe("!EACCES");
