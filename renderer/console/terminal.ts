@@ -47,6 +47,10 @@ export class DomainTerminal {
   readonly element = document.createElement("div");
   /** Stream offset of the next byte to show; Infinity until the snapshot has come. */
   shown = Infinity;
+  /** Bytes that it was given and has not shown. */
+  waiting = 0;
+  /** Its owner gives it nothing until it has shown what it has. */
+  isBehind = false;
   onFound: (found: Found) => void = () => {};
   onTyping: (waiting: number) => void = () => {};
   onSize: (size: { cols: number; rows: number }) => void = () => {};
@@ -71,6 +75,8 @@ export class DomainTerminal {
       // What the search marks is a decoration, which xterm.js still calls a proposal.
       allowProposedApi: true,
       theme: THEME,
+      // A guest writes what it likes: its links lead nowhere, not even to a question whether to go there.
+      linkHandler: { activate: () => {} },
     });
     this.terminal.loadAddon(this.#fit);
     this.terminal.loadAddon(this.#search);
@@ -94,6 +100,18 @@ export class DomainTerminal {
     event.preventDefault();
     does();
     return false;
+  }
+
+  write(bytes: Uint8Array | string): void {
+    this.waiting += bytes.length;
+    this.terminal.write(bytes, () => (this.waiting -= bytes.length));
+  }
+  allShown(): Promise<void> {
+    return new Promise((resolve) => this.terminal.write("", resolve));
+  }
+  /** In a line of its own, in plain letters whatever the guest has set. */
+  tellGap(bytes: number): void {
+    this.write(`\x1b[!p\x1b[0m\r\n[${bytes} bytes came faster than this window shows them and are not shown]\r\n`);
   }
 
   /** Puts it into `parent` until the returned function is called. */

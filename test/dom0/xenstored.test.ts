@@ -159,6 +159,21 @@ describe("permissions", () => {
     expect(model.request(XS.READ, "/local/domain/5/x\0")).toBe("!EACCES");
     model.connection.target = 5;
     expect(model.request(XS.READ, "/local/domain/5/x\0")).toBe("v");
+    // What others gave to its target is for it too.
+    dom0.write("/for-five", "w");
+    dom0.setPermissions("/for-five", ["n0", "r5"]);
+    expect(model.request(XS.READ, "/for-five\0")).toBe("w");
+    model.connection.target = null;
+    expect(model.request(XS.READ, "/for-five\0")).toBe("!EACCES");
+  });
+
+  it("goes by the first entry that names a domain, and takes no number that is no domain's", () => {
+    dom0.write("/twice", "v");
+    dom0.setPermissions("/twice", ["n0", "n5", "b5"]);
+    expect(guest.request(XS.READ, "/twice\0")).toBe("!EACCES");
+    guest.request(XS.WRITE, "x\0v");
+    expect(guest.request(XS.SET_PERMS, "x\0n5\0r65536\0")).toBe("!EINVAL");
+    expect(guest.request(XS.SET_PERMS, "x\0n5\0r65535\0")).toBe("OK\0");
   });
 });
 
