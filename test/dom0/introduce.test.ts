@@ -88,6 +88,15 @@ it(`holds no more after ${TRIES} requests to introduce, resume, release and aim 
   expect(await guestAsks(XS.GET_DOMAIN_PATH, `${domid}\0`)).toBe(`/local/domain/${domid}\0`);
 });
 
+it("takes orders for domains that it knows, and for dom0 none", () => {
+  for (const type of [XS.RELEASE, XS.RESUME, XS.SET_TARGET]) {
+    expect(ask(type, 77, 0), `${type}`).toBe("ENOENT");
+    expect(ask(type, 0, 0), `${type}`).toBe("EINVAL");
+  }
+  expect(ask(XS.INTRODUCE, 0, 5, port)).toBe("EINVAL");
+  for (const type of [XS.RESUME, XS.SET_TARGET, XS.RELEASE]) expect(ask(type, domid, 0), `${type}`).toBe("OK\0");
+});
+
 it("has no ring once its new one could not be had, and gets one again", async () => {
   const before = held();
   for (let i = 0; i < 3; i++) {

@@ -316,6 +316,8 @@ describe("watches", () => {
     await settle();
     expect(heard).toEqual(["@releaseDomain"]);
     expect(guest.messages()).toEqual([]);
+    expect(guest.request(XS.SET_PERMS, "@releaseDomain\0n5\0r5\0")).toBe("!EACCES");
+    expect(guest.request(XS.GET_PERMS, "@releaseDomain\0")).toBe("n0\0");
     dom0.setPermissions("@releaseDomain", ["n0", "r5"]);
     xenstored.fireSpecial("@releaseDomain");
     await settle();
@@ -354,6 +356,11 @@ describe("quotas", () => {
     expect(guest.request(XS.SET_PERMS, `big\0n5\0${"r6\0".repeat(4)}`)).toBe("OK\0");
     expect(guest.request(XS.SET_PERMS, `big\0n5\0${"r6\0".repeat(5)}`)).toBe("!ENOSPC");
     expect(guest.request(XS.WRITE, `${"p/".repeat(1100)}x\0`)).toBe("!EINVAL");
+    // By its whole name as well, in its own directory and elsewhere, and of what is only watched.
+    const long = "p".repeat(2048);
+    expect(guest.request(XS.READ, `/local/domain/5/${long}\0`)).toBe("!ENOENT");
+    for (const path of [`/local/domain/5/${long}p`, `/${long}`, `@${long}`])
+      expect(guest.request(XS.WATCH, `${path}\0t\0`)).toBe("!EINVAL");
   });
 
   it("stops reading from a guest that doesn't take its replies", () => {
