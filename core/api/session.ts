@@ -44,6 +44,7 @@ const BACKLOG_DROPS: number = 1024 * 1024;
 const BACKLOG_ENDS: number = 32 * 1024 * 1024;
 /** Requests of one client that are under way; more are refused. */
 const MOST_REQUESTS = 256;
+const DEVICE_FILES = "Files of the host's computer can be attached by its own user only: use the command line.";
 const EVERYONES = ["host", "domains", "created", "stopped", "destroyed", "saving", "saved", "notice", "mark"] as const;
 
 /** Of those that have not named themselves. */
@@ -229,11 +230,7 @@ export class Session {
     name: N,
     args: ToolstackRequests[N]["args"],
   ) {
-    if (!this.#connection.mayNameFiles)
-      throw new ApiFailure(
-        "EACCES",
-        "Files of the host's computer can be attached by its own user only: use the command line.",
-      );
+    if (!this.#connection.mayNameFiles) throw new ApiFailure("EACCES", DEVICE_FILES);
     return this.#host.toolstack.request(name, args);
   }
 
@@ -439,10 +436,12 @@ export class Session {
     if (!this.#connection.mayNameFiles) {
       const parsed = parseXlConfig(config).config;
       const images = parsed && !parsed.bootloader ? [parsed.kernel, parsed.ramdisk] : [];
-      const named = [...images, ...(parsed?.devices.flatMap(({ files }) => files) ?? [])];
-      for (const file of named)
+      for (const file of images)
         if (file !== null && !Object.hasOwn(contents, file))
           throw new ApiFailure("EACCES", `${file} was not given with the config: drop the file on the window too.`);
+      // Backends open what is named, not what was given with the config under that name.
+      for (const file of parsed?.devices.flatMap(({ files }) => files) ?? [])
+        throw new ApiFailure("EACCES", `${file}: ${DEVICE_FILES}`);
     }
     return this.#host.toolstack.request("create", {
       config,
