@@ -405,6 +405,17 @@ describe("hostile rings", () => {
     expect(guest.request(XS.WRITE, "again\x001")).toBe("OK\0");
   });
 
+  it("writes no reply by an index that cannot be", () => {
+    for (const consumer of [-2000, 1, 2 ** 31]) {
+      const other = new RingClient(xenstored, 6);
+      other.words[2056 >> 2] = consumer | 0;
+      const before = Buffer.from(other.bytes.subarray(1024, 2048));
+      other.push(RingClient.encode(XS.READ, "a\0"));
+      expect([consumer, other.error, other.ring.broken]).toEqual([consumer, 2, 2]);
+      expect(Buffer.compare(before, other.bytes.subarray(1024, 2048))).toBe(0);
+    }
+  });
+
   it("survives 3,000 garbage messages and random page contents; nobody else notices", async () => {
     let seed = 12345;
     const random = (n: number): number => {
