@@ -361,6 +361,9 @@ describe("quotas", () => {
     expect(guest.request(XS.READ, `/local/domain/5/${long}\0`)).toBe("!ENOENT");
     for (const path of [`/local/domain/5/${long}p`, `/${long}`, `@${long}`])
       expect(guest.request(XS.WATCH, `${path}\0t\0`)).toBe("!EINVAL");
+    // dom0 has the protocol's own bound.
+    dom0.write(`/${"p".repeat(3071)}`, "");
+    expect(() => dom0.write(`/${"p".repeat(3072)}`, "")).toThrow("EINVAL");
   });
 
   it("stops reading from a guest that doesn't take its replies", () => {
