@@ -101,6 +101,7 @@ export class Wiring {
       problem: own ? own.problem : devices.problem(address),
       rings: state?.rings.map((ring) => this.#ring(domid, ring, grants)) ?? [],
       behind: state?.behind ?? null,
+      traffic: state?.traffic ?? null,
     };
   }
 
@@ -140,6 +141,7 @@ export class Wiring {
       backendState: null,
       problem: null,
       rings: [this.#ring(domid, ring, grants)],
+      traffic: null,
       behind: {
         title: "The store",
         figures: [
@@ -177,12 +179,15 @@ export class Wiring {
       ...ring,
       backendPort: back && this.#counted(own, back),
       frontendPort: front && this.#counted(domid, front),
-      grants: pages.map(({ ref, handle, address }) => ({
-        ref,
-        handle,
-        mfn: address >>> PAGE_SHIFT,
-        grant: grants.entries.find((entry) => entry.ref === ref) ?? null,
-      })),
+      frames: pages.map(({ address }) => address >>> PAGE_SHIFT),
+      grants: pages
+        .filter((page) => "ref" in page)
+        .map(({ ref, handle, address }) => ({
+          ref,
+          handle,
+          mfn: address >>> PAGE_SHIFT,
+          grant: grants.entries.find((entry) => entry.ref === ref) ?? null,
+        })),
     };
   }
 }
