@@ -14,7 +14,7 @@ import { idleReport, measureIdle } from "./idle.ts";
 import { latencyReport, measureLatency, type Latency } from "./latency.ts";
 import { NATIVE, OURS, machines } from "./machines.ts";
 import { measureMemory, memoryReport, type MemoryUse } from "./memory.ts";
-import { PROCESS_FIGURES } from "./process.ts";
+import { PROCESS_FIGURES } from "../process.ts";
 import { mergeResults, type Section } from "./results.ts";
 import { measureScaling, scalingReport } from "./scaling.ts";
 import { median, medians, parseBench, table, type Times } from "./table.ts";
