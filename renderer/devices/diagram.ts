@@ -199,10 +199,14 @@ function ringParts(
     ),
     partData(
       "grant",
-      !grant ? "No grant" : grants.length === 1 ? `Grant ${grant.ref}` : `Grants ${grants.map(({ ref }) => ref).join(", ")}`,
+      !grant
+        ? "No grant"
+        : grants.length === 1
+          ? `Grant ${grant.ref}`
+          : `Grants ${grants.map(({ ref }) => ref).join(", ")}`,
       [
         !grant
-          ? `mfn ${frames.join(", ")}, named by the guest`
+          ? `mfn ${frames.join(", ")}, by its number`
           : grant.grant
             ? `mfn ${grant.grant.mfn}, ${grantUse(grant.grant)}`
             : "revoked",

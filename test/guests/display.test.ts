@@ -36,7 +36,13 @@ const SCRIPT = [
   "poweroff -f",
 ];
 
-async function start(name: string, extra: string, script = SCRIPT, modules: string[] = [], vfb = "vncdisplay=310"): Promise<number> {
+async function start(
+  name: string,
+  extra: string,
+  script = SCRIPT,
+  modules: string[] = [],
+  vfb = "vncdisplay=310",
+): Promise<number> {
   const ramdisk = initramfs(
     "ready",
     script.join("\n"),
@@ -59,7 +65,8 @@ const says = (domid: number, pattern: RegExp): Promise<void> =>
   expect.poll(() => shown(domid), { timeout: 90_000, interval: 100 }).toMatch(pattern);
 
 const vncOf = async (domid: number): Promise<string> => {
-  const read = async (name: string) => (await ask("xenstoreRead", { path: `/local/domain/${domid}/console/${name}` })).value;
+  const read = async (name: string) =>
+    (await ask("xenstoreRead", { path: `/local/domain/${domid}/console/${name}` })).value;
   return `${await read("vnc-listen")}:${Number(await read("vnc-port")) - 5900}`;
 };
 /** What a VNC viewer sees. */
@@ -117,7 +124,10 @@ async function look(viewer: number, settled = 400): Promise<{ width: number; hei
           rgb.set(part.pixels.subarray(from, from + 3), (row * width + column) * 3);
     next = ask("displayPart", { viewer });
   }
-  pending.set(viewer, next.catch(() => null));
+  pending.set(
+    viewer,
+    next.catch(() => null),
+  );
   return { width, height, rgb };
 }
 const pending = new Map<number, Promise<unknown>>();
@@ -157,7 +167,9 @@ describe.skipIf(missing !== null)(`screen and keyboard${missing ? ` (${missing})
     await ask("displayClose", { viewer });
     expect(await ask("checkInvariants")).toBe(0);
     const { devices } = await ask("wiring", { domid });
-    expect(devices.filter(({ kind }) => kind === "vfb" || kind === "vkbd").map(({ rings }) => rings.length)).toEqual([1, 1]);
+    expect(devices.filter(({ kind }) => kind === "vfb" || kind === "vkbd").map(({ rings }) => rings.length)).toEqual([
+      1, 1,
+    ]);
     await ask("destroy", { domid });
   }, 150_000);
 
@@ -196,7 +208,10 @@ describe.skipIf(missing !== null)(`screen and keyboard${missing ? ` (${missing})
     await ask("displayPointer", { viewer: again.viewer, x: 639, y: 200, buttons: 4, wheel: 0 });
     await ask("displayPointer", { viewer: again.viewer, x: 639, y: 200, buttons: 0, wheel: -1 });
     await expect.poll(async () => (await ask("list")).length, { timeout: 30_000 }).toBe(1);
-    const events = [...(await shown(domid)).matchAll(/EVENT (.+?) (\d+ \d+ -?\d+)\r?\n/g)].map(([, name, event]) => [name, event]);
+    const events = [...(await shown(domid)).matchAll(/EVENT (.+?) (\d+ \d+ -?\d+)\r?\n/g)].map(([, name, event]) => [
+      name,
+      event,
+    ]);
     expect(events.filter(([name]) => name === "Xen Virtual Keyboard")).toEqual([
       ["Xen Virtual Keyboard", "1 30 1"],
       ["Xen Virtual Keyboard", "1 30 0"],

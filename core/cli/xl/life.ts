@@ -238,13 +238,14 @@ const restore: XlCommand = {
     ...VNC_OPTIONS,
   ],
   run: async (call) => {
-      const file = call.operands[0]!;
+    const file = call.operands[0]!;
     await access(file).catch(({ code, message }: NodeJS.ErrnoException) => {
       throw new XlFailure(`Can't open restore file: ${WHY[code ?? ""] ?? message}`);
     });
     complain(`Loading ${file}`);
     const api = await call.host();
     const restored = await api.request("restore", { file: path.resolve(file), paused: call.options.p === true });
+    await viewIfAsked(call, api, restored.domid);
     return call.options.c ? connectConsole(api, restored.domid) : 0;
   },
 };

@@ -12,7 +12,16 @@ import { SIGNALS } from "./signals.ts";
 import { TUNING } from "./tuning.ts";
 import { VIEWING } from "./viewer.ts";
 
-const COMMANDS: XlCommands = { ...LIFE, ...INSPECTING, ...TUNING, ...SIGNALS, ...POOLS, ...ATTACHING, ...DEVICES, ...VIEWING };
+const COMMANDS: XlCommands = {
+  ...LIFE,
+  ...INSPECTING,
+  ...TUNING,
+  ...SIGNALS,
+  ...POOLS,
+  ...ATTACHING,
+  ...DEVICES,
+  ...VIEWING,
+};
 /** Bad arguments. */
 const EXIT_USAGE = 2;
 

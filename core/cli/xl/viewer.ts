@@ -35,7 +35,14 @@ async function findViewer(): Promise<string | null> {
   for (const name of VIEWERS)
     for (const folder of (PATH ?? "").split(path.delimiter)) {
       const file = path.join(folder, name);
-      if (folder && (await access(file, constants.X_OK).then(() => true, () => false))) return file;
+      if (
+        folder &&
+        (await access(file, constants.X_OK).then(
+          () => true,
+          () => false,
+        ))
+      )
+        return file;
     }
   return null;
 }
@@ -75,7 +82,8 @@ export const VNC_OPTIONS = [
 
 /** After a domain has been made with these options. */
 export async function viewIfAsked({ options }: Pick<Call, "options">, host: Host, domid: number): Promise<void> {
-  if (options.vncviewer || options.vncviewerAutopass) await view(host, domid, options.vncviewerAutopass === true, false);
+  if (options.vncviewer || options.vncviewerAutopass)
+    await view(host, domid, options.vncviewerAutopass === true, false);
 }
 
 export const VIEWING: XlCommands = {

@@ -84,7 +84,7 @@ export class Screen {
 
   /** It is taken away. */
   close(): void {
-        for (const viewer of [...this.#viewers]) viewer.end();
+    for (const viewer of [...this.#viewers]) viewer.end();
     this.#surface = null;
   }
 

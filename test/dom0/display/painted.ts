@@ -40,7 +40,8 @@ export class Painted implements Surface {
     }
     for (let i = 0; i < 900; i++) this.fill(random(width - 8), random(height - 2), 1 + random(7), 1, 0xffffff);
     for (let y = 0; y < Math.min(100, height); y++)
-      for (let x = 0; x < Math.min(100, width); x++) this.pixels[y * width + x] = (x * 2 << 16) | (y * 2 << 8) | random(256);
+      for (let x = 0; x < Math.min(100, width); x++)
+        this.pixels[y * width + x] = ((x * 2) << 16) | ((y * 2) << 8) | random(256);
     return this;
   }
   /** Red, green, blue a pixel. */

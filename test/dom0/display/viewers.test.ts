@@ -13,9 +13,14 @@ import { Painted, screenOf, type Typed } from "./painted.ts";
 const run = promisify(execFile);
 const folder = temporaryFolder("viewers");
 const missing =
-  toolMissing("convert", "imagemagick") ?? toolMissing("gvnccapture", "gvncviewer") ?? toolMissing("vncsnapshot", "vncsnapshot");
+  toolMissing("convert", "imagemagick") ??
+  toolMissing("gvnccapture", "gvncviewer") ??
+  toolMissing("vncsnapshot", "vncsnapshot");
 const withoutX =
-  missing ?? toolMissing("xtigervncviewer", "tigervnc-viewer") ?? toolMissing("Xvfb", "xvfb") ?? toolMissing("xdotool", "xdotool");
+  missing ??
+  toolMissing("xtigervncviewer", "tigervnc-viewer") ??
+  toolMissing("Xvfb", "xvfb") ??
+  toolMissing("xdotool", "xdotool");
 
 let typed: Typed;
 let server: VncServer;
@@ -98,13 +103,27 @@ describe.skipIf(withoutX !== null)(`TigerVNC's viewer${withoutX ? ` (${withoutX}
   afterAll(() => x?.kill());
   afterEach(() => viewer?.kill());
 
-  const inX = { env: { ...process.env, HOME: folder, get DISPLAY() { return screen; } } };
+  const inX = {
+    env: {
+      ...process.env,
+      HOME: folder,
+      get DISPLAY() {
+        return screen;
+      },
+    },
+  };
   const look = (...options: string[]): void => {
-    viewer = spawn("xtigervncviewer", [...options, "-Shared", "-RemoteResize=0", `127.0.0.1::${server.address.port}`], { ...inX, stdio: "ignore" });
+    viewer = spawn("xtigervncviewer", [...options, "-Shared", "-RemoteResize=0", `127.0.0.1::${server.address.port}`], {
+      ...inX,
+      stdio: "ignore",
+    });
   };
   /** What is in the X server, and where the painted screen's upper left corner is in it; null where it is not (as yet). */
   function find(surface: Painted): { x: number; y: number } | null {
-    const all = spawnSync("import", ["-window", "root", "-depth", "8", "rgb:-"], { ...inX, maxBuffer: 64 << 20 }).stdout;
+    const all = spawnSync("import", ["-window", "root", "-depth", "8", "rgb:-"], {
+      ...inX,
+      maxBuffer: 64 << 20,
+    }).stdout;
     const wanted = surface.rgb();
     const row = wanted.subarray(0, surface.width * 3);
     for (let at = all.indexOf(row); at >= 0; at = all.indexOf(row, at + 1)) {
@@ -123,24 +142,28 @@ describe.skipIf(withoutX !== null)(`TigerVNC's viewer${withoutX ? ` (${withoutX}
   const seen = (surface: Painted) =>
     expect.poll(() => find(surface) !== null, { timeout: 30_000, interval: 200 }).toBe(true);
 
-  it.each(["Raw", "Hextile", "ZRLE"])("shows every pixel in the encoding %s, what changes, and another size", async (encoding) => {
-    const surface = new Painted(401, 303).picture(21);
-    typed.screen.show(surface);
-    server = await listen("sesame");
-    look("-AutoSelect=0", `-PreferredEncoding=${encoding}`, `-PasswordFile=${passwordFile("sesame")}`);
-    await seen(surface);
-    for (let i = 0; i < 30; i++) {
-      surface.fill(13 * i, 9 * i, 10, 10, 0x0303ff * (i + 1) & 0xffffff);
-      typed.screen.damage({ x: 13 * i, y: 9 * i, width: 10, height: 10 });
-    }
-    await seen(surface);
-    const larger = new Painted(640, 480).picture(22);
-    typed.screen.show(larger);
-    await seen(larger);
-    const smaller = new Painted(96, 64).picture(23);
-    typed.screen.show(smaller);
-    await seen(smaller);
-  }, 120_000);
+  it.each(["Raw", "Hextile", "ZRLE"])(
+    "shows every pixel in the encoding %s, what changes, and another size",
+    async (encoding) => {
+      const surface = new Painted(401, 303).picture(21);
+      typed.screen.show(surface);
+      server = await listen("sesame");
+      look("-AutoSelect=0", `-PreferredEncoding=${encoding}`, `-PasswordFile=${passwordFile("sesame")}`);
+      await seen(surface);
+      for (let i = 0; i < 30; i++) {
+        surface.fill(13 * i, 9 * i, 10, 10, (0x0303ff * (i + 1)) & 0xffffff);
+        typed.screen.damage({ x: 13 * i, y: 9 * i, width: 10, height: 10 });
+      }
+      await seen(surface);
+      const larger = new Painted(640, 480).picture(22);
+      typed.screen.show(larger);
+      await seen(larger);
+      const smaller = new Painted(96, 64).picture(23);
+      typed.screen.show(smaller);
+      await seen(smaller);
+    },
+    120_000,
+  );
 
   it("types and points", async () => {
     const surface = new Painted(400, 300).picture(31);
@@ -160,7 +183,9 @@ describe.skipIf(withoutX !== null)(`TigerVNC's viewer${withoutX ? ` (${withoutX}
     for (const buttons of [1, 4]) await expect.poll(() => typed.pointer).toContainEqual({ ...there, buttons });
     await expect.poll(() => typed.pointer.map(({ wheel }) => wheel)).toContain(1);
     await run("xdotool", ["key", "--delay", "30", "a", "Right", "shift+z", "F5", "Return"], inX);
-    await expect.poll(() => typed.keys.filter(([, isDown]) => isDown).map(([keycode]) => keycode)).toEqual([30, 106, 42, 44, 63, 28]);
+    await expect
+      .poll(() => typed.keys.filter(([, isDown]) => isDown).map(([keycode]) => keycode))
+      .toEqual([30, 106, 42, 44, 63, 28]);
     await expect.poll(() => typed.keys.filter(([, isDown]) => !isDown).length).toBe(6);
   }, 120_000);
 });

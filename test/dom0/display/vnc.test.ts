@@ -47,8 +47,16 @@ describe("a VNC server", () => {
     expect(other.address.address).toBe("127.0.0.1");
     expect(other.address.port).toBeGreaterThan(server.address.port);
     other.close();
-    const there = { listen: "127.0.0.1", display: server.address.port - 5900, mayBeOther: false, password: null, name: "" };
-    await expect(VncServer.listen(typed.screen, there)).rejects.toThrow(`port ${server.address.port} of 127.0.0.1 is in use`);
+    const there = {
+      listen: "127.0.0.1",
+      display: server.address.port - 5900,
+      mayBeOther: false,
+      password: null,
+      name: "",
+    };
+    await expect(VncServer.listen(typed.screen, there)).rejects.toThrow(
+      `port ${server.address.port} of 127.0.0.1 is in use`,
+    );
     await expect(VncServer.listen(typed.screen, { ...there, listen: "192.0.2.1" })).rejects.toThrow(
       "192.0.2.1 is no address of this computer",
     );
@@ -157,7 +165,13 @@ describe("a VNC server", () => {
     ]);
     viewer.socket.destroy();
     await expect.poll(() => typed.keys.length).toBe(3);
-    expect(typed.keys).toEqual(expect.arrayContaining([[103, false], [42, false], [53, false]]));
+    expect(typed.keys).toEqual(
+      expect.arrayContaining([
+        [103, false],
+        [42, false],
+        [53, false],
+      ]),
+    );
   });
 
   it("gives a slow reader no more than one update, and others theirs meanwhile", async () => {
@@ -229,7 +243,9 @@ describe("a VNC server", () => {
       if (random(4) > 0) await bad.enter();
       const kinds = [0, 2, 3, 4, 5, 6, 255, random(256)];
       for (let n = 1 + random(30); n > 0; n--) {
-        const bytes = Buffer.from(Array.from({ length: 1 + random(24) }, () => (random(3) ? random(256) : pickByte(random))));
+        const bytes = Buffer.from(
+          Array.from({ length: 1 + random(24) }, () => (random(3) ? random(256) : pickByte(random))),
+        );
         bytes[0] = kinds[random(kinds.length)]!;
         bad.send(bytes);
       }
@@ -244,7 +260,8 @@ describe("a VNC server", () => {
     expect((await good.update())[0]!.width).toBe(200);
     // Whoever has gone holds no key.
     const down = new Set<number>();
-    for (const [keycode, isDown] of typed.keys) if (isDown) down.add(keycode);
+    for (const [keycode, isDown] of typed.keys)
+      if (isDown) down.add(keycode);
       else down.delete(keycode);
     expect([...down]).toEqual([]);
   });

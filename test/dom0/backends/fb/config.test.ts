@@ -41,7 +41,9 @@ describe("vfb", () => {
   });
 
   it("comes with a keyboard and pointer, each pair with its number", () => {
-    const found = devices('vfb = ["vnc=0", "width=640,height=480,videoram=4"]\nvkb = ["backend-type=qemu,unique-id=x"]');
+    const found = devices(
+      'vfb = ["vnc=0", "width=640,height=480,videoram=4"]\nvkb = ["backend-type=qemu,unique-id=x"]',
+    );
     expect(found.map(({ kind, id }) => `${kind}/${id}`)).toEqual(["vfb/0", "vkbd/0", "vfb/1", "vkbd/1", "vkbd/2"]);
     expect(found[2]).toMatchObject({ width: 640, height: 480, videoram: 4 });
     expect(found[3]).toMatchObject({ "feature-abs-pointer": 1, width: 640, height: 480, "backend-type": "qemu" });
@@ -61,7 +63,9 @@ describe("vfb", () => {
   it("warns about what changes nothing", () => {
     const { diagnostics } = parseXlConfig(`${base}vfb = ["sdl=1,opengl=1,keymap=de,colour=red,xauthority=x"]`);
     expect(diagnostics.map(({ severity, line }) => `${severity} ${line}`)).toEqual(Array(4).fill("warning 3"));
-    expect(diagnostics.map(({ message }) => message).join()).toMatch(/no parameter colour.*sdl: .*opengl: .*keymap is "de"/s);
+    expect(diagnostics.map(({ message }) => message).join()).toMatch(
+      /no parameter colour.*sdl: .*opengl: .*keymap is "de"/s,
+    );
     expect(parseXlConfig(`${base}vfb = ["keymap=en-us,sdl=0"]`).diagnostics).toEqual([]);
   });
 });
