@@ -126,7 +126,7 @@ export function rendererOptions(folder, outDir) {
 const parts = {
   async wasm() {
     const entry = path.join(root, "core/hypervisor/core.ts");
-    const folders = ["core/hypervisor", "core/machine"].map((folder) => path.join(root, folder));
+    const folders = ["core/abi", "core/hypervisor", "core/machine"].map((folder) => path.join(root, folder));
     await buildWasm(entry, path.join(dist, "core.wasm"), folders, ["--exportStart", "_start"]);
     checkImageEnd(readFileSync(path.join(dist, "core.wasm")));
   },
@@ -179,10 +179,7 @@ const parts = {
     // What the renderer imports, and what that imports: all but the engine and the hypervisor, of which it has the ABI's numbers only.
     const folders = ["renderer", "core/api", "core/toolstack", "core/dom0", "core/abi", "core/hypervisor/abi"];
     const files = [
-      ...folders
-        .map((folder) => path.join(root, folder))
-        .filter(existsSync)
-        .flatMap(sourcesBelow),
+      ...folders.map((folder) => path.join(root, folder)).flatMap(sourcesBelow),
       ...["package-lock.json", "core/build.mjs"].map((file) => path.join(root, file)),
     ];
     await whenChanged(path.join(dist, "renderer"), files, [], async () => {

@@ -1,4 +1,5 @@
 /** dom0 put together on a native domain's kernel: xenstored, backends, toolstack. What runs in dom0's worker, and in tests. */
+import { tmpdir } from "node:os";
 import { titlesOf } from "../dom0/backends/kinds.ts";
 import { Disks } from "../dom0/backends/blk/disks.ts";
 import { Consoles } from "../dom0/backends/console/consoles.ts";
@@ -32,6 +33,8 @@ export interface Dom0Parts {
   kernel: Omit<NativeKernel, "run">;
   kinds: readonly DeviceKind[];
   consoleLogBytes?: number | undefined;
+  /** For what is thrown away in the end; the system's own where none is given. */
+  scratchFolder?: string | undefined;
   /** null where the hypervisor has none to be read. */
   statistics: StatisticsArea | null;
   emit: Emit;
@@ -40,12 +43,22 @@ export interface Dom0Parts {
 }
 
 export interface Dom0 {
+  xenstored: Xenstored;
   store: LocalXenstore;
   lifecycle: Lifecycle;
+  networks: Networks;
   service: Service;
 }
 
-export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit, onStage }: Dom0Parts): Dom0 {
+export function assembleDom0({
+  kernel,
+  kinds,
+  consoleLogBytes,
+  scratchFolder = tmpdir(),
+  statistics,
+  emit,
+  onStage,
+}: Dom0Parts): Dom0 {
   const { domid, memory, frames, hypercalls, events, grants, foreign, now } = kernel;
   const xenstored = new Xenstored();
   const storeDomains = new XenstoreDomains(xenstored, hypercalls, events, grants);
@@ -57,7 +70,7 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
 
   const consoles = new Consoles(consoleLogBytes);
   const networks = new Networks(() => now() / 1e6);
-  const disks = new Disks();
+  const disks = new Disks(scratchFolder);
   const screens = new Screens();
   const backends = new BackendDevices(
     { domid, memory, events, grants, foreign, store, services: { consoles, disks, networks, screens }, now },
@@ -81,8 +94,13 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     pcpus,
   });
   const saving = new Saving({ hypercalls, frames: foreign, store, lifecycle, devices, consoles, emit });
-  const reports: Reports = new Reports(hypercalls, lifecycle.domains, now, statistics, (each) =>
-    readStoreMemory(store, each),
+  const reports: Reports = new Reports(
+    hypercalls,
+    lifecycle.domains,
+    now,
+    statistics,
+    (each) => readStoreMemory(store, each),
+    backends,
   );
   xenstored.onTrouble = (each, message) => emit("notice", { severity: "warning", message, domid: each });
   const observer = new Observer(hypercalls, foreign, frames);
@@ -133,5 +151,5 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     emit,
   });
   events.bindVirq(VIRQ_DOM_EXC, () => storeDomains.domainException());
-  return { store, lifecycle, service };
+  return { xenstored, store, lifecycle, networks, service };
 }

@@ -103,7 +103,9 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   irqs: warns("this host has no such devices to give access to"),
   vdispl: device("virtual displays"),
   vsnd: device("sound cards"),
-  vkb: works("backend-type, backend, unique-id, feature-disable-keyboard, feature-disable-pointer, feature-abs-pointer, width, height."),
+  vkb: works(
+    "backend-type, backend, unique-id, feature-disable-keyboard, feature-disable-pointer, feature-abs-pointer, width, height.",
+  ),
   tee: ARM,
   gic_version: ARM,
   vuart: ARM,

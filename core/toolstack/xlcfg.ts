@@ -122,7 +122,11 @@ function devices(values: ConfigValues, kinds: readonly DeviceKind[]): DeviceSpec
   const specs: DeviceSpec[] = [];
   for (const { kind, config } of kinds) {
     if (!config) continue;
-    const add = (at: ConfigValue | Setting | null, what: string, parse: (before: DeviceSpec[]) => DeviceSpec | null) => {
+    const add = (
+      at: ConfigValue | Setting | null,
+      what: string,
+      parse: (before: DeviceSpec[]) => DeviceSpec | null,
+    ) => {
       try {
         const spec = parse(specs.filter((each) => each.kind === kind));
         if (!spec) return;

@@ -77,8 +77,7 @@ describe("handshakes over the API", () => {
     async () => {
       const domid = await startDebian(host);
       // Its driver is in the guest's kernel: it follows as soon as a keyboard is attached.
-      const spec = { domid, key: "vkb", spec: "backend-type=qemu", folder: "/" };
-      await host.toolstack.request("deviceAttach", spec);
+      await client.request("deviceAttach", { domid, key: "vkb", spec: "backend-type=linux", folder: "/" });
       const device = () => client.request("handshake", { domid, kind: "vkbd", id: "0" });
       const states = async () => {
         const { frontendState, backendState } = await device();
@@ -92,8 +91,9 @@ describe("handshakes over the API", () => {
       expect([port.by, grant.by]).toEqual([domid, domid]);
       const found = order(
         list,
-        "backend 0 state ->1",
         "frontend 0 state ->1",
+        "backend 0 state ->1",
+        "backend 0 state 1>2",
         `frontend ${domid} page-gref ->${grant.after}`,
         `frontend ${domid} event-channel ->${port.after}`,
         `frontend ${domid} state 1>3`,

@@ -69,7 +69,9 @@ export class Tiles {
       const runs = this.#takeRow(row);
       for (const run of runs) {
         pixels += run.width * run.height;
-        const above = open.find(({ x, width, y, height }) => x === run.x && width === run.width && y + height === run.y);
+        const above = open.find(
+          ({ x, width, y, height }) => x === run.x && width === run.width && y + height === run.y,
+        );
         if (!above) continue;
         run.y = above.y;
         run.height += above.height;

@@ -70,7 +70,13 @@ export class EventPage {
         consumer: this.#outConsumer,
         size: this.#outSize,
       },
-      { name: "in", towards: "frontend", producer: this.#inProducer, consumer: this.#load(IN_CONS), size: this.#inSize },
+      {
+        name: "in",
+        towards: "frontend",
+        producer: this.#inProducer,
+        consumer: this.#load(IN_CONS),
+        size: this.#inSize,
+      },
     ];
   }
 

@@ -5,7 +5,9 @@
  */
 import { EBUSY, EINVAL, ENOMEM } from "../abi/errno";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
-import { frameAddress, mfnValid, pageCount, pageOwner, putPage } from "../memory/frames";
+import { PGT_none, PGT_writable_page, frameAddress, mfnValid, pageCount, pageOwner } from "../memory/frames";
+import { putPage } from "../memory/references";
+import { expectReference } from "../memory/expected";
 import { putPageAndType } from "../memory/page_type";
 import { Domain } from "./domain";
 
@@ -17,15 +19,15 @@ const TOMBSTONE: u32 = 0xffffffff;
 export const HOLD_WRITABLE: u32 = 0x80000000;
 
 /** Of the domain's table; 0 while it holds nothing. */
-export function nativeSlots(d: Domain): u32 {
+function nativeSlots(d: Domain): u32 {
   return d.nativeMaps ? SLOTS << d.nativeMapsOrder : 0;
 }
 /** Key of a slot, 0 for none: the frame's number, with HOLD_WRITABLE or not. */
-export function nativeSlotKey(d: Domain, slot: u32): u32 {
+function nativeSlotKey(d: Domain, slot: u32): u32 {
   const key = load<u32>(d.nativeMaps + slot * 8);
   return key == TOMBSTONE ? 0 : key;
 }
-export function nativeSlotCount(d: Domain, slot: u32): u32 {
+function nativeSlotCount(d: Domain, slot: u32): u32 {
   return load<u32>(d.nativeMaps + slot * 8, 4);
 }
 
@@ -64,7 +66,7 @@ export function nativeOwns(d: Domain, address: u64): bool {
   const mfn = address >> 12;
   if (!mfnValid(mfn)) return false;
   if (pageOwner(<u32>mfn) == d.domid && pageCount(<u32>mfn) != 0) return true;
-  return slotOf(d, <u32>mfn) != 0 || slotOf(d, <u32>mfn | HOLD_WRITABLE) != 0;
+  return slotOf(d, <u32>mfn) != 0 || slotOf(d, (<u32>mfn) | HOLD_WRITABLE) != 0;
 }
 
 /** Makes room for one more key: never more than seven eighths of the slots are used, so a search ends. 0, -ENOMEM or -EBUSY. */
@@ -133,6 +135,17 @@ function forgetTable(d: Domain): void {
   d.nativeMapsOrder = 0;
   d.nativeMapsUsed = 0;
   d.nativeMapsLive = 0;
+}
+
+/** For the invariant checker: the frames that the domain holds. */
+export function countNativeHolds(d: Domain): void {
+  const slots = nativeSlots(d);
+  for (let slot: u32 = 0; slot < slots; slot++) {
+    const key = nativeSlotKey(d, slot);
+    if (key == 0) continue;
+    const type: u32 = key & HOLD_WRITABLE ? PGT_writable_page : PGT_none;
+    for (let count = nativeSlotCount(d, slot); count; count--) expectReference(key & ~HOLD_WRITABLE, type);
+  }
 }
 
 /** Drops all holds of a domain that dies. */

@@ -23,7 +23,7 @@ import {
   GTF_type_mask,
   GTF_writing,
 } from "../abi/grant_table";
-import { getPage } from "../memory/frames";
+import { getPage } from "../memory/references";
 import { spinLock, spinUnlock } from "../sched/lock";
 import {
   ACTIVE_DOMID,

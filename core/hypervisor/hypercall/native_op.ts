@@ -21,12 +21,7 @@ import { portBits } from "../event/report";
 import { HYPERVISOR_ROOT } from "../memory/frames";
 import { makeTraceBuffers, traceDomain } from "./trace";
 import { memoryReport } from "../memory/report";
-import {
-  nativeMapFrame,
-  nativeMapFrameWritable,
-  nativeUnmapFrame,
-  nativeUnmapFrameWritable,
-} from "../memory/native";
+import { nativeMapFrame, nativeMapFrameWritable, nativeUnmapFrame, nativeUnmapFrameWritable } from "../memory/native";
 
 export function doNativeOp(operation: u64, a: u64, b: u64): i64 {
   const d = currentVcpu.domain;

@@ -4,8 +4,9 @@ import { Domain } from "../domain/domain";
 import { HOLD_WRITABLE, nativeHold, nativeRelease } from "../domain/native_frames";
 import { invalidateCodeFrame } from "./code_frames";
 import { MEM_PRIVILEGED, domainMemory } from "./domain_memory";
-import { PGT_writable_page, getPage, putPage } from "./frames";
+import { PGT_writable_page } from "./frames";
 import { getPageAndType, putPageAndType } from "./page_type";
+import { getPage, putPage } from "./references";
 
 /** Whether native domain `d`, which must be privileged or name itself, may hold frames of `domid`: 0, -ESRCH or -EPERM. */
 function mayHold(d: Domain, domid: u32): i32 {
@@ -29,7 +30,7 @@ export function nativeMapFrameWritable(d: Domain, domid: u32, mfn: u64): i32 {
   let error = mayHold(d, domid);
   if (!error) error = getPageAndType(mfn, domid, PGT_writable_page);
   if (error) return error;
-  error = nativeHold(d, <u32>mfn | HOLD_WRITABLE);
+  error = nativeHold(d, (<u32>mfn) | HOLD_WRITABLE);
   if (error) putPageAndType(<u32>mfn);
   return error;
 }
@@ -46,5 +47,5 @@ export function nativeUnmapFrame(d: Domain, mfn: u64): i32 {
 export function nativeUnmapFrameWritable(d: Domain, mfn: u64): i32 {
   if (mfn >> 31) return -EINVAL;
   invalidateCodeFrame(<u32>mfn);
-  return nativeRelease(d, <u32>mfn | HOLD_WRITABLE);
+  return nativeRelease(d, (<u32>mfn) | HOLD_WRITABLE);
 }

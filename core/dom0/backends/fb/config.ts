@@ -11,7 +11,17 @@ const MOST_DISPLAY = 65535 - FIRST_PORT;
 const MOST_VIDEORAM_MIB = MOST_BYTES >> 20;
 
 /** xl's, and behind them what Linux's frontend reads of its backend, for which xl has no words. */
-const KEYS = ["vnc", "vnclisten", "vncpasswd", "vncdisplay", "vncunused", "keymap", "sdl", "opengl", "display"] as const;
+const KEYS = [
+  "vnc",
+  "vnclisten",
+  "vncpasswd",
+  "vncdisplay",
+  "vncunused",
+  "keymap",
+  "sdl",
+  "opengl",
+  "display",
+] as const;
 const OWN_KEYS = ["width", "height", "videoram"] as const;
 /** In xl.cfg itself these are a PV domain's too; there is `vnc` what asks for a framebuffer. */
 const TOP_LEVEL = KEYS.slice(0, 8);
@@ -90,7 +100,9 @@ function listener(given: Given): { address: string; display: number } {
   const [, bracketed, plain, number_] = /^(?:\[([^\]]*)\]|([^:]*|.*:.*:.*?))(?::(\d{1,5}))?$/.exec(text) ?? [];
   const address = bracketed ?? plain ?? "";
   if (address !== "localhost" && !isIP(address))
-    throw new SpecError(`vnclisten is "${text}"; allowed: an IP address of this computer, with :DISPLAY behind it or not`);
+    throw new SpecError(
+      `vnclisten is "${text}"; allowed: an IP address of this computer, with :DISPLAY behind it or not`,
+    );
   const display = number(given, "vncdisplay", 0, MOST_DISPLAY) ?? Number(number_ ?? 0);
   if (display > MOST_DISPLAY) throw new SpecError(`vnclisten is "${text}"; a display is 0 to ${MOST_DISPLAY}`);
   return { address, display };
@@ -114,7 +126,8 @@ function number(given: Given, key: string, least: number, most: number): number 
 export async function vncOf(back: BackendContext["back"], name: string): Promise<VncOptions | null> {
   if ((await back("vnc")) !== "1") return null;
   const display = Number((await back("vncdisplay")) ?? 0);
-  if (!(display >= 0 && display <= MOST_DISPLAY)) throw new Error(`vncdisplay is ${display}; it must be 0 to ${MOST_DISPLAY}`);
+  if (!(display >= 0 && display <= MOST_DISPLAY))
+    throw new Error(`vncdisplay is ${display}; it must be 0 to ${MOST_DISPLAY}`);
   return {
     listen: (await back("vnclisten")) || LOOPBACK,
     display,
@@ -129,4 +142,3 @@ export async function mostBytesOf(back: BackendContext["back"]): Promise<number>
   const mebibytes = Number((await back("videoram")) ?? MOST_VIDEORAM_MIB);
   return mebibytes >= 1 && mebibytes <= MOST_VIDEORAM_MIB ? mebibytes << 20 : MOST_BYTES;
 }
-

@@ -172,6 +172,7 @@ export class Framebuffer implements Backend {
     const vnc = this.#screen?.vnc ?? null;
     const { width, height, depth } = connection?.mode ?? { width: 0, height: 0, depth: 0 };
     return {
+      traffic: null,
       rings: connection
         ? [
             {

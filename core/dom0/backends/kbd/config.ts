@@ -26,7 +26,8 @@ function options(text: string): Map<string, string> {
     if (part === "") continue;
     const at = part.indexOf("=");
     const key = part.slice(0, Math.max(0, at));
-    if (!KNOWN.includes(key)) throw new SpecError(`"${part}" is no parameter of a keyboard; allowed: ${KNOWN.join(", ")}`);
+    if (!KNOWN.includes(key))
+      throw new SpecError(`"${part}" is no parameter of a keyboard; allowed: ${KNOWN.join(", ")}`);
     given.set(key, part.slice(at + 1));
   }
   return given;

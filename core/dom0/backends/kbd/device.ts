@@ -158,6 +158,7 @@ export class Keyboard implements Backend, InputDevice {
   state(): BackendState {
     const connection = this.#connection;
     return {
+      traffic: null,
       rings: connection
         ? [
             {

@@ -205,7 +205,12 @@ export class VncClient {
   }
 
   #asked(message: Buffer): void {
-    const [x, y, width, height] = [1, 3, 5, 7].map((at) => message.readUInt16BE(at)) as [number, number, number, number];
+    const [x, y, width, height] = [1, 3, 5, 7].map((at) => message.readUInt16BE(at)) as [
+      number,
+      number,
+      number,
+      number,
+    ];
     if (message[0] === 0) this.#viewer!.again({ x, y, width, height });
     this.#wants = true;
     this.#serve();

@@ -84,7 +84,12 @@ export class HandFramebuffer {
 
   connect(nodes: Record<string, string | number> = {}): void {
     this.port = this.#host.hypercalls.allocUnbound(this.#domid, 0);
-    const own = { "page-ref": this.page / PAGE, "event-channel": this.port, protocol: "x86_64-abi", "feature-update": 1 };
+    const own = {
+      "page-ref": this.page / PAGE,
+      "event-channel": this.port,
+      protocol: "x86_64-abi",
+      "feature-update": 1,
+    };
     this.#host.store.writeAll(this.path, { ...own, ...nodes, state: 3 });
   }
   write(state: number): void {
