@@ -101,7 +101,9 @@ function VncAddress({ vnc: { address, port, hasPassword } }: { vnc: NonNullable<
   return (
     <span className="display-vnc">
       VNC <code>{text}</code>
-      {hasPassword && <span className="muted">with a password</span>}
+      <span className="muted">
+        {hasPassword ? "with a password" : "without a password: open to all users of this computer"}
+      </span>
       <Tool label="Copy the VNC address" onClick={copy}>
         <Copy size={13} />
       </Tool>

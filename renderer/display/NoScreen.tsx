@@ -24,6 +24,10 @@ export function NoScreen({ name }: { name: string }) {
         </button>
       </p>
       <p className="muted">
+        VNC viewers may look too, at an address of this computer’s: <code>vncpasswd=…</code> behind a comma asks them for a
+        password, <code>vnc=0</code> keeps them out.
+      </p>
+      <p className="muted">
         Linux then shows its text console there, beside the one of the Console tab. Its kernel command line may ask for
         a larger screen: <code>xen_fbfront.video=16,1280,800</code> is 1280 × 800 with 16 MiB.
       </p>

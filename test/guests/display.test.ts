@@ -220,4 +220,50 @@ describe.skipIf(missing !== null)(`screen and keyboard${missing ? ` (${missing})
       expect.arrayContaining(["3 0 799", `3 1 ${Math.round((200 / 399) * 599)}`, "1 273 1", "2 8 1", "1 273 0"]),
     );
   }, 150_000);
+
+  it("is saved and restored with its guest: the screen shows what it showed, and keys arrive", async () => {
+    const script = [
+      "exec 3>/dev/hvc0",
+      "echo 0 > /sys/class/vtconsole/vtcon1/bind",
+      "screen draw 4711 >&3",
+      "screen events 2 >&3",
+      "screen draw 4712 >&3",
+      "read go < /dev/hvc0",
+      "poweroff -f",
+    ];
+    const first = await start("saved", "", script, ["evdev"]);
+    await says(first, /LISTENING/);
+    const watcher = await ask("displayOpen", { domid: first });
+    expect((await look(watcher.viewer)).rgb.equals(pattern(4711, 800, 600))).toBe(true);
+    const file = path.join(folder, "saved");
+    await ask("save", { domid: first, file });
+    // Who looked is told that it is over.
+    await expect(ask("displayPart", { viewer: watcher.viewer })).rejects.toThrow(
+      /no framebuffer|looked at no more|waited for/,
+    );
+    const { domid } = await ask("restore", { file });
+    const { viewer } = await ask("displayOpen", { domid });
+    let again = await look(viewer, 1500);
+    await expect
+      .poll(
+        async () => {
+          await ask("displayClose", { viewer }).catch(() => {});
+          const next = await ask("displayOpen", { domid });
+          again = await look(next.viewer);
+          await ask("displayClose", { viewer: next.viewer });
+          return again.rgb.equals(pattern(4711, 800, 600));
+        },
+        { timeout: 30_000 },
+      )
+      .toBe(true);
+    const typist = (await ask("displayOpen", { domid })).viewer;
+    for (const isDown of [true, false]) await ask("displayKey", { viewer: typist, keycode: 48, isDown });
+    await says(domid, /EVENT Xen Virtual Keyboard 1 48 1/);
+    await says(domid, /DRAWN 4712/);
+    await expect
+      .poll(async () => (await capture(domid)).rgb.equals(pattern(4712, 800, 600)), { timeout: 20_000 })
+      .toBe(true);
+    expect(await ask("checkInvariants")).toBe(0);
+    await ask("destroy", { domid });
+  }, 150_000);
 });
