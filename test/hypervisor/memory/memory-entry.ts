@@ -50,6 +50,7 @@ import {
   setSelf,
 } from "../../../core/hypervisor/sched/pcpu";
 import { readGuest8 } from "../../../core/hypervisor/hypercall/guest_access";
+import { nativeMapFrameWritable, nativeUnmapFrameWritable } from "../../../core/hypervisor/memory/native";
 import { nativeHold, nativeReleaseAll } from "../../../core/hypervisor/domain/native_frames";
 
 export {
@@ -130,6 +131,14 @@ export function waitedFor(guest: u64): u32 {
   seen = (seen << 1) | (load<u32>(mode) & 1);
   leaveGuestAccess();
   return (seen << 1) | (load<u32>(mode) & 1);
+}
+
+/** Native domain `holder` holds a frame of `domid`'s to write it, and no more. */
+export function holdWritable(holder: u32, domid: u32, mfn: u64): i32 {
+  return nativeMapFrameWritable(domainById(holder)!, domid, mfn);
+}
+export function dropWritable(holder: u32, mfn: u64): i32 {
+  return nativeUnmapFrameWritable(domainById(holder)!, mfn);
 }
 
 /** A domain with one vCPU; `flags`: DOMAIN_PRIVILEGED 1, DOMAIN_NATIVE 2 (the memory side's are the same). */
