@@ -21,7 +21,7 @@ const SCROLLBACK = 10_000;
 let browser: Browser;
 let page: Page;
 /** What it did that a terminal has not to do. */
-let deeds: string[] = [];
+const deeds: string[] = [];
 
 /** What the page offers: a console as the window has it, and what was typed to the guest. */
 interface Rig {

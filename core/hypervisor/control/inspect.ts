@@ -5,7 +5,7 @@
 import * as abi from "../abi/inspect";
 import { EAGAIN, EFAULT, EINVAL, ENOENT, ENOSYS, ESRCH } from "../abi/errno";
 import { Domain, domainById } from "../domain/domain";
-import { nativeOwns } from "../domain/native_frames";
+import { nativeOwns } from "../guest/native/frames";
 import { inspectPort } from "../event/report";
 import { inspectGrant } from "../grant/report";
 import {

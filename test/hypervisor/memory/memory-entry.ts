@@ -15,6 +15,7 @@ import {
 } from "../../../core/hypervisor/console/console";
 import { conringInit } from "../../../core/hypervisor/console/conring";
 import {
+  DOMAIN_PRIVILEGED,
   Domain,
   GUEST_KERNEL_MODE,
   ROOT_DOMAINS,
@@ -25,7 +26,9 @@ import {
   vcpuOf,
 } from "../../../core/hypervisor/domain/domain";
 import { allocXenheapBytes, allocXenheapPages, memoryInit } from "../../../core/hypervisor/memory/allocator";
-import { domainMemory } from "../../../core/hypervisor/memory/domain_memory";
+import { MEM_PAGE_TABLES, domainMemory } from "../../../core/hypervisor/memory/domain_memory";
+import { describeGuestTypes } from "../../../core/hypervisor/guest/table";
+import { GUEST_NATIVE, GUEST_PV64, guestType } from "../../../core/hypervisor/guest/type";
 import { memoryDomainCreate, memoryDomainFree } from "../../../core/hypervisor/memory/domain_books";
 import {
   PGT_l4_page_table,
@@ -50,8 +53,8 @@ import {
   setSelf,
 } from "../../../core/hypervisor/sched/pcpu";
 import { readGuest8 } from "../../../core/hypervisor/hypercall/guest_access";
-import { nativeMapFrameWritable, nativeUnmapFrameWritable } from "../../../core/hypervisor/memory/native";
-import { nativeHold, nativeReleaseAll } from "../../../core/hypervisor/domain/native_frames";
+import { nativeHold, nativeReleaseAll } from "../../../core/hypervisor/guest/native/frames";
+import { nativeMapFrameWritable, nativeUnmapFrameWritable } from "../../../core/hypervisor/guest/native/map_frame";
 
 export {
   allocDomheapPages,
@@ -107,6 +110,7 @@ export function boot(frames: u32): bool {
   store<u32>(ROOT_GUEST_LOWER, 0);
   store<u32>(ROOT_GUEST_UPPER, 0);
   if (!memoryInit(frames)) return false;
+  describeGuestTypes();
   versions = allocXenheapBytes(frames * 4);
   codeFlags = allocXenheapBytes(frames);
   setCodeTables(versions, codeFlags, frames);
@@ -141,12 +145,14 @@ export function dropWritable(holder: u32, mfn: u64): i32 {
   return nativeUnmapFrameWritable(domainById(holder)!, mfn);
 }
 
-/** A domain with one vCPU; `flags`: DOMAIN_PRIVILEGED 1, DOMAIN_NATIVE 2 (the memory side's are the same). */
+/** A domain with one vCPU; `flags`: 1 privileged (DOMAIN_PRIVILEGED, MEM_PRIVILEGED), 2 native, else PV. */
 export function makeDomain(domid: u32, flags: u32, maxPages: u32): bool {
-  if (!memoryDomainCreate(domid, maxPages, flags)) return false;
+  const native = (flags & 2) != 0;
+  if (!memoryDomainCreate(domid, maxPages, (flags & DOMAIN_PRIVILEGED) | (native ? 0 : MEM_PAGE_TABLES))) return false;
   const d = changetype<Domain>(frameAddress(allocXenheapPages(0)));
   d.domid = domid;
-  d.flags = flags;
+  d.flags = flags & DOMAIN_PRIVILEGED;
+  d.guest = changetype<usize>(guestType(native ? GUEST_NATIVE : GUEST_PV64));
   d.maxVcpus = 1;
   d.memory = changetype<usize>(domainMemory(domid));
   const v = changetype<Vcpu>(frameAddress(allocXenheapPages(1)));

@@ -1,6 +1,6 @@
 /** Where the guest's kernel wants to be entered: trap table, callbacks, NMI, kernel stack. */
-import { EFAULT, EINVAL, ENOSYS } from "../abi/errno";
-import * as abi from "../abi/arch_x86";
+import { EFAULT, EINVAL, ENOSYS } from "../../abi/errno";
+import * as abi from "../../abi/arch_x86";
 import {
   GUEST_FAILSAFE_DISABLES_EVENTS,
   GUEST_SYSCALL_DISABLES_EVENTS,
@@ -10,11 +10,11 @@ import {
   currentVcpu,
   trapInfo,
   vcpuOf,
-} from "../domain/domain";
-import { clearGuestFault, copyFromGuest, guestFault, readGuest16, readGuest64 } from "../hypercall/guest_access";
-import { continueWith, preemptCheck } from "../hypercall/continuation";
-import { isCanonical } from "../../machine/cpu/mmu";
-import { threadScratch } from "../sched/pcpu";
+} from "../../domain/domain";
+import { clearGuestFault, copyFromGuest, guestFault, readGuest16, readGuest64 } from "../../hypercall/guest_access";
+import { continueWith, preemptCheck } from "../../hypercall/continuation";
+import { isCanonical } from "../../../machine/cpu/mmu";
+import { threadScratch } from "../../sched/pcpu";
 
 const VECTORS: u32 = 256;
 const VECTOR_NMI: u32 = 2;

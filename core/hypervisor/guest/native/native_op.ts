@@ -1,5 +1,5 @@
 /** __HYPERVISOR_arch_7: what a native domain needs instead of page tables. */
-import { EINVAL, ENOSYS, EPERM } from "../abi/errno";
+import { EINVAL, ENOSYS, EPERM } from "../../abi/errno";
 import {
   NATIVE_check_invariants,
   NATIVE_inspect,
@@ -13,15 +13,15 @@ import {
   NATIVE_trace_buffers,
   NATIVE_unmap_frame,
   NATIVE_unmap_frame_writable,
-} from "../abi/native";
-import { doInspect } from "../control/inspect";
-import { checkInvariants } from "../control/invariants";
-import { currentVcpu, isPrivileged } from "../domain/domain";
-import { portBits } from "../event/report";
-import { HYPERVISOR_ROOT } from "../memory/frames";
-import { makeTraceBuffers, traceDomain } from "./trace";
-import { memoryReport } from "../memory/report";
-import { nativeMapFrame, nativeMapFrameWritable, nativeUnmapFrame, nativeUnmapFrameWritable } from "../memory/native";
+} from "../../abi/native";
+import { doInspect } from "../../control/inspect";
+import { checkInvariants } from "../../control/invariants";
+import { currentVcpu, isPrivileged } from "../../domain/domain";
+import { portBits } from "../../event/report";
+import { HYPERVISOR_ROOT } from "../../memory/frames";
+import { makeTraceBuffers, traceDomain } from "../../hypercall/trace";
+import { memoryReport } from "../../memory/report";
+import { nativeMapFrame, nativeMapFrameWritable, nativeUnmapFrame, nativeUnmapFrameWritable } from "./map_frame";
 
 export function doNativeOp(operation: u64, a: u64, b: u64): i64 {
   const d = currentVcpu.domain;

@@ -1,6 +1,6 @@
 /** A PV vCPU's registers in the log, in Xen's format. */
-import { getRflags } from "../../machine/cpu/flags";
-import { cpu, setCpu } from "../../machine/cpu/machine";
+import { getRflags } from "../../../machine/cpu/flags";
+import { cpu, setCpu } from "../../../machine/cpu/machine";
 import {
   CPU_GPR,
   CPU_KERNEL_GS_BASE,
@@ -13,10 +13,10 @@ import {
   SEG_BASE,
   SEG_SELECTOR,
   SS,
-} from "../../machine/cpu/state";
-import { LOG_DEFAULT } from "../abi/log";
-import { logBegin, logDec, logEnd, logHex, logText, logVcpu } from "../console/console";
-import { Vcpu } from "../domain/domain";
+} from "../../../machine/cpu/state";
+import { LOG_DEFAULT } from "../../abi/log";
+import { logBegin, logDec, logEnd, logHex, logText, logVcpu } from "../../console/console";
+import { Vcpu } from "../../domain/domain";
 import { inKernelMode } from "./mode";
 import { segmentOf } from "./segments";
 

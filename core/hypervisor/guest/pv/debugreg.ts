@@ -1,8 +1,8 @@
 /** Debug registers of a PV vCPU: they are the engine's own, kept to addresses and conditions that are the guest's business. */
-import { CPU_DR } from "../../machine/cpu/state";
-import { EINVAL, ENODEV, EPERM } from "../abi/errno";
-import { Vcpu } from "../domain/domain";
-import { guestRangeOk } from "../hypercall/guest_access";
+import { CPU_DR } from "../../../machine/cpu/state";
+import { EINVAL, ENODEV, EPERM } from "../../abi/errno";
+import { Vcpu } from "../../domain/domain";
+import { guestRangeOk } from "./address";
 
 const DR6_ONES: u64 = 0xffff0ff0;
 const DR6_ZEROES: u64 = 0x00001000;

@@ -2,19 +2,19 @@
  * Privileged instructions of PV guests, executed for them where the ABI says so (Xen's emulate_privileged_op). The engine left the
  * instruction undone (EXIT_PRIVILEGED); it is completed here, or the guest gets the exception that silicon raises.
  */
-import * as H from "../../machine/cpu/handlers";
-import * as I from "../../machine/cpu/ids";
-import { getRflags } from "../../machine/cpu/flags";
-import { refreshMode } from "../../machine/cpu/mode";
-import { clearFault, cpu, fault, faultAddress, faultError } from "../../machine/cpu/machine";
-import { OP_HANDLER, OP_ID, OP_LENGTH, OP_OPSIZE, OP_REG, OP_RM } from "../../machine/cpu/op";
-import { setAccumulator } from "../../machine/cpu/operands";
-import { CPU_EXIT_ERROR, CPU_EXIT_OP, CPU_GPR, CPU_RIP, CPU_TSC_AUX, CPU_XCR0 } from "../../machine/cpu/state";
-import { GUEST_TS, Vcpu } from "../domain/domain";
-import { ENODEV } from "../abi/errno";
-import { domainMemory } from "../memory/domain_memory";
-import { newBase } from "../memory/mmuext";
-import { enterGuestTlb, leaveGuestTlb } from "../sched/ipi";
+import * as H from "../../../machine/cpu/handlers";
+import * as I from "../../../machine/cpu/ids";
+import { getRflags } from "../../../machine/cpu/flags";
+import { refreshMode } from "../../../machine/cpu/mode";
+import { clearFault, cpu, fault, faultAddress, faultError } from "../../../machine/cpu/machine";
+import { OP_HANDLER, OP_ID, OP_LENGTH, OP_OPSIZE, OP_REG, OP_RM } from "../../../machine/cpu/op";
+import { setAccumulator } from "../../../machine/cpu/operands";
+import { CPU_EXIT_ERROR, CPU_EXIT_OP, CPU_GPR, CPU_RIP, CPU_TSC_AUX, CPU_XCR0 } from "../../../machine/cpu/state";
+import { GUEST_TS, Vcpu } from "../../domain/domain";
+import { ENODEV } from "../../abi/errno";
+import { domainMemory } from "../../memory/domain_memory";
+import { newBase } from "../../memory/mmuext";
+import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 import { RFLAGS_TF, injectGp, injectPageFault, injectTrap, injectUd, markFault } from "./bounce";
 import { cpuidA, cpuidB, cpuidC, cpuidD, guestCpuid } from "./cpuid";
 import { debugValue, ioBreakpointsHit, noteDebugConditions, readDebugRegister, setDebugRegister } from "./debugreg";
@@ -31,7 +31,7 @@ import {
 import { inKernelMode } from "./mode";
 import { msrValue, readMsr, writeMsr } from "./msr";
 import { setGuestCr4, setTaskSwitched } from "./state";
-import { CR4_TSD, readDomainTsc } from "./tsc";
+import { CR4_TSD, readDomainTsc } from "../tsc";
 
 const CR0_TS: u64 = 8;
 const CR4_OSXSAVE: u64 = 1 << 18;

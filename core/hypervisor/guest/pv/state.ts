@@ -1,8 +1,8 @@
 /** What a PV guest has of virtual processor state that other state follows from: its event mask, CR0.TS, CR4. */
-import { CPU_CR0, CPU_CR4 } from "../../machine/cpu/state";
-import { VCPU_INFO_UPCALL_MASK } from "../abi/xen";
-import { GUEST_TS, Vcpu } from "../domain/domain";
-import { processorCr4 } from "./tsc";
+import { CPU_CR0, CPU_CR4 } from "../../../machine/cpu/state";
+import { VCPU_INFO_UPCALL_MASK } from "../../abi/xen";
+import { GUEST_TS, Vcpu } from "../../domain/domain";
+import { processorCr4 } from "../tsc";
 
 const CR0_TS: u64 = 8;
 const CR4_OSXSAVE: u64 = 1 << 18;

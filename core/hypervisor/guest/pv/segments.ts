@@ -2,7 +2,7 @@
  * Segment registers of a PV vCPU. All code runs in ring 3: selectors get RPL 3, descriptors are read through the GDT and LDT in
  * the per-domain area. The vCPU is the running one, its tables are loaded (refreshMode() was called).
  */
-import { readSystem } from "../../machine/cpu/access";
+import { readSystem } from "../../../machine/cpu/access";
 import {
   ATTR_DB,
   ATTR_L,
@@ -13,7 +13,7 @@ import {
   loadSegment,
   setNullSegment,
   setSegment,
-} from "../../machine/cpu/segment";
+} from "../../../machine/cpu/segment";
 import {
   VECTOR_GP,
   VECTOR_NP,
@@ -24,7 +24,7 @@ import {
   faultAddress,
   raise,
   setModeStale,
-} from "../../machine/cpu/machine";
+} from "../../../machine/cpu/machine";
 import {
   CPU_KERNEL_GS_BASE,
   CPU_SEG,
@@ -39,12 +39,12 @@ import {
   SEG_SELECTOR,
   SEG_SIZE,
   SS,
-} from "../../machine/cpu/state";
-import { FLAT_RING3_CS64, FLAT_RING3_SS64 } from "../abi/arch_x86";
-import { VCPU_GDT_FRAMES, Vcpu } from "../domain/domain";
-import { ldtVirtStart } from "../memory/perdomain";
-import { mapLdtPage } from "../memory/shadow_ldt";
-import { enterGuestTlb, leaveGuestTlb } from "../sched/ipi";
+} from "../../../machine/cpu/state";
+import { FLAT_RING3_CS64, FLAT_RING3_SS64 } from "../../abi/arch_x86";
+import { VCPU_GDT_FRAMES, Vcpu } from "../../domain/domain";
+import { ldtVirtStart } from "../../memory/perdomain";
+import { mapLdtPage } from "../../memory/shadow_ldt";
+import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 
 const LDT_BYTES: u64 = 0x10000;
 /** Attributes of Xen's flat ring 3 descriptors, as SEG_ATTR has them. */
@@ -84,7 +84,7 @@ function walkSegment(n: i32, selector: u32): void {
 }
 
 /** Loads ES, DS, FS or GS. False: the selector is bad; the register is null then. */
-export function loadDataSegment(v: Vcpu, n: i32, selector: u32): bool {
+function loadDataSegment(v: Vcpu, n: i32, selector: u32): bool {
   walkSegment(n, selector);
   if (fault && retryAfterFault(v)) walkSegment(n, selector);
   if (!fault) return true;

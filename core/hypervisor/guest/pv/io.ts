@@ -2,8 +2,8 @@
  * Port I/O of a domain without hardware: with I/O privilege (PHYSDEVOP_set_iopl, set_iobitmap) reads give all ones and writes are
  * dropped, as on a bus where nothing answers; without, the instruction is #GP.
  */
-import { probeRead, probeWrite, writeSized } from "../../machine/cpu/access";
-import { fault } from "../../machine/cpu/machine";
+import { probeRead, probeWrite, writeSized } from "../../../machine/cpu/access";
+import { fault } from "../../../machine/cpu/machine";
 import {
   OP_ADDRSIZE,
   OP_FORM,
@@ -13,14 +13,14 @@ import {
   OP_PREFIX,
   PREFIX_REP,
   PREFIX_REPNE,
-} from "../../machine/cpu/op";
-import * as I from "../../machine/cpu/ids";
-import { cutPointer, setPointer } from "../../machine/cpu/stack";
-import { CPU_GPR, CPU_RFLAGS } from "../../machine/cpu/state";
-import { VMASST_TYPE_architectural_iopl } from "../abi/xen";
-import { Vcpu } from "../domain/domain";
-import { guestRangeOk, walkGuest } from "../hypercall/guest_access";
-import { enterGuestAccess, leaveGuestAccess } from "../sched/pcpu";
+} from "../../../machine/cpu/op";
+import * as I from "../../../machine/cpu/ids";
+import { cutPointer, setPointer } from "../../../machine/cpu/stack";
+import { CPU_GPR, CPU_RFLAGS } from "../../../machine/cpu/state";
+import { VMASST_TYPE_architectural_iopl } from "../../abi/xen";
+import { Vcpu } from "../../domain/domain";
+import { guestRangeOk, walkGuest } from "./address";
+import { enterGuestAccess, leaveGuestAccess } from "../../sched/pcpu";
 import { virtualCpl } from "./mode";
 
 const RCX: u32 = 1;
@@ -68,7 +68,7 @@ export function stringPort(v: Vcpu): u32 {
   return load<u16>(v.cpu + CPU_GPR, RDX);
 }
 
-export const STRING_IO_DONE: i32 = 0;
+const STRING_IO_DONE: i32 = 0;
 /** More elements are to come: RIP stays. */
 export const STRING_IO_AGAIN: i32 = 1;
 /** The count was 0. */

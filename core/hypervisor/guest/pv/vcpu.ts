@@ -1,10 +1,10 @@
 /** PV vCPUs: their first state, their context as setvcpucontext and VCPUOP_initialise give it, and their end. */
-import { getRflags, setRflags } from "../../machine/cpu/flags";
-import { cpu, setCpu } from "../../machine/cpu/machine";
-import { isCanonical } from "../../machine/cpu/mmu";
-import * as s from "../../machine/cpu/state";
-import { EINVAL, ENOMEM, EOPNOTSUPP, ERESTART } from "../abi/errno";
-import * as abi from "../abi/arch_x86";
+import { getRflags, setRflags } from "../../../machine/cpu/flags";
+import { cpu, setCpu } from "../../../machine/cpu/machine";
+import { isCanonical } from "../../../machine/cpu/mmu";
+import * as s from "../../../machine/cpu/state";
+import { EINVAL, ENOMEM, EOPNOTSUPP, ERESTART } from "../../abi/errno";
+import * as abi from "../../abi/arch_x86";
 import {
   GUEST_FAILSAFE_DISABLES_EVENTS,
   GUEST_INITIALISED,
@@ -15,19 +15,19 @@ import {
   VCPU_GDT_FRAMES,
   VCPU_TRAPS,
   Vcpu,
-} from "../domain/domain";
-import { setVmAssist } from "../hypercall/vm_assist";
-import { DomainMemory, domainMemory, m2pStrict } from "../memory/domain_memory";
-import { PGT_l4_page_table } from "../memory/frames";
-import { beginTables, validationTried } from "../memory/kept_tables";
-import { getPageAndType, putPageAndType } from "../memory/page_type";
-import { gdtVirtStart, perdomainInitVcpu, showM2p } from "../memory/perdomain";
-import { invalidateShadowLdt, setVcpuLdt } from "../memory/shadow_ldt";
+} from "../../domain/domain";
+import { setVmAssist } from "../../hypercall/vm_assist";
+import { DomainMemory, domainMemory, m2pStrict } from "../../memory/domain_memory";
+import { PGT_l4_page_table } from "../../memory/frames";
+import { beginTables, validationTried } from "../../memory/kept_tables";
+import { getPageAndType, putPageAndType } from "../../memory/page_type";
+import { gdtVirtStart, perdomainInitVcpu, showM2p } from "../../memory/perdomain";
+import { invalidateShadowLdt, setVcpuLdt } from "../../memory/shadow_ldt";
 import { upcallMask, setGuestCr4, setTaskSwitched } from "./state";
 import { ring3Selector } from "./callbacks";
 import { initDebugRegisters, setDebugRegister } from "./debugreg";
 import { releaseGdt, setGdt } from "./gdt";
-import { processorCr4 } from "./tsc";
+import { processorCr4 } from "../tsc";
 import { segmentOf } from "./segments";
 
 /** Vcpu.guestFlags: the selectors in the state are new, their descriptors are to be loaded before it runs. */

@@ -1,12 +1,12 @@
 /** What a native domain has instead of page tables: references of other domains' frames (hypercall arch_7). */
-import { EINVAL, EPERM, ESRCH } from "../abi/errno";
-import { Domain } from "../domain/domain";
-import { HOLD_WRITABLE, nativeHold, nativeRelease } from "../domain/native_frames";
-import { invalidateCodeFrame } from "./code_frames";
-import { MEM_PRIVILEGED, domainMemory } from "./domain_memory";
-import { PGT_writable_page } from "./frames";
-import { getPageAndType, putPageAndType } from "./page_type";
-import { getPage, putPage } from "./references";
+import { EINVAL, EPERM, ESRCH } from "../../abi/errno";
+import { Domain } from "../../domain/domain";
+import { HOLD_WRITABLE, nativeHold, nativeRelease } from "./frames";
+import { invalidateCodeFrame } from "../../memory/code_frames";
+import { MEM_PRIVILEGED, domainMemory } from "../../memory/domain_memory";
+import { getPage, putPage } from "../../memory/references";
+import { PGT_writable_page } from "../../memory/frames";
+import { getPageAndType, putPageAndType } from "../../memory/page_type";
 
 /** Whether native domain `d`, which must be privileged or name itself, may hold frames of `domid`: 0, -ESRCH or -EPERM. */
 function mayHold(d: Domain, domid: u32): i32 {

@@ -3,13 +3,13 @@
  * through NATIVE_map_frame and NATIVE_map_frame_writable. Those are counted in an open-addressed hash of (u32 key, u32 count) pairs,
  * which grows with what is held; only the domain's own thread changes it.
  */
-import { EBUSY, EINVAL, ENOMEM } from "../abi/errno";
-import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
-import { PGT_none, PGT_writable_page, frameAddress, mfnValid, pageCount, pageOwner } from "../memory/frames";
-import { putPage } from "../memory/references";
-import { expectReference } from "../memory/expected";
-import { putPageAndType } from "../memory/page_type";
-import { Domain } from "./domain";
+import { EBUSY, EINVAL, ENOMEM } from "../../abi/errno";
+import { allocXenheapPages, freeXenheapPages } from "../../memory/allocator";
+import { PGT_none, PGT_writable_page, frameAddress, mfnValid, pageCount, pageOwner } from "../../memory/frames";
+import { putPage } from "../../memory/references";
+import { expectReference } from "../../memory/expected";
+import { Domain } from "../../domain/domain";
+import { putPageAndType } from "../../memory/page_type";
 
 /** Slots of a table of one page; each order doubles them. */
 const SLOTS: u32 = 512;

@@ -3,8 +3,8 @@
  * is: the family and model are those of one (Intel's Bonnell, SDM volume 4 table 2-1), so guests turn on no mitigations
  * against attacks that cannot happen here. Leaf and bit numbers: SDM volume 2, CPUID; public/arch-x86/cpuid.h.
  */
-import { Vcpu } from "../domain/domain";
-import { HOST_TSC_KHZ } from "./tsc";
+import { Vcpu } from "../../domain/domain";
+import { HOST_TSC_KHZ } from "../tsc";
 
 export let cpuidA: u32 = 0;
 export let cpuidB: u32 = 0;

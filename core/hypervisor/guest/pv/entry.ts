@@ -6,9 +6,9 @@ import {
   EXIT_SOFTWARE_INTERRUPT,
   EXIT_SYSCALL,
   EXIT_SYSENTER,
-} from "../../machine/cpu/exits";
-import { refreshMode } from "../../machine/cpu/mode";
-import { cpu, setCpu } from "../../machine/cpu/machine";
+} from "../../../machine/cpu/exits";
+import { refreshMode } from "../../../machine/cpu/mode";
+import { cpu, setCpu } from "../../../machine/cpu/machine";
 import {
   CPU_EXIT_VECTOR,
   CPU_GPR,
@@ -20,23 +20,23 @@ import {
   SEG_SELECTOR,
   SEG_SIZE,
   SS,
-} from "../../machine/cpu/state";
-import { tlbFlushAll } from "../../machine/cpu/tlb";
-import { FLAT_RING3_CS32, FLAT_RING3_CS64, FLAT_RING3_SS64 } from "../abi/arch_x86";
-import { VCPU_INFO_UPCALL_MASK, VCPU_INFO_UPCALL_PENDING } from "../abi/xen";
-import { GUEST_SYSCALL_DISABLES_EVENTS, Vcpu } from "../domain/domain";
-import { domainCrash } from "../domain/lifecycle";
-import { pvHypercall } from "../hypercall/dispatch";
-import { registersReplaced } from "../hypercall/continuation";
-import { vcpuRunnable } from "../sched/credit";
-import { self } from "../sched/pcpu";
+} from "../../../machine/cpu/state";
+import { tlbFlushAll } from "../../../machine/cpu/tlb";
+import { FLAT_RING3_CS32, FLAT_RING3_CS64, FLAT_RING3_SS64 } from "../../abi/arch_x86";
+import { VCPU_INFO_UPCALL_MASK, VCPU_INFO_UPCALL_PENDING } from "../../abi/xen";
+import { GUEST_SYSCALL_DISABLES_EVENTS, Vcpu } from "../../domain/domain";
+import { domainCrash } from "../../domain/lifecycle";
+import { pvHypercall } from "./syscall";
+import { registersReplaced } from "../../hypercall/continuation";
+import { vcpuRunnable } from "../../sched/runqueue";
+import { self } from "../../sched/pcpu";
 import { FRAME_MASKS_EVENTS, RFLAGS_TF, bounceTo, injectGp, injectUd } from "./bounce";
 import { guestException, softwareInterrupt } from "./exception";
 import { failsafe, returnFailed, returnedByIret } from "./iret";
 import { inKernelMode } from "./mode";
 import { privilegedInstruction, singleStepTrap } from "./privileged";
 import { loadCodeAndStack, loadDataSegments, setFlatKernelSegments } from "./segments";
-import { updateVcpuTime } from "./time";
+import { updateVcpuTime } from "../time";
 import { GUEST_SEGMENTS_STALE } from "./vcpu";
 
 const ATTR_LONG: u32 = 0x200;

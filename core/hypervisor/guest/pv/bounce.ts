@@ -3,10 +3,10 @@
  * addresses: RCX R11 [DS ES FS GS] [error code] RIP CS RFLAGS RSP SS; the upper half of CS holds the events' mask as it
  * was, and CS has RPL 0 if the kernel was interrupted.
  */
-import { probeWrite, write64 } from "../../machine/cpu/access";
-import { getRflags, setRflags } from "../../machine/cpu/flags";
-import { refreshMode } from "../../machine/cpu/mode";
-import { clearFault, cpu, fault } from "../../machine/cpu/machine";
+import { probeWrite, write64 } from "../../../machine/cpu/access";
+import { getRflags, setRflags } from "../../../machine/cpu/flags";
+import { refreshMode } from "../../../machine/cpu/mode";
+import { clearFault, cpu, fault } from "../../../machine/cpu/machine";
 import {
   CPU_GPR,
   CPU_RFLAGS,
@@ -19,15 +19,15 @@ import {
   GS,
   SEG_SELECTOR,
   SS,
-} from "../../machine/cpu/state";
-import { TI_IF } from "../abi/arch_x86";
-import { VCPU_INFO_CR2, VMASST_TYPE_architectural_iopl } from "../abi/xen";
-import { LOG_DEFAULT, LOG_G_ERR } from "../abi/log";
-import { logBegin, logDec, logEnd, logHex, logText, logVcpu } from "../console/console";
-import { TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS, VCPU_PAGE_FAULT_COUNT, Vcpu, trapInfo } from "../domain/domain";
-import { domainCrash } from "../domain/lifecycle";
-import { guestRangeOk } from "../hypercall/guest_access";
-import { enterGuestTlb, leaveGuestTlb } from "../sched/ipi";
+} from "../../../machine/cpu/state";
+import { TI_IF } from "../../abi/arch_x86";
+import { VCPU_INFO_CR2, VMASST_TYPE_architectural_iopl } from "../../abi/xen";
+import { LOG_DEFAULT, LOG_G_ERR } from "../../abi/log";
+import { logBegin, logDec, logEnd, logHex, logText, logVcpu } from "../../console/console";
+import { TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS, VCPU_PAGE_FAULT_COUNT, Vcpu, trapInfo } from "../../domain/domain";
+import { domainCrash } from "../../domain/lifecycle";
+import { guestRangeOk } from "./address";
+import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 import { inKernelMode, toggleGuestMode } from "./mode";
 import { segmentOf, setFlatKernelSegments } from "./segments";
 import { setUpcallMask, upcallMask } from "./state";
@@ -42,7 +42,7 @@ export const RFLAGS_RF: u64 = 0x10000;
 /** VM, RF, NT, TF, AC: cleared on every entry. */
 const CLEARED: u64 = 0x20000 | 0x10000 | 0x4000 | 0x100 | 0x40000;
 
-export const FRAME_ERROR_CODE: u32 = 1;
+const FRAME_ERROR_CODE: u32 = 1;
 export const FRAME_MASKS_EVENTS: u32 = 2;
 export const FRAME_FAILSAFE: u32 = 4;
 
@@ -53,7 +53,7 @@ function selector(n: usize): u64 {
 }
 
 /** Virtual RFLAGS: IF is the inverse of the event mask, IOPL the virtual one where the guest asked for it. */
-export function guestRflags(v: Vcpu, mask: u32): u64 {
+function guestRflags(v: Vcpu, mask: u32): u64 {
   let flags = getRflags() & ~(RFLAGS_IF | RFLAGS_IOPL);
   if (!mask) flags |= RFLAGS_IF;
   if ((v.domain.vmAssist >> (<u64>VMASST_TYPE_architectural_iopl)) & 1) flags |= (<u64>v.iopl) << 12;

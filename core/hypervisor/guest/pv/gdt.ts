@@ -2,22 +2,23 @@
  * The guest's GDT: up to 14 of its frames, checked as descriptor pages, mapped in the per-domain area. Each slot of
  * VCPU_GDT_FRAMES that is not 0 holds a reference and a descriptor-page type reference.
  */
-import { codeFrameWritten } from "../../machine/cpu/code_frames";
-import { EINVAL, EFAULT } from "../abi/errno";
-import { FIRST_RESERVED_GDT_ENTRY } from "../abi/arch_x86";
-import { VCPU_GDT_FRAMES, Vcpu } from "../domain/domain";
-import { copyFromGuest, guestRangeOk } from "../hypercall/guest_access";
-import { flushLocal } from "../memory/current";
-import { REFUSED, checkDescriptor } from "../memory/descriptors";
-import { PGT_seg_desc_page, PGT_writable_page, frameAddress, pageTypeOf } from "../memory/frames";
-import { getPage, putPage } from "../memory/references";
-import { getPageAndType, getPageType, putPageAndType, putPageType } from "../memory/page_type";
-import { perdomainMap } from "../memory/perdomain";
-import { PTE_P, PTE_RW } from "../memory/pte";
-import { threadScratch } from "../sched/pcpu";
+import { codeFrameWritten } from "../../../machine/cpu/code_frames";
+import { EINVAL, EFAULT } from "../../abi/errno";
+import { FIRST_RESERVED_GDT_ENTRY } from "../../abi/arch_x86";
+import { VCPU_GDT_FRAMES, Vcpu } from "../../domain/domain";
+import { copyFromGuest } from "../../hypercall/guest_access";
+import { guestRangeOk } from "./address";
+import { flushLocal } from "../../memory/current";
+import { REFUSED, checkDescriptor } from "../../memory/descriptors";
+import { PGT_seg_desc_page, PGT_writable_page, frameAddress, pageTypeOf } from "../../memory/frames";
+import { getPage, putPage } from "../../memory/references";
+import { getPageAndType, getPageType, putPageAndType, putPageType } from "../../memory/page_type";
+import { perdomainMap } from "../../memory/perdomain";
+import { PTE_P, PTE_RW } from "../../memory/pte";
+import { threadScratch } from "../../sched/pcpu";
 
 const DESCRIPTORS_PER_PAGE: u32 = 512;
-export const GDT_FRAMES_MAX: u32 = 14;
+const GDT_FRAMES_MAX: u32 = 14;
 
 // @ts-ignore: decorator
 @inline

@@ -2,15 +2,15 @@
  * RDMSR and WRMSR of a PV kernel. Numbers: SDM volume 4; what is there, and what writing does: Xen 4.17's policy for PV guests on an
  * Intel processor.
  */
-import { isCanonical } from "../../machine/cpu/mmu";
-import { CPU_EFER, CPU_KERNEL_GS_BASE, CPU_PAT, CPU_TSC_AUX, FS, GS, SEG_BASE } from "../../machine/cpu/state";
-import { PGT_writable_page, frameAddress } from "../memory/frames";
-import { getPageAndType, putPageAndType } from "../memory/page_type";
-import { codeFrameWritten } from "../../machine/cpu/code_frames";
-import { Vcpu } from "../domain/domain";
+import { isCanonical } from "../../../machine/cpu/mmu";
+import { CPU_EFER, CPU_KERNEL_GS_BASE, CPU_PAT, CPU_TSC_AUX, FS, GS, SEG_BASE } from "../../../machine/cpu/state";
+import { PGT_writable_page, frameAddress } from "../../memory/frames";
+import { getPageAndType, putPageAndType } from "../../memory/page_type";
+import { codeFrameWritten } from "../../../machine/cpu/code_frames";
+import { Vcpu } from "../../domain/domain";
 import { pvFillHypercallPage } from "./hypercall_page";
 import { segmentOf } from "./segments";
-import { readDomainTsc } from "./tsc";
+import { readDomainTsc } from "../tsc";
 
 const MSR_P5_MC_ADDR: u32 = 0;
 const MSR_P5_MC_TYPE: u32 = 1;

@@ -1,9 +1,9 @@
 /** HYPERVISOR_iret: the guest's kernel returns, to itself or to user mode. The frame is struct iret_context at RSP. */
-import { read64 } from "../../machine/cpu/access";
-import { setRflags } from "../../machine/cpu/flags";
-import { refreshMode } from "../../machine/cpu/mode";
-import { VECTOR_PF, clearFault, cpu, fault, faultAddress, faultError } from "../../machine/cpu/machine";
-import { CPU_DR, CPU_GPR, CPU_RIP, CS, SEG_SELECTOR, SS } from "../../machine/cpu/state";
+import { read64 } from "../../../machine/cpu/access";
+import { setRflags } from "../../../machine/cpu/flags";
+import { refreshMode } from "../../../machine/cpu/mode";
+import { VECTOR_PF, clearFault, cpu, fault, faultAddress, faultError } from "../../../machine/cpu/machine";
+import { CPU_DR, CPU_GPR, CPU_RIP, CS, SEG_SELECTOR, SS } from "../../../machine/cpu/state";
 import {
   FLAT_RING3_CS64,
   FLAT_RING3_SS64,
@@ -19,13 +19,13 @@ import {
   IRET_SS,
   FLAT_RING3_CS32,
   VGCF_in_syscall,
-} from "../abi/arch_x86";
-import { VMASST_TYPE_architectural_iopl } from "../abi/xen";
-import { GUEST_FAILSAFE_DISABLES_EVENTS, Vcpu } from "../domain/domain";
-import { domainCrash } from "../domain/lifecycle";
-import { guestRangeOk } from "../hypercall/guest_access";
-import { replaceRegisters } from "../hypercall/continuation";
-import { enterGuestTlb, leaveGuestTlb } from "../sched/ipi";
+} from "../../abi/arch_x86";
+import { VMASST_TYPE_architectural_iopl } from "../../abi/xen";
+import { GUEST_FAILSAFE_DISABLES_EVENTS, Vcpu } from "../../domain/domain";
+import { domainCrash } from "../../domain/lifecycle";
+import { guestRangeOk } from "./address";
+import { replaceRegisters } from "../../hypercall/continuation";
+import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 import {
   FRAME_FAILSAFE,
   FRAME_MASKS_EVENTS,

@@ -2,8 +2,8 @@
  * Kernel and user mode of a PV vCPU: both run in ring 3, and differ in page tables and GS base (Xen's
  * toggle_guest_mode). The vCPU is the one this pCPU runs.
  */
-import { CPU_CR3, CPU_KERNEL_GS_BASE, CPU_SEG, GS, SEG_BASE, SEG_SIZE } from "../../machine/cpu/state";
-import { GUEST_KERNEL_MODE, Vcpu } from "../domain/domain";
+import { CPU_CR3, CPU_KERNEL_GS_BASE, CPU_SEG, GS, SEG_BASE, SEG_SIZE } from "../../../machine/cpu/state";
+import { GUEST_KERNEL_MODE, Vcpu } from "../../domain/domain";
 
 const GS_BASE: usize = CPU_SEG + GS * SEG_SIZE + SEG_BASE;
 
