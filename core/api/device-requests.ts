@@ -65,6 +65,8 @@ export const DEVICE_REQUESTS = {
   networkRemove: z.strictObject({ name: networkName }),
   /** Opens the way out of a network, or closes it with what guests have open through it. */
   networkMode: z.strictObject({ name: networkName, mode: z.enum(["nat", "isolated"]) }),
+  /** Loses some of a network's frames on purpose, to see how guests bear it. Not kept over power-off. */
+  networkLoss: z.strictObject({ name: networkName, percent: z.number().min(0).max(100) }),
   networkForward: z.strictObject({
     network: networkName,
     forward: z.strictObject({
@@ -105,6 +107,7 @@ export interface DeviceResults {
   networkCreate: null;
   networkRemove: null;
   networkMode: null;
+  networkLoss: null;
   networkForward: Forward;
   networkUnforward: null;
   networkService: null;

@@ -38,9 +38,26 @@ export class Bridge {
   readonly #owners = new Map<number, Attached>();
   readonly #learned = new Map<number, Attached>();
   readonly #listeners = new Set<BridgeListener>();
+  readonly #random: () => number;
+  #loss = 0;
+  #lost = 0;
 
-  constructor(name: string) {
+  /** `random`: from 0 to before 1, for what is lost. */
+  constructor(name: string, random = Math.random) {
     this.name = name;
+    this.#random = random;
+  }
+
+  /** The part of all frames that are lost, from 0 to 1: to see how guests bear that. */
+  get loss(): number {
+    return this.#loss;
+  }
+  set loss(part: number) {
+    this.#loss = part;
+  }
+  /** Frames that were lost so. */
+  get lost(): number {
+    return this.#lost;
   }
 
   attach(port: BridgePort): void {
@@ -89,6 +106,10 @@ export class Bridge {
     }
     source.counters.framesIn++;
     source.counters.bytesIn += bytes.length;
+    if (this.#loss > 0 && this.#random() < this.#loss) {
+      this.#lost++;
+      return;
+    }
     const known = bytes[0]! & 1 ? undefined : this.#portOf(macKey(bytes));
     if (this.#listeners.size) this.#tell(frame, source, known);
     if (known) {

@@ -33,6 +33,9 @@ export interface NetworkReport {
   readonly name: string;
   readonly mode: NetworkMode;
   readonly ipv4: string | null;
+  /** Percent of the frames that are lost on purpose, and how many were. */
+  readonly loss: number;
+  readonly lost: number;
   readonly ports: {
     name: string;
     addresses: string[];
@@ -229,6 +232,11 @@ export class Networks {
     throw new NetworkError(`There is no bridge ${name}; there are ${[...this.#networks.keys()].join(", ")}.`);
   }
 
+  /** Loses some percent of a bridge's frames, 0 for none, until that is said anew. */
+  setLoss(name: string, percent: number): void {
+    this.#find(name).bridge.loss = percent / 100;
+  }
+
   #gateway(name: string): Gateway {
     const { gateway } = this.#find(name);
     if (!gateway) throw new NetworkError(`The bridge ${name} has no gateway, so nothing can be forwarded to it.`);
@@ -331,6 +339,8 @@ export class Networks {
   report(): NetworkReport[] {
     return [...this.#networks.values()].map(({ definition, bridge, gateway, waiting }) => ({
       ...definition,
+      loss: bridge.loss * 100,
+      lost: bridge.lost,
       ports: bridge.ports().map(({ port, addresses, counters }) => ({
         name: port.name,
         addresses,
