@@ -213,6 +213,18 @@ describe("sockets", () => {
     tcp.close();
   });
 
+  it("take no segment that came by another interface", async () => {
+    const sent: number[] = [];
+    const tcp = nat(true, sent);
+    tcp.receive(packetOf(tcpSegment(SYN, 5)), "vif1.0");
+    await expect.poll(() => sent.length).toBe(1);
+    tcp.receive(packetOf(tcpSegment(RST, 6)), "vif2.0");
+    expect(tcp.report()).toHaveLength(1);
+    tcp.receive(packetOf(tcpSegment(RST, 6)), "vif1.0");
+    expect(tcp.report()).toHaveLength(0);
+    tcp.close();
+  });
+
   it("that lead to this computer though no rule saw it are closed before a byte goes through", async () => {
     const sent: number[] = [];
     const tcp = nat(false, sent);
@@ -285,6 +297,11 @@ describe("addresses", () => {
     dhcpServer.receive(dhcp(4, mac(1), [50, 4, ...ipBytes(address)!]), mac(2), "vif2.0", 1500);
     expect(dhcpServer.leases()).toHaveLength(1);
     expect(dhcpServer.holder(ipBytes(address)!)).toBe("02:00:00:00:00:01");
+    // Gone with its interface: another guest that has the address by itself may use it, and who comes back gets it again.
+    dhcpServer.interfaceGone("vif1.0");
+    expect(dhcpServer.holder(ipBytes(address)!)).toBeNull();
+    expect(offered(dhcpServer.receive(dhcp(1, mac(9)), mac(9), "vif2.0", 1500))).not.toBe(address);
+    expect(offered(dhcpServer.receive(dhcp(1, mac(1)), mac(1), "vif3.0", 1500))).toBe(address);
   });
 
   it("of a network of millions are not remembered by the million", () => {
@@ -424,6 +441,23 @@ describe("a gateway", () => {
     const answer = guest.got.map((each) => readPacket(each.bytes)).find((packet) => packet?.protocol === 1)!;
     expect(answer.bytes[answer.start]).toBe(11);
     expect(gateway.report().udpSockets).toBe(0);
+  });
+
+  it("tells a guest that a port is closed behind the way out, as ICMP and ICMPv6 have it", async () => {
+    const closed = createSocket("udp4");
+    await new Promise<void>((resolve) => closed.bind(0, "127.0.0.1", resolve));
+    gateway.allowService({ port: 99, hostPort: (closed.address() as AddressInfo).port });
+    await new Promise<void>((resolve) => closed.close(() => resolve()));
+    const told = async (protocol: number, to: Uint8Array, source: Uint8Array) => {
+      const answer = guest.next(
+        (packet) => packet.protocol === protocol && ![134, 135, 136].includes(packet.bytes[packet.start]!),
+      );
+      guest.datagram(to, 5000, 99, Uint8Array.of(1), GATEWAY_MAC, source);
+      const { bytes, start } = await answer;
+      return [bytes[start], bytes[start + 1]];
+    };
+    expect(await told(1, hostAddress(ipv4, 2), guest.address)).toEqual([3, 3]);
+    expect(await told(58, hostAddress(ipv6, 2), ipBytes("fd58:656e:0:2::15")!)).toEqual([1, 4]);
   });
 
   it("takes a datagram by a forward to an IPv6 address of a guest, and brings its answer", async () => {

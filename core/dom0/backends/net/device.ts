@@ -204,7 +204,8 @@ export class NetworkInterface implements Backend, BridgePort {
   }
 
   state(): BackendState {
-    const addresses = this.#bridge?.ports().find(({ port }) => port === this)?.addresses ?? [];
+    const attached = this.#bridge?.ports().find(({ port }) => port === this);
+    const addresses = attached?.addresses ?? [];
     return {
       traffic: this.traffic(),
       rings: this.#queues.flatMap(({ transmit, receive, ports, pages }, i) => [
@@ -215,6 +216,12 @@ export class NetworkInterface implements Backend, BridgePort {
         title: `Bridge ${this.#bridgeName}`,
         figures: [
           ...this.#statistics.figures(),
+          {
+            name: "forged",
+            label: "Dropped, sent as another's MAC address",
+            value: attached?.counters.forged ?? 0,
+            unit: "",
+          },
           { name: "bridge", label: "Bridge", value: this.#bridgeName, unit: "" },
           { name: "addresses", label: "MAC addresses seen", value: addresses.join(", "), unit: "" },
         ],

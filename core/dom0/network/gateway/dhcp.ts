@@ -38,8 +38,8 @@ export interface Lease {
 }
 
 interface Held extends Lease {
-  /** The interface that it was last asked for by, and its number in the network. */
-  readonly via: string;
+  /** The interface that it was last asked for by, null when that has gone; and its number in the network. */
+  readonly via: string | null;
   readonly number: number;
 }
 
@@ -93,12 +93,18 @@ export class DhcpServer {
       .map(({ mac, address, hostName, until, fixed }) => ({ mac, address, hostName, until, fixed }));
   }
 
+  /** An interface has gone. Its addresses are kept for it, but who needs one of them without asking may use it. */
+  interfaceGone(via: string): void {
+    for (const lease of this.#leases.values())
+      if (lease.via === via) this.#leases.set(lease.mac, { ...lease, via: null });
+  }
+
   /** The MAC address that has an IPv4 address now, or alone may get it; null for nobody. */
   holder(address: Uint8Array): string | null {
     const number = this.#numberOf(address);
     for (const [mac, fixed] of this.#fixed) if (fixed === number) return mac;
-    const holder = this.#holders.get(number);
-    return holder !== undefined && this.#leases.get(holder)!.until > this.#options.now() ? holder : null;
+    const lease = this.#leases.get(this.#holders.get(number) ?? "");
+    return lease && lease.via !== null && lease.until > this.#options.now() ? lease.mac : null;
   }
 
   /** From now on an address is this MAC address's, and only that one's. False if it is none of the network's, or another's. */

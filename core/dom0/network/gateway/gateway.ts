@@ -370,6 +370,7 @@ export class Gateway implements BridgePort {
     this.#names.close(name);
     this.#echo.close(name);
     this.#reassembly.close(name);
+    this.#dhcp.interfaceGone(name);
     this.#dhcp.unreserve(macText(mac));
     this.#mtus.delete(name);
     for (const address of this.#link.forgetInterface(name)) this.#tcp.closeForwards(address);

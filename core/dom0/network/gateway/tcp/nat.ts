@@ -63,6 +63,8 @@ interface Connection {
   readonly key: string;
   /** Who holds it: the interface that it came by; of a forwarded port, the guest's address. */
   readonly via: string;
+  /** The only interface that its segments come by; null for a forwarded port's, which comes to an address. */
+  readonly from: string | null;
   readonly guest: Uint8Array;
   readonly guestPort: number;
   readonly remote: Uint8Array;
@@ -91,6 +93,8 @@ export class TcpNat {
     const known = this.#connections.get(key);
     if (known) {
       // A new call with the ports of one that is over.
+      // From another interface it is forged, whatever its numbers.
+      if (known.from !== null && known.from !== via) return;
       if (known.endpoint.state === "closed" && segment.flags & SYN) this.#forget(known);
       else return known.endpoint.receive(segment);
     }
@@ -109,6 +113,7 @@ export class TcpNat {
     const socket = connect({ host: to.host, port: to.port, allowHalfOpen: true, noDelay: true });
     const connection = this.#join(
       key,
+      via,
       via,
       packet.source.slice(),
       segment.sourcePort,
@@ -147,7 +152,7 @@ export class TcpNat {
       this.#forwardPort = this.#forwardPort === 0xffff ? 0xc000 : this.#forwardPort + 1;
       key = keyOf(guest, guestPort, gateway, this.#forwardPort);
     } while (this.#connections.has(key));
-    this.#join(key, via, guest, guestPort, gateway, this.#forwardPort, socket).endpoint.call();
+    this.#join(key, via, null, guest, guestPort, gateway, this.#forwardPort, socket).endpoint.call();
   }
 
   /** Who holds the connections that come to a guest by forwarded ports. */
@@ -164,6 +169,7 @@ export class TcpNat {
   #join(
     key: string,
     via: string,
+    from: string | null,
     guest: Uint8Array,
     guestPort: number,
     remote: Uint8Array,
@@ -204,7 +210,7 @@ export class TcpNat {
       },
     );
     const connection: Connection = {
-      ...{ key, via, guest, guestPort, remote, remotePort, endpoint, socket },
+      ...{ key, via, from, guest, guestPort, remote, remotePort, endpoint, socket },
       fromGuestBytes: 0,
       toGuestBytes: 0,
     };
