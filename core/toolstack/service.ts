@@ -347,6 +347,9 @@ const CHANGES = new Set<ToolstackRequestName>([
   "destroy",
   "rename",
   "setVcpus",
+  "deviceAttach",
+  "deviceDetach",
+  "mediumInsert",
 ]);
 
 function done(_nothing: void): null {

@@ -4,6 +4,7 @@ import { readConfig, withValue, type ConfigText } from "../../core/api/config-te
 export type FieldName =
   | "name"
   | "type"
+  | "bootloader"
   | "kernel"
   | "ramdisk"
   | "cmdline"
@@ -21,6 +22,7 @@ export type Fields = Record<FieldName, string>;
 const KEYS: Record<FieldName, string> = {
   name: "name",
   type: "type",
+  bootloader: "bootloader",
   kernel: "kernel",
   ramdisk: "ramdisk",
   cmdline: "cmdline",
@@ -37,6 +39,7 @@ const KEYS: Record<FieldName, string> = {
 export const DEFAULTS: Fields = {
   name: "",
   type: "pv",
+  bootloader: "",
   kernel: "",
   ramdisk: "",
   cmdline: "",
@@ -89,6 +92,11 @@ export function fieldsOf({ values }: ConfigText): Fields {
 export function withField(text: string, field: FieldName, value: string): string {
   const { values } = readConfig(text);
   const key = KEYS[field];
+  // What the boot loader finds on the disk takes the place of a kernel that nobody has chosen.
+  if (field === "bootloader" && value !== "" && !values.get("kernel"))
+    return withValue(withValue(text, "kernel", null), key, value);
+  if (field === "bootloader" && value === "" && !values.has("kernel"))
+    return withValue(withValue(text, key, null), "kernel", "");
   if (field === "cmdline" && !values.has("cmdline")) {
     // `extra` alone is the command line; with `root` both are in the field, and become one.
     if (values.has("extra") && !values.has("root")) return withValue(text, "extra", value);
