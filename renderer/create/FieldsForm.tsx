@@ -92,11 +92,11 @@ export function FieldsForm({
         input("Kernel on the disk", "kernel", "In place of its boot menu.", true)
       )}
       {input("Command line", "cmdline", fields.bootloader ? "Added to what the boot menu says." : undefined, true)}
-      {devices}
       <div className="field-pair">
         {input("Memory, MiB", "memory")}
         {input("vCPUs", "vcpus")}
       </div>
+      {devices}
       <details
         className="more"
         open={more || MORE.some((field) => findingOf(field) !== undefined)}

@@ -21,6 +21,7 @@ const INIT = `#!/bin/busybox sh
 export PATH=/bin HOME=/
 busybox mount -t proc proc /proc
 busybox mount -t sysfs sys /sys
+busybox mount -t devtmpfs dev /dev
 busybox --install -s /bin
 hostname tiny
 ifconfig lo up
