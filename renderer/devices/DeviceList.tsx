@@ -194,7 +194,7 @@ function Deed({
 
 /** As its domain's configuration has it. */
 function attachedOf({ wiring }: DeviceSample, domain: DomainInfo | undefined): Attached {
-  const { domid, name, kind, id } = wiring;
+  const { domid, name, kind, id, vdev } = wiring;
   const spec = domain?.config?.devices.find((each) => each.kind === kind && each.id === id);
   const isDisk = kind === "vbd";
   return {
@@ -202,7 +202,7 @@ function attachedOf({ wiring }: DeviceSample, domain: DomainInfo | undefined): A
     domain: name,
     key: isDisk ? "disk" : "vif",
     id,
-    name: isDisk ? String(spec?.back.dev ?? id) : `interface ${id}`,
+    name: isDisk ? (vdev ?? id) : `interface ${id}`,
     isCd: spec?.back["device-type"] === "cdrom",
     isDisposable: spec?.back.disposable === 1,
     isReadOnly: spec?.back.mode === "r",
