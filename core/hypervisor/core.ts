@@ -3,11 +3,11 @@
  * of 32 bits it makes signed numbers, and those of the upper half would be negative. (npm run lint refuses unsigned results.)
  */
 import { pcpuRun, xenStart } from "./boot/start";
-import { becomeNative, nativeBegin, nativeEnd } from "./boot/threads";
+import { becomeNative, nativeBegin, nativeEnd } from "./guest/native/thread";
 import { checkInvariants } from "./control/invariants";
 import { ROOT_ZOMBIES, Vcpu, currentVcpu } from "./domain/domain";
 import { reapZombies } from "./domain/teardown";
-import { nativeHypercall } from "./hypercall/dispatch";
+import { nativeHypercall } from "./guest/native/hypercalls";
 import { ESRCH } from "./abi/errno";
 
 // What translated code and its translator need of the engine.

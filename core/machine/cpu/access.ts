@@ -61,7 +61,7 @@ import { beforeWrites } from "./code_frames";
 const PAGE: u64 = ~(<u64>0xfff);
 
 /** Segment of the access under way: one through SS answers #SS where others answer #GP. */
-export let accessSegment: i32 = DS;
+let accessSegment: i32 = DS;
 export function setAccessSegment(segment: i32): void {
   accessSegment = segment;
 }

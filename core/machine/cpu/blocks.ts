@@ -19,7 +19,7 @@ import { REGION_TABLE_BYTES, hasRegion, isAskedFor, regionsInit, requestRegion }
 import { TLB_BYTES, TLB_EXECUTE, tlbLookup } from "./tlb";
 
 /** Header before a block's first op. u32 each: host address of the first byte, mode, version, next in bucket, second page, its version, how often it was reached by lookup or backwards. */
-export const BLOCK_HEADER = 64;
+const BLOCK_HEADER = 64;
 const BLOCK_VERSION = 8;
 const BLOCK_SECOND = 16;
 const BLOCK_SECOND_VERSION = 20;

@@ -3,9 +3,8 @@
  * A machine address outside the host's RAM acts like a set reserved bit: a bad entry is the guest's fault, not ours.
  */
 import { ACTIVITY_WALKS } from "../layout";
-import { countActivity, cpu } from "./machine";
-import { CPU_CR3 } from "./state";
-import { SPACE_NX, SPACE_PAGING, SPACE_SMAP, SPACE_SMEP, SPACE_USER, SPACE_WP, currentSpaceKey } from "./tlb";
+import { countActivity } from "./machine";
+import { SPACE_NX, SPACE_PAGING, SPACE_SMAP, SPACE_SMEP, SPACE_USER, SPACE_WP } from "./tlb";
 
 export const NO_ADDRESS: u64 = ~(<u64>0);
 
@@ -22,11 +21,11 @@ const PTE_LARGE: u64 = 0x80;
 const PTE_NX: u64 = 1 << 63;
 const ADDRESS: u64 = 0x000ffffffffff000;
 
-export const PF_PRESENT: u32 = 1;
-export const PF_WRITE: u32 = 2;
-export const PF_USER: u32 = 4;
-export const PF_RESERVED: u32 = 8;
-export const PF_FETCH: u32 = 16;
+const PF_PRESENT: u32 = 1;
+const PF_WRITE: u32 = 2;
+const PF_USER: u32 = 4;
+const PF_RESERVED: u32 = 8;
+const PF_FETCH: u32 = 16;
 
 /** Of the last walk: error code of the page fault it ended in. */
 export let walkError: u32 = 0;
@@ -150,25 +149,4 @@ export function walkTables(key: u64, lin: u64, access: i32, update: bool): u64 {
 function setAccessed(at: usize): void {
   const entry = atomic.load<u64>(at);
   if (entry & PTE_PRESENT) atomic.cmpxchg<u64>(at, entry, entry | PTE_ACCESSED);
-}
-
-/**
- * Translation of `lin` in the running vCPU's address space as an access of the given kind would get it, without side
- * effects: machine address with its offset in the page, or NO_ADDRESS (walkError and walkLevel say why and where).
- */
-export function walk(lin: u64, write: bool, user: bool, exec: bool): u64 {
-  return walkIn(load<u64>(cpu, CPU_CR3), lin, write, user, exec);
-}
-
-/** walk() through the page tables at `cr3`. */
-export function walkIn(cr3: u64, lin: u64, write: bool, user: bool, exec: bool): u64 {
-  if (!isCanonical(lin)) {
-    walkLevel = 5;
-    walkError = 0;
-    return NO_ADDRESS;
-  }
-  let key = (currentSpaceKey() & (SPACE_WP | SPACE_NX)) | SPACE_PAGING | (cr3 & ADDRESS);
-  if (user) key |= SPACE_USER;
-  const page = walkTables(key, lin, write ? ACCESS_WRITE : exec ? ACCESS_EXECUTE : ACCESS_READ, false);
-  return page == NO_ADDRESS ? NO_ADDRESS : page | (lin & 0xfff);
 }

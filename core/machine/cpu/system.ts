@@ -52,7 +52,7 @@ import { descriptorAddress, descriptorAttr, selectorOf, setNullSegment, setSegme
 import { tlbFlushAddressSpace, tlbFlushAll, tlbFlushPage } from "./tlb";
 
 /** Current TSC of the running vCPU: 1 GHz. */
-export function readTsc(): u64 {
+function readTsc(): u64 {
   return <u64>hostNow() + load<u64>(cpu, CPU_TSC_OFFSET);
 }
 

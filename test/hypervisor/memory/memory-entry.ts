@@ -15,6 +15,7 @@ import {
 } from "../../../core/hypervisor/console/console";
 import { conringInit } from "../../../core/hypervisor/console/conring";
 import {
+  DOMAIN_PRIVILEGED,
   Domain,
   GUEST_KERNEL_MODE,
   ROOT_DOMAINS,
@@ -25,7 +26,10 @@ import {
   vcpuOf,
 } from "../../../core/hypervisor/domain/domain";
 import { allocXenheapBytes, allocXenheapPages, memoryInit } from "../../../core/hypervisor/memory/allocator";
-import { domainMemory, memoryDomainCreate, memoryDomainFree } from "../../../core/hypervisor/memory/domain_memory";
+import { MEM_PAGE_TABLES, domainMemory } from "../../../core/hypervisor/memory/domain_memory";
+import { describeGuestTypes } from "../../../core/hypervisor/guest/table";
+import { GUEST_NATIVE, GUEST_PV64, guestType } from "../../../core/hypervisor/guest/type";
+import { memoryDomainCreate, memoryDomainFree } from "../../../core/hypervisor/memory/domain_books";
 import {
   PGT_l4_page_table,
   frameAddress,
@@ -49,18 +53,18 @@ import {
   setSelf,
 } from "../../../core/hypervisor/sched/pcpu";
 import { readGuest8 } from "../../../core/hypervisor/hypercall/guest_access";
-import { nativeHold, nativeReleaseAll } from "../../../core/hypervisor/domain/native_frames";
+import { nativeHold, nativeReleaseAll } from "../../../core/hypervisor/guest/native/frames";
 
 export {
   allocDomheapPages,
   allocDomheapContiguous,
   allocXenheapPages,
   freeDomheapPages,
-  freePages,
   freeXenheapPages,
 } from "../../../core/hypervisor/memory/allocator";
 export { setMaxPages } from "../../../core/hypervisor/memory/domain_memory";
-export { getPage, putPage } from "../../../core/hypervisor/memory/frames";
+export { freePages } from "../../../core/hypervisor/memory/buddy";
+export { getPage, putPage } from "../../../core/hypervisor/memory/references";
 export { getPageType, putPageType } from "../../../core/hypervisor/memory/page_type";
 export { doMemoryOp } from "../../../core/hypervisor/memory/memory_op";
 export {
@@ -105,6 +109,7 @@ export function boot(frames: u32): bool {
   store<u32>(ROOT_GUEST_LOWER, 0);
   store<u32>(ROOT_GUEST_UPPER, 0);
   if (!memoryInit(frames)) return false;
+  describeGuestTypes();
   versions = allocXenheapBytes(frames * 4);
   codeFlags = allocXenheapBytes(frames);
   setCodeTables(versions, codeFlags, frames);
@@ -131,12 +136,14 @@ export function waitedFor(guest: u64): u32 {
   return (seen << 1) | (load<u32>(mode) & 1);
 }
 
-/** A domain with one vCPU; `flags`: DOMAIN_PRIVILEGED 1, DOMAIN_NATIVE 2 (the memory side's are the same). */
+/** A domain with one vCPU; `flags`: 1 privileged (DOMAIN_PRIVILEGED, MEM_PRIVILEGED), 2 native, else PV. */
 export function makeDomain(domid: u32, flags: u32, maxPages: u32): bool {
-  if (!memoryDomainCreate(domid, maxPages, flags)) return false;
+  const native = (flags & 2) != 0;
+  if (!memoryDomainCreate(domid, maxPages, (flags & DOMAIN_PRIVILEGED) | (native ? 0 : MEM_PAGE_TABLES))) return false;
   const d = changetype<Domain>(frameAddress(allocXenheapPages(0)));
   d.domid = domid;
-  d.flags = flags;
+  d.flags = flags & DOMAIN_PRIVILEGED;
+  d.guest = changetype<usize>(guestType(native ? GUEST_NATIVE : GUEST_PV64));
   d.maxVcpus = 1;
   d.memory = changetype<usize>(domainMemory(domid));
   const v = changetype<Vcpu>(frameAddress(allocXenheapPages(1)));
