@@ -358,6 +358,9 @@ const CHANGES = new Set<ToolstackRequestName>([
   "destroy",
   "rename",
   "setVcpus",
+  "deviceAttach",
+  "deviceDetach",
+  "mediumInsert",
 ]);
 
 function done(_nothing: void): null {
