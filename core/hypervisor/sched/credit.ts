@@ -6,7 +6,6 @@
  * Locks: a vCPU's runstate, queue links, priority and `processor` change under the queue lock of its `processor`.
  * A native domain's vCPU is a thread of its own and never on a queue.
  */
-import { BOOT_WEAK_ORDER } from "../../machine/layout";
 import {
   Domain,
   ROOT_DOMAIN_LIST_LOCK,
@@ -27,6 +26,7 @@ import { systemTime } from "./clock";
 import { IPI_RESCHEDULE, sendIpi } from "./ipi";
 import { spinLock, spinTryLock, spinUnlock } from "./lock";
 import { NO_PCPU, Pcpu, onlinePcpus, pcpuAt, pcpuCount, self } from "./pcpu";
+import { choosePcpu, hasBetterPlace, mayRunOn, prefers } from "./placement";
 import { recordSwitch } from "./switches";
 
 export const PRIORITY_BOOST: i32 = 0;
@@ -131,42 +131,6 @@ function dequeue(p: Pcpu, v: Vcpu): void {
   p.queueLength--;
 }
 
-/**
- * By affinity; or, where the host's memory order is not x86's, on the one pCPU of its domain: vCPUs that share memory then never
- * run at once, whatever their affinity says.
- */
-// @ts-ignore: decorator
-@inline
-function mayRunOn(v: Vcpu, pcpu: u32): bool {
-  if (load<u32>(BOOT_WEAK_ORDER)) return pcpu == v.domid % pcpuCount();
-  return ((v.hardAffinity >> pcpu) & 1) != 0;
-}
-
-function isIdle(p: Pcpu): bool {
-  return atomic.load<usize>(changetype<usize>(p) + offsetof<Pcpu>("current")) == 0 && p.queueLength == 0;
-}
-
-/** The pCPU where a vCPU that became runnable should queue: its last one, an idle one, the one with the shortest queue. */
-function choosePcpu(v: Vcpu): u32 {
-  const last = v.processor;
-  if (mayRunOn(v, last) && isIdle(pcpuAt(last))) return last;
-  const count = pcpuCount();
-  let best = NO_PCPU;
-  let shortest: u32 = 0xffffffff;
-  for (let i: u32 = 0; i < count; i++) {
-    const id = (last + i) % count;
-    if (!mayRunOn(v, id)) continue;
-    const p = pcpuAt(id);
-    if (isIdle(p)) return id;
-    const length = p.queueLength + (p.current ? 1 : 0);
-    if (length < shortest) {
-      shortest = length;
-      best = id;
-    }
-  }
-  return best == NO_PCPU ? last : best;
-}
-
 /** Makes a pCPU look for something better to run: its own one if that runs something lesser, else another that does. */
 function tickle(p: Pcpu, v: Vcpu): void {
   const priority = v.priority;
@@ -178,13 +142,17 @@ function tickle(p: Pcpu, v: Vcpu): void {
   }
   if (priority <= PRIORITY_OVER) return;
   const count = pcpuCount();
+  let found = NO_PCPU;
   for (let i: u32 = 1; i < count; i++) {
     const other = pcpuAt((p.id + i) % count);
     if (priority <= other.currentPriority || !mayRunOn(v, other.id)) continue;
-    if (other.id == self.id) other.sliceEnd = 0;
-    else sendIpi(other.id, IPI_RESCHEDULE);
-    return;
+    const isPreferred = prefers(v, other.id);
+    if (found == NO_PCPU || isPreferred) found = other.id;
+    if (isPreferred) break;
   }
+  if (found == NO_PCPU) return;
+  if (found == self.id) self.sliceEnd = 0;
+  else sendIpi(found, IPI_RESCHEDULE);
 }
 
 /** Something of higher priority waits here, or elsewhere while only one without credit runs here. */
@@ -242,11 +210,11 @@ export function vcpuSleepNosync(v: Vcpu): void {
   unlockQueue(p);
 }
 
-/** Applies a new affinity: a queued vCPU moves, a running one leaves a pCPU it may not be on. */
+/** Applies a new affinity: a queued vCPU moves, a running one leaves a pCPU it may not be on, or leaves for an idle one that it prefers. */
 export function vcpuMigrate(v: Vcpu): void {
   if (isNative(v.domain)) return;
   const p = lockQueueOf(v);
-  const wrong = !mayRunOn(v, v.processor);
+  const wrong = !mayRunOn(v, v.processor) || hasBetterPlace(v, v.processor);
   if (wrong && v.onQueue) {
     dequeue(p, v);
     unlockQueue(p);
@@ -269,8 +237,21 @@ function charge(v: Vcpu, now: u64): void {
   v.creditActive = 1;
 }
 
-/** First vCPU of another pCPU's queue that may run here and has more than `priority`; it is taken, or null. */
+/** This pCPU's last look at others' queues came by one that had rather be elsewhere. */
+let passedOver: bool = false;
+
+/**
+ * First vCPU of another pCPU's queue that may run here and has more than `priority`; it is taken, or null. One that had rather be elsewhere
+ * comes only when there is no other: better here than not at all.
+ */
 function steal(p: Pcpu, priority: i32): Vcpu | null {
+  passedOver = false;
+  const found = stealOf(p, priority, false);
+  return found || !passedOver ? found : stealOf(p, priority, true);
+}
+
+/** `anyhow`: those too that had rather be elsewhere. */
+function stealOf(p: Pcpu, priority: i32, anyhow: bool): Vcpu | null {
   const count = pcpuCount();
   for (let i: u32 = 1; i < count; i++) {
     const other = pcpuAt((p.id + i) % count);
@@ -282,7 +263,10 @@ function steal(p: Pcpu, priority: i32): Vcpu | null {
         found = 0;
         break;
       }
-      if (!v.isRunning && mayRunOn(v, p.id) && vcpuRunnable(v)) break;
+      if (!v.isRunning && mayRunOn(v, p.id) && vcpuRunnable(v)) {
+        if (anyhow || prefers(v, p.id)) break;
+        passedOver = true;
+      }
       found = v.queueNext;
     }
     if (found) {
@@ -308,7 +292,9 @@ export function schedule(now: u64): Vcpu | null {
   spinLock(queueLock(p));
   if (old) {
     charge(old, now);
-    const stays = vcpuRunnable(old) && mayRunOn(old, p.id);
+    // At the end of its slice it may go where it had rather be: vcpuSaved() puts it there.
+    const leaves = now >= p.sliceEnd && hasBetterPlace(old, p.id);
+    const stays = vcpuRunnable(old) && mayRunOn(old, p.id) && !leaves;
     if (old.priority == PRIORITY_BOOST && now - old.startedAt > BOOST_NS) old.priority = PRIORITY_UNDER;
     if (old.credit < 0 && old.priority > PRIORITY_OVER) old.priority = PRIORITY_OVER;
     p.currentPriority = old.priority;
