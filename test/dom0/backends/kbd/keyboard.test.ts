@@ -126,7 +126,7 @@ describe("a keyboard", () => {
       [4, 499, 499, 0],
       [3, 1, 99],
     ]);
-    for (let i = 0; i < 2000; i++) await ask("displayKey", { viewer, keycode: 30, isDown: i % 2 === 0 });
+    for (let i = 0; i < 2000; i++) await ask("displayKey", { viewer, keycode: 200, isDown: i % 2 === 0 });
     const { devices } = await ask<{
       devices: { kind: string; behind: { figures: { name: string; value: number }[] } }[];
     }>("wiring", { domid });
