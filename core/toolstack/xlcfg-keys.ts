@@ -79,7 +79,9 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   pvshim_cmdline: other("It is for PVH guests."),
   pvshim_extra: other("It is for PVH guests."),
   // Devices
-  disk: works("Images in the formats raw and qcow2. Disks that a script of the host sets up are refused."),
+  disk: works(
+    "Images in the formats raw and qcow2. Disks that a script of the host sets up are refused. `disposable` is Xenarium's own word: the image stays as it is, and what the guest writes is thrown away when the disk is detached or the domain ends or restarts.",
+  ),
   vif: works("mac, bridge, ip, rate, mtu, devid, backend, trusted; bridges are Xenarium's own (`xenarium network`)."),
   vtpm: device("virtual TPMs"),
   p9: device("9p file systems"),
