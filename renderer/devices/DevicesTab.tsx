@@ -8,6 +8,7 @@ import { useHostRuns, useLive } from "../state/live.ts";
 import { toast } from "../state/store.ts";
 import { edgesOf, Kept, nodesOf, partOf, type BoxNode, type PartNode } from "./diagram.ts";
 import { HandshakeCard } from "./HandshakeCard.tsx";
+import { DeviceList } from "./DeviceList.tsx";
 import { BoxView, PartView } from "./nodes.tsx";
 import { PartFacts } from "./PartFacts.tsx";
 import { GrantTable, PortTable } from "./tables.tsx";
@@ -50,6 +51,7 @@ export function DevicesTab({ domid }: { domid: number }) {
   if (!shown) return <p className="page-empty">Reading rings and ports…</p>;
   return (
     <div className="devices">
+      <DeviceList domid={domid} devices={shown.devices} select={select} />
       {shown.devices.length > 0 ? (
         <ReactFlowProvider>
           <Diagram devices={shown.devices} selected={selected} select={select} />

@@ -62,6 +62,7 @@ import {
 } from "../../../core/hypervisor/guest/native/frames";
 import { guestRangeOk, pvTranslate } from "../../../core/hypervisor/guest/pv/address";
 import { countHeldByPv } from "../../../core/hypervisor/guest/pv/held";
+import { nativeMapFrameWritable, nativeUnmapFrameWritable } from "../../../core/hypervisor/guest/native/map_frame";
 
 export {
   allocDomheapPages,
@@ -158,6 +159,14 @@ export function waitedFor(guest: u64): u32 {
   seen = (seen << 1) | (load<u32>(mode) & 1);
   leaveGuestAccess();
   return (seen << 1) | (load<u32>(mode) & 1);
+}
+
+/** Native domain `holder` holds a frame of `domid`'s to write it, and no more. */
+export function holdWritable(holder: u32, domid: u32, mfn: u64): i32 {
+  return nativeMapFrameWritable(domainById(holder)!, domid, mfn);
+}
+export function dropWritable(holder: u32, mfn: u64): i32 {
+  return nativeUnmapFrameWritable(domainById(holder)!, mfn);
 }
 
 /** A domain with one vCPU; `flags`: 1 privileged (DOMAIN_PRIVILEGED, MEM_PRIVILEGED), 2 native, else PV. */
