@@ -8,6 +8,8 @@ import { DomainPage } from "../domain/DomainPage.tsx";
 import { CrashBanner } from "../host/CrashBanner.tsx";
 import { HostTabs } from "../host/HostTabs.tsx";
 import { Organize } from "../organize/Organize.tsx";
+import { Meanings } from "../glossary/Meanings.tsx";
+import { Words } from "../glossary/Words.tsx";
 import { Tour } from "../help/Tour.tsx";
 import { useLayout } from "../state/layout.ts";
 import { toast, useApp } from "../state/store.ts";
@@ -85,6 +87,8 @@ export function App() {
       <AttachDialog />
       {dialog === "shortcuts" && <Shortcuts />}
       {dialog === "palette" && <Palette />}
+      {dialog === "words" && <Words />}
+      <Meanings />
       <Tour />
       <Organize />
       {question && <Confirm {...question} onClose={() => useApp.setState({ question: null })} />}

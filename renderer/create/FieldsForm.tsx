@@ -1,5 +1,6 @@
 import { useState, type ReactNode } from "react";
 import type { ShutdownAction } from "../../core/api/schema.ts";
+import type { TermId } from "../glossary/terms.ts";
 import { DISK_BOOT } from "./devices.ts";
 import { DEFAULTS, OWN_SCREEN, type FieldName, type Fields } from "./fields.ts";
 import { Field, FilePick } from "./Field.tsx";
@@ -14,6 +15,8 @@ const ENDINGS = [
   ["onReboot", "On reboot"],
   ["onCrash", "On crash"],
 ] as const;
+/** Fields whose labels are words of Xen's. */
+const TERM_OF: Partial<Record<FieldName, TermId>> = { vcpus: "vcpu", cpus: "affinity", weight: "weight", cap: "cap" };
 const MORE: FieldName[] = ["cpus", "weight", "cap", "onPoweroff", "onReboot", "onCrash"];
 
 /** What people mostly set, each in a field of its own. */
@@ -35,7 +38,7 @@ export function FieldsForm({
 }) {
   const [more, setMore] = useState(false);
   const input = (label: string, field: FieldName, hint?: string, mono = false) => (
-    <Field label={label} finding={findingOf(field)} {...(hint !== undefined && { hint })}>
+    <Field label={label} term={TERM_OF[field]} finding={findingOf(field)} {...(hint !== undefined && { hint })}>
       {(props) => (
         <input
           {...props}
@@ -53,7 +56,7 @@ export function FieldsForm({
     <>
       <div className="field-pair field-wide-first">
         {input("Name", "name")}
-        <Field label="Type" finding={findingOf("type")}>
+        <Field label="Type" term="pv" finding={findingOf("type")}>
           {(props) => (
             <Choice
               {...props}
@@ -123,7 +126,7 @@ export function FieldsForm({
         </div>
         <div className="field-triple">
           {ENDINGS.map(([field, label]) => (
-            <Field key={field} label={label} finding={findingOf(field)}>
+            <Field key={field} label={label} term="on-end" finding={findingOf(field)}>
               {(props) => (
                 <Choice {...props} value={fields[field]} all={ACTIONS} onChoose={(value) => set(field, value)} />
               )}

@@ -3,7 +3,7 @@ import { ApiError } from "../../core/api/client.ts";
 import { readConfig } from "../../core/api/config-text.ts";
 import type { TakenImage } from "../../core/api/schema.ts";
 import { isCancel, request, sentence } from "../state/session.ts";
-import { show, toast, useApp } from "../state/store.ts";
+import { show, useApp } from "../state/store.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import type { Finding } from "./checks.ts";
 import { Choice } from "./Choice.tsx";
@@ -18,6 +18,7 @@ import { fieldsOf, NEW_CONFIG, withField, type FieldName } from "./fields.ts";
 import { plainName, takeFiles, unlessAborted, type Progress, type TakenFile } from "./intake.ts";
 import { Sources } from "./Sources.tsx";
 import { useChecked } from "./useChecked.ts";
+import { say } from "../state/messages.ts";
 
 const LINUX_CONSOLE = "console=hvc0";
 
@@ -205,7 +206,7 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
         ...config,
         files: Object.fromEntries(given.map(({ name, id }) => [name, id])),
       });
-      for (const { message } of warnings) toast("warning", message);
+      for (const { message } of warnings) say("warning", message);
       release();
       onClose();
       show({ page: "domain", domid, tab: "console" });

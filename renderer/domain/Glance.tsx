@@ -4,8 +4,9 @@ import { useLastStop } from "../state/stops.ts";
 import { useApp } from "../state/store.ts";
 import { clockText } from "../ui/clock.ts";
 import { spanText, uptimeText } from "../ui/uptime.ts";
-import { endOf, STATE_MEANS, STATE_WORDS, stateOf, type DomainState } from "./state-words.ts";
+import { endOf, STATE_WORDS, stateOf, type DomainState } from "./state-words.ts";
 import { StateMark } from "./StateMark.tsx";
+import { Term } from "../glossary/Term.tsx";
 
 const REASONS: Record<DomainStop["reason"], string> = {
   poweroff: "It powered off",
@@ -75,8 +76,8 @@ function Facts({
     <dl className="card glance" aria-label="At a glance">
       <div>
         <dt>State</dt>
-        <dd title={STATE_MEANS[state]}>
-          <StateMark state={state} /> {STATE_WORDS[state]}
+        <dd>
+          <StateMark state={state} /> <Term of={state}>{STATE_WORDS[state]}</Term>
         </dd>
       </div>
       <div>
