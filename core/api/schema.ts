@@ -212,6 +212,8 @@ export const REQUESTS = {
     ),
   /** Ends a `save` that is under way: it is refused with ECANCELED, and the guest goes on. */
   saveCancel: z.strictObject({ domid }),
+  /** Memory and vCPUs in an ELF file, as `xl dump-core`. Only for clients that may name files. */
+  dumpCore: z.strictObject({ domid, file: fileName }),
   /** The domain of a file, or a saved one by its UUID, which is saved no more then. */
   restore: z
     .strictObject({ file: fileName.optional(), uuid: uuid.optional(), paused: z.boolean().optional() })
@@ -440,6 +442,7 @@ export interface Results {
   createCancel: null;
   save: { bytes: number };
   saveCancel: null;
+  dumpCore: { bytes: number };
   restore: CreateResult;
   savedDomains: SavedDomain[];
   savedDiscard: null;

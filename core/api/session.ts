@@ -272,6 +272,7 @@ export class Session {
       createCancel: pass("createCancel"),
       save: ({ domid, file, resume }) => host.save(domid, this.#named(file), resume ?? false),
       saveCancel: pass("saveCancel"),
+      dumpCore: ({ domid, file }) => host.toolstack.request("dumpCore", { domid, file: this.#named(file)! }),
       restore: ({ file, uuid, paused }) =>
         uuid !== undefined
           ? host.restoreSaved(uuid, paused ?? false)
