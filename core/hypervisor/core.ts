@@ -14,6 +14,7 @@ import { ESRCH } from "./abi/errno";
 export * from "../machine/cpu/region_imports";
 export { regionAdopt as region_adopt, regionDrop as region_drop } from "../machine/cpu/regions";
 export { decode as engine_decode } from "../machine/cpu/decode/decode";
+export { codePage as engine_code_page } from "../machine/cpu/paging/code_page";
 
 /** Where the image's constants end; for the build, which checks it. */
 export function image_end(): f64 {

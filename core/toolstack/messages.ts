@@ -406,6 +406,8 @@ export interface ToolstackRequests {
   save: { args: { domid: number; file: string; resume?: boolean }; result: { bytes: number } };
   /** Ends a `save` that is under way: it is refused with ECANCELED, and the guest goes on. */
   saveCancel: { args: { domid: number }; result: null };
+  /** An ELF file of the domain's memory and vCPUs, as `xl dump-core`; the domain stands still meanwhile. EINVAL: its memory can't be found. */
+  dumpCore: { args: { domid: number; file: string }; result: { bytes: number } };
   /** The domain of such a file, under the name and UUID that it had. */
   restore: { args: { file: string; paused?: boolean }; result: CreateResult };
   shutdown: { args: { domid: number; reason: "poweroff" | "reboot" | "halt" | "suspend" }; result: null };
@@ -462,6 +464,7 @@ export interface ToolstackRequests {
   networkRemove: { args: { name: string }; result: null };
   /** Opens the way out of a network with a gateway, or closes it with what guests have open through it. */
   networkMode: { args: { name: string; mode: "nat" | "isolated" }; result: null };
+  networkLoss: { args: { name: string; percent: number }; result: null };
   /** A port of this computer leads to a guest's; port 0: any free one, which the result names. */
   networkForward: { args: { network: string; forward: Forward }; result: Forward };
   networkUnforward: {

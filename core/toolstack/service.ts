@@ -132,6 +132,7 @@ export class Service {
       createCancel: ({ name }) => done(lifecycle.cancelCreate(name)),
       save: ({ domid, file, resume }) => saving.save(domid, file, resume ?? false),
       saveCancel: ({ domid }) => done(saving.cancel(domid)),
+      dumpCore: ({ domid, file }) => saving.dumpCore(domid, file),
       restore: ({ file, paused }) => saving.restore(file, paused ?? false),
       shutdown: ({ domid, reason }) => done(lifecycle.shutdown(domid, reason)),
       pause: ({ domid }) => done(hypercalls.pauseDomain(lifecycle.managed(domid).domid)),
@@ -187,6 +188,7 @@ export class Service {
       networkList: () => networks.list(),
       networkCreate: (definition) => done(networks.create(definition)),
       networkMode: (args) => done(networks.setMode(args)),
+      networkLoss: (args) => done(networks.setLoss(args)),
       networkRemove: ({ name }) => done(networks.remove(name)),
       networkForward: (args) => networks.forward(args),
       networkUnforward: (args) => done(networks.unforward(args)),
@@ -357,6 +359,9 @@ const CHANGES = new Set<ToolstackRequestName>([
   "destroy",
   "rename",
   "setVcpus",
+  "deviceAttach",
+  "deviceDetach",
+  "mediumInsert",
 ]);
 
 function done(_nothing: void): null {

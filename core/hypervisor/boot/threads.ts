@@ -1,4 +1,5 @@
 /** What each instance of core.wasm needs before it can run hypervisor code. */
+import { walkInit } from "../../machine/cpu/paging/walk";
 import { cpuInit, cpuRegionSize } from "../../machine/cpu/interpreter";
 import { TRANSLATOR_CODE_FLAGS, TRANSLATOR_CODE_VERSIONS } from "../../machine/layout";
 import { setPollAddress } from "../../machine/cpu/machine";
@@ -42,7 +43,9 @@ export function allocEngineMemory(): bool {
   return true;
 }
 
-export function useCodeTables(): void {
+/** What every instance needs that executes guests, or looks into their memory. */
+export function useMemory(): void {
+  walkInit((<u64>memory.size()) << 16);
   setCodeTables(load<u32>(ROOT_CODE_VERSIONS), load<u32>(ROOT_CODE_FLAGS), totalFrames());
 }
 
@@ -50,7 +53,7 @@ export function useCodeTables(): void {
 export function becomePcpu(id: u32): void {
   const p = pcpuAt(id);
   setSelf(p);
-  useCodeTables();
+  useMemory();
   cpuInit(id, p.region);
   setPollAddress(mailbox(id));
   atomic.store<u32>(changetype<usize>(p) + offsetof<Pcpu>("online"), 1);

@@ -5,7 +5,6 @@ export const PTE_RW: u64 = 2;
 export const PTE_US: u64 = 4;
 export const PTE_A: u64 = 0x20;
 export const PTE_D: u64 = 0x40;
-export const PTE_PSE: u64 = 0x80;
 const PTE_G: u64 = 0x100;
 const PTE_AVAIL: u64 = 0xe00;
 /** Bits 52..62: for software. */

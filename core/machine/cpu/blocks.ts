@@ -7,7 +7,7 @@
  * A full cache is emptied and filled again; that happens only between blocks.
  */
 import { VECTOR_GP, cpu, fault, raise } from "./machine";
-import { ACCESS_EXECUTE, isCanonical } from "./mmu";
+import { ACCESS_EXECUTE, isCanonical } from "./paging/format";
 import { translate } from "./access";
 import { BLOCK_HOST, BLOCK_MODE, BLOCK_NEXT, BUCKET_COUNT, BUCKET_FOLD, BUCKET_MODE } from "./block_layout";
 import { beforeDecode, codeVersion, decodeHolds } from "./code_frames";

@@ -15,7 +15,7 @@ import {
   writeSystem,
 } from "./access";
 import { VECTOR_GP, VECTOR_NP, VECTOR_UD, cpu, fault, hostNow, raise, refuse, setModeStale } from "./machine";
-import { isCanonical } from "./mmu";
+import { isCanonical } from "./paging/format";
 import {
   CPU_CPL,
   CPU_CR0,

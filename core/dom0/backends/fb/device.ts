@@ -76,7 +76,7 @@ export class Framebuffer implements Backend {
     const { address, foreign, memory } = this.#context;
     const frames = new FramebufferFrames(foreign, address.domid);
     try {
-      const page = frames.hold(mfn, true);
+      const page = frames.hold(mfn, "write");
       const copy = memory.bytes(page.address, PAGE_SIZE).slice();
       const view = new DataView(copy.buffer, copy.byteOffset, PAGE_SIZE);
       const description = fbif.readDescription(view, longBytes, mostBytes);
@@ -159,11 +159,16 @@ export class Framebuffer implements Backend {
     connection.frames.release();
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.disconnect();
-    const { address, services } = this.#context;
+    const { address, services, store } = this.#context;
     services.screens.close(address.domid, address.id);
+    const port = this.#screen?.vnc?.port;
     this.#screen = null;
+    // Of a domain that goes on without it.
+    const home = `/local/domain/${address.domid}/console`;
+    if (port === undefined || (await store.read(`${home}/vnc-port`)) !== String(port)) return;
+    for (const name of ["vnc-port", "vnc-listen"]) await store.remove(`${home}/${name}`);
   }
 
   state(): BackendState {

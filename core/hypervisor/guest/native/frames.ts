@@ -8,7 +8,7 @@ import { allocXenheapPages, freeXenheapPages } from "../../memory/allocator";
 import { PGT_none, PGT_writable_page, frameAddress, mfnValid, pageCount, pageOwner } from "../../memory/frames";
 import { putPage } from "../../memory/references";
 import { expectReference } from "../../memory/expected";
-import { Domain } from "../../domain/domain";
+import { Domain, Vcpu } from "../../domain/domain";
 import { putPageAndType } from "../../memory/page_type";
 
 /** Slots of a table of one page; each order doubles them. */
@@ -62,11 +62,19 @@ function freeSlot(table: usize, slots: u32, key: u32): usize {
 }
 
 /** True if the byte at machine address `address` may be read and written by native domain `d`. */
-export function nativeOwns(d: Domain, address: u64): bool {
+function nativeOwns(d: Domain, address: u64): bool {
   const mfn = address >> 12;
   if (!mfnValid(mfn)) return false;
   if (pageOwner(<u32>mfn) == d.domid && pageCount(<u32>mfn) != 0) return true;
   return slotOf(d, <u32>mfn) != 0 || slotOf(d, (<u32>mfn) | HOLD_WRITABLE) != 0;
+}
+
+/** A native domain's pointer is a machine address. */
+export function nativeRangeOk(guest: u64, bytes: u64): bool {
+  return guest + bytes >= guest;
+}
+export function nativeTranslate(v: Vcpu, guest: u64, how: u32): usize {
+  return nativeOwns(v.domain, guest) ? <usize>guest : 0;
 }
 
 /** Makes room for one more key: never more than seven eighths of the slots are used, so a search ends. 0, -ENOMEM or -EBUSY. */

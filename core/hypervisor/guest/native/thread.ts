@@ -1,6 +1,6 @@
 /** The thread of a native domain's vCPU: TypeScript that makes hypercalls through an instance of core.wasm of its own. */
 import { EBUSY, EINVAL, ENOMEM, ESRCH } from "../../abi/errno";
-import { initPcpu, useCodeTables } from "../../boot/threads";
+import { initPcpu, useMemory } from "../../boot/threads";
 import { RUNSTATE_blocked, RUNSTATE_running, Vcpu, domainById, setCurrentVcpu, vcpuOf } from "../../domain/domain";
 import { allocXenheapPages } from "../../memory/allocator";
 import { frameAddress } from "../../memory/frames";
@@ -29,7 +29,7 @@ export function becomeNative(domid: u32, vcpuId: u32): i32 {
   const p = changetype<Pcpu>(v.nativePcpu);
   initPcpu(p, NO_PCPU);
   setSelf(p);
-  useCodeTables();
+  useMemory();
   setCurrentVcpu(v);
   return 0;
 }

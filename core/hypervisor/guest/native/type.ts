@@ -3,7 +3,7 @@ import { EINVAL } from "../../abi/errno";
 import { Vcpu } from "../../domain/domain";
 import { VM_ASSISTS_PV64 } from "../pv/assists";
 import { GuestType, TRAITS_NATIVE } from "../type";
-import { countNativeHolds, nativeOwns, nativeReleaseAll } from "./frames";
+import { countNativeHolds, nativeRangeOk, nativeReleaseAll, nativeTranslate } from "./frames";
 import { nativeColumn } from "./hypercalls";
 
 /** What is about running on pCPUs is left out: those who call it ask runsOnPcpus first. */
@@ -19,8 +19,8 @@ export function describeNative(type: GuestType): void {
   type.setExtContext = noContext;
   type.getExtContext = noContext;
   type.hypercall = nativeColumn;
-  type.rangeOk = rangeOk;
-  type.translate = translate;
+  type.rangeOk = nativeRangeOk;
+  type.translate = nativeTranslate;
 }
 
 /** The hypervisor makes the control domain itself; no other one is native. */
@@ -33,10 +33,4 @@ function initVcpu(v: Vcpu): i32 {
 function releaseVcpu(v: Vcpu): void {}
 function noContext(v: Vcpu, context: usize): i32 {
   return -EINVAL;
-}
-function rangeOk(guest: u64, bytes: u64): bool {
-  return guest + bytes >= guest;
-}
-function translate(v: Vcpu, guest: u64, how: u32): usize {
-  return nativeOwns(v.domain, guest) ? <usize>guest : 0;
 }

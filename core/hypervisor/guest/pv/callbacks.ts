@@ -13,7 +13,7 @@ import {
 } from "../../domain/domain";
 import { clearGuestFault, copyFromGuest, guestFault, readGuest16, readGuest64 } from "../../hypercall/guest_access";
 import { continueWith, preemptCheck } from "../../hypercall/continuation";
-import { isCanonical } from "../../../machine/cpu/mmu";
+import { isCanonical } from "../../../machine/cpu/paging/format";
 import { threadScratch } from "../../sched/pcpu";
 
 const VECTORS: u32 = 256;

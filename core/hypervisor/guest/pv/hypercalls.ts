@@ -2,7 +2,7 @@
 import { EINVAL, ENOSYS, EPERM } from "../../abi/errno";
 import * as abi from "../../abi/arch_x86";
 import * as nr from "../../abi/xen";
-import { isCanonical } from "../../../machine/cpu/mmu";
+import { isCanonical } from "../../../machine/cpu/paging/format";
 import { refreshMode } from "../../../machine/cpu/mode";
 import { CPU_KERNEL_GS_BASE, FS, GS, SEG_BASE } from "../../../machine/cpu/state";
 import { doDomctl } from "../../control/domctl";

@@ -20,6 +20,7 @@ import { CPU_GPR, CPU_RFLAGS } from "../../../machine/cpu/state";
 import { VMASST_TYPE_architectural_iopl } from "../../abi/xen";
 import { Vcpu } from "../../domain/domain";
 import { guestRangeOk, walkGuest } from "./address";
+import { TO_READ } from "../type";
 import { enterGuestAccess, leaveGuestAccess } from "../../sched/pcpu";
 import { virtualCpl } from "./mode";
 
@@ -52,7 +53,7 @@ export function portsAllowed(v: Vcpu, port: u32, bytes: u32): bool {
 function kernelByte(v: Vcpu, address: u64): u32 {
   if (!guestRangeOk(address, 1)) return 0xff;
   enterGuestAccess();
-  const at = walkGuest((<u64>v.kernelCr3) << 12, address, false);
+  const at = walkGuest((<u64>v.kernelCr3) << 12, address, TO_READ);
   const byte: u32 = at ? load<u8>(at) : 0xff;
   leaveGuestAccess();
   return byte;

@@ -2,7 +2,7 @@
  * RDMSR and WRMSR of a PV kernel. Numbers: SDM volume 4; what is there, and what writing does: Xen 4.17's policy for PV guests on an
  * Intel processor.
  */
-import { isCanonical } from "../../../machine/cpu/mmu";
+import { isCanonical } from "../../../machine/cpu/paging/format";
 import { CPU_EFER, CPU_KERNEL_GS_BASE, CPU_PAT, CPU_TSC_AUX, FS, GS, SEG_BASE } from "../../../machine/cpu/state";
 import { PGT_writable_page, frameAddress } from "../../memory/frames";
 import { getPageAndType, putPageAndType } from "../../memory/page_type";

@@ -1,7 +1,7 @@
 /** PV vCPUs: their first state, their context as setvcpucontext and VCPUOP_initialise give it, and their end. */
 import { getRflags, setRflags } from "../../../machine/cpu/flags";
 import { cpu, setCpu } from "../../../machine/cpu/machine";
-import { isCanonical } from "../../../machine/cpu/mmu";
+import { isCanonical } from "../../../machine/cpu/paging/format";
 import * as s from "../../../machine/cpu/state";
 import { EINVAL, ENOMEM, EOPNOTSUPP, ERESTART } from "../../abi/errno";
 import * as abi from "../../abi/arch_x86";
