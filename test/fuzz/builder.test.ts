@@ -16,6 +16,8 @@ import { layoutPv } from "../../core/dom0/builder/layout.ts";
 import { pvParameters } from "../../core/dom0/builder/notes.ts";
 import { lz4Bomb, lzmaBomb, zstdBomb } from "../dom0/bombs.ts";
 import { pvElf } from "../dom0/elf-files.ts";
+import { breath } from "../breath.ts";
+import { ownMilliseconds } from "../process.ts";
 import { mutate, pick, random, SEED, triesOf } from "./random.ts";
 
 const MOST_MS = 3000;
@@ -55,11 +57,12 @@ describe("a kernel's file", () => {
     const kinds = new Map<string, number>();
     let slowest = 0;
     for (let i = 0; i < tries; i++) {
+      if (i % 500 === 0) await breath();
       const file = pick(chance, files);
       // Headers and notes, for the most part: what is behind them is code, which nobody reads.
       const within = chance(3) === 0 ? file.length : pick(chance, [64, 200, 1024, 8192]);
       const bad = mutate(chance, file, within);
-      const began = performance.now();
+      const began = ownMilliseconds();
       const image = await identifyImage(bad);
       expect(image.bootable || image.reason !== null, `try ${i}`).toBe(true);
       if (image.bootable && image.elf)
@@ -68,7 +71,7 @@ describe("a kernel's file", () => {
         } catch (error) {
           expect(error, `try ${i}`).toBeInstanceOf(ImageError);
         }
-      slowest = Math.max(slowest, performance.now() - began);
+      slowest = Math.max(slowest, ownMilliseconds() - began);
       kinds.set(image.kind, (kinds.get(image.kind) ?? 0) + 1);
     }
     expect(slowest).toBeLessThan(MOST_MS);
@@ -110,15 +113,16 @@ describe("packed data", () => {
       let refused = 0;
       let slowest = 0;
       for (let i = 0; i < times; i++) {
+        if (i % 100 === 0) await breath();
         const bad = mutate(chance, original, chance(2) === 0 ? original.length : 32);
-        const began = performance.now();
+        const began = ownMilliseconds();
         try {
           expect((await unpack(bad, compression)).length, `try ${i}`).toBeLessThanOrEqual(most);
         } catch (error) {
           refused++;
           expect((error as Error).message, `try ${i}`).toMatch(/\w{3}/);
         }
-        slowest = Math.max(slowest, performance.now() - began);
+        slowest = Math.max(slowest, ownMilliseconds() - began);
       }
       expect(refused).toBeGreaterThan(times / 20);
       expect(slowest).toBeLessThan(2 * MOST_MS);

@@ -8,6 +8,8 @@ import { DEFAULT_QUOTA } from "../../core/dom0/xenstore/quota.ts";
 import { XS } from "../../core/dom0/xenstore/wire.ts";
 import { Xenstored } from "../../core/dom0/xenstore/xenstored.ts";
 import { RingClient } from "../dom0/ring-client.ts";
+import { breath } from "../breath.ts";
+import { ownMilliseconds } from "../process.ts";
 import { pick, random, SEED, triesOf, type Random } from "./random.ts";
 
 const TRIES = triesOf(8000);
@@ -124,7 +126,7 @@ describe("a hostile domain's xenstore ring", () => {
     const kinds = new Map<string, number>();
     try {
       for (let i = 0; i < TRIES; i++) {
-        const began = performance.now();
+        const began = ownMilliseconds();
         const type = chance(20) === 0 ? chance(2 ** 16) : pick(chance, types);
         const open = [...hostile.connection.transactions.keys()];
         const transaction = chance(3) === 0 ? 0 : chance(8) === 0 ? chance(2 ** 32) : (pick(chance, open) ?? 0);
@@ -167,7 +169,7 @@ describe("a hostile domain's xenstore ring", () => {
             const kind = message.type === XS.ERROR ? text : `type ${message.type}`;
             kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
           }
-        slowest = Math.max(slowest, performance.now() - began);
+        slowest = Math.max(slowest, ownMilliseconds() - began);
         if (i % 500 === 499) judge(all, i);
         // Its own directory it may remove or give to others, which is the end of much that it could try.
         if (i % 20 === 0) {
@@ -175,7 +177,7 @@ describe("a hostile domain's xenstore ring", () => {
           dom0.setPermissions(`/local/domain/${HOSTILE}`, [`n${HOSTILE}`]);
         }
         // Events are delivered between requests.
-        if (i % 50 === 0) await Promise.resolve();
+        if (i % 50 === 0) await (i % 500 === 0 ? breath() : Promise.resolve());
       }
       judge(all, TRIES);
       // A bug of xenstored's own is told there, and to the guest as EIO.
