@@ -31,11 +31,11 @@ describe("dump-core", () => {
     const config = `name = "dumped"\nkernel = "${kernel}"\nmemory = ${MEMORY_MIB}\nvcpus = 2\n`;
     ({ domid } = await host.toolstack.request("create", { config }));
     await host.toolstack.request("consoleAttach", { domid });
-    await expect.poll(() => text, WAIT).toMatch(/mini> /);
   });
   afterAll(() => host?.powerOff());
 
   it("has the format's sections and notes", async () => {
+    await expect.poll(() => text, WAIT).toMatch(/mini> /);
     const file = path.join(folder, "core");
     const { bytes } = await dump("core");
     expect(statSync(file)).toMatchObject({ size: bytes });

@@ -26,7 +26,7 @@ import { systemTime } from "./clock";
 import { IPI_RESCHEDULE, sendIpi } from "./ipi";
 import { spinLock, spinTryLock, spinUnlock } from "./lock";
 import { NO_PCPU, Pcpu, onlinePcpus, pcpuAt, pcpuCount, self } from "./pcpu";
-import { choosePcpu, hasBetterPlace, mayRunOn, prefers } from "./placement";
+import { choosePcpu, hasBetterPlace, isIdle, mayRunOn, prefers } from "./placement";
 import { recordSwitch } from "./switches";
 
 export const PRIORITY_BOOST: i32 = 0;
@@ -153,6 +153,17 @@ function tickle(p: Pcpu, v: Vcpu): void {
   if (found == NO_PCPU) return;
   if (found == self.id) self.sliceEnd = 0;
   else sendIpi(found, IPI_RESCHEDULE);
+}
+
+/** Makes an idle pCPU look, if there is one where the vCPU, which waits on p's queue, may run. */
+function wakeIdleFor(p: Pcpu, v: Vcpu): void {
+  const count = pcpuCount();
+  for (let i: u32 = 1; i < count; i++) {
+    const other = pcpuAt((p.id + i) % count);
+    if (!isIdle(other) || !mayRunOn(v, other.id)) continue;
+    if (other.id != self.id) sendIpi(other.id, IPI_RESCHEDULE);
+    return;
+  }
 }
 
 /** Something of higher priority waits here, or elsewhere while only one without credit runs here. */
@@ -343,6 +354,8 @@ export function vcpuSaved(v: Vcpu): void {
   const p = lockQueueOf(v);
   v.isRunning = 0;
   const queued = v.onQueue;
+  // It had to make way: an idle pCPU that may take it sleeps, and would not look.
+  if (queued) wakeIdleFor(p, v);
   unlockQueue(p);
   if (!queued && vcpuRunnable(v)) vcpuWake(v);
 }
