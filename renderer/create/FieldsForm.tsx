@@ -1,7 +1,8 @@
-import { useState } from "react";
+import { useState, type ReactNode } from "react";
 import type { ShutdownAction } from "../../core/api/schema.ts";
 import type { TermId } from "../glossary/terms.ts";
-import { DEFAULTS, type FieldName, type Fields } from "./fields.ts";
+import { DISK_BOOT } from "./devices.ts";
+import { DEFAULTS, OWN_SCREEN, type FieldName, type Fields } from "./fields.ts";
 import { Field, FilePick } from "./Field.tsx";
 import { FileFacts } from "./FileFacts.tsx";
 import type { Finding } from "./checks.ts";
@@ -23,12 +24,15 @@ export function FieldsForm({
   fields,
   findingOf,
   kernel,
+  devices,
   set,
   onPick,
 }: {
   fields: Fields;
   findingOf: (field: FieldName) => Finding | undefined;
   kernel: TakenFile | undefined;
+  /** Its disks and networks. */
+  devices: ReactNode;
   set: (field: FieldName, value: string) => void;
   onPick: (file: File) => void;
 }) {
@@ -65,18 +69,50 @@ export function FieldsForm({
           )}
         </Field>
       </div>
-      <Field label="Kernel" finding={findingOf("kernel")} hint="An ELF image with Xen notes, or a Linux bzImage.">
-        {(props) => <FilePick {...props} name={fields.kernel} onPick={onPick} />}
+      <Field label="Boots" finding={findingOf("bootloader")}>
+        {(props) => (
+          <select {...props} value={fields.bootloader} onChange={({ target }) => set("bootloader", target.value)}>
+            <option value="">a kernel that is given here</option>
+            <option value={DISK_BOOT}>what is installed on its first disk</option>
+            {!["", DISK_BOOT].includes(fields.bootloader) && <option>{fields.bootloader}</option>}
+          </select>
+        )}
       </Field>
-      {kernel && <FileFacts file={kernel} />}
-      <Field label="RAM disk" finding={findingOf("ramdisk")} hint="Optional.">
-        {(props) => <FilePick {...props} name={fields.ramdisk} onPick={onPick} onClear={() => set("ramdisk", "")} />}
-      </Field>
-      {input("Command line", "cmdline", undefined, true)}
+      {fields.bootloader === "" ? (
+        <>
+          <Field label="Kernel" finding={findingOf("kernel")} hint="An ELF image with Xen notes, or a Linux bzImage.">
+            {(props) => <FilePick {...props} name={fields.kernel} onPick={onPick} />}
+          </Field>
+          {kernel && <FileFacts file={kernel} />}
+          <Field label="RAM disk" finding={findingOf("ramdisk")} hint="Optional.">
+            {(props) => (
+              <FilePick {...props} name={fields.ramdisk} onPick={onPick} onClear={() => set("ramdisk", "")} />
+            )}
+          </Field>
+        </>
+      ) : (
+        (fields.kernel || findingOf("kernel")) &&
+        input("Kernel on the disk", "kernel", "In place of its boot menu.", true)
+      )}
+      {input("Command line", "cmdline", fields.bootloader ? "Added to what the boot menu says." : undefined, true)}
       <div className="field-pair">
         {input("Memory, MiB", "memory")}
         {input("vCPUs", "vcpus")}
       </div>
+      {devices}
+      <Field
+        label="Screen"
+        finding={findingOf("screen")}
+        hint="A framebuffer with keyboard and pointer, on the Display tab and for VNC viewers of this computer."
+      >
+        {(props) => (
+          <select {...props} value={fields.screen} onChange={({ target }) => set("screen", target.value)}>
+            <option value="">none, a console only</option>
+            <option value="1">a framebuffer</option>
+            {fields.screen === OWN_SCREEN && <option value={OWN_SCREEN}>as vfb says</option>}
+          </select>
+        )}
+      </Field>
       <details
         className="more"
         open={more || MORE.some((field) => findingOf(field) !== undefined)}

@@ -9,6 +9,7 @@ import { edgesOf, Kept, nodesOf, partOf, type BoxNode, type PartNode } from "./d
 import { openMenu } from "../ui/ContextMenu.tsx";
 import { deviceMenu } from "./menu.ts";
 import { HandshakeCard } from "./HandshakeCard.tsx";
+import { DeviceList } from "./DeviceList.tsx";
 import { BoxView, PartView } from "./nodes.tsx";
 import { PartFacts } from "./PartFacts.tsx";
 import { GrantTable, PortTable } from "./tables.tsx";
@@ -52,6 +53,7 @@ export function DevicesTab({ domid }: { domid: number }) {
   if (!shown) return <p className="page-empty">Reading rings and ports…</p>;
   return (
     <div className="devices">
+      <DeviceList domid={domid} devices={shown.devices} select={select} />
       {shown.devices.length > 0 ? (
         <ReactFlowProvider>
           <Diagram devices={shown.devices} selected={selected} select={select} />

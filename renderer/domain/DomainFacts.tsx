@@ -1,3 +1,4 @@
+import { Fragment } from "react";
 import type { DomainInfo } from "../../core/api/schema.ts";
 import { Term } from "../glossary/Term.tsx";
 
@@ -78,7 +79,9 @@ export function Config({ config }: { config: NonNullable<DomainInfo["config"]> }
       <p className="muted config-note">To change these, create the domain anew.</p>
       <dl className="facts">
         <dt>Kernel</dt>
-        <dd className="mono">{config.kernel}</dd>
+        <dd className={config.kernel ? "mono" : undefined}>
+          {config.kernel || "found on its first disk at each boot"}
+        </dd>
         {config.ramdisk && (
           <>
             <dt>RAM disk</dt>
@@ -90,6 +93,16 @@ export function Config({ config }: { config: NonNullable<DomainInfo["config"]> }
             <dt>Command line</dt>
             <dd className="mono">{config.cmdline}</dd>
           </>
+        )}
+        {config.devices.flatMap(({ kind, id, back }) =>
+          kind === "vbd"
+            ? [
+                <Fragment key={id}>
+                  <dt>Disk {back.dev}</dt>
+                  <dd className="mono">{back.params || "an empty drive"}</dd>
+                </Fragment>,
+              ]
+            : [],
         )}
         <dt>
           <Term of="maxmem">Memory</Term>

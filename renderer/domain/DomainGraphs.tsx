@@ -31,6 +31,11 @@ export function LiveGraphs({ domid, uuid, name }: Pick<DomainInfo, "domid" | "uu
       max: MEMORY_ROOM * Math.max(...memoryLines(figures).map(({ series }) => largest(series.values))),
       lines: memoryLines(figures),
     },
+    ...TRAFFIC.map(({ title, unit, lines }) => ({
+      title,
+      unit,
+      lines: lines.map(([label, metric], i) => ({ label, series: figures[metric], color: i })),
+    })).filter(({ lines }) => lines.some(({ series }) => series.values.some((value) => value > 0))),
   ];
   const others: Kind[] = [
     { title: "Exits", term: "exit", unit: "/s", lines: exitLines(figures) },
@@ -71,6 +76,26 @@ export function LiveGraphs({ domid, uuid, name }: Pick<DomainInfo, "domid" | "uu
     </>
   );
 }
+
+/** What goes through disks and networks, shown where anything did. Directions are the guest's. */
+const TRAFFIC = [
+  {
+    title: "Disks",
+    unit: "B/s",
+    lines: [
+      ["read", "diskRead"],
+      ["written", "diskWritten"],
+    ],
+  },
+  {
+    title: "Network",
+    unit: "B/s",
+    lines: [
+      ["received", "netReceived"],
+      ["sent", "netSent"],
+    ],
+  },
+] as const;
 
 function largest(values: Iterable<number | null>): number {
   let found = 1;
@@ -154,6 +179,12 @@ function longKinds(kept: LongHistory): LongGraphKind[] {
       max: MEMORY_ROOM * memoryTop,
       lines: longMemoryLines,
     },
+    ...TRAFFIC.map(({ title, unit, lines }) => ({
+      title,
+      unit,
+      large: true as const,
+      lines: (all: LongHistory) => lines.flatMap(([label, metric], color) => metricLine(metric, { label, color })(all)),
+    })).filter(({ lines }) => lines(kept).some(({ series }) => series.mean.some((value) => (value ?? 0) > 0))),
     {
       title: "Waiting for a pCPU, all vCPUs",
       term: "runstate-runnable",

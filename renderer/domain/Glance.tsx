@@ -43,7 +43,7 @@ export function Glance({ domain }: { domain: DomainInfo }) {
     <Facts
       state={stateOf(domain)}
       up={["Up", uptimeText(domain.createdAt)]}
-      kernel={domain.config?.kernel ?? null}
+      kernel={domain.config ? bootedFrom(domain.config) : null}
       stop={stop ? stopText(stop, domain.domid) : "None since the host’s power-on"}
     />
   );
@@ -55,7 +55,7 @@ export function EndGlance({ domid, last, stop }: { domid: number; last: DomainIn
     <Facts
       state={endOf({ reason: stop?.reason ?? "" })}
       up={["Was up", stop && last ? spanText(stop.at - last.createdAt) : "Nobody noticed how long"]}
-      kernel={last?.config?.kernel ?? null}
+      kernel={last?.config ? bootedFrom(last.config) : null}
       stop={stop ? stopText(stop, domid) : "Nobody noticed why"}
     />
   );
@@ -98,4 +98,8 @@ function Facts({
       </div>
     </dl>
   );
+}
+
+function bootedFrom({ kernel }: NonNullable<DomainInfo["config"]>): string {
+  return kernel || "on its first disk";
 }

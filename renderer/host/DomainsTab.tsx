@@ -72,6 +72,8 @@ function rowOf(domain: DomainInfo): Row {
       memory: domain.memoryMiB,
       hypercalls: figures?.hypercalls.last ?? NaN,
       events: figures?.events.last ?? NaN,
+      disk: (figures?.diskRead.last ?? NaN) + (figures?.diskWritten.last ?? NaN),
+      network: (figures?.netReceived.last ?? NaN) + (figures?.netSent.last ?? NaN),
       cpuTime: domain.cpuTimeSeconds,
       uptime: (Date.now() - domain.createdAt) / 1000,
     },
@@ -351,6 +353,7 @@ function DomainRow({
   );
 }
 
+const UNITS: Partial<Record<ListColumn, string>> = { cpu: "%", disk: "B/s", network: "B/s" };
 const CELL_CLASS: Partial<Record<ListColumn, string>> = { folder: "domains-group", tags: "domains-group" };
 
 function shownColumns(hidden: readonly ListColumn[]): (typeof LIST_COLUMNS)[number][] {
@@ -373,7 +376,7 @@ function cellOf(id: ListColumn, { domid, name, state, domain, values }: Row, fol
   if (id === "memory") return `${Math.round(domain.memoryMiB)} MiB`;
   if (id === "cpuTime") return `${domain.cpuTimeSeconds.toFixed(1)} s`;
   if (id === "uptime") return uptimeText(domain.createdAt);
-  return formatValue(Number(values[id]), id === "cpu" ? "%" : "/s");
+  return formatValue(Number(values[id]), UNITS[id] ?? "/s");
 }
 
 /** What is not known comes last, whichever way. */
