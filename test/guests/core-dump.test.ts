@@ -5,19 +5,20 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PoweredHost } from "../../core/toolstack/power.ts";
+import { debianKernel, guestsMissing, initramfs } from "./images.ts";
 import { temporaryFolder } from "../temporary.ts";
 
 const imageFolder = pathToFileURL(`${path.resolve(import.meta.dirname, "../../dist")}/`);
-const kernel = path.resolve(import.meta.dirname, "../../dist/assets/guests/mini.elf");
+const missing = guestsMissing();
 const folder = temporaryFolder("core");
-const WAIT = { timeout: 30_000 };
+const WAIT = { timeout: 120_000 };
 const PAGE = 4096;
 /** struct vcpu_guest_context: user_regs.rip. */
 const CONTEXT_BYTES = 5168;
 const RIP = 648;
-const MEMORY_MIB = 32;
+const MEMORY_MIB = 128;
 
-describe("dump-core", () => {
+describe.skipIf(missing !== null)(`dump-core${missing ? ` (${missing})` : ""}`, { timeout: 180_000 }, () => {
   let host: PoweredHost;
   let domid: number;
   let text = "";
@@ -28,14 +29,14 @@ describe("dump-core", () => {
     host = new PoweredHost({ memoryMiB: 256, pcpus: 1, imageFolder });
     await host.start();
     host.toolstack.on("console", ({ bytes }) => (text += Buffer.from(bytes).toString("latin1")));
-    const config = `name = "dumped"\nkernel = "${kernel}"\nmemory = ${MEMORY_MIB}\nvcpus = 2\n`;
+    const config = `name = "dumped"\nkernel = "${debianKernel()}"\nramdisk = "${initramfs("shell")}"\nextra = "console=hvc0 quiet"\nmemory = ${MEMORY_MIB}\n`;
     ({ domid } = await host.toolstack.request("create", { config }));
     await host.toolstack.request("consoleAttach", { domid });
-    await expect.poll(() => text, WAIT).toMatch(/mini> /);
   });
   afterAll(() => host?.powerOff());
 
   it("has the format's sections and notes", async () => {
+    await expect.poll(() => text, WAIT).toMatch(/GUEST-INFO/);
     const file = path.join(folder, "core");
     const { bytes } = await dump("core");
     expect(statSync(file)).toMatchObject({ size: bytes });
@@ -45,40 +46,38 @@ describe("dump-core", () => {
     const sections = readelf("-S", file);
     for (const name of [".shstrtab", ".note.Xen", ".xen_prstatus", ".xen_shared_info", ".xen_p2m", ".xen_pages"])
       expect(sections).toContain(` ${name} `);
-    const notes = readelf("-n", file);
-    for (const type of ["2000000", "2000001", "2000002", "2000003"]) expect(notes).toContain(type);
-    expect(notes).not.toMatch(/warning|corrupt/i);
-
     const image = readFileSync(file);
     const at = (name: string): Buffer => {
       const [, offset, size] = new RegExp(`\\${name} +\\w+ +[0-9a-f]+ ([0-9a-f]+) ([0-9a-f]+)`).exec(sections)!;
       return image.subarray(parseInt(offset!, 16), parseInt(offset!, 16) + parseInt(size!, 16));
     };
+    // The four notes; readelf -n looks for a core file's in program headers, which this format has not.
+    const types: number[] = [];
+    for (let rest = at(".note.Xen"); rest.length > 0; rest = rest.subarray(16 + rest.readUInt32LE(4))) {
+      expect(rest.toString("latin1", 12, 16)).toBe("Xen\0");
+      types.push(rest.readUInt32LE(8));
+    }
+    expect(types).toEqual([0x2000000, 0x2000001, 0x2000002, 0x2000003]);
     // The header note: magic of a PV domain, vCPUs, pages, their size.
     const header = at(".note.Xen").subarray(16 + 16);
     const [magic, vcpus, pages, pageSize] = [0, 8, 16, 24].map((offset) => Number(header.readBigUInt64LE(offset)));
-    expect({ magic, vcpus, pageSize }).toEqual({ magic: 0xf00febed, vcpus: 2, pageSize: PAGE });
-    expect(pages).toBeGreaterThan((MEMORY_MIB - 1) * 256);
+    expect({ magic, vcpus, pageSize }).toEqual({ magic: 0xf00febed, vcpus: 1, pageSize: PAGE });
+    expect(pages).toBeGreaterThan((MEMORY_MIB - 8) * 256);
     expect(at(".xen_pages").length).toBe(pages! * PAGE);
     const p2m = at(".xen_p2m");
     const pfns = Array.from({ length: pages! }, (_, i) => Number(p2m.readBigUInt64LE(16 * i)));
     expect(pfns).toEqual(pfns.toSorted((a, b) => a - b));
     expect(new Set(pfns).size).toBe(pages);
-    // Memory: the kernel's own words, and its vCPUs in its code.
-    expect(at(".xen_pages").includes("keep N vCPUs busy")).toBe(true);
-    const symbols = execFileSync("readelf", ["-lW", kernel], { encoding: "utf8" });
-    const loads = [...symbols.matchAll(/LOAD +0x\w+ 0x(\w+) 0x\w+ 0x\w+ 0x(\w+)/g)].map(
-      ([, from, size]) => [BigInt(`0x${from!}`), BigInt(`0x${size!}`)] as const,
-    );
-    for (let vcpu = 0; vcpu < 2; vcpu++) {
-      const rip = at(".xen_prstatus").readBigUInt64LE(vcpu * CONTEXT_BYTES + RIP);
-      expect(loads.some(([from, size]) => rip >= from && rip < from + size)).toBe(true);
-    }
+    // Memory: the kernel's own words. Its vCPU waits in the kernel, or computes in a program.
+    expect(at(".xen_pages").includes("Linux version 6.1")).toBe(true);
+    const context = at(".xen_prstatus");
+    expect(context.length).toBe(CONTEXT_BYTES);
+    expect(context.readBigUInt64LE(RIP)).toBeGreaterThan(0n);
   });
 
   it("lets the guest go on, also one that was paused before it is", async () => {
-    await host.toolstack.request("consoleInput", { domid, bytes: Buffer.from("uptime\r") });
-    await expect.poll(() => text, WAIT).toMatch(/up \d/);
+    await host.toolstack.request("consoleInput", { domid, bytes: Buffer.from("echo $((6*7))\r") });
+    await expect.poll(() => text, WAIT).toMatch(/\n42/);
     await host.toolstack.request("pause", { domid });
     await dump("paused");
     const { stateString } = (await host.toolstack.request("list", {}))!.find((each) => each.domid === domid)!;

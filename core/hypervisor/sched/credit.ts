@@ -22,7 +22,7 @@ import {
   vcpuRunnable,
 } from "./runqueue";
 import { recordSwitch } from "./switches";
-import { vcpuWake } from "./wake";
+import { vcpuWake, wakeIdleFor } from "./wake";
 
 /** Number of the credit scheduler in the ABI, and its name. */
 export const XEN_SCHEDULER_CREDIT: u32 = 5;
@@ -160,6 +160,8 @@ export function vcpuSaved(v: Vcpu): void {
   const p = lockQueueOf(v);
   v.isRunning = 0;
   const queued = v.onQueue;
+  // It had to make way: an idle pCPU that may take it sleeps, and would not look.
+  if (queued) wakeIdleFor(p, v);
   unlockQueue(p);
   if (!queued && vcpuRunnable(v)) vcpuWake(v);
 }

@@ -35,7 +35,7 @@ export function hasBetterPlace(v: Vcpu, pcpu: u32): bool {
   return false;
 }
 
-function isIdle(p: Pcpu): bool {
+export function isIdle(p: Pcpu): bool {
   return atomic.load<usize>(changetype<usize>(p) + offsetof<Pcpu>("current")) == 0 && p.queueLength == 0;
 }
 

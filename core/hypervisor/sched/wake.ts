@@ -3,8 +3,8 @@ import { runsOnPcpus } from "../guest/type";
 import { RUNSTATE_blocked, RUNSTATE_offline, RUNSTATE_runnable, Vcpu } from "../domain/domain";
 import { systemTime } from "./clock";
 import { IPI_RESCHEDULE, sendIpi } from "./ipi";
-import { onlinePcpus, pcpuCount, self } from "./pcpu";
-import { choosePcpu, hasBetterPlace, mayRunOn } from "./placement";
+import { Pcpu, onlinePcpus, pcpuAt, pcpuCount, self } from "./pcpu";
+import { choosePcpu, hasBetterPlace, isIdle, mayRunOn } from "./placement";
 import {
   PRIORITY_BOOST,
   PRIORITY_OVER,
@@ -93,4 +93,15 @@ export function schedInitVcpu(v: Vcpu): void {
   v.processor = v.vcpuId % pcpuCount();
   v.runstate = runsOnPcpus(v.domain) ? RUNSTATE_offline : RUNSTATE_blocked;
   v.runstateSince = systemTime();
+}
+
+/** Makes an idle pCPU look, if there is one where the vCPU, which waits on p's queue, may run. Under that queue's lock. */
+export function wakeIdleFor(p: Pcpu, v: Vcpu): void {
+  const count = pcpuCount();
+  for (let i: u32 = 1; i < count; i++) {
+    const other = pcpuAt((p.id + i) % count);
+    if (!isIdle(other) || !mayRunOn(v, other.id)) continue;
+    if (other.id != self.id) sendIpi(other.id, IPI_RESCHEDULE);
+    return;
+  }
 }
