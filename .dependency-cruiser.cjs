@@ -31,6 +31,11 @@ module.exports = {
       "^(core/(abi|hypervisor|dom0|toolstack|api|cli)|electron|renderer)",
     ),
     layer("machine-below-hypervisor", "^core/machine", "^(core/(hypervisor|dom0|toolstack|api|cli)|electron|renderer)"),
+    layer(
+      "types-of-guests-by-their-structure",
+      "^core/hypervisor/(?!guest/|core\\.ts$)",
+      "^core/hypervisor/guest/(pv|native)/",
+    ),
     layer("hypervisor-below-dom0", "^core/hypervisor", "^(core/(dom0|toolstack|api|cli)|electron|renderer)"),
     layer("dom0-reaches-by-hypercall", "^core/(dom0|toolstack)", "^core/hypervisor", "^core/hypervisor/abi/"),
     layer("dom0-below-toolstack", "^core/dom0", "^(core/(toolstack|api|cli)|electron|renderer)"),
