@@ -1,5 +1,8 @@
 /** The VNC server by itself: versions, password, sizes, keys, and clients that are hostile. XENARIUM_SEED=n tries other messages. */
+import type { Socket } from "node:net";
+import { Duplex } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { VncClient } from "../../../core/dom0/display/vnc/client.ts";
 import { VncServer } from "../../../core/dom0/display/vnc/server.ts";
 import { Painted, screenOf, type Typed } from "./painted.ts";
 import { RfbClient } from "./rfb-client.ts";
@@ -193,6 +196,40 @@ describe("a VNC server", () => {
     expect(slow.isClosed).toBe(false);
     slow.socket.resume();
     expect((await slow.update()).length).toBeGreaterThan(0);
+  });
+
+  it("goes on by itself when what waited for a slow reader has gone, however little it was", async () => {
+    // A connection whose other end takes when it is told to; updates of 4 KiB, which Node does not call full.
+    const small = new Painted(32, 32);
+    typed.screen.show(small);
+    const sent: Buffer[] = [];
+    let take: (() => void) | null = null;
+    let isSlow = false;
+    const socket = new Duplex({
+      read() {},
+      write(chunk: Buffer, _encoding, done) {
+        sent.push(chunk);
+        if (isSlow) take = done;
+        else done();
+      },
+    });
+    new VncClient(socket as Socket, typed.screen, { password: null, name: "", refusal: null });
+    const ask = Buffer.from([3, 0, 0, 0, 0, 0, 0, 32, 0, 32]);
+    socket.push(Buffer.concat([Buffer.from("RFB 003.008\n"), Buffer.of(1, 1), ask]));
+    const updates = (): number => sent.filter(({ length }) => length > 4096).length;
+    await expect.poll(updates).toBe(1);
+    isSlow = true;
+    socket.push(ask);
+    await expect.poll(updates).toBe(2);
+    expect(socket.writableLength).toBeGreaterThan(0);
+    // Asked for before the second has gone, and never again.
+    socket.push(ask);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(updates()).toBe(2);
+    isSlow = false;
+    take!();
+    await expect.poll(updates).toBe(3);
+    socket.destroy();
   });
 
   it("takes sixteen clients and says so to the next", async () => {

@@ -64,8 +64,7 @@ export class VncClient {
     this.#handshake = setTimeout(() => socket.destroy(), HANDSHAKE_MS).unref();
     socket.on("error", () => socket.destroy());
     socket.on("close", () => this.#gone());
-    socket.on("drain", () => this.#serve());
-    socket.write("RFB 003.008\n");
+    this.#write(Buffer.from("RFB 003.008\n"));
     const pieces = new Pieces(this.#talk());
     socket.on("data", (chunk) => {
       try {
@@ -79,6 +78,11 @@ export class VncClient {
 
   close(): void {
     this.#socket.destroy();
+  }
+
+  /** When the system has taken it, what is wanted meanwhile may follow. Node's "drain" is told of long waits alone. */
+  #write(bytes: Buffer): void {
+    this.#socket.write(bytes, () => this.#serve());
   }
 
   #gone(): void {
@@ -150,14 +154,14 @@ export class VncClient {
       this.#socket.end(Buffer.concat([minor === 3 ? word(0) : Buffer.of(0), text(refusal!)]));
       return false;
     }
-    if (minor === 3) this.#socket.write(word(type));
+    if (minor === 3) this.#write(word(type));
     else {
-      this.#socket.write(Buffer.of(1, type));
+      this.#write(Buffer.of(1, type));
       if ((yield 1)[0] !== type) throw new RfbError("security type");
     }
     if (type === VNC_AUTHENTICATION) {
       const challenge = randomBytes(CHALLENGE_BYTES);
-      this.#socket.write(challenge);
+      this.#write(challenge);
       const response = yield CHALLENGE_BYTES;
       if (!isRightResponse(response, challenge, password!)) {
         const answer = minor === 8 ? Buffer.concat([word(1), text("The password is another.")]) : word(1);
@@ -166,7 +170,7 @@ export class VncClient {
       }
     }
     // Before 3.8 who needs no password is told nothing.
-    if (type === VNC_AUTHENTICATION || minor === 8) this.#socket.write(word(0));
+    if (type === VNC_AUTHENTICATION || minor === 8) this.#write(word(0));
     return true;
   }
 
@@ -182,7 +186,7 @@ export class VncClient {
     const size = Buffer.alloc(4);
     size.writeUInt16BE(this.#width, 0);
     size.writeUInt16BE(this.#height, 2);
-    this.#socket.write(Buffer.concat([size, PixelFormat.ownBytes(), text(this.#options.name)]));
+    this.#write(Buffer.concat([size, PixelFormat.ownBytes(), text(this.#options.name)]));
   }
 
   #client: ClientKeyboard | null = null;
@@ -192,7 +196,7 @@ export class VncClient {
 
   #setFormat(message: Buffer): void {
     this.#format = PixelFormat.read(message.subarray(3));
-    if (this.#format.isIndexed) this.#socket.write(colourMap());
+    if (this.#format.isIndexed) this.#write(colourMap());
   }
 
   #setEncodings(encodings: readonly number[]): void {
@@ -201,7 +205,7 @@ export class VncClient {
     if (this.#hasExtendedKeys || !encodings.includes(EXTENDED_KEYS)) return;
     this.#hasExtendedKeys = true;
     const screen = { x: 0, y: 0, width: this.#width, height: this.#height };
-    this.#socket.write(Buffer.concat([updateHead(1), rectangleHead(screen, EXTENDED_KEYS)]));
+    this.#write(Buffer.concat([updateHead(1), rectangleHead(screen, EXTENDED_KEYS)]));
   }
 
   #asked(message: Buffer): void {
@@ -232,7 +236,8 @@ export class VncClient {
 
   /** Sends an update as soon as there is one, if it is wanted and what was sent has been read. */
   #serve(): void {
-    if (!this.#wants || this.#isSending || this.#socket.writableLength > 0 || this.#socket.destroyed) return;
+    const isBusy = this.#isSending || this.#socket.writableLength > 0;
+    if (!this.#wants || isBusy || this.#socket.destroyed) return;
     this.#viewer!.wait(() => {
       this.#wants = false;
       this.#isSending = true;
@@ -263,7 +268,7 @@ export class VncClient {
     if (this.#socket.destroyed) return;
     // A client that can't have its screen made larger has nothing of what is outside; it still waits for its update.
     if (seen.length === 0 && before.length === 0) this.#wants = true;
-    else this.#socket.write(Buffer.concat([...before, ...(seen.length ? [updateHead(seen.length), ...parts] : [])]));
+    else this.#write(Buffer.concat([...before, ...(seen.length ? [updateHead(seen.length), ...parts] : [])]));
   }
 
   #clip({ x, y, width, height }: Rectangle): Rectangle {
