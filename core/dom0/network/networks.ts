@@ -95,6 +95,14 @@ export interface CaptureSink {
   close(): void;
 }
 
+/** An interface's place on a bridge. */
+export interface Attachment {
+  readonly bridge: Bridge;
+  /** Of those that it wanted, what this network has. */
+  readonly addresses: readonly Uint8Array[];
+  readonly detach: () => void;
+}
+
 export class Networks {
   readonly #networks = new Map<string, Network>();
   readonly #captures = new Map<string, { network: string; report: () => CaptureReport; stop: () => void }>();
@@ -244,18 +252,20 @@ export class Networks {
   }
 
   /**
-   * An interface joins a bridge, with the IPv4 addresses that are to be its own: it gets the first of this network's. Throws NetworkError
-   * if there is no such bridge. Returns how it leaves again: what its guest had open is closed.
+   * An interface joins a bridge, with the addresses that are to be its own: by DHCP it gets the first of them that can be had. Throws
+   * NetworkError if there is no such bridge. Returns those that this network can have (a configuration may come from another network), and
+   * how the interface leaves again: what its guest had open is closed.
    */
-  attach(name: string, port: BridgePort, addresses: readonly Uint8Array[]): { bridge: Bridge; detach: () => void } {
+  attach(name: string, port: BridgePort, wanted: readonly Uint8Array[]): Attachment {
     const { bridge, gateway } = this.#find(name);
     bridge.attach(port);
+    const addresses = wanted.filter((address) => !gateway || gateway.mayBeGuest(ipText(address)));
     addresses.find((address) => gateway?.reserve(port.mac, address));
     const detach = (): void => {
       bridge.detach(port);
       gateway?.interfaceGone(port);
     };
-    return { bridge, detach };
+    return { bridge, addresses, detach };
   }
 
   /** Rejects with NetworkError if the port can't be had. */

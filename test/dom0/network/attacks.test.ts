@@ -15,11 +15,11 @@ import { TcpNat } from "../../../core/dom0/network/gateway/tcp/nat.ts";
 import { Outbox } from "../../../core/dom0/network/gateway/tcp/outbox.ts";
 import { Ranges, RANGES_LIMIT } from "../../../core/dom0/network/gateway/tcp/ranges.ts";
 import { Receiver } from "../../../core/dom0/network/gateway/tcp/receiver.ts";
-import { RST, SYN } from "../../../core/dom0/network/gateway/tcp/segment.ts";
+import { ACK, FIN, RST, SYN } from "../../../core/dom0/network/gateway/tcp/segment.ts";
 import { SendQueue } from "../../../core/dom0/network/gateway/tcp/send-queue.ts";
 import { Networks } from "../../../core/dom0/network/networks.ts";
 import { hostAddress, ipBytes, ipText, parseSubnet } from "../../../core/dom0/network/packet/address.ts";
-import { get16, put16, put32 } from "../../../core/dom0/network/packet/bytes.ts";
+import { get16, get32, put16, put32 } from "../../../core/dom0/network/packet/bytes.ts";
 import { PROTOCOL_UDP, readPacket, type Packet } from "../../../core/dom0/network/packet/internet.ts";
 import { GATEWAY_MAC, TestGuest } from "./guest.ts";
 
@@ -182,18 +182,19 @@ describe("sockets", () => {
     const [source, destination] = [bytes.subarray(26, 30), bytes.subarray(30, 34)];
     return { source, destination, protocol: 6, hopLimit: 64, bytes, start: 34, end: bytes.length, fragment: null };
   };
-  const nat = (isOwn: boolean, sent: number[] = []) => {
+  const nat = (isOwn: boolean, sent: number[] = [], each = 50, segments: Uint8Array[] = []) => {
     const { port } = server.address() as AddressInfo;
     return new TcpNat({
       transmit: (packet, write) => {
         const bytes = new Uint8Array(packet.length);
         write(bytes, 0);
         sent.push(bytes[13]!);
+        segments.push(bytes);
       },
       target: () => ({ host: "127.0.0.1", port, isOwn }),
       unreachable: () => {},
       mtu: () => 1500,
-      shares: new SocketShares({ all: 100, each: 50 }),
+      shares: new SocketShares({ all: 100, each }),
       network: "n",
       now,
     });
@@ -210,6 +211,30 @@ describe("sockets", () => {
     await last;
     expect(connections).toBe(1);
     expect(tcp.refused).toBe(0);
+    tcp.close();
+  });
+
+  it("make room as soon as both sides have ended, though they still answer what comes late", async () => {
+    const segments: Uint8Array[] = [];
+    const tcp = nat(true, [], 1, segments);
+    const send = (flags: number, sequence: number, acknowledgement: number, port = 1000) => {
+      const bytes = tcpSegment(flags, sequence, port);
+      put32(bytes, 8, acknowledgement);
+      tcp.receive(packetOf(bytes), "vif1.0");
+    };
+    send(SYN, 5, 0);
+    await expect.poll(() => segments.length).toBe(1);
+    const first = get32(segments[0]!, 4);
+    send(SYN, 5, 0, 1001);
+    expect(tcp.refused).toBe(1);
+    send(ACK | FIN, 6, first + 1);
+    // The server ends too; its end is acknowledged.
+    await expect.poll(() => segments.some((bytes) => bytes[13]! & FIN && get32(bytes, 8) === 7)).toBe(true);
+    send(ACK, 7, first + 2);
+    expect(tcp.report()).toMatchObject([{ state: "closed" }]);
+    send(SYN, 5, 0, 1002);
+    expect(tcp.refused).toBe(1);
+    expect(tcp.report()).toMatchObject([{ guestPort: 1002 }]);
     tcp.close();
   });
 
@@ -259,6 +284,7 @@ describe("names", () => {
     ask(Uint8Array.of(...good.subarray(0, 5), 2, ...good.subarray(6)));
     ask(Uint8Array.of(0, 5, 0x28, 0, ...good.subarray(4)));
     ask(Uint8Array.of(0, 5, 0x80, 0, ...good.subarray(4)));
+    ask(Uint8Array.of(...good.subarray(0, 12), 3, 0xff, 0x2e, 0, 0, 0, 1, 0, 1));
     expect(looked).toBe(0);
     ask(good);
     expect(looked).toBe(1);
@@ -486,6 +512,27 @@ describe("a gateway", () => {
 });
 
 describe("networks", () => {
+  it("give an interface what ip= names if it is theirs, and nothing else of it", () => {
+    const networks = new Networks(now);
+    const port = (last: number) => ({
+      name: `vif${last}.0`,
+      owner: String(last),
+      mac: Uint8Array.of(0, 0x16, 0x3e, 0, 0, last),
+      mtu: 1500,
+      deliver: () => {},
+    });
+    const wanted = (...texts: string[]) => texts.map((text) => ipBytes(text)!);
+    const texts = (addresses: readonly Uint8Array[]) => addresses.map(ipText);
+    expect(texts(networks.attach("xenbr0", port(1), wanted("10.0.2.50", "192.168.1.5")).addresses)).toEqual([
+      "10.0.2.50",
+    ]);
+    // Brought from another host: it says nothing about this network.
+    expect(networks.attach("xenbr0", port(2), wanted("192.168.1.5")).addresses).toEqual([]);
+    networks.create({ name: "wire", mode: "bare" });
+    expect(texts(networks.attach("wire", port(3), wanted("192.168.1.5")).addresses)).toEqual(["192.168.1.5"]);
+    networks.stop();
+  });
+
   it("have addresses of their own, of both kinds", () => {
     const networks = new Networks(now);
     networks.create({ name: "a", mode: "nat", ipv4: "10.5.0.0/16" });

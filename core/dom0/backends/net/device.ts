@@ -90,8 +90,7 @@ export class NetworkInterface implements Backend, BridgePort {
     if (count === 0) throw new Error("the frontend has no queue");
     const milliseconds = () => this.#context.now() / 1e6;
     const rate = RateLimit.of(await back("rate"), milliseconds);
-    const own = addressesOf(await back("ip"));
-    this.#guard = own.length ? new SourceGuard(own) : null;
+    const named = addressesOf(await back("ip"));
     const wanted = [];
     for (let i = 0; i < count; i++) {
       // A frontend with one queue may have it in either place (Linux: flat).
@@ -106,7 +105,8 @@ export class NetworkInterface implements Backend, BridgePort {
       });
     }
     for (const { refs, ports } of wanted) this.#queues.push(this.#openQueue(refs, ports, rate));
-    const { bridge, detach } = services.networks.attach(this.#bridgeName, this, own);
+    const { bridge, addresses, detach } = services.networks.attach(this.#bridgeName, this, named);
+    this.#guard = addresses.length ? new SourceGuard(addresses) : null;
     this.#bridge = bridge;
     this.#detach = detach;
     // What the frontend has put before its event could come.

@@ -1,3 +1,8 @@
+/** What an interface may send in a time. */
+
+/** Milliseconds that setTimeout() takes. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /**
  * The limit of what an interface may send: so many bytes an interval, as Xen's netback has it (`rate` in xenstore: "bytes,microseconds"),
  * shared by its queues. Those that have to wait are let go on in the order in which they came: one that always has something to send
@@ -48,7 +53,8 @@ export class RateLimit {
     if (this.#timer) return;
     const intervals = Math.ceil((1 - this.#left) / this.#bytes);
     const until = this.#begins + Math.max(1, intervals) * this.#milliseconds;
-    this.#timer = setTimeout(() => this.#goOn(), Math.max(1, until - this.#now())).unref();
+    const delay = Math.min(LONGEST_TIMER, Math.max(1, until - this.#now()));
+    this.#timer = setTimeout(() => this.#goOn(), delay).unref();
   }
 
   #goOn(): void {

@@ -127,6 +127,9 @@ function readQuestion(bytes: Uint8Array): DnsMessage | null {
   let at = 12;
   for (let label = bytes[at]; label !== 0; label = bytes[at]) {
     if (label === undefined || label > 63) return null;
+    // Letters of other kinds come in Punycode; a dot within a label would make it two.
+    for (let i = 1; i <= label; i++)
+      if (!(bytes[at + i]! > 0x20 && bytes[at + i]! < 0x7f) || bytes[at + i] === 0x2e) return null;
     at += 1 + label;
     if (at > 12 + 254) return null;
   }

@@ -104,9 +104,9 @@ export class TcpNat {
   }
 
   #called(key: string, packet: Packet, segment: Segment, via: string): void {
-    const { target, unreachable, shares } = this.#options;
+    const { target, unreachable } = this.#options;
     const to = target(packet.destination, segment.destinationPort);
-    if (!to || !shares.take(via)) {
+    if (!to || !this.#hasRoom(via)) {
       this.refused++;
       return this.#refuse(packet, segment);
     }
@@ -142,7 +142,7 @@ export class TcpNat {
   /** Calls a guest's port on behalf of somebody who came by a forwarded port of the host. `gateway`: whose address calls. */
   forward(socket: Socket, gateway: Uint8Array, guest: Uint8Array, guestPort: number): void {
     const via = this.#forwardsTo(guest);
-    if (!this.#options.shares.take(via)) {
+    if (!this.#hasRoom(via)) {
       this.refused++;
       socket.destroy();
       return;
@@ -153,6 +153,18 @@ export class TcpNat {
       key = keyOf(guest, guestPort, gateway, this.#forwardPort);
     } while (this.#connections.has(key));
     this.#join(key, via, null, guest, guestPort, gateway, this.#forwardPort, socket).endpoint.call();
+  }
+
+  /** Takes a place for a connection; one that is over, and only answers what comes late, makes room. */
+  #hasRoom(via: string): boolean {
+    const { shares } = this.#options;
+    if (shares.take(via)) return true;
+    for (const connection of this.#connections.values())
+      if (connection.via === via && connection.endpoint.state === "closed") {
+        this.#forget(connection);
+        return shares.take(via);
+      }
+    return false;
   }
 
   /** Who holds the connections that come to a guest by forwarded ports. */
