@@ -51,7 +51,7 @@ export class Wiring {
     const others = hypercalls.listDomains().map((record) => record.domid);
     const all = domid === this.#parts.domid ? others.filter((each) => each !== domid) : [domid];
     const fronts = all.slice(0, MOST_DOMAINS);
-    const grants = observer.grants(domid);
+    const grants = observer.grants(domid, this.#ringRefs(domid));
     return {
       time: now(),
       domid,
@@ -74,9 +74,15 @@ export class Wiring {
   }
 
   #devices(domid: number, table: GrantTableWiring | null): DeviceWiring[] {
-    const grants = table ?? this.#parts.observer.grants(domid);
+    const grants = table ?? this.#parts.observer.grants(domid, this.#ringRefs(domid));
     const devices = this.#parts.devices.all(domid).map((address) => this.#device(address, grants));
     return [...devices, this.#xenstore(domid, grants)].filter((device) => device !== null);
+  }
+
+  /** Of the pages of its rings: a guest may have thousands of other grants. */
+  #ringRefs(domid: number): Set<number> {
+    const rings = [...this.#parts.backends.of(domid)].flatMap((device) => device.report().rings);
+    return new Set(rings.flatMap(({ pages }) => pages.flatMap((page) => ("ref" in page ? [page.ref] : []))));
   }
 
   #device(address: DeviceAddress, grants: GrantTableWiring): DeviceWiring {

@@ -49,14 +49,15 @@ export function DeviceList({
           <table className="table">
             <thead>
               <tr>
+                <th scope="col">Device</th>
+                <th scope="col">
+                  <span className="visually-hidden">What can be done</span>
+                </th>
                 {COLUMNS.map(([title, hint]) => (
                   <th key={title} scope="col" className={NUMBERS.has(title) ? "number" : undefined} title={hint}>
                     {title}
                   </th>
                 ))}
-                <th scope="col">
-                  <span className="visually-hidden">What can be done</span>
-                </th>
               </tr>
             </thead>
             <tbody>
@@ -78,7 +79,6 @@ export function DeviceList({
 }
 
 const COLUMNS: readonly [title: string, hint?: string][] = [
-  ["Device"],
   ["Behind it"],
   ["Frontend"],
   ["Backend", "Its state, and the domain that holds it"],
@@ -121,6 +121,9 @@ function DeviceRow({
           {device.name}
         </button>
       </th>
+      <td>
+        <DeviceButtons device={device} isEmpty={isEmptyDrive(sample)} />
+      </td>
       <td className="device-behind">{behindOf(sample)}</td>
       <td>
         <State state={wiring.frontendState} />
@@ -135,9 +138,6 @@ function DeviceRow({
       <td className="number">{formatValue(traffic?.inRate ?? NaN, "B/s")}</td>
       <td className="number">{formatValue(traffic?.outRate ?? NaN, "B/s")}</td>
       <td className="number">{latencyText(traffic?.latency ?? NaN)}</td>
-      <td>
-        <DeviceButtons device={device} isEmpty={isEmptyDrive(sample)} />
-      </td>
     </tr>
   );
 }

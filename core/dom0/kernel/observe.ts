@@ -109,7 +109,8 @@ export class Observer {
     return this.#bits(domid, 0) & native.PORT_BITS_fifo ? "FIFO" : "2-level";
   }
 
-  grants(domid: number): GrantTableReport {
+  /** Those in use, up to a bound; `wanted`: references that are among them in any case. */
+  grants(domid: number, wanted: ReadonlySet<number> = new Set()): GrantTableReport {
     const { frames, maxFrames } = this.#grantTableSize(domid);
     const version = this.#grantTableVersion(domid);
     const size = abi.GRANT_ENTRY_SIZES[version === 2 ? 1 : 0];
@@ -123,7 +124,7 @@ export class Observer {
         for (let n = 0; n < perFrame; n++) {
           const entry = this.#entry(address + n * size, i * perFrame + n, version);
           if (!entry) continue;
-          if (entries.length < MOST_GRANTS) entries.push(entry);
+          if (entries.length < MOST_GRANTS || wanted.has(entry.ref)) entries.push(entry);
           else more++;
         }
       }),
