@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { identifyImage } from "../dom0/builder/image.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
-import * as abi from "../dom0/kernel/abi.ts";
+import { SHUTDOWN_poweroff, SHUTDOWN_reboot } from "../abi/sched.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import {
   HYPERVISOR_arch_7,
@@ -330,7 +330,7 @@ export class Service {
       await new Promise((resolve) => setTimeout(resolve, 20));
     for (const domid of [...lifecycle.domains.keys()]) lifecycle.destroy(domid);
     // After the reply has been sent.
-    setTimeout(() => hypercalls.schedShutdown(reboot ? abi.SHUTDOWN_reboot : abi.SHUTDOWN_poweroff), 20);
+    setTimeout(() => hypercalls.schedShutdown(reboot ? SHUTDOWN_reboot : SHUTDOWN_poweroff), 20);
     return null;
   }
 }

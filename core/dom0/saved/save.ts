@@ -2,7 +2,8 @@
  * Writes a PV domain that has suspended as a stream: what libxenguest's xc_domain_save does for a domain that does not run. The guest says by
  * its shared_info which frames its P2M has (arch.pfn_to_mfn_frame_list_list), and by vCPU 0's RDX where start_info is.
  */
-import * as abi from "../kernel/abi.ts";
+import { NOT_THE_DOMAINS, TABLE_PINNED } from "../kernel/page-types.ts";
+import { SHARED_INFO_MAX_PFN, SHARED_INFO_PFN_TO_MFN_FRAME_LIST_LIST } from "../../abi/xen.ts";
 import { HypercallError } from "../kernel/errno.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../kernel/memory.ts";
@@ -101,7 +102,8 @@ export class PvSaver {
     const [pfns, list] = this.#frames.with(
       domid,
       sharedInfo,
-      (at) => [memory.get64(at + abi.SHARED_INFO_MAX_PFN), memory.get64(at + abi.SHARED_INFO_FRAME_LIST_LIST)] as const,
+      (at) =>
+        [memory.get64(at + SHARED_INFO_MAX_PFN), memory.get64(at + SHARED_INFO_PFN_TO_MFN_FRAME_LIST_LIST)] as const,
     );
     if (pfns === 0n || pfns > BigInt(MOST_PFNS))
       throw new SaveError(`The guest says that it has ${pfns} pages; 1 to ${MOST_PFNS} can be saved.`);
@@ -126,9 +128,9 @@ export class PvSaver {
       domid,
       said.map((pfn) => mfns[pfn]!),
     );
-    const types = new Uint8Array(mfns.length).fill(abi.PFINFO_XTAB);
+    const types = new Uint8Array(mfns.length).fill(NOT_THE_DOMAINS);
     said.forEach((pfn, i) => (types[pfn] = found[i]!));
-    return { pfns: [...said].filter((pfn) => types[pfn] !== abi.PFINFO_XTAB), types };
+    return { pfns: [...said].filter((pfn) => types[pfn] !== NOT_THE_DOMAINS), types };
   }
 
   #p2mRecord({ mfns, frames }: P2m, canonical: (mfn: number) => number): Uint8Array {
@@ -159,7 +161,7 @@ export class PvSaver {
       head.setBigUint64(8 + 8 * i, (BigInt(type) << 60n) | BigInt(pfn), true);
       const page = data.subarray(PAGE_SIZE * i, PAGE_SIZE * (i + 1));
       this.#frames.with(domid, mfns[pfn]!, (at) => page.set(memory.bytes(at, PAGE_SIZE)));
-      const level = type & ~abi.PFINFO_LPINTAB;
+      const level = type & ~TABLE_PINNED;
       if (level) convertTable(page, level, canonical);
     });
     return stream.record(stream.REC_PAGE_DATA, new Uint8Array(head.buffer), data);

@@ -6,7 +6,7 @@ import {
   START_INFO_FLAGS,
   START_INFO_NR_PAGES,
   START_INFO_SHARED_INFO,
-} from "../abi/xen";
+} from "../../abi/xen";
 import { LOG_DEFAULT, LOG_ERR } from "../abi/log";
 import { log, logBegin, logDec, logEnd, logHex, logText } from "../console/console";
 import { DOMAIN_HARDWARE, DOMAIN_NATIVE, DOMAIN_PRIVILEGED, Domain } from "../domain/domain";

@@ -20,7 +20,7 @@ import {
 } from "../../machine/layout";
 import { hostWait } from "../../machine/cpu/machine";
 import { STATISTICS_MAGIC_VALUE } from "../abi/native";
-import { DOMID_FIRST_RESERVED } from "../abi/xen";
+import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { conringInit, conringMove } from "../console/conring";
 import { LOG_DEFAULT } from "../abi/log";
 import {

@@ -3,7 +3,7 @@ import { cpuInit, cpuRegionSize } from "../../machine/cpu/interpreter";
 import { TRANSLATOR_CODE_FLAGS, TRANSLATOR_CODE_VERSIONS } from "../../machine/layout";
 import { setPollAddress } from "../../machine/cpu/machine";
 import { setCodeTables } from "../../machine/cpu/code_frames";
-import { EBUSY, ENOMEM, ESRCH, EINVAL } from "../abi/errno";
+import { EBUSY, EINVAL, ENOMEM, ESRCH } from "../../abi/errno";
 import {
   RUNSTATE_blocked,
   RUNSTATE_running,

@@ -1,5 +1,5 @@
 /** struct xenctl_bitmap: u64 guest address, u32 number of bits. Sets of at most 64 members here. */
-import { EFAULT } from "../abi/errno";
+import { EFAULT } from "../../abi/errno";
 import { clearGuestFault, guestFault, readGuest8, writeGuest8 } from "../hypercall/guest_access";
 
 export let bitmapValue: u64 = 0;

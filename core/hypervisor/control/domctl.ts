@@ -1,6 +1,7 @@
 /** HYPERVISOR_domctl: what the toolstack does to domains. */
-import * as abi from "../abi/domctl";
-import { EACCES, EEXIST, EFAULT, EINVAL, ENOSYS, EOPNOTSUPP, EPERM, ERESTART, ESRCH } from "../abi/errno";
+import { XEN_X86_MSR_RELAXED } from "../../abi/arch_x86";
+import * as abi from "../../abi/domctl";
+import { EACCES, EEXIST, EFAULT, EINVAL, ENOSYS, EOPNOTSUPP, EPERM, ERESTART, ESRCH } from "../../abi/errno";
 import {
   DOMAIN_DEBUGGER,
   DOMAIN_XENSTORE,
@@ -44,7 +45,7 @@ let copyBack: bool = false;
 export function doDomctl(arg: u64): i64 {
   const op = changetype<usize>(self) + PCPU_CONTROL;
   if (!copyFromGuest(op, arg, abi.DOMCTL_SIZE)) return -EFAULT;
-  if (load<u32>(op, abi.DOMCTL_VERSION) != <u32>abi.XEN_DOMCTL_INTERFACE_VERSION) return -EACCES;
+  if (load<u32>(op, abi.DOMCTL_INTERFACE_VERSION) != <u32>abi.XEN_DOMCTL_INTERFACE_VERSION) return -EACCES;
   const command = load<u32>(op);
   const domid = <u32>load<u16>(op, abi.DOMCTL_DOMAIN);
   let d: Domain | null = null;
@@ -71,31 +72,35 @@ export function doDomctl(arg: u64): i64 {
 
 function create(op: usize): i32 {
   const u = op + abi.DOMCTL_U;
-  const flags = load<u32>(u, abi.CREATE_FLAGS);
-  if (flags & ~(<u32>abi.CDF_MAX * 2 - 1)) return -EINVAL;
+  const flags = load<u32>(u, abi.DOMCTL_CREATEDOMAIN_FLAGS);
+  if (flags & ~(<u32>abi.XEN_DOMCTL_CDF_MAX * 2 - 1)) return -EINVAL;
   // PV alone: no hardware assistance, no IOMMU, no nested anything, no devices emulated by Xen.
-  if (flags & ~(<u32>abi.CDF_xs_domain)) return -EINVAL;
-  if (load<u32>(u, abi.CREATE_IOMMU_OPTS) || load<u32>(u, abi.CREATE_EMULATION_FLAGS)) return -EINVAL;
-  if (load<u32>(u, abi.CREATE_VMTRACE_SIZE) || load<u32>(u, abi.CREATE_MISC_FLAGS) & ~(<u32>abi.XEN_X86_MSR_RELAXED))
+  if (flags & ~(<u32>abi.XEN_DOMCTL_CDF_xs_domain)) return -EINVAL;
+  if (load<u32>(u, abi.DOMCTL_CREATEDOMAIN_IOMMU_OPTS) || load<u32>(u, abi.DOMCTL_CREATEDOMAIN_EMULATION_FLAGS))
     return -EINVAL;
-  const grantVersion = load<u32>(u, abi.CREATE_GRANT_OPTS) & 15;
+  if (
+    load<u32>(u, abi.DOMCTL_CREATEDOMAIN_VMTRACE_SIZE) ||
+    load<u32>(u, abi.DOMCTL_CREATEDOMAIN_MISC_FLAGS) & ~(<u32>XEN_X86_MSR_RELAXED)
+  )
+    return -EINVAL;
+  const grantVersion = load<u32>(u, abi.DOMCTL_CREATEDOMAIN_GRANT_OPTS) & 15;
   if (grantVersion < 1 || grantVersion > 2) return -EINVAL;
   const wanted = <u32>load<u16>(op, abi.DOMCTL_DOMAIN);
   if (domidInQuarantine(wanted)) return -EEXIST;
   const d = createDomain(
     wanted,
     false,
-    flags & abi.CDF_xs_domain ? DOMAIN_XENSTORE : 0,
-    load<u32>(u, abi.CREATE_MAX_VCPUS),
-    load<u32>(u, abi.CREATE_MAX_EVTCHN_PORT),
-    load<i32>(u, abi.CREATE_MAX_GRANT_FRAMES),
-    load<i32>(u, abi.CREATE_MAX_MAPTRACK_FRAMES),
+    flags & abi.XEN_DOMCTL_CDF_xs_domain ? DOMAIN_XENSTORE : 0,
+    load<u32>(u, abi.DOMCTL_CREATEDOMAIN_MAX_VCPUS),
+    load<u32>(u, abi.DOMCTL_CREATEDOMAIN_MAX_EVTCHN_PORT),
+    load<i32>(u, abi.DOMCTL_CREATEDOMAIN_MAX_GRANT_FRAMES),
+    load<i32>(u, abi.DOMCTL_CREATEDOMAIN_MAX_MAPTRACK_FRAMES),
     grantVersion,
   );
   if (!d) return -createError;
-  memory.copy(changetype<usize>(d) + offsetof<Domain>("handle0"), u + abi.CREATE_HANDLE, 16);
-  d.msrRelaxed = load<u32>(u, abi.CREATE_MISC_FLAGS) & abi.XEN_X86_MSR_RELAXED;
-  d.ssidref = load<u32>(u, abi.CREATE_SSIDREF);
+  memory.copy(changetype<usize>(d) + offsetof<Domain>("handle0"), u + abi.DOMCTL_CREATEDOMAIN_HANDLE, 16);
+  d.msrRelaxed = load<u32>(u, abi.DOMCTL_CREATEDOMAIN_MISC_FLAGS) & XEN_X86_MSR_RELAXED;
+  d.ssidref = load<u32>(u, abi.DOMCTL_CREATEDOMAIN_SSIDREF);
   store<u16>(op, d.domid, abi.DOMCTL_DOMAIN);
   copyBack = true;
   return 0;
@@ -104,7 +109,7 @@ function create(op: usize): i32 {
 function schedulerOp(d: Domain, u: usize): i32 {
   if (load<u32>(u) != XEN_SCHEDULER_CREDIT) return -EINVAL;
   switch (load<u32>(u, 4)) {
-    case abi.SCHEDOP_putinfo: {
+    case abi.XEN_DOMCTL_SCHEDOP_putinfo: {
       const weight = <u32>load<u16>(u, 8);
       const cap = <u32>load<u16>(u, 10);
       // 0 and all ones mean unchanged.
@@ -112,7 +117,7 @@ function schedulerOp(d: Domain, u: usize): i32 {
       if (cap != 0xffff) d.cap = cap;
       return 0;
     }
-    case abi.SCHEDOP_getinfo:
+    case abi.XEN_DOMCTL_SCHEDOP_getinfo:
       store<u16>(u, d.weight, 8);
       store<u16>(u, d.cap, 10);
       copyBack = true;

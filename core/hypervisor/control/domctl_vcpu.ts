@@ -1,9 +1,13 @@
 /** Domctl operations on vCPUs. `u`: the operation's structure in hypervisor memory. */
 import { isCanonical } from "../../machine/cpu/mmu";
-import * as abi from "../abi/domctl";
-import { EFAULT, EINVAL, ENODATA, ENOMEM, ENOSYS, ESRCH } from "../abi/errno";
-import { FLAT_RING3_CS64 } from "../abi/arch_x86";
-import { VCPU_GUEST_CONTEXT_SIZE } from "../abi/xen";
+import { FLAT_RING3_CS64, VCPU_GUEST_CONTEXT_SIZE } from "../../abi/arch_x86";
+import {
+  XEN_DOMCTL_SENDTRIGGER_NMI,
+  XEN_VCPUAFFINITY_FORCE,
+  XEN_VCPUAFFINITY_HARD,
+  XEN_VCPUAFFINITY_SOFT,
+} from "../../abi/domctl";
+import { EFAULT, EINVAL, ENODATA, ENOMEM, ENOSYS, ESRCH } from "../../abi/errno";
 import {
   Domain,
   GUEST_INITIALISED,
@@ -127,17 +131,17 @@ export function setVcpuAffinity(d: Domain, u: usize): i32 {
   const v = found as Vcpu;
   const flags = load<u32>(u, 4);
   if (!(flags & 3) || flags & ~(<u32>7)) return -EINVAL;
-  if (flags & (<u32>abi.VCPUAFFINITY_FORCE)) v.savedAffinity = 0;
+  if (flags & (<u32>XEN_VCPUAFFINITY_FORCE)) v.savedAffinity = 0;
   let hard = v.hardAffinity;
   let soft = v.softAffinity;
-  if (flags & (<u32>abi.VCPUAFFINITY_HARD)) {
+  if (flags & (<u32>XEN_VCPUAFFINITY_HARD)) {
     const error = readBitmap(u + CPUMAP_HARD);
     if (error) return error;
     hard = bitmapValue;
     // A vCPU that may run nowhere would never run again.
     if (!(hard & onlinePcpus()) || v.savedAffinity) return -EINVAL;
   }
-  if (flags & (<u32>abi.VCPUAFFINITY_SOFT)) {
+  if (flags & (<u32>XEN_VCPUAFFINITY_SOFT)) {
     const error = readBitmap(u + CPUMAP_SOFT);
     if (error) return error;
     soft = bitmapValue;
@@ -145,8 +149,8 @@ export function setVcpuAffinity(d: Domain, u: usize): i32 {
   v.hardAffinity = hard;
   v.softAffinity = soft;
   vcpuMigrate(v);
-  if (flags & (<u32>abi.VCPUAFFINITY_HARD) && writeBitmap(u + CPUMAP_HARD, hard & onlinePcpus())) return -EFAULT;
-  if (flags & (<u32>abi.VCPUAFFINITY_SOFT) && writeBitmap(u + CPUMAP_SOFT, soft & hard & onlinePcpus())) return -EFAULT;
+  if (flags & (<u32>XEN_VCPUAFFINITY_HARD) && writeBitmap(u + CPUMAP_HARD, hard & onlinePcpus())) return -EFAULT;
+  if (flags & (<u32>XEN_VCPUAFFINITY_SOFT) && writeBitmap(u + CPUMAP_SOFT, soft & hard & onlinePcpus())) return -EFAULT;
   return 0;
 }
 
@@ -155,8 +159,8 @@ export function getVcpuAffinity(d: Domain, u: usize): i32 {
   if (!v) return load<u32>(u) >= d.maxVcpus ? -EINVAL : -ESRCH;
   const flags = load<u32>(u, 4);
   if (!(flags & 3) || flags & ~(<u32>7)) return -EINVAL;
-  if (flags & (<u32>abi.VCPUAFFINITY_HARD) && writeBitmap(u + CPUMAP_HARD, v.hardAffinity)) return -EFAULT;
-  if (flags & (<u32>abi.VCPUAFFINITY_SOFT) && writeBitmap(u + CPUMAP_SOFT, v.softAffinity)) return -EFAULT;
+  if (flags & (<u32>XEN_VCPUAFFINITY_HARD) && writeBitmap(u + CPUMAP_HARD, v.hardAffinity)) return -EFAULT;
+  if (flags & (<u32>XEN_VCPUAFFINITY_SOFT) && writeBitmap(u + CPUMAP_SOFT, v.softAffinity)) return -EFAULT;
   return 0;
 }
 
@@ -164,7 +168,7 @@ export function sendTrigger(d: Domain, trigger: u32, vcpu: u32): i32 {
   if (vcpu >= d.maxVcpus) return -EINVAL;
   const v = vcpuOf(d, vcpu);
   if (!v) return -ESRCH;
-  if (trigger != <u32>abi.SENDTRIGGER_NMI || isNative(d)) return -ENOSYS;
+  if (trigger != <u32>XEN_DOMCTL_SENDTRIGGER_NMI || isNative(d)) return -ENOSYS;
   atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("nmiPending"), 1);
   vcpuKick(v);
   return 0;

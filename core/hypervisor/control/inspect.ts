@@ -3,7 +3,7 @@
  * walk is done again until two in a row saw the same; every frame number is checked before it is used.
  */
 import * as abi from "../abi/inspect";
-import { EAGAIN, EFAULT, EINVAL, ENOENT, ENOSYS, ESRCH } from "../abi/errno";
+import { EAGAIN, EFAULT, EINVAL, ENOENT, ENOSYS, ESRCH } from "../../abi/errno";
 import { Domain, domainById } from "../domain/domain";
 import { nativeOwns } from "../domain/native_frames";
 import { inspectPort } from "../event/report";

@@ -1,8 +1,8 @@
 /** HYPERVISOR_sysctl: what the toolstack asks of the host. */
-import { EACCES, EFAULT, EINVAL, ENOENT, ENOSYS, EOPNOTSUPP, EPERM } from "../abi/errno";
-import { INFO_SIZE } from "../abi/domctl";
-import * as abi from "../abi/sysctl";
-import { NR_HYPERCALLS } from "../abi/xen";
+import { DOMCTL_GETDOMAININFO_SIZE } from "../../abi/domctl";
+import { EACCES, EFAULT, EINVAL, ENOENT, ENOSYS, EOPNOTSUPP, EPERM } from "../../abi/errno";
+import * as abi from "../../abi/sysctl";
+import { NR_HYPERCALLS } from "../abi/native";
 import { conringClear, conringConsumer, conringProducer, conringRead } from "../console/conring";
 import { ROOT_CONSOLE_LOCK } from "../console/console";
 import {
@@ -85,12 +85,12 @@ function operation(command: u32, u: usize): i32 {
 
 /** Copies the console ring out in parts, each under the lock; what is overwritten meanwhile is skipped. */
 function readConsole(u: usize): i32 {
-  const buffer = load<u64>(u, abi.READCONSOLE_BUFFER);
-  const room = load<u32>(u, abi.READCONSOLE_COUNT);
+  const buffer = load<u64>(u, abi.SYSCTL_READCONSOLE_BUFFER);
+  const room = load<u32>(u, abi.SYSCTL_READCONSOLE_COUNT);
   const part = threadScratch();
   let index = conringConsumer();
-  if (load<u8>(u, abi.READCONSOLE_INCREMENTAL)) {
-    const wanted = load<u32>(u, abi.READCONSOLE_INDEX);
+  if (load<u8>(u, abi.SYSCTL_READCONSOLE_INCREMENTAL)) {
+    const wanted = load<u32>(u, abi.SYSCTL_READCONSOLE_INDEX);
     // An index from before the oldest byte (or from nowhere) starts at the oldest.
     if (<i32>(wanted - index) > 0) index = wanted;
     if (<i32>(conringProducer() - index) < 0) index = conringProducer();
@@ -108,25 +108,25 @@ function readConsole(u: usize): i32 {
     index += length;
     done += length;
   }
-  if (load<u8>(u, abi.READCONSOLE_CLEAR)) {
+  if (load<u8>(u, abi.SYSCTL_READCONSOLE_CLEAR)) {
     spinLock(ROOT_CONSOLE_LOCK);
     conringClear();
     spinUnlock(ROOT_CONSOLE_LOCK);
   }
-  store<u32>(u, done, abi.READCONSOLE_COUNT);
-  store<u32>(u, index, abi.READCONSOLE_INDEX);
+  store<u32>(u, done, abi.SYSCTL_READCONSOLE_COUNT);
+  store<u32>(u, index, abi.SYSCTL_READCONSOLE_INDEX);
   return 0;
 }
 
 function physInfo(u: usize): i32 {
-  memory.fill(u, 0, abi.PHYSINFO_SIZE);
+  memory.fill(u, 0, abi.SYSCTL_PHYSINFO_SIZE);
   store<u32>(u, 1);
   store<u32>(u, pcpuCount(), 4);
   store<u32>(u, pcpuCount(), 8);
   store<u32>(u, pcpuCount() - 1, 12);
   store<u32>(u, 1, 16);
   store<u32>(u, 1_000_000, 24);
-  store<u32>(u, abi.PHYSCAP_pv | abi.PHYSCAP_gnttab_v1 | abi.PHYSCAP_gnttab_v2, 28);
+  store<u32>(u, abi.XEN_SYSCTL_PHYSCAP_pv | abi.XEN_SYSCTL_PHYSCAP_gnttab_v1 | abi.XEN_SYSCTL_PHYSCAP_gnttab_v2, 28);
   store<u64>(u, totalFrames(), 40);
   store<u64>(u, freePages(), 48);
   store<u64>(u, atomic.load<u32>(ROOT_CLAIMED_PAGES), 64);
@@ -144,7 +144,7 @@ function domainInfoList(u: usize): i32 {
     const d = changetype<Domain>(each);
     if (d.domid < first) continue;
     writeDomainInfo(d, info);
-    if (!copyToGuest(buffer + <u64>count * INFO_SIZE, info, INFO_SIZE)) return -EFAULT;
+    if (!copyToGuest(buffer + <u64>count * DOMCTL_GETDOMAININFO_SIZE, info, DOMCTL_GETDOMAININFO_SIZE)) return -EFAULT;
     count++;
   }
   store<u32>(u, count, 16);
@@ -196,7 +196,7 @@ function numaInfo(u: usize): i32 {
 
 function cpupool(u: usize): i32 {
   switch (load<u32>(u)) {
-    case abi.CPUPOOL_OP_INFO: {
+    case abi.XEN_SYSCTL_CPUPOOL_OP_INFO: {
       // The pool asked for, or the next higher one: there is pool 0.
       if (load<u32>(u, 4) > 0) return -ENOENT;
       let domains: u32 = 0;
@@ -206,7 +206,7 @@ function cpupool(u: usize): i32 {
       store<u32>(u, domains, 20);
       return writeBitmap(u + 24, onlinePcpus());
     }
-    case abi.CPUPOOL_OP_FREEINFO:
+    case abi.XEN_SYSCTL_CPUPOOL_OP_FREEINFO:
       return writeBitmap(u + 24, 0);
     default:
       return -EOPNOTSUPP;
@@ -238,16 +238,16 @@ function debugKeys(u: usize): i32 {
 /** Counters: hypercalls by number over all domains, context switches and IPIs by pCPU. */
 function perfCounters(u: usize): i32 {
   const values = <u32>NR_HYPERCALLS + 2 * pcpuCount();
-  if (load<u32>(u) == <u32>abi.PERFCOP_reset) return resetCounters();
-  if (load<u32>(u) != <u32>abi.PERFCOP_query) return -EINVAL;
+  if (load<u32>(u) == <u32>abi.XEN_SYSCTL_PERFCOP_reset) return resetCounters();
+  if (load<u32>(u) != <u32>abi.XEN_SYSCTL_PERFCOP_query) return -EINVAL;
   store<u32>(u, 3, 4);
   store<u32>(u, values, 8);
   const descriptions = load<u64>(u, 16);
   const at = load<u64>(u, 24);
   if (!descriptions || !at) return 0;
   if (!describe(descriptions, "hypercalls", NR_HYPERCALLS)) return -EFAULT;
-  if (!describe(descriptions + abi.PERFC_DESC_SIZE, "context switches", pcpuCount())) return -EFAULT;
-  if (!describe(descriptions + 2 * abi.PERFC_DESC_SIZE, "IPIs", pcpuCount())) return -EFAULT;
+  if (!describe(descriptions + abi.SYSCTL_PERFC_DESC_SIZE, "context switches", pcpuCount())) return -EFAULT;
+  if (!describe(descriptions + 2 * abi.SYSCTL_PERFC_DESC_SIZE, "IPIs", pcpuCount())) return -EFAULT;
   let next = at;
   for (let i: u32 = 0; i < <u32>NR_HYPERCALLS; i++, next += 4) {
     let sum: u64 = 0;

@@ -7,7 +7,7 @@
  * Vcpu: two adjacent pages. Fields below, then the engine's CpuState at VCPU_CPU, then arrays at fixed offsets.
  * The first fields of both are read by watchers (abi/native.ts has their offsets): keep their places.
  */
-import { DOMID_FIRST_RESERVED } from "../abi/xen";
+import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { HYPERVISOR_ROOT } from "../memory/frames";
 
 // ---- hypervisor root words ---------------------------------------------------------------------------------------

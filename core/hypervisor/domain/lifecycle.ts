@@ -1,8 +1,15 @@
 /** Birth, shutdown and crash of domains. Their end is in teardown.ts. */
 import { BOOT_POWER, POWER_OFF, POWER_REBOOT } from "../../machine/layout";
-import { EINVAL, ENOMEM, EEXIST } from "../abi/errno";
-import { SHUTDOWN_crash, SHUTDOWN_poweroff, SHUTDOWN_reboot, SHUTDOWN_suspend, SHUTDOWN_watchdog } from "../abi/sched";
-import { DOMID_FIRST_RESERVED, LEGACY_MAX_VCPUS, VCPU_INFO_SIZE, VIRQ_DOM_EXC } from "../abi/xen";
+import { XEN_LEGACY_MAX_VCPUS } from "../../abi/arch_x86";
+import { EEXIST, EINVAL, ENOMEM } from "../../abi/errno";
+import {
+  SHUTDOWN_crash,
+  SHUTDOWN_poweroff,
+  SHUTDOWN_reboot,
+  SHUTDOWN_suspend,
+  SHUTDOWN_watchdog,
+} from "../../abi/sched";
+import { DOMID_FIRST_RESERVED, VCPU_INFO_SIZE, VIRQ_DOM_EXC } from "../../abi/xen";
 import { LOG_DEFAULT } from "../abi/log";
 import { logBegin, logDec, logEnd, logText, log } from "../console/console";
 import { ROOT_NOREBOOT } from "../boot/options";
@@ -196,7 +203,7 @@ export function createVcpu(d: Domain, vcpuId: u32): i32 {
   v.domain = d;
   v.pauseFlags = isNative(d) ? 0 : VPF_down;
   // vCPUs without a place in the shared info page have none until they register one.
-  v.vcpuInfo = vcpuId < <u32>LEGACY_MAX_VCPUS ? d.sharedInfo + vcpuId * VCPU_INFO_SIZE : 0;
+  v.vcpuInfo = vcpuId < <u32>XEN_LEGACY_MAX_VCPUS ? d.sharedInfo + vcpuId * VCPU_INFO_SIZE : 0;
   schedInitVcpu(v);
   let error = evtchnVcpuInit(v);
   if (!error && !isNative(d)) error = pvVcpuInit(v);

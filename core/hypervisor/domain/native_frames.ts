@@ -3,7 +3,7 @@
  * through NATIVE_map_frame. Those are counted in an open-addressed hash, one page of (u32 mfn, u32 count) pairs; only the
  * domain's own thread changes it.
  */
-import { EBUSY, EINVAL, ENOMEM } from "../abi/errno";
+import { EBUSY, EINVAL, ENOMEM } from "../../abi/errno";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
 import { frameAddress, mfnValid, pageCount, pageOwner, putPage } from "../memory/frames";
 import { Domain } from "./domain";

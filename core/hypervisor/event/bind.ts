@@ -1,6 +1,6 @@
 /** Ports get and lose their meaning. All return 0 (or a port, where they say so) or -errno; numbers as Xen 4.17. */
-import { EEXIST, EINVAL, ENOENT } from "../abi/errno";
-import { NR_VIRQS, VIRQ_DEBUG, VIRQ_TIMER } from "../abi/xen";
+import { EEXIST, EINVAL, ENOENT } from "../../abi/errno";
+import { NR_VIRQS, VIRQ_DEBUG, VIRQ_TIMER } from "../../abi/xen";
 import { Domain, domainById, vcpuOf } from "../domain/domain";
 import { spinLock, spinUnlock } from "../sched/lock";
 import {

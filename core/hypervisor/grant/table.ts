@@ -5,8 +5,8 @@
  * Locks: `lock` guards shared frames, version and active entries of the granting domain; `maptrackLock` the map tracks of
  * the mapping domain. Nobody holds two of either kind.
  */
-import { DOMID_FIRST_RESERVED, DOMID_XEN } from "../abi/memory";
-import { GRANT_V1_SIZE, GRANT_V2_SIZE } from "../abi/grant_table";
+import { GRANT_ENTRY_V1_SIZE, GRANT_ENTRY_V2_SIZE } from "../../abi/grant_table";
+import { DOMID_FIRST_RESERVED, DOMID_XEN } from "../../abi/xen";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
 import { DomainMemory, domainMemory } from "../memory/domain_memory";
 import { exchangeSoleHeapOwner, frameAddress, setPageOwner } from "../memory/frames";
@@ -146,12 +146,12 @@ export function statusFrame(t: GrantTable, index: u32): u32 {
 
 /** Number of grant references the table has room for. */
 export function grantEntries(t: GrantTable): u32 {
-  const size: u32 = t.version == 1 ? GRANT_V1_SIZE : GRANT_V2_SIZE;
+  const size: u32 = t.version == 1 ? GRANT_ENTRY_V1_SIZE : GRANT_ENTRY_V2_SIZE;
   return t.nrFrames * (<u32>4096 / size);
 }
 /** Address of the guest's entry; `ref` must be below grantEntries. */
 export function sharedEntry(t: GrantTable, ref: u32): usize {
-  const at = ref * (t.version == 1 ? GRANT_V1_SIZE : GRANT_V2_SIZE);
+  const at = ref * (t.version == 1 ? GRANT_ENTRY_V1_SIZE : GRANT_ENTRY_V2_SIZE);
   return frameAddress(load<u32>(sharedSlot(t, at >> 12))) + (at & 4095);
 }
 /** Address of the u16 Xen writes reading/writing marks to: version 1's flags, version 2's status word. */

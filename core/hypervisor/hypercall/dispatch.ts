@@ -3,9 +3,10 @@
  * of native_hypercall; handlers return the result (negative: errno) or HYPERCALL_CONTINUE.
  */
 import { CPU_GPR, CPU_RIP } from "../../machine/cpu/state";
-import { EFAULT, EINVAL, ENOSYS, EPERM } from "../abi/errno";
+import { EFAULT, EINVAL, ENOSYS, EPERM } from "../../abi/errno";
+import * as nr from "../../abi/xen";
+import { NR_HYPERCALLS } from "../abi/native";
 import { TRACE_FLAG_continued, TRACE_FLAG_member, TRACE_FLAG_no_result } from "../abi/trace";
-import * as nr from "../abi/xen";
 import { doDomctl } from "../control/domctl";
 import { doSysctl } from "../control/sysctl";
 import { DOMAIN_HYPERCALL_COUNTS, Vcpu, currentVcpu, isNative, isPrivileged } from "../domain/domain";
@@ -101,7 +102,7 @@ function tracedHypercall(number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u6
 // @ts-ignore: decorator
 @inline
 function perform(number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u64, a5: u64): i64 {
-  if (number >= <u64>nr.NR_HYPERCALLS) return -ENOSYS;
+  if (number >= <u64>NR_HYPERCALLS) return -ENOSYS;
   count(<u32>number);
   switch (<u32>number) {
     case nr.HYPERVISOR_mmu_update:
@@ -194,7 +195,7 @@ function doMulticall(list: u64, calls: u32): i64 {
       );
     if (registersReplaced) {
       // An iret: the guest is elsewhere now, where the list may not even be mapped.
-      writeGuest64(at + nr.MULTICALL_RESULT, load<u64>(currentVcpu.cpu + CPU_GPR));
+      writeGuest64(at + nr.MULTICALL_ENTRY_RESULT, load<u64>(currentVcpu.cpu + CPU_GPR));
       return 0;
     }
     if (result == HYPERCALL_CONTINUE) {
@@ -206,10 +207,10 @@ function doMulticall(list: u64, calls: u32): i64 {
       store<u64>(rest, nextArg3, 24);
       store<u64>(rest, nextArg4, 32);
       store<u64>(rest, nextArg5, 40);
-      if (!copyToGuest(at + nr.MULTICALL_ARGS, rest, 48)) return -EFAULT;
+      if (!copyToGuest(at + nr.MULTICALL_ENTRY_ARGS, rest, 48)) return -EFAULT;
       return continueWith(at, <u64>(calls - i));
     }
-    if (!writeGuest64(at + nr.MULTICALL_RESULT, result)) return -EFAULT;
+    if (!writeGuest64(at + nr.MULTICALL_ENTRY_RESULT, result)) return -EFAULT;
   }
   return 0;
 }

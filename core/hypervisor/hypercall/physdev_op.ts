@@ -1,5 +1,5 @@
 /** HYPERVISOR_physdev_op as a domain without hardware sees it: its I/O privilege level, and no interrupts or PCI. */
-import { EFAULT, EINVAL, ENOSYS, EPERM } from "../abi/errno";
+import { EFAULT, EINVAL, ENOSYS, EPERM } from "../../abi/errno";
 import { currentVcpu, isNative, isPrivileged } from "../domain/domain";
 import { clearGuestFault, guestFault, readGuest32, readGuest64 } from "./guest_access";
 

@@ -1,5 +1,5 @@
 /** HYPERVISOR_sched_op and its older form: what a vCPU says to the scheduler. */
-import { EFAULT, EINVAL, ENOSPC, ENOSYS, EPERM, ESRCH, EBUSY } from "../abi/errno";
+import { EBUSY, EFAULT, EINVAL, ENOSPC, ENOSYS, EPERM, ESRCH } from "../../abi/errno";
 import {
   SCHEDOP_block,
   SCHEDOP_pin_override,
@@ -9,12 +9,12 @@ import {
   SCHEDOP_shutdown_code,
   SCHEDOP_watchdog,
   SCHEDOP_yield,
-  SCHED_POLL_MOST,
   SCHED_POLL_NR_PORTS,
   SCHED_POLL_SIZE,
   SCHED_POLL_TIMEOUT,
-} from "../abi/sched";
-import { VCPU_INFO_UPCALL_MASK } from "../abi/xen";
+} from "../../abi/sched";
+import { VCPU_INFO_EVTCHN_UPCALL_MASK } from "../../abi/xen";
+import { SCHED_POLL_MOST } from "../abi/implied";
 import { LOG_G_INFO } from "../abi/log";
 import { logBegin, logDec, logEnd, logText } from "../console/console";
 import {
@@ -41,7 +41,7 @@ import { startPollTimer, vcpuBlock, vcpuUnblock } from "../sched/vcpu";
 import { clearGuestFault, copyFromGuest, guestFault, readGuest32 } from "./guest_access";
 
 function block(v: Vcpu): void {
-  if (v.vcpuInfo) atomic.store<u8>(v.vcpuInfo + VCPU_INFO_UPCALL_MASK, 0);
+  if (v.vcpuInfo) atomic.store<u8>(v.vcpuInfo + VCPU_INFO_EVTCHN_UPCALL_MASK, 0);
   // A native domain's thread waits by itself, on its event word.
   if (isNative(v.domain)) return;
   vcpuBlock(v);

@@ -3,8 +3,9 @@
  * ring only. What is off costs one load a hypercall; a full ring, a counter's increment: a reader that takes so many records a
  * second is what bounds the cost.
  */
-import { ENOMEM, ENXIO, ESRCH } from "../abi/errno";
-import * as nr from "../abi/xen";
+import { ENOMEM, ENXIO, ESRCH } from "../../abi/errno";
+import * as nr from "../../abi/xen";
+import { NR_HYPERCALLS } from "../abi/native";
 import {
   TRACE_ARGS,
   TRACE_BYTES,
@@ -123,7 +124,7 @@ export function traceWritten(): void {
 
 /** The guest pointer to what a hypercall works on; 0 = it has none. */
 function structureOf(number: u64, a0: u64, a1: u64, a2: u64): u64 {
-  if (number >= <u64>nr.NR_HYPERCALLS) return 0;
+  if (number >= <u64>NR_HYPERCALLS) return 0;
   switch (<u32>number) {
     case nr.HYPERVISOR_mmu_update:
     case nr.HYPERVISOR_mmuext_op:

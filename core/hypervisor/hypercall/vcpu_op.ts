@@ -1,8 +1,8 @@
 /** HYPERVISOR_vcpu_op, set_timer_op: a domain's own vCPUs, their timers and the areas they share with Xen. */
-import { EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, ENXIO, EOPNOTSUPP, ERESTART } from "../abi/errno";
-import { SHUTDOWN_poweroff } from "../abi/sched";
+import { VCPU_GUEST_CONTEXT_SIZE } from "../../abi/arch_x86";
+import { EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, ENXIO, EOPNOTSUPP, ERESTART } from "../../abi/errno";
+import { SHUTDOWN_poweroff } from "../../abi/sched";
 import {
-  RUNSTATE_INFO_SIZE,
   VCPUOP_down,
   VCPUOP_get_physid,
   VCPUOP_get_runstate_info,
@@ -17,8 +17,9 @@ import {
   VCPUOP_stop_periodic_timer,
   VCPUOP_stop_singleshot_timer,
   VCPUOP_up,
-} from "../abi/vcpu";
-import { VCPU_GUEST_CONTEXT_SIZE, VCPU_INFO_PENDING_SEL, VCPU_INFO_SIZE, VCPU_INFO_UPCALL_PENDING } from "../abi/xen";
+  VCPU_RUNSTATE_INFO_SIZE,
+} from "../../abi/vcpu";
+import { VCPU_INFO_EVTCHN_PENDING_SEL, VCPU_INFO_EVTCHN_UPCALL_PENDING, VCPU_INFO_SIZE } from "../../abi/xen";
 import {
   Domain,
   GUEST_INITIALISED,
@@ -127,8 +128,8 @@ function registerVcpuInfo(v: Vcpu, mfn: u64, offset: u32): i32 {
   v.vcpuInfo = to;
   v.vcpuInfoMfn = <u32>mfn;
   // Events may have been noted in the old place after it was copied: the guest is to look at all of them.
-  atomic.store<u8>(to + VCPU_INFO_UPCALL_PENDING, 1);
-  atomic.store<u64>(to + VCPU_INFO_PENDING_SEL, 0xffffffffffffffff);
+  atomic.store<u8>(to + VCPU_INFO_EVTCHN_UPCALL_PENDING, 1);
+  atomic.store<u64>(to + VCPU_INFO_EVTCHN_PENDING_SEL, 0xffffffffffffffff);
   updateVcpuTime(v);
   if (v != currentVcpu && !(v.pauseFlags & VPF_down)) vcpuKick(v);
   return 0;
@@ -172,17 +173,17 @@ export function doVcpuOp(cmd: u64, vcpuId: u32, arg: u64): i64 {
       return v.pauseFlags & VPF_down ? 0 : 1;
     case VCPUOP_get_runstate_info:
       writeRunstate(v, threadScratch());
-      return copyToGuest(arg, threadScratch(), RUNSTATE_INFO_SIZE) ? 0 : -EFAULT;
+      return copyToGuest(arg, threadScratch(), VCPU_RUNSTATE_INFO_SIZE) ? 0 : -EFAULT;
     case VCPUOP_register_runstate_memory_area: {
       const area = readGuest64(arg);
       if (guestFault) return -EFAULT;
       if (isNative(d)) return -EOPNOTSUPP;
-      if (!guestRangeOk(area, RUNSTATE_INFO_SIZE)) return -EFAULT;
+      if (!guestRangeOk(area, VCPU_RUNSTATE_INFO_SIZE)) return -EFAULT;
       v.runstateGuest = area;
       if (v == currentVcpu) updateRunstateArea(v);
       else {
         writeRunstate(v, threadScratch());
-        copyToGuest(area, threadScratch(), RUNSTATE_INFO_SIZE);
+        copyToGuest(area, threadScratch(), VCPU_RUNSTATE_INFO_SIZE);
       }
       return 0;
     }

@@ -3,7 +3,7 @@
  * (xenheap) come from the same lists, as Xen does on x86-64. What it gives out is all zero: frames that were used before
  * are scrubbed when given out again (their stamp is not 0), others never had anything in them.
  */
-import { DOMID_FIRST_RESERVED, DOMID_INVALID, DOMID_XEN } from "../abi/memory";
+import { DOMID_FIRST_RESERVED, DOMID_INVALID, DOMID_XEN } from "../../abi/xen";
 import { invalidateCodeFrame } from "./code_frames";
 import { DomainMemory, MEM_DYING, domainMemory, lockOf, pageListOf } from "./domain_memory";
 import {

@@ -2,7 +2,7 @@
  * What the memory side keeps for a domain: a page of the Xen heap, found by domid in a table of its own. The domain
  * code creates it with memoryDomainCreate and lets it go with memoryDomainFree after relinquishMemory (teardown.ts).
  */
-import { DOMID_FIRST_RESERVED } from "../abi/memory";
+import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { grantTableFree } from "../grant/table";
 import { allocXenheapPages, freeXenheapPages } from "./allocator";
 import { ROOT_DOMAIN_TABLE } from "./frames";

@@ -13,7 +13,7 @@
  */
 export * from "./root";
 import { FRAME_TABLE, PAGE_SHIFT, ROOT_TOTAL_FRAMES } from "./root";
-import { DOMID_INVALID, DOMID_XEN } from "../abi/memory";
+import { DOMID_INVALID, DOMID_XEN } from "../../abi/xen";
 import { freeLastReference } from "./allocator";
 
 export const FRAME_INFO_SIZE: u32 = 32;

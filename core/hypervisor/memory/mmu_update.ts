@@ -1,22 +1,22 @@
 /** HYPERVISOR_mmu_update and HYPERVISOR_update_va_mapping(_otherdomain). */
 import { continueWith, preemptCheck } from "../hypercall/continuation";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
+import { EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, ERESTART, ESRCH } from "../../abi/errno";
 import {
   DOMID_SELF,
   MMU_MACHPHYS_UPDATE,
   MMU_NORMAL_PT_UPDATE,
   MMU_PT_UPDATE_NO_TRANSLATE,
   MMU_PT_UPDATE_PRESERVE_AD,
-  MMU_UPDATE_PREEMPTED,
   MMU_UPDATE_SIZE,
   UVMF_ALL,
   UVMF_FLUSHTYPE_MASK,
   UVMF_INVLPG,
   UVMF_TLB_FLUSH,
-} from "../abi/memory";
+} from "../../abi/xen";
+import { MMU_UPDATE_PREEMPTED } from "../abi/implied";
 import { callerDomid, currentBase, flushAddress, flushAddressOn, flushAll, flushLocal, flushOn } from "./current";
 import { DomainMemory, MEM_PRIVILEGED, domainMemory } from "./domain_memory";
-import { EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, ERESTART, ESRCH } from "../abi/errno";
 import { frameAddress, getPage, mfnValid, putPage } from "./frames";
 import { beginTables, isSettled, settleOnce, settleTables, validationTried } from "./kept_tables";
 import { m2pSet } from "./m2p";

@@ -1,8 +1,8 @@
 /** HYPERVISOR_mmuext_op: pinning, base pointers, TLB and cache control, whole-page clear and copy. */
 import { continueWith, preemptCheck } from "../hypercall/continuation";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
+import { EACCES, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ERESTART, ESRCH } from "../../abi/errno";
 import {
-  MMU_UPDATE_PREEMPTED,
   MMUEXT_CLEAR_PAGE,
   MMUEXT_COPY_PAGE,
   MMUEXT_FLUSH_CACHE,
@@ -13,9 +13,9 @@ import {
   MMUEXT_MARK_SUPER,
   MMUEXT_NEW_BASEPTR,
   MMUEXT_NEW_USER_BASEPTR,
+  MMUEXT_OP_ARG1,
+  MMUEXT_OP_ARG2,
   MMUEXT_OP_SIZE,
-  MMUEXT_OP_arg1,
-  MMUEXT_OP_arg2,
   MMUEXT_PIN_L1_TABLE,
   MMUEXT_PIN_L4_TABLE,
   MMUEXT_SET_LDT,
@@ -24,7 +24,8 @@ import {
   MMUEXT_TLB_FLUSH_MULTI,
   MMUEXT_UNMARK_SUPER,
   MMUEXT_UNPIN_TABLE,
-} from "../abi/memory";
+} from "../../abi/xen";
+import { MMU_UPDATE_PREEMPTED } from "../abi/implied";
 import {
   callerDomid,
   flushAddress,
@@ -38,7 +39,6 @@ import {
   userBase,
 } from "./current";
 import { DomainMemory, MEM_DYING, MEM_NATIVE, m2pStrict } from "./domain_memory";
-import { EACCES, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ERESTART, ESRCH } from "../abi/errno";
 import { PGT_l4_page_table, PGT_writable_page, frameAddress, getPage, putPage } from "./frames";
 import { alreadyDone, foreignDenied, foreignDomain, guestAddressOk } from "./mmu_update";
 import { currentVcpu } from "../domain/domain";
@@ -72,7 +72,7 @@ export function doMmuextOp(uops: u64, countArgument: u32, pdone: u64, foreigndom
       error = -EFAULT;
       break;
     }
-    error = oneOp(load<u32>(op), load<u64>(op, MMUEXT_OP_arg1), load<u64>(op, MMUEXT_OP_arg2), owner);
+    error = oneOp(load<u32>(op), load<u64>(op, MMUEXT_OP_ARG1), load<u64>(op, MMUEXT_OP_ARG2), owner);
     validationTried(owner, error);
     if (error) break;
     settled = settleTables(owner);

@@ -1,5 +1,5 @@
 /** What a native domain has instead of page tables: references of other domains' frames (hypercall arch_7). */
-import { EINVAL, EPERM, ESRCH } from "../abi/errno";
+import { EINVAL, EPERM, ESRCH } from "../../abi/errno";
 import { Domain } from "../domain/domain";
 import { nativeHold, nativeRelease } from "../domain/native_frames";
 import { invalidateCodeFrame } from "./code_frames";

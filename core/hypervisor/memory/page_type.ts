@@ -23,7 +23,7 @@ import {
   setPageStamp,
   typeWord,
 } from "./frames";
-import { EINVAL } from "../abi/errno";
+import { EINVAL } from "../../abi/errno";
 import { freePageTable, validatePageTable } from "./page_table";
 import { keepReleased, takeTable } from "./kept_tables";
 import { validateDescriptorPage } from "./descriptors";

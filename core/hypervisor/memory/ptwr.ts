@@ -7,7 +7,7 @@ import { endOverride, overrideWrites } from "../../machine/cpu/access";
 import { EXIT_POLL } from "../../machine/cpu/exits";
 import { step } from "../../machine/cpu/interpreter";
 import { CPU_SIZE } from "../../machine/cpu/state";
-import { EAGAIN } from "../abi/errno";
+import { EAGAIN } from "../../abi/errno";
 import { GUEST_KERNEL_MODE, Vcpu } from "../domain/domain";
 import { allocXenheapPages } from "./allocator";
 import { PGT_l1_page_table, frameAddress, getPage, pageTypeOf, putPage } from "./frames";

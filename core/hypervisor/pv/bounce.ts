@@ -20,8 +20,8 @@ import {
   SEG_SELECTOR,
   SS,
 } from "../../machine/cpu/state";
-import { TI_IF } from "../abi/arch_x86";
-import { VCPU_INFO_CR2, VCPU_INFO_UPCALL_MASK, VMASST_TYPE_architectural_iopl } from "../abi/xen";
+import { VCPU_INFO_CR2, VCPU_INFO_EVTCHN_UPCALL_MASK, VMASST_TYPE_architectural_iopl } from "../../abi/xen";
+import { TI_IF } from "../abi/implied";
 import { LOG_DEFAULT, LOG_G_ERR } from "../abi/log";
 import { logBegin, logDec, logEnd, logHex, logText, logVcpu } from "../console/console";
 import { TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS, VCPU_PAGE_FAULT_COUNT, Vcpu, trapInfo } from "../domain/domain";
@@ -63,10 +63,10 @@ export function guestRflags(v: Vcpu, mask: u32): u64 {
 // @ts-ignore: decorator
 @inline
 export function upcallMask(v: Vcpu): u32 {
-  return v.vcpuInfo ? <u32>load<u8>(v.vcpuInfo, VCPU_INFO_UPCALL_MASK) : 1;
+  return v.vcpuInfo ? <u32>load<u8>(v.vcpuInfo, VCPU_INFO_EVTCHN_UPCALL_MASK) : 1;
 }
 export function setUpcallMask(v: Vcpu, mask: u32): void {
-  if (v.vcpuInfo) atomic.store<u8>(v.vcpuInfo + VCPU_INFO_UPCALL_MASK, <u8>mask);
+  if (v.vcpuInfo) atomic.store<u8>(v.vcpuInfo + VCPU_INFO_EVTCHN_UPCALL_MASK, <u8>mask);
 }
 
 /** Pushes a frame and sets the running vCPU to go on at `address`. Crashes the domain if its stack cannot take it. */

@@ -22,8 +22,8 @@ import {
   SS,
 } from "../../machine/cpu/state";
 import { tlbFlushAll } from "../../machine/cpu/tlb";
-import { FLAT_RING3_CS32, FLAT_RING3_CS64, FLAT_RING3_SS64 } from "../abi/arch_x86";
-import { VCPU_INFO_UPCALL_MASK, VCPU_INFO_UPCALL_PENDING } from "../abi/xen";
+import { FLAT_RING3_CS32, FLAT_RING3_CS64, FLAT_RING3_SS64 } from "../../abi/arch_x86";
+import { VCPU_INFO_EVTCHN_UPCALL_MASK, VCPU_INFO_EVTCHN_UPCALL_PENDING } from "../../abi/xen";
 import { GUEST_SYSCALL_DISABLES_EVENTS, Vcpu } from "../domain/domain";
 import { domainCrash } from "../domain/lifecycle";
 import { pvHypercall, registersReplaced } from "../hypercall/dispatch";
@@ -72,7 +72,7 @@ export function pvBeforeEnter(v: Vcpu): bool {
     bounceTo(v, v.nmiCallback, FRAME_MASKS_EVENTS, 0);
   }
   const info = v.vcpuInfo;
-  if (info && load<u8>(info, VCPU_INFO_UPCALL_PENDING) && !load<u8>(info, VCPU_INFO_UPCALL_MASK)) {
+  if (info && load<u8>(info, VCPU_INFO_EVTCHN_UPCALL_PENDING) && !load<u8>(info, VCPU_INFO_EVTCHN_UPCALL_MASK)) {
     v.upcalls++;
     bounceTo(v, v.eventCallback, FRAME_MASKS_EVENTS, 0);
   }

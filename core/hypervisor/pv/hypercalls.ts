@@ -1,7 +1,7 @@
 /** Hypercalls that only PV guests make. */
-import { EINVAL, ENOSYS } from "../abi/errno";
-import * as abi from "../abi/arch_x86";
-import * as nr from "../abi/xen";
+import { SEGBASE_FS, SEGBASE_GS_KERNEL, SEGBASE_GS_USER, SEGBASE_GS_USER_SEL } from "../../abi/arch_x86";
+import { EINVAL, ENOSYS } from "../../abi/errno";
+import * as nr from "../../abi/xen";
 import { isCanonical } from "../../machine/cpu/mmu";
 import { refreshMode } from "../../machine/cpu/mode";
 import { CPU_KERNEL_GS_BASE, FS, GS, SEG_BASE } from "../../machine/cpu/state";
@@ -49,20 +49,20 @@ export function pvOnlyHypercall(number: u32, a0: u64, a1: u64, a2: u64): i64 {
 
 function setSegmentBase(which: u64, base: u64): i64 {
   const v = currentVcpu;
-  if (which == abi.SEGBASE_GS_USER_SEL) {
+  if (which == SEGBASE_GS_USER_SEL) {
     refreshMode();
     loadUserGs(v, (<u32>base) & 0xffff);
     return 0;
   }
   if (!isCanonical(base)) return -EINVAL;
   switch (<u32>which) {
-    case abi.SEGBASE_FS:
+    case SEGBASE_FS:
       store<u64>(segmentOf(v.cpu, FS), base, SEG_BASE);
       return 0;
-    case abi.SEGBASE_GS_USER:
+    case SEGBASE_GS_USER:
       store<u64>(v.cpu, base, CPU_KERNEL_GS_BASE);
       return 0;
-    case abi.SEGBASE_GS_KERNEL:
+    case SEGBASE_GS_KERNEL:
       store<u64>(segmentOf(v.cpu, GS), base, SEG_BASE);
       return 0;
     default:

@@ -20,7 +20,7 @@ import {
   CPU_XCR0,
 } from "../../machine/cpu/state";
 import { GUEST_TS, Vcpu } from "../domain/domain";
-import { ENODEV } from "../abi/errno";
+import { ENODEV } from "../../abi/errno";
 import { domainMemory } from "../memory/domain_memory";
 import { newBase } from "../memory/mmuext";
 import { enterGuestTlb, leaveGuestTlb } from "../sched/ipi";

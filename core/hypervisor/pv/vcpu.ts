@@ -3,8 +3,10 @@ import { getRflags, setRflags } from "../../machine/cpu/flags";
 import { cpu, setCpu } from "../../machine/cpu/machine";
 import { isCanonical } from "../../machine/cpu/mmu";
 import * as s from "../../machine/cpu/state";
-import { EINVAL, ENOMEM, EOPNOTSUPP, ERESTART } from "../abi/errno";
-import * as abi from "../abi/arch_x86";
+import * as arch_x86 from "../../abi/arch_x86";
+import { EINVAL, ENOMEM, EOPNOTSUPP, ERESTART } from "../../abi/errno";
+import { LAST_RESERVED_GDT_BYTE } from "../abi/implied";
+import { VCPU_GUEST_CONTEXT_FPU_CTXT } from "../../abi/arch_x86";
 import {
   GUEST_FAILSAFE_DISABLES_EVENTS,
   GUEST_INITIALISED,
@@ -68,7 +70,7 @@ export function pvVcpuInit(v: Vcpu): i32 {
   store<u64>(c, RFLAGS_IF | 2, s.CPU_RFLAGS);
   store<u64>(c, 3, s.CPU_XCR0);
   store<u64>(c, gdtVirtStart(v.vcpuId), s.CPU_GDTR_BASE);
-  store<u32>(c, abi.LAST_RESERVED_GDT_BYTE, s.CPU_GDTR_LIMIT);
+  store<u32>(c, LAST_RESERVED_GDT_BYTE, s.CPU_GDTR_LIMIT);
   for (let n: usize = 0; n < 8; n++) store<u16>(segmentOf(c, n), 0x8000, s.SEG_ATTR);
   store<u16>(c, FCW, s.CPU_FCW);
   store<u32>(c, MXCSR, s.CPU_MXCSR);
@@ -96,43 +98,51 @@ export function pvVcpuDestroy(v: Vcpu): void {
 // @ts-ignore: decorator
 @inline
 function userReg(context: usize, offset: usize): u64 {
-  return load<u64>(context + abi.VGC_USER_REGS + offset);
+  return load<u64>(context + arch_x86.VCPU_GUEST_CONTEXT_USER_REGS + offset);
 }
 
 /** Encoding order of CPU_GPR to offsets in cpu_user_regs. */
 function regOffset(n: u32): usize {
   switch (n) {
     case 0:
-      return abi.UREGS_RAX;
+      return arch_x86.CPU_USER_REGS_RAX;
     case 1:
-      return abi.UREGS_RCX;
+      return arch_x86.CPU_USER_REGS_RCX;
     case 2:
-      return abi.UREGS_RDX;
+      return arch_x86.CPU_USER_REGS_RDX;
     case 3:
-      return abi.UREGS_RBX;
+      return arch_x86.CPU_USER_REGS_RBX;
     case 4:
-      return abi.UREGS_RSP;
+      return arch_x86.CPU_USER_REGS_RSP;
     case 5:
-      return abi.UREGS_RBP;
+      return arch_x86.CPU_USER_REGS_RBP;
     case 6:
-      return abi.UREGS_RSI;
+      return arch_x86.CPU_USER_REGS_RSI;
     case 7:
-      return abi.UREGS_RDI;
+      return arch_x86.CPU_USER_REGS_RDI;
     default:
       return <usize>(15 - n) * 8 + (n < 12 ? 16 : 0);
   }
 }
 
 function addressesOk(context: usize): bool {
-  if (!isCanonical(userReg(context, abi.UREGS_RIP)) || !isCanonical(userReg(context, abi.UREGS_RSP))) return false;
-  if (!isCanonical(load<u64>(context, abi.VGC_KERNEL_SP))) return false;
-  if (load<u64>(context, abi.VGC_LDT_ENTRIES) && !isCanonical(load<u64>(context, abi.VGC_LDT_BASE))) return false;
-  if (!isCanonical(load<u64>(context, abi.VGC_EVENT_CALLBACK))) return false;
-  if (!isCanonical(load<u64>(context, abi.VGC_FAILSAFE_CALLBACK))) return false;
-  if (!isCanonical(load<u64>(context, abi.VGC_SYSCALL_CALLBACK))) return false;
-  if (!isCanonical(load<u64>(context, abi.VGC_FS_BASE))) return false;
-  if (!isCanonical(load<u64>(context, abi.VGC_GS_BASE_KERNEL))) return false;
-  return isCanonical(load<u64>(context, abi.VGC_GS_BASE_USER));
+  if (
+    !isCanonical(userReg(context, arch_x86.CPU_USER_REGS_RIP)) ||
+    !isCanonical(userReg(context, arch_x86.CPU_USER_REGS_RSP))
+  )
+    return false;
+  if (!isCanonical(load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_KERNEL_SP))) return false;
+  if (
+    load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_LDT_ENTS) &&
+    !isCanonical(load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_LDT_BASE))
+  )
+    return false;
+  if (!isCanonical(load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_EVENT_CALLBACK_EIP))) return false;
+  if (!isCanonical(load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_FAILSAFE_CALLBACK_EIP))) return false;
+  if (!isCanonical(load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_SYSCALL_CALLBACK_EIP))) return false;
+  if (!isCanonical(load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_FS_BASE))) return false;
+  if (!isCanonical(load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_GS_BASE_KERNEL))) return false;
+  return isCanonical(load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_GS_BASE_USER));
 }
 
 /**
@@ -142,36 +152,36 @@ function addressesOk(context: usize): bool {
  */
 export function pvSetContext(v: Vcpu, context: usize): i32 {
   if (!addressesOk(context)) return -EINVAL;
-  const ldtEntries = load<u64>(context, abi.VGC_LDT_ENTRIES);
-  const gdtEntries = load<u64>(context, abi.VGC_GDT_ENTRIES);
-  if (ldtEntries > 8192 || gdtEntries > <u64>abi.FIRST_RESERVED_GDT_ENTRY) return -EINVAL;
-  if (ldtEntries && load<u64>(context, abi.VGC_LDT_BASE) & 4095) return -EINVAL;
+  const ldtEntries = load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_LDT_ENTS);
+  const gdtEntries = load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_GDT_ENTS);
+  if (ldtEntries > 8192 || gdtEntries > <u64>arch_x86.FIRST_RESERVED_GDT_ENTRY) return -EINVAL;
+  if (ldtEntries && load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_LDT_BASE) & 4095) return -EINVAL;
   if (v.guestFlags & GUEST_INITIALISED) {
     if (!sameTables(v, context)) return -EOPNOTSUPP;
   } else {
     const error = takeTables(v, context, <u32>gdtEntries);
     if (error) return error;
-    setVcpuLdt(v, load<u64>(context, abi.VGC_LDT_BASE), <u32>ldtEntries);
+    setVcpuLdt(v, load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_LDT_BASE), <u32>ldtEntries);
   }
   takeRegisters(v, context);
   if (v.vcpuId == 0 && !(v.guestFlags & GUEST_INITIALISED))
-    setVmAssist(v.domain, load<u64>(context, abi.VGC_VM_ASSIST));
+    setVmAssist(v.domain, load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_VM_ASSIST));
   return 0;
 }
 
 /** A context given again must not change what holds references. */
 function sameTables(v: Vcpu, context: usize): bool {
-  if (load<u64>(context, abi.VGC_CTRLREG + 24) >> 12 != <u64>v.kernelCr3) return false;
-  if (load<u64>(context, abi.VGC_CTRLREG + 8) >> 12 != <u64>v.userCr3) return false;
-  if (load<u64>(context, abi.VGC_LDT_ENTRIES) != <u64>v.ldtEntries) return false;
-  if (v.ldtEntries && load<u64>(context, abi.VGC_LDT_BASE) != v.ldtBase) return false;
-  return load<u64>(context, abi.VGC_GDT_ENTRIES) == <u64>v.gdtEntries;
+  if (load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_CTRLREG + 24) >> 12 != <u64>v.kernelCr3) return false;
+  if (load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_CTRLREG + 8) >> 12 != <u64>v.userCr3) return false;
+  if (load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_LDT_ENTS) != <u64>v.ldtEntries) return false;
+  if (v.ldtEntries && load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_LDT_BASE) != v.ldtBase) return false;
+  return load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_GDT_ENTS) == <u64>v.gdtEntries;
 }
 
 /** Page-table roots and GDT, with their references; nothing is held if it fails. */
 function takeTables(v: Vcpu, context: usize, gdtEntries: u32): i32 {
-  const kernel = load<u64>(context, abi.VGC_CTRLREG + 24) >> 12;
-  const user = load<u64>(context, abi.VGC_CTRLREG + 8) >> 12;
+  const kernel = load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_CTRLREG + 24) >> 12;
+  const user = load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_CTRLREG + 8) >> 12;
   const d = changetype<DomainMemory>(changetype<usize>(domainMemory(v.domid)));
   beginTables();
   let error = getPageAndType(kernel, v.domid, PGT_l4_page_table);
@@ -185,7 +195,7 @@ function takeTables(v: Vcpu, context: usize, gdtEntries: u32): i32 {
       return error == -ERESTART ? error : -EINVAL;
     }
   }
-  error = setGdt(v, context + abi.VGC_GDT_FRAMES, gdtEntries);
+  error = setGdt(v, context + arch_x86.VCPU_GUEST_CONTEXT_GDT_FRAMES, gdtEntries);
   if (error) {
     putPageAndType(<u32>kernel);
     if (user) putPageAndType(<u32>user);
@@ -202,52 +212,57 @@ function takeTables(v: Vcpu, context: usize, gdtEntries: u32): i32 {
 
 function takeRegisters(v: Vcpu, context: usize): void {
   const c = v.cpu;
-  const flags = load<u64>(context, abi.VGC_FLAGS);
+  const flags = load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_FLAGS);
   let guest = v.guestFlags & GUEST_INITIALISED;
-  if (flags & abi.VGCF_in_kernel) guest |= GUEST_KERNEL_MODE;
-  if (flags & abi.VGCF_failsafe_disables_events) guest |= GUEST_FAILSAFE_DISABLES_EVENTS;
-  if (flags & abi.VGCF_syscall_disables_events) guest |= GUEST_SYSCALL_DISABLES_EVENTS;
+  if (flags & arch_x86.VGCF_in_kernel) guest |= GUEST_KERNEL_MODE;
+  if (flags & arch_x86.VGCF_failsafe_disables_events) guest |= GUEST_FAILSAFE_DISABLES_EVENTS;
+  if (flags & arch_x86.VGCF_syscall_disables_events) guest |= GUEST_SYSCALL_DISABLES_EVENTS;
   v.guestFlags = guest | GUEST_SEGMENTS_STALE;
   for (let n: u32 = 0; n < 16; n++) store<u64>(c + s.CPU_GPR + <usize>n * 8, userReg(context, regOffset(n)));
-  store<u64>(c, userReg(context, abi.UREGS_RIP), s.CPU_RIP);
-  const rflags = userReg(context, abi.UREGS_RFLAGS);
+  store<u64>(c, userReg(context, arch_x86.CPU_USER_REGS_RIP), s.CPU_RIP);
+  const rflags = userReg(context, arch_x86.CPU_USER_REGS_RFLAGS);
   // IOPL is virtual: the processor's stays 0.
   v.iopl = (<u32>(rflags >> 12)) & 3;
   const before = cpu;
   setCpu(c);
   setRflags((rflags & 0x3f7fd5 & ~RFLAGS_IOPL & ~(<u64>0x20000)) | RFLAGS_IF | 2);
   setCpu(before);
-  selector(c, s.CS, ring3Selector((<u32>userReg(context, abi.UREGS_CS)) & 0xffff));
-  selector(c, s.SS, ring3Selector((<u32>userReg(context, abi.UREGS_SS)) & 0xffff));
-  selector(c, s.ES, (<u32>userReg(context, abi.UREGS_ES)) & 0xffff);
-  selector(c, s.DS, (<u32>userReg(context, abi.UREGS_DS)) & 0xffff);
-  selector(c, s.FS, (<u32>userReg(context, abi.UREGS_FS)) & 0xffff);
-  selector(c, s.GS, (<u32>userReg(context, abi.UREGS_GS)) & 0xffff);
+  selector(c, s.CS, ring3Selector((<u32>userReg(context, arch_x86.CPU_USER_REGS_CS)) & 0xffff));
+  selector(c, s.SS, ring3Selector((<u32>userReg(context, arch_x86.CPU_USER_REGS_SS)) & 0xffff));
+  selector(c, s.ES, (<u32>userReg(context, arch_x86.CPU_USER_REGS_ES)) & 0xffff);
+  selector(c, s.DS, (<u32>userReg(context, arch_x86.CPU_USER_REGS_DS)) & 0xffff);
+  selector(c, s.FS, (<u32>userReg(context, arch_x86.CPU_USER_REGS_FS)) & 0xffff);
+  selector(c, s.GS, (<u32>userReg(context, arch_x86.CPU_USER_REGS_GS)) & 0xffff);
   const kernelMode = (guest & GUEST_KERNEL_MODE) != 0;
-  const gsKernel = load<u64>(context, abi.VGC_GS_BASE_KERNEL);
-  const gsUser = load<u64>(context, abi.VGC_GS_BASE_USER);
-  store<u64>(segmentOf(c, s.FS), load<u64>(context, abi.VGC_FS_BASE), s.SEG_BASE);
+  const gsKernel = load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_GS_BASE_KERNEL);
+  const gsUser = load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_GS_BASE_USER);
+  store<u64>(segmentOf(c, s.FS), load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_FS_BASE), s.SEG_BASE);
   store<u64>(segmentOf(c, s.GS), kernelMode ? gsKernel : gsUser, s.SEG_BASE);
   store<u64>(c, kernelMode ? gsUser : gsKernel, s.CPU_KERNEL_GS_BASE);
   v.cr3Loaded = (<u64>(kernelMode ? v.kernelCr3 : v.userCr3)) << 12;
   store<u64>(c, v.cr3Loaded, s.CPU_CR3);
-  memory.copy(changetype<usize>(v) + VCPU_TRAPS, context + abi.VGC_TRAPS, VECTORS * abi.TRAP_INFO_SIZE);
+  memory.copy(
+    changetype<usize>(v) + VCPU_TRAPS,
+    context + arch_x86.VCPU_GUEST_CONTEXT_TRAP_CTXT,
+    VECTORS * arch_x86.TRAP_INFO_SIZE,
+  );
   for (let n: usize = 0; n < VECTORS; n++) {
-    const info = changetype<usize>(v) + VCPU_TRAPS + n * abi.TRAP_INFO_SIZE;
+    const info = changetype<usize>(v) + VCPU_TRAPS + n * arch_x86.TRAP_INFO_SIZE;
     store<u16>(info, <u16>ring3Selector(load<u16>(info, TRAP_INFO_CS)), TRAP_INFO_CS);
     if (!isCanonical(load<u64>(info, 8))) store<u64>(info, 0, 8);
   }
-  v.kernelSs = ring3Selector((<u32>load<u64>(context, abi.VGC_KERNEL_SS)) & 0xffff);
-  v.kernelSp = load<u64>(context, abi.VGC_KERNEL_SP);
-  v.eventCallback = load<u64>(context, abi.VGC_EVENT_CALLBACK);
-  v.failsafeCallback = load<u64>(context, abi.VGC_FAILSAFE_CALLBACK);
-  v.syscallCallback = load<u64>(context, abi.VGC_SYSCALL_CALLBACK);
-  setTaskSwitched(v, (load<u64>(context, abi.VGC_CTRLREG) & CR0_TS) != 0);
-  setGuestCr4(v, load<u64>(context, abi.VGC_CTRLREG + 32));
+  v.kernelSs = ring3Selector((<u32>load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_KERNEL_SS)) & 0xffff);
+  v.kernelSp = load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_KERNEL_SP);
+  v.eventCallback = load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_EVENT_CALLBACK_EIP);
+  v.failsafeCallback = load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_FAILSAFE_CALLBACK_EIP);
+  v.syscallCallback = load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_SYSCALL_CALLBACK_EIP);
+  setTaskSwitched(v, (load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_CTRLREG) & CR0_TS) != 0);
+  setGuestCr4(v, load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_CTRLREG + 32));
   initDebugRegisters(v);
   for (let n: u32 = 0; n < 8; n++)
-    if (n < 4 || n > 5) setDebugRegister(v, n, load<u64>(context + abi.VGC_DEBUGREG + <usize>n * 8));
-  if (flags & abi.VGCF_i387_valid) takeFpu(c, context + abi.VGC_FPU);
+    if (n < 4 || n > 5)
+      setDebugRegister(v, n, load<u64>(context + arch_x86.VCPU_GUEST_CONTEXT_DEBUGREG + <usize>n * 8));
+  if (flags & arch_x86.VGCF_i387_valid) takeFpu(c, context + VCPU_GUEST_CONTEXT_FPU_CTXT);
 }
 
 function selector(c: usize, n: usize, value: u32): void {
@@ -293,52 +308,59 @@ function giveFpu(c: usize, image: usize): void {
 export function pvGetContext(v: Vcpu, context: usize): void {
   const c = v.cpu;
   const kernelMode = (v.guestFlags & GUEST_KERNEL_MODE) != 0;
-  giveFpu(c, context + abi.VGC_FPU);
-  let flags: u64 = abi.VGCF_i387_valid;
-  if (kernelMode) flags |= abi.VGCF_in_kernel;
-  if (v.guestFlags & GUEST_FAILSAFE_DISABLES_EVENTS) flags |= abi.VGCF_failsafe_disables_events;
-  if (v.guestFlags & GUEST_SYSCALL_DISABLES_EVENTS) flags |= abi.VGCF_syscall_disables_events;
+  giveFpu(c, context + VCPU_GUEST_CONTEXT_FPU_CTXT);
+  let flags: u64 = arch_x86.VGCF_i387_valid;
+  if (kernelMode) flags |= arch_x86.VGCF_in_kernel;
+  if (v.guestFlags & GUEST_FAILSAFE_DISABLES_EVENTS) flags |= arch_x86.VGCF_failsafe_disables_events;
+  if (v.guestFlags & GUEST_SYSCALL_DISABLES_EVENTS) flags |= arch_x86.VGCF_syscall_disables_events;
   // VPF_down
-  if (!(v.pauseFlags & 2)) flags |= abi.VGCF_online;
-  store<u64>(context, flags, abi.VGC_FLAGS);
-  const regs = context + abi.VGC_USER_REGS;
+  if (!(v.pauseFlags & 2)) flags |= arch_x86.VGCF_online;
+  store<u64>(context, flags, arch_x86.VCPU_GUEST_CONTEXT_FLAGS);
+  const regs = context + arch_x86.VCPU_GUEST_CONTEXT_USER_REGS;
   for (let n: u32 = 0; n < 16; n++) store<u64>(regs + regOffset(n), load<u64>(c + s.CPU_GPR + <usize>n * 8));
-  store<u64>(regs, load<u64>(c, s.CPU_RIP), abi.UREGS_RIP);
-  store<u16>(regs, load<u16>(segmentOf(c, s.CS), s.SEG_SELECTOR), abi.UREGS_CS);
-  store<u8>(regs, <u8>upcallMask(v), abi.UREGS_UPCALL_MASK);
+  store<u64>(regs, load<u64>(c, s.CPU_RIP), arch_x86.CPU_USER_REGS_RIP);
+  store<u16>(regs, load<u16>(segmentOf(c, s.CS), s.SEG_SELECTOR), arch_x86.CPU_USER_REGS_CS);
+  store<u8>(regs, <u8>upcallMask(v), arch_x86.CPU_USER_REGS_SAVED_UPCALL_MASK);
   const before = cpu;
   setCpu(c);
-  store<u64>(regs, getRflags() | ((<u64>v.iopl) << 12), abi.UREGS_RFLAGS);
+  store<u64>(regs, getRflags() | ((<u64>v.iopl) << 12), arch_x86.CPU_USER_REGS_RFLAGS);
   setCpu(before);
-  store<u16>(regs, load<u16>(segmentOf(c, s.SS), s.SEG_SELECTOR), abi.UREGS_SS);
-  store<u16>(regs, load<u16>(segmentOf(c, s.ES), s.SEG_SELECTOR), abi.UREGS_ES);
-  store<u16>(regs, load<u16>(segmentOf(c, s.DS), s.SEG_SELECTOR), abi.UREGS_DS);
-  store<u16>(regs, load<u16>(segmentOf(c, s.FS), s.SEG_SELECTOR), abi.UREGS_FS);
-  store<u16>(regs, load<u16>(segmentOf(c, s.GS), s.SEG_SELECTOR), abi.UREGS_GS);
-  memory.copy(context + abi.VGC_TRAPS, changetype<usize>(v) + VCPU_TRAPS, VECTORS * abi.TRAP_INFO_SIZE);
-  store<u64>(context, v.ldtBase, abi.VGC_LDT_BASE);
-  store<u64>(context, v.ldtEntries, abi.VGC_LDT_ENTRIES);
+  store<u16>(regs, load<u16>(segmentOf(c, s.SS), s.SEG_SELECTOR), arch_x86.CPU_USER_REGS_SS);
+  store<u16>(regs, load<u16>(segmentOf(c, s.ES), s.SEG_SELECTOR), arch_x86.CPU_USER_REGS_ES);
+  store<u16>(regs, load<u16>(segmentOf(c, s.DS), s.SEG_SELECTOR), arch_x86.CPU_USER_REGS_DS);
+  store<u16>(regs, load<u16>(segmentOf(c, s.FS), s.SEG_SELECTOR), arch_x86.CPU_USER_REGS_FS);
+  store<u16>(regs, load<u16>(segmentOf(c, s.GS), s.SEG_SELECTOR), arch_x86.CPU_USER_REGS_GS);
+  memory.copy(
+    context + arch_x86.VCPU_GUEST_CONTEXT_TRAP_CTXT,
+    changetype<usize>(v) + VCPU_TRAPS,
+    VECTORS * arch_x86.TRAP_INFO_SIZE,
+  );
+  store<u64>(context, v.ldtBase, arch_x86.VCPU_GUEST_CONTEXT_LDT_BASE);
+  store<u64>(context, v.ldtEntries, arch_x86.VCPU_GUEST_CONTEXT_LDT_ENTS);
   for (let n: usize = 0; n < 16; n++)
-    store<u64>(context + abi.VGC_GDT_FRAMES + n * 8, load<u32>(changetype<usize>(v) + VCPU_GDT_FRAMES + n * 4));
-  store<u64>(context, v.gdtEntries, abi.VGC_GDT_ENTRIES);
-  store<u64>(context, v.kernelSs, abi.VGC_KERNEL_SS);
-  store<u64>(context, v.kernelSp, abi.VGC_KERNEL_SP);
-  const control = context + abi.VGC_CTRLREG;
+    store<u64>(
+      context + arch_x86.VCPU_GUEST_CONTEXT_GDT_FRAMES + n * 8,
+      load<u32>(changetype<usize>(v) + VCPU_GDT_FRAMES + n * 4),
+    );
+  store<u64>(context, v.gdtEntries, arch_x86.VCPU_GUEST_CONTEXT_GDT_ENTS);
+  store<u64>(context, v.kernelSs, arch_x86.VCPU_GUEST_CONTEXT_KERNEL_SS);
+  store<u64>(context, v.kernelSp, arch_x86.VCPU_GUEST_CONTEXT_KERNEL_SP);
+  const control = context + arch_x86.VCPU_GUEST_CONTEXT_CTRLREG;
   store<u64>(control, (v.cr0 & ~CR0_TS) | (v.guestFlags & GUEST_TS ? CR0_TS : 0));
   store<u64>(control, (<u64>v.userCr3) << 12, 8);
   store<u64>(control, v.trapCr2, 16);
   store<u64>(control, (<u64>v.kernelCr3) << 12, 24);
   store<u64>(control, v.cr4, 32);
-  memory.copy(context + abi.VGC_DEBUGREG, c + s.CPU_DR, 64);
-  const dr7 = context + abi.VGC_DEBUGREG + 56;
+  memory.copy(context + arch_x86.VCPU_GUEST_CONTEXT_DEBUGREG, c + s.CPU_DR, 64);
+  const dr7 = context + arch_x86.VCPU_GUEST_CONTEXT_DEBUGREG + 56;
   store<u64>(dr7, load<u64>(dr7) | v.ioBreakpoints);
-  store<u64>(context, v.eventCallback, abi.VGC_EVENT_CALLBACK);
-  store<u64>(context, v.failsafeCallback, abi.VGC_FAILSAFE_CALLBACK);
-  store<u64>(context, v.syscallCallback, abi.VGC_SYSCALL_CALLBACK);
-  store<u64>(context, v.domain.vmAssist, abi.VGC_VM_ASSIST);
-  store<u64>(context, load<u64>(segmentOf(c, s.FS), s.SEG_BASE), abi.VGC_FS_BASE);
+  store<u64>(context, v.eventCallback, arch_x86.VCPU_GUEST_CONTEXT_EVENT_CALLBACK_EIP);
+  store<u64>(context, v.failsafeCallback, arch_x86.VCPU_GUEST_CONTEXT_FAILSAFE_CALLBACK_EIP);
+  store<u64>(context, v.syscallCallback, arch_x86.VCPU_GUEST_CONTEXT_SYSCALL_CALLBACK_EIP);
+  store<u64>(context, v.domain.vmAssist, arch_x86.VCPU_GUEST_CONTEXT_VM_ASSIST);
+  store<u64>(context, load<u64>(segmentOf(c, s.FS), s.SEG_BASE), arch_x86.VCPU_GUEST_CONTEXT_FS_BASE);
   const active = load<u64>(segmentOf(c, s.GS), s.SEG_BASE);
   const other = load<u64>(c, s.CPU_KERNEL_GS_BASE);
-  store<u64>(context, kernelMode ? active : other, abi.VGC_GS_BASE_KERNEL);
-  store<u64>(context, kernelMode ? other : active, abi.VGC_GS_BASE_USER);
+  store<u64>(context, kernelMode ? active : other, arch_x86.VCPU_GUEST_CONTEXT_GS_BASE_KERNEL);
+  store<u64>(context, kernelMode ? other : active, arch_x86.VCPU_GUEST_CONTEXT_GS_BASE_USER);
 }

@@ -5,7 +5,7 @@ import { run, setBudget } from "../../machine/cpu/interpreter";
 import { hostWait, setActivity, unspent, unspentInterpreted } from "../../machine/cpu/machine";
 import { adoptRegions } from "../../machine/cpu/regions";
 import { tlbFlushAll } from "../../machine/cpu/tlb";
-import { VMASST_TYPE_runstate_update_flag } from "../abi/xen";
+import { VMASST_TYPE_runstate_update_flag } from "../../abi/xen";
 import { ROOT_ZOMBIES, VCPU_EXIT_COUNTS, Vcpu, setCurrentVcpu } from "../domain/domain";
 import { reapZombies } from "../domain/teardown";
 import { copyToGuest, writeGuest64 } from "../hypercall/guest_access";

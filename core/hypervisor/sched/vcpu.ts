@@ -1,6 +1,7 @@
 /** Blocking, waking, pausing and interrupting vCPUs. */
 import { hostWait } from "../../machine/cpu/machine";
-import { SHUTDOWN_watchdog } from "../abi/sched";
+import { SHUTDOWN_watchdog } from "../../abi/sched";
+import { VIRQ_TIMER } from "../../abi/xen";
 import { Domain, TIMER_PERIODIC, TIMER_POLL, VPF_blocked, VPF_polling, Vcpu, isNative, vcpuOf } from "../domain/domain";
 import { vcpuWake, vcpuSleepNosync } from "./credit";
 import { IPI_EVENT, sendIpi } from "./ipi";
@@ -14,7 +15,6 @@ import {
   timerStop,
   vcpuTimer,
 } from "./timer";
-import { VIRQ_TIMER } from "../abi/xen";
 import { sendGuestVirq } from "../event/channels";
 import { domainShutdown } from "../domain/lifecycle";
 
