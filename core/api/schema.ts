@@ -5,13 +5,10 @@
  * Requests that the toolstack answers keep the toolstack's names and shapes (core/toolstack/messages.ts).
  */
 import { z } from "zod";
-import type { Forward } from "../dom0/network/gateway/forwards.ts";
-import type { NetworkReport } from "../dom0/network/networks.ts";
 import type {
   ConfigDiagnostic,
   ConsoleSnapshot,
   CreateResult,
-  DiskBootReport,
   DomainInfo,
   DomainSettings,
   FrameMap,
@@ -35,6 +32,7 @@ import type {
   RegistersReport,
   WalkReport,
 } from "../toolstack/inspect/report.ts";
+import { DEVICE_REQUESTS, type DeviceResults } from "./device-requests.ts";
 import type { CrashReport } from "./crash-reports.ts";
 import type { HistoryEvent } from "./history/files.ts";
 import type { BootReport, HostState, ImageSources, TakenImage, XenLogLine } from "./host-state.ts";
@@ -43,10 +41,14 @@ import type { HistoryReport } from "./history/recorder.ts";
 import type { JournalEntry } from "./journal/entry.ts";
 import type { SavedDomain } from "../toolstack/messages.ts";
 import type { DomainStop } from "./stops.ts";
-import type { DeviceEntry, DeviceHandshake, DomainHandshakes, DomainWiring } from "../toolstack/wiring-report.ts";
+import type { DeviceHandshake, DomainHandshakes, DomainWiring } from "../toolstack/wiring-report.ts";
 
 export type { BootBuilt, FrameKind, FrameMap, MemoryLayout, PcpuSwitches } from "../toolstack/messages.ts";
+export { MOST_PIECE_BYTES } from "./device-requests.ts";
 export type * from "./host-state.ts";
+export type { Forward } from "../dom0/network/gateway/forwards.ts";
+export type { NetworkMode, NetworkReport } from "../dom0/network/networks.ts";
+export type { DiskPart } from "../dom0/bootloader/contents.ts";
 export type { CrashReport } from "./crash-reports.ts";
 export type { HistoryEvent } from "./history/files.ts";
 export type { JournalEntry } from "./journal/entry.ts";
@@ -58,6 +60,7 @@ export type {
   BehindState,
   DeviceEntry,
   DeviceFigure,
+  DeviceTraffic,
   DeviceWiring,
   DomainHandshakes,
   DomainWiring,
@@ -75,6 +78,7 @@ export type {
   ConsoleSnapshot,
   CreateResult,
   DiskBootReport,
+  DiskReport,
   DomainConfig,
   DomainInfo,
   DomainSettings,
@@ -160,13 +164,6 @@ const uuid = z.string().regex(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/, "must 
 const config = z.string().max(MOST_CONFIG_CHARACTERS);
 
 /** Arguments by request. */
-const deviceKey = z.string().regex(/^[a-z0-9]{1,16}$/);
-const deviceSpec = z.string().max(8192);
-const networkName = z.string().min(1).max(32);
-const port = z.int().min(0).max(65535);
-/** Where a forwarded port is on this computer. */
-const listener = { protocol: z.enum(["tcp", "udp"]), hostAddress: z.string().max(64), hostPort: port };
-
 export const REQUESTS = {
   hostState: nothing,
   /** What is left out stays as it was. */
@@ -269,40 +266,7 @@ export const REQUESTS = {
   consoleDetach: z.strictObject({ domid }),
   consoleInput: z.strictObject({ domid, bytes: bytes(MOST_CONSOLE_INPUT_BYTES) }),
   consoleLogs: nothing,
-  /** Devices of a domain that runs: `key` of xl.cfg and one string of its list. Only for clients that may name files. */
-  deviceAttach: z.strictObject({ domid, key: deviceKey, spec: deviceSpec, folder: z.string().max(4096) }),
-  deviceDetach: z.strictObject({
-    domid,
-    key: deviceKey,
-    device: z.string().min(1).max(32),
-    force: z.boolean().optional(),
-  }),
-  deviceList: z.strictObject({ domid, kind: deviceKey }),
-  networkList: nothing,
-  networkCreate: z.strictObject({
-    name: networkName,
-    mode: z.enum(["nat", "isolated", "bare"]),
-    ipv4: z.string().max(32).optional(),
-  }),
-  networkRemove: z.strictObject({ name: networkName }),
-  networkForward: z.strictObject({
-    network: networkName,
-    forward: z.strictObject({
-      ...listener,
-      guestAddress: z.string().max(64),
-      guestPort: port.min(1),
-    }),
-  }),
-  networkUnforward: z.strictObject({ network: networkName, ...listener }),
-  networkService: z.strictObject({ network: networkName, port: port.min(1), hostPort: port.min(1).nullable() }),
-  /** Only for clients that may name files. */
-  networkCapture: z.strictObject({
-    network: networkName,
-    port: z.string().max(32).nullable(),
-    file: z.string().min(1).max(4096),
-  }),
-  networkCaptureEnd: z.strictObject({ file: z.string().min(1).max(4096) }),
-  mediumInsert: z.strictObject({ domid, key: deviceKey, spec: deviceSpec, folder: z.string().max(4096) }),
+  ...DEVICE_REQUESTS,
 
   /** What is inside a domain: toolstack/inspect/report.ts. `tables`: which of a PV vCPU's two page tables, the kernel's if not said. */
   inspectRegisters: z.strictObject({ domid, vcpu }),
@@ -343,8 +307,6 @@ export const REQUESTS = {
   fileBegin: z.strictObject({ name: z.string().min(1).max(1024), size: z.int().min(0) }),
   fileChunk: z.strictObject({ file: fileId, offset: z.int().min(0), bytes: bytes(MOST_CHUNK_BYTES) }),
   fileInspect: z.strictObject({ file: fileId }),
-  /** What `bootloader = "pygrub"` finds on an image of the host's computer. Only for clients that may name files. */
-  inspectDisk: z.strictObject({ path: z.string().min(1).max(4096), format: z.string().max(16).optional() }),
   /** Of a file that is too large to be given: its beginning, from which the answer's sentence says what it is. */
   fileSniff: z.strictObject({
     name: z.string().min(1).max(1024),
@@ -423,7 +385,7 @@ export const REQUESTS = {
 export type RequestName = keyof typeof REQUESTS;
 export type Arguments<N extends RequestName> = z.input<(typeof REQUESTS)[N]>;
 
-export interface Results {
+export interface Results extends DeviceResults {
   hostState: HostState;
   hostPowerOn: HostState;
   hostPowerOff: null;
@@ -468,18 +430,6 @@ export interface Results {
   consoleDetach: null;
   consoleInput: null;
   consoleLogs: { domid: number; name: string; bytes: number; alive: boolean }[];
-  deviceAttach: { kind: string; id: string };
-  deviceDetach: null;
-  deviceList: DeviceEntry[];
-  networkList: NetworkReport[];
-  networkCreate: null;
-  networkRemove: null;
-  networkForward: Forward;
-  networkUnforward: null;
-  networkService: null;
-  networkCapture: null;
-  networkCaptureEnd: null;
-  mediumInsert: null;
   inspectRegisters: RegistersReport;
   inspectWalk: WalkReport;
   inspectFrame: FrameFacts;
@@ -501,7 +451,6 @@ export interface Results {
   fileBegin: { file: string };
   fileChunk: null;
   fileInspect: ImageDescription;
-  inspectDisk: DiskBootReport;
   fileSniff: { refusal: string };
   fileRelease: null;
   statisticsEvery: null;

@@ -1,13 +1,15 @@
 /** One client's session: its requests are checked and carried out, its subscriptions are its own and end with it. */
 import { z } from "zod";
 import { ToolstackError } from "../toolstack/client.ts";
-import type { ToolstackRequests } from "../toolstack/messages.ts";
 import { parseXlConfig } from "../toolstack/xlcfg.ts";
+import { deviceHandlers } from "./device-handlers.ts";
+import { DiskIntake } from "./disk-intake.ts";
 import { ApiFailure } from "./failure.ts";
 import { FileReads } from "./file-reads.ts";
 import { SessionFiles } from "./files.ts";
 import type { Client } from "./journal/entry.ts";
 import { configuredName } from "./journal/tasks.ts";
+import { HostFiles } from "./host-files.ts";
 import { hostKernels, readBootFile } from "./host-kernels.ts";
 import type { HostService, PowerOnOptions } from "./host-service.ts";
 import {
@@ -57,6 +59,8 @@ export class Session {
   readonly #id = crypto.randomUUID();
   readonly #files = new SessionFiles();
   readonly #reads: FileReads;
+  readonly #hostFiles: HostFiles;
+  readonly #diskIntake: DiskIntake;
   readonly #consoles = new Set<number>();
   readonly #storeWatches: StoreWatches;
   readonly #traces: SessionTraces;
@@ -86,6 +90,8 @@ export class Session {
     const words = connection.mayNameFiles ? "The command line" : "Another window";
     this.#who = { id: `session-${nextSession++}`, words };
     this.#reads = new FileReads(this.#files, host.journal, () => this.#who);
+    this.#hostFiles = new HostFiles(connection.mayNameFiles, [host.images.folder]);
+    this.#diskIntake = new DiskIntake(host.images, host.journal, () => this.#who);
     this.#storeWatches = new StoreWatches(
       (data) => this.#event("xenstoreChanged", data),
       () => connection.backlog > BACKLOG_DROPS,
@@ -157,6 +163,7 @@ export class Session {
     this.#unfollow?.();
     this.#wiring.every(0);
     this.#reads.end();
+    this.#diskIntake.end();
     for (const domid of this.#consoles) void this.#detach(domid).catch(() => {});
     this.#consoles.clear();
     this.#storeWatches.end();
@@ -222,19 +229,6 @@ export class Session {
     if (name === "save") return ask(() => host.toolstack.request("saveCancel", { domid: domid as number }));
     const made = name === "create" ? configuredName(config) : null;
     return made === null ? null : ask(() => host.toolstack.request("createCancel", { name: made }));
-  }
-
-  /** What names a file of the host's user. */
-  async #withFiles<N extends "deviceAttach" | "mediumInsert" | "networkCapture">(
-    name: N,
-    args: ToolstackRequests[N]["args"],
-  ) {
-    if (!this.#connection.mayNameFiles)
-      throw new ApiFailure(
-        "EACCES",
-        "Files of the host's computer can be attached by its own user only: use the command line.",
-      );
-    return this.#host.toolstack.request(name, args);
   }
 
   #makeHandlers(): Handlers {
@@ -327,22 +321,7 @@ export class Session {
       },
       consoleInput: pass("consoleInput"),
       consoleLogs: pass("consoleLogs"),
-      deviceAttach: (args) => this.#withFiles("deviceAttach", args),
-      deviceDetach: pass("deviceDetach"),
-      deviceList: pass("deviceList"),
-      networkList: pass("networkList"),
-      networkCreate: pass("networkCreate"),
-      networkRemove: pass("networkRemove"),
-      networkForward: pass("networkForward"),
-      networkUnforward: pass("networkUnforward"),
-      networkService: pass("networkService"),
-      networkCapture: (args) => this.#withFiles("networkCapture", args),
-      networkCaptureEnd: pass("networkCaptureEnd"),
-      inspectDisk: ({ path, format }) => {
-        this.#named(path);
-        return host.toolstack.request("inspectDisk", { path, ...(format !== undefined && { format }) });
-      },
-      mediumInsert: (args) => this.#withFiles("mediumInsert", args),
+      ...deviceHandlers(host, this.#hostFiles, this.#diskIntake),
       inspectRegisters: inspect("inspectRegisters"),
       inspectWalk: inspect("inspectWalk"),
       inspectFrame: inspect("inspectFrame"),
@@ -433,14 +412,19 @@ export class Session {
     throw new ApiFailure("EACCES", "This client may name no files of the host's computer.");
   }
 
+  /** Its user has chosen a file of this computer, as the shell around it knows: it may name that one from now on. */
+  grant(file: string): void {
+    this.#hostFiles.grant(file);
+  }
+
   #create({ config, configName, files, paused }: z.output<(typeof REQUESTS)["create"]>): Promise<Results["create"]> {
     const contents: Record<string, Uint8Array> = {};
     for (const [name, id] of Object.entries(files ?? {})) contents[name] = this.#files.whole(id).bytes;
     if (!this.#connection.mayNameFiles) {
       const parsed = parseXlConfig(config).config;
       const images = parsed && !parsed.bootloader ? [parsed.kernel, parsed.ramdisk] : [];
-      const named = [...images, ...(parsed?.devices.flatMap(({ files }) => files) ?? [])];
-      for (const file of named)
+      for (const file of parsed?.devices.flatMap(({ files: named }) => named) ?? []) this.#hostFiles.check(file);
+      for (const file of images)
         if (file !== null && !Object.hasOwn(contents, file))
           throw new ApiFailure("EACCES", `${file} was not given with the config: drop the file on the window too.`);
     }

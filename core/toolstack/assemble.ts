@@ -1,4 +1,5 @@
 /** dom0 put together on a native domain's kernel: xenstored, backends, toolstack. What runs in dom0's worker, and in tests. */
+import { tmpdir } from "node:os";
 import { titlesOf } from "../dom0/backends/kinds.ts";
 import { Disks } from "../dom0/backends/blk/disks.ts";
 import { Consoles } from "../dom0/backends/console/consoles.ts";
@@ -31,6 +32,8 @@ export interface Dom0Parts {
   kernel: Omit<NativeKernel, "run">;
   kinds: readonly DeviceKind[];
   consoleLogBytes?: number | undefined;
+  /** For what is thrown away in the end; the system's own where none is given. */
+  scratchFolder?: string | undefined;
   /** null where the hypervisor has none to be read. */
   statistics: StatisticsArea | null;
   emit: Emit;
@@ -41,10 +44,19 @@ export interface Dom0Parts {
 export interface Dom0 {
   store: LocalXenstore;
   lifecycle: Lifecycle;
+  networks: Networks;
   service: Service;
 }
 
-export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit, onStage }: Dom0Parts): Dom0 {
+export function assembleDom0({
+  kernel,
+  kinds,
+  consoleLogBytes,
+  scratchFolder = tmpdir(),
+  statistics,
+  emit,
+  onStage,
+}: Dom0Parts): Dom0 {
   const { domid, memory, frames, hypercalls, events, grants, foreign, now } = kernel;
   const xenstored = new Xenstored();
   const storeDomains = new XenstoreDomains(xenstored, hypercalls, events, grants);
@@ -56,7 +68,7 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
 
   const consoles = new Consoles(consoleLogBytes);
   const networks = new Networks(() => now() / 1e6);
-  const disks = new Disks();
+  const disks = new Disks(scratchFolder);
   const backends = new BackendDevices(
     { domid, memory, events, grants, store, services: { consoles, disks, networks }, now },
     kinds,
@@ -79,8 +91,13 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     pcpus,
   });
   const saving = new Saving({ hypercalls, frames: foreign, store, lifecycle, devices, consoles, emit });
-  const reports: Reports = new Reports(hypercalls, lifecycle.domains, now, statistics, (each) =>
-    readStoreMemory(store, each),
+  const reports: Reports = new Reports(
+    hypercalls,
+    lifecycle.domains,
+    now,
+    statistics,
+    (each) => readStoreMemory(store, each),
+    backends,
   );
   xenstored.onTrouble = (each, message) => emit("notice", { severity: "warning", message, domid: each });
   const observer = new Observer(hypercalls, foreign, frames);
@@ -130,5 +147,5 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     emit,
   });
   events.bindVirq(VIRQ_DOM_EXC, () => storeDomains.domainException());
-  return { store, lifecycle, service };
+  return { store, lifecycle, networks, service };
 }

@@ -20,8 +20,9 @@ import type {
 import type { CreationLimits, SchedulerParameters } from "../dom0/kernel/hypercalls.ts";
 import type { FrameKind, FrameMap, MemoryLayout } from "../dom0/kernel/frame-table.ts";
 import type { PcpuSwitches } from "../dom0/kernel/switches.ts";
+import type { DiskPart } from "../dom0/bootloader/contents.ts";
 import type { Forward } from "../dom0/network/gateway/forwards.ts";
-import type { NetworkDefinition, NetworkReport } from "../dom0/network/networks.ts";
+import type { KeptNetwork, NetworkDefinition, NetworkReport } from "../dom0/network/networks.ts";
 import type { DeviceSpec } from "../dom0/xenbus/kind.ts";
 import type { DeviceEntry, DeviceHandshake, DomainHandshakes, DomainWiring } from "./wiring-report.ts";
 
@@ -173,6 +174,11 @@ export interface DomainStatistics {
   /** What xenstore has of its memory: the target of its balloon driver and the most it was created for; null where it has none. */
   memoryTargetMiB: number | null;
   staticMaxMiB: number | null;
+  /** Bytes that went through its disks and networks, as the backends here counted them. */
+  diskRead: number;
+  diskWritten: number;
+  netReceived: number;
+  netSent: number;
   /** null where the hypervisor doesn't count it. */
   hypercalls: number | null;
   events: number | null;
@@ -212,6 +218,21 @@ export interface ImageDescription {
   size: number;
   /** Xen ELF notes as name and printable value, in file order. */
   notes: { name: string; value: string }[];
+}
+
+/** What an image is and what is on it, before anything is made of it. */
+export interface DiskReport {
+  /** As disk specifications have it: "raw", "qcow2"; and in words. */
+  format: string;
+  summary: string;
+  isCd: boolean;
+  /** Bytes of the disk that a guest sees, and that the file takes on this computer. */
+  size: number;
+  allocated: number;
+  parts: DiskPart[];
+  /** What could be booted from it; or a sentence why nothing. */
+  boot: DiskBootReport | null;
+  bootProblem: string | null;
 }
 
 /** What a disk offers to boot. Paths as "(1)/boot/vmlinuz": of partition 1; without a number of a disk that has none. */
@@ -357,8 +378,8 @@ export interface ToolstackRequests {
   inspect: { args: { path?: string; name?: string; bytes?: Uint8Array; by?: string }; result: ImageDescription };
   /** Ends every `inspect` of that name that is under way: refused with ECANCELED. */
   inspectCancel: { args: { by: string }; result: null };
-  /** What `bootloader = "pygrub"` would find on an image. ENOEXEC: nothing that can be booted, with the reason. */
-  inspectDisk: { args: { path: string; format?: string }; result: DiskBootReport };
+  /** What is on an image of the host's computer; its format is told by its first bytes where it is not given. */
+  inspectDisk: { args: { path: string; format?: string }; result: DiskReport };
   create: { args: CreateOptions; result: CreateResult };
   /** A domain that has ended, from what it was created from. */
   startAgain: { args: { domid: number }; result: CreateResult };
@@ -425,6 +446,8 @@ export interface ToolstackRequests {
   networkList: { args: Record<string, never>; result: NetworkReport[] };
   networkCreate: { args: NetworkDefinition; result: null };
   networkRemove: { args: { name: string }; result: null };
+  /** Opens the way out of a network with a gateway, or closes it with what guests have open through it. */
+  networkMode: { args: { name: string; mode: "nat" | "isolated" }; result: null };
   /** A port of this computer leads to a guest's; port 0: any free one, which the result names. */
   networkForward: { args: { network: string; forward: Forward }; result: Forward };
   networkUnforward: {
@@ -539,6 +562,10 @@ export interface Dom0WorkerData {
   autostart: AutostartEntry[];
   /** Bytes of console log kept per domain. */
   consoleLogBytes?: number;
+  /** Where what is written to disposable disks lies until it is thrown away. */
+  scratchFolder?: string;
+  /** As they were when the host was on before. */
+  networks?: readonly KeptNetwork[];
 }
 export interface AutostartEntry {
   /** Text; read from the file `configName` when left out. */

@@ -70,6 +70,11 @@ export class Saving {
   async save(domid: number, file: string, resume: boolean): Promise<{ bytes: number }> {
     const { lifecycle } = this.#parts;
     const domain = lifecycle.managed(domid);
+    if (domain.config.devices.some(({ back }) => back.disposable))
+      throw new Refusal(
+        "EINVAL",
+        `${domain.name} runs on a disposable disk, whose content ends with it: it can't be saved.`,
+      );
     if (this.#busy.has(domid)) throw new Refusal("EBUSY", `${domain.name} is being saved already.`);
     const wanted = new AbortController();
     this.#busy.set(domid, wanted);

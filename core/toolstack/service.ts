@@ -122,7 +122,7 @@ export class Service {
           wanted.abort(new Refusal("ECANCELED", "Nobody waits for what the file is any more."));
         return null;
       },
-      inspectDisk: ({ path, format }) => this.#parts.diskBoot.inspect(path, format ?? "raw"),
+      inspectDisk: ({ path, format }) => this.#parts.diskBoot.inspect(path, format ?? null),
       create: (options) => lifecycle.create(options),
       startAgain: ({ domid }) => lifecycle.startAgain(domid),
       createCancel: ({ name }) => done(lifecycle.cancelCreate(name)),
@@ -182,6 +182,7 @@ export class Service {
       mediumInsert: ({ domid, key, spec, folder }) => done(hotPlug.insert(domid, key, spec, folder)),
       networkList: () => networks.list(),
       networkCreate: (definition) => done(networks.create(definition)),
+      networkMode: (args) => done(networks.setMode(args)),
       networkRemove: ({ name }) => done(networks.remove(name)),
       networkForward: (args) => networks.forward(args),
       networkUnforward: (args) => done(networks.unforward(args)),

@@ -2,9 +2,9 @@
 import type { HandshakeSummary } from "../dom0/xenstore/handshakes.ts";
 import type { GrantReport, GrantTableReport, PortReport } from "../dom0/kernel/observe.ts";
 
-import type { BehindState, RingState } from "../dom0/xenbus/kind.ts";
+import type { BehindState, DeviceTraffic, RingState } from "../dom0/xenbus/kind.ts";
 
-export type { BehindState, DeviceFigure, RingDirection } from "../dom0/xenbus/kind.ts";
+export type { BehindState, DeviceFigure, DeviceTraffic, RingDirection } from "../dom0/xenbus/kind.ts";
 export type {
   DeviceHandshake,
   DomainHandshakes,
@@ -64,6 +64,8 @@ export interface DeviceWiring {
   /** None while it is not connected, or where its backend is another domain's. */
   rings: RingWiring[];
   behind: BehindState | null;
+  /** null where its backend is another domain's, or counts none. */
+  traffic: DeviceTraffic | null;
 }
 
 /** One line of `xl block-list` and its kin. */

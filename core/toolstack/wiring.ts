@@ -101,6 +101,7 @@ export class Wiring {
       problem: own ? own.problem : devices.problem(address),
       rings: state?.rings.map((ring) => this.#ring(domid, ring, grants)) ?? [],
       behind: state?.behind ?? null,
+      traffic: state?.traffic ?? null,
     };
   }
 
@@ -140,6 +141,7 @@ export class Wiring {
       backendState: null,
       problem: null,
       rings: [this.#ring(domid, ring, grants)],
+      traffic: null,
       behind: {
         title: "The store",
         figures: [

@@ -4,7 +4,7 @@
  */
 import { clearFault, cpu, fault, setCpu, setPollAddress } from "../../core/machine/cpu/machine";
 import { refreshMode } from "../../core/machine/cpu/mode";
-import { codeFrameWritten, setCodeTables } from "../../core/machine/cpu/code_frames";
+import { codeFrameWritten, endTranslations, setCodeTables } from "../../core/machine/cpu/code_frames";
 import { dropBlocks } from "../../core/machine/cpu/blocks";
 import { cpuInit, cpuRegionSize, run, setBudget, step } from "../../core/machine/cpu/interpreter";
 import { overrideWrites, endOverride } from "../../core/machine/cpu/access";
@@ -55,10 +55,14 @@ export function engine_state(): usize {
   return cpu;
 }
 export function engine_run(): i32 {
-  return run();
+  const exit = run();
+  endTranslations();
+  return exit;
 }
 export function engine_step(): i32 {
-  return step();
+  const exit = step();
+  endTranslations();
+  return exit;
 }
 /** Forgets translations and decoded code: for after the test has changed memory from outside. */
 export function engine_flush(): void {

@@ -37,6 +37,18 @@ export const TASKS: Partial<Record<RequestName, Title>> = {
   setVcpus: ({ domid, vcpus }, names) => `Set ${names.domain(domid)} to ${String(vcpus)} vCPUs`,
   setMemory: ({ domid, memoryMiB }, names) =>
     `Set the memory target of ${names.domain(domid)} to ${String(memoryMiB)} MiB`,
+  deviceAttach: ({ domid, key }, names) =>
+    `Attach a ${key === "vif" ? "network interface" : String(key)} to ${names.domain(domid)}`,
+  deviceDetach: ({ domid, device, key }, names) =>
+    `Detach ${key === "vif" ? "network interface " : ""}${String(device)} from ${names.domain(domid)}`,
+  mediumInsert: ({ domid }, names) => `Change the medium in a drive of ${names.domain(domid)}`,
+  diskRemove: ({ name }) => `Remove the disk image ${String(name)}`,
+  networkCreate: ({ name }) => `Make the network ${String(name)}`,
+  networkRemove: ({ name }) => `Remove the network ${String(name)}`,
+  networkMode: ({ name, mode }) => `${mode === "nat" ? "Open" : "Close"} the way out of ${String(name)}`,
+  networkForward: ({ network }) => `Forward a port to ${String(network)}`,
+  networkUnforward: ({ network, hostPort }) => `Forward port ${String(hostPort)} to ${String(network)} no more`,
+  networkCapture: ({ network, port }) => `Capture the traffic of ${String(port ?? network)}`,
   takeHostKernel: ({ release }) => `Read kernel ${String(release)}`,
   xenstoreWrite: ({ path }) => `Write ${String(path)}`,
   xenstoreMkdir: ({ path }) => `Make ${String(path)}`,

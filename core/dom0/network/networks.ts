@@ -34,7 +34,34 @@ export interface NetworkReport {
     framesOut: number;
   }[];
   readonly gateway: GatewayReport | null;
-  readonly captures: string[];
+  /** Forwards that were kept and can't be had now, with the reason. */
+  readonly waiting: { forward: Forward; problem: string }[];
+  readonly captures: CaptureReport[];
+}
+
+export interface CaptureReport {
+  /** As it was begun. */
+  readonly file: string;
+  /** The one port of the bridge whose traffic it has; null for all. */
+  readonly port: string | null;
+  readonly frames: number;
+  readonly bytes: number;
+  /** Frames that came faster than the file takes them. */
+  readonly lost: number;
+}
+
+/** What of a network outlives the host's power: all that somebody has set up. */
+export interface KeptNetwork {
+  readonly name: string;
+  readonly mode: NetworkMode;
+  readonly ipv4: string | null;
+  readonly forwards: readonly Forward[];
+  readonly services: readonly HostService[];
+}
+
+export function keptNetwork({ name, mode, ipv4, gateway, waiting }: NetworkReport): KeptNetwork {
+  const forwards = [...(gateway?.forwards ?? []), ...waiting.map(({ forward }) => forward)];
+  return { name, mode, ipv4, forwards, services: gateway?.services ?? [] };
 }
 
 /** What is wrong with a request about a network: a sentence. */
@@ -43,20 +70,21 @@ export class NetworkError extends Error {
 }
 
 interface Network {
-  readonly definition: Required<Omit<NetworkDefinition, "ipv4">> & { ipv4: string | null };
+  definition: Required<Omit<NetworkDefinition, "ipv4">> & { ipv4: string | null };
   readonly bridge: Bridge;
   readonly gateway: Gateway | null;
+  waiting: { forward: Forward; problem: string }[];
 }
 
-/** Takes captured bytes; `close` when the capture ends. */
+/** Takes captured bytes, or says that it has no room for them now; `close` when the capture ends. */
 export interface CaptureSink {
-  write(bytes: Uint8Array): void;
+  write(bytes: Uint8Array): boolean;
   close(): void;
 }
 
 export class Networks {
   readonly #networks = new Map<string, Network>();
-  readonly #captures = new Map<string, { network: string; stop: () => void }>();
+  readonly #captures = new Map<string, { network: string; report: () => CaptureReport; stop: () => void }>();
   readonly #now: () => number;
 
   /** `now`: milliseconds, monotonic. */
@@ -76,7 +104,7 @@ export class Networks {
       throw new NetworkError(`There are ${NETWORKS_MOST} networks, and there can't be more.`);
     const bridge = new Bridge(name);
     if (mode === "bare") {
-      this.#networks.set(name, { definition: { name, mode, ipv4: null }, bridge, gateway: null });
+      this.#networks.set(name, { definition: { name, mode, ipv4: null }, bridge, gateway: null, waiting: [] });
       return;
     }
     const number = this.#freeNumber();
@@ -95,7 +123,39 @@ export class Networks {
       fixed: new Map(),
       now: this.#now,
     });
-    this.#networks.set(name, { definition: { name, mode, ipv4: text }, bridge, gateway });
+    this.#networks.set(name, { definition: { name, mode, ipv4: text }, bridge, gateway, waiting: [] });
+  }
+
+  /** What was kept is there again; a sentence for each thing that can't be. */
+  async restore(kept: readonly KeptNetwork[]): Promise<string[]> {
+    const problems: string[] = [];
+    for (const { name, mode, ipv4, forwards, services } of kept) {
+      try {
+        if (name !== DEFAULT_BRIDGE) this.create({ name, mode, ...(ipv4 !== null && { ipv4 }) });
+        else if (mode !== "bare") this.setMode(name, mode);
+        for (const service of services) this.allowService(name, service);
+      } catch (error) {
+        if (!(error instanceof NetworkError)) throw error;
+        problems.push(`The network ${name}: ${error.message}`);
+        continue;
+      }
+      for (const forward of forwards)
+        await this.addForward(name, forward).catch((error: unknown) => {
+          if (!(error instanceof NetworkError)) throw error;
+          this.#find(name).waiting.push({ forward, problem: error.message });
+          problems.push(error.message);
+        });
+    }
+    return problems;
+  }
+
+  /** Opens a network's way out or closes it, while guests are on it. Throws NetworkError for a bare bridge, which has none. */
+  setMode(name: string, mode: "nat" | "isolated"): void {
+    const network = this.#find(name);
+    if (!network.gateway) throw new NetworkError(`The bridge ${name} is bare: it has no gateway that could lead out.`);
+    if (network.definition.mode === mode) return;
+    network.definition = { ...network.definition, mode };
+    network.gateway.setWayOut(mode === "nat");
   }
 
   #freeNumber(): number {
@@ -147,7 +207,9 @@ export class Networks {
   async addForward(name: string, forward: Forward): Promise<Forward> {
     const gateway = this.#gateway(name);
     try {
-      return await gateway.addForward(forward);
+      const made = await gateway.addForward(forward);
+      this.#noLongerWaiting(name, made);
+      return made;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       const why =
@@ -160,10 +222,22 @@ export class Networks {
     }
   }
   removeForward(name: string, forward: Pick<Forward, "protocol" | "hostAddress" | "hostPort">): void {
-    if (!this.#gateway(name).removeForward(forward))
+    const waited = this.#noLongerWaiting(name, forward);
+    if (!this.#gateway(name).removeForward(forward) && !waited)
       throw new NetworkError(
         `Nothing is forwarded from ${forward.protocol} port ${forward.hostPort} of ${forward.hostAddress}.`,
       );
+  }
+  #noLongerWaiting(name: string, forward: Pick<Forward, "protocol" | "hostAddress" | "hostPort">): boolean {
+    const network = this.#find(name);
+    const { protocol, hostAddress, hostPort } = forward;
+    const left = network.waiting.filter(
+      ({ forward: each }) =>
+        each.protocol !== protocol || each.hostAddress !== hostAddress || each.hostPort !== hostPort,
+    );
+    const isOne = left.length < network.waiting.length;
+    network.waiting = left;
+    return isOne;
   }
   /** Lets guests reach a port of this computer's loopback at the gateway's address. */
   allowService(name: string, service: HostService): void {
@@ -177,13 +251,21 @@ export class Networks {
   startCapture(capture: string, name: string, portName: string | null, sink: CaptureSink): void {
     const { bridge } = this.#find(name);
     if (this.#captures.has(capture)) throw new NetworkError(`There is a capture ${capture} already.`);
-    sink.write(captureHeader());
+    const header = captureHeader();
+    sink.write(header);
+    const counted = { frames: 0, bytes: header.length, lost: 0 };
     const stop = bridge.listen((frame, from, to) => {
-      if (portName === null || from.name === portName || to.some((port) => port.name === portName))
-        sink.write(captureRecord(frame, Date.now()));
+      if (portName !== null && from.name !== portName && !to.some((port) => port.name === portName)) return;
+      const record = captureRecord(frame, Date.now());
+      if (!sink.write(record)) counted.lost++;
+      else {
+        counted.frames++;
+        counted.bytes += record.length;
+      }
     });
     this.#captures.set(capture, {
       network: name,
+      report: () => ({ file: capture, port: portName, ...counted }),
       stop: () => {
         stop();
         sink.close();
@@ -198,7 +280,7 @@ export class Networks {
   }
 
   report(): NetworkReport[] {
-    return [...this.#networks.values()].map(({ definition, bridge, gateway }) => ({
+    return [...this.#networks.values()].map(({ definition, bridge, gateway, waiting }) => ({
       ...definition,
       ports: bridge.ports().map(({ port, addresses, counters }) => ({
         name: port.name,
@@ -209,7 +291,10 @@ export class Networks {
         framesOut: counters.framesOut,
       })),
       gateway: gateway?.report() ?? null,
-      captures: [...this.#captures].filter(([, { network }]) => network === definition.name).map(([name]) => name),
+      waiting,
+      captures: [...this.#captures.values()]
+        .filter(({ network }) => network === definition.name)
+        .map(({ report }) => report()),
     }));
   }
 

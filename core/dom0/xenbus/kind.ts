@@ -117,9 +117,26 @@ export interface BehindState {
   /** The first two stand in the diagram. */
   figures: DeviceFigure[];
 }
+/** What went through a device since it was made. Directions are the guest's: it reads or receives, and writes or sends. */
+export interface DeviceTraffic {
+  readonly medium: "disk" | "network";
+  readonly inBytes: number;
+  readonly outBytes: number;
+  /** Requests or packets. */
+  readonly inCount: number;
+  readonly outCount: number;
+  /** Requests that have ended and the nanoseconds that they took together; null where nobody times them. */
+  readonly timed: { readonly count: number; readonly nanoseconds: number } | null;
+  /** Requests that the backend works on now. */
+  readonly inFlight: number;
+  /** Grants that it has mapped now, its rings' included. */
+  readonly grantsMapped: number;
+}
 export interface BackendState {
   rings: RingState[];
   behind: BehindState;
+  /** null for what carries no disk's or network's data. */
+  traffic: DeviceTraffic | null;
 }
 
 /** The backend of one device. Its methods are called one after the other, except the events of its channels. */
@@ -137,6 +154,8 @@ export interface Backend {
   /** The toolstack wrote a node of the backend's directory other than state and online. */
   changed?(name: string): void | Promise<void>;
   state(): BackendState;
+  /** As in state(), for who wants no more of it. */
+  traffic?(): DeviceTraffic;
 }
 
 export interface DeviceKind {

@@ -12,7 +12,8 @@ import { log, logBegin, logDec, logEnd, logHex, logText } from "../console/conso
 import { DOMAIN_HARDWARE, DOMAIN_NATIVE, DOMAIN_PRIVILEGED, Domain } from "../domain/domain";
 import { createDomain, createVcpu } from "../domain/lifecycle";
 import { textTo } from "../hypercall/xen_version";
-import { allocDomheapContiguous, freePages } from "../memory/allocator";
+import { allocDomheapContiguous } from "../memory/allocator";
+import { freePages } from "../memory/buddy";
 import { setMaxPages } from "../memory/domain_memory";
 import { frameAddress } from "../memory/frames";
 import { m2pSet } from "../memory/m2p";

@@ -41,7 +41,8 @@ import {
 } from "../console/console";
 import { ROOT_DOMAINS, ROOT_LAST_DOMID } from "../domain/domain";
 import { setPower } from "../domain/lifecycle";
-import { allocXenheapBytes, freePages, memoryInit } from "../memory/allocator";
+import { allocXenheapBytes, memoryInit } from "../memory/allocator";
+import { freePages } from "../memory/buddy";
 import { HYPERVISOR_ROOT, ROOT_FIRST_HEAP_FRAME } from "../memory/frames";
 import { systemTime } from "../sched/clock";
 import { pcpuLoop } from "../sched/loop";

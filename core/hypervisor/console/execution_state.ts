@@ -2,7 +2,7 @@
 import { CPU_GPR, CPU_SEG, CS, SEG_SELECTOR, SEG_SIZE, SS } from "../../machine/cpu/state";
 import { Vcpu } from "../domain/domain";
 import { clearGuestFault, guestFault, readGuest64 } from "../hypercall/guest_access";
-import { showRegisters } from "../pv/state";
+import { showRegisters } from "../pv/show_registers";
 import { LOG_DEFAULT } from "../abi/log";
 import { logBegin, logDec, logEnd, logHex, logText } from "./console";
 

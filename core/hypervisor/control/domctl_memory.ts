@@ -9,12 +9,11 @@ import {
   PGT_pinned,
   PGT_writable_page,
   frameAddress,
-  getPage,
   pageTypeCount,
   pageTypeOf,
-  putPage,
   typeWord,
 } from "../memory/frames";
+import { getPage, putPage } from "../memory/references";
 import { invalidateCodeFrame } from "../memory/code_frames";
 import { getPageAndType, putPageAndType } from "../memory/page_type";
 import { pvFillHypercallPage } from "../pv/hypercall_page";

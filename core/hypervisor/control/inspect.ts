@@ -13,17 +13,15 @@ import {
   PGT_validated,
   countWord,
   frameAddress,
-  getPage,
-  getPageOwner,
   mfnValid,
   pageCount,
   pageOwner,
   pageTypeCount,
   pageTypeOf,
-  putPage,
   totalFrames,
   typeWord,
 } from "../memory/frames";
+import { getPage, getPageOwner, putPage } from "../memory/references";
 import { m2pGet } from "../memory/m2p";
 import { PTE_ADDRESS, PTE_NX, PTE_P, PTE_PSE, PTE_RW, pteMfn } from "../memory/pte";
 

@@ -8,7 +8,7 @@
  * The first fields of both are read by watchers (abi/native.ts has their offsets): keep their places.
  */
 import { DOMID_FIRST_RESERVED } from "../../abi/xen";
-import { HYPERVISOR_ROOT } from "../memory/frames";
+import { HYPERVISOR_ROOT } from "../memory/root";
 
 // ---- hypervisor root words ---------------------------------------------------------------------------------------
 

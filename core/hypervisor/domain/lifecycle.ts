@@ -16,14 +16,8 @@ import { ROOT_NOREBOOT } from "../boot/options";
 import { showExecutionState } from "../console/execution_state";
 import { evtchnDomainFree, evtchnDomainInit, evtchnVcpuInit, sendGlobalVirq } from "../event/channels";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
-import {
-  DomainMemory,
-  MEM_NATIVE,
-  MEM_PRIVILEGED,
-  domainMemory,
-  memoryDomainCreate,
-  memoryDomainFree,
-} from "../memory/domain_memory";
+import { DomainMemory, MEM_NATIVE, MEM_PRIVILEGED, domainMemory } from "../memory/domain_memory";
+import { memoryDomainCreate, memoryDomainFree } from "../memory/domain_books";
 import { frameAddress } from "../memory/frames";
 import { MAX_VCPUS } from "../memory/perdomain";
 import { shareXenPageWithGuest } from "../memory/share";

@@ -19,7 +19,8 @@ import { DOMID_SELF } from "../../abi/xen";
 import { currentVcpu } from "../domain/domain";
 import { invalidateCodeFrame } from "../memory/code_frames";
 import { domainMemory } from "../memory/domain_memory";
-import { PGT_writable_page, frameAddress, getPage, putPage } from "../memory/frames";
+import { PGT_writable_page, frameAddress } from "../memory/frames";
+import { getPage, putPage } from "../memory/references";
 import { getPageType, putPageType } from "../memory/page_type";
 import { pinGrant, pinnedLength, pinnedMfn, pinnedStart, unpinGrant } from "./pin";
 

@@ -23,7 +23,7 @@ import {
   GTF_writing,
 } from "../../abi/grant_table";
 import { DOMID_SELF } from "../../abi/xen";
-import { getPage } from "../memory/frames";
+import { getPage } from "../memory/references";
 import { spinLock, spinUnlock } from "../sched/lock";
 import {
   ACTIVE_DOMID,

@@ -19,7 +19,6 @@ import { pvOnlyHypercall } from "../pv/hypercalls";
 import {
   HYPERCALL_CONTINUE,
   beginHypercall,
-  clearContinuation,
   continueWith,
   nextArg0,
   nextArg1,
@@ -28,6 +27,7 @@ import {
   nextArg4,
   nextArg5,
   preemptCheck,
+  registersReplaced,
 } from "./continuation";
 import { doConsoleIo } from "./console_io";
 import { copyFromGuest, guestRangeOk, writeGuest64, copyToGuest } from "./guest_access";
@@ -49,12 +49,6 @@ const R9: usize = 72;
 const R10: usize = 80;
 /** Length of SYSCALL, which a continuation steps back over. */
 const SYSCALL_LENGTH: u64 = 2;
-
-/** Set by a handler that has put the guest's registers in order itself (iret): no result is stored. */
-export let registersReplaced: bool = false;
-export function replaceRegisters(): void {
-  registersReplaced = true;
-}
 
 /** The next hypercall is an entry of a multicall. */
 let multicallMember: bool = false;
@@ -219,8 +213,6 @@ function doMulticall(list: u64, calls: u32): i64 {
 export function pvHypercall(v: Vcpu): void {
   const gpr = v.cpu + CPU_GPR;
   beginHypercall();
-  clearContinuation();
-  registersReplaced = false;
   multicallMember = false;
   const number = load<u64>(gpr);
   const result = hypercall(
@@ -250,7 +242,6 @@ export function pvHypercall(v: Vcpu): void {
 /** A native domain's hypercall, carried to its end. */
 export function nativeHypercall(number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u64): i64 {
   beginHypercall();
-  clearContinuation();
   let result = hypercall(number, a0, a1, a2, a3, a4, 0);
   while (result == HYPERCALL_CONTINUE)
     result = hypercall(number, nextArg0, nextArg1, nextArg2, nextArg3, nextArg4, nextArg5);

@@ -41,10 +41,11 @@ import { pvSetContext } from "../pv/vcpu";
 import { systemTime } from "../sched/clock";
 import { vcpuSleepNosync, vcpuWake } from "../sched/credit";
 import { spinLock, spinUnlock } from "../sched/lock";
-import { updateRunstateArea, writeRunstate } from "../sched/loop";
+import { updateRunstateArea, writeRunstate } from "../sched/runstate";
 import { threadScratch } from "../sched/pcpu";
 import { TIMER_KIND_SINGLESHOT, timerSet, timerStop, vcpuTimer } from "../sched/timer";
-import { startPeriodic, vcpuKick } from "../sched/vcpu";
+import { vcpuKick } from "../sched/vcpu";
+import { startPeriodic } from "../sched/guest_timers";
 import {
   clearGuestFault,
   copyFromGuest,

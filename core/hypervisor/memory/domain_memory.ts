@@ -1,10 +1,8 @@
 /**
- * What the memory side keeps for a domain: a page of the Xen heap, found by domid in a table of its own. The domain
- * code creates it with memoryDomainCreate and lets it go with memoryDomainFree after relinquishMemory (teardown.ts).
+ * What the memory side keeps for a domain: a page of the Xen heap, found by domid in a table of its own. It
+ * is made and let go of in domain_books.ts.
  */
 import { DOMID_FIRST_RESERVED } from "../../abi/xen";
-import { grantTableFree } from "../grant/table";
-import { allocXenheapPages, freeXenheapPages } from "./allocator";
 import { ROOT_DOMAIN_TABLE } from "./frames";
 import { spinLock, spinUnlock } from "../sched/lock";
 
@@ -66,33 +64,6 @@ export const E820_OFFSET: usize = 1024;
 export function domainMemory(domid: u32): DomainMemory | null {
   if (domid >= <u32>DOMID_FIRST_RESERVED) return null;
   return changetype<DomainMemory>(<usize>atomic.load<u32>(load<u32>(ROOT_DOMAIN_TABLE) + domid * 4));
-}
-
-/**
- * Makes the memory state of a new domain. `flags`: MEM_PRIVILEGED, MEM_NATIVE. False if the host is out of memory or the
- * domid is taken.
- */
-export function memoryDomainCreate(domid: u32, maxPages: u32, flags: u32): bool {
-  if (domid >= <u32>DOMID_FIRST_RESERVED) return false;
-  if (changetype<usize>(domainMemory(domid))) return false;
-  const mfn = allocXenheapPages(0);
-  if (!mfn) return false;
-  const address = (<usize>mfn) << 12;
-  const d = changetype<DomainMemory>(address);
-  d.domid = domid;
-  d.flags = flags;
-  d.maxPages = maxPages;
-  atomic.store<u32>(load<u32>(ROOT_DOMAIN_TABLE) + domid * 4, <u32>address);
-  return true;
-}
-
-/** Forgets a domain whose frames are all gone (relinquishMemory returned 0 and totPages is 0). */
-export function memoryDomainFree(domid: u32): void {
-  const d = domainMemory(domid);
-  if (!changetype<usize>(d)) return;
-  atomic.store<u32>(load<u32>(ROOT_DOMAIN_TABLE) + domid * 4, 0);
-  grantTableFree(d);
-  freeXenheapPages(<u32>(changetype<usize>(d) >> 12), 0);
 }
 
 /** Sets the most frames a domain may own (domctl max_mem). */

@@ -53,10 +53,11 @@ import {
 } from "../../abi/memory";
 import { MEMOP_CMD_MASK, MEMOP_EXTENT_SHIFT } from "../abi/implied";
 import { grantTableFrame } from "../grant/table";
-import { setClaim } from "./allocator";
+import { setClaim } from "./buddy";
 import { callerDomid } from "./current";
 import { DomainMemory, E820_OFFSET, MEM_PRIVILEGED, domainMemory, lockOf } from "./domain_memory";
-import { PAGE_SHIFT, getPage, putPage, totalFrames } from "./frames";
+import { PAGE_SHIFT, totalFrames } from "./frames";
+import { getPage, putPage } from "./references";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { MACH2PHYS_VIRT_START, m2pFirstFrame, m2pFrames } from "./m2p";
 import { foreignDenied } from "./mmu_update";

@@ -17,8 +17,10 @@ import {
 import { MMU_UPDATE_PREEMPTED } from "../abi/implied";
 import { callerDomid, currentBase, flushAddress, flushAddressOn, flushAll, flushLocal, flushOn } from "./current";
 import { DomainMemory, MEM_PRIVILEGED, domainMemory } from "./domain_memory";
-import { frameAddress, getPage, mfnValid, putPage } from "./frames";
-import { beginTables, isSettled, settleOnce, settleTables, validationTried } from "./kept_tables";
+import { frameAddress, mfnValid } from "./frames";
+import { getPage, putPage } from "./references";
+import { beginTables, validationTried } from "./kept_tables";
+import { isSettled, settleOnce, settleTables } from "./settle_tables";
 import { m2pSet } from "./m2p";
 import { updateFrameEntry, updateL1Locked } from "./pt_update";
 import { PTE_P, PTE_PSE, pteMfn } from "./pte";

@@ -39,10 +39,12 @@ import {
   userBase,
 } from "./current";
 import { DomainMemory, MEM_DYING, MEM_NATIVE, m2pStrict } from "./domain_memory";
-import { PGT_l4_page_table, PGT_writable_page, frameAddress, getPage, putPage } from "./frames";
+import { PGT_l4_page_table, PGT_writable_page, frameAddress } from "./frames";
+import { getPage, putPage } from "./references";
 import { alreadyDone, foreignDenied, foreignDomain, guestAddressOk } from "./mmu_update";
 import { currentVcpu } from "../domain/domain";
-import { beginTables, settleOnce, settleTables, validationTried } from "./kept_tables";
+import { beginTables, validationTried } from "./kept_tables";
+import { settleOnce, settleTables } from "./settle_tables";
 import { invalidateShadowLdt, setVcpuLdt } from "./shadow_ldt";
 import { clearPinned, getPageAndType, getPageType, putPageAndType, putPageType, setPinned } from "./page_type";
 import { showM2p } from "./perdomain";

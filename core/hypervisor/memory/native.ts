@@ -4,7 +4,7 @@ import { Domain } from "../domain/domain";
 import { nativeHold, nativeRelease } from "../domain/native_frames";
 import { invalidateCodeFrame } from "./code_frames";
 import { MEM_PRIVILEGED, domainMemory } from "./domain_memory";
-import { getPage, putPage } from "./frames";
+import { getPage, putPage } from "./references";
 
 /**
  * NATIVE_map_frame: a reference of `domid`'s frame `mfn` for native domain `d`, which must be privileged or name itself.

@@ -20,7 +20,7 @@ import {
   SEG_SELECTOR,
   SS,
 } from "../../machine/cpu/state";
-import { VCPU_INFO_CR2, VCPU_INFO_EVTCHN_UPCALL_MASK, VMASST_TYPE_architectural_iopl } from "../../abi/xen";
+import { VCPU_INFO_CR2, VMASST_TYPE_architectural_iopl } from "../../abi/xen";
 import { TI_IF } from "../abi/implied";
 import { LOG_DEFAULT, LOG_G_ERR } from "../abi/log";
 import { logBegin, logDec, logEnd, logHex, logText, logVcpu } from "../console/console";
@@ -30,6 +30,7 @@ import { guestRangeOk } from "../hypercall/guest_access";
 import { enterGuestTlb, leaveGuestTlb } from "../sched/ipi";
 import { inKernelMode, toggleGuestMode } from "./mode";
 import { segmentOf, setFlatKernelSegments } from "./segments";
+import { setUpcallMask, upcallMask } from "./state";
 
 const RCX: usize = CPU_GPR + 8;
 const RSP: usize = CPU_GPR + 32;
@@ -57,16 +58,6 @@ export function guestRflags(v: Vcpu, mask: u32): u64 {
   if (!mask) flags |= RFLAGS_IF;
   if ((v.domain.vmAssist >> (<u64>VMASST_TYPE_architectural_iopl)) & 1) flags |= (<u64>v.iopl) << 12;
   return flags;
-}
-
-/** Event mask of the vCPU (vcpu_info.evtchn_upcall_mask), 0 or not. */
-// @ts-ignore: decorator
-@inline
-export function upcallMask(v: Vcpu): u32 {
-  return v.vcpuInfo ? <u32>load<u8>(v.vcpuInfo, VCPU_INFO_EVTCHN_UPCALL_MASK) : 1;
-}
-export function setUpcallMask(v: Vcpu, mask: u32): void {
-  if (v.vcpuInfo) atomic.store<u8>(v.vcpuInfo + VCPU_INFO_EVTCHN_UPCALL_MASK, <u8>mask);
 }
 
 /** Pushes a frame and sets the running vCPU to go on at `address`. Crashes the domain if its stack cannot take it. */

@@ -26,7 +26,8 @@ import { FLAT_RING3_CS32, FLAT_RING3_CS64, FLAT_RING3_SS64 } from "../../abi/arc
 import { VCPU_INFO_EVTCHN_UPCALL_MASK, VCPU_INFO_EVTCHN_UPCALL_PENDING } from "../../abi/xen";
 import { GUEST_SYSCALL_DISABLES_EVENTS, Vcpu } from "../domain/domain";
 import { domainCrash } from "../domain/lifecycle";
-import { pvHypercall, registersReplaced } from "../hypercall/dispatch";
+import { pvHypercall } from "../hypercall/dispatch";
+import { registersReplaced } from "../hypercall/continuation";
 import { vcpuRunnable } from "../sched/credit";
 import { self } from "../sched/pcpu";
 import { FRAME_MASKS_EVENTS, RFLAGS_TF, bounceTo, injectGp, injectUd } from "./bounce";

@@ -10,7 +10,7 @@ import { doCallbackOp, doNmiOp, doSetCallbacks, doSetTrapTable, doStackSwitch } 
 import { getDebugRegister, setDebugRegister } from "./debugreg";
 import { doSetGdt, doUpdateDescriptor } from "./gdt";
 import { doIret } from "./iret";
-import { setTaskSwitched } from "./privileged";
+import { setTaskSwitched } from "./state";
 import { loadUserGs, segmentOf } from "./segments";
 
 /** The current vCPU is a PV guest's, in kernel mode. */

@@ -24,7 +24,7 @@ import { VMASST_TYPE_architectural_iopl } from "../../abi/xen";
 import { GUEST_FAILSAFE_DISABLES_EVENTS, Vcpu } from "../domain/domain";
 import { domainCrash } from "../domain/lifecycle";
 import { guestRangeOk } from "../hypercall/guest_access";
-import { replaceRegisters } from "../hypercall/dispatch";
+import { replaceRegisters } from "../hypercall/continuation";
 import { enterGuestTlb, leaveGuestTlb } from "../sched/ipi";
 import {
   FRAME_FAILSAFE,
@@ -35,8 +35,8 @@ import {
   bounceTo,
   injectPageFault,
   injectTrap,
-  setUpcallMask,
 } from "./bounce";
+import { setUpcallMask } from "./state";
 import { toggleGuestMode } from "./mode";
 import { ldtAddressOfGuest, loadCodeAndStack, segmentOf } from "./segments";
 

@@ -9,16 +9,7 @@ import { refreshMode } from "../../machine/cpu/mode";
 import { clearFault, cpu, fault, faultAddress, faultError } from "../../machine/cpu/machine";
 import { OP_HANDLER, OP_ID, OP_LENGTH, OP_OPSIZE, OP_REG, OP_RM } from "../../machine/cpu/op";
 import { setAccumulator } from "../../machine/cpu/operands";
-import {
-  CPU_CR0,
-  CPU_CR4,
-  CPU_EXIT_ERROR,
-  CPU_EXIT_OP,
-  CPU_GPR,
-  CPU_RIP,
-  CPU_TSC_AUX,
-  CPU_XCR0,
-} from "../../machine/cpu/state";
+import { CPU_EXIT_ERROR, CPU_EXIT_OP, CPU_GPR, CPU_RIP, CPU_TSC_AUX, CPU_XCR0 } from "../../machine/cpu/state";
 import { GUEST_TS, Vcpu } from "../domain/domain";
 import { ENODEV } from "../../abi/errno";
 import { domainMemory } from "../memory/domain_memory";
@@ -39,12 +30,11 @@ import {
 } from "./io";
 import { inKernelMode } from "./mode";
 import { msrValue, readMsr, writeMsr } from "./msr";
-import { CR4_TSD, processorCr4, readDomainTsc } from "./tsc";
+import { setGuestCr4, setTaskSwitched } from "./state";
+import { CR4_TSD, readDomainTsc } from "./tsc";
 
 const CR0_TS: u64 = 8;
 const CR4_OSXSAVE: u64 = 1 << 18;
-/** What a guest may set in CR4: TSD DE FSGSBASE OSXSAVE. The rest that it sees is the same for all. */
-const CR4_GUEST: u64 = 4 | 8 | (1 << 16) | (1 << 18);
 const DR6_SINGLE_STEP: u64 = 0x4000;
 /** XCR0: x87 and SSE. */
 const XCR0_VALID: u64 = 3;
@@ -95,26 +85,6 @@ export function executeCpuid(v: Vcpu): void {
   store<u64>(register(3), cpuidB);
   store<u64>(register(1), cpuidC);
   store<u64>(register(2), cpuidD);
-}
-
-/** fpu_taskswitch, CLTS, CR0.TS: the engine raises #NM on the next FPU instruction while it is set. */
-export function setTaskSwitched(v: Vcpu, set: bool): void {
-  if (set) {
-    v.guestFlags |= GUEST_TS;
-    store<u64>(v.cpu, load<u64>(v.cpu, CPU_CR0) | CR0_TS, CPU_CR0);
-  } else {
-    v.guestFlags &= ~GUEST_TS;
-    store<u64>(v.cpu, load<u64>(v.cpu, CPU_CR0) & ~CR0_TS, CPU_CR0);
-  }
-}
-
-/** The guest's CR4 `value`; bits that are Xen's stay. */
-export function setGuestCr4(v: Vcpu, value: u64): void {
-  const c = v.cpu;
-  v.cr4 = (v.cr4 & ~CR4_GUEST) | (value & CR4_GUEST);
-  // Xen uses XSAVE itself, so XGETBV works whatever the guest has asked for.
-  const wanted = (load<u64>(c, CPU_CR4) & ~CR4_GUEST) | (value & CR4_GUEST) | CR4_OSXSAVE;
-  store<u64>(c, processorCr4(v, wanted), CPU_CR4);
 }
 
 const DONE: i32 = 0;

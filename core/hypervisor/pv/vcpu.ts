@@ -25,11 +25,10 @@ import { beginTables, validationTried } from "../memory/kept_tables";
 import { getPageAndType, putPageAndType } from "../memory/page_type";
 import { gdtVirtStart, perdomainInitVcpu, showM2p } from "../memory/perdomain";
 import { invalidateShadowLdt, setVcpuLdt } from "../memory/shadow_ldt";
-import { upcallMask } from "./bounce";
+import { upcallMask, setGuestCr4, setTaskSwitched } from "./state";
 import { ring3Selector } from "./callbacks";
 import { initDebugRegisters, setDebugRegister } from "./debugreg";
 import { releaseGdt, setGdt } from "./gdt";
-import { setGuestCr4, setTaskSwitched } from "./privileged";
 import { processorCr4 } from "./tsc";
 import { segmentOf } from "./segments";
 

@@ -3,7 +3,7 @@
  * page of its own. The wasm global `self` points at the thread's.
  */
 import { MAX_PCPUS, PCPU_MAILBOX, PCPU_MAILBOX_SIZE } from "../../machine/layout";
-import { HYPERVISOR_ROOT } from "../memory/frames";
+import { HYPERVISOR_ROOT } from "../memory/root";
 
 export const PCPU_TABLE: usize = HYPERVISOR_ROOT + 0x1000;
 export const PCPU_SIZE: usize = 0x400;

@@ -148,12 +148,18 @@ function follow(generation: u64): void {
   atomic.store<u64>(activity, generation, ACTIVITY_FOLLOWED);
 }
 
-/** To be called before translations of this pCPU are used, by run() and by a hypervisor that accesses guest memory through the TLB. */
+/**
+ * To be called before translations of this pCPU are used, by run() and by a hypervisor that accesses guest memory through the TLB.
+ * The pCPU counts as executing until endTranslations(): over the exits of a guest too, which are short, for each of the two stores
+ * costs a full barrier. Until it follows, what others decode from frames that were written is not kept.
+ */
 export function beginTranslations(): void {
   // First this, then the look at the generation: who increments it finds this pCPU executing, or this pCPU finds the increment.
-  atomic.store<u32>(activity, 1, ACTIVITY_EXECUTES);
+  // Nobody else writes this word.
+  if (!load<u32>(activity, ACTIVITY_EXECUTES)) atomic.store<u32>(activity, 1, ACTIVITY_EXECUTES);
   followGeneration();
 }
+/** To be called when this pCPU may use none for a while: at the end of a vCPU's slice, before it is idle. */
 export function endTranslations(): void {
   atomic.store<u32>(activity, 0, ACTIVITY_EXECUTES);
 }

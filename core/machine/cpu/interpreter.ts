@@ -1,7 +1,7 @@
 /** What the hypervisor calls: a pCPU is prepared, and runs. */
 import { clearDebugHits } from "./access";
 import { REGION_SIZE, blocksInit } from "./blocks";
-import { beginTranslations, clearCodeChanged, endTranslations, setRunningFrame } from "./code_frames";
+import { beginTranslations, clearCodeChanged, setRunningFrame } from "./code_frames";
 import { MODE_64 } from "./decode/decode";
 import { execute } from "./dispatch";
 import { EXIT_POLL, EXIT_SYSCALL } from "./exits";
@@ -35,16 +35,10 @@ export function setBudget(instructions: i32, notTranslated: i32): void {
   interpreted = notTranslated;
 }
 
-/** Executes until an exit; returns EXIT_*. */
+/** Executes until an exit; returns EXIT_*. Who will not call it again soon calls endTranslations(). */
 export function run(): i32 {
-  beginTranslations();
-  const exit = runUntilExit();
-  endTranslations();
-  return exit;
-}
-
-function runUntilExit(): i32 {
   const s = cpu;
+  beginTranslations();
   prepare();
   refreshMode();
   const poll = pollWord();
@@ -67,9 +61,7 @@ export function step(): i32 {
   beginTranslations();
   prepare();
   setModeStale(true);
-  const exit = execute(1, 1, true, false);
-  endTranslations();
-  return exit;
+  return execute(1, 1, true, false);
 }
 
 /** What the last run may have left behind is void. */

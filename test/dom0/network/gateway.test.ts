@@ -351,7 +351,7 @@ describe("DHCP", () => {
     const options = {
       subnet: parseSubnet("10.0.9.0/28")!,
       server: ipBytes("10.0.9.2")!,
-      router: null,
+      router: () => null,
       nameServer: null,
       domain: "d",
     };

@@ -25,7 +25,8 @@ import {
   vcpuOf,
 } from "../../../core/hypervisor/domain/domain";
 import { allocXenheapBytes, allocXenheapPages, memoryInit } from "../../../core/hypervisor/memory/allocator";
-import { domainMemory, memoryDomainCreate, memoryDomainFree } from "../../../core/hypervisor/memory/domain_memory";
+import { domainMemory } from "../../../core/hypervisor/memory/domain_memory";
+import { memoryDomainCreate, memoryDomainFree } from "../../../core/hypervisor/memory/domain_books";
 import {
   PGT_l4_page_table,
   frameAddress,
@@ -56,11 +57,11 @@ export {
   allocDomheapContiguous,
   allocXenheapPages,
   freeDomheapPages,
-  freePages,
   freeXenheapPages,
 } from "../../../core/hypervisor/memory/allocator";
 export { setMaxPages } from "../../../core/hypervisor/memory/domain_memory";
-export { getPage, putPage } from "../../../core/hypervisor/memory/frames";
+export { freePages } from "../../../core/hypervisor/memory/buddy";
+export { getPage, putPage } from "../../../core/hypervisor/memory/references";
 export { getPageType, putPageType } from "../../../core/hypervisor/memory/page_type";
 export { doMemoryOp } from "../../../core/hypervisor/memory/memory_op";
 export {

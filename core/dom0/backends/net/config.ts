@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { ipBytes, macBytes, macText } from "../../network/packet/address.ts";
 import { DEFAULT_BRIDGE } from "../../network/networks.ts";
+import { readVif } from "./spec-text.ts";
 import { SpecError, type DeviceKey, type DeviceSpec } from "../../xenbus/kind.ts";
 
 /** Keys that change nothing here, and what they may be. */
@@ -28,16 +29,7 @@ export const VIFS: DeviceKey = {
 };
 
 export function parseVif(text: string, before: readonly DeviceSpec[]): DeviceSpec {
-  const given = new Map<string, string>();
-  for (const part of text.split(",").map((each) => each.trim())) {
-    if (part === "") continue;
-    const [key, ...rest] = part.split("=");
-    const name = key!.trim().toLowerCase();
-    if (rest.length === 0)
-      throw new SpecError(`"${part}" is no KEY=VALUE; allowed: mac, bridge, ip, rate, mtu, type, devid, backend`);
-    if (given.has(name)) throw new SpecError(`${name} is given twice`);
-    given.set(name, rest.join("=").trim());
-  }
+  const given = readVif(text);
   const take = (name: string): string | null => {
     const value = given.get(name) ?? null;
     given.delete(name);

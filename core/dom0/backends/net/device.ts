@@ -6,7 +6,7 @@ import { macText } from "../../network/packet/address.ts";
 import { get16 } from "../../network/packet/bytes.ts";
 import { ETHERTYPE_IPV4 } from "../../network/packet/internet.ts";
 import type { MappedGrant } from "../../kernel/grants.ts";
-import type { Backend, BackendContext, BackendState, Nodes, RingState } from "../../xenbus/kind.ts";
+import type { Backend, BackendContext, BackendState, DeviceTraffic, Nodes, RingState } from "../../xenbus/kind.ts";
 import type { BackRing } from "../../xenbus/back-ring.ts";
 import { RateLimit } from "./rate.ts";
 import { ReceiveRing } from "./receive.ts";
@@ -177,9 +177,14 @@ export class NetworkInterface implements Backend, BridgePort {
     this.disconnect();
   }
 
+  traffic(): DeviceTraffic {
+    return this.#statistics.traffic(2 * this.#queues.length);
+  }
+
   state(): BackendState {
     const addresses = this.#bridge?.ports().find(({ port }) => port === this)?.addresses ?? [];
     return {
+      traffic: this.traffic(),
       rings: this.#queues.flatMap(({ transmit, receive, ports, pages }, i) => [
         ringState(`queue ${i} tx`, "netif_tx_sring", transmit.ring, ports.transmit, pages.transmit),
         ringState(`queue ${i} rx`, "netif_rx_sring", receive.ring, ports.receive, pages.receive),

@@ -37,7 +37,7 @@ export interface DhcpOptions {
   readonly subnet: Subnet;
   readonly server: Uint8Array;
   /** Null where there is no way out. */
-  readonly router: Uint8Array | null;
+  readonly router: () => Uint8Array | null;
   readonly nameServer: Uint8Array | null;
   readonly domain: string;
   /** MAC address → IPv4 address. */
@@ -118,7 +118,7 @@ export class DhcpServer {
     const { server, router, nameServer, domain } = this.#options;
     const bytes = address ? ipBytes(address)! : null;
     const hostName = request.hostName && plainHostName(request.hostName);
-    const common = { mask: this.#mask, broadcast: this.#broadcast, router, nameServer, domain, mtu: MTU };
+    const common = { mask: this.#mask, broadcast: this.#broadcast, router: router(), nameServer, domain, mtu: MTU };
     const payload = writeDhcp(request, { ...common, type, server, address: bytes, hostName, leaseTime });
     // Before a client has its address it hears broadcasts (RFC 2131, 4.1; a unicast to it is allowed, but not needed).
     const own = request.clientAddress && type !== REFUSE ? ipBytes(request.clientAddress) : null;

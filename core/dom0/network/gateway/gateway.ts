@@ -22,7 +22,7 @@ import { DhcpServer, plainHostName, type Lease } from "./dhcp.ts";
 import { Forwards, type Forward } from "./forwards.ts";
 import { Echo, isEchoRequest, messageType, sendUnreachable } from "./icmp.ts";
 import { Link } from "./link.ts";
-import { NameService } from "./name-service.ts";
+import { hostResolvers, NameService } from "./name-service.ts";
 import { Policy, type HostService } from "./policy.ts";
 import { Reassembly } from "./reassembly.ts";
 import { advertise, ROUTER_SOLICITATION } from "./router-advertisement.ts";
@@ -83,12 +83,14 @@ export class Gateway implements BridgePort {
   readonly #echo: Echo;
   readonly #forwards: Forwards;
   readonly #reassembly = new Reassembly();
+  #wayOut: boolean;
   #dropped = 0;
 
   constructor(bridge: Bridge, options: GatewayOptions) {
     this.#bridge = bridge;
     this.#options = options;
-    const { ipv4, ipv6, fixed, now, wayOut } = options;
+    const { ipv4, ipv6, fixed, now } = options;
+    this.#wayOut = options.wayOut;
     this.#address = hostAddress(ipv4, GATEWAY_NUMBER);
     this.#address6 = ipv6 && hostAddress(ipv6, GATEWAY_NUMBER);
     this.#nameServers = [
@@ -103,13 +105,16 @@ export class Gateway implements BridgePort {
     this.#dhcp = new DhcpServer({
       subnet: ipv4,
       server: this.#address,
-      router: wayOut ? this.#address : null,
+      router: () => (this.#wayOut ? this.#address : null),
       nameServer: this.#nameServers[0]!,
       domain: DOMAIN,
       fixed,
       now,
     });
-    this.#names = new NameService((name) => this.#localName(name), wayOut ? undefined : () => []);
+    this.#names = new NameService(
+      (name) => this.#localName(name),
+      () => (this.#wayOut ? hostResolvers() : []),
+    );
     const target = (address: Uint8Array, port: number) => this.#target(address, port);
     const unreachable = (what: "host" | "port") => (packet: Packet) =>
       sendUnreachable(
@@ -144,9 +149,9 @@ export class Gateway implements BridgePort {
   }
 
   #target(address: Uint8Array, port: number): { host: string; port: number } | null {
-    if (port === DNS_PORT && this.#isNameServer(address)) return this.#options.wayOut ? this.#names.target() : null;
+    if (port === DNS_PORT && this.#isNameServer(address)) return this.#wayOut ? this.#names.target() : null;
     const target = this.#policy.target(address, port);
-    return target && (this.#options.wayOut || target.host === "127.0.0.1") ? target : null;
+    return target && (this.#wayOut || target.host === "127.0.0.1") ? target : null;
   }
 
   #isNameServer(address: Uint8Array): boolean {
@@ -211,7 +216,7 @@ export class Gateway implements BridgePort {
 
   #echoRequest(packet: Packet): void {
     if (this.#link.owns(packet.destination)) this.#echo.answer(packet);
-    else if (this.#options.wayOut && this.#policy.mayReach(packet.destination)) this.#echo.ask(packet);
+    else if (this.#wayOut && this.#policy.mayReach(packet.destination)) this.#echo.ask(packet);
   }
 
   #icmp6(packet: Packet, mac: Uint8Array): void {
@@ -227,14 +232,14 @@ export class Gateway implements BridgePort {
   }
 
   #advertise(destination: Uint8Array): void {
-    const { ipv6, wayOut } = this.#options;
+    const { ipv6 } = this.#options;
     if (!ipv6) return;
     const advertisement = {
       source: LINK_LOCAL,
       mac: GATEWAY_MAC,
       prefix: ipv6,
       nameServer: this.#nameServers[1]!,
-      router: wayOut,
+      router: this.#wayOut,
     };
     advertise(this.#link.transmit, advertisement, destination);
   }
@@ -274,6 +279,16 @@ export class Gateway implements BridgePort {
     const lease = this.#dhcp.leases().find(({ hostName }) => hostName === plainHostName(plain));
     if (lease) return { v4: [lease.address], v6: [] };
     return inDomain ? { v4: [], v6: [] } : null;
+  }
+
+  /** Opens the way out, or closes it with what guests have open through it. Guests learn of it when they ask for their address again. */
+  setWayOut(wayOut: boolean): void {
+    this.#wayOut = wayOut;
+    if (!wayOut) {
+      this.#tcp.close();
+      this.#udp.close();
+    }
+    this.#advertise(ALL_NODES);
   }
 
   /** Opens a port of this computer that leads to a guest. */
