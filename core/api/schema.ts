@@ -20,10 +20,12 @@ import type {
   StatisticsSnapshot,
   ToolstackEvents,
   VcpuInfo,
+  ScreenPart,
   XenstoreAccounts,
   XenstoreMatches,
   XenstoreNode,
 } from "../toolstack/messages.ts";
+import type { VncAddress } from "../dom0/display/screens.ts";
 import type {
   EventsReport,
   FrameFacts,
@@ -88,6 +90,7 @@ export type {
   ImageDescription,
   ParsedConfig,
   PcpuStatistics,
+  ScreenPart,
   ShutdownAction,
   ShutdownReason,
   StatisticsSnapshot,
@@ -164,6 +167,8 @@ const uuid = z.string().regex(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/, "must 
 const config = z.string().max(MOST_CONFIG_CHARACTERS);
 
 /** Arguments by request. */
+/** Of who looks at a screen, as displayOpen says. */
+const viewer = z.int().min(1);
 export const REQUESTS = {
   hostState: nothing,
   /** What is left out stays as it was. */
@@ -267,6 +272,28 @@ export const REQUESTS = {
   consoleInput: z.strictObject({ domid, bytes: bytes(MOST_CONSOLE_INPUT_BYTES) }),
   consoleLogs: nothing,
   ...DEVICE_REQUESTS,
+
+  /** A domain's screen; what of it has changed is asked for part by part, each when the last has been shown. ENODEV: it has none. */
+  displayOpen: z.strictObject({
+    domid,
+    id: z
+      .string()
+      .regex(/^\d{1,4}$/)
+      .optional(),
+  }),
+  displayPart: z.strictObject({ viewer }),
+  displayClose: z.strictObject({ viewer }),
+  /** Linux's number of a key: its place on the keyboard, whatever its layout. */
+  displayKey: z.strictObject({ viewer, keycode: z.int().min(1).max(0xff), isDown: z.boolean() }),
+  /** In the screen's pixels; `buttons`: 1 left, 2 middle, 4 right; `wheel`: steps down. */
+  displayPointer: z.strictObject({
+    viewer,
+    x: z.int().min(0).max(65535),
+    y: z.int().min(0).max(65535),
+    buttons: z.int().min(0).max(7),
+    wheel: z.int().min(-16).max(16),
+  }),
+  displayRelease: z.strictObject({ viewer }),
 
   /** What is inside a domain: toolstack/inspect/report.ts. `tables`: which of a PV vCPU's two page tables, the kernel's if not said. */
   inspectRegisters: z.strictObject({ domid, vcpu }),
@@ -430,6 +457,12 @@ export interface Results extends DeviceResults {
   consoleDetach: null;
   consoleInput: null;
   consoleLogs: { domid: number; name: string; bytes: number; alive: boolean }[];
+  displayOpen: { viewer: number; vnc: VncAddress | null };
+  displayPart: ScreenPart;
+  displayClose: null;
+  displayKey: null;
+  displayPointer: null;
+  displayRelease: null;
   inspectRegisters: RegistersReport;
   inspectWalk: WalkReport;
   inspectFrame: FrameFacts;

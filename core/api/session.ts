@@ -1,6 +1,7 @@
 /** One client's session: its requests are checked and carried out, its subscriptions are its own and end with it. */
 import { z } from "zod";
 import { ToolstackError } from "../toolstack/client.ts";
+import type { ToolstackRequests } from "../toolstack/messages.ts";
 import { parseXlConfig } from "../toolstack/xlcfg.ts";
 import { deviceHandlers } from "./device-handlers.ts";
 import { DiskIntake } from "./disk-intake.ts";
@@ -9,6 +10,7 @@ import { FileReads } from "./file-reads.ts";
 import { SessionFiles } from "./files.ts";
 import type { Client } from "./journal/entry.ts";
 import { configuredName } from "./journal/tasks.ts";
+import { SessionDisplays } from "./displays.ts";
 import { HostFiles } from "./host-files.ts";
 import { hostKernels, readBootFile } from "./host-kernels.ts";
 import type { HostService, PowerOnOptions } from "./host-service.ts";
@@ -63,6 +65,7 @@ export class Session {
   readonly #diskIntake: DiskIntake;
   readonly #consoles = new Set<number>();
   readonly #storeWatches: StoreWatches;
+  readonly #displays = new SessionDisplays();
   readonly #traces: SessionTraces;
   readonly #disposals: (() => void)[] = [];
   readonly #handlers: Handlers;
@@ -126,6 +129,7 @@ export class Session {
       if (power !== "starting") return;
       this.#consoles.clear();
       this.#storeWatches.forget();
+      this.#displays.forget();
       this.#traces.end();
     });
     this.#event("host", host.state);
@@ -167,6 +171,7 @@ export class Session {
     for (const domid of this.#consoles) void this.#detach(domid).catch(() => {});
     this.#consoles.clear();
     this.#storeWatches.end();
+    this.#displays.end();
     this.#traces.end();
     if (this.#inspects && this.#host.state.power === "running")
       void this.#host.toolstack.request("inspectCancel", { by: this.#id }).catch(() => {});
@@ -245,6 +250,11 @@ export class Session {
         this.#inspection = found.catch(() => {});
         return found;
       };
+    /** Of a screen that this session looks at. */
+    const display =
+      <N extends "displayPart" | "displayKey" | "displayPointer" | "displayRelease">(name: N) =>
+      (args: ToolstackRequests[N]["args"]): Promise<Results[N]> =>
+        this.#displays.hostOf(args.viewer).request(name, args) as Promise<Results[N]>;
     const look = (file: { name: string; bytes: Uint8Array }): Promise<Results["fileInspect"]> => {
       this.#inspects = true;
       return host.toolstack.request("inspect", { ...file, by: this.#id });
@@ -322,6 +332,12 @@ export class Session {
       consoleInput: pass("consoleInput"),
       consoleLogs: pass("consoleLogs"),
       ...deviceHandlers(host, this.#hostFiles, this.#diskIntake),
+      displayOpen: (args) => this.#openDisplay(args),
+      displayPart: display("displayPart"),
+      displayClose: ({ viewer }) => this.#displays.close(viewer),
+      displayKey: display("displayKey"),
+      displayPointer: display("displayPointer"),
+      displayRelease: display("displayRelease"),
       inspectRegisters: inspect("inspectRegisters"),
       inspectWalk: inspect("inspectWalk"),
       inspectFrame: inspect("inspectFrame"),
@@ -434,6 +450,13 @@ export class Session {
       files: contents,
       paused: paused ?? false,
     });
+  }
+
+  async #openDisplay(args: Arguments<"displayOpen">): Promise<Results["displayOpen"]> {
+    const opened = await this.#displays.open(this.#host.toolstack, args);
+    // Nobody is there to look any more.
+    if (this.#ended) this.#displays.end();
+    return opened;
   }
 
   async #imageSources(): Promise<Results["imageSources"]> {

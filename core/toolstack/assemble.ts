@@ -9,6 +9,7 @@ import { Inspector } from "../dom0/kernel/inspector.ts";
 import type { NativeKernel } from "../dom0/kernel/kernel.ts";
 import { Observer } from "../dom0/kernel/observe.ts";
 import type { StatisticsArea } from "../dom0/kernel/statistics.ts";
+import { Screens } from "../dom0/display/screens.ts";
 import { Networks } from "../dom0/network/networks.ts";
 import { BackendDevices } from "../dom0/xenbus/devices.ts";
 import type { DeviceKind } from "../dom0/xenbus/kind.ts";
@@ -69,8 +70,9 @@ export function assembleDom0({
   const consoles = new Consoles(consoleLogBytes);
   const networks = new Networks(() => now() / 1e6);
   const disks = new Disks(scratchFolder);
+  const screens = new Screens();
   const backends = new BackendDevices(
-    { domid, memory, events, grants, store, services: { consoles, disks, networks }, now },
+    { domid, memory, events, grants, foreign, store, services: { consoles, disks, networks, screens }, now },
     kinds,
   );
   const devices = new DomainDevices(store, kinds, (name): number | null => reports.find(name));
@@ -137,6 +139,7 @@ export function assembleDom0({
     consoles,
     devices,
     networks,
+    screens,
     lifecycle,
     saving,
     reports,

@@ -22,6 +22,7 @@ import type { FrameKind, FrameMap, MemoryLayout } from "../dom0/kernel/frame-tab
 import type { PcpuSwitches } from "../dom0/kernel/switches.ts";
 import type { DiskPart } from "../dom0/bootloader/contents.ts";
 import type { Forward } from "../dom0/network/gateway/forwards.ts";
+import type { VncAddress } from "../dom0/display/screens.ts";
 import type { KeptNetwork, NetworkDefinition, NetworkReport } from "../dom0/network/networks.ts";
 import type { DeviceSpec } from "../dom0/xenbus/kind.ts";
 import type { DeviceEntry, DeviceHandshake, DomainHandshakes, DomainWiring } from "./wiring-report.ts";
@@ -326,6 +327,19 @@ export interface XenstoreAccounts {
   domains: XenstoreAccount[];
 }
 
+/** What of a screen has changed since it was last looked at, or a part of that. */
+export interface ScreenPart {
+  /** Of the whole screen now. */
+  width: number;
+  height: number;
+  /** A guest draws on it; else it is black. */
+  isConnected: boolean;
+  /** x, y, width and height each. */
+  rectangles: [number, number, number, number][];
+  /** Of the rectangles one after the other, row by row: bytes red, green, blue and 255. */
+  pixels: Uint8Array;
+}
+
 /** What of a domain can be changed while it runs, as it is now. */
 export interface DomainSettings {
   weight: number;
@@ -459,6 +473,20 @@ export interface ToolstackRequests {
   /** A bridge's traffic, or one interface's on it, into a new file in pcap's format. */
   networkCapture: { args: { network: string; port: string | null; file: string }; result: null };
   networkCaptureEnd: { args: { file: string }; result: null };
+  /** Looks at a domain's screen until displayClose; `id`: of the framebuffer, the first if left out. ENODEV: it has none. */
+  displayOpen: { args: { domid: number; id?: string }; result: { viewer: number; vnc: VncAddress | null } };
+  /** What has changed on it since the last part; answered when something has, at most thirty times a second. */
+  displayPart: { args: { viewer: number }; result: ScreenPart };
+  displayClose: { args: { viewer: number }; result: null };
+  /** A key of Linux's numbering (KEY_*). */
+  displayKey: { args: { viewer: number; keycode: number; isDown: boolean }; result: null };
+  /** In the screen's pixels; `buttons`: 1 left, 2 middle, 4 right; `wheel`: steps down. */
+  displayPointer: {
+    args: { viewer: number; x: number; y: number; buttons: number; wheel: number };
+    result: null;
+  };
+  /** Lets go of all keys and buttons that were pressed through it. */
+  displayRelease: { args: { viewer: number }; result: null };
   wiring: { args: { domid: number }; result: DomainWiring };
   /** What frontends and backends of the domain's devices wrote into xenstore, also when it is gone: its devices, then one of them. */
   handshakes: { args: { domid: number }; result: DomainHandshakes };

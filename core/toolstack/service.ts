@@ -18,7 +18,9 @@ import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import type { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { bootBuilt } from "./boot-report.ts";
+import type { Screens } from "../dom0/display/screens.ts";
 import type { Networks } from "../dom0/network/networks.ts";
+import { DisplayRequests } from "./display-requests.ts";
 import type { DomainDevices } from "./devices.ts";
 import type { DiskBoot } from "./disk-boot.ts";
 import { readStoreMemory } from "./domain-store.ts";
@@ -51,6 +53,7 @@ export interface ServiceParts {
   consoles: Consoles;
   devices: DomainDevices;
   networks: Networks;
+  screens: Screens;
   lifecycle: Lifecycle;
   saving: Saving;
   reports: Reports;
@@ -101,6 +104,7 @@ export class Service {
     const xenstore = this.#xenstore;
     const hotPlug = new HotPlug(lifecycle, devices, store);
     const networks = new NetworkRequests(this.#parts.networks);
+    const display = new DisplayRequests(this.#parts.screens);
     return {
       hostInfo: () => reports.hostInfo(),
       dmesg: ({ clear }) => hypercalls.readConsole(clear ?? false),
@@ -189,6 +193,12 @@ export class Service {
       networkService: (args) => done(networks.service(args)),
       networkCapture: async (args) => done(await networks.capture(args)),
       networkCaptureEnd: ({ file }) => done(networks.endCapture(file)),
+      displayOpen: (args) => display.open(args),
+      displayPart: (args) => display.part(args),
+      displayClose: (args) => done(display.close(args)),
+      displayKey: (args) => done(display.key(args)),
+      displayPointer: (args) => done(display.pointer(args)),
+      displayRelease: (args) => done(display.release(args)),
       wiring: ({ domid }) => this.#parts.wiring.report(domid),
       handshakes: ({ domid }) => known(handshakes.of(domid), `Of domain ${domid} no handshake is known.`),
       handshake: ({ domid, kind, id }) =>

@@ -32,6 +32,9 @@ export interface MappedGrantWiring {
 }
 /** A ring that is connected: what is shared, and the event channel that goes with it. */
 export interface RingWiring extends Omit<RingState, "port" | "pages"> {
+  /** Numbers of the machine frames that are shared, in order. */
+  frames: number[];
+  /** Those that are granted: a framebuffer's page is named by its frame. */
   grants: MappedGrantWiring[];
   frontendPort: PortWiring | null;
   backendPort: PortWiring | null;

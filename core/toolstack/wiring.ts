@@ -179,12 +179,15 @@ export class Wiring {
       ...ring,
       backendPort: back && this.#counted(own, back),
       frontendPort: front && this.#counted(domid, front),
-      grants: pages.map(({ ref, handle, address }) => ({
-        ref,
-        handle,
-        mfn: address >>> PAGE_SHIFT,
-        grant: grants.entries.find((entry) => entry.ref === ref) ?? null,
-      })),
+      frames: pages.map(({ address }) => address >>> PAGE_SHIFT),
+      grants: pages
+        .filter((page) => "ref" in page)
+        .map(({ ref, handle, address }) => ({
+          ref,
+          handle,
+          mfn: address >>> PAGE_SHIFT,
+          grant: grants.entries.find((entry) => entry.ref === ref) ?? null,
+        })),
     };
   }
 }

@@ -25,6 +25,10 @@ export const NATIVE_port_bits = 5;
 /** (INSPECT_*, machine address of its structure): hypervisor/abi/inspect.ts. */
 export const NATIVE_inspect = 6;
 
+/** As the first two, and as long as it is held the frame can't become a table of the processor's. */
+const NATIVE_map_frame_writable = 10;
+const NATIVE_unmap_frame_writable = 11;
+
 /** The memory a native domain was started with. */
 export function ownFrames(exports: NativeExports): { first: number; count: number; startInfo: number } {
   const ask = (which: bigint): number => {
@@ -33,6 +37,13 @@ export function ownFrames(exports: NativeExports): { first: number; count: numbe
     return value;
   };
   return { first: ask(0n), count: ask(1n), startInfo: ask(2n) };
+}
+
+/** A frame of another domain's that is held. `address`: where it is in the machine. */
+export interface HeldFrame {
+  readonly domid: number;
+  readonly address: number;
+  readonly isWritable: boolean;
 }
 
 /** Frames of other domains, held while they are written or read. */
@@ -52,5 +63,21 @@ export class ForeignFrames {
     } finally {
       this.#hypercalls.call(operation, HYPERVISOR_arch_7, NATIVE_unmap_frame, domid, mfn);
     }
+  }
+
+  /**
+   * Holds a frame of a domain's until release(). `isWritable`: for who writes into it: as long as it is held it is ordinary memory, whatever
+   * the domain wants to make of it. Throws HypercallError (EINVAL: it is not that domain's, or is a page table).
+   */
+  hold(domid: number, mfn: number, isWritable: boolean): HeldFrame {
+    const operation = isWritable ? NATIVE_map_frame_writable : NATIVE_map_frame;
+    this.#hypercalls.call(`frame ${mfn} of domain ${domid}`, HYPERVISOR_arch_7, operation, domid, mfn);
+    return { domid, address: mfn * PAGE_SIZE, isWritable };
+  }
+
+  release({ domid, address, isWritable }: HeldFrame): void {
+    const mfn = address / PAGE_SIZE;
+    const operation = isWritable ? NATIVE_unmap_frame_writable : NATIVE_unmap_frame;
+    this.#hypercalls.call(`frame ${mfn} of domain ${domid}`, HYPERVISOR_arch_7, operation, domid, mfn);
   }
 }

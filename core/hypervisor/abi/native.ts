@@ -32,6 +32,10 @@ export const MEMORY_frames = 2;
 export const MEMORY_m2p_frames = 3;
 export const MEMORY_xenheap_frames = 4;
 export const MEMORY_first_heap_frame = 5;
+/** (domid, mfn): as NATIVE_map_frame, for who writes: as long as it is held the frame can't become a page table or descriptor table. */
+export const NATIVE_map_frame_writable = 10;
+/** (domid, mfn): 0. */
+export const NATIVE_unmap_frame_writable = 11;
 
 export const PORT_BITS_pending = 1;
 export const PORT_BITS_masked = 2;

@@ -174,9 +174,11 @@ export class Domain {
   nativeFirstMfn: u32;
   nativeFrames: u32;
   startInfo: usize;
-  /** Frames the domain holds through NATIVE_map_frame (domain/native.ts): address of an open hash, its size. */
+  /** Frames the domain holds through NATIVE_map_frame (native_frames.ts): address of an open hash, its size, slots used and keys in it. */
   nativeMaps: usize;
+  nativeMapsOrder: u32;
   nativeMapsUsed: u32;
+  nativeMapsLive: u32;
 
   // -- watchdogs: two per domain (SCHEDOP_watchdog); Timer structures (sched/timer.ts), 48 bytes each, 8-aligned --
   watchdogInUse: u32;

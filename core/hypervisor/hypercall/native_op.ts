@@ -4,6 +4,7 @@ import {
   NATIVE_check_invariants,
   NATIVE_inspect,
   NATIVE_map_frame,
+  NATIVE_map_frame_writable,
   NATIVE_memory,
   NATIVE_own_frames,
   NATIVE_port_bits,
@@ -11,6 +12,7 @@ import {
   NATIVE_trace,
   NATIVE_trace_buffers,
   NATIVE_unmap_frame,
+  NATIVE_unmap_frame_writable,
 } from "../abi/native";
 import { doInspect } from "../control/inspect";
 import { checkInvariants } from "../control/invariants";
@@ -19,7 +21,7 @@ import { portBits } from "../event/report";
 import { HYPERVISOR_ROOT } from "../memory/frames";
 import { makeTraceBuffers, traceDomain } from "./trace";
 import { memoryReport } from "../memory/report";
-import { nativeMapFrame, nativeUnmapFrame } from "../memory/native";
+import { nativeMapFrame, nativeMapFrameWritable, nativeUnmapFrame, nativeUnmapFrameWritable } from "../memory/native";
 
 export function doNativeOp(operation: u64, a: u64, b: u64): i64 {
   const d = currentVcpu.domain;
@@ -28,6 +30,10 @@ export function doNativeOp(operation: u64, a: u64, b: u64): i64 {
       return nativeMapFrame(d, <u32>a, b);
     case NATIVE_unmap_frame:
       return nativeUnmapFrame(d, b);
+    case NATIVE_map_frame_writable:
+      return nativeMapFrameWritable(d, <u32>a, b);
+    case NATIVE_unmap_frame_writable:
+      return nativeUnmapFrameWritable(d, b);
     case NATIVE_own_frames:
       if (a == 0) return d.nativeFirstMfn;
       if (a == 1) return d.nativeFrames;
