@@ -1,9 +1,15 @@
 /** What the boot has built, read from the structures themselves while the host runs. */
-import { START_INFO_FLAGS, START_INFO_MAGIC, START_INFO_NR_PAGES, START_INFO_SHARED_INFO } from "../abi/xen.ts";
+import { NATIVE_own_frames } from "../hypervisor/abi/native.ts";
+import {
+  HYPERVISOR_arch_7,
+  START_INFO_FLAGS,
+  START_INFO_MAGIC,
+  START_INFO_NR_PAGES,
+  START_INFO_SHARED_INFO,
+} from "../abi/xen.ts";
 import type { FrameTable } from "../dom0/kernel/frame-table.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../dom0/kernel/memory.ts";
-import { HYPERVISOR_arch_7, NATIVE_own_frames } from "../dom0/kernel/native.ts";
 import type { BootBuilt } from "./messages.ts";
 
 /** `nodes`: of xenstore, now. */

@@ -14,11 +14,11 @@ import {
 } from "../../abi/grant_table.ts";
 import * as native from "../../hypervisor/abi/native.ts";
 import { EVTCHNOP_status } from "../../abi/event_channel.ts";
-import { HYPERVISOR_event_channel_op, HYPERVISOR_grant_table_op } from "../../abi/xen.ts";
+import { HYPERVISOR_arch_7, HYPERVISOR_event_channel_op, HYPERVISOR_grant_table_op } from "../../abi/xen.ts";
 import { HypercallError } from "./errno.ts";
 import type { Hypercalls } from "./hypercalls.ts";
 import { PAGE_SIZE, type FrameAllocator, type PhysicalMemory } from "./memory.ts";
-import { HYPERVISOR_arch_7, type ForeignFrames } from "./native.ts";
+import { type ForeignFrames } from "./native.ts";
 
 /** Of EVTCHNOP_status. */
 const STATES = ["closed", "unbound", "interdomain", "pirq", "virq", "ipi"] as const;

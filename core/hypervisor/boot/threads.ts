@@ -1,18 +1,11 @@
 /** What each instance of core.wasm needs before it can run hypervisor code. */
+import { RUNSTATE_blocked, RUNSTATE_running } from "../../abi/vcpu";
 import { cpuInit, cpuRegionSize } from "../../machine/cpu/interpreter";
 import { TRANSLATOR_CODE_FLAGS, TRANSLATOR_CODE_VERSIONS } from "../../machine/layout";
 import { setPollAddress } from "../../machine/cpu/machine";
 import { setCodeTables } from "../../machine/cpu/code_frames";
 import { EBUSY, EINVAL, ENOMEM, ESRCH } from "../../abi/errno";
-import {
-  RUNSTATE_blocked,
-  RUNSTATE_running,
-  Vcpu,
-  domainById,
-  isNative,
-  setCurrentVcpu,
-  vcpuOf,
-} from "../domain/domain";
+import { Vcpu, domainById, isNative, setCurrentVcpu, vcpuOf } from "../domain/domain";
 import { allocXenheapBytes, allocXenheapPages } from "../memory/allocator";
 import { HYPERVISOR_ROOT, frameAddress, totalFrames } from "../memory/frames";
 import { systemTime } from "../sched/clock";

@@ -1,11 +1,11 @@
 /** struct xen_domctl_getdomaininfo, for domctl and sysctl. */
+import { RUNSTATE_running } from "../../abi/vcpu";
 import * as abi from "../../abi/domctl";
 import {
   DOMAIN_DEBUGGER,
   DOMAIN_XENSTORE,
   DOMDYING_dead,
   Domain,
-  RUNSTATE_running,
   VPF_blocked,
   VPF_down,
   Vcpu,

@@ -1,4 +1,5 @@
 /** HYPERVISOR_domctl: what the toolstack does to domains. */
+import { XEN_SCHEDULER_CREDIT } from "../../abi/domctl";
 import { XEN_X86_MSR_RELAXED } from "../../abi/arch_x86";
 import * as abi from "../../abi/domctl";
 import { EACCES, EEXIST, EFAULT, EINVAL, ENOSYS, EOPNOTSUPP, EPERM, ERESTART, ESRCH } from "../../abi/errno";
@@ -21,7 +22,6 @@ import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
 import { setMaxPages } from "../memory/domain_memory";
 import { updateWallclock } from "../pv/time";
 import { getTscInfo, setTscInfo } from "../pv/tsc";
-import { XEN_SCHEDULER_CREDIT } from "../sched/credit";
 import { spinLock, spinTryLock, spinUnlock } from "../sched/lock";
 import { NO_PCPU, PCPU_CONTROL, self } from "../sched/pcpu";
 import { domainPause, domainUnpause } from "../sched/vcpu";

@@ -56,7 +56,7 @@ function sizeOf(command: u32): u32 {
     case abi.INSPECT_walk:
       return abi.WALK_SIZE;
     case abi.INSPECT_frame:
-      return abi.FRAME_SIZE;
+      return abi.FRAME_INSPECT_SIZE;
     case abi.INSPECT_read:
     case abi.INSPECT_read_machine:
       return abi.READ_SIZE;

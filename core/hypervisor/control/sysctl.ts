@@ -1,5 +1,5 @@
 /** HYPERVISOR_sysctl: what the toolstack asks of the host. */
-import { DOMCTL_GETDOMAININFO_SIZE } from "../../abi/domctl";
+import { DOMCTL_GETDOMAININFO_SIZE, XEN_SCHEDULER_CREDIT } from "../../abi/domctl";
 import { EACCES, EFAULT, EINVAL, ENOENT, ENOSYS, EOPNOTSUPP, EPERM } from "../../abi/errno";
 import * as abi from "../../abi/sysctl";
 import { NR_HYPERCALLS } from "../abi/native";
@@ -27,7 +27,7 @@ import { textTo } from "../hypercall/xen_version";
 import { freePages } from "../memory/buddy";
 import { ROOT_CLAIMED_PAGES, totalFrames } from "../memory/frames";
 import { systemTime } from "../sched/clock";
-import { TIMESLICE_NS, XEN_SCHEDULER_CREDIT } from "../sched/credit";
+import { TIMESLICE_NS } from "../sched/credit";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { PCPU_CONTROL, Pcpu, onlinePcpus, pcpuAt, pcpuCount, self, threadScratch } from "../sched/pcpu";
 import { writeBitmap } from "./bitmap";

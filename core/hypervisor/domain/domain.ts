@@ -7,6 +7,7 @@
  * Vcpu: two adjacent pages. Fields below, then the engine's CpuState at VCPU_CPU, then arrays at fixed offsets.
  * The first fields of both are read by watchers (abi/native.ts has their offsets): keep their places.
  */
+import { RUNSTATE_running } from "../../abi/vcpu";
 import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { HYPERVISOR_ROOT } from "../memory/root";
 
@@ -210,11 +211,6 @@ export const GUEST_TS: u32 = 8;
 /** setvcpucontext was done (Xen's is_initialised). */
 export const GUEST_INITIALISED: u32 = 16;
 
-export const RUNSTATE_running: u32 = 0;
-export const RUNSTATE_runnable: u32 = 1;
-export const RUNSTATE_blocked: u32 = 2;
-export const RUNSTATE_offline: u32 = 3;
-
 /** The engine's structure (core/machine/cpu/state.ts) inside the Vcpu. */
 export const VCPU_CPU: usize = 0x800;
 /** 16 x u32: frames of the guest's GDT (their type reference is held), by page. */
@@ -232,9 +228,6 @@ export const VCPU_EXIT_COUNTS: usize = 0xe00;
 export const VCPU_PAGE_FAULT_COUNT: usize = 0xe40;
 /** 256 x 16 bytes of struct trap_info by vector: u8 vector, u8 flags, u16 cs, 4 bytes, u64 address. */
 export const VCPU_TRAPS: usize = 0x1000;
-export const TRAP_INFO_FLAGS: usize = 1;
-export const TRAP_INFO_CS: usize = 2;
-export const TRAP_INFO_ADDRESS: usize = 8;
 export const VCPU_PAGE_ORDER: u32 = 1;
 
 

@@ -5,6 +5,7 @@
  * Locks: `lock` guards shared frames, version and active entries of the granting domain; `maptrackLock` the map tracks of
  * the mapping domain. Nobody holds two of either kind.
  */
+import { ACTIVE_PAGES_PER_FRAME } from "../abi/native";
 import { GRANT_ENTRY_V1_SIZE, GRANT_ENTRY_V2_SIZE } from "../../abi/grant_table";
 import { DOMID_FIRST_RESERVED, DOMID_XEN } from "../../abi/xen";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
@@ -62,7 +63,6 @@ export const ACTIVE_TRANS_REF: usize = 16;
 /** u32: 1 if it covers less than the frame. */
 export const ACTIVE_SUB_PAGE: usize = 20;
 const ACTIVE_PER_PAGE: u32 = 128;
-const ACTIVE_PAGES_PER_FRAME: u32 = 4;
 
 export const PIN_DEVR: u32 = 1;
 export const PIN_DEVW: u32 = 0x100;
@@ -171,7 +171,7 @@ export function growGrantTable(t: GrantTable, frames: u32): bool {
   if (t.version == 2 && !growStatus(t, max<u32>(frames, t.nrFrames))) return false;
   while (t.nrFrames < frames) {
     const index = t.nrFrames;
-    for (let i: u32 = 0; i < ACTIVE_PAGES_PER_FRAME; i++) {
+    for (let i: u32 = 0; i < <u32>ACTIVE_PAGES_PER_FRAME; i++) {
       const slot = frameAddress(t.activePages) + (index * ACTIVE_PAGES_PER_FRAME + i) * 4;
       if (load<u32>(slot)) continue;
       const mfn = allocXenheapPages(0);

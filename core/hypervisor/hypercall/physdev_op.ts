@@ -1,15 +1,17 @@
 /** HYPERVISOR_physdev_op as a domain without hardware sees it: its I/O privilege level, and no interrupts or PCI. */
+import {
+  PHYSDEVOP_eoi,
+  PHYSDEVOP_get_free_pirq,
+  PHYSDEVOP_irq_status_query,
+  PHYSDEVOP_map_pirq,
+  PHYSDEVOP_set_iobitmap,
+  PHYSDEVOP_set_iopl,
+  PHYSDEVOP_unmap_pirq,
+} from "../../abi/physdev";
 import { EFAULT, EINVAL, ENOSYS, EPERM } from "../../abi/errno";
 import { currentVcpu, isNative, isPrivileged } from "../domain/domain";
 import { clearGuestFault, guestFault, readGuest32, readGuest64 } from "./guest_access";
 
-const PHYSDEVOP_eoi: u32 = 12;
-const PHYSDEVOP_irq_status_query: u32 = 5;
-const PHYSDEVOP_set_iopl: u32 = 6;
-const PHYSDEVOP_set_iobitmap: u32 = 7;
-const PHYSDEVOP_get_free_pirq: u32 = 23;
-const PHYSDEVOP_map_pirq: u32 = 13;
-const PHYSDEVOP_unmap_pirq: u32 = 14;
 const MOST_PORTS: u32 = 65536;
 
 export function doPhysdevOp(cmd: u32, arg: u64): i64 {

@@ -1,5 +1,5 @@
 /** HYPERVISOR_vcpu_op, set_timer_op: a domain's own vCPUs, their timers and the areas they share with Xen. */
-import { VCPU_GUEST_CONTEXT_SIZE } from "../../abi/arch_x86";
+import { VCPU_GUEST_CONTEXT_FLAGS, VCPU_GUEST_CONTEXT_SIZE, VGCF_online } from "../../abi/arch_x86";
 import { EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, ENXIO, EOPNOTSUPP, ERESTART } from "../../abi/errno";
 import { SHUTDOWN_poweroff } from "../../abi/sched";
 import {
@@ -60,17 +60,13 @@ const SHORTEST_PERIOD_NS: u64 = 1_000_000;
 /** Xen's STIME_DELTA_MAX. */
 const LONGEST_NS: u64 = 0x3fffffffffffffff;
 
-/** flags of struct vcpu_guest_context. */
-const VGC_FLAGS: usize = 512;
-const VGCF_online: u64 = 1 << 5;
-
 /** struct vcpu_guest_context at guest address `context` becomes the vCPU's. For VCPUOP_initialise and setvcpucontext. */
 export function setContextFromGuest(v: Vcpu, context: u64): i32 {
   const pages = allocXenheapPages(1);
   if (!pages) return -ENOMEM;
   const at = frameAddress(pages);
   const error = copyFromGuest(at, context, VCPU_GUEST_CONTEXT_SIZE) ? pvSetContext(v, at) : -EFAULT;
-  const online = (load<u64>(at, VGC_FLAGS) & VGCF_online) != 0;
+  const online = (load<u64>(at, VCPU_GUEST_CONTEXT_FLAGS) & VGCF_online) != 0;
   freeXenheapPages(pages, 1);
   if (error) return error;
   v.guestFlags |= GUEST_INITIALISED;

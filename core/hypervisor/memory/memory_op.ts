@@ -1,4 +1,5 @@
 /** HYPERVISOR_memory_op: dispatch, and the calls that only ask. */
+import { SHARED_INFO_MAX_PFN } from "../../abi/xen";
 import { domainById } from "../domain/domain";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
 import { E820ENTRY_SIZE, E820MAX, E820_RAM } from "../../abi/e820";
@@ -65,8 +66,6 @@ import { changeReservation, domainByAnyId, exchangeMemory } from "./reservation"
 import { SCRATCH_E820, SCRATCH_EXTENTS, SCRATCH_MEMOP, scratch } from "./scratch";
 
 const MACH2PHYS_VIRT_END: u64 = 0xffff804000000000;
-/** Byte offset of arch.max_pfn in struct shared_info. */
-const SHARED_INFO_MAX_PFN: usize = 3088;
 
 /** memory_op(cmd, arg). Number of extents done, a number asked for, 0, or -errno. */
 export function doMemoryOp(command: u64, arg: u64): i64 {

@@ -1,5 +1,5 @@
 /** Where the guest's kernel wants to be entered: trap table, callbacks, NMI, kernel stack. */
-import { FLAT_RING3_CS64, TRAP_INFO_SIZE } from "../../abi/arch_x86";
+import { FLAT_RING3_CS64, TRAP_INFO_CS, TRAP_INFO_SIZE } from "../../abi/arch_x86";
 import {
   CALLBACKF_mask_events,
   CALLBACKOP_register,
@@ -17,7 +17,6 @@ import { TI_IF } from "../abi/implied";
 import {
   GUEST_FAILSAFE_DISABLES_EVENTS,
   GUEST_SYSCALL_DISABLES_EVENTS,
-  TRAP_INFO_CS,
   VCPU_TRAPS,
   Vcpu,
   currentVcpu,

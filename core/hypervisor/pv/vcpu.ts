@@ -6,14 +6,13 @@ import * as s from "../../machine/cpu/state";
 import * as arch_x86 from "../../abi/arch_x86";
 import { EINVAL, ENOMEM, EOPNOTSUPP, ERESTART } from "../../abi/errno";
 import { LAST_RESERVED_GDT_BYTE } from "../abi/implied";
-import { VCPU_GUEST_CONTEXT_FPU_CTXT } from "../../abi/arch_x86";
+import { TRAP_INFO_CS, VCPU_GUEST_CONTEXT_FPU_CTXT } from "../../abi/arch_x86";
 import {
   GUEST_FAILSAFE_DISABLES_EVENTS,
   GUEST_INITIALISED,
   GUEST_KERNEL_MODE,
   GUEST_SYSCALL_DISABLES_EVENTS,
   GUEST_TS,
-  TRAP_INFO_CS,
   VCPU_GDT_FRAMES,
   VCPU_TRAPS,
   Vcpu,

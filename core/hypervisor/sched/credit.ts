@@ -6,14 +6,11 @@
  * Locks: a vCPU's runstate, queue links, priority and `processor` change under the queue lock of its `processor`.
  * A native domain's vCPU is a thread of its own and never on a queue.
  */
+import { RUNSTATE_blocked, RUNSTATE_offline, RUNSTATE_runnable, RUNSTATE_running } from "../../abi/vcpu";
 import { BOOT_WEAK_ORDER } from "../../machine/layout";
 import {
   Domain,
   ROOT_DOMAIN_LIST_LOCK,
-  RUNSTATE_blocked,
-  RUNSTATE_offline,
-  RUNSTATE_runnable,
-  RUNSTATE_running,
   VPF_blocked,
   VPF_down,
   VPF_parked,
@@ -43,8 +40,6 @@ const BOOST_NS: u64 = 10_000_000;
 /** Nobody is taken off sooner for lack of credit (Xen's sched_ratelimit_us). */
 const RATELIMIT_NS: u64 = 1_000_000;
 export const DEFAULT_WEIGHT: u32 = 256;
-/** Number of the credit scheduler in the ABI, and its name. */
-export const XEN_SCHEDULER_CREDIT: u32 = 5;
 
 /** u64: when credit is dealt out next. */
 const ROOT_NEXT_ACCOUNTING: usize = HYPERVISOR_ROOT + 0xc0;
