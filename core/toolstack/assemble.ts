@@ -43,6 +43,7 @@ export interface Dom0Parts {
 }
 
 export interface Dom0 {
+  xenstored: Xenstored;
   store: LocalXenstore;
   lifecycle: Lifecycle;
   networks: Networks;
@@ -150,5 +151,5 @@ export function assembleDom0({
     emit,
   });
   events.bindVirq(VIRQ_DOM_EXC, () => storeDomains.domainException());
-  return { store, lifecycle, networks, service };
+  return { xenstored, store, lifecycle, networks, service };
 }
