@@ -9,6 +9,7 @@ import { ROOT_ZOMBIES, Vcpu, currentVcpu } from "./domain/domain";
 import { reapZombies } from "./domain/teardown";
 import { nativeHypercall } from "./hypercall/dispatch";
 import { ESRCH } from "../abi/errno";
+import "./layouts";
 
 // What translated code and its translator need of the engine.
 export * from "../machine/cpu/region_imports";

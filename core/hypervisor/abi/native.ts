@@ -75,6 +75,9 @@ export const PCPU_SWITCH_RING = 48;
 export const SWITCH_COUNT = 0;
 export const SWITCH_RECORDS = 16;
 export const SWITCH_RECORD_SIZE = 16;
+export const SWITCH_TIME = 0;
+export const SWITCH_DOMID = 8;
+export const SWITCH_VCPU = 12;
 export const SWITCHES = 2048;
 export const SWITCH_IDLE = 0xffffffff;
 

@@ -1,4 +1,5 @@
 /** HYPERVISOR_domctl: what the toolstack does to domains. */
+import { HYPERVISOR_domctl } from "../../abi/xen";
 import { XEN_SCHEDULER_CREDIT } from "../../abi/domctl";
 import { XEN_X86_MSR_RELAXED } from "../../abi/arch_x86";
 import * as abi from "../../abi/domctl";
@@ -107,19 +108,20 @@ function create(op: usize): i32 {
 }
 
 function schedulerOp(d: Domain, u: usize): i32 {
-  if (load<u32>(u) != XEN_SCHEDULER_CREDIT) return -EINVAL;
-  switch (load<u32>(u, 4)) {
+  if (load<u32>(u, abi.DOMCTL_SCHEDULER_OP_SCHED_ID) != XEN_SCHEDULER_CREDIT) return -EINVAL;
+  const credit = u + abi.DOMCTL_SCHEDULER_OP_U;
+  switch (load<u32>(u, abi.DOMCTL_SCHEDULER_OP_CMD)) {
     case abi.XEN_DOMCTL_SCHEDOP_putinfo: {
-      const weight = <u32>load<u16>(u, 8);
-      const cap = <u32>load<u16>(u, 10);
+      const weight = <u32>load<u16>(credit, abi.DOMCTL_SCHED_CREDIT_WEIGHT);
+      const cap = <u32>load<u16>(credit, abi.DOMCTL_SCHED_CREDIT_CAP);
       // 0 and all ones mean unchanged.
       if (weight) d.weight = weight;
       if (cap != 0xffff) d.cap = cap;
       return 0;
     }
     case abi.XEN_DOMCTL_SCHEDOP_getinfo:
-      store<u16>(u, d.weight, 8);
-      store<u16>(u, d.cap, 10);
+      store<u16>(credit, d.weight, abi.DOMCTL_SCHED_CREDIT_WEIGHT);
+      store<u16>(credit, d.cap, abi.DOMCTL_SCHED_CREDIT_CAP);
       copyBack = true;
       return 0;
     default:
@@ -185,9 +187,9 @@ function onDomain(command: u32, d: Domain, op: usize): i32 {
       // No physical interrupts: none to give.
       return -EINVAL;
     case abi.XEN_DOMCTL_iomem_permission:
-      return load<u8>(u, 16) ? -EPERM : 0;
+      return load<u8>(u, abi.DOMCTL_IOMEM_PERMISSION_ALLOW_ACCESS) ? -EPERM : 0;
     case abi.XEN_DOMCTL_ioport_permission:
-      return load<u8>(u, 8) ? -EPERM : 0;
+      return load<u8>(u, abi.DOMCTL_IOPORT_PERMISSION_ALLOW_ACCESS) ? -EPERM : 0;
     case abi.XEN_DOMCTL_hypercall_init:
       return fillHypercallPage(d, load<u64>(u));
     case abi.XEN_DOMCTL_settimeoffset:
@@ -201,7 +203,7 @@ function onDomain(command: u32, d: Domain, op: usize): i32 {
       domainUnpause(d);
       return 0;
     case abi.XEN_DOMCTL_sendtrigger:
-      return sendTrigger(d, load<u32>(u), load<u32>(u, 4));
+      return sendTrigger(d, load<u32>(u, abi.DOMCTL_SENDTRIGGER_TRIGGER), load<u32>(u, abi.DOMCTL_SENDTRIGGER_VCPU));
     case abi.XEN_DOMCTL_gethvmcontext:
     case abi.XEN_DOMCTL_sethvmcontext:
       return -EINVAL;
@@ -231,7 +233,11 @@ function onDomain(command: u32, d: Domain, op: usize): i32 {
       copyBack = true;
       return 0;
     case abi.XEN_DOMCTL_getpageframeinfo3:
-      return pageFrameInfo(d, load<u64>(u), load<u64>(u, 8));
+      return pageFrameInfo(
+        d,
+        load<u64>(u, abi.DOMCTL_GETPAGEFRAMEINFO3_NUM),
+        load<u64>(u, abi.DOMCTL_GETPAGEFRAMEINFO3_ARRAY),
+      );
     case abi.XEN_DOMCTL_set_virq_handler:
       return setGlobalVirqHandler(d, load<u32>(u));
     case abi.XEN_DOMCTL_shadow_op:

@@ -2,6 +2,22 @@
 import { isCanonical } from "../../machine/cpu/mmu";
 import { FLAT_RING3_CS64, VCPU_GUEST_CONTEXT_SIZE } from "../../abi/arch_x86";
 import {
+  DOMCTL_EXT_VCPUCONTEXT_SIZE_MEMBER,
+  DOMCTL_EXT_VCPUCONTEXT_SYSCALL32_CALLBACK_CS,
+  DOMCTL_EXT_VCPUCONTEXT_SYSCALL32_CALLBACK_EIP,
+  DOMCTL_EXT_VCPUCONTEXT_SYSCALL32_DISABLES_EVENTS,
+  DOMCTL_EXT_VCPUCONTEXT_SYSENTER_CALLBACK_CS,
+  DOMCTL_EXT_VCPUCONTEXT_SYSENTER_CALLBACK_EIP,
+  DOMCTL_EXT_VCPUCONTEXT_SYSENTER_DISABLES_EVENTS,
+  DOMCTL_GETVCPUINFO_BLOCKED,
+  DOMCTL_GETVCPUINFO_CPU,
+  DOMCTL_GETVCPUINFO_CPU_TIME,
+  DOMCTL_GETVCPUINFO_ONLINE,
+  DOMCTL_GETVCPUINFO_RUNNING,
+  DOMCTL_VCPUAFFINITY_CPUMAP_HARD,
+  DOMCTL_VCPUAFFINITY_CPUMAP_SOFT,
+  DOMCTL_VCPUAFFINITY_FLAGS,
+  DOMCTL_VCPUCONTEXT_CTXT,
   XEN_DOMCTL_SENDTRIGGER_NMI,
   XEN_VCPUAFFINITY_FORCE,
   XEN_VCPUAFFINITY_HARD,
@@ -43,7 +59,7 @@ export function setMaxVcpus(d: Domain, count: u32): i32 {
 export function setVcpuContext(d: Domain, u: usize): i32 {
   const v = vcpuOf(d, load<u32>(u));
   if (!v || isNative(d) || d.dying) return -EINVAL;
-  const context = load<u64>(u, 8);
+  const context = load<u64>(u, DOMCTL_VCPUCONTEXT_CTXT);
   if (!context) return -EINVAL;
   domainPause(d);
   const error = setContextFromGuest(v, context);
@@ -60,19 +76,12 @@ export function getVcpuContext(d: Domain, u: usize): i32 {
   vcpuPause(v);
   pvGetContext(v, frameAddress(pages));
   vcpuUnpause(v);
-  const ok = copyToGuest(load<u64>(u, 8), frameAddress(pages), VCPU_GUEST_CONTEXT_SIZE);
+  const ok = copyToGuest(load<u64>(u, DOMCTL_VCPUCONTEXT_CTXT), frameAddress(pages), VCPU_GUEST_CONTEXT_SIZE);
   freeXenheapPages(pages, 1);
   return ok ? 0 : -EFAULT;
 }
 
 /** struct xen_domctl_ext_vcpucontext: what a PV vCPU's context has no room for. Of a 64-bit guest the selectors are its kernel's. */
-const EXT_SIZE: usize = 4;
-const EXT_SYSCALL32: usize = 8;
-const EXT_SYSENTER: usize = 16;
-const EXT_SYSCALL32_CS: usize = 24;
-const EXT_SYSENTER_CS: usize = 26;
-const EXT_SYSCALL32_MASKS: usize = 28;
-const EXT_SYSENTER_MASKS: usize = 29;
 /** Up to the machine-check state, which no vCPU here has, and with it. */
 const EXT_LEAST: u32 = 32;
 const EXT_BYTES: u32 = 64;
@@ -80,15 +89,15 @@ const EXT_BYTES: u32 = 64;
 export function setExtVcpuContext(d: Domain, u: usize): i32 {
   const v = vcpuOf(d, load<u32>(u));
   if (!v) return -ESRCH;
-  const syscall32 = load<u64>(u, EXT_SYSCALL32);
-  const sysenter = load<u64>(u, EXT_SYSENTER);
-  if (isNative(d) || load<u32>(u, EXT_SIZE) < EXT_LEAST) return -EINVAL;
+  const syscall32 = load<u64>(u, DOMCTL_EXT_VCPUCONTEXT_SYSCALL32_CALLBACK_EIP);
+  const sysenter = load<u64>(u, DOMCTL_EXT_VCPUCONTEXT_SYSENTER_CALLBACK_EIP);
+  if (isNative(d) || load<u32>(u, DOMCTL_EXT_VCPUCONTEXT_SIZE_MEMBER) < EXT_LEAST) return -EINVAL;
   if (!isCanonical(syscall32) || !isCanonical(sysenter)) return -EINVAL;
   vcpuPause(v);
   v.syscall32Callback = syscall32;
   v.sysenterCallback = sysenter;
-  v.syscall32DisablesEvents = load<u8>(u, EXT_SYSCALL32_MASKS) ? 1 : 0;
-  v.sysenterDisablesEvents = load<u8>(u, EXT_SYSENTER_MASKS) ? 1 : 0;
+  v.syscall32DisablesEvents = load<u8>(u, DOMCTL_EXT_VCPUCONTEXT_SYSCALL32_DISABLES_EVENTS) ? 1 : 0;
+  v.sysenterDisablesEvents = load<u8>(u, DOMCTL_EXT_VCPUCONTEXT_SYSENTER_DISABLES_EVENTS) ? 1 : 0;
   vcpuUnpause(v);
   return 0;
 }
@@ -97,14 +106,14 @@ export function getExtVcpuContext(d: Domain, u: usize): i32 {
   const v = vcpuOf(d, load<u32>(u));
   if (!v) return -ESRCH;
   if (isNative(d)) return -EINVAL;
-  memory.fill(u + EXT_SIZE, 0, <usize>EXT_BYTES - EXT_SIZE);
-  store<u32>(u, EXT_BYTES, EXT_SIZE);
-  store<u64>(u, v.syscall32Callback, EXT_SYSCALL32);
-  store<u64>(u, v.sysenterCallback, EXT_SYSENTER);
-  store<u16>(u, FLAT_RING3_CS64, EXT_SYSCALL32_CS);
-  store<u16>(u, FLAT_RING3_CS64, EXT_SYSENTER_CS);
-  store<u8>(u, v.syscall32DisablesEvents, EXT_SYSCALL32_MASKS);
-  store<u8>(u, v.sysenterDisablesEvents, EXT_SYSENTER_MASKS);
+  memory.fill(u + DOMCTL_EXT_VCPUCONTEXT_SIZE_MEMBER, 0, <usize>EXT_BYTES - DOMCTL_EXT_VCPUCONTEXT_SIZE_MEMBER);
+  store<u32>(u, EXT_BYTES, DOMCTL_EXT_VCPUCONTEXT_SIZE_MEMBER);
+  store<u64>(u, v.syscall32Callback, DOMCTL_EXT_VCPUCONTEXT_SYSCALL32_CALLBACK_EIP);
+  store<u64>(u, v.sysenterCallback, DOMCTL_EXT_VCPUCONTEXT_SYSENTER_CALLBACK_EIP);
+  store<u16>(u, FLAT_RING3_CS64, DOMCTL_EXT_VCPUCONTEXT_SYSCALL32_CALLBACK_CS);
+  store<u16>(u, FLAT_RING3_CS64, DOMCTL_EXT_VCPUCONTEXT_SYSENTER_CALLBACK_CS);
+  store<u8>(u, v.syscall32DisablesEvents, DOMCTL_EXT_VCPUCONTEXT_SYSCALL32_DISABLES_EVENTS);
+  store<u8>(u, v.sysenterDisablesEvents, DOMCTL_EXT_VCPUCONTEXT_SYSENTER_DISABLES_EVENTS);
   return 0;
 }
 
@@ -114,53 +123,57 @@ export function getVcpuInfo(d: Domain, u: usize): i32 {
   const v = vcpuOf(d, id);
   if (!v) return -ESRCH;
   const running = vcpuIsRunning(v);
-  store<u8>(u, v.pauseFlags & VPF_down ? 0 : 1, 4);
-  store<u8>(u, isNative(d) ? (running ? 0 : 1) : v.pauseFlags & VPF_blocked ? 1 : 0, 5);
-  store<u8>(u, running ? 1 : 0, 6);
-  store<u64>(u, vcpuCpuTime(v), 8);
-  store<u32>(u, v.processor, 16);
+  store<u8>(u, v.pauseFlags & VPF_down ? 0 : 1, DOMCTL_GETVCPUINFO_ONLINE);
+  store<u8>(u, isNative(d) ? (running ? 0 : 1) : v.pauseFlags & VPF_blocked ? 1 : 0, DOMCTL_GETVCPUINFO_BLOCKED);
+  store<u8>(u, running ? 1 : 0, DOMCTL_GETVCPUINFO_RUNNING);
+  store<u64>(u, vcpuCpuTime(v), DOMCTL_GETVCPUINFO_CPU_TIME);
+  store<u32>(u, v.processor, DOMCTL_GETVCPUINFO_CPU);
   return 0;
 }
-
-const CPUMAP_HARD: usize = 8;
-const CPUMAP_SOFT: usize = 24;
 
 export function setVcpuAffinity(d: Domain, u: usize): i32 {
   const found = vcpuOf(d, load<u32>(u));
   if (!found) return load<u32>(u) >= d.maxVcpus ? -EINVAL : -ESRCH;
   const v = found as Vcpu;
-  const flags = load<u32>(u, 4);
+  const flags = load<u32>(u, DOMCTL_VCPUAFFINITY_FLAGS);
   if (!(flags & 3) || flags & ~(<u32>7)) return -EINVAL;
   if (flags & (<u32>XEN_VCPUAFFINITY_FORCE)) v.savedAffinity = 0;
   let hard = v.hardAffinity;
   let soft = v.softAffinity;
   if (flags & (<u32>XEN_VCPUAFFINITY_HARD)) {
-    const error = readBitmap(u + CPUMAP_HARD);
+    const error = readBitmap(u + DOMCTL_VCPUAFFINITY_CPUMAP_HARD);
     if (error) return error;
     hard = bitmapValue;
     // A vCPU that may run nowhere would never run again.
     if (!(hard & onlinePcpus()) || v.savedAffinity) return -EINVAL;
   }
   if (flags & (<u32>XEN_VCPUAFFINITY_SOFT)) {
-    const error = readBitmap(u + CPUMAP_SOFT);
+    const error = readBitmap(u + DOMCTL_VCPUAFFINITY_CPUMAP_SOFT);
     if (error) return error;
     soft = bitmapValue;
   }
   v.hardAffinity = hard;
   v.softAffinity = soft;
   vcpuMigrate(v);
-  if (flags & (<u32>XEN_VCPUAFFINITY_HARD) && writeBitmap(u + CPUMAP_HARD, hard & onlinePcpus())) return -EFAULT;
-  if (flags & (<u32>XEN_VCPUAFFINITY_SOFT) && writeBitmap(u + CPUMAP_SOFT, soft & hard & onlinePcpus())) return -EFAULT;
+  if (flags & (<u32>XEN_VCPUAFFINITY_HARD) && writeBitmap(u + DOMCTL_VCPUAFFINITY_CPUMAP_HARD, hard & onlinePcpus()))
+    return -EFAULT;
+  if (
+    flags & (<u32>XEN_VCPUAFFINITY_SOFT) &&
+    writeBitmap(u + DOMCTL_VCPUAFFINITY_CPUMAP_SOFT, soft & hard & onlinePcpus())
+  )
+    return -EFAULT;
   return 0;
 }
 
 export function getVcpuAffinity(d: Domain, u: usize): i32 {
   const v = vcpuOf(d, load<u32>(u));
   if (!v) return load<u32>(u) >= d.maxVcpus ? -EINVAL : -ESRCH;
-  const flags = load<u32>(u, 4);
+  const flags = load<u32>(u, DOMCTL_VCPUAFFINITY_FLAGS);
   if (!(flags & 3) || flags & ~(<u32>7)) return -EINVAL;
-  if (flags & (<u32>XEN_VCPUAFFINITY_HARD) && writeBitmap(u + CPUMAP_HARD, v.hardAffinity)) return -EFAULT;
-  if (flags & (<u32>XEN_VCPUAFFINITY_SOFT) && writeBitmap(u + CPUMAP_SOFT, v.softAffinity)) return -EFAULT;
+  if (flags & (<u32>XEN_VCPUAFFINITY_HARD) && writeBitmap(u + DOMCTL_VCPUAFFINITY_CPUMAP_HARD, v.hardAffinity))
+    return -EFAULT;
+  if (flags & (<u32>XEN_VCPUAFFINITY_SOFT) && writeBitmap(u + DOMCTL_VCPUAFFINITY_CPUMAP_SOFT, v.softAffinity))
+    return -EFAULT;
   return 0;
 }
 

@@ -181,7 +181,7 @@ export class Domain {
   nativeMapsUsed: u32;
   nativeMapsLive: u32;
 
-  // -- watchdogs: two per domain (SCHEDOP_watchdog); Timer structures (sched/timer.ts), 48 bytes each, 8-aligned --
+  // -- watchdogs: two per domain (SCHEDOP_watchdog); Timer structures (sched/timer.ts) --
   watchdogInUse: u32;
 }
 export const SHUTDOWN_CODE_INVALID: u32 = 0xffffffff;

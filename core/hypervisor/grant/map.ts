@@ -214,6 +214,8 @@ export function unmapGrantRef(handle: u32, hostAddress: u64, busAddress: u64, ne
 
 /** In SCRATCH_UNMAPS: u32 handle, mfn, GNTMAP_* bits of each unmap whose entry is gone and whose pin and references are still held. */
 const POSTPONED_SIZE: usize = 12;
+const POSTPONED_MFN: usize = 4;
+const POSTPONED_RELEASE: usize = 8;
 /** As many as Xen flushes for at a time. */
 const POSTPONED_MOST: u32 = 32;
 let postponed: u32 = 0;
@@ -221,8 +223,8 @@ let postponed: u32 = 0;
 function postpone(handle: u32, mfn: u32, release: u32): void {
   const at = scratch(SCRATCH_UNMAPS) + <usize>postponed * POSTPONED_SIZE;
   store<u32>(at, handle);
-  store<u32>(at, mfn, 4);
-  store<u32>(at, release, 8);
+  store<u32>(at, mfn, POSTPONED_MFN);
+  store<u32>(at, release, POSTPONED_RELEASE);
   if (++postponed == POSTPONED_MOST) completeUnmaps();
 }
 
@@ -237,7 +239,7 @@ export function completeUnmaps(): void {
   const t = grantTableOf(currentVcpu.domid)!;
   for (let i: u32 = 0; i < postponed; i++) {
     const at = list + <usize>i * POSTPONED_SIZE;
-    endUnmap(t, load<u32>(at), load<u32>(at, 4), load<u32>(at, 8), 0, false);
+    endUnmap(t, load<u32>(at), load<u32>(at, POSTPONED_MFN), load<u32>(at, POSTPONED_RELEASE), 0, false);
   }
   postponed = 0;
 }

@@ -41,6 +41,9 @@ import { doXenVersion } from "./xen_version";
 import { systemTime } from "../sched/clock";
 import { threadScratch } from "../sched/pcpu";
 
+/** Bytes of a guest's word. */
+const WORD: usize = 8;
+
 const RDX: usize = 16;
 const RSI: usize = 48;
 const RDI: usize = 56;
@@ -174,18 +177,18 @@ function doMulticall(list: u64, calls: u32): i64 {
     if (i && preemptCheck()) return continueWith(at, <u64>(calls - i));
     const entry = threadScratch();
     if (!copyFromGuest(entry, at, nr.MULTICALL_ENTRY_SIZE)) return -EFAULT;
-    const number = load<u64>(entry);
+    const number = load<u64>(entry, nr.MULTICALL_ENTRY_OP);
     multicallMember = true;
     let result: i64 = -EINVAL;
     if (number != <u64>nr.HYPERVISOR_multicall)
       result = hypercall(
         number,
-        load<u64>(entry, 16),
-        load<u64>(entry, 24),
-        load<u64>(entry, 32),
-        load<u64>(entry, 40),
-        load<u64>(entry, 48),
-        load<u64>(entry, 56),
+        load<u64>(entry, nr.MULTICALL_ENTRY_ARGS),
+        load<u64>(entry, nr.MULTICALL_ENTRY_ARGS + WORD),
+        load<u64>(entry, nr.MULTICALL_ENTRY_ARGS + 2 * WORD),
+        load<u64>(entry, nr.MULTICALL_ENTRY_ARGS + 3 * WORD),
+        load<u64>(entry, nr.MULTICALL_ENTRY_ARGS + 4 * WORD),
+        load<u64>(entry, nr.MULTICALL_ENTRY_ARGS + 5 * WORD),
       );
     if (registersReplaced) {
       // An iret: the guest is elsewhere now, where the list may not even be mapped.
@@ -196,12 +199,12 @@ function doMulticall(list: u64, calls: u32): i64 {
       // The entry gets what is left, and the multicall is continued from it.
       const rest = threadScratch();
       store<u64>(rest, nextArg0);
-      store<u64>(rest, nextArg1, 8);
-      store<u64>(rest, nextArg2, 16);
-      store<u64>(rest, nextArg3, 24);
-      store<u64>(rest, nextArg4, 32);
-      store<u64>(rest, nextArg5, 40);
-      if (!copyToGuest(at + nr.MULTICALL_ENTRY_ARGS, rest, 48)) return -EFAULT;
+      store<u64>(rest, nextArg1, WORD);
+      store<u64>(rest, nextArg2, 2 * WORD);
+      store<u64>(rest, nextArg3, 3 * WORD);
+      store<u64>(rest, nextArg4, 4 * WORD);
+      store<u64>(rest, nextArg5, 5 * WORD);
+      if (!copyToGuest(at + nr.MULTICALL_ENTRY_ARGS, rest, 6 * WORD)) return -EFAULT;
       return continueWith(at, <u64>(calls - i));
     }
     if (!writeGuest64(at + nr.MULTICALL_ENTRY_RESULT, result)) return -EFAULT;

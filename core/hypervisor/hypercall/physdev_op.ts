@@ -1,4 +1,5 @@
 /** HYPERVISOR_physdev_op as a domain without hardware sees it: its I/O privilege level, and no interrupts or PCI. */
+import { HYPERVISOR_physdev_op } from "../../abi/xen";
 import {
   PHYSDEVOP_eoi,
   PHYSDEVOP_get_free_pirq,
@@ -7,6 +8,7 @@ import {
   PHYSDEVOP_set_iobitmap,
   PHYSDEVOP_set_iopl,
   PHYSDEVOP_unmap_pirq,
+  PHYSDEV_SET_IOBITMAP_NR_PORTS,
 } from "../../abi/physdev";
 import { EFAULT, EINVAL, ENOSYS, EPERM } from "../../abi/errno";
 import { currentVcpu, isNative, isPrivileged } from "../domain/domain";
@@ -27,7 +29,7 @@ export function doPhysdevOp(cmd: u32, arg: u64): i64 {
     }
     case PHYSDEVOP_set_iobitmap: {
       const bitmap = readGuest64(arg);
-      const ports = readGuest32(arg + 8);
+      const ports = readGuest32(arg + PHYSDEV_SET_IOBITMAP_NR_PORTS);
       if (guestFault) return -EFAULT;
       if (ports > MOST_PORTS || isNative(v.domain)) return -EINVAL;
       v.ioBitmap = bitmap;

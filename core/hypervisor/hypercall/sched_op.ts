@@ -12,8 +12,12 @@ import {
   SCHED_POLL_NR_PORTS,
   SCHED_POLL_SIZE,
   SCHED_POLL_TIMEOUT,
+  SCHED_REMOTE_SHUTDOWN_DOMAIN_ID,
+  SCHED_REMOTE_SHUTDOWN_REASON,
+  SCHED_WATCHDOG_ID,
+  SCHED_WATCHDOG_TIMEOUT,
 } from "../../abi/sched";
-import { VCPU_INFO_EVTCHN_UPCALL_MASK } from "../../abi/xen";
+import { HYPERVISOR_sched_op, VCPU_INFO_EVTCHN_UPCALL_MASK } from "../../abi/xen";
 import { SCHED_POLL_MOST } from "../abi/implied";
 import { LOG_G_INFO } from "../abi/log";
 import { logBegin, logDec, logEnd, logText } from "../console/console";
@@ -155,8 +159,8 @@ export function doSchedOp(cmd: u64, arg: u64): i64 {
     case SCHEDOP_poll:
       return poll(v, arg);
     case SCHEDOP_remote_shutdown: {
-      const domid = readGuest32(arg) & 0xffff;
-      const reason = readGuest32(arg + 4);
+      const domid = readGuest32(arg + SCHED_REMOTE_SHUTDOWN_DOMAIN_ID) & 0xffff;
+      const reason = readGuest32(arg + SCHED_REMOTE_SHUTDOWN_REASON);
       if (guestFault) return -EFAULT;
       const target = domainById(domid);
       if (!target) return -ESRCH;
@@ -165,8 +169,8 @@ export function doSchedOp(cmd: u64, arg: u64): i64 {
       return 0;
     }
     case SCHEDOP_watchdog: {
-      const id = readGuest32(arg);
-      const timeout = readGuest32(arg + 4);
+      const id = readGuest32(arg + SCHED_WATCHDOG_ID);
+      const timeout = readGuest32(arg + SCHED_WATCHDOG_TIMEOUT);
       if (guestFault) return -EFAULT;
       const result = watchdog(d, id, timeout);
       // Xen 4.17 computes this one in 32 bits without a sign, so a 64-bit guest sees 0xffffffe4.

@@ -35,6 +35,9 @@ import { HYPERVISOR_ROOT } from "../memory/frames";
 import { pcpuAt, pcpuCount, self } from "../sched/pcpu";
 import { peekGuest } from "./guest_access";
 
+/** Bytes of a guest's word. */
+const WORD: usize = 8;
+
 /** u32: address of the trace buffers, 0 = there are none. */
 const ROOT_TRACE_BUFFERS: usize = HYPERVISOR_ROOT + 0xf0;
 
@@ -106,11 +109,11 @@ export function traceRecord(began: u64, took: u64, number: u64, rip: u64, result
 
 export function traceArguments(record: usize, number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u64, a5: u64): void {
   store<u64>(record, a0, TRACE_ARGS);
-  store<u64>(record, a1, TRACE_ARGS + 8);
-  store<u64>(record, a2, TRACE_ARGS + 16);
-  store<u64>(record, a3, TRACE_ARGS + 24);
-  store<u64>(record, a4, TRACE_ARGS + 32);
-  store<u64>(record, a5, TRACE_ARGS + 40);
+  store<u64>(record, a1, TRACE_ARGS + WORD);
+  store<u64>(record, a2, TRACE_ARGS + 2 * WORD);
+  store<u64>(record, a3, TRACE_ARGS + 3 * WORD);
+  store<u64>(record, a4, TRACE_ARGS + 4 * WORD);
+  store<u64>(record, a5, TRACE_ARGS + 5 * WORD);
   const pointer = structureOf(number, a0, a1, a2);
   const bytes = pointer ? peekGuest(record + TRACE_STRUCT, pointer, TRACE_STRUCT_SIZE) : 0;
   store<u8>(record, <u8>bytes, TRACE_BYTES);

@@ -17,9 +17,18 @@ import {
   VCPUOP_stop_periodic_timer,
   VCPUOP_stop_singleshot_timer,
   VCPUOP_up,
+  VCPU_REGISTER_VCPU_INFO_MFN,
+  VCPU_REGISTER_VCPU_INFO_OFFSET,
   VCPU_RUNSTATE_INFO_SIZE,
+  VCPU_SSHOTTMR_future,
 } from "../../abi/vcpu";
-import { VCPU_INFO_EVTCHN_PENDING_SEL, VCPU_INFO_EVTCHN_UPCALL_PENDING, VCPU_INFO_SIZE } from "../../abi/xen";
+import {
+  HYPERVISOR_vcpu_op,
+  VCPU_INFO_EVTCHN_PENDING_SEL,
+  VCPU_INFO_EVTCHN_UPCALL_MASK,
+  VCPU_INFO_EVTCHN_UPCALL_PENDING,
+  VCPU_INFO_SIZE,
+} from "../../abi/xen";
 import {
   Domain,
   GUEST_INITIALISED,
@@ -120,7 +129,7 @@ function registerVcpuInfo(v: Vcpu, mfn: u64, offset: u32): i32 {
   if (v.vcpuInfo) memory.copy(to, v.vcpuInfo, VCPU_INFO_SIZE);
   else {
     memory.fill(to, 0, VCPU_INFO_SIZE);
-    store<u8>(to + 1, 1);
+    store<u8>(to + VCPU_INFO_EVTCHN_UPCALL_MASK, 1);
   }
   v.vcpuInfo = to;
   v.vcpuInfoMfn = <u32>mfn;
@@ -207,8 +216,8 @@ export function doVcpuOp(cmd: u64, vcpuId: u32, arg: u64): i64 {
       timerStop(vcpuTimer(v, TIMER_SINGLESHOT));
       return 0;
     case VCPUOP_register_vcpu_info: {
-      const mfn = readGuest64(arg);
-      const offset = readGuest32(arg + 8);
+      const mfn = readGuest64(arg + VCPU_REGISTER_VCPU_INFO_MFN);
+      const offset = readGuest32(arg + VCPU_REGISTER_VCPU_INFO_OFFSET);
       if (guestFault) return -EFAULT;
       const lock = changetype<usize>(d) + offsetof<Domain>("lock");
       spinLock(lock);

@@ -12,6 +12,8 @@ import {
   XENFEAT_pae_pgdir_above_4gb,
 } from "../../abi/features";
 import {
+  FEATURE_INFO_SUBMAP,
+  FEATURE_INFO_SUBMAP_IDX,
   XENVER_build_id,
   XENVER_capabilities,
   XENVER_changeset,
@@ -24,7 +26,7 @@ import {
   XENVER_platform_parameters,
   XENVER_version,
 } from "../../abi/version";
-import { VMASST_TYPE_pae_extended_cr3 } from "../../abi/xen";
+import { HYPERVISOR_xen_version, VMASST_TYPE_pae_extended_cr3 } from "../../abi/xen";
 import { XEN_MAJOR, XEN_MINOR } from "../abi/implied";
 import { DOMAIN_HARDWARE, Domain, currentVcpu, isPrivileged } from "../domain/domain";
 import { threadScratch } from "../sched/pcpu";
@@ -100,10 +102,10 @@ export function doXenVersion(cmd: u64, arg: u64): i64 {
       return done(writeGuest64(arg, VIRT_START));
     case XENVER_get_features: {
       clearGuestFault();
-      const submap = readGuest32(arg);
+      const submap = readGuest32(arg + FEATURE_INFO_SUBMAP_IDX);
       if (guestFault) return -EFAULT;
       if (submap >= <u32>XENFEAT_NR_SUBMAPS) return -EINVAL;
-      return done(writeGuest32(arg + 4, features(d)));
+      return done(writeGuest32(arg + FEATURE_INFO_SUBMAP, features(d)));
     }
     case XENVER_pagesize:
       return arg ? -EINVAL : 4096;

@@ -1,13 +1,24 @@
 /** HYPERVISOR_memory_op: dispatch, and the calls that only ask. */
-import { SHARED_INFO_MAX_PFN } from "../../abi/xen";
+import { HYPERVISOR_memory_op, SHARED_INFO_MAX_PFN } from "../../abi/xen";
 import { domainById } from "../domain/domain";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
-import { E820ENTRY_SIZE, E820MAX, E820_RAM } from "../../abi/e820";
+import {
+  E820ENTRY_ADDR,
+  E820ENTRY_SIZE,
+  E820ENTRY_SIZE_MEMBER,
+  E820ENTRY_TYPE,
+  E820MAX,
+  E820_RAM,
+} from "../../abi/e820";
 import { EACCES, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ESRCH } from "../../abi/errno";
 import {
   ADD_TO_PHYSMAP_SIZE,
   FOREIGN_MEMORY_MAP_MAP,
   FOREIGN_MEMORY_MAP_SIZE,
+  MACHPHYS_MAPPING_MAX_MFN,
+  MACHPHYS_MAPPING_SIZE,
+  MACHPHYS_MAPPING_V_END,
+  MACHPHYS_MAPPING_V_START,
   MACHPHYS_MFN_LIST_EXTENT_START,
   MACHPHYS_MFN_LIST_NR_EXTENTS,
   MACHPHYS_MFN_LIST_SIZE,
@@ -27,6 +38,10 @@ import {
   MEM_ACQUIRE_RESOURCE_PAD,
   MEM_ACQUIRE_RESOURCE_SIZE,
   MEM_ACQUIRE_RESOURCE_TYPE,
+  REMOVE_FROM_PHYSMAP_GPFN,
+  REMOVE_FROM_PHYSMAP_SIZE,
+  VNUMA_TOPOLOGY_INFO_PAD,
+  VNUMA_TOPOLOGY_INFO_SIZE,
   XENMEM_acquire_resource,
   XENMEM_add_to_physmap,
   XENMEM_add_to_physmap_batch,
@@ -152,10 +167,10 @@ function machphysMfnList(arg: u64): i64 {
 
 function machphysMapping(arg: u64): i64 {
   const a = scratch(SCRATCH_MEMOP);
-  store<u64>(a, MACH2PHYS_VIRT_START);
-  store<u64>(a, MACH2PHYS_VIRT_END, 8);
-  store<u64>(a, <u64>totalFrames() - 1, 16);
-  return copyToGuest(arg, a, 24) ? 0 : -(<i64>EFAULT);
+  store<u64>(a, MACH2PHYS_VIRT_START, MACHPHYS_MAPPING_V_START);
+  store<u64>(a, MACH2PHYS_VIRT_END, MACHPHYS_MAPPING_V_END);
+  store<u64>(a, <u64>totalFrames() - 1, MACHPHYS_MAPPING_MAX_MFN);
+  return copyToGuest(arg, a, MACHPHYS_MAPPING_SIZE) ? 0 : -(<i64>EFAULT);
 }
 
 function getMemoryMap(arg: u64): i64 {
@@ -180,9 +195,9 @@ function machineMemoryMap(arg: u64): i64 {
   const most = load<u32>(a);
   if (most < 1) return -(<i64>EINVAL);
   const entry = scratch(SCRATCH_E820);
-  store<u64>(entry, 0);
-  store<u64>(entry, (<u64>totalFrames()) << PAGE_SHIFT, 8);
-  store<u32>(entry, E820_RAM, 16);
+  store<u64>(entry, 0, E820ENTRY_ADDR);
+  store<u64>(entry, (<u64>totalFrames()) << PAGE_SHIFT, E820ENTRY_SIZE_MEMBER);
+  store<u32>(entry, E820_RAM, E820ENTRY_TYPE);
   if (!copyToGuest(load<u64>(a, MEMORY_MAP_BUFFER), entry, E820ENTRY_SIZE)) return -(<i64>EFAULT);
   store<u32>(a, 1);
   return copyToGuest(arg, a, MEMORY_MAP_SIZE) ? 0 : -(<i64>EFAULT);
@@ -227,13 +242,19 @@ function claimPages(arg: u64): i64 {
 /** Moving frames about in a translated memory map: PV domains have none. */
 function physmap(operation: u32, arg: u64): i64 {
   const a = scratch(SCRATCH_MEMOP);
-  if (!copyFromGuest(a, arg, operation == <u32>XENMEM_remove_from_physmap ? 16 : ADD_TO_PHYSMAP_SIZE))
+  if (
+    !copyFromGuest(
+      a,
+      arg,
+      operation == <u32>XENMEM_remove_from_physmap ? REMOVE_FROM_PHYSMAP_SIZE : ADD_TO_PHYSMAP_SIZE,
+    )
+  )
     return -(<i64>EFAULT);
   const d = domainByAnyId(load<u16>(a));
   if (d == null) return -(<i64>ESRCH);
   if (foreignDenied(d)) return -(<i64>EPERM);
   if (operation != <u32>XENMEM_remove_from_physmap) return -(<i64>EACCES);
-  const mfn = load<u64>(a, 8);
+  const mfn = load<u64>(a, REMOVE_FROM_PHYSMAP_GPFN);
   if (!getPage(mfn, d.domid)) return -(<i64>ENOENT);
   putPage(<u32>mfn);
   return 0;
@@ -241,11 +262,11 @@ function physmap(operation: u32, arg: u64): i64 {
 
 function vnuma(arg: u64): i64 {
   const a = scratch(SCRATCH_MEMOP);
-  if (!copyFromGuest(a, arg, 40)) return -(<i64>EFAULT);
+  if (!copyFromGuest(a, arg, VNUMA_TOPOLOGY_INFO_SIZE)) return -(<i64>EFAULT);
   const d = domainByAnyId(load<u16>(a));
   if (d == null) return -(<i64>ESRCH);
   if (foreignDenied(d)) return -(<i64>EPERM);
-  if (load<u16>(a, 2)) return -(<i64>EINVAL);
+  if (load<u16>(a, VNUMA_TOPOLOGY_INFO_PAD)) return -(<i64>EINVAL);
   return -(<i64>EOPNOTSUPP);
 }
 

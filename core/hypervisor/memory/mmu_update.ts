@@ -4,11 +4,15 @@ import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
 import { EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, ERESTART, ESRCH } from "../../abi/errno";
 import {
   DOMID_SELF,
+  HYPERVISOR_mmu_update,
+  HYPERVISOR_update_va_mapping,
   MMU_MACHPHYS_UPDATE,
   MMU_NORMAL_PT_UPDATE,
   MMU_PT_UPDATE_NO_TRANSLATE,
   MMU_PT_UPDATE_PRESERVE_AD,
+  MMU_UPDATE_PTR,
   MMU_UPDATE_SIZE,
+  MMU_UPDATE_VAL,
   UVMF_ALL,
   UVMF_FLUSHTYPE_MASK,
   UVMF_INVLPG,
@@ -79,7 +83,12 @@ export function doMmuUpdate(ureqs: u64, countArgument: u32, pdone: u64, foreignd
     }
     for (let i: u32 = 0; i < n; i++) {
       const request = batch + i * MMU_UPDATE_SIZE;
-      error = oneUpdate(load<u64>(request), load<u64>(request, 8), tableOwner.domid, pageOwner.domid);
+      error = oneUpdate(
+        load<u64>(request, MMU_UPDATE_PTR),
+        load<u64>(request, MMU_UPDATE_VAL),
+        tableOwner.domid,
+        pageOwner.domid,
+      );
       validationTried(tableOwner, error);
       if (error) break;
       done++;

@@ -1,5 +1,19 @@
 /** Where the guest's kernel wants to be entered: trap table, callbacks, NMI, kernel stack. */
-import { FLAT_RING3_CS64, TRAP_INFO_CS, TRAP_INFO_SIZE } from "../../abi/arch_x86";
+import {
+  HYPERVISOR_callback_op,
+  HYPERVISOR_nmi_op,
+  HYPERVISOR_set_callbacks,
+  HYPERVISOR_set_trap_table,
+  HYPERVISOR_stack_switch,
+} from "../../abi/xen";
+import {
+  FLAT_RING3_CS64,
+  TRAP_INFO_ADDRESS,
+  TRAP_INFO_CS,
+  TRAP_INFO_FLAGS,
+  TRAP_INFO_SIZE,
+  TRAP_INFO_VECTOR,
+} from "../../abi/arch_x86";
 import {
   CALLBACKF_mask_events,
   CALLBACKOP_register,
@@ -10,6 +24,9 @@ import {
   CALLBACKTYPE_syscall,
   CALLBACKTYPE_syscall32,
   CALLBACKTYPE_sysenter,
+  CALLBACK_REGISTER_ADDRESS,
+  CALLBACK_REGISTER_FLAGS,
+  CALLBACK_REGISTER_TYPE,
 } from "../../abi/callback";
 import { EFAULT, EINVAL, ENOSYS } from "../../abi/errno";
 import { XENNMI_register_callback, XENNMI_unregister_callback } from "../../abi/nmi";
@@ -47,7 +64,7 @@ export function doSetTrapTable(v: Vcpu, table: u64): i64 {
   while (true) {
     if (at != table && preemptCheck()) return continueWith(at, 0);
     if (!copyFromGuest(entry, at, TRAP_INFO_SIZE)) return -EFAULT;
-    const address = load<u64>(entry, 8);
+    const address = load<u64>(entry, TRAP_INFO_ADDRESS);
     if (!address) return 0;
     if (!isCanonical(address)) return -EINVAL;
     store<u16>(entry, <u16>ring3Selector(load<u16>(entry, TRAP_INFO_CS)), TRAP_INFO_CS);
@@ -74,10 +91,10 @@ export function doStackSwitch(v: Vcpu, ss: u64, sp: u64): i64 {
 /** HYPERVISOR_callback_op. */
 export function doCallbackOp(v: Vcpu, cmd: u64, arg: u64): i64 {
   clearGuestFault();
-  const type = readGuest16(arg);
-  const flags = readGuest16(arg + 2);
+  const type = readGuest16(arg + CALLBACK_REGISTER_TYPE);
+  const flags = readGuest16(arg + CALLBACK_REGISTER_FLAGS);
   if (cmd == CALLBACKOP_register) {
-    const address = readGuest64(arg + 8);
+    const address = readGuest64(arg + CALLBACK_REGISTER_ADDRESS);
     if (guestFault) return -EFAULT;
     if (!isCanonical(address)) return -EINVAL;
     return register(v, type, flags, address);
@@ -137,10 +154,10 @@ function registerNmi(v: Vcpu, address: u64): i64 {
   if (!isCanonical(address)) return -EINVAL;
   v.nmiCallback = address;
   const info = trapInfo(v, VECTOR_NMI);
-  store<u8>(info, <u8>VECTOR_NMI);
-  store<u8>(info, <u8>TI_IF, 1);
+  store<u8>(info, <u8>VECTOR_NMI, TRAP_INFO_VECTOR);
+  store<u8>(info, <u8>TI_IF, TRAP_INFO_FLAGS);
   store<u16>(info, <u16>FLAT_RING3_CS64, TRAP_INFO_CS);
-  store<u64>(info, address, 8);
+  store<u64>(info, address, TRAP_INFO_ADDRESS);
   return 0;
 }
 

@@ -130,10 +130,12 @@ function kernelSyscall(v: Vcpu): void {
   if (load<u64>(cpu, CPU_RFLAGS) & RFLAGS_TF && !(registersReplaced && returnedByIret)) singleStepTrap(v);
 }
 
+const RSP: usize = CPU_GPR + 4 * 8;
+
 /** SYSENTER saves neither RIP nor RSP: the guest's kernel finds zeroes, a null CS of ring 3 and Xen's flat SS. */
 function sysenter(v: Vcpu): void {
   store<u64>(cpu, 0, CPU_RIP);
-  store<u64>(cpu, 0, CPU_GPR + 32);
+  store<u64>(cpu, 0, RSP);
   store<u16>(cpu, 3, CS_SELECTOR);
   store<u16>(cpu, <u16>FLAT_RING3_SS64, SS_SELECTOR);
   if (!v.sysenterCallback) injectGp(v);

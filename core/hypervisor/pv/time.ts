@@ -22,6 +22,9 @@ import { tscAt } from "./tsc";
 
 const NS_PER_SECOND: u64 = 1_000_000_000;
 
+/** Bytes of struct vcpu_time_info up to the end of its version, which is written by itself. */
+const BEHIND_VERSION: usize = 4;
+
 /** Fills the vCPU's vcpu_time_info, and its copy in the guest's own memory if this pCPU runs the vCPU. */
 export function updateVcpuTime(v: Vcpu): void {
   const info = v.vcpuInfo;
@@ -41,7 +44,8 @@ export function updateVcpuTime(v: Vcpu): void {
   const guest = v.timeInfoGuest;
   if (!guest || v != currentVcpu) return;
   if (!writeGuest32(guest, version | 1)) return;
-  if (copyToGuest(guest + 4, time + 4, VCPU_TIME_INFO_SIZE - 4)) writeGuest32(guest, next);
+  if (copyToGuest(guest + BEHIND_VERSION, time + BEHIND_VERSION, <u32>(VCPU_TIME_INFO_SIZE - BEHIND_VERSION)))
+    writeGuest32(guest, next);
 }
 
 /** Fills the wall clock of shared_info: the real time at system time 0. */

@@ -1,4 +1,5 @@
 /** PV vCPUs: their first state, their context as setvcpucontext and VCPUOP_initialise give it, and their end. */
+import { VCPUOP_initialise } from "../../abi/vcpu";
 import { getRflags, setRflags } from "../../machine/cpu/flags";
 import { cpu, setCpu } from "../../machine/cpu/machine";
 import { isCanonical } from "../../machine/cpu/mmu";
@@ -14,6 +15,7 @@ import {
   GUEST_SYSCALL_DISABLES_EVENTS,
   GUEST_TS,
   VCPU_GDT_FRAMES,
+  VPF_down,
   VCPU_TRAPS,
   Vcpu,
 } from "../domain/domain";
@@ -50,9 +52,24 @@ const PAT: u64 = 0x0000050100070406;
 const FCW: u16 = 0x37f;
 const MXCSR: u32 = 0x1f80;
 /** FXSAVE image: FCW FSW FTW FOP FIP FDP MXCSR, x87 registers at 32, XMM at 160. */
+const FX_FSW: usize = 2;
+const FX_FTW: usize = 4;
+const FX_FOP: usize = 6;
+const FX_FIP: usize = 8;
+const FX_FDP: usize = 16;
 const FX_MXCSR: usize = 24;
+const FX_MXCSR_MASK: usize = 28;
 const FX_ST: usize = 32;
 const FX_XMM: usize = 160;
+/** Of an x87 register in memory: the significand's 8 bytes come before. */
+const SIGN_EXPONENT: usize = 8;
+/** In struct vcpu_guest_context: control and debug registers, and in CR1's place the page tables of user mode. */
+const CONTEXT_CR0: usize = arch_x86.VCPU_GUEST_CONTEXT_CTRLREG;
+const CONTEXT_USER_CR3: usize = arch_x86.VCPU_GUEST_CONTEXT_CTRLREG + 1 * 8;
+const CONTEXT_CR2: usize = arch_x86.VCPU_GUEST_CONTEXT_CTRLREG + 2 * 8;
+const CONTEXT_CR3: usize = arch_x86.VCPU_GUEST_CONTEXT_CTRLREG + 3 * 8;
+const CONTEXT_CR4: usize = arch_x86.VCPU_GUEST_CONTEXT_CTRLREG + 4 * 8;
+const CONTEXT_DR7: usize = arch_x86.VCPU_GUEST_CONTEXT_DEBUGREG + 7 * 8;
 const MXCSR_MASK: u32 = 0xffff;
 const CR0_TS: u64 = 8;
 
@@ -169,8 +186,8 @@ export function pvSetContext(v: Vcpu, context: usize): i32 {
 
 /** A context given again must not change what holds references. */
 function sameTables(v: Vcpu, context: usize): bool {
-  if (load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_CTRLREG + 24) >> 12 != <u64>v.kernelCr3) return false;
-  if (load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_CTRLREG + 8) >> 12 != <u64>v.userCr3) return false;
+  if (load<u64>(context, CONTEXT_CR3) >> 12 != <u64>v.kernelCr3) return false;
+  if (load<u64>(context, CONTEXT_USER_CR3) >> 12 != <u64>v.userCr3) return false;
   if (load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_LDT_ENTS) != <u64>v.ldtEntries) return false;
   if (v.ldtEntries && load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_LDT_BASE) != v.ldtBase) return false;
   return load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_GDT_ENTS) == <u64>v.gdtEntries;
@@ -178,8 +195,8 @@ function sameTables(v: Vcpu, context: usize): bool {
 
 /** Page-table roots and GDT, with their references; nothing is held if it fails. */
 function takeTables(v: Vcpu, context: usize, gdtEntries: u32): i32 {
-  const kernel = load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_CTRLREG + 24) >> 12;
-  const user = load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_CTRLREG + 8) >> 12;
+  const kernel = load<u64>(context, CONTEXT_CR3) >> 12;
+  const user = load<u64>(context, CONTEXT_USER_CR3) >> 12;
   const d = changetype<DomainMemory>(changetype<usize>(domainMemory(v.domid)));
   beginTables();
   let error = getPageAndType(kernel, v.domid, PGT_l4_page_table);
@@ -247,15 +264,15 @@ function takeRegisters(v: Vcpu, context: usize): void {
   for (let n: usize = 0; n < VECTORS; n++) {
     const info = changetype<usize>(v) + VCPU_TRAPS + n * arch_x86.TRAP_INFO_SIZE;
     store<u16>(info, <u16>ring3Selector(load<u16>(info, TRAP_INFO_CS)), TRAP_INFO_CS);
-    if (!isCanonical(load<u64>(info, 8))) store<u64>(info, 0, 8);
+    if (!isCanonical(load<u64>(info, arch_x86.TRAP_INFO_ADDRESS))) store<u64>(info, 0, arch_x86.TRAP_INFO_ADDRESS);
   }
   v.kernelSs = ring3Selector((<u32>load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_KERNEL_SS)) & 0xffff);
   v.kernelSp = load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_KERNEL_SP);
   v.eventCallback = load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_EVENT_CALLBACK_EIP);
   v.failsafeCallback = load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_FAILSAFE_CALLBACK_EIP);
   v.syscallCallback = load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_SYSCALL_CALLBACK_EIP);
-  setTaskSwitched(v, (load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_CTRLREG) & CR0_TS) != 0);
-  setGuestCr4(v, load<u64>(context, arch_x86.VCPU_GUEST_CONTEXT_CTRLREG + 32));
+  setTaskSwitched(v, (load<u64>(context, CONTEXT_CR0) & CR0_TS) != 0);
+  setGuestCr4(v, load<u64>(context, CONTEXT_CR4));
   initDebugRegisters(v);
   for (let n: u32 = 0; n < 8; n++)
     if (n < 4 || n > 5)
@@ -270,34 +287,34 @@ function selector(c: usize, n: usize, value: u32): void {
 /** FXSAVE image to state: ST(i) lies at register (TOP + i) & 7. */
 function takeFpu(c: usize, image: usize): void {
   store<u16>(c, (load<u16>(image) & 0x1f3f) | 0x40, s.CPU_FCW);
-  store<u16>(c, load<u16>(image, 2), s.CPU_FSW);
-  store<u8>(c, load<u8>(image, 4), s.CPU_FTW);
-  store<u16>(c, load<u16>(image, 6), s.CPU_FOP);
-  store<u64>(c, load<u64>(image, 8), s.CPU_FIP);
-  store<u64>(c, load<u64>(image, 16), s.CPU_FDP);
+  store<u16>(c, load<u16>(image, FX_FSW), s.CPU_FSW);
+  store<u8>(c, load<u8>(image, FX_FTW), s.CPU_FTW);
+  store<u16>(c, load<u16>(image, FX_FOP), s.CPU_FOP);
+  store<u64>(c, load<u64>(image, FX_FIP), s.CPU_FIP);
+  store<u64>(c, load<u64>(image, FX_FDP), s.CPU_FDP);
   store<u32>(c, load<u32>(image, FX_MXCSR) & MXCSR_MASK, s.CPU_MXCSR);
-  const top = (load<u16>(image, 2) >> 11) & 7;
+  const top = (load<u16>(image, FX_FSW) >> 11) & 7;
   for (let i: usize = 0; i < 8; i++) {
     const to = c + s.CPU_FPR + ((<usize>top + i) & 7) * 16;
     store<u64>(to, load<u64>(image + FX_ST + i * 16));
-    store<u64>(to, load<u16>(image + FX_ST + i * 16, 8), 8);
+    store<u64>(to, load<u16>(image + FX_ST + i * 16, SIGN_EXPONENT), SIGN_EXPONENT);
   }
   memory.copy(c + s.CPU_XMM, image + FX_XMM, 256);
 }
 function giveFpu(c: usize, image: usize): void {
   store<u16>(image, load<u16>(c, s.CPU_FCW));
-  store<u16>(image, load<u16>(c, s.CPU_FSW), 2);
-  store<u8>(image, load<u8>(c, s.CPU_FTW), 4);
-  store<u16>(image, load<u16>(c, s.CPU_FOP), 6);
-  store<u64>(image, load<u64>(c, s.CPU_FIP), 8);
-  store<u64>(image, load<u64>(c, s.CPU_FDP), 16);
+  store<u16>(image, load<u16>(c, s.CPU_FSW), FX_FSW);
+  store<u8>(image, load<u8>(c, s.CPU_FTW), FX_FTW);
+  store<u16>(image, load<u16>(c, s.CPU_FOP), FX_FOP);
+  store<u64>(image, load<u64>(c, s.CPU_FIP), FX_FIP);
+  store<u64>(image, load<u64>(c, s.CPU_FDP), FX_FDP);
   store<u32>(image, load<u32>(c, s.CPU_MXCSR), FX_MXCSR);
-  store<u32>(image, MXCSR_MASK, FX_MXCSR + 4);
+  store<u32>(image, MXCSR_MASK, FX_MXCSR_MASK);
   const top = (load<u16>(c, s.CPU_FSW) >> 11) & 7;
   for (let i: usize = 0; i < 8; i++) {
     const from = c + s.CPU_FPR + ((<usize>top + i) & 7) * 16;
     store<u64>(image + FX_ST + i * 16, load<u64>(from));
-    store<u16>(image + FX_ST + i * 16, load<u16>(from, 8), 8);
+    store<u16>(image + FX_ST + i * 16, load<u16>(from, SIGN_EXPONENT), SIGN_EXPONENT);
   }
   memory.copy(image + FX_XMM, c + s.CPU_XMM, 256);
 }
@@ -311,8 +328,7 @@ export function pvGetContext(v: Vcpu, context: usize): void {
   if (kernelMode) flags |= arch_x86.VGCF_in_kernel;
   if (v.guestFlags & GUEST_FAILSAFE_DISABLES_EVENTS) flags |= arch_x86.VGCF_failsafe_disables_events;
   if (v.guestFlags & GUEST_SYSCALL_DISABLES_EVENTS) flags |= arch_x86.VGCF_syscall_disables_events;
-  // VPF_down
-  if (!(v.pauseFlags & 2)) flags |= arch_x86.VGCF_online;
+  if (!(v.pauseFlags & VPF_down)) flags |= arch_x86.VGCF_online;
   store<u64>(context, flags, arch_x86.VCPU_GUEST_CONTEXT_FLAGS);
   const regs = context + arch_x86.VCPU_GUEST_CONTEXT_USER_REGS;
   for (let n: u32 = 0; n < 16; n++) store<u64>(regs + regOffset(n), load<u64>(c + s.CPU_GPR + <usize>n * 8));
@@ -343,14 +359,13 @@ export function pvGetContext(v: Vcpu, context: usize): void {
   store<u64>(context, v.gdtEntries, arch_x86.VCPU_GUEST_CONTEXT_GDT_ENTS);
   store<u64>(context, v.kernelSs, arch_x86.VCPU_GUEST_CONTEXT_KERNEL_SS);
   store<u64>(context, v.kernelSp, arch_x86.VCPU_GUEST_CONTEXT_KERNEL_SP);
-  const control = context + arch_x86.VCPU_GUEST_CONTEXT_CTRLREG;
-  store<u64>(control, (v.cr0 & ~CR0_TS) | (v.guestFlags & GUEST_TS ? CR0_TS : 0));
-  store<u64>(control, (<u64>v.userCr3) << 12, 8);
-  store<u64>(control, v.trapCr2, 16);
-  store<u64>(control, (<u64>v.kernelCr3) << 12, 24);
-  store<u64>(control, v.cr4, 32);
+  store<u64>(context, (v.cr0 & ~CR0_TS) | (v.guestFlags & GUEST_TS ? CR0_TS : 0), CONTEXT_CR0);
+  store<u64>(context, (<u64>v.userCr3) << 12, CONTEXT_USER_CR3);
+  store<u64>(context, v.trapCr2, CONTEXT_CR2);
+  store<u64>(context, (<u64>v.kernelCr3) << 12, CONTEXT_CR3);
+  store<u64>(context, v.cr4, CONTEXT_CR4);
   memory.copy(context + arch_x86.VCPU_GUEST_CONTEXT_DEBUGREG, c + s.CPU_DR, 64);
-  const dr7 = context + arch_x86.VCPU_GUEST_CONTEXT_DEBUGREG + 56;
+  const dr7 = context + CONTEXT_DR7;
   store<u64>(dr7, load<u64>(dr7) | v.ioBreakpoints);
   store<u64>(context, v.eventCallback, arch_x86.VCPU_GUEST_CONTEXT_EVENT_CALLBACK_EIP);
   store<u64>(context, v.failsafeCallback, arch_x86.VCPU_GUEST_CONTEXT_FAILSAFE_CALLBACK_EIP);
