@@ -54,18 +54,20 @@ export async function buildWasm(entry, output, folders, extra = []) {
   });
 }
 
-/** The image's constants must end where core/machine/layout.ts says that the machine page begins at the latest. */
-function checkImageEnd(core) {
+/** What core/machine/layout.ts has put behind the image's constants, and behind its functions in the table, must lie there. */
+function checkImage(core) {
   const layout = readFileSync(path.join(root, "core/machine/layout.ts"), "utf8");
-  const limit = Number(/^export const STATIC_END = (0x[0-9a-f]+);$/m.exec(layout)?.[1]);
   const memory = new WebAssembly.Memory({ initial: 1024, maximum: 65536, shared: true });
   const env = { memory, now: () => 0, adopt: () => {}, wait: () => {}, trap: () => {} };
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(core), { env });
-  const end = exports.image_end();
-  if (!(end > 0 && end <= limit))
-    throw new Error(
-      `core.wasm's constants end at ${end}; core/machine/layout.ts has them end at ${limit} (STATIC_END)`,
-    );
+  for (const [what, is, pattern] of [
+    ["constants end at", exports.image_end(), /^export const (STATIC_END) = (\w+);$/m],
+    ["functions in the table end at", exports.table.length, /^export const (ACTIVITY_REGIONS) = (\w+);$/m],
+  ]) {
+    const [, name, limit] = pattern.exec(layout) ?? [];
+    if (!(is > 0 && is <= Number(limit)))
+      throw new Error(`core.wasm's ${what} ${is}; core/machine/layout.ts has them end at ${limit} (${name})`);
+  }
 }
 
 /** esbuild's options for what Node and Electron run. */
@@ -130,7 +132,7 @@ const parts = {
   async wasm() {
     const entry = path.join(root, "core/hypervisor/core.ts");
     await buildWasm(entry, path.join(dist, "core.wasm"), CORE_FOLDERS, ["--exportStart", "_start"]);
-    checkImageEnd(readFileSync(path.join(dist, "core.wasm")));
+    checkImage(readFileSync(path.join(dist, "core.wasm")));
   },
 
   async node() {

@@ -1,6 +1,6 @@
 /**
  * Finds names that nothing uses: imports and local names that their file does not use, exports that no other file imports, fields of
- * AssemblyScript structures that nobody reads or writes. AssemblyScript's compiler does not mind them, and neither ESLint nor tsc read
+ * AssemblyScript structures that nobody reads. AssemblyScript's compiler does not mind them, and neither ESLint nor tsc read
  * its files.
  *
  * `node core/unused.mjs` prints what it finds and fails if there is something. Exports may be there for a test alone. Not judged are
@@ -14,7 +14,7 @@ import ts from "typescript";
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 
 /** Whose names are judged: what AssemblyScript compiles. The rest of the sources is read for what it uses of them. */
-const JUDGED = /^core\/(machine\/cpu|hypervisor)\//;
+const JUDGED = /^core\/(machine\/cpu\/|hypervisor\/|machine\/layout\.ts$)/;
 const READ = ["core", "electron", "renderer", "test"];
 /** Files that hold an interface as others define it, whole. */
 const RECORDS = /^core\/(hypervisor\/abi|abi)\/|^core\/machine\/cpu\/(ids|handlers)\.ts$/;
@@ -36,8 +36,15 @@ function resolve(file, specifier, known) {
   return [target, `${target}.ts`, `${target}.tsx`].find((name) => known.has(name)) ?? null;
 }
 
+/** `x.field = ...`, whose value is not used. */
+function isOnlyAssigned(node) {
+  const { parent } = node;
+  if (!ts.isBinaryExpression(parent) || parent.left !== node) return false;
+  return parent.operatorToken.kind === ts.SyntaxKind.EqualsToken && ts.isExpressionStatement(parent.parent);
+}
+
 /** What one file declares, imports and mentions. */
-function look(file, text) {
+function look(file, text, named) {
   const tree = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
   const seen = { file, tree, imports: [], passedOn: [], declared: [], fields: [], mentions: new Map(), properties: [] };
   const mention = (name) => seen.mentions.set(name, (seen.mentions.get(name) ?? 0) + 1);
@@ -67,7 +74,9 @@ function look(file, text) {
     if (ts.isIdentifier(node)) mention(node.text);
     // offsetof<T>("field") in AssemblyScript; import("./module") of tests gives properties.
     if (ts.isStringLiteral(node) && ts.isCallExpression(node.parent)) seen.properties.push(node.text);
-    if (ts.isPropertyAccessExpression(node)) seen.properties.push(node.name.text);
+    if (ts.isPropertyAccessExpression(node) && !isOnlyAssigned(node)) seen.properties.push(node.name.text);
+    // core/build.mjs finds constants by patterns.
+    if (ts.isRegularExpressionLiteral(node)) named.push(...(node.text.match(/\w+/g) ?? []));
     if (ts.isPropertyDeclaration(node) && ts.isIdentifier(node.name) && ts.isClassDeclaration(node.parent))
       seen.fields.push({ name: node.name.text, node: node.name });
     if (ts.isImportDeclaration(node)) return;
@@ -78,10 +87,17 @@ function look(file, text) {
   return seen;
 }
 
+/** Padding, and all but the first of fields that stand for an array, which are reached from that one. */
+function isFiller(name, fields) {
+  const [, stem, number] = /^(.*?)(\d+)$/.exec(name) ?? [];
+  return /^(pad|reserved)\d*$/.test(name) || (number > 0 && fields.some((field) => field.name === `${stem}0`));
+}
+
 /** Findings as [file, line, sentence]. `read` gives the text of a file, for tests. */
 export function unusedNames(files = sources(), read = (file) => readFileSync(path.join(root, file), "utf8")) {
   const known = new Set(files);
-  const looked = files.map((file) => look(file, read(file)));
+  const named = [];
+  const looked = files.map((file) => look(file, read(file), named));
   const byFile = new Map(looked.map((seen) => [seen.file, seen]));
   const used = new Map(files.map((file) => [file, new Set()]));
   const use = (file, name) => {
@@ -93,6 +109,7 @@ export function unusedNames(files = sources(), read = (file) => readFileSync(pat
     }
   };
   const properties = new Set();
+  const byPattern = new Set(named);
   for (const seen of looked) {
     for (const name of seen.properties) properties.add(name);
     for (const { name, all, from } of seen.imports) {
@@ -117,13 +134,12 @@ export function unusedNames(files = sources(), read = (file) => readFileSync(pat
       if (!seen.mentions.has(as ?? all)) found(node, `${as ?? all} is imported and not used`);
     for (const { name, node, exported } of seen.declared) {
       const here = seen.mentions.get(name) > 1;
-      const elsewhere = exported && (used.get(seen.file).has(name) || ENTRIES.test(seen.file));
+      const elsewhere = exported && (used.get(seen.file).has(name) || byPattern.has(name) || ENTRIES.test(seen.file));
       if (!here && !elsewhere) found(node, `nothing uses ${name}`);
       else if (exported && !elsewhere) found(node, `${name} is exported, and only its own file uses it`);
     }
     for (const { name, node } of seen.fields)
-      if (!properties.has(name) && !/^(pad|reserved)\d*$/.test(name))
-        found(node, `nothing reads or writes the field ${name}`);
+      if (!properties.has(name) && !isFiller(name, seen.fields)) found(node, `nothing reads the field ${name}`);
   }
   return findings.sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : a[1] - b[1]));
 }

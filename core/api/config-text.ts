@@ -7,7 +7,7 @@ import { parseSyntax, type ConfigValue, type PlacedSetting, type SyntaxProblem }
 /** Where a key is put that was not there: after the nearest of those before it. */
 const ORDER = [
   ...["name", "uuid", "type", "builder", "kernel", "ramdisk", "cmdline", "root", "extra", "memory", "maxmem"],
-  ...["vcpus", "maxvcpus", "cpus", "cpu_weight", "cap", "on_poweroff", "on_reboot", "on_crash"],
+  ...["vcpus", "maxvcpus", "cpus", "cpu_weight", "cap", "vnc", "on_poweroff", "on_reboot", "on_crash"],
 ];
 
 export interface ConfigText {

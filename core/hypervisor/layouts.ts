@@ -23,15 +23,7 @@ import {
 import { ACTIVE_MFN, ACTIVE_SIZE, GrantTable } from "./grant/table";
 import { DomainMemory } from "./memory/domain_memory";
 import { FRAME_INFO_SIZE } from "./memory/frames";
-import {
-  PCPU_CONTROL,
-  PCPU_LINE,
-  PCPU_LINE_SIZE,
-  PCPU_SCRATCH,
-  PCPU_SCRATCH_SIZE,
-  PCPU_SIZE,
-  Pcpu,
-} from "./sched/pcpu";
+import { PCPU_CONTROL, PCPU_LINE, PCPU_LINE_SIZE, PCPU_SCRATCH, Pcpu } from "./sched/pcpu";
 import { TIMER_SIZE } from "./sched/timer";
 
 if (offsetof<Pcpu>("id") != abi.PCPU_ID) ERROR("Pcpu.id is not at PCPU_ID");
@@ -101,4 +93,3 @@ if (offsetof<Pcpu>() > PCPU_LINE) ERROR("Pcpu: no room before PCPU_LINE");
 if (PCPU_LINE + PCPU_LINE_SIZE > PCPU_CONTROL) ERROR("the console line: no room before PCPU_CONTROL");
 if (PCPU_CONTROL + DOMCTL_SIZE > PCPU_SCRATCH) ERROR("a domctl: no room before PCPU_SCRATCH");
 if (PCPU_CONTROL + SYSCTL_SIZE > PCPU_SCRATCH) ERROR("a sysctl: no room before PCPU_SCRATCH");
-if (PCPU_SCRATCH + PCPU_SCRATCH_SIZE > PCPU_SIZE + 1) ERROR("the scratch area: no room before PCPU_SIZE + 1");

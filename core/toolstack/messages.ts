@@ -462,6 +462,7 @@ export interface ToolstackRequests {
   networkRemove: { args: { name: string }; result: null };
   /** Opens the way out of a network with a gateway, or closes it with what guests have open through it. */
   networkMode: { args: { name: string; mode: "nat" | "isolated" }; result: null };
+  networkLoss: { args: { name: string; percent: number }; result: null };
   /** A port of this computer leads to a guest's; port 0: any free one, which the result names. */
   networkForward: { args: { network: string; forward: Forward }; result: Forward };
   networkUnforward: {

@@ -24,6 +24,10 @@ export class NetworkRequests {
     this.#networks.create(definition);
   }
 
+  setLoss({ name, percent }: ToolstackRequests["networkLoss"]["args"]): void {
+    this.#networks.setLoss(name, percent);
+  }
+
   setMode({ name, mode }: ToolstackRequests["networkMode"]["args"]): void {
     this.#networks.setMode(name, mode);
   }

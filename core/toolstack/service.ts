@@ -187,6 +187,7 @@ export class Service {
       networkList: () => networks.list(),
       networkCreate: (definition) => done(networks.create(definition)),
       networkMode: (args) => done(networks.setMode(args)),
+      networkLoss: (args) => done(networks.setLoss(args)),
       networkRemove: ({ name }) => done(networks.remove(name)),
       networkForward: (args) => networks.forward(args),
       networkUnforward: (args) => done(networks.unforward(args)),

@@ -79,7 +79,7 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   pvshim_extra: other("It is for PVH guests."),
   // Devices
   disk: works("Images in the formats raw and qcow2. Disks that a script of the host sets up are refused."),
-  vif: works("mac, bridge, ip, rate, mtu, devid, backend; bridges are Xenarium's own (`xenarium network`)."),
+  vif: works("mac, bridge, ip, rate, mtu, devid, backend, trusted; bridges are Xenarium's own (`xenarium network`)."),
   vtpm: device("virtual TPMs"),
   p9: device("9p file systems"),
   pvcalls: device("PV Calls"),

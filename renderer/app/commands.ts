@@ -23,6 +23,7 @@ import { showDomain, useLayout } from "../state/layout.ts";
 import { copyConsole, popOut, saveLog, setFontSize } from "../console/deeds.ts";
 import { act } from "../state/session.ts";
 import {
+  DOM0_TABS,
   DOMAIN_TABS,
   endedDomains,
   forgetEnded,
@@ -62,8 +63,8 @@ export function commandsNow(): Command[] {
     const current = domains.find((each) => each.domid === domid);
     const gone = endedDomains(state).find((each) => each.domid === domid);
     const name = current?.name ?? gone?.name ?? `domain ${domid}`;
-    for (const [tab, title] of DOMAIN_TABS)
-      if (domid > 0 || (domid === 0 && tab !== "console"))
+    if (domid >= 0)
+      for (const [tab, title] of domid === 0 ? DOM0_TABS : DOMAIN_TABS)
         add("This domain", `domain-${tab}`, title, () => show({ page: "domain", domid, tab }), [name, "tab", "view"]);
     for (const { id, title, ofVcpus } of SECTIONS)
       if (current && (domid !== 0 || !ofVcpus))
@@ -116,9 +117,8 @@ export function commandsNow(): Command[] {
     const { domid, name } = domain;
     const words = [String(domid), domain.uuid, STATE_WORDS[stateOf(domain)]];
     add("Go to", `go-${domid}`, `Go to ${name}`, () => showDomain(domid), words);
-    for (const [tab, title] of DOMAIN_TABS)
-      if (domid !== 0 || tab !== "console")
-        add("Go to", `go-${domid}-${tab}`, `${name}: ${title}`, () => show({ page: "domain", domid, tab }), words);
+    for (const [tab, title] of domid === 0 ? DOM0_TABS : DOMAIN_TABS)
+      add("Go to", `go-${domid}-${tab}`, `${name}: ${title}`, () => show({ page: "domain", domid, tab }), words);
   }
   if (endedDomains(state).some((gone) => !gone.saved))
     add("Domains", "forget-ended", "Forget the ended domains", forgetEnded, ["clear", "remove", "sidebar"]);

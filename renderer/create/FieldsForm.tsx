@@ -1,6 +1,6 @@
 import { useState } from "react";
 import type { ShutdownAction } from "../../core/api/schema.ts";
-import { DEFAULTS, type FieldName, type Fields } from "./fields.ts";
+import { DEFAULTS, OWN_SCREEN, type FieldName, type Fields } from "./fields.ts";
 import { Field, FilePick } from "./Field.tsx";
 import { FileFacts } from "./FileFacts.tsx";
 import type { Finding } from "./checks.ts";
@@ -74,6 +74,19 @@ export function FieldsForm({
         {input("Memory, MiB", "memory")}
         {input("vCPUs", "vcpus")}
       </div>
+      <Field
+        label="Screen"
+        finding={findingOf("screen")}
+        hint="A framebuffer with keyboard and pointer, on the Display tab and for VNC viewers of this computer."
+      >
+        {(props) => (
+          <select {...props} value={fields.screen} onChange={({ target }) => set("screen", target.value)}>
+            <option value="">none, a console only</option>
+            <option value="1">a framebuffer</option>
+            {fields.screen === OWN_SCREEN && <option value={OWN_SCREEN}>as vfb says</option>}
+          </select>
+        )}
+      </Field>
       <details
         className="more"
         open={more || MORE.some((field) => findingOf(field) !== undefined)}

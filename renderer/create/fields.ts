@@ -9,6 +9,7 @@ export type FieldName =
   | "cmdline"
   | "memory"
   | "vcpus"
+  | "screen"
   | "cpus"
   | "weight"
   | "cap"
@@ -26,6 +27,7 @@ const KEYS: Record<FieldName, string> = {
   cmdline: "cmdline",
   memory: "memory",
   vcpus: "vcpus",
+  screen: "vnc",
   cpus: "cpus",
   weight: "cpu_weight",
   cap: "cap",
@@ -42,6 +44,7 @@ export const DEFAULTS: Fields = {
   cmdline: "",
   memory: "32",
   vcpus: "1",
+  screen: "",
   cpus: "all",
   weight: "256",
   cap: "0",
@@ -61,6 +64,7 @@ export const FIELD_OF_KEY: Readonly<Record<string, FieldName>> = {
   root: "cmdline",
   maxmem: "memory",
   maxvcpus: "vcpus",
+  vfb: "screen",
 };
 
 export const NEW_CONFIG = `# What a new domain is made of: xl.cfg(5).
@@ -82,13 +86,23 @@ export function fieldsOf({ values }: ConfigText): Fields {
     type: values.get("type") ?? (values.get("builder") === "hvm" ? "hvm" : DEFAULTS.type),
     cmdline: values.get("cmdline") ?? parts.filter((part) => part !== undefined).join(" "),
     vcpus: values.get("vcpus") ?? values.get("maxvcpus") ?? "",
+    screen: hasFramebuffer(values) ? OWN_SCREEN : (values.get("vnc") ?? "") === "1" ? "1" : "",
   };
+}
+
+/** The field's value where a list of framebuffers says more than it can. */
+export const OWN_SCREEN = "vfb";
+
+function hasFramebuffer(values: ConfigText["values"]): boolean {
+  return /[^\s[\]]/.test(values.get("vfb") ?? "");
 }
 
 /** The text with that in the field. */
 export function withField(text: string, field: FieldName, value: string): string {
   const { values } = readConfig(text);
   const key = KEYS[field];
+  if (field === "screen" && value !== OWN_SCREEN) return withValue(withValue(text, "vfb", null), key, value || null);
+  if (field === "screen") return text;
   if (field === "cmdline" && !values.has("cmdline")) {
     // `extra` alone is the command line; with `root` both are in the field, and become one.
     if (values.has("extra") && !values.has("root")) return withValue(text, "extra", value);

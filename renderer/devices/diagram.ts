@@ -206,7 +206,7 @@ function ringParts(
           : `Grants ${grants.map(({ ref }) => ref).join(", ")}`,
       [
         !grant
-          ? `mfn ${frames.join(", ")}, named by the guest`
+          ? `mfn ${frames.join(", ")}, by its number`
           : grant.grant
             ? `mfn ${grant.grant.mfn}, ${grantUse(grant.grant)}`
             : "revoked",

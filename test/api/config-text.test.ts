@@ -79,6 +79,19 @@ describe("an xl.cfg's text", () => {
     expect(text).toContain('weird_key = [ 1, "two" ]');
   });
 
+  it("has a screen by vnc, and knows one by vfb", () => {
+    const with1 = withField('name = "a"\n', "screen", "1");
+    expect(with1).toBe('name = "a"\nvnc = 1\n');
+    expect(fieldsOf(readConfig(with1)).screen).toBe("1");
+    expect(withField(with1, "screen", "")).toBe('name = "a"\n');
+    const own = 'vfb = ["vncdisplay=3"]\n';
+    expect(fieldsOf(readConfig(own)).screen).toBe("vfb");
+    expect(withField(own, "screen", "vfb")).toBe(own);
+    expect(withField(own, "screen", "")).toBe("");
+    expect(withField(own, "screen", "1")).toBe("vnc = 1\n");
+    for (const none of ["vfb = []\n", "vnc = 0\n", ""]) expect(fieldsOf(readConfig(none)).screen).toBe("");
+  });
+
   it("has root and extra in one field, which become cmdline when it is edited", () => {
     const text = 'name = "a"\nroot = "/dev/xvda"\nextra = "ro"\n';
     expect(fieldsOf(readConfig(text)).cmdline).toBe("root=/dev/xvda ro");

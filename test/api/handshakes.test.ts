@@ -76,10 +76,14 @@ describe("handshakes over the API", () => {
     `of Debian's keyboard driver has each step of both ends in order${guests ? ` (${guests})` : ""}`,
     async () => {
       const domid = await startDebian(host);
+      // Its driver is in the guest's kernel: it follows as soon as a keyboard is attached.
       await client.request("deviceAttach", { domid, key: "vkb", spec: "backend-type=linux", folder: "/" });
       const device = () => client.request("handshake", { domid, kind: "vkbd", id: "0" });
-      const state = async () => (await device()).frontendState;
-      await expect.poll(state, { timeout: 30_000 }).toBe("4");
+      const states = async () => {
+        const { frontendState, backendState } = await device();
+        return `${frontendState} ${backendState}`;
+      };
+      await expect.poll(states, { timeout: 30_000 }).toBe("4 4");
       await client.request("deviceDetach", { domid, key: "vkb", device: "0" });
       const { list, gaps } = await device();
       const port = list.find(({ key }) => key === "event-channel")!;

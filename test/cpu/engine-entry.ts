@@ -121,6 +121,7 @@ export function engine_override(lin: u64, scratch: usize): void {
 export function engine_end_override(): void {
   endOverride();
 }
+export { codePage as engine_code_page } from "../../core/machine/cpu/paging/code_page";
 /** Decodes into `op`; its length or -1. */
 export function engine_decode(op: usize, mode: u32, bytes: usize, available: u32, offset: u32): i32 {
   return decode(op, mode, bytes, available, offset);

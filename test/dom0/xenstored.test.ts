@@ -361,6 +361,9 @@ describe("quotas", () => {
     expect(guest.request(XS.READ, `/local/domain/5/${long}\0`)).toBe("!ENOENT");
     for (const path of [`/local/domain/5/${long}p`, `/${long}`, `@${long}`])
       expect(guest.request(XS.WATCH, `${path}\0t\0`)).toBe("!EINVAL");
+    // dom0 has the protocol's own bound.
+    dom0.write(`/${"p".repeat(3071)}`, "");
+    expect(() => dom0.write(`/${"p".repeat(3072)}`, "")).toThrow("EINVAL");
   });
 
   it("stops reading from a guest that doesn't take its replies", () => {
@@ -403,6 +406,17 @@ describe("hostile rings", () => {
     guest.ring.service();
     expect(guest.words[2068 >> 2]).toBe(0);
     expect(guest.request(XS.WRITE, "again\x001")).toBe("OK\0");
+  });
+
+  it("writes no reply by an index that cannot be", () => {
+    for (const consumer of [-2000, 1, 2 ** 31]) {
+      const other = new RingClient(xenstored, 6);
+      other.words[2056 >> 2] = consumer | 0;
+      const before = Buffer.from(other.bytes.subarray(1024, 2048));
+      other.push(RingClient.encode(XS.READ, "a\0"));
+      expect([consumer, other.error, other.ring.broken]).toEqual([consumer, 2, 2]);
+      expect(Buffer.compare(before, other.bytes.subarray(1024, 2048))).toBe(0);
+    }
   });
 
   it("survives 3,000 garbage messages and random page contents; nobody else notices", async () => {

@@ -18,6 +18,7 @@ export function networkHandlers({ host, hostFiles }: SessionContext): HandlersOf
       kept(host.toolstack.request("networkCreate", { ...args, ...(ipv4 !== undefined && { ipv4 }) })),
     networkRemove: (args) => kept(host.toolstack.request("networkRemove", args)),
     networkMode: (args) => kept(host.toolstack.request("networkMode", args)),
+    networkLoss: (args) => host.toolstack.request("networkLoss", args),
     networkForward: (args) => kept(host.toolstack.request("networkForward", args)),
     networkUnforward: (args) => kept(host.toolstack.request("networkUnforward", args)),
     networkService: (args) => kept(host.toolstack.request("networkService", args)),

@@ -24,6 +24,8 @@ export const NETWORK_REQUESTS = {
   networkRemove: takes(z.strictObject({ name: networkName })).gives<null>(),
   /** Opens the way out of a network, or closes it with what guests have open through it. */
   networkMode: takes(z.strictObject({ name: networkName, mode: z.enum(["nat", "isolated"]) })).gives<null>(),
+  /** Loses some of a network's frames on purpose, to see how guests bear it. Not kept over power-off. */
+  networkLoss: takes(z.strictObject({ name: networkName, percent: z.number().min(0).max(100) })).gives<null>(),
   networkForward: takes(
     z.strictObject({
       network: networkName,

@@ -43,9 +43,9 @@ export class Screen {
   get viewers(): number {
     return this.#viewers.size;
   }
-  /** Of who looks at it; its copy as far as it has been taken. */
-  get frame(): Frame {
-    return (this.#frame ??= new Frame(this.width, this.height));
+  /** What it showed at the last look; null before the first one. */
+  get frame(): Frame | null {
+    return this.#frame;
   }
 
   /** Another surface, of perhaps another size, or none: it is black then. */
@@ -114,9 +114,10 @@ export class Screen {
     const surface = this.#surface;
     const viewers = [...this.#viewers];
     const isFirst = this.#frame === null;
+    const frame = (this.#frame ??= new Frame(this.width, this.height));
     if (surface && (isFirst || !surface.tells)) this.#damage.markAll();
     if (surface)
-      this.frame.update(surface, this.#damage, (column, row) => {
+      frame.update(surface, this.#damage, (column, row) => {
         for (const viewer of viewers) viewer.mark(column, row);
       });
     else this.#damage.clear();

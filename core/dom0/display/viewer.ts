@@ -8,7 +8,8 @@ import { Tiles } from "./tiles.ts";
 export interface Viewed {
   readonly width: number;
   readonly height: number;
-  readonly frame: Frame;
+  /** null before it is first copied. */
+  readonly frame: Frame | null;
   readonly isConnected: boolean;
   readonly inputs: Inputs;
 }
@@ -51,7 +52,7 @@ export class Viewer {
   /** Calls `ready` once, at once or later, when there is something to take. One wait at a time: a later one takes its place. */
   wait(ready: () => void): void {
     this.#ready = ready;
-    if (this.#changed.isEmpty) this.#waits();
+    if (this.#changed.isEmpty || !this.#screen.frame) this.#waits();
     else this.wake();
   }
 
@@ -89,9 +90,9 @@ export class Viewer {
     return isNew;
   }
 
-  /** What has changed since the last time, of about so many pixels: the rest another time. Its pixels are in `frame`. */
+  /** What has changed since the last time, of about so many pixels: the rest another time. Its pixels are in `frame`. Only when he is ready. */
   take(mostPixels?: number): { frame: Frame; rectangles: Rectangle[] } {
-    return { frame: this.#screen.frame, rectangles: this.#changed.take(mostPixels) };
+    return { frame: this.#screen.frame!, rectangles: this.#changed.take(mostPixels) };
   }
 
   /** Keycodes as Linux's input devices have them (KEY_*). */

@@ -5,11 +5,19 @@ import { captureHeader, captureRecord } from "./capture.ts";
 import type { Forward } from "./gateway/forwards.ts";
 import { Gateway, type GatewayReport } from "./gateway/gateway.ts";
 import type { HostService } from "./gateway/policy.ts";
-import { parseSubnet } from "./packet/address.ts";
+import { networkShares } from "./gateway/shares.ts";
+import { inSubnet, ipText, parseSubnet, type Subnet } from "./packet/address.ts";
 
 /** The bridge that is there from the beginning; also where interfaces go that name none. */
 export const DEFAULT_BRIDGE = "xenbr0";
 const NETWORKS_MOST = 64;
+
+/** What no network can have: this host, loopback, link-local, groups, reserved (RFC 6890). */
+const NOBODYS = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"].map((text) => parseSubnet(text)!);
+
+function overlap(a: Subnet, b: Subnet): boolean {
+  return a.prefix <= b.prefix ? inSubnet(a, b.address) : inSubnet(b, a.address);
+}
 
 /** "nat": a way out; "isolated": addresses and names, no way out; "bare": a bridge and nothing else. */
 export type NetworkMode = "nat" | "isolated" | "bare";
@@ -25,6 +33,9 @@ export interface NetworkReport {
   readonly name: string;
   readonly mode: NetworkMode;
   readonly ipv4: string | null;
+  /** Percent of the frames that are lost on purpose, and how many were. */
+  readonly loss: number;
+  readonly lost: number;
   readonly ports: {
     name: string;
     addresses: string[];
@@ -71,6 +82,8 @@ export class NetworkError extends Error {
 
 interface Network {
   definition: Required<Omit<NetworkDefinition, "ipv4">> & { ipv4: string | null };
+  /** In its IPv6 prefix. */
+  readonly number: number;
   readonly bridge: Bridge;
   readonly gateway: Gateway | null;
   waiting: { forward: Forward; problem: string }[];
@@ -85,6 +98,7 @@ export interface CaptureSink {
 export class Networks {
   readonly #networks = new Map<string, Network>();
   readonly #captures = new Map<string, { network: string; report: () => CaptureReport; stop: () => void }>();
+  readonly #shares = networkShares();
   readonly #now: () => number;
 
   /** `now`: milliseconds, monotonic. */
@@ -104,26 +118,54 @@ export class Networks {
       throw new NetworkError(`There are ${NETWORKS_MOST} networks, and there can't be more.`);
     const bridge = new Bridge(name);
     if (mode === "bare") {
-      this.#networks.set(name, { definition: { name, mode, ipv4: null }, bridge, gateway: null, waiting: [] });
+      this.#networks.set(name, {
+        definition: { name, mode, ipv4: null },
+        number: 0,
+        bridge,
+        gateway: null,
+        waiting: [],
+      });
       return;
     }
+    const subnet = ipv4 === undefined ? this.#freeSubnet() : this.#subnet(ipv4);
     const number = this.#freeNumber();
-    const text = ipv4 ?? `10.0.${number}.0/24`;
-    const subnet = parseSubnet(text);
-    if (!subnet || subnet.address.length !== 4 || subnet.prefix < 8 || subnet.prefix > 27)
-      throw new NetworkError(`"${text}" can't be a network's addresses: an IPv4 network as 10.0.2.0/24, of /8 to /27`);
-    for (const other of this.#networks.values())
-      if (other.definition.ipv4 === text)
-        throw new NetworkError(`The bridge ${other.definition.name} has the addresses ${text} already.`);
     const gateway = new Gateway(bridge, {
       ipv4: subnet,
       ipv6: parseSubnet(`fd58:656e:0:${number.toString(16)}::/64`),
       wayOut: mode === "nat",
       services: [],
-      fixed: new Map(),
+      shares: this.#shares,
       now: this.#now,
     });
-    this.#networks.set(name, { definition: { name, mode, ipv4: text }, bridge, gateway, waiting: [] });
+    const definition = { name, mode, ipv4: `${ipText(subnet.address)}/${subnet.prefix}` };
+    this.#networks.set(name, { definition, number, bridge, gateway, waiting: [] });
+  }
+
+  /** The addresses that somebody wants. Throws NetworkError. */
+  #subnet(text: string): Subnet {
+    const subnet = parseSubnet(text);
+    const isUsable = subnet?.address.length === 4 && subnet.prefix >= 8 && subnet.prefix <= 27;
+    if (!isUsable || NOBODYS.some((other) => overlap(other, subnet)))
+      throw new NetworkError(
+        `"${text}" can't be a network's addresses: an IPv4 network as 10.0.2.0/24, of /8 to /27, neither loopback nor link-local nor groups`,
+      );
+    const other = this.#overlapping(subnet);
+    if (other) throw new NetworkError(`The bridge ${other.name} has the addresses ${other.ipv4} already.`);
+    return subnet;
+  }
+
+  #freeSubnet(): Subnet {
+    for (let number = 2; number < 0x10000; number++) {
+      const subnet = parseSubnet(`10.${number >> 8}.${number & 255}.0/24`)!;
+      if (!this.#overlapping(subnet)) return subnet;
+    }
+    throw new NetworkError("All of 10.0.0.0/8 is in use; name the addresses of the new network.");
+  }
+
+  #overlapping(subnet: Subnet): Network["definition"] | null {
+    for (const { definition } of this.#networks.values())
+      if (definition.ipv4 !== null && overlap(parseSubnet(definition.ipv4)!, subnet)) return definition;
+    return null;
   }
 
   /** What was kept is there again; a sentence for each thing that can't be. */
@@ -158,10 +200,11 @@ export class Networks {
     network.gateway.setWayOut(mode === "nat");
   }
 
+  /** A number that no other network's IPv6 prefix has. */
   #freeNumber(): number {
-    const used = new Set([...this.#networks.values()].map(({ definition }) => definition.ipv4));
+    const used = new Set([...this.#networks.values()].map(({ number }) => number));
     let number = 2;
-    while (used.has(`10.0.${number}.0/24`)) number++;
+    while (used.has(number)) number++;
     return number;
   }
 
@@ -189,23 +232,37 @@ export class Networks {
     throw new NetworkError(`There is no bridge ${name}; there are ${[...this.#networks.keys()].join(", ")}.`);
   }
 
+  /** Loses some percent of a bridge's frames, 0 for none, until that is said anew. */
+  setLoss(name: string, percent: number): void {
+    this.#find(name).bridge.loss = percent / 100;
+  }
+
   #gateway(name: string): Gateway {
     const { gateway } = this.#find(name);
     if (!gateway) throw new NetworkError(`The bridge ${name} has no gateway, so nothing can be forwarded to it.`);
     return gateway;
   }
 
-  /** An interface leaves its bridge: what its guest had open is closed. */
-  detach(name: string, port: BridgePort): void {
-    const network = this.#networks.get(name);
-    const attached = network?.bridge.ports().find((each) => each.port === port);
-    network?.bridge.detach(port);
-    if (attached) network?.gateway?.interfaceGone(port.name, attached.addresses);
+  /**
+   * An interface joins a bridge, with the IPv4 addresses that are to be its own: it gets the first of this network's. Throws NetworkError
+   * if there is no such bridge. Returns how it leaves again: what its guest had open is closed.
+   */
+  attach(name: string, port: BridgePort, addresses: readonly Uint8Array[]): { bridge: Bridge; detach: () => void } {
+    const { bridge, gateway } = this.#find(name);
+    bridge.attach(port);
+    addresses.find((address) => gateway?.reserve(port.mac, address));
+    const detach = (): void => {
+      bridge.detach(port);
+      gateway?.interfaceGone(port);
+    };
+    return { bridge, detach };
   }
 
   /** Rejects with NetworkError if the port can't be had. */
   async addForward(name: string, forward: Forward): Promise<Forward> {
     const gateway = this.#gateway(name);
+    if (!gateway.mayBeGuest(forward.guestAddress))
+      throw new NetworkError(`${forward.guestAddress} can be no guest of the network ${name}.`);
     try {
       const made = await gateway.addForward(forward);
       this.#noLongerWaiting(name, made);
@@ -282,6 +339,8 @@ export class Networks {
   report(): NetworkReport[] {
     return [...this.#networks.values()].map(({ definition, bridge, gateway, waiting }) => ({
       ...definition,
+      loss: bridge.loss * 100,
+      lost: bridge.lost,
       ports: bridge.ports().map(({ port, addresses, counters }) => ({
         name: port.name,
         addresses,

@@ -81,7 +81,7 @@ export const SWITCH_VCPU = 12;
 export const SWITCHES = 2048;
 export const SWITCH_IDLE = 0xffffffff;
 
-/** Domain: u32 domid, u32 state (unused), u32 next domain, u32 memory, u32 table of u32 vCPU addresses, u32 its entries. */
+/** Domain: u32 domid, u32 not used, u32 next domain, u32 memory, u32 table of u32 vCPU addresses, u32 its entries. */
 export const DOMAIN_DOMID = 0;
 export const DOMAIN_NEXT = 8;
 export const DOMAIN_MEMORY = 12;

@@ -28,6 +28,7 @@ import {
   STATISTICS_VERSION,
 } from "../abi/native";
 import { DOMID_FIRST_RESERVED } from "../../abi/xen";
+import { describeGuestTypes } from "../guest/table";
 import { conringInit, conringMove } from "../console/conring";
 import { LOG_DEFAULT } from "../abi/log";
 import {
@@ -228,6 +229,7 @@ export function xenStart(): void {
   stage(BOOT_STAGE_MEMORY);
   if (!bringUpPcpus()) return;
   stage(BOOT_STAGE_PCPUS);
+  describeGuestTypes();
   if (!buildDom0()) {
     panic("Could not construct domain 0");
     return;

@@ -1,7 +1,8 @@
 /** Domctl operations on a domain's frames. */
 import { XEN_DOMCTL_PFINFO_LPINTAB, XEN_DOMCTL_PFINFO_LTAB_SHIFT, XEN_DOMCTL_PFINFO_XTAB } from "../../abi/domctl";
+import { runsOnPcpus, typeOf } from "../guest/type";
 import { E2BIG, EFAULT, EINVAL, EPERM } from "../../abi/errno";
-import { Domain, isNative } from "../domain/domain";
+import { Domain } from "../domain/domain";
 import { clearGuestFault, guestFault, readGuest64, writeGuest64 } from "../hypercall/guest_access";
 import {
   PGT_l1_page_table,
@@ -16,18 +17,16 @@ import {
 import { getPage, putPage } from "../memory/references";
 import { invalidateCodeFrame } from "../memory/code_frames";
 import { getPageAndType, putPageAndType } from "../memory/page_type";
-import { pvFillHypercallPage } from "../pv/hypercall_page";
 
 /** Frames one call may ask about, as Xen limits it. */
 const MOST_FRAMES: u64 = 1024;
 
 /** Fills the domain's frame with the hypercall stubs. */
 export function fillHypercallPage(d: Domain, mfn: u64): i32 {
-  if (isNative(d)) return -EINVAL;
+  if (!runsOnPcpus(d)) return -EINVAL;
   if (getPageAndType(mfn, d.domid, PGT_writable_page)) return -EPERM;
-  pvFillHypercallPage(frameAddress(<u32>mfn));
+  typeOf(d).fillHypercallPage(frameAddress(<u32>mfn));
   invalidateCodeFrame(<u32>mfn);
-  d.hypercallPageMfn = <u32>mfn;
   putPageAndType(<u32>mfn);
   return 0;
 }

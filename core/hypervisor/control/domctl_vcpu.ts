@@ -1,14 +1,7 @@
 /** Domctl operations on vCPUs. `u`: the operation's structure in hypervisor memory. */
-import { isCanonical } from "../../machine/cpu/mmu";
-import { FLAT_RING3_CS64, VCPU_GUEST_CONTEXT_SIZE } from "../../abi/arch_x86";
+import { runsOnPcpus, typeOf } from "../guest/type";
+import { VCPU_GUEST_CONTEXT_SIZE } from "../../abi/arch_x86";
 import {
-  DOMCTL_EXT_VCPUCONTEXT_SIZE_MEMBER,
-  DOMCTL_EXT_VCPUCONTEXT_SYSCALL32_CALLBACK_CS,
-  DOMCTL_EXT_VCPUCONTEXT_SYSCALL32_CALLBACK_EIP,
-  DOMCTL_EXT_VCPUCONTEXT_SYSCALL32_DISABLES_EVENTS,
-  DOMCTL_EXT_VCPUCONTEXT_SYSENTER_CALLBACK_CS,
-  DOMCTL_EXT_VCPUCONTEXT_SYSENTER_CALLBACK_EIP,
-  DOMCTL_EXT_VCPUCONTEXT_SYSENTER_DISABLES_EVENTS,
   DOMCTL_GETVCPUINFO_BLOCKED,
   DOMCTL_GETVCPUINFO_CPU,
   DOMCTL_GETVCPUINFO_CPU_TIME,
@@ -24,23 +17,13 @@ import {
   XEN_VCPUAFFINITY_SOFT,
 } from "../../abi/domctl";
 import { EFAULT, EINVAL, ENODATA, ENOMEM, ENOSYS, ESRCH } from "../../abi/errno";
-import {
-  Domain,
-  GUEST_INITIALISED,
-  VPF_blocked,
-  VPF_down,
-  Vcpu,
-  currentVcpu,
-  isNative,
-  vcpuOf,
-} from "../domain/domain";
+import { Domain, GUEST_INITIALISED, VPF_blocked, VPF_down, Vcpu, currentVcpu, vcpuOf } from "../domain/domain";
 import { createVcpu } from "../domain/lifecycle";
 import { copyToGuest } from "../hypercall/guest_access";
 import { setContextFromGuest } from "../hypercall/vcpu_op";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
 import { frameAddress } from "../memory/frames";
-import { pvGetContext } from "../pv/vcpu";
-import { vcpuMigrate } from "../sched/credit";
+import { vcpuMigrate } from "../sched/wake";
 import { onlinePcpus } from "../sched/pcpu";
 import { domainPause, domainUnpause, vcpuKick, vcpuPause, vcpuUnpause } from "../sched/vcpu";
 import { bitmapValue, readBitmap, writeBitmap } from "./bitmap";
@@ -58,7 +41,7 @@ export function setMaxVcpus(d: Domain, count: u32): i32 {
 
 export function setVcpuContext(d: Domain, u: usize): i32 {
   const v = vcpuOf(d, load<u32>(u));
-  if (!v || isNative(d) || d.dying) return -EINVAL;
+  if (!v || !runsOnPcpus(d) || d.dying) return -EINVAL;
   const context = load<u64>(u, DOMCTL_VCPUCONTEXT_CTXT);
   if (!context) return -EINVAL;
   domainPause(d);
@@ -69,52 +52,25 @@ export function setVcpuContext(d: Domain, u: usize): i32 {
 
 export function getVcpuContext(d: Domain, u: usize): i32 {
   const v = vcpuOf(d, load<u32>(u));
-  if (!v || v == currentVcpu || isNative(d)) return -EINVAL;
+  if (!v || v == currentVcpu || !runsOnPcpus(d)) return -EINVAL;
   if (!(v.guestFlags & GUEST_INITIALISED)) return -ENODATA;
   const pages = allocXenheapPages(1);
   if (!pages) return -ENOMEM;
   vcpuPause(v);
-  pvGetContext(v, frameAddress(pages));
+  typeOf(d).getContext(v, frameAddress(pages));
   vcpuUnpause(v);
   const ok = copyToGuest(load<u64>(u, DOMCTL_VCPUCONTEXT_CTXT), frameAddress(pages), VCPU_GUEST_CONTEXT_SIZE);
   freeXenheapPages(pages, 1);
   return ok ? 0 : -EFAULT;
 }
 
-/** struct xen_domctl_ext_vcpucontext: what a PV vCPU's context has no room for. Of a 64-bit guest the selectors are its kernel's. */
-/** Up to the machine-check state, which no vCPU here has, and with it. */
-const EXT_LEAST: u32 = 32;
-const EXT_BYTES: u32 = 64;
-
 export function setExtVcpuContext(d: Domain, u: usize): i32 {
   const v = vcpuOf(d, load<u32>(u));
-  if (!v) return -ESRCH;
-  const syscall32 = load<u64>(u, DOMCTL_EXT_VCPUCONTEXT_SYSCALL32_CALLBACK_EIP);
-  const sysenter = load<u64>(u, DOMCTL_EXT_VCPUCONTEXT_SYSENTER_CALLBACK_EIP);
-  if (isNative(d) || load<u32>(u, DOMCTL_EXT_VCPUCONTEXT_SIZE_MEMBER) < EXT_LEAST) return -EINVAL;
-  if (!isCanonical(syscall32) || !isCanonical(sysenter)) return -EINVAL;
-  vcpuPause(v);
-  v.syscall32Callback = syscall32;
-  v.sysenterCallback = sysenter;
-  v.syscall32DisablesEvents = load<u8>(u, DOMCTL_EXT_VCPUCONTEXT_SYSCALL32_DISABLES_EVENTS) ? 1 : 0;
-  v.sysenterDisablesEvents = load<u8>(u, DOMCTL_EXT_VCPUCONTEXT_SYSENTER_DISABLES_EVENTS) ? 1 : 0;
-  vcpuUnpause(v);
-  return 0;
+  return v ? typeOf(d).setExtContext(v, u) : -ESRCH;
 }
-
 export function getExtVcpuContext(d: Domain, u: usize): i32 {
   const v = vcpuOf(d, load<u32>(u));
-  if (!v) return -ESRCH;
-  if (isNative(d)) return -EINVAL;
-  memory.fill(u + DOMCTL_EXT_VCPUCONTEXT_SIZE_MEMBER, 0, <usize>EXT_BYTES - DOMCTL_EXT_VCPUCONTEXT_SIZE_MEMBER);
-  store<u32>(u, EXT_BYTES, DOMCTL_EXT_VCPUCONTEXT_SIZE_MEMBER);
-  store<u64>(u, v.syscall32Callback, DOMCTL_EXT_VCPUCONTEXT_SYSCALL32_CALLBACK_EIP);
-  store<u64>(u, v.sysenterCallback, DOMCTL_EXT_VCPUCONTEXT_SYSENTER_CALLBACK_EIP);
-  store<u16>(u, FLAT_RING3_CS64, DOMCTL_EXT_VCPUCONTEXT_SYSCALL32_CALLBACK_CS);
-  store<u16>(u, FLAT_RING3_CS64, DOMCTL_EXT_VCPUCONTEXT_SYSENTER_CALLBACK_CS);
-  store<u8>(u, v.syscall32DisablesEvents, DOMCTL_EXT_VCPUCONTEXT_SYSCALL32_DISABLES_EVENTS);
-  store<u8>(u, v.sysenterDisablesEvents, DOMCTL_EXT_VCPUCONTEXT_SYSENTER_DISABLES_EVENTS);
-  return 0;
+  return v ? typeOf(d).getExtContext(v, u) : -ESRCH;
 }
 
 export function getVcpuInfo(d: Domain, u: usize): i32 {
@@ -124,7 +80,7 @@ export function getVcpuInfo(d: Domain, u: usize): i32 {
   if (!v) return -ESRCH;
   const running = vcpuIsRunning(v);
   store<u8>(u, v.pauseFlags & VPF_down ? 0 : 1, DOMCTL_GETVCPUINFO_ONLINE);
-  store<u8>(u, isNative(d) ? (running ? 0 : 1) : v.pauseFlags & VPF_blocked ? 1 : 0, DOMCTL_GETVCPUINFO_BLOCKED);
+  store<u8>(u, runsOnPcpus(d) ? (v.pauseFlags & VPF_blocked ? 1 : 0) : running ? 0 : 1, DOMCTL_GETVCPUINFO_BLOCKED);
   store<u8>(u, running ? 1 : 0, DOMCTL_GETVCPUINFO_RUNNING);
   store<u64>(u, vcpuCpuTime(v), DOMCTL_GETVCPUINFO_CPU_TIME);
   store<u32>(u, v.processor, DOMCTL_GETVCPUINFO_CPU);
@@ -181,7 +137,7 @@ export function sendTrigger(d: Domain, trigger: u32, vcpu: u32): i32 {
   if (vcpu >= d.maxVcpus) return -EINVAL;
   const v = vcpuOf(d, vcpu);
   if (!v) return -ESRCH;
-  if (trigger != <u32>XEN_DOMCTL_SENDTRIGGER_NMI || isNative(d)) return -ENOSYS;
+  if (trigger != <u32>XEN_DOMCTL_SENDTRIGGER_NMI || !runsOnPcpus(d)) return -ENOSYS;
   atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("nmiPending"), 1);
   vcpuKick(v);
   return 0;

@@ -1,5 +1,4 @@
 /** HYPERVISOR_sysctl: what the toolstack asks of the host. */
-import { HYPERVISOR_sysctl } from "../../abi/xen";
 import { DOMCTL_GETDOMAININFO_SIZE, XEN_SCHEDULER_CREDIT } from "../../abi/domctl";
 import { EACCES, EFAULT, EINVAL, ENOENT, ENOSYS, EOPNOTSUPP, EPERM } from "../../abi/errno";
 import * as abi from "../../abi/sysctl";

@@ -7,7 +7,6 @@
  * Vcpu: two adjacent pages. Fields below, then the engine's CpuState at VCPU_CPU, then arrays at fixed offsets.
  * The first fields of both are read by watchers (abi/native.ts has their offsets): keep their places.
  */
-import { RUNSTATE_running } from "../../abi/vcpu";
 import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { HYPERVISOR_ROOT } from "../memory/root";
 
@@ -33,13 +32,9 @@ export const ROOT_QUARANTINE_LOCK: usize = HYPERVISOR_ROOT + 0x5c;
 
 /** Domain.flags */
 export const DOMAIN_PRIVILEGED: u32 = 1;
-/** Its vCPUs are TypeScript threads, not x86 code. */
-export const DOMAIN_NATIVE: u32 = 2;
 /** The hardware domain: power-off of this domain is power-off of the host. */
 export const DOMAIN_HARDWARE: u32 = 4;
 export const DOMAIN_XENSTORE: u32 = 8;
-/** Time to live is over: vCPUs have been brought up by the builder once. */
-export const DOMAIN_CREATION_FINISHED: u32 = 16;
 export const DOMAIN_DEBUGGER: u32 = 32;
 
 /** Domain.dying */
@@ -57,8 +52,8 @@ export class Domain {
   // -- watched (abi/native.ts) --
   /** 0x00 */
   domid: u32;
-  /** 0x04: XEN_DOMINF_* as getdomaininfo has them, kept up to date for watchers. */
-  state: u32;
+  /** 0x04 */
+  reserved0: u32;
   /** 0x08: next domain, ascending domid. */
   next: usize;
   /** 0x0c: the memory side's DomainMemory. */
@@ -81,6 +76,8 @@ export class Domain {
   // -- end of watched --
 
   flags: u32;
+  /** Address of its GuestType (guest/type.ts). */
+  guest: usize;
   /** 1: its hypercalls are traced (hypercall/trace.ts). */
   traced: u32;
   /** General lock of the domain's fields. */
@@ -106,8 +103,6 @@ export class Domain {
   /** Shared info page: frame and machine address. */
   sharedInfoMfn: u32;
   sharedInfo: usize;
-  /** mfn that HYPERVISOR hypercall_init last filled, and how often. */
-  hypercallPageMfn: u32;
   /** Steps of domainKill already done. */
   teardownStep: u32;
   /** When the structure was let go. */
@@ -128,8 +123,6 @@ export class Domain {
   /** Factors of vcpu_time_info for tscKhz. */
   tscMultiplier: u32;
   tscShift: i32;
-  /** Guest address width: 64. */
-  addressSize: u32;
   ssidref: u32;
   /** Domain that may act on this one's behalf (XEN_DOMCTL_set_target): the target's domid, or -1. */
   target: i32;
@@ -163,7 +156,6 @@ export class Domain {
   cap: u32;
   /** Set while the domain takes part in credit accounting. */
   activeVcpus: u32;
-  nodeAffinity: u64;
 
   // -- console_io of this domain --
   /** Bytes collected until the newline; the buffer is CONSOLE_LINE_SIZE bytes at this address. */
@@ -175,7 +167,7 @@ export class Domain {
   nativeFirstMfn: u32;
   nativeFrames: u32;
   startInfo: usize;
-  /** Frames the domain holds through NATIVE_map_frame (native_frames.ts): address of an open hash, its size, slots used and keys in it. */
+  /** Frames the domain holds through NATIVE_map_frame (guest/native/frames.ts): address of an open hash, its size, slots used and keys in it. */
   nativeMaps: usize;
   nativeMapsOrder: u32;
   nativeMapsUsed: u32;
@@ -296,7 +288,6 @@ export class Vcpu {
   /** ns; 0 = off. */
   periodicPeriod: u64;
   periodicLast: u64;
-  singleshotDeadline: u64;
 
   // -- guest-mapped areas --
   /** Machine address of the vcpu_info: in the shared info page or where register_vcpu_info put it. */
@@ -400,13 +391,6 @@ export function vcpuOf(d: Domain, vcpu: u32): Vcpu | null {
   return changetype<Vcpu | null>(<usize>atomic.load<u32>(d.vcpus + ((<usize>vcpu) << 2)));
 }
 
-/** The Vcpu that a CpuState belongs to. */
-// @ts-ignore: decorator
-@inline
-export function vcpuOfCpu(cpu: usize): Vcpu {
-  return changetype<Vcpu>(cpu - VCPU_CPU);
-}
-
 export function firstDomain(): Domain | null {
   return changetype<Domain | null>(<usize>atomic.load<u32>(ROOT_DOMAIN_LIST));
 }
@@ -424,11 +408,6 @@ export function nextDomain(d: Domain): Domain | null {
 @inline
 export function isPrivileged(d: Domain): bool {
   return (d.flags & DOMAIN_PRIVILEGED) != 0;
-}
-// @ts-ignore: decorator
-@inline
-export function isNative(d: Domain): bool {
-  return (d.flags & DOMAIN_NATIVE) != 0;
 }
 /** Trap table entry of a vector. */
 // @ts-ignore: decorator

@@ -1,7 +1,7 @@
 /** HYPERVISOR_event_channel_op, and the birth and death of a domain's event channels. */
 import { EACCES, EAGAIN, EBUSY, EFAULT, EINVAL, ENOSYS, EPERM, ESRCH } from "../../abi/errno";
 import * as abi from "../../abi/event_channel";
-import { DOMID_SELF, HYPERVISOR_event_channel_op } from "../../abi/xen";
+import { DOMID_SELF } from "../../abi/xen";
 import { Domain, Vcpu, currentVcpu, domainOrSelf, isPrivileged } from "../domain/domain";
 import { continueWith, preemptCheck } from "../hypercall/continuation";
 import { copyFromGuest, copyToGuest, readGuest32, clearGuestFault, guestFault } from "../hypercall/guest_access";

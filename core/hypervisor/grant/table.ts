@@ -7,7 +7,7 @@
  */
 import { ACTIVE_PAGES_PER_FRAME } from "../abi/native";
 import { GRANT_ENTRY_V1_SIZE, GRANT_ENTRY_V2_SIZE } from "../../abi/grant_table";
-import { DOMID_FIRST_RESERVED, DOMID_XEN } from "../../abi/xen";
+import { DOMID_XEN } from "../../abi/xen";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
 import { DomainMemory, domainMemory } from "../memory/domain_memory";
 import { exchangeSoleHeapOwner, frameAddress, setPageOwner } from "../memory/frames";
@@ -15,10 +15,10 @@ import { shareXenPageWithGuest, unshareXenPage } from "../memory/share";
 import { spinLock, spinUnlock } from "../sched/lock";
 
 /** The most frames and map-track pages any domain can be given; what it gets is set at creation. */
-export const GRANT_FRAMES_LIMIT: u32 = 256;
-export const MAPTRACK_FRAMES_LIMIT: u32 = 1024;
-export const DEFAULT_GRANT_FRAMES: u32 = 64;
-export const DEFAULT_MAPTRACK_FRAMES: u32 = 1024;
+const GRANT_FRAMES_LIMIT: u32 = 256;
+const MAPTRACK_FRAMES_LIMIT: u32 = 1024;
+const DEFAULT_GRANT_FRAMES: u32 = 64;
+const DEFAULT_MAPTRACK_FRAMES: u32 = 1024;
 
 
 @unmanaged

@@ -24,10 +24,17 @@ export function replaceRegisters(): void {
   registersReplaced = true;
 }
 
+/** The hypercall that comes next is an entry of a multicall. */
+export let multicallMember: bool = false;
+export function markMember(is: bool): void {
+  multicallMember = is;
+}
+
 /** Before a hypercall that is not part of another: preemptCheck counts from now. */
 export function beginHypercall(): void {
   began = 0;
   registersReplaced = false;
+  multicallMember = false;
 }
 
 /** True if the pCPU has something else to do, or the call has taken long. Look every few dozen units of work. */

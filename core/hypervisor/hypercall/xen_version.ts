@@ -26,7 +26,7 @@ import {
   XENVER_platform_parameters,
   XENVER_version,
 } from "../../abi/version";
-import { HYPERVISOR_xen_version, VMASST_TYPE_pae_extended_cr3 } from "../../abi/xen";
+import { VMASST_TYPE_pae_extended_cr3 } from "../../abi/xen";
 import { XEN_MAJOR, XEN_MINOR } from "../abi/implied";
 import { DOMAIN_HARDWARE, Domain, currentVcpu, isPrivileged } from "../domain/domain";
 import { threadScratch } from "../sched/pcpu";

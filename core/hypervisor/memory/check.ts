@@ -4,23 +4,20 @@
  */
 import { allocXenheapPages, freeXenheapPages } from "./allocator";
 import { MAX_ORDER } from "./buddy";
-import { Domain, VCPU_GDT_FRAMES, Vcpu, firstDomain, nextDomain, vcpuOf } from "../domain/domain";
+import { Domain, firstDomain, nextDomain, vcpuOf } from "../domain/domain";
 import { domainMemory } from "./domain_memory";
 import {
   PGC_allocated,
   PGC_free,
-  PGC_xen_heap,
   PGT_l1_page_table,
   PGT_l4_page_table,
   PGT_none,
   PGT_pinned,
-  PGT_seg_desc_page,
   PGT_validated,
   PGT_writable_page,
   ROOT_FIRST_HEAP_FRAME,
   frameAddress,
   mfnValid,
-  pageCount,
   pageFlag,
   pageOwner,
   pageStamp,
@@ -43,7 +40,7 @@ import {
   maptrackEntry,
   maptrackLimit,
 } from "../grant/table";
-import { countNativeHolds } from "../domain/native_frames";
+import { typeOf } from "../guest/type";
 import { countFifoFrames } from "../event/fifo_pages";
 import { pinnedFrameOf } from "../grant/pin";
 import { checkLists } from "./check_lists";
@@ -56,7 +53,6 @@ import {
   report,
   violations,
 } from "./expected";
-import { GDT_PAGES, LDT_PAGES, perdomainMapped } from "./perdomain";
 import { PTE_P, PTE_RW, isGuestL4Slot, pteMfn } from "./pte";
 
 function countTable(mfn: u32, type: u32): void {
@@ -77,20 +73,6 @@ function countTable(mfn: u32, type: u32): void {
       if (mfnValid(target) && pageOwner(<u32>target) != pageOwner(mfn))
         report("table of another domain in", mfn, pageOwner(<u32>target), pageOwner(mfn));
     }
-  }
-}
-
-function countVcpu(v: Vcpu): void {
-  if (v.kernelCr3) expectReference(v.kernelCr3, PGT_l4_page_table);
-  if (v.userCr3) expectReference(v.userCr3, PGT_l4_page_table);
-  if (v.vcpuInfoMfn) expectReference(v.vcpuInfoMfn, PGT_writable_page);
-  for (let i: u32 = 0; i < 16; i++) {
-    const mfn = load<u32>(changetype<usize>(v) + VCPU_GDT_FRAMES + i * 4);
-    if (mfn) expectReference(mfn, PGT_seg_desc_page);
-  }
-  for (let i: u32 = 0; i < LDT_PAGES; i++) {
-    const mfn = perdomainMapped(v.domid, v.vcpuId, GDT_PAGES + i);
-    if (mfn) expectReference(mfn, PGT_seg_desc_page);
   }
 }
 
@@ -137,9 +119,9 @@ export function checkMemory(): i32 {
     next = nextDomain(d);
     for (let i: u32 = 0; i < d.maxVcpus; i++) {
       const v = vcpuOf(d, i);
-      if (v != null) countVcpu(v);
+      if (v != null && v.vcpuInfoMfn) expectReference(v.vcpuInfoMfn, PGT_writable_page);
     }
-    countNativeHolds(d);
+    typeOf(d).countHeld(d);
     countFifoFrames(d);
   }
   for (let domid: u32 = 0; domid < <u32>DOMID_FIRST_RESERVED; domid++) {

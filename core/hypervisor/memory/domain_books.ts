@@ -6,7 +6,7 @@ import { DomainMemory, domainMemory } from "./domain_memory";
 import { ROOT_DOMAIN_TABLE } from "./frames";
 
 /**
- * Makes the memory state of a new domain. `flags`: MEM_PRIVILEGED, MEM_NATIVE. False if the host is out of memory or the
+ * Makes the memory state of a new domain. `flags`: MEM_PRIVILEGED, MEM_PAGE_TABLES. False if the host is out of memory or the
  * domid is taken.
  */
 export function memoryDomainCreate(domid: u32, maxPages: u32, flags: u32): bool {

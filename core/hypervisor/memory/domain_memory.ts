@@ -8,7 +8,8 @@ import { spinLock, spinUnlock } from "../sched/lock";
 
 /** Domain kinds and rights, `flags`. */
 export const MEM_PRIVILEGED: u32 = 1;
-export const MEM_NATIVE: u32 = 2;
+/** Its address spaces are page tables. */
+export const MEM_PAGE_TABLES: u32 = 2;
 export const MEM_DYING: u32 = 4;
 /** VMASST_TYPE_m2p_strict: the M2P is not visible through user page tables. Set by vm_assist. */
 export const MEM_M2P_STRICT: u32 = 8;
@@ -28,8 +29,8 @@ export class DomainMemory {
   xenheapPages: u32;
   /** Pages promised by XENMEM_claim_pages and not yet allocated. */
   claim: u32;
-  /** Highest guest frame number that was given a frame through populate_physmap, for XENMEM_maximum_gpfn. */
-  maxGpfn: u32;
+  /** Progress of teardown. */
+  teardownState: u32;
   /** Page tables of the per-domain area (L4 slot 260); 0 until first used. */
   perdomainL3: u32;
   perdomainL2: u32;
@@ -44,8 +45,6 @@ export class DomainMemory {
   reachedTables: u32;
   /** Address of the vCPU that is to come back to its validation, 0 if none is. The last one, if there are several. */
   validating: usize;
-  /** Progress of teardown. */
-  teardownState: u32;
   /** mfns of the per-domain L1 tables, 16 vCPUs each. */
   perdomainL1_0: u32;
   perdomainL1_1: u32;
@@ -90,9 +89,4 @@ export function pageListOf(d: DomainMemory): usize {
 export function m2pStrict(domid: u32): bool {
   const d = domainMemory(domid);
   return d != null && (d.flags & MEM_M2P_STRICT) != 0;
-}
-
-/** True if `caller` may act on `target`'s memory: itself, or a privileged domain. */
-export function mayControl(caller: DomainMemory, target: DomainMemory): bool {
-  return caller.domid == target.domid || (caller.flags & MEM_PRIVILEGED) != 0;
 }

@@ -37,9 +37,9 @@ export const PGC_free: u64 = 1 << 50;
 export const PGC_broken: u64 = 1 << 51;
 
 export const PGT_none: u32 = 0;
+/** Page tables: the type is the level, 1 to 4. */
 export const PGT_l1_page_table: u32 = 1;
 export const PGT_l2_page_table: u32 = 2;
-export const PGT_l3_page_table: u32 = 3;
 export const PGT_l4_page_table: u32 = 4;
 export const PGT_seg_desc_page: u32 = 5;
 export const PGT_writable_page: u32 = 7;
@@ -159,7 +159,7 @@ export function setPageNext(mfn: u32, next: u32): void {
 }
 // @ts-ignore: decorator
 @inline
-export function setPagePrev(mfn: u32, prev: u32): void {
+function setPagePrev(mfn: u32, prev: u32): void {
   store<u32>(frameInfo(mfn) + INFO_PREV, prev);
 }
 /** Puts a frame at the head of the list whose head mfn is at `head`; the caller holds the list's lock. */

@@ -12,7 +12,7 @@
  */
 import { DomainMemory, domainMemory, lockOf } from "./domain_memory";
 import { ERESTART } from "../../abi/errno";
-import { PGT_kept, exchangeTypeWord, pageOwner, pageStamp, setPageStamp, typeWord } from "./frames";
+import { PGT_kept, exchangeTypeWord, pageOwner, setPageStamp, typeWord } from "./frames";
 import { refPage } from "./references";
 import { currentVcpu } from "../domain/domain";
 import { spinLock, spinUnlock } from "../sched/lock";

@@ -1,5 +1,5 @@
 /** HYPERVISOR_memory_op: dispatch, and the calls that only ask. */
-import { HYPERVISOR_memory_op, SHARED_INFO_MAX_PFN } from "../../abi/xen";
+import { SHARED_INFO_MAX_PFN } from "../../abi/xen";
 import { domainById } from "../domain/domain";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
 import {

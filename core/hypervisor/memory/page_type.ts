@@ -17,7 +17,6 @@ import {
   PGT_writable_page,
   exchangeTypeWord,
   linearCountAddress,
-  pageStamp,
   setPageStamp,
   typeWord,
 } from "./frames";

@@ -77,8 +77,3 @@ export function leaveGuestTlb(): void {
 export function dropWritesLocal(host: usize): void {
   if (self.id != NO_PCPU) tlbDropWrites(host);
 }
-
-/** Flushes this pCPU's TLB alone; nothing to do for a native thread. */
-export function flushTlbLocal(): void {
-  if (self.id != NO_PCPU) tlbFlushAll();
-}

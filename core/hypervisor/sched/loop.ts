@@ -8,9 +8,12 @@ import { adoptRegions } from "../../machine/cpu/regions";
 import { tlbFlushAll } from "../../machine/cpu/tlb";
 import { ROOT_ZOMBIES, VCPU_EXIT_COUNTS, Vcpu, setCurrentVcpu } from "../domain/domain";
 import { reapZombies } from "../domain/teardown";
-import { pvBeforeEnter, pvHandleExit, pvSwitchFrom, pvSwitchTo } from "../pv/entry";
+import { beforeEnter, handleExit } from "../guest/run";
+import { typeOf } from "../guest/type";
 import { systemTime } from "./clock";
-import { ROOT_PARKED, account, endSliceIfOver, nextAccounting, schedule, vcpuRunnable, vcpuSaved } from "./credit";
+import { endSliceIfOver, schedule, vcpuSaved } from "./credit";
+import { ROOT_PARKED, account, nextAccounting } from "./accounting";
+import { vcpuRunnable } from "./runqueue";
 import { IPI_TLB_FLUSH } from "./ipi";
 import { Pcpu, enterGuestAccess, leaveGuestAccess, mailbox, self } from "./pcpu";
 import { INTERPRETED, allow, learnPace } from "./pace";
@@ -60,7 +63,7 @@ export function pcpuLoop(): void {
 
 function enter(v: Vcpu, now: u64): void {
   setCurrentVcpu(v);
-  pvSwitchTo(v);
+  typeOf(v.domain).enter(v);
   updateRunstateArea(v);
   startPeriodic(v, now);
 }
@@ -68,7 +71,7 @@ function enter(v: Vcpu, now: u64): void {
 function leave(v: Vcpu): void {
   stopPeriodic(v);
   updateRunstateArea(v);
-  pvSwitchFrom(v);
+  typeOf(v.domain).leave(v);
   setCurrentVcpu(changetype<Vcpu>(0));
   vcpuSaved(v);
 }
@@ -99,7 +102,7 @@ function runSlice(v: Vcpu, box: usize): void {
   let allowed = allow(p, looked);
   let left = allowed;
   let interpreted = INTERPRETED;
-  while (vcpuRunnable(v) && pvBeforeEnter(v)) {
+  while (vcpuRunnable(v) && beforeEnter(v)) {
     enterGuestAccess();
     if (atomic.load<u32>(box)) {
       leaveGuestAccess();
@@ -112,7 +115,7 @@ function runSlice(v: Vcpu, box: usize): void {
     leaveGuestAccess();
     const count = changetype<usize>(v) + VCPU_EXIT_COUNTS + ((<usize>reason) << 3);
     store<u64>(count, load<u64>(count) + 1);
-    pvHandleExit(v, reason);
+    handleExit(v, reason);
     if (atomic.load<u32>(box) || p.sliceEnd == 0) return;
     left = unspent;
     interpreted = unspentInterpreted;

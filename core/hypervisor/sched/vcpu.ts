@@ -1,7 +1,8 @@
 /** Blocking, waking, pausing and interrupting vCPUs. */
+import { runsOnPcpus } from "../guest/type";
 import { hostWait } from "../../machine/cpu/machine";
-import { Domain, TIMER_POLL, VPF_blocked, VPF_polling, Vcpu, isNative, vcpuOf } from "../domain/domain";
-import { vcpuWake, vcpuSleepNosync } from "./credit";
+import { Domain, TIMER_POLL, VPF_blocked, VPF_polling, Vcpu, vcpuOf } from "../domain/domain";
+import { vcpuWake, vcpuSleepNosync } from "./wake";
 import { IPI_EVENT, sendIpi } from "./ipi";
 import { self } from "./pcpu";
 import { TIMER_KIND_POLL, timerSet, timerStop, vcpuTimer } from "./timer";
@@ -29,7 +30,7 @@ export function vcpuUnblock(v: Vcpu): void {
 
 /** An event (or another reason to look) is there for the vCPU: it runs soon and looks. */
 export function vcpuKick(v: Vcpu): void {
-  if (isNative(v.domain)) {
+  if (!runsOnPcpus(v.domain)) {
     const word = changetype<usize>(v) + offsetof<Vcpu>("eventWord");
     atomic.add<u32>(word, 1);
     atomic.notify(word);
@@ -50,9 +51,9 @@ export function pollWake(d: Domain, port: u32): void {
 }
 
 /** Waits until no pCPU holds the vCPU's state in use. Not for the caller's own vCPU. */
-export function vcpuSync(v: Vcpu): void {
+function vcpuSync(v: Vcpu): void {
   const running = changetype<usize>(v) + offsetof<Vcpu>("isRunning");
-  if (isNative(v.domain)) return;
+  if (!runsOnPcpus(v.domain)) return;
   if (self.current == changetype<usize>(v)) return;
   let spins = 0;
   while (atomic.load<u32>(running)) {
@@ -75,7 +76,7 @@ export function vcpuUnpause(v: Vcpu): void {
   if (atomic.sub<u32>(changetype<usize>(v) + offsetof<Vcpu>("pauseCount"), 1) == 1) vcpuWake(v);
 }
 
-export function domainPauseNosync(d: Domain): void {
+function domainPauseNosync(d: Domain): void {
   atomic.add<u32>(changetype<usize>(d) + offsetof<Domain>("pauseCount"), 1);
   for (let i: u32 = 0; i < d.maxVcpus; i++) {
     const v = vcpuOf(d, i);

@@ -25,7 +25,7 @@ const CHANGES: usize = 8;
 const LOCK: usize = 16;
 const VERSION_LAST: u32 = 0xffffffff;
 
-export let codeVersions: usize = 0;
+let codeVersions: usize = 0;
 let codeFlags: usize = 0;
 let codeFrameCount: u32 = 0;
 let seenGeneration: u64 = 0;
@@ -33,7 +33,7 @@ let seenGeneration: u64 = 0;
 let settledGeneration: u64 = 0;
 
 /** Frame that the running block lies in, and whether that one was written to: the block must be left. */
-export let runningFrame: u32 = 0;
+let runningFrame: u32 = 0;
 /** As the running frame: code of several frames runs. */
 export const ANY_FRAME: u32 = 0xffffffff;
 export let codeChanged: i32 = 0;

@@ -6,7 +6,7 @@ import { MODE_64 } from "./decode/decode";
 import { execute } from "./dispatch";
 import { EXIT_POLL, EXIT_SYSCALL } from "./exits";
 import { clearFault, cpu, pollWord, requestExit, setActivityOf, setModeStale, setUnspent } from "./machine";
-import { mmuInit } from "./mmu";
+import { walkInit } from "./paging/walk";
 import { careful, codeMode, refreshMode } from "./mode";
 import { adoptRegions, runRegions } from "./regions";
 import { BAILED_SYSCALL, CPU_BAILED, CPU_RETIRED, CPU_SHADOW, CPU_ZERO } from "./state";
@@ -23,7 +23,7 @@ export function cpuRegionSize(): usize {
 /** Prepares this instance for pCPU `pcpu`; `region` is 64-byte aligned and its alone. */
 export function cpuInit(pcpu: u32, region: usize): void {
   setActivityOf(pcpu);
-  mmuInit((<u64>memory.size()) << 16);
+  walkInit((<u64>memory.size()) << 16);
   tlbInit(region);
   blocksInit(region);
   setModeStale(true);

@@ -165,11 +165,16 @@ export class Framebuffer implements Backend {
     connection.frames.release();
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.disconnect();
-    const { address, services } = this.#context;
+    const { address, services, store } = this.#context;
     services.screens.close(address.domid, address.id);
+    const port = this.#screen?.vnc?.port;
     this.#screen = null;
+    // Of a domain that goes on without it.
+    const home = `/local/domain/${address.domid}/console`;
+    if (port === undefined || (await store.read(`${home}/vnc-port`)) !== String(port)) return;
+    for (const name of ["vnc-port", "vnc-listen"]) await store.remove(`${home}/${name}`);
   }
 
   state(): BackendState {

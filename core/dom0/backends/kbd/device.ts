@@ -30,6 +30,7 @@ export class Keyboard implements Backend, InputDevice {
   #x = 0;
   #y = 0;
   #buttons = 0;
+  readonly #down = new Set<number>();
   #sent = 0;
   #lost = 0;
 
@@ -73,8 +74,14 @@ export class Keyboard implements Backend, InputDevice {
     return {};
   }
 
+  /** A key that is down and comes down again is one that repeats: frontends have no repeat of their own, and take no press twice. */
   key(keycode: number, isDown: boolean): void {
-    if (keycode >= 1 && keycode <= kbdif.MOST_KEYCODE) this.#send([kbdif.keyEvent(keycode, isDown)]);
+    if (keycode < 1 || keycode > kbdif.MOST_KEYCODE) return;
+    const repeats = isDown && this.#down.has(keycode);
+    if (isDown) this.#down.add(keycode);
+    else this.#down.delete(keycode);
+    const press = kbdif.keyEvent(keycode, isDown);
+    this.#send(repeats ? [kbdif.keyEvent(keycode, false), press] : [press]);
   }
 
   pointer(x: number, y: number, buttons: number, wheel: number): void {
@@ -138,6 +145,7 @@ export class Keyboard implements Backend, InputDevice {
     this.#connection = null;
     this.#waiting = [];
     this.#buttons = 0;
+    this.#down.clear();
     if (connection.frame) foreign.release(connection.frame);
   }
 
@@ -165,7 +173,7 @@ export class Keyboard implements Backend, InputDevice {
           ]
         : [],
       behind: {
-        title: "Who looks at the screen",
+        title: "Viewers",
         figures: [
           { name: "sent", label: "Events sent", value: this.#sent, unit: "" },
           { name: "waiting", label: "Waiting", value: this.#waiting.length, unit: "" },

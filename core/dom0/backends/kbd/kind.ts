@@ -5,7 +5,7 @@ import { Keyboard } from "./device.ts";
 
 export const KBD: DeviceKind = {
   kind: "vkbd",
-  title: "Keyboard and pointer",
+  title: "Keyboard",
   config: KEYBOARDS,
   create: (context) => new Keyboard(context),
 };

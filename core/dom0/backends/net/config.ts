@@ -5,26 +5,42 @@ import { DEFAULT_BRIDGE } from "../../network/networks.ts";
 import { readVif } from "./spec-text.ts";
 import { SpecError, type DeviceKey, type DeviceSpec } from "../../xenbus/kind.ts";
 
-/** Keys that change nothing here, and what they may be. */
-const IGNORED: Record<string, RegExp> = {
-  model: /^.*$/,
-  script: /^.*$/,
-  vifname: /^.{1,15}$/,
-  trusted: /^[01]$/,
+/** What becomes of a key: it works; it is taken, with a sentence that says what does not come of it; or it can't be had. */
+type Fate =
+  { readonly works: string } | { readonly warns: string; readonly allowed: RegExp } | { readonly refused: string };
+
+/** All keys of xl-network-configuration(5) and of libxl 4.17's parser. */
+export const VIF_KEYS: Readonly<Record<string, Fate>> = {
+  mac: { works: "the guest's address on the bridge, which no other guest can take" },
+  bridge: { works: "a bridge of this host's own (`xenarium network`); xenbr0 if it is left out" },
+  ip: { works: "the address that DHCP hands out, and the only ones that the guest may send from" },
+  rate: { works: "the limit of what the guest sends, over all queues together" },
+  mtu: { works: "the longest packet that the guest gets, 68 to 1500, told by DHCP and kept by the gateway" },
+  devid: { works: "the number of the interface" },
+  backend: { works: "the domain that has the backend" },
+  trusted: { works: "tells the frontend whether to trust its backend (trusted, untrusted)" },
+  type: { warns: "a PV domain has no emulated card, only the paravirtualised one", allowed: /^(vif|ioemu|netfront)$/ },
+  model: { warns: "a PV domain has no emulated card whose model could be chosen", allowed: /^.*$/ },
+  script: { warns: "no scripts run on this computer: the interface is put on its bridge by Xenarium", allowed: /^.*$/ },
+  vifname: { warns: "interfaces are called by their domain and number, as vif3.0", allowed: /^.{1,15}$/ },
+  accel: { warns: "accelerated interfaces are not there, nor with xl 4.17", allowed: /^.*$/ },
+  gatewaydev: { refused: "routed and NAT set-ups by scripts of the host are not there; bridges are" },
+  netdev: { refused: "routed and NAT set-ups by scripts of the host are not there; bridges are" },
+  forwarddev: { refused: "COLO is not there" },
+  colo: { refused: "COLO is not there" },
+  vlan: { refused: "virtual LANs of Open vSwitch are not there" },
 };
-/** Keys of features that are not here. */
-const REFUSED: Record<string, string> = {
-  gatewaydev: "routed and NAT set-ups by scripts of the host are not there; bridges are",
-  netdev: "routed and NAT set-ups by scripts of the host are not there; bridges are",
-  vlan: "virtual LANs of Open vSwitch are not there",
-  accel: "accelerated interfaces are not there",
-  colo: "COLO is not there",
-};
+const ALLOWED = Object.keys(VIF_KEYS)
+  .filter((key) => "works" in VIF_KEYS[key]!)
+  .join(", ");
+/** What asks for what a PV domain has anyway. */
+const HARMLESS: Readonly<Record<string, RegExp>> = { type: /^(vif|netfront)$/, script: /(^|\/)vif-bridge$/ };
 const DEFAULT_RATE_INTERVAL_MICROSECONDS = 50_000;
 
 export const VIFS: DeviceKey = {
   key: "vif",
   parse: parseVif,
+  remarks: vifRemarks,
   idOf: (name) => (/^\d{1,4}$/.test(name) ? String(Number(name)) : null),
 };
 
@@ -35,14 +51,12 @@ export function parseVif(text: string, before: readonly DeviceSpec[]): DeviceSpe
     given.delete(name);
     return value;
   };
-  for (const [name, why] of Object.entries(REFUSED)) if (given.has(name)) throw new SpecError(`${name}: ${why}`);
-  for (const [name, allowed] of Object.entries(IGNORED)) {
-    const value = take(name);
-    if (value !== null && !allowed.test(value)) throw new SpecError(`${name} is "${value}", which it can't be`);
+  for (const [name, value] of given) {
+    const fate = VIF_KEYS[name];
+    if (!fate) throw new SpecError(`there is no key ${name}; allowed: ${ALLOWED}`);
+    if ("refused" in fate) throw new SpecError(`${name}: ${fate.refused}`);
+    if ("warns" in fate && !fate.allowed.test(value)) throw new SpecError(`${name} is "${value}", which it can't be`);
   }
-  const type = take("type") ?? "vif";
-  if (type !== "vif" && type !== "ioemu" && type !== "netfront")
-    throw new SpecError(`type is "${type}"; allowed: vif, ioemu`);
   const mac = macOf(take("mac"));
   const id = idOf(take("devid"), before);
   const bridge = take("bridge") ?? DEFAULT_BRIDGE;
@@ -55,16 +69,15 @@ export function parseVif(text: string, before: readonly DeviceSpec[]): DeviceSpe
     throw new SpecError(`mtu is "${mtu}"; allowed: 68 to 1500`);
   const rate = take("rate");
   const backend = take("backend") ?? "0";
-  const [unknown] = given.keys();
-  if (unknown !== undefined)
-    throw new SpecError(`there is no key ${unknown}; allowed: mac, bridge, ip, rate, mtu, type, devid, backend`);
+  const trusted = take("trusted") ?? "1";
+  if (!/^[01]$/.test(trusted)) throw new SpecError(`trusted is "${trusted}"; allowed: trusted or untrusted`);
   if (before.some((other) => other.front.mac === mac))
     throw new SpecError(`there is another interface with the MAC address ${mac}`);
   return {
     kind: "vif",
     id,
     backend,
-    front: { handle: id, mac, ...(mtu !== null && { mtu }), trusted: 1 },
+    front: { handle: id, mac, ...(mtu !== null && { mtu }), trusted: Number(trusted) },
     back: {
       script: "/etc/xen/scripts/vif-bridge",
       mac,
@@ -77,6 +90,14 @@ export function parseVif(text: string, before: readonly DeviceSpec[]): DeviceSpe
     },
     files: [],
   };
+}
+
+/** A sentence for each key that is taken and changes nothing. */
+export function vifRemarks(text: string): string[] {
+  return [...readVif(text)].flatMap(([name, value]) => {
+    const fate = VIF_KEYS[name];
+    return fate && "warns" in fate && !HARMLESS[name]?.test(value) ? [`${name}: ${fate.warns}`] : [];
+  });
 }
 
 /** Xen's own prefix where none is given, as libxl takes it. */

@@ -9,7 +9,9 @@ export function readVif(text: string): Map<string, string> {
   const given = new Map<string, string>();
   for (const part of text.split(",").map((each) => each.trim())) {
     if (part === "") continue;
-    const [key, ...rest] = part.split("=");
+    // Two words alone, as xl has them.
+    const said = part === "trusted" ? "trusted=1" : part === "untrusted" ? "trusted=0" : part;
+    const [key, ...rest] = said.split("=");
     const name = key!.trim().toLowerCase();
     if (rest.length === 0)
       throw new SpecError(`"${part}" is no KEY=VALUE; allowed: mac, bridge, ip, rate, mtu, type, devid, backend`);
@@ -21,5 +23,10 @@ export function readVif(text: string): Map<string, string> {
 
 /** What has no value is left out. */
 export function writeVif(given: ReadonlyMap<string, string>): string {
-  return [...given].flatMap(([key, value]) => (value === "" ? [] : [`${key}=${value}`])).join(",");
+  return [...given].flatMap(([key, value]) => (value === "" ? [] : [written(key, value)])).join(",");
+}
+
+function written(key: string, value: string): string {
+  if (key === "trusted") return value === "0" ? "untrusted" : "trusted";
+  return `${key}=${value}`;
 }

@@ -8,6 +8,8 @@ export class NetStatistics {
   receivedBytes = 0;
   /** Came for the guest when it had no room. */
   dropped = 0;
+  /** Came for the guest and were longer than its interface's MTU. */
+  tooLong = 0;
   /** Of the guest's that were damaged or could not be read. */
   errors = 0;
 
@@ -38,6 +40,7 @@ export class NetStatistics {
       figure("sentPackets", "Packets sent", this.sentPackets),
       figure("receivedPackets", "Packets received", this.receivedPackets),
       figure("dropped", "Dropped, for the guest had no room", this.dropped),
+      figure("tooLong", "Dropped, longer than the MTU", this.tooLong),
       figure("errors", "Errors", this.errors),
     ];
   }

@@ -80,6 +80,15 @@ describe("a keyboard", () => {
       [3, 0, 0x110],
       [3, 1, 0x111],
     ]);
+    // Pressed again without being let go of: it repeats.
+    for (let i = 0; i < 2; i++) await ask("displayKey", { viewer, keycode: 105, isDown: true });
+    await ask("displayKey", { viewer, keycode: 105, isDown: false });
+    expect(read()).toEqual([
+      [3, 1, 105],
+      [3, 0, 105],
+      [3, 1, 105],
+      [3, 0, 105],
+    ]);
     // Who goes lets go of everything.
     await ask("displayKey", { viewer, keycode: 42, isDown: true });
     await ask("displayClose", { viewer });
