@@ -24,7 +24,7 @@ module.exports = {
       from: { pathNot: NATURAL_RECURSIONS },
       to: { circular: true },
     },
-    layer("abi-knows-nobody", "^core/abi", "."),
+    layer("abi-knows-nobody", "^core/abi/", "."),
     layer(
       "cpu-knows-only-x86",
       "^core/machine/cpu",

@@ -5,3 +5,4 @@ export function buildWasm(entry: string, output: string, folders: string[], extr
 export const ASC_OPTIONS: string[];
 /** Vite's options for the renderer, or another page in a folder with an index.html. */
 export function rendererOptions(folder: string, outDir: string): InlineConfig;
+export const CORE_FOLDERS: string[];

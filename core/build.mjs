@@ -23,6 +23,9 @@ export const ASC_OPTIONS = [
   ...["--disableWarning", "112"],
 ];
 
+/** What core.wasm is compiled from. */
+export const CORE_FOLDERS = ["core/abi", "core/hypervisor", "core/machine"].map((folder) => path.join(root, folder));
+
 function sourcesBelow(folder) {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -128,8 +131,7 @@ export function rendererOptions(folder, outDir) {
 const parts = {
   async wasm() {
     const entry = path.join(root, "core/hypervisor/core.ts");
-    const folders = ["core/abi", "core/hypervisor", "core/machine"].map((folder) => path.join(root, folder));
-    await buildWasm(entry, path.join(dist, "core.wasm"), folders, ["--exportStart", "_start"]);
+    await buildWasm(entry, path.join(dist, "core.wasm"), CORE_FOLDERS, ["--exportStart", "_start"]);
     checkImage(readFileSync(path.join(dist, "core.wasm")));
   },
 

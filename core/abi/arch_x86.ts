@@ -106,8 +106,7 @@ export const CPU_USER_REGS_GS_32 = 64;
 /** struct vcpu_guest_context */
 export const VCPU_GUEST_CONTEXT_SIZE = 5168;
 export const VCPU_GUEST_CONTEXT_SIZE_32 = 2800;
-/** @c fpu_ctxt.x */
-export const VCPU_GUEST_CONTEXT_FPU_CTXT_X = 0;
+export const VCPU_GUEST_CONTEXT_FPU_CTXT = 0;
 export const VCPU_GUEST_CONTEXT_FLAGS = 512;
 export const VCPU_GUEST_CONTEXT_USER_REGS = 520;
 export const VCPU_GUEST_CONTEXT_USER_REGS_32 = 516;

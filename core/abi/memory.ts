@@ -153,6 +153,7 @@ export const MEM_ACQUIRE_RESOURCE_DOMID = 0;
 export const MEM_ACQUIRE_RESOURCE_TYPE = 2;
 export const MEM_ACQUIRE_RESOURCE_ID = 4;
 export const MEM_ACQUIRE_RESOURCE_NR_FRAMES = 8;
+export const MEM_ACQUIRE_RESOURCE_PAD = 12;
 export const MEM_ACQUIRE_RESOURCE_FRAME = 16;
 export const MEM_ACQUIRE_RESOURCE_FRAME_LIST = 24;
 
@@ -167,6 +168,7 @@ export const XENMEM_resource_ioreq_server_frame_bufioreq = 0;
 /** struct xen_vnuma_topology_info */
 export const VNUMA_TOPOLOGY_INFO_SIZE = 40;
 export const VNUMA_TOPOLOGY_INFO_DOMID = 0;
+export const VNUMA_TOPOLOGY_INFO_PAD = 2;
 export const VNUMA_TOPOLOGY_INFO_NR_VNODES = 4;
 export const VNUMA_TOPOLOGY_INFO_NR_VCPUS = 8;
 export const VNUMA_TOPOLOGY_INFO_NR_VMEMRANGES = 12;

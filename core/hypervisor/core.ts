@@ -8,7 +8,8 @@ import { checkInvariants } from "./control/invariants";
 import { ROOT_ZOMBIES, Vcpu, currentVcpu } from "./domain/domain";
 import { reapZombies } from "./domain/teardown";
 import { nativeHypercall } from "./guest/native/hypercalls";
-import { ESRCH } from "./abi/errno";
+import { ESRCH } from "../abi/errno";
+import "./layouts";
 
 // What translated code and its translator need of the engine.
 export * from "../machine/cpu/region_imports";

@@ -4,7 +4,7 @@ import { titlesOf } from "../dom0/backends/kinds.ts";
 import { Disks } from "../dom0/backends/blk/disks.ts";
 import { Consoles } from "../dom0/backends/console/consoles.ts";
 import { PvBuilder } from "../dom0/builder/pv64.ts";
-import { VIRQ_DOM_EXC } from "../dom0/kernel/abi.ts";
+import { VIRQ_DOM_EXC } from "../abi/xen.ts";
 import { Inspector } from "../dom0/kernel/inspector.ts";
 import type { NativeKernel } from "../dom0/kernel/kernel.ts";
 import { Observer } from "../dom0/kernel/observe.ts";

@@ -1,9 +1,15 @@
 /** What the boot has built, read from the structures themselves while the host runs. */
-import * as abi from "../dom0/kernel/abi.ts";
+import { NATIVE_own_frames } from "../hypervisor/abi/native.ts";
+import {
+  HYPERVISOR_arch_7,
+  START_INFO_FLAGS,
+  START_INFO_MAGIC,
+  START_INFO_NR_PAGES,
+  START_INFO_SHARED_INFO,
+} from "../abi/xen.ts";
 import type { FrameTable } from "../dom0/kernel/frame-table.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../dom0/kernel/memory.ts";
-import { HYPERVISOR_arch_7, NATIVE_own_frames } from "../dom0/kernel/native.ts";
 import type { BootBuilt } from "./messages.ts";
 
 /** `nodes`: of xenstore, now. */
@@ -19,10 +25,10 @@ export function bootBuilt(hypercalls: Hypercalls, frames: FrameTable, nodes: num
       from: own(0) * PAGE_SIZE,
       to: (own(0) + own(1)) * PAGE_SIZE,
       startInfo,
-      magic: memory.string(startInfo + abi.START_INFO.magic, 32),
-      pages: word(abi.START_INFO.nr_pages),
-      sharedInfo: word(abi.START_INFO.shared_info),
-      flags: memory.get32(startInfo + abi.START_INFO.flags),
+      magic: memory.string(startInfo + START_INFO_MAGIC, 32),
+      pages: word(START_INFO_NR_PAGES),
+      sharedInfo: word(START_INFO_SHARED_INFO),
+      flags: memory.get32(startInfo + START_INFO_FLAGS),
     },
     storeNodes: nodes,
   };

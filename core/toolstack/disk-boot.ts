@@ -1,7 +1,7 @@
 /** `bootloader = "pygrub"`: kernel, RAM disk and command line out of a domain's first disk, at each of its boots. */
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
-import { MAX_GUEST_CMDLINE } from "../dom0/kernel/abi.ts";
+import { MAX_GUEST_CMDLINE } from "../abi/xen.ts";
 import { readParams } from "../dom0/backends/blk/config.ts";
 import type { Disks } from "../dom0/backends/blk/disks.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";

@@ -6,7 +6,15 @@ import { identifyImage, loadKernel } from "../dom0/builder/image.ts";
 import type { PvBuilder, PvBuilt } from "../dom0/builder/pv64.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import { firstConsole } from "../dom0/backends/console/kind.ts";
-import * as abi from "../dom0/kernel/abi.ts";
+import { XEN_DOMINF_dying, XEN_DOMINF_shutdown, XEN_DOMINF_shutdownshift } from "../abi/domctl.ts";
+import {
+  SHUTDOWN_crash,
+  SHUTDOWN_poweroff,
+  SHUTDOWN_reboot,
+  SHUTDOWN_soft_reset,
+  SHUTDOWN_suspend,
+  SHUTDOWN_watchdog,
+} from "../abi/sched.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
@@ -40,17 +48,17 @@ export const MAXMEM_SLACK_KIB = 1024;
 const MIN_UPTIME_MS = 1000;
 
 const REASONS: Record<number, ShutdownReason> = {
-  [abi.SHUTDOWN_poweroff]: "poweroff",
-  [abi.SHUTDOWN_reboot]: "reboot",
-  [abi.SHUTDOWN_suspend]: "suspend",
-  [abi.SHUTDOWN_crash]: "crash",
-  [abi.SHUTDOWN_watchdog]: "watchdog",
-  [abi.SHUTDOWN_soft_reset]: "soft_reset",
+  [SHUTDOWN_poweroff]: "poweroff",
+  [SHUTDOWN_reboot]: "reboot",
+  [SHUTDOWN_suspend]: "suspend",
+  [SHUTDOWN_crash]: "crash",
+  [SHUTDOWN_watchdog]: "watchdog",
+  [SHUTDOWN_soft_reset]: "soft_reset",
 };
 
 export function shutdownReason(flags: number): ShutdownReason | null {
-  if (!(flags & abi.XEN_DOMINF_shutdown)) return null;
-  return REASONS[(flags >>> abi.XEN_DOMINF_shutdownshift) & 0xff] ?? "crash";
+  if (!(flags & XEN_DOMINF_shutdown)) return null;
+  return REASONS[(flags >>> XEN_DOMINF_shutdownshift) & 0xff] ?? "crash";
 }
 
 /** A domain that this toolstack made. */
@@ -121,7 +129,7 @@ export class Lifecycle {
     if (domain) return domain;
     if (domid === 0) throw new Refusal("EPERM", "This can't be done to Domain-0: the host depends on it.");
     const zombie = this.#parts.hypercalls.domainInfo(domid);
-    if (zombie && zombie.flags & abi.XEN_DOMINF_dying)
+    if (zombie && zombie.flags & XEN_DOMINF_dying)
       throw new Refusal(
         "EBUSY",
         `Domain ${domid} is destroyed already. Others still hold ${zombie.totPages} of its pages, by grants or mappings; it goes when they let go.`,

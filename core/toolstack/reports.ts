@@ -1,5 +1,5 @@
 /** What `xl list`, `vcpu-list`, `info` and the graphs show, read from the hypervisor. */
-import * as abi from "../dom0/kernel/abi.ts";
+import { XEN_DOMINF_blocked, XEN_DOMINF_dying, XEN_DOMINF_paused, XEN_DOMINF_running } from "../abi/domctl.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
 import type { StatisticsArea } from "../dom0/kernel/statistics.ts";
 import type { DomainInfoRecord, Hypercalls } from "../dom0/kernel/hypercalls.ts";
@@ -77,12 +77,12 @@ export class Reports {
     const reason = shutdownReason(flags);
     const has = (flag: number): boolean => (flags & flag) !== 0;
     const state = {
-      running: has(abi.XEN_DOMINF_running),
-      blocked: has(abi.XEN_DOMINF_blocked),
-      paused: has(abi.XEN_DOMINF_paused),
+      running: has(XEN_DOMINF_running),
+      blocked: has(XEN_DOMINF_blocked),
+      paused: has(XEN_DOMINF_paused),
       shutdown: reason !== null,
       crashed: reason === "crash",
-      dying: has(abi.XEN_DOMINF_dying),
+      dying: has(XEN_DOMINF_dying),
     };
     return {
       domid,
@@ -116,7 +116,7 @@ export class Reports {
       try {
         const info = this.#hypercalls.vcpuInfo(domid, vcpu);
         const affinity = this.#hypercalls.getAffinity(domid, vcpu);
-        const paused = (flags & abi.XEN_DOMINF_paused) !== 0 || !info.online;
+        const paused = (flags & XEN_DOMINF_paused) !== 0 || !info.online;
         vcpus.push({
           domid,
           name: this.name(domid),

@@ -3,7 +3,9 @@
  * Whoever is asked to suspend and does not goes on running.
  */
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
-import * as abi from "../dom0/kernel/abi.ts";
+import { XEN_DOMINF_paused } from "../abi/domctl.ts";
+import { XENVER_version } from "../abi/version.ts";
+import { HYPERVISOR_xen_version } from "../abi/xen.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
 import { GrantError } from "../dom0/kernel/grants.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
@@ -142,7 +144,7 @@ export class Saving {
     const { flags } = info();
     if (shutdownReason(flags) === "suspend") return;
     if (shutdownReason(flags)) throw new Refusal("EINVAL", `${name} has stopped: there is nothing to save.`);
-    if (flags & abi.XEN_DOMINF_paused)
+    if (flags & XEN_DOMINF_paused)
       throw new Refusal("EINVAL", `${name} is paused: it can't suspend by itself. Unpause it first.`);
     this.#givenUp.delete(domid);
     store.write(control, "suspend");
@@ -169,7 +171,7 @@ export class Saving {
     const { domid, name, uuid, config, options } = domain;
     const { emit, hypercalls } = this.#parts;
     const pages = hypercalls.domainInfo(domid)?.totPages ?? 0;
-    const version = hypercalls.call("xen_version", abi.HYPERVISOR_xen_version, abi.XENVER_version);
+    const version = hypercalls.call("xen_version", HYPERVISOR_xen_version, XENVER_version);
     let told = 0;
     const progress = (share: number): void => {
       wanted.throwIfAborted();

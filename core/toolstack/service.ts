@@ -1,16 +1,16 @@
 /** The requests of messages.ts, answered by the parts of dom0. */
-import { readFile } from "node:fs/promises";
-import { identifyImage } from "../dom0/builder/image.ts";
-import type { Consoles } from "../dom0/backends/console/consoles.ts";
-import * as abi from "../dom0/kernel/abi.ts";
-import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import {
-  HYPERVISOR_arch_7,
   NATIVE_check_invariants,
   NATIVE_statistics,
   NATIVE_trace,
   NATIVE_trace_buffers,
-} from "../dom0/kernel/native.ts";
+} from "../hypervisor/abi/native.ts";
+import { HYPERVISOR_arch_7 } from "../abi/xen.ts";
+import { readFile } from "node:fs/promises";
+import { identifyImage } from "../dom0/builder/image.ts";
+import type { Consoles } from "../dom0/backends/console/consoles.ts";
+import { SHUTDOWN_poweroff, SHUTDOWN_reboot } from "../abi/sched.ts";
+import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { FrameTable } from "../dom0/kernel/frame-table.ts";
 import { SwitchRings } from "../dom0/kernel/switches.ts";
@@ -343,7 +343,7 @@ export class Service {
       await new Promise((resolve) => setTimeout(resolve, 20));
     for (const domid of [...lifecycle.domains.keys()]) lifecycle.destroy(domid);
     // After the reply has been sent.
-    setTimeout(() => hypercalls.schedShutdown(reboot ? abi.SHUTDOWN_reboot : abi.SHUTDOWN_poweroff), 20);
+    setTimeout(() => hypercalls.schedShutdown(reboot ? SHUTDOWN_reboot : SHUTDOWN_poweroff), 20);
     return null;
   }
 }

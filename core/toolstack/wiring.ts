@@ -1,6 +1,6 @@
 /** How a domain's split devices are wired, as it stands now: both ends, ring, event channel, grant, and what lies behind. */
 import type { EventChannels } from "../dom0/kernel/events.ts";
-import * as abi from "../dom0/kernel/abi.ts";
+import { XEN_DOMINF_dying, XEN_DOMINF_paused } from "../abi/domctl.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import { PAGE_SHIFT } from "../dom0/kernel/memory.ts";
 import type { Observer } from "../dom0/kernel/observe.ts";
@@ -172,7 +172,7 @@ export class Wiring {
     return {
       domid,
       name: nameOf(domid),
-      halted: haltedOf(hypercalls.domainInfo(domid)?.flags ?? abi.XEN_DOMINF_dying),
+      halted: haltedOf(hypercalls.domainInfo(domid)?.flags ?? XEN_DOMINF_dying),
       backendDomid,
       backendName: nameOf(backendDomid),
     };
@@ -201,8 +201,8 @@ export class Wiring {
 }
 
 function haltedOf(flags: number): DeviceWiring["halted"] {
-  if (flags & abi.XEN_DOMINF_dying) return "dying";
+  if (flags & XEN_DOMINF_dying) return "dying";
   const reason = shutdownReason(flags);
   if (reason !== null) return reason === "crash" ? "crashed" : "shut down";
-  return flags & abi.XEN_DOMINF_paused ? "paused" : null;
+  return flags & XEN_DOMINF_paused ? "paused" : null;
 }

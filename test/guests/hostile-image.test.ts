@@ -1,10 +1,24 @@
 /** Saved domains that somebody has spoiled: each is refused with a sentence or is a guest like any other. XENARIUM_SEED=n tries others. */
 import path from "node:path";
+import { START_INFO_CONSOLE_MFN, START_INFO_STORE_MFN } from "../../core/abi/xen.ts";
+import {
+  CPU_USER_REGS_CS,
+  CPU_USER_REGS_FS,
+  CPU_USER_REGS_RDX,
+  CPU_USER_REGS_RFLAGS,
+  CPU_USER_REGS_RIP,
+  CPU_USER_REGS_RSP,
+  CPU_USER_REGS_SS,
+  VCPU_GUEST_CONTEXT_CTRLREG,
+  VCPU_GUEST_CONTEXT_FLAGS,
+  VCPU_GUEST_CONTEXT_GDT_ENTS,
+  VCPU_GUEST_CONTEXT_GDT_FRAMES,
+  VCPU_GUEST_CONTEXT_SIZE,
+  VCPU_GUEST_CONTEXT_USER_REGS,
+} from "../../core/abi/arch_x86.ts";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { HostService } from "../../core/api/host-service.ts";
-import { VCPU_GUEST_CONTEXT } from "../../core/dom0/kernel/abi.ts";
-import * as abi from "../../core/dom0/kernel/abi.ts";
 import { ToolstackError } from "../../core/toolstack/client.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { PAGES, recordsOf, savedImage, suspendingImage, TABLES, writeImage, type SavedImage } from "./saved-image.ts";
@@ -66,7 +80,6 @@ const anyPfn = (random: Random): bigint =>
     () => word(random) >> BigInt(random(64)),
   ])();
 
-const field = VCPU_GUEST_CONTEXT;
 /** Each spoils one thing of an image. */
 const SPOIL: Record<string, (image: SavedImage, random: Random) => void> = {
   "page type": ({ pages }, random) => (pick(random, pages).type = random(16)),
@@ -85,24 +98,43 @@ const SPOIL: Record<string, (image: SavedImage, random: Random) => void> = {
     for (let i = 0; i < 512; i++) data.setBigUint64(8 * i, word(random), true);
   },
   "context's table": ({ contexts }, random) =>
-    pick(random, contexts).setBigUint64(field.ctrlreg + 8 * pick(random, [1, 3]), anyPfn(random) << 12n, true),
+    pick(random, contexts).setBigUint64(
+      VCPU_GUEST_CONTEXT_CTRLREG + 8 * pick(random, [1, 3]),
+      anyPfn(random) << 12n,
+      true,
+    ),
   "context's GDT": ({ contexts }, random) => {
     const context = pick(random, contexts);
-    context.setBigUint64(field.gdt_ents, pick(random, [0n, 1n, 512n, 513n, 8192n, 8193n, word(random)]), true);
-    for (let i = random(4); i >= 0; i--) context.setBigUint64(field.gdt_frames + 8 * i, anyPfn(random), true);
+    context.setBigUint64(
+      VCPU_GUEST_CONTEXT_GDT_ENTS,
+      pick(random, [0n, 1n, 512n, 513n, 8192n, 8193n, word(random)]),
+      true,
+    );
+    for (let i = random(4); i >= 0; i--)
+      context.setBigUint64(VCPU_GUEST_CONTEXT_GDT_FRAMES + 8 * i, anyPfn(random), true);
   },
   "context's register": ({ contexts }, random) => {
-    const at = pick(random, [field.flags, field.rdx, field.rip, field.cs, field.rflags, field.rsp, field.ss, field.fs]);
+    const at = pick(random, [
+      VCPU_GUEST_CONTEXT_FLAGS,
+      VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_RDX,
+      VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_RIP,
+      VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_CS,
+      VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_RFLAGS,
+      VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_RSP,
+      VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_SS,
+      VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_FS,
+    ]);
     pick(random, contexts).setBigUint64(at, pick(random, [anyPfn, word])(random), true);
   },
   "context's anything": ({ contexts }, random) =>
-    pick(random, contexts).setBigUint64(8 * random(abi.VCPU_GUEST_CONTEXT_SIZE / 8), word(random), true),
+    pick(random, contexts).setBigUint64(8 * random(VCPU_GUEST_CONTEXT_SIZE / 8), word(random), true),
   "context of noise": ({ contexts }, random) => {
     const context = pick(random, contexts);
     for (let at = 0; at < context.byteLength; at += 8) context.setBigUint64(at, word(random), true);
   },
   "contexts of too many": ({ contexts }) => void contexts.push(...contexts, ...contexts),
-  "start_info elsewhere": ({ contexts }, random) => contexts[0]!.setBigUint64(field.rdx, anyPfn(random), true),
+  "start_info elsewhere": ({ contexts }, random) =>
+    contexts[0]!.setBigUint64(VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_RDX, anyPfn(random), true),
   "P2M's frames": ({ p2m }, random) => (p2m.frames = Array.from({ length: random(4) }, () => anyPfn(random))),
   "P2M's end": ({ p2m }, random) => (p2m.end = Number(anyPfn(random) & 0xffffffffn)),
   "P2M's entries": ({ pages }, random) => pages[4]!.data.setBigUint64(8 * random(512), word(random), true),
@@ -110,11 +142,7 @@ const SPOIL: Record<string, (image: SavedImage, random: Random) => void> = {
     for (let i = random(20); i >= 0; i--) sharedInfo.setBigUint64(8 * random(512), word(random), true);
   },
   ring: ({ pages }, random) =>
-    pages[0]!.data.setBigUint64(
-      pick(random, [abi.START_INFO.store_mfn, abi.START_INFO.console_mfn]),
-      anyPfn(random),
-      true,
-    ),
+    pages[0]!.data.setBigUint64(pick(random, [START_INFO_STORE_MFN, START_INFO_CONSOLE_MFN]), anyPfn(random), true),
   "what is in a ring": ({ pages }, random) => {
     const { data } = pages[2 + random(2)]!;
     for (let at = 0; at < 4096; at += 8) data.setBigUint64(at, word(random), true);

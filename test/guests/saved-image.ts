@@ -1,7 +1,29 @@
 /** A saved domain made by hand: the smallest guest that runs, as parts that can each be spoiled. */
+import { TABLE_PINNED } from "../../core/dom0/kernel/page-types.ts";
+import { SHARED_INFO_MAX_PFN, START_INFO_CONSOLE_MFN, START_INFO_STORE_MFN } from "../../core/abi/xen.ts";
+import {
+  CPU_USER_REGS_CS,
+  CPU_USER_REGS_RDX,
+  CPU_USER_REGS_RFLAGS,
+  CPU_USER_REGS_RIP,
+  CPU_USER_REGS_RSP,
+  CPU_USER_REGS_SS,
+  FLAT_KERNEL_CS64,
+  FLAT_KERNEL_SS64,
+  VCPU_GUEST_CONTEXT_CTRLREG,
+  VCPU_GUEST_CONTEXT_FLAGS,
+  VCPU_GUEST_CONTEXT_GDT_ENTS,
+  VCPU_GUEST_CONTEXT_GDT_FRAMES,
+  VCPU_GUEST_CONTEXT_KERNEL_SP,
+  VCPU_GUEST_CONTEXT_KERNEL_SS,
+  VCPU_GUEST_CONTEXT_SIZE,
+  VCPU_GUEST_CONTEXT_USER_REGS,
+  VGCF_in_kernel,
+  VGCF_online,
+} from "../../core/abi/arch_x86.ts";
 import { writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
-import * as abi from "../../core/dom0/kernel/abi.ts";
+import { DOMCTL_EXT_VCPUCONTEXT_SIZE } from "../../core/abi/domctl.ts";
 import * as stream from "../../core/dom0/saved/stream.ts";
 
 export const PAGES = 16;
@@ -13,8 +35,8 @@ const LEVELS: Record<number, number> = {
   [L1]: 1,
   [L2]: 2,
   [L3]: 3,
-  [L4]: 4 | abi.PFINFO_LPINTAB,
-  [USER_L4]: 4 | abi.PFINFO_LPINTAB,
+  [L4]: 4 | TABLE_PINNED,
+  [USER_L4]: 4 | TABLE_PINNED,
 };
 export const TABLES = [L1, L2, L3, L4, USER_L4];
 /** offsetof(struct vcpu_guest_context, event_callback_eip). */
@@ -95,7 +117,7 @@ export function savedImage(): SavedImage {
 export function suspendingImage(pages: bigint): SavedImage {
   const made = image(SUSPENDING);
   made.pages[STACK]!.data.setUint32(0, SUSPEND, true);
-  made.sharedInfo.setBigUint64(abi.SHARED_INFO_MAX_PFN, pages, true);
+  made.sharedInfo.setBigUint64(SHARED_INFO_MAX_PFN, pages, true);
   return made;
 }
 
@@ -115,11 +137,11 @@ function image(program: readonly number[]): SavedImage {
   entry(L4, 0, L3, 0x7n);
   entry(USER_L4, 0, L3, 0x7n);
   program.forEach((byte, i) => page(CODE).setUint8(i, byte));
-  page(START_INFO).setBigUint64(abi.START_INFO.store_mfn, BigInt(STORE), true);
-  page(START_INFO).setBigUint64(abi.START_INFO.console_mfn, BigInt(CONSOLE), true);
+  page(START_INFO).setBigUint64(START_INFO_STORE_MFN, BigInt(STORE), true);
+  page(START_INFO).setBigUint64(START_INFO_CONSOLE_MFN, BigInt(CONSOLE), true);
   for (let i = 0; i < 512; i++) page(P2M).setBigUint64(8 * i, i < PAGES ? BigInt(i) : 0xffffffffffffffffn, true);
   const sharedInfo = view(4096);
-  sharedInfo.setBigUint64(abi.SHARED_INFO_MAX_PFN, BigInt(PAGES), true);
+  sharedInfo.setBigUint64(SHARED_INFO_MAX_PFN, BigInt(PAGES), true);
   return {
     pages,
     p2m: { end: PAGES - 1, frames: [BigInt(P2M)] },
@@ -129,24 +151,23 @@ function image(program: readonly number[]): SavedImage {
 }
 
 function context(rip: number, stack: number, callback: number): DataView {
-  const field = abi.VCPU_GUEST_CONTEXT;
   const words: Record<number, number> = {
-    [field.flags]: abi.VGCF_in_kernel | abi.VGCF_online,
-    [field.rdx]: START_INFO,
-    [field.rip]: rip,
-    [field.cs]: abi.FLAT_KERNEL_CS64,
-    [field.rflags]: 0x202,
-    [field.rsp]: stack,
-    [field.ss]: abi.FLAT_KERNEL_SS64,
-    [field.gdt_frames]: GDT,
-    [field.gdt_ents]: 8,
-    [field.kernel_ss]: abi.FLAT_KERNEL_SS64,
-    [field.kernel_sp]: stack,
-    [field.ctrlreg + 8]: USER_L4 << 12,
-    [field.ctrlreg + 24]: L4 << 12,
+    [VCPU_GUEST_CONTEXT_FLAGS]: VGCF_in_kernel | VGCF_online,
+    [VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_RDX]: START_INFO,
+    [VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_RIP]: rip,
+    [VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_CS]: FLAT_KERNEL_CS64,
+    [VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_RFLAGS]: 0x202,
+    [VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_RSP]: stack,
+    [VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_SS]: FLAT_KERNEL_SS64,
+    [VCPU_GUEST_CONTEXT_GDT_FRAMES]: GDT,
+    [VCPU_GUEST_CONTEXT_GDT_ENTS]: 8,
+    [VCPU_GUEST_CONTEXT_KERNEL_SS]: FLAT_KERNEL_SS64,
+    [VCPU_GUEST_CONTEXT_KERNEL_SP]: stack,
+    [VCPU_GUEST_CONTEXT_CTRLREG + 8]: USER_L4 << 12,
+    [VCPU_GUEST_CONTEXT_CTRLREG + 24]: L4 << 12,
     [EVENT_CALLBACK]: callback,
   };
-  const bytes = view(abi.VCPU_GUEST_CONTEXT_SIZE);
+  const bytes = view(VCPU_GUEST_CONTEXT_SIZE);
   for (const [at, word] of Object.entries(words)) bytes.setBigUint64(Number(at), BigInt(word), true);
   return bytes;
 }
@@ -172,9 +193,9 @@ export function recordsOf({ pages, p2m, sharedInfo, contexts }: SavedImage): Uin
     stream.record(stream.REC_SHARED_INFO, bytesOf(sharedInfo)),
     ...contexts.flatMap((each, vcpu) => {
       const number = Uint8Array.of(vcpu, 0, 0, 0, 0, 0, 0, 0);
-      const extended = view(abi.EXT_VCPUCONTEXT_SIZE);
+      const extended = view(DOMCTL_EXT_VCPUCONTEXT_SIZE);
       extended.setBigUint64(8, 0xffffffff81000010n, true);
-      extended.setUint32(4, abi.EXT_VCPUCONTEXT_SIZE, true);
+      extended.setUint32(4, DOMCTL_EXT_VCPUCONTEXT_SIZE, true);
       return [
         stream.record(stream.REC_X86_PV_VCPU_BASIC, number, bytesOf(each)),
         stream.record(stream.REC_X86_PV_VCPU_EXTENDED, number, bytesOf(extended)),

@@ -3,7 +3,7 @@
  * import in a browser.
  */
 import * as trace from "../../hypervisor/abi/trace.ts";
-import * as nr from "../../hypervisor/abi/xen.ts";
+import * as nr from "../../abi/xen.ts";
 import * as names from "./names.ts";
 import { STRUCTURES, type Field, type Kind } from "./structures.ts";
 

@@ -2,7 +2,48 @@
  * Builds a 64-bit PV domain: memory, kernel, ramdisk, P2M, page tables, start_info, first vCPU. It follows what
  * libxenguest does, by the same hypercalls; the domain is left paused.
  */
-import * as abi from "../kernel/abi.ts";
+import { START_INFO_MAGIC_TEXT } from "../../hypervisor/abi/implied.ts";
+import {
+  MAX_GUEST_CMDLINE,
+  SIF_MOD_START_PFN,
+  START_INFO_CMD_LINE,
+  START_INFO_CONSOLE_EVTCHN,
+  START_INFO_CONSOLE_MFN,
+  START_INFO_FIRST_P2M_PFN,
+  START_INFO_FLAGS,
+  START_INFO_MFN_LIST,
+  START_INFO_MOD_LEN,
+  START_INFO_MOD_START,
+  START_INFO_NR_P2M_FRAMES,
+  START_INFO_NR_PAGES,
+  START_INFO_NR_PT_FRAMES,
+  START_INFO_PT_BASE,
+  START_INFO_SHARED_INFO,
+  START_INFO_STORE_EVTCHN,
+  START_INFO_STORE_MFN,
+  VCPU_INFO_EVTCHN_UPCALL_MASK,
+  VCPU_INFO_SIZE,
+} from "../../abi/xen.ts";
+import {
+  CPU_USER_REGS_CS,
+  CPU_USER_REGS_RFLAGS,
+  CPU_USER_REGS_RIP,
+  CPU_USER_REGS_RSI,
+  CPU_USER_REGS_RSP,
+  CPU_USER_REGS_SS,
+  FLAT_KERNEL_CS64,
+  FLAT_KERNEL_SS64,
+  VCPU_GUEST_CONTEXT_CTRLREG,
+  VCPU_GUEST_CONTEXT_FLAGS,
+  VCPU_GUEST_CONTEXT_FPU_CTXT,
+  VCPU_GUEST_CONTEXT_KERNEL_SP,
+  VCPU_GUEST_CONTEXT_KERNEL_SS,
+  VCPU_GUEST_CONTEXT_SIZE,
+  VCPU_GUEST_CONTEXT_USER_REGS,
+  VGCF_in_kernel,
+  VGCF_online,
+  XEN_LEGACY_MAX_VCPUS,
+} from "../../abi/arch_x86.ts";
 import { HypercallError } from "../kernel/errno.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../kernel/memory.ts";
@@ -151,56 +192,54 @@ export class PvBuilder {
       this.#frames.with(domid, mfns[pfn]!, (address) => memory.zero(address, PAGE_SIZE));
     // A guest starts with its events masked: it has no handler for them yet.
     this.#frames.with(domid, info.sharedInfoFrame, (at) => {
-      for (let vcpu = 0; vcpu < abi.LEGACY_MAX_VCPUS; vcpu++)
-        memory.set8(at + vcpu * abi.VCPU_INFO_SIZE + abi.VCPU_INFO_UPCALL_MASK, 1);
+      for (let vcpu = 0; vcpu < XEN_LEGACY_MAX_VCPUS; vcpu++)
+        memory.set8(at + vcpu * VCPU_INFO_SIZE + VCPU_INFO_EVTCHN_UPCALL_MASK, 1);
     });
     this.#frames.with(domid, mfns[startInfo.pfn]!, (at) => {
-      const field = abi.START_INFO;
       memory.zero(at, PAGE_SIZE);
-      memory.bytes(at, abi.START_INFO_MAGIC.length).set(Buffer.from(abi.START_INFO_MAGIC, "latin1"));
-      memory.set64(at + field.nr_pages, totalPages);
-      memory.set64(at + field.shared_info, info.sharedInfoFrame * PAGE_SIZE);
-      memory.set64(at + field.store_mfn, mfns[xenstore.pfn]!);
-      memory.set32(at + field.store_evtchn, request.storePort);
-      memory.set64(at + field.console_mfn, mfns[console.pfn]!);
-      memory.set32(at + field.console_evtchn, request.consolePort);
-      memory.set64(at + field.pt_base, pageTables.address!);
-      memory.set64(at + field.nr_pt_frames, pageTables.pages);
-      memory.set64(at + field.mfn_list, layout.p2m.address!);
+      memory.bytes(at, START_INFO_MAGIC_TEXT.length).set(Buffer.from(START_INFO_MAGIC_TEXT, "latin1"));
+      memory.set64(at + START_INFO_NR_PAGES, totalPages);
+      memory.set64(at + START_INFO_SHARED_INFO, info.sharedInfoFrame * PAGE_SIZE);
+      memory.set64(at + START_INFO_STORE_MFN, mfns[xenstore.pfn]!);
+      memory.set32(at + START_INFO_STORE_EVTCHN, request.storePort);
+      memory.set64(at + START_INFO_CONSOLE_MFN, mfns[console.pfn]!);
+      memory.set32(at + START_INFO_CONSOLE_EVTCHN, request.consolePort);
+      memory.set64(at + START_INFO_PT_BASE, pageTables.address!);
+      memory.set64(at + START_INFO_NR_PT_FRAMES, pageTables.pages);
+      memory.set64(at + START_INFO_MFN_LIST, layout.p2m.address!);
       if (layout.ramdisk && ramdisk) {
         const mapped = layout.ramdisk.address;
-        memory.set32(at + field.flags, mapped === null ? abi.SIF_MOD_START_PFN : 0);
-        memory.set64(at + field.mod_start, mapped ?? BigInt(layout.ramdisk.pfn));
-        memory.set64(at + field.mod_len, ramdisk.length);
+        memory.set32(at + START_INFO_FLAGS, mapped === null ? SIF_MOD_START_PFN : 0);
+        memory.set64(at + START_INFO_MOD_START, mapped ?? BigInt(layout.ramdisk.pfn));
+        memory.set64(at + START_INFO_MOD_LEN, ramdisk.length);
       }
-      const cmdline = Buffer.from(request.cmdline, "utf8").subarray(0, abi.MAX_GUEST_CMDLINE - 1);
-      memory.bytes(at + field.cmd_line, cmdline.length).set(cmdline);
+      const cmdline = Buffer.from(request.cmdline, "utf8").subarray(0, MAX_GUEST_CMDLINE - 1);
+      memory.bytes(at + START_INFO_CMD_LINE, cmdline.length).set(cmdline);
       if (layout.p2mFrames > 0) {
-        memory.set64(at + field.first_p2m_pfn, layout.p2m.pfn);
-        memory.set64(at + field.nr_p2m_frames, layout.p2mFrames);
+        memory.set64(at + START_INFO_FIRST_P2M_PFN, layout.p2m.pfn);
+        memory.set64(at + START_INFO_NR_P2M_FRAMES, layout.p2mFrames);
       }
     });
   }
 
   #context(parameters: PvParameters, layout: PvLayout, l4: number): Uint8Array {
-    const bytes = new Uint8Array(abi.VCPU_GUEST_CONTEXT_SIZE);
+    const bytes = new Uint8Array(VCPU_GUEST_CONTEXT_SIZE);
     const view = new DataView(bytes.buffer);
-    const field = abi.VCPU_GUEST_CONTEXT;
     const put = (offset: number, value: bigint | number): void => view.setBigUint64(offset, BigInt(value), true);
     const stack = layout.bootStack.address! + BigInt(PAGE_SIZE);
-    put(field.flags, abi.VGCF_in_kernel | abi.VGCF_online);
-    put(field.rip, parameters.entry);
-    put(field.rsp, stack);
-    put(field.rsi, layout.startInfo.address!);
-    put(field.rflags, 0x200);
-    view.setUint16(field.cs, abi.FLAT_KERNEL_CS64, true);
-    view.setUint16(field.ss, abi.FLAT_KERNEL_SS64, true);
-    put(field.kernel_ss, abi.FLAT_KERNEL_SS64);
-    put(field.kernel_sp, stack);
-    put(field.ctrlreg + 3 * 8, BigInt(l4) << 12n);
+    put(VCPU_GUEST_CONTEXT_FLAGS, VGCF_in_kernel | VGCF_online);
+    put(VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_RIP, parameters.entry);
+    put(VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_RSP, stack);
+    put(VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_RSI, layout.startInfo.address!);
+    put(VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_RFLAGS, 0x200);
+    view.setUint16(VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_CS, FLAT_KERNEL_CS64, true);
+    view.setUint16(VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_SS, FLAT_KERNEL_SS64, true);
+    put(VCPU_GUEST_CONTEXT_KERNEL_SS, FLAT_KERNEL_SS64);
+    put(VCPU_GUEST_CONTEXT_KERNEL_SP, stack);
+    put(VCPU_GUEST_CONTEXT_CTRLREG + 3 * 8, BigInt(l4) << 12n);
     // The x87 and SSE state of a reset processor: FCW 0x37f, MXCSR 0x1f80, as libxenguest leaves to Xen's defaults.
-    view.setUint16(field.fpu_ctxt, 0x37f, true);
-    view.setUint32(field.fpu_ctxt + 24, 0x1f80, true);
+    view.setUint16(VCPU_GUEST_CONTEXT_FPU_CTXT, 0x37f, true);
+    view.setUint32(VCPU_GUEST_CONTEXT_FPU_CTXT + 24, 0x1f80, true);
     return bytes;
   }
 }

@@ -2,7 +2,13 @@
  * Event channels of a native domain: the 2-level bitmaps of shared_info, scanned when `native_event_word` changes.
  * The wait is Atomics.waitAsync, which does not keep Node alive: the owner of the worker holds a port open for that.
  */
-import * as abi from "./abi.ts";
+import {
+  SHARED_INFO_EVTCHN_MASK,
+  SHARED_INFO_EVTCHN_PENDING,
+  VCPU_INFO_EVTCHN_PENDING_SEL,
+  VCPU_INFO_EVTCHN_UPCALL_PENDING,
+  VCPU_INFO_SIZE,
+} from "../../abi/xen.ts";
 import type { Hypercalls } from "./hypercalls.ts";
 import type { PhysicalMemory } from "./memory.ts";
 
@@ -34,11 +40,11 @@ export class EventChannels {
     this.#hypercalls = hypercalls;
     this.#memory = hypercalls.memory;
     const buffer = this.#memory.memory.buffer;
-    const vcpuInfo = sharedInfo + vcpu * abi.VCPU_INFO_SIZE;
-    this.#pending = new BigUint64Array(buffer, sharedInfo + abi.SHARED_INFO_EVTCHN_PENDING, 64);
-    this.#mask = new BigUint64Array(buffer, sharedInfo + abi.SHARED_INFO_EVTCHN_MASK, 64);
-    this.#upcallPending = new Uint8Array(buffer, vcpuInfo + abi.VCPU_INFO_UPCALL_PENDING, 1);
-    this.#selector = new BigUint64Array(buffer, vcpuInfo + abi.VCPU_INFO_PENDING_SEL, 1);
+    const vcpuInfo = sharedInfo + vcpu * VCPU_INFO_SIZE;
+    this.#pending = new BigUint64Array(buffer, sharedInfo + SHARED_INFO_EVTCHN_PENDING, 64);
+    this.#mask = new BigUint64Array(buffer, sharedInfo + SHARED_INFO_EVTCHN_MASK, 64);
+    this.#upcallPending = new Uint8Array(buffer, vcpuInfo + VCPU_INFO_EVTCHN_UPCALL_PENDING, 1);
+    this.#selector = new BigUint64Array(buffer, vcpuInfo + VCPU_INFO_EVTCHN_PENDING_SEL, 1);
     this.#onError = onError;
   }
 

@@ -2,11 +2,11 @@
  * What every machine frame is, read from the hypervisor's frame table in the machine's memory. Reading takes no reference and no lock:
  * guests notice nothing, and a frame that changes hands meanwhile shows one state or the other.
  */
+import { DOMID_INVALID, DOMID_XEN, HYPERVISOR_arch_7 } from "../../abi/xen.ts";
 import * as area from "../../hypervisor/abi/native.ts";
 import { XEN_HEAP_START } from "../../machine/layout.ts";
 import type { Hypercalls } from "./hypercalls.ts";
 import { PAGE_SHIFT, PAGE_SIZE, type PhysicalMemory } from "./memory.ts";
-import { HYPERVISOR_arch_7 } from "./native.ts";
 
 /**
  * Kinds of frames. Of Xen's: what the machine keeps below the heap, the hypervisor's root, the frame table, the M2P, other heap. Shared: heap
@@ -53,8 +53,6 @@ export interface MemoryLayout {
   xenHeapFrames: number;
 }
 
-const DOMID_XEN = 0x7ff2;
-const DOMID_INVALID = 0x7ff4;
 const TYPES = ["none", "l1", "l2", "l3", "l4", "seg-desc", "none", "writable"] as const;
 const MOST_PALETTE = 255;
 const MOST_GRANT_FRAMES = 256;

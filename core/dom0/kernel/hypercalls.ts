@@ -2,7 +2,52 @@
  * Hypercalls of a native domain: the C structures of Xen's public headers built in scratch frames the domain owns,
  * handed to `native_hypercall`. One call at a time (the thread is the vCPU), so one scratch area serves all.
  */
-import * as abi from "./abi.ts";
+import { VCPU_GUEST_CONTEXT_SIZE, XEN_X86_MSR_RELAXED } from "../../abi/arch_x86.ts";
+import * as domctl from "../../abi/domctl.ts";
+import { E820_RAM } from "../../abi/e820.ts";
+import {
+  EVTCHNOP_alloc_unbound,
+  EVTCHNOP_bind_interdomain,
+  EVTCHNOP_bind_virq,
+  EVTCHNOP_close,
+  EVTCHNOP_send,
+  EVTCHNOP_unmask,
+} from "../../abi/event_channel.ts";
+import {
+  GNTMAP_device_map,
+  GNTMAP_host_map,
+  GNTMAP_readonly,
+  GNTTABOP_map_grant_ref,
+  GNTTABOP_setup_table,
+  GNTTABOP_unmap_grant_ref,
+  GNTTAB_MAP_GRANT_REF_SIZE,
+  GNTTAB_UNMAP_GRANT_REF_SIZE,
+} from "../../abi/grant_table.ts";
+import { MEMORY_RESERVATION_SIZE, XENMEM_populate_physmap, XENMEM_set_memory_map } from "../../abi/memory.ts";
+import { SCHEDOP_shutdown } from "../../abi/sched.ts";
+import {
+  SYSCTL_U,
+  XEN_SYSCTL_INTERFACE_VERSION,
+  XEN_SYSCTL_SCHEDOP_getinfo,
+  XEN_SYSCTL_debug_keys,
+  XEN_SYSCTL_getcpuinfo,
+  XEN_SYSCTL_getdomaininfolist,
+  XEN_SYSCTL_physinfo,
+  XEN_SYSCTL_readconsole,
+  XEN_SYSCTL_sched_id,
+  XEN_SYSCTL_scheduler_op,
+} from "../../abi/sysctl.ts";
+import {
+  XENVER_capabilities,
+  XENVER_changeset,
+  XENVER_commandline,
+  XENVER_compile_info,
+  XENVER_extraversion,
+  XENVER_platform_parameters,
+  XENVER_version,
+} from "../../abi/version.ts";
+import * as xen from "../../abi/xen.ts";
+import { PFINFO_MOST } from "../../hypervisor/abi/implied.ts";
 import { HypercallError } from "./errno.ts";
 import { PAGE_SHIFT, type PhysicalMemory } from "./memory.ts";
 
@@ -131,16 +176,16 @@ export class Hypercalls {
   #domctl(name: string, cmd: number, domid: number, fill: (u: number, struct: number) => void = () => {}): number {
     const struct = this.#struct(4096);
     this.memory.set32(struct, cmd);
-    this.memory.set32(struct + 4, abi.XEN_DOMCTL_INTERFACE_VERSION);
+    this.memory.set32(struct + 4, domctl.XEN_DOMCTL_INTERFACE_VERSION);
     this.memory.set16(struct + 8, domid);
-    fill(struct + abi.DOMCTL_U, struct);
-    this.call(`domctl ${name} of domain ${domid}`, abi.HYPERVISOR_domctl, struct);
-    return struct + abi.DOMCTL_U;
+    fill(struct + domctl.DOMCTL_U, struct);
+    this.call(`domctl ${name} of domain ${domid}`, xen.HYPERVISOR_domctl, struct);
+    return struct + domctl.DOMCTL_U;
   }
 
   /** Makes a PV domain with no memory and no vCPU; the hypervisor chooses the domid when 0 is given. `limits`: numbers of frames, and of the last port. */
   createDomain(uuid: string, maxVcpus: number, limits = LIBXL_LIMITS, { msrRelaxed = false, domid = 0 } = {}): number {
-    const u = this.#domctl("createdomain", abi.XEN_DOMCTL_createdomain, domid, (at) => {
+    const u = this.#domctl("createdomain", domctl.XEN_DOMCTL_createdomain, domid, (at) => {
       this.memory.bytes(at + 4, 16).set(uuidToBytes(uuid));
       this.memory.set32(at + 28, maxVcpus);
       this.memory.set32(at + 32, limits.eventChannels); // max_evtchn_port
@@ -148,27 +193,27 @@ export class Hypercalls {
       this.memory.set32(at + 40, limits.maptrackFrames); // max_maptrack_frames
       this.memory.set32(at + 44, limits.grantVersion); // grant_opts: highest grant table version
       this.memory.set32(at + 56, 0); // arch.emulation_flags: none for PV
-      this.memory.set32(at + 60, msrRelaxed ? abi.XEN_X86_MSR_RELAXED : 0); // arch.misc_flags
+      this.memory.set32(at + 60, msrRelaxed ? XEN_X86_MSR_RELAXED : 0); // arch.misc_flags
     });
-    return this.memory.get16(u - abi.DOMCTL_U + 8);
+    return this.memory.get16(u - domctl.DOMCTL_U + 8);
   }
 
-  destroyDomain = (domid: number): void => void this.#domctl("destroydomain", abi.XEN_DOMCTL_destroydomain, domid);
-  pauseDomain = (domid: number): void => void this.#domctl("pausedomain", abi.XEN_DOMCTL_pausedomain, domid);
-  unpauseDomain = (domid: number): void => void this.#domctl("unpausedomain", abi.XEN_DOMCTL_unpausedomain, domid);
-  resumeDomain = (domid: number): void => void this.#domctl("resumedomain", abi.XEN_DOMCTL_resumedomain, domid);
+  destroyDomain = (domid: number): void => void this.#domctl("destroydomain", domctl.XEN_DOMCTL_destroydomain, domid);
+  pauseDomain = (domid: number): void => void this.#domctl("pausedomain", domctl.XEN_DOMCTL_pausedomain, domid);
+  unpauseDomain = (domid: number): void => void this.#domctl("unpausedomain", domctl.XEN_DOMCTL_unpausedomain, domid);
+  resumeDomain = (domid: number): void => void this.#domctl("resumedomain", domctl.XEN_DOMCTL_resumedomain, domid);
 
   setMaxMemory(domid: number, kib: number): void {
-    this.#domctl("max_mem", abi.XEN_DOMCTL_max_mem, domid, (u) => this.memory.set64(u, kib));
+    this.#domctl("max_mem", domctl.XEN_DOMCTL_max_mem, domid, (u) => this.memory.set64(u, kib));
   }
 
   setMaxVcpus(domid: number, count: number): void {
-    this.#domctl("max_vcpus", abi.XEN_DOMCTL_max_vcpus, domid, (u) => this.memory.set32(u, count));
+    this.#domctl("max_vcpus", domctl.XEN_DOMCTL_max_vcpus, domid, (u) => this.memory.set32(u, count));
   }
 
   /** `mode`: XEN_CPUID_TSC_MODE_*; `khz`: 0 for the host's. */
   setTscInfo(domid: number, mode: number, khz = 0): void {
-    this.#domctl("settscinfo", abi.XEN_DOMCTL_settscinfo, domid, (u) => {
+    this.#domctl("settscinfo", domctl.XEN_DOMCTL_settscinfo, domid, (u) => {
       this.memory.set32(u, mode);
       this.memory.set32(u + 4, khz);
     });
@@ -176,13 +221,13 @@ export class Hypercalls {
 
   /** A global VIRQ goes to this domain from now on, and back to dom0 when the domain dies. */
   setVirqHandler(domid: number, virq: number): void {
-    this.#domctl("set_virq_handler", abi.XEN_DOMCTL_set_virq_handler, domid, (u) => this.memory.set32(u, virq));
+    this.#domctl("set_virq_handler", domctl.XEN_DOMCTL_set_virq_handler, domid, (u) => this.memory.set32(u, virq));
   }
 
   /** The record, or null when no such domain exists. */
   domainInfo(domid: number): DomainInfoRecord | null {
     try {
-      const u = this.#domctl("getdomaininfo", abi.XEN_DOMCTL_getdomaininfo, domid);
+      const u = this.#domctl("getdomaininfo", domctl.XEN_DOMCTL_getdomaininfo, domid);
       const record = this.#domainRecord(u);
       // Xen answers with the next higher domain when this one is gone.
       return record.domid === domid ? record : null;
@@ -208,7 +253,7 @@ export class Hypercalls {
   }
 
   vcpuInfo(domid: number, vcpu: number): VcpuInfoRecord {
-    const u = this.#domctl("getvcpuinfo", abi.XEN_DOMCTL_getvcpuinfo, domid, (at) => this.memory.set32(at, vcpu));
+    const u = this.#domctl("getvcpuinfo", domctl.XEN_DOMCTL_getvcpuinfo, domid, (at) => this.memory.set32(at, vcpu));
     return {
       online: this.memory.get8(u + 4) !== 0,
       blocked: this.memory.get8(u + 5) !== 0,
@@ -220,7 +265,7 @@ export class Hypercalls {
 
   /** `context`: a struct vcpu_guest_context. */
   setVcpuContext(domid: number, vcpu: number, context: Uint8Array): void {
-    this.#domctl("setvcpucontext", abi.XEN_DOMCTL_setvcpucontext, domid, (u, struct) => {
+    this.#domctl("setvcpucontext", domctl.XEN_DOMCTL_setvcpucontext, domid, (u, struct) => {
       const at = struct + 4096;
       this.memory.bytes(at, context.length).set(context);
       this.memory.set32(u, vcpu);
@@ -229,53 +274,53 @@ export class Hypercalls {
   }
 
   getVcpuContext(domid: number, vcpu: number): Uint8Array {
-    const u = this.#domctl("getvcpucontext", abi.XEN_DOMCTL_getvcpucontext, domid, (at, struct) => {
+    const u = this.#domctl("getvcpucontext", domctl.XEN_DOMCTL_getvcpucontext, domid, (at, struct) => {
       this.memory.set32(at, vcpu);
       this.memory.set64(at + 8, struct + 4096);
     });
-    return this.memory.bytes(u - abi.DOMCTL_U + 4096, abi.VCPU_GUEST_CONTEXT_SIZE).slice();
+    return this.memory.bytes(u - domctl.DOMCTL_U + 4096, VCPU_GUEST_CONTEXT_SIZE).slice();
   }
 
   /** `context`: a struct xen_domctl_ext_vcpucontext, whose vCPU number is set here. */
   setExtVcpuContext(domid: number, vcpu: number, context: Uint8Array): void {
-    this.#domctl("set_ext_vcpucontext", abi.XEN_DOMCTL_set_ext_vcpucontext, domid, (u) => {
+    this.#domctl("set_ext_vcpucontext", domctl.XEN_DOMCTL_set_ext_vcpucontext, domid, (u) => {
       this.memory.bytes(u, context.length).set(context);
       this.memory.set32(u, vcpu);
     });
   }
 
   getExtVcpuContext(domid: number, vcpu: number): Uint8Array {
-    const u = this.#domctl("get_ext_vcpucontext", abi.XEN_DOMCTL_get_ext_vcpucontext, domid, (at) =>
+    const u = this.#domctl("get_ext_vcpucontext", domctl.XEN_DOMCTL_get_ext_vcpucontext, domid, (at) =>
       this.memory.set32(at, vcpu),
     );
-    return this.memory.bytes(u, abi.EXT_VCPUCONTEXT_SIZE).slice();
+    return this.memory.bytes(u, domctl.DOMCTL_EXT_VCPUCONTEXT_SIZE).slice();
   }
 
   /** Fills the frame with the hypercall stubs of the domain's type. */
   initHypercallPage(domid: number, mfn: number): void {
-    this.#domctl("hypercall_init", abi.XEN_DOMCTL_hypercall_init, domid, (u) => this.memory.set64(u, mfn));
+    this.#domctl("hypercall_init", domctl.XEN_DOMCTL_hypercall_init, domid, (u) => this.memory.set64(u, mfn));
   }
 
   setHandle(domid: number, uuid: string): void {
-    this.#domctl("setdomainhandle", abi.XEN_DOMCTL_setdomainhandle, domid, (u) =>
+    this.#domctl("setdomainhandle", domctl.XEN_DOMCTL_setdomainhandle, domid, (u) =>
       this.memory.bytes(u, 16).set(uuidToBytes(uuid)),
     );
   }
 
   /** Credit scheduler. Weight 1 to 65535; cap in percent of one pCPU, 0 for none. */
   setCredit(domid: number, weight: number, cap: number): void {
-    this.#domctl("scheduler_op", abi.XEN_DOMCTL_scheduler_op, domid, (u) => {
-      this.memory.set32(u, abi.XEN_SCHEDULER_CREDIT);
-      this.memory.set32(u + 4, abi.XEN_DOMCTL_SCHEDOP_putinfo);
+    this.#domctl("scheduler_op", domctl.XEN_DOMCTL_scheduler_op, domid, (u) => {
+      this.memory.set32(u, domctl.XEN_SCHEDULER_CREDIT);
+      this.memory.set32(u + 4, domctl.XEN_DOMCTL_SCHEDOP_putinfo);
       this.memory.set16(u + 8, weight);
       this.memory.set16(u + 10, cap);
     });
   }
 
   getCredit(domid: number): { weight: number; cap: number } {
-    const u = this.#domctl("scheduler_op", abi.XEN_DOMCTL_scheduler_op, domid, (at) => {
-      this.memory.set32(at, abi.XEN_SCHEDULER_CREDIT);
-      this.memory.set32(at + 4, abi.XEN_DOMCTL_SCHEDOP_getinfo);
+    const u = this.#domctl("scheduler_op", domctl.XEN_DOMCTL_scheduler_op, domid, (at) => {
+      this.memory.set32(at, domctl.XEN_SCHEDULER_CREDIT);
+      this.memory.set32(at + 4, domctl.XEN_DOMCTL_SCHEDOP_getinfo);
     });
     return { weight: this.memory.get16(u + 8), cap: this.memory.get16(u + 10) };
   }
@@ -283,20 +328,20 @@ export class Hypercalls {
   /** What is left out stays as it is. `force`: also if the guest's kernel pinned the vCPU for a while. */
   setAffinity(domid: number, vcpu: number, { hard, soft }: Partial<Affinity>, force = false): void {
     const flags =
-      (hard === undefined ? 0 : abi.XEN_VCPUAFFINITY_HARD) |
-      (soft === undefined ? 0 : abi.XEN_VCPUAFFINITY_SOFT) |
-      (force ? abi.XEN_VCPUAFFINITY_FORCE : 0);
-    this.#domctl("setvcpuaffinity", abi.XEN_DOMCTL_setvcpuaffinity, domid, (u, struct) =>
+      (hard === undefined ? 0 : domctl.XEN_VCPUAFFINITY_HARD) |
+      (soft === undefined ? 0 : domctl.XEN_VCPUAFFINITY_SOFT) |
+      (force ? domctl.XEN_VCPUAFFINITY_FORCE : 0);
+    this.#domctl("setvcpuaffinity", domctl.XEN_DOMCTL_setvcpuaffinity, domid, (u, struct) =>
       this.#affinity(u, struct, vcpu, flags, { hard: hard ?? 0, soft: soft ?? 0 }),
     );
   }
 
   getAffinity(domid: number, vcpu: number): Affinity {
-    const both = abi.XEN_VCPUAFFINITY_HARD | abi.XEN_VCPUAFFINITY_SOFT;
-    const u = this.#domctl("getvcpuaffinity", abi.XEN_DOMCTL_getvcpuaffinity, domid, (at, struct) =>
+    const both = domctl.XEN_VCPUAFFINITY_HARD | domctl.XEN_VCPUAFFINITY_SOFT;
+    const u = this.#domctl("getvcpuaffinity", domctl.XEN_DOMCTL_getvcpuaffinity, domid, (at, struct) =>
       this.#affinity(at, struct, vcpu, both, { hard: 0, soft: 0 }),
     );
-    const bitmaps = u - abi.DOMCTL_U + 4096;
+    const bitmaps = u - domctl.DOMCTL_U + 4096;
     return { hard: this.memory.get32(bitmaps), soft: this.memory.get32(bitmaps + 8) };
   }
 
@@ -314,8 +359,8 @@ export class Hypercalls {
 
   /** An NMI for a vCPU. */
   sendNmi(domid: number, vcpu: number): void {
-    this.#domctl("sendtrigger", abi.XEN_DOMCTL_sendtrigger, domid, (u) => {
-      this.memory.set32(u, abi.XEN_DOMCTL_SENDTRIGGER_NMI);
+    this.#domctl("sendtrigger", domctl.XEN_DOMCTL_sendtrigger, domid, (u) => {
+      this.memory.set32(u, domctl.XEN_DOMCTL_SENDTRIGGER_NMI);
       this.memory.set32(u + 4, vcpu);
     });
   }
@@ -325,27 +370,27 @@ export class Hypercalls {
   #sysctl(name: string, cmd: number, fill: (u: number, struct: number) => void = () => {}): number {
     const struct = this.#struct(4096);
     this.memory.set32(struct, cmd);
-    this.memory.set32(struct + 4, abi.XEN_SYSCTL_INTERFACE_VERSION);
-    fill(struct + abi.SYSCTL_U, struct);
-    this.call(`sysctl ${name}`, abi.HYPERVISOR_sysctl, struct);
-    return struct + abi.SYSCTL_U;
+    this.memory.set32(struct + 4, XEN_SYSCTL_INTERFACE_VERSION);
+    fill(struct + SYSCTL_U, struct);
+    this.call(`sysctl ${name}`, xen.HYPERVISOR_sysctl, struct);
+    return struct + SYSCTL_U;
   }
 
   /** The console ring's text: `xl dmesg`. */
   readConsole(clear = false): string {
     const size = SCRATCH_BYTES - 4096;
-    const u = this.#sysctl("readconsole", abi.XEN_SYSCTL_readconsole, (at, struct) => {
+    const u = this.#sysctl("readconsole", XEN_SYSCTL_readconsole, (at, struct) => {
       this.memory.set8(at, clear ? 1 : 0);
       this.memory.set64(at + 8, struct + 4096);
       this.memory.set32(at + 16, size);
     });
     const count = Math.min(this.memory.get32(u + 16), size);
-    return Buffer.from(this.memory.bytes(u - abi.SYSCTL_U + 4096, count)).toString("latin1");
+    return Buffer.from(this.memory.bytes(u - SYSCTL_U + 4096, count)).toString("latin1");
   }
 
   /** Reports on the Xen console, one for each of at most 64 characters. */
   debugKeys(keys: string): void {
-    this.#sysctl("debug_keys", abi.XEN_SYSCTL_debug_keys, (u, struct) => {
+    this.#sysctl("debug_keys", XEN_SYSCTL_debug_keys, (u, struct) => {
       const bytes = Buffer.from(keys, "latin1");
       this.memory.bytes(struct + 4096, bytes.length).set(bytes);
       this.memory.set64(u, struct + 4096);
@@ -355,9 +400,9 @@ export class Hypercalls {
 
   /** Of the credit scheduler of CPU pool 0. */
   schedulerParameters(): SchedulerParameters {
-    const u = this.#sysctl("scheduler_op", abi.XEN_SYSCTL_scheduler_op, (at) => {
-      this.memory.set32(at + 4, abi.XEN_SCHEDULER_CREDIT);
-      this.memory.set32(at + 8, abi.XEN_SYSCTL_SCHEDOP_getinfo);
+    const u = this.#sysctl("scheduler_op", XEN_SYSCTL_scheduler_op, (at) => {
+      this.memory.set32(at + 4, domctl.XEN_SCHEDULER_CREDIT);
+      this.memory.set32(at + 8, XEN_SYSCTL_SCHEDOP_getinfo);
     });
     const { memory } = this;
     return {
@@ -368,7 +413,7 @@ export class Hypercalls {
   }
 
   physicalInfo(): PhysicalInfo {
-    const u = this.#sysctl("physinfo", abi.XEN_SYSCTL_physinfo);
+    const u = this.#sysctl("physinfo", XEN_SYSCTL_physinfo);
     const { memory } = this;
     return {
       threadsPerCore: memory.get32(u),
@@ -387,14 +432,14 @@ export class Hypercalls {
     const perCall = 256;
     const found: DomainInfoRecord[] = [];
     for (let next = first; ;) {
-      const u = this.#sysctl("getdomaininfolist", abi.XEN_SYSCTL_getdomaininfolist, (at, struct) => {
+      const u = this.#sysctl("getdomaininfolist", XEN_SYSCTL_getdomaininfolist, (at, struct) => {
         this.memory.set16(at, next);
         this.memory.set32(at + 4, perCall);
         this.memory.set64(at + 8, struct + 4096);
       });
       const count = Math.min(this.memory.get32(u + 16), perCall);
-      const buffer = u - abi.SYSCTL_U + 4096;
-      for (let i = 0; i < count; i++) found.push(this.#domainRecord(buffer + i * abi.GETDOMAININFO_SIZE));
+      const buffer = u - SYSCTL_U + 4096;
+      for (let i = 0; i < count; i++) found.push(this.#domainRecord(buffer + i * domctl.DOMCTL_GETDOMAININFO_SIZE));
       if (count < perCall) return found;
       next = found.at(-1)!.domid + 1;
     }
@@ -402,17 +447,17 @@ export class Hypercalls {
 
   /** Idle nanoseconds of each pCPU. */
   cpuIdleTimes(max = 32): number[] {
-    const u = this.#sysctl("getcpuinfo", abi.XEN_SYSCTL_getcpuinfo, (at, struct) => {
+    const u = this.#sysctl("getcpuinfo", XEN_SYSCTL_getcpuinfo, (at, struct) => {
       this.memory.set32(at, max);
       this.memory.set64(at + 8, struct + 4096);
     });
     const count = Math.min(this.memory.get32(u + 16), max);
-    const buffer = u - abi.SYSCTL_U + 4096;
+    const buffer = u - SYSCTL_U + 4096;
     return Array.from({ length: count }, (_, i) => Number(this.memory.get64(buffer + 8 * i)));
   }
 
   schedulerId(): number {
-    return this.memory.get32(this.#sysctl("sched_id", abi.XEN_SYSCTL_sched_id));
+    return this.memory.get32(this.#sysctl("sched_id", XEN_SYSCTL_sched_id));
   }
 
   // --- memory ---
@@ -426,14 +471,14 @@ export class Hypercalls {
     let done = 0;
     while (done < count) {
       const chunk = Math.min(count - done, EXTENTS_PER_CALL);
-      const struct = this.#struct(abi.MEMORY_RESERVATION_SIZE);
+      const struct = this.#struct(MEMORY_RESERVATION_SIZE);
       const extents = struct + 64;
       for (let i = 0; i < chunk; i++) memory.set64(extents + 8 * i, firstPfn + done + i);
       memory.set64(struct, extents);
       memory.set64(struct + 8, chunk);
       memory.set16(struct + 24, domid);
       const operation = `populate_physmap of domain ${domid}`;
-      const got = this.call(operation, abi.HYPERVISOR_memory_op, abi.XENMEM_populate_physmap, struct);
+      const got = this.call(operation, xen.HYPERVISOR_memory_op, XENMEM_populate_physmap, struct);
       for (let i = 0; i < got; i++) mfns[firstPfn + done + i] = Number(memory.get64(extents + 8 * i));
       done += got;
       if (got < chunk) break;
@@ -448,36 +493,37 @@ export class Hypercalls {
     const entry = struct + 64;
     memory.set64(entry, 0);
     memory.set64(entry + 8, kib * 1024);
-    memory.set32(entry + 16, abi.E820_RAM);
+    memory.set32(entry + 16, E820_RAM);
     memory.set16(struct, domid);
     memory.set32(struct + 8, 1);
     memory.set64(struct + 16, entry);
-    this.call(`set_memory_map of domain ${domid}`, abi.HYPERVISOR_memory_op, abi.XENMEM_set_memory_map, struct);
+    this.call(`set_memory_map of domain ${domid}`, xen.HYPERVISOR_memory_op, XENMEM_set_memory_map, struct);
   }
 
   /** What the domain's frames are, for each mfn: a page table's level, plus PFINFO_LPINTAB if it is pinned; PFINFO_XTAB: not the domain's. */
   pageTypes(domid: number, mfns: Uint32Array): Uint8Array {
     const types = new Uint8Array(mfns.length);
-    for (let from = 0; from < mfns.length; from += abi.PFINFO_MOST) {
-      const count = Math.min(abi.PFINFO_MOST, mfns.length - from);
+    for (let from = 0; from < mfns.length; from += PFINFO_MOST) {
+      const count = Math.min(PFINFO_MOST, mfns.length - from);
       let array = 0;
-      this.#domctl("getpageframeinfo3", abi.XEN_DOMCTL_getpageframeinfo3, domid, (u, struct) => {
+      this.#domctl("getpageframeinfo3", domctl.XEN_DOMCTL_getpageframeinfo3, domid, (u, struct) => {
         array = struct + 4096;
         for (let i = 0; i < count; i++) this.memory.set64(array + 8 * i, mfns[from + i]!);
         this.memory.set64(u, count);
         this.memory.set64(u + 8, array);
       });
-      for (let i = 0; i < count; i++) types[from + i] = this.memory.get32(array + 8 * i) >>> abi.PFINFO_LTAB_SHIFT;
+      for (let i = 0; i < count; i++)
+        types[from + i] = this.memory.get32(array + 8 * i) >>> domctl.XEN_DOMCTL_PFINFO_LTAB_SHIFT;
     }
     return types;
   }
 
   /** Pins a page table of the domain, of level 1 to 4: validates the whole tree below it. */
   pinTable(domid: number, level: number, mfn: number): void {
-    const struct = this.#struct(abi.MMUEXT_OP_SIZE);
-    this.memory.set32(struct, abi.MMUEXT_PIN_L1_TABLE + level - 1);
+    const struct = this.#struct(xen.MMUEXT_OP_SIZE);
+    this.memory.set32(struct, xen.MMUEXT_PIN_L1_TABLE + level - 1);
     this.memory.set64(struct + 8, mfn);
-    this.call(`pinning page table ${mfn} of domain ${domid}`, abi.HYPERVISOR_mmuext_op, struct, 1, 0, domid);
+    this.call(`pinning page table ${mfn} of domain ${domid}`, xen.HYPERVISOR_mmuext_op, struct, 1, 0, domid);
   }
 
   /** mmu_update: pairs of `ptr` (with the command in its low bits) and `value`, for the domain's own memory. */
@@ -490,7 +536,7 @@ export class Hypercalls {
         this.memory.set64(struct + 16 * j, ptr);
         this.memory.set64(struct + 16 * j + 8, value);
       });
-      this.call("mmu_update", abi.HYPERVISOR_mmu_update, struct, part.length, 0, domid);
+      this.call("mmu_update", xen.HYPERVISOR_mmu_update, struct, part.length, 0, domid);
     }
   }
 
@@ -499,45 +545,41 @@ export class Hypercalls {
   #evtchn(name: string, cmd: number, words: readonly number[]): number {
     const struct = this.#struct(32);
     words.forEach((word, i) => this.memory.set32(struct + 4 * i, word));
-    this.call(`event channel ${name}`, abi.HYPERVISOR_event_channel_op, cmd, struct);
+    this.call(`event channel ${name}`, xen.HYPERVISOR_event_channel_op, cmd, struct);
     return struct;
   }
 
   /** An unbound port in `domid` that `remote` may bind to. */
   allocUnbound(domid: number, remote: number): number {
-    return this.memory.get32(
-      this.#evtchn("alloc_unbound", abi.EVTCHNOP_alloc_unbound, [domid | (remote << 16), 0]) + 4,
-    );
+    return this.memory.get32(this.#evtchn("alloc_unbound", EVTCHNOP_alloc_unbound, [domid | (remote << 16), 0]) + 4);
   }
   bindInterdomain(remote: number, remotePort: number): number {
-    return this.memory.get32(
-      this.#evtchn("bind_interdomain", abi.EVTCHNOP_bind_interdomain, [remote, remotePort, 0]) + 8,
-    );
+    return this.memory.get32(this.#evtchn("bind_interdomain", EVTCHNOP_bind_interdomain, [remote, remotePort, 0]) + 8);
   }
   bindVirq(virq: number, vcpu = 0): number {
-    return this.memory.get32(this.#evtchn("bind_virq", abi.EVTCHNOP_bind_virq, [virq, vcpu, 0]) + 8);
+    return this.memory.get32(this.#evtchn("bind_virq", EVTCHNOP_bind_virq, [virq, vcpu, 0]) + 8);
   }
-  closePort = (port: number): void => void this.#evtchn("close", abi.EVTCHNOP_close, [port]);
-  sendEvent = (port: number): void => void this.#evtchn("send", abi.EVTCHNOP_send, [port]);
-  unmaskPort = (port: number): void => void this.#evtchn("unmask", abi.EVTCHNOP_unmask, [port]);
+  closePort = (port: number): void => void this.#evtchn("close", EVTCHNOP_close, [port]);
+  sendEvent = (port: number): void => void this.#evtchn("send", EVTCHNOP_send, [port]);
+  unmaskPort = (port: number): void => void this.#evtchn("unmask", EVTCHNOP_unmask, [port]);
 
   // --- grants ---
 
   /** Maps granted frames, many in one hypercall; what became of each, in order. */
   mapGrants(domid: number, refs: readonly number[], readonly: boolean): GrantMapResult[] {
     const { memory } = this;
-    const flags = abi.GNTMAP_device_map | abi.GNTMAP_host_map | (readonly ? abi.GNTMAP_readonly : 0);
+    const flags = GNTMAP_device_map | GNTMAP_host_map | (readonly ? GNTMAP_readonly : 0);
     const results: GrantMapResult[] = [];
     for (let from = 0; from < refs.length; from += GRANTS_PER_CALL) {
       const count = Math.min(GRANTS_PER_CALL, refs.length - from);
-      const struct = this.#struct(abi.GRANT_MAP_SIZE * count);
-      for (let i = 0, at = struct; i < count; i++, at += abi.GRANT_MAP_SIZE) {
+      const struct = this.#struct(GNTTAB_MAP_GRANT_REF_SIZE * count);
+      for (let i = 0, at = struct; i < count; i++, at += GNTTAB_MAP_GRANT_REF_SIZE) {
         memory.set32(at + 8, flags);
         memory.set32(at + 12, refs[from + i]!);
         memory.set16(at + 16, domid);
       }
-      this.call("map_grant_ref", abi.HYPERVISOR_grant_table_op, abi.GNTTABOP_map_grant_ref, struct, count);
-      for (let i = 0, at = struct; i < count; i++, at += abi.GRANT_MAP_SIZE)
+      this.call("map_grant_ref", xen.HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, struct, count);
+      for (let i = 0, at = struct; i < count; i++, at += GNTTAB_MAP_GRANT_REF_SIZE)
         results.push({
           status: (memory.get16(at + 18) << 16) >> 16,
           handle: memory.get32(at + 20),
@@ -553,13 +595,13 @@ export class Hypercalls {
     let status = 0;
     for (let from = 0; from < maps.length; from += GRANTS_PER_CALL) {
       const count = Math.min(GRANTS_PER_CALL, maps.length - from);
-      const struct = this.#struct(abi.GRANT_UNMAP_SIZE * count);
-      for (let i = 0, at = struct; i < count; i++, at += abi.GRANT_UNMAP_SIZE) {
+      const struct = this.#struct(GNTTAB_UNMAP_GRANT_REF_SIZE * count);
+      for (let i = 0, at = struct; i < count; i++, at += GNTTAB_UNMAP_GRANT_REF_SIZE) {
         memory.set64(at + 8, maps[from + i]!.address);
         memory.set32(at + 16, maps[from + i]!.handle);
       }
-      this.call("unmap_grant_ref", abi.HYPERVISOR_grant_table_op, abi.GNTTABOP_unmap_grant_ref, struct, count);
-      for (let i = 0, at = struct; i < count; i++, at += abi.GRANT_UNMAP_SIZE)
+      this.call("unmap_grant_ref", xen.HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, struct, count);
+      for (let i = 0, at = struct; i < count; i++, at += GNTTAB_UNMAP_GRANT_REF_SIZE)
         status ||= (memory.get16(at + 20) << 16) >> 16;
     }
     return status;
@@ -572,7 +614,7 @@ export class Hypercalls {
     memory.set16(struct, domid);
     memory.set32(struct + 4, nrFrames);
     memory.set64(struct + 16, struct + 64);
-    this.call("grant table setup_table", abi.HYPERVISOR_grant_table_op, abi.GNTTABOP_setup_table, struct, 1);
+    this.call("grant table setup_table", xen.HYPERVISOR_grant_table_op, GNTTABOP_setup_table, struct, 1);
     const status = (memory.get16(struct + 8) << 16) >> 16;
     if (status !== 0) throw new Error(`grant table of domain ${domid}: setup_table says GNTST ${status}`);
     return Array.from({ length: nrFrames }, (_, i) => Number(memory.get64(struct + 64 + 8 * i)));
@@ -582,25 +624,25 @@ export class Hypercalls {
 
   #versionString(op: number, size: number): string {
     const struct = this.#struct(size);
-    this.call("xen_version", abi.HYPERVISOR_xen_version, op, struct);
+    this.call("xen_version", xen.HYPERVISOR_xen_version, op, struct);
     return this.memory.string(struct, size);
   }
   version(): { major: number; minor: number } {
-    const value = this.call("xen_version", abi.HYPERVISOR_xen_version, abi.XENVER_version, 0);
+    const value = this.call("xen_version", xen.HYPERVISOR_xen_version, XENVER_version, 0);
     return { major: value >>> 16, minor: value & 0xffff };
   }
-  extraVersion = (): string => this.#versionString(abi.XENVER_extraversion, 16);
-  capabilities = (): string => this.#versionString(abi.XENVER_capabilities, 1024);
-  changeset = (): string => this.#versionString(abi.XENVER_changeset, 64);
-  commandLine = (): string => this.#versionString(abi.XENVER_commandline, 1024);
+  extraVersion = (): string => this.#versionString(XENVER_extraversion, 16);
+  capabilities = (): string => this.#versionString(XENVER_capabilities, 1024);
+  changeset = (): string => this.#versionString(XENVER_changeset, 64);
+  commandLine = (): string => this.#versionString(XENVER_commandline, 1024);
   platformParameters(): bigint {
     const struct = this.#struct(8);
-    this.call("xen_version", abi.HYPERVISOR_xen_version, abi.XENVER_platform_parameters, struct);
+    this.call("xen_version", xen.HYPERVISOR_xen_version, XENVER_platform_parameters, struct);
     return this.memory.get64(struct);
   }
   compileInfo(): { compiler: string; by: string; domain: string; date: string } {
     const struct = this.#struct(144);
-    this.call("xen_version", abi.HYPERVISOR_xen_version, abi.XENVER_compile_info, struct);
+    this.call("xen_version", xen.HYPERVISOR_xen_version, XENVER_compile_info, struct);
     const text = (offset: number, size: number): string => this.memory.string(struct + offset, size);
     return { compiler: text(0, 64), by: text(64, 16), domain: text(80, 32), date: text(112, 32) };
   }
@@ -612,7 +654,7 @@ export class Hypercalls {
       const part = bytes.subarray(i, i + 4096);
       const at = this.#struct(4096);
       this.memory.bytes(at, part.length).set(part);
-      this.call("console_io", abi.HYPERVISOR_console_io, 0, part.length, at);
+      this.call("console_io", xen.HYPERVISOR_console_io, 0, part.length, at);
     }
   }
 
@@ -620,6 +662,6 @@ export class Hypercalls {
   schedShutdown(reason: number): void {
     const struct = this.#struct(4);
     this.memory.set32(struct, reason);
-    this.call("sched_op shutdown", abi.HYPERVISOR_sched_op, abi.SCHEDOP_shutdown, struct);
+    this.call("sched_op shutdown", xen.HYPERVISOR_sched_op, SCHEDOP_shutdown, struct);
   }
 }

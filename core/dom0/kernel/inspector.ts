@@ -2,11 +2,12 @@
  * What a control domain may see of a guest's page tables, memory, ports and grants, through NATIVE_inspect. Nothing of the
  * guest's changes by it: no accessed bit, no translated code, no reference that stays.
  */
+import { NATIVE_inspect } from "../../hypervisor/abi/native.ts";
+import { HYPERVISOR_arch_7 } from "../../abi/xen.ts";
 import * as abi from "../../hypervisor/abi/inspect.ts";
 import { HypercallError } from "./errno.ts";
 import type { Hypercalls } from "./hypercalls.ts";
 import { PAGE_SIZE, type FrameAllocator, type PhysicalMemory } from "./memory.ts";
-import { HYPERVISOR_arch_7, NATIVE_inspect } from "./native.ts";
 
 /** The words of the frame table and the machine-to-physical table. */
 export interface FrameWords {
@@ -66,7 +67,7 @@ export class Inspector {
 
   /** null for a number that no frame of the host has. */
   frame(mfn: number): FrameWords | null {
-    const at = this.#zeroed(abi.FRAME_SIZE);
+    const at = this.#zeroed(abi.FRAME_INSPECT_SIZE);
     this.#memory.set64(at + abi.FRAME_MFN, mfn);
     if (!this.#found(`frame ${mfn}`, abi.INSPECT_frame, "EINVAL")) return null;
     return this.#words(at + abi.FRAME_FACTS);

@@ -1,7 +1,7 @@
 /** The native domain's kernel: binds this thread to the domain's vCPU and sets up what everything else stands on. */
 import { startClock } from "../../machine/clock.ts";
 import { instantiateCore, type MachineParts } from "../../machine/core-instance.ts";
-import * as abi from "./abi.ts";
+import { START_INFO_SHARED_INFO } from "../../abi/xen.ts";
 import { HypercallError } from "./errno.ts";
 import { EventChannels } from "./events.ts";
 import { GrantMap } from "./grants.ts";
@@ -31,7 +31,7 @@ export function startKernel(machine: MachineParts, domid = 0): NativeKernel {
   if (attached < 0) throw new HypercallError(`attaching to domain ${domid}`, -attached);
   const memory = new PhysicalMemory(machine.memory);
   const own = ownFrames(exports);
-  const sharedInfo = Number(memory.get64(own.startInfo + abi.START_INFO.shared_info));
+  const sharedInfo = Number(memory.get64(own.startInfo + START_INFO_SHARED_INFO));
   const frames = new FrameAllocator(own.first, own.count, [own.startInfo >>> PAGE_SHIFT, sharedInfo >>> PAGE_SHIFT]);
   const scratch = frames.allocate(SCRATCH_FRAMES) * PAGE_SIZE;
   const hypercalls = new Hypercalls(exports, memory, scratch);

@@ -2,32 +2,17 @@
  * `__HYPERVISOR_arch_7`: what a native domain has instead of page tables (core/README.md). The first argument is the
  * operation, the others are plain numbers, the result comes back in the return value.
  */
+import {
+  NATIVE_map_frame,
+  NATIVE_map_frame_writable,
+  NATIVE_own_frames,
+  NATIVE_unmap_frame,
+  NATIVE_unmap_frame_writable,
+} from "../../hypervisor/abi/native.ts";
+import { HYPERVISOR_arch_7 } from "../../abi/xen.ts";
 import { HypercallError } from "./errno.ts";
 import type { Hypercalls, NativeExports } from "./hypercalls.ts";
 import { PAGE_SIZE } from "./memory.ts";
-
-export const HYPERVISOR_arch_7 = 55;
-/** (domid, mfn) → 0: takes a page reference for the caller; machine address mfn << 12 may then be used. */
-export const NATIVE_map_frame = 0;
-/** (domid, mfn) → 0. */
-export const NATIVE_unmap_frame = 1;
-/** (which: 0 first mfn, 1 number of frames, 2 machine address of start_info) → the value. */
-export const NATIVE_own_frames = 2;
-/** () → machine address of the statistics area. */
-export const NATIVE_statistics = 3;
-/** () -> number of violated invariants. */
-export const NATIVE_check_invariants = 4;
-/** () -> machine address of the trace buffers; (domid, on) -> 0. */
-export const NATIVE_trace_buffers = 7;
-export const NATIVE_trace = 8;
-/** (domid, port) -> PORT_BITS_* (hypervisor/abi/native.ts). */
-export const NATIVE_port_bits = 5;
-/** (INSPECT_*, machine address of its structure): hypervisor/abi/inspect.ts. */
-export const NATIVE_inspect = 6;
-
-/** As the first two, and as long as it is held the frame can't become a table of the processor's. */
-const NATIVE_map_frame_writable = 10;
-const NATIVE_unmap_frame_writable = 11;
 
 /** The memory a native domain was started with. */
 export function ownFrames(exports: NativeExports): { first: number; count: number; startInfo: number } {

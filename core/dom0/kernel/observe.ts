@@ -2,12 +2,23 @@
  * What a control domain may see of other domains' event channels and grants, by the hypercalls that only report. Nothing
  * here changes anything of theirs.
  */
+import {
+  GNTTABOP_get_version,
+  GNTTABOP_query_size,
+  GRANT_ENTRY_V1_SIZE,
+  GRANT_ENTRY_V2_SIZE,
+  GTF_reading,
+  GTF_readonly,
+  GTF_type_mask,
+  GTF_writing,
+} from "../../abi/grant_table.ts";
 import * as native from "../../hypervisor/abi/native.ts";
-import * as abi from "./abi.ts";
+import { EVTCHNOP_status } from "../../abi/event_channel.ts";
+import { HYPERVISOR_arch_7, HYPERVISOR_event_channel_op, HYPERVISOR_grant_table_op } from "../../abi/xen.ts";
 import { HypercallError } from "./errno.ts";
 import type { Hypercalls } from "./hypercalls.ts";
 import { PAGE_SIZE, type FrameAllocator, type PhysicalMemory } from "./memory.ts";
-import { HYPERVISOR_arch_7, type ForeignFrames } from "./native.ts";
+import { type ForeignFrames } from "./native.ts";
 
 /** Of EVTCHNOP_status. */
 const STATES = ["closed", "unbound", "interdomain", "pirq", "virq", "ipi"] as const;
@@ -74,7 +85,7 @@ export class Observer {
     this.#memory.set32(at + 4, port);
     let bits: number;
     try {
-      this.#hypercalls.call("event channel status", abi.HYPERVISOR_event_channel_op, abi.EVTCHNOP_status, at);
+      this.#hypercalls.call("event channel status", HYPERVISOR_event_channel_op, EVTCHNOP_status, at);
       bits = this.#bits(domid, port);
     } catch (error) {
       if (error instanceof HypercallError && error.code === "EINVAL") return null;
@@ -113,7 +124,7 @@ export class Observer {
   grants(domid: number, wanted: ReadonlySet<number> = new Set()): GrantTableReport {
     const { frames, maxFrames } = this.#grantTableSize(domid);
     const version = this.#grantTableVersion(domid);
-    const size = abi.GRANT_ENTRY_SIZES[version === 2 ? 1 : 0];
+    const size = version === 2 ? GRANT_ENTRY_V2_SIZE : GRANT_ENTRY_V1_SIZE;
     const entries: GrantReport[] = [];
     let more = 0;
     // No more than it has: asking for one more would make it.
@@ -134,15 +145,15 @@ export class Observer {
 
   #entry(at: number, ref: number, version: number): GrantReport | null {
     const flags = this.#memory.get16(at);
-    const kind = GRANT_KINDS[flags & abi.GTF_type_mask]!;
+    const kind = GRANT_KINDS[flags & GTF_type_mask]!;
     if (kind === "") return null;
     return {
       ref,
       kind,
       domid: this.#memory.get16(at + 2),
-      readonly: (flags & abi.GTF_readonly) !== 0,
-      reading: (flags & abi.GTF_reading) !== 0,
-      writing: (flags & abi.GTF_writing) !== 0,
+      readonly: (flags & GTF_readonly) !== 0,
+      reading: (flags & GTF_reading) !== 0,
+      writing: (flags & GTF_writing) !== 0,
       mfn: version === 2 ? Number(this.#memory.get64(at + 8)) : this.#memory.get32(at + 4),
     };
   }
@@ -154,7 +165,7 @@ export class Observer {
   #grantTableSize(domid: number): { frames: number; maxFrames: number } {
     const at = this.#zeroed(16);
     this.#memory.set16(at, domid);
-    this.#hypercalls.call("query_size", abi.HYPERVISOR_grant_table_op, abi.GNTTABOP_query_size, at, 1);
+    this.#hypercalls.call("query_size", HYPERVISOR_grant_table_op, GNTTABOP_query_size, at, 1);
     const status = (this.#memory.get16(at + 12) << 16) >> 16;
     if (status !== 0) throw new Error(`grant table of domain ${domid}: query_size says GNTST ${status}`);
     return { frames: this.#memory.get32(at + 4), maxFrames: this.#memory.get32(at + 8) };
@@ -163,7 +174,7 @@ export class Observer {
   #grantTableVersion(domid: number): number {
     const at = this.#zeroed(8);
     this.#memory.set16(at, domid);
-    this.#hypercalls.call("get_version", abi.HYPERVISOR_grant_table_op, abi.GNTTABOP_get_version, at, 1);
+    this.#hypercalls.call("get_version", HYPERVISOR_grant_table_op, GNTTABOP_get_version, at, 1);
     return this.#memory.get32(at + 4);
   }
 

@@ -1,9 +1,9 @@
 /** What the hypervisor counts, read from its own structures without a hypercall per number (hypervisor/abi/native.ts). */
+import { HYPERVISOR_arch_7 } from "../../abi/xen.ts";
 import * as area from "../../hypervisor/abi/native.ts";
 import { EXIT_SOFTWARE_INTERRUPT } from "../../machine/cpu/exits.ts";
 import type { Hypercalls } from "./hypercalls.ts";
 import type { PhysicalMemory } from "./memory.ts";
-import { HYPERVISOR_arch_7 } from "./native.ts";
 
 /** Counts since the domain was created. Numbers above 2^53 would lose their last bits. */
 export interface DomainCounters {

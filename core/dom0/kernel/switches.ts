@@ -1,8 +1,8 @@
 /** The last context switches of every pCPU, read from the rings in the machine's memory that the scheduler writes. */
+import { HYPERVISOR_arch_7 } from "../../abi/xen.ts";
 import * as area from "../../hypervisor/abi/native.ts";
 import type { PhysicalMemory } from "./memory.ts";
 import type { Hypercalls } from "./hypercalls.ts";
-import { HYPERVISOR_arch_7 } from "./native.ts";
 
 export interface PcpuSwitches {
   pcpu: number;

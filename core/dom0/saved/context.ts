@@ -1,5 +1,11 @@
 /** struct vcpu_guest_context with pfns instead of machine frame numbers, as it is in an image, and back. */
-import * as abi from "../kernel/abi.ts";
+import {
+  CPU_USER_REGS_RDX,
+  VCPU_GUEST_CONTEXT_CTRLREG,
+  VCPU_GUEST_CONTEXT_GDT_ENTS,
+  VCPU_GUEST_CONTEXT_GDT_FRAMES,
+  VCPU_GUEST_CONTEXT_USER_REGS,
+} from "../../abi/arch_x86.ts";
 import { NONE, TableError } from "./tables.ts";
 
 const GDT_ENTRIES_PER_FRAME = 512;
@@ -8,7 +14,6 @@ const MOST_GDT_ENTRIES = 8192;
 /** Of the page tables' roots and the GDT. Throws TableError when `convert` gives NONE for one of them. */
 export function convertContext(context: Uint8Array, convert: (frame: number) => number): void {
   const view = new DataView(context.buffer, context.byteOffset, context.byteLength);
-  const field = abi.VCPU_GUEST_CONTEXT;
   const change = (at: number, shift: bigint, what: string): void => {
     const frame = view.getBigUint64(at, true) >> shift;
     const other = frame < BigInt(NONE) ? convert(Number(frame)) : NONE;
@@ -16,18 +21,27 @@ export function convertContext(context: Uint8Array, convert: (frame: number) => 
       throw new TableError(`${what} of a vCPU is frame 0x${frame.toString(16)}, which is not the domain's`);
     view.setBigUint64(at, BigInt(other) << shift, true);
   };
-  change(field.ctrlreg + 3 * 8, 12n, "CR3");
+  change(VCPU_GUEST_CONTEXT_CTRLREG + 3 * 8, 12n, "CR3");
   // A 64-bit guest's tables for user mode, if it has set any.
-  if (view.getBigUint64(field.ctrlreg + 8, true) !== 0n) change(field.ctrlreg + 8, 12n, "the user mode's CR3");
-  const entries = Math.min(Number(view.getBigUint64(field.gdt_ents, true)), MOST_GDT_ENTRIES);
-  for (let i = 0; i < Math.ceil(entries / GDT_ENTRIES_PER_FRAME); i++) change(field.gdt_frames + 8 * i, 0n, "the GDT");
+  if (view.getBigUint64(VCPU_GUEST_CONTEXT_CTRLREG + 8, true) !== 0n)
+    change(VCPU_GUEST_CONTEXT_CTRLREG + 8, 12n, "the user mode's CR3");
+  const entries = Math.min(Number(view.getBigUint64(VCPU_GUEST_CONTEXT_GDT_ENTS, true)), MOST_GDT_ENTRIES);
+  for (let i = 0; i < Math.ceil(entries / GDT_ENTRIES_PER_FRAME); i++)
+    change(VCPU_GUEST_CONTEXT_GDT_FRAMES + 8 * i, 0n, "the GDT");
 }
 
 /** The frame of start_info: a guest that suspends leaves it in RDX (include/public/sched.h, SCHEDOP_shutdown). */
 export function startInfoOf(context: Uint8Array): number {
-  const rdx = new DataView(context.buffer, context.byteOffset).getBigUint64(abi.VCPU_GUEST_CONTEXT.rdx, true);
+  const rdx = new DataView(context.buffer, context.byteOffset).getBigUint64(
+    VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_RDX,
+    true,
+  );
   return rdx < BigInt(NONE) ? Number(rdx) : NONE;
 }
 export function setStartInfo(context: Uint8Array, frame: number): void {
-  new DataView(context.buffer, context.byteOffset).setBigUint64(abi.VCPU_GUEST_CONTEXT.rdx, BigInt(frame), true);
+  new DataView(context.buffer, context.byteOffset).setBigUint64(
+    VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_RDX,
+    BigInt(frame),
+    true,
+  );
 }

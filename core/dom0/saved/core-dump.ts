@@ -5,7 +5,7 @@
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
-import { VCPU_GUEST_CONTEXT_SIZE } from "../kernel/abi.ts";
+import { VCPU_GUEST_CONTEXT_SIZE } from "../../abi/arch_x86.ts";
 import { GuestMemory, SaveError } from "./p2m.ts";
 
 /** public/elfnote.h, and xc_core.h's magic of a PV domain's. */

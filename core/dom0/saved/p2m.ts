@@ -2,8 +2,9 @@
  * A PV guest's memory by its pfns, as tools find it: the guest says by its shared_info which frames its P2M has
  * (arch.pfn_to_mfn_frame_list_list). What it says is checked: only frames of its own are read.
  */
-import * as abi from "../kernel/abi.ts";
+import { SHARED_INFO_MAX_PFN, SHARED_INFO_PFN_TO_MFN_FRAME_LIST_LIST } from "../../abi/xen.ts";
 import { HypercallError } from "../kernel/errno.ts";
+import { NOT_THE_DOMAINS } from "../kernel/page-types.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
@@ -50,7 +51,8 @@ export class GuestMemory {
     const [pfns, list] = this.#frames.with(
       domid,
       sharedInfo,
-      (at) => [memory.get64(at + abi.SHARED_INFO_MAX_PFN), memory.get64(at + abi.SHARED_INFO_FRAME_LIST_LIST)] as const,
+      (at) =>
+        [memory.get64(at + SHARED_INFO_MAX_PFN), memory.get64(at + SHARED_INFO_PFN_TO_MFN_FRAME_LIST_LIST)] as const,
     );
     if (pfns === 0n || pfns > BigInt(MOST_PFNS))
       throw new SaveError(`The guest says that it has ${pfns} pages; 1 to ${MOST_PFNS} can be saved.`);
@@ -75,8 +77,8 @@ export class GuestMemory {
       domid,
       said.map((pfn) => mfns[pfn]!),
     );
-    const types = new Uint8Array(mfns.length).fill(abi.PFINFO_XTAB);
+    const types = new Uint8Array(mfns.length).fill(NOT_THE_DOMAINS);
     said.forEach((pfn, i) => (types[pfn] = found[i]!));
-    return { pfns: [...said].filter((pfn) => types[pfn] !== abi.PFINFO_XTAB), types };
+    return { pfns: [...said].filter((pfn) => types[pfn] !== NOT_THE_DOMAINS), types };
   }
 }

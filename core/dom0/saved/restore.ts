@@ -2,8 +2,27 @@
  * Makes a paused PV domain of a stream: what libxenguest's xc_domain_restore does. The stream may be anybody's: what it says of the
  * domain's frames is checked by the hypervisor when the page tables are pinned, everything else here.
  */
+import { START_INFO_MAGIC_TEXT } from "../../hypervisor/abi/implied.ts";
+import { TABLE_PINNED } from "../kernel/page-types.ts";
+import {
+  SHARED_INFO_EVTCHN_MASK,
+  SHARED_INFO_MAX_PFN,
+  SHARED_INFO_PFN_TO_MFN_FRAME_LIST_LIST,
+  START_INFO_CONSOLE_EVTCHN,
+  START_INFO_CONSOLE_MFN,
+  START_INFO_FLAGS,
+  START_INFO_SHARED_INFO,
+  START_INFO_STORE_EVTCHN,
+  START_INFO_STORE_MFN,
+  VCPU_INFO_EVTCHN_PENDING_SEL,
+  VCPU_INFO_EVTCHN_UPCALL_MASK,
+  VCPU_INFO_EVTCHN_UPCALL_PENDING,
+  VCPU_INFO_SIZE,
+} from "../../abi/xen.ts";
+import { VCPU_GUEST_CONTEXT_SIZE, XEN_LEGACY_MAX_VCPUS } from "../../abi/arch_x86.ts";
 import { seedGrants } from "../builder/reserved-grants.ts";
-import * as abi from "../kernel/abi.ts";
+import { DOMCTL_EXT_VCPUCONTEXT_SIZE } from "../../abi/domctl.ts";
+import { EVTCHN_2L_NR_CHANNELS } from "../../abi/event_channel.ts";
 import { HypercallError } from "../kernel/errno.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../kernel/memory.ts";
@@ -109,14 +128,14 @@ class Restoring {
         break;
       case stream.REC_X86_PV_VCPU_BASIC: {
         const vcpu = view.getUint32(0, true);
-        if (vcpu >= this.#request.vcpus || body.length !== 8 + abi.VCPU_GUEST_CONTEXT_SIZE)
+        if (vcpu >= this.#request.vcpus || body.length !== 8 + VCPU_GUEST_CONTEXT_SIZE)
           throw new StreamError(`it has a context of ${body.length - 8} bytes for vCPU ${vcpu}`);
         this.#contexts.set(vcpu, body.slice(8));
         break;
       }
       case stream.REC_X86_PV_VCPU_EXTENDED: {
         const vcpu = view.getUint32(0, true);
-        if (vcpu >= this.#request.vcpus || body.length !== 8 + abi.EXT_VCPUCONTEXT_SIZE)
+        if (vcpu >= this.#request.vcpus || body.length !== 8 + DOMCTL_EXT_VCPUCONTEXT_SIZE)
           throw new StreamError(`it has an extended context of ${body.length - 8} bytes for vCPU ${vcpu}`);
         this.#extended.set(vcpu, body.slice(8));
         break;
@@ -131,11 +150,11 @@ class Restoring {
     );
     const pages = entries.map((entry) => {
       const [type, pfn] = [Number(entry >> 60n), Number(entry & 0xfffffffffffffffn)];
-      const level = type & ~abi.PFINFO_LPINTAB;
-      if (level > 4 || type === abi.PFINFO_LPINTAB)
+      const level = type & ~TABLE_PINNED;
+      if (level > 4 || type === TABLE_PINNED)
         throw new StreamError(`page ${pfn} has type ${type}, which a saved domain has not`);
       if (pfn >= MOST_PFNS) throw new StreamError(`it has page ${pfn}; ${MOST_PFNS} are allowed`);
-      return { pfn, level, pinned: (type & abi.PFINFO_LPINTAB) !== 0 };
+      return { pfn, level, pinned: (type & TABLE_PINNED) !== 0 };
     });
     if (8 + (8 + PAGE_SIZE) * count !== body.length)
       throw new StreamError(`a record of ${count} pages has ${body.length} bytes`);
@@ -228,21 +247,20 @@ class Restoring {
   #writeStartInfo(pfn: number, sharedInfoFrame: number): { storeMfn: number; consoleMfn: number } {
     const { memory } = this.#hypercalls;
     const { domid, storePort, consolePort } = this.#request;
-    const field = abi.START_INFO;
     return this.#frames.with(domid, this.#frame(pfn, "start_info"), (at) => {
       const ring = (offset: number, what: string): number => {
         const found = memory.get64(at + offset);
         return this.#frame(isFrame(found) ? Number(found) : MOST_PFNS, what);
       };
-      const storeMfn = ring(field.store_mfn, "xenstore's ring");
-      const consoleMfn = ring(field.console_mfn, "the console's ring");
-      memory.bytes(at, abi.START_INFO_MAGIC.length).set(Buffer.from(abi.START_INFO_MAGIC, "latin1"));
-      memory.set64(at + field.shared_info, sharedInfoFrame * PAGE_SIZE);
-      memory.set32(at + field.flags, 0);
-      memory.set64(at + field.store_mfn, storeMfn);
-      memory.set32(at + field.store_evtchn, storePort);
-      memory.set64(at + field.console_mfn, consoleMfn);
-      memory.set32(at + field.console_evtchn, consolePort);
+      const storeMfn = ring(START_INFO_STORE_MFN, "xenstore's ring");
+      const consoleMfn = ring(START_INFO_CONSOLE_MFN, "the console's ring");
+      memory.bytes(at, START_INFO_MAGIC_TEXT.length).set(Buffer.from(START_INFO_MAGIC_TEXT, "latin1"));
+      memory.set64(at + START_INFO_SHARED_INFO, sharedInfoFrame * PAGE_SIZE);
+      memory.set32(at + START_INFO_FLAGS, 0);
+      memory.set64(at + START_INFO_STORE_MFN, storeMfn);
+      memory.set32(at + START_INFO_STORE_EVTCHN, storePort);
+      memory.set64(at + START_INFO_CONSOLE_MFN, consoleMfn);
+      memory.set32(at + START_INFO_CONSOLE_EVTCHN, consolePort);
       return { storeMfn, consoleMfn };
     });
   }
@@ -250,18 +268,18 @@ class Restoring {
   /** Its vCPUs' parts and the guest's own; no event is pending, all ports are masked until it binds them again. */
   #writeSharedInfo(saved: Uint8Array, frame: number): void {
     const { memory } = this.#hypercalls;
-    const vcpus = abi.LEGACY_MAX_VCPUS;
+    const vcpus = XEN_LEGACY_MAX_VCPUS;
     this.#frames.with(this.#request.domid, frame, (at) => {
       for (let vcpu = 0; vcpu < vcpus; vcpu++) {
-        memory.set8(at + vcpu * abi.VCPU_INFO_SIZE + abi.VCPU_INFO_UPCALL_PENDING, 0);
-        memory.set8(at + vcpu * abi.VCPU_INFO_SIZE + abi.VCPU_INFO_UPCALL_MASK, 1);
-        memory.set64(at + vcpu * abi.VCPU_INFO_SIZE + abi.VCPU_INFO_PENDING_SEL, 0);
+        memory.set8(at + vcpu * VCPU_INFO_SIZE + VCPU_INFO_EVTCHN_UPCALL_PENDING, 0);
+        memory.set8(at + vcpu * VCPU_INFO_SIZE + VCPU_INFO_EVTCHN_UPCALL_MASK, 1);
+        memory.set64(at + vcpu * VCPU_INFO_SIZE + VCPU_INFO_EVTCHN_PENDING_SEL, 0);
       }
-      memory.bytes(at + abi.SHARED_INFO_EVTCHN_MASK, abi.EVTCHN_2L_PORTS / 8).fill(0xff);
+      memory.bytes(at + SHARED_INFO_EVTCHN_MASK, EVTCHN_2L_NR_CHANNELS / 8).fill(0xff);
       // The frame of its list is another one: the guest makes it anew.
-      memory.set64(at + abi.SHARED_INFO_FRAME_LIST_LIST, 0);
-      const maxPfn = new DataView(saved.buffer, saved.byteOffset).getBigUint64(abi.SHARED_INFO_MAX_PFN, true);
-      memory.set64(at + abi.SHARED_INFO_MAX_PFN, maxPfn);
+      memory.set64(at + SHARED_INFO_PFN_TO_MFN_FRAME_LIST_LIST, 0);
+      const maxPfn = new DataView(saved.buffer, saved.byteOffset).getBigUint64(SHARED_INFO_MAX_PFN, true);
+      memory.set64(at + SHARED_INFO_MAX_PFN, maxPfn);
     });
   }
 }

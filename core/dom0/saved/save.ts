@@ -2,7 +2,7 @@
  * Writes a PV domain that has suspended as a stream: what libxenguest's xc_domain_save does for a domain that does not run. The guest's memory is
  * found by its P2M (p2m.ts), start_info by vCPU 0's RDX.
  */
-import * as abi from "../kernel/abi.ts";
+import { TABLE_PINNED } from "../kernel/page-types.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
@@ -100,7 +100,7 @@ export class PvSaver {
       head.setBigUint64(8 + 8 * i, (BigInt(type) << 60n) | BigInt(pfn), true);
       const page = data.subarray(PAGE_SIZE * i, PAGE_SIZE * (i + 1));
       this.#frames.with(domid, mfns[pfn]!, (at) => page.set(memory.bytes(at, PAGE_SIZE)));
-      const level = type & ~abi.PFINFO_LPINTAB;
+      const level = type & ~TABLE_PINNED;
       if (level) convertTable(page, level, canonical);
     });
     return stream.record(stream.REC_PAGE_DATA, new Uint8Array(head.buffer), data);

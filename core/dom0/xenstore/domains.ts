@@ -2,7 +2,8 @@
  * The domains that xenstored talks to: their rings, mapped by the grant that every domain gives for it
  * (GNTTAB_RESERVED_XENSTORE), and their ends, noticed by VIRQ_DOM_EXC.
  */
-import { GNTTAB_RESERVED_XENSTORE, XEN_DOMINF_dying, XEN_DOMINF_shutdown } from "../kernel/abi.ts";
+import { XEN_DOMINF_dying, XEN_DOMINF_shutdown } from "../../abi/domctl.ts";
+import { GNTTAB_RESERVED_XENSTORE } from "../../abi/grant_table.ts";
 import { HypercallError } from "../kernel/errno.ts";
 import type { EventChannels } from "../kernel/events.ts";
 import { GrantError, type GrantMap, type MappedGrant } from "../kernel/grants.ts";

@@ -32,7 +32,7 @@ export const FRAME_FACTS = 8;
 export const FRAME_COUNT = 0;
 export const FRAME_TYPE = 8;
 export const FRAME_M2P = 16;
-export const FRAME_SIZE = 32;
+export const FRAME_INSPECT_SIZE = 32;
 
 /** Bytes of memory, inside one page. READ_*: what the entries on the way allow; -EFAULT: nothing is mapped there. */
 export const INSPECT_read = 2;

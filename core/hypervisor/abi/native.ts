@@ -75,6 +75,9 @@ export const PCPU_SWITCH_RING = 48;
 export const SWITCH_COUNT = 0;
 export const SWITCH_RECORDS = 16;
 export const SWITCH_RECORD_SIZE = 16;
+export const SWITCH_TIME = 0;
+export const SWITCH_DOMID = 8;
+export const SWITCH_VCPU = 12;
 export const SWITCHES = 2048;
 export const SWITCH_IDLE = 0xffffffff;
 
@@ -91,7 +94,8 @@ export const DOMAIN_EVENTS_RECEIVED = 40;
 export const DOMAIN_CREATED = 48;
 /** 16 bytes. */
 export const DOMAIN_HANDLE = 56;
-/** 64 x u64: hypercalls by number. */
+/** Hypercall numbers are below this; NR_HYPERCALLS x u64: how often each was made. */
+export const NR_HYPERCALLS = 64;
 export const DOMAIN_HYPERCALLS_BY_NUMBER = 0x800;
 
 /** Memory of a domain: u32 pages, u32 most pages. */

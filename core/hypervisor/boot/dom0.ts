@@ -6,19 +6,19 @@ import {
   START_INFO_FLAGS,
   START_INFO_NR_PAGES,
   START_INFO_SHARED_INFO,
-} from "../abi/xen";
+} from "../../abi/xen";
 import { LOG_DEFAULT, LOG_ERR } from "../abi/log";
 import { log, logBegin, logDec, logEnd, logHex, logText } from "../console/console";
 import { DOMAIN_HARDWARE, DOMAIN_PRIVILEGED, Domain } from "../domain/domain";
 import { createDomain, createVcpu } from "../domain/lifecycle";
 import {
-  CREATE_GRANT_OPTS,
-  CREATE_MAX_EVTCHN_PORT,
-  CREATE_MAX_GRANT_FRAMES,
-  CREATE_MAX_MAPTRACK_FRAMES,
-  CREATE_MAX_VCPUS,
+  DOMCTL_CREATEDOMAIN_GRANT_OPTS,
+  DOMCTL_CREATEDOMAIN_MAX_EVTCHN_PORT,
+  DOMCTL_CREATEDOMAIN_MAX_GRANT_FRAMES,
+  DOMCTL_CREATEDOMAIN_MAX_MAPTRACK_FRAMES,
+  DOMCTL_CREATEDOMAIN_MAX_VCPUS,
   DOMCTL_SIZE,
-} from "../abi/domctl";
+} from "../../abi/domctl";
 import { GUEST_NATIVE, guestType } from "../guest/type";
 import { PCPU_CONTROL, self } from "../sched/pcpu";
 import { textTo } from "../hypercall/xen_version";
@@ -46,11 +46,11 @@ function dom0Frames(): u32 {
 function dom0Config(): usize {
   const config = changetype<usize>(self) + PCPU_CONTROL;
   memory.fill(config, 0, DOMCTL_SIZE);
-  store<u32>(config, 1, CREATE_MAX_VCPUS);
-  store<u32>(config, 0xffffffff, CREATE_MAX_EVTCHN_PORT);
-  store<i32>(config, -1, CREATE_MAX_GRANT_FRAMES);
-  store<i32>(config, -1, CREATE_MAX_MAPTRACK_FRAMES);
-  store<u32>(config, 2, CREATE_GRANT_OPTS);
+  store<u32>(config, 1, DOMCTL_CREATEDOMAIN_MAX_VCPUS);
+  store<u32>(config, 0xffffffff, DOMCTL_CREATEDOMAIN_MAX_EVTCHN_PORT);
+  store<i32>(config, -1, DOMCTL_CREATEDOMAIN_MAX_GRANT_FRAMES);
+  store<i32>(config, -1, DOMCTL_CREATEDOMAIN_MAX_MAPTRACK_FRAMES);
+  store<u32>(config, 2, DOMCTL_CREATEDOMAIN_GRANT_OPTS);
   return config;
 }
 

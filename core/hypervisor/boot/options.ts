@@ -1,7 +1,7 @@
 /** Xen's command line, `name` or `name=value` separated by spaces; as in Xen, the last of a name wins. */
 import { BOOT_CMDLINE, BOOT_CMDLINE_SIZE } from "../../machine/layout";
 import { setSerial } from "../console/conring";
-import { EINVAL } from "../abi/errno";
+import { EINVAL } from "../../abi/errno";
 import { LOG_DEBUG, LOG_DEFAULT, LOG_ERR, LOG_INFO, LOG_WARNING } from "../abi/log";
 import {
   ROOT_GUEST_LOWER,

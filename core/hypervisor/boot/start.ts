@@ -19,8 +19,15 @@ import {
   XEN_HEAP_START,
 } from "../../machine/layout";
 import { hostWait } from "../../machine/cpu/machine";
-import { STATISTICS_MAGIC_VALUE } from "../abi/native";
-import { DOMID_FIRST_RESERVED } from "../abi/xen";
+import {
+  STATISTICS_MAGIC,
+  STATISTICS_MAGIC_VALUE,
+  STATISTICS_PCPUS,
+  STATISTICS_PCPU_STRIDE,
+  STATISTICS_PCPU_TABLE,
+  STATISTICS_VERSION,
+} from "../abi/native";
+import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { describeGuestTypes } from "../guest/table";
 import { conringInit, conringMove } from "../console/conring";
 import { LOG_DEFAULT } from "../abi/log";
@@ -133,11 +140,11 @@ function earlyStart(): bool {
   let pcpus = load<u32>(BOOT_PCPUS);
   if (pcpus == 0) pcpus = 1;
   if (pcpus > <u32>MAX_PCPUS) pcpus = MAX_PCPUS;
-  store<u32>(HYPERVISOR_ROOT, STATISTICS_MAGIC_VALUE);
-  store<u32>(HYPERVISOR_ROOT, 1, 4);
-  store<u32>(HYPERVISOR_ROOT, pcpus, 8);
-  store<u32>(HYPERVISOR_ROOT, <u32>PCPU_TABLE, 12);
-  store<u32>(HYPERVISOR_ROOT, <u32>PCPU_SIZE, 16);
+  store<u32>(HYPERVISOR_ROOT, STATISTICS_MAGIC_VALUE, STATISTICS_MAGIC);
+  store<u32>(HYPERVISOR_ROOT, 1, STATISTICS_VERSION);
+  store<u32>(HYPERVISOR_ROOT, pcpus, STATISTICS_PCPUS);
+  store<u32>(HYPERVISOR_ROOT, <u32>PCPU_TABLE, STATISTICS_PCPU_TABLE);
+  store<u32>(HYPERVISOR_ROOT, <u32>PCPU_SIZE, STATISTICS_PCPU_STRIDE);
   store<u32>(ROOT_PCPUS, pcpus);
   for (let id: u32 = 0; id < pcpus; id++) initPcpu(pcpuAt(id), id);
   setSelf(pcpuAt(0));

@@ -1,6 +1,8 @@
 /** HYPERVISOR_domctl: what the toolstack does to domains. */
-import * as abi from "../abi/domctl";
-import { EACCES, EEXIST, EFAULT, EINVAL, ENOSYS, EOPNOTSUPP, EPERM, ERESTART, ESRCH } from "../abi/errno";
+import { XEN_SCHEDULER_CREDIT } from "../../abi/domctl";
+import { XEN_X86_MSR_RELAXED } from "../../abi/arch_x86";
+import * as abi from "../../abi/domctl";
+import { EACCES, EEXIST, EFAULT, EINVAL, ENOSYS, EOPNOTSUPP, EPERM, ERESTART, ESRCH } from "../../abi/errno";
 import {
   DOMAIN_DEBUGGER,
   DOMAIN_XENSTORE,
@@ -14,7 +16,7 @@ import {
 } from "../domain/domain";
 import { ANY_DOMID, createDomain, createError, domainResume } from "../domain/lifecycle";
 import { acceptingType, typeOf } from "../guest/type";
-import { DOMID_FIRST_RESERVED } from "../abi/xen";
+import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { domainKill, domidInQuarantine } from "../domain/teardown";
 import { setGlobalVirqHandler } from "../event/channels";
 import { continueWith } from "../hypercall/continuation";
@@ -22,7 +24,6 @@ import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
 import { setMaxPages } from "../memory/domain_memory";
 import { updateWallclock } from "../guest/time";
 import { getTscInfo, setTscInfo } from "../guest/tsc";
-import { XEN_SCHEDULER_CREDIT } from "../sched/credit";
 import { spinLock, spinTryLock, spinUnlock } from "../sched/lock";
 import { NO_PCPU, PCPU_CONTROL, self } from "../sched/pcpu";
 import { domainPause, domainUnpause } from "../sched/vcpu";
@@ -46,7 +47,7 @@ let copyBack: bool = false;
 export function doDomctl(arg: u64): i64 {
   const op = changetype<usize>(self) + PCPU_CONTROL;
   if (!copyFromGuest(op, arg, abi.DOMCTL_SIZE)) return -EFAULT;
-  if (load<u32>(op, abi.DOMCTL_VERSION) != <u32>abi.XEN_DOMCTL_INTERFACE_VERSION) return -EACCES;
+  if (load<u32>(op, abi.DOMCTL_INTERFACE_VERSION) != <u32>abi.XEN_DOMCTL_INTERFACE_VERSION) return -EACCES;
   const command = load<u32>(op);
   const domid = <u32>load<u16>(op, abi.DOMCTL_DOMAIN);
   let d: Domain | null = null;
@@ -73,39 +74,40 @@ export function doDomctl(arg: u64): i64 {
 
 function create(op: usize): i32 {
   const u = op + abi.DOMCTL_U;
-  const flags = load<u32>(u, abi.CREATE_FLAGS);
-  if (flags & ~(<u32>abi.CDF_MAX * 2 - 1)) return -EINVAL;
+  const flags = load<u32>(u, abi.DOMCTL_CREATEDOMAIN_FLAGS);
+  if (flags & ~(<u32>abi.XEN_DOMCTL_CDF_MAX * 2 - 1)) return -EINVAL;
   const type = acceptingType(u);
   if (!type) return -EINVAL;
-  const grantVersion = load<u32>(u, abi.CREATE_GRANT_OPTS) & 15;
+  const grantVersion = load<u32>(u, abi.DOMCTL_CREATEDOMAIN_GRANT_OPTS) & 15;
   if (grantVersion < 1 || grantVersion > 2) return -EINVAL;
   const wanted = <u32>load<u16>(op, abi.DOMCTL_DOMAIN);
   if (domidInQuarantine(wanted)) return -EEXIST;
   const domid = wanted == 0 || wanted >= <u32>DOMID_FIRST_RESERVED ? ANY_DOMID : wanted;
-  const d = createDomain(domid, type, flags & abi.CDF_xs_domain ? DOMAIN_XENSTORE : 0, u);
+  const d = createDomain(domid, type, flags & abi.XEN_DOMCTL_CDF_xs_domain ? DOMAIN_XENSTORE : 0, u);
   if (!d) return -createError;
-  memory.copy(changetype<usize>(d) + offsetof<Domain>("handle0"), u + abi.CREATE_HANDLE, 16);
-  d.msrRelaxed = load<u32>(u, abi.CREATE_MISC_FLAGS) & abi.XEN_X86_MSR_RELAXED;
-  d.ssidref = load<u32>(u, abi.CREATE_SSIDREF);
+  memory.copy(changetype<usize>(d) + offsetof<Domain>("handle0"), u + abi.DOMCTL_CREATEDOMAIN_HANDLE, 16);
+  d.msrRelaxed = load<u32>(u, abi.DOMCTL_CREATEDOMAIN_MISC_FLAGS) & XEN_X86_MSR_RELAXED;
+  d.ssidref = load<u32>(u, abi.DOMCTL_CREATEDOMAIN_SSIDREF);
   store<u16>(op, d.domid, abi.DOMCTL_DOMAIN);
   copyBack = true;
   return 0;
 }
 
 function schedulerOp(d: Domain, u: usize): i32 {
-  if (load<u32>(u) != XEN_SCHEDULER_CREDIT) return -EINVAL;
-  switch (load<u32>(u, 4)) {
-    case abi.SCHEDOP_putinfo: {
-      const weight = <u32>load<u16>(u, 8);
-      const cap = <u32>load<u16>(u, 10);
+  if (load<u32>(u, abi.DOMCTL_SCHEDULER_OP_SCHED_ID) != XEN_SCHEDULER_CREDIT) return -EINVAL;
+  const credit = u + abi.DOMCTL_SCHEDULER_OP_U;
+  switch (load<u32>(u, abi.DOMCTL_SCHEDULER_OP_CMD)) {
+    case abi.XEN_DOMCTL_SCHEDOP_putinfo: {
+      const weight = <u32>load<u16>(credit, abi.DOMCTL_SCHED_CREDIT_WEIGHT);
+      const cap = <u32>load<u16>(credit, abi.DOMCTL_SCHED_CREDIT_CAP);
       // 0 and all ones mean unchanged.
       if (weight) d.weight = weight;
       if (cap != 0xffff) d.cap = cap;
       return 0;
     }
-    case abi.SCHEDOP_getinfo:
-      store<u16>(u, d.weight, 8);
-      store<u16>(u, d.cap, 10);
+    case abi.XEN_DOMCTL_SCHEDOP_getinfo:
+      store<u16>(credit, d.weight, abi.DOMCTL_SCHED_CREDIT_WEIGHT);
+      store<u16>(credit, d.cap, abi.DOMCTL_SCHED_CREDIT_CAP);
       copyBack = true;
       return 0;
     default:
@@ -171,9 +173,9 @@ function onDomain(command: u32, d: Domain, op: usize): i32 {
       // No physical interrupts: none to give.
       return -EINVAL;
     case abi.XEN_DOMCTL_iomem_permission:
-      return load<u8>(u, 16) ? -EPERM : 0;
+      return load<u8>(u, abi.DOMCTL_IOMEM_PERMISSION_ALLOW_ACCESS) ? -EPERM : 0;
     case abi.XEN_DOMCTL_ioport_permission:
-      return load<u8>(u, 8) ? -EPERM : 0;
+      return load<u8>(u, abi.DOMCTL_IOPORT_PERMISSION_ALLOW_ACCESS) ? -EPERM : 0;
     case abi.XEN_DOMCTL_hypercall_init:
       return fillHypercallPage(d, load<u64>(u));
     case abi.XEN_DOMCTL_settimeoffset:
@@ -187,7 +189,7 @@ function onDomain(command: u32, d: Domain, op: usize): i32 {
       domainUnpause(d);
       return 0;
     case abi.XEN_DOMCTL_sendtrigger:
-      return sendTrigger(d, load<u32>(u), load<u32>(u, 4));
+      return sendTrigger(d, load<u32>(u, abi.DOMCTL_SENDTRIGGER_TRIGGER), load<u32>(u, abi.DOMCTL_SENDTRIGGER_VCPU));
     case abi.XEN_DOMCTL_gethvmcontext:
     case abi.XEN_DOMCTL_sethvmcontext:
       return -EINVAL;
@@ -219,7 +221,11 @@ function onDomain(command: u32, d: Domain, op: usize): i32 {
       copyBack = true;
       return 0;
     case abi.XEN_DOMCTL_getpageframeinfo3:
-      return pageFrameInfo(d, load<u64>(u), load<u64>(u, 8));
+      return pageFrameInfo(
+        d,
+        load<u64>(u, abi.DOMCTL_GETPAGEFRAMEINFO3_NUM),
+        load<u64>(u, abi.DOMCTL_GETPAGEFRAMEINFO3_ARRAY),
+      );
     case abi.XEN_DOMCTL_set_virq_handler:
       return setGlobalVirqHandler(d, load<u32>(u));
     case abi.XEN_DOMCTL_shadow_op:

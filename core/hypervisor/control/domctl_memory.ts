@@ -1,7 +1,7 @@
 /** Domctl operations on a domain's frames. */
+import { XEN_DOMCTL_PFINFO_LPINTAB, XEN_DOMCTL_PFINFO_LTAB_SHIFT, XEN_DOMCTL_PFINFO_XTAB } from "../../abi/domctl";
 import { runsOnPcpus, typeOf } from "../guest/type";
-import * as abi from "../abi/domctl";
-import { E2BIG, EFAULT, EINVAL, EPERM } from "../abi/errno";
+import { E2BIG, EFAULT, EINVAL, EPERM } from "../../abi/errno";
 import { Domain } from "../domain/domain";
 import { clearGuestFault, guestFault, readGuest64, writeGuest64 } from "../hypercall/guest_access";
 import {
@@ -38,13 +38,13 @@ export function pageFrameInfo(d: Domain, count: u64, array: u64): i32 {
   for (let i: u64 = 0; i < count; i++) {
     const mfn = readGuest64(array + i * 8);
     if (guestFault) return -EFAULT;
-    let info: u64 = (<u64>abi.PFINFO_XTAB_BITS) << (<u64>abi.PFINFO_LTAB_SHIFT);
+    let info: u64 = XEN_DOMCTL_PFINFO_XTAB;
     if (getPage(mfn, d.domid)) {
       info = 0;
       const type = pageTypeOf(<u32>mfn);
       if (pageTypeCount(<u32>mfn) && type >= PGT_l1_page_table && type <= PGT_l4_page_table)
-        info = (<u64>type) << (<u64>abi.PFINFO_LTAB_SHIFT);
-      if (typeWord(<u32>mfn) & PGT_pinned) info |= (<u64>1) << (<u64>abi.PFINFO_LPINTAB_BIT);
+        info = (<u64>type) << (<u64>XEN_DOMCTL_PFINFO_LTAB_SHIFT);
+      if (typeWord(<u32>mfn) & PGT_pinned) info |= XEN_DOMCTL_PFINFO_LPINTAB;
       putPage(<u32>mfn);
     }
     if (!writeGuest64(array + i * 8, info)) return -EFAULT;

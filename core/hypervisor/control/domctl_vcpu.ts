@@ -1,8 +1,22 @@
 /** Domctl operations on vCPUs. `u`: the operation's structure in hypervisor memory. */
 import { runsOnPcpus, typeOf } from "../guest/type";
-import * as abi from "../abi/domctl";
-import { EFAULT, EINVAL, ENODATA, ENOMEM, ENOSYS, ESRCH } from "../abi/errno";
-import { VCPU_GUEST_CONTEXT_SIZE } from "../abi/xen";
+import { VCPU_GUEST_CONTEXT_SIZE } from "../../abi/arch_x86";
+import {
+  DOMCTL_GETVCPUINFO_BLOCKED,
+  DOMCTL_GETVCPUINFO_CPU,
+  DOMCTL_GETVCPUINFO_CPU_TIME,
+  DOMCTL_GETVCPUINFO_ONLINE,
+  DOMCTL_GETVCPUINFO_RUNNING,
+  DOMCTL_VCPUAFFINITY_CPUMAP_HARD,
+  DOMCTL_VCPUAFFINITY_CPUMAP_SOFT,
+  DOMCTL_VCPUAFFINITY_FLAGS,
+  DOMCTL_VCPUCONTEXT_CTXT,
+  XEN_DOMCTL_SENDTRIGGER_NMI,
+  XEN_VCPUAFFINITY_FORCE,
+  XEN_VCPUAFFINITY_HARD,
+  XEN_VCPUAFFINITY_SOFT,
+} from "../../abi/domctl";
+import { EFAULT, EINVAL, ENODATA, ENOMEM, ENOSYS, ESRCH } from "../../abi/errno";
 import { Domain, GUEST_INITIALISED, VPF_blocked, VPF_down, Vcpu, currentVcpu, vcpuOf } from "../domain/domain";
 import { createVcpu } from "../domain/lifecycle";
 import { copyToGuest } from "../hypercall/guest_access";
@@ -28,7 +42,7 @@ export function setMaxVcpus(d: Domain, count: u32): i32 {
 export function setVcpuContext(d: Domain, u: usize): i32 {
   const v = vcpuOf(d, load<u32>(u));
   if (!v || !runsOnPcpus(d) || d.dying) return -EINVAL;
-  const context = load<u64>(u, 8);
+  const context = load<u64>(u, DOMCTL_VCPUCONTEXT_CTXT);
   if (!context) return -EINVAL;
   domainPause(d);
   const error = setContextFromGuest(v, context);
@@ -45,7 +59,7 @@ export function getVcpuContext(d: Domain, u: usize): i32 {
   vcpuPause(v);
   typeOf(d).getContext(v, frameAddress(pages));
   vcpuUnpause(v);
-  const ok = copyToGuest(load<u64>(u, 8), frameAddress(pages), VCPU_GUEST_CONTEXT_SIZE);
+  const ok = copyToGuest(load<u64>(u, DOMCTL_VCPUCONTEXT_CTXT), frameAddress(pages), VCPU_GUEST_CONTEXT_SIZE);
   freeXenheapPages(pages, 1);
   return ok ? 0 : -EFAULT;
 }
@@ -65,53 +79,57 @@ export function getVcpuInfo(d: Domain, u: usize): i32 {
   const v = vcpuOf(d, id);
   if (!v) return -ESRCH;
   const running = vcpuIsRunning(v);
-  store<u8>(u, v.pauseFlags & VPF_down ? 0 : 1, 4);
-  store<u8>(u, runsOnPcpus(d) ? (v.pauseFlags & VPF_blocked ? 1 : 0) : running ? 0 : 1, 5);
-  store<u8>(u, running ? 1 : 0, 6);
-  store<u64>(u, vcpuCpuTime(v), 8);
-  store<u32>(u, v.processor, 16);
+  store<u8>(u, v.pauseFlags & VPF_down ? 0 : 1, DOMCTL_GETVCPUINFO_ONLINE);
+  store<u8>(u, runsOnPcpus(d) ? (v.pauseFlags & VPF_blocked ? 1 : 0) : running ? 0 : 1, DOMCTL_GETVCPUINFO_BLOCKED);
+  store<u8>(u, running ? 1 : 0, DOMCTL_GETVCPUINFO_RUNNING);
+  store<u64>(u, vcpuCpuTime(v), DOMCTL_GETVCPUINFO_CPU_TIME);
+  store<u32>(u, v.processor, DOMCTL_GETVCPUINFO_CPU);
   return 0;
 }
-
-const CPUMAP_HARD: usize = 8;
-const CPUMAP_SOFT: usize = 24;
 
 export function setVcpuAffinity(d: Domain, u: usize): i32 {
   const found = vcpuOf(d, load<u32>(u));
   if (!found) return load<u32>(u) >= d.maxVcpus ? -EINVAL : -ESRCH;
   const v = found as Vcpu;
-  const flags = load<u32>(u, 4);
+  const flags = load<u32>(u, DOMCTL_VCPUAFFINITY_FLAGS);
   if (!(flags & 3) || flags & ~(<u32>7)) return -EINVAL;
-  if (flags & (<u32>abi.VCPUAFFINITY_FORCE)) v.savedAffinity = 0;
+  if (flags & (<u32>XEN_VCPUAFFINITY_FORCE)) v.savedAffinity = 0;
   let hard = v.hardAffinity;
   let soft = v.softAffinity;
-  if (flags & (<u32>abi.VCPUAFFINITY_HARD)) {
-    const error = readBitmap(u + CPUMAP_HARD);
+  if (flags & (<u32>XEN_VCPUAFFINITY_HARD)) {
+    const error = readBitmap(u + DOMCTL_VCPUAFFINITY_CPUMAP_HARD);
     if (error) return error;
     hard = bitmapValue;
     // A vCPU that may run nowhere would never run again.
     if (!(hard & onlinePcpus()) || v.savedAffinity) return -EINVAL;
   }
-  if (flags & (<u32>abi.VCPUAFFINITY_SOFT)) {
-    const error = readBitmap(u + CPUMAP_SOFT);
+  if (flags & (<u32>XEN_VCPUAFFINITY_SOFT)) {
+    const error = readBitmap(u + DOMCTL_VCPUAFFINITY_CPUMAP_SOFT);
     if (error) return error;
     soft = bitmapValue;
   }
   v.hardAffinity = hard;
   v.softAffinity = soft;
   vcpuMigrate(v);
-  if (flags & (<u32>abi.VCPUAFFINITY_HARD) && writeBitmap(u + CPUMAP_HARD, hard & onlinePcpus())) return -EFAULT;
-  if (flags & (<u32>abi.VCPUAFFINITY_SOFT) && writeBitmap(u + CPUMAP_SOFT, soft & hard & onlinePcpus())) return -EFAULT;
+  if (flags & (<u32>XEN_VCPUAFFINITY_HARD) && writeBitmap(u + DOMCTL_VCPUAFFINITY_CPUMAP_HARD, hard & onlinePcpus()))
+    return -EFAULT;
+  if (
+    flags & (<u32>XEN_VCPUAFFINITY_SOFT) &&
+    writeBitmap(u + DOMCTL_VCPUAFFINITY_CPUMAP_SOFT, soft & hard & onlinePcpus())
+  )
+    return -EFAULT;
   return 0;
 }
 
 export function getVcpuAffinity(d: Domain, u: usize): i32 {
   const v = vcpuOf(d, load<u32>(u));
   if (!v) return load<u32>(u) >= d.maxVcpus ? -EINVAL : -ESRCH;
-  const flags = load<u32>(u, 4);
+  const flags = load<u32>(u, DOMCTL_VCPUAFFINITY_FLAGS);
   if (!(flags & 3) || flags & ~(<u32>7)) return -EINVAL;
-  if (flags & (<u32>abi.VCPUAFFINITY_HARD) && writeBitmap(u + CPUMAP_HARD, v.hardAffinity)) return -EFAULT;
-  if (flags & (<u32>abi.VCPUAFFINITY_SOFT) && writeBitmap(u + CPUMAP_SOFT, v.softAffinity)) return -EFAULT;
+  if (flags & (<u32>XEN_VCPUAFFINITY_HARD) && writeBitmap(u + DOMCTL_VCPUAFFINITY_CPUMAP_HARD, v.hardAffinity))
+    return -EFAULT;
+  if (flags & (<u32>XEN_VCPUAFFINITY_SOFT) && writeBitmap(u + DOMCTL_VCPUAFFINITY_CPUMAP_SOFT, v.softAffinity))
+    return -EFAULT;
   return 0;
 }
 
@@ -119,7 +137,7 @@ export function sendTrigger(d: Domain, trigger: u32, vcpu: u32): i32 {
   if (vcpu >= d.maxVcpus) return -EINVAL;
   const v = vcpuOf(d, vcpu);
   if (!v) return -ESRCH;
-  if (trigger != <u32>abi.SENDTRIGGER_NMI || !runsOnPcpus(d)) return -ENOSYS;
+  if (trigger != <u32>XEN_DOMCTL_SENDTRIGGER_NMI || !runsOnPcpus(d)) return -ENOSYS;
   atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("nmiPending"), 1);
   vcpuKick(v);
   return 0;

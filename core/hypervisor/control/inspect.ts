@@ -4,7 +4,7 @@
  */
 import { entryAt, mappedBy } from "../../machine/cpu/paging/walk";
 import * as abi from "../abi/inspect";
-import { EAGAIN, EFAULT, EINVAL, ENOENT, ENOSYS, ESRCH } from "../abi/errno";
+import { EAGAIN, EFAULT, EINVAL, ENOENT, ENOSYS, ESRCH } from "../../abi/errno";
 import { Domain, currentVcpu, domainById } from "../domain/domain";
 import { TO_WRITE, typeOf } from "../guest/type";
 import { inspectPort } from "../event/report";
@@ -57,7 +57,7 @@ function sizeOf(command: u32): u32 {
     case abi.INSPECT_walk:
       return abi.WALK_SIZE;
     case abi.INSPECT_frame:
-      return abi.FRAME_SIZE;
+      return abi.FRAME_INSPECT_SIZE;
     case abi.INSPECT_read:
     case abi.INSPECT_read_machine:
       return abi.READ_SIZE;

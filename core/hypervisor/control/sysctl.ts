@@ -1,8 +1,8 @@
 /** HYPERVISOR_sysctl: what the toolstack asks of the host. */
-import { EACCES, EFAULT, EINVAL, ENOENT, ENOSYS, EOPNOTSUPP, EPERM } from "../abi/errno";
-import { INFO_SIZE } from "../abi/domctl";
-import * as abi from "../abi/sysctl";
-import { NR_HYPERCALLS } from "../abi/xen";
+import { DOMCTL_GETDOMAININFO_SIZE, XEN_SCHEDULER_CREDIT } from "../../abi/domctl";
+import { EACCES, EFAULT, EINVAL, ENOENT, ENOSYS, EOPNOTSUPP, EPERM } from "../../abi/errno";
+import * as abi from "../../abi/sysctl";
+import { NR_HYPERCALLS } from "../abi/native";
 import { conringClear, conringConsumer, conringProducer, conringRead } from "../console/conring";
 import { ROOT_CONSOLE_LOCK } from "../console/console";
 import {
@@ -27,7 +27,7 @@ import { textTo } from "../hypercall/xen_version";
 import { freePages } from "../memory/buddy";
 import { ROOT_CLAIMED_PAGES, totalFrames } from "../memory/frames";
 import { systemTime } from "../sched/clock";
-import { TIMESLICE_NS, XEN_SCHEDULER_CREDIT } from "../sched/credit";
+import { TIMESLICE_NS } from "../sched/credit";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { PCPU_CONTROL, Pcpu, onlinePcpus, pcpuAt, pcpuCount, self, threadScratch } from "../sched/pcpu";
 import { writeBitmap } from "./bitmap";
@@ -39,7 +39,7 @@ let copyBack: bool = false;
 export function doSysctl(arg: u64): i64 {
   const op = changetype<usize>(self) + PCPU_CONTROL;
   if (!copyFromGuest(op, arg, abi.SYSCTL_SIZE)) return -EFAULT;
-  if (load<u32>(op, 4) != <u32>abi.XEN_SYSCTL_INTERFACE_VERSION) return -EACCES;
+  if (load<u32>(op, abi.SYSCTL_INTERFACE_VERSION) != <u32>abi.XEN_SYSCTL_INTERFACE_VERSION) return -EACCES;
   if (!isPrivileged(currentVcpu.domain)) return -EPERM;
   copyBack = true;
   const result = operation(load<u32>(op), op + abi.SYSCTL_U);
@@ -65,9 +65,9 @@ function operation(command: u32, u: usize): i32 {
     case abi.XEN_SYSCTL_getcpuinfo:
       return cpuInfo(u);
     case abi.XEN_SYSCTL_availheap: {
-      const node = load<i32>(u, 8);
+      const node = load<i32>(u, abi.SYSCTL_AVAILHEAP_NODE);
       if (node != -1 && node != 0) return -EINVAL;
-      store<u64>(u, (<u64>freePages()) << 12, 16);
+      store<u64>(u, (<u64>freePages()) << 12, abi.SYSCTL_AVAILHEAP_AVAIL_BYTES);
       return 0;
     }
     case abi.XEN_SYSCTL_cputopoinfo:
@@ -85,12 +85,12 @@ function operation(command: u32, u: usize): i32 {
 
 /** Copies the console ring out in parts, each under the lock; what is overwritten meanwhile is skipped. */
 function readConsole(u: usize): i32 {
-  const buffer = load<u64>(u, abi.READCONSOLE_BUFFER);
-  const room = load<u32>(u, abi.READCONSOLE_COUNT);
+  const buffer = load<u64>(u, abi.SYSCTL_READCONSOLE_BUFFER);
+  const room = load<u32>(u, abi.SYSCTL_READCONSOLE_COUNT);
   const part = threadScratch();
   let index = conringConsumer();
-  if (load<u8>(u, abi.READCONSOLE_INCREMENTAL)) {
-    const wanted = load<u32>(u, abi.READCONSOLE_INDEX);
+  if (load<u8>(u, abi.SYSCTL_READCONSOLE_INCREMENTAL)) {
+    const wanted = load<u32>(u, abi.SYSCTL_READCONSOLE_INDEX);
     // An index from before the oldest byte (or from nowhere) starts at the oldest.
     if (<i32>(wanted - index) > 0) index = wanted;
     if (<i32>(conringProducer() - index) < 0) index = conringProducer();
@@ -108,46 +108,50 @@ function readConsole(u: usize): i32 {
     index += length;
     done += length;
   }
-  if (load<u8>(u, abi.READCONSOLE_CLEAR)) {
+  if (load<u8>(u, abi.SYSCTL_READCONSOLE_CLEAR)) {
     spinLock(ROOT_CONSOLE_LOCK);
     conringClear();
     spinUnlock(ROOT_CONSOLE_LOCK);
   }
-  store<u32>(u, done, abi.READCONSOLE_COUNT);
-  store<u32>(u, index, abi.READCONSOLE_INDEX);
+  store<u32>(u, done, abi.SYSCTL_READCONSOLE_COUNT);
+  store<u32>(u, index, abi.SYSCTL_READCONSOLE_INDEX);
   return 0;
 }
 
 function physInfo(u: usize): i32 {
-  memory.fill(u, 0, abi.PHYSINFO_SIZE);
-  store<u32>(u, 1);
-  store<u32>(u, pcpuCount(), 4);
-  store<u32>(u, pcpuCount(), 8);
-  store<u32>(u, pcpuCount() - 1, 12);
-  store<u32>(u, 1, 16);
-  store<u32>(u, 1_000_000, 24);
-  store<u32>(u, abi.PHYSCAP_pv | abi.PHYSCAP_gnttab_v1 | abi.PHYSCAP_gnttab_v2, 28);
-  store<u64>(u, totalFrames(), 40);
-  store<u64>(u, freePages(), 48);
-  store<u64>(u, atomic.load<u32>(ROOT_CLAIMED_PAGES), 64);
-  store<u64>(u, <u64>totalFrames() - 1, 72);
+  memory.fill(u, 0, abi.SYSCTL_PHYSINFO_SIZE);
+  store<u32>(u, 1, abi.SYSCTL_PHYSINFO_THREADS_PER_CORE);
+  store<u32>(u, pcpuCount(), abi.SYSCTL_PHYSINFO_CORES_PER_SOCKET);
+  store<u32>(u, pcpuCount(), abi.SYSCTL_PHYSINFO_NR_CPUS);
+  store<u32>(u, pcpuCount() - 1, abi.SYSCTL_PHYSINFO_MAX_CPU_ID);
+  store<u32>(u, 1, abi.SYSCTL_PHYSINFO_NR_NODES);
+  store<u32>(u, 1_000_000, abi.SYSCTL_PHYSINFO_CPU_KHZ);
+  store<u32>(
+    u,
+    abi.XEN_SYSCTL_PHYSCAP_pv | abi.XEN_SYSCTL_PHYSCAP_gnttab_v1 | abi.XEN_SYSCTL_PHYSCAP_gnttab_v2,
+    abi.SYSCTL_PHYSINFO_CAPABILITIES,
+  );
+  store<u64>(u, totalFrames(), abi.SYSCTL_PHYSINFO_TOTAL_PAGES);
+  store<u64>(u, freePages(), abi.SYSCTL_PHYSINFO_FREE_PAGES);
+  store<u64>(u, atomic.load<u32>(ROOT_CLAIMED_PAGES), abi.SYSCTL_PHYSINFO_OUTSTANDING_PAGES);
+  store<u64>(u, <u64>totalFrames() - 1, abi.SYSCTL_PHYSINFO_MAX_MFN);
   return 0;
 }
 
 function domainInfoList(u: usize): i32 {
-  const first = <u32>load<u16>(u);
-  const most = load<u32>(u, 4);
-  const buffer = load<u64>(u, 8);
+  const first = <u32>load<u16>(u, abi.SYSCTL_GETDOMAININFOLIST_FIRST_DOMAIN);
+  const most = load<u32>(u, abi.SYSCTL_GETDOMAININFOLIST_MAX_DOMAINS);
+  const buffer = load<u64>(u, abi.SYSCTL_GETDOMAININFOLIST_BUFFER);
   const info = threadScratch();
   let count: u32 = 0;
   for (let each = domainList(); each && count < most; each = changetype<Domain>(each).next) {
     const d = changetype<Domain>(each);
     if (d.domid < first) continue;
     writeDomainInfo(d, info);
-    if (!copyToGuest(buffer + <u64>count * INFO_SIZE, info, INFO_SIZE)) return -EFAULT;
+    if (!copyToGuest(buffer + <u64>count * DOMCTL_GETDOMAININFO_SIZE, info, DOMCTL_GETDOMAININFO_SIZE)) return -EFAULT;
     count++;
   }
-  store<u32>(u, count, 16);
+  store<u32>(u, count, abi.SYSCTL_GETDOMAININFOLIST_NUM_DOMAINS);
   return 0;
 }
 
@@ -159,23 +163,26 @@ function idleTime(p: Pcpu): u64 {
 }
 
 function cpuInfo(u: usize): i32 {
-  const count = min<u32>(load<u32>(u), pcpuCount());
-  const info = load<u64>(u, 8);
-  for (let i: u32 = 0; i < count; i++) if (!writeGuest64(info + <u64>i * 8, idleTime(pcpuAt(i)))) return -EFAULT;
-  store<u32>(u, count, 16);
+  const count = min<u32>(load<u32>(u, abi.SYSCTL_GETCPUINFO_MAX_CPUS), pcpuCount());
+  const info = load<u64>(u, abi.SYSCTL_GETCPUINFO_INFO);
+  for (let i: u32 = 0; i < count; i++)
+    if (!writeGuest64(info + <u64>i * abi.SYSCTL_CPUINFO_SIZE, idleTime(pcpuAt(i)))) return -EFAULT;
+  store<u32>(u, count, abi.SYSCTL_GETCPUINFO_NR_CPUS);
   return 0;
 }
 
 function cpuTopology(u: usize): i32 {
-  const topology = load<u64>(u, 8);
+  const topology = load<u64>(u, abi.SYSCTL_CPUTOPOINFO_CPUTOPO);
   if (!topology) {
-    store<u32>(u, pcpuCount());
+    store<u32>(u, pcpuCount(), abi.SYSCTL_CPUTOPOINFO_NUM_CPUS);
     return 0;
   }
   const count = min<u32>(load<u32>(u), pcpuCount());
   for (let i: u32 = 0; i < count; i++) {
-    const at = topology + <u64>i * 12;
-    if (!writeGuest32(at, i) || !writeGuest32(at + 4, 0) || !writeGuest32(at + 8, 0)) return -EFAULT;
+    const at = topology + <u64>i * abi.SYSCTL_CPUTOPO_SIZE;
+    if (!writeGuest32(at + abi.SYSCTL_CPUTOPO_CORE, i)) return -EFAULT;
+    if (!writeGuest32(at + abi.SYSCTL_CPUTOPO_SOCKET, 0)) return -EFAULT;
+    if (!writeGuest32(at + abi.SYSCTL_CPUTOPO_NODE, 0)) return -EFAULT;
   }
   store<u32>(u, count);
   return 0;
@@ -183,11 +190,11 @@ function cpuTopology(u: usize): i32 {
 
 function numaInfo(u: usize): i32 {
   const room = load<u32>(u);
-  const sizes = load<u64>(u, 8);
-  const distance = load<u64>(u, 16);
+  const sizes = load<u64>(u, abi.SYSCTL_NUMAINFO_MEMINFO);
+  const distance = load<u64>(u, abi.SYSCTL_NUMAINFO_DISTANCE);
   if (room && sizes) {
-    if (!writeGuest64(sizes, (<u64>totalFrames()) << 12) || !writeGuest64(sizes + 8, (<u64>freePages()) << 12))
-      return -EFAULT;
+    if (!writeGuest64(sizes + abi.SYSCTL_MEMINFO_MEMSIZE, (<u64>totalFrames()) << 12)) return -EFAULT;
+    if (!writeGuest64(sizes + abi.SYSCTL_MEMINFO_MEMFREE, (<u64>freePages()) << 12)) return -EFAULT;
   }
   if (room && distance && !writeGuest32(distance, 10)) return -EFAULT;
   store<u32>(u, 1);
@@ -196,36 +203,38 @@ function numaInfo(u: usize): i32 {
 
 function cpupool(u: usize): i32 {
   switch (load<u32>(u)) {
-    case abi.CPUPOOL_OP_INFO: {
+    case abi.XEN_SYSCTL_CPUPOOL_OP_INFO: {
       // The pool asked for, or the next higher one: there is pool 0.
-      if (load<u32>(u, 4) > 0) return -ENOENT;
+      if (load<u32>(u, abi.SYSCTL_CPUPOOL_OP_CPUPOOL_ID) > 0) return -ENOENT;
       let domains: u32 = 0;
       for (let each = domainList(); each; each = changetype<Domain>(each).next) domains++;
-      store<u32>(u, 0, 4);
-      store<u32>(u, XEN_SCHEDULER_CREDIT, 8);
-      store<u32>(u, domains, 20);
-      return writeBitmap(u + 24, onlinePcpus());
+      store<u32>(u, 0, abi.SYSCTL_CPUPOOL_OP_CPUPOOL_ID);
+      store<u32>(u, XEN_SCHEDULER_CREDIT, abi.SYSCTL_CPUPOOL_OP_SCHED_ID);
+      store<u32>(u, domains, abi.SYSCTL_CPUPOOL_OP_N_DOM);
+      return writeBitmap(u + abi.SYSCTL_CPUPOOL_OP_CPUMAP, onlinePcpus());
     }
-    case abi.CPUPOOL_OP_FREEINFO:
-      return writeBitmap(u + 24, 0);
+    case abi.XEN_SYSCTL_CPUPOOL_OP_FREEINFO:
+      return writeBitmap(u + abi.SYSCTL_CPUPOOL_OP_CPUMAP, 0);
     default:
       return -EOPNOTSUPP;
   }
 }
 
 function scheduler(u: usize): i32 {
-  if (load<u32>(u) != 0 || load<u32>(u, 4) != XEN_SCHEDULER_CREDIT) return -EINVAL;
-  // putinfo 0, getinfo 1: the slice is fixed.
-  if (load<u32>(u, 8) != 1) return -EOPNOTSUPP;
-  store<u32>(u, <u32>(TIMESLICE_NS / 1_000_000), 16);
-  store<u32>(u, 0, 20);
-  store<u32>(u, 0, 24);
+  if (load<u32>(u, abi.SYSCTL_SCHEDULER_OP_CPUPOOL_ID) != 0) return -EINVAL;
+  if (load<u32>(u, abi.SYSCTL_SCHEDULER_OP_SCHED_ID) != XEN_SCHEDULER_CREDIT) return -EINVAL;
+  // The slice is fixed.
+  if (load<u32>(u, abi.SYSCTL_SCHEDULER_OP_CMD) != abi.XEN_SYSCTL_SCHEDOP_getinfo) return -EOPNOTSUPP;
+  const credit = u + abi.SYSCTL_SCHEDULER_OP_U;
+  store<u32>(credit, <u32>(TIMESLICE_NS / 1_000_000), abi.SYSCTL_CREDIT_SCHEDULE_TSLICE_MS);
+  store<u32>(credit, 0, abi.SYSCTL_CREDIT_SCHEDULE_RATELIMIT_US);
+  store<u32>(credit, 0, abi.SYSCTL_CREDIT_SCHEDULE_VCPU_MIGR_DELAY_US);
   return 0;
 }
 
 function debugKeys(u: usize): i32 {
-  const keys = load<u64>(u);
-  const count = load<u32>(u, 8);
+  const keys = load<u64>(u, abi.SYSCTL_DEBUG_KEYS_KEYS);
+  const count = load<u32>(u, abi.SYSCTL_DEBUG_KEYS_NR_KEYS);
   for (let i: u32 = 0; i < count && i < 64; i++) {
     clearGuestFault();
     const key = readGuest8(keys + i);
@@ -238,16 +247,16 @@ function debugKeys(u: usize): i32 {
 /** Counters: hypercalls by number over all domains, context switches and IPIs by pCPU. */
 function perfCounters(u: usize): i32 {
   const values = <u32>NR_HYPERCALLS + 2 * pcpuCount();
-  if (load<u32>(u) == <u32>abi.PERFCOP_reset) return resetCounters();
-  if (load<u32>(u) != <u32>abi.PERFCOP_query) return -EINVAL;
-  store<u32>(u, 3, 4);
-  store<u32>(u, values, 8);
-  const descriptions = load<u64>(u, 16);
-  const at = load<u64>(u, 24);
+  if (load<u32>(u) == <u32>abi.XEN_SYSCTL_PERFCOP_reset) return resetCounters();
+  if (load<u32>(u) != <u32>abi.XEN_SYSCTL_PERFCOP_query) return -EINVAL;
+  store<u32>(u, 3, abi.SYSCTL_PERFC_OP_NR_COUNTERS);
+  store<u32>(u, values, abi.SYSCTL_PERFC_OP_NR_VALS);
+  const descriptions = load<u64>(u, abi.SYSCTL_PERFC_OP_DESC);
+  const at = load<u64>(u, abi.SYSCTL_PERFC_OP_VAL);
   if (!descriptions || !at) return 0;
   if (!describe(descriptions, "hypercalls", NR_HYPERCALLS)) return -EFAULT;
-  if (!describe(descriptions + abi.PERFC_DESC_SIZE, "context switches", pcpuCount())) return -EFAULT;
-  if (!describe(descriptions + 2 * abi.PERFC_DESC_SIZE, "IPIs", pcpuCount())) return -EFAULT;
+  if (!describe(descriptions + abi.SYSCTL_PERFC_DESC_SIZE, "context switches", pcpuCount())) return -EFAULT;
+  if (!describe(descriptions + 2 * abi.SYSCTL_PERFC_DESC_SIZE, "IPIs", pcpuCount())) return -EFAULT;
   let next = at;
   for (let i: u32 = 0; i < <u32>NR_HYPERCALLS; i++, next += 4) {
     let sum: u64 = 0;
@@ -264,7 +273,11 @@ function perfCounters(u: usize): i32 {
 function describe(guest: u64, name: string, values: u32): bool {
   const text = threadScratch();
   const length = textTo(text, name);
-  return clearGuest(guest, 80) && copyToGuest(guest, text, length) && writeGuest32(guest + 80, values);
+  return (
+    clearGuest(guest, abi.SYSCTL_PERFC_DESC_NR_VALS) &&
+    copyToGuest(guest, text, length) &&
+    writeGuest32(guest + abi.SYSCTL_PERFC_DESC_NR_VALS, values)
+  );
 }
 
 function resetCounters(): i32 {

@@ -7,7 +7,7 @@
  * Vcpu: two adjacent pages. Fields below, then the engine's CpuState at VCPU_CPU, then arrays at fixed offsets.
  * The first fields of both are read by watchers (abi/native.ts has their offsets): keep their places.
  */
-import { DOMID_FIRST_RESERVED } from "../abi/xen";
+import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { HYPERVISOR_ROOT } from "../memory/root";
 
 // ---- hypervisor root words ---------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ export class Domain {
   nativeMapsUsed: u32;
   nativeMapsLive: u32;
 
-  // -- watchdogs: two per domain (SCHEDOP_watchdog); Timer structures (sched/timer.ts), 48 bytes each, 8-aligned --
+  // -- watchdogs: two per domain (SCHEDOP_watchdog); Timer structures (sched/timer.ts) --
   watchdogInUse: u32;
 }
 export const SHUTDOWN_CODE_INVALID: u32 = 0xffffffff;
@@ -203,13 +203,8 @@ export const GUEST_TS: u32 = 8;
 /** setvcpucontext was done (Xen's is_initialised). */
 export const GUEST_INITIALISED: u32 = 16;
 
-export const RUNSTATE_running: u32 = 0;
-export const RUNSTATE_runnable: u32 = 1;
-export const RUNSTATE_blocked: u32 = 2;
-export const RUNSTATE_offline: u32 = 3;
-
 /** The engine's structure (core/machine/cpu/state.ts) inside the Vcpu. */
-const VCPU_CPU: usize = 0x800;
+export const VCPU_CPU: usize = 0x800;
 /** 16 x u32: frames of the guest's GDT (their type reference is held), by page. */
 export const VCPU_GDT_FRAMES: usize = 0xc80;
 /** 24 x u32: port bound to each VIRQ, 0 = none. */
@@ -225,9 +220,6 @@ export const VCPU_EXIT_COUNTS: usize = 0xe00;
 export const VCPU_PAGE_FAULT_COUNT: usize = 0xe40;
 /** 256 x 16 bytes of struct trap_info by vector: u8 vector, u8 flags, u16 cs, 4 bytes, u64 address. */
 export const VCPU_TRAPS: usize = 0x1000;
-export const TRAP_INFO_FLAGS: usize = 1;
-export const TRAP_INFO_CS: usize = 2;
-export const TRAP_INFO_ADDRESS: usize = 8;
 export const VCPU_PAGE_ORDER: u32 = 1;
 
 

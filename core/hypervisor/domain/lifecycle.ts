@@ -1,17 +1,23 @@
 /** Birth, shutdown and crash of domains. Their end is in teardown.ts. */
 import { GuestType, hasPageTables, runsOnPcpus, typeOf } from "../guest/type";
 import { BOOT_POWER, POWER_OFF, POWER_REBOOT } from "../../machine/layout";
-import { EINVAL, ENOMEM, EEXIST } from "../abi/errno";
-import { SHUTDOWN_crash, SHUTDOWN_poweroff, SHUTDOWN_reboot, SHUTDOWN_suspend, SHUTDOWN_watchdog } from "../abi/sched";
+import { XEN_LEGACY_MAX_VCPUS } from "../../abi/arch_x86";
 import {
-  CREATE_GRANT_OPTS,
-  CREATE_MAX_EVTCHN_PORT,
-  CREATE_MAX_GRANT_FRAMES,
-  CREATE_MAX_MAPTRACK_FRAMES,
-  CREATE_MAX_VCPUS,
-} from "../abi/domctl";
-import { DOMID_INVALID } from "../abi/memory";
-import { DOMID_FIRST_RESERVED, LEGACY_MAX_VCPUS, VCPU_INFO_SIZE, VIRQ_DOM_EXC } from "../abi/xen";
+  DOMCTL_CREATEDOMAIN_GRANT_OPTS,
+  DOMCTL_CREATEDOMAIN_MAX_EVTCHN_PORT,
+  DOMCTL_CREATEDOMAIN_MAX_GRANT_FRAMES,
+  DOMCTL_CREATEDOMAIN_MAX_MAPTRACK_FRAMES,
+  DOMCTL_CREATEDOMAIN_MAX_VCPUS,
+} from "../../abi/domctl";
+import { EEXIST, EINVAL, ENOMEM } from "../../abi/errno";
+import {
+  SHUTDOWN_crash,
+  SHUTDOWN_poweroff,
+  SHUTDOWN_reboot,
+  SHUTDOWN_suspend,
+  SHUTDOWN_watchdog,
+} from "../../abi/sched";
+import { DOMID_FIRST_RESERVED, DOMID_INVALID, VCPU_INFO_SIZE, VIRQ_DOM_EXC } from "../../abi/xen";
 import { LOG_DEFAULT } from "../abi/log";
 import { logBegin, logDec, logEnd, logText, log } from "../console/console";
 import { ROOT_NOREBOOT } from "../boot/options";
@@ -61,7 +67,7 @@ export { MAX_VCPUS };
 const DEFAULT_GRANT_FRAMES: u32 = 64;
 const DEFAULT_MAPTRACK_FRAMES: u32 = 1024;
 
-/** Of CREATE_GRANT_OPTS: the newest version of grant tables that the domain may use. */
+/** Of DOMCTL_CREATEDOMAIN_GRANT_OPTS: the newest version of grant tables that the domain may use. */
 const GRANT_VERSION: u32 = 15;
 
 /** Why the last createDomain failed: a positive errno. */
@@ -90,7 +96,7 @@ export const ANY_DOMID: u32 = DOMID_INVALID;
 export function createDomain(wanted: u32, type: GuestType, flags: u32, config: usize): Domain | null {
   const domid = wanted == ANY_DOMID ? freeDomid() : wanted;
   if (domid == 0 && wanted == ANY_DOMID) return failed(ENOMEM);
-  const maxVcpus = load<u32>(config, CREATE_MAX_VCPUS);
+  const maxVcpus = load<u32>(config, DOMCTL_CREATEDOMAIN_MAX_VCPUS);
   if (domainById(domid)) return failed(EEXIST);
   if (maxVcpus == 0 || maxVcpus > MAX_VCPUS) return failed(EINVAL);
   const page = allocXenheapPages(DOMAIN_PAGE_ORDER);
@@ -109,10 +115,10 @@ export function createDomain(wanted: u32, type: GuestType, flags: u32, config: u
   d.weight = DEFAULT_WEIGHT;
   d.target = -1;
   initTsc(d);
-  d.maxGrantFrames = load<i32>(config, CREATE_MAX_GRANT_FRAMES);
-  d.maxMaptrackFrames = load<i32>(config, CREATE_MAX_MAPTRACK_FRAMES);
-  d.grantVersion = load<u32>(config, CREATE_GRANT_OPTS) & GRANT_VERSION;
-  d.evtchnMaxPort = load<u32>(config, CREATE_MAX_EVTCHN_PORT);
+  d.maxGrantFrames = load<i32>(config, DOMCTL_CREATEDOMAIN_MAX_GRANT_FRAMES);
+  d.maxMaptrackFrames = load<i32>(config, DOMCTL_CREATEDOMAIN_MAX_MAPTRACK_FRAMES);
+  d.grantVersion = load<u32>(config, DOMCTL_CREATEDOMAIN_GRANT_OPTS) & GRANT_VERSION;
+  d.evtchnMaxPort = load<u32>(config, DOMCTL_CREATEDOMAIN_MAX_EVTCHN_PORT);
   d.consoleLine = changetype<usize>(d) + DOMAIN_CONSOLE_LINE;
   const memoryFlags = (flags & DOMAIN_PRIVILEGED ? MEM_PRIVILEGED : 0) | (hasPageTables(d) ? MEM_PAGE_TABLES : 0);
   if (!memoryDomainCreate(domid, 0, memoryFlags)) {
@@ -194,7 +200,7 @@ export function createVcpu(d: Domain, vcpuId: u32): i32 {
   v.domain = d;
   v.pauseFlags = runsOnPcpus(d) ? VPF_down : 0;
   // vCPUs without a place in the shared info page have none until they register one.
-  v.vcpuInfo = vcpuId < <u32>LEGACY_MAX_VCPUS ? d.sharedInfo + vcpuId * VCPU_INFO_SIZE : 0;
+  v.vcpuInfo = vcpuId < <u32>XEN_LEGACY_MAX_VCPUS ? d.sharedInfo + vcpuId * VCPU_INFO_SIZE : 0;
   schedInitVcpu(v);
   let error = evtchnVcpuInit(v);
   if (!error) error = typeOf(d).initVcpu(v);

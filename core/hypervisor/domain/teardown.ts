@@ -3,8 +3,8 @@
  * vCPUs' references, then its memory. What others still hold (grants they mapped) keeps it as a zombie, "dying", until
  * they let go; then it disappears, and its structures are reused after a grace time.
  */
-import { ERESTART } from "../abi/errno";
-import { VIRQ_DOM_EXC } from "../abi/xen";
+import { ERESTART } from "../../abi/errno";
+import { VIRQ_DOM_EXC } from "../../abi/xen";
 import { evtchnDomainDestroy, evtchnDomainFree, sendGlobalVirq } from "../event/channels";
 import { freeXenheapPages } from "../memory/allocator";
 import { DomainMemory, MEM_DYING } from "../memory/domain_memory";

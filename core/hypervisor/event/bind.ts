@@ -1,6 +1,6 @@
 /** Ports get and lose their meaning. All return 0 (or a port, where they say so) or -errno; numbers as Xen 4.17. */
-import { EEXIST, EINVAL, ENOENT } from "../abi/errno";
-import { NR_VIRQS, VIRQ_DEBUG, VIRQ_TIMER } from "../abi/xen";
+import { EEXIST, EINVAL, ENOENT } from "../../abi/errno";
+import { NR_VIRQS, VIRQ_DEBUG, VIRQ_TIMER, VIRQ_XENOPROF, VIRQ_XENPMU } from "../../abi/xen";
 import { Domain, domainById, vcpuOf } from "../domain/domain";
 import { spinLock, spinUnlock } from "../sched/lock";
 import {
@@ -20,9 +20,6 @@ import {
   unlockPorts,
 } from "./port";
 import { clearPending, setPending, virqLock, virqPort } from "./send";
-
-const VIRQ_XENOPROF: u32 = 7;
-const VIRQ_XENPMU: u32 = 13;
 
 /** Belongs to the domain, not to each of its vCPUs. */
 export function virqIsGlobal(virq: u32): bool {

@@ -1,7 +1,7 @@
 /** HYPERVISOR_event_channel_op, and the birth and death of a domain's event channels. */
-import { EACCES, EAGAIN, EBUSY, EFAULT, EINVAL, ENOSYS, EPERM, ESRCH } from "../abi/errno";
-import * as abi from "../abi/event_channel";
-import { DOMID_SELF } from "../abi/xen";
+import { EACCES, EAGAIN, EBUSY, EFAULT, EINVAL, ENOSYS, EPERM, ESRCH } from "../../abi/errno";
+import * as abi from "../../abi/event_channel";
+import { DOMID_SELF } from "../../abi/xen";
 import { Domain, Vcpu, currentVcpu, domainOrSelf, isPrivileged } from "../domain/domain";
 import { continueWith, preemptCheck } from "../hypercall/continuation";
 import { copyFromGuest, copyToGuest, readGuest32, clearGuestFault, guestFault } from "../hypercall/guest_access";
@@ -155,7 +155,7 @@ export function doEventChannelOpCompat(arg: u64): i64 {
   clearGuestFault();
   const cmd = readGuest32(arg);
   if (guestFault) return -EFAULT;
-  return cmd <= <u32>abi.EVTCHNOP_unmask ? doEventChannelOp(cmd, arg + 4) : -ENOSYS;
+  return cmd <= <u32>abi.EVTCHNOP_unmask ? doEventChannelOp(cmd, arg + abi.EVTCHN_OP_U) : -ENOSYS;
 }
 
 /** A port, or the error, to the structure's field. */
@@ -169,29 +169,34 @@ function operate(cmd: u32, a: usize): i32 {
   const d = currentVcpu.domain;
   switch (cmd) {
     case abi.EVTCHNOP_alloc_unbound: {
-      const owner = subject(load<u16>(a));
+      const owner = subject(load<u16>(a, abi.EVTCHN_ALLOC_UNBOUND_DOM));
       if (!owner) return opError;
-      return port(allocUnbound(owner, domidOf(load<u16>(a, 2))), a + 4);
+      const remote = domidOf(load<u16>(a, abi.EVTCHN_ALLOC_UNBOUND_REMOTE_DOM));
+      return port(allocUnbound(owner, remote), a + abi.EVTCHN_ALLOC_UNBOUND_PORT);
     }
     case abi.EVTCHNOP_bind_interdomain: {
-      const remote = domainOrSelf(load<u16>(a));
+      const remote = domainOrSelf(load<u16>(a, abi.EVTCHN_BIND_INTERDOMAIN_REMOTE_DOM));
       if (!remote) return -ESRCH;
-      return port(bindInterdomain(d, remote, load<u32>(a, 4)), a + 8);
+      const remotePort = load<u32>(a, abi.EVTCHN_BIND_INTERDOMAIN_REMOTE_PORT);
+      return port(bindInterdomain(d, remote, remotePort), a + abi.EVTCHN_BIND_INTERDOMAIN_LOCAL_PORT);
     }
     case abi.EVTCHNOP_bind_virq:
-      return port(bindVirq(d, load<u32>(a), load<u32>(a, 4)), a + 8);
+      return port(
+        bindVirq(d, load<u32>(a, abi.EVTCHN_BIND_VIRQ_VIRQ), load<u32>(a, abi.EVTCHN_BIND_VIRQ_VCPU)),
+        a + abi.EVTCHN_BIND_VIRQ_PORT,
+      );
     case abi.EVTCHNOP_bind_ipi:
-      return port(bindIpi(d, load<u32>(a)), a + 4);
+      return port(bindIpi(d, load<u32>(a, abi.EVTCHN_BIND_IPI_VCPU)), a + abi.EVTCHN_BIND_IPI_PORT);
     case abi.EVTCHNOP_bind_pirq:
       // There are no physical interrupts to bind.
       return -EPERM;
     case abi.EVTCHNOP_close:
-      return closePort(d, load<u32>(a));
+      return closePort(d, load<u32>(a, abi.EVTCHN_CLOSE_PORT));
     case abi.EVTCHNOP_bind_vcpu:
-      return bindVcpu(d, load<u32>(a), load<u32>(a, 4));
+      return bindVcpu(d, load<u32>(a, abi.EVTCHN_BIND_VCPU_PORT), load<u32>(a, abi.EVTCHN_BIND_VCPU_VCPU));
     case abi.EVTCHNOP_status: {
-      const owner = domainOrSelf(load<u16>(a));
-      return owner ? status(owner, load<u32>(a, 4), a) : -ESRCH;
+      const owner = domainOrSelf(load<u16>(a, abi.EVTCHN_STATUS_DOM));
+      return owner ? status(owner, load<u32>(a, abi.EVTCHN_STATUS_PORT), a) : -ESRCH;
     }
     default:
       break;
@@ -207,15 +212,20 @@ function lockedOperation(d: Domain, cmd: u32, a: usize): i32 {
     case abi.EVTCHNOP_unmask:
       return portValid(d, load<u32>(a)) ? unmask(d, load<u32>(a)) : -EINVAL;
     case abi.EVTCHNOP_init_control: {
-      const error = initControl(d, load<u32>(a, 12), load<u64>(a), load<u32>(a, 8));
-      store<u8>(a, abi.EVTCHN_FIFO_LINK_BITS, 16);
+      const error = initControl(
+        d,
+        load<u32>(a, abi.EVTCHN_INIT_CONTROL_VCPU),
+        load<u64>(a, abi.EVTCHN_INIT_CONTROL_CONTROL_GFN),
+        load<u32>(a, abi.EVTCHN_INIT_CONTROL_OFFSET),
+      );
+      store<u8>(a, abi.EVTCHN_FIFO_LINK_BITS, abi.EVTCHN_INIT_CONTROL_LINK_BITS);
       return error;
     }
     case abi.EVTCHNOP_expand_array:
-      return expandArray(d, load<u64>(a));
+      return expandArray(d, load<u64>(a, abi.EVTCHN_EXPAND_ARRAY_ARRAY_GFN));
     case abi.EVTCHNOP_set_priority: {
-      const number = load<u32>(a);
-      const priority = load<u32>(a, 4);
+      const number = load<u32>(a, abi.EVTCHN_SET_PRIORITY_PORT);
+      const priority = load<u32>(a, abi.EVTCHN_SET_PRIORITY_PRIORITY);
       if (!portValid(d, number)) return -EINVAL;
       if (!usesFifo(d)) return -ENOSYS;
       if (!portUsable(portOf(d, number))) return -EACCES;
@@ -236,17 +246,17 @@ function status(d: Domain, number: u32, a: usize): i32 {
   let state: u32 = abi.EVTCHNSTAT_closed;
   if (p.state == ECS_UNBOUND) {
     state = abi.EVTCHNSTAT_unbound;
-    store<u16>(a, <u16>p.remoteDomid, 16);
+    store<u16>(a, <u16>p.remoteDomid, abi.EVTCHN_STATUS_UNBOUND_DOM);
   } else if (p.state == ECS_INTERDOMAIN) {
     state = abi.EVTCHNSTAT_interdomain;
-    store<u16>(a, <u16>p.remoteDomid, 16);
-    store<u32>(a, p.remotePort, 20);
+    store<u16>(a, <u16>p.remoteDomid, abi.EVTCHN_STATUS_INTERDOMAIN_DOM);
+    store<u32>(a, p.remotePort, abi.EVTCHN_STATUS_INTERDOMAIN_PORT);
   } else if (p.state == ECS_VIRQ) {
     state = abi.EVTCHNSTAT_virq;
-    store<u32>(a, p.virq, 16);
+    store<u32>(a, p.virq, abi.EVTCHN_STATUS_VIRQ);
   } else if (p.state == ECS_IPI) state = abi.EVTCHNSTAT_ipi;
-  store<u32>(a, state, 8);
-  store<u32>(a, p.notifyVcpu, 12);
+  store<u32>(a, state, abi.EVTCHN_STATUS_STATUS);
+  store<u32>(a, p.notifyVcpu, abi.EVTCHN_STATUS_VCPU);
   unlockPorts(d);
   return 0;
 }

@@ -1,6 +1,6 @@
 /** Do the event channels agree with each other? Domains stand still meanwhile. */
-import { EVTCHN_FIFO_PRIORITY_MIN } from "../abi/event_channel";
-import { NR_VIRQS } from "../abi/xen";
+import { EVTCHN_FIFO_PRIORITY_MIN } from "../../abi/event_channel";
+import { NR_VIRQS } from "../../abi/xen";
 import { LOG_ERR } from "../abi/log";
 import { logBegin, logDec, logEnd, logText } from "../console/console";
 import { Domain, Vcpu, domainById, domainList, vcpuOf } from "../domain/domain";

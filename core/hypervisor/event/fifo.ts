@@ -9,8 +9,12 @@
  * FIFO_LOCK (a leaf, inside the ports' or the VIRQ lock) guards tails, Port.lastQueue, Port.pending and the number of
  * pages. The pages last as long as a port is bound: resetFifo comes when none is.
  */
-import { EINVAL, ENOENT, ENOMEM, ENOSPC, EOPNOTSUPP } from "../abi/errno";
-import * as abi from "../abi/event_channel";
+import { EINVAL, ENOENT, ENOMEM, ENOSPC, EOPNOTSUPP } from "../../abi/errno";
+import {
+  EVTCHN_FIFO_CONTROL_BLOCK_HEAD,
+  EVTCHN_FIFO_CONTROL_BLOCK_READY,
+  EVTCHN_FIFO_CONTROL_BLOCK_SIZE,
+} from "../../abi/event_channel";
 import { Domain, Vcpu, vcpuOf } from "../domain/domain";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
 import { PGT_writable_page, frameAddress } from "../memory/frames";
@@ -104,11 +108,11 @@ function link(d: Domain, v: Vcpu, port: u32, p: Port, word: usize): void {
     p.lastQueue = v.vcpuId * QUEUES + priority + 1;
     const tail = tailOf(v, priority);
     const behind = load<u32>(tail) != 0 && linkBehind(d, load<u32>(tail), port);
-    if (!behind) atomic.store<u32>(control + abi.FIFO_CONTROL_HEAD + priority * 4, port);
+    if (!behind) atomic.store<u32>(control + EVTCHN_FIFO_CONTROL_BLOCK_HEAD + priority * 4, port);
     store<u32>(tail, port);
     if (!behind) {
       const ready: u32 = 1 << priority;
-      tellIt = !(atomic.or<u32>(control + abi.FIFO_CONTROL_READY, ready) & ready);
+      tellIt = !(atomic.or<u32>(control + EVTCHN_FIFO_CONTROL_BLOCK_READY, ready) & ready);
     }
   }
   spinUnlock(d.evtchnFifo + FIFO_LOCK);
@@ -140,7 +144,7 @@ export function unmaskFifo(d: Domain, v: Vcpu, port: u32): void {
 export function initControl(d: Domain, vcpu: u32, gfn: u64, offset: u32): i32 {
   const v = vcpuOf(d, vcpu);
   if (!v) return -ENOENT;
-  if (offset > 4096 - <u32>abi.FIFO_CONTROL_SIZE || offset & 7) return -EINVAL;
+  if (offset > 4096 - <u32>EVTCHN_FIFO_CONTROL_BLOCK_SIZE || offset & 7) return -EINVAL;
   if (d.dying || v.evtchnFifo) return -EINVAL;
   const queues = allocXenheapPages(0);
   const fifo = d.evtchnFifo ? 0 : allocXenheapPages(0);

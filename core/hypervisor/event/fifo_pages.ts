@@ -1,5 +1,5 @@
 /** The pages that Domain.evtchnFifo and Vcpu.evtchnFifo point at: where event words are, which guest frames are held. */
-import { EVTCHN_FIFO_LINKED } from "../abi/event_channel";
+import { EVTCHN_FIFO_LINKED } from "../../abi/event_channel";
 import { Domain, vcpuOf } from "../domain/domain";
 import { expectReference } from "../memory/expected";
 import { PGT_writable_page } from "../memory/frames";

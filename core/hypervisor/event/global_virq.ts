@@ -1,6 +1,6 @@
 /** Global virtual interrupts, and which domain each goes to: dom0, unless XEN_DOMCTL_set_virq_handler named another. */
-import { EINVAL } from "../abi/errno";
-import { NR_VIRQS } from "../abi/xen";
+import { EINVAL } from "../../abi/errno";
+import { NR_VIRQS } from "../../abi/xen";
 import { Domain, domainById, vcpuOf } from "../domain/domain";
 import { HYPERVISOR_ROOT } from "../memory/frames";
 import { virqIsGlobal } from "./bind";

@@ -5,8 +5,8 @@
  * Locks: the domain's evtchnLock guards every field of its ports; both ends' locks (in order of address) while two ports
  * are joined or parted, so whoever holds one end's lock may rely on the other end. PORT_pending is FIFO's (fifo.ts).
  */
-import { EINVAL, ENOMEM, ENOSPC } from "../abi/errno";
-import { EVTCHN_2L_NR_CHANNELS, EVTCHN_FIFO_NR_CHANNELS, EVTCHN_FIFO_PRIORITY_DEFAULT } from "../abi/event_channel";
+import { EINVAL, ENOMEM, ENOSPC } from "../../abi/errno";
+import { EVTCHN_2L_NR_CHANNELS, EVTCHN_FIFO_NR_CHANNELS, EVTCHN_FIFO_PRIORITY_DEFAULT } from "../../abi/event_channel";
 import { Domain } from "../domain/domain";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
 import { frameAddress } from "../memory/frames";

@@ -1,9 +1,9 @@
 /** What a watcher may know of a port beyond EVTCHNOP_status. Reads only. */
-import { EINVAL, ESRCH } from "../abi/errno";
-import { EVTCHN_2L_NR_CHANNELS, EVTCHN_FIFO_MASKED } from "../abi/event_channel";
+import { EINVAL, ESRCH } from "../../abi/errno";
+import { EVTCHN_2L_NR_CHANNELS, EVTCHN_FIFO_MASKED } from "../../abi/event_channel";
+import { SHARED_INFO_EVTCHN_MASK } from "../../abi/xen";
 import { PORT_BITS_fifo, PORT_BITS_masked, PORT_BITS_pending } from "../abi/native";
 import * as inspect from "../abi/inspect";
-import { SHARED_INFO_EVTCHN_MASK } from "../abi/xen";
 import { Domain, domainById } from "../domain/domain";
 import { isPendingFifo, usesFifo } from "./fifo";
 import { eventWord } from "./fifo_pages";

@@ -1,6 +1,6 @@
 /** An event reaches a port: from another port, a virtual interrupt or an IPI. */
-import { EINVAL } from "../abi/errno";
-import { VCPU_INFO_UPCALL_MASK, VCPU_INFO_UPCALL_PENDING } from "../abi/xen";
+import { EINVAL } from "../../abi/errno";
+import { VCPU_INFO_EVTCHN_UPCALL_MASK, VCPU_INFO_EVTCHN_UPCALL_PENDING } from "../../abi/xen";
 import { Domain, VCPU_VIRQ_PORTS, Vcpu, domainById, vcpuOf } from "../domain/domain";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { checkPollers, clearPendingFifo, isPendingFifo, setPendingFifo, unmaskFifo, usesFifo } from "./fifo";
@@ -101,5 +101,7 @@ export function evtchnPortPending(d: Domain, port: u32): i32 {
 /** Something is pending for the vCPU and events are not masked. */
 export function vcpuEventPending(v: Vcpu): bool {
   const info = v.vcpuInfo;
-  return info != 0 && load<u8>(info, VCPU_INFO_UPCALL_PENDING) != 0 && !load<u8>(info, VCPU_INFO_UPCALL_MASK);
+  return (
+    info != 0 && load<u8>(info, VCPU_INFO_EVTCHN_UPCALL_PENDING) != 0 && !load<u8>(info, VCPU_INFO_EVTCHN_UPCALL_MASK)
+  );
 }

@@ -1,11 +1,11 @@
 /** The 2-level ABI: pending and mask bits in shared_info, selector and upcall flag in vcpu_info. All words are the guest's to change. */
-import { EVTCHN_2L_NR_CHANNELS } from "../abi/event_channel";
+import { EVTCHN_2L_NR_CHANNELS } from "../../abi/event_channel";
 import {
   SHARED_INFO_EVTCHN_MASK,
   SHARED_INFO_EVTCHN_PENDING,
-  VCPU_INFO_PENDING_SEL,
-  VCPU_INFO_UPCALL_PENDING,
-} from "../abi/xen";
+  VCPU_INFO_EVTCHN_PENDING_SEL,
+  VCPU_INFO_EVTCHN_UPCALL_PENDING,
+} from "../../abi/xen";
 import { Domain, Vcpu } from "../domain/domain";
 import { vcpuKick } from "../sched/vcpu";
 
@@ -13,7 +13,7 @@ import { vcpuKick } from "../sched/vcpu";
 export function markEventsPending(v: Vcpu): void {
   const info = v.vcpuInfo;
   if (!info) return;
-  if (!atomic.xchg<u8>(info + VCPU_INFO_UPCALL_PENDING, 1)) vcpuKick(v);
+  if (!atomic.xchg<u8>(info + VCPU_INFO_EVTCHN_UPCALL_PENDING, 1)) vcpuKick(v);
 }
 
 // @ts-ignore: decorator
@@ -30,7 +30,7 @@ function bit(port: u32): u64 {
 function select(v: Vcpu, port: u32): void {
   if (!v.vcpuInfo) return;
   const selector = bit(port >> 6);
-  if (!(atomic.or<u64>(v.vcpuInfo + VCPU_INFO_PENDING_SEL, selector) & selector)) markEventsPending(v);
+  if (!(atomic.or<u64>(v.vcpuInfo + VCPU_INFO_EVTCHN_PENDING_SEL, selector) & selector)) markEventsPending(v);
 }
 
 /** True if the port was not pending before. */

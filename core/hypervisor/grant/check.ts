@@ -1,7 +1,7 @@
 /** The checker's look at grants: every pin of a reference is a map track's, and every handle is either used or free, once. */
-import { GNTMAP_device_map, GNTMAP_host_map, GNTMAP_readonly } from "../abi/grant_table";
+import { GNTMAP_device_map, GNTMAP_host_map, GNTMAP_readonly } from "../../abi/grant_table";
+import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { LOG_ERR } from "../abi/log";
-import { DOMID_FIRST_RESERVED } from "../abi/memory";
 import { logBegin, logDec, logEnd, logHex, logText } from "../console/console";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
 import { MAX_ORDER } from "../memory/buddy";

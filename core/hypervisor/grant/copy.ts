@@ -1,12 +1,5 @@
 /** GNTTABOP_copy: bytes between frames of the caller's own or granted ones. */
-import { DOMID_SELF } from "../abi/memory";
 import {
-  COPY_dest,
-  COPY_flags,
-  COPY_len,
-  COPY_ptr_domid,
-  COPY_ptr_offset,
-  COPY_source,
   GNTCOPY_dest_gref,
   GNTCOPY_source_gref,
   GNTMAP_host_map,
@@ -17,7 +10,14 @@ import {
   GNTST_general_error,
   GNTST_okay,
   GNTST_permission_denied,
-} from "../abi/grant_table";
+  GNTTAB_COPY_DEST,
+  GNTTAB_COPY_FLAGS,
+  GNTTAB_COPY_LEN,
+  GNTTAB_COPY_PTR_DOMID,
+  GNTTAB_COPY_PTR_OFFSET,
+  GNTTAB_COPY_SOURCE,
+} from "../../abi/grant_table";
+import { DOMID_SELF } from "../../abi/xen";
 import { currentVcpu } from "../domain/domain";
 import { invalidateCodeFrame } from "../memory/code_frames";
 import { domainMemory } from "../memory/domain_memory";
@@ -31,17 +31,17 @@ let takenMfn: u32 = 0;
 
 /** One struct gnttab_copy at `op` in hypervisor memory. GNTST_*. */
 export function copyGrant(op: usize): i32 {
-  const length = <u32>load<u16>(op, COPY_len);
-  const flags = <u32>load<u16>(op, COPY_flags);
-  const from = <u32>load<u16>(op + COPY_source, COPY_ptr_offset);
-  const to = <u32>load<u16>(op + COPY_dest, COPY_ptr_offset);
+  const length = <u32>load<u16>(op, GNTTAB_COPY_LEN);
+  const flags = <u32>load<u16>(op, GNTTAB_COPY_FLAGS);
+  const from = <u32>load<u16>(op + GNTTAB_COPY_SOURCE, GNTTAB_COPY_PTR_OFFSET);
+  const to = <u32>load<u16>(op + GNTTAB_COPY_DEST, GNTTAB_COPY_PTR_OFFSET);
   if (from + length > 4096 || to + length > 4096) return GNTST_bad_copy_arg;
   const sourceGrant = (flags & GNTCOPY_source_gref) != 0;
   const destGrant = (flags & GNTCOPY_dest_gref) != 0;
-  let status = takeSide(op + COPY_source, sourceGrant, true, from, length);
+  let status = takeSide(op + GNTTAB_COPY_SOURCE, sourceGrant, true, from, length);
   if (status != GNTST_okay) return status;
   const sourceMfn = takenMfn;
-  status = takeSide(op + COPY_dest, destGrant, false, to, length);
+  status = takeSide(op + GNTTAB_COPY_DEST, destGrant, false, to, length);
   if (status == GNTST_okay) {
     const destMfn = takenMfn;
     if (getPageType(destMfn, PGT_writable_page)) status = GNTST_general_error;
@@ -50,14 +50,14 @@ export function copyGrant(op: usize): i32 {
       invalidateCodeFrame(destMfn);
       putPageType(destMfn);
     }
-    dropSide(op + COPY_dest, destGrant, false, destMfn);
+    dropSide(op + GNTTAB_COPY_DEST, destGrant, false, destMfn);
   }
-  dropSide(op + COPY_source, sourceGrant, true, sourceMfn);
+  dropSide(op + GNTTAB_COPY_SOURCE, sourceGrant, true, sourceMfn);
   return status;
 }
 
 function sideDomain(pointer: usize): u32 {
-  const domid = <u32>load<u16>(pointer, COPY_ptr_domid);
+  const domid = <u32>load<u16>(pointer, GNTTAB_COPY_PTR_DOMID);
   return domid == <u32>DOMID_SELF ? currentVcpu.domid : domid;
 }
 
@@ -67,7 +67,7 @@ function copyUse(readonly: bool): u32 {
 
 /** Takes a reference (and pin) of one side's frame, takenMfn. */
 function takeSide(pointer: usize, grant: bool, readonly: bool, offset: u32, length: u32): i32 {
-  const own = <u32>load<u16>(pointer, COPY_ptr_domid) == <u32>DOMID_SELF;
+  const own = <u32>load<u16>(pointer, GNTTAB_COPY_PTR_DOMID) == <u32>DOMID_SELF;
   if (!own && !grant) return GNTST_permission_denied;
   const domid = sideDomain(pointer);
   if (domainMemory(domid) == null) return GNTST_bad_domain;

@@ -1,15 +1,6 @@
 /** HYPERVISOR_grant_table_op: dispatch, and the calls about tables rather than mappings. */
+import { EBUSY, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ERANGE, ESRCH } from "../../abi/errno";
 import {
-  CACHE_FLUSH_SIZE,
-  CACHE_FLUSH_length,
-  CACHE_FLUSH_offset,
-  CACHE_FLUSH_op,
-  COPY_SIZE,
-  COPY_status,
-  DUMP_SIZE,
-  DUMP_status,
-  GET_VERSION_SIZE,
-  GET_VERSION_version,
   GNTST_bad_domain,
   GNTST_bad_gntref,
   GNTST_bad_virt_addr,
@@ -30,46 +21,55 @@ import {
   GNTTABOP_transfer,
   GNTTABOP_unmap_and_replace,
   GNTTABOP_unmap_grant_ref,
+  GNTTAB_CACHE_FLUSH_LENGTH,
+  GNTTAB_CACHE_FLUSH_OFFSET,
+  GNTTAB_CACHE_FLUSH_OP,
+  GNTTAB_CACHE_FLUSH_SIZE,
+  GNTTAB_COPY_SIZE,
+  GNTTAB_COPY_STATUS,
+  GNTTAB_DUMP_TABLE_SIZE,
+  GNTTAB_DUMP_TABLE_STATUS,
+  GNTTAB_GET_STATUS_FRAMES_DOM,
+  GNTTAB_GET_STATUS_FRAMES_FRAME_LIST,
+  GNTTAB_GET_STATUS_FRAMES_NR_FRAMES,
+  GNTTAB_GET_STATUS_FRAMES_SIZE,
+  GNTTAB_GET_STATUS_FRAMES_STATUS,
+  GNTTAB_GET_VERSION_SIZE,
+  GNTTAB_GET_VERSION_VERSION,
+  GNTTAB_MAP_GRANT_REF_SIZE,
+  GNTTAB_MAP_GRANT_REF_STATUS,
   GNTTAB_NR_RESERVED_ENTRIES,
-  GRANT_V1_SIZE,
-  GRANT_V1_frame,
-  GRANT_V2_frame,
+  GNTTAB_QUERY_SIZE_MAX_NR_FRAMES,
+  GNTTAB_QUERY_SIZE_NR_FRAMES,
+  GNTTAB_QUERY_SIZE_SIZE,
+  GNTTAB_QUERY_SIZE_STATUS,
+  GNTTAB_SETUP_TABLE_FRAME_LIST,
+  GNTTAB_SETUP_TABLE_NR_FRAMES,
+  GNTTAB_SETUP_TABLE_SIZE,
+  GNTTAB_SETUP_TABLE_STATUS,
+  GNTTAB_SWAP_GRANT_REF_REF_A,
+  GNTTAB_SWAP_GRANT_REF_REF_B,
+  GNTTAB_SWAP_GRANT_REF_SIZE,
+  GNTTAB_SWAP_GRANT_REF_STATUS,
+  GNTTAB_TRANSFER_SIZE,
+  GNTTAB_TRANSFER_STATUS,
+  GNTTAB_UNMAP_AND_REPLACE_HANDLE,
+  GNTTAB_UNMAP_AND_REPLACE_NEW_ADDR,
+  GNTTAB_UNMAP_AND_REPLACE_SIZE,
+  GNTTAB_UNMAP_AND_REPLACE_STATUS,
+  GNTTAB_UNMAP_GRANT_REF_DEV_BUS_ADDR,
+  GNTTAB_UNMAP_GRANT_REF_HANDLE,
+  GNTTAB_UNMAP_GRANT_REF_SIZE,
+  GNTTAB_UNMAP_GRANT_REF_STATUS,
+  GRANT_ENTRY_V1_FRAME,
+  GRANT_ENTRY_V1_SIZE,
+  GRANT_ENTRY_V2_FULL_PAGE_FRAME,
   GTF_permit_access,
   GTF_reading,
   GTF_transitive,
   GTF_type_mask,
   GTF_writing,
-  MAP_SIZE,
-  MAP_status,
-  QUERY_SIZE,
-  QUERY_max_nr_frames,
-  QUERY_nr_frames,
-  QUERY_status,
-  REPLACE_SIZE,
-  REPLACE_handle,
-  REPLACE_new_addr,
-  REPLACE_status,
-  SETUP_SIZE,
-  SETUP_frame_list,
-  SETUP_nr_frames,
-  SETUP_status,
-  STATUS_SIZE,
-  STATUS_dom,
-  STATUS_frame_list,
-  STATUS_nr_frames,
-  STATUS_status,
-  SWAP_SIZE,
-  SWAP_ref_a,
-  SWAP_ref_b,
-  SWAP_status,
-  TRANSFER_SIZE,
-  TRANSFER_status,
-  UNMAP_SIZE,
-  UNMAP_dev_bus_addr,
-  UNMAP_handle,
-  UNMAP_status,
-} from "../abi/grant_table";
-import { EBUSY, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ERANGE, ESRCH } from "../abi/errno";
+} from "../../abi/grant_table";
 import { LOG_G_INFO } from "../abi/log";
 import { logBegin, logDec, logDomain, logEnd, logText } from "../console/console";
 import { currentVcpu } from "../domain/domain";
@@ -110,17 +110,17 @@ export function doGrantTableOp(command: u32, uop: u64, count: u32): i64 {
   if (!op) return -(<i64>ENOMEM);
   switch (operation) {
     case GNTTABOP_map_grant_ref:
-      return batch(operation, uop, count, MAP_SIZE, MAP_status);
+      return batch(operation, uop, count, GNTTAB_MAP_GRANT_REF_SIZE, GNTTAB_MAP_GRANT_REF_STATUS);
     case GNTTABOP_unmap_grant_ref:
-      return batch(operation, uop, count, UNMAP_SIZE, UNMAP_status);
+      return batch(operation, uop, count, GNTTAB_UNMAP_GRANT_REF_SIZE, GNTTAB_UNMAP_GRANT_REF_STATUS);
     case GNTTABOP_unmap_and_replace:
-      return batch(operation, uop, count, REPLACE_SIZE, REPLACE_status);
+      return batch(operation, uop, count, GNTTAB_UNMAP_AND_REPLACE_SIZE, GNTTAB_UNMAP_AND_REPLACE_STATUS);
     case GNTTABOP_copy:
-      return batch(operation, uop, count, COPY_SIZE, COPY_status);
+      return batch(operation, uop, count, GNTTAB_COPY_SIZE, GNTTAB_COPY_STATUS);
     case GNTTABOP_transfer:
-      return batch(operation, uop, count, TRANSFER_SIZE, TRANSFER_status);
+      return batch(operation, uop, count, GNTTAB_TRANSFER_SIZE, GNTTAB_TRANSFER_STATUS);
     case GNTTABOP_swap_grant_ref:
-      return batch(operation, uop, count, SWAP_SIZE, SWAP_status);
+      return batch(operation, uop, count, GNTTAB_SWAP_GRANT_REF_SIZE, GNTTAB_SWAP_GRANT_REF_STATUS);
     case GNTTABOP_setup_table:
       return count == 1 ? setupTable(uop) : -(<i64>EINVAL);
     case GNTTABOP_query_size:
@@ -169,13 +169,23 @@ function one(operation: u32, op: usize): i32 {
     case GNTTABOP_map_grant_ref:
       return mapGrantRef(op);
     case GNTTABOP_unmap_grant_ref:
-      return unmapGrantRef(load<u32>(op, UNMAP_handle), load<u64>(op), load<u64>(op, UNMAP_dev_bus_addr), 0);
+      return unmapGrantRef(
+        load<u32>(op, GNTTAB_UNMAP_GRANT_REF_HANDLE),
+        load<u64>(op),
+        load<u64>(op, GNTTAB_UNMAP_GRANT_REF_DEV_BUS_ADDR),
+        0,
+      );
     case GNTTABOP_unmap_and_replace:
-      return unmapGrantRef(load<u32>(op, REPLACE_handle), load<u64>(op), 0, load<u64>(op, REPLACE_new_addr));
+      return unmapGrantRef(
+        load<u32>(op, GNTTAB_UNMAP_AND_REPLACE_HANDLE),
+        load<u64>(op),
+        0,
+        load<u64>(op, GNTTAB_UNMAP_AND_REPLACE_NEW_ADDR),
+      );
     case GNTTABOP_copy:
       return copyGrant(op);
     case GNTTABOP_swap_grant_ref:
-      return swapRefs(load<u32>(op, SWAP_ref_a), load<u32>(op, SWAP_ref_b));
+      return swapRefs(load<u32>(op, GNTTAB_SWAP_GRANT_REF_REF_A), load<u32>(op, GNTTAB_SWAP_GRANT_REF_REF_B));
     default:
       // Page transfer is not offered (like Xen's gnttab=transfer:0): the frame stays where it is.
       return GNTST_general_error;
@@ -184,9 +194,9 @@ function one(operation: u32, op: usize): i32 {
 
 function setupTable(uop: u64): i64 {
   const op = scratch(SCRATCH_GRANT);
-  if (!copyFromGuest(op, uop, SETUP_SIZE)) return -(<i64>EFAULT);
-  store<u16>(op, <u16>setupFor(op), SETUP_status);
-  return copyToGuest(uop, op, SETUP_SIZE) ? 0 : -(<i64>EFAULT);
+  if (!copyFromGuest(op, uop, GNTTAB_SETUP_TABLE_SIZE)) return -(<i64>EFAULT);
+  store<u16>(op, <u16>setupFor(op), GNTTAB_SETUP_TABLE_STATUS);
+  return copyToGuest(uop, op, GNTTAB_SETUP_TABLE_SIZE) ? 0 : -(<i64>EFAULT);
 }
 
 function setupFor(op: usize): i32 {
@@ -194,13 +204,13 @@ function setupFor(op: usize): i32 {
   if (d == null) return GNTST_bad_domain;
   if (foreignDenied(d)) return GNTST_permission_denied;
   const t = grantTableOf(d.domid);
-  const frames = load<u32>(op, SETUP_nr_frames);
+  const frames = load<u32>(op, GNTTAB_SETUP_TABLE_NR_FRAMES);
   if (t == null || frames > t.maxFrames) return GNTST_general_error;
   spinLock(tableLock(t));
   const ok = growGrantTable(t, max<u32>(frames, t.nrFrames));
   spinUnlock(tableLock(t));
   if (!ok) return GNTST_general_error;
-  const list = load<u64>(op, SETUP_frame_list);
+  const list = load<u64>(op, GNTTAB_SETUP_TABLE_FRAME_LIST);
   const at = scratch(SCRATCH_EXTENTS);
   for (let i: u32 = 0; i < frames; i++) {
     store<u64>(at, sharedFrame(t, i));
@@ -211,7 +221,7 @@ function setupFor(op: usize): i32 {
 
 function querySize(uop: u64): i64 {
   const op = scratch(SCRATCH_GRANT);
-  if (!copyFromGuest(op, uop, QUERY_SIZE)) return -(<i64>EFAULT);
+  if (!copyFromGuest(op, uop, GNTTAB_QUERY_SIZE_SIZE)) return -(<i64>EFAULT);
   const d = domainByAnyId(load<u16>(op));
   let status: i32 = GNTST_okay;
   if (d == null) status = GNTST_bad_domain;
@@ -220,18 +230,18 @@ function querySize(uop: u64): i64 {
     const t = grantTableOf(d.domid);
     if (t == null) status = GNTST_general_error;
     else {
-      store<u32>(op, t.nrFrames, QUERY_nr_frames);
-      store<u32>(op, t.maxFrames, QUERY_max_nr_frames);
+      store<u32>(op, t.nrFrames, GNTTAB_QUERY_SIZE_NR_FRAMES);
+      store<u32>(op, t.maxFrames, GNTTAB_QUERY_SIZE_MAX_NR_FRAMES);
     }
   }
-  store<u16>(op, <u16>status, QUERY_status);
-  return copyToGuest(uop, op, QUERY_SIZE) ? 0 : -(<i64>EFAULT);
+  store<u16>(op, <u16>status, GNTTAB_QUERY_SIZE_STATUS);
+  return copyToGuest(uop, op, GNTTAB_QUERY_SIZE_SIZE) ? 0 : -(<i64>EFAULT);
 }
 
 /** A summary line on the Xen console, for control domains. */
 function dumpTable(uop: u64): i64 {
   const op = scratch(SCRATCH_GRANT);
-  if (!copyFromGuest(op, uop, DUMP_SIZE)) return -(<i64>EFAULT);
+  if (!copyFromGuest(op, uop, GNTTAB_DUMP_TABLE_SIZE)) return -(<i64>EFAULT);
   const d = domainByAnyId(load<u16>(op));
   let status: i32 = GNTST_okay;
   if (d == null) status = GNTST_bad_domain;
@@ -253,8 +263,8 @@ function dumpTable(uop: u64): i64 {
       logEnd();
     }
   }
-  store<u16>(op, <u16>status, DUMP_status);
-  return copyToGuest(uop, op, DUMP_SIZE) ? 0 : -(<i64>EFAULT);
+  store<u16>(op, <u16>status, GNTTAB_DUMP_TABLE_STATUS);
+  return copyToGuest(uop, op, GNTTAB_DUMP_TABLE_SIZE) ? 0 : -(<i64>EFAULT);
 }
 
 function setVersion(uop: u64): i64 {
@@ -297,13 +307,17 @@ function toVersion2(t: GrantTable): i32 {
     return -ENOMEM;
   }
   const kept = scratch(SCRATCH_EXTENTS);
-  memory.copy(kept, sharedEntry(t, 0), GNTTAB_NR_RESERVED_ENTRIES * GRANT_V1_SIZE);
+  memory.copy(kept, sharedEntry(t, 0), GNTTAB_NR_RESERVED_ENTRIES * GRANT_ENTRY_V1_SIZE);
   clearShared(t);
   t.version = 2;
   for (let ref: u32 = 0; ref < <u32>GNTTAB_NR_RESERVED_ENTRIES; ref++) {
-    const header = load<u32>(kept + ref * GRANT_V1_SIZE);
+    const header = load<u32>(kept + ref * GRANT_ENTRY_V1_SIZE);
     const entry = sharedEntry(t, ref);
-    store<u64>(entry, load<u32>(kept + ref * GRANT_V1_SIZE, GRANT_V1_frame), GRANT_V2_frame);
+    store<u64>(
+      entry,
+      load<u32>(kept + ref * GRANT_ENTRY_V1_SIZE, GRANT_ENTRY_V1_FRAME),
+      GRANT_ENTRY_V2_FULL_PAGE_FRAME,
+    );
     atomic.store<u16>(statusEntry(t, ref), <u16>(header & MARKS));
     atomic.store<u32>(entry, header & ~MARKS);
   }
@@ -317,7 +331,7 @@ function toVersion1(t: GrantTable): i32 {
   for (let ref: u32 = 0; ref < <u32>GNTTAB_NR_RESERVED_ENTRIES; ref++) {
     const entry = sharedEntry(t, ref);
     let header = atomic.load<u32>(entry);
-    let frame = load<u64>(entry, GRANT_V2_frame);
+    let frame = load<u64>(entry, GRANT_ENTRY_V2_FULL_PAGE_FRAME);
     const type = header & GTF_type_mask;
     if (type == <u32>GTF_transitive || (type == <u32>GTF_permit_access && frame >> 32)) return -ERANGE;
     if (type == <u32>GTF_permit_access) header |= load<u16>(statusEntry(t, ref));
@@ -325,48 +339,48 @@ function toVersion1(t: GrantTable): i32 {
       header = 0;
       frame = 0;
     }
-    store<u32>(kept + ref * GRANT_V1_SIZE, header);
-    store<u32>(kept + ref * GRANT_V1_SIZE, <u32>frame, GRANT_V1_frame);
+    store<u32>(kept + ref * GRANT_ENTRY_V1_SIZE, header);
+    store<u32>(kept + ref * GRANT_ENTRY_V1_SIZE, <u32>frame, GRANT_ENTRY_V1_FRAME);
   }
   if (!dropUnmappedStatus(t)) return -EBUSY;
   clearShared(t);
   t.version = 1;
   for (let ref: u32 = 0; ref < <u32>GNTTAB_NR_RESERVED_ENTRIES; ref++) {
     const entry = sharedEntry(t, ref);
-    store<u32>(entry, load<u32>(kept + ref * GRANT_V1_SIZE, GRANT_V1_frame), GRANT_V1_frame);
-    atomic.store<u32>(entry, load<u32>(kept + ref * GRANT_V1_SIZE));
+    store<u32>(entry, load<u32>(kept + ref * GRANT_ENTRY_V1_SIZE, GRANT_ENTRY_V1_FRAME), GRANT_ENTRY_V1_FRAME);
+    atomic.store<u32>(entry, load<u32>(kept + ref * GRANT_ENTRY_V1_SIZE));
   }
   return 0;
 }
 
 function getVersion(uop: u64): i64 {
   const op = scratch(SCRATCH_GRANT);
-  if (!copyFromGuest(op, uop, GET_VERSION_SIZE)) return -(<i64>EFAULT);
+  if (!copyFromGuest(op, uop, GNTTAB_GET_VERSION_SIZE)) return -(<i64>EFAULT);
   const d = domainByAnyId(load<u16>(op));
   if (d == null) return -(<i64>ESRCH);
   if (foreignDenied(d)) return -(<i64>EPERM);
   const t = grantTableOf(d.domid);
   if (t == null) return -(<i64>ESRCH);
-  store<u32>(op, t.version, GET_VERSION_version);
-  return copyToGuest(uop, op, GET_VERSION_SIZE) ? 0 : -(<i64>EFAULT);
+  store<u32>(op, t.version, GNTTAB_GET_VERSION_VERSION);
+  return copyToGuest(uop, op, GNTTAB_GET_VERSION_SIZE) ? 0 : -(<i64>EFAULT);
 }
 
 function getStatusFrames(uop: u64, count: u32): i64 {
   if (count != 1) return -(<i64>EINVAL);
   const op = scratch(SCRATCH_GRANT);
-  if (!copyFromGuest(op, uop, STATUS_SIZE)) return -(<i64>EFAULT);
-  store<u16>(op, <u16>statusFramesFor(op), STATUS_status);
-  return copyToGuest(uop, op, STATUS_SIZE) ? 0 : -(<i64>EFAULT);
+  if (!copyFromGuest(op, uop, GNTTAB_GET_STATUS_FRAMES_SIZE)) return -(<i64>EFAULT);
+  store<u16>(op, <u16>statusFramesFor(op), GNTTAB_GET_STATUS_FRAMES_STATUS);
+  return copyToGuest(uop, op, GNTTAB_GET_STATUS_FRAMES_SIZE) ? 0 : -(<i64>EFAULT);
 }
 
 function statusFramesFor(op: usize): i32 {
-  const d = domainByAnyId(load<u16>(op, STATUS_dom));
+  const d = domainByAnyId(load<u16>(op, GNTTAB_GET_STATUS_FRAMES_DOM));
   if (d == null) return GNTST_bad_domain;
   if (foreignDenied(d)) return GNTST_permission_denied;
   const t = grantTableOf(d.domid);
-  const frames = load<u32>(op, STATUS_nr_frames);
+  const frames = load<u32>(op, GNTTAB_GET_STATUS_FRAMES_NR_FRAMES);
   if (t == null || t.version != 2 || frames > t.nrStatusFrames) return GNTST_general_error;
-  const list = load<u64>(op, STATUS_frame_list);
+  const list = load<u64>(op, GNTTAB_GET_STATUS_FRAMES_FRAME_LIST);
   const at = scratch(SCRATCH_EXTENTS);
   for (let i: u32 = 0; i < frames; i++) {
     store<u64>(at, statusFrame(t, i));
@@ -406,12 +420,12 @@ function swapRefs(a: u32, b: u32): i32 {
 function cacheFlush(uop: u64, count: u32): i64 {
   const op = scratch(SCRATCH_GRANT);
   for (let i: u32 = 0; i < count; i++) {
-    const at = uop + <u64>i * CACHE_FLUSH_SIZE;
+    const at = uop + <u64>i * GNTTAB_CACHE_FLUSH_SIZE;
     if (i && (i & 15) == 0 && preemptCheck()) return continueWith(GNTTABOP_cache_flush, at, <u64>count - i);
-    if (!copyFromGuest(op, at, CACHE_FLUSH_SIZE)) return -(<i64>EFAULT);
-    const offset = <u32>load<u16>(op, CACHE_FLUSH_offset);
-    const length = <u32>load<u16>(op, CACHE_FLUSH_length);
-    const what = load<u32>(op, CACHE_FLUSH_op);
+    if (!copyFromGuest(op, at, GNTTAB_CACHE_FLUSH_SIZE)) return -(<i64>EFAULT);
+    const offset = <u32>load<u16>(op, GNTTAB_CACHE_FLUSH_OFFSET);
+    const length = <u32>load<u16>(op, GNTTAB_CACHE_FLUSH_LENGTH);
+    const what = load<u32>(op, GNTTAB_CACHE_FLUSH_OP);
     if (offset >= 4096 || length > 4096 || offset + length > 4096) return -(<i64>EINVAL);
     if (what & ~(<u32>0x80000003)) return -(<i64>EINVAL);
     if (length == 0 || (what & 3) == 0) continue;

@@ -15,13 +15,13 @@ import {
   GNTST_general_error,
   GNTST_no_device_space,
   GNTST_okay,
-  MAP_dev_bus_addr,
-  MAP_dom,
-  MAP_flags,
-  MAP_handle,
-  MAP_host_addr,
-  MAP_ref,
-} from "../abi/grant_table";
+  GNTTAB_MAP_GRANT_REF_DEV_BUS_ADDR,
+  GNTTAB_MAP_GRANT_REF_DOM,
+  GNTTAB_MAP_GRANT_REF_FLAGS,
+  GNTTAB_MAP_GRANT_REF_HANDLE,
+  GNTTAB_MAP_GRANT_REF_HOST_ADDR,
+  GNTTAB_MAP_GRANT_REF_REF,
+} from "../../abi/grant_table";
 import { currentVcpu } from "../domain/domain";
 import { invalidateCodeFrame } from "../memory/code_frames";
 import { currentBase } from "../memory/current";
@@ -58,9 +58,9 @@ const BOTH: u32 = GNTMAP_device_map | GNTMAP_host_map;
 
 /** One map_grant_ref at `op` (struct gnttab_map_grant_ref in hypervisor memory); fills handle and address. GNTST_*. */
 export function mapGrantRef(op: usize): i32 {
-  const flags = load<u32>(op, MAP_flags);
+  const flags = load<u32>(op, GNTTAB_MAP_GRANT_REF_FLAGS);
   if (!(flags & BOTH)) return GNTST_bad_gntref;
-  const granter = <u32>load<u16>(op, MAP_dom);
+  const granter = <u32>load<u16>(op, GNTTAB_MAP_GRANT_REF_DOM);
   if (domainMemory(granter) == null) return GNTST_bad_domain;
   const native = !hasPageTables(currentVcpu.domain);
   const domid = currentVcpu.domid;
@@ -68,7 +68,7 @@ export function mapGrantRef(op: usize): i32 {
   if (t == null) return GNTST_no_device_space;
   const handle = takeHandle(t);
   if (handle == NO_HANDLE) return GNTST_no_device_space;
-  const ref = load<u32>(op, MAP_ref);
+  const ref = load<u32>(op, GNTTAB_MAP_GRANT_REF_REF);
   const device = (flags & GNTMAP_device_map) != 0;
   const host = (flags & GNTMAP_host_map) != 0;
   const readonly = (flags & GNTMAP_readonly) != 0;
@@ -86,7 +86,7 @@ export function mapGrantRef(op: usize): i32 {
     giveHandle(t, handle);
     return GNTST_general_error;
   }
-  if (host && !native) status = mapIntoTables(load<u64>(op, MAP_host_addr), mfn, flags);
+  if (host && !native) status = mapIntoTables(load<u64>(op, GNTTAB_MAP_GRANT_REF_HOST_ADDR), mfn, flags);
   if (status != GNTST_okay) {
     dropReferences(mfn, count, readonly);
     unpinGrant(granter, ref, use);
@@ -100,8 +100,8 @@ export function mapGrantRef(op: usize): i32 {
   store<u16>(track, <u16>granter, MAPTRACK_DOMID);
   const kept = TRACK_USED | (native ? TRACK_NATIVE : 0) | use | (flags & GNTMAP_contains_pte);
   atomic.store<u16>(track + MAPTRACK_FLAGS, <u16>kept);
-  store<u64>(op, (<u64>mfn) << 12, MAP_dev_bus_addr);
-  store<u32>(op, handle, MAP_handle);
+  store<u64>(op, (<u64>mfn) << 12, GNTTAB_MAP_GRANT_REF_DEV_BUS_ADDR);
+  store<u32>(op, handle, GNTTAB_MAP_GRANT_REF_HANDLE);
   return GNTST_okay;
 }
 
@@ -216,6 +216,8 @@ export function unmapGrantRef(handle: u32, hostAddress: u64, busAddress: u64, ne
 
 /** In SCRATCH_UNMAPS: u32 handle, mfn, GNTMAP_* bits of each unmap whose entry is gone and whose pin and references are still held. */
 const POSTPONED_SIZE: usize = 12;
+const POSTPONED_MFN: usize = 4;
+const POSTPONED_RELEASE: usize = 8;
 /** As many as Xen flushes for at a time. */
 const POSTPONED_MOST: u32 = 32;
 let postponed: u32 = 0;
@@ -223,8 +225,8 @@ let postponed: u32 = 0;
 function postpone(handle: u32, mfn: u32, release: u32): void {
   const at = scratch(SCRATCH_UNMAPS) + <usize>postponed * POSTPONED_SIZE;
   store<u32>(at, handle);
-  store<u32>(at, mfn, 4);
-  store<u32>(at, release, 8);
+  store<u32>(at, mfn, POSTPONED_MFN);
+  store<u32>(at, release, POSTPONED_RELEASE);
   if (++postponed == POSTPONED_MOST) completeUnmaps();
 }
 
@@ -239,7 +241,7 @@ export function completeUnmaps(): void {
   const t = grantTableOf(currentVcpu.domid)!;
   for (let i: u32 = 0; i < postponed; i++) {
     const at = list + <usize>i * POSTPONED_SIZE;
-    endUnmap(t, load<u32>(at), load<u32>(at, 4), load<u32>(at, 8), 0, false);
+    endUnmap(t, load<u32>(at), load<u32>(at, POSTPONED_MFN), load<u32>(at, POSTPONED_RELEASE), 0, false);
   }
   postponed = 0;
 }

@@ -2,7 +2,6 @@
  * Pinning a grant: checks the granting guest's entry, marks it as being read or written, and counts who uses it. The
  * guest may not take the entry back while it is marked.
  */
-import { DOMID_SELF } from "../abi/memory";
 import {
   GNTMAP_device_map,
   GNTMAP_host_map,
@@ -12,12 +11,12 @@ import {
   GNTST_general_error,
   GNTST_no_space,
   GNTST_okay,
-  GRANT_V1_frame,
-  GRANT_V2_frame,
-  GRANT_V2_length,
-  GRANT_V2_page_off,
-  GRANT_V2_trans_domid,
-  GRANT_V2_trans_gref,
+  GRANT_ENTRY_V1_FRAME,
+  GRANT_ENTRY_V2_FULL_PAGE_FRAME,
+  GRANT_ENTRY_V2_SUB_PAGE_LENGTH,
+  GRANT_ENTRY_V2_SUB_PAGE_PAGE_OFF,
+  GRANT_ENTRY_V2_TRANSITIVE_GREF,
+  GRANT_ENTRY_V2_TRANSITIVE_TRANS_DOMID,
   GTF_permit_access,
   GTF_reading,
   GTF_readonly,
@@ -25,7 +24,8 @@ import {
   GTF_transitive,
   GTF_type_mask,
   GTF_writing,
-} from "../abi/grant_table";
+} from "../../abi/grant_table";
+import { DOMID_SELF } from "../../abi/xen";
 import { getPage } from "../memory/references";
 import { spinLock, spinUnlock } from "../sched/lock";
 import {
@@ -156,8 +156,8 @@ export function pinGrant(granter: u32, ref: u32, domid: u32, use: u32): i32 {
     const shared = sharedEntry(t, ref);
     const flags = acceptedFlags;
     if (t.version == 2 && (flags & GTF_type_mask) == <u32>GTF_transitive) {
-      const through = <u32>load<u16>(shared, GRANT_V2_trans_domid);
-      const throughRef = load<u32>(shared, GRANT_V2_trans_gref);
+      const through = <u32>load<u16>(shared, GRANT_ENTRY_V2_TRANSITIVE_TRANS_DOMID);
+      const throughRef = load<u32>(shared, GRANT_ENTRY_V2_TRANSITIVE_GREF);
       store<u16>(active, <u16>domid, ACTIVE_DOMID);
       store<u32>(active, bits, ACTIVE_PIN);
       store<u16>(active, <u16>through, ACTIVE_TRANS_DOMID);
@@ -167,7 +167,8 @@ export function pinGrant(granter: u32, ref: u32, domid: u32, use: u32): i32 {
       spinUnlock(tableLock(t));
       return pinThrough(t, ref, active, granter, through, throughRef, use);
     }
-    const frame: u64 = t.version == 1 ? <u64>load<u32>(shared, GRANT_V1_frame) : load<u64>(shared, GRANT_V2_frame);
+    const frame: u64 =
+      t.version == 1 ? <u64>load<u32>(shared, GRANT_ENTRY_V1_FRAME) : load<u64>(shared, GRANT_ENTRY_V2_FULL_PAGE_FRAME);
     const sub = t.version == 2 && (flags & GTF_sub_page) != 0;
     if (!getPage(frame, granter)) {
       clearMarks(t, ref, active);
@@ -176,8 +177,8 @@ export function pinGrant(granter: u32, ref: u32, domid: u32, use: u32): i32 {
     }
     store<u32>(active, <u32>frame, ACTIVE_MFN);
     store<u16>(active, <u16>domid, ACTIVE_DOMID);
-    store<u16>(active, sub ? load<u16>(shared, GRANT_V2_page_off) : 0, ACTIVE_START);
-    store<u16>(active, sub ? load<u16>(shared, GRANT_V2_length) : 4096, ACTIVE_LENGTH);
+    store<u16>(active, sub ? load<u16>(shared, GRANT_ENTRY_V2_SUB_PAGE_PAGE_OFF) : 0, ACTIVE_START);
+    store<u16>(active, sub ? load<u16>(shared, GRANT_ENTRY_V2_SUB_PAGE_LENGTH) : 4096, ACTIVE_LENGTH);
     store<u16>(active, DOMID_SELF, ACTIVE_TRANS_DOMID);
     store<u32>(active, sub ? 1 : 0, ACTIVE_SUB_PAGE);
     t.pinned++;

@@ -1,5 +1,5 @@
 /** What a watcher may know of a grant beyond its shared entry. Reads only. */
-import { EINVAL, ESRCH } from "../abi/errno";
+import { EINVAL, ESRCH } from "../../abi/errno";
 import * as abi from "../abi/inspect";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { ACTIVE_DOMID, ACTIVE_MFN, ACTIVE_PIN, activeEntry, grantEntries, grantTableOf, tableLock } from "./table";

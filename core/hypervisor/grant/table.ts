@@ -5,8 +5,9 @@
  * Locks: `lock` guards shared frames, version and active entries of the granting domain; `maptrackLock` the map tracks of
  * the mapping domain. Nobody holds two of either kind.
  */
-import { DOMID_XEN } from "../abi/memory";
-import { GRANT_V1_SIZE, GRANT_V2_SIZE } from "../abi/grant_table";
+import { ACTIVE_PAGES_PER_FRAME } from "../abi/native";
+import { GRANT_ENTRY_V1_SIZE, GRANT_ENTRY_V2_SIZE } from "../../abi/grant_table";
+import { DOMID_XEN } from "../../abi/xen";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
 import { DomainMemory, domainMemory } from "../memory/domain_memory";
 import { exchangeSoleHeapOwner, frameAddress, setPageOwner } from "../memory/frames";
@@ -47,7 +48,7 @@ const SHARED_OFFSET: usize = 1024;
 const STATUS_OFFSET: usize = 2048;
 
 /** Active entry, 32 bytes. */
-const ACTIVE_SIZE: u32 = 32;
+export const ACTIVE_SIZE: u32 = 32;
 /** u32: four counts of 8 bits: device read, device write, host read, host write. */
 export const ACTIVE_PIN: usize = 0;
 /** u16: who has it pinned. */
@@ -62,7 +63,6 @@ export const ACTIVE_TRANS_REF: usize = 16;
 /** u32: 1 if it covers less than the frame. */
 export const ACTIVE_SUB_PAGE: usize = 20;
 const ACTIVE_PER_PAGE: u32 = 128;
-const ACTIVE_PAGES_PER_FRAME: u32 = 4;
 
 export const PIN_DEVR: u32 = 1;
 export const PIN_DEVW: u32 = 0x100;
@@ -146,12 +146,12 @@ export function statusFrame(t: GrantTable, index: u32): u32 {
 
 /** Number of grant references the table has room for. */
 export function grantEntries(t: GrantTable): u32 {
-  const size: u32 = t.version == 1 ? GRANT_V1_SIZE : GRANT_V2_SIZE;
+  const size: u32 = t.version == 1 ? GRANT_ENTRY_V1_SIZE : GRANT_ENTRY_V2_SIZE;
   return t.nrFrames * (<u32>4096 / size);
 }
 /** Address of the guest's entry; `ref` must be below grantEntries. */
 export function sharedEntry(t: GrantTable, ref: u32): usize {
-  const at = ref * (t.version == 1 ? GRANT_V1_SIZE : GRANT_V2_SIZE);
+  const at = ref * (t.version == 1 ? GRANT_ENTRY_V1_SIZE : GRANT_ENTRY_V2_SIZE);
   return frameAddress(load<u32>(sharedSlot(t, at >> 12))) + (at & 4095);
 }
 /** Address of the u16 Xen writes reading/writing marks to: version 1's flags, version 2's status word. */
@@ -171,7 +171,7 @@ export function growGrantTable(t: GrantTable, frames: u32): bool {
   if (t.version == 2 && !growStatus(t, max<u32>(frames, t.nrFrames))) return false;
   while (t.nrFrames < frames) {
     const index = t.nrFrames;
-    for (let i: u32 = 0; i < ACTIVE_PAGES_PER_FRAME; i++) {
+    for (let i: u32 = 0; i < <u32>ACTIVE_PAGES_PER_FRAME; i++) {
       const slot = frameAddress(t.activePages) + (index * ACTIVE_PAGES_PER_FRAME + i) * 4;
       if (load<u32>(slot)) continue;
       const mfn = allocXenheapPages(0);

@@ -1,22 +1,20 @@
 /** PV time: vcpu_time_info and the wall clock. */
 import { BOOT_WALLCLOCK } from "../../machine/layout";
 import {
-  TIME_FLAGS,
-  TIME_INFO_SIZE,
-  TIME_SYSTEM_TIME,
-  TIME_TSC_SHIFT,
-  TIME_TSC_TIMESTAMP,
-  TIME_TSC_TO_SYSTEM_MUL,
-  TIME_VERSION,
-  XEN_PVCLOCK_TSC_STABLE_BIT,
-} from "../abi/arch_x86";
-import {
   SHARED_INFO_WC_NSEC,
   SHARED_INFO_WC_SEC,
   SHARED_INFO_WC_SEC_HI,
   SHARED_INFO_WC_VERSION,
   VCPU_INFO_TIME,
-} from "../abi/xen";
+  VCPU_TIME_INFO_FLAGS,
+  VCPU_TIME_INFO_SIZE,
+  VCPU_TIME_INFO_SYSTEM_TIME,
+  VCPU_TIME_INFO_TSC_SHIFT,
+  VCPU_TIME_INFO_TSC_TIMESTAMP,
+  VCPU_TIME_INFO_TSC_TO_SYSTEM_MUL,
+  VCPU_TIME_INFO_VERSION,
+  XEN_PVCLOCK_TSC_STABLE_BIT,
+} from "../../abi/xen";
 import { Domain, Vcpu, currentVcpu } from "../domain/domain";
 import { copyToGuest, writeGuest32 } from "../hypercall/guest_access";
 import { systemTime } from "../sched/clock";
@@ -24,26 +22,30 @@ import { tscAt } from "./tsc";
 
 const NS_PER_SECOND: u64 = 1_000_000_000;
 
+/** Bytes of struct vcpu_time_info up to the end of its version, which is written by itself. */
+const BEHIND_VERSION: usize = 4;
+
 /** Fills the vCPU's vcpu_time_info, and its copy in the guest's own memory if this pCPU runs the vCPU. */
 export function updateVcpuTime(v: Vcpu): void {
   const info = v.vcpuInfo;
   if (!info) return;
   const time = info + VCPU_INFO_TIME;
   const now = systemTime();
-  const version = load<u32>(time, TIME_VERSION);
+  const version = load<u32>(time, VCPU_TIME_INFO_VERSION);
   // Odd while it changes; readers on other pCPUs must see the stores in this order.
-  atomic.store<u32>(time + TIME_VERSION, version | 1);
-  store<u64>(time, tscAt(v.domain, now), TIME_TSC_TIMESTAMP);
-  store<u64>(time, now, TIME_SYSTEM_TIME);
-  store<u32>(time, v.domain.tscMultiplier, TIME_TSC_TO_SYSTEM_MUL);
-  store<u8>(time, <u8>v.domain.tscShift, TIME_TSC_SHIFT);
-  store<u8>(time, <u8>XEN_PVCLOCK_TSC_STABLE_BIT, TIME_FLAGS);
+  atomic.store<u32>(time + VCPU_TIME_INFO_VERSION, version | 1);
+  store<u64>(time, tscAt(v.domain, now), VCPU_TIME_INFO_TSC_TIMESTAMP);
+  store<u64>(time, now, VCPU_TIME_INFO_SYSTEM_TIME);
+  store<u32>(time, v.domain.tscMultiplier, VCPU_TIME_INFO_TSC_TO_SYSTEM_MUL);
+  store<u8>(time, <u8>v.domain.tscShift, VCPU_TIME_INFO_TSC_SHIFT);
+  store<u8>(time, <u8>XEN_PVCLOCK_TSC_STABLE_BIT, VCPU_TIME_INFO_FLAGS);
   const next = (version | 1) + 1;
-  atomic.store<u32>(time + TIME_VERSION, next);
+  atomic.store<u32>(time + VCPU_TIME_INFO_VERSION, next);
   const guest = v.timeInfoGuest;
   if (!guest || v != currentVcpu) return;
   if (!writeGuest32(guest, version | 1)) return;
-  if (copyToGuest(guest + 4, time + 4, TIME_INFO_SIZE - 4)) writeGuest32(guest, next);
+  if (copyToGuest(guest + BEHIND_VERSION, time + BEHIND_VERSION, <u32>(VCPU_TIME_INFO_SIZE - BEHIND_VERSION)))
+    writeGuest32(guest, next);
 }
 
 /** Fills the wall clock of shared_info: the real time at system time 0. */

@@ -4,8 +4,8 @@
  * domain's own zero at its own frequency, never twice the same.
  */
 import { CPU_CR4 } from "../../machine/cpu/state";
-import { EINVAL } from "../abi/errno";
-import { TSC_MODE_ALWAYS_EMULATE, TSC_MODE_DEFAULT, TSC_MODE_NEVER_EMULATE } from "../abi/domctl";
+import { EINVAL } from "../../abi/errno";
+import { TSC_MODE_ALWAYS_EMULATE, TSC_MODE_DEFAULT, TSC_MODE_NEVER_EMULATE } from "../abi/implied";
 import { DOMAIN_HARDWARE, Domain, Vcpu, vcpuOf } from "../domain/domain";
 import { systemTime } from "../sched/clock";
 

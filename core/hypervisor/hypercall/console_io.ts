@@ -2,9 +2,9 @@
  * HYPERVISOR_console_io: the emergency console. Any domain may write to it, as in a Xen that is built with CONFIG_VERBOSE_DEBUG: whoever
  * brings up a kernel needs its first words. Xen's release builds (Debian's) refuse a domU with -EPERM. Reading is for control domains.
  */
-import { EFAULT, EINVAL, ENOSYS, EPERM } from "../abi/errno";
+import { EFAULT, EINVAL, ENOSYS, EPERM } from "../../abi/errno";
+import { CONSOLEIO_read, CONSOLEIO_write } from "../../abi/xen";
 import { LOG_DOMAIN_BYTES } from "../abi/log";
-import { CONSOLEIO_read, CONSOLEIO_write } from "../abi/xen";
 import { ROOT_CONSOLE_TO_RING } from "../boot/options";
 import { serialWrite } from "../console/conring";
 import { ROOT_CONSOLE_LOCK, consoleWrite, logBeginGuest, logBytes, logEnd } from "../console/console";

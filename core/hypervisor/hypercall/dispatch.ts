@@ -3,9 +3,16 @@
  * the result (negative: errno) or HYPERCALL_CONTINUE. A multicall is several of them.
  */
 import { CPU_GPR, CPU_RIP } from "../../machine/cpu/state";
-import { EFAULT, EINVAL } from "../abi/errno";
+import { EFAULT, EINVAL } from "../../abi/errno";
+import {
+  HYPERVISOR_multicall,
+  MULTICALL_ENTRY_ARGS,
+  MULTICALL_ENTRY_OP,
+  MULTICALL_ENTRY_RESULT,
+  MULTICALL_ENTRY_SIZE,
+} from "../../abi/xen";
+import { NR_HYPERCALLS } from "../abi/native";
 import { TRACE_FLAG_continued, TRACE_FLAG_member, TRACE_FLAG_no_result } from "../abi/trace";
-import * as nr from "../abi/xen";
 import { DOMAIN_HYPERCALL_COUNTS, currentVcpu } from "../domain/domain";
 import { runsOnPcpus, typeOf } from "../guest/type";
 import {
@@ -26,6 +33,9 @@ import { copyFromGuest, copyToGuest, writeGuest64 } from "./guest_access";
 import { traceArguments, traceHasRoom, traceRecord, traceWritten } from "./trace";
 import { systemTime } from "../sched/clock";
 import { threadScratch } from "../sched/pcpu";
+
+/** Bytes of a guest's word. */
+const WORD: usize = 8;
 
 function count(number: u32): void {
   const v = currentVcpu;
@@ -54,7 +64,7 @@ export function beginsUntraced(number: u64): bool {
     if (traceHasRoom()) return false;
     v.traceLost++;
   }
-  if (number < <u64>nr.NR_HYPERCALLS) count(<u32>number);
+  if (number < <u64>NR_HYPERCALLS) count(<u32>number);
   return true;
 }
 
@@ -65,7 +75,7 @@ function tracedHypercall(number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u6
   let flags: u32 = multicallMember ? TRACE_FLAG_member : 0;
   markMember(false);
   const began = systemTime();
-  if (number < <u64>nr.NR_HYPERCALLS) count(<u32>number);
+  if (number < <u64>NR_HYPERCALLS) count(<u32>number);
   const result = perform(number, a0, a1, a2, a3);
   const took = systemTime() - began;
   if (registersReplaced) flags |= TRACE_FLAG_no_result;
@@ -89,43 +99,43 @@ function perform(number: u64, a0: u64, a1: u64, a2: u64, a3: u64): i64 {
  * the rest of the list. An iret ends it.
  */
 export function doMulticall(list: u64, calls: u32): i64 {
-  if (!typeOf(currentVcpu.domain).rangeOk(list, <u64>calls * nr.MULTICALL_ENTRY_SIZE)) return -EFAULT;
+  if (!typeOf(currentVcpu.domain).rangeOk(list, <u64>calls * MULTICALL_ENTRY_SIZE)) return -EFAULT;
   for (let i: u32 = 0; i < calls; i++) {
-    const at = list + <u64>i * nr.MULTICALL_ENTRY_SIZE;
+    const at = list + <u64>i * MULTICALL_ENTRY_SIZE;
     if (i && preemptCheck()) return continueWith(at, <u64>(calls - i));
     const entry = threadScratch();
-    if (!copyFromGuest(entry, at, nr.MULTICALL_ENTRY_SIZE)) return -EFAULT;
-    const number = load<u64>(entry);
+    if (!copyFromGuest(entry, at, MULTICALL_ENTRY_SIZE)) return -EFAULT;
+    const number = load<u64>(entry, MULTICALL_ENTRY_OP);
     markMember(true);
     let result: i64 = -EINVAL;
-    if (number != <u64>nr.HYPERVISOR_multicall)
+    if (number != <u64>HYPERVISOR_multicall)
       result = hypercall(
         number,
-        load<u64>(entry, 16),
-        load<u64>(entry, 24),
-        load<u64>(entry, 32),
-        load<u64>(entry, 40),
-        load<u64>(entry, 48),
-        load<u64>(entry, 56),
+        load<u64>(entry, MULTICALL_ENTRY_ARGS),
+        load<u64>(entry, MULTICALL_ENTRY_ARGS + WORD),
+        load<u64>(entry, MULTICALL_ENTRY_ARGS + 2 * WORD),
+        load<u64>(entry, MULTICALL_ENTRY_ARGS + 3 * WORD),
+        load<u64>(entry, MULTICALL_ENTRY_ARGS + 4 * WORD),
+        load<u64>(entry, MULTICALL_ENTRY_ARGS + 5 * WORD),
       );
     if (registersReplaced) {
       // An iret: the guest is elsewhere now, where the list may not even be mapped.
-      writeGuest64(at + nr.MULTICALL_RESULT, load<u64>(currentVcpu.cpu + CPU_GPR));
+      writeGuest64(at + MULTICALL_ENTRY_RESULT, load<u64>(currentVcpu.cpu + CPU_GPR));
       return 0;
     }
     if (result == HYPERCALL_CONTINUE) {
       // The entry gets what is left, and the multicall is continued from it.
       const rest = threadScratch();
       store<u64>(rest, nextArg0);
-      store<u64>(rest, nextArg1, 8);
-      store<u64>(rest, nextArg2, 16);
-      store<u64>(rest, nextArg3, 24);
-      store<u64>(rest, nextArg4, 32);
-      store<u64>(rest, nextArg5, 40);
-      if (!copyToGuest(at + nr.MULTICALL_ARGS, rest, 48)) return -EFAULT;
+      store<u64>(rest, nextArg1, WORD);
+      store<u64>(rest, nextArg2, 2 * WORD);
+      store<u64>(rest, nextArg3, 3 * WORD);
+      store<u64>(rest, nextArg4, 4 * WORD);
+      store<u64>(rest, nextArg5, 5 * WORD);
+      if (!copyToGuest(at + MULTICALL_ENTRY_ARGS, rest, 6 * WORD)) return -EFAULT;
       return continueWith(at, <u64>(calls - i));
     }
-    if (!writeGuest64(at + nr.MULTICALL_RESULT, result)) return -EFAULT;
+    if (!writeGuest64(at + MULTICALL_ENTRY_RESULT, result)) return -EFAULT;
   }
   return 0;
 }

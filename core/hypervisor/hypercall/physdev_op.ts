@@ -1,15 +1,18 @@
 /** HYPERVISOR_physdev_op as a domain without hardware sees it: its I/O privilege level, and no interrupts or PCI. */
-import { EFAULT, EINVAL, ENOSYS, EPERM } from "../abi/errno";
+import {
+  PHYSDEVOP_eoi,
+  PHYSDEVOP_get_free_pirq,
+  PHYSDEVOP_irq_status_query,
+  PHYSDEVOP_map_pirq,
+  PHYSDEVOP_set_iobitmap,
+  PHYSDEVOP_set_iopl,
+  PHYSDEVOP_unmap_pirq,
+  PHYSDEV_SET_IOBITMAP_NR_PORTS,
+} from "../../abi/physdev";
+import { EFAULT, EINVAL, ENOSYS, EPERM } from "../../abi/errno";
 import { currentVcpu, isPrivileged } from "../domain/domain";
 import { clearGuestFault, guestFault, readGuest32, readGuest64 } from "./guest_access";
 
-const PHYSDEVOP_eoi: u32 = 12;
-const PHYSDEVOP_irq_status_query: u32 = 5;
-export const PHYSDEVOP_set_iopl: u32 = 6;
-export const PHYSDEVOP_set_iobitmap: u32 = 7;
-const PHYSDEVOP_get_free_pirq: u32 = 23;
-const PHYSDEVOP_map_pirq: u32 = 13;
-const PHYSDEVOP_unmap_pirq: u32 = 14;
 const MOST_PORTS: u32 = 65536;
 
 export function doPhysdevOp(cmd: u32, arg: u64): i64 {
@@ -25,7 +28,7 @@ export function doPhysdevOp(cmd: u32, arg: u64): i64 {
     }
     case PHYSDEVOP_set_iobitmap: {
       const bitmap = readGuest64(arg);
-      const ports = readGuest32(arg + 8);
+      const ports = readGuest32(arg + PHYSDEV_SET_IOBITMAP_NR_PORTS);
       if (guestFault) return -EFAULT;
       if (ports > MOST_PORTS) return -EINVAL;
       v.ioBitmap = bitmap;

@@ -1,6 +1,7 @@
 /** HYPERVISOR_sched_op and its older form: what a vCPU says to the scheduler. */
+import { VCPU_INFO_EVTCHN_UPCALL_MASK } from "../../abi/xen";
 import { runsOnPcpus } from "../guest/type";
-import { EFAULT, EINVAL, ENOSPC, ENOSYS, EPERM, ESRCH, EBUSY } from "../abi/errno";
+import { EBUSY, EFAULT, EINVAL, ENOSPC, ENOSYS, EPERM, ESRCH } from "../../abi/errno";
 import {
   SCHEDOP_block,
   SCHEDOP_pin_override,
@@ -10,12 +11,15 @@ import {
   SCHEDOP_shutdown_code,
   SCHEDOP_watchdog,
   SCHEDOP_yield,
-  SCHED_POLL_MOST,
   SCHED_POLL_NR_PORTS,
   SCHED_POLL_SIZE,
   SCHED_POLL_TIMEOUT,
-} from "../abi/sched";
-import { VCPU_INFO_UPCALL_MASK } from "../abi/xen";
+  SCHED_REMOTE_SHUTDOWN_DOMAIN_ID,
+  SCHED_REMOTE_SHUTDOWN_REASON,
+  SCHED_WATCHDOG_ID,
+  SCHED_WATCHDOG_TIMEOUT,
+} from "../../abi/sched";
+import { SCHED_POLL_MOST } from "../abi/implied";
 import { LOG_G_INFO } from "../abi/log";
 import { logBegin, logDec, logEnd, logText } from "../console/console";
 import {
@@ -41,7 +45,7 @@ import { startPollTimer, vcpuBlock, vcpuUnblock } from "../sched/vcpu";
 import { clearGuestFault, copyFromGuest, guestFault, readGuest32 } from "./guest_access";
 
 function block(v: Vcpu): void {
-  if (v.vcpuInfo) atomic.store<u8>(v.vcpuInfo + VCPU_INFO_UPCALL_MASK, 0);
+  if (v.vcpuInfo) atomic.store<u8>(v.vcpuInfo + VCPU_INFO_EVTCHN_UPCALL_MASK, 0);
   // One that is a thread of its own waits by itself, on its event word.
   if (!runsOnPcpus(v.domain)) return;
   vcpuBlock(v);
@@ -155,8 +159,8 @@ export function doSchedOp(cmd: u64, arg: u64): i64 {
     case SCHEDOP_poll:
       return poll(v, arg);
     case SCHEDOP_remote_shutdown: {
-      const domid = readGuest32(arg) & 0xffff;
-      const reason = readGuest32(arg + 4);
+      const domid = readGuest32(arg + SCHED_REMOTE_SHUTDOWN_DOMAIN_ID) & 0xffff;
+      const reason = readGuest32(arg + SCHED_REMOTE_SHUTDOWN_REASON);
       if (guestFault) return -EFAULT;
       const target = domainById(domid);
       if (!target) return -ESRCH;
@@ -165,8 +169,8 @@ export function doSchedOp(cmd: u64, arg: u64): i64 {
       return 0;
     }
     case SCHEDOP_watchdog: {
-      const id = readGuest32(arg);
-      const timeout = readGuest32(arg + 4);
+      const id = readGuest32(arg + SCHED_WATCHDOG_ID);
+      const timeout = readGuest32(arg + SCHED_WATCHDOG_TIMEOUT);
       if (guestFault) return -EFAULT;
       const result = watchdog(d, id, timeout);
       // Xen 4.17 computes this one in 32 bits without a sign, so a 64-bit guest sees 0xffffffe4.

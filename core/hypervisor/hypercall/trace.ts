@@ -3,8 +3,9 @@
  * ring only. What is off costs one load a hypercall; a full ring, a counter's increment: a reader that takes so many records a
  * second is what bounds the cost.
  */
-import { ENOMEM, ENXIO, ESRCH } from "../abi/errno";
-import * as nr from "../abi/xen";
+import { ENOMEM, ENXIO, ESRCH } from "../../abi/errno";
+import * as nr from "../../abi/xen";
+import { NR_HYPERCALLS } from "../abi/native";
 import {
   TRACE_ARGS,
   TRACE_BYTES,
@@ -33,6 +34,9 @@ import { allocXenheapBytes } from "../memory/allocator";
 import { HYPERVISOR_ROOT } from "../memory/frames";
 import { pcpuAt, pcpuCount, self } from "../sched/pcpu";
 import { peekGuest } from "./guest_access";
+
+/** Bytes of a guest's word. */
+const WORD: usize = 8;
 
 /** u32: address of the trace buffers, 0 = there are none. */
 const ROOT_TRACE_BUFFERS: usize = HYPERVISOR_ROOT + 0xf0;
@@ -105,11 +109,11 @@ export function traceRecord(began: u64, took: u64, number: u64, rip: u64, result
 
 export function traceArguments(record: usize, number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u64, a5: u64): void {
   store<u64>(record, a0, TRACE_ARGS);
-  store<u64>(record, a1, TRACE_ARGS + 8);
-  store<u64>(record, a2, TRACE_ARGS + 16);
-  store<u64>(record, a3, TRACE_ARGS + 24);
-  store<u64>(record, a4, TRACE_ARGS + 32);
-  store<u64>(record, a5, TRACE_ARGS + 40);
+  store<u64>(record, a1, TRACE_ARGS + WORD);
+  store<u64>(record, a2, TRACE_ARGS + 2 * WORD);
+  store<u64>(record, a3, TRACE_ARGS + 3 * WORD);
+  store<u64>(record, a4, TRACE_ARGS + 4 * WORD);
+  store<u64>(record, a5, TRACE_ARGS + 5 * WORD);
   const pointer = structureOf(number, a0, a1, a2);
   const bytes = pointer ? peekGuest(record + TRACE_STRUCT, pointer, TRACE_STRUCT_SIZE) : 0;
   store<u8>(record, <u8>bytes, TRACE_BYTES);
@@ -123,7 +127,7 @@ export function traceWritten(): void {
 
 /** The guest pointer to what a hypercall works on; 0 = it has none. */
 function structureOf(number: u64, a0: u64, a1: u64, a2: u64): u64 {
-  if (number >= <u64>nr.NR_HYPERCALLS) return 0;
+  if (number >= <u64>NR_HYPERCALLS) return 0;
   switch (<u32>number) {
     case nr.HYPERVISOR_mmu_update:
     case nr.HYPERVISOR_mmuext_op:

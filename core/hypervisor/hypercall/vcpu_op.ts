@@ -1,9 +1,9 @@
 /** HYPERVISOR_vcpu_op, set_timer_op: a domain's own vCPUs, their timers and the areas they share with Xen. */
+import { VCPU_GUEST_CONTEXT_FLAGS, VCPU_GUEST_CONTEXT_SIZE, VGCF_online } from "../../abi/arch_x86";
 import { typeOf } from "../guest/type";
-import { EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, ENXIO, ERESTART } from "../abi/errno";
-import { SHUTDOWN_poweroff } from "../abi/sched";
+import { EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, ENXIO, ERESTART } from "../../abi/errno";
+import { SHUTDOWN_poweroff } from "../../abi/sched";
 import {
-  RUNSTATE_INFO_SIZE,
   VCPUOP_down,
   VCPUOP_get_physid,
   VCPUOP_get_runstate_info,
@@ -18,8 +18,16 @@ import {
   VCPUOP_stop_periodic_timer,
   VCPUOP_stop_singleshot_timer,
   VCPUOP_up,
-} from "../abi/vcpu";
-import { VCPU_GUEST_CONTEXT_SIZE, VCPU_INFO_PENDING_SEL, VCPU_INFO_SIZE, VCPU_INFO_UPCALL_PENDING } from "../abi/xen";
+  VCPU_REGISTER_VCPU_INFO_MFN,
+  VCPU_REGISTER_VCPU_INFO_OFFSET,
+  VCPU_RUNSTATE_INFO_SIZE,
+} from "../../abi/vcpu";
+import {
+  VCPU_INFO_EVTCHN_PENDING_SEL,
+  VCPU_INFO_EVTCHN_UPCALL_MASK,
+  VCPU_INFO_EVTCHN_UPCALL_PENDING,
+  VCPU_INFO_SIZE,
+} from "../../abi/xen";
 import {
   Domain,
   GUEST_INITIALISED,
@@ -50,17 +58,13 @@ const SHORTEST_PERIOD_NS: u64 = 1_000_000;
 /** Xen's STIME_DELTA_MAX. */
 const LONGEST_NS: u64 = 0x3fffffffffffffff;
 
-/** flags of struct vcpu_guest_context. */
-const VGC_FLAGS: usize = 512;
-const VGCF_online: u64 = 1 << 5;
-
 /** struct vcpu_guest_context at guest address `context` becomes the vCPU's. For VCPUOP_initialise and setvcpucontext. */
 export function setContextFromGuest(v: Vcpu, context: u64): i32 {
   const pages = allocXenheapPages(1);
   if (!pages) return -ENOMEM;
   const at = frameAddress(pages);
   const error = copyFromGuest(at, context, VCPU_GUEST_CONTEXT_SIZE) ? typeOf(v.domain).setContext(v, at) : -EFAULT;
-  const online = (load<u64>(at, VGC_FLAGS) & VGCF_online) != 0;
+  const online = (load<u64>(at, VCPU_GUEST_CONTEXT_FLAGS) & VGCF_online) != 0;
   freeXenheapPages(pages, 1);
   if (error) return error;
   v.guestFlags |= GUEST_INITIALISED;
@@ -114,13 +118,13 @@ function registerVcpuInfo(v: Vcpu, mfn: u64, offset: u32): i32 {
   if (v.vcpuInfo) memory.copy(to, v.vcpuInfo, VCPU_INFO_SIZE);
   else {
     memory.fill(to, 0, VCPU_INFO_SIZE);
-    store<u8>(to + 1, 1);
+    store<u8>(to + VCPU_INFO_EVTCHN_UPCALL_MASK, 1);
   }
   v.vcpuInfo = to;
   v.vcpuInfoMfn = <u32>mfn;
   // Events may have been noted in the old place after it was copied: the guest is to look at all of them.
-  atomic.store<u8>(to + VCPU_INFO_UPCALL_PENDING, 1);
-  atomic.store<u64>(to + VCPU_INFO_PENDING_SEL, 0xffffffffffffffff);
+  atomic.store<u8>(to + VCPU_INFO_EVTCHN_UPCALL_PENDING, 1);
+  atomic.store<u64>(to + VCPU_INFO_EVTCHN_PENDING_SEL, 0xffffffffffffffff);
   updateVcpuTime(v);
   if (v != currentVcpu && !(v.pauseFlags & VPF_down)) vcpuKick(v);
   return 0;
@@ -160,16 +164,16 @@ export function doVcpuOp(cmd: u64, vcpuId: u32, arg: u64): i64 {
       return v.pauseFlags & VPF_down ? 0 : 1;
     case VCPUOP_get_runstate_info:
       writeRunstate(v, threadScratch());
-      return copyToGuest(arg, threadScratch(), RUNSTATE_INFO_SIZE) ? 0 : -EFAULT;
+      return copyToGuest(arg, threadScratch(), VCPU_RUNSTATE_INFO_SIZE) ? 0 : -EFAULT;
     case VCPUOP_register_runstate_memory_area: {
       const area = readGuest64(arg);
       if (guestFault) return -EFAULT;
-      if (!typeOf(d).rangeOk(area, RUNSTATE_INFO_SIZE)) return -EFAULT;
+      if (!typeOf(d).rangeOk(area, VCPU_RUNSTATE_INFO_SIZE)) return -EFAULT;
       v.runstateGuest = area;
       if (v == currentVcpu) updateRunstateArea(v);
       else {
         writeRunstate(v, threadScratch());
-        copyToGuest(area, threadScratch(), RUNSTATE_INFO_SIZE);
+        copyToGuest(area, threadScratch(), VCPU_RUNSTATE_INFO_SIZE);
       }
       return 0;
     }
@@ -196,8 +200,8 @@ export function doVcpuOp(cmd: u64, vcpuId: u32, arg: u64): i64 {
       timerStop(vcpuTimer(v, TIMER_SINGLESHOT));
       return 0;
     case VCPUOP_register_vcpu_info: {
-      const mfn = readGuest64(arg);
-      const offset = readGuest32(arg + 8);
+      const mfn = readGuest64(arg + VCPU_REGISTER_VCPU_INFO_MFN);
+      const offset = readGuest32(arg + VCPU_REGISTER_VCPU_INFO_OFFSET);
       if (guestFault) return -EFAULT;
       const lock = changetype<usize>(d) + offsetof<Domain>("lock");
       spinLock(lock);

@@ -1,6 +1,6 @@
 /** HYPERVISOR_vm_assist: options of the PV ABI that a guest turns on. */
-import { EINVAL, ENOSYS } from "../abi/errno";
-import * as abi from "../abi/xen";
+import { EINVAL, ENOSYS } from "../../abi/errno";
+import { VMASST_CMD_disable, VMASST_CMD_enable, VMASST_TYPE_m2p_strict } from "../../abi/xen";
 import { Domain, currentVcpu } from "../domain/domain";
 import { typeOf } from "../guest/type";
 import { DomainMemory, MEM_M2P_STRICT } from "../memory/domain_memory";
@@ -9,7 +9,7 @@ import { DomainMemory, MEM_M2P_STRICT } from "../memory/domain_memory";
 export function setVmAssist(d: Domain, bits: u64): void {
   d.vmAssist = bits & typeOf(d).vmAssists;
   const m = changetype<DomainMemory>(d.memory);
-  if ((d.vmAssist >> (<u64>abi.VMASST_TYPE_m2p_strict)) & 1) m.flags |= MEM_M2P_STRICT;
+  if ((d.vmAssist >> (<u64>VMASST_TYPE_m2p_strict)) & 1) m.flags |= MEM_M2P_STRICT;
   else m.flags &= ~MEM_M2P_STRICT;
 }
 
@@ -18,10 +18,10 @@ export function doVmAssist(cmd: u64, type: u64): i64 {
   if (type >= 64 || !((typeOf(d).vmAssists >> type) & 1)) return -EINVAL;
   const bit = (<u64>1) << type;
   switch (<u32>cmd) {
-    case abi.VMASST_CMD_enable:
+    case VMASST_CMD_enable:
       setVmAssist(d, d.vmAssist | bit);
       return 0;
-    case abi.VMASST_CMD_disable:
+    case VMASST_CMD_disable:
       setVmAssist(d, d.vmAssist & ~bit);
       return 0;
     default:

@@ -1,8 +1,33 @@
 /** HYPERVISOR_xen_version: what this hypervisor says it is. */
 import { BOOT_CMDLINE, BOOT_CMDLINE_SIZE } from "../../machine/layout";
-import { EFAULT, EINVAL, ENODATA, ENOSYS, EPERM } from "../abi/errno";
-import * as abi from "../abi/version";
-import { VMASST_TYPE_pae_extended_cr3 } from "../abi/xen";
+import { EFAULT, EINVAL, ENODATA, ENOSYS, EPERM } from "../../abi/errno";
+import {
+  XENFEAT_NR_SUBMAPS,
+  XENFEAT_direct_mapped,
+  XENFEAT_dom0,
+  XENFEAT_gnttab_map_avail_bits,
+  XENFEAT_highmem_assist,
+  XENFEAT_memory_op_vnode_supported,
+  XENFEAT_mmu_pt_update_preserve_ad,
+  XENFEAT_pae_pgdir_above_4gb,
+} from "../../abi/features";
+import {
+  FEATURE_INFO_SUBMAP,
+  FEATURE_INFO_SUBMAP_IDX,
+  XENVER_build_id,
+  XENVER_capabilities,
+  XENVER_changeset,
+  XENVER_commandline,
+  XENVER_compile_info,
+  XENVER_extraversion,
+  XENVER_get_features,
+  XENVER_guest_handle,
+  XENVER_pagesize,
+  XENVER_platform_parameters,
+  XENVER_version,
+} from "../../abi/version";
+import { VMASST_TYPE_pae_extended_cr3 } from "../../abi/xen";
+import { XEN_MAJOR, XEN_MINOR } from "../abi/implied";
 import { DOMAIN_HARDWARE, Domain, currentVcpu, isPrivileged } from "../domain/domain";
 import { threadScratch } from "../sched/pcpu";
 import {
@@ -41,13 +66,13 @@ function putCommandLine(guest: u64): bool {
 function features(d: Domain): u32 {
   // What Xen 4.17 says to any 64-bit PV domain.
   let map: u32 =
-    (1 << abi.XENFEAT_memory_op_vnode_supported) |
-    (1 << abi.XENFEAT_mmu_pt_update_preserve_ad) |
-    (1 << abi.XENFEAT_highmem_assist) |
-    (1 << abi.XENFEAT_gnttab_map_avail_bits) |
-    (1 << abi.XENFEAT_direct_mapped);
-  if ((d.vmAssist >> (<u64>VMASST_TYPE_pae_extended_cr3)) & 1) map |= 1 << abi.XENFEAT_pae_pgdir_above_4gb;
-  if (d.flags & DOMAIN_HARDWARE) map |= 1 << abi.XENFEAT_dom0;
+    (1 << XENFEAT_memory_op_vnode_supported) |
+    (1 << XENFEAT_mmu_pt_update_preserve_ad) |
+    (1 << XENFEAT_highmem_assist) |
+    (1 << XENFEAT_gnttab_map_avail_bits) |
+    (1 << XENFEAT_direct_mapped);
+  if ((d.vmAssist >> (<u64>VMASST_TYPE_pae_extended_cr3)) & 1) map |= 1 << XENFEAT_pae_pgdir_above_4gb;
+  if (d.flags & DOMAIN_HARDWARE) map |= 1 << XENFEAT_dom0;
   return map;
 }
 
@@ -58,38 +83,38 @@ function done(ok: bool): i64 {
 export function doXenVersion(cmd: u64, arg: u64): i64 {
   const d = currentVcpu.domain;
   switch (<u32>cmd) {
-    case abi.XENVER_version:
-      return (abi.XEN_MAJOR << 16) | abi.XEN_MINOR;
-    case abi.XENVER_extraversion:
+    case XENVER_version:
+      return (XEN_MAJOR << 16) | XEN_MINOR;
+    case XENVER_extraversion:
       return done(putText(arg, ".5-xenarium", 16));
-    case abi.XENVER_compile_info:
+    case XENVER_compile_info:
       return done(
         putText(arg, "AssemblyScript 0.28", 64) &&
           putText(arg + 64, "xenarium", 16) &&
           putText(arg + 80, "xenarium", 32) &&
           putText(arg + 112, "unknown", 32),
       );
-    case abi.XENVER_capabilities:
+    case XENVER_capabilities:
       return done(putText(arg, "xen-3.0-x86_64 ", 1024));
-    case abi.XENVER_changeset:
+    case XENVER_changeset:
       return done(putText(arg, "unavailable", 64));
-    case abi.XENVER_platform_parameters:
+    case XENVER_platform_parameters:
       return done(writeGuest64(arg, VIRT_START));
-    case abi.XENVER_get_features: {
+    case XENVER_get_features: {
       clearGuestFault();
-      const submap = readGuest32(arg);
+      const submap = readGuest32(arg + FEATURE_INFO_SUBMAP_IDX);
       if (guestFault) return -EFAULT;
-      if (submap >= <u32>abi.XENFEAT_NR_SUBMAPS) return -EINVAL;
-      return done(writeGuest32(arg + 4, features(d)));
+      if (submap >= <u32>XENFEAT_NR_SUBMAPS) return -EINVAL;
+      return done(writeGuest32(arg + FEATURE_INFO_SUBMAP, features(d)));
     }
-    case abi.XENVER_pagesize:
+    case XENVER_pagesize:
       return arg ? -EINVAL : 4096;
-    case abi.XENVER_guest_handle:
+    case XENVER_guest_handle:
       return done(copyToGuest(arg, changetype<usize>(d) + offsetof<Domain>("handle0"), 16));
-    case abi.XENVER_commandline:
+    case XENVER_commandline:
       if (!isPrivileged(d)) return done(putText(arg, "<denied>", 1024));
       return done(putCommandLine(arg));
-    case abi.XENVER_build_id:
+    case XENVER_build_id:
       return isPrivileged(d) ? -ENODATA : -EPERM;
     default:
       return -ENOSYS;

@@ -2,7 +2,7 @@
  * Frames for domains (domheap) and for the hypervisor's own data (xenheap), from one heap (buddy.ts), as Xen has it on x86-64. What is
  * given out is all zero.
  */
-import { DOMID_FIRST_RESERVED, DOMID_INVALID, DOMID_XEN } from "../abi/memory";
+import { DOMID_FIRST_RESERVED, DOMID_INVALID, DOMID_XEN } from "../../abi/xen";
 import { MAX_ORDER, freeRange, giveBlock, takeBlock, takeContiguous } from "./buddy";
 import { DomainMemory, MEM_DYING, domainMemory, lockOf, pageListOf } from "./domain_memory";
 import {

@@ -26,8 +26,8 @@ import {
   totalFrames,
   typeWord,
 } from "./frames";
-import { DOMID_FIRST_RESERVED } from "../abi/memory";
-import { GNTMAP_device_map, GNTMAP_host_map, GNTMAP_readonly } from "../abi/grant_table";
+import { GNTMAP_device_map, GNTMAP_host_map, GNTMAP_readonly } from "../../abi/grant_table";
+import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { checkGrants } from "../grant/check";
 import {
   GrantTable,

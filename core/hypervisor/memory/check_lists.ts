@@ -1,6 +1,6 @@
 /** The checker's look at lists: of free frames and of each domain's, against what the frame table says of each frame, and the totals. */
 import { LOG_ERR } from "../abi/log";
-import { DOMID_FIRST_RESERVED } from "../abi/memory";
+import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { logBegin, logDec, logEnd, logHex, logText } from "../console/console";
 import { MAX_ORDER, freePages } from "./buddy";
 import { DomainMemory, domainMemory } from "./domain_memory";

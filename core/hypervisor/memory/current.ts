@@ -45,17 +45,19 @@ export function flushAll(): void {
   tlbFlushAll();
 }
 
+const WORD: usize = 8;
+
 /** Reads the bitmap of vCPUs at guest address `mask`; -1: bad pointer, 0: none but perhaps this one, 1: others too. */
 function othersIn(mask: u64): i32 {
   const v = currentVcpu;
   const bytes = min<u32>((v.domain.maxVcpus + 7) >> 3, 16);
   const at = scratch(SCRATCH_WALK);
   store<u64>(at, 0);
-  store<u64>(at, 0, 8);
+  store<u64>(at, 0, WORD);
   if (!copyFromGuest(at, mask, bytes)) return -1;
   const own = v.vcpuId;
   store<u8>(at + (own >> 3), <u8>((<u32>load<u8>(at + (own >> 3))) & ~((<u32>1) << (own & 7))));
-  return load<u64>(at) | load<u64>(at, 8) ? 1 : 0;
+  return load<u64>(at) | load<u64>(at, WORD) ? 1 : 0;
 }
 
 /** Flushes the TLBs of the vCPUs in the bitmap at guest address `mask`. False: bad pointer. */

@@ -2,8 +2,8 @@
  * Pages of segment descriptors (GDT and LDT frames of PV guests): every descriptor must be harmless with RPL 3 code, as
  * Xen's check_descriptor has it.
  */
-import { FIRST_RESERVED_GDT_ENTRY, FLAT_RING3_CS64 } from "../abi/arch_x86";
-import { EINVAL } from "../abi/errno";
+import { FIRST_RESERVED_GDT_ENTRY, FLAT_RING3_CS64 } from "../../abi/arch_x86";
+import { EINVAL } from "../../abi/errno";
 import { frameAddress } from "./frames";
 
 const DESC_P: u32 = 1 << 15;

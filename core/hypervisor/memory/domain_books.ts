@@ -1,5 +1,5 @@
 /** Makes a domain's books (DomainMemory) when it is created, and lets them go after its frames (teardown.ts). */
-import { DOMID_FIRST_RESERVED } from "../abi/memory";
+import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { grantTableFree } from "../grant/table";
 import { allocXenheapPages, freeXenheapPages } from "./allocator";
 import { DomainMemory, domainMemory } from "./domain_memory";

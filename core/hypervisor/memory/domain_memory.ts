@@ -2,7 +2,7 @@
  * What the memory side keeps for a domain: a page of the Xen heap, found by domid in a table of its own. It
  * is made and let go of in domain_books.ts.
  */
-import { DOMID_FIRST_RESERVED } from "../abi/memory";
+import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { ROOT_DOMAIN_TABLE } from "./frames";
 import { spinLock, spinUnlock } from "../sched/lock";
 

@@ -2,7 +2,7 @@
  * For the invariant checker (check.ts): what every frame's references must be. Whoever keeps a reference of a guest's frame says so here from
  * its count function, which the checker calls, or the checker calls it a violation.
  */
-import { DOMID_FIRST_RESERVED } from "../abi/memory";
+import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { LOG_ERR } from "../abi/log";
 import { logBegin, logDec, logEnd, logHex, logText } from "../console/console";
 import { PGC_xen_heap, PGT_none, mfnValid, pageCount, pageFlag, pageOwner, pageTypeCount, pageTypeOf } from "./frames";

@@ -13,9 +13,9 @@
  */
 export * from "./root";
 import { FRAME_TABLE, PAGE_SHIFT, ROOT_TOTAL_FRAMES } from "./root";
-import { DOMID_INVALID, DOMID_XEN } from "../abi/memory";
+import { DOMID_INVALID, DOMID_XEN } from "../../abi/xen";
 
-const FRAME_INFO_SIZE: u32 = 32;
+export const FRAME_INFO_SIZE: u32 = 32;
 const INFO_TYPE: usize = 8;
 const INFO_NEXT: usize = 16;
 const INFO_PREV: usize = 20;

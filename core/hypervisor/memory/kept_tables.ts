@@ -11,7 +11,7 @@
  * The lists go through the frames' stamps, which mean nothing while a frame has type references. Their lock is the domain's page list lock.
  */
 import { DomainMemory, domainMemory, lockOf } from "./domain_memory";
-import { ERESTART } from "../abi/errno";
+import { ERESTART } from "../../abi/errno";
 import { PGT_kept, exchangeTypeWord, pageOwner, setPageStamp, typeWord } from "./frames";
 import { refPage } from "./references";
 import { currentVcpu } from "../domain/domain";

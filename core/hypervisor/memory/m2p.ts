@@ -2,6 +2,7 @@
  * The machine-to-physical table: a u64 per machine frame, in 2 MiB aligned frames of its own, which every PV domain sees
  * read-only at HYPERVISOR_VIRT_START through one shared L3 table.
  */
+import { FIRST_RESERVED_GDT_BYTE, FLAT_RING3_CS32, FLAT_RING3_CS64, FLAT_RING3_SS32 } from "../../abi/arch_x86";
 import {
   PAGE_SHIFT,
   ROOT_GDT_FRAME,
@@ -43,18 +44,25 @@ export function m2pInit(start: usize): usize {
   return table + bytes;
 }
 
-/**
- * Page FIRST_RESERVED_GDT_PAGE of every vCPU's GDT. Selectors as public/arch-x86/xen-x86_64.h and Xen's own: 0xe008
- * hypervisor code, 0xe010 hypervisor data, 0xe023 ring 3 code 32, 0xe02b ring 3 data, 0xe033 ring 3 code 64, 0xe038
- * hypervisor compatibility code.
- */
+/** Xen's own selectors: code, data, and code of its compatibility mode (xen/arch/x86/include/asm/desc.h). */
+const HYPERVISOR_CS: usize = 0xe008;
+const HYPERVISOR_DS: usize = 0xe010;
+const HYPERVISOR_CS32: usize = 0xe038;
+
+// @ts-ignore: decorator
+@inline
+function describe(page: usize, selector: usize, descriptor: u64): void {
+  store<u64>(page + ((selector & ~7) - FIRST_RESERVED_GDT_BYTE), descriptor);
+}
+
+/** Page FIRST_RESERVED_GDT_PAGE of every vCPU's GDT. */
 function gdtPageInit(page: usize): void {
-  store<u64>(page + 0x08, 0x00af9b000000ffff);
-  store<u64>(page + 0x10, 0x00cf93000000ffff);
-  store<u64>(page + 0x20, 0x00cffb000000ffff);
-  store<u64>(page + 0x28, 0x00cff3000000ffff);
-  store<u64>(page + 0x30, 0x00affb000000ffff);
-  store<u64>(page + 0x38, 0x00cf9b000000ffff);
+  describe(page, HYPERVISOR_CS, 0x00af9b000000ffff);
+  describe(page, HYPERVISOR_DS, 0x00cf93000000ffff);
+  describe(page, FLAT_RING3_CS32, 0x00cffb000000ffff);
+  describe(page, FLAT_RING3_SS32, 0x00cff3000000ffff);
+  describe(page, FLAT_RING3_CS64, 0x00affb000000ffff);
+  describe(page, HYPERVISOR_CS32, 0x00cf9b000000ffff);
 }
 
 /** mfn must be valid. */

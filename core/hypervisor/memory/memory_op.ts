@@ -1,36 +1,49 @@
 /** HYPERVISOR_memory_op: dispatch, and the calls that only ask. */
+import { SHARED_INFO_MAX_PFN } from "../../abi/xen";
 import { domainById } from "../domain/domain";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
 import {
-  ACQUIRE_SIZE,
-  ACQUIRE_domid,
-  ACQUIRE_frame,
-  ACQUIRE_frame_list,
-  ACQUIRE_id,
-  ACQUIRE_nr_frames,
-  ACQUIRE_pad,
-  ACQUIRE_type,
-  ADD_TO_PHYSMAP_SIZE,
-  E820_ENTRY_SIZE,
-  E820_MAX,
+  E820ENTRY_ADDR,
+  E820ENTRY_SIZE,
+  E820ENTRY_SIZE_MEMBER,
+  E820ENTRY_TYPE,
+  E820MAX,
   E820_RAM,
+} from "../../abi/e820";
+import { EACCES, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ESRCH } from "../../abi/errno";
+import {
+  ADD_TO_PHYSMAP_SIZE,
+  FOREIGN_MEMORY_MAP_MAP,
   FOREIGN_MEMORY_MAP_SIZE,
-  FOREIGN_MEMORY_MAP_map,
-  MEMOP_CMD_MASK,
-  MEMOP_EXTENT_SHIFT,
+  MACHPHYS_MAPPING_MAX_MFN,
+  MACHPHYS_MAPPING_SIZE,
+  MACHPHYS_MAPPING_V_END,
+  MACHPHYS_MAPPING_V_START,
+  MACHPHYS_MFN_LIST_EXTENT_START,
+  MACHPHYS_MFN_LIST_NR_EXTENTS,
+  MACHPHYS_MFN_LIST_SIZE,
+  MEMORY_MAP_BUFFER,
   MEMORY_MAP_SIZE,
-  MEMORY_MAP_buffer,
-  MFN_LIST_SIZE,
-  MFN_LIST_extent_start,
-  MFN_LIST_nr_extents,
-  RESERVATION_SIZE,
-  RESERVATION_domid,
-  RESERVATION_extent_order,
-  RESERVATION_extent_start,
-  RESERVATION_mem_flags,
-  RESERVATION_nr_extents,
-  XENMEM_add_to_physmap,
+  MEMORY_RESERVATION_DOMID,
+  MEMORY_RESERVATION_EXTENT_ORDER,
+  MEMORY_RESERVATION_EXTENT_START,
+  MEMORY_RESERVATION_MEM_FLAGS,
+  MEMORY_RESERVATION_NR_EXTENTS,
+  MEMORY_RESERVATION_SIZE,
+  MEM_ACQUIRE_RESOURCE_DOMID,
+  MEM_ACQUIRE_RESOURCE_FRAME,
+  MEM_ACQUIRE_RESOURCE_FRAME_LIST,
+  MEM_ACQUIRE_RESOURCE_ID,
+  MEM_ACQUIRE_RESOURCE_NR_FRAMES,
+  MEM_ACQUIRE_RESOURCE_PAD,
+  MEM_ACQUIRE_RESOURCE_SIZE,
+  MEM_ACQUIRE_RESOURCE_TYPE,
+  REMOVE_FROM_PHYSMAP_GPFN,
+  REMOVE_FROM_PHYSMAP_SIZE,
+  VNUMA_TOPOLOGY_INFO_PAD,
+  VNUMA_TOPOLOGY_INFO_SIZE,
   XENMEM_acquire_resource,
+  XENMEM_add_to_physmap,
   XENMEM_add_to_physmap_batch,
   XENMEM_claim_pages,
   XENMEM_current_reservation,
@@ -53,12 +66,12 @@ import {
   XENMEM_resource_grant_table,
   XENMEM_set_memory_map,
   XENMEM_set_pod_target,
-} from "../abi/memory";
+} from "../../abi/memory";
+import { MEMOP_CMD_MASK, MEMOP_EXTENT_SHIFT } from "../abi/implied";
 import { grantTableFrame } from "../grant/table";
 import { setClaim } from "./buddy";
 import { callerDomid } from "./current";
 import { DomainMemory, E820_OFFSET, MEM_PRIVILEGED, domainMemory, lockOf } from "./domain_memory";
-import { EACCES, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ESRCH } from "../abi/errno";
 import { PAGE_SHIFT, totalFrames } from "./frames";
 import { getPage, putPage } from "./references";
 import { spinLock, spinUnlock } from "../sched/lock";
@@ -68,8 +81,6 @@ import { changeReservation, domainByAnyId, exchangeMemory } from "./reservation"
 import { SCRATCH_E820, SCRATCH_EXTENTS, SCRATCH_MEMOP, scratch } from "./scratch";
 
 const MACH2PHYS_VIRT_END: u64 = 0xffff804000000000;
-/** Byte offset of arch.max_pfn in struct shared_info. */
-const SHARED_INFO_MAX_PFN: usize = 3088;
 
 /** memory_op(cmd, arg). Number of extents done, a number asked for, 0, or -errno. */
 export function doMemoryOp(command: u64, arg: u64): i64 {
@@ -140,9 +151,9 @@ function aboutDomain(operation: u32, arg: u64): i64 {
 /** mfns of the table's 2 MiB pieces. */
 function machphysMfnList(arg: u64): i64 {
   const a = scratch(SCRATCH_MEMOP);
-  if (!copyFromGuest(a, arg, MFN_LIST_SIZE)) return -(<i64>EFAULT);
+  if (!copyFromGuest(a, arg, MACHPHYS_MFN_LIST_SIZE)) return -(<i64>EFAULT);
   const most = load<u32>(a);
-  const list = load<u64>(a, MFN_LIST_extent_start);
+  const list = load<u64>(a, MACHPHYS_MFN_LIST_EXTENT_START);
   const extents = m2pFrames() >> 9;
   let i: u32 = 0;
   const at = scratch(SCRATCH_EXTENTS);
@@ -150,16 +161,16 @@ function machphysMfnList(arg: u64): i64 {
     store<u64>(at, <u64>(m2pFirstFrame() + (i << 9)));
     if (!copyToGuest(list + <u64>i * 8, at, 8)) return -(<i64>EFAULT);
   }
-  store<u32>(a, i, MFN_LIST_nr_extents);
-  return copyToGuest(arg, a, MFN_LIST_SIZE) ? 0 : -(<i64>EFAULT);
+  store<u32>(a, i, MACHPHYS_MFN_LIST_NR_EXTENTS);
+  return copyToGuest(arg, a, MACHPHYS_MFN_LIST_SIZE) ? 0 : -(<i64>EFAULT);
 }
 
 function machphysMapping(arg: u64): i64 {
   const a = scratch(SCRATCH_MEMOP);
-  store<u64>(a, MACH2PHYS_VIRT_START);
-  store<u64>(a, MACH2PHYS_VIRT_END, 8);
-  store<u64>(a, <u64>totalFrames() - 1, 16);
-  return copyToGuest(arg, a, 24) ? 0 : -(<i64>EFAULT);
+  store<u64>(a, MACH2PHYS_VIRT_START, MACHPHYS_MAPPING_V_START);
+  store<u64>(a, MACH2PHYS_VIRT_END, MACHPHYS_MAPPING_V_END);
+  store<u64>(a, <u64>totalFrames() - 1, MACHPHYS_MAPPING_MAX_MFN);
+  return copyToGuest(arg, a, MACHPHYS_MAPPING_SIZE) ? 0 : -(<i64>EFAULT);
 }
 
 function getMemoryMap(arg: u64): i64 {
@@ -169,7 +180,7 @@ function getMemoryMap(arg: u64): i64 {
   const a = scratch(SCRATCH_MEMOP);
   if (!copyFromGuest(a, arg, MEMORY_MAP_SIZE)) return -(<i64>EFAULT);
   const count = min<u32>(load<u32>(a), d.e820Entries);
-  if (!copyToGuest(load<u64>(a, MEMORY_MAP_buffer), changetype<usize>(d) + E820_OFFSET, count * E820_ENTRY_SIZE))
+  if (!copyToGuest(load<u64>(a, MEMORY_MAP_BUFFER), changetype<usize>(d) + E820_OFFSET, count * E820ENTRY_SIZE))
     return -(<i64>EFAULT);
   store<u32>(a, count);
   return copyToGuest(arg, a, MEMORY_MAP_SIZE) ? 0 : -(<i64>EFAULT);
@@ -184,10 +195,10 @@ function machineMemoryMap(arg: u64): i64 {
   const most = load<u32>(a);
   if (most < 1) return -(<i64>EINVAL);
   const entry = scratch(SCRATCH_E820);
-  store<u64>(entry, 0);
-  store<u64>(entry, (<u64>totalFrames()) << PAGE_SHIFT, 8);
-  store<u32>(entry, E820_RAM, 16);
-  if (!copyToGuest(load<u64>(a, MEMORY_MAP_buffer), entry, E820_ENTRY_SIZE)) return -(<i64>EFAULT);
+  store<u64>(entry, 0, E820ENTRY_ADDR);
+  store<u64>(entry, (<u64>totalFrames()) << PAGE_SHIFT, E820ENTRY_SIZE_MEMBER);
+  store<u32>(entry, E820_RAM, E820ENTRY_TYPE);
+  if (!copyToGuest(load<u64>(a, MEMORY_MAP_BUFFER), entry, E820ENTRY_SIZE)) return -(<i64>EFAULT);
   store<u32>(a, 1);
   return copyToGuest(arg, a, MEMORY_MAP_SIZE) ? 0 : -(<i64>EFAULT);
 }
@@ -195,9 +206,9 @@ function machineMemoryMap(arg: u64): i64 {
 function setMemoryMap(arg: u64): i64 {
   const a = scratch(SCRATCH_MEMOP);
   if (!copyFromGuest(a, arg, FOREIGN_MEMORY_MAP_SIZE)) return -(<i64>EFAULT);
-  const count = load<u32>(a, FOREIGN_MEMORY_MAP_map);
-  const buffer = load<u64>(a, FOREIGN_MEMORY_MAP_map + MEMORY_MAP_buffer);
-  if (count > <u32>E820_MAX) return -(<i64>EINVAL);
+  const count = load<u32>(a, FOREIGN_MEMORY_MAP_MAP);
+  const buffer = load<u64>(a, FOREIGN_MEMORY_MAP_MAP + MEMORY_MAP_BUFFER);
+  if (count > <u32>E820MAX) return -(<i64>EINVAL);
   const d = domainByAnyId(load<u16>(a));
   if (d == null) return -(<i64>ESRCH);
   if (foreignDenied(d)) return -(<i64>EPERM);
@@ -205,7 +216,7 @@ function setMemoryMap(arg: u64): i64 {
   spinLock(lockOf(d));
   d.e820Entries = 0;
   spinUnlock(lockOf(d));
-  if (!copyFromGuest(changetype<usize>(d) + E820_OFFSET, buffer, count * E820_ENTRY_SIZE)) return -(<i64>EFAULT);
+  if (!copyFromGuest(changetype<usize>(d) + E820_OFFSET, buffer, count * E820ENTRY_SIZE)) return -(<i64>EFAULT);
   spinLock(lockOf(d));
   d.e820Entries = count;
   spinUnlock(lockOf(d));
@@ -215,13 +226,14 @@ function setMemoryMap(arg: u64): i64 {
 function claimPages(arg: u64): i64 {
   const caller = domainMemory(callerDomid());
   const a = scratch(SCRATCH_MEMOP);
-  if (!copyFromGuest(a, arg, RESERVATION_SIZE)) return -(<i64>EFAULT);
-  if (load<u64>(a, RESERVATION_extent_start) || load<u32>(a, RESERVATION_extent_order)) return -(<i64>EINVAL);
-  if (load<u32>(a, RESERVATION_mem_flags)) return -(<i64>EINVAL);
+  if (!copyFromGuest(a, arg, MEMORY_RESERVATION_SIZE)) return -(<i64>EFAULT);
+  if (load<u64>(a, MEMORY_RESERVATION_EXTENT_START) || load<u32>(a, MEMORY_RESERVATION_EXTENT_ORDER))
+    return -(<i64>EINVAL);
+  if (load<u32>(a, MEMORY_RESERVATION_MEM_FLAGS)) return -(<i64>EINVAL);
   if (caller == null || !(caller.flags & MEM_PRIVILEGED)) return -(<i64>EPERM);
-  const d = domainByAnyId(load<u16>(a, RESERVATION_domid));
+  const d = domainByAnyId(load<u16>(a, MEMORY_RESERVATION_DOMID));
   if (d == null) return -(<i64>ESRCH);
-  const pages = load<u64>(a, RESERVATION_nr_extents);
+  const pages = load<u64>(a, MEMORY_RESERVATION_NR_EXTENTS);
   if (pages > <u64>d.maxPages) return -(<i64>EINVAL);
   if (pages && pages <= <u64>d.totPages) return -(<i64>EINVAL);
   return setClaim(d, <u32>pages) ? 0 : -(<i64>ENOMEM);
@@ -230,13 +242,19 @@ function claimPages(arg: u64): i64 {
 /** Moving frames about in a translated memory map: PV domains have none. */
 function physmap(operation: u32, arg: u64): i64 {
   const a = scratch(SCRATCH_MEMOP);
-  if (!copyFromGuest(a, arg, operation == <u32>XENMEM_remove_from_physmap ? 16 : ADD_TO_PHYSMAP_SIZE))
+  if (
+    !copyFromGuest(
+      a,
+      arg,
+      operation == <u32>XENMEM_remove_from_physmap ? REMOVE_FROM_PHYSMAP_SIZE : ADD_TO_PHYSMAP_SIZE,
+    )
+  )
     return -(<i64>EFAULT);
   const d = domainByAnyId(load<u16>(a));
   if (d == null) return -(<i64>ESRCH);
   if (foreignDenied(d)) return -(<i64>EPERM);
   if (operation != <u32>XENMEM_remove_from_physmap) return -(<i64>EACCES);
-  const mfn = load<u64>(a, 8);
+  const mfn = load<u64>(a, REMOVE_FROM_PHYSMAP_GPFN);
   if (!getPage(mfn, d.domid)) return -(<i64>ENOENT);
   putPage(<u32>mfn);
   return 0;
@@ -244,32 +262,32 @@ function physmap(operation: u32, arg: u64): i64 {
 
 function vnuma(arg: u64): i64 {
   const a = scratch(SCRATCH_MEMOP);
-  if (!copyFromGuest(a, arg, 40)) return -(<i64>EFAULT);
+  if (!copyFromGuest(a, arg, VNUMA_TOPOLOGY_INFO_SIZE)) return -(<i64>EFAULT);
   const d = domainByAnyId(load<u16>(a));
   if (d == null) return -(<i64>ESRCH);
   if (foreignDenied(d)) return -(<i64>EPERM);
-  if (load<u16>(a, 2)) return -(<i64>EINVAL);
+  if (load<u16>(a, VNUMA_TOPOLOGY_INFO_PAD)) return -(<i64>EINVAL);
   return -(<i64>EOPNOTSUPP);
 }
 
 /** Frames of another domain's grant table, for a control domain that seeds it. */
 function acquireResource(arg: u64): i64 {
   const a = scratch(SCRATCH_MEMOP);
-  if (!copyFromGuest(a, arg, ACQUIRE_SIZE)) return -(<i64>EFAULT);
-  if (load<u32>(a, ACQUIRE_pad)) return -(<i64>EINVAL);
-  const target: DomainMemory | null = domainMemory(load<u16>(a, ACQUIRE_domid));
+  if (!copyFromGuest(a, arg, MEM_ACQUIRE_RESOURCE_SIZE)) return -(<i64>EFAULT);
+  if (load<u32>(a, MEM_ACQUIRE_RESOURCE_PAD)) return -(<i64>EINVAL);
+  const target: DomainMemory | null = domainMemory(load<u16>(a, MEM_ACQUIRE_RESOURCE_DOMID));
   if (target == null) return -(<i64>ESRCH);
   if (foreignDenied(target)) return -(<i64>EPERM);
-  if (load<u16>(a, ACQUIRE_type) != <u32>XENMEM_resource_grant_table) return -(<i64>EOPNOTSUPP);
-  const id = load<u32>(a, ACQUIRE_id);
-  const count = load<u32>(a, ACQUIRE_nr_frames);
-  const list = load<u64>(a, ACQUIRE_frame_list);
-  const first = load<u64>(a, ACQUIRE_frame);
+  if (load<u16>(a, MEM_ACQUIRE_RESOURCE_TYPE) != <u32>XENMEM_resource_grant_table) return -(<i64>EOPNOTSUPP);
+  const id = load<u32>(a, MEM_ACQUIRE_RESOURCE_ID);
+  const count = load<u32>(a, MEM_ACQUIRE_RESOURCE_NR_FRAMES);
+  const list = load<u64>(a, MEM_ACQUIRE_RESOURCE_FRAME_LIST);
+  const first = load<u64>(a, MEM_ACQUIRE_RESOURCE_FRAME);
   if (id > 1) return -(<i64>EINVAL);
   if (!list) {
     if (count) return -(<i64>EINVAL);
-    store<u32>(a, grantTableFrame(target.domid, id, 0xffffffff), ACQUIRE_nr_frames);
-    return copyToGuest(arg, a, ACQUIRE_SIZE) ? 0 : -(<i64>EFAULT);
+    store<u32>(a, grantTableFrame(target.domid, id, 0xffffffff), MEM_ACQUIRE_RESOURCE_NR_FRAMES);
+    return copyToGuest(arg, a, MEM_ACQUIRE_RESOURCE_SIZE) ? 0 : -(<i64>EFAULT);
   }
   if (first + count > 0xffffff || first + count < first) return -(<i64>EINVAL);
   const at = scratch(SCRATCH_EXTENTS);

@@ -8,16 +8,18 @@ import {
   MMU_NORMAL_PT_UPDATE,
   MMU_PT_UPDATE_NO_TRANSLATE,
   MMU_PT_UPDATE_PRESERVE_AD,
-  MMU_UPDATE_PREEMPTED,
+  MMU_UPDATE_PTR,
   MMU_UPDATE_SIZE,
+  MMU_UPDATE_VAL,
   UVMF_ALL,
   UVMF_FLUSHTYPE_MASK,
   UVMF_INVLPG,
   UVMF_TLB_FLUSH,
-} from "../abi/memory";
+} from "../../abi/xen";
+import { MMU_UPDATE_PREEMPTED } from "../abi/implied";
 import { callerDomid, currentBase, flushAddress, flushAddressOn, flushAll, flushLocal, flushOn } from "./current";
 import { DomainMemory, MEM_PRIVILEGED, domainMemory } from "./domain_memory";
-import { EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, ERESTART, ESRCH } from "../abi/errno";
+import { EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, ERESTART, ESRCH } from "../../abi/errno";
 import { frameAddress } from "./frames";
 import { getPage, putPage } from "./references";
 import { beginTables, validationTried } from "./kept_tables";
@@ -79,7 +81,12 @@ export function doMmuUpdate(ureqs: u64, countArgument: u32, pdone: u64, foreignd
     }
     for (let i: u32 = 0; i < n; i++) {
       const request = batch + i * MMU_UPDATE_SIZE;
-      error = oneUpdate(load<u64>(request), load<u64>(request, 8), tableOwner.domid, pageOwner.domid);
+      error = oneUpdate(
+        load<u64>(request, MMU_UPDATE_PTR),
+        load<u64>(request, MMU_UPDATE_VAL),
+        tableOwner.domid,
+        pageOwner.domid,
+      );
       validationTried(tableOwner, error);
       if (error) break;
       done++;

@@ -2,7 +2,6 @@
 import { continueWith, preemptCheck } from "../hypercall/continuation";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
 import {
-  MMU_UPDATE_PREEMPTED,
   MMUEXT_CLEAR_PAGE,
   MMUEXT_COPY_PAGE,
   MMUEXT_FLUSH_CACHE,
@@ -13,9 +12,9 @@ import {
   MMUEXT_MARK_SUPER,
   MMUEXT_NEW_BASEPTR,
   MMUEXT_NEW_USER_BASEPTR,
+  MMUEXT_OP_ARG1,
+  MMUEXT_OP_ARG2,
   MMUEXT_OP_SIZE,
-  MMUEXT_OP_arg1,
-  MMUEXT_OP_arg2,
   MMUEXT_PIN_L1_TABLE,
   MMUEXT_PIN_L4_TABLE,
   MMUEXT_SET_LDT,
@@ -24,7 +23,8 @@ import {
   MMUEXT_TLB_FLUSH_MULTI,
   MMUEXT_UNMARK_SUPER,
   MMUEXT_UNPIN_TABLE,
-} from "../abi/memory";
+} from "../../abi/xen";
+import { MMU_UPDATE_PREEMPTED } from "../abi/implied";
 import {
   callerDomid,
   flushAddress,
@@ -38,7 +38,7 @@ import {
   userBase,
 } from "./current";
 import { DomainMemory, MEM_DYING, MEM_PAGE_TABLES, m2pStrict } from "./domain_memory";
-import { EACCES, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ERESTART, ESRCH } from "../abi/errno";
+import { EACCES, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ERESTART, ESRCH } from "../../abi/errno";
 import { PGT_l4_page_table, PGT_writable_page, frameAddress } from "./frames";
 import { getPage, putPage } from "./references";
 import { alreadyDone, foreignDenied, foreignDomain, guestAddressOk } from "./mmu_update";
@@ -74,7 +74,7 @@ export function doMmuextOp(uops: u64, countArgument: u32, pdone: u64, foreigndom
       error = -EFAULT;
       break;
     }
-    error = oneOp(load<u32>(op), load<u64>(op, MMUEXT_OP_arg1), load<u64>(op, MMUEXT_OP_arg2), owner);
+    error = oneOp(load<u32>(op), load<u64>(op, MMUEXT_OP_ARG1), load<u64>(op, MMUEXT_OP_ARG2), owner);
     validationTried(owner, error);
     if (error) break;
     settled = settleTables(owner);

@@ -4,7 +4,7 @@
  * reference of the table below it (or, a linear page table, of a table of its own level).
  */
 import { domainMemory } from "./domain_memory";
-import { EBUSY, EINVAL, ENOMEM, EPERM, ERESTART } from "../abi/errno";
+import { EBUSY, EINVAL, ENOMEM, EPERM, ERESTART } from "../../abi/errno";
 import {
   PGT_l1_page_table,
   PGT_l4_page_table,

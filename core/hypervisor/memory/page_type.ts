@@ -21,7 +21,7 @@ import {
   typeWord,
 } from "./frames";
 import { getPage, putPage } from "./references";
-import { EINVAL } from "../abi/errno";
+import { EINVAL } from "../../abi/errno";
 import { freePageTable, validatePageTable } from "./page_table";
 import { keepReleased, takeTable } from "./kept_tables";
 import { validateDescriptorPage } from "./descriptors";

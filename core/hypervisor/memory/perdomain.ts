@@ -2,6 +2,7 @@
  * The per-domain area, L4 slot 260: 32 pages a vCPU, 16 of GDT and 16 of LDT, supervisor-only, at the addresses where
  * Xen has them. Every L4 table of the domain points here (installXenSlots).
  */
+import { FIRST_RESERVED_GDT_PAGE } from "../../abi/arch_x86";
 import { allocXenheapPages, freeXenheapPages } from "./allocator";
 import { DomainMemory, domainMemory, m2pStrict } from "./domain_memory";
 import { frameAddress } from "./frames";
@@ -11,7 +12,6 @@ import { PTE_A, PTE_D, PTE_NX, PTE_P, PTE_RW, XEN_FIRST_L4_SLOT, XEN_LAST_L4_SLO
 
 const PERDOMAIN_VIRT_START: u64 = 0xffff820000000000;
 const PERDOMAIN_SLOT: u32 = 260;
-const FIRST_RESERVED_GDT_PAGE: u32 = 14;
 /** Pages of GDT and LDT of a vCPU. */
 export const GDT_PAGES: u32 = 16;
 export const LDT_PAGES: u32 = 16;

@@ -1,5 +1,5 @@
 /** Checked changes of single page-table entries: what mmu_update, update_va_mapping and emulated writes come down to. */
-import { EAGAIN, EBUSY, EINVAL } from "../abi/errno";
+import { EAGAIN, EBUSY, EINVAL } from "../../abi/errno";
 import {
   PGT_l1_page_table,
   PGT_l2_page_table,

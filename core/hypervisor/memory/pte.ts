@@ -1,5 +1,7 @@
 /** Page-table entry bits and the forms Xen gives guest entries (Intel SDM 3A 4.5; public/arch-x86; XenWiki PV paging). */
 
+/** Bytes of an entry. */
+export const PTE_SIZE: usize = 8;
 export const PTE_P: u64 = 1;
 export const PTE_RW: u64 = 2;
 export const PTE_US: u64 = 4;

@@ -7,7 +7,7 @@ import { endOverride, overrideWrites } from "../../machine/cpu/access";
 import { EXIT_POLL } from "../../machine/cpu/exits";
 import { step } from "../../machine/cpu/interpreter";
 import { CPU_SIZE } from "../../machine/cpu/state";
-import { EAGAIN } from "../abi/errno";
+import { EAGAIN } from "../../abi/errno";
 import { GUEST_KERNEL_MODE, Vcpu } from "../domain/domain";
 import { allocXenheapPages } from "./allocator";
 import { PGT_l1_page_table, frameAddress, pageTypeOf } from "./frames";
@@ -15,7 +15,7 @@ import { getPage, putPage } from "./references";
 import { findL1, guestAddressOk } from "./mmu_update";
 import { pageLock, pageUnlock } from "./page_type";
 import { compareExchangeL1Entry } from "./pt_update";
-import { PTE_P, PTE_RW, pteMfn } from "./pte";
+import { PTE_P, PTE_RW, PTE_SIZE, pteMfn } from "./pte";
 import { enterGuestTlb, leaveGuestTlb } from "../sched/ipi";
 
 /** Two pages of this thread's own: the copy of the table, the saved vCPU. */
@@ -76,6 +76,6 @@ function emulate(v: Vcpu, table: u32, address: u64): bool {
 /** The entries next to the one written must be as they were, but for bits that walks set. */
 function onlyEntryChanged(page: usize, offset: u32): bool {
   const ad: u64 = 0x60;
-  if (offset > 0 && (load<u64>(page + offset - 8) ^ load<u64>(pages + offset - 8)) & ~ad) return false;
-  return offset == 0xff8 || ((load<u64>(page + offset + 8) ^ load<u64>(pages + offset + 8)) & ~ad) == 0;
+  if (offset > 0 && (load<u64>(page + offset - PTE_SIZE) ^ load<u64>(pages + offset - PTE_SIZE)) & ~ad) return false;
+  return offset == 0xff8 || ((load<u64>(page + offset + PTE_SIZE) ^ load<u64>(pages + offset + PTE_SIZE)) & ~ad) == 0;
 }

@@ -2,7 +2,7 @@
  * General references of frames: who holds one may rely on the frame not being given to somebody else. With the last one the frame goes back
  * to the heap.
  */
-import { DOMID_XEN } from "../abi/memory";
+import { DOMID_XEN } from "../../abi/xen";
 import { giveBlock } from "./buddy";
 import { DomainMemory, domainMemory, lockOf, pageListOf } from "./domain_memory";
 import {

@@ -1,5 +1,5 @@
 /** Where the memory side keeps its tables, for who may read the machine's memory and shows them. */
-import { EINVAL } from "../abi/errno";
+import { EINVAL } from "../../abi/errno";
 import {
   MEMORY_first_heap_frame,
   MEMORY_frame_table,

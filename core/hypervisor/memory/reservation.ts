@@ -1,23 +1,24 @@
 /** XENMEM_increase/decrease_reservation, populate_physmap and exchange: how a domain's set of frames changes. */
 import { continueWith, preemptCheck } from "../hypercall/continuation";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
+import { EFAULT, EINVAL, ENOMEM, EPERM, ESRCH } from "../../abi/errno";
 import {
-  DOMID_SELF,
-  EXCHANGE_SIZE,
-  EXCHANGE_nr_exchanged,
-  EXCHANGE_out,
-  MEMOP_EXTENT_SHIFT,
-  RESERVATION_SIZE,
-  RESERVATION_domid,
-  RESERVATION_extent_order,
-  RESERVATION_extent_start,
-  RESERVATION_mem_flags,
-  RESERVATION_nr_extents,
+  MEMORY_EXCHANGE_NR_EXCHANGED,
+  MEMORY_EXCHANGE_OUT,
+  MEMORY_EXCHANGE_SIZE,
+  MEMORY_RESERVATION_DOMID,
+  MEMORY_RESERVATION_EXTENT_ORDER,
+  MEMORY_RESERVATION_EXTENT_START,
+  MEMORY_RESERVATION_MEM_FLAGS,
+  MEMORY_RESERVATION_NR_EXTENTS,
+  MEMORY_RESERVATION_SIZE,
   XENMEMF_populate_on_demand,
   XENMEM_decrease_reservation,
   XENMEM_exchange,
   XENMEM_populate_physmap,
-} from "../abi/memory";
+} from "../../abi/memory";
+import { DOMID_SELF } from "../../abi/xen";
+import { MEMOP_EXTENT_SHIFT } from "../abi/implied";
 import {
   allocDomheapPages,
   dropReplacement,
@@ -30,7 +31,6 @@ import {
 } from "./allocator";
 import { callerDomid } from "./current";
 import { DomainMemory, MEM_PRIVILEGED, domainMemory } from "./domain_memory";
-import { EFAULT, EINVAL, ENOMEM, EPERM, ESRCH } from "../abi/errno";
 import { mfnValid, pageNext, setPageNext } from "./frames";
 import { putAllocRef } from "./references";
 import { INVALID_M2P_ENTRY } from "./m2p";
@@ -72,13 +72,13 @@ function writeExtent(list: u64, index: u64, mfn: u64): bool {
 export function changeReservation(operation: u32, arg: u64, start: u64): i64 {
   const r = scratch(SCRATCH_MEMOP);
   if (!r) return <i64>start;
-  if (!copyFromGuest(r, arg, RESERVATION_SIZE)) return <i64>start;
-  const count = load<u64>(r, RESERVATION_nr_extents);
-  const list = load<u64>(r, RESERVATION_extent_start);
-  const order = load<u32>(r, RESERVATION_extent_order);
-  const flags = load<u32>(r, RESERVATION_mem_flags);
+  if (!copyFromGuest(r, arg, MEMORY_RESERVATION_SIZE)) return <i64>start;
+  const count = load<u64>(r, MEMORY_RESERVATION_NR_EXTENTS);
+  const list = load<u64>(r, MEMORY_RESERVATION_EXTENT_START);
+  const order = load<u32>(r, MEMORY_RESERVATION_EXTENT_ORDER);
+  const flags = load<u32>(r, MEMORY_RESERVATION_MEM_FLAGS);
   if (count > 0xffffffff >> MEMOP_EXTENT_SHIFT || start >= count) return <i64>start;
-  const d = domainByAnyId(load<u16>(r, RESERVATION_domid));
+  const d = domainByAnyId(load<u16>(r, MEMORY_RESERVATION_DOMID));
   if (d == null) return <i64>start;
   if (foreignDenied(d)) return -(<i64>EPERM);
   if (order > maxOrder()) return <i64>start;
@@ -117,20 +117,23 @@ function populateExtent(d: DomainMemory, gpfn: u64, order: u32, list: u64, index
 export function exchangeMemory(arg: u64): i64 {
   const x = scratch(SCRATCH_MEMOP);
   if (!x) return -(<i64>ENOMEM);
-  if (!copyFromGuest(x, arg, EXCHANGE_SIZE)) return -(<i64>EFAULT);
-  const inList = load<u64>(x, RESERVATION_extent_start);
-  const inCount = load<u64>(x, RESERVATION_nr_extents);
-  const inOrder = load<u32>(x, RESERVATION_extent_order);
-  const outList = load<u64>(x, EXCHANGE_out + RESERVATION_extent_start);
-  const outCount = load<u64>(x, EXCHANGE_out + RESERVATION_nr_extents);
-  const outOrder = load<u32>(x, EXCHANGE_out + RESERVATION_extent_order);
-  const domid = <u32>load<u16>(x, RESERVATION_domid);
-  let exchanged = load<u64>(x, EXCHANGE_nr_exchanged);
+  if (!copyFromGuest(x, arg, MEMORY_EXCHANGE_SIZE)) return -(<i64>EFAULT);
+  const inList = load<u64>(x, MEMORY_RESERVATION_EXTENT_START);
+  const inCount = load<u64>(x, MEMORY_RESERVATION_NR_EXTENTS);
+  const inOrder = load<u32>(x, MEMORY_RESERVATION_EXTENT_ORDER);
+  const outList = load<u64>(x, MEMORY_EXCHANGE_OUT + MEMORY_RESERVATION_EXTENT_START);
+  const outCount = load<u64>(x, MEMORY_EXCHANGE_OUT + MEMORY_RESERVATION_NR_EXTENTS);
+  const outOrder = load<u32>(x, MEMORY_EXCHANGE_OUT + MEMORY_RESERVATION_EXTENT_ORDER);
+  const domid = <u32>load<u16>(x, MEMORY_RESERVATION_DOMID);
+  let exchanged = load<u64>(x, MEMORY_EXCHANGE_NR_EXCHANGED);
   if (exchanged > inCount) return -(<i64>EINVAL);
   if (exchanged == inCount) return 0;
   if (inOrder > CONTROL_MAX_ORDER || outOrder > CONTROL_MAX_ORDER || inCount >> 32 || outCount >> 32)
     return -(<i64>EINVAL);
-  if (domid != <u32>load<u16>(x, EXCHANGE_out + RESERVATION_domid) || inCount << inOrder != outCount << outOrder)
+  if (
+    domid != <u32>load<u16>(x, MEMORY_EXCHANGE_OUT + MEMORY_RESERVATION_DOMID) ||
+    inCount << inOrder != outCount << outOrder
+  )
     return -(<i64>EINVAL);
   if (inOrder > maxOrder() || outOrder > maxOrder()) return -(<i64>EPERM);
   const d = domainByAnyId(domid);
@@ -150,7 +153,7 @@ export function exchangeMemory(arg: u64): i64 {
     exchanged += inPerChunk;
   }
   store<u64>(x, exchanged);
-  if (!copyToGuest(arg + EXCHANGE_nr_exchanged, x, 8)) return -(<i64>EFAULT);
+  if (!copyToGuest(arg + MEMORY_EXCHANGE_NR_EXCHANGED, x, 8)) return -(<i64>EFAULT);
   // The guest's own structure says how far it is.
   return !error && exchanged < inCount ? continueWith(XENMEM_exchange, arg) : <i64>error;
 }

@@ -3,7 +3,8 @@
  * Of those that wait, the one of the highest priority comes first: BOOST has credit and has just woken (until it has run a while), UNDER has
  * credit, OVER has none.
  */
-import { RUNSTATE_running, RUNSTATE_runnable, Vcpu } from "../domain/domain";
+import { RUNSTATE_runnable, RUNSTATE_running } from "../../abi/vcpu";
+import { Vcpu } from "../domain/domain";
 import { spinLock, spinTryLock, spinUnlock } from "./lock";
 import { Pcpu, pcpuAt, pcpuCount, self } from "./pcpu";
 import { hasBetterPlace, mayRunOn, prefers } from "./placement";
@@ -25,7 +26,6 @@ import { recordSwitch } from "./switches";
 import { vcpuWake, wakeIdleFor } from "./wake";
 
 /** Number of the credit scheduler in the ABI, and its name. */
-export const XEN_SCHEDULER_CREDIT: u32 = 5;
 
 export const TIMESLICE_NS: u64 = 30_000_000;
 /** A woken vCPU keeps its boost for so long. */

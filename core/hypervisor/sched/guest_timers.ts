@@ -1,6 +1,6 @@
 /** What the timers of vCPUs and domains do when they are due, and the periodic tick. */
-import { SHUTDOWN_watchdog } from "../abi/sched";
-import { VIRQ_TIMER } from "../abi/xen";
+import { SHUTDOWN_watchdog } from "../../abi/sched";
+import { VIRQ_TIMER } from "../../abi/xen";
 import { Domain, TIMER_PERIODIC, VPF_polling, Vcpu } from "../domain/domain";
 import { domainShutdown } from "../domain/lifecycle";
 import { sendGuestVirq } from "../event/channels";

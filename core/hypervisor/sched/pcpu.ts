@@ -13,7 +13,7 @@ export const PCPU_LINE_SIZE: u32 = 0x180;
 /** The domctl or sysctl structure being worked on. */
 export const PCPU_CONTROL: usize = 0x280;
 /** For structures copied from guests by code that makes no further hypercall: 0xc0 bytes. */
-const PCPU_SCRATCH: usize = 0x340;
+export const PCPU_SCRATCH: usize = 0x340;
 
 /** u32: pCPUs that are online. */
 export const ROOT_PCPUS: usize = HYPERVISOR_ROOT + 0x60;

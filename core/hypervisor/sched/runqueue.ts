@@ -4,16 +4,8 @@
  * A vCPU's runstate, queue links, priority and `processor` change under the queue lock of its `processor`. A native domain's vCPU is a thread
  * of its own and never on a queue.
  */
-import {
-  Domain,
-  RUNSTATE_blocked,
-  RUNSTATE_offline,
-  RUNSTATE_runnable,
-  VPF_blocked,
-  VPF_down,
-  VPF_parked,
-  Vcpu,
-} from "../domain/domain";
+import { RUNSTATE_blocked, RUNSTATE_offline, RUNSTATE_runnable } from "../../abi/vcpu";
+import { Domain, VPF_blocked, VPF_down, VPF_parked, Vcpu } from "../domain/domain";
 import { IPI_RESCHEDULE, sendIpi } from "./ipi";
 import { spinLock, spinUnlock } from "./lock";
 import { NO_PCPU, Pcpu, pcpuAt, pcpuCount, self } from "./pcpu";

@@ -1,5 +1,14 @@
 /** What came onto each pCPU and when: a ring of the last context switches, for who watches. Written by its pCPU only. */
-import { SWITCHES, SWITCH_COUNT, SWITCH_IDLE, SWITCH_RECORDS, SWITCH_RECORD_SIZE } from "../abi/native";
+import {
+  SWITCHES,
+  SWITCH_COUNT,
+  SWITCH_DOMID,
+  SWITCH_IDLE,
+  SWITCH_RECORDS,
+  SWITCH_RECORD_SIZE,
+  SWITCH_TIME,
+  SWITCH_VCPU,
+} from "../abi/native";
 import { Vcpu } from "../domain/domain";
 import { allocXenheapBytes } from "../memory/allocator";
 import { Pcpu } from "./pcpu";
@@ -17,8 +26,8 @@ export function recordSwitch(p: Pcpu, next: Vcpu | null, now: u64): void {
   const ring = p.switchRing;
   const count = load<u32>(ring, SWITCH_COUNT);
   const record = ring + <usize>SWITCH_RECORDS + <usize>(count % <u32>SWITCHES) * <usize>SWITCH_RECORD_SIZE;
-  store<u64>(record, now);
-  store<u32>(record, next ? next.domid : <u32>SWITCH_IDLE, 8);
-  store<u32>(record, next ? next.vcpuId : <u32>SWITCH_IDLE, 12);
+  store<u64>(record, now, SWITCH_TIME);
+  store<u32>(record, next ? next.domid : <u32>SWITCH_IDLE, SWITCH_DOMID);
+  store<u32>(record, next ? next.vcpuId : <u32>SWITCH_IDLE, SWITCH_VCPU);
   atomic.store<u32>(ring + SWITCH_COUNT, count + 1);
 }

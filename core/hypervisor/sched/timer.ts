@@ -13,7 +13,7 @@ export const TIMER_KIND_PERIODIC: u32 = 2;
 export const TIMER_KIND_POLL: u32 = 3;
 export const TIMER_KIND_WATCHDOG: u32 = 4;
 
-/** 48 bytes, 8-aligned, zero = never set. */
+/** 8-aligned, zero = never set. */
 @unmanaged
 export class Timer {
   deadline: u64;
@@ -30,7 +30,7 @@ export class Timer {
   lock: u32;
   pad1: u32;
 }
-const TIMER_SIZE: usize = 48;
+export const TIMER_SIZE: usize = offsetof<Timer>();
 export const NO_DEADLINE: u64 = 0xffffffffffffffff;
 
 function at(address: usize): Timer {

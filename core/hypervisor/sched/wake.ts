@@ -1,6 +1,7 @@
 /** vCPUs that become runnable, stop being so, move or give way. */
+import { RUNSTATE_blocked, RUNSTATE_offline, RUNSTATE_runnable } from "../../abi/vcpu";
 import { runsOnPcpus } from "../guest/type";
-import { RUNSTATE_blocked, RUNSTATE_offline, RUNSTATE_runnable, Vcpu } from "../domain/domain";
+import { Vcpu } from "../domain/domain";
 import { systemTime } from "./clock";
 import { IPI_RESCHEDULE, sendIpi } from "./ipi";
 import { Pcpu, onlinePcpus, pcpuAt, pcpuCount, self } from "./pcpu";

@@ -1,9 +1,9 @@
 /** The frame table's words, in Xen's names. */
+import { DOMID_FIRST_RESERVED } from "../../abi/xen.ts";
 import * as abi from "../../hypervisor/abi/inspect.ts";
 import type { FrameWords } from "../../dom0/kernel/inspector.ts";
 import type { FrameFacts } from "./report.ts";
 
-const DOMID_FIRST_RESERVED = 0x7ff0;
 /** public/xen.h. */
 const RESERVED: Record<number, string> = { 0x7ff1: "DOMID_IO", 0x7ff2: "Xen", 0x7ff3: "DOMID_COW" };
 const TYPES: Record<number, string> = {

@@ -1,4 +1,5 @@
 /** The Inspect requests: registers, page tables, memory, event channels and grants of a domain, as they are now. */
+import { FLAT_RING3_CS32 } from "../../abi/arch_x86.ts";
 import { HypercallError } from "../../dom0/kernel/errno.ts";
 import type { Hypercalls } from "../../dom0/kernel/hypercalls.ts";
 import type { Inspector } from "../../dom0/kernel/inspector.ts";
@@ -32,8 +33,6 @@ const LINES = { before: 10, after: 12 };
 const CODE_BEFORE = 1024;
 const CODE_AFTER = 400;
 const PAGE = 4096n;
-/** Descriptors of Xen's own GDT page: ring 3 code of 32 bits. */
-const FLAT_RING3_CS32 = 0xe023;
 const DESCRIPTOR_L = 1n << 53n;
 
 export interface InspectionParts {

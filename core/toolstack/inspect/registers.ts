@@ -1,33 +1,33 @@
 /** struct vcpu_guest_context in words (public/arch-x86/xen.h; flags: Intel SDM 1 3.4.3 and 3A 2.5). */
-import * as abi from "../../hypervisor/abi/arch_x86.ts";
+import * as abi from "../../abi/arch_x86.ts";
 import { hex64 } from "./hex.ts";
 import type { FlagsValue, NamedValue, RegistersReport, SegmentValue } from "./report.ts";
 
 const GENERAL: readonly (readonly [name: string, offset: number])[] = [
-  ["RAX", abi.UREGS_RAX],
-  ["RBX", abi.UREGS_RBX],
-  ["RCX", abi.UREGS_RCX],
-  ["RDX", abi.UREGS_RDX],
-  ["RSI", abi.UREGS_RSI],
-  ["RDI", abi.UREGS_RDI],
-  ["RBP", abi.UREGS_RBP],
-  ["RSP", abi.UREGS_RSP],
-  ["R8", abi.UREGS_R8],
-  ["R9", abi.UREGS_R9],
-  ["R10", abi.UREGS_R10],
-  ["R11", abi.UREGS_R11],
-  ["R12", abi.UREGS_R12],
-  ["R13", abi.UREGS_R13],
-  ["R14", abi.UREGS_R14],
-  ["R15", abi.UREGS_R15],
+  ["RAX", abi.CPU_USER_REGS_RAX],
+  ["RBX", abi.CPU_USER_REGS_RBX],
+  ["RCX", abi.CPU_USER_REGS_RCX],
+  ["RDX", abi.CPU_USER_REGS_RDX],
+  ["RSI", abi.CPU_USER_REGS_RSI],
+  ["RDI", abi.CPU_USER_REGS_RDI],
+  ["RBP", abi.CPU_USER_REGS_RBP],
+  ["RSP", abi.CPU_USER_REGS_RSP],
+  ["R8", abi.CPU_USER_REGS_R8],
+  ["R9", abi.CPU_USER_REGS_R9],
+  ["R10", abi.CPU_USER_REGS_R10],
+  ["R11", abi.CPU_USER_REGS_R11],
+  ["R12", abi.CPU_USER_REGS_R12],
+  ["R13", abi.CPU_USER_REGS_R13],
+  ["R14", abi.CPU_USER_REGS_R14],
+  ["R15", abi.CPU_USER_REGS_R15],
 ];
 const SEGMENTS: readonly (readonly [name: string, offset: number])[] = [
-  ["CS", abi.UREGS_CS],
-  ["SS", abi.UREGS_SS],
-  ["DS", abi.UREGS_DS],
-  ["ES", abi.UREGS_ES],
-  ["FS", abi.UREGS_FS],
-  ["GS", abi.UREGS_GS],
+  ["CS", abi.CPU_USER_REGS_CS],
+  ["SS", abi.CPU_USER_REGS_SS],
+  ["DS", abi.CPU_USER_REGS_DS],
+  ["ES", abi.CPU_USER_REGS_ES],
+  ["FS", abi.CPU_USER_REGS_FS],
+  ["GS", abi.CPU_USER_REGS_GS],
 ];
 type Bits = readonly (readonly [bit: number, name: string])[];
 const RFLAGS: Bits = [
@@ -97,29 +97,29 @@ export class VcpuContext {
     return this.#view.getBigUint64(offset, true);
   }
   #user(offset: number): bigint {
-    return this.#get(abi.VGC_USER_REGS + offset);
+    return this.#get(abi.VCPU_GUEST_CONTEXT_USER_REGS + offset);
   }
   #control(n: number): bigint {
-    return this.#get(abi.VGC_CTRLREG + 8 * n);
+    return this.#get(abi.VCPU_GUEST_CONTEXT_CTRLREG + 8 * n);
   }
 
   get rip(): bigint {
-    return this.#user(abi.UREGS_RIP);
+    return this.#user(abi.CPU_USER_REGS_RIP);
   }
   get rsp(): bigint {
-    return this.#user(abi.UREGS_RSP);
+    return this.#user(abi.CPU_USER_REGS_RSP);
   }
   get rbp(): bigint {
-    return this.#user(abi.UREGS_RBP);
+    return this.#user(abi.CPU_USER_REGS_RBP);
   }
   get cs(): number {
-    return Number(this.#user(abi.UREGS_CS) & 0xffffn);
+    return Number(this.#user(abi.CPU_USER_REGS_CS) & 0xffffn);
   }
   get mode(): "kernel" | "user" {
-    return this.#get(abi.VGC_FLAGS) & BigInt(abi.VGCF_in_kernel) ? "kernel" : "user";
+    return this.#get(abi.VCPU_GUEST_CONTEXT_FLAGS) & BigInt(abi.VGCF_in_kernel) ? "kernel" : "user";
   }
   get online(): boolean {
-    return (this.#get(abi.VGC_FLAGS) & BigInt(abi.VGCF_online)) !== 0n;
+    return (this.#get(abi.VCPU_GUEST_CONTEXT_FLAGS) & BigInt(abi.VGCF_online)) !== 0n;
   }
   /** mfn of its L4 table; 0 where it has none. */
   root(tables: "kernel" | "user"): number {
@@ -129,18 +129,22 @@ export class VcpuContext {
   get csDescriptor(): { mfn: number; offset: number } | null {
     const { cs } = this;
     if (cs & 4 || cs >> 12 >= 14) return null;
-    const mfn = Number(this.#get(abi.VGC_GDT_FRAMES + 8 * (cs >> 12)));
+    const mfn = Number(this.#get(abi.VCPU_GUEST_CONTEXT_GDT_FRAMES + 8 * (cs >> 12)));
     return mfn === 0 ? null : { mfn, offset: cs & 0xff8 };
   }
 
   report(): Pick<RegistersReport, "mode" | "online" | "eventsMasked" | "general" | "rflags" | "segments" | "control"> {
-    const rflags = this.#user(abi.UREGS_RFLAGS);
+    const rflags = this.#user(abi.CPU_USER_REGS_RFLAGS);
     const iopl = Number((rflags >> 12n) & 3n);
     const bases: Record<string, bigint> = {
-      FS: this.#get(abi.VGC_FS_BASE),
-      GS: this.#get(this.mode === "kernel" ? abi.VGC_GS_BASE_KERNEL : abi.VGC_GS_BASE_USER),
+      FS: this.#get(abi.VCPU_GUEST_CONTEXT_FS_BASE),
+      GS: this.#get(
+        this.mode === "kernel" ? abi.VCPU_GUEST_CONTEXT_GS_BASE_KERNEL : abi.VCPU_GUEST_CONTEXT_GS_BASE_USER,
+      ),
     };
-    const inactive = this.#get(this.mode === "kernel" ? abi.VGC_GS_BASE_USER : abi.VGC_GS_BASE_KERNEL);
+    const inactive = this.#get(
+      this.mode === "kernel" ? abi.VCPU_GUEST_CONTEXT_GS_BASE_USER : abi.VCPU_GUEST_CONTEXT_GS_BASE_KERNEL,
+    );
     const flags = (name: string, value: bigint, bits: Bits): FlagsValue => ({
       name,
       value: hex64(value),
@@ -149,7 +153,8 @@ export class VcpuContext {
     return {
       mode: this.mode,
       online: this.online,
-      eventsMasked: (this.#view.getUint8(abi.VGC_USER_REGS + abi.UREGS_UPCALL_MASK) & 1) !== 0,
+      eventsMasked:
+        (this.#view.getUint8(abi.VCPU_GUEST_CONTEXT_USER_REGS + abi.CPU_USER_REGS_SAVED_UPCALL_MASK) & 1) !== 0,
       general: GENERAL.map(([name, offset]): NamedValue => ({ name, value: hex64(this.#user(offset)) })),
       rflags: {
         name: "RFLAGS",

@@ -1,6 +1,6 @@
 /** The hypervisor's own counts of a domain's hypercalls, read where they lie (hypervisor/abi/native.ts). */
 import * as area from "../../hypervisor/abi/native.ts";
-import { NR_HYPERCALLS } from "../../hypervisor/abi/xen.ts";
+import { NR_HYPERCALLS } from "../../hypervisor/abi/native.ts";
 
 /** Since the domain was created, by number; empty when there is no such domain. `statistics`: machine address of the statistics area. */
 export function callsByNumber(memory: DataView, statistics: number, domid: number): number[] {

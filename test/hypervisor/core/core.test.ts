@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import * as abi from "../../../core/dom0/kernel/abi.ts";
+import { XEN_DOMCTL_getdomaininfo, XEN_DOMINF_dying, XEN_DOMINF_paused } from "../../../core/abi/domctl.ts";
+import { SHUTDOWN_reboot } from "../../../core/abi/sched.ts";
+import { XEN_SYSCTL_physinfo } from "../../../core/abi/sysctl.ts";
+import { VIRQ_DOM_EXC } from "../../../core/abi/xen.ts";
 import { HypercallError } from "../../../core/dom0/kernel/errno.ts";
 import * as layout from "../../../core/machine/layout.ts";
 import { attachDom0, compileCore, Machine, type Dom0 } from "./machine.ts";
@@ -97,10 +100,10 @@ describe("xen_version", () => {
 describe("domctl", () => {
   it("refuses another interface version", () => {
     const at = dom0.frames.allocate() * 4096;
-    dom0.physical.set32(at, abi.XEN_DOMCTL_getdomaininfo);
+    dom0.physical.set32(at, XEN_DOMCTL_getdomaininfo);
     dom0.physical.set32(at + 4, 0x14);
     expect(dom0.core.native_hypercall(36, BigInt(at), 0n, 0n, 0n, 0n)).toBe(-13n);
-    dom0.physical.set32(at, abi.XEN_SYSCTL_physinfo);
+    dom0.physical.set32(at, XEN_SYSCTL_physinfo);
     expect(dom0.core.native_hypercall(35, BigInt(at), 0n, 0n, 0n, 0n)).toBe(-13n);
   });
 
@@ -121,7 +124,7 @@ describe("domctl", () => {
     expect(info.maxPages).toBe(4096);
     expect(info.maxVcpuId).toBe(2);
     expect(info.onlineVcpus).toBe(0);
-    expect(info.flags & abi.XEN_DOMINF_paused).toBeTruthy();
+    expect(info.flags & XEN_DOMINF_paused).toBeTruthy();
     expect(dom0.calls.listDomains().map((d) => d.domid)).toEqual([0, domid]);
     expect(refusal(() => dom0.calls.setMaxVcpus(domid, 5))).toBe("EINVAL");
     expect(refusal(() => dom0.calls.pauseDomain(0))).toBe("EINVAL");
@@ -174,7 +177,7 @@ describe("domctl", () => {
     expect(native(0, 0, mfns[2]!)).toBe(-22n);
     dom0.calls.destroyDomain(domid);
     const zombie = dom0.calls.domainInfo(domid)!;
-    expect(zombie.flags & abi.XEN_DOMINF_dying).toBeTruthy();
+    expect(zombie.flags & XEN_DOMINF_dying).toBeTruthy();
     expect(zombie.totPages).toBe(1);
     expect(native(1, domid, mfns[2]!)).toBe(-22n);
     expect(native(1, domid, mfns[1]!)).toBe(0n);
@@ -276,19 +279,19 @@ describe("set_virq_handler", () => {
 
   it("takes a global VIRQ and a domain that lives", () => {
     const domid = dom0.calls.createDomain(UUID, 1);
-    for (const virq of [abi.VIRQ_DOM_EXC, CON_RING, MCA]) dom0.calls.setVirqHandler(domid, virq);
+    for (const virq of [VIRQ_DOM_EXC, CON_RING, MCA]) dom0.calls.setVirqHandler(domid, virq);
     for (const virq of [TIMER, 1, 7, 13, NR_VIRQS, 0xffffffff])
       expect(
         refusal(() => dom0.calls.setVirqHandler(domid, virq)),
         String(virq),
       ).toBe("EINVAL");
-    expect(refusal(() => dom0.calls.setVirqHandler(domid + 1, abi.VIRQ_DOM_EXC))).toBe("ESRCH");
-    dom0.calls.setVirqHandler(0, abi.VIRQ_DOM_EXC);
+    expect(refusal(() => dom0.calls.setVirqHandler(domid + 1, VIRQ_DOM_EXC))).toBe("ESRCH");
+    dom0.calls.setVirqHandler(0, VIRQ_DOM_EXC);
     dom0.calls.destroyDomain(domid);
   });
 
   it("sends what happens there, and to dom0 again when that domain is gone", () => {
-    const port = dom0.calls.bindVirq(abi.VIRQ_DOM_EXC);
+    const port = dom0.calls.bindVirq(VIRQ_DOM_EXC);
     const pending = (): boolean => {
       const word = dom0.sharedInfo + 2048 + (port >> 6) * 8;
       const bit = 1n << BigInt(port & 63);
@@ -304,7 +307,7 @@ describe("set_virq_handler", () => {
     };
     const handler = dom0.calls.createDomain(UUID, 1);
     expect(end(dom0.calls.createDomain(UUID, 1))).toBe(true);
-    dom0.calls.setVirqHandler(handler, abi.VIRQ_DOM_EXC);
+    dom0.calls.setVirqHandler(handler, VIRQ_DOM_EXC);
     expect(end(dom0.calls.createDomain(UUID, 1))).toBe(false);
     expect(end(handler)).toBe(true);
     expect(end(dom0.calls.createDomain(UUID, 1))).toBe(true);
@@ -370,7 +373,7 @@ describe("power", () => {
     const other = new Machine(module, { pcpus: 2 });
     await other.stage(layout.BOOT_STAGE_DOM0_BUILT);
     const it = attachDom0(other);
-    it.calls.schedShutdown(abi.SHUTDOWN_reboot);
+    it.calls.schedShutdown(SHUTDOWN_reboot);
     expect(Atomics.load(other.words, layout.BOOT_POWER >> 2)).toBe(layout.POWER_REBOOT);
     expect(other.serial()).toContain("Hardware Dom0 shutdown: rebooting machine");
     await other.off();

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
-import { buildWasm } from "../../../core/build.mjs";
+import { CORE_FOLDERS, buildWasm } from "../../../core/build.mjs";
 import { Hypercalls, SCRATCH_FRAMES, type NativeExports } from "../../../core/dom0/kernel/hypercalls.ts";
 import { FrameAllocator, PAGE_SIZE, PhysicalMemory } from "../../../core/dom0/kernel/memory.ts";
 import { ownFrames } from "../../../core/dom0/kernel/native.ts";
@@ -34,8 +34,7 @@ export interface CoreExports extends NativeExports {
 export async function compileCore(): Promise<WebAssembly.Module> {
   const output = process.env.XENARIUM_CORE_WASM ?? path.join(root, "dist/core.wasm");
   if (!process.env.XENARIUM_CORE_WASM) {
-    const folders = ["core/hypervisor", "core/machine"].map((folder) => path.join(root, folder));
-    await buildWasm(path.join(root, "core/hypervisor/core.ts"), output, folders, ["--exportStart", "_start"]);
+    await buildWasm(path.join(root, "core/hypervisor/core.ts"), output, CORE_FOLDERS, ["--exportStart", "_start"]);
   }
   return WebAssembly.compile(readFileSync(output));
 }

@@ -1,5 +1,21 @@
 /** A PV domain whose vCPUs do nothing but count, made with dom0's hypercalls: four page tables, a page of code, a stack. */
-import * as abi from "../../../core/dom0/kernel/abi.ts";
+import {
+  CPU_USER_REGS_CS,
+  CPU_USER_REGS_RFLAGS,
+  CPU_USER_REGS_RIP,
+  CPU_USER_REGS_RSP,
+  CPU_USER_REGS_SS,
+  FLAT_KERNEL_CS64,
+  FLAT_KERNEL_SS64,
+  VCPU_GUEST_CONTEXT_CTRLREG,
+  VCPU_GUEST_CONTEXT_FLAGS,
+  VCPU_GUEST_CONTEXT_KERNEL_SP,
+  VCPU_GUEST_CONTEXT_KERNEL_SS,
+  VCPU_GUEST_CONTEXT_SIZE,
+  VCPU_GUEST_CONTEXT_USER_REGS,
+  VGCF_in_kernel,
+  VGCF_online,
+} from "../../../core/abi/arch_x86.ts";
 import { ForeignFrames } from "../../../core/dom0/kernel/native.ts";
 import type { Dom0 } from "./machine.ts";
 
@@ -45,18 +61,17 @@ export function makeSpinner({ calls, physical }: Dom0, options: SpinnerOptions):
   calls.pinTable(domid, 4, mfns[L4]!);
   calls.setCredit(domid, weight, cap);
   for (let vcpu = 0; vcpu < vcpus; vcpu++) {
-    const context = new Uint8Array(abi.VCPU_GUEST_CONTEXT_SIZE);
+    const context = new Uint8Array(VCPU_GUEST_CONTEXT_SIZE);
     const view = new DataView(context.buffer);
-    const at = abi.VCPU_GUEST_CONTEXT;
-    view.setBigUint64(at.flags, BigInt(abi.VGCF_in_kernel | abi.VGCF_online), true);
-    view.setBigUint64(at.rip, BigInt(CODE_ADDRESS), true);
-    view.setBigUint64(at.rsp, BigInt((STACK + 1) * 4096), true);
-    view.setBigUint64(at.cs, BigInt(abi.FLAT_KERNEL_CS64), true);
-    view.setBigUint64(at.ss, BigInt(abi.FLAT_KERNEL_SS64), true);
-    view.setBigUint64(at.rflags, 0x200n, true);
-    view.setBigUint64(at.kernel_ss, BigInt(abi.FLAT_KERNEL_SS64), true);
-    view.setBigUint64(at.kernel_sp, BigInt((STACK + 1) * 4096), true);
-    view.setBigUint64(at.ctrlreg + 24, entry(L4, 0n), true);
+    view.setBigUint64(VCPU_GUEST_CONTEXT_FLAGS, BigInt(VGCF_in_kernel | VGCF_online), true);
+    view.setBigUint64(VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_RIP, BigInt(CODE_ADDRESS), true);
+    view.setBigUint64(VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_RSP, BigInt((STACK + 1) * 4096), true);
+    view.setBigUint64(VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_CS, BigInt(FLAT_KERNEL_CS64), true);
+    view.setBigUint64(VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_SS, BigInt(FLAT_KERNEL_SS64), true);
+    view.setBigUint64(VCPU_GUEST_CONTEXT_USER_REGS + CPU_USER_REGS_RFLAGS, 0x200n, true);
+    view.setBigUint64(VCPU_GUEST_CONTEXT_KERNEL_SS, BigInt(FLAT_KERNEL_SS64), true);
+    view.setBigUint64(VCPU_GUEST_CONTEXT_KERNEL_SP, BigInt((STACK + 1) * 4096), true);
+    view.setBigUint64(VCPU_GUEST_CONTEXT_CTRLREG + 24, entry(L4, 0n), true);
     change?.(view, entry(L4, 0n));
     calls.setVcpuContext(domid, vcpu, context);
     calls.setAffinity(domid, vcpu, { hard: pcpus });

@@ -1,6 +1,13 @@
 /** RDTSC, RDTSCP and what Xen says about them, by the domain's TSC mode. */
+import {
+  FLAT_KERNEL_CS64,
+  VCPU_GUEST_CONTEXT_CTRLREG,
+  VCPU_GUEST_CONTEXT_FLAGS,
+  VCPU_GUEST_CONTEXT_TRAP_CTXT,
+  VCPU_GUEST_CONTEXT_USER_REGS,
+  VGCF_online,
+} from "../../../core/abi/arch_x86.ts";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import * as abi from "../../../core/dom0/kernel/abi.ts";
 import * as layout from "../../../core/machine/layout.ts";
 import { attachDom0, compileCore, Machine, type Dom0 } from "./machine.ts";
 import { CODE_ADDRESS, makeSpinner } from "./spinner.ts";
@@ -12,7 +19,6 @@ const EMULATED = 1;
 const HOST_KHZ = 1_000_000;
 const CR4_TSD = 4n;
 const HANDLER = 0x80;
-const AT = abi.VCPU_GUEST_CONTEXT;
 
 /** Reads the TSC twice (r8, r9), CPUID leaf 0x40000003 (r10 = eax, r11 = ecx, r12 = ebx), says so in r15; #GP sets r14. */
 const CODE = new Uint8Array(256);
@@ -57,13 +63,13 @@ function make({ user = false, tsd = false }: Guest = {}): number {
     pcpus: 1,
     code: CODE,
     context: (view, root) => {
-      view.setUint8(AT.trap_ctxt + 16 * 13, 13);
-      view.setUint16(AT.trap_ctxt + 16 * 13 + 2, abi.FLAT_KERNEL_CS64, true);
-      view.setBigUint64(AT.trap_ctxt + 16 * 13 + 8, BigInt(CODE_ADDRESS + HANDLER), true);
-      if (tsd) view.setBigUint64(AT.ctrlreg + 32, CR4_TSD, true);
+      view.setUint8(VCPU_GUEST_CONTEXT_TRAP_CTXT + 16 * 13, 13);
+      view.setUint16(VCPU_GUEST_CONTEXT_TRAP_CTXT + 16 * 13 + 2, FLAT_KERNEL_CS64, true);
+      view.setBigUint64(VCPU_GUEST_CONTEXT_TRAP_CTXT + 16 * 13 + 8, BigInt(CODE_ADDRESS + HANDLER), true);
+      if (tsd) view.setBigUint64(VCPU_GUEST_CONTEXT_CTRLREG + 32, CR4_TSD, true);
       if (!user) return;
-      view.setBigUint64(AT.flags, BigInt(abi.VGCF_online), true);
-      view.setBigUint64(AT.ctrlreg + 8, root, true);
+      view.setBigUint64(VCPU_GUEST_CONTEXT_FLAGS, BigInt(VGCF_online), true);
+      view.setBigUint64(VCPU_GUEST_CONTEXT_CTRLREG + 8, root, true);
     },
   });
 }
@@ -83,7 +89,7 @@ async function read(domid: number): Promise<Reading> {
     await new Promise((resolve) => setTimeout(resolve, 10));
     dom0.calls.pauseDomain(domid);
     const view = new DataView(dom0.calls.getVcpuContext(domid, 0).buffer);
-    const register = (offset: number): number => Number(view.getBigUint64(AT.user_regs + offset, true));
+    const register = (offset: number): number => Number(view.getBigUint64(VCPU_GUEST_CONTEXT_USER_REGS + offset, true));
     const trapped = register(8) === 13;
     if (trapped || register(0) === 1)
       return {
@@ -164,7 +170,7 @@ describe("CR4.TSD", () => {
     const domid = make(guest);
     dom0.calls.setTscInfo(domid, mode);
     const context = new DataView(dom0.calls.getVcpuContext(domid, 0).buffer);
-    expect(context.getBigUint64(AT.ctrlreg + 32, true) & CR4_TSD).toBe(guest.tsd ? CR4_TSD : 0n);
+    expect(context.getBigUint64(VCPU_GUEST_CONTEXT_CTRLREG + 32, true) & CR4_TSD).toBe(guest.tsd ? CR4_TSD : 0n);
     expect((await read(domid)).trapped).toBe(trapped);
   });
 });

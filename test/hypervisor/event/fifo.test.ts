@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import * as abi from "../../../core/hypervisor/abi/event_channel.ts";
+import { EVTCHNOP_expand_array, EVTCHNOP_init_control, EVTCHN_FIFO_MASKED } from "../../../core/abi/event_channel.ts";
 import type { Host } from "../memory/host.ts";
 import { bootHost, EventDomain, fifoLinked, random, SELF, type EventCore } from "./host.ts";
 
@@ -36,13 +36,13 @@ describe("set-up", () => {
     expect(a.initControl(CONTROL_FRAME, 4096 - 64)).toBe(EINVAL);
     expect(a.initControl(0x7fffffff)).toBe(EINVAL);
     // Another domain's frame.
-    expect(a.op(abi.EVTCHNOP_init_control, [b.frames[1]!, 0, 0, 0])).toBe(EINVAL);
+    expect(a.op(EVTCHNOP_init_control, [b.frames[1]!, 0, 0, 0])).toBe(EINVAL);
     expect(core.usesFifo(1)).toBe(0);
     expect(a.initControl(CONTROL_FRAME, 4096 - 72)).toBe(0);
     expect(a.word(4) & 0xff).toBe(17);
     expect(core.usesFifo(1)).toBe(1);
     expect(a.initControl(CONTROL_FRAME)).toBe(EINVAL);
-    expect(a.op(abi.EVTCHNOP_expand_array, [b.frames[1]!, 0])).toBe(EINVAL);
+    expect(a.op(EVTCHNOP_expand_array, [b.frames[1]!, 0])).toBe(EINVAL);
     expect(core.pageTypeCount(a.frames[CONTROL_FRAME]!)).toBe(1);
   });
 
@@ -110,7 +110,7 @@ describe("queues", () => {
   it("mask and unmask", () => {
     fifo();
     const port = a.bindIpi();
-    a.setEventWord(port, 1 << abi.EVTCHN_FIFO_MASKED);
+    a.setEventWord(port, 1 << EVTCHN_FIFO_MASKED);
     a.send(port);
     expect(fifoLinked(a.eventWord(port))).toBe(false);
     expect(core.portPending(1, port)).toBe(1);

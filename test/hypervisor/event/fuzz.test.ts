@@ -1,5 +1,16 @@
 import { expect, it } from "vitest";
-import * as abi from "../../../core/hypervisor/abi/event_channel.ts";
+import {
+  EVTCHNOP_alloc_unbound,
+  EVTCHNOP_bind_interdomain,
+  EVTCHNOP_bind_ipi,
+  EVTCHNOP_bind_vcpu,
+  EVTCHNOP_bind_virq,
+  EVTCHNOP_expand_array,
+  EVTCHNOP_init_control,
+  EVTCHNOP_reset,
+  EVTCHNOP_reset_cont,
+  EVTCHNOP_status,
+} from "../../../core/abi/event_channel.ts";
 import { bootHost, EventDomain, NATIVE, PRIVILEGED, random, SELF } from "./host.ts";
 
 /** Operations that are nearly right, by three domains, with guest memory changing under the hypervisor's hands. */
@@ -12,24 +23,24 @@ it.each([3, 77, 20260])("keeps the channels consistent, seed %i", async (seed) =
   const argument = (command: number): number[] => {
     const frame = domains[next(3)]!.frames[1 + next(6)]!;
     switch (command) {
-      case abi.EVTCHNOP_alloc_unbound:
+      case EVTCHNOP_alloc_unbound:
         return [domid() | (domid() << 16)];
-      case abi.EVTCHNOP_bind_interdomain:
+      case EVTCHNOP_bind_interdomain:
         return [domid(), port()];
-      case abi.EVTCHNOP_bind_virq:
+      case EVTCHNOP_bind_virq:
         return [next(26), next(5)];
-      case abi.EVTCHNOP_bind_ipi:
+      case EVTCHNOP_bind_ipi:
         return [next(5)];
-      case abi.EVTCHNOP_status:
+      case EVTCHNOP_status:
         return [domid(), port()];
-      case abi.EVTCHNOP_bind_vcpu:
+      case EVTCHNOP_bind_vcpu:
         return [port(), next(5)];
-      case abi.EVTCHNOP_reset:
-      case abi.EVTCHNOP_reset_cont:
+      case EVTCHNOP_reset:
+      case EVTCHNOP_reset_cont:
         return [domid()];
-      case abi.EVTCHNOP_init_control:
+      case EVTCHNOP_init_control:
         return [frame, 0, next(520) * 8, next(5)];
-      case abi.EVTCHNOP_expand_array:
+      case EVTCHNOP_expand_array:
         return [frame, 0];
       default:
         return [port(), next(17)];
@@ -39,7 +50,7 @@ it.each([3, 77, 20260])("keeps the channels consistent, seed %i", async (seed) =
     const d = domains[next(3)]!;
     let command = next(16);
     // Rare, or nothing else would grow old.
-    if ((command === abi.EVTCHNOP_reset || command === abi.EVTCHNOP_reset_cont) && next(20)) command = 4;
+    if ((command === EVTCHNOP_reset || command === EVTCHNOP_reset_cont) && next(20)) command = 4;
     const result = d.op(command, argument(command), next(4));
     expect(result === 0 || result > -100 || BigInt(result) === BigInt(Number(core.continueCode()))).toBe(true);
     if (next(3) === 0) host.set32(d.address(1 + next(6)) + next(1024) * 4, next(2) ? next(64) | (next(16) << 28) : 0);

@@ -1,5 +1,5 @@
 /** Domains with event channels, called without pCPUs, and the guest's side of both ABIs. */
-import * as abi from "../../../core/hypervisor/abi/event_channel.ts";
+import * as abi from "../../../core/abi/event_channel.ts";
 import { Host, type Core } from "../memory/host.ts";
 
 export interface EventCore extends Core {

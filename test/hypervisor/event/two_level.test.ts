@@ -1,5 +1,16 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import * as abi from "../../../core/hypervisor/abi/event_channel.ts";
+import {
+  EVTCHNOP_bind_ipi,
+  EVTCHNOP_bind_pirq,
+  EVTCHNOP_reset,
+  EVTCHNOP_send,
+  EVTCHNOP_status,
+  EVTCHNSTAT_closed,
+  EVTCHNSTAT_interdomain,
+  EVTCHNSTAT_ipi,
+  EVTCHNSTAT_unbound,
+  EVTCHNSTAT_virq,
+} from "../../../core/abi/event_channel.ts";
 import { bootHost, EventDomain, PRIVILEGED, SELF, type EventCore } from "./host.ts";
 import type { Host } from "../memory/host.ts";
 
@@ -42,8 +53,8 @@ function channel(): [number, number] {
 describe("interdomain channels", () => {
   it("carry events both ways, and close to unbound", () => {
     const [here, there] = channel();
-    expect(a.status(here)).toEqual([abi.EVTCHNSTAT_interdomain, 0, 2, there]);
-    expect(b.status(there)).toEqual([abi.EVTCHNSTAT_interdomain, 0, 1, here]);
+    expect(a.status(here)).toEqual([EVTCHNSTAT_interdomain, 0, 2, there]);
+    expect(b.status(there)).toEqual([EVTCHNSTAT_interdomain, 0, 1, here]);
     // Events may have been lost before the binding: the binder looks once.
     expect(b.pending(there)).toBe(true);
     expect(a.pending(here)).toBe(false);
@@ -56,14 +67,14 @@ describe("interdomain channels", () => {
     b.send(there);
     expect(core.kicks(1, 0)).toBe(1);
     expect(b.close(there)).toBe(0);
-    expect(a.status(here)).toEqual([abi.EVTCHNSTAT_unbound, 0, 2, 0]);
+    expect(a.status(here)).toEqual([EVTCHNSTAT_unbound, 0, 2, 0]);
     // Unbound: swallowed.
     expect(a.send(here)).toBe(0);
     expect(b.send(there)).toBe(EINVAL);
     expect(b.bindInterdomain(1, here)).toBe(there);
     expect(a.close(here)).toBe(0);
     expect(a.close(here)).toBe(EINVAL);
-    expect(b.status(there)).toEqual([abi.EVTCHNSTAT_unbound, 0, 1, 0]);
+    expect(b.status(there)).toEqual([EVTCHNSTAT_unbound, 0, 1, 0]);
   });
 
   it("loop back within a domain", () => {
@@ -74,7 +85,7 @@ describe("interdomain channels", () => {
     a.send(one);
     expect(a.pending(other)).toBe(true);
     expect(a.close(one)).toBe(0);
-    expect(a.status(other)).toEqual([abi.EVTCHNSTAT_unbound, 0, 1, 0]);
+    expect(a.status(other)).toEqual([EVTCHNSTAT_unbound, 0, 1, 0]);
   });
 
   it("are for the domain they were offered to", () => {
@@ -96,7 +107,7 @@ describe("interdomain channels", () => {
     expect(dom0.allocUnbound(1, 2)).toBe(1);
     expect(b.bindInterdomain(1, 1)).toBe(1);
     expect(a.status(1, 2)).toBe(EPERM);
-    expect(dom0.status(1, 2)).toEqual([abi.EVTCHNSTAT_interdomain, 0, 1, 1]);
+    expect(dom0.status(1, 2)).toEqual([EVTCHNSTAT_interdomain, 0, 1, 1]);
     expect(dom0.status(1, 9)).toBe(ESRCH);
   });
 });
@@ -139,7 +150,7 @@ describe("VIRQs and IPIs", () => {
     expect(a.bindVirq(0xffffffff, 0)).toBe(EINVAL);
     expect(a.bindVirq(3, 1)).toBe(EINVAL);
     expect(a.bindVirq(3, 0)).toBe(4);
-    expect(a.status(2)).toEqual([abi.EVTCHNSTAT_virq, 1, 0, 0]);
+    expect(a.status(2)).toEqual([EVTCHNSTAT_virq, 1, 0, 0]);
     core.virq(1, 1, 0);
     expect([a.pending(1), a.pending(2)]).toEqual([false, true]);
     expect([core.kicks(1, 0), core.kicks(1, 1)]).toEqual([0, 1]);
@@ -180,7 +191,7 @@ describe("VIRQs and IPIs", () => {
     expect(a.bindIpi(4)).toBe(ENOENT);
     expect(a.send(port)).toBe(0);
     expect(core.kicks(1, 2)).toBe(1);
-    expect(a.status(port)).toEqual([abi.EVTCHNSTAT_ipi, 2, 0, 0]);
+    expect(a.status(port)).toEqual([EVTCHNSTAT_ipi, 2, 0, 0]);
     expect(a.bindVcpu(port, 1)).toBe(EINVAL);
     const virq = a.bindVirq(1, 0);
     expect(a.send(virq)).toBe(EINVAL);
@@ -202,17 +213,17 @@ describe("refusals", () => {
       expect(call(0)).toBe(EINVAL);
       expect(call(0xffffffff)).toBe(EINVAL);
     }
-    expect(a.status(0)).toEqual([abi.EVTCHNSTAT_closed, 0, 0, 0]);
+    expect(a.status(0)).toEqual([EVTCHNSTAT_closed, 0, 0, 0]);
     expect(a.status(4096)).toBe(EINVAL);
     expect(core.portPending(1, 0)).toBe(EINVAL);
     expect(core.portPending(1, 4096)).toBe(EINVAL);
     expect(a.expandArray(1)).toBe(EOPNOTSUPP);
     expect(a.setPriority(1, 0)).toBe(ENOSYS);
-    expect(a.op(abi.EVTCHNOP_bind_pirq, [1, 0])).toBe(EPERM);
+    expect(a.op(EVTCHNOP_bind_pirq, [1, 0])).toBe(EPERM);
     expect(a.op(99, [])).toBe(ENOSYS);
     core.becomeVcpu(1, 0);
-    expect(core.doEventChannelOp(abi.EVTCHNOP_send, BigInt(dom0.address(1)))).toBe(BigInt(EFAULT));
-    expect(core.doEventChannelOp(abi.EVTCHNOP_status, 1n << 40n)).toBe(BigInt(EFAULT));
+    expect(core.doEventChannelOp(EVTCHNOP_send, BigInt(dom0.address(1)))).toBe(BigInt(EFAULT));
+    expect(core.doEventChannelOp(EVTCHNOP_status, 1n << 40n)).toBe(BigInt(EFAULT));
   });
 
   it("more ports than the ABI or the domain's limit has", () => {
@@ -234,11 +245,11 @@ describe("refusals", () => {
     core.becomeVcpu(1, 0);
     const at = a.address(0);
     host.bytes.fill(0, at, at + 64);
-    host.set32(at, abi.EVTCHNOP_bind_ipi);
+    host.set32(at, EVTCHNOP_bind_ipi);
     host.set32(at + 4, 1);
     expect(core.doEventChannelOpCompat(BigInt(at))).toBe(0n);
     expect(host.get32(at + 8)).toBe(1);
-    host.set32(at, abi.EVTCHNOP_reset);
+    host.set32(at, EVTCHNOP_reset);
     expect(core.doEventChannelOpCompat(BigInt(at))).toBe(BigInt(ENOSYS));
   });
 });
@@ -248,7 +259,7 @@ describe("a domain's end", () => {
     for (let i = 0; i < 300; i++) b.bindInterdomain(1, a.allocUnbound(SELF, 2));
     a.bindVirq(0, 1);
     expect(core.destroyEvents(1)).toBeGreaterThan(4);
-    expect(b.status(7)).toEqual([abi.EVTCHNSTAT_unbound, 0, 1, 0]);
+    expect(b.status(7)).toEqual([EVTCHNSTAT_unbound, 0, 1, 0]);
     expect(b.send(7)).toBe(0);
     core.virq(1, 1, 0);
     expect(dom0.allocUnbound(1, 2)).toBe(EINVAL);

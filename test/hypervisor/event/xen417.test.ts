@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import * as abi from "../../../core/hypervisor/abi/event_channel.ts";
+import { EVTCHNOP_reset, EVTCHNOP_reset_cont, EVTCHNSTAT_closed } from "../../../core/abi/event_channel.ts";
 import type { Host } from "../memory/host.ts";
 import { bootHost, EventDomain, fifoPending, PRIVILEGED, SELF, type EventCore } from "./host.ts";
 
@@ -60,7 +60,7 @@ describe("closed ports", () => {
     const port = a.allocUnbound(SELF, 2);
     a.bindVcpu(port, 3);
     a.close(port);
-    expect(a.status(port)).toEqual([abi.EVTCHNSTAT_closed, 0, 0, 0]);
+    expect(a.status(port)).toEqual([EVTCHNSTAT_closed, 0, 0, 0]);
   });
 });
 
@@ -95,15 +95,15 @@ describe("reset", () => {
   it("is continued when the pCPU has other work, one at a time", () => {
     fifo();
     for (let i = 0; i < 300; i++) a.bindIpi();
-    expect(a.op(abi.EVTCHNOP_reset_cont, [SELF])).toBe(EBUSY);
+    expect(a.op(EVTCHNOP_reset_cont, [SELF])).toBe(EBUSY);
     core.setPreempted(1);
-    a.op(abi.EVTCHNOP_reset, [SELF]);
-    expect(core.continuedCommand()).toBe(abi.EVTCHNOP_reset_cont);
-    expect(a.op(abi.EVTCHNOP_reset, [SELF])).toBe(EBUSY);
+    a.op(EVTCHNOP_reset, [SELF]);
+    expect(core.continuedCommand()).toBe(EVTCHNOP_reset_cont);
+    expect(a.op(EVTCHNOP_reset, [SELF])).toBe(EBUSY);
     // Another vCPU takes a port that was looked at already.
     const kept = a.bindIpi();
     core.setPreempted(0);
-    expect(a.op(abi.EVTCHNOP_reset_cont, [SELF])).toBe(EAGAIN);
+    expect(a.op(EVTCHNOP_reset_cont, [SELF])).toBe(EAGAIN);
     expect(core.usesFifo(1)).toBe(1);
     expect(a.send(kept)).toBe(0);
     expect(a.reset()).toBe(0);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { Worker } from "node:worker_threads";
 import { beforeAll, describe, expect, it } from "vitest";
-import { buildWasm } from "../../../core/build.mjs";
+import { CORE_FOLDERS, buildWasm } from "../../../core/build.mjs";
 import { XenLog } from "../../../core/api/xen-log.ts";
 import * as level from "../../../core/hypervisor/abi/log.ts";
 import { BOOT_CMDLINE, SERIAL_MARK_COUNT, SERIAL_SIZE } from "../../../core/machine/layout.ts";
@@ -34,8 +34,7 @@ let module: WebAssembly.Module;
 beforeAll(async () => {
   const root = path.resolve(import.meta.dirname, "../../..");
   const output = path.join(root, "dist/test/log-entry.wasm");
-  const folders = ["core/hypervisor", "core/machine"].map((folder) => path.join(root, folder));
-  await buildWasm(path.join(import.meta.dirname, "log-entry.ts"), output, folders);
+  await buildWasm(path.join(import.meta.dirname, "log-entry.ts"), output, CORE_FOLDERS);
   module = new WebAssembly.Module(readFileSync(output));
 }, 300_000);
 

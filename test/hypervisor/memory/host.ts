@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { buildWasm } from "../../../core/build.mjs";
+import { CORE_FOLDERS, buildWasm } from "../../../core/build.mjs";
 import { waitIn } from "../../../core/machine/core-instance.ts";
 import { SERIAL_CONSUMER, SERIAL_DATA, SERIAL_PRODUCER, SERIAL_SIZE } from "../../../core/machine/layout.ts";
 
@@ -80,8 +80,7 @@ export class Host {
   /** `mebibytes` of memory with dom0, a privileged native domain that owns nothing yet. */
   static async boot(mebibytes: number, entry = "memory-entry"): Promise<Host> {
     const output = path.join(root, `dist/test/${path.basename(entry)}.wasm`);
-    const folders = ["core/hypervisor", "core/machine"].map((folder) => path.join(root, folder));
-    await buildWasm(path.join(here, `${entry}.ts`), output, folders);
+    await buildWasm(path.join(here, `${entry}.ts`), output, CORE_FOLDERS);
     const memory = new WebAssembly.Memory({ initial: mebibytes * 16, maximum: 65536, shared: true });
     const now = (): number => performance.now() * 1e6;
     const trap = (code: number): never => {

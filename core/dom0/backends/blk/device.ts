@@ -1,9 +1,10 @@
 /** A block device: what it offers, what its frontend chose of that, and the queues that come of it. */
+import { VDISK_CDROM, VDISK_READONLY } from "../../../abi/io_blkif.ts";
 import { SECTOR_BYTES, type BlockStore } from "../../storage/block-store.ts";
 import type { Backend, BackendContext, BackendState, DeviceTraffic, Nodes, RingState } from "../../xenbus/kind.ts";
 import { readParams } from "./config.ts";
 import { DataGrants } from "./data-grants.ts";
-import { LAYOUTS, MAX_INDIRECT_SEGMENTS, VDISK_CDROM, VDISK_READONLY } from "./protocol.ts";
+import { LAYOUTS, MAX_INDIRECT_SEGMENTS } from "./protocol.ts";
 import { BlockQueue } from "./queue.ts";
 import { BlockStatistics } from "./statistics.ts";
 

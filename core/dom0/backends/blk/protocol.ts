@@ -2,25 +2,19 @@
  * Block requests and responses: public/io/blkif.h, in the layouts of 64- and 32-bit frontends. A request is looked at in the copy that
  * BackRing made; nothing here reads shared memory except `readSegments`, which copies a page of indirect segments once.
  */
-export const BLKIF_OP_READ = 0;
-export const BLKIF_OP_WRITE = 1;
-export const BLKIF_OP_WRITE_BARRIER = 2;
-export const BLKIF_OP_FLUSH_DISKCACHE = 3;
-export const BLKIF_OP_DISCARD = 5;
-export const BLKIF_OP_INDIRECT = 6;
-
-export const BLKIF_RSP_OKAY = 0;
-export const BLKIF_RSP_ERROR = -1;
-export const BLKIF_RSP_EOPNOTSUPP = -2;
+import {
+  BLKIF_OP_DISCARD,
+  BLKIF_OP_FLUSH_DISKCACHE,
+  BLKIF_OP_INDIRECT,
+  BLKIF_OP_READ,
+  BLKIF_OP_WRITE,
+} from "../../../abi/io_blkif.ts";
 
 export const MAX_SEGMENTS_PER_REQUEST = 11;
 /** Segments whose descriptors fill one page. */
 export const SEGMENTS_PER_PAGE = 512;
 /** Offered as feature-max-indirect-segments: one page of descriptors, a mebibyte of data. */
 export const MAX_INDIRECT_SEGMENTS = 256;
-
-export const VDISK_CDROM = 1;
-export const VDISK_READONLY = 4;
 
 /** The frontend broke the protocol in a way that no working driver does: it is disconnected. */
 export class ProtocolError extends Error {

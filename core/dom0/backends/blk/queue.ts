@@ -2,6 +2,16 @@
  * One ring of a block device in service. Data goes between the image and the guest's frames with no copy in between; while the operating
  * system works on them the frames stay mapped.
  */
+import {
+  BLKIF_OP_DISCARD,
+  BLKIF_OP_FLUSH_DISKCACHE,
+  BLKIF_OP_READ,
+  BLKIF_OP_WRITE,
+  BLKIF_OP_WRITE_BARRIER,
+  BLKIF_RSP_EOPNOTSUPP,
+  BLKIF_RSP_ERROR,
+  BLKIF_RSP_OKAY,
+} from "../../../abi/io_blkif.ts";
 import { SECTOR_BYTES, StoreError, type BlockStore } from "../../storage/block-store.ts";
 import { BackRing } from "../../xenbus/back-ring.ts";
 import type { Channel } from "../../xenbus/channel.ts";
@@ -82,7 +92,7 @@ export class BlockQueue {
   #begin(request: blkif.Request): void {
     const began = this.#parts.now();
     const status = this.#refused(request);
-    if (status !== blkif.BLKIF_RSP_OKAY) {
+    if (status !== BLKIF_RSP_OKAY) {
       this.#answer(request, status);
       return;
     }
@@ -92,16 +102,16 @@ export class BlockQueue {
     const store = this.#parts.store()!;
     // An empty flush has no place: Linux gives it sector -1.
     if (bytes > 0 && !fits(store, request.sector, bytes)) {
-      this.#answer(request, blkif.BLKIF_RSP_ERROR);
+      this.#answer(request, BLKIF_RSP_ERROR);
       return;
     }
-    const isRead = request.operation === blkif.BLKIF_OP_READ;
+    const isRead = request.operation === BLKIF_OP_READ;
     const pages = this.#parts.grants.hold(
       request.segments.map(({ ref }) => ref),
       !isRead,
     );
     // What was begun before a barrier is on the disk before it.
-    const earlier = request.operation === blkif.BLKIF_OP_WRITE_BARRIER ? this.#parts.drained() : null;
+    const earlier = request.operation === BLKIF_OP_WRITE_BARRIER ? this.#parts.drained() : null;
     const work = this.#run(store, request, this.#views(request, pages), earlier).then((result) => {
       this.#underWay.delete(work);
       this.#parts.grants.release(pages);
@@ -115,19 +125,17 @@ export class BlockQueue {
   #refused({ operation, sector, sectors }: blkif.Request): number {
     const store = this.#parts.store();
     switch (operation) {
-      case blkif.BLKIF_OP_READ:
-        return store ? blkif.BLKIF_RSP_OKAY : blkif.BLKIF_RSP_ERROR;
-      case blkif.BLKIF_OP_WRITE:
-      case blkif.BLKIF_OP_WRITE_BARRIER:
-      case blkif.BLKIF_OP_FLUSH_DISKCACHE:
-        return store && this.#parts.isWritable ? blkif.BLKIF_RSP_OKAY : blkif.BLKIF_RSP_ERROR;
-      case blkif.BLKIF_OP_DISCARD:
-        if (!store || store.discardGranularity === null) return blkif.BLKIF_RSP_EOPNOTSUPP;
-        return this.#parts.isWritable && fits(store, sector, sectors * SECTOR_BYTES)
-          ? blkif.BLKIF_RSP_OKAY
-          : blkif.BLKIF_RSP_ERROR;
+      case BLKIF_OP_READ:
+        return store ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR;
+      case BLKIF_OP_WRITE:
+      case BLKIF_OP_WRITE_BARRIER:
+      case BLKIF_OP_FLUSH_DISKCACHE:
+        return store && this.#parts.isWritable ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR;
+      case BLKIF_OP_DISCARD:
+        if (!store || store.discardGranularity === null) return BLKIF_RSP_EOPNOTSUPP;
+        return this.#parts.isWritable && fits(store, sector, sectors * SECTOR_BYTES) ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR;
     }
-    return blkif.BLKIF_RSP_EOPNOTSUPP;
+    return BLKIF_RSP_EOPNOTSUPP;
   }
 
   #readIndirect(request: blkif.Request): void {
@@ -168,29 +176,29 @@ export class BlockQueue {
     const offset = request.sector * SECTOR_BYTES;
     try {
       switch (request.operation) {
-        case blkif.BLKIF_OP_READ:
+        case BLKIF_OP_READ:
           await store.read(offset, views);
           break;
-        case blkif.BLKIF_OP_WRITE:
+        case BLKIF_OP_WRITE:
           await store.write(offset, views);
           break;
-        case blkif.BLKIF_OP_WRITE_BARRIER:
+        case BLKIF_OP_WRITE_BARRIER:
           await earlier;
           await store.flush();
           if (views.length) await store.write(offset, views);
           await store.flush();
           break;
-        case blkif.BLKIF_OP_FLUSH_DISKCACHE:
+        case BLKIF_OP_FLUSH_DISKCACHE:
           await store.flush();
           if (views.length) await store.write(offset, views);
           break;
-        case blkif.BLKIF_OP_DISCARD:
+        case BLKIF_OP_DISCARD:
           await store.discard(offset, request.sectors * SECTOR_BYTES);
       }
-      return blkif.BLKIF_RSP_OKAY;
+      return BLKIF_RSP_OKAY;
     } catch (error) {
       this.#parts.statistics.failed(error instanceof StoreError ? error.message : String(error));
-      return blkif.BLKIF_RSP_ERROR;
+      return BLKIF_RSP_ERROR;
     }
   }
 

@@ -1,6 +1,6 @@
 /** What went through a block device since it was made. */
+import { BLKIF_OP_DISCARD, BLKIF_OP_FLUSH_DISKCACHE, BLKIF_OP_READ, BLKIF_RSP_OKAY } from "../../../abi/io_blkif.ts";
 import type { DeviceFigure, DeviceTraffic } from "../../xenbus/kind.ts";
-import * as blkif from "./protocol.ts";
 
 export class BlockStatistics {
   #reads = 0;
@@ -16,19 +16,19 @@ export class BlockStatistics {
 
   count(operation: number, bytes: number, status: number, nanoseconds: number): void {
     this.#time += nanoseconds;
-    if (status !== blkif.BLKIF_RSP_OKAY) {
+    if (status !== BLKIF_RSP_OKAY) {
       this.#errors++;
       return;
     }
     switch (operation) {
-      case blkif.BLKIF_OP_READ:
+      case BLKIF_OP_READ:
         this.#reads++;
         this.#readBytes += bytes;
         return;
-      case blkif.BLKIF_OP_DISCARD:
+      case BLKIF_OP_DISCARD:
         this.#discards++;
         return;
-      case blkif.BLKIF_OP_FLUSH_DISKCACHE:
+      case BLKIF_OP_FLUSH_DISKCACHE:
         this.#flushes++;
         return;
     }

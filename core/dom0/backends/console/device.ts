@@ -1,5 +1,5 @@
 /** A domain's console ring: what the guest writes goes to the log, what is typed is queued and handed over as the guest makes room. */
-import { GNTTAB_RESERVED_CONSOLE } from "../../kernel/abi.ts";
+import { GNTTAB_RESERVED_CONSOLE } from "../../../abi/grant_table.ts";
 import type { Channel } from "../../xenbus/channel.ts";
 import type { Backend, BackendContext, BackendState } from "../../xenbus/kind.ts";
 import { ConsoleRing } from "./ring.ts";

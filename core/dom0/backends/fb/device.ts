@@ -1,4 +1,10 @@
 /** A virtual framebuffer: what the guest draws is on one of the host's screens. */
+import {
+  XENFB_NO_REFRESH,
+  XENFB_TYPE_REFRESH_PERIOD,
+  XENFB_TYPE_RESIZE,
+  XENFB_TYPE_UPDATE,
+} from "../../../abi/io_fbif.ts";
 import type { OpenScreen } from "../../display/screens.ts";
 import type { Channel } from "../../xenbus/channel.ts";
 import { EventPage } from "../../xenbus/event-page.ts";
@@ -109,9 +115,9 @@ export class Framebuffer implements Backend {
     this.#isWatched = isWatched;
     const connection = this.#connection;
     if (!connection) return;
-    const period = isWatched ? REFRESH_MS : fbif.XENFB_NO_REFRESH;
+    const period = isWatched ? REFRESH_MS : XENFB_NO_REFRESH;
     try {
-      if (connection.tells) connection.events.put(Int32Array.of(fbif.XENFB_TYPE_REFRESH_PERIOD, period));
+      if (connection.tells) connection.events.put(Int32Array.of(XENFB_TYPE_REFRESH_PERIOD, period));
     } catch (error) {
       this.#context.fail(error);
       return;
@@ -131,10 +137,10 @@ export class Framebuffer implements Backend {
       let turns = TURNS_PER_SERVICE;
       for (; turns > 0 && events.take(); turns--) {
         const type = fbif.eventType(events.event);
-        if (type === fbif.XENFB_TYPE_UPDATE) {
+        if (type === XENFB_TYPE_UPDATE) {
           this.#updates++;
           if (!resized) this.#screen?.screen.damage(fbif.readUpdate(events.event));
-        } else if (type === fbif.XENFB_TYPE_RESIZE) {
+        } else if (type === XENFB_TYPE_RESIZE) {
           this.#resizes++;
           connection.mode = fbif.checkMode(fbif.readResize(events.event), connection.bytes);
           resized = true;

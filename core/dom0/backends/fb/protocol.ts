@@ -5,11 +5,6 @@ import type { EventPageLayout } from "../../xenbus/event-page.ts";
 
 export const FB_PAGE: EventPageLayout = { in: { offset: 1024, bytes: 1024 }, out: { offset: 2048, bytes: 2048 } };
 
-export const XENFB_TYPE_REFRESH_PERIOD = 1;
-export const XENFB_TYPE_UPDATE = 2;
-export const XENFB_TYPE_RESIZE = 3;
-export const XENFB_NO_REFRESH = 0;
-
 /** A guest's frame numbers in memory are as large as its longs, by the ABI that it says it has. */
 export const LONG_BYTES: Readonly<Record<string, 4 | 8>> = { "x86_64-abi": 8, "x86_32-abi": 4 };
 /** Where the page directory begins, by the size of a long, and where it ends at the latest. */

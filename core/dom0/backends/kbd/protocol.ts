@@ -1,11 +1,8 @@
 /** public/io/kbdif.h: the frontend's page, and events to it. Keycodes are those of Linux's input devices, buttons of the pointer among them. */
+import { XENKBD_TYPE_KEY, XENKBD_TYPE_MOTION, XENKBD_TYPE_POS } from "../../../abi/io_kbdif.ts";
 import type { EventPageLayout } from "../../xenbus/event-page.ts";
 
 export const KBD_PAGE: EventPageLayout = { in: { offset: 1024, bytes: 2048 }, out: { offset: 3072, bytes: 1024 } };
-
-const XENKBD_TYPE_MOTION = 1;
-const XENKBD_TYPE_KEY = 3;
-const XENKBD_TYPE_POS = 4;
 
 export const MOST_KEYCODE = 0x2ff;
 /** BTN_LEFT, BTN_MIDDLE, BTN_RIGHT: in the order of Viewer.pointer()'s bits. */

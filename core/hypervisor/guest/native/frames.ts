@@ -3,7 +3,7 @@
  * through NATIVE_map_frame and NATIVE_map_frame_writable. Those are counted in an open-addressed hash of (u32 key, u32 count) pairs,
  * which grows with what is held; only the domain's own thread changes it.
  */
-import { EBUSY, EINVAL, ENOMEM } from "../../abi/errno";
+import { EBUSY, EINVAL, ENOMEM } from "../../../abi/errno";
 import { allocXenheapPages, freeXenheapPages } from "../../memory/allocator";
 import { PGT_none, PGT_writable_page, frameAddress, mfnValid, pageCount, pageOwner } from "../../memory/frames";
 import { putPage } from "../../memory/references";
@@ -11,6 +11,9 @@ import { expectReference } from "../../memory/expected";
 import { Domain, Vcpu } from "../../domain/domain";
 import { putPageAndType } from "../../memory/page_type";
 
+/** A slot: u32 key, u32 count. */
+const SLOT_SIZE: u32 = 8;
+const SLOT_COUNT: usize = 4;
 /** Slots of a table of one page; each order doubles them. */
 const SLOTS: u32 = 512;
 const MOST_ORDER: u32 = 8;
@@ -24,11 +27,11 @@ function nativeSlots(d: Domain): u32 {
 }
 /** Key of a slot, 0 for none: the frame's number, with HOLD_WRITABLE or not. */
 function nativeSlotKey(d: Domain, slot: u32): u32 {
-  const key = load<u32>(d.nativeMaps + slot * 8);
+  const key = load<u32>(d.nativeMaps + slot * SLOT_SIZE);
   return key == TOMBSTONE ? 0 : key;
 }
 function nativeSlotCount(d: Domain, slot: u32): u32 {
-  return load<u32>(d.nativeMaps + slot * 8, 4);
+  return load<u32>(d.nativeMaps + slot * SLOT_SIZE, SLOT_COUNT);
 }
 
 function hash(key: u32, slots: u32): u32 {
@@ -41,7 +44,7 @@ function slotOf(d: Domain, key: u32): usize {
   if (slots == 0) return 0;
   let index = hash(key, slots);
   for (let i: u32 = 0; i < slots; i++) {
-    const at = d.nativeMaps + index * 8;
+    const at = d.nativeMaps + index * SLOT_SIZE;
     const found = load<u32>(at);
     if (found == key) return at;
     if (found == 0) return 0;
@@ -53,10 +56,10 @@ function slotOf(d: Domain, key: u32): usize {
 /** The first slot on the key's way that nobody has. */
 function freeSlot(table: usize, slots: u32, key: u32): usize {
   let index = hash(key, slots);
-  let at = table + index * 8;
+  let at = table + index * SLOT_SIZE;
   while (load<u32>(at) != 0 && load<u32>(at) != TOMBSTONE) {
     index = (index + 1) & (slots - 1);
-    at = table + index * 8;
+    at = table + index * SLOT_SIZE;
   }
   return at;
 }
@@ -87,13 +90,13 @@ function makeRoom(d: Domain): i32 {
   const page = allocXenheapPages(order);
   if (!page) return -ENOMEM;
   const table = frameAddress(page);
-  memory.fill(table, 0, (<usize>SLOTS * 8) << order);
+  memory.fill(table, 0, (<usize>SLOTS * SLOT_SIZE) << order);
   for (let slot: u32 = 0; slot < slots; slot++) {
     const key = nativeSlotKey(d, slot);
     if (key == 0) continue;
     const at = freeSlot(table, SLOTS << order, key);
     store<u32>(at, key);
-    store<u32>(at, nativeSlotCount(d, slot), 4);
+    store<u32>(at, nativeSlotCount(d, slot), SLOT_COUNT);
   }
   if (d.nativeMaps) freeXenheapPages(<u32>(d.nativeMaps >> 12), d.nativeMapsOrder);
   d.nativeMaps = table;
@@ -112,9 +115,9 @@ export function nativeHold(d: Domain, key: u32): i32 {
     if (load<u32>(at) == 0) d.nativeMapsUsed++;
     d.nativeMapsLive++;
     store<u32>(at, key);
-    store<u32>(at, 0, 4);
+    store<u32>(at, 0, SLOT_COUNT);
   }
-  store<u32>(at, load<u32>(at, 4) + 1, 4);
+  store<u32>(at, load<u32>(at, SLOT_COUNT) + 1, SLOT_COUNT);
   return 0;
 }
 
@@ -127,8 +130,8 @@ function drop(key: u32): void {
 export function nativeRelease(d: Domain, key: u32): i32 {
   const at = slotOf(d, key);
   if (!at) return -EINVAL;
-  const count = load<u32>(at, 4) - 1;
-  store<u32>(at, count, 4);
+  const count = load<u32>(at, SLOT_COUNT) - 1;
+  store<u32>(at, count, SLOT_COUNT);
   if (count == 0) {
     store<u32>(at, TOMBSTONE);
     if (--d.nativeMapsLive == 0) forgetTable(d);

@@ -1,6 +1,6 @@
 /** What native domains may ask of the hypervisor. */
-import { ENOENT, EINVAL, ENOSYS, EOPNOTSUPP, EPERM } from "../../abi/errno";
-import { PHYSDEVOP_set_iobitmap, PHYSDEVOP_set_iopl } from "../../hypercall/physdev_op";
+import { PHYSDEVOP_set_iobitmap, PHYSDEVOP_set_iopl } from "../../../abi/physdev";
+import { EINVAL, ENOENT, ENOSYS, EOPNOTSUPP, EPERM } from "../../../abi/errno";
 import {
   VCPUOP_down,
   VCPUOP_initialise,
@@ -8,8 +8,9 @@ import {
   VCPUOP_register_vcpu_time_memory_area,
   VCPUOP_send_nmi,
   VCPUOP_up,
-} from "../../abi/vcpu";
-import * as nr from "../../abi/xen";
+} from "../../../abi/vcpu";
+import * as nr from "../../../abi/xen";
+import { NR_HYPERCALLS } from "../../abi/native";
 import { doDomctl } from "../../control/domctl";
 import { doSysctl } from "../../control/sysctl";
 import { currentVcpu, isPrivileged, vcpuOf } from "../../domain/domain";
@@ -39,7 +40,7 @@ import { doNativeOp } from "./native_op";
 
 /** The column of hypercalls of native domains. */
 export function nativeColumn(number: u64, a0: u64, a1: u64, a2: u64, a3: u64): i64 {
-  if (number >= <u64>nr.NR_HYPERCALLS) return -ENOSYS;
+  if (number >= <u64>NR_HYPERCALLS) return -ENOSYS;
   switch (<u32>number) {
     case nr.HYPERVISOR_mmu_update:
       return doMmuUpdate(a0, <u32>a1, a2, <u32>a3);

@@ -1,5 +1,5 @@
 /** What a native domain has instead of page tables: references of other domains' frames (hypercall arch_7). */
-import { EINVAL, EPERM, ESRCH } from "../../abi/errno";
+import { EINVAL, EPERM, ESRCH } from "../../../abi/errno";
 import { Domain } from "../../domain/domain";
 import { HOLD_WRITABLE, nativeHold, nativeRelease } from "./frames";
 import { invalidateCodeFrame } from "../../memory/code_frames";

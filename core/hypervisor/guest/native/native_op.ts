@@ -1,5 +1,5 @@
 /** __HYPERVISOR_arch_7: what a native domain needs instead of page tables. */
-import { EINVAL, ENOSYS, EPERM } from "../../abi/errno";
+import { EINVAL, ENOSYS, EPERM } from "../../../abi/errno";
 import {
   NATIVE_check_invariants,
   NATIVE_inspect,

@@ -1,7 +1,8 @@
 /** The thread of a native domain's vCPU: TypeScript that makes hypercalls through an instance of core.wasm of its own. */
-import { EBUSY, EINVAL, ENOMEM, ESRCH } from "../../abi/errno";
+import { RUNSTATE_blocked, RUNSTATE_running } from "../../../abi/vcpu";
+import { EBUSY, EINVAL, ENOMEM, ESRCH } from "../../../abi/errno";
 import { initPcpu, useMemory } from "../../boot/threads";
-import { RUNSTATE_blocked, RUNSTATE_running, Vcpu, domainById, setCurrentVcpu, vcpuOf } from "../../domain/domain";
+import { Vcpu, domainById, setCurrentVcpu, vcpuOf } from "../../domain/domain";
 import { allocXenheapPages } from "../../memory/allocator";
 import { frameAddress } from "../../memory/frames";
 import { systemTime } from "../../sched/clock";

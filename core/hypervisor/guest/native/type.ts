@@ -1,5 +1,5 @@
 /** The structure of native domains: vCPUs that are threads of TypeScript, pointers that are machine addresses. */
-import { EINVAL } from "../../abi/errno";
+import { EINVAL } from "../../../abi/errno";
 import { Vcpu } from "../../domain/domain";
 import { VM_ASSISTS_PV64 } from "../pv/assists";
 import { GuestType, TRAITS_NATIVE } from "../type";

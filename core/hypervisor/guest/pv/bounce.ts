@@ -3,6 +3,7 @@
  * addresses: RCX R11 [DS ES FS GS] [error code] RIP CS RFLAGS RSP SS; the upper half of CS holds the events' mask as it
  * was, and CS has RPL 0 if the kernel was interrupted.
  */
+import { TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS } from "../../../abi/arch_x86";
 import { probeWrite, write64 } from "../../../machine/cpu/access";
 import { getRflags, setRflags } from "../../../machine/cpu/flags";
 import { refreshMode } from "../../../machine/cpu/mode";
@@ -20,11 +21,11 @@ import {
   SEG_SELECTOR,
   SS,
 } from "../../../machine/cpu/state";
-import { TI_IF } from "../../abi/arch_x86";
-import { VCPU_INFO_CR2, VMASST_TYPE_architectural_iopl } from "../../abi/xen";
+import { VCPU_INFO_CR2, VMASST_TYPE_architectural_iopl } from "../../../abi/xen";
+import { TI_IF } from "../../abi/implied";
 import { LOG_DEFAULT, LOG_G_ERR } from "../../abi/log";
 import { logBegin, logDec, logEnd, logHex, logText, logVcpu } from "../../console/console";
-import { TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS, VCPU_PAGE_FAULT_COUNT, Vcpu, trapInfo } from "../../domain/domain";
+import { VCPU_PAGE_FAULT_COUNT, Vcpu, trapInfo } from "../../domain/domain";
 import { domainCrash } from "../../domain/lifecycle";
 import { guestRangeOk } from "./address";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";

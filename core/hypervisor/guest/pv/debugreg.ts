@@ -1,6 +1,6 @@
 /** Debug registers of a PV vCPU: they are the engine's own, kept to addresses and conditions that are the guest's business. */
 import { CPU_DR } from "../../../machine/cpu/state";
-import { EINVAL, ENODEV, EPERM } from "../../abi/errno";
+import { EINVAL, ENODEV, EPERM } from "../../../abi/errno";
 import { Vcpu } from "../../domain/domain";
 import { guestRangeOk } from "./address";
 

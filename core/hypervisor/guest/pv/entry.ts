@@ -22,8 +22,8 @@ import {
   SS,
 } from "../../../machine/cpu/state";
 import { tlbFlushAll } from "../../../machine/cpu/tlb";
-import { FLAT_RING3_CS32, FLAT_RING3_CS64, FLAT_RING3_SS64 } from "../../abi/arch_x86";
-import { VCPU_INFO_UPCALL_MASK, VCPU_INFO_UPCALL_PENDING } from "../../abi/xen";
+import { FLAT_RING3_CS32, FLAT_RING3_CS64, FLAT_RING3_SS64 } from "../../../abi/arch_x86";
+import { VCPU_INFO_EVTCHN_UPCALL_MASK, VCPU_INFO_EVTCHN_UPCALL_PENDING } from "../../../abi/xen";
 import { GUEST_SYSCALL_DISABLES_EVENTS, Vcpu } from "../../domain/domain";
 import { domainCrash } from "../../domain/lifecycle";
 import { pvHypercall } from "./syscall";
@@ -73,7 +73,7 @@ export function pvBeforeEnter(v: Vcpu): bool {
     bounceTo(v, v.nmiCallback, FRAME_MASKS_EVENTS, 0);
   }
   const info = v.vcpuInfo;
-  if (info && load<u8>(info, VCPU_INFO_UPCALL_PENDING) && !load<u8>(info, VCPU_INFO_UPCALL_MASK)) {
+  if (info && load<u8>(info, VCPU_INFO_EVTCHN_UPCALL_PENDING) && !load<u8>(info, VCPU_INFO_EVTCHN_UPCALL_MASK)) {
     v.upcalls++;
     bounceTo(v, v.eventCallback, FRAME_MASKS_EVENTS, 0);
   }
@@ -130,10 +130,12 @@ function kernelSyscall(v: Vcpu): void {
   if (load<u64>(cpu, CPU_RFLAGS) & RFLAGS_TF && !(registersReplaced && returnedByIret)) singleStepTrap(v);
 }
 
+const RSP: usize = CPU_GPR + 4 * 8;
+
 /** SYSENTER saves neither RIP nor RSP: the guest's kernel finds zeroes, a null CS of ring 3 and Xen's flat SS. */
 function sysenter(v: Vcpu): void {
   store<u64>(cpu, 0, CPU_RIP);
-  store<u64>(cpu, 0, CPU_GPR + 32);
+  store<u64>(cpu, 0, RSP);
   store<u16>(cpu, 3, CS_SELECTOR);
   store<u16>(cpu, <u16>FLAT_RING3_SS64, SS_SELECTOR);
   if (!v.sysenterCallback) injectGp(v);

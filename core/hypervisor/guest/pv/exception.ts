@@ -1,11 +1,12 @@
 /** Exceptions that guest code raised: some are the hypervisor's to mend, the others go to the guest's trap table. */
+import { TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS } from "../../../abi/arch_x86";
 import { read8 } from "../../../machine/cpu/access";
 import { hasErrorCode } from "../../../machine/cpu/exceptions";
 import { clearFault, cpu, fault } from "../../../machine/cpu/machine";
 import { CPU_CR0, CPU_EXIT_ADDRESS, CPU_EXIT_ERROR, CPU_EXIT_VECTOR, CPU_RIP } from "../../../machine/cpu/state";
-import { TI_DPL } from "../../abi/arch_x86";
-import { VMASST_TYPE_writable_pagetables } from "../../abi/xen";
-import { GUEST_TS, TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS, Vcpu, trapInfo } from "../../domain/domain";
+import { VMASST_TYPE_writable_pagetables } from "../../../abi/xen";
+import { TI_DPL } from "../../abi/implied";
+import { GUEST_TS, Vcpu, trapInfo } from "../../domain/domain";
 import { ptwrEmulate } from "../../memory/ptwr";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 import { injectGp, injectPageFault, injectTrap, injectUd, markFault } from "./bounce";

@@ -1,7 +1,7 @@
 /** XEN_DOMCTL_set_ext_vcpucontext and its counterpart: what a PV vCPU's context has no room for. `u`: the structure. */
 import { isCanonical } from "../../../machine/cpu/paging/format";
-import { FLAT_RING3_CS64 } from "../../abi/arch_x86";
-import { EINVAL } from "../../abi/errno";
+import { FLAT_RING3_CS64 } from "../../../abi/arch_x86";
+import { EINVAL } from "../../../abi/errno";
 import { Vcpu } from "../../domain/domain";
 import { vcpuPause, vcpuUnpause } from "../../sched/vcpu";
 

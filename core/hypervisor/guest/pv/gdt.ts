@@ -3,8 +3,8 @@
  * VCPU_GDT_FRAMES that is not 0 holds a reference and a descriptor-page type reference.
  */
 import { codeFrameWritten } from "../../../machine/cpu/code_frames";
-import { EINVAL, EFAULT } from "../../abi/errno";
-import { FIRST_RESERVED_GDT_ENTRY } from "../../abi/arch_x86";
+import { FIRST_RESERVED_GDT_ENTRY } from "../../../abi/arch_x86";
+import { EFAULT, EINVAL } from "../../../abi/errno";
 import { VCPU_GDT_FRAMES, Vcpu } from "../../domain/domain";
 import { copyFromGuest } from "../../hypercall/guest_access";
 import { guestRangeOk } from "./address";

@@ -1,5 +1,5 @@
 /** The page through which a PV guest makes its hypercalls. */
-import { HYPERVISOR_iret } from "../../abi/xen";
+import { HYPERVISOR_iret } from "../../../abi/xen";
 
 const ENTRY_SIZE: u32 = 32;
 const ENTRIES: u32 = 128;

@@ -1,7 +1,8 @@
 /** What 64-bit PV guests may ask of the hypervisor. */
-import { EINVAL, ENOSYS, EPERM } from "../../abi/errno";
-import * as abi from "../../abi/arch_x86";
-import * as nr from "../../abi/xen";
+import { SEGBASE_FS, SEGBASE_GS_KERNEL, SEGBASE_GS_USER, SEGBASE_GS_USER_SEL } from "../../../abi/arch_x86";
+import { EINVAL, ENOSYS, EPERM } from "../../../abi/errno";
+import * as nr from "../../../abi/xen";
+import { NR_HYPERCALLS } from "../../abi/native";
 import { isCanonical } from "../../../machine/cpu/paging/format";
 import { refreshMode } from "../../../machine/cpu/mode";
 import { CPU_KERNEL_GS_BASE, FS, GS, SEG_BASE } from "../../../machine/cpu/state";
@@ -33,7 +34,7 @@ import { loadUserGs, segmentOf } from "./segments";
  */
 export function pvColumn(number: u64, a0: u64, a1: u64, a2: u64, a3: u64): i64 {
   const v = currentVcpu;
-  if (number >= <u64>nr.NR_HYPERCALLS) return -ENOSYS;
+  if (number >= <u64>NR_HYPERCALLS) return -ENOSYS;
   switch (<u32>number) {
     case nr.HYPERVISOR_mmu_update:
       return doMmuUpdate(a0, <u32>a1, a2, <u32>a3);
@@ -108,20 +109,20 @@ export function pvColumn(number: u64, a0: u64, a1: u64, a2: u64, a3: u64): i64 {
 
 function setSegmentBase(which: u64, base: u64): i64 {
   const v = currentVcpu;
-  if (which == abi.SEGBASE_GS_USER_SEL) {
+  if (which == SEGBASE_GS_USER_SEL) {
     refreshMode();
     loadUserGs(v, (<u32>base) & 0xffff);
     return 0;
   }
   if (!isCanonical(base)) return -EINVAL;
   switch (<u32>which) {
-    case abi.SEGBASE_FS:
+    case SEGBASE_FS:
       store<u64>(segmentOf(v.cpu, FS), base, SEG_BASE);
       return 0;
-    case abi.SEGBASE_GS_USER:
+    case SEGBASE_GS_USER:
       store<u64>(v.cpu, base, CPU_KERNEL_GS_BASE);
       return 0;
-    case abi.SEGBASE_GS_KERNEL:
+    case SEGBASE_GS_KERNEL:
       store<u64>(segmentOf(v.cpu, GS), base, SEG_BASE);
       return 0;
     default:

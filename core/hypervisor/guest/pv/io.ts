@@ -17,7 +17,7 @@ import {
 import * as I from "../../../machine/cpu/ids";
 import { cutPointer, setPointer } from "../../../machine/cpu/stack";
 import { CPU_GPR, CPU_RFLAGS } from "../../../machine/cpu/state";
-import { VMASST_TYPE_architectural_iopl } from "../../abi/xen";
+import { VMASST_TYPE_architectural_iopl } from "../../../abi/xen";
 import { Vcpu } from "../../domain/domain";
 import { guestRangeOk, walkGuest } from "./address";
 import { TO_READ } from "../type";

@@ -5,22 +5,22 @@ import { refreshMode } from "../../../machine/cpu/mode";
 import { VECTOR_PF, clearFault, cpu, fault, faultAddress, faultError } from "../../../machine/cpu/machine";
 import { CPU_DR, CPU_GPR, CPU_RIP, CS, SEG_SELECTOR, SS } from "../../../machine/cpu/state";
 import {
+  FLAT_RING3_CS32,
   FLAT_RING3_CS64,
   FLAT_RING3_SS64,
-  IRET_CS,
-  IRET_FLAGS,
-  IRET_R11,
-  IRET_RAX,
-  IRET_RCX,
-  IRET_RFLAGS,
-  IRET_RIP,
-  IRET_RSP,
-  IRET_SIZE,
-  IRET_SS,
-  FLAT_RING3_CS32,
+  IRET_CONTEXT_CS,
+  IRET_CONTEXT_FLAGS,
+  IRET_CONTEXT_R11,
+  IRET_CONTEXT_RAX,
+  IRET_CONTEXT_RCX,
+  IRET_CONTEXT_RFLAGS,
+  IRET_CONTEXT_RIP,
+  IRET_CONTEXT_RSP,
+  IRET_CONTEXT_SIZE,
+  IRET_CONTEXT_SS,
   VGCF_in_syscall,
-} from "../../abi/arch_x86";
-import { VMASST_TYPE_architectural_iopl } from "../../abi/xen";
+} from "../../../abi/arch_x86";
+import { VMASST_TYPE_architectural_iopl } from "../../../abi/xen";
 import { GUEST_FAILSAFE_DISABLES_EVENTS, Vcpu } from "../../domain/domain";
 import { domainCrash } from "../../domain/lifecycle";
 import { guestRangeOk } from "./address";
@@ -50,20 +50,20 @@ const RFLAGS_VM: u64 = 0x20000;
 export function doIret(v: Vcpu): i64 {
   replaceRegisters();
   const at = load<u64>(cpu, RSP);
-  if (!guestRangeOk(at, IRET_SIZE)) {
+  if (!guestRangeOk(at, IRET_CONTEXT_SIZE)) {
     domainCrash(v.domain);
     return 0;
   }
   enterGuestTlb();
-  const rax = read64(at + IRET_RAX);
-  const r11 = read64(at + IRET_R11);
-  const rcx = read64(at + IRET_RCX);
-  const flags = read64(at + IRET_FLAGS);
-  const rip = read64(at + IRET_RIP);
-  const cs = (<u32>read64(at + IRET_CS)) & 0xffff;
-  const rflags = read64(at + IRET_RFLAGS);
-  const rsp = read64(at + IRET_RSP);
-  const ss = (<u32>read64(at + IRET_SS)) & 0xffff;
+  const rax = read64(at + IRET_CONTEXT_RAX);
+  const r11 = read64(at + IRET_CONTEXT_R11);
+  const rcx = read64(at + IRET_CONTEXT_RCX);
+  const flags = read64(at + IRET_CONTEXT_FLAGS);
+  const rip = read64(at + IRET_CONTEXT_RIP);
+  const cs = (<u32>read64(at + IRET_CONTEXT_CS)) & 0xffff;
+  const rflags = read64(at + IRET_CONTEXT_RFLAGS);
+  const rsp = read64(at + IRET_CONTEXT_RSP);
+  const ss = (<u32>read64(at + IRET_CONTEXT_SS)) & 0xffff;
   leaveGuestTlb();
   if (fault) {
     clearFault();

@@ -11,7 +11,7 @@ import { OP_HANDLER, OP_ID, OP_LENGTH, OP_OPSIZE, OP_REG, OP_RM } from "../../..
 import { setAccumulator } from "../../../machine/cpu/operands";
 import { CPU_EXIT_ERROR, CPU_EXIT_OP, CPU_GPR, CPU_RIP, CPU_TSC_AUX, CPU_XCR0 } from "../../../machine/cpu/state";
 import { GUEST_TS, Vcpu } from "../../domain/domain";
-import { ENODEV } from "../../abi/errno";
+import { ENODEV } from "../../../abi/errno";
 import { domainMemory } from "../../memory/domain_memory";
 import { newBase } from "../../memory/mmuext";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";

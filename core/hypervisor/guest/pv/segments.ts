@@ -40,7 +40,7 @@ import {
   SEG_SIZE,
   SS,
 } from "../../../machine/cpu/state";
-import { FLAT_RING3_CS64, FLAT_RING3_SS64 } from "../../abi/arch_x86";
+import { FLAT_RING3_CS64, FLAT_RING3_SS64 } from "../../../abi/arch_x86";
 import { VCPU_GDT_FRAMES, Vcpu } from "../../domain/domain";
 import { ldtVirtStart } from "../../memory/perdomain";
 import { mapLdtPage } from "../../memory/shadow_ldt";

@@ -1,6 +1,6 @@
 /** What a PV guest has of virtual processor state that other state follows from: its event mask, CR0.TS, CR4. */
 import { CPU_CR0, CPU_CR4 } from "../../../machine/cpu/state";
-import { VCPU_INFO_UPCALL_MASK } from "../../abi/xen";
+import { VCPU_INFO_EVTCHN_UPCALL_MASK } from "../../../abi/xen";
 import { GUEST_TS, Vcpu } from "../../domain/domain";
 import { processorCr4 } from "../tsc";
 
@@ -13,10 +13,10 @@ const CR4_GUEST: u64 = 4 | 8 | (1 << 16) | (1 << 18);
 // @ts-ignore: decorator
 @inline
 export function upcallMask(v: Vcpu): u32 {
-  return v.vcpuInfo ? <u32>load<u8>(v.vcpuInfo, VCPU_INFO_UPCALL_MASK) : 1;
+  return v.vcpuInfo ? <u32>load<u8>(v.vcpuInfo, VCPU_INFO_EVTCHN_UPCALL_MASK) : 1;
 }
 export function setUpcallMask(v: Vcpu, mask: u32): void {
-  if (v.vcpuInfo) atomic.store<u8>(v.vcpuInfo + VCPU_INFO_UPCALL_MASK, <u8>mask);
+  if (v.vcpuInfo) atomic.store<u8>(v.vcpuInfo + VCPU_INFO_EVTCHN_UPCALL_MASK, <u8>mask);
 }
 
 /** fpu_taskswitch, CLTS, CR0.TS: the engine raises #NM on the next FPU instruction while it is set. */

@@ -1,5 +1,13 @@
 /** The structure of 64-bit PV guests. */
-import * as domctl from "../../abi/domctl";
+import { XEN_X86_MSR_RELAXED } from "../../../abi/arch_x86";
+import {
+  DOMCTL_CREATEDOMAIN_EMULATION_FLAGS,
+  DOMCTL_CREATEDOMAIN_FLAGS,
+  DOMCTL_CREATEDOMAIN_IOMMU_OPTS,
+  DOMCTL_CREATEDOMAIN_MISC_FLAGS,
+  DOMCTL_CREATEDOMAIN_VMTRACE_SIZE,
+  XEN_DOMCTL_CDF_xs_domain,
+} from "../../../abi/domctl";
 import { Domain } from "../../domain/domain";
 import { GuestType, TRAITS_PV } from "../type";
 import { guestRangeOk, pvTranslate } from "./address";
@@ -38,10 +46,11 @@ export function describePv64(type: GuestType): void {
 
 /** No hardware assistance, no IOMMU, no nested anything, no devices emulated by Xen. */
 function accepts(config: usize): bool {
-  if (load<u32>(config, domctl.CREATE_FLAGS) & ~(<u32>domctl.CDF_xs_domain)) return false;
-  if (load<u32>(config, domctl.CREATE_IOMMU_OPTS) || load<u32>(config, domctl.CREATE_EMULATION_FLAGS)) return false;
-  if (load<u32>(config, domctl.CREATE_VMTRACE_SIZE)) return false;
-  return !(load<u32>(config, domctl.CREATE_MISC_FLAGS) & ~(<u32>domctl.XEN_X86_MSR_RELAXED));
+  if (load<u32>(config, DOMCTL_CREATEDOMAIN_FLAGS) & ~(<u32>XEN_DOMCTL_CDF_xs_domain)) return false;
+  if (load<u32>(config, DOMCTL_CREATEDOMAIN_IOMMU_OPTS) || load<u32>(config, DOMCTL_CREATEDOMAIN_EMULATION_FLAGS))
+    return false;
+  if (load<u32>(config, DOMCTL_CREATEDOMAIN_VMTRACE_SIZE)) return false;
+  return !(load<u32>(config, DOMCTL_CREATEDOMAIN_MISC_FLAGS) & ~(<u32>XEN_X86_MSR_RELAXED));
 }
 /** All is its vCPUs'. */
 function release(d: Domain): void {}

@@ -1,18 +1,65 @@
 /** PV vCPUs: their first state, their context as setvcpucontext and VCPUOP_initialise give it, and their end. */
+import { LAST_RESERVED_GDT_BYTE } from "../../abi/implied";
+import {
+  CPU_USER_REGS_CS,
+  CPU_USER_REGS_DS,
+  CPU_USER_REGS_ES,
+  CPU_USER_REGS_FS,
+  CPU_USER_REGS_GS,
+  CPU_USER_REGS_RAX,
+  CPU_USER_REGS_RBP,
+  CPU_USER_REGS_RBX,
+  CPU_USER_REGS_RCX,
+  CPU_USER_REGS_RDI,
+  CPU_USER_REGS_RDX,
+  CPU_USER_REGS_RFLAGS,
+  CPU_USER_REGS_RIP,
+  CPU_USER_REGS_RSI,
+  CPU_USER_REGS_RSP,
+  CPU_USER_REGS_SAVED_UPCALL_MASK,
+  CPU_USER_REGS_SS,
+  FIRST_RESERVED_GDT_ENTRY,
+  TRAP_INFO_ADDRESS,
+  TRAP_INFO_CS,
+  TRAP_INFO_SIZE,
+  VCPU_GUEST_CONTEXT_CTRLREG,
+  VCPU_GUEST_CONTEXT_DEBUGREG,
+  VCPU_GUEST_CONTEXT_EVENT_CALLBACK_EIP,
+  VCPU_GUEST_CONTEXT_FAILSAFE_CALLBACK_EIP,
+  VCPU_GUEST_CONTEXT_FLAGS,
+  VCPU_GUEST_CONTEXT_FPU_CTXT,
+  VCPU_GUEST_CONTEXT_FS_BASE,
+  VCPU_GUEST_CONTEXT_GDT_ENTS,
+  VCPU_GUEST_CONTEXT_GDT_FRAMES,
+  VCPU_GUEST_CONTEXT_GS_BASE_KERNEL,
+  VCPU_GUEST_CONTEXT_GS_BASE_USER,
+  VCPU_GUEST_CONTEXT_KERNEL_SP,
+  VCPU_GUEST_CONTEXT_KERNEL_SS,
+  VCPU_GUEST_CONTEXT_LDT_BASE,
+  VCPU_GUEST_CONTEXT_LDT_ENTS,
+  VCPU_GUEST_CONTEXT_SYSCALL_CALLBACK_EIP,
+  VCPU_GUEST_CONTEXT_TRAP_CTXT,
+  VCPU_GUEST_CONTEXT_USER_REGS,
+  VCPU_GUEST_CONTEXT_VM_ASSIST,
+  VGCF_failsafe_disables_events,
+  VGCF_i387_valid,
+  VGCF_in_kernel,
+  VGCF_online,
+  VGCF_syscall_disables_events,
+} from "../../../abi/arch_x86";
 import { getRflags, setRflags } from "../../../machine/cpu/flags";
 import { cpu, setCpu } from "../../../machine/cpu/machine";
 import { isCanonical } from "../../../machine/cpu/paging/format";
 import * as s from "../../../machine/cpu/state";
-import { EINVAL, ENOMEM, EOPNOTSUPP, ERESTART } from "../../abi/errno";
-import * as abi from "../../abi/arch_x86";
+import { EINVAL, ENOMEM, EOPNOTSUPP, ERESTART } from "../../../abi/errno";
 import {
   GUEST_FAILSAFE_DISABLES_EVENTS,
   GUEST_INITIALISED,
   GUEST_KERNEL_MODE,
   GUEST_SYSCALL_DISABLES_EVENTS,
   GUEST_TS,
-  TRAP_INFO_CS,
   VCPU_GDT_FRAMES,
+  VPF_down,
   VCPU_TRAPS,
   Vcpu,
 } from "../../domain/domain";
@@ -49,9 +96,24 @@ const PAT: u64 = 0x0000050100070406;
 const FCW: u16 = 0x37f;
 const MXCSR: u32 = 0x1f80;
 /** FXSAVE image: FCW FSW FTW FOP FIP FDP MXCSR, x87 registers at 32, XMM at 160. */
+const FX_FSW: usize = 2;
+const FX_FTW: usize = 4;
+const FX_FOP: usize = 6;
+const FX_FIP: usize = 8;
+const FX_FDP: usize = 16;
 const FX_MXCSR: usize = 24;
+const FX_MXCSR_MASK: usize = 28;
 const FX_ST: usize = 32;
 const FX_XMM: usize = 160;
+/** Of an x87 register in memory: the significand's 8 bytes come before. */
+const SIGN_EXPONENT: usize = 8;
+/** In struct vcpu_guest_context: control and debug registers, and in CR1's place the page tables of user mode. */
+const CONTEXT_CR0: usize = VCPU_GUEST_CONTEXT_CTRLREG;
+const CONTEXT_USER_CR3: usize = VCPU_GUEST_CONTEXT_CTRLREG + 1 * 8;
+const CONTEXT_CR2: usize = VCPU_GUEST_CONTEXT_CTRLREG + 2 * 8;
+const CONTEXT_CR3: usize = VCPU_GUEST_CONTEXT_CTRLREG + 3 * 8;
+const CONTEXT_CR4: usize = VCPU_GUEST_CONTEXT_CTRLREG + 4 * 8;
+const CONTEXT_DR7: usize = VCPU_GUEST_CONTEXT_DEBUGREG + 7 * 8;
 const MXCSR_MASK: u32 = 0xffff;
 const CR0_TS: u64 = 8;
 
@@ -67,7 +129,7 @@ export function pvVcpuInit(v: Vcpu): i32 {
   store<u64>(c, RFLAGS_IF | 2, s.CPU_RFLAGS);
   store<u64>(c, 3, s.CPU_XCR0);
   store<u64>(c, gdtVirtStart(v.vcpuId), s.CPU_GDTR_BASE);
-  store<u32>(c, abi.LAST_RESERVED_GDT_BYTE, s.CPU_GDTR_LIMIT);
+  store<u32>(c, LAST_RESERVED_GDT_BYTE, s.CPU_GDTR_LIMIT);
   for (let n: usize = 0; n < 8; n++) store<u16>(segmentOf(c, n), 0x8000, s.SEG_ATTR);
   store<u16>(c, FCW, s.CPU_FCW);
   store<u32>(c, MXCSR, s.CPU_MXCSR);
@@ -95,43 +157,45 @@ export function pvVcpuDestroy(v: Vcpu): void {
 // @ts-ignore: decorator
 @inline
 function userReg(context: usize, offset: usize): u64 {
-  return load<u64>(context + abi.VGC_USER_REGS + offset);
+  return load<u64>(context + VCPU_GUEST_CONTEXT_USER_REGS + offset);
 }
 
 /** Encoding order of CPU_GPR to offsets in cpu_user_regs. */
 function regOffset(n: u32): usize {
   switch (n) {
     case 0:
-      return abi.UREGS_RAX;
+      return CPU_USER_REGS_RAX;
     case 1:
-      return abi.UREGS_RCX;
+      return CPU_USER_REGS_RCX;
     case 2:
-      return abi.UREGS_RDX;
+      return CPU_USER_REGS_RDX;
     case 3:
-      return abi.UREGS_RBX;
+      return CPU_USER_REGS_RBX;
     case 4:
-      return abi.UREGS_RSP;
+      return CPU_USER_REGS_RSP;
     case 5:
-      return abi.UREGS_RBP;
+      return CPU_USER_REGS_RBP;
     case 6:
-      return abi.UREGS_RSI;
+      return CPU_USER_REGS_RSI;
     case 7:
-      return abi.UREGS_RDI;
+      return CPU_USER_REGS_RDI;
     default:
       return <usize>(15 - n) * 8 + (n < 12 ? 16 : 0);
   }
 }
 
 function addressesOk(context: usize): bool {
-  if (!isCanonical(userReg(context, abi.UREGS_RIP)) || !isCanonical(userReg(context, abi.UREGS_RSP))) return false;
-  if (!isCanonical(load<u64>(context, abi.VGC_KERNEL_SP))) return false;
-  if (load<u64>(context, abi.VGC_LDT_ENTRIES) && !isCanonical(load<u64>(context, abi.VGC_LDT_BASE))) return false;
-  if (!isCanonical(load<u64>(context, abi.VGC_EVENT_CALLBACK))) return false;
-  if (!isCanonical(load<u64>(context, abi.VGC_FAILSAFE_CALLBACK))) return false;
-  if (!isCanonical(load<u64>(context, abi.VGC_SYSCALL_CALLBACK))) return false;
-  if (!isCanonical(load<u64>(context, abi.VGC_FS_BASE))) return false;
-  if (!isCanonical(load<u64>(context, abi.VGC_GS_BASE_KERNEL))) return false;
-  return isCanonical(load<u64>(context, abi.VGC_GS_BASE_USER));
+  if (!isCanonical(userReg(context, CPU_USER_REGS_RIP)) || !isCanonical(userReg(context, CPU_USER_REGS_RSP)))
+    return false;
+  if (!isCanonical(load<u64>(context, VCPU_GUEST_CONTEXT_KERNEL_SP))) return false;
+  if (load<u64>(context, VCPU_GUEST_CONTEXT_LDT_ENTS) && !isCanonical(load<u64>(context, VCPU_GUEST_CONTEXT_LDT_BASE)))
+    return false;
+  if (!isCanonical(load<u64>(context, VCPU_GUEST_CONTEXT_EVENT_CALLBACK_EIP))) return false;
+  if (!isCanonical(load<u64>(context, VCPU_GUEST_CONTEXT_FAILSAFE_CALLBACK_EIP))) return false;
+  if (!isCanonical(load<u64>(context, VCPU_GUEST_CONTEXT_SYSCALL_CALLBACK_EIP))) return false;
+  if (!isCanonical(load<u64>(context, VCPU_GUEST_CONTEXT_FS_BASE))) return false;
+  if (!isCanonical(load<u64>(context, VCPU_GUEST_CONTEXT_GS_BASE_KERNEL))) return false;
+  return isCanonical(load<u64>(context, VCPU_GUEST_CONTEXT_GS_BASE_USER));
 }
 
 /**
@@ -141,36 +205,36 @@ function addressesOk(context: usize): bool {
  */
 export function pvSetContext(v: Vcpu, context: usize): i32 {
   if (!addressesOk(context)) return -EINVAL;
-  const ldtEntries = load<u64>(context, abi.VGC_LDT_ENTRIES);
-  const gdtEntries = load<u64>(context, abi.VGC_GDT_ENTRIES);
-  if (ldtEntries > 8192 || gdtEntries > <u64>abi.FIRST_RESERVED_GDT_ENTRY) return -EINVAL;
-  if (ldtEntries && load<u64>(context, abi.VGC_LDT_BASE) & 4095) return -EINVAL;
+  const ldtEntries = load<u64>(context, VCPU_GUEST_CONTEXT_LDT_ENTS);
+  const gdtEntries = load<u64>(context, VCPU_GUEST_CONTEXT_GDT_ENTS);
+  if (ldtEntries > 8192 || gdtEntries > <u64>FIRST_RESERVED_GDT_ENTRY) return -EINVAL;
+  if (ldtEntries && load<u64>(context, VCPU_GUEST_CONTEXT_LDT_BASE) & 4095) return -EINVAL;
   if (v.guestFlags & GUEST_INITIALISED) {
     if (!sameTables(v, context)) return -EOPNOTSUPP;
   } else {
     const error = takeTables(v, context, <u32>gdtEntries);
     if (error) return error;
-    setVcpuLdt(v, load<u64>(context, abi.VGC_LDT_BASE), <u32>ldtEntries);
+    setVcpuLdt(v, load<u64>(context, VCPU_GUEST_CONTEXT_LDT_BASE), <u32>ldtEntries);
   }
   takeRegisters(v, context);
   if (v.vcpuId == 0 && !(v.guestFlags & GUEST_INITIALISED))
-    setVmAssist(v.domain, load<u64>(context, abi.VGC_VM_ASSIST));
+    setVmAssist(v.domain, load<u64>(context, VCPU_GUEST_CONTEXT_VM_ASSIST));
   return 0;
 }
 
 /** A context given again must not change what holds references. */
 function sameTables(v: Vcpu, context: usize): bool {
-  if (load<u64>(context, abi.VGC_CTRLREG + 24) >> 12 != <u64>v.kernelCr3) return false;
-  if (load<u64>(context, abi.VGC_CTRLREG + 8) >> 12 != <u64>v.userCr3) return false;
-  if (load<u64>(context, abi.VGC_LDT_ENTRIES) != <u64>v.ldtEntries) return false;
-  if (v.ldtEntries && load<u64>(context, abi.VGC_LDT_BASE) != v.ldtBase) return false;
-  return load<u64>(context, abi.VGC_GDT_ENTRIES) == <u64>v.gdtEntries;
+  if (load<u64>(context, CONTEXT_CR3) >> 12 != <u64>v.kernelCr3) return false;
+  if (load<u64>(context, CONTEXT_USER_CR3) >> 12 != <u64>v.userCr3) return false;
+  if (load<u64>(context, VCPU_GUEST_CONTEXT_LDT_ENTS) != <u64>v.ldtEntries) return false;
+  if (v.ldtEntries && load<u64>(context, VCPU_GUEST_CONTEXT_LDT_BASE) != v.ldtBase) return false;
+  return load<u64>(context, VCPU_GUEST_CONTEXT_GDT_ENTS) == <u64>v.gdtEntries;
 }
 
 /** Page-table roots and GDT, with their references; nothing is held if it fails. */
 function takeTables(v: Vcpu, context: usize, gdtEntries: u32): i32 {
-  const kernel = load<u64>(context, abi.VGC_CTRLREG + 24) >> 12;
-  const user = load<u64>(context, abi.VGC_CTRLREG + 8) >> 12;
+  const kernel = load<u64>(context, CONTEXT_CR3) >> 12;
+  const user = load<u64>(context, CONTEXT_USER_CR3) >> 12;
   const d = changetype<DomainMemory>(changetype<usize>(domainMemory(v.domid)));
   beginTables();
   let error = getPageAndType(kernel, v.domid, PGT_l4_page_table);
@@ -184,7 +248,7 @@ function takeTables(v: Vcpu, context: usize, gdtEntries: u32): i32 {
       return error == -ERESTART ? error : -EINVAL;
     }
   }
-  error = setGdt(v, context + abi.VGC_GDT_FRAMES, gdtEntries);
+  error = setGdt(v, context + VCPU_GUEST_CONTEXT_GDT_FRAMES, gdtEntries);
   if (error) {
     putPageAndType(<u32>kernel);
     if (user) putPageAndType(<u32>user);
@@ -201,52 +265,52 @@ function takeTables(v: Vcpu, context: usize, gdtEntries: u32): i32 {
 
 function takeRegisters(v: Vcpu, context: usize): void {
   const c = v.cpu;
-  const flags = load<u64>(context, abi.VGC_FLAGS);
+  const flags = load<u64>(context, VCPU_GUEST_CONTEXT_FLAGS);
   let guest = v.guestFlags & GUEST_INITIALISED;
-  if (flags & abi.VGCF_in_kernel) guest |= GUEST_KERNEL_MODE;
-  if (flags & abi.VGCF_failsafe_disables_events) guest |= GUEST_FAILSAFE_DISABLES_EVENTS;
-  if (flags & abi.VGCF_syscall_disables_events) guest |= GUEST_SYSCALL_DISABLES_EVENTS;
+  if (flags & VGCF_in_kernel) guest |= GUEST_KERNEL_MODE;
+  if (flags & VGCF_failsafe_disables_events) guest |= GUEST_FAILSAFE_DISABLES_EVENTS;
+  if (flags & VGCF_syscall_disables_events) guest |= GUEST_SYSCALL_DISABLES_EVENTS;
   v.guestFlags = guest | GUEST_SEGMENTS_STALE;
   for (let n: u32 = 0; n < 16; n++) store<u64>(c + s.CPU_GPR + <usize>n * 8, userReg(context, regOffset(n)));
-  store<u64>(c, userReg(context, abi.UREGS_RIP), s.CPU_RIP);
-  const rflags = userReg(context, abi.UREGS_RFLAGS);
+  store<u64>(c, userReg(context, CPU_USER_REGS_RIP), s.CPU_RIP);
+  const rflags = userReg(context, CPU_USER_REGS_RFLAGS);
   // IOPL is virtual: the processor's stays 0.
   v.iopl = (<u32>(rflags >> 12)) & 3;
   const before = cpu;
   setCpu(c);
   setRflags((rflags & 0x3f7fd5 & ~RFLAGS_IOPL & ~(<u64>0x20000)) | RFLAGS_IF | 2);
   setCpu(before);
-  selector(c, s.CS, ring3Selector((<u32>userReg(context, abi.UREGS_CS)) & 0xffff));
-  selector(c, s.SS, ring3Selector((<u32>userReg(context, abi.UREGS_SS)) & 0xffff));
-  selector(c, s.ES, (<u32>userReg(context, abi.UREGS_ES)) & 0xffff);
-  selector(c, s.DS, (<u32>userReg(context, abi.UREGS_DS)) & 0xffff);
-  selector(c, s.FS, (<u32>userReg(context, abi.UREGS_FS)) & 0xffff);
-  selector(c, s.GS, (<u32>userReg(context, abi.UREGS_GS)) & 0xffff);
+  selector(c, s.CS, ring3Selector((<u32>userReg(context, CPU_USER_REGS_CS)) & 0xffff));
+  selector(c, s.SS, ring3Selector((<u32>userReg(context, CPU_USER_REGS_SS)) & 0xffff));
+  selector(c, s.ES, (<u32>userReg(context, CPU_USER_REGS_ES)) & 0xffff);
+  selector(c, s.DS, (<u32>userReg(context, CPU_USER_REGS_DS)) & 0xffff);
+  selector(c, s.FS, (<u32>userReg(context, CPU_USER_REGS_FS)) & 0xffff);
+  selector(c, s.GS, (<u32>userReg(context, CPU_USER_REGS_GS)) & 0xffff);
   const kernelMode = (guest & GUEST_KERNEL_MODE) != 0;
-  const gsKernel = load<u64>(context, abi.VGC_GS_BASE_KERNEL);
-  const gsUser = load<u64>(context, abi.VGC_GS_BASE_USER);
-  store<u64>(segmentOf(c, s.FS), load<u64>(context, abi.VGC_FS_BASE), s.SEG_BASE);
+  const gsKernel = load<u64>(context, VCPU_GUEST_CONTEXT_GS_BASE_KERNEL);
+  const gsUser = load<u64>(context, VCPU_GUEST_CONTEXT_GS_BASE_USER);
+  store<u64>(segmentOf(c, s.FS), load<u64>(context, VCPU_GUEST_CONTEXT_FS_BASE), s.SEG_BASE);
   store<u64>(segmentOf(c, s.GS), kernelMode ? gsKernel : gsUser, s.SEG_BASE);
   store<u64>(c, kernelMode ? gsUser : gsKernel, s.CPU_KERNEL_GS_BASE);
   v.cr3Loaded = (<u64>(kernelMode ? v.kernelCr3 : v.userCr3)) << 12;
   store<u64>(c, v.cr3Loaded, s.CPU_CR3);
-  memory.copy(changetype<usize>(v) + VCPU_TRAPS, context + abi.VGC_TRAPS, VECTORS * abi.TRAP_INFO_SIZE);
+  memory.copy(changetype<usize>(v) + VCPU_TRAPS, context + VCPU_GUEST_CONTEXT_TRAP_CTXT, VECTORS * TRAP_INFO_SIZE);
   for (let n: usize = 0; n < VECTORS; n++) {
-    const info = changetype<usize>(v) + VCPU_TRAPS + n * abi.TRAP_INFO_SIZE;
+    const info = changetype<usize>(v) + VCPU_TRAPS + n * TRAP_INFO_SIZE;
     store<u16>(info, <u16>ring3Selector(load<u16>(info, TRAP_INFO_CS)), TRAP_INFO_CS);
-    if (!isCanonical(load<u64>(info, 8))) store<u64>(info, 0, 8);
+    if (!isCanonical(load<u64>(info, TRAP_INFO_ADDRESS))) store<u64>(info, 0, TRAP_INFO_ADDRESS);
   }
-  v.kernelSs = ring3Selector((<u32>load<u64>(context, abi.VGC_KERNEL_SS)) & 0xffff);
-  v.kernelSp = load<u64>(context, abi.VGC_KERNEL_SP);
-  v.eventCallback = load<u64>(context, abi.VGC_EVENT_CALLBACK);
-  v.failsafeCallback = load<u64>(context, abi.VGC_FAILSAFE_CALLBACK);
-  v.syscallCallback = load<u64>(context, abi.VGC_SYSCALL_CALLBACK);
-  setTaskSwitched(v, (load<u64>(context, abi.VGC_CTRLREG) & CR0_TS) != 0);
-  setGuestCr4(v, load<u64>(context, abi.VGC_CTRLREG + 32));
+  v.kernelSs = ring3Selector((<u32>load<u64>(context, VCPU_GUEST_CONTEXT_KERNEL_SS)) & 0xffff);
+  v.kernelSp = load<u64>(context, VCPU_GUEST_CONTEXT_KERNEL_SP);
+  v.eventCallback = load<u64>(context, VCPU_GUEST_CONTEXT_EVENT_CALLBACK_EIP);
+  v.failsafeCallback = load<u64>(context, VCPU_GUEST_CONTEXT_FAILSAFE_CALLBACK_EIP);
+  v.syscallCallback = load<u64>(context, VCPU_GUEST_CONTEXT_SYSCALL_CALLBACK_EIP);
+  setTaskSwitched(v, (load<u64>(context, CONTEXT_CR0) & CR0_TS) != 0);
+  setGuestCr4(v, load<u64>(context, CONTEXT_CR4));
   initDebugRegisters(v);
   for (let n: u32 = 0; n < 8; n++)
-    if (n < 4 || n > 5) setDebugRegister(v, n, load<u64>(context + abi.VGC_DEBUGREG + <usize>n * 8));
-  if (flags & abi.VGCF_i387_valid) takeFpu(c, context + abi.VGC_FPU);
+    if (n < 4 || n > 5) setDebugRegister(v, n, load<u64>(context + VCPU_GUEST_CONTEXT_DEBUGREG + <usize>n * 8));
+  if (flags & VGCF_i387_valid) takeFpu(c, context + VCPU_GUEST_CONTEXT_FPU_CTXT);
 }
 
 function selector(c: usize, n: usize, value: u32): void {
@@ -256,34 +320,34 @@ function selector(c: usize, n: usize, value: u32): void {
 /** FXSAVE image to state: ST(i) lies at register (TOP + i) & 7. */
 function takeFpu(c: usize, image: usize): void {
   store<u16>(c, (load<u16>(image) & 0x1f3f) | 0x40, s.CPU_FCW);
-  store<u16>(c, load<u16>(image, 2), s.CPU_FSW);
-  store<u8>(c, load<u8>(image, 4), s.CPU_FTW);
-  store<u16>(c, load<u16>(image, 6), s.CPU_FOP);
-  store<u64>(c, load<u64>(image, 8), s.CPU_FIP);
-  store<u64>(c, load<u64>(image, 16), s.CPU_FDP);
+  store<u16>(c, load<u16>(image, FX_FSW), s.CPU_FSW);
+  store<u8>(c, load<u8>(image, FX_FTW), s.CPU_FTW);
+  store<u16>(c, load<u16>(image, FX_FOP), s.CPU_FOP);
+  store<u64>(c, load<u64>(image, FX_FIP), s.CPU_FIP);
+  store<u64>(c, load<u64>(image, FX_FDP), s.CPU_FDP);
   store<u32>(c, load<u32>(image, FX_MXCSR) & MXCSR_MASK, s.CPU_MXCSR);
-  const top = (load<u16>(image, 2) >> 11) & 7;
+  const top = (load<u16>(image, FX_FSW) >> 11) & 7;
   for (let i: usize = 0; i < 8; i++) {
     const to = c + s.CPU_FPR + ((<usize>top + i) & 7) * 16;
     store<u64>(to, load<u64>(image + FX_ST + i * 16));
-    store<u64>(to, load<u16>(image + FX_ST + i * 16, 8), 8);
+    store<u64>(to, load<u16>(image + FX_ST + i * 16, SIGN_EXPONENT), SIGN_EXPONENT);
   }
   memory.copy(c + s.CPU_XMM, image + FX_XMM, 256);
 }
 function giveFpu(c: usize, image: usize): void {
   store<u16>(image, load<u16>(c, s.CPU_FCW));
-  store<u16>(image, load<u16>(c, s.CPU_FSW), 2);
-  store<u8>(image, load<u8>(c, s.CPU_FTW), 4);
-  store<u16>(image, load<u16>(c, s.CPU_FOP), 6);
-  store<u64>(image, load<u64>(c, s.CPU_FIP), 8);
-  store<u64>(image, load<u64>(c, s.CPU_FDP), 16);
+  store<u16>(image, load<u16>(c, s.CPU_FSW), FX_FSW);
+  store<u8>(image, load<u8>(c, s.CPU_FTW), FX_FTW);
+  store<u16>(image, load<u16>(c, s.CPU_FOP), FX_FOP);
+  store<u64>(image, load<u64>(c, s.CPU_FIP), FX_FIP);
+  store<u64>(image, load<u64>(c, s.CPU_FDP), FX_FDP);
   store<u32>(image, load<u32>(c, s.CPU_MXCSR), FX_MXCSR);
-  store<u32>(image, MXCSR_MASK, FX_MXCSR + 4);
+  store<u32>(image, MXCSR_MASK, FX_MXCSR_MASK);
   const top = (load<u16>(c, s.CPU_FSW) >> 11) & 7;
   for (let i: usize = 0; i < 8; i++) {
     const from = c + s.CPU_FPR + ((<usize>top + i) & 7) * 16;
     store<u64>(image + FX_ST + i * 16, load<u64>(from));
-    store<u16>(image + FX_ST + i * 16, load<u16>(from, 8), 8);
+    store<u16>(image + FX_ST + i * 16, load<u16>(from, SIGN_EXPONENT), SIGN_EXPONENT);
   }
   memory.copy(image + FX_XMM, c + s.CPU_XMM, 256);
 }
@@ -292,52 +356,53 @@ function giveFpu(c: usize, image: usize): void {
 export function pvGetContext(v: Vcpu, context: usize): void {
   const c = v.cpu;
   const kernelMode = (v.guestFlags & GUEST_KERNEL_MODE) != 0;
-  giveFpu(c, context + abi.VGC_FPU);
-  let flags: u64 = abi.VGCF_i387_valid;
-  if (kernelMode) flags |= abi.VGCF_in_kernel;
-  if (v.guestFlags & GUEST_FAILSAFE_DISABLES_EVENTS) flags |= abi.VGCF_failsafe_disables_events;
-  if (v.guestFlags & GUEST_SYSCALL_DISABLES_EVENTS) flags |= abi.VGCF_syscall_disables_events;
-  // VPF_down
-  if (!(v.pauseFlags & 2)) flags |= abi.VGCF_online;
-  store<u64>(context, flags, abi.VGC_FLAGS);
-  const regs = context + abi.VGC_USER_REGS;
+  giveFpu(c, context + VCPU_GUEST_CONTEXT_FPU_CTXT);
+  let flags: u64 = VGCF_i387_valid;
+  if (kernelMode) flags |= VGCF_in_kernel;
+  if (v.guestFlags & GUEST_FAILSAFE_DISABLES_EVENTS) flags |= VGCF_failsafe_disables_events;
+  if (v.guestFlags & GUEST_SYSCALL_DISABLES_EVENTS) flags |= VGCF_syscall_disables_events;
+  if (!(v.pauseFlags & VPF_down)) flags |= VGCF_online;
+  store<u64>(context, flags, VCPU_GUEST_CONTEXT_FLAGS);
+  const regs = context + VCPU_GUEST_CONTEXT_USER_REGS;
   for (let n: u32 = 0; n < 16; n++) store<u64>(regs + regOffset(n), load<u64>(c + s.CPU_GPR + <usize>n * 8));
-  store<u64>(regs, load<u64>(c, s.CPU_RIP), abi.UREGS_RIP);
-  store<u16>(regs, load<u16>(segmentOf(c, s.CS), s.SEG_SELECTOR), abi.UREGS_CS);
-  store<u8>(regs, <u8>upcallMask(v), abi.UREGS_UPCALL_MASK);
+  store<u64>(regs, load<u64>(c, s.CPU_RIP), CPU_USER_REGS_RIP);
+  store<u16>(regs, load<u16>(segmentOf(c, s.CS), s.SEG_SELECTOR), CPU_USER_REGS_CS);
+  store<u8>(regs, <u8>upcallMask(v), CPU_USER_REGS_SAVED_UPCALL_MASK);
   const before = cpu;
   setCpu(c);
-  store<u64>(regs, getRflags() | ((<u64>v.iopl) << 12), abi.UREGS_RFLAGS);
+  store<u64>(regs, getRflags() | ((<u64>v.iopl) << 12), CPU_USER_REGS_RFLAGS);
   setCpu(before);
-  store<u16>(regs, load<u16>(segmentOf(c, s.SS), s.SEG_SELECTOR), abi.UREGS_SS);
-  store<u16>(regs, load<u16>(segmentOf(c, s.ES), s.SEG_SELECTOR), abi.UREGS_ES);
-  store<u16>(regs, load<u16>(segmentOf(c, s.DS), s.SEG_SELECTOR), abi.UREGS_DS);
-  store<u16>(regs, load<u16>(segmentOf(c, s.FS), s.SEG_SELECTOR), abi.UREGS_FS);
-  store<u16>(regs, load<u16>(segmentOf(c, s.GS), s.SEG_SELECTOR), abi.UREGS_GS);
-  memory.copy(context + abi.VGC_TRAPS, changetype<usize>(v) + VCPU_TRAPS, VECTORS * abi.TRAP_INFO_SIZE);
-  store<u64>(context, v.ldtBase, abi.VGC_LDT_BASE);
-  store<u64>(context, v.ldtEntries, abi.VGC_LDT_ENTRIES);
+  store<u16>(regs, load<u16>(segmentOf(c, s.SS), s.SEG_SELECTOR), CPU_USER_REGS_SS);
+  store<u16>(regs, load<u16>(segmentOf(c, s.ES), s.SEG_SELECTOR), CPU_USER_REGS_ES);
+  store<u16>(regs, load<u16>(segmentOf(c, s.DS), s.SEG_SELECTOR), CPU_USER_REGS_DS);
+  store<u16>(regs, load<u16>(segmentOf(c, s.FS), s.SEG_SELECTOR), CPU_USER_REGS_FS);
+  store<u16>(regs, load<u16>(segmentOf(c, s.GS), s.SEG_SELECTOR), CPU_USER_REGS_GS);
+  memory.copy(context + VCPU_GUEST_CONTEXT_TRAP_CTXT, changetype<usize>(v) + VCPU_TRAPS, VECTORS * TRAP_INFO_SIZE);
+  store<u64>(context, v.ldtBase, VCPU_GUEST_CONTEXT_LDT_BASE);
+  store<u64>(context, v.ldtEntries, VCPU_GUEST_CONTEXT_LDT_ENTS);
   for (let n: usize = 0; n < 16; n++)
-    store<u64>(context + abi.VGC_GDT_FRAMES + n * 8, load<u32>(changetype<usize>(v) + VCPU_GDT_FRAMES + n * 4));
-  store<u64>(context, v.gdtEntries, abi.VGC_GDT_ENTRIES);
-  store<u64>(context, v.kernelSs, abi.VGC_KERNEL_SS);
-  store<u64>(context, v.kernelSp, abi.VGC_KERNEL_SP);
-  const control = context + abi.VGC_CTRLREG;
-  store<u64>(control, (v.cr0 & ~CR0_TS) | (v.guestFlags & GUEST_TS ? CR0_TS : 0));
-  store<u64>(control, (<u64>v.userCr3) << 12, 8);
-  store<u64>(control, v.trapCr2, 16);
-  store<u64>(control, (<u64>v.kernelCr3) << 12, 24);
-  store<u64>(control, v.cr4, 32);
-  memory.copy(context + abi.VGC_DEBUGREG, c + s.CPU_DR, 64);
-  const dr7 = context + abi.VGC_DEBUGREG + 56;
+    store<u64>(
+      context + VCPU_GUEST_CONTEXT_GDT_FRAMES + n * 8,
+      load<u32>(changetype<usize>(v) + VCPU_GDT_FRAMES + n * 4),
+    );
+  store<u64>(context, v.gdtEntries, VCPU_GUEST_CONTEXT_GDT_ENTS);
+  store<u64>(context, v.kernelSs, VCPU_GUEST_CONTEXT_KERNEL_SS);
+  store<u64>(context, v.kernelSp, VCPU_GUEST_CONTEXT_KERNEL_SP);
+  store<u64>(context, (v.cr0 & ~CR0_TS) | (v.guestFlags & GUEST_TS ? CR0_TS : 0), CONTEXT_CR0);
+  store<u64>(context, (<u64>v.userCr3) << 12, CONTEXT_USER_CR3);
+  store<u64>(context, v.trapCr2, CONTEXT_CR2);
+  store<u64>(context, (<u64>v.kernelCr3) << 12, CONTEXT_CR3);
+  store<u64>(context, v.cr4, CONTEXT_CR4);
+  memory.copy(context + VCPU_GUEST_CONTEXT_DEBUGREG, c + s.CPU_DR, 64);
+  const dr7 = context + CONTEXT_DR7;
   store<u64>(dr7, load<u64>(dr7) | v.ioBreakpoints);
-  store<u64>(context, v.eventCallback, abi.VGC_EVENT_CALLBACK);
-  store<u64>(context, v.failsafeCallback, abi.VGC_FAILSAFE_CALLBACK);
-  store<u64>(context, v.syscallCallback, abi.VGC_SYSCALL_CALLBACK);
-  store<u64>(context, v.domain.vmAssist, abi.VGC_VM_ASSIST);
-  store<u64>(context, load<u64>(segmentOf(c, s.FS), s.SEG_BASE), abi.VGC_FS_BASE);
+  store<u64>(context, v.eventCallback, VCPU_GUEST_CONTEXT_EVENT_CALLBACK_EIP);
+  store<u64>(context, v.failsafeCallback, VCPU_GUEST_CONTEXT_FAILSAFE_CALLBACK_EIP);
+  store<u64>(context, v.syscallCallback, VCPU_GUEST_CONTEXT_SYSCALL_CALLBACK_EIP);
+  store<u64>(context, v.domain.vmAssist, VCPU_GUEST_CONTEXT_VM_ASSIST);
+  store<u64>(context, load<u64>(segmentOf(c, s.FS), s.SEG_BASE), VCPU_GUEST_CONTEXT_FS_BASE);
   const active = load<u64>(segmentOf(c, s.GS), s.SEG_BASE);
   const other = load<u64>(c, s.CPU_KERNEL_GS_BASE);
-  store<u64>(context, kernelMode ? active : other, abi.VGC_GS_BASE_KERNEL);
-  store<u64>(context, kernelMode ? other : active, abi.VGC_GS_BASE_USER);
+  store<u64>(context, kernelMode ? active : other, VCPU_GUEST_CONTEXT_GS_BASE_KERNEL);
+  store<u64>(context, kernelMode ? other : active, VCPU_GUEST_CONTEXT_GS_BASE_USER);
 }

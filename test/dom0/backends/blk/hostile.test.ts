@@ -2,10 +2,18 @@
  * A frontend that wants to do harm: 50,000 requests, most of them spoiled, with indices, grants, segments, sectors and operations that make
  * no sense. It hurts its own device and nothing else. XENARIUM_SEED=n tries others, XENARIUM_TRIES=n more of them.
  */
+import {
+  BLKIF_OP_FLUSH_DISKCACHE,
+  BLKIF_OP_INDIRECT,
+  BLKIF_OP_READ,
+  BLKIF_OP_WRITE,
+  BLKIF_OP_WRITE_BARRIER,
+  BLKIF_RSP_ERROR,
+  BLKIF_RSP_OKAY,
+} from "../../../../core/abi/io_blkif.ts";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import * as blkif from "../../../../core/dom0/backends/blk/protocol.ts";
 import { DEVICE_KINDS } from "../../../../core/dom0/backends/kinds.ts";
 import { temporaryFolder } from "../../../temporary.ts";
 import { pvElf } from "../../elf-files.ts";
@@ -87,13 +95,8 @@ function request(operation: number, id: number, sector: number, segments: readon
   return words;
 }
 function valid(first: number, id: number): number[] {
-  const operation = pick([
-    blkif.BLKIF_OP_READ,
-    blkif.BLKIF_OP_WRITE,
-    blkif.BLKIF_OP_READ,
-    blkif.BLKIF_OP_FLUSH_DISKCACHE,
-  ]);
-  const count = operation === blkif.BLKIF_OP_FLUSH_DISKCACHE ? 0 : 1 + random(11);
+  const operation = pick([BLKIF_OP_READ, BLKIF_OP_WRITE, BLKIF_OP_READ, BLKIF_OP_FLUSH_DISKCACHE]);
+  const count = operation === BLKIF_OP_FLUSH_DISKCACHE ? 0 : 1 + random(11);
   const segments = Array.from({ length: count }, () => {
     const from = random(8);
     return [REF + first * PAGES + random(PAGES), from, from + random(8 - from)];
@@ -114,7 +117,7 @@ const BREAK: ((words: number[]) => void)[] = [
   (words) => (words[0] = (words[0]! & ~0xff00) | ((12 + random(244)) << 8)),
   (words) => (words[6] = pick([random(512), random(2 ** 32), 0xffffffff])),
   (words) => (words[7] = random(2 ** 16)),
-  (words) => (words[0] = blkif.BLKIF_OP_INDIRECT | (random(256) << 8) | (random(65536) << 16)),
+  (words) => (words[0] = BLKIF_OP_INDIRECT | (random(256) << 8) | (random(65536) << 16)),
   (words) => words.forEach((_, i) => (words[i] = random(2 ** 32))),
 ];
 
@@ -143,12 +146,12 @@ describe("a block frontend", () => {
       host.xen.bytes(disk.data[0]!, 4096).fill(0x77 + persistent);
       host.xen.bytes(disk.data[1]!, 4096).fill(0);
       // Sectors 2 to 5 of the page, at sector 10.
-      disk.put(request(blkif.BLKIF_OP_WRITE, 1, 10, [[REF, 2, 5]]));
+      disk.put(request(BLKIF_OP_WRITE, 1, 10, [[REF, 2, 5]]));
       disk.front.push();
       expect(await disk.answered()).toBe(true);
-      disk.put(request(blkif.BLKIF_OP_READ, 2, 9, [[REF + 1, 1, 6]]));
-      disk.put(request(blkif.BLKIF_OP_WRITE_BARRIER, 3, 0, []));
-      disk.put(request(blkif.BLKIF_OP_FLUSH_DISKCACHE, 4, 0xffffffff, []));
+      disk.put(request(BLKIF_OP_READ, 2, 9, [[REF + 1, 1, 6]]));
+      disk.put(request(BLKIF_OP_WRITE_BARRIER, 3, 0, []));
+      disk.put(request(BLKIF_OP_FLUSH_DISKCACHE, 4, 0xffffffff, []));
       disk.front.push();
       expect(await disk.answered()).toBe(true);
       expect([1, 2, 3, 4].map((back) => disk.status(back))).toEqual([0, 0, 0, 0]);
@@ -169,14 +172,14 @@ describe("a block frontend", () => {
       disk.front.state(5);
     }
     await readonly.connect();
-    readonly.put(request(blkif.BLKIF_OP_WRITE, 1, 0, [[REF + 2 * PAGES, 0, 7]]));
-    readonly.put(request(blkif.BLKIF_OP_READ, 2, 0, [[REF + 2 * PAGES, 0, 7]]));
+    readonly.put(request(BLKIF_OP_WRITE, 1, 0, [[REF + 2 * PAGES, 0, 7]]));
+    readonly.put(request(BLKIF_OP_READ, 2, 0, [[REF + 2 * PAGES, 0, 7]]));
     readonly.front.push();
     expect(await readonly.answered()).toBe(true);
     const ids = [1, 2].map((back) => [readonly.front.slot(readonly.asked - back)[0], readonly.status(back)]);
     expect(ids.sort()).toEqual([
-      [1, blkif.BLKIF_RSP_ERROR],
-      [2, blkif.BLKIF_RSP_OKAY],
+      [1, BLKIF_RSP_ERROR],
+      [2, BLKIF_RSP_OKAY],
     ]);
   });
 
@@ -189,8 +192,8 @@ describe("a block frontend", () => {
       host.xen.view.setUint32(list + 8 * i, REF + i, true);
       host.xen.view.setUint32(list + 8 * i + 4, 7 << 8, true);
     }
-    const words = request(blkif.BLKIF_OP_INDIRECT, 5, 16, []);
-    words[0] = blkif.BLKIF_OP_INDIRECT | (blkif.BLKIF_OP_READ << 8) | (count << 16);
+    const words = request(BLKIF_OP_INDIRECT, 5, 16, []);
+    words[0] = BLKIF_OP_INDIRECT | (BLKIF_OP_READ << 8) | (count << 16);
     words[7] = REF + PAGES - 1;
     disk.put(words);
     disk.front.push();
@@ -230,10 +233,10 @@ describe("a block frontend", () => {
         const value = 1 + random(255);
         host.xen.bytes(sibling.data[0]!, 4096).fill(value);
         host.xen.bytes(sibling.data[1]!, 4096).fill(0);
-        sibling.put(request(blkif.BLKIF_OP_WRITE, 1, 8, [[REF + PAGES, 0, 7]]));
+        sibling.put(request(BLKIF_OP_WRITE, 1, 8, [[REF + PAGES, 0, 7]]));
         sibling.front.push();
         expect(await sibling.answered()).toBe(true);
-        sibling.put(request(blkif.BLKIF_OP_READ, 2, 8, [[REF + PAGES + 1, 0, 7]]));
+        sibling.put(request(BLKIF_OP_READ, 2, 8, [[REF + PAGES + 1, 0, 7]]));
         sibling.front.push();
         expect(await sibling.answered()).toBe(true);
         expect(host.xen.bytes(sibling.data[1]!, 4096).every((byte) => byte === value)).toBe(true);

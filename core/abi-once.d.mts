@@ -1,0 +1,4 @@
+/** Names that a text declares outside of functions, with their lines. */
+export function declaredIn(text: string): { name: string; line: number }[];
+/** `files`: pairs of a path below core and a text. What is declared again, in sentences. */
+export function declaredAgain(files: readonly (readonly [file: string, text: string])[]): string[];

@@ -1,0 +1,75 @@
+/**
+ * No bare offset in the hypervisor: where `load`, `store`, an atomic access or an access to a guest's memory goes is said by a name, of
+ * core/abi where the structure is Xen's. `node core/bare-offsets.mjs` prints the numbers it finds and fails if there are some.
+ */
+import { readFileSync, readdirSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+
+const hypervisor = path.join(path.dirname(fileURLToPath(import.meta.url)), "hypervisor");
+
+/** Files in which numbers are no offsets in structures, and why. */
+const ALLOWED = new Map([["guest/pv/hypercall_page.ts", "bytes of machine code, one behind the other"]]);
+
+/** Arguments that are addresses, and those that are added to them. */
+const PLACES = new Map([
+  ["load", [0, 1]],
+  ["store", [0, 2]],
+  ["memory.copy", [0, 1]],
+  ["memory.fill", [0]],
+  ["copyToGuest", [0, 1]],
+  ["copyFromGuest", [0, 1]],
+]);
+function placesOf(callee) {
+  if (PLACES.has(callee)) return PLACES.get(callee);
+  return /^(atomic\.\w+|(read|write)Guest\d+)$/.test(callee) ? [0] : [];
+}
+
+function withoutCasts(node) {
+  while (ts.isParenthesizedExpression(node) || ts.isAsExpression(node) || ts.isTypeAssertionExpression(node))
+    node = node.expression;
+  return node;
+}
+/** Numbers other than 0 that are added up in `node`. What is multiplied (an index by a size) or shifted is no offset. */
+function numbersIn(node) {
+  const inner = withoutCasts(node);
+  if (ts.isBinaryExpression(inner) && inner.operatorToken.kind === ts.SyntaxKind.PlusToken)
+    return [...numbersIn(inner.left), ...numbersIn(inner.right)];
+  return ts.isNumericLiteral(inner) && Number(inner.text) !== 0 ? [inner] : [];
+}
+
+/** What is found in an AssemblyScript text, with lines. */
+export function bareOffsets(text) {
+  const source = ts.createSourceFile("source.ts", text, ts.ScriptTarget.Latest, true, ts.ScriptKind.TS);
+  const found = [];
+  const visit = (node) => {
+    if (ts.isCallExpression(node))
+      for (const place of placesOf(node.expression.getText(source)))
+        if (node.arguments[place])
+          for (const number of numbersIn(node.arguments[place]))
+            found.push({
+              line: source.getLineAndCharacterOfPosition(number.getStart(source)).line + 1,
+              text: `${number.getText(source)} in ${node.getText(source).replace(/\s+/g, " ")}`,
+            });
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
+}
+
+if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  let count = 0;
+  for (const name of readdirSync(hypervisor, { recursive: true, encoding: "utf8" }).sort()) {
+    const file = name.replaceAll(path.sep, "/");
+    if (!file.endsWith(".ts") || ALLOWED.has(file)) continue;
+    for (const { line, text } of bareOffsets(readFileSync(path.join(hypervisor, name), "utf8"))) {
+      console.error(`core/hypervisor/${file}:${line}: ${text}`);
+      count++;
+    }
+  }
+  if (count) {
+    console.error(`${count} bare offsets: name them (core/abi, or a constant beside the structure)`);
+    process.exitCode = 1;
+  }
+}
