@@ -64,8 +64,9 @@ async function serveHost(options: ServeArguments, dist: URL): Promise<number> {
     opened.push(web);
     process.stdout.write(`Xenarium: ${web.url}\n`);
     await host.powerOn();
-    process.stderr.write("The host is on. Open this address in a browser; Ctrl+C ends the host.\n");
     const closePage = options.browser ? openInBrowser(web.url, web.firstClient) : () => {};
+    // The last line that stands there: whatever the start has said above it, who looks sees where to go.
+    process.stderr.write(`The host is on. Open this address; Ctrl+C ends the host: ${web.url}\n`);
     await ended;
     closePage();
     process.stderr.write("Shutting guests down...\n");

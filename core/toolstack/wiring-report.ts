@@ -46,6 +46,8 @@ export interface DeviceWiring {
   id: string;
   /** For people: "Block device". */
   title: string;
+  /** What the guest calls it, where its configuration says so: "xvda". */
+  vdev: string | null;
   /** What its ends are called. */
   frontendTitle: string;
   backendTitle: string;

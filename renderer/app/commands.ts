@@ -31,12 +31,12 @@ import {
   openDialog,
   show,
   showEnded,
-  toast,
   useApp,
   type View,
 } from "../state/store.ts";
 import { setTheme, type Theme } from "../ui/theme.ts";
 import type { Command, CommandId } from "./command.ts";
+import { say } from "../state/messages.ts";
 
 export type { Command } from "./command.ts";
 
@@ -154,6 +154,14 @@ export function commandsNow(): Command[] {
   add("Window", "next-domain", "Next domain", () => step(1));
   add("Window", "previous-domain", "Previous domain", () => step(-1));
   add("Window", "tour", "Guided tour of this host", startTour, ["help", "learn", "what is", "Xen", "PV", "grants"]);
+  add("Window", "words", "Xen’s words", () => openDialog("words"), [
+    "help",
+    "glossary",
+    "learn",
+    "what is",
+    "mfn",
+    "grant",
+  ]);
   add("Window", "shortcuts", "Keyboard shortcuts", () => openDialog("shortcuts"), ["keys", "help"]);
   return found;
 }
@@ -211,7 +219,7 @@ async function startBundled(): Promise<void> {
 
 function copy(text: string): void {
   void navigator.clipboard.writeText(text).then(
-    () => toast("info", "Copied."),
-    () => toast("error", "The clipboard may not be written here."),
+    () => say("info", "Copied."),
+    () => say("error", "The clipboard may not be written here."),
   );
 }

@@ -4,6 +4,7 @@ import { readConfig, withValue, type ConfigText } from "../../core/api/config-te
 export type FieldName =
   | "name"
   | "type"
+  | "bootloader"
   | "kernel"
   | "ramdisk"
   | "cmdline"
@@ -22,6 +23,7 @@ export type Fields = Record<FieldName, string>;
 const KEYS: Record<FieldName, string> = {
   name: "name",
   type: "type",
+  bootloader: "bootloader",
   kernel: "kernel",
   ramdisk: "ramdisk",
   cmdline: "cmdline",
@@ -39,6 +41,7 @@ const KEYS: Record<FieldName, string> = {
 export const DEFAULTS: Fields = {
   name: "",
   type: "pv",
+  bootloader: "",
   kernel: "",
   ramdisk: "",
   cmdline: "",
@@ -103,6 +106,11 @@ export function withField(text: string, field: FieldName, value: string): string
   const key = KEYS[field];
   if (field === "screen" && value !== OWN_SCREEN) return withValue(withValue(text, "vfb", null), key, value || null);
   if (field === "screen") return text;
+  // What the boot loader finds on the disk takes the place of a kernel that nobody has chosen.
+  if (field === "bootloader" && value !== "" && !values.get("kernel"))
+    return withValue(withValue(text, "kernel", null), key, value);
+  if (field === "bootloader" && value === "" && !values.has("kernel"))
+    return withValue(withValue(text, key, null), "kernel", "");
   if (field === "cmdline" && !values.has("cmdline")) {
     // `extra` alone is the command line; with `root` both are in the field, and become one.
     if (values.has("extra") && !values.has("root")) return withValue(text, "extra", value);

@@ -16,7 +16,8 @@ import { EndedButtons } from "./EndedButtons.tsx";
 import { SavedFacts } from "./SavedFacts.tsx";
 import { PowerButtons } from "./PowerButtons.tsx";
 import { DomainName } from "./DomainName.tsx";
-import { stateOf, STATE_MEANS, STATE_WORDS } from "./state-words.ts";
+import { stateOf, STATE_WORDS } from "./state-words.ts";
+import { Term } from "../glossary/Term.tsx";
 
 const ENDINGS: Record<string, string> = {
   poweroff: "It powered off.",
@@ -61,18 +62,18 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
           </h1>
         )}
         {!state && saved && (
-          <span className="badge" title={STATE_MEANS.saved}>
-            {STATE_WORDS.saved}
+          <span className="badge">
+            <Term of="saved">{STATE_WORDS.saved}</Term>
           </span>
         )}
         {state && (
-          <span className={`badge state-${state}`} title={STATE_MEANS[state]}>
-            {STATE_WORDS[state]}
+          <span className={`badge state-${state}`}>
+            <Term of={state}>{STATE_WORDS[state]}</Term>
           </span>
         )}
         {domid >= 0 && (
-          <span className="page-sub" title="Xen’s number for the domain; a domain that starts anew gets another">
-            domid {domid}
+          <span className="page-sub">
+            <Term of="domid">domid</Term> {domid}
           </span>
         )}
         {name !== undefined && domid !== 0 && (

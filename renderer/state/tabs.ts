@@ -5,6 +5,7 @@ export const HOST_TABS = [
   ["boot", "Boot"],
   ["memory", "Memory"],
   ["devices", "Devices"],
+  ["networks", "Networks"],
   ["xenstore", "Xenstore"],
 ] as const;
 export type HostTab = (typeof HOST_TABS)[number][0];

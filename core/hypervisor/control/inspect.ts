@@ -5,8 +5,8 @@
 import { entryAt, mappedBy } from "../../machine/cpu/paging/walk";
 import * as abi from "../abi/inspect";
 import { EAGAIN, EFAULT, EINVAL, ENOENT, ENOSYS, ESRCH } from "../../abi/errno";
-import { Domain, domainById } from "../domain/domain";
-import { nativeOwns } from "../guest/native/frames";
+import { Domain, currentVcpu, domainById } from "../domain/domain";
+import { TO_WRITE, typeOf } from "../guest/type";
 import { inspectPort } from "../event/report";
 import { inspectGrant } from "../grant/report";
 import {
@@ -72,9 +72,14 @@ function sizeOf(command: u32): u32 {
   }
 }
 
+/** The caller is native: what its pointers mean are machine addresses. */
+function isOwn(caller: Domain, at: u64): bool {
+  return typeOf(caller).translate(currentVcpu, at, TO_WRITE) != 0;
+}
+
 /** Only the caller's own thread gives its frames back: what is checked once stays. */
 function inOneFrame(caller: Domain, at: u64, bytes: u32): bool {
-  return bytes <= 4096 && (at & 4095) + <u64>bytes <= 4096 && (at & 7) == 0 && nativeOwns(caller, at);
+  return bytes <= 4096 && (at & 4095) + <u64>bytes <= 4096 && (at & 7) == 0 && isOwn(caller, at);
 }
 
 function frameFacts(mfn: u32, to: usize): void {

@@ -109,7 +109,7 @@ export class Domain {
   retiredAt: u64;
   /** Seconds, added to the wall clock (XEN_DOMCTL_settimeoffset). */
   timeOffsetSeconds: i64;
-  /** TSC_MODE_*, and what follows from it: pv/tsc.ts. */
+  /** TSC_MODE_*, and what follows from it: guest/tsc.ts. */
   tscMode: u32;
   /** XEN_X86_MSR_RELAXED. */
   msrRelaxed: u32;
@@ -214,7 +214,7 @@ export const VCPU_TIMERS: usize = 0xd40;
 export const TIMER_SINGLESHOT: u32 = 0;
 export const TIMER_PERIODIC: u32 = 1;
 export const TIMER_POLL: u32 = 2;
-/** 16 x u64: exits by cause (EXIT_*), from VCPU_PAGE_FAULT_COUNT on the counters of pv/. */
+/** 16 x u64: exits by cause (EXIT_*), from VCPU_PAGE_FAULT_COUNT on those that guest/pv counts. */
 export const VCPU_EXIT_COUNTS: usize = 0xe00;
 /** u64: page faults handed to the guest (abi/native.ts has its place). */
 export const VCPU_PAGE_FAULT_COUNT: usize = 0xe40;
@@ -301,7 +301,7 @@ export class Vcpu {
   // -- SCHEDOP_poll: number of ports (0 = not polling) and the port if it is 1, or -1 --
   pollPort: i32;
 
-  // -- PV state (pv/) --
+  // -- PV state (guest/pv/) --
   guestFlags: u32;
   /** callbacks: linear addresses. */
   eventCallback: u64;
@@ -332,7 +332,7 @@ export class Vcpu {
   /** I/O bitmap (PHYSDEVOP_set_iobitmap): guest linear address and number of ports. */
   ioBitmap: u64;
   ioBitmapPorts: u32;
-  /** DR7's enable bits of I/O breakpoints (pv/debugreg.ts). */
+  /** DR7's enable bits of I/O breakpoints (guest/pv/debugreg.ts). */
   ioBreakpoints: u32;
   /** IA32_MCG_STATUS: the guest's own, as no machine check ever comes. */
   mcgStatus: u64;

@@ -7,6 +7,7 @@ import { RUNSTATE_runnable, RUNSTATE_running } from "../../abi/vcpu";
 import { Vcpu } from "../domain/domain";
 import { spinLock, spinTryLock, spinUnlock } from "./lock";
 import { Pcpu, pcpuAt, pcpuCount, self } from "./pcpu";
+import { hasBetterPlace, mayRunOn, prefers } from "./placement";
 import {
   PRIORITY_BOOST,
   PRIORITY_IDLE,
@@ -16,7 +17,6 @@ import {
   enqueue,
   idleRunstate,
   lockQueueOf,
-  mayRunOn,
   queueLock,
   setRunstate,
   unlockQueue,
@@ -54,8 +54,21 @@ function charge(v: Vcpu, now: u64): void {
   v.creditActive = 1;
 }
 
-/** First vCPU of another pCPU's queue that may run here and has more than `priority`; it is taken, or null. */
+/** This pCPU's last look at others' queues came by one that had rather be elsewhere. */
+let passedOver: bool = false;
+
+/**
+ * First vCPU of another pCPU's queue that may run here and has more than `priority`; it is taken, or null. One that had rather be elsewhere
+ * comes only when there is no other: better here than not at all.
+ */
 function steal(p: Pcpu, priority: i32): Vcpu | null {
+  passedOver = false;
+  const found = stealOf(p, priority, false);
+  return found || !passedOver ? found : stealOf(p, priority, true);
+}
+
+/** `anyhow`: those too that had rather be elsewhere. */
+function stealOf(p: Pcpu, priority: i32, anyhow: bool): Vcpu | null {
   const count = pcpuCount();
   for (let i: u32 = 1; i < count; i++) {
     const other = pcpuAt((p.id + i) % count);
@@ -67,7 +80,10 @@ function steal(p: Pcpu, priority: i32): Vcpu | null {
         found = 0;
         break;
       }
-      if (!v.isRunning && mayRunOn(v, p.id) && vcpuRunnable(v)) break;
+      if (!v.isRunning && mayRunOn(v, p.id) && vcpuRunnable(v)) {
+        if (anyhow || prefers(v, p.id)) break;
+        passedOver = true;
+      }
       found = v.queueNext;
     }
     if (found) {
@@ -93,7 +109,9 @@ export function schedule(now: u64): Vcpu | null {
   spinLock(queueLock(p));
   if (old) {
     charge(old, now);
-    const stays = vcpuRunnable(old) && mayRunOn(old, p.id);
+    // At the end of its slice it may go where it had rather be: vcpuSaved() puts it there.
+    const leaves = now >= p.sliceEnd && hasBetterPlace(old, p.id);
+    const stays = vcpuRunnable(old) && mayRunOn(old, p.id) && !leaves;
     if (old.priority == PRIORITY_BOOST && now - old.startedAt > BOOST_NS) old.priority = PRIORITY_UNDER;
     if (old.credit < 0 && old.priority > PRIORITY_OVER) old.priority = PRIORITY_OVER;
     p.currentPriority = old.priority;

@@ -1,15 +1,15 @@
 /**
- * Each pCPU's queue of vCPUs that want to run, in order of priority, and where a vCPU may queue.
+ * Each pCPU's queue of vCPUs that want to run, in order of priority.
  *
  * A vCPU's runstate, queue links, priority and `processor` change under the queue lock of its `processor`. A native domain's vCPU is a thread
  * of its own and never on a queue.
  */
 import { RUNSTATE_blocked, RUNSTATE_offline, RUNSTATE_runnable } from "../../abi/vcpu";
-import { BOOT_WEAK_ORDER } from "../../machine/layout";
 import { Domain, VPF_blocked, VPF_down, VPF_parked, Vcpu } from "../domain/domain";
 import { IPI_RESCHEDULE, sendIpi } from "./ipi";
 import { spinLock, spinUnlock } from "./lock";
 import { NO_PCPU, Pcpu, pcpuAt, pcpuCount, self } from "./pcpu";
+import { mayRunOn, prefers } from "./placement";
 
 /** Has credit and has just woken. */
 export const PRIORITY_BOOST: i32 = 0;
@@ -96,42 +96,6 @@ export function dequeue(p: Pcpu, v: Vcpu): void {
   p.queueLength--;
 }
 
-/**
- * By affinity; or, where the host's memory order is not x86's, on the one pCPU of its domain: vCPUs that share memory then never
- * run at once, whatever their affinity says.
- */
-// @ts-ignore: decorator
-@inline
-export function mayRunOn(v: Vcpu, pcpu: u32): bool {
-  if (load<u32>(BOOT_WEAK_ORDER)) return pcpu == v.domid % pcpuCount();
-  return ((v.hardAffinity >> pcpu) & 1) != 0;
-}
-
-function isIdle(p: Pcpu): bool {
-  return atomic.load<usize>(changetype<usize>(p) + offsetof<Pcpu>("current")) == 0 && p.queueLength == 0;
-}
-
-/** The pCPU where a vCPU that became runnable should queue: its last one, an idle one, the one with the shortest queue. */
-export function choosePcpu(v: Vcpu): u32 {
-  const last = v.processor;
-  if (mayRunOn(v, last) && isIdle(pcpuAt(last))) return last;
-  const count = pcpuCount();
-  let best = NO_PCPU;
-  let shortest: u32 = 0xffffffff;
-  for (let i: u32 = 0; i < count; i++) {
-    const id = (last + i) % count;
-    if (!mayRunOn(v, id)) continue;
-    const p = pcpuAt(id);
-    if (isIdle(p)) return id;
-    const length = p.queueLength + (p.current ? 1 : 0);
-    if (length < shortest) {
-      shortest = length;
-      best = id;
-    }
-  }
-  return best == NO_PCPU ? last : best;
-}
-
 /** Makes a pCPU look for something better to run: its own one if that runs something lesser, else another that does. */
 export function tickle(p: Pcpu, v: Vcpu): void {
   const priority = v.priority;
@@ -143,11 +107,15 @@ export function tickle(p: Pcpu, v: Vcpu): void {
   }
   if (priority <= PRIORITY_OVER) return;
   const count = pcpuCount();
+  let found = NO_PCPU;
   for (let i: u32 = 1; i < count; i++) {
     const other = pcpuAt((p.id + i) % count);
     if (priority <= other.currentPriority || !mayRunOn(v, other.id)) continue;
-    if (other.id == self.id) other.sliceEnd = 0;
-    else sendIpi(other.id, IPI_RESCHEDULE);
-    return;
+    const isPreferred = prefers(v, other.id);
+    if (found == NO_PCPU || isPreferred) found = other.id;
+    if (isPreferred) break;
   }
+  if (found == NO_PCPU) return;
+  if (found == self.id) self.sliceEnd = 0;
+  else sendIpi(found, IPI_RESCHEDULE);
 }

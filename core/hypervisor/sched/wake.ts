@@ -5,16 +5,15 @@ import { Vcpu } from "../domain/domain";
 import { systemTime } from "./clock";
 import { IPI_RESCHEDULE, sendIpi } from "./ipi";
 import { onlinePcpus, pcpuCount, self } from "./pcpu";
+import { choosePcpu, hasBetterPlace, mayRunOn } from "./placement";
 import {
   PRIORITY_BOOST,
   PRIORITY_OVER,
   PRIORITY_UNDER,
-  choosePcpu,
   dequeue,
   enqueue,
   idleRunstate,
   lockQueueOf,
-  mayRunOn,
   setRunstate,
   tickle,
   unlockQueue,
@@ -62,11 +61,11 @@ export function vcpuSleepNosync(v: Vcpu): void {
   unlockQueue(p);
 }
 
-/** Applies a new affinity: a queued vCPU moves, a running one leaves a pCPU it may not be on. */
+/** Applies a new affinity: a queued vCPU moves, a running one leaves a pCPU it may not be on, or leaves for an idle one that it prefers. */
 export function vcpuMigrate(v: Vcpu): void {
   if (!runsOnPcpus(v.domain)) return;
   const p = lockQueueOf(v);
-  const wrong = !mayRunOn(v, v.processor);
+  const wrong = !mayRunOn(v, v.processor) || hasBetterPlace(v, v.processor);
   if (wrong && v.onQueue) {
     dequeue(p, v);
     unlockQueue(p);

@@ -102,7 +102,7 @@ export function beforeWrites(host: usize): void {
   if (old & CODE) codeFrameWritten(frame);
 }
 
-/** To be called before decoding from a host page; true if nobody had decoded from it. */
+/** To be called before decoding from a host page: from now on, whoever writes to it says so. */
 export function beforeDecode(host: usize): void {
   const frame = <u32>(host >> 12);
   if (frame >= codeFrameCount) return;

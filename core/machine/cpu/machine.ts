@@ -35,7 +35,7 @@ export function pollWord(): usize {
   return pollAddress ? pollAddress : cpu + CPU_ZERO;
 }
 
-/** Where this pCPU says what it is at (layout.ts). */
+/** Address where this pCPU tells a profiler what it is doing (layout.ts, ACTIVITY). */
 export let activity: usize = ACTIVITY_OF_OTHERS;
 export function setActivityOf(pcpu: u32): void {
   activity = <usize>ACTIVITY + <usize>pcpu * ACTIVITY_SIZE;

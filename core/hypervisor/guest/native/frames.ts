@@ -65,7 +65,7 @@ function freeSlot(table: usize, slots: u32, key: u32): usize {
 }
 
 /** True if the byte at machine address `address` may be read and written by native domain `d`. */
-export function nativeOwns(d: Domain, address: u64): bool {
+function nativeOwns(d: Domain, address: u64): bool {
   const mfn = address >> 12;
   if (!mfnValid(mfn)) return false;
   if (pageOwner(<u32>mfn) == d.domid && pageCount(<u32>mfn) != 0) return true;
