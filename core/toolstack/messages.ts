@@ -406,6 +406,8 @@ export interface ToolstackRequests {
   save: { args: { domid: number; file: string; resume?: boolean }; result: { bytes: number } };
   /** Ends a `save` that is under way: it is refused with ECANCELED, and the guest goes on. */
   saveCancel: { args: { domid: number }; result: null };
+  /** An ELF file of the domain's memory and vCPUs, as `xl dump-core`; the domain stands still meanwhile. EINVAL: its memory can't be found. */
+  dumpCore: { args: { domid: number; file: string }; result: { bytes: number } };
   /** The domain of such a file, under the name and UUID that it had. */
   restore: { args: { file: string; paused?: boolean }; result: CreateResult };
   shutdown: { args: { domid: number; reason: "poweroff" | "reboot" | "halt" | "suspend" }; result: null };

@@ -132,6 +132,7 @@ export class Service {
       createCancel: ({ name }) => done(lifecycle.cancelCreate(name)),
       save: ({ domid, file, resume }) => saving.save(domid, file, resume ?? false),
       saveCancel: ({ domid }) => done(saving.cancel(domid)),
+      dumpCore: ({ domid, file }) => saving.dumpCore(domid, file),
       restore: ({ file, paused }) => saving.restore(file, paused ?? false),
       shutdown: ({ domid, reason }) => done(lifecycle.shutdown(domid, reason)),
       pause: ({ domid }) => done(hypercalls.pauseDomain(lifecycle.managed(domid).domid)),

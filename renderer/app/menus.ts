@@ -37,6 +37,9 @@ export function domainMenu(domids: readonly number[]): MenuItem[] {
           [
             ["Open its overview", "overview"],
             ["Open its console", "console"],
+            ...(domains.some(({ config }) => config?.devices.some(({ kind }) => kind === "vfb"))
+              ? ([["Open its screen", "display"]] as const)
+              : []),
           ] as const
         ).map(([label, tab]) => ({ label, run: () => show({ page: "domain", domid: only, tab }) }))
       : []),

@@ -24,8 +24,8 @@ export function NoScreen({ name }: { name: string }) {
         </button>
       </p>
       <p className="muted">
-        VNC viewers may look too, at an address of this computer’s: <code>vncpasswd=…</code> behind a comma asks them for a
-        password, <code>vnc=0</code> keeps them out.
+        VNC viewers may look too, at an address of this computer’s: <code>vncpasswd=…</code> behind a comma asks them
+        for a password, <code>vnc=0</code> keeps them out.
       </p>
       <p className="muted">
         Linux then shows its text console there, beside the one of the Console tab. Its kernel command line may ask for

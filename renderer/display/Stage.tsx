@@ -1,5 +1,6 @@
 import {
   useEffect,
+  useMemo,
   useLayoutEffect,
   useRef,
   useState,
@@ -7,8 +8,10 @@ import {
   type PointerEvent,
   type RefObject,
 } from "react";
-import { isRepeating, keycodeOf } from "./keycodes.ts";
+import { GuestKeyboard } from "./guest-keyboard.ts";
 import type { ScreenLink } from "./screen-link.ts";
+
+const isMac = /Mac/.test(navigator.platform);
 
 export type StageScale = "fit" | "actual";
 
@@ -37,6 +40,7 @@ export function Stage({
   size: { width: number; height: number } | null;
   scale: StageScale;
 }) {
+  const keyboard = useMemo(() => new GuestKeyboard((keycode, isDown) => link?.key(keycode, isDown), isMac), [link]);
   const travelled = useRef(0);
   const [room, setRoom] = useState({ width: 0, height: 0 });
   useLayoutEffect(() => {
@@ -68,12 +72,9 @@ export function Stage({
       if (isDown) document.querySelector<HTMLElement>('[role="tab"][aria-selected="true"]')?.focus();
       return;
     }
-    const keycode = keycodeOf(event.code);
-    // What is no key of a PC's, as those of a screen keyboard, is the window's.
-    if (keycode === null) return;
+    if (!(isDown ? keyboard.press(event) : keyboard.release(event))) return;
     event.preventDefault();
     event.stopPropagation();
-    if (!event.repeat || isRepeating(keycode)) link?.key(keycode, isDown);
   };
   // React listens to wheels passively, so that the page would scroll with it.
   useEffect(() => {
@@ -99,7 +100,10 @@ export function Stage({
       tabIndex={0}
       onKeyDown={(event) => key(event, true)}
       onKeyUp={(event) => key(event, false)}
-      onBlur={() => link?.releaseAll()}
+      onBlur={() => {
+        keyboard.forget();
+        link?.releaseAll();
+      }}
       onContextMenu={(event) => event.preventDefault()}
     >
       <canvas

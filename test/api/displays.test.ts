@@ -45,10 +45,10 @@ describe("screens over the API", () => {
     ]);
     expect(part.pixels.every((byte, i) => byte === (i % 4 === 3 ? 255 : 0))).toBe(true);
     // Nothing changes: the next answer waits, and a second question is refused.
-    const waiting = client.request("displayPart", { viewer });
+    const waiting = expect(client.request("displayPart", { viewer })).rejects.toThrow(/looked at no more/);
     await expect(client.request("displayPart", { viewer })).rejects.toThrow(/waited for already/);
     await client.request("displayClose", { viewer });
-    await expect(waiting).rejects.toThrow(/looked at no more/);
+    await waiting;
     await expect(client.request("displayPart", { viewer })).rejects.toThrow(/does not look at that screen/);
     client.close();
   });
@@ -86,6 +86,7 @@ describe("screens over the API", () => {
     for (const each of [{ x: -1 }, { y: 70_000 }, { buttons: 8 }, { wheel: 99 }, { x: 0.5 }])
       await expect(client.request("displayPointer", { ...pointer, ...each })).rejects.toThrow(/displayPointer/);
     await client.request("displayPointer", { ...pointer, x: 65_535, y: 65_535 });
+    await client.request("displayClose", { viewer });
     await expect(client.request("displayOpen", { domid: 0 })).rejects.toThrow(/no framebuffer/);
     client.close();
   });

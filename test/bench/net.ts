@@ -1,6 +1,6 @@
 /** Networks: a Debian guest through the gateway to a server of this computer, both ways, and two guests on a bridge, each with its own vCPU. */
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { loadavg } from "node:os";
+import { getPriority, loadavg } from "node:os";
 import { initramfs, kernelModules } from "../guests/images.ts";
 import { program } from "../guests/programs.ts";
 import { BenchHost, type BenchGuest } from "./bench-host.ts";
@@ -108,7 +108,7 @@ export function networkReport(runs: Throughput[], median: (values: number[]) => 
   const figure = (name: string, of: (run: Throughput) => number): string =>
     `| ${name} | ${Math.round(median(runs.map(of)) / 1e6)} |`;
   return [
-    `${MIB} MiB by TCP, compared byte by byte; Debian 6.1 guests with one vCPU and one queue each. Load of the machine when it began: ${runs.map(({ load }) => load.toFixed(1)).join(", ")}.`,
+    `${MIB} MiB by TCP, compared byte by byte; Debian 6.1 guests with one vCPU and one queue each. Load of the machine when it began: ${runs.map(({ load }) => load.toFixed(1)).join(", ")}; the bench ran with nice ${getPriority()}.`,
     [
       "| | Mbit/s |",
       "|---|---:|",

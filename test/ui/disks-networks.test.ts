@@ -150,7 +150,7 @@ describe.skipIf(missing !== null)(`disks in the window${missing ? ` (${missing})
     await line("xvdb").waitFor({ timeout: 15_000 });
     await app.tab("Console");
     await app.type(
-      "echo changed | dd of=/dev/xvdb conv=notrunc 2>/dev/null; sync; head -c 7 /dev/xvdb; echo HELD-$((40+2))",
+      "echo changed | dd of=/dev/xvdb conv=notrunc 2>/dev/null; sync; head -c 8 /dev/xvdb; echo HELD-$((40+2))",
     );
     await app.waitForTerminal(/changed\s+HELD-42/, 30);
     const given = path.join(app.served.env.XENARIUM_STATE!, "images/extra.img");

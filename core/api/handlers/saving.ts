@@ -10,6 +10,7 @@ export function savingHandlers(session: SessionContext): HandlersOf<typeof SAVIN
     save: ({ domid, file, resume }) =>
       host.save(domid, file === undefined ? null : namedFile(session, file), resume ?? false),
     saveCancel: pass("saveCancel"),
+    dumpCore: ({ domid, file }) => host.toolstack.request("dumpCore", { domid, file: namedFile(session, file) }),
     restore: ({ file, uuid, paused }) =>
       uuid !== undefined
         ? host.restoreSaved(uuid, paused ?? false)

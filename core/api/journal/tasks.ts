@@ -23,6 +23,7 @@ export const TASKS: Partial<Record<RequestName, Title>> = {
   createBundled: () => "Start the bundled guest",
   startAgain: ({ domid }, names) => `Start ${names.domain(domid)} again`,
   save: ({ domid }, names) => `Save ${names.domain(domid)}`,
+  dumpCore: ({ domid }, names) => `Dump the memory of ${names.domain(domid)}`,
   restore: ({ uuid, file }, names) => `Restore ${uuid === undefined ? ofFile(file) : names.saved(uuid)}`,
   savedDiscard: ({ uuid }, names) => `Discard what is saved of ${names.saved(uuid)}`,
   shutdown: ({ domid, reason }, names) =>

@@ -22,6 +22,8 @@ export const SAVING_REQUESTS = {
   ).gives<{ bytes: number }>(),
   /** Ends a `save` that is under way: it is refused with ECANCELED, and the guest goes on. */
   saveCancel: takes(z.strictObject({ domid })).gives<null>(),
+  /** Memory and vCPUs in an ELF file, as `xl dump-core`. Only for clients that may name files. */
+  dumpCore: takes(z.strictObject({ domid, file: fileName })).gives<{ bytes: number }>(),
   /** The domain of a file, or a saved one by its UUID, which is saved no more then. */
   restore: takes(
     z

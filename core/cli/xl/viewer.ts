@@ -48,7 +48,11 @@ async function findViewer(): Promise<string | null> {
 }
 
 /** `waits`: until it is closed, as xl vncviewer does. The exit status. */
-export async function view(host: Host, domid: number, passesPassword: boolean, waits: boolean): Promise<number> {
+export async function view(
+  host: Host,
+  domid: number,
+  { passesPassword, waits }: { passesPassword: boolean; waits: boolean },
+): Promise<number> {
   const { address, port, password } = await serverOf(host, domid);
   // Who listens everywhere is reached here.
   const at = /^(0\.0\.0\.0|::)$/.test(address) ? "127.0.0.1" : address;
@@ -83,7 +87,7 @@ export const VNC_OPTIONS = [
 /** After a domain has been made with these options. */
 export async function viewIfAsked({ options }: Pick<Call, "options">, host: Host, domid: number): Promise<void> {
   if (options.vncviewer || options.vncviewerAutopass)
-    await view(host, domid, options.vncviewerAutopass === true, false);
+    await view(host, domid, { passesPassword: options.vncviewerAutopass === true, waits: false });
 }
 
 export const VIEWING: XlCommands = {
@@ -97,7 +101,7 @@ export const VIEWING: XlCommands = {
     async run({ host, operands: [name], options }: Call) {
       const api = await host();
       const passes = options.autopass === true || options.vncviewerAutopass === true;
-      return view(api, await domidOf(api, name!), passes, true);
+      return view(api, await domidOf(api, name!), { passesPassword: passes, waits: true });
     },
   },
 };

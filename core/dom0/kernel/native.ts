@@ -43,8 +43,16 @@ export function ownFrames(exports: NativeExports): { first: number; count: numbe
 export interface HeldFrame {
   readonly domid: number;
   readonly address: number;
-  readonly isWritable: boolean;
+  readonly access: FrameAccess;
 }
+
+/** To write a frame is to hold its type too: as long as it is held it is ordinary memory, whatever the domain wants to make of it. */
+export type FrameAccess = "read" | "write";
+
+const HOLDING: Readonly<Record<FrameAccess, { hold: number; release: number }>> = {
+  read: { hold: NATIVE_map_frame, release: NATIVE_unmap_frame },
+  write: { hold: NATIVE_map_frame_writable, release: NATIVE_unmap_frame_writable },
+};
 
 /** Frames of other domains, held while they are written or read. */
 export class ForeignFrames {
@@ -65,19 +73,14 @@ export class ForeignFrames {
     }
   }
 
-  /**
-   * Holds a frame of a domain's until release(). `isWritable`: for who writes into it: as long as it is held it is ordinary memory, whatever
-   * the domain wants to make of it. Throws HypercallError (EINVAL: it is not that domain's, or is a page table).
-   */
-  hold(domid: number, mfn: number, isWritable: boolean): HeldFrame {
-    const operation = isWritable ? NATIVE_map_frame_writable : NATIVE_map_frame;
-    this.#hypercalls.call(`frame ${mfn} of domain ${domid}`, HYPERVISOR_arch_7, operation, domid, mfn);
-    return { domid, address: mfn * PAGE_SIZE, isWritable };
+  /** Holds a frame of a domain's until release(). Throws HypercallError (EINVAL: it is not that domain's, or to be written and a page table). */
+  hold(domid: number, mfn: number, access: FrameAccess): HeldFrame {
+    this.#hypercalls.call(`frame ${mfn} of domain ${domid}`, HYPERVISOR_arch_7, HOLDING[access].hold, domid, mfn);
+    return { domid, address: mfn * PAGE_SIZE, access };
   }
 
-  release({ domid, address, isWritable }: HeldFrame): void {
+  release({ domid, address, access }: HeldFrame): void {
     const mfn = address / PAGE_SIZE;
-    const operation = isWritable ? NATIVE_unmap_frame_writable : NATIVE_unmap_frame;
-    this.#hypercalls.call(`frame ${mfn} of domain ${domid}`, HYPERVISOR_arch_7, operation, domid, mfn);
+    this.#hypercalls.call(`frame ${mfn} of domain ${domid}`, HYPERVISOR_arch_7, HOLDING[access].release, domid, mfn);
   }
 }

@@ -76,7 +76,7 @@ export class Framebuffer implements Backend {
     const { address, foreign, memory } = this.#context;
     const frames = new FramebufferFrames(foreign, address.domid);
     try {
-      const page = frames.hold(mfn, true);
+      const page = frames.hold(mfn, "write");
       const copy = memory.bytes(page.address, PAGE_SIZE).slice();
       const view = new DataView(copy.buffer, copy.byteOffset, PAGE_SIZE);
       const description = fbif.readDescription(view, longBytes, mostBytes);

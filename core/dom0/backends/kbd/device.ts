@@ -60,7 +60,7 @@ export class Keyboard implements Backend, InputDevice {
     const ref = await frontNumber(isGranted ? "page-gref" : "page-ref");
     const range = await this.#range();
     // Older frontends name the page by its frame.
-    const frame = isGranted ? null : foreign.hold(address.domid, ref, true);
+    const frame = isGranted ? null : foreign.hold(address.domid, ref, "write");
     try {
       const channel = this.#context.open(isGranted ? [ref] : [], port, () => this.#serve());
       const page = frame ?? channel.pages[0]!;

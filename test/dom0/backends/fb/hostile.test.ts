@@ -73,71 +73,75 @@ const BREAK: ((front: HandFramebuffer) => void)[] = [
 ];
 
 describe("a hostile framebuffer and keyboard", () => {
-  it(`hurt their own devices only (seed ${SEED}, ${TRIES} events)`, async () => {
-    const [hostileDomid, siblingDomid] = [await guest("hostile"), await guest("sibling")];
-    const hostile = new HandFramebuffer(host, hostileDomid);
-    const sibling = new HandFramebuffer(host, siblingDomid);
-    await connect(hostile);
-    await connect(sibling);
-    const watcher = (await ask<{ viewer: number }>("displayOpen", { domid: hostileDomid })).viewer;
-    const friend = (await ask<{ viewer: number }>("displayOpen", { domid: siblingDomid })).viewer;
-    // Who looks at the hostile screen takes what comes, all the time.
-    let [parts, isOver] = [0, false];
-    const looking = (async () => {
-      while (!isOver) {
-        const part = await ask<ScreenPart>("displayPart", { viewer: watcher });
-        const pixels = part.rectangles.reduce((sum, [, , width, height]) => sum + width * height, 0);
-        expect(part.pixels.length).toBe(4 * pixels);
-        parts++;
-      }
-    })().catch((error: unknown) => error);
-    const own = new Set([...host.xen.domains.get(hostileDomid)!.frames].map((mfn) => mfn * 4096));
-    // What is not its own is as it was at the end: its sibling's memory outside of the sibling's framebuffer.
-    const secret = [...host.xen.domains.get(siblingDomid)!.frames].slice(0, 40).map((mfn) => mfn * 4096);
-    const before = secret.map((address) => Buffer.from(host.xen.bytes(address, 4096)));
-    let [broken, drawn] = [0, 0];
-    for (let made = 0; made < TRIES;) {
-      const batch = 1 + random(48);
-      for (let i = 0; i < batch; i++, made++) pick(HARM)(hostile);
-      if (random(12) === 0) pick(BREAK)(hostile);
-      hostile.notify();
-      await turn();
-      if (hostile.state !== "4") {
-        broken++;
-        // Now and then it describes nonsense as it connects.
-        if (random(3) === 0) {
-          await connect(hostile, () => hostile.set(16 + 4 * random(10), any()));
-          if (hostile.state !== "4") await connect(hostile);
-        } else await connect(hostile);
-      }
-      if (random(60) === 0) {
-        const colour = 1 + random(0xffffff);
-        sibling.draw(10, 20, 30, 40, colour);
-        sibling.update(10, 20, 30, 40);
-        for (let found = 0; found !== colour;) {
-          const { rectangles, pixels } = await ask<ScreenPart>("displayPart", { viewer: friend });
-          const words = new Uint32Array(pixels.buffer);
-          let from = 0;
-          for (const [x, y, width, height] of rectangles) {
-            if (x <= 10 && y <= 20 && x + width > 10 && y + height > 20) {
-              const word = words[from + (20 - y) * width + 10 - x]!;
-              found = ((word & 0xff) << 16) | (word & 0xff00) | ((word >>> 16) & 0xff);
-            }
-            from += width * height;
-          }
+  it(
+    `hurt their own devices only (seed ${SEED}, ${TRIES} events)`,
+    async () => {
+      const [hostileDomid, siblingDomid] = [await guest("hostile"), await guest("sibling")];
+      const hostile = new HandFramebuffer(host, hostileDomid);
+      const sibling = new HandFramebuffer(host, siblingDomid);
+      await connect(hostile);
+      await connect(sibling);
+      const watcher = (await ask<{ viewer: number }>("displayOpen", { domid: hostileDomid })).viewer;
+      const friend = (await ask<{ viewer: number }>("displayOpen", { domid: siblingDomid })).viewer;
+      // Who looks at the hostile screen takes what comes, all the time.
+      let [parts, isOver] = [0, false];
+      const looking = (async () => {
+        while (!isOver) {
+          const part = await ask<ScreenPart>("displayPart", { viewer: watcher });
+          const pixels = part.rectangles.reduce((sum, [, , width, height]) => sum + width * height, 0);
+          expect(part.pixels.length).toBe(4 * pixels);
+          parts++;
         }
-        drawn++;
+      })().catch((error: unknown) => error);
+      const own = new Set([...host.xen.domains.get(hostileDomid)!.frames].map((mfn) => mfn * 4096));
+      // What is not its own is as it was at the end: its sibling's memory outside of the sibling's framebuffer.
+      const secret = [...host.xen.domains.get(siblingDomid)!.frames].slice(0, 40).map((mfn) => mfn * 4096);
+      const before = secret.map((address) => Buffer.from(host.xen.bytes(address, 4096)));
+      let [broken, drawn] = [0, 0];
+      for (let made = 0; made < TRIES;) {
+        const batch = 1 + random(48);
+        for (let i = 0; i < batch; i++, made++) pick(HARM)(hostile);
+        if (random(12) === 0) pick(BREAK)(hostile);
+        hostile.notify();
+        await turn();
+        if (hostile.state !== "4") {
+          broken++;
+          // Now and then it describes nonsense as it connects.
+          if (random(3) === 0) {
+            await connect(hostile, () => hostile.set(16 + 4 * random(10), any()));
+            if (hostile.state !== "4") await connect(hostile);
+          } else await connect(hostile);
+        }
+        if (random(60) === 0) {
+          const colour = 1 + random(0xffffff);
+          sibling.draw(10, 20, 30, 40, colour);
+          sibling.update(10, 20, 30, 40);
+          for (let found = 0; found !== colour;) {
+            const { rectangles, pixels } = await ask<ScreenPart>("displayPart", { viewer: friend });
+            const words = new Uint32Array(pixels.buffer);
+            let from = 0;
+            for (const [x, y, width, height] of rectangles) {
+              if (x <= 10 && y <= 20 && x + width > 10 && y + height > 20) {
+                const word = words[from + (20 - y) * width + 10 - x]!;
+                found = ((word & 0xff) << 16) | (word & 0xff00) | ((word >>> 16) & 0xff);
+              }
+              from += width * height;
+            }
+          }
+          drawn++;
+        }
       }
-    }
-    expect(broken).toBeGreaterThan(TRIES / 2000);
-    expect(drawn).toBeGreaterThan(5);
-    expect(parts).toBeGreaterThan(10);
-    secret.forEach((address, i) => expect(host.xen.bytes(address, 4096).equals(before[i]!)).toBe(true));
-    isOver = true;
-    await ask("destroy", { domid: hostileDomid });
-    expect([...host.xen.mapped].filter(([mfn, count]) => count > 0 && own.has(mfn * 4096))).toEqual([]);
-    expect(await looking).toMatchObject({ code: "ENODEV" });
-    await ask("destroy", { domid: siblingDomid });
-    await expect.poll(() => [...host.xen.mapped.values()].filter(Boolean)).toEqual([]);
-  }, 120_000);
+      expect(broken).toBeGreaterThan(TRIES / 2000);
+      expect(drawn).toBeGreaterThan(5);
+      expect(parts).toBeGreaterThan(10);
+      secret.forEach((address, i) => expect(host.xen.bytes(address, 4096).equals(before[i]!)).toBe(true));
+      isOver = true;
+      await ask("destroy", { domid: hostileDomid });
+      expect([...host.xen.mapped].filter(([mfn, count]) => count > 0 && own.has(mfn * 4096))).toEqual([]);
+      expect(await looking).toMatchObject({ code: "ENODEV" });
+      await ask("destroy", { domid: siblingDomid });
+      await expect.poll(() => [...host.xen.mapped.values()].filter(Boolean)).toEqual([]);
+    },
+    120_000 + 2 * TRIES,
+  );
 });

@@ -2,7 +2,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { DEVICE_KINDS } from "../../../../core/dom0/backends/kinds.ts";
 import { isCarried, SourceGuard } from "../../../../core/dom0/backends/net/checks.ts";
-import { parseVif, VIF_KEYS, vifRemarks } from "../../../../core/dom0/backends/net/config.ts";
+import { parseVif, vifRemarks } from "../../../../core/dom0/backends/net/config.ts";
+import { VIF_KEYS } from "../../../../core/dom0/backends/net/keys.ts";
 import * as netif from "../../../../core/dom0/backends/net/protocol.ts";
 import { RateLimit } from "../../../../core/dom0/backends/net/rate.ts";
 import { ipBytes } from "../../../../core/dom0/network/packet/address.ts";
