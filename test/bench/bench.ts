@@ -1,6 +1,7 @@
 /**
  * `npm run bench`: guest-bench as a PV guest here, natively, and under QEMU's TCG when that is installed (`--xen`: under real Xen in
- * QEMU too), in turn in one run; then boot and memory. `--scaling`, `--idle`, `--window` and `--latency` measure those instead.
+ * QEMU too), in turn in one run; then boot and memory. `--scaling`, `--idle`, `--window`, `--latency` and `--io`
+ * measure those instead.
  * Medians of --runs (3). What was measured is printed and replaces its section of test/bench/RESULTS.md. Checks are compared: a
  * machine that computes something else has no time.
  */
@@ -11,6 +12,7 @@ import { parseArgs } from "node:util";
 import setup from "../build.ts";
 import { bootReport, measureBoots, type Boots } from "./boot.ts";
 import { idleReport, measureIdle } from "./idle.ts";
+import { inOutMissing, inOutReport, measureInOut, type InOut } from "./io.ts";
 import { latencyReport, measureLatency, type Latency } from "./latency.ts";
 import { NATIVE, OURS, machines } from "./machines.ts";
 import { measureMemory, memoryReport, type MemoryUse } from "./memory.ts";
@@ -29,6 +31,7 @@ const { values } = parseArgs({
     idle: { type: "boolean", default: false },
     window: { type: "boolean", default: false },
     latency: { type: "boolean", default: false },
+    io: { type: "boolean", default: false },
   },
 });
 const runs = count("--runs", values.runs);
@@ -83,8 +86,13 @@ async function repeated<T>(what: string, measure: () => Promise<T>): Promise<T[]
 
 async function measureAll(): Promise<Partial<Record<Section, string>>> {
   const measured: Partial<Record<Section, string>> = {};
-  if (values.scaling || values.idle || values.window || values.latency) {
+  if (values.scaling || values.idle || values.window || values.latency || values.io) {
     if (values.latency) measured.Latency = latencyReport(await repeated<Latency>("latency", measureLatency), median);
+    if (values.io) {
+      const missing = inOutMissing();
+      if (missing) say(missing);
+      else measured.IO = inOutReport(await repeated<InOut>("disk", measureInOut), median);
+    }
     if (values.window && !PROCESS_FIGURES) say("--window needs /proc, which only Linux has.");
     else if (values.window)
       measured.Window = windowReport(await measureWindow(path.resolve("dist/assets/guests/mini.elf")));
