@@ -302,6 +302,7 @@ export const REQUESTS = {
     file: z.string().min(1).max(4096),
   }),
   networkCaptureEnd: z.strictObject({ file: z.string().min(1).max(4096) }),
+  diskResize: z.strictObject({ domid, device: z.string().min(1).max(32), bytes: z.int().min(512).multipleOf(512) }),
   mediumInsert: z.strictObject({ domid, key: deviceKey, spec: deviceSpec, folder: z.string().max(4096) }),
 
   /** What is inside a domain: toolstack/inspect/report.ts. `tables`: which of a PV vCPU's two page tables, the kernel's if not said. */
@@ -479,6 +480,7 @@ export interface Results {
   networkService: null;
   networkCapture: null;
   networkCaptureEnd: null;
+  diskResize: null;
   mediumInsert: null;
   inspectRegisters: RegistersReport;
   inspectWalk: WalkReport;

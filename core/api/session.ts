@@ -342,6 +342,7 @@ export class Session {
         this.#named(path);
         return host.toolstack.request("inspectDisk", { path, ...(format !== undefined && { format }) });
       },
+      diskResize: pass("diskResize"),
       mediumInsert: (args) => this.#withFiles("mediumInsert", args),
       inspectRegisters: inspect("inspectRegisters"),
       inspectWalk: inspect("inspectWalk"),

@@ -17,6 +17,7 @@ import { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { DomainDevices } from "./devices.ts";
 import { DiskBoot } from "./disk-boot.ts";
+import { Holds } from "./holds.ts";
 import { readStoreMemory } from "./domain-store.ts";
 import { Crashes } from "./inspect/crashes.ts";
 import { Inspection } from "./inspect/inspection.ts";
@@ -57,8 +58,9 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
   const consoles = new Consoles(consoleLogBytes);
   const networks = new Networks(() => now() / 1e6);
   const disks = new Disks();
+  const holds: Holds = new Holds(hypercalls, emit, () => service.domainsChanged());
   const backends = new BackendDevices(
-    { domid, memory, events, grants, store, services: { consoles, disks, networks }, now },
+    { domid, memory, events, grants, store, services: { consoles, disks, holds, networks }, now },
     kinds,
   );
   const devices = new DomainDevices(store, kinds, (name): number | null => reports.find(name));
@@ -79,8 +81,13 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     pcpus,
   });
   const saving = new Saving({ hypercalls, frames: foreign, store, lifecycle, devices, consoles, emit });
-  const reports: Reports = new Reports(hypercalls, lifecycle.domains, now, statistics, (each) =>
-    readStoreMemory(store, each),
+  const reports: Reports = new Reports(
+    hypercalls,
+    lifecycle.domains,
+    now,
+    statistics,
+    (each) => readStoreMemory(store, each),
+    (each) => holds.reason(each),
   );
   xenstored.onTrouble = (each, message) => emit("notice", { severity: "warning", message, domid: each });
   const observer = new Observer(hypercalls, foreign, frames);
@@ -111,8 +118,9 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     symbols,
     lastVcpu: (each) => hypercalls.domainInfo(each)?.maxVcpuId ?? null,
   });
-  const service = new Service({
+  const service: Service = new Service({
     hypercalls,
+    backends,
     store,
     xenstored,
     storeDomains,

@@ -30,13 +30,18 @@ export class Reports {
   readonly #startedAt = Date.now();
 
   /** `now`: nanoseconds since power-on. `area`: null where the hypervisor has no counters to read. */
+  /** Why a domain is kept from running. */
+  readonly #held: (domid: number) => string | null;
+
   constructor(
     hypercalls: Hypercalls,
     domains: ReadonlyMap<number, ManagedDomain>,
     now: () => number,
     area: StatisticsArea | null,
     storeMemory: (domid: number) => StoreMemory,
+    held: (domid: number) => string | null,
   ) {
+    this.#held = held;
     this.#storeMemory = storeMemory;
     this.#area = area;
     this.#hypercalls = hypercalls;
@@ -97,6 +102,7 @@ export class Reports {
       cpuTimeSeconds: record.cpuTime / NANOSECONDS,
       config: managed?.config ?? null,
       createdAt: managed?.createdAt ?? this.#startedAt,
+      held: this.#held(domid),
     };
   }
 

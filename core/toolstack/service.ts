@@ -11,6 +11,7 @@ import {
   NATIVE_trace,
   NATIVE_trace_buffers,
 } from "../dom0/kernel/native.ts";
+import type { BackendDevices } from "../dom0/xenbus/devices.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { FrameTable } from "../dom0/kernel/frame-table.ts";
 import { SwitchRings } from "../dom0/kernel/switches.ts";
@@ -51,6 +52,7 @@ export interface ServiceParts {
   consoles: Consoles;
   devices: DomainDevices;
   networks: Networks;
+  backends: BackendDevices;
   lifecycle: Lifecycle;
   saving: Saving;
   reports: Reports;
@@ -99,7 +101,7 @@ export class Service {
   #makeHandlers(): Handlers {
     const { hypercalls, store, handshakes, consoles, devices, lifecycle, saving, reports, inspection } = this.#parts;
     const xenstore = this.#xenstore;
-    const hotPlug = new HotPlug(lifecycle, devices, store);
+    const hotPlug = new HotPlug(lifecycle, devices, store, this.#parts.backends);
     const networks = new NetworkRequests(this.#parts.networks);
     return {
       hostInfo: () => reports.hostInfo(),
@@ -179,6 +181,7 @@ export class Service {
       deviceDetach: async ({ domid, key, device, force }) =>
         done(await hotPlug.detach(domid, key, device, force ?? false)),
       deviceList: ({ domid, kind }) => devices.list(domid, kind),
+      diskResize: async ({ domid, device, bytes }) => done(await hotPlug.resize(domid, device, bytes)),
       mediumInsert: ({ domid, key, spec, folder }) => done(hotPlug.insert(domid, key, spec, folder)),
       networkList: () => networks.list(),
       networkCreate: (definition) => done(networks.create(definition)),
