@@ -2,9 +2,12 @@
 import { realpath, stat } from "node:fs/promises";
 import path from "node:path";
 import { StoreError, storeError, type BlockStore } from "./block-store.ts";
+import { onlyRead } from "./foreign.ts";
 import { Qcow2Store } from "./qcow2/store.ts";
 import { RawStore } from "./raw.ts";
 import { looksLikeDisk } from "./recognise.ts";
+import { VhdStore } from "./vhd/store.ts";
+import { VmdkStore } from "./vmdk/store.ts";
 
 export type StoreAccess = "read" | "read-write";
 
@@ -25,19 +28,34 @@ const DEEPEST_CHAIN = 200;
 /** Of the tables of all images in a chain that are held in memory; QEMU's own bounds for one image come to 40 MiB. */
 const MOST_TABLE_BYTES = 128 << 20;
 
+function takes(file: string, chain: Chain): (bytes: number) => void {
+  return (bytes) => {
+    chain.tableBytes += bytes;
+    if (chain.tableBytes > MOST_TABLE_BYTES)
+      throw new StoreError("EFBIG", `${file}: the tables of the images that it is based on take too much memory`);
+  };
+}
+
+/** Images of other hypervisors. */
+const foreign =
+  (format: string, open: (file: string, takeMemory: (bytes: number) => void) => Promise<BlockStore>): Open =>
+  (file, access, chain) =>
+    access === "read" ? open(file, takes(file, chain)) : Promise.reject(onlyRead(file, format));
+
 const OPENERS: Record<string, Open> = {
   raw: (file, access) => RawStore.open(file, access),
   qcow2: (file, access, chain) =>
     Qcow2Store.open(file, {
       access,
       openBacking: (name, format) => openBacking(file, name, format, chain),
-      takeMemory: (bytes) => {
-        chain.tableBytes += bytes;
-        if (chain.tableBytes > MOST_TABLE_BYTES)
-          throw new StoreError("EFBIG", `${file}: the tables of the images that it is based on take too much memory`);
-      },
+      takeMemory: takes(file, chain),
     }),
+  vhd: foreign("vhd", VhdStore.open),
+  vmdk: foreign("vmdk", VmdkStore.open),
 };
+
+/** What headers call a format that has another name here. */
+const OTHER_NAMES: Record<string, string> = { vpc: "vhd" };
 
 /** Formats that there are. */
 export const IMAGE_FORMATS: readonly string[] = Object.keys(OPENERS);
@@ -98,5 +116,5 @@ async function openBacking(overlay: string, name: string, format: string | null,
       "EACCES",
       `${overlay}: its backing file ${name} does not look like the image of a disk (by its name or what it holds); if it is one, call it ${name}.img`,
     );
-  return openAt(file, format, "read", chain);
+  return openAt(file, OTHER_NAMES[format] ?? format, "read", chain);
 }

@@ -380,6 +380,13 @@ export class Qcow2Store implements BlockStore {
     }
   }
 
+  /** Only of images that are based on nothing: by whole L2 tables. */
+  async nextData(offset: number): Promise<number | null> {
+    if (this.#backing) return offset;
+    const cluster = this.#clusters.skipEmpty(Math.floor(offset / this.#clusterSize));
+    return cluster === Infinity ? null : Math.max(offset, cluster * this.#clusterSize);
+  }
+
   async resize(size: number): Promise<void> {
     const before = this.#size;
     if (size < before && this.snapshots.length)
