@@ -51,18 +51,20 @@ export async function buildWasm(entry, output, folders, extra = []) {
   });
 }
 
-/** The image's constants must end where core/machine/layout.ts says that the machine page begins at the latest. */
-function checkImageEnd(core) {
+/** What core/machine/layout.ts has put behind the image's constants, and behind its functions in the table, must lie there. */
+function checkImage(core) {
   const layout = readFileSync(path.join(root, "core/machine/layout.ts"), "utf8");
-  const limit = Number(/^export const STATIC_END = (0x[0-9a-f]+);$/m.exec(layout)?.[1]);
   const memory = new WebAssembly.Memory({ initial: 1024, maximum: 65536, shared: true });
   const env = { memory, now: () => 0, adopt: () => {}, wait: () => {}, trap: () => {} };
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(core), { env });
-  const end = exports.image_end();
-  if (!(end > 0 && end <= limit))
-    throw new Error(
-      `core.wasm's constants end at ${end}; core/machine/layout.ts has them end at ${limit} (STATIC_END)`,
-    );
+  for (const [what, is, pattern] of [
+    ["constants end at", exports.image_end(), /^export const (STATIC_END) = (\w+);$/m],
+    ["functions in the table end at", exports.table.length, /^export const (ACTIVITY_REGIONS) = (\w+);$/m],
+  ]) {
+    const [, name, limit] = pattern.exec(layout) ?? [];
+    if (!(is > 0 && is <= Number(limit)))
+      throw new Error(`core.wasm's ${what} ${is}; core/machine/layout.ts has them end at ${limit} (${name})`);
+  }
 }
 
 /** esbuild's options for what Node and Electron run. */
@@ -126,9 +128,9 @@ export function rendererOptions(folder, outDir) {
 const parts = {
   async wasm() {
     const entry = path.join(root, "core/hypervisor/core.ts");
-    const folders = ["core/hypervisor", "core/machine"].map((folder) => path.join(root, folder));
+    const folders = ["core/abi", "core/hypervisor", "core/machine"].map((folder) => path.join(root, folder));
     await buildWasm(entry, path.join(dist, "core.wasm"), folders, ["--exportStart", "_start"]);
-    checkImageEnd(readFileSync(path.join(dist, "core.wasm")));
+    checkImage(readFileSync(path.join(dist, "core.wasm")));
   },
 
   async node() {
@@ -179,10 +181,7 @@ const parts = {
     // What the renderer imports, and what that imports: all but the engine and the hypervisor, of which it has the ABI's numbers only.
     const folders = ["renderer", "core/api", "core/toolstack", "core/dom0", "core/abi", "core/hypervisor/abi"];
     const files = [
-      ...folders
-        .map((folder) => path.join(root, folder))
-        .filter(existsSync)
-        .flatMap(sourcesBelow),
+      ...folders.map((folder) => path.join(root, folder)).flatMap(sourcesBelow),
       ...["package-lock.json", "core/build.mjs"].map((file) => path.join(root, file)),
     ];
     await whenChanged(path.join(dist, "renderer"), files, [], async () => {

@@ -3,7 +3,7 @@ import type { WebContents } from "electron";
 import type { HostService } from "../core/api/host-service.ts";
 import { Session } from "../core/api/session.ts";
 import { Backlog } from "./backlog.ts";
-import { FROM_HOST, HOST_CLOSED, TAKEN, TO_HOST } from "./channels.ts";
+import { CHOSEN, FROM_HOST, HOST_CLOSED, TAKEN, TO_HOST } from "./channels.ts";
 import { tell, type Inbox } from "./inbox.ts";
 import { whenLeft } from "./pages.ts";
 
@@ -14,6 +14,9 @@ export class ApiBridge {
   constructor(inbox: Inbox, host: HostService) {
     this.#host = host;
     inbox.on(TO_HOST, (from, message) => void this.#sessionOf(from).receive(message));
+    inbox.on(CHOSEN, (from, file) => {
+      if (typeof file === "string") this.#sessionOf(from).grant(file);
+    });
     inbox.on(TAKEN, (from, count) => this.#sessions.get(from.id)?.backlog.taken(count));
   }
 

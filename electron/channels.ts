@@ -10,6 +10,7 @@ export const TAKEN = "xenarium:taken";
 export const OPENS = "xenarium:opens";
 export const COMMANDS = "xenarium:commands";
 export const OPEN_CONSOLE = "xenarium:open-console";
+export const CHOSEN = "xenarium:chosen";
 
 /** Window to main, each with its one argument. The main process checks it: anything may come. */
 export interface ToMain {
@@ -23,6 +24,8 @@ export interface ToMain {
   [COMMANDS]: string[];
   /** Domid of the domain whose console is to have a window of its own. */
   [OPEN_CONSOLE]: number;
+  /** Path of a file that its user has dropped on it or chosen in it: its session may name that file from now on. */
+  [CHOSEN]: string;
 }
 
 export const FROM_HOST = "xenarium:from-host";
@@ -56,4 +59,6 @@ export interface DesktopBridge {
   /** The commands that menus may offer now. */
   offer(ids: string[]): void;
   openConsole(domid: number): void;
+  /** Where a file lies that the user has dropped on the page or chosen in it, for the host to use it there; null for one of the page's making. */
+  place(file: File): string | null;
 }

@@ -44,6 +44,10 @@ function openHost(): HostService {
     bootFile: path.join(folder, "boot.cfg"),
     sizeFile: path.join(folder, "host-size.json"),
     savedFolder: path.join(folder, "saved"),
+    imagesFolder: path.join(folder, "images"),
+    capturesFolder: path.join(folder, "captures"),
+    scratchFolder: path.join(folder, "scratch"),
+    networksFile: path.join(folder, "networks.json"),
     history: { folder: path.join(folder, "history") },
   });
 }

@@ -1,5 +1,5 @@
 /** The window's bridge (DesktopBridge) and nothing else. Runs sandboxed, in a world of its own. */
-import { contextBridge, ipcRenderer } from "electron";
+import { contextBridge, ipcRenderer, webUtils } from "electron";
 import * as channels from "./channels.ts";
 import type { DesktopBridge, ToMain, ToWindow } from "./channels.ts";
 
@@ -26,6 +26,13 @@ const bridge: DesktopBridge = {
   },
   onCommand: (listener) => hear(channels.RUN_COMMAND, (id) => listener(id)),
   offer: (ids) => tell(channels.COMMANDS, ids),
+  place: (file) => {
+    // Only a file that the user gave has a path: the page can make none that has.
+    const place = webUtils.getPathForFile(file);
+    if (place === "") return null;
+    tell(channels.CHOSEN, place);
+    return place;
+  },
   openConsole: (domid) => tell(channels.OPEN_CONSOLE, domid),
 };
 contextBridge.exposeInMainWorld("xenariumDesktop", bridge);

@@ -12,6 +12,7 @@ import "./styles/frame.css";
 import "./styles/create.css";
 import "./styles/organize.css";
 import "./styles/tour.css";
+import "./styles/glossary.css";
 import "./styles/forced-colors.css";
 import { App } from "./app/App.tsx";
 import { serveDesktop } from "./app/desktop.ts";

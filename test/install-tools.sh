@@ -6,9 +6,12 @@ set -euo pipefail
 
 packages=(
   gcc make binutils libc6-dev        # test guests, silicon's answers (test/cpu), static programs for Debian's kernel
+  libxen-dev gcc-multilib            # Xen's public headers, and a compiler for their 32-bit layouts (test/abi)
   e2fsprogs                          # mke2fs, debugfs, e2fsck: what a guest wrote on its disks
   qemu-utils                         # qemu-img: qcow2 images
   gzip xz-utils bzip2 lz4 zstd       # what kernels are packed with
+  gvncviewer vncsnapshot tigervnc-viewer # VNC viewers that others wrote
+  xvfb xdotool imagemagick           # an X server for one of them, and pictures compared
   zsh fish                           # completion of xenarium's command line
   fonts-dejavu-core fonts-liberation # a browser without fonts has no text to measure
 )

@@ -6,13 +6,41 @@ import { parseSyntax, type ConfigValue, type PlacedSetting, type SyntaxProblem }
 
 /** Where a key is put that was not there: after the nearest of those before it. */
 const ORDER = [
-  ...["name", "uuid", "type", "builder", "kernel", "ramdisk", "cmdline", "root", "extra", "memory", "maxmem"],
-  ...["vcpus", "maxvcpus", "cpus", "cpu_weight", "cap", "on_poweroff", "on_reboot", "on_crash"],
+  ...[
+    "name",
+    "uuid",
+    "type",
+    "builder",
+    "bootloader",
+    "kernel",
+    "ramdisk",
+    "cmdline",
+    "root",
+    "extra",
+    "memory",
+    "maxmem",
+  ],
+  ...[
+    "vcpus",
+    "maxvcpus",
+    "cpus",
+    "cpu_weight",
+    "cap",
+    "disk",
+    "vif",
+    "vfb",
+    "vnc",
+    "on_poweroff",
+    "on_reboot",
+    "on_crash",
+  ],
 ];
 
 export interface ConfigText {
   /** Text of each key's value as a form shows it: strings without quotes, lists as they are written. */
   values: ReadonlyMap<string, string>;
+  /** Of each key whose value is a list: its items, as text. */
+  lists: ReadonlyMap<string, readonly string[]>;
   /** Line (from 1) of the setting that counts. */
   lines: ReadonlyMap<string, number>;
   problems: SyntaxProblem[];
@@ -31,7 +59,42 @@ export function readConfig(text: string): ConfigText {
     else values.set(key, value);
     lines.set(key, line);
   }
-  return { values: new Map([...values].map(([key, value]) => [key, shown(value)])), lines, problems };
+  const lists = new Map<string, string[]>();
+  for (const [key, value] of values)
+    if (value.kind === "list")
+      lists.set(
+        key,
+        value.items.map((item) => (item.kind === "list" ? shown(item) : item.text)),
+      );
+  return { values: new Map([...values].map(([key, value]) => [key, shown(value)])), lists, lines, problems };
+}
+
+/**
+ * The text with that string as the item of a list; null takes it out, and the key with the last of them. An `index` one behind the last adds
+ * one. The other items stay as they are written.
+ */
+export function withItem(text: string, key: string, index: number, item: string | null): string {
+  const mine = parseSyntax(text).settings.filter((each) => each.key === key);
+  const first = Math.max(
+    0,
+    mine.findLastIndex(({ append }) => !append),
+  );
+  const lists = mine.slice(first).filter(({ value }) => value.kind === "list");
+  const all = lists.flatMap((list) => list.items.map((place, i) => ({ list, place, i })));
+  const found = all[index];
+  if (!found) {
+    const last = lists.at(-1);
+    if (item === null) return text;
+    if (!last) return withValue(text, key, `[ ${quoted(item)} ]`);
+    const end = last.items.at(-1)?.to ?? last.valueFrom + 1;
+    return splice(text, end, end, `${last.items.length ? ", " : ""}${quoted(item)}`);
+  }
+  const { list, place, i } = found;
+  if (item !== null) return splice(text, place.from, place.to, written(item, text[place.from]!));
+  if (all.length === 1) return withValue(text, key, null);
+  const [before, after] = [list.items[i - 1], list.items[i + 1]];
+  if (after) return splice(text, place.from, after.from, "");
+  return splice(text, before?.to ?? place.from, place.to, "");
 }
 
 function shown(value: ConfigValue): string {

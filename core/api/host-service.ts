@@ -8,7 +8,9 @@ import type { CreateResult, StatisticsSnapshot } from "../toolstack/messages.ts"
 import { PoweredHost } from "../toolstack/power.ts";
 import { Tracer } from "../toolstack/trace/tracer.ts";
 import { BootMenu, afterRemoval } from "./boot-menu.ts";
+import { Captures } from "./captures.ts";
 import { CrashReports } from "./crash-reports.ts";
+import { DiskImages } from "./disk-images.ts";
 import { ApiFailure } from "./failure.ts";
 import { Marks } from "./history/marks.ts";
 import { HostSize, thisComputer, type Size } from "./host-size.ts";
@@ -16,6 +18,7 @@ import { HostJournal } from "./journal/host-journal.ts";
 import { LiveHistory } from "./history/live.ts";
 import { Recorder, type HistoryOptions } from "./history/recorder.ts";
 import { Sampler } from "./sampler.ts";
+import { KeptNetworks } from "./kept-networks.ts";
 import { SavedDomains } from "./saved-domains.ts";
 import { Stops } from "./stops.ts";
 import type { BootReport, EventName, Events, HostPower, HostState, XenLogLine } from "./schema.ts";
@@ -45,6 +48,12 @@ export interface HostServiceOptions {
   kernelFolder?: string;
   /** Where saved domains are kept until they are restored; without it they are saved to files that are named only. */
   savedFolder?: string;
+  /** Where disk images and captures lie that the host keeps for its clients, and what is thrown away in the end. */
+  imagesFolder?: string;
+  capturesFolder?: string;
+  scratchFolder?: string;
+  /** Where networks are kept as somebody has set them up. */
+  networksFile?: string;
   /** Where a day of figures is kept. */
   history?: HistoryOptions;
   /** How long a guest may take to do what it was asked for before the task says that it has not. */
@@ -97,6 +106,9 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   readonly stops = new Stops();
   readonly crashes = new CrashReports();
   readonly saved: SavedDomains;
+  readonly images: DiskImages;
+  readonly captures: Captures;
+  readonly #networks: KeptNetworks;
   #notices: Events["notice"][] = [];
   #log = new XenLog();
   /** Lines of it that are still to be told, and when. */
@@ -150,6 +162,10 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       tell,
     );
     void this.saved.start();
+    this.images = new DiskImages(options.imagesFolder ?? null);
+    void this.images.start();
+    this.captures = new Captures(options.capturesFolder ?? null);
+    this.#networks = new KeptNetworks(options.networksFile ?? null, tell);
     this.history = new Recorder(options.history ?? {}, {
       measure: () => this.statistics(),
       tell,
@@ -264,6 +280,8 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       boot: this.#boot.config,
       bootEntry: entry,
       autostart,
+      networks: this.#networks.all,
+      ...(this.#options.scratchFolder !== undefined && { scratchFolder: this.#options.scratchFolder }),
       ...size,
     });
     this.#firstGuestName = this.#firstGuest ? bundledName(1) : null;
@@ -415,6 +433,34 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     const result = await this.toolstack.request("restore", { file: this.saved.find(uuid), paused });
     await this.saved.remove(uuid);
     return result;
+  }
+
+  /** Networks have changed: they are kept as they are now. Throws ApiFailure EIO when they can't be. */
+  async keepNetworks(): Promise<void> {
+    try {
+      await this.#networks.keep(await this.toolstack.request("networkList"));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new ApiFailure("EIO", `It is done, but will be forgotten when the host goes off: ${why}.`);
+    }
+  }
+
+  /** Of the images that the host keeps. Throws ApiFailure EBUSY while a domain has it, ENOENT. */
+  async removeImage(name: string): Promise<void> {
+    const image = (await this.images.all()).find((each) => each.name === name);
+    const domains = this.#power === "running" ? await this.toolstack.request("list") : [];
+    const user = domains.find(({ config }) => config?.devices.some(({ files }) => files.includes(image?.path ?? "")));
+    if (user) throw new ApiFailure("EBUSY", `${user.name} has ${name} as a disk: detach it there first.`);
+    await this.images.remove(name);
+  }
+
+  /** Of the captures that the host keeps. Throws ApiFailure EBUSY while it grows, ENOENT. */
+  async removeCapture(name: string): Promise<void> {
+    const networks = this.#power === "running" ? await this.toolstack.request("networkList") : [];
+    const kept = (await this.captures.all()).find((each) => each.name === name);
+    if (networks.some(({ captures }) => captures.some(({ file }) => file === kept?.path)))
+      throw new ApiFailure("EBUSY", `${name} is being captured: stop that first.`);
+    await this.captures.remove(name);
   }
 
   /** Starts the guest that comes with Xenarium, under a name that is free. */

@@ -19,15 +19,18 @@ export function thisComputer(): Computer {
   return { memoryMiB: Math.round(totalmem() / 2 ** 20), cores: availableParallelism() };
 }
 
-/** Least and most of what is taken unless somebody chooses: a few guests fit, and the computer keeps most of its memory. */
-const USUAL_MEMORY_MIB = { least: 512, most: 2048 };
+/** The least that is taken unless somebody chooses: a few guests fit. */
+const LEAST_USUAL_MIB = 512;
 const STEP_MIB = 128;
 
-/** A quarter of the computer's memory, which it gives as it is used, and a pCPU for each of its cores. */
+/**
+ * A quarter of the computer's memory, up to the most that a host can have: the computer keeps most of it, and gives that quarter as guests
+ * use it, not at once. A pCPU for each of its cores.
+ */
 export function sizeFor({ memoryMiB, cores }: Computer): Size {
   const quarter = Math.floor(memoryMiB / 4 / STEP_MIB) * STEP_MIB;
   return {
-    memoryMiB: Math.min(USUAL_MEMORY_MIB.most, Math.max(USUAL_MEMORY_MIB.least, quarter)),
+    memoryMiB: Math.min(HOST_MEMORY_MIB.most, Math.max(LEAST_USUAL_MIB, quarter)),
     pcpus: Math.min(MOST_PCPUS, Math.max(1, cores)),
   };
 }

@@ -61,3 +61,18 @@ export interface BootReport {
   handover: BootHandover | null;
   built: BootBuilt | null;
 }
+
+/** A disk image that the host keeps for its clients. Bytes: as large as the file is, and as it takes on this computer. */
+export interface DiskImage {
+  name: string;
+  path: string;
+  bytes: number;
+  allocated: number;
+}
+/** Captured traffic that the host keeps; `at`: when it last grew, in milliseconds since 1970. */
+export interface KeptCapture {
+  name: string;
+  path: string;
+  bytes: number;
+  at: number;
+}

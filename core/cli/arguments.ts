@@ -115,7 +115,7 @@ const SERVE_OPTIONS: Readonly<Record<string, Declared[]>> = {
   ],
   "The host, for this time:": [
     ...HOST_SIZE([
-      " (else as chosen in the window, at first a quarter of this computer's, 512 to 2048)",
+      " (else as chosen in the window, at first a quarter of this computer's, 512 to 3584)",
       " (else as chosen in the window, at first as many as this computer has cores)",
     ]),
     ...BOOT,

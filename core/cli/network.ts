@@ -13,6 +13,11 @@ function port(text: string): number {
   throw new InvalidArgumentError("It must be a port, 1 to 65535.");
 }
 
+function percent(text: string): number {
+  if (/^\d{1,3}(\.\d+)?$/.test(text) && Number(text) <= 100) return Number(text);
+  throw new InvalidArgumentError("It must be a number of percent, 0 to 100.");
+}
+
 function portOrAny(text: string): number {
   return text === "0" ? 0 : port(text);
 }
@@ -89,6 +94,13 @@ export function declared(connect: Connect): Command {
       await (await connect()).request("networkService", { network: name, port: port(at), hostPort: null });
     });
   network
+    .command("lose <name> <percent>")
+    .description("Lose some of a bridge's frames on purpose, 0 for none: to see how guests bear it")
+    .action(
+      async (name: string, text: string) =>
+        void (await (await connect()).request("networkLoss", { name, percent: percent(text) })),
+    );
+  network
     .command("capture <name> <file>")
     .description("Write a bridge's traffic into a new .pcap file until capture-end")
     .option("--interface <vif>", "of one interface only, as vif3.0")
@@ -131,6 +143,7 @@ function absolute(file: string): string {
 
 function described(network: NetworkReport): string {
   const lines = [`${network.name}  ${network.mode}${network.ipv4 ? `  ${network.ipv4}` : ""}`];
+  if (network.loss) lines.push(`  loses ${network.loss} % of the frames on purpose, ${network.lost} until now`);
   const { gateway } = network;
   if (gateway) lines.push(`  gateway ${gateway.address}`);
   for (const { name, addresses } of network.ports)

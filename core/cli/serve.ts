@@ -38,6 +38,10 @@ async function serveHost(options: ServeArguments, dist: URL): Promise<number> {
     ...(options.kernels !== null && { kernelFolder: path.resolve(options.kernels) }),
     sizeFile: path.join(stateFolder(), "host-size.json"),
     savedFolder: path.join(stateFolder(), "saved"),
+    imagesFolder: path.join(stateFolder(), "images"),
+    capturesFolder: path.join(stateFolder(), "captures"),
+    scratchFolder: path.join(stateFolder(), "scratch"),
+    networksFile: path.join(stateFolder(), "networks.json"),
     history: { folder: path.join(stateFolder(), "history") },
     ...(options.hostMemory !== null && { memoryMiB: options.hostMemory }),
     ...(options.pcpus !== null && { pcpus: options.pcpus }),
@@ -60,8 +64,9 @@ async function serveHost(options: ServeArguments, dist: URL): Promise<number> {
     opened.push(web);
     process.stdout.write(`Xenarium: ${web.url}\n`);
     await host.powerOn();
-    process.stderr.write("The host is on. Open this address in a browser; Ctrl+C ends the host.\n");
     const closePage = options.browser ? openInBrowser(web.url, web.firstClient) : () => {};
+    // The last line that stands there: whatever the start has said above it, who looks sees where to go.
+    process.stderr.write(`The host is on. Open this address; Ctrl+C ends the host: ${web.url}\n`);
     await ended;
     closePage();
     process.stderr.write("Shutting guests down...\n");

@@ -3,17 +3,18 @@
  * of 32 bits it makes signed numbers, and those of the upper half would be negative. (npm run lint refuses unsigned results.)
  */
 import { pcpuRun, xenStart } from "./boot/start";
-import { becomeNative, nativeBegin, nativeEnd } from "./boot/threads";
+import { becomeNative, nativeBegin, nativeEnd } from "./guest/native/thread";
 import { checkInvariants } from "./control/invariants";
 import { ROOT_ZOMBIES, Vcpu, currentVcpu } from "./domain/domain";
 import { reapZombies } from "./domain/teardown";
-import { nativeHypercall } from "./hypercall/dispatch";
+import { nativeHypercall } from "./guest/native/hypercalls";
 import { ESRCH } from "./abi/errno";
 
 // What translated code and its translator need of the engine.
 export * from "../machine/cpu/region_imports";
 export { regionAdopt as region_adopt, regionDrop as region_drop } from "../machine/cpu/regions";
 export { decode as engine_decode } from "../machine/cpu/decode/decode";
+export { codePage as engine_code_page } from "../machine/cpu/paging/code_page";
 
 /** Where the image's constants end; for the build, which checks it. */
 export function image_end(): f64 {

@@ -6,8 +6,7 @@
 /** Constant tables of core.wasm end here at the latest (checked by the build). */
 export const STATIC_END = 0x100000;
 
-/** The machine page: written by the host before the first instruction. */
-export const MACHINE_PAGE = 0x100000;
+// The machine page, from 0x100000: written by the host before the first instruction.
 /** u32: bytes of host RAM in MiB, pCPU count. */
 export const BOOT_MEMORY_MIB = 0x100000;
 export const BOOT_PCPUS = 0x100004;
@@ -30,8 +29,6 @@ export const BOOT_STAGE_TIMES = 0x100040;
 export const BOOT_STAGE_SERIAL = 0x100080;
 /** u64: wall clock at power-on, nanoseconds since 1970; f64 would lose nanoseconds. */
 export const BOOT_WALLCLOCK = 0x100010;
-/** u32: 1 = deterministic mode. */
-export const BOOT_DETERMINISTIC = 0x100018;
 /** u32: 1 = the host's processors order loads and stores less strictly than x86's, and so do guests'. */
 export const BOOT_WEAK_ORDER = 0x10001c;
 /** Zero-terminated Xen command line, at most 2047 bytes. */
@@ -73,8 +70,8 @@ export const ACTIVITY_OF_OTHERS = 0x100400;
 export const ACTIVITY_IDLE = 0;
 export const ACTIVITY_HYPERVISOR = 1;
 export const ACTIVITY_INTERPRETER = 2;
-/** Indices of regions begin here. */
-export const ACTIVITY_REGIONS = 16;
+/** Indices of regions, which are places in the function table, begin here: behind the image's own functions (checked by the build). */
+export const ACTIVITY_REGIONS = 256;
 export const ACTIVITY_WALKS = 8;
 export const ACTIVITY_FLUSHES = 16;
 export const ACTIVITY_PAGE_FLUSHES = 24;

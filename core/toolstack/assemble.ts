@@ -1,4 +1,5 @@
 /** dom0 put together on a native domain's kernel: xenstored, backends, toolstack. What runs in dom0's worker, and in tests. */
+import { tmpdir } from "node:os";
 import { titlesOf } from "../dom0/backends/kinds.ts";
 import { Disks } from "../dom0/backends/blk/disks.ts";
 import { Consoles } from "../dom0/backends/console/consoles.ts";
@@ -8,6 +9,7 @@ import { Inspector } from "../dom0/kernel/inspector.ts";
 import type { NativeKernel } from "../dom0/kernel/kernel.ts";
 import { Observer } from "../dom0/kernel/observe.ts";
 import type { StatisticsArea } from "../dom0/kernel/statistics.ts";
+import { Screens } from "../dom0/display/screens.ts";
 import { Networks } from "../dom0/network/networks.ts";
 import { BackendDevices } from "../dom0/xenbus/devices.ts";
 import type { DeviceKind } from "../dom0/xenbus/kind.ts";
@@ -32,6 +34,8 @@ export interface Dom0Parts {
   kernel: Omit<NativeKernel, "run">;
   kinds: readonly DeviceKind[];
   consoleLogBytes?: number | undefined;
+  /** For what is thrown away in the end; the system's own where none is given. */
+  scratchFolder?: string | undefined;
   /** null where the hypervisor has none to be read. */
   statistics: StatisticsArea | null;
   emit: Emit;
@@ -40,12 +44,22 @@ export interface Dom0Parts {
 }
 
 export interface Dom0 {
+  xenstored: Xenstored;
   store: LocalXenstore;
   lifecycle: Lifecycle;
+  networks: Networks;
   service: Service;
 }
 
-export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit, onStage }: Dom0Parts): Dom0 {
+export function assembleDom0({
+  kernel,
+  kinds,
+  consoleLogBytes,
+  scratchFolder = tmpdir(),
+  statistics,
+  emit,
+  onStage,
+}: Dom0Parts): Dom0 {
   const { domid, memory, frames, hypercalls, events, grants, foreign, now } = kernel;
   const xenstored = new Xenstored();
   const storeDomains = new XenstoreDomains(xenstored, hypercalls, events, grants);
@@ -57,10 +71,11 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
 
   const consoles = new Consoles(consoleLogBytes);
   const networks = new Networks(() => now() / 1e6);
-  const disks = new Disks();
+  const disks = new Disks(scratchFolder);
+  const screens = new Screens();
   const holds: Holds = new Holds(hypercalls, emit, () => service.domainsChanged());
   const backends = new BackendDevices(
-    { domid, memory, events, grants, store, services: { consoles, disks, holds, networks }, now },
+    { domid, memory, events, grants, foreign, store, services: { consoles, disks, holds, networks, screens }, now },
     kinds,
   );
   const devices = new DomainDevices(store, kinds, (name): number | null => reports.find(name));
@@ -87,6 +102,7 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     now,
     statistics,
     (each) => readStoreMemory(store, each),
+    backends,
     (each) => holds.reason(each),
   );
   xenstored.onTrouble = (each, message) => emit("notice", { severity: "warning", message, domid: each });
@@ -128,6 +144,7 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     consoles,
     devices,
     networks,
+    screens,
     lifecycle,
     saving,
     reports,
@@ -138,5 +155,5 @@ export function assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit,
     emit,
   });
   events.bindVirq(VIRQ_DOM_EXC, () => storeDomains.domainException());
-  return { store, lifecycle, service };
+  return { xenstored, store, lifecycle, networks, service };
 }

@@ -1,19 +1,23 @@
 /** `bootloader = "pygrub"`: kernel, RAM disk and command line out of a domain's first disk, at each of its boots. */
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
 import { MAX_GUEST_CMDLINE } from "../dom0/kernel/abi.ts";
 import { readParams } from "../dom0/backends/blk/config.ts";
 import type { Disks } from "../dom0/backends/blk/disks.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
-import type { Place } from "../dom0/bootloader/disk.ts";
+import { contentsOf } from "../dom0/bootloader/contents.ts";
+import { BootDisk, type Place } from "../dom0/bootloader/disk.ts";
 import type { BootList } from "../dom0/bootloader/entries.ts";
 import { BootError } from "../dom0/bootloader/error.ts";
 import { extract, type Extracted } from "../dom0/bootloader/extract.ts";
 import { chooseEntry, type Terminal } from "../dom0/bootloader/menu.ts";
-import { listEntries, parsePygrubArguments, type PygrubOptions } from "../dom0/bootloader/pygrub.ts";
-import { StoreError, type BlockStore } from "../dom0/storage/block-store.ts";
+import { entriesOf, listEntries, parsePygrubArguments, type PygrubOptions } from "../dom0/bootloader/pygrub.ts";
+import { StoreError, storeError, type BlockStore } from "../dom0/storage/block-store.ts";
+import { SNIFF_BYTES, sniffDisk } from "../dom0/storage/sniff.ts";
 import { SpecError, type DeviceSpec } from "../dom0/xenbus/kind.ts";
 import type { BackendDevices } from "../dom0/xenbus/devices.ts";
 import { Refusal } from "./error.ts";
-import type { DiskBootReport, DomainConfig } from "./messages.ts";
+import type { DiskBootReport, DiskReport, DomainConfig } from "./messages.ts";
 
 export interface DiskBootParts {
   disks: Disks;
@@ -54,9 +58,22 @@ export class DiskBoot {
     });
   }
 
-  /** What a disk offers to boot. Throws Refusal. */
-  inspect(file: string, format: string): Promise<DiskBootReport> {
-    return this.#with(file, format, async (store) => report(await listEntries(store, parsePygrubArguments([]))));
+  /** What is on an image. `format`: null where its first bytes are to say it. Throws Refusal. */
+  async inspect(file: string, format: string | null): Promise<DiskReport> {
+    const { head, allocated } = await beginning(file);
+    const sniffed = sniffDisk(head, file) ?? { format: "raw", isCd: false, summary: "raw image" };
+    return this.#with(file, format ?? sniffed.format, async (store) => {
+      const disk = await BootDisk.open(store);
+      const facts = { ...sniffed, format: format ?? sniffed.format, size: store.size, allocated };
+      const parts = await contentsOf(disk);
+      try {
+        const boot = report(await entriesOf(disk, parsePygrubArguments([])));
+        return { ...facts, parts, boot, bootProblem: null };
+      } catch (error) {
+        if (!(error instanceof BootError)) throw error;
+        return { ...facts, parts, boot: null, bootProblem: error.message };
+      }
+    });
   }
 
   async #with<T>(file: string, format: string, action: (store: BlockStore) => Promise<T>): Promise<T> {
@@ -67,8 +84,7 @@ export class DiskBoot {
       store = await this.#parts.disks.open(file, format, "read");
       return await action(store);
     } catch (error) {
-      if (error instanceof StoreError)
-        throw new Refusal(error.code, `The disk can't be booted from: ${error.message}.`);
+      if (error instanceof StoreError) throw new Refusal(error.code, `The disk can't be read: ${error.message}.`);
       if (error instanceof BootError) throw new Refusal("ENOEXEC", `${file}: ${error.message}`);
       throw error;
     } finally {
@@ -90,6 +106,24 @@ export class DiskBoot {
             }),
         ),
     };
+  }
+}
+
+/** The first bytes of a file, and how many it takes on this computer's disk. Throws Refusal. */
+async function beginning(file: string): Promise<{ head: Uint8Array; allocated: number }> {
+  try {
+    const handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    try {
+      const { size, blocks } = await handle.stat();
+      const { bytesRead, buffer } = await handle.read(new Uint8Array(SNIFF_BYTES), 0, SNIFF_BYTES, 0);
+      // Windows counts no blocks.
+      return { head: buffer.subarray(0, bytesRead), allocated: blocks ? Math.min(size, blocks * 512) : size };
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    const { code, message } = storeError(error, file);
+    throw new Refusal(code, `The disk can't be read: ${message}.`);
   }
 }
 

@@ -27,8 +27,11 @@ export class HotPlug {
     const { config, kind } = this.#key(key);
     const others = domain.config.devices.filter((each) => each.kind === kind);
     const spec = this.#parse(config, text, others, folder);
-    await this.#devices.attach(domid, spec);
-    domain.config = { ...domain.config, devices: [...domain.config.devices, spec] };
+    const companion = config.companion?.(spec, [...domain.config.devices, spec]);
+    for (const each of companion ? [spec, companion] : [spec]) {
+      await this.#devices.attach(domid, each);
+      domain.config = { ...domain.config, devices: [...domain.config.devices, each] };
+    }
     return { kind: spec.kind, id: spec.id };
   }
 

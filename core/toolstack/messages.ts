@@ -20,8 +20,10 @@ import type {
 import type { CreationLimits, SchedulerParameters } from "../dom0/kernel/hypercalls.ts";
 import type { FrameKind, FrameMap, MemoryLayout } from "../dom0/kernel/frame-table.ts";
 import type { PcpuSwitches } from "../dom0/kernel/switches.ts";
+import type { DiskPart } from "../dom0/bootloader/contents.ts";
 import type { Forward } from "../dom0/network/gateway/forwards.ts";
-import type { NetworkDefinition, NetworkReport } from "../dom0/network/networks.ts";
+import type { VncAddress } from "../dom0/display/screens.ts";
+import type { KeptNetwork, NetworkDefinition, NetworkReport } from "../dom0/network/networks.ts";
 import type { DeviceSpec } from "../dom0/xenbus/kind.ts";
 import type { DeviceEntry, DeviceHandshake, DomainHandshakes, DomainWiring } from "./wiring-report.ts";
 
@@ -175,6 +177,11 @@ export interface DomainStatistics {
   /** What xenstore has of its memory: the target of its balloon driver and the most it was created for; null where it has none. */
   memoryTargetMiB: number | null;
   staticMaxMiB: number | null;
+  /** Bytes that went through its disks and networks, as the backends here counted them. */
+  diskRead: number;
+  diskWritten: number;
+  netReceived: number;
+  netSent: number;
   /** null where the hypervisor doesn't count it. */
   hypercalls: number | null;
   events: number | null;
@@ -214,6 +221,21 @@ export interface ImageDescription {
   size: number;
   /** Xen ELF notes as name and printable value, in file order. */
   notes: { name: string; value: string }[];
+}
+
+/** What an image is and what is on it, before anything is made of it. */
+export interface DiskReport {
+  /** As disk specifications have it: "raw", "qcow2"; and in words. */
+  format: string;
+  summary: string;
+  isCd: boolean;
+  /** Bytes of the disk that a guest sees, and that the file takes on this computer. */
+  size: number;
+  allocated: number;
+  parts: DiskPart[];
+  /** What could be booted from it; or a sentence why nothing. */
+  boot: DiskBootReport | null;
+  bootProblem: string | null;
 }
 
 /** What a disk offers to boot. Paths as "(1)/boot/vmlinuz": of partition 1; without a number of a disk that has none. */
@@ -307,6 +329,19 @@ export interface XenstoreAccounts {
   domains: XenstoreAccount[];
 }
 
+/** What of a screen has changed since it was last looked at, or a part of that. */
+export interface ScreenPart {
+  /** Of the whole screen now. */
+  width: number;
+  height: number;
+  /** A guest draws on it; else it is black. */
+  isConnected: boolean;
+  /** x, y, width and height each. */
+  rectangles: [number, number, number, number][];
+  /** Of the rectangles one after the other, row by row: bytes red, green, blue and 255. */
+  pixels: Uint8Array;
+}
+
 /** What of a domain can be changed while it runs, as it is now. */
 export interface DomainSettings {
   weight: number;
@@ -359,8 +394,8 @@ export interface ToolstackRequests {
   inspect: { args: { path?: string; name?: string; bytes?: Uint8Array; by?: string }; result: ImageDescription };
   /** Ends every `inspect` of that name that is under way: refused with ECANCELED. */
   inspectCancel: { args: { by: string }; result: null };
-  /** What `bootloader = "pygrub"` would find on an image. ENOEXEC: nothing that can be booted, with the reason. */
-  inspectDisk: { args: { path: string; format?: string }; result: DiskBootReport };
+  /** What is on an image of the host's computer; its format is told by its first bytes where it is not given. */
+  inspectDisk: { args: { path: string; format?: string }; result: DiskReport };
   create: { args: CreateOptions; result: CreateResult };
   /** A domain that has ended, from what it was created from. */
   startAgain: { args: { domid: number }; result: CreateResult };
@@ -373,6 +408,8 @@ export interface ToolstackRequests {
   save: { args: { domid: number; file: string; resume?: boolean }; result: { bytes: number } };
   /** Ends a `save` that is under way: it is refused with ECANCELED, and the guest goes on. */
   saveCancel: { args: { domid: number }; result: null };
+  /** An ELF file of the domain's memory and vCPUs, as `xl dump-core`; the domain stands still meanwhile. EINVAL: its memory can't be found. */
+  dumpCore: { args: { domid: number; file: string }; result: { bytes: number } };
   /** The domain of such a file, under the name and UUID that it had. */
   restore: { args: { file: string; paused?: boolean }; result: CreateResult };
   shutdown: { args: { domid: number; reason: "poweroff" | "reboot" | "halt" | "suspend" }; result: null };
@@ -429,6 +466,9 @@ export interface ToolstackRequests {
   networkList: { args: Record<string, never>; result: NetworkReport[] };
   networkCreate: { args: NetworkDefinition; result: null };
   networkRemove: { args: { name: string }; result: null };
+  /** Opens the way out of a network with a gateway, or closes it with what guests have open through it. */
+  networkMode: { args: { name: string; mode: "nat" | "isolated" }; result: null };
+  networkLoss: { args: { name: string; percent: number }; result: null };
   /** A port of this computer leads to a guest's; port 0: any free one, which the result names. */
   networkForward: { args: { network: string; forward: Forward }; result: Forward };
   networkUnforward: {
@@ -440,6 +480,20 @@ export interface ToolstackRequests {
   /** A bridge's traffic, or one interface's on it, into a new file in pcap's format. */
   networkCapture: { args: { network: string; port: string | null; file: string }; result: null };
   networkCaptureEnd: { args: { file: string }; result: null };
+  /** Looks at a domain's screen until displayClose; `id`: of the framebuffer, the first if left out. ENODEV: it has none. */
+  displayOpen: { args: { domid: number; id?: string }; result: { viewer: number; vnc: VncAddress | null } };
+  /** What has changed on it since the last part; answered when something has, at most thirty times a second. */
+  displayPart: { args: { viewer: number }; result: ScreenPart };
+  displayClose: { args: { viewer: number }; result: null };
+  /** A key of Linux's numbering (KEY_*). */
+  displayKey: { args: { viewer: number; keycode: number; isDown: boolean }; result: null };
+  /** In the screen's pixels; `buttons`: 1 left, 2 middle, 4 right; `wheel`: steps down. */
+  displayPointer: {
+    args: { viewer: number; x: number; y: number; buttons: number; wheel: number };
+    result: null;
+  };
+  /** Lets go of all keys and buttons that were pressed through it. */
+  displayRelease: { args: { viewer: number }; result: null };
   wiring: { args: { domid: number }; result: DomainWiring };
   /** What frontends and backends of the domain's devices wrote into xenstore, also when it is gone: its devices, then one of them. */
   handshakes: { args: { domid: number }; result: DomainHandshakes };
@@ -543,6 +597,10 @@ export interface Dom0WorkerData {
   autostart: AutostartEntry[];
   /** Bytes of console log kept per domain. */
   consoleLogBytes?: number;
+  /** Where what is written to disposable disks lies until it is thrown away. */
+  scratchFolder?: string;
+  /** As they were when the host was on before. */
+  networks?: readonly KeptNetwork[];
 }
 export interface AutostartEntry {
   /** Text; read from the file `configName` when left out. */

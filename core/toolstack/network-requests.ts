@@ -24,6 +24,14 @@ export class NetworkRequests {
     this.#networks.create(definition);
   }
 
+  setLoss({ name, percent }: ToolstackRequests["networkLoss"]["args"]): void {
+    this.#networks.setLoss(name, percent);
+  }
+
+  setMode({ name, mode }: ToolstackRequests["networkMode"]["args"]): void {
+    this.#networks.setMode(name, mode);
+  }
+
   remove(name: string): void {
     this.#networks.remove(name);
   }
@@ -81,7 +89,9 @@ function fileSink(file: string): Promise<CaptureSink> {
       stream.on("error", () => {});
       resolve({
         write: (bytes) => {
-          if (stream.writableLength < WAITING_BYTES) stream.write(bytes);
+          const hasRoom = !stream.errored && stream.writableLength < WAITING_BYTES;
+          if (hasRoom) stream.write(bytes);
+          return hasRoom;
         },
         close: () => stream.end(),
       });

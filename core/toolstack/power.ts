@@ -25,6 +25,7 @@ import {
 } from "../machine/layout.ts";
 import { DEFAULT_BOOT_CONFIG, checkedEntry, type BootConfig } from "./boot-config.ts";
 import { ToolstackClient } from "./client.ts";
+import type { KeptNetwork } from "../dom0/network/networks.ts";
 import type { AutostartEntry, Dom0WorkerData, ToolstackEvents } from "./messages.ts";
 
 export interface PowerOptions {
@@ -38,6 +39,10 @@ export interface PowerOptions {
   /** Where core.wasm, pcpu.js and dom0.js are. */
   imageFolder: URL;
   consoleLogBytes?: number;
+  /** Where what is written to disposable disks lies until it is thrown away; the system's own if not given. */
+  scratchFolder?: string;
+  /** Networks as they were when the host was on before. */
+  networks?: readonly KeptNetwork[];
 }
 
 /** The hypervisor's image, the boot loader's one module. */
@@ -184,6 +189,8 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     const data: Dom0WorkerData = {
       ...parts,
       autostart,
+      ...(this.options.networks !== undefined && { networks: this.options.networks }),
+      ...(this.options.scratchFolder !== undefined && { scratchFolder: this.options.scratchFolder }),
       ...(this.options.consoleLogBytes !== undefined && { consoleLogBytes: this.options.consoleLogBytes }),
     };
     const dom0 = new Worker(new URL("dom0.js", this.options.imageFolder), { workerData: data, name: "dom0" });

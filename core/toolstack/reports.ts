@@ -4,6 +4,7 @@ import { HypercallError } from "../dom0/kernel/errno.ts";
 import type { StatisticsArea } from "../dom0/kernel/statistics.ts";
 import type { DomainInfoRecord, Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import { cpusText } from "./cpu-list.ts";
+import type { BackendDevices } from "../dom0/xenbus/devices.ts";
 import type { StoreMemory } from "./domain-store.ts";
 import { shutdownReason, type ManagedDomain } from "./lifecycle.ts";
 import type { DomainInfo, HostInfo, StatisticsSnapshot, VcpuInfo } from "./messages.ts";
@@ -27,6 +28,7 @@ export class Reports {
   readonly #now: () => number;
   readonly #area: StatisticsArea | null;
   readonly #storeMemory: (domid: number) => StoreMemory;
+  readonly #backends: Pick<BackendDevices, "bytes">;
   readonly #startedAt = Date.now();
 
   /** `now`: nanoseconds since power-on. `area`: null where the hypervisor has no counters to read. */
@@ -39,9 +41,11 @@ export class Reports {
     now: () => number,
     area: StatisticsArea | null,
     storeMemory: (domid: number) => StoreMemory,
+    backends: Pick<BackendDevices, "bytes">,
     held: (domid: number) => string | null,
   ) {
     this.#held = held;
+    this.#backends = backends;
     this.#storeMemory = storeMemory;
     this.#area = area;
     this.#hypercalls = hypercalls;
@@ -184,10 +188,15 @@ export class Reports {
           if (!(error instanceof HypercallError)) throw error;
         }
       }
+      const [disk, net] = [this.#backends.bytes(domid, "disk"), this.#backends.bytes(domid, "network")];
       return {
         domid,
         uuid: record.handle,
         name: this.name(domid),
+        diskRead: disk.in,
+        diskWritten: disk.out,
+        netReceived: net.in,
+        netSent: net.out,
         cpuTime: record.cpuTime,
         memoryPages: record.totPages,
         maxPages: record.maxPages,

@@ -94,7 +94,7 @@ function total(files: readonly { size: number }[]): number {
 }
 
 /** What the file system said, as a sentence; any other error as it is. */
-function fileError(error: unknown, what: string, reasons: Record<string, string>): unknown {
+export function fileError(error: unknown, what: string, reasons: Record<string, string>): unknown {
   const { code, syscall, message } = error as NodeJS.ErrnoException;
   if (code === "ERR_INVALID_ARG_VALUE") return new Refusal("EINVAL", `${what}: no file can have that name.`);
   // Errors of hypercalls have codes too.
@@ -102,7 +102,7 @@ function fileError(error: unknown, what: string, reasons: Record<string, string>
   return new Refusal(code, `${what}: ${reasons[code] ?? message}.`);
 }
 
-const WRITING: Record<string, string> = {
+export const WRITING: Record<string, string> = {
   ENOENT: "there is no such folder",
   EISDIR: "it is a folder",
   ENOTDIR: "a part of its path is no folder",

@@ -8,7 +8,10 @@ import { HypercallError } from "../dom0/kernel/errno.ts";
 import { GrantError } from "../dom0/kernel/grants.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import { PvRestorer } from "../dom0/saved/restore.ts";
-import { PvSaver, SaveError } from "../dom0/saved/save.ts";
+import { CoreDumper } from "../dom0/saved/core-dump.ts";
+import { SaveError } from "../dom0/saved/p2m.ts";
+import { PvSaver } from "../dom0/saved/save.ts";
+import { writeWhole } from "../files/whole.ts";
 import type { ForeignFrames } from "../dom0/kernel/native.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { XenstoreError } from "../dom0/xenstore/wire.ts";
@@ -16,7 +19,7 @@ import { DeviceRefusal, type DomainDevices } from "./devices.ts";
 import { Refusal } from "./error.ts";
 import { shutdownReason, type Emit, type Lifecycle, type ManagedDomain } from "./lifecycle.ts";
 import type { CreateResult } from "./messages.ts";
-import { readSaved, writeSaved } from "./saved-file.ts";
+import { fileError, readSaved, WRITING, writeSaved } from "./saved-file.ts";
 import { parseXlConfig } from "./xlcfg.ts";
 
 /** libxl waits as long for the guest to say that it has seen the request, and for it to have suspended. */
@@ -40,6 +43,7 @@ export interface SavingParts {
 export class Saving {
   readonly #parts: SavingParts;
   readonly #saver: PvSaver;
+  readonly #dumper: CoreDumper;
   readonly #restorer: PvRestorer;
   /** Domains that are being saved; aborted when somebody does not want it any more. */
   readonly #busy = new Map<number, AbortController>();
@@ -49,6 +53,7 @@ export class Saving {
   constructor(parts: SavingParts) {
     this.#parts = parts;
     this.#saver = new PvSaver(parts.hypercalls, parts.frames);
+    this.#dumper = new CoreDumper(parts.hypercalls, parts.frames);
     this.#restorer = new PvRestorer(parts.hypercalls, parts.frames);
     parts.store.watch("@releaseDomain", () => this.#letLateOnesGo());
   }
@@ -68,6 +73,11 @@ export class Saving {
   async save(domid: number, file: string, resume: boolean): Promise<{ bytes: number }> {
     const { lifecycle } = this.#parts;
     const domain = lifecycle.managed(domid);
+    if (domain.config.devices.some(({ back }) => back.disposable))
+      throw new Refusal(
+        "EINVAL",
+        `${domain.name} runs on a disposable disk, whose content ends with it: it can't be saved.`,
+      );
     if (this.#busy.has(domid)) throw new Refusal("EBUSY", `${domain.name} is being saved already.`);
     const wanted = new AbortController();
     this.#busy.set(domid, wanted);
@@ -89,6 +99,22 @@ export class Saving {
       return { bytes };
     } finally {
       this.#busy.delete(domid);
+    }
+  }
+
+  /** Memory and vCPUs in an ELF file; the domain stands still meanwhile and goes on. Bytes of the file. */
+  async dumpCore(domid: number, file: string): Promise<{ bytes: number }> {
+    const { hypercalls, lifecycle } = this.#parts;
+    const domain = lifecycle.managed(domid);
+    hypercalls.pauseDomain(domid);
+    try {
+      return { bytes: await writeWhole(file, this.#dumper.dump(domid, domain.config.maxvcpus)) };
+    } catch (error) {
+      if (error instanceof SaveError) throw new Refusal("EINVAL", error.message);
+      if (error instanceof HypercallError) throw new Refusal("ESRCH", `${domain.name} ended before all was written.`);
+      throw fileError(error, `${file} can't be written`, WRITING);
+    } finally {
+      if (lifecycle.domains.get(domid) === domain && hypercalls.domainInfo(domid)) hypercalls.unpauseDomain(domid);
     }
   }
 

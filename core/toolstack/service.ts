@@ -19,7 +19,9 @@ import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import type { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { bootBuilt } from "./boot-report.ts";
+import type { Screens } from "../dom0/display/screens.ts";
 import type { Networks } from "../dom0/network/networks.ts";
+import { DisplayRequests } from "./display-requests.ts";
 import type { DomainDevices } from "./devices.ts";
 import type { DiskBoot } from "./disk-boot.ts";
 import { readStoreMemory } from "./domain-store.ts";
@@ -53,6 +55,7 @@ export interface ServiceParts {
   devices: DomainDevices;
   networks: Networks;
   backends: BackendDevices;
+  screens: Screens;
   lifecycle: Lifecycle;
   saving: Saving;
   reports: Reports;
@@ -103,6 +106,7 @@ export class Service {
     const xenstore = this.#xenstore;
     const hotPlug = new HotPlug(lifecycle, devices, store, this.#parts.backends);
     const networks = new NetworkRequests(this.#parts.networks);
+    const display = new DisplayRequests(this.#parts.screens);
     return {
       hostInfo: () => reports.hostInfo(),
       dmesg: ({ clear }) => hypercalls.readConsole(clear ?? false),
@@ -124,12 +128,13 @@ export class Service {
           wanted.abort(new Refusal("ECANCELED", "Nobody waits for what the file is any more."));
         return null;
       },
-      inspectDisk: ({ path, format }) => this.#parts.diskBoot.inspect(path, format ?? "raw"),
+      inspectDisk: ({ path, format }) => this.#parts.diskBoot.inspect(path, format ?? null),
       create: (options) => lifecycle.create(options),
       startAgain: ({ domid }) => lifecycle.startAgain(domid),
       createCancel: ({ name }) => done(lifecycle.cancelCreate(name)),
       save: ({ domid, file, resume }) => saving.save(domid, file, resume ?? false),
       saveCancel: ({ domid }) => done(saving.cancel(domid)),
+      dumpCore: ({ domid, file }) => saving.dumpCore(domid, file),
       restore: ({ file, paused }) => saving.restore(file, paused ?? false),
       shutdown: ({ domid, reason }) => done(lifecycle.shutdown(domid, reason)),
       pause: ({ domid }) => done(hypercalls.pauseDomain(lifecycle.managed(domid).domid)),
@@ -185,12 +190,20 @@ export class Service {
       mediumInsert: ({ domid, key, spec, folder }) => done(hotPlug.insert(domid, key, spec, folder)),
       networkList: () => networks.list(),
       networkCreate: (definition) => done(networks.create(definition)),
+      networkMode: (args) => done(networks.setMode(args)),
+      networkLoss: (args) => done(networks.setLoss(args)),
       networkRemove: ({ name }) => done(networks.remove(name)),
       networkForward: (args) => networks.forward(args),
       networkUnforward: (args) => done(networks.unforward(args)),
       networkService: (args) => done(networks.service(args)),
       networkCapture: async (args) => done(await networks.capture(args)),
       networkCaptureEnd: ({ file }) => done(networks.endCapture(file)),
+      displayOpen: (args) => display.open(args),
+      displayPart: (args) => display.part(args),
+      displayClose: (args) => done(display.close(args)),
+      displayKey: (args) => done(display.key(args)),
+      displayPointer: (args) => done(display.pointer(args)),
+      displayRelease: (args) => done(display.release(args)),
       wiring: ({ domid }) => this.#parts.wiring.report(domid),
       handshakes: ({ domid }) => known(handshakes.of(domid), `Of domain ${domid} no handshake is known.`),
       handshake: ({ domid, kind, id }) =>
@@ -349,6 +362,9 @@ const CHANGES = new Set<ToolstackRequestName>([
   "destroy",
   "rename",
   "setVcpus",
+  "deviceAttach",
+  "deviceDetach",
+  "mediumInsert",
 ]);
 
 function done(_nothing: void): null {

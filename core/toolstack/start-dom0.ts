@@ -34,9 +34,17 @@ export async function startDom0(kinds: readonly DeviceKind[]): Promise<void> {
     send({ event, data: eventData });
     if (event === "created" || event === "destroyed" || event === "stopped") setImmediate(() => told?.domainsChanged());
   };
-  const { consoleLogBytes } = data;
+  const { consoleLogBytes, scratchFolder } = data;
   const statistics = new StatisticsArea(kernel.hypercalls);
-  const { service, lifecycle } = assembleDom0({ kernel, kinds, consoleLogBytes, statistics, emit, onStage });
+  const { service, lifecycle, networks } = assembleDom0({
+    kernel,
+    kinds,
+    consoleLogBytes,
+    scratchFolder,
+    statistics,
+    emit,
+    onStage,
+  });
   told = service;
   port.on("message", ({ id, request, args }: ToToolstack) => {
     service.handle(request, args).then(
@@ -46,6 +54,8 @@ export async function startDom0(kinds: readonly DeviceKind[]): Promise<void> {
   });
   onStage("toolstack");
 
+  for (const message of await networks.restore(data.networks ?? []))
+    send({ event: "notice", data: { severity: "warning", message, domid: null } });
   for (const { config, configName, files } of data.autostart) {
     try {
       const text = config ?? (await readFile(configName, "utf8"));

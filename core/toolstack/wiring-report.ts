@@ -2,9 +2,9 @@
 import type { HandshakeSummary } from "../dom0/xenstore/handshakes.ts";
 import type { GrantReport, GrantTableReport, PortReport } from "../dom0/kernel/observe.ts";
 
-import type { BehindState, RingState } from "../dom0/xenbus/kind.ts";
+import type { BehindState, DeviceTraffic, RingState } from "../dom0/xenbus/kind.ts";
 
-export type { BehindState, DeviceFigure, RingDirection } from "../dom0/xenbus/kind.ts";
+export type { BehindState, DeviceFigure, DeviceTraffic, RingDirection } from "../dom0/xenbus/kind.ts";
 export type {
   DeviceHandshake,
   DomainHandshakes,
@@ -32,6 +32,9 @@ export interface MappedGrantWiring {
 }
 /** A ring that is connected: what is shared, and the event channel that goes with it. */
 export interface RingWiring extends Omit<RingState, "port" | "pages"> {
+  /** Numbers of the machine frames that are shared, in order. */
+  frames: number[];
+  /** Those that are granted: a framebuffer's page is named by its frame. */
   grants: MappedGrantWiring[];
   frontendPort: PortWiring | null;
   backendPort: PortWiring | null;
@@ -43,6 +46,8 @@ export interface DeviceWiring {
   id: string;
   /** For people: "Block device". */
   title: string;
+  /** What the guest calls it, where its configuration says so: "xvda". */
+  vdev: string | null;
   /** What its ends are called. */
   frontendTitle: string;
   backendTitle: string;
@@ -64,6 +69,8 @@ export interface DeviceWiring {
   /** None while it is not connected, or where its backend is another domain's. */
   rings: RingWiring[];
   behind: BehindState | null;
+  /** null where its backend is another domain's, or counts none. */
+  traffic: DeviceTraffic | null;
 }
 
 /** One line of `xl block-list` and its kin. */

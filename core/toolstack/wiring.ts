@@ -91,6 +91,7 @@ export class Wiring {
       kind,
       id,
       title,
+      vdev: store.read(`${backend}/dev`),
       frontendTitle: `${title} frontend`,
       backendTitle: `${title} backend`,
       ...this.#ends(domid, backendDomid),
@@ -101,6 +102,7 @@ export class Wiring {
       problem: own ? own.problem : devices.problem(address),
       rings: state?.rings.map((ring) => this.#ring(domid, ring, grants)) ?? [],
       behind: state?.behind ?? null,
+      traffic: state?.traffic ?? null,
     };
   }
 
@@ -131,6 +133,7 @@ export class Wiring {
       kind: "xenstore",
       id: "0",
       title: "xenstore",
+      vdev: null,
       frontendTitle: "xenstore client",
       backendTitle: "xenstored",
       ...this.#ends(domid, this.#parts.domid),
@@ -140,6 +143,7 @@ export class Wiring {
       backendState: null,
       problem: null,
       rings: [this.#ring(domid, ring, grants)],
+      traffic: null,
       behind: {
         title: "The store",
         figures: [
@@ -177,12 +181,15 @@ export class Wiring {
       ...ring,
       backendPort: back && this.#counted(own, back),
       frontendPort: front && this.#counted(domid, front),
-      grants: pages.map(({ ref, handle, address }) => ({
-        ref,
-        handle,
-        mfn: address >>> PAGE_SHIFT,
-        grant: grants.entries.find((entry) => entry.ref === ref) ?? null,
-      })),
+      frames: pages.map(({ address }) => address >>> PAGE_SHIFT),
+      grants: pages
+        .filter((page) => "ref" in page)
+        .map(({ ref, handle, address }) => ({
+          ref,
+          handle,
+          mfn: address >>> PAGE_SHIFT,
+          grant: grants.entries.find((entry) => entry.ref === ref) ?? null,
+        })),
     };
   }
 }

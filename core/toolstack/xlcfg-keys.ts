@@ -7,6 +7,7 @@
  * A key that only says what is so anyway (`vif = []`, `acpi = 0`) asks for nothing. test/toolstack/xlcfg-keys.test.ts holds this table
  * against the manual page, and docs/xl.cfg.md is made from it.
  */
+import { VIF_KEYS } from "../dom0/backends/net/keys.ts";
 
 export type KeyFate = "works" | "warns" | "refused" | "other";
 export interface KeyRule {
@@ -78,12 +79,16 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   pvshim_cmdline: other("It is for PVH guests."),
   pvshim_extra: other("It is for PVH guests."),
   // Devices
-  disk: works("Images in the formats raw and qcow2. Disks that a script of the host sets up are refused."),
-  vif: works("mac, bridge, ip, rate, mtu, devid, backend; bridges are Xenarium's own (`xenarium network`)."),
+  disk: works(
+    "Images in the formats raw and qcow2. Disks that a script of the host sets up are refused. `disposable` is Xenarium's own word: the image stays as it is, and what the guest writes is thrown away when the disk is detached or the domain ends or restarts.",
+  ),
+  vif: works("mac, bridge, ip, rate, mtu, devid, backend, trusted; bridges are Xenarium's own (`xenarium network`)."),
   vtpm: device("virtual TPMs"),
   p9: device("9p file systems"),
   pvcalls: device("PV Calls"),
-  vfb: device("virtual framebuffers"),
+  vfb: works(
+    "vnc, vnclisten (with :DISPLAY or not), vncpasswd, vncdisplay, vncunused; width, height and videoram besides, which Linux's frontend reads. Each comes with a keyboard and pointer. sdl, opengl and other keymaps are warned about.",
+  ),
   channel: device("channels"),
   rdm: HVM,
   usbctrl: device("USB controllers"),
@@ -101,7 +106,9 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   irqs: warns("this host has no such devices to give access to"),
   vdispl: device("virtual displays"),
   vsnd: device("sound cards"),
-  vkb: device("virtual keyboards"),
+  vkb: works(
+    "backend-type, backend, unique-id, feature-disable-keyboard, feature-disable-pointer, feature-abs-pointer, width, height.",
+  ),
   tee: ARM,
   gic_version: ARM,
   vuart: ARM,
@@ -149,14 +156,14 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   videoram: HVM_DISPLAY,
   stdvga: HVM_DISPLAY,
   vga: HVM_DISPLAY,
-  vnc: warns("virtual framebuffers come with a later version; the domain starts without"),
-  vnclisten: HVM_DISPLAY,
-  vncdisplay: HVM_DISPLAY,
-  vncunused: HVM_DISPLAY,
-  vncpasswd: HVM_DISPLAY,
-  keymap: HVM_DISPLAY,
-  sdl: HVM_DISPLAY,
-  opengl: HVM_DISPLAY,
+  vnc: works("1 is a framebuffer as `vfb` makes one, with the next four keys as its parameters."),
+  vnclisten: works("With `vnc = 1`."),
+  vncdisplay: works("With `vnc = 1`."),
+  vncunused: works("With `vnc = 1`."),
+  vncpasswd: works("With `vnc = 1`."),
+  keymap: other("Keys come by their place on the keyboard."),
+  sdl: other("No window of its own opens: the application has a Display tab."),
+  opengl: other("The screen is drawn without."),
   nographic: HVM_DISPLAY,
   spice: HVM_DISPLAY,
   spicehost: HVM_DISPLAY,
@@ -204,6 +211,17 @@ const HEADINGS: readonly [KeyFate, string][] = [
   ["other", "Passed over in silence, as Xen does for such a domain"],
 ];
 
+function interfaceRows(): string {
+  return Object.entries(VIF_KEYS)
+    .map(([key, fate]) =>
+      Object.entries(fate)
+        .filter(([name]) => name !== "allowed")
+        .map(([name, says]) => `| \`${key}\` | ${name} | ${String(says)} |\n`)
+        .join(""),
+    )
+    .join("");
+}
+
 /** The page docs/xl.cfg.md. */
 export function keysPage(): string {
   const rows = (fate: KeyFate): string =>
@@ -217,6 +235,8 @@ export function keysPage(): string {
     "Made from `core/toolstack/xlcfg-keys.ts` by its test (`UPDATE_DOCS=1 npx vitest run test/toolstack/xlcfg-keys.test.ts`). The keys are those of",
     "xl.cfg(5) of Xen 4.17; an unknown key is warned about and ignored. A key that asks for nothing (`vif = []`, `vpmu = 0`) is never warned about.",
     ...HEADINGS.flatMap(([fate, title]) => ["", `## ${title}`, "", "| Key | |", "|---|---|", rows(fate).trimEnd()]),
+    ...["", "## Keys of an interface in `vif`", "", "Those of xl-network-configuration(5) and of xl 4.17 itself.", ""],
+    ...["| Key | | |", "|---|---|---|", interfaceRows().trimEnd()],
     "",
   ].join("\n");
 }

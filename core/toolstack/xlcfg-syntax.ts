@@ -24,6 +24,8 @@ export interface PlacedSetting extends Setting {
   from: number;
   valueFrom: number;
   to: number;
+  /** Of a list: where each of its items stands. */
+  items: { from: number; to: number }[];
 }
 
 export class SyntaxProblem extends Error {
@@ -69,6 +71,7 @@ class Reader {
   #line = 1;
   #lineStart = 0;
   #nested = 0;
+  #items: { from: number; to: number }[] = [];
 
   constructor(text: string) {
     this.#text = text;
@@ -126,6 +129,7 @@ class Reader {
     this.skipSpace(false);
     const valueFrom = this.#at;
     this.#nested = 0;
+    this.#items = [];
     const value = this.#value(key);
     const to = this.#at;
     this.skipSpace(false);
@@ -134,7 +138,7 @@ class Reader {
         `expected the end of the line after the value of ${key}, found ${this.#found()}`,
         this.#position,
       );
-    return { key, value, append, ...position, from, valueFrom, to };
+    return { key, value, append, ...position, from, valueFrom, to, items: this.#items };
   }
 
   #value(key: string): ConfigValue {
@@ -203,7 +207,9 @@ class Reader {
       this.skipSpace(true);
       if (this.atEnd) throw new SyntaxProblem(`the list that begins here has no closing "]"`, start);
       if (this.#char === "]") break;
+      const from = this.#at;
       items.push(this.#value(key));
+      if (this.#nested === 1) this.#items.push({ from, to: this.#at });
       this.skipSpace(true);
       if (this.atEnd) continue;
       if (this.#char === ",") this.#at++;

@@ -18,7 +18,7 @@ import {
   type TscMode,
 } from "./messages.ts";
 import { keyRule } from "./xlcfg-keys.ts";
-import { parseSyntax, type ConfigValue } from "./xlcfg-syntax.ts";
+import { parseSyntax, type ConfigValue, type Setting } from "./xlcfg-syntax.ts";
 import { ConfigValues, parseNumber, show } from "./xlcfg-values.ts";
 
 export const MAX_VCPUS = 32;
@@ -113,25 +113,45 @@ function interpret(values: ConfigValues, kinds: readonly DeviceKind[]): DomainCo
     onWatchdog: on("on_watchdog", "destroy"),
     onCrash: on("on_crash", "destroy"),
     onSoftReset: on("on_soft_reset", "soft-reset"),
-    devices: kinds.flatMap((kind) => devicesOf(values, kind)),
+    devices: devices(values, kinds),
   };
 }
 
-/** The devices of one kind: each item of its key's list is one. */
-function devicesOf(values: ConfigValues, { config }: DeviceKind): DeviceSpec[] {
-  if (!config) return [];
+/** Of all kinds, in the order of the table: each item of a kind's list is one, and may bring another with it. */
+function devices(values: ConfigValues, kinds: readonly DeviceKind[]): DeviceSpec[] {
   const specs: DeviceSpec[] = [];
-  for (const item of values.list(config.key) ?? []) {
-    if (item.kind === "list") {
-      values.complain("error", `${config.key} has ${show(item)} in it; allowed: strings in quotes`, item, config.key);
-      continue;
+  for (const { kind, config } of kinds) {
+    if (!config) continue;
+    const add = (
+      at: ConfigValue | Setting | null,
+      what: string,
+      parse: (before: DeviceSpec[]) => DeviceSpec | null,
+    ) => {
+      try {
+        const spec = parse(specs.filter((each) => each.kind === kind));
+        if (!spec) return;
+        specs.push(spec);
+        const companion = config.companion?.(spec, specs);
+        if (companion) specs.push(companion);
+      } catch (error) {
+        if (!(error instanceof SpecError)) throw error;
+        values.complain("error", `${what}: ${error.message}`, at, config.key);
+      }
+    };
+    for (const item of values.list(config.key) ?? []) {
+      if (item.kind === "list") {
+        values.complain("error", `${config.key} has ${show(item)} in it; allowed: strings in quotes`, item, config.key);
+        continue;
+      }
+      add(item, `${config.key} ${show(item)}`, (before) => {
+        const spec = config.parse(item.text, before);
+        for (const remark of config.remarks?.(item.text) ?? [])
+          values.complain("warning", `${config.key} ${show(item)}: ${remark}`, item, config.key);
+        return spec;
+      });
     }
-    try {
-      specs.push(config.parse(item.text, specs));
-    } catch (error) {
-      if (!(error instanceof SpecError)) throw error;
-      values.complain("error", `${config.key} ${show(item)}: ${error.message}`, item, config.key);
-    }
+    const fromKeys = config.fromKeys?.bind(config);
+    if (fromKeys) add(null, config.key, (before) => fromKeys((key) => values.string(key), before));
   }
   return specs;
 }

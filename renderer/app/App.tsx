@@ -1,14 +1,18 @@
 import { useEffect, useState } from "react";
-import { DropZone } from "../create/DropZone.tsx";
+import { DropZone, type DropPlace } from "../create/DropZone.tsx";
 import { NewDomain } from "../create/NewDomain.tsx";
 import { useOpenedFiles } from "../create/opened.ts";
+import { AttachDialog } from "../devices/AttachDialog.tsx";
+import { askAttach } from "../devices/attach-state.ts";
 import { DomainPage } from "../domain/DomainPage.tsx";
 import { CrashBanner } from "../host/CrashBanner.tsx";
 import { HostTabs } from "../host/HostTabs.tsx";
 import { Organize } from "../organize/Organize.tsx";
+import { Meanings } from "../glossary/Meanings.tsx";
+import { Words } from "../glossary/Words.tsx";
 import { Tour } from "../help/Tour.tsx";
 import { useLayout } from "../state/layout.ts";
-import { useApp } from "../state/store.ts";
+import { toast, useApp } from "../state/store.ts";
 import { Boundary } from "../ui/Boundary.tsx";
 import { Confirm } from "../ui/Dialog.tsx";
 import { Toasts } from "../ui/Toasts.tsx";
@@ -32,6 +36,16 @@ export function App() {
     useApp.setState({ dialog: "new-domain" });
   };
   useOpenedFiles(take);
+  // What is looked at, if a device can come to it.
+  const shown = useApp(({ domains, view: of }) =>
+    of.page === "domain" ? domains.find(({ domid }) => domid === of.domid) : undefined,
+  );
+  const attachTo = shown?.config && !shown.state.shutdown && !shown.state.dying ? shown : null;
+  const drop = (files: File[], place: DropPlace): void => {
+    if (place !== "attach" || !attachTo) return take(files);
+    if (files.length > 1) toast("warning", "Disks are attached one at a time: this is the first of those dropped.");
+    askAttach(attachTo.domid, "disk", { file: files[0]! });
+  };
 
   useEffect(() => {
     window.addEventListener("keydown", handleShortcut);
@@ -59,7 +73,7 @@ export function App() {
         </div>
         <TasksPanel />
       </div>
-      <DropZone onFiles={take} />
+      <DropZone attachTo={attachTo?.name ?? null} onFiles={drop} />
       {dialog === "new-domain" && (
         <NewDomain
           key={dropped.map(({ name, size }) => `${name}:${size}`).join("|")}
@@ -70,8 +84,11 @@ export function App() {
           }}
         />
       )}
+      <AttachDialog />
       {dialog === "shortcuts" && <Shortcuts />}
       {dialog === "palette" && <Palette />}
+      {dialog === "words" && <Words />}
+      <Meanings />
       <Tour />
       <Organize />
       {question && <Confirm {...question} onClose={() => useApp.setState({ question: null })} />}

@@ -9,10 +9,10 @@ import {
   LoaderCircle,
   TriangleAlert,
 } from "lucide-react";
-import { useRef, useState } from "react";
-import type { JournalEntry as Entry } from "../../core/api/schema.ts";
+import { useMemo, useRef, useState } from "react";
 import { causeOf, useJournal } from "../state/journal.ts";
 import { PANEL, showDomain, useLayout } from "../state/layout.ts";
+import { useMessages, withMessages, type ListEntry as Entry } from "../state/messages.ts";
 import { act } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 import { clockText } from "../ui/clock.ts";
@@ -33,13 +33,16 @@ const KINDS = [
   ["all", "All"],
   ["task", "Tasks"],
   ["event", "Events"],
+  ["message", "Messages"],
   ["trouble", "Trouble"],
 ] as const;
 type Kind = (typeof KINDS)[number][0];
 
-/** What was asked of the host and what happened to it, each with its cause. A line when it is closed. */
+/** What was asked of the host, what happened to it, each with its cause, and what this window has told. A line when it is closed. */
 export function TasksPanel() {
-  const entries = useJournal((state) => state.entries);
+  const journal = useJournal((state) => state.entries);
+  const messages = useMessages((state) => state.messages);
+  const entries = useMemo(() => withMessages(journal, messages), [journal, messages]);
   const { panelOpen, panelHeight } = useLayout();
   const [kind, setKind] = useState<Kind>("all");
   const latest = entries[0];

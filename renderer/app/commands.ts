@@ -23,6 +23,7 @@ import { showDomain, useLayout } from "../state/layout.ts";
 import { copyConsole, popOut, saveLog, setFontSize } from "../console/deeds.ts";
 import { act } from "../state/session.ts";
 import {
+  DOM0_TABS,
   DOMAIN_TABS,
   endedDomains,
   forgetEnded,
@@ -30,12 +31,12 @@ import {
   openDialog,
   show,
   showEnded,
-  toast,
   useApp,
   type View,
 } from "../state/store.ts";
 import { setTheme, type Theme } from "../ui/theme.ts";
 import type { Command, CommandId } from "./command.ts";
+import { say } from "../state/messages.ts";
 
 export type { Command } from "./command.ts";
 
@@ -62,8 +63,8 @@ export function commandsNow(): Command[] {
     const current = domains.find((each) => each.domid === domid);
     const gone = endedDomains(state).find((each) => each.domid === domid);
     const name = current?.name ?? gone?.name ?? `domain ${domid}`;
-    for (const [tab, title] of DOMAIN_TABS)
-      if (domid > 0 || (domid === 0 && tab !== "console"))
+    if (domid >= 0)
+      for (const [tab, title] of domid === 0 ? DOM0_TABS : DOMAIN_TABS)
         add("This domain", `domain-${tab}`, title, () => show({ page: "domain", domid, tab }), [name, "tab", "view"]);
     for (const { id, title, ofVcpus } of SECTIONS)
       if (current && (domid !== 0 || !ofVcpus))
@@ -116,9 +117,8 @@ export function commandsNow(): Command[] {
     const { domid, name } = domain;
     const words = [String(domid), domain.uuid, STATE_WORDS[stateOf(domain)]];
     add("Go to", `go-${domid}`, `Go to ${name}`, () => showDomain(domid), words);
-    for (const [tab, title] of DOMAIN_TABS)
-      if (domid !== 0 || tab !== "console")
-        add("Go to", `go-${domid}-${tab}`, `${name}: ${title}`, () => show({ page: "domain", domid, tab }), words);
+    for (const [tab, title] of domid === 0 ? DOM0_TABS : DOMAIN_TABS)
+      add("Go to", `go-${domid}-${tab}`, `${name}: ${title}`, () => show({ page: "domain", domid, tab }), words);
   }
   if (endedDomains(state).some((gone) => !gone.saved))
     add("Domains", "forget-ended", "Forget the ended domains", forgetEnded, ["clear", "remove", "sidebar"]);
@@ -154,6 +154,14 @@ export function commandsNow(): Command[] {
   add("Window", "next-domain", "Next domain", () => step(1));
   add("Window", "previous-domain", "Previous domain", () => step(-1));
   add("Window", "tour", "Guided tour of this host", startTour, ["help", "learn", "what is", "Xen", "PV", "grants"]);
+  add("Window", "words", "Xen’s words", () => openDialog("words"), [
+    "help",
+    "glossary",
+    "learn",
+    "what is",
+    "mfn",
+    "grant",
+  ]);
   add("Window", "shortcuts", "Keyboard shortcuts", () => openDialog("shortcuts"), ["keys", "help"]);
   return found;
 }
@@ -211,7 +219,7 @@ async function startBundled(): Promise<void> {
 
 function copy(text: string): void {
   void navigator.clipboard.writeText(text).then(
-    () => toast("info", "Copied."),
-    () => toast("error", "The clipboard may not be written here."),
+    () => say("info", "Copied."),
+    () => say("error", "The clipboard may not be written here."),
   );
 }

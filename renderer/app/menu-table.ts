@@ -116,6 +116,7 @@ export const MENUS = {
   Help: [
     block([
       ["tour", "Guided Tour of This Host"],
+      ["words", "Xen’s Words"],
       ["shortcuts", "Keyboard Shortcuts"],
     ]),
   ],

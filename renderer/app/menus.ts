@@ -15,10 +15,17 @@ import type { DomainInfo } from "../../core/api/schema.ts";
 import type { MenuItem } from "../ui/ContextMenu.tsx";
 
 const ACTIONS: readonly DomainAction[] = ["unpause", "pause", "save", "shutdown", "reboot", "destroy"];
+const DOM0_TABS = [
+  ["Open its overview", "overview"],
+  ["Open its devices", "devices"],
+  ["Open its part of xenstore", "xenstore"],
+] as const;
 const ENDED = ["restore", "start-again", "forget", "discard"] as const;
 
-/** Of one or several domains, running or ended. */
+/** Of one or several domains, running or ended. Domain-0 can be looked at alone. */
 export function domainMenu(domids: readonly number[]): MenuItem[] {
+  if (domids.length === 1 && domids[0] === 0)
+    return DOM0_TABS.map(([label, tab]) => ({ label, run: () => show({ page: "domain", domid: 0, tab }) }));
   const state = useApp.getState();
   const domains = state.domains.filter(({ domid }) => domids.includes(domid));
   const ended = endedDomains(state).filter(({ domid }) => domids.includes(domid));
@@ -30,6 +37,9 @@ export function domainMenu(domids: readonly number[]): MenuItem[] {
           [
             ["Open its overview", "overview"],
             ["Open its console", "console"],
+            ...(domains.some(({ config }) => config?.devices.some(({ kind }) => kind === "vfb"))
+              ? ([["Open its screen", "display"]] as const)
+              : []),
           ] as const
         ).map(([label, tab]) => ({ label, run: () => show({ page: "domain", domid: only, tab }) }))
       : []),

@@ -21,7 +21,7 @@ export const OTHER_KEYS: readonly (readonly [keys: string, what: string])[] = [
   ["Space", "Selects in the list of domains"],
   ["Esc", "Closes what is open"],
   ["Ctrl+Shift+C, V", "Copy from, paste into a console"],
-  ["Ctrl+]", "Out of a console, as in xl console"],
+  ["Ctrl+]", "Out of a console, as in xl console, and out of a screen"],
 ];
 
 export function keysOf(id: string): string | null {

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { useLayout } from "../state/layout.ts";
-import { toast } from "../state/store.ts";
 import { SERIAL, type ConsoleSize, type DomainTerminal } from "./terminal.ts";
+import { say } from "../state/messages.ts";
 
 /** As many domains' choices are kept. */
 const MOST_KEPT = 200;
@@ -27,7 +27,7 @@ export function SizeChoice({ console, name }: { console: DomainTerminal; name: s
   const tell = (): void => {
     console.typeText(`stty rows ${rows} cols ${cols}\n`);
     console.terminal.focus();
-    toast(
+    say(
       "info",
       `Typed “stty rows ${rows} cols ${cols}” for the guest: it works at a shell’s prompt, once for each login.`,
     );

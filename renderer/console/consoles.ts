@@ -2,6 +2,12 @@
 import type { Arguments, RequestName, Results } from "../../core/api/schema.ts";
 import { DomainTerminal, type TerminalKeys } from "./terminal.ts";
 
+/**
+ * Bytes given to a terminal that it has not shown yet, at most: a window in the background shows little, a guest may write all the time, and
+ * xterm.js throws at 50 MB. What is more is not lost: the host keeps as much.
+ */
+const MOST_WAITING = 1 << 20;
+
 type Ask = <N extends RequestName>(name: N, args: Arguments<N>) => Promise<Results[N]>;
 
 export class Consoles {
@@ -41,15 +47,29 @@ export class Consoles {
     const { log, end } = await this.#ask("consoleAttach", { domid });
     const begins = end - log.length;
     const shown = console.shown === Infinity ? begins : console.shown;
-    console.terminal.write(log.subarray(Math.max(0, shown - begins)));
+    if (shown < begins) console.tellGap(begins - shown);
+    console.write(log.subarray(Math.max(0, shown - begins)));
     console.shown = Math.max(end, shown);
   }
 
   output(domid: number, bytes: Uint8Array, offset: number): void {
     const console = this.#consoles.get(domid);
-    if (!console || offset + bytes.length <= console.shown) return;
-    console.terminal.write(bytes.subarray(Math.max(0, console.shown - offset)));
+    if (!console || console.isBehind || offset + bytes.length <= console.shown) return;
+    if (console.waiting + bytes.length > MOST_WAITING) {
+      void this.#catchUp(domid, console);
+      return;
+    }
+    console.write(bytes.subarray(Math.max(0, console.shown - offset)));
     console.shown = offset + bytes.length;
+  }
+
+  /** Takes nothing more until all that was given is shown, then goes on with what the host has kept. */
+  async #catchUp(domid: number, console: DomainTerminal): Promise<void> {
+    console.isBehind = true;
+    await console.allShown();
+    // Gone, or another power cycle's, meanwhile.
+    await this.#follow(domid, console).catch(() => {});
+    console.isBehind = false;
   }
 
   /** The domain's terminal; followed from now on if it was not. */

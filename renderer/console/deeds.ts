@@ -2,8 +2,9 @@
 import { allowSpanStyles } from "./constructed-styles.ts";
 import { consoles, request, sentence } from "../state/session.ts";
 import { CONSOLE_FONT, useLayout } from "../state/layout.ts";
-import { ask, toast, useApp } from "../state/store.ts";
+import { ask, useApp } from "../state/store.ts";
 import { download } from "../ui/download.ts";
+import { say } from "../state/messages.ts";
 
 /** The page of a console in a window of its own: its address says whose. */
 const POP_OUT = /^#console=(\d{1,5})$/;
@@ -20,7 +21,7 @@ export function popOut(domid: number): void {
     return;
   }
   const opened = window.open(`${location.pathname}#console=${domid}`, `console-${domid}`, "popup,width=820,height=520");
-  if (!opened) toast("warning", "The browser opens no second window for this page. Allow pop-up windows for it.");
+  if (!opened) say("warning", "The browser opens no second window for this page. Allow pop-up windows for it.");
 }
 
 export function setFontSize(by: number): void {
@@ -43,8 +44,8 @@ export function prepareConsoles(): void {
 
 export function copyConsole(domid: number): void {
   void navigator.clipboard.writeText(consoles.of(domid).text()).then(
-    () => toast("info", "Copied."),
-    () => toast("error", "The clipboard may not be written here."),
+    () => say("info", "Copied."),
+    () => say("error", "The clipboard may not be written here."),
   );
 }
 
@@ -79,6 +80,6 @@ export async function saveLog(domid: number): Promise<void> {
     consoles.output(domid, log, end - log.length);
     download(`${name}-console.log`, "application/octet-stream", new Uint8Array(log));
   } catch (error) {
-    toast("error", sentence(error));
+    say("error", sentence(error));
   }
 }

@@ -4,6 +4,7 @@ import { SearchAddon, type ISearchOptions } from "@xterm/addon-search";
 import { Terminal } from "@xterm/xterm";
 import { withConstructedStyles } from "./constructed-styles.ts";
 import { drawByGpu } from "./gpu.ts";
+import { MarkFilter } from "./marks.ts";
 import { THEME } from "./theme.ts";
 import { Typist, type Send } from "./typist.ts";
 
@@ -15,6 +16,11 @@ const MATCHES: ISearchOptions["decorations"] = {
   activeMatchBorder: "#ffd75f",
   activeMatchColorOverviewRuler: "#ffd75f",
 };
+
+/** A terminal's answers to a guest's questions. */
+const REPORT = /^\x1b(\[[\d;?>=$]*[Rcntuy]$|[\]P])/;
+/** Bytes that may wait to be typed when a further answer is still given: what somebody types comes behind them. */
+const MOST_REPORTS = 1024;
 
 /** What a guest takes a terminal to have that says nothing of its size. */
 export const SERIAL = { cols: 80, rows: 24 };
@@ -47,6 +53,10 @@ export class DomainTerminal {
   readonly element = document.createElement("div");
   /** Stream offset of the next byte to show; Infinity until the snapshot has come. */
   shown = Infinity;
+  /** Bytes that it was given and has not shown. */
+  waiting = 0;
+  /** Its owner gives it nothing until it has shown what it has. */
+  isBehind = false;
   onFound: (found: Found) => void = () => {};
   onTyping: (waiting: number) => void = () => {};
   onSize: (size: { cols: number; rows: number }) => void = () => {};
@@ -56,6 +66,7 @@ export class DomainTerminal {
   readonly #fit = new FitAddon();
   readonly #search = new SearchAddon();
   readonly #encoder = new TextEncoder();
+  readonly #marks = new MarkFilter();
   #opened = false;
 
   constructor(send: Send, fontSize: number, keys: TerminalKeys) {
@@ -71,10 +82,18 @@ export class DomainTerminal {
       // What the search marks is a decoration, which xterm.js still calls a proposal.
       allowProposedApi: true,
       theme: THEME,
+      // Of sequences that are none: a guest's affair, and there may be millions.
+      logLevel: "off",
+      // A guest writes what it likes: its links lead nowhere, not even to a question whether to go there.
+      linkHandler: { activate: () => {} },
     });
     this.terminal.loadAddon(this.#fit);
     this.terminal.loadAddon(this.#search);
-    this.terminal.onData((text) => this.#typist.type(this.#encoder.encode(text)));
+    boundCounts(this.terminal);
+    this.terminal.onData((text) => {
+      if (REPORT.test(text) && this.#typist.waiting >= MOST_REPORTS) return;
+      this.#typist.type(this.#encoder.encode(text));
+    });
     this.terminal.onBinary((text) => this.#typist.type(Uint8Array.from(text, (each) => each.charCodeAt(0))));
     this.terminal.attachCustomKeyEventHandler((event) => this.#mayHandle(event, keys));
     this.#search.onDidChangeResults(({ resultIndex, resultCount }) =>
@@ -94,6 +113,19 @@ export class DomainTerminal {
     event.preventDefault();
     does();
     return false;
+  }
+
+  write(bytes: Uint8Array): void {
+    this.waiting += bytes.length;
+    this.terminal.write(this.#marks.pass(bytes), () => (this.waiting -= bytes.length));
+  }
+  allShown(): Promise<void> {
+    return new Promise((resolve) => this.terminal.write("", resolve));
+  }
+  /** In a line of its own, in plain letters whatever the guest has set. */
+  tellGap(bytes: number): void {
+    const text = `${bytes} bytes came faster than this window shows them and are not shown`;
+    this.write(this.#encoder.encode(`\x18\x1b[!p\x1b[0m\r\n[${text}]\r\n`));
   }
 
   /** Puts it into `parent` until the returned function is called. */
@@ -184,6 +216,21 @@ export class DomainTerminal {
     terminal.clearSelection();
     return all;
   }
+}
+
+/** Finals (with what stands before them) of the sequences that xterm.js carries out as often as their number says, up to 2^31 times. */
+const COUNTED = [
+  ...["b", "@", "P", "X", "L", "M", "S", "T", "I", "Z"].map((final) => ({ final })),
+  ...["}", "~"].map((final) => ({ intermediates: "'", final })),
+  ...["@", "A"].map((final) => ({ intermediates: " ", final })),
+];
+/** The largest number that a program has use for: no terminal has more columns or lines. */
+const MOST_COUNT = 1024;
+
+/** Passes over sequences whose number would stop the whole window while it is counted down, or need gigabytes. */
+function boundCounts(terminal: Terminal): void {
+  for (const id of COUNTED)
+    terminal.parser.registerCsiHandler(id, ([first]) => (Array.isArray(first) ? first[0]! : (first ?? 0)) > MOST_COUNT);
 }
 
 function isRegex(text: string): boolean {

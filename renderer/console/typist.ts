@@ -23,10 +23,23 @@ export class Typist {
     this.#onProgress = onProgress;
   }
 
+  /** Bytes that have not gone yet. */
+  get waiting(): number {
+    return this.#waiting.reduce((sum, { length }) => sum + length, 0);
+  }
+
   type(bytes: Uint8Array): void {
     // Who interrupts does not want the rest of a paste to come after it.
     if (bytes.length === 1 && bytes[0] === CTRL_C) this.#waiting = [];
-    for (let at = 0; at < bytes.length; at += PIECE_BYTES) this.#waiting.push(bytes.subarray(at, at + PIECE_BYTES));
+    const last = this.#waiting.at(-1);
+    // A letter that finds others waiting goes with them: each piece takes its time.
+    if (last && last.length + bytes.length <= PIECE_BYTES) {
+      const joined = new Uint8Array(last.length + bytes.length);
+      joined.set(last);
+      joined.set(bytes, last.length);
+      this.#waiting[this.#waiting.length - 1] = joined;
+    } else
+      for (let at = 0; at < bytes.length; at += PIECE_BYTES) this.#waiting.push(bytes.subarray(at, at + PIECE_BYTES));
     if (!this.#busy) void this.#run();
   }
 
@@ -44,7 +57,7 @@ export class Typist {
         // The domain is gone, or reads nothing: what follows would not arrive either.
         this.#waiting = [];
       }
-      this.#onProgress(this.#waiting.reduce((sum, { length }) => sum + length, 0));
+      this.#onProgress(this.waiting);
       if (this.#waiting.length) await new Promise((resolve) => setTimeout(resolve, PIECE_MS));
     }
     this.#busy = false;

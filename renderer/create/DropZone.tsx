@@ -1,9 +1,21 @@
-import { FileDown } from "lucide-react";
-import { useEffect, useState } from "react";
+import { FileDown, HardDrive } from "lucide-react";
+import { useEffect, useRef, useState } from "react";
 
-/** The whole window takes files: kernels, RAM disks, xl.cfg. */
-export function DropZone({ onFiles }: { onFiles: (files: File[]) => void }) {
-  const [over, setOver] = useState(false);
+/** Where on the window files are dropped. */
+export type DropPlace = "new" | "attach";
+
+/** The whole window takes files, in labelled zones: for a new domain, or for the domain that is looked at. */
+export function DropZone({
+  attachTo,
+  onFiles,
+}: {
+  /** Name of the running domain that is looked at; null: there is none. */
+  attachTo: string | null;
+  onFiles: (files: File[], place: DropPlace) => void;
+}) {
+  const [over, setOver] = useState<DropPlace | null>(null);
+  const hear = useRef(onFiles);
+  hear.current = onFiles;
   useEffect(() => {
     // Children fire enter and leave too: the depth says when the pointer has really left.
     let depth = 0;
@@ -11,22 +23,22 @@ export function DropZone({ onFiles }: { onFiles: (files: File[]) => void }) {
     const enter = (event: DragEvent): void => {
       if (!hasFiles(event)) return;
       depth++;
-      setOver(true);
+      setOver(placeOf(event));
     };
     const leave = (): void => {
       depth = Math.max(0, depth - 1);
-      if (!depth) setOver(false);
+      if (!depth) setOver(null);
     };
     const drag = (event: DragEvent): void => {
       if (hasFiles(event)) event.preventDefault();
     };
     const drop = (event: DragEvent): void => {
       depth = 0;
-      setOver(false);
+      setOver(null);
       if (!hasFiles(event)) return;
       event.preventDefault();
       const files = [...(event.dataTransfer?.files ?? [])];
-      if (files.length) onFiles(files);
+      if (files.length) hear.current(files, placeOf(event));
     };
     window.addEventListener("dragenter", enter);
     window.addEventListener("dragleave", leave);
@@ -38,14 +50,28 @@ export function DropZone({ onFiles }: { onFiles: (files: File[]) => void }) {
       window.removeEventListener("dragover", drag);
       window.removeEventListener("drop", drop);
     };
-  }, [onFiles]);
+  }, []);
   if (!over) return null;
   return (
     <div className="drop-zone" role="status">
-      <div>
-        <FileDown size={36} />
-        <p>Drop a kernel, a RAM disk, both, or an xl.cfg</p>
+      <div data-drop="new" data-over={over === "new"}>
+        <FileDown size={36} aria-hidden />
+        <p>New domain</p>
+        <p className="drop-what">from a disk image, a CD, a kernel with or without its RAM disk, or an xl.cfg</p>
       </div>
+      {attachTo !== null && (
+        <div data-drop="attach" data-over={over === "attach"}>
+          <HardDrive size={36} aria-hidden />
+          <p>Attach to {attachTo}</p>
+          <p className="drop-what">a disk image as a disk, an ISO image as a CD</p>
+        </div>
+      )}
     </div>
   );
+}
+
+/** Outside of the zones files are for a new domain. */
+function placeOf({ target }: DragEvent): DropPlace {
+  const zone = target instanceof Element ? target.closest<HTMLElement>("[data-drop]") : null;
+  return zone?.dataset.drop === "attach" ? "attach" : "new";
 }

@@ -1,5 +1,7 @@
 import { useRef, type ReactNode } from "react";
+import type { TermId } from "../glossary/terms.ts";
 import type { Finding } from "./checks.ts";
+import { Term } from "../glossary/Term.tsx";
 
 export interface ControlProps {
   id: string;
@@ -14,11 +16,14 @@ export function idOf(label: string): string {
 /** A labelled control, and what is to be said about it beside it. */
 export function Field({
   label,
+  term,
   finding,
   hint,
   children,
 }: {
   label: string;
+  /** The word of Xen's that the label is. */
+  term?: TermId | undefined;
   finding?: Finding | undefined;
   hint?: string;
   children: (props: ControlProps) => ReactNode;
@@ -28,7 +33,7 @@ export function Field({
   const note = finding?.message ?? hint;
   return (
     <div className="field">
-      <label htmlFor={id}>{label}</label>
+      <label htmlFor={id}>{term ? <Term of={term}>{label}</Term> : label}</label>
       {children({ id, "aria-invalid": isError, "aria-describedby": note ? `${id}-note` : undefined })}
       {note && (
         <span

@@ -1,6 +1,8 @@
-import { useState } from "react";
+import { useState, type ReactNode } from "react";
 import type { ShutdownAction } from "../../core/api/schema.ts";
-import { DEFAULTS, type FieldName, type Fields } from "./fields.ts";
+import type { TermId } from "../glossary/terms.ts";
+import { DISK_BOOT } from "./devices.ts";
+import { DEFAULTS, OWN_SCREEN, type FieldName, type Fields } from "./fields.ts";
 import { Field, FilePick } from "./Field.tsx";
 import { FileFacts } from "./FileFacts.tsx";
 import type { Finding } from "./checks.ts";
@@ -13,6 +15,8 @@ const ENDINGS = [
   ["onReboot", "On reboot"],
   ["onCrash", "On crash"],
 ] as const;
+/** Fields whose labels are words of Xen's. */
+const TERM_OF: Partial<Record<FieldName, TermId>> = { vcpus: "vcpu", cpus: "affinity", weight: "weight", cap: "cap" };
 const MORE: FieldName[] = ["cpus", "weight", "cap", "onPoweroff", "onReboot", "onCrash"];
 
 /** What people mostly set, each in a field of its own. */
@@ -20,18 +24,21 @@ export function FieldsForm({
   fields,
   findingOf,
   kernel,
+  devices,
   set,
   onPick,
 }: {
   fields: Fields;
   findingOf: (field: FieldName) => Finding | undefined;
   kernel: TakenFile | undefined;
+  /** Its disks and networks. */
+  devices: ReactNode;
   set: (field: FieldName, value: string) => void;
   onPick: (file: File) => void;
 }) {
   const [more, setMore] = useState(false);
   const input = (label: string, field: FieldName, hint?: string, mono = false) => (
-    <Field label={label} finding={findingOf(field)} {...(hint !== undefined && { hint })}>
+    <Field label={label} term={TERM_OF[field]} finding={findingOf(field)} {...(hint !== undefined && { hint })}>
       {(props) => (
         <input
           {...props}
@@ -49,7 +56,7 @@ export function FieldsForm({
     <>
       <div className="field-pair field-wide-first">
         {input("Name", "name")}
-        <Field label="Type" finding={findingOf("type")}>
+        <Field label="Type" term="pv" finding={findingOf("type")}>
           {(props) => (
             <Choice
               {...props}
@@ -62,18 +69,50 @@ export function FieldsForm({
           )}
         </Field>
       </div>
-      <Field label="Kernel" finding={findingOf("kernel")} hint="An ELF image with Xen notes, or a Linux bzImage.">
-        {(props) => <FilePick {...props} name={fields.kernel} onPick={onPick} />}
+      <Field label="Boots" finding={findingOf("bootloader")}>
+        {(props) => (
+          <select {...props} value={fields.bootloader} onChange={({ target }) => set("bootloader", target.value)}>
+            <option value="">a kernel that is given here</option>
+            <option value={DISK_BOOT}>what is installed on its first disk</option>
+            {!["", DISK_BOOT].includes(fields.bootloader) && <option>{fields.bootloader}</option>}
+          </select>
+        )}
       </Field>
-      {kernel && <FileFacts file={kernel} />}
-      <Field label="RAM disk" finding={findingOf("ramdisk")} hint="Optional.">
-        {(props) => <FilePick {...props} name={fields.ramdisk} onPick={onPick} onClear={() => set("ramdisk", "")} />}
-      </Field>
-      {input("Command line", "cmdline", undefined, true)}
+      {fields.bootloader === "" ? (
+        <>
+          <Field label="Kernel" finding={findingOf("kernel")} hint="An ELF image with Xen notes, or a Linux bzImage.">
+            {(props) => <FilePick {...props} name={fields.kernel} onPick={onPick} />}
+          </Field>
+          {kernel && <FileFacts file={kernel} />}
+          <Field label="RAM disk" finding={findingOf("ramdisk")} hint="Optional.">
+            {(props) => (
+              <FilePick {...props} name={fields.ramdisk} onPick={onPick} onClear={() => set("ramdisk", "")} />
+            )}
+          </Field>
+        </>
+      ) : (
+        (fields.kernel || findingOf("kernel")) &&
+        input("Kernel on the disk", "kernel", "In place of its boot menu.", true)
+      )}
+      {input("Command line", "cmdline", fields.bootloader ? "Added to what the boot menu says." : undefined, true)}
       <div className="field-pair">
         {input("Memory, MiB", "memory")}
         {input("vCPUs", "vcpus")}
       </div>
+      {devices}
+      <Field
+        label="Screen"
+        finding={findingOf("screen")}
+        hint="A framebuffer with keyboard and pointer, on the Display tab and for VNC viewers of this computer."
+      >
+        {(props) => (
+          <select {...props} value={fields.screen} onChange={({ target }) => set("screen", target.value)}>
+            <option value="">none, a console only</option>
+            <option value="1">a framebuffer</option>
+            {fields.screen === OWN_SCREEN && <option value={OWN_SCREEN}>as vfb says</option>}
+          </select>
+        )}
+      </Field>
       <details
         className="more"
         open={more || MORE.some((field) => findingOf(field) !== undefined)}
@@ -87,7 +126,7 @@ export function FieldsForm({
         </div>
         <div className="field-triple">
           {ENDINGS.map(([field, label]) => (
-            <Field key={field} label={label} finding={findingOf(field)}>
+            <Field key={field} label={label} term="on-end" finding={findingOf(field)}>
               {(props) => (
                 <Choice {...props} value={fields[field]} all={ACTIONS} onChoose={(value) => set(field, value)} />
               )}

@@ -3,10 +3,14 @@ import { ApiError } from "../../core/api/client.ts";
 import { readConfig } from "../../core/api/config-text.ts";
 import type { TakenImage } from "../../core/api/schema.ts";
 import { isCancel, request, sentence } from "../state/session.ts";
-import { show, toast, useApp } from "../state/store.ts";
+import { show, useApp } from "../state/store.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import type { Finding } from "./checks.ts";
 import { Choice } from "./Choice.tsx";
+import { DISK_BOOT, diskOf, disksOf, vifsOf, withDisk, withVif } from "./devices.ts";
+import type { TakenDisk } from "./disk-images.ts";
+import { DisksForm } from "./DisksForm.tsx";
+import { VifsForm } from "./VifsForm.tsx";
 import { ConfigEditor } from "./ConfigEditor.tsx";
 import { idOf } from "./Field.tsx";
 import { FieldsForm } from "./FieldsForm.tsx";
@@ -14,6 +18,7 @@ import { fieldsOf, NEW_CONFIG, withField, type FieldName } from "./fields.ts";
 import { plainName, takeFiles, unlessAborted, type Progress, type TakenFile } from "./intake.ts";
 import { Sources } from "./Sources.tsx";
 import { useChecked } from "./useChecked.ts";
+import { say } from "../state/messages.ts";
 
 const LINUX_CONSOLE = "console=hvc0";
 
@@ -22,7 +27,7 @@ function nameFrom(file: string, taken: Set<string>): string {
   const base =
     file
       .replace(/^vmlinuz-?/, "linux-")
-      .replace(/\.(elf|bin|gz|img|cfg)$/i, "")
+      .replace(/\.(elf|bin|gz|img|cfg|raw|qcow2|iso)$/i, "")
       .replace(/[^\w.+-]/g, "-")
       .slice(0, 40)
       .replace(/^-+|-+$/g, "") || "guest";
@@ -48,10 +53,13 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
   const abort = useRef(new AbortController());
   const kept = useRef<TakenFile[]>([]);
   const names = new Set(domains.map(({ name }) => name));
-  const { fields, findings: all, prevents, tell } = useChecked(text, given);
+  const { parsed, fields, findings: all, prevents, tell } = useChecked(text, given);
+  const disks = disksOf(parsed);
+  const vifs = vifsOf(parsed);
 
   // What is missing is no error before anybody came to it.
-  const isUntouched = ({ field }: Finding): boolean => field !== null && !touched.has(field) && fields[field] === "";
+  const isUntouched = ({ field }: Finding): boolean =>
+    field !== null && field !== "disk" && field !== "vif" && !touched.has(field) && fields[field] === "";
   const findings = all.filter((each) => !isUntouched(each));
   const edit = (change: (before: string) => string): void => {
     setFailure(null);
@@ -83,6 +91,35 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
     });
   };
 
+  /** Adds disks, or puts the first of them in the place of the one that stands there. */
+  const useDisks = (taken: TakenDisk[], at: number | null = null): void =>
+    edit((before) => {
+      let after = before;
+      taken.forEach((image, i) => {
+        const rows = disksOf(readConfig(after));
+        const there = i === 0 && at !== null ? rows[at]?.value : null;
+        const { path: target, format } = image;
+        if (there) after = withDisk(after, at!, { ...there, target, format });
+        else
+          after = withDisk(
+            after,
+            rows.length,
+            diskOf(
+              image,
+              rows.flatMap(({ value }) => value?.vdev ?? []),
+            ),
+          );
+        const config = readConfig(after);
+        const now = fieldsOf(config);
+        if (!now.name) after = withField(after, "name", nameFrom(image.name, names));
+        // What is installed on it is what boots, and it wants a network as any computer has one.
+        if (rows.length > 0 || now.kernel || now.bootloader) return;
+        after = withField(after, "bootloader", DISK_BOOT);
+        if (vifsOf(config).length === 0) after = withVif(after, 0, new Map([["bridge", "xenbr0"]]));
+      });
+      return after;
+    });
+
   /** What comes from somewhere, as a task: its failure is told, and it can be ended here and among the tasks. */
   const intake = async (
     what: string,
@@ -103,7 +140,7 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
       setReading(null);
     }
   };
-  const take = (chosen: File[]): Promise<void> =>
+  const take = (chosen: File[], forDisk: number | null = null): Promise<void> =>
     intake(chosen.map(({ name }) => plainName(name)).join(", "), async (progress, signal) => {
       const result = await takeFiles(chosen, progress, signal);
       setRefused(result.refused);
@@ -112,6 +149,7 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
         edit(() => config);
       }
       use(result.files);
+      useDisks(result.disks, forDisk);
     });
   const takeImages = async (images: TakenImage[], progress: Progress, signal: AbortSignal): Promise<void> => {
     const taken: TakenFile[] = [];
@@ -168,7 +206,7 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
         ...config,
         files: Object.fromEntries(given.map(({ name, id }) => [name, id])),
       });
-      for (const { message } of warnings) toast("warning", message);
+      for (const { message } of warnings) say("warning", message);
       release();
       onClose();
       show({ page: "domain", domid, tab: "console" });
@@ -244,6 +282,22 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
               fields={fields}
               findingOf={(field) => findings.find((each) => each.field === field)}
               kernel={given.findLast(({ name }) => name === fields.kernel)}
+              devices={
+                <>
+                  <DisksForm
+                    rows={disks}
+                    finding={findings.find(({ field }) => field === "disk")}
+                    busy={busy}
+                    set={(index, disk) => edit((before) => withDisk(before, index, disk))}
+                    onPick={(file, index) => void take([file], index)}
+                  />
+                  <VifsForm
+                    rows={vifs}
+                    finding={findings.find(({ field }) => field === "vif")}
+                    set={(index, vif) => edit((before) => withVif(before, index, vif))}
+                  />
+                </>
+              }
               set={set}
               onPick={(file) => void take([file])}
             />
@@ -251,7 +305,10 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
           <ConfigEditor
             text={text}
             findings={findings}
-            missing={(["name", "kernel"] as const).filter((each) => !fields[each])}
+            missing={[
+              ...(fields.name ? [] : ["name"]),
+              ...(fields.kernel || fields.bootloader ? [] : ["kernel, or a disk to boot from"]),
+            ]}
             fileName={fields.name}
             onChange={(next) => edit(() => next)}
           />
@@ -260,7 +317,11 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
           <button type="button" onClick={cancel}>
             Cancel
           </button>
-          <button type="submit" className="primary" disabled={busy || !fields.kernel || !fields.name}>
+          <button
+            type="submit"
+            className="primary"
+            disabled={busy || !(fields.kernel || fields.bootloader) || !fields.name}
+          >
             {creating ? "Creating…" : "Create"}
           </button>
         </footer>

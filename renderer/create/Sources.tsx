@@ -43,7 +43,7 @@ export function Sources({
         }}
       />
       <button type="button" disabled={busy} onClick={() => input.current?.click()}>
-        <FolderOpen size={14} aria-hidden /> Kernel, RAM disk, xl.cfg…
+        <FolderOpen size={14} aria-hidden /> Disk, kernel, RAM disk, xl.cfg…
       </button>
       <button type="button" disabled={busy} onClick={onBundled}>
         <Rocket size={14} aria-hidden /> The bundled guest

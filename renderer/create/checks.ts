@@ -1,12 +1,13 @@
 /** What a config asks for against what the host has: said while it is typed. The toolstack has the last word when it is created. */
 import type { ConfigText } from "../../core/api/config-text.ts";
 import type { ImageDescription } from "../../core/api/schema.ts";
+import { disksOf } from "./devices.ts";
 import type { FieldName, Fields } from "./fields.ts";
 
 export interface Finding {
   severity: "error" | "warning";
   message: string;
-  field: FieldName | null;
+  field: FieldName | "disk" | "vif" | null;
   /** Of the text, from 1; 0: none. */
   line: number;
 }
@@ -27,17 +28,24 @@ export interface GivenFile {
 const MOST_VCPUS = 32;
 
 export function checkAgainstHost(
-  { lines }: ConfigText,
+  config: ConfigText,
   fields: Fields,
   { names, pcpus, freeMiB }: HostFacts,
   given: readonly GivenFile[],
 ): Finding[] {
+  const { lines } = config;
   const found: Finding[] = [];
-  const say = (severity: Finding["severity"], field: FieldName, key: string, message: string): void =>
-    void found.push({ severity, field, message, line: lines.get(key) ?? 0 });
+  const say = (
+    severity: Finding["severity"],
+    field: NonNullable<Finding["field"]>,
+    key: string,
+    message: string,
+  ): void => void found.push({ severity, field, message, line: lines.get(key) ?? 0 });
   const file = (name: string): GivenFile | undefined => given.findLast((each) => each.name === name);
-  const kernel = file(fields.kernel);
-  const ramdisk = file(fields.ramdisk);
+  // With a boot loader they are files on the disk.
+  const isOnDisk = fields.bootloader !== "";
+  const kernel = isOnDisk ? undefined : file(fields.kernel);
+  const ramdisk = isOnDisk ? undefined : file(fields.ramdisk);
   const memory = whole(fields.memory || "32");
   const vcpus = whole(fields.vcpus || "1");
   const highest = `pCPU ${pcpus === 1 ? "0 alone" : `0 to ${pcpus - 1}`}`;
@@ -50,7 +58,7 @@ export function checkAgainstHost(
       `A domain named ${fields.name} is there already; allowed: a name no other domain has.`,
     );
 
-  if (fields.kernel && !kernel)
+  if (fields.kernel && !kernel && !isOnDisk)
     say(
       "error",
       "kernel",
@@ -59,7 +67,7 @@ export function checkAgainstHost(
     );
   else if (kernel && !kernel.description.bootable)
     say("error", "kernel", "kernel", `${kernel.name}: ${kernel.description.reason ?? kernel.description.summary}`);
-  if (fields.ramdisk && !ramdisk)
+  if (fields.ramdisk && !ramdisk && !isOnDisk)
     say(
       "error",
       "ramdisk",
@@ -68,6 +76,10 @@ export function checkAgainstHost(
     );
   else if (ramdisk && !ramdisk.description.ramdisk)
     say("error", "ramdisk", "ramdisk", `${ramdisk.name} is no RAM disk: ${ramdisk.description.summary}.`);
+
+  for (const { value } of disksOf(config))
+    if (value?.target && !/^([\\/]|[a-z]:[\\/])/i.test(value.target))
+      say("error", "disk", "disk", `${value.target} is no whole path: choose that file, or drop it on the window.`);
 
   const files = Math.ceil(((kernel?.size ?? 0) + (ramdisk?.size ?? 0)) / 2 ** 20);
   if (memory !== null && freeMiB !== null && memory > freeMiB)

@@ -4,11 +4,13 @@ import { readConfig, withValue, type ConfigText } from "../../core/api/config-te
 export type FieldName =
   | "name"
   | "type"
+  | "bootloader"
   | "kernel"
   | "ramdisk"
   | "cmdline"
   | "memory"
   | "vcpus"
+  | "screen"
   | "cpus"
   | "weight"
   | "cap"
@@ -21,11 +23,13 @@ export type Fields = Record<FieldName, string>;
 const KEYS: Record<FieldName, string> = {
   name: "name",
   type: "type",
+  bootloader: "bootloader",
   kernel: "kernel",
   ramdisk: "ramdisk",
   cmdline: "cmdline",
   memory: "memory",
   vcpus: "vcpus",
+  screen: "vnc",
   cpus: "cpus",
   weight: "cpu_weight",
   cap: "cap",
@@ -37,11 +41,13 @@ const KEYS: Record<FieldName, string> = {
 export const DEFAULTS: Fields = {
   name: "",
   type: "pv",
+  bootloader: "",
   kernel: "",
   ramdisk: "",
   cmdline: "",
   memory: "32",
   vcpus: "1",
+  screen: "",
   cpus: "all",
   weight: "256",
   cap: "0",
@@ -61,6 +67,7 @@ export const FIELD_OF_KEY: Readonly<Record<string, FieldName>> = {
   root: "cmdline",
   maxmem: "memory",
   maxvcpus: "vcpus",
+  vfb: "screen",
 };
 
 export const NEW_CONFIG = `# What a new domain is made of: xl.cfg(5).
@@ -82,13 +89,28 @@ export function fieldsOf({ values }: ConfigText): Fields {
     type: values.get("type") ?? (values.get("builder") === "hvm" ? "hvm" : DEFAULTS.type),
     cmdline: values.get("cmdline") ?? parts.filter((part) => part !== undefined).join(" "),
     vcpus: values.get("vcpus") ?? values.get("maxvcpus") ?? "",
+    screen: hasFramebuffer(values) ? OWN_SCREEN : (values.get("vnc") ?? "") === "1" ? "1" : "",
   };
+}
+
+/** The field's value where a list of framebuffers says more than it can. */
+export const OWN_SCREEN = "vfb";
+
+function hasFramebuffer(values: ConfigText["values"]): boolean {
+  return /[^\s[\]]/.test(values.get("vfb") ?? "");
 }
 
 /** The text with that in the field. */
 export function withField(text: string, field: FieldName, value: string): string {
   const { values } = readConfig(text);
   const key = KEYS[field];
+  if (field === "screen" && value !== OWN_SCREEN) return withValue(withValue(text, "vfb", null), key, value || null);
+  if (field === "screen") return text;
+  // What the boot loader finds on the disk takes the place of a kernel that nobody has chosen.
+  if (field === "bootloader" && value !== "" && !values.get("kernel"))
+    return withValue(withValue(text, "kernel", null), key, value);
+  if (field === "bootloader" && value === "" && !values.has("kernel"))
+    return withValue(withValue(text, key, null), "kernel", "");
   if (field === "cmdline" && !values.has("cmdline")) {
     // `extra` alone is the command line; with `root` both are in the field, and become one.
     if (values.has("extra") && !values.has("root")) return withValue(text, "extra", value);

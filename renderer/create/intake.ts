@@ -1,5 +1,6 @@
 /** Files on their way to the host: sent in chunks, looked at by the host, told apart. */
 import { MOST_FILE_BYTES, MOST_SNIFF_BYTES, type ImageDescription } from "../../core/api/schema.ts";
+import { diskIn, takeDisk, type TakenDisk } from "./disk-images.ts";
 import { isCancel, request, sentence } from "../state/session.ts";
 
 const CHUNK = 512 * 1024;
@@ -15,6 +16,7 @@ export interface TakenFile {
 
 export interface Taken {
   files: TakenFile[];
+  disks: TakenDisk[];
   /** Text of an xl.cfg that was among them. */
   config: { name: string; text: string } | null;
   /** A sentence for each file that is of no use. */
@@ -77,7 +79,7 @@ async function sendFile(file: File, progress: (sent: number | null) => void, sig
 
 /** Takes dropped or chosen files in. What is wrong with one is said of it, and the others are taken. */
 export async function takeFiles(files: File[], progress: Progress, signal: AbortSignal): Promise<Taken> {
-  const taken: Taken = { files: [], config: null, refused: [] };
+  const taken: Taken = { files: [], disks: [], config: null, refused: [] };
   const total = Math.max(
     1,
     files.reduce((sum, { size }) => sum + size, 0),
@@ -101,6 +103,11 @@ export async function takeFiles(files: File[], progress: Progress, signal: Abort
     const tell = (sent: number | null): void => progress(sent === null ? null : (before + sent) / total, name);
     let sent: TakenFile;
     try {
+      const disk = await diskIn(file, name);
+      if (disk) {
+        taken.disks.push(await takeDisk(file, name, disk, (done) => tell(done * file.size), signal));
+        return;
+      }
       sent = await sendFile(file, tell, signal);
     } catch (error) {
       if (signal.aborted || isCancel(error)) throw error;

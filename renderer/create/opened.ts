@@ -1,6 +1,7 @@
 /** Files that the desktop opens with the application wait here until the host can look at them. */
 import { useEffect, useState } from "react";
-import { toast, useApp } from "../state/store.ts";
+import { useApp } from "../state/store.ts";
+import { say } from "../state/messages.ts";
 
 /** Calls `onFiles` with what was opened together, as if it had been dropped, once the host runs. */
 export function useOpenedFiles(onFiles: (files: File[]) => void): void {
@@ -8,7 +9,7 @@ export function useOpenedFiles(onFiles: (files: File[]) => void): void {
   const [waiting, setWaiting] = useState<File[]>([]);
   useEffect(() => {
     window.xenariumDesktop?.onOpened((opened) => {
-      for (const file of opened) if ("reason" in file) toast("error", file.reason);
+      for (const file of opened) if ("reason" in file) say("error", file.reason);
       const files = opened.flatMap((file) => ("bytes" in file ? [new File([file.bytes], file.name)] : []));
       setWaiting((before) => [...before, ...files]);
     });

@@ -1,17 +1,20 @@
 import { Controls, ReactFlow, ReactFlowProvider, useReactFlow, type Edge } from "@xyflow/react";
 import "@xyflow/react/dist/base.css";
 import "../styles/devices.css";
-import { useEffect, useMemo, useState } from "react";
+import { useEffect, useMemo, useState, type MouseEvent } from "react";
 import type { DomainWiring } from "../../core/api/schema.ts";
 import { onWiring, request, sentence } from "../state/session.ts";
 import { useHostRuns, useLive } from "../state/live.ts";
-import { toast } from "../state/store.ts";
 import { edgesOf, Kept, nodesOf, partOf, type BoxNode, type PartNode } from "./diagram.ts";
+import { openMenu } from "../ui/ContextMenu.tsx";
+import { deviceMenu } from "./menu.ts";
 import { HandshakeCard } from "./HandshakeCard.tsx";
+import { DeviceList } from "./DeviceList.tsx";
 import { BoxView, PartView } from "./nodes.tsx";
 import { PartFacts } from "./PartFacts.tsx";
 import { GrantTable, PortTable } from "./tables.tsx";
 import { WiringSamples, type DeviceSample } from "./samples.ts";
+import { say } from "../state/messages.ts";
 
 const EVERY_MS = 500;
 const MOST_HEIGHT = 640;
@@ -37,7 +40,7 @@ export function DevicesTab({ domid }: { domid: number }) {
     // Both at once: what ends it, below, is asked for later than either.
     request("wiringEvery", { domid, milliseconds: EVERY_MS }).catch(() => {});
     request("wiring", { domid }).then(take, (error: unknown) => {
-      if (current) toast("error", sentence(error));
+      if (current) say("error", sentence(error));
     });
     return () => {
       current = false;
@@ -50,6 +53,7 @@ export function DevicesTab({ domid }: { domid: number }) {
   if (!shown) return <p className="page-empty">Reading rings and ports…</p>;
   return (
     <div className="devices">
+      <DeviceList domid={domid} devices={shown.devices} select={select} />
       {shown.devices.length > 0 ? (
         <ReactFlowProvider>
           <Diagram devices={shown.devices} selected={selected} select={select} />
@@ -112,6 +116,10 @@ function Diagram({
           for (const change of changes) if (change.type === "select" && change.selected) select(change.id);
         }}
         onPaneClick={() => select(null)}
+        onNodeContextMenu={(event, { id }) => {
+          const device = devices.find(({ key }) => key === partOf(id)?.key);
+          if (device) openMenu(event as MouseEvent<HTMLElement>, device.wiring.title, deviceMenu(device.wiring));
+        }}
         nodesDraggable={false}
         nodesConnectable={false}
         edgesFocusable={false}

@@ -95,8 +95,8 @@ function RingFacts({ sample: { wiring, flow } }: { sample: RingSample }) {
     <>
       <h2 className="mono">struct {wiring.structure}</h2>
       <dl className="facts">
-        <dt>{wiring.grants.length === 1 ? "Frame" : "Frames"}</dt>
-        <dd>mfn {wiring.grants.map(({ mfn }) => mfn).join(", ")}</dd>
+        <dt>{wiring.frames.length === 1 ? "Frame" : "Frames"}</dt>
+        <dd>mfn {wiring.frames.join(", ")}</dd>
         {wiring.error !== null && (
           <>
             <dt>Error</dt>
@@ -173,6 +173,13 @@ function ChannelFacts({
 }
 
 function GrantsFacts({ wiring, ring }: { wiring: DeviceWiring; ring: RingWiring }) {
+  if (ring.grants.length === 0)
+    return (
+      <p className="muted">
+        The page is not granted: the frontend names its frame, and {wiring.backendName} may map any frame of a guest’s.
+        This protocol is older than grants.
+      </p>
+    );
   return ring.grants.map(({ ref, grant, handle }) => (
     <Fragment key={ref}>
       <h2>Grant {ref}</h2>

@@ -172,7 +172,7 @@ function ringParts(
   { wiring, toBackend, toFrontend }: RingSample,
   ring: number,
 ): PartData[] {
-  const { frontendPort, backendPort, grants, unit, error, name } = wiring;
+  const { frontendPort, backendPort, frames, grants, unit, error, name } = wiring;
   const bars = wiring.directions.map((direction): Bar => {
     const used = usedOf(direction);
     return {
@@ -199,8 +199,18 @@ function ringParts(
     ),
     partData(
       "grant",
-      grants.length === 1 ? `Grant ${grant!.ref}` : `Grants ${grants.map(({ ref }) => ref).join(", ")}`,
-      [grant?.grant ? `mfn ${grant.grant.mfn}, ${grantUse(grant.grant)}` : "revoked"],
+      !grant
+        ? "No grant"
+        : grants.length === 1
+          ? `Grant ${grant.ref}`
+          : `Grants ${grants.map(({ ref }) => ref).join(", ")}`,
+      [
+        !grant
+          ? `mfn ${frames.join(", ")}, by its number`
+          : grant.grant
+            ? `mfn ${grant.grant.mfn}, ${grantUse(grant.grant)}`
+            : "revoked",
+      ],
       { ring, wrong: grants.some((each) => each.grant === null) },
     ),
   ];

@@ -1,5 +1,5 @@
 /** Two reports of a wiring make figures: what went through between them, per second. */
-import type { DeviceWiring, DomainWiring, RingDirection, RingWiring } from "../../core/api/schema.ts";
+import type { DeviceTraffic, DeviceWiring, DomainWiring, RingDirection, RingWiring } from "../../core/api/schema.ts";
 import { Series } from "../../core/api/history/live.ts";
 import { keyOf } from "./handshake.ts";
 
@@ -16,6 +16,16 @@ export interface DeviceSample {
   key: string;
   wiring: DeviceWiring;
   rings: RingSample[];
+  /** Events a second that the backend took, of all its rings. */
+  kicks: number;
+  /** What went through it since the report before; null where nobody counts it, NaN in it where there was no report before. */
+  traffic: {
+    /** Bytes a second. */
+    inRate: number;
+    outRate: number;
+    /** Microseconds, the mean of the requests that ended; NaN where none did, or none is timed. */
+    latency: number;
+  } | null;
 }
 
 export interface DeviceHistory {
@@ -41,7 +51,9 @@ export class WiringSamples {
     const samples = report.devices.map((wiring): DeviceSample => {
       const key = keyOf(wiring);
       const was = before?.devices.find((each) => keyOf(each) === key);
-      return { key, wiring, rings: wiring.rings.map((ring, i) => sampleOf(ring, was?.rings[i], seconds)) };
+      const rings = wiring.rings.map((ring, i) => sampleOf(ring, was?.rings[i], seconds));
+      const kicks = rings.reduce((sum, { toBackend }) => sum + toBackend, rings.length ? 0 : NaN);
+      return { key, wiring, rings, kicks, traffic: trafficOf(wiring.traffic, was?.traffic ?? null, seconds) };
     });
     this.#keep(samples);
     return samples;
@@ -60,6 +72,18 @@ export class WiringSamples {
       });
     for (const name of [...this.histories.keys()]) if (!kept.has(name)) this.histories.delete(name);
   }
+}
+
+function trafficOf(now: DeviceTraffic | null, was: DeviceTraffic | null, seconds: number): DeviceSample["traffic"] {
+  if (!now) return null;
+  if (!was) return { inRate: NaN, outRate: NaN, latency: NaN };
+  const ended = (now.timed?.count ?? NaN) - (was.timed?.count ?? NaN);
+  const took = (now.timed?.nanoseconds ?? NaN) - (was.timed?.nanoseconds ?? NaN);
+  return {
+    inRate: Math.max(0, now.inBytes - was.inBytes) / seconds,
+    outRate: Math.max(0, now.outBytes - was.outBytes) / seconds,
+    latency: ended > 0 ? took / ended / 1000 : NaN,
+  };
 }
 
 export function historyKey(key: string, ring: number): string {

@@ -1,4 +1,6 @@
+import { Fragment } from "react";
 import type { DomainInfo } from "../../core/api/schema.ts";
+import { Term } from "../glossary/Term.tsx";
 
 /** What a domain that is there is, beside what the glance says. */
 export function StateFacts({ domain }: { domain: DomainInfo }) {
@@ -6,19 +8,29 @@ export function StateFacts({ domain }: { domain: DomainInfo }) {
     <section className="card">
       <h2>State</h2>
       <dl className="facts">
-        <dt>Domain</dt>
+        <dt>
+          <Term of="domid">Domain</Term>
+        </dt>
         <dd>
-          {domain.domid}, {domain.type === "pv" ? "PV, 64-bit" : domain.type}
+          {domain.domid}, {domain.type === "pv" ? <Term of="pv">PV, 64-bit</Term> : domain.type}
         </dd>
-        <dt>xl list</dt>
+        <dt>
+          <Term of="xl-list">xl list</Term>
+        </dt>
         <dd className="mono">{domain.stateString}</dd>
-        <dt>CPU time</dt>
+        <dt>
+          <Term of="cpu-time">CPU time</Term>
+        </dt>
         <dd>{domain.cpuTimeSeconds.toFixed(1)} s</dd>
-        <dt>vCPUs</dt>
+        <dt>
+          <Term of="vcpu">vCPUs</Term>
+        </dt>
         <dd>
           {domain.onlineVcpus} of {domain.vcpus} online
         </dd>
-        <dt>UUID</dt>
+        <dt>
+          <Term of="uuid">UUID</Term>
+        </dt>
         <dd className="mono">{domain.uuid}</dd>
       </dl>
     </section>
@@ -31,18 +43,26 @@ export function EndFacts({ domid, last }: { domid: number; last: DomainInfo | nu
     <section className="card">
       <h2>State</h2>
       <dl className="facts">
-        <dt>Domain</dt>
+        <dt>
+          <Term of="domid">Domain</Term>
+        </dt>
         <dd>
           {domid}
           {last && `, ${last.type === "pv" ? "PV, 64-bit" : last.type}`}
         </dd>
         {last && (
           <>
-            <dt>CPU time</dt>
+            <dt>
+              <Term of="cpu-time">CPU time</Term>
+            </dt>
             <dd>{last.cpuTimeSeconds.toFixed(1)} s, when last measured</dd>
-            <dt>vCPUs</dt>
+            <dt>
+              <Term of="vcpu">vCPUs</Term>
+            </dt>
             <dd>{last.vcpus}</dd>
-            <dt>UUID</dt>
+            <dt>
+              <Term of="uuid">UUID</Term>
+            </dt>
             <dd className="mono">{last.uuid}</dd>
           </>
         )}
@@ -59,7 +79,9 @@ export function Config({ config }: { config: NonNullable<DomainInfo["config"]> }
       <p className="muted config-note">To change these, create the domain anew.</p>
       <dl className="facts">
         <dt>Kernel</dt>
-        <dd className="mono">{config.kernel}</dd>
+        <dd className={config.kernel ? "mono" : undefined}>
+          {config.kernel || "found on its first disk at each boot"}
+        </dd>
         {config.ramdisk && (
           <>
             <dt>RAM disk</dt>
@@ -72,19 +94,37 @@ export function Config({ config }: { config: NonNullable<DomainInfo["config"]> }
             <dd className="mono">{config.cmdline}</dd>
           </>
         )}
-        <dt>Memory</dt>
+        {config.devices.flatMap(({ kind, id, back }) =>
+          kind === "vbd"
+            ? [
+                <Fragment key={id}>
+                  <dt>Disk {back.dev}</dt>
+                  <dd className="mono">{back.params || "an empty drive"}</dd>
+                </Fragment>,
+              ]
+            : [],
+        )}
+        <dt>
+          <Term of="maxmem">Memory</Term>
+        </dt>
         <dd>
           {config.memoryMiB} MiB at first, at most {config.maxmemMiB}
         </dd>
-        <dt>vCPUs</dt>
+        <dt>
+          <Term of="vcpu">vCPUs</Term>
+        </dt>
         <dd>
           {config.vcpus} at first, at most {config.maxvcpus}
         </dd>
-        <dt>Weight, cap</dt>
+        <dt>
+          <Term of="weight">Weight, cap</Term>
+        </dt>
         <dd>
           {config.cpuWeight} at first, {config.cap === 0 ? "no cap" : `${config.cap} %`}
         </dd>
-        <dt>When it ends</dt>
+        <dt>
+          <Term of="on-end">When it ends</Term>
+        </dt>
         <dd>
           poweroff: {config.onPoweroff}, reboot: {config.onReboot}, crash: {config.onCrash}
         </dd>

@@ -1,6 +1,7 @@
 import type { DomainInfo } from "../../core/api/schema.ts";
 import type { DomainHistory } from "../../core/api/history/live.ts";
 import type { LongHistory, LongRange } from "../state/long-history.ts";
+import type { TermId } from "../glossary/terms.ts";
 import { history } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 import { Graph, MOST_LINES, type GraphLine, type LineStyle } from "../ui/Graph.tsx";
@@ -20,22 +21,38 @@ export function LiveGraphs({ domid, uuid, name }: Pick<DomainInfo, "domid" | "uu
   const markers = useMarkers(uuid);
   const figures = history.domains.get(domid);
   if (figures?.uuid !== uuid) return <p className="page-empty">Measuring…</p>;
-  type Kind = { title: string; unit: string; max?: number; lines: GraphLine[] };
+  type Kind = { title: string; term?: TermId; unit: string; max?: number; lines: GraphLine[] };
   const large: Kind[] = [
     vcpuGraph(figures),
     {
       title: "Memory",
+      term: "balloon",
       unit: "MiB",
       max: MEMORY_ROOM * Math.max(...memoryLines(figures).map(({ series }) => largest(series.values))),
       lines: memoryLines(figures),
     },
+    ...TRAFFIC.map(({ title, unit, lines }) => ({
+      title,
+      unit,
+      lines: lines.map(([label, metric], i) => ({ label, series: figures[metric], color: i })),
+    })).filter(({ lines }) => lines.some(({ series }) => series.values.some((value) => value > 0))),
   ];
   const others: Kind[] = [
-    { title: "Exits", unit: "/s", lines: exitLines(figures) },
-    { title: "Hypercalls", unit: "/s", lines: [{ label: "Hypercalls", series: figures.hypercalls }] },
-    { title: "Events received", unit: "/s", lines: [{ label: "Events", series: figures.events }] },
-    { title: "Page faults", unit: "/s", lines: [{ label: "Faults", series: figures.pageFaults }] },
-    { title: "Instructions", unit: "M/s", lines: [{ label: "Instructions", series: figures.mips }] },
+    { title: "Exits", term: "exit", unit: "/s", lines: exitLines(figures) },
+    {
+      title: "Hypercalls",
+      term: "hypercall",
+      unit: "/s",
+      lines: [{ label: "Hypercalls", series: figures.hypercalls }],
+    },
+    {
+      title: "Events received",
+      term: "events-received",
+      unit: "/s",
+      lines: [{ label: "Events", series: figures.events }],
+    },
+    { title: "Page faults", term: "page-fault", unit: "/s", lines: [{ label: "Faults", series: figures.pageFaults }] },
+    { title: "Instructions", term: "mips", unit: "M/s", lines: [{ label: "Instructions", series: figures.mips }] },
   ];
   return (
     <>
@@ -60,6 +77,26 @@ export function LiveGraphs({ domid, uuid, name }: Pick<DomainInfo, "domid" | "uu
   );
 }
 
+/** What goes through disks and networks, shown where anything did. Directions are the guest's. */
+const TRAFFIC = [
+  {
+    title: "Disks",
+    unit: "B/s",
+    lines: [
+      ["read", "diskRead"],
+      ["written", "diskWritten"],
+    ],
+  },
+  {
+    title: "Network",
+    unit: "B/s",
+    lines: [
+      ["received", "netReceived"],
+      ["sent", "netSent"],
+    ],
+  },
+] as const;
+
 function largest(values: Iterable<number | null>): number {
   let found = 1;
   for (const value of values) if (value !== null && value > found) found = value;
@@ -67,7 +104,13 @@ function largest(values: Iterable<number | null>): number {
 }
 
 /** A line for each vCPU while lines can be told apart; of more, all together: each has its own graph below. */
-function vcpuGraph({ cpu, vcpus }: DomainHistory): { title: string; unit: string; max: number; lines: GraphLine[] } {
+function vcpuGraph({ cpu, vcpus }: DomainHistory): {
+  title: string;
+  term?: TermId;
+  unit: string;
+  max: number;
+  lines: GraphLine[];
+} {
   if (vcpus.length > MOST_LINES)
     return {
       title: `CPU, all ${vcpus.length} vCPUs`,
@@ -76,7 +119,7 @@ function vcpuGraph({ cpu, vcpus }: DomainHistory): { title: string; unit: string
       lines: [{ label: "CPU", series: cpu }],
     };
   const lines = vcpus.map((series, i) => ({ label: `vCPU ${i}`, series }));
-  return { title: "vCPUs", unit: "%", max: 100, lines };
+  return { title: "vCPUs", term: "vcpu", unit: "%", max: 100, lines };
 }
 
 function memoryLines({ memory, memoryTarget, memoryMax }: DomainHistory): GraphLine[] {
@@ -113,6 +156,7 @@ function longKinds(kept: LongHistory): LongGraphKind[] {
   const memoryTop = Math.max(...["memory", "memoryTarget", "memoryMax"].map((metric) => largest(mean(metric))));
   const perVcpu: LongGraphKind = {
     title: "vCPUs",
+    term: "vcpu",
     large: true,
     unit: "%",
     max: 100,
@@ -127,18 +171,32 @@ function longKinds(kept: LongHistory): LongGraphKind[] {
   const each = vcpus > 1 && vcpus <= MOST_LINES;
   return [
     ...(each ? [perVcpu, together] : [{ ...together, large: true as const }]),
-    { title: "Memory", unit: "MiB", large: true, max: MEMORY_ROOM * memoryTop, lines: longMemoryLines },
+    {
+      title: "Memory",
+      term: "balloon",
+      unit: "MiB",
+      large: true,
+      max: MEMORY_ROOM * memoryTop,
+      lines: longMemoryLines,
+    },
+    ...TRAFFIC.map(({ title, unit, lines }) => ({
+      title,
+      unit,
+      large: true as const,
+      lines: (all: LongHistory) => lines.flatMap(([label, metric], color) => metricLine(metric, { label, color })(all)),
+    })).filter(({ lines }) => lines(kept).some(({ series }) => series.mean.some((value) => (value ?? 0) > 0))),
     {
       title: "Waiting for a pCPU, all vCPUs",
+      term: "runstate-runnable",
       unit: "%",
       max: 100,
       lines: perVcpuLine("runnable", { label: "waiting" }),
     },
-    { title: "Exits", unit: "/s", lines: longExitLines },
-    { title: "Hypercalls", unit: "/s", lines: metricLine("hypercalls", { label: "Hypercalls" }) },
-    { title: "Events received", unit: "/s", lines: metricLine("events", { label: "Events" }) },
-    { title: "Page faults", unit: "/s", lines: metricLine("pageFaults", { label: "Faults" }) },
-    { title: "Instructions", unit: "M/s", lines: metricLine("mips", { label: "Instructions" }) },
+    { title: "Exits", term: "exit", unit: "/s", lines: longExitLines },
+    { title: "Hypercalls", term: "hypercall", unit: "/s", lines: metricLine("hypercalls", { label: "Hypercalls" }) },
+    { title: "Events received", term: "events-received", unit: "/s", lines: metricLine("events", { label: "Events" }) },
+    { title: "Page faults", term: "page-fault", unit: "/s", lines: metricLine("pageFaults", { label: "Faults" }) },
+    { title: "Instructions", term: "mips", unit: "M/s", lines: metricLine("mips", { label: "Instructions" }) },
   ];
 }
 

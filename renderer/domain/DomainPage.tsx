@@ -3,11 +3,12 @@ import { Suspense } from "react";
 import { useShallow } from "zustand/react/shallow";
 import { ConsoleTab } from "../console/ConsoleTab.tsx";
 import { DevicesTab, EndedDevices } from "../devices/lazy.ts";
+import { DisplayTab } from "../display/lazy.ts";
 import { useCrashReport } from "../inspect/crash-report.ts";
 import { CrashCard, InspectTab } from "../inspect/lazy.ts";
 import { organize } from "../organize/groups.ts";
 import { Tags } from "../organize/Tags.tsx";
-import { DOMAIN_TABS, endedDomains, show, useApp, type DomainTab } from "../state/store.ts";
+import { DOM0_TABS, DOMAIN_TABS, endedDomains, show, useApp, type DomainTab } from "../state/store.ts";
 import { Tabs } from "../ui/Tabs.tsx";
 import { StoreTab } from "../xenstore/StoreTab.tsx";
 import { EndedOverview, Overview } from "./Overview.tsx";
@@ -15,10 +16,8 @@ import { EndedButtons } from "./EndedButtons.tsx";
 import { SavedFacts } from "./SavedFacts.tsx";
 import { PowerButtons } from "./PowerButtons.tsx";
 import { DomainName } from "./DomainName.tsx";
-import { stateOf, STATE_MEANS, STATE_WORDS } from "./state-words.ts";
-
-/** Domain-0 is a thread of the host's: it has no PV console. */
-const DOM0_TABS = DOMAIN_TABS.filter(([id]) => id !== "console");
+import { stateOf, STATE_WORDS } from "./state-words.ts";
+import { Term } from "../glossary/Term.tsx";
 
 const ENDINGS: Record<string, string> = {
   poweroff: "It powered off.",
@@ -63,18 +62,18 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
           </h1>
         )}
         {!state && saved && (
-          <span className="badge" title={STATE_MEANS.saved}>
-            {STATE_WORDS.saved}
+          <span className="badge">
+            <Term of="saved">{STATE_WORDS.saved}</Term>
           </span>
         )}
         {state && (
-          <span className={`badge state-${state}`} title={STATE_MEANS[state]}>
-            {STATE_WORDS[state]}
+          <span className={`badge state-${state}`}>
+            <Term of={state}>{STATE_WORDS[state]}</Term>
           </span>
         )}
         {domid >= 0 && (
-          <span className="page-sub" title="Xen’s number for the domain; a domain that starts anew gets another">
-            domid {domid}
+          <span className="page-sub">
+            <Term of="domid">domid</Term> {domid}
           </span>
         )}
         {name !== undefined && domid !== 0 && (
@@ -115,6 +114,10 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
           <div className="tab-panel" id="tab-panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
             {tab === "console" ? (
               <ConsoleTab domid={domid} name={domain?.name ?? departed?.name ?? String(domid)} />
+            ) : tab === "display" ? (
+              <Suspense>
+                <DisplayTab key={domid} domid={domid} />
+              </Suspense>
             ) : tab === "devices" && domain ? (
               <Suspense>
                 <DevicesTab key={domid} domid={domid} />

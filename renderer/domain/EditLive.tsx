@@ -1,9 +1,15 @@
 import { useState } from "react";
 import type { DomainInfo, DomainSettings } from "../../core/api/schema.ts";
 import { request, sentence } from "../state/session.ts";
+import type { TermId } from "../glossary/terms.ts";
 import { usePolled } from "../state/polled.ts";
+import { Term } from "../glossary/Term.tsx";
 
 type Key = "weight" | "cap" | "vcpus" | "memory";
+const TERM_OF = { weight: "weight", cap: "cap", vcpus: "vcpu", memory: "balloon" } as const satisfies Record<
+  Key,
+  TermId
+>;
 type Drafts = Partial<Record<Key, string>>;
 
 interface FieldWords {
@@ -110,7 +116,9 @@ export function EditLive({ domain }: { domain: DomainInfo }) {
       >
         {fields.map(({ key, label, unit, now, hint }) => (
           <div key={key} className="setting">
-            <label htmlFor={`setting-${key}`}>{label}</label>
+            <label htmlFor={`setting-${key}`}>
+              <Term of={TERM_OF[key]}>{label}</Term>
+            </label>
             <span className="setting-value">
               <input
                 id={`setting-${key}`}

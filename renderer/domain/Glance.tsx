@@ -4,8 +4,9 @@ import { useLastStop } from "../state/stops.ts";
 import { useApp } from "../state/store.ts";
 import { clockText } from "../ui/clock.ts";
 import { spanText, uptimeText } from "../ui/uptime.ts";
-import { endOf, STATE_MEANS, STATE_WORDS, stateOf, type DomainState } from "./state-words.ts";
+import { endOf, STATE_WORDS, stateOf, type DomainState } from "./state-words.ts";
 import { StateMark } from "./StateMark.tsx";
+import { Term } from "../glossary/Term.tsx";
 
 const REASONS: Record<DomainStop["reason"], string> = {
   poweroff: "It powered off",
@@ -43,7 +44,7 @@ export function Glance({ domain }: { domain: DomainInfo }) {
       state={stateOf(domain)}
       held={domain.held}
       up={["Up", uptimeText(domain.createdAt)]}
-      kernel={domain.config?.kernel ?? null}
+      kernel={domain.config ? bootedFrom(domain.config) : null}
       stop={stop ? stopText(stop, domain.domid) : "None since the host’s power-on"}
     />
   );
@@ -56,7 +57,7 @@ export function EndGlance({ domid, last, stop }: { domid: number; last: DomainIn
       state={endOf({ reason: stop?.reason ?? "" })}
       held={null}
       up={["Was up", stop && last ? spanText(stop.at - last.createdAt) : "Nobody noticed how long"]}
-      kernel={last?.config?.kernel ?? null}
+      kernel={last?.config ? bootedFrom(last.config) : null}
       stop={stop ? stopText(stop, domid) : "Nobody noticed why"}
     />
   );
@@ -80,8 +81,8 @@ function Facts({
     <dl className="card glance" aria-label="At a glance">
       <div>
         <dt>State</dt>
-        <dd title={STATE_MEANS[state]}>
-          <StateMark state={state} /> {STATE_WORDS[state]}
+        <dd>
+          <StateMark state={state} /> <Term of={state}>{STATE_WORDS[state]}</Term>
         </dd>
       </div>
       {held !== null && (
@@ -108,4 +109,8 @@ function Facts({
       </div>
     </dl>
   );
+}
+
+function bootedFrom({ kernel }: NonNullable<DomainInfo["config"]>): string {
+  return kernel || "on its first disk";
 }

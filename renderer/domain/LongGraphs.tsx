@@ -1,4 +1,5 @@
 import { RANGE_SECONDS, useLongHistory, type LongHistory, type LongRange } from "../state/long-history.ts";
+import type { TermId } from "../glossary/terms.ts";
 import { useHostRuns } from "../state/live.ts";
 import { dateText } from "../ui/clock.ts";
 import type { LineStyle } from "../ui/Graph.tsx";
@@ -9,6 +10,7 @@ export const LARGE_PIXELS = 220;
 
 export interface LongGraphKind {
   title: string;
+  term?: TermId;
   unit: string;
   max?: number;
   /** Drawn large, before those that are folded away. */

@@ -2,6 +2,7 @@ import type { DomainHistory } from "../../core/api/history/live.ts";
 import type { LongHistory, LongRange } from "../state/long-history.ts";
 import { Graph, lineClass, type Marker } from "../ui/Graph.tsx";
 import { LongGraph } from "../ui/LongGraph.tsx";
+import { Term } from "../glossary/Term.tsx";
 
 /** What a vCPU does with its time: it runs, waits for a pCPU, or waits for something to do (RUNSTATE_*). */
 const STATES = ["running", "runnable", "blocked"] as const;
@@ -60,11 +61,11 @@ function Grid({ name, children }: { name: string; children: React.ReactNode }) {
   return (
     <section className="card">
       <h2 className="vcpu-graphs-title">
-        Time of each vCPU
+        <Term of="runstate">Time of each vCPU</Term>
         <span className="graph-values">
           {STATES.map((state, i) => (
             <span key={state} className={lineClass({ label: state }, i)}>
-              {state}
+              <Term of={`runstate-${state}`}>{state}</Term>
             </span>
           ))}
         </span>

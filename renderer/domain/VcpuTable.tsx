@@ -2,6 +2,7 @@ import { useState } from "react";
 import type { VcpuInfo } from "../../core/api/schema.ts";
 import { request, sentence } from "../state/session.ts";
 import { usePolled } from "../state/polled.ts";
+import { Term } from "../glossary/Term.tsx";
 
 /** `xl vcpu-list` of the domain, and where each vCPU may run. */
 export function VcpuTable({ domid, name }: { domid: number; name: string }) {
@@ -16,11 +17,21 @@ export function VcpuTable({ domid, name }: { domid: number; name: string }) {
           <table className="table">
             <thead>
               <tr>
-                <th scope="col">vCPU</th>
-                <th scope="col">State</th>
-                <th scope="col">pCPU</th>
-                <th scope="col">CPU time</th>
-                <th scope="col">May run on</th>
+                <th scope="col">
+                  <Term of="vcpu">vCPU</Term>
+                </th>
+                <th scope="col">
+                  <Term of="vcpu-state">State</Term>
+                </th>
+                <th scope="col">
+                  <Term of="pcpu">pCPU</Term>
+                </th>
+                <th scope="col">
+                  <Term of="cpu-time">CPU time</Term>
+                </th>
+                <th scope="col">
+                  <Term of="affinity">May run on</Term>
+                </th>
               </tr>
             </thead>
             <tbody>

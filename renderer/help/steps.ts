@@ -71,7 +71,7 @@ export const STEPS: readonly Step[] = [
     id: "split-drivers",
     title: "Split drivers",
     text: [
-      "The guest has no hardware. Its drivers are split in two: the frontend in the guest puts requests into a ring, a page of memory that both sides see, and the backend in Domain-0 takes them out and does the work.",
+      "The guest has no hardware. Its drivers are split in two: the frontend in the guest puts requests into a ring, a page of memory that both sides see, and the backend in Domain-0 takes them out and does the work. Console, disks, networks, screen and keyboard are all made so.",
       "A line moves only while something really goes through it.",
     ],
     ofGuest: true,

@@ -16,7 +16,10 @@ import {
 import { endOf, stateOf, STATE_WORDS, type DomainState } from "../domain/state-words.ts";
 import { organize, useGroups } from "../organize/groups.ts";
 import { Tags } from "../organize/Tags.tsx";
+import { domainMenu } from "../app/menus.ts";
+import { openMenu } from "../ui/ContextMenu.tsx";
 import { ColumnChoice } from "./ColumnChoice.tsx";
+import type { TermId } from "../glossary/terms.ts";
 import { LIST_COLUMNS, showDomain, useLayout, type ListColumn } from "../state/layout.ts";
 import { history } from "../state/session.ts";
 import { endedDomains, showEnded, useApp, type EndedDomain } from "../state/store.ts";
@@ -24,10 +27,19 @@ import { formatValue } from "../ui/units.ts";
 import { StateMark } from "../domain/StateMark.tsx";
 import { uptimeText } from "../ui/uptime.ts";
 import { exportDomains } from "./export.ts";
+import { termProps } from "../glossary/Term.tsx";
 
 const ROW_PIXELS = 32;
 const BULK: DomainAction[] = ["pause", "unpause", "save", "shutdown", "reboot", "destroy"];
 const BULK_ENDED: EndedAction[] = ["restore", "start-again", "forget"];
+const COLUMN_TERMS: Partial<Record<ListColumn, TermId>> = {
+  domid: "domid",
+  vcpus: "vcpu",
+  memory: "balloon",
+  hypercalls: "hypercall",
+  events: "events-received",
+  cpuTime: "cpu-time",
+};
 const TEXT_COLUMNS: ListColumn[] = ["name", "state", "folder", "tags"];
 
 interface Row {
@@ -60,6 +72,8 @@ function rowOf(domain: DomainInfo): Row {
       memory: domain.memoryMiB,
       hypercalls: figures?.hypercalls.last ?? NaN,
       events: figures?.events.last ?? NaN,
+      disk: (figures?.diskRead.last ?? NaN) + (figures?.diskWritten.last ?? NaN),
+      network: (figures?.netReceived.last ?? NaN) + (figures?.netSent.last ?? NaN),
       cpuTime: domain.cpuTimeSeconds,
       uptime: (Date.now() - domain.createdAt) / 1000,
     },
@@ -211,6 +225,7 @@ export function DomainsTab() {
                   row={row}
                   folder={places.get(row.name) ?? ""}
                   chosen={row.domid !== 0 && chosen.has(row.domid)}
+                  selected={selected.map(({ domid }) => domid)}
                   onToggle={(range) => toggle(row.domid, range)}
                 />
               );
@@ -258,6 +273,7 @@ function BulkButton({
 
 function Heading({ id, title, sortBy, down }: { id: ListColumn; title: string; sortBy: ListColumn; down: boolean }) {
   const on = sortBy === id;
+  const term = COLUMN_TERMS[id];
   const Arrow = down ? ArrowDown : ArrowUp;
   return (
     <th
@@ -268,6 +284,7 @@ function Heading({ id, title, sortBy, down }: { id: ListColumn; title: string; s
       <button
         type="button"
         className="sort"
+        {...(term && termProps(term))}
         onClick={() =>
           useLayout.setState({ sortBy: id, sortDown: on ? !down : !TEXT_COLUMNS.includes(id) && id !== "domid" })
         }
@@ -283,17 +300,27 @@ function DomainRow({
   row,
   folder,
   chosen,
+  selected,
   onToggle,
 }: {
   row: Row;
   folder: string;
   chosen: boolean;
+  /** Of all rows that are chosen: what is done with one of them is done with all. */
+  selected: readonly number[];
   onToggle: (range: boolean) => void;
 }) {
   const { domid, name, domain } = row;
   const hidden = useLayout((layout) => layout.hiddenColumns);
   return (
-    <tr className={`${chosen ? "selected" : ""}${domain ? "" : " gone"}`} data-domid={domid}>
+    <tr
+      className={`${chosen ? "selected" : ""}${domain ? "" : " gone"}`}
+      data-domid={domid}
+      onContextMenu={(event) => {
+        const all = chosen ? selected : [domid];
+        openMenu(event, all.length > 1 ? `${all.length} domains` : name, domainMenu(all));
+      }}
+    >
       <td>
         {domid !== 0 && (
           <input
@@ -326,6 +353,7 @@ function DomainRow({
   );
 }
 
+const UNITS: Partial<Record<ListColumn, string>> = { cpu: "%", disk: "B/s", network: "B/s" };
 const CELL_CLASS: Partial<Record<ListColumn, string>> = { folder: "domains-group", tags: "domains-group" };
 
 function shownColumns(hidden: readonly ListColumn[]): (typeof LIST_COLUMNS)[number][] {
@@ -340,7 +368,7 @@ function cellOf(id: ListColumn, { domid, name, state, domain, values }: Row, fol
   if (id === "state")
     return (
       <>
-        <StateMark state={state} /> {STATE_WORDS[state]}
+        <StateMark state={state} /> <span {...termProps(state)}>{STATE_WORDS[state]}</span>
       </>
     );
   if (!domain) return "–";
@@ -348,7 +376,7 @@ function cellOf(id: ListColumn, { domid, name, state, domain, values }: Row, fol
   if (id === "memory") return `${Math.round(domain.memoryMiB)} MiB`;
   if (id === "cpuTime") return `${domain.cpuTimeSeconds.toFixed(1)} s`;
   if (id === "uptime") return uptimeText(domain.createdAt);
-  return formatValue(Number(values[id]), id === "cpu" ? "%" : "/s");
+  return formatValue(Number(values[id]), UNITS[id] ?? "/s");
 }
 
 /** What is not known comes last, whichever way. */

@@ -13,6 +13,7 @@ import { askPowerOff, askReboot } from "./ask-power.ts";
 import { MemoryBar } from "./MemoryBar.tsx";
 import { Timeline } from "./timeline/Timeline.tsx";
 import { XenLog } from "./log/XenLog.tsx";
+import { Term } from "../glossary/Term.tsx";
 
 /** The host: how it came up, what it has, what Xen says. */
 export function HostPage() {
@@ -125,6 +126,7 @@ function PcpuGraph() {
             ? `pCPU load, the first ${MOST_LINES} of ${history.pcpus.length}`
             : "pCPU load"
         }
+        term="pcpu"
         markers={markers}
         unit="%"
         max={100}
@@ -136,7 +138,13 @@ function PcpuGraph() {
 
 function longKinds(memoryMiB: number): LongGraphKind[] {
   return [
-    { title: "pCPU load, all pCPUs", unit: "%", max: 100, lines: metricLine("cpu", { label: "pCPU load" }) },
+    {
+      title: "pCPU load, all pCPUs",
+      term: "pcpu",
+      unit: "%",
+      max: 100,
+      lines: metricLine("cpu", { label: "pCPU load" }),
+    },
     { title: "Free memory", unit: "MiB", max: memoryMiB, lines: metricLine("freeMemory", { label: "Free memory" }) },
   ];
 }
@@ -206,11 +214,17 @@ function Facts({ info }: { info: HostInfo }) {
         {info.xenMajor}.{info.xenMinor}
         {info.xenExtra}
       </dd>
-      <dt>Guests</dt>
+      <dt>
+        <Term of="xen-caps">Guests</Term>
+      </dt>
       <dd>{info.xenCaps}</dd>
-      <dt>Scheduler</dt>
+      <dt>
+        <Term of="scheduler">Scheduler</Term>
+      </dt>
       <dd>{info.xenScheduler}</dd>
-      <dt>Command line</dt>
+      <dt>
+        <Term of="xen-cmdline">Command line</Term>
+      </dt>
       <dd className="mono">{info.xenCommandline}</dd>
     </dl>
   );

@@ -1,6 +1,7 @@
 import { Suspense } from "react";
 import { DevicesTab } from "../devices/lazy.ts";
 import { HOST_TABS, show, useApp } from "../state/store.ts";
+import { NetworksTab } from "../networks/NetworksTab.tsx";
 import { StoreTab } from "../xenstore/StoreTab.tsx";
 import { Tabs } from "../ui/Tabs.tsx";
 import { BootTab } from "./boot/BootTab.tsx";
@@ -44,6 +45,11 @@ export function HostTabs() {
             <Suspense>
               <DevicesTab domid={0} />
             </Suspense>
+          </div>
+        )}
+        {tab === "networks" && (
+          <div className="page">
+            <NetworksTab />
           </div>
         )}
         {tab === "xenstore" && (

@@ -30,6 +30,10 @@ function recordOf(domain: DomainInfo): Record_ {
     cpuPercent: measured(figures?.cpu.last),
     hypercallsPerSecond: measured(figures?.hypercalls.last),
     eventsPerSecond: measured(figures?.events.last),
+    diskReadBytesPerSecond: measured(figures?.diskRead.last),
+    diskWrittenBytesPerSecond: measured(figures?.diskWritten.last),
+    netReceivedBytesPerSecond: measured(figures?.netReceived.last),
+    netSentBytesPerSecond: measured(figures?.netSent.last),
     cpuTimeSeconds: Math.round(domain.cpuTimeSeconds * 1000) / 1000,
     createdAt: new Date(domain.createdAt).toISOString(),
   };

@@ -3,6 +3,7 @@ import type { EventPort, EventsReport } from "../../core/api/schema.ts";
 import { rateText, virqName } from "../devices/figures.ts";
 import { useInspected } from "./inspected.ts";
 import { Waiting } from "./parts.tsx";
+import { Term, termProps } from "../glossary/Term.tsx";
 
 /** More rows help nobody: the filter finds the others. */
 const MOST_ROWS = 250;
@@ -22,7 +23,9 @@ export function EventsSection({ domid }: { domid: number }) {
   return (
     <section className="card">
       <header className="card-header">
-        <h2>Event channels</h2>
+        <h2>
+          <Term of="event-channel">Event channels</Term>
+        </h2>
         <span className="muted">
           {value.ports.length} {value.ports.length === 1 ? "port" : "ports"}, {value.abi} ABI
         </span>
@@ -39,14 +42,32 @@ export function EventsSection({ domid }: { domid: number }) {
         <table className="table">
           <thead>
             <tr>
-              <th scope="col">Port</th>
-              <th scope="col">Type</th>
-              <th scope="col">Other end</th>
-              <th scope="col">vCPU</th>
-              {fifo && <th scope="col">Priority</th>}
-              <th scope="col">Bits</th>
-              <th scope="col">Received</th>
-              <th scope="col">Sent</th>
+              <th scope="col">
+                <Term of="port">Port</Term>
+              </th>
+              <th scope="col">
+                <Term of="port-type">Type</Term>
+              </th>
+              <th scope="col">
+                <Term of="other-end">Other end</Term>
+              </th>
+              <th scope="col">
+                <Term of="vcpu">vCPU</Term>
+              </th>
+              {fifo && (
+                <th scope="col">
+                  <Term of="event-priority">Priority</Term>
+                </th>
+              )}
+              <th scope="col">
+                <Term of="event-bits">Bits</Term>
+              </th>
+              <th scope="col">
+                <Term of="events-received">Received</Term>
+              </th>
+              <th scope="col">
+                <Term of="events-sent">Sent</Term>
+              </th>
               <th scope="col">Received/s</th>
               <th scope="col">Sent/s</th>
             </tr>
@@ -57,7 +78,9 @@ export function EventsSection({ domid }: { domid: number }) {
               return (
                 <tr key={port.port} data-port={port.port}>
                   <th scope="row">{port.port}</th>
-                  <td>{port.state}</td>
+                  <td>
+                    <PortType state={port.state} />
+                  </td>
                   <td>{otherEnd(port)}</td>
                   <td>{port.vcpu}</td>
                   {fifo && <td>{port.priority}</td>}
@@ -80,6 +103,12 @@ export function EventsSection({ domid }: { domid: number }) {
       </p>
     </section>
   );
+}
+
+/** Interdomain ports and VIRQs are Xen's words; the others say it themselves. */
+function PortType({ state }: { state: string }) {
+  if (state === "interdomain" || state === "virq") return <span {...termProps(state)}>{state}</span>;
+  return state;
 }
 
 function otherEnd({ state, virq, remoteDomid, remotePort }: EventPort): string {

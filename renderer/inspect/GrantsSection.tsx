@@ -1,6 +1,7 @@
 import type { InspectedGrant } from "../../core/api/schema.ts";
 import { useInspected } from "./inspected.ts";
 import { Flags, FrameButton, Waiting } from "./parts.tsx";
+import { Term } from "../glossary/Term.tsx";
 
 /** References that public/grant_table.h reserves for tools. */
 const RESERVED: Record<number, string> = { 0: "console", 1: "xenstore" };
@@ -12,7 +13,9 @@ export function GrantsSection({ domid }: { domid: number }) {
   return (
     <section className="card">
       <header className="card-header">
-        <h2>Grant table</h2>
+        <h2>
+          <Term of="grant-table">Grant table</Term>
+        </h2>
         <span className="muted">
           version {value.version}, {value.frames} of {value.maxFrames} frames,{" "}
           {value.entries.length + value.more === 1 ? "1 entry" : `${value.entries.length + value.more} entries`} in use
@@ -25,12 +28,24 @@ export function GrantsSection({ domid }: { domid: number }) {
           <table className="table">
             <thead>
               <tr>
-                <th scope="col">Reference</th>
-                <th scope="col">Flags</th>
-                <th scope="col">Granted to</th>
-                <th scope="col">mfn</th>
-                <th scope="col">Held by</th>
-                <th scope="col">Pins</th>
+                <th scope="col">
+                  <Term of="grant-reference">Reference</Term>
+                </th>
+                <th scope="col">
+                  <Term of="grant-flags">Flags</Term>
+                </th>
+                <th scope="col">
+                  <Term of="granted-to">Granted to</Term>
+                </th>
+                <th scope="col">
+                  <Term of="mfn">mfn</Term>
+                </th>
+                <th scope="col">
+                  <Term of="grant-holder">Held by</Term>
+                </th>
+                <th scope="col">
+                  <Term of="grant-pins">Pins</Term>
+                </th>
               </tr>
             </thead>
             <tbody>

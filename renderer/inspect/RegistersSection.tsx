@@ -3,6 +3,7 @@ import type { FlagsValue, RegistersReport } from "../../core/api/schema.ts";
 import { useInspected } from "./inspected.ts";
 import { AddressButton, Flags, Waiting } from "./parts.tsx";
 import { useInspect } from "./state.ts";
+import { Term } from "../glossary/Term.tsx";
 
 const FOUND: Record<RegistersReport["stack"][number]["by"], [word: string, title: string]> = {
   rip: ["RIP", "Where the vCPU is"],
@@ -59,7 +60,11 @@ export function Registers({ report, state, note }: { report: RegistersReport; st
           </div>
         </dl>
         <FlagsRow register={rflags} />
-        {report.eventsMasked && <p className="muted">evtchn_upcall_mask is set: it takes no events.</p>}
+        {report.eventsMasked && (
+          <p className="muted">
+            <Term of="upcall">evtchn_upcall_mask</Term> is set: it takes no events.
+          </p>
+        )}
         <h3>Segments</h3>
         <dl className="registers">
           {segments.map(({ name, selector, base }) => (

@@ -2,6 +2,7 @@ import type { FrameFacts, WalkReport } from "../../core/api/schema.ts";
 import { useInspected } from "./inspected.ts";
 import { AddressField, Flags, FrameButton, TypeText, Waiting } from "./parts.tsx";
 import { showMemory, useInspect } from "./state.ts";
+import { Term } from "../glossary/Term.tsx";
 
 const PARTS = [
   { name: "L4", shift: 39n },
@@ -59,7 +60,9 @@ function Walk({ report }: { report: WalkReport }) {
     <>
       <section className="card">
         <header className="card-header">
-          <h2>Walk</h2>
+          <h2>
+            <Term of="page-walk">Walk</Term>
+          </h2>
           <span className="muted mono">
             {address}
             {symbol !== null && `, ${symbol}`}
@@ -90,20 +93,36 @@ function Walk({ report }: { report: WalkReport }) {
             <thead>
               <tr>
                 <th scope="col">Entry</th>
-                <th scope="col">At machine address</th>
+                <th scope="col">
+                  <Term of="machine-address">At machine address</Term>
+                </th>
                 <th scope="col">Value</th>
                 <th scope="col">Flags</th>
-                <th scope="col">mfn</th>
-                <th scope="col">pfn</th>
-                <th scope="col">Owner</th>
-                <th scope="col">Type</th>
-                <th scope="col">Type count</th>
-                <th scope="col">References</th>
+                <th scope="col">
+                  <Term of="mfn">mfn</Term>
+                </th>
+                <th scope="col">
+                  <Term of="pfn">pfn</Term>
+                </th>
+                <th scope="col">
+                  <Term of="frame-owner">Owner</Term>
+                </th>
+                <th scope="col">
+                  <Term of="frame-type">Type</Term>
+                </th>
+                <th scope="col">
+                  <Term of="type-count">Type count</Term>
+                </th>
+                <th scope="col">
+                  <Term of="references">References</Term>
+                </th>
               </tr>
             </thead>
             <tbody>
               <tr>
-                <th scope="row">CR3</th>
+                <th scope="row">
+                  <Term of="cr3">CR3</Term>
+                </th>
                 <td>–</td>
                 <td>–</td>
                 <td>–</td>
@@ -181,11 +200,15 @@ function FrameCard({ mfn }: { mfn: number | null }) {
         <p className="muted">{mfn === null ? "No frame is chosen." : (error ?? "Reading…")}</p>
       ) : (
         <dl className="facts frame-facts">
-          <dt>Machine frame</dt>
+          <dt>
+            <Term of="mfn">Machine frame</Term>
+          </dt>
           <dd className="mono">
             {value.mfn}, 0x{value.mfn.toString(16)}
           </dd>
-          <dt>Pseudo-physical</dt>
+          <dt>
+            <Term of="pfn">Pseudo-physical</Term>
+          </dt>
           <dd>
             {value.pfn === null ? (
               "none"
@@ -201,13 +224,19 @@ function FrameCard({ mfn }: { mfn: number | null }) {
               </button>
             )}
           </dd>
-          <dt>Owner</dt>
+          <dt>
+            <Term of="frame-owner">Owner</Term>
+          </dt>
           <dd>{value.owner}</dd>
-          <dt>References</dt>
+          <dt>
+            <Term of="references">References</Term>
+          </dt>
           <dd>
             {value.references} <Flags flags={value.flags.map((name) => ({ name }))} />
           </dd>
-          <dt>Type</dt>
+          <dt>
+            <Term of="frame-type">Type</Term>
+          </dt>
           <dd>
             <span className="mono">
               <TypeText frame={value} />

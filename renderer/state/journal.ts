@@ -38,6 +38,6 @@ export function noteJournal(changed: readonly JournalEntry[]): void {
   });
 }
 
-export function causeOf({ by, cause }: JournalEntry): string {
+export function causeOf({ by, cause }: Pick<JournalEntry, "by" | "cause">): string {
   return by === CLIENT_ID ? "You, in this window" : cause;
 }

@@ -21,6 +21,8 @@ export const LIST_COLUMNS = [
   ["memory", "Memory"],
   ["hypercalls", "Hypercalls"],
   ["events", "Events"],
+  ["disk", "Disks"],
+  ["network", "Network"],
   ["cpuTime", "CPU time"],
   ["uptime", "Up"],
 ] as const;

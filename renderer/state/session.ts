@@ -5,6 +5,7 @@ import { LiveHistory } from "../../core/api/history/live.ts";
 import { connect, troubleOf, type Trouble } from "./connect.ts";
 import { Consoles } from "../console/consoles.ts";
 import { CLIENT_ID, noteJournal, takeJournal } from "./journal.ts";
+import { say } from "./messages.ts";
 import { addMark, takeMarks } from "./marks.ts";
 import { useStops } from "./stops.ts";
 import { show, toast, useApp } from "./store.ts";
@@ -41,7 +42,7 @@ export async function act<N extends RequestName>(name: N, args: Arguments<N>): P
     return await request(name, args);
   } catch (error) {
     // Who cancelled it knows; others are told.
-    toast(isCancel(error) ? "info" : "error", sentence(error));
+    say(isCancel(error) ? "info" : "error", sentence(error));
     return null;
   }
 }
@@ -170,6 +171,7 @@ function listen(api: ApiClient): void {
   api.on("stopped", ({ domid, name, reason, uuid }) => {
     depart(domid, name, reason, uuid);
     void askStops(api);
+    // What happened and what the host has to say are in its own list.
     if (reason === "crash") toast("error", `${name} has crashed. Its console is kept.`);
   });
   api.on("destroyed", ({ domid, name, uuid }) => {

@@ -2,10 +2,10 @@
 import { create } from "zustand";
 import type { DomainInfo, HostState, SavedDomain } from "../../core/api/schema.ts";
 import type { Trouble } from "./connect.ts";
-import { DOMAIN_TABS, HOST_TABS, type DomainTab, type HostTab } from "./tabs.ts";
+import { DOM0_TABS, DOMAIN_TABS, HOST_TABS, type DomainTab, type HostTab } from "./tabs.ts";
 import { NO_LOG, type XenLogState } from "./xen-log.ts";
 
-export { DOMAIN_TABS, HOST_TABS, type DomainTab, type HostTab };
+export { DOM0_TABS, DOMAIN_TABS, HOST_TABS, type DomainTab, type HostTab };
 
 /** A page without a tab shows its first. */
 export type View = { page: "host"; tab?: HostTab } | { page: "domain"; domid: number; tab: DomainTab };
@@ -57,7 +57,7 @@ export interface AppState {
   /** Counts the snapshots that history.ts took in: what shows figures looks again. */
   tick: number;
   xenLog: XenLogState;
-  dialog: "none" | "new-domain" | "shortcuts" | "palette";
+  dialog: "none" | "new-domain" | "shortcuts" | "palette" | "words";
   question: Question | null;
   /** The console that is shown is searched. */
   consoleSearch: boolean;

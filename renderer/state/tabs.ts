@@ -5,14 +5,18 @@ export const HOST_TABS = [
   ["boot", "Boot"],
   ["memory", "Memory"],
   ["devices", "Devices"],
+  ["networks", "Networks"],
   ["xenstore", "Xenstore"],
 ] as const;
 export type HostTab = (typeof HOST_TABS)[number][0];
 export const DOMAIN_TABS = [
   ["overview", "Overview"],
   ["console", "Console"],
+  ["display", "Display"],
   ["devices", "Devices"],
   ["xenstore", "Xenstore"],
   ["inspect", "Inspect"],
 ] as const;
+/** Domain-0 is a thread of the host's: it has no PV console and no screen. */
+export const DOM0_TABS = DOMAIN_TABS.filter(([id]) => id !== "console" && id !== "display");
 export type DomainTab = (typeof DOMAIN_TABS)[number][0];

@@ -23,12 +23,18 @@ const MARGIN = 4;
 export function openMenu(event: MouseEvent<HTMLElement>, label: string, items: readonly MenuItem[]): void {
   event.preventDefault();
   event.stopPropagation();
-  const from = event.currentTarget;
+  // A row of a table takes no focus itself: what in it has the focus, or would get it.
+  const thing = event.currentTarget;
+  const focused = document.activeElement as HTMLElement | null;
+  const from = thing.contains(focused) ? focused! : thing.matches("[tabindex], button") ? thing : firstIn(thing);
   // Of a key: at the thing itself.
   const box = from.getBoundingClientRect();
   const byKey = event.clientX === 0 && event.clientY === 0;
   const [x, y] = byKey ? [box.left + 16, box.bottom] : [event.clientX, event.clientY];
   useMenu.setState({ menu: { label, x, y, items, from } });
+}
+function firstIn(thing: HTMLElement): HTMLElement {
+  return thing.querySelector<HTMLElement>("button") ?? thing;
 }
 function close(): void {
   const { menu } = useMenu.getState();

@@ -10,6 +10,8 @@ import { usePlotLife } from "./plot-life.ts";
 import { useSeen } from "./seen.ts";
 import { themeColor } from "./theme.ts";
 import { formatValue } from "./units.ts";
+import { Term } from "../glossary/Term.tsx";
+import type { TermId } from "../glossary/terms.ts";
 
 /** How a line looks: a place in GRAPH_COLORS, by its own place among the lines if not said; dashed or not. */
 export interface LineStyle {
@@ -23,6 +25,8 @@ export interface GraphLine extends LineStyle {
 
 export interface GraphProps {
   title: string;
+  /** The word of Xen's that the title is. */
+  term?: TermId;
   lines: GraphLine[];
   /** As it stands behind a number: "%", "MiB", "/s". */
   unit: string;
@@ -65,7 +69,7 @@ export function lineDash({ dashed }: LineStyle): { dash?: number[] } {
 }
 
 /** Lines over the last ten minutes, drawn from the history's own arrays. */
-export function Graph({ title, lines, unit, max, height = 112, markers = [] }: GraphProps) {
+export function Graph({ title, term, lines, unit, max, height = 112, markers = [] }: GraphProps) {
   const tip = useRef<HTMLDivElement>(null);
   const marked = useRef(markers);
   marked.current = markers;
@@ -142,7 +146,7 @@ export function Graph({ title, lines, unit, max, height = 112, markers = [] }: G
   return (
     <figure className="graph" data-points={points}>
       <figcaption>
-        <span className="graph-title">{title}</span>
+        <span className="graph-title">{term ? <Term of={term}>{title}</Term> : title}</span>
         <span className="graph-values">
           {lines.map((line, i) => (
             <span

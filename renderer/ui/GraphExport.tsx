@@ -1,8 +1,8 @@
 import { Download } from "lucide-react";
 import type uPlot from "uplot";
-import { toast } from "../state/store.ts";
 import { download } from "./download.ts";
 import { themeColor } from "./theme.ts";
+import { say } from "../state/messages.ts";
 
 const TITLE_PIXELS = 28;
 const EDGE_PIXELS = 12;
@@ -32,12 +32,12 @@ export function GraphExport({
     const shown = plot();
     const blob = shown && (await picture(shown, title, columns));
     if (blob) download(`${name}.png`, "image/png", blob);
-    else toast("error", "The graph could not be made a picture.");
+    else say("error", "The graph could not be made a picture.");
   };
   const csv = (): void => {
     const shown = plot();
     if (shown) download(`${name}.csv`, "text/csv", table(shown, columns, timeOf));
-    else toast("error", "The graph has not been drawn yet: there is nothing to save.");
+    else say("error", "The graph has not been drawn yet: there is nothing to save.");
   };
   return (
     <span className="graph-export">

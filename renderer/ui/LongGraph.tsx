@@ -9,6 +9,8 @@ import { GraphExport } from "./GraphExport.tsx";
 import { usePlotLife } from "./plot-life.ts";
 import { useSeen } from "./seen.ts";
 import { formatValue } from "./units.ts";
+import { Term } from "../glossary/Term.tsx";
+import type { TermId } from "../glossary/terms.ts";
 
 /** Means of minutes; of some, the least and the largest in them too. */
 export interface LongLine extends LineStyle {
@@ -24,6 +26,7 @@ const SUMMARY = ["least", "mean", "largest"] as const;
  */
 export function LongGraph({
   title,
+  term,
   history,
   lines,
   unit,
@@ -32,6 +35,8 @@ export function LongGraph({
   height = 112,
 }: {
   title: string;
+  /** The word of Xen's that the title is. */
+  term?: TermId;
   history: LongHistory;
   lines: readonly LongLine[];
   unit: string;
@@ -120,7 +125,7 @@ export function LongGraph({
   return (
     <figure className="graph" data-points={points}>
       <figcaption>
-        <span className="graph-title">{title}</span>
+        <span className="graph-title">{term ? <Term of={term}>{title}</Term> : title}</span>
         <span className="graph-values">
           {points > 0 &&
             (banded

@@ -3,8 +3,11 @@
 /** "k" and what follows it, for what is counted. MiB and percent are never scaled. */
 const SCALES = ["", "k", "M", "G", "T"];
 
+const BYTES = "B/s";
+
 /** A unit that is counted per second, and the scale that it has already: "M/s". */
 function counted(unit: string): number | null {
+  if (unit === BYTES) return 0;
   const scale = SCALES.indexOf(unit.replace(/\/s$/, ""));
   return unit.endsWith("/s") && scale >= 0 ? scale : null;
 }
@@ -28,7 +31,19 @@ export function formatValue(value: number, unit: string): string {
   const from = counted(unit);
   const shown = from === null ? { value, scale: "" } : scaled(value, from, 10_000);
   const text = shown.value >= 100 || Number.isInteger(shown.value) ? shown.value.toFixed(0) : shown.value.toFixed(1);
-  return withUnit(text, from === null ? unit : `${shown.scale}/s`);
+  return withUnit(text, from === null ? unit : perSecond(shown.scale, unit));
+}
+function perSecond(scale: string, unit: string): string {
+  return unit === BYTES ? `${scale}${BYTES}` : `${scale}/s`;
+}
+
+/** A size in bytes, as files and disks have them. */
+export function sizeText(bytes: number): string {
+  if (bytes < 2 ** 10) return `${bytes} bytes`;
+  const [power, unit] =
+    bytes < 2 ** 20 ? [10, "KiB"] : bytes < 2 ** 30 ? [20, "MiB"] : bytes < 2 ** 40 ? [30, "GiB"] : [40, "TiB"];
+  const size = bytes / 2 ** Number(power);
+  return `${size >= 100 || Number.isInteger(size) ? size.toFixed(0) : size.toFixed(1)} ${unit}`;
 }
 
 /** At a mark of an axis. */
@@ -36,5 +51,5 @@ export function formatTick(value: number, unit: string): string {
   const from = counted(unit);
   if (from === null || value === 0) return withUnit(String(Math.round(value * 100) / 100), unit);
   const shown = scaled(value, from, 1000);
-  return withUnit(String(Math.round(shown.value * 100) / 100), `${shown.scale}/s`);
+  return withUnit(String(Math.round(shown.value * 100) / 100), perSecond(shown.scale, unit));
 }

@@ -1,6 +1,7 @@
 import { useState, type ReactNode } from "react";
 import type { XenstoreAccounts } from "../../core/api/schema.ts";
 import { useRepeated } from "../state/repeated.ts";
+import { Term } from "../glossary/Term.tsx";
 
 const EVERY_MS = 1000;
 
@@ -22,10 +23,18 @@ export function Accounts({ only }: { only: number | null }) {
           <table className="table">
             <thead>
               <tr>
-                <th scope="col">Domain</th>
-                <th scope="col">Nodes</th>
-                <th scope="col">Watches</th>
-                <th scope="col">Open transactions</th>
+                <th scope="col">
+                  <Term of="domain">Domain</Term>
+                </th>
+                <th scope="col">
+                  <Term of="store-nodes">Nodes</Term>
+                </th>
+                <th scope="col">
+                  <Term of="store-watches">Watches</Term>
+                </th>
+                <th scope="col">
+                  <Term of="store-transactions">Open transactions</Term>
+                </th>
                 <th scope="col">Begun</th>
                 <th scope="col">Committed</th>
                 <th scope="col" title="Answered EAGAIN: somebody else changed what it looked at">

@@ -1,12 +1,12 @@
 import { Copy, FolderPlus, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { act, request, sentence } from "../state/session.ts";
-import { toast } from "../state/store.ts";
 import { Confirm } from "../ui/Dialog.tsx";
 import { bytesOf, textOf } from "./bytes.ts";
 import { NewNode } from "./NewNode.tsx";
 import { PermissionsEditor } from "./PermissionsEditor.tsx";
 import { parentOf, type StoreTree } from "./tree.ts";
+import { say } from "../state/messages.ts";
 
 /** The node that is selected, and what may be done with it: all of it, for dom0 may everything. */
 export function NodeDetails({
@@ -49,8 +49,8 @@ export function NodeDetails({
           aria-label="Copy the path"
           onClick={() =>
             void navigator.clipboard.writeText(path).then(
-              () => toast("info", "The path was copied."),
-              () => toast("error", "The clipboard may not be written here."),
+              () => say("info", "The path was copied."),
+              () => say("error", "The clipboard may not be written here."),
             )
           }
         >

@@ -4,6 +4,7 @@ import { act } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 import { ACCESSES, permissionOf, type Permission } from "./bytes.ts";
 import type { StoreTree } from "./tree.ts";
+import { Term } from "../glossary/Term.tsx";
 
 /** Owner, what everybody else may, and the domains that are named. */
 export function PermissionsEditor({
@@ -39,7 +40,9 @@ export function PermissionsEditor({
     ));
   return (
     <fieldset className="permissions">
-      <legend>Permissions</legend>
+      <legend>
+        <Term of="store-permissions">Permissions</Term>
+      </legend>
       <div className="permission">
         <select
           aria-label="Owner"
@@ -48,7 +51,9 @@ export function PermissionsEditor({
         >
           {domainOptions}
         </select>
-        <span className="muted">owns it</span>
+        <span className="muted">
+          <Term of="store-owner">owns it</Term>
+        </span>
       </div>
       {others.map((each, i) => (
         <div key={i} className="permission">

@@ -3,6 +3,7 @@ import { ChevronRight } from "lucide-react";
 import { useEffect, useRef, type KeyboardEvent } from "react";
 import { accessWords, permissionOf, textOf } from "./bytes.ts";
 import { parentOf, type Row, type StoreTree } from "./tree.ts";
+import { Term } from "../glossary/Term.tsx";
 
 const ROW_PIXELS = 26;
 /** A change is shown for so long. */
@@ -87,7 +88,9 @@ export function StoreGrid({
       <div className="store-head" aria-hidden>
         <span>Node</span>
         <span>Value</span>
-        <span>Owner</span>
+        <span>
+          <Term of="store-owner">Owner</Term>
+        </span>
         <span>Others</span>
       </div>
       <div

@@ -3,28 +3,17 @@ import { useEffect, useState } from "react";
 import type { XenstoreMatches } from "../../core/api/schema.ts";
 import { request, sentence } from "../state/session.ts";
 import { useHostRuns, useLive } from "../state/live.ts";
-import { toast } from "../state/store.ts";
 import { Accounts } from "./Accounts.tsx";
 import { bytesOf } from "./bytes.ts";
 import { Changes } from "./Changes.tsx";
+import { keptOf } from "./kept.ts";
 import { NodeDetails } from "./NodeDetails.tsx";
 import { StoreGrid } from "./StoreGrid.tsx";
 import { StoreMatchesList } from "./StoreMatchesList.tsx";
 import { useStoreTree } from "./useStoreTree.ts";
+import { say } from "../state/messages.ts";
 
 const SEARCH_MS = 200;
-
-/** What is open and selected below each root, as long as the window lives. */
-const kept = new Map<string, { expanded: Set<string>; selected: string }>();
-
-function keptOf(root: string): { expanded: Set<string>; selected: string } {
-  let found = kept.get(root);
-  if (!found) {
-    const open = root === "/" ? ["/", "/local", "/local/domain"] : [root];
-    kept.set(root, (found = { expanded: new Set(open), selected: root }));
-  }
-  return found;
-}
 
 /** xenstore, live: the whole of it, or a domain's own directory. */
 export function StoreTab({ root, domid }: { root: string; domid: number | null }) {
@@ -94,7 +83,7 @@ function useSearch(text: string, below: string, live: boolean): XenstoreMatches 
     const timer = setTimeout(() => {
       request("xenstoreSearch", { text: bytesOf(text), below }).then(
         (result) => current && setFound(result),
-        (error: unknown) => current && toast("error", sentence(error)),
+        (error: unknown) => current && say("error", sentence(error)),
       );
     }, SEARCH_MS);
     return () => {

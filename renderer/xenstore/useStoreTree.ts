@@ -1,14 +1,14 @@
 import { useEffect, useMemo, useSyncExternalStore } from "react";
 import { onStoreChanged, request, sentence } from "../state/session.ts";
 import { useLive } from "../state/live.ts";
-import { toast } from "../state/store.ts";
 import { StoreTree } from "./tree.ts";
+import { say } from "../state/messages.ts";
 
 /** The nodes below `root` as they change; watched only while somebody sees them. `expanded` is the caller's, who may keep it. */
 export function useStoreTree(root: string, expanded: () => Set<string>): StoreTree {
   const live = useLive();
   const tree = useMemo(
-    () => new StoreTree(root, expanded(), request, (error) => toast("error", sentence(error))),
+    () => new StoreTree(root, expanded(), request, (error) => say("error", sentence(error))),
     [root],
   );
   useSyncExternalStore(tree.subscribe, tree.version);

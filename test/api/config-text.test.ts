@@ -1,6 +1,6 @@
 /** An xl.cfg's text changed by one key: all else stays as the person wrote it. */
 import { describe, expect, it } from "vitest";
-import { readConfig, withValue } from "../../core/api/config-text.ts";
+import { readConfig, withItem, withValue } from "../../core/api/config-text.ts";
 import { parseXlConfig } from "../../core/toolstack/xlcfg.ts";
 import { fieldsOf, withField } from "../../renderer/create/fields.ts";
 
@@ -17,6 +17,28 @@ on_crash = "preserve"
 `;
 
 describe("an xl.cfg's text", () => {
+  it("changes, adds and takes out one item of a list and leaves the others with their comments", () => {
+    const text = `disk = [
+  'a.img,raw,xvda,rw',  # the system
+  "b.img,raw,xvdb,r",
+]
+disk += ["c.img,raw,xvdc"]
+`;
+    expect(readConfig(text).lists.get("disk")).toEqual(["a.img,raw,xvda,rw", "b.img,raw,xvdb,r", "c.img,raw,xvdc"]);
+    expect(withItem(text, "disk", 0, "z.img,raw,xvda,ro")).toBe(text.replace("a.img,raw,xvda,rw", "z.img,raw,xvda,ro"));
+    expect(withItem(text, "disk", 2, "d.img")).toBe(text.replace("c.img,raw,xvdc", "d.img"));
+    expect(withItem(text, "disk", 3, "d.img")).toBe(text.replace('xvdc"]', 'xvdc", "d.img"]'));
+    const items = (changed: string): unknown => readConfig(changed).lists.get("disk");
+    expect(items(withItem(text, "disk", 0, null))).toEqual(["b.img,raw,xvdb,r", "c.img,raw,xvdc"]);
+    expect(items(withItem(text, "disk", 1, null))).toEqual(["a.img,raw,xvda,rw", "c.img,raw,xvdc"]);
+    expect(items(withItem(text, "disk", 2, null))).toEqual(["a.img,raw,xvda,rw", "b.img,raw,xvdb,r"]);
+    expect(withItem("memory = 1\n", "vif", 0, "bridge=xenbr0")).toBe('memory = 1\nvif = [ "bridge=xenbr0" ]\n');
+    expect(withItem('memory = 1\nvif = [ "bridge=xenbr0" ]\n', "vif", 0, null)).toBe("memory = 1\n");
+    expect(withItem("vif = []\n", "vif", 0, 'a "b"')).toBe('vif = ["a \\"b\\""]\n');
+    for (const changed of [0, 1, 2].map((i) => withItem(text, "disk", i, null)))
+      expect(readConfig(changed).problems).toEqual([]);
+  });
+
   it("keeps comments, order, quotes and what nobody knows when a value changes", () => {
     const changed = withValue(withValue(withValue(TEXT, "name", "shop"), "memory", "512"), "vcpus", "4");
     expect(changed).toBe(TEXT.replace("'web'", "'shop'").replace('"256"', '"512"').replace("vcpus=2", "vcpus=4"));
@@ -77,6 +99,19 @@ describe("an xl.cfg's text", () => {
       ramdisk: null,
     });
     expect(text).toContain('weird_key = [ 1, "two" ]');
+  });
+
+  it("has a screen by vnc, and knows one by vfb", () => {
+    const with1 = withField('name = "a"\n', "screen", "1");
+    expect(with1).toBe('name = "a"\nvnc = 1\n');
+    expect(fieldsOf(readConfig(with1)).screen).toBe("1");
+    expect(withField(with1, "screen", "")).toBe('name = "a"\n');
+    const own = 'vfb = ["vncdisplay=3"]\n';
+    expect(fieldsOf(readConfig(own)).screen).toBe("vfb");
+    expect(withField(own, "screen", "vfb")).toBe(own);
+    expect(withField(own, "screen", "")).toBe("");
+    expect(withField(own, "screen", "1")).toBe("vnc = 1\n");
+    for (const none of ["vfb = []\n", "vnc = 0\n", ""]) expect(fieldsOf(readConfig(none)).screen).toBe("");
   });
 
   it("has root and extra in one field, which become cmdline when it is edited", () => {

@@ -76,41 +76,28 @@ describe("handshakes over the API", () => {
     `of Debian's keyboard driver has each step of both ends in order${guests ? ` (${guests})` : ""}`,
     async () => {
       const domid = await startDebian(host);
-      // The test is toolstack and backend of a keyboard; its frontend is the driver in the guest's kernel.
-      const front = `/local/domain/${domid}/device/vkbd/0`;
-      const back = `/local/domain/0/backend/vkbd/${domid}/0`;
-      const write = (at: string, value: string): Promise<null> => client.request("xenstoreWrite", { path: at, value });
-      await write(`${back}/frontend`, front);
-      await write(`${back}/frontend-id`, String(domid));
-      await write(`${back}/state`, "1");
-      await client.request("xenstoreSetPermissions", { path: back, permissions: `n0 r${domid}` });
-      for (const key of ["frontend", "frontend-id", "state"])
-        await client.request("xenstoreSetPermissions", { path: `${back}/${key}`, permissions: `n0 r${domid}` });
-      await client.request("xenstoreMkdir", { path: front });
-      await client.request("xenstoreSetPermissions", { path: front, permissions: `n${domid} r0` });
-      await write(`${front}/backend`, back);
-      await write(`${front}/backend-id`, "0");
-      await write(`${front}/state`, "1");
-
+      // Its driver is in the guest's kernel: it follows as soon as a keyboard is attached.
+      await client.request("deviceAttach", { domid, key: "vkb", spec: "backend-type=linux", folder: "/" });
       const device = () => client.request("handshake", { domid, kind: "vkbd", id: "0" });
-      const state = async () => (await device()).frontendState;
-      await expect.poll(state, { timeout: 30_000 }).toBe("3");
-      await write(`${back}/state`, "4");
-      await expect.poll(state, { timeout: 30_000 }).toBe("4");
-      await write(`${back}/state`, "5");
-      await expect.poll(state, { timeout: 30_000 }).toBe("6");
+      const states = async () => {
+        const { frontendState, backendState } = await device();
+        return `${frontendState} ${backendState}`;
+      };
+      await expect.poll(states, { timeout: 30_000 }).toBe("4 4");
+      await client.request("deviceDetach", { domid, key: "vkb", device: "0" });
       const { list, gaps } = await device();
       const port = list.find(({ key }) => key === "event-channel")!;
       const grant = list.find(({ key }) => key === "page-gref")!;
       expect([port.by, grant.by]).toEqual([domid, domid]);
       const found = order(
         list,
-        "backend 0 state ->1",
         "frontend 0 state ->1",
+        "backend 0 state ->1",
+        "backend 0 state 1>2",
         `frontend ${domid} page-gref ->${grant.after}`,
         `frontend ${domid} event-channel ->${port.after}`,
         `frontend ${domid} state 1>3`,
-        "backend 0 state 1>4",
+        "backend 0 state 2>4",
         `frontend ${domid} state 3>4`,
         "backend 0 state 4>5",
         `frontend ${domid} state 4>6`,

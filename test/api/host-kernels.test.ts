@@ -35,6 +35,7 @@ function ask(
   const host = {
     state: { power: "off" },
     notices: [],
+    images: { folder: null },
     journal: new HostJournal(() => {}, { gone: () => null, saved: () => null }),
     on: () => {},
     off: () => {},

@@ -9,7 +9,9 @@ describe("the host's size", () => {
   it("fits the computer", () => {
     expect(sizeFor({ memoryMiB: 8000, cores: 4 })).toEqual({ memoryMiB: 1920, pcpus: 4 });
     expect(sizeFor({ memoryMiB: 1000, cores: 1 })).toEqual({ memoryMiB: 512, pcpus: 1 });
-    expect(sizeFor({ memoryMiB: 262_144, cores: 96 })).toEqual({ memoryMiB: 2048, pcpus: 32 });
+    expect(sizeFor({ memoryMiB: 262_144, cores: 96 })).toEqual({ memoryMiB: 3584, pcpus: 32 });
+    // Nothing holds it at 2 GiB, where hosts once ended.
+    expect(sizeFor({ memoryMiB: 12_000, cores: 8 })).toEqual({ memoryMiB: 2944, pcpus: 8 });
   });
 
   it("is kept when it is chosen, and what is said at the start wins for that time", () => {

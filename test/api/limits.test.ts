@@ -28,7 +28,7 @@ function double(): { host: HostService; answer: () => void } {
   const waiting: (() => void)[] = [];
   const toolstack = { request: () => new Promise((resolve) => waiting.push(() => resolve([]))) };
   const journal = new HostJournal(() => {}, { gone: () => null, saved: () => null });
-  const parts = { state: { power: "running" }, log: "", notices: [], toolstack, journal };
+  const parts = { state: { power: "running" }, log: "", notices: [], toolstack, journal, images: { folder: null } };
   const host = Object.assign(new EventEmitter(), parts);
   return {
     host: host as unknown as HostService,

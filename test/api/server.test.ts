@@ -1,6 +1,6 @@
 /** The management API as its clients meet it, honest and hostile. */
 import { spawnSync } from "node:child_process";
-import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import path from "node:path";
@@ -156,6 +156,21 @@ describe("requests", () => {
       client.request("create", {
         config: `name = "x"\nkernel = "mini.elf"\nramdisk = "/etc/passwd"\nmemory = 32\n`,
         files: { "mini.elf": (await client.request("fileBegin", { name: "mini.elf", size: 0 })).file },
+      }),
+    ).rejects.toMatchObject({ code: "EACCES" });
+    // What it gives under the name of a file is not that file: a disk is opened by its name.
+    const given = async (): Promise<string> => {
+      const { file } = await client.request("fileBegin", { name: "k", size: 1 });
+      await client.request("fileChunk", { file, offset: 0, bytes: new Uint8Array(1) });
+      return file;
+    };
+    const kernel = readFileSync(path.join(root, "assets/guests/mini.elf"));
+    const { file: mini } = await client.request("fileBegin", { name: "mini.elf", size: kernel.length });
+    await client.request("fileChunk", { file: mini, offset: 0, bytes: kernel });
+    await expect(
+      client.request("create", {
+        config: `name = "x"\nkernel = "mini.elf"\nmemory = 32\ndisk = ["format=raw,vdev=xvda,access=r,target=${secret}"]\n`,
+        files: { "mini.elf": mini, [secret]: await given() },
       }),
     ).rejects.toMatchObject({ code: "EACCES" });
     client.close();

@@ -9,6 +9,8 @@ export interface GuestOptions {
   ramdisk: string;
   memoryMiB: number;
   vcpus?: number;
+  /** Further lines of its configuration. */
+  lines?: readonly string[];
 }
 
 export class BenchGuest {
@@ -87,7 +89,7 @@ export class BenchHost {
   }
 
   /** Creates it; it runs when its console is watched. */
-  async create({ name, ramdisk, memoryMiB, vcpus = 1 }: GuestOptions): Promise<BenchGuest> {
+  async create({ name, ramdisk, memoryMiB, vcpus = 1, lines = [] }: GuestOptions): Promise<BenchGuest> {
     const { toolstack } = this.powered;
     const config = [
       `name = "${name}"`,
@@ -96,6 +98,7 @@ export class BenchHost {
       `memory = ${memoryMiB}`,
       `vcpus = ${vcpus}`,
       'extra = "console=hvc0 quiet"',
+      ...lines,
     ].join("\n");
     const { domid } = await toolstack.request("create", { config, paused: true });
     const guest = new BenchGuest(this.powered, domid);

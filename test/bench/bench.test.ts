@@ -3,7 +3,7 @@ import { guestsMissing } from "../guests/images.ts";
 import { compilerMissing } from "../guests/programs.ts";
 import { bootReport, measureBoots } from "./boot.ts";
 import { measureIdle } from "./idle.ts";
-import { PROCESS_FIGURES, cpuSeconds, residentMiB } from "./process.ts";
+import { PROCESS_FIGURES, cpuSeconds, residentMiB } from "../process.ts";
 import { mergeResults } from "./results.ts";
 import { busySeconds } from "./scaling.ts";
 import { median, medians, parseBench, table } from "./table.ts";

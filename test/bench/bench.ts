@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: guest-bench as a PV guest here, natively, and under QEMU's TCG when that is installed (`--xen`: under real Xen in
- * QEMU too), in turn in one run; then boot and memory. `--scaling`, `--idle`, `--window`, `--latency` and `--io`
+ * QEMU too), in turn in one run; then boot and memory. `--scaling`, `--idle`, `--window`, `--latency`, `--io` and `--net`
  * measure those instead.
  * Medians of --runs (3). What was measured is printed and replaces its section of test/bench/RESULTS.md. Checks are compared: a
  * machine that computes something else has no time.
@@ -16,7 +16,8 @@ import { inOutMissing, inOutReport, measureInOut, type InOut } from "./io.ts";
 import { latencyReport, measureLatency, type Latency } from "./latency.ts";
 import { NATIVE, OURS, machines } from "./machines.ts";
 import { measureMemory, memoryReport, type MemoryUse } from "./memory.ts";
-import { PROCESS_FIGURES } from "./process.ts";
+import { measureNetwork, networkReport, type Throughput } from "./net.ts";
+import { PROCESS_FIGURES } from "../process.ts";
 import { mergeResults, type Section } from "./results.ts";
 import { measureScaling, scalingReport } from "./scaling.ts";
 import { median, medians, parseBench, table, type Times } from "./table.ts";
@@ -32,6 +33,7 @@ const { values } = parseArgs({
     window: { type: "boolean", default: false },
     latency: { type: "boolean", default: false },
     io: { type: "boolean", default: false },
+    net: { type: "boolean", default: false },
   },
 });
 const runs = count("--runs", values.runs);
@@ -86,13 +88,14 @@ async function repeated<T>(what: string, measure: () => Promise<T>): Promise<T[]
 
 async function measureAll(): Promise<Partial<Record<Section, string>>> {
   const measured: Partial<Record<Section, string>> = {};
-  if (values.scaling || values.idle || values.window || values.latency || values.io) {
+  if (values.scaling || values.idle || values.window || values.latency || values.io || values.net) {
     if (values.latency) measured.Latency = latencyReport(await repeated<Latency>("latency", measureLatency), median);
     if (values.io) {
       const missing = inOutMissing();
       if (missing) say(missing);
       else measured.IO = inOutReport(await repeated<InOut>("disk", measureInOut), median);
     }
+    if (values.net) measured.Network = networkReport(await repeated<Throughput>("network", measureNetwork), median);
     if (values.window && !PROCESS_FIGURES) say("--window needs /proc, which only Linux has.");
     else if (values.window)
       measured.Window = windowReport(await measureWindow(path.resolve("dist/assets/guests/mini.elf")));

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ApiClient } from "../../core/api/client.ts";
 import { connectLocal } from "../../core/api/transport/local-socket.ts";
 import { debianKernel, initramfs } from "../guests/images.ts";
-import { cpuSeconds } from "./process.ts";
+import { cpuSeconds } from "../process.ts";
 
 const cli = path.resolve(import.meta.dirname, "../../dist/cli.js");
 const GUESTS = 3;

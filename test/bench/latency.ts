@@ -2,7 +2,7 @@
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startGuest, type RunningGuest } from "../guests/run.ts";
-import { PROCESS_FIGURES, threadTimes } from "./process.ts";
+import { PROCESS_FIGURES, threadTimes } from "../process.ts";
 
 const image = path.resolve(import.meta.dirname, "../../assets/guests/mini.elf");
 const HYPERCALLS = 3_000_000;

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { debianKernel, initramfs } from "../guests/images.ts";
 import { startGuest } from "../guests/run.ts";
-import { residentMiB } from "./process.ts";
+import { residentMiB } from "../process.ts";
 import { median } from "./table.ts";
 
 export const GUEST_MIB = 256;

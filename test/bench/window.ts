@@ -10,7 +10,7 @@ import { ApiClient } from "../../core/api/client.ts";
 import { connectLocal } from "../../core/api/transport/local-socket.ts";
 import { launch } from "../ui/browser.ts";
 import { startServe, type Served } from "../ui/serve.ts";
-import { cpuSeconds } from "./process.ts";
+import { cpuSeconds } from "../process.ts";
 
 const DOMAINS = 50;
 const BUSY = 8;

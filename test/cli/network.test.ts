@@ -55,6 +55,11 @@ describe("xenarium network", () => {
     await says("create", "lab", "--isolated", "--subnet", "10.7.0.0/24");
     await says("create", "wire", "--bare");
     expect(await says()).toContain("lab  isolated  10.7.0.0/24\n  gateway 10.7.0.2\n\nwire  bare\n");
+    await says("lose", "lab", "2.5");
+    expect(await says()).toContain("  loses 2.5 % of the frames on purpose, 0 until now\n");
+    await says("lose", "lab", "0");
+    expect(await says()).not.toContain("loses");
+    await expect(says("lose", "lab", "101")).rejects.toThrow("0 to 100");
     await expect(says("create", "lab")).rejects.toThrow("There is a bridge lab already.");
     await expect(says("create", "x/y")).rejects.toThrow("can't be a bridge's name");
     await expect(says("create", "l2", "--subnet", "10.7.0.0/30")).rejects.toThrow("/8 to /27");

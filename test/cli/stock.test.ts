@@ -110,7 +110,6 @@ const OTHER_XL: Readonly<Record<string, string>> = {
   " trigger web power": "the still host takes every trigger; Xen none but an NMI for a PV domain",
   " button-press web power": "the still host takes every trigger; Xen none but an NMI for a PV domain",
   " block-list nobody": "ours fails when it says that there is no such domain",
-  " dump-core web x": "not here as yet",
   " mem-max db 96": "the still host has no configuration of db",
   " -x list": "getopt's own line",
 };

@@ -4,7 +4,7 @@
  */
 import { clearFault, cpu, fault, setCpu, setPollAddress } from "../../core/machine/cpu/machine";
 import { refreshMode } from "../../core/machine/cpu/mode";
-import { codeFrameWritten, setCodeTables } from "../../core/machine/cpu/code_frames";
+import { codeFrameWritten, endTranslations, setCodeTables } from "../../core/machine/cpu/code_frames";
 import { dropBlocks } from "../../core/machine/cpu/blocks";
 import { cpuInit, cpuRegionSize, run, setBudget, step } from "../../core/machine/cpu/interpreter";
 import { overrideWrites, endOverride } from "../../core/machine/cpu/access";
@@ -55,10 +55,14 @@ export function engine_state(): usize {
   return cpu;
 }
 export function engine_run(): i32 {
-  return run();
+  const exit = run();
+  endTranslations();
+  return exit;
 }
 export function engine_step(): i32 {
-  return step();
+  const exit = step();
+  endTranslations();
+  return exit;
 }
 /** Forgets translations and decoded code: for after the test has changed memory from outside. */
 export function engine_flush(): void {
@@ -117,6 +121,7 @@ export function engine_override(lin: u64, scratch: usize): void {
 export function engine_end_override(): void {
   endOverride();
 }
+export { codePage as engine_code_page } from "../../core/machine/cpu/paging/code_page";
 /** Decodes into `op`; its length or -1. */
 export function engine_decode(op: usize, mode: u32, bytes: usize, available: u32, offset: u32): i32 {
   return decode(op, mode, bytes, available, offset);

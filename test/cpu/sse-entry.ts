@@ -45,7 +45,7 @@ import {
 import { VECTOR_UD, clearFault, fault, faultAddress, faultError, raise, setCpu } from "../../core/machine/cpu/machine";
 import { setCodeTables } from "../../core/machine/cpu/code_frames";
 import { getRflags, setRflags } from "../../core/machine/cpu/flags";
-import { mmuInit } from "../../core/machine/cpu/mmu";
+import { walkInit } from "../../core/machine/cpu/paging/walk";
 import { TLB_BYTES, tlbFlushAll, tlbInit, tlbSelect } from "../../core/machine/cpu/tlb";
 import { accessNeedsInspection, read8, reg8Offset } from "../../core/machine/cpu/access";
 import { sseExecute, sseIdentify } from "../../core/machine/cpu/sse/sse";
@@ -62,7 +62,7 @@ export function unit_init(region: usize): void {
   op = region + 0x1000;
   zeroSlot = CPU_SIZE + 64;
   setCpu(state);
-  mmuInit((<u64>FRAMES) << 12);
+  walkInit((<u64>FRAMES) << 12);
   setCodeTables(region + 0x10000, region + 0x20000, FRAMES);
   tlbInit(region + 0x30000);
 }

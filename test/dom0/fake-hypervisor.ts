@@ -145,6 +145,9 @@ export class FakeHypervisor implements NativeExports {
     if (op === 5) return 0n;
     if (op === 2) return BigInt([DOM0_FIRST, DOM0_COUNT, DOM0_FIRST * 4096][x]!);
     const domain = this.domains.get(x);
+    // A frame whose type is not to be writable is one of its page tables: the root's number is known here.
+    if (op === 10 && domain?.pinned.includes(y)) return E.EINVAL;
+    if (op >= 10) op -= 10;
     if (!domain || (!domain.frames.has(y) && domain.grantFrame !== y && domain.sharedInfo !== y)) return E.EINVAL;
     const held = (this.mapped.get(y) ?? 0) + (op === 0 ? 1 : -1);
     if (held < 0) return E.EINVAL;

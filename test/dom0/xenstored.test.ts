@@ -130,6 +130,23 @@ describe("permissions", () => {
     expect(new RingClient(xenstored, 8).request(XS.READ, "/local/domain/5/mine\0")).toBe("z");
   });
 
+  it("makes the writer the owner in a directory of another's that it may write, and of what it makes there no more", () => {
+    dom0.write("/shared", "");
+    dom0.setPermissions("/shared", ["b0", "r6"]);
+    expect(guest.request(XS.WRITE, "/shared/mine/deep\0v")).toBe("OK\0");
+    for (const path of ["/shared/mine", "/shared/mine/deep"]) expect(dom0.permissions(path)).toEqual(["b5", "r6"]);
+    expect(dom0.permissions("/shared")).toEqual(["b0", "r6"]);
+    expect(xenstored.store.owned.get(5)).toBe(3);
+  });
+
+  it("asks for the right to write where a directory is to be made that is there", () => {
+    dom0.write("/readable", "");
+    dom0.setPermissions("/readable", ["r0"]);
+    expect(guest.request(XS.MKDIR, "/readable\0")).toBe("!EACCES");
+    dom0.setPermissions("/readable", ["b0"]);
+    expect(guest.request(XS.MKDIR, "/readable\0")).toBe("OK\0");
+  });
+
   it("leaves domain management to dom0", () => {
     for (const type of [XS.INTRODUCE, XS.RELEASE, XS.RESUME, XS.SET_TARGET])
       expect(guest.request(type, "6\x001\x002\0")).toBe("!EACCES");
@@ -142,6 +159,21 @@ describe("permissions", () => {
     expect(model.request(XS.READ, "/local/domain/5/x\0")).toBe("!EACCES");
     model.connection.target = 5;
     expect(model.request(XS.READ, "/local/domain/5/x\0")).toBe("v");
+    // What others gave to its target is for it too.
+    dom0.write("/for-five", "w");
+    dom0.setPermissions("/for-five", ["n0", "r5"]);
+    expect(model.request(XS.READ, "/for-five\0")).toBe("w");
+    model.connection.target = null;
+    expect(model.request(XS.READ, "/for-five\0")).toBe("!EACCES");
+  });
+
+  it("goes by the first entry that names a domain, and takes no number that is no domain's", () => {
+    dom0.write("/twice", "v");
+    dom0.setPermissions("/twice", ["n0", "n5", "b5"]);
+    expect(guest.request(XS.READ, "/twice\0")).toBe("!EACCES");
+    guest.request(XS.WRITE, "x\0v");
+    expect(guest.request(XS.SET_PERMS, "x\0n5\0r65536\0")).toBe("!EINVAL");
+    expect(guest.request(XS.SET_PERMS, "x\0n5\0r65535\0")).toBe("OK\0");
   });
 });
 
@@ -284,6 +316,8 @@ describe("watches", () => {
     await settle();
     expect(heard).toEqual(["@releaseDomain"]);
     expect(guest.messages()).toEqual([]);
+    expect(guest.request(XS.SET_PERMS, "@releaseDomain\0n5\0r5\0")).toBe("!EACCES");
+    expect(guest.request(XS.GET_PERMS, "@releaseDomain\0")).toBe("n0\0");
     dom0.setPermissions("@releaseDomain", ["n0", "r5"]);
     xenstored.fireSpecial("@releaseDomain");
     await settle();
@@ -322,6 +356,14 @@ describe("quotas", () => {
     expect(guest.request(XS.SET_PERMS, `big\0n5\0${"r6\0".repeat(4)}`)).toBe("OK\0");
     expect(guest.request(XS.SET_PERMS, `big\0n5\0${"r6\0".repeat(5)}`)).toBe("!ENOSPC");
     expect(guest.request(XS.WRITE, `${"p/".repeat(1100)}x\0`)).toBe("!EINVAL");
+    // By its whole name as well, in its own directory and elsewhere, and of what is only watched.
+    const long = "p".repeat(2048);
+    expect(guest.request(XS.READ, `/local/domain/5/${long}\0`)).toBe("!ENOENT");
+    for (const path of [`/local/domain/5/${long}p`, `/${long}`, `@${long}`])
+      expect(guest.request(XS.WATCH, `${path}\0t\0`)).toBe("!EINVAL");
+    // dom0 has the protocol's own bound.
+    dom0.write(`/${"p".repeat(3071)}`, "");
+    expect(() => dom0.write(`/${"p".repeat(3072)}`, "")).toThrow("EINVAL");
   });
 
   it("stops reading from a guest that doesn't take its replies", () => {
@@ -364,6 +406,17 @@ describe("hostile rings", () => {
     guest.ring.service();
     expect(guest.words[2068 >> 2]).toBe(0);
     expect(guest.request(XS.WRITE, "again\x001")).toBe("OK\0");
+  });
+
+  it("writes no reply by an index that cannot be", () => {
+    for (const consumer of [-2000, 1, 2 ** 31]) {
+      const other = new RingClient(xenstored, 6);
+      other.words[2056 >> 2] = consumer | 0;
+      const before = Buffer.from(other.bytes.subarray(1024, 2048));
+      other.push(RingClient.encode(XS.READ, "a\0"));
+      expect([consumer, other.error, other.ring.broken]).toEqual([consumer, 2, 2]);
+      expect(Buffer.compare(before, other.bytes.subarray(1024, 2048))).toBe(0);
+    }
   });
 
   it("survives 3,000 garbage messages and random page contents; nobody else notices", async () => {

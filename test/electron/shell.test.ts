@@ -4,7 +4,17 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { HostService } from "../../core/api/host-service.ts";
-import { FROM_HOST, HOST_CLOSED, OPENED, OPENS, OPEN_CONSOLE, TAKEN, TO_HOST } from "../../electron/channels.ts";
+import type { ServerMessage } from "../../core/api/schema.ts";
+import {
+  CHOSEN,
+  FROM_HOST,
+  HOST_CLOSED,
+  OPENED,
+  OPENS,
+  OPEN_CONSOLE,
+  TAKEN,
+  TO_HOST,
+} from "../../electron/channels.ts";
 import { readState } from "../../electron/window.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { Double, service } from "./double.ts";
@@ -52,6 +62,29 @@ describe("the desktop shell", () => {
     first.main.hide();
     first.app.emit("second-instance", {}, ["/opt/xenarium"], "/");
     expect(first.main).toMatchObject({ visible: true, focused: true });
+  });
+
+  it("lets a window name the files that its user has chosen in it, and no others", async () => {
+    const shell = new Double();
+    await shell.start(host);
+    const image = path.join(temporaryFolder("chosen"), "disk.img");
+    writeFileSync(image, Buffer.alloc(1 << 20));
+    const asked = async (id: number): Promise<unknown> => {
+      shell.send(TO_HOST, { id, request: "inspectDisk", args: { path: image } });
+      const answer = () =>
+        shell.main.webContents
+          .got(FROM_HOST)
+          .find((message): message is Extract<ServerMessage, { id: number }> => "id" in message && message.id === id);
+      await expect.poll(answer).toBeTruthy();
+      const found = answer()!;
+      return "error" in found ? found.error.code : null;
+    };
+    expect(await asked(1)).toBe("EACCES");
+    for (const nonsense of [null, 7, {}, "relative.img"]) shell.send(CHOSEN, nonsense as string);
+    expect(await asked(2)).toBe("EACCES");
+    shell.send(CHOSEN, image);
+    // It may; the host is off here.
+    expect(await asked(3)).toBe("EOFF");
   });
 
   it("gives a window its kept size and place, unless no screen has that place or they make no sense", async () => {

@@ -32,7 +32,7 @@ interface Shape {
 }
 
 const SHAPES = Object.fromEntries(
-  Object.entries(REQUESTS).map(([name, schema]) => [
+  Object.entries(REQUESTS).map(([name, { args: schema }]) => [
     name,
     z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as Shape,
   ]),

@@ -96,6 +96,10 @@ describe.skipIf(missing !== null)(`networks${missing ? ` (${missing})` : ""}`, (
         'nslookup gateway.xenarium.internal | grep -A1 "Name:" | tail -1',
         "ping -c 2 10.0.2.2 | grep received",
         'echo "GOT $(wget -q -O - http://10.0.2.2:8000/ | sha256sum | cut -d" " -f1)"',
+        // By the address that it made of the advertised prefix.
+        "for i in $(seq 100); do ip -6 addr show dev eth0 | grep -q 'scope global *$' && break; usleep 100000; done",
+        'echo "PING6 $(ping6 -c 1 fd58:656e:0:2::2 | grep received)"',
+        'echo "GOT6 $(wget -q -O - http://[fd58:656e:0:2::2]:8000/ | sha256sum | cut -d" " -f1)"',
         "dd if=/dev/urandom of=/sent bs=64k count=64 2>/dev/null",
         'echo "SENT $(sha256sum /sent | cut -d" " -f1)"',
         "nc 10.0.2.2 8001 < /sent",
@@ -105,11 +109,14 @@ describe.skipIf(missing !== null)(`networks${missing ? ` (${missing})` : ""}`, (
         "echo SERVING; echo hello from the guest | nc -l -p 22",
         "poweroff -f",
       ],
-      ["mac=00:16:3e:00:00:01"],
+      ["mac=00:16:3e:00:00:01,ip=10.0.2.77,mtu=1400"],
     );
     await says(domid, /SERVING/);
     const log = await shown(domid);
-    expect(log).toMatch(/BOUND 10\.0\.2\.\d+ 10\.0\.2\.2 10\.0\.2\.3 1500/);
+    // The address that the configuration names, and its MTU; what comes fits that.
+    expect(log).toContain("BOUND 10.0.2.77 10.0.2.2 10.0.2.3 1400");
+    expect(log).toMatch(/PING6 .*1 packets received/);
+    expect(log).toContain(`GOT6 ${sha256(big)}`);
     expect(log).toMatch(/Address: (10\.0\.2\.2|fd58)/);
     expect(log).toContain("2 packets received");
     expect(log).toContain(`GOT ${sha256(big)}`);

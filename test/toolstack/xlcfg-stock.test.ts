@@ -50,7 +50,7 @@ const DIFFERENT: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     [
       ...'pci = [ \'zz\' ]|device_model_version = "bogus"|altp2m = "bogus"|passthrough = "bogus"'.split("|"),
-      ..."channel = ['name=a,connection=bogus']|p9 = ['bogus']|vtpm = ['uuid=x']|vkb = ['bogus=1']".split("|"),
+      ..."channel = ['name=a,connection=bogus']|p9 = ['bogus']|vtpm = ['uuid=x']".split("|"),
       ...'gic_version = "bogus"|tee = "bogus"|vuart = "bogus"'.split("|"),
     ].map((line) => [line, "a key that is warned about or passed over here is not read"]),
   ),
@@ -111,6 +111,13 @@ describe("xl.cfg beside stock xl", () => {
         theirs?.map((set) => set.filter((cpu) => cpu < 2)) ?? undefined,
       );
     }
+    for (const [theirs, kind] of [
+      ["vfbs", "vfb"],
+      ["vkbs", "vkbd"],
+    ] as const)
+      expect(config.devices.filter((device) => device.kind === kind)).toHaveLength(
+        ((stock.config as unknown as Record<string, unknown[]>)[theirs] ?? []).length,
+      );
     // What stock xl warns about is warned about here too, if it asks for something.
     if (line !== 'vif = ""' && stock.said.some((text) => text.includes("warning: parameter")))
       expect(diagnostics).not.toEqual([]);

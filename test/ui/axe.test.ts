@@ -40,7 +40,7 @@ describe.skipIf(missing !== null)(`axe${missing ? ` (${missing})` : ""}`, () => 
     await app.page.keyboard.press("Escape");
   });
 
-  for (const tab of ["Overview", "Devices", "Xenstore"])
+  for (const tab of ["Overview", "Devices", "Networks", "Xenstore"])
     it(`a domain's ${tab}`, async () => {
       await app.tab(tab);
       if (tab === "Devices") await app.page.locator(".react-flow__node").first().waitFor();
@@ -87,7 +87,7 @@ describe.skipIf(missing !== null)(`axe${missing ? ` (${missing})` : ""}`, () => 
     expect(await violations()).toEqual([]);
   });
 
-  for (const tab of ["Overview", "Domains", "Boot", "Memory", "Devices", "Xenstore"])
+  for (const tab of ["Overview", "Domains", "Boot", "Memory", "Devices", "Networks", "Xenstore"])
     it(`the host's ${tab}`, async () => {
       await app.page.locator(".side-entry", { hasText: "Host" }).click();
       await app.tab(tab);
@@ -173,7 +173,7 @@ describe.skipIf(missing !== null)(`axe${missing ? ` (${missing})` : ""}`, () => 
     await app.command("power the host off");
     await app.page.getByRole("dialog").getByRole("button", { name: "Power off" }).click();
     await app.page.locator(".side-item", { hasText: /off$/ }).waitFor({ timeout: 20_000 });
-    for (const tab of ["Overview", "Domains", "Boot", "Memory", "Devices", "Xenstore"]) {
+    for (const tab of ["Overview", "Domains", "Boot", "Memory", "Devices", "Networks", "Xenstore"]) {
       await app.tab(tab);
       expect(await violations(), tab).toEqual([]);
     }

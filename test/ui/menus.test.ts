@@ -81,6 +81,81 @@ describe.skipIf(missing !== null)(`menus${missing ? ` (${missing})` : ""}`, () =
     expect(await marked()).toBe(0);
   });
 
+  it("of a row in the list of domains, or of all rows that are selected, by pointer and by keys", async () => {
+    const { page } = app;
+    await page.keyboard.press("Control+Shift+L");
+    const row = (name: string) => page.locator(".domains-table tr", { has: page.getByText(name, { exact: true }) });
+    await row("mini-2").click({ button: "right" });
+    await menu("mini-2").waitFor();
+    await item("Pause").click();
+    await expect.poll(() => side("mini-2").getAttribute("data-state")).toBe("paused");
+    // By keys: the focus comes back to what had it.
+    await row("mini-2").getByRole("button", { name: "mini-2" }).focus();
+    await page.keyboard.press("Shift+F10");
+    await menu("mini-2").waitFor();
+    await page.keyboard.press("Escape");
+    await menu("mini-2").waitFor({ state: "detached" });
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("mini-2");
+    await page.getByRole("checkbox", { name: "Select mini-1" }).click();
+    await page.getByRole("checkbox", { name: "Select mini-2" }).click();
+    await row("mini-1").click({ button: "right" });
+    await menu("2 domains").waitFor();
+    await app.shoot("menu-rows");
+    await item("Unpause 1 of 2").click();
+    await expect.poll(() => side("mini-2").getAttribute("data-state")).not.toBe("paused");
+    // Domain-0 can be looked at, and no more.
+    await row("Domain-0").click({ button: "right" });
+    await menu("Domain-0").waitFor();
+    expect(await page.getByRole("menuitem").allInnerTexts()).toEqual([
+      "Open its overview",
+      "Open its devices",
+      "Open its part of xenstore",
+    ]);
+    await page.keyboard.press("Escape");
+  });
+
+  it("of a device lead to its ends and to what they wrote", async () => {
+    const { page } = app;
+    await side("mini-1").click();
+    await app.tab("Devices");
+    const frontend = page.locator('.react-flow__node[data-id="1/console/0:frontend"]');
+    await frontend.click({ button: "right" });
+    await menu("Console").waitFor();
+    await app.shoot("menu-device");
+    expect(await violationsOf(page)).toEqual([]);
+    await item("Show the backend in xenstore").click();
+    await page.locator(".store-path", { hasText: "/local/domain/0/backend/console/1/0" }).waitFor();
+    await side("mini-1").click();
+    await app.tab("Devices");
+    await frontend.focus();
+    await page.keyboard.press("Shift+F10");
+    await item("Open Domain-0, its backend’s domain").click();
+    await page.getByRole("heading", { level: 1, name: "Domain-0" }).waitFor();
+  });
+
+  it("messages are kept in the list when they have gone, those of this window's too", async () => {
+    const { page } = app;
+    await side("mini-1").click();
+    await app.tab("Xenstore");
+    await page.locator(".store-row").first().waitFor();
+    await page.evaluate(() => {
+      navigator.clipboard.writeText = () => Promise.reject(new Error("no"));
+    });
+    await page.getByRole("button", { name: "Copy the path" }).click();
+    const said = "The clipboard may not be written here.";
+    await page.locator(".toast", { hasText: said }).getByRole("button", { name: "Dismiss" }).click();
+    await page.locator(".toast").waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Tasks and events" }).click();
+    await page.getByRole("button", { name: "Messages", exact: true }).click();
+    await page.locator(".task[data-state=error]", { hasText: said }).getByText("This window").waitFor();
+    expect(await page.locator(".task").count()).toBe(1);
+    await page.getByRole("button", { name: "Trouble", exact: true }).click();
+    await page.locator(".task", { hasText: said }).waitFor();
+    await page.getByRole("button", { name: "All", exact: true }).click();
+    await app.shoot("tasks-messages");
+    await page.getByRole("button", { name: "Tasks and events" }).click();
+  });
+
   it("messages go by themselves, not while they are read", async () => {
     const { page } = app;
     await side("mini-1").click();

@@ -3,8 +3,11 @@ import type { DomainStatistics, StatisticsSnapshot } from "../../toolstack/messa
 import { DOMAIN_METRICS, VCPU_STATES } from "./minutes.ts";
 
 const PAGES_PER_MIB = 256;
-/** The first of DOMAIN_METRICS that are exits, of which the rest are too. */
-const EXITS = DOMAIN_METRICS.indexOf("exitsPoll");
+/** Of DOMAIN_METRICS, those that are exits: from the first to the one after the last. */
+const EXITS = [DOMAIN_METRICS.indexOf("exitsPoll"), DOMAIN_METRICS.indexOf("diskRead")] as const;
+
+/** What went through disks and networks, by its metric. */
+export const TRAFFIC = ["diskRead", "diskWritten", "netReceived", "netSent"] as const;
 
 /** Values of HOST_METRICS. */
 export function hostFiguresOf(before: StatisticsSnapshot, now: StatisticsSnapshot): number[] {
@@ -41,6 +44,7 @@ export function figuresOf(
     rate(now.pageFaults, was.pageFaults),
     rate(now.instructions, was.instructions) / 1e6,
   ];
-  const exits = DOMAIN_METRICS.slice(EXITS).map((_, cause) => rate(now.exits?.[cause], was.exits?.[cause]));
-  return { metrics: [...metrics, ...exits], vcpus: Array.from(vcpus, (percent) => percent ?? NaN) };
+  const exits = DOMAIN_METRICS.slice(...EXITS).map((_, cause) => rate(now.exits?.[cause], was.exits?.[cause]));
+  const traffic = TRAFFIC.map((each) => rate(now[each], was[each]));
+  return { metrics: [...metrics, ...exits, ...traffic], vcpus: Array.from(vcpus, (percent) => percent ?? NaN) };
 }

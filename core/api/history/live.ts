@@ -3,6 +3,7 @@
  * takes a copy and goes on by itself with the snapshots that follow. Changed in place; safe to import in a browser.
  */
 import type { StatisticsSnapshot } from "../../toolstack/messages.ts";
+import { TRAFFIC } from "./figures.ts";
 
 /** How long it reaches back, and points kept: at most one a second, fewer where nobody looked. */
 export const LIVE_SECONDS = 600;
@@ -40,6 +41,11 @@ export class DomainHistory {
   readonly events = new Series();
   readonly pageFaults = new Series();
   readonly mips = new Series();
+  /** Bytes per second. */
+  readonly diskRead = new Series();
+  readonly diskWritten = new Series();
+  readonly netReceived = new Series();
+  readonly netSent = new Series();
   /** Of all causes, and by EXIT_* (exits.ts says what they are). */
   readonly exits = new Series();
   readonly exitsByCause: Series[] = [];
@@ -58,6 +64,7 @@ export class DomainHistory {
   all(): Series[] {
     return [
       ...[this.cpu, this.memory, this.memoryTarget, this.memoryMax, this.hypercalls, this.events],
+      ...TRAFFIC.map((each) => this[each]),
       ...[this.pageFaults, this.mips, this.exits, ...this.exitsByCause, ...this.vcpus],
       ...this.runstates.flatMap(({ running, runnable, blocked }) => [running, runnable, blocked]),
     ];
@@ -153,6 +160,7 @@ export class LiveHistory {
       history.events.push(rate(domain.events, was?.events));
       history.pageFaults.push(rate(domain.pageFaults, was?.pageFaults));
       history.mips.push(rate(domain.instructions, was?.instructions) / 1e6);
+      for (const each of TRAFFIC) history[each].push(rate(domain[each], was?.[each]));
       const all = (exits: number[] | null | undefined): number | null =>
         exits?.reduce((sum, each) => sum + each, 0) ?? null;
       history.exits.push(rate(all(domain.exits), all(was?.exits)));

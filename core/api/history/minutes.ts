@@ -7,7 +7,8 @@ export const MOST_KEPT_VCPUS = 64;
 
 /**
  * CPU: percent of one pCPU, of all vCPUs together; runnable: percent, waiting for a pCPU. Memory in MiB: what it has, its target, the most it
- * may have. The others are counts per second (mips: millions); exits by EXIT_* (core/machine/cpu/exits.ts), in that order.
+ * may have. The others are counts per second (mips: millions); exits by EXIT_* (core/machine/cpu/exits.ts), in that order; what went through
+ * disks and networks in bytes per second.
  */
 export const DOMAIN_METRICS = [
   "cpu",
@@ -26,6 +27,10 @@ export const DOMAIN_METRICS = [
   "exitsPrivileged",
   "exitsHalt",
   "exitsSoftwareInterrupt",
+  "diskRead",
+  "diskWritten",
+  "netReceived",
+  "netSent",
 ] as const;
 /** CPU: percent busy of all pCPUs; free memory in MiB. */
 export const HOST_METRICS = ["cpu", "freeMemory"] as const;

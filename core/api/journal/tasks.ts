@@ -23,6 +23,7 @@ export const TASKS: Partial<Record<RequestName, Title>> = {
   createBundled: () => "Start the bundled guest",
   startAgain: ({ domid }, names) => `Start ${names.domain(domid)} again`,
   save: ({ domid }, names) => `Save ${names.domain(domid)}`,
+  dumpCore: ({ domid }, names) => `Dump the memory of ${names.domain(domid)}`,
   restore: ({ uuid, file }, names) => `Restore ${uuid === undefined ? ofFile(file) : names.saved(uuid)}`,
   savedDiscard: ({ uuid }, names) => `Discard what is saved of ${names.saved(uuid)}`,
   shutdown: ({ domid, reason }, names) =>
@@ -37,6 +38,19 @@ export const TASKS: Partial<Record<RequestName, Title>> = {
   setVcpus: ({ domid, vcpus }, names) => `Set ${names.domain(domid)} to ${String(vcpus)} vCPUs`,
   setMemory: ({ domid, memoryMiB }, names) =>
     `Set the memory target of ${names.domain(domid)} to ${String(memoryMiB)} MiB`,
+  deviceAttach: ({ domid, key }, names) =>
+    `Attach a ${key === "vif" ? "network interface" : String(key)} to ${names.domain(domid)}`,
+  deviceDetach: ({ domid, device, key }, names) =>
+    `Detach ${key === "vif" ? "network interface " : ""}${String(device)} from ${names.domain(domid)}`,
+  mediumInsert: ({ domid }, names) => `Change the medium in a drive of ${names.domain(domid)}`,
+  diskResize: ({ domid, device }, names) => `Make the disk ${String(device)} of ${names.domain(domid)} larger`,
+  diskRemove: ({ name }) => `Remove the disk image ${String(name)}`,
+  networkCreate: ({ name }) => `Make the network ${String(name)}`,
+  networkRemove: ({ name }) => `Remove the network ${String(name)}`,
+  networkMode: ({ name, mode }) => `${mode === "nat" ? "Open" : "Close"} the way out of ${String(name)}`,
+  networkForward: ({ network }) => `Forward a port to ${String(network)}`,
+  networkUnforward: ({ network, hostPort }) => `Forward port ${String(hostPort)} to ${String(network)} no more`,
+  networkCapture: ({ network, port }) => `Capture the traffic of ${String(port ?? network)}`,
   takeHostKernel: ({ release }) => `Read kernel ${String(release)}`,
   xenstoreWrite: ({ path }) => `Write ${String(path)}`,
   xenstoreMkdir: ({ path }) => `Make ${String(path)}`,

@@ -8,7 +8,6 @@ const MIGRATION = "this host can't send a domain to another one as yet: use xl s
 export const ABSENT: Readonly<Record<string, string>> = {
   migrate: MIGRATION,
   remus: MIGRATION,
-  vncviewer: "this host has no virtual framebuffers as yet",
   "set-parameters": "Xen's parameters are those of the boot menu",
   "sched-rtds": "this host's scheduler is credit",
   "qemu-monitor-command": "no domain of this host has a device model",
@@ -36,7 +35,7 @@ export const ABSENT: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     [
       ...["vtpm-attach", "vtpm-detach", "vdispl-attach", "vdispl-detach", "vdispl-list"],
-      ...["vsnd-attach", "vsnd-detach", "vsnd-list", "vkb-attach", "vkb-detach", "vkb-list"],
+      ...["vsnd-attach", "vsnd-detach", "vsnd-list"],
     ].map((name) => [name, LATER]),
   ),
 };

@@ -46,6 +46,8 @@ export const ATTACHING: XlCommands = {
   "block-detach": detach("disk", "virtual block device"),
   "network-attach": attach("vif", "virtual network interface", false),
   "network-detach": detach("vif", "virtual network interface"),
+  "vkb-attach": attach("vkb", "virtual keyboard and pointer", true),
+  "vkb-detach": detach("vkb", "virtual keyboard and pointer"),
   "cd-insert": {
     summary: "Insert a CD image into a domain's CD drive",
     operands: "<Domain> <VirtualDevice> <Image>",

@@ -3,7 +3,10 @@ import { complain, domidOf, print, type Call, type Host, type XlCommands } from 
 
 interface Device {
   id: string;
+  /** A node of the frontend's; -1 for none. */
   read(name: string): string;
+  /** One of the backend's; empty for none. */
+  readBackend(name: string): string;
   backend: string;
 }
 
@@ -12,14 +15,25 @@ async function devices(host: Host, domid: number, kind: string): Promise<Device[
   const ids = await host.request("xenstoreList", { path: directory });
   return Promise.all(
     ids.map(async (id) => {
-      const names = await host.request("xenstoreList", { path: `${directory}/${id}` });
-      const values = new Map<string, string>();
-      for (const name of names)
-        values.set(name, (await host.request("xenstoreRead", { path: `${directory}/${id}/${name}` })).value);
-      const read = (name: string): string => values.get(name) ?? "-1";
-      return { id, read, backend: values.get("backend") ?? "" };
+      const front = await nodesOf(host, `${directory}/${id}`);
+      const backend = front.get("backend") ?? "";
+      const back = backend ? await nodesOf(host, backend) : new Map<string, string>();
+      return {
+        id,
+        read: (name) => front.get(name) ?? "-1",
+        readBackend: (name) => back.get(name) ?? "",
+        backend,
+      };
     }),
   );
+}
+
+async function nodesOf(host: Host, directory: string): Promise<Map<string, string>> {
+  const names = await host.request("xenstoreList", { path: directory });
+  const values = new Map<string, string>();
+  for (const name of names)
+    values.set(name, (await host.request("xenstoreRead", { path: `${directory}/${name}` })).value);
+  return values;
 }
 
 function list(kind: string, header: string, row: (device: Device) => string) {
@@ -38,9 +52,13 @@ function list(kind: string, header: string, row: (device: Device) => string) {
   };
 }
 
+/** Widths as printf has them the other way round: what is negative stands on the right. */
 const cells = (widths: readonly number[], values: readonly string[]): string =>
   values
-    .map((value, i) => value.padEnd(widths[i] ?? 0))
+    .map((value, i) => {
+      const width = widths[i] ?? 0;
+      return width < 0 ? value.padStart(-width) : value.padEnd(width);
+    })
     .join(" ")
     .trimEnd();
 
@@ -78,6 +96,29 @@ export const DEVICES: XlCommands = {
             read("state"),
             read("event-channel"),
             `${read("tx-ring-ref")}/${read("rx-ring-ref")}`,
+            backend,
+          ],
+        ),
+    ),
+  },
+  "vkb-list": {
+    summary: "List the virtual keyboards of domains",
+    operands: "<Domains...>",
+    run: list(
+      "vkbd",
+      "Idx BE handle state evt-ch    ref ID         BE-type    BE-path                       ",
+      ({ id, read, readBackend, backend }) =>
+        cells(
+          [3, 2, -6, -5, -6, -6, 10, 10, 30],
+          [
+            id,
+            read("backend-id"),
+            id,
+            read("state"),
+            read("event-channel"),
+            read("page-ref"),
+            readBackend("unique-id") || "(null)",
+            readBackend("backend-type"),
             backend,
           ],
         ),

@@ -17,6 +17,7 @@ import {
 } from "./command.ts";
 import { connectConsole } from "./console.ts";
 import { json } from "./format.ts";
+import { viewIfAsked, VNC_OPTIONS } from "./viewer.ts";
 
 /** What xl ends with when there is no config, and when it can't be read. */
 const EXIT_NO_CONFIG = 6;
@@ -55,19 +56,8 @@ async function given({ operands, options }: Call): Promise<Given> {
 }
 
 const CONFIG_OPTIONS = [["-f, --defconfig <FILE>", "use this config file"]] as const;
-const VNC = [
-  ["-V, --vncviewer", "attach a VNC viewer: not here"],
-  ["-A, --vncviewer-autopass", "pass it the password: not here"],
-] as const;
-
-function refuseVnc({ options }: Call): void {
-  if (options.vncviewer || options.vncviewerAutopass)
-    throw new XlFailure("error: this host has no virtual framebuffers as yet, so no VNC server.");
-}
-
 async function create(call: Call): Promise<number> {
   const { host, options, dryRun } = call;
-  refuseVnc(call);
   const { file, text } = await given(call);
   if (!options.quiet) complain(`Parsing config from ${file}`);
   if (dryRun || options.dryrun || options.d) {
@@ -87,6 +77,7 @@ async function create(call: Call): Promise<number> {
     paused: options.p === true,
   });
   for (const { message } of created.warnings) complain(`warning: ${message}`);
+  await viewIfAsked(call, api, created.domid);
   if (options.c) return connectConsole(api, created.domid);
   await gone?.of(created.domid);
   return 0;
@@ -244,10 +235,9 @@ const restore: XlCommand = {
     ["-c", "connect to its console"],
     ["-e", "do not wait for its death: the host does that"],
     ["-d", "say more"],
-    ...VNC,
+    ...VNC_OPTIONS,
   ],
   run: async (call) => {
-    refuseVnc(call);
     const file = call.operands[0]!;
     await access(file).catch(({ code, message }: NodeJS.ErrnoException) => {
       throw new XlFailure(`Can't open restore file: ${WHY[code ?? ""] ?? message}`);
@@ -255,6 +245,7 @@ const restore: XlCommand = {
     complain(`Loading ${file}`);
     const api = await call.host();
     const restored = await api.request("restore", { file: path.resolve(file), paused: call.options.p === true });
+    await viewIfAsked(call, api, restored.domid);
     return call.options.c ? connectConsole(api, restored.domid) : 0;
   },
 };
@@ -273,7 +264,7 @@ export const LIFE: XlCommands = {
       ["-n, --dryrun", "only show what the config says"],
       ["-q, --quiet", "say less"],
       ["-d", "show what the config says"],
-      ...VNC,
+      ...VNC_OPTIONS,
       ["-i, --ignore-global-affinity-masks", "there are none here"],
     ],
     run: create,

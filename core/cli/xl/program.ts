@@ -10,8 +10,18 @@ import { LIFE } from "./life.ts";
 import { POOLS } from "./pools.ts";
 import { SIGNALS } from "./signals.ts";
 import { TUNING } from "./tuning.ts";
+import { VIEWING } from "./viewer.ts";
 
-const COMMANDS: XlCommands = { ...LIFE, ...INSPECTING, ...TUNING, ...SIGNALS, ...POOLS, ...ATTACHING, ...DEVICES };
+const COMMANDS: XlCommands = {
+  ...LIFE,
+  ...INSPECTING,
+  ...TUNING,
+  ...SIGNALS,
+  ...POOLS,
+  ...ATTACHING,
+  ...DEVICES,
+  ...VIEWING,
+};
 /** Bad arguments. */
 const EXIT_USAGE = 2;
 

@@ -2,17 +2,14 @@
 import type { DeviceKind } from "../xenbus/kind.ts";
 import { BLK } from "./blk/kind.ts";
 import { CONSOLE } from "./console/kind.ts";
+import { FB } from "./fb/kind.ts";
+import { KBD } from "./kbd/kind.ts";
 import { NET } from "./net/kind.ts";
 
-export const DEVICE_KINDS: readonly DeviceKind[] = [CONSOLE, BLK, NET];
+export const DEVICE_KINDS: readonly DeviceKind[] = [CONSOLE, BLK, NET, FB, KBD];
 
 /** Devices that guests and other domains may have and that have no row: what they are called. */
-const OTHERS = {
-  xenstore: "xenstore",
-  vkbd: "Keyboard and pointer",
-  vfb: "Framebuffer",
-  "9pfs": "Shared folder",
-};
+const OTHERS = { xenstore: "xenstore", "9pfs": "Shared folder" };
 
 /** For people, by kind. */
 export function titlesOf(kinds: readonly DeviceKind[]): ReadonlyMap<string, string> {

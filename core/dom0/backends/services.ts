@@ -2,6 +2,7 @@
 import type { Disks } from "./blk/disks.ts";
 import type { DomainHolds } from "./blk/room.ts";
 import type { Consoles } from "./console/consoles.ts";
+import type { Screens } from "../display/screens.ts";
 import type { Networks } from "../network/networks.ts";
 
 export interface DeviceServices {
@@ -9,4 +10,5 @@ export interface DeviceServices {
   readonly disks: Disks;
   readonly holds: DomainHolds;
   readonly networks: Networks;
+  readonly screens: Screens;
 }

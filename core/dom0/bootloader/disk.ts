@@ -10,7 +10,17 @@ export interface Volume {
   /** As in xvda1; 0 is the whole disk. */
   readonly partition: number;
   readonly active: boolean;
+  readonly bytes: number;
   readonly system: FileSystem;
+}
+
+/** A part of the disk whose files can't be read. */
+export interface Unreadable {
+  readonly partition: number;
+  readonly active: boolean;
+  readonly bytes: number;
+  /** "swap space", "LVM", or why not; null where nothing is known. */
+  readonly holds: string | null;
 }
 
 /** A file on one of the volumes. */
@@ -21,24 +31,30 @@ export interface Place {
 
 export class BootDisk {
   readonly volumes: readonly Volume[];
-  /** What lies on the others, in words. */
-  readonly unreadable: readonly string[];
+  readonly others: readonly Unreadable[];
 
-  private constructor(volumes: readonly Volume[], unreadable: readonly string[]) {
+  private constructor(volumes: readonly Volume[], others: readonly Unreadable[]) {
     this.volumes = volumes;
-    this.unreadable = unreadable;
+    this.others = others;
+  }
+
+  /** What lies on the others, in words. */
+  get unreadable(): readonly string[] {
+    return this.others.flatMap(({ partition, holds }) =>
+      holds === null ? [] : [`${partition === 0 ? "the whole disk" : `partition ${partition}`} holds ${holds}`],
+    );
   }
 
   static async open(store: BlockStore): Promise<BootDisk> {
     const volumes: Volume[] = [];
-    const unreadable: string[] = [];
+    const others: Unreadable[] = [];
     for (const { number, active, region } of await partitions(Region.whole(store))) {
       const content = await openFileSystem(region);
-      if (content && "system" in content) volumes.push({ partition: number, active, system: content.system });
-      else if (content)
-        unreadable.push(`${number === 0 ? "the whole disk" : `partition ${number}`} holds ${content.unreadable}`);
+      const part = { partition: number, active, bytes: region.size };
+      if (content && "system" in content) volumes.push({ ...part, system: content.system });
+      else others.push({ ...part, holds: content?.unreadable ?? null });
     }
-    return new BootDisk(volumes, unreadable);
+    return new BootDisk(volumes, others);
   }
 
   /**

@@ -43,11 +43,12 @@ export function parsePygrubArguments(words: readonly string[]): PygrubOptions {
 }
 
 /** The entries of a disk. With `kernel` there is one, which the configuration has no part in. Throws BootError. */
-export async function listEntries(
-  store: BlockStore,
-  { kernel, ramdisk, args, entry }: PygrubOptions,
-): Promise<BootList> {
-  const disk = await BootDisk.open(store);
+export async function listEntries(store: BlockStore, options: PygrubOptions): Promise<BootList> {
+  return entriesOf(await BootDisk.open(store), options);
+}
+
+/** The same of a disk that is open. */
+export async function entriesOf(disk: BootDisk, { kernel, ramdisk, args, entry }: PygrubOptions): Promise<BootList> {
   if (kernel !== null) {
     const place = await placeOf(disk, kernel);
     const initrds = ramdisk === null ? [] : [await placeOf(disk, ramdisk)];

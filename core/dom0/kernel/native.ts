@@ -25,6 +25,10 @@ export const NATIVE_port_bits = 5;
 /** (INSPECT_*, machine address of its structure): hypervisor/abi/inspect.ts. */
 export const NATIVE_inspect = 6;
 
+/** As the first two, and as long as it is held the frame can't become a table of the processor's. */
+const NATIVE_map_frame_writable = 10;
+const NATIVE_unmap_frame_writable = 11;
+
 /** The memory a native domain was started with. */
 export function ownFrames(exports: NativeExports): { first: number; count: number; startInfo: number } {
   const ask = (which: bigint): number => {
@@ -34,6 +38,21 @@ export function ownFrames(exports: NativeExports): { first: number; count: numbe
   };
   return { first: ask(0n), count: ask(1n), startInfo: ask(2n) };
 }
+
+/** A frame of another domain's that is held. `address`: where it is in the machine. */
+export interface HeldFrame {
+  readonly domid: number;
+  readonly address: number;
+  readonly access: FrameAccess;
+}
+
+/** To write a frame is to hold its type too: as long as it is held it is ordinary memory, whatever the domain wants to make of it. */
+export type FrameAccess = "read" | "write";
+
+const HOLDING: Readonly<Record<FrameAccess, { hold: number; release: number }>> = {
+  read: { hold: NATIVE_map_frame, release: NATIVE_unmap_frame },
+  write: { hold: NATIVE_map_frame_writable, release: NATIVE_unmap_frame_writable },
+};
 
 /** Frames of other domains, held while they are written or read. */
 export class ForeignFrames {
@@ -52,5 +71,16 @@ export class ForeignFrames {
     } finally {
       this.#hypercalls.call(operation, HYPERVISOR_arch_7, NATIVE_unmap_frame, domid, mfn);
     }
+  }
+
+  /** Holds a frame of a domain's until release(). Throws HypercallError (EINVAL: it is not that domain's, or to be written and a page table). */
+  hold(domid: number, mfn: number, access: FrameAccess): HeldFrame {
+    this.#hypercalls.call(`frame ${mfn} of domain ${domid}`, HYPERVISOR_arch_7, HOLDING[access].hold, domid, mfn);
+    return { domid, address: mfn * PAGE_SIZE, access };
+  }
+
+  release({ domid, address, access }: HeldFrame): void {
+    const mfn = address / PAGE_SIZE;
+    this.#hypercalls.call(`frame ${mfn} of domain ${domid}`, HYPERVISOR_arch_7, HOLDING[access].release, domid, mfn);
   }
 }

@@ -1,9 +1,9 @@
 /**
  * A learning bridge (IEEE 802.1D without spanning tree): frames go where their destination was last seen, or everywhere.
- * What one port sends is bounded by that port's backend, what is learned by the table's size.
+ * What one port sends is bounded by that port's backend, what is learned by the table's size. A port's own address is known from the
+ * beginning and is nobody else's, so no guest gets or sends frames in the name of another's interface or of the gateway.
  */
-import { ETHERNET_HEADER, type BridgePort, type Frame } from "./frame.ts";
-import { macText } from "./packet/address.ts";
+import { ETHERNET_HEADER, macKey, type BridgePort, type Frame } from "./frame.ts";
 
 /** Addresses that are remembered; a guest that invents more pushes out the oldest of its own port first. */
 const LEARNED_LIMIT = 1024;
@@ -17,13 +17,15 @@ export interface PortCounters {
   bytesOut: number;
   /** Came in and were no Ethernet frames. */
   malformed: number;
+  /** Came in with the address of another owner's interface. */
+  forged: number;
 }
 
 interface Attached {
   port: BridgePort;
   counters: PortCounters;
-  /** MAC addresses learned here, oldest first. */
-  addresses: Set<string>;
+  /** Keys of MAC addresses learned here, oldest first. */
+  addresses: Set<number>;
 }
 
 /** Sees every frame that enters the bridge, with the port it came from and those it leaves by. */
@@ -32,23 +34,55 @@ export type BridgeListener = (frame: Frame, from: BridgePort, to: readonly Bridg
 export class Bridge {
   readonly name: string;
   readonly #ports = new Map<BridgePort, Attached>();
-  readonly #learned = new Map<string, Attached>();
+  /** Ports by their own addresses; of two with the same one that which came first. */
+  readonly #owners = new Map<number, Attached>();
+  readonly #learned = new Map<number, Attached>();
   readonly #listeners = new Set<BridgeListener>();
+  readonly #random: () => number;
+  #loss = 0;
+  #lost = 0;
 
-  constructor(name: string) {
+  /** `random`: from 0 to before 1, for what is lost. */
+  constructor(name: string, random = Math.random) {
     this.name = name;
+    this.#random = random;
+  }
+
+  /** The part of all frames that are lost, from 0 to 1: to see how guests bear that. */
+  get loss(): number {
+    return this.#loss;
+  }
+  set loss(part: number) {
+    this.#loss = part;
+  }
+  /** Frames that were lost so. */
+  get lost(): number {
+    return this.#lost;
   }
 
   attach(port: BridgePort): void {
-    const counters = { framesIn: 0, bytesIn: 0, framesOut: 0, bytesOut: 0, malformed: 0 };
-    this.#ports.set(port, { port, counters, addresses: new Set() });
+    const counters = { framesIn: 0, bytesIn: 0, framesOut: 0, bytesOut: 0, malformed: 0, forged: 0 };
+    const attached = { port, counters, addresses: new Set<number>() };
+    this.#ports.set(port, attached);
+    this.#own(attached);
+  }
+
+  #own(attached: Attached): void {
+    const key = macKey(attached.port.mac);
+    if (this.#owners.has(key)) return;
+    this.#owners.set(key, attached);
+    this.#forget(key);
   }
 
   detach(port: BridgePort): void {
     const attached = this.#ports.get(port);
     if (!attached) return;
     this.#ports.delete(port);
-    for (const address of attached.addresses) this.#learned.delete(address);
+    for (const key of attached.addresses) this.#learned.delete(key);
+    const key = macKey(port.mac);
+    if (this.#owners.get(key) !== attached) return;
+    this.#owners.delete(key);
+    for (const other of this.#ports.values()) if (macKey(other.port.mac) === key) return this.#own(other);
   }
 
   /** Hears of all traffic until the returned function is called. */
@@ -66,10 +100,17 @@ export class Bridge {
       source.counters.malformed++;
       return;
     }
+    if (!this.#learn(source, macKey(bytes, 6))) {
+      source.counters.forged++;
+      return;
+    }
     source.counters.framesIn++;
     source.counters.bytesIn += bytes.length;
-    this.#learn(source, macText(bytes, 6));
-    const known = bytes[0]! & 1 ? undefined : this.#learned.get(macText(bytes, 0));
+    if (this.#loss > 0 && this.#random() < this.#loss) {
+      this.#lost++;
+      return;
+    }
+    const known = bytes[0]! & 1 ? undefined : this.#portOf(macKey(bytes));
     if (this.#listeners.size) this.#tell(frame, source, known);
     if (known) {
       if (known !== source) forward(known, frame, from);
@@ -78,34 +119,58 @@ export class Bridge {
     for (const port of this.#ports.values()) if (port !== source) forward(port, frame, from);
   }
 
+  /** Learned before owned: an owner may use the address of one of its interfaces at another. */
+  #portOf(key: number): Attached | undefined {
+    return this.#learned.get(key) ?? this.#owners.get(key);
+  }
+
   #tell(frame: Frame, source: Attached, known: Attached | undefined): void {
     const others = known ? [known] : [...this.#ports.values()];
     const to = others.filter((each) => each !== source).map(({ port }) => port);
     for (const listener of this.#listeners) listener(frame, source.port, to);
   }
 
-  #learn(port: Attached, address: string): void {
-    const before = this.#learned.get(address);
-    if (before === port) return;
-    before?.addresses.delete(address);
-    if (!before && (port.addresses.size >= LEARNED_PER_PORT || this.#learned.size >= LEARNED_LIMIT)) {
-      const oldest = port.addresses.values().next();
-      if (oldest.done) return;
-      port.addresses.delete(oldest.value);
-      this.#learned.delete(oldest.value);
+  /** False for an address that is another owner's. */
+  #learn(port: Attached, key: number): boolean {
+    const owner = this.#owners.get(key);
+    if (owner === port) {
+      this.#forget(key);
+      return true;
     }
-    port.addresses.add(address);
-    this.#learned.set(address, port);
+    if (owner && owner.port.owner !== port.port.owner) return false;
+    const before = this.#learned.get(key);
+    if (before === port) return true;
+    this.#forget(key);
+    if (port.addresses.size >= LEARNED_PER_PORT || this.#learned.size >= LEARNED_LIMIT) {
+      const oldest = port.addresses.values().next();
+      if (oldest.done) return true;
+      this.#forget(oldest.value);
+    }
+    port.addresses.add(key);
+    this.#learned.set(key, port);
+    return true;
   }
 
-  /** Who is attached, with the addresses seen there. */
-  ports(): { port: BridgePort; counters: Readonly<PortCounters>; addresses: string[] }[] {
-    return [...this.#ports.values()].map(({ port, counters, addresses }) => ({
-      port,
-      counters: { ...counters },
-      addresses: [...addresses],
-    }));
+  #forget(key: number): void {
+    this.#learned.get(key)?.addresses.delete(key);
+    this.#learned.delete(key);
   }
+
+  /** Who is attached, with their own addresses and those seen there. */
+  ports(): { port: BridgePort; counters: Readonly<PortCounters>; addresses: string[] }[] {
+    return [...this.#ports.values()].map((attached) => {
+      const { port, counters, addresses } = attached;
+      const keys = new Set([macKey(port.mac), ...addresses]);
+      return { port, counters: { ...counters }, addresses: [...keys].map(keyText) };
+    });
+  }
+}
+
+function keyText(key: number): string {
+  return key
+    .toString(16)
+    .padStart(12, "0")
+    .replace(/..(?!$)/g, "$&:");
 }
 
 function forward(to: Attached, frame: Frame, from: BridgePort): void {

@@ -5,11 +5,19 @@ import { captureHeader, captureRecord } from "./capture.ts";
 import type { Forward } from "./gateway/forwards.ts";
 import { Gateway, type GatewayReport } from "./gateway/gateway.ts";
 import type { HostService } from "./gateway/policy.ts";
-import { parseSubnet } from "./packet/address.ts";
+import { networkShares } from "./gateway/shares.ts";
+import { inSubnet, ipText, parseSubnet, type Subnet } from "./packet/address.ts";
 
 /** The bridge that is there from the beginning; also where interfaces go that name none. */
 export const DEFAULT_BRIDGE = "xenbr0";
 const NETWORKS_MOST = 64;
+
+/** What no network can have: this host, loopback, link-local, groups, reserved (RFC 6890). */
+const NOBODYS = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"].map((text) => parseSubnet(text)!);
+
+function overlap(a: Subnet, b: Subnet): boolean {
+  return a.prefix <= b.prefix ? inSubnet(a, b.address) : inSubnet(b, a.address);
+}
 
 /** "nat": a way out; "isolated": addresses and names, no way out; "bare": a bridge and nothing else. */
 export type NetworkMode = "nat" | "isolated" | "bare";
@@ -25,6 +33,9 @@ export interface NetworkReport {
   readonly name: string;
   readonly mode: NetworkMode;
   readonly ipv4: string | null;
+  /** Percent of the frames that are lost on purpose, and how many were. */
+  readonly loss: number;
+  readonly lost: number;
   readonly ports: {
     name: string;
     addresses: string[];
@@ -34,7 +45,34 @@ export interface NetworkReport {
     framesOut: number;
   }[];
   readonly gateway: GatewayReport | null;
-  readonly captures: string[];
+  /** Forwards that were kept and can't be had now, with the reason. */
+  readonly waiting: { forward: Forward; problem: string }[];
+  readonly captures: CaptureReport[];
+}
+
+export interface CaptureReport {
+  /** As it was begun. */
+  readonly file: string;
+  /** The one port of the bridge whose traffic it has; null for all. */
+  readonly port: string | null;
+  readonly frames: number;
+  readonly bytes: number;
+  /** Frames that came faster than the file takes them. */
+  readonly lost: number;
+}
+
+/** What of a network outlives the host's power: all that somebody has set up. */
+export interface KeptNetwork {
+  readonly name: string;
+  readonly mode: NetworkMode;
+  readonly ipv4: string | null;
+  readonly forwards: readonly Forward[];
+  readonly services: readonly HostService[];
+}
+
+export function keptNetwork({ name, mode, ipv4, gateway, waiting }: NetworkReport): KeptNetwork {
+  const forwards = [...(gateway?.forwards ?? []), ...waiting.map(({ forward }) => forward)];
+  return { name, mode, ipv4, forwards, services: gateway?.services ?? [] };
 }
 
 /** What is wrong with a request about a network: a sentence. */
@@ -43,20 +81,24 @@ export class NetworkError extends Error {
 }
 
 interface Network {
-  readonly definition: Required<Omit<NetworkDefinition, "ipv4">> & { ipv4: string | null };
+  definition: Required<Omit<NetworkDefinition, "ipv4">> & { ipv4: string | null };
+  /** In its IPv6 prefix. */
+  readonly number: number;
   readonly bridge: Bridge;
   readonly gateway: Gateway | null;
+  waiting: { forward: Forward; problem: string }[];
 }
 
-/** Takes captured bytes; `close` when the capture ends. */
+/** Takes captured bytes, or says that it has no room for them now; `close` when the capture ends. */
 export interface CaptureSink {
-  write(bytes: Uint8Array): void;
+  write(bytes: Uint8Array): boolean;
   close(): void;
 }
 
 export class Networks {
   readonly #networks = new Map<string, Network>();
-  readonly #captures = new Map<string, { network: string; stop: () => void }>();
+  readonly #captures = new Map<string, { network: string; report: () => CaptureReport; stop: () => void }>();
+  readonly #shares = networkShares();
   readonly #now: () => number;
 
   /** `now`: milliseconds, monotonic. */
@@ -76,32 +118,93 @@ export class Networks {
       throw new NetworkError(`There are ${NETWORKS_MOST} networks, and there can't be more.`);
     const bridge = new Bridge(name);
     if (mode === "bare") {
-      this.#networks.set(name, { definition: { name, mode, ipv4: null }, bridge, gateway: null });
+      this.#networks.set(name, {
+        definition: { name, mode, ipv4: null },
+        number: 0,
+        bridge,
+        gateway: null,
+        waiting: [],
+      });
       return;
     }
+    const subnet = ipv4 === undefined ? this.#freeSubnet() : this.#subnet(ipv4);
     const number = this.#freeNumber();
-    const text = ipv4 ?? `10.0.${number}.0/24`;
-    const subnet = parseSubnet(text);
-    if (!subnet || subnet.address.length !== 4 || subnet.prefix < 8 || subnet.prefix > 27)
-      throw new NetworkError(`"${text}" can't be a network's addresses: an IPv4 network as 10.0.2.0/24, of /8 to /27`);
-    for (const other of this.#networks.values())
-      if (other.definition.ipv4 === text)
-        throw new NetworkError(`The bridge ${other.definition.name} has the addresses ${text} already.`);
     const gateway = new Gateway(bridge, {
       ipv4: subnet,
       ipv6: parseSubnet(`fd58:656e:0:${number.toString(16)}::/64`),
       wayOut: mode === "nat",
       services: [],
-      fixed: new Map(),
+      shares: this.#shares,
       now: this.#now,
     });
-    this.#networks.set(name, { definition: { name, mode, ipv4: text }, bridge, gateway });
+    const definition = { name, mode, ipv4: `${ipText(subnet.address)}/${subnet.prefix}` };
+    this.#networks.set(name, { definition, number, bridge, gateway, waiting: [] });
   }
 
+  /** The addresses that somebody wants. Throws NetworkError. */
+  #subnet(text: string): Subnet {
+    const subnet = parseSubnet(text);
+    const isUsable = subnet?.address.length === 4 && subnet.prefix >= 8 && subnet.prefix <= 27;
+    if (!isUsable || NOBODYS.some((other) => overlap(other, subnet)))
+      throw new NetworkError(
+        `"${text}" can't be a network's addresses: an IPv4 network as 10.0.2.0/24, of /8 to /27, neither loopback nor link-local nor groups`,
+      );
+    const other = this.#overlapping(subnet);
+    if (other) throw new NetworkError(`The bridge ${other.name} has the addresses ${other.ipv4} already.`);
+    return subnet;
+  }
+
+  #freeSubnet(): Subnet {
+    for (let number = 2; number < 0x10000; number++) {
+      const subnet = parseSubnet(`10.${number >> 8}.${number & 255}.0/24`)!;
+      if (!this.#overlapping(subnet)) return subnet;
+    }
+    throw new NetworkError("All of 10.0.0.0/8 is in use; name the addresses of the new network.");
+  }
+
+  #overlapping(subnet: Subnet): Network["definition"] | null {
+    for (const { definition } of this.#networks.values())
+      if (definition.ipv4 !== null && overlap(parseSubnet(definition.ipv4)!, subnet)) return definition;
+    return null;
+  }
+
+  /** What was kept is there again; a sentence for each thing that can't be. */
+  async restore(kept: readonly KeptNetwork[]): Promise<string[]> {
+    const problems: string[] = [];
+    for (const { name, mode, ipv4, forwards, services } of kept) {
+      try {
+        if (name !== DEFAULT_BRIDGE) this.create({ name, mode, ...(ipv4 !== null && { ipv4 }) });
+        else if (mode !== "bare") this.setMode(name, mode);
+        for (const service of services) this.allowService(name, service);
+      } catch (error) {
+        if (!(error instanceof NetworkError)) throw error;
+        problems.push(`The network ${name}: ${error.message}`);
+        continue;
+      }
+      for (const forward of forwards)
+        await this.addForward(name, forward).catch((error: unknown) => {
+          if (!(error instanceof NetworkError)) throw error;
+          this.#find(name).waiting.push({ forward, problem: error.message });
+          problems.push(error.message);
+        });
+    }
+    return problems;
+  }
+
+  /** Opens a network's way out or closes it, while guests are on it. Throws NetworkError for a bare bridge, which has none. */
+  setMode(name: string, mode: "nat" | "isolated"): void {
+    const network = this.#find(name);
+    if (!network.gateway) throw new NetworkError(`The bridge ${name} is bare: it has no gateway that could lead out.`);
+    if (network.definition.mode === mode) return;
+    network.definition = { ...network.definition, mode };
+    network.gateway.setWayOut(mode === "nat");
+  }
+
+  /** A number that no other network's IPv6 prefix has. */
   #freeNumber(): number {
-    const used = new Set([...this.#networks.values()].map(({ definition }) => definition.ipv4));
+    const used = new Set([...this.#networks.values()].map(({ number }) => number));
     let number = 2;
-    while (used.has(`10.0.${number}.0/24`)) number++;
+    while (used.has(number)) number++;
     return number;
   }
 
@@ -129,25 +232,41 @@ export class Networks {
     throw new NetworkError(`There is no bridge ${name}; there are ${[...this.#networks.keys()].join(", ")}.`);
   }
 
+  /** Loses some percent of a bridge's frames, 0 for none, until that is said anew. */
+  setLoss(name: string, percent: number): void {
+    this.#find(name).bridge.loss = percent / 100;
+  }
+
   #gateway(name: string): Gateway {
     const { gateway } = this.#find(name);
     if (!gateway) throw new NetworkError(`The bridge ${name} has no gateway, so nothing can be forwarded to it.`);
     return gateway;
   }
 
-  /** An interface leaves its bridge: what its guest had open is closed. */
-  detach(name: string, port: BridgePort): void {
-    const network = this.#networks.get(name);
-    const attached = network?.bridge.ports().find((each) => each.port === port);
-    network?.bridge.detach(port);
-    if (attached) network?.gateway?.interfaceGone(port.name, attached.addresses);
+  /**
+   * An interface joins a bridge, with the IPv4 addresses that are to be its own: it gets the first of this network's. Throws NetworkError
+   * if there is no such bridge. Returns how it leaves again: what its guest had open is closed.
+   */
+  attach(name: string, port: BridgePort, addresses: readonly Uint8Array[]): { bridge: Bridge; detach: () => void } {
+    const { bridge, gateway } = this.#find(name);
+    bridge.attach(port);
+    addresses.find((address) => gateway?.reserve(port.mac, address));
+    const detach = (): void => {
+      bridge.detach(port);
+      gateway?.interfaceGone(port);
+    };
+    return { bridge, detach };
   }
 
   /** Rejects with NetworkError if the port can't be had. */
   async addForward(name: string, forward: Forward): Promise<Forward> {
     const gateway = this.#gateway(name);
+    if (!gateway.mayBeGuest(forward.guestAddress))
+      throw new NetworkError(`${forward.guestAddress} can be no guest of the network ${name}.`);
     try {
-      return await gateway.addForward(forward);
+      const made = await gateway.addForward(forward);
+      this.#noLongerWaiting(name, made);
+      return made;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       const why =
@@ -160,10 +279,22 @@ export class Networks {
     }
   }
   removeForward(name: string, forward: Pick<Forward, "protocol" | "hostAddress" | "hostPort">): void {
-    if (!this.#gateway(name).removeForward(forward))
+    const waited = this.#noLongerWaiting(name, forward);
+    if (!this.#gateway(name).removeForward(forward) && !waited)
       throw new NetworkError(
         `Nothing is forwarded from ${forward.protocol} port ${forward.hostPort} of ${forward.hostAddress}.`,
       );
+  }
+  #noLongerWaiting(name: string, forward: Pick<Forward, "protocol" | "hostAddress" | "hostPort">): boolean {
+    const network = this.#find(name);
+    const { protocol, hostAddress, hostPort } = forward;
+    const left = network.waiting.filter(
+      ({ forward: each }) =>
+        each.protocol !== protocol || each.hostAddress !== hostAddress || each.hostPort !== hostPort,
+    );
+    const isOne = left.length < network.waiting.length;
+    network.waiting = left;
+    return isOne;
   }
   /** Lets guests reach a port of this computer's loopback at the gateway's address. */
   allowService(name: string, service: HostService): void {
@@ -177,13 +308,21 @@ export class Networks {
   startCapture(capture: string, name: string, portName: string | null, sink: CaptureSink): void {
     const { bridge } = this.#find(name);
     if (this.#captures.has(capture)) throw new NetworkError(`There is a capture ${capture} already.`);
-    sink.write(captureHeader());
+    const header = captureHeader();
+    sink.write(header);
+    const counted = { frames: 0, bytes: header.length, lost: 0 };
     const stop = bridge.listen((frame, from, to) => {
-      if (portName === null || from.name === portName || to.some((port) => port.name === portName))
-        sink.write(captureRecord(frame, Date.now()));
+      if (portName !== null && from.name !== portName && !to.some((port) => port.name === portName)) return;
+      const record = captureRecord(frame, Date.now());
+      if (!sink.write(record)) counted.lost++;
+      else {
+        counted.frames++;
+        counted.bytes += record.length;
+      }
     });
     this.#captures.set(capture, {
       network: name,
+      report: () => ({ file: capture, port: portName, ...counted }),
       stop: () => {
         stop();
         sink.close();
@@ -198,8 +337,10 @@ export class Networks {
   }
 
   report(): NetworkReport[] {
-    return [...this.#networks.values()].map(({ definition, bridge, gateway }) => ({
+    return [...this.#networks.values()].map(({ definition, bridge, gateway, waiting }) => ({
       ...definition,
+      loss: bridge.loss * 100,
+      lost: bridge.lost,
       ports: bridge.ports().map(({ port, addresses, counters }) => ({
         name: port.name,
         addresses,
@@ -209,7 +350,10 @@ export class Networks {
         framesOut: counters.framesOut,
       })),
       gateway: gateway?.report() ?? null,
-      captures: [...this.#captures].filter(([, { network }]) => network === definition.name).map(([name]) => name),
+      waiting,
+      captures: [...this.#captures.values()]
+        .filter(({ network }) => network === definition.name)
+        .map(({ report }) => report()),
     }));
   }
 

@@ -1,41 +1,30 @@
 /**
- * Writes a PV domain that has suspended as a stream: what libxenguest's xc_domain_save does for a domain that does not run. The guest says by
- * its shared_info which frames its P2M has (arch.pfn_to_mfn_frame_list_list), and by vCPU 0's RDX where start_info is.
+ * Writes a PV domain that has suspended as a stream: what libxenguest's xc_domain_save does for a domain that does not run. The guest's memory is
+ * found by its P2M (p2m.ts), start_info by vCPU 0's RDX.
  */
 import * as abi from "../kernel/abi.ts";
-import { HypercallError } from "../kernel/errno.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
 import { convertContext, setStartInfo, startInfoOf } from "./context.ts";
 import * as stream from "./stream.ts";
-import { convertTable, isFrame, MOST_PFNS, NONE, TableError } from "./tables.ts";
+import { GuestMemory, SaveError, type P2m } from "./p2m.ts";
+import { convertTable, NONE, TableError } from "./tables.ts";
 
-/** The guest is not as it must be to be saved: a sentence for the user. */
-export class SaveError extends Error {
-  override readonly name = "SaveError";
-}
-
-const ENTRIES = PAGE_SIZE / 8;
 /** Pages in a record. */
 const BATCH = 512;
 const GUEST_WIDTH = 8;
 const PT_LEVELS = 4;
 
-interface P2m {
-  /** By pfn, NONE where there is no frame. */
-  mfns: Uint32Array;
-  /** Frames that the P2M itself is made of, in order. */
-  frames: number[];
-}
-
 export class PvSaver {
   readonly #hypercalls: Hypercalls;
   readonly #frames: ForeignFrames;
+  readonly #memory: GuestMemory;
 
   constructor(hypercalls: Hypercalls, frames: ForeignFrames) {
     this.#hypercalls = hypercalls;
     this.#frames = frames;
+    this.#memory = new GuestMemory(hypercalls, frames);
   }
 
   /** The stream in pieces. `vcpus`: how many the domain has at most. `progress` gets the part of its memory that is written, up to 1. */
@@ -47,9 +36,9 @@ export class PvSaver {
   ): AsyncGenerator<Uint8Array> {
     const info = this.#hypercalls.domainInfo(domid);
     if (!info) throw new SaveError("The domain is gone.");
-    const p2m = this.#readP2m(domid, info.sharedInfoFrame);
+    const p2m = this.#memory.read(domid, info.sharedInfoFrame);
     const { mfns } = p2m;
-    const { pfns, types } = this.#owned(domid, mfns);
+    const { pfns, types } = this.#memory.owned(domid, mfns);
     // A frame may be listed again and again: the file has at most as much as the domain.
     if (pfns.length > info.totPages)
       throw new SaveError(`The guest lists ${pfns.length} frames of its memory; it has ${info.totPages}.`);
@@ -81,54 +70,6 @@ export class PvSaver {
       if (error instanceof TableError) throw new SaveError(`The guest's memory can't be saved: ${error.message}.`);
       throw error;
     }
-  }
-
-  /** The P2M by the lists that the guest keeps for tools. */
-  #readP2m(domid: number, sharedInfo: number): P2m {
-    const { memory } = this.#hypercalls;
-    const read = (mfn: bigint, count: number): bigint[] => {
-      if (!isFrame(mfn))
-        throw new SaveError("The guest keeps no list of its memory's frames for tools: it can't be saved.");
-      try {
-        return this.#frames.with(domid, Number(mfn), (at) =>
-          Array.from({ length: count }, (_, i) => memory.get64(at + 8 * i)),
-        );
-      } catch (error) {
-        if (!(error instanceof HypercallError)) throw error;
-        throw new SaveError("The list that the guest keeps of its memory's frames names frames that are not its own.");
-      }
-    };
-    const [pfns, list] = this.#frames.with(
-      domid,
-      sharedInfo,
-      (at) => [memory.get64(at + abi.SHARED_INFO_MAX_PFN), memory.get64(at + abi.SHARED_INFO_FRAME_LIST_LIST)] as const,
-    );
-    if (pfns === 0n || pfns > BigInt(MOST_PFNS))
-      throw new SaveError(`The guest says that it has ${pfns} pages; 1 to ${MOST_PFNS} can be saved.`);
-    const mfns = new Uint32Array(Number(pfns)).fill(NONE);
-    const lists = Math.ceil(mfns.length / ENTRIES / ENTRIES);
-    const frames = read(list, lists)
-      .flatMap((mfn) => read(mfn, ENTRIES))
-      .slice(0, Math.ceil(mfns.length / ENTRIES));
-    frames.forEach((mfn, i) =>
-      read(mfn, ENTRIES).forEach((entry, j) => {
-        const pfn = i * ENTRIES + j;
-        if (pfn < mfns.length && isFrame(entry)) mfns[pfn] = Number(entry);
-      }),
-    );
-    return { mfns, frames: frames.map(Number) };
-  }
-
-  /** The pfns that have a frame of the domain's, and what each is, by pfn. */
-  #owned(domid: number, mfns: Uint32Array): { pfns: number[]; types: Uint8Array } {
-    const said = Uint32Array.from(mfns.keys()).filter((pfn) => mfns[pfn] !== NONE);
-    const found = this.#hypercalls.pageTypes(
-      domid,
-      said.map((pfn) => mfns[pfn]!),
-    );
-    const types = new Uint8Array(mfns.length).fill(abi.PFINFO_XTAB);
-    said.forEach((pfn, i) => (types[pfn] = found[i]!));
-    return { pfns: [...said].filter((pfn) => types[pfn] !== abi.PFINFO_XTAB), types };
   }
 
   #p2mRecord({ mfns, frames }: P2m, canonical: (mfn: number) => number): Uint8Array {

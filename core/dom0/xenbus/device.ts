@@ -156,9 +156,14 @@ export class BackendDevice {
     this.#writtenState = state;
   }
 
+  /** Only while the toolstack's directory is there: of one that it has removed nothing must come back. */
   async #publish(nodes: Nodes): Promise<void> {
-    for (const [name, value] of Object.entries(nodes))
-      if (value !== undefined && !this.#isGone) await this.#kernel.store.write(`${this.backendPath}/${name}`, value);
+    const { store } = this.#kernel;
+    for (const [name, value] of Object.entries(nodes)) {
+      if (value === undefined) continue;
+      const isThere = (await store.read(`${this.backendPath}/state`)) !== null;
+      if (isThere && !this.#isGone) await store.write(`${this.backendPath}/${name}`, value);
+    }
   }
 
   /** As Linux's xenbus_dev_fatal: the reason goes into the backend's domain's error directory, and the state is Closing. */

@@ -4,7 +4,7 @@
  */
 import { backendRoot, deviceKey, type DeviceAddress } from "./address.ts";
 import { BackendDevice } from "./device.ts";
-import type { BackendKernel, DeviceKind } from "./kind.ts";
+import type { BackendKernel, DeviceKind, DeviceTraffic } from "./kind.ts";
 import { XENBUS, xenbusState, type XenbusState } from "./state.ts";
 
 export class BackendDevices {
@@ -32,6 +32,18 @@ export class BackendDevices {
 
   find(kind: string, domid: number, id: string): BackendDevice | null {
     return this.#devices.get(deviceKey({ backendDomid: this.#kernel.domid, kind, domid, id })) ?? null;
+  }
+
+  /** Bytes that went through a domain's devices of one medium since it began; those that are gone count no more. */
+  bytes(domid: number, medium: DeviceTraffic["medium"]): { in: number; out: number } {
+    const sum = { in: 0, out: 0 };
+    for (const { backend } of this.of(domid)) {
+      const traffic = backend.traffic?.();
+      if (traffic?.medium !== medium) continue;
+      sum.in += traffic.inBytes;
+      sum.out += traffic.outBytes;
+    }
+    return sum;
   }
 
   /** The domain has stopped: what its frontends left is taken. */

@@ -5,6 +5,7 @@
 import type { EventChannels } from "../kernel/events.ts";
 import type { GrantMap, MappedGrant } from "../kernel/grants.ts";
 import type { PhysicalMemory } from "../kernel/memory.ts";
+import type { ForeignFrames, HeldFrame } from "../kernel/native.ts";
 import type { DeviceServices } from "../backends/services.ts";
 import type { DeviceAddress } from "./address.ts";
 import type { Channel } from "./channel.ts";
@@ -36,6 +37,12 @@ export interface DeviceKey {
   parse(text: string, before: readonly DeviceSpec[]): DeviceSpec;
   /** The id of a device that the configuration calls so; null where it is no such name. */
   idOf?(name: string): string | null;
+  /** What a string asks for that changes nothing here: each a sentence without its full stop. */
+  remarks?(text: string): string[];
+  /** The device that other keys of the file ask for by themselves, `read` gives their values; null where they ask for none. */
+  fromKeys?(read: (key: string) => string | null, before: readonly DeviceSpec[]): DeviceSpec | null;
+  /** Another device that comes with one of these. `before`: all devices that came earlier, of every kind. */
+  companion?(spec: DeviceSpec, before: readonly DeviceSpec[]): DeviceSpec;
   /** The same with relative names of files taken from this folder. */
   within?(spec: DeviceSpec, folder: string): DeviceSpec;
 }
@@ -55,6 +62,8 @@ export interface BackendKernel {
   readonly memory: PhysicalMemory;
   readonly events: EventChannels;
   readonly grants: GrantMap;
+  /** For what is named by its frame and not granted. The domain must be privileged for that. */
+  readonly foreign: ForeignFrames;
   readonly store: BackendStore;
   readonly services: DeviceServices;
   /** Nanoseconds since power-on. */
@@ -77,13 +86,13 @@ export interface BackendContext extends BackendKernel {
   back(name: string): Promise<string | null>;
   /** Writes into the backend's own directory. */
   publish(nodes: Nodes): Promise<void>;
-  /** Maps the pages of a ring by their grant references and binds to the frontend's port. Let go of with the connection. */
+  /** Maps the pages of a ring by their grant references, if any, and binds to the frontend's port. Let go of with the connection. */
   open(refs: readonly number[], remotePort: number, onEvent: () => void): Channel;
   /** The frontend broke the protocol, or its device can't go on: disconnects it, with the reason in xenstore. */
   fail(reason: unknown): void;
 }
 
-/** One direction of a ring: indices run freely, `size` is a power of two. What lies between them has not been taken. */
+/** One direction of a ring: indices run freely. What lies between them has not been taken. */
 export interface RingDirection {
   /** As the structure's fields are called: "out", "in", "req", "rsp". */
   name: string;
@@ -103,7 +112,7 @@ export interface RingState {
   error: number | null;
   /** The backend's end. */
   port: number;
-  pages: readonly MappedGrant[];
+  pages: readonly (MappedGrant | HeldFrame)[];
 }
 /** What lies behind a device, or what went through it: a figure with its words. */
 export interface DeviceFigure {
@@ -117,9 +126,26 @@ export interface BehindState {
   /** The first two stand in the diagram. */
   figures: DeviceFigure[];
 }
+/** What went through a device since it was made. Directions are the guest's: it reads or receives, and writes or sends. */
+export interface DeviceTraffic {
+  readonly medium: "disk" | "network";
+  readonly inBytes: number;
+  readonly outBytes: number;
+  /** Requests or packets. */
+  readonly inCount: number;
+  readonly outCount: number;
+  /** Requests that have ended and the nanoseconds that they took together; null where nobody times them. */
+  readonly timed: { readonly count: number; readonly nanoseconds: number } | null;
+  /** Requests that the backend works on now. */
+  readonly inFlight: number;
+  /** Grants that it has mapped now, its rings' included. */
+  readonly grantsMapped: number;
+}
 export interface BackendState {
   rings: RingState[];
   behind: BehindState;
+  /** null for what carries no disk's or network's data. */
+  traffic: DeviceTraffic | null;
 }
 
 /** The backend of one device. Its methods are called one after the other, except the events of its channels. */
@@ -139,6 +165,8 @@ export interface Backend {
   /** What lies behind it becomes so many bytes, and the frontend is told. Rejects with StoreError when it can't. */
   resize?(bytes: number): Promise<void>;
   state(): BackendState;
+  /** As in state(), for who wants no more of it. */
+  traffic?(): DeviceTraffic;
 }
 
 export interface DeviceKind {

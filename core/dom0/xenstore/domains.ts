@@ -49,8 +49,8 @@ export class XenstoreDomains implements DomainHooks {
   }
 
   introduce(domid: number, _gfn: number, remotePort: number): void {
-    const known = this.#domains.get(domid);
-    if (known) this.#disconnect(domid, known);
+    // What it had ends first: when the new ring can't be had, it has none, and nothing is let go of twice.
+    this.release(domid);
     try {
       const grant = this.#grants.map(domid, GNTTAB_RESERVED_XENSTORE);
       let port = 0;
@@ -76,7 +76,10 @@ export class XenstoreDomains implements DomainHooks {
     const domain = this.#domains.get(domid);
     if (!domain) return;
     this.#domains.delete(domid);
-    this.#disconnect(domid, domain);
+    this.#xenstored.resetConnection(domain.connection);
+    domain.ring.close();
+    this.#events.close(domain.port);
+    this.#grants.unmap(domain.grant);
   }
 
   resume(domid: number): void {
@@ -122,12 +125,6 @@ export class XenstoreDomains implements DomainHooks {
       }
     }
     if (news) this.#xenstored.fireSpecial("@releaseDomain");
-  }
-
-  #disconnect(_domid: number, domain: IntroducedDomain): void {
-    this.#xenstored.resetConnection(domain.connection);
-    this.#events.close(domain.port);
-    this.#grants.unmap(domain.grant);
   }
 }
 

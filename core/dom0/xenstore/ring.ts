@@ -59,6 +59,7 @@ export class RingTransport {
   #broken = 0;
   #told = false;
   #scheduled = false;
+  #isClosed = false;
 
   /** `page`: machine memory of the interface page. `notify` kicks the guest. Call attach() before use. */
   constructor(xenstored: Xenstored, buffer: ArrayBufferLike, page: number, notify: () => void) {
@@ -94,8 +95,15 @@ export class RingTransport {
     return { bytes: this.#outputBytes, replies: this.#outstanding };
   }
 
+  /** The page is the domain's no more: what was put off until later must not touch it. */
+  close(): void {
+    this.#isClosed = true;
+    this.#forgetOutput();
+  }
+
   /** An event arrived: reads requests, answers them, sends what fits. */
   service(): void {
+    if (this.#isClosed) return;
     if (Atomics.load(this.#words, CONNECTION) === RECONNECT) this.#reconnect();
     if (this.#broken) return;
     let moved = this.#flush();
@@ -112,7 +120,7 @@ export class RingTransport {
 
   /** Watch event for this domain. An equal one that has not begun to be sent makes it needless. */
   sendEvent(path: string, token: string): void {
-    if (this.#broken) return;
+    if (this.#broken || this.#isClosed) return;
     const payload = joinStrings(path, token);
     if (payload.length > PAYLOAD_MAX) return;
     const key = payload.toString("latin1");

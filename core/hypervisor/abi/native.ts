@@ -32,6 +32,10 @@ export const MEMORY_frames = 2;
 export const MEMORY_m2p_frames = 3;
 export const MEMORY_xenheap_frames = 4;
 export const MEMORY_first_heap_frame = 5;
+/** (domid, mfn): as NATIVE_map_frame, for who writes: as long as it is held the frame can't become a page table or descriptor table. */
+export const NATIVE_map_frame_writable = 10;
+/** (domid, mfn): 0. */
+export const NATIVE_unmap_frame_writable = 11;
 
 export const PORT_BITS_pending = 1;
 export const PORT_BITS_masked = 2;
@@ -74,7 +78,7 @@ export const SWITCH_RECORD_SIZE = 16;
 export const SWITCHES = 2048;
 export const SWITCH_IDLE = 0xffffffff;
 
-/** Domain: u32 domid, u32 state (unused), u32 next domain, u32 memory, u32 table of u32 vCPU addresses, u32 its entries. */
+/** Domain: u32 domid, u32 not used, u32 next domain, u32 memory, u32 table of u32 vCPU addresses, u32 its entries. */
 export const DOMAIN_DOMID = 0;
 export const DOMAIN_NEXT = 8;
 export const DOMAIN_MEMORY = 12;

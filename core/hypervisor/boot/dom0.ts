@@ -9,10 +9,21 @@ import {
 } from "../abi/xen";
 import { LOG_DEFAULT, LOG_ERR } from "../abi/log";
 import { log, logBegin, logDec, logEnd, logHex, logText } from "../console/console";
-import { DOMAIN_HARDWARE, DOMAIN_NATIVE, DOMAIN_PRIVILEGED, Domain } from "../domain/domain";
+import { DOMAIN_HARDWARE, DOMAIN_PRIVILEGED, Domain } from "../domain/domain";
 import { createDomain, createVcpu } from "../domain/lifecycle";
+import {
+  CREATE_GRANT_OPTS,
+  CREATE_MAX_EVTCHN_PORT,
+  CREATE_MAX_GRANT_FRAMES,
+  CREATE_MAX_MAPTRACK_FRAMES,
+  CREATE_MAX_VCPUS,
+  DOMCTL_SIZE,
+} from "../abi/domctl";
+import { GUEST_NATIVE, guestType } from "../guest/type";
+import { PCPU_CONTROL, self } from "../sched/pcpu";
 import { textTo } from "../hypercall/xen_version";
-import { allocDomheapContiguous, freePages } from "../memory/allocator";
+import { allocDomheapContiguous } from "../memory/allocator";
+import { freePages } from "../memory/buddy";
 import { setMaxPages } from "../memory/domain_memory";
 import { frameAddress } from "../memory/frames";
 import { m2pSet } from "../memory/m2p";
@@ -31,11 +42,22 @@ function dom0Frames(): u32 {
   return min<u32>(max<u32>(frames, LEAST_FRAMES), free - free / 8);
 }
 
+/** struct xen_domctl_createdomain: one vCPU, all event channels, the default of grants, version 2 of grant tables. */
+function dom0Config(): usize {
+  const config = changetype<usize>(self) + PCPU_CONTROL;
+  memory.fill(config, 0, DOMCTL_SIZE);
+  store<u32>(config, 1, CREATE_MAX_VCPUS);
+  store<u32>(config, 0xffffffff, CREATE_MAX_EVTCHN_PORT);
+  store<i32>(config, -1, CREATE_MAX_GRANT_FRAMES);
+  store<i32>(config, -1, CREATE_MAX_MAPTRACK_FRAMES);
+  store<u32>(config, 2, CREATE_GRANT_OPTS);
+  return config;
+}
+
 /** False, with the reason in the log, if it can't be. */
 export function buildDom0(): bool {
   log(LOG_DEFAULT, "*** Building a native Dom0 ***");
-  const flags = DOMAIN_PRIVILEGED | DOMAIN_NATIVE | DOMAIN_HARDWARE;
-  const d = createDomain(0, true, flags, 1, 0xffffffff, -1, -1, 2);
+  const d = createDomain(0, guestType(GUEST_NATIVE), DOMAIN_PRIVILEGED | DOMAIN_HARDWARE, dom0Config());
   if (!d) {
     log(LOG_ERR, "Error creating domain 0");
     return false;

@@ -21,6 +21,7 @@ import {
 import { hostWait } from "../../machine/cpu/machine";
 import { STATISTICS_MAGIC_VALUE } from "../abi/native";
 import { DOMID_FIRST_RESERVED } from "../abi/xen";
+import { describeGuestTypes } from "../guest/table";
 import { conringInit, conringMove } from "../console/conring";
 import { LOG_DEFAULT } from "../abi/log";
 import {
@@ -41,7 +42,8 @@ import {
 } from "../console/console";
 import { ROOT_DOMAINS, ROOT_LAST_DOMID } from "../domain/domain";
 import { setPower } from "../domain/lifecycle";
-import { allocXenheapBytes, freePages, memoryInit } from "../memory/allocator";
+import { allocXenheapBytes, memoryInit } from "../memory/allocator";
+import { freePages } from "../memory/buddy";
 import { HYPERVISOR_ROOT, ROOT_FIRST_HEAP_FRAME } from "../memory/frames";
 import { systemTime } from "../sched/clock";
 import { pcpuLoop } from "../sched/loop";
@@ -220,6 +222,7 @@ export function xenStart(): void {
   stage(BOOT_STAGE_MEMORY);
   if (!bringUpPcpus()) return;
   stage(BOOT_STAGE_PCPUS);
+  describeGuestTypes();
   if (!buildDom0()) {
     panic("Could not construct domain 0");
     return;

@@ -1,24 +1,14 @@
 /** What each instance of core.wasm needs before it can run hypervisor code. */
+import { walkInit } from "../../machine/cpu/paging/walk";
 import { cpuInit, cpuRegionSize } from "../../machine/cpu/interpreter";
 import { TRANSLATOR_CODE_FLAGS, TRANSLATOR_CODE_VERSIONS } from "../../machine/layout";
 import { setPollAddress } from "../../machine/cpu/machine";
 import { setCodeTables } from "../../machine/cpu/code_frames";
-import { EBUSY, ENOMEM, ESRCH, EINVAL } from "../abi/errno";
-import {
-  RUNSTATE_blocked,
-  RUNSTATE_running,
-  Vcpu,
-  domainById,
-  isNative,
-  setCurrentVcpu,
-  vcpuOf,
-} from "../domain/domain";
-import { allocXenheapBytes, allocXenheapPages } from "../memory/allocator";
-import { HYPERVISOR_ROOT, frameAddress, totalFrames } from "../memory/frames";
-import { systemTime } from "../sched/clock";
-import { PRIORITY_IDLE, setRunstate } from "../sched/credit";
+import { allocXenheapBytes } from "../memory/allocator";
+import { HYPERVISOR_ROOT, totalFrames } from "../memory/frames";
+import { PRIORITY_IDLE } from "../sched/runqueue";
 import { PACE_START } from "../sched/pace";
-import { NO_PCPU, Pcpu, mailbox, pcpuAt, pcpuCount, setSelf } from "../sched/pcpu";
+import { Pcpu, mailbox, pcpuAt, pcpuCount, setSelf } from "../sched/pcpu";
 import { allocSwitchRing } from "../sched/switches";
 import { NO_DEADLINE } from "../sched/timer";
 
@@ -53,7 +43,9 @@ export function allocEngineMemory(): bool {
   return true;
 }
 
-function useCodeTables(): void {
+/** What every instance needs that executes guests, or looks into their memory. */
+export function useMemory(): void {
+  walkInit((<u64>memory.size()) << 16);
   setCodeTables(load<u32>(ROOT_CODE_VERSIONS), load<u32>(ROOT_CODE_FLAGS), totalFrames());
 }
 
@@ -61,41 +53,8 @@ function useCodeTables(): void {
 export function becomePcpu(id: u32): void {
   const p = pcpuAt(id);
   setSelf(p);
-  useCodeTables();
+  useMemory();
   cpuInit(id, p.region);
   setPollAddress(mailbox(id));
   atomic.store<u32>(changetype<usize>(p) + offsetof<Pcpu>("online"), 1);
-}
-
-/** native_attach: makes the instance the thread of a native domain's vCPU. 0 or -errno. */
-export function becomeNative(domid: u32, vcpuId: u32): i32 {
-  const d = domainById(domid);
-  if (!d) return -ESRCH;
-  if (!isNative(d)) return -EINVAL;
-  const found = vcpuOf(d, vcpuId);
-  if (!found) return -ESRCH;
-  const v = found as Vcpu;
-  if (atomic.cmpxchg<u32>(changetype<usize>(v) + offsetof<Vcpu>("attached"), 0, 1) != 0) return -EBUSY;
-  if (!v.nativePcpu) {
-    const page = allocXenheapPages(0);
-    if (!page) {
-      atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("attached"), 0);
-      return -ENOMEM;
-    }
-    v.nativePcpu = frameAddress(page);
-  }
-  const p = changetype<Pcpu>(v.nativePcpu);
-  initPcpu(p, NO_PCPU);
-  setSelf(p);
-  useCodeTables();
-  setCurrentVcpu(v);
-  return 0;
-}
-
-/** Accounts the time a native vCPU spends in the hypervisor: it runs during its hypercalls and is blocked otherwise. */
-export function nativeBegin(v: Vcpu): void {
-  setRunstate(v, RUNSTATE_running, systemTime());
-}
-export function nativeEnd(v: Vcpu): void {
-  setRunstate(v, RUNSTATE_blocked, systemTime());
 }

@@ -92,9 +92,6 @@ export function conringProducer(): u32 {
 export function conringConsumer(): u32 {
   return load<u32>(ROOT_CONRING_CONSUMER);
 }
-export function conringSize(): u32 {
-  return load<u32>(ROOT_CONRING_SIZE);
-}
 export function conringClear(): void {
   store<u32>(ROOT_CONRING_CONSUMER, load<u32>(ROOT_CONRING_PRODUCER));
 }

@@ -2,7 +2,7 @@
 import { CPU_GPR, CPU_SEG, CS, SEG_SELECTOR, SEG_SIZE, SS } from "../../machine/cpu/state";
 import { Vcpu } from "../domain/domain";
 import { clearGuestFault, guestFault, readGuest64 } from "../hypercall/guest_access";
-import { showRegisters } from "../pv/state";
+import { typeOf } from "../guest/type";
 import { LOG_DEFAULT } from "../abi/log";
 import { logBegin, logDec, logEnd, logHex, logText } from "./console";
 
@@ -14,7 +14,7 @@ export function showExecutionState(v: Vcpu): void {
   logBegin(LOG_DEFAULT);
   logText("----[ Xen-4.17.5  x86_64  debug=n  Not tainted ]----");
   logEnd();
-  showRegisters(v);
+  typeOf(v.domain).showRegisters(v);
   const selector = CPU_SEG + CS * SEG_SIZE + SEG_SELECTOR;
   const stackSelector = CPU_SEG + SS * SEG_SIZE + SEG_SELECTOR;
   const rsp = load<u64>(v.cpu + CPU_GPR + 4 * 8);

@@ -14,7 +14,8 @@ import {
 } from "../console/console";
 import { Domain, Vcpu, domainList, vcpuOf } from "../domain/domain";
 import { DomainMemory } from "../memory/domain_memory";
-import { freePages, xenheapPages } from "../memory/allocator";
+import { xenheapPages } from "../memory/allocator";
+import { freePages } from "../memory/buddy";
 import { totalFrames } from "../memory/frames";
 import { Pcpu, pcpuAt, pcpuCount } from "../sched/pcpu";
 import { systemTime } from "../sched/clock";

@@ -1,4 +1,5 @@
 /** struct xen_domctl_getdomaininfo, for domctl and sysctl. */
+import { runsOnPcpus } from "../guest/type";
 import * as abi from "../abi/domctl";
 import {
   DOMAIN_DEBUGGER,
@@ -9,7 +10,6 @@ import {
   VPF_blocked,
   VPF_down,
   Vcpu,
-  isNative,
   vcpuOf,
 } from "../domain/domain";
 import { DomainMemory } from "../memory/domain_memory";
@@ -28,7 +28,7 @@ export function vcpuCpuTime(v: Vcpu): u64 {
 }
 
 export function vcpuIsRunning(v: Vcpu): bool {
-  return isNative(v.domain) ? v.runstate == RUNSTATE_running : v.isRunning != 0;
+  return runsOnPcpus(v.domain) ? v.isRunning != 0 : v.runstate == RUNSTATE_running;
 }
 
 /** Fills INFO_SIZE bytes at `to`. */
@@ -47,7 +47,7 @@ export function writeDomainInfo(d: Domain, to: usize): void {
     time += vcpuCpuTime(v);
     if (v.pauseFlags & VPF_down) continue;
     online++;
-    if (isNative(d) ? vcpuIsRunning(v) : !(v.pauseFlags & VPF_blocked)) flags &= ~abi.DOMINF_blocked;
+    if (runsOnPcpus(d) ? !(v.pauseFlags & VPF_blocked) : vcpuIsRunning(v)) flags &= ~abi.DOMINF_blocked;
     if (vcpuIsRunning(v)) flags |= abi.DOMINF_running;
   }
   if (d.dying == DOMDYING_dead) flags |= abi.DOMINF_dying;

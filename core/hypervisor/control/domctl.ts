@@ -12,14 +12,16 @@ import {
   isPrivileged,
   nextDomain,
 } from "../domain/domain";
-import { createDomain, createError, domainResume } from "../domain/lifecycle";
+import { ANY_DOMID, createDomain, createError, domainResume } from "../domain/lifecycle";
+import { acceptingType, typeOf } from "../guest/type";
+import { DOMID_FIRST_RESERVED } from "../abi/xen";
 import { domainKill, domidInQuarantine } from "../domain/teardown";
 import { setGlobalVirqHandler } from "../event/channels";
 import { continueWith } from "../hypercall/continuation";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
 import { setMaxPages } from "../memory/domain_memory";
-import { updateWallclock } from "../pv/time";
-import { getTscInfo, setTscInfo } from "../pv/tsc";
+import { updateWallclock } from "../guest/time";
+import { getTscInfo, setTscInfo } from "../guest/tsc";
 import { XEN_SCHEDULER_CREDIT } from "../sched/credit";
 import { spinLock, spinTryLock, spinUnlock } from "../sched/lock";
 import { NO_PCPU, PCPU_CONTROL, self } from "../sched/pcpu";
@@ -73,25 +75,14 @@ function create(op: usize): i32 {
   const u = op + abi.DOMCTL_U;
   const flags = load<u32>(u, abi.CREATE_FLAGS);
   if (flags & ~(<u32>abi.CDF_MAX * 2 - 1)) return -EINVAL;
-  // PV alone: no hardware assistance, no IOMMU, no nested anything, no devices emulated by Xen.
-  if (flags & ~(<u32>abi.CDF_xs_domain)) return -EINVAL;
-  if (load<u32>(u, abi.CREATE_IOMMU_OPTS) || load<u32>(u, abi.CREATE_EMULATION_FLAGS)) return -EINVAL;
-  if (load<u32>(u, abi.CREATE_VMTRACE_SIZE) || load<u32>(u, abi.CREATE_MISC_FLAGS) & ~(<u32>abi.XEN_X86_MSR_RELAXED))
-    return -EINVAL;
+  const type = acceptingType(u);
+  if (!type) return -EINVAL;
   const grantVersion = load<u32>(u, abi.CREATE_GRANT_OPTS) & 15;
   if (grantVersion < 1 || grantVersion > 2) return -EINVAL;
   const wanted = <u32>load<u16>(op, abi.DOMCTL_DOMAIN);
   if (domidInQuarantine(wanted)) return -EEXIST;
-  const d = createDomain(
-    wanted,
-    false,
-    flags & abi.CDF_xs_domain ? DOMAIN_XENSTORE : 0,
-    load<u32>(u, abi.CREATE_MAX_VCPUS),
-    load<u32>(u, abi.CREATE_MAX_EVTCHN_PORT),
-    load<i32>(u, abi.CREATE_MAX_GRANT_FRAMES),
-    load<i32>(u, abi.CREATE_MAX_MAPTRACK_FRAMES),
-    grantVersion,
-  );
+  const domid = wanted == 0 || wanted >= <u32>DOMID_FIRST_RESERVED ? ANY_DOMID : wanted;
+  const d = createDomain(domid, type, flags & abi.CDF_xs_domain ? DOMAIN_XENSTORE : 0, u);
   if (!d) return -createError;
   memory.copy(changetype<usize>(d) + offsetof<Domain>("handle0"), u + abi.CREATE_HANDLE, 16);
   d.msrRelaxed = load<u32>(u, abi.CREATE_MISC_FLAGS) & abi.XEN_X86_MSR_RELAXED;
@@ -201,9 +192,11 @@ function onDomain(command: u32, d: Domain, op: usize): i32 {
     case abi.XEN_DOMCTL_sethvmcontext:
       return -EINVAL;
     case abi.XEN_DOMCTL_set_address_size:
-      return load<u32>(u) == 64 ? 0 : load<u32>(u) == 32 ? -EOPNOTSUPP : -EINVAL;
+      // A domain stays what it was created as.
+      if (load<u32>(u) == typeOf(d).addressSize) return 0;
+      return load<u32>(u) == 64 || load<u32>(u) == 32 ? -EOPNOTSUPP : -EINVAL;
     case abi.XEN_DOMCTL_get_address_size:
-      store<u32>(u, d.addressSize);
+      store<u32>(u, typeOf(d).addressSize);
       copyBack = true;
       return 0;
     case abi.XEN_DOMCTL_set_target: {

@@ -1,7 +1,8 @@
 /** Domctl operations on a domain's frames. */
+import { runsOnPcpus, typeOf } from "../guest/type";
 import * as abi from "../abi/domctl";
 import { E2BIG, EFAULT, EINVAL, EPERM } from "../abi/errno";
-import { Domain, isNative } from "../domain/domain";
+import { Domain } from "../domain/domain";
 import { clearGuestFault, guestFault, readGuest64, writeGuest64 } from "../hypercall/guest_access";
 import {
   PGT_l1_page_table,
@@ -9,26 +10,23 @@ import {
   PGT_pinned,
   PGT_writable_page,
   frameAddress,
-  getPage,
   pageTypeCount,
   pageTypeOf,
-  putPage,
   typeWord,
 } from "../memory/frames";
+import { getPage, putPage } from "../memory/references";
 import { invalidateCodeFrame } from "../memory/code_frames";
 import { getPageAndType, putPageAndType } from "../memory/page_type";
-import { pvFillHypercallPage } from "../pv/hypercall_page";
 
 /** Frames one call may ask about, as Xen limits it. */
 const MOST_FRAMES: u64 = 1024;
 
 /** Fills the domain's frame with the hypercall stubs. */
 export function fillHypercallPage(d: Domain, mfn: u64): i32 {
-  if (isNative(d)) return -EINVAL;
+  if (!runsOnPcpus(d)) return -EINVAL;
   if (getPageAndType(mfn, d.domid, PGT_writable_page)) return -EPERM;
-  pvFillHypercallPage(frameAddress(<u32>mfn));
+  typeOf(d).fillHypercallPage(frameAddress(<u32>mfn));
   invalidateCodeFrame(<u32>mfn);
-  d.hypercallPageMfn = <u32>mfn;
   putPageAndType(<u32>mfn);
   return 0;
 }

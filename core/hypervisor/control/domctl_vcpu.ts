@@ -1,26 +1,15 @@
 /** Domctl operations on vCPUs. `u`: the operation's structure in hypervisor memory. */
-import { isCanonical } from "../../machine/cpu/mmu";
+import { runsOnPcpus, typeOf } from "../guest/type";
 import * as abi from "../abi/domctl";
 import { EFAULT, EINVAL, ENODATA, ENOMEM, ENOSYS, ESRCH } from "../abi/errno";
-import { FLAT_RING3_CS64 } from "../abi/arch_x86";
 import { VCPU_GUEST_CONTEXT_SIZE } from "../abi/xen";
-import {
-  Domain,
-  GUEST_INITIALISED,
-  VPF_blocked,
-  VPF_down,
-  Vcpu,
-  currentVcpu,
-  isNative,
-  vcpuOf,
-} from "../domain/domain";
+import { Domain, GUEST_INITIALISED, VPF_blocked, VPF_down, Vcpu, currentVcpu, vcpuOf } from "../domain/domain";
 import { createVcpu } from "../domain/lifecycle";
 import { copyToGuest } from "../hypercall/guest_access";
 import { setContextFromGuest } from "../hypercall/vcpu_op";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
 import { frameAddress } from "../memory/frames";
-import { pvGetContext } from "../pv/vcpu";
-import { vcpuMigrate } from "../sched/credit";
+import { vcpuMigrate } from "../sched/wake";
 import { onlinePcpus } from "../sched/pcpu";
 import { domainPause, domainUnpause, vcpuKick, vcpuPause, vcpuUnpause } from "../sched/vcpu";
 import { bitmapValue, readBitmap, writeBitmap } from "./bitmap";
@@ -38,7 +27,7 @@ export function setMaxVcpus(d: Domain, count: u32): i32 {
 
 export function setVcpuContext(d: Domain, u: usize): i32 {
   const v = vcpuOf(d, load<u32>(u));
-  if (!v || isNative(d) || d.dying) return -EINVAL;
+  if (!v || !runsOnPcpus(d) || d.dying) return -EINVAL;
   const context = load<u64>(u, 8);
   if (!context) return -EINVAL;
   domainPause(d);
@@ -49,59 +38,25 @@ export function setVcpuContext(d: Domain, u: usize): i32 {
 
 export function getVcpuContext(d: Domain, u: usize): i32 {
   const v = vcpuOf(d, load<u32>(u));
-  if (!v || v == currentVcpu || isNative(d)) return -EINVAL;
+  if (!v || v == currentVcpu || !runsOnPcpus(d)) return -EINVAL;
   if (!(v.guestFlags & GUEST_INITIALISED)) return -ENODATA;
   const pages = allocXenheapPages(1);
   if (!pages) return -ENOMEM;
   vcpuPause(v);
-  pvGetContext(v, frameAddress(pages));
+  typeOf(d).getContext(v, frameAddress(pages));
   vcpuUnpause(v);
   const ok = copyToGuest(load<u64>(u, 8), frameAddress(pages), VCPU_GUEST_CONTEXT_SIZE);
   freeXenheapPages(pages, 1);
   return ok ? 0 : -EFAULT;
 }
 
-/** struct xen_domctl_ext_vcpucontext: what a PV vCPU's context has no room for. Of a 64-bit guest the selectors are its kernel's. */
-const EXT_SIZE: usize = 4;
-const EXT_SYSCALL32: usize = 8;
-const EXT_SYSENTER: usize = 16;
-const EXT_SYSCALL32_CS: usize = 24;
-const EXT_SYSENTER_CS: usize = 26;
-const EXT_SYSCALL32_MASKS: usize = 28;
-const EXT_SYSENTER_MASKS: usize = 29;
-/** Up to the machine-check state, which no vCPU here has, and with it. */
-const EXT_LEAST: u32 = 32;
-const EXT_BYTES: u32 = 64;
-
 export function setExtVcpuContext(d: Domain, u: usize): i32 {
   const v = vcpuOf(d, load<u32>(u));
-  if (!v) return -ESRCH;
-  const syscall32 = load<u64>(u, EXT_SYSCALL32);
-  const sysenter = load<u64>(u, EXT_SYSENTER);
-  if (isNative(d) || load<u32>(u, EXT_SIZE) < EXT_LEAST) return -EINVAL;
-  if (!isCanonical(syscall32) || !isCanonical(sysenter)) return -EINVAL;
-  vcpuPause(v);
-  v.syscall32Callback = syscall32;
-  v.sysenterCallback = sysenter;
-  v.syscall32DisablesEvents = load<u8>(u, EXT_SYSCALL32_MASKS) ? 1 : 0;
-  v.sysenterDisablesEvents = load<u8>(u, EXT_SYSENTER_MASKS) ? 1 : 0;
-  vcpuUnpause(v);
-  return 0;
+  return v ? typeOf(d).setExtContext(v, u) : -ESRCH;
 }
-
 export function getExtVcpuContext(d: Domain, u: usize): i32 {
   const v = vcpuOf(d, load<u32>(u));
-  if (!v) return -ESRCH;
-  if (isNative(d)) return -EINVAL;
-  memory.fill(u + EXT_SIZE, 0, <usize>EXT_BYTES - EXT_SIZE);
-  store<u32>(u, EXT_BYTES, EXT_SIZE);
-  store<u64>(u, v.syscall32Callback, EXT_SYSCALL32);
-  store<u64>(u, v.sysenterCallback, EXT_SYSENTER);
-  store<u16>(u, FLAT_RING3_CS64, EXT_SYSCALL32_CS);
-  store<u16>(u, FLAT_RING3_CS64, EXT_SYSENTER_CS);
-  store<u8>(u, v.syscall32DisablesEvents, EXT_SYSCALL32_MASKS);
-  store<u8>(u, v.sysenterDisablesEvents, EXT_SYSENTER_MASKS);
-  return 0;
+  return v ? typeOf(d).getExtContext(v, u) : -ESRCH;
 }
 
 export function getVcpuInfo(d: Domain, u: usize): i32 {
@@ -111,7 +66,7 @@ export function getVcpuInfo(d: Domain, u: usize): i32 {
   if (!v) return -ESRCH;
   const running = vcpuIsRunning(v);
   store<u8>(u, v.pauseFlags & VPF_down ? 0 : 1, 4);
-  store<u8>(u, isNative(d) ? (running ? 0 : 1) : v.pauseFlags & VPF_blocked ? 1 : 0, 5);
+  store<u8>(u, runsOnPcpus(d) ? (v.pauseFlags & VPF_blocked ? 1 : 0) : running ? 0 : 1, 5);
   store<u8>(u, running ? 1 : 0, 6);
   store<u64>(u, vcpuCpuTime(v), 8);
   store<u32>(u, v.processor, 16);
@@ -164,7 +119,7 @@ export function sendTrigger(d: Domain, trigger: u32, vcpu: u32): i32 {
   if (vcpu >= d.maxVcpus) return -EINVAL;
   const v = vcpuOf(d, vcpu);
   if (!v) return -ESRCH;
-  if (trigger != <u32>abi.SENDTRIGGER_NMI || isNative(d)) return -ENOSYS;
+  if (trigger != <u32>abi.SENDTRIGGER_NMI || !runsOnPcpus(d)) return -ENOSYS;
   atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("nmiPending"), 1);
   vcpuKick(v);
   return 0;

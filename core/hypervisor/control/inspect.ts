@@ -2,10 +2,11 @@
  * NATIVE_inspect (abi/inspect.ts): what a control domain may look at. Guests run on meanwhile and change what is read, so a
  * walk is done again until two in a row saw the same; every frame number is checked before it is used.
  */
+import { entryAt, mappedBy } from "../../machine/cpu/paging/walk";
 import * as abi from "../abi/inspect";
 import { EAGAIN, EFAULT, EINVAL, ENOENT, ENOSYS, ESRCH } from "../abi/errno";
-import { Domain, domainById } from "../domain/domain";
-import { nativeOwns } from "../domain/native_frames";
+import { Domain, currentVcpu, domainById } from "../domain/domain";
+import { TO_WRITE, typeOf } from "../guest/type";
 import { inspectPort } from "../event/report";
 import { inspectGrant } from "../grant/report";
 import {
@@ -13,19 +14,17 @@ import {
   PGT_validated,
   countWord,
   frameAddress,
-  getPage,
-  getPageOwner,
   mfnValid,
   pageCount,
   pageOwner,
   pageTypeCount,
   pageTypeOf,
-  putPage,
   totalFrames,
   typeWord,
 } from "../memory/frames";
+import { getPage, getPageOwner, putPage } from "../memory/references";
 import { m2pGet } from "../memory/m2p";
-import { PTE_ADDRESS, PTE_NX, PTE_P, PTE_PSE, PTE_RW, pteMfn } from "../memory/pte";
+import { PTE_ADDRESS, PTE_NX, PTE_P, PTE_RW, pteMfn } from "../memory/pte";
 
 const MOST_WALKS: i32 = 8;
 
@@ -73,9 +72,14 @@ function sizeOf(command: u32): u32 {
   }
 }
 
+/** The caller is native: what its pointers mean are machine addresses. */
+function isOwn(caller: Domain, at: u64): bool {
+  return typeOf(caller).translate(currentVcpu, at, TO_WRITE) != 0;
+}
+
 /** Only the caller's own thread gives its frames back: what is checked once stays. */
 function inOneFrame(caller: Domain, at: u64, bytes: u32): bool {
-  return bytes <= 4096 && (at & 4095) + <u64>bytes <= 4096 && (at & 7) == 0 && nativeOwns(caller, at);
+  return bytes <= 4096 && (at & 4095) + <u64>bytes <= 4096 && (at & 7) == 0 && isOwn(caller, at);
 }
 
 function frameFacts(mfn: u32, to: usize): void {
@@ -139,17 +143,11 @@ function walkHolds(): bool {
 /** Reads entries until one leads no further. 0 or -EAGAIN. */
 function walk(root: u32, linear: u64): i32 {
   for (let tries = 0; tries < MOST_WALKS; tries++) {
-    let table = <u64>frameAddress(root);
-    let shift: u64 = 39;
     walkCount = 0;
-    while (true) {
-      const at = table + (((linear >> shift) & 511) << 3);
-      const entry = atomic.load<u64>(<usize>at);
-      keep(walkCount++, at, entry);
-      if (!(entry & PTE_P) || shift == 12 || (shift < 39 && (entry & PTE_PSE) != 0)) break;
-      if (!mfnValid(pteMfn(entry))) break;
-      table = entry & PTE_ADDRESS;
-      shift -= 9;
+    for (let level: i32 = 4; level > 0; level--) {
+      const at = entryAt(frameAddress(root), linear, level);
+      if (!at) break;
+      keep(walkCount++, at, atomic.load<u64>(at));
     }
     if (walkHolds()) return 0;
   }
@@ -159,11 +157,9 @@ function walk(root: u32, linear: u64): i32 {
 /** Machine address that the walk leads to; 0 if it ends before. `executable`, `writable` as all its entries say. */
 function walkedTo(linear: u64): u64 {
   const last = walkedEntry(walkCount - 1);
-  if (!(last & PTE_P)) return 0;
-  const shift: i32 = 48 - 9 * walkCount;
-  if (shift != 12 && !(last & PTE_PSE && shift < 39)) return 0;
-  const mask = ((<u64>1) << shift) - 1;
-  const machine = (last & PTE_ADDRESS & ~mask) + (linear & mask);
+  const bytes = mappedBy(last, 5 - <i32>walkCount);
+  if (!bytes) return 0;
+  const machine = (last & PTE_ADDRESS & ~(bytes - 1)) + (linear & (bytes - 1));
   return mfnValid(machine >> 12) ? machine : 0;
 }
 

@@ -4,17 +4,10 @@
  * a long hypercall, and the reaper of dead domains waits. Nothing else changes frames meanwhile, as the caller is the only thread of
  * dom0; on a pCPU that has no guests it may be called too. The guests lose the time that it takes, which grows with the host's memory.
  */
+import { runsOnPcpus } from "../guest/type";
 import { LOG_ERR } from "../abi/log";
 import { logBegin, logDec, logEnd, logText } from "../console/console";
-import {
-  Domain,
-  ROOT_DOMAIN_LIST_LOCK,
-  ROOT_QUARANTINE_LOCK,
-  Vcpu,
-  domainList,
-  isNative,
-  vcpuOf,
-} from "../domain/domain";
+import { Domain, ROOT_DOMAIN_LIST_LOCK, ROOT_QUARANTINE_LOCK, Vcpu, domainList, vcpuOf } from "../domain/domain";
 import { checkEventChannels } from "../event/check";
 import { checkMemory } from "../memory/check";
 import { checkTlbs } from "../memory/check_tlb";
@@ -78,7 +71,7 @@ export function checkInvariants(): i32 {
   // The reaper looks whether it is free.
   spinLock(ROOT_QUARANTINE_LOCK);
   for (let each = domainList(); each; each = changetype<Domain>(each).next)
-    if (!isNative(changetype<Domain>(each))) domainPause(changetype<Domain>(each));
+    if (runsOnPcpus(changetype<Domain>(each))) domainPause(changetype<Domain>(each));
   violations = 0;
   for (let i: u32 = 0; i < pcpuCount(); i++) checkQueue(pcpuAt(i));
   checkDomainList();
@@ -88,7 +81,7 @@ export function checkInvariants(): i32 {
   const memory = checkMemory();
   const events = checkEventChannels();
   for (let each = domainList(); each; each = changetype<Domain>(each).next)
-    if (!isNative(changetype<Domain>(each))) domainUnpause(changetype<Domain>(each));
+    if (runsOnPcpus(changetype<Domain>(each))) domainUnpause(changetype<Domain>(each));
   spinUnlock(ROOT_QUARANTINE_LOCK);
   return own + (memory < 0 ? 1 : memory) + tlbs + events;
 }

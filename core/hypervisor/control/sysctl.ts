@@ -24,7 +24,7 @@ import {
   writeGuest64,
 } from "../hypercall/guest_access";
 import { textTo } from "../hypercall/xen_version";
-import { freePages } from "../memory/allocator";
+import { freePages } from "../memory/buddy";
 import { ROOT_CLAIMED_PAGES, totalFrames } from "../memory/frames";
 import { systemTime } from "../sched/clock";
 import { TIMESLICE_NS, XEN_SCHEDULER_CREDIT } from "../sched/credit";

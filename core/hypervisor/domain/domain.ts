@@ -8,7 +8,7 @@
  * The first fields of both are read by watchers (abi/native.ts has their offsets): keep their places.
  */
 import { DOMID_FIRST_RESERVED } from "../abi/xen";
-import { HYPERVISOR_ROOT } from "../memory/frames";
+import { HYPERVISOR_ROOT } from "../memory/root";
 
 // ---- hypervisor root words ---------------------------------------------------------------------------------------
 
@@ -32,13 +32,9 @@ export const ROOT_QUARANTINE_LOCK: usize = HYPERVISOR_ROOT + 0x5c;
 
 /** Domain.flags */
 export const DOMAIN_PRIVILEGED: u32 = 1;
-/** Its vCPUs are TypeScript threads, not x86 code. */
-export const DOMAIN_NATIVE: u32 = 2;
 /** The hardware domain: power-off of this domain is power-off of the host. */
 export const DOMAIN_HARDWARE: u32 = 4;
 export const DOMAIN_XENSTORE: u32 = 8;
-/** Time to live is over: vCPUs have been brought up by the builder once. */
-export const DOMAIN_CREATION_FINISHED: u32 = 16;
 export const DOMAIN_DEBUGGER: u32 = 32;
 
 /** Domain.dying */
@@ -56,8 +52,8 @@ export class Domain {
   // -- watched (abi/native.ts) --
   /** 0x00 */
   domid: u32;
-  /** 0x04: XEN_DOMINF_* as getdomaininfo has them, kept up to date for watchers. */
-  state: u32;
+  /** 0x04 */
+  reserved0: u32;
   /** 0x08: next domain, ascending domid. */
   next: usize;
   /** 0x0c: the memory side's DomainMemory. */
@@ -80,6 +76,8 @@ export class Domain {
   // -- end of watched --
 
   flags: u32;
+  /** Address of its GuestType (guest/type.ts). */
+  guest: usize;
   /** 1: its hypercalls are traced (hypercall/trace.ts). */
   traced: u32;
   /** General lock of the domain's fields. */
@@ -105,15 +103,13 @@ export class Domain {
   /** Shared info page: frame and machine address. */
   sharedInfoMfn: u32;
   sharedInfo: usize;
-  /** mfn that HYPERVISOR hypercall_init last filled, and how often. */
-  hypercallPageMfn: u32;
   /** Steps of domainKill already done. */
   teardownStep: u32;
   /** When the structure was let go. */
   retiredAt: u64;
   /** Seconds, added to the wall clock (XEN_DOMCTL_settimeoffset). */
   timeOffsetSeconds: i64;
-  /** TSC_MODE_*, and what follows from it: pv/tsc.ts. */
+  /** TSC_MODE_*, and what follows from it: guest/tsc.ts. */
   tscMode: u32;
   /** XEN_X86_MSR_RELAXED. */
   msrRelaxed: u32;
@@ -127,8 +123,6 @@ export class Domain {
   /** Factors of vcpu_time_info for tscKhz. */
   tscMultiplier: u32;
   tscShift: i32;
-  /** Guest address width: 64. */
-  addressSize: u32;
   ssidref: u32;
   /** Domain that may act on this one's behalf (XEN_DOMCTL_set_target): the target's domid, or -1. */
   target: i32;
@@ -162,7 +156,6 @@ export class Domain {
   cap: u32;
   /** Set while the domain takes part in credit accounting. */
   activeVcpus: u32;
-  nodeAffinity: u64;
 
   // -- console_io of this domain --
   /** Bytes collected until the newline; the buffer is CONSOLE_LINE_SIZE bytes at this address. */
@@ -174,9 +167,11 @@ export class Domain {
   nativeFirstMfn: u32;
   nativeFrames: u32;
   startInfo: usize;
-  /** Frames the domain holds through NATIVE_map_frame (domain/native.ts): address of an open hash, its size. */
+  /** Frames the domain holds through NATIVE_map_frame (guest/native/frames.ts): address of an open hash, its size, slots used and keys in it. */
   nativeMaps: usize;
+  nativeMapsOrder: u32;
   nativeMapsUsed: u32;
+  nativeMapsLive: u32;
 
   // -- watchdogs: two per domain (SCHEDOP_watchdog); Timer structures (sched/timer.ts), 48 bytes each, 8-aligned --
   watchdogInUse: u32;
@@ -214,7 +209,7 @@ export const RUNSTATE_blocked: u32 = 2;
 export const RUNSTATE_offline: u32 = 3;
 
 /** The engine's structure (core/machine/cpu/state.ts) inside the Vcpu. */
-export const VCPU_CPU: usize = 0x800;
+const VCPU_CPU: usize = 0x800;
 /** 16 x u32: frames of the guest's GDT (their type reference is held), by page. */
 export const VCPU_GDT_FRAMES: usize = 0xc80;
 /** 24 x u32: port bound to each VIRQ, 0 = none. */
@@ -224,7 +219,7 @@ export const VCPU_TIMERS: usize = 0xd40;
 export const TIMER_SINGLESHOT: u32 = 0;
 export const TIMER_PERIODIC: u32 = 1;
 export const TIMER_POLL: u32 = 2;
-/** 16 x u64: exits by cause (EXIT_*), from VCPU_PAGE_FAULT_COUNT on the counters of pv/. */
+/** 16 x u64: exits by cause (EXIT_*), from VCPU_PAGE_FAULT_COUNT on those that guest/pv counts. */
 export const VCPU_EXIT_COUNTS: usize = 0xe00;
 /** u64: page faults handed to the guest (abi/native.ts has its place). */
 export const VCPU_PAGE_FAULT_COUNT: usize = 0xe40;
@@ -301,7 +296,6 @@ export class Vcpu {
   /** ns; 0 = off. */
   periodicPeriod: u64;
   periodicLast: u64;
-  singleshotDeadline: u64;
 
   // -- guest-mapped areas --
   /** Machine address of the vcpu_info: in the shared info page or where register_vcpu_info put it. */
@@ -315,7 +309,7 @@ export class Vcpu {
   // -- SCHEDOP_poll: number of ports (0 = not polling) and the port if it is 1, or -1 --
   pollPort: i32;
 
-  // -- PV state (pv/) --
+  // -- PV state (guest/pv/) --
   guestFlags: u32;
   /** callbacks: linear addresses. */
   eventCallback: u64;
@@ -346,7 +340,7 @@ export class Vcpu {
   /** I/O bitmap (PHYSDEVOP_set_iobitmap): guest linear address and number of ports. */
   ioBitmap: u64;
   ioBitmapPorts: u32;
-  /** DR7's enable bits of I/O breakpoints (pv/debugreg.ts). */
+  /** DR7's enable bits of I/O breakpoints (guest/pv/debugreg.ts). */
   ioBreakpoints: u32;
   /** IA32_MCG_STATUS: the guest's own, as no machine check ever comes. */
   mcgStatus: u64;
@@ -405,13 +399,6 @@ export function vcpuOf(d: Domain, vcpu: u32): Vcpu | null {
   return changetype<Vcpu | null>(<usize>atomic.load<u32>(d.vcpus + ((<usize>vcpu) << 2)));
 }
 
-/** The Vcpu that a CpuState belongs to. */
-// @ts-ignore: decorator
-@inline
-export function vcpuOfCpu(cpu: usize): Vcpu {
-  return changetype<Vcpu>(cpu - VCPU_CPU);
-}
-
 export function firstDomain(): Domain | null {
   return changetype<Domain | null>(<usize>atomic.load<u32>(ROOT_DOMAIN_LIST));
 }
@@ -429,11 +416,6 @@ export function nextDomain(d: Domain): Domain | null {
 @inline
 export function isPrivileged(d: Domain): bool {
   return (d.flags & DOMAIN_PRIVILEGED) != 0;
-}
-// @ts-ignore: decorator
-@inline
-export function isNative(d: Domain): bool {
-  return (d.flags & DOMAIN_NATIVE) != 0;
 }
 /** Trap table entry of a vector. */
 // @ts-ignore: decorator

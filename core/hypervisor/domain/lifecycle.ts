@@ -1,7 +1,16 @@
 /** Birth, shutdown and crash of domains. Their end is in teardown.ts. */
+import { GuestType, hasPageTables, runsOnPcpus, typeOf } from "../guest/type";
 import { BOOT_POWER, POWER_OFF, POWER_REBOOT } from "../../machine/layout";
 import { EINVAL, ENOMEM, EEXIST } from "../abi/errno";
 import { SHUTDOWN_crash, SHUTDOWN_poweroff, SHUTDOWN_reboot, SHUTDOWN_suspend, SHUTDOWN_watchdog } from "../abi/sched";
+import {
+  CREATE_GRANT_OPTS,
+  CREATE_MAX_EVTCHN_PORT,
+  CREATE_MAX_GRANT_FRAMES,
+  CREATE_MAX_MAPTRACK_FRAMES,
+  CREATE_MAX_VCPUS,
+} from "../abi/domctl";
+import { DOMID_INVALID } from "../abi/memory";
 import { DOMID_FIRST_RESERVED, LEGACY_MAX_VCPUS, VCPU_INFO_SIZE, VIRQ_DOM_EXC } from "../abi/xen";
 import { LOG_DEFAULT } from "../abi/log";
 import { logBegin, logDec, logEnd, logText, log } from "../console/console";
@@ -9,22 +18,16 @@ import { ROOT_NOREBOOT } from "../boot/options";
 import { showExecutionState } from "../console/execution_state";
 import { evtchnDomainFree, evtchnDomainInit, evtchnVcpuInit, sendGlobalVirq } from "../event/channels";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
-import {
-  DomainMemory,
-  MEM_NATIVE,
-  MEM_PRIVILEGED,
-  domainMemory,
-  memoryDomainCreate,
-  memoryDomainFree,
-} from "../memory/domain_memory";
+import { DomainMemory, MEM_PAGE_TABLES, MEM_PRIVILEGED, domainMemory } from "../memory/domain_memory";
+import { memoryDomainCreate, memoryDomainFree } from "../memory/domain_books";
 import { frameAddress } from "../memory/frames";
 import { MAX_VCPUS } from "../memory/perdomain";
 import { shareXenPageWithGuest } from "../memory/share";
-import { pvVcpuInit } from "../pv/vcpu";
-import { updateWallclock } from "../pv/time";
-import { initTsc } from "../pv/tsc";
+import { updateWallclock } from "../guest/time";
+import { initTsc } from "../guest/tsc";
 import { grantTableCreate, grantTableFree } from "../grant/table";
-import { DEFAULT_WEIGHT, schedInitVcpu } from "../sched/credit";
+import { DEFAULT_WEIGHT } from "../sched/accounting";
+import { schedInitVcpu } from "../sched/wake";
 import { systemTime } from "../sched/clock";
 import { IPI_POWER, sendIpi } from "../sched/ipi";
 import { spinLock, spinUnlock } from "../sched/lock";
@@ -33,7 +36,6 @@ import { vcpuPauseNosync, vcpuUnpause } from "../sched/vcpu";
 import {
   DOMAIN_CONSOLE_LINE,
   DOMAIN_HARDWARE,
-  DOMAIN_NATIVE,
   DOMAIN_PAGE_ORDER,
   DOMAIN_PRIVILEGED,
   DOMDYING_alive,
@@ -48,7 +50,6 @@ import {
   Vcpu,
   currentVcpu,
   domainById,
-  isNative,
   vcpuOf,
 } from "./domain";
 
@@ -59,6 +60,9 @@ export { MAX_VCPUS };
 /** Xen's defaults of gnttab_max_frames and gnttab_max_maptrack_frames. */
 const DEFAULT_GRANT_FRAMES: u32 = 64;
 const DEFAULT_MAPTRACK_FRAMES: u32 = 1024;
+
+/** Of CREATE_GRANT_OPTS: the newest version of grant tables that the domain may use. */
+const GRANT_VERSION: u32 = 15;
 
 /** Why the last createDomain failed: a positive errno. */
 export let createError: i32 = 0;
@@ -76,23 +80,17 @@ function freeDomid(): u32 {
   return 0;
 }
 
+/** For createDomain: any number that is free. */
+export const ANY_DOMID: u32 = DOMID_INVALID;
+
 /**
- * A domain without memory or vCPUs, paused once by its controller. `wanted`: its domid, 0 or a reserved number for any
- * (`exact`: 0 means 0). Null with createError set. The domctl lock is held.
+ * A domain without memory or vCPUs, paused once by its controller. `wanted`: its domid, or ANY_DOMID. `flags`: DOMAIN_*. `config`: struct
+ * xen_domctl_createdomain, of which the type has accepted what it says of the type. Null with createError set. The domctl lock is held.
  */
-export function createDomain(
-  wanted: u32,
-  exact: bool,
-  flags: u32,
-  maxVcpus: u32,
-  maxEvtchnPort: u32,
-  maxGrantFrames: i32,
-  maxMaptrackFrames: i32,
-  grantVersion: u32,
-): Domain | null {
-  let domid = wanted;
-  if (!exact && (wanted == 0 || wanted >= <u32>DOMID_FIRST_RESERVED)) domid = freeDomid();
-  if (domid == 0 && !exact) return failed(ENOMEM);
+export function createDomain(wanted: u32, type: GuestType, flags: u32, config: usize): Domain | null {
+  const domid = wanted == ANY_DOMID ? freeDomid() : wanted;
+  if (domid == 0 && wanted == ANY_DOMID) return failed(ENOMEM);
+  const maxVcpus = load<u32>(config, CREATE_MAX_VCPUS);
   if (domainById(domid)) return failed(EEXIST);
   if (maxVcpus == 0 || maxVcpus > MAX_VCPUS) return failed(EINVAL);
   const page = allocXenheapPages(DOMAIN_PAGE_ORDER);
@@ -100,6 +98,7 @@ export function createDomain(
   const d = changetype<Domain>(frameAddress(page));
   d.domid = domid;
   d.flags = flags;
+  d.guest = changetype<usize>(type);
   d.maxVcpus = maxVcpus;
   d.vcpus = changetype<usize>(d) + DOMAIN_VCPU_TABLE;
   d.pauseCount = 1;
@@ -108,15 +107,14 @@ export function createDomain(
   d.shutdownCode = SHUTDOWN_CODE_INVALID;
   d.created = systemTime();
   d.weight = DEFAULT_WEIGHT;
-  d.addressSize = 64;
   d.target = -1;
   initTsc(d);
-  d.maxGrantFrames = maxGrantFrames;
-  d.maxMaptrackFrames = maxMaptrackFrames;
-  d.grantVersion = grantVersion;
-  d.evtchnMaxPort = maxEvtchnPort;
+  d.maxGrantFrames = load<i32>(config, CREATE_MAX_GRANT_FRAMES);
+  d.maxMaptrackFrames = load<i32>(config, CREATE_MAX_MAPTRACK_FRAMES);
+  d.grantVersion = load<u32>(config, CREATE_GRANT_OPTS) & GRANT_VERSION;
+  d.evtchnMaxPort = load<u32>(config, CREATE_MAX_EVTCHN_PORT);
   d.consoleLine = changetype<usize>(d) + DOMAIN_CONSOLE_LINE;
-  const memoryFlags = (flags & DOMAIN_PRIVILEGED ? MEM_PRIVILEGED : 0) | (flags & DOMAIN_NATIVE ? MEM_NATIVE : 0);
+  const memoryFlags = (flags & DOMAIN_PRIVILEGED ? MEM_PRIVILEGED : 0) | (hasPageTables(d) ? MEM_PAGE_TABLES : 0);
   if (!memoryDomainCreate(domid, 0, memoryFlags)) {
     freeXenheapPages(page, DOMAIN_PAGE_ORDER);
     return failed(ENOMEM);
@@ -194,12 +192,12 @@ export function createVcpu(d: Domain, vcpuId: u32): i32 {
   v.vcpuId = vcpuId;
   v.domid = d.domid;
   v.domain = d;
-  v.pauseFlags = isNative(d) ? 0 : VPF_down;
+  v.pauseFlags = runsOnPcpus(d) ? VPF_down : 0;
   // vCPUs without a place in the shared info page have none until they register one.
   v.vcpuInfo = vcpuId < <u32>LEGACY_MAX_VCPUS ? d.sharedInfo + vcpuId * VCPU_INFO_SIZE : 0;
   schedInitVcpu(v);
   let error = evtchnVcpuInit(v);
-  if (!error && !isNative(d)) error = pvVcpuInit(v);
+  if (!error) error = typeOf(d).initVcpu(v);
   if (error) {
     freeXenheapPages(page, VCPU_PAGE_ORDER);
     return error;
@@ -296,10 +294,10 @@ export function domainCrash(d: Domain): void {
     logText(" (vcpu#");
     logDec(v.vcpuId);
     logText(") crashed on cpu#");
-    logDec(isNative(d) ? 0 : self.id);
+    logDec(runsOnPcpus(d) ? self.id : 0);
     logText(":");
     logEnd();
-    if (!isNative(d)) showExecutionState(v);
+    if (runsOnPcpus(d)) showExecutionState(v);
   } else {
     if (changetype<usize>(v)) {
       logText(" reported crashed by domain ");

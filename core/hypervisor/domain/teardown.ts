@@ -7,13 +7,14 @@ import { ERESTART } from "../abi/errno";
 import { VIRQ_DOM_EXC } from "../abi/xen";
 import { evtchnDomainDestroy, evtchnDomainFree, sendGlobalVirq } from "../event/channels";
 import { freeXenheapPages } from "../memory/allocator";
-import { DomainMemory, MEM_DYING, memoryDomainFree } from "../memory/domain_memory";
+import { DomainMemory, MEM_DYING } from "../memory/domain_memory";
+import { memoryDomainFree } from "../memory/domain_books";
 import { putPageAndType } from "../memory/page_type";
 import { unshareXenPage } from "../memory/share";
 import { memoryDomainGone, relinquishMemory } from "../memory/teardown";
-import { pvVcpuDestroy } from "../pv/vcpu";
+import { typeOf } from "../guest/type";
 import { systemTime } from "../sched/clock";
-import { ROOT_PARKED } from "../sched/credit";
+import { ROOT_PARKED } from "../sched/accounting";
 import { spinLock, spinTryLock, spinUnlock } from "../sched/lock";
 import { Timer, timerStop, vcpuTimer } from "../sched/timer";
 import { domainPause } from "../sched/vcpu";
@@ -35,7 +36,6 @@ import {
   vcpuOf,
 } from "./domain";
 import { unpublish } from "./lifecycle";
-import { nativeReleaseAll } from "./native_frames";
 
 /** Nobody stays in the hypervisor as long as this. */
 const QUARANTINE_NS: u64 = 2_000_000_000;
@@ -68,7 +68,7 @@ export function domainKill(d: Domain): i32 {
         const v = vcpuOf(d, i);
         if (v) releaseVcpu(v);
       }
-      nativeReleaseAll(d);
+      typeOf(d).release(d);
       d.teardownStep = STEP_MEMORY;
       return -ERESTART;
     case STEP_MEMORY: {
@@ -107,7 +107,7 @@ function releaseVcpu(v: Vcpu): void {
   v.timeInfoGuest = 0;
   if (atomic.and<u32>(changetype<usize>(v) + offsetof<Vcpu>("pauseFlags"), ~VPF_parked) & VPF_parked)
     atomic.sub<u32>(ROOT_PARKED, 1);
-  if (!(v.domain.flags & 2)) pvVcpuDestroy(v);
+  typeOf(v.domain).releaseVcpu(v);
 }
 
 /** Lets dead domains go whose frames nobody references any more, and reuses old structures. Any thread, any time. */

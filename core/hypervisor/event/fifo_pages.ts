@@ -1,7 +1,7 @@
 /** The pages that Domain.evtchnFifo and Vcpu.evtchnFifo point at: where event words are, which guest frames are held. */
 import { EVTCHN_FIFO_LINKED } from "../abi/event_channel";
 import { Domain, vcpuOf } from "../domain/domain";
-import { expectHeldFrame } from "../memory/check";
+import { expectReference } from "../memory/expected";
 import { PGT_writable_page } from "../memory/frames";
 
 /** Domain's page: u32 lock (leaf), u32 number of pages, then u32 machine addresses. */
@@ -34,9 +34,9 @@ export function countFifoFrames(d: Domain): void {
   for (let i: u32 = 0; i < d.maxVcpus; i++) {
     const v = vcpuOf(d, i);
     if (v && v.evtchnFifo && load<u32>(v.evtchnFifo, CONTROL))
-      expectHeldFrame(load<u32>(v.evtchnFifo, CONTROL) >> 12, PGT_writable_page);
+      expectReference(load<u32>(v.evtchnFifo, CONTROL) >> 12, PGT_writable_page);
   }
   const pages = load<u32>(d.evtchnFifo, FIFO_PAGES);
   for (let i: u32 = 0; i < pages; i++)
-    expectHeldFrame(load<u32>(d.evtchnFifo + FIFO_ADDRESSES + i * 4) >> 12, PGT_writable_page);
+    expectReference(load<u32>(d.evtchnFifo + FIFO_ADDRESSES + i * 4) >> 12, PGT_writable_page);
 }

@@ -94,7 +94,7 @@ export function portUsable(p: Port): bool {
 }
 
 /** Number of ports the domain's ABI and its limit let it have. */
-export function maxPorts(d: Domain): u32 {
+function maxPorts(d: Domain): u32 {
   const abi: u32 = d.evtchnFifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS;
   return d.evtchnMaxPort < abi ? d.evtchnMaxPort + 1 : abi;
 }

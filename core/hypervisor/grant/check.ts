@@ -3,7 +3,8 @@ import { GNTMAP_device_map, GNTMAP_host_map, GNTMAP_readonly } from "../abi/gran
 import { LOG_ERR } from "../abi/log";
 import { DOMID_FIRST_RESERVED } from "../abi/memory";
 import { logBegin, logDec, logEnd, logHex, logText } from "../console/console";
-import { MAX_ORDER, allocXenheapPages, freeXenheapPages } from "../memory/allocator";
+import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
+import { MAX_ORDER } from "../memory/buddy";
 import { frameAddress, mfnValid, pageCount } from "../memory/frames";
 import {
   ACTIVE_DOMID,

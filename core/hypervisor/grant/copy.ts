@@ -9,6 +9,8 @@ import {
   COPY_source,
   GNTCOPY_dest_gref,
   GNTCOPY_source_gref,
+  GNTMAP_host_map,
+  GNTMAP_readonly,
   GNTST_bad_copy_arg,
   GNTST_bad_domain,
   GNTST_bad_page,
@@ -19,9 +21,10 @@ import {
 import { currentVcpu } from "../domain/domain";
 import { invalidateCodeFrame } from "../memory/code_frames";
 import { domainMemory } from "../memory/domain_memory";
-import { PGT_writable_page, frameAddress, getPage, putPage } from "../memory/frames";
+import { PGT_writable_page, frameAddress } from "../memory/frames";
+import { getPage, putPage } from "../memory/references";
 import { getPageType, putPageType } from "../memory/page_type";
-import { pinGrant, pinnedLength, pinnedMfn, pinnedStart, unpinGrant } from "./pin";
+import { PIN_TO_COPY, pinGrant, pinnedLength, pinnedMfn, pinnedStart, unpinGrant } from "./pin";
 
 /** Frame of the last side taken. */
 let takenMfn: u32 = 0;
@@ -58,6 +61,10 @@ function sideDomain(pointer: usize): u32 {
   return domid == <u32>DOMID_SELF ? currentVcpu.domid : domid;
 }
 
+function copyUse(readonly: bool): u32 {
+  return GNTMAP_host_map | PIN_TO_COPY | (readonly ? GNTMAP_readonly : 0);
+}
+
 /** Takes a reference (and pin) of one side's frame, takenMfn. */
 function takeSide(pointer: usize, grant: bool, readonly: bool, offset: u32, length: u32): i32 {
   const own = <u32>load<u16>(pointer, COPY_ptr_domid) == <u32>DOMID_SELF;
@@ -71,7 +78,7 @@ function takeSide(pointer: usize, grant: bool, readonly: bool, offset: u32, leng
     return GNTST_okay;
   }
   const ref = load<u32>(pointer);
-  const status = pinGrant(domid, ref, currentVcpu.domid, false, true, readonly, false);
+  const status = pinGrant(domid, ref, currentVcpu.domid, copyUse(readonly));
   if (status != GNTST_okay) return status;
   takenMfn = pinnedMfn;
   if (offset < pinnedStart || offset + length > pinnedStart + pinnedLength) {
@@ -82,6 +89,6 @@ function takeSide(pointer: usize, grant: bool, readonly: bool, offset: u32, leng
 }
 
 function dropSide(pointer: usize, grant: bool, readonly: bool, mfn: u32): void {
-  if (grant) unpinGrant(sideDomain(pointer), load<u32>(pointer), false, true, readonly);
+  if (grant) unpinGrant(sideDomain(pointer), load<u32>(pointer), copyUse(readonly));
   putPage(mfn);
 }

@@ -2,6 +2,7 @@
  * Mapping and unmapping grants. A PV domain's host mapping is a page-table entry, which holds the references of the frame
  * as any entry does; a device mapping, and everything a native domain maps, is held by the map track.
  */
+import { hasPageTables } from "../guest/type";
 import {
   GNTMAP_application_map,
   GNTMAP_contains_pte,
@@ -21,11 +22,12 @@ import {
   MAP_host_addr,
   MAP_ref,
 } from "../abi/grant_table";
-import { currentVcpu, isNative } from "../domain/domain";
+import { currentVcpu } from "../domain/domain";
 import { invalidateCodeFrame } from "../memory/code_frames";
 import { currentBase } from "../memory/current";
 import { domainMemory } from "../memory/domain_memory";
-import { PGT_writable_page, getPage, putPage } from "../memory/frames";
+import { PGT_writable_page } from "../memory/frames";
+import { getPage, putPage } from "../memory/references";
 import { findL1, guestAddressOk } from "../memory/mmu_update";
 import { getPageType, putPageType } from "../memory/page_type";
 import { installGrantEntry, replaceGrantEntry, restoreEntry, takeEntry } from "../memory/pt_update";
@@ -60,7 +62,7 @@ export function mapGrantRef(op: usize): i32 {
   if (!(flags & BOTH)) return GNTST_bad_gntref;
   const granter = <u32>load<u16>(op, MAP_dom);
   if (domainMemory(granter) == null) return GNTST_bad_domain;
-  const native = isNative(currentVcpu.domain);
+  const native = !hasPageTables(currentVcpu.domain);
   const domid = currentVcpu.domid;
   const t = grantTableOf(domid);
   if (t == null) return GNTST_no_device_space;
@@ -70,7 +72,8 @@ export function mapGrantRef(op: usize): i32 {
   const device = (flags & GNTMAP_device_map) != 0;
   const host = (flags & GNTMAP_host_map) != 0;
   const readonly = (flags & GNTMAP_readonly) != 0;
-  let status = pinGrant(granter, ref, domid, device, host, readonly, true);
+  const use = flags & (BOTH | GNTMAP_readonly);
+  let status = pinGrant(granter, ref, domid, use);
   if (status != GNTST_okay) {
     giveHandle(t, handle);
     return status;
@@ -79,14 +82,14 @@ export function mapGrantRef(op: usize): i32 {
   // One general (held by now) and, if writable, one type reference per mapping.
   const count: u32 = (device ? 1 : 0) + (host ? 1 : 0);
   if (!takeMore(mfn, granter, count, readonly)) {
-    unpinGrant(granter, ref, device, host, readonly);
+    unpinGrant(granter, ref, use);
     giveHandle(t, handle);
     return GNTST_general_error;
   }
   if (host && !native) status = mapIntoTables(load<u64>(op, MAP_host_addr), mfn, flags);
   if (status != GNTST_okay) {
     dropReferences(mfn, count, readonly);
-    unpinGrant(granter, ref, device, host, readonly);
+    unpinGrant(granter, ref, use);
     giveHandle(t, handle);
     return status;
   }
@@ -95,7 +98,7 @@ export function mapGrantRef(op: usize): i32 {
   const track = maptrackEntry(t, handle);
   store<u32>(track, ref, MAPTRACK_REF);
   store<u16>(track, <u16>granter, MAPTRACK_DOMID);
-  const kept = TRACK_USED | (native ? TRACK_NATIVE : 0) | (flags & (BOTH | GNTMAP_readonly | GNTMAP_contains_pte));
+  const kept = TRACK_USED | (native ? TRACK_NATIVE : 0) | use | (flags & GNTMAP_contains_pte);
   atomic.store<u16>(track + MAPTRACK_FLAGS, <u16>kept);
   store<u64>(op, (<u64>mfn) << 12, MAP_dev_bus_addr);
   store<u32>(op, handle, MAP_handle);
@@ -274,7 +277,7 @@ function releaseMapping(granter: u32, ref: u32, mfn: u32, release: u32, readonly
   const host = (release & GNTMAP_host_map) != 0;
   // What was written behind the engine's back may have been code.
   if (!readonly && (native || device)) invalidateCodeFrame(mfn);
-  unpinGrant(granter, ref, device, host, readonly);
+  unpinGrant(granter, ref, release | (readonly ? GNTMAP_readonly : 0));
   dropReferences(mfn, (device ? 1 : 0) + (host ? 1 : 0), readonly);
 }
 
@@ -301,7 +304,7 @@ export function releaseMappings(domid: u32, budget: u32): bool {
     const host = (flags & GNTMAP_host_map) != 0;
     const mfn = pinnedFrameOf(granter, ref);
     if (!readonly && (native || device)) invalidateCodeFrame(mfn);
-    unpinGrant(granter, ref, device, host, readonly);
+    unpinGrant(granter, ref, flags & (BOTH | GNTMAP_readonly));
     dropReferences(mfn, (device ? 1 : 0) + (host && native ? 1 : 0), readonly);
     giveHandle(t, handle);
   }

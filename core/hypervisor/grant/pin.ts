@@ -4,6 +4,9 @@
  */
 import { DOMID_SELF } from "../abi/memory";
 import {
+  GNTMAP_device_map,
+  GNTMAP_host_map,
+  GNTMAP_readonly,
   GNTST_bad_gntref,
   GNTST_bad_page,
   GNTST_general_error,
@@ -23,7 +26,7 @@ import {
   GTF_type_mask,
   GTF_writing,
 } from "../abi/grant_table";
-import { getPage } from "../memory/frames";
+import { getPage } from "../memory/references";
 import { spinLock, spinUnlock } from "../sched/lock";
 import {
   ACTIVE_DOMID,
@@ -51,6 +54,12 @@ import {
 /** How often the guest may change an entry under our compare-exchange before the entry counts as unstable. */
 const RETRIES: i32 = 16;
 
+/**
+ * What a pin is for: GNTMAP_device_map, GNTMAP_host_map (one or both) and GNTMAP_readonly; and PIN_TO_COPY if a part of a frame, or another
+ * domain's grant that the grant leads to, will do. Who maps needs a whole frame of the granter's.
+ */
+export const PIN_TO_COPY: u32 = 0x10000;
+
 /** Set by a successful pin: the frame, of which the pinner holds a general reference, and the bytes granted in it. */
 export let pinnedMfn: u32 = 0;
 export let pinnedStart: u32 = 0;
@@ -63,7 +72,8 @@ export let pinnedLength: u32 = 0;
 let acceptedFlags: u32 = 0;
 
 /** Checks flags and domid of an entry and sets its reading/writing marks. GNTST_*. Caller holds the table's lock. */
-function setStatus(t: GrantTable, ref: u32, active: usize, domid: u32, readonly: bool, forMap: bool): i32 {
+function setStatus(t: GrantTable, ref: u32, active: usize, domid: u32, use: u32): i32 {
+  const readonly = (use & GNTMAP_readonly) != 0;
   const shared = sharedEntry(t, ref);
   const pinned = load<u32>(active, ACTIVE_PIN) != 0;
   const marks: u32 = GTF_reading | (readonly ? 0 : GTF_writing);
@@ -73,7 +83,7 @@ function setStatus(t: GrantTable, ref: u32, active: usize, domid: u32, readonly:
     if (!pinned) {
       const type = flags & GTF_type_mask;
       const wrongType =
-        t.version == 1 || forMap
+        t.version == 1 || !(use & PIN_TO_COPY)
           ? type != <u32>GTF_permit_access || (t.version == 2 && (flags & GTF_sub_page) != 0)
           : type != <u32>GTF_permit_access && type != <u32>GTF_transitive;
       if (wrongType || header >> 16 != domid) return GNTST_general_error;
@@ -102,8 +112,11 @@ function clearMarks(t: GrantTable, ref: u32, active: usize): void {
   if (gone) atomic.and<u16>(statusEntry(t, ref), <u16>~gone);
 }
 
-function pinBits(device: bool, host: bool, readonly: bool): u32 {
-  return (device ? (readonly ? PIN_DEVR : PIN_DEVW) : 0) + (host ? (readonly ? PIN_HSTR : PIN_HSTW) : 0);
+function pinBits(use: u32): u32 {
+  const readonly = (use & GNTMAP_readonly) != 0;
+  const device: u32 = use & GNTMAP_device_map ? (readonly ? PIN_DEVR : PIN_DEVW) : 0;
+  const host: u32 = use & GNTMAP_host_map ? (readonly ? PIN_HSTR : PIN_HSTW) : 0;
+  return device + host;
 }
 
 /** True if one of the counts that `bits` adds to is full. */
@@ -115,18 +128,9 @@ function wouldOverflow(pin: u32, bits: u32): bool {
 
 /**
  * Pins grant `ref` of `granter` for domain `domid`. On GNTST_okay pinnedMfn/Start/Length are set and the caller holds a
- * general reference of the frame (drop with putPage) besides the pin (drop with unpinGrant). `forMap`: only grants of
- * whole frames, not transitive ones; else a transitive grant leads to the one of the third domain.
+ * general reference of the frame (drop with putPage) besides the pin (drop with unpinGrant).
  */
-export function pinGrant(
-  granter: u32,
-  ref: u32,
-  domid: u32,
-  device: bool,
-  host: bool,
-  readonly: bool,
-  forMap: bool,
-): i32 {
+export function pinGrant(granter: u32, ref: u32, domid: u32, use: u32): i32 {
   const t = grantTableOf(granter);
   if (t == null) return GNTST_bad_gntref;
   spinLock(tableLock(t));
@@ -135,13 +139,15 @@ export function pinGrant(
     return GNTST_bad_gntref;
   }
   const active = activeEntry(t, ref);
-  const bits = pinBits(device, host, readonly);
+  const bits = pinBits(use);
+  const toCopy = (use & PIN_TO_COPY) != 0;
+  const readonly = (use & GNTMAP_readonly) != 0;
   let pin = load<u32>(active, ACTIVE_PIN);
   let result: i32 = GNTST_okay;
-  if (pin && (<u32>load<u16>(active, ACTIVE_DOMID) != domid || (forMap && load<u32>(active, ACTIVE_SUB_PAGE))))
+  if (pin && (<u32>load<u16>(active, ACTIVE_DOMID) != domid || (!toCopy && load<u32>(active, ACTIVE_SUB_PAGE))))
     result = GNTST_general_error;
   else if (wouldOverflow(pin, bits)) result = GNTST_no_space;
-  else if (!pin || (!readonly && !(pin & PIN_WRITERS))) result = setStatus(t, ref, active, domid, readonly, forMap);
+  else if (!pin || (!readonly && !(pin & PIN_WRITERS))) result = setStatus(t, ref, active, domid, use);
   if (result != GNTST_okay) {
     spinUnlock(tableLock(t));
     return result;
@@ -159,7 +165,7 @@ export function pinGrant(
       store<u32>(active, 1, ACTIVE_SUB_PAGE);
       t.pinned++;
       spinUnlock(tableLock(t));
-      return pinThrough(t, ref, active, granter, through, throughRef, bits, device, host, readonly);
+      return pinThrough(t, ref, active, granter, through, throughRef, use);
     }
     const frame: u64 = t.version == 1 ? <u64>load<u32>(shared, GRANT_V1_frame) : load<u64>(shared, GRANT_V2_frame);
     const sub = t.version == 2 && (flags & GTF_sub_page) != 0;
@@ -178,11 +184,11 @@ export function pinGrant(
   } else {
     const through = <u32>load<u16>(active, ACTIVE_TRANS_DOMID);
     if (through != <u32>DOMID_SELF) {
-      // forMap was refused above: a transitive pin counts as one of less than a frame.
+      // Mapping was refused above: a transitive pin counts as one of less than a frame.
       const throughRef = load<u32>(active, ACTIVE_TRANS_REF);
       store<u32>(active, pin + bits, ACTIVE_PIN);
       spinUnlock(tableLock(t));
-      return pinThrough(t, ref, active, granter, through, throughRef, bits, device, host, readonly);
+      return pinThrough(t, ref, active, granter, through, throughRef, use);
     }
     if (!getPage(load<u32>(active, ACTIVE_MFN), granter)) {
       // The granter gave the frame away while it was pinned.
@@ -212,17 +218,14 @@ function pinThrough(
   granter: u32,
   through: u32,
   throughRef: u32,
-  bits: u32,
-  device: bool,
-  host: bool,
-  readonly: bool,
+  use: u32,
 ): i32 {
   // The entry's own pin is taken, its lock is free meanwhile. pinnedMfn and the rest are the third domain's.
   let result: i32 = through == granter || isTransitive(through, throughRef) ? GNTST_general_error : GNTST_okay;
-  if (result == GNTST_okay) result = pinGrant(through, throughRef, granter, device, host, readonly, false);
+  if (result == GNTST_okay) result = pinGrant(through, throughRef, granter, use);
   if (result == GNTST_okay) return result;
   spinLock(tableLock(t));
-  dropPin(t, ref, active, bits);
+  dropPin(t, ref, active, pinBits(use));
   spinUnlock(tableLock(t));
   return result;
 }
@@ -244,17 +247,17 @@ function dropPin(t: GrantTable, ref: u32, active: usize, bits: u32): void {
   if (!pin) t.pinned--;
 }
 
-/** Drops a pin taken with the same arguments. The page reference is the caller's to drop. */
-export function unpinGrant(granter: u32, ref: u32, device: bool, host: bool, readonly: bool): void {
+/** Drops a pin taken for the same `use`. The page reference is the caller's to drop. */
+export function unpinGrant(granter: u32, ref: u32, use: u32): void {
   const t = grantTableOf(granter);
   if (t == null) return;
   spinLock(tableLock(t));
   const active = activeEntry(t, ref);
   const through = <u32>load<u16>(active, ACTIVE_TRANS_DOMID);
   const throughRef = load<u32>(active, ACTIVE_TRANS_REF);
-  dropPin(t, ref, active, pinBits(device, host, readonly));
+  dropPin(t, ref, active, pinBits(use));
   spinUnlock(tableLock(t));
-  if (through != <u32>DOMID_SELF) unpinGrant(through, throughRef, device, host, readonly);
+  if (through != <u32>DOMID_SELF) unpinGrant(through, throughRef, use);
 }
 
 /** Frame a grant stands for that is pinned for mapping. */

@@ -5,7 +5,7 @@
  * Locks: `lock` guards shared frames, version and active entries of the granting domain; `maptrackLock` the map tracks of
  * the mapping domain. Nobody holds two of either kind.
  */
-import { DOMID_FIRST_RESERVED, DOMID_XEN } from "../abi/memory";
+import { DOMID_XEN } from "../abi/memory";
 import { GRANT_V1_SIZE, GRANT_V2_SIZE } from "../abi/grant_table";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
 import { DomainMemory, domainMemory } from "../memory/domain_memory";
@@ -14,10 +14,10 @@ import { shareXenPageWithGuest, unshareXenPage } from "../memory/share";
 import { spinLock, spinUnlock } from "../sched/lock";
 
 /** The most frames and map-track pages any domain can be given; what it gets is set at creation. */
-export const GRANT_FRAMES_LIMIT: u32 = 256;
-export const MAPTRACK_FRAMES_LIMIT: u32 = 1024;
-export const DEFAULT_GRANT_FRAMES: u32 = 64;
-export const DEFAULT_MAPTRACK_FRAMES: u32 = 1024;
+const GRANT_FRAMES_LIMIT: u32 = 256;
+const MAPTRACK_FRAMES_LIMIT: u32 = 1024;
+const DEFAULT_GRANT_FRAMES: u32 = 64;
+const DEFAULT_MAPTRACK_FRAMES: u32 = 1024;
 
 
 @unmanaged
@@ -47,7 +47,7 @@ const SHARED_OFFSET: usize = 1024;
 const STATUS_OFFSET: usize = 2048;
 
 /** Active entry, 32 bytes. */
-export const ACTIVE_SIZE: u32 = 32;
+const ACTIVE_SIZE: u32 = 32;
 /** u32: four counts of 8 bits: device read, device write, host read, host write. */
 export const ACTIVE_PIN: usize = 0;
 /** u16: who has it pinned. */

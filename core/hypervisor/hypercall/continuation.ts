@@ -10,7 +10,6 @@ import { systemTime } from "../sched/clock";
 export const HYPERCALL_CONTINUE: i64 = -0x7fffffffffffff01;
 const LONG_NS: u64 = 500_000;
 
-export let continued: bool = false;
 export let nextArg0: u64 = 0;
 export let nextArg1: u64 = 0;
 export let nextArg2: u64 = 0;
@@ -19,12 +18,23 @@ export let nextArg4: u64 = 0;
 export let nextArg5: u64 = 0;
 let began: u64 = 0;
 
-export function clearContinuation(): void {
-  continued = false;
+/** Set by a handler that has put the guest's registers in order itself (iret): no result is stored. */
+export let registersReplaced: bool = false;
+export function replaceRegisters(): void {
+  registersReplaced = true;
 }
-/** The time from which preemptCheck counts. */
+
+/** The hypercall that comes next is an entry of a multicall. */
+export let multicallMember: bool = false;
+export function markMember(is: bool): void {
+  multicallMember = is;
+}
+
+/** Before a hypercall that is not part of another: preemptCheck counts from now. */
 export function beginHypercall(): void {
   began = 0;
+  registersReplaced = false;
+  multicallMember = false;
 }
 
 /** True if the pCPU has something else to do, or the call has taken long. Look every few dozen units of work. */
@@ -41,7 +51,6 @@ export function preemptCheck(): bool {
 
 /** Asks for the same hypercall again with these arguments; the handler returns what this returns. */
 export function continueWith(a0: u64, a1: u64, a2: u64 = 0, a3: u64 = 0, a4: u64 = 0, a5: u64 = 0): i64 {
-  continued = true;
   nextArg0 = a0;
   nextArg1 = a1;
   nextArg2 = a2;

@@ -1,12 +1,12 @@
 /** HYPERVISOR_physdev_op as a domain without hardware sees it: its I/O privilege level, and no interrupts or PCI. */
 import { EFAULT, EINVAL, ENOSYS, EPERM } from "../abi/errno";
-import { currentVcpu, isNative, isPrivileged } from "../domain/domain";
+import { currentVcpu, isPrivileged } from "../domain/domain";
 import { clearGuestFault, guestFault, readGuest32, readGuest64 } from "./guest_access";
 
 const PHYSDEVOP_eoi: u32 = 12;
 const PHYSDEVOP_irq_status_query: u32 = 5;
-const PHYSDEVOP_set_iopl: u32 = 6;
-const PHYSDEVOP_set_iobitmap: u32 = 7;
+export const PHYSDEVOP_set_iopl: u32 = 6;
+export const PHYSDEVOP_set_iobitmap: u32 = 7;
 const PHYSDEVOP_get_free_pirq: u32 = 23;
 const PHYSDEVOP_map_pirq: u32 = 13;
 const PHYSDEVOP_unmap_pirq: u32 = 14;
@@ -19,7 +19,7 @@ export function doPhysdevOp(cmd: u32, arg: u64): i64 {
     case PHYSDEVOP_set_iopl: {
       const iopl = readGuest32(arg);
       if (guestFault) return -EFAULT;
-      if (iopl > 3 || isNative(v.domain)) return -EINVAL;
+      if (iopl > 3) return -EINVAL;
       v.iopl = iopl;
       return 0;
     }
@@ -27,7 +27,7 @@ export function doPhysdevOp(cmd: u32, arg: u64): i64 {
       const bitmap = readGuest64(arg);
       const ports = readGuest32(arg + 8);
       if (guestFault) return -EFAULT;
-      if (ports > MOST_PORTS || isNative(v.domain)) return -EINVAL;
+      if (ports > MOST_PORTS) return -EINVAL;
       v.ioBitmap = bitmap;
       v.ioBitmapPorts = ports;
       return 0;

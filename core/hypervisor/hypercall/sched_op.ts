@@ -1,4 +1,5 @@
 /** HYPERVISOR_sched_op and its older form: what a vCPU says to the scheduler. */
+import { runsOnPcpus } from "../guest/type";
 import { EFAULT, EINVAL, ENOSPC, ENOSYS, EPERM, ESRCH, EBUSY } from "../abi/errno";
 import {
   SCHEDOP_block,
@@ -27,13 +28,12 @@ import {
   Vcpu,
   currentVcpu,
   domainById,
-  isNative,
   isPrivileged,
 } from "../domain/domain";
 import { domainShutdown } from "../domain/lifecycle";
 import { evtchnPortPending, vcpuEventPending } from "../event/channels";
 import { systemTime } from "../sched/clock";
-import { vcpuMigrate, vcpuYield } from "../sched/credit";
+import { vcpuMigrate, vcpuYield } from "../sched/wake";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { onlinePcpus, pcpuCount, threadScratch } from "../sched/pcpu";
 import { TIMER_KIND_WATCHDOG, Timer, timerSet, timerStop } from "../sched/timer";
@@ -42,8 +42,8 @@ import { clearGuestFault, copyFromGuest, guestFault, readGuest32 } from "./guest
 
 function block(v: Vcpu): void {
   if (v.vcpuInfo) atomic.store<u8>(v.vcpuInfo + VCPU_INFO_UPCALL_MASK, 0);
-  // A native domain's thread waits by itself, on its event word.
-  if (isNative(v.domain)) return;
+  // One that is a thread of its own waits by itself, on its event word.
+  if (!runsOnPcpus(v.domain)) return;
   vcpuBlock(v);
   if (vcpuEventPending(v)) vcpuUnblock(v);
 }
@@ -55,8 +55,8 @@ function poll(v: Vcpu, arg: u64): i64 {
   const count = load<u32>(request, SCHED_POLL_NR_PORTS);
   const timeout = load<u64>(request, SCHED_POLL_TIMEOUT);
   if (count > <u32>SCHED_POLL_MOST) return -EINVAL;
-  const native = isNative(v.domain);
-  if (!native) {
+  const waits = runsOnPcpus(v.domain);
+  if (waits) {
     v.pollPort = -1;
     // Announced before the ports are looked at: an event that comes in between ends it.
     atomic.add<u32>(changetype<usize>(v.domain) + offsetof<Domain>("pollers"), 1);
@@ -69,9 +69,9 @@ function poll(v: Vcpu, arg: u64): i64 {
     const port = readGuest32(ports + <u64>i * 4);
     result = guestFault ? -EFAULT : evtchnPortPending(v.domain, port);
     if (result) ready = true;
-    else if (count == 1 && !native) v.pollPort = <i32>port;
+    else if (count == 1 && waits) v.pollPort = <i32>port;
   }
-  if (native) return result < 0 ? result : 0;
+  if (!waits) return result < 0 ? result : 0;
   if (!ready && timeout && timeout <= systemTime()) ready = true;
   if (ready) vcpuUnblock(v);
   else if (timeout) startPollTimer(v, timeout);

@@ -1,5 +1,6 @@
 /** HYPERVISOR_vcpu_op, set_timer_op: a domain's own vCPUs, their timers and the areas they share with Xen. */
-import { EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, ENXIO, EOPNOTSUPP, ERESTART } from "../abi/errno";
+import { typeOf } from "../guest/type";
+import { EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, ENXIO, ERESTART } from "../abi/errno";
 import { SHUTDOWN_poweroff } from "../abi/sched";
 import {
   RUNSTATE_INFO_SIZE,
@@ -27,7 +28,6 @@ import {
   VPF_down,
   Vcpu,
   currentVcpu,
-  isNative,
   vcpuOf,
 } from "../domain/domain";
 import { domainShutdown } from "../domain/lifecycle";
@@ -35,24 +35,16 @@ import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
 import { PGT_writable_page, frameAddress } from "../memory/frames";
 import { continueWith } from "./continuation";
 import { getPageAndType } from "../memory/page_type";
-import { updateVcpuTime } from "../pv/time";
-import { pvSetContext } from "../pv/vcpu";
+import { updateVcpuTime } from "../guest/time";
 import { systemTime } from "../sched/clock";
-import { vcpuSleepNosync, vcpuWake } from "../sched/credit";
+import { vcpuSleepNosync, vcpuWake } from "../sched/wake";
 import { spinLock, spinUnlock } from "../sched/lock";
-import { updateRunstateArea, writeRunstate } from "../sched/loop";
+import { updateRunstateArea, writeRunstate } from "../sched/runstate";
 import { threadScratch } from "../sched/pcpu";
 import { TIMER_KIND_SINGLESHOT, timerSet, timerStop, vcpuTimer } from "../sched/timer";
-import { startPeriodic, vcpuKick } from "../sched/vcpu";
-import {
-  clearGuestFault,
-  copyFromGuest,
-  copyToGuest,
-  guestFault,
-  guestRangeOk,
-  readGuest32,
-  readGuest64,
-} from "./guest_access";
+import { vcpuKick } from "../sched/vcpu";
+import { startPeriodic } from "../sched/guest_timers";
+import { clearGuestFault, copyFromGuest, copyToGuest, guestFault, readGuest32, readGuest64 } from "./guest_access";
 
 const SHORTEST_PERIOD_NS: u64 = 1_000_000;
 /** Xen's STIME_DELTA_MAX. */
@@ -67,7 +59,7 @@ export function setContextFromGuest(v: Vcpu, context: u64): i32 {
   const pages = allocXenheapPages(1);
   if (!pages) return -ENOMEM;
   const at = frameAddress(pages);
-  const error = copyFromGuest(at, context, VCPU_GUEST_CONTEXT_SIZE) ? pvSetContext(v, at) : -EFAULT;
+  const error = copyFromGuest(at, context, VCPU_GUEST_CONTEXT_SIZE) ? typeOf(v.domain).setContext(v, at) : -EFAULT;
   const online = (load<u64>(at, VGC_FLAGS) & VGCF_online) != 0;
   freeXenheapPages(pages, 1);
   if (error) return error;
@@ -142,7 +134,6 @@ function setPeriodic(v: Vcpu, period: u64): void {
 }
 
 function singleshot(v: Vcpu, deadline: u64): void {
-  v.singleshotDeadline = deadline;
   timerSet(vcpuTimer(v, TIMER_SINGLESHOT), deadline, TIMER_KIND_SINGLESHOT, changetype<usize>(v));
 }
 
@@ -155,17 +146,14 @@ export function doVcpuOp(cmd: u64, vcpuId: u32, arg: u64): i64 {
   clearGuestFault();
   switch (<u32>cmd) {
     case VCPUOP_initialise: {
-      if (isNative(d)) return -EOPNOTSUPP;
       const error = initialise(v, arg);
       return error == -ERESTART ? continueWith(cmd, vcpuId, arg) : error;
     }
     case VCPUOP_up:
-      if (isNative(d)) return 0;
       if (!(v.guestFlags & GUEST_INITIALISED)) return -EINVAL;
       if (atomic.and<u32>(flagsAt(v), ~VPF_down) & VPF_down) vcpuWake(v);
       return 0;
     case VCPUOP_down:
-      if (isNative(d)) return -EOPNOTSUPP;
       down(v);
       return 0;
     case VCPUOP_is_up:
@@ -176,8 +164,7 @@ export function doVcpuOp(cmd: u64, vcpuId: u32, arg: u64): i64 {
     case VCPUOP_register_runstate_memory_area: {
       const area = readGuest64(arg);
       if (guestFault) return -EFAULT;
-      if (isNative(d)) return -EOPNOTSUPP;
-      if (!guestRangeOk(area, RUNSTATE_INFO_SIZE)) return -EFAULT;
+      if (!typeOf(d).rangeOk(area, RUNSTATE_INFO_SIZE)) return -EFAULT;
       v.runstateGuest = area;
       if (v == currentVcpu) updateRunstateArea(v);
       else {
@@ -219,7 +206,6 @@ export function doVcpuOp(cmd: u64, vcpuId: u32, arg: u64): i64 {
       return error;
     }
     case VCPUOP_send_nmi:
-      if (isNative(d)) return -EOPNOTSUPP;
       if (arg) return -EINVAL;
       atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("nmiPending"), 1);
       vcpuKick(v);
@@ -230,8 +216,7 @@ export function doVcpuOp(cmd: u64, vcpuId: u32, arg: u64): i64 {
     case VCPUOP_register_vcpu_time_memory_area: {
       const area = readGuest64(arg);
       if (guestFault) return -EFAULT;
-      if (isNative(d)) return -EOPNOTSUPP;
-      if (!guestRangeOk(area, 32)) return -EFAULT;
+      if (!typeOf(d).rangeOk(area, 32)) return -EFAULT;
       v.timeInfoGuest = area;
       updateVcpuTime(v);
       return 0;

@@ -2,26 +2,22 @@
  * The invariant checker: recomputes from page tables, pins, vCPUs, grants and holds what every frame's references must be
  * and compares. Only meaningful while no pCPU is in a hypercall and no domain is half built or half gone.
  */
-import { MAX_ORDER, allocXenheapPages, freeXenheapPages } from "./allocator";
-import { LOG_ERR } from "../abi/log";
-import { logBegin, logDec, logEnd, logHex, logText } from "../console/console";
-import { Domain, VCPU_GDT_FRAMES, Vcpu, firstDomain, nextDomain, vcpuOf } from "../domain/domain";
+import { allocXenheapPages, freeXenheapPages } from "./allocator";
+import { MAX_ORDER } from "./buddy";
+import { Domain, firstDomain, nextDomain, vcpuOf } from "../domain/domain";
 import { domainMemory } from "./domain_memory";
 import {
   PGC_allocated,
   PGC_free,
-  PGC_xen_heap,
   PGT_l1_page_table,
   PGT_l4_page_table,
   PGT_none,
   PGT_pinned,
-  PGT_seg_desc_page,
   PGT_validated,
   PGT_writable_page,
   ROOT_FIRST_HEAP_FRAME,
   frameAddress,
   mfnValid,
-  pageCount,
   pageFlag,
   pageOwner,
   pageStamp,
@@ -44,66 +40,20 @@ import {
   maptrackEntry,
   maptrackLimit,
 } from "../grant/table";
+import { typeOf } from "../guest/type";
 import { countFifoFrames } from "../event/fifo_pages";
 import { pinnedFrameOf } from "../grant/pin";
 import { checkLists } from "./check_lists";
-import { GDT_PAGES, LDT_PAGES, perdomainMapped } from "./perdomain";
+import {
+  EXPECTED_SIZE,
+  beginExpecting,
+  compareFrame,
+  countForeign,
+  expectReference,
+  report,
+  violations,
+} from "./expected";
 import { PTE_P, PTE_RW, isGuestL4Slot, pteMfn } from "./pte";
-
-/**
- * Of each frame 16 bytes: u32 general and u32 type references expected; i32 page-table entries of other domains that map it, less the grant
- * mappings there are of it, and the same for those that may write.
- */
-let expected: usize = 0;
-const EXPECTED_SIZE: usize = 16;
-const EXPECTED_TYPES: usize = 4;
-const FOREIGN: usize = 8;
-const FOREIGN_WRITES: usize = 12;
-let violations: i32 = 0;
-/** Only so many are described; all are counted. */
-const DESCRIBED: i32 = 20;
-
-function report(what: string, mfn: u32, is: u32, should: u32): void {
-  violations++;
-  if (violations > DESCRIBED) return;
-  logBegin(LOG_ERR);
-  logText("memory check: ");
-  logText(what);
-  logText(" mfn ");
-  logHex(mfn);
-  logText(" of d");
-  logDec(mfnValid(mfn) ? pageOwner(mfn) : 0);
-  logText(": ");
-  logDec(is);
-  logText(", should be ");
-  logDec(should);
-  logEnd();
-}
-
-/** Somebody holds a reference, and one of `type` if that is not PGT_none: then the frame must be of that type. */
-function expectReference(mfn: u64, type: u32): void {
-  if (!mfnValid(mfn)) {
-    report("entry names no frame:", 0, <u32>mfn, 0);
-    return;
-  }
-  const at = expected + <usize>mfn * EXPECTED_SIZE;
-  store<u32>(at, load<u32>(at) + 1);
-  if (type == PGT_none) return;
-  store<u32>(at, load<u32>(at, EXPECTED_TYPES) + 1, EXPECTED_TYPES);
-  if (pageTypeOf(<u32>mfn) != type) report("type of a frame in use:", <u32>mfn, pageTypeOf(<u32>mfn), type);
-}
-
-/** More or fewer (`by`) of what maps a frame of another domain. */
-function countForeign(mfn: u32, writable: bool, by: i32): void {
-  const at = expected + <usize>mfn * EXPECTED_SIZE;
-  store<i32>(at, load<i32>(at, FOREIGN) + by, FOREIGN);
-  if (writable) store<i32>(at, load<i32>(at, FOREIGN_WRITES) + by, FOREIGN_WRITES);
-}
-
-/** For holders outside the memory side (event channel FIFO pages, ...), from their count functions only. */
-export function expectHeldFrame(mfn: u32, type: u32): void {
-  if (expected) expectReference(mfn, type);
-}
 
 function countTable(mfn: u32, type: u32): void {
   const page = frameAddress(mfn);
@@ -126,20 +76,6 @@ function countTable(mfn: u32, type: u32): void {
   }
 }
 
-function countVcpu(v: Vcpu): void {
-  if (v.kernelCr3) expectReference(v.kernelCr3, PGT_l4_page_table);
-  if (v.userCr3) expectReference(v.userCr3, PGT_l4_page_table);
-  if (v.vcpuInfoMfn) expectReference(v.vcpuInfoMfn, PGT_writable_page);
-  for (let i: u32 = 0; i < 16; i++) {
-    const mfn = load<u32>(changetype<usize>(v) + VCPU_GDT_FRAMES + i * 4);
-    if (mfn) expectReference(mfn, PGT_seg_desc_page);
-  }
-  for (let i: u32 = 0; i < LDT_PAGES; i++) {
-    const mfn = perdomainMapped(v.domid, v.vcpuId, GDT_PAGES + i);
-    if (mfn) expectReference(mfn, PGT_seg_desc_page);
-  }
-}
-
 function countGrantMaps(t: GrantTable): void {
   let used: u32 = 0;
   for (let handle: u32 = 0; handle < maptrackLimit(t); handle++) {
@@ -159,16 +95,6 @@ function countGrantMaps(t: GrantTable): void {
   if (used != t.mapped) report("map tracks in use", 0, used, t.mapped);
 }
 
-/** Frames a native domain holds through NATIVE_map_frame: pairs of u32 mfn and count (domain/native_frames.ts). */
-function countNativeHolds(d: Domain): void {
-  if (!d.nativeMaps) return;
-  for (let i: u32 = 0; i < 512; i++) {
-    const mfn = load<u32>(d.nativeMaps + i * 8);
-    if (mfn == 0 || mfn == 0xffffffff) continue;
-    for (let count = load<u32>(d.nativeMaps + i * 8, 4); count; count--) expectReference(mfn, PGT_none);
-  }
-}
-
 /** Number of violations, each described on the Xen console (the first 20); -1 if there was no memory to check with. */
 export function checkMemory(): i32 {
   const frames = totalFrames();
@@ -176,8 +102,7 @@ export function checkMemory(): i32 {
   while ((<u64>4096) << (<u64>order) < <u64>frames * <u64>EXPECTED_SIZE) if (++order > MAX_ORDER) return -1;
   const block = allocXenheapPages(order);
   if (!block) return -1;
-  expected = frameAddress(block);
-  violations = 0;
+  beginExpecting(frameAddress(block));
   for (let mfn: u32 = load<u32>(ROOT_FIRST_HEAP_FRAME); mfn < frames; mfn++) {
     if (pageFlag(mfn, PGC_free)) continue;
     if (pageFlag(mfn, PGC_allocated)) expectReference(mfn, PGT_none);
@@ -194,9 +119,9 @@ export function checkMemory(): i32 {
     next = nextDomain(d);
     for (let i: u32 = 0; i < d.maxVcpus; i++) {
       const v = vcpuOf(d, i);
-      if (v != null) countVcpu(v);
+      if (v != null && v.vcpuInfoMfn) expectReference(v.vcpuInfoMfn, PGT_writable_page);
     }
-    countNativeHolds(d);
+    typeOf(d).countHeld(d);
     countFifoFrames(d);
   }
   for (let domid: u32 = 0; domid < <u32>DOMID_FIRST_RESERVED; domid++) {
@@ -209,17 +134,8 @@ export function checkMemory(): i32 {
   }
   for (let mfn: u32 = load<u32>(ROOT_FIRST_HEAP_FRAME); mfn < frames; mfn++) {
     if (pageFlag(mfn, PGC_free)) continue;
-    const at = expected + <usize>mfn * EXPECTED_SIZE;
-    if (pageCount(mfn) != load<u32>(at)) report("references of", mfn, pageCount(mfn), load<u32>(at));
-    // Xen itself holds a type reference of what it shares with guests.
-    const shared = pageFlag(mfn, PGC_xen_heap) && pageOwner(mfn) < <u32>DOMID_FIRST_RESERVED;
-    const types: u32 = load<u32>(at, EXPECTED_TYPES) + (shared ? 1 : 0);
-    if (pageTypeCount(mfn) != types) report("type references of", mfn, pageTypeCount(mfn), types);
-    if (load<i32>(at, FOREIGN) > 0) report("entries without a grant mapping for", mfn, load<i32>(at, FOREIGN), 0);
-    if (load<i32>(at, FOREIGN_WRITES) > 0)
-      report("writable entries without a grant mapping for", mfn, load<i32>(at, FOREIGN_WRITES), 0);
+    compareFrame(mfn);
   }
-  expected = 0;
   freeXenheapPages(block, order);
   return violations + checkLists() + checkGrants();
 }

@@ -2,7 +2,7 @@
 import { LOG_ERR } from "../abi/log";
 import { DOMID_FIRST_RESERVED } from "../abi/memory";
 import { logBegin, logDec, logEnd, logHex, logText } from "../console/console";
-import { MAX_ORDER, freePages } from "./allocator";
+import { MAX_ORDER, freePages } from "./buddy";
 import { DomainMemory, domainMemory } from "./domain_memory";
 import {
   PGC_free,

@@ -13,13 +13,13 @@
  * at while it sleeps, and again if it has woken meanwhile. One that has been told to flush, and has not yet, has no entries.
  */
 import { hostWait } from "../../machine/cpu/machine";
-import { NO_SPACE, SPACE_PAGING, TLB_ENTRIES, TLB_EXECUTE, TLB_READ, TLB_WRITE } from "../../machine/cpu/tlb";
-import { entryFrame, entrySpace } from "../../machine/cpu/tlb";
+import { NO_SPACE, TLB_ENTRIES, TLB_EXECUTE, TLB_READ, TLB_WRITE, entryFrame, entrySpace } from "../../machine/cpu/tlb";
+import { SPACE_PAGING } from "../../machine/cpu/paging/format";
 import { LOG_ERR } from "../abi/log";
 import { logBegin, logDec, logEnd, logHex, logText } from "../console/console";
 import { IPI_TLB_FLUSH } from "../sched/ipi";
 import { Pcpu, mailbox, pcpuAt, pcpuCount, self } from "../sched/pcpu";
-import { freeFrameStamp } from "./allocator";
+import { freeFrameStamp } from "./buddy";
 import {
   PGC_free,
   PGT_l1_page_table,

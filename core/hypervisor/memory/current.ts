@@ -2,7 +2,7 @@
 import { cpu } from "../../machine/cpu/machine";
 import { CPU_CR3 } from "../../machine/cpu/state";
 import { tlbFlushAll as engineFlushAll, tlbFlushPage } from "../../machine/cpu/tlb";
-import { currentVcpu, isNative } from "../domain/domain";
+import { currentVcpu } from "../domain/domain";
 import { copyFromGuest } from "../hypercall/guest_access";
 import { SCRATCH_WALK, scratch } from "./scratch";
 import { tlbFlushAll } from "./tlb";
@@ -34,12 +34,12 @@ export function setUserBase(mfn: u32): void {
   currentVcpu.userCr3 = mfn;
 }
 
-/** This pCPU's TLB. A native domain has none. */
+/** This pCPU's TLB. The thread of a native domain has none, and runs no CpuState. */
 export function flushLocal(): void {
-  if (!isNative(currentVcpu.domain) && cpu) engineFlushAll();
+  if (cpu) engineFlushAll();
 }
 export function flushAddress(va: u64): void {
-  if (!isNative(currentVcpu.domain) && cpu) tlbFlushPage(va);
+  if (cpu) tlbFlushPage(va);
 }
 export function flushAll(): void {
   tlbFlushAll();

@@ -1,16 +1,15 @@
 /**
- * What the memory side keeps for a domain: a page of the Xen heap, found by domid in a table of its own. The domain
- * code creates it with memoryDomainCreate and lets it go with memoryDomainFree after relinquishMemory (teardown.ts).
+ * What the memory side keeps for a domain: a page of the Xen heap, found by domid in a table of its own. It
+ * is made and let go of in domain_books.ts.
  */
 import { DOMID_FIRST_RESERVED } from "../abi/memory";
-import { grantTableFree } from "../grant/table";
-import { allocXenheapPages, freeXenheapPages } from "./allocator";
 import { ROOT_DOMAIN_TABLE } from "./frames";
 import { spinLock, spinUnlock } from "../sched/lock";
 
 /** Domain kinds and rights, `flags`. */
 export const MEM_PRIVILEGED: u32 = 1;
-export const MEM_NATIVE: u32 = 2;
+/** Its address spaces are page tables. */
+export const MEM_PAGE_TABLES: u32 = 2;
 export const MEM_DYING: u32 = 4;
 /** VMASST_TYPE_m2p_strict: the M2P is not visible through user page tables. Set by vm_assist. */
 export const MEM_M2P_STRICT: u32 = 8;
@@ -30,8 +29,8 @@ export class DomainMemory {
   xenheapPages: u32;
   /** Pages promised by XENMEM_claim_pages and not yet allocated. */
   claim: u32;
-  /** Highest guest frame number that was given a frame through populate_physmap, for XENMEM_maximum_gpfn. */
-  maxGpfn: u32;
+  /** Progress of teardown. */
+  teardownState: u32;
   /** Page tables of the per-domain area (L4 slot 260); 0 until first used. */
   perdomainL3: u32;
   perdomainL2: u32;
@@ -46,8 +45,6 @@ export class DomainMemory {
   reachedTables: u32;
   /** Address of the vCPU that is to come back to its validation, 0 if none is. The last one, if there are several. */
   validating: usize;
-  /** Progress of teardown. */
-  teardownState: u32;
   /** mfns of the per-domain L1 tables, 16 vCPUs each. */
   perdomainL1_0: u32;
   perdomainL1_1: u32;
@@ -66,33 +63,6 @@ export const E820_OFFSET: usize = 1024;
 export function domainMemory(domid: u32): DomainMemory | null {
   if (domid >= <u32>DOMID_FIRST_RESERVED) return null;
   return changetype<DomainMemory>(<usize>atomic.load<u32>(load<u32>(ROOT_DOMAIN_TABLE) + domid * 4));
-}
-
-/**
- * Makes the memory state of a new domain. `flags`: MEM_PRIVILEGED, MEM_NATIVE. False if the host is out of memory or the
- * domid is taken.
- */
-export function memoryDomainCreate(domid: u32, maxPages: u32, flags: u32): bool {
-  if (domid >= <u32>DOMID_FIRST_RESERVED) return false;
-  if (changetype<usize>(domainMemory(domid))) return false;
-  const mfn = allocXenheapPages(0);
-  if (!mfn) return false;
-  const address = (<usize>mfn) << 12;
-  const d = changetype<DomainMemory>(address);
-  d.domid = domid;
-  d.flags = flags;
-  d.maxPages = maxPages;
-  atomic.store<u32>(load<u32>(ROOT_DOMAIN_TABLE) + domid * 4, <u32>address);
-  return true;
-}
-
-/** Forgets a domain whose frames are all gone (relinquishMemory returned 0 and totPages is 0). */
-export function memoryDomainFree(domid: u32): void {
-  const d = domainMemory(domid);
-  if (!changetype<usize>(d)) return;
-  atomic.store<u32>(load<u32>(ROOT_DOMAIN_TABLE) + domid * 4, 0);
-  grantTableFree(d);
-  freeXenheapPages(<u32>(changetype<usize>(d) >> 12), 0);
 }
 
 /** Sets the most frames a domain may own (domctl max_mem). */
@@ -119,9 +89,4 @@ export function pageListOf(d: DomainMemory): usize {
 export function m2pStrict(domid: u32): bool {
   const d = domainMemory(domid);
   return d != null && (d.flags & MEM_M2P_STRICT) != 0;
-}
-
-/** True if `caller` may act on `target`'s memory: itself, or a privileged domain. */
-export function mayControl(caller: DomainMemory, target: DomainMemory): bool {
-  return caller.domid == target.domid || (caller.flags & MEM_PRIVILEGED) != 0;
 }

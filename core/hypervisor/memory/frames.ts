@@ -14,9 +14,8 @@
 export * from "./root";
 import { FRAME_TABLE, PAGE_SHIFT, ROOT_TOTAL_FRAMES } from "./root";
 import { DOMID_INVALID, DOMID_XEN } from "../abi/memory";
-import { freeLastReference } from "./allocator";
 
-export const FRAME_INFO_SIZE: u32 = 32;
+const FRAME_INFO_SIZE: u32 = 32;
 const INFO_TYPE: usize = 8;
 const INFO_NEXT: usize = 16;
 const INFO_PREV: usize = 20;
@@ -24,10 +23,10 @@ const INFO_STAMP: usize = 24;
 const INFO_LINEAR: usize = 28;
 const INFO_ORDER: usize = 30;
 
-const COUNT_MASK: u64 = 0xffffffff;
+export const COUNT_MASK: u64 = 0xffffffff;
 /** A count may not pass this: references are taken by guests and must not wrap. */
-const COUNT_LIMIT: u64 = 0xfffffff0;
-const OWNER_SHIFT: u64 = 32;
+export const COUNT_LIMIT: u64 = 0xfffffff0;
+export const OWNER_SHIFT: u64 = 32;
 /** The owner's own reference is held. */
 export const PGC_allocated: u64 = 1 << 48;
 /** Frame of the hypervisor's own data, perhaps shared with `owner`. */
@@ -38,9 +37,9 @@ export const PGC_free: u64 = 1 << 50;
 export const PGC_broken: u64 = 1 << 51;
 
 export const PGT_none: u32 = 0;
+/** Page tables: the type is the level, 1 to 4. */
 export const PGT_l1_page_table: u32 = 1;
 export const PGT_l2_page_table: u32 = 2;
-export const PGT_l3_page_table: u32 = 3;
 export const PGT_l4_page_table: u32 = 4;
 export const PGT_seg_desc_page: u32 = 5;
 export const PGT_writable_page: u32 = 7;
@@ -160,7 +159,7 @@ export function setPageNext(mfn: u32, next: u32): void {
 }
 // @ts-ignore: decorator
 @inline
-export function setPagePrev(mfn: u32, prev: u32): void {
+function setPagePrev(mfn: u32, prev: u32): void {
   store<u32>(frameInfo(mfn) + INFO_PREV, prev);
 }
 /** Puts a frame at the head of the list whose head mfn is at `head`; the caller holds the list's lock. */
@@ -198,12 +197,16 @@ export function setBlockOrder(mfn: u32, order: u32): void {
   store<u8>(frameInfo(mfn) + INFO_ORDER, <u8>order);
 }
 
-// ---- references ------------------------------------------------------------------------------------------------
+// ---- owners ----------------------------------------------------------------------------------------------------
 
-/** Makes a frame `owner`'s with one reference, the owner's own, and no type. Allocator only: nobody else has the frame. */
+/**
+ * Makes a frame `owner`'s with one reference, the owner's own, and no type. Allocator only: nobody else has the frame. It is still marked free
+ * until its count word is stored: the order byte beside the linear count must go on saying that it heads no free block, or whoever
+ * frees its buddy meanwhile joins the two.
+ */
 export function initOwned(mfn: u32, owner: u32, flags: u64): void {
   atomic.store<u64>(frameInfo(mfn) + INFO_TYPE, 0);
-  store<u32>(frameInfo(mfn) + INFO_LINEAR, 0);
+  store<u16>(frameInfo(mfn) + INFO_LINEAR, 0);
   atomic.store<u64>(frameInfo(mfn), ((<u64>owner) << OWNER_SHIFT) | flags | PGC_allocated | 1);
 }
 /** Marks a frame free. Allocator only. */
@@ -237,50 +240,4 @@ export function exchangeSoleHeapOwner(mfn: u32, from: u32, to: u32): bool {
   const seen = ((<u64>from) << OWNER_SHIFT) | flags | 1;
   const next = ((<u64>to) << OWNER_SHIFT) | flags | 1;
   return atomic.cmpxchg<u64>(frameInfo(mfn), seen, next) == seen;
-}
-
-/** Takes a reference if the frame is `domid`'s and in use. Fails (false) for any mfn that is not. */
-export function getPage(mfn: u64, domid: u32): bool {
-  if (!mfnValid(mfn)) return false;
-  const at = frameInfo(<u32>mfn);
-  let seen = atomic.load<u64>(at);
-  while (true) {
-    const count = seen & COUNT_MASK;
-    if (count == 0 || count >= COUNT_LIMIT || ((<u32>(seen >> OWNER_SHIFT)) & 0xffff) != domid) return false;
-    const was = atomic.cmpxchg<u64>(at, seen, seen + 1);
-    if (was == seen) return true;
-    seen = was;
-  }
-}
-
-/** Takes a reference whoever owns the frame; the owner's domid, or -1 if the frame is not in use. */
-export function getPageOwner(mfn: u64): i32 {
-  if (!mfnValid(mfn)) return -1;
-  const at = frameInfo(<u32>mfn);
-  let seen = atomic.load<u64>(at);
-  while (true) {
-    const count = seen & COUNT_MASK;
-    if (count == 0 || count >= COUNT_LIMIT) return -1;
-    const was = atomic.cmpxchg<u64>(at, seen, seen + 1);
-    if (was == seen) return <i32>((seen >> OWNER_SHIFT) & 0xffff);
-    seen = was;
-  }
-}
-
-/** One reference more of a frame of which the caller holds one. */
-export function refPage(mfn: u32): void {
-  atomic.add<u64>(frameInfo(mfn), 1);
-}
-
-/** Drops a reference; with the last one the frame goes back to the allocator. */
-export function putPage(mfn: u32): void {
-  if ((atomic.sub<u64>(frameInfo(mfn), 1) & COUNT_MASK) == 1) freeLastReference(mfn);
-}
-
-/** Drops the owner's own reference, once: false if that was done before. The caller holds another reference. */
-export function putAllocRef(mfn: u32): bool {
-  const at = frameInfo(mfn);
-  if ((atomic.and<u64>(at, ~PGC_allocated) & PGC_allocated) == 0) return false;
-  putPage(mfn);
-  return true;
 }

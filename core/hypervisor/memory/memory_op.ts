@@ -55,11 +55,12 @@ import {
   XENMEM_set_pod_target,
 } from "../abi/memory";
 import { grantTableFrame } from "../grant/table";
-import { setClaim } from "./allocator";
+import { setClaim } from "./buddy";
 import { callerDomid } from "./current";
 import { DomainMemory, E820_OFFSET, MEM_PRIVILEGED, domainMemory, lockOf } from "./domain_memory";
 import { EACCES, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ESRCH } from "../abi/errno";
-import { PAGE_SHIFT, getPage, putPage, totalFrames } from "./frames";
+import { PAGE_SHIFT, totalFrames } from "./frames";
+import { getPage, putPage } from "./references";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { MACH2PHYS_VIRT_START, m2pFirstFrame, m2pFrames } from "./m2p";
 import { foreignDenied } from "./mmu_update";

@@ -1,4 +1,5 @@
 /** HYPERVISOR_mmu_update and HYPERVISOR_update_va_mapping(_otherdomain). */
+import { entryAt } from "../../machine/cpu/paging/walk";
 import { continueWith, preemptCheck } from "../hypercall/continuation";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
 import {
@@ -17,11 +18,12 @@ import {
 import { callerDomid, currentBase, flushAddress, flushAddressOn, flushAll, flushLocal, flushOn } from "./current";
 import { DomainMemory, MEM_PRIVILEGED, domainMemory } from "./domain_memory";
 import { EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, ERESTART, ESRCH } from "../abi/errno";
-import { frameAddress, getPage, mfnValid, putPage } from "./frames";
-import { beginTables, isSettled, settleOnce, settleTables, validationTried } from "./kept_tables";
+import { frameAddress } from "./frames";
+import { getPage, putPage } from "./references";
+import { beginTables, validationTried } from "./kept_tables";
+import { isSettled, settleOnce, settleTables } from "./settle_tables";
 import { m2pSet } from "./m2p";
 import { updateFrameEntry, updateL1Locked } from "./pt_update";
-import { PTE_P, PTE_PSE, pteMfn } from "./pte";
 import { SCRATCH_MMU, SCRATCH_RESULT, scratch } from "./scratch";
 
 /** Requests copied from the guest at a time. */
@@ -138,13 +140,7 @@ function oneUpdate(request: u64, value: u64, tableOwner: u32, pageOwner: u32): i
 
 /** The L1 table that maps `va` under the tables at `root`; 0 if there is none. Frames of PV page tables stay what they are while mapped. */
 export function findL1(root: u32, va: u64): u32 {
-  let table = root;
-  for (let shift: u64 = 39; shift > 12; shift -= 9) {
-    const entry = atomic.load<u64>(frameAddress(table) + (((<u32>(va >> shift)) & 511) << 3));
-    if (!(entry & PTE_P) || entry & PTE_PSE || !mfnValid(pteMfn(entry))) return 0;
-    table = <u32>pteMfn(entry);
-  }
-  return table;
+  return <u32>(entryAt(frameAddress(root), va, 1) >> 12);
 }
 
 /** Canonical and not in the hypervisor's area. */

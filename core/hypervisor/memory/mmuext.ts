@@ -37,12 +37,14 @@ import {
   setUserBase,
   userBase,
 } from "./current";
-import { DomainMemory, MEM_DYING, MEM_NATIVE, m2pStrict } from "./domain_memory";
+import { DomainMemory, MEM_DYING, MEM_PAGE_TABLES, m2pStrict } from "./domain_memory";
 import { EACCES, EFAULT, EINVAL, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ERESTART, ESRCH } from "../abi/errno";
-import { PGT_l4_page_table, PGT_writable_page, frameAddress, getPage, putPage } from "./frames";
+import { PGT_l4_page_table, PGT_writable_page, frameAddress } from "./frames";
+import { getPage, putPage } from "./references";
 import { alreadyDone, foreignDenied, foreignDomain, guestAddressOk } from "./mmu_update";
 import { currentVcpu } from "../domain/domain";
-import { beginTables, settleOnce, settleTables, validationTried } from "./kept_tables";
+import { beginTables, validationTried } from "./kept_tables";
+import { settleOnce, settleTables } from "./settle_tables";
 import { invalidateShadowLdt, setVcpuLdt } from "./shadow_ldt";
 import { clearPinned, getPageAndType, getPageType, putPageAndType, putPageType, setPinned } from "./page_type";
 import { showM2p } from "./perdomain";
@@ -99,7 +101,7 @@ export function doMmuextOp(uops: u64, countArgument: u32, pdone: u64, foreigndom
 
 function oneOp(command: u32, arg1: u64, arg2: u64, owner: DomainMemory): i32 {
   const own = owner.domid == callerDomid();
-  const translates = (owner.flags & MEM_NATIVE) == 0;
+  const translates = (owner.flags & MEM_PAGE_TABLES) != 0;
   if (command <= <u32>MMUEXT_PIN_L4_TABLE)
     return translates ? pin(arg1, command - MMUEXT_PIN_L1_TABLE + 1, owner) : -EOPNOTSUPP;
   switch (command) {

@@ -10,14 +10,13 @@ import {
   PGT_l4_page_table,
   PGT_writable_page,
   frameAddress,
-  getPageOwner,
   mfnValid,
   pageOwner,
   pageTypeOf,
-  putPage,
 } from "./frames";
+import { getPageOwner, putPage } from "./references";
 import { keepReached, takeTable } from "./kept_tables";
-import { getLinear, getPageAndType, getPageType, putLinear, putPageAndType } from "./page_type";
+import { getLinear, getPageAndType, getPageType, putLinear, putPageAndType, putPageType } from "./page_type";
 import { installXenSlots } from "./perdomain";
 import { DISALLOW_MASK, L1_DISALLOW_MASK, PTE_P, PTE_RW, adjustL1, adjustUpper, isGuestL4Slot, pteMfn } from "./pte";
 
@@ -136,7 +135,7 @@ function keepUpper(page: usize, before: u32, type: u32, mfn: u32): void {
     if (!(entry & PTE_P)) continue;
     const below = <u32>pteMfn(entry);
     if (below != mfn && pageTypeOf(below) == type - 1) {
-      keepReached(below);
+      if (!keepReached(below)) putPageType(below);
       putPage(below);
     } else putPageFromUpper(type, entry, mfn);
   }

@@ -16,13 +16,11 @@ import {
   PGT_validated,
   PGT_writable_page,
   exchangeTypeWord,
-  getPage,
   linearCountAddress,
-  pageStamp,
-  putPage,
   setPageStamp,
   typeWord,
 } from "./frames";
+import { getPage, putPage } from "./references";
 import { EINVAL } from "../abi/errno";
 import { freePageTable, validatePageTable } from "./page_table";
 import { keepReleased, takeTable } from "./kept_tables";
@@ -101,8 +99,10 @@ export function putPageType(mfn: u32): void {
     if (count == 1) {
       if (type >= PGT_l1_page_table && type <= PGT_l4_page_table && seen & PGT_validated) {
         if (!takeTable()) {
-          keepReleased(mfn);
-          return;
+          if (keepReleased(mfn)) return;
+          // A list has it already. If that is given up meanwhile, this reference is kept in its place: the budget is used up.
+          seen = typeWord(mfn);
+          continue;
         }
         // Nobody may use the table any more; with the count still 1 it cannot become anything else either.
         const was = exchangeTypeWord(mfn, seen, seen & ~PGT_validated);

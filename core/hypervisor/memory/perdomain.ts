@@ -9,9 +9,9 @@ import { spinLock, spinUnlock } from "../sched/lock";
 import { m2pL4Entry, reservedGdtFrame, zeroFrame } from "./m2p";
 import { PTE_A, PTE_D, PTE_NX, PTE_P, PTE_RW, XEN_FIRST_L4_SLOT, XEN_LAST_L4_SLOT } from "./pte";
 
-export const PERDOMAIN_VIRT_START: u64 = 0xffff820000000000;
+const PERDOMAIN_VIRT_START: u64 = 0xffff820000000000;
 const PERDOMAIN_SLOT: u32 = 260;
-export const FIRST_RESERVED_GDT_PAGE: u32 = 14;
+const FIRST_RESERVED_GDT_PAGE: u32 = 14;
 /** Pages of GDT and LDT of a vCPU. */
 export const GDT_PAGES: u32 = 16;
 export const LDT_PAGES: u32 = 16;

@@ -44,7 +44,7 @@ function similar(old: u64, entry: u64): bool {
 }
 
 /** Sets the L1 entry at `address` of a table of `tableOwner`, locked by the caller. 0 or -errno. */
-export function modL1Entry(address: usize, entry: u64, preserveAd: bool, tableOwner: u32, pageOwnerId: u32): i32 {
+function modL1Entry(address: usize, entry: u64, preserveAd: bool, tableOwner: u32, pageOwnerId: u32): i32 {
   const old = atomic.load<u64>(address);
   if (!(entry & PTE_P)) {
     putPageFromL1e(updateEntry(address, old, entry, preserveAd));
@@ -62,7 +62,7 @@ export function modL1Entry(address: usize, entry: u64, preserveAd: bool, tableOw
 }
 
 /** Sets the entry of level 2..4 at `address` in table `table`, locked by the caller. 0 or -errno. */
-export function modUpperEntry(level: u32, address: usize, entry: u64, table: u32, preserveAd: bool): i32 {
+function modUpperEntry(level: u32, address: usize, entry: u64, table: u32, preserveAd: bool): i32 {
   if (level == PGT_l4_page_table && !isGuestL4Slot(((<u32>address) & 4095) >> 3)) return -EINVAL;
   const old = atomic.load<u64>(address);
   const stored = level == PGT_l4_page_table ? adjustL4(entry) : adjustUpper(entry);

@@ -3,21 +3,16 @@
 export const PTE_P: u64 = 1;
 export const PTE_RW: u64 = 2;
 export const PTE_US: u64 = 4;
-export const PTE_PWT: u64 = 8;
-export const PTE_PCD: u64 = 0x10;
 export const PTE_A: u64 = 0x20;
 export const PTE_D: u64 = 0x40;
-export const PTE_PSE: u64 = 0x80;
-/** PAT in an L1 entry. */
-export const PTE_PAT: u64 = 0x80;
-export const PTE_G: u64 = 0x100;
-export const PTE_AVAIL: u64 = 0xe00;
+const PTE_G: u64 = 0x100;
+const PTE_AVAIL: u64 = 0xe00;
 /** Bits 52..62: for software. */
-export const PTE_AVAIL_HIGH: u64 = 0x7ff0000000000000;
+const PTE_AVAIL_HIGH: u64 = 0x7ff0000000000000;
 export const PTE_NX: u64 = 0x8000000000000000;
 export const PTE_ADDRESS: u64 = 0x000ffffffffff000;
 /** Xen's mark on an L1 entry that the guest kernel did not want user-accessible: bit 52. */
-export const PTE_GUEST_KERNEL: u64 = 0x0010000000000000;
+const PTE_GUEST_KERNEL: u64 = 0x0010000000000000;
 
 /** Flags a PV guest may not set in L2..L4 entries: PWT, PCD, PSE/PAT, G. */
 export const DISALLOW_MASK: u64 = 0x198;

@@ -31,7 +31,8 @@ import {
 import { callerDomid } from "./current";
 import { DomainMemory, MEM_PRIVILEGED, domainMemory } from "./domain_memory";
 import { EFAULT, EINVAL, ENOMEM, EPERM, ESRCH } from "../abi/errno";
-import { mfnValid, pageNext, putAllocRef, setPageNext } from "./frames";
+import { mfnValid, pageNext, setPageNext } from "./frames";
+import { putAllocRef } from "./references";
 import { INVALID_M2P_ENTRY } from "./m2p";
 import { foreignDenied } from "./mmu_update";
 import { SCRATCH_EXTENTS, SCRATCH_MEMOP, scratch } from "./scratch";

@@ -5,13 +5,11 @@
 import { XEN_HEAP_START } from "../../machine/layout";
 
 export const PAGE_SHIFT: u32 = 12;
-export const PAGE_SIZE: u32 = 4096;
 
 /** Shared words of the memory side, in the first page of the Xen heap; the next 15 pages are the hypervisor's root. */
-export const MEMORY_ROOT: usize = XEN_HEAP_START;
+const MEMORY_ROOT: usize = XEN_HEAP_START;
 /** Where the rest of the hypervisor keeps its own root: 15 pages that the memory side never touches. */
 export const HYPERVISOR_ROOT: usize = XEN_HEAP_START + 0x1000;
-export const HYPERVISOR_ROOT_SIZE: u32 = 0xf000;
 export const FRAME_TABLE: usize = XEN_HEAP_START + 0x10000;
 
 export const ROOT_TOTAL_FRAMES: usize = MEMORY_ROOT;

@@ -6,11 +6,12 @@
 import { grantTableClose, grantTableOf } from "../grant/table";
 import { releaseMappings } from "../grant/map";
 import { DomainMemory, MEM_DYING, domainMemory, lockOf } from "./domain_memory";
-import { PGC_allocated, PGT_pinned, getPage, pageFlag, pageNext, putAllocRef, putPage, typeWord } from "./frames";
+import { PGC_allocated, PGT_pinned, pageFlag, pageNext, typeWord } from "./frames";
+import { getPage, putAllocRef, putPage } from "./references";
 import { spinLock, spinUnlock } from "../sched/lock";
-import { setClaim } from "./allocator";
+import { setClaim } from "./buddy";
 import { clearPinned, putPageAndType } from "./page_type";
-import { settleOnce } from "./kept_tables";
+import { settleOnce } from "./settle_tables";
 import { perdomainFree } from "./perdomain";
 
 /** Frames or map tracks handled in one call. */

@@ -1,7 +1,7 @@
 /**
  * Interrupts between pCPUs: bits in the target's mailbox word, which the engine polls and an idle pCPU waits on.
  */
-import { beginTranslations, endTranslations } from "../../machine/cpu/code_frames";
+import { beginTranslations } from "../../machine/cpu/code_frames";
 import { hostWait } from "../../machine/cpu/machine";
 import { tlbDropWrites, tlbFlushAll } from "../../machine/cpu/tlb";
 import { NO_PCPU, Pcpu, enterGuestAccess, leaveGuestAccess, mailbox, pcpuAt, pcpuCount, self } from "./pcpu";
@@ -70,16 +70,10 @@ export function enterGuestTlb(): void {
   beginTranslations();
 }
 export function leaveGuestTlb(): void {
-  endTranslations();
   leaveGuestAccess();
 }
 
 /** Forgets this pCPU's translations for writing to the frame at `host`. */
 export function dropWritesLocal(host: usize): void {
   if (self.id != NO_PCPU) tlbDropWrites(host);
-}
-
-/** Flushes this pCPU's TLB alone; nothing to do for a native thread. */
-export function flushTlbLocal(): void {
-  if (self.id != NO_PCPU) tlbFlushAll();
 }

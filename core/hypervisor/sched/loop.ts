@@ -1,22 +1,25 @@
 /** What a pCPU does from power-on to power-off. */
 import { ACTIVITY_HYPERVISOR, ACTIVITY_IDLE, ACTIVITY_INTERPRETER, BOOT_POWER, POWER_ON } from "../../machine/layout";
 import { EXIT_POLL } from "../../machine/cpu/exits";
+import { endTranslations } from "../../machine/cpu/code_frames";
 import { run, setBudget } from "../../machine/cpu/interpreter";
 import { hostWait, setActivity, unspent, unspentInterpreted } from "../../machine/cpu/machine";
 import { adoptRegions } from "../../machine/cpu/regions";
 import { tlbFlushAll } from "../../machine/cpu/tlb";
-import { VMASST_TYPE_runstate_update_flag } from "../abi/xen";
 import { ROOT_ZOMBIES, VCPU_EXIT_COUNTS, Vcpu, setCurrentVcpu } from "../domain/domain";
 import { reapZombies } from "../domain/teardown";
-import { copyToGuest, writeGuest64 } from "../hypercall/guest_access";
-import { pvBeforeEnter, pvHandleExit, pvSwitchFrom, pvSwitchTo } from "../pv/entry";
+import { beforeEnter, handleExit } from "../guest/run";
+import { typeOf } from "../guest/type";
 import { systemTime } from "./clock";
-import { ROOT_PARKED, account, endSliceIfOver, nextAccounting, schedule, vcpuRunnable, vcpuSaved } from "./credit";
+import { endSliceIfOver, schedule, vcpuSaved } from "./credit";
+import { ROOT_PARKED, account, nextAccounting } from "./accounting";
+import { vcpuRunnable } from "./runqueue";
 import { IPI_TLB_FLUSH } from "./ipi";
-import { Pcpu, enterGuestAccess, leaveGuestAccess, mailbox, self, threadScratch } from "./pcpu";
+import { Pcpu, enterGuestAccess, leaveGuestAccess, mailbox, self } from "./pcpu";
 import { INTERPRETED, allow, learnPace } from "./pace";
+import { updateRunstateArea } from "./runstate";
 import { NO_DEADLINE, Timer, timerTakeDue } from "./timer";
-import { startPeriodic, stopPeriodic, timerFire } from "./vcpu";
+import { startPeriodic, stopPeriodic, timerFire } from "./guest_timers";
 
 /** Exits between two looks at the clock. */
 const EXITS_PER_LOOK: u32 = 8;
@@ -50,15 +53,17 @@ export function pcpuLoop(): void {
       loaded = next;
       if (next) enter(next, now);
     }
-    if (next) runSlice(next, box);
-    else idle(box, now, reapAt);
+    if (next) {
+      runSlice(next, box);
+      endTranslations();
+    } else idle(box, now, reapAt);
   }
   if (loaded) leave(loaded);
 }
 
 function enter(v: Vcpu, now: u64): void {
   setCurrentVcpu(v);
-  pvSwitchTo(v);
+  typeOf(v.domain).enter(v);
   updateRunstateArea(v);
   startPeriodic(v, now);
 }
@@ -66,7 +71,7 @@ function enter(v: Vcpu, now: u64): void {
 function leave(v: Vcpu): void {
   stopPeriodic(v);
   updateRunstateArea(v);
-  pvSwitchFrom(v);
+  typeOf(v.domain).leave(v);
   setCurrentVcpu(changetype<Vcpu>(0));
   vcpuSaved(v);
 }
@@ -97,7 +102,7 @@ function runSlice(v: Vcpu, box: usize): void {
   let allowed = allow(p, looked);
   let left = allowed;
   let interpreted = INTERPRETED;
-  while (vcpuRunnable(v) && pvBeforeEnter(v)) {
+  while (vcpuRunnable(v) && beforeEnter(v)) {
     enterGuestAccess();
     if (atomic.load<u32>(box)) {
       leaveGuestAccess();
@@ -110,7 +115,7 @@ function runSlice(v: Vcpu, box: usize): void {
     leaveGuestAccess();
     const count = changetype<usize>(v) + VCPU_EXIT_COUNTS + ((<usize>reason) << 3);
     store<u64>(count, load<u64>(count) + 1);
-    pvHandleExit(v, reason);
+    handleExit(v, reason);
     if (atomic.load<u32>(box) || p.sliceEnd == 0) return;
     left = unspent;
     interpreted = unspentInterpreted;
@@ -126,26 +131,4 @@ function runSlice(v: Vcpu, box: usize): void {
     left = allowed;
     interpreted = INTERPRETED;
   }
-}
-
-/** Copies struct vcpu_runstate_info to where the guest wants it. The guest's tables are the loaded ones. */
-export function updateRunstateArea(v: Vcpu): void {
-  const guest = v.runstateGuest;
-  if (!guest) return;
-  const info = threadScratch();
-  writeRunstate(v, info);
-  if ((v.domain.vmAssist >> (<u64>VMASST_TYPE_runstate_update_flag)) & 1) {
-    const entry = load<u64>(info, 8);
-    store<u64>(info, entry | ((<u64>1) << 63), 8);
-    if (!writeGuest64(guest + 8, load<u64>(info, 8))) return;
-    copyToGuest(guest, info, 48);
-    writeGuest64(guest + 8, entry);
-  } else copyToGuest(guest, info, 48);
-}
-
-/** struct vcpu_runstate_info, 48 bytes, with the present state's time up to now included by its entry time only. */
-export function writeRunstate(v: Vcpu, to: usize): void {
-  store<u64>(to, v.runstate);
-  store<u64>(to, v.runstateSince, 8);
-  memory.copy(to + 16, changetype<usize>(v) + offsetof<Vcpu>("runstateTime0"), 32);
 }

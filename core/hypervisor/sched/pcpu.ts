@@ -2,8 +2,8 @@
  * What the hypervisor keeps per thread: a Pcpu for each pCPU, in the root, and one for each native domain's thread, in a
  * page of its own. The wasm global `self` points at the thread's.
  */
-import { MAX_PCPUS, PCPU_MAILBOX, PCPU_MAILBOX_SIZE } from "../../machine/layout";
-import { HYPERVISOR_ROOT } from "../memory/frames";
+import { PCPU_MAILBOX, PCPU_MAILBOX_SIZE } from "../../machine/layout";
+import { HYPERVISOR_ROOT } from "../memory/root";
 
 export const PCPU_TABLE: usize = HYPERVISOR_ROOT + 0x1000;
 export const PCPU_SIZE: usize = 0x400;
@@ -12,9 +12,8 @@ export const PCPU_LINE: usize = 0x100;
 export const PCPU_LINE_SIZE: u32 = 0x180;
 /** The domctl or sysctl structure being worked on. */
 export const PCPU_CONTROL: usize = 0x280;
-/** For structures copied from guests by code that makes no further hypercall. */
-export const PCPU_SCRATCH: usize = 0x340;
-export const PCPU_SCRATCH_SIZE: u32 = 0xc0;
+/** For structures copied from guests by code that makes no further hypercall: 0xc0 bytes. */
+const PCPU_SCRATCH: usize = 0x340;
 
 /** u32: pCPUs that are online. */
 export const ROOT_PCPUS: usize = HYPERVISOR_ROOT + 0x60;
@@ -100,7 +99,6 @@ export function onlinePcpus(): u64 {
 export function mailbox(id: u32): usize {
   return <usize>PCPU_MAILBOX + <usize>id * <usize>PCPU_MAILBOX_SIZE;
 }
-export const PCPU_LIMIT: u32 = MAX_PCPUS;
 
 /** Of this thread: accesses that enclose the present one; `guestMode` stays odd until the outermost one ends. */
 let accessDepth: i32 = 0;
@@ -117,7 +115,7 @@ export function leaveGuestAccess(): void {
   if (--accessDepth == 0) atomic.add<u32>(changetype<usize>(self) + offsetof<Pcpu>("guestMode"), 1);
 }
 
-/** PCPU_SCRATCH_SIZE bytes of this thread's own, for one structure. */
+/** 0xc0 bytes of this thread's own, for one structure. */
 // @ts-ignore: decorator
 @inline
 export function threadScratch(): usize {

@@ -2,7 +2,7 @@
  * Timers: a pairing heap per pCPU, linked through the Timer structures themselves, so that setting one needs no memory.
  * A timer fires on the pCPU in whose heap it is, from the pCPU's loop.
  */
-import { Vcpu } from "../domain/domain";
+import { VCPU_TIMERS, Vcpu } from "../domain/domain";
 import { IPI_TIMER, sendIpi } from "./ipi";
 import { spinLock, spinUnlock } from "./lock";
 import { NO_PCPU, Pcpu, pcpuAt, self } from "./pcpu";
@@ -30,7 +30,7 @@ export class Timer {
   lock: u32;
   pad1: u32;
 }
-export const TIMER_SIZE: usize = 48;
+const TIMER_SIZE: usize = 48;
 export const NO_DEADLINE: u64 = 0xffffffffffffffff;
 
 function at(address: usize): Timer {
@@ -173,5 +173,5 @@ export function timerTakeDue(now: u64): usize {
 
 /** The n-th timer of a Vcpu (TIMER_*). */
 export function vcpuTimer(v: Vcpu, index: u32): Timer {
-  return changetype<Timer>(changetype<usize>(v) + 0xd40 + <usize>index * TIMER_SIZE);
+  return changetype<Timer>(changetype<usize>(v) + VCPU_TIMERS + <usize>index * TIMER_SIZE);
 }

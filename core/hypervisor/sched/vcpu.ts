@@ -1,22 +1,11 @@
 /** Blocking, waking, pausing and interrupting vCPUs. */
+import { runsOnPcpus } from "../guest/type";
 import { hostWait } from "../../machine/cpu/machine";
-import { SHUTDOWN_watchdog } from "../abi/sched";
-import { Domain, TIMER_PERIODIC, TIMER_POLL, VPF_blocked, VPF_polling, Vcpu, isNative, vcpuOf } from "../domain/domain";
-import { vcpuWake, vcpuSleepNosync } from "./credit";
+import { Domain, TIMER_POLL, VPF_blocked, VPF_polling, Vcpu, vcpuOf } from "../domain/domain";
+import { vcpuWake, vcpuSleepNosync } from "./wake";
 import { IPI_EVENT, sendIpi } from "./ipi";
 import { self } from "./pcpu";
-import {
-  TIMER_KIND_PERIODIC,
-  TIMER_KIND_POLL,
-  TIMER_KIND_SINGLESHOT,
-  Timer,
-  timerSet,
-  timerStop,
-  vcpuTimer,
-} from "./timer";
-import { VIRQ_TIMER } from "../abi/xen";
-import { sendGuestVirq } from "../event/channels";
-import { domainShutdown } from "../domain/lifecycle";
+import { TIMER_KIND_POLL, timerSet, timerStop, vcpuTimer } from "./timer";
 
 // @ts-ignore: decorator
 @inline
@@ -41,7 +30,7 @@ export function vcpuUnblock(v: Vcpu): void {
 
 /** An event (or another reason to look) is there for the vCPU: it runs soon and looks. */
 export function vcpuKick(v: Vcpu): void {
-  if (isNative(v.domain)) {
+  if (!runsOnPcpus(v.domain)) {
     const word = changetype<usize>(v) + offsetof<Vcpu>("eventWord");
     atomic.add<u32>(word, 1);
     atomic.notify(word);
@@ -62,9 +51,9 @@ export function pollWake(d: Domain, port: u32): void {
 }
 
 /** Waits until no pCPU holds the vCPU's state in use. Not for the caller's own vCPU. */
-export function vcpuSync(v: Vcpu): void {
+function vcpuSync(v: Vcpu): void {
   const running = changetype<usize>(v) + offsetof<Vcpu>("isRunning");
-  if (isNative(v.domain)) return;
+  if (!runsOnPcpus(v.domain)) return;
   if (self.current == changetype<usize>(v)) return;
   let spins = 0;
   while (atomic.load<u32>(running)) {
@@ -87,7 +76,7 @@ export function vcpuUnpause(v: Vcpu): void {
   if (atomic.sub<u32>(changetype<usize>(v) + offsetof<Vcpu>("pauseCount"), 1) == 1) vcpuWake(v);
 }
 
-export function domainPauseNosync(d: Domain): void {
+function domainPauseNosync(d: Domain): void {
   atomic.add<u32>(changetype<usize>(d) + offsetof<Domain>("pauseCount"), 1);
   for (let i: u32 = 0; i < d.maxVcpus; i++) {
     const v = vcpuOf(d, i);
@@ -107,40 +96,6 @@ export function domainUnpause(d: Domain): void {
   for (let i: u32 = 0; i < d.maxVcpus; i++) {
     const v = vcpuOf(d, i);
     if (v) vcpuWake(v);
-  }
-}
-
-/** Restarts the periodic tick when the vCPU comes onto a pCPU: ticks are not delivered to one that does not run. */
-export function startPeriodic(v: Vcpu, now: u64): void {
-  const period = v.periodicPeriod;
-  if (!period) return;
-  const timer = vcpuTimer(v, TIMER_PERIODIC);
-  if (now >= v.periodicLast + period) {
-    sendGuestVirq(v, VIRQ_TIMER);
-    v.periodicLast = now;
-  }
-  timerSet(timer, v.periodicLast + period, TIMER_KIND_PERIODIC, changetype<usize>(v));
-}
-export function stopPeriodic(v: Vcpu): void {
-  if (v.periodicPeriod) timerStop(vcpuTimer(v, TIMER_PERIODIC));
-}
-
-/** What a due timer does. */
-export function timerFire(timer: Timer, now: u64): void {
-  const v = changetype<Vcpu>(timer.owner);
-  switch (timer.kind) {
-    case TIMER_KIND_SINGLESHOT:
-      sendGuestVirq(v, VIRQ_TIMER);
-      break;
-    case TIMER_KIND_PERIODIC:
-      if (v.isRunning) startPeriodic(v, now);
-      break;
-    case TIMER_KIND_POLL:
-      if (atomic.load<u32>(flagsAt(v)) & VPF_polling) vcpuUnblock(v);
-      break;
-    default:
-      // A watchdog nobody fed: the owner is the domain.
-      domainShutdown(changetype<Domain>(timer.owner), <u32>SHUTDOWN_watchdog);
   }
 }
 

@@ -4,7 +4,8 @@
  * Memory functions take linear addresses, work across page boundaries, and on failure raise() the exception, return 0 and
  * have changed nothing. They check `fault` nowhere themselves: an instruction tests it once before it commits.
  */
-import { VECTOR_AC, VECTOR_GP, VECTOR_PF, VECTOR_SS, cpu, raise } from "./machine";
+import { VECTOR_AC, VECTOR_GP, VECTOR_PF, VECTOR_SS, countActivity, cpu, raise } from "./machine";
+import { ACTIVITY_WALKS } from "../layout";
 import {
   CPU_CPL,
   CPU_CR0,
@@ -33,19 +34,9 @@ import {
   OP_SEG,
   OP_SEG_SLOT,
 } from "./op";
+import { NO_ADDRESS, walkError, walkLevel, walkTables } from "./paging/walk";
+import { ACCESS_EXECUTE, ACCESS_READ, ACCESS_WRITE, isCanonical, SPACE_SMAP, SPACE_USER } from "./paging/format";
 import {
-  ACCESS_EXECUTE,
-  ACCESS_READ,
-  ACCESS_WRITE,
-  NO_ADDRESS,
-  isCanonical,
-  walkError,
-  walkLevel,
-  walkTables,
-} from "./mmu";
-import {
-  SPACE_SMAP,
-  SPACE_USER,
   TLB_EXECUTE,
   TLB_READ,
   TLB_WRITE,
@@ -61,7 +52,7 @@ import { beforeWrites } from "./code_frames";
 const PAGE: u64 = ~(<u64>0xfff);
 
 /** Segment of the access under way: one through SS answers #SS where others answer #GP. */
-export let accessSegment: i32 = DS;
+let accessSegment: i32 = DS;
 export function setAccessSegment(segment: i32): void {
   accessSegment = segment;
 }
@@ -242,6 +233,7 @@ export function translate(lin: u64, access: i32): usize {
   const table: usize = access == ACCESS_READ ? TLB_READ : access == ACCESS_WRITE ? TLB_WRITE : TLB_EXECUTE;
   const hit = tlbLookup(table, lin);
   if (hit) return hit;
+  countActivity(ACTIVITY_WALKS);
   const page = walkTables(currentSpaceKey(), lin, access, true);
   if (page == NO_ADDRESS) {
     raise(VECTOR_PF, walkError, lin);
@@ -260,6 +252,7 @@ function translateSystem(lin: u64, access: i32): usize {
     return 0;
   }
   const key = currentSpaceKey() & ~(SPACE_USER | SPACE_SMAP);
+  countActivity(ACTIVITY_WALKS);
   const page = walkTables(key, lin, access, true);
   if (page == NO_ADDRESS) {
     raise(VECTOR_PF, walkError, lin);

@@ -1,6 +1,6 @@
 /** Integer arithmetic and logic in all sizes and forms, locked ones included. */
-import { OP_FORM, OP_ID, OP_IMM, OP_OPSIZE, OP_REG, OP_REG8, OP_RM, OP_RM8 } from "./op";
-import { FORM_REG_RM, FORM_RM_IMM, FORM_RM_REG } from "./ids";
+import { OP_FORM, OP_ID, OP_IMM, OP_OPSIZE, OP_RM, OP_RM8 } from "./op";
+import { FORM_REG_RM, FORM_RM_IMM } from "./ids";
 import * as I from "./ids";
 import { effectiveAddress, getReg32, getReg64, probeWrite, readSized, setReg32, setReg64, writeSized } from "./access";
 import { compareExchange, compareExchange16, foundHigh } from "./locked";

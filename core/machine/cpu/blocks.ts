@@ -7,7 +7,7 @@
  * A full cache is emptied and filled again; that happens only between blocks.
  */
 import { VECTOR_GP, cpu, fault, raise } from "./machine";
-import { ACCESS_EXECUTE, isCanonical } from "./mmu";
+import { ACCESS_EXECUTE, isCanonical } from "./paging/format";
 import { translate } from "./access";
 import { BLOCK_HOST, BLOCK_MODE, BLOCK_NEXT, BUCKET_COUNT, BUCKET_FOLD, BUCKET_MODE } from "./block_layout";
 import { beforeDecode, codeVersion, decodeHolds } from "./code_frames";
@@ -19,7 +19,7 @@ import { REGION_TABLE_BYTES, hasRegion, isAskedFor, regionsInit, requestRegion }
 import { TLB_BYTES, TLB_EXECUTE, tlbLookup } from "./tlb";
 
 /** Header before a block's first op. u32 each: host address of the first byte, mode, version, next in bucket, second page, its version, how often it was reached by lookup or backwards. */
-export const BLOCK_HEADER = 64;
+const BLOCK_HEADER = 64;
 const BLOCK_VERSION = 8;
 const BLOCK_SECOND = 16;
 const BLOCK_SECOND_VERSION = 20;

@@ -25,7 +25,7 @@ const CHANGES: usize = 8;
 const LOCK: usize = 16;
 const VERSION_LAST: u32 = 0xffffffff;
 
-export let codeVersions: usize = 0;
+let codeVersions: usize = 0;
 let codeFlags: usize = 0;
 let codeFrameCount: u32 = 0;
 let seenGeneration: u64 = 0;
@@ -33,7 +33,7 @@ let seenGeneration: u64 = 0;
 let settledGeneration: u64 = 0;
 
 /** Frame that the running block lies in, and whether that one was written to: the block must be left. */
-export let runningFrame: u32 = 0;
+let runningFrame: u32 = 0;
 /** As the running frame: code of several frames runs. */
 export const ANY_FRAME: u32 = 0xffffffff;
 export let codeChanged: i32 = 0;
@@ -102,7 +102,7 @@ export function beforeWrites(host: usize): void {
   if (old & CODE) codeFrameWritten(frame);
 }
 
-/** To be called before decoding from a host page; true if nobody had decoded from it. */
+/** To be called before decoding from a host page: from now on, whoever writes to it says so. */
 export function beforeDecode(host: usize): void {
   const frame = <u32>(host >> 12);
   if (frame >= codeFrameCount) return;
@@ -148,12 +148,18 @@ function follow(generation: u64): void {
   atomic.store<u64>(activity, generation, ACTIVITY_FOLLOWED);
 }
 
-/** To be called before translations of this pCPU are used, by run() and by a hypervisor that accesses guest memory through the TLB. */
+/**
+ * To be called before translations of this pCPU are used, by run() and by a hypervisor that accesses guest memory through the TLB.
+ * The pCPU counts as executing until endTranslations(): over the exits of a guest too, which are short, for each of the two stores
+ * costs a full barrier. Until it follows, what others decode from frames that were written is not kept.
+ */
 export function beginTranslations(): void {
   // First this, then the look at the generation: who increments it finds this pCPU executing, or this pCPU finds the increment.
-  atomic.store<u32>(activity, 1, ACTIVITY_EXECUTES);
+  // Nobody else writes this word.
+  if (!load<u32>(activity, ACTIVITY_EXECUTES)) atomic.store<u32>(activity, 1, ACTIVITY_EXECUTES);
   followGeneration();
 }
+/** To be called when this pCPU may use none for a while: at the end of a vCPU's slice, before it is idle. */
 export function endTranslations(): void {
   atomic.store<u32>(activity, 0, ACTIVITY_EXECUTES);
 }

@@ -17,7 +17,7 @@ import {
   requestExit,
   setModeStale,
 } from "./machine";
-import { isCanonical } from "./mmu";
+import { isCanonical } from "./paging/format";
 import { EXIT_EXCEPTION, EXIT_HALT, EXIT_SOFTWARE_INTERRUPT, EXIT_SYSCALL, EXIT_SYSENTER } from "./exits";
 import {
   CPU_CODE_BASE,

@@ -34,7 +34,7 @@ import {
   writeSized,
 } from "./access";
 import { exchange as lockedExchange } from "./locked";
-import { ACCESS_WRITE } from "./mmu";
+import { ACCESS_WRITE } from "./paging/format";
 import { VECTOR_DE, cpu, fault, raise } from "./machine";
 import { AF, CF, DF, PF, SF, ZF, changeFlags, condition, getCarry, getFlags, setResult } from "./flags";
 import {

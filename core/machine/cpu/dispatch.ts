@@ -23,9 +23,21 @@ import { assign, assign8, destination, immediate, source, source32, source64 } f
 import { RBP, RSP, hotPush, hotStack, leave, pop } from "./hot/stack";
 import { callTo, jumpTo, returnTo, ripAfter, ripOf } from "./hot/transfer";
 import { dec, imul32, inc, neg, not, sar, shl, shr } from "./hot/unary";
-import { VECTOR_GP, VECTOR_UD, cpu, exitRequest, exitVector, fault, modeStale } from "./machine";
-import { pollWord, raise, requestExit, setModeStale, setUnspent } from "./machine";
-import { isCanonical } from "./mmu";
+import {
+  VECTOR_GP,
+  VECTOR_UD,
+  cpu,
+  exitRequest,
+  exitVector,
+  fault,
+  modeStale,
+  pollWord,
+  raise,
+  requestExit,
+  setModeStale,
+  setUnspent,
+} from "./machine";
+import { isCanonical } from "./paging/format";
 import { careful, codeMode, refreshMode } from "./mode";
 import { OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SIZE, OP_TARGET, OP_TARGET2 } from "./op";
 import { runRegions } from "./regions";

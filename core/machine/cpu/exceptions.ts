@@ -20,7 +20,7 @@ import {
   raise,
   setModeStale,
 } from "./machine";
-import { isCanonical } from "./mmu";
+import { isCanonical } from "./paging/format";
 import {
   CPU_CPL,
   CPU_CR2,
@@ -32,6 +32,7 @@ import {
   SEG_BASE,
   SEG_LIMIT,
   SS,
+  TR,
 } from "./state";
 import { IF, NT, RF, TF, VM, getRflags, setRflags } from "./flags";
 import {
@@ -47,7 +48,6 @@ import {
   setNullSegment,
   setSegment,
 } from "./segment";
-import { TR } from "./state";
 
 /** Whether the exception pushes an error code. */
 export function hasErrorCode(vector: i32): bool {

@@ -27,8 +27,7 @@ export const VM: u32 = 0x20000;
 export const AC: u32 = 0x40000;
 export const VIF: u32 = 0x80000;
 export const VIP: u32 = 0x100000;
-export const ID: u32 = 0x200000;
-export const ARITHMETIC: u32 = 0x8d5;
+const ARITHMETIC: u32 = 0x8d5;
 
 /** `kind` FLAGS_*; operands not shifted, of `size` bytes, upper bits ignored. */
 // @ts-ignore: decorator

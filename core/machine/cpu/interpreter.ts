@@ -1,12 +1,12 @@
 /** What the hypervisor calls: a pCPU is prepared, and runs. */
 import { clearDebugHits } from "./access";
 import { REGION_SIZE, blocksInit } from "./blocks";
-import { beginTranslations, clearCodeChanged, endTranslations, setRunningFrame } from "./code_frames";
+import { beginTranslations, clearCodeChanged, setRunningFrame } from "./code_frames";
 import { MODE_64 } from "./decode/decode";
 import { execute } from "./dispatch";
 import { EXIT_POLL, EXIT_SYSCALL } from "./exits";
 import { clearFault, cpu, pollWord, requestExit, setActivityOf, setModeStale, setUnspent } from "./machine";
-import { mmuInit } from "./mmu";
+import { walkInit } from "./paging/walk";
 import { careful, codeMode, refreshMode } from "./mode";
 import { adoptRegions, runRegions } from "./regions";
 import { BAILED_SYSCALL, CPU_BAILED, CPU_RETIRED, CPU_SHADOW, CPU_ZERO } from "./state";
@@ -23,7 +23,7 @@ export function cpuRegionSize(): usize {
 /** Prepares this instance for pCPU `pcpu`; `region` is 64-byte aligned and its alone. */
 export function cpuInit(pcpu: u32, region: usize): void {
   setActivityOf(pcpu);
-  mmuInit((<u64>memory.size()) << 16);
+  walkInit((<u64>memory.size()) << 16);
   tlbInit(region);
   blocksInit(region);
   setModeStale(true);
@@ -35,16 +35,10 @@ export function setBudget(instructions: i32, notTranslated: i32): void {
   interpreted = notTranslated;
 }
 
-/** Executes until an exit; returns EXIT_*. */
+/** Executes until an exit; returns EXIT_*. Who will not call it again soon calls endTranslations(). */
 export function run(): i32 {
-  beginTranslations();
-  const exit = runUntilExit();
-  endTranslations();
-  return exit;
-}
-
-function runUntilExit(): i32 {
   const s = cpu;
+  beginTranslations();
   prepare();
   refreshMode();
   const poll = pollWord();
@@ -67,9 +61,7 @@ export function step(): i32 {
   beginTranslations();
   prepare();
   setModeStale(true);
-  const exit = execute(1, 1, true, false);
-  endTranslations();
-  return exit;
+  return execute(1, 1, true, false);
 }
 
 /** What the last run may have left behind is void. */

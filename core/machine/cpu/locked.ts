@@ -9,7 +9,7 @@
 import { translate } from "./access";
 import { splitLock } from "./code_frames";
 import { fault } from "./machine";
-import { ACCESS_WRITE } from "./mmu";
+import { ACCESS_WRITE } from "./paging/format";
 import { sizeMask } from "./operands";
 
 /** Upper 8 bytes of what compareExchange16() found. */

@@ -35,7 +35,7 @@ export function pollWord(): usize {
   return pollAddress ? pollAddress : cpu + CPU_ZERO;
 }
 
-/** Where this pCPU says what it is at (layout.ts). */
+/** Address where this pCPU tells a profiler what it is doing (layout.ts, ACTIVITY). */
 export let activity: usize = ACTIVITY_OF_OTHERS;
 export function setActivityOf(pcpu: u32): void {
   activity = <usize>ACTIVITY + <usize>pcpu * ACTIVITY_SIZE;
@@ -73,7 +73,6 @@ export function clearFault(): void {
 
 export const VECTOR_DE: i32 = 0;
 export const VECTOR_DB: i32 = 1;
-export const VECTOR_NMI: i32 = 2;
 export const VECTOR_BP: i32 = 3;
 export const VECTOR_OF: i32 = 4;
 export const VECTOR_BR: i32 = 5;

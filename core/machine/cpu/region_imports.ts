@@ -9,7 +9,7 @@ import { clearCodeChanged, codeChanged } from "./code_frames";
 import { dataExecute } from "./data";
 import { RF, changeFlags, condition, getCarry, getRflags } from "./flags";
 import { clearFault, fault } from "./machine";
-import { ACCESS_READ, ACCESS_WRITE, isCanonical } from "./mmu";
+import { ACCESS_READ, ACCESS_WRITE, isCanonical } from "./paging/format";
 import { shiftExecute } from "./shift";
 import { sseExecute } from "./sse/sse";
 import { stackExecute } from "./stack";

@@ -17,7 +17,7 @@
 import { translate } from "./access";
 import { ANY_FRAME, codeChanges, codeVersion, followGeneration, setRunningFrame } from "./code_frames";
 import { clearFault, cpu, setActivity } from "./machine";
-import { ACCESS_EXECUTE, isCanonical } from "./mmu";
+import { ACCESS_EXECUTE, isCanonical } from "./paging/format";
 import { CPU_BAILED, CPU_CR3, CPU_RIP, CPU_TLB_TAG } from "./state";
 import {
   ACTIVITY_INTERPRETER,

@@ -24,7 +24,7 @@ import { ZF, changeFlags } from "./flags";
 import { getRm, inLongMode, isMemory, setReg, setRm, writeRegister } from "./operands";
 import { dropStack, peekStack } from "./stack";
 
-export const ATTR_UNUSABLE: u16 = 0x8000;
+const ATTR_UNUSABLE: u16 = 0x8000;
 /** Attribute bits as SEG_ATTR has them: type in 0..3, S 4, DPL 5..6, P 7, AVL 8, L 9, D/B 10, G 11. */
 export const ATTR_S: u32 = 0x10;
 export const ATTR_P: u32 = 0x80;
@@ -64,7 +64,7 @@ export function descriptorAddress(selector: u32, vector: i32): u64 {
   return base + (selector & 0xfff8);
 }
 
-export function descriptorBase(d: u64): u64 {
+function descriptorBase(d: u64): u64 {
   return ((d >> 16) & 0xffffff) | ((d >> 32) & 0xff000000);
 }
 export function descriptorLimit(d: u64): u32 {

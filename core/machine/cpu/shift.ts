@@ -1,5 +1,5 @@
 /** Shifts and rotates in all sizes, double shifts. Undefined flags are what silicon leaves where that is simple. */
-import { OP_FORM, OP_ID, OP_IMM, OP_OPSIZE, OP_REG, OP_RM, OP_RM8 } from "./op";
+import { OP_FORM, OP_ID, OP_IMM, OP_OPSIZE, OP_RM, OP_RM8 } from "./op";
 import * as I from "./ids";
 import { effectiveAddress, getReg8, probeWrite, readSized, writeSized } from "./access";
 import { fault } from "./machine";

@@ -34,7 +34,7 @@ export function setPointer(n: u32, value: u64, size: u32): void {
   else setReg16(n, <u32>value);
 }
 /** Linear address of `size` bytes at stack offset `offset`. */
-export function stackAddress(offset: u64, size: u32, write: bool): u64 {
+function stackAddress(offset: u64, size: u32, write: bool): u64 {
   setAccessSegment(SS);
   return inLongMode() ? offset : segmentAddress(SS, offset, size, write);
 }

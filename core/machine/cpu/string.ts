@@ -16,7 +16,7 @@ import {
 } from "./op";
 import * as I from "./ids";
 import { getReg64, readSized, segmentAddress, setAccessSegment, translate, writeSized } from "./access";
-import { ACCESS_READ, ACCESS_WRITE, isCanonical } from "./mmu";
+import { ACCESS_READ, ACCESS_WRITE, isCanonical } from "./paging/format";
 import { cpu, fault, refuse } from "./machine";
 import { DF, FLAGS_SUB, setLazy } from "./flags";
 import { getAccumulator, inLongMode, setAccumulator } from "./operands";

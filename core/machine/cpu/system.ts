@@ -15,7 +15,7 @@ import {
   writeSystem,
 } from "./access";
 import { VECTOR_GP, VECTOR_NP, VECTOR_UD, cpu, fault, hostNow, raise, refuse, setModeStale } from "./machine";
-import { isCanonical } from "./mmu";
+import { isCanonical } from "./paging/format";
 import {
   CPU_CPL,
   CPU_CR0,
@@ -52,7 +52,7 @@ import { descriptorAddress, descriptorAttr, selectorOf, setNullSegment, setSegme
 import { tlbFlushAddressSpace, tlbFlushAll, tlbFlushPage } from "./tlb";
 
 /** Current TSC of the running vCPU: 1 GHz. */
-export function readTsc(): u64 {
+function readTsc(): u64 {
   return <u64>hostNow() + load<u64>(cpu, CPU_TSC_OFFSET);
 }
 

@@ -9,6 +9,7 @@
  * ASIDs are given to (CR3, mode) pairs; a flush of everything takes new ASIDs, so it costs nothing; when they are used up
  * the tables are cleared.
  */
+import { SPACE_NX, SPACE_PAGING, SPACE_SMAP, SPACE_SMEP, SPACE_USER, SPACE_WP } from "./paging/format";
 import { ACTIVITY_FLUSHES, ACTIVITY_PAGE_FLUSHES } from "../layout";
 import { countActivity, cpu } from "./machine";
 import { TLB_EXECUTE, TLB_READ, TLB_WRITE } from "./tlb_layout";
@@ -50,13 +51,6 @@ let nextAsid: u32 = 1;
 /** A translation from a page larger than 4 KiB is, or was, in the tables since the last flush of everything. */
 let largeSeen: bool = false;
 let inspecting: bool = false;
-
-export const SPACE_USER: u64 = 1;
-export const SPACE_WP: u64 = 2;
-export const SPACE_SMEP: u64 = 4;
-export const SPACE_SMAP: u64 = 8;
-export const SPACE_NX: u64 = 16;
-export const SPACE_PAGING: u64 = 32;
 
 export function tlbInit(address: usize): void {
   tlbBase = address;

@@ -20,12 +20,8 @@ const VERSION_LAST = 0xffffffff;
 /** Milliseconds between two looks at a pCPU, and looks. pCPUs come to the next block within a fraction of a millisecond. */
 const LOOK_AFTER = 0.1;
 const LOOKS = 200;
-const PRESENT = 1n;
-const LARGE = 0x80n;
-const ADDRESS = 0x000ffffffffff000n;
 
 export class CodePages {
-  readonly #view: DataView;
   readonly #words: Int32Array;
   readonly #quads: BigUint64Array;
   readonly #generation: BigUint64Array;
@@ -35,7 +31,6 @@ export class CodePages {
   constructor(machine: { memory: WebAssembly.Memory; codeVersions: number; codeFlags: number }) {
     const { buffer } = machine.memory;
     const frames = buffer.byteLength >>> 12;
-    this.#view = new DataView(buffer);
     this.#words = new Int32Array(buffer);
     this.#quads = new BigUint64Array(buffer);
     this.#generation = new BigUint64Array(buffer, machine.codeVersions, 1);
@@ -78,24 +73,5 @@ export class CodePages {
       const isCode = (this.#flags[frame]! & CODE) !== 0 && version !== VERSION_LAST;
       return isCode && Atomics.load(this.#versions, frame) === version;
     });
-  }
-
-  /** Machine address of the page at a linear address, through the page tables at `cr3`; null if there is none. */
-  walk(cr3: bigint, linear: bigint): number | null {
-    let table = cr3 & ADDRESS;
-    for (let level = 4; level > 0; level--) {
-      const index = (linear >> BigInt(3 + 9 * level)) & 511n;
-      const at = table + 8n * index;
-      if (at + 8n > BigInt(this.#view.byteLength)) return null;
-      const entry = this.#view.getBigUint64(Number(at), true);
-      if (!(entry & PRESENT)) return null;
-      table = entry & ADDRESS;
-      if (level > 1 && level < 4 && entry & LARGE) {
-        const size = 1n << BigInt(3 + 9 * level);
-        table = table - (table % size) + (linear % size) - (linear & 0xfffn);
-        break;
-      }
-    }
-    return table + 4096n <= BigInt(this.#view.byteLength) ? Number(table) : null;
   }
 }

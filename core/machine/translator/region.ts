@@ -74,7 +74,7 @@ function kindOf(op: DecodedOp): Kind | null {
       return "return";
   }
   if (op.family === "control" && op.id === I.ID_SYSCALL) return "syscall";
-  // FXSAVE, LDMXCSR and their kin touch all there is.
+  // FXSAVE, LDMXCSR and their like read or write the whole state of x87 and SSE.
   if (op.family === "sse" && op.map === 1 && op.opcode === 0xae) return "interpret";
   if (op.family === "system" && [I.ID_MFENCE, I.ID_RDTSC, I.ID_RDTSCP].includes(op.id)) return null;
   return ["segment", "control", "system", "invalid"].includes(op.family) ? "interpret" : null;

@@ -121,6 +121,7 @@ while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
     {
       memory: data.memory,
       decode: core.engine_decode as (...args: number[]) => number,
+      codePage: core.engine_code_page as (cr3: bigint, linear: bigint) => number,
       codeVersions: view.getUint32(layout.TRANSLATOR_CODE_VERSIONS, true),
       codeFlags: view.getUint32(layout.TRANSLATOR_CODE_FLAGS, true),
       records: layout.TRANSLATOR_RECORDS,

@@ -55,6 +55,8 @@ export interface TranslatorMachine {
   memory: WebAssembly.Memory;
   /** The decoder of core.wasm: see ../cpu/decode/decode.ts. */
   decode(op: number, mode: number, bytes: number, available: number, offset: number): number;
+  /** The page walk of core.wasm: see ../cpu/paging/code_page.ts. */
+  codePage(cr3: bigint, linear: bigint): number;
   /** Machine addresses of the tables of ../cpu/code_frames.ts, of the regions' records and of the pool (../layout.ts). */
   codeVersions: number;
   codeFlags: number;
@@ -163,7 +165,7 @@ export class Translator {
     const frames = new Map<number, number | null>([[0, host - (host & 0xfff)]]);
     const frame = (offset: number): number | null => {
       let at = frames.get(offset);
-      if (at === undefined) frames.set(offset, (at = this.#pages.walk(cr3, base + BigInt(offset))));
+      if (at === undefined) frames.set(offset, (at = this.#machine.codePage(cr3, base + BigInt(offset)) || null));
       return at;
     };
     const page = (offset: number): CodePage | null => {

@@ -76,7 +76,10 @@ export class RegionWriter {
     this.#bailed = this.code.block();
   }
 
-  /** The local of a purpose, by name; made when first asked for, as the code that V8 has first clears them all at every entry. */
+  /**
+   * The local variable that serves the purpose `name`. It is made when it is first asked for: the code that V8 makes first clears all locals
+   * at every entry, so there should be few.
+   */
   temporary(name: string, type: ValueType): number {
     let local = this.#named.get(name);
     if (local === undefined) {

@@ -1,6 +1,8 @@
 import { useEffect, useId, useState } from "react";
 import { HOST_MEMORY_MIB, MOST_PCPUS, type HostState } from "../../../core/api/schema.ts";
+import type { TermId } from "../../glossary/terms.ts";
 import { request, sentence } from "../../state/session.ts";
+import { Term } from "../../glossary/Term.tsx";
 
 const STEP_MIB = 128;
 
@@ -56,6 +58,7 @@ export function HostSizeCard({ host }: { host: HostState }) {
         />
         <NumberField
           label="pCPUs"
+          term="pcpu"
           value={cpus}
           onChange={setCpus}
           least={1}
@@ -99,6 +102,7 @@ function outside(value: number, least: number, most: number, unit: string): stri
 
 function NumberField({
   label,
+  term,
   value,
   onChange,
   least,
@@ -108,6 +112,8 @@ function NumberField({
   note,
 }: {
   label: string;
+  /** The word of Xen's that the label is. */
+  term?: TermId;
   value: string;
   onChange: (value: string) => void;
   least: number;
@@ -119,7 +125,7 @@ function NumberField({
   const id = useId();
   return (
     <div className="host-size-field">
-      <label htmlFor={id}>{label}</label>
+      <label htmlFor={id}>{term ? <Term of={term}>{label}</Term> : label}</label>
       <input
         id={id}
         type="number"

@@ -1,7 +1,7 @@
 import { ArrowDownToLine, ChevronDown, ChevronUp, Clock, Copy, Download } from "lucide-react";
 import { useMemo, useState } from "react";
 import { useLayout } from "../../state/layout.ts";
-import { toast, useApp } from "../../state/store.ts";
+import { useApp } from "../../state/store.ts";
 import { countByLevel, logText, shownLines, type LevelId } from "../../state/xen-log.ts";
 import { download } from "../../ui/download.ts";
 import { Tool } from "../../ui/Tool.tsx";
@@ -10,6 +10,7 @@ import { LEVELS } from "./levels.ts";
 import { LogLines } from "./LogLines.tsx";
 import { findHits, hitIndex, type Hit } from "./search.ts";
 import "../../styles/log.css";
+import { say } from "../../state/messages.ts";
 
 /** What the hypervisor prints: `xl dmesg`, live, with the level of each line. */
 export function XenLog() {
@@ -45,8 +46,8 @@ export function XenLog() {
           disabled={lines.length === 0}
           onClick={() =>
             void navigator.clipboard.writeText(text()).then(
-              () => toast("info", lines.length === 1 ? "One line was copied." : `${lines.length} lines were copied.`),
-              () => toast("error", "The clipboard may not be written here."),
+              () => say("info", lines.length === 1 ? "One line was copied." : `${lines.length} lines were copied.`),
+              () => say("error", "The clipboard may not be written here."),
             )
           }
         >

@@ -2,6 +2,7 @@ import { useEffect, useState } from "react";
 import type { FrameFacts as Facts, FrameKind } from "../../../core/api/schema.ts";
 import { request, sentence } from "../../state/session.ts";
 import { KINDS, ownerName } from "./frames.ts";
+import { Term } from "../../glossary/Term.tsx";
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
 
@@ -43,24 +44,38 @@ export function FrameFacts({
       ) : (
         <>
           <h2>
-            Frame <span className="mono">{hex(frame.mfn)}</span>
+            <Term of="mfn">Frame</Term> <span className="mono">{hex(frame.mfn)}</span>
           </h2>
           <dl className="facts">
-            <dt>Machine address</dt>
+            <dt>
+              <Term of="machine-address">Machine address</Term>
+            </dt>
             <dd className="mono">{hex(frame.mfn * 4096)}</dd>
-            <dt>Owner</dt>
+            <dt>
+              <Term of="frame-owner">Owner</Term>
+            </dt>
             <dd>{frame.domid === null ? frame.owner : ownerName(frame.domid, nameOf)}</dd>
             <dt>What it is</dt>
             <dd>{kind && KINDS[kind].title}</dd>
-            <dt>Type</dt>
+            <dt>
+              <Term of="frame-type">Type</Term>
+            </dt>
             <dd className="mono">{frame.type}</dd>
-            <dt>Type references</dt>
+            <dt>
+              <Term of="type-count">Type references</Term>
+            </dt>
             <dd>{frame.typeReferences}</dd>
-            <dt>References</dt>
+            <dt>
+              <Term of="references">References</Term>
+            </dt>
             <dd>{frame.references}</dd>
-            <dt>Flags</dt>
+            <dt>
+              <Term of="pinned">Flags</Term>
+            </dt>
             <dd className="mono">{[...frame.flags, ...frame.typeFlags].join(", ") || "none"}</dd>
-            <dt>Pseudo-physical</dt>
+            <dt>
+              <Term of="pfn">Pseudo-physical</Term>
+            </dt>
             <dd className="mono">{frame.pfn === null ? "none" : hex(frame.pfn)}</dd>
           </dl>
         </>

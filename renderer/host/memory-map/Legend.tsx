@@ -1,5 +1,22 @@
+import type { FrameKind } from "../../../core/api/schema.ts";
+import type { TermId } from "../../glossary/terms.ts";
 import { cssColor, type Rgb } from "./colors.ts";
 import { KINDS, ownerName, sizeText, totalsOf, type PaletteEntry } from "./frames.ts";
+import { termProps } from "../../glossary/Term.tsx";
+
+/** What those kinds of frames are, in Xen's words. */
+const KIND_TERMS: Partial<Record<FrameKind, TermId>> = {
+  m2p: "m2p",
+  "grant-table": "grant-table",
+  granted: "grant-table",
+  none: "frame-type",
+  l1: "frame-type",
+  l2: "frame-type",
+  l3: "frame-type",
+  l4: "frame-type",
+  "seg-desc": "frame-type",
+  writable: "frame-type",
+};
 
 /** Which frames are looked for: an owner's, or those of one kind among them. */
 export interface Wanted {
@@ -51,6 +68,7 @@ export function Legend({
                   className="legend-kind"
                   aria-pressed={wanted?.domid === domid && wanted.kind === each.kind}
                   title={`${each.frames} frames`}
+                  {...(KIND_TERMS[each.kind] && termProps(KIND_TERMS[each.kind]!))}
                   data-domid={domid}
                   data-kind={each.kind}
                   data-frames={each.frames}

@@ -7,6 +7,7 @@ import { onTheme } from "../../ui/theme.ts";
 import { drawLanes, heightOf, LABEL_PIXELS, LANE_PIXELS } from "./draw.ts";
 import { eachTurn, IDLE, KEPT_NS, Lanes, NOT_KEPT, totalsOf, type Turn } from "./lanes.ts";
 import "../../styles/timeline.css";
+import { Term } from "../../glossary/Term.tsx";
 
 const REFRESH_MS = 500;
 const IDLE_REFRESH_MS = 2000;
@@ -148,10 +149,16 @@ export function Timeline() {
             <table className="table">
               <thead>
                 <tr>
-                  <th scope="col">pCPU</th>
+                  <th scope="col">
+                    <Term of="pcpu">pCPU</Term>
+                  </th>
                   <th scope="col">Busy</th>
-                  <th scope="col">Switches</th>
-                  <th scope="col">By vCPU</th>
+                  <th scope="col">
+                    <Term of="switches">Switches</Term>
+                  </th>
+                  <th scope="col">
+                    <Term of="vcpu">By vCPU</Term>
+                  </th>
                 </tr>
               </thead>
               <tbody>

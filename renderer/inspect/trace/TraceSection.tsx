@@ -10,6 +10,7 @@ import { Timeline } from "./Timeline.tsx";
 import type { Trace, TraceFilter, TraceRow } from "./trace.ts";
 import { TraceTable } from "./TraceTable.tsx";
 import { useTrace } from "./useTrace.ts";
+import { Term } from "../../glossary/Term.tsx";
 
 /** A domain's hypercalls, live. The hypervisor records them only while this is looked at, and until the recording is stopped. */
 export function TraceSection({ domid }: { domid: number }) {
@@ -123,7 +124,9 @@ function Counts({ trace }: { trace: Trace }) {
       <table>
         <thead>
           <tr>
-            <th scope="col">Hypercall</th>
+            <th scope="col">
+              <Term of="hypercall">Hypercall</Term>
+            </th>
             <th scope="col">Calls</th>
             <th scope="col">Rate</th>
           </tr>

@@ -1,9 +1,19 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef, type KeyboardEvent } from "react";
+import type { TermId } from "../../glossary/terms.ts";
 import { durationText, gapText, isGap, resultText, timeText, type TraceRow } from "./trace.ts";
+import { Term, termProps } from "../../glossary/Term.tsx";
 
 const ROW_PIXELS = 24;
 const PAGE_ROWS = 15;
+const COLUMNS: readonly (readonly [title: string, term?: TermId])[] = [
+  ["Time, s"],
+  ["vCPU", "vcpu"],
+  ["Hypercall", "hypercall"],
+  ["Arguments"],
+  ["Result"],
+  ["Took"],
+];
 
 /** Newest at the bottom, and followed while the bottom is in sight; only rows in sight are in the document. */
 export function TraceTable({
@@ -61,9 +71,9 @@ export function TraceTable({
     <div className="trace-table" role="grid" aria-label="Hypercalls" aria-rowcount={rows.length + 1} aria-colcount={6}>
       <div role="rowgroup">
         <div role="row" className="trace-head" aria-rowindex={1}>
-          {["Time, s", "vCPU", "Hypercall", "Arguments", "Result", "Took"].map((title) => (
+          {COLUMNS.map(([title, term]) => (
             <span role="columnheader" key={title}>
-              {title}
+              {term ? <Term of={term}>{title}</Term> : title}
             </span>
           ))}
         </div>
@@ -113,11 +123,7 @@ function Cells({ row }: { row: TraceRow }) {
     <>
       <span role="gridcell">{timeText(row.time)}</span>
       <span role="gridcell">{row.vcpu}</span>
-      <span
-        role="gridcell"
-        className={row.member ? "trace-member" : ""}
-        title={row.member ? "In a multicall" : undefined}
-      >
+      <span role="gridcell" className={row.member ? "trace-member" : ""} {...(row.member && termProps("multicall"))}>
         {row.name}
         {row.operation && <b> {row.operation}</b>}
       </span>

@@ -2,8 +2,9 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
 import { useLive } from "../../state/live.ts";
 import { onTrace, request, sentence } from "../../state/session.ts";
-import { toast, useApp } from "../../state/store.ts";
+import { useApp } from "../../state/store.ts";
 import { Trace } from "./trace.ts";
+import { say } from "../../state/messages.ts";
 
 /** Ticks of the figures (one a second) without an event after which rates are 0. */
 const QUIET_TICKS = 2;
@@ -26,7 +27,7 @@ export function useTrace(domid: number, running: boolean): Trace {
     let current = true;
     request("traceStart", { domid }).then(
       (counts) => current && trace.began(counts),
-      (error: unknown) => toast("error", sentence(error)),
+      (error: unknown) => say("error", sentence(error)),
     );
     return () => {
       current = false;

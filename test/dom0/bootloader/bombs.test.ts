@@ -43,12 +43,12 @@ function volumeOf(files: Record<string, string>): Volume {
     },
     linkTarget: () => Promise.reject(new Error("there are no links")),
   };
-  return { partition: 1, active: true, system: system as unknown as FileSystem };
+  return { partition: 1, active: true, bytes: 1 << 30, system: system as unknown as FileSystem };
 }
 const empty = volumeOf({});
 const disk = {
   volumes: [empty],
-  unreadable: [],
+  others: [],
   named: () => empty,
   withUuid: () => null,
   withLabel: () => null,

@@ -47,7 +47,6 @@ describe("a guest behind the gateway", () => {
       ipv6,
       wayOut,
       services: [{ port: 7, hostPort: (echo.address() as AddressInfo).port }],
-      fixed: new Map([["00:16:3e:00:00:09", "10.0.2.99"]]),
       now: () => performance.now(),
     });
   beforeEach(async () => {
@@ -92,6 +91,9 @@ describe("a guest behind the gateway", () => {
     expect([...(await ask(other, 3, [50, 4, 192, 168, 1, 9])).options.get(53)!]).toEqual([6]);
     expect((await ask(other, 1, [50, 4, 10, 0, 2, 15])).address).not.toBe("10.0.2.15");
     const fixed = new TestGuest(bridge, "vif3.0", "00:16:3e:00:00:09");
+    expect(gateway.reserve(fixed.mac, ipBytes("10.0.2.99")!)).toBe(true);
+    expect(gateway.reserve(other.mac, ipBytes("10.0.2.99")!)).toBe(false);
+    expect(gateway.reserve(other.mac, ipBytes("10.0.3.99")!)).toBe(false);
     expect((await ask(fixed, 1)).address).toBe("10.0.2.99");
     expect(gateway.report().leases.find(({ mac }) => mac === "00:16:3e:00:00:01")?.hostName).toBe("alice");
   });
@@ -351,12 +353,15 @@ describe("DHCP", () => {
     const options = {
       subnet: parseSubnet("10.0.9.0/28")!,
       server: ipBytes("10.0.9.2")!,
-      router: null,
+      router: () => null,
       nameServer: null,
       domain: "d",
     };
-    const server = new DhcpServer({ ...options, fixed: new Map(), now: () => 0 });
-    for (let i = 0; i < 50; i++) server.receive(dhcp(1, Uint8Array.of(2, 0, 0, 0, 0, i)));
+    const server = new DhcpServer({ ...options, now: () => 0 });
+    for (let i = 0; i < 50; i++) {
+      const mac = Uint8Array.of(2, 0, 0, 0, 0, i);
+      server.receive(dhcp(1, mac), mac, "vif1.0", 1500);
+    }
     // A /28 has 16 addresses, of which the first 15 are not handed out and the last is the broadcast address.
     expect(server.leases()).toHaveLength(0);
     expect(plainHostName("Web<1>.example.org")).toBe("web1");

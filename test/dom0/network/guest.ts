@@ -25,9 +25,19 @@ export class TestGuest implements BridgePort {
   #waiting: { wanted: (packet: Packet) => boolean; resolve: (packet: Packet) => void }[] = [];
   address = ipBytes("10.0.2.15")!;
 
-  constructor(bridge: Bridge, name = "vif1.0", mac = "00:16:3e:00:00:01") {
+  readonly owner: string;
+  readonly mtu: number;
+
+  constructor(
+    bridge: Bridge,
+    name = "vif1.0",
+    mac = "00:16:3e:00:00:01",
+    { owner = name, mtu = 1500 }: { owner?: string; mtu?: number } = {},
+  ) {
     this.#bridge = bridge;
     this.name = name;
+    this.owner = owner;
+    this.mtu = mtu;
     this.mac = macBytes(mac)!;
     bridge.attach(this);
   }

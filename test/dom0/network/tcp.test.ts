@@ -69,6 +69,7 @@ function pair(link: Link, largest = 0): [Side, Side] {
         maximumSegmentSize: SIZE,
         largest,
         waiting: () => 0,
+        buffer: () => RECEIVE_BUFFER,
         now: () => performance.now(),
         transmit: (header, length, payload, segmentSize) => {
           const bytes = new Uint8Array(length);
@@ -147,6 +148,7 @@ describe("TCP endpoint", () => {
         maximumSegmentSize: SIZE,
         largest: 0,
         waiting: () => 0,
+        buffer: () => RECEIVE_BUFFER,
         now: () => 0,
         transmit: (header, length) => void sent.push({ header, length }),
       },
@@ -176,6 +178,7 @@ describe("TCP endpoint", () => {
         maximumSegmentSize: SIZE,
         largest: 0,
         waiting: () => 0,
+        buffer: () => RECEIVE_BUFFER,
         now: () => 0,
         transmit: (header) => void sent.push(header),
       },

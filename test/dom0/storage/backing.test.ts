@@ -1,5 +1,5 @@
 /** Which files an image may be based on: those of its own folder, whatever its header says. */
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, it } from "vitest";
 import { openStore } from "../../../core/dom0/storage/open.ts";
@@ -36,6 +36,28 @@ it.each([
   ["a path of the system", "/etc/passwd"],
 ])("refuses %s", async (_, file) => {
   await expect(openStore(await overlay(file), "qcow2", "read")).rejects.toThrow("own folder");
+});
+
+it("refuses a base whose format is not named: its first bytes may be a guest's", async () => {
+  const file = await overlay("base.raw");
+  const bytes = readFileSync(file);
+  // The extension that names it becomes one that nobody knows.
+  const at = bytes.indexOf(Buffer.from("e2792aca", "hex"));
+  expect(at).toBeGreaterThan(0);
+  bytes.writeUInt32BE(0x11111111, at);
+  writeFileSync(file, bytes);
+  await expect(openStore(file, "qcow2", "read")).rejects.toThrow("does not say which format");
+});
+
+it("is a raw image to its end, whatever a guest writes into its first bytes", async () => {
+  const file = path.join(images, "disguised.raw");
+  await createQcow2({ path: file, size: 4096, backing: { file: secret, format: "raw" } });
+  const store = await openStore(file, "raw", "read");
+  expect(store.size).toBe(statSync(file).size);
+  const bytes = Buffer.alloc(4);
+  await store.read(0, [bytes]);
+  expect(bytes.toString("latin1")).toBe("QFI\xfb");
+  await store.close();
 });
 
 it("refuses addresses of other computers, and circles", async () => {

@@ -239,7 +239,7 @@ describe("files of the user", () => {
     writeFileSync(at("base.img"), Buffer.alloc(8192));
     fs.linkSync(at("base.img"), at("base-link.img"));
     const overlay = await image(8192, 16, { file: "base.img", format: "raw" });
-    const disks = new Disks();
+    const disks = new Disks(folder);
     const store = await disks.open(overlay, "qcow2", "read-write");
     await expect(disks.open(at("base-link.img"), "raw", "read-write")).rejects.toThrow("in use");
     const again = await disks.open(at("base.img"), "raw", "read");

@@ -44,6 +44,8 @@ export interface Core {
   doUpdateVaMapping(va: bigint, value: bigint, flags: bigint): bigint;
   doUpdateVaMappingOtherdomain(va: bigint, value: bigint, flags: bigint, domid: number): bigint;
   doGrantTableOp(command: number, uop: bigint, count: number): bigint;
+  holdWritable(holder: number, domid: number, mfn: bigint): number;
+  dropWritable(holder: number, mfn: bigint): number;
   checkMemory(): number;
   relinquishMemory(domid: number): number;
   memoryDomainGone(domid: number): number;

@@ -5,6 +5,7 @@
  */
 import { setCodeTables } from "../../../core/machine/cpu/code_frames";
 import { setCpu } from "../../../core/machine/cpu/machine";
+import { walkInit } from "../../../core/machine/cpu/paging/walk";
 import { CPU_CR0, CPU_CR3 } from "../../../core/machine/cpu/state";
 import { TLB_BYTES, tlbInit } from "../../../core/machine/cpu/tlb";
 import {
@@ -15,6 +16,7 @@ import {
 } from "../../../core/hypervisor/console/console";
 import { conringInit } from "../../../core/hypervisor/console/conring";
 import {
+  DOMAIN_PRIVILEGED,
   Domain,
   GUEST_KERNEL_MODE,
   ROOT_DOMAINS,
@@ -25,7 +27,9 @@ import {
   vcpuOf,
 } from "../../../core/hypervisor/domain/domain";
 import { allocXenheapBytes, allocXenheapPages, memoryInit } from "../../../core/hypervisor/memory/allocator";
-import { domainMemory, memoryDomainCreate, memoryDomainFree } from "../../../core/hypervisor/memory/domain_memory";
+import { MEM_PAGE_TABLES, domainMemory } from "../../../core/hypervisor/memory/domain_memory";
+import { GUEST_NATIVE, GUEST_PV64, TRAITS_NATIVE, TRAITS_PV, guestType } from "../../../core/hypervisor/guest/type";
+import { memoryDomainCreate, memoryDomainFree } from "../../../core/hypervisor/memory/domain_books";
 import {
   PGT_l4_page_table,
   frameAddress,
@@ -49,18 +53,27 @@ import {
   setSelf,
 } from "../../../core/hypervisor/sched/pcpu";
 import { readGuest8 } from "../../../core/hypervisor/hypercall/guest_access";
-import { nativeHold, nativeReleaseAll } from "../../../core/hypervisor/domain/native_frames";
+import {
+  nativeHold,
+  countNativeHolds,
+  nativeRangeOk,
+  nativeTranslate,
+  nativeReleaseAll,
+} from "../../../core/hypervisor/guest/native/frames";
+import { guestRangeOk, pvTranslate } from "../../../core/hypervisor/guest/pv/address";
+import { countHeldByPv } from "../../../core/hypervisor/guest/pv/held";
+import { nativeMapFrameWritable, nativeUnmapFrameWritable } from "../../../core/hypervisor/guest/native/map_frame";
 
 export {
   allocDomheapPages,
   allocDomheapContiguous,
   allocXenheapPages,
   freeDomheapPages,
-  freePages,
   freeXenheapPages,
 } from "../../../core/hypervisor/memory/allocator";
 export { setMaxPages } from "../../../core/hypervisor/memory/domain_memory";
-export { getPage, putPage } from "../../../core/hypervisor/memory/frames";
+export { freePages } from "../../../core/hypervisor/memory/buddy";
+export { getPage, putPage } from "../../../core/hypervisor/memory/references";
 export { getPageType, putPageType } from "../../../core/hypervisor/memory/page_type";
 export { doMemoryOp } from "../../../core/hypervisor/memory/memory_op";
 export {
@@ -91,7 +104,22 @@ export function attach(id: u32, versionTable: usize, flagTable: usize, frames: u
   pcpuAt(id).id = id;
   if (load<u32>(ROOT_PCPUS) <= id) store<u32>(ROOT_PCPUS, id + 1);
   setCodeTables(versionTable, flagTable, frames);
+  walkInit((<u64>frames) << 12);
   tlbInit(allocXenheapBytes(TLB_BYTES));
+}
+
+/** Of the types of guests what is used here: guest/table.ts would bring the whole hypervisor along. */
+function describeGuestTypes(): void {
+  const native = guestType(GUEST_NATIVE);
+  native.traits = TRAITS_NATIVE;
+  native.countHeld = countNativeHolds;
+  native.rangeOk = nativeRangeOk;
+  native.translate = nativeTranslate;
+  const pv = guestType(GUEST_PV64);
+  pv.traits = TRAITS_PV;
+  pv.countHeld = countHeldByPv;
+  pv.rangeOk = guestRangeOk;
+  pv.translate = pvTranslate;
 }
 
 /** Lays out a host of `frames` frames; false if that is too small. */
@@ -105,6 +133,8 @@ export function boot(frames: u32): bool {
   store<u32>(ROOT_GUEST_LOWER, 0);
   store<u32>(ROOT_GUEST_UPPER, 0);
   if (!memoryInit(frames)) return false;
+  describeGuestTypes();
+  walkInit((<u64>frames) << 12);
   versions = allocXenheapBytes(frames * 4);
   codeFlags = allocXenheapBytes(frames);
   setCodeTables(versions, codeFlags, frames);
@@ -131,12 +161,22 @@ export function waitedFor(guest: u64): u32 {
   return (seen << 1) | (load<u32>(mode) & 1);
 }
 
-/** A domain with one vCPU; `flags`: DOMAIN_PRIVILEGED 1, DOMAIN_NATIVE 2 (the memory side's are the same). */
+/** Native domain `holder` holds a frame of `domid`'s to write it, and no more. */
+export function holdWritable(holder: u32, domid: u32, mfn: u64): i32 {
+  return nativeMapFrameWritable(domainById(holder)!, domid, mfn);
+}
+export function dropWritable(holder: u32, mfn: u64): i32 {
+  return nativeUnmapFrameWritable(domainById(holder)!, mfn);
+}
+
+/** A domain with one vCPU; `flags`: 1 privileged (DOMAIN_PRIVILEGED, MEM_PRIVILEGED), 2 native, else PV. */
 export function makeDomain(domid: u32, flags: u32, maxPages: u32): bool {
-  if (!memoryDomainCreate(domid, maxPages, flags)) return false;
+  const native = (flags & 2) != 0;
+  if (!memoryDomainCreate(domid, maxPages, (flags & DOMAIN_PRIVILEGED) | (native ? 0 : MEM_PAGE_TABLES))) return false;
   const d = changetype<Domain>(frameAddress(allocXenheapPages(0)));
   d.domid = domid;
-  d.flags = flags;
+  d.flags = flags & DOMAIN_PRIVILEGED;
+  d.guest = changetype<usize>(guestType(native ? GUEST_NATIVE : GUEST_PV64));
   d.maxVcpus = 1;
   d.memory = changetype<usize>(domainMemory(domid));
   const v = changetype<Vcpu>(frameAddress(allocXenheapPages(1)));

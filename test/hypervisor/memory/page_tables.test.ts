@@ -53,6 +53,28 @@ test("a table may not be mapped writable, a writable frame may not become a tabl
   check();
 });
 
+test("a frame that dom0 holds to write is no table, and becomes none as long as it is held", () => {
+  const { core } = host;
+  const hold = (mfn: number): number => core.holdWritable(DOM0, 1, BigInt(mfn));
+  for (const table of a.mfns.slice(0, 4)) expect(hold(table)).toBe(-22);
+  expect(hold(b.mfns[10]!)).toBe(-22);
+  expect(core.holdWritable(1, 2, BigInt(b.mfns[10]!))).toBe(-1);
+  const mfn = a.mfns[10]!;
+  expect([hold(mfn), hold(mfn)]).toEqual([0, 0]);
+  check();
+  // The guest's own writable mapping is gone; dom0's is enough.
+  expect(a.mmuUpdate(a.entryAddress(10), (BigInt(mfn) << 12n) | P | US)).toBe(0n);
+  expect(a.pinResult(10, 0)).toBe(EINVAL);
+  expect(core.dropWritable(DOM0, BigInt(mfn))).toBe(0);
+  expect(a.pinResult(10, 0)).toBe(EINVAL);
+  check();
+  expect(core.dropWritable(DOM0, BigInt(mfn))).toBe(0);
+  expect(core.dropWritable(DOM0, BigInt(mfn))).toBe(-22);
+  expect(a.pinResult(10, 0)).toBe(0n);
+  expect(hold(mfn)).toBe(-22);
+  check();
+});
+
 test("entries: foreign frames, no frames, bad flags, superpages are refused", () => {
   const at = a.entryAddress(20);
   expect(a.mmuUpdate(at, (BigInt(b.mfns[20]!) << 12n) | P | US)).toBe(EBUSY);

@@ -1,6 +1,6 @@
 /** memory-entry with the engine, for stores to page tables that the hypervisor executes for the guest. */
 import { cpuInit, cpuRegionSize, step } from "../../../core/machine/cpu/interpreter";
-import { mmuInit } from "../../../core/machine/cpu/mmu";
+import { walkInit } from "../../../core/machine/cpu/paging/walk";
 import {
   CPU_CPL,
   CPU_CR4,
@@ -30,7 +30,7 @@ export * from "./memory-entry";
 /** Gives pCPU 0 its engine; after boot(). */
 export function startEngine(): void {
   cpuInit(0, allocXenheapBytes(<u32>cpuRegionSize()));
-  mmuInit((<u64>totalFrames()) << 12);
+  walkInit((<u64>totalFrames()) << 12);
 }
 
 function cpuOf(domid: u32): usize {

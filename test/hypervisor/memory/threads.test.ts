@@ -34,6 +34,32 @@ async function hammer(host: Host, runs: { domain: PvDomain; other: PvDomain; arg
     expect(answer.get(0n) ?? 0, JSON.stringify([...answer].map(String))).toBeGreaterThan(CALLS / 10);
 }
 
+/** Two threads take two frames for `domid` and give them back, many times beside each other: what each did. */
+async function giveAndTake(host: Host, domid: number): Promise<{ calls: number; given: number; meetings: number }[]> {
+  const shared = new Int32Array(new SharedArrayBuffer(12));
+  host.core.setPcpus(3);
+  const workers = [1, 2].map(
+    (pcpu) =>
+      new Worker(new URL("give-and-take.mjs", import.meta.url), {
+        workerData: {
+          memory: host.memory,
+          module: host.module,
+          pcpu,
+          versions: host.core.codeVersionTable(),
+          flags: host.core.codeFlagTable(),
+          frames: 64 * 256,
+          domid,
+          wanted: 50_000,
+          most: 1_000_000,
+          shared,
+        },
+      }),
+  );
+  const answers = await Promise.all(workers.map(async (worker) => (await once(worker, "message"))[0]));
+  await Promise.all(workers.map((worker) => worker.terminate()));
+  return answers;
+}
+
 /** Grants 8 to 15 of `from` to `to`: frames 12 to 19. */
 function grantSome(host: Host, from: PvDomain, to: PvDomain): void {
   from.grantOp(2, (op) => {
@@ -74,5 +100,22 @@ test("two pCPUs at once, on two domains that map each other's frames, then on on
   destroy(host, 2);
   expect(core.memoryDomainGone(1)).toBe(1);
   core.forgetDomain(1);
+  expect(core.checkMemory(), host.log()).toBe(0);
+}, 120_000);
+
+test("two pCPUs at once take frames for one domain and give them back: its list and its number of frames stay right", async () => {
+  const host = await Host.boot(64);
+  const { core } = host;
+  dom0Page(host);
+  const a = new PvDomain(host, 1, 40);
+  const frames = core.totPages(a.domid);
+  for (const { calls, given, meetings } of await giveAndTake(host, a.domid)) {
+    expect(given).toBe(2 * calls);
+    expect(meetings).toBeGreaterThan(0);
+  }
+  core.become(DOM0);
+  expect(core.totPages(a.domid)).toBe(frames);
+  expect(core.checkMemory(), host.log()).toBe(0);
+  destroy(host, a.domid);
   expect(core.checkMemory(), host.log()).toBe(0);
 }, 120_000);

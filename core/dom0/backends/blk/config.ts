@@ -2,30 +2,8 @@
 import path from "node:path";
 import { SpecError, type DeviceKey, type DeviceSpec } from "../../xenbus/kind.ts";
 import { IMAGE_FORMATS } from "../../storage/open.ts";
+import { readDisk } from "./spec-text.ts";
 import { vdevNumber } from "./vdev.ts";
-
-interface Disk {
-  target: string;
-  format: string;
-  vdev: string;
-  access: string;
-  devtype: string;
-  backend: string;
-  discard: boolean;
-  trusted: boolean;
-  script: string;
-}
-
-/** Positional parameters, in their order. */
-const POSITIONS = ["target", "format", "vdev", "access"] as const;
-/** Parameters that change nothing here; what they may be. */
-const IGNORED: Record<string, RegExp> = {
-  backendtype: /^(phy|qdisk|tap)?$/,
-  specification: /^(xen)?$/,
-};
-const DEPRECATED_PREFIX = /^(tapdisk|tap2?|aio|ioemu|file|phy):/;
-const FORMAT_PREFIX = /^(raw|qcow2?|vhd|vmdk):/;
-const SCRIPT_PREFIX = /^(iscsi|nbd|enbd|drbd):/;
 
 export const DISKS: DeviceKey = {
   key: "disk",
@@ -35,7 +13,7 @@ export const DISKS: DeviceKey = {
 };
 
 export function parseDisk(text: string, before: readonly DeviceSpec[]): DeviceSpec {
-  const disk = interpret(text);
+  const disk = readDisk(text);
   const isCdrom = disk.devtype === "cdrom";
   const number = vdevNumber(disk.vdev);
   if (disk.vdev === "") throw new SpecError("vdev is missing: say which disk of the guest's it is, as xvda");
@@ -54,6 +32,7 @@ export function parseDisk(text: string, before: readonly DeviceSpec[]): DeviceSp
   if (!["r", "ro", "w", "rw"].includes(access)) throw new SpecError(`access is "${access}"; allowed: r, ro, w, rw`);
   const isReadOnly = access.startsWith("r") && access !== "rw";
   if (isCdrom && !isReadOnly) throw new SpecError("a CD-ROM can only be read: leave access out");
+  if (disk.disposable && isReadOnly) throw new SpecError("a disk that is only read can't be disposable: leave it out");
   const type = isCdrom ? "cdrom" : "disk";
   return {
     kind: "vbd",
@@ -70,6 +49,7 @@ export function parseDisk(text: string, before: readonly DeviceSpec[]): DeviceSp
       "device-type": type,
       "discard-enable": disk.discard ? 1 : 0,
       trusted: disk.trusted ? 1 : 0,
+      ...(disk.disposable && { disposable: 1 }),
     },
     files: disk.target === "" ? [] : [disk.target],
   };
@@ -87,6 +67,7 @@ export function diskText({ backend, back }: DeviceSpec): string {
     `backend=${backend}`,
     back["discard-enable"] ? "discard" : "no-discard",
     back.trusted ? "trusted" : "untrusted",
+    ...(back.disposable ? ["disposable"] : []),
     ...(image ? [`target=${image.target}`] : []),
   ].join(",");
 }
@@ -109,106 +90,4 @@ function within(spec: DeviceSpec, folder: string): DeviceSpec {
   if (!image) return spec;
   const target = path.resolve(folder, image.target);
   return { ...spec, back: { ...spec.back, params: paramsOf(image.format, target) }, files: [target] };
-}
-
-function interpret(text: string): Disk {
-  const disk: Disk = {
-    target: "",
-    format: "",
-    vdev: "",
-    access: "",
-    devtype: "",
-    backend: "",
-    discard: true,
-    trusted: true,
-    script: "",
-  };
-  const given = new Set<string>();
-  const set = (name: keyof Disk & string, value: string): void => {
-    if (given.has(name)) throw new SpecError(`${name} is given twice`);
-    given.add(name);
-    (disk as unknown as Record<string, string>)[name] = value;
-  };
-  let rest = text.trimStart();
-  let isOld = false;
-  const stripped = rest.replace(/^((tapdisk|tap2?|aio|ioemu|file|phy|raw|qcow2?|vhd|vmdk|iscsi|nbd|enbd|drbd):)+/, "");
-  if (stripped !== rest) {
-    isOld = true;
-    for (let prefixes = rest.slice(0, rest.length - stripped.length); prefixes !== "";) {
-      const [format] = FORMAT_PREFIX.exec(prefixes) ?? [];
-      const [script] = SCRIPT_PREFIX.exec(prefixes) ?? [];
-      const [other] = DEPRECATED_PREFIX.exec(prefixes) ?? [];
-      if (format) set("format", format.slice(0, -1));
-      if (script) set("script", `block-${script.slice(0, -1)}`);
-      prefixes = prefixes.slice((format ?? script ?? other)!.length);
-    }
-    rest = stripped;
-  } else if (/^,[^,:=]+:cdrom\b/.test(rest)) {
-    isOld = true;
-  }
-  for (let position = 0, more = rest !== ""; more;) {
-    const named = /^target=(.*)$/s.exec(rest);
-    if (named) {
-      if (given.has("target") && disk.target !== "") throw new SpecError("target is given twice");
-      disk.target = named[1]!;
-      break;
-    }
-    const comma = rest.indexOf(",");
-    const part = (comma < 0 ? rest : rest.slice(0, comma)).trimEnd();
-    more = comma >= 0;
-    rest = more ? rest.slice(comma + 1).trimStart() : "";
-    const pair = /^([a-z][a-z0-9_-]*)=(.*)$/s.exec(part);
-    if (pair) parameter(pair[1]!, pair[2]!, set);
-    else if (!flag(part, disk, set)) {
-      while (
-        position < POSITIONS.length &&
-        (given.has(POSITIONS[position]!) || (isOld && POSITIONS[position] === "format"))
-      )
-        position++;
-      const name = POSITIONS[position];
-      if (name === undefined) throw new SpecError(`"${part}" is one parameter too many`);
-      const [value, devtype] = isOld && name === "vdev" ? part.split(":") : [part];
-      set(name, value!);
-      if (devtype !== undefined) parameter("devtype", devtype, set);
-    }
-  }
-  return disk;
-}
-
-function parameter(name: string, value: string, set: (name: keyof Disk, value: string) => void): void {
-  switch (name) {
-    case "format":
-    case "vdev":
-    case "access":
-    case "backend":
-    case "script":
-      return set(name, value);
-    case "devtype":
-      if (!["", "cdrom", "disk"].includes(value)) throw new SpecError(`devtype is "${value}"; allowed: cdrom`);
-      return set("devtype", value === "disk" ? "" : value);
-  }
-  const allowed = IGNORED[name];
-  if (!allowed) throw new SpecError(`"${name}" is no parameter of a disk`);
-  if (!allowed.test(value)) throw new SpecError(`${name}=${value} does not work here: leave it out`);
-}
-
-function flag(word: string, disk: Disk, set: (name: keyof Disk, value: string) => void): boolean {
-  switch (word) {
-    case "cdrom":
-      set("devtype", "cdrom");
-      return true;
-    case "discard":
-    case "no-discard":
-      disk.discard = word === "discard";
-      return true;
-    case "trusted":
-    case "untrusted":
-      disk.trusted = word === "trusted";
-      return true;
-    case "direct-io-safe":
-      return true;
-    case "colo":
-      throw new SpecError("COLO does not work here: leave it out");
-  }
-  return false;
 }

@@ -19,6 +19,8 @@ export class DataGrants {
   readonly #domid: number;
   readonly #isPersistent: boolean;
   readonly #kept = new Map<number, MappedGrant>();
+  /** Of requests under way. */
+  #transient = 0;
 
   constructor(grants: GrantMap, domid: number, isPersistent: boolean) {
     this.#grants = grants;
@@ -28,6 +30,11 @@ export class DataGrants {
 
   get persistent(): number {
     return this.#kept.size;
+  }
+
+  /** All that are mapped now. */
+  get mapped(): number {
+    return this.#kept.size + this.#transient;
   }
 
   /** All that are not mapped yet, in one hypercall. `readonly`: the request only reads them. Throws GrantError with none of them held. */
@@ -42,11 +49,14 @@ export class DataGrants {
       if (this.#isPersistent && this.#kept.size < MOST_PERSISTENT) this.#kept.set(map.ref, map);
       else transient.push(map);
     }
+    this.#transient += transient.length;
     return { addresses: refs.map((ref) => found.get(ref) ?? this.#kept.get(ref)!.address), transient };
   }
 
   release({ transient }: HeldPages): void {
-    if (transient.length) this.#grants.unmapAll(transient);
+    if (!transient.length) return;
+    this.#transient -= transient.length;
+    this.#grants.unmapAll(transient);
   }
 
   /** No request is under way any more. */

@@ -1,6 +1,6 @@
 /** A block device: what it offers, what its frontend chose of that, and the queues that come of it. */
 import { SECTOR_BYTES, StoreError, type BlockStore } from "../../storage/block-store.ts";
-import type { Backend, BackendContext, BackendState, Nodes, RingState } from "../../xenbus/kind.ts";
+import type { Backend, BackendContext, BackendState, DeviceTraffic, Nodes, RingState } from "../../xenbus/kind.ts";
 import { readParams } from "./config.ts";
 import { DataGrants } from "./data-grants.ts";
 import { LAYOUTS, MAX_INDIRECT_SEGMENTS, VDISK_CDROM, VDISK_READONLY } from "./protocol.ts";
@@ -143,8 +143,15 @@ export class BlockDevice implements Backend {
     await this.#announce();
   }
 
+  traffic(): DeviceTraffic {
+    const inFlight = this.#queues.reduce((sum, queue) => sum + queue.inFlight, 0);
+    const pages = this.#queues.reduce((sum, { channel }) => sum + channel.pages.length, 0);
+    return this.#statistics.traffic(inFlight, pages + (this.#grants?.mapped ?? 0));
+  }
+
   state(): BackendState {
     return {
+      traffic: this.traffic(),
       rings: this.#queues.map((queue, i) => this.#ringState(queue, i)),
       behind: {
         title: this.#store ? `${this.#isCdrom ? "CD-ROM" : "Disk"}, ${this.#store.format}` : "Empty drive",
@@ -186,8 +193,8 @@ export class BlockDevice implements Backend {
     this.#params = params;
     const image = readParams(params);
     if (!image) return;
-    const access = this.#isWritable ? "read-write" : "read";
-    this.#store = await services.disks.open(image.target, image.format, access);
+    const writing = (await back("disposable")) === "1" ? "disposable" : "read-write";
+    this.#store = await services.disks.open(image.target, image.format, this.#isWritable ? writing : "read");
   }
 
   #described(): Nodes {

@@ -3,7 +3,8 @@
  * next waits for who closes. A file is known by what it is, not by its name: links make no difference.
  */
 import { StoreError, storeError, type BlockStore } from "../../storage/block-store.ts";
-import { openStore, type StoreAccess } from "../../storage/open.ts";
+import { openStore, type Claim, type StoreAccess } from "../../storage/open.ts";
+import { OverlayStore } from "../../storage/overlay.ts";
 
 /** One store's, of all of its files. */
 interface Use {
@@ -14,12 +15,26 @@ interface Use {
 export class Disks {
   /** By file: who uses it, and whether he writes it. */
   readonly #files = new Map<string, Map<Use, StoreAccess>>();
+  readonly #scratchFolder: string;
 
-  /** Throws StoreError when it can't be opened, or is in use in a way that would spoil it. */
-  async open(file: string, format: string, access: StoreAccess): Promise<BlockStore> {
+  /** `scratchFolder`: where what is written to disposable disks lies until it is thrown away. */
+  constructor(scratchFolder: string) {
+    this.#scratchFolder = scratchFolder;
+  }
+
+  /** "disposable": written to, and the image stays as it is. Throws StoreError when it can't be opened, or is in use in a way that would spoil it. */
+  async open(file: string, format: string, access: StoreAccess | "disposable"): Promise<BlockStore> {
     const use: Use = { closed: null };
     try {
-      const store = await openStore(file, format, access, (id, name, how) => this.#claim(use, id, name, how));
+      const claim: Claim = (id, name, how) => this.#claim(use, id, name, how);
+      const image = await openStore(file, format, access === "disposable" ? "read" : access, claim);
+      const store =
+        access === "disposable"
+          ? await OverlayStore.over(image, this.#scratchFolder).catch(async (error: unknown) => {
+              await image.close();
+              throw error;
+            })
+          : image;
       const close = store.close.bind(store);
       store.close = () => (use.closed ??= close().finally(() => this.#forget(use)));
       return store;

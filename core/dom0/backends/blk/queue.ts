@@ -79,6 +79,10 @@ export class BlockQueue {
     return this.idle();
   }
 
+  get inFlight(): number {
+    return this.#underWay.size;
+  }
+
   /** Resolves when all requests that are under way now have ended. */
   idle(): Promise<unknown> {
     return Promise.all(this.#underWay);

@@ -1,5 +1,5 @@
 /** What went through a block device since it was made. */
-import type { DeviceFigure } from "../../xenbus/kind.ts";
+import type { DeviceFigure, DeviceTraffic } from "../../xenbus/kind.ts";
 import * as blkif from "./protocol.ts";
 
 export class BlockStatistics {
@@ -41,6 +41,23 @@ export class BlockStatistics {
     this.#lastError = reason;
   }
 
+  get #ended(): number {
+    return this.#reads + this.#writes + this.#flushes + this.#discards + this.#errors;
+  }
+
+  traffic(inFlight: number, grantsMapped: number): DeviceTraffic {
+    return {
+      medium: "disk",
+      inBytes: this.#readBytes,
+      outBytes: this.#writtenBytes,
+      inCount: this.#reads,
+      outCount: this.#writes,
+      timed: { count: this.#ended, nanoseconds: this.#time },
+      inFlight,
+      grantsMapped,
+    };
+  }
+
   figures(): DeviceFigure[] {
     const figure = (name: string, label: string, value: number | string, unit = ""): DeviceFigure => ({
       name,
@@ -48,7 +65,7 @@ export class BlockStatistics {
       value,
       unit,
     });
-    const ended = this.#reads + this.#writes + this.#flushes + this.#discards + this.#errors;
+    const ended = this.#ended;
     return [
       figure("readBytes", "Read", this.#readBytes, "bytes"),
       figure("writtenBytes", "Written", this.#writtenBytes, "bytes"),

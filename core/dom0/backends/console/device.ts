@@ -56,6 +56,7 @@ export class ConsoleDevice implements Backend {
     const { kept, written } = this.#context.services.consoles.sizes(this.#context.address.domid);
     const indices = this.#ring?.indices();
     return {
+      traffic: null,
       rings:
         indices && this.#channel
           ? [

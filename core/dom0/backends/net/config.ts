@@ -2,55 +2,37 @@
 import { randomBytes } from "node:crypto";
 import { ipBytes, macBytes, macText } from "../../network/packet/address.ts";
 import { DEFAULT_BRIDGE } from "../../network/networks.ts";
+import { VIF_KEYS } from "./keys.ts";
+import { readVif } from "./spec-text.ts";
 import { SpecError, type DeviceKey, type DeviceSpec } from "../../xenbus/kind.ts";
 
-/** Keys that change nothing here, and what they may be. */
-const IGNORED: Record<string, RegExp> = {
-  model: /^.*$/,
-  script: /^.*$/,
-  vifname: /^.{1,15}$/,
-  trusted: /^[01]$/,
-};
-/** Keys of features that are not here. */
-const REFUSED: Record<string, string> = {
-  gatewaydev: "routed and NAT set-ups by scripts of the host are not there; bridges are",
-  netdev: "routed and NAT set-ups by scripts of the host are not there; bridges are",
-  vlan: "virtual LANs of Open vSwitch are not there",
-  accel: "accelerated interfaces are not there",
-  colo: "COLO is not there",
-};
+const ALLOWED = Object.keys(VIF_KEYS)
+  .filter((key) => "works" in VIF_KEYS[key]!)
+  .join(", ");
+/** What asks for what a PV domain has anyway. */
+const HARMLESS: Readonly<Record<string, RegExp>> = { type: /^(vif|netfront)$/, script: /(^|\/)vif-bridge$/ };
 const DEFAULT_RATE_INTERVAL_MICROSECONDS = 50_000;
 
 export const VIFS: DeviceKey = {
   key: "vif",
   parse: parseVif,
+  remarks: vifRemarks,
   idOf: (name) => (/^\d{1,4}$/.test(name) ? String(Number(name)) : null),
 };
 
 export function parseVif(text: string, before: readonly DeviceSpec[]): DeviceSpec {
-  const given = new Map<string, string>();
-  for (const part of text.split(",").map((each) => each.trim())) {
-    if (part === "") continue;
-    const [key, ...rest] = part.split("=");
-    const name = key!.trim().toLowerCase();
-    if (rest.length === 0)
-      throw new SpecError(`"${part}" is no KEY=VALUE; allowed: mac, bridge, ip, rate, mtu, type, devid, backend`);
-    if (given.has(name)) throw new SpecError(`${name} is given twice`);
-    given.set(name, rest.join("=").trim());
-  }
+  const given = readVif(text);
   const take = (name: string): string | null => {
     const value = given.get(name) ?? null;
     given.delete(name);
     return value;
   };
-  for (const [name, why] of Object.entries(REFUSED)) if (given.has(name)) throw new SpecError(`${name}: ${why}`);
-  for (const [name, allowed] of Object.entries(IGNORED)) {
-    const value = take(name);
-    if (value !== null && !allowed.test(value)) throw new SpecError(`${name} is "${value}", which it can't be`);
+  for (const [name, value] of given) {
+    const fate = VIF_KEYS[name];
+    if (!fate) throw new SpecError(`there is no key ${name}; allowed: ${ALLOWED}`);
+    if ("refused" in fate) throw new SpecError(`${name}: ${fate.refused}`);
+    if ("warns" in fate && !fate.allowed.test(value)) throw new SpecError(`${name} is "${value}", which it can't be`);
   }
-  const type = take("type") ?? "vif";
-  if (type !== "vif" && type !== "ioemu" && type !== "netfront")
-    throw new SpecError(`type is "${type}"; allowed: vif, ioemu`);
   const mac = macOf(take("mac"));
   const id = idOf(take("devid"), before);
   const bridge = take("bridge") ?? DEFAULT_BRIDGE;
@@ -63,16 +45,15 @@ export function parseVif(text: string, before: readonly DeviceSpec[]): DeviceSpe
     throw new SpecError(`mtu is "${mtu}"; allowed: 68 to 1500`);
   const rate = take("rate");
   const backend = take("backend") ?? "0";
-  const [unknown] = given.keys();
-  if (unknown !== undefined)
-    throw new SpecError(`there is no key ${unknown}; allowed: mac, bridge, ip, rate, mtu, type, devid, backend`);
+  const trusted = take("trusted") ?? "1";
+  if (!/^[01]$/.test(trusted)) throw new SpecError(`trusted is "${trusted}"; allowed: trusted or untrusted`);
   if (before.some((other) => other.front.mac === mac))
     throw new SpecError(`there is another interface with the MAC address ${mac}`);
   return {
     kind: "vif",
     id,
     backend,
-    front: { handle: id, mac, ...(mtu !== null && { mtu }), trusted: 1 },
+    front: { handle: id, mac, ...(mtu !== null && { mtu }), trusted: Number(trusted) },
     back: {
       script: "/etc/xen/scripts/vif-bridge",
       mac,
@@ -85,6 +66,14 @@ export function parseVif(text: string, before: readonly DeviceSpec[]): DeviceSpe
     },
     files: [],
   };
+}
+
+/** A sentence for each key that is taken and changes nothing. */
+export function vifRemarks(text: string): string[] {
+  return [...readVif(text)].flatMap(([name, value]) => {
+    const fate = VIF_KEYS[name];
+    return fate && "warns" in fate && !HARMLESS[name]?.test(value) ? [`${name}: ${fate.warns}`] : [];
+  });
 }
 
 /** Xen's own prefix where none is given, as libxl takes it. */

@@ -1,13 +1,14 @@
 /** A network interface: what it offers, what its frontend chose of that, its queues, and its place on a bridge. */
 import type { Bridge } from "../../network/bridge.ts";
-import type { BridgePort, Frame } from "../../network/frame.ts";
+import { ETHERNET_HEADER, MTU, VLAN_TAG, macKey, type BridgePort, type Frame } from "../../network/frame.ts";
 import { completeChecksum, segments } from "../../network/offload.ts";
-import { macText } from "../../network/packet/address.ts";
+import { ipBytes, macBytes } from "../../network/packet/address.ts";
 import { get16 } from "../../network/packet/bytes.ts";
 import { ETHERTYPE_IPV4 } from "../../network/packet/internet.ts";
 import type { MappedGrant } from "../../kernel/grants.ts";
-import type { Backend, BackendContext, BackendState, Nodes, RingState } from "../../xenbus/kind.ts";
+import type { Backend, BackendContext, BackendState, DeviceTraffic, Nodes, RingState } from "../../xenbus/kind.ts";
 import type { BackRing } from "../../xenbus/back-ring.ts";
+import { isCarried, SourceGuard } from "./checks.ts";
 import { RateLimit } from "./rate.ts";
 import { ReceiveRing } from "./receive.ts";
 import { NetStatistics } from "./statistics.ts";
@@ -33,24 +34,31 @@ interface Abilities {
 
 export class NetworkInterface implements Backend, BridgePort {
   readonly name: string;
+  readonly owner: string;
+  mac: Uint8Array = new Uint8Array(6);
+  mtu = MTU;
   readonly #context: BackendContext;
   readonly #statistics = new NetStatistics();
   #bridge: Bridge | null = null;
   #bridgeName = "";
   #queues: Queue[] = [];
   #abilities: Abilities = { scatterGather: false, checksum: { v4: true, v6: false }, gso: { v4: false, v6: false } };
-  #groups: Set<string> | null = null;
+  #groups: Set<number> | null = null;
+  #guard: SourceGuard | null = null;
   #detach: (() => void) | null = null;
 
   constructor(context: BackendContext) {
     this.#context = context;
     this.name = `vif${context.address.domid}.${context.address.id}`;
+    this.owner = String(context.address.domid);
   }
 
   async prepare(): Promise<Nodes> {
     const { back, services } = this.#context;
     this.#bridgeName = (await back("bridge")) ?? "";
-    this.#bridge = services.networks.bridge(this.#bridgeName);
+    services.networks.bridge(this.#bridgeName);
+    this.mac = macBytes((await back("mac")) ?? "") ?? this.mac;
+    this.mtu = Number((await back("mtu")) ?? MTU);
     return {
       "feature-rx-copy": 1,
       "feature-rx-flip": 0,
@@ -82,6 +90,8 @@ export class NetworkInterface implements Backend, BridgePort {
     if (count === 0) throw new Error("the frontend has no queue");
     const milliseconds = () => this.#context.now() / 1e6;
     const rate = RateLimit.of(await back("rate"), milliseconds);
+    const own = addressesOf(await back("ip"));
+    this.#guard = own.length ? new SourceGuard(own) : null;
     const wanted = [];
     for (let i = 0; i < count; i++) {
       // A frontend with one queue may have it in either place (Linux: flat).
@@ -96,11 +106,9 @@ export class NetworkInterface implements Backend, BridgePort {
       });
     }
     for (const { refs, ports } of wanted) this.#queues.push(this.#openQueue(refs, ports, rate));
-    if (this.#bridge) {
-      this.#bridge.attach(this);
-      const { name } = this.#bridge;
-      this.#detach = () => services.networks.detach(name, this);
-    }
+    const { bridge, detach } = services.networks.attach(this.#bridgeName, this, own);
+    this.#bridge = bridge;
+    this.#detach = detach;
     // What the frontend has put before its event could come.
     for (const { transmit } of this.#queues) setImmediate(() => transmit.serve());
     return {};
@@ -126,8 +134,9 @@ export class NetworkInterface implements Backend, BridgePort {
       ...common,
       page: pages.transmit.address,
       rate,
+      now: () => this.#context.now() / 1e6,
       notify: () => first.notify(),
-      send: (frame) => this.#bridge?.send(this, frame),
+      send: (frame) => this.#send(frame),
       multicast: (group, joins) => this.#multicast(group, joins),
     });
     const receive: ReceiveRing = new ReceiveRing({
@@ -138,15 +147,27 @@ export class NetworkInterface implements Backend, BridgePort {
     return { transmit, receive, pages, ports: { transmit: first.port, receive: second.port } };
   }
 
-  #multicast(group: Uint8Array, joins: boolean): void {
-    if (!this.#groups) return;
-    if (!joins) this.#groups.delete(macText(group));
-    else if (this.#groups.size < MOST_GROUPS) this.#groups.add(macText(group));
+  #send(frame: Frame): boolean {
+    if (!isCarried(frame) || this.#guard?.allows(frame.bytes) === false) return false;
+    this.#bridge?.send(this, frame);
+    return true;
+  }
+
+  #multicast(group: Uint8Array, joins: boolean): boolean {
+    if (!this.#groups || !(group[0]! & 1)) return false;
+    if (!joins) return this.#groups.delete(macKey(group));
+    const hasRoom = this.#groups.size < MOST_GROUPS || this.#groups.has(macKey(group));
+    if (hasRoom) this.#groups.add(macKey(group));
+    return hasRoom;
   }
 
   /** From the bridge: as the frontend can take it. */
   deliver(frame: Frame): void {
     if (!this.#queues.length || this.#isUnwanted(frame.bytes)) return;
+    if (!frame.segmentSize && frame.bytes.length > ETHERNET_HEADER + this.mtu + VLAN_TAG) {
+      this.#statistics.tooLong++;
+      return;
+    }
     const queue =
       this.#queues.length === 1 ? this.#queues[0]! : this.#queues[flowOf(frame.bytes) % this.#queues.length]!;
     const kind = get16(frame.bytes, 12) === ETHERTYPE_IPV4 ? "v4" : "v6";
@@ -159,13 +180,14 @@ export class NetworkInterface implements Backend, BridgePort {
   /** A group that the guest has not joined, if it wants only those it has (broadcasts always). */
   #isUnwanted(bytes: Uint8Array): boolean {
     if (!this.#groups || !(bytes[0]! & 1)) return false;
-    for (let i = 0; i < 6; i++) if (bytes[i] !== 0xff) return !this.#groups.has(macText(bytes, 0));
+    for (let i = 0; i < 6; i++) if (bytes[i] !== 0xff) return !this.#groups.has(macKey(bytes));
     return false;
   }
 
   disconnect(): void {
     this.#detach?.();
     this.#detach = null;
+    this.#bridge = null;
     for (const { transmit, receive } of this.#queues) {
       transmit.close();
       receive.close();
@@ -177,9 +199,15 @@ export class NetworkInterface implements Backend, BridgePort {
     this.disconnect();
   }
 
+  traffic(): DeviceTraffic {
+    return this.#statistics.traffic(2 * this.#queues.length);
+  }
+
   state(): BackendState {
-    const addresses = this.#bridge?.ports().find(({ port }) => port === this)?.addresses ?? [];
+    const attached = this.#bridge?.ports().find(({ port }) => port === this);
+    const addresses = attached?.addresses ?? [];
     return {
+      traffic: this.traffic(),
       rings: this.#queues.flatMap(({ transmit, receive, ports, pages }, i) => [
         ringState(`queue ${i} tx`, "netif_tx_sring", transmit.ring, ports.transmit, pages.transmit),
         ringState(`queue ${i} rx`, "netif_rx_sring", receive.ring, ports.receive, pages.receive),
@@ -188,12 +216,24 @@ export class NetworkInterface implements Backend, BridgePort {
         title: `Bridge ${this.#bridgeName}`,
         figures: [
           ...this.#statistics.figures(),
+          {
+            name: "forged",
+            label: "Dropped, sent as another's MAC address",
+            value: attached?.counters.forged ?? 0,
+            unit: "",
+          },
           { name: "bridge", label: "Bridge", value: this.#bridgeName, unit: "" },
           { name: "addresses", label: "MAC addresses seen", value: addresses.join(", "), unit: "" },
         ],
       },
     };
   }
+}
+
+/** Of `ip=`: with a prefix's length or without. */
+function addressesOf(text: string | null): Uint8Array[] {
+  const words = text?.split(/\s+/) ?? [];
+  return words.flatMap((word) => ipBytes(word.replace(/\/\d{1,3}$/, "")) ?? []);
 }
 
 function ringState(name: string, structure: string, ring: BackRing, port: number, page: MappedGrant): RingState {

@@ -1,10 +1,16 @@
-/** The limit of what an interface may send: so many bytes an interval, as Xen's netback has it (`rate` in xenstore: "bytes,microseconds"). */
+/**
+ * The limit of what an interface may send: so many bytes an interval, as Xen's netback has it (`rate` in xenstore: "bytes,microseconds"),
+ * shared by its queues. Those that have to wait are let go on in the order in which they came: one that always has something to send
+ * takes no other's turn.
+ */
 export class RateLimit {
   readonly #bytes: number;
   readonly #milliseconds: number;
   readonly #now: () => number;
   #left: number;
   #begins: number;
+  readonly #waiting = new Set<() => void>();
+  #timer: NodeJS.Timeout | null = null;
 
   /** `now` in milliseconds. */
   constructor(bytes: number, milliseconds: number, now: () => number) {
@@ -21,18 +27,41 @@ export class RateLimit {
     return new RateLimit(Number(match[1]), Number(match[2]) / 1000, now);
   }
 
-  /** Milliseconds until something may be sent again; 0 for now. */
-  wait(): number {
-    const now = this.#now();
-    if (now - this.#begins >= this.#milliseconds) {
-      this.#begins = now;
-      // A packet that was longer than what was left is paid back.
-      this.#left = Math.min(this.#bytes, this.#left + this.#bytes);
+  /** Whether something may be sent now. */
+  get allows(): boolean {
+    const intervals = Math.floor((this.#now() - this.#begins) / this.#milliseconds);
+    if (intervals > 0) {
+      this.#begins += intervals * this.#milliseconds;
+      // A packet that was longer than what was left is paid back; what was not used is not kept.
+      this.#left = Math.min(this.#bytes, this.#left + intervals * this.#bytes);
     }
-    return this.#left > 0 ? 0 : Math.max(1, this.#begins + this.#milliseconds - now);
+    return this.#left > 0;
   }
 
   spend(bytes: number): void {
     this.#left -= bytes;
+  }
+
+  /** Calls a queue when something may be sent again and all that waited before it had their turn. */
+  wait(queue: () => void): void {
+    this.#waiting.add(queue);
+    if (this.#timer) return;
+    const intervals = Math.ceil((1 - this.#left) / this.#bytes);
+    const until = this.#begins + Math.max(1, intervals) * this.#milliseconds;
+    this.#timer = setTimeout(() => this.#goOn(), Math.max(1, until - this.#now())).unref();
+  }
+
+  #goOn(): void {
+    this.#timer = null;
+    for (const queue of [...this.#waiting]) {
+      if (!this.allows) return this.wait(queue);
+      this.#waiting.delete(queue);
+      queue();
+    }
+  }
+
+  /** A queue that is closed waits no more. */
+  forget(queue: () => void): void {
+    this.#waiting.delete(queue);
   }
 }

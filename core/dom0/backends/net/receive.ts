@@ -10,8 +10,9 @@ import { BackRing } from "../../xenbus/back-ring.ts";
 import * as netif from "./protocol.ts";
 import type { NetStatistics } from "./statistics.ts";
 
-/** Bytes that wait for the guest's pages. */
+/** Bytes that wait for the guest's pages, and what a frame costs beside its own. */
 const QUEUE_BYTES = 2 << 20;
+const FRAME_COST = 256;
 
 interface Posted {
   readonly id: number;
@@ -53,12 +54,15 @@ export class ReceiveRing {
   /** A frame for the guest. Frames of one turn of the event loop go together. */
   deliver(frame: Frame): void {
     if (this.#isClosed) return;
-    if (this.#waitingBytes + frame.bytes.length > QUEUE_BYTES || frame.bytes.length > netif.MOST_PACKET_BYTES) {
+    if (
+      this.#waitingBytes + frame.bytes.length + FRAME_COST > QUEUE_BYTES ||
+      frame.bytes.length > netif.MOST_PACKET_BYTES
+    ) {
       this.#parts.statistics.dropped++;
       return;
     }
     this.#waiting.push(frame);
-    this.#waitingBytes += frame.bytes.length;
+    this.#waitingBytes += frame.bytes.length + FRAME_COST;
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     setImmediate(() => {
@@ -94,7 +98,7 @@ export class ReceiveRing {
       const count = Math.ceil(frame.bytes.length / netif.PAGE_BYTES);
       if (this.#posted.length < count + extras) return batch;
       this.#waiting.shift();
-      this.#waitingBytes -= frame.bytes.length;
+      this.#waitingBytes -= frame.bytes.length + FRAME_COST;
       const [first] = this.#posted.splice(0, 1);
       const extra = extras ? this.#posted.shift()! : null;
       batch.push({ frame, pages: [first!, ...this.#posted.splice(0, count - 1)], extra });

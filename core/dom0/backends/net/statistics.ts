@@ -1,5 +1,5 @@
 /** What went through a network interface since it was made. Directions are the guest's. */
-import type { DeviceFigure } from "../../xenbus/kind.ts";
+import type { DeviceFigure, DeviceTraffic } from "../../xenbus/kind.ts";
 
 export class NetStatistics {
   sentPackets = 0;
@@ -8,8 +8,24 @@ export class NetStatistics {
   receivedBytes = 0;
   /** Came for the guest when it had no room. */
   dropped = 0;
+  /** Came for the guest and were longer than its interface's MTU. */
+  tooLong = 0;
   /** Of the guest's that were damaged or could not be read. */
   errors = 0;
+
+  /** Packets are copied, not kept: no request is under way between two turns of the backend. */
+  traffic(grantsMapped: number): DeviceTraffic {
+    return {
+      medium: "network",
+      inBytes: this.receivedBytes,
+      outBytes: this.sentBytes,
+      inCount: this.receivedPackets,
+      outCount: this.sentPackets,
+      timed: null,
+      inFlight: 0,
+      grantsMapped,
+    };
+  }
 
   figures(): DeviceFigure[] {
     const figure = (name: string, label: string, value: number, unit = ""): DeviceFigure => ({
@@ -24,6 +40,7 @@ export class NetStatistics {
       figure("sentPackets", "Packets sent", this.sentPackets),
       figure("receivedPackets", "Packets received", this.receivedPackets),
       figure("dropped", "Dropped, for the guest had no room", this.dropped),
+      figure("tooLong", "Dropped, longer than the MTU", this.tooLong),
       figure("errors", "Errors", this.errors),
     ];
   }

@@ -2,18 +2,18 @@
  * The ring of what a guest sends. A packet's slots are taken and checked, its pages mapped with those of other packets in one
  * hypercall, copied once, and let go of. What goes on is a copy that the guest can't change any more.
  */
-import type { Frame } from "../../network/frame.ts";
+import { ETHERNET_HEADER, type Frame } from "../../network/frame.ts";
 import type { GrantMap, MappedGrant } from "../../kernel/grants.ts";
 import { BackRing } from "../../xenbus/back-ring.ts";
 import * as netif from "./protocol.ts";
 import type { RateLimit } from "./rate.ts";
 import type { NetStatistics } from "./statistics.ts";
 
-/** Packets whose pages are mapped together. */
+/** Packets whose pages are mapped together, and bytes after which no more are taken. */
 const BATCH = 64;
-/** Batches until other work has its turn. */
-const TURNS = 8;
-const ETHERNET_HEADER = 14;
+const BATCH_BYTES = 256 * 1024;
+/** Milliseconds until other work has its turn, whatever this guest has to send. */
+const TURN = 4;
 
 interface Packet {
   readonly slots: netif.TransmitRequest[];
@@ -21,6 +21,8 @@ interface Packet {
   readonly size: number;
   readonly segmentSize: number;
   readonly damaged: boolean;
+  /** It only joins or leaves groups: whether that was done. */
+  readonly control: boolean | null;
 }
 
 export interface TransmitParts {
@@ -30,10 +32,13 @@ export interface TransmitParts {
   readonly grants: GrantMap;
   readonly statistics: NetStatistics;
   readonly rate: RateLimit | null;
+  /** In milliseconds. */
+  readonly now: () => number;
   readonly notify: () => void;
-  readonly send: (frame: Frame) => void;
-  /** The guest joins or leaves a group. */
-  readonly multicast: (address: Uint8Array, joins: boolean) => void;
+  /** False for a frame that no network carries. */
+  readonly send: (frame: Frame) => boolean;
+  /** The guest joins or leaves a group; false if it can't. */
+  readonly multicast: (address: Uint8Array, joins: boolean) => boolean;
   readonly fail: (error: unknown) => void;
 }
 
@@ -42,8 +47,12 @@ export class TransmitRing {
   readonly #parts: TransmitParts;
   readonly #bytes: Uint8Array;
   readonly #response = new Int32Array(1);
-  #timer: NodeJS.Timeout | null = null;
+  #isWaiting = false;
   #isClosed = false;
+  readonly #goOn = (): void => {
+    this.#isWaiting = false;
+    this.serve();
+  };
 
   constructor(parts: TransmitParts) {
     this.#parts = parts;
@@ -53,26 +62,27 @@ export class TransmitRing {
 
   close(): void {
     this.#isClosed = true;
-    if (this.#timer) clearTimeout(this.#timer);
+    this.#parts.rate?.forget(this.#goOn);
   }
 
   /** Takes what the ring has. */
   serve(): void {
-    if (this.#isClosed || this.#timer) return;
+    if (this.#isClosed || this.#isWaiting) return;
+    const { rate, now } = this.#parts;
+    const end = now() + TURN;
     try {
-      for (let turns = TURNS; ; turns--) {
-        if (turns === 0) return void setImmediate(() => this.serve());
-        const wait = this.#parts.rate?.wait() ?? 0;
-        if (wait > 0) {
-          this.#timer = setTimeout(() => {
-            this.#timer = null;
-            this.serve();
-          }, wait).unref();
-          return;
+      for (;;) {
+        if (rate && !rate.allows) {
+          this.#isWaiting = true;
+          return rate.wait(this.#goOn);
         }
         const packets = this.#takeBatch();
         if (packets.length) this.#forward(packets);
         else if (!this.ring.more()) return;
+        if (now() < end) continue;
+        this.#isWaiting = true;
+        setImmediate(this.#goOn);
+        return;
       }
     } catch (error) {
       this.#parts.fail(error);
@@ -80,11 +90,14 @@ export class TransmitRing {
   }
 
   #takeBatch(): Packet[] {
+    const { rate } = this.#parts;
     const packets: Packet[] = [];
-    while (packets.length < BATCH && this.ring.take()) {
+    let bytes = 0;
+    while (packets.length < BATCH && bytes < BATCH_BYTES && (!rate || rate.allows) && this.ring.take()) {
       const packet = this.#takePacket();
       packets.push(packet);
-      this.#parts.rate?.spend(packet.size);
+      bytes += packet.size;
+      rate?.spend(packet.size);
     }
     return packets;
   }
@@ -96,6 +109,7 @@ export class TransmitRing {
     let extras = 0;
     let segmentSize = 0;
     let damaged = false;
+    let control: boolean | null = null;
     for (let more = (first.flags & netif.TXF_EXTRA_INFO) !== 0; more; extras++) {
       if (extras === netif.MOST_EXTRA_SLOTS) throw new netif.ProtocolError("a packet has too much extra information");
       this.#takeMore();
@@ -106,7 +120,7 @@ export class TransmitRing {
         if (!known || extra.segmentSize === 0) damaged = true;
         else segmentSize = extra.segmentSize;
       } else if (extra.type === netif.EXTRA_TYPE_MCAST_ADD || extra.type === netif.EXTRA_TYPE_MCAST_DEL) {
-        this.#parts.multicast(extra.address, extra.type === netif.EXTRA_TYPE_MCAST_ADD);
+        control = this.#parts.multicast(extra.address, extra.type === netif.EXTRA_TYPE_MCAST_ADD) && control !== false;
       }
     }
     while (slots.at(-1)!.flags & netif.TXF_MORE_DATA) {
@@ -122,7 +136,7 @@ export class TransmitRing {
       slots[0] = { ...first, size: first.size - rest };
       if (slots.some(({ offset, size }) => offset + size > netif.PAGE_BYTES)) damaged = true;
     }
-    return { slots, extras, size: first.size, segmentSize, damaged };
+    return { slots, extras, size: first.size, segmentSize, damaged, control };
   }
 
   #takeMore(): void {
@@ -130,19 +144,19 @@ export class TransmitRing {
   }
 
   #forward(packets: Packet[]): void {
-    const usable = packets.filter(({ damaged, size }) => !damaged && size > 0);
+    const usable = packets.filter(({ damaged, control }) => !damaged && control === null);
     const maps = this.#map(usable);
     const frames: Frame[] = [];
     for (const packet of packets) {
       const pages = maps.get(packet);
       if (pages) frames.push(this.#copy(packet, pages));
-      else this.#parts.statistics.errors++;
-      this.#answer(packet, pages ? netif.RSP_OKAY : netif.RSP_ERROR);
+      else if (packet.control === null) this.#parts.statistics.errors++;
+      this.#answer(packet, pages || packet.control ? netif.RSP_OKAY : netif.RSP_ERROR);
     }
     const all = [...maps.values()].flat();
     if (all.length) this.#parts.grants.unmapAll(all);
     if (this.ring.push()) this.#parts.notify();
-    for (const frame of frames) this.#parts.send(frame);
+    for (const frame of frames) if (!this.#parts.send(frame)) this.#parts.statistics.errors++;
   }
 
   /** Maps all packets' pages at once; if one of them can't be mapped, packet by packet, so that only those are lost. */

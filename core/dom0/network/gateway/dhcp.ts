@@ -1,6 +1,6 @@
 /** The network's DHCP server: an address for each MAC address, the same as before where it can be, fixed ones as configured. */
-import { MTU } from "../frame.ts";
-import { hostAddress, inSubnet, ipBytes, ipText, type Subnet } from "../packet/address.ts";
+import { hostAddress, inSubnet, ipBytes, ipText, sameBytes, type Subnet } from "../packet/address.ts";
+import { get32 } from "../packet/bytes.ts";
 import {
   ACKNOWLEDGE,
   DECLINE,
@@ -20,8 +20,12 @@ const LEASE_SECONDS = 24 * 3600;
 const OFFER_MILLISECONDS = 60_000;
 /** An address that a guest found in use by somebody else. */
 const DECLINED_MILLISECONDS = 10 * 60_000;
+const DECLINED_LIMIT = 256;
 /** Numbers below are the gateway's, the name server's and the user's own. */
 const FIRST_NUMBER = 15;
+/** Addresses of one interface, whatever MAC addresses its guest makes up, and of all: more push out the oldest. */
+const LEASES_PER_INTERFACE = 32;
+const LEASES_LIMIT = 4096;
 
 export interface Lease {
   readonly mac: string;
@@ -33,15 +37,19 @@ export interface Lease {
   readonly fixed: boolean;
 }
 
+interface Held extends Lease {
+  /** The interface that it was last asked for by, null when that has gone; and its number in the network. */
+  readonly via: string | null;
+  readonly number: number;
+}
+
 export interface DhcpOptions {
   readonly subnet: Subnet;
   readonly server: Uint8Array;
   /** Null where there is no way out. */
-  readonly router: Uint8Array | null;
+  readonly router: () => Uint8Array | null;
   readonly nameServer: Uint8Array | null;
   readonly domain: string;
-  /** MAC address → IPv4 address. */
-  readonly fixed: ReadonlyMap<string, string>;
   readonly now: () => number;
 }
 
@@ -61,9 +69,13 @@ export class DhcpServer {
   readonly #mask: Uint8Array;
   readonly #broadcast: Uint8Array;
   readonly #size: number;
-  readonly #leases = new Map<string, Lease>();
-  readonly #byAddress = new Map<string, string>();
-  readonly #declined = new Map<string, number>();
+  /** By MAC address, what was asked for last stands last. */
+  readonly #leases = new Map<string, Held>();
+  /** Who has the address of a number. */
+  readonly #holders = new Map<number, string>();
+  /** Numbers that only one MAC address gets. */
+  readonly #fixed = new Map<string, number>();
+  readonly #declined = new Map<number, number>();
 
   constructor(options: DhcpOptions) {
     this.#options = options;
@@ -75,38 +87,87 @@ export class DhcpServer {
   }
 
   leases(): Lease[] {
-    return [...this.#leases.values()].filter(({ until }) => until > this.#options.now());
+    const now = this.#options.now();
+    return [...this.#leases.values()]
+      .filter(({ until }) => until > now)
+      .map(({ mac, address, hostName, until, fixed }) => ({ mac, address, hostName, until, fixed }));
   }
 
-  /** Takes the payload of a datagram to port 67; returns what to send to port 68, and to which address. */
-  receive(payload: Uint8Array): { payload: Uint8Array; address: Uint8Array } | null {
+  /** An interface has gone. Its addresses are kept for it, but who needs one of them without asking may use it. */
+  interfaceGone(via: string): void {
+    for (const lease of this.#leases.values())
+      if (lease.via === via) this.#leases.set(lease.mac, { ...lease, via: null });
+  }
+
+  /** The MAC address that has an IPv4 address now, or alone may get it; null for nobody. */
+  holder(address: Uint8Array): string | null {
+    const number = this.#numberOf(address);
+    for (const [mac, fixed] of this.#fixed) if (fixed === number) return mac;
+    const lease = this.#leases.get(this.#holders.get(number) ?? "");
+    return lease && lease.via !== null && lease.until > this.#options.now() ? lease.mac : null;
+  }
+
+  /** From now on an address is this MAC address's, and only that one's. False if it is none of the network's, or another's. */
+  reserve(mac: string, address: Uint8Array): boolean {
+    const number = this.#numberOf(address);
+    if (number < 4 || number >= this.#size - 1) return false;
+    for (const [other, fixed] of this.#fixed) if (fixed === number && other !== mac) return false;
+    const holder = this.#holders.get(number);
+    if (holder !== undefined && holder !== mac) this.#release(holder);
+    this.#fixed.set(mac, number);
+    return true;
+  }
+
+  unreserve(mac: string): void {
+    this.#fixed.delete(mac);
+  }
+
+  /** Number of an address in the network, or -1. */
+  #numberOf(address: Uint8Array): number {
+    return inSubnet(this.#options.subnet, address) ? (get32(address, 0) & (this.#size - 1)) >>> 0 : -1;
+  }
+
+  /**
+   * Takes the payload of a datagram to port 67 that a MAC address sent by an interface; returns what to send to port 68, and to which
+   * address. `mtu`: of that interface. Whoever asks in another's name gets nothing (there are no relays here).
+   */
+  receive(
+    payload: Uint8Array,
+    sender: Uint8Array,
+    via: string,
+    mtu: number,
+  ): { payload: Uint8Array; address: Uint8Array } | null {
     const request = readDhcp(payload);
-    if (!request) return null;
+    if (!request || !sameBytes(request.macBytes, sender)) return null;
     const server = ipText(this.#options.server);
     if (request.server && request.server !== server) {
       // Somebody else's offer was taken.
       if (request.type === REQUEST) this.#release(request.mac);
       return null;
     }
+    const answer = (type: number, address: string | null, leaseTime: number | null) =>
+      this.#answer(request, type, address, leaseTime, mtu);
     switch (request.type) {
       case DISCOVER: {
-        const lease = this.#assign(request, OFFER_MILLISECONDS, request.requested);
-        return lease && this.#answer(request, OFFER, lease.address, LEASE_SECONDS);
+        const lease = this.#assign(request, via, OFFER_MILLISECONDS, request.requested);
+        return lease && answer(OFFER, lease.address, LEASE_SECONDS);
       }
       case REQUEST: {
         const wanted = request.requested ?? request.clientAddress;
-        const lease = wanted === null ? null : this.#assign(request, LEASE_SECONDS * 1000, wanted);
-        if (lease?.address === wanted) return this.#answer(request, ACKNOWLEDGE, lease!.address, LEASE_SECONDS);
-        return this.#answer(request, REFUSE, null, null);
+        const lease = wanted === null ? null : this.#assign(request, via, LEASE_SECONDS * 1000, wanted);
+        if (lease?.address === wanted) return answer(ACKNOWLEDGE, lease!.address, LEASE_SECONDS);
+        return answer(REFUSE, null, null);
       }
       case INFORM:
-        return this.#answer(request, ACKNOWLEDGE, null, null);
-      case DECLINE:
-        if (this.#leases.get(request.mac)?.address === request.requested && request.requested) {
-          this.#declined.set(request.requested, this.#options.now() + DECLINED_MILLISECONDS);
-          this.#release(request.mac);
-        }
+        return answer(ACKNOWLEDGE, null, null);
+      case DECLINE: {
+        const lease = this.#leases.get(request.mac);
+        if (!lease || lease.address !== request.requested) return null;
+        if (this.#declined.size >= DECLINED_LIMIT) this.#declined.delete(this.#declined.keys().next().value!);
+        this.#declined.set(lease.number, this.#options.now() + DECLINED_MILLISECONDS);
+        this.#release(request.mac);
         return null;
+      }
       case RELEASE:
         this.#release(request.mac);
         return null;
@@ -114,11 +175,11 @@ export class DhcpServer {
     return null;
   }
 
-  #answer(request: DhcpRequest, type: number, address: string | null, leaseTime: number | null) {
+  #answer(request: DhcpRequest, type: number, address: string | null, leaseTime: number | null, mtu: number) {
     const { server, router, nameServer, domain } = this.#options;
     const bytes = address ? ipBytes(address)! : null;
     const hostName = request.hostName && plainHostName(request.hostName);
-    const common = { mask: this.#mask, broadcast: this.#broadcast, router, nameServer, domain, mtu: MTU };
+    const common = { mask: this.#mask, broadcast: this.#broadcast, router: router(), nameServer, domain, mtu };
     const payload = writeDhcp(request, { ...common, type, server, address: bytes, hostName, leaseTime });
     // Before a client has its address it hears broadcasts (RFC 2131, 4.1; a unicast to it is allowed, but not needed).
     const own = request.clientAddress && type !== REFUSE ? ipBytes(request.clientAddress) : null;
@@ -126,54 +187,59 @@ export class DhcpServer {
   }
 
   /** The client's address: the fixed one, the one it had, the one it asks for, or a free one. */
-  #assign(request: DhcpRequest, milliseconds: number, wanted: string | null): Lease | null {
-    const { fixed, now } = this.#options;
+  #assign(request: DhcpRequest, via: string, milliseconds: number, wanted: string | null): Held | null {
+    const { subnet, now } = this.#options;
     const { mac } = request;
-    const fixedAddress = fixed.get(mac);
+    const fixed = this.#fixed.get(mac);
     const before = this.#leases.get(mac);
-    const address =
-      fixedAddress ?? before?.address ?? (wanted && this.#free(wanted, mac) ? wanted : this.#firstFree(mac));
-    if (!address) return null;
-    if (before && before.address !== address) this.#byAddress.delete(before.address);
-    const hostName = request.hostName ? plainHostName(request.hostName) : (before?.hostName ?? null);
-    const until = Math.max(before?.until ?? 0, now() + milliseconds);
-    const lease = { mac, address, hostName, until, fixed: fixedAddress !== undefined };
+    const asked = wanted === null ? -1 : this.#numberOf(ipBytes(wanted)!);
+    const number = fixed ?? before?.number ?? (this.#isFree(asked, mac) ? asked : this.#firstFree(mac));
+    if (number === null) return null;
+    this.#release(mac);
+    this.#makeRoom(via);
+    const lease = {
+      mac,
+      via,
+      number,
+      address: ipText(hostAddress(subnet, number)),
+      hostName: request.hostName ? plainHostName(request.hostName) : (before?.hostName ?? null),
+      until: Math.max(before?.number === number ? before.until : 0, now() + milliseconds),
+      fixed: fixed !== undefined,
+    };
     this.#leases.set(mac, lease);
-    this.#byAddress.set(address, mac);
+    this.#holders.set(number, mac);
     return lease;
+  }
+
+  /** The oldest lease of an interface that has enough of them goes, or the oldest of all. */
+  #makeRoom(via: string): void {
+    const own = [...this.#leases.values()].filter((lease) => lease.via === via);
+    if (own.length >= LEASES_PER_INTERFACE) this.#release(own[0]!.mac);
+    else if (this.#leases.size >= LEASES_LIMIT) this.#release(this.#leases.keys().next().value!);
   }
 
   #release(mac: string): void {
     const lease = this.#leases.get(mac);
     if (!lease) return;
     this.#leases.delete(mac);
-    if (this.#byAddress.get(lease.address) === mac) this.#byAddress.delete(lease.address);
+    this.#holders.delete(lease.number);
   }
 
-  #free(address: string, mac: string): boolean {
-    const { subnet, fixed, now } = this.#options;
-    const bytes = ipBytes(address);
-    if (!bytes || !inSubnet(subnet, bytes)) return false;
-    const first = ipText(hostAddress(subnet, FIRST_NUMBER));
-    const number = (text: string) => text.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
-    const distance = number(address) - number(first);
-    if (distance < 0 || distance >= this.#size - FIRST_NUMBER - 1) return false;
-    if ((this.#declined.get(address) ?? 0) > now()) return false;
-    for (const [owner, reserved] of fixed) if (reserved === address && owner !== mac) return false;
-    const owner = this.#byAddress.get(address);
-    if (!owner || owner === mac) return true;
-    const lease = this.#leases.get(owner)!;
-    if (lease.until > now()) return false;
-    this.#release(owner);
+  #isFree(number: number, mac: string): boolean {
+    if (number < FIRST_NUMBER || number >= this.#size - 1) return false;
+    const now = this.#options.now();
+    if ((this.#declined.get(number) ?? 0) > now) return false;
+    for (const [owner, fixed] of this.#fixed) if (fixed === number && owner !== mac) return false;
+    const holder = this.#holders.get(number);
+    if (holder === undefined || holder === mac) return true;
+    if (this.#leases.get(holder)!.until > now) return false;
+    this.#release(holder);
     return true;
   }
 
-  #firstFree(mac: string): string | null {
-    // A guest that asks with ever new MAC addresses uses up the addresses, but not our time: the range ends.
-    for (let number = FIRST_NUMBER; number < Math.min(this.#size - 1, FIRST_NUMBER + 4096); number++) {
-      const address = ipText(hostAddress(this.#options.subnet, number));
-      if (this.#free(address, mac)) return address;
-    }
+  #firstFree(mac: string): number | null {
+    const end = Math.min(this.#size - 1, FIRST_NUMBER + LEASES_LIMIT + DECLINED_LIMIT);
+    for (let number = FIRST_NUMBER; number < end; number++) if (this.#isFree(number, mac)) return number;
     return null;
   }
 }

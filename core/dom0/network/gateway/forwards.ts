@@ -1,6 +1,7 @@
 /** Ports of this computer that lead to a guest's ports. They listen on 127.0.0.1 unless the user asked for another address. */
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from "node:dgram";
 import { createServer, type Server, type Socket } from "node:net";
+import { sendBounded } from "./udp.ts";
 
 export interface Forward {
   readonly protocol: "tcp" | "udp";
@@ -102,7 +103,8 @@ export class Forwards {
   answer(guest: string, guestPort: number, gatewayPort: number, payload: Uint8Array): boolean {
     const sender = this.#senders.get(gatewayPort);
     if (!sender || sender.guest !== guest || sender.guestPort !== guestPort) return false;
-    sender.socket.send(payload, sender.remote.port, sender.remote.address);
+    const { socket, remote } = sender;
+    sendBounded(socket, () => socket.send(payload.slice(), remote.port, remote.address));
     return true;
   }
 

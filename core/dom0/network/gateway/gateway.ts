@@ -4,8 +4,8 @@
  * with sockets and answers pings.
  */
 import type { Bridge } from "../bridge.ts";
-import { ETHERNET_HEADER, type BridgePort, type Frame } from "../frame.ts";
-import { hostAddress, ipBytes, ipText, macText, sameBytes, type Subnet } from "../packet/address.ts";
+import { ETHERNET_HEADER, MTU, type BridgePort, type Frame } from "../frame.ts";
+import { hostAddress, inSubnet, ipBytes, ipText, macText, sameBytes, type Subnet } from "../packet/address.ts";
 import { get16 } from "../packet/bytes.ts";
 import {
   checksumHolds,
@@ -20,12 +20,13 @@ import {
 import { foldChecksum, sumWords } from "../packet/bytes.ts";
 import { DhcpServer, plainHostName, type Lease } from "./dhcp.ts";
 import { Forwards, type Forward } from "./forwards.ts";
-import { Echo, isEchoRequest, messageType, sendUnreachable } from "./icmp.ts";
+import { Echo, isEchoRequest, messageType, sendError, type IcmpError } from "./icmp.ts";
 import { Link } from "./link.ts";
-import { NameService } from "./name-service.ts";
-import { Policy, type HostService } from "./policy.ts";
+import { hostResolvers, NameService } from "./name-service.ts";
+import { Policy, type HostService, type Target } from "./policy.ts";
 import { Reassembly } from "./reassembly.ts";
-import { advertise, ROUTER_SOLICITATION } from "./router-advertisement.ts";
+import { advertise, ADVERTISE_AGAIN, ROUTER_SOLICITATION } from "./router-advertisement.ts";
+import { networkShares, type NetworkShares } from "./shares.ts";
 import { TcpNat, type TcpConnectionReport } from "./tcp/nat.ts";
 import { readDatagram, sendDatagram, UdpNat } from "./udp.ts";
 
@@ -48,14 +49,15 @@ export interface GatewayOptions {
   /** False: guests get addresses and reach each other, nothing else. */
   readonly wayOut: boolean;
   readonly services: readonly HostService[];
-  /** MAC address → IPv4 address. */
-  readonly fixed: ReadonlyMap<string, string>;
+  /** Of the host's, between all its networks; its own for a gateway that is alone. */
+  readonly shares?: NetworkShares;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
 }
 
 export interface GatewayReport {
   readonly address: string;
+  readonly address6: string | null;
   readonly leases: Lease[];
   readonly forwards: Forward[];
   readonly services: HostService[];
@@ -69,6 +71,9 @@ export interface GatewayReport {
 
 export class Gateway implements BridgePort {
   readonly name = "gateway";
+  readonly owner = "gateway";
+  readonly mac = GATEWAY_MAC;
+  readonly mtu = MTU;
   readonly #bridge: Bridge;
   readonly #options: GatewayOptions;
   readonly #address: Uint8Array;
@@ -82,13 +87,20 @@ export class Gateway implements BridgePort {
   readonly #udp: UdpNat;
   readonly #echo: Echo;
   readonly #forwards: Forwards;
-  readonly #reassembly = new Reassembly();
+  readonly #reassembly: Reassembly;
+  readonly #again: NodeJS.Timeout | null;
+  /** Of interfaces that have sent something, by their names. */
+  readonly #mtus = new Map<string, number>();
+  #wayOut: boolean;
   #dropped = 0;
 
   constructor(bridge: Bridge, options: GatewayOptions) {
     this.#bridge = bridge;
     this.#options = options;
-    const { ipv4, ipv6, fixed, now, wayOut } = options;
+    const { ipv4, ipv6, now } = options;
+    const shares = options.shares ?? networkShares();
+    this.#reassembly = new Reassembly(now);
+    this.#wayOut = options.wayOut;
     this.#address = hostAddress(ipv4, GATEWAY_NUMBER);
     this.#address6 = ipv6 && hostAddress(ipv6, GATEWAY_NUMBER);
     this.#nameServers = [
@@ -96,57 +108,84 @@ export class Gateway implements BridgePort {
       ...(ipv6 ? [hostAddress(ipv6, NAME_SERVER_NUMBER)] : []),
     ];
     const own = [this.#address, ...this.#nameServers, LINK_LOCAL, ...(this.#address6 ? [this.#address6] : [])];
-    this.#link = new Link(GATEWAY_MAC, own, (frame) => bridge.send(this, frame));
+    this.#link = new Link(
+      GATEWAY_MAC,
+      own,
+      (frame) => bridge.send(this, frame),
+      (address, mac) => this.#mayHave(address, mac),
+      (guest) => this.#mtuTo(guest),
+    );
     const { transmit } = this.#link;
     const gateways = [this.#address, ...(this.#address6 ? [this.#address6] : [])];
     this.#policy = new Policy([ipv4, ...(ipv6 ? [ipv6] : [])], gateways, options.services, now);
     this.#dhcp = new DhcpServer({
       subnet: ipv4,
       server: this.#address,
-      router: wayOut ? this.#address : null,
+      router: () => (this.#wayOut ? this.#address : null),
       nameServer: this.#nameServers[0]!,
       domain: DOMAIN,
-      fixed,
       now,
     });
-    this.#names = new NameService((name) => this.#localName(name), wayOut ? undefined : () => []);
+    this.#names = new NameService(
+      (name) => this.#localName(name),
+      () => (this.#wayOut ? hostResolvers() : []),
+    );
     const target = (address: Uint8Array, port: number) => this.#target(address, port);
-    const unreachable = (what: "host" | "port") => (packet: Packet) =>
-      sendUnreachable(
-        transmit,
-        packet,
-        what,
-        packet.source.length === 4 ? this.#address : (this.#address6 ?? LINK_LOCAL),
-      );
-    this.#tcp = new TcpNat(transmit, target, unreachable("host"), now);
-    this.#udp = new UdpNat(transmit, target, unreachable("port"));
-    this.#echo = new Echo(transmit);
+    this.#tcp = new TcpNat({
+      transmit,
+      target,
+      unreachable: (packet) => this.#tell(packet, "host"),
+      mtu: (guest) => this.#mtuTo(guest),
+      shares: shares.tcp,
+      network: bridge.name,
+      now,
+    });
+    const unreachable = (packet: Packet, what: IcmpError) => this.#tell(packet, what);
+    this.#udp = new UdpNat({ transmit, target, unreachable, shares: shares.udp });
+    this.#echo = new Echo(transmit, now);
     this.#forwards = new Forwards({
       connected: (socket, { guestAddress, guestPort }) => {
         const guest = ipBytes(guestAddress)!;
-        this.#tcp.forward(
-          socket,
-          guest.length === 4 ? this.#address : (this.#address6 ?? LINK_LOCAL),
-          guest,
-          guestPort,
-        );
+        this.#tcp.forward(socket, this.#addressFor(guest), guest, guestPort);
       },
-      datagram: (payload, port, { guestAddress, guestPort }) =>
-        sendDatagram(
-          transmit,
-          { address: this.#address, port },
-          { address: ipBytes(guestAddress)!, port: guestPort },
-          payload,
-        ),
+      datagram: (payload, port, { guestAddress, guestPort }) => {
+        const guest = ipBytes(guestAddress)!;
+        const source = { address: this.#addressFor(guest), port };
+        sendDatagram(transmit, source, { address: guest, port: guestPort }, payload);
+      },
     });
     bridge.attach(this);
     if (ipv6) this.#advertise(ALL_NODES);
+    this.#again = ipv6 && setInterval(() => this.#advertise(ALL_NODES), ADVERTISE_AGAIN).unref();
   }
 
-  #target(address: Uint8Array, port: number): { host: string; port: number } | null {
-    if (port === DNS_PORT && this.#isNameServer(address)) return this.#options.wayOut ? this.#names.target() : null;
+  /** Our address of the kind that a guest's has. */
+  #addressFor(guest: Uint8Array): Uint8Array {
+    return guest.length === 4 ? this.#address : (this.#address6 ?? LINK_LOCAL);
+  }
+
+  /** Tells a guest what became of its packet. */
+  #tell(packet: Packet, what: IcmpError): void {
+    sendError(this.#link.transmit, packet, what, this.#addressFor(packet.source));
+  }
+
+  /** The largest packet that goes to a guest's address. */
+  #mtuTo(guest: Uint8Array): number {
+    const via = this.#link.neighbour(guest)?.via;
+    return (via !== undefined && this.#mtus.get(via)) || MTU;
+  }
+
+  /** An address that was given to one interface by DHCP, or is kept for it, is at no other. */
+  #mayHave(address: Uint8Array, mac: Uint8Array): boolean {
+    if (address.length !== 4) return true;
+    const holder = this.#dhcp.holder(address);
+    return holder === null || holder === macText(mac);
+  }
+
+  #target(address: Uint8Array, port: number): Target | null {
+    if (port === DNS_PORT && this.#isNameServer(address)) return this.#wayOut ? this.#names.target() : null;
     const target = this.#policy.target(address, port);
-    return target && (this.#options.wayOut || target.host === "127.0.0.1") ? target : null;
+    return target && (this.#wayOut || target.isOwn) ? target : null;
   }
 
   #isNameServer(address: Uint8Array): boolean {
@@ -161,9 +200,10 @@ export class Gateway implements BridgePort {
     }
     const forUs = sameBytes(bytes.subarray(0, 6), GATEWAY_MAC);
     if (!forUs && !(bytes[0]! & 1)) return;
-    if (get16(bytes, 12) === ETHERTYPE_ARP) return this.#link.receiveArp(bytes);
+    this.#mtus.set(from.name, from.mtu);
+    if (get16(bytes, 12) === ETHERTYPE_ARP) return this.#link.receiveArp(bytes, from.name);
     const first = readPacket(bytes);
-    const packet = first && this.#reassembly.take(first);
+    const packet = first && this.#reassembly.take(first, from.name);
     if (!first) this.#dropped++;
     if (!packet) return;
     if (
@@ -175,71 +215,84 @@ export class Gateway implements BridgePort {
       this.#dropped++;
       return;
     }
-    if (this.#local(packet.source)) this.#link.learn(packet.source, bytes.subarray(6, 12));
-    this.#dispatch(packet, bytes.subarray(6, 12), from.name);
+    const mac = bytes.subarray(6, 12);
+    if (this.#local(packet.source) && !this.#link.learn(packet.source, mac, from.name)) {
+      this.#dropped++;
+      return;
+    }
+    this.#dispatch(packet, mac, from);
   }
 
   /** Whether an address is one of this network's, so that its sender lies behind the bridge. */
   #local(address: Uint8Array): boolean {
     const { ipv4, ipv6 } = this.#options;
-    const prefix = (subnet: Subnet) =>
-      sameBytes(subnet.address.subarray(0, subnet.prefix >> 3), address.subarray(0, subnet.prefix >> 3));
-    if (address.length === 4) return prefix(ipv4);
-    return (address[0] === 0xfe && (address[1]! & 0xc0) === 0x80) || (ipv6 !== null && prefix(ipv6));
+    if (address.length === 4) return inSubnet(ipv4, address);
+    return (address[0] === 0xfe && (address[1]! & 0xc0) === 0x80) || (ipv6 !== null && inSubnet(ipv6, address));
   }
 
-  #dispatch(packet: Packet, mac: Uint8Array, via: string): void {
-    if (packet.protocol === PROTOCOL_UDP) return this.#datagram(packet, via);
-    if (packet.protocol === PROTOCOL_ICMPV6) return this.#icmp6(packet, mac);
+  #dispatch(packet: Packet, mac: Uint8Array, from: BridgePort): void {
+    const via = from.name;
+    // Every router takes one off, and what is left must be something (RFC 1812, 5.3.1). Neighbour discovery comes with 255.
+    if (packet.hopLimit <= 1 && this.#local(packet.source) && this.#isForOthers(packet.destination))
+      return this.#tell(packet, "time");
+    if (packet.protocol === PROTOCOL_UDP) return this.#datagram(packet, mac, from);
+    if (packet.protocol === PROTOCOL_ICMPV6) return this.#icmp6(packet, mac, via);
     // What has no address of this network is somebody else's, or forged; answers would go nowhere.
     if (!this.#local(packet.source)) {
       this.#dropped++;
       return;
     }
     if (packet.protocol === PROTOCOL_TCP) this.#tcp.receive(packet, via);
-    else if (packet.protocol === PROTOCOL_ICMP) this.#icmp(packet);
+    else if (packet.protocol === PROTOCOL_ICMP) this.#icmp(packet, via);
     else this.#dropped++;
   }
 
-  #icmp(packet: Packet): void {
+  /** Whether a packet to this address would leave the network. */
+  #isForOthers(address: Uint8Array): boolean {
+    const isGroup = address[0]! >= (address.length === 4 ? 224 : 0xff);
+    return !isGroup && !this.#link.owns(address) && !this.#local(address);
+  }
+
+  #icmp(packet: Packet, via: string): void {
     if (foldChecksum(sumWords(packet.bytes, packet.start, packet.end)) !== 0) {
       this.#dropped++;
       return;
     }
-    if (isEchoRequest(packet)) this.#echoRequest(packet);
+    if (isEchoRequest(packet)) this.#echoRequest(packet, via);
   }
 
-  #echoRequest(packet: Packet): void {
+  #echoRequest(packet: Packet, via: string): void {
     if (this.#link.owns(packet.destination)) this.#echo.answer(packet);
-    else if (this.#options.wayOut && this.#policy.mayReach(packet.destination)) this.#echo.ask(packet);
+    else if (this.#wayOut && this.#policy.mayReach(packet.destination)) this.#echo.ask(packet, via);
   }
 
-  #icmp6(packet: Packet, mac: Uint8Array): void {
+  #icmp6(packet: Packet, mac: Uint8Array, via: string): void {
     const type = messageType(packet);
     if (type >= ROUTER_SOLICITATION && type <= 136) {
       // From this link only (RFC 4861, 6.1.1).
       if (packet.hopLimit !== 255) return;
       if (type !== ROUTER_SOLICITATION)
-        return this.#link.receiveNeighbour(packet.source, mac, packet.bytes.subarray(packet.start, packet.end));
+        return this.#link.receiveNeighbour(packet.source, mac, packet.bytes.subarray(packet.start, packet.end), via);
       const unspecified = packet.source.every((byte) => byte === 0);
       this.#advertise(unspecified ? ALL_NODES : packet.source);
-    } else if (isEchoRequest(packet) && this.#local(packet.source)) this.#echoRequest(packet);
+    } else if (isEchoRequest(packet) && this.#local(packet.source)) this.#echoRequest(packet, via);
   }
 
   #advertise(destination: Uint8Array): void {
-    const { ipv6, wayOut } = this.#options;
+    const { ipv6 } = this.#options;
     if (!ipv6) return;
     const advertisement = {
       source: LINK_LOCAL,
       mac: GATEWAY_MAC,
       prefix: ipv6,
       nameServer: this.#nameServers[1]!,
-      router: wayOut,
+      router: this.#wayOut,
     };
     advertise(this.#link.transmit, advertisement, destination);
   }
 
-  #datagram(packet: Packet, via: string): void {
+  #datagram(packet: Packet, mac: Uint8Array, from: BridgePort): void {
+    const via = from.name;
     const datagram = readDatagram(packet);
     if (!datagram) {
       this.#dropped++;
@@ -247,7 +300,7 @@ export class Gateway implements BridgePort {
     }
     const { sourcePort, destinationPort, payload } = datagram;
     if (destinationPort === DHCP_SERVER_PORT && packet.destination.length === 4) {
-      const answer = this.#dhcp.receive(payload);
+      const answer = this.#dhcp.receive(payload, mac, via, from.mtu);
       if (!answer) return;
       const to = { address: answer.address, port: DHCP_CLIENT_PORT };
       return sendDatagram(this.#link.transmit, { address: this.#address, port: DHCP_SERVER_PORT }, to, answer.payload);
@@ -259,7 +312,7 @@ export class Gateway implements BridgePort {
       const to = { address: packet.source, port: sourcePort };
       return this.#names.receive(payload, via, (bytes) => sendDatagram(this.#link.transmit, from, to, bytes));
     }
-    const toGateway = sameBytes(packet.destination, this.#address);
+    const toGateway = sameBytes(packet.destination, this.#addressFor(packet.source));
     if (toGateway && this.#forwards.answer(ipText(packet.source), sourcePort, destinationPort, payload)) return;
     this.#udp.receive(packet, datagram, via);
   }
@@ -276,10 +329,30 @@ export class Gateway implements BridgePort {
     return inDomain ? { v4: [], v6: [] } : null;
   }
 
+  /** Opens the way out, or closes it with what guests have open through it. Guests learn of it when they ask for their address again. */
+  setWayOut(wayOut: boolean): void {
+    this.#wayOut = wayOut;
+    if (!wayOut) {
+      this.#tcp.close();
+      this.#udp.close();
+    }
+    this.#advertise(ALL_NODES);
+  }
+
   /** Opens a port of this computer that leads to a guest. */
   addForward(forward: Forward): Promise<Forward> {
-    return this.#forwards.add(forward);
+    return this.#forwards.add({ ...forward, guestAddress: ipText(ipBytes(forward.guestAddress)!) });
   }
+  /** Whether an address can be a guest's of this network. */
+  mayBeGuest(address: string): boolean {
+    const bytes = ipBytes(address);
+    return bytes !== null && this.#local(bytes) && !this.#link.owns(bytes);
+  }
+  /** Keeps an IPv4 address for an interface with this MAC address. False if it is none of this network's, or another's. */
+  reserve(mac: Uint8Array, address: Uint8Array): boolean {
+    return this.#dhcp.reserve(macText(mac), address);
+  }
+
   removeForward(forward: Pick<Forward, "protocol" | "hostAddress" | "hostPort">): boolean {
     return this.#forwards.remove(forward);
   }
@@ -290,16 +363,23 @@ export class Gateway implements BridgePort {
     this.#policy.forbid(port);
   }
 
-  /** An interface has gone: what its guest had open is closed, what came to it by forwarded ports too. `macs`: seen there. */
-  interfaceGone(name: string, macs: readonly string[]): void {
+  /** An interface has gone: what its guest had open is closed, what came to it by forwarded ports too. */
+  interfaceGone({ name, mac }: BridgePort): void {
     this.#tcp.close(name);
     this.#udp.close(name);
-    for (const [address, mac] of this.#link.neighbours()) if (macs.includes(macText(mac))) this.#tcp.close(address);
+    this.#names.close(name);
+    this.#echo.close(name);
+    this.#reassembly.close(name);
+    this.#dhcp.interfaceGone(name);
+    this.#dhcp.unreserve(macText(mac));
+    this.#mtus.delete(name);
+    for (const address of this.#link.forgetInterface(name)) this.#tcp.closeForwards(address);
   }
 
   report(): GatewayReport {
     return {
       address: ipText(this.#address),
+      address6: this.#address6 && ipText(this.#address6),
       leases: this.#dhcp.leases(),
       forwards: this.#forwards.list(),
       services: this.#policy.services(),
@@ -313,6 +393,7 @@ export class Gateway implements BridgePort {
   /** Closes all sockets and leaves the bridge. */
   stop(): void {
     this.#bridge.detach(this);
+    if (this.#again) clearInterval(this.#again);
     this.#forwards.stop();
     this.#tcp.close();
     this.#udp.close();

@@ -3,20 +3,39 @@
  * own `ping`, since a socket for it needs rights that Xenarium doesn't ask for. Without that program such requests stay unanswered.
  */
 import { spawn, type ChildProcess } from "node:child_process";
+import { ETHERNET_HEADER } from "../frame.ts";
 import { ipText } from "../packet/address.ts";
 import { get16, put16 } from "../packet/bytes.ts";
 import { PROTOCOL_ICMP, PROTOCOL_ICMPV6, type Packet } from "../packet/internet.ts";
 import type { IpTransmit } from "./link.ts";
 
-/** Processes at once; further requests are lost, as they may be. */
-const PINGS = 8;
+/** Processes of one interface at once, and milliseconds from one's start to the next's; further requests are lost, as they may be. */
+const PINGS = 4;
+const INTERVAL = 100;
 const SECONDS = 5;
 
 const ECHO = { v4: 8, v6: 128 };
 const REPLY = { v4: 0, v6: 129 };
-const UNREACHABLE = { v4: 3, v6: 1 };
-const PORT_UNREACHABLE = { v4: 3, v6: 4 };
-const HOST_UNREACHABLE = { v4: 1, v6: 3 };
+/** Type and code of errors. */
+const ERRORS = {
+  host: { v4: [3, 1], v6: [1, 3] },
+  port: { v4: [3, 3], v6: [1, 4] },
+  /** Its hop limit has run out. */
+  time: { v4: [11, 0], v6: [3, 0] },
+} as const;
+/** Bytes of a packet that an error about it may tell behind its IP header. */
+const QUOTED = 512;
+/** What a socket says when the way, not the far port, is to blame: mostly because an ICMP error came from outside. */
+const NO_WAY = new Set([
+  "ENETUNREACH",
+  "EHOSTUNREACH",
+  "ENETDOWN",
+  "EHOSTDOWN",
+  "ETIMEDOUT",
+  "EACCES",
+  "EPERM",
+  "EADDRNOTAVAIL",
+]);
 
 const family = (address: Uint8Array): "v4" | "v6" => (address.length === 4 ? "v4" : "v6");
 const protocolOf = (address: Uint8Array) => (address.length === 4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6);
@@ -35,10 +54,14 @@ export function pingArguments(address: string, platform = process.platform): str
 
 export class Echo {
   readonly #transmit: IpTransmit;
-  readonly #running = new Set<ChildProcess>();
+  readonly #now: () => number;
+  /** By interface. */
+  readonly #running = new Map<string, { children: Set<ChildProcess>; last: number }>();
 
-  constructor(transmit: IpTransmit) {
+  /** `now` in milliseconds. */
+  constructor(transmit: IpTransmit, now: () => number) {
     this.#transmit = transmit;
+    this.#now = now;
   }
 
   /** Answers a request as its destination would. */
@@ -52,36 +75,70 @@ export class Echo {
     });
   }
 
-  /** Asks the far address, and answers if it does. */
-  ask(packet: Packet): void {
-    if (this.#running.size >= PINGS) return;
+  /** Asks the far address on behalf of an interface, and answers if it does. */
+  ask(packet: Packet, via: string): void {
+    const running = this.#running.get(via) ?? { children: new Set(), last: -Infinity };
+    const now = this.#now();
+    if (running.children.size >= PINGS || now - running.last < INTERVAL) return;
+    running.last = now;
+    this.#running.set(via, running);
+    const { children } = running;
     const command = process.platform === "darwin" && packet.source.length === 16 ? "ping6" : "ping";
     const child = spawn(command, pingArguments(ipText(packet.destination)), { stdio: "ignore", windowsHide: true });
-    this.#running.add(child);
-    child.on("error", () => this.#running.delete(child));
+    children.add(child);
+    child.on("error", () => children.delete(child));
     child.on("exit", (code) => {
-      if (this.#running.delete(child) && code === 0) this.answer(packet);
+      if (children.delete(child) && code === 0) this.answer(packet);
     });
   }
 
+  /** An interface has gone. */
+  close(via: string): void {
+    const running = this.#running.get(via);
+    this.#running.delete(via);
+    for (const child of running?.children ?? []) child.kill();
+    running?.children.clear();
+  }
+
   stop(): void {
-    for (const child of this.#running) child.kill();
-    this.#running.clear();
+    for (const via of [...this.#running.keys()]) this.close(via);
   }
 }
 
-/** Tells a packet's sender that it can't be delivered; never in answer to ICMP errors or to what was sent to many (RFC 1122, 3.2.2). */
-export function sendUnreachable(transmit: IpTransmit, packet: Packet, what: "host" | "port", own: Uint8Array): void {
+export type IcmpError = keyof typeof ERRORS;
+
+/** Whether a socket's error says that there is no way to the far address. */
+export function saysUnreachable(code: string | undefined): boolean {
+  return NO_WAY.has(code ?? "");
+}
+
+/** What must be kept of a packet to send an error about it later. */
+export function quotable(packet: Packet): Packet {
+  const bytes = packet.bytes.slice(0, Math.min(packet.end, packet.start + QUOTED));
+  return {
+    ...packet,
+    bytes,
+    source: packet.source.slice(),
+    destination: packet.destination.slice(),
+    end: bytes.length,
+  };
+}
+
+/**
+ * Tells a packet's sender what became of it; never in answer to ICMP errors or to what was sent to many (RFC 1122, 3.2.2). An echo request
+ * may have run out of time on its way.
+ */
+export function sendError(transmit: IpTransmit, packet: Packet, what: IcmpError, own: Uint8Array): void {
   const kind = family(packet.source);
-  if (packet.protocol === PROTOCOL_ICMP || packet.protocol === PROTOCOL_ICMPV6) return;
+  if ((packet.protocol === PROTOCOL_ICMP || packet.protocol === PROTOCOL_ICMPV6) && !isEchoRequest(packet)) return;
   if (packet.destination[0]! >= (kind === "v4" ? 224 : 0xff)) return;
-  const header = packet.start - 14;
   // IPv4: header and 8 bytes at least, here as much as for IPv6 that fits the least packet.
-  const quoted = packet.bytes.subarray(14, Math.min(packet.end, 14 + header + 512));
+  const quoted = packet.bytes.subarray(ETHERNET_HEADER, Math.min(packet.end, packet.start + QUOTED));
+  const [type, code] = ERRORS[what][kind];
   const out = { source: own, destination: packet.source, protocol: protocolOf(own), length: 8 + quoted.length };
   transmit(out, (bytes, at) => {
-    bytes[at] = UNREACHABLE[kind];
-    bytes[at + 1] = (what === "host" ? HOST_UNREACHABLE : PORT_UNREACHABLE)[kind];
+    bytes[at] = type;
+    bytes[at + 1] = code;
     put16(bytes, at + 4, 0);
     bytes.set(quoted, at + 8);
   });

@@ -2,8 +2,8 @@
  * The gateway's link to its bridge: finds out which MAC address an IP address has (ARP, RFC 826; neighbour discovery, RFC 4861) and wraps
  * packets into frames.
  */
-import { ETHERNET_HEADER, MTU, type Frame } from "../frame.ts";
-import { ipText, sameBytes } from "../packet/address.ts";
+import { ETHERNET_HEADER, type Frame } from "../frame.ts";
+import { ipBytes, ipText, sameBytes } from "../packet/address.ts";
 import { foldChecksum, foldSum, get16, put16, sumWords } from "../packet/bytes.ts";
 import {
   ETHERTYPE_ARP,
@@ -28,7 +28,9 @@ export interface IpPacketOut {
 /** Sends a packet whose payload `write` puts at an offset of the frame. Its checksum is the link's work. */
 export type IpTransmit = (packet: IpPacketOut, write: (bytes: Uint8Array, at: number) => void) => void;
 
-const NEIGHBOURS_LIMIT = 1024;
+/** IP addresses of one interface that are remembered; more push out its own. */
+const NEIGHBOURS_OF_ONE = 256;
+const NEIGHBOURS_LIMIT = 4096;
 /** Frames that wait for one address, and addresses that are looked for at once. */
 const WAITING_FRAMES = 16;
 const WAITING_ADDRESSES = 64;
@@ -42,39 +44,87 @@ export const BROADCAST_MAC = new Uint8Array(6).fill(0xff);
 const NEIGHBOUR_SOLICITATION = 135;
 const NEIGHBOUR_ADVERTISEMENT = 136;
 
+/** Where an IP address was last seen: its MAC address, the interface behind which it lies. */
+export interface Neighbour {
+  readonly mac: Uint8Array;
+  readonly via: string;
+}
+
 export class Link {
   readonly mac: Uint8Array;
   readonly #send: (frame: Frame) => void;
   /** IPv4 address, and IPv6 addresses, that are ours. */
   readonly #own: Uint8Array[];
-  readonly #neighbours = new Map<string, Uint8Array>();
+  readonly #mayHave: (address: Uint8Array, mac: Uint8Array) => boolean;
+  readonly #mtu: (guest: Uint8Array) => number;
+  readonly #neighbours = new Map<string, Neighbour>();
+  /** Their addresses by interface, oldest first. */
+  readonly #addresses = new Map<string, Set<string>>();
   readonly #waiting = new Map<string, { frames: Frame[]; timer: NodeJS.Timeout; asked: number }>();
   #identification = 0;
 
-  constructor(mac: Uint8Array, own: Uint8Array[], send: (frame: Frame) => void) {
+  /** `mayHave`: whether an IP address may be said to be at a MAC address. `mtu`: the largest packet that goes to an IP address. */
+  constructor(
+    mac: Uint8Array,
+    own: Uint8Array[],
+    send: (frame: Frame) => void,
+    mayHave: (address: Uint8Array, mac: Uint8Array) => boolean,
+    mtu: (guest: Uint8Array) => number,
+  ) {
     this.mac = mac;
     this.#own = own;
     this.#send = send;
+    this.#mayHave = mayHave;
+    this.#mtu = mtu;
   }
 
   owns(address: Uint8Array): boolean {
     return this.#own.some((own) => sameBytes(own, address));
   }
 
-  /** IP addresses and where they were last seen. */
-  neighbours(): ReadonlyMap<string, Uint8Array> {
-    return this.#neighbours;
+  /** Where an IP address was last seen; null if it was not. */
+  neighbour(address: Uint8Array): Neighbour | null {
+    return this.#neighbours.get(ipText(address)) ?? null;
   }
 
-  /** A packet or an announcement shows that this address has this MAC address. */
-  learn(address: Uint8Array, mac: Uint8Array): void {
-    if (this.owns(address) || address.every((byte) => byte === 0) || address[0] === 0xff) return;
+  /** An interface has gone: the IP addresses that were seen there. */
+  forgetInterface(via: string): Uint8Array[] {
+    const addresses = [...(this.#addresses.get(via) ?? [])];
+    for (const key of addresses) this.#forget(key);
+    return addresses.map((key) => ipBytes(key)!);
+  }
+
+  /** A packet or an announcement that came by an interface shows that this address has this MAC address. False if it can't be so. */
+  learn(address: Uint8Array, mac: Uint8Array, via: string): boolean {
+    if (this.owns(address) || address[0] === 0xff || address.every((byte) => byte === 0)) return false;
     const key = ipText(address);
     const known = this.#neighbours.get(key);
-    if (known && sameBytes(known, mac)) return;
-    if (!known && this.#neighbours.size >= NEIGHBOURS_LIMIT)
-      this.#neighbours.delete(this.#neighbours.keys().next().value!);
-    this.#neighbours.set(key, mac.slice());
+    if (known?.via === via && sameBytes(known.mac, mac)) return true;
+    if (!this.#mayHave(address, mac)) return false;
+    this.#remember(key, { mac: mac.slice(), via });
+    this.#sendWaiting(key, mac);
+    return true;
+  }
+
+  #remember(key: string, neighbour: Neighbour): void {
+    this.#forget(key);
+    const own = this.#addresses.get(neighbour.via) ?? new Set();
+    if (own.size >= NEIGHBOURS_OF_ONE) this.#forget(own.values().next().value!);
+    else if (this.#neighbours.size >= NEIGHBOURS_LIMIT) this.#forget(this.#neighbours.keys().next().value!);
+    this.#addresses.set(neighbour.via, own.add(key));
+    this.#neighbours.set(key, neighbour);
+  }
+
+  #forget(key: string): void {
+    const neighbour = this.#neighbours.get(key);
+    if (!neighbour) return;
+    this.#neighbours.delete(key);
+    const addresses = this.#addresses.get(neighbour.via);
+    addresses?.delete(key);
+    if (addresses?.size === 0) this.#addresses.delete(neighbour.via);
+  }
+
+  #sendWaiting(key: string, mac: Uint8Array): void {
     const waiting = this.#waiting.get(key);
     if (!waiting) return;
     clearTimeout(waiting.timer);
@@ -87,7 +137,7 @@ export class Link {
 
   /** Sends a packet, cut into fragments if it is a datagram longer than the network carries. */
   readonly transmit: IpTransmit = (packet, write) => {
-    const room = MTU + ETHERNET_HEADER - headersLength(packet.source);
+    const room = this.#mtu(packet.destination) + ETHERNET_HEADER - headersLength(packet.source);
     if (packet.length > room && !packet.segmentSize) return this.#fragments(packet, write, room);
     const start = headersLength(packet.source);
     const bytes = new Uint8Array(start + packet.length);
@@ -123,7 +173,7 @@ export class Link {
     if (address.length === 4 && address.every((byte) => byte === 0xff)) return BROADCAST_MAC;
     // RFC 2464: the group's last four bytes behind 33:33.
     if (address.length === 16 && address[0] === 0xff) return Uint8Array.of(0x33, 0x33, ...address.subarray(12));
-    return this.#neighbours.get(ipText(address)) ?? null;
+    return this.neighbour(address)?.mac ?? null;
   }
 
   #fragments(packet: IpPacketOut, write: (bytes: Uint8Array, at: number) => void, room: number): void {
@@ -193,14 +243,14 @@ export class Link {
   }
 
   /** Takes an ARP packet: learns its sender, answers if it asks for us. */
-  receiveArp(bytes: Uint8Array): void {
+  receiveArp(bytes: Uint8Array, via: string): void {
     const at = ETHERNET_HEADER;
     if (bytes.length < at + 28 || get16(bytes, at + 2) !== 0x0800 || bytes[at + 4] !== 6 || bytes[at + 5] !== 4) return;
     const sender = bytes.subarray(at + 14, at + 18);
     const mac = bytes.subarray(at + 8, at + 14);
     const target = bytes.subarray(at + 24, at + 28);
     // A probe for a free address has no sender (RFC 5227); an answer to it would be a conflict only if the address is ours.
-    this.learn(sender, mac);
+    this.learn(sender, mac, via);
     if (get16(bytes, at + 6) === ARP_REQUEST && this.owns(target)) this.#arp(ARP_REPLY, mac, sender, target);
   }
 
@@ -223,13 +273,13 @@ export class Link {
   }
 
   /** Takes a neighbour solicitation or advertisement (its ICMPv6 payload) whose hop limit and checksum were right. */
-  receiveNeighbour(source: Uint8Array, mac: Uint8Array, payload: Uint8Array): void {
+  receiveNeighbour(source: Uint8Array, mac: Uint8Array, payload: Uint8Array, via: string): void {
     if (payload.length < 24) return;
     const target = payload.subarray(8, 24);
-    if (payload[0] === NEIGHBOUR_ADVERTISEMENT) return this.learn(target, mac);
+    if (payload[0] === NEIGHBOUR_ADVERTISEMENT) return void this.learn(target, mac, via);
     if (payload[0] !== NEIGHBOUR_SOLICITATION) return;
     const duplicateDetection = source.every((byte) => byte === 0);
-    if (!duplicateDetection) this.learn(source, mac);
+    if (!duplicateDetection) this.learn(source, mac, via);
     if (!this.owns(target)) return;
     const destination = duplicateDetection
       ? Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)

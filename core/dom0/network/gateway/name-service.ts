@@ -7,9 +7,13 @@ import { getServers } from "node:dns";
 import { randomBytes } from "node:crypto";
 import dnsPacket, { type Answer, type Packet as DnsMessage } from "dns-packet";
 import { get16, put16 } from "../packet/bytes.ts";
+import type { Target } from "./policy.ts";
 
-/** Questions of one interface that wait for an answer from outside. */
+/** A question is short; what is longer is no question. */
+const QUESTION_BYTES = 1232;
+/** Questions of one interface that wait for an answer from outside, and of all. */
 const OUTSTANDING = 64;
+const OUTSTANDING_ALL = 256;
 const TIMEOUT = 5000;
 const LOCAL_TTL = 30;
 const NOT_FOUND = 3;
@@ -41,16 +45,16 @@ export class NameService {
   }
 
   /** Where a guest's TCP connection to the name server goes. */
-  target(): { host: string; port: number } | null {
-    return this.#resolvers()[0] ?? null;
+  target(): Target | null {
+    const [resolver] = this.#resolvers();
+    return resolver ? { ...resolver, isOwn: true } : null;
   }
 
   /** Answers a question that came by UDP from an interface; `answer` may be called later, or never. */
   receive(question: Uint8Array, via: string, answer: (bytes: Uint8Array) => void): void {
-    const asked = readQuestion(question);
-    if (!asked) return;
-    const { message } = asked;
-    const first = message.questions![0]!;
+    const message = readQuestion(question);
+    const first = message?.questions?.[0];
+    if (!message || !first) return;
     const local = this.#local(first.name.toLowerCase());
     if (local) return answer(localAnswer(message, first, local));
     this.#ask(question, via, answer, (code) => answer(encode(message, [], code)), this.#resolvers());
@@ -64,7 +68,7 @@ export class NameService {
     resolvers: readonly { host: string; port: number }[],
   ): void {
     const [resolver, ...others] = resolvers;
-    if (!resolver || this.#waitingOf(via) >= OUTSTANDING) return fail(FAILED);
+    if (!resolver || this.#waitingOf(via) >= OUTSTANDING || this.#asked.size >= OUTSTANDING_ALL) return fail(FAILED);
     const socket = createSocket(resolver.host.includes(":") ? "udp6" : "udp4");
     this.#asked.set(socket, via);
     // A number of our own, from a port of the system's choice: nobody outside can guess both.
@@ -98,20 +102,39 @@ export class NameService {
     return count;
   }
 
+  /** An interface has gone: its questions need no answer. */
+  close(via: string): void {
+    for (const [socket, each] of [...this.#asked])
+      if (each === via) {
+        this.#asked.delete(socket);
+        socket.close();
+      }
+  }
+
   stop(): void {
     for (const socket of this.#asked.keys()) socket.close();
     this.#asked.clear();
   }
 }
 
-function readQuestion(bytes: Uint8Array): { message: DnsMessage } | null {
-  if (bytes.length < 12 || bytes[2]! & 0x80) return null;
-  try {
-    const message = dnsPacket.decode(Buffer.from(bytes));
-    return message.questions?.length === 1 ? { message } : null;
-  } catch {
-    return null;
+/**
+ * Reads a query (RFC 1035, 4.1) with its one question; null for anything else. Looks at no more than the name, which in a question has no
+ * pointers: a long message of many costs nothing.
+ */
+function readQuestion(bytes: Uint8Array): DnsMessage | null {
+  const isQuery = bytes.length >= 12 && bytes.length <= QUESTION_BYTES && (bytes[2]! & 0xf8) === 0;
+  if (!isQuery || get16(bytes, 4) !== 1 || get16(bytes, 6) !== 0 || get16(bytes, 8) !== 0) return null;
+  let at = 12;
+  for (let label = bytes[at]; label !== 0; label = bytes[at]) {
+    if (label === undefined || label > 63) return null;
+    at += 1 + label;
+    if (at > 12 + 254) return null;
   }
+  const end = at + 5;
+  if (end > bytes.length) return null;
+  const alone = Buffer.from(bytes.subarray(0, end));
+  alone.fill(0, 6, 12);
+  return dnsPacket.decode(alone);
 }
 
 function localAnswer(

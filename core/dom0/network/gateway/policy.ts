@@ -19,10 +19,22 @@ const REFUSED = [
     "fec0::/10",
     "ff00::/8",
   ],
+  // Services of clouds to their machines that are not link-local addresses.
+  ...["168.63.129.16/32", "100.100.100.200/32", "fd00:ec2::254/128"],
 ].map((text) => parseSubnet(text)!);
 
 /** How long the list of this computer's own addresses is believed. */
 const ADDRESSES_AGE = 5000;
+
+/** Where a connection or a datagram really goes. `isOwn`: to this computer, as its user allowed. */
+export interface Target {
+  readonly host: string;
+  readonly port: number;
+  readonly isOwn: boolean;
+}
+
+/** Where what a guest sends to this address and port really goes; null if it is refused. */
+export type FindTarget = (address: Uint8Array, port: number) => Target | null;
 
 export interface HostService {
   /** Port at the gateway's address, and port on this computer's 127.0.0.1. */
@@ -66,14 +78,14 @@ export class Policy {
   }
 
   /** Where a connection or datagram to this address and port really goes; null if it is refused. */
-  target(address: Uint8Array, port: number): { host: string; port: number } | null {
+  target(address: Uint8Array, port: number): Target | null {
     if (!port) return null;
     const text = ipText(address);
     if (this.#gateways.some((gateway) => ipText(gateway) === text)) {
       const hostPort = this.#services.get(port);
-      return hostPort === undefined ? null : { host: "127.0.0.1", port: hostPort };
+      return hostPort === undefined ? null : { host: "127.0.0.1", port: hostPort, isOwn: true };
     }
-    return this.mayReach(address) ? { host: text, port } : null;
+    return this.mayReach(address) ? { host: text, port, isOwn: false } : null;
   }
 
   /** Whether an address lies outside: neither this computer nor the virtual network nor reserved. */
@@ -86,8 +98,15 @@ export class Policy {
   #ownAddresses(): Set<string> {
     if (this.#now() - this.#read < ADDRESSES_AGE) return this.#own;
     this.#read = this.#now();
+    let interfaces: ReturnType<typeof networkInterfaces>;
+    try {
+      interfaces = this.#interfaces();
+    } catch {
+      // The system does not tell now: what it told before holds.
+      return this.#own;
+    }
     this.#own = new Set();
-    for (const list of Object.values(this.#interfaces()))
+    for (const list of Object.values(interfaces))
       for (const { address, cidr } of list ?? []) {
         const bytes = ipBytes(address);
         if (!bytes) continue;

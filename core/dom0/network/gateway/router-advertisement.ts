@@ -7,7 +7,11 @@ import type { IpTransmit } from "./link.ts";
 
 export const ROUTER_SOLICITATION = 133;
 const ROUTER_ADVERTISEMENT = 134;
-const LIFETIME = 1800;
+/** In seconds: the most that a router may promise (RFC 8319), and for ever. The gateway is there as long as the network is. */
+const ROUTER_LIFETIME = 65_535;
+const FOR_EVER = 0xffffffff;
+/** Milliseconds until all are told again, long before that is over. */
+export const ADVERTISE_AGAIN = 4 * 3600 * 1000;
 
 export interface Advertisement {
   /** Our link-local address. */
@@ -26,17 +30,17 @@ export function advertise(transmit: IpTransmit, advertisement: Advertisement, de
   transmit({ source, destination, protocol: PROTOCOL_ICMPV6, length }, (bytes, at) => {
     bytes[at] = ROUTER_ADVERTISEMENT;
     bytes[at + 4] = 64;
-    put16(bytes, at + 6, router ? LIFETIME : 0);
+    put16(bytes, at + 6, router ? ROUTER_LIFETIME : 0);
     bytes.set([1, 1, ...mac], at + 16);
     bytes.set([5, 1], at + 24);
     put32(bytes, at + 28, MTU);
     // Prefix information: on-link, and to make addresses of.
     bytes.set([3, 4, prefix.prefix, 0xc0], at + 32);
-    put32(bytes, at + 36, 2 * LIFETIME);
-    put32(bytes, at + 40, LIFETIME);
+    put32(bytes, at + 36, FOR_EVER);
+    put32(bytes, at + 40, FOR_EVER);
     bytes.set(prefix.address, at + 48);
     bytes.set([25, 3], at + 64);
-    put32(bytes, at + 68, LIFETIME);
+    put32(bytes, at + 68, FOR_EVER);
     bytes.set(nameServer, at + 72);
   });
 }

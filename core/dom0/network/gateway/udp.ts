@@ -6,12 +6,14 @@ import { createSocket, type Socket } from "node:dgram";
 import { ipText } from "../packet/address.ts";
 import { get16, put16 } from "../packet/bytes.ts";
 import { PROTOCOL_UDP, type Packet } from "../packet/internet.ts";
+import { quotable, saysUnreachable } from "./icmp.ts";
 import type { IpTransmit } from "./link.ts";
+import type { SocketShares } from "./shares.ts";
+import type { FindTarget, Target } from "./policy.ts";
 
-/** Sockets of one interface, whatever addresses its guest uses; the one unused for longest goes. */
-export const FLOWS_PER_INTERFACE = 256;
-/** Datagrams that wait for their new socket; more are lost, as UDP's may be. */
+/** Datagrams that wait for their new socket, and bytes that wait for a slow network; more are lost, as UDP's may be. */
 const WAITING = 8;
+const WAITING_BYTES = 512 * 1024;
 const IDLE = 60_000;
 /** Answered once and silent since, as DNS and NTP are. */
 const IDLE_AFTER_ANSWER = 15_000;
@@ -62,22 +64,29 @@ export function sendDatagram(
   });
 }
 
+/** Sends by a socket that may be slow: false if too much waits already. */
+export function sendBounded(socket: Socket, send: () => void): boolean {
+  if (socket.getSendQueueSize() > WAITING_BYTES) return false;
+  send();
+  return true;
+}
+
+export interface UdpNatOptions {
+  readonly transmit: IpTransmit;
+  readonly target: FindTarget;
+  /** Tells the guest that a packet of it did not get through (ICMP). */
+  readonly unreachable: (packet: Packet, what: "host" | "port") => void;
+  readonly shares: SocketShares;
+}
+
 export class UdpNat {
-  readonly #transmit: IpTransmit;
-  readonly #target: (address: Uint8Array, port: number) => { host: string; port: number } | null;
-  readonly #unreachable: (packet: Packet) => void;
+  readonly #options: UdpNatOptions;
   /** By interface, then by the guest's address and port and the far ones; the one used last stands last. */
   readonly #interfaces = new Map<string, Map<string, Flow>>();
   refused = 0;
 
-  constructor(
-    transmit: IpTransmit,
-    target: (address: Uint8Array, port: number) => { host: string; port: number } | null,
-    unreachable: (packet: Packet) => void,
-  ) {
-    this.#transmit = transmit;
-    this.#target = target;
-    this.#unreachable = unreachable;
+  constructor(options: UdpNatOptions) {
+    this.#options = options;
   }
 
   /** `via`: the interface that it came by. */
@@ -86,13 +95,13 @@ export class UdpNat {
     const flows = this.#interfaces.get(via) ?? new Map<string, Flow>();
     let flow = flows.get(key);
     if (!flow) {
-      const target = this.#target(packet.destination, datagram.destinationPort);
-      if (!target) {
+      const { target, unreachable } = this.#options;
+      const to = target(packet.destination, datagram.destinationPort);
+      if (!to || !this.#hasRoom(via, flows)) {
         this.refused++;
-        return this.#unreachable(packet);
+        return unreachable(packet, "port");
       }
-      if (flows.size >= FLOWS_PER_INTERFACE) this.#close(via, flows.keys().next().value!);
-      flow = this.#open(via, key, packet, datagram, target);
+      flow = this.#open(via, key, packet, datagram, to);
     }
     this.#interfaces.set(via, flows);
     flows.delete(key);
@@ -101,12 +110,26 @@ export class UdpNat {
     flow.timer.refresh();
     const { socket } = flow;
     const payload = datagram.payload.slice();
-    if (flow.connected) socket.send(payload);
-    else if (socket.listenerCount("connect") < WAITING) socket.once("connect", () => socket.send(payload));
+    if (flow.connected) sendBounded(socket, () => socket.send(payload));
+    else if (socket.listenerCount("connect") < WAITING)
+      socket.once("connect", () => {
+        if (flow.connected) socket.send(payload);
+      });
   }
 
-  #open(via: string, key: string, packet: Packet, datagram: Datagram, target: { host: string; port: number }): Flow {
-    const socket = createSocket(target.host.includes(":") ? "udp6" : "udp4");
+  /** Of an interface that has its share the socket goes that was unused for longest. */
+  #hasRoom(via: string, flows: Map<string, Flow>): boolean {
+    const { shares } = this.#options;
+    if (shares.take(via)) return true;
+    const [oldest] = flows.keys();
+    if (oldest === undefined) return false;
+    this.#close(via, oldest);
+    return shares.take(via);
+  }
+
+  #open(via: string, key: string, packet: Packet, datagram: Datagram, to: Target): Flow {
+    const { transmit, unreachable } = this.#options;
+    const socket = createSocket(to.host.includes(":") ? "udp6" : "udp4");
     const close = () => this.#close(via, key);
     const flow: Flow = {
       guest: packet.source.slice(),
@@ -122,14 +145,22 @@ export class UdpNat {
       clearTimeout(flow.timer);
       flow.timer = setTimeout(close, flow.sent > 1 ? IDLE : IDLE_AFTER_ANSWER).unref();
       const source = { address: flow.remote, port: flow.remotePort };
-      sendDatagram(this.#transmit, source, { address: flow.guest, port: flow.guestPort }, bytes);
+      sendDatagram(transmit, source, { address: flow.guest, port: flow.guestPort }, bytes);
     });
-    socket.on("connect", () => (flow.connected = true));
-    socket.on("error", () => {
-      this.#unreachable(packet);
+    const quoted = quotable(packet);
+    socket.on("connect", () => {
+      // An address of this computer that no list told of: both ends are the same.
+      flow.connected = to.isOwn || socket.address().address !== socket.remoteAddress().address;
+      if (flow.connected) return;
+      this.refused++;
+      unreachable(quoted, "port");
       close();
     });
-    socket.connect(target.port, target.host);
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      unreachable(quoted, saysUnreachable(error.code) ? "host" : "port");
+      close();
+    });
+    socket.connect(to.port, to.host);
     return flow;
   }
 
@@ -139,6 +170,7 @@ export class UdpNat {
     if (!flows || !flow) return;
     flows.delete(key);
     if (!flows.size) this.#interfaces.delete(via);
+    this.#options.shares.give(via);
     clearTimeout(flow.timer);
     flow.socket.removeAllListeners();
     flow.socket.on("error", () => {});

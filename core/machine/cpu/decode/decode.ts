@@ -63,7 +63,7 @@ export let mode: u32 = 0;
 export let prefix: u32 = 0;
 export let opcode: u32 = 0;
 export let operandSize: u32 = 0;
-export let addressSize: u32 = 0;
+let addressSize: u32 = 0;
 let rexBits: u32 = 0;
 let segment: i32 = -1;
 let ripRelative: bool = false;
@@ -90,11 +90,8 @@ export function immediateIsRelative(): void {
 export function setOperandSize(size: u32): void {
   operandSize = size;
 }
-export function setOpcode(value: u32): void {
-  opcode = value;
-}
 
-export function fetch8(): u32 {
+function fetch8(): u32 {
   if (at >= end) {
     tooShort = true;
     return 0;
@@ -102,7 +99,7 @@ export function fetch8(): u32 {
   return load<u8>(at++);
 }
 /** Next byte without taking it. */
-export function peek8(): u32 {
+function peek8(): u32 {
   if (at >= end) {
     tooShort = true;
     return 0;
@@ -128,7 +125,7 @@ export function immediate8u(): void {
 export function immediate16u(): void {
   store<u64>(op, fetch16(), OP_IMM);
 }
-export function immediate32(): void {
+function immediate32(): void {
   store<i64>(op, <i64>(<i32>fetch32()), OP_IMM);
 }
 /** 16 bits if the operand size is 2, else 32 bits sign-extended. */

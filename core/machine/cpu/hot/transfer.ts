@@ -1,7 +1,7 @@
 /** Near transfers of the dispatch loop's own forms to a target that is not in the op: 64-bit mode. */
 import { clearCodeChanged } from "../code_frames";
 import { VECTOR_GP, fault, raise } from "../machine";
-import { isCanonical } from "../mmu";
+import { isCanonical } from "../paging/format";
 import { OP_LENGTH, OP_OFFSET } from "../op";
 import { CPU_CODE_BASE, CPU_RIP } from "../state";
 import { RSP, hotPush } from "./stack";

@@ -1,6 +1,6 @@
 /** MIN, MAX, CMP, COMI, the approximations RCP and RSQRT, and ROUND: value functions on bit patterns. */
-import { MXCSR_DE, MXCSR_IE, MXCSR_PE, control, forget, note, raised, rounding, setRounding } from "./mxcsr";
-import { flushOperand, isDenormal, isNan, isSignalling, propagate, quiet, softRound } from "./soft";
+import { MXCSR_DE, MXCSR_IE, MXCSR_PE, forget, note, raised, rounding, setRounding } from "./mxcsr";
+import { flushOperand, isDenormal, isNan, isSignalling, propagate, softRound } from "./soft";
 import { CF, PF, ZF } from "../flags";
 
 const UNORDERED: u32 = 0;

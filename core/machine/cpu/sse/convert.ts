@@ -60,7 +60,7 @@ export function toGeneral(op: usize, single: bool, truncate: bool): void {
     return setRegGeneral(op, isWide(op) ? <u64>(<i64>whole) : <u64>(<u32>whole));
   }
   beginFloat();
-  const result = toInteger(source, single, truncate, isWide(op));
+  const result = toInteger(source, single, truncate, isWide(op) ? 64 : 32);
   endFloat();
   setRegGeneral(op, result);
 }
@@ -119,10 +119,10 @@ function integersToSingles(pair: u64): u64 {
   return fromInteger(<i64>(<i32>pair), true) | (fromInteger((<i64>pair) >> 32, true) << 32);
 }
 function singlesToIntegers(pair: u64, truncate: bool): u64 {
-  return toInteger(pair & 0xffffffff, true, truncate, false) | (toInteger(pair >> 32, true, truncate, false) << 32);
+  return toInteger(pair & 0xffffffff, true, truncate, 32) | (toInteger(pair >> 32, true, truncate, 32) << 32);
 }
 function doublesToIntegers(low: u64, high: u64, truncate: bool): u64 {
-  return toInteger(low, false, truncate, false) | (toInteger(high, false, truncate, false) << 32);
+  return toInteger(low, false, truncate, 32) | (toInteger(high, false, truncate, 32) << 32);
 }
 
 /** 5B: CVTDQ2PS. */

@@ -6,11 +6,10 @@ import { MXCSR_PE, endStep, inexactKnown, nativeMode, note } from "./mxcsr";
 import { softAdd, softDivide, softMultiply, softSqrt } from "./soft";
 
 /** Operations, numbered as the low nibble of the opcode (51 58 59 5C 5E). */
-export const SQRT: u32 = 1;
-export const ADD: u32 = 8;
-export const MULTIPLY: u32 = 9;
-export const SUBTRACT: u32 = 12;
-export const DIVIDE: u32 = 14;
+const ADD: u32 = 8;
+const MULTIPLY: u32 = 9;
+const SUBTRACT: u32 = 12;
+const DIVIDE: u32 = 14;
 
 const LEAST64: u64 = 0x0010000000000000;
 const LEAST32: u32 = 0x00800000;

@@ -31,7 +31,7 @@ import { shuffleDwords, shuffleSingles, shuffleWords } from "./integer";
 import { mmxInterleave, mmxLanewise, mmxShiftImmediate, mmxShuffleWords } from "./mmx";
 import * as move from "./move";
 import { beginFloat, endFloat } from "./mxcsr";
-import { high64, immediate, isMemory, low64, regX, rm128, rm64, rmX, setX, sseAvailable, vector } from "./operand";
+import { high64, immediate, low64, regX, rm128, rm64, rmX, setX, sseAvailable, vector } from "./operand";
 import { fxrstor, fxsave, loadMxcsr, storeMxcsr, xrstor, xsave } from "./save";
 
 /** Without prefix: packed singles and MMX. */

@@ -18,7 +18,6 @@ const CR4_OSXMMEXCPT: u64 = 0x400;
 export const ROUND_NEAREST: u32 = 0;
 export const ROUND_DOWN: u32 = 1;
 export const ROUND_UP: u32 = 2;
-export const ROUND_ZERO: u32 = 3;
 
 /** MXCSR as it was when the instruction began. */
 export let control: u32 = 0;

@@ -25,18 +25,18 @@ import {
 
 const LEADING: u64 = 1 << 62;
 
-export const CLASS_ZERO: i32 = 0;
-export const CLASS_FINITE: i32 = 1;
-export const CLASS_INFINITY: i32 = 2;
-export const CLASS_NAN: i32 = 3;
+const CLASS_ZERO: i32 = 0;
+const CLASS_FINITE: i32 = 1;
+const CLASS_INFINITY: i32 = 2;
+const CLASS_NAN: i32 = 3;
 
 // What unpack() gives; copied to locals at once.
-export let partSign: u64 = 0;
-export let partExponent: i32 = 0;
-export let partSignificand: u64 = 0;
-export let partClass: i32 = 0;
+let partSign: u64 = 0;
+let partExponent: i32 = 0;
+let partSignificand: u64 = 0;
+let partClass: i32 = 0;
 /** The number was a denormal that counts as one (no DAZ). */
-export let partDenormal: bool = false;
+let partDenormal: bool = false;
 
 // @ts-ignore: decorator
 @inline
@@ -45,11 +45,11 @@ function signBit(single: bool): u64 {
 }
 // @ts-ignore: decorator
 @inline
-export function infinity(sign: u64, single: bool): u64 {
+function infinity(sign: u64, single: bool): u64 {
   return single ? (sign << 31) | 0x7f800000 : (sign << 63) | 0x7ff0000000000000;
 }
 /** What an invalid operation gives: the negative quiet NaN without payload. */
-export function defaultNan(single: bool): u64 {
+function defaultNan(single: bool): u64 {
   return single ? 0xffc00000 : 0xfff8000000000000;
 }
 // @ts-ignore: decorator
@@ -83,7 +83,7 @@ export function flushOperand(a: u64, single: bool): u64 {
 }
 
 /** Takes a number apart. A denormal is normalised, or a zero under DAZ. */
-export function unpack(a: u64, single: bool): void {
+function unpack(a: u64, single: bool): void {
   const fractionBits: u64 = single ? 23 : 52;
   const bias = single ? 127 : 1023;
   const fraction = a & (((<u64>1) << fractionBits) - 1);
@@ -108,7 +108,7 @@ export function unpack(a: u64, single: bool): void {
 }
 
 /** Shift right, any lost one kept in bit 0. */
-export function shiftSticky(a: u64, count: u32): u64 {
+function shiftSticky(a: u64, count: u32): u64 {
   if (count == 0) return a;
   if (count > 63) return a ? 1 : 0;
   const n = <u64>count;
@@ -116,7 +116,7 @@ export function shiftSticky(a: u64, count: u32): u64 {
 }
 
 /** a / 2^shift rounded to an integer in the mode in force. */
-export function roundShift(sign: u64, a: u64, shift: u64): u64 {
+function roundShift(sign: u64, a: u64, shift: u64): u64 {
   const unit = (<u64>1) << shift;
   const rest = a & (unit - 1);
   let result = a >> shift;
@@ -128,7 +128,7 @@ export function roundShift(sign: u64, a: u64, shift: u64): u64 {
 }
 
 /** Rounds to the format and puts together; notes OE, UE, PE. `significand` has its leading one at bit 62. */
-export function pack(sign: u64, exponent: i32, significand: u64, single: bool): u64 {
+function pack(sign: u64, exponent: i32, significand: u64, single: bool): u64 {
   const fractionBits: u64 = single ? 23 : 52;
   const most = single ? 127 : 1023;
   const drop: u64 = 62 - fractionBits;
@@ -354,8 +354,9 @@ export function fromInteger(value: i64, single: bool): u64 {
     : pack(sign, 63 - <i32>up, magnitude << (up - 1), single);
 }
 
-/** To a signed integer of 32 or 64 bits; IE and the integer indefinite for what does not fit, PE where rounding loses. */
-export function toInteger(a: u64, single: bool, truncate: bool, wide: bool): u64 {
+/** To a signed integer of `bits` bits (32 or 64); IE and the integer indefinite for what does not fit, PE where rounding loses. */
+export function toInteger(a: u64, single: bool, truncate: bool, bits: i32): u64 {
+  const wide = bits == 64;
   const indefinite: u64 = wide ? 0x8000000000000000 : 0x80000000;
   unpack(a, single);
   if (partClass == CLASS_ZERO) return 0;

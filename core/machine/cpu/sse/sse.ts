@@ -13,14 +13,14 @@ import { execute0F38, execute0F3866 } from "./map0f38";
 import { execute0F3A, execute0F3A66 } from "./map0f3a";
 
 /** Pages: opcode map and mandatory prefix. */
-export const PAGE_0F: u32 = 0;
-export const PAGE_0F_66: u32 = 1;
-export const PAGE_0F_F3: u32 = 2;
-export const PAGE_0F_F2: u32 = 3;
-export const PAGE_0F38: u32 = 4;
-export const PAGE_0F38_66: u32 = 5;
-export const PAGE_0F3A: u32 = 6;
-export const PAGE_0F3A_66: u32 = 7;
+const PAGE_0F: u32 = 0;
+const PAGE_0F_66: u32 = 1;
+const PAGE_0F_F3: u32 = 2;
+const PAGE_0F_F2: u32 = 3;
+const PAGE_0F38: u32 = 4;
+const PAGE_0F38_66: u32 = 5;
+const PAGE_0F3A: u32 = 6;
+const PAGE_0F3A_66: u32 = 7;
 
 /** Which forms of the r/m operand an opcode has. */
 const NONE: i32 = 0;

@@ -4,7 +4,7 @@ import { VECTOR_NM, cpu, fault, raise, VECTOR_MF } from "../machine";
 import { setReg16 } from "../access";
 import { getRm, setRm } from "../operands";
 
-export const FCW_INITIAL: u16 = 0x37f;
+const FCW_INITIAL: u16 = 0x37f;
 /** Bits of FCW that exist; bit 6 reads as one. */
 export const FCW_MASK: u32 = 0x1f3f;
 export const FCW_ONE: u32 = 0x40;

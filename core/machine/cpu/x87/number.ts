@@ -45,7 +45,7 @@ export function unpack(se: u32, sig: u64): void {
 }
 
 /** The result is one operand's NaN, quieted; IE if one signals. SDM volume 1, table 4-7. */
-export function propagate(seA: u32, sigA: u64, seB: u32, sigB: u64): void {
+function propagate(seA: u32, sigA: u64, seB: u32, sigB: u64): void {
   const classA = classify(seA, sigA);
   const classB = classify(seB, sigB);
   if (classA == SNAN || classB == SNAN) note(IE);

@@ -30,7 +30,7 @@ let reducedHi: u64 = 0;
 let reducedLo: u64 = 0;
 let reducedExponent: i32 = 0;
 let reducedNegative: bool = false;
-/** The multiple, of which two bits count. */
+/** How often pi/2 was taken off the argument; its last two bits say in which quadrant the angle lies. */
 let quadrant: u32 = 0;
 
 /** For a magnitude below 2^63, sign apart. */

@@ -1,6 +1,7 @@
 /** Disks in all spellings of xl-disk-configuration(5). */
 import { describe, expect, it } from "vitest";
 import { DISKS, diskText, parseDisk } from "../../../../core/dom0/backends/blk/config.ts";
+import { readDisk, writeDisk } from "../../../../core/dom0/backends/blk/spec-text.ts";
 import { vdevNumber } from "../../../../core/dom0/backends/blk/vdev.ts";
 import { SpecError } from "../../../../core/dom0/xenbus/kind.ts";
 
@@ -118,5 +119,24 @@ describe("a disk's specification", () => {
         expect(error, text).toBeInstanceOf(SpecError);
       }
     }
+  });
+});
+
+describe("a disk's specification, written", () => {
+  it.each([
+    "/a/b.img,raw,xvda,rw",
+    "/a/b.qcow2,qcow2,xvda,rw,disposable",
+    ",,xvdc,,cdrom",
+    "/a.iso,raw,xvdc,,cdrom",
+    "format=raw,vdev=xvda,access=rw,target=/with, comma and=more.img",
+    "format=qcow2,vdev=xvda,no-discard,untrusted,backend=driver,target=C:\\disks\\a.img",
+    "/a b.img,raw,xvda,w",
+  ])("%s is read as it was", (text) => expect(readDisk(writeDisk(readDisk(text)))).toEqual(readDisk(text)));
+
+  it("says what is disposable, which only a disk that is written to is", () => {
+    expect(parseDisk("/a.img,raw,xvda,rw,disposable", []).back.disposable).toBe(1);
+    expect(diskText(parseDisk("/a.img,raw,xvda,rw,disposable", []))).toContain(",disposable,");
+    expect(() => parseDisk("/a.img,raw,xvda,ro,disposable", [])).toThrow("only read");
+    expect(() => parseDisk("/a.iso,raw,xvda,cdrom,disposable", [])).toThrow("only read");
   });
 });

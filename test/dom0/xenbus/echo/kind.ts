@@ -60,6 +60,7 @@ class EchoDevice implements Backend {
   state(): BackendState {
     const indices = this.#ring?.indices();
     return {
+      traffic: null,
       rings:
         indices && this.#channel
           ? [

@@ -3,7 +3,7 @@
  * whoever joins it with a socket of the host (nat.ts). Either side may have begun.
  */
 import { randomBytes } from "node:crypto";
-import { Receiver, RECEIVE_BUFFER } from "./receiver.ts";
+import { Receiver } from "./receiver.ts";
 import { ACK, FIN, PSH, RST, SYN, type Segment, type SegmentHeader } from "./segment.ts";
 import { Sender } from "./sender.ts";
 
@@ -41,6 +41,8 @@ export interface EndpointOptions {
   transmit: SegmentOut;
   /** Bytes that were handed over by data() and that nobody has taken yet. */
   waiting(): number;
+  /** Bytes that may wait so: what the other side is allowed to send. */
+  buffer(): number;
   now(): number;
 }
 
@@ -87,6 +89,7 @@ export class TcpEndpoint {
 
   /** Answers the guest's SYN: the host's socket is connected. */
   accept(): void {
+    if (this.#over) return;
     if (this.#state === "answering") this.#sender.opened();
     this.#transmit(0, 0, false);
   }
@@ -133,8 +136,9 @@ export class TcpEndpoint {
   /** The host's socket has taken bytes: a window that was nearly closed is announced anew. */
   taken(): void {
     if (this.#over || !this.#receiver || this.#state !== "open") return;
-    const window = this.#receiver.window(this.#options.waiting());
-    if (this.#announced < RECEIVE_BUFFER / 2 && window >= this.#announced + RECEIVE_BUFFER / 4) this.#acknowledge();
+    const buffer = this.#options.buffer();
+    const window = this.#receiver.window(this.#options.waiting(), buffer);
+    if (this.#announced < buffer / 2 && window >= this.#announced + buffer / 4) this.#acknowledge();
   }
 
   receive(segment: Segment): void {
@@ -251,9 +255,10 @@ export class TcpEndpoint {
     segmentSize: number,
   ): void {
     const receiver = this.#receiver;
-    let window = RECEIVE_BUFFER;
+    const buffer = this.#options.buffer();
+    let window = buffer;
     if (receiver) {
-      window = receiver.window(this.#options.waiting());
+      window = receiver.window(this.#options.waiting(), buffer);
       this.#acknowledgementDue = false;
       this.#announced = window;
     }

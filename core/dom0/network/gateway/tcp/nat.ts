@@ -3,11 +3,15 @@
  * a SYN to the guest. Data waits where its reader is slow: the host's socket is paused, or the guest's window closes.
  */
 import { connect, type Socket } from "node:net";
-import type { IpTransmit } from "../link.ts";
-import { headersLength, PROTOCOL_TCP, type Packet } from "../../packet/internet.ts";
+import { ETHERNET_HEADER } from "../../frame.ts";
 import { ipText } from "../../packet/address.ts";
-import { MTU } from "../../frame.ts";
+import { headersLength, PROTOCOL_TCP, type Packet } from "../../packet/internet.ts";
+import { quotable, saysUnreachable } from "../icmp.ts";
+import type { IpTransmit } from "../link.ts";
+import type { FindTarget } from "../policy.ts";
+import type { SocketShares } from "../shares.ts";
 import { TcpEndpoint } from "./endpoint.ts";
+import { Outbox } from "./outbox.ts";
 import {
   ACK,
   headerLength,
@@ -20,19 +24,29 @@ import {
 } from "./segment.ts";
 
 /**
- * Connections of one interface at once, whatever addresses its guest uses; another SYN is answered by a reset. With what each may keep in
- * both directions a guest can make us hold 256 MiB.
+ * Bytes that the connections of one interface may keep in either direction, and for each of them the most and the least: with all its
+ * connections open a guest can make us hold some 128 MiB.
  */
-export const CONNECTIONS_PER_INTERFACE = 512;
-/** Bytes read from the host's socket that the guest has not acknowledged, until the socket is paused; and until it goes on. */
-const PAUSE_AT = 256 * 1024;
-const RESUME_AT = 128 * 1024;
+const INTERFACE_BYTES = 32 << 20;
+const MOST_BYTES = 256 * 1024;
+const LEAST_BYTES = 32 * 1024;
 /** The longest payload of a GSO frame: IP's length field has 16 bits. */
 const GSO_PAYLOAD = 0xffff - 40 - 60;
 const CONNECT_TIMEOUT = 60_000;
 
-/** Where a connection to this address and port really goes; null if it is refused. */
-export type TcpTarget = (address: Uint8Array, port: number) => { host: string; port: number } | null;
+export interface TcpNatOptions {
+  readonly transmit: IpTransmit;
+  readonly target: FindTarget;
+  /** Tells the guest that a packet of it did not get through (ICMP). */
+  readonly unreachable: (packet: Packet) => void;
+  /** The largest packet that goes to a guest's address. */
+  readonly mtu: (guest: Uint8Array) => number;
+  readonly shares: SocketShares;
+  /** Name of the network: addresses are unique within it. */
+  readonly network: string;
+  /** In milliseconds. */
+  readonly now: () => number;
+}
 
 /** One connection as shown in the Networks view. */
 export interface TcpConnectionReport {
@@ -47,8 +61,10 @@ export interface TcpConnectionReport {
 
 interface Connection {
   readonly key: string;
-  /** The interface that it came by; of a forwarded port, the guest's address. */
+  /** Who holds it: the interface that it came by; of a forwarded port, the guest's address. */
   readonly via: string;
+  /** The only interface that its segments come by; null for a forwarded port's, which comes to an address. */
+  readonly from: string | null;
   readonly guest: Uint8Array;
   readonly guestPort: number;
   readonly remote: Uint8Array;
@@ -60,21 +76,13 @@ interface Connection {
 }
 
 export class TcpNat {
-  readonly #transmit: IpTransmit;
-  readonly #target: TcpTarget;
-  /** Tells the guest that a packet of it did not get through (ICMP): its source, its destination. */
-  readonly #unreachable: (packet: Packet) => void;
-  readonly #now: () => number;
+  readonly #options: TcpNatOptions;
   readonly #connections = new Map<string, Connection>();
-  readonly #perInterface = new Map<string, number>();
   #forwardPort = 0xc000;
   refused = 0;
 
-  constructor(transmit: IpTransmit, target: TcpTarget, unreachable: (packet: Packet) => void, now: () => number) {
-    this.#transmit = transmit;
-    this.#target = target;
-    this.#unreachable = unreachable;
-    this.#now = now;
+  constructor(options: TcpNatOptions) {
+    this.#options = options;
   }
 
   /** Takes a TCP packet from a guest whose checksum is right; `via`: the interface that it came by. */
@@ -85,6 +93,8 @@ export class TcpNat {
     const known = this.#connections.get(key);
     if (known) {
       // A new call with the ports of one that is over.
+      // From another interface it is forged, whatever its numbers.
+      if (known.from !== null && known.from !== via) return;
       if (known.endpoint.state === "closed" && segment.flags & SYN) this.#forget(known);
       else return known.endpoint.receive(segment);
     }
@@ -94,14 +104,16 @@ export class TcpNat {
   }
 
   #called(key: string, packet: Packet, segment: Segment, via: string): void {
-    const target = this.#target(packet.destination, segment.destinationPort);
-    if (!target || this.#isFull(via)) {
+    const { target, unreachable, shares } = this.#options;
+    const to = target(packet.destination, segment.destinationPort);
+    if (!to || !shares.take(via)) {
       this.refused++;
       return this.#refuse(packet, segment);
     }
-    const socket = connect({ host: target.host, port: target.port, allowHalfOpen: true, noDelay: true });
+    const socket = connect({ host: to.host, port: to.port, allowHalfOpen: true, noDelay: true });
     const connection = this.#join(
       key,
+      via,
       via,
       packet.source.slice(),
       segment.sourcePort,
@@ -114,21 +126,23 @@ export class TcpNat {
     );
     socket.once("connect", () => {
       socket.setTimeout(0);
-      connection.endpoint.accept();
+      // An address of this computer that no list told of: both ends are the same.
+      if (!to.isOwn && socket.remoteAddress === socket.localAddress) {
+        this.refused++;
+        connection.endpoint.reset();
+      } else connection.endpoint.accept();
     });
+    const quoted = quotable(packet);
     socket.once("error", (error: NodeJS.ErrnoException) => {
-      const unreachable = ["ENETUNREACH", "EHOSTUNREACH", "ETIMEDOUT", "EACCES", "EADDRNOTAVAIL"].includes(
-        error.code ?? "",
-      );
-      if (connection.endpoint.state === "answering" && unreachable) this.#unreachable(packet);
+      if (connection.endpoint.state === "answering" && saysUnreachable(error.code)) unreachable(quoted);
     });
     connection.endpoint.called(segment);
   }
 
   /** Calls a guest's port on behalf of somebody who came by a forwarded port of the host. `gateway`: whose address calls. */
   forward(socket: Socket, gateway: Uint8Array, guest: Uint8Array, guestPort: number): void {
-    const via = ipText(guest);
-    if (this.#isFull(via)) {
+    const via = this.#forwardsTo(guest);
+    if (!this.#options.shares.take(via)) {
       this.refused++;
       socket.destroy();
       return;
@@ -138,12 +152,24 @@ export class TcpNat {
       this.#forwardPort = this.#forwardPort === 0xffff ? 0xc000 : this.#forwardPort + 1;
       key = keyOf(guest, guestPort, gateway, this.#forwardPort);
     } while (this.#connections.has(key));
-    this.#join(key, via, guest, guestPort, gateway, this.#forwardPort, socket).endpoint.call();
+    this.#join(key, via, null, guest, guestPort, gateway, this.#forwardPort, socket).endpoint.call();
+  }
+
+  /** Who holds the connections that come to a guest by forwarded ports. */
+  #forwardsTo(guest: Uint8Array): string {
+    return `${this.#options.network} ${ipText(guest)}`;
+  }
+
+  /** What one connection of a holder may keep in each direction. */
+  #share(via: string): number {
+    const each = Math.floor(INTERFACE_BYTES / Math.max(1, this.#options.shares.held(via)));
+    return Math.max(LEAST_BYTES, Math.min(MOST_BYTES, each));
   }
 
   #join(
     key: string,
     via: string,
+    from: string | null,
     guest: Uint8Array,
     guestPort: number,
     remote: Uint8Array,
@@ -151,51 +177,54 @@ export class TcpNat {
     socket: Socket,
   ): Connection {
     const ports = { source: remotePort, destination: guestPort };
-    const headers = headersLength(guest) - 14 + 20;
+    const headers = headersLength(guest) - ETHERNET_HEADER + 20;
+    const outbox = new Outbox(socket);
+    const share = () => this.#share(via);
     const endpoint = new TcpEndpoint(
       {
-        maximumSegmentSize: MTU - headers,
+        maximumSegmentSize: this.#options.mtu(guest) - headers,
         largest: GSO_PAYLOAD,
         transmit: (header, length, payload, segmentSize) =>
           this.#send(remote, guest, ports, header, length, payload, segmentSize),
-        waiting: () => socket.writableLength,
-        now: this.#now,
+        waiting: () => outbox.waiting,
+        buffer: share,
+        now: this.#options.now,
       },
       {
         opened: () => socket.resume(),
         data: (bytes) => {
           connection.fromGuestBytes += bytes.length;
-          socket.write(bytes);
+          outbox.write(bytes);
         },
-        ended: () => socket.end(),
+        ended: () => outbox.end(),
         drained: (queued) => {
-          if (queued < RESUME_AT && socket.isPaused()) socket.resume();
+          if (socket.isPaused() && queued < share() / 2) socket.resume();
         },
         closed: (reason) => {
           this.#forget(connection);
-          // A reset is told to the other side too, and nothing is left half open.
-          if (reason === "reset") socket.resetAndDestroy();
+          // A reset is told to the other side too, and nothing is left half open. What is not connected yet is closed at once: it
+          // counts no more.
+          if (reason === "reset" && !socket.connecting) socket.resetAndDestroy();
           else socket.destroy();
         },
       },
     );
     const connection: Connection = {
-      ...{ key, via, guest, guestPort, remote, remotePort, endpoint, socket },
+      ...{ key, via, from, guest, guestPort, remote, remotePort, endpoint, socket },
       fromGuestBytes: 0,
       toGuestBytes: 0,
     };
     this.#connections.set(key, connection);
-    this.#perInterface.set(via, (this.#perInterface.get(via) ?? 0) + 1);
-    this.#listen(connection);
+    this.#listen(connection, share);
     return connection;
   }
 
-  #listen(connection: Connection): void {
+  #listen(connection: Connection, share: () => number): void {
     const { socket, endpoint } = connection;
     socket.on("data", (bytes: Buffer) => {
       connection.toGuestBytes += bytes.length;
       endpoint.write(bytes);
-      if (endpoint.queued > PAUSE_AT) socket.pause();
+      if (endpoint.queued > share()) socket.pause();
     });
     // Nothing is read before the guest's side of the handshake is over.
     socket.pause();
@@ -221,7 +250,7 @@ export class TcpNat {
       writeSegmentHeader(bytes, at, ports, header);
       payload(bytes, at + size);
     };
-    this.#transmit({ source, destination, protocol: PROTOCOL_TCP, length: size + length, segmentSize }, write);
+    this.#options.transmit({ source, destination, protocol: PROTOCOL_TCP, length: size + length, segmentSize }, write);
   }
 
   #refuse(packet: Packet, segment: Segment): void {
@@ -237,16 +266,10 @@ export class TcpNat {
   #forget(connection: Connection): void {
     if (this.#connections.get(connection.key) !== connection) return;
     this.#connections.delete(connection.key);
-    const left = this.#perInterface.get(connection.via)! - 1;
-    if (left) this.#perInterface.set(connection.via, left);
-    else this.#perInterface.delete(connection.via);
+    this.#options.shares.give(connection.via);
   }
 
-  #isFull(via: string): boolean {
-    return (this.#perInterface.get(via) ?? 0) >= CONNECTIONS_PER_INTERFACE;
-  }
-
-  /** An interface has gone, or an address: their connections end, all of them without one named. */
+  /** An interface has gone: its connections end, all of them without one named. */
   close(via?: string): void {
     for (const connection of [...this.#connections.values()])
       if (via === undefined || connection.via === via) {
@@ -254,6 +277,11 @@ export class TcpNat {
         this.#forget(connection);
         connection.socket.destroy();
       }
+  }
+
+  /** The guest of an address has gone: what came to it by forwarded ports ends. */
+  closeForwards(guest: Uint8Array): void {
+    this.close(this.#forwardsTo(guest));
   }
 
   report(): TcpConnectionReport[] {

@@ -1,4 +1,9 @@
-/** A set of positions as ranges in order that don't touch each other: what the other side has selectively acknowledged. */
+/**
+ * A set of positions as ranges in order that don't touch each other: what the other side has selectively acknowledged. Whoever
+ * acknowledges every second byte makes no more than RANGES_LIMIT of them; what is left out only counts as not acknowledged.
+ */
+export const RANGES_LIMIT = 128;
+
 export class Ranges {
   #ranges: { from: number; to: number }[] = [];
   #total = 0;
@@ -30,6 +35,7 @@ export class Ranges {
       this.#total -= b - a;
       last++;
     }
+    if (first === last && this.#ranges.length >= RANGES_LIMIT) return 0;
     this.#ranges.splice(first, last - first, merged);
     this.#total += merged.to - merged.from;
     return this.#total - before;

@@ -4,7 +4,7 @@
  */
 import type { SequenceRange } from "./segment.ts";
 
-/** Bytes that may be on their way to the host's socket; also what a guest can make us keep for one connection. */
+/** Most bytes that may be on their way to the host's socket; also what a guest can make us keep for one connection out of order. */
 export const RECEIVE_BUFFER = 256 * 1024;
 /** Pieces out of order; a guest that sends every second byte can't make more of them. */
 const PIECES_LIMIT = 1024;
@@ -15,6 +15,7 @@ export class Receiver {
   next = 1;
   /** Highest position that the other side was ever allowed to send before. A window is never taken back. */
   #allowed = 1;
+  /** In order, and no byte in two of them. */
   #pieces: { from: number; bytes: Uint8Array }[] = [];
   #finAt: number | null = null;
   /** The end of the stream has been reached. */
@@ -38,9 +39,9 @@ export class Receiver {
     return this.next + ((sequence - this.sequence(this.next)) | 0);
   }
 
-  /** Window in bytes while `waiting` bytes are not yet taken from us. */
-  window(waiting: number): number {
-    const wanted = this.next + Math.max(0, RECEIVE_BUFFER - waiting);
+  /** Window in bytes while `waiting` bytes are not yet taken from us, of the `buffer` that we may keep. */
+  window(waiting: number, buffer = RECEIVE_BUFFER): number {
+    const wanted = this.next + Math.max(0, buffer - waiting);
     if (wanted > this.#allowed) this.#allowed = wanted;
     return this.#allowed - this.next;
   }
@@ -62,7 +63,9 @@ export class Receiver {
       bytes = bytes.subarray(0, Math.max(0, this.#allowed - from));
       fin = false;
     }
-    if (fin) this.#finAt = from + bytes.length;
+    // Where the stream ends is said once; nothing comes behind it, and it does not end before what has come.
+    if (fin && from + bytes.length >= this.next) this.#finAt ??= from + bytes.length;
+    if (this.#finAt !== null) bytes = bytes.subarray(0, Math.max(0, this.#finAt - from));
     if (from < this.next) {
       bytes = bytes.subarray(Math.min(bytes.length, this.next - from));
       from = this.next;
@@ -93,15 +96,33 @@ export class Receiver {
   }
 
   #keep(from: number, bytes: Uint8Array): void {
-    let index = this.#pieces.findIndex((piece) => piece.from >= from);
-    if (index < 0) index = this.#pieces.length;
-    const same = this.#pieces[index];
-    if (same && same.from === from && same.bytes.length >= bytes.length) return;
+    let index = this.#pieces.length;
+    while (index > 0 && this.#pieces[index - 1]!.from >= from) index--;
     const previous = this.#pieces[index - 1];
-    if (previous && previous.from + previous.bytes.length >= from + bytes.length) return;
-    if (this.#pieces.length >= PIECES_LIMIT) return;
-    // A copy: the frame may be much larger than the piece that is kept of it.
-    this.#pieces.splice(index, 0, { from, bytes: bytes.slice() });
+    if (previous) {
+      const covered = Math.max(0, previous.from + previous.bytes.length - from);
+      from += covered;
+      bytes = bytes.subarray(Math.min(covered, bytes.length));
+    }
+    for (; bytes.length; index++) {
+      const following = this.#pieces[index];
+      const part = following ? bytes.subarray(0, Math.max(0, following.from - from)) : bytes;
+      if (part.length) {
+        if (this.#pieces.length >= PIECES_LIMIT) return;
+        // A copy: the frame may be much larger than the piece that is kept of it.
+        this.#pieces.splice(index, 0, { from, bytes: part.slice() });
+        index++;
+      }
+      if (!following) return;
+      const passed = following.from + following.bytes.length - from;
+      from += passed;
+      bytes = bytes.subarray(Math.min(passed, bytes.length));
+    }
+  }
+
+  /** Bytes that wait for what is missing before them. */
+  get kept(): number {
+    return this.#pieces.reduce((sum, { bytes }) => sum + bytes.length, 0);
   }
 
   /** Up to three ranges that came out of order, for selective acknowledgement. */

@@ -2,8 +2,18 @@
  * What was written and is not acknowledged yet. Positions count the bytes of the stream and never wrap: 0 is the SYN, the first byte of
  * data has 1.
  */
+interface Chunk {
+  readonly position: number;
+  readonly bytes: Uint8Array;
+  /** How many of them are used: small writes share a chunk. */
+  length: number;
+}
+
+/** Writes shorter than this are put together, in chunks of this length. */
+const SMALL = 16 * 1024;
+
 export class SendQueue {
-  #chunks: { position: number; bytes: Uint8Array }[] = [];
+  #chunks: Chunk[] = [];
   #start = 1;
   #end = 1;
 
@@ -17,11 +27,23 @@ export class SendQueue {
   get length(): number {
     return this.#end - this.#start;
   }
+  get chunks(): number {
+    return this.#chunks.length;
+  }
 
-  /** Keeps the bytes as they are; they must not be changed afterwards. */
+  /** Keeps the bytes, long ones as they are: they must not be changed afterwards. */
   append(bytes: Uint8Array): void {
     if (!bytes.length) return;
-    this.#chunks.push({ position: this.#end, bytes });
+    if (bytes.length >= SMALL) this.#chunks.push({ position: this.#end, bytes, length: bytes.length });
+    else {
+      let last = this.#chunks.at(-1);
+      if (!last || last.bytes.length - last.length < bytes.length) {
+        last = { position: this.#end, bytes: new Uint8Array(SMALL), length: 0 };
+        this.#chunks.push(last);
+      }
+      last.bytes.set(bytes, last.length);
+      last.length += bytes.length;
+    }
     this.#end += bytes.length;
   }
 
@@ -46,7 +68,7 @@ export class SendQueue {
     for (let index = low, left = length, from = position, to = at; left > 0; index++) {
       const chunk = this.#chunks[index]!;
       const skip = from - chunk.position;
-      const part = Math.min(left, chunk.bytes.length - skip);
+      const part = Math.min(left, chunk.length - skip);
       target.set(chunk.bytes.subarray(skip, skip + part), to);
       left -= part;
       from += part;
@@ -55,6 +77,6 @@ export class SendQueue {
   }
 }
 
-function end(chunk: { position: number; bytes: Uint8Array }): number {
-  return chunk.position + chunk.bytes.length;
+function end(chunk: Chunk): number {
+  return chunk.position + chunk.length;
 }

@@ -1,0 +1,71 @@
+/** Captured traffic that the host keeps for its clients: a file of pcap's format each, in a folder of its state, until it is removed. */
+import { open, readdir, rm, stat } from "node:fs/promises";
+import path from "node:path";
+import { privateFolder } from "../files/whole.ts";
+import { ApiFailure } from "./failure.ts";
+import type { KeptCapture } from "./host-state.ts";
+
+const NAME = /^[\w.-]{1,120}\.pcap$/;
+
+export class Captures {
+  /** null where nothing is kept. */
+  readonly folder: string | null;
+
+  constructor(folder: string | null) {
+    this.folder = folder;
+  }
+
+  /** A path that is free, for what is captured of that network from now on. Throws ApiFailure. */
+  async place(what: string): Promise<string> {
+    const folder = this.#need();
+    await privateFolder(folder);
+    const taken = new Set(await readdir(folder));
+    const base = `${what.replace(/[^\w.-]/g, "-")}-${new Date().toISOString().slice(0, 19).replace(/[:T]/g, "-")}`;
+    let name = `${base}.pcap`;
+    for (let n = 2; taken.has(name); n++) name = `${base}-${n}.pcap`;
+    return path.join(folder, name);
+  }
+
+  /** The latest first. */
+  async all(): Promise<KeptCapture[]> {
+    if (this.folder === null) return [];
+    const found: KeptCapture[] = [];
+    for (const name of await readdir(this.folder).catch((): string[] => [])) {
+      if (!NAME.test(name)) continue;
+      const file = path.join(this.folder, name);
+      const facts = await stat(file).catch(() => null);
+      if (facts?.isFile()) found.push({ name, path: file, bytes: facts.size, at: facts.mtimeMs });
+    }
+    return found.sort((a, b) => b.at - a.at);
+  }
+
+  /** Bytes of one from `offset` on; fewer at its end. Throws ApiFailure ENOENT. */
+  async read(name: string, offset: number, most: number): Promise<Uint8Array> {
+    const handle = await open(this.#file(name), "r").catch(() => {
+      throw new ApiFailure("ENOENT", `There is no capture ${name}.`);
+    });
+    try {
+      const { bytesRead, buffer } = await handle.read(new Uint8Array(most), 0, most, offset);
+      return buffer.subarray(0, bytesRead);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Throws ApiFailure ENOENT. */
+  async remove(name: string): Promise<void> {
+    await rm(this.#file(name)).catch(() => {
+      throw new ApiFailure("ENOENT", `There is no capture ${name}.`);
+    });
+  }
+
+  #file(name: string): string {
+    if (!NAME.test(name)) throw new ApiFailure("ENOENT", `There is no capture ${name}.`);
+    return path.join(this.#need(), name);
+  }
+
+  #need(): string {
+    if (this.folder !== null) return this.folder;
+    throw new ApiFailure("EROFS", "This host keeps nothing on disk: name a file to capture to.");
+  }
+}

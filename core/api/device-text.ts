@@ -1,0 +1,6 @@
+/** Specifications of disks and interfaces as words, and what an image is by its first bytes: for browsers too. */
+export { SNIFF_BYTES, sniffDisk, type SniffedDisk } from "../dom0/storage/sniff.ts";
+export { readDisk, writeDisk, type Disk } from "../dom0/backends/blk/spec-text.ts";
+export { vdevNumber } from "../dom0/backends/blk/vdev.ts";
+export { readVif, writeVif } from "../dom0/backends/net/spec-text.ts";
+export { SpecError } from "../dom0/xenbus/kind.ts";

@@ -1,0 +1,104 @@
+/** A session's disk images on their way to the host, as tasks that everybody sees and can end. What is not whole when it ends is gone. */
+import { ApiFailure } from "./failure.ts";
+import type { DiskImages, ImageIntake } from "./disk-images.ts";
+import type { Client } from "./journal/entry.ts";
+import type { HostJournal } from "./journal/host-journal.ts";
+import type { Work } from "./journal/journal.ts";
+
+/** At once. */
+const MOST_INTAKES = 8;
+
+interface Coming {
+  intake: ImageIntake;
+  work: Work;
+  stopped: boolean;
+}
+
+export class DiskIntake {
+  readonly #images: DiskImages;
+  readonly #journal: HostJournal;
+  readonly #who: () => Client;
+  readonly #coming = new Map<string, Coming>();
+  #next = 1;
+  #ended = false;
+
+  constructor(images: DiskImages, journal: HostJournal, who: () => Client) {
+    this.#images = images;
+    this.#journal = journal;
+    this.#who = who;
+  }
+
+  async begin(name: string, size: number): Promise<{ intake: string }> {
+    if (this.#coming.size >= MOST_INTAKES)
+      throw new ApiFailure("EBUSY", `${MOST_INTAKES} images are being taken already; wait for one of them.`);
+    const id = `d${this.#next++}`;
+    const intake = await this.#images.begin(name, size);
+    if (this.#ended) {
+      await intake.drop();
+      throw cancelled();
+    }
+    const coming: Coming = { intake, work: null!, stopped: false };
+    coming.work = this.#journal.begin(`Take the disk image ${name}`, this.#who(), () => {
+      coming.stopped = true;
+      void intake.drop();
+    });
+    this.#coming.set(id, coming);
+    return { intake: id };
+  }
+
+  async chunk(id: string, offset: number, bytes: Uint8Array): Promise<void> {
+    const coming = this.#find(id);
+    try {
+      await coming.intake.take(offset, bytes);
+    } catch (error) {
+      await this.#over(id, error);
+      throw coming.stopped ? cancelled() : error;
+    }
+    coming.work.progress((offset + bytes.length) / Math.max(1, coming.intake.size));
+  }
+
+  async finish(id: string): Promise<{ path: string }> {
+    const coming = this.#find(id);
+    try {
+      const path = await coming.intake.finish();
+      this.#coming.delete(id);
+      coming.work.end();
+      return { path };
+    } catch (error) {
+      await this.#over(id, error);
+      throw coming.stopped ? cancelled() : error;
+    }
+  }
+
+  /** Nothing of it stays. */
+  drop(id: string): Promise<void> {
+    this.#find(id);
+    return this.#over(id, cancelled());
+  }
+
+  /** The session has ended. */
+  end(): void {
+    this.#ended = true;
+    for (const id of [...this.#coming.keys()]) void this.#over(id, new ApiFailure("ECANCELED", "Its window went."));
+  }
+
+  async #over(id: string, error: unknown): Promise<void> {
+    const coming = this.#coming.get(id);
+    if (!coming) return;
+    this.#coming.delete(id);
+    await coming.intake.drop();
+    const isCancel = coming.stopped || (error instanceof ApiFailure && error.data.code === "ECANCELED");
+    const message = error instanceof Error ? error.message : String(error);
+    coming.work.end({ message: coming.stopped ? "It was cancelled." : message, cancelled: isCancel });
+  }
+
+  #find(id: string): Coming {
+    const coming = this.#coming.get(id);
+    if (coming && !coming.stopped) return coming;
+    throw coming ? cancelled() : new ApiFailure("ENOENT", `There is no image ${id} on its way.`);
+  }
+}
+
+function cancelled(): ApiFailure {
+  return new ApiFailure("ECANCELED", "It was cancelled.");
+}

@@ -1,0 +1,65 @@
+/** What those who carry out requests have of the session that asks. */
+import type { ToolstackRequests } from "../../toolstack/messages.ts";
+import { ApiFailure } from "../failure.ts";
+import type { SessionFiles } from "../files.ts";
+import type { HostFiles } from "../host-files.ts";
+import type { HostService } from "../host-service.ts";
+import type { Client } from "../journal/entry.ts";
+import type { Checked, RequestName, Results } from "../requests/table.ts";
+import type { EventName, Events } from "../schema.ts";
+
+export interface SessionContext {
+  readonly host: HostService;
+  /** Unlike all other sessions'. */
+  readonly id: string;
+  /** Files that the client gave, and files of the host's computer that it may name. */
+  readonly files: SessionFiles;
+  readonly hostFiles: HostFiles;
+  /** Who it is, for the journal; it may name itself. */
+  who: Client;
+  readonly ended: boolean;
+  /** So much waits to be sent that what can be left out is. */
+  readonly isBehind: boolean;
+  send<E extends EventName>(event: E, data: Events[E]): void;
+  /** Hears the host until the session ends. */
+  listen<E extends EventName>(event: E, listener: (data: Events[E]) => void): void;
+  /** To be called once, when the session ends. */
+  onEnd(dispose: () => void): void;
+  /** To be called when the host is powered on: other domains come under the same numbers. */
+  onPowerOn(forget: () => void): void;
+}
+
+/** Without undefined, which a client's message can't hold in any other way than by leaving the argument out. */
+type Given<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+/** Requests that the toolstack answers under the same name, from the same arguments, with the same result. */
+export type PassedName = {
+  [N in RequestName & keyof ToolstackRequests]: Given<Checked<N>> extends Given<ToolstackRequests[N]["args"]>
+    ? ToolstackRequests[N]["result"] extends Results[N]
+      ? N
+      : never
+    : never;
+}[RequestName & keyof ToolstackRequests];
+
+/** Makes handlers of such requests. */
+export function passTo(host: HostService) {
+  return <N extends PassedName>(name: N) =>
+    (args: unknown): Promise<Results[N]> =>
+      (host.toolstack.request as (name: string, args: unknown) => Promise<Results[N]>)(name, args);
+}
+
+/** Carries out one after the other, however many are asked for. */
+export function oneAtATime(): <T>(deed: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (deed) => {
+    const done = last.then(deed);
+    last = done.catch(() => {});
+    return done;
+  };
+}
+
+/** A file that the client names on the host's computer. Throws ApiFailure EACCES where its user may name none. */
+export function namedFile(session: SessionContext, file: string): string {
+  if (session.hostFiles.mayNameAll) return file;
+  throw new ApiFailure("EACCES", "This client may name no files of the host's computer.");
+}

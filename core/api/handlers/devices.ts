@@ -1,0 +1,53 @@
+/** Carries out requests about devices of domains that run, and how they are wired. */
+import { DEVICE_KINDS } from "../../dom0/backends/kinds.ts";
+import { SpecError } from "../../dom0/xenbus/kind.ts";
+import type { HostFiles } from "../host-files.ts";
+import type { DEVICE_REQUESTS } from "../requests/devices.ts";
+import type { HandlersOf } from "../requests/request.ts";
+import { Sampler } from "../sampler.ts";
+import { passTo, type SessionContext } from "./context.ts";
+import { mayMeasure } from "./figures.ts";
+
+export function deviceHandlers(session: SessionContext): HandlersOf<typeof DEVICE_REQUESTS> {
+  const { host, hostFiles } = session;
+  const pass = passTo(host);
+  let wiringOf = 0;
+  const wiring = new Sampler(
+    async () => session.send("wiring", await host.toolstack.request("wiring", { domid: wiringOf })),
+    () => mayMeasure(session),
+  );
+  session.onEnd(() => wiring.every(0));
+  return {
+    deviceAttach: (args) => {
+      checkFiles(hostFiles, args);
+      return host.toolstack.request("deviceAttach", args);
+    },
+    deviceDetach: pass("deviceDetach"),
+    deviceList: pass("deviceList"),
+    mediumInsert: (args) => {
+      checkFiles(hostFiles, args);
+      return host.toolstack.request("mediumInsert", args);
+    },
+    diskResize: pass("diskResize"),
+    wiring: pass("wiring"),
+    wiringEvery: ({ domid, milliseconds }) => {
+      wiringOf = domid;
+      wiring.every(milliseconds);
+      return null;
+    },
+    handshakes: pass("handshakes"),
+    handshake: pass("handshake"),
+  };
+}
+
+/** What gives a domain files of the host's computer. Throws ApiFailure EACCES; what is wrong with the words is the toolstack's to say. */
+function checkFiles(files: HostFiles, { key, spec, folder }: { key: string; spec: string; folder: string }): void {
+  const config = DEVICE_KINDS.find((kind) => kind.config?.key === key)?.config;
+  if (!config) return;
+  try {
+    const parsed = config.parse(spec, []);
+    for (const file of (config.within?.(parsed, folder) ?? parsed).files) files.check(file);
+  } catch (error) {
+    if (!(error instanceof SpecError)) throw error;
+  }
+}

@@ -1,0 +1,23 @@
+/** Carries out requests about what is inside a domain: one look at a time, however many are asked for. */
+import type { INSPECT_REQUESTS } from "../requests/inspect.ts";
+import type { HandlersOf } from "../requests/request.ts";
+import type { Results } from "../requests/table.ts";
+import { oneAtATime, passTo, type PassedName, type SessionContext } from "./context.ts";
+
+export function inspectHandlers(session: SessionContext): HandlersOf<typeof INSPECT_REQUESTS> {
+  const pass = passTo(session.host);
+  const next = oneAtATime();
+  const look =
+    <N extends PassedName>(name: N) =>
+    (args: unknown): Promise<Results[N]> =>
+      next(() => pass(name)(args));
+  return {
+    inspectRegisters: look("inspectRegisters"),
+    inspectWalk: look("inspectWalk"),
+    inspectFrame: look("inspectFrame"),
+    inspectSymbol: look("inspectSymbol"),
+    inspectMemory: look("inspectMemory"),
+    inspectEvents: look("inspectEvents"),
+    inspectGrants: look("inspectGrants"),
+  };
+}

@@ -1,0 +1,45 @@
+/**
+ * The files of the host's computer that a client may name. Its user's own command line names any; another client those that the desktop shell
+ * says its user has chosen, and those in the folders that the host keeps for its clients. It reaches no other file of the user's.
+ */
+import path from "node:path";
+import { ApiFailure } from "./failure.ts";
+
+/** Paths that one window's user may have chosen; more push out the oldest. */
+const MOST_GRANTED = 1024;
+
+export class HostFiles {
+  readonly mayNameAll: boolean;
+  readonly #folders: readonly string[];
+  readonly #granted = new Set<string>();
+
+  /** `folders`: whose files every client may name. */
+  constructor(mayNameAll: boolean, folders: readonly (string | null)[]) {
+    this.mayNameAll = mayNameAll;
+    this.#folders = folders.filter((folder) => folder !== null).map((folder) => path.resolve(folder));
+  }
+
+  /** The user has chosen this file in the client's window. */
+  grant(file: string): void {
+    if (!path.isAbsolute(file)) return;
+    if (this.#granted.size >= MOST_GRANTED) this.#granted.delete(this.#granted.values().next().value!);
+    this.#granted.add(path.normalize(file));
+  }
+
+  allows(file: string): boolean {
+    if (this.mayNameAll) return true;
+    if (!path.isAbsolute(file)) return false;
+    const plain = path.normalize(file);
+    // Files lie in those folders themselves, under names that the host chose.
+    return this.#granted.has(plain) || this.#folders.some((folder) => path.dirname(plain) === folder);
+  }
+
+  /** Throws ApiFailure EACCES. */
+  check(file: string): void {
+    if (this.allows(file)) return;
+    throw new ApiFailure(
+      "EACCES",
+      `This window may not name ${file}: choose that file in the window, or drop it there, or use the command line.`,
+    );
+  }
+}

@@ -1,0 +1,207 @@
+/** A virtual framebuffer: what the guest draws is on one of the host's screens. */
+import type { OpenScreen } from "../../display/screens.ts";
+import type { Channel } from "../../xenbus/channel.ts";
+import { EventPage } from "../../xenbus/event-page.ts";
+import type { Backend, BackendContext, BackendState, Nodes } from "../../xenbus/kind.ts";
+import type { HeldFrame } from "../../kernel/native.ts";
+import { PAGE_SIZE } from "../../kernel/memory.ts";
+import { mostBytesOf, vncOf } from "./config.ts";
+import { FramebufferFrames } from "./frames.ts";
+import { GuestPixels } from "./pixels.ts";
+import * as fbif from "./protocol.ts";
+
+/** Events taken in one go before other work has its turn. */
+const TURNS_PER_SERVICE = 256;
+/** Milliseconds from one refresh to the next, for frontends that ask. */
+const REFRESH_MS = 33;
+
+interface Connection {
+  readonly channel: Channel;
+  readonly page: HeldFrame;
+  readonly events: EventPage;
+  readonly frames: FramebufferFrames;
+  readonly pixels: readonly HeldFrame[];
+  readonly bytes: number;
+  /** The frontend tells what it draws. */
+  readonly tells: boolean;
+  mode: fbif.Mode;
+}
+
+export class Framebuffer implements Backend {
+  readonly #context: BackendContext;
+  #screen: OpenScreen | null = null;
+  #connection: Connection | null = null;
+  #isWatched = false;
+  #updates = 0;
+  #resizes = 0;
+
+  constructor(context: BackendContext) {
+    this.#context = context;
+  }
+
+  async prepare(): Promise<Nodes> {
+    const { address, store, services, back } = this.#context;
+    const { domid, id } = address;
+    const home = `/local/domain/${domid}`;
+    const name = (await store.read(`${home}/name`)) ?? `Domain ${domid}`;
+    this.#screen = await services.screens.open(domid, id, await vncOf(back, name));
+    const { vnc } = this.#screen;
+    // Where xl vncviewer looks.
+    if (vnc && id === "0") {
+      await store.write(`${home}/console/vnc-listen`, vnc.address);
+      await store.write(`${home}/console/vnc-port`, vnc.port);
+    }
+    return { "feature-resize": 1 };
+  }
+
+  async connect(): Promise<Nodes> {
+    const { front, frontNumber, back } = this.#context;
+    const protocol = (await front("protocol")) ?? "x86_64-abi";
+    const longBytes = fbif.LONG_BYTES[protocol];
+    if (longBytes === undefined)
+      throw new Error(`the frontend's protocol is "${protocol}"; allowed: ${Object.keys(fbif.LONG_BYTES).join(", ")}`);
+    const mfn = await frontNumber("page-ref");
+    const port = await frontNumber("event-channel");
+    const tells = (await frontNumber("feature-update", 1, 0)) === 1;
+    const mostBytes = await mostBytesOf(back);
+    this.#connection = this.#open(mfn, port, longBytes, tells, mostBytes);
+    this.#show();
+    // What the frontend has put before its event could come.
+    setImmediate(() => this.#serve());
+    return tells ? { "request-update": 1 } : {};
+  }
+
+  /** Throws FramebufferError, RingError or HypercallError, with nothing left held or bound. */
+  #open(mfn: number, port: number, longBytes: 4 | 8, tells: boolean, mostBytes: number): Connection {
+    const { address, foreign, memory } = this.#context;
+    const frames = new FramebufferFrames(foreign, address.domid);
+    try {
+      const page = frames.hold(mfn, "write");
+      const copy = memory.bytes(page.address, PAGE_SIZE).slice();
+      const view = new DataView(copy.buffer, copy.byteOffset, PAGE_SIZE);
+      const description = fbif.readDescription(view, longBytes, mostBytes);
+      const { width, height, stride, depth, offset, bytes } = description;
+      const pixels = frames.holdAll(memory, description, longBytes);
+      const events = new EventPage(memory.memory.buffer, page.address, fbif.FB_PAGE);
+      const channel = this.#context.open([], port, () => this.#serve());
+      return { channel, page, events, frames, pixels, bytes, tells, mode: { width, height, stride, depth, offset } };
+    } catch (error) {
+      frames.release();
+      throw error;
+    }
+  }
+
+  #show(): void {
+    const connection = this.#connection;
+    if (!connection || !this.#screen) return;
+    const { memory } = this.#context;
+    const { pixels, mode, tells } = connection;
+    const watch = (isWatched: boolean): void => this.#watched(isWatched);
+    this.#screen.screen.show(new GuestPixels(memory.memory.buffer, pixels, mode, tells, watch));
+  }
+
+  /**
+   * While nobody looks its events are left in the ring: when that is full the frontend keeps what it draws to itself and sends no more. The
+   * notification lets it tell all that when somebody looks again.
+   */
+  #watched(isWatched: boolean): void {
+    if (isWatched === this.#isWatched) return;
+    this.#isWatched = isWatched;
+    const connection = this.#connection;
+    if (!connection) return;
+    const period = isWatched ? REFRESH_MS : fbif.XENFB_NO_REFRESH;
+    try {
+      if (connection.tells) connection.events.put(Int32Array.of(fbif.XENFB_TYPE_REFRESH_PERIOD, period));
+    } catch (error) {
+      this.#context.fail(error);
+      return;
+    }
+    setImmediate(() => {
+      this.#serve();
+      if (this.#connection === connection) connection.channel.notify();
+    });
+  }
+
+  #serve(): void {
+    const connection = this.#connection;
+    if (!connection || !this.#isWatched) return;
+    const { events } = connection;
+    let resized = false;
+    try {
+      let turns = TURNS_PER_SERVICE;
+      for (; turns > 0 && events.take(); turns--) {
+        const type = fbif.eventType(events.event);
+        if (type === fbif.XENFB_TYPE_UPDATE) {
+          this.#updates++;
+          if (!resized) this.#screen?.screen.damage(fbif.readUpdate(events.event));
+        } else if (type === fbif.XENFB_TYPE_RESIZE) {
+          this.#resizes++;
+          connection.mode = fbif.checkMode(fbif.readResize(events.event), connection.bytes);
+          resized = true;
+        }
+        // Others are from a later version of the protocol: they are to be ignored.
+      }
+      if (turns === 0) setImmediate(() => this.#serve());
+    } catch (error) {
+      this.#context.fail(error);
+      return;
+    }
+    // All of another mode is looked at anew, so updates behind the resizing are in that.
+    if (resized) this.#show();
+  }
+
+  disconnect(): void {
+    const connection = this.#connection;
+    if (!connection) return;
+    this.#connection = null;
+    this.#screen?.screen.show(null);
+    this.#isWatched = false;
+    connection.frames.release();
+  }
+
+  async close(): Promise<void> {
+    this.disconnect();
+    const { address, services, store } = this.#context;
+    services.screens.close(address.domid, address.id);
+    const port = this.#screen?.vnc?.port;
+    this.#screen = null;
+    // Of a domain that goes on without it.
+    const home = `/local/domain/${address.domid}/console`;
+    if (port === undefined || (await store.read(`${home}/vnc-port`)) !== String(port)) return;
+    for (const name of ["vnc-port", "vnc-listen"]) await store.remove(`${home}/${name}`);
+  }
+
+  state(): BackendState {
+    const connection = this.#connection;
+    const screen = this.#screen?.screen;
+    const vnc = this.#screen?.vnc ?? null;
+    const { width, height, depth } = connection?.mode ?? { width: 0, height: 0, depth: 0 };
+    return {
+      traffic: null,
+      rings: connection
+        ? [
+            {
+              name: "events",
+              structure: "xenfb_page",
+              unit: "requests",
+              directions: connection.events.directions(),
+              error: null,
+              port: connection.channel.port,
+              pages: [connection.page],
+            },
+          ]
+        : [],
+      behind: {
+        title: "Screen",
+        figures: [
+          { name: "size", label: "Size", value: connection ? `${width}x${height}, ${depth} bits` : "none", unit: "" },
+          { name: "viewers", label: "Viewers", value: screen?.viewers ?? 0, unit: "" },
+          { name: "updates", label: "Updates told", value: this.#updates, unit: "" },
+          { name: "resizes", label: "Resizes", value: this.#resizes, unit: "" },
+          { name: "frames", label: "Frames held", value: connection?.frames.count ?? 0, unit: "" },
+          { name: "vnc", label: "VNC", value: vnc ? `${vnc.address}:${vnc.port}` : "none", unit: "" },
+        ],
+      },
+    };
+  }
+}

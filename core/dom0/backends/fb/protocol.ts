@@ -1,0 +1,99 @@
+/** public/io/fbif.h: the frontend's page, and events of both directions. */
+import { PAGE_SIZE } from "../../kernel/memory.ts";
+import { MOST_PIXELS, MOST_SIDE } from "../../display/surface.ts";
+import type { EventPageLayout } from "../../xenbus/event-page.ts";
+
+export const FB_PAGE: EventPageLayout = { in: { offset: 1024, bytes: 1024 }, out: { offset: 2048, bytes: 2048 } };
+
+export const XENFB_TYPE_REFRESH_PERIOD = 1;
+export const XENFB_TYPE_UPDATE = 2;
+export const XENFB_TYPE_RESIZE = 3;
+export const XENFB_NO_REFRESH = 0;
+
+/** A guest's frame numbers in memory are as large as its longs, by the ABI that it says it has. */
+export const LONG_BYTES: Readonly<Record<string, 4 | 8>> = { "x86_64-abi": 8, "x86_32-abi": 4 };
+/** Where the page directory begins, by the size of a long, and where it ends at the latest. */
+const DIRECTORY = { 4: 36, 8: 40 } as const;
+const DIRECTORY_END = FB_PAGE.in.offset;
+/** Of a framebuffer, in bytes: of the largest screen that is shown here. */
+export const MOST_BYTES = MOST_PIXELS * 4;
+
+/** The frontend's framebuffer makes no sense; the message names what of it. */
+export class FramebufferError extends Error {
+  override readonly name = "FramebufferError";
+}
+
+/** How pixels lie in the framebuffer. Sizes in pixels, `stride` and `offset` in bytes. */
+export interface Mode {
+  readonly width: number;
+  readonly height: number;
+  readonly stride: number;
+  readonly depth: number;
+  readonly offset: number;
+}
+
+/** What the frontend says at the beginning: taken from its page once, as the frontend may change that at any time. */
+export interface Description extends Mode {
+  readonly bytes: number;
+  /** Frame numbers of the pages that have the frame numbers of the framebuffer's pages. */
+  readonly directory: readonly number[];
+}
+
+/** `page`: a copy. `mostBytes`: of the framebuffer. Throws FramebufferError. */
+export function readDescription(page: DataView, longBytes: 4 | 8, mostBytes: number): Description {
+  const bytes = page.getUint32(28, true);
+  if (bytes === 0 || bytes > mostBytes)
+    throw new FramebufferError(`the framebuffer's mem_length is ${bytes}; allowed: 1 to ${mostBytes} bytes`);
+  const mode = checkMode(
+    {
+      width: page.getInt32(16, true),
+      height: page.getInt32(20, true),
+      stride: page.getUint32(24, true),
+      depth: page.getUint8(32),
+      offset: 0,
+    },
+    bytes,
+  );
+  const frames = Math.ceil(bytes / PAGE_SIZE);
+  const pages = Math.ceil((frames * longBytes) / PAGE_SIZE);
+  const begin = DIRECTORY[longBytes];
+  if (begin + pages * longBytes > DIRECTORY_END)
+    throw new FramebufferError(`the framebuffer's page directory of ${pages} pages does not fit its page`);
+  const directory = Array.from({ length: pages }, (_, i) => readLong(page, begin + i * longBytes, longBytes));
+  return { ...mode, bytes, directory };
+}
+
+/** A frame number; as large as it may be, it is looked at no further. */
+export function readLong(page: DataView, at: number, longBytes: 4 | 8): number {
+  return longBytes === 4 ? page.getUint32(at, true) : Number(page.getBigUint64(at, true));
+}
+
+/** The mode if it can be shown. `bytes`: of the framebuffer. Throws FramebufferError. */
+export function checkMode(mode: Mode, bytes: number): Mode {
+  const { width, height, stride, depth, offset } = mode;
+  if (![8, 16, 24, 32].includes(depth))
+    throw new FramebufferError(`the framebuffer's depth is ${depth}; allowed: 8, 16, 24, 32`);
+  if (width < 1 || height < 1 || width > MOST_SIDE || height > MOST_SIDE || width * height > MOST_PIXELS)
+    throw new FramebufferError(
+      `the framebuffer is ${width}x${height}; allowed: 1x1 up to ${MOST_SIDE} a side and ${MOST_PIXELS} pixels in all`,
+    );
+  const row = (width * depth) / 8;
+  if (stride < row || stride > bytes)
+    throw new FramebufferError(`the framebuffer's line_length is ${stride}; allowed: ${row} to ${bytes} bytes`);
+  if (offset < 0 || offset + (height - 1) * stride + row > bytes)
+    throw new FramebufferError(
+      `${height} lines of ${stride} bytes from ${offset} on do not fit the framebuffer's ${bytes} bytes`,
+    );
+  return mode;
+}
+
+/** `event`: a copy. */
+export function eventType(event: Int32Array): number {
+  return event[0]! & 0xff;
+}
+export function readUpdate(event: Int32Array): { x: number; y: number; width: number; height: number } {
+  return { x: event[1]!, y: event[2]!, width: event[3]!, height: event[4]! };
+}
+export function readResize(event: Int32Array): Mode {
+  return { width: event[1]!, height: event[2]!, stride: event[3]!, depth: event[4]!, offset: event[5]! };
+}

@@ -1,0 +1,290 @@
+/** One VNC client: RFB 3.3, 3.7 and 3.8. It may be hostile: what it sends is bounded, and it gets no more than it reads. */
+import { randomBytes } from "node:crypto";
+import type { Socket } from "node:net";
+import type { Screen } from "../screen.ts";
+import type { Rectangle } from "../surface.ts";
+import type { Viewer } from "../viewer.ts";
+import { CHALLENGE_BYTES, isRightResponse } from "./authentication.ts";
+import { Encoder, rectangleHead } from "./encoder.ts";
+import { ClientKeyboard } from "./keyboard.ts";
+import { Pieces, type Conversation } from "./messages.ts";
+import { colourMap, PixelFormat } from "./pixel-format.ts";
+
+export interface ClientOptions {
+  password: string | null;
+  name: string;
+  /** Why it is not served; null: it is. */
+  refusal: string | null;
+}
+
+/** How long a client may take until it is let in, and how long one waits that gave a wrong password. */
+const HANDSHAKE_MS = 20_000;
+const WRONG_PASSWORD_MS = 1000;
+/** Pixels of one update: what a slow reader's connection keeps is no more. */
+const UPDATE_PIXELS = 1 << 20;
+const MOST_ENCODINGS = 1024;
+const MOST_CUT_TEXT_BYTES = 1 << 20;
+const SKIP_BYTES = 1 << 16;
+
+const NONE = 1;
+const VNC_AUTHENTICATION = 2;
+const DESKTOP_SIZE = -223;
+const EXTENDED_KEYS = -258;
+/** Buttons of a pointer event that are the wheel's: up and down. */
+const WHEEL_UP = 8;
+const WHEEL_DOWN = 16;
+
+/** The client does not keep to the protocol. */
+class RfbError extends Error {
+  override readonly name = "RfbError";
+}
+
+export class VncClient {
+  readonly #socket: Socket;
+  readonly #screen: Screen;
+  readonly #options: ClientOptions;
+  readonly #encoder = new Encoder();
+  readonly #handshake: NodeJS.Timeout;
+  #viewer: Viewer | null = null;
+  #format = PixelFormat.OWN;
+  /** As the client has it. */
+  #width = 0;
+  #height = 0;
+  #canResize = false;
+  #hasExtendedKeys = false;
+  #wheel = 0;
+  /** It has asked for an update that it has not got. */
+  #wants = false;
+  #isSending = false;
+
+  constructor(socket: Socket, screen: Screen, options: ClientOptions) {
+    this.#socket = socket;
+    this.#screen = screen;
+    this.#options = options;
+    this.#handshake = setTimeout(() => socket.destroy(), HANDSHAKE_MS).unref();
+    socket.on("error", () => socket.destroy());
+    socket.on("close", () => this.#gone());
+    socket.on("drain", () => this.#serve());
+    socket.write("RFB 003.008\n");
+    const pieces = new Pieces(this.#talk());
+    socket.on("data", (chunk) => {
+      try {
+        pieces.take(chunk);
+      } catch {
+        // Whatever it was: it was this client's.
+        socket.destroy();
+      }
+    });
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #gone(): void {
+    clearTimeout(this.#handshake);
+    this.#viewer?.leave();
+    this.#encoder.close();
+  }
+
+  *#talk(): Conversation {
+    const minor = yield* this.#version();
+    if (!(yield* this.#security(minor))) return;
+    // The client's wish to be alone is not granted: whoever may look may look.
+    yield 1;
+    this.#begin();
+    for (;;) {
+      const [type] = yield 1;
+      switch (type) {
+        case 0:
+          this.#setFormat(yield 19);
+          break;
+        case 2: {
+          const count = (yield 3).readUInt16BE(1);
+          if (count > MOST_ENCODINGS) throw new RfbError(`${count} encodings`);
+          const list = yield 4 * count;
+          this.#setEncodings(Array.from({ length: count }, (_, i) => list.readInt32BE(4 * i)));
+          break;
+        }
+        case 3:
+          this.#asked(yield 9);
+          break;
+        case 4: {
+          const key = yield 7;
+          this.#keyboard.symbol(key.readUInt32BE(3), key[0] !== 0);
+          break;
+        }
+        case 5:
+          this.#pointer(yield 5);
+          break;
+        case 6:
+          yield* this.#skipText((yield 7).readUInt32BE(3));
+          break;
+        case 255: {
+          const [kind] = yield 1;
+          if (kind !== 0) throw new RfbError(`QEMU's message ${kind}`);
+          const key = yield 10;
+          this.#keyboard.scancode(key.readUInt32BE(6), key.readUInt16BE(0) !== 0, key.readUInt32BE(2));
+          break;
+        }
+        default:
+          throw new RfbError(`message ${type}`);
+      }
+    }
+  }
+
+  /** The minor version that both speak: 3, 7 or 8. */
+  *#version(): Generator<number, 3 | 7 | 8, Buffer> {
+    const [, major, minor] = /^RFB (\d{3})\.(\d{3})\n$/.exec((yield 12).toString("latin1")) ?? [];
+    if (major === undefined || Number(major) < 3) throw new RfbError("version");
+    const number = Number(major) > 3 ? 8 : Number(minor);
+    // Apple's 3.889 and others are as 3.8; what is not known is as 3.3, as the protocol wants it.
+    return number >= 8 ? 8 : number === 7 ? 7 : 3;
+  }
+
+  /** Whether it is let in. */
+  *#security(minor: 3 | 7 | 8): Generator<number, boolean, Buffer> {
+    const { password, refusal } = this.#options;
+    const type = refusal !== null ? 0 : password === null ? NONE : VNC_AUTHENTICATION;
+    if (type === 0) {
+      this.#socket.end(Buffer.concat([minor === 3 ? word(0) : Buffer.of(0), text(refusal!)]));
+      return false;
+    }
+    if (minor === 3) this.#socket.write(word(type));
+    else {
+      this.#socket.write(Buffer.of(1, type));
+      if ((yield 1)[0] !== type) throw new RfbError("security type");
+    }
+    if (type === VNC_AUTHENTICATION) {
+      const challenge = randomBytes(CHALLENGE_BYTES);
+      this.#socket.write(challenge);
+      const response = yield CHALLENGE_BYTES;
+      if (!isRightResponse(response, challenge, password!)) {
+        const answer = minor === 8 ? Buffer.concat([word(1), text("The password is another.")]) : word(1);
+        setTimeout(() => this.#socket.end(answer), WRONG_PASSWORD_MS).unref();
+        return false;
+      }
+    }
+    // Before 3.8 who needs no password is told nothing.
+    if (type === VNC_AUTHENTICATION || minor === 8) this.#socket.write(word(0));
+    return true;
+  }
+
+  #begin(): void {
+    clearTimeout(this.#handshake);
+    const viewer = this.#screen.look();
+    viewer.onEnd = () => this.#socket.destroy();
+    this.#viewer = viewer;
+    this.#client = new ClientKeyboard(viewer);
+    this.#width = viewer.width;
+    this.#height = viewer.height;
+    viewer.takeNewSize();
+    const size = Buffer.alloc(4);
+    size.writeUInt16BE(this.#width, 0);
+    size.writeUInt16BE(this.#height, 2);
+    this.#socket.write(Buffer.concat([size, PixelFormat.ownBytes(), text(this.#options.name)]));
+  }
+
+  #client: ClientKeyboard | null = null;
+  get #keyboard(): ClientKeyboard {
+    return this.#client!;
+  }
+
+  #setFormat(message: Buffer): void {
+    this.#format = PixelFormat.read(message.subarray(3));
+    if (this.#format.isIndexed) this.#socket.write(colourMap());
+  }
+
+  #setEncodings(encodings: readonly number[]): void {
+    this.#encoder.choose(encodings);
+    this.#canResize = encodings.includes(DESKTOP_SIZE);
+    if (this.#hasExtendedKeys || !encodings.includes(EXTENDED_KEYS)) return;
+    this.#hasExtendedKeys = true;
+    const screen = { x: 0, y: 0, width: this.#width, height: this.#height };
+    this.#socket.write(Buffer.concat([updateHead(1), rectangleHead(screen, EXTENDED_KEYS)]));
+  }
+
+  #asked(message: Buffer): void {
+    const [x, y, width, height] = [1, 3, 5, 7].map((at) => message.readUInt16BE(at)) as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    if (message[0] === 0) this.#viewer!.again({ x, y, width, height });
+    this.#wants = true;
+    this.#serve();
+  }
+
+  #pointer(message: Buffer): void {
+    const buttons = message[0]!;
+    const wheel = buttons & (WHEEL_UP | WHEEL_DOWN);
+    const turned = wheel & ~this.#wheel;
+    this.#wheel = wheel;
+    const steps = (turned & WHEEL_DOWN ? 1 : 0) - (turned & WHEEL_UP ? 1 : 0);
+    this.#viewer!.pointer(message.readUInt16BE(1), message.readUInt16BE(3), buttons & 7, steps);
+  }
+
+  *#skipText(length: number): Generator<number, void, Buffer> {
+    if (length > MOST_CUT_TEXT_BYTES) throw new RfbError(`a text of ${length} bytes`);
+    for (let left = length; left > 0; left -= SKIP_BYTES) yield Math.min(left, SKIP_BYTES);
+  }
+
+  /** Sends an update as soon as there is one, if it is wanted and what was sent has been read. */
+  #serve(): void {
+    if (!this.#wants || this.#isSending || this.#socket.writableLength > 0 || this.#socket.destroyed) return;
+    this.#viewer!.wait(() => {
+      this.#wants = false;
+      this.#isSending = true;
+      void this.#send()
+        .catch(() => this.#socket.destroy())
+        .finally(() => {
+          this.#isSending = false;
+          this.#serve();
+        });
+    });
+  }
+
+  async #send(): Promise<void> {
+    const viewer = this.#viewer!;
+    const isNewSize = viewer.takeNewSize();
+    const before: Buffer[] = [];
+    if (isNewSize && this.#canResize) {
+      this.#width = viewer.width;
+      this.#height = viewer.height;
+      const size = { x: 0, y: 0, width: this.#width, height: this.#height };
+      before.push(updateHead(1), rectangleHead(size, DESKTOP_SIZE));
+    }
+    const { frame, rectangles } = viewer.take(UPDATE_PIXELS);
+    const seen = rectangles.map((each) => this.#clip(each)).filter(({ width, height }) => width > 0 && height > 0);
+    const parts: Buffer[] = [];
+    // One after the other: they go through one stream of zlib, in this order.
+    for (const rectangle of seen) parts.push(...(await this.#encoder.encode(frame, rectangle, this.#format)));
+    if (this.#socket.destroyed) return;
+    // A client that can't have its screen made larger has nothing of what is outside; it still waits for its update.
+    if (seen.length === 0 && before.length === 0) this.#wants = true;
+    else this.#socket.write(Buffer.concat([...before, ...(seen.length ? [updateHead(seen.length), ...parts] : [])]));
+  }
+
+  #clip({ x, y, width, height }: Rectangle): Rectangle {
+    return { x, y, width: Math.min(width, this.#width - x), height: Math.min(height, this.#height - y) };
+  }
+}
+
+function word(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
+
+/** With its length before it. */
+function text(words: string): Buffer {
+  const bytes = Buffer.from(words);
+  return Buffer.concat([word(bytes.length), bytes]);
+}
+
+function updateHead(rectangles: number): Buffer {
+  const head = Buffer.alloc(4);
+  head.writeUInt16BE(rectangles, 2);
+  return head;
+}

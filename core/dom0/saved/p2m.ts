@@ -1,0 +1,82 @@
+/**
+ * A PV guest's memory by its pfns, as tools find it: the guest says by its shared_info which frames its P2M has
+ * (arch.pfn_to_mfn_frame_list_list). What it says is checked: only frames of its own are read.
+ */
+import * as abi from "../kernel/abi.ts";
+import { HypercallError } from "../kernel/errno.ts";
+import type { Hypercalls } from "../kernel/hypercalls.ts";
+import { PAGE_SIZE } from "../kernel/memory.ts";
+import type { ForeignFrames } from "../kernel/native.ts";
+import { isFrame, MOST_PFNS, NONE } from "./tables.ts";
+
+/** The guest is not as it must be to be saved: a sentence for the user. */
+export class SaveError extends Error {
+  override readonly name = "SaveError";
+}
+
+const ENTRIES = PAGE_SIZE / 8;
+
+export interface P2m {
+  /** By pfn, NONE where there is no frame. */
+  mfns: Uint32Array;
+  /** Frames that the P2M itself is made of, in order. */
+  frames: number[];
+}
+
+export class GuestMemory {
+  readonly #hypercalls: Hypercalls;
+  readonly #frames: ForeignFrames;
+
+  constructor(hypercalls: Hypercalls, frames: ForeignFrames) {
+    this.#hypercalls = hypercalls;
+    this.#frames = frames;
+  }
+
+  /** The P2M by the lists that the guest keeps for tools. */
+  read(domid: number, sharedInfo: number): P2m {
+    const { memory } = this.#hypercalls;
+    const read = (mfn: bigint, count: number): bigint[] => {
+      if (!isFrame(mfn))
+        throw new SaveError("The guest keeps no list of its memory's frames for tools: it can't be saved.");
+      try {
+        return this.#frames.with(domid, Number(mfn), (at) =>
+          Array.from({ length: count }, (_, i) => memory.get64(at + 8 * i)),
+        );
+      } catch (error) {
+        if (!(error instanceof HypercallError)) throw error;
+        throw new SaveError("The list that the guest keeps of its memory's frames names frames that are not its own.");
+      }
+    };
+    const [pfns, list] = this.#frames.with(
+      domid,
+      sharedInfo,
+      (at) => [memory.get64(at + abi.SHARED_INFO_MAX_PFN), memory.get64(at + abi.SHARED_INFO_FRAME_LIST_LIST)] as const,
+    );
+    if (pfns === 0n || pfns > BigInt(MOST_PFNS))
+      throw new SaveError(`The guest says that it has ${pfns} pages; 1 to ${MOST_PFNS} can be saved.`);
+    const mfns = new Uint32Array(Number(pfns)).fill(NONE);
+    const lists = Math.ceil(mfns.length / ENTRIES / ENTRIES);
+    const frames = read(list, lists)
+      .flatMap((mfn) => read(mfn, ENTRIES))
+      .slice(0, Math.ceil(mfns.length / ENTRIES));
+    frames.forEach((mfn, i) =>
+      read(mfn, ENTRIES).forEach((entry, j) => {
+        const pfn = i * ENTRIES + j;
+        if (pfn < mfns.length && isFrame(entry)) mfns[pfn] = Number(entry);
+      }),
+    );
+    return { mfns, frames: frames.map(Number) };
+  }
+
+  /** The pfns that have a frame of the domain's, and what each is, by pfn. */
+  owned(domid: number, mfns: Uint32Array): { pfns: number[]; types: Uint8Array } {
+    const said = Uint32Array.from(mfns.keys()).filter((pfn) => mfns[pfn] !== NONE);
+    const found = this.#hypercalls.pageTypes(
+      domid,
+      said.map((pfn) => mfns[pfn]!),
+    );
+    const types = new Uint8Array(mfns.length).fill(abi.PFINFO_XTAB);
+    said.forEach((pfn, i) => (types[pfn] = found[i]!));
+    return { pfns: [...said].filter((pfn) => types[pfn] !== abi.PFINFO_XTAB), types };
+  }
+}

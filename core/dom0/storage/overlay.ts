@@ -1,0 +1,139 @@
+/**
+ * A disk that is thrown away: reads come from an image that stays as it is, what is written goes to a scratch file that is gone with the
+ * store, and with the process if that is killed. For "run disposable".
+ */
+import { randomUUID } from "node:crypto";
+import { mkdir, open, rm } from "node:fs/promises";
+import path from "node:path";
+import { StoreError, storeError, type BlockStore } from "./block-store.ts";
+import { RawStore } from "./raw.ts";
+import { part } from "./views.ts";
+
+/** What is copied when less than that is written. */
+const CLUSTER = 4096;
+/** Bytes of a disk: the map of its clusters has a bit for each. */
+const MOST_BYTES = 2 ** 42;
+
+export class OverlayStore implements BlockStore {
+  readonly format: string;
+  readonly readOnly = false;
+  readonly discardGranularity = null;
+  readonly #base: BlockStore;
+  readonly #scratch: RawStore;
+  readonly #file: string;
+  /** A bit for each cluster that is in the scratch file. Bits are set, never cleared. */
+  readonly #written: Uint8Array;
+  /** Writes to clusters that are not there yet, one after the other: none takes the base's bytes for a cluster that another fills. */
+  #first: Promise<unknown> = Promise.resolve();
+
+  private constructor(base: BlockStore, scratch: RawStore, file: string) {
+    this.format = `${base.format}, disposable`;
+    this.#base = base;
+    this.#scratch = scratch;
+    this.#file = file;
+    this.#written = new Uint8Array(Math.ceil(base.size / CLUSTER / 8));
+  }
+
+  /** `base` is closed with it. Throws StoreError when the folder takes no file. */
+  static async over(base: BlockStore, folder: string): Promise<OverlayStore> {
+    if (base.size > MOST_BYTES) throw new StoreError("EFBIG", "a disk of more than 4 TiB can't be run disposable");
+    const file = path.join(folder, `${randomUUID()}.scratch`);
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      const handle = await open(file, "wx", 0o600);
+      try {
+        await handle.truncate(base.size);
+      } finally {
+        await handle.close();
+      }
+      const scratch = await RawStore.open(file, "read-write");
+      // Where the system allows it the file has no name any more: nothing of it is left, however this process ends.
+      if (process.platform !== "win32") await rm(file);
+      return new OverlayStore(base, scratch, file);
+    } catch (error) {
+      throw storeError(error, file);
+    }
+  }
+
+  get size(): number {
+    return this.#base.size;
+  }
+
+  async read(offset: number, targets: readonly Uint8Array[]): Promise<void> {
+    const length = lengthOf(targets);
+    const work: Promise<void>[] = [];
+    for (let at = offset; at < offset + length;) {
+      const isWritten = this.#has(at);
+      let end = at;
+      while (end < offset + length && this.#has(end) === isWritten) end = (Math.floor(end / CLUSTER) + 1) * CLUSTER;
+      end = Math.min(end, offset + length);
+      const store = isWritten ? this.#scratch : this.#base;
+      work.push(store.read(at, part(targets, at - offset, end - at)));
+      at = end;
+    }
+    await Promise.all(work);
+  }
+
+  write(offset: number, sources: readonly Uint8Array[]): Promise<void> {
+    const end = offset + lengthOf(sources);
+    if (this.#hasAll(offset, end)) return this.#scratch.write(offset, sources);
+    const done = this.#first.then(() => this.#writeFirst(offset, end, sources));
+    this.#first = done.catch(() => {});
+    return done;
+  }
+
+  async #writeFirst(offset: number, end: number, sources: readonly Uint8Array[]): Promise<void> {
+    if (offset % CLUSTER) await this.#fill(offset);
+    if (end % CLUSTER && end < this.size) await this.#fill(end);
+    await this.#scratch.write(offset, sources);
+    for (let at = offset - (offset % CLUSTER); at < end; at += CLUSTER) this.#mark(at);
+  }
+
+  /** The cluster at that byte as the base has it, if it is not there yet. */
+  async #fill(at: number): Promise<void> {
+    if (this.#has(at)) return;
+    const from = at - (at % CLUSTER);
+    const bytes = new Uint8Array(Math.min(CLUSTER, this.size - from));
+    await this.#base.read(from, [bytes]);
+    await this.#scratch.write(from, [bytes]);
+    this.#mark(from);
+  }
+
+  /** Nothing of it is to last. */
+  async flush(): Promise<void> {}
+  async discard(): Promise<void> {}
+
+  async writeZeroes(offset: number, length: number): Promise<void> {
+    const zeroes = new Uint8Array(Math.min(length, 1 << 20));
+    for (let done = 0; done < length; done += zeroes.length)
+      await this.write(offset + done, [zeroes.subarray(0, Math.min(zeroes.length, length - done))]);
+  }
+
+  resize(): Promise<void> {
+    return Promise.reject(new StoreError("EOPNOTSUPP", "a disk that is run disposable keeps its size"));
+  }
+
+  async close(): Promise<void> {
+    await this.#first;
+    await this.#scratch.close();
+    await rm(this.#file, { force: true });
+    await this.#base.close();
+  }
+
+  #has(at: number): boolean {
+    const cluster = Math.floor(at / CLUSTER);
+    return (this.#written[Math.floor(cluster / 8)]! & (1 << (cluster % 8))) !== 0;
+  }
+  #hasAll(from: number, to: number): boolean {
+    for (let at = from - (from % CLUSTER); at < to; at += CLUSTER) if (!this.#has(at)) return false;
+    return true;
+  }
+  #mark(at: number): void {
+    const cluster = Math.floor(at / CLUSTER);
+    this.#written[Math.floor(cluster / 8)]! |= 1 << (cluster % 8);
+  }
+}
+
+function lengthOf(views: readonly Uint8Array[]): number {
+  return views.reduce((sum, { length }) => sum + length, 0);
+}

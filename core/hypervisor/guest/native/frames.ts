@@ -1,0 +1,169 @@
+/**
+ * Which machine memory a native domain may name in its hypercalls: frames it owns, and frames of others that it holds
+ * through NATIVE_map_frame and NATIVE_map_frame_writable. Those are counted in an open-addressed hash of (u32 key, u32 count) pairs,
+ * which grows with what is held; only the domain's own thread changes it.
+ */
+import { EBUSY, EINVAL, ENOMEM } from "../../abi/errno";
+import { allocXenheapPages, freeXenheapPages } from "../../memory/allocator";
+import { PGT_none, PGT_writable_page, frameAddress, mfnValid, pageCount, pageOwner } from "../../memory/frames";
+import { putPage } from "../../memory/references";
+import { expectReference } from "../../memory/expected";
+import { Domain, Vcpu } from "../../domain/domain";
+import { putPageAndType } from "../../memory/page_type";
+
+/** Slots of a table of one page; each order doubles them. */
+const SLOTS: u32 = 512;
+const MOST_ORDER: u32 = 8;
+const TOMBSTONE: u32 = 0xffffffff;
+/** In a key: held with its type fixed as writable, beside plain holds of the same frame. */
+export const HOLD_WRITABLE: u32 = 0x80000000;
+
+/** Of the domain's table; 0 while it holds nothing. */
+function nativeSlots(d: Domain): u32 {
+  return d.nativeMaps ? SLOTS << d.nativeMapsOrder : 0;
+}
+/** Key of a slot, 0 for none: the frame's number, with HOLD_WRITABLE or not. */
+function nativeSlotKey(d: Domain, slot: u32): u32 {
+  const key = load<u32>(d.nativeMaps + slot * 8);
+  return key == TOMBSTONE ? 0 : key;
+}
+function nativeSlotCount(d: Domain, slot: u32): u32 {
+  return load<u32>(d.nativeMaps + slot * 8, 4);
+}
+
+function hash(key: u32, slots: u32): u32 {
+  const product: u32 = key * 2654435761;
+  return (product >> 12) & (slots - 1);
+}
+
+function slotOf(d: Domain, key: u32): usize {
+  const slots = nativeSlots(d);
+  if (slots == 0) return 0;
+  let index = hash(key, slots);
+  for (let i: u32 = 0; i < slots; i++) {
+    const at = d.nativeMaps + index * 8;
+    const found = load<u32>(at);
+    if (found == key) return at;
+    if (found == 0) return 0;
+    index = (index + 1) & (slots - 1);
+  }
+  return 0;
+}
+
+/** The first slot on the key's way that nobody has. */
+function freeSlot(table: usize, slots: u32, key: u32): usize {
+  let index = hash(key, slots);
+  let at = table + index * 8;
+  while (load<u32>(at) != 0 && load<u32>(at) != TOMBSTONE) {
+    index = (index + 1) & (slots - 1);
+    at = table + index * 8;
+  }
+  return at;
+}
+
+/** True if the byte at machine address `address` may be read and written by native domain `d`. */
+function nativeOwns(d: Domain, address: u64): bool {
+  const mfn = address >> 12;
+  if (!mfnValid(mfn)) return false;
+  if (pageOwner(<u32>mfn) == d.domid && pageCount(<u32>mfn) != 0) return true;
+  return slotOf(d, <u32>mfn) != 0 || slotOf(d, (<u32>mfn) | HOLD_WRITABLE) != 0;
+}
+
+/** A native domain's pointer is a machine address. */
+export function nativeRangeOk(guest: u64, bytes: u64): bool {
+  return guest + bytes >= guest;
+}
+export function nativeTranslate(v: Vcpu, guest: u64, how: u32): usize {
+  return nativeOwns(v.domain, guest) ? <usize>guest : 0;
+}
+
+/** Makes room for one more key: never more than seven eighths of the slots are used, so a search ends. 0, -ENOMEM or -EBUSY. */
+function makeRoom(d: Domain): i32 {
+  const slots = nativeSlots(d);
+  if (d.nativeMapsUsed < slots - slots / 8) return 0;
+  // What is mostly forgotten keys is written anew as large as it is.
+  const order: u32 = slots == 0 ? 0 : d.nativeMapsLive < slots / 2 ? d.nativeMapsOrder : d.nativeMapsOrder + 1;
+  if (order > MOST_ORDER) return -EBUSY;
+  const page = allocXenheapPages(order);
+  if (!page) return -ENOMEM;
+  const table = frameAddress(page);
+  memory.fill(table, 0, (<usize>SLOTS * 8) << order);
+  for (let slot: u32 = 0; slot < slots; slot++) {
+    const key = nativeSlotKey(d, slot);
+    if (key == 0) continue;
+    const at = freeSlot(table, SLOTS << order, key);
+    store<u32>(at, key);
+    store<u32>(at, nativeSlotCount(d, slot), 4);
+  }
+  if (d.nativeMaps) freeXenheapPages(<u32>(d.nativeMaps >> 12), d.nativeMapsOrder);
+  d.nativeMaps = table;
+  d.nativeMapsOrder = order;
+  d.nativeMapsUsed = d.nativeMapsLive;
+  return 0;
+}
+
+/** Notes a reference (with HOLD_WRITABLE: and a type) that the caller has just taken for the domain; 0, or -ENOMEM/-EBUSY with nothing noted. */
+export function nativeHold(d: Domain, key: u32): i32 {
+  let at = slotOf(d, key);
+  if (!at) {
+    const error = makeRoom(d);
+    if (error) return error;
+    at = freeSlot(d.nativeMaps, nativeSlots(d), key);
+    if (load<u32>(at) == 0) d.nativeMapsUsed++;
+    d.nativeMapsLive++;
+    store<u32>(at, key);
+    store<u32>(at, 0, 4);
+  }
+  store<u32>(at, load<u32>(at, 4) + 1, 4);
+  return 0;
+}
+
+function drop(key: u32): void {
+  if (key & HOLD_WRITABLE) putPageAndType(key & ~HOLD_WRITABLE);
+  else putPage(key);
+}
+
+/** Forgets one hold and drops its references; -EINVAL if there is none. */
+export function nativeRelease(d: Domain, key: u32): i32 {
+  const at = slotOf(d, key);
+  if (!at) return -EINVAL;
+  const count = load<u32>(at, 4) - 1;
+  store<u32>(at, count, 4);
+  if (count == 0) {
+    store<u32>(at, TOMBSTONE);
+    if (--d.nativeMapsLive == 0) forgetTable(d);
+  }
+  drop(key);
+  return 0;
+}
+
+function forgetTable(d: Domain): void {
+  freeXenheapPages(<u32>(d.nativeMaps >> 12), d.nativeMapsOrder);
+  d.nativeMaps = 0;
+  d.nativeMapsOrder = 0;
+  d.nativeMapsUsed = 0;
+  d.nativeMapsLive = 0;
+}
+
+/** For the invariant checker: the frames that the domain holds. */
+export function countNativeHolds(d: Domain): void {
+  const slots = nativeSlots(d);
+  for (let slot: u32 = 0; slot < slots; slot++) {
+    const key = nativeSlotKey(d, slot);
+    if (key == 0) continue;
+    const type: u32 = key & HOLD_WRITABLE ? PGT_writable_page : PGT_none;
+    for (let count = nativeSlotCount(d, slot); count; count--) expectReference(key & ~HOLD_WRITABLE, type);
+  }
+}
+
+/** Drops all holds of a domain that dies. */
+export function nativeReleaseAll(d: Domain): void {
+  const slots = nativeSlots(d);
+  if (slots == 0) return;
+  for (let slot: u32 = 0; slot < slots; slot++) {
+    const key = nativeSlotKey(d, slot);
+    if (key == 0) continue;
+    for (let count = nativeSlotCount(d, slot); count; count--) drop(key);
+  }
+  forgetTable(d);
+}

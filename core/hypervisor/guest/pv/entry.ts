@@ -1,0 +1,157 @@
+/** A PV vCPU on a pCPU: coming, going, what is delivered before it runs and what is done after. */
+import {
+  EXIT_EXCEPTION,
+  EXIT_POLL,
+  EXIT_PRIVILEGED,
+  EXIT_SOFTWARE_INTERRUPT,
+  EXIT_SYSCALL,
+  EXIT_SYSENTER,
+} from "../../../machine/cpu/exits";
+import { refreshMode } from "../../../machine/cpu/mode";
+import { cpu, setCpu } from "../../../machine/cpu/machine";
+import {
+  CPU_EXIT_VECTOR,
+  CPU_GPR,
+  CPU_RFLAGS,
+  CPU_RIP,
+  CPU_SEG,
+  CS,
+  SEG_ATTR,
+  SEG_SELECTOR,
+  SEG_SIZE,
+  SS,
+} from "../../../machine/cpu/state";
+import { tlbFlushAll } from "../../../machine/cpu/tlb";
+import { FLAT_RING3_CS32, FLAT_RING3_CS64, FLAT_RING3_SS64 } from "../../abi/arch_x86";
+import { VCPU_INFO_UPCALL_MASK, VCPU_INFO_UPCALL_PENDING } from "../../abi/xen";
+import { GUEST_SYSCALL_DISABLES_EVENTS, Vcpu } from "../../domain/domain";
+import { domainCrash } from "../../domain/lifecycle";
+import { pvHypercall } from "./syscall";
+import { registersReplaced } from "../../hypercall/continuation";
+import { vcpuRunnable } from "../../sched/runqueue";
+import { self } from "../../sched/pcpu";
+import { FRAME_MASKS_EVENTS, RFLAGS_TF, bounceTo, injectGp, injectUd } from "./bounce";
+import { guestException, softwareInterrupt } from "./exception";
+import { failsafe, returnFailed, returnedByIret } from "./iret";
+import { inKernelMode } from "./mode";
+import { privilegedInstruction, singleStepTrap } from "./privileged";
+import { loadCodeAndStack, loadDataSegments, setFlatKernelSegments } from "./segments";
+import { updateVcpuTime } from "../time";
+import { GUEST_SEGMENTS_STALE } from "./vcpu";
+
+const ATTR_LONG: u32 = 0x200;
+const CS_SELECTOR: usize = CPU_SEG + CS * SEG_SIZE + SEG_SELECTOR;
+const SS_SELECTOR: usize = CPU_SEG + SS * SEG_SIZE + SEG_SELECTOR;
+const SYSCALL_LENGTH: u64 = 2;
+
+export function pvSwitchTo(v: Vcpu): void {
+  setCpu(v.cpu);
+  // What it changed while it ran elsewhere was flushed there only: translations from an earlier time here may be old.
+  if (v.lastRegion != self.region) {
+    v.lastRegion = self.region;
+    tlbFlushAll();
+  }
+  refreshMode();
+  updateVcpuTime(v);
+}
+
+export function pvSwitchFrom(v: Vcpu): void {
+  setCpu(0);
+}
+
+/** Delivers what waits for the vCPU. False: it may not run now (its domain has just crashed). */
+export function pvBeforeEnter(v: Vcpu): bool {
+  if (v.guestFlags & GUEST_SEGMENTS_STALE) {
+    v.guestFlags &= ~GUEST_SEGMENTS_STALE;
+    refreshMode();
+    loadNewContext(v);
+    refreshMode();
+  }
+  if (v.nmiPending && !v.nmiMasked && v.nmiCallback) {
+    v.nmiPending = 0;
+    v.nmiMasked = 1;
+    bounceTo(v, v.nmiCallback, FRAME_MASKS_EVENTS, 0);
+  }
+  const info = v.vcpuInfo;
+  if (info && load<u8>(info, VCPU_INFO_UPCALL_PENDING) && !load<u8>(info, VCPU_INFO_UPCALL_MASK)) {
+    v.upcalls++;
+    bounceTo(v, v.eventCallback, FRAME_MASKS_EVENTS, 0);
+  }
+  return vcpuRunnable(v);
+}
+
+/** Loads the selectors of a new context; bad ones are the guest's to hear of. */
+function loadNewContext(v: Vcpu): void {
+  const code = load<u16>(cpu, CS_SELECTOR);
+  const stack = load<u16>(cpu, SS_SELECTOR);
+  if (!loadDataSegments(v)) failsafe(v);
+  else if (!loadCodeAndStack(v, code, stack)) returnFailed(v, code, stack);
+}
+
+export function pvHandleExit(v: Vcpu, reason: i32): void {
+  switch (reason) {
+    case EXIT_POLL:
+      return;
+    case EXIT_SYSCALL:
+      if (inKernelMode(v)) kernelSyscall(v);
+      else userSyscall(v);
+      return;
+    case EXIT_EXCEPTION:
+      guestException(v);
+      return;
+    case EXIT_PRIVILEGED:
+      privilegedInstruction(v);
+      return;
+    case EXIT_SOFTWARE_INTERRUPT:
+      softwareInterrupt(v, load<u32>(cpu, CPU_EXIT_VECTOR));
+      return;
+    case EXIT_SYSENTER:
+      sysenter(v);
+      return;
+    default:
+      domainCrash(v.domain);
+  }
+}
+
+/** SYSCALL loads CS and SS; most often they hold that already. `selectors`: CS | SS << 16. */
+// @ts-ignore: decorator
+@inline
+function isFlat(): bool {
+  return load<u16>(cpu, CS_SELECTOR) == <u16>FLAT_RING3_CS64 && load<u16>(cpu, SS_SELECTOR) == <u16>FLAT_RING3_SS64;
+}
+
+/** SYSCALL from kernel mode: a hypercall. SYSRET, which ends it, traps at once if it finds TF set. */
+function kernelSyscall(v: Vcpu): void {
+  if (!isFlat()) {
+    setFlatKernelSegments();
+    refreshMode();
+  }
+  pvHypercall(v);
+  if (load<u64>(cpu, CPU_RFLAGS) & RFLAGS_TF && !(registersReplaced && returnedByIret)) singleStepTrap(v);
+}
+
+/** SYSENTER saves neither RIP nor RSP: the guest's kernel finds zeroes, a null CS of ring 3 and Xen's flat SS. */
+function sysenter(v: Vcpu): void {
+  store<u64>(cpu, 0, CPU_RIP);
+  store<u64>(cpu, 0, CPU_GPR + 32);
+  store<u16>(cpu, 3, CS_SELECTOR);
+  store<u16>(cpu, <u16>FLAT_RING3_SS64, SS_SELECTOR);
+  if (!v.sysenterCallback) injectGp(v);
+  else bounceTo(v, v.sysenterCallback, v.sysenterDisablesEvents ? FRAME_MASKS_EVENTS : 0, 0);
+}
+
+/** SYSCALL from user mode: to the guest's kernel. A guest that has no entry for it sees #UD. */
+function userSyscall(v: Vcpu): void {
+  const long = load<u16>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_ATTR) & ATTR_LONG;
+  const address = long ? v.syscallCallback : v.syscall32Callback;
+  const masks = long ? v.guestFlags & GUEST_SYSCALL_DISABLES_EVENTS : v.syscall32DisablesEvents;
+  if (!address) {
+    store<u64>(cpu, load<u64>(cpu, CPU_RIP) - SYSCALL_LENGTH, CPU_RIP);
+    injectUd(v);
+    return;
+  }
+  // What the processor loads; compatibility mode is told by its own selector.
+  store<u16>(cpu, <u16>(long ? FLAT_RING3_CS64 : FLAT_RING3_CS32), CS_SELECTOR);
+  store<u16>(cpu, <u16>FLAT_RING3_SS64, SS_SELECTOR);
+  bounceTo(v, address, masks ? FRAME_MASKS_EVENTS : 0, 0);
+}

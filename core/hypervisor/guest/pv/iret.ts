@@ -1,0 +1,130 @@
+/** HYPERVISOR_iret: the guest's kernel returns, to itself or to user mode. The frame is struct iret_context at RSP. */
+import { read64 } from "../../../machine/cpu/access";
+import { setRflags } from "../../../machine/cpu/flags";
+import { refreshMode } from "../../../machine/cpu/mode";
+import { VECTOR_PF, clearFault, cpu, fault, faultAddress, faultError } from "../../../machine/cpu/machine";
+import { CPU_DR, CPU_GPR, CPU_RIP, CS, SEG_SELECTOR, SS } from "../../../machine/cpu/state";
+import {
+  FLAT_RING3_CS64,
+  FLAT_RING3_SS64,
+  IRET_CS,
+  IRET_FLAGS,
+  IRET_R11,
+  IRET_RAX,
+  IRET_RCX,
+  IRET_RFLAGS,
+  IRET_RIP,
+  IRET_RSP,
+  IRET_SIZE,
+  IRET_SS,
+  FLAT_RING3_CS32,
+  VGCF_in_syscall,
+} from "../../abi/arch_x86";
+import { VMASST_TYPE_architectural_iopl } from "../../abi/xen";
+import { GUEST_FAILSAFE_DISABLES_EVENTS, Vcpu } from "../../domain/domain";
+import { domainCrash } from "../../domain/lifecycle";
+import { guestRangeOk } from "./address";
+import { replaceRegisters } from "../../hypercall/continuation";
+import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
+import {
+  FRAME_FAILSAFE,
+  FRAME_MASKS_EVENTS,
+  RFLAGS_IF,
+  RFLAGS_IOPL,
+  RFLAGS_RF,
+  bounceTo,
+  injectPageFault,
+  injectTrap,
+} from "./bounce";
+import { setUpcallMask } from "./state";
+import { toggleGuestMode } from "./mode";
+import { ldtAddressOfGuest, loadCodeAndStack, segmentOf } from "./segments";
+
+const RAX: usize = CPU_GPR;
+const RCX: usize = CPU_GPR + 8;
+const RSP: usize = CPU_GPR + 32;
+const R11: usize = CPU_GPR + 88;
+const DR7: usize = CPU_DR + 56;
+const RFLAGS_VM: u64 = 0x20000;
+
+export function doIret(v: Vcpu): i64 {
+  replaceRegisters();
+  const at = load<u64>(cpu, RSP);
+  if (!guestRangeOk(at, IRET_SIZE)) {
+    domainCrash(v.domain);
+    return 0;
+  }
+  enterGuestTlb();
+  const rax = read64(at + IRET_RAX);
+  const r11 = read64(at + IRET_R11);
+  const rcx = read64(at + IRET_RCX);
+  const flags = read64(at + IRET_FLAGS);
+  const rip = read64(at + IRET_RIP);
+  const cs = (<u32>read64(at + IRET_CS)) & 0xffff;
+  const rflags = read64(at + IRET_RFLAGS);
+  const rsp = read64(at + IRET_RSP);
+  const ss = (<u32>read64(at + IRET_SS)) & 0xffff;
+  leaveGuestTlb();
+  if (fault) {
+    clearFault();
+    domainCrash(v.domain);
+    return 0;
+  }
+  if ((cs & 3) == 3) {
+    if (!v.userCr3) {
+      domainCrash(v.domain);
+      return 0;
+    }
+    toggleGuestMode(v);
+  }
+  if ((v.domain.vmAssist >> (<u64>VMASST_TYPE_architectural_iopl)) & 1) v.iopl = (<u32>(rflags >> 12)) & 3;
+  let newFlags = (rflags & ~(RFLAGS_IOPL | RFLAGS_VM)) | RFLAGS_IF | 2;
+  // Without breakpoints RF does nothing but slow down the engine's next instruction; and every fault's frame has it.
+  if (!(load<u64>(cpu, DR7) & 0xff)) newFlags &= ~RFLAGS_RF;
+  const bySyscall = (flags & VGCF_in_syscall) != 0;
+  store<u64>(cpu, rax, RAX);
+  store<u64>(cpu, bySyscall ? rip : rcx, RCX);
+  store<u64>(cpu, bySyscall ? newFlags : r11, R11);
+  store<u64>(cpu, rsp, RSP);
+  store<u64>(cpu, rip, CPU_RIP);
+  setRflags(newFlags);
+  setUpcallMask(v, rflags & RFLAGS_IF ? 0 : 1);
+  v.nmiMasked = 0;
+  refreshMode();
+  // What SYSRET loads is what silicon would give; else the selectors are the guest's.
+  let code = cs | 3;
+  let stack = ss | 3;
+  if (bySyscall) {
+    if (code != <u32>FLAT_RING3_CS32) code = FLAT_RING3_CS64;
+    else store<u64>(cpu, rip & 0xffffffff, CPU_RIP);
+    stack = FLAT_RING3_SS64;
+  }
+  if (!loadCodeAndStack(v, code, stack)) returnFailed(v, code, stack);
+  // SYSRET traps at once if it sets TF, IRET after one more instruction.
+  returnedByIret = !bySyscall;
+  return 0;
+}
+
+/** The hypercall just made was an iret that ended with IRET, not SYSRET. */
+export let returnedByIret: bool = false;
+
+/**
+ * The return to `code` and `stack` raised the exception in `fault`. Since Xen 4.7 the guest gets it as if the code that it was to
+ * return to had caused it; its failsafe callback is for data segments.
+ */
+export function returnFailed(v: Vcpu, code: u32, stack: u32): void {
+  store<u16>(segmentOf(cpu, CS), <u16>code, SEG_SELECTOR);
+  store<u16>(segmentOf(cpu, SS), <u16>stack, SEG_SELECTOR);
+  const vector = fault - 1;
+  const error = faultError;
+  const address = faultAddress;
+  clearFault();
+  if (vector == VECTOR_PF) injectPageFault(v, ldtAddressOfGuest(v, address), error);
+  else injectTrap(v, vector, error, true);
+}
+
+/** A data segment of a new context could not be loaded. */
+export function failsafe(v: Vcpu): void {
+  const masks = v.guestFlags & GUEST_FAILSAFE_DISABLES_EVENTS ? FRAME_MASKS_EVENTS : 0;
+  bounceTo(v, v.failsafeCallback, FRAME_FAILSAFE | masks, 0);
+}

@@ -1,0 +1,223 @@
+/**
+ * RDMSR and WRMSR of a PV kernel. Numbers: SDM volume 4; what is there, and what writing does: Xen 4.17's policy for PV guests on an
+ * Intel processor.
+ */
+import { isCanonical } from "../../../machine/cpu/paging/format";
+import { CPU_EFER, CPU_KERNEL_GS_BASE, CPU_PAT, CPU_TSC_AUX, FS, GS, SEG_BASE } from "../../../machine/cpu/state";
+import { PGT_writable_page, frameAddress } from "../../memory/frames";
+import { getPageAndType, putPageAndType } from "../../memory/page_type";
+import { codeFrameWritten } from "../../../machine/cpu/code_frames";
+import { Vcpu } from "../../domain/domain";
+import { pvFillHypercallPage } from "./hypercall_page";
+import { segmentOf } from "./segments";
+import { readDomainTsc } from "../tsc";
+
+const MSR_P5_MC_ADDR: u32 = 0;
+const MSR_P5_MC_TYPE: u32 = 1;
+const MSR_TSC: u32 = 0x10;
+const MSR_PLATFORM_ID: u32 = 0x17;
+const MSR_APIC_BASE: u32 = 0x1b;
+const MSR_FEATURE_CONTROL: u32 = 0x3a;
+const MSR_UCODE_REV: u32 = 0x8b;
+const MSR_PERFCTR0: u32 = 0xc1;
+const MSR_PLATFORM_INFO: u32 = 0xce;
+const MSR_MPERF: u32 = 0xe7;
+const MSR_APERF: u32 = 0xe8;
+const MSR_MISC_FEATURES_ENABLES: u32 = 0x140;
+const MSR_SYSENTER_CS: u32 = 0x174;
+const MSR_SYSENTER_EIP: u32 = 0x176;
+const MSR_MCG_CAP: u32 = 0x179;
+const MSR_MCG_STATUS: u32 = 0x17a;
+const MSR_MCG_CTL: u32 = 0x17b;
+const MSR_EVNTSEL0: u32 = 0x186;
+const MSR_PERF_STATUS: u32 = 0x198;
+const MSR_PERF_CTL: u32 = 0x199;
+const MSR_THERM_CONTROL: u32 = 0x19a;
+const MSR_THERM_STATUS: u32 = 0x19c;
+const MSR_MISC_ENABLE: u32 = 0x1a0;
+const MSR_ENERGY_PERF_BIAS: u32 = 0x1b0;
+const MSR_DEBUGCTL: u32 = 0x1d9;
+const MSR_PAT: u32 = 0x277;
+const MSR_MC0_CTL2: u32 = 0x280;
+const MSR_FIXED_CTR0: u32 = 0x309;
+const MSR_PERF_CAPABILITIES: u32 = 0x345;
+const MSR_FIXED_CTR_CTRL: u32 = 0x38d;
+const MSR_MC0_CTL: u32 = 0x400;
+const MSR_HYPERCALL_PAGE: u32 = 0x40000000;
+const MSR_EFER: u32 = 0xc0000080;
+const MSR_STAR: u32 = 0xc0000081;
+const MSR_FMASK: u32 = 0xc0000084;
+const MSR_FS_BASE: u32 = 0xc0000100;
+const MSR_GS_BASE: u32 = 0xc0000101;
+const MSR_KERNEL_GS_BASE: u32 = 0xc0000102;
+const MSR_TSC_AUX: u32 = 0xc0000103;
+const MSR_NB_CFG: u32 = 0xc001001f;
+
+/** Enabled, at the usual address; bit 8 on the boot processor. */
+const APIC_BASE: u64 = 0xfee00800;
+/** Fast strings; no BTS, no PEBS, xTPR messages off. */
+const MISC_ENABLE: u64 = 1 | (1 << 11) | (1 << 12) | (1 << 23);
+/** FEATURE_CONTROL: locked, with nothing on. */
+const LOCKED: u64 = 1;
+/** Two banks, CMCI, threshold-based status, recovery: what Xen's virtual machine check has on Intel. */
+const MCG_CAP: u64 = 0x1000c02;
+const MC_BANKS: u32 = 2;
+
+// @ts-ignore: decorator
+@inline
+function among(msr: u32, first: u32, count: u32): bool {
+  return msr - first < count;
+}
+
+/** Counters and their controls, which read as zero and take any value while no domain has a virtual PMU. */
+function isPmu(msr: u32): bool {
+  return (
+    among(msr, MSR_PERFCTR0, 8) ||
+    among(msr, MSR_EVNTSEL0, 4) ||
+    among(msr, MSR_FIXED_CTR0, 3) ||
+    among(msr, MSR_FIXED_CTR_CTRL, 4)
+  );
+}
+
+/** Registers that this machine's processor has and Xen keeps from PV guests: those that `msr_relaxed` is about. */
+function onlyOfTheHost(msr: u32): bool {
+  return (
+    among(msr, MSR_SYSENTER_CS, MSR_SYSENTER_EIP - MSR_SYSENTER_CS + 1) ||
+    among(msr, MSR_STAR, MSR_FMASK - MSR_STAR + 1) ||
+    msr == MSR_DEBUGCTL
+  );
+}
+
+/** Value of the last readMsr that returned true. */
+export let msrValue: u64 = 0;
+
+/** Reads into msrValue; false: there is no such register (#GP). */
+export function readMsr(v: Vcpu, msr: u32): bool {
+  const c = v.cpu;
+  msrValue = 0;
+  switch (msr) {
+    case MSR_P5_MC_ADDR:
+    case MSR_P5_MC_TYPE:
+    case MSR_PLATFORM_ID:
+    case MSR_PLATFORM_INFO:
+    case MSR_MISC_FEATURES_ENABLES:
+    case MSR_MCG_CTL:
+    case MSR_PERF_STATUS:
+    case MSR_PERF_CTL:
+    case MSR_THERM_STATUS:
+    case MSR_PERF_CAPABILITIES:
+    case MSR_HYPERCALL_PAGE:
+    case MSR_NB_CFG:
+      return true;
+    case MSR_TSC:
+      msrValue = readDomainTsc(v.domain);
+      return true;
+    case MSR_APIC_BASE:
+      msrValue = APIC_BASE | (v.vcpuId == 0 ? 0x100 : 0);
+      return true;
+    case MSR_FEATURE_CONTROL:
+      msrValue = LOCKED;
+      return true;
+    case MSR_UCODE_REV:
+      msrValue = (<u64>1) << 32;
+      return true;
+    case MSR_MCG_CAP:
+      msrValue = MCG_CAP;
+      return true;
+    case MSR_MCG_STATUS:
+      msrValue = v.mcgStatus;
+      return true;
+    case MSR_MISC_ENABLE:
+      msrValue = MISC_ENABLE;
+      return true;
+    case MSR_PAT:
+      msrValue = load<u64>(c, CPU_PAT);
+      return true;
+    case MSR_EFER:
+      msrValue = load<u64>(c, CPU_EFER);
+      return true;
+    case MSR_FS_BASE:
+      msrValue = load<u64>(segmentOf(c, FS), SEG_BASE);
+      return true;
+    case MSR_GS_BASE:
+      msrValue = load<u64>(segmentOf(c, GS), SEG_BASE);
+      return true;
+    case MSR_KERNEL_GS_BASE:
+      msrValue = load<u64>(c, CPU_KERNEL_GS_BASE);
+      return true;
+    case MSR_TSC_AUX:
+      msrValue = load<u32>(c, CPU_TSC_AUX);
+      return true;
+    default:
+      break;
+  }
+  if (among(msr, MSR_MC0_CTL, 128)) {
+    // All errors of the two banks are reported; none has happened.
+    if (!(msr & 3) && msr - MSR_MC0_CTL < MC_BANKS * 4) msrValue = 0xffffffffffffffff;
+    return true;
+  }
+  if (among(msr, MSR_MC0_CTL2, 32) || isPmu(msr)) return true;
+  return v.domain.msrRelaxed != 0 && onlyOfTheHost(msr);
+}
+
+/** False: #GP. Where Xen drops what is written, so does this. */
+export function writeMsr(v: Vcpu, msr: u32, value: u64): bool {
+  const c = v.cpu;
+  switch (msr) {
+    case MSR_FS_BASE:
+      if (!isCanonical(value)) return false;
+      store<u64>(segmentOf(c, FS), value, SEG_BASE);
+      return true;
+    case MSR_GS_BASE:
+      if (!isCanonical(value)) return false;
+      store<u64>(segmentOf(c, GS), value, SEG_BASE);
+      return true;
+    case MSR_KERNEL_GS_BASE:
+      if (!isCanonical(value)) return false;
+      store<u64>(c, value, CPU_KERNEL_GS_BASE);
+      return true;
+    case MSR_TSC_AUX:
+      if (value >> 32) return false;
+      store<u32>(c, <u32>value, CPU_TSC_AUX);
+      return true;
+    case MSR_EFER:
+      // Linux writes back what it has read.
+      return value == load<u64>(c, CPU_EFER);
+    case MSR_UCODE_REV:
+    case MSR_MISC_FEATURES_ENABLES:
+      return value == 0;
+    case MSR_MCG_STATUS:
+      v.mcgStatus = value;
+      return true;
+    case MSR_HYPERCALL_PAGE:
+      return writeHypercallPage(v, value);
+    case MSR_P5_MC_ADDR:
+    case MSR_P5_MC_TYPE:
+    case MSR_MCG_CAP:
+    case MSR_MCG_CTL:
+    case MSR_MPERF:
+    case MSR_APERF:
+    case MSR_PERF_CTL:
+    case MSR_THERM_CONTROL:
+    case MSR_MISC_ENABLE:
+    case MSR_ENERGY_PERF_BIAS:
+    case MSR_NB_CFG:
+      return true;
+    default:
+      break;
+  }
+  // Status, address and details of an error can only be cleared.
+  if (among(msr, MSR_MC0_CTL, 128)) return !(msr & 3) || value == 0;
+  if (among(msr, MSR_MC0_CTL2, 32) || isPmu(msr)) return true;
+  return v.domain.msrRelaxed != 0 && onlyOfTheHost(msr);
+}
+
+/** Fills one of the guest's frames as a hypercall page; of those pages there is one, number 0 in the low bits. */
+function writeHypercallPage(v: Vcpu, value: u64): bool {
+  if (value & 4095 || getPageAndType(value >> 12, v.domid, PGT_writable_page)) return false;
+  const frame = <u32>(value >> 12);
+  pvFillHypercallPage(frameAddress(frame));
+  codeFrameWritten(frame);
+  putPageAndType(frame);
+  return true;
+}

@@ -1,0 +1,40 @@
+/** What a PV guest has of virtual processor state that other state follows from: its event mask, CR0.TS, CR4. */
+import { CPU_CR0, CPU_CR4 } from "../../../machine/cpu/state";
+import { VCPU_INFO_UPCALL_MASK } from "../../abi/xen";
+import { GUEST_TS, Vcpu } from "../../domain/domain";
+import { processorCr4 } from "../tsc";
+
+const CR0_TS: u64 = 8;
+const CR4_OSXSAVE: u64 = 1 << 18;
+/** What a guest may set in CR4: TSD DE FSGSBASE OSXSAVE. The rest that it sees is the same for all. */
+const CR4_GUEST: u64 = 4 | 8 | (1 << 16) | (1 << 18);
+
+/** Event mask of the vCPU (vcpu_info.evtchn_upcall_mask), 0 or not. */
+// @ts-ignore: decorator
+@inline
+export function upcallMask(v: Vcpu): u32 {
+  return v.vcpuInfo ? <u32>load<u8>(v.vcpuInfo, VCPU_INFO_UPCALL_MASK) : 1;
+}
+export function setUpcallMask(v: Vcpu, mask: u32): void {
+  if (v.vcpuInfo) atomic.store<u8>(v.vcpuInfo + VCPU_INFO_UPCALL_MASK, <u8>mask);
+}
+
+/** fpu_taskswitch, CLTS, CR0.TS: the engine raises #NM on the next FPU instruction while it is set. */
+export function setTaskSwitched(v: Vcpu, set: bool): void {
+  if (set) {
+    v.guestFlags |= GUEST_TS;
+    store<u64>(v.cpu, load<u64>(v.cpu, CPU_CR0) | CR0_TS, CPU_CR0);
+  } else {
+    v.guestFlags &= ~GUEST_TS;
+    store<u64>(v.cpu, load<u64>(v.cpu, CPU_CR0) & ~CR0_TS, CPU_CR0);
+  }
+}
+
+/** The guest's CR4 `value`; bits that are Xen's stay. */
+export function setGuestCr4(v: Vcpu, value: u64): void {
+  const c = v.cpu;
+  v.cr4 = (v.cr4 & ~CR4_GUEST) | (value & CR4_GUEST);
+  // Xen uses XSAVE itself, so XGETBV works whatever the guest has asked for.
+  const wanted = (load<u64>(c, CPU_CR4) & ~CR4_GUEST) | (value & CR4_GUEST) | CR4_OSXSAVE;
+  store<u64>(c, processorCr4(v, wanted), CPU_CR4);
+}

@@ -1,0 +1,33 @@
+/** Makes a domain's books (DomainMemory) when it is created, and lets them go after its frames (teardown.ts). */
+import { DOMID_FIRST_RESERVED } from "../abi/memory";
+import { grantTableFree } from "../grant/table";
+import { allocXenheapPages, freeXenheapPages } from "./allocator";
+import { DomainMemory, domainMemory } from "./domain_memory";
+import { ROOT_DOMAIN_TABLE } from "./frames";
+
+/**
+ * Makes the memory state of a new domain. `flags`: MEM_PRIVILEGED, MEM_PAGE_TABLES. False if the host is out of memory or the
+ * domid is taken.
+ */
+export function memoryDomainCreate(domid: u32, maxPages: u32, flags: u32): bool {
+  if (domid >= <u32>DOMID_FIRST_RESERVED) return false;
+  if (changetype<usize>(domainMemory(domid))) return false;
+  const mfn = allocXenheapPages(0);
+  if (!mfn) return false;
+  const address = (<usize>mfn) << 12;
+  const d = changetype<DomainMemory>(address);
+  d.domid = domid;
+  d.flags = flags;
+  d.maxPages = maxPages;
+  atomic.store<u32>(load<u32>(ROOT_DOMAIN_TABLE) + domid * 4, <u32>address);
+  return true;
+}
+
+/** Forgets a domain whose frames are all gone (relinquishMemory returned 0 and totPages is 0). */
+export function memoryDomainFree(domid: u32): void {
+  const d = domainMemory(domid);
+  if (!changetype<usize>(d)) return;
+  atomic.store<u32>(load<u32>(ROOT_DOMAIN_TABLE) + domid * 4, 0);
+  grantTableFree(d);
+  freeXenheapPages(<u32>(changetype<usize>(d) >> 12), 0);
+}

@@ -1,0 +1,270 @@
+/**
+ * The page walk, for everybody: the engine, hypercalls that touch guest memory, Xen's own looks at a guest's tables, the translator. Spaces
+ * have no paging, 2 levels (4 KiB and, with CR4.PSE, 4 MiB pages), 3 (PAE: 4 KiB, 2 MiB) or 4 (4 KiB, 2 MiB, 1 GiB), and perhaps a second
+ * stage: then all they name are guest-physical addresses, which a 4-level table of the host's translates.
+ * A large page can stand at levels 2 and 3 only: an entry of level 4 that says so is a broken one, wherever it is met.
+ * A machine address outside the host's RAM acts like a set reserved bit: a bad entry is the guest's fault, not ours.
+ */
+import {
+  ACCESS_EXECUTE,
+  ACCESS_WRITE,
+  ADDRESS,
+  PTE_ACCESSED,
+  PTE_DIRTY,
+  PTE_LARGE,
+  PTE_NX,
+  PTE_PRESENT,
+  PTE_USER,
+  PTE_WRITE,
+  SPACE_NX,
+  SPACE_PAGING,
+  SPACE_PSE,
+  SPACE_SMAP,
+  SPACE_SMEP,
+  SPACE_USER,
+  SPACE_WP,
+} from "./format";
+
+export const NO_ADDRESS: u64 = ~(<u64>0);
+
+const PF_PRESENT: u32 = 1;
+const PF_WRITE: u32 = 2;
+const PF_USER: u32 = 4;
+const PF_RESERVED: u32 = 8;
+const PF_FETCH: u32 = 16;
+
+/** Bits 52 to 62: for software with 4 levels, reserved with 3. */
+const HIGH: u64 = 0x7ff0000000000000;
+/** Of the entries at the top of 3 levels. */
+const DIRECTORY_RESERVED: u64 = 0x1e6;
+/** Of an entry that maps 4 MiB: bits 13 to 20 are bits 32 to 39 of the address, of which a host of 4 GiB has none; bit 21 is reserved. */
+const LARGE32_RESERVED: u64 = 0x3fe000;
+
+/** Of the last walk: error code of the page fault it ended in. */
+export let walkError: u32 = 0;
+/** Of the last walk: level of the entry it ended at. */
+export let walkLevel: i32 = 0;
+/** Of the last walk through a second stage: the guest-physical address that this one does not let through; NO_ADDRESS if it is not that. */
+export let walkOutside: u64 = NO_ADDRESS;
+
+/** Bytes of host RAM. */
+let ramBytes: u64 = 0;
+export function walkInit(bytes: u64): void {
+  ramBytes = bytes;
+}
+
+// @ts-ignore: decorator
+@inline
+function isRam(address: u64): bool {
+  return address < ramBytes && address != 0;
+}
+
+/**
+ * Walks for `lin` in a space of one stage with 4 levels, or without paging; `key` is what currentSpaceKey() gives. Machine address of the
+ * 4 KiB page, or NO_ADDRESS with walkError set. `update` sets accessed and dirty bits on success.
+ */
+export function walkTables(key: u64, lin: u64, access: i32, update: bool): u64 {
+  if (!(key & SPACE_PAGING)) return flat(lin, 0, access, update);
+  return walkLevels(4, 0, key & ADDRESS, key, lin, access, update);
+}
+
+/**
+ * The same in any space. `levels`: 2, 3 or 4, of no matter without SPACE_PAGING in `flags` (SPACE_*); `root` as CR3 has it; `second`: machine
+ * address of the second stage's root, 0 if there is none. A second stage that lets something not through is told by walkOutside, with its
+ * own error in walkError.
+ */
+export function walkSpace(levels: i32, second: u64, root: u64, flags: u64, lin: u64, access: i32, update: bool): u64 {
+  walkOutside = NO_ADDRESS;
+  if (!(flags & SPACE_PAGING)) return flat(lin, second, access, update);
+  if (levels == 4) return walkLevels(4, second, root & ADDRESS, flags, lin, access, update);
+  if (levels == 3) return walkLevels(3, second, root & 0xffffffe0, flags, lin, access, update);
+  return walkLevels(2, second, root & 0xfffff000, flags, lin, access, update);
+}
+
+/** Without paging, a linear address is a physical one of 32 bits. */
+function flat(lin: u64, second: u64, access: i32, update: bool): u64 {
+  walkLevel = 1;
+  walkError = PF_PRESENT | PF_RESERVED;
+  const page = lin & 0xfffff000;
+  if (lin >> 32) return NO_ADDRESS;
+  if (second) return throughSecond(second, page, access, update);
+  return isRam(page) ? page : NO_ADDRESS;
+}
+
+/** Machine address of what has guest-physical address `address`: as a user's access, as processors do it. */
+function throughSecond(second: u64, address: u64, access: i32, update: bool): u64 {
+  const level = walkLevel;
+  const page = walkTables(
+    SPACE_PAGING | SPACE_USER | SPACE_WP | SPACE_NX | (second & ADDRESS),
+    address & ~(<u64>0xfff),
+    access,
+    update,
+  );
+  if (page == NO_ADDRESS) walkOutside = address;
+  walkLevel = level;
+  return page == NO_ADDRESS ? page : page | (address & 0xfff);
+}
+
+// Inlined for each number of levels, so that none pays for the others.
+// @ts-ignore: decorator
+@inline
+function walkLevels(levels: i32, second: u64, root: u64, key: u64, lin: u64, access: i32, update: bool): u64 {
+  const wide = levels > 2;
+  const nx = wide && (key & SPACE_NX) != 0;
+  const user = (key & SPACE_USER) != 0;
+  let error: u32 = 0;
+  if (access == ACCESS_WRITE) error |= PF_WRITE;
+  if (access == ACCESS_EXECUTE && (nx || key & SPACE_SMEP)) error |= PF_FETCH;
+  if (user) error |= PF_USER;
+
+  const indexBits: i32 = wide ? 9 : 10;
+  let table = root;
+  let all: u64 = PTE_WRITE | PTE_USER;
+  let any: u64 = 0;
+  let page: u64 = 0;
+  let leaf: usize = 0;
+  let leafEntry: u64 = 0;
+  let level: i32 = levels;
+  // Entries on the way whose accessed bit is still clear; at most three.
+  let clear0: usize = 0;
+  let clear1: usize = 0;
+  let clear2: usize = 0;
+  while (true) {
+    walkLevel = level;
+    const index = (<usize>(lin >> (12 + indexBits * (level - 1)))) & ((1 << indexBits) - 1);
+    let at: usize;
+    if (second) {
+      // A processor reads a guest's tables as if it wrote to them.
+      const through = throughSecond(second, table + ((<u64>index) << (wide ? 3 : 2)), ACCESS_WRITE, update);
+      if (through == NO_ADDRESS) return NO_ADDRESS;
+      at = <usize>through;
+    } else {
+      if (!isRam(table)) {
+        walkError = error | PF_PRESENT | PF_RESERVED;
+        return NO_ADDRESS;
+      }
+      at = <usize>table + (index << (wide ? 3 : 2));
+    }
+    const entry: u64 = wide ? load<u64>(at) : <u64>load<u32>(at);
+    if (!(entry & PTE_PRESENT)) {
+      walkError = error;
+      return NO_ADDRESS;
+    }
+    // The four entries at the top of 3 levels have no rights and are not marked.
+    const isDirectory = levels == 3 && level == 3;
+    const large = level > 1 && (entry & PTE_LARGE) != 0 && (wide || (key & SPACE_PSE) != 0);
+    if (
+      (wide && entry & PTE_NX && (!nx || isDirectory)) ||
+      (large && level == 4) ||
+      (isDirectory && entry & DIRECTORY_RESERVED) ||
+      (levels == 3 && entry & HIGH)
+    ) {
+      walkError = error | PF_PRESENT | PF_RESERVED;
+      return NO_ADDRESS;
+    }
+    if (!isDirectory) {
+      all &= entry;
+      any |= entry;
+    }
+    if (level == 1 || large) {
+      leaf = at;
+      leafEntry = entry;
+      const low = ((<u64>1) << (12 + indexBits * (level - 1))) - 1;
+      // Bit 12 of a large entry is PAT, the rest of the low address bits are reserved.
+      if (level > 1 && entry & (wide ? ADDRESS & low & ~(<u64>0x1000) : LARGE32_RESERVED)) {
+        walkError = error | PF_PRESENT | PF_RESERVED;
+        return NO_ADDRESS;
+      }
+      page = (entry & ADDRESS & ~low) | (lin & low & ADDRESS);
+      if (!second && !isRam(page)) {
+        walkError = error | PF_PRESENT | PF_RESERVED;
+        return NO_ADDRESS;
+      }
+      if (
+        access == ACCESS_WRITE
+          ? (entry & (PTE_ACCESSED | PTE_DIRTY)) == (PTE_ACCESSED | PTE_DIRTY)
+          : (entry & PTE_ACCESSED) != 0
+      )
+        leaf = 0;
+      break;
+    }
+    if (!(entry & PTE_ACCESSED) && !isDirectory) {
+      clear2 = clear1;
+      clear1 = clear0;
+      clear0 = at;
+    }
+    table = entry & ADDRESS;
+    level--;
+  }
+
+  walkError = error | PF_PRESENT;
+  const userPage = (all & PTE_USER) != 0;
+  if (user) {
+    if (!userPage) return NO_ADDRESS;
+  } else if (userPage) {
+    if (access == ACCESS_EXECUTE ? key & SPACE_SMEP : key & SPACE_SMAP) return NO_ADDRESS;
+  }
+  if (access == ACCESS_WRITE && !(all & PTE_WRITE) && (user || key & SPACE_WP)) return NO_ADDRESS;
+  if (access == ACCESS_EXECUTE && any & PTE_NX) return NO_ADDRESS;
+  if (second) {
+    page = throughSecond(second, page, access, update);
+    if (page == NO_ADDRESS) return NO_ADDRESS;
+  }
+
+  if (update) {
+    if (clear0) setAccessed(clear0, wide);
+    if (clear1) setAccessed(clear1, wide);
+    if (clear2) setAccessed(clear2, wide);
+    if (leaf) {
+      const marked = leafEntry | (access == ACCESS_WRITE ? PTE_ACCESSED | PTE_DIRTY : PTE_ACCESSED);
+      // Changed by another processor meanwhile: no stray bits there, the new entry decides.
+      const same = wide
+        ? atomic.cmpxchg<u64>(leaf, leafEntry, marked) == leafEntry
+        : atomic.cmpxchg<u32>(leaf, <u32>leafEntry, <u32>marked) == <u32>leafEntry;
+      if (!same) return walkAgain(levels, second, root, key, lin, access);
+    }
+  }
+  return page;
+}
+
+function walkAgain(levels: i32, second: u64, root: u64, key: u64, lin: u64, access: i32): u64 {
+  return walkSpace(levels, second, root, key, lin, access, true);
+}
+
+/** On an entry that is still present; one that changes at this moment keeps what it was changed to. */
+// @ts-ignore: decorator
+@inline
+function setAccessed(at: usize, wide: bool): void {
+  if (wide) setAccessed64(at);
+  else setAccessed32(at);
+}
+function setAccessed64(at: usize): void {
+  const entry = atomic.load<u64>(at);
+  if (entry & PTE_PRESENT) atomic.cmpxchg<u64>(at, entry, entry | PTE_ACCESSED);
+}
+function setAccessed32(at: usize): void {
+  const entry = atomic.load<u32>(at);
+  if (entry & (<u32>PTE_PRESENT)) atomic.cmpxchg<u32>(at, entry, entry | (<u32>PTE_ACCESSED));
+}
+
+/**
+ * Where the entry of `level` for `lin` stands under the 4-level tables at `root`, whatever it says; 0 if there is no table of that level. For
+ * who looks at tables, not for accesses: rights are of no matter, nothing is marked.
+ */
+export function entryAt(root: u64, lin: u64, level: i32): usize {
+  let table = root & ADDRESS;
+  for (let above: i32 = 4; isRam(table); above--) {
+    const at = <usize>table + (((<usize>(lin >> (12 + 9 * (above - 1)))) & 0x1ff) << 3);
+    if (above == level) return at;
+    const entry = atomic.load<u64>(at);
+    if (!(entry & PTE_PRESENT) || entry & PTE_LARGE) return 0;
+    table = entry & ADDRESS;
+  }
+  return 0;
+}
+
+/** Bytes that an entry of `level` maps if it maps a page; 0 if it does not. */
+export function mappedBy(entry: u64, level: i32): u64 {
+  if (!(entry & PTE_PRESENT) || level > 3) return 0;
+  return level == 1 || entry & PTE_LARGE ? (<u64>4096) << (9 * (level - 1)) : 0;
+}

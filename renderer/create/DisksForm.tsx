@@ -1,0 +1,139 @@
+import { HardDrive, Disc3, Plus } from "lucide-react";
+import { useRef } from "react";
+import type { Finding } from "./checks.ts";
+import { baseName, diskOf, EMPTY_DISK, freeVdev, isCd, isReadOnly, type Disk, type DiskRow } from "./devices.ts";
+import { DiskFacts } from "./DiskFacts.tsx";
+import { useDiskReport } from "./disk-images.ts";
+import { KeptImages } from "./KeptImages.tsx";
+
+/** A domain's disks and drives, a row each. `set`: an index one behind the last adds one, null takes one out. */
+export function DisksForm({
+  rows,
+  finding,
+  busy,
+  set,
+  onPick,
+}: {
+  rows: readonly DiskRow[];
+  finding: Finding | undefined;
+  busy: boolean;
+  set: (index: number, disk: Disk | null) => void;
+  /** An image was chosen, for the disk of that index or for a new one. */
+  onPick: (file: File, index: number | null) => void;
+}) {
+  const input = useRef<HTMLInputElement>(null);
+  const forRow = useRef<number | null>(null);
+  const pick = (index: number | null): void => {
+    forRow.current = index;
+    input.current?.click();
+  };
+  const taken = rows.flatMap(({ value }) => value?.vdev ?? []);
+  return (
+    <fieldset className="device-rows">
+      <legend>Disks</legend>
+      <input
+        type="file"
+        ref={input}
+        hidden
+        aria-label="Disk image"
+        onChange={({ target }) => {
+          const file = target.files?.[0];
+          target.value = "";
+          if (file) onPick(file, forRow.current);
+        }}
+      />
+      {rows.map(({ text, value, problem }, index) =>
+        value ? (
+          <DiskFields key={index} disk={value} onChange={(disk) => set(index, disk)} onPick={() => pick(index)} />
+        ) : (
+          <p key={index} className="field-error">
+            <span className="mono">{text}</span>: {problem}{" "}
+            <button type="button" onClick={() => set(index, null)}>
+              Remove
+            </button>
+          </p>
+        ),
+      )}
+      {finding && <p className={finding.severity === "error" ? "field-error" : "field-warning"}>{finding.message}</p>}
+      <div className="button-row">
+        <button type="button" disabled={busy} onClick={() => pick(null)}>
+          <Plus size={14} aria-hidden /> Disk image…
+        </button>
+        <KeptImages onChoose={(image) => set(rows.length, diskOf(image, taken))} />
+        <button
+          type="button"
+          onClick={() => set(rows.length, { ...EMPTY_DISK, vdev: freeVdev(taken), devtype: "cdrom" })}
+        >
+          <Disc3 size={14} aria-hidden /> Empty CD drive
+        </button>
+      </div>
+    </fieldset>
+  );
+}
+
+function DiskFields({
+  disk,
+  onChange,
+  onPick,
+}: {
+  disk: Disk;
+  onChange: (disk: Disk | null) => void;
+  onPick: () => void;
+}) {
+  const looked = useDiskReport(disk.target, disk.format);
+  const cd = isCd(disk);
+  const name = `disk ${disk.vdev || "without a name"}`;
+  const Icon = cd ? Disc3 : HardDrive;
+  const check = (label: string, title: string, checked: boolean, change: (on: boolean) => Partial<Disk>) => (
+    <label className="check" title={title}>
+      <input
+        type="checkbox"
+        checked={checked}
+        onChange={({ target }) => onChange({ ...disk, ...change(target.checked) })}
+      />
+      {label}
+    </label>
+  );
+  return (
+    <div className="device-row" role="group" aria-label={`The ${name}`}>
+      <div className="device-row-line">
+        <Icon size={15} aria-hidden />
+        <button type="button" className="file-button" title={disk.target || undefined} onClick={onPick}>
+          {disk.target ? baseName(disk.target) : cd ? "No medium: choose one…" : "Choose an image…"}
+        </button>
+        <input
+          className="mono vdev"
+          aria-label={`Device name of the ${name}`}
+          title="What the guest calls it"
+          spellCheck={false}
+          value={disk.vdev}
+          onChange={({ target }) => onChange({ ...disk, vdev: target.value })}
+        />
+        <button type="button" aria-label={`Remove the ${name}`} onClick={() => onChange(null)}>
+          Remove
+        </button>
+      </div>
+      <div className="device-row-line">
+        {check("CD-ROM", "A drive whose medium can be changed", cd, (on) => ({
+          devtype: on ? "cdrom" : "",
+          access: on ? "" : "rw",
+          disposable: false,
+        }))}
+        {!cd &&
+          check("Read-only", "The guest can't write to it", isReadOnly(disk), (on) => ({
+            access: on ? "ro" : "rw",
+            disposable: !on && disk.disposable,
+          }))}
+        {!cd &&
+          !isReadOnly(disk) &&
+          check(
+            "Disposable",
+            "The image stays as it is: what the guest writes is thrown away when the domain ends",
+            disk.disposable,
+            (on) => ({ disposable: on }),
+          )}
+      </div>
+      {disk.target && <DiskFacts looked={looked} />}
+    </div>
+  );
+}

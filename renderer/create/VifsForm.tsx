@@ -1,0 +1,94 @@
+import { Network, Plus } from "lucide-react";
+import { useRepeated } from "../state/repeated.ts";
+import type { Finding } from "./checks.ts";
+import type { VifRow } from "./devices.ts";
+
+type Vif = ReadonlyMap<string, string>;
+
+const DEFAULT_BRIDGE = "xenbr0";
+const LOOK_MS = 5000;
+
+/** A domain's network interfaces, a row each. `set`: as of disks. */
+export function VifsForm({
+  rows,
+  finding,
+  set,
+}: {
+  rows: readonly VifRow[];
+  finding: Finding | undefined;
+  set: (index: number, vif: Vif | null) => void;
+}) {
+  const networks = useRepeated("networkList", {}, LOOK_MS) ?? [];
+  const bridges = networks.map(({ name, mode }) => ({ name, words: `${name}, ${MODE_WORDS[mode]}` }));
+  return (
+    <fieldset className="device-rows">
+      <legend>Networks</legend>
+      {rows.map(({ text, value, problem }, index) =>
+        value ? (
+          <VifFields key={index} index={index} vif={value} bridges={bridges} onChange={(vif) => set(index, vif)} />
+        ) : (
+          <p key={index} className="field-error">
+            <span className="mono">{text}</span>: {problem}{" "}
+            <button type="button" onClick={() => set(index, null)}>
+              Remove
+            </button>
+          </p>
+        ),
+      )}
+      {finding && <p className={finding.severity === "error" ? "field-error" : "field-warning"}>{finding.message}</p>}
+      <div className="button-row">
+        <button type="button" onClick={() => set(rows.length, new Map([["bridge", DEFAULT_BRIDGE]]))}>
+          <Plus size={14} aria-hidden /> Network interface
+        </button>
+      </div>
+    </fieldset>
+  );
+}
+
+export const MODE_WORDS = { nat: "with a way out", isolated: "isolated", bare: "a bridge alone" } as const;
+
+function VifFields({
+  index,
+  vif,
+  bridges,
+  onChange,
+}: {
+  index: number;
+  vif: Vif;
+  bridges: readonly { name: string; words: string }[];
+  onChange: (vif: Vif | null) => void;
+}) {
+  const bridge = vif.get("bridge") ?? DEFAULT_BRIDGE;
+  const isKnown = bridges.some(({ name }) => name === bridge);
+  const change = (key: string, value: string): void => onChange(new Map([...vif, [key, value]]));
+  return (
+    <div className="device-row" role="group" aria-label={`Network interface ${index}`}>
+      <div className="device-row-line">
+        <Network size={15} aria-hidden />
+        <select
+          aria-label={`Bridge of interface ${index}`}
+          value={bridge}
+          onChange={({ target }) => change("bridge", target.value)}
+        >
+          {!isKnown && <option value={bridge}>{bridge}</option>}
+          {bridges.map(({ name, words }) => (
+            <option key={name} value={name}>
+              {words}
+            </option>
+          ))}
+        </select>
+        <input
+          className="mono"
+          aria-label={`MAC address of interface ${index}`}
+          placeholder="MAC address: a new one"
+          spellCheck={false}
+          value={vif.get("mac") ?? ""}
+          onChange={({ target }) => change("mac", target.value.trim())}
+        />
+        <button type="button" aria-label={`Remove interface ${index}`} onClick={() => onChange(null)}>
+          Remove
+        </button>
+      </div>
+    </div>
+  );
+}

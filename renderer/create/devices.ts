@@ -1,0 +1,88 @@
+/** Disks and networks of an xl.cfg's text as the dialog's rows: read from it, and written into it one at a time. */
+import { withItem, type ConfigText } from "../../core/api/config-text.ts";
+import {
+  readDisk,
+  readVif,
+  SpecError,
+  vdevNumber,
+  writeDisk,
+  writeVif,
+  type Disk,
+} from "../../core/api/device-text.ts";
+
+export type { Disk };
+
+/** A row of a list: what it says, or why that is not understood. */
+export type Row<T> = { text: string; value: T; problem: null } | { text: string; value: null; problem: string };
+export type DiskRow = Row<Disk>;
+export type VifRow = Row<ReadonlyMap<string, string>>;
+
+function rowsOf<T>({ lists }: ConfigText, key: string, read: (text: string) => T): Row<T>[] {
+  return (lists.get(key) ?? []).map((text) => {
+    try {
+      return { text, value: read(text), problem: null };
+    } catch (error) {
+      if (!(error instanceof SpecError)) throw error;
+      return { text, value: null, problem: error.message };
+    }
+  });
+}
+
+export function disksOf(config: ConfigText): DiskRow[] {
+  return rowsOf(config, "disk", readDisk);
+}
+export function vifsOf(config: ConfigText): VifRow[] {
+  return rowsOf(config, "vif", readVif);
+}
+
+/** null takes it out; an index one behind the last adds one. */
+export function withDisk(text: string, index: number, disk: Disk | null): string {
+  return withItem(text, "disk", index, disk && writeDisk(disk));
+}
+export function withVif(text: string, index: number, vif: ReadonlyMap<string, string> | null): string {
+  return withItem(text, "vif", index, vif && writeVif(vif));
+}
+
+export const EMPTY_DISK: Disk = {
+  target: "",
+  format: "",
+  vdev: "",
+  access: "",
+  devtype: "",
+  backend: "",
+  discard: true,
+  trusted: true,
+  script: "",
+  disposable: false,
+};
+
+/** The first name of a disk that is free: xvda, xvdb, … */
+export function freeVdev(taken: Iterable<string>): string {
+  const numbers = new Set([...taken].map(vdevNumber));
+  for (let i = 0; i < 26; i++) {
+    const name = `xvd${String.fromCharCode(97 + i)}`;
+    if (!numbers.has(vdevNumber(name))) return name;
+  }
+  return "";
+}
+
+/** A new disk of an image, as a disk or in a drive, as its kind is. */
+export function diskOf(image: { path: string; format: string; isCd: boolean }, taken: Iterable<string>): Disk {
+  const { path: target, format, isCd } = image;
+  const vdev = freeVdev(taken);
+  const base = { ...EMPTY_DISK, target, format, vdev };
+  return isCd ? { ...base, devtype: "cdrom" } : { ...base, access: "rw" };
+}
+
+export const isCd = ({ devtype }: Disk): boolean => devtype === "cdrom";
+export function isReadOnly({ access }: Disk): boolean {
+  return access === "r" || access === "ro";
+}
+
+/** What the value would be without its folder. */
+export function baseName(path: string): string {
+  return path.split(/[\\/]/).at(-1) ?? path;
+}
+
+/** As the dialog's choice of what a domain boots. */
+export const DISK_BOOT = "pygrub";

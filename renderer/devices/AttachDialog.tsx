@@ -1,0 +1,16 @@
+import { useApp } from "../state/store.ts";
+import { closeAttach, useAttach } from "./attach-state.ts";
+import { AttachDisk } from "./AttachDisk.tsx";
+import { AttachNetwork } from "./AttachNetwork.tsx";
+
+/** A disk or an interface for a domain that runs, if one was asked for. */
+export function AttachDialog() {
+  const asked = useAttach((state) => state.asked);
+  const domain = useApp(({ domains }) => domains.find(({ domid }) => domid === asked?.domid));
+  if (!asked || !domain) return null;
+  return asked.key === "vif" ? (
+    <AttachNetwork domain={domain} onClose={closeAttach} />
+  ) : (
+    <AttachDisk key={asked.file?.name} domain={domain} asked={asked} onClose={closeAttach} />
+  );
+}

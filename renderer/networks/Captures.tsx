@@ -1,0 +1,72 @@
+import { Download, Square, Trash2 } from "lucide-react";
+import type { NetworkReport } from "../../core/api/schema.ts";
+import { baseName } from "../create/devices.ts";
+import { usePolled } from "../state/polled.ts";
+import { ask } from "../state/store.ts";
+import { sizeText } from "../ui/units.ts";
+import { change, downloadCapture } from "./deeds.ts";
+
+/** What is being captured, and the captures that the host keeps. */
+export function Captures({ networks }: { networks: readonly NetworkReport[] }) {
+  const { value: kept, again } = usePolled("captures", {});
+  const running = networks.flatMap(({ name, captures }) => captures.map((capture) => ({ ...capture, network: name })));
+  const paths = new Set(running.map(({ file }) => file));
+  const ended = (kept ?? []).filter(({ path }) => !paths.has(path));
+  if (running.length + ended.length === 0) return null;
+  return (
+    <section className="card" aria-label="Captures">
+      <header className="card-header">
+        <h2>Captures</h2>
+        <span className="muted">Files in pcap’s format, which Wireshark and tshark read.</span>
+      </header>
+      <ul className="network-lines">
+        {running.map(({ file, port, network, bytes, frames, lost }) => (
+          <li key={file}>
+            <span className="capture-dot" aria-hidden />
+            <span className="mono" title={file}>
+              {baseName(file)}
+            </span>
+            <span className="muted">
+              {port ?? `all of ${network}`}, {frames} frames, {sizeText(bytes)}
+              {lost > 0 && `, ${lost} more were lost`}
+            </span>
+            <button
+              type="button"
+              aria-label={`Stop ${baseName(file)}`}
+              onClick={() => void change("networkCaptureEnd", { file }, again)}
+            >
+              <Square size={13} aria-hidden /> Stop
+            </button>
+          </li>
+        ))}
+        {ended.map(({ name, path, bytes, at }) => (
+          <li key={name}>
+            <span className="mono" title={path}>
+              {name}
+            </span>
+            <span className="muted">
+              {sizeText(bytes)}, {new Date(at).toLocaleString()}
+            </span>
+            <button type="button" aria-label={`Download ${name}`} onClick={() => void downloadCapture(name)}>
+              <Download size={13} aria-hidden /> Download
+            </button>
+            <button
+              type="button"
+              aria-label={`Delete ${name}`}
+              onClick={() =>
+                ask({
+                  title: `Delete ${name}?`,
+                  text: "The file is gone then.",
+                  action: "Delete",
+                  onConfirm: () => void change("captureRemove", { name }, again),
+                })
+              }
+            >
+              <Trash2 size={13} aria-hidden /> Delete…
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

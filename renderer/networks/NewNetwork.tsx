@@ -1,0 +1,85 @@
+import { useState } from "react";
+import type { NetworkMode } from "../../core/api/schema.ts";
+import { request, sentence } from "../state/session.ts";
+import { Dialog } from "../ui/Dialog.tsx";
+
+const MODES: [NetworkMode, string][] = [
+  ["isolated", "Isolated: guests get addresses and reach each other, nothing else"],
+  ["nat", "With a way out through this computer"],
+  ["bare", "A bridge alone: nobody hands out addresses"],
+];
+
+/** Makes a network. */
+export function NewNetwork({ onClose }: { onClose: () => void }) {
+  const [name, setName] = useState("");
+  const [mode, setMode] = useState<NetworkMode>("isolated");
+  const [ipv4, setIpv4] = useState("");
+  const [refusal, setRefusal] = useState<string | null>(null);
+  const make = async (): Promise<void> => {
+    setRefusal(null);
+    try {
+      await request("networkCreate", { name, mode, ...(ipv4 && mode !== "bare" && { ipv4 }) });
+      onClose();
+    } catch (error) {
+      setRefusal(sentence(error));
+    }
+  };
+  return (
+    <Dialog title="New network" onClose={onClose}>
+      <form
+        className="form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void make();
+        }}
+      >
+        <div className="field">
+          <label htmlFor="network-name">Name of its bridge</label>
+          <input
+            id="network-name"
+            data-autofocus
+            placeholder="lab0"
+            spellCheck={false}
+            value={name}
+            onChange={({ target }) => setName(target.value)}
+          />
+        </div>
+        <fieldset className="choice">
+          <legend>What it is for</legend>
+          {MODES.map(([each, words]) => (
+            <label key={each} className="check">
+              <input type="radio" name="network-mode" checked={mode === each} onChange={() => setMode(each)} />
+              {words}
+            </label>
+          ))}
+        </fieldset>
+        {mode !== "bare" && (
+          <div className="field">
+            <label htmlFor="network-ipv4">IPv4 addresses</label>
+            <input
+              id="network-ipv4"
+              className="mono"
+              placeholder="a free network, as 10.0.3.0/24"
+              spellCheck={false}
+              value={ipv4}
+              onChange={({ target }) => setIpv4(target.value.trim())}
+            />
+          </div>
+        )}
+        {refusal !== null && (
+          <p className="field-error" role="alert">
+            {refusal}
+          </p>
+        )}
+        <footer className="dialog-footer">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" className="primary" disabled={name === ""}>
+            Make it
+          </button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}

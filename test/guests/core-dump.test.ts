@@ -1,0 +1,100 @@
+/** xl dump-core: an ELF file that readelf understands, with every page of the guest's and its vCPUs, of a guest that goes on. */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, statSync } from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { PoweredHost } from "../../core/toolstack/power.ts";
+import { temporaryFolder } from "../temporary.ts";
+
+const imageFolder = pathToFileURL(`${path.resolve(import.meta.dirname, "../../dist")}/`);
+const kernel = path.resolve(import.meta.dirname, "../../dist/assets/guests/mini.elf");
+const folder = temporaryFolder("core");
+const WAIT = { timeout: 30_000 };
+const PAGE = 4096;
+/** struct vcpu_guest_context: user_regs.rip. */
+const CONTEXT_BYTES = 5168;
+const RIP = 648;
+const MEMORY_MIB = 32;
+
+describe("dump-core", () => {
+  let host: PoweredHost;
+  let domid: number;
+  let text = "";
+  const dump = (file: string) => host.toolstack.request("dumpCore", { domid, file: path.join(folder, file) });
+  const readelf = (...args: string[]): string => execFileSync("readelf", ["-W", ...args], { encoding: "utf8" });
+
+  beforeAll(async () => {
+    host = new PoweredHost({ memoryMiB: 256, pcpus: 1, imageFolder });
+    await host.start();
+    host.toolstack.on("console", ({ bytes }) => (text += Buffer.from(bytes).toString("latin1")));
+    const config = `name = "dumped"\nkernel = "${kernel}"\nmemory = ${MEMORY_MIB}\nvcpus = 2\n`;
+    ({ domid } = await host.toolstack.request("create", { config }));
+    await host.toolstack.request("consoleAttach", { domid });
+    await expect.poll(() => text, WAIT).toMatch(/mini> /);
+  });
+  afterAll(() => host?.powerOff());
+
+  it("has the format's sections and notes", async () => {
+    const file = path.join(folder, "core");
+    const { bytes } = await dump("core");
+    expect(statSync(file)).toMatchObject({ size: bytes });
+    // Nobody but its user reads what was a guest's memory.
+    expect(statSync(file).mode & 0o077).toBe(0);
+    expect(readelf("-h", file)).toMatch(/Type: +CORE[\s\S]*Machine: +Advanced Micro Devices X86-64/);
+    const sections = readelf("-S", file);
+    for (const name of [".shstrtab", ".note.Xen", ".xen_prstatus", ".xen_shared_info", ".xen_p2m", ".xen_pages"])
+      expect(sections).toContain(` ${name} `);
+    const notes = readelf("-n", file);
+    for (const type of ["2000000", "2000001", "2000002", "2000003"]) expect(notes).toContain(type);
+    expect(notes).not.toMatch(/warning|corrupt/i);
+
+    const image = readFileSync(file);
+    const at = (name: string): Buffer => {
+      const [, offset, size] = new RegExp(`\\${name} +\\w+ +[0-9a-f]+ ([0-9a-f]+) ([0-9a-f]+)`).exec(sections)!;
+      return image.subarray(parseInt(offset!, 16), parseInt(offset!, 16) + parseInt(size!, 16));
+    };
+    // The header note: magic of a PV domain, vCPUs, pages, their size.
+    const header = at(".note.Xen").subarray(16 + 16);
+    const [magic, vcpus, pages, pageSize] = [0, 8, 16, 24].map((offset) => Number(header.readBigUInt64LE(offset)));
+    expect({ magic, vcpus, pageSize }).toEqual({ magic: 0xf00febed, vcpus: 2, pageSize: PAGE });
+    expect(pages).toBeGreaterThan((MEMORY_MIB - 1) * 256);
+    expect(at(".xen_pages").length).toBe(pages! * PAGE);
+    const p2m = at(".xen_p2m");
+    const pfns = Array.from({ length: pages! }, (_, i) => Number(p2m.readBigUInt64LE(16 * i)));
+    expect(pfns).toEqual(pfns.toSorted((a, b) => a - b));
+    expect(new Set(pfns).size).toBe(pages);
+    // Memory: the kernel's own words, and its vCPUs in its code.
+    expect(at(".xen_pages").includes("keep N vCPUs busy")).toBe(true);
+    const symbols = execFileSync("readelf", ["-lW", kernel], { encoding: "utf8" });
+    const loads = [...symbols.matchAll(/LOAD +0x\w+ 0x(\w+) 0x\w+ 0x\w+ 0x(\w+)/g)].map(
+      ([, from, size]) => [BigInt(`0x${from!}`), BigInt(`0x${size!}`)] as const,
+    );
+    for (let vcpu = 0; vcpu < 2; vcpu++) {
+      const rip = at(".xen_prstatus").readBigUInt64LE(vcpu * CONTEXT_BYTES + RIP);
+      expect(loads.some(([from, size]) => rip >= from && rip < from + size)).toBe(true);
+    }
+  });
+
+  it("lets the guest go on, also one that was paused before it is", async () => {
+    await host.toolstack.request("consoleInput", { domid, bytes: Buffer.from("uptime\r") });
+    await expect.poll(() => text, WAIT).toMatch(/up \d/);
+    await host.toolstack.request("pause", { domid });
+    await dump("paused");
+    const { stateString } = (await host.toolstack.request("list", {}))!.find((each) => each.domid === domid)!;
+    expect(stateString).toBe("--p---");
+    await host.toolstack.request("unpause", { domid });
+    expect(await host.toolstack.request("checkInvariants")).toBe(0);
+  });
+
+  it("says why a file can't be written, and leaves none behind", async () => {
+    mkdirSync(path.join(folder, "taken"));
+    await expect(dump("taken")).rejects.toThrow(/taken can't be written/);
+    await expect(dump("none/core")).rejects.toThrow(/can't be written/);
+    expect(execFileSync("ls", [folder], { encoding: "utf8" }).trim().split("\n").toSorted()).toEqual([
+      "core",
+      "paused",
+      "taken",
+    ]);
+  });
+});

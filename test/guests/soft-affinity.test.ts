@@ -1,0 +1,59 @@
+/** Soft affinity, as Xen's credit scheduler honours it: a vCPU runs where it had rather be while there is room, and elsewhere when not. */
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { PoweredHost } from "../../core/toolstack/power.ts";
+
+const imageFolder = pathToFileURL(`${path.resolve(import.meta.dirname, "../../dist")}/`);
+const kernel = path.resolve(import.meta.dirname, "../../dist/assets/guests/mini.elf");
+const WAIT = { timeout: 30_000 };
+
+describe("soft affinity", () => {
+  let host: PoweredHost;
+  const texts = new Map<number, string>();
+  beforeAll(async () => {
+    host = new PoweredHost({ memoryMiB: 256, pcpus: 2, imageFolder });
+    await host.start();
+    host.toolstack.on("console", ({ domid, bytes }) =>
+      texts.set(domid, (texts.get(domid) ?? "") + Buffer.from(bytes).toString("latin1")),
+    );
+  });
+  afterAll(() => host?.powerOff());
+
+  /** A guest of one vCPU that computes without end. */
+  async function busy(name: string): Promise<number> {
+    const config = `name = "${name}"\nkernel = "${kernel}"\nmemory = 32\nvcpus = 1\n`;
+    const { domid } = await host.toolstack.request("create", { config });
+    await host.toolstack.request("consoleAttach", { domid });
+    await expect.poll(() => texts.get(domid), WAIT).toMatch(/mini> /);
+    await host.toolstack.request("consoleInput", { domid, bytes: Buffer.from("load 1\r") });
+    await expect.poll(async () => (await vcpu(domid)).stateString, WAIT).toBe("r--");
+    return domid;
+  }
+  const vcpu = async (domid: number) => (await host.toolstack.request("vcpuList", { domid }))[0]!;
+  const affinity = (domid: number, cpus: string, soft: string) =>
+    host.toolstack.request("setAffinity", { domid, vcpu: 0, cpus, soft });
+  const pcpuOf = async (domid: number): Promise<number | null> => (await vcpu(domid)).pcpu;
+
+  it("brings a vCPU to a pCPU that it prefers and that is idle, and keeps nobody from running", async () => {
+    const first = await busy("first");
+    for (const pcpu of [1, 0, 1]) {
+      await affinity(first, "all", String(pcpu));
+      await expect.poll(() => pcpuOf(first), WAIT).toBe(pcpu);
+    }
+    // Another is pinned to the one it prefers: it makes way for nobody and waits for nobody, but runs on the other.
+    const second = await busy("second");
+    await affinity(second, "1", "all");
+    await expect.poll(() => pcpuOf(second), WAIT).toBe(1);
+    await expect.poll(() => pcpuOf(first), WAIT).toBe(0);
+    const before = (await vcpu(first)).cpuTimeSeconds;
+    await expect.poll(async () => (await vcpu(first)).cpuTimeSeconds, WAIT).toBeGreaterThan(before + 0.3);
+    // The way is free again: it goes back by itself.
+    await host.toolstack.request("pause", { domid: second });
+    await expect.poll(() => pcpuOf(first), WAIT).toBe(1);
+    // A preference outside of where it may run at all is none.
+    await affinity(first, "0", "1");
+    await expect.poll(() => pcpuOf(first), WAIT).toBe(0);
+    expect(await host.toolstack.request("checkInvariants")).toBe(0);
+  });
+});
