@@ -9,6 +9,7 @@ import {
   type RunArguments,
   type ServeArguments,
 } from "./arguments.ts";
+import { declared as diskDeclared } from "./disk.ts";
 import { declared as networkDeclared } from "./network.ts";
 import { SHELLS, completion, type Shell } from "./completion/script.ts";
 import { declared as xenstoreDeclared, XENSTORE_CLIENTS } from "./xenstore/clients.ts";
@@ -52,6 +53,7 @@ export function program(actions: Actions, done: (status: number) => void): Comma
   all.addCommand(
     networkDeclared(never).summary("virtual networks of a running host: bridges, forwarded ports, captures"),
   );
+  all.addCommand(diskDeclared(never).summary("images of disks: info, create, convert, resize; disks of domains: grow"));
   for (const name of Object.keys(XENSTORE_CLIENTS)) all.addCommand(xenstoreDeclared(name));
   all
     .command("completion")

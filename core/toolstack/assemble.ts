@@ -19,6 +19,7 @@ import { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { DomainDevices } from "./devices.ts";
 import { DiskBoot } from "./disk-boot.ts";
+import { Holds } from "./holds.ts";
 import { readStoreMemory } from "./domain-store.ts";
 import { Crashes } from "./inspect/crashes.ts";
 import { Inspection } from "./inspect/inspection.ts";
@@ -72,8 +73,9 @@ export function assembleDom0({
   const networks = new Networks(() => now() / 1e6);
   const disks = new Disks(scratchFolder);
   const screens = new Screens();
+  const holds: Holds = new Holds(hypercalls, emit, () => service.domainsChanged());
   const backends = new BackendDevices(
-    { domid, memory, events, grants, foreign, store, services: { consoles, disks, networks, screens }, now },
+    { domid, memory, events, grants, foreign, store, services: { consoles, disks, holds, networks, screens }, now },
     kinds,
   );
   const devices = new DomainDevices(store, kinds, (name): number | null => reports.find(name));
@@ -101,6 +103,7 @@ export function assembleDom0({
     statistics,
     (each) => readStoreMemory(store, each),
     backends,
+    (each) => holds.reason(each),
   );
   xenstored.onTrouble = (each, message) => emit("notice", { severity: "warning", message, domid: each });
   const observer = new Observer(hypercalls, foreign, frames);
@@ -131,8 +134,9 @@ export function assembleDom0({
     symbols,
     lastVcpu: (each) => hypercalls.domainInfo(each)?.maxVcpuId ?? null,
   });
-  const service = new Service({
+  const service: Service = new Service({
     hypercalls,
+    backends,
     store,
     xenstored,
     storeDomains,

@@ -1,6 +1,8 @@
 /** Devices that come to a domain and leave it while it runs: xl block-attach, block-detach, cd-insert, cd-eject and their kin. */
 import { backendPath } from "../dom0/xenbus/address.ts";
 import { SpecError, type DeviceKey, type DeviceKind, type DeviceSpec } from "../dom0/xenbus/kind.ts";
+import { StoreError } from "../dom0/storage/block-store.ts";
+import type { BackendDevices } from "../dom0/xenbus/devices.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { DomainDevices } from "./devices.ts";
 import { Refusal } from "./error.ts";
@@ -10,11 +12,13 @@ export class HotPlug {
   readonly #lifecycle: Lifecycle;
   readonly #devices: DomainDevices;
   readonly #store: LocalXenstore;
+  readonly #backends: BackendDevices;
 
-  constructor(lifecycle: Lifecycle, devices: DomainDevices, store: LocalXenstore) {
+  constructor(lifecycle: Lifecycle, devices: DomainDevices, store: LocalXenstore, backends: BackendDevices) {
     this.#lifecycle = lifecycle;
     this.#devices = devices;
     this.#store = store;
+    this.#backends = backends;
   }
 
   /** `key`: of xl.cfg; `text`: one string of its list; relative files are taken from `folder`. What is attached comes back after a restart. */
@@ -53,6 +57,22 @@ export class HotPlug {
     this.#store.write(`${back}/params`, Buffer.from(String(spec.back.params)).toString("latin1"));
     const devices = domain.config.devices.map((each) => (each.kind === kind && each.id === spec.id ? spec : each));
     domain.config = { ...domain.config, devices };
+  }
+
+  /** A disk becomes larger while its guest has it. A backend in another domain than dom0 can't be asked. */
+  async resize(domid: number, name: string, bytes: number): Promise<void> {
+    const domain = this.#lifecycle.managed(domid);
+    const { kind, config } = this.#key("disk");
+    const id = config.idOf?.(name) ?? name;
+    const backend = this.#backends.find(kind, domid, id)?.backend;
+    if (!backend?.resize) throw new Refusal("ESRCH", `${domain.name} has no disk ${name} whose backend is in dom0.`);
+    try {
+      await backend.resize(bytes);
+    } catch (error) {
+      if (error instanceof StoreError)
+        throw new Refusal(error.code, `The disk ${name} of ${domain.name} can't be resized: ${error.message}.`);
+      throw error;
+    }
   }
 
   #parse(config: DeviceKey, text: string, others: readonly DeviceSpec[], folder: string): DeviceSpec {

@@ -117,6 +117,8 @@ export interface DomainInfo {
   config: DomainConfig | null;
   /** Milliseconds since 1970. */
   createdAt: number;
+  /** Why a device's backend keeps it paused, a sentence; null when none does. */
+  held: string | null;
 }
 
 export interface VcpuInfo {
@@ -458,6 +460,8 @@ export interface ToolstackRequests {
   deviceList: { args: { domid: number; kind: string }; result: DeviceEntry[] };
   /** Another medium into a drive, or none where the string has no target. */
   mediumInsert: { args: { domid: number; key: string; spec: string; folder: string }; result: null };
+  /** A disk of a running domain becomes larger, and its guest is told; `device` is its id or as xvda, `bytes` a multiple of 512. */
+  diskResize: { args: { domid: number; device: string; bytes: number }; result: null };
   /** Virtual networks: their bridges, who is on them, what leads out of them and in. */
   networkList: { args: Record<string, never>; result: NetworkReport[] };
   networkCreate: { args: NetworkDefinition; result: null };

@@ -32,6 +32,9 @@ export class Reports {
   readonly #startedAt = Date.now();
 
   /** `now`: nanoseconds since power-on. `area`: null where the hypervisor has no counters to read. */
+  /** Why a domain is kept from running. */
+  readonly #held: (domid: number) => string | null;
+
   constructor(
     hypercalls: Hypercalls,
     domains: ReadonlyMap<number, ManagedDomain>,
@@ -39,7 +42,9 @@ export class Reports {
     area: StatisticsArea | null,
     storeMemory: (domid: number) => StoreMemory,
     backends: Pick<BackendDevices, "bytes">,
+    held: (domid: number) => string | null,
   ) {
+    this.#held = held;
     this.#backends = backends;
     this.#storeMemory = storeMemory;
     this.#area = area;
@@ -101,6 +106,7 @@ export class Reports {
       cpuTimeSeconds: record.cpuTime / NANOSECONDS,
       config: managed?.config ?? null,
       createdAt: managed?.createdAt ?? this.#startedAt,
+      held: this.#held(domid),
     };
   }
 

@@ -11,6 +11,7 @@ import { identifyImage } from "../dom0/builder/image.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import { SHUTDOWN_poweroff, SHUTDOWN_reboot } from "../abi/sched.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
+import type { BackendDevices } from "../dom0/xenbus/devices.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { FrameTable } from "../dom0/kernel/frame-table.ts";
 import { SwitchRings } from "../dom0/kernel/switches.ts";
@@ -53,6 +54,7 @@ export interface ServiceParts {
   consoles: Consoles;
   devices: DomainDevices;
   networks: Networks;
+  backends: BackendDevices;
   screens: Screens;
   lifecycle: Lifecycle;
   saving: Saving;
@@ -102,7 +104,7 @@ export class Service {
   #makeHandlers(): Handlers {
     const { hypercalls, store, handshakes, consoles, devices, lifecycle, saving, reports, inspection } = this.#parts;
     const xenstore = this.#xenstore;
-    const hotPlug = new HotPlug(lifecycle, devices, store);
+    const hotPlug = new HotPlug(lifecycle, devices, store, this.#parts.backends);
     const networks = new NetworkRequests(this.#parts.networks);
     const display = new DisplayRequests(this.#parts.screens);
     return {
@@ -184,6 +186,7 @@ export class Service {
       deviceDetach: async ({ domid, key, device, force }) =>
         done(await hotPlug.detach(domid, key, device, force ?? false)),
       deviceList: ({ domid, kind }) => devices.list(domid, kind),
+      diskResize: async ({ domid, device, bytes }) => done(await hotPlug.resize(domid, device, bytes)),
       mediumInsert: ({ domid, key, spec, folder }) => done(hotPlug.insert(domid, key, spec, folder)),
       networkList: () => networks.list(),
       networkCreate: (definition) => done(networks.create(definition)),

@@ -42,6 +42,7 @@ export function Glance({ domain }: { domain: DomainInfo }) {
   return (
     <Facts
       state={stateOf(domain)}
+      held={domain.held}
       up={["Up", uptimeText(domain.createdAt)]}
       kernel={domain.config ? bootedFrom(domain.config) : null}
       stop={stop ? stopText(stop, domain.domid) : "None since the host’s power-on"}
@@ -54,6 +55,7 @@ export function EndGlance({ domid, last, stop }: { domid: number; last: DomainIn
   return (
     <Facts
       state={endOf({ reason: stop?.reason ?? "" })}
+      held={null}
       up={["Was up", stop && last ? spanText(stop.at - last.createdAt) : "Nobody noticed how long"]}
       kernel={last?.config ? bootedFrom(last.config) : null}
       stop={stop ? stopText(stop, domid) : "Nobody noticed why"}
@@ -63,11 +65,14 @@ export function EndGlance({ domid, last, stop }: { domid: number; last: DomainIn
 
 function Facts({
   state,
+  held,
   up: [upWord, up],
   kernel,
   stop,
 }: {
   state: DomainState;
+  /** Why it does not run although nobody paused it. */
+  held: string | null;
   up: readonly [word: string, text: string];
   kernel: string | null;
   stop: string;
@@ -80,6 +85,12 @@ function Facts({
           <StateMark state={state} /> <Term of={state}>{STATE_WORDS[state]}</Term>
         </dd>
       </div>
+      {held !== null && (
+        <div className="glance-stop">
+          <dt>Waits</dt>
+          <dd>{held}</dd>
+        </div>
+      )}
       <div>
         <dt>{upWord}</dt>
         <dd>{up}</dd>

@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: guest-bench as a PV guest here, natively, and under QEMU's TCG when that is installed (`--xen`: under real Xen in
- * QEMU too), in turn in one run; then boot and memory. `--scaling`, `--idle`, `--window`, `--latency` and `--net`
+ * QEMU too), in turn in one run; then boot and memory. `--scaling`, `--idle`, `--window`, `--latency`, `--io` and `--net`
  * measure those instead.
  * Medians of --runs (3). What was measured is printed and replaces its section of test/bench/RESULTS.md. Checks are compared: a
  * machine that computes something else has no time.
@@ -12,6 +12,7 @@ import { parseArgs } from "node:util";
 import setup from "../build.ts";
 import { bootReport, measureBoots, type Boots } from "./boot.ts";
 import { idleReport, measureIdle } from "./idle.ts";
+import { inOutMissing, inOutReport, measureInOut, type InOut } from "./io.ts";
 import { latencyReport, measureLatency, type Latency } from "./latency.ts";
 import { NATIVE, OURS, machines } from "./machines.ts";
 import { measureMemory, memoryReport, type MemoryUse } from "./memory.ts";
@@ -31,6 +32,7 @@ const { values } = parseArgs({
     idle: { type: "boolean", default: false },
     window: { type: "boolean", default: false },
     latency: { type: "boolean", default: false },
+    io: { type: "boolean", default: false },
     net: { type: "boolean", default: false },
   },
 });
@@ -86,8 +88,13 @@ async function repeated<T>(what: string, measure: () => Promise<T>): Promise<T[]
 
 async function measureAll(): Promise<Partial<Record<Section, string>>> {
   const measured: Partial<Record<Section, string>> = {};
-  if (values.scaling || values.idle || values.window || values.latency || values.net) {
+  if (values.scaling || values.idle || values.window || values.latency || values.io || values.net) {
     if (values.latency) measured.Latency = latencyReport(await repeated<Latency>("latency", measureLatency), median);
+    if (values.io) {
+      const missing = inOutMissing();
+      if (missing) say(missing);
+      else measured.IO = inOutReport(await repeated<InOut>("disk", measureInOut), median);
+    }
     if (values.net) measured.Network = networkReport(await repeated<Throughput>("network", measureNetwork), median);
     if (values.window && !PROCESS_FIGURES) say("--window needs /proc, which only Linux has.");
     else if (values.window)

@@ -40,7 +40,7 @@ export function machines(xen: boolean): { machines: Machine[]; missing: string[]
   return { machines: found, missing: [] };
 }
 
-function hasQemu(): boolean {
+export function hasQemu(): boolean {
   return spawnSync("qemu-system-x86_64", ["--version"], { stdio: "ignore" }).status === 0;
 }
 
@@ -68,7 +68,7 @@ function xenInQemu(): Promise<Run> {
 }
 
 /** Runs QEMU until the guest is done: some can't power it off. */
-async function emulate(args: string[]): Promise<Run> {
+export async function emulate(args: string[]): Promise<Run> {
   const all = ["-accel", "tcg", "-display", "none", "-monitor", "none", "-no-reboot", "-serial", "stdio", ...args];
   const child = spawn("qemu-system-x86_64", all, { stdio: ["ignore", "pipe", "inherit"] });
   let text = "";

@@ -1,6 +1,16 @@
 /** test/bench/RESULTS.md: a section for each thing that was measured; a run replaces those that it measured. */
 
-export const SECTIONS = ["guest-bench", "Boot", "Memory", "Scaling", "Latency", "Network", "Idle", "Window"] as const;
+export const SECTIONS = [
+  "guest-bench",
+  "Boot",
+  "Memory",
+  "Scaling",
+  "Latency",
+  "IO",
+  "Network",
+  "Idle",
+  "Window",
+] as const;
 export type Section = (typeof SECTIONS)[number];
 
 const HEAD = "# Results of `npm run bench`";

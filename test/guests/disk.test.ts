@@ -6,11 +6,16 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { HostService } from "../../core/api/host-service.ts";
+import { openStore } from "../../core/dom0/storage/open.ts";
+import { createQcow2 } from "../../core/dom0/storage/qcow2/create.ts";
+import type { DomainInfo } from "../../core/toolstack/messages.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { debianKernel, guestsMissing, initramfs, kernelModules } from "./images.ts";
 
 const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const guests = guestsMissing() ?? (spawnSync("mke2fs", ["-V"]).error ? "e2fsprogs is not installed" : null);
+/** A small file system needs the right to mount one. */
+const noTmpfs = process.getuid?.() === 0 && process.platform === "linux" ? null : "needs root on Linux";
 const folder = temporaryFolder("disk");
 let host: HostService;
 
@@ -178,4 +183,68 @@ describe.skipIf(guests !== null)(`disks${guests ? ` (${guests})` : ""}`, () => {
     expect(sha256(readFileSync(copy))).toBe(before);
     expect(await ask("checkInvariants")).toBe(0);
   }, 180_000);
+
+  it.skipIf(noTmpfs !== null)(
+    `that the host has no room for wait, and their domain with them, until there is room${noTmpfs ? ` (${noTmpfs})` : ""}`,
+    async () => {
+      const small = path.join(folder, "small");
+      mkdirSync(small);
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=12m", "xenarium-test", small]);
+      try {
+        await createQcow2({ path: path.join(small, "thin.qcow2"), size: 64 << 20 });
+        const script = [
+          "dd if=/dev/urandom of=/tmp/data bs=1M count=20 2>/dev/null",
+          'echo "DATA $(sha256sum /tmp/data | cut -d" " -f1)"',
+          "dd if=/tmp/data of=/dev/xvda bs=1M conv=fsync && echo WRITTEN",
+          "echo 3 > /proc/sys/vm/drop_caches",
+          'echo "DISK $(dd if=/dev/xvda bs=1M count=20 2>/dev/null | sha256sum | cut -d" " -f1)"',
+          "poweroff -f",
+        ].join("\n");
+        const domid = await start(script, [`${small}/thin.qcow2,qcow2,xvda,rw`]);
+        const info = async (): Promise<DomainInfo> => (await ask("list")).find((each) => each.domid === domid)!;
+        await expect
+          .poll(async () => (await info()).held, { timeout: 60_000 })
+          .toMatch(/The host's disk is full.*thin\.qcow2/);
+        expect((await info()).state.paused).toBe(true);
+        expect(await shown(domid)).not.toContain("WRITTEN");
+        execFileSync("mount", ["-o", "remount,size=64m", small]);
+        const log = await ended(domid);
+        expect(log).toContain("WRITTEN");
+        expect(log).not.toMatch(/I\/O error/i);
+        expect(/DISK (\w+)/.exec(log)![1]).toBe(/DATA (\w+)/.exec(log)![1]);
+        expect(await ask("checkInvariants")).toBe(0);
+      } finally {
+        execFileSync("umount", ["-l", small]);
+      }
+    },
+    120_000,
+  );
+
+  it("become larger while the guest has them; what is wrong is refused", async () => {
+    const image = path.join(folder, "grows.qcow2");
+    await createQcow2({ path: image, size: 8 << 20 });
+    const script = [
+      "cat /sys/block/xvda/size",
+      "echo SMALL",
+      `until test $(cat /sys/block/xvda/size) = ${(24 << 20) / 512}; do usleep 20000; done`,
+      "dd if=/dev/urandom of=/tmp/data bs=1M count=4 2>/dev/null",
+      "dd if=/tmp/data of=/dev/xvda bs=1M seek=20 conv=fsync 2>/dev/null && echo LARGE",
+      'echo "DATA $(sha256sum /tmp/data | cut -d" " -f1)"',
+      "poweroff -f",
+    ].join("\n");
+    const domid = await start(script, [`${image},qcow2,xvda,rw`]);
+    await expect.poll(() => shown(domid), { timeout: 60_000 }).toContain("SMALL");
+    const resize = (device: string, bytes: number) => ask("diskResize", { domid, device, bytes });
+    await expect(resize("xvdb", 24 << 20)).rejects.toThrow("no disk xvdb");
+    await expect(resize("xvda", 4 << 20)).rejects.toThrow("at least the 8388608 bytes");
+    await expect(resize("xvda", (24 << 20) + 1)).rejects.toThrow("multiple of 512");
+    await resize("xvda", 24 << 20);
+    const log = await ended(domid);
+    expect(log).toContain("LARGE");
+    const store = await openStore(image, "qcow2", "read");
+    const bytes = Buffer.alloc(4 << 20);
+    await store.read(20 << 20, [bytes]);
+    await store.close();
+    expect(sha256(bytes)).toBe(/DATA (\w+)/.exec(log)![1]);
+  }, 120_000);
 });

@@ -28,6 +28,7 @@ export function deviceHandlers(session: SessionContext): HandlersOf<typeof DEVIC
       checkFiles(hostFiles, args);
       return host.toolstack.request("mediumInsert", args);
     },
+    diskResize: pass("diskResize"),
     wiring: pass("wiring"),
     wiringEvery: ({ domid, milliseconds }) => {
       wiringOf = domid;

@@ -43,6 +43,7 @@ export const TASKS: Partial<Record<RequestName, Title>> = {
   deviceDetach: ({ domid, device, key }, names) =>
     `Detach ${key === "vif" ? "network interface " : ""}${String(device)} from ${names.domain(domid)}`,
   mediumInsert: ({ domid }, names) => `Change the medium in a drive of ${names.domain(domid)}`,
+  diskResize: ({ domid, device }, names) => `Make the disk ${String(device)} of ${names.domain(domid)} larger`,
   diskRemove: ({ name }) => `Remove the disk image ${String(name)}`,
   networkCreate: ({ name }) => `Make the network ${String(name)}`,
   networkRemove: ({ name }) => `Remove the network ${String(name)}`,

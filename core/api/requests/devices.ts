@@ -30,6 +30,10 @@ export const DEVICE_REQUESTS = {
   mediumInsert: takes(
     z.strictObject({ domid, key: deviceKey, spec: deviceSpec, folder: z.string().max(4096) }),
   ).gives<null>(),
+  /** A disk of a running domain becomes larger, and its guest is told; `device` is its id or as xvda. */
+  diskResize: takes(
+    z.strictObject({ domid, device: z.string().min(1).max(32), bytes: z.int().min(512).multipleOf(512) }),
+  ).gives<null>(),
   /** How a domain's devices are wired now; dom0's are those of all others. */
   wiring: takes(z.strictObject({ domid })).gives<DomainWiring>(),
   /** From then on `wiring` events of that domain come; of the last one asked for only. 0 ends them. */

@@ -1,5 +1,6 @@
 /** What backends use of the domain that they run in, beside hypercalls and the store: what outlives one device. */
 import type { Disks } from "./blk/disks.ts";
+import type { DomainHolds } from "./blk/room.ts";
 import type { Consoles } from "./console/consoles.ts";
 import type { Screens } from "../display/screens.ts";
 import type { Networks } from "../network/networks.ts";
@@ -7,6 +8,7 @@ import type { Networks } from "../network/networks.ts";
 export interface DeviceServices {
   readonly consoles: Consoles;
   readonly disks: Disks;
+  readonly holds: DomainHolds;
   readonly networks: Networks;
   readonly screens: Screens;
 }

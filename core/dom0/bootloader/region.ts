@@ -8,7 +8,11 @@ import { BootError } from "./error.ts";
 /** What is read at once and kept, bytes; the cache holds KEPT of them. */
 const PIECE = 1 << 16;
 const KEPT = 64;
-/** Reads of one search or one extraction. A file of 1 GiB in single blocks of 1 KiB, each mapped by its own extent, takes as many. */
+/** Bytes that count as a step; each read is one more. */
+const STEP_BYTES = 4096;
+/** Milliseconds of work before others have their turn: what is in the cache is read without waiting for anything. */
+const TURN = 8;
+/** Steps of one search or one extraction. A file of 1 GiB in single blocks of 1 KiB, each mapped by its own extent, takes as many. */
 const MOST_STEPS = 2_000_000;
 
 export class DiskReader {
@@ -16,6 +20,7 @@ export class DiskReader {
   /** By number of the piece, least recently used first. */
   readonly #pieces = new Map<number, Promise<Uint8Array>>();
   #steps = 0;
+  #turnBegan = performance.now();
 
   constructor(store: BlockStore) {
     this.#store = store;
@@ -26,9 +31,13 @@ export class DiskReader {
   }
 
   /** Throws BootError when all that may be done to one disk has been done. */
-  spend(): void {
-    if (++this.#steps > MOST_STEPS)
+  async spend(bytes = 0): Promise<void> {
+    this.#steps += 1 + Math.floor(bytes / STEP_BYTES);
+    if (this.#steps > MOST_STEPS)
       throw new BootError("The disk's file system is damaged: following its structures comes to no end.");
+    if (performance.now() - this.#turnBegan < TURN) return;
+    await new Promise(setImmediate);
+    this.#turnBegan = performance.now();
   }
 
   /** Small reads go through the cache, large ones past it. The range lies inside the disk. */
@@ -84,8 +93,8 @@ export class Region {
     return new Region(this.#disk, this.#start + start, inside);
   }
 
-  spend(): void {
-    this.#disk.spend();
+  spend(bytes?: number): Promise<void> {
+    return this.#disk.spend(bytes);
   }
 
   /** Throws BootError when not all of it lies in the region. */
@@ -96,7 +105,7 @@ export class Region {
   }
 
   async readInto(offset: number, target: Uint8Array): Promise<void> {
-    this.#disk.spend();
+    await this.#disk.spend(target.length);
     if (!(offset >= 0 && Number.isSafeInteger(offset) && offset + target.length <= this.size))
       throw new BootError(`The file system is damaged: it refers to byte ${offset}, and has ${this.size}.`);
     await this.#disk.read(this.#start + offset, target);

@@ -28,6 +28,8 @@ export interface BlockStore {
   discard(offset: number, length: number): Promise<void>;
   /** The range reads as zeroes from now on. */
   writeZeroes(offset: number, length: number): Promise<void>;
+  /** The first byte from `offset` on that may be other than zero; null when there is none. Missing where that can't be told. */
+  nextData?(offset: number): Promise<number | null>;
   /** Larger or smaller; `size` is a multiple of SECTOR_BYTES. */
   resize(size: number): Promise<void>;
   /** Flushes and lets go of the files. Nothing else may be called afterwards; a second close() does nothing. */

@@ -162,6 +162,8 @@ export interface Backend {
   drain?(): void;
   /** The toolstack wrote a node of the backend's directory other than state and online. */
   changed?(name: string): void | Promise<void>;
+  /** What lies behind it becomes so many bytes, and the frontend is told. Rejects with StoreError when it can't. */
+  resize?(bytes: number): Promise<void>;
   state(): BackendState;
   /** As in state(), for who wants no more of it. */
   traffic?(): DeviceTraffic;

@@ -23,6 +23,7 @@ const open = (file: string, access: "read" | "read-write" = "read-write"): Promi
   Qcow2Store.open(file, {
     access,
     openBacking: (name, format) => (format === "raw" ? RawStore.open(at(name), "read") : open(at(name), "read")),
+    takeMemory: () => {},
   });
 
 /** What is in the file, as QEMU reads it. */

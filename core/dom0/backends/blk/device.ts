@@ -1,11 +1,12 @@
 /** A block device: what it offers, what its frontend chose of that, and the queues that come of it. */
 import { VDISK_CDROM, VDISK_READONLY } from "../../../abi/io_blkif.ts";
-import { SECTOR_BYTES, type BlockStore } from "../../storage/block-store.ts";
+import { SECTOR_BYTES, StoreError, type BlockStore } from "../../storage/block-store.ts";
 import type { Backend, BackendContext, BackendState, DeviceTraffic, Nodes, RingState } from "../../xenbus/kind.ts";
 import { readParams } from "./config.ts";
 import { DataGrants } from "./data-grants.ts";
 import { LAYOUTS, MAX_INDIRECT_SEGMENTS } from "./protocol.ts";
 import { BlockQueue } from "./queue.ts";
+import { Room } from "./room.ts";
 import { BlockStatistics } from "./statistics.ts";
 
 /** Rings of up to 16 pages: 512 requests. */
@@ -15,6 +16,7 @@ const MAX_QUEUES = 4;
 export class BlockDevice implements Backend {
   readonly #context: BackendContext;
   readonly #statistics = new BlockStatistics();
+  readonly #room: Room;
   #store: BlockStore | null = null;
   /** What `params` was when the store was opened. */
   #params: string | null = null;
@@ -26,6 +28,8 @@ export class BlockDevice implements Backend {
 
   constructor(context: BackendContext) {
     this.#context = context;
+    const { services, address } = context;
+    this.#room = new Room(services.holds, address.domid, `vbd/${address.id}`);
   }
 
   async prepare(): Promise<Nodes> {
@@ -82,6 +86,7 @@ export class BlockDevice implements Backend {
         store: () => this.#store,
         isWritable: this.#isWritable,
         drained: () => this.#drained(),
+        room: this.#room,
         fail,
         now,
       });
@@ -105,6 +110,7 @@ export class BlockDevice implements Backend {
     const grants = this.#grants;
     this.#queues = [];
     this.#grants = null;
+    this.#room.cancel();
     await Promise.all(queues.map((queue) => queue.close()));
     grants?.close();
   }
@@ -124,8 +130,17 @@ export class BlockDevice implements Backend {
     if (this.#params !== before) await this.#announce();
   }
 
-  /** The image has another size now. */
-  async resized(): Promise<void> {
+  /** Only larger: what a guest has in use must not be cut off. */
+  async resize(bytes: number): Promise<void> {
+    const store = this.#store;
+    if (!store || this.#isCdrom || !this.#isWritable)
+      throw new StoreError("EROFS", "it is no disk that its guest may write");
+    if (!Number.isSafeInteger(bytes) || bytes % SECTOR_BYTES || bytes < store.size)
+      throw new StoreError(
+        "EINVAL",
+        `its size must be a multiple of ${SECTOR_BYTES} and at least the ${store.size} bytes that it has`,
+      );
+    await store.resize(bytes);
     await this.#announce();
   }
 

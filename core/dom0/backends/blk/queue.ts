@@ -17,10 +17,16 @@ import { BackRing } from "../../xenbus/back-ring.ts";
 import type { Channel } from "../../xenbus/channel.ts";
 import type { DataGrants, HeldPages } from "./data-grants.ts";
 import * as blkif from "./protocol.ts";
+import type { Room } from "./room.ts";
 import type { BlockStatistics } from "./statistics.ts";
 
 /** Requests taken in one go before other work has its turn. */
 const TURNS_PER_SERVICE = 512;
+/**
+ * Requests of one queue that the image works on; the others stay in the ring. The host has a few threads for the files of all domains: who has
+ * two thousand requests must not make his neighbours wait for all of them.
+ */
+const MOST_UNDER_WAY = 64;
 
 export interface QueueParts {
   buffer: ArrayBufferLike;
@@ -34,6 +40,8 @@ export interface QueueParts {
   isWritable: boolean;
   /** Resolves when all requests of the device that are under way now have ended. */
   drained: () => Promise<unknown>;
+  /** Where requests wait that the host's full disk has no room for. */
+  room: Room;
   fail: (error: unknown) => void;
   now: () => number;
 }
@@ -61,6 +69,8 @@ export class BlockQueue {
     const { ring } = this;
     try {
       for (let turns = TURNS_PER_SERVICE; ; turns--) {
+        // Goes on when one of them has ended.
+        if (this.#underWay.size >= MOST_UNDER_WAY) return;
         if (turns === 0) {
           setImmediate(() => this.serve());
           return;
@@ -116,7 +126,9 @@ export class BlockQueue {
       this.#underWay.delete(work);
       this.#parts.grants.release(pages);
       this.#parts.statistics.count(request.operation, bytes, result, this.#parts.now() - began);
-      if (!this.#isClosed) this.#answer(request, result);
+      if (this.#isClosed) return;
+      this.#answer(request, result);
+      if (this.#underWay.size === MOST_UNDER_WAY - 1) this.serve();
     });
     this.#underWay.add(work);
   }
@@ -173,32 +185,46 @@ export class BlockQueue {
     views: Uint8Array[],
     earlier: Promise<unknown> | null,
   ): Promise<number> {
-    const offset = request.sector * SECTOR_BYTES;
-    try {
-      switch (request.operation) {
-        case BLKIF_OP_READ:
-          await store.read(offset, views);
-          break;
-        case BLKIF_OP_WRITE:
-          await store.write(offset, views);
-          break;
-        case BLKIF_OP_WRITE_BARRIER:
-          await earlier;
-          await store.flush();
-          if (views.length) await store.write(offset, views);
-          await store.flush();
-          break;
-        case BLKIF_OP_FLUSH_DISKCACHE:
-          await store.flush();
-          if (views.length) await store.write(offset, views);
-          break;
-        case BLKIF_OP_DISCARD:
-          await store.discard(offset, request.sectors * SECTOR_BYTES);
+    for (;;) {
+      try {
+        await this.#carryOut(store, request, views, earlier);
+        this.#parts.room.found();
+        return BLKIF_RSP_OKAY;
+      } catch (error) {
+        const reason = error instanceof StoreError ? error.message : String(error);
+        this.#parts.statistics.failed(reason);
+        const isFull = error instanceof StoreError && error.isFull && !this.#isClosed;
+        if (!isFull || !(await this.#parts.room.wait(fullDisk(reason)))) return BLKIF_RSP_ERROR;
       }
-      return BLKIF_RSP_OKAY;
-    } catch (error) {
-      this.#parts.statistics.failed(error instanceof StoreError ? error.message : String(error));
-      return BLKIF_RSP_ERROR;
+    }
+  }
+
+  async #carryOut(
+    store: BlockStore,
+    request: blkif.Request,
+    views: Uint8Array[],
+    earlier: Promise<unknown> | null,
+  ): Promise<void> {
+    const offset = request.sector * SECTOR_BYTES;
+    switch (request.operation) {
+      case BLKIF_OP_READ:
+        await store.read(offset, views);
+        break;
+      case BLKIF_OP_WRITE:
+        await store.write(offset, views);
+        break;
+      case BLKIF_OP_WRITE_BARRIER:
+        await earlier;
+        await store.flush();
+        if (views.length) await store.write(offset, views);
+        await store.flush();
+        break;
+      case BLKIF_OP_FLUSH_DISKCACHE:
+        await store.flush();
+        if (views.length) await store.write(offset, views);
+        break;
+      case BLKIF_OP_DISCARD:
+        await store.discard(offset, request.sectors * SECTOR_BYTES);
     }
   }
 
@@ -218,6 +244,10 @@ export class BlockQueue {
       // A full ring made the frontend wait: what it has put since is taken by its next event.
     });
   }
+}
+
+function fullDisk(reason: string): string {
+  return `The host's disk is full, so the domain waits until there is room: ${reason}`;
 }
 
 function fits(store: BlockStore, sector: number, bytes: number): boolean {

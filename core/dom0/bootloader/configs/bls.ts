@@ -1,7 +1,19 @@
 /** Entries of the Boot Loader Specification: a file each in loader/entries, as Fedora's GRUB and systemd-boot read them. */
 import { namesIn, readText, type Place } from "../disk.ts";
-import { MOST_CONFIG_BYTES, MOST_ENTRIES, seconds, type BootMenu, type MenuEntry } from "./entry.ts";
+import { BootError } from "../error.ts";
+import {
+  commandOf,
+  MOST_CONFIG_BYTES,
+  MOST_ENTRIES,
+  MOST_TEXT,
+  seconds,
+  type BootMenu,
+  type MenuEntry,
+} from "./entry.ts";
 import { readEnvironment } from "./grubenv.ts";
+
+/** Of one key in an entry. */
+const MOST_LINES = 64;
 
 /** Newest first. `variable`: what $NAME in them stands for; kernels whose entry has no options take `kernelopts`. */
 export async function blsEntries(folder: Place, variable: (name: string) => string): Promise<MenuEntry[]> {
@@ -57,15 +69,23 @@ function globMatches(pattern: string, text: string): boolean {
 
 function entryOf({ volume, path }: Place, id: string, text: string, variable: (name: string) => string): MenuEntry {
   const values = keys(text);
-  const expanded = (value: string): string =>
-    value.replace(/\$(?:\{(\w+)\}|(\w+))/g, (_, braced: string | undefined, bare: string | undefined) =>
-      variable(braced ?? bare!),
-    );
+  let left = MOST_TEXT;
+  const expanded = (value: string): string => {
+    if (value.length > MOST_TEXT) throw new BootError(`A line of ${id}.conf is too long.`);
+    return value.replace(/\$(?:\{(\w+)\}|(\w+))/g, (_, braced: string | undefined, bare: string | undefined) => {
+      const text = variable(braced ?? bare!);
+      left -= text.length;
+      if (left < 0) throw new BootError(`A line of ${id}.conf is too long.`);
+      return text;
+    });
+  };
   // Paths are from the root of the partition that the entries are on, or, on one file system, as GRUB of Fedora has it, with /boot.
   const place = (name: string): Place => ({ volume, path: name });
-  const options = values.get("options") ?? ["$kernelopts"];
+  const options = (values.get("options") ?? ["$kernelopts"]).slice(0, MOST_LINES);
   const kernel = values.get("linux")?.[0];
-  const initrds = (values.get("initrd") ?? []).flatMap((line) => expanded(line).split(/\s+/).filter(Boolean));
+  const initrds = (values.get("initrd") ?? [])
+    .slice(0, MOST_LINES)
+    .flatMap((line) => expanded(line).split(/\s+/).filter(Boolean));
   const version = values.get("version")?.[0];
   return {
     title: values.get("title")?.[0] ?? version ?? id,
@@ -80,8 +100,11 @@ function entryOf({ volume, path }: Place, id: string, text: string, variable: (n
 function keys(text: string): Map<string, string[]> {
   const values = new Map<string, string[]>();
   for (const line of text.split("\n")) {
-    const match = /^\s*([a-z][\w-]*)\s+(\S.*?)\s*$/.exec(line);
-    if (match) values.set(match[1]!, [...(values.get(match[1]!) ?? []), match[2]!]);
+    const [key, value] = commandOf(line) ?? ["", ""];
+    if (!/^[a-z][\w-]*$/.test(key) || value === "") continue;
+    const others = values.get(key);
+    if (others) others.push(value);
+    else values.set(key, [value]);
   }
   return values;
 }

@@ -28,6 +28,17 @@ export interface BootMenu {
 export const MOST_CONFIG_BYTES = 1 << 20;
 export const MOST_ENTRIES = 1000;
 
+/** Characters of one command after its variables are put in; far beyond what a kernel takes. */
+export const MOST_TEXT = 8192;
+
+/** A line's first word, and the rest; null for an empty line. No pattern looks at a line of a hostile disk more than once. */
+export function commandOf(line: string): [word: string, rest: string] | null {
+  const text = line.trim();
+  const end = text.search(/\s/);
+  if (text === "") return null;
+  return end < 0 ? [text, ""] : [text.slice(0, end), text.slice(end).trimStart()];
+}
+
 export function checkCount(entries: readonly unknown[]): void {
   if (entries.length > MOST_ENTRIES) throw new BootError(`The boot menu has more than ${MOST_ENTRIES} entries.`);
 }

@@ -15,15 +15,15 @@ export function readGrubLegacy(disk: BootDisk, { volume }: Place, text: string):
   let fallback: string | null = null;
   let timeout: number | null = null;
   for (const line of text.split("\n")) {
-    const match = /^\s*([a-z]+)(?:[ \t=]+(.*?))?\s*$/i.exec(line);
-    if (!match) continue;
-    const [, command, value = ""] = match;
+    // "default=0" and "default 0" are the same.
+    const [, command, value = ""] = /^([a-z]+)(?:[ \t=]+(.*))?$/i.exec(line.trim()) ?? [];
+    if (command === undefined) continue;
     const draft = drafts.at(-1);
     const file = (): { place: Place; cmdline: string } => {
       const [name = "", ...rest] = value.split(/\s+/).filter((word) => !word.startsWith("--"));
       return { place: disk.place(name, draft!.root, true), cmdline: rest.join(" ") };
     };
-    switch (command!.toLowerCase()) {
+    switch (command.toLowerCase()) {
       case "default":
         // "saved" is the entry that was booted last, which is kept outside the file.
         if (!draft) fallback = /^\d+$/.test(value) ? value : null;

@@ -2,15 +2,18 @@
 import { exists, readText, type BootDisk, type Place, type Volume } from "../disk.ts";
 import { BootError } from "../error.ts";
 import { blsEntries } from "./bls.ts";
-import { checkCount, MOST_CONFIG_BYTES, seconds, type BootMenu, type MenuEntry } from "./entry.ts";
+import { checkCount, MOST_CONFIG_BYTES, MOST_TEXT, seconds, type BootMenu, type MenuEntry } from "./entry.ts";
 import { readEnvironment } from "./grubenv.ts";
 import { parseScript, type Command, type Statement, type Word } from "./grub-script.ts";
 
-const MOST_COMMANDS = 20_000;
+/** Commands, their words, and turns of loops. */
+const MOST_STEPS = 200_000;
+/** Steps before others have their turn. */
+const STEPS_PER_TURN = 2000;
+const MOST_VARIABLES = 2000;
+const MOST_INITRDS = 64;
 const MOST_FILES = 16;
 const MOST_SUBMENUS = 8;
-/** Of one command after its variables are put in; far beyond what a kernel takes. */
-const MOST_TEXT = 8192;
 /** Commands whose outcome is that of GRUB's where they do what they are for; others, as a function, do nothing here and say yes. */
 const FAILS = new Set(["false", "chainloader", "keystatus", "cpuid"]);
 
@@ -37,7 +40,8 @@ export async function readGrub(disk: BootDisk, place: Place, text: string): Prom
 class GrubScript {
   readonly #disk: BootDisk;
   readonly #place: Place;
-  #commands = 0;
+  #steps = 0;
+  #turnBegan = 0;
   #files = 0;
   /** Of `configfile`: what it shows takes the place of all before. */
   #menu: Pending = { entries: [] };
@@ -72,14 +76,15 @@ class GrubScript {
   ): Promise<boolean> {
     let outcome = true;
     for (const statement of statements) {
-      if (++this.#commands > MOST_COMMANDS) throw new BootError("grub.cfg comes to no end.");
+      await this.#spend(1);
       switch (statement.kind) {
         case "command":
           outcome = await this.#command(statement.command, variables, kernel, depth);
           break;
         case "for":
           for (const word of expandAll(statement.words, variables)) {
-            variables.set(statement.variable, word);
+            await this.#spend(1);
+            set(variables, statement.variable, word);
             await this.#all(statement.body, variables, kernel, depth);
           }
           break;
@@ -99,17 +104,18 @@ class GrubScript {
 
   async #command(command: Command, variables: Variables, kernel: Kernel | null, depth: number): Promise<boolean> {
     const words = expandAll(command.words, variables);
+    await this.#spend(words.length + variables.size / 100);
     const [name, ...given] = words;
     const assigned = name === undefined ? null : /^([A-Za-z_]\w*)=(.*)$/s.exec(name);
     if (assigned) {
-      variables.set(assigned[1]!, assigned[2]!);
+      set(variables, assigned[1]!, assigned[2]!);
       return true;
     }
     switch (name) {
       case "set":
       case "export": {
         const pair = /^(\w+)=(.*)$/s.exec(given[0] ?? "");
-        if (pair) variables.set(pair[1]!, pair[2]!);
+        if (pair) set(variables, pair[1]!, pair[2]!);
         return true;
       }
       case "unset":
@@ -184,7 +190,10 @@ class GrubScript {
       kernel.kernel = place(options[0]);
       kernel.cmdline = joined(options.slice(1));
     } else if (/^(initrd|initrd16|initrdefi|xen_initrd)$/.test(name))
-      kernel.initrds = options.filter((word) => !word.startsWith("--")).map(place);
+      kernel.initrds = options
+        .filter((word) => !word.startsWith("--"))
+        .slice(0, MOST_INITRDS)
+        .map(place);
     else if (/^(module|module2|xen_module)$/.test(name) && options[0] !== undefined)
       kernel.modules.push({
         place: place(options[0]),
@@ -221,7 +230,7 @@ class GrubScript {
         : what === "fs_label"
           ? this.#disk.withLabel(wanted)
           : await this.#disk.withFile(wanted);
-    if (volume) variables.set(variable, deviceName(volume));
+    if (volume) set(variables, variable, deviceName(volume));
     return volume !== null;
   }
 
@@ -232,7 +241,7 @@ class GrubScript {
     const text = await readText(this.#file(name, variables), MOST_CONFIG_BYTES);
     if (text === null) return false;
     const only = new Set(given.filter((word, i) => !word.startsWith("-") && i !== option + 1));
-    for (const [key, value] of readEnvironment(text)) if (only.size === 0 || only.has(key)) variables.set(key, value);
+    for (const [key, value] of readEnvironment(text)) if (only.size === 0 || only.has(key)) set(variables, key, value);
     return true;
   }
 
@@ -251,6 +260,15 @@ class GrubScript {
     return true;
   }
 
+  /** A script from a disk may be made to keep us busy: it ends, and meanwhile others have their turn. */
+  async #spend(steps: number): Promise<void> {
+    this.#steps += steps;
+    if (this.#steps > MOST_STEPS) throw new BootError("grub.cfg comes to no end.");
+    if (this.#steps - this.#turnBegan < STEPS_PER_TURN) return;
+    this.#turnBegan = this.#steps;
+    await new Promise(setImmediate);
+  }
+
   async #loaderEntries(variables: Variables): Promise<boolean> {
     const volume = this.#disk.named(variables.get("root") ?? "") ?? this.#place.volume;
     for (const path of ["/loader/entries", "/boot/loader/entries"]) {
@@ -263,12 +281,22 @@ class GrubScript {
   }
 
   async #test(words: readonly string[], variables: Variables): Promise<boolean> {
-    const or = words.indexOf("-o");
-    if (or >= 0) return (await this.#test(words.slice(0, or), variables)) || this.#test(words.slice(or + 1), variables);
-    const and = words.indexOf("-a");
-    if (and >= 0)
-      return (await this.#test(words.slice(0, and), variables)) && this.#test(words.slice(and + 1), variables);
-    if (words[0] === "!") return !(await this.#test(words.slice(1), variables));
+    for (const all of split(words, "-o")) {
+      let holds = true;
+      for (const one of split(all, "-a")) holds &&= await this.#holds(one, variables);
+      if (holds) return true;
+    }
+    return false;
+  }
+
+  /** One comparison, with any number of "!" before it. */
+  async #holds(all: readonly string[], variables: Variables): Promise<boolean> {
+    const first = all.findIndex((word) => word !== "!");
+    const not = first < 0 ? all.length : first;
+    return (not % 2 === 1) !== (await this.#compares(all.slice(not), variables));
+  }
+
+  async #compares(words: readonly string[], variables: Variables): Promise<boolean> {
     if (words.length <= 1) return (words[0] ?? "") !== "";
     const [a, b, c] = words as [string, string, string?];
     if (c === undefined) {
@@ -339,32 +367,43 @@ function joined(words: readonly string[]): string {
   return words.map((word) => (/\s/.test(word) ? `"${word.replace(/["\\]/g, "\\$&")}"` : word)).join(" ");
 }
 
-function expandAll(words: readonly Word[], variables: Variables): string[] {
-  const expanded = words.flatMap((word) => expand(word, variables));
-  if (expanded.reduce((sum, word) => sum + word.length, 0) > MOST_TEXT)
-    throw new BootError("A command of grub.cfg is too long.");
-  return expanded;
+function set(variables: Variables, name: string, value: string): void {
+  variables.set(name, value);
+  if (variables.size > MOST_VARIABLES) throw new BootError(`grub.cfg has more than ${MOST_VARIABLES} variables.`);
 }
 
-function expand(word: Word, variables: Variables): string[] {
-  const words: string[] = [];
-  let current: string | null = null;
-  for (const { text, isVariable, isQuoted } of word) {
-    const value = isVariable ? (variables.get(text) ?? "") : text;
-    if (!isVariable || isQuoted) {
-      current = (current ?? "") + value;
-      continue;
-    }
-    const parts = value.split(/\s+/);
-    if (value === "") continue;
-    parts.forEach((part, i) => {
-      if (i > 0 && current !== null) {
-        words.push(current);
-        current = null;
+function split(words: readonly string[], between: string): string[][] {
+  const parts: string[][] = [[]];
+  for (const word of words)
+    if (word === between) parts.push([]);
+    else parts.at(-1)!.push(word);
+  return parts;
+}
+
+/** Throws as soon as the text is longer than a command may be: a variable may stand in it a hundred thousand times. */
+function expandAll(words: readonly Word[], variables: Variables): string[] {
+  const expanded: string[] = [];
+  let left = MOST_TEXT;
+  for (const word of words) {
+    let current: string | null = null;
+    for (const { text, isVariable, isQuoted } of word) {
+      const value = isVariable ? (variables.get(text) ?? "") : text;
+      left -= value.length;
+      if (left < 0) throw new BootError("A command of grub.cfg is too long.");
+      if (!isVariable || isQuoted) {
+        current = (current ?? "") + value;
+        continue;
       }
-      if (part !== "") current = (current ?? "") + part;
-    });
+      if (value === "") continue;
+      value.split(/\s+/).forEach((part, i) => {
+        if (i > 0 && current !== null) {
+          expanded.push(current);
+          current = null;
+        }
+        if (part !== "") current = (current ?? "") + part;
+      });
+    }
+    if (current !== null) expanded.push(current);
   }
-  if (current !== null) words.push(current);
-  return words;
+  return expanded;
 }

@@ -1,9 +1,11 @@
 /** GRUB's environment block: a signature, NAME=VALUE a line, then "#" up to 1024 bytes. Its values quote with a backslash. */
+const MOST_VARIABLES = 1000;
+
 export function readEnvironment(text: string): Map<string, string> {
   const values = new Map<string, string>();
   for (const line of text.replace(/\\\n/g, "").split("\n")) {
     const pair = /^([A-Za-z_]\w*)=(.*)$/.exec(line);
-    if (pair) values.set(pair[1]!, pair[2]!.replace(/\\(.)/g, "$1"));
+    if (pair && values.size < MOST_VARIABLES) values.set(pair[1]!, pair[2]!.replace(/\\(.)/g, "$1"));
   }
   return values;
 }

@@ -1,6 +1,7 @@
 /** extlinux.conf, syslinux.cfg and isolinux.cfg. Words are the same in capitals and small letters; names are relative to the file's folder. */
 import { readText, type Place } from "../disk.ts";
-import { checkCount, MOST_CONFIG_BYTES, type BootMenu, type MenuEntry } from "./entry.ts";
+import { BootError } from "../error.ts";
+import { checkCount, commandOf, MOST_CONFIG_BYTES, MOST_TEXT, type BootMenu, type MenuEntry } from "./entry.ts";
 
 const MOST_INCLUDES = 16;
 
@@ -34,8 +35,9 @@ class Reader {
 
   async read(text: string): Promise<void> {
     for (const line of text.split("\n")) {
-      const match = /^\s*(\S+)(?:\s+(.*?))?\s*$/.exec(line);
-      if (match && !match[1]!.startsWith("#")) await this.#line(match[1]!.toLowerCase(), match[2] ?? "");
+      const [word, value] = commandOf(line) ?? ["#", ""];
+      if (value.length > MOST_TEXT) throw new BootError("A line of the syslinux configuration is too long.");
+      if (!word.startsWith("#")) await this.#line(word.toLowerCase(), value);
     }
   }
 

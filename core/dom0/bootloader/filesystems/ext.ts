@@ -117,7 +117,7 @@ export class ExtFileSystem implements FileSystem<ExtNode> {
     }
     const size = this.#blockSize;
     for (let done = 0; done < target.length;) {
-      this.#region.spend();
+      await this.#region.spend();
       const block = Math.floor((offset + done) / size);
       const within = (offset + done) % size;
       const run = await this.#map(file, block);

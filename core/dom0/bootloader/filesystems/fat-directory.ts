@@ -9,6 +9,8 @@ export interface FatEntry {
   cluster: number;
 }
 
+/** Of a long name: 255 characters. */
+const MOST_PIECES = 20;
 const LABEL = 0x08;
 const DIRECTORY = 0x10;
 const LONG = 0x0f;
@@ -28,7 +30,7 @@ export function fatEntries(bytes: Buffer): FatEntry[] {
     } else if ((attributes & 0x3f) === LONG) {
       if (entry[0]! & 0x40 || entry[13] !== sum) pieces = [];
       sum = entry[13]!;
-      pieces.unshift(piece(entry));
+      if (pieces.length < MOST_PIECES) pieces.unshift(piece(entry));
     } else {
       if (!(attributes & LABEL)) entries.push(entryOf(entry, sum === checksum(entry) ? pieces : []));
       pieces = [];

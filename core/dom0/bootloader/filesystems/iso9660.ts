@@ -8,7 +8,7 @@ import { readSystemUse, suspSkip } from "./rock-ridge.ts";
 const SECTOR = 2048;
 const FIRST_DESCRIPTOR = 16;
 const MOST_DESCRIPTORS = 64;
-const MOST_DIRECTORY = 16 << 20;
+const MOST_DIRECTORY = 4 << 20;
 
 export interface IsoNode extends Node {
   /** In the order of the file; bytes. */
@@ -140,8 +140,9 @@ export class IsoFileSystem implements FileSystem<IsoNode> {
 
   async #records({ sections }: IsoNode, most = Infinity): Promise<IsoRecord[]> {
     const records: IsoRecord[] = [];
+    const whole = sections.reduce((sum, { size }) => sum + size, 0);
+    if (whole > MOST_DIRECTORY) throw new BootError(`A directory on the disk has ${whole} bytes.`);
     for (const { start, size } of sections) {
-      if (size > MOST_DIRECTORY) throw new BootError(`A directory on the disk has ${size} bytes.`);
       for (let at = 0; at < size && records.length < most; at += SECTOR) {
         const sector = Buffer.alloc(Math.min(SECTOR, size - at));
         await this.#region.readInto(start + at, sector);

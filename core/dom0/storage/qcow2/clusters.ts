@@ -3,8 +3,8 @@
  * the file, in the order that leaves the image whole wherever it stops. Calls that change something are made under the store's lock.
  */
 import { StoreError } from "../block-store.ts";
+import type { HostFile } from "../host-file.ts";
 import { FIELD_SIZE, type Qcow2Header } from "./header.ts";
-import type { ImageFile } from "./image-file.ts";
 import type { Refcounts } from "./refcounts.ts";
 import { Table, type Cluster } from "./tables.ts";
 
@@ -20,26 +20,39 @@ interface L2 {
 }
 
 export class Clusters {
-  readonly #file: ImageFile;
+  readonly #file: HostFile;
   readonly #refcounts: Refcounts;
   readonly #clusterBits: number;
   readonly #version: 2 | 3;
   #l1: Table;
   #l1Offset: number;
-  #l1Dirty = false;
+  /** The entries of L1 that changed: from the first to the one behind the last; empty when none did. */
+  #l1Changed = { from: Infinity, to: 0 };
   /** By index in L1; the one used last stands last. */
   readonly #l2 = new Map<number, L2>();
   readonly #loading = new Map<number, Promise<L2 | null>>();
   /** Clusters that nothing will refer to once writeOut() has ended; not to be used again before. */
   #released: number[] = [];
+  /** Header and tables: no entry may lead there. */
+  readonly #reserved: (cluster: number) => boolean;
+  /** Resolves when no transfer is under way that began before. */
+  readonly #settled: () => Promise<unknown>;
 
-  constructor(file: ImageFile, refcounts: Refcounts, header: Qcow2Header, l1: Uint8Array) {
+  constructor(
+    file: HostFile,
+    refcounts: Refcounts,
+    header: Qcow2Header,
+    l1: Uint8Array,
+    { reserved, settled }: { reserved: (cluster: number) => boolean; settled: () => Promise<unknown> },
+  ) {
     this.#file = file;
     this.#refcounts = refcounts;
     this.#clusterBits = header.clusterBits;
     this.#version = header.version;
     this.#l1 = new Table(l1);
     this.#l1Offset = header.l1Offset;
+    this.#reserved = reserved;
+    this.#settled = settled;
   }
 
   get clusterSize(): number {
@@ -49,7 +62,17 @@ export class Clusters {
     return this.clusterSize / 8;
   }
   get dirty(): boolean {
-    return this.#l1Dirty || this.#released.length > 0 || [...this.#l2.values()].some(({ dirty }) => dirty);
+    return this.#l1Changed.to > 0 || this.#released.length > 0 || this.dirtyBytes > 0;
+  }
+  /** Bytes of L2 tables that wait to be written. */
+  get dirtyBytes(): number {
+    let count = 0;
+    for (const { dirty } of this.#l2.values()) if (dirty) count++;
+    return count * this.clusterSize;
+  }
+  /** Clusters that wait for their reference to be given back. */
+  get releasedCount(): number {
+    return this.#released.length;
   }
   get l1(): { readonly offset: number; readonly table: Table } {
     return { offset: this.#l1Offset, table: this.#l1 };
@@ -64,11 +87,27 @@ export class Clusters {
     return this.#load(index).then((loaded) => (loaded ? this.#entry(loaded, cluster) : UNALLOCATED));
   }
 
+  /** The first cluster from this one on that has an L2 table; the disk's last part may have none. */
+  skipEmpty(cluster: number): number {
+    let index = Math.floor(cluster / this.#perTable);
+    if (this.#l2.has(index) || this.#l1.offset(index)) return cluster;
+    while (index < this.#l1.length && !this.#l2.has(index) && !this.#l1.offset(index)) index++;
+    return index < this.#l1.length ? index * this.#perTable : Infinity;
+  }
+
+  /** Throws StoreError for an entry that leads where no data can be: the guest must not write over header and tables. */
   #entry(l2: L2, cluster: number): Cluster {
     const found = l2.table.cluster(cluster % this.#perTable, this.#clusterBits, this.#version);
-    if (found.kind === "data" && found.offset % this.clusterSize)
-      throw new StoreError("EIO", `${this.#file.path}: a cluster lies at ${found.offset}, which is no cluster`);
+    if (found.kind === "data") this.#check(found.offset, "a cluster of its disk");
     return found;
+  }
+
+  #check(offset: number, what: string): void {
+    if (offset % this.clusterSize || this.#reserved(offset / this.clusterSize) || offset >= this.#file.end)
+      throw new StoreError(
+        "EIO",
+        `${this.#file.path}: it is damaged (${what} would lie at byte ${offset}); repair it with qemu-img check -r all`,
+      );
   }
 
   #load(index: number): Promise<L2 | null> {
@@ -85,8 +124,7 @@ export class Clusters {
     if (index >= this.#l1.length) return null;
     const offset = this.#l1.offset(index);
     if (!offset) return null;
-    if (offset % this.clusterSize)
-      throw new StoreError("EIO", `${this.#file.path}: an L2 table does not begin at a cluster`);
+    this.#check(offset, "an L2 table");
     const bytes = new Uint8Array(this.clusterSize);
     await this.#file.read(offset, [bytes]);
     // Somebody may have made or replaced it meanwhile.
@@ -99,12 +137,10 @@ export class Clusters {
   }
 
   #evict(): void {
-    if (this.#l2.size * this.clusterSize <= CLEAN_BYTES) return;
-    for (const [index, l2] of this.#l2)
-      if (!l2.dirty) {
-        this.#l2.delete(index);
-        return;
-      }
+    for (const [index, l2] of this.#l2) {
+      if (this.#l2.size * this.clusterSize <= CLEAN_BYTES) return;
+      if (!l2.dirty) this.#l2.delete(index);
+    }
   }
 
   /** The cluster lies at `offset` from now on, or reads as zeroes (offset 0), or as the backing file (null). What it was is released. */
@@ -145,8 +181,9 @@ export class Clusters {
     const bytes = known ? known.table.bytes.slice() : new Uint8Array(this.clusterSize);
     const l2 = { table: new Table(bytes), offset, dirty: true };
     this.#l2.set(index, l2);
+    this.#evict();
     this.#l1.set(index, offset, true);
-    this.#l1Dirty = true;
+    this.#changedL1(index, index + 1);
     return l2;
   }
 
@@ -157,10 +194,11 @@ export class Clusters {
   async writeOut(): Promise<void> {
     const tables = [...this.#l2.values()].filter(({ dirty }) => dirty);
     const contents = tables.map((l2) => ({ offset: l2.offset, bytes: l2.table.bytes.slice() }));
-    const l1 = this.#l1Dirty ? this.#l1.bytes.slice() : null;
+    const { from, to } = this.#l1Changed;
+    const l1 = to > 0 ? this.#l1.bytes.slice(from * 8, to * 8) : null;
     const released = this.#released;
     for (const l2 of tables) l2.dirty = false;
-    this.#l1Dirty = false;
+    this.#l1Changed = { from: Infinity, to: 0 };
     this.#released = [];
     try {
       await this.#refcounts.writeOut();
@@ -168,17 +206,24 @@ export class Clusters {
       for (const { offset, bytes } of contents) await this.#file.write(offset, [bytes]);
       if (l1) {
         await this.#file.flush();
-        await this.#file.write(this.#l1Offset, [l1]);
+        await this.#file.write(this.#l1Offset + from * 8, [l1]);
       }
       await this.#file.flush();
     } catch (error) {
       for (const l2 of tables) l2.dirty = true;
-      this.#l1Dirty ||= l1 !== null;
-      this.#released.push(...released);
+      if (l1) this.#changedL1(from, to);
+      for (const cluster of released) this.#released.push(cluster);
       throw error;
     }
+    if (released.length === 0) return;
+    // A transfer that began when a cluster was still in its place must have ended before the cluster becomes something else's.
+    await this.#settled();
     for (const cluster of released) await this.#refcounts.release(cluster);
     await this.#refcounts.writeOut();
+  }
+
+  #changedL1(from: number, to: number): void {
+    this.#l1Changed = { from: Math.min(from, this.#l1Changed.from), to: Math.max(to, this.#l1Changed.to) };
   }
 
   /** The disk has another size: the L1 table grows with it. */

@@ -1,7 +1,7 @@
 /** New qcow2 images: empty ones, and overlays over another image. */
 import { SECTOR_BYTES, StoreError } from "../block-store.ts";
+import { HostFile } from "../host-file.ts";
 import { writeHeader } from "./header.ts";
-import { ImageFile } from "./image-file.ts";
 import { setCount } from "./refcounts.ts";
 import { Table } from "./tables.ts";
 
@@ -51,7 +51,7 @@ export async function createQcow2({ path, size, clusterBits = 16, backing }: New
   const counts = new Uint8Array(blocks * clusterSize);
   for (let i = 0; i < blocks; i++) table.set(i, blocksOffset + i * clusterSize, false);
   for (let cluster = 0; cluster < used + blocks; cluster++) setCount(counts, cluster, COUNT_ORDER, 1);
-  const file = await ImageFile.open(path, "wx+");
+  const file = await HostFile.open(path, "create");
   try {
     await file.write(0, [header, table.bytes, counts, new Uint8Array(l1Clusters * clusterSize)]);
     await file.flush();

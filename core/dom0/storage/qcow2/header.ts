@@ -29,7 +29,7 @@ const HEADER_V3 = 104;
 
 /** Bytes of an L1 table and of a refcount table, as QEMU bounds them. */
 const L1_BYTES_MAX = 32 << 20;
-const REFCOUNT_TABLE_BYTES_MAX = 8 << 20;
+export const REFCOUNT_TABLE_BYTES_MAX = 8 << 20;
 const BACKING_NAME_MAX = 1023;
 
 export interface Qcow2Header {

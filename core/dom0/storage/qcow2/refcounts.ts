@@ -4,24 +4,25 @@
  * round. Not safe against itself: the store's lock is held around every call.
  */
 import { StoreError } from "../block-store.ts";
-import type { Qcow2Header } from "./header.ts";
-import { FIELD_REFCOUNT_TABLE_OFFSET } from "./header.ts";
-import type { ImageFile } from "./image-file.ts";
+import { FIELD_REFCOUNT_TABLE_OFFSET, REFCOUNT_TABLE_BYTES_MAX, type Qcow2Header } from "./header.ts";
+import type { HostFile } from "../host-file.ts";
 import { Table } from "./tables.ts";
 
-/** Blocks that are kept in memory although they are in the file: 16 of 64 KiB cover 32 GiB. */
-const CLEAN_BLOCKS = 64;
-/** Full blocks that are looked through before the end of the file is used: whoever made the image can't make us read for ever. */
-const SEARCH_BLOCKS = 4096;
+/** Bytes of blocks that are kept in memory although they are in the file: 16 blocks of 64 KiB cover 32 GiB. */
+const CLEAN_BYTES = 4 << 20;
+/** Bytes of full blocks that are looked through before the end of the file is used: whoever made the image can't make us read for ever. */
+const SEARCH_BYTES = 64 << 20;
+/** What a small block counts as in that: each is a read of its own. */
+const SEARCH_LEAST = 16384;
 
 interface Block {
   readonly offset: number;
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   dirty: boolean;
 }
 
 export class Refcounts {
-  readonly #file: ImageFile;
+  readonly #file: HostFile;
   readonly #clusterBits: number;
   readonly #order: number;
   readonly #blocks = new Map<number, Block>();
@@ -32,7 +33,7 @@ export class Refcounts {
   /** Clusters that must never be handed out, whatever their counts say. */
   readonly #reserved: (cluster: number) => boolean;
 
-  private constructor(file: ImageFile, header: Qcow2Header, table: Table, reserved: (cluster: number) => boolean) {
+  private constructor(file: HostFile, header: Qcow2Header, table: Table, reserved: (cluster: number) => boolean) {
     this.#file = file;
     this.#clusterBits = header.clusterBits;
     this.#order = header.refcountOrder;
@@ -41,10 +42,15 @@ export class Refcounts {
     this.#reserved = reserved;
   }
 
-  static async open(file: ImageFile, header: Qcow2Header, reserved: (cluster: number) => boolean): Promise<Refcounts> {
+  static async open(file: HostFile, header: Qcow2Header, reserved: (cluster: number) => boolean): Promise<Refcounts> {
     const bytes = new Uint8Array(header.refcountTableClusters * 2 ** header.clusterBits);
     await file.read(header.refcountTableOffset, [bytes]);
     return new Refcounts(file, header, new Table(bytes), reserved);
+  }
+
+  /** For an image that is only read: there is nothing to count. */
+  static none(file: HostFile, header: Qcow2Header): Refcounts {
+    return new Refcounts(file, header, new Table(new Uint8Array()), () => false);
   }
 
   get clusterSize(): number {
@@ -52,6 +58,12 @@ export class Refcounts {
   }
   get dirty(): boolean {
     return this.#tableDirty || [...this.#blocks.values()].some((block) => block.dirty);
+  }
+  /** Bytes of blocks that wait to be written. */
+  get dirtyBytes(): number {
+    let count = 0;
+    for (const { dirty } of this.#blocks.values()) if (dirty) count++;
+    return count * this.clusterSize;
   }
   /** Clusters that one block counts. */
   get perBlock(): number {
@@ -101,32 +113,42 @@ export class Refcounts {
   }
 
   async #take(count: number): Promise<number> {
+    const { perBlock } = this;
     let run = 0;
-    let searched = 0;
-    for (let cluster = this.#searchFrom; ; cluster++) {
-      const index = Math.floor(cluster / this.perBlock);
-      let block = await this.#block(index);
-      if (!block) {
-        // No block: nothing in its whole range is used. Its first free cluster becomes the block itself.
-        block = await this.#newBlock(index);
-      } else if (cluster % this.perBlock === 0 && run === 0 && ++searched > SEARCH_BLOCKS) {
-        cluster = Math.ceil((await this.#file.size()) / this.clusterSize) - 1;
-        searched = -Infinity;
-        continue;
+    let looked = 0;
+    let isAtEnd = false;
+    for (let cluster = this.#searchFrom; ;) {
+      const index = Math.floor(cluster / perBlock);
+      // No block: nothing in its whole range is used. Its first free cluster becomes the block itself.
+      const { bytes } = (await this.#block(index)) ?? (await this.#newBlock(index));
+      const base = index * perBlock;
+      for (let entry = cluster - base; entry < perBlock; entry++) {
+        if (run === 0) entry = firstFree(bytes, entry, this.#order);
+        if (entry < 0) break;
+        const isFree = getCount(bytes, entry, this.#order) === 0;
+        if (isFree && this.#reserved(base + entry)) throw this.#wrong();
+        run = isFree ? run + 1 : 0;
+        if (run < count) continue;
+        const first = base + entry - count + 1;
+        for (let taken = first; taken < first + count; taken++) await this.set(taken, 1);
+        if (count === 1 || first === this.#searchFrom) this.#searchFrom = first + count;
+        return first;
       }
-      const free = getCount(block.bytes, cluster % this.perBlock, this.#order) === 0;
-      if (free && this.#reserved(cluster))
-        throw new StoreError(
-          "EIO",
-          `${this.#file.path}: its reference counts are wrong; repair it with qemu-img check -r all`,
-        );
-      run = free ? run + 1 : 0;
-      if (run < count) continue;
-      const first = cluster - count + 1;
-      for (let taken = first; taken <= cluster; taken++) await this.set(taken, 1);
-      if (count === 1 || first === this.#searchFrom) this.#searchFrom = cluster + 1;
-      return first;
+      cluster = base + perBlock;
+      looked += Math.max(bytes.length, SEARCH_LEAST);
+      if (run > 0 || looked <= SEARCH_BYTES) continue;
+      if (isAtEnd) throw this.#wrong();
+      isAtEnd = true;
+      looked = 0;
+      cluster = Math.max(cluster, Math.ceil(this.#file.end / this.clusterSize));
     }
+  }
+
+  #wrong(): StoreError {
+    return new StoreError(
+      "EIO",
+      `${this.#file.path}: its reference counts are wrong; repair it with qemu-img check -r all`,
+    );
   }
 
   async #block(index: number): Promise<Block | null> {
@@ -145,7 +167,7 @@ export class Refcounts {
   }
 
   #evict(): void {
-    if (this.#blocks.size <= CLEAN_BLOCKS) return;
+    if (this.#blocks.size * this.clusterSize <= CLEAN_BYTES) return;
     for (const [index, block] of this.#blocks)
       if (!block.dirty) {
         this.#blocks.delete(index);
@@ -159,9 +181,10 @@ export class Refcounts {
     const known = await this.#block(index);
     if (known) return known;
     const first = index * this.perBlock;
-    const end = Math.ceil((await this.#file.size()) / this.clusterSize);
+    const end = Math.ceil(this.#file.end / this.clusterSize);
     let at = first;
     while (this.#reserved(at)) at++;
+    if (at >= first + this.perBlock) throw this.#wrong();
     // Where the file already has bytes there may be data that nobody counts: the block goes behind them, if it still can.
     if (end > at && end < first + this.perBlock) at = end;
     const block = { offset: at * this.clusterSize, bytes: new Uint8Array(this.clusterSize), dirty: true };
@@ -178,6 +201,8 @@ export class Refcounts {
     const first = this.#table.length * perBlock;
     const entries = Math.max(needed + 1, Math.ceil(this.#table.length * 1.5)) + 64;
     const tableClusters = Math.ceil((entries * 8) / clusterSize);
+    if (tableClusters * clusterSize > REFCOUNT_TABLE_BYTES_MAX)
+      throw new StoreError("EFBIG", `${this.#file.path}: the image can't grow any more`);
     let blocks = 1;
     while (blocks * perBlock < tableClusters + blocks) blocks++;
     const bytes = new Uint8Array(tableClusters * clusterSize);
@@ -234,6 +259,27 @@ export class Refcounts {
       throw error;
     }
   }
+}
+
+/** The first entry from `from` on that counts nothing; -1 for none. */
+function firstFree(bytes: Uint8Array<ArrayBuffer>, from: number, order: number): number {
+  switch (order) {
+    case 3:
+      return bytes.indexOf(0, from);
+    case 4:
+      return new Uint16Array(bytes.buffer).indexOf(0, from);
+    case 5:
+      return new Uint32Array(bytes.buffer).indexOf(0, from);
+    case 6:
+      return new BigUint64Array(bytes.buffer).indexOf(0n, from);
+  }
+  const perByte = 8 >> order;
+  for (let entry = from; entry < bytes.length * perByte;) {
+    if (entry % perByte === 0 && bytes[entry / perByte] === 0xff) entry += perByte;
+    else if (getCount(bytes, entry, order) === 0) return entry;
+    else entry++;
+  }
+  return -1;
 }
 
 /** A count in a block; those of fewer than 8 bits begin at the byte's lowest. */

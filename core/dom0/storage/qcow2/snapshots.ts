@@ -1,7 +1,7 @@
 /** The list of an image's internal snapshots, as `qemu-img snapshot -l` prints it. */
 import { StoreError } from "../block-store.ts";
+import type { HostFile } from "../host-file.ts";
 import type { Qcow2Header } from "./header.ts";
-import type { ImageFile } from "./image-file.ts";
 
 export interface Snapshot {
   readonly id: string;
@@ -18,11 +18,11 @@ const SNAPSHOTS_MAX = 65536;
 const TABLE_BYTES_MAX = 64 << 20;
 const FIXED = 40;
 
-export async function readSnapshots(file: ImageFile, header: Qcow2Header): Promise<Snapshot[]> {
+export async function readSnapshots(file: HostFile, header: Qcow2Header): Promise<Snapshot[]> {
   const { snapshotCount, snapshotsOffset } = header;
   if (!snapshotCount) return [];
   const damaged = () => new StoreError("EINVAL", `${file.path}: its list of snapshots is damaged`);
-  const left = (await file.size()) - snapshotsOffset;
+  const left = file.end - snapshotsOffset;
   if (snapshotCount > SNAPSHOTS_MAX || left <= 0) throw damaged();
   const bytes = new Uint8Array(Math.min(left, TABLE_BYTES_MAX, snapshotCount * 4096));
   await file.read(snapshotsOffset, [bytes]);

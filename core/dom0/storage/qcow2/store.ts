@@ -3,10 +3,10 @@ import { constants, inflateRaw } from "node:zlib";
 import { promisify } from "node:util";
 import { decompress as decompressZstd } from "fzstd";
 import { StoreError, type BlockStore } from "../block-store.ts";
+import { HostFile } from "../host-file.ts";
 import { part } from "../views.ts";
 import { Clusters } from "./clusters.ts";
-import { FIELD_AUTOCLEAR, FIELD_INCOMPATIBLE, readHeader, type Qcow2Header } from "./header.ts";
-import { ImageFile } from "./image-file.ts";
+import { FIELD_AUTOCLEAR, readHeader, type Qcow2Header } from "./header.ts";
 import { Mutex } from "./mutex.ts";
 import { Refcounts } from "./refcounts.ts";
 import { readSnapshots, type Snapshot } from "./snapshots.ts";
@@ -20,11 +20,18 @@ const WRITE_OUT_AFTER = 5000;
 /** The largest header with its extensions and the backing file's name that is read. */
 const HEADER_BYTES = 1 << 16;
 const DECOMPRESSED_KEPT = 16;
+/** Changed tables that may wait in memory: more are brought to the file before the next write goes on. */
+const MOST_DIRTY_BYTES = 16 << 20;
+const MOST_RELEASED = 65536;
+/** Steps of a long operation before others have their turn. */
+const STEPS_PER_TURN = 4096;
 
 export interface Qcow2Options {
   readonly access: "read" | "read-write";
   /** Opens the backing file that the image names. Decides whether it may be opened at all. */
   openBacking(name: string, format: string | null): Promise<BlockStore>;
+  /** The image's tables take so many bytes of memory. Throws StoreError when that is too much. */
+  takeMemory(bytes: number): void;
 }
 
 export class Qcow2Store implements BlockStore {
@@ -32,7 +39,7 @@ export class Qcow2Store implements BlockStore {
   readonly readOnly: boolean;
   readonly discardGranularity: number;
   readonly snapshots: readonly Snapshot[];
-  readonly #file: ImageFile;
+  readonly #file: HostFile;
   readonly #header: Qcow2Header;
   readonly #clusterSize: number;
   readonly #refcounts: Refcounts;
@@ -41,19 +48,22 @@ export class Qcow2Store implements BlockStore {
   readonly #lock = new Mutex();
   /** Clusters that are being given a place: whoever wants to write to one waits. */
   readonly #moving = new Map<number, Promise<unknown>>();
-  readonly #decompressed = new Map<number, Uint8Array>();
+  /** Transfers from or to clusters where they lie. */
+  readonly #transfers: Set<Promise<unknown>>;
+  readonly #decompressed = new Map<number, Promise<Uint8Array>>();
   #size: number;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
 
   private constructor(parts: {
-    file: ImageFile;
+    file: HostFile;
     header: Qcow2Header;
     refcounts: Refcounts;
     clusters: Clusters;
     backing: BlockStore | null;
     snapshots: readonly Snapshot[];
     readOnly: boolean;
+    transfers: Set<Promise<unknown>>;
   }) {
     this.#file = parts.file;
     this.#header = parts.header;
@@ -62,13 +72,14 @@ export class Qcow2Store implements BlockStore {
     this.#backing = parts.backing;
     this.snapshots = parts.snapshots;
     this.readOnly = parts.readOnly;
+    this.#transfers = parts.transfers;
     this.#size = parts.header.size;
     this.#clusterSize = 2 ** parts.header.clusterBits;
     this.discardGranularity = this.#clusterSize;
   }
 
   static async open(path: string, options: Qcow2Options): Promise<Qcow2Store> {
-    const file = await ImageFile.open(path, options.access === "read" ? "r" : "r+");
+    const file = await HostFile.open(path, options.access);
     try {
       return await Qcow2Store.#read(file, options);
     } catch (error) {
@@ -77,8 +88,8 @@ export class Qcow2Store implements BlockStore {
     }
   }
 
-  static async #read(file: ImageFile, { access, openBacking }: Qcow2Options): Promise<Qcow2Store> {
-    const first = new Uint8Array(Math.min(HEADER_BYTES, await file.size()));
+  static async #read(file: HostFile, { access, openBacking, takeMemory }: Qcow2Options): Promise<Qcow2Store> {
+    const first = new Uint8Array(Math.min(HEADER_BYTES, file.end));
     await file.read(0, [first]);
     const header = readHeader(first, file.path);
     const readOnly = access === "read";
@@ -88,6 +99,7 @@ export class Qcow2Store implements BlockStore {
         `${file.path}: it was not closed cleanly by what wrote it; repair it with qemu-img check -r all, or use it read-only`,
       );
     const clusterSize = 2 ** header.clusterBits;
+    takeMemory(header.l1Size * 8 + (readOnly ? 0 : header.refcountTableClusters * clusterSize));
     const l1 = new Uint8Array(header.l1Size * 8);
     await file.read(header.l1Offset, [l1]);
     // Where header and tables lie now: the L1 table and the refcount table move when they grow.
@@ -98,12 +110,14 @@ export class Qcow2Store implements BlockStore {
       const { offset, entries } = refcounts.table;
       return cluster === 0 || within(l1.offset, l1.table.bytes.length) || within(offset, entries.bytes.length);
     };
-    const refcounts: Refcounts = await Refcounts.open(file, header, reserved);
-    const clusters = new Clusters(file, refcounts, header, l1);
+    const refcounts: Refcounts = readOnly ? Refcounts.none(file, header) : await Refcounts.open(file, header, reserved);
+    const transfers = new Set<Promise<unknown>>();
+    const settled = (): Promise<unknown> => Promise.allSettled(transfers);
+    const clusters = new Clusters(file, refcounts, header, l1, { reserved, settled });
     const snapshots = await readSnapshots(file, header);
-    if (!readOnly && header.autoclear) await file.write(FIELD_AUTOCLEAR, [new Uint8Array(8)]);
     const backing = header.backingFile === null ? null : await openBacking(header.backingFile, header.backingFormat);
-    return new Qcow2Store({ file, header, refcounts, clusters, backing, snapshots, readOnly });
+    if (!readOnly && header.autoclear) await file.write(FIELD_AUTOCLEAR, [new Uint8Array(8)]);
+    return new Qcow2Store({ file, header, refcounts, clusters, backing, snapshots, readOnly, transfers });
   }
 
   get size(): number {
@@ -142,7 +156,8 @@ export class Qcow2Store implements BlockStore {
   async #readRun(cluster: Cluster, at: number, inside: number, targets: Uint8Array[], count: number): Promise<void> {
     switch (cluster.kind) {
       case "data":
-        return this.#file.read(cluster.offset + inside, targets);
+        await this.#transfer(this.#file.read(cluster.offset + inside, targets));
+        return;
       case "unallocated":
         return this.#readBacking(at, targets, count);
       case "zero":
@@ -159,9 +174,25 @@ export class Qcow2Store implements BlockStore {
     if (there < count) for (const target of part(targets, there, count - there)) target.fill(0);
   }
 
-  async #decompress({ offset, bytes }: { offset: number; bytes: number }): Promise<Uint8Array> {
-    const known = this.#decompressed.get(offset);
+  #transfer<T>(moving: Promise<T>): Promise<T> {
+    const done = moving.finally(() => this.#transfers.delete(done));
+    this.#transfers.add(done);
+    return done;
+  }
+
+  /** Requests for one cluster share the work. */
+  #decompress(cluster: { offset: number; bytes: number }): Promise<Uint8Array> {
+    const known = this.#decompressed.get(cluster.offset);
     if (known) return known;
+    const plain = this.#unpack(cluster);
+    if (this.#decompressed.size >= DECOMPRESSED_KEPT)
+      this.#decompressed.delete(this.#decompressed.keys().next().value!);
+    this.#decompressed.set(cluster.offset, plain);
+    plain.catch(() => this.#decompressed.delete(cluster.offset));
+    return plain;
+  }
+
+  async #unpack({ offset, bytes }: { offset: number; bytes: number }): Promise<Uint8Array> {
     const packed = new Uint8Array(bytes);
     await this.#file.read(offset, [packed]);
     const size = this.#clusterSize;
@@ -182,9 +213,6 @@ export class Qcow2Store implements BlockStore {
     }
     if (plain.length < size)
       throw new StoreError("EIO", `${this.#file.path}: a compressed cluster at ${offset} is too short`);
-    if (this.#decompressed.size >= DECOMPRESSED_KEPT)
-      this.#decompressed.delete(this.#decompressed.keys().next().value!);
-    this.#decompressed.set(offset, plain);
     return plain;
   }
 
@@ -216,7 +244,7 @@ export class Qcow2Store implements BlockStore {
         count = Math.min(count + this.#clusterSize, length - done);
       }
       const views = part(sources, done, count);
-      if (inPlace) writes.push(this.#file.write(found.offset + inside, views));
+      if (inPlace) writes.push(this.#transfer(this.#file.write(found.offset + inside, views)));
       else writes.push(this.#writeMoving(cluster, inside, views, count));
       done += count;
     }
@@ -270,13 +298,20 @@ export class Qcow2Store implements BlockStore {
     await this.#lock.run(async () => {
       for (let i = 0; i < clusters; i++) await this.#clusters.set(cluster + i, { offset: places[i]! });
     });
-    this.#changed();
+    await this.#madeChanges();
   }
 
   /** Bytes of the disk as they are, zeroes behind its end. */
   async #readOld(at: number, target: Uint8Array): Promise<void> {
     const there = Math.max(0, Math.min(target.length, this.#size - at));
     if (there) await this.read(at, [target.subarray(0, there)]);
+  }
+
+  /** A guest that changes tables faster than it flushes waits for them. */
+  async #madeChanges(): Promise<void> {
+    this.#changed();
+    const waiting = this.#clusters.dirtyBytes + this.#refcounts.dirtyBytes;
+    if (waiting > MOST_DIRTY_BYTES || this.#clusters.releasedCount > MOST_RELEASED) await this.flush();
   }
 
   /** Brings the tables to the file some time after a change, if nobody flushes before. */
@@ -297,7 +332,7 @@ export class Qcow2Store implements BlockStore {
   }
 
   discard(offset: number, length: number): Promise<void> {
-    return this.#drop(offset, length);
+    return this.#drop(offset, length, "discard");
   }
 
   async writeZeroes(offset: number, length: number): Promise<void> {
@@ -308,36 +343,60 @@ export class Qcow2Store implements BlockStore {
     const last = end === this.#size ? end : Math.floor(end / size) * size;
     if (last <= first) return this.write(offset, [new Uint8Array(length)]);
     if (first > offset) await this.write(offset, [new Uint8Array(first - offset)]);
-    await this.#drop(first, last - first);
+    await this.#drop(first, last - first, "zero");
     if (end > last) await this.write(last, [new Uint8Array(end - last)]);
   }
 
-  /** The whole clusters in the range read as zeroes and give their places back. */
-  async #drop(offset: number, length: number): Promise<void> {
+  /**
+   * The whole clusters in the range give their places back. They read as zeroes then; by a discard, those that have no place here stay as the
+   * backing file has them. A disk may have more clusters than can be looked at in one go.
+   */
+  async #drop(offset: number, length: number, to: "discard" | "zero"): Promise<void> {
     const size = this.#clusterSize;
-    const first = Math.ceil(offset / size);
     const end = offset + length === this.#size ? Math.ceil(this.#size / size) : Math.floor((offset + length) / size);
-    for (let cluster = first; cluster < end; cluster++) {
+    const shown = Math.ceil((this.#backing?.size ?? 0) / size);
+    let steps = 0;
+    for (let cluster = Math.ceil(offset / size); cluster < end; cluster++) {
+      if (++steps % STEPS_PER_TURN === 0) await new Promise(setImmediate);
+      if (to === "discard" || cluster >= shown) {
+        cluster = this.#clusters.skipEmpty(cluster);
+        if (cluster >= end) return;
+      }
       const moving = this.#moving.get(cluster);
       if (moving) await moving.catch(() => {});
-      const found = await this.#clusters.find(cluster);
-      const hidden = this.#backing !== null && cluster * size < this.#backing.size;
-      if (found.kind === "zero" && !found.offset) continue;
-      if (found.kind === "unallocated" && !hidden) continue;
-      if (hidden && this.#header.version === 2) {
-        await this.write(cluster * size, [new Uint8Array(Math.min(size, this.#size - cluster * size))]);
+      const found = this.#clusters.find(cluster);
+      const { kind, offset: place } = { offset: 0, ...(found instanceof Promise ? await found : found) };
+      if (kind === "unallocated" && (to === "discard" || cluster >= shown)) continue;
+      if (kind === "zero" && !place) continue;
+      if (cluster < shown && this.#header.version === 2) {
+        // Version 2 can't say that a cluster is zero although the backing file has something there.
+        if (to === "zero")
+          await this.write(cluster * size, [new Uint8Array(Math.min(size, this.#size - cluster * size))]);
         continue;
       }
-      await this.#lock.run(() => this.#clusters.set(cluster, hidden ? "zero" : "unallocated"));
-      this.#changed();
+      await this.#lock.run(() => this.#clusters.set(cluster, cluster < shown ? "zero" : "unallocated"));
+      if (steps % 64 === 0) await this.#madeChanges();
+      else this.#changed();
     }
+  }
+
+  /** Only of images that are based on nothing: by whole L2 tables. */
+  async nextData(offset: number): Promise<number | null> {
+    if (this.#backing) return offset;
+    const cluster = this.#clusters.skipEmpty(Math.floor(offset / this.#clusterSize));
+    return cluster === Infinity ? null : Math.max(offset, cluster * this.#clusterSize);
   }
 
   async resize(size: number): Promise<void> {
     const before = this.#size;
     if (size < before && this.snapshots.length)
       throw new StoreError("EINVAL", `${this.#file.path}: an image with internal snapshots can't be made smaller`);
-    if (size < before) await this.#drop(size, before - size);
+    if (size < before) {
+      // What is cut off must not come back when the disk grows again.
+      const tail = Math.min(before, Math.ceil(size / this.#clusterSize) * this.#clusterSize) - size;
+      if (tail > 0) await this.write(size, [new Uint8Array(tail)]);
+      await this.#drop(size, before - size, "zero");
+    }
     await this.#lock.run(() => this.#clusters.resize(size));
     this.#size = size;
     // What the backing file has behind the old end was never part of this disk.
@@ -355,13 +414,6 @@ export class Qcow2Store implements BlockStore {
       await this.#file.close();
       await this.#backing?.close();
     }
-  }
-
-  /** Says in the header that the image may be damaged, as QEMU does. */
-  async markCorrupt(): Promise<void> {
-    const field = Buffer.alloc(8);
-    field.writeBigUInt64BE(BigInt(this.#header.incompatible | 2));
-    if (this.#header.version === 3 && !this.readOnly) await this.#file.write(FIELD_INCOMPATIBLE, [field]);
   }
 }
 

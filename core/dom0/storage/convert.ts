@@ -1,0 +1,85 @@
+/** A new image with the content of another: qcow2 or raw, without what is zero. */
+import { ftruncate, open, close } from "node:fs";
+import { rm } from "node:fs/promises";
+import { promisify } from "node:util";
+import { StoreError, storeError, type BlockStore } from "./block-store.ts";
+import { openStore } from "./open.ts";
+import { createQcow2 } from "./qcow2/create.ts";
+
+const CHUNK = 1 << 20;
+/** What is zero is left out in pieces of this. */
+const PIECE = 65536;
+
+export type NewFormat = "qcow2" | "raw";
+
+/** The file must not exist. Removed again by the caller if this rejects. */
+export async function createImage(file: string, format: NewFormat, size: number): Promise<void> {
+  if (format === "qcow2") return createQcow2({ path: file, size });
+  if (!Number.isSafeInteger(size) || size < 0 || size % 512)
+    throw new StoreError("EINVAL", `a disk of ${size} bytes is not possible: the size must be a multiple of 512`);
+  try {
+    const fd = await new Promise<number>((resolve, reject) =>
+      open(file, "wx", (error, number) => (error ? reject(error) : resolve(number))),
+    );
+    try {
+      await promisify(ftruncate)(fd, size);
+    } finally {
+      await promisify(close)(fd);
+    }
+  } catch (error) {
+    throw storeError(error, file);
+  }
+}
+
+/** `progress`: is told the share that is done, up to 1. Whole, or not there at all. Throws StoreError. */
+export async function convertImage(
+  from: { file: string; format: string },
+  to: { file: string; format: NewFormat },
+  progress: (share: number) => void = () => {},
+): Promise<void> {
+  const source = await openStore(from.file, from.format, "read");
+  let isMade = false;
+  try {
+    await createImage(to.file, to.format, source.size);
+    isMade = true;
+    const target = await openStore(to.file, to.format, "read-write");
+    try {
+      await copy(source, target, progress);
+    } finally {
+      await target.close();
+    }
+  } catch (error) {
+    if (isMade) await rm(to.file, { force: true });
+    throw error;
+  } finally {
+    await source.close();
+  }
+}
+
+async function copy(source: BlockStore, target: BlockStore, progress: (share: number) => void): Promise<void> {
+  const buffer = new Uint8Array(CHUNK);
+  for (let at = 0; at < source.size;) {
+    const next = source.nextData ? await source.nextData(at) : at;
+    if (next === null || next >= source.size) break;
+    at = next;
+    // Pieces begin where they would in the target.
+    const length = Math.min(CHUNK - (at % PIECE), source.size - at);
+    const bytes = buffer.subarray(0, length);
+    await source.read(at, [bytes]);
+    for (let done = 0; done < length;) {
+      const count = Math.min(PIECE - ((at + done) % PIECE), length - done);
+      const piece = bytes.subarray(done, done + count);
+      if (!isZero(piece)) await target.write(at + done, [piece]);
+      done += count;
+    }
+    at += length;
+    progress(at / source.size);
+  }
+  await target.flush();
+  progress(1);
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).equals(ZEROES.subarray(0, bytes.length));
+}
+const ZEROES = Buffer.alloc(PIECE);

@@ -1,0 +1,76 @@
+/** What images of other hypervisors that are only read have in common: blocks of the disk that lie somewhere in the file, or are zero. */
+import { StoreError, type BlockStore } from "./block-store.ts";
+import type { HostFile } from "./host-file.ts";
+import { part } from "./views.ts";
+
+export abstract class ForeignStore implements BlockStore {
+  abstract readonly format: string;
+  abstract readonly size: number;
+  readonly readOnly = true;
+  readonly discardGranularity = null;
+  protected readonly file: HostFile;
+  /** Bytes that lie together. */
+  readonly #blockSize: number;
+
+  protected constructor(file: HostFile, blockSize: number) {
+    this.file = file;
+    this.#blockSize = blockSize;
+  }
+
+  /** Fills the targets from byte `inside` of a block on; they do not reach beyond the block. */
+  protected abstract readBlock(block: number, inside: number, targets: readonly Uint8Array[]): Promise<void>;
+  /** The first block from this one on that is in the file; null when none is. */
+  protected abstract nextBlock(block: number): Promise<number | null>;
+
+  async read(offset: number, targets: readonly Uint8Array[]): Promise<void> {
+    const length = targets.reduce((sum, view) => sum + view.length, 0);
+    for (let done = 0; done < length;) {
+      const at = offset + done;
+      const inside = at % this.#blockSize;
+      const count = Math.min(this.#blockSize - inside, length - done);
+      await this.readBlock(Math.floor(at / this.#blockSize), inside, part(targets, done, count));
+      done += count;
+    }
+  }
+
+  async nextData(offset: number): Promise<number | null> {
+    const block = await this.nextBlock(Math.floor(offset / this.#blockSize));
+    return block === null ? null : Math.max(offset, block * this.#blockSize);
+  }
+
+  write(): Promise<void> {
+    return this.#refuse();
+  }
+  writeZeroes(): Promise<void> {
+    return this.#refuse();
+  }
+  resize(): Promise<void> {
+    return this.#refuse();
+  }
+  async discard(): Promise<void> {}
+  async flush(): Promise<void> {}
+
+  close(): Promise<void> {
+    return this.file.close();
+  }
+
+  #refuse(): Promise<never> {
+    return Promise.reject(onlyRead(this.file.path, this.format));
+  }
+}
+
+export function onlyRead(path: string, format: string): StoreError {
+  return new StoreError(
+    "EROFS",
+    `${path}: ${format} images can only be read; make a qcow2 image of it with "xenarium disk convert", or attach it read-only`,
+  );
+}
+
+/** The image says something that can't be. */
+export function damaged(path: string, what: string): StoreError {
+  return new StoreError("EIO", `${path}: the image is damaged (${what})`);
+}
+
+export function fillZeroes(targets: readonly Uint8Array[]): void {
+  for (const target of targets) target.fill(0);
+}

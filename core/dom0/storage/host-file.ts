@@ -1,0 +1,166 @@
+/**
+ * A file of the host's computer that holds an image: whole reads and writes at places, and writing to stay. All formats go through here.
+ *
+ * The number of an open file must not be given back to the operating system while a transfer waits for its turn: the next file that anybody
+ * opens would get it, and the transfer would go there. So close() waits for what is under way, and nothing begins after it.
+ */
+import { close, constants, fdatasync, fstat, ftruncate, open, readv, writev, type Stats } from "node:fs";
+import { promisify } from "node:util";
+import { StoreError, storeError } from "./block-store.ts";
+import { without } from "./views.ts";
+
+export type HostFileMode = "read" | "read-write" | "create";
+
+/** Opening a FIFO must not wait for somebody who writes to it; on regular files the flag does nothing. */
+const FLAGS: Record<HostFileMode, number> = {
+  read: constants.O_RDONLY | (constants.O_NONBLOCK ?? 0),
+  "read-write": constants.O_RDWR | (constants.O_NONBLOCK ?? 0),
+  create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
+};
+/** IOV_MAX of the hosts that there are. */
+const MOST_VIEWS = 1024;
+
+export class HostFile {
+  readonly path: string;
+  readonly #fd: number;
+  /** Bytes that the file is known to have: what it had when it was opened, or was written since. */
+  #end: number;
+  #underWay = 0;
+  #closing: Promise<void> | null = null;
+  /** Called when nothing is under way any more and the file is being closed. */
+  #idle: (() => void) | null = null;
+  #syncing: Promise<void> | null = null;
+  #nextSync: Promise<void> | null = null;
+
+  private constructor(path: string, fd: number, size: number) {
+    this.path = path;
+    this.#fd = fd;
+    this.#end = size;
+  }
+
+  /** Throws StoreError when it can't be opened, or is no regular file. "create": it must not exist. */
+  static async open(path: string, mode: HostFileMode): Promise<HostFile> {
+    try {
+      const fd = await opened(path, FLAGS[mode]);
+      const status = await (promisify(fstat) as (fd: number) => Promise<Stats>)(fd);
+      if (status.isFile()) return new HostFile(path, fd, status.size);
+      await promisify(close)(fd);
+    } catch (error) {
+      throw storeError(error, path);
+    }
+    throw new StoreError("EINVAL", `${path}: a disk image must be a regular file`);
+  }
+
+  /** Bytes, by what is known here: nobody else changes the file. */
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Fills the views from `offset` on; what the file does not have of that is zeroes. Resolves with the bytes that it had. */
+  read(offset: number, views: readonly Uint8Array[]): Promise<number> {
+    return this.#move(readv, offset, views, (left) => {
+      for (const view of left) view.fill(0);
+      return null;
+    });
+  }
+
+  async write(offset: number, views: readonly Uint8Array[]): Promise<void> {
+    const count = await this.#move(
+      writev,
+      offset,
+      views,
+      () => new StoreError("EIO", `${this.path}: the host took no more of it`),
+    );
+    this.#end = Math.max(this.#end, offset + count);
+  }
+
+  /** The host may move less than was asked for: the rest is asked for again, until nothing moves any more (`ended`). */
+  #move(
+    call: typeof readv | typeof writev,
+    offset: number,
+    views: readonly Uint8Array[],
+    ended: (left: readonly Uint8Array[]) => StoreError | null,
+  ): Promise<number> {
+    return new Promise((resolve, reject) => {
+      if (this.#closing) return reject(this.#closed());
+      this.#underWay++;
+      let left = views;
+      let at = offset;
+      const end = (error: StoreError | null): void => {
+        this.#release();
+        if (error) reject(error);
+        else resolve(at - offset);
+      };
+      const next = (): void => {
+        if (left.length === 0) return end(null);
+        const now = left.length > MOST_VIEWS ? left.slice(0, MOST_VIEWS) : left;
+        call(this.#fd, now, at, (error, count) => {
+          if (error) return end(storeError(error, this.path));
+          if (count === 0) return end(ended(left));
+          at += count;
+          left = without(left, count);
+          next();
+        });
+      };
+      next();
+    });
+  }
+
+  /**
+   * Everything that was written before is on the host's disk to stay. Calls that come while it is at work share the next one: a guest that
+   * flushes in a loop takes one thread of the host, not all.
+   */
+  flush(): Promise<void> {
+    if (!this.#syncing) return this.#sync();
+    this.#nextSync ??= this.#syncing
+      .catch(() => {})
+      .then(() => {
+        this.#nextSync = null;
+        return this.#sync();
+      });
+    return this.#nextSync;
+  }
+
+  #sync(): Promise<void> {
+    this.#syncing = this.#call((fd) => promisify(fdatasync)(fd)).finally(() => (this.#syncing = null));
+    return this.#syncing;
+  }
+
+  async truncate(size: number): Promise<void> {
+    await this.#call((fd) => promisify(ftruncate)(fd, size));
+    this.#end = size;
+  }
+
+  async #call(action: (fd: number) => Promise<void>): Promise<void> {
+    if (this.#closing) throw this.#closed();
+    this.#underWay++;
+    try {
+      await action(this.#fd);
+    } catch (error) {
+      throw storeError(error, this.path);
+    } finally {
+      this.#release();
+    }
+  }
+
+  #release(): void {
+    if (--this.#underWay === 0) this.#idle?.();
+  }
+
+  #closed(): StoreError {
+    return new StoreError("EBADF", `${this.path}: the image is closed`);
+  }
+
+  /** Resolves when what is under way has ended and the file is given back. Nothing may be begun any more. */
+  close(): Promise<void> {
+    this.#closing ??= new Promise<void>((resolve) => {
+      this.#idle = resolve;
+      if (this.#underWay === 0) resolve();
+    }).then(() => promisify(close)(this.#fd));
+    return this.#closing;
+  }
+}
+
+function opened(path: string, flags: number): Promise<number> {
+  return new Promise((resolve, reject) => open(path, flags, (error, fd) => (error ? reject(error) : resolve(fd))));
+}

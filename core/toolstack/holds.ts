@@ -1,0 +1,54 @@
+/** Domains that a backend keeps from running for a while, with the reason that the user is shown. */
+import type { DomainHolds } from "../dom0/backends/blk/room.ts";
+import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
+import type { Emit } from "./lifecycle.ts";
+
+export class Holds implements DomainHolds {
+  readonly #hypercalls: Pick<Hypercalls, "pauseDomain" | "unpauseDomain">;
+  readonly #emit: Emit;
+  readonly #changed: () => void;
+  /** By domid and holder. */
+  readonly #reasons = new Map<number, Map<string, string>>();
+
+  constructor(
+    hypercalls: Pick<Hypercalls, "pauseDomain" | "unpauseDomain">,
+    emit: Emit,
+    /** Something in the list of domains is different. */
+    changed: () => void,
+  ) {
+    this.#hypercalls = hypercalls;
+    this.#emit = emit;
+    this.#changed = changed;
+  }
+
+  /** Why the domain is kept from running; null when it is not. */
+  reason(domid: number): string | null {
+    return this.#reasons.get(domid)?.values().next().value ?? null;
+  }
+
+  hold(domid: number, key: string, reason: string): void {
+    const reasons = this.#reasons.get(domid) ?? new Map<string, string>();
+    if (reasons.size === 0 && !this.#attempt(() => this.#hypercalls.pauseDomain(domid))) return;
+    this.#reasons.set(domid, reasons.set(key, reason));
+    this.#emit("notice", { severity: "warning", message: reason, domid });
+    this.#changed();
+  }
+
+  /** The user may have let it run meanwhile, or the domain may be gone. */
+  release(domid: number, key: string): void {
+    const reasons = this.#reasons.get(domid);
+    if (!reasons?.delete(key) || reasons.size > 0) return;
+    this.#reasons.delete(domid);
+    this.#attempt(() => this.#hypercalls.unpauseDomain(domid));
+    this.#changed();
+  }
+
+  #attempt(call: () => void): boolean {
+    try {
+      call();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
