@@ -184,7 +184,7 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
 
   describe("history", () => {
     const graph = (title: string) =>
-      app.page.locator(".graph", { has: app.page.locator(`.graph-title:text-is("${title}")`) });
+      app.page.locator(".graph", { has: app.page.locator(".graph-title", { hasText: new RegExp(`^${title}$`) }) });
     const saved = async (button: string): Promise<Buffer> => {
       const coming = app.page.waitForEvent("download");
       await app.page.getByRole("button", { name: button }).click({ force: true });

@@ -16,7 +16,7 @@ const SLOW = { timeout: 60_000 };
 let app: Application;
 
 const graph = (title: string, page: Page = app.page): Locator =>
-  page.locator(".graph", { has: page.locator(`.graph-title:text-is("${title}")`) });
+  page.locator(".graph", { has: page.locator(".graph-title", { hasText: new RegExp(`^${title}$`) }) });
 const values = (title: string, page: Page = app.page): Promise<string> =>
   graph(title, page).locator(".graph-values").innerText();
 const eachVcpu = (name: string): Locator => app.page.getByRole("group", { name: `Time of each vCPU of ${name}` });
