@@ -85,13 +85,13 @@ export function StoreGrid({
 
   return (
     <div className="store-grid">
-      <div className="store-head" aria-hidden>
-        <span>Node</span>
-        <span>Value</span>
+      <div className="store-head">
+        <span aria-hidden>Node</span>
+        <span aria-hidden>Value</span>
         <span>
           <Term of="store-owner">Owner</Term>
         </span>
-        <span>Others</span>
+        <span aria-hidden>Others</span>
       </div>
       <div
         ref={box}
