@@ -4,6 +4,7 @@ import path from "node:path";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { HostService } from "../../core/api/host-service.ts";
 import {
+  CHOSEN,
   APP_ORIGIN,
   COMMANDS,
   FROM_HOST,
@@ -134,7 +135,7 @@ describe("Electron's security checklist", () => {
 
   it("17: messages are heard from the application's page in the top frame of a window of its own only", async () => {
     const { webContents } = shell.main;
-    const channels = [TO_HOST, TAKEN, OPENS, COMMANDS, OPEN_CONSOLE];
+    const channels = [TO_HOST, TAKEN, OPENS, COMMANDS, OPEN_CONSOLE, CHOSEN];
     expect(shell.ipcMain.eventNames().sort()).toEqual([...channels].sort());
     const message = { id: 7, request: "hostState", args: {} };
     const strangers = [
@@ -151,6 +152,7 @@ describe("Electron's security checklist", () => {
       shell.ipcMain.emit(TO_HOST, event, message);
       shell.ipcMain.emit(OPEN_CONSOLE, event, 2);
       shell.ipcMain.emit(COMMANDS, event, ["new-domain"]);
+      shell.ipcMain.emit(CHOSEN, event, "/etc/passwd");
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(webContents.got(FROM_HOST)).toEqual([]);
@@ -164,6 +166,10 @@ describe("Electron's security checklist", () => {
     shell.send(TO_HOST, message);
     await expect.poll(() => webContents.got(FROM_HOST).some((reply) => "id" in reply && reply.id === 7)).toBe(true);
     expect(webContents.got(RUN_COMMAND)).toEqual([]);
+    // What a stranger says was chosen was not.
+    shell.send(TO_HOST, { id: 8, request: "inspectDisk", args: { path: "/etc/passwd" } });
+    const refused = () => webContents.got(FROM_HOST).find((reply) => "id" in reply && reply.id === 8);
+    await expect.poll(refused).toMatchObject({ error: { code: "EACCES" } });
   });
 
   it("19: all fuses are said, and those that would let others in are off", () => {
@@ -179,7 +185,7 @@ describe("Electron's security checklist", () => {
     });
   });
 
-  it("20: the page gets seven functions, and none of Electron's own", () => {
+  it("20: the page gets eight functions, and none of Electron's own", () => {
     const preload = read("electron/preload.ts");
     expect(preload.match(/exposeInMainWorld/g)).toHaveLength(1);
     // What comes with each event would carry the sender.
