@@ -95,7 +95,7 @@ describe.skipIf(missing !== null)(`a server that dies${missing ? ` (${missing})`
     expect(await hostEntry().innerText()).toContain("no connection");
     // A button says so and does not spin for ever.
     await page.getByRole("button", { name: "Pause" }).click();
-    await page.getByText("There is no connection to the host.").waitFor();
+    await page.locator(".toast", { hasText: "There is no connection to the host." }).waitFor();
     await shoot("connection-lost");
   });
 

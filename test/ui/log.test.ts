@@ -195,7 +195,7 @@ describe.skipIf(missing !== null)(`the Xen log${missing ? ` (${missing})` : ""}`
     for (const name of ["Debug", "No level"]) await level(name).click();
     await expect.poll(() => lines().count()).toBe(2);
     await tool("Copy the lines shown").click();
-    await app.page.getByText("2 lines were copied.").waitFor();
+    await app.page.locator(".toast", { hasText: "2 lines were copied." }).waitFor();
     const copied = await app.page.evaluate(() => navigator.clipboard.readText());
     expect(copied).toMatch(/^(\(XEN\) d\d+v0 Unhandled fault\/trap #6 \[ec=0000\]\n){2}$/);
     await tool("Times since power-on").click();

@@ -86,9 +86,9 @@ describe.skipIf(missing !== null)(`windows of one host${missing ? ` (${missing})
 
   it("a file that is refused was not read with success, and says why", async () => {
     const { page } = app;
-    await drop(page, [{ name: "disk.qcow2", bytes: [0x51, 0x46, 0x49, 0xfb, 0, 0, 0, 3] }]);
-    await expect.poll(() => entry(page, "Read disk.qcow2").getAttribute("data-state")).toBe("failed");
-    await page.getByRole("dialog").getByRole("alert").filter({ hasText: "disk.qcow2" }).waitFor();
+    await drop(page, [{ name: "photo.png", bytes: [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a] }]);
+    await expect.poll(() => entry(page, "Read photo.png").getAttribute("data-state")).toBe("failed");
+    await page.getByRole("dialog").getByRole("alert").filter({ hasText: "photo.png" }).waitFor();
     await page.keyboard.press("Escape");
     await page.getByRole("dialog").waitFor({ state: "detached" });
   });
