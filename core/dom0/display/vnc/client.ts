@@ -47,6 +47,8 @@ export class VncClient {
   readonly #handshake: NodeJS.Timeout;
   #viewer: Viewer | null = null;
   #format = PixelFormat.OWN;
+  /** Its table of colours is empty: each format with one empties it. It goes out with the next update, so none is kept for who reads nothing. */
+  #lacksColours = false;
   /** As the client has it. */
   #width = 0;
   #height = 0;
@@ -196,7 +198,7 @@ export class VncClient {
 
   #setFormat(message: Buffer): void {
     this.#format = PixelFormat.read(message.subarray(3));
-    if (this.#format.isIndexed) this.#write(colourMap());
+    this.#lacksColours = this.#format.isIndexed;
   }
 
   #setEncodings(encodings: readonly number[]): void {
@@ -260,11 +262,16 @@ export class VncClient {
       const size = { x: 0, y: 0, width: this.#width, height: this.#height };
       before.push(updateHead(1), rectangleHead(size, DESKTOP_SIZE));
     }
+    const format = this.#format;
     const { frame, rectangles } = viewer.take(UPDATE_PIXELS);
     const seen = rectangles.map((each) => this.#clip(each)).filter(({ width, height }) => width > 0 && height > 0);
     const parts: Buffer[] = [];
+    if (this.#lacksColours && seen.length > 0) {
+      before.push(colourMap());
+      this.#lacksColours = false;
+    }
     // One after the other: they go through one stream of zlib, in this order.
-    for (const rectangle of seen) parts.push(...(await this.#encoder.encode(frame, rectangle, this.#format)));
+    for (const rectangle of seen) parts.push(...(await this.#encoder.encode(frame, rectangle, format)));
     if (this.#socket.destroyed) return;
     // A client that can't have its screen made larger has nothing of what is outside; it still waits for its update.
     if (seen.length === 0 && before.length === 0) this.#wants = true;

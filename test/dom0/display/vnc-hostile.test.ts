@@ -1,0 +1,94 @@
+/** What VNC clients may cost their host: memory, places, and the thread that all backends share. */
+import { connect, type Socket } from "node:net";
+import { Duplex } from "node:stream";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Tiles } from "../../../core/dom0/display/tiles.ts";
+import { responseTo } from "../../../core/dom0/display/vnc/authentication.ts";
+import { VncClient } from "../../../core/dom0/display/vnc/client.ts";
+import { VncServer } from "../../../core/dom0/display/vnc/server.ts";
+import { Painted, screenOf, type Typed } from "./painted.ts";
+import { RfbClient } from "./rfb-client.ts";
+
+let typed: Typed;
+let server: VncServer | null = null;
+let clients: RfbClient[] = [];
+let sockets: (Socket | Duplex)[] = [];
+
+const listen = async (password: string | null = null): Promise<VncServer> =>
+  (server = await VncServer.listen(typed.screen, {
+    listen: "127.0.0.1",
+    display: 450,
+    mayBeOther: true,
+    password,
+    name: "tiny",
+  }));
+const client = (): RfbClient => {
+  const made = new RfbClient(server!.address.port);
+  clients.push(made);
+  return made;
+};
+
+/** A client that is in, behind a connection which takes what is sent when `take` is called; `sent` what it was. */
+function inside(): { socket: Duplex; sent: Buffer[]; take: () => void; stop: () => void } {
+  const sent: Buffer[] = [];
+  let waiting: (() => void) | null = null;
+  let isStopped = false;
+  const socket = new Duplex({
+    read() {},
+    write(chunk: Buffer, _encoding, done) {
+      sent.push(chunk);
+      if (isStopped) waiting = done;
+      else done();
+    },
+  });
+  sockets.push(socket);
+  new VncClient(socket as Socket, typed.screen, { password: null, name: "", refusal: null });
+  socket.push(Buffer.concat([Buffer.from("RFB 003.008\n"), Buffer.of(1, 1)]));
+  const take = (): void => {
+    const done = waiting;
+    waiting = null;
+    done?.();
+  };
+  return { socket, sent, take, stop: () => void (isStopped = true) };
+}
+const INDEXED = Buffer.from([0, 0, 0, 0, 8, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+const askAll = (incremental: boolean): Buffer => Buffer.from([3, incremental ? 1 : 0, 0, 0, 0, 0, 255, 255, 255, 255]);
+
+beforeEach(() => {
+  typed = screenOf(new Painted(64, 64).picture(1));
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  for (const each of clients) each.socket.destroy();
+  for (const each of sockets) each.destroy();
+  clients = [];
+  sockets = [];
+  server?.close();
+  server = null;
+});
+
+describe("a VNC client that takes nothing", () => {
+  it("has no colours of a table kept for it, however often it asks for them", async () => {
+    const { socket, sent, stop } = inside();
+    await expect.poll(() => sent.length).toBe(4);
+    stop();
+    const before = sent.length;
+    for (let i = 0; i < 20; i++) socket.push(Buffer.concat(Array.from({ length: 500 }, () => INDEXED)));
+    // Behind all of them: it is heard when they have been.
+    socket.push(Buffer.from([5, 1, 0, 0, 0, 0]));
+    await expect.poll(() => typed.pointer.length).toBe(1);
+    const kept = socket.writableLength + sent.slice(before).reduce((sum, { length }) => sum + length, 0);
+    expect(kept).toBeLessThan(10_000);
+  });
+
+  it("gets the colours before the update whose pixels they are", async () => {
+    await listen();
+    const viewer = client();
+    await viewer.enter();
+    viewer.send(INDEXED, askAll(false));
+    const head = await viewer.read(6);
+    expect([head[0], head.readUInt16BE(4)]).toEqual([1, 256]);
+    await viewer.read(6 * 256);
+    expect([...(await viewer.read(4))]).toEqual([0, 0, 0, 1]);
+  });
+});
