@@ -92,3 +92,45 @@ describe("a VNC client that takes nothing", () => {
     expect([...(await viewer.read(4))]).toEqual([0, 0, 0, 1]);
   });
 });
+
+describe("VNC clients that are not let in", () => {
+  it("take a bounded number of connections, and leave their places", async () => {
+    const { port } = (await listen()).address;
+    const many = Array.from({ length: 120 }, () => {
+      const socket = connect(port, "127.0.0.1").on("error", () => {});
+      sockets.push(socket);
+      return { socket, ended: new Promise<void>((resolve) => socket.once("close", resolve)) };
+    });
+    for (const { socket } of many) socket.resume();
+    // They say nothing: all beyond the number are closed at once, and not when their time is over.
+    let closed = 0;
+    for (const { ended } of many) void ended.then(() => closed++);
+    await expect.poll(() => closed, { timeout: 5000 }).toBeGreaterThanOrEqual(80);
+    for (const { socket } of many) socket.destroy();
+    await expect.poll(() => server!.clients).toBe(0);
+    expect(await client().enter()).toBe("tiny");
+  });
+
+  it("can't try more passwords by not waiting for the answer", async () => {
+    await listen("sesame");
+    const guess = async (): Promise<void> => {
+      const guesser = client();
+      await guesser.read(12);
+      guesser.send(Buffer.from("RFB 003.008\n"), 2);
+      await guesser.read(2);
+      guesser.send(responseTo(await guesser.read(16), "open"));
+      guesser.socket.end();
+      await guesser.closed;
+    };
+    const began = performance.now();
+    for (let i = 0; i < 16; i++) await guess();
+    // A place is free when the first guess has been waited for.
+    for (;;) {
+      const name = await client()
+        .enter("003.008", "sesame")
+        .catch(() => null);
+      if (name === "tiny") break;
+    }
+    expect(performance.now() - began).toBeGreaterThan(950);
+  });
+});

@@ -40,6 +40,8 @@ class RfbError extends Error {
 }
 
 export class VncClient {
+  /** By performance.now(): it has given a wrong password and is to try no other before that. */
+  punishedUntil = -Infinity;
   readonly #socket: Socket;
   readonly #screen: Screen;
   readonly #options: ClientOptions;
@@ -167,6 +169,7 @@ export class VncClient {
       const response = yield CHALLENGE_BYTES;
       if (!isRightResponse(response, challenge, password!)) {
         const answer = minor === 8 ? Buffer.concat([word(1), text("The password is another.")]) : word(1);
+        this.punishedUntil = performance.now() + WRONG_PASSWORD_MS;
         setTimeout(() => this.#socket.end(answer), WRONG_PASSWORD_MS).unref();
         return false;
       }
