@@ -134,3 +134,73 @@ describe("VNC clients that are not let in", () => {
     expect(performance.now() - began).toBeGreaterThan(950);
   });
 });
+
+describe("a VNC client that asks for all of it again and again", () => {
+  it("has it noted once for each update", async () => {
+    const { socket, sent, take, stop } = inside();
+    socket.push(askAll(false));
+    await expect.poll(() => sent.length).toBe(5);
+    stop();
+    socket.push(askAll(false));
+    await expect.poll(() => sent.length).toBe(6);
+    const marks = vi.spyOn(Tiles.prototype, "markRectangle");
+    const ask = Buffer.from(askAll(false));
+    // All but a corner in one, the corner in another: both are owed.
+    ask.writeUInt16BE(32, 2);
+    const corner = Buffer.from([3, 0, 0, 0, 0, 0, 0, 1, 0, 1]);
+    socket.push(Buffer.concat([corner, ...Array.from({ length: 3000 }, () => ask)]));
+    socket.push(Buffer.from([5, 1, 0, 0, 0, 0]));
+    await expect.poll(() => typed.pointer.length).toBe(1);
+    take();
+    await expect.poll(() => sent.length).toBe(7);
+    expect(marks.mock.calls.length).toBeLessThan(10);
+    expect(sent.at(-1)!.readUInt16BE(2)).toBe(1);
+    expect([4, 6, 8, 10].map((at) => sent.at(-1)!.readUInt16BE(at))).toEqual([0, 0, 64, 64]);
+  });
+
+  it("leaves the thread to others for half of the time, however many do", async () => {
+    const noise = new Painted(1024, 1024);
+    for (let i = 0; i < noise.pixels.length; i++) noise.pixels[i] = Math.imul(i, 2654435761) >>> 8;
+    typed.screen.show(noise);
+    const greedy = [inside(), inside(), inside()];
+    const hextile = Buffer.from([2, 0, 0, 1, 0, 0, 0, 5]);
+    for (const { socket } of greedy) socket.push(hextile);
+    const updates = (): number => greedy.reduce((sum, { sent }) => sum + sent.length, 0);
+    // As soon as it has one it wants the next.
+    for (const { socket, sent } of greedy) {
+      const push = sent.push.bind(sent);
+      sent.push = (chunk) => {
+        setImmediate(() => socket.push(askAll(false)));
+        return push(Buffer.alloc(chunk.length > 1000 ? 1 : 0));
+      };
+      socket.push(askAll(false));
+    }
+    await expect.poll(updates).toBeGreaterThan(15);
+    const before = performance.eventLoopUtilization();
+    const begun = updates();
+    await expect.poll(updates, { timeout: 20_000 }).toBeGreaterThan(begun + 12);
+    expect(performance.eventLoopUtilization(before).utilization).toBeLessThan(0.75);
+  });
+});
+
+describe("a screen", () => {
+  it("is not looked at sooner when it is its viewers who take long", async () => {
+    const viewer = typed.screen.look();
+    const began: number[] = [];
+    const look = (): void =>
+      viewer.wait(() => {
+        began.push(performance.now());
+        viewer.take();
+        while (performance.now() < began.at(-1)! + 60);
+        look();
+        surface.fill(0, 0, 1, 1, began.length);
+        typed.screen.damage({ x: 0, y: 0, width: 1, height: 1 });
+      });
+    const surface = new Painted(64, 64);
+    typed.screen.show(surface);
+    look();
+    await expect.poll(() => began.length).toBe(4);
+    viewer.leave();
+    for (let i = 1; i < 4; i++) expect(began[i]! - began[i - 1]!).toBeGreaterThan(115);
+  });
+});

@@ -60,6 +60,10 @@ export class VncClient {
   /** It has asked for an update that it has not got. */
   #wants = false;
   #isSending = false;
+  /** What it wants again, whole, whatever changed: all that it asked for since the last update fits in it. */
+  #again: Rectangle | null = null;
+  /** Until the thread has had its time for others. */
+  #pause: NodeJS.Timeout | null = null;
 
   constructor(socket: Socket, screen: Screen, options: ClientOptions) {
     this.#socket = socket;
@@ -91,6 +95,7 @@ export class VncClient {
 
   #gone(): void {
     clearTimeout(this.#handshake);
+    if (this.#pause) clearTimeout(this.#pause);
     this.#viewer?.leave();
     this.#encoder.close();
   }
@@ -220,7 +225,7 @@ export class VncClient {
       number,
       number,
     ];
-    if (message[0] === 0) this.#viewer!.again({ x, y, width, height });
+    if (message[0] === 0) this.#again = around(this.#again, { x, y, width, height });
     this.#wants = true;
     this.#serve();
   }
@@ -242,7 +247,9 @@ export class VncClient {
   /** Sends an update as soon as there is one, if it is wanted and what was sent has been read. */
   #serve(): void {
     const isBusy = this.#isSending || this.#socket.writableLength > 0;
-    if (!this.#wants || isBusy || this.#socket.destroyed) return;
+    if (!this.#wants || isBusy || this.#pause || this.#socket.destroyed) return;
+    if (this.#again) this.#viewer!.again(this.#again);
+    this.#again = null;
     this.#viewer!.wait(() => {
       this.#wants = false;
       this.#isSending = true;
@@ -274,16 +281,43 @@ export class VncClient {
       this.#lacksColours = false;
     }
     // One after the other: they go through one stream of zlib, in this order.
-    for (const rectangle of seen) parts.push(...(await this.#encoder.encode(frame, rectangle, format)));
+    let cost = 0;
+    for (const rectangle of seen) {
+      const began = performance.now();
+      const encoded = this.#encoder.encode(frame, rectangle, format);
+      cost += performance.now() - began;
+      parts.push(...(await encoded));
+    }
     if (this.#socket.destroyed) return;
     // A client that can't have its screen made larger has nothing of what is outside; it still waits for its update.
     if (seen.length === 0 && before.length === 0) this.#wants = true;
     else this.#write(Buffer.concat([...before, ...(seen.length ? [updateHead(seen.length), ...parts] : [])]));
+    this.#rest(cost);
+  }
+
+  /** So many milliseconds of the thread were taken: all clients of the screen together take half of it at most, however much they ask for. */
+  #rest(cost: number): void {
+    this.#pause = setTimeout(
+      () => {
+        this.#pause = null;
+        this.#serve();
+      },
+      2 * cost * this.#screen.viewers,
+    );
   }
 
   #clip({ x, y, width, height }: Rectangle): Rectangle {
     return { x, y, width: Math.min(width, this.#width - x), height: Math.min(height, this.#height - y) };
   }
+}
+
+/** The smallest that has both in it. */
+function around(one: Rectangle | null, other: Rectangle): Rectangle {
+  if (!one) return other;
+  const [x, y] = [Math.min(one.x, other.x), Math.min(one.y, other.y)];
+  const right = Math.max(one.x + one.width, other.x + other.width);
+  const bottom = Math.max(one.y + one.height, other.y + other.height);
+  return { x, y, width: right - x, height: bottom - y };
 }
 
 function word(value: number): Buffer {
