@@ -2,9 +2,11 @@
 import { connect, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { Screens } from "../../../core/dom0/display/screens.ts";
 import { Tiles } from "../../../core/dom0/display/tiles.ts";
 import { responseTo } from "../../../core/dom0/display/vnc/authentication.ts";
 import { VncClient } from "../../../core/dom0/display/vnc/client.ts";
+import { PixelFormat } from "../../../core/dom0/display/vnc/pixel-format.ts";
 import { VncServer } from "../../../core/dom0/display/vnc/server.ts";
 import { Painted, screenOf, type Typed } from "./painted.ts";
 import { RfbClient } from "./rfb-client.ts";
@@ -184,6 +186,36 @@ describe("a VNC client that asks for all of it again and again", () => {
 });
 
 describe("a screen", () => {
+  it("leaves nothing of its domain's keys behind, whether it or the keyboard goes first", async () => {
+    const screens = new Screens();
+    const inputs = screens.inputs(7);
+    await screens.open(7, "0", null);
+    screens.forgetInputs(7);
+    expect(screens.inputs(7)).toBe(inputs);
+    screens.close(7, "0");
+    expect(screens.inputs(7)).not.toBe(inputs);
+  });
+
+  it("tells its size to a client that says only later that it can take another", async () => {
+    await listen();
+    const viewer = client();
+    await viewer.enter();
+    viewer.ask(false);
+    await viewer.update();
+    viewer.ask(true);
+    typed.screen.show(new Painted(96, 48).picture(2));
+    await viewer.update();
+    viewer.encodings(0, -223);
+    viewer.ask(false);
+    expect(await viewer.update()).toMatchObject([{ encoding: -223, width: 96, height: 48 }]);
+  });
+
+  it("is sent in whole pixels by ZRLE to a client whose pixels use all of their bits (RFC 6143, 7.7.5)", () => {
+    const format = (depth: number): PixelFormat =>
+      PixelFormat.read(Buffer.from([32, depth, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0, 0, 0, 0]));
+    expect([24, 32].map((depth) => format(depth).compactBytes)).toEqual([3, 4]);
+  });
+
   it("is not looked at sooner when it is its viewers who take long", async () => {
     const viewer = typed.screen.look();
     const began: number[] = [];

@@ -264,9 +264,9 @@ export class VncClient {
 
   async #send(): Promise<void> {
     const viewer = this.#viewer!;
-    const isNewSize = viewer.takeNewSize();
     const before: Buffer[] = [];
-    if (isNewSize && this.#canResize) {
+    // Who can't take it as yet may say later that he can.
+    if (this.#canResize && viewer.takeNewSize()) {
       this.#width = viewer.width;
       this.#height = viewer.height;
       const size = { x: 0, y: 0, width: this.#width, height: this.#height };
