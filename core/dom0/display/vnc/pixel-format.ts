@@ -32,7 +32,8 @@ export class PixelFormat {
     const all = (red[255]! | green[255]! | blue[255]!) >>> 0;
     this.#isOwn =
       bytesPerPixel === 4 && !bigEndian && red[255] === 0xff0000 && green[255] === 0xff00 && blue[255] === 0xff;
-    this.compact = bytesPerPixel !== 4 || depth > 24 ? null : all < 2 ** 24 ? "low" : (all & 0xff) === 0 ? "high" : null;
+    this.compact =
+      bytesPerPixel !== 4 || depth > 24 ? null : all < 2 ** 24 ? "low" : (all & 0xff) === 0 ? "high" : null;
   }
 
   /** The 16 bytes of a message. Throws RangeError for what no pixel can be. */
