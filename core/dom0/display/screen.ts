@@ -122,8 +122,11 @@ export class Screen {
       });
     else this.#damage.clear();
     if (isFirst) for (const viewer of viewers) viewer.markAll();
-    this.#lastCost = performance.now() - this.#lastLook;
     for (const viewer of viewers) viewer.wake();
+    // What viewers do with it counts: they do it at once. A look that was planned meanwhile did not know of that.
+    this.#lastCost = performance.now() - this.#lastLook;
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = null;
     this.#plan();
   }
 }

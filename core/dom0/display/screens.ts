@@ -40,6 +40,7 @@ export class Screens {
     this.#screens.delete(key);
     opened.server?.close();
     opened.screen.close();
+    this.forgetInputs(domid);
   }
 
   /** The first of a domain's, or the one of that number; null where there is none. */

@@ -80,7 +80,8 @@ export class Viewer {
 
   /** He wants to be given that again. */
   again(rectangle: Rectangle): void {
-    this.#changed.markRectangle(rectangle);
+    // Before it is first copied all of it is still to come.
+    if (this.#screen.frame) this.#changed.markRectangle(rectangle);
   }
 
   /** True, once, if the screen is of another size than when he last asked. */

@@ -40,6 +40,8 @@ class RfbError extends Error {
 }
 
 export class VncClient {
+  /** By performance.now(): it has given a wrong password and is to try no other before that. */
+  punishedUntil = -Infinity;
   readonly #socket: Socket;
   readonly #screen: Screen;
   readonly #options: ClientOptions;
@@ -47,6 +49,8 @@ export class VncClient {
   readonly #handshake: NodeJS.Timeout;
   #viewer: Viewer | null = null;
   #format = PixelFormat.OWN;
+  /** Its table of colours is empty: each format with one empties it. It goes out with the next update, so none is kept for who reads nothing. */
+  #lacksColours = false;
   /** As the client has it. */
   #width = 0;
   #height = 0;
@@ -56,6 +60,10 @@ export class VncClient {
   /** It has asked for an update that it has not got. */
   #wants = false;
   #isSending = false;
+  /** What it wants again, whole, whatever changed: all that it asked for since the last update fits in it. */
+  #again: Rectangle | null = null;
+  /** Until the thread has had its time for others. */
+  #pause: NodeJS.Timeout | null = null;
 
   constructor(socket: Socket, screen: Screen, options: ClientOptions) {
     this.#socket = socket;
@@ -87,6 +95,7 @@ export class VncClient {
 
   #gone(): void {
     clearTimeout(this.#handshake);
+    if (this.#pause) clearTimeout(this.#pause);
     this.#viewer?.leave();
     this.#encoder.close();
   }
@@ -165,6 +174,7 @@ export class VncClient {
       const response = yield CHALLENGE_BYTES;
       if (!isRightResponse(response, challenge, password!)) {
         const answer = minor === 8 ? Buffer.concat([word(1), text("The password is another.")]) : word(1);
+        this.punishedUntil = performance.now() + WRONG_PASSWORD_MS;
         setTimeout(() => this.#socket.end(answer), WRONG_PASSWORD_MS).unref();
         return false;
       }
@@ -196,7 +206,7 @@ export class VncClient {
 
   #setFormat(message: Buffer): void {
     this.#format = PixelFormat.read(message.subarray(3));
-    if (this.#format.isIndexed) this.#write(colourMap());
+    this.#lacksColours = this.#format.isIndexed;
   }
 
   #setEncodings(encodings: readonly number[]): void {
@@ -215,7 +225,7 @@ export class VncClient {
       number,
       number,
     ];
-    if (message[0] === 0) this.#viewer!.again({ x, y, width, height });
+    if (message[0] === 0) this.#again = around(this.#again, { x, y, width, height });
     this.#wants = true;
     this.#serve();
   }
@@ -237,7 +247,9 @@ export class VncClient {
   /** Sends an update as soon as there is one, if it is wanted and what was sent has been read. */
   #serve(): void {
     const isBusy = this.#isSending || this.#socket.writableLength > 0;
-    if (!this.#wants || isBusy || this.#socket.destroyed) return;
+    if (!this.#wants || isBusy || this.#pause || this.#socket.destroyed) return;
+    if (this.#again) this.#viewer!.again(this.#again);
+    this.#again = null;
     this.#viewer!.wait(() => {
       this.#wants = false;
       this.#isSending = true;
@@ -252,28 +264,60 @@ export class VncClient {
 
   async #send(): Promise<void> {
     const viewer = this.#viewer!;
-    const isNewSize = viewer.takeNewSize();
     const before: Buffer[] = [];
-    if (isNewSize && this.#canResize) {
+    // Who can't take it as yet may say later that he can.
+    if (this.#canResize && viewer.takeNewSize()) {
       this.#width = viewer.width;
       this.#height = viewer.height;
       const size = { x: 0, y: 0, width: this.#width, height: this.#height };
       before.push(updateHead(1), rectangleHead(size, DESKTOP_SIZE));
     }
+    const format = this.#format;
     const { frame, rectangles } = viewer.take(UPDATE_PIXELS);
     const seen = rectangles.map((each) => this.#clip(each)).filter(({ width, height }) => width > 0 && height > 0);
     const parts: Buffer[] = [];
+    if (this.#lacksColours && seen.length > 0) {
+      before.push(colourMap());
+      this.#lacksColours = false;
+    }
     // One after the other: they go through one stream of zlib, in this order.
-    for (const rectangle of seen) parts.push(...(await this.#encoder.encode(frame, rectangle, this.#format)));
+    let cost = 0;
+    for (const rectangle of seen) {
+      const began = performance.now();
+      const encoded = this.#encoder.encode(frame, rectangle, format);
+      cost += performance.now() - began;
+      parts.push(...(await encoded));
+    }
     if (this.#socket.destroyed) return;
     // A client that can't have its screen made larger has nothing of what is outside; it still waits for its update.
     if (seen.length === 0 && before.length === 0) this.#wants = true;
     else this.#write(Buffer.concat([...before, ...(seen.length ? [updateHead(seen.length), ...parts] : [])]));
+    this.#rest(cost);
+  }
+
+  /** So many milliseconds of the thread were taken: all clients of the screen together take half of it at most, however much they ask for. */
+  #rest(cost: number): void {
+    this.#pause = setTimeout(
+      () => {
+        this.#pause = null;
+        this.#serve();
+      },
+      2 * cost * this.#screen.viewers,
+    );
   }
 
   #clip({ x, y, width, height }: Rectangle): Rectangle {
     return { x, y, width: Math.min(width, this.#width - x), height: Math.min(height, this.#height - y) };
   }
+}
+
+/** The smallest that has both in it. */
+function around(one: Rectangle | null, other: Rectangle): Rectangle {
+  if (!one) return other;
+  const [x, y] = [Math.min(one.x, other.x), Math.min(one.y, other.y)];
+  const right = Math.max(one.x + one.width, other.x + other.width);
+  const bottom = Math.max(one.y + one.height, other.y + other.height);
+  return { x, y, width: right - x, height: bottom - y };
 }
 
 function word(value: number): Buffer {

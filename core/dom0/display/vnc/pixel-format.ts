@@ -4,7 +4,7 @@ export class PixelFormat {
   readonly bytesPerPixel: 1 | 2 | 4;
   /** It has no colours of its own but those of a table, which is this server's: three bits of red and green, two of blue. */
   readonly isIndexed: boolean;
-  /** A pixel of 32 bits has nothing in one of its outer bytes: ZRLE leaves that out. null where it can't. */
+  /** A pixel of 32 bits, 24 of them used at most, has nothing in one of its outer bytes: ZRLE leaves that out. null where it can't. */
   readonly compact: "low" | "high" | null;
   readonly #bigEndian: boolean;
   readonly #red: Uint32Array;
@@ -17,6 +17,7 @@ export class PixelFormat {
     bytesPerPixel: 1 | 2 | 4,
     bigEndian: boolean,
     isIndexed: boolean,
+    depth: number,
     channels: readonly { max: number; shift: number }[],
   ) {
     this.bytesPerPixel = bytesPerPixel;
@@ -31,7 +32,8 @@ export class PixelFormat {
     const all = (red[255]! | green[255]! | blue[255]!) >>> 0;
     this.#isOwn =
       bytesPerPixel === 4 && !bigEndian && red[255] === 0xff0000 && green[255] === 0xff00 && blue[255] === 0xff;
-    this.compact = bytesPerPixel !== 4 ? null : all < 2 ** 24 ? "low" : (all & 0xff) === 0 ? "high" : null;
+    this.compact =
+      bytesPerPixel !== 4 || depth > 24 ? null : all < 2 ** 24 ? "low" : (all & 0xff) === 0 ? "high" : null;
   }
 
   /** The 16 bytes of a message. Throws RangeError for what no pixel can be. */
@@ -46,16 +48,16 @@ export class PixelFormat {
     for (const { max, shift } of channels)
       if (shift > 31 || max * 2 ** shift >= 2 ** bits) throw new RangeError(`a colour of ${max} at bit ${shift}`);
     if (depth === undefined || depth > bits) throw new RangeError(`a depth of ${depth}`);
-    return new PixelFormat((bits / 8) as 1 | 2 | 4, bigEndian !== 0, false, channels);
+    return new PixelFormat((bits / 8) as 1 | 2 | 4, bigEndian !== 0, false, depth, channels);
   }
 
   /** This server's own. */
-  static readonly OWN = new PixelFormat(4, false, false, [
+  static readonly OWN = new PixelFormat(4, false, false, 24, [
     { max: 255, shift: 16 },
     { max: 255, shift: 8 },
     { max: 255, shift: 0 },
   ]);
-  static readonly INDEXED = new PixelFormat(1, false, true, [
+  static readonly INDEXED = new PixelFormat(1, false, true, 8, [
     { max: 7, shift: 5 },
     { max: 7, shift: 2 },
     { max: 3, shift: 0 },

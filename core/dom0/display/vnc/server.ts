@@ -20,6 +20,8 @@ export const FIRST_PORT = 5900;
 /** Ports that are tried, as QEMU tries them. */
 const TRIES = 100;
 const MOST_CLIENTS = 16;
+/** Those that are told why they are not served included; beyond that they are closed unheard, so that they use up no descriptors. */
+const MOST_CONNECTIONS = 2 * MOST_CLIENTS;
 
 export class VncServer {
   readonly #server: Server;
@@ -30,6 +32,7 @@ export class VncServer {
     this.#server = server;
     const { address, port } = server.address() as { address: string; port: number };
     this.address = { address, port, hasPassword: options.password !== null };
+    server.maxConnections = MOST_CONNECTIONS;
     server.on("connection", (socket) => this.#connected(socket, screen, options));
     server.on("error", () => {});
   }
@@ -65,7 +68,12 @@ export class VncServer {
     const client = new VncClient(socket, screen, { ...options, refusal });
     if (isFull) return;
     this.#clients.add(client);
-    socket.once("close", () => this.#clients.delete(client));
+    socket.once("close", () => {
+      const left = client.punishedUntil - performance.now();
+      if (left <= 0) this.#clients.delete(client);
+      // Who does not wait for the answer to a wrong password has his place taken as long as if he did.
+      else setTimeout(() => this.#clients.delete(client), left).unref();
+    });
   }
 }
 
