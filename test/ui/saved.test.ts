@@ -38,7 +38,9 @@ describe.skipIf(missing !== null)(`saved domains${missing ? ` (${missing})` : ""
       "Shut down",
     );
     await expect.poll(() => state("mini-1"), SLOW).toBe("saved");
-    await expect.poll(() => page.getByText("goes on where it was when it is restored").count()).toBe(1);
+    await expect
+      .poll(() => page.getByText("goes on where it was when it is restored").filter({ visible: true }).count())
+      .toBe(1);
     await button("Restore").waitFor();
     expect(await button("Start again").count()).toBe(0);
     await app.shoot("saved-domain");
@@ -77,7 +79,7 @@ describe.skipIf(missing !== null)(`saved domains${missing ? ` (${missing})` : ""
     await expect.poll(() => state("mini-1"), SLOW).toBe("saved");
     await side("mini-1").click();
     await page.getByRole("heading", { name: "Saved" }).waitFor();
-    await page.getByText("On disk").waitFor();
+    await page.getByText("On disk", { exact: true }).waitFor();
     await app.shoot("saved-before");
     expect(await violationsOf(page)).toEqual([]);
     await button("Restore").click();

@@ -33,7 +33,7 @@ describe.skipIf(missing !== null)(`tasks${missing ? ` (${missing})` : ""}`, () =
   const give = (): Promise<boolean> =>
     app.page.evaluate((size) => {
       const dataTransfer = new DataTransfer();
-      dataTransfer.items.add(new File([new Uint8Array(size)], "disk.img"));
+      dataTransfer.items.add(new File([new Uint8Array(size)], "numbers.bin"));
       return document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
     }, LARGE);
   const leave = async (): Promise<void> => {
@@ -51,23 +51,23 @@ describe.skipIf(missing !== null)(`tasks${missing ? ` (${missing})` : ""}`, () =
       }).observe(document.body, { subtree: true, childList: true, attributes: true });
     });
     await give();
-    await app.page.getByRole("alert").filter({ hasText: "disk.img: This is a file of a kind" }).waitFor(PATIENT);
+    await app.page.getByRole("alert").filter({ hasText: "numbers.bin: This is a file of a kind" }).waitFor(PATIENT);
     await leave();
     const seen = await app.page.evaluate(() => (window as unknown as { seen: number[] }).seen);
     expect(seen.length).toBeGreaterThan(3);
     expect(seen).toEqual([...seen].sort((a, b) => a - b));
     expect(seen.at(-1)).toBeGreaterThan(0.9);
     // It was read, and is of no use: no success.
-    await expect.poll(() => task("Read disk.img").getAttribute("data-state"), PATIENT).toBe("failed");
+    await expect.poll(() => task("Read numbers.bin").getAttribute("data-state"), PATIENT).toBe("failed");
   });
 
   it("reading a file is ended by Stop, and by the task’s own Cancel; the host keeps nothing of it", async () => {
-    for (const button of [".create .progress button", '[aria-label="Cancel: Read disk.img"]']) {
+    for (const button of [".create .progress button", '[aria-label="Cancel: Read numbers.bin"]']) {
       await pressWhenThere(button);
       const released = app.sent("fileRelease");
       await give();
-      await expect.poll(() => task("Read disk.img").getAttribute("data-state"), PATIENT).toBe("cancelled");
-      await expect.poll(() => task("Read disk.img").innerText()).toContain("It was cancelled.");
+      await expect.poll(() => task("Read numbers.bin").getAttribute("data-state"), PATIENT).toBe("cancelled");
+      await expect.poll(() => task("Read numbers.bin").innerText()).toContain("It was cancelled.");
       await expect.poll(() => app.sent("fileRelease"), PATIENT).toBe(released + 1);
       await app.page.locator(".create .progress").waitFor({ state: "detached" });
       // Nothing is wrong: the dialog can be used as before.
