@@ -131,15 +131,17 @@ describe.skipIf(missing !== null)(`networks${missing ? ` (${missing})` : ""}`, (
       network: "xenbr0",
       forward: { protocol: "tcp", hostAddress: "127.0.0.1", hostPort: 0, guestAddress, guestPort: 22 },
     });
-    const answer = await new Promise<string>((resolve, reject) => {
-      const socket = connect(hostPort, "127.0.0.1");
-      let text = "";
-      socket.on("data", (bytes) => (text += bytes.toString()));
-      socket.on("end", () => socket.end());
-      socket.on("close", () => resolve(text));
-      socket.on("error", reject);
-    });
-    expect(answer).toBe("hello from the guest\n");
+    const answer = (): Promise<string> =>
+      new Promise((resolve) => {
+        const socket = connect(hostPort, "127.0.0.1");
+        let text = "";
+        socket.on("data", (bytes) => (text += bytes.toString()));
+        socket.on("end", () => socket.end());
+        socket.on("close", () => resolve(text));
+        // The guest may not listen yet, and resets it.
+        socket.on("error", () => {});
+      });
+    await expect.poll(answer).toBe("hello from the guest\n");
     const { devices } = await ask("wiring", { domid });
     const vif = devices.find(({ kind }) => kind === "vif");
     if (vif) expect(vif.rings).toHaveLength(2);

@@ -79,7 +79,7 @@ describe.skipIf(missing !== null)(`the console${missing ? ` (${missing})` : ""}`
     const box = (await row.boundingBox())!;
     await page.mouse.click(box.x + 60, box.y + box.height / 2, { clickCount: 3 });
     await page.keyboard.press("Control+Shift+C");
-    await page.getByText("Copied.").waitFor();
+    await page.locator(".toast", { hasText: "Copied." }).waitFor();
     expect((await page.evaluate(() => navigator.clipboard.readText())).trim()).toMatch(/^poweroff +switch off$/);
     await page.mouse.click(box.x + 300, box.y + box.height / 2);
   });
@@ -192,7 +192,7 @@ describe.skipIf(missing !== null)(`the console${missing ? ` (${missing})` : ""}`
   it("keeps what was shown when the domain ends, with its tools", async () => {
     const { page } = app;
     await app.type("poweroff");
-    await page.getByText("Its console is kept.").waitFor({ timeout: 40_000 });
+    await page.getByText("Its console is kept.").filter({ visible: true }).waitFor({ timeout: 40_000 });
     expect(await app.terminalText()).toContain("poweroff");
     await tool("Search the console").click();
     await page.locator(".console-search input").fill("mini>");

@@ -83,18 +83,12 @@ describe.skipIf(missing !== null)(`dialogs${missing ? ` (${missing})` : ""}`, ()
 
   it("a file that is too large is said to be what it is, and is not sent", async () => {
     const { page } = app;
-    const iso = new Array<number>(64 * 1024).fill(0);
-    [..."CD001"].forEach((letter, i) => (iso[32769 + i] = letter.charCodeAt(0)));
     const chunks = app.sent("fileChunk");
-    await drop([{ name: "debian.iso", bytes: iso, size: 700 * 2 ** 20 }]);
-    const told = page.getByRole("alert").filter({ hasText: "debian.iso" });
-    await told.waitFor();
-    expect(await told.innerText()).toMatch(/has 700 MiB; up to 512 MiB can be given\. This is a CD image/);
-    expect(app.sent("fileChunk")).toBe(chunks);
-    await page.keyboard.press("Escape");
-    await dialog().waitFor({ state: "detached" });
     await drop([{ name: "vmlinux", bytes: [0x7f, 0x45, 0x4c, 0x46, 2, 1, 1, 0], size: 2 ** 30 }]);
-    await page.getByRole("alert").filter({ hasText: "It is an ELF file" }).waitFor();
+    const told = page.getByRole("alert").filter({ hasText: "vmlinux" });
+    await told.waitFor();
+    expect(await told.innerText()).toMatch(/has 1\.0 GiB; up to 512 MiB can be given\. It is an ELF file/);
+    expect(app.sent("fileChunk")).toBe(chunks);
     await page.keyboard.press("Escape");
     await dialog().waitFor({ state: "detached" });
   });

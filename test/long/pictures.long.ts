@@ -6,12 +6,12 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
-import { Application } from "./application.ts";
-import { chromiumMissing } from "./browser.ts";
+import { Application } from "../ui/application.ts";
+import { chromiumMissing } from "../ui/browser.ts";
 
 const missing = chromiumMissing() ?? guestsMissing();
 const root = path.resolve(import.meta.dirname, "../..");
-const shots = path.join(import.meta.dirname, "screenshots");
+const shots = path.join(root, "test/ui/screenshots");
 const into = process.env.XENARIUM_PICTURES === "1" ? path.join(root, "assets/screenshots") : shots;
 const SLOW = { timeout: 120_000 };
 let app: Application;
