@@ -89,6 +89,9 @@ describe.skipIf(missing !== null)(`windows of one host${missing ? ` (${missing})
     await drop(page, [{ name: "photo.png", bytes: [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a] }]);
     await expect.poll(() => entry(page, "Read photo.png").getAttribute("data-state")).toBe("failed");
     await page.getByRole("dialog").getByRole("alert").filter({ hasText: "photo.png" }).waitFor();
+    // A disk image is taken, and what is wrong with it stands beside it.
+    await drop(page, [{ name: "disk.qcow2", bytes: [0x51, 0x46, 0x49, 0xfb, 0, 0, 0, 3] }]);
+    await page.getByRole("dialog").getByText("disk.qcow2: this is not a qcow2 image").waitFor();
     await page.keyboard.press("Escape");
     await page.getByRole("dialog").waitFor({ state: "detached" });
   });

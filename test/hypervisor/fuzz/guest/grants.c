@@ -24,7 +24,7 @@ struct copy { struct copy_side from, to; u16 length, flags; short status; };
 struct setup { u16 domid; u32 frames; short status; u64 *list; };
 
 /* What is mapped, by window of a lane: any vCPU may unmap what any other has mapped. */
-static struct mapped { volatile u32 used, flags; u32 handle; u64 address, bus; } mapped[LANES][MAPS];
+static struct mapped { volatile u32 used, flags, replaced; u32 handle; u64 address, bus; } mapped[LANES][MAPS];
 
 static struct v1 *v1(u32 ref) { return (struct v1 *)table + ref; }
 static struct v2 *v2(u32 ref) { return (struct v2 *)table + ref; }
@@ -229,6 +229,7 @@ static void map(struct lane *l) {
     m->handle = op->handle;
     m->address = address;
     m->bus = op->bus;
+    m->replaced = 0;
     barrier();
     m->used = 1;
     if (flags & CONTAINS_PTE || !(flags & HOST_MAP)) return;
@@ -238,7 +239,7 @@ static void map(struct lane *l) {
     if (flags & MAP_READ_ONLY && below(l, 4)) (void)*p;
     else {
         *p = random64(l);
-        if (flags & MAP_READ_ONLY && m->used && m->flags == flags && m->handle == op->handle) broken("wrote to a read-only grant ", op->ref, flags);
+        if (flags & MAP_READ_ONLY && m->used && !m->replaced && m->flags == flags && m->handle == op->handle) broken("wrote to a read-only grant ", op->ref, flags);
     }
 }
 
@@ -254,11 +255,15 @@ static void unmap(struct lane *l) {
         if (!f || index_of(l, f) < FRAMES / 3 || window_set(l, window, f->mfn, 1, 0)) return;
         struct replace *r = argument(l, sizeof *r);
         *r = (struct replace){m->address, (u64)window_address(l, window), handle, -100};
+        /* Said first: from inside the call on, the window may be our own frame's, while another lane is about to judge it. */
+        m->replaced = 1;
+        barrier();
         s64 error = call_raw(l, HV_grant_table_op, REPLACE, (u64)r, 1, 0);
         int ok = !error && !r->status;
         count(l, HV_grant_table_op, REPLACE, ok);
         /* Our frame stands in a window of grants now, where the next map puts it out. */
         if (ok) l->window_mfn[window] = 0;
+        else m->replaced = 0;
         if (ok && !(flags & DEVICE_MAP)) m->used = 0;
         return;
     }
