@@ -50,6 +50,8 @@ function compileForGuests(): void {
   if (Number.parseInt(process.versions.v8) < 13) setFlagsFromString("--experimental-wasm-branch-hinting");
   setFlagsFromString("--no-wasm-lazy-compilation");
   setFlagsFromString("--wasm-tiering-budget=12000000");
+  // A tenth of the optimizer's time for less than can be measured.
+  setFlagsFromString("--no-turbo-move-optimization");
   // They are V8's collectors' helpers too: a short collection is not to wait for one that waits for a core.
   setFlagsFromString("--no-parallel-scavenge");
   lowerCompilers();
