@@ -15,7 +15,7 @@ import { deliverInterrupt, deliverNmi, injectException, interruptible } from "..
 import { finishInstruction } from "../../core/machine/cpu/intercepted";
 import { OUTSIDE_AGAIN, OUTSIDE_DEVICE, OUTSIDE_LEAVE, leaveOutside, setOutside } from "../../core/machine/cpu/outside";
 import { enterProtected32, powerOnCpu, resetCpu, startAtPage } from "../../core/machine/cpu/reset";
-import { tlbDropWrites, tlbFlushAll, tlbFlushPage } from "../../core/machine/cpu/tlb";
+import { tlbDropWrites, tlbFlushAll, tlbFlushPage, tlbFlushSpace } from "../../core/machine/cpu/tlb";
 import { CPU_EXIT_OP, CPU_SIZE } from "../../core/machine/cpu/state";
 
 export * from "../../core/machine/cpu/region_imports";
@@ -75,6 +75,10 @@ export function engine_flush(): void {
 /** Forgets translations only; changed code can be reported by engine_code_written(). */
 export function engine_flush_tlb(): void {
   tlbFlushAll();
+}
+/** Forgets what was learned through the second stage `id`. */
+export function engine_flush_space(id: u32): void {
+  tlbFlushSpace(id);
 }
 export function engine_flush_page(lin: u64): void {
   tlbFlushPage(lin);

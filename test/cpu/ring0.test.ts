@@ -395,6 +395,19 @@ describe("a second stage", () => {
     m.exports.engine_outside!(LOG, 0x700000, at, GUEST + 0x5000 + 7, 0);
     expect(m.run()).toBe(exits.EXIT_HALT);
     expect(m.reg(RAX)).toBe(0x99n);
+    // What was learned holds until it is forgotten, for this second stage and no other.
+    put32(0x6120, 0x66);
+    mapSecond(0x700000, BigInt(GUEST + 0x6000) | P | RW | US);
+    for (const [flushed, seen] of [
+      [0, 0x99n],
+      [2, 0x99n],
+      [1, 0x66n],
+    ] as const) {
+      m.exports.engine_flush_space!(flushed);
+      m.rip = BigInt(CODE);
+      m.run();
+      expect(m.reg(RAX)).toBe(seen);
+    }
   });
   it("has devices: every width, read-modify-write, locked, string", () => {
     // mov al,[ebx]; mov [ebx+4],cx; add dword [ebx+8],1; lock or byte [ebx+12],1; xchg [ebx+16],edx; rep stosd; rep movsb from it

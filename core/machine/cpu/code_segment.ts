@@ -24,7 +24,7 @@ export const CODE_JUMP_GATE: u32 = 3;
 
 /** The descriptor that findCode() has found, its attributes, and the CPL that it would run at. */
 let found: u64 = 0;
-export let foundAttr: u32 = 0;
+let foundAttr: u32 = 0;
 export let foundLevel: u32 = 0;
 
 /** Checks that CS may be loaded with `selector`; on failure `fault` is set. */

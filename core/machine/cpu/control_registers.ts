@@ -9,7 +9,7 @@ import { spaceKey } from "./paging/space";
 import { CPU_CR0, CPU_CR2, CPU_CR3, CPU_CR4, CPU_DR, CPU_EFER, CPU_SEG, CS, SEG_ATTR, SEG_SIZE } from "./state";
 import { tlbFlushAddressSpace, tlbFlushAll } from "./tlb";
 
-export const CR0_PE: u64 = 1;
+const CR0_PE: u64 = 1;
 const CR0_TS: u64 = 1 << 3;
 const CR0_ET: u64 = 1 << 4;
 const CR0_WP: u64 = 1 << 16;
@@ -99,7 +99,7 @@ function writeCr0(wanted: u64): void {
 
 /** CS.L is set, whatever it means now. */
 function codeHasL(): bool {
-  return (load<u16>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_ATTR) & 0x200) != 0;
+  return ((<u32>load<u16>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_ATTR)) & 0x200) != 0;
 }
 
 /** LMSW: PE, MP, EM and TS; PE can't be cleared. */

@@ -47,7 +47,7 @@ function enter(vector: u32, software: bool, withError: bool, error: u32, flagsSe
     raise(VECTOR_GP, name);
     return;
   }
-  const gate = readSystem(load<u64>(cpu, CPU_IDTR_BASE) + vector * 8, 8);
+  const gate = readSystem(load<u64>(cpu, CPU_IDTR_BASE) + <u64>vector * 8, 8);
   if (fault) return;
   const kind = (<u32>(gate >> 40)) & 0x1f;
   const cpl = load<u32>(cpu, CPU_CPL);

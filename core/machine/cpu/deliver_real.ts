@@ -12,7 +12,7 @@ export function enterReal(vector: u32, flagsSet: u64): void {
     raise(VECTOR_GP);
     return;
   }
-  const pointer = <u32>readSystem(load<u64>(cpu, CPU_IDTR_BASE) + vector * 4, 4);
+  const pointer = <u32>readSystem(load<u64>(cpu, CPU_IDTR_BASE) + <u64>vector * 4, 4);
   if (fault) return;
   beginFrame(false);
   pushFrame(2, flagsSet);

@@ -186,7 +186,7 @@ function callInward(code: u32, target: u64, size: u32, count: u32, back: u64): v
   const from = getReg64(4);
   // Parameters are read by the old stack's rules.
   for (let n: u32 = 0; n < count; n++) {
-    const lin = segmentAddress(SS, cutPointer(from + n * size, width), size, false);
+    const lin = segmentAddress(SS, cutPointer(from + <u64>n * size, width), size, false);
     if (!fault) readSized(lin, size);
     if (fault) return;
   }
@@ -198,7 +198,7 @@ function callInward(code: u32, target: u64, size: u32, count: u32, back: u64): v
   pushFrame(size, outerSelector());
   pushFrame(size, outerPointer());
   for (let n = count; n > 0; n--) {
-    const lin = (oldBase + cutPointer(from + (n - 1) * size, width)) & 0xffffffff;
+    const lin = (oldBase + cutPointer(from + (<u64>n - 1) * size, width)) & 0xffffffff;
     pushFrame(size, readSystem(lin, size));
   }
   pushFrame(size, selectorOf(CS));

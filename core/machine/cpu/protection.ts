@@ -39,7 +39,8 @@ export function portsAllowed(port: u32, bytes: u32): bool {
   if (inRealMode() || (hasIoPrivilege() && !inVirtual8086())) return true;
   const tss = cpu + CPU_SEG + TR * SEG_SIZE;
   const limit = load<u32>(tss, SEG_LIMIT);
-  if ((load<u16>(tss, SEG_ATTR) & 0x800d) != 9 || limit < 103) return false;
+  const attr: u32 = load<u16>(tss, SEG_ATTR);
+  if ((attr & 0x800d) != 9 || limit < 103) return false;
   const base = load<u64>(tss, SEG_BASE);
   const bitmap = <u32>readSystem(base + 102, 2);
   if (fault) return false;

@@ -4,7 +4,6 @@
  */
 import { getReg64, readSystem, segmentAddress, writeSized, writeSystem } from "./access";
 import { VECTOR_SS, VECTOR_TS, cpu, fault, raise, replaceFault } from "./machine";
-import { isLongModeActive } from "./protection";
 import {
   ATTR_P,
   ATTR_S,
@@ -16,7 +15,7 @@ import {
   setSegment,
 } from "./segment";
 import { cutPointer, setPointer, stackPointerSize } from "./stack";
-import { CPU_CPL, CPU_GPR, SEG_ATTR, SEG_BASE, SEG_LIMIT, SEG_SELECTOR, SS, TR } from "./state";
+import { CPU_CPL, CPU_GPR, SEG_ATTR, SEG_BASE, SEG_LIMIT, SS, TR } from "./state";
 
 const RSP: u32 = 4;
 

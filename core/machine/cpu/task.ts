@@ -151,10 +151,10 @@ function saveTask(tss: u64, wide: bool, flags: u64): void {
   writeSystem(tss + (wide ? EIP : IP16), size, load<u64>(cpu, CPU_RIP));
   writeSystem(tss + (wide ? EFLAGS : FLAGS16), size, flags);
   for (let n: u32 = 0; n < 8; n++)
-    writeSystem(tss + (wide ? REGISTERS : REGISTERS16) + n * size, size, load<u64>(cpu + <usize>n * 8, CPU_GPR));
-  const segments: i32 = wide ? 6 : 4;
-  for (let n: i32 = 0; n < segments; n++)
-    writeSystem(tss + (wide ? SEGMENTS + 4 * n : SEGMENTS16 + 2 * n), 2, selectorOf(n));
+    writeSystem(tss + (wide ? REGISTERS : REGISTERS16) + <u64>n * size, size, load<u64>(cpu + <usize>n * 8, CPU_GPR));
+  const segments: u32 = wide ? 6 : 4;
+  for (let n: u32 = 0; n < segments; n++)
+    writeSystem(tss + (wide ? SEGMENTS : SEGMENTS16) + <u64>n * size, 2, selectorOf(n));
 }
 
 function loadTask(tss: u64, wide: bool, nested: bool, error: i64): void {
@@ -165,12 +165,12 @@ function loadTask(tss: u64, wide: bool, nested: bool, error: i64): void {
   const ldt = <u32>readSystem(tss + (wide ? LDT : LDT16), 2);
   const cr3 = wide ? readSystem(tss + CR3, 4) : 0;
   for (let n: u32 = 0; n < 8; n++) {
-    const value = readSystem(tss + (wide ? REGISTERS : REGISTERS16) + n * size, size);
+    const value = readSystem(tss + (wide ? REGISTERS : REGISTERS16) + <u64>n * size, size);
     store<u64>(cpu + <usize>n * 8, wide ? value : value | 0xffff0000, CPU_GPR);
   }
   const segments = tss + (wide ? SEGMENTS : SEGMENTS16);
-  for (let n: i32 = 0; n < 6; n++) {
-    const selector: u32 = wide || n < 4 ? <u32>readSystem(segments + (wide ? 4 * n : 2 * n), 2) : 0;
+  for (let n: u32 = 0; n < 6; n++) {
+    const selector: u32 = wide || n < 4 ? <u32>readSystem(segments + <u64>n * size, 2) : 0;
     setNullSegment(n, selector);
   }
   if (wide && load<u64>(cpu, CPU_CR0) >> 31) {

@@ -162,7 +162,8 @@ function flushLarge(lin: u64): void {
 
 function filtered(filter: usize, number: u64): bool {
   const bit = (<u32>number) & 0xfff;
-  return ((load<u8>(tlbBase + filter + (bit >> 3)) >> (bit & 7)) & 1) != 0;
+  const word = load<u32>(tlbBase + filter + ((bit >> 5) << 2));
+  return ((word >> (bit & 31)) & 1) != 0;
 }
 function markFiltered(filter: usize, number: u64): void {
   const bit = (<u32>number) & 0xfff;
@@ -176,7 +177,9 @@ export function tlbFlushAddressSpace(root: u64): void {
   const id = spaceId();
   for (let i: u32 = 0; i < SPACE_ENTRIES; i++) {
     const slot = tlbBase + SPACES + ((<usize>i) << 4);
-    if (load<u64>(slot) && load<u32>(slot, SPACE_SECOND) == id && rootOf(~load<u64>(slot)) == root) store<u64>(slot, 0);
+    const inverted = load<u64>(slot);
+    const second = load<u32>(slot, SPACE_SECOND);
+    if (inverted != 0 && second == id && rootOf(~inverted) == root) store<u64>(slot, 0);
   }
   if (chosenId == id && rootOf(chosenKey) == root) reselect();
 }
@@ -236,11 +239,6 @@ export function tlbLookup(table: usize, lin: u64): usize {
 export function entrySpace(base: usize, entry: usize): u64 {
   const slot = entrySlot(base, entry);
   return slot && !load<u32>(slot, SPACE_SECOND) ? ~load<u64>(slot) : NO_SPACE;
-}
-/** Id of the second stage that the entry was made through; 0 if there is none, or the entry can't be hit any more. */
-export function entrySecond(base: usize, entry: usize): u32 {
-  const slot = entrySlot(base, entry);
-  return slot ? load<u32>(slot, SPACE_SECOND) : 0;
 }
 function entrySlot(base: usize, entry: usize): usize {
   const asid = <u32>(load<u64>(entry) & 0xfff);
