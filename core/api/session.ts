@@ -1,6 +1,7 @@
 /** One client's session: its requests are checked and carried out, its subscriptions are its own and end with it. */
 import { z } from "zod";
 import { ToolstackError } from "../toolstack/client.ts";
+import { Refusal } from "../toolstack/error.ts";
 import { ApiFailure } from "./failure.ts";
 import { SessionFiles } from "./files.ts";
 import type { SessionContext } from "./handlers/context.ts";
@@ -192,7 +193,7 @@ function describe(error: z.ZodError): string {
 
 function errorData(error: unknown): ApiErrorData {
   if (error instanceof ApiFailure) return error.data;
-  if (error instanceof ToolstackError)
+  if (error instanceof ToolstackError || error instanceof Refusal)
     return {
       code: error.code,
       message: error.message,
