@@ -4,6 +4,8 @@ import { titlesOf } from "../dom0/backends/kinds.ts";
 import { Disks } from "../dom0/backends/blk/disks.ts";
 import { Consoles } from "../dom0/backends/console/consoles.ts";
 import { PvBuilder } from "../dom0/builder/pv64.ts";
+import { PvhBuilder } from "../dom0/builder/pvh/build.ts";
+import { HvmHypercalls } from "../dom0/kernel/hvm.ts";
 import { VIRQ_DOM_EXC } from "../abi/xen.ts";
 import { Inspector } from "../dom0/kernel/inspector.ts";
 import type { NativeKernel } from "../dom0/kernel/kernel.ts";
@@ -79,7 +81,10 @@ export function assembleDom0({
     kinds,
   );
   const devices = new DomainDevices(store, kinds, (name): number | null => reports.find(name));
-  const builder = new PvBuilder(hypercalls, foreign);
+  const builders = {
+    pv: new PvBuilder(hypercalls, foreign),
+    pvh: new PvhBuilder(new HvmHypercalls(hypercalls), foreign, memory),
+  };
   const diskBoot = new DiskBoot({ disks, consoles, backends });
   const pcpus = hypercalls.physicalInfo().nrCpus;
   const lifecycle: Lifecycle = new Lifecycle({
@@ -89,7 +94,7 @@ export function assembleDom0({
     consoles,
     devices,
     backends,
-    builder,
+    builders,
     crashed: (each) => crashes.take(each),
     diskBoot,
     emit,
