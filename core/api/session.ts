@@ -1,6 +1,7 @@
 /** One client's session: its requests are checked and carried out, its subscriptions are its own and end with it. */
 import { z } from "zod";
 import { ToolstackError } from "../toolstack/client.ts";
+import { Refusal } from "../toolstack/error.ts";
 import { ApiFailure } from "./failure.ts";
 import { SessionFiles } from "./files.ts";
 import type { SessionContext } from "./handlers/context.ts";
@@ -37,7 +38,7 @@ const BACKLOG_DROPS: number = 1024 * 1024;
 const BACKLOG_ENDS: number = 32 * 1024 * 1024;
 /** Requests of one client that are under way; more are refused. */
 const MOST_REQUESTS = 256;
-const EVERYONES = ["host", "domains", "created", "stopped", "destroyed", "saving", "saved", "notice", "mark"] as const;
+const EVERYONES = ["host", "domains", "created", "stopped", "destroyed", "saving", "kept", "notice", "mark"] as const;
 
 /** Of those that have not named themselves. */
 let nextSession = 1;
@@ -192,7 +193,7 @@ function describe(error: z.ZodError): string {
 
 function errorData(error: unknown): ApiErrorData {
   if (error instanceof ApiFailure) return error.data;
-  if (error instanceof ToolstackError)
+  if (error instanceof ToolstackError || error instanceof Refusal)
     return {
       code: error.code,
       message: error.message,

@@ -17,6 +17,7 @@ import { writeWhole } from "../files/whole.ts";
 import type { ForeignFrames } from "../dom0/kernel/native.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { XenstoreError } from "../dom0/xenstore/wire.ts";
+import { withValue } from "./config-text.ts";
 import { DeviceRefusal, type DomainDevices } from "./devices.ts";
 import { Refusal } from "./error.ts";
 import { shutdownReason, type Emit, type Lifecycle, type ManagedDomain } from "./lifecycle.ts";
@@ -216,20 +217,26 @@ export class Saving {
     hypercalls.resumeDomain(domid);
   }
 
-  /** The domain of a file, under the name and UUID that it had. */
-  restore(file: string, paused: boolean): Promise<CreateResult> {
+  /** The domain of a file, under the UUID that it had, and its name unless it is `called` otherwise by now. */
+  restore(file: string, paused: boolean, called: string | null): Promise<CreateResult> {
     return readSaved(file, async ({ header, files, console, stream }) => {
       const { config, diagnostics } = parseXlConfig(header.config, [], this.#parts.devices.kinds);
       if (!config)
         throw new Refusal("EINVAL", `${file} can't be restored: its configuration is not understood.`, diagnostics);
-      const { name, uuid } = header;
+      const { uuid } = header;
+      const name = called ?? header.name;
       const { lifecycle } = this.#parts;
       const isTaken = [...lifecycle.domains.values()].some((domain) => domain.uuid === uuid);
       if (isTaken) throw new Refusal("EEXIST", `The domain of ${file}, ${name}, runs already.`);
       const { configName } = header;
       const restored = lifecycle.restore(
         { ...config, name, uuid },
-        { config: header.config, ...(configName !== undefined && { configName }), files, paused },
+        {
+          config: withValue(header.config, "name", name),
+          ...(configName !== undefined && { configName }),
+          files,
+          paused,
+        },
         Math.ceil(header.memoryMiB * 256),
         console,
         async (request) => {

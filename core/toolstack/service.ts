@@ -130,12 +130,16 @@ export class Service {
       },
       inspectDisk: ({ path, format }) => this.#parts.diskBoot.inspect(path, format ?? null),
       create: (options) => lifecycle.create(options),
-      startAgain: ({ domid }) => lifecycle.startAgain(domid),
+      definition: ({ domid }) => {
+        const { config, configName } = lifecycle.managed(domid).options;
+        return { config, ...(configName !== undefined && { configName }) };
+      },
+      definitionFiles: ({ domid }) => lifecycle.managed(domid).options.files ?? {},
       createCancel: ({ name }) => done(lifecycle.cancelCreate(name)),
       save: ({ domid, file, resume }) => saving.save(domid, file, resume ?? false),
       saveCancel: ({ domid }) => done(saving.cancel(domid)),
       dumpCore: ({ domid, file }) => saving.dumpCore(domid, file),
-      restore: ({ file, paused }) => saving.restore(file, paused ?? false),
+      restore: ({ file, paused, name }) => saving.restore(file, paused ?? false, name ?? null),
       shutdown: ({ domid, reason }) => done(lifecycle.shutdown(domid, reason)),
       pause: ({ domid }) => done(hypercalls.pauseDomain(lifecycle.managed(domid).domid)),
       unpause: ({ domid }) => done(hypercalls.unpauseDomain(lifecycle.managed(domid).domid)),
@@ -354,7 +358,6 @@ export class Service {
 /** Requests after which the list may differ. */
 const CHANGES = new Set<ToolstackRequestName>([
   "create",
-  "startAgain",
   "save",
   "restore",
   "pause",
