@@ -30,7 +30,11 @@ module.exports = {
       "^core/machine/cpu",
       "^(core/(abi|hypervisor|dom0|toolstack|library|api|cli)|electron|renderer)",
     ),
-    layer("machine-below-hypervisor", "^core/machine", "^(core/(hypervisor|dom0|toolstack|library|api|cli)|electron|renderer)"),
+    layer(
+      "machine-below-hypervisor",
+      "^core/machine",
+      "^(core/(hypervisor|dom0|toolstack|library|api|cli)|electron|renderer)",
+    ),
     layer(
       "types-of-guests-by-their-structure",
       "^core/hypervisor/(?!guest/|core\\.ts$)",

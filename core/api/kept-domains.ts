@@ -238,7 +238,7 @@ export class KeptDomains {
     const definition = this.#library.find(uuid);
     if (!definition?.saved) throw new ApiFailure("ESRCH", "That domain is not saved.");
     const file = this.#library.savedFile(uuid);
-    const result = await this.#parts.toolstack().request("restore", { file, paused, name: definition.name });
+    const result = await this.#parts.toolstack().request("restore", { file, paused, as: { name: definition.name } });
     await this.#keeping.get(result.domid);
     await this.#library.discardSaved(uuid);
     return result;
