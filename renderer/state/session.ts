@@ -175,8 +175,9 @@ function listen(api: ApiClient): void {
     if (reason === "crash") toast("error", `${name} has crashed. Its console is kept.`);
   });
   api.on("destroyed", ({ domid, name, uuid }) => {
-    const had = useApp.getState().departed.has(domid);
-    if (!had) depart(domid, name, "destroyed", uuid);
+    const had = useApp.getState().departed.get(domid);
+    // One that was kept beside its successor is another domain by now.
+    if (had?.uuid !== uuid) depart(domid, name, had?.reason ?? "destroyed", uuid);
     void askStops(api);
   });
   api.on("journal", ({ entries }) => noteJournal(entries));
