@@ -6,7 +6,7 @@
  */
 import type { ConfigDiagnostic, StatisticsSnapshot, ToolstackEvents } from "../toolstack/messages.ts";
 import type { HistoryEvent } from "./history/files.ts";
-import type { HostState, XenLogLine } from "./host-state.ts";
+import type { DownloadReport, HostState, XenLogLine } from "./host-state.ts";
 import type { JournalEntry } from "./journal/entry.ts";
 import type { SavedDomain } from "../toolstack/messages.ts";
 import type { DomainWiring } from "../toolstack/wiring-report.ts";
@@ -80,6 +80,8 @@ export interface Events extends Pick<
   wiring: DomainWiring;
   mark: HistoryEvent;
   journal: { entries: JournalEntry[] };
+  /** All that is being fetched, or has stopped and can go on. */
+  downloads: { downloads: DownloadReport[] };
   /** All that are saved now. */
   saved: { domains: SavedDomain[] };
   /** New lines; `lost` counts the pieces since power-on that came faster than they could be read. */

@@ -48,7 +48,7 @@ function create(
     const images = parsed && !parsed.bootloader ? [parsed.kernel, parsed.ramdisk] : [];
     for (const file of parsed?.devices.flatMap(({ files: named }) => named) ?? []) hostFiles.check(file);
     for (const file of images)
-      if (file !== null && !Object.hasOwn(contents, file))
+      if (file !== null && !Object.hasOwn(contents, file) && !hostFiles.allows(file))
         throw new ApiFailure("EACCES", `${file} was not given with the config: drop the file on the window too.`);
   }
   return host.toolstack.request("create", {
