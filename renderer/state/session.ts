@@ -4,6 +4,7 @@ import type { Arguments, DomainStop, Events, RequestName, Results } from "../../
 import { LiveHistory } from "../../core/api/history/live.ts";
 import { connect, troubleOf, type Trouble } from "./connect.ts";
 import { Consoles } from "../console/consoles.ts";
+import { useDownloads } from "./downloads.ts";
 import { CLIENT_ID, noteJournal, takeJournal } from "./journal.ts";
 import { say } from "./messages.ts";
 import { addMark, takeMarks } from "./marks.ts";
@@ -87,6 +88,10 @@ export async function startSession(): Promise<void> {
   void consoles.attachAgain();
   void client.request("journalAttach", { client: CLIENT_ID }).then(
     ({ entries }) => takeJournal(entries),
+    () => {},
+  );
+  void client.request("downloadsAttach").then(
+    ({ downloads }) => useDownloads.setState({ downloads }),
     () => {},
   );
   const log = await client.request("xenLogAttach").catch(() => null);
@@ -190,6 +195,7 @@ function listen(api: ApiClient): void {
       [...departed.values()].flatMap(({ domid, uuid }) => (deleted.some((each) => each.uuid === uuid) ? domid : [])),
     );
   });
+  api.on("downloads", ({ downloads }) => useDownloads.setState({ downloads }));
   api.on("mark", addMark);
   api.on("notice", (notice) => {
     toast(notice.severity, notice.message);
