@@ -1,4 +1,4 @@
-/** Imports run one way: abi, cpu -> machine -> hypervisor -> dom0 -> toolstack -> api -> cli, electron, renderer. */
+/** Imports run one way: abi, cpu -> machine -> hypervisor -> dom0 -> toolstack -> library -> api -> cli, electron, renderer. */
 const layer = (name, from, to, pathNot) => ({
   name,
   severity: "error",
@@ -38,8 +38,9 @@ module.exports = {
     ),
     layer("hypervisor-below-dom0", "^core/hypervisor", "^(core/(dom0|toolstack|api|cli)|electron|renderer)"),
     layer("dom0-reaches-by-hypercall", "^core/(dom0|toolstack)", "^core/hypervisor", "^core/hypervisor/abi/"),
-    layer("dom0-below-toolstack", "^core/dom0", "^(core/(toolstack|api|cli)|electron|renderer)"),
-    layer("toolstack-below-api", "^core/toolstack", "^(core/(api|cli)|electron|renderer)"),
+    layer("dom0-below-toolstack", "^core/dom0", "^(core/(toolstack|library|api|cli)|electron|renderer)"),
+    layer("toolstack-below-library", "^core/toolstack", "^(core/(library|api|cli)|electron|renderer)"),
+    layer("library-below-api", "^core/library", "^(core/(api|cli)|electron|renderer)"),
     layer("api-below-shells", "^core/api", "^(core/cli|electron|renderer)"),
     layer(
       "renderer-uses-api-schema-and-client",

@@ -44,6 +44,7 @@ function openHost(): HostService {
     bootFile: path.join(folder, "boot.cfg"),
     sizeFile: path.join(folder, "host-size.json"),
     savedFolder: path.join(folder, "saved"),
+    libraryFolder: path.join(folder, "library"),
     imagesFolder: path.join(folder, "images"),
     capturesFolder: path.join(folder, "captures"),
     scratchFolder: path.join(folder, "scratch"),

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { readFileSync } from "node:fs";
+import path from "node:path";
 import type { BootConfig } from "../toolstack/boot-config.ts";
 import type { ToolstackClient } from "../toolstack/client.ts";
 import type { CreateResult, StatisticsSnapshot } from "../toolstack/messages.ts";
@@ -20,6 +21,8 @@ import { Recorder, type HistoryOptions } from "./history/recorder.ts";
 import { Sampler } from "./sampler.ts";
 import { KeptNetworks } from "./kept-networks.ts";
 import { SavedDomains } from "./saved-domains.ts";
+import type { Definitions } from "../library/snapshots/parts.ts";
+import { Snapshots } from "../library/snapshots/snapshots.ts";
 import { Stops } from "./stops.ts";
 import type { BootReport, EventName, Events, HostPower, HostState, XenLogLine } from "./schema.ts";
 import { MOST_LOG_LINES, XenLog } from "./xen-log.ts";
@@ -48,6 +51,8 @@ export interface HostServiceOptions {
   kernelFolder?: string;
   /** Where saved domains are kept until they are restored; without it they are saved to files that are named only. */
   savedFolder?: string;
+  /** Where domains are kept, with their snapshots. */
+  libraryFolder?: string;
   /** Where disk images and captures lie that the host keeps for its clients, and what is thrown away in the end. */
   imagesFolder?: string;
   capturesFolder?: string;
@@ -72,6 +77,14 @@ const LIVE_MS = 1000;
 const GRACE_MS = 10_000;
 const MOST_NOTICES = 16;
 const FORWARDED = ["domains", "created", "stopped", "destroyed", "saving", "console"] as const;
+
+/** Until domains are kept. */
+const NO_DEFINITIONS: Definitions = {
+  find: async () => null,
+  change: async () => {},
+  add: async () => {},
+  remove: async () => {},
+};
 
 const bundledName = (number: number): string => `mini-${number}`;
 
@@ -106,6 +119,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   readonly stops = new Stops();
   readonly crashes = new CrashReports();
   readonly saved: SavedDomains;
+  readonly snapshots: Snapshots;
   readonly images: DiskImages;
   readonly captures: Captures;
   readonly #networks: KeptNetworks;
@@ -162,6 +176,13 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       tell,
     );
     void this.saved.start();
+    this.snapshots = new Snapshots({
+      folder: options.libraryFolder === undefined ? null : path.join(options.libraryFolder, "domains"),
+      definitions: NO_DEFINITIONS,
+      toolstack: () => (this.#power === "running" ? (this.#host?.toolstack ?? null) : null),
+      changed: (uuid, work) => void this.emit("snapshots", { uuid, work }),
+      warn: tell,
+    });
     this.images = new DiskImages(options.imagesFolder ?? null);
     void this.images.start();
     this.captures = new Captures(options.capturesFolder ?? null);
@@ -268,6 +289,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
    * host has change nothing.
    */
   async powerOn({ memoryMiB, pcpus, bootEntry }: PowerOnOptions = {}): Promise<HostState> {
+    const frozen = await this.snapshots.frozen();
     if (this.#power !== "off" && this.#power !== "crashed")
       throw new ApiFailure("EBUSY", `The host is ${this.#power} already.`);
     const { next } = this.#size;
@@ -281,6 +303,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       bootEntry: entry,
       autostart,
       networks: this.#networks.all,
+      frozen,
       ...(this.#options.scratchFolder !== undefined && { scratchFolder: this.#options.scratchFolder }),
       ...size,
     });
@@ -433,6 +456,15 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     const result = await this.toolstack.request("restore", { file: this.saved.find(uuid), paused });
     await this.saved.remove(uuid);
     return result;
+  }
+
+  /** A domain that is made from a snapshot, and runs. */
+  async cloneSnapshot(
+    uuid: string,
+    snapshot: string,
+    name: string,
+  ): Promise<{ uuid: string; name: string; domid: number | null }> {
+    return this.snapshots.clone(uuid, snapshot, name);
   }
 
   /** Networks have changed: they are kept as they are now. Throws ApiFailure EIO when they can't be. */

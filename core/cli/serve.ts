@@ -38,6 +38,7 @@ async function serveHost(options: ServeArguments, dist: URL): Promise<number> {
     ...(options.kernels !== null && { kernelFolder: path.resolve(options.kernels) }),
     sizeFile: path.join(stateFolder(), "host-size.json"),
     savedFolder: path.join(stateFolder(), "saved"),
+    libraryFolder: path.join(stateFolder(), "library"),
     imagesFolder: path.join(stateFolder(), "images"),
     capturesFolder: path.join(stateFolder(), "captures"),
     scratchFolder: path.join(stateFolder(), "scratch"),

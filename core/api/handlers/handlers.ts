@@ -5,6 +5,7 @@ import type { SessionContext } from "./context.ts";
 import { hostHandlers } from "./host.ts";
 import { domainHandlers } from "./domains.ts";
 import { savingHandlers } from "./saving.ts";
+import { snapshotHandlers } from "./snapshots.ts";
 import { consoleHandlers } from "./consoles.ts";
 import { displayHandlers } from "./displays.ts";
 import { deviceHandlers } from "./devices.ts";
@@ -22,6 +23,7 @@ export function handlersFor(session: SessionContext): HandlersOf<typeof REQUESTS
     ...hostHandlers(session),
     ...domainHandlers(session),
     ...savingHandlers(session),
+    ...snapshotHandlers(session),
     ...consoleHandlers(session),
     ...displayHandlers(session),
     ...deviceHandlers(session),

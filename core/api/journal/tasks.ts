@@ -26,6 +26,11 @@ export const TASKS: Partial<Record<RequestName, Title>> = {
   dumpCore: ({ domid }, names) => `Dump the memory of ${names.domain(domid)}`,
   restore: ({ uuid, file }, names) => `Restore ${uuid === undefined ? ofFile(file) : names.saved(uuid)}`,
   savedDiscard: ({ uuid }, names) => `Discard what is saved of ${names.saved(uuid)}`,
+  snapshotTake: ({ name }) => `Take the snapshot ${String(name)}`,
+  snapshotRevert: () => "Go back to a snapshot",
+  snapshotDelete: () => "Delete a snapshot",
+  snapshotMerge: () => "Merge the disks of deleted snapshots",
+  snapshotClone: ({ name }) => `Make ${String(name)} from a snapshot`,
   shutdown: ({ domid, reason }, names) =>
     `Ask ${names.domain(domid)} to ${reason === "poweroff" ? "power off" : String(reason)}`,
   pause: ({ domid }, names) => `Pause ${names.domain(domid)}`,

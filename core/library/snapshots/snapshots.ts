@@ -10,36 +10,12 @@ import { checkUnused, collect, merge, unmerged } from "./merging.ts";
 import { disksOf, keep, resolved, running, withImages, type Definitions, type Parts } from "./parts.ts";
 import { clone, revert, snapshotOf, type Continued } from "./reverting.ts";
 import { take, TakeFailure, type TakeOptions, type Taken } from "./taking.ts";
-import { withoutSnapshot, type Snapshot, type Tree } from "./tree.ts";
+import type { SnapshotTree, SnapshotWork } from "./report.ts";
+import { withoutSnapshot, type Tree } from "./tree.ts";
 import { Trees } from "./trees.ts";
 
 /** Of a console's text. */
 const MOST_PICTURE_BYTES = 64 * 2 ** 20;
-
-export interface SnapshotReport extends Omit<Snapshot, "disks"> {
-  /** On this computer's disk: its memory and its disks as far as they are its own. */
-  bytes: number;
-  /** Domains that were made from it and need its disks. */
-  clones: string[];
-}
-
-/** What is being done with a domain's snapshots. */
-export interface SnapshotWork {
-  what: "take" | "revert" | "delete" | "merge" | "clone" | "rename";
-  /** What is done of it, up to 1; null where that is not known. */
-  share: number | null;
-}
-
-export interface SnapshotTree {
-  uuid: string;
-  name: string;
-  /** What the domain goes on from. */
-  current: string | null;
-  snapshots: SnapshotReport[];
-  work: SnapshotWork | null;
-  /** Images that are still to be merged, because that was cancelled or broken off. */
-  unmerged: number;
-}
 
 export interface SnapshotOptions {
   /** `library/domains`; null where nothing is kept. */
@@ -48,7 +24,7 @@ export interface SnapshotOptions {
   /** null while the host does not run. */
   toolstack: () => ToolstackClient | null;
   /** Snapshots of that domain have changed, or what is done with them. */
-  changed: (uuid: string) => void;
+  changed: (uuid: string, work: SnapshotWork | null) => void;
   warn: (message: string) => void;
 }
 
@@ -60,8 +36,8 @@ export class Snapshots {
 
   constructor({ folder, definitions, toolstack, changed, warn }: SnapshotOptions) {
     const trees = new Trees(folder, warn);
-    this.#parts = { trees, definitions, toolstack, changed };
-    this.#changed = changed;
+    this.#changed = (uuid) => changed(uuid, this.#busy.get(uuid)?.work ?? null);
+    this.#parts = { trees, definitions, toolstack, changed: this.#changed };
     this.#opened = trees.open();
   }
 
