@@ -45,7 +45,7 @@ const EVERYONES = [
   "stopped",
   "destroyed",
   "saving",
-  "saved",
+  "kept",
   "snapshots",
   "notice",
   "mark",

@@ -1,6 +1,7 @@
 /** dom0 put together on a native domain's kernel: xenstored, backends, toolstack. What runs in dom0's worker, and in tests. */
 import { tmpdir } from "node:os";
 import { titlesOf } from "../dom0/backends/kinds.ts";
+import { Folders } from "../dom0/backends/9p/folders.ts";
 import { Disks, type FrozenImage } from "../dom0/backends/blk/disks.ts";
 import { Consoles } from "../dom0/backends/console/consoles.ts";
 import { PvBuilder } from "../dom0/builder/pv64.ts";
@@ -76,10 +77,20 @@ export function assembleDom0({
   const networks = new Networks(() => now() / 1e6);
   const disks = new Disks(scratchFolder);
   disks.freeze(frozen);
+  const folders = new Folders();
   const screens = new Screens();
   const holds: Holds = new Holds(hypercalls, emit, () => service.domainsChanged());
   const backends = new BackendDevices(
-    { domid, memory, events, grants, foreign, store, services: { consoles, disks, holds, networks, screens }, now },
+    {
+      domid,
+      memory,
+      events,
+      grants,
+      foreign,
+      store,
+      services: { consoles, disks, folders, holds, networks, screens },
+      now,
+    },
     kinds,
   );
   const devices = new DomainDevices(store, kinds, (name): number | null => reports.find(name));

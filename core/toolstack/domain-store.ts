@@ -78,6 +78,22 @@ export function renameDomainStore(store: LocalXenstore, domid: number, uuid: str
   });
 }
 
+/** Its part below /vm goes with its UUID. */
+export function moveDomainStore(store: LocalXenstore, domid: number, from: string, to: string): void {
+  store.transaction((t) => {
+    const copy = (path: string): void => {
+      const there = `/vm/${to}${path}`;
+      store.write(there, store.read(`/vm/${from}${path}`, t) ?? "", t);
+      for (const name of store.list(`/vm/${from}${path}`, t)) copy(`${path}/${name}`);
+    };
+    copy("");
+    store.setPermissions(`/vm/${to}`, ["n0", `r${domid}`], t);
+    store.write(`/vm/${to}/uuid`, to, t);
+    store.write(`/local/domain/${domid}/vm`, `/vm/${to}`, t);
+    store.remove(`/vm/${from}`, t);
+  });
+}
+
 export function removeDomainStore(store: LocalXenstore, domid: number, uuid: string): void {
   for (const path of [`/local/domain/${domid}`, `/vm/${uuid}`, `/libxl/${domid}`]) store.remove(path);
 }

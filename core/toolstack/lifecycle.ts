@@ -22,12 +22,18 @@ import type { PvRestore } from "../dom0/saved/restore.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { BackendDevices } from "../dom0/xenbus/devices.ts";
 import type { DeviceKind, DeviceSpec } from "../dom0/xenbus/kind.ts";
+import { withValue } from "./config-text.ts";
 import { bitmap } from "./cpu-list.ts";
 import type { DomainDevices } from "./devices.ts";
 import type { DiskBoot } from "./disk-boot.ts";
 import { isDomainName, NAME_ALLOWED } from "./domain-name.ts";
-import { removeDomainStore, renameDomainStore, writeDomainStore, writeStoreRing } from "./domain-store.ts";
-import { EndedDomains } from "./ended.ts";
+import {
+  moveDomainStore,
+  removeDomainStore,
+  renameDomainStore,
+  writeDomainStore,
+  writeStoreRing,
+} from "./domain-store.ts";
 import { errorData, Refusal } from "./error.ts";
 import {
   TSC_MODES,
@@ -104,7 +110,6 @@ export interface LifecycleParts {
 export class Lifecycle {
   readonly #parts: LifecycleParts;
   readonly #domains = new Map<number, ManagedDomain>();
-  readonly #ended = new EndedDomains();
   /** Domains being built, by name; aborted when they are not wanted any more. */
   readonly #building = new Map<string, AbortController>();
   #closing = false;
@@ -139,29 +144,22 @@ export class Lifecycle {
 
   async create(options: CreateOptions): Promise<CreateResult> {
     const { config, diagnostics } = checkedConfig(options, this.#parts.devices.kinds);
-    const result = await this.#create(config, options);
+    const result = await this.#create(
+      { ...config, ...(options.uuid !== undefined && { uuid: options.uuid }) },
+      options,
+    );
     return { ...result, warnings: diagnostics };
   }
 
   /** The domain goes on as it is; when it is restarted, it is from this, with its name and UUID of now. What the parser warned about. */
-  updateConfig(domid: number, options: Pick<CreateOptions, "config" | "configName">): ConfigDiagnostic[] {
+  updateConfig(domid: number, options: Pick<CreateOptions, "config" | "configName" | "files">): ConfigDiagnostic[] {
     const domain = this.managed(domid);
     const { config, diagnostics } = checkedConfig(options, this.#parts.devices.kinds);
     const { name, uuid } = domain;
     domain.config = { ...config, name, uuid };
-    domain.options = { ...domain.options, ...options };
+    const files = { ...domain.options.files, ...options.files };
+    domain.options = { ...domain.options, ...options, files, config: withValue(options.config, "name", name) };
     return diagnostics;
-  }
-
-  /** A domain that has ended, once more from what it was created from: under its last name, with its UUID unless that is taken. */
-  async startAgain(domid: number): Promise<CreateResult> {
-    if (this.#domains.has(domid)) throw new Refusal("EEXIST", `Domain ${domid} has not ended.`);
-    const { config, options } = this.#ended.get(domid);
-    const isTaken = [...this.#domains.values()].some(({ uuid }) => uuid === config.uuid);
-    const uuid = isTaken ? crypto.randomUUID() : config.uuid;
-    const result = await this.#create({ ...config, uuid }, { ...options, paused: false });
-    this.#ended.remove(domid);
-    return { ...result, warnings: [] };
   }
 
   #create(config: DomainConfig, options: CreateOptions): Promise<Omit<CreateResult, "warnings">> {
@@ -357,8 +355,20 @@ export class Lifecycle {
     if ([...this.#domains.values()].some((other) => other !== domain && other.name === name) || name === "Domain-0")
       throw new Refusal("EEXIST", `A domain named ${name} exists already; names are unique on a host.`);
     domain.name = name;
+    domain.options = { ...domain.options, config: withValue(domain.options.config, "name", name) };
     renameDomainStore(this.#parts.store, domid, domain.uuid, name);
     this.#parts.consoles.rename(domid, name);
+  }
+
+  /** It stays to be looked at while another takes its place, name and UUID: libxl_domain_preserve. */
+  #preserve(domain: ManagedDomain): void {
+    const { domid, name, uuid } = domain;
+    let n = 1;
+    while ([...this.#domains.values()].some((other) => other.name === `${name}-${n}`)) n++;
+    this.rename(domid, `${name}-${n}`);
+    domain.uuid = crypto.randomUUID();
+    this.#parts.hypercalls.setHandle(domid, domain.uuid);
+    moveDomainStore(this.#parts.store, domid, uuid, domain.uuid);
   }
 
   /** It has suspended and is written: it goes, until it is restored. */
@@ -387,8 +397,6 @@ export class Lifecycle {
     }
     this.#forget(domid, domain.uuid);
     this.#parts.handshakes.end(domid);
-    const { config, options, name, uuid } = domain;
-    this.#ended.add({ domid, config: { ...config, name, uuid }, options });
     this.#parts.emit("destroyed", { domid, name: domain.name, uuid: domain.uuid, replacedBy });
   }
 
@@ -452,11 +460,9 @@ export class Lifecycle {
         this.destroy(domid);
         return;
       case "rename-restart": {
-        let n = 1;
-        while ([...this.#domains.values()].some(({ name }) => name === `${domain.name}-${n}`)) n++;
-        const { name } = domain;
-        this.rename(domid, `${name}-${n}`);
-        await this.#restart(domain, { ...domain.config, name, uuid: crypto.randomUUID() }, options);
+        const { name, uuid } = domain;
+        this.#preserve(domain);
+        await this.#restart(domain, { ...domain.config, name, uuid }, options);
         return;
       }
       case "restart":
@@ -474,8 +480,6 @@ export class Lifecycle {
     if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
     if (this.#closing) return;
     await this.#create(config, { ...options, paused: false });
-    // What takes its place is started again when that ends.
-    this.#ended.remove(domain.domid);
   }
 
   #notice(severity: "warning" | "error", message: string, domid: number): void {

@@ -259,6 +259,8 @@ export interface CreateOptions {
   files?: Record<string, Uint8Array>;
   /** Leave the domain paused. */
   paused?: boolean;
+  /** What it is known by, whatever its configuration says. */
+  uuid?: string;
 }
 export interface CreateResult {
   domid: number;
@@ -376,9 +378,9 @@ export interface BootBuilt {
 /** What of a saved domain is another when it is restored. */
 export interface RestoreAs {
   /** xl.cfg. */
-  config: string;
-  name: string;
-  uuid: string;
+  config?: string;
+  name?: string;
+  uuid?: string;
 }
 
 /** An image of a disk, and how it is to be read. */
@@ -462,8 +464,10 @@ export interface ToolstackRequests {
   /** What is on an image of the host's computer; its format is told by its first bytes where it is not given. */
   inspectDisk: { args: { path: string; format?: string }; result: DiskReport };
   create: { args: CreateOptions; result: CreateResult };
-  /** A domain that has ended, from what it was created from. */
-  startAgain: { args: { domid: number }; result: CreateResult };
+  /** What a domain is to be made from again, as it is by now: with what was attached to it and the name that it was given since. */
+  definition: { args: { domid: number }; result: Pick<CreateOptions, "config" | "configName"> };
+  /** The files that were given with that. */
+  definitionFiles: { args: { domid: number }; result: Record<string, Uint8Array> };
   /** Ends a `create` that is under way: it is refused with ECANCELED. */
   createCancel: { args: { name: string }; result: null };
   /**
@@ -518,7 +522,7 @@ export interface ToolstackRequests {
   schedulerParameters: { args: Record<string, never>; result: SchedulerParameters };
   /** What the domain is restarted with from now on. */
   updateConfig: {
-    args: { domid: number; config: string; configName?: string };
+    args: { domid: number } & Pick<CreateOptions, "config" | "configName" | "files">;
     result: { warnings: ConfigDiagnostic[] };
   };
   setVcpus: { args: { domid: number; vcpus: number }; result: null };
@@ -625,17 +629,6 @@ export interface DomainStopped {
   action: ShutdownAction;
 }
 
-/** What the host keeps of a domain until it is restored. */
-export interface SavedDomain {
-  uuid: string;
-  name: string;
-  /** Milliseconds since 1970. */
-  savedAt: number;
-  memoryMiB: number;
-  /** Of the file. */
-  bytes: number;
-}
-
 /** Events: name → data. */
 export interface ToolstackEvents {
   /** A stage of power-on that dom0 went through, how long it took, and the bytes that the serial port had been given by then. */
@@ -695,4 +688,5 @@ export interface AutostartEntry {
   config?: string;
   configName: string;
   files?: Record<string, Uint8Array>;
+  uuid?: string;
 }

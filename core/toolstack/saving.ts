@@ -17,6 +17,7 @@ import { writeWhole } from "../files/whole.ts";
 import type { ForeignFrames } from "../dom0/kernel/native.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { XenstoreError } from "../dom0/xenstore/wire.ts";
+import { withValue } from "./config-text.ts";
 import { DeviceRefusal, type DomainDevices } from "./devices.ts";
 import { Refusal } from "./error.ts";
 import { shutdownReason, type Emit, type Lifecycle, type ManagedDomain } from "./lifecycle.ts";
@@ -262,14 +263,19 @@ export class Saving {
       const { config, diagnostics } = parseXlConfig(header.config, [], this.#parts.devices.kinds);
       if (!config)
         throw new Refusal("EINVAL", `${file} can't be restored: its configuration is not understood.`, diagnostics);
-      const { name, uuid } = header;
+      const { uuid, name } = header;
       const { lifecycle } = this.#parts;
       const isTaken = [...lifecycle.domains.values()].some((domain) => domain.uuid === uuid);
       if (isTaken) throw new Refusal("EEXIST", `The domain of ${file}, ${name}, runs already.`);
       const { configName } = header;
       const restored = lifecycle.restore(
         { ...config, name, uuid },
-        { config: header.config, ...(configName !== undefined && { configName }), files, paused },
+        {
+          config: withValue(header.config, "name", name),
+          ...(configName !== undefined && { configName }),
+          files,
+          paused,
+        },
         Math.ceil(header.memoryMiB * 256),
         console,
         async (request) => {

@@ -134,7 +134,11 @@ export class Service {
       },
       inspectDisk: ({ path, format }) => this.#parts.diskBoot.inspect(path, format ?? null),
       create: (options) => lifecycle.create(options),
-      startAgain: ({ domid }) => lifecycle.startAgain(domid),
+      definition: ({ domid }) => {
+        const { config, configName } = lifecycle.managed(domid).options;
+        return { config, ...(configName !== undefined && { configName }) };
+      },
+      definitionFiles: ({ domid }) => lifecycle.managed(domid).options.files ?? {},
       createCancel: ({ name }) => done(lifecycle.cancelCreate(name)),
       save: ({ domid, file, resume }) => saving.save(domid, file, resume ?? false),
       saveCancel: ({ domid }) => done(saving.cancel(domid)),
@@ -365,7 +369,6 @@ export class Service {
 /** Requests after which the list may differ. */
 const CHANGES = new Set<ToolstackRequestName>([
   "create",
-  "startAgain",
   "save",
   "restore",
   "checkpoint",

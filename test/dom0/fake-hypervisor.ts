@@ -213,6 +213,9 @@ export class FakeHypervisor implements NativeExports {
         view.setUint16(u + 8, domain.weight, true);
         view.setUint16(u + 10, domain.cap, true);
         return 0n;
+      case 17:
+        domain.handle = Buffer.from(this.bytes(u, 16));
+        return 0n;
       case 22:
         domain.hypercallPages.push(Number(view.getBigUint64(u, true)));
         return 0n;

@@ -36,6 +36,8 @@ export interface DeviceKey {
   readonly key: string;
   /** One string of the list. `before`: the devices of the kind that came earlier. Throws SpecError. */
   parse(text: string, before: readonly DeviceSpec[]): DeviceSpec;
+  /** A string that gives this very device again, whatever folder it is read in; `given`: the one that it comes from. Left out: that one does. */
+  text?(spec: DeviceSpec, given: string): string;
   /** The id of a device that the configuration calls so; null where it is no such name. */
   idOf?(name: string): string | null;
   /** What a string asks for that changes nothing here: each a sentence without its full stop. */

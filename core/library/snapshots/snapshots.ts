@@ -7,7 +7,7 @@ import { Refusal } from "../../toolstack/error.ts";
 import type { ToolstackClient } from "../../toolstack/client.ts";
 import { allocated } from "./images.ts";
 import { checkUnused, collect, merge, unmerged } from "./merging.ts";
-import { disksOf, keep, resolved, running, withImages, type Definitions, type Parts } from "./parts.ts";
+import { checkNotSaved, disksOf, keep, resolved, running, withImages, type Definitions, type Parts } from "./parts.ts";
 import { clone, revert, snapshotOf, type Continued } from "./reverting.ts";
 import { take, TakeFailure, type TakeOptions, type Taken } from "./taking.ts";
 import type { SnapshotTree, SnapshotWork } from "./report.ts";
@@ -108,6 +108,7 @@ export class Snapshots {
   revert(uuid: string, id: string, keepNow: string | null): Promise<Continued> {
     return this.#alone(uuid, "revert", null, async () => {
       snapshotOf(this.#parts.trees.find(uuid), id);
+      checkNotSaved(await this.#parts.definitions.find(uuid));
       if (keepNow !== null) {
         const memory = (await running(this.#parts, uuid)) !== null;
         await this.#take(uuid, { name: keepNow, memory });
@@ -126,6 +127,7 @@ export class Snapshots {
       const tree = trees.find(uuid)!;
       const { name } = snapshotOf(tree, id);
       checkUnused(this.#parts, uuid, id, name);
+      checkNotSaved(await this.#parts.definitions.find(uuid));
       await keep(this.#parts, withoutSnapshot(tree, id));
       for (const what of ["machine", "screen", "console"] as const)
         await rm(trees.part(uuid, id, what), { force: true }).catch(() => {});
@@ -139,9 +141,10 @@ export class Snapshots {
   /** Goes on with what was cancelled or broken off. */
   async merge(uuid: string): Promise<void> {
     const wanted = new AbortController();
-    await this.#alone(uuid, "merge", wanted, (progress) =>
-      merge(this.#parts, uuid, { progress, signal: wanted.signal }),
-    );
+    await this.#alone(uuid, "merge", wanted, async (progress) => {
+      checkNotSaved(await this.#parts.definitions.find(uuid));
+      await merge(this.#parts, uuid, { progress, signal: wanted.signal });
+    });
   }
 
   rename(uuid: string, id: string, name: string): Promise<void> {

@@ -17,7 +17,7 @@ import {
   RECORD_SIZE,
 } from "../layout.ts";
 import { readOp, type DecodedOp } from "./decoded.ts";
-import { IMPORTS, REGION_TYPE } from "./imports.ts";
+import { HELPER_NAMES, REGION_TYPE, TYPES } from "./imports.ts";
 import { CodePages, type CodePage } from "./pages.ts";
 import { ReachedCode } from "./reached.ts";
 import { LARGE_REGION, SMALL_REGION, findRegion } from "./region.ts";
@@ -78,6 +78,9 @@ export class Translator {
   readonly #modules = new Map<number, { ops: number[]; indices: number[] }>();
   /** Regions by machine address of their first byte. */
   readonly #made = new Map<number, { pages: CodePage[]; large: boolean }>();
+  /** How many there are of both, free or not. */
+  readonly #allOps: number;
+  readonly #allIndices: number;
   #nextModule = 1;
 
   /**
@@ -94,14 +97,13 @@ export class Translator {
     // The first two of the pool are the decoder's: an operation, and bytes from two pages.
     for (let at = machine.poolEnd - OP_SIZE; at >= machine.pool + 2 * OP_SIZE; at -= OP_SIZE) this.#freeOps.push(at);
     for (let index = table.end - 1; index >= table.first; index--) this.#freeIndices.push(index);
+    this.#allOps = this.#freeOps.length;
+    this.#allIndices = this.#freeIndices.length;
   }
 
   /** What is left of the scarcer of the two, of 1. */
   get room(): number {
-    const { pool, poolEnd } = this.#machine;
-    const indices = [...this.#modules.values()].reduce((sum, each) => sum + each.indices.length, 0);
-    const left = this.#freeIndices.length;
-    return Math.min(this.#freeOps.length / ((poolEnd - pool) / OP_SIZE), left / (left + indices));
+    return Math.min(this.#freeOps.length / this.#allOps, this.#freeIndices.length / this.#allIndices);
   }
 
   /** Its operations and places may be used again: no pCPU has it any more. */
@@ -139,7 +141,7 @@ export class Translator {
     if (!bodies.length) return null;
     const id = this.#nextModule++;
     this.#modules.set(id, { ops, indices: regions.map(({ index }) => index) });
-    return { id, bytes: moduleBytes([...IMPORTS], REGION_TYPE, bodies), regions };
+    return { id, bytes: moduleBytes(TYPES, REGION_TYPE, HELPER_NAMES.length, bodies), regions };
   }
 
   /** The regions may be asked for again. */
