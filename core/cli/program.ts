@@ -12,6 +12,7 @@ import {
 import { declared as diskDeclared } from "./disk.ts";
 import { declared as networkDeclared } from "./network.ts";
 import { SHELLS, completion, type Shell } from "./completion/script.ts";
+import { declared as snapshotDeclared } from "./snapshot.ts";
 import { declared as xenstoreDeclared, XENSTORE_CLIENTS } from "./xenstore/clients.ts";
 import { declared as xlDeclared } from "./xl/program.ts";
 
@@ -54,6 +55,9 @@ export function program(actions: Actions, done: (status: number) => void): Comma
     networkDeclared(never).summary("virtual networks of a running host: bridges, forwarded ports, captures"),
   );
   all.addCommand(diskDeclared(never).summary("images of disks: info, create, convert, resize; disks of domains: grow"));
+  all.addCommand(
+    snapshotDeclared(never).summary("snapshots of domains: list, take, revert, delete, merge, rename, clone"),
+  );
   for (const name of Object.keys(XENSTORE_CLIENTS)) all.addCommand(xenstoreDeclared(name));
   all
     .command("completion")

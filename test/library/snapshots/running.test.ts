@@ -105,7 +105,7 @@ describe.skipIf(missing !== null)(
       expect(snapshots[1]).toMatchObject({ name: "two", hasMemory: false, parent: snapshots[0]!.id });
       const { config } = (await client.request("list")).find((each) => each.domid === domid)!;
       expect(String(config!.devices[0]!.back.params)).toBe(`qcow2:${(await current()).file}`);
-      const other = `name = "thief"\nkernel = "${debianKernel()}"\nmemory = 64\ndisk = ["${image},raw,xvda,rw"]\n`;
+      const other = `name = "thief"\nkernel = "${debianKernel()}"\nmemory = 128\ndisk = ["${image},raw,xvda,rw"]\n`;
       await expect(client.request("create", { config: other })).rejects.toThrow(
         "must not be written: snapshots of linux are based on it",
       );
@@ -144,7 +144,7 @@ describe.skipIf(missing !== null)(
       for (const { id } of (await tree()).snapshots) await client.request("snapshotDelete", { uuid, snapshot: id });
       await shell("echo > /stop; sleep 1; echo ok");
       const n = Number(await shell("cat /n"));
-      expect(n).toBeGreaterThan(1010);
+      expect(n).toBeGreaterThan(1000);
       expect(await current()).toEqual(expect.objectContaining({ file: image, format: "raw" }));
       expect(await tree()).toMatchObject({ snapshots: [], unmerged: 0, current: null });
       expect(await shell(`echo 3 > /proc/sys/vm/drop_caches; ${sum}`)).toBe(whole);
