@@ -7,39 +7,15 @@ import { Refusal } from "../../toolstack/error.ts";
 import type { ToolstackClient } from "../../toolstack/client.ts";
 import { allocated } from "./images.ts";
 import { checkUnused, collect, merge, unmerged } from "./merging.ts";
-import { disksOf, keep, resolved, running, withImages, type Definitions, type Parts } from "./parts.ts";
+import { checkNotSaved, disksOf, keep, resolved, running, withImages, type Definitions, type Parts } from "./parts.ts";
 import { clone, revert, snapshotOf, type Continued } from "./reverting.ts";
 import { take, TakeFailure, type TakeOptions, type Taken } from "./taking.ts";
-import { withoutSnapshot, type Snapshot, type Tree } from "./tree.ts";
+import type { SnapshotTree, SnapshotWork } from "./report.ts";
+import { withoutSnapshot, type Tree } from "./tree.ts";
 import { Trees } from "./trees.ts";
 
 /** Of a console's text. */
 const MOST_PICTURE_BYTES = 64 * 2 ** 20;
-
-export interface SnapshotReport extends Omit<Snapshot, "disks"> {
-  /** On this computer's disk: its memory and its disks as far as they are its own. */
-  bytes: number;
-  /** Domains that were made from it and need its disks. */
-  clones: string[];
-}
-
-/** What is being done with a domain's snapshots. */
-export interface SnapshotWork {
-  what: "take" | "revert" | "delete" | "merge" | "clone" | "rename";
-  /** What is done of it, up to 1; null where that is not known. */
-  share: number | null;
-}
-
-export interface SnapshotTree {
-  uuid: string;
-  name: string;
-  /** What the domain goes on from. */
-  current: string | null;
-  snapshots: SnapshotReport[];
-  work: SnapshotWork | null;
-  /** Images that are still to be merged, because that was cancelled or broken off. */
-  unmerged: number;
-}
 
 export interface SnapshotOptions {
   /** `library/domains`; null where nothing is kept. */
@@ -48,7 +24,7 @@ export interface SnapshotOptions {
   /** null while the host does not run. */
   toolstack: () => ToolstackClient | null;
   /** Snapshots of that domain have changed, or what is done with them. */
-  changed: (uuid: string) => void;
+  changed: (uuid: string, work: SnapshotWork | null) => void;
   warn: (message: string) => void;
 }
 
@@ -60,8 +36,8 @@ export class Snapshots {
 
   constructor({ folder, definitions, toolstack, changed, warn }: SnapshotOptions) {
     const trees = new Trees(folder, warn);
-    this.#parts = { trees, definitions, toolstack, changed };
-    this.#changed = changed;
+    this.#changed = (uuid) => changed(uuid, this.#busy.get(uuid)?.work ?? null);
+    this.#parts = { trees, definitions, toolstack, changed: this.#changed };
     this.#opened = trees.open();
   }
 
@@ -132,6 +108,7 @@ export class Snapshots {
   revert(uuid: string, id: string, keepNow: string | null): Promise<Continued> {
     return this.#alone(uuid, "revert", null, async () => {
       snapshotOf(this.#parts.trees.find(uuid), id);
+      checkNotSaved(await this.#parts.definitions.find(uuid));
       if (keepNow !== null) {
         const memory = (await running(this.#parts, uuid)) !== null;
         await this.#take(uuid, { name: keepNow, memory });
@@ -150,6 +127,7 @@ export class Snapshots {
       const tree = trees.find(uuid)!;
       const { name } = snapshotOf(tree, id);
       checkUnused(this.#parts, uuid, id, name);
+      checkNotSaved(await this.#parts.definitions.find(uuid));
       await keep(this.#parts, withoutSnapshot(tree, id));
       for (const what of ["machine", "screen", "console"] as const)
         await rm(trees.part(uuid, id, what), { force: true }).catch(() => {});
@@ -163,9 +141,10 @@ export class Snapshots {
   /** Goes on with what was cancelled or broken off. */
   async merge(uuid: string): Promise<void> {
     const wanted = new AbortController();
-    await this.#alone(uuid, "merge", wanted, (progress) =>
-      merge(this.#parts, uuid, { progress, signal: wanted.signal }),
-    );
+    await this.#alone(uuid, "merge", wanted, async (progress) => {
+      checkNotSaved(await this.#parts.definitions.find(uuid));
+      await merge(this.#parts, uuid, { progress, signal: wanted.signal });
+    });
   }
 
   rename(uuid: string, id: string, name: string): Promise<void> {
