@@ -44,6 +44,7 @@ function openHost(): HostService {
     ...(process.platform === "linux" && { kernelFolder: "/boot" }),
     bootFile: path.join(folder, "boot.cfg"),
     sizeFile: path.join(folder, "host-size.json"),
+    libraryFolder: path.join(folder, "library"),
     savedFolder: path.join(folder, "saved"),
     imagesFolder: path.join(folder, "images"),
     capturesFolder: path.join(folder, "captures"),

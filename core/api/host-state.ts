@@ -97,3 +97,35 @@ export interface OfferedGuests {
 export interface GuestLook {
   files: ({ role: GuestRole; url: string } & Foreseen)[];
 }
+
+/** A domain that the host keeps, whether it runs or not. */
+export interface KeptDomain {
+  uuid: string;
+  name: string;
+  state: "running" | "saved" | "halted";
+  /** While it runs; else null. */
+  domid: number | null;
+  /** What is kept of its memory; it goes on there when it is started. `savedAt`: milliseconds since 1970; `bytes`: on disk. */
+  saved: { savedAt: number; memoryMiB: number; bytes: number } | null;
+  /** As its configuration says; null where that is not understood. */
+  memoryMiB: number | null;
+  vcpus: number | null;
+  /** Milliseconds since 1970; null: it has never run. */
+  createdAt: number;
+  lastRunAt: number | null;
+  /** It starts with the host. */
+  autostart: boolean;
+  /** It is cloned, not started. */
+  template: boolean;
+  /** Files of the host's computer that its devices have, its disks: they stay when it is deleted. */
+  files: string[];
+}
+/** A definition that was deleted. It can be restored until `goneAt`; then so many bytes are free. Milliseconds since 1970. */
+export interface BinEntry {
+  id: string;
+  uuid: string;
+  name: string;
+  deletedAt: number;
+  goneAt: number;
+  bytes: number;
+}

@@ -38,7 +38,7 @@ const BACKLOG_DROPS: number = 1024 * 1024;
 const BACKLOG_ENDS: number = 32 * 1024 * 1024;
 /** Requests of one client that are under way; more are refused. */
 const MOST_REQUESTS = 256;
-const EVERYONES = ["host", "domains", "created", "stopped", "destroyed", "saving", "saved", "notice", "mark"] as const;
+const EVERYONES = ["host", "domains", "created", "stopped", "destroyed", "saving", "kept", "notice", "mark"] as const;
 
 /** Of those that have not named themselves. */
 let nextSession = 1;

@@ -38,6 +38,7 @@ async function serveHost(options: ServeArguments, dist: URL): Promise<number> {
     firstGuest: options.browser,
     ...(options.kernels !== null && { kernelFolder: path.resolve(options.kernels) }),
     sizeFile: path.join(stateFolder(), "host-size.json"),
+    libraryFolder: path.join(stateFolder(), "library"),
     savedFolder: path.join(stateFolder(), "saved"),
     imagesFolder: path.join(stateFolder(), "images"),
     capturesFolder: path.join(stateFolder(), "captures"),

@@ -84,7 +84,9 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   ),
   vif: works("mac, bridge, ip, rate, mtu, devid, backend, trusted; bridges are Xenarium's own (`xenarium network`)."),
   vtpm: device("virtual TPMs"),
-  p9: device("9p file systems"),
+  p9: works(
+    "tag, security_model=none, path, backend. `access` is Xenarium's own word: ro, or rw, which is meant without it. Files belong to who runs Xenarium; nothing outside of the folder is reached, and file systems mounted inside are not entered.",
+  ),
   pvcalls: device("PV Calls"),
   vfb: works(
     "vnc, vnclisten (with :DISPLAY or not), vncpasswd, vncdisplay, vncunused; width, height and videoram besides, which Linux's frontend reads. Each comes with a keyboard and pointer. sdl, opengl and other keymaps are warned about.",

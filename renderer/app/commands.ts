@@ -122,7 +122,7 @@ export function commandsNow(): Command[] {
     for (const [tab, title] of domid === 0 ? DOM0_TABS : DOMAIN_TABS)
       add("Go to", `go-${domid}-${tab}`, `${name}: ${title}`, () => show({ page: "domain", domid, tab }), words);
   }
-  if (endedDomains(state).some((gone) => !gone.saved))
+  if (endedDomains(state).some((gone) => !gone.kept))
     add("Domains", "forget-ended", "Forget the ended domains", forgetEnded, ["clear", "remove", "sidebar"]);
   for (const gone of endedDomains(state))
     add("Go to", `go-${gone.domid}`, `Go to ${gone.name}, ${endOf(gone)}`, () => showEnded(gone.domid), [

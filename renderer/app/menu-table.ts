@@ -92,9 +92,10 @@ export const MENUS = {
     ]),
     block([
       ["this-restore", "Restore"],
-      ["this-start-again", "Start Again"],
+      ["this-start", "Start"],
       ["this-forget", "Forget"],
       ["this-discard", "Discard What Is Saved…"],
+      ["this-delete", "Delete…"],
     ]),
     block(domainViews),
     block(inspected, "Inspect a Part"),

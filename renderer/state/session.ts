@@ -9,7 +9,7 @@ import { CLIENT_ID, noteJournal, takeJournal } from "./journal.ts";
 import { say } from "./messages.ts";
 import { addMark, takeMarks } from "./marks.ts";
 import { useStops } from "./stops.ts";
-import { show, toast, useApp } from "./store.ts";
+import { forget, show, toast, useApp } from "./store.ts";
 import { NO_LOG, withMore } from "./xen-log.ts";
 
 const RECONNECT_MS = 2000;
@@ -81,8 +81,8 @@ export async function startSession(): Promise<void> {
   }
   listen(client);
   useApp.setState({ connection: "open", connectionReason: "" });
-  void client.request("savedDomains").then(
-    (saved) => useApp.setState({ saved }),
+  void client.request("keptDomains").then(
+    (kept) => useApp.setState({ kept }),
     () => {},
   );
   void consoles.attachAgain();
@@ -180,13 +180,22 @@ function listen(api: ApiClient): void {
     if (reason === "crash") toast("error", `${name} has crashed. Its console is kept.`);
   });
   api.on("destroyed", ({ domid, name, uuid }) => {
-    const had = useApp.getState().departed.has(domid);
-    if (!had) depart(domid, name, "destroyed", uuid);
+    const had = useApp.getState().departed.get(domid);
+    // One that was kept beside its successor is another domain by now.
+    if (had?.uuid !== uuid) depart(domid, name, had?.reason ?? "destroyed", uuid);
     void askStops(api);
   });
   api.on("journal", ({ entries }) => noteJournal(entries));
   api.on("downloads", ({ downloads }) => useDownloads.setState({ downloads }));
-  api.on("saved", ({ domains: saved }) => useApp.setState({ saved }));
+  api.on("kept", ({ domains: kept }) => {
+    const { kept: before, departed } = useApp.getState();
+    const deleted = before.filter(({ uuid }) => !kept.some((each) => each.uuid === uuid));
+    useApp.setState({ kept });
+    // What somebody deleted is not to be there as one that is gone.
+    forget(
+      [...departed.values()].flatMap(({ domid, uuid }) => (deleted.some((each) => each.uuid === uuid) ? domid : [])),
+    );
+  });
   api.on("mark", addMark);
   api.on("notice", (notice) => {
     toast(notice.severity, notice.message);

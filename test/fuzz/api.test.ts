@@ -32,7 +32,7 @@ const NAMES = (Object.keys(REQUESTS) as RequestName[]).filter((name) => !ENDS_IT
 
 /** What changes what there is: asked for more often than all else, so that the rest meets much. */
 const CHANGES: RequestName[] = [
-  ...(["create", "create", "createBundled", "destroy", "startAgain", "list", "pause", "unpause"] as const),
+  ...(["create", "create", "createBundled", "destroy", "keptStart", "keptEdit", "list", "pause", "unpause"] as const),
   ...([
     "consoleAttach",
     "consoleInput",
@@ -59,7 +59,7 @@ beforeAll(async () => {
     bundledGuest: new URL("assets/guests/mini.elf", dist),
     memoryMiB: 512,
     pcpus: 2,
-    savedFolder: path.join(folder, "saved"),
+    libraryFolder: path.join(folder, "library"),
     history: { folder: path.join(folder, "history") },
     bootFile: path.join(folder, "boot.cfg"),
   });

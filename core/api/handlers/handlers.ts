@@ -4,6 +4,7 @@ import type { REQUESTS } from "../requests/table.ts";
 import type { SessionContext } from "./context.ts";
 import { hostHandlers } from "./host.ts";
 import { domainHandlers } from "./domains.ts";
+import { keptHandlers } from "./kept.ts";
 import { savingHandlers } from "./saving.ts";
 import { consoleHandlers } from "./consoles.ts";
 import { displayHandlers } from "./displays.ts";
@@ -22,6 +23,7 @@ export function handlersFor(session: SessionContext): HandlersOf<typeof REQUESTS
   return {
     ...hostHandlers(session),
     ...domainHandlers(session),
+    ...keptHandlers(session),
     ...savingHandlers(session),
     ...consoleHandlers(session),
     ...displayHandlers(session),

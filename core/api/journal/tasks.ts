@@ -4,7 +4,7 @@ import type { RequestName } from "../schema.ts";
 /** Names of what a request is about. */
 export interface Names {
   domain(domid: unknown): string;
-  saved(uuid: unknown): string;
+  kept(uuid: unknown): string;
 }
 type Title = (args: Record<string, unknown>, names: Names) => string;
 
@@ -21,11 +21,18 @@ export const TASKS: Partial<Record<RequestName, Title>> = {
   hostReboot: () => "Reboot the host",
   create: ({ config }) => `Create ${configuredName(config) ?? "a domain"}`,
   createBundled: () => "Start the bundled guest",
-  startAgain: ({ domid }, names) => `Start ${names.domain(domid)} again`,
   save: ({ domid }, names) => `Save ${names.domain(domid)}`,
+  saveAll: () => "Save all domains that run",
   dumpCore: ({ domid }, names) => `Dump the memory of ${names.domain(domid)}`,
-  restore: ({ uuid, file }, names) => `Restore ${uuid === undefined ? ofFile(file) : names.saved(uuid)}`,
-  savedDiscard: ({ uuid }, names) => `Discard what is saved of ${names.saved(uuid)}`,
+  restore: ({ uuid, file }, names) => `Restore ${uuid === undefined ? ofFile(file) : names.kept(uuid)}`,
+  savedDiscard: ({ uuid }, names) => `Discard what is saved of ${names.kept(uuid)}`,
+  keptStart: ({ uuid }, names) => `Start ${names.kept(uuid)}`,
+  keptEdit: ({ uuid }, names) => `Edit the configuration of ${names.kept(uuid)}`,
+  keptRename: ({ uuid, name: to }, names) => `Rename ${names.kept(uuid)} to ${String(to)}`,
+  keptSettings: ({ uuid }, names) => `Change when ${names.kept(uuid)} starts`,
+  keptDelete: ({ uuid }, names) => `Delete ${names.kept(uuid)}`,
+  binRestore: () => "Restore a domain from the bin",
+  binPurge: ({ id }) => (id === undefined ? "Empty the bin" : "Remove a domain from the bin for good"),
   shutdown: ({ domid, reason }, names) =>
     `Ask ${names.domain(domid)} to ${reason === "poweroff" ? "power off" : String(reason)}`,
   pause: ({ domid }, names) => `Pause ${names.domain(domid)}`,

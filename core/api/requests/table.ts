@@ -1,6 +1,7 @@
 /** Every request of the management API, by name. */
 import { HOST_REQUESTS } from "./host.ts";
 import { DOMAIN_REQUESTS } from "./domains.ts";
+import { KEPT_REQUESTS } from "./kept.ts";
 import { SAVING_REQUESTS } from "./saving.ts";
 import { CONSOLE_REQUESTS } from "./consoles.ts";
 import { DISPLAY_REQUESTS } from "./displays.ts";
@@ -19,6 +20,7 @@ import type { ArgumentsOf, CheckedOf, ResultOf } from "./request.ts";
 export const REQUESTS = {
   ...HOST_REQUESTS,
   ...DOMAIN_REQUESTS,
+  ...KEPT_REQUESTS,
   ...SAVING_REQUESTS,
   ...CONSOLE_REQUESTS,
   ...DISPLAY_REQUESTS,

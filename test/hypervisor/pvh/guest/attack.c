@@ -1,0 +1,2 @@
+#include "pvh.h"
+void attack(void) { say("no attack"); }
