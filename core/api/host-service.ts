@@ -23,6 +23,7 @@ import { Sampler } from "./sampler.ts";
 import { KeptNetworks } from "./kept-networks.ts";
 import { configOf, KeptDomains } from "./kept-domains.ts";
 import { Stops } from "./stops.ts";
+import { Transfers } from "./transfers.ts";
 import type { BootReport, EventName, Events, HostPower, HostState, XenLogLine } from "./schema.ts";
 import { MOST_LOG_LINES, XenLog } from "./xen-log.ts";
 
@@ -56,6 +57,8 @@ export interface HostServiceOptions {
   imagesFolder?: string;
   capturesFolder?: string;
   scratchFolder?: string;
+  /** For domains that are imported, while they are; on the images' file system. Without it none is. */
+  transferFolder?: string;
   /** Where what is fetched from the web lies, and the list of guests. Without it nothing is fetched. */
   downloads?: DownloadPlaces;
   /** Where networks are kept as somebody has set them up. */
@@ -117,6 +120,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   readonly kept: KeptDomains;
   readonly images: DiskImages;
   readonly fetching: Fetching;
+  readonly transfers: Transfers;
   readonly captures: Captures;
   readonly #networks: KeptNetworks;
   #notices: Events["notice"][] = [];
@@ -190,6 +194,8 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       (downloads) => void this.emit("downloads", { downloads }),
     );
     void this.fetching.start();
+    const { library, kept, images, journal } = this;
+    this.transfers = new Transfers({ library, kept, images, journal, scratch: options.transferFolder ?? null });
     this.captures = new Captures(options.capturesFolder ?? null);
     this.#networks = new KeptNetworks(options.networksFile ?? null, tell);
     this.history = new Recorder(options.history ?? {}, {

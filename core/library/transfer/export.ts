@@ -28,12 +28,13 @@ export interface Exported {
 /** Of the work: the images are made first, and written then. */
 const CONVERTING = 0.6;
 
-/** Nobody may write to its disks meanwhile. Bytes of the file. Throws Refusal EEXIST where that is there; what the signal was aborted with. */
+/** `check`: throws where somebody wrote to its disks meanwhile. Bytes of the file. Throws Refusal EEXIST where that is there; what the signal was aborted with. */
 export async function exportDomain(
   domain: Exported,
   target: string,
   progress: (done: number) => void,
   signal: AbortSignal,
+  check: () => Promise<void> = async () => {},
 ): Promise<number> {
   if (await lstat(target).catch(() => null))
     throw new Refusal("EEXIST", `${target} is there already: name a file that is not.`);
@@ -41,6 +42,7 @@ export async function exportDomain(
   try {
     return await withScratch(path.dirname(target), async (scratch) => {
       const contents = await gathered(domain, scratch, (done) => progress(done * CONVERTING), signal);
+      await check();
       await written(part, contents, (done) => progress(CONVERTING + done * (1 - CONVERTING)), signal);
       await rename(part, target);
       await syncFolder(path.dirname(target));
@@ -51,8 +53,14 @@ export async function exportDomain(
     signal.throwIfAborted();
     if (error instanceof StoreError)
       throw new Refusal(error.code, `${domain.name} can't be exported: ${error.message}.`);
+    if (error instanceof Error && !isSystem(error)) throw error;
     throw libraryFailure(error, `${domain.name} can't be exported`);
   }
+}
+
+/** What the file system said, not a refusal. */
+function isSystem(error: Error): boolean {
+  return "syscall" in error;
 }
 
 interface Contents {

@@ -83,7 +83,7 @@ export async function importDomain<T>(
     signal.throwIfAborted();
     if (error instanceof StoreError)
       throw new Refusal(error.code, `${path.basename(file)} can't be imported: ${error.message}.`);
-    if (error instanceof Error && !("code" in error)) throw error;
+    if (error instanceof Error && !("syscall" in error)) throw error;
     throw libraryFailure(error, `${path.basename(file)} can't be imported`);
   }
 }
