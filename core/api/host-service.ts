@@ -13,6 +13,7 @@ import { BootMenu, afterRemoval } from "./boot-menu.ts";
 import { Captures } from "./captures.ts";
 import { CrashReports } from "./crash-reports.ts";
 import { DiskImages } from "./disk-images.ts";
+import { Fetching, type DownloadPlaces } from "./fetching.ts";
 import { ApiFailure } from "./failure.ts";
 import { Marks } from "./history/marks.ts";
 import { HostSize, thisComputer, type Size } from "./host-size.ts";
@@ -58,6 +59,8 @@ export interface HostServiceOptions {
   imagesFolder?: string;
   capturesFolder?: string;
   scratchFolder?: string;
+  /** Where what is fetched from the web lies, and the list of guests. Without it nothing is fetched. */
+  downloads?: DownloadPlaces;
   /** Where networks are kept as somebody has set them up. */
   networksFile?: string;
   /** Where a day of figures is kept. */
@@ -117,6 +120,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   readonly kept: KeptDomains;
   readonly snapshots: Snapshots;
   readonly images: DiskImages;
+  readonly fetching: Fetching;
   readonly captures: Captures;
   readonly #networks: KeptNetworks;
   #notices: Events["notice"][] = [];
@@ -192,6 +196,13 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     });
     this.images = new DiskImages(options.imagesFolder ?? null);
     void this.images.start();
+    this.fetching = new Fetching(
+      options.downloads ?? null,
+      this.images,
+      this.journal,
+      (downloads) => void this.emit("downloads", { downloads }),
+    );
+    void this.fetching.start();
     this.captures = new Captures(options.capturesFolder ?? null);
     this.#networks = new KeptNetworks(options.networksFile ?? null, tell);
     this.history = new Recorder(options.history ?? {}, {
@@ -506,6 +517,15 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     if (owner)
       throw new ApiFailure("EBUSY", `${owner.name} has ${name} as a disk when it runs: delete it, or edit it, first.`);
     await this.images.remove(name);
+  }
+
+  /** Of the kernels and RAM disks that the host keeps. Throws ApiFailure EBUSY while a domain runs of it, Refusal ENOENT. */
+  async removeKernel(name: string): Promise<void> {
+    const { path } = await this.fetching.kernels.find(name);
+    const domains = this.#power === "running" ? await this.toolstack.request("list") : [];
+    const user = domains.find(({ config }) => config && [config.kernel, config.ramdisk].includes(path));
+    if (user) throw new ApiFailure("EBUSY", `${user.name} is made of ${name}, and needs it when it restarts.`);
+    await this.fetching.kernels.remove(name);
   }
 
   /** Of the captures that the host keeps. Throws ApiFailure EBUSY while it grows, ENOENT. */

@@ -6,7 +6,7 @@
  */
 import type { ConfigDiagnostic, StatisticsSnapshot, ToolstackEvents } from "../toolstack/messages.ts";
 import type { HistoryEvent } from "./history/files.ts";
-import type { HostState, KeptDomain, XenLogLine } from "./host-state.ts";
+import type { DownloadReport, HostState, KeptDomain, XenLogLine } from "./host-state.ts";
 import type { JournalEntry } from "./journal/entry.ts";
 import type { SnapshotWork } from "../library/snapshots/report.ts";
 import type { DomainWiring } from "../toolstack/wiring-report.ts";
@@ -84,6 +84,8 @@ export interface Events extends Pick<
   journal: { entries: JournalEntry[] };
   /** All that are kept now. */
   kept: { domains: KeptDomain[] };
+  /** All that is being fetched, or has stopped and can go on. */
+  downloads: { downloads: DownloadReport[] };
   /** New lines; `lost` counts the pieces since power-on that came faster than they could be read. */
   xenLog: { lines: XenLogLine[]; lost: number };
   /**

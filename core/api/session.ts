@@ -72,7 +72,7 @@ export class Session implements SessionContext {
     // Who names files is the user's command line.
     const words = connection.mayNameFiles ? "The command line" : "Another window";
     this.who = { id: `session-${nextSession++}`, words };
-    this.hostFiles = new HostFiles(connection.mayNameFiles, [host.images.folder]);
+    this.hostFiles = new HostFiles(connection.mayNameFiles, [host.images.folder, host.fetching.kernels.folder]);
     for (const event of EVERYONES) this.listen(event, (data) => this.send(event, data));
     this.#handlers = handlersFor(this);
     this.send("host", host.state);

@@ -5,6 +5,8 @@ import { Folders } from "../dom0/backends/9p/folders.ts";
 import { Disks, type FrozenImage } from "../dom0/backends/blk/disks.ts";
 import { Consoles } from "../dom0/backends/console/consoles.ts";
 import { PvBuilder } from "../dom0/builder/pv64.ts";
+import { PvhBuilder } from "../dom0/builder/pvh/build.ts";
+import { HvmHypercalls } from "../dom0/kernel/hvm.ts";
 import { VIRQ_DOM_EXC } from "../abi/xen.ts";
 import { Inspector } from "../dom0/kernel/inspector.ts";
 import type { NativeKernel } from "../dom0/kernel/kernel.ts";
@@ -76,8 +78,8 @@ export function assembleDom0({
   const consoles = new Consoles(consoleLogBytes);
   const networks = new Networks(() => now() / 1e6);
   const disks = new Disks(scratchFolder);
-  disks.freeze(frozen);
   const folders = new Folders();
+  disks.freeze(frozen);
   const screens = new Screens();
   const holds: Holds = new Holds(hypercalls, emit, () => service.domainsChanged());
   const backends = new BackendDevices(
@@ -94,7 +96,10 @@ export function assembleDom0({
     kinds,
   );
   const devices = new DomainDevices(store, kinds, (name): number | null => reports.find(name));
-  const builder = new PvBuilder(hypercalls, foreign);
+  const builders = {
+    pv: new PvBuilder(hypercalls, foreign),
+    pvh: new PvhBuilder(new HvmHypercalls(hypercalls), foreign, memory),
+  };
   const diskBoot = new DiskBoot({ disks, consoles, backends });
   const pcpus = hypercalls.physicalInfo().nrCpus;
   const lifecycle: Lifecycle = new Lifecycle({
@@ -104,7 +109,7 @@ export function assembleDom0({
     consoles,
     devices,
     backends,
-    builder,
+    builders,
     crashed: (each) => crashes.take(each),
     diskBoot,
     emit,

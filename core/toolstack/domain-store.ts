@@ -50,7 +50,7 @@ export function writeDomainStore(store: LocalXenstore, domid: number, config: Do
       },
       t,
     );
-    store.writeAll(`/libxl/${domid}`, { type: "pv", "dm-version": "qemu_xen" }, t);
+    store.writeAll(`/libxl/${domid}`, { type: config.type, "dm-version": "qemu_xen" }, t);
     store.writeAll(
       `${dom}/memory`,
       { "static-max": config.maxmemMiB * 1024, target: config.memoryMiB * 1024, videoram: 0 },

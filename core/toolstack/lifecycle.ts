@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { ImageError, type ElfImage } from "../dom0/builder/elf.ts";
 import { identifyImage, loadKernel } from "../dom0/builder/image.ts";
-import type { PvBuilder, PvBuilt } from "../dom0/builder/pv64.ts";
+import type { Built, DomainBuild } from "../dom0/builder/build.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import { firstConsole } from "../dom0/backends/console/kind.ts";
 import { XEN_DOMINF_dying, XEN_DOMINF_shutdown, XEN_DOMINF_shutdownshift } from "../abi/domctl.ts";
@@ -90,6 +90,11 @@ interface GuestImage {
 
 export type Emit = <E extends keyof ToolstackEvents>(event: E, data: ToolstackEvents[E]) => void;
 
+/** Fills a new domain with what it begins with. Throws ImageError or HypercallError; the domain is destroyed then. */
+export interface DomainBuilder {
+  build(request: DomainBuild): Promise<Built>;
+}
+
 export interface LifecycleParts {
   hypercalls: Hypercalls;
   store: LocalXenstore;
@@ -98,7 +103,8 @@ export interface LifecycleParts {
   devices: DomainDevices;
   /** Those in this domain. */
   backends: BackendDevices;
-  builder: PvBuilder;
+  /** What fills a domain, by its type. */
+  builders: Readonly<Record<DomainConfig["type"], DomainBuilder>>;
   /** Takes down what a domain that has crashed was doing, while it is held. Never rejects, and is bounded in time. */
   crashed: (domid: number) => Promise<void>;
   diskBoot: DiskBoot;
@@ -175,7 +181,7 @@ export class Lifecycle {
     options: CreateOptions,
     pages: number,
     console: Uint8Array,
-    restore: (request: PvRestore) => Promise<PvBuilt>,
+    restore: (request: PvRestore) => Promise<Built>,
   ): Promise<Omit<CreateResult, "warnings">> {
     return this.#named(config.name, (wanted) => {
       this.#checkMemory(config.name, pages);
@@ -211,13 +217,13 @@ export class Lifecycle {
     options: CreateOptions,
     wanted: AbortSignal,
   ): Promise<Omit<CreateResult, "warnings">> {
-    const { builder } = this.#parts;
     const given = config.bootloader ? null : await this.#files(config, options, wanted);
     const totalPages = config.memoryMiB * 256;
     this.#checkMemory(config.name, totalPages);
     return this.#assemble(config, options, wanted, null, async (ports) => {
       const { timings, ...image } = given ?? (await this.#fromDisk(ports.domid, config, options, wanted));
-      const built = await builder.build({ ...ports, ...image, totalPages });
+      const { vcpus, maxvcpus } = config;
+      const built = await this.#parts.builders[config.type].build({ ...ports, ...image, totalPages, vcpus, maxvcpus });
       return { ...built, timings: [...timings, ...built.timings] };
     });
   }
@@ -227,7 +233,7 @@ export class Lifecycle {
     const began = performance.now();
     const kernelBytes = await this.#file(config.kernel, options, "kernel");
     const ramdisk = config.ramdisk === null ? null : await this.#file(config.ramdisk, options, "ramdisk");
-    const kernel = await loadKernel(kernelBytes, path.basename(config.kernel), wanted);
+    const kernel = await loadKernel(kernelBytes, path.basename(config.kernel), wanted, config.type);
     if (ramdisk) await checkRamdisk(ramdisk, config.ramdisk!, wanted);
     wanted.throwIfAborted();
     const timings = [{ name: "files", milliseconds: performance.now() - began }];
@@ -243,7 +249,7 @@ export class Lifecycle {
   ): Promise<GuestImage> {
     const began = performance.now();
     const found = await this.#parts.diskBoot.load(domid, config, this.#devicesOf(config, options), wanted);
-    const kernel = await loadKernel(found.kernel, `${config.name}'s kernel`, wanted);
+    const kernel = await loadKernel(found.kernel, `${config.name}'s kernel`, wanted, config.type);
     wanted.throwIfAborted();
     const timings = [{ name: "boot loader", milliseconds: performance.now() - began }];
     return { kernel, ramdisk: found.ramdisk, cmdline: found.cmdline, timings };
@@ -269,12 +275,13 @@ export class Lifecycle {
     options: CreateOptions,
     wanted: AbortSignal,
     restored: { console: Uint8Array } | null,
-    fill: (ports: { domid: number; storePort: number; consolePort: number }) => Promise<PvBuilt>,
+    fill: (ports: { domid: number; storePort: number; consolePort: number }) => Promise<Built>,
   ): Promise<Omit<CreateResult, "warnings">> {
     const { hypercalls, store, handshakes, consoles, devices, backends } = this.#parts;
     this.#checkCpus(config);
     const domid = hypercalls.createDomain(config.uuid, config.maxvcpus, config.limits, {
       msrRelaxed: config.msrRelaxed,
+      type: config.type,
     });
     handshakes.begin(domid);
     let storeWritten = false;

@@ -17,7 +17,7 @@ import type {
   WalkArguments,
   WalkReport,
 } from "./inspect/report.ts";
-import type { CreationLimits, SchedulerParameters } from "../dom0/kernel/hypercalls.ts";
+import type { CreationLimits, GuestTypeName, SchedulerParameters } from "../dom0/kernel/hypercalls.ts";
 import type { FrameKind, FrameMap, MemoryLayout } from "../dom0/kernel/frame-table.ts";
 import type { PcpuSwitches } from "../dom0/kernel/switches.ts";
 import type { DiskPart } from "../dom0/bootloader/contents.ts";
@@ -56,12 +56,12 @@ export type ShutdownAction = (typeof SHUTDOWN_ACTIONS)[number];
 export const TSC_MODES = ["default", "always_emulate", "native"] as const;
 export type TscMode = (typeof TSC_MODES)[number];
 
-export type DomainType = "native" | "pv";
+export type DomainType = "native" | GuestTypeName;
 
 /** An xl.cfg whose values are checked and defaults filled in. Sizes are MiB. */
 export interface DomainConfig {
   name: string;
-  type: "pv";
+  type: GuestTypeName;
   uuid: string;
   kernel: string;
   ramdisk: string | null;

@@ -43,6 +43,12 @@ export interface SavingParts {
   emit: Emit;
 }
 
+/** Images of domains are of PV domains as yet. */
+function checkSavable({ name, config }: ManagedDomain, what: string): void {
+  if (config.type !== "pv")
+    throw new Refusal("EOPNOTSUPP", `${name} is a PVH domain, which can't be ${what} yet; PV domains can.`);
+}
+
 export class Saving {
   readonly #parts: SavingParts;
   readonly #saver: PvSaver;
@@ -76,6 +82,7 @@ export class Saving {
   async save(domid: number, file: string, resume: boolean): Promise<{ bytes: number }> {
     const { lifecycle } = this.#parts;
     const domain = lifecycle.managed(domid);
+    checkSavable(domain, "saved");
     if (domain.config.devices.some(({ back }) => back.disposable))
       throw new Refusal(
         "EINVAL",
@@ -139,6 +146,7 @@ export class Saving {
   async dumpCore(domid: number, file: string): Promise<{ bytes: number }> {
     const { hypercalls, lifecycle } = this.#parts;
     const domain = lifecycle.managed(domid);
+    checkSavable(domain, "dumped");
     hypercalls.pauseDomain(domid);
     try {
       return { bytes: await writeWhole(file, this.#dumper.dump(domid, domain.config.maxvcpus)) };

@@ -4,6 +4,7 @@ import type { Arguments, DomainStop, Events, RequestName, Results } from "../../
 import { LiveHistory } from "../../core/api/history/live.ts";
 import { connect, troubleOf, type Trouble } from "./connect.ts";
 import { Consoles } from "../console/consoles.ts";
+import { useDownloads } from "./downloads.ts";
 import { CLIENT_ID, noteJournal, takeJournal } from "./journal.ts";
 import { say } from "./messages.ts";
 import { addMark, takeMarks } from "./marks.ts";
@@ -96,6 +97,10 @@ export async function startSession(): Promise<void> {
     ({ entries }) => takeJournal(entries),
     () => {},
   );
+  void client.request("downloadsAttach").then(
+    ({ downloads }) => useDownloads.setState({ downloads }),
+    () => {},
+  );
   const log = await client.request("xenLogAttach").catch(() => null);
   if (log) useApp.setState({ xenLog: { first: 0, ...log } });
   const live = await client.request("liveAttach").catch(() => null);
@@ -182,8 +187,9 @@ function listen(api: ApiClient): void {
     if (reason === "crash") toast("error", `${name} has crashed. Its console is kept.`);
   });
   api.on("destroyed", ({ domid, name, uuid }) => {
-    const had = useApp.getState().departed.has(domid);
-    if (!had) depart(domid, name, "destroyed", uuid);
+    const had = useApp.getState().departed.get(domid);
+    // One that was kept beside its successor is another domain by now.
+    if (had?.uuid !== uuid) depart(domid, name, had?.reason ?? "destroyed", uuid);
     void askStops(api);
   });
   api.on("journal", ({ entries }) => noteJournal(entries));
@@ -196,6 +202,7 @@ function listen(api: ApiClient): void {
       [...departed.values()].flatMap(({ domid, uuid }) => (deleted.some((each) => each.uuid === uuid) ? domid : [])),
     );
   });
+  api.on("downloads", ({ downloads }) => useDownloads.setState({ downloads }));
   api.on("mark", addMark);
   api.on("notice", (notice) => {
     toast(notice.severity, notice.message);

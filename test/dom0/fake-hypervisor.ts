@@ -152,7 +152,7 @@ export class FakeHypervisor implements NativeExports {
     const held = (this.mapped.get(y) ?? 0) + (op === 0 ? 1 : -1);
     if (held < 0) return E.EINVAL;
     this.mapped.set(y, held);
-    return 0n;
+    return op === 0 ? BigInt(y) : 0n;
   }
 
   #domctl(at: number): bigint {

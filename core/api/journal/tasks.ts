@@ -56,6 +56,7 @@ export const TASKS: Partial<Record<RequestName, Title>> = {
     `Detach ${key === "vif" ? "network interface " : ""}${String(device)} from ${names.domain(domid)}`,
   mediumInsert: ({ domid }, names) => `Change the medium in a drive of ${names.domain(domid)}`,
   diskResize: ({ domid, device }, names) => `Make the disk ${String(device)} of ${names.domain(domid)} larger`,
+  keptKernelRemove: ({ name }) => `Remove the kernel or RAM disk ${String(name)}`,
   diskRemove: ({ name }) => `Remove the disk image ${String(name)}`,
   networkCreate: ({ name }) => `Make the network ${String(name)}`,
   networkRemove: ({ name }) => `Remove the network ${String(name)}`,

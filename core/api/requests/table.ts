@@ -8,6 +8,7 @@ import { CONSOLE_REQUESTS } from "./consoles.ts";
 import { DISPLAY_REQUESTS } from "./displays.ts";
 import { DEVICE_REQUESTS } from "./devices.ts";
 import { DISK_REQUESTS } from "./disks.ts";
+import { DOWNLOAD_REQUESTS } from "./downloads.ts";
 import { NETWORK_REQUESTS } from "./networks.ts";
 import { INSPECT_REQUESTS } from "./inspect.ts";
 import { XENSTORE_REQUESTS } from "./xenstore.ts";
@@ -27,6 +28,7 @@ export const REQUESTS = {
   ...DISPLAY_REQUESTS,
   ...DEVICE_REQUESTS,
   ...DISK_REQUESTS,
+  ...DOWNLOAD_REQUESTS,
   ...NETWORK_REQUESTS,
   ...INSPECT_REQUESTS,
   ...XENSTORE_REQUESTS,

@@ -5,6 +5,7 @@
 import { cpu } from "../machine";
 import { CPU_CPL, CPU_CR0, CPU_CR3, CPU_CR4, CPU_EFER, CPU_RFLAGS, CPU_SPACE_ID } from "../state";
 import {
+  ADDRESS,
   SPACE_2_LEVELS,
   SPACE_3_LEVELS,
   SPACE_NX,
@@ -40,11 +41,11 @@ export function spaceKey(): u64 {
   }
   if (cr0 & CR0_WP) key |= SPACE_WP;
   if (efer & EFER_NXE) key |= SPACE_NX;
-  if (!(efer & EFER_LMA)) {
-    if (cr4 & CR4_PAE) key |= SPACE_3_LEVELS;
-    else key |= cr4 & CR4_PSE ? SPACE_2_LEVELS | SPACE_PSE : SPACE_2_LEVELS;
-  }
-  return key | keyedRoot(load<u64>(cpu, CPU_CR3), key);
+  const cr3 = load<u64>(cpu, CPU_CR3);
+  if (efer & EFER_LMA) return key | (cr3 & ADDRESS);
+  if (cr4 & CR4_PAE) key |= SPACE_3_LEVELS;
+  else key |= cr4 & CR4_PSE ? SPACE_2_LEVELS | SPACE_PSE : SPACE_2_LEVELS;
+  return key | keyedRoot(cr3, key);
 }
 
 // @ts-ignore: decorator
