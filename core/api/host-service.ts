@@ -180,6 +180,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       changed: () => this.kept.changed(),
       warn: tell,
       savedBefore: options.savedFolder ?? null,
+      purging: (folder) => this.snapshots.purging(folder),
     });
     this.kept = new KeptDomains({
       library: this.library,
