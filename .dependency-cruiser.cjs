@@ -50,7 +50,7 @@ module.exports = {
       "renderer-uses-api-schema-and-client",
       "^renderer",
       "^(core|electron)",
-      "^(core/api/(schema|client|config-text|device-text|history/live|trace/|transport/websocket-browser)|electron/channels)",
+      "^(core/(library/downloads/kind|api/(schema|client|config-text|device-text|history/live|trace/|transport/websocket-browser))|electron/channels)",
     ),
     layer("electron-is-thin", "^electron", "^core", "^core/(api|files)/"),
     layer("files-know-nobody", "^core/files", "^(core/(?!files)|electron|renderer)"),

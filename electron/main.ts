@@ -15,6 +15,7 @@ import {
   screen,
   session,
 } from "electron";
+import { downloadsIn } from "../core/api/fetching.ts";
 import { HostService } from "../core/api/host-service.ts";
 import { lockState } from "../core/api/state-lock.ts";
 import { serveLocal } from "../core/api/transport/local-socket.ts";
@@ -48,6 +49,8 @@ function openHost(): HostService {
     imagesFolder: path.join(folder, "images"),
     capturesFolder: path.join(folder, "captures"),
     scratchFolder: path.join(folder, "scratch"),
+    downloads: downloadsIn(folder),
+    transferFolder: path.join(folder, "transfer"),
     networksFile: path.join(folder, "networks.json"),
     history: { folder: path.join(folder, "history") },
   });

@@ -1,6 +1,12 @@
 /** What the API says of the host as a whole: state, boot, log lines, what there is to start. */
+import type { Foreseen } from "../library/downloads/downloads.ts";
+import type { GuestRole } from "../library/downloads/guests.ts";
+import type { KeptFile } from "../library/kept-folder.ts";
 import type { BootHandover } from "../toolstack/power.ts";
 import type { BootBuilt } from "../toolstack/messages.ts";
+
+export type { DownloadReport, Fetched } from "../library/downloads/downloads.ts";
+export type { KeptFile } from "../library/kept-folder.ts";
 
 export type HostPower = "off" | "starting" | "running" | "stopping" | "crashed";
 
@@ -62,13 +68,8 @@ export interface BootReport {
   built: BootBuilt | null;
 }
 
-/** A disk image that the host keeps for its clients. Bytes: as large as the file is, and as it takes on this computer. */
-export interface DiskImage {
-  name: string;
-  path: string;
-  bytes: number;
-  allocated: number;
-}
+/** A disk image that the host keeps for its clients. */
+export type DiskImage = KeptFile;
 /** Captured traffic that the host keeps; `at`: when it last grew, in milliseconds since 1970. */
 export interface KeptCapture {
   name: string;
@@ -107,4 +108,24 @@ export interface BinEntry {
   deletedAt: number;
   goneAt: number;
   bytes: number;
+}
+/** A guest of the list. Bytes: as the list says; null where it does not. */
+export interface OfferedGuest {
+  id: string;
+  name: string;
+  description: string;
+  memoryMiB: number;
+  vcpus: number;
+  files: { role: GuestRole; url: string; bytes: number | null }[];
+}
+export interface OfferedGuests {
+  /** Where the list lies; null: there is none to edit. */
+  file: string | null;
+  /** Why it can't be used, and what is shown instead: sentences; else null. */
+  problem: string | null;
+  guests: OfferedGuest[];
+}
+/** What its servers say of a guest's files, in the list's order. */
+export interface GuestLook {
+  files: ({ role: GuestRole; url: string } & Foreseen)[];
 }

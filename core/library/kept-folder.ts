@@ -16,7 +16,7 @@ export interface KeptFile {
 /** Where a file will lie; nobody else gets that name until `left` is called. */
 export interface Place {
   readonly path: string;
-  left(): void;
+  readonly left: () => void;
 }
 
 export class KeptFolder {

@@ -2,7 +2,7 @@
 import { tmpdir } from "node:os";
 import { titlesOf } from "../dom0/backends/kinds.ts";
 import { Folders } from "../dom0/backends/9p/folders.ts";
-import { Disks } from "../dom0/backends/blk/disks.ts";
+import { Disks, type FrozenImage } from "../dom0/backends/blk/disks.ts";
 import { Consoles } from "../dom0/backends/console/consoles.ts";
 import { PvBuilder } from "../dom0/builder/pv64.ts";
 import { PvhBuilder } from "../dom0/builder/pvh/build.ts";
@@ -39,6 +39,8 @@ export interface Dom0Parts {
   consoleLogBytes?: number | undefined;
   /** For what is thrown away in the end; the system's own where none is given. */
   scratchFolder?: string | undefined;
+  /** Images that nobody may write. */
+  frozen?: readonly FrozenImage[];
   /** null where the hypervisor has none to be read. */
   statistics: StatisticsArea | null;
   emit: Emit;
@@ -59,6 +61,7 @@ export function assembleDom0({
   kinds,
   consoleLogBytes,
   scratchFolder = tmpdir(),
+  frozen = [],
   statistics,
   emit,
   onStage,
@@ -76,6 +79,7 @@ export function assembleDom0({
   const networks = new Networks(() => now() / 1e6);
   const disks = new Disks(scratchFolder);
   const folders = new Folders();
+  disks.freeze(frozen);
   const screens = new Screens();
   const holds: Holds = new Holds(hypercalls, emit, () => service.domainsChanged());
   const backends = new BackendDevices(
@@ -153,6 +157,7 @@ export function assembleDom0({
   const service: Service = new Service({
     hypercalls,
     backends,
+    disks,
     store,
     xenstored,
     storeDomains,

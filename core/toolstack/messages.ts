@@ -24,11 +24,20 @@ import type { DiskPart } from "../dom0/bootloader/contents.ts";
 import type { Forward } from "../dom0/network/gateway/forwards.ts";
 import type { VncAddress } from "../dom0/display/screens.ts";
 import type { KeptNetwork, NetworkDefinition, NetworkReport } from "../dom0/network/networks.ts";
+import type { FrozenImage } from "../dom0/backends/blk/disks.ts";
+import type {
+  AbsorbArguments,
+  CheckpointArguments,
+  CheckpointResult,
+  DiskChainArguments,
+  KeptDisk,
+} from "./checkpoint-messages.ts";
 import type { DeviceSpec } from "../dom0/xenbus/kind.ts";
 import type { DeviceEntry, DeviceHandshake, DomainHandshakes, DomainWiring } from "./wiring-report.ts";
 
 export type { FrameKind, FrameMap, MemoryLayout, PcpuSwitches, SchedulerParameters };
-export type { ImageKind };
+export type * from "./checkpoint-messages.ts";
+export type { FrozenImage, ImageKind };
 export type ShutdownReason = "poweroff" | "reboot" | "suspend" | "crash" | "watchdog" | "soft_reset";
 
 /** xl.cfg(5)'s values of on_poweroff, on_reboot, on_watchdog, on_crash and on_soft_reset. */
@@ -374,6 +383,14 @@ export interface BootBuilt {
   storeNodes: number;
 }
 
+/** What of a saved domain is another when it is restored. */
+export interface RestoreAs {
+  /** xl.cfg. */
+  config?: string;
+  name?: string;
+  uuid?: string;
+}
+
 /** Requests: name → arguments and result. */
 export interface ToolstackRequests {
   hostInfo: { args: Record<string, never>; result: HostInfo };
@@ -414,8 +431,27 @@ export interface ToolstackRequests {
   saveCancel: { args: { domid: number }; result: null };
   /** An ELF file of the domain's memory and vCPUs, as `xl dump-core`; the domain stands still meanwhile. EINVAL: its memory can't be found. */
   dumpCore: { args: { domid: number; file: string }; result: { bytes: number } };
-  /** The domain of such a file, under the UUID that it had and its name, unless it is called otherwise by now. */
-  restore: { args: { file: string; paused?: boolean; name?: string }; result: CreateResult };
+  /** The domain of such a file, under the name and UUID that it had, or as `as` says. */
+  restore: { args: { file: string; paused?: boolean; as?: RestoreAs }; result: CreateResult };
+  /** The disks of a running domain that it may write, and keeps. */
+  keptDisks: { args: { domid: number }; result: KeptDisk[] };
+  /** Images that nobody may write from now on; those of the time before may be written again. */
+  imagesFreeze: { args: { images: FrozenImage[] }; result: null };
+  /**
+   * The disks of a running domain, and its memory if wanted, as they are at one moment: from then on it writes to `disks`, new images that are based
+   * on those that it had, which change no more. `record` is written before anything is written to them, whole or not at all.
+   */
+  checkpoint: { args: CheckpointArguments; result: CheckpointResult };
+  /**
+   * `base` takes in what `top` has, which is based on it, and which nobody writes; domains may read both meanwhile. `absorbing` events
+   * by `task` tell the bytes; ECANCELED after absorbCancel, with nothing lost.
+   */
+  imageAbsorb: { args: AbsorbArguments; result: { bytes: number } };
+  absorbCancel: { args: { task: string }; result: null };
+  /** A running domain's disk is based on `base` from now on, whose content the image in between has: `record` is written then. */
+  diskRebase: { args: DiskChainArguments; result: null };
+  /** A running domain's disk becomes `base`, which takes in what it has beyond that; the domain's requests wait. */
+  diskFold: { args: DiskChainArguments; result: null };
   shutdown: { args: { domid: number; reason: "poweroff" | "reboot" | "halt" | "suspend" }; result: null };
   pause: { args: { domid: number }; result: null };
   unpause: { args: { domid: number }; result: null };
@@ -557,6 +593,8 @@ export interface ToolstackEvents {
   created: { domid: number; name: string; uuid: string; restored: boolean };
   /** How much of a domain that is being saved is written, up to 1. */
   saving: { domid: number; share: number };
+  /** How much an image has taken in. */
+  absorbing: { task: string; bytes: number };
   stopped: DomainStopped;
   /** The domid is gone; `replacedBy` when on_* restarted it. */
   destroyed: { domid: number; name: string; uuid: string; replacedBy: number | null };
@@ -594,6 +632,8 @@ export interface Dom0WorkerData {
   scratchFolder?: string;
   /** As they were when the host was on before. */
   networks?: readonly KeptNetwork[];
+  /** Images that nobody may write. */
+  frozen?: readonly FrozenImage[];
 }
 export interface AutostartEntry {
   /** Text; read from the file `configName` when left out. */

@@ -41,6 +41,7 @@ export async function startDom0(kinds: readonly DeviceKind[]): Promise<void> {
     kinds,
     consoleLogBytes,
     scratchFolder,
+    frozen: data.frozen ?? [],
     statistics,
     emit,
     onStage,

@@ -106,6 +106,8 @@ export function commandsNow(): Command[] {
     add("Host", "power-off", "Power the host off…", askPowerOff, ["stop", "shut down"]);
     add("Host", "host-reboot", "Reboot the host…", askReboot, ["restart"]);
     add("Host", "new-domain", "New domain…", () => openDialog("new-domain"), ["create", "kernel", "xl.cfg"]);
+    const web = ["download", "debian", "alpine", "linux", "fetch"];
+    add("Host", "fetch-guest", "Get a guest from the web…", () => openDialog("fetch-guest"), web);
     add("Host", "bundled", "Start the bundled guest", () => void startBundled(), ["mini", "create"]);
     add("Host", "export-csv", "Export the list of domains as CSV", () => exportDomains("csv"), ["save", "table"]);
     add("Host", "export-json", "Export the list of domains as JSON", () => exportDomains("json"), ["save", "table"]);

@@ -23,6 +23,7 @@ export const MENUS = {
   File: [
     block([
       ["new-domain", "New Domain…"],
+      ["fetch-guest", "Get a Guest from the Web…"],
       ["bundled", "Start the Bundled Guest"],
       ["new-folder", "New Folder…"],
     ]),

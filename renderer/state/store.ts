@@ -60,7 +60,7 @@ export interface AppState {
   /** Counts the snapshots that history.ts took in: what shows figures looks again. */
   tick: number;
   xenLog: XenLogState;
-  dialog: "none" | "new-domain" | "shortcuts" | "palette" | "words";
+  dialog: "none" | "new-domain" | "fetch-guest" | "shortcuts" | "palette" | "words";
   question: Question | null;
   /** The console that is shown is searched. */
   consoleSearch: boolean;

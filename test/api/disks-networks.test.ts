@@ -92,7 +92,7 @@ describe("a window's disk images", () => {
     await expect.poll(() => readdirSync(images)).toEqual(["My-disk.img"]);
     const after = openWindow();
     await fails(after.ask("diskEnd", fourth), "ENOENT", /no image/);
-    await fails(after.ask("diskRemove", { name: "../networks.json" }), "ENOENT", /no image/);
+    await fails(after.ask("diskRemove", { name: "../networks.json" }), "ENOENT", /no disk image/);
     await after.ask("diskRemove", { name: "My-disk.img" });
     expect(readdirSync(images)).toEqual([]);
   });

@@ -92,6 +92,12 @@ export function checkNamed(
   for (const { files, back } of parsed?.devices ?? [])
     for (const file of files) if (!had(file, back.mode)) hostFiles.check(file);
   for (const file of parsed && !parsed.bootloader ? [parsed.kernel, parsed.ramdisk] : [])
-    if (file !== null && !given.has(file) && file !== before.config?.kernel && file !== before.config?.ramdisk)
+    if (
+      file !== null &&
+      !given.has(file) &&
+      !hostFiles.allows(file) &&
+      file !== before.config?.kernel &&
+      file !== before.config?.ramdisk
+    )
       throw new ApiFailure("EACCES", `${file} was not given with the config: drop the file on the window too.`);
 }

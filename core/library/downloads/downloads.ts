@@ -75,6 +75,11 @@ export interface DownloadFolders {
   readonly files: Readonly<Record<FileKind, KeptFolder>>;
 }
 
+/** The same for the same file: what was begun is found again by it. */
+export function downloadId(kind: FileKind, url: URL): string {
+  return createHash("sha256").update(`${kind} ${url.href}`).digest("hex").slice(0, 16);
+}
+
 export class Downloads {
   readonly #folders: DownloadFolders;
   readonly #web: Web;
@@ -133,7 +138,7 @@ export class Downloads {
     const url = webAddress(wanted.url);
     reach.check(url);
     const name = wanted.name ?? (nameAt(url) || kind);
-    const id = createHash("sha256").update(`${kind} ${url.href}`).digest("hex").slice(0, 16);
+    const id = downloadId(kind, url);
     const running = this.all.filter(({ isRunning }) => isRunning);
     if (running.some((each) => each.id === id)) throw new Refusal("EBUSY", `${name} is being fetched already.`);
     if (running.length >= MOST_RUNNING)
