@@ -483,6 +483,18 @@ describe("a second stage", () => {
     expect(m.reg(RDX)).toBe(0x55667788n);
     expect(get32(0x6000) & 0xffff).toBe(0x8888);
   });
+  it("is left where a table of the guest's lies at a device, which is not told what was to be accessed", () => {
+    put32(0x20000, 0x21000 | 3);
+    put32(0x20000 + 4, DEVICE | 3);
+    put32(0x21000 + (CODE >> 10), CODE | 3);
+    m.exports.engine_outside!(LOG, 0, 0, 0, 0);
+    // Paging of 2 levels; a write through the table in the device
+    put(CODE, "b800000200 0f22d8 0f20c0 0d00000080 0f22c0 a300004000 f4");
+    const told = m.view.getUint32(LOG, true);
+    expect(m.run()).toBe(exits.EXIT_OUTSIDE);
+    expect([m.rip, m.address]).toEqual([BigInt(CODE + 19), BigInt(DEVICE)]);
+    expect(m.view.getUint32(LOG, true)).toBe(told);
+  });
   it("waits for a device that answers later", () => {
     m.exports.engine_outside!(LOG, 0, 0, 0, 1);
     put(CODE, "0303 f4");

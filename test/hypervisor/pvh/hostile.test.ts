@@ -53,6 +53,18 @@ describe.skipIf(!haveCompiler)("a hostile PVH guest", () => {
     expect(free - freeMemoryMiB).toBeLessThanOrEqual(1);
   }, 150_000);
 
+  it("is trapped by TF behind an instruction of Xen's while its stack is given away: nothing is written where it was", async () => {
+    const domid = await host.start("trapped rounds=15000", { vcpus: 2 });
+    const { said } = await host.ended(domid, 100);
+    expect(said, host.log.slice(-3000)).toContain("TRAPPED enough stale 0");
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+  }, 150_000);
+
+  it("can't give a new state to a vCPU that runs", async () => {
+    const { said } = await host.ended(await host.start("rewritten", { vcpus: 2 }));
+    expect(said, host.log.slice(-3000)).toEqual(expect.arrayContaining(["INITIALISE -17", "REWRITTEN done"]));
+  });
+
   it("calls, writes registers, ports, its APIC and nowhere without sense, and only harms itself", async () => {
     const seeds = [1, 2, 3];
     const domids = await Promise.all(seeds.map((seed) => host.start(`nonsense rounds=20000 seed=${seed}`)));
