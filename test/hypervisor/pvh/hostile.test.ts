@@ -25,6 +25,7 @@ describe.skipIf(!haveCompiler)("a hostile PVH guest", () => {
         "MMUEXT -38",
         "DOMCTL -1",
         "GRANT refused",
+        "GRANT into tables -1 -1",
         "PAGES of the machine -38",
         "END",
       ]),

@@ -107,12 +107,16 @@ function flat(lin: u64, second: u64, access: i32, update: bool): u64 {
 /** Machine address of what has guest-physical address `address`: as a user's access, as processors do it. */
 function throughSecond(second: u64, address: u64, access: i32, update: bool): u64 {
   const level = walkLevel;
-  const page = walkTables(
-    SPACE_PAGING | SPACE_USER | SPACE_WP | SPACE_NX | (second & ADDRESS),
-    address & ~(<u64>0xfff),
-    access,
-    update,
-  );
+  // A second stage of 4 levels knows 48 bits; above them its addresses would begin anew.
+  const page =
+    address >> 48
+      ? NO_ADDRESS
+      : walkTables(
+          SPACE_PAGING | SPACE_USER | SPACE_WP | SPACE_NX | (second & ADDRESS),
+          address & ~(<u64>0xfff),
+          access,
+          update,
+        );
   if (page == NO_ADDRESS) {
     walkOutside = address;
     walkOutsideAccess = access;

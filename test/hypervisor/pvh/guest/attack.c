@@ -191,6 +191,11 @@ static void rights(void)
     struct map_grant m = { MAPPED * PAGE, 2, 8, number_of("victim", 1), 0, 0, 0 };
     hypercall(GRANT_TABLE_OP, 0, (u64)&m, 1, 0);
     say("GRANT %s", m.status < 0 ? "refused" : "MAPPED");
+    /* GNTMAP_contains_pte, application_map: of page tables that Xen changes. */
+    struct map_grant table = { MAPPED * PAGE, 2 | 16, 8, SELF, 0, 0, 0 }, user = { MAPPED * PAGE, 2 | 8, 8, SELF, 0, 0, 0 };
+    hypercall(GRANT_TABLE_OP, 0, (u64)&table, 1, 0);
+    hypercall(GRANT_TABLE_OP, 0, (u64)&user, 1, 0);
+    say("GRANT into tables %d %d", (s64)table.status, (s64)user.status);
     say("PAGES of the machine %d", hypercall(MEMORY_OP, 10, (u64)&parameter, 0, 0));
 }
 
