@@ -50,6 +50,7 @@ function openHost(): HostService {
     capturesFolder: path.join(folder, "captures"),
     scratchFolder: path.join(folder, "scratch"),
     downloads: downloadsIn(folder),
+    transferFolder: path.join(folder, "transfer"),
     networksFile: path.join(folder, "networks.json"),
     history: { folder: path.join(folder, "history") },
   });

@@ -44,6 +44,7 @@ async function serveHost(options: ServeArguments, dist: URL): Promise<number> {
     capturesFolder: path.join(stateFolder(), "captures"),
     scratchFolder: path.join(stateFolder(), "scratch"),
     downloads: downloadsIn(stateFolder()),
+    transferFolder: path.join(stateFolder(), "transfer"),
     networksFile: path.join(stateFolder(), "networks.json"),
     history: { folder: path.join(stateFolder(), "history") },
     ...(options.hostMemory !== null && { memoryMiB: options.hostMemory }),

@@ -7,7 +7,17 @@ import { Refusal } from "../../toolstack/error.ts";
 import type { ToolstackClient } from "../../toolstack/client.ts";
 import { allocated } from "./images.ts";
 import { checkUnused, collect, merge, unmerged } from "./merging.ts";
-import { checkNotSaved, disksOf, keep, resolved, running, withImages, type Definitions, type Parts } from "./parts.ts";
+import {
+  checkNotSaved,
+  disksOf,
+  freeze,
+  keep,
+  resolved,
+  running,
+  withImages,
+  type Definitions,
+  type Parts,
+} from "./parts.ts";
 import { clone, revert, snapshotOf, type Continued } from "./reverting.ts";
 import { take, TakeFailure, type TakeOptions, type Taken } from "./taking.ts";
 import type { SnapshotTree, SnapshotWork } from "./report.ts";
@@ -172,6 +182,26 @@ export class Snapshots {
     wanted.abort(new Refusal("ECANCELED", "Merging was cancelled: nothing is lost, and it can be gone on with later."));
   }
 
+  /** Throws Refusal EBUSY while other domains need its disks, or something is done with its snapshots. */
+  async checkDeletable(uuid: string): Promise<void> {
+    await this.#opened;
+    if (this.#busy.has(uuid)) throw busy();
+    for (const { id, name } of this.#parts.trees.known(uuid)?.snapshots ?? []) checkUnused(this.#parts, uuid, id, name);
+  }
+
+  /** The domain's folder has gone to the bin or come back, or something has gone from there for good (null). */
+  async moved(uuid: string | null): Promise<void> {
+    await this.#opened;
+    await this.#parts.trees.moved(uuid);
+    await freeze(this.#parts).catch(() => {});
+  }
+
+  /** A domain's folder is about to be gone for good: images that were made for its snapshots go with it. Never rejects. */
+  async purging(folder: string): Promise<void> {
+    await this.#opened;
+    await this.#parts.trees.purging(folder).catch(() => {});
+  }
+
   /** The domain is gone for good. Throws Refusal EBUSY while others are based on it. */
   forget(uuid: string): Promise<void> {
     return this.#alone(uuid, "delete", null, () => this.#parts.trees.forget(uuid));
@@ -196,8 +226,7 @@ export class Snapshots {
     deed: (progress: (share: number) => void) => Promise<T>,
   ): Promise<T> {
     await this.#opened;
-    if (this.#busy.has(uuid))
-      throw new Refusal("EBUSY", "Something else is done with the snapshots of this domain: wait until it has ended.");
+    if (this.#busy.has(uuid)) throw busy();
     const progress = (share: number): void => {
       const mine = this.#busy.get(uuid);
       if (mine) mine.work = { what, share };
@@ -212,6 +241,10 @@ export class Snapshots {
       this.#changed(uuid);
     }
   }
+}
+
+function busy(): Refusal {
+  return new Refusal("EBUSY", "Something else is done with the snapshots of this domain: wait until it has ended.");
 }
 
 function isOwn(tree: Tree, file: string): boolean {

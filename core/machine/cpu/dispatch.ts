@@ -10,7 +10,7 @@ import { blockChains, blockHost, cacheGeneration, coolBlock, findBlock, prepareS
 import { clearCodeChanged, codeChanged, followGeneration, setRunningFrame } from "./code_frames";
 import { controlExecute } from "./control";
 import { dataExecute } from "./data";
-import { MODE_64 } from "./decode/decode";
+import { MODE_64, MODE_UNLIMITED } from "./decode/decode";
 import { EXIT_POLL, EXIT_SYSCALL, EXIT_WINDOW } from "./exits";
 import { debugTrap, instructionBreakpoints, settleFault } from "./faults";
 import { IF, RF, TF } from "./flags";
@@ -451,7 +451,7 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
         const distance =
           slot == OP_TARGET || ended ? load<u64>(op, OP_IMM) : <u64>load<u16>(op, OP_OFFSET) + load<u8>(op, OP_LENGTH);
         // Only inside this page, linear and physical, and asked now: the room of a block that is not kept is used again.
-        if (distance < 4096 && blockChains(start)) {
+        if (distance < 4096 && codeMode & MODE_UNLIMITED && blockChains(start)) {
           link = op;
           linkSlot = slot;
         }
