@@ -157,10 +157,7 @@ describe("protected mode of 32 bits, without paging", () => {
     put64(0x2000 + 8 * 17, 0x1000n | (0x33n << 16n) | (0x8en << 40n) | (0x10n << 48n));
     put(0x102000, "a101050000");
     // CR0.AM; IRET to ring 3 with EFLAGS.AC and ESP 0x5002
-    put(
-      CODE,
-      `${LOAD_TABLES} 66b84000 0f00d8 0f20c0 0d00000400 0f22c0 6a3b 6802500000 6802020400 6a33 6800201000 cf`,
-    );
+    put(CODE, `${LOAD_TABLES} 66b84000 0f00d8 0f20c0 0d00000400 0f22c0 6a3b 6802500000 6802020400 6a33 6800201000 cf`);
     expect(m.run()).toBe(exits.EXIT_SHUTDOWN);
     expect([m.rip, u32(state.CPU_CPL)]).toEqual([0x102000n, 3]);
   });

@@ -29,7 +29,14 @@ static s64 reserve(u64 operation, u64 gfn)
     return hypercall(MEMORY_OP, operation, (u64)&r, 0, 0);
 }
 
-static volatile u32 stop, stopped, foreign;
+static u32 own_domid(void)
+{
+    u32 a, b, c, d;
+    cpuid(0x40000004, 0, &a, &b, &c, &d);
+    return c;
+}
+
+static volatile u32 stop, stopped, foreign, mapped;
 
 /* What the frame holds is nothing, or what one of us has written. */
 static void look(u64 gfn)
@@ -60,6 +67,7 @@ static void mix(u32 vcpu, u64 my_seed)
         struct map_grant m = { (MAPPED + mine % 4) * PAGE, 2, 8 + mine % 4, SELF, 0, 0, 0 };
         hypercall(GRANT_TABLE_OP, 0, (u64)&m, 1, 0);
         if (!m.status) {
+            mapped++;
             look(MAPPED + mine % 4);
             struct unmap_grant u = { m.host, 0, m.handle, 0 };
             hypercall(GRANT_TABLE_OP, 1, (u64)&u, 1, 0);
@@ -89,7 +97,7 @@ static void races(void)
     for (u32 i = 0; i < 4; i++) {
         volatile u32 *entry = (volatile u32 *)(TABLE * PAGE) + 2 * (8 + i);
         entry[1] = FIRST + i;
-        entry[0] = 1 | number_of("self", 0) << 16;
+        entry[0] = 1 | own_domid() << 16;
     }
     others_work = racing;
     start_vcpus(2);
@@ -100,6 +108,7 @@ static void races(void)
     }
     stop = 1;
     while (!stopped) asm volatile("pause");
+    say("MAPPED %s", mapped > 100 ? "grants" : "too few grants");
     say("RACES %d and %d foreign %d", rounds_done[0] >= rounds ? 1 : 0, rounds_done[1] > 100 ? 1 : 0, (u64)foreign);
 }
 
@@ -191,7 +200,11 @@ static void rights(void)
     struct map_grant m = { MAPPED * PAGE, 2, 8, number_of("victim", 1), 0, 0, 0 };
     hypercall(GRANT_TABLE_OP, 0, (u64)&m, 1, 0);
     say("GRANT %s", m.status < 0 ? "refused" : "MAPPED");
-    /* GNTMAP_contains_pte, application_map: of page tables that Xen changes. */
+    /* GNTMAP_contains_pte, application_map: of page tables that Xen changes. The grant itself is good. */
+    add_to_physmap(SPACE_GRANT_TABLE, 0, TABLE);
+    volatile u32 *entry = (volatile u32 *)(TABLE * PAGE) + 2 * 8;
+    entry[1] = 0x100;
+    entry[0] = 1 | own_domid() << 16;
     struct map_grant table = { MAPPED * PAGE, 2 | 16, 8, SELF, 0, 0, 0 }, user = { MAPPED * PAGE, 2 | 8, 8, SELF, 0, 0, 0 };
     hypercall(GRANT_TABLE_OP, 0, (u64)&table, 1, 0);
     hypercall(GRANT_TABLE_OP, 0, (u64)&user, 1, 0);
