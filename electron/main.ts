@@ -71,6 +71,10 @@ const starting = startShell(
       const { response } = await (window ? dialog.showMessageBox(window, options) : dialog.showMessageBox(options));
       return response;
     },
+    chooseFolder: async () => {
+      const { canceled, filePaths } = await dialog.showOpenDialog({ properties: ["openDirectory"] });
+      return canceled ? null : (filePaths[0] ?? null);
+    },
     refuse: (reason) => dialog.showErrorBox("Xenarium can’t start", reason),
     powerMonitor,
     workAreas: () => screen.getAllDisplays().map(({ workArea }) => workArea),

@@ -46,7 +46,7 @@ function create(
   if (!hostFiles.mayNameAll) {
     const parsed = parseXlConfig(config).config;
     const images = parsed && !parsed.bootloader ? [parsed.kernel, parsed.ramdisk] : [];
-    for (const file of parsed?.devices.flatMap(({ files: named }) => named) ?? []) hostFiles.check(file);
+    for (const device of parsed?.devices ?? []) hostFiles.checkDevice(device);
     for (const file of images)
       if (file !== null && !Object.hasOwn(contents, file))
         throw new ApiFailure("EACCES", `${file} was not given with the config: drop the file on the window too.`);

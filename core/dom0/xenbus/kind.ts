@@ -23,6 +23,8 @@ export interface DeviceSpec {
   back: Nodes;
   /** Files of the host's computer that the device gives its domain. */
   files: string[];
+  /** Folders of it, with everything that is in them. */
+  folders?: string[];
 }
 
 /** A specification string that is not understood; `message` says what is wrong and what is allowed. */
