@@ -41,7 +41,7 @@ export class HostFiles {
   }
 
   /** What a device gives its domain. Throws ApiFailure EACCES. */
-  checkDevice({ files, folders = [] }: DeviceSpec): void {
+  checkDevice({ files, folders = [], sockets = [] }: DeviceSpec): void {
     for (const file of files) this.check(file);
     for (const folder of folders)
       if (!this.allowsFolder(folder))
@@ -49,6 +49,8 @@ export class HostFiles {
           "EACCES",
           `This window may not share ${folder}: choose that folder in the desktop application, or use the command line.`,
         );
+    if (sockets.length && !this.mayNameAll)
+      throw new ApiFailure("EACCES", `This window may not make the socket ${sockets[0]}: use the command line.`);
   }
 
   /** Throws ApiFailure EACCES. */

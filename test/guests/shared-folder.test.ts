@@ -143,6 +143,7 @@ describe.skipIf(guests !== null)(`a shared folder${guests ? ` (${guests})` : ""}
       mkdirSync(each, { recursive: true });
       writeFileSync(path.join(each, "file"), `of ${path.basename(each)}\n`);
     }
+    writeFileSync(path.join(folder, "secret"), "SECRET");
     linkSync(path.join(first!, "file"), path.join(first!, "other"));
     const script = [
       MOUNT("read", "/read"),

@@ -25,6 +25,8 @@ export interface DeviceSpec {
   files: string[];
   /** Folders of it, with everything that is in them. */
   folders?: string[];
+  /** Sockets that it makes there. */
+  sockets?: string[];
 }
 
 /** A specification string that is not understood; `message` says what is wrong and what is allowed. */
@@ -179,7 +181,7 @@ export interface DeviceKind {
   readonly config: DeviceKey | null;
   /** Where its frontend is, for what is not below `device/`. */
   readonly frontendPath?: (address: DeviceAddress) => string;
-  /** The toolstack wires both ends before the domain runs: the frontend has no state, the backend connects at once. */
-  readonly isWired?: boolean;
+  /** Whether the toolstack wires both ends of that one before the domain runs: the frontend has no state, the backend connects at once. */
+  readonly isWired?: (id: string) => boolean;
   create(context: BackendContext): Backend;
 }
