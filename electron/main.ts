@@ -46,6 +46,7 @@ function openHost(): HostService {
     savedFolder: path.join(folder, "saved"),
     imagesFolder: path.join(folder, "images"),
     capturesFolder: path.join(folder, "captures"),
+    consoleFolder: path.join(folder, "consoles"),
     scratchFolder: path.join(folder, "scratch"),
     networksFile: path.join(folder, "networks.json"),
     history: { folder: path.join(folder, "history") },

@@ -52,6 +52,8 @@ export interface HostServiceOptions {
   imagesFolder?: string;
   capturesFolder?: string;
   scratchFolder?: string;
+  /** Where what domains write on their consoles is kept in files. */
+  consoleFolder?: string;
   /** Where networks are kept as somebody has set them up. */
   networksFile?: string;
   /** Where a day of figures is kept. */
@@ -282,6 +284,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       autostart,
       networks: this.#networks.all,
       ...(this.#options.scratchFolder !== undefined && { scratchFolder: this.#options.scratchFolder }),
+      ...(this.#options.consoleFolder !== undefined && { consoleFolder: this.#options.consoleFolder }),
       ...size,
     });
     this.#firstGuestName = this.#firstGuest ? bundledName(1) : null;

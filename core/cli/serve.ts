@@ -40,6 +40,7 @@ async function serveHost(options: ServeArguments, dist: URL): Promise<number> {
     savedFolder: path.join(stateFolder(), "saved"),
     imagesFolder: path.join(stateFolder(), "images"),
     capturesFolder: path.join(stateFolder(), "captures"),
+    consoleFolder: path.join(stateFolder(), "consoles"),
     scratchFolder: path.join(stateFolder(), "scratch"),
     networksFile: path.join(stateFolder(), "networks.json"),
     history: { folder: path.join(stateFolder(), "history") },

@@ -4,6 +4,7 @@ import { titlesOf } from "../dom0/backends/kinds.ts";
 import { Folders } from "../dom0/backends/9p/folders.ts";
 import { Disks } from "../dom0/backends/blk/disks.ts";
 import { Consoles } from "../dom0/backends/console/consoles.ts";
+import { ConsoleLogFiles } from "../dom0/backends/console/log-files.ts";
 import { PvBuilder } from "../dom0/builder/pv64.ts";
 import { VIRQ_DOM_EXC } from "../abi/xen.ts";
 import { Inspector } from "../dom0/kernel/inspector.ts";
@@ -37,6 +38,8 @@ export interface Dom0Parts {
   consoleLogBytes?: number | undefined;
   /** For what is thrown away in the end; the system's own where none is given. */
   scratchFolder?: string | undefined;
+  /** Where what domains write on their consoles is kept in files; in none if not given. */
+  consoleFolder?: string | undefined;
   /** null where the hypervisor has none to be read. */
   statistics: StatisticsArea | null;
   emit: Emit;
@@ -57,6 +60,7 @@ export function assembleDom0({
   kinds,
   consoleLogBytes,
   scratchFolder = tmpdir(),
+  consoleFolder,
   statistics,
   emit,
   onStage,
@@ -71,6 +75,14 @@ export function assembleDom0({
   onStage?.("xenstored");
 
   const consoles = new Consoles(consoleLogBytes);
+  if (consoleFolder !== undefined) {
+    const files = new ConsoleLogFiles(consoleFolder, (message) =>
+      emit("notice", { severity: "warning", message, domid: null }),
+    );
+    consoles.onOutput((each, bytes, _offset, number) => {
+      if (number === 0) files.append(consoles.name(each) ?? `domain ${each}`, bytes);
+    });
+  }
   const networks = new Networks(() => now() / 1e6);
   const disks = new Disks(scratchFolder);
   const folders = new Folders();

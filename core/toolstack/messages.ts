@@ -600,6 +600,8 @@ export interface Dom0WorkerData {
   consoleLogBytes?: number;
   /** Where what is written to disposable disks lies until it is thrown away. */
   scratchFolder?: string;
+  /** Where what domains write on their consoles is kept in files. */
+  consoleFolder?: string;
   /** As they were when the host was on before. */
   networks?: readonly KeptNetwork[];
 }

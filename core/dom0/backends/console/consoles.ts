@@ -56,6 +56,11 @@ export class Consoles {
     for (const key of [...this.#channels.keys()]) if (key.startsWith(`${domid}/`)) this.#channels.delete(key);
   }
 
+  /** Of the domain, as it is called now; null for none that is known. */
+  name(domid: number): string | null {
+    return this.#consoles.get(domid)?.name ?? null;
+  }
+
   rename(domid: number, name: string): void {
     const console = this.#consoles.get(domid);
     if (console) console.name = name;
