@@ -15,6 +15,7 @@ import {
   screen,
   session,
 } from "electron";
+import { downloadsIn } from "../core/api/fetching.ts";
 import { HostService } from "../core/api/host-service.ts";
 import { lockState } from "../core/api/state-lock.ts";
 import { serveLocal } from "../core/api/transport/local-socket.ts";
@@ -43,11 +44,13 @@ function openHost(): HostService {
     ...(process.platform === "linux" && { kernelFolder: "/boot" }),
     bootFile: path.join(folder, "boot.cfg"),
     sizeFile: path.join(folder, "host-size.json"),
+    libraryFolder: path.join(folder, "library"),
     savedFolder: path.join(folder, "saved"),
     imagesFolder: path.join(folder, "images"),
     capturesFolder: path.join(folder, "captures"),
     consoleFolder: path.join(folder, "consoles"),
     scratchFolder: path.join(folder, "scratch"),
+    downloads: downloadsIn(folder),
     networksFile: path.join(folder, "networks.json"),
     history: { folder: path.join(folder, "history") },
   });

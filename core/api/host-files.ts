@@ -41,7 +41,7 @@ export class HostFiles {
   }
 
   /** What a device gives its domain. Throws ApiFailure EACCES. */
-  checkDevice({ files, folders = [], sockets = [] }: DeviceSpec): void {
+  checkDevice({ files, folders = [], sockets = [] }: Pick<DeviceSpec, "files" | "folders" | "sockets">): void {
     for (const file of files) this.check(file);
     for (const folder of folders)
       if (!this.allowsFolder(folder))

@@ -26,7 +26,7 @@ import {
 import { DEFAULT_BOOT_CONFIG, checkedEntry, type BootConfig } from "./boot-config.ts";
 import { ToolstackClient } from "./client.ts";
 import type { KeptNetwork } from "../dom0/network/networks.ts";
-import type { AutostartEntry, Dom0WorkerData, ToolstackEvents } from "./messages.ts";
+import type { AutostartEntry, Dom0WorkerData, FrozenImage, ToolstackEvents } from "./messages.ts";
 
 export interface PowerOptions {
   memoryMiB?: number;
@@ -45,6 +45,8 @@ export interface PowerOptions {
   consoleFolder?: string;
   /** Networks as they were when the host was on before. */
   networks?: readonly KeptNetwork[];
+  /** Images that nobody may write. */
+  frozen?: readonly FrozenImage[];
 }
 
 /** The hypervisor's image, the boot loader's one module. */
@@ -191,6 +193,7 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     const data: Dom0WorkerData = {
       ...parts,
       autostart,
+      ...(this.options.frozen !== undefined && { frozen: this.options.frozen }),
       ...(this.options.networks !== undefined && { networks: this.options.networks }),
       ...(this.options.scratchFolder !== undefined && { scratchFolder: this.options.scratchFolder }),
       ...(this.options.consoleFolder !== undefined && { consoleFolder: this.options.consoleFolder }),

@@ -92,7 +92,7 @@ describe("a window's disk images", () => {
     await expect.poll(() => readdirSync(images)).toEqual(["My-disk.img"]);
     const after = openWindow();
     await fails(after.ask("diskEnd", fourth), "ENOENT", /no image/);
-    await fails(after.ask("diskRemove", { name: "../networks.json" }), "ENOENT", /no image/);
+    await fails(after.ask("diskRemove", { name: "../networks.json" }), "ENOENT", /no disk image/);
     await after.ask("diskRemove", { name: "My-disk.img" });
     expect(readdirSync(images)).toEqual([]);
   });
@@ -131,6 +131,8 @@ describe("a window's disk images", () => {
       const spec = `tag=t,security_model=none,path=${shared}`;
       await fails(ask("deviceAttach", { domid: 1, key: "p9", spec, folder: "/" }), "EACCES", /may not share/);
     }
+    const socket = `name=a,connection=socket,path=${path.join(images, "x")}`;
+    await fails(ask("deviceAttach", { domid: 1, key: "channel", spec: socket, folder: "/" }), "EACCES", /may not make/);
     session.grant(path.join(folder, "chosen"));
     await fails(ask("create", share(path.join(folder, "chosen"))), "EACCES", /k was not given/);
     await fails(ask("create", share(path.join(folder, "chosen/.."))), "EACCES", /may not share/);

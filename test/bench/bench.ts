@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: guest-bench as a PV guest here, natively, and under QEMU's TCG when that is installed (`--xen`: under real Xen in
- * QEMU too), in turn in one run; then boot and memory. `--scaling`, `--idle`, `--window`, `--latency`, `--io` and `--net`
- * measure those instead.
+ * QEMU too), in turn in one run; then boot and memory. `--scaling`, `--idle`, `--window`, `--latency`, `--io`, `--net` and
+ * `--work` measure those instead (`--only PATTERN`: tasks of the work set; `--one-core`: all on one processor).
  * Medians of --runs (3). What was measured is printed and replaces its section of test/bench/RESULTS.md. Checks are compared: a
  * machine that computes something else has no time.
  */
@@ -22,6 +22,8 @@ import { mergeResults, type Section } from "./results.ts";
 import { measureScaling, scalingReport } from "./scaling.ts";
 import { median, medians, parseBench, table, type Times } from "./table.ts";
 import { measureWindow, windowReport } from "./window.ts";
+import { pinToOneCore, workReport } from "./work.ts";
+import { userSpaceMissing } from "./work/user-space.ts";
 
 const { values } = parseArgs({
   options: {
@@ -34,6 +36,9 @@ const { values } = parseArgs({
     latency: { type: "boolean", default: false },
     io: { type: "boolean", default: false },
     net: { type: "boolean", default: false },
+    work: { type: "boolean", default: false },
+    only: { type: "string", default: "" },
+    "one-core": { type: "boolean", default: false },
   },
 });
 const runs = count("--runs", values.runs);
@@ -86,15 +91,26 @@ async function repeated<T>(what: string, measure: () => Promise<T>): Promise<T[]
   return results;
 }
 
+/** Of some tasks only: nothing to keep. */
+async function measureWork(measured: Partial<Record<Section, string>>): Promise<void> {
+  const missing = userSpaceMissing();
+  if (missing) return say(missing);
+  if (values["one-core"]) pinToOneCore();
+  const report = await workReport(runs, values.only, say);
+  if (values.only) ending.push(report);
+  else measured[values["one-core"] ? "Work on one core" : "Work"] = report;
+}
+
 async function measureAll(): Promise<Partial<Record<Section, string>>> {
   const measured: Partial<Record<Section, string>> = {};
-  if (values.scaling || values.idle || values.window || values.latency || values.io || values.net) {
+  if (values.scaling || values.idle || values.window || values.latency || values.io || values.net || values.work) {
     if (values.latency) measured.Latency = latencyReport(await repeated<Latency>("latency", measureLatency), median);
     if (values.io) {
       const missing = inOutMissing();
       if (missing) say(missing);
       else measured.IO = inOutReport(await repeated<InOut>("disk", measureInOut), median);
     }
+    if (values.work) await measureWork(measured);
     if (values.net) measured.Network = networkReport(await repeated<Throughput>("network", measureNetwork), median);
     if (values.window && !PROCESS_FIGURES) say("--window needs /proc, which only Linux has.");
     else if (values.window)

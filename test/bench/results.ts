@@ -2,6 +2,8 @@
 
 export const SECTIONS = [
   "guest-bench",
+  "Work",
+  "Work on one core",
   "Boot",
   "Memory",
   "Scaling",

@@ -29,8 +29,8 @@ afterAll(() => host.powerOff(1000));
 describe.skipIf(guests !== null)(`channels${guests ? ` (${guests})` : ""}`, () => {
   it("are further consoles of Linux's", async () => {
     const script = [
-      "stty -F /dev/hvc1 raw -echo; stty -F /dev/hvc2 raw -echo",
       "exec 3<>/dev/hvc1 4<>/dev/hvc2",
+      "stty raw -echo <&3; stty raw -echo <&4",
       "echo READY",
       'read -r line <&3; echo "back: $line" >&3',
       'read -r line <&4; echo "two: $line" >&4',

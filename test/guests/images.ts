@@ -166,14 +166,14 @@ function whyMissing(what: string, get: () => void): string | null {
   }
 }
 
-interface CpioEntry {
+export interface CpioEntry {
   name: string;
   mode: number;
   data: Uint8Array;
 }
 
 /** An archive in the "newc" format that Linux unpacks as its initial RAM disk (Documentation/driver-api/early-userspace). */
-function newc(entries: CpioEntry[]): Buffer {
+export function newc(entries: CpioEntry[]): Buffer {
   const chunks: Buffer[] = [];
   const pad = (length: number) => Buffer.alloc((4 - (length % 4)) % 4);
   [...entries, { name: "TRAILER!!!", mode: 0, data: new Uint8Array() }].forEach(({ name, mode, data }, inode) => {

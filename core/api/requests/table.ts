@@ -1,11 +1,14 @@
 /** Every request of the management API, by name. */
 import { HOST_REQUESTS } from "./host.ts";
 import { DOMAIN_REQUESTS } from "./domains.ts";
+import { KEPT_REQUESTS } from "./kept.ts";
 import { SAVING_REQUESTS } from "./saving.ts";
+import { SNAPSHOT_REQUESTS } from "./snapshots.ts";
 import { CONSOLE_REQUESTS } from "./consoles.ts";
 import { DISPLAY_REQUESTS } from "./displays.ts";
 import { DEVICE_REQUESTS } from "./devices.ts";
 import { DISK_REQUESTS } from "./disks.ts";
+import { DOWNLOAD_REQUESTS } from "./downloads.ts";
 import { NETWORK_REQUESTS } from "./networks.ts";
 import { INSPECT_REQUESTS } from "./inspect.ts";
 import { XENSTORE_REQUESTS } from "./xenstore.ts";
@@ -18,11 +21,14 @@ import type { ArgumentsOf, CheckedOf, ResultOf } from "./request.ts";
 export const REQUESTS = {
   ...HOST_REQUESTS,
   ...DOMAIN_REQUESTS,
+  ...KEPT_REQUESTS,
   ...SAVING_REQUESTS,
+  ...SNAPSHOT_REQUESTS,
   ...CONSOLE_REQUESTS,
   ...DISPLAY_REQUESTS,
   ...DEVICE_REQUESTS,
   ...DISK_REQUESTS,
+  ...DOWNLOAD_REQUESTS,
   ...NETWORK_REQUESTS,
   ...INSPECT_REQUESTS,
   ...XENSTORE_REQUESTS,

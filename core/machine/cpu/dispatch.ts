@@ -11,9 +11,9 @@ import { clearCodeChanged, codeChanged, followGeneration, setRunningFrame } from
 import { controlExecute } from "./control";
 import { dataExecute } from "./data";
 import { MODE_64 } from "./decode/decode";
-import { EXIT_POLL, EXIT_SYSCALL } from "./exits";
+import { EXIT_POLL, EXIT_SYSCALL, EXIT_WINDOW } from "./exits";
 import { debugTrap, instructionBreakpoints, settleFault } from "./faults";
-import { RF, TF } from "./flags";
+import { IF, RF, TF } from "./flags";
 import * as H from "./handlers";
 import { add, addTo, and, andTo, cmp, or, orTo, sub, subTo, test, xor, xorTo } from "./hot/arithmetic";
 import { isBelow, isLess, isNegative, isOverflow, isParity, isZero } from "./hot/flags";
@@ -24,9 +24,12 @@ import { RBP, RSP, hotPush, hotStack, leave, pop } from "./hot/stack";
 import { callTo, jumpTo, returnTo, ripAfter, ripOf } from "./hot/transfer";
 import { dec, imul32, inc, neg, not, sar, shl, shr } from "./hot/unary";
 import {
+  DEFERRED,
   VECTOR_GP,
   VECTOR_UD,
   cpu,
+  deferredError,
+  deferredVector,
   exitRequest,
   exitVector,
   fault,
@@ -38,7 +41,7 @@ import {
   setUnspent,
 } from "./machine";
 import { isCanonical } from "./paging/format";
-import { careful, codeMode, refreshMode } from "./mode";
+import { careful, codeMode, refreshMode, windowWanted } from "./mode";
 import { OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SIZE, OP_TARGET, OP_TARGET2 } from "./op";
 import { runRegions } from "./regions";
 import { segmentExecute } from "./segment";
@@ -113,6 +116,10 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
     const shadow = load<u32>(s, CPU_SHADOW);
     if (!first && !shadow && (left <= floor || atomic.load<u32>(poll) != 0)) {
       exit = EXIT_POLL;
+      break;
+    }
+    if (windowWanted && !shadow && load<u64>(s, CPU_RFLAGS) & IF) {
+      exit = EXIT_WINDOW;
       break;
     }
     if (single && !first && left <= 0) {
@@ -477,7 +484,11 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
         setNext(s, op);
         clearCodeChanged();
       }
-      if (exitRequest >= 0) {
+      if (exitRequest == DEFERRED) {
+        requestExit(-1);
+        raise(deferredVector, deferredError);
+        exit = settleFault(0);
+      } else if (exitRequest >= 0) {
         exit = exitRequest;
         store<u32>(s, exitVector, CPU_EXIT_VECTOR);
         store<u32>(s, 0, CPU_EXIT_ERROR);

@@ -12,7 +12,8 @@ import {
   setReg16,
   writeSized,
 } from "./access";
-import { cpu, fault } from "./machine";
+import { VECTOR_GP, cpu, fault, raise } from "./machine";
+import { hasIoPrivilege, inVirtual8086 } from "./protection";
 import { CPU_SEG, SEG_ATTR, SEG_SELECTOR, SEG_SIZE, SS } from "./state";
 import { RF, VM, getRflags } from "./flags";
 import { getRm, inLongMode, readRegister, setRm, writeRegister } from "./operands";
@@ -95,7 +96,8 @@ export function stackExecute(op: usize): void {
       break;
     }
     case I.ID_PUSHF:
-      push(size, getRflags() & ~(<u64>(RF | VM)));
+      if (inVirtual8086() && !hasIoPrivilege()) raise(VECTOR_GP);
+      else push(size, getRflags() & ~(<u64>(RF | VM)));
       break;
     case I.ID_ENTER:
       enter(op, size);

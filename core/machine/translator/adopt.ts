@@ -1,4 +1,5 @@
 /** A pCPU's side: instantiates what the translator made, puts it into this instance's table, and drops what is given up. */
+import { HELPER_NAMES } from "./imports.ts";
 import type { RegionPlace } from "./translator.ts";
 
 /** A module compiled by the translator's thread; the machine code is shared. */
@@ -17,7 +18,13 @@ export class AdoptedRegions {
 
   constructor(core: WebAssembly.Exports, memory: WebAssembly.Memory) {
     this.#table = core.table as WebAssembly.Table;
-    this.#imports = { core: { ...core, memory } };
+    const helpers = new WebAssembly.Table({
+      element: "anyfunc",
+      initial: HELPER_NAMES.length,
+      maximum: HELPER_NAMES.length,
+    });
+    HELPER_NAMES.forEach((name, n) => helpers.set(n, core[name]));
+    this.#imports = { core: { memory, helpers } };
     this.#adopt = core.region_adopt as (host: number, index: number) => void;
     this.#drop = core.region_drop as (host: number, index: number) => void;
   }

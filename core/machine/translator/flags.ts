@@ -8,7 +8,7 @@
  */
 import * as F from "../cpu/flag_kinds.ts";
 import * as S from "../cpu/state.ts";
-import { STATE, type ImportName } from "./imports.ts";
+import { STATE, type HelperName } from "./imports.ts";
 import { Code, I32, I64, Mem, Op, type ValueType } from "./wasm.ts";
 
 /** What it needs of the function that it is part of (writer.ts). */
@@ -16,7 +16,7 @@ export interface FlagHost {
   readonly code: Code;
   temporary(name: string, type: ValueType): number;
   has(name: string): boolean;
-  call(name: ImportName): Code;
+  call(name: HelperName): Code;
 }
 
 type Plain = "add" | "sub" | "logic" | "adc" | "sbb" | "shl" | "shr" | "sar" | "imul";

@@ -1,43 +1,58 @@
-/** What translated code calls in core.wasm: ../cpu/region_imports.ts. */
-import { I32, I64, type FunctionType, type ImportedFunction } from "./wasm.ts";
+/** What translated code calls in core.wasm: ../cpu/region_imports.ts; through a table, see moduleBytes(). */
+import { I32, I64, type FunctionType } from "./wasm.ts";
 
-/** Family of instructions that the interpreter executes for translated code: address of the decoded operation to status. */
-const execute: FunctionType = { parameters: [I32], results: [I32] };
+/** The types of functions that a module knows, in their order. */
+export const TYPES = [
+  /** A region: vCPU state, instructions left, this pCPU's TLB, the word that calls it away; returns the instructions left. */
+  { parameters: [I32, I32, I32, I32], results: [I32] },
+  /** A family of instructions that the interpreter executes: address of the decoded operation to status. */
+  { parameters: [I32], results: [I32] },
+  { parameters: [I64, I32], results: [I32] },
+  { parameters: [I64, I64, I32, I32], results: [I32] },
+  { parameters: [], results: [I64] },
+  { parameters: [], results: [I32] },
+  { parameters: [I32, I32], results: [] },
+  { parameters: [I64, I64], results: [I32] },
+] satisfies FunctionType[];
+export const REGION_TYPE = 0;
+const EXECUTE = 1;
 
-export const STATUS_BAIL = 1;
-
-export const IMPORTS = [
-  { name: "region_read", parameters: [I64, I32], results: [I32] },
-  { name: "region_write", parameters: [I64, I32], results: [I32] },
-  { name: "region_alu", ...execute },
-  { name: "region_data", ...execute },
-  { name: "region_stack", ...execute },
-  { name: "region_shift", ...execute },
-  { name: "region_bits", ...execute },
-  { name: "region_string", ...execute },
-  { name: "region_x87", ...execute },
-  { name: "region_x87_product", parameters: [I64, I64, I32, I32], results: [I32] },
-  { name: "region_x87_sum", parameters: [I64, I64, I32, I32], results: [I32] },
-  { name: "region_sse", ...execute },
-  { name: "region_wait", ...execute },
-  { name: "region_tsc", ...execute },
-  { name: "region_rflags", parameters: [], results: [I64] },
-  { name: "region_condition", parameters: [I32], results: [I32] },
-  { name: "region_carry", parameters: [], results: [I32] },
-  { name: "region_change_flags", parameters: [I32, I32], results: [] },
-  { name: "region_imul_flags", parameters: [I64, I64], results: [I32] },
-] as const satisfies readonly ImportedFunction[];
-
-export type ImportName = (typeof IMPORTS)[number]["name"];
-
-export function importIndex(name: ImportName): number {
-  return IMPORTS.findIndex((each) => each.name === name);
-}
-
-/** A region: vCPU state, instructions left, this pCPU's TLB, the word that calls it away; returns the instructions left. */
-export const REGION_TYPE: FunctionType = { parameters: [I32, I32, I32, I32], results: [I32] };
 export const STATE = 0;
 export const LEFT = 1;
 export const TLB = 2;
 export const POLL = 3;
 export const PARAMETERS = 4;
+
+export const STATUS_BAIL = 1;
+
+/** Names in core.wasm and numbers of their types; the table has them in this order. */
+export const HELPERS = {
+  region_read: 2,
+  region_write: 2,
+  region_alu: EXECUTE,
+  region_data: EXECUTE,
+  region_stack: EXECUTE,
+  region_shift: EXECUTE,
+  region_bits: EXECUTE,
+  region_string: EXECUTE,
+  region_x87: EXECUTE,
+  region_x87_product: 3,
+  region_x87_sum: 3,
+  region_sse: EXECUTE,
+  region_wait: EXECUTE,
+  region_tsc: EXECUTE,
+  region_rflags: 4,
+  region_condition: EXECUTE,
+  region_carry: 5,
+  region_change_flags: 6,
+  region_imul_flags: 7,
+} as const;
+
+export type HelperName = keyof typeof HELPERS;
+export const HELPER_NAMES = Object.keys(HELPERS) as HelperName[];
+
+const places = Object.fromEntries(HELPER_NAMES.map((name, n) => [name, n])) as Record<HelperName, number>;
+/** Its place in the table. */
+export function helperIndex(name: HelperName): number {
+  return places[name];
+}

@@ -3,7 +3,7 @@ import * as I from "../cpu/ids.ts";
 import { BAILED_SYSCALL } from "../cpu/state.ts";
 import type { DecodedOp, Family } from "./decoded.ts";
 import type { FlagState } from "./flags.ts";
-import type { ImportName } from "./imports.ts";
+import type { HelperName } from "./imports.ts";
 import { drop, peek, push, writeInteger } from "./integer.ts";
 import { rmValue } from "./operands.ts";
 import type { Block, Region, Target } from "./region.ts";
@@ -51,7 +51,7 @@ const RSI = 6;
 const RDI = 7;
 
 /** What the interpreter executes for the translator, and the registers beyond its operands that it may look at or change. */
-const EXECUTED: Partial<Record<Family, { name: ImportName; implied: number[] }>> = {
+const EXECUTED: Partial<Record<Family, { name: HelperName; implied: number[] }>> = {
   alu: { name: "region_alu", implied: [RAX, RCX, RDX, RBX] },
   data: { name: "region_data", implied: [RAX, RBX] },
   stack: { name: "region_stack", implied: [RSP, RBP] },
@@ -138,7 +138,7 @@ class BlockWriter {
 
   #block(number: number): void {
     const w = this.#w;
-    if (w.code.bytes.length > MOST_BYTES) throw new RegionTooLarge();
+    if (w.code.length > MOST_BYTES) throw new RegionTooLarge();
     const block = this.#region.blocks[number]!;
     const before = this.#flow.before.get(number);
     const isAlone = number === 0 && !this.#flow.loops.has(0);

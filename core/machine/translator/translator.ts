@@ -17,7 +17,7 @@ import {
   RECORD_SIZE,
 } from "../layout.ts";
 import { readOp, type DecodedOp } from "./decoded.ts";
-import { IMPORTS, REGION_TYPE } from "./imports.ts";
+import { HELPER_NAMES, REGION_TYPE, TYPES } from "./imports.ts";
 import { CodePages, type CodePage } from "./pages.ts";
 import { ReachedCode } from "./reached.ts";
 import { LARGE_REGION, SMALL_REGION, findRegion } from "./region.ts";
@@ -32,6 +32,8 @@ export interface RegionRequest {
   host: number;
   linear: bigint;
   cr3: bigint;
+  /** Machine address of the root of the second stage of translation, 0 if there is none. */
+  second: number;
   large: boolean;
   /** Buckets of the pCPU's decoded blocks; 0 if all code is to be taken as reached. */
   blocks: number;
@@ -56,7 +58,7 @@ export interface TranslatorMachine {
   /** The decoder of core.wasm: see ../cpu/decode/decode.ts. */
   decode(op: number, mode: number, bytes: number, available: number, offset: number): number;
   /** The page walk of core.wasm: see ../cpu/paging/code_page.ts. */
-  codePage(cr3: bigint, linear: bigint): number;
+  codePage(cr3: bigint, second: number, linear: bigint): number;
   /** Machine addresses of the tables of ../cpu/code_frames.ts, of the regions' records and of the pool (../layout.ts). */
   codeVersions: number;
   codeFlags: number;
@@ -78,6 +80,9 @@ export class Translator {
   readonly #modules = new Map<number, { ops: number[]; indices: number[] }>();
   /** Regions by machine address of their first byte. */
   readonly #made = new Map<number, { pages: CodePage[]; large: boolean }>();
+  /** How many there are of both, free or not. */
+  readonly #allOps: number;
+  readonly #allIndices: number;
   #nextModule = 1;
 
   /**
@@ -94,14 +99,13 @@ export class Translator {
     // The first two of the pool are the decoder's: an operation, and bytes from two pages.
     for (let at = machine.poolEnd - OP_SIZE; at >= machine.pool + 2 * OP_SIZE; at -= OP_SIZE) this.#freeOps.push(at);
     for (let index = table.end - 1; index >= table.first; index--) this.#freeIndices.push(index);
+    this.#allOps = this.#freeOps.length;
+    this.#allIndices = this.#freeIndices.length;
   }
 
   /** What is left of the scarcer of the two, of 1. */
   get room(): number {
-    const { pool, poolEnd } = this.#machine;
-    const indices = [...this.#modules.values()].reduce((sum, each) => sum + each.indices.length, 0);
-    const left = this.#freeIndices.length;
-    return Math.min(this.#freeOps.length / ((poolEnd - pool) / OP_SIZE), left / (left + indices));
+    return Math.min(this.#freeOps.length / this.#allOps, this.#freeIndices.length / this.#allIndices);
   }
 
   /** Its operations and places may be used again: no pCPU has it any more. */
@@ -139,7 +143,7 @@ export class Translator {
     if (!bodies.length) return null;
     const id = this.#nextModule++;
     this.#modules.set(id, { ops, indices: regions.map(({ index }) => index) });
-    return { id, bytes: moduleBytes([...IMPORTS], REGION_TYPE, bodies), regions };
+    return { id, bytes: moduleBytes(TYPES, REGION_TYPE, HELPER_NAMES.length, bodies), regions };
   }
 
   /** The regions may be asked for again. */
@@ -160,12 +164,14 @@ export class Translator {
   }
 
   /** `pages`: gets the pages that its code lies in; `kept`: the operations taken from the pool. */
-  #region({ host, linear, cr3, large, blocks }: RegionRequest, pages: CodePage[], kept: number[]): FunctionBody | null {
+  #region(request: RegionRequest, pages: CodePage[], kept: number[]): FunctionBody | null {
+    const { host, linear, cr3, second, large, blocks } = request;
     const base = BigInt.asUintN(64, linear - (linear & 0xfffn));
     const frames = new Map<number, number | null>([[0, host - (host & 0xfff)]]);
     const frame = (offset: number): number | null => {
       let at = frames.get(offset);
-      if (at === undefined) frames.set(offset, (at = this.#machine.codePage(cr3, base + BigInt(offset)) || null));
+      if (at === undefined)
+        frames.set(offset, (at = this.#machine.codePage(cr3, second, base + BigInt(offset)) || null));
       return at;
     };
     const page = (offset: number): CodePage | null => {

@@ -96,126 +96,180 @@ export const Mem = {
 
 const EMPTY_BLOCK = 0x40;
 
-/** Appends an unsigned LEB128 number below 2^32. */
-export function pushUnsigned(to: number[], value: number): void {
-  let rest = value >>> 0;
-  while (rest >= 0x80) {
-    to.push((rest & 0x7f) | 0x80);
-    rest >>>= 7;
-  }
-  to.push(rest);
-}
+/** Bytes that are written one after the other; the buffer grows by doubling. */
+export class Bytes {
+  #buffer = new Uint8Array(1024);
+  #length = 0;
 
-function pushSigned32(to: number[], value: number): void {
-  let rest = value | 0;
-  while (rest < -64 || rest > 63) {
-    to.push((rest & 0x7f) | 0x80);
-    rest >>= 7;
+  get length(): number {
+    return this.#length;
   }
-  to.push(rest & 0x7f);
-}
+  /** What was written; void when more is written. */
+  get written(): Uint8Array {
+    return this.#buffer.subarray(0, this.#length);
+  }
 
-function pushSigned64(to: number[], value: bigint): void {
-  let rest = BigInt.asIntN(64, value);
-  if (rest >= -0x80000000n && rest <= 0x7fffffffn) {
-    pushSigned32(to, Number(rest));
-    return;
+  #room(more: number): void {
+    if (this.#length + more <= this.#buffer.length) return;
+    const larger = new Uint8Array(Math.max(2 * this.#buffer.length, this.#length + more));
+    larger.set(this.written);
+    this.#buffer = larger;
   }
-  while (rest < -64n || rest > 63n) {
-    to.push(Number(rest & 0x7fn) | 0x80);
-    rest >>= 7n;
+
+  byte(value: number): void {
+    if (this.#length === this.#buffer.length) this.#room(1);
+    this.#buffer[this.#length++] = value;
   }
-  to.push(Number(rest & 0x7fn));
+  append(bytes: ArrayLike<number>): void {
+    this.#room(bytes.length);
+    this.#buffer.set(bytes, this.#length);
+    this.#length += bytes.length;
+  }
+  /** An unsigned LEB128 number below 2^32. */
+  unsigned(value: number): void {
+    let rest = value >>> 0;
+    while (rest >= 0x80) {
+      this.byte((rest & 0x7f) | 0x80);
+      rest >>>= 7;
+    }
+    this.byte(rest);
+  }
+  signed32(value: number): void {
+    let rest = value | 0;
+    while (rest < -64 || rest > 63) {
+      this.byte((rest & 0x7f) | 0x80);
+      rest >>= 7;
+    }
+    this.byte(rest & 0x7f);
+  }
+  signed64(value: bigint): void {
+    let rest = BigInt.asIntN(64, value);
+    while (rest < -0x80000000n || rest > 0x7fffffffn) {
+      this.byte(Number(rest & 0x7fn) | 0x80);
+      rest >>= 7n;
+    }
+    this.signed32(Number(rest));
+  }
+  /** With the length before it, as a vector of bytes or the content of a section. */
+  counted(bytes: Uint8Array): void {
+    this.unsigned(bytes.length);
+    this.append(bytes);
+  }
+  name(text: string): void {
+    this.counted(Buffer.from(text));
+  }
 }
 
 /** The instructions of one function. A label is the depth of nesting it was opened at. */
 export class Code {
-  readonly bytes: number[] = [];
-  /** Where in `bytes` the branches are that are hardly ever taken. */
+  readonly #bytes = new Bytes();
+  /** Where in it the branches are that are hardly ever taken. */
   readonly unlikely: number[] = [];
   #depth = 0;
 
+  /** Bytes that were written. */
+  get length(): number {
+    return this.#bytes.length;
+  }
+  get written(): Uint8Array {
+    return this.#bytes.written;
+  }
+
   op(...opcodes: number[]): this {
-    this.bytes.push(...opcodes);
+    for (const opcode of opcodes) this.#bytes.byte(opcode);
     return this;
   }
   /** An instruction of the vector extension, with lanes or other bytes after it. */
   vector(opcode: number, ...immediates: number[]): this {
-    this.bytes.push(0xfd);
-    pushUnsigned(this.bytes, opcode);
-    this.bytes.push(...immediates);
+    this.#bytes.byte(0xfd);
+    this.#bytes.unsigned(opcode);
+    this.#bytes.append(immediates);
     return this;
   }
   /** v128.load, v128.store and their kin: opcode of the vector extension with an offset. */
   vectorMemory(opcode: number, offset: number, ...lane: number[]): this {
-    this.bytes.push(0xfd);
-    pushUnsigned(this.bytes, opcode);
-    this.bytes.push(0);
-    pushUnsigned(this.bytes, offset);
-    this.bytes.push(...lane);
+    this.#bytes.byte(0xfd);
+    this.#bytes.unsigned(opcode);
+    this.#bytes.byte(0);
+    this.#bytes.unsigned(offset);
+    this.#bytes.append(lane);
     return this;
   }
   i32(value: number): this {
-    this.bytes.push(0x41);
-    pushSigned32(this.bytes, value);
+    this.#bytes.byte(0x41);
+    this.#bytes.signed32(value);
     return this;
   }
   i64(value: bigint | number): this {
-    this.bytes.push(0x42);
-    pushSigned64(this.bytes, BigInt(value));
+    this.#bytes.byte(0x42);
+    // Most constants are small: BigInt arithmetic is slow.
+    const small = Number(value);
+    if (small === (small | 0)) this.#bytes.signed32(small);
+    else this.#bytes.signed64(BigInt(value));
     return this;
   }
   get(local: number): this {
-    this.bytes.push(0x20);
-    pushUnsigned(this.bytes, local);
+    this.#bytes.byte(0x20);
+    this.#bytes.unsigned(local);
     return this;
   }
   set(local: number): this {
-    this.bytes.push(0x21);
-    pushUnsigned(this.bytes, local);
+    this.#bytes.byte(0x21);
+    this.#bytes.unsigned(local);
     return this;
   }
   tee(local: number): this {
-    this.bytes.push(0x22);
-    pushUnsigned(this.bytes, local);
+    this.#bytes.byte(0x22);
+    this.#bytes.unsigned(local);
     return this;
   }
   memory(opcode: number, offset = 0): this {
-    this.bytes.push(opcode, 0);
-    pushUnsigned(this.bytes, offset);
+    this.#bytes.byte(opcode);
+    this.#bytes.byte(0);
+    this.#bytes.unsigned(offset);
     return this;
   }
   fence(): this {
-    this.bytes.push(0xfe, 3, 0);
+    this.#bytes.byte(0xfe);
+    this.#bytes.byte(3);
+    this.#bytes.byte(0);
     return this;
   }
   /** An aligned atomic access: opcode of the threads extension, log2 of its bytes. */
   atomic(opcode: number, alignment: number, offset = 0): this {
-    this.bytes.push(0xfe, opcode, alignment);
-    pushUnsigned(this.bytes, offset);
+    this.#bytes.byte(0xfe);
+    this.#bytes.byte(opcode);
+    this.#bytes.byte(alignment);
+    this.#bytes.unsigned(offset);
     return this;
   }
-  call(index: number): this {
-    this.bytes.push(0x10);
-    pushUnsigned(this.bytes, index);
+  /** Calls the function at `index` of the table, which is of the module's type number `type`. */
+  callHelper(index: number, type: number): this {
+    this.i32(index);
+    this.#bytes.byte(0x11);
+    this.#bytes.unsigned(type);
+    this.#bytes.byte(0);
     return this;
   }
 
   block(): number {
-    this.bytes.push(0x02, EMPTY_BLOCK);
+    this.#bytes.byte(0x02);
+    this.#bytes.byte(EMPTY_BLOCK);
     return this.#depth++;
   }
   loop(): number {
-    this.bytes.push(0x03, EMPTY_BLOCK);
+    this.#bytes.byte(0x03);
+    this.#bytes.byte(EMPTY_BLOCK);
     return this.#depth++;
   }
   if(): number {
-    this.bytes.push(0x04, EMPTY_BLOCK);
+    this.#bytes.byte(0x04);
+    this.#bytes.byte(EMPTY_BLOCK);
     return this.#depth++;
   }
   /** An `if` that hardly ever holds: what is in it is kept out of the way. */
   ifUnlikely(): number {
-    this.unlikely.push(this.bytes.length);
+    this.unlikely.push(this.length);
     return this.if();
   }
   else(): this {
@@ -226,122 +280,126 @@ export class Code {
     return this.op(0x0b);
   }
   branch(label: number): this {
-    this.bytes.push(0x0c);
-    pushUnsigned(this.bytes, this.#depth - 1 - label);
+    this.#bytes.byte(0x0c);
+    this.#bytes.unsigned(this.#depth - 1 - label);
     return this;
   }
   branchIf(label: number): this {
-    this.bytes.push(0x0d);
-    pushUnsigned(this.bytes, this.#depth - 1 - label);
+    this.#bytes.byte(0x0d);
+    this.#bytes.unsigned(this.#depth - 1 - label);
     return this;
   }
-}
-
-/** One after the other. */
-export function joined(...parts: Code[]): Code {
-  const whole = new Code();
-  for (const { bytes, unlikely } of parts) {
-    for (const at of unlikely) whole.unlikely.push(whole.bytes.length + at);
-    for (const byte of bytes) whole.bytes.push(byte);
-  }
-  return whole;
 }
 
 export interface FunctionType {
   parameters: ValueType[];
   results: ValueType[];
 }
-export interface ImportedFunction extends FunctionType {
-  name: string;
-}
 export interface FunctionBody {
   /** Types of the locals after the parameters. */
   locals: ValueType[];
-  code: Code;
+  /** One after the other. */
+  code: Code[];
 }
 
-function section(id: number, content: number[], into: number[]): void {
-  into.push(id);
-  pushUnsigned(into, content.length);
-  for (const byte of content) into.push(byte);
-}
-function name(text: string): number[] {
-  const bytes = [...Buffer.from(text)];
-  return [bytes.length, ...bytes];
-}
-function typeBytes({ parameters, results }: FunctionType): number[] {
-  return [0x60, parameters.length, ...parameters, results.length, ...results];
+function section(id: number, content: Bytes, into: Bytes): void {
+  into.byte(id);
+  into.counted(content.written);
 }
 
 /**
- * A module whose functions, all of one type, are exported under their numbers from 0 on. It imports `core.memory` (shared) and the
- * functions given. (It does not import the table they go into: V8 keeps a copy of a table for every instance that does.)
+ * A module whose functions, all of type number `type`, are exported under their numbers from 0 on. It imports `core.memory` (shared) and
+ * `core.helpers`, a table of `helpers` functions that they call; no function by itself, for V8 makes a wrapper in machine code for each type
+ * of imported functions of every module, which costs more than a region. (The table that the functions go into is another one: V8 keeps a
+ * copy of a table for every instance that imports it.)
  */
 export function moduleBytes(
-  imports: ImportedFunction[],
-  type: FunctionType,
+  types: readonly FunctionType[],
+  type: number,
+  helpers: number,
   bodies: FunctionBody[],
 ): Uint8Array<ArrayBuffer> {
-  const out = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
-  const types: number[] = [];
-  pushUnsigned(types, imports.length + 1);
-  for (const each of [...imports, type]) types.push(...typeBytes(each));
-  section(1, types, out);
+  const out = new Bytes();
+  out.append([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
 
-  const imported: number[] = [];
-  pushUnsigned(imported, imports.length + 1);
-  imported.push(...name("core"), ...name("memory"), 0x02, 0x03);
-  pushUnsigned(imported, 1);
-  pushUnsigned(imported, 65536);
-  imports.forEach((each, index) => {
-    imported.push(...name("core"), ...name(each.name), 0x00);
-    pushUnsigned(imported, index);
-  });
+  const declaredTypes = new Bytes();
+  declaredTypes.unsigned(types.length);
+  for (const { parameters, results } of types)
+    declaredTypes.append([0x60, parameters.length, ...parameters, results.length, ...results]);
+  section(1, declaredTypes, out);
+
+  const imported = new Bytes();
+  imported.unsigned(2);
+  imported.name("core");
+  imported.name("memory");
+  imported.append([0x02, 0x03]);
+  imported.unsigned(1);
+  imported.unsigned(65536);
+  imported.name("core");
+  imported.name("helpers");
+  // funcref, of exactly this length
+  imported.append([0x01, 0x70, 0x01]);
+  imported.unsigned(helpers);
+  imported.unsigned(helpers);
   section(2, imported, out);
 
-  const declared: number[] = [];
-  pushUnsigned(declared, bodies.length);
-  for (let i = 0; i < bodies.length; i++) pushUnsigned(declared, imports.length);
+  const declared = new Bytes();
+  declared.unsigned(bodies.length);
+  bodies.forEach(() => declared.unsigned(type));
   section(3, declared, out);
 
-  const exported: number[] = [];
-  pushUnsigned(exported, bodies.length);
+  const exported = new Bytes();
+  exported.unsigned(bodies.length);
   bodies.forEach((_, i) => {
-    exported.push(...name(String(i)), 0x00);
-    pushUnsigned(exported, imports.length + i);
+    exported.name(String(i));
+    exported.byte(0x00);
+    exported.unsigned(i);
   });
   section(7, exported, out);
 
-  const code: number[] = [];
-  pushUnsigned(code, bodies.length);
-  const hints: number[] = [];
-  pushUnsigned(hints, bodies.length);
-  for (const [i, body] of bodies.entries()) {
-    const bytes: number[] = [];
-    const runs: [number, ValueType][] = [];
-    for (const local of body.locals) {
-      const last = runs[runs.length - 1];
-      if (last?.[1] === local) last[0]++;
-      else runs.push([1, local]);
-    }
-    pushUnsigned(bytes, runs.length);
-    for (const [count, local] of runs) {
-      pushUnsigned(bytes, count);
-      bytes.push(local);
-    }
-    pushUnsigned(hints, imports.length + i);
-    pushUnsigned(hints, body.code.unlikely.length);
-    for (const at of body.code.unlikely) {
-      pushUnsigned(hints, bytes.length + at);
-      hints.push(1, 0);
-    }
-    for (const byte of body.code.bytes) bytes.push(byte);
-    bytes.push(0x0b);
-    pushUnsigned(code, bytes.length);
-    for (const byte of bytes) code.push(byte);
-  }
+  const code = new Bytes();
+  code.unsigned(bodies.length);
   // Branch hints (tool-conventions and the proposal of that name): from a function's first byte, 0 = not taken.
-  section(0, [...name("metadata.code.branch_hint"), ...hints], out);
+  const hints = new Bytes();
+  hints.name("metadata.code.branch_hint");
+  hints.unsigned(bodies.length);
+  bodies.forEach((body, i) => {
+    const locals = declaredLocals(body.locals);
+    const unlikely: number[] = [];
+    let length = locals.length;
+    for (const part of body.code) {
+      for (const at of part.unlikely) unlikely.push(length + at);
+      length += part.length;
+    }
+    hints.unsigned(i);
+    hints.unsigned(unlikely.length);
+    for (const at of unlikely) {
+      hints.unsigned(at);
+      hints.byte(1);
+      hints.byte(0);
+    }
+    code.unsigned(length + 1);
+    code.append(locals.written);
+    for (const part of body.code) code.append(part.written);
+    code.byte(0x0b);
+  });
+  section(0, hints, out);
   section(10, code, out);
-  return Uint8Array.from(out);
+  return out.written.slice();
+}
+
+function declaredLocals(locals: ValueType[]): Bytes {
+  const runs: [number, ValueType][] = [];
+  for (const local of locals) {
+    const last = runs[runs.length - 1];
+    if (last?.[1] === local) last[0]++;
+    else runs.push([1, local]);
+  }
+  const bytes = new Bytes();
+  bytes.unsigned(runs.length);
+  for (const [count, local] of runs) {
+    bytes.unsigned(count);
+    bytes.byte(local);
+  }
+  return bytes;
 }

@@ -9,9 +9,9 @@ import * as S from "../cpu/state.ts";
 import { TLB_READ, TLB_WRITE } from "../cpu/tlb_layout.ts";
 import type { DecodedOp } from "./decoded.ts";
 import { FlagWriter } from "./flags.ts";
-import { LEFT, PARAMETERS, POLL, STATE, STATUS_BAIL, TLB, importIndex, type ImportName } from "./imports.ts";
+import { LEFT, PARAMETERS, POLL, STATE, STATUS_BAIL, TLB, HELPERS, helperIndex, type HelperName } from "./imports.ts";
 import { V } from "./simd.ts";
-import { joined, Code, I32, I64, Mem, Op, V128, type FunctionBody, type ValueType } from "./wasm.ts";
+import { Code, I32, I64, Mem, Op, V128, type FunctionBody, type ValueType } from "./wasm.ts";
 
 const PAGE = -4096n;
 /** Offset of the addend in an entry of the TLB. */
@@ -52,6 +52,9 @@ export class RegionWriter {
   readonly #usedWindows = new Set<number>();
   readonly #locals: ValueType[] = [];
   readonly #named = new Map<string, number>();
+  /** Locals of general and XMM registers, by number. */
+  readonly #registers: number[] = [];
+  readonly #vectors: number[] = [];
   /** Linear address of the page; where to go on. */
   readonly pageBase: number;
   readonly #rip: number;
@@ -93,7 +96,7 @@ export class RegionWriter {
     return this.#named.has(name);
   }
   #register(n: number): number {
-    return this.temporary(`r${n}`, I64);
+    return (this.#registers[n] ??= this.temporary(`r${n}`, I64));
   }
   get #linear(): number {
     return this.temporary("linear", I64);
@@ -111,8 +114,8 @@ export class RegionWriter {
     return this.temporary("status", I32);
   }
 
-  call(name: ImportName): Code {
-    return this.code.call(importIndex(name));
+  call(name: HelperName): Code {
+    return this.code.callHelper(helperIndex(name), HELPERS[name]);
   }
 
   // ---- general registers ----
@@ -159,7 +162,7 @@ export class RegionWriter {
   // ---- vector registers ----
 
   #vector(n: number): number {
-    return this.temporary(`x${n}`, V128);
+    return (this.#vectors[n] ??= this.temporary(`x${n}`, V128));
   }
   /** Pushes an XMM register. */
   vectorRegister(n: number): void {
@@ -342,14 +345,14 @@ export class RegionWriter {
   // ---- the interpreter's instructions ----
 
   /** Has the interpreter's function do an instruction that touches no flag and no general register but those its address is made of. */
-  executeApart(name: ImportName, op: DecodedOp): void {
+  executeApart(name: HelperName, op: DecodedOp): void {
     const registers = [op.base, op.index].filter((n) => n < 16);
     this.execute(name, op, registers, [], { reads: false, writes: false });
   }
 
   /** Has the interpreter's function do the instruction. `reads`, `writes`: registers it may look at and change. */
   execute(
-    name: ImportName,
+    name: HelperName,
     op: DecodedOp,
     reads: Iterable<number>,
     writes: Iterable<number>,
@@ -443,6 +446,6 @@ export class RegionWriter {
     this.flags.storeSettled();
     code.get(STATE).get(this.#rip).memory(Mem.i64Store, S.CPU_RIP);
     code.get(LEFT);
-    return { locals: this.#locals, code: joined(before, code) };
+    return { locals: this.#locals, code: [before, code] };
   }
 }

@@ -6,7 +6,7 @@ import { StoreError, type BlockStore } from "../block-store.ts";
 import { HostFile } from "../host-file.ts";
 import { part } from "../views.ts";
 import { Clusters } from "./clusters.ts";
-import { FIELD_AUTOCLEAR, readHeader, type Qcow2Header } from "./header.ts";
+import { FIELD_AUTOCLEAR, readHeader, rebasedHeader, type Backing, type Qcow2Header } from "./header.ts";
 import { Mutex } from "./mutex.ts";
 import { Refcounts } from "./refcounts.ts";
 import { readSnapshots, type Snapshot } from "./snapshots.ts";
@@ -26,6 +26,13 @@ const MOST_RELEASED = 65536;
 /** Steps of a long operation before others have their turn. */
 const STEPS_PER_TURN = 4096;
 
+/** A part of the disk that an image has itself: nothing below shows through there. */
+export interface OwnRange {
+  readonly offset: number;
+  readonly length: number;
+  readonly isZero: boolean;
+}
+
 export interface Qcow2Options {
   readonly access: "read" | "read-write";
   /** Opens the backing file that the image names. Decides whether it may be opened at all. */
@@ -44,12 +51,14 @@ export class Qcow2Store implements BlockStore {
   readonly #clusterSize: number;
   readonly #refcounts: Refcounts;
   readonly #clusters: Clusters;
-  readonly #backing: BlockStore | null;
+  #backing: BlockStore | null;
   readonly #lock = new Mutex();
   /** Clusters that are being given a place: whoever wants to write to one waits. */
   readonly #moving = new Map<number, Promise<unknown>>();
   /** Transfers from or to clusters where they lie. */
   readonly #transfers: Set<Promise<unknown>>;
+  /** Reads from the image that this one is based on. */
+  readonly #below = new Set<Promise<unknown>>();
   readonly #decompressed = new Map<number, Promise<Uint8Array>>();
   #size: number;
   #timer: NodeJS.Timeout | null = null;
@@ -169,8 +178,13 @@ export class Qcow2Store implements BlockStore {
   }
 
   async #readBacking(at: number, targets: Uint8Array[], count: number): Promise<void> {
-    const there = this.#backing ? Math.max(0, Math.min(count, this.#backing.size - at)) : 0;
-    if (there) await this.#backing!.read(at, part(targets, 0, there));
+    const backing = this.#backing;
+    const there = backing ? Math.max(0, Math.min(count, backing.size - at)) : 0;
+    if (there) {
+      const read = backing!.read(at, part(targets, 0, there)).finally(() => this.#below.delete(read));
+      this.#below.add(read);
+      await read;
+    }
     if (there < count) for (const target of part(targets, there, count - there)) target.fill(0);
   }
 
@@ -387,6 +401,44 @@ export class Qcow2Store implements BlockStore {
     return cluster === Infinity ? null : Math.max(offset, cluster * this.#clusterSize);
   }
 
+  /** The first part of the disk from `offset` on that this image has itself, at most `most` bytes of it; null when there is none. */
+  async nextOwn(offset: number, most: number): Promise<OwnRange | null> {
+    const size = this.#clusterSize;
+    const last = Math.ceil(this.#size / size);
+    let steps = 0;
+    for (let cluster = Math.floor(offset / size); cluster < last; cluster++) {
+      if (++steps % STEPS_PER_TURN === 0) await new Promise(setImmediate);
+      cluster = this.#clusters.skipEmpty(cluster);
+      if (cluster >= last) return null;
+      const { kind } = await this.#clusters.find(cluster);
+      if (kind === "unallocated") continue;
+      const isZero = kind === "zero";
+      const from = Math.max(offset, cluster * size);
+      let to = (cluster + 1) * size;
+      for (let next = cluster + 1; next < last && to - from < most; next++) {
+        const following = await this.#clusters.find(next);
+        if (following.kind === "unallocated" || (following.kind === "zero") !== isZero) break;
+        to += size;
+      }
+      return { offset: from, length: Math.min(to, from + most, this.#size) - from, isZero };
+    }
+    return null;
+  }
+
+  /**
+   * From now on the image is based on another, which must show the same bytes where this one has none itself: `store` opened, `backing` as
+   * its header is to say. The header is changed in one step. The one before is closed when no read from it is under way.
+   */
+  async rebase(store: BlockStore | null, backing: Backing | null): Promise<void> {
+    if (this.readOnly) throw new StoreError("EROFS", `${this.#file.path}: it was opened to be read only`);
+    await this.flush();
+    await rebaseFile(this.#file, backing);
+    const before = this.#backing;
+    this.#backing = store;
+    await Promise.allSettled(this.#below);
+    await before?.close();
+  }
+
   async resize(size: number): Promise<void> {
     const before = this.#size;
     if (size < before && this.snapshots.length)
@@ -415,6 +467,24 @@ export class Qcow2Store implements BlockStore {
       await this.#backing?.close();
     }
   }
+}
+
+/** Changes what a qcow2 image says that it is based on, and nothing else. Nobody has it open. Throws StoreError. */
+export async function rebaseImage(path: string, backing: Backing | null): Promise<void> {
+  const file = await HostFile.open(path, "read-write");
+  try {
+    await rebaseFile(file, backing);
+  } finally {
+    await file.close();
+  }
+}
+
+async function rebaseFile(file: HostFile, backing: Backing | null): Promise<void> {
+  const first = new Uint8Array(Math.min(HEADER_BYTES, file.end));
+  await file.read(0, [first]);
+  // As much as a disk writes in one go: an image whose power fails has the old header or the new one.
+  await file.write(0, [rebasedHeader(first, file.path, backing)]);
+  await file.flush();
 }
 
 function lengthOf(views: readonly Uint8Array[]): number {

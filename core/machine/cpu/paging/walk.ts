@@ -16,6 +16,8 @@ import {
   PTE_PRESENT,
   PTE_USER,
   PTE_WRITE,
+  SPACE_2_LEVELS,
+  SPACE_3_LEVELS,
   SPACE_NX,
   SPACE_PAGING,
   SPACE_PSE,
@@ -23,6 +25,8 @@ import {
   SPACE_SMEP,
   SPACE_USER,
   SPACE_WP,
+  levelsOf,
+  rootOf,
 } from "./format";
 
 export const NO_ADDRESS: u64 = ~(<u64>0);
@@ -46,6 +50,8 @@ export let walkError: u32 = 0;
 export let walkLevel: i32 = 0;
 /** Of the last walk through a second stage: the guest-physical address that this one does not let through; NO_ADDRESS if it is not that. */
 export let walkOutside: u64 = NO_ADDRESS;
+/** And what was to be done there, ACCESS_*. */
+export let walkOutsideAccess: i32 = 0;
 
 /** Bytes of host RAM. */
 let ramBytes: u64 = 0;
@@ -60,12 +66,18 @@ function isRam(address: u64): bool {
 }
 
 /**
- * Walks for `lin` in a space of one stage with 4 levels, or without paging; `key` is what currentSpaceKey() gives. Machine address of the
- * 4 KiB page, or NO_ADDRESS with walkError set. `update` sets accessed and dirty bits on success.
+ * Walks for `lin` in a space of one stage; `key` is what spaceKey() gives. Machine address of the 4 KiB page, or NO_ADDRESS with walkError
+ * set. `update` sets accessed and dirty bits on success.
  */
 export function walkTables(key: u64, lin: u64, access: i32, update: bool): u64 {
-  if (!(key & SPACE_PAGING)) return flat(lin, 0, access, update);
-  return walkLevels(4, 0, key & ADDRESS, key, lin, access, update);
+  if ((key & (SPACE_PAGING | SPACE_2_LEVELS | SPACE_3_LEVELS)) == SPACE_PAGING)
+    return walkLevels(4, 0, key & ADDRESS, key, lin, access, update);
+  return walkSpace(levelsOf(key), 0, rootOf(key), key, lin, access, update);
+}
+
+/** The same in a space with a second stage, whose root is at machine address `second`; see walkSpace() for what that one says. */
+export function walkBothStages(key: u64, second: u64, lin: u64, access: i32, update: bool): u64 {
+  return walkSpace(levelsOf(key), second, rootOf(key), key, lin, access, update);
 }
 
 /**
@@ -87,7 +99,7 @@ function flat(lin: u64, second: u64, access: i32, update: bool): u64 {
   walkError = PF_PRESENT | PF_RESERVED;
   const page = lin & 0xfffff000;
   if (lin >> 32) return NO_ADDRESS;
-  if (second) return throughSecond(second, page, access, update);
+  if (second) return pageThroughSecond(second, lin, access, update);
   return isRam(page) ? page : NO_ADDRESS;
 }
 
@@ -100,9 +112,17 @@ function throughSecond(second: u64, address: u64, access: i32, update: bool): u6
     access,
     update,
   );
-  if (page == NO_ADDRESS) walkOutside = address;
+  if (page == NO_ADDRESS) {
+    walkOutside = address;
+    walkOutsideAccess = access;
+  }
   walkLevel = level;
   return page == NO_ADDRESS ? page : page | (address & 0xfff);
+}
+
+function pageThroughSecond(second: u64, address: u64, access: i32, update: bool): u64 {
+  const through = throughSecond(second, address, access, update);
+  return through == NO_ADDRESS ? through : through & ~(<u64>0xfff);
 }
 
 // Inlined for each number of levels, so that none pays for the others.
@@ -207,7 +227,7 @@ function walkLevels(levels: i32, second: u64, root: u64, key: u64, lin: u64, acc
   if (access == ACCESS_WRITE && !(all & PTE_WRITE) && (user || key & SPACE_WP)) return NO_ADDRESS;
   if (access == ACCESS_EXECUTE && any & PTE_NX) return NO_ADDRESS;
   if (second) {
-    page = throughSecond(second, page, access, update);
+    page = pageThroughSecond(second, page | (lin & 0xfff), access, update);
     if (page == NO_ADDRESS) return NO_ADDRESS;
   }
 
