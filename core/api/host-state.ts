@@ -77,26 +77,6 @@ export interface KeptCapture {
   bytes: number;
   at: number;
 }
-/** A guest of the list. Bytes: as the list says; null where it does not. */
-export interface OfferedGuest {
-  id: string;
-  name: string;
-  description: string;
-  memoryMiB: number;
-  vcpus: number;
-  files: { role: GuestRole; url: string; bytes: number | null }[];
-}
-export interface OfferedGuests {
-  /** Where the list lies; null: there is none to edit. */
-  file: string | null;
-  /** Why it can't be used, and what is shown instead: sentences; else null. */
-  problem: string | null;
-  guests: OfferedGuest[];
-}
-/** What its servers say of a guest's files, in the list's order. */
-export interface GuestLook {
-  files: ({ role: GuestRole; url: string } & Foreseen)[];
-}
 
 /** A domain that the host keeps, whether it runs or not. */
 export interface KeptDomain {
@@ -128,4 +108,24 @@ export interface BinEntry {
   deletedAt: number;
   goneAt: number;
   bytes: number;
+}
+/** A guest of the list. Bytes: as the list says; null where it does not. */
+export interface OfferedGuest {
+  id: string;
+  name: string;
+  description: string;
+  memoryMiB: number;
+  vcpus: number;
+  files: { role: GuestRole; url: string; bytes: number | null }[];
+}
+export interface OfferedGuests {
+  /** Where the list lies; null: there is none to edit. */
+  file: string | null;
+  /** Why it can't be used, and what is shown instead: sentences; else null. */
+  problem: string | null;
+  guests: OfferedGuest[];
+}
+/** What its servers say of a guest's files, in the list's order. */
+export interface GuestLook {
+  files: ({ role: GuestRole; url: string } & Foreseen)[];
 }

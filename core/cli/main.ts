@@ -10,6 +10,7 @@ import { network } from "./network.ts";
 import { program } from "./program.ts";
 import { run } from "./run.ts";
 import { serve } from "./serve.ts";
+import { snapshot } from "./snapshot.ts";
 import { TRANSFER_COMMANDS, transfer } from "./transfer.ts";
 import { XENSTORE_CLIENTS, xenstore } from "./xenstore/clients.ts";
 import { XlFailure } from "./xl/command.ts";
@@ -37,6 +38,7 @@ async function main(args: string[]): Promise<number> {
   if (command === "xl") return withHost((connect) => xl(rest, connect));
   if (command === "disk") return withHost((connect) => disk(rest, connect));
   if (command === "fetch") return withHost((connect) => fetchFiles(rest, connect));
+  if (command === "snapshot") return withHost((connect) => snapshot(rest, connect));
   const moving = TRANSFER_COMMANDS.find((each) => each === command);
   if (moving) return withHost((connect) => transfer(moving, rest, connect));
   if (command === "network") return withHost((connect) => network(rest, connect));

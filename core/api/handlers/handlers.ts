@@ -6,6 +6,7 @@ import { hostHandlers } from "./host.ts";
 import { domainHandlers } from "./domains.ts";
 import { keptHandlers } from "./kept.ts";
 import { savingHandlers } from "./saving.ts";
+import { snapshotHandlers } from "./snapshots.ts";
 import { consoleHandlers } from "./consoles.ts";
 import { displayHandlers } from "./displays.ts";
 import { deviceHandlers } from "./devices.ts";
@@ -26,6 +27,7 @@ export function handlersFor(session: SessionContext): HandlersOf<typeof REQUESTS
     ...domainHandlers(session),
     ...keptHandlers(session),
     ...savingHandlers(session),
+    ...snapshotHandlers(session),
     ...consoleHandlers(session),
     ...displayHandlers(session),
     ...deviceHandlers(session),

@@ -3,6 +3,7 @@ import { HOST_REQUESTS } from "./host.ts";
 import { DOMAIN_REQUESTS } from "./domains.ts";
 import { KEPT_REQUESTS } from "./kept.ts";
 import { SAVING_REQUESTS } from "./saving.ts";
+import { SNAPSHOT_REQUESTS } from "./snapshots.ts";
 import { CONSOLE_REQUESTS } from "./consoles.ts";
 import { DISPLAY_REQUESTS } from "./displays.ts";
 import { DEVICE_REQUESTS } from "./devices.ts";
@@ -23,6 +24,7 @@ export const REQUESTS = {
   ...DOMAIN_REQUESTS,
   ...KEPT_REQUESTS,
   ...SAVING_REQUESTS,
+  ...SNAPSHOT_REQUESTS,
   ...CONSOLE_REQUESTS,
   ...DISPLAY_REQUESTS,
   ...DEVICE_REQUESTS,

@@ -12,7 +12,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import path from "node:path";
 import { tmpdir } from "node:os";
 import { absorbImage, Disks } from "../../dom0/backends/blk/disks.ts";
-import { rebaseImage } from "../../dom0/storage/qcow2/store.ts";
+import { rebaseImage } from "../../dom0/storage/qcow2/rebase.ts";
 import { Refusal } from "../../toolstack/error.ts";
 import type { DomainInfo } from "../../toolstack/messages.ts";
 import { allocated, imageFailure, isTaken, makeOverlays, overlayFile } from "./images.ts";

@@ -69,7 +69,7 @@ export async function clone(parts: Parts, from: string, id: string, name: string
   const made = onto(foreign(empty, tree, snapshot), snapshot, disks, true);
   const config = withOtherAddresses(withValue(withValue(configOn(header, made), "name", name), "uuid", uuid));
   const files = await readSaved(snapshotFile(parts, from, id), (saved) => Promise.resolve(saved.files));
-  const definition: Definition = { name, config, configName: header.configName ?? null, files };
+  const definition: Definition = { name, config, configName: header.configName ?? null, isSaved: false, files };
   await definitions.add(uuid, definition);
   try {
     await keep(parts, { ...empty, going: disks.map(({ file }) => file) });

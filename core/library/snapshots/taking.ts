@@ -14,7 +14,17 @@ import { Refusal } from "../../toolstack/error.ts";
 import type { CheckpointResult, DomainInfo, KeptDisk } from "../../toolstack/messages.ts";
 import { writeSaved } from "../../toolstack/saved-file.ts";
 import { isTaken, makeOverlays, overlayFile } from "./images.ts";
-import { disksOf, freeze, keep, resolved, running, withImages, type Definition, type Parts } from "./parts.ts";
+import {
+  checkNotSaved,
+  disksOf,
+  freeze,
+  keep,
+  resolved,
+  running,
+  withImages,
+  type Definition,
+  type Parts,
+} from "./parts.ts";
 import { keepPicture } from "./picture.ts";
 import { emptyTree, treeText, withSnapshot, type Layer, type LayerDisk, type Snapshot, type Tree } from "./tree.ts";
 
@@ -41,14 +51,16 @@ export class TakeFailure extends Error {
 
 export async function take(parts: Parts, uuid: string, { name, memory }: TakeOptions): Promise<Taken> {
   const domain = await running(parts, uuid);
-  const definition = domain ? null : await parts.definitions.find(uuid);
-  if (!domain && !definition) throw new Refusal("ESRCH", "There is no such domain.");
-  const known = parts.trees.find(uuid) ?? emptyTree(uuid, (domain ?? definition)!.name);
+  const definition = await parts.definitions.find(uuid);
+  if (!definition)
+    throw new Refusal("ESRCH", `${domain?.name ?? "That domain"} is not kept here, so there can be no snapshot of it.`);
+  checkNotSaved(definition);
+  const known = parts.trees.find(uuid) ?? emptyTree(uuid, definition.name);
   const taken = known.snapshots.find((each) => each.name === name);
   if (taken) throw new Refusal("EEXIST", `There is a snapshot named ${name} already.`);
-  const found = domain ? await parts.toolstack()!.request("keptDisks", { domid: domain.domid }) : disksOf(definition!);
+  const found = domain ? await parts.toolstack()!.request("keptDisks", { domid: domain.domid }) : disksOf(definition);
   const disks = await resolved(found);
-  const before = adopted({ ...known, name: (domain ?? definition)!.name }, disks);
+  const before = adopted({ ...known, name: (domain ?? definition).name }, disks);
   const id = await newId(before, disks);
   const overlays = disks.map(({ id: device, vdev, file }) => ({ id: device, vdev, file: overlayFile(file, vdev, id) }));
   const snapshot: Snapshot = {
@@ -67,8 +79,8 @@ export async function take(parts: Parts, uuid: string, { name, memory }: TakeOpt
     await makeOverlays(
       overlays.map(({ file }, i) => ({ file, base: before.layers.find((layer) => layer.file === disks[i]!.file)! })),
     );
-    if (domain) return await takeRunning(parts, domain, after, snapshot);
-    return await takeHalted(parts, definition!, after, snapshot);
+    if (domain) return await takeRunning(parts, domain, definition, after, snapshot);
+    return await takeHalted(parts, definition, after, snapshot);
   } catch (error) {
     await undone(parts, uuid, snapshot);
     throw error;
@@ -114,8 +126,14 @@ async function newId(tree: Tree, disks: readonly KeptDisk[]): Promise<string> {
   }
 }
 
-async function takeRunning(parts: Parts, domain: DomainInfo, after: Tree, snapshot: Snapshot): Promise<Taken> {
-  const { trees } = parts;
+async function takeRunning(
+  parts: Parts,
+  domain: DomainInfo,
+  definition: Definition,
+  after: Tree,
+  snapshot: Snapshot,
+): Promise<Taken> {
+  const { trees, definitions } = parts;
   const { uuid } = after;
   const result: CheckpointResult = await parts.toolstack()!.request("checkpoint", {
     domid: domain.domid,
@@ -126,6 +144,7 @@ async function takeRunning(parts: Parts, domain: DomainInfo, after: Tree, snapsh
   });
   await trees.reread(uuid);
   await freeze(parts);
+  await definitions.change(uuid, definition.config);
   if (result.problem) throw new TakeFailure(new Refusal(result.problem.code, result.problem.message));
   try {
     const picture = await keepPicture(trees, uuid, snapshot.id, result);

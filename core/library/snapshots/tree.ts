@@ -8,6 +8,7 @@
 import path from "node:path";
 import { z } from "zod";
 import { isDomainName } from "../../toolstack/domain-name.ts";
+import { SNAPSHOT_NAME } from "./snapshot-name.ts";
 
 const LAST_TIME = 8.64e15;
 const UUID = z.string().regex(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/);
@@ -19,20 +20,8 @@ const FILE = z
     (file) => path.isAbsolute(file) && path.normalize(file) === file && !file.includes("\0"),
     "must be a whole path",
   );
-const MOST_NAME = 128;
 const MOST_SNAPSHOTS = 1000;
 const MOST_LAYERS = 4000;
-
-/** What a snapshot may be called: anything that is one line. */
-export const SNAPSHOT_NAME = z
-  .string()
-  .min(1)
-  .max(MOST_NAME)
-  // eslint-disable-next-line no-control-regex
-  .refine(
-    (name) => name.trim() === name && !/[\x00-\x1f\x7f\u2028\u2029]/.test(name),
-    "must be one line without spaces around it",
-  );
 
 const LAYER = z.strictObject({
   file: FILE,

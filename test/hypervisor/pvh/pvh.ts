@@ -59,7 +59,10 @@ export class PvhHost {
   }
 
   /** Starts the kernel; its domid. */
-  async start(cmdline: string, { memoryMiB = 32, vcpus = 1, ramdisk = null as Uint8Array | null } = {}): Promise<number> {
+  async start(
+    cmdline: string,
+    { memoryMiB = 32, vcpus = 1, ramdisk = null as Uint8Array | null } = {},
+  ): Promise<number> {
     const config =
       `name = "pvh${Math.random()}"\ntype = "pvh"\nkernel = "pvh.elf"\nmemory = ${memoryMiB}\nvcpus = ${vcpus}\n` +
       `extra = "${cmdline}"\n${ramdisk ? 'ramdisk = "module"\n' : ""}` +

@@ -173,7 +173,7 @@ describe("snapshots of a domain that does not run", () => {
     );
     await expect(library.snapshots.revert(uuid, "01234567", null)).rejects.toThrow("There is no such snapshot.");
     await expect(library.snapshots.take(crypto.randomUUID(), { name: "x", memory: false })).rejects.toThrow(
-      "There is no such domain.",
+      "That domain is not kept here",
     );
     const both = [
       library.snapshots.take(uuid, { name: "two", memory: false }),

@@ -26,8 +26,6 @@ import { showExecutionState } from "../../console/execution_state";
 import { DOMAIN_HVM_PARAMS, VPF_down, Vcpu } from "../../domain/domain";
 import { domainCrash, domainShutdown } from "../../domain/lifecycle";
 import { vcpuDown } from "../../hypercall/vcpu_op";
-import { DomainMemory } from "../../memory/domain_memory";
-import { leafOf, partOf } from "../../p2m/tables";
 import { isGrant } from "../../p2m/entry";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 import { self } from "../../sched/pcpu";
@@ -37,7 +35,7 @@ import { vcpuSleepNosync } from "../../sched/wake";
 import { updateVcpuTime } from "../time";
 import { acknowledge, apicPending, raiseVector, resetApic } from "./apic";
 import { intercepted } from "./intercepted";
-import { outsideMiss, outsideRead, outsideWrite } from "./outside";
+import { allows, outsideMiss, outsideRead, outsideWrite, secondStageAt } from "./outside";
 import { HvmVcpu, SIPI_CAME, callbackVector, hvm } from "./state";
 import { vmcall } from "./vmcall";
 
@@ -165,8 +163,10 @@ function halt(v: Vcpu): void {
 function outside(v: Vcpu): void {
   const address = load<u64>(cpu, CPU_EXIT_ADDRESS);
   const access = load<u32>(cpu, CPU_EXIT_ERROR);
-  const at = leafOf(changetype<DomainMemory>(v.domain.memory), address >> 12);
-  if (access == ACCESS_WRITE && at && isGrant(partOf(at, address >> 12))) {
+  const entry = secondStageAt(address);
+  // Mapped meanwhile, by another vCPU: the instruction is executed again.
+  if (allows(entry, access)) return;
+  if (access == ACCESS_WRITE && isGrant(entry)) {
     enterGuestTlb();
     const delivered = injectException(VECTOR_GP);
     leaveGuestTlb();

@@ -13,6 +13,7 @@ import {
   mode,
   op,
   opcode,
+  operandSize,
   prefix,
   registerInOpcode,
   setOperandSize,
@@ -28,6 +29,7 @@ import {
   digit,
   id,
   isMemory,
+  loadFarPointer,
   popSegment,
   segmentCheck,
   stack,
@@ -226,11 +228,7 @@ export function decodeMap1(): u32 {
     case 0xb5:
       // LSS, LFS, LGS.
       takeModrm();
-      if (!isMemory()) return H.H_UD;
-      store<u8>(op, opcode == 0xb2 ? SS : opcode == 0xb4 ? FS : GS, OP_RM);
-      id(I.ID_LFP);
-      endsBlock();
-      return H.H_SEGMENT;
+      return loadFarPointer(opcode == 0xb2 ? SS : opcode == 0xb4 ? FS : GS);
     case 0xc0:
     case 0xc1:
       takeModrm();
@@ -240,8 +238,9 @@ export function decodeMap1(): u32 {
       return H.H_ALU;
     case 0xc3:
       takeModrm();
-      // MOVNTI: the store without its hint.
+      // MOVNTI: the store without its hint; never of 16 bits.
       if (!isMemory() || prefix & (PREFIX_66 | PREFIX_REP | PREFIX_REPNE)) return H.H_UD;
+      if (operandSize == 2) setOperandSize(4);
       store<u8>(op, I.FORM_RM_REG, OP_FORM);
       setPair(0, reg());
       id(I.ID_MOV);
