@@ -1,4 +1,4 @@
-/** Imports run one way: abi, cpu -> machine -> hypervisor -> dom0 -> toolstack -> api -> cli, electron, renderer. */
+/** Imports run one way: abi, cpu -> machine -> hypervisor -> dom0 -> toolstack -> library -> api -> cli, electron, renderer. */
 const layer = (name, from, to, pathNot) => ({
   name,
   severity: "error",
@@ -28,24 +28,29 @@ module.exports = {
     layer(
       "cpu-knows-only-x86",
       "^core/machine/cpu",
-      "^(core/(abi|hypervisor|dom0|toolstack|api|cli)|electron|renderer)",
+      "^(core/(abi|hypervisor|dom0|toolstack|library|api|cli)|electron|renderer)",
     ),
-    layer("machine-below-hypervisor", "^core/machine", "^(core/(hypervisor|dom0|toolstack|api|cli)|electron|renderer)"),
+    layer(
+      "machine-below-hypervisor",
+      "^core/machine",
+      "^(core/(hypervisor|dom0|toolstack|library|api|cli)|electron|renderer)",
+    ),
     layer(
       "types-of-guests-by-their-structure",
       "^core/hypervisor/(?!guest/|core\\.ts$)",
       "^core/hypervisor/guest/(pv|native)/",
     ),
-    layer("hypervisor-below-dom0", "^core/hypervisor", "^(core/(dom0|toolstack|api|cli)|electron|renderer)"),
+    layer("hypervisor-below-dom0", "^core/hypervisor", "^(core/(dom0|toolstack|library|api|cli)|electron|renderer)"),
     layer("dom0-reaches-by-hypercall", "^core/(dom0|toolstack)", "^core/hypervisor", "^core/hypervisor/abi/"),
-    layer("dom0-below-toolstack", "^core/dom0", "^(core/(toolstack|api|cli)|electron|renderer)"),
-    layer("toolstack-below-api", "^core/toolstack", "^(core/(api|cli)|electron|renderer)"),
+    layer("dom0-below-toolstack", "^core/dom0", "^(core/(toolstack|library|api|cli)|electron|renderer)"),
+    layer("toolstack-below-library", "^core/toolstack", "^(core/(library|api|cli)|electron|renderer)"),
+    layer("library-below-api", "^core/library", "^(core/(api|cli|hypervisor)|electron|renderer)"),
     layer("api-below-shells", "^core/api", "^(core/cli|electron|renderer)"),
     layer(
       "renderer-uses-api-schema-and-client",
       "^renderer",
       "^(core|electron)",
-      "^(core/api/(schema|client|config-text|device-text|history/live|trace/|transport/websocket-browser)|electron/channels)",
+      "^(core/(library/downloads/kind|api/(schema|client|config-text|device-text|history/live|trace/|transport/websocket-browser))|electron/channels)",
     ),
     layer("electron-is-thin", "^electron", "^core", "^core/(api|files)/"),
     layer("files-know-nobody", "^core/files", "^(core/(?!files)|electron|renderer)"),

@@ -4,7 +4,7 @@
  * only when a source changed.
  */
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build as bundle } from "esbuild";
@@ -79,7 +79,21 @@ const NODE = {
   logLevel: "warning",
   absWorkingDir: root,
   external: ["electron", "electron-builder"],
+  write: false,
 };
+
+/** Bundles by esbuild. A host may be starting from dist/ meanwhile: each file is whole at any time, and what has not changed stays. */
+async function bundleWhole(options) {
+  const { outputFiles } = await bundle({ ...NODE, ...options });
+  for (const { path: file, contents } of outputFiles) {
+    if (existsSync(file) && readFileSync(file).equals(contents)) continue;
+    mkdirSync(path.dirname(file), { recursive: true });
+    const part = `${file}.${process.pid}.part`;
+    writeFileSync(part, contents);
+    renameSync(part, file);
+  }
+}
+
 /** CommonJS libraries inside an ES module. */
 const REQUIRE = {
   js: [
@@ -146,7 +160,7 @@ const parts = {
       tracer: "core/toolstack/trace/reader.ts",
       symbols: "core/toolstack/inspect/symbols-worker.ts",
     };
-    await bundle({ ...NODE, entryPoints: entries, outdir: dist, format: "esm", banner: REQUIRE });
+    await bundleWhole({ entryPoints: entries, outdir: dist, format: "esm", banner: REQUIRE });
     // iced-x86 looks for its module beside the script it is part of.
     cpSync(path.join(root, "node_modules/iced-x86/iced_x86_bg.wasm"), path.join(dist, "iced_x86_bg.wasm"));
     // Packaged, the threads' scripts lie apart from the application's package.json, and are ES modules there too.
@@ -159,9 +173,8 @@ const parts = {
       package: "electron/package.ts",
       "electron/main": "electron/main.ts",
     };
-    await bundle({ ...NODE, entryPoints: entries, outdir: dist, format: "esm", banner: REQUIRE });
-    await bundle({
-      ...NODE,
+    await bundleWhole({ entryPoints: entries, outdir: dist, format: "esm", banner: REQUIRE });
+    await bundleWhole({
       entryPoints: ["electron/preload.ts"],
       outfile: path.join(dist, "electron/preload.cjs"),
       format: "cjs",

@@ -15,6 +15,7 @@ import {
   screen,
   session,
 } from "electron";
+import { downloadsIn } from "../core/api/fetching.ts";
 import { HostService } from "../core/api/host-service.ts";
 import { lockState } from "../core/api/state-lock.ts";
 import { serveLocal } from "../core/api/transport/local-socket.ts";
@@ -43,10 +44,14 @@ function openHost(): HostService {
     ...(process.platform === "linux" && { kernelFolder: "/boot" }),
     bootFile: path.join(folder, "boot.cfg"),
     sizeFile: path.join(folder, "host-size.json"),
+    libraryFolder: path.join(folder, "library"),
     savedFolder: path.join(folder, "saved"),
     imagesFolder: path.join(folder, "images"),
     capturesFolder: path.join(folder, "captures"),
+    consoleFolder: path.join(folder, "consoles"),
     scratchFolder: path.join(folder, "scratch"),
+    downloads: downloadsIn(folder),
+    transferFolder: path.join(folder, "transfer"),
     networksFile: path.join(folder, "networks.json"),
     history: { folder: path.join(folder, "history") },
   });
@@ -70,6 +75,10 @@ const starting = startShell(
     ask: async (window, options) => {
       const { response } = await (window ? dialog.showMessageBox(window, options) : dialog.showMessageBox(options));
       return response;
+    },
+    chooseFolder: async () => {
+      const { canceled, filePaths } = await dialog.showOpenDialog({ properties: ["openDirectory"] });
+      return canceled ? null : (filePaths[0] ?? null);
     },
     refuse: (reason) => dialog.showErrorBox("Xenarium can’t start", reason),
     powerMonitor,

@@ -100,11 +100,7 @@ export class Quitting {
   async #saveDomains(): Promise<number> {
     const { main } = this.#windows;
     if (!main.isDestroyed()) main.setProgressBar(2);
-    const failed: string[] = [];
-    for (const { domid, name } of await this.#running())
-      await this.#host.save(domid, null, false).catch((error: unknown) => {
-        failed.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
-      });
+    const failed = await this.#host.kept.saveRunning();
     if (!main.isDestroyed()) main.setProgressBar(-1);
     if (!failed.length) return SHUT_DOWN;
     const answer = await this.#ask({

@@ -10,6 +10,7 @@ import "./styles/pages.css";
 import "./styles/xenstore.css";
 import "./styles/frame.css";
 import "./styles/create.css";
+import "./styles/fetch.css";
 import "./styles/organize.css";
 import "./styles/tour.css";
 import "./styles/glossary.css";

@@ -2,15 +2,18 @@
 import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { readFileSync } from "node:fs";
+import path from "node:path";
+import { Library } from "../library/library.ts";
 import type { BootConfig } from "../toolstack/boot-config.ts";
 import type { ToolstackClient } from "../toolstack/client.ts";
-import type { CreateResult, StatisticsSnapshot } from "../toolstack/messages.ts";
+import type { AutostartEntry, CreateResult, FrozenImage, StatisticsSnapshot } from "../toolstack/messages.ts";
 import { PoweredHost } from "../toolstack/power.ts";
 import { Tracer } from "../toolstack/trace/tracer.ts";
 import { BootMenu, afterRemoval } from "./boot-menu.ts";
 import { Captures } from "./captures.ts";
 import { CrashReports } from "./crash-reports.ts";
 import { DiskImages } from "./disk-images.ts";
+import { Fetching, type DownloadPlaces } from "./fetching.ts";
 import { ApiFailure } from "./failure.ts";
 import { Marks } from "./history/marks.ts";
 import { HostSize, thisComputer, type Size } from "./host-size.ts";
@@ -19,8 +22,11 @@ import { LiveHistory } from "./history/live.ts";
 import { Recorder, type HistoryOptions } from "./history/recorder.ts";
 import { Sampler } from "./sampler.ts";
 import { KeptNetworks } from "./kept-networks.ts";
-import { SavedDomains } from "./saved-domains.ts";
+import { configOf, KeptDomains } from "./kept-domains.ts";
+import { KeptDefinitions } from "./snapshot-definitions.ts";
+import { Snapshots } from "../library/snapshots/snapshots.ts";
 import { Stops } from "./stops.ts";
+import { Transfers } from "./transfers.ts";
 import type { BootReport, EventName, Events, HostPower, HostState, XenLogLine } from "./schema.ts";
 import { MOST_LOG_LINES, XenLog } from "./xen-log.ts";
 
@@ -46,12 +52,20 @@ export interface HostServiceOptions {
    * whose user may name files has those of /boot.
    */
   kernelFolder?: string;
-  /** Where saved domains are kept until they are restored; without it they are saved to files that are named only. */
+  /** Where domains are kept, with what is saved of them; without it none is, and they are saved to files that are named only. */
+  libraryFolder?: string;
+  /** Where saved domains lay before there was a library. */
   savedFolder?: string;
   /** Where disk images and captures lie that the host keeps for its clients, and what is thrown away in the end. */
   imagesFolder?: string;
   capturesFolder?: string;
   scratchFolder?: string;
+  /** For domains that are imported, while they are; on the images' file system. Without it none is. */
+  transferFolder?: string;
+  /** Where what domains write on their consoles is kept in files. */
+  consoleFolder?: string;
+  /** Where what is fetched from the web lies, and the list of guests. Without it nothing is fetched. */
+  downloads?: DownloadPlaces;
   /** Where networks are kept as somebody has set them up. */
   networksFile?: string;
   /** Where a day of figures is kept. */
@@ -71,6 +85,7 @@ const LOG_MS = 50;
 const LIVE_MS = 1000;
 const GRACE_MS = 10_000;
 const MOST_NOTICES = 16;
+const BIN_LOOK_MS = 600_000;
 const FORWARDED = ["domains", "created", "stopped", "destroyed", "saving", "console"] as const;
 
 const bundledName = (number: number): string => `mini-${number}`;
@@ -105,8 +120,13 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   /** How domains stopped since power-on. */
   readonly stops = new Stops();
   readonly crashes = new CrashReports();
-  readonly saved: SavedDomains;
+  /** Definitions of domains, and what runs of them. */
+  readonly library: Library;
+  readonly kept: KeptDomains;
+  readonly snapshots: Snapshots;
   readonly images: DiskImages;
+  readonly fetching: Fetching;
+  readonly transfers: Transfers;
   readonly captures: Captures;
   readonly #networks: KeptNetworks;
   #notices: Events["notice"][] = [];
@@ -119,6 +139,8 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   #firstGuest: boolean;
   #firstGuestName: string | null = null;
   #stopping: Promise<void> | null = null;
+  /** A power-on that still looks for what it is to start. */
+  #preparing: Promise<void> | null = null;
   /** The host that was powered off on request; its start, if it was still under way, did not fail. */
   #switchedOff: PoweredHost | null = null;
   /** It goes off only to come on again. */
@@ -134,7 +156,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       (entries) => void this.emit("journal", { entries }),
       {
         gone: (domid) => this.stops.all.findLast((stop) => stop.domid === domid)?.name ?? null,
-        saved: (uuid) => this.saved.all.find((each) => each.uuid === uuid)?.name ?? null,
+        kept: (uuid) => this.library.find(uuid)?.name ?? null,
       },
       options.guestPatienceMilliseconds,
     );
@@ -156,14 +178,39 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.#boot = new BootMenu(options.boot, options.bootFile, tell);
     this.#bootEntry = options.bootEntry ?? this.#boot.config.defaultEntry;
     this.#boot.check(this.#bootEntry);
-    this.saved = new SavedDomains(
-      options.savedFolder ?? null,
-      (domains) => void this.emit("saved", { domains: [...domains] }),
-      tell,
-    );
-    void this.saved.start();
+    this.library = new Library(options.libraryFolder ?? null, {
+      changed: () => this.kept.changed(),
+      warn: tell,
+      savedBefore: options.savedFolder ?? null,
+      purging: (folder) => this.snapshots.purging(folder),
+    });
+    this.kept = new KeptDomains({
+      library: this.library,
+      toolstack: () => this.toolstack,
+      tell: (domains) => void this.emit("kept", { domains }),
+      current: (uuid, config, configName) => this.snapshots.currentConfig(uuid, config, configName),
+      notice: (severity, message) => void this.emit("notice", { severity, message, domid: null }),
+    });
+    void this.library.open();
+    setInterval(() => void this.library.purgeOld(), BIN_LOOK_MS).unref();
+    this.snapshots = new Snapshots({
+      folder: options.libraryFolder === undefined ? null : path.join(options.libraryFolder, "domains"),
+      definitions: new KeptDefinitions(this.library, this.kept),
+      toolstack: () => (this.#power === "running" ? (this.#host?.toolstack ?? null) : null),
+      changed: (uuid, work) => void this.emit("snapshots", { uuid, work }),
+      warn: tell,
+    });
     this.images = new DiskImages(options.imagesFolder ?? null);
     void this.images.start();
+    this.fetching = new Fetching(
+      options.downloads ?? null,
+      this.images,
+      this.journal,
+      (downloads) => void this.emit("downloads", { downloads }),
+    );
+    void this.fetching.start();
+    const { library, kept, images, journal } = this;
+    this.transfers = new Transfers({ library, kept, images, journal, scratch: options.transferFolder ?? null });
     this.captures = new Captures(options.capturesFolder ?? null);
     this.#networks = new KeptNetworks(options.networksFile ?? null, tell);
     this.history = new Recorder(options.history ?? {}, {
@@ -268,24 +315,28 @@ export class HostService extends EventEmitter<HostServiceEvents> {
    * host has change nothing.
    */
   async powerOn({ memoryMiB, pcpus, bootEntry }: PowerOnOptions = {}): Promise<HostState> {
-    if (this.#power !== "off" && this.#power !== "crashed")
-      throw new ApiFailure("EBUSY", `The host is ${this.#power} already.`);
+    if (this.#preparing || (this.#power !== "off" && this.#power !== "crashed"))
+      throw new ApiFailure("EBUSY", `The host is ${this.#preparing ? "starting" : this.#power} already.`);
     const { next } = this.#size;
     const size = { memoryMiB: memoryMiB ?? next.memoryMiB, pcpus: pcpus ?? next.pcpus };
     const entry = bootEntry ?? this.#bootEntry;
     this.#boot.check(entry);
-    const autostart = this.#firstGuest ? [this.#bundledEntry(1, 2)] : [];
+    const preparing = this.#autostart();
+    this.#preparing = preparing.then(() => {});
+    const starts = await preparing;
+    this.#preparing = null;
     const host = new PoweredHost({
       imageFolder: this.#options.imageFolder,
-      boot: this.#boot.config,
+      // Its list is among those that are started.
+      boot: { ...this.#boot.config, autostart: [] },
       bootEntry: entry,
-      autostart,
+      autostart: starts.entries,
       networks: this.#networks.all,
+      frozen: starts.frozen,
       ...(this.#options.scratchFolder !== undefined && { scratchFolder: this.#options.scratchFolder }),
+      ...(this.#options.consoleFolder !== undefined && { consoleFolder: this.#options.consoleFolder }),
       ...size,
     });
-    this.#firstGuestName = this.#firstGuest ? bundledName(1) : null;
-    this.#firstGuest = false;
     this.#had = size;
     this.#size.chosen(size);
     this.#bootEntry = entry;
@@ -305,7 +356,10 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       this.#telling ??= setTimeout(() => this.#tellLog(), LOG_MS);
     });
     host.on("stage", () => this.#changed());
-    host.on("toolstack", (toolstack) => this.#follow(toolstack));
+    host.on("toolstack", (toolstack) => {
+      this.#follow(toolstack);
+      this.kept.follow(toolstack);
+    });
     host.on("notice", (notice) => void this.emit("notice", notice));
     host.on("off", ({ state, reason }) => {
       this.#tellLog();
@@ -314,6 +368,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       this.history.stop();
       this.#marks.hostEnded(state === "crashed");
       this.stops.hostEnded();
+      this.kept.hostEnded();
       this.history.event(null, `The host is ${this.#power}`, state === "crashed");
       this.#changed();
       this.emit("domains", { domains: [] });
@@ -338,7 +393,27 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.history.start();
     this.#changed();
     this.emit("domains", { domains: await toolstack.request("list") });
+    for (const uuid of starts.restore)
+      await this.kept
+        .restore(uuid, false)
+        .catch((error: unknown) =>
+          this.emit("notice", { severity: "error", message: (error as Error).message, domid: null }),
+        );
     return this.state;
+  }
+
+  /** The first guest is for who has none. Never rejects. */
+  async #autostart(): Promise<{ entries: AutostartEntry[]; restore: string[]; frozen: FrozenImage[] }> {
+    const frozen = await this.snapshots.frozen();
+    const { entries, restore } = await this.kept.autostart(this.#boot.config.autostart);
+    const name = bundledName(1);
+    const isFirst = this.#firstGuest && this.library.all.every((each) => each.name === name);
+    this.#firstGuest = false;
+    this.#firstGuestName = isFirst ? name : null;
+    const before = this.library.byName(name);
+    if (!isFirst || before?.template || before?.saved || before?.autostart) return { entries, restore, frozen };
+    const first = before ? await this.kept.entryOf(before) : this.#bundledEntry(1, 2);
+    return { entries: [...(first ? [first] : []), ...entries], restore, frozen };
   }
 
   /**
@@ -347,6 +422,8 @@ export class HostService extends EventEmitter<HostServiceEvents> {
    */
   async powerOff(graceMilliseconds = GRACE_MS): Promise<void> {
     this.#rebooting = false;
+    // A power-on that has just been asked for goes first, or it would come after.
+    await this.#preparing;
     const host = this.#host;
     if (!host || this.#power === "off" || this.#power === "crashed") return;
     if (this.#stopping) {
@@ -418,21 +495,15 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     };
   }
 
-  /** Into `file`, or among the saved domains if it is null. Throws ApiFailure, and what the toolstack refuses. */
-  async save(domid: number, file: string | null, resume: boolean): Promise<{ bytes: number }> {
-    const domain = (await this.toolstack.request("list")).find((each) => each.domid === domid);
-    if (!domain) throw new ApiFailure("ESRCH", `There is no domain ${domid}.`);
-    const to = file ?? (await this.saved.place(domain.uuid));
-    const result = await this.toolstack.request("save", { domid, file: to, resume });
-    if (file === null) await this.saved.look();
-    return result;
-  }
-
-  /** A saved domain goes on, and is saved no more. */
-  async restoreSaved(uuid: string, paused: boolean): Promise<CreateResult> {
-    const result = await this.toolstack.request("restore", { file: this.saved.find(uuid), paused });
-    await this.saved.remove(uuid);
-    return result;
+  /** A domain that is made from a snapshot, and runs. */
+  async cloneSnapshot(
+    uuid: string,
+    snapshot: string,
+    name: string,
+  ): Promise<{ uuid: string; name: string; domid: number | null }> {
+    const made = await this.snapshots.clone(uuid, snapshot, name);
+    if (made.domid !== null || this.#power !== "running") return made;
+    return { ...made, domid: (await this.kept.start(made.uuid, false)).domid };
   }
 
   /** Networks have changed: they are kept as they are now. Throws ApiFailure EIO when they can't be. */
@@ -451,7 +522,25 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     const domains = this.#power === "running" ? await this.toolstack.request("list") : [];
     const user = domains.find(({ config }) => config?.devices.some(({ files }) => files.includes(image?.path ?? "")));
     if (user) throw new ApiFailure("EBUSY", `${user.name} has ${name} as a disk: detach it there first.`);
+    const owner = this.kept.all.find(({ files }) => files.includes(image?.path ?? ""));
+    if (owner)
+      throw new ApiFailure("EBUSY", `${owner.name} has ${name} as a disk when it runs: delete it, or edit it, first.`);
     await this.images.remove(name);
+  }
+
+  /** Of the kernels and RAM disks that the host keeps. Throws ApiFailure EBUSY while a domain runs of it, Refusal ENOENT. */
+  async removeKernel(name: string): Promise<void> {
+    const { path } = await this.fetching.kernels.find(name);
+    const domains = this.#power === "running" ? await this.toolstack.request("list") : [];
+    const user = domains.find(({ config }) => config && [config.kernel, config.ramdisk].includes(path));
+    const owner =
+      user ??
+      this.library.all.find((each) => {
+        const config = configOf(each);
+        return config && [config.kernel, config.ramdisk].includes(path);
+      });
+    if (owner) throw new ApiFailure("EBUSY", `${owner.name} is made of ${name}, and needs it when it starts.`);
+    await this.fetching.kernels.remove(name);
   }
 
   /** Of the captures that the host keeps. Throws ApiFailure EBUSY while it grows, ENOENT. */
@@ -465,15 +554,19 @@ export class HostService extends EventEmitter<HostServiceEvents> {
 
   /** Starts the guest that comes with Xenarium, under a name that is free. */
   async createBundled(vcpus: number): Promise<CreateResult> {
-    const taken = new Set((await this.toolstack.request("list")).map(({ name }) => name));
-    this.#bundled = this.#freeNumber(taken);
-    return this.toolstack.request("create", this.#bundledEntry(this.#bundled, vcpus));
+    this.#bundled = this.#freeNumber(await this.#names());
+    return this.kept.create(this.#bundledEntry(this.#bundled, vcpus));
   }
 
   /** What the next such guest would be created from. */
   async bundled(vcpus: number): Promise<{ config: string; files: Record<string, Uint8Array> }> {
-    const taken = new Set((await this.toolstack.request("list")).map(({ name }) => name));
-    return this.#bundledEntry(this.#freeNumber(taken), vcpus);
+    return this.#bundledEntry(this.#freeNumber(await this.#names()), vcpus);
+  }
+
+  /** Of domains that run or are kept. */
+  async #names(): Promise<Set<string>> {
+    const running = await this.toolstack.request("list");
+    return new Set([...running, ...this.library.all].map(({ name }) => name));
   }
 
   #freeNumber(taken: ReadonlySet<string>): number {

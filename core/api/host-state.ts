@@ -1,6 +1,12 @@
 /** What the API says of the host as a whole: state, boot, log lines, what there is to start. */
+import type { Foreseen } from "../library/downloads/downloads.ts";
+import type { GuestRole } from "../library/downloads/guests.ts";
+import type { KeptFile } from "../library/kept-folder.ts";
 import type { BootHandover } from "../toolstack/power.ts";
 import type { BootBuilt } from "../toolstack/messages.ts";
+
+export type { DownloadReport, Fetched } from "../library/downloads/downloads.ts";
+export type { KeptFile } from "../library/kept-folder.ts";
 
 export type HostPower = "off" | "starting" | "running" | "stopping" | "crashed";
 
@@ -62,17 +68,64 @@ export interface BootReport {
   built: BootBuilt | null;
 }
 
-/** A disk image that the host keeps for its clients. Bytes: as large as the file is, and as it takes on this computer. */
-export interface DiskImage {
-  name: string;
-  path: string;
-  bytes: number;
-  allocated: number;
-}
+/** A disk image that the host keeps for its clients. */
+export type DiskImage = KeptFile;
 /** Captured traffic that the host keeps; `at`: when it last grew, in milliseconds since 1970. */
 export interface KeptCapture {
   name: string;
   path: string;
   bytes: number;
   at: number;
+}
+
+/** A domain that the host keeps, whether it runs or not. */
+export interface KeptDomain {
+  uuid: string;
+  name: string;
+  state: "running" | "saved" | "halted";
+  /** While it runs; else null. */
+  domid: number | null;
+  /** What is kept of its memory; it goes on there when it is started. `savedAt`: milliseconds since 1970; `bytes`: on disk. */
+  saved: { savedAt: number; memoryMiB: number; bytes: number } | null;
+  /** As its configuration says; null where that is not understood. */
+  memoryMiB: number | null;
+  vcpus: number | null;
+  /** Milliseconds since 1970; null: it has never run. */
+  createdAt: number;
+  lastRunAt: number | null;
+  /** It starts with the host. */
+  autostart: boolean;
+  /** It is cloned, not started. */
+  template: boolean;
+  /** Files of the host's computer that its devices have, its disks: they stay when it is deleted. */
+  files: string[];
+}
+/** A definition that was deleted. It can be restored until `goneAt`; then so many bytes are free. Milliseconds since 1970. */
+export interface BinEntry {
+  id: string;
+  uuid: string;
+  name: string;
+  deletedAt: number;
+  goneAt: number;
+  bytes: number;
+}
+/** A guest of the list. Bytes: as the list says; null where it does not. */
+export interface OfferedGuest {
+  id: string;
+  name: string;
+  description: string;
+  memoryMiB: number;
+  vcpus: number;
+  files: { role: GuestRole; url: string; bytes: number | null }[];
+}
+export interface OfferedGuests {
+  /** Where the list lies; null: there is none to edit. */
+  file: string | null;
+  /** Why it can't be used, and what is shown instead: sentences; else null. */
+  problem: string | null;
+  guests: OfferedGuest[];
+}
+/** What its servers say of a guest's files, in the list's order. */
+export interface GuestLook {
+  files: ({ role: GuestRole; url: string } & Foreseen)[];
 }

@@ -1,6 +1,7 @@
 /** One client's session: its requests are checked and carried out, its subscriptions are its own and end with it. */
 import { z } from "zod";
 import { ToolstackError } from "../toolstack/client.ts";
+import { Refusal } from "../toolstack/error.ts";
 import { ApiFailure } from "./failure.ts";
 import { SessionFiles } from "./files.ts";
 import type { SessionContext } from "./handlers/context.ts";
@@ -37,7 +38,18 @@ const BACKLOG_DROPS: number = 1024 * 1024;
 const BACKLOG_ENDS: number = 32 * 1024 * 1024;
 /** Requests of one client that are under way; more are refused. */
 const MOST_REQUESTS = 256;
-const EVERYONES = ["host", "domains", "created", "stopped", "destroyed", "saving", "saved", "notice", "mark"] as const;
+const EVERYONES = [
+  "host",
+  "domains",
+  "created",
+  "stopped",
+  "destroyed",
+  "saving",
+  "kept",
+  "snapshots",
+  "notice",
+  "mark",
+] as const;
 
 /** Of those that have not named themselves. */
 let nextSession = 1;
@@ -60,7 +72,7 @@ export class Session implements SessionContext {
     // Who names files is the user's command line.
     const words = connection.mayNameFiles ? "The command line" : "Another window";
     this.who = { id: `session-${nextSession++}`, words };
-    this.hostFiles = new HostFiles(connection.mayNameFiles, [host.images.folder]);
+    this.hostFiles = new HostFiles(connection.mayNameFiles, [host.images.folder, host.fetching.kernels.folder]);
     for (const event of EVERYONES) this.listen(event, (data) => this.send(event, data));
     this.#handlers = handlersFor(this);
     this.send("host", host.state);
@@ -162,7 +174,7 @@ export class Session implements SessionContext {
   }
 
   /** What ends a request under way; null where nothing does. */
-  #cancelOf(name: RequestName, { domid, config }: Record<string, unknown>): (() => void) | null {
+  #cancelOf(name: RequestName, { domid, uuid, config }: Record<string, unknown>): (() => void) | null {
     const { host } = this;
     const ask = (deed: () => Promise<unknown>) => () =>
       void Promise.resolve()
@@ -171,6 +183,8 @@ export class Session implements SessionContext {
     // A host that is not up yet goes off at once.
     if (name === "hostPowerOn") return ask(() => host.powerOff(0));
     if (name === "save") return ask(() => host.toolstack.request("saveCancel", { domid: domid as number }));
+    if (name === "snapshotDelete" || name === "snapshotMerge")
+      return ask(async () => host.snapshots.cancel(uuid as string));
     const made = name === "create" ? configuredName(config) : null;
     return made === null ? null : ask(() => host.toolstack.request("createCancel", { name: made }));
   }
@@ -192,7 +206,7 @@ function describe(error: z.ZodError): string {
 
 function errorData(error: unknown): ApiErrorData {
   if (error instanceof ApiFailure) return error.data;
-  if (error instanceof ToolstackError)
+  if (error instanceof ToolstackError || error instanceof Refusal)
     return {
       code: error.code,
       message: error.message,

@@ -1,6 +1,7 @@
 /** `xenarium serve`: a host that is managed from a browser and by `xenarium xl`. */
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { downloadsIn } from "../api/fetching.ts";
 import { HostService } from "../api/host-service.ts";
 import { stateFolder } from "../api/state-folder.ts";
 import { lockState } from "../api/state-lock.ts";
@@ -37,10 +38,14 @@ async function serveHost(options: ServeArguments, dist: URL): Promise<number> {
     firstGuest: options.browser,
     ...(options.kernels !== null && { kernelFolder: path.resolve(options.kernels) }),
     sizeFile: path.join(stateFolder(), "host-size.json"),
+    libraryFolder: path.join(stateFolder(), "library"),
     savedFolder: path.join(stateFolder(), "saved"),
     imagesFolder: path.join(stateFolder(), "images"),
     capturesFolder: path.join(stateFolder(), "captures"),
+    consoleFolder: path.join(stateFolder(), "consoles"),
     scratchFolder: path.join(stateFolder(), "scratch"),
+    downloads: downloadsIn(stateFolder()),
+    transferFolder: path.join(stateFolder(), "transfer"),
     networksFile: path.join(stateFolder(), "networks.json"),
     history: { folder: path.join(stateFolder(), "history") },
     ...(options.hostMemory !== null && { memoryMiB: options.hostMemory }),

@@ -81,7 +81,7 @@ async function closing<T>(handle: FileHandle, use: () => Promise<T>): Promise<T>
 }
 
 /** Windows opens no folders, and some file systems sync none: the file itself is on the disk by then. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   try {
     const handle = await open(folder, "r");
     await closing(handle, () => handle.sync());

@@ -102,7 +102,7 @@ export const TRANSLATOR_BYTES = 0x113030;
 export const TRANSLATOR_EVICTED = 0x113038;
 /**
  * Request: u32 machine address of the first byte (0 = not written yet), u32 1 = a large one, u64 its linear address, u64 CR3,
- * u32 machine address of the buckets of the asking pCPU's decoded blocks.
+ * u32 machine address of the buckets of the asking pCPU's decoded blocks, u32 that of the root of the second stage of translation (0: none).
  */
 export const TRANSLATOR_RING = 0x114000;
 export const TRANSLATOR_REQUESTS = 1024;
@@ -111,6 +111,7 @@ export const REQUEST_LARGE = 4;
 export const REQUEST_LINEAR = 8;
 export const REQUEST_CR3 = 16;
 export const REQUEST_BLOCKS = 24;
+export const REQUEST_SECOND = 28;
 /**
  * What regions are made of, by index in the function table: u32 number of pages, u32 how often it was entered, then for each page i32
  * linear distance from the region's first page, u32 its machine address, u32 its code version. Written before the region is announced.

@@ -1,9 +1,13 @@
 /** dom0 put together on a native domain's kernel: xenstored, backends, toolstack. What runs in dom0's worker, and in tests. */
 import { tmpdir } from "node:os";
 import { titlesOf } from "../dom0/backends/kinds.ts";
-import { Disks } from "../dom0/backends/blk/disks.ts";
+import { Folders } from "../dom0/backends/9p/folders.ts";
+import { Disks, type FrozenImage } from "../dom0/backends/blk/disks.ts";
 import { Consoles } from "../dom0/backends/console/consoles.ts";
+import { ConsoleLogFiles } from "../dom0/backends/console/log-files.ts";
 import { PvBuilder } from "../dom0/builder/pv64.ts";
+import { PvhBuilder } from "../dom0/builder/pvh/build.ts";
+import { HvmHypercalls } from "../dom0/kernel/hvm.ts";
 import { VIRQ_DOM_EXC } from "../abi/xen.ts";
 import { Inspector } from "../dom0/kernel/inspector.ts";
 import type { NativeKernel } from "../dom0/kernel/kernel.ts";
@@ -36,6 +40,10 @@ export interface Dom0Parts {
   consoleLogBytes?: number | undefined;
   /** For what is thrown away in the end; the system's own where none is given. */
   scratchFolder?: string | undefined;
+  /** Where what domains write on their consoles is kept in files; in none if not given. */
+  consoleFolder?: string | undefined;
+  /** Images that nobody may write. */
+  frozen?: readonly FrozenImage[];
   /** null where the hypervisor has none to be read. */
   statistics: StatisticsArea | null;
   emit: Emit;
@@ -56,6 +64,8 @@ export function assembleDom0({
   kinds,
   consoleLogBytes,
   scratchFolder = tmpdir(),
+  consoleFolder,
+  frozen = [],
   statistics,
   emit,
   onStage,
@@ -70,16 +80,38 @@ export function assembleDom0({
   onStage?.("xenstored");
 
   const consoles = new Consoles(consoleLogBytes);
+  if (consoleFolder !== undefined) {
+    const files = new ConsoleLogFiles(consoleFolder, (message) =>
+      emit("notice", { severity: "warning", message, domid: null }),
+    );
+    consoles.onOutput((each, bytes, _offset, number) => {
+      if (number === 0) files.append(consoles.name(each) ?? `domain ${each}`, bytes);
+    });
+  }
   const networks = new Networks(() => now() / 1e6);
   const disks = new Disks(scratchFolder);
+  const folders = new Folders();
+  disks.freeze(frozen);
   const screens = new Screens();
   const holds: Holds = new Holds(hypercalls, emit, () => service.domainsChanged());
   const backends = new BackendDevices(
-    { domid, memory, events, grants, foreign, store, services: { consoles, disks, holds, networks, screens }, now },
+    {
+      domid,
+      memory,
+      events,
+      grants,
+      foreign,
+      store,
+      services: { consoles, disks, folders, holds, networks, screens },
+      now,
+    },
     kinds,
   );
   const devices = new DomainDevices(store, kinds, (name): number | null => reports.find(name));
-  const builder = new PvBuilder(hypercalls, foreign);
+  const builders = {
+    pv: new PvBuilder(hypercalls, foreign),
+    pvh: new PvhBuilder(new HvmHypercalls(hypercalls), foreign, memory),
+  };
   const diskBoot = new DiskBoot({ disks, consoles, backends });
   const pcpus = hypercalls.physicalInfo().nrCpus;
   const lifecycle: Lifecycle = new Lifecycle({
@@ -89,7 +121,7 @@ export function assembleDom0({
     consoles,
     devices,
     backends,
-    builder,
+    builders,
     crashed: (each) => crashes.take(each),
     diskBoot,
     emit,
@@ -137,6 +169,7 @@ export function assembleDom0({
   const service: Service = new Service({
     hypercalls,
     backends,
+    disks,
     store,
     xenstored,
     storeDomains,

@@ -50,7 +50,7 @@ export function writeDomainStore(store: LocalXenstore, domid: number, config: Do
       },
       t,
     );
-    store.writeAll(`/libxl/${domid}`, { type: "pv", "dm-version": "qemu_xen" }, t);
+    store.writeAll(`/libxl/${domid}`, { type: config.type, "dm-version": "qemu_xen" }, t);
     store.writeAll(
       `${dom}/memory`,
       { "static-max": config.maxmemMiB * 1024, target: config.memoryMiB * 1024, videoram: 0 },
@@ -75,6 +75,22 @@ export function renameDomainStore(store: LocalXenstore, domid: number, uuid: str
   store.transaction((t) => {
     store.write(`/local/domain/${domid}/name`, bytes(name), t);
     store.write(`/vm/${uuid}/name`, bytes(name), t);
+  });
+}
+
+/** Its part below /vm goes with its UUID. */
+export function moveDomainStore(store: LocalXenstore, domid: number, from: string, to: string): void {
+  store.transaction((t) => {
+    const copy = (path: string): void => {
+      const there = `/vm/${to}${path}`;
+      store.write(there, store.read(`/vm/${from}${path}`, t) ?? "", t);
+      for (const name of store.list(`/vm/${from}${path}`, t)) copy(`${path}/${name}`);
+    };
+    copy("");
+    store.setPermissions(`/vm/${to}`, ["n0", `r${domid}`], t);
+    store.write(`/vm/${to}/uuid`, to, t);
+    store.write(`/local/domain/${domid}/vm`, `/vm/${to}`, t);
+    store.remove(`/vm/${from}`, t);
   });
 }
 

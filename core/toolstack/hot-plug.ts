@@ -4,9 +4,10 @@ import { SpecError, type DeviceKey, type DeviceKind, type DeviceSpec } from "../
 import { StoreError } from "../dom0/storage/block-store.ts";
 import type { BackendDevices } from "../dom0/xenbus/devices.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
+import { readConfig, withItem } from "./config-text.ts";
 import type { DomainDevices } from "./devices.ts";
 import { Refusal } from "./error.ts";
-import type { Lifecycle } from "./lifecycle.ts";
+import type { Lifecycle, ManagedDomain } from "./lifecycle.ts";
 
 export class HotPlug {
   readonly #lifecycle: Lifecycle;
@@ -32,6 +33,7 @@ export class HotPlug {
       await this.#devices.attach(domid, each);
       domain.config = { ...domain.config, devices: [...domain.config.devices, each] };
     }
+    this.#write(domain, config, spec.id, config.text?.(spec, text) ?? text);
     return { kind: spec.kind, id: spec.id };
   }
 
@@ -40,9 +42,12 @@ export class HotPlug {
     const domain = this.#lifecycle.managed(domid);
     const { kind, config } = this.#key(key);
     const id = config.idOf?.(name) ?? name;
+    if (this.#devices.kind(kind).isWired?.(id))
+      throw new Refusal("EPERM", `${this.#devices.title({ kind, id })} of ${domain.name} can't be taken away.`);
     await this.#devices.detach(domid, kind, id, force);
     const devices = domain.config.devices.filter((each) => each.kind !== kind || each.id !== id);
     domain.config = { ...domain.config, devices };
+    this.#write(domain, config, id, null);
   }
 
   /** Another medium into a drive; `text` as for attach(), with nothing for its target: it is taken out. */
@@ -57,6 +62,7 @@ export class HotPlug {
     this.#store.write(`${back}/params`, Buffer.from(String(spec.back.params)).toString("latin1"));
     const devices = domain.config.devices.map((each) => (each.kind === kind && each.id === spec.id ? spec : each));
     domain.config = { ...domain.config, devices };
+    this.#write(domain, config, spec.id, config.text?.(spec, text) ?? text);
   }
 
   /** A disk becomes larger while its guest has it. A backend in another domain than dom0 can't be asked. */
@@ -75,6 +81,32 @@ export class HotPlug {
     }
   }
 
+  /** What the domain is made of again has the change too, as libxl's stored configuration has it; `text`: null takes the device out. */
+  #write(domain: ManagedDomain, config: DeviceKey, id: string, text: string | null): void {
+    const items = readConfig(domain.options.config).lists.get(config.key) ?? [];
+    const specs: (DeviceSpec | null)[] = [];
+    for (const item of items)
+      specs.push(
+        parsed(
+          config,
+          item,
+          specs.filter((spec) => spec !== null),
+        ),
+      );
+    const at = specs.findIndex((spec) => spec?.id === id);
+    if (at < 0 && text === null) return;
+    let changed = domain.options.config;
+    // Those behind one that goes would be counted anew: they say who they are from then on.
+    if (text === null)
+      items.forEach((item, i) => {
+        const spec = specs[i];
+        const live = domain.config.devices.find((each) => each.kind === spec?.kind && each.id === spec.id);
+        if (i > at && live && config.text) changed = withItem(changed, config.key, i, config.text(live, item));
+      });
+    changed = withItem(changed, config.key, at < 0 ? items.length : at, text);
+    domain.options = { ...domain.options, config: changed };
+  }
+
   #parse(config: DeviceKey, text: string, others: readonly DeviceSpec[], folder: string): DeviceSpec {
     try {
       return this.#devices.within(config.parse(text, others), folder);
@@ -89,5 +121,15 @@ export class HotPlug {
     if (found?.config) return { ...found, config: found.config };
     const known = this.#devices.kinds.flatMap(({ config }) => (config ? [config.key] : []));
     throw new Refusal("EINVAL", `There are no devices of the key ${key}; there are ${known.join(", ")}.`);
+  }
+}
+
+/** null for what is no device. */
+function parsed(config: DeviceKey, item: string, before: readonly DeviceSpec[]): DeviceSpec | null {
+  try {
+    return config.parse(item, before);
+  } catch (error) {
+    if (error instanceof SpecError) return null;
+    throw error;
   }
 }

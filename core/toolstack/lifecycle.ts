@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { ImageError, type ElfImage } from "../dom0/builder/elf.ts";
 import { identifyImage, loadKernel } from "../dom0/builder/image.ts";
-import type { PvBuilder, PvBuilt } from "../dom0/builder/pv64.ts";
+import type { Built, DomainBuild } from "../dom0/builder/build.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import { firstConsole } from "../dom0/backends/console/kind.ts";
 import { XEN_DOMINF_dying, XEN_DOMINF_shutdown, XEN_DOMINF_shutdownshift } from "../abi/domctl.ts";
@@ -22,12 +22,18 @@ import type { PvRestore } from "../dom0/saved/restore.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { BackendDevices } from "../dom0/xenbus/devices.ts";
 import type { DeviceKind, DeviceSpec } from "../dom0/xenbus/kind.ts";
+import { withValue } from "./config-text.ts";
 import { bitmap } from "./cpu-list.ts";
 import type { DomainDevices } from "./devices.ts";
 import type { DiskBoot } from "./disk-boot.ts";
 import { isDomainName, NAME_ALLOWED } from "./domain-name.ts";
-import { removeDomainStore, renameDomainStore, writeDomainStore, writeStoreRing } from "./domain-store.ts";
-import { EndedDomains } from "./ended.ts";
+import {
+  moveDomainStore,
+  removeDomainStore,
+  renameDomainStore,
+  writeDomainStore,
+  writeStoreRing,
+} from "./domain-store.ts";
 import { errorData, Refusal } from "./error.ts";
 import {
   TSC_MODES,
@@ -84,6 +90,11 @@ interface GuestImage {
 
 export type Emit = <E extends keyof ToolstackEvents>(event: E, data: ToolstackEvents[E]) => void;
 
+/** Fills a new domain with what it begins with. Throws ImageError or HypercallError; the domain is destroyed then. */
+export interface DomainBuilder {
+  build(request: DomainBuild): Promise<Built>;
+}
+
 export interface LifecycleParts {
   hypercalls: Hypercalls;
   store: LocalXenstore;
@@ -92,7 +103,8 @@ export interface LifecycleParts {
   devices: DomainDevices;
   /** Those in this domain. */
   backends: BackendDevices;
-  builder: PvBuilder;
+  /** What fills a domain, by its type. */
+  builders: Readonly<Record<DomainConfig["type"], DomainBuilder>>;
   /** Takes down what a domain that has crashed was doing, while it is held. Never rejects, and is bounded in time. */
   crashed: (domid: number) => Promise<void>;
   diskBoot: DiskBoot;
@@ -104,7 +116,6 @@ export interface LifecycleParts {
 export class Lifecycle {
   readonly #parts: LifecycleParts;
   readonly #domains = new Map<number, ManagedDomain>();
-  readonly #ended = new EndedDomains();
   /** Domains being built, by name; aborted when they are not wanted any more. */
   readonly #building = new Map<string, AbortController>();
   #closing = false;
@@ -139,29 +150,22 @@ export class Lifecycle {
 
   async create(options: CreateOptions): Promise<CreateResult> {
     const { config, diagnostics } = checkedConfig(options, this.#parts.devices.kinds);
-    const result = await this.#create(config, options);
+    const result = await this.#create(
+      { ...config, ...(options.uuid !== undefined && { uuid: options.uuid }) },
+      options,
+    );
     return { ...result, warnings: diagnostics };
   }
 
   /** The domain goes on as it is; when it is restarted, it is from this, with its name and UUID of now. What the parser warned about. */
-  updateConfig(domid: number, options: Pick<CreateOptions, "config" | "configName">): ConfigDiagnostic[] {
+  updateConfig(domid: number, options: Pick<CreateOptions, "config" | "configName" | "files">): ConfigDiagnostic[] {
     const domain = this.managed(domid);
     const { config, diagnostics } = checkedConfig(options, this.#parts.devices.kinds);
     const { name, uuid } = domain;
     domain.config = { ...config, name, uuid };
-    domain.options = { ...domain.options, ...options };
+    const files = { ...domain.options.files, ...options.files };
+    domain.options = { ...domain.options, ...options, files, config: withValue(options.config, "name", name) };
     return diagnostics;
-  }
-
-  /** A domain that has ended, once more from what it was created from: under its last name, with its UUID unless that is taken. */
-  async startAgain(domid: number): Promise<CreateResult> {
-    if (this.#domains.has(domid)) throw new Refusal("EEXIST", `Domain ${domid} has not ended.`);
-    const { config, options } = this.#ended.get(domid);
-    const isTaken = [...this.#domains.values()].some(({ uuid }) => uuid === config.uuid);
-    const uuid = isTaken ? crypto.randomUUID() : config.uuid;
-    const result = await this.#create({ ...config, uuid }, { ...options, paused: false });
-    this.#ended.remove(domid);
-    return { ...result, warnings: [] };
   }
 
   #create(config: DomainConfig, options: CreateOptions): Promise<Omit<CreateResult, "warnings">> {
@@ -177,7 +181,7 @@ export class Lifecycle {
     options: CreateOptions,
     pages: number,
     console: Uint8Array,
-    restore: (request: PvRestore) => Promise<PvBuilt>,
+    restore: (request: PvRestore) => Promise<Built>,
   ): Promise<Omit<CreateResult, "warnings">> {
     return this.#named(config.name, (wanted) => {
       this.#checkMemory(config.name, pages);
@@ -213,13 +217,13 @@ export class Lifecycle {
     options: CreateOptions,
     wanted: AbortSignal,
   ): Promise<Omit<CreateResult, "warnings">> {
-    const { builder } = this.#parts;
     const given = config.bootloader ? null : await this.#files(config, options, wanted);
     const totalPages = config.memoryMiB * 256;
     this.#checkMemory(config.name, totalPages);
     return this.#assemble(config, options, wanted, null, async (ports) => {
       const { timings, ...image } = given ?? (await this.#fromDisk(ports.domid, config, options, wanted));
-      const built = await builder.build({ ...ports, ...image, totalPages });
+      const { vcpus, maxvcpus } = config;
+      const built = await this.#parts.builders[config.type].build({ ...ports, ...image, totalPages, vcpus, maxvcpus });
       return { ...built, timings: [...timings, ...built.timings] };
     });
   }
@@ -229,7 +233,7 @@ export class Lifecycle {
     const began = performance.now();
     const kernelBytes = await this.#file(config.kernel, options, "kernel");
     const ramdisk = config.ramdisk === null ? null : await this.#file(config.ramdisk, options, "ramdisk");
-    const kernel = await loadKernel(kernelBytes, path.basename(config.kernel), wanted);
+    const kernel = await loadKernel(kernelBytes, path.basename(config.kernel), wanted, config.type);
     if (ramdisk) await checkRamdisk(ramdisk, config.ramdisk!, wanted);
     wanted.throwIfAborted();
     const timings = [{ name: "files", milliseconds: performance.now() - began }];
@@ -245,7 +249,7 @@ export class Lifecycle {
   ): Promise<GuestImage> {
     const began = performance.now();
     const found = await this.#parts.diskBoot.load(domid, config, this.#devicesOf(config, options), wanted);
-    const kernel = await loadKernel(found.kernel, `${config.name}'s kernel`, wanted);
+    const kernel = await loadKernel(found.kernel, `${config.name}'s kernel`, wanted, config.type);
     wanted.throwIfAborted();
     const timings = [{ name: "boot loader", milliseconds: performance.now() - began }];
     return { kernel, ramdisk: found.ramdisk, cmdline: found.cmdline, timings };
@@ -271,12 +275,13 @@ export class Lifecycle {
     options: CreateOptions,
     wanted: AbortSignal,
     restored: { console: Uint8Array } | null,
-    fill: (ports: { domid: number; storePort: number; consolePort: number }) => Promise<PvBuilt>,
+    fill: (ports: { domid: number; storePort: number; consolePort: number }) => Promise<Built>,
   ): Promise<Omit<CreateResult, "warnings">> {
     const { hypercalls, store, handshakes, consoles, devices, backends } = this.#parts;
     this.#checkCpus(config);
     const domid = hypercalls.createDomain(config.uuid, config.maxvcpus, config.limits, {
       msrRelaxed: config.msrRelaxed,
+      type: config.type,
     });
     handshakes.begin(domid);
     let storeWritten = false;
@@ -357,8 +362,20 @@ export class Lifecycle {
     if ([...this.#domains.values()].some((other) => other !== domain && other.name === name) || name === "Domain-0")
       throw new Refusal("EEXIST", `A domain named ${name} exists already; names are unique on a host.`);
     domain.name = name;
+    domain.options = { ...domain.options, config: withValue(domain.options.config, "name", name) };
     renameDomainStore(this.#parts.store, domid, domain.uuid, name);
     this.#parts.consoles.rename(domid, name);
+  }
+
+  /** It stays to be looked at while another takes its place, name and UUID: libxl_domain_preserve. */
+  #preserve(domain: ManagedDomain): void {
+    const { domid, name, uuid } = domain;
+    let n = 1;
+    while ([...this.#domains.values()].some((other) => other.name === `${name}-${n}`)) n++;
+    this.rename(domid, `${name}-${n}`);
+    domain.uuid = crypto.randomUUID();
+    this.#parts.hypercalls.setHandle(domid, domain.uuid);
+    moveDomainStore(this.#parts.store, domid, uuid, domain.uuid);
   }
 
   /** It has suspended and is written: it goes, until it is restored. */
@@ -387,8 +404,6 @@ export class Lifecycle {
     }
     this.#forget(domid, domain.uuid);
     this.#parts.handshakes.end(domid);
-    const { config, options, name, uuid } = domain;
-    this.#ended.add({ domid, config: { ...config, name, uuid }, options });
     this.#parts.emit("destroyed", { domid, name: domain.name, uuid: domain.uuid, replacedBy });
   }
 
@@ -452,11 +467,9 @@ export class Lifecycle {
         this.destroy(domid);
         return;
       case "rename-restart": {
-        let n = 1;
-        while ([...this.#domains.values()].some(({ name }) => name === `${domain.name}-${n}`)) n++;
-        const { name } = domain;
-        this.rename(domid, `${name}-${n}`);
-        await this.#restart(domain, { ...domain.config, name, uuid: crypto.randomUUID() }, options);
+        const { name, uuid } = domain;
+        this.#preserve(domain);
+        await this.#restart(domain, { ...domain.config, name, uuid }, options);
         return;
       }
       case "restart":
@@ -474,8 +487,6 @@ export class Lifecycle {
     if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
     if (this.#closing) return;
     await this.#create(config, { ...options, paused: false });
-    // What takes its place is started again when that ends.
-    this.#ended.remove(domain.domid);
   }
 
   #notice(severity: "warning" | "error", message: string, domid: number): void {

@@ -17,18 +17,27 @@ import type {
   WalkArguments,
   WalkReport,
 } from "./inspect/report.ts";
-import type { CreationLimits, SchedulerParameters } from "../dom0/kernel/hypercalls.ts";
+import type { CreationLimits, GuestTypeName, SchedulerParameters } from "../dom0/kernel/hypercalls.ts";
 import type { FrameKind, FrameMap, MemoryLayout } from "../dom0/kernel/frame-table.ts";
 import type { PcpuSwitches } from "../dom0/kernel/switches.ts";
 import type { DiskPart } from "../dom0/bootloader/contents.ts";
 import type { Forward } from "../dom0/network/gateway/forwards.ts";
 import type { VncAddress } from "../dom0/display/screens.ts";
 import type { KeptNetwork, NetworkDefinition, NetworkReport } from "../dom0/network/networks.ts";
+import type { FrozenImage } from "../dom0/backends/blk/disks.ts";
+import type {
+  AbsorbArguments,
+  CheckpointArguments,
+  CheckpointResult,
+  DiskChainArguments,
+  KeptDisk,
+} from "./checkpoint-messages.ts";
 import type { DeviceSpec } from "../dom0/xenbus/kind.ts";
 import type { DeviceEntry, DeviceHandshake, DomainHandshakes, DomainWiring } from "./wiring-report.ts";
 
 export type { FrameKind, FrameMap, MemoryLayout, PcpuSwitches, SchedulerParameters };
-export type { ImageKind };
+export type * from "./checkpoint-messages.ts";
+export type { FrozenImage, ImageKind };
 export type ShutdownReason = "poweroff" | "reboot" | "suspend" | "crash" | "watchdog" | "soft_reset";
 
 /** xl.cfg(5)'s values of on_poweroff, on_reboot, on_watchdog, on_crash and on_soft_reset. */
@@ -47,12 +56,12 @@ export type ShutdownAction = (typeof SHUTDOWN_ACTIONS)[number];
 export const TSC_MODES = ["default", "always_emulate", "native"] as const;
 export type TscMode = (typeof TSC_MODES)[number];
 
-export type DomainType = "native" | "pv";
+export type DomainType = "native" | GuestTypeName;
 
 /** An xl.cfg whose values are checked and defaults filled in. Sizes are MiB. */
 export interface DomainConfig {
   name: string;
-  type: "pv";
+  type: GuestTypeName;
   uuid: string;
   kernel: string;
   ramdisk: string | null;
@@ -258,6 +267,8 @@ export interface CreateOptions {
   files?: Record<string, Uint8Array>;
   /** Leave the domain paused. */
   paused?: boolean;
+  /** What it is known by, whatever its configuration says. */
+  uuid?: string;
 }
 export interface CreateResult {
   domid: number;
@@ -372,6 +383,14 @@ export interface BootBuilt {
   storeNodes: number;
 }
 
+/** What of a saved domain is another when it is restored. */
+export interface RestoreAs {
+  /** xl.cfg. */
+  config?: string;
+  name?: string;
+  uuid?: string;
+}
+
 /** Requests: name → arguments and result. */
 export interface ToolstackRequests {
   hostInfo: { args: Record<string, never>; result: HostInfo };
@@ -397,8 +416,10 @@ export interface ToolstackRequests {
   /** What is on an image of the host's computer; its format is told by its first bytes where it is not given. */
   inspectDisk: { args: { path: string; format?: string }; result: DiskReport };
   create: { args: CreateOptions; result: CreateResult };
-  /** A domain that has ended, from what it was created from. */
-  startAgain: { args: { domid: number }; result: CreateResult };
+  /** What a domain is to be made from again, as it is by now: with what was attached to it and the name that it was given since. */
+  definition: { args: { domid: number }; result: Pick<CreateOptions, "config" | "configName"> };
+  /** The files that were given with that. */
+  definitionFiles: { args: { domid: number }; result: Record<string, Uint8Array> };
   /** Ends a `create` that is under way: it is refused with ECANCELED. */
   createCancel: { args: { name: string }; result: null };
   /**
@@ -410,8 +431,27 @@ export interface ToolstackRequests {
   saveCancel: { args: { domid: number }; result: null };
   /** An ELF file of the domain's memory and vCPUs, as `xl dump-core`; the domain stands still meanwhile. EINVAL: its memory can't be found. */
   dumpCore: { args: { domid: number; file: string }; result: { bytes: number } };
-  /** The domain of such a file, under the name and UUID that it had. */
-  restore: { args: { file: string; paused?: boolean }; result: CreateResult };
+  /** The domain of such a file, under the name and UUID that it had, or as `as` says. */
+  restore: { args: { file: string; paused?: boolean; as?: RestoreAs }; result: CreateResult };
+  /** The disks of a running domain that it may write, and keeps. */
+  keptDisks: { args: { domid: number }; result: KeptDisk[] };
+  /** Images that nobody may write from now on; those of the time before may be written again. */
+  imagesFreeze: { args: { images: FrozenImage[] }; result: null };
+  /**
+   * The disks of a running domain, and its memory if wanted, as they are at one moment: from then on it writes to `disks`, new images that are based
+   * on those that it had, which change no more. `record` is written before anything is written to them, whole or not at all.
+   */
+  checkpoint: { args: CheckpointArguments; result: CheckpointResult };
+  /**
+   * `base` takes in what `top` has, which is based on it, and which nobody writes; domains may read both meanwhile. `absorbing` events
+   * by `task` tell the bytes; ECANCELED after absorbCancel, with nothing lost.
+   */
+  imageAbsorb: { args: AbsorbArguments; result: { bytes: number } };
+  absorbCancel: { args: { task: string }; result: null };
+  /** A running domain's disk is based on `base` from now on, whose content the image in between has: `record` is written then. */
+  diskRebase: { args: DiskChainArguments; result: null };
+  /** A running domain's disk becomes `base`, which takes in what it has beyond that; the domain's requests wait. */
+  diskFold: { args: DiskChainArguments; result: null };
   shutdown: { args: { domid: number; reason: "poweroff" | "reboot" | "halt" | "suspend" }; result: null };
   pause: { args: { domid: number }; result: null };
   unpause: { args: { domid: number }; result: null };
@@ -434,15 +474,15 @@ export interface ToolstackRequests {
   schedulerParameters: { args: Record<string, never>; result: SchedulerParameters };
   /** What the domain is restarted with from now on. */
   updateConfig: {
-    args: { domid: number; config: string; configName?: string };
+    args: { domid: number } & Pick<CreateOptions, "config" | "configName" | "files">;
     result: { warnings: ConfigDiagnostic[] };
   };
   setVcpus: { args: { domid: number; vcpus: number }; result: null };
   setMemory: { args: { domid: number; memoryMiB: number }; result: null };
-  /** The log so far; from then on `console` events carry this domain's output until consoleDetach. */
-  consoleAttach: { args: { domid: number }; result: ConsoleSnapshot };
-  consoleDetach: { args: { domid: number }; result: null };
-  consoleInput: { args: { domid: number; bytes: Uint8Array }; result: null };
+  /** The log so far; from then on `console` events carry that console's output until consoleDetach. `console`: its number, 0 unless said. */
+  consoleAttach: { args: { domid: number; console?: number | undefined }; result: ConsoleSnapshot };
+  consoleDetach: { args: { domid: number; console?: number | undefined }; result: null };
+  consoleInput: { args: { domid: number; bytes: Uint8Array; console?: number | undefined }; result: null };
   /** Logs of domains, living and gone: what consoleAttach takes (logs outlive their domain). */
   consoleLogs: {
     args: Record<string, never>;
@@ -541,17 +581,6 @@ export interface DomainStopped {
   action: ShutdownAction;
 }
 
-/** What the host keeps of a domain until it is restored. */
-export interface SavedDomain {
-  uuid: string;
-  name: string;
-  /** Milliseconds since 1970. */
-  savedAt: number;
-  memoryMiB: number;
-  /** Of the file. */
-  bytes: number;
-}
-
 /** Events: name → data. */
 export interface ToolstackEvents {
   /** A stage of power-on that dom0 went through, how long it took, and the bytes that the serial port had been given by then. */
@@ -564,10 +593,13 @@ export interface ToolstackEvents {
   created: { domid: number; name: string; uuid: string; restored: boolean };
   /** How much of a domain that is being saved is written, up to 1. */
   saving: { domid: number; share: number };
+  /** How much an image has taken in. */
+  absorbing: { task: string; bytes: number };
   stopped: DomainStopped;
   /** The domid is gone; `replacedBy` when on_* restarted it. */
   destroyed: { domid: number; name: string; uuid: string; replacedBy: number | null };
-  console: { domid: number; bytes: Uint8Array; offset: number };
+  /** `console`: its number, where it is not the first. */
+  console: { domid: number; bytes: Uint8Array; offset: number; console?: number };
   /** Paths that changed within a tenth of a second; `more` when there were too many to name. */
   xenstore: { token: string; paths: string[]; more: boolean };
   /** A sentence for the user that belongs to no request: a restart that failed, an autostart config that is wrong. */
@@ -599,12 +631,17 @@ export interface Dom0WorkerData {
   consoleLogBytes?: number;
   /** Where what is written to disposable disks lies until it is thrown away. */
   scratchFolder?: string;
+  /** Where what domains write on their consoles is kept in files. */
+  consoleFolder?: string;
   /** As they were when the host was on before. */
   networks?: readonly KeptNetwork[];
+  /** Images that nobody may write. */
+  frozen?: readonly FrozenImage[];
 }
 export interface AutostartEntry {
   /** Text; read from the file `configName` when left out. */
   config?: string;
   configName: string;
   files?: Record<string, Uint8Array>;
+  uuid?: string;
 }

@@ -26,7 +26,7 @@ import {
 import { DEFAULT_BOOT_CONFIG, checkedEntry, type BootConfig } from "./boot-config.ts";
 import { ToolstackClient } from "./client.ts";
 import type { KeptNetwork } from "../dom0/network/networks.ts";
-import type { AutostartEntry, Dom0WorkerData, ToolstackEvents } from "./messages.ts";
+import type { AutostartEntry, Dom0WorkerData, FrozenImage, ToolstackEvents } from "./messages.ts";
 
 export interface PowerOptions {
   memoryMiB?: number;
@@ -41,8 +41,12 @@ export interface PowerOptions {
   consoleLogBytes?: number;
   /** Where what is written to disposable disks lies until it is thrown away; the system's own if not given. */
   scratchFolder?: string;
+  /** Where what domains write on their consoles is kept in files; in none if not given. */
+  consoleFolder?: string;
   /** Networks as they were when the host was on before. */
   networks?: readonly KeptNetwork[];
+  /** Images that nobody may write. */
+  frozen?: readonly FrozenImage[];
 }
 
 /** The hypervisor's image, the boot loader's one module. */
@@ -189,8 +193,10 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
     const data: Dom0WorkerData = {
       ...parts,
       autostart,
+      ...(this.options.frozen !== undefined && { frozen: this.options.frozen }),
       ...(this.options.networks !== undefined && { networks: this.options.networks }),
       ...(this.options.scratchFolder !== undefined && { scratchFolder: this.options.scratchFolder }),
+      ...(this.options.consoleFolder !== undefined && { consoleFolder: this.options.consoleFolder }),
       ...(this.options.consoleLogBytes !== undefined && { consoleLogBytes: this.options.consoleLogBytes }),
     };
     const dom0 = new Worker(new URL("dom0.js", this.options.imageFolder), { workerData: data, name: "dom0" });

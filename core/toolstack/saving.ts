@@ -17,10 +17,11 @@ import { writeWhole } from "../files/whole.ts";
 import type { ForeignFrames } from "../dom0/kernel/native.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { XenstoreError } from "../dom0/xenstore/wire.ts";
+import { withValue } from "./config-text.ts";
 import { DeviceRefusal, type DomainDevices } from "./devices.ts";
 import { Refusal } from "./error.ts";
 import { shutdownReason, type Emit, type Lifecycle, type ManagedDomain } from "./lifecycle.ts";
-import type { CreateResult } from "./messages.ts";
+import type { CreateResult, RestoreAs } from "./messages.ts";
 import { fileError, readSaved, WRITING, writeSaved } from "./saved-file.ts";
 import { parseXlConfig } from "./xlcfg.ts";
 
@@ -40,6 +41,12 @@ export interface SavingParts {
   devices: DomainDevices;
   consoles: Consoles;
   emit: Emit;
+}
+
+/** Images of domains are of PV domains as yet. */
+function checkSavable({ name, config }: ManagedDomain, what: string): void {
+  if (config.type !== "pv")
+    throw new Refusal("EOPNOTSUPP", `${name} is a PVH domain, which can't be ${what} yet; PV domains can.`);
 }
 
 export class Saving {
@@ -75,6 +82,7 @@ export class Saving {
   async save(domid: number, file: string, resume: boolean): Promise<{ bytes: number }> {
     const { lifecycle } = this.#parts;
     const domain = lifecycle.managed(domid);
+    checkSavable(domain, "saved");
     if (domain.config.devices.some(({ back }) => back.disposable))
       throw new Refusal(
         "EINVAL",
@@ -104,10 +112,41 @@ export class Saving {
     }
   }
 
+  /**
+   * `act` is called when the domain has suspended. It goes on when that has ended, or as soon as `goOn` is called. Refused as save() is, and
+   * cancel() aborts `wanted`.
+   */
+  async whileSuspended<T>(
+    domid: number,
+    act: (domain: ManagedDomain, wanted: AbortSignal, goOn: () => void) => Promise<T>,
+  ): Promise<T> {
+    const { lifecycle } = this.#parts;
+    const domain = lifecycle.managed(domid);
+    if (this.#busy.has(domid)) throw new Refusal("EBUSY", `${domain.name} is being saved already.`);
+    const wanted = new AbortController();
+    this.#busy.set(domid, wanted);
+    let isGoing = false;
+    const goOn = (): void => {
+      if (!isGoing && lifecycle.domains.get(domid) === domain) this.#resume(domain);
+      isGoing = true;
+    };
+    try {
+      await this.#suspend(domain, wanted.signal);
+      try {
+        return await act(domain, wanted.signal, goOn);
+      } finally {
+        goOn();
+      }
+    } finally {
+      this.#busy.delete(domid);
+    }
+  }
+
   /** Memory and vCPUs in an ELF file; the domain stands still meanwhile and goes on. Bytes of the file. */
   async dumpCore(domid: number, file: string): Promise<{ bytes: number }> {
     const { hypercalls, lifecycle } = this.#parts;
     const domain = lifecycle.managed(domid);
+    checkSavable(domain, "dumped");
     hypercalls.pauseDomain(domid);
     try {
       return { bytes: await writeWhole(file, this.#dumper.dump(domid, domain.config.maxvcpus)) };
@@ -168,26 +207,43 @@ export class Saving {
   }
 
   async #write(domain: ManagedDomain, file: string, wanted: AbortSignal): Promise<number> {
-    const { domid, name, uuid, config, options } = domain;
-    const { emit, hypercalls } = this.#parts;
-    const pages = hypercalls.domainInfo(domid)?.totPages ?? 0;
-    const version = hypercalls.call("xen_version", HYPERVISOR_xen_version, XENVER_version);
+    const stream = this.stream(domain, this.teller(domain, wanted));
+    return this.writeFile(domain, domain.options.config, file, stream);
+  }
+
+  /** Memory and vCPUs of a domain that has suspended. Throws SaveError, and what `progress` throws, which gets the share that is read. */
+  stream({ domid, config }: ManagedDomain, progress: (share: number) => void): AsyncIterable<Uint8Array> {
+    const version = this.#parts.hypercalls.call("xen_version", HYPERVISOR_xen_version, XENVER_version);
+    const xen = { major: version >>> 16, minor: version & 0xffff };
+    return this.#saver.save(domid, config.maxvcpus, xen, progress);
+  }
+
+  /** Tells how far saving is, by `saving` events; throws what `wanted` is aborted with. */
+  teller({ domid }: ManagedDomain, wanted: AbortSignal): (share: number) => void {
     let told = 0;
-    const progress = (share: number): void => {
+    return (share) => {
       wanted.throwIfAborted();
       const now = performance.now();
       if (now - told < TELL_MS && share < 1) return;
       told = now;
-      emit("saving", { domid, share });
+      this.#parts.emit("saving", { domid, share });
     };
-    const xen = { major: version >>> 16, minor: version & 0xffff };
-    const stream = this.#saver.save(domid, config.maxvcpus, xen, progress);
+  }
+
+  /** A file that a domain is made of again: `text` is its xl.cfg. Its size in bytes. Throws Refusal. */
+  async writeFile(
+    { domid, name, uuid, options }: ManagedDomain,
+    text: string,
+    file: string,
+    stream: AsyncIterable<Uint8Array>,
+  ): Promise<number> {
+    const pages = this.#parts.hypercalls.domainInfo(domid)?.totPages ?? 0;
     const header = {
       name,
       uuid,
       savedAt: Date.now(),
       memoryMiB: pages / 256,
-      config: options.config,
+      config: text,
       ...(options.configName !== undefined && { configName: options.configName }),
     };
     try {
@@ -208,20 +264,26 @@ export class Saving {
     hypercalls.resumeDomain(domid);
   }
 
-  /** The domain of a file, under the name and UUID that it had. */
-  restore(file: string, paused: boolean): Promise<CreateResult> {
-    return readSaved(file, async ({ header, files, console, stream }) => {
+  /** The domain of a file, under the name and UUID that it had, or as `as` says. */
+  restore(file: string, paused: boolean, as: RestoreAs | null = null): Promise<CreateResult> {
+    return readSaved(file, async ({ header: written, files, console, stream }) => {
+      const header = { ...written, ...as };
       const { config, diagnostics } = parseXlConfig(header.config, [], this.#parts.devices.kinds);
       if (!config)
         throw new Refusal("EINVAL", `${file} can't be restored: its configuration is not understood.`, diagnostics);
-      const { name, uuid } = header;
+      const { uuid, name } = header;
       const { lifecycle } = this.#parts;
       const isTaken = [...lifecycle.domains.values()].some((domain) => domain.uuid === uuid);
       if (isTaken) throw new Refusal("EEXIST", `The domain of ${file}, ${name}, runs already.`);
       const { configName } = header;
       const restored = lifecycle.restore(
         { ...config, name, uuid },
-        { config: header.config, ...(configName !== undefined && { configName }), files, paused },
+        {
+          config: withValue(header.config, "name", name),
+          ...(configName !== undefined && { configName }),
+          files,
+          paused,
+        },
         Math.ceil(header.memoryMiB * 256),
         console,
         async (request) => {

@@ -18,6 +18,8 @@ import { SwitchRings } from "../dom0/kernel/switches.ts";
 import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import type { XenstoreDomains } from "../dom0/xenstore/domains.ts";
 import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
+import { Checkpoints } from "./checkpoints.ts";
+import type { Disks } from "../dom0/backends/blk/disks.ts";
 import { bootBuilt } from "./boot-report.ts";
 import type { Screens } from "../dom0/display/screens.ts";
 import type { Networks } from "../dom0/network/networks.ts";
@@ -55,6 +57,7 @@ export interface ServiceParts {
   devices: DomainDevices;
   networks: Networks;
   backends: BackendDevices;
+  disks: Disks;
   screens: Screens;
   lifecycle: Lifecycle;
   saving: Saving;
@@ -69,8 +72,8 @@ export interface ServiceParts {
 export class Service {
   readonly #parts: ServiceParts;
   readonly #handlers: Handlers;
-  /** Domains whose console output is sent, with how many asked. */
-  readonly #attached = new Map<number, number>();
+  /** Consoles whose output is sent, by domid and number, with how many asked. */
+  readonly #attached = new Map<string, number>();
   readonly #xenstore: StoreRequests;
   /** Files that are looked at now, by who asked. */
   readonly #inspecting = new Map<string, Set<AbortController>>();
@@ -82,8 +85,9 @@ export class Service {
     this.#parts = parts;
     this.#xenstore = new StoreRequests(parts);
     this.#handlers = this.#makeHandlers();
-    parts.consoles.onOutput((domid, bytes, offset) => {
-      if (this.#attached.has(domid)) parts.emit("console", { domid, bytes, offset });
+    parts.consoles.onOutput((domid, bytes, offset, number) => {
+      if (this.#attached.has(`${domid}/${number}`))
+        parts.emit("console", { domid, bytes, offset, ...(number > 0 && { console: number }) });
     });
   }
 
@@ -104,6 +108,7 @@ export class Service {
   #makeHandlers(): Handlers {
     const { hypercalls, store, handshakes, consoles, devices, lifecycle, saving, reports, inspection } = this.#parts;
     const xenstore = this.#xenstore;
+    const checkpoints = new Checkpoints(this.#parts);
     const hotPlug = new HotPlug(lifecycle, devices, store, this.#parts.backends);
     const networks = new NetworkRequests(this.#parts.networks);
     const display = new DisplayRequests(this.#parts.screens);
@@ -130,12 +135,23 @@ export class Service {
       },
       inspectDisk: ({ path, format }) => this.#parts.diskBoot.inspect(path, format ?? null),
       create: (options) => lifecycle.create(options),
-      startAgain: ({ domid }) => lifecycle.startAgain(domid),
+      definition: ({ domid }) => {
+        const { config, configName } = lifecycle.managed(domid).options;
+        return { config, ...(configName !== undefined && { configName }) };
+      },
+      definitionFiles: ({ domid }) => lifecycle.managed(domid).options.files ?? {},
       createCancel: ({ name }) => done(lifecycle.cancelCreate(name)),
       save: ({ domid, file, resume }) => saving.save(domid, file, resume ?? false),
       saveCancel: ({ domid }) => done(saving.cancel(domid)),
       dumpCore: ({ domid, file }) => saving.dumpCore(domid, file),
-      restore: ({ file, paused }) => saving.restore(file, paused ?? false),
+      restore: ({ file, paused, as }) => saving.restore(file, paused ?? false, as ?? null),
+      keptDisks: ({ domid }) => checkpoints.disks(domid),
+      imagesFreeze: ({ images }) => done(this.#parts.disks.freeze(images)),
+      checkpoint: (args) => checkpoints.take(args),
+      imageAbsorb: (args) => checkpoints.absorb(args),
+      absorbCancel: ({ task }) => done(checkpoints.cancelAbsorbing(task)),
+      diskRebase: async (args) => done(await checkpoints.rebase(args)),
+      diskFold: async (args) => done(await checkpoints.fold(args)),
       shutdown: ({ domid, reason }) => done(lifecycle.shutdown(domid, reason)),
       pause: ({ domid }) => done(hypercalls.pauseDomain(lifecycle.managed(domid).domid)),
       unpause: ({ domid }) => done(hypercalls.unpauseDomain(lifecycle.managed(domid).domid)),
@@ -161,20 +177,22 @@ export class Service {
       updateConfig: ({ domid, ...options }) => ({ warnings: lifecycle.updateConfig(domid, options) }),
       setVcpus: ({ domid, vcpus }) => done(this.#setVcpus(domid, vcpus)),
       setMemory: ({ domid, memoryMiB }) => done(this.#setMemory(domid, memoryMiB)),
-      consoleAttach: ({ domid }) => {
-        const snapshot = consoles.log(domid);
-        if (!snapshot) throw new Refusal("ESRCH", `Domain ${domid} has no console.`);
-        this.#attached.set(domid, (this.#attached.get(domid) ?? 0) + 1);
+      consoleAttach: ({ domid, console: number = 0 }) => {
+        const snapshot = consoles.log(domid, number);
+        if (!snapshot) throw new Refusal("ESRCH", `Domain ${domid} has no console${number ? ` ${number}` : ""}.`);
+        const key = `${domid}/${number}`;
+        this.#attached.set(key, (this.#attached.get(key) ?? 0) + 1);
         return snapshot;
       },
-      consoleDetach: ({ domid }) => {
-        const count = (this.#attached.get(domid) ?? 0) - 1;
-        if (count > 0) this.#attached.set(domid, count);
-        else this.#attached.delete(domid);
+      consoleDetach: ({ domid, console: number = 0 }) => {
+        const key = `${domid}/${number}`;
+        const count = (this.#attached.get(key) ?? 0) - 1;
+        if (count > 0) this.#attached.set(key, count);
+        else this.#attached.delete(key);
         return null;
       },
-      consoleInput: ({ domid, bytes }) => {
-        if (!consoles.input(domid, bytes))
+      consoleInput: ({ domid, bytes, console: number = 0 }) => {
+        if (!consoles.input(domid, bytes, number))
           throw new Refusal(
             "EPIPE",
             `Domain ${domid} takes no console input: it is gone, or 1 MiB waits to be read by it.`,
@@ -354,9 +372,10 @@ export class Service {
 /** Requests after which the list may differ. */
 const CHANGES = new Set<ToolstackRequestName>([
   "create",
-  "startAgain",
   "save",
   "restore",
+  "checkpoint",
+  "diskFold",
   "pause",
   "unpause",
   "destroy",

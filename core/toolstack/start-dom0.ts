@@ -34,13 +34,15 @@ export async function startDom0(kinds: readonly DeviceKind[]): Promise<void> {
     send({ event, data: eventData });
     if (event === "created" || event === "destroyed" || event === "stopped") setImmediate(() => told?.domainsChanged());
   };
-  const { consoleLogBytes, scratchFolder } = data;
+  const { consoleLogBytes, consoleFolder, scratchFolder } = data;
   const statistics = new StatisticsArea(kernel.hypercalls);
   const { service, lifecycle, networks } = assembleDom0({
     kernel,
     kinds,
     consoleLogBytes,
+    consoleFolder,
     scratchFolder,
+    frozen: data.frozen ?? [],
     statistics,
     emit,
     onStage,
@@ -56,10 +58,11 @@ export async function startDom0(kinds: readonly DeviceKind[]): Promise<void> {
 
   for (const message of await networks.restore(data.networks ?? []))
     send({ event: "notice", data: { severity: "warning", message, domid: null } });
-  for (const { config, configName, files } of data.autostart) {
+  for (const { config, ...entry } of data.autostart) {
+    const { configName } = entry;
     try {
       const text = config ?? (await readFile(configName, "utf8"));
-      await lifecycle.create({ config: text, configName, ...(files && { files }) });
+      await lifecycle.create({ config: text, ...entry });
     } catch (error) {
       const { message } = errorData(error);
       send({

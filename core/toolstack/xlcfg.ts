@@ -4,7 +4,7 @@ import path from "node:path";
 import { DEVICE_KINDS } from "../dom0/backends/kinds.ts";
 import { BootError } from "../dom0/bootloader/error.ts";
 import { parsePygrubArguments } from "../dom0/bootloader/pygrub.ts";
-import { LIBXL_LIMITS, type CreationLimits } from "../dom0/kernel/hypercalls.ts";
+import { LIBXL_LIMITS, type CreationLimits, type GuestTypeName } from "../dom0/kernel/hypercalls.ts";
 import { SpecError, type DeviceKind, type DeviceSpec } from "../dom0/xenbus/kind.ts";
 import { parseCpus } from "./cpu-list.ts";
 import { isDomainName, NAME_ALLOWED } from "./domain-name.ts";
@@ -69,7 +69,7 @@ export function parseXlConfig(
 
 function interpret(values: ConfigValues, kinds: readonly DeviceKind[]): DomainConfig {
   checkKeys(values, kinds);
-  checkType(values);
+  const type = checkType(values);
   const name = domainName(values);
   const bootloader = bootLoader(values);
   const maxmem = values.integer("maxmem", 1, MAX_MEMORY_MIB, "MiB");
@@ -85,7 +85,7 @@ function interpret(values: ConfigValues, kinds: readonly DeviceKind[]): DomainCo
   };
   return {
     name,
-    type: "pv",
+    type,
     uuid: uuid(values),
     kernel: kernelPath(values, bootloader !== null),
     ramdisk: values.string("ramdisk") || null,
@@ -175,7 +175,7 @@ function checkKeys(values: ConfigValues, kinds: readonly DeviceKind[]): void {
   if (pool !== null && pool !== "Pool-0") values.refuse("pool", '"Pool-0", the only CPU pool of this host');
 }
 
-function checkType(values: ConfigValues): void {
+function checkType(values: ConfigValues): GuestTypeName {
   const given = values.string("type");
   const builder = values.string("builder");
   const old = builder === null ? null : builder === "generic" ? "pv" : builder;
@@ -188,10 +188,32 @@ function checkType(values: ConfigValues): void {
       values.setting("builder"),
       "builder",
     );
-  else if (type === "hvm" || type === "pvh")
-    values.complain("error", `${key} is "${type}": only "pv" works as yet`, values.setting(key), "type");
+  else if (type === "hvm")
+    values.complain("error", `${key} is "hvm": only "pv" and "pvh" work as yet`, values.setting(key), "type");
+  else if (type === "pvh") checkPvh(values);
   else if (type !== "pv")
-    values.refuse(key, key === "type" ? '"pv"' : '"generic" (for a PV domain); `type` has replaced this key');
+    values.refuse(key, key === "type" ? '"pv" or "pvh"' : '"generic" (for a PV domain); `type` has replaced this key');
+  return type === "pvh" ? "pvh" : "pv";
+}
+
+/** What a PVH domain can't be here, and why. */
+function checkPvh(values: ConfigValues): void {
+  const refuse = (key: string, why: string): void =>
+    values.complain("error", `${key} can't be had: ${why}`, values.setting(key), key);
+  if (values.asks("pvshim")) refuse("pvshim", "a PV kernel inside a PVH domain comes with a later version");
+  for (const key of ["apic", "acpi", "hap"])
+    if (values.setting(key) && !values.asks(key)) refuse(key, `a PVH domain always has it here: leave ${key} out`);
+  for (const key of ["nestedhvm", "altp2m"])
+    if (values.asks(key)) refuse(key, "this host's processor has no virtualization for guests");
+  if (values.string("tsc_mode") === "always_emulate" || values.string("tsc_mode") === "1")
+    refuse("tsc_mode", "the TSC of a PVH domain is the host's here");
+  const memory = values.integer("memory", 1, MAX_MEMORY_MIB);
+  const maxmem = values.integer("maxmem", 1, MAX_MEMORY_MIB);
+  if (memory !== null && maxmem !== null && maxmem > memory)
+    refuse(
+      "maxmem",
+      "memory on demand, which a PVH domain needs to grow, comes with a later version: give no more than memory",
+    );
 }
 
 function domainName(values: ConfigValues): string {

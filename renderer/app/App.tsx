@@ -2,6 +2,7 @@ import { useEffect, useState } from "react";
 import { DropZone, type DropPlace } from "../create/DropZone.tsx";
 import { NewDomain } from "../create/NewDomain.tsx";
 import { useOpenedFiles } from "../create/opened.ts";
+import { FetchGuest } from "../fetch/FetchGuest.tsx";
 import { AttachDialog } from "../devices/AttachDialog.tsx";
 import { askAttach } from "../devices/attach-state.ts";
 import { DomainPage } from "../domain/DomainPage.tsx";
@@ -84,6 +85,7 @@ export function App() {
           }}
         />
       )}
+      {dialog === "fetch-guest" && <FetchGuest onClose={() => useApp.setState({ dialog: "none" })} />}
       <AttachDialog />
       {dialog === "shortcuts" && <Shortcuts />}
       {dialog === "palette" && <Palette />}

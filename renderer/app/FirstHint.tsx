@@ -1,7 +1,7 @@
-import { FileDown, X } from "lucide-react";
+import { Download, FileDown, X } from "lucide-react";
 import { useEffect } from "react";
 import { dismissHint, startTour } from "../help/tour-state.ts";
-import { useApp } from "../state/store.ts";
+import { openDialog, useApp } from "../state/store.ts";
 
 /** The first start's one hint: where files go, and that there is a tour. It goes when it is dismissed or followed. */
 export function FirstHint() {
@@ -12,7 +12,7 @@ export function FirstHint() {
     dismissHint();
   };
   useEffect(() => {
-    if (dialog === "new-domain") dismiss();
+    if (dialog === "new-domain" || dialog === "fetch-guest") dismiss();
   }, [dialog]);
   if (!shown) return null;
   return (
@@ -20,8 +20,11 @@ export function FirstHint() {
       <FileDown size={18} aria-hidden />
       <p>
         This small guest came with Xenarium: type <kbd>help</kbd>. To boot your own, drop a kernel, a RAM disk or an
-        xl.cfg anywhere on this window.
+        xl.cfg anywhere on this window, or get a real Linux from the web.
       </p>
+      <button type="button" onClick={() => openDialog("fetch-guest")}>
+        <Download size={14} aria-hidden /> Get a Linux…
+      </button>
       <button
         type="button"
         onClick={() => {

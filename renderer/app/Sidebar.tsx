@@ -21,7 +21,7 @@ export function Sidebar() {
   const domains = useApp((state) => state.domains);
   const departed = useApp((state) => state.departed);
   const forgotten = useApp((state) => state.forgotten);
-  const saved = useApp((state) => state.saved);
+  const kept = useApp((state) => state.kept);
   const view = useApp((state) => state.view);
   const { places, tags } = useGroups();
   const width = useLayout((state) => state.sidebarWidth);
@@ -37,7 +37,7 @@ export function Sidebar() {
     [name, places.get(name) ?? "", ...(tags.get(name) ?? [])].some((each) => each.toLowerCase().includes(wanted));
   const guests = domains.filter(({ domid }) => domid !== 0);
   const shown = guests.filter(matches);
-  const ended = endedDomains({ domains, departed, forgotten, saved });
+  const ended = endedDomains({ domains, departed, forgotten, kept });
   const endedShown = ended.filter(matches);
   const dom0 = domains.find(({ domid }) => domid === 0);
   return (
@@ -110,12 +110,12 @@ export function Sidebar() {
         </button>
       </div>
       <DomainTree shown={shown} ended={endedShown} selected={selected} searching={wanted !== ""}>
-        {endedShown.some((each) => !each.saved) && (
+        {endedShown.some((each) => !each.kept) && (
           <button type="button" className="plain side-forget" onClick={forgetEnded}>
             Forget the ended
           </button>
         )}
-        {guests.length + ended.length === 0 && <p className="side-empty">No domain runs.</p>}
+        {guests.length + ended.length === 0 && <p className="side-empty">There is no domain yet.</p>}
         {guests.length + ended.length > 0 && shown.length + endedShown.length === 0 && (
           <p className="side-empty">No domain is called or tagged “{text}”.</p>
         )}

@@ -106,6 +106,8 @@ export function commandsNow(): Command[] {
     add("Host", "power-off", "Power the host off…", askPowerOff, ["stop", "shut down"]);
     add("Host", "host-reboot", "Reboot the host…", askReboot, ["restart"]);
     add("Host", "new-domain", "New domain…", () => openDialog("new-domain"), ["create", "kernel", "xl.cfg"]);
+    const web = ["download", "debian", "alpine", "linux", "fetch"];
+    add("Host", "fetch-guest", "Get a guest from the web…", () => openDialog("fetch-guest"), web);
     add("Host", "bundled", "Start the bundled guest", () => void startBundled(), ["mini", "create"]);
     add("Host", "export-csv", "Export the list of domains as CSV", () => exportDomains("csv"), ["save", "table"]);
     add("Host", "export-json", "Export the list of domains as JSON", () => exportDomains("json"), ["save", "table"]);
@@ -120,7 +122,7 @@ export function commandsNow(): Command[] {
     for (const [tab, title] of domid === 0 ? DOM0_TABS : DOMAIN_TABS)
       add("Go to", `go-${domid}-${tab}`, `${name}: ${title}`, () => show({ page: "domain", domid, tab }), words);
   }
-  if (endedDomains(state).some((gone) => !gone.saved))
+  if (endedDomains(state).some((gone) => !gone.kept))
     add("Domains", "forget-ended", "Forget the ended domains", forgetEnded, ["clear", "remove", "sidebar"]);
   for (const gone of endedDomains(state))
     add("Go to", `go-${gone.domid}`, `Go to ${gone.name}, ${endOf(gone)}`, () => showEnded(gone.domid), [

@@ -37,7 +37,7 @@ export function serveDesktop(): void {
   useAsked.subscribe(tell);
   useGroups.subscribe(tell);
   useApp.subscribe((state, before) => {
-    const { connection, dialog, question, host, domains, view, departed, forgotten, saved } = state;
+    const { connection, dialog, question, host, domains, view, departed, forgotten, kept } = state;
     if (
       connection !== before.connection ||
       dialog !== before.dialog ||
@@ -46,7 +46,7 @@ export function serveDesktop(): void {
       domains !== before.domains ||
       view !== before.view ||
       departed !== before.departed ||
-      saved !== before.saved ||
+      kept !== before.kept ||
       forgotten !== before.forgotten
     )
       tell();

@@ -23,6 +23,7 @@ export const MENUS = {
   File: [
     block([
       ["new-domain", "New Domain…"],
+      ["fetch-guest", "Get a Guest from the Web…"],
       ["bundled", "Start the Bundled Guest"],
       ["new-folder", "New Folder…"],
     ]),
@@ -91,9 +92,10 @@ export const MENUS = {
     ]),
     block([
       ["this-restore", "Restore"],
-      ["this-start-again", "Start Again"],
+      ["this-start", "Start"],
       ["this-forget", "Forget"],
       ["this-discard", "Discard What Is Saved…"],
+      ["this-delete", "Delete…"],
     ]),
     block(domainViews),
     block(inspected, "Inspect a Part"),

@@ -3,6 +3,7 @@ import {
   ACTION_WORDS,
   doWith,
   doWithEnded,
+  ENDED_DANGERS,
   ENDED_WORDS,
   isOf,
   mayDo,
@@ -20,7 +21,7 @@ const DOM0_TABS = [
   ["Open its devices", "devices"],
   ["Open its part of xenstore", "xenstore"],
 ] as const;
-const ENDED = ["restore", "start-again", "forget", "discard"] as const;
+const ENDED = ["restore", "start", "forget", "discard", "delete"] as const;
 
 /** Of one or several domains, running or ended. Domain-0 can be looked at alone. */
 export function domainMenu(domids: readonly number[]): MenuItem[] {
@@ -71,7 +72,7 @@ function endedItems(ended: readonly EndedDomain[]): MenuItem[] {
         label: `${ENDED_WORDS[action]}${howMany(own.length, ended.length)}`,
         run: () => doWithEnded(action, fit),
         disabled: fit.length === 0,
-        danger: action === "discard",
+        danger: ENDED_DANGERS.includes(action),
       },
     ];
   });

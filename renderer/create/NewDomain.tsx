@@ -1,21 +1,23 @@
 import { useEffect, useRef, useState } from "react";
 import { ApiError } from "../../core/api/client.ts";
 import { readConfig } from "../../core/api/config-text.ts";
-import type { TakenImage } from "../../core/api/schema.ts";
+import type { Fetched, TakenImage } from "../../core/api/schema.ts";
 import { isCancel, request, sentence } from "../state/session.ts";
 import { show, useApp } from "../state/store.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import type { Finding } from "./checks.ts";
 import { Choice } from "./Choice.tsx";
-import { DISK_BOOT, diskOf, disksOf, vifsOf, withDisk, withVif } from "./devices.ts";
+import { baseName, DISK_BOOT, diskOf, disksOf, foldersOf, vifsOf, withDisk, withFolder, withVif } from "./devices.ts";
 import type { TakenDisk } from "./disk-images.ts";
 import { DisksForm } from "./DisksForm.tsx";
+import { FoldersForm } from "./FoldersForm.tsx";
 import { VifsForm } from "./VifsForm.tsx";
 import { ConfigEditor } from "./ConfigEditor.tsx";
 import { idOf } from "./Field.tsx";
 import { FieldsForm } from "./FieldsForm.tsx";
 import { fieldsOf, NEW_CONFIG, withField, type FieldName } from "./fields.ts";
-import { plainName, takeFiles, unlessAborted, type Progress, type TakenFile } from "./intake.ts";
+import { plainName, releaseFiles, takeFiles, unlessAborted, type Progress, type TakenFile } from "./intake.ts";
+import { FromWeb } from "../fetch/FromWeb.tsx";
 import { Sources } from "./Sources.tsx";
 import { useChecked } from "./useChecked.ts";
 import { say } from "../state/messages.ts";
@@ -50,16 +52,23 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
   const [touched, setTouched] = useState<ReadonlySet<FieldName>>(new Set());
   const [reading, setReading] = useState<{ done: number | null; what: string } | null>(null);
   const [creating, setCreating] = useState(false);
+  const [web, setWeb] = useState(false);
   const abort = useRef(new AbortController());
   const kept = useRef<TakenFile[]>([]);
   const names = new Set(domains.map(({ name }) => name));
   const { parsed, fields, findings: all, prevents, tell } = useChecked(text, given);
   const disks = disksOf(parsed);
   const vifs = vifsOf(parsed);
+  const folders = foldersOf(parsed);
 
   // What is missing is no error before anybody came to it.
   const isUntouched = ({ field }: Finding): boolean =>
-    field !== null && field !== "disk" && field !== "vif" && !touched.has(field) && fields[field] === "";
+    field !== null &&
+    field !== "disk" &&
+    field !== "vif" &&
+    field !== "p9" &&
+    !touched.has(field) &&
+    fields[field] === "";
   const findings = all.filter((each) => !isUntouched(each));
   const edit = (change: (before: string) => string): void => {
     setFailure(null);
@@ -83,7 +92,7 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
       };
       if (kernel) {
         after = withField(after, "kernel", kernel.name);
-        fill("name", nameFrom(kernel.name, names));
+        fill("name", nameFrom(baseName(kernel.name), names));
         // Linux shows nothing on the PV console unless it is told to.
         if (kernel.description.kind === "bzimage") fill("cmdline", LINUX_CONSOLE);
       }
@@ -178,6 +187,24 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
       if (images.length === 1) edit((before) => withField(before, "ramdisk", ""));
       await takeImages(images, progress, signal);
     });
+  /** A kernel or RAM disk that the host keeps: it stands in the config as it lies there. */
+  const takeKept = (name: string, path: string, size: number): Promise<void> =>
+    intake(name, async (progress, signal) => {
+      progress(null, name);
+      const description = await unlessAborted(request("keptKernelInspect", { name }), signal);
+      const { bootable, ramdisk, reason, summary } = description;
+      if (!bootable && !ramdisk) setRefused([`${name}: ${reason ?? summary}`]);
+      else use([{ name: path, size, id: null, description }]);
+    });
+  const takeFetched = async ({ name, path, bytes, kind }: Fetched): Promise<void> => {
+    if (kind !== "disk") return takeKept(name, path, bytes);
+    try {
+      const { format, isCd } = await request("inspectDisk", { path });
+      useDisks([{ name, path, format, isCd }]);
+    } catch (error) {
+      setFailure(sentence(error));
+    }
+  };
 
   useEffect(() => {
     document.getElementById(idOf("Name"))?.focus();
@@ -190,7 +217,7 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
   }, []);
 
   const release = (): void => {
-    for (const { id } of kept.current) void request("fileRelease", { file: id }).catch(() => {});
+    releaseFiles(kept.current);
   };
   const create = async (): Promise<void> => {
     setTouched(new Set(Object.keys(fields) as FieldName[]));
@@ -204,7 +231,7 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
       const config = { config: text, configName: "New domain" };
       const { domid, warnings } = await request("create", {
         ...config,
-        files: Object.fromEntries(given.map(({ name, id }) => [name, id])),
+        files: Object.fromEntries(given.flatMap(({ name, id }) => (id === null ? [] : [[name, id]]))),
       });
       for (const { message } of warnings) say("warning", message);
       release();
@@ -247,7 +274,11 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
           onFiles={(chosen) => void take(chosen)}
           onBundled={() => void takeBundled()}
           onHostKernel={(each) => void takeHostKernel(each)}
+          onKept={({ name, path, bytes }) => void takeKept(name, path, bytes)}
+          web={web}
+          onWeb={() => setWeb(!web)}
         />
+        {web && <FromWeb onFetched={(fetched) => void takeFetched(fetched)} />}
         {reading !== null && (
           <div className="progress">
             <label htmlFor="create-progress">
@@ -295,6 +326,11 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
                     rows={vifs}
                     finding={findings.find(({ field }) => field === "vif")}
                     set={(index, vif) => edit((before) => withVif(before, index, vif))}
+                  />
+                  <FoldersForm
+                    rows={folders}
+                    finding={findings.find(({ field }) => field === "p9")}
+                    set={(index, folder) => edit((before) => withFolder(before, index, folder))}
                   />
                 </>
               }

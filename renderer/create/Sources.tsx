@@ -1,7 +1,8 @@
-import { FolderOpen, Rocket } from "lucide-react";
+import { FolderOpen, Globe, Rocket } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
-import type { ImageSources } from "../../core/api/schema.ts";
+import type { ImageSources, KeptFile } from "../../core/api/schema.ts";
 import { request } from "../state/session.ts";
+import { KeptKernels } from "./KeptKernels.tsx";
 
 /** Where a domain's files may come from. */
 export function Sources({
@@ -9,11 +10,18 @@ export function Sources({
   onFiles,
   onBundled,
   onHostKernel,
+  onKept,
+  web,
+  onWeb,
 }: {
   busy: boolean;
   onFiles: (files: File[]) => void;
   onBundled: () => void;
   onHostKernel: (release: string) => void;
+  onKept: (file: KeptFile) => void;
+  /** Whether the form for addresses is shown, and its button. */
+  web: boolean;
+  onWeb: () => void;
 }) {
   const input = useRef<HTMLInputElement>(null);
   const [sources, setSources] = useState<ImageSources | null>(null);
@@ -48,6 +56,10 @@ export function Sources({
       <button type="button" disabled={busy} onClick={onBundled}>
         <Rocket size={14} aria-hidden /> The bundled guest
       </button>
+      <button type="button" aria-expanded={web} onClick={onWeb}>
+        <Globe size={14} aria-hidden /> From the web…
+      </button>
+      <KeptKernels busy={busy} onChoose={onKept} />
       {kernels.length > 0 ? (
         <select
           aria-label="This computer’s kernel"

@@ -9,9 +9,14 @@ const MOST_CONFIG_BYTES = 64 * 1024;
 export interface TakenFile {
   name: string;
   size: number;
-  /** The host's name for it. */
-  id: string;
+  /** The host's name for it; null: it is one that the host keeps, and its name is where it lies. */
+  id: string | null;
   description: ImageDescription;
+}
+
+/** What was given to the host is wanted no more; what it keeps it keeps. */
+export function releaseFiles(files: readonly Pick<TakenFile, "id">[]): void {
+  for (const { id } of files) if (id !== null) void request("fileRelease", { file: id }).catch(() => {});
 }
 
 export interface Taken {
@@ -94,7 +99,7 @@ export async function takeFiles(files: File[], progress: Progress, signal: Abort
       before += file.size;
     }
   } catch (error) {
-    for (const { id } of taken.files) void request("fileRelease", { file: id }).catch(() => {});
+    releaseFiles(taken.files);
     throw error;
   }
   return taken;
@@ -120,6 +125,6 @@ export async function takeFiles(files: File[], progress: Progress, signal: Abort
       return;
     }
     taken.refused.push(`${name}: ${reason ?? summary}`);
-    await request("fileRelease", { file: sent.id }).catch(() => {});
+    releaseFiles([sent]);
   }
 }

@@ -76,7 +76,9 @@ export function Config({ config }: { config: NonNullable<DomainInfo["config"]> }
   return (
     <section className="card">
       <h2>Set for its life</h2>
-      <p className="muted config-note">To change these, create the domain anew.</p>
+      <p className="muted config-note">
+        A running domain keeps these; another configuration holds from its next start on.
+      </p>
       <dl className="facts">
         <dt>Kernel</dt>
         <dd className={config.kernel ? "mono" : undefined}>

@@ -1,18 +1,16 @@
 import { Pencil } from "lucide-react";
 import { useRef, useState } from "react";
-import type { DomainInfo } from "../../core/api/schema.ts";
-import { act } from "../state/session.ts";
 
 /** The name, and the way to change it. */
-export function DomainName({ domain }: { domain: DomainInfo }) {
+export function DomainName({ name, rename }: { name: string; rename: (name: string) => Promise<unknown> }) {
   const [editing, setEditing] = useState<string | null>(null);
   // Who ended it by a key goes on from where it began.
   const byKey = useRef(false);
   if (editing === null)
     return (
       <h1>
-        <span className="page-name" title={domain.name}>
-          {domain.name}
+        <span className="page-name" title={name}>
+          {name}
         </span>
         <button
           type="button"
@@ -23,15 +21,15 @@ export function DomainName({ domain }: { domain: DomainInfo }) {
           className="icon-button"
           title="Rename"
           aria-label="Rename"
-          onClick={() => setEditing(domain.name)}
+          onClick={() => setEditing(name)}
         >
           <Pencil size={14} />
         </button>
       </h1>
     );
   const save = async (): Promise<void> => {
-    const name = editing.trim();
-    if (name && name !== domain.name) await act("rename", { domid: domain.domid, name });
+    const to = editing.trim();
+    if (to && to !== name) await rename(to);
     setEditing(null);
   };
   return (

@@ -6,6 +6,8 @@ import { DevicesTab, EndedDevices } from "../devices/lazy.ts";
 import { DisplayTab } from "../display/lazy.ts";
 import { useCrashReport } from "../inspect/crash-report.ts";
 import { CrashCard, InspectTab } from "../inspect/lazy.ts";
+import { SnapshotsTab } from "../snapshots/lazy.ts";
+import { act } from "../state/session.ts";
 import { organize } from "../organize/groups.ts";
 import { Tags } from "../organize/Tags.tsx";
 import { DOM0_TABS, DOMAIN_TABS, endedDomains, show, useApp, type DomainTab } from "../state/store.ts";
@@ -13,10 +15,10 @@ import { Tabs } from "../ui/Tabs.tsx";
 import { StoreTab } from "../xenstore/StoreTab.tsx";
 import { EndedOverview, Overview } from "./Overview.tsx";
 import { EndedButtons } from "./EndedButtons.tsx";
-import { SavedFacts } from "./SavedFacts.tsx";
+import { KeptFacts } from "./KeptFacts.tsx";
 import { PowerButtons } from "./PowerButtons.tsx";
 import { DomainName } from "./DomainName.tsx";
-import { stateOf, STATE_WORDS } from "./state-words.ts";
+import { endOf, stateOf, STATE_WORDS } from "./state-words.ts";
 import { Term } from "../glossary/Term.tsx";
 
 const ENDINGS: Record<string, string> = {
@@ -38,8 +40,8 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
   const domain = useApp((state) => state.domains.find((each) => each.domid === domid));
   const departed = useApp((state) => state.departed.get(domid));
   const ended = useApp(useShallow((all) => (domain ? null : endedDomains(all).find((each) => each.domid === domid))));
-  const saved = ended?.saved ?? null;
-  const name = domain?.name ?? departed?.name ?? saved?.name;
+  const kept = ended?.kept ?? null;
+  const name = domain?.name ?? kept?.name ?? departed?.name;
   // Xen prints them when it ends a domain; a guest that says itself that it crashed leaves no more than its console.
   const logTells = useApp(
     ({ xenLog }) =>
@@ -47,24 +49,25 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
       xenLog.lines.some(({ origin, text }) => origin === "xen" && text.includes(`Domain ${domid} (vcpu#`)),
   );
   const crash = useCrashReport(domid, !domain && departed?.reason === "crash");
-  const state = domain ? stateOf(domain) : null;
-  if (domid < 0 && !saved) return <p className="page-empty">This domain is saved no more.</p>;
+  const state = domain ? stateOf(domain) : kept ? endOf(ended!) : null;
+  if (domid < 0 && !kept) return <p className="page-empty">This domain is kept no more.</p>;
   return (
     <div className="page page-domain">
       <header className="page-header">
         {domain && domid !== 0 ? (
-          <DomainName domain={domain} />
+          <DomainName key={domid} name={domain.name} rename={(to) => act("rename", { domid, name: to })} />
+        ) : kept ? (
+          <DomainName
+            key={kept.uuid}
+            name={kept.name}
+            rename={(to) => act("keptRename", { uuid: kept.uuid, name: to })}
+          />
         ) : (
           <h1>
             <span className="page-name" title={name}>
               {name ?? `Domain ${domid}`}
             </span>
           </h1>
-        )}
-        {!state && saved && (
-          <span className="badge">
-            <Term of="saved">{STATE_WORDS.saved}</Term>
-          </span>
         )}
         {state && (
           <span className={`badge state-${state}`}>
@@ -96,13 +99,26 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
       </header>
       {!domain && (
         <div className="banner banner-quiet" role="status">
-          {saved ? "This domain is saved: it goes on where it was when it is restored." : "This domain is gone."}{" "}
-          {!saved && (crash?.line ? `It crashed: ${asSentence(crash.line)}` : ENDINGS[departed?.reason ?? ""])}
+          {kept?.saved
+            ? "This domain is saved: it goes on where it was when it is restored."
+            : kept?.template
+              ? "This is a template: it is not started, other domains are made as copies of it."
+              : kept
+                ? "This domain does not run."
+                : "This domain is gone."}{" "}
+          {!kept?.saved && (crash?.line ? `It crashed: ${asSentence(crash.line)}` : ENDINGS[departed?.reason ?? ""])}
           {logTells && " The Xen log shows its registers and stack."} {departed && "Its console is kept."}
         </div>
       )}
       {domid < 0 ? (
-        <div className="tab-panel columns-flow">{saved && <SavedFacts saved={saved} />}</div>
+        <div className="tab-panel">
+          <div className="columns-flow">{kept && <KeptFacts kept={kept} />}</div>
+          {kept && !kept.template && (
+            <Suspense>
+              <SnapshotsTab key={kept.uuid} uuid={kept.uuid} name={kept.name} isRunning={false} />
+            </Suspense>
+          )}
+        </div>
       ) : (
         <>
           <Tabs
@@ -113,7 +129,7 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
           />
           <div className="tab-panel" id="tab-panel" role="tabpanel" aria-labelledby={`tab-${tab}`}>
             {tab === "console" ? (
-              <ConsoleTab domid={domid} name={domain?.name ?? departed?.name ?? String(domid)} />
+              <ConsoleTab domid={domid} name={name ?? String(domid)} />
             ) : tab === "display" ? (
               <Suspense>
                 <DisplayTab key={domid} domid={domid} />
@@ -125,6 +141,19 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
             ) : tab === "devices" ? (
               <Suspense>
                 <EndedDevices key={domid} domid={domid} />
+              </Suspense>
+            ) : tab === "snapshots" ? (
+              <Suspense>
+                {domain || kept ? (
+                  <SnapshotsTab
+                    key={(domain ?? kept)!.uuid}
+                    uuid={(domain ?? kept)!.uuid}
+                    name={(domain ?? kept)!.name}
+                    isRunning={domain !== undefined}
+                  />
+                ) : (
+                  <p className="page-empty">This domain is kept no more, and its snapshots went with it.</p>
+                )}
               </Suspense>
             ) : tab === "inspect" && domain ? (
               <Suspense>

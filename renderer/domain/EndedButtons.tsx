@@ -1,11 +1,12 @@
-import { HardDriveUpload, Play, Trash2 } from "lucide-react";
+import { Eraser, HardDriveUpload, Play, Trash2 } from "lucide-react";
 import { useApp, type EndedDomain } from "../state/store.ts";
-import { doWithEnded, ENDED_WORDS, mayDoEnded, type EndedAction } from "./actions.ts";
+import { doWithEnded, ENDED_DANGERS, ENDED_WORDS, mayDoEnded, type EndedAction } from "./actions.ts";
 
 const ICONS: Partial<Record<EndedAction, typeof Play>> = {
   restore: HardDriveUpload,
-  "start-again": Play,
-  discard: Trash2,
+  start: Play,
+  discard: Eraser,
+  delete: Trash2,
 };
 
 /** What may be done with a domain that has ended, on its page. */
@@ -13,7 +14,7 @@ export function EndedButtons({ ended }: { ended: EndedDomain }) {
   useApp(({ host }) => host?.power);
   return (
     <div className="button-row">
-      {(["restore", "start-again", "discard"] as const)
+      {(["restore", "start", "discard", "delete"] as const)
         .filter((action) => mayDoEnded(action, ended))
         .map((action) => {
           const Icon = ICONS[action]!;
@@ -21,7 +22,7 @@ export function EndedButtons({ ended }: { ended: EndedDomain }) {
             <button
               key={action}
               type="button"
-              className={action === "discard" ? "danger-quiet" : undefined}
+              className={ENDED_DANGERS.includes(action) ? "danger-quiet" : undefined}
               onClick={() => doWithEnded(action, [ended])}
             >
               <Icon size={15} aria-hidden /> {ENDED_WORDS[action]}

@@ -1,5 +1,5 @@
 /** What one looks for first: state, since when, what runs in it, and how it stopped last. */
-import type { DomainInfo, DomainStop } from "../../core/api/schema.ts";
+import type { DomainInfo, DomainStop, KeptDomain } from "../../core/api/schema.ts";
 import { useLastStop } from "../state/stops.ts";
 import { useApp } from "../state/store.ts";
 import { clockText } from "../ui/clock.ts";
@@ -51,10 +51,20 @@ export function Glance({ domain }: { domain: DomainInfo }) {
 }
 
 /** The same of one that is gone, as it was last seen. */
-export function EndGlance({ domid, last, stop }: { domid: number; last: DomainInfo | null; stop: DomainStop | null }) {
+export function EndGlance({
+  domid,
+  last,
+  stop,
+  kept,
+}: {
+  domid: number;
+  last: DomainInfo | null;
+  stop: DomainStop | null;
+  kept: KeptDomain | null;
+}) {
   return (
     <Facts
-      state={endOf({ reason: stop?.reason ?? "" })}
+      state={endOf({ reason: stop?.reason ?? "", kept })}
       held={null}
       up={["Was up", stop && last ? spanText(stop.at - last.createdAt) : "Nobody noticed how long"]}
       kernel={last?.config ? bootedFrom(last.config) : null}

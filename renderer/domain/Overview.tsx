@@ -1,4 +1,4 @@
-import type { DomainInfo } from "../../core/api/schema.ts";
+import type { DomainInfo, KeptDomain } from "../../core/api/schema.ts";
 import { useLayout } from "../state/layout.ts";
 import { history } from "../state/session.ts";
 import { useStops } from "../state/stops.ts";
@@ -8,10 +8,12 @@ import { Config, EndFacts, StateFacts } from "./DomainFacts.tsx";
 import { EndGlance, Glance } from "./Glance.tsx";
 import { DomainLongGraphs, LiveGraphs } from "./DomainGraphs.tsx";
 import { EditLive } from "./EditLive.tsx";
+import { KeptFacts } from "./KeptFacts.tsx";
 import { VcpuTable } from "./VcpuTable.tsx";
 
 /** State, figures and configuration of a domain. */
 export function Overview({ domain }: { domain: DomainInfo }) {
+  const kept = useKept(domain.uuid);
   return (
     <div className="overview">
       <Glance domain={domain} />
@@ -19,6 +21,7 @@ export function Overview({ domain }: { domain: DomainInfo }) {
       <div className="columns-flow">
         <StateFacts domain={domain} />
         <VcpuTable key={domain.domid} domid={domain.domid} name={domain.name} />
+        {kept && <KeptFacts kept={kept} />}
         {domain.config && <EditLive key={`settings ${domain.domid}`} domain={domain} />}
         {domain.config && <Config config={domain.config} />}
       </div>
@@ -32,17 +35,23 @@ export function EndedOverview({ domid }: { domid: number }) {
   const stop = useStops(({ stops }) => stops.findLast((each) => each.domid === domid) ?? null);
   const last = departed?.last ?? stop?.last ?? null;
   const uuid = stop?.uuid ?? last?.uuid;
+  const kept = useKept(uuid);
   if (uuid === undefined && !stop) return <p className="page-empty">Nothing is known of this domain any more.</p>;
   return (
     <div className="overview">
-      <EndGlance domid={domid} last={last} stop={stop} />
+      <EndGlance domid={domid} last={last} stop={stop} kept={kept} />
       {uuid !== undefined && <Graphs domid={domid} uuid={uuid} name={departed?.name ?? stop?.name ?? String(domid)} />}
       <div className="columns-flow">
+        {kept && <KeptFacts kept={kept} />}
         <EndFacts domid={domid} last={last} />
         {last?.config && <Config config={last.config} />}
       </div>
     </div>
   );
+}
+
+function useKept(uuid: string | undefined): KeptDomain | null {
+  return useApp(({ kept }) => kept.find((each) => each.uuid === uuid) ?? null);
 }
 
 function Graphs({ domid, uuid, name }: Pick<DomainInfo, "domid" | "uuid" | "name">) {

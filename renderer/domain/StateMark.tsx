@@ -27,6 +27,14 @@ const SHAPES: Record<DomainState, React.ReactNode> = {
       <rect x="3" y="5.2" width="4" height="3.3" />
     </>
   ),
+  // The outline of what is there to be started, and of what copies are made of.
+  halted: <circle cx="5" cy="5" r="3.2" className="mark-hollow" strokeDasharray="2 1.3" />,
+  template: (
+    <>
+      <rect x="1.2" y="1.2" width="5.4" height="5.4" className="mark-hollow" />
+      <path d="M8.8 3.6 V8.8 H3.6" className="mark-hollow" />
+    </>
+  ),
   ended: <rect x="1.7" y="1.7" width="6.6" height="6.6" className="mark-hollow" />,
 };
 

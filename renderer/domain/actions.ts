@@ -48,50 +48,80 @@ export function doWith(action: DomainAction, domains: readonly DomainInfo[]): vo
   });
 }
 
-/** What may be done with domains that have ended. */
-export type EndedAction = "restore" | "start-again" | "forget" | "discard";
+/** What may be done with domains that do not run. */
+export type EndedAction = "restore" | "start" | "forget" | "discard" | "delete";
 
 export const ENDED_WORDS: Record<EndedAction, string> = {
   restore: "Restore",
-  "start-again": "Start again",
+  start: "Start",
   forget: "Forget",
   discard: "Discard what is saved",
+  delete: "Delete",
 };
+export const ENDED_DANGERS: readonly EndedAction[] = ["discard", "delete"];
 
 /** One that is saved is restored, and not started beside that. */
-export function isOf(action: EndedAction, { saved }: EndedDomain): boolean {
-  return (action === "restore" || action === "discard") === (saved !== null);
+export function isOf(action: EndedAction, { kept }: EndedDomain): boolean {
+  if (kept === null) return action === "forget";
+  if (action === "restore" || action === "discard") return kept.saved !== null;
+  if (action === "start") return kept.saved === null && !kept.template;
+  return action === "delete";
 }
 
-/** What they were created from is gone with the host. */
 export function mayDoEnded(action: EndedAction, ended: EndedDomain): boolean {
   if (!isOf(action, ended)) return false;
-  return action === "forget" || action === "discard" || useApp.getState().host?.power === "running";
+  return (action !== "restore" && action !== "start") || useApp.getState().host?.power === "running";
 }
 
-/** Does it with those for which it makes sense; asks before what is saved is discarded. */
+/** Does it with those for which it makes sense; asks before something is lost. */
 export function doWithEnded(action: EndedAction, ended: readonly EndedDomain[]): void {
   const wanted = ended.filter((each) => mayDoEnded(action, each));
   if (action === "forget") forget(wanted.map(({ domid }) => domid));
   else if (action === "discard") askDiscard(wanted);
+  else if (action === "delete") askDelete(wanted);
   else for (const each of wanted) void comeBack(each);
 }
 
 /** Where it was looked at, the one that takes its place is. */
-async function comeBack({ domid, saved }: EndedDomain): Promise<void> {
-  const started = await (saved ? act("restore", { uuid: saved.uuid }) : act("startAgain", { domid }));
+async function comeBack({ domid, uuid }: EndedDomain): Promise<void> {
+  const started = await act("keptStart", { uuid });
   const { view } = useApp.getState();
-  if (started && view.page === "domain" && view.domid === domid) show({ ...view, domid: started.domid });
+  if (started && view.page === "domain" && view.domid === domid)
+    show({ ...view, domid: started.domid, tab: domid < 0 ? "console" : view.tab });
+}
+
+const MOST_NAMED = 12;
+function listed(names: readonly string[]): string {
+  return `${names.slice(0, MOST_NAMED).join(", ")}${names.length > MOST_NAMED ? " and more" : ""}`;
 }
 
 function askDiscard(ended: readonly EndedDomain[]): void {
   const names = ended.map(({ name }) => name);
   ask({
-    title: names.length === 1 ? `Discard what is saved of ${names[0]}` : `Discard ${names.length} saved domains`,
-    text: `What was in ${names.slice(0, 12).join(", ")}${names.length > 12 ? " and more" : ""} is lost: it can only be created anew then.`,
+    title:
+      names.length === 1 ? `Discard what is saved of ${names[0]}` : `Discard what is saved of ${names.length} domains`,
+    text: `What was in the memory of ${listed(names)} is lost: it can only be started anew then, as after a power failure.`,
     action: "Discard",
-    onConfirm: () => {
-      for (const { saved } of ended) if (saved) void act("savedDiscard", { uuid: saved.uuid });
-    },
+    onConfirm: () => ended.forEach(({ uuid }) => void act("savedDiscard", { uuid })),
+  });
+}
+
+/** Says what goes with them, and what stays. */
+function askDelete(ended: readonly EndedDomain[]): void {
+  const names = ended.map(({ name }) => name);
+  const one = names.length === 1;
+  const saved = ended.some(({ kept }) => kept?.saved);
+  const files = [...new Set(ended.flatMap(({ kept }) => kept?.files ?? []))];
+  ask({
+    title: one ? `Delete ${names[0]}` : `Delete ${names.length} domains`,
+    text: [
+      `${one ? "Its configuration" : `The configurations of ${listed(names)}`}${saved ? ", what is saved of memory" : ""} and the files that were given with ${one ? "it" : "them"} go to the bin.`,
+      "They can be restored from there for a day; then they are gone.",
+      files.length === 0 ? "" : `What lies in files of this computer stays: ${listed(files)}.`,
+    ]
+      .filter(Boolean)
+      .join(" "),
+    action: "Delete",
+    onConfirm: () => ended.forEach(({ uuid }) => void act("keptDelete", { uuid })),
   });
 }

@@ -1,7 +1,17 @@
 import type { DomainInfo } from "../../core/api/schema.ts";
 
 export type DomainState =
-  "running" | "idle" | "paused" | "crashed" | "shutdown" | "suspended" | "dying" | "saved" | "ended";
+  | "running"
+  | "idle"
+  | "paused"
+  | "crashed"
+  | "shutdown"
+  | "suspended"
+  | "dying"
+  | "saved"
+  | "halted"
+  | "template"
+  | "ended";
 
 /** One word for the flags of `xl list`; a blocked domain waits for something to do. */
 export const STATE_WORDS: Record<DomainState, string> = {
@@ -13,6 +23,8 @@ export const STATE_WORDS: Record<DomainState, string> = {
   suspended: "Suspended",
   dying: "Dying",
   saved: "Saved",
+  halted: "Halted",
+  template: "Template",
   ended: "Ended",
 };
 
@@ -25,8 +37,16 @@ export function stateOf({ state, shutdownReason }: DomainInfo): DomainState {
   return state.running ? "running" : "idle";
 }
 
-/** Of a domain that is gone. */
-export function endOf({ reason, saved = null }: { reason: string; saved?: unknown }): DomainState {
-  if (saved) return "saved";
-  return reason === "crash" || reason === "watchdog" ? "crashed" : "ended";
+/** Of a domain that does not run. */
+export function endOf({
+  reason,
+  kept = null,
+}: {
+  reason: string;
+  kept?: { saved: unknown; template: boolean } | null;
+}): DomainState {
+  if (kept?.saved) return "saved";
+  if (kept?.template) return "template";
+  if (reason === "crash" || reason === "watchdog") return "crashed";
+  return kept ? "halted" : "ended";
 }

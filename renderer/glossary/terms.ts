@@ -24,6 +24,11 @@ const STATES = {
   },
   dying: { name: "Dying", means: "It is being taken down; its memory is free when nobody maps any of it." },
   saved: { name: "Saved", means: "It is a file on disk, and goes on where it was when it is restored." },
+  halted: {
+    name: "Halted",
+    means: "It does not run. The library keeps what it is made of, and it can be started again.",
+  },
+  template: { name: "Template", means: "It is never started itself: other domains are made as copies of it." },
   ended: { name: "Ended", means: "It is gone; its console is kept." },
 } as const satisfies Record<string, Entry>;
 

@@ -6,6 +6,7 @@ import {
   ACTION_WORDS,
   doWith,
   doWithEnded,
+  ENDED_DANGERS,
   ENDED_WORDS,
   mayDo,
   isOf,
@@ -31,7 +32,7 @@ import { termProps } from "../glossary/Term.tsx";
 
 const ROW_PIXELS = 32;
 const BULK: DomainAction[] = ["pause", "unpause", "save", "shutdown", "reboot", "destroy"];
-const BULK_ENDED: EndedAction[] = ["restore", "start-again", "forget"];
+const BULK_ENDED: EndedAction[] = ["restore", "start", "forget", "delete"];
 const COLUMN_TERMS: Partial<Record<ListColumn, TermId>> = {
   domid: "domid",
   vcpus: "vcpu",
@@ -91,7 +92,7 @@ export function DomainsTab() {
   const domains = useApp((state) => state.domains);
   const departed = useApp((state) => state.departed);
   const forgotten = useApp((state) => state.forgotten);
-  const saved = useApp((state) => state.saved);
+  const kept = useApp((state) => state.kept);
   useApp((state) => state.tick);
   const { sortBy, sortDown, hiddenColumns } = useLayout();
   const { places } = useGroups();
@@ -102,7 +103,7 @@ export function DomainsTab() {
   const rows = sorted(
     [
       ...domains.map(rowOf),
-      ...endedDomains({ domains, departed, forgotten, saved }).map((gone): Row => {
+      ...endedDomains({ domains, departed, forgotten, kept }).map((gone): Row => {
         const none = Object.fromEntries(LIST_COLUMNS.map(([id]) => [id, NaN])) as Row["values"];
         const state = endOf(gone);
         const values = {
@@ -171,6 +172,7 @@ export function DomainsTab() {
             word={ENDED_WORDS[action]}
             fits={ended.filter((each) => mayDoEnded(action, each)).length}
             of={selected.length}
+            isDanger={ENDED_DANGERS.includes(action)}
             onClick={() => doWithEnded(action, ended)}
           />
         ))}

@@ -1,4 +1,4 @@
-import { Play, Power, Rocket, RotateCw, SlidersHorizontal } from "lucide-react";
+import { Download, Play, Power, Rocket, RotateCw, SlidersHorizontal } from "lucide-react";
 import { useEffect, useState } from "react";
 import type { HostInfo } from "../../core/api/schema.ts";
 import { LongGraphs, metricLine, type LongGraphKind } from "../domain/LongGraphs.tsx";
@@ -170,6 +170,9 @@ function Welcome() {
         </button>
         <button type="button" onClick={() => openDialog("new-domain")}>
           <Play size={15} /> New domain…
+        </button>
+        <button type="button" onClick={() => openDialog("fetch-guest")}>
+          <Download size={15} /> Get a Linux from the web…
         </button>
       </div>
     </section>

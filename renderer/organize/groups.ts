@@ -6,7 +6,7 @@
  * A folder is known by its path, as web/prod: whatever folder is there, those that it lies in are there too.
  */
 import { create } from "zustand";
-import type { DomainInfo } from "../../core/api/schema.ts";
+import type { KeptDomain } from "../../core/api/schema.ts";
 import { useApp } from "../state/store.ts";
 import { byPath, isPath, joinPath, lastName, liesIn, moved, nearestPath, parentOf, withParents } from "./paths.ts";
 
@@ -83,14 +83,19 @@ export function keepGroups(): void {
   window.addEventListener("storage", ({ key, newValue }) => {
     if (key === KEY) useGroups.setState(parse(newValue));
   });
-  useApp.subscribe(({ domains }, before) => {
+  useApp.subscribe(({ domains, kept }, before) => {
     if (domains !== before.domains) followRenames(before.domains, domains);
+    if (kept !== before.kept) followRenames(before.kept, kept);
   });
 }
 
-function followRenames(before: readonly DomainInfo[], now: readonly DomainInfo[]): void {
+type Called = Pick<KeptDomain, "uuid" | "name" | "domid">;
+function followRenames(before: readonly Called[], now: readonly Called[]): void {
+  const names = new Map(before.map((each) => [each.uuid, each]));
   for (const { domid, uuid, name } of now) {
-    const was = before.find((each) => each.domid === domid && each.uuid === uuid)?.name;
+    const seen = names.get(uuid);
+    // One that was started or has ended is the same under another number.
+    const was = seen && (seen.domid === domid || domid === null || seen.domid === null) ? seen.name : undefined;
     if (was === undefined || was === name) continue;
     const { places, tags } = useGroups.getState();
     const folder = places.get(was);

@@ -4,11 +4,12 @@ import type { Arguments, DomainStop, Events, RequestName, Results } from "../../
 import { LiveHistory } from "../../core/api/history/live.ts";
 import { connect, troubleOf, type Trouble } from "./connect.ts";
 import { Consoles } from "../console/consoles.ts";
+import { useDownloads } from "./downloads.ts";
 import { CLIENT_ID, noteJournal, takeJournal } from "./journal.ts";
 import { say } from "./messages.ts";
 import { addMark, takeMarks } from "./marks.ts";
 import { useStops } from "./stops.ts";
-import { show, toast, useApp } from "./store.ts";
+import { forget, show, toast, useApp } from "./store.ts";
 import { NO_LOG, withMore } from "./xen-log.ts";
 
 const RECONNECT_MS = 2000;
@@ -21,6 +22,7 @@ export const consoles = new Consoles(request);
 
 const storeListeners = new Set<(event: Events["xenstoreChanged"]) => void>();
 const traceListeners = new Set<(event: Events["trace"]) => void>();
+const snapshotListeners = new Set<(event: Events["snapshots"]) => void>();
 const wiringListeners = new Set<(report: Events["wiring"]) => void>();
 
 let client: ApiClient | null = null;
@@ -53,6 +55,12 @@ export function onStoreChanged(listener: (event: Events["xenstoreChanged"]) => v
   return () => void storeListeners.delete(listener);
 }
 
+/** Hears of what becomes of snapshots. The returned function ends it. */
+export function onSnapshots(listener: (event: Events["snapshots"]) => void): () => void {
+  snapshotListeners.add(listener);
+  return () => void snapshotListeners.delete(listener);
+}
+
 /** Hears of the wiring that this session asked for. The returned function ends it. */
 export function onWiring(listener: (report: Events["wiring"]) => void): () => void {
   wiringListeners.add(listener);
@@ -80,13 +88,17 @@ export async function startSession(): Promise<void> {
   }
   listen(client);
   useApp.setState({ connection: "open", connectionReason: "" });
-  void client.request("savedDomains").then(
-    (saved) => useApp.setState({ saved }),
+  void client.request("keptDomains").then(
+    (kept) => useApp.setState({ kept }),
     () => {},
   );
   void consoles.attachAgain();
   void client.request("journalAttach", { client: CLIENT_ID }).then(
     ({ entries }) => takeJournal(entries),
+    () => {},
+  );
+  void client.request("downloadsAttach").then(
+    ({ downloads }) => useDownloads.setState({ downloads }),
     () => {},
   );
   const log = await client.request("xenLogAttach").catch(() => null);
@@ -175,12 +187,22 @@ function listen(api: ApiClient): void {
     if (reason === "crash") toast("error", `${name} has crashed. Its console is kept.`);
   });
   api.on("destroyed", ({ domid, name, uuid }) => {
-    const had = useApp.getState().departed.has(domid);
-    if (!had) depart(domid, name, "destroyed", uuid);
+    const had = useApp.getState().departed.get(domid);
+    // One that was kept beside its successor is another domain by now.
+    if (had?.uuid !== uuid) depart(domid, name, had?.reason ?? "destroyed", uuid);
     void askStops(api);
   });
   api.on("journal", ({ entries }) => noteJournal(entries));
-  api.on("saved", ({ domains: saved }) => useApp.setState({ saved }));
+  api.on("kept", ({ domains: kept }) => {
+    const { kept: before, departed } = useApp.getState();
+    const deleted = before.filter(({ uuid }) => !kept.some((each) => each.uuid === uuid));
+    useApp.setState({ kept });
+    // What somebody deleted is not to be there as one that is gone.
+    forget(
+      [...departed.values()].flatMap(({ domid, uuid }) => (deleted.some((each) => each.uuid === uuid) ? domid : [])),
+    );
+  });
+  api.on("downloads", ({ downloads }) => useDownloads.setState({ downloads }));
   api.on("mark", addMark);
   api.on("notice", (notice) => {
     toast(notice.severity, notice.message);
@@ -188,6 +210,9 @@ function listen(api: ApiClient): void {
   api.on("console", ({ domid, bytes, offset }) => consoles.output(domid, bytes, offset));
   api.on("xenstoreChanged", (event) => {
     for (const listener of [...storeListeners]) listener(event);
+  });
+  api.on("snapshots", (event) => {
+    for (const listener of [...snapshotListeners]) listener(event);
   });
   api.on("wiring", (report) => {
     for (const listener of [...wiringListeners]) listener(report);

@@ -1,6 +1,6 @@
 /** What the application shows, apart from figures (history.ts) and console text (consoles.ts). */
 import { create } from "zustand";
-import type { DomainInfo, HostState, SavedDomain } from "../../core/api/schema.ts";
+import type { DomainInfo, HostState, KeptDomain } from "../../core/api/schema.ts";
 import type { Trouble } from "./connect.ts";
 import { DOM0_TABS, DOMAIN_TABS, HOST_TABS, type DomainTab, type HostTab } from "./tabs.ts";
 import { NO_LOG, type XenLogState } from "./xen-log.ts";
@@ -27,9 +27,12 @@ export interface Departed {
   /** As it was last seen, by this window or the host; null when it was not. */
   last: DomainInfo | null;
 }
-/** The same in lists; `saved`: it can be restored. One that was saved before this power-on has a number below 0 for its domid. */
+/**
+ * A domain that does not run, in lists. `kept`: it can be started again; null: nothing is left but its console. One that has not run since
+ * power-on has a number below 0 for its domid.
+ */
 export interface EndedDomain extends Departed {
-  saved: SavedDomain | null;
+  kept: KeptDomain | null;
 }
 
 /** A question before something that cannot be undone. */
@@ -48,16 +51,16 @@ export interface AppState {
   host: HostState | null;
   domains: DomainInfo[];
   departed: ReadonlyMap<number, Departed>;
-  /** What the host keeps of domains until they are restored. */
-  saved: readonly SavedDomain[];
-  /** Of those, the ones that the user wants to see no more, until the next power-on. */
+  /** Domains that the host keeps, whether they run or not. */
+  kept: readonly KeptDomain[];
+  /** Of those that are gone and not kept, the ones that the user wants to see no more, until the next power-on. */
   forgotten: ReadonlySet<number>;
   view: View;
   toasts: Toast[];
   /** Counts the snapshots that history.ts took in: what shows figures looks again. */
   tick: number;
   xenLog: XenLogState;
-  dialog: "none" | "new-domain" | "shortcuts" | "palette" | "words";
+  dialog: "none" | "new-domain" | "fetch-guest" | "shortcuts" | "palette" | "words";
   question: Question | null;
   /** The console that is shown is searched. */
   consoleSearch: boolean;
@@ -72,7 +75,7 @@ export const useApp = create<AppState>()(() => ({
   host: null,
   domains: [],
   departed: new Map(),
-  saved: [],
+  kept: [],
   forgotten: new Set(),
   view: { page: "host" },
   toasts: [],
@@ -133,34 +136,45 @@ export function ask(question: Question): void {
   useApp.setState({ question });
 }
 
-/** By UUID: what stands for a domid where a saved domain has none. */
-const savedIds = new Map<string, number>();
-function savedId(uuid: string): number {
-  let id = savedIds.get(uuid);
-  if (id === undefined) savedIds.set(uuid, (id = -1 - savedIds.size));
+/** By UUID: what stands for a domid where a domain has none. */
+const standIns = new Map<string, number>();
+function standIn(uuid: string): number {
+  let id = standIns.get(uuid);
+  if (id === undefined) standIns.set(uuid, (id = -1 - standIns.size));
   return id;
 }
 
-type Gone = Pick<AppState, "departed" | "domains" | "forgotten" | "saved">;
+type Gone = Pick<AppState, "departed" | "domains" | "forgotten" | "kept">;
 
 /**
- * Domains that are gone, the latest first; without those whose name another one has taken up since and those that were forgotten, but
- * with all that are saved.
+ * Domains that do not run: those that are kept, in the order in which they were created; then those of which nothing but the console is left, the
+ * latest first, without those whose name another one has taken up since and those that were forgotten.
  */
-export function endedDomains({ departed, domains, forgotten, saved }: Gone): EndedDomain[] {
-  const living = new Set(domains.map(({ name }) => name));
-  const ids = new Set(domains.map(({ domid }) => domid));
+export function endedDomains({ departed, domains, forgotten, kept }: Gone): EndedDomain[] {
+  const living = new Set(domains.map(({ uuid }) => uuid));
+  const lastRuns = new Map([...departed.values()].map((each) => [each.uuid, each]));
+  const halted = kept
+    .filter(({ uuid }) => !living.has(uuid))
+    .map((each): EndedDomain => {
+      const run = lastRuns.get(each.uuid);
+      const { uuid, name } = each;
+      return {
+        uuid,
+        name,
+        domid: run?.domid ?? standIn(uuid),
+        reason: run?.reason ?? "",
+        last: run?.last ?? null,
+        kept: each,
+      };
+    });
+  const ids = new Set([...domains, ...halted].map(({ domid }) => domid));
+  const known = new Set(kept.map(({ uuid }) => uuid));
+  const taken = new Set([...domains, ...kept].map(({ name }) => name));
   const latest = new Map<string, EndedDomain>();
-  for (const each of departed.values()) {
-    const kept = saved.find(({ uuid }) => uuid === each.uuid) ?? null;
-    if (kept || !forgotten.has(each.domid)) latest.set(each.name, { ...each, saved: kept });
-  }
-  const gone = [...latest.values()].filter((each) => !ids.has(each.domid) && (each.saved || !living.has(each.name)));
-  const shown = new Set(gone.map(({ uuid }) => uuid));
-  const before = saved
-    .filter(({ uuid }) => !shown.has(uuid))
-    .map((each) => ({ ...each, domid: savedId(each.uuid), reason: "suspend", last: null, saved: each }));
-  return [...gone.reverse(), ...before];
+  for (const each of departed.values())
+    if (!forgotten.has(each.domid) && !ids.has(each.domid) && !known.has(each.uuid) && !taken.has(each.name))
+      latest.set(each.name, { ...each, kept: null });
+  return [...halted, ...[...latest.values()].reverse()];
 }
 export function forget(domids: readonly number[]): void {
   useApp.setState(({ forgotten }) => ({ forgotten: new Set([...forgotten, ...domids]) }));

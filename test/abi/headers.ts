@@ -26,7 +26,7 @@ const HYPERVISORS_OWN = ["errno.h", "event_channel.h"];
 const HEADERS = [
   ...["xen.h", "memory.h", "grant_table.h", "sched.h", "vcpu.h", "domctl.h", "sysctl.h", "physdev.h", "platform.h"],
   ...["version.h", "features.h", "callback.h", "nmi.h", "elfnote.h", "arch-x86/cpuid.h", "arch-x86/hvm/start_info.h"],
-  ...["hvm/hvm_op.h", "hvm/params.h", "hvm/hvm_vcpu.h", "hvm/ioreq.h", "hvm/dm_op.h"],
+  ...["hvm/hvm_op.h", "hvm/params.h", "hvm/hvm_vcpu.h", "hvm/ioreq.h", "hvm/dm_op.h", "hvm/save.h"],
   ...["io/ring.h", "io/blkif.h", "io/netif.h", "io/console.h", "io/xenbus.h", "io/fbif.h", "io/kbdif.h"],
   ...["io/protocols.h", "io/xs_wire.h", "io/9pfs.h"],
 ];

@@ -36,7 +36,7 @@ function ask(
     state: { power: "off" },
     notices: [],
     images: { folder: null },
-    journal: new HostJournal(() => {}, { gone: () => null, saved: () => null }),
+    journal: new HostJournal(() => {}, { gone: () => null, kept: () => null }),
     on: () => {},
     off: () => {},
     kernelFolder: (may: boolean) => kernelFolder ?? (may ? "/nowhere/boot" : null),

@@ -26,7 +26,7 @@ describe("the host's journal", () => {
   beforeEach(() => {
     vi.useFakeTimers();
     told = [];
-    journal = new HostJournal((entries) => told.push(entries), { gone: () => null, saved: () => null }, 20_000);
+    journal = new HostJournal((entries) => told.push(entries), { gone: () => null, kept: () => null }, 20_000);
     journal.host(RUNNING);
   });
   afterEach(() => void vi.useRealTimers());

@@ -27,7 +27,7 @@ import { temporaryFolder } from "../temporary.ts";
 function double(): { host: HostService; answer: () => void } {
   const waiting: (() => void)[] = [];
   const toolstack = { request: () => new Promise((resolve) => waiting.push(() => resolve([]))) };
-  const journal = new HostJournal(() => {}, { gone: () => null, saved: () => null });
+  const journal = new HostJournal(() => {}, { gone: () => null, kept: () => null });
   const parts = { state: { power: "running" }, log: "", notices: [], toolstack, journal, images: { folder: null } };
   const host = Object.assign(new EventEmitter(), parts);
   return {

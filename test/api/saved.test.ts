@@ -1,5 +1,5 @@
 /** Domains that a host keeps until they are restored, over the API: who may name files, what is there after a restart, what is spoiled. */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -12,13 +12,14 @@ import { connectInMemory } from "./in-memory.ts";
 const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const SLOW = { timeout: 60_000 };
 
-function makeHost(savedFolder: string | null): HostService {
+function makeHost(libraryFolder: string | null, savedFolder?: string): HostService {
   return new HostService({
     imageFolder: dist,
     bundledGuest: new URL("assets/guests/mini.elf", dist),
     memoryMiB: 256,
     pcpus: 1,
-    ...(savedFolder !== null && { savedFolder }),
+    ...(libraryFolder !== null && { libraryFolder }),
+    ...(savedFolder !== undefined && { savedFolder }),
   });
 }
 async function startGuest(host: HostService): Promise<number> {
@@ -34,6 +35,7 @@ describe("saved domains over the API", () => {
   let host: HostService;
   let client: ApiClient;
   let uuid: string;
+  const own = (): string => path.join(folder, "domains", uuid);
 
   beforeAll(async () => {
     host = makeHost(folder);
@@ -46,34 +48,43 @@ describe("saved domains over the API", () => {
     const domid = await startGuest(host);
     uuid = (await client.request("list")).find((each) => each.domid === domid)!.uuid;
     const shares: Events["saving"][] = [];
-    const saved: Events["saved"][] = [];
+    const told: Events["kept"][] = [];
     client.on("saving", (event) => shares.push(event));
-    client.on("saved", (event) => saved.push(event));
+    client.on("kept", (event) => told.push(event));
     const { bytes } = await client.request("save", { domid });
-    const kept = [expect.objectContaining({ uuid, name: "mini-1", bytes })];
-    expect(await client.request("savedDomains")).toEqual(kept);
-    expect(saved).toEqual([{ domains: kept }]);
+    const saved = expect.objectContaining({ bytes, memoryMiB: 32 }) as object;
+    const kept = [expect.objectContaining({ uuid, name: "mini-1", state: "saved", domid: null, saved })];
+    expect(await client.request("keptDomains")).toEqual(kept);
+    await expect.poll(() => told.at(-1)).toEqual({ domains: kept });
     expect(shares.at(-1)).toEqual({ domid, share: 1 });
-    expect(readdirSync(folder)).toEqual([`${uuid}.saved`]);
+    expect(readdirSync(own())).toContain("memory.saved");
   });
 
   it("are there for the next host; a file that is spoiled is told of and left alone", async () => {
     await host.powerOff(0);
-    writeFileSync(path.join(folder, `${uuid}.saved.0123abcd.part`), "half of it");
-    const spoiled = path.join(folder, `${crypto.randomUUID()}.saved`);
+    writeFileSync(path.join(own(), "memory.saved.0123abcd.part"), "half of it");
+    // What was saved before there was a library comes into it.
+    const before = path.join(temporaryFolder("saved-before"), "saved");
+    mkdirSync(before);
+    renameSync(path.join(own(), "memory.saved"), path.join(before, `${uuid}.saved`));
+    rmSync(own(), { recursive: true });
+    const spoiled = path.join(before, `${crypto.randomUUID()}.saved`);
     writeFileSync(spoiled, "nothing of the kind");
-    host = makeHost(folder);
-    await expect.poll(() => host.saved.all.map((each) => each.uuid), SLOW).toEqual([uuid]);
+    host = makeHost(folder, before);
+    client = connectInMemory(host, false).client;
+    await expect
+      .poll(async () => (await client.request("keptDomains")).map((each) => [each.uuid, each.name, each.state]), SLOW)
+      .toEqual([[uuid, "mini-1", "saved"]]);
     await expect
       .poll(() => host.notices.map(({ message }) => message).join())
       .toContain(`${spoiled} can't be restored`);
-    expect(readdirSync(folder)).toHaveLength(2);
-    client = connectInMemory(host, false).client;
+    expect(readdirSync(before)).toHaveLength(1);
+    expect(Object.keys((await client.request("keptConfig", { uuid })).files)).toHaveLength(1);
     await expect(client.request("restore", { uuid })).rejects.toMatchObject({ code: "EOFF" });
     await host.powerOn();
     const { name } = await client.request("restore", { uuid });
     expect(name).toBe("mini-1");
-    expect(await client.request("savedDomains")).toEqual([]);
+    expect(await client.request("keptDomains")).toMatchObject([{ uuid, state: "running", saved: null }]);
     await expect(client.request("restore", { uuid })).rejects.toMatchObject({ code: "ESRCH" });
     await expect(client.request("savedDiscard", { uuid })).rejects.toMatchObject({ code: "ESRCH" });
   });
@@ -100,7 +111,6 @@ describe("saved domains over the API", () => {
     const log = async (): Promise<string> =>
       Buffer.from((await host.toolstack.request("consoleAttach", { domid })).log).toString();
     await expect.poll(log, SLOW).toContain("mini> ");
-    const files = readdirSync(folder);
     const begun = new Promise<void>((resolve) => client.on("saving", () => resolve()));
     const saving = client.request("save", { domid });
     const refused = expect(saving).rejects.toMatchObject({ code: "ECANCELED" });
@@ -108,8 +118,10 @@ describe("saved domains over the API", () => {
     await client.request("saveCancel", { domid });
     await refused;
     await expect.poll(log, SLOW).toContain("resumed (cancelled)");
-    expect(readdirSync(folder)).toEqual(files);
-    expect(await client.request("savedDomains")).toEqual([]);
+    const kept = await client.request("keptDomains");
+    expect(kept.map(({ name, state }) => [name, state])).toContainEqual(["large", "running"]);
+    for (const { uuid: each } of kept)
+      expect(readdirSync(path.join(folder, "domains", each)).filter((file) => /saved/.test(file))).toEqual([]);
   });
 
   it("need a folder where no file is named", async () => {

@@ -11,9 +11,12 @@ import { overrideWrites, endOverride } from "../../core/machine/cpu/access";
 import { decode } from "../../core/machine/cpu/decode/decode";
 import { getRflags, setRflags } from "../../core/machine/cpu/flags";
 import { loadSegment } from "../../core/machine/cpu/segment";
-import { deliverInterrupt } from "../../core/machine/cpu/exceptions";
-import { tlbDropWrites, tlbFlushAll, tlbFlushPage } from "../../core/machine/cpu/tlb";
-import { CPU_SIZE } from "../../core/machine/cpu/state";
+import { deliverInterrupt, deliverNmi, injectException, interruptible } from "../../core/machine/cpu/exceptions";
+import { finishInstruction } from "../../core/machine/cpu/intercepted";
+import { OUTSIDE_AGAIN, OUTSIDE_DEVICE, OUTSIDE_LEAVE, leaveOutside, setOutside } from "../../core/machine/cpu/outside";
+import { enterProtected32, powerOnCpu, resetCpu, startAtPage } from "../../core/machine/cpu/reset";
+import { tlbDropWrites, tlbFlushAll, tlbFlushPage, tlbFlushSpace } from "../../core/machine/cpu/tlb";
+import { CPU_EXIT_OP, CPU_SIZE } from "../../core/machine/cpu/state";
 
 export * from "../../core/machine/cpu/region_imports";
 export { regionAdopt as region_adopt, regionDrop as region_drop } from "../../core/machine/cpu/regions";
@@ -73,6 +76,10 @@ export function engine_flush(): void {
 export function engine_flush_tlb(): void {
   tlbFlushAll();
 }
+/** Forgets what was learned through the second stage `id`. */
+export function engine_flush_space(id: u32): void {
+  tlbFlushSpace(id);
+}
 export function engine_flush_page(lin: u64): void {
   tlbFlushPage(lin);
 }
@@ -114,6 +121,79 @@ export function engine_load_segment(n: i32, selector: u32): i32 {
 }
 export function engine_interrupt(vector: u32): bool {
   return deliverInterrupt(vector);
+}
+export function engine_nmi(): bool {
+  return deliverNmi();
+}
+export function engine_inject(vector: i32, error: u32): bool {
+  return injectException(vector, error);
+}
+export function engine_interruptible(): bool {
+  return interruptible();
+}
+/** What run() has left to the hypervisor is done. */
+export function engine_finish(): i32 {
+  return finishInstruction(<usize>load<u32>(cpu, CPU_EXIT_OP));
+}
+export function engine_power_on(): void {
+  powerOnCpu();
+}
+export function engine_init_signal(): void {
+  resetCpu();
+}
+export function engine_sipi(page: u32): void {
+  startAtPage(page);
+}
+export function engine_protected32(eip: u32): void {
+  enterProtected32(eip);
+}
+
+// ---- an owner of the second stage: a device of one page, and one entry that it makes when asked ----
+
+const DEVICE: u64 = 0xfee00000;
+/** Guest-physical address that is given memory when it is missed: writes `demandEntry` at `demandAt`. */
+let demandAddress: u64 = 0;
+let demandAt: usize = 0;
+let demandEntry: u64 = 0;
+/** What the device was told: address, size, value (0: a read), 24 bytes each, after a u32 count, at `deviceLog`. */
+let deviceLog: usize = 0;
+let deviceWaits: i32 = 0;
+
+function miss(address: u64, access: i32): u32 {
+  if ((address & ~(<u64>0xfff)) == DEVICE) return OUTSIDE_DEVICE;
+  if ((address & ~(<u64>0xfff)) != demandAddress) return OUTSIDE_LEAVE;
+  store<u64>(demandAt, demandEntry);
+  return OUTSIDE_AGAIN;
+}
+function logAccess(address: u64, size: u32, value: u64): void {
+  const n = load<u32>(deviceLog);
+  store<u32>(deviceLog, n + 1);
+  const at = deviceLog + 8 + <usize>n * 24;
+  store<u64>(at, address);
+  store<u64>(at, size, 8);
+  store<u64>(at, value, 16);
+}
+function deviceReads(address: u64, size: u32): u64 {
+  if (deviceWaits) {
+    deviceWaits--;
+    leaveOutside();
+    return 0;
+  }
+  logAccess(address, size, 0);
+  return 0x1122334455667788;
+}
+function deviceWrites(address: u64, size: u32, value: u64): void {
+  logAccess(address, size, size == 8 ? value : value & (((<u64>1) << (<u64>size * 8)) - 1));
+}
+/** `waits`: how many reads of the device are not answered at once. */
+export function engine_outside(log: usize, address: f64, at: usize, entry: f64, waits: i32): void {
+  deviceLog = log;
+  store<u32>(log, 0);
+  demandAddress = <u64>address;
+  demandAt = at;
+  demandEntry = <u64>entry;
+  deviceWaits = waits;
+  setOutside(miss, deviceReads, deviceWrites);
 }
 export function engine_override(lin: u64, scratch: usize): void {
   overrideWrites(lin, scratch);

@@ -152,7 +152,7 @@ export class FakeHypervisor implements NativeExports {
     const held = (this.mapped.get(y) ?? 0) + (op === 0 ? 1 : -1);
     if (held < 0) return E.EINVAL;
     this.mapped.set(y, held);
-    return 0n;
+    return op === 0 ? BigInt(y) : 0n;
   }
 
   #domctl(at: number): bigint {
@@ -212,6 +212,9 @@ export class FakeHypervisor implements NativeExports {
         }
         view.setUint16(u + 8, domain.weight, true);
         view.setUint16(u + 10, domain.cap, true);
+        return 0n;
+      case 17:
+        domain.handle = Buffer.from(this.bytes(u, 16));
         return 0n;
       case 22:
         domain.hypercallPages.push(Number(view.getBigUint64(u, true)));

@@ -240,7 +240,7 @@ describe("quitting", () => {
   afterEach(() => running.powerOff(0));
   /** The shell with a real host and its guest. */
   async function withGuest(): Promise<Double> {
-    running = service({ firstGuest: true, savedFolder: temporaryFolder("shell-saved") });
+    running = service({ firstGuest: true, libraryFolder: temporaryFolder("shell-library") });
     const shell = new Double();
     await shell.start(running);
     shell.main.emit("ready-to-show");
@@ -306,7 +306,7 @@ describe("quitting", () => {
     shell.app.quit();
     await expect.poll(() => shell.app.exit.mock.calls.length, { timeout: 30_000 }).toBe(1);
     expect(shell.questions).toHaveLength(3);
-    expect(running.saved.all.map(({ name }) => name)).toEqual(["mini-1"]);
+    expect(running.kept.all.map(({ name, state }) => [name, state])).toEqual([["mini-1", "saved"]]);
     expect(running.state.power).toBe("off");
   });
 

@@ -32,7 +32,9 @@ const NAMES = (Object.keys(REQUESTS) as RequestName[]).filter((name) => !ENDS_IT
 
 /** What changes what there is: asked for more often than all else, so that the rest meets much. */
 const CHANGES: RequestName[] = [
-  ...(["create", "create", "createBundled", "destroy", "startAgain", "list", "pause", "unpause"] as const),
+  // Most of what is created is refused.
+  ...(["create", "create", "create", "create", "destroy"] as const),
+  ...(["createBundled", "destroy", "keptStart", "keptEdit", "keptDomains", "list", "pause", "unpause"] as const),
   ...([
     "consoleAttach",
     "consoleInput",
@@ -44,6 +46,9 @@ const CHANGES: RequestName[] = [
   ] as const),
   ...(["save", "saveCancel", "restore", "xenstoreWrite", "xenstoreRemove", "xenstoreWatch"] as const),
 ];
+
+/** What writes to a file that it names. */
+const WRITES: string[] = ["save", "dumpCore", "networkCapture"] satisfies RequestName[];
 
 let host: HostService;
 let web: WebServer;
@@ -59,7 +64,7 @@ beforeAll(async () => {
     bundledGuest: new URL("assets/guests/mini.elf", dist),
     memoryMiB: 512,
     pcpus: 2,
-    savedFolder: path.join(folder, "saved"),
+    libraryFolder: path.join(folder, "library"),
     history: { folder: path.join(folder, "history") },
     bootFile: path.join(folder, "boot.cfg"),
   });
@@ -109,8 +114,7 @@ describe("clients that ask for anything", () => {
         config,
         config.replace(/name *=.*/, 'name = "fuzz"'),
         "",
-        named("b"),
-        named("c"),
+        ...["b", "c", "d", "e", "f", "g"].map(named),
         "name = 5",
         `${config}\nvcpus = 2`,
         "[".repeat(99),
@@ -143,6 +147,9 @@ describe("clients that ask for anything", () => {
         if (client.closed !== null) clients[at] = at === 0 ? await overWeb() : await overLocal();
       const client = pick(chance, clients);
       const { request, args } = anyRequest(chance, chance(3) === 0 ? CHANGES : NAMES, known);
+      // The id of a file that was given would be the name of one in this folder.
+      const named = args as { file?: unknown } | null | undefined;
+      if (WRITES.includes(request) && known.files.includes(String(named?.file))) named!.file = known.fileNames[0];
       const ask = client.request as unknown as (request: string, args: unknown) => Promise<unknown>;
       const done = within(request, ANSWER_MS * 6, ask.call(client, request, args)).then(
         (result) => {
@@ -210,6 +217,8 @@ function learn(known: Known, request: string, result: unknown): void {
   if (typeof found.uuid === "string") keep(known.uuids, found.uuid);
   if (request === "fileBegin" && found.file) keep(known.files, found.file);
   if (found.watch) keep(known.watches, found.watch);
+  if (request === "keptDomains")
+    for (const { uuid } of (result as { uuid: string }[]).slice(-4)) keep(known.uuids, uuid);
   if (request === "list") known.domids = [0, 99, ...(result as { domid: number }[]).map(({ domid }) => domid)];
   if (request === "takeBundled")
     for (const { file } of (result as { files: { file: string }[] }).files) keep(known.files, file);

@@ -6,6 +6,7 @@
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { DEVICE_KINDS } from "../../core/dom0/backends/kinds.ts";
 import { pvElf } from "../dom0/elf-files.ts";
+import { breath } from "../breath.ts";
 import { fakeHost, type FakeHost } from "../dom0/xenbus/host.ts";
 import { pick, random, SEED, triesOf, type Random } from "./random.ts";
 
@@ -71,6 +72,7 @@ it(`is taken at its word, and no further, in ${TRIES} tries (seed ${SEED})`, asy
   let typed: Buffer | null = Buffer.alloc(0);
   let waiting = 0;
   for (let i = 0; i < TRIES; i++) {
+    if (i % 1000 === 0) await breath();
     switch (chance(8)) {
       case 0: {
         // Somebody types.

@@ -17,7 +17,40 @@ let listsUpdated = false;
 /** Downloads a Debian package (without installing it) and returns the folder of its files. */
 export function debianPackage(name: string): string {
   const folder = path.join(cache, name);
-  if (existsSync(path.join(folder, ".complete"))) return folder;
+  const isComplete = () => existsSync(path.join(folder, ".complete"));
+  if (!isComplete())
+    alone(() => {
+      if (!isComplete()) download(name, folder);
+    });
+  return folder;
+}
+
+/** Two runs of vitest go on at once (../run.mjs): while one asks apt, the other waits. */
+function alone<T>(action: () => T): T {
+  mkdirSync(cache, { recursive: true });
+  const lock = path.join(cache, ".lock");
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: "wx" });
+      break;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      // Who held it may have been ended.
+      if (!isRunning(Number(safely(() => readFileSync(lock, "utf8")) ?? process.pid))) rmSync(lock, { force: true });
+      Atomics.wait(pause, 0, 0, 200);
+    }
+  }
+  try {
+    return action();
+  } finally {
+    rmSync(lock);
+  }
+}
+
+const isRunning = (pid: number): boolean => pid === 0 || safely(() => process.kill(pid, 0)) === true;
+
+function download(name: string, folder: string): void {
   mkdirSync(folder, { recursive: true });
   const run = (command: string, ...args: string[]) =>
     execFileSync(command, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
@@ -34,33 +67,34 @@ export function debianPackage(name: string): string {
   run("dpkg", "-x", file, ".");
   rmSync(path.join(folder, file));
   writeFileSync(path.join(folder, ".complete"), "");
-  return folder;
 }
 
 /** The kernel that linux-image-amd64 depends on: the path of its vmlinuz. */
 export function debianKernel(): string {
   const found = existsSync(cache) && readdirSync(cache).find((entry) => /^linux-image-6\.1.*-amd64$/.test(entry));
-  let name = found;
-  if (!name) {
-    const ask = () =>
-      execFileSync("apt-cache", ["depends", "linux-image-amd64"], {
-        encoding: "utf8",
-        stdio: ["ignore", "pipe", "pipe"],
-      });
-    const pattern = /Depends: (linux-image-6\.1\S*-amd64)/;
-    name = pattern.exec(safely(ask) ?? "")?.[1];
-    if (!name) {
-      execFileSync("apt-get", ["-qq", "update"], { stdio: "ignore" });
-      listsUpdated = true;
-      name = pattern.exec(ask())?.[1];
-    }
-    if (!name) throw new Error("apt knows no linux-image-6.1 package");
-  }
+  const name = found || alone(newestKernelPackage);
   const boot = path.join(debianPackage(name), "boot");
   return path.join(
     boot,
     readdirSync(boot).find((entry) => entry.startsWith("vmlinuz-"))!,
   );
+}
+
+function newestKernelPackage(): string {
+  const ask = () =>
+    execFileSync("apt-cache", ["depends", "linux-image-amd64"], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+  const pattern = /Depends: (linux-image-6\.1\S*-amd64)/;
+  let name = pattern.exec(safely(ask) ?? "")?.[1];
+  if (!name) {
+    execFileSync("apt-get", ["-qq", "update"], { stdio: "ignore" });
+    listsUpdated = true;
+    name = pattern.exec(ask())?.[1];
+  }
+  if (!name) throw new Error("apt knows no linux-image-6.1 package");
+  return name;
 }
 
 /** Paths of modules of that kernel, and of those that they need, in the order in which they are to be loaded. */
@@ -92,7 +126,9 @@ export function xenHypervisor(): string {
   if (!existsSync(unpacked)) {
     const boot = path.join(debianPackage("xen-hypervisor-4.17-amd64"), "boot");
     const packed = readdirSync(boot).find((entry) => /^xen-4\.17.*\.gz$/.test(entry))!;
-    writeFileSync(unpacked, gunzipSync(readFileSync(path.join(boot, packed))));
+    const partial = `${unpacked}.${process.pid}`;
+    writeFileSync(partial, gunzipSync(readFileSync(path.join(boot, packed))));
+    renameSync(partial, unpacked);
   }
   return unpacked;
 }

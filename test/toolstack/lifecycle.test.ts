@@ -7,7 +7,6 @@ import { Hypercalls, SCRATCH_FRAMES } from "../../core/dom0/kernel/hypercalls.ts
 import { FrameAllocator, PhysicalMemory } from "../../core/dom0/kernel/memory.ts";
 import { ForeignFrames, ownFrames } from "../../core/dom0/kernel/native.ts";
 import type { LocalXenstore } from "../../core/dom0/xenstore/local.ts";
-import { EndedDomains, type EndedDomain } from "../../core/toolstack/ended.ts";
 import type { ToolstackEventName, ToolstackEvents, ToolstackRequests } from "../../core/toolstack/messages.ts";
 import type { Service } from "../../core/toolstack/service.ts";
 import { FakeHypervisor } from "../dom0/fake-hypervisor.ts";
@@ -144,6 +143,24 @@ describe("what follows a stop", () => {
     }
   });
 
+  it("keeps one that crashed beside its successor, which takes over name and UUID", async () => {
+    const { domid } = await create("on_crash = 'rename-restart'");
+    const { uuid } = of("created")[0] as { uuid: string };
+    xen.stop(domid, 3);
+    await expect.poll(() => of("created").length, { timeout: 10_000 }).toBe(2);
+    expect(of("created")[1]).toMatchObject({ name: "tiny", uuid });
+    const old = xen.domains.get(domid)!;
+    const other = store.read(`/local/domain/${domid}/vm`)!.replace("/vm/", "");
+    expect(other).not.toBe(uuid);
+    expect(old.handle.toString("hex")).toBe(other.replaceAll("-", ""));
+    expect(store.read(`/vm/${other}/name`)).toBe("tiny-1");
+    expect(store.read(`/vm/${other}/image/kernel`)).toBe("tiny.elf");
+    expect(store.read(`/vm/${uuid}/name`)).toBe("tiny");
+    await service.handle("destroy", { domid });
+    expect(store.read(`/vm/${other}/uuid`)).toBeNull();
+    expect(store.read(`/vm/${uuid}/uuid`)).toBe(uuid);
+  });
+
   it("restarts on reboot, with a pause against loops", async () => {
     const { domid } = await create();
     xen.stop(domid, 1);
@@ -207,74 +224,45 @@ describe("what follows a stop", () => {
   });
 });
 
-describe("starting again", () => {
-  const again = (domid: number): Promise<unknown> => service.handle("startAgain", { domid });
+describe("what a domain is to be made of again", () => {
+  const definition = async (domid: number): Promise<string> =>
+    ((await service.handle("definition", { domid })) as { config: string }).config;
 
-  it("makes an ended domain from what it was created from, under its last name and its UUID, once", async () => {
-    const { domid } = await create("vcpus = 2\ncpu_weight = 300");
-    const uuid = (of("created")[0] as { uuid: string }).uuid;
-    await expect(again(domid)).rejects.toMatchObject({ code: "EEXIST" });
-    await service.handle("rename", { domid, name: "renamed" });
-    await service.handle("destroy", { domid });
-    const started = (await again(domid)) as { domid: number };
-    expect(started).toMatchObject({ name: "renamed", uuid, warnings: [] });
-    const domain = xen.domains.get(started.domid)!;
-    expect([domain.weight, domain.frames.size, domain.flags & 8]).toEqual([300, 1024, 0]);
-    expect(store.read(`/local/domain/${started.domid}/cpu/1/availability`)).toBe("online");
-    await expect(again(started.domid)).rejects.toMatchObject({ code: "EEXIST" });
-    await expect(again(4711)).rejects.toThrow(/Domain 4711 can't be started again: .* Create it anew\./);
-    await expect(again(0)).rejects.toMatchObject({ code: "ESRCH" });
+  it("has the name and the devices that it has by now, and the files that were given with it", async () => {
+    const { domid } = await create("# mine\nvif = ['bridge=xenbr0']");
+    await service.handle("rename", { domid, name: 'a "b"' });
+    expect(await definition(domid)).toMatch(/^name = "a \\"b\\""\nkernel = "tiny.elf"\n[^]*# mine\n/);
+    const attach = (key: string, spec: string): Promise<unknown> =>
+      service.handle("deviceAttach", { domid, key, spec, folder: "/images" });
+    await attach("vif", "bridge=xenbr0");
+    const [first, second] = (
+      (await service.handle("list", {})) as { config: { devices: { front: { mac: string } }[] } }[]
+    )
+      .at(-1)!
+      .config.devices.map(({ front }) => front.mac);
+    expect(await definition(domid)).toContain(`vif = ['bridge=xenbr0', "bridge=xenbr0,mac=${second},devid=1"]`);
+    // The second is the second still.
+    await service.handle("deviceDetach", { domid, key: "vif", device: "0", force: true });
+    expect(await definition(domid)).toContain(`vif = ["bridge=xenbr0,mac=${second},devid=1"]`);
+    expect(first).not.toBe(second);
+    await service.handle("deviceDetach", { domid, key: "vif", device: "1", force: true });
+    expect(await definition(domid)).not.toContain("vif");
+    expect(await service.handle("definitionFiles", { domid })).toEqual({ "tiny.elf": kernel });
+    const other = `name = "else"\nkernel = "tiny.elf"\nmemory = 4\n`;
+    await service.handle("updateConfig", { domid, config: other, files: { more: new Uint8Array(1) } });
+    expect(await definition(domid)).toBe(other.replace('"else"', '"a \\"b\\""'));
+    expect(Object.keys((await service.handle("definitionFiles", { domid })) as object)).toEqual(["tiny.elf", "more"]);
+    await expect(definition(4711)).rejects.toMatchObject({ code: "ESRCH" });
   });
 
-  it("is refused while another domain has the name, and works when that has gone", async () => {
-    const { domid } = await create();
-    const other = await create("", "other");
-    await service.handle("destroy", { domid });
-    await service.handle("rename", { domid: other.domid, name: "tiny" });
-    await expect(again(domid)).rejects.toThrow(/named tiny exists already/);
-    await service.handle("rename", { domid: other.domid, name: "other" });
-    expect(await again(domid)).toMatchObject({ name: "tiny" });
-  });
-
-  it("starts what has restarted again once the last that took its place has ended", async () => {
-    const { domid } = await create();
-    xen.stop(domid, 1);
-    await expect.poll(() => of("created").length, { timeout: 10_000 }).toBe(2);
-    const second = (of("created")[1] as { domid: number }).domid;
-    await service.handle("destroy", { domid: second });
-    expect(await again(second)).toMatchObject({ name: "tiny" });
-  });
-
-  it("gives another UUID where that is taken meanwhile", async () => {
+  it("is known by the UUID that who creates it says", async () => {
     const uuid = "11111111-2222-3333-4444-555555555555";
-    const { domid } = await create(`uuid = "${uuid}"`);
-    await create(`uuid = "${uuid}"`, "other");
-    await service.handle("destroy", { domid });
-    const started = (await again(domid)) as { uuid: string };
-    expect(started.uuid).not.toBe(uuid);
-  });
-});
-
-describe("what is kept of ended domains", () => {
-  const ended = (domid: number, bytes: number): EndedDomain => ({
-    domid,
-    config: {} as EndedDomain["config"],
-    options: { config: "", files: { k: new Uint8Array(bytes) } },
-  });
-
-  it("is bounded in number and in bytes; the latest stay", () => {
-    const kept = new EndedDomains();
-    for (let domid = 1; domid <= 100; domid++) kept.add(ended(domid, 1));
-    expect(kept.get(37).domid).toBe(37);
-    expect(() => kept.get(36)).toThrow(/the last 64 are kept/);
-    // The same twice counts once.
-    for (let i = 0; i < 10; i++) kept.add(ended(100, 100 * 2 ** 20));
-    expect(kept.get(37).domid).toBe(37);
-    kept.add(ended(101, 200 * 2 ** 20));
-    expect(kept.get(101).domid).toBe(101);
-    expect(() => kept.get(100)).toThrow(/256 MiB of files/);
-    kept.add(ended(102, 257 * 2 ** 20));
-    expect(() => kept.get(102)).toThrow(/Create it anew/);
+    const made = await service.handle("create", {
+      config: 'name = "tiny"\nkernel = "tiny.elf"\nmemory = 4\n',
+      files: { "tiny.elf": kernel },
+      uuid,
+    });
+    expect(made).toMatchObject({ uuid });
   });
 });
 

@@ -42,7 +42,7 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
       memoryMiB: 256,
       pcpus: 1,
       firstGuest: true,
-      savedFolder: temporaryFolder("desktop-saved"),
+      libraryFolder: temporaryFolder("desktop-library"),
     });
     web = await serveWeb(host, path.join(dist, "renderer"));
     browser = await launch();
@@ -184,7 +184,7 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
       return values.map((value) => /\(([^()]+)\)$/.exec(value)![1]!);
     };
     const ofOne =
-      /^(go|pause|unpause|save|shutdown|reboot|destroy|restore|discard|start-again|forget)--?\d+(-\w+)?$|^(move-to|new-in|toggle|rename|remove|organize):/;
+      /^(go|pause|unpause|save|shutdown|reboot|destroy|restore|discard|start|delete|forget)--?\d+(-\w+)?$|^(move-to|new-in|toggle|rename|remove|organize):/;
     for (const view of ["go-1-console", "go-0-overview", "host-overview"]) {
       await desktop.say("command", view);
       const ids = await listed();
@@ -195,7 +195,7 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
     await expect.poll(offers).toContain("this-destroy");
     await desktop.say("command", "this-destroy");
     await page.getByRole("dialog").getByRole("button", { name: "Destroy" }).click();
-    await expect.poll(offers).toContain("forget-ended");
+    await expect.poll(offers).toContain("this-start");
     await desktop.say("command", "go-1-console");
     await expect.poll(terminal).toMatch(/host up/);
   });
@@ -256,7 +256,17 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
     await desktop.say("command", "this-restore");
     await expect.poll(offers, slow).toContain("this-shutdown");
     await desktop.say("command", "this-shutdown");
-    await expect.poll(offers, slow).toContain("forget-ended");
+    await expect.poll(offers, slow).toContain("this-start");
+    // What is not kept: one that crashed and is looked at while another has taken its place.
+    const { config, files } = await host.bundled(1);
+    const { domid } = await host.kept.create({ config: `${config}on_crash = "rename-restart"\n`, files });
+    await desktop.say("command", `go-${domid}-console`);
+    await expect.poll(terminal, slow).toMatch(/mini> /);
+    await page.locator(".xterm-helper-textarea").focus();
+    await page.keyboard.type("crash\n");
+    await expect.poll(async () => (await host.toolstack.request("list")).length, slow).toBe(3);
+    await host.toolstack.request("destroy", { domid });
+    await expect.poll(offers, slow).toEqual(expect.arrayContaining(["forget-ended", "this-forget"]));
     expect([...MENU_IDS].filter((id) => !everOffered().has(id))).toEqual([]);
     expect(problems).toEqual([]);
   });

@@ -59,7 +59,7 @@ describe.skipIf(missing !== null)(`settings${missing ? ` (${missing})` : ""}`, (
     await app.page.getByText("vCPUs online is a whole number from 1 to 2.").waitFor();
     await app.page.getByRole("button", { name: "Undo" }).click();
     await app.page.getByText("More than 2 (maxvcpus) needs a new start.").waitFor();
-    await app.page.getByText("To change these, create the domain anew.").waitFor();
+    await app.page.getByText("another configuration holds from its next start on.").waitFor();
   });
 
   it("pins a vCPU to pCPUs that there are", async () => {

@@ -144,7 +144,7 @@ describe.skipIf(missing !== null)(`folders and tags${missing ? ` (${missing})` :
     await expect.poll(() => folder("databases").locator("[data-domid] .side-id").allInnerTexts()).toEqual(["5"]);
     expect(await inside("databases")).toEqual(["databases", "orders"]);
     await xl("destroy", "mini-3");
-    await expect.poll(() => side("mini-3").getAttribute("data-state")).toBe("ended");
+    await expect.poll(() => side("mini-3").getAttribute("data-state")).toBe("halted");
     expect(await inside("web")).toEqual(["web", "mini-1", "mini-3"]);
     await head("web").focus();
     await page.keyboard.press("ArrowLeft");

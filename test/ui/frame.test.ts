@@ -131,8 +131,8 @@ describe.skipIf(missing !== null)(`the frame${missing ? ` (${missing})` : ""}`, 
     await page.getByLabel("Select mini-4").click();
     await page.getByRole("toolbar").getByRole("button", { name: "Destroy" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Destroy" }).click();
-    await expect.poll(() => tableRow(4).innerText()).toContain("Ended");
-    expect(await side("mini-4").getAttribute("data-state")).toBe("ended");
+    await expect.poll(() => tableRow(4).innerText()).toContain("Halted");
+    expect(await side("mini-4").getAttribute("data-state")).toBe("halted");
     await side("mini-2").click();
     await app.tab("Console");
     await app.type("crash");
@@ -142,7 +142,7 @@ describe.skipIf(missing !== null)(`the frame${missing ? ` (${missing})` : ""}`, 
       await other.getByRole("button", { name: "Pause" }).click();
       await other.locator(".badge", { hasText: "Paused" }).waitFor();
       // Ended before that window was opened, and there all the same.
-      await other.locator('.side-domain[data-state="ended"]', { hasText: "mini-4" }).waitFor();
+      await other.locator('.side-domain[data-state="halted"]', { hasText: "mini-4" }).waitFor();
     });
     await page.getByRole("button", { name: "Tasks and events" }).click();
     await entry("Destroy mini-4").waitFor();
@@ -157,7 +157,7 @@ describe.skipIf(missing !== null)(`the frame${missing ? ` (${missing})` : ""}`, 
     await page.getByRole("button", { name: "All", exact: true }).click();
   });
 
-  it("selects ended domains too, starts them again and forgets them, each where it fits", async () => {
+  it("selects halted domains too, starts them and deletes them, each where it fits", async () => {
     const { page } = app;
     await page.keyboard.press("Control+Shift+L");
     const tools = page.getByRole("toolbar", { name: "Selected domains" });
@@ -166,7 +166,7 @@ describe.skipIf(missing !== null)(`the frame${missing ? ` (${missing})` : ""}`, 
     await all.check();
     await page.getByText("4 of 4 selected").waitFor();
     // mini-1 runs, mini-3 is paused, mini-2 and mini-4 have ended.
-    for (const name of ["Pause 1 of 4", "Unpause 1 of 4", "Destroy 2 of 4", "Start again 2 of 4", "Forget 2 of 4"])
+    for (const name of ["Pause 1 of 4", "Unpause 1 of 4", "Destroy 2 of 4", "Start 2 of 4", "Delete 2 of 4"])
       await expect.poll(() => button(name).isEnabled()).toBe(true);
     await app.shoot("domains-ended");
     expect(await violationsOf(page)).toEqual([]);
@@ -175,45 +175,49 @@ describe.skipIf(missing !== null)(`the frame${missing ? ` (${missing})` : ""}`, 
     await expect.poll(() => button("Pause").isDisabled()).toBe(true);
     await expect.poll(() => button("CSV").isDisabled()).toBe(true);
     await page.getByLabel("Select mini-2").click();
-    await button("Start again").click();
+    await button("Start").click();
     for (const name of ["mini-2", "mini-4"])
       await expect.poll(() => side(name).getAttribute("data-state"), { timeout: 30_000 }).toMatch(/idle|running/);
     // Nothing ended is left to be selected.
     await expect.poll(() => page.locator(".domains-table tr.gone").count()).toBe(0);
     await page.getByText("5 domains").waitFor();
-    await entry("Start mini-4 again").first().waitFor();
+    await entry("Start mini-4").first().waitFor();
     expect(await entry("mini-4 was created").first().innerText()).toContain("You, in this window");
     // A space selects what has the focus, as in lists.
     await tableRow(3).getByRole("checkbox").focus();
     await page.keyboard.press("Space");
     await button("Destroy").click();
     await page.getByRole("dialog").getByRole("button", { name: "Destroy" }).click();
-    await expect.poll(() => tableRow(3).innerText()).toContain("Ended");
-    await button("Forget").click();
+    await expect.poll(() => tableRow(3).innerText()).toContain("Halted");
+    await button("Delete").click();
+    const question = page.getByRole("dialog", { name: "Delete mini-3" });
+    await question.getByText("go to the bin").waitFor();
+    await question.getByRole("button", { name: "Delete" }).click();
     await expect.poll(() => tableRow(3).count()).toBe(0);
     await page.getByText("4 domains").waitFor();
   });
 
-  it("starts an ended domain again from its page, under the name and in the place that it had", async () => {
+  it("starts a halted domain from its page, under the name and in the place that it had", async () => {
     const { page } = app;
     await side("mini-4").click();
     await app.tab("Overview");
     await app.command("destroy mini-4");
     await page.getByRole("dialog").getByRole("button", { name: "Destroy" }).click();
-    await page.getByText("This domain is gone.").waitFor();
+    await page.getByText("This domain does not run.").waitFor();
     await app.shoot("domain-ended");
-    await page.getByRole("button", { name: "Start again" }).click();
+    await page.locator(".page-header").getByRole("button", { name: "Start", exact: true }).click();
     await page.getByRole("heading", { level: 1, name: /mini-4/ }).waitFor();
     await page.getByRole("button", { name: "Pause" }).waitFor();
     await app.command("destroy mini-4");
     await page.getByRole("dialog").getByRole("button", { name: "Destroy" }).click();
-    await expect.poll(() => side("mini-4").getAttribute("data-state")).toBe("ended");
+    await expect.poll(() => side("mini-4").getAttribute("data-state")).toBe("halted");
   });
 
-  it("forgets ended domains when asked to", async () => {
-    expect(await app.page.locator('.side-domain[data-state="ended"]').count()).toBeGreaterThan(0);
-    await app.page.getByRole("button", { name: "Forget the ended" }).click();
+  it("forgets what was deleted, its console too", async () => {
+    await app.command("Delete: mini-4");
+    await app.page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
     await expect.poll(() => app.page.locator(".side-domain").count()).toBe(2);
+    expect(await app.page.getByRole("button", { name: "Forget the ended" }).count()).toBe(0);
   });
 
   it("shows Domain-0 like the others, without what would end the host", async () => {

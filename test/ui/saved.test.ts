@@ -42,7 +42,7 @@ describe.skipIf(missing !== null)(`saved domains${missing ? ` (${missing})` : ""
       .poll(() => page.getByText("goes on where it was when it is restored").filter({ visible: true }).count())
       .toBe(1);
     await button("Restore").waitFor();
-    expect(await button("Start again").count()).toBe(0);
+    expect(await button("Start").count()).toBe(0);
     await app.shoot("saved-domain");
     const client = await app.client();
     expect((await client.request("list", {})).map(({ domid }) => domid)).toEqual([0]);
@@ -78,8 +78,8 @@ describe.skipIf(missing !== null)(`saved domains${missing ? ` (${missing})` : ""
     client.close();
     await expect.poll(() => state("mini-1"), SLOW).toBe("saved");
     await side("mini-1").click();
-    await page.getByRole("heading", { name: "Saved" }).waitFor();
-    await page.getByText("On disk", { exact: true }).waitFor();
+    await page.getByRole("heading", { name: "In the library" }).waitFor();
+    await page.getByText("MiB on disk").waitFor();
     await app.shoot("saved-before");
     expect(await violationsOf(page)).toEqual([]);
     await button("Restore").click();
@@ -92,7 +92,7 @@ describe.skipIf(missing !== null)(`saved domains${missing ? ` (${missing})` : ""
     // The load that it was given before.
     await app.waitForTerminal(/\d+ +\d+ +\d+ +load/, 30);
     const client2 = await app.client();
-    expect(await client2.request("savedDomains", {})).toEqual([]);
+    expect(await client2.request("keptDomains", {})).toMatchObject([{ name: "mini-1", state: "running", saved: null }]);
     expect(await client2.request("checkInvariants", {})).toBe(0);
     client2.close();
   });
@@ -107,10 +107,10 @@ describe.skipIf(missing !== null)(`saved domains${missing ? ` (${missing})` : ""
     await expect.poll(() => badge().innerText()).toBe("Saved");
     await button("Discard what is saved").click();
     await question.getByRole("button", { name: "Discard", exact: true }).click();
-    await expect.poll(() => state("mini-1"), SLOW).toBe("ended");
-    await button("Start again").waitFor();
+    await expect.poll(() => state("mini-1"), SLOW).toBe("halted");
+    await button("Start").waitFor();
     const client = await app.client();
-    expect(await client.request("savedDomains", {})).toEqual([]);
+    expect(await client.request("keptDomains", {})).toMatchObject([{ name: "mini-1", state: "halted", saved: null }]);
     client.close();
     expect(app.problems).toEqual([]);
   });

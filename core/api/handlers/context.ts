@@ -1,5 +1,7 @@
 /** What those who carry out requests have of the session that asks. */
-import type { ToolstackRequests } from "../../toolstack/messages.ts";
+import path from "node:path";
+import type { DomainConfig, ToolstackRequests } from "../../toolstack/messages.ts";
+import { parseXlConfig } from "../../toolstack/xlcfg.ts";
 import { ApiFailure } from "../failure.ts";
 import type { SessionFiles } from "../files.ts";
 import type { HostFiles } from "../host-files.ts";
@@ -48,18 +50,58 @@ export function passTo(host: HostService) {
       (host.toolstack.request as (name: string, args: unknown) => Promise<Results[N]>)(name, args);
 }
 
-/** Carries out one after the other, however many are asked for. */
-export function oneAtATime(): <T>(deed: () => Promise<T>) => Promise<T> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (deed) => {
-    const done = last.then(deed);
-    last = done.catch(() => {});
-    return done;
-  };
-}
-
 /** A file that the client names on the host's computer. Throws ApiFailure EACCES where its user may name none. */
 export function namedFile(session: SessionContext, file: string): string {
   if (session.hostFiles.mayNameAll) return file;
   throw new ApiFailure("EACCES", "This client may name no files of the host's computer.");
+}
+
+/** Contents of files that the client gave, by their names in a config. Throws ApiFailure. */
+export function givenFiles(
+  { files }: SessionContext,
+  ids: Readonly<Record<string, string>> = {},
+): Record<string, Uint8Array> {
+  return Object.fromEntries(Object.entries(ids).map(([name, id]) => [name, files.whole(id).bytes]));
+}
+
+/** What a definition names already: who may change it may leave that in it. */
+interface Before {
+  config: DomainConfig | null;
+  configName: string | null;
+}
+
+/**
+ * Throws ApiFailure EACCES where a config names files of the host's computer that the client may not name. `given`: names of those that were given
+ * with it; `before`: of the definition that it is to become.
+ */
+export function checkNamed(
+  { hostFiles }: SessionContext,
+  config: string,
+  given: ReadonlySet<string>,
+  before: Before = { config: null, configName: null },
+): void {
+  if (hostFiles.mayNameAll) return;
+  const parsed = parseXlConfig(config).config;
+  const folder = before.configName === null ? "." : path.dirname(path.resolve(before.configName));
+  const had = (what: "files" | "folders" | "sockets", file: string, mode: unknown): boolean =>
+    before.config?.devices.some(
+      (device) =>
+        (device.back.mode === mode || mode === "r") &&
+        (device[what] ?? []).some((each) => path.resolve(folder, each) === path.resolve(folder, file)),
+    ) ?? false;
+  for (const { files, folders = [], sockets = [], back } of parsed?.devices ?? [])
+    hostFiles.checkDevice({
+      files: files.filter((each) => !had("files", each, back.mode)),
+      folders: folders.filter((each) => !had("folders", each, back.mode)),
+      sockets: sockets.filter((each) => !had("sockets", each, back.mode)),
+    });
+  for (const file of parsed && !parsed.bootloader ? [parsed.kernel, parsed.ramdisk] : [])
+    if (
+      file !== null &&
+      !given.has(file) &&
+      !hostFiles.allows(file) &&
+      file !== before.config?.kernel &&
+      file !== before.config?.ramdisk
+    )
+      throw new ApiFailure("EACCES", `${file} was not given with the config: drop the file on the window too.`);
 }

@@ -17,16 +17,23 @@ export function deviceHandlers(session: SessionContext): HandlersOf<typeof DEVIC
     () => mayMeasure(session),
   );
   session.onEnd(() => wiring.every(0));
+  const detach = pass("deviceDetach");
+  /** What is attached comes with the domain's next start too, as libxl's stored configuration has it. */
+  const kept = async <T>(domid: number, change: Promise<T>): Promise<T> => {
+    const result = await change;
+    await host.kept.changedRunning(domid);
+    return result;
+  };
   return {
     deviceAttach: (args) => {
       checkFiles(hostFiles, args);
-      return host.toolstack.request("deviceAttach", args);
+      return kept(args.domid, host.toolstack.request("deviceAttach", args));
     },
-    deviceDetach: pass("deviceDetach"),
+    deviceDetach: (args) => kept(args.domid, detach(args)),
     deviceList: pass("deviceList"),
     mediumInsert: (args) => {
       checkFiles(hostFiles, args);
-      return host.toolstack.request("mediumInsert", args);
+      return kept(args.domid, host.toolstack.request("mediumInsert", args));
     },
     diskResize: pass("diskResize"),
     wiring: pass("wiring"),
@@ -46,7 +53,7 @@ function checkFiles(files: HostFiles, { key, spec, folder }: { key: string; spec
   if (!config) return;
   try {
     const parsed = config.parse(spec, []);
-    for (const file of (config.within?.(parsed, folder) ?? parsed).files) files.check(file);
+    files.checkDevice(config.within?.(parsed, folder) ?? parsed);
   } catch (error) {
     if (!(error instanceof SpecError)) throw error;
   }

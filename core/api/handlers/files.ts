@@ -1,4 +1,5 @@
 /** Carries out requests about files that a client gives, and about what else there is to start. */
+import { oneAtATime } from "../../files/one-at-a-time.ts";
 import { ApiFailure } from "../failure.ts";
 import { FileReads } from "../file-reads.ts";
 import { hostKernels, readBootFile } from "../host-kernels.ts";
@@ -6,7 +7,7 @@ import type { TakenImage } from "../host-state.ts";
 import type { FILE_REQUESTS } from "../requests/files.ts";
 import type { HandlersOf } from "../requests/request.ts";
 import type { Results } from "../requests/table.ts";
-import { oneAtATime, type SessionContext } from "./context.ts";
+import { type SessionContext } from "./context.ts";
 
 export function fileHandlers(session: SessionContext): HandlersOf<typeof FILE_REQUESTS> {
   const { host, files } = session;

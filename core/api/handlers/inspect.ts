@@ -1,8 +1,9 @@
 /** Carries out requests about what is inside a domain: one look at a time, however many are asked for. */
+import { oneAtATime } from "../../files/one-at-a-time.ts";
 import type { INSPECT_REQUESTS } from "../requests/inspect.ts";
 import type { HandlersOf } from "../requests/request.ts";
 import type { Results } from "../requests/table.ts";
-import { oneAtATime, passTo, type PassedName, type SessionContext } from "./context.ts";
+import { passTo, type PassedName, type SessionContext } from "./context.ts";
 
 export function inspectHandlers(session: SessionContext): HandlersOf<typeof INSPECT_REQUESTS> {
   const pass = passTo(session.host);

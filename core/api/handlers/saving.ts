@@ -8,16 +8,18 @@ export function savingHandlers(session: SessionContext): HandlersOf<typeof SAVIN
   const pass = passTo(host);
   return {
     save: ({ domid, file, resume }) =>
-      host.save(domid, file === undefined ? null : namedFile(session, file), resume ?? false),
+      file === undefined
+        ? host.kept.save(domid)
+        : host.toolstack.request("save", { domid, file: namedFile(session, file), resume: resume ?? false }),
+    saveAll: async () => ({ failed: await host.kept.saveRunning() }),
     saveCancel: pass("saveCancel"),
     dumpCore: ({ domid, file }) => host.toolstack.request("dumpCore", { domid, file: namedFile(session, file) }),
     restore: ({ file, uuid, paused }) =>
       uuid !== undefined
-        ? host.restoreSaved(uuid, paused ?? false)
-        : host.toolstack.request("restore", { file: namedFile(session, file!), paused: paused ?? false }),
-    savedDomains: () => [...host.saved.all],
+        ? host.kept.restore(uuid, paused ?? false)
+        : host.kept.restoreFile(namedFile(session, file!), paused ?? false),
     savedDiscard: async ({ uuid }) => {
-      await host.saved.discard(uuid);
+      await host.library.discardSaved(uuid);
       return null;
     },
   };

@@ -1,8 +1,9 @@
 /** Carries out requests about xenstore. */
+import { oneAtATime } from "../../files/one-at-a-time.ts";
 import type { HandlersOf } from "../requests/request.ts";
 import type { XENSTORE_REQUESTS } from "../requests/xenstore.ts";
 import { StoreWatches } from "../store-watches.ts";
-import { oneAtATime, passTo, type SessionContext } from "./context.ts";
+import { passTo, type SessionContext } from "./context.ts";
 
 export function xenstoreHandlers(session: SessionContext): HandlersOf<typeof XENSTORE_REQUESTS> {
   const { host } = session;

@@ -27,7 +27,7 @@ interface Seen {
 /** Names of domains that do not run; null where there is none. */
 export interface KnownNames {
   gone(domid: number): string | null;
-  saved(uuid: string): string | null;
+  kept(uuid: string): string | null;
 }
 
 export class HostJournal {
@@ -74,7 +74,7 @@ export class HostJournal {
     if (!title) return null;
     const domid = typeof args.domid === "number" ? args.domid : null;
     const makes =
-      request === "create" ? configuredName(args.config) : request === "startAgain" ? this.#name(domid) : null;
+      request === "create" ? configuredName(args.config) : request === "keptStart" ? this.#names.kept(args.uuid) : null;
     const answered = this.#asked.add(request, who, domid, makes);
     const work = this.#journal.begin(title(args, this.#names), who, domid, cancel);
     if (request === "hostPowerOn") this.#powersOn = work;
@@ -131,7 +131,7 @@ export class HostJournal {
     const seen = { uuid, name, createdAt: Date.now(), paused: null, online: null, stopped: false };
     this.#seen.set(domid, seen);
     const replaced = [...this.#restarts].reverse().find(([, restart]) => restart.name === name);
-    const who = this.#asked.who(["create", "createBundled", "restore", "startAgain"], { name });
+    const who = this.#asked.who(["create", "createBundled", "restore", "keptStart"], { name });
     this.#journal.event({
       title: `${name} was ${restored ? "restored" : "created"}`,
       domid,
@@ -233,6 +233,6 @@ export class HostJournal {
   }
   readonly #names: Names = {
     domain: (domid) => (domid === 0 ? "Domain-0" : this.#name(typeof domid === "number" ? domid : null)),
-    saved: (uuid) => this.#known.saved(String(uuid)) ?? "a domain",
+    kept: (uuid) => this.#known.kept(String(uuid)) ?? "a domain",
   };
 }

@@ -4,7 +4,7 @@ import type { RequestName } from "../schema.ts";
 /** Names of what a request is about. */
 export interface Names {
   domain(domid: unknown): string;
-  saved(uuid: unknown): string;
+  kept(uuid: unknown): string;
 }
 type Title = (args: Record<string, unknown>, names: Names) => string;
 
@@ -21,11 +21,23 @@ export const TASKS: Partial<Record<RequestName, Title>> = {
   hostReboot: () => "Reboot the host",
   create: ({ config }) => `Create ${configuredName(config) ?? "a domain"}`,
   createBundled: () => "Start the bundled guest",
-  startAgain: ({ domid }, names) => `Start ${names.domain(domid)} again`,
   save: ({ domid }, names) => `Save ${names.domain(domid)}`,
+  saveAll: () => "Save all domains that run",
   dumpCore: ({ domid }, names) => `Dump the memory of ${names.domain(domid)}`,
-  restore: ({ uuid, file }, names) => `Restore ${uuid === undefined ? ofFile(file) : names.saved(uuid)}`,
-  savedDiscard: ({ uuid }, names) => `Discard what is saved of ${names.saved(uuid)}`,
+  restore: ({ uuid, file }, names) => `Restore ${uuid === undefined ? ofFile(file) : names.kept(uuid)}`,
+  savedDiscard: ({ uuid }, names) => `Discard what is saved of ${names.kept(uuid)}`,
+  keptStart: ({ uuid }, names) => `Start ${names.kept(uuid)}`,
+  keptEdit: ({ uuid }, names) => `Edit the configuration of ${names.kept(uuid)}`,
+  keptRename: ({ uuid, name: to }, names) => `Rename ${names.kept(uuid)} to ${String(to)}`,
+  keptSettings: ({ uuid }, names) => `Change when ${names.kept(uuid)} starts`,
+  keptDelete: ({ uuid }, names) => `Delete ${names.kept(uuid)}`,
+  binRestore: () => "Restore a domain from the bin",
+  binPurge: ({ id }) => (id === undefined ? "Empty the bin" : "Remove a domain from the bin for good"),
+  snapshotTake: ({ name }) => `Take the snapshot ${String(name)}`,
+  snapshotRevert: () => "Go back to a snapshot",
+  snapshotDelete: () => "Delete a snapshot",
+  snapshotMerge: () => "Merge the disks of deleted snapshots",
+  snapshotClone: ({ name }) => `Make ${String(name)} from a snapshot`,
   shutdown: ({ domid, reason }, names) =>
     `Ask ${names.domain(domid)} to ${reason === "poweroff" ? "power off" : String(reason)}`,
   pause: ({ domid }, names) => `Pause ${names.domain(domid)}`,
@@ -44,6 +56,7 @@ export const TASKS: Partial<Record<RequestName, Title>> = {
     `Detach ${key === "vif" ? "network interface " : ""}${String(device)} from ${names.domain(domid)}`,
   mediumInsert: ({ domid }, names) => `Change the medium in a drive of ${names.domain(domid)}`,
   diskResize: ({ domid, device }, names) => `Make the disk ${String(device)} of ${names.domain(domid)} larger`,
+  keptKernelRemove: ({ name }) => `Remove the kernel or RAM disk ${String(name)}`,
   diskRemove: ({ name }) => `Remove the disk image ${String(name)}`,
   networkCreate: ({ name }) => `Make the network ${String(name)}`,
   networkRemove: ({ name }) => `Remove the network ${String(name)}`,

@@ -31,7 +31,10 @@ export const DOMAIN_REQUESTS = {
   vcpuList: takes(z.strictObject({ domid: domid.optional() })).gives<VcpuInfo[]>(),
   resolve: takes(z.strictObject({ domain: z.union([z.string().max(1024), z.int()]) })).gives<number>(),
   parseConfig: takes(z.strictObject({ config, configName })).gives<ParsedConfig>(),
-  /** `files`: names in the config to files given before. `paused`: leave it so. */
+  /**
+   * Makes a domain and keeps it. Without a UUID in the config, a domain that is kept under its name and does not run becomes what the config
+   * says. `files`: names in the config to files given before. `paused`: leave it so.
+   */
   create: takes(
     z.strictObject({
       config,
@@ -44,8 +47,6 @@ export const DOMAIN_REQUESTS = {
   createCancel: takes(z.strictObject({ name: z.string().min(1).max(1024) })).gives<null>(),
   /** The guest that comes with Xenarium. */
   createBundled: takes(z.strictObject({ vcpus: z.int().min(1).max(32).optional() })).gives<CreateResult>(),
-  /** A domain that has ended since power-on, from what it was created from. */
-  startAgain: takes(z.strictObject({ domid })).gives<CreateResult>(),
   shutdown: takes(z.strictObject({ domid, reason: z.enum(["poweroff", "reboot", "halt", "suspend"]) })).gives<null>(),
   pause: takes(z.strictObject({ domid })).gives<null>(),
   unpause: takes(z.strictObject({ domid })).gives<null>(),

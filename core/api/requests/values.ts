@@ -8,5 +8,6 @@ export const bytes = (most: number): z.ZodType<Uint8Array> =>
   });
 export const fileId = z.string().regex(/^f\d+$/, "must be a file's id");
 export const nothing = z.strictObject({});
+export const uuid = z.string().regex(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/, "must be a UUID");
 export const vcpu = z.int().min(0).max(127);
 export const fileName = z.string().min(1).max(4096);

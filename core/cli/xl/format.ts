@@ -137,7 +137,7 @@ export function formatInfo(info: HostInfo, host: string): string {
     ["cores_per_socket", info.coresPerSocket],
     ["threads_per_core", info.threadsPerCore],
     ["cpu_mhz", info.cpuMhz.toFixed(3)],
-    ["virt_caps", "pv"],
+    ["virt_caps", "pv pvh"],
     ["total_memory", info.totalMemoryMiB],
     ["free_memory", info.freeMemoryMiB],
     ["sharing_freed_memory", 0],

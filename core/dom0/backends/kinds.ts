@@ -1,15 +1,16 @@
 /** The kinds of devices that there are: one row each. Whatever is to know about kinds takes this table. */
 import type { DeviceKind } from "../xenbus/kind.ts";
+import { NINEP } from "./9p/kind.ts";
 import { BLK } from "./blk/kind.ts";
 import { CONSOLE } from "./console/kind.ts";
 import { FB } from "./fb/kind.ts";
 import { KBD } from "./kbd/kind.ts";
 import { NET } from "./net/kind.ts";
 
-export const DEVICE_KINDS: readonly DeviceKind[] = [CONSOLE, BLK, NET, FB, KBD];
+export const DEVICE_KINDS: readonly DeviceKind[] = [CONSOLE, BLK, NET, FB, KBD, NINEP];
 
 /** Devices that guests and other domains may have and that have no row: what they are called. */
-const OTHERS = { xenstore: "xenstore", "9pfs": "Shared folder" };
+const OTHERS = { xenstore: "xenstore" };
 
 /** For people, by kind. */
 export function titlesOf(kinds: readonly DeviceKind[]): ReadonlyMap<string, string> {

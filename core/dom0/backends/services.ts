@@ -1,4 +1,5 @@
 /** What backends use of the domain that they run in, beside hypercalls and the store: what outlives one device. */
+import type { Folders } from "./9p/folders.ts";
 import type { Disks } from "./blk/disks.ts";
 import type { DomainHolds } from "./blk/room.ts";
 import type { Consoles } from "./console/consoles.ts";
@@ -8,6 +9,7 @@ import type { Networks } from "../network/networks.ts";
 export interface DeviceServices {
   readonly consoles: Consoles;
   readonly disks: Disks;
+  readonly folders: Folders;
   readonly holds: DomainHolds;
   readonly networks: Networks;
   readonly screens: Screens;

@@ -1,4 +1,5 @@
 /** What a file is, and how to start it: ELF kernels, bzImages, and a sentence for everything else. */
+import type { GuestTypeName } from "../kernel/hypercalls.ts";
 import { compressionOf } from "./decompress.ts";
 import { isBzImage, parseBzImage } from "./bzimage.ts";
 import { EM_386, EM_X86_64, ImageError, isElf, parseElf, type ElfImage } from "./elf.ts";
@@ -33,7 +34,7 @@ export interface ImageReport {
   version: string | null;
   size: number;
   notes: { name: string; value: string }[];
-  /** The kernel to load when `bootable`. */
+  /** The kernel to load when `bootable`, or as a PVH domain's. */
   elf: ElfImage | null;
 }
 
@@ -71,10 +72,21 @@ export async function identifyImage(bytes: Uint8Array, wanted?: AbortSignal): Pr
   }
 }
 
-/** The kernel of a file that is to be started. Throws ImageError with a sentence otherwise. */
-export async function loadKernel(bytes: Uint8Array, name: string, wanted?: AbortSignal): Promise<ElfImage> {
+/** The kernel of a file that is to be started as a domain of that type. Throws ImageError with a sentence otherwise. */
+export async function loadKernel(
+  bytes: Uint8Array,
+  name: string,
+  wanted?: AbortSignal,
+  type: GuestTypeName = "pv",
+): Promise<ElfImage> {
   const { elf, bootable, reason, summary } = await identifyImage(bytes, wanted);
-  if (bootable && elf) return elf;
+  if (type === "pvh") {
+    if (elf && hasPvhNote(elf)) return elf;
+    if (bootable)
+      throw new ImageError(
+        `${name}: This is ${summary}, which has no PVH entry (note PHYS32_ENTRY). Give type = "pv".`,
+      );
+  } else if (bootable && elf) return elf;
   throw new ImageError(`${name}: ${reason ?? `This is ${summary}. ${WOULD_DO}`}`);
 }
 
@@ -160,6 +172,10 @@ function identifyElf(elf: ElfImage, size: number, what: string): ImageReport {
   const version = linuxVersion(elf);
   const refuse = (kind: ImageKind, summary: string, reason: string): ImageReport =>
     report(kind, summary, size, { reason, notes, version });
+  const pvhOnly = (): ImageReport => ({
+    ...refuse("elf-pvh", `PVH ${what}`, 'This kernel has only a PVH entry: give type = "pvh".'),
+    elf,
+  });
   if (elf.machine !== EM_X86_64 && elf.machine !== EM_386)
     return refuse(
       "elf-foreign",
@@ -173,21 +189,11 @@ function identifyElf(elf: ElfImage, size: number, what: string): ImageReport {
         `32-bit PV ${what}`,
         "This is a 32-bit PV kernel; this host starts 64-bit PV kernels. Take its x86-64 build.",
       );
-    if (hasPvhNote(elf))
-      return refuse(
-        "elf-pvh",
-        `PVH ${what}`,
-        `This kernel has only a PVH entry, which comes with a later version. ${WOULD_DO}`,
-      );
+    if (hasPvhNote(elf)) return pvhOnly();
     return refuse("elf-plain", "32-bit ELF file", `This is a 32-bit ELF file without Xen notes. ${WOULD_DO}`);
   }
   if (!hasPvNotes(elf)) {
-    if (hasPvhNote(elf))
-      return refuse(
-        "elf-pvh",
-        `PVH ${what}`,
-        `This kernel has only a PVH entry, which comes with a later version. ${WOULD_DO}`,
-      );
+    if (hasPvhNote(elf)) return pvhOnly();
     return refuse(
       "elf-plain",
       `${what} without Xen notes`,

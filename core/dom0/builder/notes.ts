@@ -77,6 +77,15 @@ export function hasPvhNote(image: ElfImage): boolean {
   return image.notes.some(({ type }) => type === 18);
 }
 
+/** Where a PVH kernel is entered: the physical address that PHYS32_ENTRY says. Throws ImageError if there is none. */
+export function pvhEntry(image: ElfImage): number {
+  const note = image.notes.find(({ type }) => type === 18);
+  if (!note) throw new ImageError("This kernel has no PVH entry (note PHYS32_ENTRY).");
+  const entry = number(note);
+  if (entry >> 32n) throw new ImageError(`This kernel's PVH entry ${hex(entry)} is no address of 32 bits.`);
+  return Number(entry);
+}
+
 /** Notes as a person reads them, in file order. */
 export function describeNotes(image: ElfImage): { name: string; value: string }[] {
   if (image.notes.length === 0 && image.legacy !== null)

@@ -48,28 +48,11 @@ import { HypercallError } from "../kernel/errno.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
+import type { Built, DomainBuild } from "./build.ts";
 import { ImageError, type ElfImage } from "./elf.ts";
 import { fillTable, layoutPv, type PvLayout, type Segment } from "./layout.ts";
 import { pvParameters, type PvParameters } from "./notes.ts";
 import { seedGrants } from "./reserved-grants.ts";
-
-export interface PvBuild {
-  domid: number;
-  kernel: ElfImage;
-  ramdisk: Uint8Array | null;
-  cmdline: string;
-  totalPages: number;
-  /** Ports in the new domain, unbound and meant for dom0. */
-  storePort: number;
-  consolePort: number;
-}
-
-export interface PvBuilt {
-  storeMfn: number;
-  consoleMfn: number;
-  /** Milliseconds by step. */
-  timings: { name: string; milliseconds: number }[];
-}
 
 /** Pages copied before dom0's events have their turn. */
 const PAGES_PER_TURN = 4096;
@@ -87,8 +70,8 @@ export class PvBuilder {
    * Throws ImageError when the kernel can't be started so, HypercallError when the hypervisor refuses. The caller
    * destroys the domain then.
    */
-  async build(request: PvBuild): Promise<PvBuilt> {
-    const timings: PvBuilt["timings"] = [];
+  async build(request: DomainBuild): Promise<Built> {
+    const timings: Built["timings"] = [];
     let began = performance.now();
     const step = (name: string): void => {
       const now = performance.now();
@@ -182,7 +165,7 @@ export class PvBuilder {
     }
   }
 
-  #writeStartInfo(request: PvBuild, layout: PvLayout, mfns: Uint32Array): void {
+  #writeStartInfo(request: DomainBuild, layout: PvLayout, mfns: Uint32Array): void {
     const { memory } = this.#hypercalls;
     const { domid, totalPages, ramdisk } = request;
     const info = this.#hypercalls.domainInfo(domid);

@@ -1,8 +1,28 @@
 /** Grants dom0 the console and xenstore pages of a new domain under the reserved references, as libxenguest does. */
 import { GNTTAB_RESERVED_CONSOLE, GNTTAB_RESERVED_XENSTORE, GTF_permit_access } from "../../abi/grant_table.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
+import type { PhysicalMemory } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
 
+/** By the first frame of the table, at machine address `address`. Frames as the domain numbers them. */
+export function writeReservedGrants(
+  memory: PhysicalMemory,
+  address: number,
+  storeFrame: number,
+  consoleFrame: number,
+): void {
+  for (const [reference, frame] of [
+    [GNTTAB_RESERVED_CONSOLE, consoleFrame],
+    [GNTTAB_RESERVED_XENSTORE, storeFrame],
+  ] as const) {
+    const entry = address + 8 * reference;
+    memory.set16(entry + 2, 0);
+    memory.set32(entry + 4, frame);
+    memory.set16(entry, GTF_permit_access);
+  }
+}
+
+/** Of a PV domain. */
 export function seedGrants(
   hypercalls: Hypercalls,
   frames: ForeignFrames,
@@ -10,17 +30,6 @@ export function seedGrants(
   storeMfn: number,
   consoleMfn: number,
 ): void {
-  const { memory } = hypercalls;
   const [frame] = hypercalls.setupGrantTable(domid, 1);
-  frames.with(domid, frame!, (address) => {
-    for (const [reference, mfn] of [
-      [GNTTAB_RESERVED_CONSOLE, consoleMfn],
-      [GNTTAB_RESERVED_XENSTORE, storeMfn],
-    ] as const) {
-      const entry = address + 8 * reference;
-      memory.set16(entry + 2, 0);
-      memory.set32(entry + 4, mfn);
-      memory.set16(entry, GTF_permit_access);
-    }
-  });
+  frames.with(domid, frame!, (address) => writeReservedGrants(hypercalls.memory, address, storeMfn, consoleMfn));
 }

@@ -5,9 +5,23 @@ export interface InputDevice {
   pointer(x: number, y: number, buttons: number, wheel: number): void;
 }
 
+/** What one viewer holds down. */
+interface Held {
+  readonly keys: Set<number>;
+  /** As Viewer.pointer() has them. */
+  buttons: number;
+}
+
+/**
+ * Several may look at a screen and type at once. For the guest there is one keyboard and one pointer: a key or a button is down as long as
+ * anybody holds it.
+ */
 export class Inputs {
   readonly #devices = new Map<string, InputDevice>();
-  #last = { x: 0, y: 0, buttons: 0 };
+  /** By viewer; those who hold nothing are not in it. */
+  readonly #held = new Map<object, Held>();
+  #x = 0;
+  #y = 0;
 
   /** null: it is connected no more. */
   connect(id: string, device: InputDevice | null): void {
@@ -19,18 +33,43 @@ export class Inputs {
     return this.#devices.size > 0;
   }
 
-  key(keycode: number, isDown: boolean): void {
-    this.#device?.key(keycode, isDown);
+  /** A key that is down and comes down again repeats. */
+  key(viewer: object, keycode: number, isDown: boolean): void {
+    const held = this.#heldBy(viewer);
+    if (isDown) held.keys.add(keycode);
+    else held.keys.delete(keycode);
+    this.#forgetIdle(viewer, held);
+    if (isDown || ![...this.#held.values()].some(({ keys }) => keys.has(keycode))) this.#device?.key(keycode, isDown);
   }
 
-  pointer(x: number, y: number, buttons: number, wheel: number): void {
-    this.#last = { x, y, buttons };
-    this.#device?.pointer(x, y, buttons, wheel);
+  pointer(viewer: object, x: number, y: number, buttons: number, wheel: number): void {
+    const held = this.#heldBy(viewer);
+    held.buttons = buttons;
+    this.#forgetIdle(viewer, held);
+    this.#x = x;
+    this.#y = y;
+    this.#device?.pointer(x, y, this.#buttons, wheel);
   }
 
-  releaseButtons(): void {
-    const { x, y, buttons } = this.#last;
-    if (buttons) this.pointer(x, y, 0, 0);
+  /** Lets go of all that he holds. */
+  release(viewer: object): void {
+    const held = this.#held.get(viewer);
+    if (!held) return;
+    for (const keycode of [...held.keys]) this.key(viewer, keycode, false);
+    if (held.buttons) this.pointer(viewer, this.#x, this.#y, 0, 0);
+  }
+
+  get #buttons(): number {
+    return [...this.#held.values()].reduce((all, { buttons }) => all | buttons, 0);
+  }
+
+  #heldBy(viewer: object): Held {
+    const known = this.#held.get(viewer) ?? { keys: new Set(), buttons: 0 };
+    this.#held.set(viewer, known);
+    return known;
+  }
+  #forgetIdle(viewer: object, { keys, buttons }: Held): void {
+    if (keys.size === 0 && buttons === 0) this.#held.delete(viewer);
   }
 
   /** The one that was connected first: several would each take every key. */

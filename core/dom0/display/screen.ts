@@ -48,6 +48,25 @@ export class Screen {
     return this.#frame;
   }
 
+  /** All that is drawn now: bytes red, green, blue and 255, row by row; null while nobody draws. */
+  picture(): { width: number; height: number; pixels: Uint8Array } | null {
+    const surface = this.#surface;
+    if (!surface) return null;
+    const { width, height } = surface;
+    const row = new Uint32Array(width);
+    const pixels = new Uint8Array(width * height * 4);
+    for (let y = 0, at = 0; y < height; y++) {
+      surface.readRow(0, y, width, row, 0);
+      for (const pixel of row) {
+        pixels[at++] = pixel >>> 16;
+        pixels[at++] = pixel >>> 8;
+        pixels[at++] = pixel;
+        pixels[at++] = 255;
+      }
+    }
+    return { width, height, pixels };
+  }
+
   /** Another surface, of perhaps another size, or none: it is black then. */
   show(surface: Surface | null): void {
     const before = this.#surface;

@@ -23,7 +23,6 @@ export class Viewer {
   #changed: Tiles;
   #isNewSize = true;
   #ready: (() => void) | null = null;
-  readonly #pressed = new Set<number>();
   #hasLeft = false;
 
   /** `waits`: he has begun to wait; `leaves`: he is gone. */
@@ -99,22 +98,19 @@ export class Viewer {
   /** Keycodes as Linux's input devices have them (KEY_*). */
   key(keycode: number, isDown: boolean): void {
     if (this.#hasLeft) return;
-    if (isDown) this.#pressed.add(keycode);
-    else this.#pressed.delete(keycode);
-    this.#screen.inputs.key(keycode, isDown);
+    this.#screen.inputs.key(this, keycode, isDown);
   }
 
   /** Where the pointer is, in the screen's pixels, which buttons are down (1 left, 2 middle, 4 right) and how far the wheel was turned, down. */
   pointer(x: number, y: number, buttons: number, wheel: number): void {
     if (this.#hasLeft) return;
     const { width, height, inputs } = this.#screen;
-    inputs.pointer(share(x, width), share(y, height), buttons, wheel);
+    inputs.pointer(this, share(x, width), share(y, height), buttons, wheel);
   }
 
   /** Lets go of all that he has pressed. */
   releaseAll(): void {
-    for (const keycode of [...this.#pressed]) this.key(keycode, false);
-    this.#screen.inputs.releaseButtons();
+    if (!this.#hasLeft) this.#screen.inputs.release(this);
   }
 
   /** From the screen: it is gone. */

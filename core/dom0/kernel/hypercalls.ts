@@ -2,7 +2,7 @@
  * Hypercalls of a native domain: the C structures of Xen's public headers built in scratch frames the domain owns,
  * handed to `native_hypercall`. One call at a time (the thread is the vCPU), so one scratch area serves all.
  */
-import { VCPU_GUEST_CONTEXT_SIZE, XEN_X86_MSR_RELAXED } from "../../abi/arch_x86.ts";
+import { VCPU_GUEST_CONTEXT_SIZE, XEN_X86_EMU_LAPIC, XEN_X86_MSR_RELAXED } from "../../abi/arch_x86.ts";
 import * as domctl from "../../abi/domctl.ts";
 import { E820_RAM } from "../../abi/e820.ts";
 import {
@@ -86,6 +86,9 @@ export interface DomainInfoRecord {
   handle: string;
 }
 
+/** Types of guests that createDomain() makes. */
+export type GuestTypeName = "pv" | "pvh";
+
 export interface CreationLimits {
   grantFrames: number;
   maptrackFrames: number;
@@ -163,6 +166,11 @@ export class Hypercalls {
     return result;
   }
 
+  /** Zeroed scratch structure, for a hypercall that has no wrapper here. Valid until the next hypercall wrapper runs. */
+  scratch(size: number): number {
+    return this.#struct(size);
+  }
+
   /** Zeroed scratch structure. Valid until the next hypercall wrapper runs. */
   #struct(size: number): number {
     if (size > SCRATCH_BYTES)
@@ -172,6 +180,11 @@ export class Hypercalls {
   }
 
   // --- domctl ---
+
+  /** Runs a domctl; `fill` writes the operation's structure at `u`. Where that structure is. */
+  domctl(name: string, cmd: number, domid: number, fill: (u: number, struct: number) => void): number {
+    return this.#domctl(name, cmd, domid, fill);
+  }
 
   #domctl(name: string, cmd: number, domid: number, fill: (u: number, struct: number) => void = () => {}): number {
     const struct = this.#struct(4096);
@@ -183,16 +196,22 @@ export class Hypercalls {
     return struct + domctl.DOMCTL_U;
   }
 
-  /** Makes a PV domain with no memory and no vCPU; the hypervisor chooses the domid when 0 is given. `limits`: numbers of frames, and of the last port. */
-  createDomain(uuid: string, maxVcpus: number, limits = LIBXL_LIMITS, { msrRelaxed = false, domid = 0 } = {}): number {
+  /** Makes a domain with no memory and no vCPU; the hypervisor chooses the domid when 0 is given. `limits`: numbers of frames, and of the last port. */
+  createDomain(
+    uuid: string,
+    maxVcpus: number,
+    limits = LIBXL_LIMITS,
+    { msrRelaxed = false, domid = 0, type = "pv" as GuestTypeName } = {},
+  ): number {
     const u = this.#domctl("createdomain", domctl.XEN_DOMCTL_createdomain, domid, (at) => {
       this.memory.bytes(at + 4, 16).set(uuidToBytes(uuid));
+      if (type === "pvh") this.memory.set32(at + 20, domctl.XEN_DOMCTL_CDF_hvm | domctl.XEN_DOMCTL_CDF_hap);
       this.memory.set32(at + 28, maxVcpus);
       this.memory.set32(at + 32, limits.eventChannels); // max_evtchn_port
       this.memory.set32(at + 36, limits.grantFrames); // max_grant_frames
       this.memory.set32(at + 40, limits.maptrackFrames); // max_maptrack_frames
       this.memory.set32(at + 44, limits.grantVersion); // grant_opts: highest grant table version
-      this.memory.set32(at + 56, 0); // arch.emulation_flags: none for PV
+      this.memory.set32(at + 56, type === "pvh" ? XEN_X86_EMU_LAPIC : 0); // arch.emulation_flags
       this.memory.set32(at + 60, msrRelaxed ? XEN_X86_MSR_RELAXED : 0); // arch.misc_flags
     });
     return this.memory.get16(u - domctl.DOMCTL_U + 8);

@@ -47,21 +47,22 @@ export class ForeignFrames {
     this.#hypercalls = hypercalls;
   }
 
-  /** Runs `body` with the frame's machine address; the reference is given back whatever happens. */
-  with<T>(domid: number, mfn: number, body: (address: number) => T): T {
-    const operation = `frame ${mfn} of domain ${domid}`;
-    this.#hypercalls.call(operation, HYPERVISOR_arch_7, NATIVE_map_frame, domid, mfn);
+  /** Runs `body` with the machine address of what the domain calls frame `frame` (PVH: a guest frame number); the reference is given back whatever happens. */
+  with<T>(domid: number, frame: number, body: (address: number) => T): T {
+    const operation = `frame ${frame} of domain ${domid}`;
+    const held = this.#hypercalls.call(operation, HYPERVISOR_arch_7, NATIVE_map_frame, domid, frame);
     try {
-      return body(mfn * PAGE_SIZE);
+      return body(held * PAGE_SIZE);
     } finally {
-      this.#hypercalls.call(operation, HYPERVISOR_arch_7, NATIVE_unmap_frame, domid, mfn);
+      this.#hypercalls.call(operation, HYPERVISOR_arch_7, NATIVE_unmap_frame, domid, held);
     }
   }
 
   /** Holds a frame of a domain's until release(). Throws HypercallError (EINVAL: it is not that domain's, or to be written and a page table). */
-  hold(domid: number, mfn: number, access: FrameAccess): HeldFrame {
-    this.#hypercalls.call(`frame ${mfn} of domain ${domid}`, HYPERVISOR_arch_7, HOLDING[access].hold, domid, mfn);
-    return { domid, address: mfn * PAGE_SIZE, access };
+  hold(domid: number, frame: number, access: FrameAccess): HeldFrame {
+    const operation = `frame ${frame} of domain ${domid}`;
+    const held = this.#hypercalls.call(operation, HYPERVISOR_arch_7, HOLDING[access].hold, domid, frame);
+    return { domid, address: held * PAGE_SIZE, access };
   }
 
   release({ domid, address, access }: HeldFrame): void {

@@ -7,6 +7,7 @@ import type { GrantMap, MappedGrant } from "../kernel/grants.ts";
 import type { PhysicalMemory } from "../kernel/memory.ts";
 import type { ForeignFrames, HeldFrame } from "../kernel/native.ts";
 import type { DeviceServices } from "../backends/services.ts";
+import type { BlockStore } from "../storage/block-store.ts";
 import type { DeviceAddress } from "./address.ts";
 import type { Channel } from "./channel.ts";
 
@@ -23,6 +24,10 @@ export interface DeviceSpec {
   back: Nodes;
   /** Files of the host's computer that the device gives its domain. */
   files: string[];
+  /** Folders of it, with everything that is in them. */
+  folders?: string[];
+  /** Sockets that it makes there. */
+  sockets?: string[];
 }
 
 /** A specification string that is not understood; `message` says what is wrong and what is allowed. */
@@ -35,6 +40,8 @@ export interface DeviceKey {
   readonly key: string;
   /** One string of the list. `before`: the devices of the kind that came earlier. Throws SpecError. */
   parse(text: string, before: readonly DeviceSpec[]): DeviceSpec;
+  /** A string that gives this very device again, whatever folder it is read in; `given`: the one that it comes from. Left out: that one does. */
+  text?(spec: DeviceSpec, given: string): string;
   /** The id of a device that the configuration calls so; null where it is no such name. */
   idOf?(name: string): string | null;
   /** What a string asks for that changes nothing here: each a sentence without its full stop. */
@@ -148,6 +155,16 @@ export interface BackendState {
   traffic: DeviceTraffic | null;
 }
 
+/** The image behind a disk, while no request of its guest's is under way. */
+export interface HeldImage {
+  /** What the guest had until now, flushed. */
+  readonly store: BlockStore;
+  /** The guest goes on with that one, which must show the same bytes. The caller closes the one before. Throws StoreError if the device has gone. */
+  exchange(store: BlockStore, params: string): void;
+  /** The guest's requests are taken again. */
+  release(): void;
+}
+
 /** The backend of one device. Its methods are called one after the other, except the events of its channels. */
 export interface Backend {
   /** Gets ready for a frontend, also for the next one after a disconnect: the nodes that it offers. Rejects when it can't. */
@@ -164,6 +181,8 @@ export interface Backend {
   changed?(name: string): void | Promise<void>;
   /** What lies behind it becomes so many bytes, and the frontend is told. Rejects with StoreError when it can't. */
   resize?(bytes: number): Promise<void>;
+  /** Takes no more of its rings until the image that lies behind it is released. Rejects with StoreError when it can't. */
+  hold?(): Promise<HeldImage>;
   state(): BackendState;
   /** As in state(), for who wants no more of it. */
   traffic?(): DeviceTraffic;
@@ -177,7 +196,7 @@ export interface DeviceKind {
   readonly config: DeviceKey | null;
   /** Where its frontend is, for what is not below `device/`. */
   readonly frontendPath?: (address: DeviceAddress) => string;
-  /** The toolstack wires both ends before the domain runs: the frontend has no state, the backend connects at once. */
-  readonly isWired?: boolean;
+  /** Whether the toolstack wires both ends of that one before the domain runs: the frontend has no state, the backend connects at once. */
+  readonly isWired?: (id: string) => boolean;
   create(context: BackendContext): Backend;
 }

@@ -3,7 +3,10 @@
  * __HYPERVISOR_arch_7: first argument the operation, results in the return value.
  */
 
-/** (domid, mfn): 0; a page reference for the caller, who may then read and write machine address mfn << 12. */
+/**
+ * (domid, frame): the machine frame of what the domain calls that (of a PVH domain a guest frame number); a page reference for the caller, who may then
+ * read and write the frame's machine address.
+ */
 export const NATIVE_map_frame = 0;
 /** (domid, mfn): 0. */
 export const NATIVE_unmap_frame = 1;
@@ -32,7 +35,7 @@ export const MEMORY_frames = 2;
 export const MEMORY_m2p_frames = 3;
 export const MEMORY_xenheap_frames = 4;
 export const MEMORY_first_heap_frame = 5;
-/** (domid, mfn): as NATIVE_map_frame, for who writes: as long as it is held the frame can't become a page table or descriptor table. */
+/** (domid, frame): as NATIVE_map_frame, for who writes: as long as it is held the frame can't become a page table or descriptor table. */
 export const NATIVE_map_frame_writable = 10;
 /** (domid, mfn): 0. */
 export const NATIVE_unmap_frame_writable = 11;
@@ -119,7 +122,7 @@ export const VCPU_TRACE_LOST = 88;
 /** 16 x u64: exits by EXIT_* (core/machine/cpu/exits.ts) from 0. */
 export const VCPU_EXITS = 0xe00;
 /** u64: page faults handed to the guest's kernel. */
-export const VCPU_PAGE_FAULTS = 0xe40;
+export const VCPU_PAGE_FAULTS = 0xe78;
 /** The engine's structure (core/machine/cpu/state.ts). */
 export const VCPU_STATE = 0x800;
 /** u64: instructions retired (inside the vCPU's CpuState). */

@@ -1,6 +1,6 @@
 /** struct xen_domctl_getdomaininfo, for domctl and sysctl. */
 import { RUNSTATE_running } from "../../abi/vcpu";
-import { runsOnPcpus } from "../guest/type";
+import { hasSecondStage, runsOnPcpus } from "../guest/type";
 import * as abi from "../../abi/domctl";
 import {
   DOMAIN_DEBUGGER,
@@ -52,6 +52,7 @@ export function writeDomainInfo(d: Domain, to: usize): void {
   }
   if (d.dying == DOMDYING_dead) flags |= abi.XEN_DOMINF_dying;
   if (d.isShutDown) flags |= abi.XEN_DOMINF_shutdown | ((d.shutdownCode & 0xff) << abi.XEN_DOMINF_shutdownshift);
+  if (hasSecondStage(d)) flags |= abi.XEN_DOMINF_hvm_guest | abi.XEN_DOMINF_hap;
   if (d.controllerPauseCount) flags |= abi.XEN_DOMINF_paused;
   if (d.flags & DOMAIN_DEBUGGER) flags |= abi.XEN_DOMINF_debugged;
   if (d.flags & DOMAIN_XENSTORE) flags |= abi.XEN_DOMINF_xs_domain;

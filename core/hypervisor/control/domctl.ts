@@ -28,6 +28,7 @@ import { spinLock, spinTryLock, spinUnlock } from "../sched/lock";
 import { NO_PCPU, PCPU_CONTROL, self } from "../sched/pcpu";
 import { domainPause, domainUnpause } from "../sched/vcpu";
 import { writeDomainInfo } from "./domain_info";
+import { getPool, setHvmContext, setPool } from "./domctl_hvm";
 import { fillHypercallPage, pageFrameInfo } from "./domctl_memory";
 import {
   getVcpuAffinity,
@@ -191,8 +192,14 @@ function onDomain(command: u32, d: Domain, op: usize): i32 {
     case abi.XEN_DOMCTL_sendtrigger:
       return sendTrigger(d, load<u32>(u, abi.DOMCTL_SENDTRIGGER_TRIGGER), load<u32>(u, abi.DOMCTL_SENDTRIGGER_VCPU));
     case abi.XEN_DOMCTL_gethvmcontext:
-    case abi.XEN_DOMCTL_sethvmcontext:
       return -EINVAL;
+    case abi.XEN_DOMCTL_sethvmcontext: {
+      if (itself) return -EINVAL;
+      domainPause(d);
+      const error = setHvmContext(d, u);
+      domainUnpause(d);
+      return error;
+    }
     case abi.XEN_DOMCTL_set_address_size:
       // A domain stays what it was created as.
       if (load<u32>(u) == typeOf(d).addressSize) return 0;
@@ -230,9 +237,12 @@ function onDomain(command: u32, d: Domain, op: usize): i32 {
       return setGlobalVirqHandler(d, load<u32>(u));
     case abi.XEN_DOMCTL_shadow_op:
     case abi.XEN_DOMCTL_soft_reset:
-    case abi.XEN_DOMCTL_get_paging_mempool_size:
-    case abi.XEN_DOMCTL_set_paging_mempool_size:
       return -EOPNOTSUPP;
+    case abi.XEN_DOMCTL_get_paging_mempool_size:
+      copyBack = true;
+      return getPool(d, u);
+    case abi.XEN_DOMCTL_set_paging_mempool_size:
+      return setPool(d, u);
     default:
       return -ENOSYS;
   }

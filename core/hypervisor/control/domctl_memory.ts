@@ -8,7 +8,6 @@ import {
   PGT_l1_page_table,
   PGT_l4_page_table,
   PGT_pinned,
-  PGT_writable_page,
   frameAddress,
   pageTypeCount,
   pageTypeOf,
@@ -16,18 +15,20 @@ import {
 } from "../memory/frames";
 import { getPage, putPage } from "../memory/references";
 import { invalidateCodeFrame } from "../memory/code_frames";
-import { getPageAndType, putPageAndType } from "../memory/page_type";
+import { putPageAndType } from "../memory/page_type";
+import { takeWritableFrame } from "../p2m/guest_frame";
 
 /** Frames one call may ask about, as Xen limits it. */
 const MOST_FRAMES: u64 = 1024;
 
 /** Fills the domain's frame with the hypercall stubs. */
-export function fillHypercallPage(d: Domain, mfn: u64): i32 {
+export function fillHypercallPage(d: Domain, frame: u64): i32 {
   if (!runsOnPcpus(d)) return -EINVAL;
-  if (getPageAndType(mfn, d.domid, PGT_writable_page)) return -EPERM;
-  typeOf(d).fillHypercallPage(frameAddress(<u32>mfn));
-  invalidateCodeFrame(<u32>mfn);
-  putPageAndType(<u32>mfn);
+  const mfn = takeWritableFrame(frame, d.domid);
+  if (!mfn) return -EPERM;
+  typeOf(d).fillHypercallPage(frameAddress(mfn));
+  invalidateCodeFrame(mfn);
+  putPageAndType(mfn);
   return 0;
 }
 

@@ -1,5 +1,5 @@
 /** Domctl operations on vCPUs. `u`: the operation's structure in hypervisor memory. */
-import { runsOnPcpus, typeOf } from "../guest/type";
+import { hasPageTables, runsOnPcpus, typeOf } from "../guest/type";
 import { VCPU_GUEST_CONTEXT_SIZE } from "../../abi/arch_x86";
 import {
   DOMCTL_GETVCPUINFO_BLOCKED,
@@ -41,7 +41,8 @@ export function setMaxVcpus(d: Domain, count: u32): i32 {
 
 export function setVcpuContext(d: Domain, u: usize): i32 {
   const v = vcpuOf(d, load<u32>(u));
-  if (!v || !runsOnPcpus(d) || d.dying) return -EINVAL;
+  // A PVH vCPU's state comes by sethvmcontext.
+  if (!v || !hasPageTables(d) || d.dying) return -EINVAL;
   const context = load<u64>(u, DOMCTL_VCPUCONTEXT_CTXT);
   if (!context) return -EINVAL;
   domainPause(d);
@@ -52,7 +53,7 @@ export function setVcpuContext(d: Domain, u: usize): i32 {
 
 export function getVcpuContext(d: Domain, u: usize): i32 {
   const v = vcpuOf(d, load<u32>(u));
-  if (!v || v == currentVcpu || !runsOnPcpus(d)) return -EINVAL;
+  if (!v || v == currentVcpu || !hasPageTables(d)) return -EINVAL;
   if (!(v.guestFlags & GUEST_INITIALISED)) return -ENODATA;
   const pages = allocXenheapPages(1);
   if (!pages) return -ENOMEM;

@@ -179,6 +179,8 @@ export class Domain {
 export const SHUTDOWN_CODE_INVALID: u32 = 0xffffffff;
 /** Two Timers in the Domain's page. */
 export const DOMAIN_WATCHDOG_TIMERS: usize = 0x400;
+/** u64 by number: HVM_PARAM_* of a PVH domain, in the Domain's page. */
+export const DOMAIN_HVM_PARAMS: usize = 0xc00;
 /** The console line buffer, 256 bytes, in the Domain's page. */
 export const DOMAIN_CONSOLE_LINE: usize = 0xa00;
 export const CONSOLE_LINE_SIZE: u32 = 256;
@@ -214,12 +216,14 @@ export const VCPU_TIMERS: usize = 0xd40;
 export const TIMER_SINGLESHOT: u32 = 0;
 export const TIMER_PERIODIC: u32 = 1;
 export const TIMER_POLL: u32 = 2;
-/** 16 x u64: exits by cause (EXIT_*), from VCPU_PAGE_FAULT_COUNT on those that guest/pv counts. */
+/** 16 x u64: exits by cause (EXIT_*), and in the last place what guest/pv counts, VCPU_PAGE_FAULT_COUNT. */
 export const VCPU_EXIT_COUNTS: usize = 0xe00;
 /** u64: page faults handed to the guest (abi/native.ts has its place). */
-export const VCPU_PAGE_FAULT_COUNT: usize = 0xe40;
+export const VCPU_PAGE_FAULT_COUNT: usize = 0xe78;
 /** 256 x 16 bytes of struct trap_info by vector: u8 vector, u8 flags, u16 cs, 4 bytes, u64 address. */
 export const VCPU_TRAPS: usize = 0x1000;
+/** In its place, of PVH vCPUs: guest/pvh/state.ts, 2048 bytes. */
+export const VCPU_HVM: usize = 0x1000;
 export const VCPU_PAGE_ORDER: u32 = 1;
 
 
@@ -340,6 +344,8 @@ export class Vcpu {
   // -- event channels (event/) --
   evtchnFifo: usize;
   virqLock: u32;
+  /** 1: events have become pending since the vCPU's type last looked (a PVH vCPU's upcall vector). Atomic. */
+  upcallRaised: u32;
 
   // -- native --
   /** u32 word that native_event_word() names, changed on every event. */

@@ -1,5 +1,5 @@
 /** Birth, shutdown and crash of domains. Their end is in teardown.ts. */
-import { GuestType, hasPageTables, runsOnPcpus, typeOf } from "../guest/type";
+import { GuestType, hasPageTables, hasSecondStage, runsOnPcpus, typeOf } from "../guest/type";
 import { BOOT_POWER, POWER_OFF, POWER_REBOOT } from "../../machine/layout";
 import { XEN_LEGACY_MAX_VCPUS } from "../../abi/arch_x86";
 import {
@@ -24,7 +24,7 @@ import { ROOT_NOREBOOT } from "../boot/options";
 import { showExecutionState } from "../console/execution_state";
 import { evtchnDomainFree, evtchnDomainInit, evtchnVcpuInit, sendGlobalVirq } from "../event/channels";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
-import { DomainMemory, MEM_PAGE_TABLES, MEM_PRIVILEGED, domainMemory } from "../memory/domain_memory";
+import { DomainMemory, MEM_PAGE_TABLES, MEM_PRIVILEGED, MEM_TRANSLATED, domainMemory } from "../memory/domain_memory";
 import { memoryDomainCreate, memoryDomainFree } from "../memory/domain_books";
 import { frameAddress } from "../memory/frames";
 import { MAX_VCPUS } from "../memory/perdomain";
@@ -120,7 +120,8 @@ export function createDomain(wanted: u32, type: GuestType, flags: u32, config: u
   d.grantVersion = load<u32>(config, DOMCTL_CREATEDOMAIN_GRANT_OPTS) & GRANT_VERSION;
   d.evtchnMaxPort = load<u32>(config, DOMCTL_CREATEDOMAIN_MAX_EVTCHN_PORT);
   d.consoleLine = changetype<usize>(d) + DOMAIN_CONSOLE_LINE;
-  const memoryFlags = (flags & DOMAIN_PRIVILEGED ? MEM_PRIVILEGED : 0) | (hasPageTables(d) ? MEM_PAGE_TABLES : 0);
+  const addresses = hasPageTables(d) ? MEM_PAGE_TABLES : hasSecondStage(d) ? MEM_TRANSLATED : 0;
+  const memoryFlags = (flags & DOMAIN_PRIVILEGED ? MEM_PRIVILEGED : 0) | addresses;
   if (!memoryDomainCreate(domid, 0, memoryFlags)) {
     freeXenheapPages(page, DOMAIN_PAGE_ORDER);
     return failed(ENOMEM);

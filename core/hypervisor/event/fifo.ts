@@ -17,8 +17,9 @@ import {
 } from "../../abi/event_channel";
 import { Domain, Vcpu, vcpuOf } from "../domain/domain";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
-import { PGT_writable_page, frameAddress } from "../memory/frames";
-import { getPageAndType, putPageAndType } from "../memory/page_type";
+import { frameAddress } from "../memory/frames";
+import { putPageAndType } from "../memory/page_type";
+import { takeWritableFrame } from "../p2m/guest_frame";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { pollWake } from "../sched/vcpu";
 import { CONTROL, FIFO_ADDRESSES, FIFO_LOCK, FIFO_PAGES, TAILS, WORDS_PER_PAGE, eventWord } from "./fifo_pages";
@@ -150,13 +151,14 @@ export function initControl(d: Domain, vcpu: u32, gfn: u64, offset: u32): i32 {
   const fifo = d.evtchnFifo ? 0 : allocXenheapPages(0);
   let error: i32 = 0;
   if (!queues || (!d.evtchnFifo && !fifo)) error = -ENOMEM;
-  else if (getPageAndType(gfn, d.domid, PGT_writable_page)) error = -EINVAL;
+  const mfn: u32 = error ? 0 : takeWritableFrame(gfn, d.domid);
+  if (!error && !mfn) error = -EINVAL;
   if (error) {
     if (queues) freeXenheapPages(queues, 0);
     if (fifo) freeXenheapPages(fifo, 0);
     return error;
   }
-  store<u32>(frameAddress(queues) + CONTROL, <u32>frameAddress(<u32>gfn) + offset);
+  store<u32>(frameAddress(queues) + CONTROL, <u32>frameAddress(mfn) + offset);
   // Other threads look at the control block through this pointer.
   atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("evtchnFifo"), <u32>frameAddress(queues));
   if (fifo) changeAbi(d, frameAddress(fifo));
@@ -178,9 +180,10 @@ export function expandArray(d: Domain, gfn: u64): i32 {
   if (!d.evtchnFifo) return -EOPNOTSUPP;
   const pages = load<u32>(d.evtchnFifo, FIFO_PAGES);
   if (pages >= MOST_PAGES || d.dying) return -ENOSPC;
-  if (getPageAndType(gfn, d.domid, PGT_writable_page)) return -EINVAL;
+  const mfn = takeWritableFrame(gfn, d.domid);
+  if (!mfn) return -EINVAL;
   spinLock(d.evtchnFifo + FIFO_LOCK);
-  store<u32>(d.evtchnFifo + FIFO_ADDRESSES + pages * 4, <u32>frameAddress(<u32>gfn));
+  store<u32>(d.evtchnFifo + FIFO_ADDRESSES + pages * 4, <u32>frameAddress(mfn));
   atomic.store<u32>(d.evtchnFifo + FIFO_PAGES, pages + 1);
   spinUnlock(d.evtchnFifo + FIFO_LOCK);
   // These ports have words now, so nobody notes them as pending any more.

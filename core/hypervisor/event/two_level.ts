@@ -13,7 +13,9 @@ import { vcpuKick } from "../sched/vcpu";
 export function markEventsPending(v: Vcpu): void {
   const info = v.vcpuInfo;
   if (!info) return;
-  if (!atomic.xchg<u8>(info + VCPU_INFO_EVTCHN_UPCALL_PENDING, 1)) vcpuKick(v);
+  if (atomic.xchg<u8>(info + VCPU_INFO_EVTCHN_UPCALL_PENDING, 1)) return;
+  atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("upcallRaised"), 1);
+  vcpuKick(v);
 }
 
 // @ts-ignore: decorator

@@ -22,8 +22,9 @@ import { currentVcpu } from "../domain/domain";
 import { invalidateCodeFrame } from "../memory/code_frames";
 import { domainMemory } from "../memory/domain_memory";
 import { PGT_writable_page, frameAddress } from "../memory/frames";
-import { getPage, putPage } from "../memory/references";
+import { putPage } from "../memory/references";
 import { getPageType, putPageType } from "../memory/page_type";
+import { takeFrame } from "../p2m/guest_frame";
 import { PIN_TO_COPY, pinGrant, pinnedLength, pinnedMfn, pinnedStart, unpinGrant } from "./pin";
 
 /** Frame of the last side taken. */
@@ -72,10 +73,8 @@ function takeSide(pointer: usize, grant: bool, readonly: bool, offset: u32, leng
   const domid = sideDomain(pointer);
   if (domainMemory(domid) == null) return GNTST_bad_domain;
   if (!grant) {
-    const mfn = load<u64>(pointer);
-    if (!getPage(mfn, domid)) return GNTST_bad_page;
-    takenMfn = <u32>mfn;
-    return GNTST_okay;
+    takenMfn = takeFrame(load<u64>(pointer), domid);
+    return takenMfn ? GNTST_okay : GNTST_bad_page;
   }
   const ref = load<u32>(pointer);
   const status = pinGrant(domid, ref, currentVcpu.domid, copyUse(readonly));

@@ -76,7 +76,11 @@ import { currentVcpu } from "../domain/domain";
 import { continueWith, preemptCheck } from "../hypercall/continuation";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
 import { frameAddress } from "../memory/frames";
+import { INVALID_M2P_ENTRY } from "../memory/m2p";
+import { DomainMemory } from "../memory/domain_memory";
 import { foreignDenied } from "../memory/mmu_update";
+import { gfnOf, isTranslated } from "../p2m/p2m";
+import { P2M_GFNS } from "../p2m/tables";
 import { domainByAnyId } from "../memory/reservation";
 import { SCRATCH_EXTENTS, SCRATCH_GRANT, scratch } from "../memory/scratch";
 import { spinLock, spinUnlock } from "../sched/lock";
@@ -199,6 +203,13 @@ function setupTable(uop: u64): i64 {
   return copyToGuest(uop, op, GNTTAB_SETUP_TABLE_SIZE) ? 0 : -(<i64>EFAULT);
 }
 
+/** What the caller is told of a frame of its table: a translated domain, where it has it mapped. */
+function frameNumber(d: DomainMemory, mfn: u32): u64 {
+  if (!isTranslated(d)) return mfn;
+  const gfn = gfnOf(d, mfn);
+  return gfn < P2M_GFNS ? gfn : INVALID_M2P_ENTRY;
+}
+
 function setupFor(op: usize): i32 {
   const d = domainByAnyId(load<u16>(op));
   if (d == null) return GNTST_bad_domain;
@@ -213,7 +224,7 @@ function setupFor(op: usize): i32 {
   const list = load<u64>(op, GNTTAB_SETUP_TABLE_FRAME_LIST);
   const at = scratch(SCRATCH_EXTENTS);
   for (let i: u32 = 0; i < frames; i++) {
-    store<u64>(at, sharedFrame(t, i));
+    store<u64>(at, frameNumber(d, sharedFrame(t, i)));
     if (!copyToGuest(list + <u64>i * 8, at, 8)) return GNTST_bad_virt_addr;
   }
   return GNTST_okay;
@@ -383,7 +394,7 @@ function statusFramesFor(op: usize): i32 {
   const list = load<u64>(op, GNTTAB_GET_STATUS_FRAMES_FRAME_LIST);
   const at = scratch(SCRATCH_EXTENTS);
   for (let i: u32 = 0; i < frames; i++) {
-    store<u64>(at, statusFrame(t, i));
+    store<u64>(at, frameNumber(d, statusFrame(t, i)));
     if (!copyToGuest(list + <u64>i * 8, at, 8)) return GNTST_bad_virt_addr;
   }
   return GNTST_okay;

@@ -1,6 +1,6 @@
 /**
- * Mapping and unmapping grants. A PV domain's host mapping is a page-table entry, which holds the references of the frame
- * as any entry does; a device mapping, and everything a native domain maps, is held by the map track.
+ * Mapping and unmapping grants. A PV domain's host mapping is a page-table entry, a translated domain's one of its second stage, which holds
+ * the references of the frame as any entry does; a device mapping, and everything a native domain maps, is held by the map track.
  */
 import { hasPageTables } from "../guest/type";
 import {
@@ -25,7 +25,7 @@ import {
 import { currentVcpu } from "../domain/domain";
 import { invalidateCodeFrame } from "../memory/code_frames";
 import { currentBase } from "../memory/current";
-import { domainMemory } from "../memory/domain_memory";
+import { DomainMemory, domainMemory } from "../memory/domain_memory";
 import { PGT_writable_page } from "../memory/frames";
 import { getPage, putPage } from "../memory/references";
 import { findL1, guestAddressOk } from "../memory/mmu_update";
@@ -34,6 +34,7 @@ import { installGrantEntry, replaceGrantEntry, restoreEntry, takeEntry } from ".
 import { PTE_A, PTE_ADDRESS, PTE_D, PTE_P, PTE_RW, PTE_US } from "../memory/pte";
 import { SCRATCH_UNMAPS, scratch } from "../memory/scratch";
 import { tlbFlushAll } from "../memory/tlb";
+import { isTranslated, p2mAddGrant, p2mRemoveGrant, settleP2m } from "../p2m/p2m";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { pinGrant, pinnedFrameOf, pinnedMfn, unpinGrant } from "./pin";
 import {
@@ -55,6 +56,8 @@ import {
 } from "./table";
 
 const BOTH: u32 = GNTMAP_device_map | GNTMAP_host_map;
+/** What a translated domain can not ask for. */
+const FOR_PAGE_TABLES: u32 = GNTMAP_device_map | GNTMAP_application_map | GNTMAP_contains_pte;
 
 /** One map_grant_ref at `op` (struct gnttab_map_grant_ref in hypervisor memory); fills handle and address. GNTST_*. */
 export function mapGrantRef(op: usize): i32 {
@@ -62,7 +65,10 @@ export function mapGrantRef(op: usize): i32 {
   if (!(flags & BOTH)) return GNTST_bad_gntref;
   const granter = <u32>load<u16>(op, GNTTAB_MAP_GRANT_REF_DOM);
   if (domainMemory(granter) == null) return GNTST_bad_domain;
-  const native = !hasPageTables(currentVcpu.domain);
+  const own = changetype<DomainMemory>(currentVcpu.domain.memory);
+  const native = !hasPageTables(currentVcpu.domain) && !isTranslated(own);
+  // There is no IOMMU that a device mapping could go into, and a second stage has no bits for guests.
+  if (isTranslated(own) && (flags & FOR_PAGE_TABLES) != 0) return GNTST_general_error;
   const domid = currentVcpu.domid;
   const t = grantTableOf(domid);
   if (t == null) return GNTST_no_device_space;
@@ -86,7 +92,10 @@ export function mapGrantRef(op: usize): i32 {
     giveHandle(t, handle);
     return GNTST_general_error;
   }
-  if (host && !native) status = mapIntoTables(load<u64>(op, GNTTAB_MAP_GRANT_REF_HOST_ADDR), mfn, flags);
+  const address = load<u64>(op, GNTTAB_MAP_GRANT_REF_HOST_ADDR);
+  if (isTranslated(own)) {
+    if (p2mAddGrant(own, address >> 12, mfn, readonly)) status = GNTST_general_error;
+  } else if (host && !native) status = mapIntoTables(address, mfn, flags);
   if (status != GNTST_okay) {
     dropReferences(mfn, count, readonly);
     unpinGrant(granter, ref, use);
@@ -200,7 +209,12 @@ export function unmapGrantRef(handle: u32, hostAddress: u64, busAddress: u64, ne
   let kept: u32 = 0;
   if (release & GNTMAP_host_map && !native) {
     const isPte = (flags & GNTMAP_contains_pte) != 0;
-    if (newAddress) status = isPte ? GNTST_general_error : replaceByAnother(hostAddress, newAddress, mfn, readonly);
+    const own = changetype<DomainMemory>(currentVcpu.domain.memory);
+    if (isTranslated(own)) {
+      const removed = !newAddress && p2mRemoveGrant(own, hostAddress >> 12, mfn, readonly);
+      status = removed ? GNTST_okay : GNTST_general_error;
+    } else if (newAddress)
+      status = isPte ? GNTST_general_error : replaceByAnother(hostAddress, newAddress, mfn, readonly);
     else status = unmapFromTables(hostAddress, isPte, mfn, readonly, 0);
     if (status != GNTST_okay) kept = GNTMAP_host_map;
     else {
@@ -235,6 +249,8 @@ function postpone(handle: u32, mfn: u32, release: u32): void {
  * frame for its own, so nobody may write to it any more. To be called before the hypercall ends.
  */
 export function completeUnmaps(): void {
+  // What a grant was mapped in place of.
+  settleP2m();
   if (!postponed) return;
   tlbFlushAll();
   const list = scratch(SCRATCH_UNMAPS);

@@ -27,6 +27,7 @@ import {
 } from "../../abi/grant_table";
 import { DOMID_SELF } from "../../abi/xen";
 import { getPage } from "../memory/references";
+import { takeFrame } from "../p2m/guest_frame";
 import { spinLock, spinUnlock } from "../sched/lock";
 import {
   ACTIVE_DOMID,
@@ -170,12 +171,13 @@ export function pinGrant(granter: u32, ref: u32, domid: u32, use: u32): i32 {
     const frame: u64 =
       t.version == 1 ? <u64>load<u32>(shared, GRANT_ENTRY_V1_FRAME) : load<u64>(shared, GRANT_ENTRY_V2_FULL_PAGE_FRAME);
     const sub = t.version == 2 && (flags & GTF_sub_page) != 0;
-    if (!getPage(frame, granter)) {
+    const mfn = takeFrame(frame, granter);
+    if (!mfn) {
       clearMarks(t, ref, active);
       spinUnlock(tableLock(t));
       return GNTST_bad_page;
     }
-    store<u32>(active, <u32>frame, ACTIVE_MFN);
+    store<u32>(active, mfn, ACTIVE_MFN);
     store<u16>(active, <u16>domid, ACTIVE_DOMID);
     store<u16>(active, sub ? load<u16>(shared, GRANT_ENTRY_V2_SUB_PAGE_PAGE_OFF) : 0, ACTIVE_START);
     store<u16>(active, sub ? load<u16>(shared, GRANT_ENTRY_V2_SUB_PAGE_LENGTH) : 4096, ACTIVE_LENGTH);

@@ -1,4 +1,5 @@
 /** PV time: vcpu_time_info and the wall clock. */
+import { CPU_TSC_OFFSET } from "../../machine/cpu/state";
 import { BOOT_WALLCLOCK } from "../../machine/layout";
 import {
   SHARED_INFO_WC_NSEC,
@@ -34,7 +35,8 @@ export function updateVcpuTime(v: Vcpu): void {
   const version = load<u32>(time, VCPU_TIME_INFO_VERSION);
   // Odd while it changes; readers on other pCPUs must see the stores in this order.
   atomic.store<u32>(time + VCPU_TIME_INFO_VERSION, version | 1);
-  store<u64>(time, tscAt(v.domain, now), VCPU_TIME_INFO_TSC_TIMESTAMP);
+  // A PVH guest may have set its TSC.
+  store<u64>(time, tscAt(v.domain, now) + load<u64>(v.cpu, CPU_TSC_OFFSET), VCPU_TIME_INFO_TSC_TIMESTAMP);
   store<u64>(time, now, VCPU_TIME_INFO_SYSTEM_TIME);
   store<u32>(time, v.domain.tscMultiplier, VCPU_TIME_INFO_TSC_TO_SYSTEM_MUL);
   store<u8>(time, <u8>v.domain.tscShift, VCPU_TIME_INFO_TSC_SHIFT);

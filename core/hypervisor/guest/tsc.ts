@@ -4,10 +4,11 @@
  * domain's own zero at its own frequency, never twice the same.
  */
 import { CPU_CR4 } from "../../machine/cpu/state";
-import { EINVAL } from "../../abi/errno";
+import { EINVAL, EOPNOTSUPP } from "../../abi/errno";
 import { TSC_MODE_ALWAYS_EMULATE, TSC_MODE_DEFAULT, TSC_MODE_NEVER_EMULATE } from "../abi/implied";
 import { DOMAIN_HARDWARE, Domain, Vcpu, vcpuOf } from "../domain/domain";
 import { systemTime } from "../sched/clock";
+import { hasSecondStage } from "./type";
 
 export const HOST_TSC_KHZ: u32 = 1_000_000;
 export const CR4_TSD: u64 = 4;
@@ -48,9 +49,12 @@ export function setTscInfo(d: Domain, info: usize): i32 {
   if (d.flags & DOMAIN_HARDWARE) return 0;
   const mode = load<u32>(info, INFO_MODE);
   if (mode != TSC_MODE_DEFAULT && mode != TSC_MODE_ALWAYS_EMULATE && mode != TSC_MODE_NEVER_EMULATE) return -EINVAL;
+  const khz = load<u32>(info, INFO_KHZ);
+  // A guest that owns its CR4 can't have its TSC emulated yet.
+  const wants = mode == TSC_MODE_ALWAYS_EMULATE || (mode != TSC_MODE_NEVER_EMULATE && khz && khz != HOST_TSC_KHZ);
+  if (wants && hasSecondStage(d)) return -EOPNOTSUPP;
   d.tscEmulated = 0;
   if (mode != TSC_MODE_NEVER_EMULATE) {
-    const khz = load<u32>(info, INFO_KHZ);
     d.tscZero = systemTime() - load<u64>(info, INFO_ELAPSED);
     setFrequency(d, khz ? khz : HOST_TSC_KHZ);
     // The host's TSC can be relied on: by default, only another frequency needs emulation.
@@ -60,7 +64,7 @@ export function setTscInfo(d: Domain, info: usize): i32 {
   d.tscIncarnation = load<u32>(info, INFO_INCARNATION) + 1;
   for (let id: u32 = 0; id < d.maxVcpus; id++) {
     const v = vcpuOf(d, id);
-    if (v) store<u64>(v.cpu, processorCr4(v, load<u64>(v.cpu, CPU_CR4)), CPU_CR4);
+    if (v && !hasSecondStage(d)) store<u64>(v.cpu, processorCr4(v, load<u64>(v.cpu, CPU_CR4)), CPU_CR4);
   }
   return 0;
 }

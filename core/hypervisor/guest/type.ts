@@ -9,7 +9,8 @@ import { Domain, Vcpu } from "../domain/domain";
 /** Numbers of the types, in the order of their structures. */
 export const GUEST_NATIVE: u32 = 0;
 export const GUEST_PV64: u32 = 1;
-const GUEST_TYPES: u32 = 2;
+export const GUEST_PVH: u32 = 2;
+const GUEST_TYPES: u32 = 3;
 
 const ROOT_GUEST_TYPES: usize = HYPERVISOR_ROOT + 0x200;
 const GUEST_TYPE_SIZE: usize = 0x80;
@@ -18,8 +19,11 @@ const GUEST_TYPE_SIZE: usize = 0x80;
 const RUNS_ON_PCPUS: u32 = 1;
 /** `traits`: its address spaces are page tables of machine frames, which Xen validates. */
 const HAS_PAGE_TABLES: u32 = 2;
+/** `traits`: its frame numbers are guest frame numbers, which its second stage (p2m/) translates. */
+const IS_TRANSLATED: u32 = 4;
 export const TRAITS_NATIVE: u32 = 0;
 export const TRAITS_PV: u32 = RUNS_ON_PCPUS | HAS_PAGE_TABLES;
+export const TRAITS_PVH: u32 = RUNS_ON_PCPUS | IS_TRANSLATED;
 
 /** How `translate` is asked. */
 export const TO_READ: u32 = 0;
@@ -51,13 +55,19 @@ export class GuestType {
   initVcpu: (v: Vcpu) => i32;
   /** Lets go of what the vCPU holds. It will not run again. */
   releaseVcpu: (v: Vcpu) => void;
-  /** Takes over struct vcpu_guest_context, in hypervisor memory. 0 or -errno; -ERESTART to be called again. The vCPU does not run. */
+  /** Bytes of what setContext takes. */
+  contextSize: u32;
+  /** Takes over struct vcpu_guest_context, or a PVH guest's vcpu_hvm_context, in hypervisor memory. 0 or -errno; -ERESTART to be called again. The vCPU does not run. */
   setContext: (v: Vcpu, context: usize) => i32;
   /** Writes it, to zeroed memory. The vCPU does not run. */
   getContext: (v: Vcpu, context: usize) => void;
   /** The same of struct xen_domctl_ext_vcpucontext. 0 or -errno. */
   setExtContext: (v: Vcpu, context: usize) => i32;
   getExtContext: (v: Vcpu, context: usize) => i32;
+  /** HVMOP_set_evtchn_upcall_vector. Of types with a second stage. */
+  setUpcallVector: (v: Vcpu, vector: u32) => void;
+  /** Takes over struct hvm_hw_cpu, in hypervisor memory: 0 or -errno. The vCPU does not run. Likewise. */
+  setHvmContext: (v: Vcpu, record: usize) => i32;
   /** The vCPU's registers to the log. It does not run elsewhere. */
   showRegisters: (v: Vcpu) => void;
 
@@ -108,6 +118,10 @@ export function acceptingType(config: usize): GuestType | null {
 @inline
 export function runsOnPcpus(d: Domain): bool {
   return (typeOf(d).traits & RUNS_ON_PCPUS) != 0;
+}
+/** Its frame numbers are guest frame numbers. */
+export function hasSecondStage(d: Domain): bool {
+  return (typeOf(d).traits & IS_TRANSLATED) != 0;
 }
 /** Its address spaces are page tables of machine frames. */
 // @ts-ignore: decorator

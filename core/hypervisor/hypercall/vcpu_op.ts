@@ -1,6 +1,6 @@
 /** HYPERVISOR_vcpu_op, set_timer_op: a domain's own vCPUs, their timers and the areas they share with Xen. */
-import { VCPU_GUEST_CONTEXT_FLAGS, VCPU_GUEST_CONTEXT_SIZE, VGCF_online } from "../../abi/arch_x86";
-import { typeOf } from "../guest/type";
+import { VCPU_GUEST_CONTEXT_FLAGS, VGCF_online } from "../../abi/arch_x86";
+import { hasPageTables, typeOf } from "../guest/type";
 import { EEXIST, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, ENXIO, ERESTART } from "../../abi/errno";
 import { SHUTDOWN_poweroff } from "../../abi/sched";
 import {
@@ -40,9 +40,9 @@ import {
 } from "../domain/domain";
 import { domainShutdown } from "../domain/lifecycle";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
-import { PGT_writable_page, frameAddress } from "../memory/frames";
+import { frameAddress } from "../memory/frames";
 import { continueWith } from "./continuation";
-import { getPageAndType } from "../memory/page_type";
+import { takeWritableFrame } from "../p2m/guest_frame";
 import { updateVcpuTime } from "../guest/time";
 import { systemTime } from "../sched/clock";
 import { vcpuSleepNosync, vcpuWake } from "../sched/wake";
@@ -58,13 +58,14 @@ const SHORTEST_PERIOD_NS: u64 = 1_000_000;
 /** Xen's STIME_DELTA_MAX. */
 const LONGEST_NS: u64 = 0x3fffffffffffffff;
 
-/** struct vcpu_guest_context at guest address `context` becomes the vCPU's. For VCPUOP_initialise and setvcpucontext. */
+/** The context (struct vcpu_guest_context, or vcpu_hvm_context) at guest address `context` becomes the vCPU's. For VCPUOP_initialise and setvcpucontext. */
 export function setContextFromGuest(v: Vcpu, context: u64): i32 {
   const pages = allocXenheapPages(1);
   if (!pages) return -ENOMEM;
   const at = frameAddress(pages);
-  const error = copyFromGuest(at, context, VCPU_GUEST_CONTEXT_SIZE) ? typeOf(v.domain).setContext(v, at) : -EFAULT;
-  const online = (load<u64>(at, VCPU_GUEST_CONTEXT_FLAGS) & VGCF_online) != 0;
+  const error = copyFromGuest(at, context, typeOf(v.domain).contextSize) ? typeOf(v.domain).setContext(v, at) : -EFAULT;
+  // Only PV guests' contexts say.
+  const online = hasPageTables(v.domain) && (load<u64>(at, VCPU_GUEST_CONTEXT_FLAGS) & VGCF_online) != 0;
   freeXenheapPages(pages, 1);
   if (error) return error;
   v.guestFlags |= GUEST_INITIALISED;
@@ -93,7 +94,7 @@ function flagsAt(v: Vcpu): usize {
 }
 
 /** A vCPU goes down; the last one takes the domain with it. */
-function down(v: Vcpu): void {
+export function vcpuDown(v: Vcpu): void {
   const d = v.domain;
   const lock = changetype<usize>(d) + offsetof<Domain>("lock");
   spinLock(lock);
@@ -109,22 +110,25 @@ function down(v: Vcpu): void {
 }
 
 /** The vcpu_info moves into a frame of the guest's, for good. */
-function registerVcpuInfo(v: Vcpu, mfn: u64, offset: u32): i32 {
+function registerVcpuInfo(v: Vcpu, frame: u64, offset: u32): i32 {
   if (offset > 4096 - <u32>VCPU_INFO_SIZE || offset & 7) return -ENXIO;
   if (v.vcpuInfoMfn) return -EINVAL;
   if (v != currentVcpu && !(v.pauseFlags & VPF_down)) return -EINVAL;
-  if (getPageAndType(mfn, v.domid, PGT_writable_page)) return -EINVAL;
-  const to = frameAddress(<u32>mfn) + offset;
+  const mfn = takeWritableFrame(frame, v.domid);
+  if (!mfn) return -EINVAL;
+  const to = frameAddress(mfn) + offset;
   if (v.vcpuInfo) memory.copy(to, v.vcpuInfo, VCPU_INFO_SIZE);
   else {
     memory.fill(to, 0, VCPU_INFO_SIZE);
-    store<u8>(to + VCPU_INFO_EVTCHN_UPCALL_MASK, 1);
+    // A PV guest begins with events masked; what is not, has its processor's interrupt flag for that.
+    store<u8>(to + VCPU_INFO_EVTCHN_UPCALL_MASK, hasPageTables(v.domain) ? 1 : 0);
   }
   v.vcpuInfo = to;
-  v.vcpuInfoMfn = <u32>mfn;
+  v.vcpuInfoMfn = mfn;
   // Events may have been noted in the old place after it was copied: the guest is to look at all of them.
   atomic.store<u8>(to + VCPU_INFO_EVTCHN_UPCALL_PENDING, 1);
   atomic.store<u64>(to + VCPU_INFO_EVTCHN_PENDING_SEL, 0xffffffffffffffff);
+  atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("upcallRaised"), 1);
   updateVcpuTime(v);
   if (v != currentVcpu && !(v.pauseFlags & VPF_down)) vcpuKick(v);
   return 0;
@@ -158,7 +162,7 @@ export function doVcpuOp(cmd: u64, vcpuId: u32, arg: u64): i64 {
       if (atomic.and<u32>(flagsAt(v), ~VPF_down) & VPF_down) vcpuWake(v);
       return 0;
     case VCPUOP_down:
-      down(v);
+      vcpuDown(v);
       return 0;
     case VCPUOP_is_up:
       return v.pauseFlags & VPF_down ? 0 : 1;

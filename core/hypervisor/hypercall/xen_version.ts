@@ -3,13 +3,18 @@ import { BOOT_CMDLINE, BOOT_CMDLINE_SIZE } from "../../machine/layout";
 import { EFAULT, EINVAL, ENODATA, ENOSYS, EPERM } from "../../abi/errno";
 import {
   XENFEAT_NR_SUBMAPS,
+  XENFEAT_auto_translated_physmap,
   XENFEAT_direct_mapped,
   XENFEAT_dom0,
   XENFEAT_gnttab_map_avail_bits,
   XENFEAT_highmem_assist,
+  XENFEAT_hvm_callback_vector,
+  XENFEAT_hvm_safe_pvclock,
   XENFEAT_memory_op_vnode_supported,
   XENFEAT_mmu_pt_update_preserve_ad,
+  XENFEAT_not_direct_mapped,
   XENFEAT_pae_pgdir_above_4gb,
+  XENFEAT_writable_page_tables,
 } from "../../abi/features";
 import {
   FEATURE_INFO_SUBMAP,
@@ -29,6 +34,7 @@ import {
 import { VMASST_TYPE_pae_extended_cr3 } from "../../abi/xen";
 import { XEN_MAJOR, XEN_MINOR } from "../abi/implied";
 import { DOMAIN_HARDWARE, Domain, currentVcpu, isPrivileged } from "../domain/domain";
+import { hasSecondStage } from "../guest/type";
 import { threadScratch } from "../sched/pcpu";
 import {
   clearGuest,
@@ -63,7 +69,20 @@ function putCommandLine(guest: u64): bool {
   return clearGuest(guest, 1024) && copyToGuest(guest, BOOT_CMDLINE, length);
 }
 
+/** Of a domain with a second stage. XENFEAT_hvm_pirqs is not among them: nothing here has physical interrupts. */
+function translatedFeatures(): u32 {
+  return (
+    (1 << XENFEAT_writable_page_tables) |
+    (1 << XENFEAT_auto_translated_physmap) |
+    (1 << XENFEAT_hvm_callback_vector) |
+    (1 << XENFEAT_hvm_safe_pvclock) |
+    (1 << XENFEAT_memory_op_vnode_supported) |
+    (1 << XENFEAT_not_direct_mapped)
+  );
+}
+
 function features(d: Domain): u32 {
+  if (hasSecondStage(d)) return translatedFeatures();
   // What Xen 4.17 says to any 64-bit PV domain.
   let map: u32 =
     (1 << XENFEAT_memory_op_vnode_supported) |
@@ -95,7 +114,7 @@ export function doXenVersion(cmd: u64, arg: u64): i64 {
           putText(arg + 112, "unknown", 32),
       );
     case XENVER_capabilities:
-      return done(putText(arg, "xen-3.0-x86_64 ", 1024));
+      return done(putText(arg, "xen-3.0-x86_64 hvm-3.0-x86_64 ", 1024));
     case XENVER_changeset:
       return done(putText(arg, "unavailable", 64));
     case XENVER_platform_parameters:

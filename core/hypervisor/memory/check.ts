@@ -43,6 +43,7 @@ import {
 import { typeOf } from "../guest/type";
 import { countFifoFrames } from "../event/fifo_pages";
 import { pinnedFrameOf } from "../grant/pin";
+import { countP2m } from "../p2m/check";
 import { checkLists } from "./check_lists";
 import {
   EXPECTED_SIZE,
@@ -129,6 +130,7 @@ export function checkMemory(): i32 {
     if (d == null) continue;
     for (let mfn = d.releasedTables; mfn; mfn = pageStamp(mfn)) expectReference(mfn, pageTypeOf(mfn));
     for (let mfn = d.reachedTables; mfn; mfn = pageStamp(mfn)) expectReference(mfn, pageTypeOf(mfn));
+    countP2m(d);
     const t = grantTableOf(domid);
     if (t != null) countGrantMaps(t);
   }

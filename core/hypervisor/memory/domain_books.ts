@@ -2,11 +2,16 @@
 import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { grantTableFree } from "../grant/table";
 import { allocXenheapPages, freeXenheapPages } from "./allocator";
-import { DomainMemory, domainMemory } from "./domain_memory";
+import { DomainMemory, MEM_TRANSLATED, domainMemory } from "./domain_memory";
 import { ROOT_DOMAIN_TABLE } from "./frames";
+import { makeRoot } from "../p2m/tables";
+import { relinquishP2m } from "../p2m/teardown";
+
+/** Tables a second stage may have until the toolstack says (XEN_DOMCTL_set_paging_mempool_size): Xen's 1 MiB. */
+const DEFAULT_POOL: u32 = 256;
 
 /**
- * Makes the memory state of a new domain. `flags`: MEM_PRIVILEGED, MEM_PAGE_TABLES. False if the host is out of memory or the
+ * Makes the memory state of a new domain. `flags`: MEM_PRIVILEGED, MEM_PAGE_TABLES, MEM_TRANSLATED. False if the host is out of memory or the
  * domid is taken.
  */
 export function memoryDomainCreate(domid: u32, maxPages: u32, flags: u32): bool {
@@ -19,6 +24,11 @@ export function memoryDomainCreate(domid: u32, maxPages: u32, flags: u32): bool 
   d.domid = domid;
   d.flags = flags;
   d.maxPages = maxPages;
+  d.p2mPool = DEFAULT_POOL;
+  if (flags & MEM_TRANSLATED && !makeRoot(d)) {
+    freeXenheapPages(mfn, 0);
+    return false;
+  }
   atomic.store<u32>(load<u32>(ROOT_DOMAIN_TABLE) + domid * 4, <u32>address);
   return true;
 }
@@ -29,5 +39,7 @@ export function memoryDomainFree(domid: u32): void {
   if (!changetype<usize>(d)) return;
   atomic.store<u32>(load<u32>(ROOT_DOMAIN_TABLE) + domid * 4, 0);
   grantTableFree(d);
+  // Of a domain that never was: nothing is mapped.
+  while (!relinquishP2m(d)) {}
   freeXenheapPages(<u32>(changetype<usize>(d) >> 12), 0);
 }

@@ -13,6 +13,8 @@ export const MEM_PAGE_TABLES: u32 = 2;
 export const MEM_DYING: u32 = 4;
 /** VMASST_TYPE_m2p_strict: the M2P is not visible through user page tables. Set by vm_assist. */
 export const MEM_M2P_STRICT: u32 = 8;
+/** It has a second stage (p2m/): its frame numbers are guest frame numbers. */
+export const MEM_TRANSLATED: u32 = 16;
 
 
 @unmanaged
@@ -54,6 +56,14 @@ export class DomainMemory {
   perdomainL1_5: u32;
   perdomainL1_6: u32;
   perdomainL1_7: u32;
+  /** Second stage (p2m/): mfn of its root, 0 while there is none; its lock; its tables, and how many there may be; highest guest frame ever mapped. */
+  p2mRoot: u32;
+  p2mLock: u32;
+  p2mTables: u32;
+  p2mPool: u32;
+  p2mMaxGfn: u32;
+  /** What the engine's caches know the second stage by: no other has had it, or will. */
+  p2mId: u32;
 }
 
 /** XENMEM_set_memory_map's entries stand in the same page. */

@@ -12,6 +12,7 @@ import {
 } from "../../abi/e820";
 import { EACCES, EFAULT, EINVAL, ENOENT, ENOMEM, ENOSYS, EOPNOTSUPP, EPERM, ESRCH } from "../../abi/errno";
 import {
+  ADD_TO_PHYSMAP_BATCH_SIZE,
   ADD_TO_PHYSMAP_SIZE,
   FOREIGN_MEMORY_MAP_MAP,
   FOREIGN_MEMORY_MAP_SIZE,
@@ -78,12 +79,20 @@ import { spinLock, spinUnlock } from "../sched/lock";
 import { MACH2PHYS_VIRT_START, m2pFirstFrame, m2pFrames } from "./m2p";
 import { foreignDenied } from "./mmu_update";
 import { changeReservation, domainByAnyId, exchangeMemory } from "./reservation";
+import { isTranslated, settleP2m } from "../p2m/p2m";
+import { addToPhysmap, addToPhysmapBatch, removeFromPhysmap } from "../p2m/physmap";
 import { SCRATCH_E820, SCRATCH_EXTENTS, SCRATCH_MEMOP, scratch } from "./scratch";
 
 const MACH2PHYS_VIRT_END: u64 = 0xffff804000000000;
 
 /** memory_op(cmd, arg). Number of extents done, a number asked for, 0, or -errno. */
 export function doMemoryOp(command: u64, arg: u64): i64 {
+  const result = memoryOp(command, arg);
+  settleP2m();
+  return result;
+}
+
+function memoryOp(command: u64, arg: u64): i64 {
   const start = command >> MEMOP_EXTENT_SHIFT;
   const operation = (<u32>command) & MEMOP_CMD_MASK;
   if (!scratch(0)) return -(<i64>ENOMEM);
@@ -93,6 +102,8 @@ export function doMemoryOp(command: u64, arg: u64): i64 {
     case XENMEM_populate_physmap:
       return changeReservation(operation, arg, start);
   }
+  if (operation == <u32>XENMEM_add_to_physmap || operation == <u32>XENMEM_add_to_physmap_batch)
+    return physmap(operation, arg, start);
   if (start) return -(<i64>EINVAL);
   switch (operation) {
     case XENMEM_exchange:
@@ -115,10 +126,8 @@ export function doMemoryOp(command: u64, arg: u64): i64 {
       return setMemoryMap(arg);
     case XENMEM_claim_pages:
       return claimPages(arg);
-    case XENMEM_add_to_physmap:
-    case XENMEM_add_to_physmap_batch:
     case XENMEM_remove_from_physmap:
-      return physmap(operation, arg);
+      return physmap(operation, arg, 0);
     case XENMEM_get_vnumainfo:
       return vnuma(arg);
     case XENMEM_get_sharing_freed_pages:
@@ -142,6 +151,7 @@ function aboutDomain(operation: u32, arg: u64): i64 {
   if (foreignDenied(d)) return -(<i64>EPERM);
   if (operation == <u32>XENMEM_current_reservation) return <i64>d.totPages;
   if (operation == <u32>XENMEM_maximum_reservation) return <i64>d.maxPages;
+  if (isTranslated(d)) return <i64>d.p2mMaxGfn;
   // A PV domain says itself, in its shared info, how many guest frames it has.
   const domain = domainById(d.domid);
   const maxPfn = domain != null && domain.sharedInfo ? load<u64>(domain.sharedInfo + SHARED_INFO_MAX_PFN) : 0;
@@ -239,20 +249,23 @@ function claimPages(arg: u64): i64 {
   return setClaim(d, <u32>pages) ? 0 : -(<i64>ENOMEM);
 }
 
+function physmapSize(operation: u32): u32 {
+  if (operation == <u32>XENMEM_remove_from_physmap) return REMOVE_FROM_PHYSMAP_SIZE;
+  return operation == <u32>XENMEM_add_to_physmap ? ADD_TO_PHYSMAP_SIZE : ADD_TO_PHYSMAP_BATCH_SIZE;
+}
+
 /** Moving frames about in a translated memory map: PV domains have none. */
-function physmap(operation: u32, arg: u64): i64 {
+function physmap(operation: u32, arg: u64, start: u64): i64 {
   const a = scratch(SCRATCH_MEMOP);
-  if (
-    !copyFromGuest(
-      a,
-      arg,
-      operation == <u32>XENMEM_remove_from_physmap ? REMOVE_FROM_PHYSMAP_SIZE : ADD_TO_PHYSMAP_SIZE,
-    )
-  )
-    return -(<i64>EFAULT);
+  if (!copyFromGuest(a, arg, physmapSize(operation))) return -(<i64>EFAULT);
   const d = domainByAnyId(load<u16>(a));
   if (d == null) return -(<i64>ESRCH);
   if (foreignDenied(d)) return -(<i64>EPERM);
+  if (isTranslated(d)) {
+    if (operation == <u32>XENMEM_add_to_physmap) return addToPhysmap(d, a, arg, start);
+    if (operation == <u32>XENMEM_add_to_physmap_batch) return addToPhysmapBatch(d, a, arg, start);
+    return removeFromPhysmap(d, load<u64>(a, REMOVE_FROM_PHYSMAP_GPFN));
+  }
   if (operation != <u32>XENMEM_remove_from_physmap) return -(<i64>EACCES);
   const mfn = load<u64>(a, REMOVE_FROM_PHYSMAP_GPFN);
   if (!getPage(mfn, d.domid)) return -(<i64>ENOENT);

@@ -1,7 +1,7 @@
 /** XENMEM_increase/decrease_reservation, populate_physmap and exchange: how a domain's set of frames changes. */
 import { continueWith, preemptCheck } from "../hypercall/continuation";
 import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
-import { EFAULT, EINVAL, ENOMEM, EPERM, ESRCH } from "../../abi/errno";
+import { EFAULT, EINVAL, ENOMEM, EOPNOTSUPP, EPERM, ESRCH } from "../../abi/errno";
 import {
   MEMORY_EXCHANGE_NR_EXCHANGED,
   MEMORY_EXCHANGE_OUT,
@@ -35,6 +35,8 @@ import { mfnValid, pageNext, setPageNext } from "./frames";
 import { putAllocRef } from "./references";
 import { INVALID_M2P_ENTRY } from "./m2p";
 import { foreignDenied } from "./mmu_update";
+import { ONLY_OWN, isTranslated, p2mAddRam, p2mRemoveRam } from "../p2m/p2m";
+import { giveBack } from "../p2m/physmap";
 import { SCRATCH_EXTENTS, SCRATCH_MEMOP, scratch } from "./scratch";
 
 /** Largest extents Xen's defaults (memop-max-order) let an ordinary domain and a control domain ask for. */
@@ -90,14 +92,15 @@ export function changeReservation(operation: u32, arg: u64, start: u64): i64 {
       return continueWith((done << MEMOP_EXTENT_SHIFT) | operation, arg);
     if (operation == <u32>XENMEM_decrease_reservation) {
       const mfn = readExtent(list, done);
-      if (!extentRead || !freeDomheapPages(mfn, order, d.domid)) break;
+      if (!extentRead || !giveExtentBack(d, mfn, order)) break;
     } else if (operation == <u32>XENMEM_populate_physmap) {
       const gpfn = readExtent(list, done);
       if (!extentRead || !populateExtent(d, gpfn, order, list, done)) break;
     } else {
       const mfn = allocDomheapPages(order, d.domid);
       if (!mfn) break;
-      if (list && !writeExtent(list, done, mfn)) {
+      // To a translated domain machine frames mean nothing.
+      if (list && !isTranslated(d) && !writeExtent(list, done, mfn)) {
         freeDomheapPages(mfn, order, d.domid);
         break;
       }
@@ -106,11 +109,32 @@ export function changeReservation(operation: u32, arg: u64, start: u64): i64 {
   return <i64>done;
 }
 
+/** Frees 2^order frames from `frame` on; false if one was not the domain's, and those before it are gone. */
+function giveExtentBack(d: DomainMemory, frame: u64, order: u32): bool {
+  if (!isTranslated(d)) return freeDomheapPages(frame, order, d.domid);
+  for (let i: u64 = 0; i < (<u64>1) << order; i++) {
+    const mfn = p2mRemoveRam(d, frame + i, ONLY_OWN);
+    if (!mfn) return false;
+    giveBack(mfn);
+  }
+  return true;
+}
+
 function populateExtent(d: DomainMemory, gpfn: u64, order: u32, list: u64, index: u64): bool {
   // The M2P takes any number; a guest frame number beyond 2^40 is none that a guest could use.
   if (gpfn >> 40) return false;
+  if (isTranslated(d)) return populateTranslated(d, gpfn, order);
   const mfn = populateDomheapPages(order, d.domid, gpfn);
   return mfn != 0 && writeExtent(list, index, mfn);
+}
+
+/** Nobody can name the frames before they are mapped; those that can't be go back. */
+function populateTranslated(d: DomainMemory, gfn: u64, order: u32): bool {
+  const mfn = allocDomheapPages(order, d.domid);
+  if (!mfn) return false;
+  if (!p2mAddRam(d, gfn, mfn, order)) return true;
+  freeDomheapPages(mfn, order, d.domid);
+  return false;
 }
 
 /** XENMEM_exchange: gives extents of one size for as many frames in extents of another, chunk by chunk. 0 or -errno. */
@@ -139,6 +163,7 @@ export function exchangeMemory(arg: u64): i64 {
   const d = domainByAnyId(domid);
   if (d == null) return -(<i64>ESRCH);
   if (foreignDenied(d)) return -(<i64>EPERM);
+  if (isTranslated(d)) return -EOPNOTSUPP;
   // A chunk: as many in-extents as make one out-extent, or the other way round.
   const inPerChunk: u64 = outOrder > inOrder ? (<u64>1) << (outOrder - inOrder) : 1;
   const outPerChunk: u64 = inOrder > outOrder ? (<u64>1) << (inOrder - outOrder) : 1;

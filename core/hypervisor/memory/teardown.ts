@@ -13,6 +13,7 @@ import { setClaim } from "./buddy";
 import { clearPinned, putPageAndType } from "./page_type";
 import { settleOnce } from "./settle_tables";
 import { perdomainFree } from "./perdomain";
+import { relinquishP2m } from "../p2m/teardown";
 
 /** Frames or map tracks handled in one call. */
 const BUDGET: u32 = 4096;
@@ -35,6 +36,7 @@ export function relinquishMemory(domid: u32): i32 {
   // What is let go of may be kept for a while, and holds other tables.
   d.validating = 0;
   if (!settleOnce(d)) return 1;
+  if (!relinquishP2m(d)) return 1;
   // Pins first: they hold page tables, whose entries hold everything else.
   if (d.teardownState == 0) {
     if (!sweep(d, true)) return 1;

@@ -4,7 +4,18 @@
  * Memory functions take linear addresses, work across page boundaries, and on failure raise() the exception, return 0 and
  * have changed nothing. They check `fault` nowhere themselves: an instruction tests it once before it commits.
  */
-import { VECTOR_AC, VECTOR_GP, VECTOR_PF, VECTOR_SS, countActivity, cpu, raise } from "./machine";
+import {
+  FAULT_DEVICE,
+  VECTOR_AC,
+  VECTOR_GP,
+  VECTOR_PF,
+  VECTOR_SS,
+  clearFault,
+  countActivity,
+  cpu,
+  fault,
+  raise,
+} from "./machine";
 import { ACTIVITY_WALKS } from "../layout";
 import {
   CPU_CPL,
@@ -12,6 +23,7 @@ import {
   CPU_DR,
   CPU_GPR,
   CPU_RFLAGS,
+  CPU_SECOND_ROOT,
   CPU_SEG,
   DS,
   SEG_ATTR,
@@ -34,19 +46,11 @@ import {
   OP_SEG,
   OP_SEG_SLOT,
 } from "./op";
-import { NO_ADDRESS, walkError, walkLevel, walkTables } from "./paging/walk";
+import { deviceRead, deviceWrite, outsideSettled } from "./outside";
+import { NO_ADDRESS, walkBothStages, walkError, walkLevel, walkOutside, walkTables } from "./paging/walk";
 import { ACCESS_EXECUTE, ACCESS_READ, ACCESS_WRITE, isCanonical, SPACE_SMAP, SPACE_USER } from "./paging/format";
-import {
-  TLB_EXECUTE,
-  TLB_READ,
-  TLB_WRITE,
-  currentSpaceKey,
-  tlbBase,
-  tlbFill,
-  tlbInspect,
-  tlbLookup,
-  tlbTag,
-} from "./tlb";
+import { spaceKey } from "./paging/space";
+import { TLB_EXECUTE, TLB_READ, TLB_WRITE, tlbBase, tlbFill, tlbInspect, tlbLookup, tlbTag } from "./tlb";
 import { beforeWrites } from "./code_frames";
 
 const PAGE: u64 = ~(<u64>0xfff);
@@ -124,11 +128,42 @@ export function offsetAddress(op: usize): u64 {
 
 /** Linear address of the memory operand. Raises what its segment says against it (not in 64-bit mode). */
 export function effectiveAddress(op: usize): u64 {
+  return addressAt(op, offsetAddress(op));
+}
+/** The same `distance` bytes further, as far as the address size and the segment reach (not in 64-bit mode). */
+export function furtherAddress(op: usize, distance: u64): u64 {
+  if (linearMask == ~(<u64>0)) return effectiveAddress(op) + distance;
+  return addressAt(op, (offsetAddress(op) + distance) & load<u64>(op, OP_ADDRESS_MASK));
+}
+
+// @ts-ignore: decorator
+@inline
+function addressAt(op: usize, offset: u64): u64 {
   const segment = <i32>load<u8>(op, OP_SEG);
+  if (load<u8>(op, OP_FLAGS) & OPF_SIMPLE) {
+    accessSegment = segment;
+    return offset + load<u64>(cpu + <usize>load<u16>(op, OP_SEG_SLOT));
+  }
+  return operandAddress(segment, offset);
+}
+
+/** No operand has more bytes. */
+const LARGEST_OPERAND: u64 = 1024;
+
+/**
+ * Linear address of an operand at `offset` in a segment outside 64-bit mode, of which nobody says how large it is and what will be done with
+ * it. Where that can matter, every access from now on is compared with its segment (checkAccess).
+ */
+export function operandAddress(segment: i32, offset: u64): u64 {
   accessSegment = segment;
-  const offset = offsetAddress(op);
-  if (load<u8>(op, OP_FLAGS) & OPF_SIMPLE) return offset + load<u64>(cpu + <usize>load<u16>(op, OP_SEG_SLOT));
-  return segmentAddress(segment, offset, 1, false);
+  const at = cpu + CPU_SEG + <usize>(segment * SEG_SIZE);
+  // Data, writable, not expand-down, usable, and room enough.
+  const near = (load<u16>(at, SEG_ATTR) & 0x800e) != 2 || offset + LARGEST_OPERAND > <u64>load<u32>(at, SEG_LIMIT);
+  if (near != segmentChecked) {
+    segmentChecked = near;
+    tlbInspect(near || needsInspection());
+  }
+  return (load<u64>(at, SEG_BASE) + offset) & 0xffffffff;
 }
 
 /**
@@ -137,6 +172,12 @@ export function effectiveAddress(op: usize): u64 {
  */
 export function segmentAddress(segment: i32, offset: u64, size: u32, write: bool): u64 {
   accessSegment = segment;
+  if (!segmentAllows(segment, offset, size, write)) return 0;
+  return (load<u64>(cpu + CPU_SEG + <usize>(segment * SEG_SIZE), SEG_BASE) + offset) & 0xffffffff;
+}
+
+/** The checks of segmentAddress(); false after raising. */
+function segmentAllows(segment: i32, offset: u64, size: u32, write: bool): bool {
   const at = cpu + CPU_SEG + <usize>(segment * SEG_SIZE);
   const attr = load<u16>(at, SEG_ATTR);
   const limit = <u64>load<u32>(at, SEG_LIMIT);
@@ -149,15 +190,21 @@ export function segmentAddress(segment: i32, offset: u64, size: u32, write: bool
   } else bad = bad || last > limit;
   if (write) bad = bad || (type & 8) != 0 || !(type & 2);
   else bad = bad || (type & 10) == 8;
-  if (bad) {
-    raise(segment == SS ? VECTOR_SS : VECTOR_GP, 0);
-    return 0;
-  }
-  return (load<u64>(at, SEG_BASE) + offset) & 0xffffffff;
+  if (bad) raise(segment == SS ? VECTOR_SS : VECTOR_GP, 0);
+  return !bad;
 }
 
-// ---- accesses that need a look: #AC, data breakpoints, the write override ----
+// ---- accesses that need a look: segments, #AC, data breakpoints, the write override ----
 
+/** Outside 64-bit mode: accesses are compared with their segment. Until the next operand that can't offend. */
+let segmentChecked: bool = false;
+/** Bits that a linear address has: 32 outside 64-bit mode; where descriptor tables and the TSS are, 32 outside long mode. */
+let linearMask: u64 = ~(<u64>0);
+let systemMask: u64 = ~(<u64>0);
+export function setLinearMasks(code: u64, system: u64): void {
+  linearMask = code;
+  systemMask = system;
+}
 let alignmentChecked: bool = false;
 let watched: bool = false;
 let overridePage: u64 = 1;
@@ -179,6 +226,12 @@ export function accessNeedsInspection(): bool {
   if (dr7 & 0xff) {
     for (let i = 0; i < 4; i++) if ((dr7 >> (2 * i)) & 3 && (dr7 >> (16 + 4 * i)) & 3) watched = true;
   }
+  segmentChecked = false;
+  return needsInspection();
+}
+// @ts-ignore: decorator
+@inline
+function needsInspection(): bool {
   return alignmentChecked || watched || overridePage != 1;
 }
 
@@ -202,6 +255,10 @@ function checkAccess(lin: u64, size: u32, access: i32): bool {
   if (!isCanonical(lin) || !isCanonical(lin + size - 1)) {
     raise(accessSegment == SS ? VECTOR_SS : VECTOR_GP, 0);
     return false;
+  }
+  if (segmentChecked && linearMask != ~(<u64>0)) {
+    const base = load<u64>(cpu + CPU_SEG + <usize>(accessSegment * SEG_SIZE), SEG_BASE);
+    if (!segmentAllows(accessSegment, (lin - base) & 0xffffffff, size, access == ACCESS_WRITE)) return false;
   }
   // Nothing aligns 16-byte and 10-byte operands but their own instructions.
   if (alignmentChecked && size <= 8 && lin & (<u64>(size - 1))) {
@@ -233,16 +290,29 @@ export function translate(lin: u64, access: i32): usize {
   const table: usize = access == ACCESS_READ ? TLB_READ : access == ACCESS_WRITE ? TLB_WRITE : TLB_EXECUTE;
   const hit = tlbLookup(table, lin);
   if (hit) return hit;
-  countActivity(ACTIVITY_WALKS);
-  const page = walkTables(currentSpaceKey(), lin, access, true);
-  if (page == NO_ADDRESS) {
-    raise(VECTOR_PF, walkError, lin);
-    return 0;
-  }
-  const host = <usize>page;
+  const host = walk(spaceKey(), lin, access);
+  if (!host) return 0;
   if (access == ACCESS_WRITE) beforeWrites(host);
-  tlbFill(table, lin, host, walkLevel > 1);
+  tlbFill(table, lin, host, walkLevel);
   return host + ((<usize>lin) & 0xfff);
+}
+
+/** Host page behind `lin` through both stages; 0 after raising. */
+function walk(key: u64, lin: u64, access: i32): usize {
+  countActivity(ACTIVITY_WALKS);
+  const second = load<u64>(cpu, CPU_SECOND_ROOT);
+  if (!second) {
+    const page = walkTables(key, lin, access, true);
+    if (page != NO_ADDRESS) return <usize>page;
+  } else {
+    do {
+      const page = walkBothStages(key, second, lin, access, true);
+      if (page != NO_ADDRESS) return <usize>page;
+    } while (walkOutside != NO_ADDRESS && outsideSettled());
+  }
+  // Nothing if the second stage has said why.
+  raise(VECTOR_PF, walkError, lin);
+  return 0;
 }
 
 /** Host address for an implicit supervisor access (descriptor tables, TSS), not cached; 0 after raising #PF. */
@@ -251,19 +321,15 @@ function translateSystem(lin: u64, access: i32): usize {
     raise(VECTOR_GP, 0);
     return 0;
   }
-  const key = currentSpaceKey() & ~(SPACE_USER | SPACE_SMAP);
-  countActivity(ACTIVITY_WALKS);
-  const page = walkTables(key, lin, access, true);
-  if (page == NO_ADDRESS) {
-    raise(VECTOR_PF, walkError, lin);
-    return 0;
-  }
-  if (access == ACCESS_WRITE) beforeWrites(<usize>page);
-  return <usize>page + ((<usize>lin) & 0xfff);
+  const host = walk(spaceKey() & ~(SPACE_USER | SPACE_SMAP), lin, access);
+  if (!host) return 0;
+  if (access == ACCESS_WRITE) beforeWrites(host);
+  return host + ((<usize>lin) & 0xfff);
 }
 
 /** Reads `size` (1, 2, 4, 8) bytes as the processor itself does, with supervisor rights. */
-export function readSystem(lin: u64, size: u32): u64 {
+export function readSystem(linear: u64, size: u32): u64 {
+  const lin = linear & systemMask;
   if (((<u32>lin) & 0xfff) + size <= 4096) {
     const at = translateSystem(lin, ACCESS_READ);
     if (!at) return 0;
@@ -273,31 +339,46 @@ export function readSystem(lin: u64, size: u32): u64 {
   }
   let value: u64 = 0;
   for (let i: u32 = 0; i < size; i++) {
-    const host = translateSystem(lin + i, ACCESS_READ);
+    const host = translateSystem((lin + i) & systemMask, ACCESS_READ);
     if (!host) return 0;
     value |= (<u64>load<u8>(host)) << ((<u64>i) << 3);
   }
   return value;
 }
-export function writeSystem(lin: u64, size: u32, value: u64): void {
-  for (let i: u32 = 0; i < size; i++) if (!translateSystem(lin + i, ACCESS_WRITE)) return;
-  for (let i: u32 = 0; i < size; i++) store<u8>(translateSystem(lin + i, ACCESS_WRITE), <u8>(value >> (8 * i)));
+export function writeSystem(linear: u64, size: u32, value: u64): void {
+  const lin = linear & systemMask;
+  // Translated once: another processor may change the tables between two walks.
+  const host = translateSystem(lin, ACCESS_WRITE);
+  if (!host) return;
+  const room: u32 = 4096 - ((<u32>lin) & 0xfff);
+  if (size <= room) {
+    if (size == 8) store<u64>(host, value);
+    else if (size == 4) store<u32>(host, <u32>value);
+    else if (size == 2) store<u16>(host, <u16>value);
+    else store<u8>(host, <u8>value);
+    return;
+  }
+  const second = translateSystem((lin + room) & systemMask, ACCESS_WRITE);
+  if (!second) return;
+  for (let i: u32 = 0; i < size; i++)
+    store<u8>(i < room ? host + i : second + (i - room), <u8>(value >> ((<u64>i) << 3)));
 }
 
 // ---- reads ----
 
-function readSlow(lin: u64, size: u32): u64 {
+function readSlow(linear: u64, size: u32): u64 {
+  const lin = linear & linearMask;
   if (!checkAccess(lin, size, ACCESS_READ)) return 0;
   const host = translate(lin, ACCESS_READ);
-  if (!host) return 0;
   const room: u32 = 4096 - ((<u32>lin) & 0xfff);
+  if (!host) return fault == FAULT_DEVICE && size <= room ? deviceRead(size) : 0;
   if (size <= room) {
     if (size == 8) return load<u64>(host);
     if (size == 4) return load<u32>(host);
     if (size == 2) return load<u16>(host);
     return load<u8>(host);
   }
-  const second = translate(lin + room, ACCESS_READ);
+  const second = translate((lin + room) & linearMask, ACCESS_READ);
   if (!second) return 0;
   let value: u64 = 0;
   for (let i: u32 = 0; i < size; i++)
@@ -342,13 +423,18 @@ export function readV128(lin: u64): v128 {
     return v128.load(<usize>(load<u32>(entry, TLB_READ + 8) + <u32>lin));
   return readV128Slow(lin);
 }
-function readV128Slow(lin: u64): v128 {
+function readV128Slow(linear: u64): v128 {
+  const lin = linear & linearMask;
   if (!checkAccess(lin, 16, ACCESS_READ)) return i64x2.splat(0);
   const host = translate(lin, ACCESS_READ);
-  if (!host) return i64x2.splat(0);
   const room: u32 = 4096 - ((<u32>lin) & 0xfff);
+  if (!host) {
+    if (fault != FAULT_DEVICE || room < 16) return i64x2.splat(0);
+    const half = deviceRead(8);
+    return i64x2.replace_lane(i64x2.splat(half), 1, deviceRead(8, 8));
+  }
   if (room >= 16) return v128.load(host);
-  const second = translate(lin + room, ACCESS_READ);
+  const second = translate((lin + room) & linearMask, ACCESS_READ);
   if (!second) return i64x2.splat(0);
   let low: u64 = 0;
   let high: u64 = 0;
@@ -361,11 +447,15 @@ function readV128Slow(lin: u64): v128 {
 
 // ---- writes ----
 
-function writeSlow(lin: u64, size: u32, value: u64): void {
+function writeSlow(linear: u64, size: u32, value: u64): void {
+  const lin = linear & linearMask;
   if (!checkAccess(lin, size, ACCESS_WRITE)) return;
   const host = translate(lin, ACCESS_WRITE);
-  if (!host) return;
   const room: u32 = 4096 - ((<u32>lin) & 0xfff);
+  if (!host) {
+    if (fault == FAULT_DEVICE && size <= room) deviceWrite(size, value);
+    return;
+  }
   if (size <= room) {
     if (size == 8) store<u64>(host, value);
     else if (size == 4) store<u32>(host, <u32>value);
@@ -373,7 +463,7 @@ function writeSlow(lin: u64, size: u32, value: u64): void {
     else store<u8>(host, <u8>value);
     return;
   }
-  const second = translate(lin + room, ACCESS_WRITE);
+  const second = translate((lin + room) & linearMask, ACCESS_WRITE);
   if (!second) return;
   for (let i: u32 = 0; i < size; i++)
     store<u8>(i < room ? host + i : second + (i - room), <u8>(value >> ((<u64>i) << 3)));
@@ -411,13 +501,18 @@ export function writeV128(lin: u64, value: v128): void {
   }
   if (!checkAccess(lin, 16, ACCESS_WRITE)) return;
   const host = translate(lin, ACCESS_WRITE);
-  if (!host) return;
   const room: u32 = 4096 - ((<u32>lin) & 0xfff);
+  if (!host) {
+    if (fault != FAULT_DEVICE || room < 16) return;
+    deviceWrite(8, <u64>i64x2.extract_lane(value, 0));
+    deviceWrite(8, <u64>i64x2.extract_lane(value, 1), 8);
+    return;
+  }
   if (room >= 16) {
     v128.store(host, value);
     return;
   }
-  const second = translate(lin + room, ACCESS_WRITE);
+  const second = translate((lin + room) & linearMask, ACCESS_WRITE);
   if (!second) return;
   const low = <u64>i64x2.extract_lane(value, 0);
   const high = <u64>i64x2.extract_lane(value, 1);
@@ -434,14 +529,19 @@ export function probeWrite(lin: u64, size: u32): void {
 export function probeRead(lin: u64, size: u32): void {
   probe(lin, size, ACCESS_READ);
 }
-function probe(lin: u64, size: u32, access: i32): void {
+function probe(linear: u64, size: u32, access: i32): void {
+  const lin = linear & linearMask;
   const entry = entryOf(lin) + (access == ACCESS_WRITE ? TLB_WRITE : TLB_READ);
   if (load<u64>(entry) == (((lin + size - 1) & PAGE) | tlbTag)) return;
   if (!checkAccess(lin, size, access)) return;
-  if (!translate(lin, access)) return;
-  // `size` is at most a few hundred bytes (XSAVE), so at most one boundary.
   const room: u32 = 4096 - ((<u32>lin) & 0xfff);
-  if (size > room) translate(lin + room, access);
+  if (!translate(lin, access)) {
+    // A device takes what is written to it.
+    if (fault == FAULT_DEVICE && size <= room) clearFault();
+    return;
+  }
+  // `size` is at most a few hundred bytes (XSAVE), so at most one boundary.
+  if (size > room) translate((lin + room) & linearMask, access);
 }
 
 /** Sized forms for the families that handle all operand sizes in one place. */

@@ -21,10 +21,10 @@ import {
   getReg64,
   getReg8,
   offsetAddress,
+  operandAddress,
   probeWrite,
   read8,
   readSized,
-  segmentAddress,
   setAccessSegment,
   setReg16,
   setReg32,
@@ -35,7 +35,7 @@ import {
 } from "./access";
 import { exchange as lockedExchange } from "./locked";
 import { ACCESS_WRITE } from "./paging/format";
-import { VECTOR_DE, cpu, fault, raise } from "./machine";
+import { VECTOR_DE, clearFault, cpu, fault, raise } from "./machine";
 import { AF, CF, DF, PF, SF, ZF, changeFlags, condition, getCarry, getFlags, setResult } from "./flags";
 import {
   getAccumulator,
@@ -58,7 +58,7 @@ export function dataExecute(op: usize): void {
       move(op, size);
       break;
     case I.ID_MOV_MOFFS: {
-      const lin = offsetOperand(op, load<u64>(op, OP_IMM), size);
+      const lin = offsetOperand(op, load<u64>(op, OP_IMM));
       if (fault) return;
       if (load<u8>(op, OP_FORM) == I.FORM_RM_REG) writeSized(lin, size, getAccumulator(size));
       else {
@@ -118,7 +118,7 @@ export function dataExecute(op: usize): void {
       setRm(op, size, reversed(getReg(op, size), size));
       break;
     case I.ID_XLAT: {
-      const lin = offsetOperand(op, (getReg64(3) + getReg8(0)) & load<u64>(op, OP_ADDRESS_MASK), 1);
+      const lin = offsetOperand(op, (getReg64(3) + getReg8(0)) & load<u64>(op, OP_ADDRESS_MASK));
       if (fault) return;
       const value = read8(lin);
       if (!fault) setReg8(0, value);
@@ -131,11 +131,11 @@ export function dataExecute(op: usize): void {
 }
 
 /** Linear address of an offset that is not from ModRM, in the op's segment. */
-function offsetOperand(op: usize, offset: u64, size: u32): u64 {
+function offsetOperand(op: usize, offset: u64): u64 {
   const segment = <i32>load<u8>(op, OP_SEG);
   setAccessSegment(segment);
   if (load<u8>(op, OP_FLAGS) & OPF_SIMPLE) return offset + load<u64>(cpu + <usize>load<u16>(op, OP_SEG_SLOT));
-  return segmentAddress(segment, offset, size, false);
+  return operandAddress(segment, offset);
 }
 
 function move(op: usize, size: u32): void {
@@ -163,13 +163,17 @@ function exchange(op: usize, size: u32): void {
   if (fault) return;
   const value = getReg(op, size);
   let old: u64;
-  if (!(lin & (<u64>(size - 1)))) {
-    const host = translate(lin, ACCESS_WRITE);
+  const host: usize = lin & (<u64>(size - 1)) ? 0 : translate(lin, ACCESS_WRITE);
+  if (host) {
     if (size == 4) old = atomic.xchg<u32>(host, <u32>value);
     else if (size == 8) old = atomic.xchg<u64>(host, value);
     else if (size == 1) old = atomic.xchg<u8>(host, <u8>value);
     else old = atomic.xchg<u16>(host, <u16>value);
-  } else old = lockedExchange(lin, size, value);
+  } else {
+    clearFault();
+    old = lockedExchange(lin, size, value);
+    if (fault) return;
+  }
   setReg(op, size, old);
 }
 

@@ -1,15 +1,19 @@
 /**
- * Delivery of exceptions and interrupts through the guest's own IDT in 64-bit mode (Intel's manual volume 3, 6.14), for vCPUs
- * that are not deprivileged. A fault during delivery becomes #DF by the rules of table 6-5, a fault during that a
- * shutdown, which run() reports as an exit with VECTOR_DF.
+ * Delivery of exceptions and interrupts through the guest's own IDT, for vCPUs that own their privileged state: in long mode
+ * (deliver_long.ts), protected mode (deliver_protected.ts) and real mode (deliver_real.ts). A fault during delivery becomes #DF by the rules
+ * of Intel's manual volume 3, table 6-5, a fault during that a shutdown, which run() reports as EXIT_SHUTDOWN.
  */
-import { getReg64, readSystem, setReg64, writeSystem } from "./access";
+import { enterLong } from "./deliver_long";
+import { enterProtected } from "./deliver_protected";
+import { enterReal } from "./deliver_real";
+import { IF, RF, getRflags } from "./flags";
 import {
+  FAULT_OUTSIDE,
   VECTOR_AC,
+  VECTOR_DB,
   VECTOR_DE,
   VECTOR_DF,
   VECTOR_GP,
-  VECTOR_NP,
   VECTOR_PF,
   VECTOR_TS,
   clearFault,
@@ -18,36 +22,12 @@ import {
   faultAddress,
   faultError,
   raise,
-  setModeStale,
 } from "./machine";
-import { isCanonical } from "./paging/format";
-import {
-  CPU_CPL,
-  CPU_CR2,
-  CPU_IDTR_BASE,
-  CPU_IDTR_LIMIT,
-  CPU_RIP,
-  CPU_SHADOW,
-  CS,
-  SEG_BASE,
-  SEG_LIMIT,
-  SS,
-  TR,
-} from "./state";
-import { IF, NT, RF, TF, VM, getRflags, setRflags } from "./flags";
-import {
-  ATTR_DB,
-  ATTR_L,
-  ATTR_P,
-  ATTR_S,
-  descriptorAddress,
-  descriptorAttr,
-  markAccessed,
-  segmentSlot,
-  selectorOf,
-  setNullSegment,
-  setSegment,
-} from "./segment";
+import { inRealMode, isLongModeActive } from "./protection";
+import { CPU_CR2, CPU_DR, CPU_NMI_BLOCKED, CPU_RFLAGS, CPU_RIP, CPU_SHADOW } from "./state";
+
+const VECTOR_NMI: u32 = 2;
+const DR7_GD: u64 = 1 << 13;
 
 /** Whether the exception pushes an error code. */
 export function hasErrorCode(vector: i32): bool {
@@ -55,115 +35,43 @@ export function hasErrorCode(vector: i32): bool {
 }
 
 /** Enters the handler of `vector`; CPU_RIP must be what is to be pushed. On failure `fault` is set and nothing has changed. */
-function enter(vector: u32, software: bool, withError: bool, error: u32, flagsSet: u64): void {
-  const external: u32 = software ? 0 : 1;
-  const name = (vector << 3) | 2 | external;
-  if (vector * 16 + 15 > load<u32>(cpu, CPU_IDTR_LIMIT)) {
-    raise(VECTOR_GP, name);
-    return;
-  }
-  const at = load<u64>(cpu, CPU_IDTR_BASE) + <u64>vector * 16;
-  const low = readSystem(at, 8);
-  const high = readSystem(at + 8, 8);
-  if (fault) return;
-  const kind = (<u32>(low >> 40)) & 0x1f;
-  if (kind != 14 && kind != 15) {
-    raise(VECTOR_GP, name);
-    return;
-  }
-  const cpl = load<u32>(cpu, CPU_CPL);
-  if (software && ((<u32>(low >> 45)) & 3) < cpl) {
-    raise(VECTOR_GP, name);
-    return;
-  }
-  if (!((low >> 47) & 1)) {
-    raise(VECTOR_NP, name);
-    return;
-  }
-  const target = (low & 0xffff) | ((low >> 32) & 0xffff0000) | (high << 32);
-  const selector = (<u32>(low >> 16)) & 0xfffc;
-  if (!selector) {
-    raise(VECTOR_GP, external);
-    return;
-  }
-  const descriptor = descriptorAddress(selector, VECTOR_GP);
-  if (fault) return;
-  let d = readSystem(descriptor, 8);
-  if (fault) return;
-  const attr = descriptorAttr(d);
-  const dpl = (attr >> 5) & 3;
-  if ((attr & (ATTR_S | 8)) != (ATTR_S | 8) || dpl > cpl || (attr & (ATTR_L | ATTR_DB)) != ATTR_L) {
-    raise(VECTOR_GP, selector | external);
-    return;
-  }
-  if (!(attr & ATTR_P)) {
-    raise(VECTOR_NP, selector | external);
-    return;
-  }
-  if (!isCanonical(target)) {
-    raise(VECTOR_GP, external);
-    return;
-  }
-  const level = attr & 4 ? cpl : dpl;
-  const ist = (<u32>(low >> 32)) & 7;
-  let sp = getReg64(4);
-  if (ist || level < cpl) {
-    const offset: u32 = ist ? 28 + 8 * ist : 4 + 8 * level;
-    const tss = segmentSlot(TR);
-    if (offset + 7 > load<u32>(tss, SEG_LIMIT)) {
-      raise(VECTOR_TS, (selectorOf(TR) & 0xfffc) | external);
-      return;
-    }
-    sp = readSystem(load<u64>(tss, SEG_BASE) + offset, 8);
-    if (fault) return;
-  }
-  sp &= ~(<u64>15);
-  // The frame is written with the new level's rights.
-  const oldSs = selectorOf(SS);
-  const oldCs = selectorOf(CS);
-  let top = sp;
-  top -= 8;
-  writeSystem(top, 8, oldSs);
-  top -= 8;
-  writeSystem(top, 8, getReg64(4));
-  top -= 8;
-  writeSystem(top, 8, flagsSet);
-  top -= 8;
-  writeSystem(top, 8, oldCs);
-  top -= 8;
-  writeSystem(top, 8, load<u64>(cpu, CPU_RIP));
-  if (withError) {
-    top -= 8;
-    writeSystem(top, 8, error);
-  }
-  if (fault) return;
-  d = markAccessed(descriptor, d);
-  if (fault) return;
-  setSegment(CS, selector | level, d);
-  if (level < cpl) setNullSegment(SS, level);
-  store<u32>(cpu, level, CPU_CPL);
-  setReg64(4, top);
-  store<u64>(cpu, target, CPU_RIP);
-  let flags = getRflags() & ~(<u64>(TF | NT | RF | VM));
-  if (kind == 14) flags &= ~(<u64>IF);
-  setRflags(flags);
-  store<u32>(cpu, 0, CPU_SHADOW);
-  setModeStale(true);
+function enterHandler(vector: u32, software: bool, withError: bool, error: u32, flagsSet: u64): void {
+  if (isLongModeActive()) enterLong(vector, software, withError, error, flagsSet);
+  else if (inRealMode()) enterReal(vector, flagsSet);
+  else enterProtected(vector, software, withError, error, flagsSet);
 }
 
 /** INT n, INT3, INTO of a vCPU with its own IDT; `back` is the RIP to push. Fails as an instruction does. */
 export function softwareInterrupt(vector: u32, back: u64): void {
   const rip = load<u64>(cpu, CPU_RIP);
   store<u64>(cpu, back, CPU_RIP);
-  enter(vector, true, false, 0, getRflags());
+  enterHandler(vector, true, false, 0, getRflags());
   if (fault) store<u64>(cpu, rip, CPU_RIP);
+}
+
+/** Whether an external interrupt can be delivered before the next instruction. */
+export function interruptible(): bool {
+  return (load<u64>(cpu, CPU_RFLAGS) & IF) != 0 && !load<u32>(cpu, CPU_SHADOW);
 }
 
 /** Delivers an external interrupt. False on shutdown (triple fault). CPU_RIP is the interrupted instruction. */
 export function deliverInterrupt(vector: u32): bool {
   clearFault();
-  enter(vector, false, false, 0, getRflags());
+  enterHandler(vector, false, false, 0, getRflags());
   if (!fault) return true;
+  return deliverFault();
+}
+
+/** The same of an NMI; the next waits for an IRET. */
+export function deliverNmi(): bool {
+  store<u32>(cpu, 1, CPU_NMI_BLOCKED);
+  return deliverInterrupt(VECTOR_NMI);
+}
+
+/** Delivers an exception that the instruction at CPU_RIP has raised, as the hypervisor found; `address` of #PF. False on shutdown. */
+export function injectException(vector: i32, error: u32 = 0, address: u64 = 0): bool {
+  clearFault();
+  raise(vector, error, address);
   return deliverFault();
 }
 
@@ -171,18 +79,29 @@ function isContributory(vector: i32): bool {
   return vector == VECTOR_DE || (vector >= VECTOR_TS && vector <= VECTOR_GP);
 }
 
-/** Delivers the exception in `fault`; CPU_RIP is what to push. False on shutdown (triple fault). */
+/**
+ * Exceptions that one delivery can come to where each is delivered in the place of the one before: a benign one, one of the others, #DF. More
+ * are benign ones without end, as when a misaligned stack makes #AC of the delivery of #AC. A processor goes on with that for ever.
+ */
+const MOST_DELIVERIES: i32 = 8;
+
+/**
+ * Delivers the exception in `fault`; CPU_RIP is what to push. False on shutdown (triple fault, or exceptions without end), or if the second
+ * stage of translation is in the way, which `fault` tells then.
+ */
 export function deliverFault(): bool {
   let vector = fault - 1;
   let error = faultError;
   let first: i32 = -1;
-  while (true) {
+  for (let deliveries: i32 = 0; deliveries < MOST_DELIVERIES; deliveries++) {
     if (vector == VECTOR_PF) store<u64>(cpu, faultAddress, CPU_CR2);
+    if (vector == VECTOR_DB) store<u64>(cpu, load<u64>(cpu, CPU_DR + 7 * 8) & ~DR7_GD, CPU_DR + 7 * 8);
     clearFault();
     // Faults push RF set, so that an instruction breakpoint does not hit again.
-    const flags = getRflags() | (vector == 1 || vector == 3 || vector == 4 ? 0 : RF);
-    enter(vector, false, hasErrorCode(vector), error, flags);
+    const flags = getRflags() | (vector == VECTOR_DB || vector == 3 || vector == 4 ? 0 : RF);
+    enterHandler(vector, false, hasErrorCode(vector), error, flags);
     if (!fault) return true;
+    if (fault >= FAULT_OUTSIDE) return false;
     if (vector == VECTOR_DF) {
       clearFault();
       return false;
@@ -195,4 +114,6 @@ export function deliverFault(): bool {
     vector = doubles ? VECTOR_DF : second;
     error = doubles ? 0 : faultError;
   }
+  clearFault();
+  return false;
 }

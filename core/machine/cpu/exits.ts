@@ -18,7 +18,22 @@ export const EXIT_SYSENTER = 3;
  * operation, RIP is that instruction, nothing has been executed. ERROR holds the vector silicon would raise.
  */
 export const EXIT_PRIVILEGED = 4;
-/** HLT at CPL 0 when not deprivileged. RIP is the next instruction. */
+/** HLT at CPL 0 of a guest that owns its privileged state. RIP is the next instruction. */
 export const EXIT_HALT = 5;
 /** INT n by software, deprivileged, through a gate: VECTOR. RIP is the next instruction. */
 export const EXIT_SOFTWARE_INTERRUPT = 6;
+
+// What follows comes from guests that own their privileged state only. Theirs too is EXIT_PRIVILEGED, for what is the platform's:
+// CPUID, RDMSR and WRMSR of a register that the engine has not, RDPMC, IN, OUT, INS, OUTS (where they are allowed), MOV CR8, MONITOR.
+
+/** VMCALL or VMMCALL, at any CPL. RIP is that instruction, EXIT_OP points at it. */
+export const EXIT_VMCALL = 7;
+/**
+ * The second stage does not let an access through: ADDRESS is the guest-physical one, ERROR is ACCESS_* (paging/format.ts). RIP is the
+ * instruction, EXIT_OP points at it (0 if it is not known); nothing has been executed.
+ */
+export const EXIT_OUTSIDE = 8;
+/** CPU_WINDOW was set, and an interrupt can be delivered now. */
+export const EXIT_WINDOW = 9;
+/** A fault while a double fault was delivered. RIP is the instruction that began it. */
+export const EXIT_SHUTDOWN = 10;

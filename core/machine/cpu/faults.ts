@@ -1,11 +1,13 @@
 /** What becomes of a fault, and of debug traps: the guest's own handler runs, or run() comes back with an exit. */
 import { codeLinear } from "./blocks";
 import { deliverFault } from "./exceptions";
-import { EXIT_EXCEPTION, EXIT_PRIVILEGED } from "./exits";
+import { EXIT_EXCEPTION, EXIT_OUTSIDE, EXIT_PRIVILEGED, EXIT_SHUTDOWN, EXIT_VMCALL } from "./exits";
+import { outsideAccess, outsideAddress } from "./outside";
 import {
+  FAULT_OUTSIDE,
   FAULT_PRIVILEGED,
+  FAULT_VMCALL,
   VECTOR_DB,
-  VECTOR_DF,
   clearFault,
   cpu,
   fault,
@@ -35,10 +37,21 @@ export function settleFault(op: usize): i32 {
     return EXIT_PRIVILEGED;
   }
   if (load<u32>(cpu, CPU_DEPRIVILEGED)) return exceptionExit();
-  if (deliverFault()) return -1;
-  store<u32>(cpu, VECTOR_DF, CPU_EXIT_VECTOR);
-  store<u32>(cpu, 0, CPU_EXIT_ERROR);
-  return EXIT_EXCEPTION;
+  if (fault == FAULT_VMCALL) {
+    store<u32>(cpu, <u32>op, CPU_EXIT_OP);
+    clearFault();
+    return EXIT_VMCALL;
+  }
+  if (fault < FAULT_OUTSIDE && deliverFault()) return -1;
+  if (fault >= FAULT_OUTSIDE) {
+    // In delivery too: the instruction is executed again, and raises again.
+    store<u32>(cpu, <u32>op, CPU_EXIT_OP);
+    store<u64>(cpu, outsideAddress, CPU_EXIT_ADDRESS);
+    store<u32>(cpu, <u32>outsideAccess, CPU_EXIT_ERROR);
+    clearFault();
+    return EXIT_OUTSIDE;
+  }
+  return EXIT_SHUTDOWN;
 }
 
 /** Raises #DB; `bits` of DR6. A deprivileged vCPU's exit has them in ADDRESS. */

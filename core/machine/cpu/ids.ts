@@ -196,6 +196,8 @@ export const ID_MONITOR = 43;
 export const ID_MWAIT = 44;
 export const ID_CLFLUSH = 45;
 export const ID_MFENCE = 46;
+/** VMCALL and VMMCALL. */
+export const ID_VMCALL = 47;
 
 // segment.ts
 export const ID_MOV_FROM_SEG = 0;

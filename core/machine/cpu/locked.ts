@@ -8,7 +8,8 @@
  */
 import { translate } from "./access";
 import { splitLock } from "./code_frames";
-import { fault } from "./machine";
+import { FAULT_DEVICE, fault } from "./machine";
+import { deviceRead, deviceWrite } from "./outside";
 import { ACCESS_WRITE } from "./paging/format";
 import { sizeMask } from "./operands";
 
@@ -30,7 +31,7 @@ export function compareExchange(lin: u64, size: u32, expected: u64, replacement:
   const within = (<u32>lin) & 7;
   if (!(within & (size - 1))) {
     const host = translate(lin, ACCESS_WRITE);
-    if (!host) return expected;
+    if (!host) return fault == FAULT_DEVICE ? exchangeWithDevice(size, expected, replacement) : expected;
     if (size == 4) return atomic.cmpxchg<u32>(host, <u32>expected, <u32>replacement);
     if (size == 8) return atomic.cmpxchg<u64>(host, expected, replacement);
     if (size == 1) return atomic.cmpxchg<u8>(host, <u8>expected, <u8>replacement);
@@ -43,6 +44,13 @@ export function compareExchange(lin: u64, size: u32, expected: u64, replacement:
   const high = translate(lin - within + 8, ACCESS_WRITE);
   if (!high) return expected;
   return exchangeAcross(low, high, shift, sizeMask(size), expected, replacement);
+}
+
+/** A device's registers are its own affair: it is read, and written if it was as expected. */
+function exchangeWithDevice(size: u32, expected: u64, replacement: u64): u64 {
+  const old = deviceRead(size);
+  if (!fault && old == expected) deviceWrite(size, replacement);
+  return old;
 }
 
 /** Atomic exchange, likewise. */

@@ -1,7 +1,7 @@
 /** The running vCPU and what every part of the engine shares. Wasm globals: one copy per pCPU. */
 
 import { ACTIVITY, ACTIVITY_OF_OTHERS, ACTIVITY_SIZE } from "../layout";
-import { CPU_ZERO } from "./state";
+import { CPU_DEPRIVILEGED, CPU_ZERO } from "./state";
 
 // @ts-ignore: decorator
 @external("env", "now")
@@ -67,6 +67,15 @@ export function raise(vector: i32, error: u32 = 0, address: u64 = 0): void {
   faultError = error;
   faultAddress = address;
 }
+/** Another exception in place of the one recorded. */
+export function replaceFault(vector: i32, error: u32): void {
+  fault = vector + 1;
+  faultError = error;
+}
+/** Bits into the error code of the exception recorded, if it names a selector. */
+export function orFaultError(bits: u32): void {
+  if (fault >= VECTOR_TS + 1 && fault <= VECTOR_GP + 1) faultError |= bits;
+}
 export function clearFault(): void {
   fault = 0;
 }
@@ -91,9 +100,28 @@ export const VECTOR_XM: i32 = 19;
 /** Instead of 1 + vector in `fault`: the instruction is left to the hypervisor (EXIT_PRIVILEGED), nothing was done. */
 export const FAULT_PRIVILEGED: i32 = 0x100;
 
+/** Instead of 1 + vector in `fault`: the second stage of translation is in the way (outside.ts), nothing was done. */
+export const FAULT_OUTSIDE: i32 = 0x200;
+/** The same, and what is there is a device, which instructions that read or write it by readN and writeN can go on with. */
+export const FAULT_DEVICE: i32 = 0x201;
+export function raiseOutside(kind: i32): void {
+  if (!fault) fault = kind;
+}
+
+/** Instead of 1 + vector in `fault`: VMCALL or VMMCALL, which is the hypervisor's. */
+export const FAULT_VMCALL: i32 = 0x400;
+export function callHypervisor(): void {
+  if (!fault) fault = FAULT_VMCALL;
+}
+
 /** Leaves the instruction to the hypervisor; `vector` is what silicon would raise at this privilege level. */
-export function refuse(vector: i32 = 13): void {
+export function intercept(vector: i32 = 13): void {
   if (!fault) fault = FAULT_PRIVILEGED | vector;
+}
+/** The instruction is not allowed: the hypervisor's to see if it owns the privileged state, else the guest's own exception. */
+export function refuse(vector: i32 = 13): void {
+  if (load<u32>(cpu, CPU_DEPRIVILEGED)) intercept(vector);
+  else raise(vector, 0);
 }
 
 /** Exit asked for by an instruction that has completed; -1 none. */
@@ -116,6 +144,18 @@ export function setUnspent(instructions: i32, interpreted: i32): void {
 
 /** Set when CPL, a control register, CS, SS or a flag that the engine caches may have changed. */
 export let modeStale: bool = true;
+/** For requestExit: the instruction is done, and the exception in `deferredVector` and `deferredError` is the next one's. */
+export const DEFERRED: i32 = 0x100;
+export let deferredVector: i32 = 0;
+export let deferredError: u32 = 0;
+/** A task switch has failed after the new task's state was there: the exception in `fault` is that one's. */
+export function deferFault(): void {
+  deferredVector = fault - 1;
+  deferredError = faultError;
+  fault = 0;
+  requestExit(DEFERRED);
+}
+
 export function setModeStale(stale: bool): void {
   modeStale = stale;
 }

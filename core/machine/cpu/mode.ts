@@ -1,13 +1,15 @@
 /** The mode that code runs in, and what it means for the engine: how to decode, which translations, and whether to go step by step. */
-import { accessNeedsInspection } from "./access";
-import { MODE_64, MODE_CODE32, MODE_FLAT, MODE_STACK32 } from "./decode/decode";
-import { RF, TF } from "./flags";
+import { accessNeedsInspection, setLinearMasks } from "./access";
+import { MODE_64, MODE_CODE32, MODE_FLAT, MODE_REAL, MODE_STACK32 } from "./decode/decode";
+import { RF, TF, VM } from "./flags";
 import { cpu, setModeStale } from "./machine";
 import {
+  CPU_CR0,
   CPU_DR,
   CPU_EFER,
   CPU_RFLAGS,
   CPU_SEG,
+  CPU_WINDOW,
   CS,
   DS,
   ES,
@@ -23,6 +25,8 @@ import { tlbSelect } from "./tlb";
 export let codeMode: u32 = 0;
 /** Instructions must be executed one by one: TF, RF or breakpoints. */
 export let careful: bool = false;
+/** run() is to come back when an interrupt can be delivered. */
+export let windowWanted: bool = false;
 
 function isFlat(n: i32): bool {
   const at = cpu + CPU_SEG + <usize>(n * SEG_SIZE);
@@ -36,12 +40,17 @@ function isFlat(n: i32): bool {
 export function refreshMode(): void {
   setModeStale(false);
   const attr = load<u16>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_ATTR);
-  if (attr & 0x200 && load<u64>(cpu, CPU_EFER) & 0x400) codeMode = MODE_64;
-  else {
+  if (attr & 0x200 && load<u64>(cpu, CPU_EFER) & 0x400) {
+    codeMode = MODE_64;
+    setLinearMasks(~(<u64>0), ~(<u64>0));
+  } else {
+    setLinearMasks(0xffffffff, load<u64>(cpu, CPU_EFER) & 0x400 ? ~(<u64>0) : 0xffffffff);
     codeMode = attr & 0x400 ? MODE_CODE32 : 0;
     if (load<u16>(cpu, CPU_SEG + SS * SEG_SIZE + SEG_ATTR) & 0x400) codeMode |= MODE_STACK32;
+    if (!(load<u64>(cpu, CPU_CR0) & 1) || load<u64>(cpu, CPU_RFLAGS) & VM) codeMode |= MODE_REAL;
     if (isFlat(CS) && isFlat(SS) && isFlat(DS) && isFlat(ES)) codeMode |= MODE_FLAT;
   }
   careful = (load<u64>(cpu, CPU_RFLAGS) & (TF | RF)) != 0 || (load<u64>(cpu, CPU_DR + 56) & 0xff) != 0;
+  windowWanted = load<u32>(cpu, CPU_WINDOW) != 0;
   tlbSelect(accessNeedsInspection());
 }

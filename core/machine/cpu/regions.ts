@@ -18,7 +18,7 @@ import { translate } from "./access";
 import { ANY_FRAME, codeChanges, codeVersion, followGeneration, setRunningFrame } from "./code_frames";
 import { clearFault, cpu, setActivity } from "./machine";
 import { ACCESS_EXECUTE, isCanonical } from "./paging/format";
-import { CPU_BAILED, CPU_CR3, CPU_RIP, CPU_TLB_TAG } from "./state";
+import { CPU_BAILED, CPU_CR3, CPU_RIP, CPU_SECOND_ROOT, CPU_TLB_TAG } from "./state";
 import {
   ACTIVITY_INTERPRETER,
   RECORD_COUNT,
@@ -33,6 +33,7 @@ import {
   REQUEST_CR3,
   REQUEST_LARGE,
   REQUEST_LINEAR,
+  REQUEST_SECOND,
   REQUEST_SIZE,
   TRANSLATOR_BELL,
   TRANSLATOR_HEAD,
@@ -165,6 +166,7 @@ export function requestRegion(host: u32, lin: u64, large: bool): void {
   store<u64>(request, lin, REQUEST_LINEAR);
   store<u64>(request, load<u64>(cpu, CPU_CR3), REQUEST_CR3);
   store<u32>(request, <u32>decodedBlocks, REQUEST_BLOCKS);
+  store<u32>(request, <u32>load<u64>(cpu, CPU_SECOND_ROOT), REQUEST_SECOND);
   atomic.store<u32>(request, host);
   atomic.add<u32>(TRANSLATOR_BELL, 1);
   atomic.notify(TRANSLATOR_BELL, 1);

@@ -1,8 +1,8 @@
 /** Segment registers and descriptors. Intel's manual volume 3, chapters 3 and 5. */
 import { OP_ID, OP_OPSIZE, OP_REG, OP_RM } from "./op";
 import * as I from "./ids";
-import { effectiveAddress, readSized, readSystem, writeSystem } from "./access";
-import { VECTOR_GP, VECTOR_NP, VECTOR_SS, clearFault, cpu, fault, raise, setModeStale } from "./machine";
+import { effectiveAddress, probeRead, readSized, readSystem, writeSystem } from "./access";
+import { VECTOR_GP, VECTOR_NP, VECTOR_SS, VECTOR_UD, clearFault, cpu, fault, raise, setModeStale } from "./machine";
 import {
   CPU_CPL,
   CPU_GDTR_BASE,
@@ -22,6 +22,7 @@ import {
 } from "./state";
 import { ZF, changeFlags } from "./flags";
 import { getRm, inLongMode, isMemory, setReg, setRm, writeRegister } from "./operands";
+import { hasDescriptors, inRealMode } from "./protection";
 import { dropStack, peekStack } from "./stack";
 
 const ATTR_UNUSABLE: u16 = 0x8000;
@@ -93,6 +94,24 @@ export function setNullSegment(n: i32, selector: u32): void {
   setModeStale(true);
 }
 
+/** In real mode: limit, and what of the attributes protected mode has left, stay; it can be read, written and executed. */
+export function setRealSegment(n: i32, selector: u32): void {
+  const slot = segmentSlot(n);
+  store<u64>(slot, (<u64>selector) << 4, SEG_BASE);
+  store<u16>(slot, <u16>selector, SEG_SELECTOR);
+  store<u16>(slot, (load<u16>(slot, SEG_ATTR) & 0x0f00) | 0x93, SEG_ATTR);
+  setModeStale(true);
+}
+/** In virtual-8086 mode. */
+export function setVirtualSegment(n: i32, selector: u32): void {
+  const slot = segmentSlot(n);
+  store<u64>(slot, (<u64>selector) << 4, SEG_BASE);
+  store<u32>(slot, 0xffff, SEG_LIMIT);
+  store<u16>(slot, <u16>selector, SEG_SELECTOR);
+  store<u16>(slot, 0xf3, SEG_ATTR);
+  setModeStale(true);
+}
+
 /** Sets the accessed bit of a descriptor in its table. */
 export function markAccessed(at: u64, d: u64): u64 {
   if ((d >> 40) & 1) return d;
@@ -102,6 +121,11 @@ export function markAccessed(at: u64, d: u64): u64 {
 
 /** MOV or POP to ES, SS, DS, FS, GS: all checks; on failure `fault` is set and nothing has changed. */
 export function loadSegment(n: i32, selector: u32): void {
+  if (!hasDescriptors()) {
+    if (inRealMode()) setRealSegment(n, selector);
+    else setVirtualSegment(n, selector);
+    return;
+  }
   const cpl = load<u32>(cpu, CPU_CPL);
   const rpl = selector & 3;
   const error = selector & 0xfffc;
@@ -150,7 +174,10 @@ export function dropPrivilegedSegments(cpl: u32): void {
   for (let n = 0; n < 6; n++) {
     if (n == CS || n == SS) continue;
     const attr = <u32>load<u16>(segmentSlot(n), SEG_ATTR);
-    if (attr & ATTR_UNUSABLE) continue;
+    if (attr & ATTR_UNUSABLE) {
+      store<u16>(segmentSlot(n), 0, SEG_SELECTOR);
+      continue;
+    }
     if ((attr & 12) != 12 && ((attr >> 5) & 3) < cpl) {
       const base = load<u64>(segmentSlot(n), SEG_BASE);
       setNullSegment(n, 0);
@@ -195,6 +222,7 @@ export function segmentExecute(op: usize): void {
     }
     case I.ID_LFP: {
       const lin = effectiveAddress(op);
+      probeRead(lin, size + 2);
       const offset = readSized(lin, size);
       const selector = <u32>readSized(lin + size, 2);
       if (fault) return;
@@ -203,6 +231,10 @@ export function segmentExecute(op: usize): void {
       break;
     }
     case I.ID_ARPL: {
+      if (!hasDescriptors()) {
+        raise(VECTOR_UD);
+        return;
+      }
       const a = <u32>getRm(op, 2);
       if (fault) return;
       const rpl = (<u32>load<u16>(cpu + ((<usize>load<u8>(op, OP_REG)) << 3))) & 3;
@@ -212,7 +244,8 @@ export function segmentExecute(op: usize): void {
       break;
     }
     default:
-      inspectSelector(op, size);
+      if (hasDescriptors()) inspectSelector(op, size);
+      else raise(VECTOR_UD);
       break;
   }
 }

@@ -12,7 +12,8 @@ import {
   setReg16,
   writeSized,
 } from "./access";
-import { cpu, fault } from "./machine";
+import { VECTOR_GP, cpu, fault, raise } from "./machine";
+import { hasIoPrivilege, inVirtual8086 } from "./protection";
 import { CPU_SEG, SEG_ATTR, SEG_SELECTOR, SEG_SIZE, SS } from "./state";
 import { RF, VM, getRflags } from "./flags";
 import { getRm, inLongMode, readRegister, setRm, writeRegister } from "./operands";
@@ -95,7 +96,8 @@ export function stackExecute(op: usize): void {
       break;
     }
     case I.ID_PUSHF:
-      push(size, getRflags() & ~(<u64>(RF | VM)));
+      if (inVirtual8086() && !hasIoPrivilege()) raise(VECTOR_GP);
+      else push(size, getRflags() & ~(<u64>(RF | VM)));
       break;
     case I.ID_ENTER:
       enter(op, size);
@@ -142,7 +144,8 @@ function enter(op: usize, size: u32): void {
   const bytes = load<u64>(op, OP_IMM) & 0xffff;
   const level = (<u32>(load<u64>(op, OP_IMM) >> 32)) & 31;
   let sp = cutPointer(getReg64(RSP) - size, width);
-  const frame = sp;
+  // What the old RSP has above a 16-bit stack's bits goes into RBP too.
+  const frame = width == 2 ? (getReg64(RSP) & 0xffff0000) | sp : sp;
   let lin = stackAddress(sp, size, true);
   if (fault) return;
   probeWrite(lin, size);

@@ -78,9 +78,10 @@ export const CPU_ASID = 0x21c;
 /** u64: instructions retired by this vCPU since it was created. */
 export const CPU_RETIRED = 0x220;
 /**
- * u32: 1 = deprivileged. Whatever would enter CPL 0 (exceptions, INT n, SYSCALL, SYSENTER) and every
- * privileged instruction leaves run() with an exit instead: the code "in ring 0" is the hypervisor,
- * which is not x86 code. 0 = the engine delivers through the guest's own IDT (PVH/HVM, tests).
+ * u32: who owns the privileged state (control registers, descriptor tables, IDT). 1 = the hypervisor: whatever would enter
+ * CPL 0 (exceptions, INT n, SYSCALL, SYSENTER) and every privileged instruction leaves run() with an exit instead, for the code
+ * "in ring 0" is the hypervisor, which is not x86 code. 0 = the guest: the engine executes them and delivers through the guest's
+ * own IDT; what is the platform's leaves run() (exits.ts).
  */
 export const CPU_DEPRIVILEGED = 0x228;
 
@@ -131,6 +132,15 @@ export const BAILED_UNDONE = 1;
 export const BAILED_SYSCALL = 2;
 /** u64: the significand that x87/fast.ts computed last; the engine's own. */
 export const CPU_X87_SIGNIFICAND = 0x450;
+
+/** u64: machine address of the root of the second stage of translation, 4 levels; 0 = none: page tables hold machine addresses. */
+export const CPU_SECOND_ROOT = 0x458;
+/** u32: names the second stage in every cache key: 0 = none, else one number for one second stage. */
+export const CPU_SPACE_ID = 0x460;
+/** u32: 1 = run() is to come back with EXIT_WINDOW as soon as an interrupt could be delivered. */
+export const CPU_WINDOW = 0x464;
+/** u32: 1 = NMIs wait: one was delivered, and no IRET executed since. */
+export const CPU_NMI_BLOCKED = 0x468;
 
 /** Bytes of the whole structure, a multiple of 64; structures are 64-byte aligned. */
 export const CPU_SIZE = 0x480;

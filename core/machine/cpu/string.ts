@@ -17,13 +17,15 @@ import {
 import * as I from "./ids";
 import { getReg64, readSized, segmentAddress, setAccessSegment, translate, writeSized } from "./access";
 import { ACCESS_READ, ACCESS_WRITE, isCanonical } from "./paging/format";
-import { cpu, fault, refuse } from "./machine";
+import { FAULT_DEVICE, VECTOR_GP, clearFault, cpu, fault, intercept, raise } from "./machine";
 import { DF, FLAGS_SUB, setLazy } from "./flags";
 import { getAccumulator, inLongMode, setAccumulator } from "./operands";
-import { CPU_RFLAGS, ES } from "./state";
+import { portsAllowed } from "./protection";
+import { CPU_DEPRIVILEGED, CPU_GPR, CPU_RFLAGS, ES } from "./state";
 import { cutPointer, setPointer } from "./stack";
 import { spaceTag, tlbTag } from "./tlb";
 
+const DX: usize = CPU_GPR + 2 * 8;
 const RCX: u32 = 1;
 const RSI: u32 = 6;
 const RDI: u32 = 7;
@@ -37,7 +39,9 @@ export const PATIENCE: i32 = 16384;
 export function stringExecute(op: usize, steps: i32): bool {
   const id = <u32>load<u16>(op, OP_ID);
   if (id >= <u32>I.ID_INS) {
-    refuse();
+    if (load<u32>(cpu, CPU_DEPRIVILEGED) || portsAllowed(<u32>load<u16>(cpu + DX), load<u8>(op, OP_OPSIZE)))
+      intercept();
+    else raise(VECTOR_GP);
     return true;
   }
   const prefix = load<u8>(op, OP_PREFIX);
@@ -123,6 +127,13 @@ function stepOnce(op: usize, id: u32): bool {
   return a != b;
 }
 
+/** Host address of `lin`; 0 if there is a device, which wants every element for itself, or after raising. */
+function pageOf(lin: u64, access: i32): usize {
+  const host = translate(lin, access);
+  if (!host && fault == FAULT_DEVICE) clearFault();
+  return host;
+}
+
 /** Elements that can be moved at once, moved; 0 if it must go step by step (page boundary, overlap). */
 function moveRun(op: usize, size: u32, width: u32, count: u64): u64 {
   const from = sourceAddress(op, size, width);
@@ -131,10 +142,9 @@ function moveRun(op: usize, size: u32, width: u32, count: u64): u64 {
   const shift = <u64>ctz<u32>(size);
   let n = min<u64>(count, min<u64>(4096 - (from & 0xfff), 4096 - (to & 0xfff)) >> shift);
   if (!n || !isCanonical(from) || !isCanonical(to)) return 0;
-  const source = translate(from, ACCESS_READ);
-  if (fault) return 0;
-  const destination = translate(to, ACCESS_WRITE);
-  if (fault) return 0;
+  const source = pageOf(from, ACCESS_READ);
+  const destination = source ? pageOf(to, ACCESS_WRITE) : 0;
+  if (!destination) return 0;
   const bytes = <usize>(n << shift);
   // An overlap ahead repeats a pattern: bytes just written are read again.
   if (destination > source && destination < source + bytes) return 0;
@@ -150,8 +160,8 @@ function storeRun(size: u32, width: u32, count: u64): u64 {
   const shift = <u64>ctz<u32>(size);
   const n = min<u64>(count, (4096 - (to & 0xfff)) >> shift);
   if (!n || !isCanonical(to)) return 0;
-  const destination = translate(to, ACCESS_WRITE);
-  if (fault) return 0;
+  const destination = pageOf(to, ACCESS_WRITE);
+  if (!destination) return 0;
   const bytes = <usize>(n << shift);
   const value = getAccumulator(size);
   const repeated =

@@ -1,5 +1,5 @@
 /** System instructions: what needs privilege, asks for it, or tells about the processor. */
-import { OP_ID, OP_OPSIZE, OP_REG, OP_RM } from "./op";
+import { OP_FORM, OP_ID, OP_IMM, OP_OPSIZE, OP_REG, OP_RM } from "./op";
 import * as I from "./ids";
 import {
   effectiveAddress,
@@ -14,16 +14,35 @@ import {
   writeSized,
   writeSystem,
 } from "./access";
-import { VECTOR_GP, VECTOR_NP, VECTOR_UD, cpu, fault, hostNow, raise, refuse, setModeStale } from "./machine";
+import {
+  clearTaskSwitched,
+  readControlRegister,
+  readDebugRegister,
+  writeControlRegister,
+  writeDebugRegister,
+  writeMachineStatus,
+} from "./control_registers";
+import {
+  VECTOR_GP,
+  VECTOR_NP,
+  VECTOR_UD,
+  callHypervisor,
+  cpu,
+  fault,
+  hostNow,
+  intercept,
+  raise,
+  refuse,
+  setModeStale,
+} from "./machine";
+import { hasMsr, readMsr, writeMsr } from "./msr";
 import { isCanonical } from "./paging/format";
 import {
   CPU_CPL,
   CPU_CR0,
-  CPU_CR2,
-  CPU_CR3,
   CPU_CR4,
   CPU_DEPRIVILEGED,
-  CPU_DR,
+  CPU_GPR,
   CPU_GDTR_BASE,
   CPU_GDTR_LIMIT,
   CPU_IDTR_BASE,
@@ -49,7 +68,10 @@ import { AC, CF, IF, IOPL, VIF, VIP, VM, getRflags, setFlags, setRflags } from "
 import { getRm, inLongMode, isMemory, readRegister, setRm, writeRegister } from "./operands";
 import { dropStack, peekStack } from "./stack";
 import { descriptorAddress, descriptorAttr, selectorOf, setNullSegment, setSegment, segmentSlot } from "./segment";
-import { tlbFlushAddressSpace, tlbFlushAll, tlbFlushPage } from "./tlb";
+import { hasDescriptors, hasIoPrivilege, inVirtual8086, isLongModeActive, portsAllowed } from "./protection";
+import { tlbFlushAll, tlbFlushPage } from "./tlb";
+
+const DX: usize = CPU_GPR + 2 * 8;
 
 /** Current TSC of the running vCPU: 1 GHz. */
 function readTsc(): u64 {
@@ -68,15 +90,11 @@ function random(): u64 {
   return randomState * 0x2545f4914f6cdd1d;
 }
 
-/** CPL 0 of a vCPU that may be there: else the instruction is the hypervisor's. */
+/** CPL 0 of a vCPU that may be there. */
 function privileged(): bool {
   if (!load<u32>(cpu, CPU_DEPRIVILEGED) && !load<u32>(cpu, CPU_CPL)) return true;
   refuse();
   return false;
-}
-
-function mayChangeInterrupts(): bool {
-  return load<u32>(cpu, CPU_CPL) <= <u32>((load<u64>(cpu, CPU_RFLAGS) >> 12) & 3);
 }
 
 export function systemExecute(op: usize): void {
@@ -86,11 +104,11 @@ export function systemExecute(op: usize): void {
       popFlags(size);
       break;
     case I.ID_CLI:
-      if (!mayChangeInterrupts()) refuse();
+      if (!hasIoPrivilege()) refuse();
       else store<u64>(cpu, load<u64>(cpu, CPU_RFLAGS) & ~(<u64>IF), CPU_RFLAGS);
       break;
     case I.ID_STI:
-      if (!mayChangeInterrupts()) {
+      if (!hasIoPrivilege()) {
         refuse();
         return;
       }
@@ -150,9 +168,11 @@ export function systemExecute(op: usize): void {
       break;
     }
     case I.ID_SLDT:
+      if (!named()) return;
       storeShort(op, size, selectorOf(LDTR));
       break;
     case I.ID_STR:
+      if (!named()) return;
       storeShort(op, size, selectorOf(TR));
       break;
     case I.ID_SMSW:
@@ -172,14 +192,26 @@ export function systemExecute(op: usize): void {
     case I.ID_MWAIT:
       raise(VECTOR_UD);
       break;
+    case I.ID_VMCALL:
+      if (load<u32>(cpu, CPU_DEPRIVILEGED)) raise(VECTOR_UD);
+      else callHypervisor();
+      break;
     case I.ID_CPUID:
+      // The platform's business in any mode.
+      intercept();
+      break;
     case I.ID_IN:
     case I.ID_OUT:
-    case I.ID_RDMSR:
-    case I.ID_WRMSR:
+      if (load<u32>(cpu, CPU_DEPRIVILEGED) || portsAllowed(portOf(op), size)) intercept();
+      else raise(VECTOR_GP);
+      break;
     case I.ID_RDPMC:
-      // The platform's business in any mode.
-      refuse();
+      if (load<u32>(cpu, CPU_CPL) && !(load<u64>(cpu, CPU_CR4) & (1 << 8))) refuse();
+      else intercept();
+      break;
+    case I.ID_LLDT:
+    case I.ID_LTR:
+      if (named() && privileged()) privilegedExecute(op, size);
       break;
     default:
       if (privileged()) privilegedExecute(op, size);
@@ -187,18 +219,32 @@ export function systemExecute(op: usize): void {
   }
 }
 
+/** Instructions about named segments are undefined where selectors name nothing. */
+function named(): bool {
+  if (!hasDescriptors()) raise(VECTOR_UD);
+  return !fault;
+}
+
+function portOf(op: usize): u32 {
+  return load<u8>(op, OP_FORM) == I.FORM_RM_IMM ? load<u8>(op, OP_IMM) : <u32>load<u16>(cpu + DX);
+}
+
 function storeShort(op: usize, size: u32, value: u64): void {
   setRm(op, isMemory(op) ? 2 : size, value);
 }
 
 function popFlags(size: u32): void {
+  if (inVirtual8086() && !hasIoPrivilege()) {
+    raise(VECTOR_GP);
+    return;
+  }
   const value = peekStack(size, 0);
   if (fault) return;
   const cpl = load<u32>(cpu, CPU_CPL);
   let mask: u64 = 0x3f7fd5 & ~(<u64>(VM | VIF | VIP | 0x10000));
   if (size == 2) mask &= 0xffff;
   if (cpl) mask &= ~(<u64>IOPL);
-  if (!mayChangeInterrupts()) mask &= ~(<u64>IF);
+  if (!hasIoPrivilege()) mask &= ~(<u64>IF);
   dropStack(size);
   // POPF clears RF.
   setRflags((getRflags() & ~mask & ~(<u64>0x10000)) | (value & mask));
@@ -228,8 +274,25 @@ function privilegedExecute(op: usize, size: u32): void {
   const rm = <u32>load<u8>(op, OP_RM);
   switch (<u32>load<u16>(op, OP_ID)) {
     case I.ID_CLTS:
-      store<u64>(cpu, load<u64>(cpu, CPU_CR0) & ~(<u64>8), CPU_CR0);
+      clearTaskSwitched();
       break;
+    case I.ID_RDMSR: {
+      const number = getReg32(1);
+      if (!hasMsr(number)) {
+        intercept();
+        return;
+      }
+      const value = readMsr(number);
+      setReg32(0, <u32>value);
+      setReg32(2, <u32>(value >> 32));
+      break;
+    }
+    case I.ID_WRMSR: {
+      const number = getReg32(1);
+      if (!hasMsr(number)) intercept();
+      else if (!writeMsr(number, edxEax())) raise(VECTOR_GP);
+      break;
+    }
     case I.ID_INVD:
     case I.ID_WBINVD:
       break;
@@ -243,8 +306,9 @@ function privilegedExecute(op: usize, size: u32): void {
     case I.ID_LIDT: {
       const lin = effectiveAddress(op);
       const limit = <u32>readSized(lin, 2);
-      const base = readSized(lin + 2, inLongMode() ? 8 : 4);
+      let base = readSized(lin + 2, inLongMode() ? 8 : 4);
       if (fault) return;
+      if (size == 2 && !inLongMode()) base &= 0xffffff;
       if (!isCanonical(base)) {
         raise(VECTOR_GP);
         return;
@@ -262,33 +326,25 @@ function privilegedExecute(op: usize, size: u32): void {
     }
     case I.ID_LMSW: {
       const value = getRm(op, 2);
-      if (fault) return;
-      const cr0 = load<u64>(cpu, CPU_CR0);
-      store<u64>(cpu, (cr0 & ~(<u64>14)) | (value & 15) | (cr0 & 1), CPU_CR0);
-      setModeStale(true);
+      if (!fault) writeMachineStatus(value);
       break;
     }
-    case I.ID_MOV_FROM_CR:
-      moveFromControl(reg, rm);
+    case I.ID_MOV_FROM_CR: {
+      const value = readControlRegister(reg);
+      if (!fault) setSystemRegister(rm, value);
       break;
+    }
     case I.ID_MOV_TO_CR:
-      moveToControl(reg, getReg64(rm));
+      writeControlRegister(reg, systemRegister(rm));
       break;
-    case I.ID_MOV_FROM_DR:
-      setReg64(rm, load<u64>(cpu + <usize>debugIndex(reg) * 8, CPU_DR));
-      break;
-    case I.ID_MOV_TO_DR: {
-      const value = getReg64(rm);
-      const n = debugIndex(reg);
-      if (n >= 6 && value >> 32) {
-        raise(VECTOR_GP);
-        return;
-      }
-      const fixed = n == 6 ? (value & 0xe00f) | 0xffff0ff0 : n == 7 ? (value & 0xffff2fff) | 0x400 : value;
-      store<u64>(cpu + <usize>n * 8, fixed, CPU_DR);
-      setModeStale(true);
+    case I.ID_MOV_FROM_DR: {
+      const value = readDebugRegister(reg);
+      if (!fault) setSystemRegister(rm, value);
       break;
     }
+    case I.ID_MOV_TO_DR:
+      writeDebugRegister(reg, systemRegister(rm));
+      break;
     case I.ID_SWAPGS: {
       const base = load<u64>(cpu, CPU_SEG + GS * SEG_SIZE + SEG_BASE);
       store<u64>(cpu, load<u64>(cpu, CPU_KERNEL_GS_BASE), CPU_SEG + GS * SEG_SIZE + SEG_BASE);
@@ -296,8 +352,9 @@ function privilegedExecute(op: usize, size: u32): void {
       break;
     }
     case I.ID_XSETBV: {
-      const value = (<u64>getReg32(0)) | ((<u64>getReg32(2)) << 32);
-      if (getReg32(1) || (value != 1 && value != 3)) raise(VECTOR_GP);
+      const value = edxEax();
+      if (!(load<u64>(cpu, CPU_CR4) & (1 << 18))) raise(VECTOR_UD);
+      else if (getReg32(1) || (value != 1 && value != 3)) raise(VECTOR_GP);
       else store<u64>(cpu, value, CPU_XCR0);
       break;
     }
@@ -307,68 +364,20 @@ function privilegedExecute(op: usize, size: u32): void {
   }
 }
 
-/** DR4 and DR5 are DR6 and DR7. */
-function debugIndex(n: u32): u32 {
-  return n == 4 || n == 5 ? n + 2 : n;
+function edxEax(): u64 {
+  return (<u64>getReg32(0)) | ((<u64>getReg32(2)) << 32);
 }
 
-function moveFromControl(n: u32, to: u32): void {
-  const value =
-    n == 0
-      ? load<u64>(cpu, CPU_CR0)
-      : n == 2
-        ? load<u64>(cpu, CPU_CR2)
-        : n == 3
-          ? load<u64>(cpu, CPU_CR3)
-          : n == 4
-            ? load<u64>(cpu, CPU_CR4)
-            : 0;
-  setReg64(to, value);
+/** Control and debug registers move as wide as code is. */
+function systemRegister(n: u32): u64 {
+  return inLongMode() ? getReg64(n) : getReg32(n);
+}
+function setSystemRegister(n: u32, value: u64): void {
+  if (inLongMode()) setReg64(n, value);
+  else setReg32(n, <u32>value);
 }
 
-/** Changes of paging mode itself (PG, PAE, LME) are not followed: #GP, as for a forbidden combination. */
-function moveToControl(n: u32, value: u64): void {
-  switch (n) {
-    case 0: {
-      const old = load<u64>(cpu, CPU_CR0);
-      if (value >> 32 || (value ^ old) & 0x80000001) {
-        raise(VECTOR_GP);
-        return;
-      }
-      store<u64>(cpu, value | 0x10, CPU_CR0);
-      tlbFlushAll();
-      break;
-    }
-    case 2:
-      store<u64>(cpu, value, CPU_CR2);
-      break;
-    case 3:
-      if (value >> 52) {
-        raise(VECTOR_GP);
-        return;
-      }
-      store<u64>(cpu, value, CPU_CR3);
-      tlbFlushAddressSpace(value);
-      break;
-    case 4: {
-      const old = load<u64>(cpu, CPU_CR4);
-      if (value & ~(<u64>0x3507ff) || (value ^ old) & 0x20) {
-        raise(VECTOR_GP);
-        return;
-      }
-      store<u64>(cpu, value, CPU_CR4);
-      tlbFlushAll();
-      break;
-    }
-    default:
-      // CR8: no local APIC here that the engine knows of.
-      if (value >> 4) raise(VECTOR_GP);
-      break;
-  }
-  setModeStale(true);
-}
-
-/** LLDT and LTR; descriptors are 16 bytes in 64-bit mode. */
+/** LLDT and LTR; descriptors are 16 bytes in long mode. */
 function loadSystemSegment(n: i32, selector: u32): void {
   if (!(selector & 0xfffc)) {
     if (n == TR) raise(VECTOR_GP, 0);
@@ -383,10 +392,13 @@ function loadSystemSegment(n: i32, selector: u32): void {
   const at = descriptorAddress(selector, VECTOR_GP);
   if (fault) return;
   const d = readSystem(at, 8);
-  const high = inLongMode() ? readSystem(at + 8, 8) : 0;
+  const long = isLongModeActive();
+  const high = long ? readSystem(at + 8, 8) : 0;
   if (fault) return;
   const attr = descriptorAttr(d);
-  if ((attr & 0x1f) != (n == TR ? 9 : 2)) {
+  const kind = attr & 0x1f;
+  // An available TSS; those of 16 bits are not in long mode.
+  if (n == TR ? kind != 9 && (long || kind != 1) : kind != 2) {
     raise(VECTOR_GP, error);
     return;
   }

@@ -6,20 +6,30 @@
  * An access of n bytes at `lin` hits if the entry of lin's page has the tag of the page of `lin + n - 1`: an access across
  * two pages never hits. Only canonical addresses are entered, so others never hit either.
  *
- * ASIDs are given to (CR3, mode) pairs; a flush of everything takes new ASIDs, so it costs nothing; when they are used up
- * the tables are cleared.
+ * ASIDs are given to address spaces (paging/space.ts: CR3 and mode, and the id of the second stage); a flush of everything takes
+ * new ASIDs, so it costs nothing; when they are used up the tables are cleared.
  */
-import { SPACE_NX, SPACE_PAGING, SPACE_SMAP, SPACE_SMEP, SPACE_USER, SPACE_WP } from "./paging/format";
+import { rootOf } from "./paging/format";
+import { spaceId, spaceKey } from "./paging/space";
 import { ACTIVITY_FLUSHES, ACTIVITY_PAGE_FLUSHES } from "../layout";
 import { countActivity, cpu } from "./machine";
 import { TLB_EXECUTE, TLB_READ, TLB_WRITE } from "./tlb_layout";
-import { CPU_ASID, CPU_CPL, CPU_CR0, CPU_CR3, CPU_CR4, CPU_EFER, CPU_RFLAGS } from "./state";
+import { CPU_ASID } from "./state";
 
 export { TLB_EXECUTE, TLB_READ, TLB_WRITE };
 export const TLB_ENTRIES: usize = 4096;
-/** (CR3, mode) -> ASID: 64 entries of u64 key, u32 ASID. */
+/** Address space -> ASID: 64 entries of u64 key, inverted (0: no entry), u32 ASID, u32 id of the second stage. */
 const SPACES = 0x30000;
 const SPACE_ENTRIES: u32 = 64;
+const SPACE_ASID = 8;
+const SPACE_SECOND = 12;
+/**
+ * Two filters of 4096 bits: 2 MiB of linear addresses (by their number modulo 4096), and 1 GiB, of which the tables hold a translation by a
+ * page larger than 4 KiB and of 1 GiB, or held one since the last flush of everything.
+ */
+const LARGE = 0x30400;
+const HUGE = 0x30600;
+const LARGE_FILTER_BYTES = 512;
 /**
  * u32 per page number modulo 4096: low half of the number of the page whose translation something relies on until flushEpoch changes,
  * or that there is none, or more than one. (A page whose number happens to be one of these two is treated as such: page 0 as several, and
@@ -46,9 +56,10 @@ export let spaceTag: u64 = 0;
  * pageRelied() named is flushed, or ASIDs begin anew.
  */
 export let flushEpoch: u64 = 0;
-let spaceKey: u64 = ~(<u64>0);
+let chosenKey: u64 = ~(<u64>0);
+let chosenId: u32 = 0;
 let nextAsid: u32 = 1;
-/** A translation from a page larger than 4 KiB is, or was, in the tables since the last flush of everything. */
+/** One of the filters has a bit. */
 let largeSeen: bool = false;
 let inspecting: bool = false;
 
@@ -57,42 +68,30 @@ export function tlbInit(address: usize): void {
   memory.fill(address, 0, TLB_BYTES);
   memory.fill(address + RELIED, 0xff, RELIED_BYTES);
   nextAsid = 1;
-  spaceKey = ~(<u64>0);
+  largeSeen = false;
+  chosenKey = ~(<u64>0);
 }
 
-/** What of CR3 and mode decides about translations; bits 0..11 SPACE_*. SMAP is off while EFLAGS.AC suspends it. */
-export function currentSpaceKey(): u64 {
-  const cr0 = load<u64>(cpu, CPU_CR0);
-  if (!(cr0 >> 31)) return 0;
-  const cr4 = load<u64>(cpu, CPU_CR4);
-  let key: u64 = (load<u64>(cpu, CPU_CR3) & 0x000ffffffffff000) | SPACE_PAGING;
-  if (load<u32>(cpu, CPU_CPL) == 3) key |= SPACE_USER;
-  else {
-    if (cr4 & (1 << 20)) key |= SPACE_SMEP;
-    if (cr4 & (1 << 21) && !(load<u64>(cpu, CPU_RFLAGS) & (1 << 18))) key |= SPACE_SMAP;
-  }
-  if (cr0 & (1 << 16)) key |= SPACE_WP;
-  if (load<u64>(cpu, CPU_EFER) & (1 << 11)) key |= SPACE_NX;
-  return key;
-}
-
-/** Chooses the ASID for the running vCPU's CR3 and mode. To be called whenever one of them may have changed. */
+/** Chooses the ASID for the running vCPU's address space. To be called whenever it may have changed. */
 export function tlbSelect(inspect: bool): void {
-  const key = currentSpaceKey();
-  if (key != spaceKey) {
-    spaceKey = key;
-    const slot = tlbBase + SPACES + ((((<usize>(key >> 12)) ^ (<usize>key)) & (SPACE_ENTRIES - 1)) << 4);
-    if (load<u64>(slot) == ~key) spaceTag = load<u32>(slot, 8);
+  const key = spaceKey();
+  const id = spaceId();
+  if (key != chosenKey || id != chosenId) {
+    chosenKey = key;
+    chosenId = id;
+    const slot =
+      tlbBase + SPACES + ((((<usize>(key >> 12)) ^ (<usize>key) ^ (<usize>id * 11)) & (SPACE_ENTRIES - 1)) << 4);
+    if (load<u64>(slot) == ~key && load<u32>(slot, SPACE_SECOND) == id) spaceTag = load<u32>(slot, SPACE_ASID);
     else {
-      store<u64>(slot, ~key);
       if (nextAsid > ASID_LAST) {
         memory.fill(tlbBase, 0, RELIED);
         flushEpoch++;
-        store<u64>(slot, ~key);
         nextAsid = 1;
         largeSeen = false;
       }
-      store<u32>(slot, nextAsid, 8);
+      store<u64>(slot, ~key);
+      store<u32>(slot, id, SPACE_SECOND);
+      store<u32>(slot, nextAsid, SPACE_ASID);
       spaceTag = nextAsid++;
     }
   }
@@ -111,21 +110,28 @@ export function tlbInspect(on: bool): void {
 export function tlbFlushAll(): void {
   countActivity(ACTIVITY_FLUSHES);
   memory.fill(tlbBase + SPACES, 0, SPACE_ENTRIES * 16);
+  if (largeSeen) memory.fill(tlbBase + LARGE, 0, 2 * LARGE_FILTER_BYTES);
   largeSeen = false;
   reselect();
 }
 
 function reselect(): void {
-  spaceKey = ~(<u64>0);
+  chosenKey = ~(<u64>0);
   spaceTag = 0;
   if (cpu) tlbSelect(inspecting);
 }
 
-/** Forgets the translations of one page in all address spaces; of everything if larger pages are about. */
+/** Forgets the translations of one page in all address spaces; of everything that a larger page there may map. */
 export function tlbFlushPage(lin: u64): void {
   if (largeSeen) {
-    tlbFlushAll();
-    return;
+    if (filtered(HUGE, lin >> 30)) {
+      tlbFlushAll();
+      return;
+    }
+    if (filtered(LARGE, lin >> 21)) {
+      flushLarge(lin);
+      return;
+    }
   }
   countActivity(ACTIVITY_PAGE_FLUSHES);
   const entry = tlbBase + ((<usize>(lin >> 8)) & 0xfff0);
@@ -140,15 +146,52 @@ export function tlbFlushPage(lin: u64): void {
   }
 }
 
-/** Forgets all translations made through the page tables at `cr3`. */
-export function tlbFlushAddressSpace(cr3: u64): void {
-  const page = cr3 & 0x000ffffffffff000;
+/** Forgets the translations of the 4 MiB around `lin` (the largest page but 1 GiB) in all address spaces. */
+function flushLarge(lin: u64): void {
+  countActivity(ACTIVITY_PAGE_FLUSHES);
+  const number = lin >> 22;
+  for (let page = number << 10; page < (number + 1) << 10; page++) {
+    const entry = tlbBase + (((<usize>page) & 0xfff) << 4);
+    if (load<u64>(entry, TLB_READ) >> 22 == number) store<u64>(entry, 0, TLB_READ);
+    if (load<u64>(entry, TLB_WRITE) >> 22 == number) store<u64>(entry, 0, TLB_WRITE);
+    if (load<u64>(entry, TLB_EXECUTE) >> 22 == number) store<u64>(entry, 0, TLB_EXECUTE);
+  }
+  flushEpoch++;
+  memory.fill(tlbBase + RELIED, 0xff, RELIED_BYTES);
+}
+
+function filtered(filter: usize, number: u64): bool {
+  const bit = (<u32>number) & 0xfff;
+  const word = load<u32>(tlbBase + filter + ((bit >> 5) << 2));
+  return ((word >> (bit & 31)) & 1) != 0;
+}
+function markFiltered(filter: usize, number: u64): void {
+  const bit = (<u32>number) & 0xfff;
+  const at = tlbBase + filter + ((bit >> 5) << 2);
+  const mask: u32 = 1 << (bit & 31);
+  store<u32>(at, load<u32>(at) | mask);
+}
+
+/** Forgets all translations made through the page tables at `root` of the running vCPU's second stage, or of none. */
+export function tlbFlushAddressSpace(root: u64): void {
+  const id = spaceId();
   for (let i: u32 = 0; i < SPACE_ENTRIES; i++) {
     const slot = tlbBase + SPACES + ((<usize>i) << 4);
-    const key = ~load<u64>(slot);
-    if (load<u64>(slot) && (key & 0x000ffffffffff000) == page) store<u64>(slot, 0);
+    const inverted = load<u64>(slot);
+    const second = load<u32>(slot, SPACE_SECOND);
+    if (inverted != 0 && second == id && rootOf(~inverted) == root) store<u64>(slot, 0);
   }
-  if ((spaceKey & 0x000ffffffffff000) == page) reselect();
+  if (chosenId == id && rootOf(chosenKey) == root) reselect();
+}
+
+/** Forgets all translations made through the second stage `id`: for after it was changed, and before the id is given to another. */
+export function tlbFlushSpace(id: u32): void {
+  countActivity(ACTIVITY_FLUSHES);
+  for (let i: u32 = 0; i < SPACE_ENTRIES; i++) {
+    const slot = tlbBase + SPACES + ((<usize>i) << 4);
+    if (load<u32>(slot, SPACE_SECOND) == id) store<u64>(slot, 0);
+  }
+  if (chosenId == id) reselect();
 }
 
 // @ts-ignore: decorator
@@ -164,12 +207,20 @@ export function pageRelied(lin: u64): void {
   store<u32>(slot, before == RELIED_NONE || before == page ? page : RELIED_SEVERAL);
 }
 
-/** Enters a translation; `table` TLB_READ, TLB_WRITE or TLB_EXECUTE, `host` address of the host page. */
-export function tlbFill(table: usize, lin: u64, host: usize, large: bool): void {
+/** Enters a translation; `table` TLB_READ, TLB_WRITE or TLB_EXECUTE, `host` address of the host page, `level` of the entry that maps it. */
+export function tlbFill(table: usize, lin: u64, host: usize, level: i32): void {
   const entry = tlbBase + table + ((<usize>(lin >> 8)) & 0xfff0);
   store<u64>(entry, (lin & ~(<u64>0xfff)) | spaceTag);
   store<u32>(entry, <u32>host - ((<u32>lin) & 0xfffff000), 8);
-  if (large) largeSeen = true;
+  if (level > 1) {
+    largeSeen = true;
+    if (level > 2) markFiltered(HUGE, lin >> 30);
+    else {
+      // With 2 levels it is 4 MiB.
+      markFiltered(LARGE, lin >> 21);
+      markFiltered(LARGE, (lin >> 21) ^ 1);
+    }
+  }
 }
 
 /** Host address of `lin` if `table` has it for the current space, else 0. */
@@ -181,12 +232,24 @@ export function tlbLookup(table: usize, lin: u64): usize {
   return <usize>(load<u32>(entry, 8) + <u32>lin);
 }
 
-/** What of CR3 and mode (currentSpaceKey) the entry at `entry` of the TLB at `base` is for; NO_SPACE if it can't be hit any more. */
+/**
+ * The address space (paging/space.ts) that the entry at `entry` of the TLB at `base` is for; NO_SPACE if it can't be hit any more, or has a
+ * second stage.
+ */
 export function entrySpace(base: usize, entry: usize): u64 {
+  const slot = entrySlot(base, entry);
+  return slot && !load<u32>(slot, SPACE_SECOND) ? ~load<u64>(slot) : NO_SPACE;
+}
+/** Id of the second stage that the entry was made through (CPU_SPACE_ID); 0 if there is none, or the entry can't be hit any more. */
+export function entrySecond(base: usize, entry: usize): u32 {
+  const slot = entrySlot(base, entry);
+  return slot ? load<u32>(slot, SPACE_SECOND) : 0;
+}
+function entrySlot(base: usize, entry: usize): usize {
   const asid = <u32>(load<u64>(entry) & 0xfff);
   for (let slot = base + SPACES; slot < base + SPACES + SPACE_ENTRIES * 16; slot += 16)
-    if (load<u32>(slot, 8) == asid && load<u64>(slot)) return ~load<u64>(slot);
-  return NO_SPACE;
+    if (load<u32>(slot, SPACE_ASID) == asid && load<u64>(slot)) return slot;
+  return 0;
 }
 export const NO_SPACE: u64 = ~(<u64>0);
 

@@ -42,11 +42,12 @@ function takeRequests(): RegionRequest[] {
     const large = view.getUint32(at + layout.REQUEST_LARGE, true) !== 0;
     const linear = view.getBigUint64(at + layout.REQUEST_LINEAR, true);
     const cr3 = view.getBigUint64(at + layout.REQUEST_CR3, true);
+    const second = view.getUint32(at + layout.REQUEST_SECOND, true);
     const blocks = view.getUint32(at + layout.REQUEST_BLOCKS, true);
     Atomics.store(words, at >> 2, 0);
     tail = (tail + 1) | 0;
     Atomics.store(words, layout.TRANSLATOR_TAIL >> 2, tail);
-    requests.set(host, { host, linear, cr3, large, blocks });
+    requests.set(host, { host, linear, cr3, second, large, blocks });
   }
   return [...requests.values()];
 }
@@ -123,7 +124,7 @@ while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
     {
       memory: data.memory,
       decode: core.engine_decode as (...args: number[]) => number,
-      codePage: core.engine_code_page as (cr3: bigint, linear: bigint) => number,
+      codePage: core.engine_code_page as (cr3: bigint, second: number, linear: bigint) => number,
       codeVersions: view.getUint32(layout.TRANSLATOR_CODE_VERSIONS, true),
       codeFlags: view.getUint32(layout.TRANSLATOR_CODE_FLAGS, true),
       records: layout.TRANSLATOR_RECORDS,

@@ -32,6 +32,8 @@ export interface RegionRequest {
   host: number;
   linear: bigint;
   cr3: bigint;
+  /** Machine address of the root of the second stage of translation, 0 if there is none. */
+  second: number;
   large: boolean;
   /** Buckets of the pCPU's decoded blocks; 0 if all code is to be taken as reached. */
   blocks: number;
@@ -56,7 +58,7 @@ export interface TranslatorMachine {
   /** The decoder of core.wasm: see ../cpu/decode/decode.ts. */
   decode(op: number, mode: number, bytes: number, available: number, offset: number): number;
   /** The page walk of core.wasm: see ../cpu/paging/code_page.ts. */
-  codePage(cr3: bigint, linear: bigint): number;
+  codePage(cr3: bigint, second: number, linear: bigint): number;
   /** Machine addresses of the tables of ../cpu/code_frames.ts, of the regions' records and of the pool (../layout.ts). */
   codeVersions: number;
   codeFlags: number;
@@ -162,12 +164,14 @@ export class Translator {
   }
 
   /** `pages`: gets the pages that its code lies in; `kept`: the operations taken from the pool. */
-  #region({ host, linear, cr3, large, blocks }: RegionRequest, pages: CodePage[], kept: number[]): FunctionBody | null {
+  #region(request: RegionRequest, pages: CodePage[], kept: number[]): FunctionBody | null {
+    const { host, linear, cr3, second, large, blocks } = request;
     const base = BigInt.asUintN(64, linear - (linear & 0xfffn));
     const frames = new Map<number, number | null>([[0, host - (host & 0xfff)]]);
     const frame = (offset: number): number | null => {
       let at = frames.get(offset);
-      if (at === undefined) frames.set(offset, (at = this.#machine.codePage(cr3, base + BigInt(offset)) || null));
+      if (at === undefined)
+        frames.set(offset, (at = this.#machine.codePage(cr3, second, base + BigInt(offset)) || null));
       return at;
     };
     const page = (offset: number): CodePage | null => {

@@ -114,6 +114,7 @@ export class Engine {
       host: CODE_FRAME + (CODE_ADDRESS & 0xfff),
       linear: BigInt(CODE_ADDRESS),
       cr3: BigInt(TABLES),
+      second: 0,
       large: false,
       blocks: 0,
     });

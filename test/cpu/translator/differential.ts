@@ -72,6 +72,7 @@ export class Differential {
         host: CODE_FRAME + place + offset,
         linear: CODE + BigInt(place + offset),
         cr3: BigInt(this.#translated.cr3),
+        second: 0,
         large,
         blocks: 0,
       })),

@@ -28,7 +28,7 @@ export class TranslatedCode {
       {
         memory,
         decode: (...args) => core.engine_decode!(...args),
-        codePage: exports.engine_code_page as (cr3: bigint, linear: bigint) => number,
+        codePage: exports.engine_code_page as (cr3: bigint, second: number, linear: bigint) => number,
         codeVersions: core.engine_code_versions!(),
         codeFlags: core.engine_code_flags!(),
         // Where the engine looks for them.

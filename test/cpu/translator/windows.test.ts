@@ -31,6 +31,7 @@ function loopAt(access: number[], rdx: bigint): Machine {
     host: CODE_FRAME,
     linear: CODE,
     cr3: BigInt(m.cr3),
+    second: 0,
     large: false,
     blocks: 0,
   });

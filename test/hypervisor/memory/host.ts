@@ -44,6 +44,9 @@ export interface Core {
   doUpdateVaMapping(va: bigint, value: bigint, flags: bigint): bigint;
   doUpdateVaMappingOtherdomain(va: bigint, value: bigint, flags: bigint, domid: number): bigint;
   doGrantTableOp(command: number, uop: bigint, count: number): bigint;
+  secondStage(domid: number, gfn: bigint): bigint;
+  tablesOfSecondStage(domid: number): number;
+  unshareInfo(domid: number): void;
   holdWritable(holder: number, domid: number, mfn: bigint): number;
   dropWritable(holder: number, mfn: bigint): number;
   checkMemory(): number;

@@ -27,8 +27,22 @@ import {
   vcpuOf,
 } from "../../../core/hypervisor/domain/domain";
 import { allocXenheapBytes, allocXenheapPages, memoryInit } from "../../../core/hypervisor/memory/allocator";
-import { MEM_PAGE_TABLES, domainMemory } from "../../../core/hypervisor/memory/domain_memory";
-import { GUEST_NATIVE, GUEST_PV64, TRAITS_NATIVE, TRAITS_PV, guestType } from "../../../core/hypervisor/guest/type";
+import {
+  DomainMemory,
+  MEM_PAGE_TABLES,
+  MEM_TRANSLATED,
+  domainMemory,
+} from "../../../core/hypervisor/memory/domain_memory";
+import {
+  GUEST_NATIVE,
+  GUEST_PV64,
+  GUEST_PVH,
+  TO_WRITE,
+  TRAITS_NATIVE,
+  TRAITS_PV,
+  TRAITS_PVH,
+  guestType,
+} from "../../../core/hypervisor/guest/type";
 import { memoryDomainCreate, memoryDomainFree } from "../../../core/hypervisor/memory/domain_books";
 import {
   PGT_l4_page_table,
@@ -62,6 +76,9 @@ import {
 } from "../../../core/hypervisor/guest/native/frames";
 import { guestRangeOk, pvTranslate } from "../../../core/hypervisor/guest/pv/address";
 import { countHeldByPv } from "../../../core/hypervisor/guest/pv/held";
+import { shareXenPageWithGuest, unshareXenPage } from "../../../core/hypervisor/memory/share";
+import { PTE_P, PTE_RW, pteMfn } from "../../../core/hypervisor/memory/pte";
+import { leafOf, partOf } from "../../../core/hypervisor/p2m/tables";
 import { nativeMapFrameWritable, nativeUnmapFrameWritable } from "../../../core/hypervisor/guest/native/map_frame";
 
 export {
@@ -120,6 +137,20 @@ function describeGuestTypes(): void {
   pv.countHeld = countHeldByPv;
   pv.rangeOk = guestRangeOk;
   pv.translate = pvTranslate;
+  const pvh = guestType(GUEST_PVH);
+  pvh.traits = TRAITS_PVH;
+  pvh.countHeld = countNothing;
+  pvh.rangeOk = nativeRangeOk;
+  pvh.translate = physicalTranslate;
+}
+
+function countNothing(d: Domain): void {}
+/** A vCPU without paging: its pointers are guest-physical addresses. */
+function physicalTranslate(v: Vcpu, guest: u64, how: u32): usize {
+  const at = leafOf(changetype<DomainMemory>(v.domain.memory), guest >> 12);
+  const entry: u64 = at ? partOf(at, guest >> 12) : 0;
+  if (!(entry & PTE_P) || (how == TO_WRITE && !(entry & PTE_RW))) return 0;
+  return ((<usize>pteMfn(entry)) << 12) | ((<usize>guest) & 4095);
 }
 
 /** Lays out a host of `frames` frames; false if that is too small. */
@@ -162,21 +193,23 @@ export function waitedFor(guest: u64): u32 {
 }
 
 /** Native domain `holder` holds a frame of `domid`'s to write it, and no more. */
-export function holdWritable(holder: u32, domid: u32, mfn: u64): i32 {
-  return nativeMapFrameWritable(domainById(holder)!, domid, mfn);
+export function holdWritable(holder: u32, domid: u32, frame: u64): i32 {
+  return nativeMapFrameWritable(domainById(holder)!, domid, frame);
 }
 export function dropWritable(holder: u32, mfn: u64): i32 {
   return nativeUnmapFrameWritable(domainById(holder)!, mfn);
 }
 
-/** A domain with one vCPU; `flags`: 1 privileged (DOMAIN_PRIVILEGED, MEM_PRIVILEGED), 2 native, else PV. */
+/** A domain with one vCPU; `flags`: 1 privileged (DOMAIN_PRIVILEGED, MEM_PRIVILEGED), 2 native, 4 PVH, else PV. */
 export function makeDomain(domid: u32, flags: u32, maxPages: u32): bool {
   const native = (flags & 2) != 0;
-  if (!memoryDomainCreate(domid, maxPages, (flags & DOMAIN_PRIVILEGED) | (native ? 0 : MEM_PAGE_TABLES))) return false;
+  const translated = (flags & 4) != 0;
+  const addresses = translated ? MEM_TRANSLATED : native ? 0 : MEM_PAGE_TABLES;
+  if (!memoryDomainCreate(domid, maxPages, (flags & DOMAIN_PRIVILEGED) | addresses)) return false;
   const d = changetype<Domain>(frameAddress(allocXenheapPages(0)));
   d.domid = domid;
   d.flags = flags & DOMAIN_PRIVILEGED;
-  d.guest = changetype<usize>(guestType(native ? GUEST_NATIVE : GUEST_PV64));
+  d.guest = changetype<usize>(guestType(translated ? GUEST_PVH : native ? GUEST_NATIVE : GUEST_PV64));
   d.maxVcpus = 1;
   d.memory = changetype<usize>(domainMemory(domid));
   const v = changetype<Vcpu>(frameAddress(allocXenheapPages(1)));
@@ -186,6 +219,11 @@ export function makeDomain(domid: u32, flags: u32, maxPages: u32): bool {
   v.domain = d;
   v.guestFlags = GUEST_KERNEL_MODE;
   store<u64>(v.cpu, 0x80000001, CPU_CR0);
+  if (translated) {
+    d.sharedInfoMfn = allocXenheapPages(0);
+    d.sharedInfo = frameAddress(d.sharedInfoMfn);
+    if (!shareXenPageWithGuest(d.sharedInfoMfn, domid, false)) return false;
+  }
   if (!grantTableCreate(domid, 32, 8)) return false;
   store<u32>(load<u32>(ROOT_DOMAINS) + domid * 4, <u32>changetype<usize>(d));
   d.next = load<u32>(ROOT_DOMAIN_LIST);
@@ -223,6 +261,19 @@ export function dropVcpu(domid: u32): void {
   v.userCr3 = 0;
   v.cr3Loaded = 0;
   nativeReleaseAll(d);
+}
+
+/** What a guest frame of a PVH domain's is; the entry of its second stage, 0 if it maps nothing. */
+export function secondStage(domid: u32, gfn: u64): u64 {
+  const at = leafOf(domainMemory(domid)!, gfn);
+  return at ? partOf(at, gfn) : 0;
+}
+export function tablesOfSecondStage(domid: u32): u32 {
+  return domainMemory(domid)!.p2mTables;
+}
+/** As the domain code does when all of a PVH domain's memory is relinquished. */
+export function unshareInfo(domid: u32): void {
+  unshareXenPage(domainById(domid)!.sharedInfoMfn);
 }
 
 /** Forgets a domain that is gone. Its Domain and Vcpu frames stay with the test. */

@@ -8,6 +8,7 @@ import { vdevNumber } from "./vdev.ts";
 export const DISKS: DeviceKey = {
   key: "disk",
   parse: parseDisk,
+  text: diskText,
   idOf: (vdev) => vdevNumber(vdev)?.toString() ?? null,
   within,
 };

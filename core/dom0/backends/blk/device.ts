@@ -1,7 +1,15 @@
 /** A block device: what it offers, what its frontend chose of that, and the queues that come of it. */
 import { VDISK_CDROM, VDISK_READONLY } from "../../../abi/io_blkif.ts";
 import { SECTOR_BYTES, StoreError, type BlockStore } from "../../storage/block-store.ts";
-import type { Backend, BackendContext, BackendState, DeviceTraffic, Nodes, RingState } from "../../xenbus/kind.ts";
+import type {
+  Backend,
+  BackendContext,
+  BackendState,
+  DeviceTraffic,
+  HeldImage,
+  Nodes,
+  RingState,
+} from "../../xenbus/kind.ts";
 import { readParams } from "./config.ts";
 import { DataGrants } from "./data-grants.ts";
 import { LAYOUTS, MAX_INDIRECT_SEGMENTS } from "./protocol.ts";
@@ -12,6 +20,8 @@ import { BlockStatistics } from "./statistics.ts";
 /** Rings of up to 16 pages: 512 requests. */
 const MAX_RING_PAGE_ORDER = 4;
 const MAX_QUEUES = 4;
+/** Milliseconds that requests may take to end before whoever wants to exchange the image is refused. */
+const HOLD_PATIENCE = 30_000;
 
 export class BlockDevice implements Backend {
   readonly #context: BackendContext;
@@ -22,6 +32,8 @@ export class BlockDevice implements Backend {
   #params: string | null = null;
   #isWritable = false;
   #isCdrom = false;
+  /** Its image is to be exchanged: requests stay in their rings meanwhile. */
+  #isHeld = false;
   #queues: BlockQueue[] = [];
   #grants: DataGrants | null = null;
   #protocol = "";
@@ -85,6 +97,7 @@ export class BlockDevice implements Backend {
         statistics: this.#statistics,
         store: () => this.#store,
         isWritable: this.#isWritable,
+        isHeld: () => this.#isHeld,
         drained: () => this.#drained(),
         room: this.#room,
         fail,
@@ -142,6 +155,48 @@ export class BlockDevice implements Backend {
       );
     await store.resize(bytes);
     await this.#announce();
+  }
+
+  /** The image is the caller's until it is released: all requests that were taken have ended and are on the host's disk to stay. */
+  async hold(): Promise<HeldImage> {
+    const store = this.#store;
+    if (!store || !this.#isWritable) throw new StoreError("EROFS", "it is no disk that its guest may write");
+    if (this.#isHeld) throw new StoreError("EBUSY", "its image is being exchanged already");
+    this.#isHeld = true;
+    const release = (): void => {
+      this.#isHeld = false;
+      for (const queue of this.#queues) queue.serve();
+    };
+    try {
+      await this.#drainedSoon();
+      await store.flush();
+    } catch (error) {
+      release();
+      throw error;
+    }
+    return {
+      store,
+      exchange: (other, params) => {
+        if (this.#store !== store) throw new StoreError("ENODEV", "the device has gone");
+        this.#store = other;
+        this.#params = params;
+      },
+      release,
+    };
+  }
+
+  async #drainedSoon(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const refuse = (): void =>
+        reject(new StoreError("EBUSY", `its requests have not ended within ${HOLD_PATIENCE / 1000} s`));
+      timer = setTimeout(refuse, HOLD_PATIENCE);
+    });
+    try {
+      await Promise.race([this.#drained(), late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   traffic(): DeviceTraffic {

@@ -38,6 +38,8 @@ export interface QueueParts {
   store: () => BlockStore | null;
   /** Whether the guest may write. */
   isWritable: boolean;
+  /** No request is to be taken now: serve() is called when that is over. */
+  isHeld: () => boolean;
   /** Resolves when all requests of the device that are under way now have ended. */
   drained: () => Promise<unknown>;
   /** Where requests wait that the host's full disk has no room for. */
@@ -69,6 +71,7 @@ export class BlockQueue {
     const { ring } = this;
     try {
       for (let turns = TURNS_PER_SERVICE; ; turns--) {
+        if (this.#parts.isHeld()) return;
         // Goes on when one of them has ended.
         if (this.#underWay.size >= MOST_UNDER_WAY) return;
         if (turns === 0) {

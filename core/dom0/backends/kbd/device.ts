@@ -7,7 +7,10 @@ import type { HeldFrame } from "../../kernel/native.ts";
 import { POINTER_RANGE } from "./config.ts";
 import * as kbdif from "./protocol.ts";
 
-/** Events that wait for a guest which does not read them; what comes beyond is lost, as with a keyboard that nobody serves. */
+/**
+ * Events that wait for a guest which does not read them; what comes beyond is lost, as with a keyboard that nobody serves. Releases of keys whose
+ * press was not lost are kept all the same, or the key would stay down: there are never more of them than keycodes.
+ */
 const MOST_WAITING = 512;
 const MOST_RANGE = 65536;
 /** Events of the frontend's that are passed over in one go. */
@@ -31,6 +34,8 @@ export class Keyboard implements Backend, InputDevice {
   #y = 0;
   #buttons = 0;
   readonly #down = new Set<number>();
+  /** Keys and buttons whose press the guest has been told, or will be, and whose release not. */
+  readonly #told = new Set<number>();
   #sent = 0;
   #lost = 0;
 
@@ -110,10 +115,19 @@ export class Keyboard implements Backend, InputDevice {
       const last = this.#waiting.at(-1);
       if (last && kbdif.isMereMotion(last) && kbdif.isMereMotion(event))
         this.#waiting[this.#waiting.length - 1] = event;
-      else if (this.#waiting.length < MOST_WAITING) this.#waiting.push(event);
+      else if (this.#isKept(event)) this.#waiting.push(event);
       else this.#lost++;
     }
     this.#serve();
+  }
+
+  #isKept(event: kbdif.KeyboardEvent): boolean {
+    const hasRoom = this.#waiting.length < MOST_WAITING;
+    const key = kbdif.keyOf(event);
+    if (!key) return hasRoom;
+    if (!key.isDown) return this.#told.delete(key.code);
+    if (hasRoom) this.#told.add(key.code);
+    return hasRoom;
   }
 
   /** Puts what waits into the ring, as far as there is room: the frontend sends an event when it has read. */
@@ -146,6 +160,7 @@ export class Keyboard implements Backend, InputDevice {
     this.#waiting = [];
     this.#buttons = 0;
     this.#down.clear();
+    this.#told.clear();
     if (connection.frame) foreign.release(connection.frame);
   }
 

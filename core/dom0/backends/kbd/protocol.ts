@@ -13,6 +13,11 @@ export type KeyboardEvent = Int32Array;
 export function keyEvent(keycode: number, isDown: boolean): KeyboardEvent {
   return Int32Array.of(XENKBD_TYPE_KEY | (isDown ? 1 << 8 : 0), keycode);
 }
+/** What it says of a key or button; null if it says something else. */
+export function keyOf(event: KeyboardEvent): { code: number; isDown: boolean } | null {
+  const head = event[0]!;
+  return (head & 0xff) === XENKBD_TYPE_KEY ? { code: event[1]!, isDown: (head & 0xff00) !== 0 } : null;
+}
 /** `wheel`: steps down. */
 export function positionEvent(x: number, y: number, wheel: number): KeyboardEvent {
   return Int32Array.of(XENKBD_TYPE_POS, x, y, wheel);

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { ipBytes, macBytes, macText } from "../../network/packet/address.ts";
 import { DEFAULT_BRIDGE } from "../../network/networks.ts";
 import { VIF_KEYS } from "./keys.ts";
-import { readVif } from "./spec-text.ts";
+import { readVif, writeVif } from "./spec-text.ts";
 import { SpecError, type DeviceKey, type DeviceSpec } from "../../xenbus/kind.ts";
 
 const ALLOWED = Object.keys(VIF_KEYS)
@@ -16,6 +16,8 @@ const DEFAULT_RATE_INTERVAL_MICROSECONDS = 50_000;
 export const VIFS: DeviceKey = {
   key: "vif",
   parse: parseVif,
+  // With the address that it was given, or it would have another one each time.
+  text: ({ id, front }, given) => writeVif(new Map([...readVif(given), ["mac", String(front.mac)], ["devid", id]])),
   remarks: vifRemarks,
   idOf: (name) => (/^\d{1,4}$/.test(name) ? String(Number(name)) : null),
 };

@@ -136,6 +136,50 @@ function backingFormatOf(bytes: Uint8Array, view: DataView, from: number): strin
   return null;
 }
 
+/** What an image is based on: its path as the header says it, and its format. */
+export interface Backing {
+  readonly file: string;
+  readonly format: string;
+}
+
+/** Extensions and the backing file's name end here, where createQcow2 has made the image: it can be changed in one sector. */
+const SECTOR = 512;
+
+/** The first sector of an image that is to be based on another. Throws StoreError where it has what would be lost. */
+export function rebasedHeader(bytes: Uint8Array, file: string, backing: Backing | null): Uint8Array {
+  const header = readHeader(bytes, file);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const refuse = (why: string): never => {
+    throw new StoreError("EOPNOTSUPP", `${file}: its header can't be changed in place (${why})`);
+  };
+  if (header.version !== 3 || view.getUint32(100) !== HEADER_V3) refuse("it is not one that Xenarium has made");
+  for (let at = HEADER_V3; view.getUint32(at) !== EXTENSION_END; at += 8 + ((view.getUint32(at + 4) + 7) & ~7))
+    if (view.getUint32(at) !== EXTENSION_BACKING_FORMAT || at + 16 > SECTOR)
+      refuse("it is not one that Xenarium has made");
+  const sector = new Uint8Array(SECTOR);
+  sector.set(bytes.subarray(0, HEADER_V3));
+  sector.fill(0, 8, 20);
+  if (backing && !putBacking(sector, backing)) refuse("the name of its backing file is too long");
+  return sector;
+}
+
+/** Behind the header's fields: the extension with the format, the end of the extensions, the name. False where it has no room. */
+function putBacking(bytes: Uint8Array, backing: Backing): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const format = Buffer.from(backing.format);
+  const name = Buffer.from(backing.file);
+  const at = HEADER_V3 + 8 + ((format.length + 7) & ~7) + 8;
+  if (name.length > BACKING_NAME_MAX || at + name.length > bytes.length) return false;
+  view.setUint32(HEADER_V3, EXTENSION_BACKING_FORMAT);
+  view.setUint32(HEADER_V3 + 4, format.length);
+  bytes.set(format, HEADER_V3 + 8);
+  // Below 4 GiB: in the first cluster.
+  view.setUint32(12, at);
+  view.setUint32(16, name.length);
+  bytes.set(name, at);
+  return true;
+}
+
 export interface NewHeader {
   readonly clusterBits: number;
   readonly size: number;
@@ -143,7 +187,7 @@ export interface NewHeader {
   readonly l1Offset: number;
   readonly refcountTableOffset: number;
   readonly refcountTableClusters: number;
-  readonly backing: { readonly file: string; readonly format: string } | null;
+  readonly backing: Backing | null;
 }
 
 /** The first cluster of a new image of version 3. */
@@ -164,24 +208,10 @@ export function writeHeader(header: NewHeader): Uint8Array {
   view.setUint32(FIELD_REFCOUNT_TABLE_CLUSTERS, header.refcountTableClusters);
   view.setUint32(96, 4);
   view.setUint32(100, HEADER_V3);
-  let at = HEADER_V3;
-  if (header.backing) {
-    const format = Buffer.from(header.backing.format);
-    view.setUint32(at, EXTENSION_BACKING_FORMAT);
-    view.setUint32(at + 4, format.length);
-    bytes.set(format, at + 8);
-    at += 8 + ((format.length + 7) & ~7);
-    // The end of the extensions, then the name.
-    at += 8;
-    const name = Buffer.from(header.backing.file);
-    if (name.length > BACKING_NAME_MAX || at + name.length > bytes.length)
-      throw new StoreError(
-        "ENAMETOOLONG",
-        `the path of the backing file has ${name.length} bytes (at most ${BACKING_NAME_MAX} are allowed)`,
-      );
-    put64(8, at);
-    view.setUint32(16, name.length);
-    bytes.set(name, at);
-  }
+  if (header.backing && !putBacking(bytes, header.backing))
+    throw new StoreError(
+      "ENAMETOOLONG",
+      `the path of the backing file has ${Buffer.byteLength(header.backing.file)} bytes (at most ${BACKING_NAME_MAX} are allowed)`,
+    );
   return bytes;
 }

@@ -6,8 +6,9 @@ import { StoreError, type BlockStore } from "../block-store.ts";
 import { HostFile } from "../host-file.ts";
 import { part } from "../views.ts";
 import { Clusters } from "./clusters.ts";
-import { FIELD_AUTOCLEAR, readHeader, type Qcow2Header } from "./header.ts";
+import { FIELD_AUTOCLEAR, readHeader, type Backing, type Qcow2Header } from "./header.ts";
 import { Mutex } from "./mutex.ts";
+import { rebaseFile } from "./rebase.ts";
 import { Refcounts } from "./refcounts.ts";
 import { readSnapshots, type Snapshot } from "./snapshots.ts";
 import type { Cluster } from "./tables.ts";
@@ -25,6 +26,13 @@ const MOST_DIRTY_BYTES = 16 << 20;
 const MOST_RELEASED = 65536;
 /** Steps of a long operation before others have their turn. */
 const STEPS_PER_TURN = 4096;
+
+/** A part of the disk that an image has itself: nothing below shows through there. */
+export interface OwnRange {
+  readonly offset: number;
+  readonly length: number;
+  readonly isZero: boolean;
+}
 
 export interface Qcow2Options {
   readonly access: "read" | "read-write";
@@ -44,12 +52,14 @@ export class Qcow2Store implements BlockStore {
   readonly #clusterSize: number;
   readonly #refcounts: Refcounts;
   readonly #clusters: Clusters;
-  readonly #backing: BlockStore | null;
+  #backing: BlockStore | null;
   readonly #lock = new Mutex();
   /** Clusters that are being given a place: whoever wants to write to one waits. */
   readonly #moving = new Map<number, Promise<unknown>>();
   /** Transfers from or to clusters where they lie. */
   readonly #transfers: Set<Promise<unknown>>;
+  /** Reads from the image that this one is based on. */
+  readonly #below = new Set<Promise<unknown>>();
   readonly #decompressed = new Map<number, Promise<Uint8Array>>();
   #size: number;
   #timer: NodeJS.Timeout | null = null;
@@ -169,9 +179,31 @@ export class Qcow2Store implements BlockStore {
   }
 
   async #readBacking(at: number, targets: Uint8Array[], count: number): Promise<void> {
-    const there = this.#backing ? Math.max(0, Math.min(count, this.#backing.size - at)) : 0;
-    if (there) await this.#backing!.read(at, part(targets, 0, there));
+    let backing = this.#backing;
+    // Images in between that have nothing there are passed at once: a long chain is a look-up in memory for each, and one read.
+    while (backing instanceof Qcow2Store && backing.#showsBelow(at, count)) backing = backing.#backing;
+    const there = backing ? Math.max(0, Math.min(count, backing.size - at)) : 0;
+    if (there) {
+      const read = backing!.read(at, part(targets, 0, there)).finally(() => this.#below.delete(read));
+      this.#below.add(read);
+      await read;
+    }
     if (there < count) for (const target of part(targets, there, count - there)) target.fill(0);
+  }
+
+  /** Whether it is known to have nothing there itself. */
+  #showsBelow(at: number, count: number): boolean {
+    if (at + count > this.#size) return false;
+    for (let cluster = Math.floor(at / this.#clusterSize); cluster * this.#clusterSize < at + count; cluster++) {
+      const found = this.#clusters.find(cluster);
+      if (found instanceof Promise) {
+        // Whoever reads there hears what is wrong with its table.
+        found.catch(() => {});
+        return false;
+      }
+      if (found.kind !== "unallocated") return false;
+    }
+    return true;
   }
 
   #transfer<T>(moving: Promise<T>): Promise<T> {
@@ -385,6 +417,44 @@ export class Qcow2Store implements BlockStore {
     if (this.#backing) return offset;
     const cluster = this.#clusters.skipEmpty(Math.floor(offset / this.#clusterSize));
     return cluster === Infinity ? null : Math.max(offset, cluster * this.#clusterSize);
+  }
+
+  /** The first part of the disk from `offset` on that this image has itself, at most `most` bytes of it; null when there is none. */
+  async nextOwn(offset: number, most: number): Promise<OwnRange | null> {
+    const size = this.#clusterSize;
+    const last = Math.ceil(this.#size / size);
+    let steps = 0;
+    for (let cluster = Math.floor(offset / size); cluster < last; cluster++) {
+      if (++steps % STEPS_PER_TURN === 0) await new Promise(setImmediate);
+      cluster = this.#clusters.skipEmpty(cluster);
+      if (cluster >= last) return null;
+      const { kind } = await this.#clusters.find(cluster);
+      if (kind === "unallocated") continue;
+      const isZero = kind === "zero";
+      const from = Math.max(offset, cluster * size);
+      let to = (cluster + 1) * size;
+      for (let next = cluster + 1; next < last && to - from < most; next++) {
+        const following = await this.#clusters.find(next);
+        if (following.kind === "unallocated" || (following.kind === "zero") !== isZero) break;
+        to += size;
+      }
+      return { offset: from, length: Math.min(to, from + most, this.#size) - from, isZero };
+    }
+    return null;
+  }
+
+  /**
+   * From now on the image is based on another, which must show the same bytes where this one has none itself: `store` opened, `backing` as
+   * its header is to say. The header is changed in one step. The one before is closed when no read from it is under way.
+   */
+  async rebase(store: BlockStore | null, backing: Backing | null): Promise<void> {
+    if (this.readOnly) throw new StoreError("EROFS", `${this.#file.path}: it was opened to be read only`);
+    await this.flush();
+    await rebaseFile(this.#file, backing);
+    const before = this.#backing;
+    this.#backing = store;
+    await Promise.allSettled(this.#below);
+    await before?.close();
   }
 
   async resize(size: number): Promise<void> {

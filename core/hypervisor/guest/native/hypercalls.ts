@@ -18,6 +18,7 @@ import { doEventChannelOp, doEventChannelOpCompat } from "../../event/channels";
 import { doGrantTableOp } from "../../grant/grant_op";
 import { doConsoleIo } from "../../hypercall/console_io";
 import { doMulticall, hypercall } from "../../hypercall/dispatch";
+import { doHvmOp } from "../../hypercall/hvm_op";
 import { doPhysdevOp } from "../../hypercall/physdev_op";
 import { doSchedOp, doSchedOpCompat } from "../../hypercall/sched_op";
 import { doSetTimerOp, doVcpuOp } from "../../hypercall/vcpu_op";
@@ -79,6 +80,8 @@ export function nativeColumn(number: u64, a0: u64, a1: u64, a2: u64, a3: u64): i
     case nr.HYPERVISOR_platform_op:
       // Only a control domain may, and this machine has nothing of what it asks for.
       return isPrivileged(currentVcpu.domain) ? -ENOSYS : -EPERM;
+    case nr.HYPERVISOR_hvm_op:
+      return doHvmOp(a0, a1);
     case nr.HYPERVISOR_arch_7:
       return doNativeOp(a0, a1, a2);
     default:

@@ -4,9 +4,9 @@ import { Domain } from "../../domain/domain";
 import { HOLD_WRITABLE, nativeHold, nativeRelease } from "./frames";
 import { invalidateCodeFrame } from "../../memory/code_frames";
 import { MEM_PRIVILEGED, domainMemory } from "../../memory/domain_memory";
-import { getPage, putPage } from "../../memory/references";
-import { PGT_writable_page } from "../../memory/frames";
-import { getPageAndType, putPageAndType } from "../../memory/page_type";
+import { putPage } from "../../memory/references";
+import { putPageAndType } from "../../memory/page_type";
+import { takeFrame, takeWritableFrame } from "../../p2m/guest_frame";
 
 /** Whether native domain `d`, which must be privileged or name itself, may hold frames of `domid`: 0, -ESRCH or -EPERM. */
 function mayHold(d: Domain, domid: u32): i32 {
@@ -15,24 +15,29 @@ function mayHold(d: Domain, domid: u32): i32 {
   return domid != d.domid && !(caller.flags & MEM_PRIVILEGED) ? -EPERM : 0;
 }
 
-/** NATIVE_map_frame: a reference of `domid`'s frame `mfn`. 0, what mayHold says, -EINVAL (not that domain's frame), or what nativeHold says. */
-export function nativeMapFrame(d: Domain, domid: u32, mfn: u64): i32 {
+/**
+ * NATIVE_map_frame: a reference of what `domid` calls frame `frame`. The machine frame, what mayHold says, -EINVAL (not that domain's frame), or
+ * what nativeHold says.
+ */
+export function nativeMapFrame(d: Domain, domid: u32, frame: u64): i32 {
   let error = mayHold(d, domid);
   if (error) return error;
-  if (!getPage(mfn, domid)) return -EINVAL;
-  error = nativeHold(d, <u32>mfn);
-  if (error) putPage(<u32>mfn);
-  return error;
+  const mfn = takeFrame(frame, domid);
+  if (!mfn) return -EINVAL;
+  error = nativeHold(d, mfn);
+  if (error) putPage(mfn);
+  return error ? error : <i32>mfn;
 }
 
 /** NATIVE_map_frame_writable: as above, and as long as it is held the frame is nothing but writable memory: -EINVAL while it is a table. */
-export function nativeMapFrameWritable(d: Domain, domid: u32, mfn: u64): i32 {
+export function nativeMapFrameWritable(d: Domain, domid: u32, frame: u64): i32 {
   let error = mayHold(d, domid);
-  if (!error) error = getPageAndType(mfn, domid, PGT_writable_page);
   if (error) return error;
-  error = nativeHold(d, (<u32>mfn) | HOLD_WRITABLE);
-  if (error) putPageAndType(<u32>mfn);
-  return error;
+  const mfn = takeWritableFrame(frame, domid);
+  if (!mfn) return -EINVAL;
+  error = nativeHold(d, mfn | HOLD_WRITABLE);
+  if (error) putPageAndType(mfn);
+  return error ? error : <i32>mfn;
 }
 
 /** NATIVE_unmap_frame: 0 or -EINVAL. */

@@ -1,172 +1,32 @@
-/**
- * CPUID as guests see it: exactly what the engine executes. An in-order processor without speculation, which is what an interpreter
- * is: the family and model are those of one (Intel's Bonnell, SDM volume 4 table 2-1), so guests turn on no mitigations
- * against attacks that cannot happen here. Leaf and bit numbers: SDM volume 2, CPUID; public/arch-x86/cpuid.h.
- */
+/** CPUID of PV guests: what all have, and Xen's own leaves. */
 import { Vcpu } from "../../domain/domain";
-import { HOST_TSC_KHZ } from "../tsc";
+import { XEN_CPUID_FIRST_LEAF } from "../../../abi/cpuid";
+import { answer, processorLeaf, tscLeaf } from "../cpuid";
 
-export let cpuidA: u32 = 0;
-export let cpuidB: u32 = 0;
-export let cpuidC: u32 = 0;
-export let cpuidD: u32 = 0;
-
-function answer(a: u32, b: u32, c: u32, d: u32): void {
-  cpuidA = a;
-  cpuidB = b;
-  cpuidC = c;
-  cpuidD = d;
-}
-
-const MAX_BASIC: u32 = 0xd;
-const MAX_EXTENDED: u32 = 0x80000008;
-const XEN_FIRST: u32 = 0x40000000;
-/** Family 6, model 0x1c, stepping 10. */
-const SIGNATURE: u32 = 0x000106ca;
-
-/** CPUID.1:ECX: SSE3 PCLMULQDQ SSSE3 CX16 SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE RDRAND HYPERVISOR; OSXSAVE is live. */
-const LEAF1_C: u32 =
-  (1 << 0) |
-  (1 << 1) |
-  (1 << 9) |
-  (1 << 13) |
-  (1 << 19) |
-  (1 << 20) |
-  (1 << 22) |
-  (1 << 23) |
-  (1 << 25) |
-  (1 << 26) |
-  (1 << 30) |
-  (1 << 31);
-const OSXSAVE: u32 = 1 << 27;
-/** CPUID.1:EDX: FPU DE TSC MSR PAE CX8 APIC SEP CMOV PAT CLFSH MMX FXSR SSE SSE2. */
-const LEAF1_D: u32 =
-  (1 << 0) |
-  (1 << 2) |
-  (1 << 4) |
-  (1 << 5) |
-  (1 << 6) |
-  (1 << 8) |
-  (1 << 9) |
-  (1 << 11) |
-  (1 << 15) |
-  (1 << 16) |
-  (1 << 19) |
-  (1 << 23) |
-  (1 << 24) |
-  (1 << 25) |
-  (1 << 26);
-/** CPUID.7.0:EBX: FSGSBASE BMI1, FDP only of unmasked exceptions, BMI2 ERMS, FCS/FDS deprecated, RDSEED ADX CLFLUSHOPT. */
-const LEAF7_B: u32 =
-  (1 << 0) | (1 << 3) | (1 << 6) | (1 << 8) | (1 << 9) | (1 << 13) | (1 << 18) | (1 << 19) | (1 << 23);
-/** CPUID.7.0:ECX: RDPID. */
-const LEAF7_C: u32 = 1 << 22;
-/** CPUID.80000001:ECX: LAHF, LZCNT, PREFETCHW. EDX: SYSCALL NX RDTSCP LM. */
-const EXTENDED1_C: u32 = (1 << 0) | (1 << 5) | (1 << 8);
-const EXTENDED1_D: u32 = (1 << 11) | (1 << 20) | (1 << 27) | (1 << 29);
 const CR4_OSXSAVE: u64 = 1 << 18;
-/** Size of the XSAVE area with x87 and SSE state. */
-const XSAVE_SIZE: u32 = 576;
 
-/** Computes leaf `leaf`, subleaf `sub` for the vCPU into cpuidA..D. Leaves that do not exist are zero. */
-export function guestCpuid(v: Vcpu, leaf: u32, sub: u32): void {
-  if (leaf >= 0x80000000) extended(leaf);
-  else if (leaf >= XEN_FIRST && leaf < XEN_FIRST + 0x10000) xenLeaf(v, leaf - XEN_FIRST, sub);
-  else basic(v, leaf, sub);
+/** Computes leaf `leaf`, subleaf `sub` for the vCPU into cpuidA..D (../cpuid.ts). */
+export function pvCpuid(v: Vcpu, leaf: u32, sub: u32): void {
+  if (leaf >= <u32>XEN_CPUID_FIRST_LEAF && leaf < <u32>XEN_CPUID_FIRST_LEAF + 0x10000)
+    xenLeaf(v, leaf - XEN_CPUID_FIRST_LEAF, sub);
+  else processorLeaf(v, leaf, sub, (v.cr4 & CR4_OSXSAVE) != 0, 0, 0, 0, 0);
 }
 
-function basic(v: Vcpu, leaf: u32, sub: u32): void {
-  switch (leaf) {
-    case 0:
-      // "GenuineIntel"
-      answer(MAX_BASIC, 0x756e6547, 0x6c65746e, 0x49656e69);
-      return;
-    case 1:
-      answer(
-        SIGNATURE,
-        ((v.vcpuId * 2) << 24) | (1 << 16) | (8 << 8),
-        LEAF1_C | (v.cr4 & CR4_OSXSAVE ? OSXSAVE : 0),
-        LEAF1_D,
-      );
-      return;
-    case 2:
-      // Caches: see leaf 4.
-      answer(0x00000001 | (0xff << 8), 0, 0, 0);
-      return;
-    case 4:
-      caches(sub);
-      return;
-    case 7:
-      if (sub == 0) answer(0, LEAF7_B, LEAF7_C, 0);
-      else answer(0, 0, 0, 0);
-      return;
-    case 0xd:
-      if (sub == 0) answer(3, XSAVE_SIZE, XSAVE_SIZE, 0);
-      // XSAVEOPT
-      else if (sub == 1) answer(1, 0, 0, 0);
-      else answer(0, 0, 0, 0);
-      return;
-    default:
-      answer(0, 0, 0, 0);
-  }
-}
-
-/**
- * Deterministic cache parameters. The engine has no caches; the sizes are those of a small core, for libraries that size
- * their buffers by them: 32 KiB data, 32 KiB code, 1 MiB unified.
- */
-function caches(sub: u32): void {
-  const lineAndWays8: u32 = 63 | (7 << 22);
-  if (sub == 0) answer(0x121, lineAndWays8, 63, 0);
-  else if (sub == 1) answer(0x122, lineAndWays8, 63, 0);
-  else if (sub == 2) answer(0x143, 63 | (15 << 22), 1023, 0);
-  else answer(0, 0, 0, 0);
-}
-
-function extended(leaf: u32): void {
-  switch (leaf) {
-    case 0x80000000:
-      answer(MAX_EXTENDED, 0, 0, 0);
-      return;
-    case 0x80000001:
-      answer(0, 0, EXTENDED1_C, EXTENDED1_D);
-      return;
-    // "Xenarium emulated CPU @ 1.00GHz"
-    case 0x80000002:
-      answer(0x616e6558, 0x6d756972, 0x756d6520, 0x6574616c);
-      return;
-    case 0x80000003:
-      answer(0x50432064, 0x20402055, 0x30302e31, 0x007a4847);
-      return;
-    case 0x80000006:
-      // 1 MiB, 16 ways, lines of 64 bytes.
-      answer(0, 0, (1024 << 16) | (8 << 12) | 64, 0);
-      return;
-    case 0x80000008:
-      // 48 linear and 40 physical address bits.
-      answer(0x3028, 0, 0, 0);
-      return;
-    default:
-      answer(0, 0, 0, 0);
-  }
-}
-
-/** Xen's own leaves for a PV guest. */
 function xenLeaf(v: Vcpu, leaf: u32, sub: u32): void {
   switch (leaf) {
     case 0:
       // "XenVMMXenVMM"
-      answer(XEN_FIRST + 5, 0x566e6558, 0x65584d4d, 0x4d4d566e);
+      answer(XEN_CPUID_FIRST_LEAF + 5, 0x566e6558, 0x65584d4d, 0x4d4d566e);
       return;
     case 1:
       answer((4 << 16) | 17, 0, 0, 0);
       return;
     case 2:
       // One hypercall page, its MSR, XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD.
-      answer(1, XEN_FIRST, 1, 0);
+      answer(1, XEN_CPUID_FIRST_LEAF, 1, 0);
       return;
     case 3:
-      time(v, sub);
+      tscLeaf(v, sub);
       return;
     case 5:
       answer(0, 32, 0, 0);
@@ -174,21 +34,4 @@ function xenLeaf(v: Vcpu, leaf: u32, sub: u32): void {
     default:
       answer(0, 0, 0, 0);
   }
-}
-
-const TSC_EMULATED: u32 = 1;
-const HOST_TSC_RELIABLE: u32 = 2;
-const RDTSCP_THERE: u32 = 4;
-
-function time(v: Vcpu, sub: u32): void {
-  const d = v.domain;
-  if (sub == 0) {
-    const features = HOST_TSC_RELIABLE | RDTSCP_THERE | (d.tscEmulated ? TSC_EMULATED : 0);
-    answer(features, d.tscMode, d.tscKhz, d.tscIncarnation);
-  } else if (sub == 1) {
-    // The zero is in the value already that an emulated RDTSC gives.
-    const offset = d.tscEmulated ? 0 : d.tscZero;
-    answer(<u32>offset, <u32>(offset >> 32), d.tscMultiplier, <u32>d.tscShift);
-  } else if (sub == 2) answer(HOST_TSC_KHZ, 0, 0, 0);
-  else answer(0, 0, 0, 0);
 }

@@ -16,18 +16,11 @@ import { domainMemory } from "../../memory/domain_memory";
 import { newBase } from "../../memory/mmuext";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 import { RFLAGS_TF, injectGp, injectPageFault, injectTrap, injectUd, markFault } from "./bounce";
-import { cpuidA, cpuidB, cpuidC, cpuidD, guestCpuid } from "./cpuid";
+import { cpuidA, cpuidB, cpuidC, cpuidD } from "../cpuid";
+import { pvCpuid } from "./cpuid";
 import { debugValue, ioBreakpointsHit, noteDebugConditions, readDebugRegister, setDebugRegister } from "./debugreg";
-import {
-  STRING_IO_AGAIN,
-  STRING_IO_FAULT,
-  STRING_IO_NONE,
-  ioplAllows,
-  portOf,
-  portsAllowed,
-  stringIo,
-  stringPort,
-} from "./io";
+import { STRING_IO_AGAIN, STRING_IO_FAULT, STRING_IO_NONE, portOf, stringIo, stringPort } from "../ports";
+import { ioplAllows, portsAllowed } from "./io";
 import { inKernelMode } from "./mode";
 import { msrValue, readMsr, writeMsr } from "./msr";
 import { setGuestCr4, setTaskSwitched } from "./state";
@@ -80,7 +73,7 @@ let breakpointsHit: u64 = 0;
 
 /** CPUID by the registers of the running vCPU. */
 export function executeCpuid(v: Vcpu): void {
-  guestCpuid(v, load<u32>(register(0)), load<u32>(register(1)));
+  pvCpuid(v, load<u32>(register(0)), load<u32>(register(1)));
   store<u64>(register(0), cpuidA);
   store<u64>(register(3), cpuidB);
   store<u64>(register(1), cpuidC);

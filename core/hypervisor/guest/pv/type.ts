@@ -1,5 +1,5 @@
 /** The structure of 64-bit PV guests. */
-import { XEN_X86_MSR_RELAXED } from "../../../abi/arch_x86";
+import { VCPU_GUEST_CONTEXT_SIZE, XEN_X86_MSR_RELAXED } from "../../../abi/arch_x86";
 import {
   DOMCTL_CREATEDOMAIN_EMULATION_FLAGS,
   DOMCTL_CREATEDOMAIN_FLAGS,
@@ -30,6 +30,7 @@ export function describePv64(type: GuestType): void {
   type.fillHypercallPage = pvFillHypercallPage;
   type.initVcpu = pvVcpuInit;
   type.releaseVcpu = pvVcpuDestroy;
+  type.contextSize = VCPU_GUEST_CONTEXT_SIZE;
   type.setContext = pvSetContext;
   type.getContext = pvGetContext;
   type.setExtContext = pvSetExtContext;

@@ -133,6 +133,8 @@ export function group7(): u32 {
   }
   switch (<u32>load<u8>(op, OP_MODRM)) {
     case 0xc1:
+    case 0xd9:
+      return system(I.ID_VMCALL);
     case 0xc2:
     case 0xc3:
     case 0xc4:

@@ -21,6 +21,26 @@ export const SPACE_SMAP: u64 = 8;
 export const SPACE_NX: u64 = 16;
 export const SPACE_PAGING: u64 = 32;
 export const SPACE_PSE: u64 = 64;
+/** Of a space with paging: 2 or 3 levels (PAE); neither: 4. */
+export const SPACE_2_LEVELS: u64 = 128;
+export const SPACE_3_LEVELS: u64 = 256;
+/** The root of 3 levels is a multiple of 32: bits 5 to 11, where the flags are, stand this much higher. */
+const ROOT_3_SHIFT: u64 = 47;
+const ROOT_3_LOW: u64 = 0xfe0;
+const ADDRESS_32: u64 = 0xfffff000;
+
+/** What of a key is its root, for CR3 and the number of levels that `flags` says. */
+export function keyedRoot(cr3: u64, flags: u64): u64 {
+  if (flags & SPACE_3_LEVELS) return (cr3 & ADDRESS_32) | ((cr3 & ROOT_3_LOW) << ROOT_3_SHIFT);
+  return cr3 & (flags & SPACE_2_LEVELS ? ADDRESS_32 : ADDRESS);
+}
+/** Address of the topmost table of the space with this key. */
+export function rootOf(key: u64): u64 {
+  return key & SPACE_3_LEVELS ? (key & ADDRESS_32) | ((key >> ROOT_3_SHIFT) & ROOT_3_LOW) : key & ADDRESS;
+}
+export function levelsOf(key: u64): i32 {
+  return key & SPACE_3_LEVELS ? 3 : key & SPACE_2_LEVELS ? 2 : 4;
+}
 
 export const ACCESS_READ = 0;
 export const ACCESS_WRITE = 1;

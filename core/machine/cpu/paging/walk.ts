@@ -16,6 +16,8 @@ import {
   PTE_PRESENT,
   PTE_USER,
   PTE_WRITE,
+  SPACE_2_LEVELS,
+  SPACE_3_LEVELS,
   SPACE_NX,
   SPACE_PAGING,
   SPACE_PSE,
@@ -23,6 +25,8 @@ import {
   SPACE_SMEP,
   SPACE_USER,
   SPACE_WP,
+  levelsOf,
+  rootOf,
 } from "./format";
 
 export const NO_ADDRESS: u64 = ~(<u64>0);
@@ -46,6 +50,9 @@ export let walkError: u32 = 0;
 export let walkLevel: i32 = 0;
 /** Of the last walk through a second stage: the guest-physical address that this one does not let through; NO_ADDRESS if it is not that. */
 export let walkOutside: u64 = NO_ADDRESS;
+/** And what was to be done there, ACCESS_*; whether it is a table of the guest's that lies there, not what was to be accessed. */
+export let walkOutsideAccess: i32 = 0;
+export let walkOutsideTable: bool = false;
 
 /** Bytes of host RAM. */
 let ramBytes: u64 = 0;
@@ -60,12 +67,18 @@ function isRam(address: u64): bool {
 }
 
 /**
- * Walks for `lin` in a space of one stage with 4 levels, or without paging; `key` is what currentSpaceKey() gives. Machine address of the
- * 4 KiB page, or NO_ADDRESS with walkError set. `update` sets accessed and dirty bits on success.
+ * Walks for `lin` in a space of one stage; `key` is what spaceKey() gives. Machine address of the 4 KiB page, or NO_ADDRESS with walkError
+ * set. `update` sets accessed and dirty bits on success.
  */
 export function walkTables(key: u64, lin: u64, access: i32, update: bool): u64 {
-  if (!(key & SPACE_PAGING)) return flat(lin, 0, access, update);
-  return walkLevels(4, 0, key & ADDRESS, key, lin, access, update);
+  if ((key & (SPACE_PAGING | SPACE_2_LEVELS | SPACE_3_LEVELS)) == SPACE_PAGING)
+    return walkLevels(4, 0, key & ADDRESS, key, lin, access, update);
+  return walkSpace(levelsOf(key), 0, rootOf(key), key, lin, access, update);
+}
+
+/** The same in a space with a second stage, whose root is at machine address `second`; see walkSpace() for what that one says. */
+export function walkBothStages(key: u64, second: u64, lin: u64, access: i32, update: bool): u64 {
+  return walkSpace(levelsOf(key), second, rootOf(key), key, lin, access, update);
 }
 
 /**
@@ -87,22 +100,35 @@ function flat(lin: u64, second: u64, access: i32, update: bool): u64 {
   walkError = PF_PRESENT | PF_RESERVED;
   const page = lin & 0xfffff000;
   if (lin >> 32) return NO_ADDRESS;
-  if (second) return throughSecond(second, page, access, update);
+  if (second) return pageThroughSecond(second, lin, access, update);
   return isRam(page) ? page : NO_ADDRESS;
 }
 
 /** Machine address of what has guest-physical address `address`: as a user's access, as processors do it. */
 function throughSecond(second: u64, address: u64, access: i32, update: bool): u64 {
   const level = walkLevel;
-  const page = walkTables(
-    SPACE_PAGING | SPACE_USER | SPACE_WP | SPACE_NX | (second & ADDRESS),
-    address & ~(<u64>0xfff),
-    access,
-    update,
-  );
-  if (page == NO_ADDRESS) walkOutside = address;
+  // A second stage of 4 levels knows 48 bits; above them its addresses would begin anew.
+  const page =
+    address >> 48
+      ? NO_ADDRESS
+      : walkTables(
+          SPACE_PAGING | SPACE_USER | SPACE_WP | SPACE_NX | (second & ADDRESS),
+          address & ~(<u64>0xfff),
+          access,
+          update,
+        );
+  if (page == NO_ADDRESS) {
+    walkOutside = address;
+    walkOutsideAccess = access;
+  }
   walkLevel = level;
   return page == NO_ADDRESS ? page : page | (address & 0xfff);
+}
+
+function pageThroughSecond(second: u64, address: u64, access: i32, update: bool): u64 {
+  walkOutsideTable = false;
+  const through = throughSecond(second, address, access, update);
+  return through == NO_ADDRESS ? through : through & ~(<u64>0xfff);
 }
 
 // Inlined for each number of levels, so that none pays for the others.
@@ -136,7 +162,10 @@ function walkLevels(levels: i32, second: u64, root: u64, key: u64, lin: u64, acc
     if (second) {
       // A processor reads a guest's tables as if it wrote to them.
       const through = throughSecond(second, table + ((<u64>index) << (wide ? 3 : 2)), ACCESS_WRITE, update);
-      if (through == NO_ADDRESS) return NO_ADDRESS;
+      if (through == NO_ADDRESS) {
+        walkOutsideTable = true;
+        return NO_ADDRESS;
+      }
       at = <usize>through;
     } else {
       if (!isRam(table)) {
@@ -207,7 +236,7 @@ function walkLevels(levels: i32, second: u64, root: u64, key: u64, lin: u64, acc
   if (access == ACCESS_WRITE && !(all & PTE_WRITE) && (user || key & SPACE_WP)) return NO_ADDRESS;
   if (access == ACCESS_EXECUTE && any & PTE_NX) return NO_ADDRESS;
   if (second) {
-    page = throughSecond(second, page, access, update);
+    page = pageThroughSecond(second, page | (lin & 0xfff), access, update);
     if (page == NO_ADDRESS) return NO_ADDRESS;
   }
 
@@ -227,8 +256,19 @@ function walkLevels(levels: i32, second: u64, root: u64, key: u64, lin: u64, acc
   return page;
 }
 
+/** Walks within each other, and how many there may be: a guest that owns its tables may change an entry without rest on another processor. */
+let again: i32 = 0;
+const MOST_AGAIN: i32 = 64;
+/** An entry that never stays what it was is as good as not present at this moment. */
 function walkAgain(levels: i32, second: u64, root: u64, key: u64, lin: u64, access: i32): u64 {
-  return walkSpace(levels, second, root, key, lin, access, true);
+  if (again == MOST_AGAIN) {
+    walkError &= ~PF_PRESENT;
+    return NO_ADDRESS;
+  }
+  again++;
+  const page = walkSpace(levels, second, root, key, lin, access, true);
+  again--;
+  return page;
 }
 
 /** On an entry that is still present; one that changes at this moment keeps what it was changed to. */

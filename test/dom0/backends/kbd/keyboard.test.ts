@@ -131,8 +131,45 @@ describe("a keyboard", () => {
       devices: { kind: string; behind: { figures: { name: string; value: number }[] } }[];
     }>("wiring", { domid });
     const figures = devices.find(({ kind }) => kind === "vkbd")!.behind.figures;
-    expect(figures.find(({ name }) => name === "waiting")!.value).toBe(512);
-    expect(figures.find(({ name }) => name === "lost")!.value).toBe(2000 - 51 - 512);
+    // And the release of the last press that was taken: no key stays down.
+    expect(figures.find(({ name }) => name === "waiting")!.value).toBe(512 + 1);
+    expect(figures.find(({ name }) => name === "lost")!.value).toBe(2000 - 51 - 512 - 1);
+    const all: number[][] = [];
+    await expect
+      .poll(() => {
+        all.push(...read());
+        host.xen.guestNotify(domid, front.port);
+        return all.length;
+      })
+      .toBe(51 + 512 + 1);
+    expect(all.at(-1)).toEqual([3, 0, 200]);
+  });
+
+  it("is one for all who look: what one holds, another can't let go of", async () => {
+    await connected(granted());
+    const { viewer: other } = await ask<{ viewer: number }>("displayOpen", { domid });
+    await ask("displayPointer", { viewer, x: 10, y: 10, buttons: 1, wheel: 0 });
+    await ask("displayKey", { viewer, keycode: 42, isDown: true });
+    expect(read()).toEqual([
+      [4, 10, 10, 0],
+      [3, 1, 0x110],
+      [3, 1, 42],
+    ]);
+    await ask("displayPointer", { viewer: other, x: 20, y: 20, buttons: 4, wheel: 0 });
+    await ask("displayPointer", { viewer: other, x: 21, y: 21, buttons: 0, wheel: 0 });
+    await ask("displayKey", { viewer: other, keycode: 42, isDown: false });
+    await ask("displayClose", { viewer: other });
+    expect(read()).toEqual([
+      [4, 20, 20, 0],
+      [3, 1, 0x111],
+      [4, 21, 21, 0],
+      [3, 0, 0x111],
+    ]);
+    await ask("displayClose", { viewer });
+    expect(read()).toEqual([
+      [3, 0, 42],
+      [3, 0, 0x110],
+    ]);
   });
 
   it("with indices of nonsense is disconnected, and works again afterwards", async () => {

@@ -23,8 +23,11 @@ struct copy_side { u64 what; u16 domid, offset, pad[2]; };
 struct copy { struct copy_side from, to; u16 length, flags; short status; };
 struct setup { u16 domid; u32 frames; short status; u64 *list; };
 
-/* What is mapped, by window of a lane: any vCPU may unmap what any other has mapped. */
-static struct mapped { volatile u32 used, flags, replaced; u32 handle; u64 address, bus; } mapped[LANES][MAPS];
+/*
+ * What is mapped, by window of a lane: only that lane maps there, but any vCPU may unmap or replace it. Whoever replaces counts in `replacing` before
+ * its call and in `replaced` after it: while the two differ, a frame of our own may appear in the window, for handles are given again.
+ */
+static struct mapped { volatile u32 used, flags, replacing, replaced; u32 handle; u64 address, bus; } mapped[LANES][MAPS];
 
 static struct v1 *v1(u32 ref) { return (struct v1 *)table + ref; }
 static struct v2 *v2(u32 ref) { return (struct v2 *)table + ref; }
@@ -219,6 +222,8 @@ static void map(struct lane *l) {
         u64 entry = entry_address(l);
         if (entry) address = entry, flags |= CONTAINS_PTE;
     }
+    u32 replacing = m->replacing, judged = !wild_permille && m->replaced == replacing;
+    barrier();
     struct map *op = argument(l, sizeof *op);
     *op = (struct map){address, flags, guess(l), peer_domid, -100, ~0u, 0};
     s64 error = call_raw(l, HV_grant_table_op, MAP, (u64)op, 1, 0);
@@ -229,7 +234,6 @@ static void map(struct lane *l) {
     m->handle = op->handle;
     m->address = address;
     m->bus = op->bus;
-    m->replaced = 0;
     barrier();
     m->used = 1;
     if (flags & CONTAINS_PTE || !(flags & HOST_MAP)) return;
@@ -239,7 +243,8 @@ static void map(struct lane *l) {
     if (flags & MAP_READ_ONLY && below(l, 4)) (void)*p;
     else {
         *p = random64(l);
-        if (flags & MAP_READ_ONLY && m->used && !m->replaced && m->flags == flags && m->handle == op->handle) broken("wrote to a read-only grant ", op->ref, flags);
+        barrier();
+        if (flags & MAP_READ_ONLY && judged && m->replacing == replacing) broken("wrote to a read-only grant ", op->ref, flags);
     }
 }
 
@@ -255,15 +260,13 @@ static void unmap(struct lane *l) {
         if (!f || index_of(l, f) < FRAMES / 3 || window_set(l, window, f->mfn, 1, 0)) return;
         struct replace *r = argument(l, sizeof *r);
         *r = (struct replace){m->address, (u64)window_address(l, window), handle, -100};
-        /* Said first: from inside the call on, the window may be our own frame's, while another lane is about to judge it. */
-        m->replaced = 1;
-        barrier();
+        __atomic_add_fetch(&m->replacing, 1, __ATOMIC_SEQ_CST);
         s64 error = call_raw(l, HV_grant_table_op, REPLACE, (u64)r, 1, 0);
         int ok = !error && !r->status;
+        __atomic_add_fetch(&m->replaced, 1, __ATOMIC_SEQ_CST);
         count(l, HV_grant_table_op, REPLACE, ok);
         /* Our frame stands in a window of grants now, where the next map puts it out. */
         if (ok) l->window_mfn[window] = 0;
-        else m->replaced = 0;
         if (ok && !(flags & DEVICE_MAP)) m->used = 0;
         return;
     }

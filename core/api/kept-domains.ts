@@ -1,0 +1,398 @@
+/**
+ * Domains as their users know them, whether they run or not: the library's definitions and what runs of them. Whatever makes a domain, here is where
+ * it is kept; whatever changes one that runs, here is where that comes into its definition.
+ */
+import { readFile } from "node:fs/promises";
+import { identityOf, type Definition } from "../library/definition.ts";
+import type { Library } from "../library/library.ts";
+import type { ToolstackClient } from "../toolstack/client.ts";
+import type {
+  AutostartEntry,
+  ConfigDiagnostic,
+  CreateOptions,
+  CreateResult,
+  DomainConfig,
+  ToolstackEvents,
+} from "../toolstack/messages.ts";
+import { isKeptDisk } from "../toolstack/disk-texts.ts";
+import { parseXlConfig } from "../toolstack/xlcfg.ts";
+import { ApiFailure } from "./failure.ts";
+import type { KeptDomain } from "./host-state.ts";
+
+export interface KeptParts {
+  library: Library;
+  /** Throws ApiFailure EOFF while the host does not run. */
+  toolstack: () => ToolstackClient;
+  tell: (domains: KeptDomain[]) => void;
+  /** The text that a domain is to be started from: with the images that its snapshots have left it with. */
+  current: (uuid: string, config: string, configName: string | null) => Promise<string>;
+  notice: (severity: "warning" | "error", message: string) => void;
+}
+
+/** By what was kept then: a definition that changes is another object. */
+const understood = new WeakMap<Definition, DomainConfig | null>();
+/** What its text says; null where that is not understood. */
+export function configOf(definition: Definition): DomainConfig | null {
+  let config = understood.get(definition);
+  if (config === undefined) understood.set(definition, (config = parseXlConfig(definition.config).config));
+  return config;
+}
+
+export class KeptDomains {
+  readonly #parts: KeptParts;
+  /** Domids of those that run, by UUID. */
+  readonly #running = new Map<string, number>();
+  /** UUIDs of domains that are being made, and kept by who makes them. */
+  readonly #making = new Set<string>();
+  /** UUIDs of those whose disks are being copied, and how often. */
+  readonly #copied = new Map<string, number>();
+  /** By domid: what was made is on its way into the library. */
+  readonly #keeping = new Map<number, Promise<void>>();
+  #telling = false;
+
+  constructor(parts: KeptParts) {
+    this.#parts = parts;
+  }
+
+  get #library(): Library {
+    return this.#parts.library;
+  }
+
+  /** In the order in which they were created. */
+  get all(): KeptDomain[] {
+    return this.#library.all.map((definition) => this.#described(definition));
+  }
+
+  #described(definition: Definition): KeptDomain {
+    const { uuid, name, saved, createdAt, lastRunAt, autostart, template } = definition;
+    const config = configOf(definition);
+    const domid = this.#running.get(uuid) ?? null;
+    return {
+      uuid,
+      name,
+      state: domid !== null ? "running" : saved ? "saved" : "halted",
+      domid,
+      saved,
+      memoryMiB: config?.memoryMiB ?? null,
+      vcpus: config?.maxvcpus ?? null,
+      createdAt,
+      lastRunAt,
+      autostart,
+      template,
+      files: [...new Set(config?.devices.flatMap(({ files }) => files) ?? [])],
+    };
+  }
+
+  /** null for one that does not run. */
+  domidOf(uuid: string): number | null {
+    return this.#running.get(uuid) ?? null;
+  }
+
+  /** The library has changed, or what runs: told once for all that happens at one time. */
+  changed(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    setImmediate(() => {
+      this.#telling = false;
+      this.#parts.tell(this.all);
+    });
+  }
+
+  /** From dom0's first word on. */
+  follow(toolstack: ToolstackClient): void {
+    toolstack.on("created", (created) => this.#created(toolstack, created));
+    toolstack.on("destroyed", ({ domid }) => {
+      for (const [uuid, running] of this.#running) if (running === domid) this.#running.delete(uuid);
+      this.changed();
+    });
+  }
+  hostEnded(): void {
+    this.#running.clear();
+    this.#keeping.clear();
+    this.changed();
+  }
+
+  #created(toolstack: ToolstackClient, { domid, uuid, name }: ToolstackEvents["created"]): void {
+    this.#running.set(uuid, domid);
+    this.changed();
+    if (!this.#library.isKept || this.#making.has(uuid)) return;
+    const kept = this.#keep(toolstack, domid, uuid).catch((error: unknown) => {
+      if (this.#running.get(uuid) !== domid) return;
+      this.#parts.notice("warning", `${name} runs, and is not kept: ${(error as Error).message}`);
+    });
+    this.#keeping.set(
+      domid,
+      kept.finally(() => this.#keeping.delete(domid)),
+    );
+  }
+
+  async #keep(toolstack: ToolstackClient, domid: number, uuid: string): Promise<void> {
+    const { config, configName = null } = await toolstack.request("definition", { domid });
+    await this.#library.open();
+    if (this.#library.find(uuid)?.config === config) await this.#library.ran(uuid);
+    else {
+      const files = await toolstack.request("definitionFiles", { domid });
+      await this.#library.keep({ uuid, config, configName, files });
+    }
+  }
+
+  /** What runs has been changed so that its definition is another. Throws Refusal where that can't be kept. */
+  async changedRunning(domid: number): Promise<void> {
+    if (!this.#library.isKept) return;
+    await this.#keeping.get(domid);
+    const uuid = [...this.#running].find(([, running]) => running === domid)?.[0];
+    if (uuid === undefined || !this.#library.find(uuid)) return;
+    const { config, configName = null } = await this.#parts.toolstack().request("definition", { domid });
+    await this.#library.edit(uuid, { config, configName });
+  }
+
+  /**
+   * Makes a domain and keeps it. A configuration without a UUID that has the name of a definition which does not run is that definition,
+   * changed. Where it can't be kept, it runs all the same, and a warning says so.
+   */
+  async create(given: CreateOptions): Promise<CreateResult> {
+    const toolstack = this.#parts.toolstack();
+    if (!this.#library.isKept) return toolstack.request("create", given);
+    await this.#library.open();
+    const uuid = this.#uuidFor(given.config) ?? crypto.randomUUID();
+    const options = { ...given, config: await this.#current(uuid, given.config, given.configName ?? null) };
+    return this.#made(uuid, async () => {
+      const result = await toolstack.request("create", { ...options, uuid });
+      const { config, configName = null, files = {} } = options;
+      try {
+        await this.#library.keep({ uuid, config, configName, files });
+        return result;
+      } catch (error) {
+        const message = `${result.name} runs, and is not kept: ${(error as Error).message}`;
+        return { ...result, warnings: [...result.warnings, warning(message)] };
+      }
+    });
+  }
+
+  /** A text that is not understood is as it is: whoever starts the domain says what is wrong with it. */
+  #current(uuid: string, config: string, configName: string | null): Promise<string> {
+    return this.#parts.current(uuid, config, configName).catch(() => config);
+  }
+
+  /** The UUID of the definition that a configuration is of; null where it is a new one. Throws ApiFailure where it may not be made. */
+  #uuidFor(config: string): string | null {
+    const { name, uuid } = identityOf(config);
+    const known = uuid !== null ? this.#library.find(uuid) : name !== null ? this.#library.byName(name) : null;
+    if (known) this.#checkStartable(known);
+    const other = name === null ? null : this.#library.byName(name);
+    if (other && uuid !== null && other.uuid !== uuid)
+      throw new ApiFailure(
+        "EEXIST",
+        `The library has another domain named ${name} (${other.uuid}): leave the uuid out and it becomes what this configuration says.`,
+      );
+    return known?.uuid ?? uuid;
+  }
+
+  #checkStartable({ uuid, name, template, saved }: Definition): void {
+    if (this.#running.has(uuid)) throw new ApiFailure("EEXIST", `A domain named ${name} runs already.`);
+    if (this.#copied.has(uuid))
+      throw new ApiFailure("EBUSY", `The disks of ${name} are being copied: start it when that has ended.`);
+    if (template) throw new ApiFailure("EPERM", `${name} is a template: it is cloned, not started.`);
+    if (saved) throw new ApiFailure("EBUSY", `${name} is saved: restore it, or discard what is saved of it first.`);
+  }
+
+  async #made<T>(uuid: string, make: () => Promise<T>): Promise<T> {
+    this.#making.add(uuid);
+    try {
+      return await make();
+    } finally {
+      this.#making.delete(uuid);
+    }
+  }
+
+  /** From its definition; one that is saved goes on where it was. Throws Refusal, ApiFailure. */
+  async start(uuid: string, paused: boolean): Promise<CreateResult> {
+    const definition = this.#library.get(uuid);
+    if (definition.saved) return this.restore(uuid, paused);
+    this.#checkStartable(definition);
+    const toolstack = this.#parts.toolstack();
+    const { configName } = definition;
+    const config = await this.#current(uuid, definition.config, configName);
+    const files = await this.#library.files(uuid);
+    const result = await toolstack.request("create", {
+      config,
+      ...(configName !== null && { configName }),
+      files,
+      uuid,
+      paused,
+    });
+    await this.#keeping.get(result.domid);
+    return result;
+  }
+
+  /** Its memory goes into the library. Throws ApiFailure, and what the toolstack refuses. */
+  async save(domid: number): Promise<{ bytes: number }> {
+    const toolstack = this.#parts.toolstack();
+    const domain = (await toolstack.request("list")).find((each) => each.domid === domid);
+    if (!domain) throw new ApiFailure("ESRCH", `There is no domain ${domid}.`);
+    if (!this.#library.isKept)
+      throw new ApiFailure("EROFS", "This host keeps nothing on disk: name a file to save to.");
+    await this.#keeping.get(domid);
+    // It may not have been kept when it was made, as on a full disk.
+    if (domid !== 0 && !this.#library.find(domain.uuid)) await this.#keep(toolstack, domid, domain.uuid);
+    const file = domid === 0 ? "" : this.#library.savedFile(domain.uuid);
+    const result = await toolstack.request("save", { domid, file, resume: false });
+    await this.#library.lookForSaved(domain.uuid);
+    return result;
+  }
+
+  /** All that run. A sentence for each that could not be saved, and runs on. */
+  async saveRunning(): Promise<string[]> {
+    const failed: string[] = [];
+    for (const { domid, name, state } of await this.#parts.toolstack().request("list"))
+      if (domid !== 0 && !state.shutdown && !state.dying)
+        await this.save(domid).catch((error: unknown) => {
+          failed.push(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+        });
+    return failed;
+  }
+
+  /** A saved domain goes on, and is saved no more. */
+  async restore(uuid: string, paused: boolean): Promise<CreateResult> {
+    const definition = this.#library.find(uuid);
+    if (!definition?.saved) throw new ApiFailure("ESRCH", "That domain is not saved.");
+    const file = this.#library.savedFile(uuid);
+    const result = await this.#parts.toolstack().request("restore", { file, paused, as: { name: definition.name } });
+    await this.#keeping.get(result.domid);
+    await this.#library.discardSaved(uuid);
+    return result;
+  }
+
+  /** The domain of a file elsewhere. */
+  async restoreFile(file: string, paused: boolean): Promise<CreateResult> {
+    const result = await this.#parts.toolstack().request("restore", { file, paused });
+    await this.#keeping.get(result.domid);
+    return result;
+  }
+
+  /** Its text, also while it runs: it is restarted from it then. Throws Refusal, ApiFailure. What the parser warned about. */
+  async edit(
+    uuid: string,
+    { config, files }: { config: string; files: Record<string, Uint8Array> },
+  ): Promise<{ warnings: ConfigDiagnostic[] }> {
+    const { name, saved, configName } = this.#library.get(uuid);
+    if (saved)
+      throw new ApiFailure(
+        "EBUSY",
+        `${name} is saved with the configuration that it has: restore it, or discard what is saved first.`,
+      );
+    const parsed = parseXlConfig(config);
+    if (!parsed.config) {
+      const errors = parsed.diagnostics.filter(({ severity }) => severity === "error").map(({ message }) => message);
+      throw new ApiFailure("EINVAL", `${errors.join("; ")}.`, parsed.diagnostics);
+    }
+    const domid = this.#running.get(uuid);
+    if (domid !== undefined && parsed.config.name !== name)
+      throw new ApiFailure("EBUSY", `${name} runs: rename it there, its configuration follows.`);
+    await this.#library.edit(uuid, { config, files });
+    if (domid !== undefined)
+      await this.#parts
+        .toolstack()
+        .request("updateConfig", { domid, config, ...(configName !== null && { configName }), files });
+    return { warnings: parsed.diagnostics };
+  }
+
+  /** Whether it runs or not. */
+  async rename(uuid: string, name: string): Promise<void> {
+    const domid = this.#running.get(uuid);
+    if (domid === undefined) await this.#library.rename(uuid, name);
+    else await this.renameRunning(domid, name);
+  }
+  async renameRunning(domid: number, name: string): Promise<void> {
+    const other = this.#library.byName(name);
+    if (other && this.#running.get(other.uuid) !== domid)
+      throw new ApiFailure("EEXIST", `The library has another domain named ${name}: names are unique there.`);
+    await this.#parts.toolstack().request("rename", { domid, name });
+    await this.changedRunning(domid);
+  }
+
+  async set(uuid: string, change: Partial<Pick<Definition, "autostart" | "template">>): Promise<void> {
+    const { name, saved } = this.#library.get(uuid);
+    if (change.template && this.#running.has(uuid))
+      throw new ApiFailure("EBUSY", `${name} runs: a template does not. Shut it down first.`);
+    if (change.template && saved)
+      throw new ApiFailure("EBUSY", `${name} is saved, and a template never runs: discard what is saved first.`);
+    await this.#library.set(uuid, { ...change, ...(change.template && { autostart: false }) });
+  }
+
+  /**
+   * Another domain that is like it, halted, with copies of the disks that it may write. Throws Refusal; ApiFailure EBUSY while it runs and has such
+   * disks. `wanted`: aborted when it is not wanted any more.
+   */
+  async clone(uuid: string, name: string, progress: (share: number) => void, wanted: AbortSignal): Promise<KeptDomain> {
+    const definition = this.#library.get(uuid);
+    const isWritten = configOf(definition)?.devices.some(isKeptDisk) ?? false;
+    if (isWritten && (this.#running.has(uuid) || definition.saved))
+      throw new ApiFailure(
+        "EBUSY",
+        `${definition.name} ${definition.saved ? "is saved" : "runs"}: its disks are copied when it has shut down. A clone of what it is now is made from a snapshot.`,
+      );
+    const copies = (this.#copied.get(uuid) ?? 0) + 1;
+    this.#copied.set(uuid, copies);
+    try {
+      const made = await this.#library.clone(uuid, name, (share) => {
+        if (wanted.aborted) throw new ApiFailure("ECANCELED", `${name} was cancelled before it was made.`);
+        progress(share);
+      });
+      return this.#described(made);
+    } finally {
+      const left = this.#copied.get(uuid)! - 1;
+      if (left > 0) this.#copied.set(uuid, left);
+      else this.#copied.delete(uuid);
+    }
+  }
+
+  /** Into the bin. Throws ApiFailure EBUSY while it runs. */
+  async remove(uuid: string): Promise<void> {
+    const { name } = this.#library.get(uuid);
+    if (this.#running.has(uuid)) throw new ApiFailure("EBUSY", `${name} runs: shut it down or destroy it first.`);
+    await this.#library.remove(uuid);
+  }
+
+  /**
+   * What starts with the host: those of the library, and the files of the boot menu's list. `restore`: UUIDs of those among them that are
+   * saved, and go on when it is up.
+   */
+  async autostart(bootFiles: readonly string[]): Promise<{ entries: AutostartEntry[]; restore: string[] }> {
+    const entries: AutostartEntry[] = [];
+    const restore: string[] = [];
+    await this.#library.open();
+    for (const definition of this.#library.all.filter(({ autostart, template }) => autostart && !template)) {
+      const entry = definition.saved ? null : await this.entryOf(definition);
+      if (entry) entries.push(entry);
+      else if (definition.saved) restore.push(definition.uuid);
+    }
+    for (const configName of bootFiles) {
+      // What can't be read is told of by who starts it.
+      const config = await readFile(configName, "utf8").catch(() => null);
+      try {
+        const uuid = config === null ? null : this.#uuidFor(config);
+        if (uuid !== null && entries.some((each) => each.uuid === uuid)) continue;
+        entries.push({ configName, ...(config !== null && { config }), ...(uuid !== null && { uuid }) });
+      } catch (error) {
+        this.#parts.notice("error", `${configName} could not be started with the host: ${(error as Error).message}`);
+      }
+    }
+    return { entries, restore };
+  }
+
+  /** null where its files can't be read: a notice says so. */
+  async entryOf({ uuid, name, config, configName }: Definition): Promise<AutostartEntry | null> {
+    try {
+      const current = await this.#current(uuid, config, configName);
+      return { uuid, config: current, configName: configName ?? name, files: await this.#library.files(uuid) };
+    } catch (error) {
+      this.#parts.notice("error", `${name} could not be started with the host: ${(error as Error).message}`);
+      return null;
+    }
+  }
+}
+
+function warning(message: string): ConfigDiagnostic {
+  return { severity: "warning", message, key: null, line: 0, column: 0 };
+}

@@ -1,0 +1,100 @@
+/** What a guest has numbers for: objects of the folder, some of them open. */
+import { FolderError } from "./errno.ts";
+import type { Entry } from "./folder/folder.ts";
+import type { Listing } from "./folder/listing.ts";
+import type { OpenFile } from "./folder/open-file.ts";
+
+export class Fid {
+  entry: Entry;
+  /** Once it is open: the file, or the directory's entries. */
+  file: OpenFile | null = null;
+  listing: Listing | null = null;
+  /** Files that it has locks on. */
+  readonly locked = new Set<string>();
+  isGone = false;
+
+  /** Takes over the entry. */
+  constructor(entry: Entry) {
+    this.entry = entry;
+  }
+
+  get isOpen(): boolean {
+    return this.file !== null || this.listing !== null;
+  }
+
+  /** Takes over what was opened; it may have been opened or given up meanwhile. Throws FolderError EBADF. */
+  open(what: { file: OpenFile } | { listing: Listing }): void {
+    if (this.isGone || this.isOpen) {
+      if ("file" in what) what.file.close();
+      else what.listing.close();
+      throw new FolderError("EBADF");
+    }
+    if ("file" in what) this.file = what.file;
+    else this.listing = what.listing;
+  }
+
+  close(): void {
+    this.isGone = true;
+    this.file?.close();
+    this.listing?.close();
+    this.entry.release();
+  }
+}
+
+export class Fids {
+  readonly #fids = new Map<number, Fid>();
+  readonly #most: number;
+  readonly #onClose: (fid: Fid) => void;
+
+  constructor(most: number, onClose: (fid: Fid) => void) {
+    this.#most = most;
+    this.#onClose = onClose;
+  }
+
+  get size(): number {
+    return this.#fids.size;
+  }
+  get open(): number {
+    return [...this.#fids.values()].filter(({ isOpen }) => isOpen).length;
+  }
+
+  get(number: number): Fid {
+    const fid = this.#fids.get(number);
+    if (!fid) throw new FolderError("EBADF", "there is no such fid");
+    return fid;
+  }
+
+  /** Throws FolderError when the number is taken or there are too many. */
+  checkNew(number: number): void {
+    if (this.#fids.has(number)) throw new FolderError("EBADF", "the fid is in use");
+    if (this.#fids.size >= this.#most) throw new FolderError("ENFILE", `at most ${this.#most} fids`);
+  }
+
+  /** Takes over the entry. */
+  add(number: number, entry: Entry): void {
+    try {
+      this.checkNew(number);
+    } catch (error) {
+      entry.release();
+      throw error;
+    }
+    this.#fids.set(number, new Fid(entry));
+  }
+
+  remove(number: number): void {
+    const fid = this.get(number);
+    this.#fids.delete(number);
+    this.#onClose(fid);
+    fid.close();
+  }
+
+  clear(): void {
+    for (const number of [...this.#fids.keys()]) this.remove(number);
+  }
+
+  /** An object was given other names: so have those that are found below it. */
+  renamed(from: readonly string[], to: readonly string[]): void {
+    for (const { entry } of this.#fids.values())
+      if (from.every((name, i) => entry.names[i] === name)) entry.names = [...to, ...entry.names.slice(from.length)];
+  }
+}

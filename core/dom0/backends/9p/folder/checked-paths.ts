@@ -1,0 +1,68 @@
+/**
+ * Where the host has no calls that begin at a directory (Node on macOS and Windows): each name on the way is looked at before a path is used, and
+ * nobody who shares a folder here does anything between the look and the use: all of them take turns. Guests make and move no links that lead
+ * elsewhere than down, so they can't prepare a way out. Another program of the user's that puts a link into the folder in just that moment could.
+ */
+import { constants, type BigIntStats } from "node:fs";
+import { lstat, realpath } from "node:fs/promises";
+import path from "node:path";
+import { FolderError } from "../errno.ts";
+import { Entry, type Folder } from "./folder.ts";
+import type { Turns } from "./turns.ts";
+
+export class CheckedFolder implements Folder {
+  readonly root: Entry;
+  /** A pipe does not keep its opener waiting. Windows has neither flag. */
+  readonly openFlags = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+  readonly #path: string;
+  readonly #turns: Turns;
+
+  private constructor(real: string, status: BigIntStats, turns: Turns) {
+    this.#path = real;
+    this.#turns = turns;
+    this.root = new Entry([], status, -1, () => {});
+  }
+
+  static async open(folder: string, turns: Turns): Promise<CheckedFolder> {
+    const real = await realpath(folder);
+    const status = await lstat(real, { bigint: true });
+    if (!status.isDirectory()) throw new FolderError("ENOTDIR");
+    return new CheckedFolder(real, status, turns);
+  }
+
+  walk(directory: Entry, name: string): Promise<Entry> {
+    return this.reach([directory], async ([at]) => {
+      const status = await lstat(path.join(at!, name), { bigint: true });
+      if (status.isDirectory() && status.dev !== this.root.device)
+        throw new FolderError("EXDEV", `${name} is another file system`);
+      return new Entry([...directory.names, name], status, -1, () => {});
+    });
+  }
+
+  status(entry: Entry): Promise<BigIntStats> {
+    return this.#turns.take(async () => (await this.#look(entry)).status);
+  }
+
+  reach<T>(entries: readonly Entry[], action: (paths: string[]) => Promise<T>): Promise<T> {
+    return this.#turns.take(async () => {
+      const paths: string[] = [];
+      for (const entry of entries) paths.push((await this.#look(entry)).at);
+      return action(paths);
+    });
+  }
+
+  close(): void {}
+
+  async #look(entry: Entry): Promise<{ at: string; status: BigIntStats }> {
+    let at = this.#path;
+    let status = await lstat(at, { bigint: true });
+    if (!this.root.is(status)) throw new FolderError("ESTALE");
+    for (const name of entry.names) {
+      if (!status.isDirectory()) throw new FolderError("ESTALE");
+      at = path.join(at, name);
+      status = await lstat(at, { bigint: true });
+    }
+    if (!entry.is(status)) throw new FolderError("ESTALE");
+    return { at, status };
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Linux: each object is held by a descriptor that only names it (O_PATH), and its entries are opened below /proc/self/fd, which is what openat()
+ * does. Nobody, also no program of the host's that moves things at the same time, can lead a call elsewhere: between two names there is no path.
+ */
+import { close, constants, existsSync, fstat, open, type BigIntStats } from "node:fs";
+import { statfs } from "node:fs/promises";
+import { promisify } from "node:util";
+import { FolderError } from "../errno.ts";
+import { Entry, type Folder } from "./folder.ts";
+
+/** include/uapi/asm-generic/fcntl.h; Node has no name for it. */
+const O_PATH = 0o10000000;
+/** statfs(2): systems of files that are the kernel's own, of which opening one may be a deed. */
+const KERNELS_OWN = [0x9fa0, 0x62656572, 0x64626720, 0x74726163, 0x27e0eb, 0x63677270, 0x1cd1, 0xcafe4a11];
+
+const opened = promisify(open) as (path: string, flags: number) => Promise<number>;
+const closed = promisify(close);
+const statusOf = (descriptor: number): Promise<BigIntStats> =>
+  new Promise((resolve, reject) =>
+    fstat(descriptor, { bigint: true }, (error, status) => (error ? reject(error) : resolve(status))),
+  );
+
+export function hasDescriptors(): boolean {
+  return process.platform === "linux" && existsSync("/proc/self/fd");
+}
+
+export class DescriptorFolder implements Folder {
+  readonly root: Entry;
+  /** The path that reach() gives is a link of the kernel's to the object itself. */
+  readonly openFlags = 0;
+
+  private constructor(descriptor: number, status: BigIntStats) {
+    this.root = new Entry([], status, descriptor, letGo);
+  }
+
+  static async open(path: string): Promise<DescriptorFolder> {
+    const descriptor = await opened(path, O_PATH | constants.O_DIRECTORY);
+    try {
+      const { type } = await statfs(`/proc/self/fd/${descriptor}`);
+      if (KERNELS_OWN.includes(type)) throw new FolderError("EINVAL", `${path} holds the kernel's own files`);
+      return new DescriptorFolder(descriptor, await statusOf(descriptor));
+    } catch (error) {
+      await closed(descriptor);
+      throw error;
+    }
+  }
+
+  async walk(directory: Entry, name: string): Promise<Entry> {
+    const path = `/proc/self/fd/${directory.descriptor}/${name}`;
+    const descriptor = await opened(path, O_PATH | constants.O_NOFOLLOW);
+    try {
+      const status = await statusOf(descriptor);
+      // What is mounted inside was not chosen, and its numbers of files would be taken for others.
+      if (status.isDirectory() && status.dev !== this.root.device)
+        throw new FolderError("EXDEV", `${name} is another file system`);
+      return new Entry([...directory.names, name], status, descriptor, letGo);
+    } catch (error) {
+      await closed(descriptor);
+      throw error;
+    }
+  }
+
+  status({ descriptor }: Entry): Promise<BigIntStats> {
+    return statusOf(descriptor);
+  }
+
+  reach<T>(entries: readonly Entry[], action: (paths: string[]) => Promise<T>): Promise<T> {
+    return action(entries.map(({ descriptor }) => `/proc/self/fd/${descriptor}`));
+  }
+
+  close(): void {
+    this.root.release();
+  }
+}
+
+function letGo({ descriptor }: Entry): void {
+  close(descriptor, () => {});
+}

@@ -1,0 +1,106 @@
+/**
+ * A folder of the host's computer, and what is in it. Every object is found name by name from the folder itself, and no link is ever followed,
+ * so nothing outside is reached. How that is made certain is the operating system's matter: ./descriptors.ts, ./checked-paths.ts.
+ */
+import type { BigIntStats } from "node:fs";
+import { FolderError } from "../errno.ts";
+
+export type EntryType = "directory" | "file" | "link" | "special";
+
+/** One object in the folder: whoever has it must release it. */
+export class Entry {
+  /** From the folder's root to it, as it was found; what is renamed here has its new ones. */
+  names: readonly string[];
+  readonly type: EntryType;
+  readonly device: bigint;
+  readonly inode: bigint;
+  /** An open descriptor that stands for it; -1 where names do. */
+  readonly descriptor: number;
+  readonly #end: (entry: Entry) => void;
+  #users = 1;
+
+  constructor(names: readonly string[], status: BigIntStats, descriptor: number, end: (entry: Entry) => void) {
+    this.names = names;
+    this.type = typeOf(status);
+    this.device = status.dev;
+    this.inode = status.ino;
+    this.descriptor = descriptor;
+    this.#end = end;
+  }
+
+  retain(): this {
+    this.#users++;
+    return this;
+  }
+
+  release(): void {
+    if (--this.#users === 0) this.#end(this);
+  }
+
+  is(status: BigIntStats): boolean {
+    return status.dev === this.device && status.ino === this.inode;
+  }
+}
+
+export interface Folder {
+  readonly root: Entry;
+  /** Flags with which a file that reach() gave is to be opened. */
+  readonly openFlags: number;
+  /** An entry of a directory: the object itself, also when it is a link. Rejects with the host's error, or FolderError EXDEV. */
+  walk(directory: Entry, name: string): Promise<Entry>;
+  status(entry: Entry): Promise<BigIntStats>;
+  /**
+   * Paths by which the host's calls reach these very objects, and the entries of directories, `PATH/name`. The call must not follow a link in
+   * its last place. They are valid until `action` has ended. Rejects with FolderError ESTALE when one is not there any more.
+   */
+  reach<T>(entries: readonly Entry[], action: (paths: string[]) => Promise<T>): Promise<T>;
+  close(): void;
+}
+
+export function typeOf(status: BigIntStats): EntryType {
+  if (status.isDirectory()) return "directory";
+  if (status.isFile()) return "file";
+  return status.isSymbolicLink() ? "link" : "special";
+}
+
+/** What these names lead to, from the root on. To be released. */
+export async function find(folder: Folder, names: readonly string[]): Promise<Entry> {
+  let entry = folder.root.retain();
+  for (const name of names) {
+    try {
+      const next = await step(folder, entry, name);
+      entry.release();
+      entry = next;
+    } catch (error) {
+      entry.release();
+      throw error;
+    }
+  }
+  return entry;
+}
+
+/** walk(), for what may be no directory. */
+export function step(folder: Folder, from: Entry, name: string): Promise<Entry> {
+  if (from.type !== "directory") return Promise.reject(new FolderError("ENOTDIR"));
+  return folder.walk(from, name);
+}
+
+/** The directory that an entry is in, once it is sure that it still is; `action` must end with that. Rejects with ESTALE. */
+export async function inParent<T>(
+  folder: Folder,
+  entry: Entry,
+  action: (parent: Entry, name: string) => Promise<T>,
+): Promise<T> {
+  const name = entry.names.at(-1);
+  if (name === undefined) throw new FolderError("EBUSY", "it is the shared folder itself");
+  const parent = await find(folder, entry.names.slice(0, -1));
+  try {
+    const there = await step(folder, parent, name);
+    const isSame = there.device === entry.device && there.inode === entry.inode;
+    there.release();
+    if (!isSame) throw new FolderError("ESTALE");
+    return await action(parent, name);
+  } finally {
+    parent.release();
+  }
+}

@@ -1,0 +1,45 @@
+/** The folders that devices of this domain share: what they need to know of each other. */
+import { readFileSync } from "node:fs";
+import { CheckedFolder } from "./folder/checked-paths.ts";
+import { DescriptorFolder, hasDescriptors } from "./folder/descriptors.ts";
+import type { Folder } from "./folder/folder.ts";
+import { Turns } from "./folder/turns.ts";
+import { FileLocks } from "./locks.ts";
+
+/** Objects that the guest has a number for, of one device. */
+const MOST_FIDS = 4096;
+/** Of the files that this process may have open, the part that one device may use. */
+const PART = 8;
+
+export class Folders {
+  readonly locks = new FileLocks();
+  readonly mostFids = mostFids();
+  readonly #turns = new Turns();
+  #sessions = 0;
+  readonly #way: (path: string) => Promise<Folder>;
+
+  /** `byDescriptors`: whether the host has calls that begin at a directory. */
+  constructor(byDescriptors = hasDescriptors()) {
+    this.#way = byDescriptors ? (path) => DescriptorFolder.open(path) : (path) => CheckedFolder.open(path, this.#turns);
+  }
+
+  newSession(): number {
+    return this.#sessions++;
+  }
+
+  /** Rejects with the host's error, or FolderError. */
+  open(path: string): Promise<Folder> {
+    return this.#way(path);
+  }
+}
+
+/** Each may take two numbers of open files. */
+function mostFids(): number {
+  try {
+    const limit = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1];
+    if (limit !== undefined) return Math.max(64, Math.min(MOST_FIDS, Math.floor(Number(limit) / PART / 2)));
+  } catch {
+    // Not Linux.
+  }
+  return 1024;
+}

@@ -1,0 +1,85 @@
+/** Locks on ranges of files, as fcntl(2) has them: guests that share a folder keep each other out, as programs of one guest do. */
+
+/** To the end of the file, however long. */
+const END = (1n << 64n) - 1n;
+
+export type LockType = "read" | "write";
+export interface LockRange {
+  /** The same owner's locks do not keep each other out: they replace each other. */
+  readonly owner: string;
+  readonly type: LockType;
+  readonly start: bigint;
+  /** The last byte. */
+  readonly last: bigint;
+  /** What gives it back when it is closed. */
+  readonly holder: object;
+  /** The device that it counts for. */
+  readonly device: object;
+  readonly process: number;
+  readonly client: string;
+}
+
+/** `length` 0 is everything from there on. */
+export function lastByte(start: bigint, length: bigint): bigint {
+  return length === 0n || start + length - 1n > END ? END : start + length - 1n;
+}
+export function lengthOf({ start, last }: LockRange): bigint {
+  return last === END ? 0n : last - start + 1n;
+}
+
+const overlap = (a: { start: bigint; last: bigint }, b: LockRange): boolean => a.start <= b.last && b.start <= a.last;
+
+export class FileLocks {
+  /** By file. */
+  readonly #files = new Map<string, LockRange[]>();
+  readonly #counts = new WeakMap<object, number>();
+
+  /** The lock that is in the way; null when it was given. */
+  lock(file: string, wanted: LockRange): LockRange | null {
+    const conflict = this.conflict(file, wanted);
+    if (!conflict) this.#replace(file, wanted, wanted);
+    return conflict;
+  }
+
+  unlock(file: string, range: Pick<LockRange, "owner" | "start" | "last">): void {
+    this.#replace(file, range, null);
+  }
+
+  conflict(file: string, wanted: LockRange): LockRange | null {
+    const other = (this.#files.get(file) ?? []).find(
+      (each) =>
+        each.owner !== wanted.owner && overlap(wanted, each) && (each.type === "write" || wanted.type === "write"),
+    );
+    return other ?? null;
+  }
+
+  /** Those of a device. */
+  count(device: object): number {
+    return this.#counts.get(device) ?? 0;
+  }
+
+  release(file: string, holder: object): void {
+    this.#set(
+      file,
+      (this.#files.get(file) ?? []).filter((each) => each.holder !== holder),
+    );
+  }
+
+  #replace(file: string, range: Pick<LockRange, "owner" | "start" | "last">, by: LockRange | null): void {
+    const kept = (this.#files.get(file) ?? []).flatMap((each) => {
+      if (each.owner !== range.owner || !overlap(range, each)) return [each];
+      const parts: LockRange[] = [];
+      if (each.start < range.start) parts.push({ ...each, last: range.start - 1n });
+      if (each.last > range.last) parts.push({ ...each, start: range.last + 1n });
+      return parts;
+    });
+    this.#set(file, by ? [...kept, by] : kept);
+  }
+
+  #set(file: string, ranges: LockRange[]): void {
+    for (const { device } of this.#files.get(file) ?? []) this.#counts.set(device, this.count(device) - 1);
+    for (const { device } of ranges) this.#counts.set(device, this.count(device) + 1);
+    if (ranges.length) this.#files.set(file, ranges);
+    else this.#files.delete(file);
+  }
+}

@@ -1,0 +1,24 @@
+/** Requests about the conversation itself: version, flush. */
+import { FolderError } from "../errno.ts";
+import { Answer, type Fields, T, VERSION } from "../messages.ts";
+import type { Session } from "../session.ts";
+import type { Handlers } from "./handler.ts";
+
+/** Without room for as much no directory entry of the longest name could be told of. */
+const LEAST_MESSAGE = 4096;
+
+export const CONVERSATION: Handlers = { [T.version]: version, [T.flush]: flush };
+
+async function version(session: Session, fields: Fields, tag: number): Promise<Answer> {
+  const [message, wanted] = [fields.u32(), fields.text()];
+  if (message < LEAST_MESSAGE) throw new FolderError("EINVAL", `messages must have room for ${LEAST_MESSAGE} bytes`);
+  await session.restart(message, tag);
+  return new Answer().u32(session.message).text(wanted === VERSION ? VERSION : "unknown");
+}
+
+/** Nothing is broken off: it waits until the other request has been answered. */
+async function flush(session: Session, fields: Fields, tag: number): Promise<Answer> {
+  const old = fields.u16();
+  if (old !== tag) await session.answered(old);
+  return new Answer(0);
+}

@@ -1,0 +1,24 @@
+/** What a domain is built from, and what comes of it, whatever its type. */
+import type { ElfImage } from "./elf.ts";
+
+export interface DomainBuild {
+  domid: number;
+  kernel: ElfImage;
+  ramdisk: Uint8Array | null;
+  cmdline: string;
+  totalPages: number;
+  /** Online at first, and at most. */
+  vcpus: number;
+  maxvcpus: number;
+  /** Ports in the new domain, unbound and meant for dom0. */
+  storePort: number;
+  consolePort: number;
+}
+
+export interface Built {
+  /** Frames of the xenstore and console rings, as the domain numbers its frames. */
+  storeMfn: number;
+  consoleMfn: number;
+  /** Milliseconds by step. */
+  timings: { name: string; milliseconds: number }[];
+}

@@ -1,0 +1,106 @@
+/** Builds a PVH domain: memory, kernel, ramdisk, hvm_start_info, ACPI tables, first vCPU, by the hypercalls that libxenguest makes. It is left paused. */
+import {
+  HVM_PARAM_CONSOLE_EVTCHN,
+  HVM_PARAM_CONSOLE_PFN,
+  HVM_PARAM_STORE_EVTCHN,
+  HVM_PARAM_STORE_PFN,
+  HVM_PARAM_TRIPLE_FAULT_REASON,
+} from "../../../abi/hvm_params.ts";
+import { SHUTDOWN_reboot } from "../../../abi/sched.ts";
+import { HypercallError } from "../../kernel/errno.ts";
+import type { HvmHypercalls } from "../../kernel/hvm.ts";
+import { PAGE_SIZE, type PhysicalMemory } from "../../kernel/memory.ts";
+import type { ForeignFrames } from "../../kernel/native.ts";
+import type { Built, DomainBuild } from "../build.ts";
+import { pvhEntry } from "../notes.ts";
+import { writeReservedGrants } from "../reserved-grants.ts";
+import { ACPI_END, ACPI_START, acpiTables } from "./acpi.ts";
+import { entryContext } from "./context.ts";
+import { CONSOLE_PAGE, PASSING_PAGE, SPECIAL_FIRST, SPECIAL_PAGES, STORE_PAGE, layoutPvh } from "./layout.ts";
+import { startInfo, startInfoBytes } from "./start-info.ts";
+
+/** Pages copied before dom0's events have their turn. */
+const PAGES_PER_TURN = 4096;
+/** libxl's shadow memory: 1 MiB a vCPU, and 8 KiB for each MiB of memory. */
+const POOL_PER_VCPU = 2 ** 20;
+const POOL_PER_MIB = 2 * PAGE_SIZE;
+
+export class PvhBuilder {
+  readonly #hypercalls: HvmHypercalls;
+  readonly #frames: ForeignFrames;
+  readonly #memory: PhysicalMemory;
+
+  constructor(hypercalls: HvmHypercalls, frames: ForeignFrames, memory: PhysicalMemory) {
+    this.#hypercalls = hypercalls;
+    this.#frames = frames;
+    this.#memory = memory;
+  }
+
+  /** Throws ImageError when the kernel can't be started so, HypercallError when the hypervisor refuses. The caller destroys the domain then. */
+  async build(request: DomainBuild): Promise<Built> {
+    const timings: Built["timings"] = [];
+    let began = performance.now();
+    const step = (name: string): void => {
+      const now = performance.now();
+      timings.push({ name, milliseconds: now - began });
+      began = now;
+    };
+    const { domid, kernel, ramdisk, cmdline, totalPages, vcpus, maxvcpus } = request;
+    const entry = pvhEntry(kernel);
+    const layout = layoutPvh(kernel, totalPages, ramdisk ? ramdisk.length : null, startInfoBytes(cmdline));
+    this.#hypercalls.setPagingPool(domid, maxvcpus * POOL_PER_VCPU + Math.ceil(totalPages / 256) * POOL_PER_MIB);
+    this.#populate(domid, 0, totalPages);
+    this.#populate(domid, ACPI_START / PAGE_SIZE, Math.ceil((ACPI_END - ACPI_START) / PAGE_SIZE));
+    this.#populate(domid, SPECIAL_FIRST, SPECIAL_PAGES);
+    step("memory");
+
+    for (const { at, offset, length } of layout.segments)
+      await this.#copy(domid, at, kernel.bytes.subarray(offset, offset + length));
+    step("kernel");
+    if (ramdisk && layout.ramdisk !== null) {
+      await this.#copy(domid, layout.ramdisk, ramdisk);
+      step("ramdisk");
+    }
+    const tables = acpiTables(maxvcpus, vcpus);
+    for (const { address, bytes } of tables.pieces) await this.#copy(domid, address, bytes);
+    const module = ramdisk && layout.ramdisk !== null ? { at: layout.ramdisk, bytes: ramdisk.length } : null;
+    await this.#copy(domid, layout.startInfo, startInfo(layout.startInfo, cmdline, tables.rsdp, module, layout.map));
+    step("tables");
+
+    for (const [parameter, value] of [
+      [HVM_PARAM_STORE_PFN, STORE_PAGE],
+      [HVM_PARAM_STORE_EVTCHN, request.storePort],
+      [HVM_PARAM_CONSOLE_PFN, CONSOLE_PAGE],
+      [HVM_PARAM_CONSOLE_EVTCHN, request.consolePort],
+      [HVM_PARAM_TRIPLE_FAULT_REASON, SHUTDOWN_reboot],
+    ] as const)
+      this.#hypercalls.setParameter(domid, parameter, value);
+    this.#hypercalls.withGrantTable(domid, PASSING_PAGE, () =>
+      this.#frames.with(domid, PASSING_PAGE, (address) =>
+        writeReservedGrants(this.#memory, address, STORE_PAGE, CONSOLE_PAGE),
+      ),
+    );
+    this.#hypercalls.setContext(domid, entryContext(entry, layout.startInfo));
+    step("start");
+    return { storeMfn: STORE_PAGE, consoleMfn: CONSOLE_PAGE, timings };
+  }
+
+  #populate(domid: number, first: number, count: number): void {
+    const got = this.#hypercalls.populate(domid, first, count);
+    if (got < count) throw new HypercallError(`memory for domain ${domid} (${got} of ${count} pages)`, 12);
+  }
+
+  /** Copies `bytes` to guest-physical address `at`, a frame at a time. */
+  async #copy(domid: number, at: number, bytes: Uint8Array): Promise<void> {
+    let pages = 0;
+    for (let done = 0; done < bytes.length;) {
+      const offset = (at + done) % PAGE_SIZE;
+      const length = Math.min(PAGE_SIZE - offset, bytes.length - done);
+      this.#frames.with(domid, Math.floor((at + done) / PAGE_SIZE), (address) =>
+        this.#memory.bytes(address + offset, length).set(bytes.subarray(done, done + length)),
+      );
+      done += length;
+      if (++pages % PAGES_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+}

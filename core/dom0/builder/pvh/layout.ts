@@ -1,0 +1,82 @@
+/**
+ * Where everything goes in a fresh PVH domain, as libxenguest has it: memory from 0 on, the kernel where its file says, then the ramdisk and
+ * hvm_start_info; ACPI tables and the special pages high up. Pure arithmetic, in guest-physical bytes.
+ */
+import {
+  XEN_HVM_MEMMAP_TYPE_ACPI,
+  XEN_HVM_MEMMAP_TYPE_RAM,
+  XEN_HVM_MEMMAP_TYPE_RESERVED,
+} from "../../../abi/hvm_start_info.ts";
+import { PAGE_SIZE } from "../../kernel/memory.ts";
+import { ImageError, type ElfImage } from "../elf.ts";
+import { ACPI_END, ACPI_START } from "./acpi.ts";
+
+/** Pages that Xen and its tools share with the guest: the first one's frame, and how many. */
+export const SPECIAL_FIRST = 0xfeff8;
+export const SPECIAL_PAGES = 8;
+export const STORE_PAGE = SPECIAL_FIRST + 4;
+export const CONSOLE_PAGE = SPECIAL_FIRST + 7;
+/** Of a frame that the builder maps something at for a moment: nothing is there. */
+export const PASSING_PAGE = SPECIAL_FIRST - 1;
+/** Memory ends below this; there is a hole up to 4 GiB, and a host has no more. */
+const LOW_END = 0xf0000000;
+
+export interface Region {
+  start: number;
+  bytes: number;
+  type: number;
+}
+
+export interface PvhLayout {
+  /** The kernel's segments: from the file, to guest-physical addresses. */
+  segments: { at: number; offset: number; length: number }[];
+  ramdisk: number | null;
+  startInfo: number;
+  /** What the guest is told of its memory. */
+  map: Region[];
+}
+
+/** `startInfoBytes`: of hvm_start_info with all that it points at. Throws ImageError when it does not fit. */
+export function layoutPvh(
+  kernel: ElfImage,
+  totalPages: number,
+  ramdiskBytes: number | null,
+  startInfoBytes: number,
+): PvhLayout {
+  const end = totalPages * PAGE_SIZE;
+  if (end > LOW_END)
+    throw new ImageError(`A PVH domain has ${Math.floor(LOW_END / 2 ** 20)} MiB of memory at most here.`);
+  if (kernel.segments.length === 0)
+    throw new ImageError("This ELF file has nothing to load: no writable or executable segment.");
+  let next = 0;
+  const segments = kernel.segments.map(({ physicalAddress, memorySize, offset, fileSize }) => {
+    const last = physicalAddress + memorySize;
+    if (last > BigInt(end))
+      throw new ImageError(
+        `The kernel is to be loaded up to ${Math.ceil(Number(last) / 2 ** 20)} MiB, and the domain has ${Math.floor(end / 2 ** 20)} MiB of memory.`,
+      );
+    next = Math.max(next, Number(last));
+    return { at: Number(physicalAddress), offset, length: fileSize };
+  });
+  const take = (bytes: number): number => {
+    const at = Math.ceil(next / PAGE_SIZE) * PAGE_SIZE;
+    next = at + bytes;
+    return at;
+  };
+  const ramdisk = ramdiskBytes === null ? null : take(ramdiskBytes);
+  const startInfo = take(startInfoBytes);
+  if (next > end)
+    throw new ImageError(
+      `The domain's ${Math.floor(end / 2 ** 20)} MiB of memory are too few: kernel and ramdisk need ${Math.ceil(next / 2 ** 20)} MiB.`,
+    );
+  return {
+    segments,
+    ramdisk,
+    startInfo,
+    map: [
+      { start: 0, bytes: end, type: XEN_HVM_MEMMAP_TYPE_RAM },
+      { start: ACPI_START, bytes: ACPI_END - ACPI_START, type: XEN_HVM_MEMMAP_TYPE_ACPI },
+      { start: SPECIAL_FIRST * PAGE_SIZE, bytes: SPECIAL_PAGES * PAGE_SIZE, type: XEN_HVM_MEMMAP_TYPE_RESERVED },
+    ],
+  };
+}

@@ -1,0 +1,127 @@
+/** Hypercalls about domains that number their frames themselves (PVH): what libxenguest and libxl make of them for such a domain. */
+import {
+  DOMCTL_HVMCONTEXT_BUFFER,
+  XEN_DOMCTL_set_paging_mempool_size,
+  XEN_DOMCTL_sethvmcontext,
+} from "../../abi/domctl.ts";
+import { HVMOP_set_param, HVM_PARAM_INDEX, HVM_PARAM_SIZE, HVM_PARAM_VALUE } from "../../abi/hvm_op.ts";
+import {
+  ADD_TO_PHYSMAP_GPFN,
+  ADD_TO_PHYSMAP_IDX,
+  ADD_TO_PHYSMAP_SIZE,
+  ADD_TO_PHYSMAP_SPACE,
+  MEMORY_RESERVATION_DOMID,
+  MEMORY_RESERVATION_EXTENT_ORDER,
+  MEMORY_RESERVATION_NR_EXTENTS,
+  MEMORY_RESERVATION_SIZE,
+  REMOVE_FROM_PHYSMAP_GPFN,
+  REMOVE_FROM_PHYSMAP_SIZE,
+  XENMAPSPACE_grant_table,
+  XENMEM_add_to_physmap,
+  XENMEM_populate_physmap,
+  XENMEM_remove_from_physmap,
+} from "../../abi/memory.ts";
+import { HYPERVISOR_hvm_op, HYPERVISOR_memory_op } from "../../abi/xen.ts";
+import type { Hypercalls } from "./hypercalls.ts";
+
+/** Extents in one populate_physmap. */
+const EXTENTS_PER_CALL = 4096;
+/** Where the list of extents stands in the scratch area. */
+const LIST = 64;
+const LARGE_ORDER = 9;
+const LARGE_FRAMES = 1 << LARGE_ORDER;
+
+/** What PVH domains are built with. */
+export class HvmHypercalls {
+  readonly #hypercalls: Hypercalls;
+
+  constructor(hypercalls: Hypercalls) {
+    this.#hypercalls = hypercalls;
+  }
+
+  /** Bytes of tables that the domain's second stage may have. */
+  setPagingPool(domid: number, bytes: number): void {
+    const { memory } = this.#hypercalls;
+    this.#hypercalls.domctl("set_paging_mempool_size", XEN_DOMCTL_set_paging_mempool_size, domid, (u) =>
+      memory.set64(u, bytes),
+    );
+  }
+
+  /** HVM_PARAM_* */
+  setParameter(domid: number, index: number, value: number): void {
+    const { memory } = this.#hypercalls;
+    const at = this.#hypercalls.scratch(HVM_PARAM_SIZE);
+    memory.set16(at, domid);
+    memory.set32(at + HVM_PARAM_INDEX, index);
+    memory.set64(at + HVM_PARAM_VALUE, value);
+    this.#hypercalls.call(`HVM parameter ${index} of domain ${domid}`, HYPERVISOR_hvm_op, HVMOP_set_param, at);
+  }
+
+  /** State of vCPUs, in Xen's records of HVM contexts. */
+  setContext(domid: number, records: Uint8Array): void {
+    const { memory } = this.#hypercalls;
+    this.#hypercalls.domctl("sethvmcontext", XEN_DOMCTL_sethvmcontext, domid, (u, struct) => {
+      memory.bytes(struct + 4096, records.length).set(records);
+      memory.set32(u, records.length);
+      memory.set64(u + DOMCTL_HVMCONTEXT_BUFFER, struct + 4096);
+    });
+  }
+
+  /** Memory at guest frames `first` to `first + count - 1`, in large extents where that is possible. How many frames it got, from `first` on. */
+  populate(domid: number, first: number, count: number): number {
+    let done = 0;
+    while (done < count) {
+      const at = first + done;
+      const large = Math.floor((count - done) / LARGE_FRAMES);
+      if (at % LARGE_FRAMES === 0 && large > 0) {
+        const got = this.#extents(domid, at, large, LARGE_ORDER);
+        done += got * LARGE_FRAMES;
+        if (got > 0) continue;
+      }
+      // Up to where a large one could begin again.
+      const small = Math.min(count - done, LARGE_FRAMES - (at % LARGE_FRAMES));
+      const got = this.#extents(domid, at, small, 0);
+      done += got;
+      if (got < small) break;
+    }
+    return done;
+  }
+
+  #extents(domid: number, first: number, count: number, order: number): number {
+    const { memory } = this.#hypercalls;
+    const wanted = Math.min(count, EXTENTS_PER_CALL);
+    const at = this.#hypercalls.scratch(MEMORY_RESERVATION_SIZE);
+    for (let i = 0; i < wanted; i++) memory.set64(at + LIST + 8 * i, first + i * 2 ** order);
+    memory.set64(at, at + LIST);
+    memory.set64(at + MEMORY_RESERVATION_NR_EXTENTS, wanted);
+    memory.set32(at + MEMORY_RESERVATION_EXTENT_ORDER, order);
+    memory.set16(at + MEMORY_RESERVATION_DOMID, domid);
+    const operation = `populate_physmap of domain ${domid}`;
+    return this.#hypercalls.call(operation, HYPERVISOR_memory_op, XENMEM_populate_physmap, at);
+  }
+
+  /** Runs `body` while frame 0 of the domain's grant table is its guest frame `gfn`. */
+  withGrantTable(domid: number, gfn: number, body: () => void): void {
+    const { memory } = this.#hypercalls;
+    const add = this.#hypercalls.scratch(ADD_TO_PHYSMAP_SIZE);
+    memory.set16(add, domid);
+    memory.set32(add + ADD_TO_PHYSMAP_SPACE, XENMAPSPACE_grant_table);
+    memory.set64(add + ADD_TO_PHYSMAP_IDX, 0);
+    memory.set64(add + ADD_TO_PHYSMAP_GPFN, gfn);
+    const what = `grant table of domain ${domid}`;
+    this.#hypercalls.call(`add_to_physmap of the ${what}`, HYPERVISOR_memory_op, XENMEM_add_to_physmap, add);
+    try {
+      body();
+    } finally {
+      const remove = this.#hypercalls.scratch(REMOVE_FROM_PHYSMAP_SIZE);
+      memory.set16(remove, domid);
+      memory.set64(remove + REMOVE_FROM_PHYSMAP_GPFN, gfn);
+      this.#hypercalls.call(
+        `remove_from_physmap of the ${what}`,
+        HYPERVISOR_memory_op,
+        XENMEM_remove_from_physmap,
+        remove,
+      );
+    }
+  }
+}

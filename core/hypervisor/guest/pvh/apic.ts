@@ -1,0 +1,121 @@
+/**
+ * A PVH vCPU's local APIC (Intel's manual volume 3, chapter 10), as Xen's guests see it: version 0x14 with six entries in its local vector
+ * table, ids of twice the vCPU's number, by its page or, in x2APIC mode, by MSRs. There is no IOAPIC, so what comes are interrupts between
+ * vCPUs and the upcall vector of events. Its timer does not count: guests of Xen take their timer events by event channel.
+ *
+ * Interrupt requests (APIC_IRR) are set by any pCPU, with atomic operations; all else is the owner's.
+ */
+import { Vcpu } from "../../domain/domain";
+import {
+  APIC_ID,
+  APIC_VERSION,
+  APIC_TPR,
+  APIC_LDR,
+  APIC_DFR,
+  APIC_SVR,
+  APIC_ISR,
+  APIC_IRR,
+  APIC_LVT_TIMER,
+  APIC_LVT_ERROR,
+  LVT_MASKED,
+  SVR_ENABLED,
+} from "./apic_offsets";
+import { apicRegister, hvm } from "./state";
+
+export const APIC_PAGE: u64 = 0xfee00000;
+export const APIC_BASE_BSP: u64 = 0x100;
+export const APIC_BASE_X2APIC: u64 = 0x400;
+export const APIC_BASE_ENABLE: u64 = 0x800;
+
+const VERSION_VALUE: u32 = 0x00050014;
+
+// @ts-ignore: decorator
+@inline
+export function register(v: Vcpu, offset: u32): u32 {
+  return load<u32>(apicRegister(v, offset));
+}
+// @ts-ignore: decorator
+@inline
+export function setRegister(v: Vcpu, offset: u32, value: u32): void {
+  store<u32>(apicRegister(v, offset), value);
+}
+export function isX2apic(v: Vcpu): bool {
+  return (hvm(v).apicBase & APIC_BASE_X2APIC) != 0;
+}
+/** The page answers. */
+export function hasApicPage(v: Vcpu): bool {
+  return (hvm(v).apicBase & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) == APIC_BASE_ENABLE;
+}
+
+/** The state after power-on and INIT. IA32_APIC_BASE is not touched by INIT. */
+export function resetApic(v: Vcpu): void {
+  memory.fill(apicRegister(v, 0), 0, 0x400);
+  setRegister(v, APIC_VERSION, VERSION_VALUE);
+  setRegister(v, APIC_SVR, 0xff);
+  setRegister(v, APIC_DFR, 0xffffffff);
+  for (let offset = APIC_LVT_TIMER; offset <= APIC_LVT_ERROR; offset += 16) setRegister(v, offset, LVT_MASKED);
+  setIds(v);
+}
+
+/** In x2APIC mode the logical id follows from the other; Xen's from the vCPU's number. */
+export function setIds(v: Vcpu): void {
+  const id: u32 = v.vcpuId;
+  if (isX2apic(v)) {
+    setRegister(v, APIC_ID, id * 2);
+    setRegister(v, APIC_LDR, ((id & 0xfff0) << 12) | ((<u32>1) << (id & 15)));
+  } else setRegister(v, APIC_ID, (id * 2) << 24);
+}
+
+// ---- requests --------------------------------------------------------------------------------------------------
+
+/** Highest vector set in the 256 bits at register `offset`; -1 for none. */
+function highest(v: Vcpu, offset: u32): i32 {
+  for (let word: i32 = 7; word >= 0; word--) {
+    const bits = atomic.load<u32>(apicRegister(v, offset + ((<u32>word) << 4)));
+    if (bits) return word * 32 + 31 - <i32>clz<u32>(bits);
+  }
+  return -1;
+}
+function bitOf(v: Vcpu, offset: u32, vector: u32): usize {
+  return apicRegister(v, offset + ((vector >> 5) << 4));
+}
+
+/** An edge-triggered interrupt comes in, from any pCPU. It is delivered before the vCPU executes next, if it may be. */
+export function raiseVector(v: Vcpu, vector: u32): void {
+  atomic.or<u32>(bitOf(v, APIC_IRR, vector), (<u32>1) << (vector & 31));
+}
+
+/** Processor priority: the task's, or the class of what is in service. */
+export function priority(v: Vcpu): u32 {
+  const task = register(v, APIC_TPR) & 0xff;
+  const inService = highest(v, APIC_ISR);
+  const service: u32 = inService < 0 ? 0 : (<u32>inService) & 0xf0;
+  return task >= service ? task : service;
+}
+
+/** Vector that the APIC would deliver now; -1 for none. */
+export function apicPending(v: Vcpu): i32 {
+  if (!(hvm(v).apicBase & APIC_BASE_ENABLE) || !(register(v, APIC_SVR) & SVR_ENABLED)) return -1;
+  const vector = highest(v, APIC_IRR);
+  return vector >= 0 && (<u32>vector) >> 4 > priority(v) >> 4 ? vector : -1;
+}
+/** It is delivered: in service from now on. */
+export function acknowledge(v: Vcpu, vector: u32): void {
+  atomic.and<u32>(bitOf(v, APIC_IRR, vector), ~((<u32>1) << (vector & 31)));
+  const at = bitOf(v, APIC_ISR, vector);
+  store<u32>(at, load<u32>(at) | ((<u32>1) << (vector & 31)));
+}
+export function endOfInterrupt(v: Vcpu): void {
+  const vector = highest(v, APIC_ISR);
+  if (vector < 0) return;
+  const at = bitOf(v, APIC_ISR, <u32>vector);
+  store<u32>(at, load<u32>(at) & ~((<u32>1) << ((<u32>vector) & 31)));
+}
+
+/** CR8. */
+export function taskPriority(v: Vcpu): u32 {
+  return register(v, APIC_TPR) >> 4;
+}
+export function setTaskPriority(v: Vcpu, value: u32): void {
+  setRegister(v, APIC_TPR, value << 4);
+}

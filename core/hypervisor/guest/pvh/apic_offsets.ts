@@ -1,0 +1,26 @@
+/** Offsets of the local APIC's registers in its page (Intel's manual volume 3, table 10-1), and what several files need of their bits. */
+export const APIC_ID: u32 = 0x20;
+export const APIC_VERSION: u32 = 0x30;
+export const APIC_TPR: u32 = 0x80;
+export const APIC_PPR: u32 = 0xa0;
+export const APIC_EOI: u32 = 0xb0;
+export const APIC_LDR: u32 = 0xd0;
+export const APIC_DFR: u32 = 0xe0;
+export const APIC_SVR: u32 = 0xf0;
+export const APIC_ISR: u32 = 0x100;
+export const APIC_IRR: u32 = 0x200;
+export const APIC_ESR: u32 = 0x280;
+export const APIC_ICR: u32 = 0x300;
+export const APIC_ICR_HIGH: u32 = 0x310;
+export const APIC_LVT_TIMER: u32 = 0x320;
+export const APIC_LVT_ERROR: u32 = 0x370;
+export const APIC_TIMER_INITIAL: u32 = 0x380;
+export const APIC_TIMER_CURRENT: u32 = 0x390;
+export const APIC_TIMER_DIVIDE: u32 = 0x3e0;
+export const APIC_SELF_IPI: u32 = 0x3f0;
+
+export const LVT_MASKED: u32 = 0x10000;
+export const SVR_ENABLED: u32 = 0x100;
+/** ESR: an illegal vector was sent, or a register that is none accessed. */
+export const ERROR_SENT_VECTOR: u32 = 0x20;
+export const ERROR_REGISTER: u32 = 0x80;

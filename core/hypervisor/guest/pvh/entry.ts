@@ -1,0 +1,212 @@
+/** A PVH vCPU on a pCPU: coming, going, what is delivered before it runs and what is done after. */
+import { deliverInterrupt, deliverNmi, injectException, interruptible } from "../../../machine/cpu/exceptions";
+import {
+  EXIT_HALT,
+  EXIT_OUTSIDE,
+  EXIT_POLL,
+  EXIT_PRIVILEGED,
+  EXIT_SHUTDOWN,
+  EXIT_VMCALL,
+  EXIT_WINDOW,
+} from "../../../machine/cpu/exits";
+import { IF } from "../../../machine/cpu/flags";
+import { VECTOR_GP, clearFault, cpu, setCpu } from "../../../machine/cpu/machine";
+import { refreshMode } from "../../../machine/cpu/mode";
+import { setOutside } from "../../../machine/cpu/outside";
+import { ACCESS_EXECUTE, ACCESS_WRITE } from "../../../machine/cpu/paging/format";
+import { resetCpu, startAtPage } from "../../../machine/cpu/reset";
+import { CPU_EXIT_ADDRESS, CPU_EXIT_ERROR, CPU_NMI_BLOCKED, CPU_RFLAGS, CPU_WINDOW } from "../../../machine/cpu/state";
+import { tlbFlushAll } from "../../../machine/cpu/tlb";
+import { HVM_PARAM_TRIPLE_FAULT_REASON } from "../../../abi/hvm_params";
+import { SHUTDOWN_MAX, SHUTDOWN_reboot } from "../../../abi/sched";
+import { VCPU_INFO_EVTCHN_UPCALL_PENDING } from "../../../abi/xen";
+import { LOG_G_ERR } from "../../abi/log";
+import { logBegin, logDec, logEnd, logHex, logText, logVcpu } from "../../console/console";
+import { showExecutionState } from "../../console/execution_state";
+import { DOMAIN_HVM_PARAMS, Domain, GUEST_INITIALISED, VPF_down, Vcpu } from "../../domain/domain";
+import { domainCrash, domainShutdown } from "../../domain/lifecycle";
+import { vcpuDown } from "../../hypercall/vcpu_op";
+import { isGrant } from "../../p2m/entry";
+import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
+import { spinLock, spinUnlock } from "../../sched/lock";
+import { self } from "../../sched/pcpu";
+import { vcpuRunnable } from "../../sched/runqueue";
+import { vcpuBlock, vcpuUnblock } from "../../sched/vcpu";
+import { vcpuSleepNosync } from "../../sched/wake";
+import { updateVcpuTime } from "../time";
+import { acknowledge, apicPending, raiseVector, resetApic } from "./apic";
+import { intercepted } from "./intercepted";
+import { allows, outsideMiss, outsideRead, outsideWrite, secondStageAt } from "./outside";
+import { HvmVcpu, SIPI_CAME, callbackVector, hvm } from "./state";
+import { vmcall } from "./vmcall";
+
+export function pvhSwitchTo(v: Vcpu): void {
+  setCpu(v.cpu);
+  setOutside(outsideMiss, outsideRead, outsideWrite);
+  // As of PV vCPUs: translations from an earlier time on this pCPU may be old.
+  if (v.lastRegion != self.region) {
+    v.lastRegion = self.region;
+    tlbFlushAll();
+  }
+  refreshMode();
+  updateVcpuTime(v);
+}
+
+export function pvhSwitchFrom(v: Vcpu): void {
+  setCpu(0);
+}
+
+// ---- before it runs --------------------------------------------------------------------------------------------
+
+/** Delivers what waits for the vCPU. False: it may not run now. */
+export function pvhBeforeEnter(v: Vcpu): bool {
+  const h = hvm(v);
+  if (h.init || h.sipi) start(v, h);
+  if (!vcpuRunnable(v)) return false;
+  if (v.upcallRaised && h.upcallVector) {
+    atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("upcallRaised"), 0);
+    raiseVector(v, h.upcallVector);
+  }
+  if (v.nmiPending || waitingVector(v) >= 0 || load<u32>(cpu, CPU_WINDOW)) deliver(v);
+  return vcpuRunnable(v);
+}
+
+/** INIT and start-up IPIs that have come. */
+function start(v: Vcpu, h: HvmVcpu): void {
+  const pauseFlags = changetype<usize>(v) + offsetof<Vcpu>("pauseFlags");
+  if (atomic.xchg<u32>(changetype<usize>(h) + offsetof<HvmVcpu>("init"), 0)) {
+    resetCpu();
+    refreshMode();
+    resetApic(v);
+    atomic.store<u32>(changetype<usize>(h) + offsetof<HvmVcpu>("waitsForSipi"), 1);
+    atomic.or<u32>(pauseFlags, VPF_down);
+    markInitialised(v, false);
+  }
+  const sipi = atomic.xchg<u32>(changetype<usize>(h) + offsetof<HvmVcpu>("sipi"), 0);
+  // One that runs already has no use for it.
+  if (sipi && h.waitsForSipi && !markInitialised(v, true)) atomic.or<u32>(pauseFlags, VPF_down);
+  else if (sipi && h.waitsForSipi) {
+    atomic.store<u32>(changetype<usize>(h) + offsetof<HvmVcpu>("waitsForSipi"), 0);
+    atomic.and<u32>(pauseFlags, ~VPF_down);
+    startAtPage(sipi & ~SIPI_CAME);
+    refreshMode();
+  }
+  if (v.pauseFlags & VPF_down) vcpuSleepNosync(v);
+}
+
+/** Whether VCPUOP_initialise has nothing to give the vCPU any more. False: it is just giving it its state. */
+function markInitialised(v: Vcpu, initialised: bool): bool {
+  const lock = changetype<usize>(v.domain) + offsetof<Domain>("lock");
+  spinLock(lock);
+  const free = !v.pausedForContext;
+  if (free && initialised) v.guestFlags |= GUEST_INITIALISED;
+  else if (free) v.guestFlags &= ~GUEST_INITIALISED;
+  spinUnlock(lock);
+  return free;
+}
+
+/** Vector of the interrupt that would be delivered if the guest lets it; -1 for none. */
+function waitingVector(v: Vcpu): i32 {
+  const h = hvm(v);
+  if (!h.upcallVector && v.vcpuInfo && load<u8>(v.vcpuInfo, VCPU_INFO_EVTCHN_UPCALL_PENDING)) {
+    const vector = callbackVector(v.domain);
+    if (vector) return <i32>vector;
+  }
+  return apicPending(v);
+}
+
+function deliver(v: Vcpu): void {
+  refreshMode();
+  enterGuestTlb();
+  let alive = true;
+  if (v.nmiPending && !load<u32>(cpu, CPU_NMI_BLOCKED)) {
+    atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("nmiPending"), 0);
+    alive = deliverNmi();
+  }
+  let vector = waitingVector(v);
+  if (alive && vector >= 0 && interruptible()) {
+    v.upcalls++;
+    if (vector == apicPending(v)) acknowledge(v, <u32>vector);
+    alive = deliverInterrupt(<u32>vector);
+    vector = waitingVector(v);
+  }
+  leaveGuestTlb();
+  store<u32>(cpu, vector >= 0 ? 1 : 0, CPU_WINDOW);
+  if (!alive) shutDown(v);
+}
+
+// ---- after it has run ------------------------------------------------------------------------------------------
+
+export function pvhHandleExit(v: Vcpu, reason: i32): void {
+  switch (reason) {
+    case EXIT_POLL:
+    case EXIT_WINDOW:
+      return;
+    case EXIT_VMCALL:
+      if (vmcall(v) >= 0) shutDown(v);
+      return;
+    case EXIT_PRIVILEGED:
+      if (!intercepted(v)) shutDown(v);
+      return;
+    case EXIT_HALT:
+      halt(v);
+      return;
+    case EXIT_OUTSIDE:
+      outside(v);
+      return;
+    case EXIT_SHUTDOWN:
+      shutDown(v);
+      return;
+    default:
+      domainCrash(v.domain);
+  }
+}
+
+/** HLT: until an interrupt comes. With interrupts off none will, and the vCPU is as good as down. */
+function halt(v: Vcpu): void {
+  if (!(load<u64>(cpu, CPU_RFLAGS) & IF)) {
+    if (!v.nmiPending) vcpuDown(v);
+    return;
+  }
+  vcpuBlock(v);
+  const h = hvm(v);
+  if ((v.upcallRaised && h.upcallVector) || v.nmiPending || h.init || waitingVector(v) >= 0) vcpuUnblock(v);
+}
+
+/** An access that nothing answers: code from no memory, tables in none, or a write to a grant that may only be read. */
+function outside(v: Vcpu): void {
+  const address = load<u64>(cpu, CPU_EXIT_ADDRESS);
+  const access = load<u32>(cpu, CPU_EXIT_ERROR);
+  const entry = secondStageAt(address);
+  // Mapped meanwhile, by another vCPU: the instruction is executed again.
+  if (allows(entry, access)) return;
+  if (access == ACCESS_WRITE && isGrant(entry)) {
+    enterGuestTlb();
+    const delivered = injectException(VECTOR_GP);
+    leaveGuestTlb();
+    if (!delivered) shutDown(v);
+    return;
+  }
+  logBegin(LOG_G_ERR);
+  logVcpu(v.domid, v.vcpuId);
+  logText(access == ACCESS_EXECUTE ? " executes" : access == ACCESS_WRITE ? " writes" : " reads");
+  logText(" where it has no memory: guest-physical ");
+  logHex(address);
+  logEnd();
+  domainCrash(v.domain);
+}
+
+/** A triple fault: the domain's own parameter says what it means. */
+function shutDown(v: Vcpu): void {
+  clearFault();
+  const d = v.domain;
+  const parameter = load<u64>(changetype<usize>(d) + DOMAIN_HVM_PARAMS + HVM_PARAM_TRIPLE_FAULT_REASON * 8);
+  const reason: u32 = parameter <= <u64>SHUTDOWN_MAX ? <u32>parameter : SHUTDOWN_reboot;
+  logBegin(LOG_G_ERR);
+  logVcpu(v.domid, v.vcpuId);
+  logText(" Triple fault - invoking HVM shutdown action ");
+  logDec(reason);
+  logEnd();
+  showExecutionState(v);
+  domainShutdown(d, reason);
+}

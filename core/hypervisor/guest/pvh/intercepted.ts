@@ -1,0 +1,104 @@
+/** Instructions of a PVH guest that the engine leaves to the hypervisor (EXIT_PRIVILEGED): what is the platform's. */
+import * as H from "../../../machine/cpu/handlers";
+import * as I from "../../../machine/cpu/ids";
+import { getReg64, setReg64 } from "../../../machine/cpu/access";
+import { injectException } from "../../../machine/cpu/exceptions";
+import { clearFault, cpu, fault, faultAddress, faultError } from "../../../machine/cpu/machine";
+import { OP_HANDLER, OP_ID, OP_OPSIZE, OP_RM } from "../../../machine/cpu/op";
+import { setAccumulator } from "../../../machine/cpu/operands";
+import { CPU_EXIT_ERROR, CPU_EXIT_OP, CPU_GPR } from "../../../machine/cpu/state";
+import { Vcpu } from "../../domain/domain";
+import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
+import { cpuidA, cpuidB, cpuidC, cpuidD } from "../cpuid";
+import { STRING_IO_AGAIN, STRING_IO_FAULT, stringIo } from "../ports";
+import { setTaskPriority, taskPriority } from "./apic";
+import { pvhCpuid } from "./cpuid";
+import { finish } from "./finish";
+import { msrValue, readPlatformMsr, writePlatformMsr } from "./msr";
+
+const RAX: usize = CPU_GPR;
+const RCX: usize = CPU_GPR + 8;
+const RDX: usize = CPU_GPR + 16;
+const RBX: usize = CPU_GPR + 24;
+
+const DONE: i32 = 0;
+const FAULT: i32 = 1;
+/** RIP and whatever else is needed has been put in order already. */
+const SETTLED: i32 = 2;
+
+/** True if the guest goes on; false: its vCPU has shut down. */
+export function intercepted(v: Vcpu): bool {
+  const op = <usize>load<u32>(cpu, CPU_EXIT_OP);
+  const outcome = <u32>load<u16>(op, OP_HANDLER) == H.H_STRING ? stringPorts(v, op) : system(v, op);
+  if (outcome == DONE) return finish(op) < 0;
+  if (outcome == SETTLED) return true;
+  return inject(<i32>load<u32>(cpu, CPU_EXIT_ERROR));
+}
+
+/** The guest's own handler hears of it. False on a triple fault. */
+function inject(vector: i32, error: u32 = 0, address: u64 = 0): bool {
+  enterGuestTlb();
+  const delivered = injectException(vector, error, address);
+  leaveGuestTlb();
+  return delivered;
+}
+
+function system(v: Vcpu, op: usize): i32 {
+  switch (<u32>load<u16>(op, OP_ID)) {
+    case I.ID_CPUID:
+      pvhCpuid(v, load<u32>(cpu, RAX), load<u32>(cpu, RCX));
+      store<u64>(cpu, cpuidA, RAX);
+      store<u64>(cpu, cpuidB, RBX);
+      store<u64>(cpu, cpuidC, RCX);
+      store<u64>(cpu, cpuidD, RDX);
+      return DONE;
+    case I.ID_RDMSR:
+      if (!readPlatformMsr(v, load<u32>(cpu, RCX))) return FAULT;
+      store<u64>(cpu, msrValue & 0xffffffff, RAX);
+      store<u64>(cpu, msrValue >> 32, RDX);
+      return DONE;
+    case I.ID_WRMSR: {
+      const value = (<u64>load<u32>(cpu, RAX)) | ((<u64>load<u32>(cpu, RDX)) << 32);
+      return writePlatformMsr(v, load<u32>(cpu, RCX), value) ? DONE : FAULT;
+    }
+    // Only CR8, the local APIC's, comes here.
+    case I.ID_MOV_FROM_CR:
+      setReg64(load<u8>(op, OP_RM), taskPriority(v));
+      return DONE;
+    case I.ID_MOV_TO_CR: {
+      const value = getReg64(load<u8>(op, OP_RM));
+      if (value >> 4) return FAULT;
+      setTaskPriority(v, <u32>value);
+      return DONE;
+    }
+    case I.ID_IN:
+      setAccumulator(load<u8>(op, OP_OPSIZE), 0xffffffffffffffff);
+      return DONE;
+    case I.ID_OUT:
+    case I.ID_INVD:
+    case I.ID_WBINVD:
+      // No port answers, and there are no caches.
+      return DONE;
+    default:
+      return FAULT;
+  }
+}
+
+/** One element a time; a repeated one comes back for the next. */
+function stringPorts(v: Vcpu, op: usize): i32 {
+  clearFault();
+  enterGuestTlb();
+  const outcome = stringIo(v, op);
+  leaveGuestTlb();
+  if (outcome == STRING_IO_AGAIN) return SETTLED;
+  if (outcome != STRING_IO_FAULT) return DONE;
+  const vector = fault - 1;
+  const error = faultError;
+  const address = faultAddress;
+  clearFault();
+  // Its memory operand lies in no memory: there it is as at the port.
+  if (vector > VECTOR_LAST) return DONE;
+  inject(vector, error, address);
+  return SETTLED;
+}
+const VECTOR_LAST: i32 = 31;

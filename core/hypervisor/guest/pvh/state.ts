@@ -1,0 +1,56 @@
+/**
+ * What a PVH vCPU has besides its processor state, in the part of the Vcpu that a PV one has its trap table in. Zero at first. Owner: the pCPU
+ * that runs the vCPU; others change only what says so, by atomic operations.
+ */
+import { DOMAIN_HVM_PARAMS, Domain, VCPU_HVM, Vcpu } from "../../domain/domain";
+import { HVM_PARAM_CALLBACK_IRQ, HVM_PARAM_CALLBACK_TYPE_VECTOR } from "../../../abi/hvm_params";
+
+
+@unmanaged
+export class HvmVcpu {
+  /** HVMOP_set_evtchn_upcall_vector; 0 = none. Any vCPU of the domain. */
+  upcallVector: u32;
+  /** 1: an INIT has come. Atomic, any vCPU of the domain. */
+  init: u32;
+  /** Vector of a start-up IPI that has come, and SIPI_CAME. Atomic, likewise. */
+  sipi: u32;
+  /** Waits for a start-up IPI: it has not run yet, or an INIT has come since. */
+  waitsForSipi: u32;
+  /** MSRs: IA32_APIC_BASE, IA32_MTRR_DEF_TYPE, IA32_MCG_STATUS. */
+  apicBase: u64;
+  mtrrDefault: u64;
+  mcgStatus: u64;
+  /** 1: a fault of the local APIC's that its ESR will show when it is written (Intel's manual volume 3, 10.5.3). */
+  apicErrors: u32;
+}
+export const SIPI_CAME: u32 = 0x100;
+/** Behind the fields: 11 fixed-range MTRRs, 8 pairs of variable ones, and the local APIC's registers as its page has them. */
+const MTRR_FIXED: usize = 0x200;
+const MTRR_VARIABLE: usize = 0x280;
+const APIC_REGISTERS: usize = 0x400;
+
+// @ts-ignore: decorator
+@inline
+export function hvm(v: Vcpu): HvmVcpu {
+  return changetype<HvmVcpu>(changetype<usize>(v) + VCPU_HVM);
+}
+/** Address of the u64 of fixed-range MTRR `n`, 0 to 10. */
+export function mtrrFixed(v: Vcpu, n: u32): usize {
+  return changetype<usize>(v) + VCPU_HVM + MTRR_FIXED + <usize>n * 8;
+}
+/** Address of the u64 of variable-range MTRR MSR `n`, 0 to 15: bases and masks by turns. */
+export function mtrrVariable(v: Vcpu, n: u32): usize {
+  return changetype<usize>(v) + VCPU_HVM + MTRR_VARIABLE + <usize>n * 8;
+}
+/** Address of the u32 of the local APIC's register at `offset` of its page, below 0x400. */
+// @ts-ignore: decorator
+@inline
+export function apicRegister(v: Vcpu, offset: u32): usize {
+  return changetype<usize>(v) + VCPU_HVM + APIC_REGISTERS + <usize>offset;
+}
+
+/** Vector that HVM_PARAM_CALLBACK_IRQ names, by which events come while a vCPU has no upcall vector of its own; 0 = none. */
+export function callbackVector(d: Domain): u32 {
+  const parameter = load<u64>(changetype<usize>(d) + DOMAIN_HVM_PARAMS + HVM_PARAM_CALLBACK_IRQ * 8);
+  return parameter >> 56 == <u64>HVM_PARAM_CALLBACK_TYPE_VECTOR ? (<u32>parameter) & 0xff : 0;
+}

@@ -1,0 +1,71 @@
+/** The structure of PVH guests. */
+import {
+  DOMCTL_CREATEDOMAIN_EMULATION_FLAGS,
+  DOMCTL_CREATEDOMAIN_FLAGS,
+  DOMCTL_CREATEDOMAIN_IOMMU_OPTS,
+  DOMCTL_CREATEDOMAIN_MISC_FLAGS,
+  DOMCTL_CREATEDOMAIN_VMTRACE_SIZE,
+  XEN_DOMCTL_CDF_hap,
+  XEN_DOMCTL_CDF_hvm,
+  XEN_DOMCTL_CDF_xs_domain,
+} from "../../../abi/domctl";
+import { XEN_X86_EMU_LAPIC, XEN_X86_MSR_RELAXED } from "../../../abi/arch_x86";
+import { VCPU_HVM_CONTEXT_SIZE } from "../../../abi/hvm_vcpu";
+import { VMASST_TYPE_runstate_update_flag } from "../../../abi/xen";
+import { Domain } from "../../domain/domain";
+import { GuestType, TRAITS_PVH } from "../type";
+import { pvhRangeOk, pvhTranslate } from "./address";
+import { pvhBeforeEnter, pvhHandleExit, pvhSwitchFrom, pvhSwitchTo } from "./entry";
+import { pvhFillHypercallPage } from "./hypercall_page";
+import { pvhColumn } from "./hypercalls";
+import { pvhShowRegisters } from "./show_registers";
+import {
+  pvhGetContext,
+  pvhNoExtContext,
+  pvhSetContext,
+  pvhSetHvmContext,
+  pvhSetUpcallVector,
+  pvhVcpuDestroy,
+  pvhVcpuInit,
+} from "./vcpu";
+
+export function describePvh(type: GuestType): void {
+  type.traits = TRAITS_PVH;
+  type.addressSize = 64;
+  type.vmAssists = (<u64>1) << (<u64>VMASST_TYPE_runstate_update_flag);
+  type.accepts = accepts;
+  type.release = release;
+  type.countHeld = countHeld;
+  type.fillHypercallPage = pvhFillHypercallPage;
+  type.initVcpu = pvhVcpuInit;
+  type.releaseVcpu = pvhVcpuDestroy;
+  type.contextSize = VCPU_HVM_CONTEXT_SIZE;
+  type.setContext = pvhSetContext;
+  type.getContext = pvhGetContext;
+  type.setExtContext = pvhNoExtContext;
+  type.getExtContext = pvhNoExtContext;
+  type.setUpcallVector = pvhSetUpcallVector;
+  type.setHvmContext = pvhSetHvmContext;
+  type.showRegisters = pvhShowRegisters;
+  type.enter = pvhSwitchTo;
+  type.leave = pvhSwitchFrom;
+  type.beforeEnter = pvhBeforeEnter;
+  type.handleExit = pvhHandleExit;
+  type.hypercall = pvhColumn;
+  type.rangeOk = pvhRangeOk;
+  type.translate = pvhTranslate;
+}
+
+/** A domain with hardware's second stage, whose only emulated device is the local APIC: what libxl asks for with type="pvh". */
+function accepts(config: usize): bool {
+  const flags = load<u32>(config, DOMCTL_CREATEDOMAIN_FLAGS) & ~(<u32>XEN_DOMCTL_CDF_xs_domain);
+  if (flags != <u32>(XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap)) return false;
+  if (load<u32>(config, DOMCTL_CREATEDOMAIN_EMULATION_FLAGS) != <u32>XEN_X86_EMU_LAPIC) return false;
+  if (load<u32>(config, DOMCTL_CREATEDOMAIN_IOMMU_OPTS) || load<u32>(config, DOMCTL_CREATEDOMAIN_VMTRACE_SIZE))
+    return false;
+  return !(load<u32>(config, DOMCTL_CREATEDOMAIN_MISC_FLAGS) & ~(<u32>XEN_X86_MSR_RELAXED));
+}
+/** All is its second stage's. */
+function release(d: Domain): void {}
+/** Likewise: p2m/check.ts tells of it. */
+function countHeld(d: Domain): void {}

@@ -1,0 +1,205 @@
+/** A PVH vCPU's beginning, and the two forms in which it is told what to begin with. */
+import { setRflags } from "../../../machine/cpu/flags";
+import { cpu, setCpu } from "../../../machine/cpu/machine";
+import { powerOnCpu } from "../../../machine/cpu/reset";
+import * as s from "../../../machine/cpu/state";
+import * as h from "../../../abi/hvm_save";
+import * as c from "../../../abi/hvm_vcpu";
+import { EINVAL, EOPNOTSUPP } from "../../../abi/errno";
+import { GUEST_INITIALISED, Vcpu } from "../../domain/domain";
+import { DomainMemory } from "../../memory/domain_memory";
+import { frameAddress } from "../../memory/frames";
+import { APIC_BASE_BSP, APIC_BASE_ENABLE, APIC_PAGE, raiseVector, resetApic } from "./apic";
+import { resetMsrs } from "./msr";
+import { hvm } from "./state";
+
+/** Attributes: present; the four high bits of a descriptor's stand at 8. */
+const UNUSABLE: u16 = 0x8000;
+const PRESENT: u16 = 0x80;
+const CR0_PE: u64 = 1;
+const CR0_PG: u64 = 0x80000000;
+const CR4_PAE: u64 = 0x20;
+const EFER_LME: u64 = 0x100;
+const EFER_LMA: u64 = 0x400;
+
+/** After power-on, and with the domain's second stage. */
+export function pvhVcpuInit(v: Vcpu): i32 {
+  const before = cpu;
+  setCpu(v.cpu);
+  powerOnCpu();
+  setCpu(before);
+  const m = changetype<DomainMemory>(v.domain.memory);
+  store<u64>(v.cpu, frameAddress(m.p2mRoot), s.CPU_SECOND_ROOT);
+  store<u32>(v.cpu, m.p2mId, s.CPU_SPACE_ID);
+  const state = hvm(v);
+  state.apicBase = APIC_PAGE | APIC_BASE_ENABLE | (v.vcpuId == 0 ? APIC_BASE_BSP : 0);
+  state.waitsForSipi = v.vcpuId == 0 ? 0 : 1;
+  resetApic(v);
+  resetMsrs(v);
+  v.lastRegion = 0;
+  return 0;
+}
+
+/** Its frames are its domain's, by the second stage. */
+export function pvhVcpuDestroy(v: Vcpu): void {}
+
+function segment(v: Vcpu, n: i32, selector: u32, base: u64, limit: u32, attributes: u32): void {
+  const at = v.cpu + s.CPU_SEG + <usize>n * s.SEG_SIZE;
+  store<u64>(at, base, s.SEG_BASE);
+  store<u32>(at, limit, s.SEG_LIMIT);
+  store<u16>(at, <u16>selector, s.SEG_SELECTOR);
+  const attr = <u16>(attributes & 0xfff);
+  store<u16>(at, attr & PRESENT ? attr : attr | UNUSABLE, s.SEG_ATTR);
+}
+
+/** Paging needs protection, and long mode 4 levels: what no processor can be in is refused. */
+function modeOk(cr0: u64, cr4: u64, efer: u64): bool {
+  if (cr0 & CR0_PG && !(cr0 & CR0_PE)) return false;
+  return !(efer & EFER_LME && cr0 & CR0_PG) || (cr4 & CR4_PAE) != 0;
+}
+
+function setControl(v: Vcpu, cr0: u64, cr3: u64, cr4: u64, efer: u64): void {
+  store<u64>(v.cpu, cr0, s.CPU_CR0);
+  store<u64>(v.cpu, cr3, s.CPU_CR3);
+  store<u64>(v.cpu, cr4, s.CPU_CR4);
+  store<u64>(v.cpu, efer & EFER_LME && cr0 & CR0_PG ? efer | EFER_LMA : efer & ~EFER_LMA, s.CPU_EFER);
+}
+
+function setFlags(v: Vcpu, value: u64): void {
+  const before = cpu;
+  setCpu(v.cpu);
+  setRflags((value & 0x3f7fd5) | 2);
+  setCpu(before);
+}
+
+function started(v: Vcpu): void {
+  hvm(v).waitsForSipi = 0;
+  v.guestFlags |= GUEST_INITIALISED;
+}
+
+/** Registers in the order of their encoding, as struct hvm_hw_cpu has them. */
+function offsetOf(n: u32): usize {
+  switch (n) {
+    case 0:
+      return h.HVM_HW_CPU_RAX;
+    case 1:
+      return h.HVM_HW_CPU_RCX;
+    case 2:
+      return h.HVM_HW_CPU_RDX;
+    case 3:
+      return h.HVM_HW_CPU_RBX;
+    case 4:
+      return h.HVM_HW_CPU_RSP;
+    case 5:
+      return h.HVM_HW_CPU_RBP;
+    case 6:
+      return h.HVM_HW_CPU_RSI;
+    case 7:
+      return h.HVM_HW_CPU_RDI;
+    default:
+      return h.HVM_HW_CPU_R8 + <usize>(n - 8) * 8;
+  }
+}
+
+/** Selectors, limits, bases and attributes stand in four rows, in the order CS DS ES FS GS SS TR LDTR. */
+function segmentOf(v: Vcpu, n: i32, record: usize, place: usize): void {
+  segment(
+    v,
+    n,
+    load<u32>(record + place * 4, h.HVM_HW_CPU_CS_SEL),
+    load<u64>(record + place * 8, h.HVM_HW_CPU_CS_BASE),
+    load<u32>(record + place * 4, h.HVM_HW_CPU_CS_LIMIT),
+    load<u32>(record + place * 4, h.HVM_HW_CPU_CS_ARBYTES),
+  );
+}
+
+/** struct hvm_hw_cpu of XEN_DOMCTL_sethvmcontext. 0 or -EINVAL. x87 and SSE are those of power-on: no record with others is taken yet. */
+export function pvhSetHvmContext(v: Vcpu, record: usize): i32 {
+  const cr0 = load<u64>(record, h.HVM_HW_CPU_CR0);
+  const cr4 = load<u64>(record, h.HVM_HW_CPU_CR4);
+  const efer = load<u64>(record, h.HVM_HW_CPU_MSR_EFER);
+  if (!modeOk(cr0, cr4, efer) || load<u32>(record, h.HVM_HW_CPU_FLAGS) & h.XEN_X86_FPU_INITIALISED) return -EINVAL;
+  for (let n: u32 = 0; n < 16; n++) store<u64>(v.cpu + s.CPU_GPR + <usize>n * 8, load<u64>(record + offsetOf(n)));
+  store<u64>(v.cpu, load<u64>(record, h.HVM_HW_CPU_RIP), s.CPU_RIP);
+  setFlags(v, load<u64>(record, h.HVM_HW_CPU_RFLAGS));
+  setControl(v, cr0, load<u64>(record, h.HVM_HW_CPU_CR3), cr4, efer);
+  store<u64>(v.cpu, load<u64>(record, h.HVM_HW_CPU_CR2), s.CPU_CR2);
+  segmentOf(v, s.CS, record, 0);
+  segmentOf(v, s.DS, record, 1);
+  segmentOf(v, s.ES, record, 2);
+  segmentOf(v, s.FS, record, 3);
+  segmentOf(v, s.GS, record, 4);
+  segmentOf(v, s.SS, record, 5);
+  segmentOf(v, s.TR, record, 6);
+  segmentOf(v, s.LDTR, record, 7);
+  store<u64>(v.cpu, load<u64>(record, h.HVM_HW_CPU_IDTR_BASE), s.CPU_IDTR_BASE);
+  store<u32>(v.cpu, load<u32>(record, h.HVM_HW_CPU_IDTR_LIMIT), s.CPU_IDTR_LIMIT);
+  store<u64>(v.cpu, load<u64>(record, h.HVM_HW_CPU_GDTR_BASE), s.CPU_GDTR_BASE);
+  store<u32>(v.cpu, load<u32>(record, h.HVM_HW_CPU_GDTR_LIMIT), s.CPU_GDTR_LIMIT);
+  store<u32>(v.cpu, (load<u32>(record, h.HVM_HW_CPU_SS_ARBYTES) >> 5) & 3, s.CPU_CPL);
+  started(v);
+  return 0;
+}
+
+/** struct vcpu_hvm_context of VCPUOP_initialise. 0 or -EINVAL. */
+export function pvhSetContext(v: Vcpu, context: usize): i32 {
+  const mode = load<u32>(context, c.VCPU_HVM_CONTEXT_MODE);
+  const r = context + c.VCPU_HVM_CONTEXT_CPU_REGS;
+  if (mode == <u32>c.VCPU_HVM_MODE_32B) return setContext32(v, r);
+  return mode == <u32>c.VCPU_HVM_MODE_64B ? setContext64(v, r) : -EINVAL;
+}
+
+/** Registers stand as in the structure: A, C, D, B, SP, BP, SI, DI, which is the order of their encoding. */
+function setContext32(v: Vcpu, r: usize): i32 {
+  const cr0 = <u64>load<u32>(r, c.VCPU_HVM_X86_32_CR0);
+  const cr4 = <u64>load<u32>(r, c.VCPU_HVM_X86_32_CR4);
+  const efer = load<u64>(r, c.VCPU_HVM_X86_32_EFER);
+  if (!modeOk(cr0, cr4, efer)) return -EINVAL;
+  for (let n: usize = 0; n < 16; n++)
+    store<u64>(v.cpu + s.CPU_GPR + n * 8, n < 8 ? <u64>load<u32>(r + n * 4, c.VCPU_HVM_X86_32_EAX) : 0);
+  store<u64>(v.cpu, load<u32>(r, c.VCPU_HVM_X86_32_EIP), s.CPU_RIP);
+  setFlags(v, load<u32>(r, c.VCPU_HVM_X86_32_EFLAGS));
+  setControl(v, cr0, load<u32>(r, c.VCPU_HVM_X86_32_CR3), cr4, efer);
+  for (let place: usize = 0; place < 5; place++)
+    segment(
+      v,
+      place == 0 ? s.CS : place == 1 ? s.DS : place == 2 ? s.SS : place == 3 ? s.ES : s.TR,
+      0,
+      load<u32>(r + place * 4, c.VCPU_HVM_X86_32_CS_BASE),
+      load<u32>(r + place * 4, c.VCPU_HVM_X86_32_CS_LIMIT),
+      load<u16>(r + place * 2, c.VCPU_HVM_X86_32_CS_AR),
+    );
+  started(v);
+  return 0;
+}
+
+/** Flat 64-bit segments, as Xen gives them. */
+function setContext64(v: Vcpu, r: usize): i32 {
+  const cr0 = load<u64>(r, c.VCPU_HVM_X86_64_CR0);
+  const cr4 = load<u64>(r, c.VCPU_HVM_X86_64_CR4);
+  const efer = load<u64>(r, c.VCPU_HVM_X86_64_EFER);
+  if (!modeOk(cr0, cr4, efer) || !(cr0 & CR0_PG) || !(efer & EFER_LME)) return -EINVAL;
+  for (let n: usize = 0; n < 16; n++)
+    store<u64>(v.cpu + s.CPU_GPR + n * 8, n < 8 ? load<u64>(r + n * 8, c.VCPU_HVM_X86_64_RAX) : 0);
+  store<u64>(v.cpu, load<u64>(r, c.VCPU_HVM_X86_64_RIP), s.CPU_RIP);
+  setFlags(v, load<u64>(r, c.VCPU_HVM_X86_64_RFLAGS));
+  setControl(v, cr0, load<u64>(r, c.VCPU_HVM_X86_64_CR3), cr4, efer);
+  segment(v, s.CS, 0, 0, 0xffffffff, 0xa9b);
+  segment(v, s.DS, 0, 0, 0xffffffff, 0xc93);
+  segment(v, s.ES, 0, 0, 0xffffffff, 0xc93);
+  segment(v, s.SS, 0, 0, 0xffffffff, 0xc93);
+  segment(v, s.TR, 0, 0, 0x67, 0x8b);
+  started(v);
+  return 0;
+}
+
+/** struct vcpu_guest_context is of PV guests, and says too little of a PVH guest's vCPU. */
+export function pvhGetContext(v: Vcpu, context: usize): void {}
+export function pvhNoExtContext(v: Vcpu, context: usize): i32 {
+  return -EOPNOTSUPP;
+}
+
+export function pvhSetUpcallVector(v: Vcpu, vector: u32): void {
+  atomic.store<u32>(changetype<usize>(hvm(v)), vector);
+  raiseVector(v, vector);
+}

@@ -1,0 +1,63 @@
+/** For the invariant checker (memory/check.ts): what second stages hold, and that M2P and tables say the same. */
+import { PTE_LARGE } from "../../machine/cpu/paging/format";
+import { DomainMemory } from "../memory/domain_memory";
+import { countForeign, expectReference, report } from "../memory/expected";
+import { PGT_none, PGT_writable_page, frameAddress, mfnValid, pageOwner } from "../memory/frames";
+import { m2pGet } from "../memory/m2p";
+import { PTE_P, PTE_RW, PTE_SIZE, pteMfn } from "../memory/pte";
+import { LARGE_FRAMES, P2M_RAM, entryType, isGrant, p2mEntry } from "./entry";
+import { TABLE_ENTRIES } from "./tables";
+
+let tables: u32 = 0;
+
+export function countP2m(d: DomainMemory): void {
+  if (!d.p2mRoot) return;
+  tables = 0;
+  countTable(d, d.p2mRoot, 4, 0);
+  if (tables != d.p2mTables) report("tables of the second stage, root", d.p2mRoot, d.p2mTables, tables);
+}
+
+function countTable(d: DomainMemory, table: u32, level: u32, first: u64): void {
+  tables++;
+  for (let i: u32 = 0; i < TABLE_ENTRIES; i++) {
+    const entry = load<u64>(frameAddress(table) + <usize>i * PTE_SIZE);
+    if (!(entry & PTE_P)) continue;
+    const gfn = first + ((<u64>i) << (9 * (level - 1)));
+    if (level == 1) countFrame(d, entry, gfn);
+    else if (!(entry & PTE_LARGE)) countTable(d, <u32>pteMfn(entry), level - 1, gfn);
+    else
+      for (let j: u32 = 0; j < LARGE_FRAMES; j++)
+        countFrame(d, p2mEntry(<u32>pteMfn(entry) + j, entryType(entry)), gfn + j);
+  }
+}
+
+function countFrame(d: DomainMemory, entry: u64, gfn: u64): void {
+  const mfn = pteMfn(entry);
+  const writable = (entry & PTE_RW) != 0;
+  expectReference(mfn, writable ? PGT_writable_page : PGT_none);
+  if (!mfnValid(mfn)) return;
+  if (entryType(entry) == P2M_RAM) {
+    if (pageOwner(<u32>mfn) != d.domid) report("second stage: owner of", <u32>mfn, pageOwner(<u32>mfn), d.domid);
+    if (m2pGet(<u32>mfn) != gfn) report("second stage: M2P entry of", <u32>mfn, <u32>m2pGet(<u32>mfn), <u32>gfn);
+  } else if (isGrant(entry)) countForeign(<u32>mfn, writable, 1);
+  else report("second stage: kind of", <u32>mfn, entryType(entry), 0);
+}
+
+/** Whether some entry of the domain's second stage leads to the frame, writable if that matters. Looks at all of them. */
+export function mapsFrame(d: DomainMemory, mfn: u32, writing: bool): bool {
+  return tableMaps(d.p2mRoot, 4, mfn, writing);
+}
+
+function tableMaps(table: u32, level: u32, mfn: u32, writing: bool): bool {
+  const need = PTE_P | (writing ? PTE_RW : 0);
+  for (let i: u32 = 0; i < TABLE_ENTRIES; i++) {
+    const entry = load<u64>(frameAddress(table) + <usize>i * PTE_SIZE);
+    if (!(entry & PTE_P)) continue;
+    const target = <u32>pteMfn(entry);
+    if (level == 1 || entry & PTE_LARGE) {
+      const frames: u32 = level == 1 ? 1 : LARGE_FRAMES;
+      if ((entry & need) == need && mfn - target < frames) return true;
+    } else if (tableMaps(target, level - 1, mfn, writing)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,263 @@
+/**
+ * A domain's second stage: which machine frame stands behind a guest frame number. What must hold:
+ *
+ * - Each frame that an entry maps is held by it as by an entry of a PV guest's tables: a general reference, and one of the writable type if
+ *   it may be written. So a frame that is mapped goes to nobody else and becomes nothing else, whoever forgets what.
+ * - A frame of the domain's own is mapped at one place at most, and the M2P names it; a frame that is mapped nowhere has no M2P entry.
+ * - A removed entry may still be in TLBs. The references that it held are dropped only by who has it taken out; a frame that is freed then
+ *   is given out after a flush, as any (memory/tlb.ts), and a grant is let go of after one (grant/map.ts). So that a guest sees its own
+ *   changes, every call that changed an entry which mapped something flushes before it ends: settleP2m().
+ * - `p2mLock` of the domain guards the tables. Inside it, the locks of memory, counts and the heap may be taken; whoever holds
+ *   those never takes this one. The grant table's and the domain's own lock may be held outside.
+ */
+import { EBUSY, EINVAL, ENOMEM } from "../../abi/errno";
+import { DomainMemory, MEM_DYING, MEM_TRANSLATED } from "../memory/domain_memory";
+import { PGC_xen_heap, PGT_writable_page, pageFlag } from "../memory/frames";
+import { INVALID_M2P_ENTRY, m2pGet, m2pSet } from "../memory/m2p";
+import { getPageAndType, putPageAndType } from "../memory/page_type";
+import { PTE_P, PTE_RW, pteMfn } from "../memory/pte";
+import { getPage, putPage } from "../memory/references";
+import { tlbFlushAll } from "../memory/tlb";
+import { spinLock, spinUnlock } from "../sched/lock";
+import {
+  LARGE_FRAMES,
+  LARGE_ORDER,
+  P2M_GRANT_RO,
+  P2M_GRANT_RW,
+  P2M_RAM,
+  entryType,
+  isGrant,
+  p2mEntry,
+  p2mLargeEntry,
+} from "./entry";
+import { P2M_GFNS, leafOf, makeLeaf, partOf } from "./tables";
+
+/** The domain's frame numbers are guest frame numbers. */
+// @ts-ignore: decorator
+@inline
+export function isTranslated(d: DomainMemory): bool {
+  return (d.flags & MEM_TRANSLATED) != 0;
+}
+
+// @ts-ignore: decorator
+@inline
+export function p2mLock(d: DomainMemory): usize {
+  return changetype<usize>(d) + offsetof<DomainMemory>("p2mLock");
+}
+
+/** Of this thread: an entry that mapped something was changed since the last flush. */
+let flushDue: bool = false;
+/** To be called before a hypercall that has changed entries ends, or stops to be continued. */
+export function settleP2m(): void {
+  if (!flushDue) return;
+  flushDue = false;
+  tlbFlushAll();
+}
+
+/** The references that an entry holds. */
+export function dropEntry(entry: u64): void {
+  const mfn = <u32>pteMfn(entry);
+  if (entry & PTE_RW) putPageAndType(mfn);
+  else putPage(mfn);
+}
+
+/** Puts an entry in the place of one that is no grant; the new one's references are the caller's to give. The lock is held. */
+function install(d: DomainMemory, gfn: u64, mfn: u32, type: u32): i32 {
+  if (d.flags & MEM_DYING) return -EINVAL;
+  const at = makeLeaf(d, gfn, 1);
+  if (!at) return -ENOMEM;
+  const old = load<u64>(at);
+  if (isGrant(old)) return -EBUSY;
+  atomic.store<u64>(at, p2mEntry(mfn, type));
+  if (old & PTE_P) {
+    flushDue = true;
+    m2pSet(<u32>pteMfn(old), INVALID_M2P_ENTRY);
+    dropEntry(old);
+  }
+  if (type == P2M_RAM) m2pSet(mfn, gfn);
+  if (gfn > <u64>d.p2mMaxGfn) d.p2mMaxGfn = <u32>gfn;
+  return 0;
+}
+
+/**
+ * Maps 2^order frames of the domain's own, or of the Xen heap shared with it, that are mapped nowhere, at `gfn` on. What stood there and was
+ * memory is mapped no more, and stays the domain's. 0, or with nothing mapped -EINVAL, -EBUSY (a grant is mapped there), -ENOMEM.
+ */
+export function p2mAddRam(d: DomainMemory, gfn: u64, mfn: u32, order: u32): i32 {
+  const count = (<u32>1) << order;
+  if (gfn + count > P2M_GFNS) return -EINVAL;
+  spinLock(p2mLock(d));
+  let error: i32 = 0;
+  let done: u32 = 0;
+  if (order == LARGE_ORDER && !(gfn & (LARGE_FRAMES - 1)) && !(mfn & (LARGE_FRAMES - 1)) && addLarge(d, gfn, mfn))
+    done = count;
+  for (; done < count && !error; done++) {
+    if (getPageAndType(<u64>mfn + done, d.domid, PGT_writable_page)) error = -EINVAL;
+    else {
+      error = install(d, gfn + done, mfn + done, P2M_RAM);
+      if (error) putPageAndType(mfn + done);
+    }
+    if (error) break;
+  }
+  if (error) while (done--) takeOut(d, gfn + done);
+  spinUnlock(p2mLock(d));
+  return error;
+}
+
+/** One large entry, where none and no table stands. False: it can't be, and nothing has changed. The lock is held. */
+function addLarge(d: DomainMemory, gfn: u64, mfn: u32): bool {
+  if (d.flags & MEM_DYING) return false;
+  const at = makeLeaf(d, gfn, 2);
+  if (!at || load<u64>(at)) return false;
+  let held: u32 = 0;
+  while (held < LARGE_FRAMES && !getPageAndType(<u64>mfn + held, d.domid, PGT_writable_page)) held++;
+  if (held < LARGE_FRAMES) {
+    while (held--) putPageAndType(mfn + held);
+    return false;
+  }
+  for (let i: u32 = 0; i < LARGE_FRAMES; i++) m2pSet(mfn + i, gfn + i);
+  atomic.store<u64>(at, p2mLargeEntry(mfn, P2M_RAM));
+  if (gfn + LARGE_FRAMES - 1 > <u64>d.p2mMaxGfn) d.p2mMaxGfn = <u32>gfn + LARGE_FRAMES - 1;
+  return true;
+}
+
+/** Undoes an addition that nobody knows of yet. */
+function takeOut(d: DomainMemory, gfn: u64): void {
+  const mfn = removeLocked(d, gfn, true);
+  if (mfn) putPageAndType(mfn);
+}
+
+/** Whether a removal may also take out frames of the Xen heap. */
+export const ALSO_SHARED: bool = true;
+export const ONLY_OWN: bool = false;
+
+/**
+ * Takes out the domain's memory at `gfn`: its machine frame, whose general and writable reference are the caller's now; 0 if there is none,
+ * if it is a grant, or Xen's and only the domain's own was asked for, or if there is no room to break up a large entry.
+ */
+export function p2mRemoveRam(d: DomainMemory, gfn: u64, shared: bool): u32 {
+  spinLock(p2mLock(d));
+  const mfn = removeLocked(d, gfn, shared);
+  spinUnlock(p2mLock(d));
+  return mfn;
+}
+
+function removeLocked(d: DomainMemory, gfn: u64, shared: bool): u32 {
+  const found = leafOf(d, gfn);
+  if (!found || entryType(load<u64>(found)) != P2M_RAM) return 0;
+  const at = makeLeaf(d, gfn, 1);
+  if (!at) return 0;
+  const mfn = <u32>pteMfn(load<u64>(at));
+  if (!shared && pageFlag(mfn, PGC_xen_heap)) return 0;
+  atomic.store<u64>(at, 0);
+  m2pSet(mfn, INVALID_M2P_ENTRY);
+  flushDue = true;
+  return mfn;
+}
+
+/** Where frame `mfn` of the domain's is mapped; P2M_GFNS if nowhere. */
+export function gfnOf(d: DomainMemory, mfn: u32): u64 {
+  spinLock(p2mLock(d));
+  const gfn = placeOf(d, mfn);
+  spinUnlock(p2mLock(d));
+  return gfn;
+}
+
+/** The same with the lock held. The M2P alone says it of a translated domain's own frames only. */
+function placeOf(d: DomainMemory, mfn: u32): u64 {
+  const gfn = m2pGet(mfn);
+  const at = leafOf(d, gfn);
+  if (!at) return P2M_GFNS;
+  const entry = partOf(at, gfn);
+  return entryType(entry) == P2M_RAM && pteMfn(entry) == <u64>mfn ? gfn : P2M_GFNS;
+}
+
+/** The frame that the last p2mPlace() or p2mMove() has put out of its place, with its references; 0 if none. */
+export let replacedFrame: u32 = 0;
+
+/**
+ * Maps a frame that is the domain's, or Xen's and shared with it, at `gfn`, and nowhere else any more. 0, or with nothing changed -EINVAL (not
+ * its frame), -EBUSY (a grant is mapped there), -ENOMEM. replacedFrame is the caller's to deal with.
+ */
+export function p2mPlace(d: DomainMemory, gfn: u64, mfn: u32): i32 {
+  spinLock(p2mLock(d));
+  const error = place(d, gfn, mfn);
+  spinUnlock(p2mLock(d));
+  return error;
+}
+/** The same with the frame that is mapped at `from`. */
+export function p2mMove(d: DomainMemory, gfn: u64, from: u64): i32 {
+  spinLock(p2mLock(d));
+  const at = leafOf(d, from);
+  const entry: u64 = at ? partOf(at, from) : 0;
+  const error = entryType(entry) == P2M_RAM ? place(d, gfn, <u32>pteMfn(entry)) : -EINVAL;
+  spinUnlock(p2mLock(d));
+  return error;
+}
+
+function place(d: DomainMemory, gfn: u64, mfn: u32): i32 {
+  replacedFrame = 0;
+  if (d.flags & MEM_DYING || gfn >= P2M_GFNS) return -EINVAL;
+  const at = makeLeaf(d, gfn, 1);
+  if (!at) return -ENOMEM;
+  const old = load<u64>(at);
+  if (isGrant(old)) return -EBUSY;
+  if (old & PTE_P && pteMfn(old) == <u64>mfn) return 0;
+  if (getPageAndType(mfn, d.domid, PGT_writable_page)) return -EINVAL;
+  const before = placeOf(d, mfn);
+  if (before < P2M_GFNS) {
+    if (!removeLocked(d, before, true)) {
+      putPageAndType(mfn);
+      return -ENOMEM;
+    }
+    putPageAndType(mfn);
+  }
+  if (old & PTE_P) {
+    replacedFrame = <u32>pteMfn(old);
+    m2pSet(replacedFrame, INVALID_M2P_ENTRY);
+    flushDue = true;
+  }
+  atomic.store<u64>(at, p2mEntry(mfn, P2M_RAM));
+  m2pSet(mfn, gfn);
+  if (gfn > <u64>d.p2mMaxGfn) d.p2mMaxGfn = <u32>gfn;
+  return 0;
+}
+
+/**
+ * A reference, and one of the writable type if `writable`, of the domain's own frame at `gfn`, or of Xen's that is shared with it: its machine
+ * frame; 0 if there is none.
+ */
+export function p2mTake(d: DomainMemory, gfn: u64, writable: bool): u32 {
+  spinLock(p2mLock(d));
+  const at = leafOf(d, gfn);
+  let mfn: u32 = 0;
+  if (at) {
+    const entry = partOf(at, gfn);
+    if (entryType(entry) == P2M_RAM) {
+      mfn = <u32>pteMfn(entry);
+      const held = writable ? !getPageAndType(mfn, d.domid, PGT_writable_page) : getPage(mfn, d.domid);
+      if (!held) mfn = 0;
+    }
+  }
+  spinUnlock(p2mLock(d));
+  return mfn;
+}
+
+/** Maps a grant, whose references become the entry's. 0 or -errno, as in p2mAddRam. */
+export function p2mAddGrant(d: DomainMemory, gfn: u64, mfn: u32, readonly: bool): i32 {
+  if (gfn >= P2M_GFNS) return -EINVAL;
+  spinLock(p2mLock(d));
+  const error = install(d, gfn, mfn, readonly ? P2M_GRANT_RO : P2M_GRANT_RW);
+  spinUnlock(p2mLock(d));
+  return error;
+}
+
+/** Takes out the mapping of a grant, whose references are the caller's then; false if `gfn` does not map `mfn` so. */
+export function p2mRemoveGrant(d: DomainMemory, gfn: u64, mfn: u32, readonly: bool): bool {
+  spinLock(p2mLock(d));
+  const at = leafOf(d, gfn);
+  const there = at != 0 && load<u64>(at) == p2mEntry(mfn, readonly ? P2M_GRANT_RO : P2M_GRANT_RW);
+  if (there) atomic.store<u64>(at, 0);
+  spinUnlock(p2mLock(d));
+  return there;
+}

@@ -1,0 +1,88 @@
+/**
+ * The tables of a domain's second stage: four levels, of Xen heap frames that count against the domain's own pool (as the pool of Xen's
+ * paging assistance does), so that a guest that scatters its memory uses up nothing but that.
+ *
+ * `p2mLock` is held by whoever changes anything here. Walks take no lock: a table is filled before an entry leads to it, and goes only
+ * when the domain has no vCPUs any more (teardown.ts).
+ */
+import { PTE_LARGE } from "../../machine/cpu/paging/format";
+import { allocXenheapPages } from "../memory/allocator";
+import { DomainMemory } from "../memory/domain_memory";
+import { ROOT_SECOND_STAGES, frameAddress } from "../memory/frames";
+import { PTE_P, PTE_SIZE, pteMfn } from "../memory/pte";
+import { LARGE_FRAMES, p2mEntry, p2mTableEntry, entryType } from "./entry";
+
+/** Guest frames there can be: 40 bits of address, as CPUID says. */
+export const P2M_GFNS: u64 = (<u64>1) << 28;
+/** Entries of a table. */
+export const TABLE_ENTRIES: u32 = 512;
+
+// @ts-ignore: decorator
+@inline
+function slot(table: u32, gfn: u64, level: u32): usize {
+  return frameAddress(table) + (((<usize>(gfn >> (9 * (level - 1)))) & (TABLE_ENTRIES - 1)) << 3);
+}
+
+/** Address of the entry that decides about guest frame `gfn`, whether it maps something or not; 0 if no table leads there. */
+export function leafOf(d: DomainMemory, gfn: u64): usize {
+  if (gfn >= P2M_GFNS || !d.p2mRoot) return 0;
+  let table = d.p2mRoot;
+  for (let level: u32 = 4; level > 1; level--) {
+    const at = slot(table, gfn, level);
+    const entry = atomic.load<u64>(at);
+    if (entry & PTE_LARGE) return at;
+    if (!(entry & PTE_P)) return 0;
+    table = <u32>pteMfn(entry);
+  }
+  return slot(table, gfn, 1);
+}
+
+/** The entry of level 1 that is `gfn`'s part of what the leaf at `at` says. */
+export function partOf(at: usize, gfn: u64): u64 {
+  const entry = atomic.load<u64>(at);
+  if (!(entry & PTE_LARGE)) return entry;
+  return p2mEntry(<u32>pteMfn(entry) + ((<u32>gfn) & (LARGE_FRAMES - 1)), entryType(entry));
+}
+
+/** A fresh table out of the domain's pool; 0 if that is used up, or the host out of memory. The lock is held. */
+function newTable(d: DomainMemory): u32 {
+  if (d.p2mTables >= d.p2mPool) return 0;
+  const table = allocXenheapPages(0);
+  if (table) d.p2mTables++;
+  return table;
+}
+
+/** The first table; false as in newTable(). Before the domain runs. */
+export function makeRoot(d: DomainMemory): bool {
+  d.p2mRoot = newTable(d);
+  d.p2mId = atomic.add<u32>(ROOT_SECOND_STAGES, 1) + 1;
+  return d.p2mRoot != 0;
+}
+
+/**
+ * As leafOf(), and makes the tables that lead to an entry of `level`, 1 or 2; a large entry on the way to level 1 becomes a table that says the
+ * same. 0 if there is no room for a table. With `level` 2 the entry found may lead to a table of level 1. The lock is held.
+ */
+export function makeLeaf(d: DomainMemory, gfn: u64, level: u32): usize {
+  if (gfn >= P2M_GFNS || !d.p2mRoot) return 0;
+  let table = d.p2mRoot;
+  for (let above: u32 = 4; above > level; above--) {
+    const at = slot(table, gfn, above);
+    const entry = load<u64>(at);
+    if (!(entry & PTE_P) || entry & PTE_LARGE) {
+      const fresh = newTable(d);
+      if (!fresh) return 0;
+      if (entry) spread(entry, fresh);
+      atomic.store<u64>(at, p2mTableEntry(fresh));
+      table = fresh;
+    } else table = <u32>pteMfn(entry);
+  }
+  return slot(table, gfn, level);
+}
+
+/** Writes to a table what a large entry says. What each part holds stays the same, so nothing has to be flushed. */
+function spread(large: u64, table: u32): void {
+  const first = <u32>pteMfn(large);
+  for (let i: u32 = 0; i < LARGE_FRAMES; i++)
+    store<u64>(frameAddress(table) + <usize>i * PTE_SIZE, p2mEntry(first + i, entryType(large)));
+}

@@ -1,0 +1,159 @@
+/** Guests that can be fetched: a list in a file of the state folder, which its user may edit. It is never changed once it is there. */
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { z } from "zod";
+import { privateFolder, writeWhole } from "../../files/whole.ts";
+import { Refusal } from "../../toolstack/error.ts";
+import { webAddress } from "./address.ts";
+import { readChecksum } from "./checksum.ts";
+import { DEFAULT_GUESTS } from "./default-guests.ts";
+import type { Wanted } from "./downloads.ts";
+import type { FileKind } from "./part.ts";
+
+const MOST_BYTES = 1024 * 1024;
+const MOST_GUESTS = 200;
+const ABOUT =
+  "Guests that Xenarium offers to fetch. Edit this list as you like: it is yours, and read again each time. A file has a url (http or https) and may have bytes, a checksum (SHA-256 or SHA-512) or checksums (the address of a list as SHA256SUMS that has it). Servers of your own network that stand here may be fetched from in windows too.";
+
+/** Throws as its second argument does: a refusal becomes the sentence that is shown. */
+const checked = (check: (text: string) => unknown, most: number): z.ZodString =>
+  z
+    .string()
+    .max(most)
+    .superRefine((text, context) => {
+      try {
+        check(text);
+      } catch (error) {
+        context.addIssue({ code: "custom", message: (error as Error).message });
+      }
+    }) as unknown as z.ZodString;
+/** One line, with nothing in it that can't be seen. */
+const words = (most: number): z.ZodString =>
+  z
+    .string()
+    .max(most)
+    .regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u, "must be one line");
+
+const fileSchema = z.strictObject({
+  url: checked(webAddress, 2048),
+  bytes: z.int().min(1).optional(),
+  checksum: checked(readChecksum, 200).optional(),
+  checksums: checked(webAddress, 2048).optional(),
+});
+const guestSchema = z
+  .strictObject({
+    id: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,63}$/, "must be small letters, digits, - and ., at most 64"),
+    name: words(100).min(1),
+    description: words(500).optional(),
+    architecture: z.literal("x86_64", "must be x86_64, which is what this host runs"),
+    kernel: fileSchema.optional(),
+    ramdisk: fileSchema.optional(),
+    disks: z.array(fileSchema).max(8).optional(),
+    cd: fileSchema.optional(),
+    cmdline: words(2000).optional(),
+    memory: z.int().min(16).max(4096),
+    vcpus: z.int().min(1).max(32).optional(),
+    network: z.boolean().optional(),
+  })
+  .refine(({ kernel, disks, cd }) => kernel || disks?.length || cd, "has nothing to boot: a kernel, disks or a cd")
+  .refine(({ kernel, ramdisk }) => kernel || !ramdisk, "has a RAM disk and no kernel");
+const listSchema = z.strictObject({ about: z.string().optional(), guests: z.array(guestSchema).max(MOST_GUESTS) });
+
+/** As the file has it. */
+export type GuestText = z.input<typeof guestSchema>;
+export type Guest = z.output<typeof guestSchema>;
+export type GuestRole = "kernel" | "ramdisk" | "disk" | "cd";
+export interface GuestFile {
+  readonly role: GuestRole;
+  readonly wanted: Wanted;
+}
+
+export interface ReadList {
+  readonly guests: readonly Guest[];
+  /** Why the user's list can't be used, and that the one that came with the application is shown; else null. */
+  readonly problem: string | null;
+}
+
+/** What has to be fetched for one, in the order of its devices. */
+export function filesOf({ kernel, ramdisk, disks = [], cd }: Guest): GuestFile[] {
+  const file = (role: GuestRole, of: z.output<typeof fileSchema>): GuestFile => {
+    const kind: FileKind = role === "cd" ? "disk" : role;
+    const { url, bytes = null, checksum, checksums = null } = of;
+    const given = checksum === undefined ? null : readChecksum(checksum);
+    return { role, wanted: { url, kind, name: null, bytes, checksum: given, checksums } };
+  };
+  return [
+    ...(kernel ? [file("kernel", kernel)] : []),
+    ...(ramdisk ? [file("ramdisk", ramdisk)] : []),
+    ...disks.map((disk) => file("disk", disk)),
+    ...(cd ? [file("cd", cd)] : []),
+  ];
+}
+
+export class GuestList {
+  /** null: there is no list to edit. */
+  readonly file: string | null;
+
+  constructor(file: string | null) {
+    this.file = file;
+  }
+
+  async read(): Promise<ReadList> {
+    const usual = { guests: DEFAULT_GUESTS, problem: null };
+    if (this.file === null) return usual;
+    let text: string;
+    try {
+      const bytes = await readFile(this.file);
+      if (bytes.length > MOST_BYTES) throw new Error(`it is longer than ${MOST_BYTES} bytes`);
+      text = bytes.toString("utf8");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") return this.#unusable((error as Error).message);
+      await this.#writeFirst().catch(() => {});
+      return usual;
+    }
+    let given: unknown;
+    try {
+      given = JSON.parse(text);
+    } catch (error) {
+      return this.#unusable(`it is no JSON: ${(error as Error).message}`);
+    }
+    const parsed = listSchema.safeParse(given);
+    if (!parsed.success) {
+      const { path: place, message } = parsed.error.issues[0]!;
+      return this.#unusable(`${place.map(String).join(".") || "the list"}: ${message}`);
+    }
+    const { guests } = parsed.data;
+    const twice = guests.find(({ id }, i) => guests.findIndex((each) => each.id === id) !== i);
+    return twice ? this.#unusable(`${twice.id} stands there twice`) : { guests, problem: null };
+  }
+
+  /** Throws Refusal ENOENT. */
+  async find(id: string): Promise<Guest> {
+    const { guests } = await this.read();
+    const found = guests.find((each) => each.id === id);
+    if (found) return found;
+    const allowed = guests.map((each) => each.id).join(", ") || "none";
+    throw new Refusal("ENOENT", `The list has no guest ${id}; it has: ${allowed}.`);
+  }
+
+  /** Of all servers that the user has written down. */
+  async origins(): Promise<ReadonlySet<string>> {
+    const { guests } = await this.read();
+    const addresses = guests
+      .flatMap(filesOf)
+      .flatMap(({ wanted: { url, checksums } }) => (checksums === null ? [url] : [url, checksums]));
+    return new Set(addresses.map((each) => new URL(each).origin));
+  }
+
+  async #writeFirst(): Promise<void> {
+    await privateFolder(path.dirname(this.file!));
+    await writeWhole(this.file!, `${JSON.stringify({ about: ABOUT, guests: DEFAULT_GUESTS }, null, 2)}\n`);
+  }
+
+  #unusable(why: string): ReadList {
+    return {
+      guests: DEFAULT_GUESTS,
+      problem: `${this.file} can't be used: ${why}. These are the guests that came with Xenarium.`,
+    };
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * Definitions as they lie on the disk, `library/domains/UUID/`: `domain.json` is the description, and names the file with the text. Each step is
+ * one rename: of a whole folder when a definition comes or goes, of `domain.json` when it changes. What is beside these in the folder (a saved
+ * memory, snapshots) belongs to others and goes where the folder goes.
+ */
+import { lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
+import path from "node:path";
+import { PART, privateFolder, removeParts, syncFolder, writeWhole } from "../files/whole.ts";
+import { CONFIG_FILE, DESCRIPTION, MOST_CONFIG_BYTES, UUID, type Description } from "./definition.ts";
+import { readPlain } from "./plain.ts";
+
+const DESCRIPTION_FILE = "domain.json";
+const MOST_DESCRIPTION_BYTES = 1024 * 1024;
+const BINNED = /^(\d{13})-([\da-f-]{36})$/;
+const ANY_SUM = /\b[\da-f]{64}\b/g;
+
+export interface Stored {
+  description: Description;
+  config: string;
+}
+/** What lies in the bin: its folder's name says when it was deleted, in milliseconds since 1970. */
+export interface Binned extends Stored {
+  id: string;
+  deletedAt: number;
+}
+
+export class Folders {
+  readonly #domains: string;
+  readonly #bin: string;
+  readonly #spoiled: string;
+
+  constructor(root: string) {
+    this.#domains = path.join(root, "domains");
+    this.#bin = path.join(root, "bin");
+    this.#spoiled = path.join(root, "spoiled");
+  }
+
+  /** The folder of a definition. */
+  place(uuid: string): string {
+    return path.join(this.#domains, uuid);
+  }
+  binPlace(id: string): string {
+    return path.join(this.#bin, id);
+  }
+
+  /** All that can be read; what can't is put aside and told of. What a crash has left half done goes. Once, before anything is written. */
+  async open(warn: (message: string) => void): Promise<Stored[]> {
+    await Promise.all([this.#sweep(this.#domains), this.#sweep(this.#bin)]);
+    const found: Stored[] = [];
+    for (const name of (await names(this.#domains)).filter((each) => UUID.test(each))) {
+      const folder = path.join(this.#domains, name);
+      try {
+        const stored = await read(folder, name);
+        await removeParts(folder);
+        for (const other of await names(folder))
+          if (CONFIG_FILE.test(other) && other !== stored.description.config) await rm(path.join(folder, other));
+        found.push(stored);
+      } catch (error) {
+        warn(await this.#putAside(name, (error as Error).message));
+      }
+    }
+    return found;
+  }
+
+  /** A folder that was on its way in or out. */
+  async #sweep(folder: string): Promise<void> {
+    for (const name of await names(folder))
+      if (name.endsWith(PART)) await rm(path.join(folder, name), { recursive: true, force: true });
+  }
+
+  async #putAside(name: string, why: string): Promise<string> {
+    const aside = path.join(this.#spoiled, `${Date.now()}-${name}`);
+    const said = `The definition of a domain (${path.join(this.#domains, name)}) can't be used: ${why}.`;
+    try {
+      await privateFolder(this.#spoiled);
+      await rename(path.join(this.#domains, name), aside);
+      return `${said} It was put aside as ${aside}.`;
+    } catch {
+      return said;
+    }
+  }
+
+  /** A new one. Throws what the file system says; then nothing of it is there. */
+  async create({ description, config }: Stored): Promise<void> {
+    await privateFolder(this.#domains);
+    const part = path.join(this.#domains, `${description.uuid}.${crypto.randomUUID().slice(0, 8)}${PART}`);
+    try {
+      await mkdir(part, { mode: 0o700 });
+      await writeWhole(path.join(part, description.config), config);
+      await writeWhole(path.join(part, DESCRIPTION_FILE), jsonOf(description));
+      await rename(part, this.place(description.uuid));
+      await syncFolder(this.#domains);
+    } catch (error) {
+      await rm(part, { recursive: true, force: true }).catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Takes the place of what was there before. Throws what the file system says; then that is there yet. */
+  async change(before: Description, { description, config }: Stored): Promise<void> {
+    const folder = this.place(description.uuid);
+    const text = path.join(folder, description.config);
+    const isNew = before.config !== description.config;
+    try {
+      if (isNew) await writeWhole(text, config);
+      await writeWhole(path.join(folder, DESCRIPTION_FILE), jsonOf(description));
+    } catch (error) {
+      if (isNew) await rm(text, { force: true }).catch(() => {});
+      throw error;
+    }
+    // Whoever opens the library next removes it too.
+    if (isNew) await rm(path.join(folder, before.config), { force: true }).catch(() => {});
+  }
+
+  /** Into the bin, with all that lies in its folder. */
+  async bin(uuid: string, at: number): Promise<string> {
+    const id = `${String(at).padStart(13, "0")}-${uuid}`;
+    await privateFolder(this.#bin);
+    await rename(this.place(uuid), this.binPlace(id));
+    await Promise.all([syncFolder(this.#bin), syncFolder(this.#domains)]);
+    return id;
+  }
+
+  async unbin(id: string, uuid: string): Promise<void> {
+    await privateFolder(this.#domains);
+    await rename(this.binPlace(id), this.place(uuid));
+    await Promise.all([syncFolder(this.#bin), syncFolder(this.#domains)]);
+  }
+
+  /** For good. It is out of the bin in one step, however much there is to remove. */
+  async purge(id: string): Promise<void> {
+    const going = `${this.binPlace(id)}${PART}`;
+    await rename(this.binPlace(id), going);
+    await syncFolder(this.#bin);
+    await rm(going, { recursive: true, force: true });
+  }
+
+  /** What lies in the bin, the latest first. `spoiled`: ids of what can't be read any more, and is there all the same. */
+  async binned(): Promise<{ entries: Binned[]; spoiled: string[] }> {
+    const entries: Binned[] = [];
+    const spoiled: string[] = [];
+    for (const id of await names(this.#bin)) {
+      const [, at, uuid] = BINNED.exec(id) ?? [];
+      if (at === undefined) continue;
+      try {
+        entries.push({ ...(await read(this.binPlace(id), uuid!)), id, deletedAt: Number(at) });
+      } catch {
+        spoiled.push(id);
+      }
+    }
+    return { entries: entries.sort((a, b) => b.deletedAt - a.deletedAt), spoiled };
+  }
+
+  /** SHA-256 of every content that something in the bin, or put aside, may still want. */
+  async wanted(): Promise<string[]> {
+    const sums: string[] = [];
+    for (const folder of [this.#bin, this.#spoiled])
+      for (const name of await names(folder)) {
+        const file = path.join(folder, name, DESCRIPTION_FILE);
+        const text = await readPlain(file, MOST_DESCRIPTION_BYTES).catch(() => Buffer.alloc(0));
+        sums.push(...(text.toString("latin1").match(ANY_SUM) ?? []));
+      }
+    return sums;
+  }
+
+  /** Bytes of all files below a folder of the bin. */
+  async binnedBytes(id: string): Promise<number> {
+    return bytesBelow(this.binPlace(id));
+  }
+}
+
+const jsonOf = (description: Description): string => `${JSON.stringify(description, null, 2)}\n`;
+
+async function names(folder: string): Promise<string[]> {
+  return (await readdir(folder).catch((): string[] => [])).sort();
+}
+
+/** Throws a sentence without its full stop, or what the file system says. */
+async function read(folder: string, uuid: string): Promise<Stored> {
+  if (!(await lstat(folder)).isDirectory()) throw new Error("it is no folder");
+  const text = await readPlain(path.join(folder, DESCRIPTION_FILE), MOST_DESCRIPTION_BYTES);
+  let given: unknown;
+  try {
+    given = JSON.parse(text.toString("utf8"));
+  } catch {
+    throw new Error(`its ${DESCRIPTION_FILE} is no JSON`);
+  }
+  const parsed = DESCRIPTION.safeParse(given);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const what = [issue?.path.join("."), issue?.message].filter(Boolean).join(": ");
+    throw new Error(`its ${DESCRIPTION_FILE} is not understood (${what})`);
+  }
+  const description = parsed.data;
+  if (description.uuid !== uuid) throw new Error(`its ${DESCRIPTION_FILE} is of another domain, ${description.uuid}`);
+  const config = (await readPlain(path.join(folder, description.config), MOST_CONFIG_BYTES)).toString("utf8");
+  return { description, config };
+}
+
+/** Links are not followed. */
+async function bytesBelow(folder: string): Promise<number> {
+  let sum = 0;
+  for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+    const file = path.join(folder, entry.name);
+    if (entry.isDirectory()) sum += await bytesBelow(file);
+    else sum += (await lstat(file).catch(() => null))?.size ?? 0;
+  }
+  return sum;
+}

@@ -1,0 +1,79 @@
+/** A folder of files that the host keeps: whole files, there until somebody removes them. */
+import { readdir, rm, stat } from "node:fs/promises";
+import path from "node:path";
+import { PART, privateFolder, removeParts } from "../files/whole.ts";
+import { Refusal } from "../toolstack/error.ts";
+import { freeName, plainName } from "./names.ts";
+
+/** Bytes: as large as the file is, and as it takes on this computer. */
+export interface KeptFile {
+  name: string;
+  path: string;
+  bytes: number;
+  allocated: number;
+}
+
+/** Where a file will lie; nobody else gets that name until `left` is called. */
+export interface Place {
+  readonly path: string;
+  readonly left: () => void;
+}
+
+export class KeptFolder {
+  /** null where nothing is kept. */
+  readonly folder: string | null;
+  readonly #what: string;
+  /** Names that files on their way will have. */
+  readonly #coming = new Set<string>();
+
+  /** `what`: a file of it in words, as "disk image"; what it is called that has no name. */
+  constructor(folder: string | null, what: string) {
+    this.folder = folder;
+    this.#what = what;
+  }
+
+  /** Once, before any is given: what a crash has left is of no use. */
+  async start(): Promise<void> {
+    if (this.folder !== null) await removeParts(this.folder);
+  }
+
+  async all(): Promise<KeptFile[]> {
+    if (this.folder === null) return [];
+    const found: KeptFile[] = [];
+    for (const name of (await readdir(this.folder).catch((): string[] => [])).sort()) {
+      if (name.endsWith(PART)) continue;
+      const file = path.join(this.folder, name);
+      const facts = await stat(file).catch(() => null);
+      if (!facts?.isFile()) continue;
+      const { size, blocks } = facts;
+      found.push({ name, path: file, bytes: size, allocated: blocks ? Math.min(size, blocks * 512) : size });
+    }
+    return found;
+  }
+
+  /** A place for a file that is called so, or nearly so. Throws Refusal EROFS where nothing is kept. */
+  async place(name: string): Promise<Place> {
+    if (this.folder === null)
+      throw new Refusal(
+        "EROFS",
+        `This host keeps nothing on disk: name a ${this.#what} where it lies, on the command line.`,
+      );
+    await privateFolder(this.folder);
+    const there = await readdir(this.folder);
+    const target = freeName(plainName(name, this.#what.replaceAll(" ", "-")), [...there, ...this.#coming]);
+    this.#coming.add(target);
+    return { path: path.join(this.folder, target), left: () => void this.#coming.delete(target) };
+  }
+
+  /** The file of that name. Throws Refusal ENOENT. */
+  async find(name: string): Promise<KeptFile> {
+    const found = (await this.all()).find((each) => each.name === name);
+    if (!found) throw new Refusal("ENOENT", `There is no ${this.#what} ${name} among those that the host keeps.`);
+    return found;
+  }
+
+  /** Throws Refusal ENOENT. */
+  async remove(name: string): Promise<void> {
+    await rm((await this.find(name)).path);
+  }
+}

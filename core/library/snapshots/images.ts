@@ -1,0 +1,94 @@
+/**
+ * The images that snapshots make: overlays in qcow2, each beside the image that it is based on. What belongs to a disk stays with it: on the disk
+ * that its user has chosen for it, which has the room, and in the folder that he moves or copies as a whole.
+ */
+import { lstat, rm, stat } from "node:fs/promises";
+import path from "node:path";
+import { openStore } from "../../dom0/storage/open.ts";
+import { createQcow2 } from "../../dom0/storage/qcow2/create.ts";
+import { looksLikeDisk } from "../../dom0/storage/recognise.ts";
+import { StoreError } from "../../dom0/storage/block-store.ts";
+import { Refusal } from "../../toolstack/error.ts";
+import type { Layer } from "./tree.ts";
+
+/** What an overlay's name ends with: the disk it is, and the step that it was made in. */
+const ENDING = /\.[a-z0-9]{1,16}-[\da-f]{8}\.qcow2$/;
+const MOST_STEM = 120;
+
+/** Where the overlay over an image lies that is made in the step `id`. */
+export function overlayFile(base: string, vdev: string, id: string): string {
+  const name = path.basename(base);
+  const stem = ENDING.test(name) ? name.replace(ENDING, "") : name.replace(/\.[^.]{1,8}$/, "");
+  return path.join(path.dirname(base), `${cut(stem)}.${vdev.replace(/[^a-z0-9]/g, "").slice(0, 16)}-${id}.qcow2`);
+}
+
+/** File systems count bytes. */
+function cut(stem: string): string {
+  let short = stem;
+  while (Buffer.byteLength(short) > MOST_STEM) short = [...short].slice(0, -1).join("");
+  return short || "disk";
+}
+
+/** Header names of formats that are called otherwise here. */
+const HEADER_NAMES = { raw: "raw", qcow2: "qcow2", vhd: "vpc", vmdk: "vmdk" } as const;
+
+export interface NewOverlay {
+  file: string;
+  base: Pick<Layer, "file" | "format">;
+}
+
+/** Makes them, all or none. They show what their bases show: the size is the bases', which nobody changes meanwhile. Throws Refusal. */
+export async function makeOverlays(overlays: readonly NewOverlay[]): Promise<void> {
+  const made: string[] = [];
+  try {
+    for (const { file, base } of overlays) {
+      if (base.format === "raw" && !(await looksLikeDisk(base.file)))
+        throw new StoreError(
+          "EACCES",
+          `${base.file} does not look like the image of a disk, by its name or what it holds; call it ${path.basename(base.file)}.img`,
+        );
+      const size = await sizeOf(base);
+      const backing = { file: path.basename(base.file), format: HEADER_NAMES[base.format] };
+      await createQcow2({ path: file, size, backing }).catch((error: unknown) => {
+        // What somebody else has there is not taken away.
+        if ((error as StoreError).code !== "EEXIST") made.push(file);
+        throw error;
+      });
+      made.push(file);
+      // As a domain will open it: what is wrong with its chain is known before anything depends on it.
+      await (await openStore(file, "qcow2", "read")).close();
+    }
+  } catch (error) {
+    for (const file of made) await rm(file, { force: true });
+    throw imageFailure(error, "The image for what is written from now on can't be made");
+  }
+}
+
+/** Whether something has that name already. */
+export async function isTaken(file: string): Promise<boolean> {
+  return (await lstat(file).catch(() => null)) !== null;
+}
+
+/** Bytes of the disk. */
+async function sizeOf({ file, format }: Pick<Layer, "file" | "format">): Promise<number> {
+  const store = await openStore(file, format, "read");
+  try {
+    return store.size;
+  } finally {
+    await store.close();
+  }
+}
+
+/** Bytes that it takes on this computer's disk; 0 where it is not there. */
+export async function allocated(file: string): Promise<number> {
+  const facts = await stat(file).catch(() => null);
+  if (!facts) return 0;
+  // Windows counts no blocks.
+  return facts.blocks ? Math.min(facts.size, facts.blocks * 512) : facts.size;
+}
+
+export function imageFailure(error: unknown, what: string): unknown {
+  if (!(error instanceof StoreError)) return error;
+  const why = error.isFull ? `this computer's disk is full (${error.message})` : error.message;
+  return new Refusal(error.code, `${what}: ${why}.`);
+}

@@ -1,0 +1,121 @@
+/** What those who take, revert, merge and clone share. */
+import { realpath } from "node:fs/promises";
+import { Refusal } from "../../toolstack/error.ts";
+import type { ToolstackClient } from "../../toolstack/client.ts";
+import type { DomainInfo, FrozenImage, KeptDisk } from "../../toolstack/messages.ts";
+import { isKeptDisk, withDisks } from "../../toolstack/disk-texts.ts";
+import { parseXlConfig } from "../../toolstack/xlcfg.ts";
+import { paramsOf, readParams } from "../../dom0/backends/blk/config.ts";
+import type { DeviceSpec } from "../../dom0/xenbus/kind.ts";
+import path from "node:path";
+import type { Trees } from "./trees.ts";
+import type { Layer, LayerDisk, Tree } from "./tree.ts";
+
+/** What a domain that does not run is started from. */
+export interface Definition {
+  name: string;
+  config: string;
+  configName: string | null;
+  /** Its memory is kept, and goes on with the disks that it has. */
+  isSaved: boolean;
+  /** That were given with it. */
+  files: () => Promise<Readonly<Record<string, Uint8Array>>>;
+}
+
+/** Where definitions of domains are kept. */
+export interface Definitions {
+  /** null for one that is not kept. */
+  find(uuid: string): Promise<Definition | null>;
+  /** It is started from that text from now on; one that runs has it already. Nothing happens for one that is not kept. */
+  change(uuid: string, config: string): Promise<void>;
+  /** A domain more. */
+  add(uuid: string, definition: Definition): Promise<void>;
+  /** That was added a moment ago, and is not to be. */
+  remove(uuid: string): Promise<void>;
+}
+
+export interface Parts {
+  readonly trees: Trees;
+  readonly definitions: Definitions;
+  /** null while the host does not run. */
+  readonly toolstack: () => ToolstackClient | null;
+  /** Tells who follows: a tree has changed. */
+  readonly changed: (uuid: string) => void;
+}
+
+/** The domain as it runs; null when it does not. */
+export async function running({ toolstack }: Parts, uuid: string): Promise<DomainInfo | null> {
+  const all = (await toolstack()?.request("list")) ?? [];
+  return all.find((each) => each.uuid === uuid && each.config !== null && !each.state.dying) ?? null;
+}
+
+/** Throws Refusal EBUSY for one whose memory is kept: that goes on with the images that it names, and no others. */
+export function checkNotSaved(definition: Definition | null): void {
+  if (definition?.isSaved)
+    throw new Refusal(
+      "EBUSY",
+      `${definition.name} is saved with the disks that it has: restore it, or discard what is saved first.`,
+    );
+}
+
+/** On the disk, told to dom0 and to whoever follows. `also`: images that are not to be written although a domain names them. */
+export async function keep(parts: Parts, tree: Tree, also: readonly string[] = []): Promise<void> {
+  await parts.trees.save(tree);
+  await freeze(parts, also);
+  parts.changed(tree.uuid);
+}
+
+export async function freeze({ trees, toolstack }: Parts, also: readonly string[] = []): Promise<void> {
+  const images: FrozenImage[] = [
+    ...trees.frozen(),
+    ...also.map((file) => ({ file, why: "it is being merged with another; start its domain when that has ended" })),
+  ];
+  await toolstack()?.request("imagesFreeze", { images });
+}
+
+/** The same image under the name that links lead to: layers are known by it. */
+export async function resolved<T extends { file: string }>(disks: readonly T[]): Promise<T[]> {
+  return Promise.all(disks.map(async (disk) => ({ ...disk, file: await realpath(disk.file).catch(() => disk.file) })));
+}
+
+/** Disks of an xl.cfg that its domain may write, and keeps. Throws Refusal when the text is not understood. */
+export function disksOf({ config, configName }: Pick<Definition, "config" | "configName">): KeptDisk[] {
+  return devicesOf(config, configName)
+    .filter(isKeptDisk)
+    .flatMap(({ id, back }) => {
+      const image = readParams(String(back.params));
+      return image ? [{ id, vdev: String(back.dev), file: image.target, format: image.format }] : [];
+    });
+}
+
+function devicesOf(config: string, configName: string | null): DeviceSpec[] {
+  const parsed = parseXlConfig(config);
+  if (!parsed.config) {
+    const why = parsed.diagnostics.find(({ severity }) => severity === "error")?.message;
+    throw new Refusal("EINVAL", `The domain's configuration is not understood: ${why}.`, parsed.diagnostics);
+  }
+  const folder = configName === null ? "." : path.dirname(path.resolve(configName));
+  return parsed.config.devices.map((spec) => {
+    const image = spec.kind === "vbd" ? readParams(String(spec.back.params)) : null;
+    return image ? withImage(spec, { file: path.resolve(folder, image.target), format: image.format }) : spec;
+  });
+}
+
+/** The text with those images as the disks of these devices; its other disks stay, with whole paths. */
+export function withImages(
+  { config, configName }: Pick<Definition, "config" | "configName">,
+  disks: readonly LayerDisk[],
+  layers: readonly Layer[],
+): string {
+  const images = new Map(disks.map(({ id, file }) => [id, file]));
+  const formats = new Map(layers.map(({ file, format }) => [file, format]));
+  const devices = devicesOf(config, configName).map((spec) => {
+    const file = spec.kind === "vbd" ? images.get(spec.id) : undefined;
+    return file === undefined ? spec : withImage(spec, { file, format: formats.get(file)! });
+  });
+  return withDisks(config, devices);
+}
+
+function withImage(spec: DeviceSpec, { file, format }: { file: string; format: string }): DeviceSpec {
+  return { ...spec, back: { ...spec.back, params: paramsOf(format, file) }, files: [file] };
+}

@@ -1,0 +1,189 @@
+/**
+ * Goes back to a snapshot, or makes another domain of it: new images based on the snapshot's, and its memory if it has that. The tree says so when
+ * the domain is there and before it runs: until then nothing has changed but that the domain which ran was stopped.
+ */
+import { randomBytes, randomUUID } from "node:crypto";
+import { Refusal } from "../../toolstack/error.ts";
+import { readSaved, readSavedHeader, type SavedHeader } from "../../toolstack/saved-file.ts";
+import { readConfig, withItem, withValue } from "../../toolstack/config-text.ts";
+import { isTaken, makeOverlays, overlayFile } from "./images.ts";
+import { keep, running, withImages, type Definition, type Parts } from "./parts.ts";
+import { emptyTree, type Layer, type LayerDisk, type Snapshot, type Tree } from "./tree.ts";
+
+export interface Continued {
+  uuid: string;
+  name: string;
+  /** null where it does not run: the snapshot has no memory. */
+  domid: number | null;
+}
+
+export function snapshotOf(tree: Tree | null, id: string): Snapshot {
+  const found = tree?.snapshots.find((each) => each.id === id);
+  if (found) return found;
+  throw new Refusal("ESRCH", "There is no such snapshot.");
+}
+
+/** The domain is as it was then; what it was until now is gone, as far as no snapshot has it. */
+export async function revert(parts: Parts, uuid: string, id: string): Promise<Continued> {
+  const { trees } = parts;
+  const known = trees.find(uuid)!;
+  // It may be called otherwise since.
+  const tree = { ...known, name: (await parts.definitions.find(uuid))?.name ?? known.name };
+  const snapshot = snapshotOf(tree, id);
+  const toolstack = parts.toolstack();
+  needHost(parts, snapshot);
+  const header = await machineOf(parts, tree, snapshot);
+  const disks = await newDisks(tree, snapshot);
+  await keep(parts, { ...tree, going: [...tree.going, ...disks.map(({ file }) => file)] });
+  try {
+    const reverted = onto(tree, snapshot, disks, false);
+    await makeOverlays(overlaysOf(reverted, disks));
+    const config = withValue(configOn(header, reverted), "name", tree.name);
+    const before = await running(parts, uuid);
+    if (before) await toolstack!.request("destroy", { domid: before.domid });
+    if (!snapshot.hasMemory) {
+      await keep(parts, reverted);
+      await parts.definitions.change(uuid, config);
+      return { uuid, name: tree.name, domid: null };
+    }
+    const as = { config, name: tree.name, uuid };
+    const domid = await restored(parts, snapshotFile(parts, uuid, id), as, async () => {
+      await keep(parts, reverted);
+      await parts.definitions.change(uuid, config);
+    }).catch((error: unknown) => {
+      const { code = "EIO", message } = error as { code?: string; message: string };
+      const stopped = before ? ` ${tree.name} was stopped for that; its disks are as they were.` : "";
+      throw new Refusal(code, `${message}${stopped}`);
+    });
+    return { uuid, name: tree.name, domid };
+  } catch (error) {
+    await trees.sweep(uuid).catch(() => {});
+    throw error;
+  }
+}
+
+/** Another domain, as that one was then; its interfaces have other addresses. */
+export async function clone(parts: Parts, from: string, id: string, name: string): Promise<Continued> {
+  const { trees, definitions } = parts;
+  const tree = trees.find(from)!;
+  const snapshot = snapshotOf(tree, id);
+  needHost(parts, snapshot);
+  const header = await machineOf(parts, tree, snapshot);
+  const uuid = randomUUID();
+  const disks = await newDisks(tree, snapshot);
+  const empty = { ...emptyTree(uuid, name), origin: { uuid: from, snapshot: id } };
+  const made = onto(foreign(empty, tree, snapshot), snapshot, disks, true);
+  const config = withOtherAddresses(withValue(withValue(configOn(header, made), "name", name), "uuid", uuid));
+  const files = await readSaved(snapshotFile(parts, from, id), (saved) => Promise.resolve(saved.files));
+  const definition: Definition = {
+    name,
+    config,
+    configName: header.configName ?? null,
+    isSaved: false,
+    files: () => Promise.resolve(files),
+  };
+  await definitions.add(uuid, definition);
+  try {
+    await keep(parts, { ...empty, going: disks.map(({ file }) => file) });
+    await makeOverlays(overlaysOf(made, disks));
+    await keep(parts, made);
+    if (!snapshot.hasMemory) return { uuid, name, domid: null };
+    const domid = await restored(parts, snapshotFile(parts, from, id), { config, name, uuid }, async () => {});
+    return { uuid, name, domid };
+  } catch (error) {
+    await trees.forget(uuid).catch(() => {});
+    await definitions.remove(uuid).catch(() => {});
+    throw error;
+  }
+}
+
+function needHost(parts: Parts, { hasMemory }: Snapshot): void {
+  if (!hasMemory || parts.toolstack()) return;
+  throw new Refusal(
+    "EOFF",
+    "The snapshot has the domain's memory, which goes on on a host that runs: power it on first.",
+  );
+}
+
+function snapshotFile({ trees }: Parts, uuid: string, id: string): string {
+  return trees.part(uuid, id, "machine");
+}
+
+/** What the domain was. Throws Refusal when its file can't be used. */
+function machineOf(parts: Parts, tree: Tree, { id }: Snapshot): Promise<SavedHeader> {
+  return readSavedHeader(snapshotFile(parts, tree.uuid, id));
+}
+
+async function newDisks(tree: Tree, snapshot: Snapshot): Promise<LayerDisk[]> {
+  for (;;) {
+    const step = randomBytes(4).toString("hex");
+    const disks = snapshot.disks.map((disk) => ({ ...disk, file: overlayFile(disk.file, disk.vdev, step) }));
+    const known = new Set(tree.layers.map(({ file }) => file));
+    const taken = await Promise.all(disks.map(({ file }) => isTaken(file)));
+    if (!taken.includes(true) && !disks.some(({ file }) => known.has(file))) return disks;
+  }
+}
+
+/** The tree of a domain that has gone on from the snapshot with those disks. */
+function onto(tree: Tree, snapshot: Snapshot, disks: readonly LayerDisk[], isOther: boolean): Tree {
+  const layers: Layer[] = disks.map(({ file }, i) => ({
+    file,
+    format: "qcow2",
+    base: snapshot.disks[i]!.file,
+    isOwn: true,
+    isForeign: false,
+  }));
+  return {
+    ...tree,
+    layers: [...tree.layers, ...layers],
+    current: { parent: isOther ? null : snapshot.id, disks: [...disks] },
+  };
+}
+
+/** The snapshot's images, as another domain knows them. */
+function foreign(tree: Tree, from: Tree, snapshot: Snapshot): Tree {
+  const files = new Set(snapshot.disks.map(({ file }) => file));
+  const layers = from.layers
+    .filter(({ file }) => files.has(file))
+    .map((layer): Layer => ({ ...layer, base: null, isOwn: false, isForeign: true }));
+  return { ...tree, layers };
+}
+
+function overlaysOf(tree: Tree, disks: readonly LayerDisk[]): { file: string; base: Layer }[] {
+  return disks.map(({ file }) => {
+    const { base } = tree.layers.find((layer) => layer.file === file)!;
+    return { file, base: tree.layers.find((layer) => layer.file === base)! };
+  });
+}
+
+function configOn(header: SavedHeader, { current, layers }: Tree): string {
+  return withImages({ config: header.config, configName: header.configName ?? null }, current.disks, layers);
+}
+
+/** Interfaces that have an address of their own get another: two domains with one are on no network. */
+function withOtherAddresses(config: string): string {
+  const items = readConfig(config).lists.get("vif") ?? [];
+  return items.reduce(
+    (text, item, i) => withItem(text, "vif", i, item.replace(/(^|,)\s*mac\s*=[^,]*/i, "").replace(/^,/, "")),
+    config,
+  );
+}
+
+/** Its memory in a new domain, which runs when `ready` has ended. Its domid. */
+async function restored(
+  parts: Parts,
+  file: string,
+  as: { config: string; name: string; uuid: string },
+  ready: () => Promise<void>,
+): Promise<number> {
+  const toolstack = parts.toolstack()!;
+  const { domid } = await toolstack.request("restore", { file, paused: true, as });
+  try {
+    await ready();
+  } catch (error) {
+    await toolstack.request("destroy", { domid }).catch(() => {});
+    throw error;
+  }
+  await toolstack.request("unpause", { domid });
+  return domid;
+}

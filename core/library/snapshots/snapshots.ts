@@ -1,0 +1,252 @@
+/**
+ * The snapshots of all domains: what can be done with them, one thing at a time for a domain. README.md has the rules; `trees.ts` is where they
+ * lie, `taking.ts`, `reverting.ts` and `merging.ts` are the deeds.
+ */
+import { readFile, rm } from "node:fs/promises";
+import { Refusal } from "../../toolstack/error.ts";
+import type { ToolstackClient } from "../../toolstack/client.ts";
+import { allocated } from "./images.ts";
+import { checkUnused, collect, merge, unmerged } from "./merging.ts";
+import {
+  checkNotSaved,
+  disksOf,
+  freeze,
+  keep,
+  resolved,
+  running,
+  withImages,
+  type Definitions,
+  type Parts,
+} from "./parts.ts";
+import { clone, revert, snapshotOf, type Continued } from "./reverting.ts";
+import { take, TakeFailure, type TakeOptions, type Taken } from "./taking.ts";
+import type { SnapshotTree, SnapshotWork } from "./report.ts";
+import { withoutSnapshot, type Tree } from "./tree.ts";
+import { Trees } from "./trees.ts";
+
+/** Of a console's text. */
+const MOST_PICTURE_BYTES = 64 * 2 ** 20;
+
+export interface SnapshotOptions {
+  /** `library/domains`; null where nothing is kept. */
+  folder: string | null;
+  definitions: Definitions;
+  /** null while the host does not run. */
+  toolstack: () => ToolstackClient | null;
+  /** Snapshots of that domain have changed, or what is done with them. */
+  changed: (uuid: string, work: SnapshotWork | null) => void;
+  warn: (message: string) => void;
+}
+
+export class Snapshots {
+  readonly #parts: Parts;
+  readonly #changed: (uuid: string) => void;
+  readonly #busy = new Map<string, { work: SnapshotWork; wanted: AbortController | null }>();
+  readonly #opened: Promise<void>;
+
+  constructor({ folder, definitions, toolstack, changed, warn }: SnapshotOptions) {
+    const trees = new Trees(folder, warn);
+    this.#changed = (uuid) => changed(uuid, this.#busy.get(uuid)?.work ?? null);
+    this.#parts = { trees, definitions, toolstack, changed: this.#changed };
+    this.#opened = trees.open();
+  }
+
+  /** Images that nobody may write, for dom0 to know from its beginning on. */
+  async frozen(): Promise<{ file: string; why: string }[]> {
+    await this.#opened;
+    return this.#parts.trees.frozen();
+  }
+
+  /** Domains that have snapshots. */
+  async domains(): Promise<{ uuid: string; name: string; snapshots: number }[]> {
+    await this.#opened;
+    return this.#parts.trees.all
+      .filter(({ snapshots }) => snapshots.length > 0)
+      .map(({ uuid, name, snapshots }) => ({ uuid, name, snapshots: snapshots.length }));
+  }
+
+  /** null for a domain without any. Throws Refusal when they can't be read. */
+  async report(uuid: string): Promise<SnapshotTree | null> {
+    await this.#opened;
+    const { trees } = this.#parts;
+    const tree = trees.find(uuid);
+    const work = this.#busy.get(uuid)?.work ?? null;
+    if (!tree) return work && { uuid, name: "", current: null, snapshots: [], work, unmerged: 0 };
+    const named = new Map<string, number>();
+    for (const { file } of tree.snapshots.flatMap(({ disks }) => disks)) named.set(file, (named.get(file) ?? 0) + 1);
+    const snapshots = await Promise.all(
+      tree.snapshots.map(async ({ disks, ...snapshot }) => {
+        const own = disks.map(({ file }) => file).filter((file) => named.get(file) === 1 && isOwn(tree, file));
+        const files = [trees.part(uuid, snapshot.id, "machine"), ...own];
+        const bytes = (await Promise.all(files.map(allocated))).reduce((sum, each) => sum + each, 0);
+        return { ...snapshot, bytes, clones: trees.clonesOf(uuid, snapshot.id).map(({ name }) => name) };
+      }),
+    );
+    return {
+      ...{ uuid, name: tree.name, current: tree.current.parent, snapshots },
+      ...{ work, unmerged: unmerged(this.#parts, tree) },
+    };
+  }
+
+  /** What the domain showed then: a PNG, or its console's text; null where it showed nothing. */
+  async picture(uuid: string, id: string): Promise<{ kind: "screen" | "console"; bytes: Uint8Array } | null> {
+    await this.#opened;
+    const { trees } = this.#parts;
+    const { picture } = snapshotOf(trees.find(uuid), id);
+    if (!picture) return null;
+    const bytes = await readFile(trees.part(uuid, id, picture)).catch(() => null);
+    return bytes && bytes.length <= MOST_PICTURE_BYTES ? { kind: picture, bytes } : null;
+  }
+
+  take(uuid: string, options: TakeOptions): Promise<Taken> {
+    return this.#alone(uuid, "take", null, () => this.#take(uuid, options));
+  }
+
+  async #take(uuid: string, options: TakeOptions): Promise<Taken> {
+    try {
+      return await take(this.#parts, uuid, options);
+    } catch (error) {
+      if (!(error instanceof TakeFailure)) throw error;
+      // The domain goes on with images that no snapshot stands between.
+      const nobody = { progress: () => {}, signal: new AbortController().signal };
+      await merge(this.#parts, uuid, nobody).catch(() => {});
+      throw error.refusal;
+    }
+  }
+
+  /** `keepNow`: the name of a snapshot that is taken first; null: what the domain is now is gone. */
+  revert(uuid: string, id: string, keepNow: string | null): Promise<Continued> {
+    return this.#alone(uuid, "revert", null, async () => {
+      snapshotOf(this.#parts.trees.find(uuid), id);
+      checkNotSaved(await this.#parts.definitions.find(uuid));
+      if (keepNow !== null) {
+        const memory = (await running(this.#parts, uuid)) !== null;
+        await this.#take(uuid, { name: keepNow, memory });
+      }
+      const result = await revert(this.#parts, uuid, id);
+      await collect(this.#parts, uuid);
+      return result;
+    });
+  }
+
+  /** What it had is merged into what came after it. Cancelled, the snapshot is gone and merging is left for later. */
+  async remove(uuid: string, id: string): Promise<void> {
+    const wanted = new AbortController();
+    await this.#alone(uuid, "delete", wanted, async (progress) => {
+      const { trees } = this.#parts;
+      const tree = trees.find(uuid)!;
+      const { name } = snapshotOf(tree, id);
+      checkUnused(this.#parts, uuid, id, name);
+      checkNotSaved(await this.#parts.definitions.find(uuid));
+      await keep(this.#parts, withoutSnapshot(tree, id));
+      for (const what of ["machine", "screen", "console"] as const)
+        await rm(trees.part(uuid, id, what), { force: true }).catch(() => {});
+      await merge(this.#parts, uuid, { progress, signal: wanted.signal }).catch((error: unknown) => {
+        const { code = "EIO", message } = error as { code?: string; message: string };
+        throw new Refusal(code, `The snapshot ${name} is deleted, and its disks are still to be merged: ${message}`);
+      });
+    });
+  }
+
+  /** Goes on with what was cancelled or broken off. */
+  async merge(uuid: string): Promise<void> {
+    const wanted = new AbortController();
+    await this.#alone(uuid, "merge", wanted, async (progress) => {
+      checkNotSaved(await this.#parts.definitions.find(uuid));
+      await merge(this.#parts, uuid, { progress, signal: wanted.signal });
+    });
+  }
+
+  rename(uuid: string, id: string, name: string): Promise<void> {
+    return this.#alone(uuid, "rename", null, async () => {
+      const tree = this.#parts.trees.find(uuid)!;
+      snapshotOf(tree, id);
+      if (tree.snapshots.some((each) => each.name === name && each.id !== id))
+        throw new Refusal("EEXIST", `There is a snapshot named ${name} already.`);
+      const snapshots = tree.snapshots.map((each) => (each.id === id ? { ...each, name } : each));
+      await keep(this.#parts, { ...tree, snapshots });
+    });
+  }
+
+  clone(uuid: string, id: string, name: string): Promise<Continued> {
+    return this.#alone(uuid, "clone", null, async () => {
+      snapshotOf(this.#parts.trees.find(uuid), id);
+      return clone(this.#parts, uuid, id, name);
+    });
+  }
+
+  /** Throws Refusal ESRCH when nothing is done that could be. */
+  cancel(uuid: string): void {
+    const wanted = this.#busy.get(uuid)?.wanted;
+    if (!wanted) throw new Refusal("ESRCH", "Nothing is done with these snapshots that can be cancelled.");
+    wanted.abort(new Refusal("ECANCELED", "Merging was cancelled: nothing is lost, and it can be gone on with later."));
+  }
+
+  /** Throws Refusal EBUSY while other domains need its disks, or something is done with its snapshots. */
+  async checkDeletable(uuid: string): Promise<void> {
+    await this.#opened;
+    if (this.#busy.has(uuid)) throw busy();
+    for (const { id, name } of this.#parts.trees.known(uuid)?.snapshots ?? []) checkUnused(this.#parts, uuid, id, name);
+  }
+
+  /** The domain's folder has gone to the bin or come back, or something has gone from there for good (null). */
+  async moved(uuid: string | null): Promise<void> {
+    await this.#opened;
+    await this.#parts.trees.moved(uuid);
+    await freeze(this.#parts).catch(() => {});
+  }
+
+  /** A domain's folder is about to be gone for good: images that were made for its snapshots go with it. Never rejects. */
+  async purging(folder: string): Promise<void> {
+    await this.#opened;
+    await this.#parts.trees.purging(folder).catch(() => {});
+  }
+
+  /** The domain is gone for good. Throws Refusal EBUSY while others are based on it. */
+  forget(uuid: string): Promise<void> {
+    return this.#alone(uuid, "delete", null, () => this.#parts.trees.forget(uuid));
+  }
+
+  /** The text that a domain is to be started from: with the images that it has now, where it names others of its own. */
+  async currentConfig(uuid: string, config: string, configName: string | null): Promise<string> {
+    await this.#opened;
+    const tree = this.#parts.trees.find(uuid);
+    if (!tree || tree.layers.length === 0) return config;
+    const known = new Set(tree.layers.map(({ file }) => file));
+    const current = new Map(tree.current.disks.map(({ id, file }) => [id, file]));
+    const named = await resolved(disksOf({ config, configName }));
+    const isStale = named.some(({ id, file }) => known.has(file) && current.has(id) && current.get(id) !== file);
+    return isStale ? withImages({ config, configName }, tree.current.disks, tree.layers) : config;
+  }
+
+  async #alone<T>(
+    uuid: string,
+    what: SnapshotWork["what"],
+    wanted: AbortController | null,
+    deed: (progress: (share: number) => void) => Promise<T>,
+  ): Promise<T> {
+    await this.#opened;
+    if (this.#busy.has(uuid)) throw busy();
+    const progress = (share: number): void => {
+      const mine = this.#busy.get(uuid);
+      if (mine) mine.work = { what, share };
+      this.#changed(uuid);
+    };
+    this.#busy.set(uuid, { work: { what, share: null }, wanted });
+    this.#changed(uuid);
+    try {
+      return await deed(progress);
+    } finally {
+      this.#busy.delete(uuid);
+      this.#changed(uuid);
+    }
+  }
+}
+
+function busy(): Refusal {
+  return new Refusal("EBUSY", "Something else is done with the snapshots of this domain: wait until it has ended.");
+}
+
+function isOwn(tree: Tree, file: string): boolean {
+  return tree.layers.some((layer) => layer.file === file && layer.isOwn);
+}

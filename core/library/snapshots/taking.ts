@@ -1,0 +1,189 @@
+/**
+ * Takes a snapshot. The images that the domain has become read-only, and it goes on with new ones that are based on them. In this order, so that
+ * it can stop anywhere:
+ *
+ * 1. the new images are noted as such that go unless somebody names them, and made: they show what those below show;
+ * 2. the domain stands still, and the tree is written with the new images as the domain's own;
+ * 3. from then on the domain writes to them; its memory is written to a file; the snapshot comes into the tree.
+ *
+ * Between 2 and 3 there are images between which no snapshot lies: they are merged again (merging.ts).
+ */
+import { randomBytes } from "node:crypto";
+import { rm } from "node:fs/promises";
+import { Refusal } from "../../toolstack/error.ts";
+import type { CheckpointResult, DomainInfo, KeptDisk } from "../../toolstack/messages.ts";
+import { writeSaved } from "../../toolstack/saved-file.ts";
+import { isTaken, makeOverlays, overlayFile } from "./images.ts";
+import {
+  checkNotSaved,
+  disksOf,
+  freeze,
+  keep,
+  resolved,
+  running,
+  withImages,
+  type Definition,
+  type Parts,
+} from "./parts.ts";
+import { keepPicture } from "./picture.ts";
+import { emptyTree, treeText, withSnapshot, type Layer, type LayerDisk, type Snapshot, type Tree } from "./tree.ts";
+
+export interface TakeOptions {
+  name: string;
+  /** Of a domain that runs; one that does not has none. */
+  memory: boolean;
+}
+
+export interface Taken {
+  snapshot: Snapshot;
+  /** Milliseconds that the domain stood still; 0 for one that does not run. */
+  stood: number;
+}
+
+/** Rejects with Refusal; then there is no snapshot, and the domain goes on as it was. `isUnmerged`: on images that are to be merged again. */
+export class TakeFailure extends Error {
+  readonly refusal: unknown;
+  constructor(refusal: unknown) {
+    super("the snapshot was not taken");
+    this.refusal = refusal;
+  }
+}
+
+export async function take(parts: Parts, uuid: string, { name, memory }: TakeOptions): Promise<Taken> {
+  const domain = await running(parts, uuid);
+  const definition = await parts.definitions.find(uuid);
+  if (!definition)
+    throw new Refusal("ESRCH", `${domain?.name ?? "That domain"} is not kept here, so there can be no snapshot of it.`);
+  checkNotSaved(definition);
+  const known = parts.trees.find(uuid) ?? emptyTree(uuid, definition.name);
+  const taken = known.snapshots.find((each) => each.name === name);
+  if (taken) throw new Refusal("EEXIST", `There is a snapshot named ${name} already.`);
+  const found = domain ? await parts.toolstack()!.request("keptDisks", { domid: domain.domid }) : disksOf(definition);
+  const disks = await resolved(found);
+  const before = adopted({ ...known, name: (domain ?? definition).name }, disks);
+  const id = await newId(before, disks);
+  const overlays = disks.map(({ id: device, vdev, file }) => ({ id: device, vdev, file: overlayFile(file, vdev, id) }));
+  const snapshot: Snapshot = {
+    id,
+    name,
+    parent: before.current.parent,
+    takenAt: Date.now(),
+    hasMemory: domain !== null && memory,
+    memoryMiB: 0,
+    disks: before.current.disks,
+    picture: null,
+  };
+  await keep(parts, { ...before, going: [...before.going, ...overlays.map(({ file }) => file)] });
+  const after = goingOn(before, overlays);
+  try {
+    await makeOverlays(
+      overlays.map(({ file }, i) => ({ file, base: before.layers.find((layer) => layer.file === disks[i]!.file)! })),
+    );
+    if (domain) return await takeRunning(parts, domain, definition, after, snapshot);
+    return await takeHalted(parts, definition, after, snapshot);
+  } catch (error) {
+    await undone(parts, uuid, snapshot);
+    throw error;
+  }
+}
+
+/** With the images that the domain has now: its configuration may have others than at the last snapshot. */
+function adopted(tree: Tree, disks: readonly KeptDisk[]): Tree {
+  const known = new Set(tree.layers.map(({ file }) => file));
+  const layers: Layer[] = disks
+    .filter(({ file }) => !known.has(file))
+    .map(({ file, format }) => ({ file, format: formatOf(format), base: null, isOwn: false, isForeign: false }));
+  const current = disks.map(({ id, vdev, file }) => ({ id, vdev, file }));
+  const now = new Set(current.map(({ file }) => file));
+  const left = new Set([...tree.left, ...tree.current.disks.map(({ file }) => file)].filter((file) => !now.has(file)));
+  return {
+    ...tree,
+    layers: [...tree.layers, ...layers],
+    current: { ...tree.current, disks: current },
+    left: [...left],
+  };
+}
+
+function formatOf(format: string): Layer["format"] {
+  if (format === "raw" || format === "qcow2") return format;
+  throw new Refusal("EOPNOTSUPP", `A disk in the format ${format} can't be written, so there is no snapshot of it.`);
+}
+
+/** The domain writes to those from now on. */
+function goingOn(tree: Tree, overlays: readonly LayerDisk[]): Tree {
+  const layers: Layer[] = overlays.map(({ file }, i) => ({
+    file,
+    format: "qcow2",
+    base: tree.current.disks[i]!.file,
+    isOwn: true,
+    isForeign: false,
+  }));
+  return {
+    ...tree,
+    layers: [...tree.layers, ...layers],
+    current: { ...tree.current, disks: [...overlays] },
+  };
+}
+
+async function newId(tree: Tree, disks: readonly KeptDisk[]): Promise<string> {
+  for (;;) {
+    const id = randomBytes(4).toString("hex");
+    const files = await Promise.all(disks.map(({ file, vdev }) => isTaken(overlayFile(file, vdev, id))));
+    if (!files.includes(true) && !tree.snapshots.some((each) => each.id === id)) return id;
+  }
+}
+
+async function takeRunning(
+  parts: Parts,
+  domain: DomainInfo,
+  definition: Definition,
+  after: Tree,
+  snapshot: Snapshot,
+): Promise<Taken> {
+  const { trees, definitions } = parts;
+  const { uuid } = after;
+  const result: CheckpointResult = await parts.toolstack()!.request("checkpoint", {
+    domid: domain.domid,
+    memory: snapshot.hasMemory,
+    file: trees.part(uuid, snapshot.id, "machine"),
+    disks: after.current.disks.map(({ id, file }) => ({ id, file })),
+    record: { file: trees.file(uuid), text: treeText(after) },
+  });
+  await trees.reread(uuid);
+  await freeze(parts);
+  await definitions.change(uuid, definition.config);
+  if (result.problem) throw new TakeFailure(new Refusal(result.problem.code, result.problem.message));
+  try {
+    const picture = await keepPicture(trees, uuid, snapshot.id, result);
+    const whole = { ...snapshot, memoryMiB: result.memoryMiB, picture };
+    await keep(parts, withSnapshot(after, whole));
+    return { snapshot: whole, stood: result.stood };
+  } catch (error) {
+    throw new TakeFailure(error);
+  }
+}
+
+async function takeHalted(parts: Parts, definition: Definition, after: Tree, snapshot: Snapshot): Promise<Taken> {
+  const { uuid } = after;
+  const { name, config, configName, files } = definition;
+  const machine = {
+    ...{ name, uuid, savedAt: snapshot.takenAt, memoryMiB: 0 },
+    ...{ config: withImages(definition, snapshot.disks, after.layers), ...(configName !== null && { configName }) },
+  };
+  const nothing = (async function* (): AsyncGenerator<Uint8Array> {})();
+  await writeSaved(parts.trees.part(uuid, snapshot.id, "machine"), machine, await files(), new Uint8Array(), nothing);
+  await keep(parts, withSnapshot(after, snapshot));
+  await parts.definitions.change(uuid, withImages({ config, configName }, after.current.disks, after.layers));
+  return { snapshot, stood: 0 };
+}
+
+/** What was made for it goes, unless the domain writes to it already. */
+async function undone(parts: Parts, uuid: string, { id }: Snapshot): Promise<void> {
+  const { trees } = parts;
+  const tree = await trees.reread(uuid);
+  if (!tree || tree.snapshots.some((each) => each.id === id)) return;
+  for (const what of ["machine", "screen", "console"] as const) await rm(trees.part(uuid, id, what), { force: true });
+  await trees.sweep(uuid).catch(() => {});
+  await freeze(parts).catch(() => {});
+  parts.changed(uuid);
+}

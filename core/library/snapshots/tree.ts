@@ -1,0 +1,201 @@
+/**
+ * What is known of a domain's snapshots: a tree of them, and the images of disks that they stand on. Pure; where it lies and when it is written
+ * is trees.ts.
+ *
+ * Images (`layers`) and snapshots are told apart. A layer is a file that others may be based on; a snapshot names a layer for each disk, the domain
+ * as it is now (`current`) does too. A layer that nobody names is needed only while others are based on it: merging.ts joins it with its only child.
+ */
+import path from "node:path";
+import { z } from "zod";
+import { isDomainName } from "../../toolstack/domain-name.ts";
+import { SNAPSHOT_NAME } from "./snapshot-name.ts";
+
+const LAST_TIME = 8.64e15;
+const UUID = z.string().regex(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/);
+const SNAPSHOT_ID = z.string().regex(/^[\da-f]{8}$/);
+const FILE = z
+  .string()
+  .max(4096)
+  .refine(
+    (file) => path.isAbsolute(file) && path.normalize(file) === file && !file.includes("\0"),
+    "must be a whole path",
+  );
+const MOST_SNAPSHOTS = 1000;
+const MOST_LAYERS = 4000;
+
+const LAYER = z.strictObject({
+  file: FILE,
+  format: z.enum(["raw", "qcow2", "vhd", "vmdk"]),
+  /** The layer that it is based on; null for the image that everything began with. */
+  base: FILE.nullable(),
+  /** It was made here, and goes when nobody needs it; the user's own images are only forgotten. */
+  isOwn: z.boolean(),
+  /** Another domain's snapshot has it: this domain is a clone of that. It is never changed. */
+  isForeign: z.boolean(),
+});
+const DISK = z.strictObject({
+  /** Of the device. */
+  id: z.string().regex(/^\d{1,10}$/),
+  vdev: z.string().min(1).max(32),
+  file: FILE,
+});
+const SNAPSHOT = z.strictObject({
+  id: SNAPSHOT_ID,
+  name: SNAPSHOT_NAME,
+  parent: SNAPSHOT_ID.nullable(),
+  takenAt: z.number().min(0).max(LAST_TIME),
+  hasMemory: z.boolean(),
+  memoryMiB: z
+    .number()
+    .min(0)
+    .max(1 << 20),
+  disks: z.array(DISK).max(256),
+  picture: z.enum(["screen", "console"]).nullable(),
+});
+const TREE = z.strictObject({
+  version: z.literal(1),
+  uuid: UUID,
+  /** What the domain was called last. */
+  name: z.string().refine(isDomainName),
+  /** The snapshot of another domain that this one was made from. */
+  origin: z.strictObject({ uuid: UUID, snapshot: SNAPSHOT_ID }).nullable(),
+  layers: z.array(LAYER).max(MOST_LAYERS),
+  snapshots: z.array(SNAPSHOT).max(MOST_SNAPSHOTS),
+  /** The domain as it is now: what it has gone on from, and what it writes to. */
+  current: z.strictObject({ parent: SNAPSHOT_ID.nullable(), disks: z.array(DISK).max(256) }),
+  /** Images that the domain had and has no more, because its disks were changed by hand: nobody but their user knows whether they are needed. */
+  left: z.array(FILE).max(MOST_LAYERS),
+  /** Images that were made here and are to be there no more, unless a layer names them: a step that was broken off leaves them. */
+  going: z.array(FILE).max(MOST_LAYERS),
+});
+
+export type Layer = z.infer<typeof LAYER>;
+export type LayerDisk = z.infer<typeof DISK>;
+export type Snapshot = z.infer<typeof SNAPSHOT>;
+export type Tree = z.infer<typeof TREE>;
+
+export function emptyTree(uuid: string, name: string): Tree {
+  const current = { parent: null, disks: [] };
+  return { version: 1, uuid, name, origin: null, layers: [], snapshots: [], current, left: [], going: [] };
+}
+
+export const treeText = (tree: Tree): string => `${JSON.stringify(tree, null, 2)}\n`;
+
+/** Throws Error with what is wrong, a sentence without its full stop. */
+export function parseTree(text: string, uuid: string): Tree {
+  let found: unknown;
+  try {
+    found = JSON.parse(text);
+  } catch {
+    throw new Error("it is no JSON");
+  }
+  const parsed = TREE.safeParse(found);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw new Error([issue?.path.join("."), issue?.message].filter(Boolean).join(": "));
+  }
+  const tree = parsed.data;
+  if (tree.uuid !== uuid) throw new Error(`it is of the domain ${tree.uuid}`);
+  checkLayers(tree);
+  checkSnapshots(tree);
+  return tree;
+}
+
+function checkLayers({ layers, snapshots, current, left }: Tree): void {
+  const bases = new Map(layers.map(({ file, base }) => [file, base]));
+  if (bases.size !== layers.length) throw new Error("it has an image twice");
+  for (const { file } of layers)
+    for (let at: string | null = file, steps = 0; at !== null; at = bases.get(at)!)
+      if (!bases.has(at) || ++steps > layers.length) throw new Error(`${file} has no first image that it is based on`);
+  for (const file of [...left, ...[...snapshots, current].flatMap(({ disks }) => disks.map((disk) => disk.file))])
+    if (!bases.has(file)) throw new Error(`it does not know the image ${file} that it names`);
+}
+
+function checkSnapshots({ snapshots, current }: Tree): void {
+  const parents = new Map(snapshots.map(({ id, parent }) => [id, parent]));
+  if (parents.size !== snapshots.length) throw new Error("it has a snapshot twice");
+  for (const start of [...parents.keys(), current.parent])
+    for (let at = start, steps = 0; at !== null; at = parents.get(at)!)
+      if (!parents.has(at) || ++steps > parents.size) throw new Error(`snapshot ${start} has no beginning`);
+}
+
+/** Files that snapshots or the domain name, or that it has left. */
+export function namedFiles({ snapshots, current, left }: Tree): ReadonlySet<string> {
+  return new Set([...left, ...[...snapshots, current].flatMap(({ disks }) => disks.map(({ file }) => file))]);
+}
+
+export function childrenOf({ layers }: Tree, file: string): Layer[] {
+  return layers.filter(({ base }) => base === file);
+}
+
+/** Images that nobody may write: all but those that the domain has now, or has left and nobody is based on. */
+export function frozenFiles(tree: Tree): string[] {
+  const { layers, current, left } = tree;
+  const free = left.filter((file) => childrenOf(tree, file).length === 0);
+  const written = new Set([...free, ...current.disks.map(({ file }) => file)]);
+  return layers.map(({ file }) => file).filter((file) => !written.has(file));
+}
+
+/** A snapshot more, which the domain goes on from. */
+export function withSnapshot(tree: Tree, snapshot: Snapshot): Tree {
+  return {
+    ...tree,
+    snapshots: [...tree.snapshots, snapshot],
+    current: { ...tree.current, parent: snapshot.id },
+  };
+}
+
+/** What came after it goes on from what was before it. */
+export function withoutSnapshot(tree: Tree, id: string): Tree {
+  const gone = tree.snapshots.find((each) => each.id === id);
+  const parent = (of: string | null): string | null => (of === id ? (gone?.parent ?? null) : of);
+  return {
+    ...tree,
+    snapshots: tree.snapshots
+      .filter((each) => each.id !== id)
+      .map((each) => ({ ...each, parent: parent(each.parent) })),
+    current: { ...tree.current, parent: parent(tree.current.parent) },
+  };
+}
+
+/** `base` has taken in what `top` had: it stands for both. */
+export function withMerged(tree: Tree, base: string, top: string): Tree {
+  const renamed = (file: string): string => (file === top ? base : file);
+  const disks = (all: readonly LayerDisk[]): LayerDisk[] => all.map((disk) => ({ ...disk, file: renamed(disk.file) }));
+  return {
+    ...tree,
+    layers: tree.layers
+      .filter(({ file }) => file !== top)
+      .map((layer) => ({ ...layer, base: layer.base === null ? null : renamed(layer.base) })),
+    snapshots: tree.snapshots.map((each) => ({ ...each, disks: disks(each.disks) })),
+    current: { ...tree.current, disks: disks(tree.current.disks) },
+    left: tree.left.map(renamed),
+    going: [...tree.going, top],
+  };
+}
+
+/** Layers that nobody names and nobody is based on; what they were based on may be such then. `isUsed`: by other domains. */
+export function withoutLeaves(tree: Tree, isUsed: (file: string) => boolean): Tree {
+  const named = namedFiles(tree);
+  for (let now = tree; ;) {
+    const leaves = now.layers.filter(
+      ({ file, isForeign }) => !named.has(file) && childrenOf(now, file).length === 0 && (isForeign || !isUsed(file)),
+    );
+    if (leaves.length === 0) return now;
+    const gone = new Set(leaves.map(({ file }) => file));
+    const going = leaves.filter(({ isOwn }) => isOwn).map(({ file }) => file);
+    now = { ...now, layers: now.layers.filter(({ file }) => !gone.has(file)), going: [...now.going, ...going] };
+  }
+}
+
+/** A layer that nobody names and its only child, which are to become one; null when there are none. */
+export function nextMerge(tree: Tree, isUsed: (file: string) => boolean): { base: Layer; top: Layer } | null {
+  const named = namedFiles(tree);
+  for (const base of tree.layers) {
+    if (named.has(base.file) || base.isForeign || isUsed(base.file)) continue;
+    if (base.format !== "raw" && base.format !== "qcow2") continue;
+    const [top, ...others] = childrenOf(tree, base.file);
+    if (top && others.length === 0 && top.isOwn && top.format === "qcow2" && !isUsed(top.file)) return { base, top };
+  }
+  return null;
+}

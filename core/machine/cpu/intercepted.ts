@@ -1,0 +1,22 @@
+/** What the hypervisor does with an instruction that run() has left to it (EXIT_PRIVILEGED, EXIT_VMCALL) when it has executed it itself. */
+import { debugTrap } from "./faults";
+import { TF } from "./flags";
+import { clearFault, cpu } from "./machine";
+import { OP_LENGTH } from "./op";
+import { inLongMode } from "./operands";
+import { CPU_RFLAGS, CPU_RIP, CPU_SHADOW } from "./state";
+
+const DR6_SINGLE_STEP: u32 = 0x4000;
+
+/**
+ * The instruction of `op` (CPU_EXIT_OP) is done: RIP is the next one's, the shadow of the one before is over, and TF traps. -1, or what run()
+ * would come back with (EXIT_SHUTDOWN).
+ */
+export function finishInstruction(op: usize): i32 {
+  const next = load<u64>(cpu, CPU_RIP) + load<u8>(op, OP_LENGTH);
+  store<u64>(cpu, inLongMode() ? next : next & 0xffffffff, CPU_RIP);
+  store<u32>(cpu, 0, CPU_SHADOW);
+  if (!(load<u64>(cpu, CPU_RFLAGS) & TF)) return -1;
+  clearFault();
+  return debugTrap(DR6_SINGLE_STEP);
+}

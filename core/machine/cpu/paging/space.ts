@@ -1,0 +1,55 @@
+/**
+ * The address space that the running vCPU is in: what of its control registers decides about translations, as one key, and the id of its
+ * second stage. Two vCPUs with the same key and id have the same translations; every cache of them holds both.
+ */
+import { cpu } from "../machine";
+import { CPU_CPL, CPU_CR0, CPU_CR3, CPU_CR4, CPU_EFER, CPU_RFLAGS, CPU_SPACE_ID } from "../state";
+import {
+  ADDRESS,
+  SPACE_2_LEVELS,
+  SPACE_3_LEVELS,
+  SPACE_NX,
+  SPACE_PAGING,
+  SPACE_PSE,
+  SPACE_SMAP,
+  SPACE_SMEP,
+  SPACE_USER,
+  SPACE_WP,
+  keyedRoot,
+} from "./format";
+
+const EFER_LMA: u64 = 1 << 10;
+const EFER_NXE: u64 = 1 << 11;
+const CR0_WP: u64 = 1 << 16;
+const CR4_PSE: u64 = 1 << 4;
+const CR4_PAE: u64 = 1 << 5;
+const CR4_SMEP: u64 = 1 << 20;
+const CR4_SMAP: u64 = 1 << 21;
+const RFLAGS_AC: u64 = 1 << 18;
+
+/** Flags (SPACE_*) and root. SMAP is off while EFLAGS.AC suspends it. */
+export function spaceKey(): u64 {
+  const cr0 = load<u64>(cpu, CPU_CR0);
+  if (!(cr0 >> 31)) return 0;
+  const cr4 = load<u64>(cpu, CPU_CR4);
+  const efer = load<u64>(cpu, CPU_EFER);
+  let key = SPACE_PAGING;
+  if (load<u32>(cpu, CPU_CPL) == 3) key |= SPACE_USER;
+  else {
+    if (cr4 & CR4_SMEP) key |= SPACE_SMEP;
+    if (cr4 & CR4_SMAP && !(load<u64>(cpu, CPU_RFLAGS) & RFLAGS_AC)) key |= SPACE_SMAP;
+  }
+  if (cr0 & CR0_WP) key |= SPACE_WP;
+  if (efer & EFER_NXE) key |= SPACE_NX;
+  const cr3 = load<u64>(cpu, CPU_CR3);
+  if (efer & EFER_LMA) return key | (cr3 & ADDRESS);
+  if (cr4 & CR4_PAE) key |= SPACE_3_LEVELS;
+  else key |= cr4 & CR4_PSE ? SPACE_2_LEVELS | SPACE_PSE : SPACE_2_LEVELS;
+  return key | keyedRoot(cr3, key);
+}
+
+// @ts-ignore: decorator
+@inline
+export function spaceId(): u32 {
+  return load<u32>(cpu, CPU_SPACE_ID);
+}

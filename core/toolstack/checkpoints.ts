@@ -1,0 +1,340 @@
+/**
+ * The disks of a running domain, and its memory, as they are at one moment: what a snapshot is made of. And the images of running domains
+ * joined again when a snapshot is deleted. Which images there are, what stands on what and what is recorded where is for who asks
+ * (../library/snapshots); here is what only dom0 can do, whose guests have the images open.
+ */
+import { freemem } from "node:os";
+import { paramsOf, readParams } from "../dom0/backends/blk/config.ts";
+import { absorbImage, type Disks } from "../dom0/backends/blk/disks.ts";
+import type { Consoles } from "../dom0/backends/console/consoles.ts";
+import type { Screens } from "../dom0/display/screens.ts";
+import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
+import { SaveError } from "../dom0/saved/p2m.ts";
+import { absorb } from "../dom0/storage/absorb.ts";
+import { StoreError, type BlockStore } from "../dom0/storage/block-store.ts";
+import { Qcow2Store } from "../dom0/storage/qcow2/store.ts";
+import { backendPath } from "../dom0/xenbus/address.ts";
+import type { BackendDevices } from "../dom0/xenbus/devices.ts";
+import type { DeviceSpec, HeldImage } from "../dom0/xenbus/kind.ts";
+import type { LocalXenstore } from "../dom0/xenstore/local.ts";
+import { writeWhole } from "../files/whole.ts";
+import path from "node:path";
+import { isKeptDisk, withDisks } from "./disk-texts.ts";
+import type { DomainDevices } from "./devices.ts";
+import { errorData, Refusal } from "./error.ts";
+import type { Emit, Lifecycle, ManagedDomain } from "./lifecycle.ts";
+import type {
+  AbsorbArguments,
+  CheckpointArguments,
+  CheckpointResult,
+  DiskChainArguments,
+  ImageFile,
+  KeptDisk,
+  RecordFile,
+} from "./messages.ts";
+import { fileError, WRITING } from "./saved-file.ts";
+import type { Saving } from "./saving.ts";
+
+/** Of its console: what fills a few screens. */
+const CONSOLE_TAIL = 16384;
+const TELL_MS = 100;
+
+export interface CheckpointParts {
+  hypercalls: Hypercalls;
+  store: LocalXenstore;
+  lifecycle: Lifecycle;
+  saving: Saving;
+  devices: DomainDevices;
+  backends: BackendDevices;
+  disks: Disks;
+  consoles: Consoles;
+  screens: Screens;
+  emit: Emit;
+}
+
+/** A disk that is held, and the image that its guest goes on with. */
+interface Exchange {
+  id: string;
+  held: HeldImage;
+  next: BlockStore;
+  image: ImageFile;
+}
+
+export class Checkpoints {
+  readonly #parts: CheckpointParts;
+  readonly #absorbing = new Map<string, AbortController>();
+
+  constructor(parts: CheckpointParts) {
+    this.#parts = parts;
+  }
+
+  /** The disks that a domain may write, and keeps. */
+  disks(domid: number): KeptDisk[] {
+    const domain = this.#parts.lifecycle.managed(domid);
+    return this.#devices(domain)
+      .filter(isKeptDisk)
+      .map(({ id, back }) => {
+        const { target, format } = readParams(String(back.params))!;
+        return { id, vdev: String(back.dev), file: target, format };
+      });
+  }
+
+  /** With whole paths of their files. */
+  #devices({ config, options }: ManagedDomain): DeviceSpec[] {
+    const folder = options.configName ? path.dirname(path.resolve(options.configName)) : ".";
+    return config.devices.map((spec) => this.#parts.devices.within(spec, folder));
+  }
+
+  async take(args: CheckpointArguments): Promise<CheckpointResult> {
+    const { lifecycle, saving } = this.#parts;
+    const domain = lifecycle.managed(args.domid);
+    this.#check(domain, args);
+    if (args.memory)
+      return saving.whileSuspended(args.domid, (_, wanted, goOn) => this.#take(domain, args, goOn, wanted));
+    return this.#whilePaused(domain, (goOn) => this.#take(domain, args, goOn, null));
+  }
+
+  #check({ name, config }: ManagedDomain, { file, disks }: CheckpointArguments): void {
+    if (config.devices.some(({ back }) => back.disposable))
+      throw new Refusal(
+        "EINVAL",
+        `${name} runs on a disposable disk, whose content ends with it: no snapshot can be taken of it.`,
+      );
+    if (file === null) return;
+    const there = config.devices.filter(isKeptDisk).map(({ id }) => id);
+    if (
+      there.toSorted().join() !==
+      disks
+        .map(({ id }) => id)
+        .toSorted()
+        .join()
+    )
+      throw new Refusal("EAGAIN", `${name} has other disks than a moment ago. Try it again.`);
+  }
+
+  /** It stands still until `act` has ended or says so; one that somebody has paused stays so. */
+  async #whilePaused<T>({ domid }: ManagedDomain, act: (goOn: () => void) => Promise<T>): Promise<T> {
+    const { hypercalls, lifecycle } = this.#parts;
+    const domain = lifecycle.managed(domid);
+    hypercalls.pauseDomain(domid);
+    let isGoing = false;
+    const goOn = (): void => {
+      if (isGoing) return;
+      isGoing = true;
+      if (lifecycle.domains.get(domid) === domain && hypercalls.domainInfo(domid)) hypercalls.unpauseDomain(domid);
+    };
+    try {
+      return await act(goOn);
+    } finally {
+      goOn();
+    }
+  }
+
+  async #take(
+    domain: ManagedDomain,
+    { file, disks, record }: CheckpointArguments,
+    goOn: () => void,
+    wanted: AbortSignal | null,
+  ): Promise<CheckpointResult> {
+    const began = performance.now();
+    const { saving, consoles, screens, hypercalls } = this.#parts;
+    const { domid } = domain;
+    // As it is on these images: what it would be made of again.
+    const text = withDisks(domain.options.config, this.#devices(domain));
+    const memoryMiB = (hypercalls.domainInfo(domid)?.totPages ?? 0) / 256;
+    const screen = screens.find(domid)?.screen.picture() ?? null;
+    const console = consoles.log(domid)?.log.slice(-CONSOLE_TAIL) ?? new Uint8Array();
+    await this.#exchange(
+      domain,
+      disks.map(({ id, file }) => ({ id, image: { file, format: "qcow2" } })),
+      record,
+    );
+    let stood = 0;
+    const free = (): void => {
+      goOn();
+      stood ||= performance.now() - began;
+    };
+    const done = { memoryMiB, screen, console };
+    try {
+      let bytes: number | null = null;
+      if (file !== null) {
+        const stream = wanted ? await this.#memory(domain, memoryMiB * 2 ** 20, wanted, free) : nothing();
+        if (!wanted) free();
+        bytes = await saving.writeFile(domain, text, file, stream);
+        wanted?.throwIfAborted();
+      }
+      free();
+      return { ...done, bytes, stood, problem: null };
+    } catch (error) {
+      free();
+      const why = error instanceof SaveError ? new Refusal("EINVAL", error.message) : error;
+      return { ...done, bytes: null, stood, problem: errorData(why) };
+    }
+  }
+
+  /** Copied faster than it can be packed: where the computer has room for that, all is taken first, and the domain need not wait (`taken`). */
+  async #memory(
+    domain: ManagedDomain,
+    bytes: number,
+    wanted: AbortSignal,
+    taken: () => void,
+  ): Promise<AsyncIterable<Uint8Array>> {
+    const { saving } = this.#parts;
+    const tell = saving.teller(domain, wanted);
+    if (bytes > freemem() / 2) return saving.stream(domain, tell);
+    const pieces: Uint8Array[] = [];
+    for await (const piece of saving.stream(domain, () => wanted.throwIfAborted())) pieces.push(piece);
+    taken();
+    const count = pieces.length;
+    return (async function* () {
+      for (let piece = pieces.shift(); piece; piece = pieces.shift()) {
+        yield piece;
+        tell(1 - pieces.length / count);
+      }
+    })();
+  }
+
+  /** All or none: the record is written when all are ready, and what comes after that can't fail. */
+  async #exchange(
+    domain: ManagedDomain,
+    disks: readonly { id: string; image: ImageFile }[],
+    record: RecordFile,
+  ): Promise<void> {
+    const ready: Exchange[] = [];
+    const held: HeldImage[] = [];
+    let isDone = false;
+    try {
+      for (const { id, image } of disks) {
+        const mine = await this.#hold(domain, id);
+        held.push(mine);
+        const next = await this.#storing(() =>
+          this.#parts.disks.openBeside([mine.store], image.file, image.format, "read-write"),
+        );
+        ready.push({ id, held: mine, next, image });
+        if (next.size !== mine.store.size)
+          throw new Refusal("EINVAL", `${image.file} has another size than the disk that it is to continue.`);
+      }
+      this.#still(domain);
+      await this.#record(record);
+      for (const each of ready) this.#switch(domain, each);
+      isDone = true;
+    } finally {
+      if (!isDone) for (const { next } of ready) await next.close().catch(() => {});
+      for (const each of held) each.release();
+    }
+    // Flushed before, so that nothing is lost with an error.
+    for (const { held: old } of ready) await old.store.close().catch(() => {});
+  }
+
+  async #hold({ domid, name }: ManagedDomain, id: string): Promise<HeldImage> {
+    const backend = this.#parts.backends.find("vbd", domid, id)?.backend;
+    if (!backend?.hold)
+      throw new Refusal("ENODEV", `${name} has a disk ${id} whose backend is not in dom0: it can't be held.`);
+    return this.#storing(() => backend.hold!());
+  }
+
+  #still(domain: ManagedDomain): void {
+    if (this.#parts.lifecycle.domains.get(domain.domid) !== domain)
+      throw new Refusal("ESRCH", `${domain.name} ended meanwhile.`);
+  }
+
+  async #record({ file, text }: RecordFile): Promise<void> {
+    try {
+      await writeWhole(file, text);
+    } catch (error) {
+      throw fileError(error, `${file} can't be written`, WRITING);
+    }
+  }
+
+  /** Backend, xenstore, and what the domain is restarted and saved from. */
+  #switch(domain: ManagedDomain, { id, held, next, image }: Exchange): void {
+    const params = paramsOf(image.format, image.file);
+    held.exchange(next, params);
+    const devices = this.#devices(domain).map((spec) =>
+      spec.kind === "vbd" && spec.id === id ? { ...spec, back: { ...spec.back, params }, files: [image.file] } : spec,
+    );
+    domain.config = { ...domain.config, devices };
+    domain.options = { ...domain.options, config: withDisks(domain.options.config, devices) };
+    const address = this.#parts.devices.find(domain.domid, "vbd", id);
+    if (address) this.#parts.store.write(`${backendPath(address)}/params`, Buffer.from(params).toString("latin1"));
+  }
+
+  async absorb({ task, base, top }: AbsorbArguments): Promise<{ bytes: number }> {
+    const { disks, emit } = this.#parts;
+    if (this.#absorbing.has(task)) throw new Refusal("EBUSY", "That is being done already.");
+    const wanted = new AbortController();
+    this.#absorbing.set(task, wanted);
+    let told = 0;
+    const progress = (bytes: number): void => {
+      if (performance.now() - told < TELL_MS) return;
+      told = performance.now();
+      emit("absorbing", { task, bytes });
+    };
+    try {
+      return await this.#storing(async () => ({
+        bytes: await absorbImage(disks, base, top, { progress, signal: wanted.signal }),
+      }));
+    } finally {
+      this.#absorbing.delete(task);
+    }
+  }
+
+  cancelAbsorbing(task: string): void {
+    this.#absorbing
+      .get(task)
+      ?.abort(new Refusal("ECANCELED", "Merging was cancelled: nothing is lost, and it can be gone on with later."));
+  }
+
+  async rebase({ domid, device, base, record }: DiskChainArguments): Promise<void> {
+    const domain = this.#parts.lifecycle.managed(domid);
+    const held = await this.#hold(domain, device);
+    try {
+      const { store } = held;
+      await this.#storing(async () => {
+        if (!(store instanceof Qcow2Store)) throw new StoreError("EINVAL", "it is no qcow2 image");
+        const backing = { file: path.basename(base.file), format: base.format };
+        await this.#parts.disks.rebase(store, base.file, base.format, (below) => store.rebase(below, backing));
+      });
+      await this.#record(record);
+    } finally {
+      held.release();
+    }
+  }
+
+  async fold({ domid, device, base, record }: DiskChainArguments): Promise<void> {
+    const domain = this.#parts.lifecycle.managed(domid);
+    const held = await this.#hold(domain, device);
+    try {
+      const { store } = held;
+      const next = await this.#storing(() =>
+        this.#parts.disks.openBeside([store], base.file, base.format, "read-write"),
+      );
+      try {
+        await this.#storing(async () => {
+          if (!(store instanceof Qcow2Store)) throw new StoreError("EINVAL", "it is no qcow2 image");
+          await absorb(next, store);
+        });
+        this.#still(domain);
+        await this.#record(record);
+        this.#switch(domain, { id: device, held, next, image: base });
+      } catch (error) {
+        await next.close().catch(() => {});
+        throw error;
+      }
+      await store.close().catch(() => {});
+    } finally {
+      held.release();
+    }
+  }
+
+  async #storing<T>(action: () => Promise<T>): Promise<T> {
+    try {
+      return await action();
+    } catch (error) {
+      if (error instanceof StoreError) throw new Refusal(error.code, `A disk's image can't be used: ${error.message}.`);
+      throw error;
+    }
+  }
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}

@@ -1,0 +1,316 @@
+/** The second stage of a PVH domain: what its calls put where, what that holds, and that nothing of it stays. */
+import { expect, test } from "vitest";
+import {
+  ADD_TO_PHYSMAP_GPFN,
+  ADD_TO_PHYSMAP_IDX,
+  ADD_TO_PHYSMAP_SPACE,
+  MEMORY_RESERVATION_DOMID,
+  MEMORY_RESERVATION_EXTENT_ORDER,
+  MEMORY_RESERVATION_EXTENT_START,
+  MEMORY_RESERVATION_NR_EXTENTS,
+  REMOVE_FROM_PHYSMAP_GPFN,
+  XENMAPSPACE_gmfn,
+  XENMAPSPACE_grant_table,
+  XENMAPSPACE_shared_info,
+  XENMEM_add_to_physmap,
+  XENMEM_decrease_reservation,
+  XENMEM_exchange,
+  XENMEM_populate_physmap,
+  XENMEM_remove_from_physmap,
+} from "../../../core/abi/memory.ts";
+import {
+  GNTMAP_device_map,
+  GNTMAP_host_map,
+  GNTMAP_readonly,
+  GNTTABOP_map_grant_ref,
+  GNTTABOP_unmap_grant_ref,
+  GTF_permit_access,
+} from "../../../core/abi/grant_table.ts";
+import { EINVAL, ENOENT, EOPNOTSUPP } from "../../../core/abi/errno.ts";
+import { DOM0, Host, PvDomain, SELF, destroy, dom0Page } from "./host.ts";
+
+const MIB = 256n;
+/** Where the guest has its arguments: a frame of its own. */
+const ARGS = 0x10n;
+/** INVALID_M2P_ENTRY, as WebAssembly gives it. */
+const INVALID = -1n;
+
+/** A PVH domain with memory at guest frame 0 on. */
+class PvhDomain {
+  readonly host: Host;
+  readonly domid: number;
+
+  constructor(host: Host, domid: number, frames = 64n) {
+    this.host = host;
+    this.domid = domid;
+    if (!host.core.makeDomain(domid, 4, 0x4000)) throw new Error("no memory for the domain");
+    expect(this.populate(0n, frames)).toBe(frames);
+  }
+  entry = (gfn: bigint): bigint => this.host.core.secondStage(this.domid, gfn);
+  mfn = (gfn: bigint): number => Number((this.entry(gfn) & 0xffffffffff000n) >> 12n);
+  /** Machine address of the arguments. */
+  get args(): number {
+    return this.mfn(ARGS) * 4096;
+  }
+
+  /** By dom0, as the domain builder does. */
+  populate(gfn: bigint, count: bigint, order = 0): bigint {
+    const { host } = this;
+    host.core.become(DOM0);
+    let done = 0n;
+    for (; done < count; done++) {
+      const at = dom0Page(host);
+      this.#reservation(at, BigInt(at + 256), gfn + (done << BigInt(order)), order, this.domid);
+      host.set64(at + 256, gfn + (done << BigInt(order)));
+      if (host.core.doMemoryOp(BigInt(XENMEM_populate_physmap), BigInt(at)) !== 1n) break;
+    }
+    host.core.become(this.domid);
+    return done;
+  }
+  #reservation(at: number, list: bigint, gfn: bigint, order: number, domid: number): void {
+    const { host } = this;
+    host.bytes.fill(0, at, at + 256);
+    host.set64(at + MEMORY_RESERVATION_EXTENT_START, list);
+    host.set64(at + MEMORY_RESERVATION_NR_EXTENTS, 1);
+    host.set32(at + MEMORY_RESERVATION_EXTENT_ORDER, order);
+    host.set16(at + MEMORY_RESERVATION_DOMID, domid);
+  }
+  /** The guest's own populate or decrease of one extent; how many were done. */
+  reserve(operation: number, gfn: bigint, order = 0): bigint {
+    const { host } = this;
+    host.core.become(this.domid);
+    const at = this.args;
+    this.#reservation(at, ARGS * 4096n + 256n, gfn, order, SELF);
+    host.set64(at + 256, gfn);
+    return host.core.doMemoryOp(BigInt(operation), ARGS * 4096n);
+  }
+  add(space: number, index: bigint, gfn: bigint): bigint {
+    const { host } = this;
+    host.core.become(this.domid);
+    const at = this.args;
+    host.bytes.fill(0, at, at + 64);
+    host.set16(at, SELF);
+    host.set32(at + ADD_TO_PHYSMAP_SPACE, space);
+    host.set64(at + ADD_TO_PHYSMAP_IDX, index);
+    host.set64(at + ADD_TO_PHYSMAP_GPFN, gfn);
+    return host.core.doMemoryOp(BigInt(XENMEM_add_to_physmap), ARGS * 4096n);
+  }
+  remove(gfn: bigint): bigint {
+    const { host } = this;
+    host.core.become(this.domid);
+    host.bytes.fill(0, this.args, this.args + 64);
+    host.set16(this.args, SELF);
+    host.set64(this.args + REMOVE_FROM_PHYSMAP_GPFN, gfn);
+    return host.core.doMemoryOp(BigInt(XENMEM_remove_from_physmap), ARGS * 4096n);
+  }
+  /** map_grant_ref of another domain's reference at guest frame `gfn`: status and handle. */
+  map(granter: number, ref: number, gfn: bigint, flags = GNTMAP_host_map): { status: number; handle: number } {
+    const { host } = this;
+    host.core.become(this.domid);
+    const at = this.args;
+    host.bytes.fill(0, at, at + 64);
+    host.set64(at, gfn << 12n);
+    host.set32(at + 8, flags);
+    host.set32(at + 12, ref);
+    host.set16(at + 16, granter);
+    expect(host.core.doGrantTableOp(GNTTABOP_map_grant_ref, ARGS * 4096n, 1)).toBe(0n);
+    return { status: (host.get16(at + 18) << 16) >> 16, handle: host.get32(at + 20) };
+  }
+  unmap(handle: number, gfn: bigint): number {
+    const { host } = this;
+    host.core.become(this.domid);
+    const at = this.args;
+    host.bytes.fill(0, at, at + 64);
+    host.set64(at, gfn << 12n);
+    host.set32(at + 16, handle);
+    expect(host.core.doGrantTableOp(GNTTABOP_unmap_grant_ref, ARGS * 4096n, 1)).toBe(0n);
+    return (host.get16(at + 20) << 16) >> 16;
+  }
+  /** The guest's entry `ref`, in its grant table mapped at `table`, lets `domid` have guest frame `gfn`. */
+  grant(table: bigint, ref: number, domid: number, gfn: bigint): void {
+    const at = this.mfn(table) * 4096 + ref * 8;
+    this.host.set32(at + 4, Number(gfn));
+    this.host.set32(at, GTF_permit_access | (domid << 16));
+  }
+  destroy(): void {
+    const { host } = this;
+    host.core.become(DOM0);
+    host.core.dropVcpu(this.domid);
+    for (let i = 0; host.core.relinquishMemory(this.domid); i++) if (i > 1000) throw new Error("teardown does not end");
+    expect(host.core.tablesOfSecondStage(this.domid)).toBe(0);
+    host.core.unshareInfo(this.domid);
+    expect(host.core.memoryDomainGone(this.domid), host.log()).toBe(1);
+    host.core.forgetDomain(this.domid);
+  }
+}
+
+function checked(host: Host): void {
+  host.core.become(DOM0);
+  expect(host.core.checkMemory(), host.log()).toBe(0);
+}
+
+test("memory is where it was populated, is the domain's, and goes when it is given back", async () => {
+  const host = await Host.boot(64);
+  const d = new PvhDomain(host, 1);
+  const before = host.core.totPages(1);
+  const mfn = d.mfn(5n);
+  expect(host.core.pageOwner(mfn)).toBe(1);
+  expect(host.core.m2pGet(mfn)).toBe(5n);
+  expect([host.core.pageCount(mfn), host.core.pageTypeCount(mfn)]).toEqual([2, 1]);
+  checked(host);
+
+  expect(d.reserve(XENMEM_decrease_reservation, 5n)).toBe(1n);
+  expect(d.entry(5n)).toBe(0n);
+  expect(host.core.totPages(1)).toBe(before - 1);
+  expect(host.core.m2pGet(mfn)).toBe(INVALID);
+  // Once only; and no frame of anybody's at a number that maps nothing.
+  expect(d.reserve(XENMEM_decrease_reservation, 5n)).toBe(0n);
+  expect(d.reserve(XENMEM_decrease_reservation, 1n << 40n)).toBe(0n);
+  expect(d.reserve(XENMEM_populate_physmap, 5n)).toBe(1n);
+  expect(d.entry(5n)).not.toBe(0n);
+  // Guest frame numbers end; machine frames can't be had by exchange.
+  expect(d.reserve(XENMEM_populate_physmap, 1n << 28n)).toBe(0n);
+  expect(d.reserve(XENMEM_populate_physmap, (1n << 64n) - 1n)).toBe(0n);
+  host.bytes.fill(0, d.args, d.args + 128);
+  host.set64(d.args + 8, 1);
+  host.set64(d.args + 40, 1);
+  host.set16(d.args + 24, SELF);
+  host.set16(d.args + 56, SELF);
+  expect(host.core.doMemoryOp(BigInt(XENMEM_exchange), ARGS * 4096n)).toBe(BigInt(-EOPNOTSUPP));
+  checked(host);
+  d.destroy();
+  checked(host);
+});
+
+test("2 MiB are one entry until a part of them changes, and hold what their parts hold", async () => {
+  const host = await Host.boot(64);
+  const d = new PvhDomain(host, 1);
+  const tables = host.core.tablesOfSecondStage(1);
+  expect(d.populate(8n * MIB, 1n, 9)).toBe(1n);
+  expect(host.core.tablesOfSecondStage(1)).toBe(tables);
+  const first = d.mfn(8n * MIB);
+  expect(d.mfn(8n * MIB + 511n)).toBe(first + 511);
+  expect(host.core.m2pGet(first + 77)).toBe(8n * MIB + 77n);
+  expect([host.core.pageCount(first + 77), host.core.pageTypeCount(first + 77)]).toEqual([2, 1]);
+  checked(host);
+  expect(d.reserve(XENMEM_decrease_reservation, 8n * MIB + 77n)).toBe(1n);
+  expect(host.core.tablesOfSecondStage(1)).toBe(tables + 1);
+  expect([d.entry(8n * MIB + 77n), d.mfn(8n * MIB + 78n)]).toEqual([0n, first + 78]);
+  checked(host);
+  // Into a hole of 4 KiB no large one fits, but its parts do, around what is there.
+  expect(d.reserve(XENMEM_populate_physmap, 8n * MIB + 77n)).toBe(1n);
+  expect(d.reserve(XENMEM_populate_physmap, 10n * MIB, 9)).toBe(1n);
+  checked(host);
+  d.destroy();
+  checked(host);
+});
+
+test("shared info and grant table are mapped at one place each; what was there goes back to the host", async () => {
+  const host = await Host.boot(64);
+  const d = new PvhDomain(host, 1);
+  const before = host.core.totPages(1);
+  expect(d.add(XENMAPSPACE_shared_info, 0n, 7n)).toBe(0n);
+  expect(host.core.totPages(1)).toBe(before - 1);
+  const shared = d.mfn(7n);
+  expect(d.add(XENMAPSPACE_shared_info, 0n, 8n)).toBe(0n);
+  expect([d.entry(7n), d.mfn(8n)]).toEqual([0n, shared]);
+  expect(d.add(XENMAPSPACE_shared_info, 1n, 9n)).toBe(BigInt(-EINVAL));
+  expect(d.add(XENMAPSPACE_grant_table, 0n, 0x1000n)).toBe(0n);
+  expect(d.add(XENMAPSPACE_grant_table, 1n, 0x1001n)).toBe(0n);
+  expect(d.add(XENMAPSPACE_grant_table, 0x1000n, 0x1002n)).toBe(BigInt(-EINVAL));
+  // Xen's own frames are not the guest's to give away, nor freed by being unmapped.
+  expect(d.reserve(XENMEM_decrease_reservation, 8n)).toBe(0n);
+  expect(d.remove(8n)).toBe(0n);
+  expect(d.remove(8n)).toBe(BigInt(-ENOENT));
+  expect(d.add(XENMAPSPACE_shared_info, 0n, 8n)).toBe(0n);
+  expect(d.mfn(8n)).toBe(shared);
+  // Its own memory moves, and is nowhere twice.
+  const mfn = d.mfn(20n);
+  expect(d.add(XENMAPSPACE_gmfn, 20n, 0x2000n)).toBe(0n);
+  expect([d.entry(20n), d.mfn(0x2000n), host.core.m2pGet(mfn)]).toEqual([0n, mfn, 0x2000n]);
+  expect(d.add(XENMAPSPACE_gmfn, 20n, 0x2001n)).toBe(BigInt(-EINVAL));
+  expect(d.add(XENMAPSPACE_gmfn, 0x2000n, 0x2000n)).toBe(0n);
+  checked(host);
+  d.destroy();
+  checked(host);
+});
+
+test("the tables of a guest that scatters its memory are taken from its own pool", async () => {
+  const host = await Host.boot(64);
+  const d = new PvhDomain(host, 1);
+  let gfn = 1n << 18n;
+  while (d.reserve(XENMEM_populate_physmap, gfn) === 1n) gfn += 512n;
+  expect(host.core.tablesOfSecondStage(1)).toBe(256);
+  expect(host.core.freePages()).toBeGreaterThan(4096);
+  // What is mapped already can go on.
+  expect(d.reserve(XENMEM_decrease_reservation, 3n)).toBe(1n);
+  expect(d.reserve(XENMEM_populate_physmap, 3n)).toBe(1n);
+  checked(host);
+  d.destroy();
+  checked(host);
+});
+
+test("grants: to and from a PVH domain, mapped where nothing else can take them out", async () => {
+  const host = await Host.boot(64);
+  const granter = new PvhDomain(host, 1);
+  const d = new PvhDomain(host, 2);
+  const pv = new PvDomain(host, 3, 64);
+  expect(granter.add(XENMAPSPACE_grant_table, 0n, 0x1000n)).toBe(0n);
+  granter.grant(0x1000n, 8, 2, 30n);
+  granter.grant(0x1000n, 9, 2, 0x5000n);
+  granter.grant(0x1000n, 10, 3, 31n);
+  const mfn = granter.mfn(30n);
+  // A frame number that maps nothing at the granter's is no frame.
+  expect(d.map(1, 9, 0x3000n).status).toBeLessThan(0);
+  // There is no IOMMU; nor bits for the guest.
+  expect(d.map(1, 8, 0x3000n, GNTMAP_host_map | GNTMAP_device_map).status).toBeLessThan(0);
+  const { status, handle } = d.map(1, 8, 0x3000n);
+  expect(status).toBe(0);
+  expect(d.mfn(0x3000n)).toBe(mfn);
+  const twice = d.map(1, 8, 0x3001n, GNTMAP_host_map | GNTMAP_readonly);
+  expect(twice.status).toBe(0);
+  expect(d.entry(0x3001n) & 2n).toBe(0n);
+  checked(host);
+  // Only unmap_grant_ref takes it out; and nothing goes over it.
+  expect(d.reserve(XENMEM_decrease_reservation, 0x3000n)).toBe(0n);
+  expect(d.remove(0x3000n)).toBe(BigInt(-ENOENT));
+  expect(d.reserve(XENMEM_populate_physmap, 0x3000n)).toBe(0n);
+  expect(d.add(XENMAPSPACE_gmfn, 12n, 0x3000n)).toBeLessThan(0n);
+  expect(d.add(XENMAPSPACE_gmfn, 0x3000n, 0x4000n)).toBe(BigInt(-EINVAL));
+  expect(d.map(1, 8, 0x3000n).status).toBeLessThan(0);
+  // Nor can it be granted on as its own.
+  expect(d.add(XENMAPSPACE_grant_table, 0n, 0x1000n)).toBe(0n);
+  d.grant(0x1000n, 8, 1, 0x3000n);
+  expect(granter.map(2, 8, 0x6000n).status).toBeLessThan(0);
+  // The granter gives the frame away meanwhile: it stays what it was for who has it mapped.
+  expect(granter.reserve(XENMEM_decrease_reservation, 30n)).toBe(1n);
+  expect(host.core.pageOwner(mfn)).toBe(1);
+  checked(host);
+  expect(d.unmap(handle, 0x3001n)).toBeLessThan(0);
+  expect(d.unmap(handle, 0x3000n)).toBe(0);
+  expect(d.entry(0x3000n)).toBe(0n);
+  expect(d.unmap(twice.handle, 0x3001n)).toBe(0);
+  expect(host.core.pageCount(mfn)).toBe(0);
+  checked(host);
+
+  // To a PV domain, whose page tables have it.
+  const at = pv.grantOp(GNTTABOP_map_grant_ref, (op) => {
+    host.set64(op, pv.va(40));
+    host.set32(op + 8, GNTMAP_host_map);
+    host.set32(op + 12, 10);
+    host.set16(op + 16, 1);
+  });
+  expect((host.get16(at + 18) << 16) >> 16).toBe(0);
+  checked(host);
+
+  // Who dies with a grant mapped lets go of it; who has granted stays until then.
+  expect(d.map(1, 8, 0x3000n).status).toBeLessThan(0);
+  granter.grant(0x1000n, 11, 2, 33n);
+  expect(d.map(1, 11, 0x3000n).status).toBe(0);
+  checked(host);
+  d.destroy();
+  checked(host);
+  destroy(host, 3);
+  granter.destroy();
+  checked(host);
+});

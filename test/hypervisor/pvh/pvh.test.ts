@@ -1,0 +1,48 @@
+/** A small kernel of our own as a PVH domain: from its 32-bit entry to the events of a timer, and other vCPUs by INIT and start-up IPIs. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { PvhHost, haveCompiler } from "./pvh.ts";
+
+describe.skipIf(!haveCompiler)("a PVH kernel", () => {
+  let host: PvhHost;
+  beforeAll(async () => {
+    host = await PvhHost.open();
+  }, 120_000);
+  afterAll(() => host.close());
+
+  it("enters in protected mode, finds what Xen tells it, and is told of a timer's event", async () => {
+    const domid = await host.start("hello world", { ramdisk: Buffer.from("module of the test") });
+    const { reason, said } = await host.ended(domid);
+    expect(said, host.log.slice(-3000)).toContain("END");
+    expect(reason).toBe("poweroff");
+    expect(said).toEqual(
+      expect.arrayContaining([
+        "PVH 32-bit entry",
+        "LONG cr0 at entry 11 hello 0",
+        "START magic 336ec578 version 1 modules 1 cmdline hello world",
+        "MAP 0 2000000 type 1",
+        "MAP fc000000 8040 type 3",
+        "MAP feff8000 8000 type 2",
+        "RSDP fc008000 sum 0",
+        "MODULE 18 bytes begins 75646f6d",
+        "XEN leaves 40000005 XenVMMXenVMM",
+        "LEAF4 5c vcpu 0",
+        "FEATURES 0 12305",
+        "PAGE version 40011",
+        "MSR fault 13",
+        "PORT ffffffff HOLE ffffffffffffffff",
+        "APIC id 0 version 50014 base fee00900",
+        "SHARED 0",
+        "VIRQ 0",
+        "VECTOR 0",
+        "EVENTS came vector 50",
+      ]),
+    );
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+  });
+
+  it("starts other vCPUs from real mode and interrupts them", async () => {
+    const domid = await host.start("vcpus=4", { vcpus: 4 });
+    const { said } = await host.ended(domid);
+    expect(said, host.log.slice(-3000)).toEqual(expect.arrayContaining(["VCPUS 4", "IPIS 100", "END"]));
+  });
+});

@@ -1,0 +1,117 @@
+/** A library of one domain or more that do not run, with disks whose content is known: what tests of snapshots stand on. */
+import { existsSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { openStore } from "../../../core/dom0/storage/open.ts";
+import { createQcow2 } from "../../../core/dom0/storage/qcow2/create.ts";
+import type { Definition, Definitions } from "../../../core/library/snapshots/parts.ts";
+import { disksOf } from "../../../core/library/snapshots/parts.ts";
+import { Snapshots } from "../../../core/library/snapshots/snapshots.ts";
+
+export const DISK_BYTES = 1 << 20;
+
+export class FakeDefinitions implements Definitions {
+  readonly all = new Map<string, Definition>();
+  async find(uuid: string): Promise<Definition | null> {
+    return this.all.get(uuid) ?? null;
+  }
+  async change(uuid: string, config: string): Promise<void> {
+    const before = this.all.get(uuid);
+    if (before) this.all.set(uuid, { ...before, config });
+  }
+  async add(uuid: string, definition: Definition): Promise<void> {
+    this.all.set(uuid, definition);
+  }
+  async remove(uuid: string): Promise<void> {
+    this.all.delete(uuid);
+  }
+}
+
+export class TestLibrary {
+  readonly folder: string;
+  readonly definitions: FakeDefinitions;
+  readonly warnings: string[] = [];
+  readonly snapshots: Snapshots;
+
+  constructor(folder: string, definitions = new FakeDefinitions()) {
+    this.folder = folder;
+    this.definitions = definitions;
+    this.snapshots = new Snapshots({
+      folder: path.join(folder, "domains"),
+      definitions,
+      toolstack: () => null,
+      changed: () => {},
+      warn: (message) => this.warnings.push(message),
+    });
+  }
+
+  /** As after a restart of the application. */
+  reopened(): TestLibrary {
+    return new TestLibrary(this.folder, this.definitions);
+  }
+
+  /** A domain with an empty disk of that format beside the library. */
+  async domain(name: string, format: "raw" | "qcow2", disks = 1): Promise<string> {
+    const uuid = crypto.randomUUID();
+    const images = path.join(this.folder, "images");
+    mkdirSync(images, { recursive: true });
+    const files = Array.from({ length: disks }, (_, i) =>
+      path.join(images, `${name}-${i}.${format === "raw" ? "img" : format}`),
+    );
+    for (const file of files) {
+      if (existsSync(file)) continue;
+      if (format === "qcow2") await createQcow2({ path: file, size: DISK_BYTES });
+      else {
+        writeFileSync(file, "");
+        truncateSync(file, DISK_BYTES);
+      }
+    }
+    const specs = files.map(
+      (file, i) => `"format=${format},vdev=xvd${String.fromCharCode(97 + i)},access=rw,target=${file}"`,
+    );
+    const config = `name = "${name}"\nkernel = "k" # mine\nmemory = 32\ndisk = [ ${specs.join(", ")} ]\n`;
+    this.definitions.all.set(uuid, {
+      name,
+      config,
+      configName: null,
+      isSaved: false,
+      files: () => Promise.resolve({}),
+    });
+    return uuid;
+  }
+
+  /** Images that the domain starts from. */
+  images(uuid: string): { file: string; format: string }[] {
+    return disksOf(this.definitions.all.get(uuid)!);
+  }
+
+  async write(uuid: string, offset: number, bytes: Uint8Array, disk = 0): Promise<void> {
+    const { file, format } = this.images(uuid)[disk]!;
+    const store = await openStore(file, format, "read-write");
+    try {
+      await store.write(offset, [bytes]);
+    } finally {
+      await store.close();
+    }
+  }
+
+  async read(uuid: string, disk = 0): Promise<Buffer> {
+    const { file, format } = this.images(uuid)[disk]!;
+    return contentOf(file, format);
+  }
+
+  /** Names of the files beside the images. */
+  get files(): string[] {
+    return readdirSync(path.join(this.folder, "images")).sort();
+  }
+}
+
+export async function contentOf(file: string, format: string): Promise<Buffer> {
+  const store = await openStore(file, format, "read");
+  try {
+    const all = Buffer.alloc(store.size);
+    await store.read(0, [all]);
+    return all;
+  } finally {
+    await store.close();
+  }
+}

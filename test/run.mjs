@@ -1,0 +1,40 @@
+/**
+ * `npm test`: the tests in a browser wait most of the time, so the checks of the sources and all other tests go on beside them. What each of the
+ * two says is marked with its name. `npm test -- FILES` checks the sources, then runs these files.
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { createInterface } from "node:readline";
+
+const npx = process.platform === "win32" ? "npx.cmd" : "npx";
+const IN_A_BROWSER = "test/ui/";
+const lint = ["npm", ["run", "--silent", "lint"]];
+const vitest = (...args) => [npx, ["vitest", "run", ...args]];
+
+const files = process.argv.slice(2);
+if (files.length) process.exit((await lane("", [lint, vitest(...files)])).status);
+
+// Once, before two runs of vitest would do it at the same time.
+const built = spawnSync(process.execPath, ["core/build.mjs"], { stdio: "inherit" });
+if (built.status !== 0) process.exit(1);
+const ended = await Promise.all([
+  lane("browser", [vitest(IN_A_BROWSER)]),
+  lane("others", [lint, vitest("--exclude", `${IN_A_BROWSER}**`)]),
+]);
+for (const { name, status, seconds } of ended)
+  console.log(`${name}: ${status === 0 ? "passed" : "FAILED"} in ${seconds.toFixed(0)} s`);
+process.exit(ended.some(({ status }) => status !== 0) ? 1 : 0);
+
+/** Runs commands one after the other until one fails. */
+async function lane(name, commands) {
+  const started = performance.now();
+  let status = 0;
+  for (const [command, args] of commands) {
+    const stdio = name ? ["ignore", "pipe", "pipe"] : "inherit";
+    const child = spawn(command, args, { stdio, shell: process.platform === "win32" });
+    for (const stream of [child.stdout, child.stderr])
+      if (stream) createInterface(stream).on("line", (line) => console.log(`${name} | ${line}`));
+    status = await new Promise((resolve) => child.once("close", (code) => resolve(code ?? 1)));
+    if (status !== 0) break;
+  }
+  return { name, status, seconds: (performance.now() - started) / 1000 };
+}
