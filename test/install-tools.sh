@@ -13,6 +13,7 @@ packages=(
   gvncviewer vncsnapshot tigervnc-viewer # VNC viewers that others wrote
   xvfb xdotool imagemagick           # an X server for one of them, and pictures compared
   zsh fish                           # completion of xenarium's command line
+  mmdebstrap tar                      # Debian systems that guests run (test/guests, npm run bench -- --work)
   fonts-dejavu-core fonts-liberation # a browser without fonts has no text to measure
 )
 browser=(chromium google-chrome chromium-browser)

@@ -78,5 +78,5 @@ function below(measured: Map<string, Times>): string[] {
   if (!peer) return [];
   const ratios = Object.keys(own).map((task) => peer[task]! / own[task]!);
   const count = (limit: number): number => ratios.filter((ratio) => ratio < limit).length;
-  return [`Of ${ratios.length} tasks, ${count(1)} are slower here than in QEMU TCG, ${count(0.7)} by more than 0.7.`];
+  return [`Of ${ratios.length} tasks, ${count(1)} are slower here than in QEMU TCG, ${count(0.7)} below 0.7.`];
 }
