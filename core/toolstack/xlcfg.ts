@@ -210,7 +210,10 @@ function checkPvh(values: ConfigValues): void {
   const memory = values.integer("memory", 1, MAX_MEMORY_MIB);
   const maxmem = values.integer("maxmem", 1, MAX_MEMORY_MIB);
   if (memory !== null && maxmem !== null && maxmem > memory)
-    refuse("maxmem", "memory on demand, which a PVH domain needs to grow, comes with a later version: give no more than memory");
+    refuse(
+      "maxmem",
+      "memory on demand, which a PVH domain needs to grow, comes with a later version: give no more than memory",
+    );
 }
 
 function domainName(values: ConfigValues): string {

@@ -83,7 +83,9 @@ export async function loadKernel(
   if (type === "pvh") {
     if (elf && hasPvhNote(elf)) return elf;
     if (bootable)
-      throw new ImageError(`${name}: This is ${summary}, which has no PVH entry (note PHYS32_ENTRY). Give type = "pv".`);
+      throw new ImageError(
+        `${name}: This is ${summary}, which has no PVH entry (note PHYS32_ENTRY). Give type = "pv".`,
+      );
   } else if (bootable && elf) return elf;
   throw new ImageError(`${name}: ${reason ?? `This is ${summary}. ${WOULD_DO}`}`);
 }
@@ -187,13 +189,11 @@ function identifyElf(elf: ElfImage, size: number, what: string): ImageReport {
         `32-bit PV ${what}`,
         "This is a 32-bit PV kernel; this host starts 64-bit PV kernels. Take its x86-64 build.",
       );
-    if (hasPvhNote(elf))
-      return pvhOnly();
+    if (hasPvhNote(elf)) return pvhOnly();
     return refuse("elf-plain", "32-bit ELF file", `This is a 32-bit ELF file without Xen notes. ${WOULD_DO}`);
   }
   if (!hasPvNotes(elf)) {
-    if (hasPvhNote(elf))
-      return pvhOnly();
+    if (hasPvhNote(elf)) return pvhOnly();
     return refuse(
       "elf-plain",
       `${what} without Xen notes`,

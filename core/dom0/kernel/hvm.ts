@@ -116,7 +116,12 @@ export class HvmHypercalls {
       const remove = this.#hypercalls.scratch(REMOVE_FROM_PHYSMAP_SIZE);
       memory.set16(remove, domid);
       memory.set64(remove + REMOVE_FROM_PHYSMAP_GPFN, gfn);
-      this.#hypercalls.call(`remove_from_physmap of the ${what}`, HYPERVISOR_memory_op, XENMEM_remove_from_physmap, remove);
+      this.#hypercalls.call(
+        `remove_from_physmap of the ${what}`,
+        HYPERVISOR_memory_op,
+        XENMEM_remove_from_physmap,
+        remove,
+      );
     }
   }
 }

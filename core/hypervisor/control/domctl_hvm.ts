@@ -34,7 +34,7 @@ const MOST_TABLES: u64 = 0x40000;
 export function setHvmContext(d: Domain, u: usize): i32 {
   if (!hasSecondStage(d) || d.dying) return -EINVAL;
   const size = load<u32>(u);
-  if (size > <u32>4096 << RECORDS_ORDER) return -E2BIG;
+  if (size > (<u32>4096) << RECORDS_ORDER) return -E2BIG;
   const pages = allocXenheapPages(RECORDS_ORDER);
   if (!pages) return -ENOMEM;
   const at = frameAddress(pages);
@@ -45,7 +45,10 @@ export function setHvmContext(d: Domain, u: usize): i32 {
 
 function takeRecords(d: Domain, at: usize, size: u32): i32 {
   if (size < HEADER) return -EINVAL;
-  if (load<u16>(at) != <u16>HVM_SAVE_CODE_HEADER || load<u32>(at, HVM_SAVE_DESCRIPTOR_LENGTH) != <u32>HVM_SAVE_HEADER_SIZE)
+  if (
+    load<u16>(at) != <u16>HVM_SAVE_CODE_HEADER ||
+    load<u32>(at, HVM_SAVE_DESCRIPTOR_LENGTH) != <u32>HVM_SAVE_HEADER_SIZE
+  )
     return -EINVAL;
   if (load<u32>(at, HVM_SAVE_DESCRIPTOR_SIZE) != <u32>HVM_FILE_MAGIC) return -EINVAL;
   let offset = HEADER;

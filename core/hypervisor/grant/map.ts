@@ -66,7 +66,7 @@ export function mapGrantRef(op: usize): i32 {
   const own = changetype<DomainMemory>(currentVcpu.domain.memory);
   const native = !hasPageTables(currentVcpu.domain) && !isTranslated(own);
   // There is no IOMMU that a device mapping could go into, and a second stage has no bits for guests.
-  if (isTranslated(own) && flags & ~(<u32>GNTMAP_readonly) != <u32>GNTMAP_host_map) return GNTST_general_error;
+  if (isTranslated(own) && flags & (~(<u32>GNTMAP_readonly) != <u32>GNTMAP_host_map)) return GNTST_general_error;
   const domid = currentVcpu.domid;
   const t = grantTableOf(domid);
   if (t == null) return GNTST_no_device_space;
@@ -211,7 +211,8 @@ export function unmapGrantRef(handle: u32, hostAddress: u64, busAddress: u64, ne
     if (isTranslated(own)) {
       const removed = !newAddress && p2mRemoveGrant(own, hostAddress >> 12, mfn, readonly);
       status = removed ? GNTST_okay : GNTST_general_error;
-    } else if (newAddress) status = isPte ? GNTST_general_error : replaceByAnother(hostAddress, newAddress, mfn, readonly);
+    } else if (newAddress)
+      status = isPte ? GNTST_general_error : replaceByAnother(hostAddress, newAddress, mfn, readonly);
     else status = unmapFromTables(hostAddress, isPte, mfn, readonly, 0);
     if (status != GNTST_okay) kept = GNTMAP_host_map;
     else {

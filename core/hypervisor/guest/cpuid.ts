@@ -90,12 +90,7 @@ function basic(v: Vcpu, leaf: u32, sub: u32): void {
       answer(MAX_BASIC, 0x756e6547, 0x6c65746e, 0x49656e69);
       return;
     case 1:
-      answer(
-        SIGNATURE,
-        ((v.vcpuId * 2) << 24) | (1 << 16) | (8 << 8),
-        LEAF1_C | more1C,
-        LEAF1_D | more1D,
-      );
+      answer(SIGNATURE, ((v.vcpuId * 2) << 24) | (1 << 16) | (8 << 8), LEAF1_C | more1C, LEAF1_D | more1D);
       return;
     case 2:
       // Caches: see leaf 4.

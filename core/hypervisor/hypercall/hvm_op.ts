@@ -78,7 +78,7 @@ function parameter(isSet: bool, arg: u64): i64 {
   if (d != caller && !isPrivileged(caller)) return -EPERM;
   if (!hasSecondStage(d) || !isKnown(index)) return -EINVAL;
   if (!isPrivileged(caller) && !(isSet ? isGuests(index) : isReadable(index))) return -EPERM;
-  const at = changetype<usize>(d) + DOMAIN_HVM_PARAMS + (<usize>index << 3);
+  const at = changetype<usize>(d) + DOMAIN_HVM_PARAMS + ((<usize>index) << 3);
   if (!isSet) {
     store<u64>(a, load<u64>(at), HVM_PARAM_VALUE);
     return copyToGuest(arg, a, HVM_PARAM_SIZE) ? 0 : -EFAULT;

@@ -102,7 +102,8 @@ function memoryOp(command: u64, arg: u64): i64 {
     case XENMEM_populate_physmap:
       return changeReservation(operation, arg, start);
   }
-  if (operation == <u32>XENMEM_add_to_physmap || operation == <u32>XENMEM_add_to_physmap_batch) return physmap(operation, arg, start);
+  if (operation == <u32>XENMEM_add_to_physmap || operation == <u32>XENMEM_add_to_physmap_batch)
+    return physmap(operation, arg, start);
   if (start) return -(<i64>EINVAL);
   switch (operation) {
     case XENMEM_exchange:

@@ -19,7 +19,17 @@ import { PTE_P, PTE_RW, pteMfn } from "../memory/pte";
 import { getPage, putPage } from "../memory/references";
 import { tlbFlushAll } from "../memory/tlb";
 import { spinLock, spinUnlock } from "../sched/lock";
-import { LARGE_FRAMES, LARGE_ORDER, P2M_GRANT_RO, P2M_GRANT_RW, P2M_RAM, entryType, isGrant, p2mEntry, p2mLargeEntry } from "./entry";
+import {
+  LARGE_FRAMES,
+  LARGE_ORDER,
+  P2M_GRANT_RO,
+  P2M_GRANT_RW,
+  P2M_RAM,
+  entryType,
+  isGrant,
+  p2mEntry,
+  p2mLargeEntry,
+} from "./entry";
 import { P2M_GFNS, leafOf, makeLeaf, partOf } from "./tables";
 
 /** The domain's frame numbers are guest frame numbers. */
@@ -79,7 +89,8 @@ export function p2mAddRam(d: DomainMemory, gfn: u64, mfn: u32, order: u32): i32 
   spinLock(p2mLock(d));
   let error: i32 = 0;
   let done: u32 = 0;
-  if (order == LARGE_ORDER && !(gfn & (LARGE_FRAMES - 1)) && !(mfn & (LARGE_FRAMES - 1)) && addLarge(d, gfn, mfn)) done = count;
+  if (order == LARGE_ORDER && !(gfn & (LARGE_FRAMES - 1)) && !(mfn & (LARGE_FRAMES - 1)) && addLarge(d, gfn, mfn))
+    done = count;
   for (; done < count && !error; done++) {
     if (getPageAndType(mfn + done, d.domid, PGT_writable_page)) error = -EINVAL;
     else {

@@ -39,8 +39,9 @@ function addOne(d: DomainMemory, space: u32, index: u64, gfn: u64): i32 {
     const domain = domainById(d.domid);
     error = index || !domain ? -EINVAL : p2mPlace(d, gfn, domain.sharedInfoMfn);
   } else if (space == <u32>XENMAPSPACE_grant_table) {
-    const isStatus = (index & <u32>XENMAPIDX_grant_table_status) != 0;
-    const mfn = index >> 32 ? 0 : grantTableFrame(d.domid, isStatus ? 1 : 0, <u32>index & ~(<u32>XENMAPIDX_grant_table_status));
+    const isStatus = (index & (<u32>XENMAPIDX_grant_table_status)) != 0;
+    const mfn =
+      index >> 32 ? 0 : grantTableFrame(d.domid, isStatus ? 1 : 0, (<u32>index) & ~(<u32>XENMAPIDX_grant_table_status));
     error = mfn ? p2mPlace(d, gfn, mfn) : -EINVAL;
   } else if (space == <u32>XENMAPSPACE_gmfn || space == <u32>XENMAPSPACE_gmfn_range) error = p2mMove(d, gfn, index);
   if (!error && replacedFrame) giveBack(replacedFrame);

@@ -46,7 +46,7 @@ export function leafOf(d: DomainMemory, gfn: u64): usize {
 export function partOf(at: usize, gfn: u64): u64 {
   const entry = atomic.load<u64>(at);
   if (!(entry & PTE_LARGE)) return entry;
-  return p2mEntry(<u32>pteMfn(entry) + (<u32>gfn & (LARGE_FRAMES - 1)), entryType(entry));
+  return p2mEntry(<u32>pteMfn(entry) + ((<u32>gfn) & (LARGE_FRAMES - 1)), entryType(entry));
 }
 
 /** A fresh table out of the domain's pool; 0 if that is used up, or the host out of memory. The lock is held. */

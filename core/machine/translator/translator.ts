@@ -170,7 +170,8 @@ export class Translator {
     const frames = new Map<number, number | null>([[0, host - (host & 0xfff)]]);
     const frame = (offset: number): number | null => {
       let at = frames.get(offset);
-      if (at === undefined) frames.set(offset, (at = this.#machine.codePage(cr3, second, base + BigInt(offset)) || null));
+      if (at === undefined)
+        frames.set(offset, (at = this.#machine.codePage(cr3, second, base + BigInt(offset)) || null));
       return at;
     };
     const page = (offset: number): CodePage | null => {

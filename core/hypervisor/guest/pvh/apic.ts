@@ -6,7 +6,20 @@
  * Interrupt requests (APIC_IRR) are set by any pCPU, with atomic operations; all else is the owner's.
  */
 import { Vcpu } from "../../domain/domain";
-import { APIC_ID, APIC_VERSION, APIC_TPR, APIC_LDR, APIC_DFR, APIC_SVR, APIC_ISR, APIC_IRR, APIC_LVT_TIMER, APIC_LVT_ERROR, LVT_MASKED, SVR_ENABLED } from "./apic_offsets";
+import {
+  APIC_ID,
+  APIC_VERSION,
+  APIC_TPR,
+  APIC_LDR,
+  APIC_DFR,
+  APIC_SVR,
+  APIC_ISR,
+  APIC_IRR,
+  APIC_LVT_TIMER,
+  APIC_LVT_ERROR,
+  LVT_MASKED,
+  SVR_ENABLED,
+} from "./apic_offsets";
 import { apicRegister, hvm } from "./state";
 
 export const APIC_PAGE: u64 = 0xfee00000;
@@ -14,9 +27,7 @@ export const APIC_BASE_BSP: u64 = 0x100;
 export const APIC_BASE_X2APIC: u64 = 0x400;
 export const APIC_BASE_ENABLE: u64 = 0x800;
 
-
 const VERSION_VALUE: u32 = 0x00050014;
-
 
 // @ts-ignore: decorator
 @inline
@@ -60,7 +71,7 @@ export function setIds(v: Vcpu): void {
 /** Highest vector set in the 256 bits at register `offset`; -1 for none. */
 function highest(v: Vcpu, offset: u32): i32 {
   for (let word: i32 = 7; word >= 0; word--) {
-    const bits = atomic.load<u32>(apicRegister(v, offset + (<u32>word << 4)));
+    const bits = atomic.load<u32>(apicRegister(v, offset + ((<u32>word) << 4)));
     if (bits) return word * 32 + 31 - <i32>clz<u32>(bits);
   }
   return -1;
@@ -78,7 +89,7 @@ export function raiseVector(v: Vcpu, vector: u32): void {
 export function priority(v: Vcpu): u32 {
   const task = register(v, APIC_TPR) & 0xff;
   const inService = highest(v, APIC_ISR);
-  const service: u32 = inService < 0 ? 0 : <u32>inService & 0xf0;
+  const service: u32 = inService < 0 ? 0 : (<u32>inService) & 0xf0;
   return task >= service ? task : service;
 }
 
@@ -86,7 +97,7 @@ export function priority(v: Vcpu): u32 {
 export function apicPending(v: Vcpu): i32 {
   if (!(hvm(v).apicBase & APIC_BASE_ENABLE) || !(register(v, APIC_SVR) & SVR_ENABLED)) return -1;
   const vector = highest(v, APIC_IRR);
-  return vector >= 0 && <u32>vector >> 4 > priority(v) >> 4 ? vector : -1;
+  return vector >= 0 && (<u32>vector) >> 4 > priority(v) >> 4 ? vector : -1;
 }
 /** It is delivered: in service from now on. */
 export function acknowledge(v: Vcpu, vector: u32): void {
@@ -98,7 +109,7 @@ export function endOfInterrupt(v: Vcpu): void {
   const vector = highest(v, APIC_ISR);
   if (vector < 0) return;
   const at = bitOf(v, APIC_ISR, <u32>vector);
-  store<u32>(at, load<u32>(at) & ~((<u32>1) << (<u32>vector & 31)));
+  store<u32>(at, load<u32>(at) & ~((<u32>1) << ((<u32>vector) & 31)));
 }
 
 /** CR8. */

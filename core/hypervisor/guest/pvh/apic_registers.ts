@@ -1,6 +1,18 @@
 /** How a guest reads and writes its local APIC: by the page at APIC_PAGE, by the MSRs of x2APIC mode, and IA32_APIC_BASE, which says by which. */
 import { Vcpu } from "../../domain/domain";
-import { APIC_BASE_BSP, APIC_BASE_ENABLE, APIC_BASE_X2APIC, APIC_PAGE, endOfInterrupt, isX2apic, priority, register, resetApic, setIds, setRegister } from "./apic";
+import {
+  APIC_BASE_BSP,
+  APIC_BASE_ENABLE,
+  APIC_BASE_X2APIC,
+  APIC_PAGE,
+  endOfInterrupt,
+  isX2apic,
+  priority,
+  register,
+  resetApic,
+  setIds,
+  setRegister,
+} from "./apic";
 import { sendIpi } from "./apic_ipi";
 import {
   APIC_ID,
@@ -86,12 +98,12 @@ export function writeApicPage(v: Vcpu, offset: u32, size: u32, value: u64): void
     hvm(v).apicErrors |= ERROR_REGISTER;
     return;
   }
-  if (offset == APIC_ID) setRegister(v, APIC_ID, <u32>value & 0xff000000);
-  else if (offset == APIC_LDR) setRegister(v, APIC_LDR, <u32>value & 0xff000000);
-  else if (offset == APIC_DFR) setRegister(v, APIC_DFR, <u32>value | 0x0fffffff);
-  else if (offset == APIC_ICR_HIGH) setRegister(v, APIC_ICR_HIGH, <u32>value & 0xff000000);
+  if (offset == APIC_ID) setRegister(v, APIC_ID, (<u32>value) & 0xff000000);
+  else if (offset == APIC_LDR) setRegister(v, APIC_LDR, (<u32>value) & 0xff000000);
+  else if (offset == APIC_DFR) setRegister(v, APIC_DFR, (<u32>value) | 0x0fffffff);
+  else if (offset == APIC_ICR_HIGH) setRegister(v, APIC_ICR_HIGH, (<u32>value) & 0xff000000);
   else if (offset == APIC_ICR) {
-    setRegister(v, APIC_ICR, <u32>value & ~(<u32>0x1000));
+    setRegister(v, APIC_ICR, (<u32>value) & ~(<u32>0x1000));
     sendIpi(v, <u32>value, register(v, APIC_ICR_HIGH) >> 24);
   } else if (!writeCommon(v, offset, <u32>value)) hvm(v).apicErrors |= ERROR_REGISTER;
 }
@@ -141,7 +153,8 @@ export let apicValue: u64 = 0;
 /** x2APIC: MSR 0x800 + `number` is the register at number * 16. False: #GP. */
 export function readApicMsr(v: Vcpu, number: u32): bool {
   const offset = number << 4;
-  if (!isX2apic(v) || offset >= 0x400 || !isReadable(offset) || offset == APIC_DFR || offset == APIC_ICR_HIGH) return false;
+  if (!isX2apic(v) || offset >= 0x400 || !isReadable(offset) || offset == APIC_DFR || offset == APIC_ICR_HIGH)
+    return false;
   apicValue = readRegister(v, offset);
   if (offset == APIC_ICR) apicValue |= (<u64>register(v, APIC_ICR_HIGH)) << 32;
   return true;
@@ -150,7 +163,7 @@ export function writeApicMsr(v: Vcpu, number: u32, value: u64): bool {
   const offset = number << 4;
   if (!isX2apic(v)) return false;
   if (offset == APIC_ICR) {
-    setRegister(v, APIC_ICR, <u32>value & ~(<u32>0x1000));
+    setRegister(v, APIC_ICR, (<u32>value) & ~(<u32>0x1000));
     setRegister(v, APIC_ICR_HIGH, <u32>(value >> 32));
     sendIpi(v, <u32>value, <u32>(value >> 32));
     return true;

@@ -34,12 +34,7 @@ export function pvhCpuid(v: Vcpu, leaf: u32, sub: u32): void {
 function xenLeaf(v: Vcpu, leaf: u32, sub: u32): void {
   switch (leaf) {
     case 0:
-      answer(
-        XEN_CPUID_FIRST_LEAF + 5,
-        XEN_CPUID_SIGNATURE_EBX,
-        XEN_CPUID_SIGNATURE_ECX,
-        XEN_CPUID_SIGNATURE_EDX,
-      );
+      answer(XEN_CPUID_FIRST_LEAF + 5, XEN_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX);
       return;
     case 1:
       answer((XEN_MAJOR << 16) | XEN_MINOR, 0, 0, 0);

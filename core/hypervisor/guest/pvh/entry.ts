@@ -15,13 +15,7 @@ import { refreshMode } from "../../../machine/cpu/mode";
 import { setOutside } from "../../../machine/cpu/outside";
 import { ACCESS_EXECUTE, ACCESS_WRITE } from "../../../machine/cpu/paging/format";
 import { resetCpu, startAtPage } from "../../../machine/cpu/reset";
-import {
-  CPU_EXIT_ADDRESS,
-  CPU_EXIT_ERROR,
-  CPU_NMI_BLOCKED,
-  CPU_RFLAGS,
-  CPU_WINDOW,
-} from "../../../machine/cpu/state";
+import { CPU_EXIT_ADDRESS, CPU_EXIT_ERROR, CPU_NMI_BLOCKED, CPU_RFLAGS, CPU_WINDOW } from "../../../machine/cpu/state";
 import { tlbFlushAll } from "../../../machine/cpu/tlb";
 import { HVM_PARAM_TRIPLE_FAULT_REASON } from "../../../abi/hvm_params";
 import { SHUTDOWN_MAX, SHUTDOWN_reboot } from "../../../abi/sched";

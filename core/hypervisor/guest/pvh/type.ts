@@ -61,7 +61,8 @@ function accepts(config: usize): bool {
   const flags = load<u32>(config, DOMCTL_CREATEDOMAIN_FLAGS) & ~(<u32>XEN_DOMCTL_CDF_xs_domain);
   if (flags != <u32>(XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap)) return false;
   if (load<u32>(config, DOMCTL_CREATEDOMAIN_EMULATION_FLAGS) != <u32>XEN_X86_EMU_LAPIC) return false;
-  if (load<u32>(config, DOMCTL_CREATEDOMAIN_IOMMU_OPTS) || load<u32>(config, DOMCTL_CREATEDOMAIN_VMTRACE_SIZE)) return false;
+  if (load<u32>(config, DOMCTL_CREATEDOMAIN_IOMMU_OPTS) || load<u32>(config, DOMCTL_CREATEDOMAIN_VMTRACE_SIZE))
+    return false;
   return !(load<u32>(config, DOMCTL_CREATEDOMAIN_MISC_FLAGS) & ~(<u32>XEN_X86_MSR_RELAXED));
 }
 /** All is its second stage's. */

@@ -46,7 +46,7 @@ function setGpr(n: u32, value: u64): void {
 /** VMCALL or VMMCALL, not executed yet. What finishInstruction() says. Only kernels may. */
 export function vmcall(v: Vcpu): i32 {
   const op = <usize>load<u32>(cpu, CPU_EXIT_OP);
-  if (load<u32>(cpu, CPU_CPL) || inRealMode()) setGpr(RAX, inLongMode() ? <u64>(-(<i64>EPERM)) : <u64>(<u32>(-EPERM)));
+  if (load<u32>(cpu, CPU_CPL) || inRealMode()) setGpr(RAX, inLongMode() ? <u64>-(<i64>EPERM) : <u64>(<u32>-EPERM));
   else if (!(inLongMode() ? call64() : call32())) return -1;
   return finishInstruction(op);
 }
