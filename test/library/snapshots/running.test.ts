@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiClient } from "../../../core/api/client.ts";
 import { HostService } from "../../../core/api/host-service.ts";
+import { snapshot } from "../../../core/cli/snapshot.ts";
 import { connectInMemory } from "../../api/in-memory.ts";
 import { debianKernel, guestsMissing, initramfs, kernelModules } from "../../guests/images.ts";
 import { temporaryFolder } from "../../temporary.ts";
@@ -108,6 +109,26 @@ describe.skipIf(missing !== null)(
       const other = `name = "thief"\nkernel = "${debianKernel()}"\nmemory = 128\ndisk = ["${image},raw,xvda,rw"]\n`;
       await expect(client.request("create", { config: other })).rejects.toThrow(
         "must not be written: snapshots of linux are based on it",
+      );
+    });
+
+    it("the command line shows them as a tree, and says what it does not find", async () => {
+      let text = "";
+      const write = process.stdout.write.bind(process.stdout);
+      process.stdout.write = ((piece: string) => (text += piece)) as never;
+      try {
+        await snapshot(["list", "linux"], () => Promise.resolve(client));
+        await snapshot(["list"], () => Promise.resolve(client));
+        await snapshot(["rename", "linux", "two", "second"], () => Promise.resolve(client));
+        await snapshot(["rename", "linux", "second", "two"], () => Promise.resolve(client));
+      } finally {
+        process.stdout.write = write;
+      }
+      expect(text).toMatch(/^one  [\da-f]{8}  [-\d]{10} [:\d]{5}  memory and disks  [.\d]+ MiB$/m);
+      expect(text).toMatch(/^  two  [\da-f]{8}  .*  disks  [.\d]+ MiB\n    \(now\)$/m);
+      expect(text).toMatch(/^linux  2 snapshots$/m);
+      await expect(snapshot(["delete", "linux", "three"], () => Promise.resolve(client))).rejects.toThrow(
+        "linux has no snapshot three; it has one, two",
       );
     });
 
