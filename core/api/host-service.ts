@@ -22,10 +22,11 @@ import { LiveHistory } from "./history/live.ts";
 import { Recorder, type HistoryOptions } from "./history/recorder.ts";
 import { Sampler } from "./sampler.ts";
 import { KeptNetworks } from "./kept-networks.ts";
-import { KeptDomains } from "./kept-domains.ts";
+import { configOf, KeptDomains } from "./kept-domains.ts";
 import { KeptDefinitions } from "./snapshot-definitions.ts";
 import { Snapshots } from "../library/snapshots/snapshots.ts";
 import { Stops } from "./stops.ts";
+import { Transfers } from "./transfers.ts";
 import type { BootReport, EventName, Events, HostPower, HostState, XenLogLine } from "./schema.ts";
 import { MOST_LOG_LINES, XenLog } from "./xen-log.ts";
 
@@ -59,6 +60,10 @@ export interface HostServiceOptions {
   imagesFolder?: string;
   capturesFolder?: string;
   scratchFolder?: string;
+  /** For domains that are imported, while they are; on the images' file system. Without it none is. */
+  transferFolder?: string;
+  /** Where what domains write on their consoles is kept in files. */
+  consoleFolder?: string;
   /** Where what is fetched from the web lies, and the list of guests. Without it nothing is fetched. */
   downloads?: DownloadPlaces;
   /** Where networks are kept as somebody has set them up. */
@@ -121,6 +126,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   readonly snapshots: Snapshots;
   readonly images: DiskImages;
   readonly fetching: Fetching;
+  readonly transfers: Transfers;
   readonly captures: Captures;
   readonly #networks: KeptNetworks;
   #notices: Events["notice"][] = [];
@@ -203,6 +209,8 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       (downloads) => void this.emit("downloads", { downloads }),
     );
     void this.fetching.start();
+    const { library, kept, images, journal } = this;
+    this.transfers = new Transfers({ library, kept, images, journal, scratch: options.transferFolder ?? null });
     this.captures = new Captures(options.capturesFolder ?? null);
     this.#networks = new KeptNetworks(options.networksFile ?? null, tell);
     this.history = new Recorder(options.history ?? {}, {
@@ -326,6 +334,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       networks: this.#networks.all,
       frozen: starts.frozen,
       ...(this.#options.scratchFolder !== undefined && { scratchFolder: this.#options.scratchFolder }),
+      ...(this.#options.consoleFolder !== undefined && { consoleFolder: this.#options.consoleFolder }),
       ...size,
     });
     this.#had = size;
@@ -524,7 +533,13 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     const { path } = await this.fetching.kernels.find(name);
     const domains = this.#power === "running" ? await this.toolstack.request("list") : [];
     const user = domains.find(({ config }) => config && [config.kernel, config.ramdisk].includes(path));
-    if (user) throw new ApiFailure("EBUSY", `${user.name} is made of ${name}, and needs it when it restarts.`);
+    const owner =
+      user ??
+      this.library.all.find((each) => {
+        const config = configOf(each);
+        return config && [config.kernel, config.ramdisk].includes(path);
+      });
+    if (owner) throw new ApiFailure("EBUSY", `${owner.name} is made of ${name}, and needs it when it starts.`);
     await this.fetching.kernels.remove(name);
   }
 

@@ -17,6 +17,7 @@ import { inspectHandlers } from "./inspect.ts";
 import { xenstoreHandlers } from "./xenstore.ts";
 import { fileHandlers } from "./files.ts";
 import { figureHandlers } from "./figures.ts";
+import { transferHandlers } from "./transfer.ts";
 import { tracingHandlers } from "./tracing.ts";
 import { journalHandlers } from "./journal.ts";
 
@@ -37,6 +38,7 @@ export function handlersFor(session: SessionContext): HandlersOf<typeof REQUESTS
     ...xenstoreHandlers(session),
     ...fileHandlers(session),
     ...figureHandlers(session),
+    ...transferHandlers(session),
     ...tracingHandlers(session),
     ...journalHandlers(session),
   };

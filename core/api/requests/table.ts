@@ -14,6 +14,7 @@ import { INSPECT_REQUESTS } from "./inspect.ts";
 import { XENSTORE_REQUESTS } from "./xenstore.ts";
 import { FILE_REQUESTS } from "./files.ts";
 import { FIGURE_REQUESTS } from "./figures.ts";
+import { TRANSFER_REQUESTS } from "./transfer.ts";
 import { TRACING_REQUESTS } from "./tracing.ts";
 import { JOURNAL_REQUESTS } from "./journal.ts";
 import type { ArgumentsOf, CheckedOf, ResultOf } from "./request.ts";
@@ -34,6 +35,7 @@ export const REQUESTS = {
   ...XENSTORE_REQUESTS,
   ...FILE_REQUESTS,
   ...FIGURE_REQUESTS,
+  ...TRANSFER_REQUESTS,
   ...TRACING_REQUESTS,
   ...JOURNAL_REQUESTS,
 };

@@ -345,10 +345,23 @@ export function readSystem(linear: u64, size: u32): u64 {
   }
   return value;
 }
-export function writeSystem(lin: u64, size: u32, value: u64): void {
-  for (let i: u32 = 0; i < size; i++) if (!translateSystem((lin + i) & systemMask, ACCESS_WRITE)) return;
+export function writeSystem(linear: u64, size: u32, value: u64): void {
+  const lin = linear & systemMask;
+  // Translated once: another processor may change the tables between two walks.
+  const host = translateSystem(lin, ACCESS_WRITE);
+  if (!host) return;
+  const room: u32 = 4096 - ((<u32>lin) & 0xfff);
+  if (size <= room) {
+    if (size == 8) store<u64>(host, value);
+    else if (size == 4) store<u32>(host, <u32>value);
+    else if (size == 2) store<u16>(host, <u16>value);
+    else store<u8>(host, <u8>value);
+    return;
+  }
+  const second = translateSystem((lin + room) & systemMask, ACCESS_WRITE);
+  if (!second) return;
   for (let i: u32 = 0; i < size; i++)
-    store<u8>(translateSystem((lin + i) & systemMask, ACCESS_WRITE), <u8>(value >> (8 * i)));
+    store<u8>(i < room ? host + i : second + (i - room), <u8>(value >> ((<u64>i) << 3)));
 }
 
 // ---- reads ----
