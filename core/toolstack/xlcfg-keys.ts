@@ -95,7 +95,9 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   vfb: works(
     "vnc, vnclisten (with :DISPLAY or not), vncpasswd, vncdisplay, vncunused; width, height and videoram besides, which Linux's frontend reads. Each comes with a keyboard and pointer. sdl, opengl and other keymaps are warned about.",
   ),
-  channel: device("channels"),
+  channel: works(
+    "name, connection, path, backend. connection=socket is a UNIX socket that only its user may connect to (not on Windows); connection=pty has no pty, for Node.js makes none: `xl console -n NUMBER` is its other end.",
+  ),
   rdm: HVM,
   usbctrl: device("USB controllers"),
   usbdev: device("USB devices"),

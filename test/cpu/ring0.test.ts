@@ -157,10 +157,7 @@ describe("protected mode of 32 bits, without paging", () => {
     put64(0x2000 + 8 * 17, 0x1000n | (0x33n << 16n) | (0x8en << 40n) | (0x10n << 48n));
     put(0x102000, "a101050000");
     // CR0.AM; IRET to ring 3 with EFLAGS.AC and ESP 0x5002
-    put(
-      CODE,
-      `${LOAD_TABLES} 66b84000 0f00d8 0f20c0 0d00000400 0f22c0 6a3b 6802500000 6802020400 6a33 6800201000 cf`,
-    );
+    put(CODE, `${LOAD_TABLES} 66b84000 0f00d8 0f20c0 0d00000400 0f22c0 6a3b 6802500000 6802020400 6a33 6800201000 cf`);
     expect(m.run()).toBe(exits.EXIT_SHUTDOWN);
     expect([m.rip, u32(state.CPU_CPL)]).toEqual([0x102000n, 3]);
   });
@@ -482,6 +479,18 @@ describe("a second stage", () => {
     ]);
     expect(m.reg(RDX)).toBe(0x55667788n);
     expect(get32(0x6000) & 0xffff).toBe(0x8888);
+  });
+  it("is left where a table of the guest's lies at a device, which is not told what was to be accessed", () => {
+    put32(0x20000, 0x21000 | 3);
+    put32(0x20000 + 4, DEVICE | 3);
+    put32(0x21000 + (CODE >> 10), CODE | 3);
+    m.exports.engine_outside!(LOG, 0, 0, 0, 0);
+    // Paging of 2 levels; a write through the table in the device
+    put(CODE, "b800000200 0f22d8 0f20c0 0d00000080 0f22c0 a300004000 f4");
+    const told = m.view.getUint32(LOG, true);
+    expect(m.run()).toBe(exits.EXIT_OUTSIDE);
+    expect([m.rip, m.address]).toEqual([BigInt(CODE + 19), BigInt(DEVICE)]);
+    expect(m.view.getUint32(LOG, true)).toBe(told);
   });
   it("waits for a device that answers later", () => {
     m.exports.engine_outside!(LOG, 0, 0, 0, 1);

@@ -269,6 +269,12 @@ describe("a second stage", () => {
     expect(walker.outside()).toBe(0xfec00000n + (LIN & 0xfffn));
   });
 
+  it("does not begin anew above its 48 bits", () => {
+    put(leaf, 0x1000000020000n | P | RW | US);
+    expect(walkBoth()).toBe(NONE);
+    expect(walker.outside()).toBe(0x1000000020000n + (LIN & 0xfffn));
+  });
+
   it("keeps its own rights: a page that is read-only there, a table that the guest may not mark", () => {
     map(4, second, 0x20000n, (SHIFT + 0x20000n) | P | US);
     expect(walkBoth()).toBe(SHIFT + 0x20000n);

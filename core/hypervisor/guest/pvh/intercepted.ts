@@ -3,7 +3,6 @@ import * as H from "../../../machine/cpu/handlers";
 import * as I from "../../../machine/cpu/ids";
 import { getReg64, setReg64 } from "../../../machine/cpu/access";
 import { injectException } from "../../../machine/cpu/exceptions";
-import { finishInstruction } from "../../../machine/cpu/intercepted";
 import { clearFault, cpu, fault, faultAddress, faultError } from "../../../machine/cpu/machine";
 import { OP_HANDLER, OP_ID, OP_OPSIZE, OP_RM } from "../../../machine/cpu/op";
 import { setAccumulator } from "../../../machine/cpu/operands";
@@ -14,6 +13,7 @@ import { cpuidA, cpuidB, cpuidC, cpuidD } from "../cpuid";
 import { STRING_IO_AGAIN, STRING_IO_FAULT, stringIo } from "../ports";
 import { setTaskPriority, taskPriority } from "./apic";
 import { pvhCpuid } from "./cpuid";
+import { finish } from "./finish";
 import { msrValue, readPlatformMsr, writePlatformMsr } from "./msr";
 
 const RAX: usize = CPU_GPR;
@@ -30,7 +30,7 @@ const SETTLED: i32 = 2;
 export function intercepted(v: Vcpu): bool {
   const op = <usize>load<u32>(cpu, CPU_EXIT_OP);
   const outcome = <u32>load<u16>(op, OP_HANDLER) == H.H_STRING ? stringPorts(v, op) : system(v, op);
-  if (outcome == DONE) return finishInstruction(op) < 0;
+  if (outcome == DONE) return finish(op) < 0;
   if (outcome == SETTLED) return true;
   return inject(<i32>load<u32>(cpu, CPU_EXIT_ERROR));
 }

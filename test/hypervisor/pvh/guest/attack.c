@@ -1,6 +1,7 @@
 /*
  * Attacks of a PVH guest: on the rights of others (rights), on the second stage by two vCPUs at a time (races), and with calls, registers,
- * ports and device accesses that make no sense (nonsense).
+ * ports and device accesses that make no sense (nonsense); a vCPU whose traps are written where its stack was (trapped), one that is to be
+ * given a new state while it runs (rewritten).
  */
 #include "pvh.h"
 
@@ -28,7 +29,14 @@ static s64 reserve(u64 operation, u64 gfn)
     return hypercall(MEMORY_OP, operation, (u64)&r, 0, 0);
 }
 
-static volatile u32 stop, stopped, foreign;
+static u32 own_domid(void)
+{
+    u32 a, b, c, d;
+    cpuid(0x40000004, 0, &a, &b, &c, &d);
+    return c;
+}
+
+static volatile u32 stop, stopped, foreign, mapped;
 
 /* What the frame holds is nothing, or what one of us has written. */
 static void look(u64 gfn)
@@ -59,6 +67,7 @@ static void mix(u32 vcpu, u64 my_seed)
         struct map_grant m = { (MAPPED + mine % 4) * PAGE, 2, 8 + mine % 4, SELF, 0, 0, 0 };
         hypercall(GRANT_TABLE_OP, 0, (u64)&m, 1, 0);
         if (!m.status) {
+            mapped++;
             look(MAPPED + mine % 4);
             struct unmap_grant u = { m.host, 0, m.handle, 0 };
             hypercall(GRANT_TABLE_OP, 1, (u64)&u, 1, 0);
@@ -88,7 +97,7 @@ static void races(void)
     for (u32 i = 0; i < 4; i++) {
         volatile u32 *entry = (volatile u32 *)(TABLE * PAGE) + 2 * (8 + i);
         entry[1] = FIRST + i;
-        entry[0] = 1 | number_of("self", 0) << 16;
+        entry[0] = 1 | own_domid() << 16;
     }
     others_work = racing;
     start_vcpus(2);
@@ -99,7 +108,70 @@ static void races(void)
     }
     stop = 1;
     while (!stopped) asm volatile("pause");
+    say("MAPPED %s", mapped > 100 ? "grants" : "too few grants");
     say("RACES %d and %d foreign %d", rounds_done[0] >= rounds ? 1 : 0, rounds_done[1] > 100 ? 1 : 0, (u64)foreign);
+}
+
+/* A vCPU that is trapped after an instruction of the hypervisor's writes to its stack, whose frame the other vCPU gives away meanwhile. */
+extern char trapped_start[], trapped_handler[], trapped_end[];
+#define STACK 6ul
+#define NEXT 0xb000ul
+#define OTHERS 8ul
+static u64 next_frames[OTHERS];
+static s64 reserve_others(u64 operation)
+{
+    for (u64 i = 0; i < OTHERS; i++) next_frames[i] = NEXT + i;
+    struct reservation r = { next_frames, OTHERS, 0, 0, SELF };
+    return hypercall(MEMORY_OP, operation, (u64)&r, 0, 0);
+}
+static void trapped(void)
+{
+    static volatile u64 low = 0;
+    volatile u8 *page = (volatile u8 *)(low + 7 * PAGE);
+    for (u64 i = 0; i < (u64)(trapped_end - trapped_start); i++) page[i] = trapped_start[i];
+    ((volatile u32 *)low)[1] = 0x700u << 16 | (u32)(trapped_handler - trapped_start);
+    apic_write(0x310, 2 << 24);
+    apic_write(0x300, 0x4500);
+    apic_write(0x310, 2 << 24);
+    apic_write(0x300, 0x4607);
+    volatile u16 *stack = (volatile u16 *)(STACK * PAGE + 0xff0);
+    while (!stack[-1]) asm volatile("pause");
+    u64 rounds = number_of("rounds", 20000), stale = 0, held = 0;
+    for (u64 i = 0; i < rounds; i++) {
+        reserve(MEM_DECREASE, STACK);
+        u64 got = reserve_others(MEM_POPULATE);
+        held += got == OTHERS;
+        for (u32 look = 0; look < 20; look++)
+            for (u64 j = 0; j < got; j++) {
+                volatile u16 *other = (volatile u16 *)((NEXT + j) * PAGE + 0xff0);
+                if (other[-1] | other[-2] | other[-3]) {
+                    stale++;
+                    other[-1] = other[-2] = other[-3] = 0;
+                }
+            }
+        reserve_others(MEM_DECREASE);
+        reserve(MEM_POPULATE, STACK);
+        for (u32 wait = 0; wait < 1000 && !stack[-1]; wait++) asm volatile("pause");
+    }
+    say("TRAPPED %s stale %d", held > rounds / 2 ? "enough" : "too little", stale);
+}
+
+/* VCPUOP_initialise of a vCPU that runs, started by an IPI. */
+static void spinning(u32 vcpu)
+{
+    (void)vcpu;
+    while (!stop) asm volatile("pause");
+    stopped++;
+}
+static void rewritten(void)
+{
+    static u32 context[256];
+    others_work = spinning;
+    start_vcpus(2);
+    say("INITIALISE %d", hypercall(VCPU_OP, 0, 1, (u64)context, 0));
+    stop = 1;
+    while (!stopped) asm volatile("pause");
+    say("REWRITTEN done");
 }
 
 static void rights(void)
@@ -128,6 +200,15 @@ static void rights(void)
     struct map_grant m = { MAPPED * PAGE, 2, 8, number_of("victim", 1), 0, 0, 0 };
     hypercall(GRANT_TABLE_OP, 0, (u64)&m, 1, 0);
     say("GRANT %s", m.status < 0 ? "refused" : "MAPPED");
+    /* GNTMAP_contains_pte, application_map: of page tables that Xen changes. The grant itself is good. */
+    add_to_physmap(SPACE_GRANT_TABLE, 0, TABLE);
+    volatile u32 *entry = (volatile u32 *)(TABLE * PAGE) + 2 * 8;
+    entry[1] = 0x100;
+    entry[0] = 1 | own_domid() << 16;
+    struct map_grant table = { MAPPED * PAGE, 2 | 16, 8, SELF, 0, 0, 0 }, user = { MAPPED * PAGE, 2 | 8, 8, SELF, 0, 0, 0 };
+    hypercall(GRANT_TABLE_OP, 0, (u64)&table, 1, 0);
+    hypercall(GRANT_TABLE_OP, 0, (u64)&user, 1, 0);
+    say("GRANT into tables %d %d", (s64)table.status, (s64)user.status);
     say("PAGES of the machine %d", hypercall(MEMORY_OP, 10, (u64)&parameter, 0, 0));
 }
 
@@ -203,6 +284,8 @@ void attack(void)
 {
     if (has_word("races")) races();
     if (has_word("rights")) rights();
+    if (has_word("trapped")) trapped();
+    if (has_word("rewritten")) rewritten();
     if (has_word("nonsense")) nonsense();
     say("END");
     power_off(0);

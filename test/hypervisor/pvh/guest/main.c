@@ -169,7 +169,8 @@ void begin(u32 which)
         idt[i].middle = vectors[i] >> 16;
     }
     say("LONG cr0 at entry %x hello %d", (u64)entry_cr0, (s64)(s32)hello_result);
-    if (has_word("races") || has_word("nonsense") || has_word("rights")) attack();
+    if (has_word("races") || has_word("nonsense") || has_word("rights") || has_word("trapped") || has_word("rewritten"))
+        attack();
     about_memory();
     about_cpu();
     about_events();
