@@ -62,6 +62,8 @@ export interface HostServiceOptions {
   scratchFolder?: string;
   /** For domains that are imported, while they are; on the images' file system. Without it none is. */
   transferFolder?: string;
+  /** Where what domains write on their consoles is kept in files. */
+  consoleFolder?: string;
   /** Where what is fetched from the web lies, and the list of guests. Without it nothing is fetched. */
   downloads?: DownloadPlaces;
   /** Where networks are kept as somebody has set them up. */
@@ -332,6 +334,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       networks: this.#networks.all,
       frozen: starts.frozen,
       ...(this.#options.scratchFolder !== undefined && { scratchFolder: this.#options.scratchFolder }),
+      ...(this.#options.consoleFolder !== undefined && { consoleFolder: this.#options.consoleFolder }),
       ...size,
     });
     this.#had = size;

@@ -14,6 +14,7 @@ import type {
   DomainConfig,
   ToolstackEvents,
 } from "../toolstack/messages.ts";
+import { isKeptDisk } from "../toolstack/disk-texts.ts";
 import { parseXlConfig } from "../toolstack/xlcfg.ts";
 import { ApiFailure } from "./failure.ts";
 import type { KeptDomain } from "./host-state.ts";
@@ -43,6 +44,8 @@ export class KeptDomains {
   readonly #running = new Map<string, number>();
   /** UUIDs of domains that are being made, and kept by who makes them. */
   readonly #making = new Set<string>();
+  /** UUIDs of those whose disks are being copied, and how often. */
+  readonly #copied = new Map<string, number>();
   /** By domid: what was made is on its way into the library. */
   readonly #keeping = new Map<number, Promise<void>>();
   #telling = false;
@@ -187,6 +190,8 @@ export class KeptDomains {
 
   #checkStartable({ uuid, name, template, saved }: Definition): void {
     if (this.#running.has(uuid)) throw new ApiFailure("EEXIST", `A domain named ${name} runs already.`);
+    if (this.#copied.has(uuid))
+      throw new ApiFailure("EBUSY", `The disks of ${name} are being copied: start it when that has ended.`);
     if (template) throw new ApiFailure("EPERM", `${name} is a template: it is cloned, not started.`);
     if (saved) throw new ApiFailure("EBUSY", `${name} is saved: restore it, or discard what is saved of it first.`);
   }
@@ -313,6 +318,33 @@ export class KeptDomains {
     if (change.template && saved)
       throw new ApiFailure("EBUSY", `${name} is saved, and a template never runs: discard what is saved first.`);
     await this.#library.set(uuid, { ...change, ...(change.template && { autostart: false }) });
+  }
+
+  /**
+   * Another domain that is like it, halted, with copies of the disks that it may write. Throws Refusal; ApiFailure EBUSY while it runs and has such
+   * disks. `wanted`: aborted when it is not wanted any more.
+   */
+  async clone(uuid: string, name: string, progress: (share: number) => void, wanted: AbortSignal): Promise<KeptDomain> {
+    const definition = this.#library.get(uuid);
+    const isWritten = configOf(definition)?.devices.some(isKeptDisk) ?? false;
+    if (isWritten && (this.#running.has(uuid) || definition.saved))
+      throw new ApiFailure(
+        "EBUSY",
+        `${definition.name} ${definition.saved ? "is saved" : "runs"}: its disks are copied when it has shut down. A clone of what it is now is made from a snapshot.`,
+      );
+    const copies = (this.#copied.get(uuid) ?? 0) + 1;
+    this.#copied.set(uuid, copies);
+    try {
+      const made = await this.#library.clone(uuid, name, (share) => {
+        if (wanted.aborted) throw new ApiFailure("ECANCELED", `${name} was cancelled before it was made.`);
+        progress(share);
+      });
+      return this.#described(made);
+    } finally {
+      const left = this.#copied.get(uuid)! - 1;
+      if (left > 0) this.#copied.set(uuid, left);
+      else this.#copied.delete(uuid);
+    }
   }
 
   /** Into the bin. Throws ApiFailure EBUSY while it runs. */

@@ -17,7 +17,7 @@ export class KeptDefinitions implements Definitions {
     const found = this.#library.find(uuid);
     if (!found) return null;
     const { name, config, configName, saved } = found;
-    return { name, config, configName, isSaved: saved !== null, files: await this.#library.files(uuid) };
+    return { name, config, configName, isSaved: saved !== null, files: () => this.#library.files(uuid) };
   }
 
   async change(uuid: string, config: string): Promise<void> {
@@ -28,7 +28,7 @@ export class KeptDefinitions implements Definitions {
   }
 
   async add(uuid: string, { config, configName, files }: Definition): Promise<void> {
-    await this.#library.define({ uuid, config, configName, files });
+    await this.#library.define({ uuid, config, configName, files: await files() });
   }
 
   async remove(uuid: string): Promise<void> {

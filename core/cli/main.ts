@@ -5,6 +5,7 @@ import { UsageError, usageError } from "./arguments.ts";
 import { EXIT_FAILURE, EXIT_USAGE, SIGNAL_STATUS } from "./exit-status.ts";
 import { disk } from "./disk.ts";
 import { fetchFiles } from "./fetch.ts";
+import { domains } from "./domains.ts";
 import { connectHost } from "./host.ts";
 import { network } from "./network.ts";
 import { program } from "./program.ts";
@@ -36,6 +37,7 @@ async function main(args: string[]): Promise<number> {
   const [command, ...rest] = args;
   // These have the words of Xen's own tools for what is wrong.
   if (command === "xl") return withHost((connect) => xl(rest, connect));
+  if (command === "domains") return withHost((connect) => domains(rest, connect));
   if (command === "disk") return withHost((connect) => disk(rest, connect));
   if (command === "fetch") return withHost((connect) => fetchFiles(rest, connect));
   if (command === "snapshot") return withHost((connect) => snapshot(rest, connect));

@@ -11,6 +11,7 @@ import {
 } from "./arguments.ts";
 import { declared as diskDeclared } from "./disk.ts";
 import { declared as fetchDeclared } from "./fetch.ts";
+import { declared as domainsDeclared } from "./domains.ts";
 import { declared as networkDeclared } from "./network.ts";
 import { SHELLS, completion, type Shell } from "./completion/script.ts";
 import { declared as snapshotDeclared } from "./snapshot.ts";
@@ -26,7 +27,7 @@ export interface Actions {
 
 const ENVIRONMENT = `
 Environment:
-  XENARIUM_STATE    folder of what serve keeps (saved domains, history, boot menu, guests.json)
+  XENARIUM_STATE    folder of what serve keeps (domains, history, boot menu, guests.json)
   XENARIUM_SOCKET   where serve listens for xl and the xenstore clients
 
 Exit status: 0 done, 1 failed, 2 wrong arguments. run has more (xenarium help run); xl and the xenstore clients have those of Xen's own.
@@ -55,6 +56,9 @@ export function program(actions: Actions, done: (status: number) => void): Comma
   };
   all.addCommand(
     networkDeclared(never).summary("virtual networks of a running host: bridges, forwarded ports, captures"),
+  );
+  all.addCommand(
+    domainsDeclared(never).summary("all domains that a running host keeps: list, start, edit, clone, delete and more"),
   );
   all.addCommand(diskDeclared(never).summary("images of disks: info, create, convert, resize; disks of domains: grow"));
   all.addCommand(fetchDeclared(never).summary("files and whole guests from the web, into a running host's library"));

@@ -42,6 +42,7 @@ async function serveHost(options: ServeArguments, dist: URL): Promise<number> {
     savedFolder: path.join(stateFolder(), "saved"),
     imagesFolder: path.join(stateFolder(), "images"),
     capturesFolder: path.join(stateFolder(), "captures"),
+    consoleFolder: path.join(stateFolder(), "consoles"),
     scratchFolder: path.join(stateFolder(), "scratch"),
     downloads: downloadsIn(stateFolder()),
     transferFolder: path.join(stateFolder(), "transfer"),

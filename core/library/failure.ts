@@ -15,3 +15,8 @@ export function libraryFailure(error: unknown, what: string): Refusal {
   const { code, message } = error as NodeJS.ErrnoException;
   return new Refusal(code ?? "EIO", `${what}: ${REASONS[code ?? ""] ?? message}. Everything is as it was before.`);
 }
+
+/** The file system's, not somebody's word that it is not wanted any more. */
+export function isFileError(error: unknown): boolean {
+  return error instanceof Error && "syscall" in error;
+}

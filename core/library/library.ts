@@ -9,6 +9,7 @@ import { Refusal } from "../toolstack/error.ts";
 import { readSaved, readSavedHeader } from "../toolstack/saved-file.ts";
 import { withValue } from "../toolstack/config-text.ts";
 import { isDomainName, NAME_ALLOWED } from "../toolstack/domain-name.ts";
+import { clonedText, copiesFor, Making } from "./cloning.ts";
 import { Contents } from "./contents.ts";
 import {
   identityOf,
@@ -18,7 +19,7 @@ import {
   type Description,
   type SavedMemory,
 } from "./definition.ts";
-import { libraryFailure } from "./failure.ts";
+import { isFileError, libraryFailure } from "./failure.ts";
 import { Folders, type Stored } from "./folders.ts";
 
 const SAVED_FILE = "memory.saved";
@@ -60,6 +61,7 @@ export interface LibraryParts {
 export class Library {
   readonly #folders: Folders | null;
   readonly #contents: Contents | null;
+  readonly #making: Making | null;
   readonly #parts: Required<LibraryParts>;
   readonly #all = new Map<string, Definition & { file: string }>();
   readonly #next = oneAtATime();
@@ -69,6 +71,7 @@ export class Library {
   constructor(root: string | null, parts: LibraryParts) {
     this.#folders = root === null ? null : new Folders(root);
     this.#contents = root === null ? null : new Contents(path.join(root, "files"));
+    this.#making = root === null ? null : new Making(path.join(root, "making"));
     this.#parts = { now: () => Date.now(), savedBefore: null, purging: () => Promise.resolve(), ...parts };
   }
 
@@ -89,6 +92,7 @@ export class Library {
         const saved = await this.#readSaved(description.uuid);
         this.#all.set(description.uuid, definitionOf({ description, config }, saved));
       }
+      await this.#making?.open((uuid) => this.#all.has(uuid));
       await this.#purgeOld();
       await this.#collect();
     } catch (error) {
@@ -151,6 +155,43 @@ export class Library {
       const files = await this.#put(given.config, given.files);
       return this.#write(null, { ...given, files, createdAt: now, lastRunAt: null, autostart: false, template });
     });
+  }
+
+  /**
+   * Another one that is like it, with copies of the disks that it may write; it must not run meanwhile if it has any. Throws Refusal, and what
+   * `progress` throws, which is told the share that is done.
+   */
+  async clone(uuid: string, name: string, progress: (share: number) => void): Promise<Definition> {
+    this.#checkFree(name);
+    const { config, configName, files } = this.get(uuid);
+    const folder = configName === null ? "." : path.dirname(path.resolve(configName));
+    const copies = copiesFor(config, folder, name);
+    const other = crypto.randomUUID();
+    try {
+      // Images may be large: others go on meanwhile.
+      return await this.#kept().making.copy(other, copies, progress, () =>
+        this.#step(`${name} can't be kept`, ({ now }) =>
+          this.#write(null, {
+            uuid: other,
+            config: clonedText(config, name, copies),
+            configName,
+            files,
+            createdAt: now,
+            lastRunAt: null,
+            autostart: false,
+            template: false,
+          }),
+        ),
+      );
+    } catch (error) {
+      throw isFileError(error) ? libraryFailure(error, `${name} can't be made`) : error;
+    }
+  }
+
+  #checkFree(name: string): void {
+    if (!isDomainName(name))
+      throw new Refusal("EINVAL", `${JSON.stringify(name)} can't be a name; allowed: ${NAME_ALLOWED}.`);
+    this.#checkName(name, "");
   }
 
   /** Another text for it; of the files that it had and those given now, what the text names stays with it. `configName`: left out, it stays. */
@@ -317,8 +358,9 @@ export class Library {
     await this.#contents.keepOnly(new Set([...this.#used(), ...(await this.#folders.wanted())]));
   }
 
-  #kept(): { folders: Folders; contents: Contents } {
-    if (this.#folders && this.#contents) return { folders: this.#folders, contents: this.#contents };
+  #kept(): { folders: Folders; contents: Contents; making: Making } {
+    if (this.#folders && this.#contents && this.#making)
+      return { folders: this.#folders, contents: this.#contents, making: this.#making };
     throw new Refusal("EROFS", "This host keeps nothing on disk: there is no library of domains.");
   }
 

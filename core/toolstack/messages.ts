@@ -479,10 +479,10 @@ export interface ToolstackRequests {
   };
   setVcpus: { args: { domid: number; vcpus: number }; result: null };
   setMemory: { args: { domid: number; memoryMiB: number }; result: null };
-  /** The log so far; from then on `console` events carry this domain's output until consoleDetach. */
-  consoleAttach: { args: { domid: number }; result: ConsoleSnapshot };
-  consoleDetach: { args: { domid: number }; result: null };
-  consoleInput: { args: { domid: number; bytes: Uint8Array }; result: null };
+  /** The log so far; from then on `console` events carry that console's output until consoleDetach. `console`: its number, 0 unless said. */
+  consoleAttach: { args: { domid: number; console?: number | undefined }; result: ConsoleSnapshot };
+  consoleDetach: { args: { domid: number; console?: number | undefined }; result: null };
+  consoleInput: { args: { domid: number; bytes: Uint8Array; console?: number | undefined }; result: null };
   /** Logs of domains, living and gone: what consoleAttach takes (logs outlive their domain). */
   consoleLogs: {
     args: Record<string, never>;
@@ -598,7 +598,8 @@ export interface ToolstackEvents {
   stopped: DomainStopped;
   /** The domid is gone; `replacedBy` when on_* restarted it. */
   destroyed: { domid: number; name: string; uuid: string; replacedBy: number | null };
-  console: { domid: number; bytes: Uint8Array; offset: number };
+  /** `console`: its number, where it is not the first. */
+  console: { domid: number; bytes: Uint8Array; offset: number; console?: number };
   /** Paths that changed within a tenth of a second; `more` when there were too many to name. */
   xenstore: { token: string; paths: string[]; more: boolean };
   /** A sentence for the user that belongs to no request: a restart that failed, an autostart config that is wrong. */
@@ -630,6 +631,8 @@ export interface Dom0WorkerData {
   consoleLogBytes?: number;
   /** Where what is written to disposable disks lies until it is thrown away. */
   scratchFolder?: string;
+  /** Where what domains write on their consoles is kept in files. */
+  consoleFolder?: string;
   /** As they were when the host was on before. */
   networks?: readonly KeptNetwork[];
   /** Images that nobody may write. */

@@ -36,6 +36,19 @@ export function keptHandlers(session: SessionContext): HandlersOf<typeof KEPT_RE
       });
       return null;
     },
+    keptClone: async ({ uuid, name }) => {
+      const wanted = new AbortController();
+      const title = `Clone ${library.get(uuid).name} as ${name}`;
+      const work = session.host.journal.begin(title, session.who, () => wanted.abort());
+      try {
+        const made = await kept.clone(uuid, name, (share) => work.progress(share), wanted.signal);
+        work.end();
+        return made;
+      } catch (error) {
+        work.end({ message: (error as Error).message, cancelled: wanted.signal.aborted });
+        throw error;
+      }
+    },
     keptDelete: async ({ uuid }) => {
       await snapshots.checkDeletable(uuid);
       await kept.remove(uuid);

@@ -34,6 +34,11 @@ export const KEPT_REQUESTS = {
   keptSettings: takes(
     z.strictObject({ uuid, autostart: z.boolean().optional(), template: z.boolean().optional() }),
   ).gives<null>(),
+  /**
+   * Another domain that is like it, halted: with a UUID and MAC addresses of its own, and copies of the disks that it may write, beside these.
+   * EBUSY while it runs and has such disks.
+   */
+  keptClone: takes(z.strictObject({ uuid, name })).gives<KeptDomain>(),
   /** Into the bin, for a day. Its disks stay where they are. */
   keptDelete: takes(one).gives<null>(),
   /** The latest first. */

@@ -56,8 +56,41 @@ async function given({ operands, options }: Call): Promise<Given> {
 }
 
 const CONFIG_OPTIONS = [["-f, --defconfig <FILE>", "use this config file"]] as const;
+/** The domain that is kept under the name that stands where a config file could; null where there is such a file, or no such domain. */
+async function keptOf({ host, operands, options }: Call): Promise<string | null> {
+  const [name, ...settings] = operands;
+  if (name === undefined || name.includes("=") || options.defconfig !== undefined) return null;
+  if (
+    await access(name).then(
+      () => true,
+      () => false,
+    )
+  )
+    return null;
+  // Without a host the file is what is missing.
+  const api = await host().catch(() => null);
+  const found = (await api?.request("keptDomains", {}))?.find((each) => each.name === name);
+  if (!found) return null;
+  if (settings.length > 0)
+    throw new XlFailure(
+      `${name} is kept by the host: settings go with a config file, or into "xenarium domains edit ${name}"`,
+      2,
+    );
+  return found.uuid;
+}
+
 async function create(call: Call): Promise<number> {
   const { host, options, dryRun } = call;
+  const uuid = dryRun || options.dryrun ? null : await keptOf(call);
+  if (uuid !== null) {
+    const api = await host();
+    const gone = options.F ? deaths(api) : null;
+    const { domid } = await api.request("keptStart", { uuid, paused: options.p === true });
+    await viewIfAsked(call, api, domid);
+    if (options.c) return connectConsole(api, domid);
+    await gone?.of(domid);
+    return 0;
+  }
   const { file, text } = await given(call);
   if (!options.quiet) complain(`Parsing config from ${file}`);
   if (dryRun || options.dryrun || options.d) {
@@ -252,7 +285,7 @@ const restore: XlCommand = {
 
 export const LIFE: XlCommands = {
   create: {
-    summary: "Create a domain from a config file",
+    summary: "Create a domain from a config file, or start one that the host keeps by its name",
     operands: "[configfile] [vars...]",
     dryRuns: true,
     options: [
@@ -291,15 +324,16 @@ export const LIFE: XlCommands = {
     operands: "<Domain>",
     options: [
       ["-t <type>", "pv, the only type here"],
-      ["-n <number>", "0, the only console of a domain"],
+      ["-n <number>", "its first console is 0, its channels with connection=pty have theirs"],
     ],
     run: async ({ host, operands: [name], options }) => {
       const domid = await domidOf(await host(), name!);
       if ((options.t ?? "pv") !== "pv")
         throw new XlFailure(`error: a PV domain has no console of type ${String(options.t)}, only pv.`);
-      if (Number(options.n ?? 0) !== 0)
-        throw new XlFailure(`error: a domain has one console here, 0, and none ${String(options.n)}.`);
-      return connectConsole(await host(), domid);
+      const number = Number(options.n ?? 0);
+      if (!Number.isInteger(number) || number < 0)
+        throw new XlFailure(`error: -n ${String(options.n)} is no console's number; allowed: 0, 1 and so on.`);
+      return orSay(connectConsole(await host(), domid, number), `Unable to attach console`);
     },
   },
 };

@@ -18,7 +18,8 @@ export interface Definition {
   configName: string | null;
   /** Its memory is kept, and goes on with the disks that it has. */
   isSaved: boolean;
-  files: Readonly<Record<string, Uint8Array>>;
+  /** That were given with it. */
+  files: () => Promise<Readonly<Record<string, Uint8Array>>>;
 }
 
 /** Where definitions of domains are kept. */

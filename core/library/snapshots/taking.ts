@@ -94,7 +94,14 @@ function adopted(tree: Tree, disks: readonly KeptDisk[]): Tree {
     .filter(({ file }) => !known.has(file))
     .map(({ file, format }) => ({ file, format: formatOf(format), base: null, isOwn: false, isForeign: false }));
   const current = disks.map(({ id, vdev, file }) => ({ id, vdev, file }));
-  return { ...tree, layers: [...tree.layers, ...layers], current: { ...tree.current, disks: current } };
+  const now = new Set(current.map(({ file }) => file));
+  const left = new Set([...tree.left, ...tree.current.disks.map(({ file }) => file)].filter((file) => !now.has(file)));
+  return {
+    ...tree,
+    layers: [...tree.layers, ...layers],
+    current: { ...tree.current, disks: current },
+    left: [...left],
+  };
 }
 
 function formatOf(format: string): Layer["format"] {
@@ -164,7 +171,7 @@ async function takeHalted(parts: Parts, definition: Definition, after: Tree, sna
     ...{ config: withImages(definition, snapshot.disks, after.layers), ...(configName !== null && { configName }) },
   };
   const nothing = (async function* (): AsyncGenerator<Uint8Array> {})();
-  await writeSaved(parts.trees.part(uuid, snapshot.id, "machine"), machine, files, new Uint8Array(), nothing);
+  await writeSaved(parts.trees.part(uuid, snapshot.id, "machine"), machine, await files(), new Uint8Array(), nothing);
   await keep(parts, withSnapshot(after, snapshot));
   await parts.definitions.change(uuid, withImages({ config, configName }, after.current.disks, after.layers));
   return { snapshot, stood: 0 };

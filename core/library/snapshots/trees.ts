@@ -118,7 +118,7 @@ export class Trees {
     if (!tree) return;
     const going = [...tree.going, ...tree.layers.filter(({ isOwn }) => isOwn).map(({ file }) => file)];
     const current = { parent: null, disks: [] };
-    await this.save({ ...tree, origin: null, layers: [], snapshots: [], current, going });
+    await this.save({ ...tree, origin: null, layers: [], snapshots: [], current, left: [], going });
     await this.sweep(uuid);
     await rm(this.folder(uuid), { recursive: true, force: true });
     this.#trees.delete(uuid);

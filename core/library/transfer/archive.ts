@@ -75,8 +75,8 @@ export async function readArchive(
     }
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof Refusal || (error as NodeJS.ErrnoException).code !== undefined)
-      throw error instanceof Refusal ? error : libraryFailure(error, `${called} can't be read`);
+    if (error instanceof Refusal) throw error;
+    if ("syscall" in (error as Error)) throw libraryFailure(error, `${called} can't be read`);
     throw new Refusal("EINVAL", `${called} is no archive that is whole: ${(error as Error).message}.`);
   } finally {
     await handle.close();

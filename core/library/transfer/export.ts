@@ -119,9 +119,10 @@ async function written(
   signal: AbortSignal,
 ): Promise<void> {
   const archive = pack();
-  const out = createWriteStream(part, { flags: "wx", mode: 0o600, signal });
+  const out = createWriteStream(part, { flags: "wx", mode: 0o600 });
   const ended = finished(out);
   ended.catch((error: Error) => archive.destroy(error));
+  out.on("error", () => {});
   archive.pipe(out as never);
   const sums: string[] = [];
   const small = async (name: string, bytes: Uint8Array): Promise<void> => {
@@ -138,7 +139,8 @@ async function written(
     for (const [i, bytes] of files.entries()) await small(fileMember(i), bytes);
     for (const [i, image] of images.entries()) {
       const hash = createHash("sha256");
-      await entry(archive, diskMember(i), description.disks[i]!.bytes, createReadStream(image, { signal }), (bytes) => {
+      await entry(archive, diskMember(i), description.disks[i]!.bytes, createReadStream(image), (bytes) => {
+        signal.throwIfAborted();
         hash.update(bytes);
         progress((done += bytes.length) / total);
       });

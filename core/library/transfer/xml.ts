@@ -29,7 +29,9 @@ export function readXml(bytes: Buffer, what: string, lists: readonly string[]): 
 export function nodesOf(node: XmlNode | undefined, name: string): XmlNode[] {
   const value = node?.[name];
   const all = Array.isArray(value) ? value : value === undefined ? [] : [value];
-  return all.filter((each): each is XmlNode => typeof each === "object");
+  return all.flatMap((each): XmlNode[] =>
+    typeof each === "string" ? [{ "#text": each }] : each === undefined ? [] : [each],
+  );
 }
 export function textOf(node: XmlNode | undefined, name: string): string {
   const value = node?.[name];

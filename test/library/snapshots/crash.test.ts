@@ -63,7 +63,7 @@ it(
     const uuid = crypto.randomUUID();
     const definitions = new FileDefinitions(path.join(library, "definition.json"));
     const config = `name = "web"\nkernel = "k"\nmemory = 32\ndisk = [ "${original},raw,xvda,rw" ]\n`;
-    definitions.write({ name: "web", config, configName: null, isSaved: false, files: {} });
+    definitions.write({ name: "web", config, configName: null, isSaved: false, files: () => Promise.resolve({}) });
     /** By snapshot, the disk's version then. */
     const then = new Map<string, number>();
     let now = 1;

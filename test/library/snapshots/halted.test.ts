@@ -164,6 +164,21 @@ describe("snapshots of a domain that does not run", () => {
     expect(library.files).toEqual(["web-0.img"]);
   });
 
+  it("an image that its user has taken out of the configuration stays, with what is on it", async () => {
+    const library = fresh();
+    const uuid = await library.domain("web", "raw", 2);
+    await library.snapshots.take(uuid, { name: "both", memory: false });
+    await library.write(uuid, 0, Buffer.alloc(512, 7), 1);
+    const second = library.images(uuid)[1]!;
+    const before = library.definitions.all.get(uuid)!;
+    const one = before.config.replace(/, "[^"]*vdev=xvdb[^"]*"/, "");
+    library.definitions.all.set(uuid, { ...before, config: one });
+    const { snapshot } = await library.snapshots.take(uuid, { name: "one", memory: false });
+    await library.snapshots.remove(uuid, snapshot.id);
+    expect((await contentOf(second.file, "qcow2"))[0]).toBe(7);
+    expect((await library.snapshots.frozen()).map(({ file }) => file)).not.toContain(second.file);
+  });
+
   it("refuses with a sentence what it can't do", async () => {
     const library = fresh();
     const uuid = await library.domain("web", "raw");

@@ -3,7 +3,7 @@ import { VPF_down, Vcpu, vcpuOf } from "../../domain/domain";
 import { vcpuKick } from "../../sched/vcpu";
 import { vcpuWake } from "../../sched/wake";
 import { isX2apic, raiseVector, register } from "./apic";
-import { APIC_LDR, APIC_DFR, APIC_ICR, ERROR_SENT_VECTOR } from "./apic_offsets";
+import { APIC_LDR, APIC_DFR, ERROR_SENT_VECTOR } from "./apic_offsets";
 import { HvmVcpu, SIPI_CAME, hvm } from "./state";
 
 const MODE_FIXED: u32 = 0;

@@ -1,13 +1,12 @@
 /** The opcode map behind 0F: integer and system instructions; what is left is the vector families'. */
 import * as H from "../handlers";
 import * as I from "../ids";
-import { OP_CONDITION, OP_FORM, OP_REG, OP_RM, OP_RM8, PREFIX_66, PREFIX_REP, PREFIX_REPNE } from "../op";
+import { OP_CONDITION, OP_FORM, OP_REG, OP_RM8, PREFIX_66, PREFIX_REP, PREFIX_REPNE } from "../op";
 import { DS, FS, GS, SS } from "../state";
 import {
   MODE_64,
   allowLock,
   defaultSegment,
-  endsBlock,
   immediate8u,
   immediateZ,
   mode,

@@ -9,6 +9,8 @@ import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Folders } from "../../../../core/dom0/backends/9p/folders.ts";
 import { hasDescriptors } from "../../../../core/dom0/backends/9p/folder/descriptors.ts";
+import type { Folder } from "../../../../core/dom0/backends/9p/folder/folder.ts";
+import { FreeSpace } from "../../../../core/dom0/backends/9p/folder/free-space.ts";
 import { checkName, leadsDown } from "../../../../core/dom0/backends/9p/folder/names.ts";
 import { Fields, readHead, T } from "../../../../core/dom0/backends/9p/messages.ts";
 import { carryOut } from "../../../../core/dom0/backends/9p/requests/table.ts";
@@ -356,6 +358,25 @@ describe.each(ways)("a shared folder, found by descriptors: %s", (byDescriptors)
     await expect(folders.open("/proc")).rejects.toThrow("the kernel's own files");
     const guest = await client(true, "/");
     for (const name of ["proc", "sys"]) await expect(guest.walk([name])).rejects.toThrow("EXDEV");
+  });
+});
+
+describe("the host's disk", () => {
+  it("is never filled by a guest: some of it stays free", async () => {
+    const status = { bsize: 4096, blocks: 1 << 20, bavail: 1 << 19, files: 1000, ffree: 500 };
+    let looks = 0;
+    const space = new FreeSpace({
+      reach: () => (looks++, Promise.resolve(status)),
+    } as unknown as Folder);
+    for (let i = 0; i < 64; i++) await space.take(1 << 20);
+    expect(looks).toBe(4);
+    // A twentieth of 4 GiB is 205 MiB: the grant that is left, and no more.
+    status.bavail = (205 << 20) / 4096;
+    await expect(space.take(4 << 20)).rejects.toThrow("ENOSPC");
+    status.bavail = (210 << 20) / 4096;
+    await space.take(4 << 20);
+    status.ffree = 40;
+    await expect(space.take(8 << 20)).rejects.toThrow("ENOSPC");
   });
 });
 

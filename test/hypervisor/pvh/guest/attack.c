@@ -249,11 +249,11 @@ static void nonsense(void)
         round++;
         for (u32 i = 0; i < 64; i++) arguments[i] = dice() % 3 ? dice() % 64 : dice();
         if (what < 4) {
-            static const u8 numbers[] = { MEMORY_OP, 13, SET_TIMER_OP, XEN_VERSION, GRANT_TABLE_OP, 21, VCPU_OP,
+            static const u8 numbers[] = { MEMORY_OP, SET_TIMER_OP, XEN_VERSION, GRANT_TABLE_OP, 21, VCPU_OP,
                                           EVENT_CHANNEL_OP, 33, HVM_OP, 35, 36, 7, 1, 26, 28 };
             u64 number = dice() % 4 ? numbers[dice() % sizeof(numbers)] : dice() % 64;
             /* What would end it, or take all of its memory. */
-            if (number == SCHED_OP || number == 6) continue;
+            if (number == SCHED_OP || number == 6 || number == 13) continue;
             u64 a = dice() % 40, b = dice() % 4 ? (u64)arguments : dice();
             if (number == MEMORY_OP && (a == MEM_DECREASE || a == MEM_POPULATE)) continue;
             if (number == VCPU_OP && (a & 63) == 2) continue;

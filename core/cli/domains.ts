@@ -1,0 +1,214 @@
+/** `xenarium domains`: the domains that the running host keeps, whether they run or not. */
+import { Command, CommanderError } from "commander";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { ApiClient } from "../api/client.ts";
+import type { BinEntry, KeptDomain } from "../api/schema.ts";
+import { UsageError, usageError } from "./arguments.ts";
+
+type Connect = () => Promise<Pick<ApiClient, "request">>;
+
+/** All of it as commander has it: for help and completion too. */
+export function declared(connect: Connect): Command {
+  const domains = new Command("domains").description("Domains that the running host keeps").exitOverride();
+  const say = (text: string): void => void process.stdout.write(text);
+  /** By name or UUID. */
+  const find = async (name: string): Promise<{ host: Awaited<ReturnType<Connect>>; domain: KeptDomain }> => {
+    const host = await connect();
+    const all = await host.request("keptDomains", {});
+    const domain = all.find((each) => each.name === name) ?? all.find((each) => each.uuid === name.toLowerCase());
+    if (domain) return { host, domain };
+    throw new Error(`no domain ${name} is kept; "xenarium domains" lists those that are`);
+  };
+  domains
+    .command("list", { isDefault: true })
+    .description("Show all domains, running, saved and halted")
+    .option("--json", "as JSON")
+    .action(async ({ json }: { json?: boolean }) => {
+      const all = await (await connect()).request("keptDomains", {});
+      say(json ? `${JSON.stringify(all, null, 2)}\n` : listed(all));
+    });
+  domains
+    .command("start <name>")
+    .description("Start one; one that is saved goes on where it was")
+    .option("-p, --paused", "leave it paused")
+    .action(async (name: string, { paused }: { paused?: boolean }) => {
+      const { host, domain } = await find(name);
+      await host.request("keptStart", { uuid: domain.uuid, paused: paused ?? false });
+    });
+  domains
+    .command("config <name>")
+    .description("Print its configuration, an xl.cfg")
+    .action(async (name: string) => {
+      const { host, domain } = await find(name);
+      say((await host.request("keptConfig", { uuid: domain.uuid })).config);
+    });
+  domains
+    .command("edit <name>")
+    .description(
+      "Change its configuration in $VISUAL or $EDITOR, or read it from a file; it holds from its next start on",
+    )
+    .option("-f, --file <file>", "the new configuration; - reads it from the standard input")
+    .action(async (name: string, { file }: { file?: string }) => {
+      const { host, domain } = await find(name);
+      const { uuid } = domain;
+      const before = (await host.request("keptConfig", { uuid })).config;
+      const config = file === undefined ? edited(name, before) : readFileSync(file === "-" ? 0 : file, "utf8");
+      if (config === before) return;
+      for (const { message } of (await host.request("keptEdit", { uuid, config })).warnings)
+        process.stderr.write(`warning: ${message}\n`);
+    });
+  domains
+    .command("rename <name> <new-name>")
+    .description("Give it another name, whether it runs or not")
+    .action(async (name: string, to: string) => {
+      const { host, domain } = await find(name);
+      await host.request("keptRename", { uuid: domain.uuid, name: to });
+    });
+  domains
+    .command("autostart <name>")
+    .description("Start it with the host")
+    .option("--disable", "no more")
+    .action(async (name: string, { disable }: { disable?: boolean }) => {
+      const { host, domain } = await find(name);
+      await host.request("keptSettings", { uuid: domain.uuid, autostart: !disable });
+    });
+  domains
+    .command("template <name>")
+    .description("Make it a template, which is not started but cloned")
+    .option("--disable", "a domain as others again")
+    .action(async (name: string, { disable }: { disable?: boolean }) => {
+      const { host, domain } = await find(name);
+      await host.request("keptSettings", { uuid: domain.uuid, template: !disable });
+    });
+  domains
+    .command("clone <name> <new-name>")
+    .description("Make another that is like it, with copies of the disks that it may write")
+    .action(async (name: string, to: string) => {
+      const { host, domain } = await find(name);
+      say(`${(await host.request("keptClone", { uuid: domain.uuid, name: to })).uuid}\n`);
+    });
+  domains
+    .command("delete <name>")
+    .description("Put it into the bin, for a day; its disks stay where they are")
+    .action(async (name: string) => {
+      const { host, domain } = await find(name);
+      await host.request("keptDelete", { uuid: domain.uuid });
+      const stay = domain.files.length ? ` ${domain.files.join(", ")} stay as they are.` : "";
+      say(`${domain.name} is in the bin for a day; "xenarium domains undelete" takes it out.${stay}\n`);
+    });
+  domains
+    .command("discard <name>")
+    .description("Discard what is saved of its memory")
+    .action(async (name: string) => {
+      const { host, domain } = await find(name);
+      await host.request("savedDiscard", { uuid: domain.uuid });
+    });
+  const inBin = async (name: string): Promise<{ host: Awaited<ReturnType<Connect>>; entry: BinEntry }> => {
+    const host = await connect();
+    // The one that was deleted last.
+    const entry = (await host.request("binList", {})).find((each) => each.name === name || each.id === name);
+    if (entry) return { host, entry };
+    throw new Error(`no domain ${name} is in the bin; "xenarium domains bin" lists those that are`);
+  };
+  domains
+    .command("bin")
+    .description("Show domains that were deleted, what they take, and when they are gone for good")
+    .option("--json", "as JSON")
+    .option("--empty", "all of them go now")
+    .action(async ({ json, empty }: { json?: boolean; empty?: boolean }) => {
+      const host = await connect();
+      if (empty) await host.request("binPurge", {});
+      const all = await host.request("binList", {});
+      say(json ? `${JSON.stringify(all, null, 2)}\n` : binned(all));
+    });
+  domains
+    .command("undelete <name>")
+    .description("Take a domain out of the bin, by its name or its id there")
+    .action(async (name: string) => {
+      const { host, entry } = await inBin(name);
+      await host.request("binRestore", { id: entry.id });
+    });
+  return domains;
+}
+
+/** What the user's editor makes of it. */
+function edited(name: string, before: string): string {
+  const editor = process.env.VISUAL ?? process.env.EDITOR;
+  if (!editor)
+    throw new UsageError("domains edit: set VISUAL or EDITOR to an editor, or give the new text with --file");
+  const folder = mkdtempSync(path.join(tmpdir(), "xenarium-edit-"));
+  try {
+    const file = path.join(folder, `${name.replace(/[^\w.+-]+/g, "-").slice(0, 60) || "domain"}.cfg`);
+    writeFileSync(file, before, { mode: 0o600 });
+    // As git and crontab do it: the variable may have arguments.
+    const { status, error } = spawnSync("/bin/sh", ["-c", `${editor} "$0"`, file], { stdio: "inherit" });
+    if (error || status !== 0)
+      throw new Error(`${editor} ended with ${error?.message ?? `status ${status}`}: nothing has changed`);
+    return readFileSync(file, "utf8");
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Names come from anywhere: none of them may be a command to the terminal. */
+const plain = (text: string): string => text.replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, i) => cell.padEnd(widths[i]!))
+          .join("  ")
+          .trimEnd()}\n`,
+    )
+    .join("");
+}
+
+function listed(all: readonly KeptDomain[]): string {
+  return table([
+    ["Name", "State", "ID", "Mem", "VCPUs", "Autostart", "UUID"],
+    ...all.map(({ name, state, domid, memoryMiB, vcpus, autostart, template, uuid }) => [
+      plain(name),
+      template ? "template" : state,
+      domid === null ? "-" : String(domid),
+      memoryMiB === null ? "?" : String(memoryMiB),
+      vcpus === null ? "?" : String(vcpus),
+      autostart ? "yes" : "no",
+      uuid,
+    ]),
+  ]);
+}
+
+function binned(all: readonly BinEntry[]): string {
+  if (all.length === 0) return "The bin is empty.\n";
+  const bytes = all.reduce((sum, each) => sum + each.bytes, 0);
+  return `${table([
+    ["Name", "Deleted", "Gone for good", "MiB", "Id"],
+    ...all.map(({ name, deletedAt, goneAt, bytes: own, id }) => [
+      plain(name),
+      new Date(deletedAt).toISOString(),
+      new Date(goneAt).toISOString(),
+      (own / 2 ** 20).toFixed(1),
+      id,
+    ]),
+  ])}${(bytes / 2 ** 20).toFixed(1)} MiB in all\n`;
+}
+
+/** Runs it; the exit status. */
+export async function domains(args: string[], connect: Connect): Promise<number> {
+  const command = declared(connect);
+  for (const each of [command, ...command.commands]) each.exitOverride().configureOutput({ writeErr: () => {} });
+  try {
+    await command.parseAsync(args, { from: "user" });
+    return 0;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return 0;
+    throw usageError(error);
+  }
+}

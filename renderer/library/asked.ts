@@ -1,0 +1,9 @@
+/** Which dialog about the library is open. */
+import { create } from "zustand";
+
+export type Asked = { what: "edit" | "clone"; uuid: string } | { what: "bin" };
+export const useLibraryAsked = create<{ asked: Asked | null }>()(() => ({ asked: null }));
+
+export function askLibrary(asked: Asked | null): void {
+  useLibraryAsked.setState({ asked });
+}
