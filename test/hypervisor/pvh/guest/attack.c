@@ -217,7 +217,7 @@ static void in_nowhere(void)
 {
     volatile u64 *hole = (volatile u64 *)(0x30000ul * PAGE);
     for (u32 i = 0; i < 64; i++) {
-        u64 at = dice() % 4000;
+        u64 at = dice() % 3000;
         hole = (volatile u64 *)(0x30000ul * PAGE + at);
         switch (dice() % 6) {
         case 0: *hole = dice(); break;
