@@ -162,7 +162,7 @@ function request(): Buffer {
   const [type, ...fields] = pick(REQUESTS)();
   const made = message(type, random(40), ...fields);
   if (random(3) === 0) made[7 + random(Math.max(1, made.length - 7))] = random(256);
-  if (random(40) === 0) {
+  if (random(12) === 0) {
     const shorter = made.subarray(0, 7 + random(Math.max(1, made.length - 7)));
     shorter.writeUInt32LE(shorter.length, 0);
     return shorter;
