@@ -287,7 +287,7 @@ describe("a 9pfs frontend", () => {
           ])();
         hostile.notify();
         // It changes what it has put, and what it was answered, while that is being read and written: it knows no more where a message begins.
-        if (random(12) === 0) {
+        if (random(40) === 0) {
           for (let turns = random(4); turns > 0; turns--) await turn();
           host.xen.bytes(pick(hostile.pages), 4096).fill(random(256), random(4096));
           isBroken = true;
