@@ -17,6 +17,7 @@ import {
   withImages,
   type Definitions,
   type Parts,
+  type Watch,
 } from "./parts.ts";
 import { clone, revert, snapshotOf, type Continued } from "./reverting.ts";
 import { take, TakeFailure, type TakeOptions, type Taken } from "./taking.ts";
@@ -99,17 +100,19 @@ export class Snapshots {
   }
 
   take(uuid: string, options: TakeOptions): Promise<Taken> {
-    return this.#alone(uuid, "take", null, () => this.#take(uuid, options));
+    const wanted = new AbortController();
+    return this.#alone(uuid, "take", wanted, (progress) =>
+      this.#take(uuid, options, { progress, signal: wanted.signal }),
+    );
   }
 
-  async #take(uuid: string, options: TakeOptions): Promise<Taken> {
+  async #take(uuid: string, options: TakeOptions, watch: Watch): Promise<Taken> {
     try {
-      return await take(this.#parts, uuid, options);
+      return await take(this.#parts, uuid, options, watch);
     } catch (error) {
       if (!(error instanceof TakeFailure)) throw error;
       // The domain goes on with images that no snapshot stands between.
-      const nobody = { progress: () => {}, signal: new AbortController().signal };
-      await merge(this.#parts, uuid, nobody).catch(() => {});
+      await merge(this.#parts, uuid, unwatched()).catch(() => {});
       throw error.refusal;
     }
   }
@@ -121,7 +124,7 @@ export class Snapshots {
       checkNotSaved(await this.#parts.definitions.find(uuid));
       if (keepNow !== null) {
         const memory = (await running(this.#parts, uuid)) !== null;
-        await this.#take(uuid, { name: keepNow, memory });
+        await this.#take(uuid, { name: keepNow, memory }, unwatched());
       }
       const result = await revert(this.#parts, uuid, id);
       await collect(this.#parts, uuid);
@@ -241,6 +244,11 @@ export class Snapshots {
       this.#changed(uuid);
     }
   }
+}
+
+/** Nobody asks how far it is, or calls it off. */
+function unwatched(): Watch {
+  return { progress: () => {}, signal: new AbortController().signal };
 }
 
 function busy(): Refusal {
