@@ -21,7 +21,7 @@ let m: Machine;
 
 beforeAll(async () => {
   compiled = await compileEngine();
-});
+}, 300_000);
 
 /** Guest-physical memory through a second stage. */
 function put(address: number, hex: string): void {
