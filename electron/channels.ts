@@ -11,6 +11,7 @@ export const OPENS = "xenarium:opens";
 export const COMMANDS = "xenarium:commands";
 export const OPEN_CONSOLE = "xenarium:open-console";
 export const CHOSEN = "xenarium:chosen";
+export const CHOOSE_FOLDER = "xenarium:choose-folder";
 
 /** Window to main, each with its one argument. The main process checks it: anything may come. */
 export interface ToMain {
@@ -26,12 +27,15 @@ export interface ToMain {
   [OPEN_CONSOLE]: number;
   /** Path of a file that its user has dropped on it or chosen in it: its session may name that file from now on. */
   [CHOSEN]: string;
+  /** Asks its user for a folder, which its session may share from then on; FOLDER_CHOSEN answers. */
+  [CHOOSE_FOLDER]: null;
 }
 
 export const FROM_HOST = "xenarium:from-host";
 export const HOST_CLOSED = "xenarium:closed";
 export const OPENED = "xenarium:opened";
 export const RUN_COMMAND = "xenarium:run-command";
+export const FOLDER_CHOSEN = "xenarium:folder-chosen";
 
 /** Main to window, each with its one argument. */
 export interface ToWindow {
@@ -43,6 +47,8 @@ export interface ToWindow {
   [OPENED]: OpenedFile[];
   /** Id of a command that a menu, the tray or a notification asks for. */
   [RUN_COMMAND]: string;
+  /** Where the folder lies that the user has chosen; null for none. */
+  [FOLDER_CHOSEN]: string | null;
 }
 
 /** A file's contents, or a sentence why they can't be had. */
@@ -61,4 +67,6 @@ export interface DesktopBridge {
   openConsole(domid: number): void;
   /** Where a file lies that the user has dropped on the page or chosen in it, for the host to use it there; null for one of the page's making. */
   place(file: File): string | null;
+  /** Asks the user for a folder of this computer that a domain is to share; null when they choose none. One question at a time. */
+  chooseFolder(): Promise<string | null>;
 }

@@ -48,8 +48,10 @@ function openHost(): HostService {
     savedFolder: path.join(folder, "saved"),
     imagesFolder: path.join(folder, "images"),
     capturesFolder: path.join(folder, "captures"),
+    consoleFolder: path.join(folder, "consoles"),
     scratchFolder: path.join(folder, "scratch"),
     downloads: downloadsIn(folder),
+    transferFolder: path.join(folder, "transfer"),
     networksFile: path.join(folder, "networks.json"),
     history: { folder: path.join(folder, "history") },
   });
@@ -73,6 +75,10 @@ const starting = startShell(
     ask: async (window, options) => {
       const { response } = await (window ? dialog.showMessageBox(window, options) : dialog.showMessageBox(options));
       return response;
+    },
+    chooseFolder: async () => {
+      const { canceled, filePaths } = await dialog.showOpenDialog({ properties: ["openDirectory"] });
+      return canceled ? null : (filePaths[0] ?? null);
     },
     refuse: (reason) => dialog.showErrorBox("Xenarium can’t start", reason),
     powerMonitor,

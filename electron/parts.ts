@@ -37,6 +37,8 @@ export interface ElectronParts {
   createNotification: (options: NotificationConstructorOptions) => Pick<Notification, "on" | "show" | "close"> | null;
   /** The number of the button that was chosen. */
   ask: (window: BrowserWindow | null, options: MessageBoxOptions) => Promise<number>;
+  /** The folder that the user has chosen; null for none. */
+  chooseFolder: () => Promise<string | null>;
   /** Says why the application can't start. */
   refuse: (reason: string) => void;
   powerMonitor: Pick<PowerMonitor, "on">;

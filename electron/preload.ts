@@ -33,6 +33,11 @@ const bridge: DesktopBridge = {
     tell(channels.CHOSEN, place);
     return place;
   },
+  chooseFolder: () =>
+    new Promise((resolve) => {
+      hear(channels.FOLDER_CHOSEN, (folder) => resolve(folder));
+      tell(channels.CHOOSE_FOLDER, null);
+    }),
   openConsole: (domid) => tell(channels.OPEN_CONSOLE, domid),
 };
 contextBridge.exposeInMainWorld("xenariumDesktop", bridge);

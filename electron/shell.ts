@@ -69,7 +69,7 @@ export async function startShell(
   }
   guard(parts);
   serveFiles(parts, paths.renderer);
-  const bridge = new ApiBridge(inbox, host);
+  const bridge = new ApiBridge(inbox, host, () => parts.chooseFolder());
   const commands = new Commands(inbox);
   const shown = (windows = new Windows(parts, host, inbox, paths, (contents) => bridge.attach(contents)));
   const { main } = shown;

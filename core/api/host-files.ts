@@ -3,6 +3,7 @@
  * says its user has chosen, and those in the folders that the host keeps for its clients. It reaches no other file of the user's.
  */
 import path from "node:path";
+import type { DeviceSpec } from "../dom0/xenbus/kind.ts";
 import { ApiFailure } from "./failure.ts";
 
 /** Paths that one window's user may have chosen; more push out the oldest. */
@@ -32,6 +33,24 @@ export class HostFiles {
     const plain = path.normalize(file);
     // Files lie in those folders themselves, under names that the host chose.
     return this.#granted.has(plain) || this.#folders.some((folder) => path.dirname(plain) === folder);
+  }
+
+  /** A folder with everything in it: one that the user has chosen as such, whatever lies where the host's own files are. */
+  allowsFolder(folder: string): boolean {
+    return this.mayNameAll || (path.isAbsolute(folder) && this.#granted.has(path.normalize(folder)));
+  }
+
+  /** What a device gives its domain. Throws ApiFailure EACCES. */
+  checkDevice({ files, folders = [], sockets = [] }: Pick<DeviceSpec, "files" | "folders" | "sockets">): void {
+    for (const file of files) this.check(file);
+    for (const folder of folders)
+      if (!this.allowsFolder(folder))
+        throw new ApiFailure(
+          "EACCES",
+          `This window may not share ${folder}: choose that folder in the desktop application, or use the command line.`,
+        );
+    if (sockets.length && !this.mayNameAll)
+      throw new ApiFailure("EACCES", `This window may not make the socket ${sockets[0]}: use the command line.`);
   }
 
   /** Throws ApiFailure EACCES. */

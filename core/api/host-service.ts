@@ -2,10 +2,11 @@
 import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { readFileSync } from "node:fs";
+import path from "node:path";
 import { Library } from "../library/library.ts";
 import type { BootConfig } from "../toolstack/boot-config.ts";
 import type { ToolstackClient } from "../toolstack/client.ts";
-import type { AutostartEntry, CreateResult, StatisticsSnapshot } from "../toolstack/messages.ts";
+import type { AutostartEntry, CreateResult, FrozenImage, StatisticsSnapshot } from "../toolstack/messages.ts";
 import { PoweredHost } from "../toolstack/power.ts";
 import { Tracer } from "../toolstack/trace/tracer.ts";
 import { BootMenu, afterRemoval } from "./boot-menu.ts";
@@ -21,8 +22,11 @@ import { LiveHistory } from "./history/live.ts";
 import { Recorder, type HistoryOptions } from "./history/recorder.ts";
 import { Sampler } from "./sampler.ts";
 import { KeptNetworks } from "./kept-networks.ts";
-import { KeptDomains } from "./kept-domains.ts";
+import { configOf, KeptDomains } from "./kept-domains.ts";
+import { KeptDefinitions } from "./snapshot-definitions.ts";
+import { Snapshots } from "../library/snapshots/snapshots.ts";
 import { Stops } from "./stops.ts";
+import { Transfers } from "./transfers.ts";
 import type { BootReport, EventName, Events, HostPower, HostState, XenLogLine } from "./schema.ts";
 import { MOST_LOG_LINES, XenLog } from "./xen-log.ts";
 
@@ -56,6 +60,10 @@ export interface HostServiceOptions {
   imagesFolder?: string;
   capturesFolder?: string;
   scratchFolder?: string;
+  /** For domains that are imported, while they are; on the images' file system. Without it none is. */
+  transferFolder?: string;
+  /** Where what domains write on their consoles is kept in files. */
+  consoleFolder?: string;
   /** Where what is fetched from the web lies, and the list of guests. Without it nothing is fetched. */
   downloads?: DownloadPlaces;
   /** Where networks are kept as somebody has set them up. */
@@ -115,8 +123,10 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   /** Definitions of domains, and what runs of them. */
   readonly library: Library;
   readonly kept: KeptDomains;
+  readonly snapshots: Snapshots;
   readonly images: DiskImages;
   readonly fetching: Fetching;
+  readonly transfers: Transfers;
   readonly captures: Captures;
   readonly #networks: KeptNetworks;
   #notices: Events["notice"][] = [];
@@ -172,15 +182,24 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       changed: () => this.kept.changed(),
       warn: tell,
       savedBefore: options.savedFolder ?? null,
+      purging: (folder) => this.snapshots.purging(folder),
     });
     this.kept = new KeptDomains({
       library: this.library,
       toolstack: () => this.toolstack,
       tell: (domains) => void this.emit("kept", { domains }),
+      current: (uuid, config, configName) => this.snapshots.currentConfig(uuid, config, configName),
       notice: (severity, message) => void this.emit("notice", { severity, message, domid: null }),
     });
     void this.library.open();
     setInterval(() => void this.library.purgeOld(), BIN_LOOK_MS).unref();
+    this.snapshots = new Snapshots({
+      folder: options.libraryFolder === undefined ? null : path.join(options.libraryFolder, "domains"),
+      definitions: new KeptDefinitions(this.library, this.kept),
+      toolstack: () => (this.#power === "running" ? (this.#host?.toolstack ?? null) : null),
+      changed: (uuid, work) => void this.emit("snapshots", { uuid, work }),
+      warn: tell,
+    });
     this.images = new DiskImages(options.imagesFolder ?? null);
     void this.images.start();
     this.fetching = new Fetching(
@@ -190,6 +209,8 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       (downloads) => void this.emit("downloads", { downloads }),
     );
     void this.fetching.start();
+    const { library, kept, images, journal } = this;
+    this.transfers = new Transfers({ library, kept, images, journal, scratch: options.transferFolder ?? null });
     this.captures = new Captures(options.capturesFolder ?? null);
     this.#networks = new KeptNetworks(options.networksFile ?? null, tell);
     this.history = new Recorder(options.history ?? {}, {
@@ -311,7 +332,9 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       bootEntry: entry,
       autostart: starts.entries,
       networks: this.#networks.all,
+      frozen: starts.frozen,
       ...(this.#options.scratchFolder !== undefined && { scratchFolder: this.#options.scratchFolder }),
+      ...(this.#options.consoleFolder !== undefined && { consoleFolder: this.#options.consoleFolder }),
       ...size,
     });
     this.#had = size;
@@ -380,16 +403,17 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   }
 
   /** The first guest is for who has none. Never rejects. */
-  async #autostart(): Promise<{ entries: AutostartEntry[]; restore: string[] }> {
+  async #autostart(): Promise<{ entries: AutostartEntry[]; restore: string[]; frozen: FrozenImage[] }> {
+    const frozen = await this.snapshots.frozen();
     const { entries, restore } = await this.kept.autostart(this.#boot.config.autostart);
     const name = bundledName(1);
     const isFirst = this.#firstGuest && this.library.all.every((each) => each.name === name);
     this.#firstGuest = false;
     this.#firstGuestName = isFirst ? name : null;
     const before = this.library.byName(name);
-    if (!isFirst || before?.template || before?.saved || before?.autostart) return { entries, restore };
+    if (!isFirst || before?.template || before?.saved || before?.autostart) return { entries, restore, frozen };
     const first = before ? await this.kept.entryOf(before) : this.#bundledEntry(1, 2);
-    return { entries: [...(first ? [first] : []), ...entries], restore };
+    return { entries: [...(first ? [first] : []), ...entries], restore, frozen };
   }
 
   /**
@@ -471,6 +495,17 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     };
   }
 
+  /** A domain that is made from a snapshot, and runs. */
+  async cloneSnapshot(
+    uuid: string,
+    snapshot: string,
+    name: string,
+  ): Promise<{ uuid: string; name: string; domid: number | null }> {
+    const made = await this.snapshots.clone(uuid, snapshot, name);
+    if (made.domid !== null || this.#power !== "running") return made;
+    return { ...made, domid: (await this.kept.start(made.uuid, false)).domid };
+  }
+
   /** Networks have changed: they are kept as they are now. Throws ApiFailure EIO when they can't be. */
   async keepNetworks(): Promise<void> {
     try {
@@ -498,7 +533,13 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     const { path } = await this.fetching.kernels.find(name);
     const domains = this.#power === "running" ? await this.toolstack.request("list") : [];
     const user = domains.find(({ config }) => config && [config.kernel, config.ramdisk].includes(path));
-    if (user) throw new ApiFailure("EBUSY", `${user.name} is made of ${name}, and needs it when it restarts.`);
+    const owner =
+      user ??
+      this.library.all.find((each) => {
+        const config = configOf(each);
+        return config && [config.kernel, config.ramdisk].includes(path);
+      });
+    if (owner) throw new ApiFailure("EBUSY", `${owner.name} is made of ${name}, and needs it when it starts.`);
     await this.fetching.kernels.remove(name);
   }
 

@@ -24,6 +24,8 @@ export interface KeptParts {
   /** Throws ApiFailure EOFF while the host does not run. */
   toolstack: () => ToolstackClient;
   tell: (domains: KeptDomain[]) => void;
+  /** The text that a domain is to be started from: with the images that its snapshots have left it with. */
+  current: (uuid: string, config: string, configName: string | null) => Promise<string>;
   notice: (severity: "warning" | "error", message: string) => void;
 }
 
@@ -79,6 +81,11 @@ export class KeptDomains {
       template,
       files: [...new Set(config?.devices.flatMap(({ files }) => files) ?? [])],
     };
+  }
+
+  /** null for one that does not run. */
+  domidOf(uuid: string): number | null {
+    return this.#running.get(uuid) ?? null;
   }
 
   /** The library has changed, or what runs: told once for all that happens at one time. */
@@ -143,11 +150,12 @@ export class KeptDomains {
    * Makes a domain and keeps it. A configuration without a UUID that has the name of a definition which does not run is that definition,
    * changed. Where it can't be kept, it runs all the same, and a warning says so.
    */
-  async create(options: CreateOptions): Promise<CreateResult> {
+  async create(given: CreateOptions): Promise<CreateResult> {
     const toolstack = this.#parts.toolstack();
-    if (!this.#library.isKept) return toolstack.request("create", options);
+    if (!this.#library.isKept) return toolstack.request("create", given);
     await this.#library.open();
-    const uuid = this.#uuidFor(options.config) ?? crypto.randomUUID();
+    const uuid = this.#uuidFor(given.config) ?? crypto.randomUUID();
+    const options = { ...given, config: await this.#current(uuid, given.config, given.configName ?? null) };
     return this.#made(uuid, async () => {
       const result = await toolstack.request("create", { ...options, uuid });
       const { config, configName = null, files = {} } = options;
@@ -159,6 +167,11 @@ export class KeptDomains {
         return { ...result, warnings: [...result.warnings, warning(message)] };
       }
     });
+  }
+
+  /** A text that is not understood is as it is: whoever starts the domain says what is wrong with it. */
+  #current(uuid: string, config: string, configName: string | null): Promise<string> {
+    return this.#parts.current(uuid, config, configName).catch(() => config);
   }
 
   /** The UUID of the definition that a configuration is of; null where it is a new one. Throws ApiFailure where it may not be made. */
@@ -198,7 +211,8 @@ export class KeptDomains {
     if (definition.saved) return this.restore(uuid, paused);
     this.#checkStartable(definition);
     const toolstack = this.#parts.toolstack();
-    const { config, configName } = definition;
+    const { configName } = definition;
+    const config = await this.#current(uuid, definition.config, configName);
     const files = await this.#library.files(uuid);
     const result = await toolstack.request("create", {
       config,
@@ -370,7 +384,8 @@ export class KeptDomains {
   /** null where its files can't be read: a notice says so. */
   async entryOf({ uuid, name, config, configName }: Definition): Promise<AutostartEntry | null> {
     try {
-      return { uuid, config, configName: configName ?? name, files: await this.#library.files(uuid) };
+      const current = await this.#current(uuid, config, configName);
+      return { uuid, config: current, configName: configName ?? name, files: await this.#library.files(uuid) };
     } catch (error) {
       this.#parts.notice("error", `${name} could not be started with the host: ${(error as Error).message}`);
       return null;

@@ -8,10 +8,12 @@ import type { ConfigDiagnostic, StatisticsSnapshot, ToolstackEvents } from "../t
 import type { HistoryEvent } from "./history/files.ts";
 import type { DownloadReport, HostState, KeptDomain, XenLogLine } from "./host-state.ts";
 import type { JournalEntry } from "./journal/entry.ts";
+import type { SnapshotWork } from "../library/snapshots/report.ts";
 import type { DomainWiring } from "../toolstack/wiring-report.ts";
 
 export type { BootBuilt, FrameKind, FrameMap, MemoryLayout, PcpuSwitches } from "../toolstack/messages.ts";
 export type * from "./host-state.ts";
+export type * from "../library/snapshots/report.ts";
 export type { Forward } from "../dom0/network/gateway/forwards.ts";
 export type { NetworkMode, NetworkReport } from "../dom0/network/networks.ts";
 export type { DiskPart } from "../dom0/bootloader/contents.ts";
@@ -68,7 +70,7 @@ export type {
 export * from "./limits.ts";
 export { REQUESTS, type Arguments, type Checked, type RequestName, type Results } from "./requests/table.ts";
 
-/** Events by name. All sessions get host, domains, created, stopped, destroyed, saving, kept, notice and mark. */
+/** Events by name. All sessions get host, domains, created, stopped, destroyed, saving, kept, snapshots, notice and mark. */
 export interface Events extends Pick<
   ToolstackEvents,
   "domains" | "created" | "stopped" | "destroyed" | "saving" | "console" | "notice"
@@ -77,6 +79,8 @@ export interface Events extends Pick<
   statistics: StatisticsSnapshot;
   wiring: DomainWiring;
   mark: HistoryEvent;
+  /** Snapshots of a domain have changed, or what is done with them (`work`; null: nothing is). */
+  snapshots: { uuid: string; work: SnapshotWork | null };
   journal: { entries: JournalEntry[] };
   /** All that are kept now. */
   kept: { domains: KeptDomain[] };

@@ -38,7 +38,18 @@ const BACKLOG_DROPS: number = 1024 * 1024;
 const BACKLOG_ENDS: number = 32 * 1024 * 1024;
 /** Requests of one client that are under way; more are refused. */
 const MOST_REQUESTS = 256;
-const EVERYONES = ["host", "domains", "created", "stopped", "destroyed", "saving", "kept", "notice", "mark"] as const;
+const EVERYONES = [
+  "host",
+  "domains",
+  "created",
+  "stopped",
+  "destroyed",
+  "saving",
+  "kept",
+  "snapshots",
+  "notice",
+  "mark",
+] as const;
 
 /** Of those that have not named themselves. */
 let nextSession = 1;
@@ -163,7 +174,7 @@ export class Session implements SessionContext {
   }
 
   /** What ends a request under way; null where nothing does. */
-  #cancelOf(name: RequestName, { domid, config }: Record<string, unknown>): (() => void) | null {
+  #cancelOf(name: RequestName, { domid, uuid, config }: Record<string, unknown>): (() => void) | null {
     const { host } = this;
     const ask = (deed: () => Promise<unknown>) => () =>
       void Promise.resolve()
@@ -172,6 +183,8 @@ export class Session implements SessionContext {
     // A host that is not up yet goes off at once.
     if (name === "hostPowerOn") return ask(() => host.powerOff(0));
     if (name === "save") return ask(() => host.toolstack.request("saveCancel", { domid: domid as number }));
+    if (name === "snapshotTake" || name === "snapshotDelete" || name === "snapshotMerge")
+      return ask(async () => host.snapshots.cancel(uuid as string));
     const made = name === "create" ? configuredName(config) : null;
     return made === null ? null : ask(() => host.toolstack.request("createCancel", { name: made }));
   }

@@ -14,6 +14,8 @@ import { declared as fetchDeclared } from "./fetch.ts";
 import { declared as domainsDeclared } from "./domains.ts";
 import { declared as networkDeclared } from "./network.ts";
 import { SHELLS, completion, type Shell } from "./completion/script.ts";
+import { declared as snapshotDeclared } from "./snapshot.ts";
+import { declared as transferDeclared } from "./transfer.ts";
 import { declared as xenstoreDeclared, XENSTORE_CLIENTS } from "./xenstore/clients.ts";
 import { declared as xlDeclared } from "./xl/program.ts";
 
@@ -60,6 +62,11 @@ export function program(actions: Actions, done: (status: number) => void): Comma
   );
   all.addCommand(diskDeclared(never).summary("images of disks: info, create, convert, resize; disks of domains: grow"));
   all.addCommand(fetchDeclared(never).summary("files and whole guests from the web, into a running host's library"));
+  all.addCommand(
+    snapshotDeclared(never).summary("snapshots of domains: list, take, revert, delete, merge, rename, clone"),
+  );
+  all.addCommand(transferDeclared("export", never).summary("a domain with its disks into one file"));
+  all.addCommand(transferDeclared("import", never).summary("a domain from such a file, an OVA or an XVA"));
   for (const name of Object.keys(XENSTORE_CLIENTS)) all.addCommand(xenstoreDeclared(name));
   all
     .command("completion")

@@ -52,6 +52,8 @@ export interface LibraryParts {
   warn: (message: string) => void;
   /** Where saved domains lay before there was a library: they come into it. */
   savedBefore?: string | null;
+  /** What lies in that folder is about to be gone for good. */
+  purging?: (folder: string) => Promise<void>;
   /** Milliseconds since 1970. */
   now?: () => number;
 }
@@ -70,7 +72,7 @@ export class Library {
     this.#folders = root === null ? null : new Folders(root);
     this.#contents = root === null ? null : new Contents(path.join(root, "files"));
     this.#making = root === null ? null : new Making(path.join(root, "making"));
-    this.#parts = { now: () => Date.now(), savedBefore: null, ...parts };
+    this.#parts = { now: () => Date.now(), savedBefore: null, purging: () => Promise.resolve(), ...parts };
   }
 
   get isKept(): boolean {
@@ -319,7 +321,7 @@ export class Library {
       const { entries, spoiled } = await folders.binned();
       const ids = [...entries.map((each) => each.id), ...spoiled];
       if (id !== null && !ids.includes(id)) throw new Refusal("ESRCH", "That is not in the bin any more.");
-      for (const each of id === null ? ids : [id]) await folders.purge(each);
+      for (const each of id === null ? ids : [id]) await this.#purge(folders, each);
       await this.#collect();
     });
   }
@@ -336,9 +338,15 @@ export class Library {
     const { entries, spoiled } = await this.#folders.binned();
     const before = this.#parts.now() - BIN_MS;
     const old = [...entries.map(({ id }) => id), ...spoiled].filter((id) => Number(id.slice(0, 13)) <= before);
-    for (const id of old) await this.#folders.purge(id).catch(() => {});
+    for (const id of old) await this.#purge(this.#folders, id).catch(() => {});
     if (old.length) await this.#collect();
     return old.length;
+  }
+
+  /** What belongs to it elsewhere goes first: of a folder that is gone nobody would know it. */
+  async #purge(folders: Folders, id: string): Promise<void> {
+    await this.#parts.purging(folders.binPlace(id));
+    await folders.purge(id);
   }
 
   #used(): Set<string> {

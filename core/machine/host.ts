@@ -9,6 +9,7 @@ import { MessageChannel, Worker, type MessagePort } from "node:worker_threads";
 import { powerOnClock, startClock, wallClockAtZero, type ClockBase } from "./clock.ts";
 import type { MachineParts } from "./core-instance.ts";
 import * as layout from "./layout.ts";
+import { lowerCompilers } from "./priority.ts";
 import { SerialPort, type SerialOutput } from "./serial-port.ts";
 
 export const HOST_MEMORY_MIN_MIB = 128;
@@ -49,6 +50,11 @@ function compileForGuests(): void {
   if (Number.parseInt(process.versions.v8) < 13) setFlagsFromString("--experimental-wasm-branch-hinting");
   setFlagsFromString("--no-wasm-lazy-compilation");
   setFlagsFromString("--wasm-tiering-budget=12000000");
+  // A tenth of the optimizer's time for less than can be measured.
+  setFlagsFromString("--no-turbo-move-optimization");
+  // They are V8's collectors' helpers too: a short collection is not to wait for one that waits for a core.
+  setFlagsFromString("--no-parallel-scavenge");
+  lowerCompilers();
 }
 
 /** Compiled once a process; workers share the machine code V8 makes of it. */

@@ -126,9 +126,9 @@ export const RECORD_PAGE_OFFSET = 0;
 export const RECORD_PAGE_HOST = 4;
 export const RECORD_PAGE_VERSION = 8;
 export const RECORD_MOST_PAGES = 10;
-export const TRANSLATOR_MOST_REGIONS = 12288;
+export const TRANSLATOR_MOST_REGIONS = 32768;
 /** The translator's room: decoded operations that translated code hands to the interpreter. */
-export const TRANSLATOR_POOL = 0x2a0000;
-export const TRANSLATOR_POOL_END = 0x800000;
+export const TRANSLATOR_POOL = 0x520000;
+export const TRANSLATOR_POOL_END = 0x1000000;
 
-export const XEN_HEAP_START = 0x800000;
+export const XEN_HEAP_START = 0x1000000;

@@ -4,6 +4,7 @@ import { titlesOf } from "../dom0/backends/kinds.ts";
 import { Folders } from "../dom0/backends/9p/folders.ts";
 import { Disks, type FrozenImage } from "../dom0/backends/blk/disks.ts";
 import { Consoles } from "../dom0/backends/console/consoles.ts";
+import { ConsoleLogFiles } from "../dom0/backends/console/log-files.ts";
 import { PvBuilder } from "../dom0/builder/pv64.ts";
 import { PvhBuilder } from "../dom0/builder/pvh/build.ts";
 import { HvmHypercalls } from "../dom0/kernel/hvm.ts";
@@ -39,6 +40,8 @@ export interface Dom0Parts {
   consoleLogBytes?: number | undefined;
   /** For what is thrown away in the end; the system's own where none is given. */
   scratchFolder?: string | undefined;
+  /** Where what domains write on their consoles is kept in files; in none if not given. */
+  consoleFolder?: string | undefined;
   /** Images that nobody may write. */
   frozen?: readonly FrozenImage[];
   /** null where the hypervisor has none to be read. */
@@ -61,6 +64,7 @@ export function assembleDom0({
   kinds,
   consoleLogBytes,
   scratchFolder = tmpdir(),
+  consoleFolder,
   frozen = [],
   statistics,
   emit,
@@ -76,6 +80,14 @@ export function assembleDom0({
   onStage?.("xenstored");
 
   const consoles = new Consoles(consoleLogBytes);
+  if (consoleFolder !== undefined) {
+    const files = new ConsoleLogFiles(consoleFolder, (message) =>
+      emit("notice", { severity: "warning", message, domid: null }),
+    );
+    consoles.onOutput((each, bytes, _offset, number) => {
+      if (number === 0) files.append(consoles.name(each) ?? `domain ${each}`, bytes);
+    });
+  }
   const networks = new Networks(() => now() / 1e6);
   const disks = new Disks(scratchFolder);
   const folders = new Folders();

@@ -28,6 +28,7 @@ const ORDER = [
     "cap",
     "disk",
     "vif",
+    "p9",
     "vfb",
     "vnc",
     "on_poweroff",

@@ -58,7 +58,7 @@ export class DomainDevices {
     if (backendDomid === null)
       throw new Refusal("ESRCH", `${this.title(spec)}: there is no domain ${backend} to hold its backend.`);
     const address = { backendDomid, kind, domid, id };
-    const isWired = this.kind(kind).isWired ?? false;
+    const isWired = this.kind(kind).isWired?.(id) ?? false;
     const [front, back] = [this.frontendPath(address), backendPath(address)];
     const toolstack = `n${this.#store.connection.domid}`;
     this.#directory(front, isWired ? [toolstack, `r${domid}`] : [`n${domid}`, `r${backendDomid}`], transaction);

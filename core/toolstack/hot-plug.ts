@@ -42,6 +42,8 @@ export class HotPlug {
     const domain = this.#lifecycle.managed(domid);
     const { kind, config } = this.#key(key);
     const id = config.idOf?.(name) ?? name;
+    if (this.#devices.kind(kind).isWired?.(id))
+      throw new Refusal("EPERM", `${this.#devices.title({ kind, id })} of ${domain.name} can't be taken away.`);
     await this.#devices.detach(domid, kind, id, force);
     const devices = domain.config.devices.filter((each) => each.kind !== kind || each.id !== id);
     domain.config = { ...domain.config, devices };

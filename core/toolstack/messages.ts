@@ -25,10 +25,18 @@ import type { Forward } from "../dom0/network/gateway/forwards.ts";
 import type { VncAddress } from "../dom0/display/screens.ts";
 import type { KeptNetwork, NetworkDefinition, NetworkReport } from "../dom0/network/networks.ts";
 import type { FrozenImage } from "../dom0/backends/blk/disks.ts";
+import type {
+  AbsorbArguments,
+  CheckpointArguments,
+  CheckpointResult,
+  DiskChainArguments,
+  KeptDisk,
+} from "./checkpoint-messages.ts";
 import type { DeviceSpec } from "../dom0/xenbus/kind.ts";
 import type { DeviceEntry, DeviceHandshake, DomainHandshakes, DomainWiring } from "./wiring-report.ts";
 
 export type { FrameKind, FrameMap, MemoryLayout, PcpuSwitches, SchedulerParameters };
+export type * from "./checkpoint-messages.ts";
 export type { FrozenImage, ImageKind };
 export type ShutdownReason = "poweroff" | "reboot" | "suspend" | "crash" | "watchdog" | "soft_reset";
 
@@ -383,62 +391,6 @@ export interface RestoreAs {
   uuid?: string;
 }
 
-/** An image of a disk, and how it is to be read. */
-export interface ImageFile {
-  file: string;
-  format: string;
-}
-
-/** A file that is written whole or not at all. */
-export interface RecordFile {
-  file: string;
-  text: string;
-}
-
-/** A disk that its domain may write, and keeps. */
-export interface KeptDisk extends ImageFile {
-  /** Of the device. */
-  id: string;
-  /** As the configuration calls it. */
-  vdev: string;
-}
-
-export interface CheckpointArguments {
-  domid: number;
-  /** With memory the guest must be able to suspend; without, the disks are as after a loss of power. */
-  memory: boolean;
-  /** Where the domain is written: as a saved one, without memory if that is not wanted; null: nowhere. */
-  file: string | null;
-  /** Of every disk that the domain may write: its device's id and the new image, in qcow2. */
-  disks: { id: string; file: string }[];
-  record: RecordFile;
-}
-export interface CheckpointResult {
-  /** Of the file; null where none was written. */
-  bytes: number | null;
-  memoryMiB: number;
-  /** Why the file was not written although the disks were exchanged; null where all is well. */
-  problem: ToolstackErrorData | null;
-  /** Milliseconds that the domain stood still. */
-  stood: number;
-  /** What its screen showed: bytes red, green, blue and 255, row by row; null where it has none or nobody draws on it. */
-  screen: { width: number; height: number; pixels: Uint8Array } | null;
-  /** The last bytes of its console. */
-  console: Uint8Array;
-}
-
-export interface AbsorbArguments {
-  task: string;
-  base: ImageFile;
-  top: ImageFile;
-}
-export interface DiskChainArguments {
-  domid: number;
-  device: string;
-  base: ImageFile;
-  record: RecordFile;
-}
-
 /** Requests: name → arguments and result. */
 export interface ToolstackRequests {
   hostInfo: { args: Record<string, never>; result: HostInfo };
@@ -527,10 +479,10 @@ export interface ToolstackRequests {
   };
   setVcpus: { args: { domid: number; vcpus: number }; result: null };
   setMemory: { args: { domid: number; memoryMiB: number }; result: null };
-  /** The log so far; from then on `console` events carry this domain's output until consoleDetach. */
-  consoleAttach: { args: { domid: number }; result: ConsoleSnapshot };
-  consoleDetach: { args: { domid: number }; result: null };
-  consoleInput: { args: { domid: number; bytes: Uint8Array }; result: null };
+  /** The log so far; from then on `console` events carry that console's output until consoleDetach. `console`: its number, 0 unless said. */
+  consoleAttach: { args: { domid: number; console?: number | undefined }; result: ConsoleSnapshot };
+  consoleDetach: { args: { domid: number; console?: number | undefined }; result: null };
+  consoleInput: { args: { domid: number; bytes: Uint8Array; console?: number | undefined }; result: null };
   /** Logs of domains, living and gone: what consoleAttach takes (logs outlive their domain). */
   consoleLogs: {
     args: Record<string, never>;
@@ -646,7 +598,8 @@ export interface ToolstackEvents {
   stopped: DomainStopped;
   /** The domid is gone; `replacedBy` when on_* restarted it. */
   destroyed: { domid: number; name: string; uuid: string; replacedBy: number | null };
-  console: { domid: number; bytes: Uint8Array; offset: number };
+  /** `console`: its number, where it is not the first. */
+  console: { domid: number; bytes: Uint8Array; offset: number; console?: number };
   /** Paths that changed within a tenth of a second; `more` when there were too many to name. */
   xenstore: { token: string; paths: string[]; more: boolean };
   /** A sentence for the user that belongs to no request: a restart that failed, an autostart config that is wrong. */
@@ -678,6 +631,8 @@ export interface Dom0WorkerData {
   consoleLogBytes?: number;
   /** Where what is written to disposable disks lies until it is thrown away. */
   scratchFolder?: string;
+  /** Where what domains write on their consoles is kept in files. */
+  consoleFolder?: string;
   /** As they were when the host was on before. */
   networks?: readonly KeptNetwork[];
   /** Images that nobody may write. */

@@ -41,6 +41,8 @@ export interface PowerOptions {
   consoleLogBytes?: number;
   /** Where what is written to disposable disks lies until it is thrown away; the system's own if not given. */
   scratchFolder?: string;
+  /** Where what domains write on their consoles is kept in files; in none if not given. */
+  consoleFolder?: string;
   /** Networks as they were when the host was on before. */
   networks?: readonly KeptNetwork[];
   /** Images that nobody may write. */
@@ -194,6 +196,7 @@ export class PoweredHost extends EventEmitter<PoweredHostEvents> {
       ...(this.options.frozen !== undefined && { frozen: this.options.frozen }),
       ...(this.options.networks !== undefined && { networks: this.options.networks }),
       ...(this.options.scratchFolder !== undefined && { scratchFolder: this.options.scratchFolder }),
+      ...(this.options.consoleFolder !== undefined && { consoleFolder: this.options.consoleFolder }),
       ...(this.options.consoleLogBytes !== undefined && { consoleLogBytes: this.options.consoleLogBytes }),
     };
     const dom0 = new Worker(new URL("dom0.js", this.options.imageFolder), { workerData: data, name: "dom0" });

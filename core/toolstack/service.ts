@@ -72,8 +72,8 @@ export interface ServiceParts {
 export class Service {
   readonly #parts: ServiceParts;
   readonly #handlers: Handlers;
-  /** Domains whose console output is sent, with how many asked. */
-  readonly #attached = new Map<number, number>();
+  /** Consoles whose output is sent, by domid and number, with how many asked. */
+  readonly #attached = new Map<string, number>();
   readonly #xenstore: StoreRequests;
   /** Files that are looked at now, by who asked. */
   readonly #inspecting = new Map<string, Set<AbortController>>();
@@ -85,8 +85,9 @@ export class Service {
     this.#parts = parts;
     this.#xenstore = new StoreRequests(parts);
     this.#handlers = this.#makeHandlers();
-    parts.consoles.onOutput((domid, bytes, offset) => {
-      if (this.#attached.has(domid)) parts.emit("console", { domid, bytes, offset });
+    parts.consoles.onOutput((domid, bytes, offset, number) => {
+      if (this.#attached.has(`${domid}/${number}`))
+        parts.emit("console", { domid, bytes, offset, ...(number > 0 && { console: number }) });
     });
   }
 
@@ -176,20 +177,22 @@ export class Service {
       updateConfig: ({ domid, ...options }) => ({ warnings: lifecycle.updateConfig(domid, options) }),
       setVcpus: ({ domid, vcpus }) => done(this.#setVcpus(domid, vcpus)),
       setMemory: ({ domid, memoryMiB }) => done(this.#setMemory(domid, memoryMiB)),
-      consoleAttach: ({ domid }) => {
-        const snapshot = consoles.log(domid);
-        if (!snapshot) throw new Refusal("ESRCH", `Domain ${domid} has no console.`);
-        this.#attached.set(domid, (this.#attached.get(domid) ?? 0) + 1);
+      consoleAttach: ({ domid, console: number = 0 }) => {
+        const snapshot = consoles.log(domid, number);
+        if (!snapshot) throw new Refusal("ESRCH", `Domain ${domid} has no console${number ? ` ${number}` : ""}.`);
+        const key = `${domid}/${number}`;
+        this.#attached.set(key, (this.#attached.get(key) ?? 0) + 1);
         return snapshot;
       },
-      consoleDetach: ({ domid }) => {
-        const count = (this.#attached.get(domid) ?? 0) - 1;
-        if (count > 0) this.#attached.set(domid, count);
-        else this.#attached.delete(domid);
+      consoleDetach: ({ domid, console: number = 0 }) => {
+        const key = `${domid}/${number}`;
+        const count = (this.#attached.get(key) ?? 0) - 1;
+        if (count > 0) this.#attached.set(key, count);
+        else this.#attached.delete(key);
         return null;
       },
-      consoleInput: ({ domid, bytes }) => {
-        if (!consoles.input(domid, bytes))
+      consoleInput: ({ domid, bytes, console: number = 0 }) => {
+        if (!consoles.input(domid, bytes, number))
           throw new Refusal(
             "EPIPE",
             `Domain ${domid} takes no console input: it is gone, or 1 MiB waits to be read by it.`,

@@ -34,12 +34,13 @@ export async function startDom0(kinds: readonly DeviceKind[]): Promise<void> {
     send({ event, data: eventData });
     if (event === "created" || event === "destroyed" || event === "stopped") setImmediate(() => told?.domainsChanged());
   };
-  const { consoleLogBytes, scratchFolder } = data;
+  const { consoleLogBytes, consoleFolder, scratchFolder } = data;
   const statistics = new StatisticsArea(kernel.hypercalls);
   const { service, lifecycle, networks } = assembleDom0({
     kernel,
     kinds,
     consoleLogBytes,
+    consoleFolder,
     scratchFolder,
     frozen: data.frozen ?? [],
     statistics,

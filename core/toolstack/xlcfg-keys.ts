@@ -23,13 +23,17 @@ const other = (whose: string): KeyRule => ({ fate: "other", says: whose });
 
 const device = (what: string): KeyRule => warns(`${what} come with a later version; the domain starts without`);
 const HVM = other("It is for HVM guests; a PV guest has nothing of it.");
+const ALWAYS = other("It is for HVM and PVH guests; a PVH guest always has it here, and one without is refused.");
+const NEVER = other("It is for HVM and PVH guests; a PVH guest that asks for it is refused.");
 const HVM_DISPLAY = other("It is for the emulated graphics card of HVM guests.");
 const ARM = other("It is for ARM.");
 
 export const KEYS: Readonly<Record<string, KeyRule>> = {
   // General
   name: works("Any text but one with control characters."),
-  type: works('"pv"; "pvh" and "hvm" are refused as yet.'),
+  type: works(
+    '"pv" and "pvh"; "hvm" is refused as yet. A PVH domain can\'t be saved, dumped or given more memory later, and its insides are not shown yet.',
+  ),
   builder: works('"generic" is type "pv", "hvm" is type "hvm".'),
   pool: works('"Pool-0": there is no other CPU pool.'),
   vcpus: works(),
@@ -74,7 +78,7 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   ),
   bootloader_args: works("--kernel, --ramdisk, --args, --entry, -q."),
   e820_host: warns("the guest's memory map is the usual one of a PV domain"),
-  pvshim: other("It is for PVH guests."),
+  pvshim: other("It is for PVH guests, which are refused with it as yet."),
   pvshim_path: other("It is for PVH guests."),
   pvshim_cmdline: other("It is for PVH guests."),
   pvshim_extra: other("It is for PVH guests."),
@@ -91,7 +95,9 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   vfb: works(
     "vnc, vnclisten (with :DISPLAY or not), vncpasswd, vncdisplay, vncunused; width, height and videoram besides, which Linux's frontend reads. Each comes with a keyboard and pointer. sdl, opengl and other keymaps are warned about.",
   ),
-  channel: device("channels"),
+  channel: works(
+    "name, connection, path, backend. connection=socket is a UNIX socket that only its user may connect to (not on Windows); connection=pty has no pty, for Node.js makes none: `xl console -n NUMBER` is its other end.",
+  ),
   rdm: HVM,
   usbctrl: device("USB controllers"),
   usbdev: device("USB devices"),
@@ -125,22 +131,22 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   // HVM
   boot: HVM,
   hdtype: HVM,
-  hap: HVM,
+  hap: ALWAYS,
   oos: HVM,
   shadow_memory: HVM,
   bios: HVM,
   bios_path_override: HVM,
   pae: HVM,
-  acpi: HVM,
+  acpi: ALWAYS,
   acpi_s3: HVM,
   acpi_s4: HVM,
   acpi_laptop_slate: HVM,
-  apic: HVM,
+  apic: ALWAYS,
   nx: HVM,
   hpet: HVM,
-  altp2m: HVM,
+  altp2m: NEVER,
   altp2mhvm: HVM,
-  nestedhvm: HVM,
+  nestedhvm: NEVER,
   acpi_firmware: HVM,
   smbios_firmware: HVM,
   ms_vm_genid: HVM,

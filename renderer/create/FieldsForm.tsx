@@ -10,6 +10,7 @@ import type { TakenFile } from "./intake.ts";
 
 const ACTIONS: ShutdownAction[] = ["destroy", "restart", "rename-restart", "preserve"];
 const TYPES = ["pv", "pvh", "hvm"];
+const STARTED: readonly string[] = ["pv", "pvh"];
 const ENDINGS = [
   ["onPoweroff", "On power-off"],
   ["onReboot", "On reboot"],
@@ -60,10 +61,10 @@ export function FieldsForm({
           {(props) => (
             <Choice
               {...props}
-              title="This host starts PV domains; PVH and HVM are not there yet."
+              title="This host starts PV and PVH domains; HVM is not there yet."
               value={fields.type}
               all={TYPES}
-              only="pv"
+              only={STARTED}
               onChoose={(value) => set("type", value)}
             />
           )}
@@ -150,15 +151,15 @@ function Choice({
   title?: string;
   value: string;
   all: readonly string[];
-  /** The one that can be chosen as yet. */
-  only?: string;
+  /** Those that can be chosen as yet. */
+  only?: readonly string[];
   onChoose: (value: string) => void;
 }) {
   const options = all.includes(value) ? all : [...all, value];
   return (
     <select {...props} value={value} onChange={({ target }) => onChoose(target.value)}>
       {options.map((each) => (
-        <option key={each} disabled={!all.includes(each) || (only !== undefined && each !== only)}>
+        <option key={each} disabled={!all.includes(each) || (only !== undefined && !only.includes(each))}>
           {each}
         </option>
       ))}

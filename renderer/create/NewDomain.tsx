@@ -7,9 +7,10 @@ import { show, useApp } from "../state/store.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import type { Finding } from "./checks.ts";
 import { Choice } from "./Choice.tsx";
-import { baseName, DISK_BOOT, diskOf, disksOf, vifsOf, withDisk, withVif } from "./devices.ts";
+import { baseName, DISK_BOOT, diskOf, disksOf, foldersOf, vifsOf, withDisk, withFolder, withVif } from "./devices.ts";
 import type { TakenDisk } from "./disk-images.ts";
 import { DisksForm } from "./DisksForm.tsx";
+import { FoldersForm } from "./FoldersForm.tsx";
 import { VifsForm } from "./VifsForm.tsx";
 import { ConfigEditor } from "./ConfigEditor.tsx";
 import { idOf } from "./Field.tsx";
@@ -58,10 +59,16 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
   const { parsed, fields, findings: all, prevents, tell } = useChecked(text, given);
   const disks = disksOf(parsed);
   const vifs = vifsOf(parsed);
+  const folders = foldersOf(parsed);
 
   // What is missing is no error before anybody came to it.
   const isUntouched = ({ field }: Finding): boolean =>
-    field !== null && field !== "disk" && field !== "vif" && !touched.has(field) && fields[field] === "";
+    field !== null &&
+    field !== "disk" &&
+    field !== "vif" &&
+    field !== "p9" &&
+    !touched.has(field) &&
+    fields[field] === "";
   const findings = all.filter((each) => !isUntouched(each));
   const edit = (change: (before: string) => string): void => {
     setFailure(null);
@@ -319,6 +326,11 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
                     rows={vifs}
                     finding={findings.find(({ field }) => field === "vif")}
                     set={(index, vif) => edit((before) => withVif(before, index, vif))}
+                  />
+                  <FoldersForm
+                    rows={folders}
+                    finding={findings.find(({ field }) => field === "p9")}
+                    set={(index, folder) => edit((before) => withFolder(before, index, folder))}
                   />
                 </>
               }

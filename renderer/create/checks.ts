@@ -7,7 +7,7 @@ import type { FieldName, Fields } from "./fields.ts";
 export interface Finding {
   severity: "error" | "warning";
   message: string;
-  field: FieldName | "disk" | "vif" | null;
+  field: FieldName | "disk" | "vif" | "p9" | null;
   /** Of the text, from 1; 0: none. */
   line: number;
 }

@@ -2,10 +2,12 @@
 import { withItem, type ConfigText } from "../../core/api/config-text.ts";
 import {
   readDisk,
+  readFolder,
   readVif,
   SpecError,
   vdevNumber,
   writeDisk,
+  writeFolder,
   writeVif,
   type Disk,
 } from "../../core/api/device-text.ts";
@@ -16,6 +18,7 @@ export type { Disk };
 export type Row<T> = { text: string; value: T; problem: null } | { text: string; value: null; problem: string };
 export type DiskRow = Row<Disk>;
 export type VifRow = Row<ReadonlyMap<string, string>>;
+export type FolderRow = Row<ReadonlyMap<string, string>>;
 
 function rowsOf<T>({ lists }: ConfigText, key: string, read: (text: string) => T): Row<T>[] {
   return (lists.get(key) ?? []).map((text) => {
@@ -35,12 +38,33 @@ export function vifsOf(config: ConfigText): VifRow[] {
   return rowsOf(config, "vif", readVif);
 }
 
+export function foldersOf(config: ConfigText): FolderRow[] {
+  return rowsOf(config, "p9", readFolder);
+}
+
 /** null takes it out; an index one behind the last adds one. */
 export function withDisk(text: string, index: number, disk: Disk | null): string {
   return withItem(text, "disk", index, disk && writeDisk(disk));
 }
 export function withVif(text: string, index: number, vif: ReadonlyMap<string, string> | null): string {
   return withItem(text, "vif", index, vif && writeVif(vif));
+}
+
+export function withFolder(text: string, index: number, folder: ReadonlyMap<string, string> | null): string {
+  return withItem(text, "p9", index, folder && writeFolder(folder));
+}
+
+/** A folder that the guest mounts by a name like the folder's own. */
+export function folderAt(path: string, taken: Iterable<string>): ReadonlyMap<string, string> {
+  const others = new Set(taken);
+  const plain = baseName(path).replace(/[^\w.-]+/g, "-") || "share";
+  let tag = plain;
+  for (let i = 2; others.has(tag); i++) tag = `${plain}-${i}`;
+  return new Map([
+    ["tag", tag],
+    ["security_model", "none"],
+    ["path", path],
+  ]);
 }
 
 export const EMPTY_DISK: Disk = {
@@ -75,7 +99,7 @@ export function diskOf(image: { path: string; format: string; isCd: boolean }, t
 }
 
 export const isCd = ({ devtype }: Disk): boolean => devtype === "cdrom";
-export function isReadOnly({ access }: Disk): boolean {
+export function isReadOnly({ access }: Pick<Disk, "access">): boolean {
   return access === "r" || access === "ro";
 }
 

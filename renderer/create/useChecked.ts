@@ -80,7 +80,7 @@ function findingOf({ severity, message, key, line }: ConfigDiagnostic): Finding 
   return {
     severity,
     message: message.replace(/^line \d+(, column \d+)?: /, ""),
-    field: (key === "disk" || key === "vif" ? key : key !== null && FIELD_OF_KEY[key]) || null,
+    field: (key === "disk" || key === "vif" || key === "p9" ? key : key !== null && FIELD_OF_KEY[key]) || null,
     line,
   };
 }

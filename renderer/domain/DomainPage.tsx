@@ -6,6 +6,7 @@ import { DevicesTab, EndedDevices } from "../devices/lazy.ts";
 import { DisplayTab } from "../display/lazy.ts";
 import { useCrashReport } from "../inspect/crash-report.ts";
 import { CrashCard, InspectTab } from "../inspect/lazy.ts";
+import { SnapshotsTab } from "../snapshots/lazy.ts";
 import { act } from "../state/session.ts";
 import { organize } from "../organize/groups.ts";
 import { Tags } from "../organize/Tags.tsx";
@@ -110,7 +111,14 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
         </div>
       )}
       {domid < 0 ? (
-        <div className="tab-panel columns-flow">{kept && <KeptFacts kept={kept} />}</div>
+        <div className="tab-panel">
+          <div className="columns-flow">{kept && <KeptFacts kept={kept} />}</div>
+          {kept && !kept.template && (
+            <Suspense>
+              <SnapshotsTab key={kept.uuid} uuid={kept.uuid} name={kept.name} isRunning={false} />
+            </Suspense>
+          )}
+        </div>
       ) : (
         <>
           <Tabs
@@ -133,6 +141,19 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
             ) : tab === "devices" ? (
               <Suspense>
                 <EndedDevices key={domid} domid={domid} />
+              </Suspense>
+            ) : tab === "snapshots" ? (
+              <Suspense>
+                {domain || kept ? (
+                  <SnapshotsTab
+                    key={(domain ?? kept)!.uuid}
+                    uuid={(domain ?? kept)!.uuid}
+                    name={(domain ?? kept)!.name}
+                    isRunning={domain !== undefined}
+                  />
+                ) : (
+                  <p className="page-empty">This domain is kept no more, and its snapshots went with it.</p>
+                )}
               </Suspense>
             ) : tab === "inspect" && domain ? (
               <Suspense>

@@ -22,6 +22,7 @@ export const consoles = new Consoles(request);
 
 const storeListeners = new Set<(event: Events["xenstoreChanged"]) => void>();
 const traceListeners = new Set<(event: Events["trace"]) => void>();
+const snapshotListeners = new Set<(event: Events["snapshots"]) => void>();
 const wiringListeners = new Set<(report: Events["wiring"]) => void>();
 
 let client: ApiClient | null = null;
@@ -52,6 +53,12 @@ export async function act<N extends RequestName>(name: N, args: Arguments<N>): P
 export function onStoreChanged(listener: (event: Events["xenstoreChanged"]) => void): () => void {
   storeListeners.add(listener);
   return () => void storeListeners.delete(listener);
+}
+
+/** Hears of what becomes of snapshots. The returned function ends it. */
+export function onSnapshots(listener: (event: Events["snapshots"]) => void): () => void {
+  snapshotListeners.add(listener);
+  return () => void snapshotListeners.delete(listener);
 }
 
 /** Hears of the wiring that this session asked for. The returned function ends it. */
@@ -203,6 +210,9 @@ function listen(api: ApiClient): void {
   api.on("console", ({ domid, bytes, offset }) => consoles.output(domid, bytes, offset));
   api.on("xenstoreChanged", (event) => {
     for (const listener of [...storeListeners]) listener(event);
+  });
+  api.on("snapshots", (event) => {
+    for (const listener of [...snapshotListeners]) listener(event);
   });
   api.on("wiring", (report) => {
     for (const listener of [...wiringListeners]) listener(report);

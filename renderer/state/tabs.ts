@@ -14,9 +14,10 @@ export const DOMAIN_TABS = [
   ["console", "Console"],
   ["display", "Display"],
   ["devices", "Devices"],
+  ["snapshots", "Snapshots"],
   ["xenstore", "Xenstore"],
   ["inspect", "Inspect"],
 ] as const;
-/** Domain-0 is a thread of the host's: it has no PV console and no screen. */
-export const DOM0_TABS = DOMAIN_TABS.filter(([id]) => id !== "console" && id !== "display");
+/** Domain-0 is a thread of the host's: it has no PV console and no screen, and is not kept. */
+export const DOM0_TABS = DOMAIN_TABS.filter(([id]) => id !== "console" && id !== "display" && id !== "snapshots");
 export type DomainTab = (typeof DOMAIN_TABS)[number][0];

@@ -123,6 +123,19 @@ describe("a window's disk images", () => {
       "EACCES",
       /may not name \/etc\/passwd/,
     );
+    const share = (shared: string): object => ({
+      config: `name = "d"\nkernel = "k"\nmemory = 8\np9 = ["tag=t,security_model=none,path=${shared}"]\n`,
+    });
+    for (const shared of [folder, "/home", images, `${images}/inside`, "relative"]) {
+      await fails(ask("create", share(shared)), "EACCES", /may not share/);
+      const spec = `tag=t,security_model=none,path=${shared}`;
+      await fails(ask("deviceAttach", { domid: 1, key: "p9", spec, folder: "/" }), "EACCES", /may not share/);
+    }
+    const socket = `name=a,connection=socket,path=${path.join(images, "x")}`;
+    await fails(ask("deviceAttach", { domid: 1, key: "channel", spec: socket, folder: "/" }), "EACCES", /may not make/);
+    session.grant(path.join(folder, "chosen"));
+    await fails(ask("create", share(path.join(folder, "chosen"))), "EACCES", /k was not given/);
+    await fails(ask("create", share(path.join(folder, "chosen/.."))), "EACCES", /may not share/);
     await fails(ask("networkCapture", { network: "xenbr0", port: null, file: own }), "EACCES", /may name no file/);
     session.grant(own);
     expect(await ask("inspectDisk", { path: own })).toMatchObject({

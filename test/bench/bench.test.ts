@@ -1,3 +1,6 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { guestsMissing } from "../guests/images.ts";
 import { compilerMissing } from "../guests/programs.ts";
@@ -7,6 +10,7 @@ import { PROCESS_FIGURES, cpuSeconds, residentMiB } from "../process.ts";
 import { mergeResults } from "./results.ts";
 import { busySeconds } from "./scaling.ts";
 import { median, medians, parseBench, table } from "./table.ts";
+import { taskData } from "./work/data.ts";
 
 const missing = guestsMissing() ?? compilerMissing();
 
@@ -52,6 +56,21 @@ describe("the benchmark's tables", () => {
       ].join("\n\n"),
     );
     expect(mergeResults(second, {}, "never")).toBe(second);
+  });
+
+  it("gives the work set the same files every time, and has every program and file that a task names", () => {
+    const folder = path.join(import.meta.dirname, "work");
+    const tasks = readFileSync(path.join(folder, "tasks.sh"), "utf8");
+    expect(tasks.match(/^\w+\(\) /gm)!.length).toBeGreaterThanOrEqual(30);
+    const [first, second] = [taskData(), taskData()].map((files) =>
+      [...files].map(([name, data]) => `${name} ${createHash("sha256").update(data).digest("hex")}`),
+    );
+    expect(first).toEqual(second);
+    for (const [named] of tasks.matchAll(/programs\/\w+\.\w+/g))
+      expect(readFileSync(path.join(folder, named)).length).toBeGreaterThan(0);
+    const names = [...taskData().keys()];
+    for (const [, named] of tasks.matchAll(/ ((?:text|table|records|source|small)\.(?:c|gz|xz|csv|json|changed))\b/g))
+      expect(names).toContain(named);
   });
 
   it.skipIf(!PROCESS_FIGURES)("reads this process's memory and time", () => {

@@ -1,5 +1,6 @@
-/** `npm run test:cpu -- --seed N --count M`: compares the engine with this machine's CPU and lists the differences; `--only x87` (or vector, integer, a form's name) chooses; `--translated` runs every instance as WebAssembly. */
+/** `npm run test:cpu -- --seed N --count M`: compares the engine with this machine's CPU and lists the differences; `--only x87` (or vector, integer, a form's name) chooses; `--translated` runs every instance as WebAssembly; `--legacy`: 16- and 32-bit code instead of 64-bit. */
 import { parseArgs } from "node:util";
+import { legacyConformance } from "./silicon/legacy/run.ts";
 import { conformance, siliconMissing } from "./silicon/run.ts";
 
 const { values } = parseArgs({
@@ -8,6 +9,7 @@ const { values } = parseArgs({
     count: { type: "string" },
     only: { type: "string" },
     translated: { type: "boolean" },
+    legacy: { type: "boolean" },
   },
 });
 const seed = Number(values.seed ?? Date.now() % 0x7fffffff);
@@ -21,7 +23,9 @@ if (missing) {
   console.error(`test:cpu: ${missing}`);
   process.exit(2);
 }
-const report = await conformance(seed, count, values.only, values.translated);
+const report = values.legacy
+  ? await legacyConformance(seed, count, values.only)
+  : await conformance(seed, count, values.only, values.translated);
 for (const [form, samples] of report.samples) console.log(`${form}\n  ${samples.join("\n  ")}`);
 console.log(`seed ${seed}: ${report.count} instances, ${report.mismatches} mismatches in ${report.samples.size} forms`);
 process.exit(report.mismatches ? 1 : 0);

@@ -4,6 +4,9 @@ import path from "node:path";
 import { CORPUS, corpusInstances, encodeCorpus, PER_FORM } from "./silicon/corpus.ts";
 import type { Instance } from "./silicon/generate.ts";
 import { RESULT } from "./silicon/generate.ts";
+import { LEGACY_CORPUS, encodeLegacyCorpus, legacyCorpusInstances } from "./silicon/legacy/corpus.ts";
+import { RESULT as LEGACY_RESULT } from "./silicon/legacy/generate.ts";
+import { buildLegacySilicon, legacySilicon } from "./silicon/legacy/run.ts";
 import { buildSilicon, inBatches, siliconMissing, siliconResults } from "./silicon/run.ts";
 
 const missing = siliconMissing();
@@ -18,3 +21,11 @@ const file = encodeCorpus(recorded);
 mkdirSync(path.dirname(CORPUS), { recursive: true });
 writeFileSync(CORPUS, file);
 console.log(`${recorded.length} instances, ${file.length} bytes`);
+
+const legacy = [...legacyCorpusInstances()];
+const answers = await legacySilicon(buildLegacySilicon(), legacy);
+const legacyFile = encodeLegacyCorpus(
+  legacy.map((one, i) => [one, answers.subarray(i * LEGACY_RESULT.size, (i + 1) * LEGACY_RESULT.size)]),
+);
+writeFileSync(LEGACY_CORPUS, legacyFile);
+console.log(`${legacy.length} instances of 16- and 32-bit code, ${legacyFile.length} bytes`);

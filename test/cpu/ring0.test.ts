@@ -21,7 +21,7 @@ let m: Machine;
 
 beforeAll(async () => {
   compiled = await compileEngine();
-});
+}, 300_000);
 
 /** Guest-physical memory through a second stage. */
 function put(address: number, hex: string): void {
@@ -144,10 +144,44 @@ describe("protected mode of 32 bits, without paging", () => {
     expect(m.reg(RSP)).toBe(BigInt(at));
     expect(u32(state.CPU_CPL)).toBe(0);
   });
+  it("executes nothing beyond the limit of CS, and fetches nothing beyond it", () => {
+    tables();
+    gate32(13, 0x102000);
+    put(0x102000, "f4");
+    // Code of 16 bits at 0x101000 whose limit is in the last instruction.
+    for (const [limit, last] of [
+      [0xfff, 0xffe],
+      [0xfff, 0xfff],
+      [0xffd, 0xffc],
+    ] as const) {
+      put64(0x1048, BigInt(limit) | (0x101000n << 16n) | (0x9bn << 40n));
+      put(0x101ff0, "90".repeat(16));
+      // mov ax, imm16 has three bytes.
+      put(0x101000 + last, "b8");
+      put(CODE, `${LOAD_TABLES} ea f00f0000 4800`);
+      m.exports.engine_flush!();
+      m.setReg(RSP, 0x90000n);
+      m.exports.engine_protected32!(CODE);
+      expect([limit, m.run()]).toEqual([limit, exits.EXIT_HALT]);
+      expect([limit, get32(0x90000 - 16), get32(0x90000 - 12)]).toEqual([limit, 0, last]);
+    }
+  });
   it("shuts down when nothing can be delivered", () => {
     put(CODE, "0f0b");
     expect(m.run()).toBe(exits.EXIT_SHUTDOWN);
     expect(m.rip).toBe(BigInt(CODE));
+  });
+  it("shuts down where a misaligned stack makes #AC of every delivery of #AC", () => {
+    tables();
+    put32(0x3004, 0x80000);
+    put32(0x3008, 0x10);
+    // The handler's code segment is ring 3's, so the frame is pushed with ring 3's alignment checks.
+    put64(0x2000 + 8 * 17, 0x1000n | (0x33n << 16n) | (0x8en << 40n) | (0x10n << 48n));
+    put(0x102000, "a101050000");
+    // CR0.AM; IRET to ring 3 with EFLAGS.AC and ESP 0x5002
+    put(CODE, `${LOAD_TABLES} 66b84000 0f00d8 0f20c0 0d00000400 0f22c0 6a3b 6802500000 6802020400 6a33 6800201000 cf`);
+    expect(m.run()).toBe(exits.EXIT_SHUTDOWN);
+    expect([m.rip, u32(state.CPU_CPL)]).toEqual([0x102000n, 3]);
   });
 });
 
@@ -308,6 +342,37 @@ describe("long mode", () => {
     expect(m.run()).toBe(exits.EXIT_HALT);
     expect(m.reg(RCX)).toBe(0x103004n);
   });
+  describe("handlers that fault at their first instruction, on a stack of their own, use up run()'s budget", () => {
+    /** A gate of `vector` with IST 1. */
+    function gate(vector: number, target: number): void {
+      const low = BigInt(target & 0xffff) | (0x18n << 16n) | (1n << 32n) | (0x8en << 40n);
+      put64(0x2000 + 16 * vector, low | (BigInt(target >>> 16) << 48n));
+      put64(0x2008 + 16 * vector, 0n);
+    }
+    const LOAD_TASK = "66b84000 0f00d8";
+    beforeEach(() => put64(0x3024, 0x80000n));
+
+    it("by what it is", () => {
+      gate(6, 0x101200);
+      put(0x101200, "0f0b");
+      put(CODE + 0x80, `${LOAD_TASK} 0f0b`);
+      expect(m.run()).toBe(exits.EXIT_POLL);
+      expect(m.rip).toBe(0x101200n);
+    });
+    it("because it is in no memory", () => {
+      gate(14, 0x800000);
+      put(CODE + 0x80, `${LOAD_TASK} 8b042500008000`);
+      expect(m.run()).toBe(exits.EXIT_POLL);
+      expect([m.rip, cr(state.CPU_CR2)]).toEqual([0x800000n, 0x800000n]);
+    });
+    it("because there is a breakpoint at it", () => {
+      gate(1, 0x101300);
+      put(0x101300, "f4");
+      put(CODE + 0x80, `${LOAD_TASK} b800131000 0f23c0 b801000000 0f23f8 e964120000`);
+      expect(m.run()).toBe(exits.EXIT_POLL);
+      expect(m.rip).toBe(0x101300n);
+    });
+  });
   it("is left again by CR0.PG from compatibility mode", () => {
     // far return to 32-bit code 8:0x102000, which turns paging off
     put(CODE + 0x80, "6a08 6800201000 48cb");
@@ -436,6 +501,18 @@ describe("a second stage", () => {
     ]);
     expect(m.reg(RDX)).toBe(0x55667788n);
     expect(get32(0x6000) & 0xffff).toBe(0x8888);
+  });
+  it("is left where a table of the guest's lies at a device, which is not told what was to be accessed", () => {
+    put32(0x20000, 0x21000 | 3);
+    put32(0x20000 + 4, DEVICE | 3);
+    put32(0x21000 + (CODE >> 10), CODE | 3);
+    m.exports.engine_outside!(LOG, 0, 0, 0, 0);
+    // Paging of 2 levels; a write through the table in the device
+    put(CODE, "b800000200 0f22d8 0f20c0 0d00000080 0f22c0 a300004000 f4");
+    const told = m.view.getUint32(LOG, true);
+    expect(m.run()).toBe(exits.EXIT_OUTSIDE);
+    expect([m.rip, m.address]).toEqual([BigInt(CODE + 19), BigInt(DEVICE)]);
+    expect(m.view.getUint32(LOG, true)).toBe(told);
   });
   it("waits for a device that answers later", () => {
     m.exports.engine_outside!(LOG, 0, 0, 0, 1);

@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { readFileSync } from "node:fs";
 import path from "node:path";
+import { Worker } from "node:worker_threads";
 import { buildWasm } from "../../core/build.mjs";
 
 const root = path.resolve(import.meta.dirname, "../..");
@@ -268,6 +269,12 @@ describe("a second stage", () => {
     expect(walker.outside()).toBe(0xfec00000n + (LIN & 0xfffn));
   });
 
+  it("does not begin anew above its 48 bits", () => {
+    put(leaf, 0x1000000020000n | P | RW | US);
+    expect(walkBoth()).toBe(NONE);
+    expect(walker.outside()).toBe(0x1000000020000n + (LIN & 0xfffn));
+  });
+
   it("keeps its own rights: a page that is read-only there, a table that the guest may not mark", () => {
     map(4, second, 0x20000n, (SHIFT + 0x20000n) | P | US);
     expect(walkBoth()).toBe(SHIFT + 0x20000n);
@@ -282,5 +289,30 @@ describe("a second stage", () => {
     put(leaf, 0n);
     expect(walkBoth()).toBe(NONE);
     expect([walker.outside(), walker.error()]).toEqual([NONE, 0]);
+  });
+
+  it("comes to an end while another processor changes the entry without rest", async () => {
+    map(4, second, 0x20000n, (SHIFT + 0x20000n) | P | RW | US | A | D);
+    const entry = { memory, at: Number(leaf) >> 2, low: Number(get(leaf) & 0xffffffffn) };
+    // Ignored bits 52 to 62 count up, and what the walk has marked is taken back.
+    const source = `
+      const { memory, at, low } = require("node:worker_threads").workerData;
+      const words = new Int32Array(memory.buffer);
+      for (let n = 0; ; n = (n + 1) & 0x7ff) {
+        Atomics.store(words, at + 1, n << 20);
+        Atomics.store(words, at, low);
+      }`;
+    const other = new Worker(source, { eval: true, workerData: entry });
+    await new Promise((resolve) => other.once("online", resolve));
+    for (const before = get(leaf); get(leaf) === before;) await new Promise((resolve) => setTimeout(resolve, 1));
+    try {
+      // Where the page is found, and where the walk gives up: then the entry is as good as not there at this moment.
+      for (let n = 0; n < 20_000; n++)
+        if (walkBoth(WRITE, true) === NONE) expect([walker.outside(), walker.error()]).toEqual([NONE, PF_W]);
+    } finally {
+      await other.terminate();
+    }
+    put(leaf, BigInt(entry.low));
+    expect(walkBoth(WRITE, true)).toBe(SHIFT + 0x20000n);
   });
 });

@@ -7,7 +7,7 @@ import { compressionOf, decompress } from "../../core/dom0/builder/decompress.ts
 import { parseElf } from "../../core/dom0/builder/elf.ts";
 import { identifyImage, loadKernel } from "../../core/dom0/builder/image.ts";
 import { fillTable, layoutPv } from "../../core/dom0/builder/layout.ts";
-import { pvParameters } from "../../core/dom0/builder/notes.ts";
+import { pvParameters, pvhEntry } from "../../core/dom0/builder/notes.ts";
 import { undoX86Filter } from "../../core/dom0/builder/xz.ts";
 import { debianKernel, grubForXen, guestsMissing } from "../guests/images.ts";
 import { lzmaBomb, zstdBomb } from "./bombs.ts";
@@ -120,7 +120,7 @@ describe("what a file is", () => {
     ["noise", Buffer.from([1, 2, 3, 0, 255, 254, 7, 8, 9]), "unknown", /begins with 01 02 03/],
     ["ELF for ARM", elf({ machine: 183 }), "elf-foreign", /64-bit ARM/],
     ["ELF without notes", elf(), "elf-plain", /no Xen notes/],
-    ["a PVH kernel", elf({ notes: [[18, u64(0n)]] }), "elf-pvh", /PVH/],
+    ["a PVH kernel", elf({ notes: [[18, u64(0n)]] }), "elf-pvh", /only a PVH entry: give type = "pvh"/],
     [
       "another interface",
       elf({
@@ -142,6 +142,17 @@ describe("what a file is", () => {
     expect(image.bootable).toBe(false);
     expect(image.reason).toMatch(reason as RegExp);
     await expect(loadKernel(bytes as Buffer, "f")).rejects.toThrow(reason as RegExp);
+  });
+
+  it("takes a kernel for a PVH domain by its PHYS32_ENTRY, whatever else it is", async () => {
+    const both = elf({ notes: [...PV, [18, u64(0x1000n)]] });
+    const only = elf({ notes: [[18, u64(0x1000n)]] });
+    expect(pvhEntry(await loadKernel(both, "f", undefined, "pvh"))).toBe(0x1000);
+    expect(pvhEntry(await loadKernel(only, "f", undefined, "pvh"))).toBe(0x1000);
+    await expect(loadKernel(elf({ notes: PV }), "f", undefined, "pvh")).rejects.toThrow(/no PVH entry/);
+    await expect(loadKernel(zeros, "f", undefined, "pvh")).rejects.toThrow(/not a kernel|not known/);
+    const far = await loadKernel(elf({ notes: [[18, u64(1n << 32n)]] }), "f", undefined, "pvh");
+    expect(() => pvhEntry(far)).toThrow(/no address of 32 bits/);
   });
 
   it("knows an initrd as a ramdisk", async () => {

@@ -164,6 +164,9 @@ export class Double {
   check: (contents: unknown, permission: string, origin: string) => boolean = () => true;
   device: () => boolean = () => true;
   fetch: (request: Request) => Promise<Response> = () => Promise.reject(new Error("nothing is served"));
+  /** What its user chooses when asked for a folder, and how often they were. */
+  folder: string | null = null;
+  foldersAsked = 0;
   readonly #options: DoubleOptions;
   #folder: string | null = null;
 
@@ -207,6 +210,10 @@ export class Double {
       ask: (_window: BrowserWindow | null, options: MessageBoxOptions) => {
         this.questions.push(options);
         return Promise.resolve(this.answer);
+      },
+      chooseFolder: () => {
+        this.foldersAsked++;
+        return Promise.resolve(this.folder);
       },
       refuse: (reason: string) => void this.refusals.push(reason),
       powerMonitor: this.powerMonitor,

@@ -4,7 +4,9 @@ import path from "node:path";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { HostService } from "../../core/api/host-service.ts";
 import {
+  CHOOSE_FOLDER,
   CHOSEN,
+  FOLDER_CHOSEN,
   APP_ORIGIN,
   COMMANDS,
   FROM_HOST,
@@ -135,7 +137,7 @@ describe("Electron's security checklist", () => {
 
   it("17: messages are heard from the application's page in the top frame of a window of its own only", async () => {
     const { webContents } = shell.main;
-    const channels = [TO_HOST, TAKEN, OPENS, COMMANDS, OPEN_CONSOLE, CHOSEN];
+    const channels = [TO_HOST, TAKEN, OPENS, COMMANDS, OPEN_CONSOLE, CHOOSE_FOLDER, CHOSEN];
     expect(shell.ipcMain.eventNames().sort()).toEqual([...channels].sort());
     const message = { id: 7, request: "hostState", args: {} };
     const strangers = [
@@ -153,6 +155,7 @@ describe("Electron's security checklist", () => {
       shell.ipcMain.emit(OPEN_CONSOLE, event, 2);
       shell.ipcMain.emit(COMMANDS, event, ["new-domain"]);
       shell.ipcMain.emit(CHOSEN, event, "/etc/passwd");
+      shell.ipcMain.emit(CHOOSE_FOLDER, event, null);
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(webContents.got(FROM_HOST)).toEqual([]);
@@ -166,10 +169,32 @@ describe("Electron's security checklist", () => {
     shell.send(TO_HOST, message);
     await expect.poll(() => webContents.got(FROM_HOST).some((reply) => "id" in reply && reply.id === 7)).toBe(true);
     expect(webContents.got(RUN_COMMAND)).toEqual([]);
+    expect(shell.foldersAsked).toBe(0);
     // What a stranger says was chosen was not.
     shell.send(TO_HOST, { id: 8, request: "inspectDisk", args: { path: "/etc/passwd" } });
     const refused = () => webContents.got(FROM_HOST).find((reply) => "id" in reply && reply.id === 8);
     await expect.poll(refused).toMatchObject({ error: { code: "EACCES" } });
+  });
+
+  it("17: a folder can be shared when the user has chosen it, in a dialog that the page can't answer", async () => {
+    const { webContents } = shell.main;
+    const share = { domid: 0, key: "p9", spec: "tag=t,security_model=none,path=/home/user/share", folder: "/" };
+    const answer = (id: number) => webContents.got(FROM_HOST).find((reply) => "id" in reply && reply.id === id);
+    shell.send(CHOSEN, "/home/user/other");
+    shell.send(TO_HOST, { id: 21, request: "deviceAttach", args: share });
+    await expect.poll(() => answer(21)).toMatchObject({ error: { code: "EACCES" } });
+    shell.folder = null;
+    shell.send(CHOOSE_FOLDER, null);
+    await expect.poll(() => webContents.got(FOLDER_CHOSEN)).toEqual([null]);
+    shell.folder = "/home/user/share";
+    shell.send(CHOOSE_FOLDER, null);
+    await expect.poll(() => webContents.got(FOLDER_CHOSEN)).toEqual([null, "/home/user/share"]);
+    expect(shell.foldersAsked).toBe(2);
+    shell.send(TO_HOST, { id: 22, request: "deviceAttach", args: share });
+    // It may be named now; this host is switched off.
+    await expect
+      .poll(() => answer(22))
+      .toMatchObject({ error: { code: expect.not.stringMatching("EACCES") as string } });
   });
 
   it("19: all fuses are said, and those that would let others in are off", () => {
@@ -185,7 +210,7 @@ describe("Electron's security checklist", () => {
     });
   });
 
-  it("20: the page gets eight functions, and none of Electron's own", () => {
+  it("20: the page gets nine functions, and none of Electron's own", () => {
     const preload = read("electron/preload.ts");
     expect(preload.match(/exposeInMainWorld/g)).toHaveLength(1);
     // What comes with each event would carry the sender.

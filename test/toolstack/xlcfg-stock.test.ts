@@ -26,9 +26,8 @@ const DIFFERENT: Readonly<Record<string, string>> = {
   "cap = 6500": "libxl refuses it when it creates the domain",
   'tsc_mode = "native_paravirt"': "libxl refuses it when it creates the domain",
   "tsc_mode = 3": "libxl refuses it when it creates the domain",
-  'type = "pvh"': "only PV as yet",
-  'type = "hvm"': "only PV as yet",
-  'builder = "hvm"': "only PV as yet",
+  'type = "hvm"': "only PV and PVH as yet",
+  'builder = "hvm"': "only PV and PVH as yet",
   'type = ""': "stock xl takes it for HVM",
   'kernel = ""': "there is no such file",
   'bootloader = "pygrub"': "libxl says when it creates the domain that there is no disk",
@@ -50,7 +49,7 @@ const DIFFERENT: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     [
       ...'pci = [ \'zz\' ]|device_model_version = "bogus"|altp2m = "bogus"|passthrough = "bogus"'.split("|"),
-      ..."channel = ['name=a,connection=bogus']|p9 = ['bogus']|vtpm = ['uuid=x']".split("|"),
+      ..."vtpm = ['uuid=x']".split("|"),
       ...'gic_version = "bogus"|tee = "bogus"|vuart = "bogus"'.split("|"),
     ].map((line) => [line, "a key that is warned about or passed over here is not read"]),
   ),

@@ -138,10 +138,10 @@ vif = []
   });
 
   it("warns about unknown keys and what is to come, and goes on", () => {
-    const { config, diagnostics } = parseXlConfig(`${base}p9 = [ 'tag=x' ]\ndisk = [ ]\nflavour = "mint"\n`);
+    const { config, diagnostics } = parseXlConfig(`${base}vtpm = [ 'backend=x' ]\ndisk = [ ]\nflavour = "mint"\n`);
     expect(config).not.toBe(null);
     expect(diagnostics.map(({ severity, message }) => `${severity} ${message}`)).toEqual([
-      "warning line 3: p9: 9p file systems come with a later version; the domain starts without",
+      "warning line 3: vtpm: virtual TPMs come with a later version; the domain starts without",
       "warning line 5: flavour is not a key that is known here; it is ignored",
     ]);
   });

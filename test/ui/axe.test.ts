@@ -40,7 +40,7 @@ describe.skipIf(missing !== null)(`axe${missing ? ` (${missing})` : ""}`, () => 
     await app.page.keyboard.press("Escape");
   });
 
-  for (const tab of ["Overview", "Devices", "Xenstore"])
+  for (const tab of ["Overview", "Devices", "Snapshots", "Xenstore"])
     it(`a domain's ${tab}`, async () => {
       await app.tab(tab);
       if (tab === "Devices") await app.page.locator(".react-flow__node").first().waitFor();

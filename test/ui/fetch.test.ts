@@ -86,13 +86,13 @@ describe.skipIf(missing !== null)(`fetching${missing ? ` (${missing})` : ""}`, (
     await expect.poll(() => progress.getAttribute("value")).toMatch(/^0\.[45]/);
     await app.shoot("fetch-running");
     halves.go();
-    await box.waitFor({ state: "detached" });
+    await box.waitFor({ state: "detached", timeout: 120_000 });
     await app.page.getByRole("heading", { level: 1, name: "debian-here" }).waitFor();
-    await app.waitForTerminal(/GUEST-READY/, 60);
+    await app.waitForTerminal(/GUEST-READY/, 150);
     await app.type("echo $((6*7))");
-    await app.waitForTerminal(/^42/m, 20);
+    await app.waitForTerminal(/^42/m, 60);
     await app.shoot("fetch-console");
-  });
+  }, 240_000);
 
   it("takes a file by its address into New domain, and says what it may not fetch", async () => {
     const { page } = app;
@@ -137,7 +137,7 @@ describe.skipIf(missing !== null)(`fetching${missing ? ` (${missing})` : ""}`, (
     await box.getByLabel("Address", { exact: true }).fill(`${server.origin}/data.img`);
     await box.getByRole("button", { name: "Fetch", exact: true }).click();
     const running = box.locator(".from-web .progress");
-    await running.getByText("1.50 MiB of 3.00 MiB").or(running.getByText("1.5 MiB of 3.0 MiB")).waitFor();
+    await running.getByText("1.5 MiB of 3 MiB").waitFor();
     await running.getByRole("button", { name: "Stop" }).click();
     const left = box.getByRole("region", { name: "Stopped half-way" });
     await left.getByText("It was stopped.").waitFor();

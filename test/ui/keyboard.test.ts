@@ -76,7 +76,7 @@ describe.skipIf(missing !== null)(`the keyboard${missing ? ` (${missing})` : ""}
   });
   afterAll(() => app?.stop());
 
-  for (const tab of ["Overview", "Devices", "Xenstore", "Inspect"])
+  for (const tab of ["Overview", "Devices", "Snapshots", "Xenstore", "Inspect"])
     it(`goes through a domain’s ${tab}`, async () => {
       await app.tab(tab);
       await app.page.waitForTimeout(1500);

@@ -6,32 +6,36 @@ import { passTo, type SessionContext } from "./context.ts";
 export function consoleHandlers(session: SessionContext): HandlersOf<typeof CONSOLE_REQUESTS> {
   const { host } = session;
   const pass = passTo(host);
-  const attached = new Set<number>();
-  const detach = async (domid: number): Promise<void> => {
-    await host.toolstack.request("consoleDetach", { domid });
+  /** By domid and number. */
+  const attached = new Map<string, { domid: number; console?: number }>();
+  const keyOf = ({ domid, console = 0 }: { domid: number; console?: number | undefined }): string =>
+    `${domid}/${console}`;
+  const detach = async (which: { domid: number; console?: number | undefined }): Promise<void> => {
+    await host.toolstack.request("consoleDetach", which);
   };
   session.listen("console", (data) => {
-    if (attached.has(data.domid)) session.send("console", data);
+    if (attached.has(keyOf(data))) session.send("console", data);
   });
   session.onPowerOn(() => attached.clear());
   session.onEnd(() => {
-    for (const domid of attached) void detach(domid).catch(() => {});
+    for (const which of attached.values()) void detach(which).catch(() => {});
     attached.clear();
   });
   return {
-    consoleAttach: async ({ domid }) => {
-      if (attached.has(domid)) await detach(domid);
+    consoleAttach: async ({ domid, console = 0 }) => {
+      const which = { domid, console };
+      if (attached.has(keyOf(which))) await detach(which);
       // Events between the snapshot and the answer are sent too; offsets tell the client what it has.
-      attached.add(domid);
+      attached.set(keyOf(which), which);
       try {
-        return await host.toolstack.request("consoleAttach", { domid });
+        return await host.toolstack.request("consoleAttach", which);
       } catch (error) {
-        attached.delete(domid);
+        attached.delete(keyOf(which));
         throw error;
       }
     },
-    consoleDetach: async ({ domid }) => {
-      if (attached.delete(domid)) await detach(domid);
+    consoleDetach: async (which) => {
+      if (attached.delete(keyOf(which))) await detach(which);
       return null;
     },
     consoleInput: pass("consoleInput"),

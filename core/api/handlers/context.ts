@@ -83,14 +83,18 @@ export function checkNamed(
   if (hostFiles.mayNameAll) return;
   const parsed = parseXlConfig(config).config;
   const folder = before.configName === null ? "." : path.dirname(path.resolve(before.configName));
-  const had = (file: string, mode: unknown): boolean =>
+  const had = (what: "files" | "folders" | "sockets", file: string, mode: unknown): boolean =>
     before.config?.devices.some(
-      ({ files, back }) =>
-        (back.mode === mode || mode === "r") &&
-        files.some((each) => path.resolve(folder, each) === path.resolve(folder, file)),
+      (device) =>
+        (device.back.mode === mode || mode === "r") &&
+        (device[what] ?? []).some((each) => path.resolve(folder, each) === path.resolve(folder, file)),
     ) ?? false;
-  for (const { files, back } of parsed?.devices ?? [])
-    for (const file of files) if (!had(file, back.mode)) hostFiles.check(file);
+  for (const { files, folders = [], sockets = [], back } of parsed?.devices ?? [])
+    hostFiles.checkDevice({
+      files: files.filter((each) => !had("files", each, back.mode)),
+      folders: folders.filter((each) => !had("folders", each, back.mode)),
+      sockets: sockets.filter((each) => !had("sockets", each, back.mode)),
+    });
   for (const file of parsed && !parsed.bootloader ? [parsed.kernel, parsed.ramdisk] : [])
     if (
       file !== null &&

@@ -53,7 +53,7 @@ function checkFiles(files: HostFiles, { key, spec, folder }: { key: string; spec
   if (!config) return;
   try {
     const parsed = config.parse(spec, []);
-    for (const file of (config.within?.(parsed, folder) ?? parsed).files) files.check(file);
+    files.checkDevice(config.within?.(parsed, folder) ?? parsed);
   } catch (error) {
     if (!(error instanceof SpecError)) throw error;
   }

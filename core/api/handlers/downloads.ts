@@ -1,7 +1,8 @@
 /** Carries out requests about files from the web, and guests that are fetched. */
 import { readFile } from "node:fs/promises";
+import { oneAtATime } from "../../files/one-at-a-time.ts";
 import { readChecksum } from "../../library/downloads/checksum.ts";
-import type { Guest } from "../../library/downloads/guests.ts";
+import type { Guest } from "../../library/downloads/guest-schema.ts";
 import { plainName } from "../../library/names.ts";
 import { ApiFailure } from "../failure.ts";
 import type { FetchedFile } from "../fetching.ts";
@@ -10,7 +11,6 @@ import { MOST_FILE_BYTES } from "../limits.ts";
 import type { DOWNLOAD_REQUESTS } from "../requests/downloads.ts";
 import type { HandlersOf } from "../requests/request.ts";
 import type { Results } from "../requests/table.ts";
-import { oneAtATime } from "../../files/one-at-a-time.ts";
 import type { SessionContext } from "./context.ts";
 
 export function downloadHandlers(session: SessionContext): HandlersOf<typeof DOWNLOAD_REQUESTS> {
@@ -70,7 +70,8 @@ async function inspect({ host }: SessionContext, name: string): Promise<Results[
 
 /** Throws ApiFailure EEXIST where a domain is called so. */
 async function nameFor({ host }: SessionContext, guest: Guest, wanted: string | undefined): Promise<string> {
-  const taken = new Set((await host.toolstack.request("list")).map(({ name }) => name));
+  const running = await host.toolstack.request("list");
+  const taken = new Set([...running, ...host.library.all].map(({ name }) => name));
   if (wanted !== undefined && taken.has(wanted))
     throw new ApiFailure("EEXIST", `A domain named ${wanted} is there already; allowed: a name no other domain has.`);
   const base = wanted ?? plainName(guest.id, "guest");
@@ -92,7 +93,7 @@ async function createOf(
     const format = isDisk ? (await host.toolstack.request("inspectDisk", { path })).format : "";
     parts.push({ role, path, format });
   }
-  return host.toolstack.request("create", {
+  return host.kept.create({
     config: guestConfig(guest, name, parts),
     configName: guest.name,
     files: {},

@@ -6,6 +6,7 @@ import { hostHandlers } from "./host.ts";
 import { domainHandlers } from "./domains.ts";
 import { keptHandlers } from "./kept.ts";
 import { savingHandlers } from "./saving.ts";
+import { snapshotHandlers } from "./snapshots.ts";
 import { consoleHandlers } from "./consoles.ts";
 import { displayHandlers } from "./displays.ts";
 import { deviceHandlers } from "./devices.ts";
@@ -16,6 +17,7 @@ import { inspectHandlers } from "./inspect.ts";
 import { xenstoreHandlers } from "./xenstore.ts";
 import { fileHandlers } from "./files.ts";
 import { figureHandlers } from "./figures.ts";
+import { transferHandlers } from "./transfer.ts";
 import { tracingHandlers } from "./tracing.ts";
 import { journalHandlers } from "./journal.ts";
 
@@ -25,6 +27,7 @@ export function handlersFor(session: SessionContext): HandlersOf<typeof REQUESTS
     ...domainHandlers(session),
     ...keptHandlers(session),
     ...savingHandlers(session),
+    ...snapshotHandlers(session),
     ...consoleHandlers(session),
     ...displayHandlers(session),
     ...deviceHandlers(session),
@@ -35,6 +38,7 @@ export function handlersFor(session: SessionContext): HandlersOf<typeof REQUESTS
     ...xenstoreHandlers(session),
     ...fileHandlers(session),
     ...figureHandlers(session),
+    ...transferHandlers(session),
     ...tracingHandlers(session),
     ...journalHandlers(session),
   };

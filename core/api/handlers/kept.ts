@@ -5,7 +5,7 @@ import type { HandlersOf } from "../requests/request.ts";
 import { checkNamed, givenFiles, type SessionContext } from "./context.ts";
 
 export function keptHandlers(session: SessionContext): HandlersOf<typeof KEPT_REQUESTS> {
-  const { kept, library } = session.host;
+  const { kept, library, snapshots } = session.host;
   return {
     keptDomains: async () => {
       await library.open();
@@ -50,16 +50,20 @@ export function keptHandlers(session: SessionContext): HandlersOf<typeof KEPT_RE
       }
     },
     keptDelete: async ({ uuid }) => {
+      await snapshots.checkDeletable(uuid);
       await kept.remove(uuid);
+      await snapshots.moved(uuid);
       return null;
     },
     binList: () => library.bin(),
     binRestore: async ({ id }) => {
       const { uuid } = await library.restore(id);
+      await snapshots.moved(uuid);
       return kept.all.find((each) => each.uuid === uuid)!;
     },
     binPurge: async ({ id }) => {
       await library.purge(id ?? null);
+      await snapshots.moved(null);
       return null;
     },
   };

@@ -33,6 +33,11 @@ export const TASKS: Partial<Record<RequestName, Title>> = {
   keptDelete: ({ uuid }, names) => `Delete ${names.kept(uuid)}`,
   binRestore: () => "Restore a domain from the bin",
   binPurge: ({ id }) => (id === undefined ? "Empty the bin" : "Remove a domain from the bin for good"),
+  snapshotTake: ({ name }) => `Take the snapshot ${String(name)}`,
+  snapshotRevert: () => "Go back to a snapshot",
+  snapshotDelete: () => "Delete a snapshot",
+  snapshotMerge: () => "Merge the disks of deleted snapshots",
+  snapshotClone: ({ name }) => `Make ${String(name)} from a snapshot`,
   shutdown: ({ domid, reason }, names) =>
     `Ask ${names.domain(domid)} to ${reason === "poweroff" ? "power off" : String(reason)}`,
   pause: ({ domid }, names) => `Pause ${names.domain(domid)}`,

@@ -5,9 +5,12 @@ import { MOST_CONSOLE_INPUT_BYTES } from "../limits.ts";
 import { takes } from "./request.ts";
 import { domid, bytes, nothing } from "./values.ts";
 
+/** Which of the domain's consoles: 0, the first, unless said. */
+const number = z.int().min(0).max(9999).optional();
+
 export const CONSOLE_REQUESTS = {
-  consoleAttach: takes(z.strictObject({ domid })).gives<ConsoleSnapshot>(),
-  consoleDetach: takes(z.strictObject({ domid })).gives<null>(),
-  consoleInput: takes(z.strictObject({ domid, bytes: bytes(MOST_CONSOLE_INPUT_BYTES) })).gives<null>(),
+  consoleAttach: takes(z.strictObject({ domid, console: number })).gives<ConsoleSnapshot>(),
+  consoleDetach: takes(z.strictObject({ domid, console: number })).gives<null>(),
+  consoleInput: takes(z.strictObject({ domid, bytes: bytes(MOST_CONSOLE_INPUT_BYTES), console: number })).gives<null>(),
   consoleLogs: takes(nothing).gives<{ domid: number; name: string; bytes: number; alive: boolean }[]>(),
 };

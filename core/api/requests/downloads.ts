@@ -35,7 +35,7 @@ export const DOWNLOAD_REQUESTS = {
   /** Kernels and RAM disks that the host keeps. */
   keptKernels: takes(nothing).gives<KeptFile[]>(),
   keptKernelInspect: takes(z.strictObject({ name })).gives<ImageDescription>(),
-  /** EBUSY while a domain runs that was made of it. */
+  /** EBUSY while there is a domain that is made of it. */
   keptKernelRemove: takes(z.strictObject({ name })).gives<null>(),
   /** Guests that can be fetched, as the user's list has them. */
   guestList: takes(nothing).gives<OfferedGuests>(),

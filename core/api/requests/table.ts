@@ -3,6 +3,7 @@ import { HOST_REQUESTS } from "./host.ts";
 import { DOMAIN_REQUESTS } from "./domains.ts";
 import { KEPT_REQUESTS } from "./kept.ts";
 import { SAVING_REQUESTS } from "./saving.ts";
+import { SNAPSHOT_REQUESTS } from "./snapshots.ts";
 import { CONSOLE_REQUESTS } from "./consoles.ts";
 import { DISPLAY_REQUESTS } from "./displays.ts";
 import { DEVICE_REQUESTS } from "./devices.ts";
@@ -13,6 +14,7 @@ import { INSPECT_REQUESTS } from "./inspect.ts";
 import { XENSTORE_REQUESTS } from "./xenstore.ts";
 import { FILE_REQUESTS } from "./files.ts";
 import { FIGURE_REQUESTS } from "./figures.ts";
+import { TRANSFER_REQUESTS } from "./transfer.ts";
 import { TRACING_REQUESTS } from "./tracing.ts";
 import { JOURNAL_REQUESTS } from "./journal.ts";
 import type { ArgumentsOf, CheckedOf, ResultOf } from "./request.ts";
@@ -22,6 +24,7 @@ export const REQUESTS = {
   ...DOMAIN_REQUESTS,
   ...KEPT_REQUESTS,
   ...SAVING_REQUESTS,
+  ...SNAPSHOT_REQUESTS,
   ...CONSOLE_REQUESTS,
   ...DISPLAY_REQUESTS,
   ...DEVICE_REQUESTS,
@@ -32,6 +35,7 @@ export const REQUESTS = {
   ...XENSTORE_REQUESTS,
   ...FILE_REQUESTS,
   ...FIGURE_REQUESTS,
+  ...TRANSFER_REQUESTS,
   ...TRACING_REQUESTS,
   ...JOURNAL_REQUESTS,
 };

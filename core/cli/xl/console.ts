@@ -2,8 +2,9 @@
 import { Terminal } from "../terminal.ts";
 import type { Host } from "./command.ts";
 
-/** Connects the terminal until Ctrl+] or the domain's end. */
-export async function connectConsole(host: Host, domid: number): Promise<number> {
+/** `number`: of the console among the domain's. Connects the terminal until Ctrl+] or the domain's end. */
+export async function connectConsole(host: Host, domid: number, number = 0): Promise<number> {
+  const which = { domid, console: number };
   const terminal = new Terminal(process.stdout);
   let shown = Infinity;
   let leave!: () => void;
@@ -11,7 +12,7 @@ export async function connectConsole(host: Host, domid: number): Promise<number>
   const stop = [
     host.on("console", (output) => {
       const { bytes, offset } = output;
-      if (output.domid !== domid || offset + bytes.length <= shown) return;
+      if (output.domid !== domid || (output.console ?? 0) !== number || offset + bytes.length <= shown) return;
       terminal.write(bytes.subarray(Math.max(0, shown - offset)));
       shown = offset + bytes.length;
     }),
@@ -19,16 +20,16 @@ export async function connectConsole(host: Host, domid: number): Promise<number>
       if (gone.domid === domid) leave();
     }),
   ];
-  const snapshot = await host.request("consoleAttach", { domid });
+  const snapshot = await host.request("consoleAttach", which);
   terminal.write(snapshot.log);
   shown = snapshot.end;
   terminal.attach(
-    (bytes) => void host.request("consoleInput", { domid, bytes: Uint8Array.from(bytes) }).catch(() => {}),
+    (bytes) => void host.request("consoleInput", { ...which, bytes: Uint8Array.from(bytes) }).catch(() => {}),
     leave,
   );
   await left;
   for (const off of stop) off();
   await terminal.detach();
-  await host.request("consoleDetach", { domid }).catch(() => {});
+  await host.request("consoleDetach", which).catch(() => {});
   return 0;
 }

@@ -136,7 +136,20 @@ export const DEVICES: XlCommands = {
   "channel-list": {
     summary: "List the channels of domains",
     operands: "<Domains...>",
-    run: list("channel", "Idx BE state evt-ch ring-ref connection", (device) => device.id),
+    run: list("console", "Idx BE state evt-ch ring-ref connection", ({ id, read, readBackend }) =>
+      cells(
+        [3, 2, 5, 6, -8, 10, 30],
+        [
+          id,
+          read("backend-id"),
+          read("state"),
+          read("port"),
+          read("ring-ref"),
+          readBackend("connection"),
+          readBackend("path"),
+        ],
+      ),
+    ),
   },
   "pci-list": { summary: "List the PCI devices of a domain: none here", operands: "<Domain>", run: none },
   "usb-list": { summary: "List the USB devices of a domain: none here", operands: "<Domain>", run: none },

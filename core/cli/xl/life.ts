@@ -324,15 +324,16 @@ export const LIFE: XlCommands = {
     operands: "<Domain>",
     options: [
       ["-t <type>", "pv, the only type here"],
-      ["-n <number>", "0, the only console of a domain"],
+      ["-n <number>", "its first console is 0, its channels with connection=pty have theirs"],
     ],
     run: async ({ host, operands: [name], options }) => {
       const domid = await domidOf(await host(), name!);
       if ((options.t ?? "pv") !== "pv")
         throw new XlFailure(`error: a PV domain has no console of type ${String(options.t)}, only pv.`);
-      if (Number(options.n ?? 0) !== 0)
-        throw new XlFailure(`error: a domain has one console here, 0, and none ${String(options.n)}.`);
-      return connectConsole(await host(), domid);
+      const number = Number(options.n ?? 0);
+      if (!Number.isInteger(number) || number < 0)
+        throw new XlFailure(`error: -n ${String(options.n)} is no console's number; allowed: 0, 1 and so on.`);
+      return orSay(connectConsole(await host(), domid, number), `Unable to attach console`);
     },
   },
 };

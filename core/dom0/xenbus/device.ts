@@ -35,6 +35,10 @@ export class BackendDevice {
     this.#watches.push(kernel.store.watch(`${this.frontendPath}/state`, () => this.look()));
   }
 
+  get #isWired(): boolean {
+    return this.kind.isWired?.(this.address.id) ?? false;
+  }
+
   get state(): XenbusState {
     return this.#state;
   }
@@ -98,7 +102,7 @@ export class BackendDevice {
   async #follow(): Promise<void> {
     if (this.#isGone) return;
     if (this.#state === XENBUS.Initialising) return this.#prepare();
-    if (this.kind.isWired) return;
+    if (this.#isWired) return;
     const frontend = xenbusState(await this.#kernel.store.read(`${this.frontendPath}/state`));
     if (this.#isGone) return;
     switch (frontend) {
@@ -123,7 +127,7 @@ export class BackendDevice {
     this.problem = null;
     const nodes = await this.backend.prepare();
     if (this.#isGone) return;
-    if (this.kind.isWired) {
+    if (this.#isWired) {
       await this.#publish(nodes);
       await this.#connect();
       return;

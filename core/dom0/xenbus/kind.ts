@@ -24,6 +24,10 @@ export interface DeviceSpec {
   back: Nodes;
   /** Files of the host's computer that the device gives its domain. */
   files: string[];
+  /** Folders of it, with everything that is in them. */
+  folders?: string[];
+  /** Sockets that it makes there. */
+  sockets?: string[];
 }
 
 /** A specification string that is not understood; `message` says what is wrong and what is allowed. */
@@ -192,7 +196,7 @@ export interface DeviceKind {
   readonly config: DeviceKey | null;
   /** Where its frontend is, for what is not below `device/`. */
   readonly frontendPath?: (address: DeviceAddress) => string;
-  /** The toolstack wires both ends before the domain runs: the frontend has no state, the backend connects at once. */
-  readonly isWired?: boolean;
+  /** Whether the toolstack wires both ends of that one before the domain runs: the frontend has no state, the backend connects at once. */
+  readonly isWired?: (id: string) => boolean;
   create(context: BackendContext): Backend;
 }

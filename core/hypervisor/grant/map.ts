@@ -56,6 +56,8 @@ import {
 } from "./table";
 
 const BOTH: u32 = GNTMAP_device_map | GNTMAP_host_map;
+/** What a translated domain can not ask for. */
+const FOR_PAGE_TABLES: u32 = GNTMAP_device_map | GNTMAP_application_map | GNTMAP_contains_pte;
 
 /** One map_grant_ref at `op` (struct gnttab_map_grant_ref in hypervisor memory); fills handle and address. GNTST_*. */
 export function mapGrantRef(op: usize): i32 {
@@ -66,7 +68,7 @@ export function mapGrantRef(op: usize): i32 {
   const own = changetype<DomainMemory>(currentVcpu.domain.memory);
   const native = !hasPageTables(currentVcpu.domain) && !isTranslated(own);
   // There is no IOMMU that a device mapping could go into, and a second stage has no bits for guests.
-  if (isTranslated(own) && flags & (~(<u32>GNTMAP_readonly) != <u32>GNTMAP_host_map)) return GNTST_general_error;
+  if (isTranslated(own) && (flags & FOR_PAGE_TABLES) != 0) return GNTST_general_error;
   const domid = currentVcpu.domid;
   const t = grantTableOf(domid);
   if (t == null) return GNTST_no_device_space;

@@ -8,18 +8,32 @@
  * - or the frame is free, and who takes it flushes first;
  * - and, if it is for writing, the frame is no page table and holds no descriptors.
  * Entries of a space whose root is no page table in use can't be hit: that root is flushed for before it becomes one.
+ * An entry made through a second stage is the domain's whose it is, and right by the same rules, its mappings being those of the second
+ * stage; of a second stage that is gone nobody can hit one, for its id is never given again.
  *
  * No vCPU of a guest may run (control/invariants.ts sees to that). pCPUs may still be on their way to idling, or flush: each is looked
  * at while it sleeps, and again if it has woken meanwhile. One that has been told to flush, and has not yet, has no entries.
  */
 import { hostWait } from "../../machine/cpu/machine";
-import { NO_SPACE, TLB_ENTRIES, TLB_EXECUTE, TLB_READ, TLB_WRITE, entryFrame, entrySpace } from "../../machine/cpu/tlb";
+import {
+  NO_SPACE,
+  TLB_ENTRIES,
+  TLB_EXECUTE,
+  TLB_READ,
+  TLB_WRITE,
+  entryFrame,
+  entrySecond,
+  entrySpace,
+} from "../../machine/cpu/tlb";
 import { SPACE_PAGING } from "../../machine/cpu/paging/format";
 import { LOG_ERR } from "../abi/log";
 import { logBegin, logDec, logEnd, logHex, logText } from "../console/console";
 import { IPI_TLB_FLUSH } from "../sched/ipi";
 import { Pcpu, mailbox, pcpuAt, pcpuCount, self } from "../sched/pcpu";
+import { DOMID_FIRST_RESERVED } from "../../abi/xen";
+import { mapsFrame } from "../p2m/check";
 import { freeFrameStamp } from "./buddy";
+import { DomainMemory, domainMemory } from "./domain_memory";
 import {
   PGC_free,
   PGT_l1_page_table,
@@ -79,7 +93,31 @@ function holdsTables(mfn: u32): bool {
   return (type >= PGT_l1_page_table && type <= PGT_l4_page_table) || type == PGT_seg_desc_page;
 }
 
+/** The domain whose second stage has this id; null if it is gone. */
+function ownerOfSecond(id: u32): DomainMemory | null {
+  for (let domid: u32 = 0; domid < <u32>DOMID_FIRST_RESERVED; domid++) {
+    const d = domainMemory(domid);
+    if (d != null && d.p2mRoot && d.p2mId == id) return d;
+  }
+  return null;
+}
+
+function checkThroughSecond(p: Pcpu, table: usize, entry: usize, id: u32): void {
+  const d = ownerOfSecond(id);
+  if (d == null) return;
+  const mfn = entryFrame(entry);
+  const writing = table == TLB_WRITE;
+  if (!mfnValid(mfn)) report(p, table, entry, 0, ", which does not exist");
+  else if (pageFlag(mfn, PGC_free)) {
+    if (!isFlushDue(freeFrameStamp(mfn))) report(p, table, entry, 0, ", which is free, and no flush is due");
+  } else if (writing && holdsTables(mfn)) report(p, table, entry, 0, ", which holds tables");
+  else if (pageOwner(mfn) != d.domid && !mapsFrame(d, mfn, writing))
+    report(p, table, entry, 0, ", which is not its own and not mapped by its second stage");
+}
+
 function checkEntry(p: Pcpu, table: usize, entry: usize): void {
+  const second = entrySecond(p.region, entry);
+  if (second) return checkThroughSecond(p, table, entry, second);
   const space = entrySpace(p.region, entry);
   if (space == NO_SPACE || !(space & SPACE_PAGING)) return;
   const root = (space & 0x000ffffffffff000) >> 12;

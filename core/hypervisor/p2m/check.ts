@@ -42,3 +42,22 @@ function countFrame(d: DomainMemory, entry: u64, gfn: u64): void {
   } else if (isGrant(entry)) countForeign(<u32>mfn, writable, 1);
   else report("second stage: kind of", <u32>mfn, entryType(entry), 0);
 }
+
+/** Whether some entry of the domain's second stage leads to the frame, writable if that matters. Looks at all of them. */
+export function mapsFrame(d: DomainMemory, mfn: u32, writing: bool): bool {
+  return tableMaps(d.p2mRoot, 4, mfn, writing);
+}
+
+function tableMaps(table: u32, level: u32, mfn: u32, writing: bool): bool {
+  const need = PTE_P | (writing ? PTE_RW : 0);
+  for (let i: u32 = 0; i < TABLE_ENTRIES; i++) {
+    const entry = load<u64>(frameAddress(table) + <usize>i * PTE_SIZE);
+    if (!(entry & PTE_P)) continue;
+    const target = <u32>pteMfn(entry);
+    if (level == 1 || entry & PTE_LARGE) {
+      const frames: u32 = level == 1 ? 1 : LARGE_FRAMES;
+      if ((entry & need) == need && mfn - target < frames) return true;
+    } else if (tableMaps(target, level - 1, mfn, writing)) return true;
+  }
+  return false;
+}

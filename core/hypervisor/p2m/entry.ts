@@ -12,8 +12,8 @@ export const P2M_RAM: u32 = 1;
 export const P2M_GRANT_RW: u32 = 2;
 export const P2M_GRANT_RO: u32 = 3;
 
-const TYPE_SHIFT: u64 = 9;
-const TYPE_MASK: u64 = 7;
+const KIND_SHIFT: u64 = 9;
+const KIND_MASK: u64 = 7;
 
 /** Frames that an entry of level 2 maps. */
 export const LARGE_FRAMES: u32 = 512;
@@ -22,7 +22,7 @@ export const LARGE_ORDER: u32 = 9;
 /** An entry of level 1 that maps machine frame `mfn` as P2M_*. */
 export function p2mEntry(mfn: u32, type: u32): u64 {
   const writable: u64 = type == P2M_GRANT_RO ? 0 : PTE_RW;
-  return ((<u64>mfn) << 12) | PTE_P | PTE_US | PTE_A | PTE_D | writable | ((<u64>type) << TYPE_SHIFT);
+  return ((<u64>mfn) << 12) | PTE_P | PTE_US | PTE_A | PTE_D | writable | ((<u64>type) << KIND_SHIFT);
 }
 /** The same of level 2: LARGE_FRAMES frames from `mfn` on, which is a multiple of that. */
 export function p2mLargeEntry(mfn: u32, type: u32): u64 {
@@ -36,7 +36,7 @@ export function p2mTableEntry(table: u32): u64 {
 // @ts-ignore: decorator
 @inline
 export function entryType(entry: u64): u32 {
-  return <u32>((entry >> TYPE_SHIFT) & TYPE_MASK);
+  return <u32>((entry >> KIND_SHIFT) & KIND_MASK);
 }
 // @ts-ignore: decorator
 @inline

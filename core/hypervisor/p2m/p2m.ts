@@ -92,7 +92,7 @@ export function p2mAddRam(d: DomainMemory, gfn: u64, mfn: u32, order: u32): i32 
   if (order == LARGE_ORDER && !(gfn & (LARGE_FRAMES - 1)) && !(mfn & (LARGE_FRAMES - 1)) && addLarge(d, gfn, mfn))
     done = count;
   for (; done < count && !error; done++) {
-    if (getPageAndType(mfn + done, d.domid, PGT_writable_page)) error = -EINVAL;
+    if (getPageAndType(<u64>mfn + done, d.domid, PGT_writable_page)) error = -EINVAL;
     else {
       error = install(d, gfn + done, mfn + done, P2M_RAM);
       if (error) putPageAndType(mfn + done);
@@ -110,7 +110,7 @@ function addLarge(d: DomainMemory, gfn: u64, mfn: u32): bool {
   const at = makeLeaf(d, gfn, 2);
   if (!at || load<u64>(at)) return false;
   let held: u32 = 0;
-  while (held < LARGE_FRAMES && !getPageAndType(mfn + held, d.domid, PGT_writable_page)) held++;
+  while (held < LARGE_FRAMES && !getPageAndType(<u64>mfn + held, d.domid, PGT_writable_page)) held++;
   if (held < LARGE_FRAMES) {
     while (held--) putPageAndType(mfn + held);
     return false;

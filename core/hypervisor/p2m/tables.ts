@@ -23,9 +23,6 @@ function slot(table: u32, gfn: u64, level: u32): usize {
   return frameAddress(table) + (((<usize>(gfn >> (9 * (level - 1)))) & (TABLE_ENTRIES - 1)) << 3);
 }
 
-/** Level, 1 or 2, of the entry that the last leafOf() or makeLeaf() found. */
-export let leafLevel: u32 = 1;
-
 /** Address of the entry that decides about guest frame `gfn`, whether it maps something or not; 0 if no table leads there. */
 export function leafOf(d: DomainMemory, gfn: u64): usize {
   if (gfn >= P2M_GFNS || !d.p2mRoot) return 0;
@@ -33,16 +30,14 @@ export function leafOf(d: DomainMemory, gfn: u64): usize {
   for (let level: u32 = 4; level > 1; level--) {
     const at = slot(table, gfn, level);
     const entry = atomic.load<u64>(at);
-    leafLevel = level;
     if (entry & PTE_LARGE) return at;
     if (!(entry & PTE_P)) return 0;
     table = <u32>pteMfn(entry);
   }
-  leafLevel = 1;
   return slot(table, gfn, 1);
 }
 
-/** The entry of level 1 that is `gfn`'s part of what the leaf at `at`, of leafLevel, says. */
+/** The entry of level 1 that is `gfn`'s part of what the leaf at `at` says. */
 export function partOf(at: usize, gfn: u64): u64 {
   const entry = atomic.load<u64>(at);
   if (!(entry & PTE_LARGE)) return entry;
@@ -82,7 +77,6 @@ export function makeLeaf(d: DomainMemory, gfn: u64, level: u32): usize {
       table = fresh;
     } else table = <u32>pteMfn(entry);
   }
-  leafLevel = level;
   return slot(table, gfn, level);
 }
 

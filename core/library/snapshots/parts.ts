@@ -16,19 +16,29 @@ export interface Definition {
   name: string;
   config: string;
   configName: string | null;
-  files: Readonly<Record<string, Uint8Array>>;
+  /** Its memory is kept, and goes on with the disks that it has. */
+  isSaved: boolean;
+  /** That were given with it. */
+  files: () => Promise<Readonly<Record<string, Uint8Array>>>;
 }
 
 /** Where definitions of domains are kept. */
 export interface Definitions {
   /** null for one that is not kept. */
   find(uuid: string): Promise<Definition | null>;
-  /** It is started from that text from now on. Nothing happens for one that is not kept. */
+  /** It is started from that text from now on; one that runs has it already. Nothing happens for one that is not kept. */
   change(uuid: string, config: string): Promise<void>;
   /** A domain more. */
   add(uuid: string, definition: Definition): Promise<void>;
   /** That was added a moment ago, and is not to be. */
   remove(uuid: string): Promise<void>;
+}
+
+/** How far a deed is, and whether it is wanted still. */
+export interface Watch {
+  /** Is told the share that is done, up to 1. */
+  progress: (share: number) => void;
+  signal: AbortSignal;
 }
 
 export interface Parts {
@@ -44,6 +54,15 @@ export interface Parts {
 export async function running({ toolstack }: Parts, uuid: string): Promise<DomainInfo | null> {
   const all = (await toolstack()?.request("list")) ?? [];
   return all.find((each) => each.uuid === uuid && each.config !== null && !each.state.dying) ?? null;
+}
+
+/** Throws Refusal EBUSY for one whose memory is kept: that goes on with the images that it names, and no others. */
+export function checkNotSaved(definition: Definition | null): void {
+  if (definition?.isSaved)
+    throw new Refusal(
+      "EBUSY",
+      `${definition.name} is saved with the disks that it has: restore it, or discard what is saved first.`,
+    );
 }
 
 /** On the disk, told to dom0 and to whoever follows. `also`: images that are not to be written although a domain names them. */

@@ -26,7 +26,9 @@ export function snapshotOf(tree: Tree | null, id: string): Snapshot {
 /** The domain is as it was then; what it was until now is gone, as far as no snapshot has it. */
 export async function revert(parts: Parts, uuid: string, id: string): Promise<Continued> {
   const { trees } = parts;
-  const tree = trees.find(uuid)!;
+  const known = trees.find(uuid)!;
+  // It may be called otherwise since.
+  const tree = { ...known, name: (await parts.definitions.find(uuid))?.name ?? known.name };
   const snapshot = snapshotOf(tree, id);
   const toolstack = parts.toolstack();
   needHost(parts, snapshot);
@@ -48,6 +50,10 @@ export async function revert(parts: Parts, uuid: string, id: string): Promise<Co
     const domid = await restored(parts, snapshotFile(parts, uuid, id), as, async () => {
       await keep(parts, reverted);
       await parts.definitions.change(uuid, config);
+    }).catch((error: unknown) => {
+      const { code = "EIO", message } = error as { code?: string; message: string };
+      const stopped = before ? ` ${tree.name} was stopped for that; its disks are as they were.` : "";
+      throw new Refusal(code, `${message}${stopped}`);
     });
     return { uuid, name: tree.name, domid };
   } catch (error) {
@@ -69,7 +75,13 @@ export async function clone(parts: Parts, from: string, id: string, name: string
   const made = onto(foreign(empty, tree, snapshot), snapshot, disks, true);
   const config = withOtherAddresses(withValue(withValue(configOn(header, made), "name", name), "uuid", uuid));
   const files = await readSaved(snapshotFile(parts, from, id), (saved) => Promise.resolve(saved.files));
-  const definition: Definition = { name, config, configName: header.configName ?? null, files };
+  const definition: Definition = {
+    name,
+    config,
+    configName: header.configName ?? null,
+    isSaved: false,
+    files: () => Promise.resolve(files),
+  };
   await definitions.add(uuid, definition);
   try {
     await keep(parts, { ...empty, going: disks.map(({ file }) => file) });

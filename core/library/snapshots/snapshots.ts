@@ -7,39 +7,26 @@ import { Refusal } from "../../toolstack/error.ts";
 import type { ToolstackClient } from "../../toolstack/client.ts";
 import { allocated } from "./images.ts";
 import { checkUnused, collect, merge, unmerged } from "./merging.ts";
-import { disksOf, keep, resolved, running, withImages, type Definitions, type Parts } from "./parts.ts";
+import {
+  checkNotSaved,
+  disksOf,
+  freeze,
+  keep,
+  resolved,
+  running,
+  withImages,
+  type Definitions,
+  type Parts,
+  type Watch,
+} from "./parts.ts";
 import { clone, revert, snapshotOf, type Continued } from "./reverting.ts";
 import { take, TakeFailure, type TakeOptions, type Taken } from "./taking.ts";
-import { withoutSnapshot, type Snapshot, type Tree } from "./tree.ts";
+import type { SnapshotTree, SnapshotWork } from "./report.ts";
+import { withoutSnapshot, type Tree } from "./tree.ts";
 import { Trees } from "./trees.ts";
 
 /** Of a console's text. */
 const MOST_PICTURE_BYTES = 64 * 2 ** 20;
-
-export interface SnapshotReport extends Omit<Snapshot, "disks"> {
-  /** On this computer's disk: its memory and its disks as far as they are its own. */
-  bytes: number;
-  /** Domains that were made from it and need its disks. */
-  clones: string[];
-}
-
-/** What is being done with a domain's snapshots. */
-export interface SnapshotWork {
-  what: "take" | "revert" | "delete" | "merge" | "clone" | "rename";
-  /** What is done of it, up to 1; null where that is not known. */
-  share: number | null;
-}
-
-export interface SnapshotTree {
-  uuid: string;
-  name: string;
-  /** What the domain goes on from. */
-  current: string | null;
-  snapshots: SnapshotReport[];
-  work: SnapshotWork | null;
-  /** Images that are still to be merged, because that was cancelled or broken off. */
-  unmerged: number;
-}
 
 export interface SnapshotOptions {
   /** `library/domains`; null where nothing is kept. */
@@ -48,7 +35,7 @@ export interface SnapshotOptions {
   /** null while the host does not run. */
   toolstack: () => ToolstackClient | null;
   /** Snapshots of that domain have changed, or what is done with them. */
-  changed: (uuid: string) => void;
+  changed: (uuid: string, work: SnapshotWork | null) => void;
   warn: (message: string) => void;
 }
 
@@ -60,8 +47,8 @@ export class Snapshots {
 
   constructor({ folder, definitions, toolstack, changed, warn }: SnapshotOptions) {
     const trees = new Trees(folder, warn);
-    this.#parts = { trees, definitions, toolstack, changed };
-    this.#changed = changed;
+    this.#changed = (uuid) => changed(uuid, this.#busy.get(uuid)?.work ?? null);
+    this.#parts = { trees, definitions, toolstack, changed: this.#changed };
     this.#opened = trees.open();
   }
 
@@ -113,17 +100,19 @@ export class Snapshots {
   }
 
   take(uuid: string, options: TakeOptions): Promise<Taken> {
-    return this.#alone(uuid, "take", null, () => this.#take(uuid, options));
+    const wanted = new AbortController();
+    return this.#alone(uuid, "take", wanted, (progress) =>
+      this.#take(uuid, options, { progress, signal: wanted.signal }),
+    );
   }
 
-  async #take(uuid: string, options: TakeOptions): Promise<Taken> {
+  async #take(uuid: string, options: TakeOptions, watch: Watch): Promise<Taken> {
     try {
-      return await take(this.#parts, uuid, options);
+      return await take(this.#parts, uuid, options, watch);
     } catch (error) {
       if (!(error instanceof TakeFailure)) throw error;
       // The domain goes on with images that no snapshot stands between.
-      const nobody = { progress: () => {}, signal: new AbortController().signal };
-      await merge(this.#parts, uuid, nobody).catch(() => {});
+      await merge(this.#parts, uuid, unwatched()).catch(() => {});
       throw error.refusal;
     }
   }
@@ -132,9 +121,10 @@ export class Snapshots {
   revert(uuid: string, id: string, keepNow: string | null): Promise<Continued> {
     return this.#alone(uuid, "revert", null, async () => {
       snapshotOf(this.#parts.trees.find(uuid), id);
+      checkNotSaved(await this.#parts.definitions.find(uuid));
       if (keepNow !== null) {
         const memory = (await running(this.#parts, uuid)) !== null;
-        await this.#take(uuid, { name: keepNow, memory });
+        await this.#take(uuid, { name: keepNow, memory }, unwatched());
       }
       const result = await revert(this.#parts, uuid, id);
       await collect(this.#parts, uuid);
@@ -150,6 +140,7 @@ export class Snapshots {
       const tree = trees.find(uuid)!;
       const { name } = snapshotOf(tree, id);
       checkUnused(this.#parts, uuid, id, name);
+      checkNotSaved(await this.#parts.definitions.find(uuid));
       await keep(this.#parts, withoutSnapshot(tree, id));
       for (const what of ["machine", "screen", "console"] as const)
         await rm(trees.part(uuid, id, what), { force: true }).catch(() => {});
@@ -163,9 +154,10 @@ export class Snapshots {
   /** Goes on with what was cancelled or broken off. */
   async merge(uuid: string): Promise<void> {
     const wanted = new AbortController();
-    await this.#alone(uuid, "merge", wanted, (progress) =>
-      merge(this.#parts, uuid, { progress, signal: wanted.signal }),
-    );
+    await this.#alone(uuid, "merge", wanted, async (progress) => {
+      checkNotSaved(await this.#parts.definitions.find(uuid));
+      await merge(this.#parts, uuid, { progress, signal: wanted.signal });
+    });
   }
 
   rename(uuid: string, id: string, name: string): Promise<void> {
@@ -193,6 +185,26 @@ export class Snapshots {
     wanted.abort(new Refusal("ECANCELED", "Merging was cancelled: nothing is lost, and it can be gone on with later."));
   }
 
+  /** Throws Refusal EBUSY while other domains need its disks, or something is done with its snapshots. */
+  async checkDeletable(uuid: string): Promise<void> {
+    await this.#opened;
+    if (this.#busy.has(uuid)) throw busy();
+    for (const { id, name } of this.#parts.trees.known(uuid)?.snapshots ?? []) checkUnused(this.#parts, uuid, id, name);
+  }
+
+  /** The domain's folder has gone to the bin or come back, or something has gone from there for good (null). */
+  async moved(uuid: string | null): Promise<void> {
+    await this.#opened;
+    await this.#parts.trees.moved(uuid);
+    await freeze(this.#parts).catch(() => {});
+  }
+
+  /** A domain's folder is about to be gone for good: images that were made for its snapshots go with it. Never rejects. */
+  async purging(folder: string): Promise<void> {
+    await this.#opened;
+    await this.#parts.trees.purging(folder).catch(() => {});
+  }
+
   /** The domain is gone for good. Throws Refusal EBUSY while others are based on it. */
   forget(uuid: string): Promise<void> {
     return this.#alone(uuid, "delete", null, () => this.#parts.trees.forget(uuid));
@@ -217,8 +229,7 @@ export class Snapshots {
     deed: (progress: (share: number) => void) => Promise<T>,
   ): Promise<T> {
     await this.#opened;
-    if (this.#busy.has(uuid))
-      throw new Refusal("EBUSY", "Something else is done with the snapshots of this domain: wait until it has ended.");
+    if (this.#busy.has(uuid)) throw busy();
     const progress = (share: number): void => {
       const mine = this.#busy.get(uuid);
       if (mine) mine.work = { what, share };
@@ -233,6 +244,15 @@ export class Snapshots {
       this.#changed(uuid);
     }
   }
+}
+
+/** Nobody asks how far it is, or calls it off. */
+function unwatched(): Watch {
+  return { progress: () => {}, signal: new AbortController().signal };
+}
+
+function busy(): Refusal {
+  return new Refusal("EBUSY", "Something else is done with the snapshots of this domain: wait until it has ended.");
 }
 
 function isOwn(tree: Tree, file: string): boolean {

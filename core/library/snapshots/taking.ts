@@ -14,7 +14,18 @@ import { Refusal } from "../../toolstack/error.ts";
 import type { CheckpointResult, DomainInfo, KeptDisk } from "../../toolstack/messages.ts";
 import { writeSaved } from "../../toolstack/saved-file.ts";
 import { isTaken, makeOverlays, overlayFile } from "./images.ts";
-import { disksOf, freeze, keep, resolved, running, withImages, type Definition, type Parts } from "./parts.ts";
+import {
+  checkNotSaved,
+  disksOf,
+  freeze,
+  keep,
+  resolved,
+  running,
+  withImages,
+  type Definition,
+  type Parts,
+  type Watch,
+} from "./parts.ts";
 import { keepPicture } from "./picture.ts";
 import { emptyTree, treeText, withSnapshot, type Layer, type LayerDisk, type Snapshot, type Tree } from "./tree.ts";
 
@@ -39,16 +50,19 @@ export class TakeFailure extends Error {
   }
 }
 
-export async function take(parts: Parts, uuid: string, { name, memory }: TakeOptions): Promise<Taken> {
+/** Cancelled while the memory is written, there is no snapshot, and the domain goes on. */
+export async function take(parts: Parts, uuid: string, { name, memory }: TakeOptions, watch: Watch): Promise<Taken> {
   const domain = await running(parts, uuid);
-  const definition = domain ? null : await parts.definitions.find(uuid);
-  if (!domain && !definition) throw new Refusal("ESRCH", "There is no such domain.");
-  const known = parts.trees.find(uuid) ?? emptyTree(uuid, (domain ?? definition)!.name);
+  const definition = await parts.definitions.find(uuid);
+  if (!definition)
+    throw new Refusal("ESRCH", `${domain?.name ?? "That domain"} is not kept here, so there can be no snapshot of it.`);
+  checkNotSaved(definition);
+  const known = parts.trees.find(uuid) ?? emptyTree(uuid, definition.name);
   const taken = known.snapshots.find((each) => each.name === name);
   if (taken) throw new Refusal("EEXIST", `There is a snapshot named ${name} already.`);
-  const found = domain ? await parts.toolstack()!.request("keptDisks", { domid: domain.domid }) : disksOf(definition!);
+  const found = domain ? await parts.toolstack()!.request("keptDisks", { domid: domain.domid }) : disksOf(definition);
   const disks = await resolved(found);
-  const before = adopted({ ...known, name: (domain ?? definition)!.name }, disks);
+  const before = adopted({ ...known, name: (domain ?? definition).name }, disks);
   const id = await newId(before, disks);
   const overlays = disks.map(({ id: device, vdev, file }) => ({ id: device, vdev, file: overlayFile(file, vdev, id) }));
   const snapshot: Snapshot = {
@@ -67,8 +81,8 @@ export async function take(parts: Parts, uuid: string, { name, memory }: TakeOpt
     await makeOverlays(
       overlays.map(({ file }, i) => ({ file, base: before.layers.find((layer) => layer.file === disks[i]!.file)! })),
     );
-    if (domain) return await takeRunning(parts, domain, after, snapshot);
-    return await takeHalted(parts, definition!, after, snapshot);
+    if (domain) return await takeRunning(parts, domain, definition, after, snapshot, watch);
+    return await takeHalted(parts, definition, after, snapshot);
   } catch (error) {
     await undone(parts, uuid, snapshot);
     throw error;
@@ -82,7 +96,14 @@ function adopted(tree: Tree, disks: readonly KeptDisk[]): Tree {
     .filter(({ file }) => !known.has(file))
     .map(({ file, format }) => ({ file, format: formatOf(format), base: null, isOwn: false, isForeign: false }));
   const current = disks.map(({ id, vdev, file }) => ({ id, vdev, file }));
-  return { ...tree, layers: [...tree.layers, ...layers], current: { ...tree.current, disks: current } };
+  const now = new Set(current.map(({ file }) => file));
+  const left = new Set([...tree.left, ...tree.current.disks.map(({ file }) => file)].filter((file) => !now.has(file)));
+  return {
+    ...tree,
+    layers: [...tree.layers, ...layers],
+    current: { ...tree.current, disks: current },
+    left: [...left],
+  };
 }
 
 function formatOf(format: string): Layer["format"] {
@@ -114,18 +135,37 @@ async function newId(tree: Tree, disks: readonly KeptDisk[]): Promise<string> {
   }
 }
 
-async function takeRunning(parts: Parts, domain: DomainInfo, after: Tree, snapshot: Snapshot): Promise<Taken> {
-  const { trees } = parts;
+async function takeRunning(
+  parts: Parts,
+  domain: DomainInfo,
+  definition: Definition,
+  after: Tree,
+  snapshot: Snapshot,
+  { progress, signal }: Watch,
+): Promise<Taken> {
+  const { trees, definitions } = parts;
   const { uuid } = after;
-  const result: CheckpointResult = await parts.toolstack()!.request("checkpoint", {
-    domid: domain.domid,
+  const toolstack = parts.toolstack()!;
+  const { domid } = domain;
+  const cancel = (): void => void toolstack.request("saveCancel", { domid }).catch(() => {});
+  const unhear = toolstack.on("saving", (saving) => {
+    if (saving.domid === domid) progress(saving.share);
+  });
+  signal.addEventListener("abort", cancel);
+  const asked = toolstack.request("checkpoint", {
+    domid,
     memory: snapshot.hasMemory,
     file: trees.part(uuid, snapshot.id, "machine"),
     disks: after.current.disks.map(({ id, file }) => ({ id, file })),
     record: { file: trees.file(uuid), text: treeText(after) },
   });
+  const result: CheckpointResult = await asked.finally(() => {
+    unhear();
+    signal.removeEventListener("abort", cancel);
+  });
   await trees.reread(uuid);
   await freeze(parts);
+  await definitions.change(uuid, definition.config);
   if (result.problem) throw new TakeFailure(new Refusal(result.problem.code, result.problem.message));
   try {
     const picture = await keepPicture(trees, uuid, snapshot.id, result);
@@ -145,7 +185,7 @@ async function takeHalted(parts: Parts, definition: Definition, after: Tree, sna
     ...{ config: withImages(definition, snapshot.disks, after.layers), ...(configName !== null && { configName }) },
   };
   const nothing = (async function* (): AsyncGenerator<Uint8Array> {})();
-  await writeSaved(parts.trees.part(uuid, snapshot.id, "machine"), machine, files, new Uint8Array(), nothing);
+  await writeSaved(parts.trees.part(uuid, snapshot.id, "machine"), machine, await files(), new Uint8Array(), nothing);
   await keep(parts, withSnapshot(after, snapshot));
   await parts.definitions.change(uuid, withImages({ config, configName }, after.current.disks, after.layers));
   return { snapshot, stood: 0 };

@@ -8,6 +8,7 @@
 import path from "node:path";
 import { z } from "zod";
 import { isDomainName } from "../../toolstack/domain-name.ts";
+import { SNAPSHOT_NAME } from "./snapshot-name.ts";
 
 const LAST_TIME = 8.64e15;
 const UUID = z.string().regex(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/);
@@ -19,20 +20,8 @@ const FILE = z
     (file) => path.isAbsolute(file) && path.normalize(file) === file && !file.includes("\0"),
     "must be a whole path",
   );
-const MOST_NAME = 128;
 const MOST_SNAPSHOTS = 1000;
 const MOST_LAYERS = 4000;
-
-/** What a snapshot may be called: anything that is one line. */
-export const SNAPSHOT_NAME = z
-  .string()
-  .min(1)
-  .max(MOST_NAME)
-  // eslint-disable-next-line no-control-regex
-  .refine(
-    (name) => name.trim() === name && !/[\x00-\x1f\x7f\u2028\u2029]/.test(name),
-    "must be one line without spaces around it",
-  );
 
 const LAYER = z.strictObject({
   file: FILE,
@@ -74,6 +63,8 @@ const TREE = z.strictObject({
   snapshots: z.array(SNAPSHOT).max(MOST_SNAPSHOTS),
   /** The domain as it is now: what it has gone on from, and what it writes to. */
   current: z.strictObject({ parent: SNAPSHOT_ID.nullable(), disks: z.array(DISK).max(256) }),
+  /** Images that the domain had and has no more, because its disks were changed by hand: nobody but their user knows whether they are needed. */
+  left: z.array(FILE).max(MOST_LAYERS),
   /** Images that were made here and are to be there no more, unless a layer names them: a step that was broken off leaves them. */
   going: z.array(FILE).max(MOST_LAYERS),
 });
@@ -85,7 +76,7 @@ export type Tree = z.infer<typeof TREE>;
 
 export function emptyTree(uuid: string, name: string): Tree {
   const current = { parent: null, disks: [] };
-  return { version: 1, uuid, name, origin: null, layers: [], snapshots: [], current, going: [] };
+  return { version: 1, uuid, name, origin: null, layers: [], snapshots: [], current, left: [], going: [] };
 }
 
 export const treeText = (tree: Tree): string => `${JSON.stringify(tree, null, 2)}\n`;
@@ -110,13 +101,13 @@ export function parseTree(text: string, uuid: string): Tree {
   return tree;
 }
 
-function checkLayers({ layers, snapshots, current }: Tree): void {
+function checkLayers({ layers, snapshots, current, left }: Tree): void {
   const bases = new Map(layers.map(({ file, base }) => [file, base]));
   if (bases.size !== layers.length) throw new Error("it has an image twice");
   for (const { file } of layers)
     for (let at: string | null = file, steps = 0; at !== null; at = bases.get(at)!)
       if (!bases.has(at) || ++steps > layers.length) throw new Error(`${file} has no first image that it is based on`);
-  for (const { file } of [...snapshots, current].flatMap(({ disks }) => disks))
+  for (const file of [...left, ...[...snapshots, current].flatMap(({ disks }) => disks.map((disk) => disk.file))])
     if (!bases.has(file)) throw new Error(`it does not know the image ${file} that it names`);
 }
 
@@ -128,18 +119,20 @@ function checkSnapshots({ snapshots, current }: Tree): void {
       if (!parents.has(at) || ++steps > parents.size) throw new Error(`snapshot ${start} has no beginning`);
 }
 
-/** Files that snapshots or the domain name. */
-export function namedFiles({ snapshots, current }: Tree): ReadonlySet<string> {
-  return new Set([...snapshots, current].flatMap(({ disks }) => disks.map(({ file }) => file)));
+/** Files that snapshots or the domain name, or that it has left. */
+export function namedFiles({ snapshots, current, left }: Tree): ReadonlySet<string> {
+  return new Set([...left, ...[...snapshots, current].flatMap(({ disks }) => disks.map(({ file }) => file))]);
 }
 
 export function childrenOf({ layers }: Tree, file: string): Layer[] {
   return layers.filter(({ base }) => base === file);
 }
 
-/** Images that nobody may write: all but those that the domain has now. */
-export function frozenFiles({ layers, current }: Tree): string[] {
-  const written = new Set(current.disks.map(({ file }) => file));
+/** Images that nobody may write: all but those that the domain has now, or has left and nobody is based on. */
+export function frozenFiles(tree: Tree): string[] {
+  const { layers, current, left } = tree;
+  const free = left.filter((file) => childrenOf(tree, file).length === 0);
+  const written = new Set([...free, ...current.disks.map(({ file }) => file)]);
   return layers.map(({ file }) => file).filter((file) => !written.has(file));
 }
 
@@ -176,6 +169,7 @@ export function withMerged(tree: Tree, base: string, top: string): Tree {
       .map((layer) => ({ ...layer, base: layer.base === null ? null : renamed(layer.base) })),
     snapshots: tree.snapshots.map((each) => ({ ...each, disks: disks(each.disks) })),
     current: { ...tree.current, disks: disks(tree.current.disks) },
+    left: tree.left.map(renamed),
     going: [...tree.going, top],
   };
 }

@@ -24,6 +24,9 @@ export class Trees {
   /** Why one can't be read, by UUID. */
   readonly #spoiled = new Map<string, string>();
 
+  /** Of domains in the library's bin, by their folder there: their images are kept as long as they are. */
+  #binned = new Map<string, Tree>();
+
   constructor(root: string | null, warn: (message: string) => void) {
     this.#root = root;
     this.#warn = warn;
@@ -36,7 +39,43 @@ export class Trees {
   /** Reads all that there are, and takes away what steps that were broken off have left. Once, before anything else. */
   async open(): Promise<void> {
     if (this.#root === null) return;
+    await this.#lookIntoBin(this.#root);
     for (const uuid of (await names(this.#root)).filter((name) => UUID.test(name))) await this.#open(uuid);
+  }
+
+  /** The folder of that domain has gone to the bin, or come back; null: something has gone from there. */
+  async moved(uuid: string | null): Promise<void> {
+    if (this.#root === null) return;
+    await this.#lookIntoBin(this.#root);
+    if (uuid === null) return;
+    this.#trees.delete(uuid);
+    this.#spoiled.delete(uuid);
+    await this.#open(uuid);
+  }
+
+  async #lookIntoBin(root: string): Promise<void> {
+    const bin = path.join(path.dirname(root), "bin");
+    const found = new Map<string, Tree>();
+    for (const name of await names(bin)) {
+      const tree = await binnedTree(path.join(bin, name));
+      if (tree) found.set(path.join(bin, name), tree);
+    }
+    this.#binned = found;
+  }
+
+  /** A folder in the bin is about to be gone for good. */
+  async purging(folder: string): Promise<void> {
+    const tree = await binnedTree(folder);
+    if (!tree) return;
+    this.#binned.delete(folder);
+    const kept = this.#images();
+    for (const file of [...tree.going, ...tree.layers.filter(({ isOwn }) => isOwn).map(({ file }) => file)])
+      if (!kept.has(file)) await removed(file);
+  }
+
+  /** Of all domains, those in the bin too. */
+  #images(): ReadonlySet<string> {
+    return new Set([...this.all, ...this.#binned.values()].flatMap(({ layers }) => layers.map(({ file }) => file)));
   }
 
   async #open(uuid: string): Promise<void> {
@@ -67,7 +106,7 @@ export class Trees {
         await rm(path.join(this.folder(uuid), name), { force: true }).catch(() => {});
     }
     if (tree.going.length === 0) return;
-    const kept = new Set(this.all.flatMap(({ layers }) => layers.map(({ file }) => file)));
+    const kept = this.#images();
     const left: string[] = [];
     for (const file of tree.going) if (!kept.has(file) && !(await removed(file))) left.push(file);
     if (left.length < tree.going.length) await this.save({ ...tree, going: left });
@@ -79,7 +118,7 @@ export class Trees {
     if (!tree) return;
     const going = [...tree.going, ...tree.layers.filter(({ isOwn }) => isOwn).map(({ file }) => file)];
     const current = { parent: null, disks: [] };
-    await this.save({ ...tree, origin: null, layers: [], snapshots: [], current, going });
+    await this.save({ ...tree, origin: null, layers: [], snapshots: [], current, left: [], going });
     await this.sweep(uuid);
     await rm(this.folder(uuid), { recursive: true, force: true });
     this.#trees.delete(uuid);
@@ -89,6 +128,11 @@ export class Trees {
   find(uuid: string): Tree | null {
     const why = this.#spoiled.get(uuid);
     if (why) throw new Refusal("EIO", `The snapshots of this domain can't be used: ${why}.`);
+    return this.#trees.get(uuid) ?? null;
+  }
+
+  /** null for one that is not known, or can't be read. */
+  known(uuid: string): Tree | null {
     return this.#trees.get(uuid) ?? null;
   }
 
@@ -126,12 +170,13 @@ export class Trees {
 
   /** Whether another domain's images are based on that file. */
   isUsedElsewhere(uuid: string, file: string): boolean {
-    return this.all.some((tree) => tree.uuid !== uuid && tree.layers.some((layer) => layer.file === file));
+    const others = [...this.all.filter((tree) => tree.uuid !== uuid), ...this.#binned.values()];
+    return others.some(({ layers }) => layers.some((layer) => layer.file === file));
   }
 
   /** Domains that were made from a snapshot, and whose disks are based on it yet. */
   clonesOf(uuid: string, snapshot: string): Tree[] {
-    return this.all.filter(
+    return [...this.all, ...this.#binned.values()].filter(
       ({ origin, layers }) =>
         origin?.uuid === uuid && origin.snapshot === snapshot && layers.some(({ isForeign }) => isForeign),
     );
@@ -139,12 +184,31 @@ export class Trees {
 
   /** Images that nobody may write. */
   frozen(): { file: string; why: string }[] {
-    return this.all.flatMap((tree) =>
-      frozenFiles(tree).map((file) => ({
-        file,
-        why: `snapshots of ${tree.name} are based on it. Start ${tree.name} itself, or clone one of its snapshots`,
-      })),
-    );
+    return [
+      ...this.all.flatMap((tree) =>
+        frozenFiles(tree).map((file) => ({
+          file,
+          why: `snapshots of ${tree.name} are based on it. Start ${tree.name} itself, or clone one of its snapshots`,
+        })),
+      ),
+      ...[...this.#binned.values()].flatMap((tree) =>
+        frozenFiles(tree).map((file) => ({
+          file,
+          why: `snapshots of ${tree.name}, which is in the bin, are based on it. Restore it from there, or remove it for good`,
+        })),
+      ),
+    ];
+  }
+}
+
+/** What can't be read is of no use there, and goes with its folder. */
+async function binnedTree(folder: string): Promise<Tree | null> {
+  try {
+    const text = await readFile(path.join(folder, "snapshots", TREE_FILE), "utf8");
+    const { uuid } = JSON.parse(text) as { uuid: string };
+    return parseTree(text, uuid);
+  } catch {
+    return null;
   }
 }
 

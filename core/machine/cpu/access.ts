@@ -128,8 +128,18 @@ export function offsetAddress(op: usize): u64 {
 
 /** Linear address of the memory operand. Raises what its segment says against it (not in 64-bit mode). */
 export function effectiveAddress(op: usize): u64 {
+  return addressAt(op, offsetAddress(op));
+}
+/** The same `distance` bytes further, as far as the address size and the segment reach (not in 64-bit mode). */
+export function furtherAddress(op: usize, distance: u64): u64 {
+  if (linearMask == ~(<u64>0)) return effectiveAddress(op) + distance;
+  return addressAt(op, (offsetAddress(op) + distance) & load<u64>(op, OP_ADDRESS_MASK));
+}
+
+// @ts-ignore: decorator
+@inline
+function addressAt(op: usize, offset: u64): u64 {
   const segment = <i32>load<u8>(op, OP_SEG);
-  const offset = offsetAddress(op);
   if (load<u8>(op, OP_FLAGS) & OPF_SIMPLE) {
     accessSegment = segment;
     return offset + load<u64>(cpu + <usize>load<u16>(op, OP_SEG_SLOT));
@@ -335,15 +345,29 @@ export function readSystem(linear: u64, size: u32): u64 {
   }
   return value;
 }
-export function writeSystem(lin: u64, size: u32, value: u64): void {
-  for (let i: u32 = 0; i < size; i++) if (!translateSystem((lin + i) & systemMask, ACCESS_WRITE)) return;
+export function writeSystem(linear: u64, size: u32, value: u64): void {
+  const lin = linear & systemMask;
+  // Translated once: another processor may change the tables between two walks.
+  const host = translateSystem(lin, ACCESS_WRITE);
+  if (!host) return;
+  const room: u32 = 4096 - ((<u32>lin) & 0xfff);
+  if (size <= room) {
+    if (size == 8) store<u64>(host, value);
+    else if (size == 4) store<u32>(host, <u32>value);
+    else if (size == 2) store<u16>(host, <u16>value);
+    else store<u8>(host, <u8>value);
+    return;
+  }
+  const second = translateSystem((lin + room) & systemMask, ACCESS_WRITE);
+  if (!second) return;
   for (let i: u32 = 0; i < size; i++)
-    store<u8>(translateSystem((lin + i) & systemMask, ACCESS_WRITE), <u8>(value >> (8 * i)));
+    store<u8>(i < room ? host + i : second + (i - room), <u8>(value >> ((<u64>i) << 3)));
 }
 
 // ---- reads ----
 
-function readSlow(lin: u64, size: u32): u64 {
+function readSlow(linear: u64, size: u32): u64 {
+  const lin = linear & linearMask;
   if (!checkAccess(lin, size, ACCESS_READ)) return 0;
   const host = translate(lin, ACCESS_READ);
   const room: u32 = 4096 - ((<u32>lin) & 0xfff);
@@ -399,7 +423,8 @@ export function readV128(lin: u64): v128 {
     return v128.load(<usize>(load<u32>(entry, TLB_READ + 8) + <u32>lin));
   return readV128Slow(lin);
 }
-function readV128Slow(lin: u64): v128 {
+function readV128Slow(linear: u64): v128 {
+  const lin = linear & linearMask;
   if (!checkAccess(lin, 16, ACCESS_READ)) return i64x2.splat(0);
   const host = translate(lin, ACCESS_READ);
   const room: u32 = 4096 - ((<u32>lin) & 0xfff);
@@ -422,7 +447,8 @@ function readV128Slow(lin: u64): v128 {
 
 // ---- writes ----
 
-function writeSlow(lin: u64, size: u32, value: u64): void {
+function writeSlow(linear: u64, size: u32, value: u64): void {
+  const lin = linear & linearMask;
   if (!checkAccess(lin, size, ACCESS_WRITE)) return;
   const host = translate(lin, ACCESS_WRITE);
   const room: u32 = 4096 - ((<u32>lin) & 0xfff);
@@ -503,7 +529,8 @@ export function probeWrite(lin: u64, size: u32): void {
 export function probeRead(lin: u64, size: u32): void {
   probe(lin, size, ACCESS_READ);
 }
-function probe(lin: u64, size: u32, access: i32): void {
+function probe(linear: u64, size: u32, access: i32): void {
+  const lin = linear & linearMask;
   const entry = entryOf(lin) + (access == ACCESS_WRITE ? TLB_WRITE : TLB_READ);
   if (load<u64>(entry) == (((lin + size - 1) & PAGE) | tlbTag)) return;
   if (!checkAccess(lin, size, access)) return;

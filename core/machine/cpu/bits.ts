@@ -1,7 +1,7 @@
 /** Bit test, scan, count, BMI1, BMI2, ADX, CRC32. */
 import { OP_FORM, OP_ID, OP_IMM, OP_OPSIZE, OP_RM, OP_RM8, OP_VREG } from "./op";
 import * as I from "./ids";
-import { effectiveAddress, probeWrite, readSized, writeSized } from "./access";
+import { effectiveAddress, furtherAddress, probeWrite, readSized, writeSized } from "./access";
 import { compareExchange } from "./locked";
 import { fault } from "./machine";
 import { CF, OF, ZF, changeFlags, getFlags, setResult } from "./flags";
@@ -176,8 +176,7 @@ function bitTest(op: usize, id: u32, size: u32): void {
     if (id != I.ID_BT) writeRegister(load<u8>(op, OP_RM), load<u8>(op, OP_RM8), size, changed(id, a, mask));
     return;
   }
-  let lin = effectiveAddress(op);
-  if (!immediate) lin += <u64>((<i64>(offset - bit)) >> 3);
+  const lin = immediate ? effectiveAddress(op) : furtherAddress(op, <u64>((<i64>(offset - bit)) >> 3));
   if (id == I.ID_BT) {
     const a = readSized(lin, size);
     if (!fault) changeFlags(CF, (<u32>(a >> bit)) & 1);

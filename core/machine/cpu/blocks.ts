@@ -11,10 +11,10 @@ import { ACCESS_EXECUTE, isCanonical } from "./paging/format";
 import { translate } from "./access";
 import { BLOCK_HOST, BLOCK_MODE, BLOCK_NEXT, BUCKET_COUNT, BUCKET_FOLD, BUCKET_MODE } from "./block_layout";
 import { beforeDecode, codeVersion, decodeHolds } from "./code_frames";
-import { decode, decodeEnds } from "./decode/decode";
+import { MODE_64, MODE_UNLIMITED, decode, decodeEnds } from "./decode/decode";
 import { H_NEXT } from "./handlers";
 import { OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SIZE } from "./op";
-import { CPU_RIP, CPU_SEG, CS, SEG_BASE, SEG_SIZE } from "./state";
+import { CPU_RIP, CPU_SEG, CS, SEG_BASE, SEG_LIMIT, SEG_SIZE } from "./state";
 import { REGION_TABLE_BYTES, hasRegion, isAskedFor, regionsInit, requestRegion } from "./regions";
 import { TLB_BYTES, TLB_EXECUTE, tlbLookup } from "./tlb";
 
@@ -24,6 +24,8 @@ const BLOCK_VERSION = 8;
 const BLOCK_SECOND = 16;
 const BLOCK_SECOND_VERSION = 20;
 const BLOCK_HEAT = 24;
+/** u32: bytes of its instructions. */
+const BLOCK_BYTES = 28;
 const BLOCK_OPS = 32;
 
 /** After the TLB: bytes of instructions across pages, room for one op and its end, buckets, then blocks. */
@@ -59,11 +61,38 @@ export function dropBlocks(): void {
 @inline
 export function codeLinear(mode: u32): u64 {
   const rip = load<u64>(cpu, CPU_RIP);
-  return mode & 1 ? rip : (rip + load<u64>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_BASE)) & 0xffffffff;
+  return mode & MODE_64 ? rip : (rip + load<u64>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_BASE)) & 0xffffffff;
+}
+
+/** Bytes of code from CPU_RIP on up to CS's limit. */
+let room: u64 = 0;
+/** Sets `room`; false after #GP(0) if there is none. */
+function hasCodeRoom(mode: u32): bool {
+  room = ~(<u64>0);
+  if (mode & MODE_UNLIMITED) return true;
+  const limit = <u64>load<u32>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_LIMIT);
+  const rip = load<u64>(cpu, CPU_RIP);
+  if (rip <= limit) {
+    room = limit - rip + 1;
+    return true;
+  }
+  raise(VECTOR_GP);
+  return false;
 }
 
 /** First op of the block at CPU_RIP; 0 with `fault` set if its first byte can't be fetched. */
 export function findBlock(mode: u32): usize {
+  if (mode & MODE_UNLIMITED) {
+    room = ~(<u64>0);
+    return findDecoded(mode);
+  }
+  if (!hasCodeRoom(mode)) return 0;
+  const first = findDecoded(mode);
+  // What is decoded may go on beyond the limit.
+  return first && load<u32>(first - BLOCK_HEADER, BLOCK_BYTES) > room ? prepareSingle(mode) : first;
+}
+
+function findDecoded(mode: u32): usize {
   const lin = codeLinear(mode);
   let host = tlbLookup(TLB_EXECUTE, lin);
   if (!host) {
@@ -80,7 +109,7 @@ export function findBlock(mode: u32): usize {
     if (load<u32>(block, BLOCK_HOST) != <u32>host || load<u32>(block, BLOCK_MODE) != mode) continue;
     if (load<u32>(block, BLOCK_VERSION) != codeVersion(<u32>(host >> 12))) break;
     if (load<u32>(block, BLOCK_SECOND)) {
-      const second = translate((lin | 0xfff) + 1, ACCESS_EXECUTE);
+      const second = translate(nextPage(lin, mode), ACCESS_EXECUTE);
       if (!second) return 0;
       if (
         second != load<u32>(block, BLOCK_SECOND) ||
@@ -136,13 +165,26 @@ function endOp(op: usize, offset: u32): void {
   store<u64>(op, offset, OP_IMM);
 }
 
-/** Copies what can be fetched of 15 bytes across the boundary into the fetch buffer; returns the second page's host address. */
-function gather(lin: u64, host: usize): usize {
-  const room: usize = 4096 - (host & 0xfff);
-  const second = translate((lin | 0xfff) + 1, ACCESS_EXECUTE);
+/** The page after that of `lin`. */
+function nextPage(lin: u64, mode: u32): u64 {
+  const next = (lin | 0xfff) + 1;
+  return mode & MODE_64 ? next : next & 0xffffffff;
+}
+
+/**
+ * Copies what can be fetched of 15 bytes across the boundary into the fetch buffer; returns the second page's host address. Nothing is
+ * fetched beyond CS's limit.
+ */
+function gather(lin: u64, host: usize, mode: u32): usize {
+  const here: usize = 4096 - (host & 0xfff);
+  if (<u64>here >= room) {
+    raise(VECTOR_GP);
+    return 0;
+  }
+  const second = translate(nextPage(lin, mode), ACCESS_EXECUTE);
   if (!second) return 0;
-  memory.copy(region + FETCH, host, room);
-  memory.copy(region + FETCH + room, second, 16 - room);
+  memory.copy(region + FETCH, host, here);
+  memory.copy(region + FETCH + here, second, 16 - here);
   return second;
 }
 
@@ -161,7 +203,7 @@ function buildBlock(lin: u64, host: usize, mode: u32, bucket: usize): usize {
     const length = decode(op, mode, at, 4096 - offset, offset);
     if (length < 0) {
       if (n) break;
-      second = gather(lin, host);
+      second = gather(lin, host, mode);
       if (!second) return 0;
       beforeDecode(second);
       store<u32>(block, codeVersion(<u32>(second >> 12)), BLOCK_SECOND_VERSION);
@@ -189,6 +231,7 @@ function buildBlock(lin: u64, host: usize, mode: u32, bucket: usize): usize {
   store<u32>(block, version, BLOCK_VERSION);
   store<u32>(block, <u32>second, BLOCK_SECOND);
   store<u32>(block, 0, BLOCK_HEAT);
+  store<u32>(block, offset - ((<u32>host) & 0xfff), BLOCK_BYTES);
   const holds = decodeHolds(host) && (!second || decodeHolds(second));
   if (holds) {
     store<u32>(block, load<u32>(bucket), BLOCK_NEXT);
@@ -204,6 +247,7 @@ function buildBlock(lin: u64, host: usize, mode: u32, bucket: usize): usize {
 
 /** Decodes the one instruction at CPU_RIP outside the cache, with an end after it; 0 with `fault` set if it can't be fetched. */
 export function prepareSingle(mode: u32): usize {
+  if (!hasCodeRoom(mode)) return 0;
   const lin = codeLinear(mode);
   const host = translate(lin, ACCESS_EXECUTE);
   if (!host) return 0;
@@ -214,9 +258,10 @@ export function prepareSingle(mode: u32): usize {
   store<u32>(op - BLOCK_HEADER, 1, BLOCK_SECOND);
   let length = decode(op, mode, host, 4096 - offset, offset);
   if (length < 0) {
-    if (!gather(lin, host)) return 0;
+    if (!gather(lin, host, mode)) return 0;
     length = decode(op, mode, region + FETCH, 16, offset);
   }
+  if (<u64>length > room) raise(VECTOR_GP);
   if (fault) return 0;
   endOp(op + OP_SIZE, offset + <u32>length);
   return op;

@@ -10,7 +10,7 @@ import { blockChains, blockHost, cacheGeneration, coolBlock, findBlock, prepareS
 import { clearCodeChanged, codeChanged, followGeneration, setRunningFrame } from "./code_frames";
 import { controlExecute } from "./control";
 import { dataExecute } from "./data";
-import { MODE_64 } from "./decode/decode";
+import { MODE_64, MODE_UNLIMITED } from "./decode/decode";
 import { EXIT_POLL, EXIT_SYSCALL, EXIT_WINDOW } from "./exits";
 import { debugTrap, instructionBreakpoints, settleFault } from "./faults";
 import { IF, RF, TF } from "./flags";
@@ -65,6 +65,9 @@ import { PATIENCE, stringExecute } from "./string";
 import { systemExecute } from "./system";
 import { x87Execute, x87Wait } from "./x87/x87";
 
+/** A fault that is delivered takes as long as so many instructions. If it took none, a handler that faults at its first would run for ever. */
+const FAULT_WEIGHT: i32 = 128;
+
 /**
  * Runs until an exit, at most `limit` instructions, of which it interprets at most `interpreted`. `bailed`: translated code has left the
  * next instruction to the interpreter: its block is the only one before another attempt.
@@ -73,7 +76,9 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
   const s = cpu;
   const poll = pollWord();
 
-  /** Instructions left; counted when a block is left. `idle`: taken from it without an instruction having retired. */
+  /**
+   * Instructions left; counted when a block is left. `idle`: taken from it without an instruction having retired, as faults do.
+   */
   let left = limit;
   /** Where `left` is to end: what translated code executes lowers it. */
   let floor = max(limit - interpreted, 0);
@@ -135,6 +140,8 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
         if (hits) {
           exit = debugTrap(hits);
           if (exit >= 0) break;
+          left -= FAULT_WEIGHT;
+          idle += FAULT_WEIGHT;
           continue;
         }
       }
@@ -176,6 +183,8 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
       alone = false;
       exit = settleFault(0);
       if (exit >= 0) break;
+      left -= FAULT_WEIGHT;
+      idle += FAULT_WEIGHT;
       continue;
     }
     start = op;
@@ -442,7 +451,7 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
         const distance =
           slot == OP_TARGET || ended ? load<u64>(op, OP_IMM) : <u64>load<u16>(op, OP_OFFSET) + load<u8>(op, OP_LENGTH);
         // Only inside this page, linear and physical, and asked now: the room of a block that is not kept is used again.
-        if (distance < 4096 && blockChains(start)) {
+        if (distance < 4096 && codeMode & MODE_UNLIMITED && blockChains(start)) {
           link = op;
           linkSlot = slot;
         }
@@ -455,6 +464,8 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
           store<u64>(s, ripOf(s, op), CPU_RIP);
           raise(VECTOR_GP);
           exit = settleFault(op);
+          left -= FAULT_WEIGHT;
+          idle += FAULT_WEIGHT;
         }
         break;
       }
@@ -466,6 +477,8 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
         store<u64>(s, ripOf(s, op), CPU_RIP);
         clearCodeChanged();
         exit = settleFault(op);
+        left -= FAULT_WEIGHT;
+        idle += FAULT_WEIGHT;
         break;
       }
       if (unfinished) {

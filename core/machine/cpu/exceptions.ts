@@ -80,14 +80,20 @@ function isContributory(vector: i32): bool {
 }
 
 /**
- * Delivers the exception in `fault`; CPU_RIP is what to push. False on shutdown (triple fault), or if the second stage of translation is in
- * the way, which `fault` tells then.
+ * Exceptions that one delivery can come to where each is delivered in the place of the one before: a benign one, one of the others, #DF. More
+ * are benign ones without end, as when a misaligned stack makes #AC of the delivery of #AC. A processor goes on with that for ever.
+ */
+const MOST_DELIVERIES: i32 = 8;
+
+/**
+ * Delivers the exception in `fault`; CPU_RIP is what to push. False on shutdown (triple fault, or exceptions without end), or if the second
+ * stage of translation is in the way, which `fault` tells then.
  */
 export function deliverFault(): bool {
   let vector = fault - 1;
   let error = faultError;
   let first: i32 = -1;
-  while (true) {
+  for (let deliveries: i32 = 0; deliveries < MOST_DELIVERIES; deliveries++) {
     if (vector == VECTOR_PF) store<u64>(cpu, faultAddress, CPU_CR2);
     if (vector == VECTOR_DB) store<u64>(cpu, load<u64>(cpu, CPU_DR + 7 * 8) & ~DR7_GD, CPU_DR + 7 * 8);
     clearFault();
@@ -108,4 +114,6 @@ export function deliverFault(): bool {
     vector = doubles ? VECTOR_DF : second;
     error = doubles ? 0 : faultError;
   }
+  clearFault();
+  return false;
 }

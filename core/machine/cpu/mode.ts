@@ -1,9 +1,10 @@
 /** The mode that code runs in, and what it means for the engine: how to decode, which translations, and whether to go step by step. */
 import { accessNeedsInspection, setLinearMasks } from "./access";
-import { MODE_64, MODE_CODE32, MODE_FLAT, MODE_STACK32 } from "./decode/decode";
-import { RF, TF } from "./flags";
+import { MODE_64, MODE_CODE32, MODE_FLAT, MODE_REAL, MODE_STACK32 } from "./decode/decode";
+import { RF, TF, VM } from "./flags";
 import { cpu, setModeStale } from "./machine";
 import {
+  CPU_CR0,
   CPU_DR,
   CPU_EFER,
   CPU_RFLAGS,
@@ -46,6 +47,7 @@ export function refreshMode(): void {
     setLinearMasks(0xffffffff, load<u64>(cpu, CPU_EFER) & 0x400 ? ~(<u64>0) : 0xffffffff);
     codeMode = attr & 0x400 ? MODE_CODE32 : 0;
     if (load<u16>(cpu, CPU_SEG + SS * SEG_SIZE + SEG_ATTR) & 0x400) codeMode |= MODE_STACK32;
+    if (!(load<u64>(cpu, CPU_CR0) & 1) || load<u64>(cpu, CPU_RFLAGS) & VM) codeMode |= MODE_REAL;
     if (isFlat(CS) && isFlat(SS) && isFlat(DS) && isFlat(ES)) codeMode |= MODE_FLAT;
   }
   careful = (load<u64>(cpu, CPU_RFLAGS) & (TF | RF)) != 0 || (load<u64>(cpu, CPU_DR + 56) & 0xff) != 0;

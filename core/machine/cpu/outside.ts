@@ -3,7 +3,7 @@
  * lets a device answer, or takes the vCPU out of run(). The owner's functions are this pCPU's, and know which vCPU runs.
  */
 import { FAULT_DEVICE, FAULT_OUTSIDE, clearFault, fault, raiseOutside } from "./machine";
-import { walkOutside, walkOutsideAccess } from "./paging/walk";
+import { walkOutside, walkOutsideAccess, walkOutsideTable } from "./paging/walk";
 
 /** Answers of the owner: the second stage is another now; run() comes back with EXIT_OUTSIDE; what is there is a device. */
 export const OUTSIDE_AGAIN: u32 = 0;
@@ -51,7 +51,8 @@ export function outsideSettled(): bool {
   if (answer == OUTSIDE_AGAIN) return true;
   outsideAddress = walkOutside;
   outsideAccess = walkOutsideAccess;
-  raiseOutside(answer == OUTSIDE_DEVICE ? FAULT_DEVICE : FAULT_OUTSIDE);
+  // A device has no page tables.
+  raiseOutside(answer == OUTSIDE_DEVICE && !walkOutsideTable ? FAULT_DEVICE : FAULT_OUTSIDE);
   return false;
 }
 

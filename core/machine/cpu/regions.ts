@@ -45,11 +45,11 @@ import {
 } from "../layout";
 import { TLB_EXECUTE, flushEpoch, pageRelied, spaceTag, tlbBase, tlbLookup, tlbTag } from "./tlb";
 
-const BY_HOST: u32 = 32768;
+const BY_HOST: u32 = 65536;
 const WAYS: u32 = 4;
-const BY_LINEAR: u32 = 4096;
-const BY_LINEAR_TABLE = 32768 * 8;
-export const REGION_TABLE_BYTES = 32768 * 8 + 4096 * 32;
+const BY_LINEAR: u32 = 8192;
+const BY_LINEAR_TABLE = 65536 * 8;
+export const REGION_TABLE_BYTES = 65536 * 8 + 8192 * 32;
 const HOST_INDEX = 4;
 const LINEAR_SPACE = 8;
 const LINEAR_CHANGES = 16;

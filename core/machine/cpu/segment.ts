@@ -1,7 +1,7 @@
 /** Segment registers and descriptors. Intel's manual volume 3, chapters 3 and 5. */
 import { OP_ID, OP_OPSIZE, OP_REG, OP_RM } from "./op";
 import * as I from "./ids";
-import { effectiveAddress, readSized, readSystem, writeSystem } from "./access";
+import { effectiveAddress, probeRead, readSized, readSystem, writeSystem } from "./access";
 import { VECTOR_GP, VECTOR_NP, VECTOR_SS, VECTOR_UD, clearFault, cpu, fault, raise, setModeStale } from "./machine";
 import {
   CPU_CPL,
@@ -174,7 +174,10 @@ export function dropPrivilegedSegments(cpl: u32): void {
   for (let n = 0; n < 6; n++) {
     if (n == CS || n == SS) continue;
     const attr = <u32>load<u16>(segmentSlot(n), SEG_ATTR);
-    if (attr & ATTR_UNUSABLE) continue;
+    if (attr & ATTR_UNUSABLE) {
+      store<u16>(segmentSlot(n), 0, SEG_SELECTOR);
+      continue;
+    }
     if ((attr & 12) != 12 && ((attr >> 5) & 3) < cpl) {
       const base = load<u64>(segmentSlot(n), SEG_BASE);
       setNullSegment(n, 0);
@@ -219,6 +222,7 @@ export function segmentExecute(op: usize): void {
     }
     case I.ID_LFP: {
       const lin = effectiveAddress(op);
+      probeRead(lin, size + 2);
       const offset = readSized(lin, size);
       const selector = <u32>readSized(lin + size, 2);
       if (fault) return;

@@ -144,7 +144,8 @@ function enter(op: usize, size: u32): void {
   const bytes = load<u64>(op, OP_IMM) & 0xffff;
   const level = (<u32>(load<u64>(op, OP_IMM) >> 32)) & 31;
   let sp = cutPointer(getReg64(RSP) - size, width);
-  const frame = sp;
+  // What the old RSP has above a 16-bit stack's bits goes into RBP too.
+  const frame = width == 2 ? (getReg64(RSP) & 0xffff0000) | sp : sp;
   let lin = stackAddress(sp, size, true);
   if (fault) return;
   probeWrite(lin, size);

@@ -240,6 +240,11 @@ export function entrySpace(base: usize, entry: usize): u64 {
   const slot = entrySlot(base, entry);
   return slot && !load<u32>(slot, SPACE_SECOND) ? ~load<u64>(slot) : NO_SPACE;
 }
+/** Id of the second stage that the entry was made through (CPU_SPACE_ID); 0 if there is none, or the entry can't be hit any more. */
+export function entrySecond(base: usize, entry: usize): u32 {
+  const slot = entrySlot(base, entry);
+  return slot ? load<u32>(slot, SPACE_SECOND) : 0;
+}
 function entrySlot(base: usize, entry: usize): usize {
   const asid = <u32>(load<u64>(entry) & 0xfff);
   for (let slot = base + SPACES; slot < base + SPACES + SPACE_ENTRIES * 16; slot += 16)

@@ -9,6 +9,8 @@ export interface TranslationStatistics {
   /** Of the modules, and how many were given up for room. */
   bytes: number;
   evicted: number;
+  /** How often pCPUs entered regions that are still in their places: the more guest instructions an entry, the better. */
+  entries: number;
   /** Nanoseconds of the translator's thread, and of all pCPUs for taking over what it made. */
   translating: number;
   adopting: number;
@@ -24,7 +26,15 @@ export function translationStatistics(memory: WebAssembly.Memory): TranslationSt
     modules: word(layout.TRANSLATOR_MODULES),
     bytes: long(layout.TRANSLATOR_BYTES),
     evicted: word(layout.TRANSLATOR_EVICTED),
+    entries: entries(view),
     translating: long(layout.TRANSLATOR_TIME),
     adopting: long(layout.TRANSLATOR_ADOPT_TIME),
   };
+}
+
+function entries(view: DataView): number {
+  let sum = 0;
+  for (let index = layout.ACTIVITY_REGIONS; index < layout.TRANSLATOR_MOST_REGIONS; index++)
+    sum += view.getUint32(layout.TRANSLATOR_RECORDS + index * layout.RECORD_SIZE + layout.RECORD_ENTERED, true);
+  return sum;
 }

@@ -5,6 +5,7 @@
 import { receiveMessageOnPort, workerData, type MessagePort } from "node:worker_threads";
 import { instantiateCore, type MachineParts } from "../core-instance.ts";
 import * as layout from "../layout.ts";
+import { lowerThisThread } from "../priority.ts";
 import type { ToPcpu } from "./messages.ts";
 import { Translator, type RegionPlace, type RegionRequest } from "./translator.ts";
 
@@ -109,6 +110,7 @@ function work(translator: Translator, requests: RegionRequest[]): void {
   addTo(layout.TRANSLATOR_TIME, (performance.now() - start) * 1e6);
 }
 
+lowerThisThread();
 let translator: Translator | null = null;
 while (Atomics.load(words, layout.BOOT_POWER >> 2) === layout.POWER_ON) {
   const bell = Atomics.load(words, layout.TRANSLATOR_BELL >> 2);

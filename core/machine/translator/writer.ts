@@ -242,23 +242,25 @@ export class RegionWriter {
   #lookUp(op: DecodedOp, size: number, write: boolean): void {
     const { code } = this;
     const table = write ? TLB_WRITE : TLB_READ;
+    const found = code.block();
     code.get(this.#linear).i64(8).op(Op.i64ShrU, Op.i32WrapI64).i32(0xfff0).op(Op.i32And).get(TLB).op(Op.i32Add);
-    code.tee(this.#entry).memory(Mem.i64Load, table).get(this.#linear);
+    // Of another page, if it is: not used then.
+    code
+      .tee(this.#entry)
+      .memory(Mem.i32Load, table + ADDEND)
+      .get(this.#linear)
+      .op(Op.i32WrapI64, Op.i32Add)
+      .set(this.#host);
+    code.get(this.#entry).memory(Mem.i64Load, table).get(this.#linear);
     if (size > 1) code.i64(size - 1).op(Op.i64Add);
-    code.i64(PAGE).op(Op.i64And).get(this.#tag).op(Op.i64Or, Op.i64Ne);
-    code.ifUnlikely();
+    code.i64(PAGE).op(Op.i64And).get(this.#tag).op(Op.i64Or, Op.i64Eq);
+    code.branchIfLikely(found);
     code.get(this.#linear).i32(size);
     this.call(write ? "region_write" : "region_read");
     code.tee(this.#host).op(Op.i32Eqz);
     code.ifUnlikely();
     this.bail(op);
-    code.end().else();
-    code
-      .get(this.#entry)
-      .memory(Mem.i32Load, table + ADDEND)
-      .get(this.#linear)
-      .op(Op.i32WrapI64, Op.i32Add);
-    code.set(this.#host).end();
+    code.end().end();
   }
   /** The same for the operation's memory operand. */
   hostOf(op: DecodedOp, size: number, write: boolean): void {
@@ -272,15 +274,17 @@ export class RegionWriter {
     // No page would do for a window that shows nothing: guests make any address, canonical or not.
     const closed = this.temporary(`${name}Closed`, I64);
     this.#usedWindows.add(closed);
+    code.set(this.#linear);
+    const inside = code.block();
     code
-      .tee(this.#linear)
+      .get(this.#linear)
       .get(page)
       .op(Op.i64Sub)
       .get(closed)
       .op(Op.i64Or)
       .i64(4096 - size)
-      .op(Op.i64GtU);
-    code.ifUnlikely();
+      .op(Op.i64LeU);
+    code.branchIfLikely(inside);
     this.#lookUp(op, size, write);
     code.get(this.#linear).i64(PAGE).op(Op.i64And).set(page).i64(0).set(closed);
     code.get(this.#host).get(this.#linear).op(Op.i32WrapI64, Op.i32Sub).set(addend);

@@ -1,5 +1,6 @@
 /** The Inspect requests: registers, page tables, memory, event channels and grants of a domain, as they are now. */
 import { FLAT_RING3_CS32 } from "../../abi/arch_x86.ts";
+import { XEN_DOMINF_hvm_guest } from "../../abi/domctl.ts";
 import { HypercallError } from "../../dom0/kernel/errno.ts";
 import type { Hypercalls } from "../../dom0/kernel/hypercalls.ts";
 import type { Inspector } from "../../dom0/kernel/inspector.ts";
@@ -212,6 +213,11 @@ export class Inspection {
       throw new Refusal(
         "EOPNOTSUPP",
         "Domain-0 is a thread of the host’s, not x86 code: it has no registers and no page tables.",
+      );
+    if (this.#parts.hypercalls.domainInfo(domid)!.flags & XEN_DOMINF_hvm_guest)
+      throw new Refusal(
+        "EOPNOTSUPP",
+        `Domain ${domid} is a PVH domain, whose registers, page tables and memory can't be looked at yet.`,
       );
   }
 

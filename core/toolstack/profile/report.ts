@@ -151,6 +151,7 @@ function translation({ translation: t }: Profile): string {
     [String(t.modules), "modules made"],
     [String(t.evicted), "modules given up for room"],
     [String(t.bytes), "bytes of WebAssembly"],
+    [String(t.entries), "entries of pCPUs into regions"],
     [seconds(t.translating), "s the translator's thread worked"],
     [seconds(t.adopting), "s the pCPUs took over what it made"],
   ];

@@ -17,7 +17,7 @@ const TRAP_BREAKPOINT = 3;
 const TRAP_PAGE_FAULT = 14;
 const RFLAGS_FIXED = 2n;
 
-function hash(bytes: Uint8Array, start = 0x811c9dc5): number {
+export function hash(bytes: Uint8Array, start = 0x811c9dc5): number {
   let value = start;
   for (const byte of bytes) value = Math.imul(value ^ byte, 0x01000193);
   return value >>> 0;
@@ -59,7 +59,8 @@ function comparable({ flagMask }: Instance, silicon: Uint8Array): Buffer {
   return result;
 }
 
-function differences(from: Uint8Array, to: Uint8Array): Buffer {
+/** Where `to` differs, as the file has it. */
+export function differences(from: Uint8Array, to: Uint8Array): Buffer {
   const out: number[] = [];
   let done = 0;
   for (let at = 0; at < to.length;) {
@@ -75,6 +76,17 @@ function differences(from: Uint8Array, to: Uint8Array): Buffer {
     done = at = end;
   }
   return Buffer.from(out);
+}
+
+/** Makes of what differences() began from what it went to. */
+export function applyDifferences(changes: Uint8Array, result: Uint8Array): void {
+  let place = 0;
+  for (let at = 0; at < changes.length;) {
+    place += changes[at]!;
+    const length = changes[at + 1]!;
+    at += 2;
+    for (let i = 0; i < length; i++) result[place++]! ^= changes[at++]!;
+  }
 }
 
 /** The file for results in the order of corpusInstances(). */
@@ -101,13 +113,8 @@ export function* readCorpus(perForm = PER_FORM): Generator<[Instance, Buffer]> {
       );
     const end = at + 6 + file.readUInt16LE(at + 4);
     const result = unchanged(one);
-    let place = 0;
-    for (at += 6; at < end;) {
-      place += file[at]!;
-      const length = file[at + 1]!;
-      at += 2;
-      for (let i = 0; i < length; i++) result[place++]! ^= file[at++]!;
-    }
+    applyDifferences(file.subarray(at + 6, end), result);
+    at = end;
     yield [one, result];
   }
   if (at !== file.length) throw new Error("the corpus has more cases than the generator makes: record it again");

@@ -289,7 +289,7 @@ export function formKey({ name, prefix, size, operands, map, opcode, digit }: Fo
 
 const KNOWN_IMMEDIATES = new Set(["ib", "iw", "iz", "iv"]);
 
-function parseInteger(line: string): Form {
+export function parseInteger(line: string): Form {
   const [name, prefixText, map, opcodeText, ...rest] = line.split(/\s+/) as [
     string,
     string,

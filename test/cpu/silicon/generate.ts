@@ -114,7 +114,7 @@ export interface Instance {
   flagMask: bigint;
 }
 
-const FLAG_BITS: Record<string, bigint> = { C: 1n, P: 4n, A: 16n, Z: 64n, S: 128n, O: 2048n };
+export const FLAG_BITS: Record<string, bigint> = { C: 1n, P: 4n, A: 16n, Z: 64n, S: 128n, O: 2048n };
 
 export function instance(form: Form, random: Random): Instance {
   const bytes = new Uint8Array(CASE.size);
@@ -295,7 +295,7 @@ export function instance(form: Form, random: Random): Instance {
 let ripTarget: number | null = null;
 
 /** RFLAGS bits the manual leaves undefined for this instance. */
-function undefinedFlags(form: Form, code: number[], rcx: bigint, operandSize: number): bigint {
+export function undefinedFlags(form: Form, code: number[], rcx: bigint, operandSize: number): bigint {
   const letters = (text: string) => [...text].reduce((mask, letter) => mask | FLAG_BITS[letter]!, 0n);
   const byCl = (form.opcode & 0xfe) === 0xd2 || form.opcode === 0xa5 || form.opcode === 0xad;
   const size = form.size === "v" ? operandSize : 1;

@@ -16,7 +16,7 @@ export interface FakeHost extends Dom0 {
   heard: { event: ToolstackEventName; data: unknown }[];
 }
 
-export function fakeHost(kinds: readonly DeviceKind[]): FakeHost {
+export function fakeHost(kinds: readonly DeviceKind[], { consoleFolder }: { consoleFolder?: string } = {}): FakeHost {
   const xen = new FakeHypervisor(64);
   const memory = new PhysicalMemory(xen.memory);
   const own = ownFrames(xen);
@@ -33,6 +33,7 @@ export function fakeHost(kinds: readonly DeviceKind[]): FakeHost {
     kernel: { domid: 0, memory, frames, hypercalls, events, grants, foreign, now: () => 0 },
     kinds,
     consoleLogBytes: 4096,
+    consoleFolder,
     statistics: null,
     emit: (event, data) => void heard.push({ event, data }),
   });

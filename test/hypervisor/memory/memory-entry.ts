@@ -27,7 +27,12 @@ import {
   vcpuOf,
 } from "../../../core/hypervisor/domain/domain";
 import { allocXenheapBytes, allocXenheapPages, memoryInit } from "../../../core/hypervisor/memory/allocator";
-import { DomainMemory, MEM_PAGE_TABLES, MEM_TRANSLATED, domainMemory } from "../../../core/hypervisor/memory/domain_memory";
+import {
+  DomainMemory,
+  MEM_PAGE_TABLES,
+  MEM_TRANSLATED,
+  domainMemory,
+} from "../../../core/hypervisor/memory/domain_memory";
 import {
   GUEST_NATIVE,
   GUEST_PV64,
@@ -145,7 +150,7 @@ function physicalTranslate(v: Vcpu, guest: u64, how: u32): usize {
   const at = leafOf(changetype<DomainMemory>(v.domain.memory), guest >> 12);
   const entry: u64 = at ? partOf(at, guest >> 12) : 0;
   if (!(entry & PTE_P) || (how == TO_WRITE && !(entry & PTE_RW))) return 0;
-  return (<usize>pteMfn(entry) << 12) | ((<usize>guest) & 4095);
+  return ((<usize>pteMfn(entry)) << 12) | ((<usize>guest) & 4095);
 }
 
 /** Lays out a host of `frames` frames; false if that is too small. */

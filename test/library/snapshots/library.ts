@@ -69,7 +69,13 @@ export class TestLibrary {
       (file, i) => `"format=${format},vdev=xvd${String.fromCharCode(97 + i)},access=rw,target=${file}"`,
     );
     const config = `name = "${name}"\nkernel = "k" # mine\nmemory = 32\ndisk = [ ${specs.join(", ")} ]\n`;
-    this.definitions.all.set(uuid, { name, config, configName: null, files: {} });
+    this.definitions.all.set(uuid, {
+      name,
+      config,
+      configName: null,
+      isSaved: false,
+      files: () => Promise.resolve({}),
+    });
     return uuid;
   }
 

@@ -1,8 +1,8 @@
 /** Shared folders as xl.cfg(5) has them in `p9`, to the nodes that libxl writes. `access` is Xenarium's own word, as disks have it. */
 import path from "node:path";
 import { SpecError, type DeviceKey, type DeviceSpec } from "../../xenbus/kind.ts";
+import { readFolder } from "./spec-text.ts";
 
-const KNOWN = ["tag", "security_model", "path", "backend", "access"] as const;
 /** What Linux's mount takes. */
 const MOST_TAG_BYTES = 255;
 
@@ -12,20 +12,13 @@ export const FOLDERS: DeviceKey = {
   idOf: (name) => (/^\d{1,4}$/.test(name) ? String(Number(name)) : null),
   within: (spec, folder) => {
     const shared = path.resolve(folder, String(spec.back.path));
-    return { ...spec, back: { ...spec.back, path: shared }, files: [shared] };
+    return { ...spec, back: { ...spec.back, path: shared }, folders: [shared] };
   },
 };
 
 export function parseFolder(text: string, before: readonly DeviceSpec[]): DeviceSpec {
-  const given = new Map<string, string>();
-  for (const part of text.split(",")) {
-    const at = part.indexOf("=");
-    const key = part.slice(0, Math.max(0, at)).trim();
-    if (!(KNOWN as readonly string[]).includes(key))
-      throw new SpecError(`"${part}" is no parameter of a shared folder; allowed: ${KNOWN.join(", ")}`);
-    given.set(key, part.slice(at + 1));
-  }
-  const need = (key: (typeof KNOWN)[number], what: string): string => {
+  const given = readFolder(text);
+  const need = (key: string, what: string): string => {
     const value = given.get(key);
     if (value) return value;
     throw new SpecError(`${key} is missing: ${what}`);
@@ -45,14 +38,9 @@ export function parseFolder(text: string, before: readonly DeviceSpec[]): Device
     backend: given.get("backend") || "0",
     front: { tag },
     back: { path: shared, security_model: model, mode: access.startsWith("r") && access !== "rw" ? "r" : "w" },
-    files: [shared],
+    files: [],
+    folders: [shared],
   };
-}
-
-/** A specification that parseFolder() reads as this one. */
-export function folderText({ backend, front, back }: DeviceSpec): string {
-  const access = back.mode === "r" ? "ro" : "rw";
-  return `tag=${front.tag},security_model=none,path=${back.path},backend=${backend},access=${access}`;
 }
 
 function freeId(before: readonly DeviceSpec[]): string {

@@ -112,19 +112,23 @@ export class Answer {
   }
 
   u8(value: number): this {
-    this.#bytes.writeUInt8(value & 0xff, this.#grow(1));
+    const at = this.#grow(1);
+    this.#bytes.writeUInt8(value & 0xff, at);
     return this;
   }
   u16(value: number): this {
-    this.#bytes.writeUInt16LE(value & 0xffff, this.#grow(2));
+    const at = this.#grow(2);
+    this.#bytes.writeUInt16LE(value & 0xffff, at);
     return this;
   }
   u32(value: number): this {
-    this.#bytes.writeUInt32LE(value >>> 0, this.#grow(4));
+    const at = this.#grow(4);
+    this.#bytes.writeUInt32LE(value >>> 0, at);
     return this;
   }
   u64(value: bigint): this {
-    this.#bytes.writeBigUInt64LE(BigInt.asUintN(64, value), this.#grow(8));
+    const at = this.#grow(8);
+    this.#bytes.writeBigUInt64LE(BigInt.asUintN(64, value), at);
     return this;
   }
   text(value: string): this {

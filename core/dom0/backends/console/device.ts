@@ -1,7 +1,8 @@
-/** A domain's console ring: what the guest writes goes to the log, what is typed is queued and handed over as the guest makes room. */
+/** A console's ring: what the guest writes goes to its line, what comes from there is queued and handed over as the guest makes room. */
 import { GNTTAB_RESERVED_CONSOLE } from "../../../abi/grant_table.ts";
 import type { Channel } from "../../xenbus/channel.ts";
 import type { Backend, BackendContext, BackendState } from "../../xenbus/kind.ts";
+import type { GuestEnd, Line } from "./line.ts";
 import { ConsoleRing } from "./ring.ts";
 
 /** Typed ahead and not yet taken by the guest; what exceeds it is refused. */
@@ -9,28 +10,36 @@ const INPUT_QUEUE_BYTES = 1 << 20;
 /** Rings emptied in one go before other work has its turn. */
 const TURNS_PER_SERVICE = 32;
 
-export class ConsoleDevice implements Backend {
+export class ConsoleDevice implements Backend, GuestEnd {
   readonly #context: BackendContext;
+  readonly #makeLine: (context: BackendContext) => Promise<Line>;
+  #line: Line | null = null;
   #channel: Channel | null = null;
   #ring: ConsoleRing | null = null;
   #input: Uint8Array[] = [];
   #inputBytes = 0;
 
-  constructor(context: BackendContext) {
+  constructor(context: BackendContext, makeLine: (context: BackendContext) => Promise<Line>) {
     this.#context = context;
+    this.#makeLine = makeLine;
   }
 
-  prepare(): Record<string, never> {
+  async prepare(): Promise<Record<string, never>> {
+    this.#line ??= await this.#makeLine(this.#context);
+    await this.#line.open();
     return {};
   }
 
-  /** The page is granted under a reserved reference; xenstore has its frame, for which a backend has no use. */
+  /** The first console's page is granted under a reserved reference; xenstore has its frame, for which a backend has no use. */
   async connect(): Promise<Record<string, never>> {
-    const { address, memory, services } = this.#context;
-    const port = await this.#context.frontNumber("port");
-    this.#channel = this.#context.open([GNTTAB_RESERVED_CONSOLE], port, () => this.#service());
+    const { address, memory, frontNumber } = this.#context;
+    const port = await frontNumber("port");
+    const ref = address.id === "0" ? GNTTAB_RESERVED_CONSOLE : await frontNumber("ring-ref");
+    this.#channel = this.#context.open([ref], port, () => this.#service());
     this.#ring = new ConsoleRing(memory.memory.buffer, this.#channel.addresses[0]!);
-    services.consoles.connect(address.domid, (bytes) => this.#type(bytes));
+    this.#line?.connect(this);
+    // What the guest wrote before its event could come.
+    setImmediate(() => this.#service());
     return {};
   }
 
@@ -42,18 +51,24 @@ export class ConsoleDevice implements Backend {
     this.#channel = null;
     this.#input = [];
     this.#inputBytes = 0;
-    const { address, services } = this.#context;
-    services.consoles.connect(address.domid, null);
+    this.#line?.connect(null);
   }
 
-  close(): void {}
+  async close(): Promise<void> {
+    await this.#line?.close();
+    this.#line = null;
+  }
+
+  resume(): void {
+    this.#service();
+  }
 
   drain(): void {
     for (let turns = TURNS_PER_SERVICE; turns > 0 && this.#take(); turns--);
   }
 
   state(): BackendState {
-    const { kept, written } = this.#context.services.consoles.sizes(this.#context.address.domid);
+    const { title, figures } = this.#line?.behind() ?? { title: "Console log", figures: [] };
     const indices = this.#ring?.indices();
     return {
       traffic: null,
@@ -75,17 +90,17 @@ export class ConsoleDevice implements Backend {
             ]
           : [],
       behind: {
-        title: "Console log",
+        title,
         figures: [
-          { name: "streamBytes", label: "Written in all", value: written, unit: "bytes" },
+          ...figures.slice(0, 1),
           { name: "waitingInput", label: "Typed ahead", value: this.#inputBytes, unit: "bytes" },
-          { name: "keptBytes", label: "Kept", value: kept, unit: "bytes" },
+          ...figures.slice(1),
         ],
       },
     };
   }
 
-  #type(bytes: Uint8Array): boolean {
+  type(bytes: Uint8Array): boolean {
     if (this.#inputBytes + bytes.length > INPUT_QUEUE_BYTES) return false;
     this.#input.push(bytes.slice());
     this.#inputBytes += bytes.length;
@@ -106,9 +121,10 @@ export class ConsoleDevice implements Backend {
   }
 
   #take(): boolean {
+    if (!this.#line?.takes) return false;
     const bytes = this.#ring?.takeOutput();
     if (!bytes) return false;
-    this.#context.services.consoles.output(this.#context.address.domid, bytes);
+    this.#line.output(bytes);
     return true;
   }
 
@@ -124,6 +140,7 @@ export class ConsoleDevice implements Backend {
       if (taken === first.length) this.#input.shift();
       else this.#input[0] = first.subarray(taken);
     }
+    if (moved && this.#input.length === 0) this.#line?.fed();
     return moved;
   }
 }

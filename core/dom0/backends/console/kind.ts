@@ -1,18 +1,26 @@
 /** The console as a kind of device. A domain's first is wired by the toolstack before it runs and has its place in xenstore for itself. */
-import type { DeviceKind, DeviceSpec } from "../../xenbus/kind.ts";
+import { frontendPath } from "../../xenbus/address.ts";
+import type { BackendContext, DeviceKind, DeviceSpec } from "../../xenbus/kind.ts";
+import { CHANNELS, CONSOLE_LIMIT } from "./channels.ts";
 import { ConsoleDevice } from "./device.ts";
-
-/** LIBXL_XENCONSOLE_LIMIT. */
-export const CONSOLE_LIMIT = 1048576;
+import { LogLine, type Line } from "./line.ts";
+import { SocketLine } from "./socket-line.ts";
 
 export const CONSOLE: DeviceKind = {
   kind: "console",
   title: "Console",
-  config: null,
-  isWired: true,
-  frontendPath: ({ domid }) => `/local/domain/${domid}/console`,
-  create: (context) => new ConsoleDevice(context),
+  config: CHANNELS,
+  isWired: (id) => id === "0",
+  frontendPath: (address) => (address.id === "0" ? `/local/domain/${address.domid}/console` : frontendPath(address)),
+  create: (context) => new ConsoleDevice(context, lineOf),
 };
+
+async function lineOf({ address, services, back }: BackendContext): Promise<Line> {
+  const connection = await back("connection");
+  if (connection !== "socket") return new LogLine(services.consoles, address.domid, Number(address.id));
+  // UTF-8, of which xenstore's text has a byte in each character.
+  return new SocketLine(Buffer.from((await back("path")) ?? "", "latin1").toString());
+}
 
 /** The first console of a domain, as libxl writes it. `port`: unbound, the domain's; `mfn`: of the ring. */
 export function firstConsole(port: number, mfn: number): DeviceSpec {

@@ -15,12 +15,13 @@ const SCI_INTERRUPT = 9;
 /** Ports of the power management registers, where nothing answers. */
 const PM1A_EVENT = 0xb000;
 const PM1A_CONTROL = 0xb004;
-const PM_TIMER = 0xb008;
 const GPE0 = 0xafe0;
 /** FADT: no VGA, no CMOS clock. */
 const BOOT_FLAGS = (1 << 2) | (1 << 5);
 /** FADT: WBINVD works, C1 on all processors, sleep button and real-time clock as fixed hardware's are not there, APICs by physical ids. */
 const FEATURES = (1 << 0) | (1 << 2) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 19);
+/** MADT: as Xen says it, though there is no PIC; guests do not look for one then. */
+const PC_AT_COMPATIBLE = 1;
 const FACS_LENGTH = 64;
 const FADT_LENGTH = 0x10c;
 
@@ -75,11 +76,10 @@ function fadt(facsAt: number, dsdtAt: number): Buffer {
     bytes.writeUInt16LE(SCI_INTERRUPT, 46);
     bytes.writeUInt32LE(PM1A_EVENT, 56);
     bytes.writeUInt32LE(PM1A_CONTROL, 64);
-    bytes.writeUInt32LE(PM_TIMER, 76);
     bytes.writeUInt32LE(GPE0, 80);
     bytes[88] = 4;
     bytes[89] = 2;
-    bytes[91] = 4;
+    // No timer of power management.
     bytes[92] = 4;
     // No C2 and C3.
     bytes.writeUInt16LE(0xfff, 96);
@@ -90,7 +90,6 @@ function fadt(facsAt: number, dsdtAt: number): Buffer {
     bytes.writeBigUInt64LE(BigInt(dsdtAt), 140);
     port(bytes, 148, PM1A_EVENT, 32, 2);
     port(bytes, 172, PM1A_CONTROL, 16, 2);
-    port(bytes, 208, PM_TIMER, 32, 3);
     port(bytes, 220, GPE0, 32, 1);
   });
 }
@@ -99,6 +98,7 @@ function fadt(facsAt: number, dsdtAt: number): Buffer {
 function madt(vcpus: number, online: number): Buffer {
   return table("APIC", 2, 44 + 8 * vcpus, (bytes) => {
     bytes.writeUInt32LE(LOCAL_APIC, 36);
+    bytes.writeUInt32LE(PC_AT_COMPATIBLE, 40);
     for (let vcpu = 0; vcpu < vcpus; vcpu++) {
       const at = 44 + 8 * vcpu;
       bytes[at + 1] = 8;

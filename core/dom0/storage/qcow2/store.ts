@@ -6,8 +6,9 @@ import { StoreError, type BlockStore } from "../block-store.ts";
 import { HostFile } from "../host-file.ts";
 import { part } from "../views.ts";
 import { Clusters } from "./clusters.ts";
-import { FIELD_AUTOCLEAR, readHeader, rebasedHeader, type Backing, type Qcow2Header } from "./header.ts";
+import { FIELD_AUTOCLEAR, readHeader, type Backing, type Qcow2Header } from "./header.ts";
 import { Mutex } from "./mutex.ts";
+import { rebaseFile } from "./rebase.ts";
 import { Refcounts } from "./refcounts.ts";
 import { readSnapshots, type Snapshot } from "./snapshots.ts";
 import type { Cluster } from "./tables.ts";
@@ -178,7 +179,9 @@ export class Qcow2Store implements BlockStore {
   }
 
   async #readBacking(at: number, targets: Uint8Array[], count: number): Promise<void> {
-    const backing = this.#backing;
+    let backing = this.#backing;
+    // Images in between that have nothing there are passed at once: a long chain is a look-up in memory for each, and one read.
+    while (backing instanceof Qcow2Store && backing.#showsBelow(at, count)) backing = backing.#backing;
     const there = backing ? Math.max(0, Math.min(count, backing.size - at)) : 0;
     if (there) {
       const read = backing!.read(at, part(targets, 0, there)).finally(() => this.#below.delete(read));
@@ -186,6 +189,21 @@ export class Qcow2Store implements BlockStore {
       await read;
     }
     if (there < count) for (const target of part(targets, there, count - there)) target.fill(0);
+  }
+
+  /** Whether it is known to have nothing there itself. */
+  #showsBelow(at: number, count: number): boolean {
+    if (at + count > this.#size) return false;
+    for (let cluster = Math.floor(at / this.#clusterSize); cluster * this.#clusterSize < at + count; cluster++) {
+      const found = this.#clusters.find(cluster);
+      if (found instanceof Promise) {
+        // Whoever reads there hears what is wrong with its table.
+        found.catch(() => {});
+        return false;
+      }
+      if (found.kind !== "unallocated") return false;
+    }
+    return true;
   }
 
   #transfer<T>(moving: Promise<T>): Promise<T> {
@@ -467,24 +485,6 @@ export class Qcow2Store implements BlockStore {
       await this.#backing?.close();
     }
   }
-}
-
-/** Changes what a qcow2 image says that it is based on, and nothing else. Nobody has it open. Throws StoreError. */
-export async function rebaseImage(path: string, backing: Backing | null): Promise<void> {
-  const file = await HostFile.open(path, "read-write");
-  try {
-    await rebaseFile(file, backing);
-  } finally {
-    await file.close();
-  }
-}
-
-async function rebaseFile(file: HostFile, backing: Backing | null): Promise<void> {
-  const first = new Uint8Array(Math.min(HEADER_BYTES, file.end));
-  await file.read(0, [first]);
-  // As much as a disk writes in one go: an image whose power fails has the old header or the new one.
-  await file.write(0, [rebasedHeader(first, file.path, backing)]);
-  await file.flush();
 }
 
 function lengthOf(views: readonly Uint8Array[]): number {

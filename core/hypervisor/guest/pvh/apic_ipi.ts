@@ -3,7 +3,7 @@ import { VPF_down, Vcpu, vcpuOf } from "../../domain/domain";
 import { vcpuKick } from "../../sched/vcpu";
 import { vcpuWake } from "../../sched/wake";
 import { isX2apic, raiseVector, register } from "./apic";
-import { APIC_LDR, APIC_DFR, APIC_ICR, ERROR_SENT_VECTOR } from "./apic_offsets";
+import { APIC_LDR, APIC_DFR, ERROR_SENT_VECTOR } from "./apic_offsets";
 import { HvmVcpu, SIPI_CAME, hvm } from "./state";
 
 const MODE_FIXED: u32 = 0;
@@ -83,9 +83,11 @@ function deliver(target: Vcpu, mode: u32, vector: u32, low: u32): void {
   }
 }
 
-/** A vCPU that is down, and waits for its start, is to run and look. One that is up has no use for a start-up IPI. */
+/** A vCPU that is down, and waits for its start or has an INIT to see, is to run and look. One that is up has no use for a start-up IPI. */
 function startWaiting(target: Vcpu): void {
   const flags = changetype<usize>(target) + offsetof<Vcpu>("pauseFlags");
-  if (!atomic.load<u32>(changetype<usize>(hvm(target)) + offsetof<HvmVcpu>("waitsForSipi"))) return;
+  const h = changetype<usize>(hvm(target));
+  if (!atomic.load<u32>(h + offsetof<HvmVcpu>("waitsForSipi")) && !atomic.load<u32>(h + offsetof<HvmVcpu>("init")))
+    return;
   if (atomic.and<u32>(flags, ~VPF_down) & VPF_down) vcpuWake(target);
 }

@@ -23,13 +23,12 @@ import { VCPU_INFO_EVTCHN_UPCALL_PENDING } from "../../../abi/xen";
 import { LOG_G_ERR } from "../../abi/log";
 import { logBegin, logDec, logEnd, logHex, logText, logVcpu } from "../../console/console";
 import { showExecutionState } from "../../console/execution_state";
-import { DOMAIN_HVM_PARAMS, VPF_down, Vcpu } from "../../domain/domain";
+import { DOMAIN_HVM_PARAMS, Domain, GUEST_INITIALISED, VPF_down, Vcpu } from "../../domain/domain";
 import { domainCrash, domainShutdown } from "../../domain/lifecycle";
 import { vcpuDown } from "../../hypercall/vcpu_op";
-import { DomainMemory } from "../../memory/domain_memory";
-import { leafOf, partOf } from "../../p2m/tables";
 import { isGrant } from "../../p2m/entry";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
+import { spinLock, spinUnlock } from "../../sched/lock";
 import { self } from "../../sched/pcpu";
 import { vcpuRunnable } from "../../sched/runqueue";
 import { vcpuBlock, vcpuUnblock } from "../../sched/vcpu";
@@ -37,7 +36,7 @@ import { vcpuSleepNosync } from "../../sched/wake";
 import { updateVcpuTime } from "../time";
 import { acknowledge, apicPending, raiseVector, resetApic } from "./apic";
 import { intercepted } from "./intercepted";
-import { outsideMiss, outsideRead, outsideWrite } from "./outside";
+import { allows, outsideMiss, outsideRead, outsideWrite, secondStageAt } from "./outside";
 import { HvmVcpu, SIPI_CAME, callbackVector, hvm } from "./state";
 import { vmcall } from "./vmcall";
 
@@ -81,16 +80,29 @@ function start(v: Vcpu, h: HvmVcpu): void {
     resetApic(v);
     atomic.store<u32>(changetype<usize>(h) + offsetof<HvmVcpu>("waitsForSipi"), 1);
     atomic.or<u32>(pauseFlags, VPF_down);
+    markInitialised(v, false);
   }
   const sipi = atomic.xchg<u32>(changetype<usize>(h) + offsetof<HvmVcpu>("sipi"), 0);
   // One that runs already has no use for it.
-  if (sipi && h.waitsForSipi) {
+  if (sipi && h.waitsForSipi && !markInitialised(v, true)) atomic.or<u32>(pauseFlags, VPF_down);
+  else if (sipi && h.waitsForSipi) {
     atomic.store<u32>(changetype<usize>(h) + offsetof<HvmVcpu>("waitsForSipi"), 0);
     atomic.and<u32>(pauseFlags, ~VPF_down);
     startAtPage(sipi & ~SIPI_CAME);
     refreshMode();
   }
   if (v.pauseFlags & VPF_down) vcpuSleepNosync(v);
+}
+
+/** Whether VCPUOP_initialise has nothing to give the vCPU any more. False: it is just giving it its state. */
+function markInitialised(v: Vcpu, initialised: bool): bool {
+  const lock = changetype<usize>(v.domain) + offsetof<Domain>("lock");
+  spinLock(lock);
+  const free = !v.pausedForContext;
+  if (free && initialised) v.guestFlags |= GUEST_INITIALISED;
+  else if (free) v.guestFlags &= ~GUEST_INITIALISED;
+  spinUnlock(lock);
+  return free;
 }
 
 /** Vector of the interrupt that would be delivered if the guest lets it; -1 for none. */
@@ -165,8 +177,10 @@ function halt(v: Vcpu): void {
 function outside(v: Vcpu): void {
   const address = load<u64>(cpu, CPU_EXIT_ADDRESS);
   const access = load<u32>(cpu, CPU_EXIT_ERROR);
-  const at = leafOf(changetype<DomainMemory>(v.domain.memory), address >> 12);
-  if (access == ACCESS_WRITE && at && isGrant(partOf(at, address >> 12))) {
+  const entry = secondStageAt(address);
+  // Mapped meanwhile, by another vCPU: the instruction is executed again.
+  if (allows(entry, access)) return;
+  if (access == ACCESS_WRITE && isGrant(entry)) {
     enterGuestTlb();
     const delivered = injectException(VECTOR_GP);
     leaveGuestTlb();

@@ -3,6 +3,10 @@ import { HYPERVISOR_iret } from "../../../abi/xen";
 
 const ENTRY_SIZE: u32 = 32;
 const ENTRIES: u32 = 128;
+const MOV_EAX: u64 = 0xb8;
+const VMCALL_BEGINS: u64 = 0x010f0000000000;
+const VMCALL_ENDS: usize = 7;
+const RET_AT: usize = 8;
 
 /** Writes it: entry n at 32 n. mov eax, n; vmcall; ret. iret is of PV guests only: ud2. */
 export function pvhFillHypercallPage(page: usize): void {
@@ -13,11 +17,9 @@ export function pvhFillHypercallPage(page: usize): void {
       store<u16>(at, 0x0b0f);
       continue;
     }
-    store<u8>(at, 0xb8);
-    store<u32>(at, n, 1);
-    // vmcall: 0f 01 c1
-    store<u16>(at, 0x010f, 5);
-    store<u8>(at, 0xc1, 7);
-    store<u8>(at, 0xc3, 8);
+    // b8 n: mov eax, n; 0f 01 c1: vmcall; c3: ret
+    store<u64>(at, MOV_EAX | ((<u64>n) << 8) | VMCALL_BEGINS);
+    store<u8>(at + VMCALL_ENDS, 0xc1);
+    store<u8>(at + RET_AT, 0xc3);
   }
 }

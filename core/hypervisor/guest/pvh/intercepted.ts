@@ -1,17 +1,19 @@
 /** Instructions of a PVH guest that the engine leaves to the hypervisor (EXIT_PRIVILEGED): what is the platform's. */
 import * as H from "../../../machine/cpu/handlers";
 import * as I from "../../../machine/cpu/ids";
+import { getReg64, setReg64 } from "../../../machine/cpu/access";
 import { injectException } from "../../../machine/cpu/exceptions";
-import { finishInstruction } from "../../../machine/cpu/intercepted";
 import { clearFault, cpu, fault, faultAddress, faultError } from "../../../machine/cpu/machine";
-import { OP_HANDLER, OP_ID, OP_OPSIZE } from "../../../machine/cpu/op";
+import { OP_HANDLER, OP_ID, OP_OPSIZE, OP_RM } from "../../../machine/cpu/op";
 import { setAccumulator } from "../../../machine/cpu/operands";
 import { CPU_EXIT_ERROR, CPU_EXIT_OP, CPU_GPR } from "../../../machine/cpu/state";
 import { Vcpu } from "../../domain/domain";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 import { cpuidA, cpuidB, cpuidC, cpuidD } from "../cpuid";
 import { STRING_IO_AGAIN, STRING_IO_FAULT, stringIo } from "../ports";
+import { setTaskPriority, taskPriority } from "./apic";
 import { pvhCpuid } from "./cpuid";
+import { finish } from "./finish";
 import { msrValue, readPlatformMsr, writePlatformMsr } from "./msr";
 
 const RAX: usize = CPU_GPR;
@@ -28,7 +30,7 @@ const SETTLED: i32 = 2;
 export function intercepted(v: Vcpu): bool {
   const op = <usize>load<u32>(cpu, CPU_EXIT_OP);
   const outcome = <u32>load<u16>(op, OP_HANDLER) == H.H_STRING ? stringPorts(v, op) : system(v, op);
-  if (outcome == DONE) return finishInstruction(op) < 0;
+  if (outcome == DONE) return finish(op) < 0;
   if (outcome == SETTLED) return true;
   return inject(<i32>load<u32>(cpu, CPU_EXIT_ERROR));
 }
@@ -58,6 +60,16 @@ function system(v: Vcpu, op: usize): i32 {
     case I.ID_WRMSR: {
       const value = (<u64>load<u32>(cpu, RAX)) | ((<u64>load<u32>(cpu, RDX)) << 32);
       return writePlatformMsr(v, load<u32>(cpu, RCX), value) ? DONE : FAULT;
+    }
+    // Only CR8, the local APIC's, comes here.
+    case I.ID_MOV_FROM_CR:
+      setReg64(load<u8>(op, OP_RM), taskPriority(v));
+      return DONE;
+    case I.ID_MOV_TO_CR: {
+      const value = getReg64(load<u8>(op, OP_RM));
+      if (value >> 4) return FAULT;
+      setTaskPriority(v, <u32>value);
+      return DONE;
     }
     case I.ID_IN:
       setAccumulator(load<u8>(op, OP_OPSIZE), 0xffffffffffffffff);

@@ -19,16 +19,24 @@ const MSR_APIC_BASE: u32 = 0x1b;
 const MSR_FEATURE_CONTROL: u32 = 0x3a;
 const MSR_UCODE_REV: u32 = 0x8b;
 const MSR_MTRR_CAP: u32 = 0xfe;
+const MSR_MCG_CAP: u32 = 0x179;
+const MSR_MCG_STATUS: u32 = 0x17a;
+const MSR_MCG_CTL: u32 = 0x17b;
 const MSR_MISC_ENABLE: u32 = 0x1a0;
 const MSR_MTRR_VARIABLE: u32 = 0x200;
 const MSR_MTRR_FIXED_64K: u32 = 0x250;
 const MSR_MTRR_FIXED_16K: u32 = 0x258;
 const MSR_MTRR_FIXED_4K: u32 = 0x268;
 const MSR_MTRR_DEF_TYPE: u32 = 0x2ff;
+const MSR_MC0_CTL2: u32 = 0x280;
+const MSR_MC0_CTL: u32 = 0x400;
 const MSR_X2APIC: u32 = 0x800;
 const X2APIC_MSRS: u32 = 0x100;
 const MSR_HYPERCALL_PAGE: u32 = 0x40000000;
 
+/** Two banks of machine checks, of which none ever comes; as PV guests have them. */
+const MCG_CAP: u64 = 0x1000c02;
+const MC_BANKS: u32 = 2;
 const VARIABLE_MTRRS: u32 = 16;
 /** 8 variable ranges, fixed ranges, write-combining. */
 const MTRR_CAP: u64 = 0x508;
@@ -73,6 +81,14 @@ export function readPlatformMsr(v: Vcpu, msr: u32): bool {
     case MSR_UCODE_REV:
       msrValue = (<u64>1) << 32;
       return true;
+    case MSR_MCG_CAP:
+      msrValue = MCG_CAP;
+      return true;
+    case MSR_MCG_STATUS:
+      msrValue = h.mcgStatus;
+      return true;
+    case MSR_MCG_CTL:
+      return true;
     case MSR_MTRR_CAP:
       msrValue = MTRR_CAP;
       return true;
@@ -91,7 +107,9 @@ export function readPlatformMsr(v: Vcpu, msr: u32): bool {
   else if (msr - MSR_X2APIC < X2APIC_MSRS) {
     if (!readApicMsr(v, msr - MSR_X2APIC)) return false;
     msrValue = apicValue;
-  } else return false;
+  } else if (msr - MSR_MC0_CTL < MC_BANKS * 4) {
+    if (!(msr & 3)) msrValue = 0xffffffffffffffff;
+  } else if (msr - MSR_MC0_CTL2 >= MC_BANKS) return false;
   return true;
 }
 
@@ -114,6 +132,10 @@ export function writePlatformMsr(v: Vcpu, msr: u32, value: u64): bool {
       return writeApicBase(v, value);
     case MSR_UCODE_REV:
     case MSR_MISC_ENABLE:
+    case MSR_MCG_CTL:
+      return true;
+    case MSR_MCG_STATUS:
+      h.mcgStatus = value;
       return true;
     case MSR_MTRR_DEF_TYPE:
       if (value & ~(<u64>0xcff) || !isMemoryType((<u32>value) & 0xff)) return false;
@@ -134,7 +156,9 @@ export function writePlatformMsr(v: Vcpu, msr: u32, value: u64): bool {
     if (!(msr & 1) && !isMemoryType((<u32>value) & 0xff)) return false;
     store<u64>(mtrrVariable(v, msr - MSR_MTRR_VARIABLE), value);
   } else if (msr - MSR_X2APIC < X2APIC_MSRS) return writeApicMsr(v, msr - MSR_X2APIC, value);
-  else return false;
+  // Status, address and details of an error can only be cleared.
+  else if (msr - MSR_MC0_CTL < MC_BANKS * 4) return !(msr & 3) || value == 0;
+  else if (msr - MSR_MC0_CTL2 >= MC_BANKS) return false;
   return true;
 }
 

@@ -2,23 +2,37 @@
  * What a PVH guest finds where its second stage maps nothing: the page of the running vCPU's local APIC, and else a bus on which nothing answers,
  * where reads give ones and writes are lost.
  */
-import { OUTSIDE_DEVICE, OUTSIDE_LEAVE } from "../../../machine/cpu/outside";
-import { ACCESS_EXECUTE } from "../../../machine/cpu/paging/format";
+import { OUTSIDE_AGAIN, OUTSIDE_DEVICE, OUTSIDE_LEAVE } from "../../../machine/cpu/outside";
+import { ACCESS_EXECUTE, ACCESS_WRITE } from "../../../machine/cpu/paging/format";
 import { currentVcpu } from "../../domain/domain";
 import { DomainMemory } from "../../memory/domain_memory";
-import { PTE_P } from "../../memory/pte";
+import { PTE_P, PTE_RW } from "../../memory/pte";
 import { leafOf, partOf } from "../../p2m/tables";
 import { APIC_PAGE, hasApicPage } from "./apic";
 import { readApicPage, writeApicPage } from "./apic_registers";
 
 const ALL_ONES: u64 = 0xffffffffffffffff;
 
-/** For setOutside (machine/cpu/outside.ts), as the two below. Code can't come from there, and a frame of which more is asked than allowed is no device. */
-export function outsideMiss(address: u64, access: i32): u32 {
-  if (access == ACCESS_EXECUTE) return OUTSIDE_LEAVE;
+/** What the second stage of the current domain says of a guest-physical address now. */
+export function secondStageAt(address: u64): u64 {
   const gfn = address >> 12;
   const at = leafOf(changetype<DomainMemory>(currentVcpu.domain.memory), gfn);
-  return at && partOf(at, gfn) & PTE_P ? OUTSIDE_LEAVE : OUTSIDE_DEVICE;
+  return at ? partOf(at, gfn) : 0;
+}
+
+/** Whether such an entry lets an access through. */
+export function allows(entry: u64, access: u32): bool {
+  return (entry & PTE_P) != 0 && (access != ACCESS_WRITE || (entry & PTE_RW) != 0);
+}
+
+/**
+ * For setOutside (machine/cpu/outside.ts), as the two below. Another vCPU may have mapped something there since the walk. Code can't come from
+ * a hole, and a frame of which more is asked than allowed is no device.
+ */
+export function outsideMiss(address: u64, access: i32): u32 {
+  const entry = secondStageAt(address);
+  if (allows(entry, access)) return OUTSIDE_AGAIN;
+  return entry & PTE_P || access == ACCESS_EXECUTE ? OUTSIDE_LEAVE : OUTSIDE_DEVICE;
 }
 
 // @ts-ignore: decorator

@@ -16,9 +16,8 @@ export class HvmVcpu {
   sipi: u32;
   /** Waits for a start-up IPI: it has not run yet, or an INIT has come since. */
   waitsForSipi: u32;
-  /** MSRs: IA32_APIC_BASE, IA32_TSC_ADJUST, IA32_MTRR_DEF_TYPE, IA32_MCG_STATUS, IA32_MISC_ENABLE. */
+  /** MSRs: IA32_APIC_BASE, IA32_MTRR_DEF_TYPE, IA32_MCG_STATUS. */
   apicBase: u64;
-  tscAdjust: u64;
   mtrrDefault: u64;
   mcgStatus: u64;
   /** 1: a fault of the local APIC's that its ESR will show when it is written (Intel's manual volume 3, 10.5.3). */

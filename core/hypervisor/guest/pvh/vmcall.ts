@@ -2,7 +2,6 @@
  * The hypercall conventions of PVH guests: in 64-bit code the number in RAX, arguments in RDI RSI RDX R10 R8 R9, in 32-bit code EAX and EBX ECX EDX ESI
  * EDI EBP; the result in RAX, EAX.
  */
-import { finishInstruction } from "../../../machine/cpu/intercepted";
 import { inLongMode } from "../../../machine/cpu/operands";
 import { CPU_CPL, CPU_EXIT_OP, CPU_GPR } from "../../../machine/cpu/state";
 import { cpu } from "../../../machine/cpu/machine";
@@ -20,6 +19,7 @@ import {
   nextArg5,
 } from "../../hypercall/continuation";
 import { beginsUntraced, hypercall } from "../../hypercall/dispatch";
+import { finish } from "./finish";
 import { pvhColumn, pvhColumn32 } from "./hypercalls";
 
 const RAX: u32 = 0;
@@ -43,12 +43,12 @@ function setGpr(n: u32, value: u64): void {
   store<u64>(cpu + CPU_GPR + <usize>n * 8, value);
 }
 
-/** VMCALL or VMMCALL, not executed yet. What finishInstruction() says. Only kernels may. */
+/** VMCALL or VMMCALL, not executed yet. What finish() says. Only kernels may. */
 export function vmcall(v: Vcpu): i32 {
   const op = <usize>load<u32>(cpu, CPU_EXIT_OP);
   if (load<u32>(cpu, CPU_CPL) || inRealMode()) setGpr(RAX, inLongMode() ? <u64>-(<i64>EPERM) : <u64>(<u32>-EPERM));
   else if (!(inLongMode() ? call64() : call32())) return -1;
-  return finishInstruction(op);
+  return finish(op);
 }
 
 /** False: the same instruction is to be executed again, with what is left. */

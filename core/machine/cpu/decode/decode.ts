@@ -49,11 +49,17 @@ import { decodeMap1 } from "./map0f";
 import { decodeMap2, decodeMap3 } from "./map0f38";
 import { decodeVex } from "./vex";
 
-/** Mode bits that decoding depends on. FLAT: outside 64-bit mode, ES CS SS DS have base 0 and no limit. */
+/**
+ * Mode bits that decoding depends on. FLAT: outside 64-bit mode, ES CS SS DS have base 0 and no limit; REAL: real or virtual-8086 mode, which
+ * has no VEX.
+ */
 export const MODE_64: u32 = 1;
 export const MODE_CODE32: u32 = 2;
 export const MODE_STACK32: u32 = 4;
 export const MODE_FLAT: u32 = 8;
+export const MODE_REAL: u32 = 16;
+/** Nothing of CS can stop code from running on: its jumps need no look at a limit. */
+export const MODE_UNLIMITED: u32 = 9;
 
 const LENGTH_MAX: u32 = 15;
 
@@ -176,7 +182,7 @@ export function defaultSegment(standard: i32): void {
   let simple = true;
   if (mode & MODE_64) {
     if (chosen >= FS) slot = CPU_SEG + chosen * SEG_SIZE;
-  } else simple = (mode & MODE_FLAT) != 0 && chosen < FS;
+  } else simple = (mode & MODE_FLAT) != 0 && chosen < FS && chosen != CS;
   store<u16>(op, <u16>slot, OP_SEG_SLOT);
   store<u8>(op, simple ? OPF_SIMPLE : 0, OP_FLAGS);
 }
@@ -314,7 +320,7 @@ function standardSizes(): void {
 
 /** C4 and C5: only BMI has a VEX form here. Returns the handler. */
 function takeVex(first: u32): u32 {
-  if (prefix & (PREFIX_66 | PREFIX_REP | PREFIX_REPNE | PREFIX_LOCK | PREFIX_REX)) return H_UD;
+  if (prefix & (PREFIX_66 | PREFIX_REP | PREFIX_REPNE | PREFIX_LOCK | PREFIX_REX) || mode & MODE_REAL) return H_UD;
   let map: u32 = 1;
   let last: u32 = 0;
   prefix |= PREFIX_VEX;

@@ -4,10 +4,11 @@
  */
 import * as H from "../handlers";
 import * as I from "../ids";
-import { OP_CONDITION, OP_FORM, OP_ID, OP_MODRM, OP_REG, PREFIX_66, PREFIX_MEMORY, PREFIX_REXW } from "../op";
+import { OP_CONDITION, OP_FORM, OP_ID, OP_MODRM, OP_REG, OP_RM, PREFIX_66, PREFIX_MEMORY, PREFIX_REXW } from "../op";
 import { sseIdentify } from "../sse/sse";
 import {
   MODE_64,
+  MODE_UNLIMITED,
   endsBlock,
   immediateIsRelative,
   mode,
@@ -100,10 +101,19 @@ export function popSegment(n: u32): u32 {
   return H.H_SEGMENT;
 }
 
+/** LES, LDS, LSS, LFS, LGS: the segment register takes the place of ModRM.rm. */
+export function loadFarPointer(n: i32): u32 {
+  if (!isMemory()) return H.H_UD;
+  store<u8>(op, <u8>n, OP_RM);
+  id(I.ID_LFP);
+  endsBlock();
+  return H.H_SEGMENT;
+}
+
 export function conditionalJump(): u32 {
   branchSize();
   immediateIsRelative();
   control(I.ID_JCC);
   store<u8>(op, <u8>(opcode & 15), OP_CONDITION);
-  return operandSize == 2 ? H.H_CONTROL : H.H_JCC + (opcode & 15);
+  return operandSize == 2 || !(mode & MODE_UNLIMITED) ? H.H_CONTROL : H.H_JCC + (opcode & 15);
 }

@@ -5,10 +5,11 @@
 import * as H from "../handlers";
 import * as I from "../ids";
 import { OP_FORM, OP_IMM, OP_REG, OP_REG8, OP_RM, OP_RM8, PREFIX_LOCK } from "../op";
-import { CS, GS } from "../state";
+import { CS, DS, ES, GS } from "../state";
 import { x87Identify } from "../x87/x87";
 import {
   MODE_64,
+  MODE_UNLIMITED,
   allowLock,
   endsBlock,
   immediate16u,
@@ -38,6 +39,7 @@ import {
   digit,
   id,
   isMemory,
+  loadFarPointer,
   popSegment,
   stack,
   stackSize,
@@ -328,8 +330,9 @@ export function decodeMap0(): u32 {
       return long && opcode == 0xc3 ? H.H_RET : H.H_CONTROL;
     case 0xc4:
     case 0xc5:
-      // LES and LDS: only outside 64-bit mode, where no program of our days has them.
-      return H.H_UD;
+      // Outside 64-bit mode, and with memory: else VEX.
+      takeModrm();
+      return loadFarPointer(opcode == 0xc4 ? ES : DS);
     case 0xc6:
       takeModrm();
       if (digit()) return H.H_UD;
@@ -414,7 +417,7 @@ export function decodeMap0(): u32 {
       else immediate8();
       immediateIsRelative();
       control(I.ID_JMP_REL);
-      return operandSize == 2 ? H.H_CONTROL : H.H_JMP;
+      return operandSize == 2 || !(mode & MODE_UNLIMITED) ? H.H_CONTROL : H.H_JMP;
     case 0xea:
       if (long) return H.H_UD;
       immediateFar();

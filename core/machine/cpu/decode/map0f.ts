@@ -1,18 +1,18 @@
 /** The opcode map behind 0F: integer and system instructions; what is left is the vector families'. */
 import * as H from "../handlers";
 import * as I from "../ids";
-import { OP_CONDITION, OP_FORM, OP_REG, OP_RM, OP_RM8, PREFIX_66, PREFIX_REP, PREFIX_REPNE } from "../op";
+import { OP_CONDITION, OP_FORM, OP_REG, OP_RM8, PREFIX_66, PREFIX_REP, PREFIX_REPNE } from "../op";
 import { DS, FS, GS, SS } from "../state";
 import {
   MODE_64,
   allowLock,
   defaultSegment,
-  endsBlock,
   immediate8u,
   immediateZ,
   mode,
   op,
   opcode,
+  operandSize,
   prefix,
   registerInOpcode,
   setOperandSize,
@@ -28,6 +28,7 @@ import {
   digit,
   id,
   isMemory,
+  loadFarPointer,
   popSegment,
   segmentCheck,
   stack,
@@ -226,11 +227,7 @@ export function decodeMap1(): u32 {
     case 0xb5:
       // LSS, LFS, LGS.
       takeModrm();
-      if (!isMemory()) return H.H_UD;
-      store<u8>(op, opcode == 0xb2 ? SS : opcode == 0xb4 ? FS : GS, OP_RM);
-      id(I.ID_LFP);
-      endsBlock();
-      return H.H_SEGMENT;
+      return loadFarPointer(opcode == 0xb2 ? SS : opcode == 0xb4 ? FS : GS);
     case 0xc0:
     case 0xc1:
       takeModrm();
@@ -240,8 +237,9 @@ export function decodeMap1(): u32 {
       return H.H_ALU;
     case 0xc3:
       takeModrm();
-      // MOVNTI: the store without its hint.
+      // MOVNTI: the store without its hint; never of 16 bits.
       if (!isMemory() || prefix & (PREFIX_66 | PREFIX_REP | PREFIX_REPNE)) return H.H_UD;
+      if (operandSize == 2) setOperandSize(4);
       store<u8>(op, I.FORM_RM_REG, OP_FORM);
       setPair(0, reg());
       id(I.ID_MOV);

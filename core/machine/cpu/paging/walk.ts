@@ -50,8 +50,9 @@ export let walkError: u32 = 0;
 export let walkLevel: i32 = 0;
 /** Of the last walk through a second stage: the guest-physical address that this one does not let through; NO_ADDRESS if it is not that. */
 export let walkOutside: u64 = NO_ADDRESS;
-/** And what was to be done there, ACCESS_*. */
+/** And what was to be done there, ACCESS_*; whether it is a table of the guest's that lies there, not what was to be accessed. */
 export let walkOutsideAccess: i32 = 0;
+export let walkOutsideTable: bool = false;
 
 /** Bytes of host RAM. */
 let ramBytes: u64 = 0;
@@ -106,12 +107,16 @@ function flat(lin: u64, second: u64, access: i32, update: bool): u64 {
 /** Machine address of what has guest-physical address `address`: as a user's access, as processors do it. */
 function throughSecond(second: u64, address: u64, access: i32, update: bool): u64 {
   const level = walkLevel;
-  const page = walkTables(
-    SPACE_PAGING | SPACE_USER | SPACE_WP | SPACE_NX | (second & ADDRESS),
-    address & ~(<u64>0xfff),
-    access,
-    update,
-  );
+  // A second stage of 4 levels knows 48 bits; above them its addresses would begin anew.
+  const page =
+    address >> 48
+      ? NO_ADDRESS
+      : walkTables(
+          SPACE_PAGING | SPACE_USER | SPACE_WP | SPACE_NX | (second & ADDRESS),
+          address & ~(<u64>0xfff),
+          access,
+          update,
+        );
   if (page == NO_ADDRESS) {
     walkOutside = address;
     walkOutsideAccess = access;
@@ -121,6 +126,7 @@ function throughSecond(second: u64, address: u64, access: i32, update: bool): u6
 }
 
 function pageThroughSecond(second: u64, address: u64, access: i32, update: bool): u64 {
+  walkOutsideTable = false;
   const through = throughSecond(second, address, access, update);
   return through == NO_ADDRESS ? through : through & ~(<u64>0xfff);
 }
@@ -156,7 +162,10 @@ function walkLevels(levels: i32, second: u64, root: u64, key: u64, lin: u64, acc
     if (second) {
       // A processor reads a guest's tables as if it wrote to them.
       const through = throughSecond(second, table + ((<u64>index) << (wide ? 3 : 2)), ACCESS_WRITE, update);
-      if (through == NO_ADDRESS) return NO_ADDRESS;
+      if (through == NO_ADDRESS) {
+        walkOutsideTable = true;
+        return NO_ADDRESS;
+      }
       at = <usize>through;
     } else {
       if (!isRam(table)) {
@@ -247,8 +256,19 @@ function walkLevels(levels: i32, second: u64, root: u64, key: u64, lin: u64, acc
   return page;
 }
 
+/** Walks within each other, and how many there may be: a guest that owns its tables may change an entry without rest on another processor. */
+let again: i32 = 0;
+const MOST_AGAIN: i32 = 64;
+/** An entry that never stays what it was is as good as not present at this moment. */
 function walkAgain(levels: i32, second: u64, root: u64, key: u64, lin: u64, access: i32): u64 {
-  return walkSpace(levels, second, root, key, lin, access, true);
+  if (again == MOST_AGAIN) {
+    walkError &= ~PF_PRESENT;
+    return NO_ADDRESS;
+  }
+  again++;
+  const page = walkSpace(levels, second, root, key, lin, access, true);
+  again--;
+  return page;
 }
 
 /** On an entry that is still present; one that changes at this moment keeps what it was changed to. */

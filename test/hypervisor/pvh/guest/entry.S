@@ -122,6 +122,28 @@ ap_start:
 ap_gdt: .word 31
     .long gdt
 ap_end:
+    # Real mode, at the beginning of page 7: executes WRMSR of the hypercall page, which TF traps onto a stack in page 6, again and again.
+    .globl trapped_start, trapped_handler, trapped_end
+    .code16
+trapped_start:
+    cli
+trapped_handler:
+    xorw %ax, %ax
+    movw %ax, %ss
+    movw $0x5ff0, %sp
+    pushw $0x102
+    pushw %cs
+    pushw $(trapped_work - trapped_start)
+    movl $0x40000000, %ecx
+    xorl %edx, %edx
+    movl $0x4000, %eax
+    movw $0x100, %bx
+    iretw
+trapped_work:
+    movw %bx, %ss
+    wrmsr
+    hlt
+trapped_end:
     .code32
 ap32:
     movw $16, %ax

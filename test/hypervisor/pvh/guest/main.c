@@ -7,7 +7,7 @@ extern u64 vectors[256];
 extern char ap_start[], ap_end[], gdt[];
 
 struct start_info *info;
-volatile u64 resume_at, fault_address;
+volatile u64 resume_at, skip_faults, fault_address;
 volatile u32 faults, last_vector;
 void (*volatile on_interrupt)(struct regs *);
 
@@ -27,6 +27,11 @@ void trap(struct regs *r)
     }
     last_vector = r->vector;
     asm volatile("mov %%cr2, %0" : "=r"(fault_address));
+    if (skip_faults) {
+        faults++;
+        r->rip = skip_faults;
+        return;
+    }
     if (resume_at) {
         faults++;
         r->rip = resume_at;
@@ -43,7 +48,7 @@ static void load_idt(void)
     asm volatile("lidt %0" :: "m"(pointer));
 }
 
-static s64 add_to_physmap(u32 space, u64 index, u64 gfn)
+s64 add_to_physmap(u32 space, u64 index, u64 gfn)
 {
     struct add_to_physmap a = { SELF, 0, space, index, gfn };
     return hypercall(MEMORY_OP, MEM_ADD_TO_PHYSMAP, (u64)&a, 0, 0);
@@ -126,7 +131,7 @@ static void about_events(void)
 
 /* AP_PAGE has the trampoline, and behind it its own descriptor table's pointer. */
 #define AP_PAGE 0x8000ul
-static void about_vcpus(u64 count)
+void start_vcpus(u64 count)
 {
     u64 length = ap_end - ap_start;
     for (u64 i = 0; i < length; i++) ((u8 *)AP_PAGE)[i] = ap_start[i];
@@ -139,6 +144,7 @@ static void about_vcpus(u64 count)
     }
     say("VCPUS %d", (u64)vcpus_up);
 }
+void (*volatile others_work)(u32 vcpu);
 
 static void tick(struct regs *r)
 {
@@ -152,6 +158,7 @@ void begin(u32 which)
     load_idt();
     if (which) {
         apic_write(0xf0, 0x1ff);
+        if (others_work) others_work(which);
         for (;;) asm volatile("sti; hlt" ::: "memory");
     }
     info = (struct start_info *)(u64)start_info_at;
@@ -162,13 +169,14 @@ void begin(u32 which)
         idt[i].middle = vectors[i] >> 16;
     }
     say("LONG cr0 at entry %x hello %d", (u64)entry_cr0, (s64)(s32)hello_result);
-    if (has_word("attack")) attack();
+    if (has_word("races") || has_word("nonsense") || has_word("rights") || has_word("trapped") || has_word("rewritten"))
+        attack();
     about_memory();
     about_cpu();
     about_events();
     u64 vcpus = number_of("vcpus", 1);
     if (vcpus > 1) {
-        about_vcpus(vcpus);
+        start_vcpus(vcpus);
         on_interrupt = tick;
         apic_write(0x310, 2 << 24);
         for (u32 i = 0; i < 100; i++) {

@@ -66,5 +66,11 @@ extern volatile u32 faults, last_vector;
 extern volatile u64 fault_address;
 /* Called for vectors from 32 on. */
 extern void (*volatile on_interrupt)(struct regs *);
+/* The same, for all faults. */
+extern volatile u64 skip_faults;
+/* What vCPUs from 1 on do once they are up. */
+extern void (*volatile others_work)(u32 vcpu);
+void start_vcpus(u64 count);
+s64 add_to_physmap(u32 space, u64 index, u64 gfn);
 void attack(void);
 #endif

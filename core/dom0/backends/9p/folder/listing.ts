@@ -12,6 +12,9 @@ const READ_AHEAD = 128;
 /** Of one piece, which are looked at together. */
 const MOST_AT_ONCE = 64;
 
+/** Node leaves them out. */
+const DOTS = [{ name: "." }, { name: ".." }];
+
 export interface Listed {
   name: string;
   entry: Entry;
@@ -26,7 +29,7 @@ export class Listing {
   #open: Dir | null = null;
   #place = 0;
   /** Read and not yet taken. */
-  #ahead: (Dirent | { name: string })[] = [];
+  #ahead: (Dirent | { name: string })[] = [...DOTS];
   #isEnded = false;
   #isClosed = false;
 
@@ -91,12 +94,12 @@ export class Listing {
 
   /** The host's own directories have no places to go to: it is read from its beginning. */
   async #seek(place: number): Promise<void> {
-    if (place < this.#place || this.#place === 0) {
+    if (place < this.#place) {
       await this.#open?.close();
       this.#open = null;
       this.#isEnded = false;
       this.#place = 0;
-      this.#ahead = [{ name: "." }, { name: ".." }];
+      this.#ahead = [...DOTS];
     }
     while (this.#place < place) {
       const skipped = (await this.#piece()).length;

@@ -1,0 +1,38 @@
+/** Carries out requests about snapshots. */
+import type { HandlersOf } from "../requests/request.ts";
+import type { SNAPSHOT_REQUESTS } from "../requests/snapshots.ts";
+import type { SessionContext } from "./context.ts";
+
+export function snapshotHandlers({ host }: SessionContext): HandlersOf<typeof SNAPSHOT_REQUESTS> {
+  const { snapshots } = host;
+  return {
+    snapshots: ({ uuid }) => snapshots.report(uuid),
+    snapshotDomains: () => snapshots.domains(),
+    snapshotPicture: ({ uuid, snapshot }) => snapshots.picture(uuid, snapshot),
+    snapshotTake: async ({ uuid, name, memory }) => {
+      const { snapshot, stood } = await snapshots.take(uuid, { name, memory });
+      return { snapshot: snapshot.id, stood };
+    },
+    snapshotRevert: async ({ uuid, snapshot, keepNow }) => {
+      const { domid } = await snapshots.revert(uuid, snapshot, keepNow ?? null);
+      return { domid };
+    },
+    snapshotDelete: async ({ uuid, snapshot }) => {
+      await snapshots.remove(uuid, snapshot);
+      return null;
+    },
+    snapshotMerge: async ({ uuid }) => {
+      await snapshots.merge(uuid);
+      return null;
+    },
+    snapshotCancel: ({ uuid }) => {
+      snapshots.cancel(uuid);
+      return null;
+    },
+    snapshotRename: async ({ uuid, snapshot, name }) => {
+      await snapshots.rename(uuid, snapshot, name);
+      return null;
+    },
+    snapshotClone: ({ uuid, snapshot, name }) => host.cloneSnapshot(uuid, snapshot, name),
+  };
+}

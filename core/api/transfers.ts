@@ -1,0 +1,132 @@
+/** Domains that go into one file or come out of one, as tasks that everybody sees and can end. */
+import { stat } from "node:fs/promises";
+import path from "node:path";
+import type { KeptFolder } from "../library/kept-folder.ts";
+import type { Definition } from "../library/definition.ts";
+import type { Library } from "../library/library.ts";
+import { namedDisks } from "../library/transfer/config.ts";
+import { exportDomain } from "../library/transfer/export.ts";
+import { importDomain } from "../library/transfer/import.ts";
+import { clearScratch } from "../library/transfer/scratch.ts";
+import { isDomainName, NAME_ALLOWED } from "../toolstack/domain-name.ts";
+import { ApiFailure } from "./failure.ts";
+import type { Client } from "./journal/entry.ts";
+import type { HostJournal } from "./journal/host-journal.ts";
+import type { KeptDomains } from "./kept-domains.ts";
+
+/** At once. */
+const MOST = 2;
+
+export interface TransferParts {
+  library: Library;
+  kept: KeptDomains;
+  images: KeptFolder;
+  journal: HostJournal;
+  /** For what is on its way; on the images' file system. null: nothing is imported. */
+  scratch: string | null;
+}
+
+export class Transfers {
+  readonly #parts: TransferParts;
+  readonly #ready: Promise<void>;
+  #running = 0;
+
+  constructor(parts: TransferParts) {
+    this.#parts = parts;
+    this.#ready = parts.scratch === null ? Promise.resolve() : clearScratch(parts.scratch).catch(() => {});
+  }
+
+  /** Throws ApiFailure: ESRCH, EBUSY while it runs, is saved, or was written to meanwhile, ECANCELED; Refusal. */
+  async export(wanted: string, file: string, who: Client): Promise<{ bytes: number }> {
+    const { library } = this.#parts;
+    await library.open();
+    const definition = library.find(wanted) ?? library.byName(wanted);
+    if (!definition) throw new ApiFailure("ESRCH", `The library has no domain ${wanted}.`);
+    this.#checkHalted(definition);
+    const { uuid, name, config, configName } = definition;
+    const folder = configName === null ? process.cwd() : path.dirname(path.resolve(configName));
+    return this.#asTask(`Export ${name}`, who, async (progress, signal) => {
+      const before = await writtenAt(config, folder);
+      const files = await library.files(uuid);
+      const bytes = await exportDomain({ name, config, folder, files }, file, progress, signal, async () => {
+        this.#checkHalted(definition);
+        if ((await writtenAt(config, folder)) !== before)
+          throw new ApiFailure("EBUSY", `A disk of ${name} was written to meanwhile: export it again.`);
+      });
+      return { bytes };
+    });
+  }
+
+  #checkHalted({ uuid, name }: Definition): void {
+    const state = this.#parts.kept.all.find((each) => each.uuid === uuid)?.state;
+    if (state === "running")
+      throw new ApiFailure("EBUSY", `${name} runs: shut it down first, so that its disks stand still.`);
+    if (state === "saved")
+      throw new ApiFailure(
+        "EBUSY",
+        `${name} is saved in the middle of its work: start it and shut it down, or discard what is saved, first.`,
+      );
+  }
+
+  /** Throws ApiFailure: EROFS, EINVAL, ECANCELED; Refusal. */
+  async import(
+    file: string,
+    name: string | null,
+    who: Client,
+  ): Promise<{ uuid: string; name: string; notes: string[] }> {
+    const { library, kept, images, scratch } = this.#parts;
+    if (scratch === null || !library.isKept)
+      throw new ApiFailure("EROFS", "This host keeps nothing on disk, and so imports nothing.");
+    if (name !== null && !isDomainName(name))
+      throw new ApiFailure("EINVAL", `${JSON.stringify(name)} can't be a name; allowed: ${NAME_ALLOWED}.`);
+    await Promise.all([this.#ready, library.open()]);
+    const takenNames = (): string[] => kept.all.map((each) => each.name);
+    return this.#asTask(`Import ${path.basename(file)}`, who, (progress, signal) =>
+      importDomain(
+        file,
+        { images, scratch, name, takenNames },
+        async ({ name: called, config, files, notes }) => {
+          const uuid = crypto.randomUUID();
+          await library.define({ uuid, config, configName: null, files });
+          return { uuid, name: called, notes: [...notes] };
+        },
+        progress,
+        signal,
+      ),
+    );
+  }
+
+  async #asTask<T>(
+    title: string,
+    who: Client,
+    deed: (progress: (done: number) => void, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    if (this.#running >= MOST)
+      throw new ApiFailure("EBUSY", `${MOST} domains are being exported or imported already; wait for one of them.`);
+    this.#running++;
+    const controller = new AbortController();
+    const work = this.#parts.journal.begin(title, who, () =>
+      controller.abort(new ApiFailure("ECANCELED", "It was cancelled, and nothing of it is left.")),
+    );
+    try {
+      const result = await deed((done) => work.progress(Math.min(1, done)), controller.signal);
+      work.end();
+      return result;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      work.end({ message, cancelled: controller.signal.aborted });
+      throw error;
+    } finally {
+      this.#running--;
+    }
+  }
+}
+
+/** When and how large its disks were last written. */
+async function writtenAt(config: string, folder: string): Promise<string> {
+  const facts = namedDisks(config).map(async ({ disk }) => {
+    const { mtimeMs, size } = await stat(path.resolve(folder, disk.target)).catch(() => ({ mtimeMs: 0, size: 0 }));
+    return `${mtimeMs}:${size}`;
+  });
+  return (await Promise.all(facts)).join();
+}

@@ -1,0 +1,28 @@
+/**
+ * The words of a shared folder's specification, `p9` of xl.cfg(5): KEY=VALUE between commas. What the values may be is said in config.ts.
+ * Nothing of Node's here: the window's fields read and write specifications too.
+ */
+import { SpecError } from "../../xenbus/kind.ts";
+
+const KNOWN = ["tag", "security_model", "path", "backend", "access"];
+
+/** In the order of the text. Throws SpecError for what is no parameter of a shared folder. */
+export function readFolder(text: string): Map<string, string> {
+  const given = new Map<string, string>();
+  for (const part of text.split(",")) {
+    const at = part.indexOf("=");
+    const key = part.slice(0, Math.max(0, at)).trim();
+    if (!KNOWN.includes(key))
+      throw new SpecError(`"${part}" is no parameter of a shared folder; allowed: ${KNOWN.join(", ")}`);
+    given.set(key, part.slice(at + 1));
+  }
+  return given;
+}
+
+/** What has no value is left out. Throws SpecError for a value that the list can't have. */
+export function writeFolder(given: ReadonlyMap<string, string>): string {
+  const parts = [...given].filter(([, value]) => value !== "");
+  for (const [key, value] of parts)
+    if (value.includes(",")) throw new SpecError(`${key} is "${value}": in xl.cfg it can't have a comma`);
+  return parts.map(([key, value]) => `${key}=${value}`).join(",");
+}

@@ -1,0 +1,14 @@
+/** What a snapshot may be called. For browsers too. */
+import { z } from "zod";
+
+const MOST_CHARACTERS = 128;
+
+/** Anything that is one line. */
+export const SNAPSHOT_NAME = z
+  .string()
+  .min(1)
+  .max(MOST_CHARACTERS)
+  .refine(
+    (name) => name.trim() === name && !/[\x00-\x1f\x7f\u2028\u2029]/.test(name),
+    "must be one line without spaces around it",
+  );

@@ -1,0 +1,105 @@
+/**
+ * Archives in tar from somewhere, read from a file one member after the other and never unpacked by their own names: who visits a member decides
+ * what becomes of it. Links, devices and names that lead anywhere are refused, and what a header makes the reader keep is bounded.
+ */
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import path from "node:path";
+import { extract } from "tar-stream";
+import { Refusal } from "../../toolstack/error.ts";
+import { libraryFailure } from "../failure.ts";
+
+export interface Member {
+  /** As the archive has it: plain parts between slashes. */
+  readonly name: string;
+  readonly size: number;
+  /** All of it, once. What is left of it when the visit ends is passed over. */
+  readonly bytes: AsyncIterable<Buffer>;
+}
+
+const MOST_NAME = 255;
+/** Between a member and the next: long names and the like. */
+const MOST_HEADERS = 2 * 2 ** 20;
+const READ = 256 * 1024;
+
+/** `progress`: how much of the file has been read, 0 to 1. Throws Refusal, what `visit` does, what the signal was aborted with. */
+export async function readArchive(
+  file: string,
+  visit: (member: Member) => Promise<void>,
+  progress: (done: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const called = path.basename(file);
+  const handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch((error: unknown) => {
+    throw libraryFailure(error, `${called} can't be read`);
+  });
+  try {
+    const facts = await handle.stat();
+    if (!facts.isFile()) throw new Refusal("EINVAL", `${called} is no file.`);
+    const reader = extract();
+    // Bytes given to the reader, and those by the time it last gave any.
+    let fed = 0;
+    let moved = 0;
+    const feed = async (): Promise<void> => {
+      for await (const chunk of handle.createReadStream({ autoClose: false, highWaterMark: READ, signal })) {
+        fed += (chunk as Buffer).length;
+        if (fed - moved > MOST_HEADERS)
+          throw new Refusal("EFBIG", `${called} has headers of more than ${MOST_HEADERS} bytes between its members.`);
+        progress(fed / Math.max(1, facts.size));
+        await new Promise<void>((resolve, reject) => {
+          if (reader.destroyed) reject(new Error("The reader has ended."));
+          else if (reader.write(chunk)) resolve();
+          else reader.once("drain", resolve).once("close", resolve);
+        });
+      }
+      reader.end();
+    };
+    const feeding = feed().catch((error: unknown) => void reader.destroy(error as Error));
+    try {
+      for await (const entry of reader) {
+        moved = fed;
+        const { name, size = 0, type } = entry.header;
+        checkMember(called, name, size, type ?? "file");
+        const bytes = (async function* () {
+          for await (const chunk of entry as AsyncIterable<Buffer>) {
+            moved = fed;
+            yield chunk;
+          }
+        })();
+        if (type !== "directory") await visit({ name, size, bytes });
+        for await (const _ of bytes);
+      }
+    } finally {
+      reader.destroy();
+      await feeding;
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof Refusal) throw error;
+    if ("syscall" in (error as Error)) throw libraryFailure(error, `${called} can't be read`);
+    throw new Refusal("EINVAL", `${called} is no archive that is whole: ${(error as Error).message}.`);
+  } finally {
+    await handle.close();
+  }
+}
+
+function checkMember(archive: string, name: string, size: number, type: string): void {
+  const shown = JSON.stringify(name.slice(0, 100));
+  const refuse = (why: string): Refusal => new Refusal("EINVAL", `${archive} is refused: its member ${shown} ${why}.`);
+  if (!["file", "contiguous-file", "directory"].includes(type)) throw refuse(`is no file but a ${type}`);
+  if (name.length > MOST_NAME) throw refuse(`has a name longer than ${MOST_NAME} letters`);
+  if (/[\p{Cc}\p{Cf}\\]/u.test(name)) throw refuse("has signs in its name that names of files may not have");
+  if (name.startsWith("/") || /^[a-z]:/i.test(name)) throw refuse("has an absolute name");
+  const parts = name.replace(/\/$/, "").split("/");
+  if (parts.some((part) => part === ".." || part === "" || part === "."))
+    throw refuse("has a name that leads out of the archive");
+  if (!Number.isSafeInteger(size) || size < 0) throw refuse("has no size that is possible");
+}
+
+/** A member that is to be read whole. Throws Refusal EFBIG before it takes memory. */
+export async function wholeMember({ name, size, bytes }: Member, most: number): Promise<Buffer> {
+  if (size > most) throw new Refusal("EFBIG", `${name} has ${size} bytes; allowed: up to ${most}.`);
+  const parts: Buffer[] = [];
+  for await (const chunk of bytes) parts.push(chunk);
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,71 @@
+/** The xl.cfg of a domain that goes or comes: what it names of one computer, and of the other. */
+import path from "node:path";
+import { readDisk, writeDisk, type Disk } from "../../dom0/backends/blk/spec-text.ts";
+import { SpecError } from "../../dom0/xenbus/kind.ts";
+import { readConfig, withItem, withValue } from "../../toolstack/config-text.ts";
+import { Refusal } from "../../toolstack/error.ts";
+import { parseXlConfig } from "../../toolstack/xlcfg.ts";
+
+/** A disk that has an image, by its place in the text's list. */
+export interface NamedDisk {
+  readonly index: number;
+  readonly disk: Disk;
+}
+
+/** Throws Refusal EINVAL for one that is not understood. */
+export function namedDisks(config: string): NamedDisk[] {
+  return (readConfig(config).lists.get("disk") ?? []).flatMap((text, index) => {
+    try {
+      const disk = readDisk(text);
+      return disk.target === "" ? [] : [{ index, disk }];
+    } catch (error) {
+      if (!(error instanceof SpecError)) throw error;
+      throw new Refusal("EINVAL", `The disk ${JSON.stringify(text)} is not understood: ${error.message}.`);
+    }
+  });
+}
+
+/** The text with other images behind its disks, in their order. */
+export function withTargets(
+  config: string,
+  disks: readonly NamedDisk[],
+  images: readonly { target: string; format: string }[],
+): string {
+  return disks.reduce(
+    (text, { index, disk }, i) => withItem(text, "disk", index, writeDisk({ ...disk, ...images[i]! })),
+    config,
+  );
+}
+
+/** Keys that name a file of its own, with what they name; with a boot loader they are files on the first disk. */
+export function namedImages(config: string): { key: "kernel" | "ramdisk"; file: string }[] {
+  const { values } = readConfig(config);
+  if (values.get("bootloader")) return [];
+  return (["kernel", "ramdisk"] as const).flatMap((key) => {
+    const file = values.get(key);
+    return file ? [{ key, file }] : [];
+  });
+}
+
+/**
+ * A text from elsewhere with another name and no UUID. Throws Refusal where it is none that can be used, or names a file of this computer that
+ * did not come with it.
+ */
+export function adopted(config: string, name: string, came: ReadonlySet<string>): string {
+  const text = withValue(withValue(config, "uuid", null), "name", name);
+  const { config: parsed, diagnostics } = parseXlConfig(text);
+  if (!parsed) {
+    const errors = diagnostics.filter(({ severity }) => severity === "error");
+    throw new Refusal("EINVAL", `Its configuration can't be used: ${errors[0]?.message ?? "it is empty"}.`, errors);
+  }
+  const images = parsed.bootloader
+    ? []
+    : [parsed.kernel, parsed.ramdisk].filter((file) => file !== null && file !== "");
+  for (const file of [...images, ...parsed.devices.flatMap(({ files }) => files)])
+    if (!came.has(file!))
+      throw new Refusal(
+        "EACCES",
+        `Its configuration names ${path.basename(file!)}, a file that did not come with it: it is refused.`,
+      );
+  return text;
+}

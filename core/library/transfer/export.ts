@@ -1,0 +1,183 @@
+/** A domain with its disks into one file: whole, or not there. */
+import { createHash } from "node:crypto";
+import { createReadStream, createWriteStream } from "node:fs";
+import { lstat, open, rename, rm, stat } from "node:fs/promises";
+import path from "node:path";
+import { finished } from "node:stream/promises";
+import { pack, type Pack } from "tar-stream";
+import { StoreError } from "../../dom0/storage/block-store.ts";
+import { convertImage } from "../../dom0/storage/convert.ts";
+import { PART, syncFolder } from "../../files/whole.ts";
+import { withValue } from "../../toolstack/config-text.ts";
+import { Refusal } from "../../toolstack/error.ts";
+import { libraryFailure } from "../failure.ts";
+import { namedDisks, namedImages, withTargets } from "./config.ts";
+import { DESCRIPTION_MEMBER, diskMember, fileMember, MOST_FILE_BYTES, SUMS_MEMBER, type Package } from "./package.ts";
+import { readPlain } from "../plain.ts";
+import { withScratch } from "./scratch.ts";
+
+export interface Exported {
+  readonly name: string;
+  readonly config: string;
+  /** The folder that relative paths in it are taken from. */
+  readonly folder: string;
+  /** Contents that were given with it, by their names in it. */
+  readonly files: Readonly<Record<string, Uint8Array>>;
+}
+
+/** Of the work: the images are made first, and written then. */
+const CONVERTING = 0.6;
+
+/** `check`: throws where somebody wrote to its disks meanwhile. Bytes of the file. Throws Refusal EEXIST where that is there; what the signal was aborted with. */
+export async function exportDomain(
+  domain: Exported,
+  target: string,
+  progress: (done: number) => void,
+  signal: AbortSignal,
+  check: () => Promise<void> = async () => {},
+): Promise<number> {
+  if (await lstat(target).catch(() => null))
+    throw new Refusal("EEXIST", `${target} is there already: name a file that is not.`);
+  const part = `${target}.${crypto.randomUUID().slice(0, 8)}${PART}`;
+  try {
+    return await withScratch(path.dirname(target), async (scratch) => {
+      const contents = await gathered(domain, scratch, (done) => progress(done * CONVERTING), signal);
+      await check();
+      await written(part, contents, (done) => progress(CONVERTING + done * (1 - CONVERTING)), signal);
+      await rename(part, target);
+      await syncFolder(path.dirname(target));
+      return (await stat(target)).size;
+    });
+  } catch (error) {
+    await rm(part, { force: true }).catch(() => {});
+    signal.throwIfAborted();
+    if (error instanceof StoreError)
+      throw new Refusal(error.code, `${domain.name} can't be exported: ${error.message}.`);
+    if (error instanceof Error && !isSystem(error)) throw error;
+    throw libraryFailure(error, `${domain.name} can't be exported`);
+  }
+}
+
+/** What the file system said, not a refusal. */
+function isSystem(error: Error): boolean {
+  return "syscall" in error;
+}
+
+interface Contents {
+  readonly description: Package;
+  readonly files: readonly Uint8Array[];
+  readonly images: readonly string[];
+}
+
+/** Every disk as an image that needs no other, of what is in it and no more. */
+async function gathered(
+  { name, config, folder, files: given }: Exported,
+  scratch: string,
+  progress: (done: number) => void,
+  signal: AbortSignal,
+): Promise<Contents> {
+  let text = withValue(config, "uuid", null);
+  const files: { name: string; bytes: Uint8Array }[] = [];
+  for (const { key, file } of namedImages(config)) {
+    const bytes = given[file] ?? (await readPlain(path.resolve(folder, file), MOST_FILE_BYTES));
+    text = withValue(text, key, fileMember(files.length));
+    files.push({ name: path.basename(file).slice(-255), bytes });
+  }
+  const disks = namedDisks(text);
+  const images: string[] = [];
+  for (const [i, { disk }] of disks.entries()) {
+    signal.throwIfAborted();
+    const image = path.join(scratch, `${i}.qcow2`);
+    const from = { file: path.resolve(folder, disk.target), format: disk.format || "raw" };
+    await convertImage(from, { file: image, format: "qcow2" }, (share) => {
+      signal.throwIfAborted();
+      progress((i + share) / disks.length);
+    });
+    images.push(image);
+  }
+  text = withTargets(
+    text,
+    disks,
+    disks.map((_, i) => ({ target: diskMember(i), format: "qcow2" })),
+  );
+  const sizes = await Promise.all(images.map(async (image) => ({ bytes: (await stat(image)).size })));
+  const description: Package = {
+    format: "xenarium-domain",
+    version: 1,
+    name,
+    config: text,
+    files: files.map((file) => ({ name: file.name, bytes: file.bytes.length })),
+    disks: sizes,
+  };
+  return { description, files: files.map(({ bytes }) => bytes), images };
+}
+
+async function written(
+  part: string,
+  { description, files, images }: Contents,
+  progress: (done: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const archive = pack();
+  const out = createWriteStream(part, { flags: "wx", mode: 0o600 });
+  const ended = finished(out);
+  ended.catch((error: Error) => archive.destroy(error));
+  out.on("error", () => {});
+  archive.pipe(out as never);
+  const sums: string[] = [];
+  const small = async (name: string, bytes: Uint8Array): Promise<void> => {
+    sums.push(`${createHash("sha256").update(bytes).digest("hex")}  ${name}\n`);
+    await entry(archive, name, bytes.length, [Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)], () => {});
+  };
+  const total = Math.max(
+    1,
+    description.disks.reduce((sum, { bytes }) => sum + bytes, 0),
+  );
+  let done = 0;
+  try {
+    await small(DESCRIPTION_MEMBER, Buffer.from(`${JSON.stringify(description, null, 2)}\n`));
+    for (const [i, bytes] of files.entries()) await small(fileMember(i), bytes);
+    for (const [i, image] of images.entries()) {
+      const hash = createHash("sha256");
+      await entry(archive, diskMember(i), description.disks[i]!.bytes, createReadStream(image), (bytes) => {
+        signal.throwIfAborted();
+        hash.update(bytes);
+        progress((done += bytes.length) / total);
+      });
+      sums.push(`${hash.digest("hex")}  ${diskMember(i)}\n`);
+    }
+    await small(SUMS_MEMBER, Buffer.from(sums.join("")));
+    archive.finalize();
+    await ended;
+  } catch (error) {
+    archive.destroy();
+    out.destroy();
+    await ended.catch(() => {});
+    throw error;
+  }
+  const handle = await open(part, "r+");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function entry(
+  archive: Pack,
+  name: string,
+  size: number,
+  bytes: Iterable<Buffer> | AsyncIterable<Buffer>,
+  seen: (bytes: Buffer) => void,
+): Promise<void> {
+  const stream = archive.entry({ name, size, mode: 0o600, mtime: new Date() });
+  const ended = new Promise<void>((resolve, reject) => stream.once("finish", resolve).once("error", reject));
+  ended.catch(() => {});
+  for await (const chunk of bytes as AsyncIterable<Buffer>) {
+    seen(chunk);
+    if (!stream.write(chunk))
+      await new Promise<void>((resolve) => stream.once("drain", resolve).once("close", resolve));
+  }
+  stream.end();
+  await ended;
+}

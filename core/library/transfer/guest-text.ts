@@ -1,0 +1,42 @@
+/** The xl.cfg of a machine that was another hypervisor's: it boots what is on its first disk. */
+import { writeDisk } from "../../dom0/backends/blk/spec-text.ts";
+import { writeVif } from "../../dom0/backends/net/spec-text.ts";
+import { withItem, withValue } from "../../toolstack/config-text.ts";
+import { namedDisks, type NamedDisk } from "./config.ts";
+
+export interface ForeignMachine {
+  readonly name: string;
+  readonly memoryMiB: number;
+  readonly vcpus: number;
+  readonly cmdline: string;
+  readonly disks: readonly { readonly vdev: string; readonly isReadOnly: boolean }[];
+  readonly networks: number;
+}
+
+const MOST_NETWORKS = 8;
+
+export function machineText(machine: ForeignMachine): { config: string; disks: NamedDisk[] } {
+  const { memoryMiB, vcpus, cmdline, disks, networks } = machine;
+  let text = "# Imported from another hypervisor.\n";
+  const set = (key: string, value: string): void => void (text = withValue(text, key, value));
+  set("name", "imported");
+  set("bootloader", "pygrub");
+  if (cmdline) set("cmdline", cmdline);
+  set("memory", String(Math.min(4096, Math.max(16, Math.round(memoryMiB)))));
+  set("vcpus", String(Math.min(32, Math.max(1, Math.round(vcpus)))));
+  disks.forEach(({ vdev, isReadOnly }, i) => {
+    const disk = {
+      ...{ target: `disk-${i}`, format: "qcow2", vdev, access: isReadOnly ? "ro" : "rw", devtype: "" },
+      ...{ backend: "", discard: true, trusted: true, script: "", disposable: false },
+    };
+    text = withItem(text, "disk", i, writeDisk(disk));
+  });
+  for (let i = 0; i < Math.min(networks, MOST_NETWORKS); i++)
+    text = withItem(text, "vif", i, writeVif(new Map([["bridge", "xenbr0"]])));
+  return { config: text, disks: namedDisks(text) };
+}
+
+export const vdevOf = (i: number): string => `xvd${String.fromCharCode(97 + i)}`;
+
+export const OTHER_MACHINE =
+  "It was made for another hypervisor: here it boots as a PV domain, if the kernel on its first disk has Xen's PV support.";

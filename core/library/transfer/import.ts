@@ -1,0 +1,157 @@
+/** A domain out of one file: our own archives, OVA and XVA, told apart by their first member. All of it arrives, or nothing. */
+import { open, rename, rm } from "node:fs/promises";
+import path from "node:path";
+import { StoreError } from "../../dom0/storage/block-store.ts";
+import { convertImage } from "../../dom0/storage/convert.ts";
+import { openStore } from "../../dom0/storage/open.ts";
+import { syncFolder } from "../../files/whole.ts";
+import { isDomainName } from "../../toolstack/domain-name.ts";
+import { Refusal } from "../../toolstack/error.ts";
+import { checkContents } from "../downloads/contents.ts";
+import { libraryFailure } from "../failure.ts";
+import type { KeptFolder } from "../kept-folder.ts";
+import { freeName } from "../names.ts";
+import { readArchive } from "./archive.ts";
+import { adopted, withTargets } from "./config.ts";
+import { PackageIntake } from "./import-package.ts";
+import type { Arrived, Intake } from "./intake.ts";
+import { OvaIntake } from "./ova.ts";
+import { DESCRIPTION_MEMBER } from "./package.ts";
+import { withScratch } from "./scratch.ts";
+import { XvaIntake } from "./xva.ts";
+
+export interface ImportOptions {
+  /** Where disks are kept. */
+  readonly images: KeptFolder;
+  readonly scratch: string;
+  /** Of the domain; null: as the archive says. */
+  readonly name: string | null;
+  readonly takenNames: () => Iterable<string>;
+}
+export interface ImportedDomain {
+  readonly name: string;
+  readonly config: string;
+  readonly files: Readonly<Record<string, Uint8Array>>;
+  readonly notes: readonly string[];
+}
+
+const READING = 0.6;
+
+/**
+ * `define`: makes a domain of it; where that fails, nothing of it stays. Throws Refusal, what `define` does, what the signal was aborted with.
+ */
+export async function importDomain<T>(
+  file: string,
+  { images, scratch, name: wanted, takenNames }: ImportOptions,
+  define: (domain: ImportedDomain) => Promise<T>,
+  progress: (done: number) => void,
+  signal: AbortSignal,
+): Promise<T> {
+  const placed: string[] = [];
+  try {
+    return await withScratch(scratch, async (own) => {
+      const arrived = await arrivedFrom(file, own, (done) => progress(done * READING), signal);
+      const name = nameOf(wanted, arrived.name, takenNames());
+      const targets: string[] = [];
+      for (const [i, source] of arrived.sources.entries()) {
+        const share = (done: number): void => {
+          signal.throwIfAborted();
+          progress(READING + ((i + done) / arrived.sources.length) * (1 - READING));
+        };
+        const image = await wholeImage(source, own, i, share);
+        const place = await images.place(`${name}${arrived.sources.length > 1 ? `-${i}` : ""}.qcow2`);
+        try {
+          await rename(image, place.path);
+          placed.push(place.path);
+          await syncFolder(path.dirname(place.path));
+        } finally {
+          place.left();
+        }
+        targets.push(place.path);
+      }
+      const text = withTargets(
+        arrived.config,
+        arrived.disks,
+        targets.map((target) => ({ target, format: "qcow2" })),
+      );
+      const config = adopted(text, name, new Set([...targets, ...Object.keys(arrived.files)]));
+      signal.throwIfAborted();
+      return await define({ name, config, files: arrived.files, notes: arrived.notes });
+    });
+  } catch (error) {
+    for (const each of placed) await rm(each, { force: true }).catch(() => {});
+    signal.throwIfAborted();
+    if (error instanceof StoreError)
+      throw new Refusal(error.code, `${path.basename(file)} can't be imported: ${error.message}.`);
+    if (error instanceof Error && !("syscall" in error)) throw error;
+    throw libraryFailure(error, `${path.basename(file)} can't be imported`);
+  }
+}
+
+async function arrivedFrom(
+  file: string,
+  scratch: string,
+  progress: (done: number) => void,
+  signal: AbortSignal,
+): Promise<Arrived> {
+  let intake: Intake | null = null;
+  await readArchive(
+    file,
+    async (member) => {
+      intake ??= intakeOf(member.name, scratch);
+      await intake.take(member);
+    },
+    progress,
+    signal,
+  );
+  if (!intake) throw new Refusal("EINVAL", `${path.basename(file)} is an archive with nothing in it.`);
+  return (intake as Intake).end();
+}
+
+function intakeOf(first: string, scratch: string): Intake {
+  if (first === DESCRIPTION_MEMBER) return new PackageIntake(scratch);
+  if (first === "ova.xml") return new XvaIntake(scratch);
+  if (/^[^/]+\.ovf$/i.test(first)) return new OvaIntake(scratch);
+  throw new Refusal(
+    "EINVAL",
+    `This is no domain that can be imported: it begins with ${first}. Allowed: archives of “xenarium export”, OVA and XVA.`,
+  );
+}
+
+function nameOf(wanted: string | null, said: string, taken: Iterable<string>): string {
+  if (wanted !== null) return wanted;
+  const plain = said
+    .replace(/[^\w.+-]+/g, "-")
+    .replace(/^[-.]+|-+$/g, "")
+    .slice(0, 60);
+  return freeName(isDomainName(plain) ? plain : "imported", taken);
+}
+
+/** One qcow2 that is based on nothing, and that opens. Throws Refusal, StoreError. */
+async function wholeImage(
+  { file, format, name }: Arrived["sources"][number],
+  scratch: string,
+  i: number,
+  progress: (share: number) => void,
+): Promise<string> {
+  if (format !== "qcow2") {
+    const image = path.join(scratch, `${i}.converted.qcow2`);
+    await convertImage({ file, format }, { file: image, format: "qcow2" }, progress);
+    await rm(file);
+    return image;
+  }
+  const handle = await open(file, "r+");
+  try {
+    const read = async (offset: number, length: number): Promise<Uint8Array> => {
+      const { bytesRead, buffer } = await handle.read(new Uint8Array(length), 0, length, offset);
+      return buffer.subarray(0, bytesRead);
+    };
+    await checkContents({ read }, name);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await (await openStore(file, "qcow2", "read")).close();
+  progress(1);
+  return file;
+}

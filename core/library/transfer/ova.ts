@@ -1,0 +1,133 @@
+/** OVA (DSP0243): a tar archive whose first member describes a machine, with disks in vmdk and a list of checksums (.mf). */
+import path from "node:path";
+import { Refusal } from "../../toolstack/error.ts";
+import { wholeMember, type Member } from "./archive.ts";
+import { machineText, OTHER_MACHINE, vdevOf } from "./guest-text.ts";
+import type { Arrived, Intake } from "./intake.ts";
+import { takeMember, type Sums } from "./scratch.ts";
+import { createHash } from "node:crypto";
+import { MOST_XML_BYTES, nodesOf, readXml, textOf, type XmlNode } from "./xml.ts";
+
+const MOST_MEMBERS = 64;
+const MOST_DISKS = 16;
+const LISTS = ["File", "Disk", "Item", "VirtualHardwareSection", "HostResource"];
+/** Kinds of devices (CIM_ResourceAllocationSettingData). */
+const [CPU, MEMORY, NETWORK, CD, DISK] = ["3", "4", "10", "15", "17"];
+
+export class OvaIntake implements Intake {
+  readonly #scratch: string;
+  #ovf: Buffer | null = null;
+  #manifest: string | null = null;
+  readonly #members = new Map<string, { file: string | null; sums: Sums }>();
+
+  constructor(scratch: string) {
+    this.#scratch = scratch;
+  }
+
+  async take(member: Member): Promise<void> {
+    const { name } = member;
+    if (this.#members.has(name)) throw new Refusal("EINVAL", `The archive has ${name} twice.`);
+    if (name.includes("/"))
+      throw new Refusal("EINVAL", `The archive has a folder (${name}), which an OVA may not have.`);
+    if (this.#members.size >= MOST_MEMBERS)
+      throw new Refusal("EFBIG", `The archive has more than ${MOST_MEMBERS} members.`);
+    if (this.#ovf === null) {
+      this.#ovf = await wholeMember(member, MOST_XML_BYTES);
+      this.#members.set(name, { file: null, sums: sumsOf(this.#ovf) });
+    } else if (/\.mf$/i.test(name)) {
+      if (this.#manifest !== null) throw new Refusal("EINVAL", "The archive has two lists of checksums.");
+      this.#manifest = (await wholeMember(member, 64 * 1024)).toString("utf8");
+    } else if (/\.vmdk(\.|$)|\.\d+$/i.test(name)) {
+      const file = path.join(this.#scratch, `member-${this.#members.size}.vmdk`);
+      this.#members.set(name, { file, sums: await takeMember(member, file) });
+    }
+  }
+
+  end(): Promise<Arrived> {
+    if (!this.#ovf) throw new Refusal("EINVAL", "The archive has no description.");
+    this.#checkManifest();
+    const envelope = nodesOf(readXml(this.#ovf, "Its OVF description", LISTS), "Envelope")[0];
+    const system = nodesOf(envelope, "VirtualSystem")[0];
+    if (!system)
+      throw new Refusal(
+        "EINVAL",
+        "Its OVF description has no machine, or several: one machine can be imported at a time.",
+      );
+    const hardware = nodesOf(system, "VirtualHardwareSection")[0];
+    const items = nodesOf(hardware, "Item");
+    const of = (kind: string): XmlNode[] => items.filter((item) => textOf(item, "ResourceType") === kind);
+    const notes = [OTHER_MACHINE];
+    if (this.#manifest === null) notes.push("It has no list of checksums: nothing says that it is whole.");
+    if (of(CD!).length) notes.push("Its CD drives were left out.");
+    const sources = of(DISK!).map((item, i) => ({
+      file: this.#imageOf(envelope, item),
+      format: "vmdk",
+      name: `disk-${i}`,
+    }));
+    if (sources.length === 0) throw new Refusal("EINVAL", "Its machine has no disk.");
+    if (sources.length > MOST_DISKS) throw new Refusal("EINVAL", `Its machine has more than ${MOST_DISKS} disks.`);
+    if (new Set(sources.map(({ file }) => file)).size < sources.length)
+      throw new Refusal("EINVAL", "Two disks of its machine are the same file.");
+    const name = textOf(system, "Name") || textOf(system, "@id");
+    const { config, disks } = machineText({
+      name,
+      memoryMiB: memoryOf(of(MEMORY!)[0]),
+      vcpus: Number(textOf(of(CPU!)[0], "VirtualQuantity")) || 1,
+      cmdline: "",
+      disks: sources.map((_, i) => ({ vdev: vdevOf(i), isReadOnly: false })),
+      networks: of(NETWORK!).length,
+    });
+    return Promise.resolve({ name, config, disks, sources, files: {}, notes });
+  }
+
+  #checkManifest(): void {
+    for (const line of this.#manifest?.split("\n") ?? []) {
+      const [, algorithm, name, hex] = /^(SHA1|SHA256|SHA512) ?\((.+)\) ?= ?([0-9a-f]+)\s*$/i.exec(line.trim()) ?? [];
+      const sums = name === undefined ? undefined : this.#members.get(name)?.sums;
+      if (!sums || !algorithm || !hex) continue;
+      if (sums[algorithm.toLowerCase() as keyof Sums] !== hex.toLowerCase())
+        throw new Refusal(
+          "EBADMSG",
+          `${name} is damaged: its ${algorithm.toUpperCase()} is not what the archive's list says.`,
+        );
+    }
+  }
+
+  /** HostResource "ovf:/disk/vmdisk1" → Disk's fileRef → File's href → the member. */
+  #imageOf(envelope: XmlNode | undefined, item: XmlNode): string {
+    const resource = textOf(item, "HostResource");
+    const diskId = /^(?:ovf:)?\/disk\/(.+)$/.exec(resource)?.[1];
+    const disk = nodesOf(nodesOf(envelope, "DiskSection")[0], "Disk").find(
+      (each) => textOf(each, "@diskId") === diskId,
+    );
+    const fileRef = textOf(disk, "@fileRef");
+    const file = nodesOf(nodesOf(envelope, "References")[0], "File").find((each) => textOf(each, "@id") === fileRef);
+    const href = textOf(file, "@href");
+    if (!diskId || !disk || !file)
+      throw new Refusal(
+        "EINVAL",
+        `Its disk ${resource || "without an image"} is not among the files of its description.`,
+      );
+    if (textOf(file, "@compression") || textOf(file, "@chunkSize"))
+      throw new Refusal("EINVAL", `${href} is packed or in pieces, which is not read here: unpack it first.`);
+    const member = this.#members.get(href);
+    if (!member?.file)
+      throw new Refusal("EINVAL", `The archive does not have ${href || "a file"}, which its description names.`);
+    return member.file;
+  }
+}
+
+function sumsOf(bytes: Buffer): Sums {
+  const of = (algorithm: string): string => createHash(algorithm).update(bytes).digest("hex");
+  return { sha1: of("sha1"), sha256: of("sha256"), sha512: of("sha512") };
+}
+
+/** In units as "byte * 2^20", "MegaBytes". */
+function memoryOf(item: XmlNode | undefined): number {
+  const quantity = Number(textOf(item, "VirtualQuantity"));
+  const units = textOf(item, "AllocationUnits");
+  const power = /2\^(\d{1,2})/.exec(units)?.[1];
+  const bytes = power !== undefined ? 2 ** Number(power) : /giga/i.test(units) ? 2 ** 30 : 2 ** 20;
+  const memory = (quantity * bytes) / 2 ** 20;
+  return Number.isFinite(memory) && memory > 0 ? memory : 512;
+}

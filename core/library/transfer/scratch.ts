@@ -1,0 +1,69 @@
+/** A folder for what is on its way in or out; it is gone when that has ended, one way or the other. */
+import { createHash } from "node:crypto";
+import { mkdtemp, open, rm, statfs } from "node:fs/promises";
+import path from "node:path";
+import { privateFolder } from "../../files/whole.ts";
+import { Refusal } from "../../toolstack/error.ts";
+import type { Member } from "./archive.ts";
+
+/** Of the disk, left for others. */
+const SPARE_BYTES = 256 * 2 ** 20;
+const CHECK_EVERY = 64 * 2 ** 20;
+
+/** Once, before anything is imported: what a crash has left is of no use. */
+export async function clearScratch(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+}
+
+export async function withScratch<T>(folder: string, use: (own: string) => Promise<T>): Promise<T> {
+  await privateFolder(folder);
+  const own = await mkdtemp(path.join(folder, "on-its-way-"));
+  try {
+    return await use(own);
+  } finally {
+    await rm(own, { recursive: true, force: true });
+  }
+}
+
+/** Throws Refusal ENOSPC. */
+export async function checkRoom(folder: string, bytes: number, what: string): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  if (bavail * bsize - bytes >= SPARE_BYTES) return;
+  throw new Refusal(
+    "ENOSPC",
+    `${what} has no room on this computer's disk: ${mib(bytes)} MiB are to come, ${mib(bavail * bsize)} MiB are free, and ${mib(SPARE_BYTES)} MiB are left for others.`,
+  );
+}
+
+export interface Sums {
+  readonly sha1: string;
+  readonly sha256: string;
+  readonly sha512: string;
+}
+
+/** A member into a new file. Its checksums. Throws Refusal, what the file system says. */
+export async function takeMember({ name, size, bytes }: Member, file: string): Promise<Sums> {
+  const folder = path.dirname(file);
+  await checkRoom(folder, size, name);
+  const [sha1, sha256, sha512] = [createHash("sha1"), createHash("sha256"), createHash("sha512")];
+  const handle = await open(file, "wx", 0o600);
+  try {
+    let checked = 0;
+    let done = 0;
+    for await (const chunk of bytes) {
+      for (const each of [sha1, sha256, sha512]) each.update(chunk);
+      await handle.writeFile(chunk);
+      done += chunk.length;
+      if (done - checked < CHECK_EVERY) continue;
+      checked = done;
+      await checkRoom(folder, size - done, name);
+    }
+  } finally {
+    await handle.close();
+  }
+  return { sha1: sha1.digest("hex"), sha256: sha256.digest("hex"), sha512: sha512.digest("hex") };
+}
+
+function mib(bytes: number): number {
+  return Math.ceil(bytes / 2 ** 20);
+}

@@ -1,0 +1,57 @@
+/**
+ * Who waits when threads are more than processors: what makes code faster (V8's compilers, the translator), not the pCPUs that run it, as
+ * half a dozen compiling threads beside one pCPU leave it a third of a machine of two cores just when much code is new.
+ *
+ * Linux gives each thread a priority of its own, and lets everybody lower it; elsewhere nothing is done. `man 7 sched`, "The nice value".
+ */
+import { readFileSync, readdirSync, readlinkSync } from "node:fs";
+import { constants, getPriority, setPriority } from "node:os";
+
+/** Nice levels below the pCPUs: V8's four compilers and the translator together weigh half of what one pCPU does. */
+const LOWER_BY = 10;
+/** V8's threads by name, where Node gives them one (from version 22 on). */
+const NAMES = ["V8Worker", "DelayedTaskSche"];
+/**
+ * Older versions name none. There they are the first that the process starts, before any of its code runs: one that waits for delayed tasks,
+ * then the pool. Threads are numbered upwards; others of the computer's may come between.
+ */
+const FIRST_NAMED = 22;
+const FIRST_THREADS = 5;
+const NUMBERS_APART = 64;
+
+/** Of V8's compilers, in this process; those of Electron's are not known apart from Chromium's. */
+function compilers(): number[] {
+  if (process.versions.electron) return [];
+  const threads = readdirSync("/proc/self/task").map(Number);
+  if (Number.parseInt(process.versions.node) >= FIRST_NAMED)
+    return threads.filter((thread) => NAMES.includes(readFileSync(`/proc/self/task/${thread}/comm`, "utf8").trim()));
+  const apart = (thread: number): number => thread - process.pid;
+  return threads
+    .filter((thread) => apart(thread) > 0 && apart(thread) < NUMBERS_APART)
+    .sort((a, b) => a - b)
+    .slice(0, FIRST_THREADS);
+}
+
+function lower(thread: number): void {
+  setPriority(thread, Math.min(getPriority(process.pid) + LOWER_BY, constants.priority.PRIORITY_LOW));
+}
+
+/** It is never worth a failure: a thread may have ended, a sandbox may hide /proc or forbid the call. */
+function tryTo(action: () => void): void {
+  if (process.platform !== "linux") return;
+  try {
+    action();
+  } catch {
+    // As it was.
+  }
+}
+
+/** From now on V8's compilers run after the process's other threads. The main thread's own priority is what they are compared with. */
+export function lowerCompilers(): void {
+  tryTo(() => compilers().forEach(lower));
+}
+
+/** The calling thread runs after the others from now on. */
+export function lowerThisThread(): void {
+  tryTo(() => lower(Number(/\d+$/.exec(readlinkSync("/proc/thread-self"))![0])));
+}

@@ -1,0 +1,109 @@
+import { FolderOpen } from "lucide-react";
+import { toast } from "../state/store.ts";
+import type { Finding } from "./checks.ts";
+import { folderAt, isReadOnly, type FolderRow } from "./devices.ts";
+
+type Folder = ReadonlyMap<string, string>;
+
+/**
+ * Folders of this computer that a domain shares, a row each. The desktop asks its user for one; a browser may share none, so there it only shows
+ * what a config has.
+ */
+export function FoldersForm({
+  rows,
+  finding,
+  set,
+}: {
+  rows: readonly FolderRow[];
+  finding: Finding | undefined;
+  set: (index: number, folder: Folder | null) => void;
+}) {
+  const desktop = window.xenariumDesktop;
+  if (!desktop && rows.length === 0) return null;
+  const tags = rows.flatMap(({ value }) => value?.get("tag") ?? []);
+  const choose = async (index: number | null): Promise<void> => {
+    const path = await desktop?.chooseFolder();
+    if (!path) return;
+    if (path.includes(",")) {
+      toast("error", `${path} can’t be shared: in xl.cfg a path can’t have a comma.`);
+      return;
+    }
+    const before = index === null ? undefined : rows[index]?.value;
+    set(index ?? rows.length, before ? new Map([...before, ["path", path]]) : folderAt(path, tags));
+  };
+  return (
+    <fieldset className="device-rows">
+      <legend>Shared folders</legend>
+      {rows.map(({ text, value, problem }, index) =>
+        value ? (
+          <FolderFields
+            key={index}
+            folder={value}
+            onChange={(folder) => set(index, folder)}
+            onPick={desktop ? () => void choose(index) : null}
+          />
+        ) : (
+          <p key={index} className="field-error">
+            <span className="mono">{text}</span>: {problem}{" "}
+            <button type="button" onClick={() => set(index, null)}>
+              Remove
+            </button>
+          </p>
+        ),
+      )}
+      {finding && <p className={finding.severity === "error" ? "field-error" : "field-warning"}>{finding.message}</p>}
+      {desktop && (
+        <div className="button-row">
+          <button type="button" onClick={() => void choose(null)}>
+            <FolderOpen size={14} aria-hidden /> Folder…
+          </button>
+        </div>
+      )}
+    </fieldset>
+  );
+}
+
+function FolderFields({
+  folder,
+  onChange,
+  onPick,
+}: {
+  folder: Folder;
+  onChange: (folder: Folder | null) => void;
+  onPick: (() => void) | null;
+}) {
+  const tag = folder.get("tag") ?? "";
+  const path = folder.get("path") ?? "";
+  const change = (key: string, value: string): void => onChange(new Map([...folder, [key, value]]));
+  return (
+    <div className="device-row" role="group" aria-label={`Shared folder ${tag}`}>
+      <div className="device-row-line">
+        <FolderOpen size={15} aria-hidden />
+        <button type="button" className="file-button" title={path} disabled={!onPick} onClick={onPick ?? undefined}>
+          {path}
+        </button>
+        <input
+          className="mono vdev"
+          aria-label={`Tag of the shared folder ${tag}`}
+          title={`The guest mounts it: mount -t 9p -o trans=xen,version=9p2000.L ${tag} /mnt`}
+          spellCheck={false}
+          value={tag}
+          onChange={({ target }) => change("tag", target.value.replaceAll(",", ""))}
+        />
+        <button type="button" aria-label={`Remove the shared folder ${tag}`} onClick={() => onChange(null)}>
+          Remove
+        </button>
+      </div>
+      <div className="device-row-line">
+        <label className="check" title="The guest can't write to it">
+          <input
+            type="checkbox"
+            checked={isReadOnly({ access: folder.get("access") ?? "" })}
+            onChange={({ target }) => change("access", target.checked ? "ro" : "")}
+          />
+          Read-only
+        </label>
+      </div>
+    </div>
+  );
+}

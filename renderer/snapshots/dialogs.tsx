@@ -1,0 +1,177 @@
+import { useState, type ReactNode } from "react";
+import type { SnapshotReport } from "../../core/api/schema.ts";
+import { act } from "../state/session.ts";
+import { show, useApp } from "../state/store.ts";
+import { Dialog } from "../ui/Dialog.tsx";
+import { freeName } from "./rows.ts";
+
+/** Asks for a name, and what belongs to it. */
+function NameDialog({
+  title,
+  label,
+  initial,
+  action,
+  isOptional = false,
+  children,
+  onDone,
+  onClose,
+}: {
+  title: string;
+  label: string;
+  initial: string;
+  action: string;
+  /** The name is not asked for. */
+  isOptional?: boolean;
+  children?: ReactNode;
+  onDone: (name: string) => void;
+  onClose: () => void;
+}) {
+  const [name, setName] = useState(initial);
+  return (
+    <Dialog title={title} onClose={onClose}>
+      <form
+        className="form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          onDone(name.trim());
+          onClose();
+        }}
+      >
+        {children}
+        {!isOptional && (
+          <div className="field">
+            <label htmlFor="snapshot-name">{label}</label>
+            <input
+              id="snapshot-name"
+              data-autofocus
+              maxLength={128}
+              spellCheck={false}
+              value={name}
+              onChange={({ target }) => setName(target.value)}
+            />
+          </div>
+        )}
+        <footer className="dialog-footer">
+          <button type="button" onClick={onClose} data-autofocus={isOptional || undefined}>
+            Cancel
+          </button>
+          <button type="submit" className="primary" disabled={!isOptional && name.trim() === ""}>
+            {action}
+          </button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}
+
+interface Props {
+  uuid: string;
+  /** Of the domain. */
+  name: string;
+  snapshots: readonly SnapshotReport[];
+  isRunning: boolean;
+  onClose: () => void;
+}
+
+export function TakeDialog({ uuid, name, snapshots, isRunning, onClose }: Props) {
+  const [memory, setMemory] = useState(isRunning);
+  const taken = snapshots.map((each) => each.name);
+  return (
+    <NameDialog
+      title={`Take a snapshot of ${name}`}
+      label="Name"
+      initial={freeName(`Snapshot ${snapshots.length + 1}`, taken)}
+      action="Take it"
+      onClose={onClose}
+      onDone={(called) => void act("snapshotTake", { uuid, name: called, memory })}
+    >
+      {isRunning ? (
+        <label className="check">
+          <input type="checkbox" checked={memory} onChange={({ target }) => setMemory(target.checked)} />
+          With its memory: going back, it goes on where it was. Without, its disks are as after a loss of power.
+        </label>
+      ) : (
+        <p className="dialog-text">The domain does not run: the snapshot has its disks.</p>
+      )}
+    </NameDialog>
+  );
+}
+
+export function RevertDialog({
+  uuid,
+  name,
+  snapshots,
+  isRunning,
+  onClose,
+  snapshot,
+}: Props & { snapshot: SnapshotReport }) {
+  const [keeps, setKeeps] = useState(true);
+  const taken = snapshots.map((each) => each.name);
+  return (
+    <NameDialog
+      title={`Go back to ${snapshot.name}`}
+      label="Name of the snapshot of now"
+      initial={freeName(`Before going back to ${snapshot.name}`.slice(0, 100), taken)}
+      action="Go back"
+      isOptional={!keeps}
+      onClose={onClose}
+      onDone={(called) => void goBack(uuid, snapshot.id, keeps ? called : null)}
+    >
+      <p className="dialog-text">
+        {isRunning ? `${name} stops, and ` : `${name} `}
+        {snapshot.hasMemory
+          ? "goes on where it was then, with its memory and its disks of that time."
+          : "has its disks of that time, and is halted: it can be started from them."}
+      </p>
+      <label className="check">
+        <input type="checkbox" checked={keeps} onChange={({ target }) => setKeeps(target.checked)} />
+        Take a snapshot of now first. Without it, what {name} is now is lost.
+      </label>
+    </NameDialog>
+  );
+}
+
+/** Where it was looked at, it is looked at as the domain that goes on. */
+async function goBack(uuid: string, snapshot: string, keepNow: string | null): Promise<void> {
+  const domid = useApp.getState().domains.find((each) => each.uuid === uuid)?.domid;
+  const done = await act("snapshotRevert", { uuid, snapshot, ...(keepNow !== null && { keepNow }) });
+  const { view } = useApp.getState();
+  if (done && done.domid !== null && view.page === "domain" && (view.domid === domid || domid === undefined))
+    show({ page: "domain", domid: done.domid, tab: "snapshots" });
+}
+
+export function CloneDialog({ uuid, name, onClose, snapshot }: Props & { snapshot: SnapshotReport }) {
+  return (
+    <NameDialog
+      title={`New domain from ${snapshot.name}`}
+      label="Name of the domain"
+      initial={`${name}-clone`}
+      action="Make it"
+      onClose={onClose}
+      onDone={(called) => void make(uuid, snapshot.id, called)}
+    >
+      <p className="dialog-text">
+        Its disks are based on those of the snapshot, which can’t be deleted while the new domain is kept. Its
+        interfaces have addresses of their own.
+      </p>
+    </NameDialog>
+  );
+}
+
+async function make(uuid: string, snapshot: string, name: string): Promise<void> {
+  const made = await act("snapshotClone", { uuid, snapshot, name });
+  if (made?.domid != null) show({ page: "domain", domid: made.domid, tab: "console" });
+}
+
+export function RenameDialog({ uuid, onClose, snapshot }: Props & { snapshot: SnapshotReport }) {
+  return (
+    <NameDialog
+      title={`Rename ${snapshot.name}`}
+      label="Name"
+      initial={snapshot.name}
+      action="Rename"
+      onClose={onClose}
+      onDone={(called) => void act("snapshotRename", { uuid, snapshot: snapshot.id, name: called })}
+    />
+  );
+}

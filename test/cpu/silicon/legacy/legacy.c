@@ -1,0 +1,133 @@
+/*
+ * Executes single instructions of 16- and 32-bit code on the real CPU, in compatibility mode through segments of the LDT: reads the LDT, then
+ * cases, from standard input, writes what each did to standard output. A case is all that a 32-bit user program has in registers and segments,
+ * but for the FPU; the instruction is followed by INT3, so that every case ends in a signal, whose frame is the result.
+ * Build: gcc -O1 -no-pie -fno-stack-protector -o legacy legacy.c (x86-64 Linux).
+ */
+#define _GNU_SOURCE
+#include <asm/ldt.h>
+#include <asm/prctl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+enum { WINDOW = 512 };
+#define CODE_PAGE ((uint8_t *)0x10000000)
+#define CODE (CODE_PAGE + 0x800)
+/* The window lies across a page boundary; the pages around the two are not mapped. */
+#define DATA_PAGES ((uint8_t *)0x20000000)
+#define WINDOW_START (DATA_PAGES + 0x1000 - WINDOW / 2)
+
+enum { ES, CS, SS, DS, FS, GS };
+
+struct test_case {
+    uint8_t code[24];
+    uint32_t gpr[8]; /* EAX ECX EDX EBX ESP EBP ESI EDI */
+    uint32_t eflags, eip;
+    uint16_t segment[8];
+    uint8_t memory[WINDOW];
+};
+
+struct result {
+    uint32_t trap, error, cr2, eip, eflags;
+    uint32_t gpr[8];
+    uint16_t segment[8];
+    uint32_t pad;
+    uint8_t memory[WINDOW];
+};
+
+/* What the entry code below reaches by 32-bit absolute addresses: the segments are the case's by then. */
+struct entry {
+    uint64_t gpr[8], rflags;
+    uint32_t target;
+    uint16_t code;
+    uint16_t segment[8];
+} entry;
+
+static struct result result;
+static sigjmp_buf back;
+static unsigned long fs_base;
+
+static const int order[8] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI};
+
+static void on_signal(int number, siginfo_t *info, void *context) {
+    (void)number; (void)info;
+    uint16_t ds, es, fs, gs;
+    asm volatile("mov %%ds, %0\n mov %%es, %1\n mov %%fs, %2\n mov %%gs, %3" : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
+    /* Before anything of the C library: its thread lies at FS. */
+    long ignored;
+    asm volatile("mov %4, %%fs\n syscall" : "=a"(ignored) : "a"(SYS_arch_prctl), "D"(ARCH_SET_FS), "S"(fs_base), "r"(0) : "rcx", "r11", "memory");
+    ucontext_t *u = context;
+    greg_t *g = u->uc_mcontext.gregs;
+    for (int i = 0; i < 8; i++) result.gpr[i] = g[order[i]];
+    result.trap = g[REG_TRAPNO];
+    result.error = g[REG_ERR];
+    result.cr2 = g[REG_CR2];
+    result.eip = g[REG_RIP];
+    result.eflags = g[REG_EFL];
+    result.segment[CS] = g[REG_CSGSFS] & 0xffff;
+    result.segment[SS] = (uint64_t)g[REG_CSGSFS] >> 48;
+    result.segment[DS] = ds;
+    result.segment[ES] = es;
+    result.segment[FS] = fs;
+    result.segment[GS] = gs;
+    siglongjmp(back, 1);
+}
+
+void enter(void);
+asm("enter:\n"
+    "pushq entry+64\n"
+    "movl entry+0, %eax\n movl entry+8, %ecx\n movl entry+16, %edx\n movl entry+24, %ebx\n"
+    "movl entry+40, %ebp\n movl entry+48, %esi\n movl entry+56, %edi\n"
+    "movw entry+78, %es\n movw entry+84, %ds\n movw entry+86, %fs\n movw entry+88, %gs\n"
+    "popfq\n"
+    "movw entry+82, %ss\n"
+    "movl entry+32, %esp\n"
+    "ljmpl *entry+72\n");
+
+static void check(int ok, const char *what) {
+    if (!ok) { perror(what); exit(1); }
+}
+
+int main(void) {
+    static struct test_case test;
+    check(mmap(CODE_PAGE, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED, "code");
+    check(mmap(DATA_PAGES, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED, "data");
+    /* A case that never ends ends the harness. */
+    alarm(100);
+    uint32_t count;
+    check(fread(&count, sizeof count, 1, stdin) == 1, "ldt");
+    while (count--) {
+        struct user_desc d;
+        check(fread(&d, sizeof d, 1, stdin) == 1, "ldt");
+        check(!syscall(SYS_modify_ldt, 0x11, &d, sizeof d), "modify_ldt");
+    }
+    check(!syscall(SYS_arch_prctl, ARCH_GET_FS, &fs_base), "fs");
+    stack_t stack = {.ss_sp = malloc(1 << 17), .ss_size = 1 << 17};
+    check(!sigaltstack(&stack, 0), "sigaltstack");
+    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    int signals[] = {SIGSEGV, SIGILL, SIGFPE, SIGTRAP, SIGBUS};
+    for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, 0);
+    memset(CODE_PAGE, 0xcc, 4096);
+    while (fread(&test, sizeof test, 1, stdin) == 1) {
+        memcpy(CODE, test.code, sizeof test.code);
+        for (int i = 0; i < 8; i++) entry.gpr[i] = test.gpr[i];
+        entry.rflags = test.eflags;
+        entry.target = test.eip;
+        entry.code = test.segment[CS];
+        memcpy(entry.segment, test.segment, sizeof entry.segment);
+        memset(DATA_PAGES, 0, 8192);
+        memcpy(WINDOW_START, test.memory, WINDOW);
+        if (!sigsetjmp(back, 1)) enter();
+        memcpy(result.memory, WINDOW_START, WINDOW);
+        check(fwrite(&result, sizeof result, 1, stdout) == 1, "write");
+    }
+    return 0;
+}

@@ -1,0 +1,37 @@
+/** What processors may do differently in 16- and 32-bit code: such parts of silicon's answer are replaced by the engine's before the comparison. */
+import { WINDOW } from "../generate.ts";
+import { RESULT, type LegacyInstance } from "./generate.ts";
+
+const VECTOR_SS = 12;
+const VECTOR_GP = 13;
+const VECTOR_PF = 14;
+/** Instructions of several pushes. */
+const FRAMES = new Set(["enter", "pusha", "callf"]);
+
+/**
+ * - LAR leaves bits 16 to 19 undefined (SDM volume 2).
+ * - Of a CALL whose target and whose stack are both wrong, either may be told.
+ * - What a frame that faults half-way has left below the stack pointer is nobody's.
+ * - A segment register pushed with 32 bits is a move of 16 or a zero-extended one of 32 ("PUSH" in SDM volume 2).
+ */
+export function settled({ form }: LegacyInstance, silicon: Uint8Array, engine: Uint8Array): Uint8Array {
+  const out = Uint8Array.from(silicon);
+  const [a, b] = [out, engine].map((bytes) => new DataView(bytes.buffer, bytes.byteOffset)) as [DataView, DataView];
+  const trap = a.getUint32(RESULT.trap, true);
+  if (form.name === "lar")
+    for (let at = RESULT.gpr; at < RESULT.gpr + 32; at += 4) {
+      const [x, y] = [a.getUint32(at, true), b.getUint32(at, true)];
+      if (((x ^ y) & ~0xf0000) === 0) a.setUint32(at, y, true);
+    }
+  if (form.name === "call" && trap === VECTOR_SS && b.getUint32(RESULT.trap, true) === VECTOR_GP) return engine;
+  const takeMemory = (from: number, bytes: number): void => {
+    const end = Math.min(from + bytes, RESULT.memory + WINDOW);
+    for (let at = Math.max(from, RESULT.memory); at < end; at++) out[at] = engine[at]!;
+  };
+  if (FRAMES.has(form.name) && (trap === VECTOR_SS || trap === VECTOR_PF)) takeMemory(RESULT.memory, WINDOW);
+  if (form.name.startsWith("push_")) {
+    const first = out.findIndex((byte, at) => at >= RESULT.memory && byte !== engine[at]);
+    for (const at of [first, first + 1]) if (first >= 0 && !out[at]) takeMemory(at, 1);
+  }
+  return out;
+}

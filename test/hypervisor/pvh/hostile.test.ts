@@ -1,0 +1,84 @@
+/** PVH guests that attack: nothing of others is touched, the books are right while they run and afterwards, and they can be destroyed. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { PvhHost, haveCompiler } from "./pvh.ts";
+
+describe.skipIf(!haveCompiler)("a hostile PVH guest", () => {
+  let host: PvhHost;
+  beforeAll(async () => {
+    host = await PvhHost.open();
+  }, 120_000);
+  afterAll(() => host.close());
+
+  it("has no rights to others' memory, parameters and grants, nor to machine frames", async () => {
+    const victim = await host.start("vcpus=2", { vcpus: 2 });
+    const domid = await host.start(`rights victim=${victim}`);
+    const { said } = await host.ended(domid);
+    expect(said, host.log.slice(-3000)).toEqual(
+      expect.arrayContaining([
+        "FOREIGN batch -1",
+        "FOREIGN victim -1",
+        "OTHERS info -1",
+        "OTHERS memory -1",
+        "OTHERS parameter -1",
+        "OWN store page -1",
+        "MMU_UPDATE -38",
+        "MMUEXT -38",
+        "DOMCTL -1",
+        "GRANT refused",
+        "GRANT into tables -1 -1",
+        "PAGES of the machine -38",
+        "END",
+      ]),
+    );
+    await host.ended(victim);
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+  });
+
+  it("takes frames away, puts them back, moves, grants and writes them on two vCPUs at a time, and finds none of others'", async () => {
+    const free = (await host.host.toolstack.request("hostInfo")).freeMemoryMiB;
+    const pair = [
+      await host.start("races rounds=30000", { vcpus: 2 }),
+      await host.start("races rounds=30000", { vcpus: 2 }),
+    ];
+    await host.until("both races", () =>
+      pair.every((domid) => host.said(domid).some((line) => line.startsWith("TABLE"))),
+    );
+    for (let look = 0; look < 5; look++) expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+    for (const domid of pair) {
+      const { said } = await host.ended(domid, 100);
+      expect(said, host.log.slice(-3000)).toEqual(expect.arrayContaining(["MAPPED grants", "RACES 1 and 1 foreign 0"]));
+    }
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+    await host.until("the structures of dead domains", () => true);
+    const { freeMemoryMiB } = await host.host.toolstack.request("hostInfo");
+    expect(free - freeMemoryMiB).toBeLessThanOrEqual(1);
+  }, 150_000);
+
+  it("is trapped by TF behind an instruction of Xen's while its stack is given away: nothing is written where it was", async () => {
+    const domid = await host.start("trapped rounds=15000", { vcpus: 2 });
+    const { said } = await host.ended(domid, 100);
+    expect(said, host.log.slice(-3000)).toContain("TRAPPED enough stale 0");
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+  }, 150_000);
+
+  it("can't give a new state to a vCPU that runs", async () => {
+    const { said } = await host.ended(await host.start("rewritten", { vcpus: 2 }));
+    expect(said, host.log.slice(-3000)).toEqual(expect.arrayContaining(["INITIALISE -17", "REWRITTEN done"]));
+  });
+
+  it("calls, writes registers, ports, its APIC and nowhere without sense, and only harms itself", async () => {
+    const seeds = [1, 2, 3];
+    const domids = await Promise.all(seeds.map((seed) => host.start(`nonsense rounds=20000 seed=${seed}`)));
+    // One may well end itself by what it does; not all do.
+    const ends = [];
+    for (const domid of domids) {
+      const { reason, said } = await host.ended(domid, 100);
+      expect(["poweroff", "reboot", "crash"], host.log.slice(-3000)).toContain(reason);
+      ends.push(said.includes("NONSENSE done"));
+    }
+    expect(ends, host.log.slice(-3000)).toContain(true);
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+    const after = await host.ended(await host.start("hello"));
+    expect(after.said).toContain("END");
+  }, 150_000);
+});
