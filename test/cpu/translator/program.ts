@@ -226,7 +226,7 @@ function rarer(a: Assembler, random: Random, reg: number, rm: number, inMemory: 
     case 13:
       // x87, mostly several in a row: constants, arithmetic and moves of registers, operands in memory, anything else.
       for (let n = random.below(12); n >= 0; n--) {
-        const kind = random.below(12);
+        const kind = random.below(15);
         if (kind < 3) a.bytes.push(0xd9, 0xe8 + random.below(7));
         else if (kind < 7) a.bytes.push(random.pick([0xd8, 0xdc, 0xde, 0xd9]), 0xc0 + random.below(48));
         else if (kind < 8) a.bytes.push(0xdd, 0xd0 + random.below(16));
@@ -363,7 +363,19 @@ export function makeProgram(random: Random, size: number): Program {
     } else if (kind < 11) {
       a.bytes.push(0xe8, 0, 0, 0, 0);
       fixups.push({ at: a.bytes.length, width: 4, block: later });
-    } else if (random.chance(50)) a.bytes.push(0xc3);
+    } else if (kind < 12) {
+      if (random.chance(50)) a.bytes.push(0xc3);
+    } else {
+      // LEA RAX and RCX, CMOVcc RAX, RCX; JMP RAX or CALL RAX: forward, or anywhere while there is fuel (DEC R15, JZ over it).
+      const isBack = random.chance(40);
+      if (isBack) a.bytes.push(0x49, 0xff, 0xc8 | (FUEL & 7), 0x74, 20);
+      const target = (): number => (isBack ? random.below(count) : later + random.below(count - later));
+      for (const register of [0, 1]) {
+        a.bytes.push(0x48, 0x8d, 0x05 | (register << 3), 0, 0, 0, 0);
+        fixups.push({ at: a.bytes.length, width: 4, block: target() });
+      }
+      a.bytes.push(0x48, 0x0f, 0x40 | random.below(16), 0xc1, 0xff, kind === 12 ? 0xd0 : 0xe0);
+    }
   }
   a.bytes.push(0xcc);
   for (const { at, width, block } of fixups) {

@@ -69,10 +69,14 @@ describe.skipIf(!haveCompiler)("a hostile PVH guest", () => {
   it("calls, writes registers, ports, its APIC and nowhere without sense, and only harms itself", async () => {
     const seeds = [1, 2, 3];
     const domids = await Promise.all(seeds.map((seed) => host.start(`nonsense rounds=20000 seed=${seed}`)));
+    // One may well end itself by what it does; not all do.
+    const ends = [];
     for (const domid of domids) {
-      const { said } = await host.ended(domid, 100);
-      expect(said.join("\n"), host.log.slice(-3000)).toMatch(/NONSENSE done|TRAP/);
+      const { reason, said } = await host.ended(domid, 100);
+      expect(["poweroff", "reboot", "crash"], host.log.slice(-3000)).toContain(reason);
+      ends.push(said.includes("NONSENSE done"));
     }
+    expect(ends, host.log.slice(-3000)).toContain(true);
     expect(await host.violations(), host.log.slice(-3000)).toBe(0);
     const after = await host.ended(await host.start("hello"));
     expect(after.said).toContain("END");
