@@ -55,7 +55,11 @@ export class Snapshots {
   /** Images that nobody may write, for dom0 to know from its beginning on. */
   async frozen(): Promise<{ file: string; why: string }[]> {
     await this.#opened;
-    return this.#parts.trees.frozen();
+    const { trees } = this.#parts;
+    // A deed that began while the host was off has those that the domain would write, until it has ended.
+    const busy = [...this.#busy.keys()].flatMap((uuid) => trees.known(uuid)?.current.disks ?? []);
+    const why = "something is done with its domain's snapshots; start the domain when that has ended";
+    return [...trees.frozen(), ...busy.map(({ file }) => ({ file, why }))];
   }
 
   /** Domains that have snapshots. */
