@@ -9,7 +9,8 @@ import {
   type Wanted,
 } from "../library/downloads/downloads.ts";
 import { webAddress } from "../library/downloads/address.ts";
-import { filesOf, GuestList, type Guest, type GuestRole } from "../library/downloads/guests.ts";
+import type { Guest } from "../library/downloads/guest-schema.ts";
+import { filesOf, GuestList, type GuestRole } from "../library/downloads/guests.ts";
 import { ANYWHERE, internet, type Reach } from "../library/downloads/reach.ts";
 import { KeptFolder } from "../library/kept-folder.ts";
 import { ApiFailure } from "./failure.ts";

@@ -1,7 +1,7 @@
 /** The xl.cfg of a guest that was fetched. */
 import { writeDisk } from "../dom0/backends/blk/spec-text.ts";
 import { writeVif } from "../dom0/backends/net/spec-text.ts";
-import type { Guest } from "../library/downloads/guests.ts";
+import type { Guest } from "../library/downloads/guest-schema.ts";
 import { withItem, withValue } from "./config-text.ts";
 import type { FetchedFile } from "./fetching.ts";
 

@@ -389,6 +389,8 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     const { toolstack } = host;
     for (const event of FORWARDED) toolstack.on(event, (data: unknown) => void this.emit(event, data as never));
     this.#power = "running";
+    // What was done with snapshots while it came up.
+    void this.snapshots.moved(null);
     this.history.event(null, "The host is running", false);
     this.history.start();
     this.#changed();

@@ -1,5 +1,4 @@
 /** What is said of the images of disks under running domains: arguments and results of the requests that snapshots are made with. Types only. */
-import type { ToolstackErrorData } from "./messages.ts";
 
 /** An image of a disk, and how it is to be read. */
 export interface ImageFile {
@@ -36,7 +35,7 @@ export interface CheckpointResult {
   bytes: number | null;
   memoryMiB: number;
   /** Why the file was not written although the disks were exchanged; null where all is well. */
-  problem: ToolstackErrorData | null;
+  problem: { code: string; message: string } | null;
   /** Milliseconds that the domain stood still. */
   stood: number;
   /** What its screen showed: bytes red, green, blue and 255, row by row; null where it has none or nobody draws on it. */

@@ -8,6 +8,7 @@ import { askAttach } from "../devices/attach-state.ts";
 import { DomainPage } from "../domain/DomainPage.tsx";
 import { CrashBanner } from "../host/CrashBanner.tsx";
 import { HostTabs } from "../host/HostTabs.tsx";
+import { LibraryDialogs } from "../library/LibraryDialogs.tsx";
 import { Organize } from "../organize/Organize.tsx";
 import { Meanings } from "../glossary/Meanings.tsx";
 import { Words } from "../glossary/Words.tsx";
@@ -93,6 +94,7 @@ export function App() {
       <Meanings />
       <Tour />
       <Organize />
+      <LibraryDialogs />
       {question && <Confirm {...question} onClose={() => useApp.setState({ question: null })} />}
     </div>
   );

@@ -14,6 +14,7 @@ import { endOf, stateOf, STATE_WORDS } from "../domain/state-words.ts";
 import { SECTIONS } from "../inspect/sections.ts";
 import type { InspectId } from "../inspect/titles.ts";
 import { useInspect } from "../inspect/state.ts";
+import { askLibrary } from "../library/asked.ts";
 import { askPowerOff, askReboot } from "../host/ask-power.ts";
 import { exportDomains } from "../host/export.ts";
 import { logCommands } from "../host/log/commands.ts";
@@ -122,6 +123,7 @@ export function commandsNow(): Command[] {
     for (const [tab, title] of domid === 0 ? DOM0_TABS : DOMAIN_TABS)
       add("Go to", `go-${domid}-${tab}`, `${name}: ${title}`, () => show({ page: "domain", domid, tab }), words);
   }
+  add("Domains", "bin", "Bin of deleted domains…", () => askLibrary({ what: "bin" }), ["undelete", "trash", "restore"]);
   if (endedDomains(state).some((gone) => !gone.kept))
     add("Domains", "forget-ended", "Forget the ended domains", forgetEnded, ["clear", "remove", "sidebar"]);
   for (const gone of endedDomains(state))

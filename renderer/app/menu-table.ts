@@ -79,7 +79,10 @@ export const MENUS = {
       ],
       "All Domains",
     ),
-    block([["forget-ended", "Forget the Ended Domains"]]),
+    block([
+      ["forget-ended", "Forget the Ended Domains"],
+      ["bin", "Bin of Deleted Domains…"],
+    ]),
   ],
   Domain: [
     block([
@@ -93,6 +96,8 @@ export const MENUS = {
     block([
       ["this-restore", "Restore"],
       ["this-start", "Start"],
+      ["this-edit", "Edit Configuration…"],
+      ["this-clone", "Clone…"],
       ["this-forget", "Forget"],
       ["this-discard", "Discard What Is Saved…"],
       ["this-delete", "Delete…"],

@@ -21,7 +21,7 @@ const DOM0_TABS = [
   ["Open its devices", "devices"],
   ["Open its part of xenstore", "xenstore"],
 ] as const;
-const ENDED = ["restore", "start", "forget", "discard", "delete"] as const;
+const ENDED = ["restore", "start", "edit", "clone", "forget", "discard", "delete"] as const;
 
 /** Of one or several domains, running or ended. Domain-0 can be looked at alone. */
 export function domainMenu(domids: readonly number[]): MenuItem[] {
@@ -65,7 +65,7 @@ function powerItems(domains: readonly DomainInfo[]): MenuItem[] {
 function endedItems(ended: readonly EndedDomain[]): MenuItem[] {
   return ENDED.flatMap((action) => {
     const own = ended.filter((each) => isOf(action, each));
-    if (own.length === 0) return [];
+    if (own.length === 0 || ((action === "edit" || action === "clone") && ended.length > 1)) return [];
     const fit = own.filter((each) => mayDoEnded(action, each));
     return [
       {

@@ -22,7 +22,8 @@ export interface Checked {
   tell: (diagnostics: ConfigDiagnostic[]) => void;
 }
 
-export function useChecked(text: string, given: readonly GivenFile[]): Checked {
+/** `own`: the name of the domain that it is of; null for a new one. */
+export function useChecked(text: string, given: readonly GivenFile[], own: string | null = null): Checked {
   const runs = useHostRuns();
   const domains = useApp((state) => state.domains);
   const pcpus = useApp(({ host }) => host?.pcpus ?? 1);
@@ -57,7 +58,7 @@ export function useChecked(text: string, given: readonly GivenFile[]): Checked {
     };
   }, [sizes, runs]);
 
-  const names = domains.map(({ name }) => name).join("\n");
+  const names = domains.flatMap(({ name }) => (name === own ? [] : name)).join("\n");
   return useMemo(() => {
     const parsed = readConfig(text);
     const fields = fieldsOf(parsed);

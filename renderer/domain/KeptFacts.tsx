@@ -1,5 +1,7 @@
+import { Copy, FileCog } from "lucide-react";
 import type { KeptDomain } from "../../core/api/schema.ts";
 import { Term } from "../glossary/Term.tsx";
+import { askLibrary } from "../library/asked.ts";
 import { act } from "../state/session.ts";
 import { dateText } from "../ui/clock.ts";
 
@@ -54,16 +56,38 @@ export function KeptFacts({ kept }: { kept: KeptDomain }) {
         </dt>
         <dd className="mono">{uuid}</dd>
       </dl>
-      {!template && (
-        <label className="check">
-          <input
-            type="checkbox"
-            checked={autostart}
-            onChange={({ target }) => void act("keptSettings", { uuid, autostart: target.checked })}
-          />
-          Start it with the host
-        </label>
-      )}
+      <div className="form kept-settings">
+        {!template && (
+          <label className="check">
+            <input
+              type="checkbox"
+              checked={autostart}
+              onChange={({ target }) => void act("keptSettings", { uuid, autostart: target.checked })}
+            />
+            Start it with the host
+          </label>
+        )}
+        {kept.state === "halted" && (
+          <label className="check">
+            <input
+              type="checkbox"
+              checked={template}
+              onChange={({ target }) => void act("keptSettings", { uuid, template: target.checked })}
+            />
+            It is a template: cloned, not started
+          </label>
+        )}
+        {!saved && (
+          <div className="button-row">
+            <button type="button" onClick={() => askLibrary({ what: "edit", uuid })}>
+              <FileCog size={15} aria-hidden /> Edit configuration…
+            </button>
+            <button type="button" onClick={() => askLibrary({ what: "clone", uuid })}>
+              <Copy size={15} aria-hidden /> Clone…
+            </button>
+          </div>
+        )}
+      </div>
     </section>
   );
 }

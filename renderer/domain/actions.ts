@@ -1,5 +1,6 @@
 /** What may be done with domains, by buttons, menus and the palette alike. */
 import type { DomainInfo } from "../../core/api/schema.ts";
+import { askLibrary } from "../library/asked.ts";
 import { act } from "../state/session.ts";
 import { ask, forget, show, useApp, type EndedDomain } from "../state/store.ts";
 
@@ -49,11 +50,13 @@ export function doWith(action: DomainAction, domains: readonly DomainInfo[]): vo
 }
 
 /** What may be done with domains that do not run. */
-export type EndedAction = "restore" | "start" | "forget" | "discard" | "delete";
+export type EndedAction = "restore" | "start" | "edit" | "clone" | "forget" | "discard" | "delete";
 
 export const ENDED_WORDS: Record<EndedAction, string> = {
   restore: "Restore",
   start: "Start",
+  edit: "Edit configuration",
+  clone: "Clone",
   forget: "Forget",
   discard: "Discard what is saved",
   delete: "Delete",
@@ -65,6 +68,7 @@ export function isOf(action: EndedAction, { kept }: EndedDomain): boolean {
   if (kept === null) return action === "forget";
   if (action === "restore" || action === "discard") return kept.saved !== null;
   if (action === "start") return kept.saved === null && !kept.template;
+  if (action === "edit" || action === "clone") return kept.saved === null;
   return action === "delete";
 }
 
@@ -79,7 +83,11 @@ export function doWithEnded(action: EndedAction, ended: readonly EndedDomain[]):
   if (action === "forget") forget(wanted.map(({ domid }) => domid));
   else if (action === "discard") askDiscard(wanted);
   else if (action === "delete") askDelete(wanted);
-  else for (const each of wanted) void comeBack(each);
+  else if (action === "edit" || action === "clone") {
+    // One at a time is asked about.
+    const [only] = wanted;
+    if (only) askLibrary({ what: action, uuid: only.uuid });
+  } else for (const each of wanted) void comeBack(each);
 }
 
 /** Where it was looked at, the one that takes its place is. */

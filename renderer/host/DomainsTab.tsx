@@ -1,5 +1,5 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { ArrowDown, ArrowUp, Download, Tag } from "lucide-react";
+import { ArrowDown, ArrowUp, Download, Tag, Trash2 } from "lucide-react";
 import { useRef, useState, type ReactNode } from "react";
 import type { DomainInfo } from "../../core/api/schema.ts";
 import {
@@ -15,6 +15,7 @@ import {
   type EndedAction,
 } from "../domain/actions.ts";
 import { endOf, stateOf, STATE_WORDS, type DomainState } from "../domain/state-words.ts";
+import { askLibrary } from "../library/asked.ts";
 import { organize, useGroups } from "../organize/groups.ts";
 import { Tags } from "../organize/Tags.tsx";
 import { domainMenu } from "../app/menus.ts";
@@ -184,6 +185,9 @@ export function DomainsTab() {
           <Tag size={14} aria-hidden /> Folder and tags…
         </button>
         <span className="spacer" />
+        <button type="button" onClick={() => askLibrary({ what: "bin" })}>
+          <Trash2 size={14} aria-hidden /> Bin…
+        </button>
         <ColumnChoice />
         <span className="domains-export">
           {(["csv", "json"] as const).map((format) => (

@@ -9,12 +9,33 @@ function whatFollows(): string {
   return `${guests === 1 ? "One domain runs" : `${guests} domains run`}. They are asked to shut down first; what has not after 10 seconds is ended.`;
 }
 
-export function askPowerOff(): void {
+/** Nothing that could not be saved ends without another word. */
+async function saveAndPowerOff(): Promise<void> {
+  const saved = await act("saveAll", {});
+  if (!saved) return;
+  const { failed } = saved;
+  if (failed.length === 0) {
+    void act("hostPowerOff", {});
+    return;
+  }
   ask({
-    title: "Power off the host",
-    text: whatFollows(),
+    title: failed.length === 1 ? "A domain could not be saved" : `${failed.length} domains could not be saved`,
+    text: `${failed.slice(0, 4).join(" ")} What runs is asked to shut down when the host is powered off all the same.`,
     action: "Power off",
     onConfirm: () => void act("hostPowerOff", {}),
+  });
+}
+
+export function askPowerOff(): void {
+  const { kept, domains } = useApp.getState();
+  // A host that keeps nothing has nowhere to save them.
+  const canSave = domains.some(({ uuid }) => kept.some((each) => each.uuid === uuid));
+  ask({
+    title: "Power off the host",
+    text: `${whatFollows()}${canSave ? " Saved, they go on where they are when they are started again." : ""}`,
+    action: "Power off",
+    onConfirm: () => void act("hostPowerOff", {}),
+    ...(canSave && { instead: { action: "Save and power off", onConfirm: () => void saveAndPowerOff() } }),
   });
 }
 

@@ -119,7 +119,7 @@ function Work({ uuid, work: { what, share } }: { uuid: string; work: SnapshotWor
       <span>{WORK_WORDS[what]}</span>
       <progress aria-label={WORK_WORDS[what]} max={1} value={share ?? undefined} />
       {share !== null && <span className="muted">{Math.floor(share * 100)} %</span>}
-      {(what === "delete" || what === "merge") && (
+      {(what === "take" || what === "delete" || what === "merge") && (
         <button type="button" onClick={() => void act("snapshotCancel", { uuid })}>
           Cancel
         </button>

@@ -41,6 +41,8 @@ export interface Question {
   text: string;
   action: string;
   onConfirm: () => void;
+  /** What can be done instead, where there is something. */
+  instead?: { action: string; onConfirm: () => void };
 }
 
 export interface AppState {

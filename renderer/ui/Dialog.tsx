@@ -34,14 +34,21 @@ export function Confirm({
   text,
   action,
   onConfirm,
+  instead,
   onClose,
 }: {
   title: string;
   text: string;
   action: string;
   onConfirm: () => void;
+  instead?: { action: string; onConfirm: () => void };
   onClose: () => void;
 }) {
+  // What is done may ask something else.
+  const choose = (deed: () => void): void => {
+    onClose();
+    deed();
+  };
   return (
     <Dialog title={title} onClose={onClose}>
       <p className="dialog-text">{text}</p>
@@ -49,14 +56,12 @@ export function Confirm({
         <button type="button" onClick={onClose} data-autofocus>
           Cancel
         </button>
-        <button
-          type="button"
-          className="danger"
-          onClick={() => {
-            onConfirm();
-            onClose();
-          }}
-        >
+        {instead && (
+          <button type="button" className="primary" onClick={() => choose(instead.onConfirm)}>
+            {instead.action}
+          </button>
+        )}
+        <button type="button" className="danger" onClick={() => choose(onConfirm)}>
           {action}
         </button>
       </footer>

@@ -10,7 +10,7 @@ describe("16- and 32-bit code", () => {
     const { count, samples, mismatches } = await againstLegacyCorpus();
     expect([...samples].slice(0, 5), `${mismatches} of ${count} differ`).toEqual([]);
     expect(count).toBeGreaterThan(4_000);
-  }, 120_000);
+  }, 300_000);
   it.skipIf(missing !== null)(
     `is executed as this machine's CPU does it, 40,000 fresh random instances${missing ? ` (${missing})` : ""}`,
     async () => {

@@ -8,7 +8,7 @@ let compiled: WebAssembly.Module;
 
 beforeAll(async () => {
   compiled = await compileEngine();
-});
+}, 300_000);
 
 describe("the kernel that prints what ring 0 sees", () => {
   it("is the one that was recorded", () => {

@@ -21,7 +21,7 @@ let m: Machine;
 
 beforeAll(async () => {
   compiled = await compileEngine();
-});
+}, 300_000);
 
 /** Guest-physical memory through a second stage. */
 function put(address: number, hex: string): void {
@@ -143,6 +143,28 @@ describe("protected mode of 32 bits, without paging", () => {
     expect([0, 4, 8, 16, 20].map((n) => get32(at + n))).toEqual([0, 0x102000, 0x33, 0x5000, 0x3b]);
     expect(m.reg(RSP)).toBe(BigInt(at));
     expect(u32(state.CPU_CPL)).toBe(0);
+  });
+  it("executes nothing beyond the limit of CS, and fetches nothing beyond it", () => {
+    tables();
+    gate32(13, 0x102000);
+    put(0x102000, "f4");
+    // Code of 16 bits at 0x101000 whose limit is in the last instruction.
+    for (const [limit, last] of [
+      [0xfff, 0xffe],
+      [0xfff, 0xfff],
+      [0xffd, 0xffc],
+    ] as const) {
+      put64(0x1048, BigInt(limit) | (0x101000n << 16n) | (0x9bn << 40n));
+      put(0x101ff0, "90".repeat(16));
+      // mov ax, imm16 has three bytes.
+      put(0x101000 + last, "b8");
+      put(CODE, `${LOAD_TABLES} ea f00f0000 4800`);
+      m.exports.engine_flush!();
+      m.setReg(RSP, 0x90000n);
+      m.exports.engine_protected32!(CODE);
+      expect([limit, m.run()]).toEqual([limit, exits.EXIT_HALT]);
+      expect([limit, get32(0x90000 - 16), get32(0x90000 - 12)]).toEqual([limit, 0, last]);
+    }
   });
   it("shuts down when nothing can be delivered", () => {
     put(CODE, "0f0b");

@@ -184,7 +184,7 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
       return values.map((value) => /\(([^()]+)\)$/.exec(value)![1]!);
     };
     const ofOne =
-      /^(go|pause|unpause|save|shutdown|reboot|destroy|restore|discard|start|delete|forget)--?\d+(-\w+)?$|^(move-to|new-in|toggle|rename|remove|organize):/;
+      /^(go|pause|unpause|save|shutdown|reboot|destroy|restore|discard|start|edit|clone|delete|forget)--?\d+(-\w+)?$|^(move-to|new-in|toggle|rename|remove|organize):/;
     for (const view of ["go-1-console", "go-0-overview", "host-overview"]) {
       await desktop.say("command", view);
       const ids = await listed();

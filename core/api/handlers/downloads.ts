@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { oneAtATime } from "../../files/one-at-a-time.ts";
 import { readChecksum } from "../../library/downloads/checksum.ts";
-import type { Guest } from "../../library/downloads/guests.ts";
+import type { Guest } from "../../library/downloads/guest-schema.ts";
 import { plainName } from "../../library/names.ts";
 import { ApiFailure } from "../failure.ts";
 import type { FetchedFile } from "../fetching.ts";

@@ -38,7 +38,7 @@ export const SNAPSHOT_REQUESTS = {
   snapshotDelete: takes(z.strictObject({ uuid, snapshot })).gives<null>(),
   /** Goes on with merging that was cancelled or broken off. */
   snapshotMerge: takes(z.strictObject({ uuid })).gives<null>(),
-  /** Ends merging, with nothing lost: `snapshotDelete` or `snapshotMerge` is refused with ECANCELED. */
+  /** Ends what is done, with nothing lost: `snapshotTake`, `snapshotDelete` or `snapshotMerge` is refused with ECANCELED. */
   snapshotCancel: takes(z.strictObject({ uuid })).gives<null>(),
   snapshotRename: takes(z.strictObject({ uuid, snapshot, name: SNAPSHOT_NAME })).gives<null>(),
   /** Another domain, as that one was then; it is started where the snapshot has no memory and the host runs. */

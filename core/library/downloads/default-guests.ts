@@ -2,7 +2,7 @@
  * The guests that are offered until the user edits the list: addresses of the distributions themselves. What changes there without notice
  * (sizes, checksums) is not written down; where a distribution keeps a list of checksums beside its files, that is named and read.
  */
-import type { GuestText } from "./guests.ts";
+import type { GuestText } from "./guest-schema.ts";
 
 const DEBIAN_INSTALLER = "https://mirrors.kernel.org/debian/dists/bookworm/main/installer-amd64/current/images";
 const DEBIAN_CLOUD = "https://cloud.debian.org/images/cloud/bookworm/latest";

@@ -1,67 +1,18 @@
 /** Guests that can be fetched: a list in a file of the state folder, which its user may edit. It is never changed once it is there. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { z } from "zod";
 import { privateFolder, writeWhole } from "../../files/whole.ts";
 import { Refusal } from "../../toolstack/error.ts";
-import { webAddress } from "./address.ts";
 import { readChecksum } from "./checksum.ts";
 import { DEFAULT_GUESTS } from "./default-guests.ts";
+import { listSchema, type Guest, type GuestFileText } from "./guest-schema.ts";
 import type { Wanted } from "./downloads.ts";
 import type { FileKind } from "./part.ts";
 
 const MOST_BYTES = 1024 * 1024;
-const MOST_GUESTS = 200;
 const ABOUT =
   "Guests that Xenarium offers to fetch. Edit this list as you like: it is yours, and read again each time. A file has a url (http or https) and may have bytes, a checksum (SHA-256 or SHA-512) or checksums (the address of a list as SHA256SUMS that has it). Servers of your own network that stand here may be fetched from in windows too.";
 
-/** Throws as its second argument does: a refusal becomes the sentence that is shown. */
-const checked = (check: (text: string) => unknown, most: number): z.ZodString =>
-  z
-    .string()
-    .max(most)
-    .superRefine((text, context) => {
-      try {
-        check(text);
-      } catch (error) {
-        context.addIssue({ code: "custom", message: (error as Error).message });
-      }
-    }) as unknown as z.ZodString;
-/** One line, with nothing in it that can't be seen. */
-const words = (most: number): z.ZodString =>
-  z
-    .string()
-    .max(most)
-    .regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u, "must be one line");
-
-const fileSchema = z.strictObject({
-  url: checked(webAddress, 2048),
-  bytes: z.int().min(1).optional(),
-  checksum: checked(readChecksum, 200).optional(),
-  checksums: checked(webAddress, 2048).optional(),
-});
-const guestSchema = z
-  .strictObject({
-    id: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,63}$/, "must be small letters, digits, - and ., at most 64"),
-    name: words(100).min(1),
-    description: words(500).optional(),
-    architecture: z.literal("x86_64", "must be x86_64, which is what this host runs"),
-    kernel: fileSchema.optional(),
-    ramdisk: fileSchema.optional(),
-    disks: z.array(fileSchema).max(8).optional(),
-    cd: fileSchema.optional(),
-    cmdline: words(2000).optional(),
-    memory: z.int().min(16).max(4096),
-    vcpus: z.int().min(1).max(32).optional(),
-    network: z.boolean().optional(),
-  })
-  .refine(({ kernel, disks, cd }) => kernel || disks?.length || cd, "has nothing to boot: a kernel, disks or a cd")
-  .refine(({ kernel, ramdisk }) => kernel || !ramdisk, "has a RAM disk and no kernel");
-const listSchema = z.strictObject({ about: z.string().optional(), guests: z.array(guestSchema).max(MOST_GUESTS) });
-
-/** As the file has it. */
-export type GuestText = z.input<typeof guestSchema>;
-export type Guest = z.output<typeof guestSchema>;
 export type GuestRole = "kernel" | "ramdisk" | "disk" | "cd";
 export interface GuestFile {
   readonly role: GuestRole;
@@ -76,7 +27,7 @@ export interface ReadList {
 
 /** What has to be fetched for one, in the order of its devices. */
 export function filesOf({ kernel, ramdisk, disks = [], cd }: Guest): GuestFile[] {
-  const file = (role: GuestRole, of: z.output<typeof fileSchema>): GuestFile => {
+  const file = (role: GuestRole, of: GuestFileText): GuestFile => {
     const kind: FileKind = role === "cd" ? "disk" : role;
     const { url, bytes = null, checksum, checksums = null } = of;
     const given = checksum === undefined ? null : readChecksum(checksum);

@@ -16,19 +16,13 @@ import { rebaseImage } from "../../dom0/storage/qcow2/rebase.ts";
 import { Refusal } from "../../toolstack/error.ts";
 import type { DomainInfo } from "../../toolstack/messages.ts";
 import { allocated, imageFailure, isTaken, makeOverlays, overlayFile } from "./images.ts";
-import { freeze, keep, running, withImages, type Parts } from "./parts.ts";
+import { freeze, keep, running, withImages, type Parts, type Watch } from "./parts.ts";
 import { childrenOf, nextMerge, treeText, withMerged, withoutLeaves, type Layer, type Tree } from "./tree.ts";
 
 /** Bytes that may be left when a running domain's requests wait for the last of them. */
 const FOLD_BYTES = 16 << 20;
 /** Who writes faster than his image is merged is not waited for. */
 const MOST_ROUNDS = 8;
-
-export interface MergeOptions {
-  /** Is told the share that is done, up to 1. */
-  progress: (share: number) => void;
-  signal: AbortSignal;
-}
 
 /** How many images are still to be merged. */
 export function unmerged(parts: Parts, tree: Tree): number {
@@ -53,7 +47,7 @@ export async function collect(parts: Parts, uuid: string): Promise<void> {
 }
 
 /** All that can be merged. Throws Refusal; ECANCELED when that was wanted. What was merged until then stays merged. */
-export async function merge(parts: Parts, uuid: string, { progress, signal }: MergeOptions): Promise<void> {
+export async function merge(parts: Parts, uuid: string, { progress, signal }: Watch): Promise<void> {
   await collect(parts, uuid);
   for (let tree = parts.trees.find(uuid); tree; tree = parts.trees.find(uuid)) {
     const next = nextOf(parts, tree);
@@ -74,7 +68,7 @@ async function mergeStill(
   tree: Tree,
   domain: DomainInfo | null,
   { base, top }: { base: Layer; top: Layer },
-  options: MergeOptions,
+  options: Watch,
 ): Promise<void> {
   const mine = tree.current.disks.map(({ file }) => file);
   if (!domain) await freeze(parts, mine);
@@ -120,7 +114,7 @@ async function namedAnew(parts: Parts, tree: Tree): Promise<void> {
 
 const imageOf = ({ file, format }: Layer): { file: string; format: string } => ({ file, format });
 
-async function absorbed(parts: Parts, base: Layer, top: Layer, { progress, signal }: MergeOptions): Promise<void> {
+async function absorbed(parts: Parts, base: Layer, top: Layer, { progress, signal }: Watch): Promise<void> {
   const all = Math.max(1, await allocated(top.file));
   const tell = (bytes: number): void => progress(Math.min(1, bytes / all));
   const toolstack = parts.toolstack();
@@ -155,7 +149,7 @@ async function mergeWritten(
   { domid }: DomainInfo,
   device: string,
   { base, top: first }: { base: Layer; top: Layer },
-  options: MergeOptions,
+  options: Watch,
 ): Promise<void> {
   const { trees } = parts;
   const toolstack = parts.toolstack()!;

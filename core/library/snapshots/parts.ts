@@ -34,6 +34,13 @@ export interface Definitions {
   remove(uuid: string): Promise<void>;
 }
 
+/** How far a deed is, and whether it is wanted still. */
+export interface Watch {
+  /** Is told the share that is done, up to 1. */
+  progress: (share: number) => void;
+  signal: AbortSignal;
+}
+
 export interface Parts {
   readonly trees: Trees;
   readonly definitions: Definitions;

@@ -17,6 +17,7 @@ import {
   withImages,
   type Definitions,
   type Parts,
+  type Watch,
 } from "./parts.ts";
 import { clone, revert, snapshotOf, type Continued } from "./reverting.ts";
 import { take, TakeFailure, type TakeOptions, type Taken } from "./taking.ts";
@@ -54,7 +55,11 @@ export class Snapshots {
   /** Images that nobody may write, for dom0 to know from its beginning on. */
   async frozen(): Promise<{ file: string; why: string }[]> {
     await this.#opened;
-    return this.#parts.trees.frozen();
+    const { trees } = this.#parts;
+    // A deed that began while the host was off has those that the domain would write, until it has ended.
+    const busy = [...this.#busy.keys()].flatMap((uuid) => trees.known(uuid)?.current.disks ?? []);
+    const why = "something is done with its domain's snapshots; start the domain when that has ended";
+    return [...trees.frozen(), ...busy.map(({ file }) => ({ file, why }))];
   }
 
   /** Domains that have snapshots. */
@@ -99,17 +104,19 @@ export class Snapshots {
   }
 
   take(uuid: string, options: TakeOptions): Promise<Taken> {
-    return this.#alone(uuid, "take", null, () => this.#take(uuid, options));
+    const wanted = new AbortController();
+    return this.#alone(uuid, "take", wanted, (progress) =>
+      this.#take(uuid, options, { progress, signal: wanted.signal }),
+    );
   }
 
-  async #take(uuid: string, options: TakeOptions): Promise<Taken> {
+  async #take(uuid: string, options: TakeOptions, watch: Watch): Promise<Taken> {
     try {
-      return await take(this.#parts, uuid, options);
+      return await take(this.#parts, uuid, options, watch);
     } catch (error) {
       if (!(error instanceof TakeFailure)) throw error;
       // The domain goes on with images that no snapshot stands between.
-      const nobody = { progress: () => {}, signal: new AbortController().signal };
-      await merge(this.#parts, uuid, nobody).catch(() => {});
+      await merge(this.#parts, uuid, unwatched()).catch(() => {});
       throw error.refusal;
     }
   }
@@ -121,7 +128,7 @@ export class Snapshots {
       checkNotSaved(await this.#parts.definitions.find(uuid));
       if (keepNow !== null) {
         const memory = (await running(this.#parts, uuid)) !== null;
-        await this.#take(uuid, { name: keepNow, memory });
+        await this.#take(uuid, { name: keepNow, memory }, unwatched());
       }
       const result = await revert(this.#parts, uuid, id);
       await collect(this.#parts, uuid);
@@ -241,6 +248,11 @@ export class Snapshots {
       this.#changed(uuid);
     }
   }
+}
+
+/** Nobody asks how far it is, or calls it off. */
+function unwatched(): Watch {
+  return { progress: () => {}, signal: new AbortController().signal };
 }
 
 function busy(): Refusal {

@@ -24,6 +24,7 @@ import {
   withImages,
   type Definition,
   type Parts,
+  type Watch,
 } from "./parts.ts";
 import { keepPicture } from "./picture.ts";
 import { emptyTree, treeText, withSnapshot, type Layer, type LayerDisk, type Snapshot, type Tree } from "./tree.ts";
@@ -49,7 +50,8 @@ export class TakeFailure extends Error {
   }
 }
 
-export async function take(parts: Parts, uuid: string, { name, memory }: TakeOptions): Promise<Taken> {
+/** Cancelled while the memory is written, there is no snapshot, and the domain goes on. */
+export async function take(parts: Parts, uuid: string, { name, memory }: TakeOptions, watch: Watch): Promise<Taken> {
   const domain = await running(parts, uuid);
   const definition = await parts.definitions.find(uuid);
   if (!definition)
@@ -79,7 +81,7 @@ export async function take(parts: Parts, uuid: string, { name, memory }: TakeOpt
     await makeOverlays(
       overlays.map(({ file }, i) => ({ file, base: before.layers.find((layer) => layer.file === disks[i]!.file)! })),
     );
-    if (domain) return await takeRunning(parts, domain, definition, after, snapshot);
+    if (domain) return await takeRunning(parts, domain, definition, after, snapshot, watch);
     return await takeHalted(parts, definition, after, snapshot);
   } catch (error) {
     await undone(parts, uuid, snapshot);
@@ -139,15 +141,27 @@ async function takeRunning(
   definition: Definition,
   after: Tree,
   snapshot: Snapshot,
+  { progress, signal }: Watch,
 ): Promise<Taken> {
   const { trees, definitions } = parts;
   const { uuid } = after;
-  const result: CheckpointResult = await parts.toolstack()!.request("checkpoint", {
-    domid: domain.domid,
+  const toolstack = parts.toolstack()!;
+  const { domid } = domain;
+  const cancel = (): void => void toolstack.request("saveCancel", { domid }).catch(() => {});
+  const unhear = toolstack.on("saving", (saving) => {
+    if (saving.domid === domid) progress(saving.share);
+  });
+  signal.addEventListener("abort", cancel);
+  const asked = toolstack.request("checkpoint", {
+    domid,
     memory: snapshot.hasMemory,
     file: trees.part(uuid, snapshot.id, "machine"),
     disks: after.current.disks.map(({ id, file }) => ({ id, file })),
     record: { file: trees.file(uuid), text: treeText(after) },
+  });
+  const result: CheckpointResult = await asked.finally(() => {
+    unhear();
+    signal.removeEventListener("abort", cancel);
   });
   await trees.reread(uuid);
   await freeze(parts);

@@ -64,21 +64,29 @@ export function codeLinear(mode: u32): u64 {
   return mode & MODE_64 ? rip : (rip + load<u64>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_BASE)) & 0xffffffff;
 }
 
-/** Bytes of code from CPU_RIP on up to CS's limit; 0 with #GP(0) raised if there are none. */
-function codeRoom(mode: u32): u64 {
-  if (mode & MODE_UNLIMITED) return ~(<u64>0);
+/** Bytes of code from CPU_RIP on up to CS's limit. */
+let room: u64 = 0;
+/** Sets `room`; false after #GP(0) if there is none. */
+function hasCodeRoom(mode: u32): bool {
+  room = ~(<u64>0);
+  if (mode & MODE_UNLIMITED) return true;
   const limit = <u64>load<u32>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_LIMIT);
   const rip = load<u64>(cpu, CPU_RIP);
-  if (rip <= limit) return limit - rip + 1;
+  if (rip <= limit) {
+    room = limit - rip + 1;
+    return true;
+  }
   raise(VECTOR_GP);
-  return 0;
+  return false;
 }
 
 /** First op of the block at CPU_RIP; 0 with `fault` set if its first byte can't be fetched. */
 export function findBlock(mode: u32): usize {
-  if (mode & MODE_UNLIMITED) return findDecoded(mode);
-  const room = codeRoom(mode);
-  if (!room) return 0;
+  if (mode & MODE_UNLIMITED) {
+    room = ~(<u64>0);
+    return findDecoded(mode);
+  }
+  if (!hasCodeRoom(mode)) return 0;
   const first = findDecoded(mode);
   // What is decoded may go on beyond the limit.
   return first && load<u32>(first - BLOCK_HEADER, BLOCK_BYTES) > room ? prepareSingle(mode) : first;
@@ -163,13 +171,20 @@ function nextPage(lin: u64, mode: u32): u64 {
   return mode & MODE_64 ? next : next & 0xffffffff;
 }
 
-/** Copies what can be fetched of 15 bytes across the boundary into the fetch buffer; returns the second page's host address. */
+/**
+ * Copies what can be fetched of 15 bytes across the boundary into the fetch buffer; returns the second page's host address. Nothing is
+ * fetched beyond CS's limit.
+ */
 function gather(lin: u64, host: usize, mode: u32): usize {
-  const room: usize = 4096 - (host & 0xfff);
+  const here: usize = 4096 - (host & 0xfff);
+  if (<u64>here >= room) {
+    raise(VECTOR_GP);
+    return 0;
+  }
   const second = translate(nextPage(lin, mode), ACCESS_EXECUTE);
   if (!second) return 0;
-  memory.copy(region + FETCH, host, room);
-  memory.copy(region + FETCH + room, second, 16 - room);
+  memory.copy(region + FETCH, host, here);
+  memory.copy(region + FETCH + here, second, 16 - here);
   return second;
 }
 
@@ -232,8 +247,7 @@ function buildBlock(lin: u64, host: usize, mode: u32, bucket: usize): usize {
 
 /** Decodes the one instruction at CPU_RIP outside the cache, with an end after it; 0 with `fault` set if it can't be fetched. */
 export function prepareSingle(mode: u32): usize {
-  const room = codeRoom(mode);
-  if (!room) return 0;
+  if (!hasCodeRoom(mode)) return 0;
   const lin = codeLinear(mode);
   const host = translate(lin, ACCESS_EXECUTE);
   if (!host) return 0;

@@ -1,5 +1,5 @@
 /** The second stage of a PVH domain: what its calls put where, what that holds, and that nothing of it stays. */
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import {
   ADD_TO_PHYSMAP_GPFN,
   ADD_TO_PHYSMAP_IDX,
@@ -148,6 +148,9 @@ function checked(host: Host): void {
   host.core.become(DOM0);
   expect(host.core.checkMemory(), host.log()).toBe(0);
 }
+
+// Compiles the hypervisor's part, which takes its time on a busy computer.
+beforeAll(() => Host.boot(64), 300_000);
 
 test("memory is where it was populated, is the domain's, and goes when it is given back", async () => {
   const host = await Host.boot(64);

@@ -75,6 +75,9 @@ export class PvhHost {
   /** Until the domain has stopped: why, and what it said. */
   async ended(domid: number, seconds = 60): Promise<{ reason: string; said: string[] }> {
     await this.until(`the end of domain ${domid}`, () => this.#stopped.has(domid), seconds);
+    // The serial port may be behind: what the hypervisor's own ring has is to come.
+    const last = (await this.host.toolstack.request("dmesg", {})).trimEnd().split("\n").at(-1)!.trim();
+    await this.until(`the line ${last}`, () => this.log.includes(last), seconds);
     return { reason: this.#stopped.get(domid)!, said: this.said(domid) };
   }
 

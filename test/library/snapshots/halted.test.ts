@@ -1,5 +1,6 @@
 /** Snapshots of domains that do not run: whatever is taken, reverted, deleted and cloned in whatever order, every disk is what it was then. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Snapshot } from "../../../core/library/snapshots/tree.ts";
@@ -8,6 +9,8 @@ import { temporaryFolder } from "../../temporary.ts";
 import { contentOf, DISK_BYTES, TestLibrary } from "./library.ts";
 
 const folder = temporaryFolder("snapshots");
+/** A small file system needs the right to mount one. */
+const noTmpfs = process.getuid?.() === 0 && process.platform === "linux" ? null : "needs root on Linux";
 let next = 0;
 const fresh = (): TestLibrary => new TestLibrary(path.join(folder, String(next++)));
 
@@ -87,7 +90,7 @@ describe("snapshots of a domain that does not run", () => {
     }
   });
 
-  it("whatever is done in whatever order, also over restarts", async () => {
+  it("whatever is done in whatever order, also over restarts", { timeout: 240_000 }, async () => {
     const random = seeded(20261128);
     const below = (count: number): number => Math.floor(random() * count);
     let library = fresh();
@@ -100,7 +103,7 @@ describe("snapshots of a domain that does not run", () => {
     }
     const known = new Map<string, Known>([[first, { now: await library.read(first), then: new Map(), origin: null }]]);
     let names = 0;
-    for (let step = 0; step < 70; step++) {
+    for (let step = 0; step < 50; step++) {
       const uuids = [...known.keys()];
       const uuid = uuids[below(uuids.length)]!;
       const mine = known.get(uuid)!;
@@ -178,6 +181,45 @@ describe("snapshots of a domain that does not run", () => {
     expect((await contentOf(second.file, "qcow2"))[0]).toBe(7);
     expect((await library.snapshots.frozen()).map(({ file }) => file)).not.toContain(second.file);
   });
+
+  it.skipIf(noTmpfs !== null)(
+    `a full disk: a sentence, and everything is as it was${noTmpfs ? ` (${noTmpfs})` : ""}`,
+    async () => {
+      const library = fresh();
+      for (const full of ["images", "domains"] as const) {
+        const small = path.join(library.folder, full);
+        mkdirSync(small, { recursive: true });
+        execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", small]);
+        try {
+          const uuid = await library.domain(`on-${full}`, "raw");
+          await library.write(uuid, 0, Buffer.alloc(512, 5));
+          const { snapshot } = await library.snapshots.take(uuid, { name: "one", memory: false });
+          await library.write(uuid, 0, Buffer.alloc(512, 6));
+          const before = library.images(uuid);
+          const tree = treeOf(library, uuid);
+          const fill = path.join(small, "fill");
+          for (const bytes of [65536, 4096, 1])
+            try {
+              for (;;) appendFileSync(fill, Buffer.alloc(bytes));
+            } catch (error) {
+              expect((error as NodeJS.ErrnoException).code).toBe("ENOSPC");
+            }
+          await expect(library.snapshots.take(uuid, { name: "two", memory: false })).rejects.toThrow("disk is full");
+          await expect(library.snapshots.revert(uuid, snapshot.id, null)).rejects.toThrow("disk is full");
+          rmSync(fill);
+          expect(library.images(uuid)).toEqual(before);
+          expect((await library.read(uuid))[0]).toBe(6);
+          expect((await shown(library, uuid, snapshot.id))[0]).toBe(5);
+          const again = library.reopened();
+          expect(await again.snapshots.report(uuid)).toMatchObject({ snapshots: [{ name: "one" }], unmerged: 0 });
+          expect(treeOf(library, uuid)).toEqual(tree);
+          expect(library.files.filter((name) => name.startsWith(`on-${full}`))).toHaveLength(2);
+        } finally {
+          execFileSync("umount", [small]);
+        }
+      }
+    },
+  );
 
   it("refuses with a sentence what it can't do", async () => {
     const library = fresh();

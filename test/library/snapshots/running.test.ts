@@ -1,10 +1,12 @@
 /** Snapshots of a real Linux that runs and writes to its disk, over the API: taken, reverted, merged and cloned live. */
-import { readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ApiClient } from "../../../core/api/client.ts";
 import { HostService } from "../../../core/api/host-service.ts";
+import { snapshot } from "../../../core/cli/snapshot.ts";
 import { connectInMemory } from "../../api/in-memory.ts";
 import { debianKernel, guestsMissing, initramfs, kernelModules } from "../../guests/images.ts";
 import { temporaryFolder } from "../../temporary.ts";
@@ -111,6 +113,26 @@ describe.skipIf(missing !== null)(
       );
     });
 
+    it("the command line shows them as a tree, and says what it does not find", async () => {
+      let text = "";
+      const write = process.stdout.write.bind(process.stdout);
+      process.stdout.write = ((piece: string) => (text += piece)) as never;
+      try {
+        await snapshot(["list", "linux"], () => Promise.resolve(client));
+        await snapshot(["list"], () => Promise.resolve(client));
+        await snapshot(["rename", "linux", "two", "second"], () => Promise.resolve(client));
+        await snapshot(["rename", "linux", "second", "two"], () => Promise.resolve(client));
+      } finally {
+        process.stdout.write = write;
+      }
+      expect(text).toMatch(/^one  [\da-f]{8}  [-\d]{10} [:\d]{5}  memory and disks  [.\d]+ MiB$/m);
+      expect(text).toMatch(/^  two  [\da-f]{8}  .*  disks  [.\d]+ MiB\n    \(now\)$/m);
+      expect(text).toMatch(/^linux  2 snapshots$/m);
+      await expect(snapshot(["delete", "linux", "three"], () => Promise.resolve(client))).rejects.toThrow(
+        "linux has no snapshot three; it has one, two",
+      );
+    });
+
     it("reverted, the guest goes on where it was, with its memory and its disk of then, and what was can be kept", async () => {
       await host.toolstack.request("consoleInput", { domid, bytes: Buffer.from("X=later\n") });
       const [one] = (await tree()).snapshots;
@@ -129,6 +151,51 @@ describe.skipIf(missing !== null)(
       domid = (await client.request("snapshotRevert", { uuid, snapshot: kept.id })).domid!;
       expect(await shell("echo $X")).toBe("later");
       expect(await read()).toBe("three");
+    });
+
+    it("another domain made from one goes on from there too; while it is kept, also in the bin, its images are", async () => {
+      const [one] = (await tree()).snapshots;
+      const first = domid;
+      const made = await client.request("snapshotClone", { uuid, snapshot: one!.id, name: "copy" });
+      domid = made.domid!;
+      expect(await shell("echo $X")).toBe("then");
+      expect(await read()).toBe("one");
+      expect(await write("mine")).toBe("ok");
+      const { file } = await current();
+      domid = first;
+      expect(await read()).toBe("three");
+      const remove = (): Promise<unknown> => client.request("snapshotDelete", { uuid, snapshot: one!.id });
+      await expect(remove()).rejects.toThrow("copy was made from the snapshot one and needs its disks");
+      await client.request("destroy", { domid: made.domid! });
+      await client.request("keptDelete", { uuid: made.uuid });
+      await expect(remove()).rejects.toThrow("copy was made from the snapshot one and needs its disks");
+      expect(existsSync(file)).toBe(true);
+      await client.request("binPurge", {});
+      expect(existsSync(file)).toBe(false);
+      expect((await tree()).snapshots[0]!.clones).toEqual([]);
+    });
+
+    it("that is called off while its memory is written is not taken: the guest goes on, and its disk is as it was", async () => {
+      const before = await current();
+      const { snapshots } = await tree();
+      const part = path.join(folder, "library", "domains", uuid, "snapshots");
+      const taking = client.request("snapshotTake", { uuid, name: "never", memory: true });
+      const names = async (): Promise<string[]> => (await readdir(part)).filter((name) => name.endsWith(".part"));
+      await expect.poll(names, { timeout: 60_000, interval: 1 }).not.toEqual([]);
+      await client.request("snapshotCancel", { uuid }).catch(() => {});
+      const ended = await taking.then(
+        () => "taken",
+        (error: Error) => error.message,
+      );
+      if (ended === "taken") {
+        // It was written sooner than it could be called off.
+        const { id } = (await tree()).snapshots.find(({ name }) => name === "never")!;
+        await client.request("snapshotDelete", { uuid, snapshot: id });
+      } else expect(ended).toContain("cancelled");
+      expect(await write("five", AT + 4096)).toBe("ok");
+      expect(await read(AT + 4096)).toBe("five");
+      expect((await tree()).snapshots).toEqual(snapshots);
+      expect((await current()).file).toBe(before.file);
     });
 
     it("deleted while it runs, the disks are merged into the image that everything began with", async () => {

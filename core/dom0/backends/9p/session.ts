@@ -28,8 +28,8 @@ export class Session {
   readonly #share: Share;
   readonly #mostMessage: number;
   #message: number;
-  /** By tag: each resolves when the request has been answered. */
-  readonly #underWay = new Map<number, Promise<unknown>>();
+  /** In the order in which they began; `ended` resolves when the request has been answered. Nobody waits for who came later. */
+  readonly #underWay = new Set<{ tag: number; ended: Promise<unknown> }>();
 
   /** `mostMessage`: bytes that fit the rings. */
   constructor(share: Share, mostMessage: number) {
@@ -48,12 +48,11 @@ export class Session {
     return this.#message;
   }
 
-  /** The request is under way until `ended` resolves: a Tflush of its tag waits for that. */
+  /** The request is under way until `ended` resolves: who waits for it waits for that. */
   track(tag: number, ended: Promise<unknown>): void {
-    this.#underWay.set(tag, ended);
-    void ended.finally(() => {
-      if (this.#underWay.get(tag) === ended) this.#underWay.delete(tag);
-    });
+    const request = { tag, ended };
+    this.#underWay.add(request);
+    void ended.finally(() => this.#underWay.delete(request));
   }
 
   /** Tread's work: fills the views; how many bytes there were. Rejects when it can't. */
@@ -95,17 +94,16 @@ export class Session {
     this.fids.clear();
   }
 
-  /** Begins anew with messages of so many bytes, once what else is under way has ended: what there was is given up. */
-  async restart(message: number, tag: number): Promise<void> {
-    const own = this.#underWay.get(tag);
-    await Promise.all([...this.#underWay.values()].filter((each) => each !== own));
+  /** Begins anew with messages of so many bytes, once what began before has ended: what there was is given up. */
+  async restart(message: number): Promise<void> {
+    await Promise.all([...this.#underWay].map(({ ended }) => ended));
     this.fids.clear();
     this.#message = Math.min(message, this.#mostMessage);
   }
 
-  /** Resolves when a request with this tag, if any, has been answered. */
+  /** Resolves when the requests with this tag that began before have been answered. */
   async answered(tag: number): Promise<void> {
-    await this.#underWay.get(tag);
+    await Promise.all([...this.#underWay].map((each) => each.tag === tag && each.ended));
   }
 
   /** A request was done. */

@@ -83,9 +83,11 @@ function deliver(target: Vcpu, mode: u32, vector: u32, low: u32): void {
   }
 }
 
-/** A vCPU that is down, and waits for its start, is to run and look. One that is up has no use for a start-up IPI. */
+/** A vCPU that is down, and waits for its start or has an INIT to see, is to run and look. One that is up has no use for a start-up IPI. */
 function startWaiting(target: Vcpu): void {
   const flags = changetype<usize>(target) + offsetof<Vcpu>("pauseFlags");
-  if (!atomic.load<u32>(changetype<usize>(hvm(target)) + offsetof<HvmVcpu>("waitsForSipi"))) return;
+  const h = changetype<usize>(hvm(target));
+  if (!atomic.load<u32>(h + offsetof<HvmVcpu>("waitsForSipi")) && !atomic.load<u32>(h + offsetof<HvmVcpu>("init")))
+    return;
   if (atomic.and<u32>(flags, ~VPF_down) & VPF_down) vcpuWake(target);
 }

@@ -3,12 +3,14 @@ import { WINDOW } from "../generate.ts";
 import { RESULT, type LegacyInstance } from "./generate.ts";
 
 const VECTOR_SS = 12;
+const VECTOR_GP = 13;
 const VECTOR_PF = 14;
 /** Instructions of several pushes. */
 const FRAMES = new Set(["enter", "pusha", "callf"]);
 
 /**
  * - LAR leaves bits 16 to 19 undefined (SDM volume 2).
+ * - Of a CALL whose target and whose stack are both wrong, either may be told.
  * - What a frame that faults half-way has left below the stack pointer is nobody's.
  * - A segment register pushed with 32 bits is a move of 16 or a zero-extended one of 32 ("PUSH" in SDM volume 2).
  */
@@ -21,6 +23,7 @@ export function settled({ form }: LegacyInstance, silicon: Uint8Array, engine: U
       const [x, y] = [a.getUint32(at, true), b.getUint32(at, true)];
       if (((x ^ y) & ~0xf0000) === 0) a.setUint32(at, y, true);
     }
+  if (form.name === "call" && trap === VECTOR_SS && b.getUint32(RESULT.trap, true) === VECTOR_GP) return engine;
   const takeMemory = (from: number, bytes: number): void => {
     const end = Math.min(from + bytes, RESULT.memory + WINDOW);
     for (let at = Math.max(from, RESULT.memory); at < end; at++) out[at] = engine[at]!;

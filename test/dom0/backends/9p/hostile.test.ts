@@ -186,6 +186,27 @@ describe("a 9pfs frontend", () => {
     expect((await guest.read(file, 108_000 - 5, 100)).length).toBe(5);
   });
 
+  it("is answered when requests wait for each other, and lets go of everything when it goes meanwhile", async () => {
+    const share = new HandShare(host, domid, "0", 0);
+    const version = (tag: number): Buffer => message(T.version, tag, u32(8192), text("9P2000.L"));
+    const flush = (tag: number, old: number): Buffer => message(T.flush, tag, u16(old));
+    for (let round = 0; round < 3; round++) {
+      await connect(share);
+      share.put(
+        Buffer.concat([version(5), version(6), flush(7, 8), flush(8, 7), version(9), flush(9, 9), flush(5, 6)]),
+      );
+      share.notify();
+      const tags: number[] = [];
+      await until(
+        () => {
+          for (let answer = share.take(); answer; answer = share.take()) tags.push(answer.readUInt16LE(5));
+          return tags.length === 7;
+        },
+        () => `answers: ${tags.join()}`,
+      );
+    }
+  });
+
   it.each([
     ["version", { version: 2 }, "version"],
     ["num-rings", { "num-rings": 5 }, "num-rings"],
@@ -265,9 +286,13 @@ describe("a 9pfs frontend", () => {
             () => hostile.set(68, hostile.word(68) - 1 - random(64)),
           ])();
         hostile.notify();
-        // It changes what it has put while that is being read.
-        if (random(4) === 0) host.xen.bytes(pick(hostile.pages), 4096).fill(random(256), random(4096));
-        else if (!isBroken) {
+        // It changes what it has put, and what it was answered, while that is being read and written: it knows no more where a message begins.
+        if (random(40) === 0) {
+          for (let turns = random(4); turns > 0; turns--) await turn();
+          host.xen.bytes(pick(hostile.pages), 4096).fill(random(256), random(4096));
+          isBroken = true;
+          await turn();
+        } else if (!isBroken) {
           let taken = 0;
           await until(
             () => {

@@ -9,16 +9,15 @@ const LEAST_MESSAGE = 4096;
 
 export const CONVERSATION: Handlers = { [T.version]: version, [T.flush]: flush };
 
-async function version(session: Session, fields: Fields, tag: number): Promise<Answer> {
+async function version(session: Session, fields: Fields): Promise<Answer> {
   const [message, wanted] = [fields.u32(), fields.text()];
   if (message < LEAST_MESSAGE) throw new FolderError("EINVAL", `messages must have room for ${LEAST_MESSAGE} bytes`);
-  await session.restart(message, tag);
+  await session.restart(message);
   return new Answer().u32(session.message).text(wanted === VERSION ? VERSION : "unknown");
 }
 
 /** Nothing is broken off: it waits until the other request has been answered. */
-async function flush(session: Session, fields: Fields, tag: number): Promise<Answer> {
-  const old = fields.u16();
-  if (old !== tag) await session.answered(old);
+async function flush(session: Session, fields: Fields): Promise<Answer> {
+  await session.answered(fields.u16());
   return new Answer(0);
 }

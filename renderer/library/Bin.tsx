@@ -1,0 +1,97 @@
+import { useEffect, useState } from "react";
+import type { BinEntry } from "../../core/api/schema.ts";
+import { act, request, sentence } from "../state/session.ts";
+import { useApp } from "../state/store.ts";
+import { dateText } from "../ui/clock.ts";
+import { Dialog } from "../ui/Dialog.tsx";
+
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+
+/** Domains that were deleted, for a day. */
+export function Bin({ onClose }: { onClose: () => void }) {
+  // What is kept changes whenever something comes into the bin or out of it.
+  const kept = useApp((state) => state.kept);
+  const [entries, setEntries] = useState<readonly BinEntry[] | null>(null);
+  const [failure, setFailure] = useState<string | null>(null);
+  const [asked, setAsked] = useState(0);
+  useEffect(() => {
+    let current = true;
+    request("binList", {}).then(
+      (found) => current && setEntries(found),
+      (error: unknown) => current && setFailure(sentence(error)),
+    );
+    return () => {
+      current = false;
+    };
+  }, [kept, asked]);
+  const then = (deed: Promise<unknown>): void => void deed.then(() => setAsked((count) => count + 1));
+  const bytes = entries?.reduce((sum, each) => sum + each.bytes, 0) ?? 0;
+  return (
+    <Dialog title="Bin" onClose={onClose} wide>
+      {failure !== null && (
+        <p className="field-error" role="alert">
+          {failure}
+        </p>
+      )}
+      <p className="dialog-text">
+        {entries?.length === 0
+          ? "The bin is empty. Domains that are deleted lie here for a day."
+          : `Domains that were deleted lie here for a day, with what was saved of them: ${mebibytes(bytes)} in all.`}
+      </p>
+      {entries !== null && entries.length > 0 && (
+        <table className="table">
+          <thead>
+            <tr>
+              <th scope="col">Name</th>
+              <th scope="col">Deleted</th>
+              <th scope="col">Gone for good</th>
+              <th scope="col" className="number">
+                On disk
+              </th>
+              <th scope="col">
+                <span className="visually-hidden">What can be done</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {entries.map(({ id, name, deletedAt, goneAt, bytes: own }) => (
+              <tr key={id}>
+                <th scope="row">{name}</th>
+                <td>{dateText(deletedAt)}</td>
+                <td>{dateText(goneAt)}</td>
+                <td className="number">{mebibytes(own)}</td>
+                <td>
+                  <span className="button-row">
+                    <button
+                      type="button"
+                      aria-label={`Put ${name} back`}
+                      onClick={() => then(act("binRestore", { id }))}
+                    >
+                      Put back
+                    </button>
+                    <button
+                      type="button"
+                      className="danger-quiet"
+                      aria-label={`Remove ${name} for good`}
+                      onClick={() => then(act("binPurge", { id }))}
+                    >
+                      Remove for good
+                    </button>
+                  </span>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      <footer className="dialog-footer">
+        <button type="button" onClick={onClose} data-autofocus>
+          Close
+        </button>
+        <button type="button" className="danger" disabled={!entries?.length} onClick={() => then(act("binPurge", {}))}>
+          Empty the bin
+        </button>
+      </footer>
+    </Dialog>
+  );
+}

@@ -1,0 +1,55 @@
+import { useState } from "react";
+import type { KeptDomain } from "../../core/api/schema.ts";
+import { act } from "../state/session.ts";
+import { useApp } from "../state/store.ts";
+import { Dialog } from "../ui/Dialog.tsx";
+
+/** A name that no domain has yet. */
+function freeName(name: string, taken: ReadonlySet<string>): string {
+  for (let n = 2; ; n++) if (!taken.has(`${name}-${n}`)) return `${name}-${n}`;
+}
+
+/** Another domain that is like it: a task, which goes on when this dialog is closed. */
+export function CloneDomain({ kept, onClose }: { kept: KeptDomain; onClose: () => void }) {
+  const { uuid, name, files } = kept;
+  const taken = new Set(useApp((state) => state.kept).map((each) => each.name));
+  const [to, setTo] = useState(() => freeName(name, taken));
+  const wanted = to.trim();
+  const problem = taken.has(wanted) ? `There is a domain named ${wanted} already.` : null;
+  return (
+    <Dialog title={`Clone ${name}`} onClose={onClose}>
+      <form
+        className="form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void act("keptClone", { uuid, name: wanted });
+          onClose();
+        }}
+      >
+        <div className="field">
+          <label htmlFor="clone-name">Name</label>
+          <input
+            id="clone-name"
+            data-autofocus
+            value={to}
+            aria-invalid={problem !== null}
+            aria-describedby="clone-note"
+            onChange={({ target }) => setTo(target.value)}
+          />
+          <span id="clone-note" className={problem === null ? "field-hint" : "field-error"}>
+            {problem ??
+              `It has a UUID and MAC addresses of its own${files.length ? ", and copies of the disks that it may write, beside these" : ""}.`}
+          </span>
+        </div>
+        <footer className="dialog-footer">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" className="primary" disabled={wanted === "" || problem !== null}>
+            Clone
+          </button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}

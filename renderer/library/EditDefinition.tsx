@@ -1,0 +1,87 @@
+import { useEffect, useState } from "react";
+import { ApiError } from "../../core/api/client.ts";
+import type { KeptDomain } from "../../core/api/schema.ts";
+import { ConfigEditor } from "../create/ConfigEditor.tsx";
+import { useChecked } from "../create/useChecked.ts";
+import { say } from "../state/messages.ts";
+import { request, sentence } from "../state/session.ts";
+import { Dialog } from "../ui/Dialog.tsx";
+
+const NOTHING_GIVEN: readonly never[] = [];
+
+/** The xl.cfg of a domain that is kept. */
+export function EditDefinition({ kept, onClose }: { kept: KeptDomain; onClose: () => void }) {
+  const { uuid, name } = kept;
+  const [before, setBefore] = useState<string | null>(null);
+  const [text, setText] = useState("");
+  const [failure, setFailure] = useState<string | null>(null);
+  const [busy, setBusy] = useState(false);
+  const { fields, findings, tell } = useChecked(text, NOTHING_GIVEN, name);
+  useEffect(() => {
+    let current = true;
+    request("keptConfig", { uuid }).then(
+      ({ config }) => {
+        if (!current) return;
+        setBefore(config);
+        setText(config);
+      },
+      (error: unknown) => current && setFailure(sentence(error)),
+    );
+    return () => {
+      current = false;
+    };
+  }, [uuid]);
+
+  const save = async (): Promise<void> => {
+    setBusy(true);
+    setFailure(null);
+    try {
+      const { warnings } = await request("keptEdit", { uuid, config: text });
+      for (const { message } of warnings) say("warning", message);
+      onClose();
+    } catch (error) {
+      if (error instanceof ApiError && error.diagnostics.length) tell(error.diagnostics);
+      else setFailure(sentence(error));
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog title={`Configuration of ${name}`} onClose={onClose} wide>
+      <form
+        className="form create"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void save();
+        }}
+      >
+        {kept.state === "running" && (
+          <p className="field-hint">
+            It runs with what it was started with; this holds from its next start or reboot on.
+          </p>
+        )}
+        {failure !== null && (
+          <p className="field-error" role="alert">
+            {failure}
+          </p>
+        )}
+        {before !== null && (
+          <ConfigEditor
+            text={text}
+            findings={findings}
+            missing={[...(fields.name ? [] : ["name"])]}
+            fileName={name}
+            onChange={setText}
+          />
+        )}
+        <footer className="dialog-footer">
+          <button type="button" onClick={onClose}>
+            Cancel
+          </button>
+          <button type="submit" className="primary" disabled={busy || before === null || text === before}>
+            Save
+          </button>
+        </footer>
+      </form>
+    </Dialog>
+  );
+}
