@@ -105,7 +105,7 @@ describe("saved domains over the API", () => {
   });
 
   it("are not saved if somebody cancels it: the domain goes on, and no file is left", async () => {
-    const config = 'name = "large"\nkernel = "mini.elf"\nmemory = 128\n';
+    const config = 'name = "large"\nkernel = "mini.elf"\nmemory = 96\n';
     const kernel = readFileSync(new URL("assets/guests/mini.elf", dist));
     const { domid } = await host.toolstack.request("create", { config, files: { "mini.elf": kernel } });
     const log = async (): Promise<string> =>
