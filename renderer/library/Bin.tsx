@@ -64,7 +64,7 @@ export function Bin({ onClose }: { onClose: () => void }) {
                   <span className="button-row">
                     <button
                       type="button"
-                      aria-label={`Put ${name} back`}
+                      aria-label={`Put back ${name}`}
                       onClick={() => then(act("binRestore", { id }))}
                     >
                       Put back
@@ -72,7 +72,7 @@ export function Bin({ onClose }: { onClose: () => void }) {
                     <button
                       type="button"
                       className="danger-quiet"
-                      aria-label={`Remove ${name} for good`}
+                      aria-label={`Remove for good: ${name}`}
                       onClick={() => then(act("binPurge", { id }))}
                     >
                       Remove for good

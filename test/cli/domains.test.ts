@@ -1,6 +1,6 @@
 /** `xenarium domains` and `xl create NAME` as a user types them, against a host that runs. */
 import { execFile } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { temporaryFolder } from "../temporary.ts";
@@ -55,4 +55,52 @@ it("lists domains whether they run or not, and starts one by its name", async ()
     status: 1,
     err: expect.stringContaining("no domain nobody") as string,
   });
+});
+
+it("edits, renames, clones, and says what starts with the host", async () => {
+  // xl create ends it with a line.
+  expect((await domains("config", "web")).out.trimEnd()).toBe(
+    readFileSync(path.join(folder, "web.cfg"), "utf8").trimEnd(),
+  );
+  const editor = path.join(folder, "editor.sh");
+  writeFileSync(editor, 'sed -i "s/memory = 16/memory = 24/" "$1"\n');
+  expect(await xenarium({ VISUAL: `sh ${editor}` }, "domains", "edit", "web")).toMatchObject({ status: 0, err: "" });
+  expect((await domains()).out).toMatch(/\nweb +halted +- +24 /);
+  expect(await xenarium({ VISUAL: "false" }, "domains", "edit", "web")).toMatchObject({ status: 1 });
+  writeFileSync(path.join(folder, "bad.cfg"), 'name = "web"\nkernel = 5\nvcpus = none\n');
+  expect((await domains("edit", "web", "--file", "bad.cfg")).err).toMatch(/vcpus/);
+  await domains("rename", "web", "base");
+  await domains("autostart", "base");
+  expect((await domains()).out).toMatch(/\nbase +halted +- +24 +1 +yes /);
+  const { out, status } = await domains("clone", "base", "copy");
+  expect(status).toBe(0);
+  const { out: config } = await domains("config", "copy");
+  expect(config).not.toContain("mac=");
+  const [, disk] = /'([^',]+),raw,xvda,rw'/.exec(config)!;
+  expect(disk).toMatch(/disk-copy\.[\da-f]{8}\.img$/);
+  expect(readFileSync(disk!)).toEqual(readFileSync(path.join(folder, "disk.img")));
+  await domains("template", "base");
+  expect((await domains()).out).toMatch(
+    new RegExp(`\\nbase +template .* no .*\\ncopy +halted .* no +${out.trim()}\\n`),
+  );
+  expect((await xl("create", "base")).err).toContain("base is a template");
+  expect(await domains("start", "copy", "--paused")).toMatchObject({ status: 0 });
+  expect((await domains("clone", "copy", "other")).err).toContain(
+    "copy runs: its disks are copied when it has shut down",
+  );
+  expect((await domains("delete", "copy")).err).toContain("copy runs");
+  await xl("destroy", "copy");
+});
+
+it("deletes into the bin, and takes out of it", async () => {
+  expect((await domains("delete", "copy")).out).toMatch(
+    /^copy is in the bin for a day; .*disk-copy.*stay as they are\.\n$/,
+  );
+  expect((await domains("bin")).out).toMatch(/^Name +Deleted +Gone for good +MiB +Id\ncopy .*\n0\.0 MiB in all\n$/);
+  expect(await domains("undelete", "copy")).toMatchObject({ status: 0 });
+  expect((await domains("bin")).out).toBe("The bin is empty.\n");
+  await domains("delete", "copy");
+  expect((await domains("bin", "--empty")).out).toBe("The bin is empty.\n");
+  expect((await domains("undelete", "copy")).err).toContain("no domain copy is in the bin");
+  expect(readdirSync(folder).filter((name) => name.startsWith("disk-copy"))).toHaveLength(1);
 });

@@ -68,4 +68,74 @@ describe.skipIf(missing !== null)(`the library of domains${missing ? ` (${missin
     await app.waitForTerminal(/resumed/, 30);
     expect(await app.terminalText()).toMatch(/load 1/);
   });
+
+  it("changes a configuration for the next start, in the editor that new domains have", async () => {
+    const { page } = app;
+    await app.tab("Overview");
+    await page.getByRole("button", { name: "Edit configuration…" }).click();
+    const edit = dialog("Configuration of mini-1");
+    const text = edit.getByLabel("xl.cfg");
+    await expect.poll(() => text.inputValue()).toContain("memory = 32");
+    await text.fill((await text.inputValue()).replace("memory = 32", "memory = 5x"));
+    await edit.locator('.config-findings [data-severity="error"]').first().waitFor();
+    await text.fill((await text.inputValue()).replace("memory = 5x", "memory = 48"));
+    await app.shoot("library-edit");
+    expect(await violationsOf(page)).toEqual([]);
+    await edit.getByRole("button", { name: "Save", exact: true }).last().click();
+    await edit.waitFor({ state: "detached" });
+    await page.getByText("48 MiB").first().waitFor();
+    await app.command("Shut down mini-1");
+    await expect.poll(() => state("mini-1"), SLOW).toBe("halted");
+    await app.tab("Overview");
+    await page.getByRole("button", { name: "Rename" }).click();
+    await page.getByLabel("Name of the domain").fill("base");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => state("base"), SLOW).toBe("halted");
+    await page.getByLabel("Start it with the host").click();
+    await expect.poll(() => page.getByLabel("Start it with the host").isChecked()).toBe(true);
+  });
+
+  it("clones, from templates too, which do not start", async () => {
+    const { page } = app;
+    await page.getByLabel("It is a template").click();
+    await expect.poll(() => state("base")).toBe("template");
+    expect(await button("Start").count()).toBe(0);
+    await page.getByRole("button", { name: "Clone…" }).click();
+    const clone = dialog("Clone base");
+    expect(await clone.getByLabel("Name").inputValue()).toBe("base-2");
+    await clone.getByLabel("Name").fill("base");
+    await clone.getByText("There is a domain named base already.").waitFor();
+    await clone.getByLabel("Name").fill("web");
+    await app.shoot("library-clone");
+    expect(await violationsOf(page)).toEqual([]);
+    await page.keyboard.press("Enter");
+    await expect.poll(() => state("web"), SLOW).toBe("halted");
+    await side("web").click();
+    await button("Start").click();
+    await app.waitForTerminal(/mini> /, 30);
+    await app.command("destroy web");
+    await dialog("Destroy web").getByRole("button", { name: "Destroy" }).click();
+    await expect.poll(() => state("web"), SLOW).toBe("halted");
+  });
+
+  it("deletes into a bin, which says what it takes and gives back", async () => {
+    const { page } = app;
+    await button("Delete").click();
+    await dialog("Delete web").getByText("go to the bin").waitFor();
+    await app.shoot("library-delete");
+    await dialog("Delete web").getByRole("button", { name: "Delete" }).click();
+    await expect.poll(() => side("web").count()).toBe(0);
+    await app.command("Bin of deleted domains");
+    await dialog("Bin").getByText("MiB in all").waitFor();
+    await app.shoot("library-bin");
+    expect(await violationsOf(page)).toEqual([]);
+    await dialog("Bin").getByRole("button", { name: "Put back web" }).click();
+    await expect.poll(() => state("web")).toBe("halted");
+    await dialog("Bin").getByText("The bin is empty").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: /^Host/ }).first().click();
+    await app.tab("Domains");
+    await app.shoot("library-list");
+    expect(app.problems).toEqual([]);
+  });
 });
