@@ -83,7 +83,7 @@ describe.skipIf(missing !== null)(`the first start${missing ? ` (${missing})` : 
       await page.goto(first.url);
       await page.getByText("booted “Plain”").waitFor();
       await page.getByRole("button", { name: "Power off" }).click();
-      await page.getByRole("dialog").getByRole("button", { name: "Power off" }).click();
+      await page.getByRole("dialog").getByRole("button", { name: "Power off", exact: true }).click();
       await page.getByLabel("Boot entry").selectOption("Small");
       await page.getByRole("button", { name: "Power on" }).click();
       await page.getByText("booted “Small”").waitFor();

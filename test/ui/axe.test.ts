@@ -171,7 +171,7 @@ describe.skipIf(missing !== null)(`axe${missing ? ` (${missing})` : ""}`, () => 
 
   it("the host that is off", async () => {
     await app.command("power the host off");
-    await app.page.getByRole("dialog").getByRole("button", { name: "Power off" }).click();
+    await app.page.getByRole("dialog").getByRole("button", { name: "Power off", exact: true }).click();
     await app.page.locator(".side-item", { hasText: /off$/ }).waitFor({ timeout: 20_000 });
     for (const tab of ["Overview", "Domains", "Boot", "Memory", "Devices", "Networks", "Xenstore"]) {
       await app.tab(tab);

@@ -44,7 +44,7 @@ describe.skipIf(missing !== null)(`the size of the host${missing ? ` (${missing}
       await expect.poll(() => other.getByLabel("Memory (MiB)").inputValue()).toBe("384");
     });
     await app.command("Power the host off");
-    await page.getByRole("dialog").getByRole("button", { name: "Power off" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Power off", exact: true }).click();
     await app.tab("Overview");
     await page.getByRole("button", { name: "Power on" }).click();
     await page.getByText("The host is up. Give it a guest.").waitFor();

@@ -288,7 +288,7 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
 
     it("boots the new entry, and forgets one that is removed", async () => {
       await app.command("power the host off");
-      await app.page.getByRole("dialog").getByRole("button", { name: "Power off" }).click();
+      await app.page.getByRole("dialog").getByRole("button", { name: "Power off", exact: true }).click();
       await app.page.locator(".side-item", { hasText: /off$/ }).waitFor({ timeout: 20_000 });
       await app.tab("Memory");
       await app.page.getByText("The host does not run: it has no frames.").waitFor();

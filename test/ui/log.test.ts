@@ -229,7 +229,7 @@ describe.skipIf(missing !== null)(`the Xen log${missing ? ` (${missing})` : ""}`
   it("says why it is empty when the command line lets nothing through", async () => {
     const { page } = app;
     await page.getByRole("button", { name: "Power off" }).click();
-    await page.getByRole("dialog").getByRole("button", { name: "Power off" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Power off", exact: true }).click();
     await page.getByLabel("Boot entry").selectOption("1");
     await page.getByRole("button", { name: "Power on" }).click();
     await card().getByText("Xen has printed nothing.").waitFor();

@@ -93,7 +93,7 @@ describe.skipIf(missing !== null)(`tasks${missing ? ` (${missing})` : ""}`, () =
   it("powering on can be cancelled before the host is up", async () => {
     const { page } = app;
     await app.command("Power the host off");
-    await page.getByRole("dialog").getByRole("button", { name: "Power off" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Power off", exact: true }).click();
     await page.getByRole("button", { name: "Power on" }).waitFor(PATIENT);
     await pressWhenThere('[aria-label="Cancel: Power the host on"]');
     await page.getByRole("button", { name: "Power on" }).click();

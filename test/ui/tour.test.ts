@@ -175,7 +175,7 @@ describe.skipIf(missing !== null)(`the tour${missing ? ` (${missing})` : ""}`, (
   it("tells of a host that is off", async () => {
     const { page } = app;
     await app.command("power the host off");
-    await page.getByRole("dialog").getByRole("button", { name: "Power off" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Power off", exact: true }).click();
     await page.locator(".side-item", { hasText: /off$/ }).waitFor({ timeout: 20_000 });
     await app.command("guided tour");
     await card().getByText("The host does not run now.").waitFor();
