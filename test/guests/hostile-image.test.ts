@@ -215,52 +215,56 @@ describe("a saved domain that is spoiled", () => {
     expect(await shown(domid)).toBe("O");
   });
 
-  it(`is refused or a guest like any other (seed ${SEED})`, async () => {
-    const random = generator(SEED);
-    const before = await freeFrames();
-    const outcomes = { refused: 0, made: 0 };
-    const reasons = new Map<string, string>();
-    for (let i = 0; i < TRIES; i++) {
-      const image = savedImage();
-      const what: string[] = [];
-      const some = <T>(all: Record<string, T>): T => {
-        const name = pick(random, Object.keys(all));
-        what.push(name);
-        return all[name]!;
-      };
-      const inRecords = random(3) === 0;
-      for (let n = random(3); !inRecords && n >= 0; n--) some(SPOIL)(image, random);
-      const records = recordsOf(image);
-      if (inRecords) some(SPOIL_RECORDS)(records, random);
-      writeImage(file, "hostile", records);
-      const error = await attempt();
-      const which = `seed ${SEED}, try ${i}: ${what.join(", ")}`;
-      if (error === null) outcomes.made++;
-      else {
-        outcomes.refused++;
-        expect(error, which).toBeInstanceOf(ToolstackError);
-        const { code, message } = error as ToolstackError;
-        expect(code, `${which}: ${message}`).not.toBe("EIO");
-        expect(message, which).toMatch(/^.+ can't be restored: [^\n]+\.$/);
-        expect(message.startsWith(file), `${which}: ${message}`).toBe(true);
-        reasons.set(message.slice(file.length).replace(/\d+/g, "N"), which);
+  it(
+    `is refused or a guest like any other (seed ${SEED})`,
+    async () => {
+      const random = generator(SEED);
+      const before = await freeFrames();
+      const outcomes = { refused: 0, made: 0 };
+      const reasons = new Map<string, string>();
+      for (let i = 0; i < TRIES; i++) {
+        const image = savedImage();
+        const what: string[] = [];
+        const some = <T>(all: Record<string, T>): T => {
+          const name = pick(random, Object.keys(all));
+          what.push(name);
+          return all[name]!;
+        };
+        const inRecords = random(3) === 0;
+        for (let n = random(3); !inRecords && n >= 0; n--) some(SPOIL)(image, random);
+        const records = recordsOf(image);
+        if (inRecords) some(SPOIL_RECORDS)(records, random);
+        writeImage(file, "hostile", records);
+        const error = await attempt();
+        const which = `seed ${SEED}, try ${i}: ${what.join(", ")}`;
+        if (error === null) outcomes.made++;
+        else {
+          outcomes.refused++;
+          expect(error, which).toBeInstanceOf(ToolstackError);
+          const { code, message } = error as ToolstackError;
+          expect(code, `${which}: ${message}`).not.toBe("EIO");
+          expect(message, which).toMatch(/^.+ can't be restored: [^\n]+\.$/);
+          expect(message.startsWith(file), `${which}: ${message}`).toBe(true);
+          reasons.set(message.slice(file.length).replace(/\d+/g, "N"), which);
+        }
+        if (i % CHECK_EVERY === CHECK_EVERY - 1) {
+          expect(await ask("checkInvariants", {}), which).toBe(0);
+          expect(
+            (await ask("list", {})).map(({ domid }) => domid),
+            which,
+          ).toEqual([0, mini]);
+          await expect.poll(strangers, { message: which }).toEqual([]);
+          // What was taken down is given back by and by; the hypervisor's heap breathes.
+          await expect.poll(freeFrames, { message: which }).toBeGreaterThan(before - 32);
+          await answers();
+        }
       }
-      if (i % CHECK_EVERY === CHECK_EVERY - 1) {
-        expect(await ask("checkInvariants", {}), which).toBe(0);
-        expect(
-          (await ask("list", {})).map(({ domid }) => domid),
-          which,
-        ).toEqual([0, mini]);
-        await expect.poll(strangers, { message: which }).toEqual([]);
-        // What was taken down is given back by and by; the hypervisor's heap breathes.
-        await expect.poll(freeFrames, { message: which }).toBeGreaterThan(before - 32);
-        await answers();
-      }
-    }
-    if (process.env.XENARIUM_SEED) console.log(outcomes, reasons);
-    expect(outcomes.refused).toBeGreaterThan(TRIES / 10);
-    expect(outcomes.made).toBeGreaterThan(TRIES / 10);
-  }, 600_000 + 200 * TRIES);
+      if (process.env.XENARIUM_SEED) console.log(outcomes, reasons);
+      expect(outcomes.refused).toBeGreaterThan(TRIES / 10);
+      expect(outcomes.made).toBeGreaterThan(TRIES / 10);
+    },
+    600_000 + 200 * TRIES,
+  );
 });
 
 describe("a guest that says of itself what is not so when it is saved", () => {
