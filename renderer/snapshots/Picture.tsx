@@ -3,7 +3,6 @@ import type { SnapshotReport } from "../../core/api/schema.ts";
 import { request } from "../state/session.ts";
 
 /** Control sequences of terminals (ECMA-48), and what else is no text. */
-// eslint-disable-next-line no-control-regex
 const NO_TEXT = /\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[ -/]*[0-~])|[\x00-\x08\x0b-\x1f\x7f]/g;
 const LINES = 24;
 

@@ -160,7 +160,7 @@ export function CloneDialog({ uuid, name, onClose, snapshot }: Props & { snapsho
 
 async function make(uuid: string, snapshot: string, name: string): Promise<void> {
   const made = await act("snapshotClone", { uuid, snapshot, name });
-  if (made?.domid != null) show({ page: "domain", domid: made.domid, tab: "console" });
+  if (typeof made?.domid === "number") show({ page: "domain", domid: made.domid, tab: "console" });
 }
 
 export function RenameDialog({ uuid, onClose, snapshot }: Props & { snapshot: SnapshotReport }) {
