@@ -68,14 +68,14 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
     });
 
     it("says what a frame is, by number, pointer and keys", async () => {
-      await app.page.getByLabel("Go to machine frame number").fill("0x801");
+      await app.page.getByLabel("Go to machine frame number").fill("0x1001");
       await app.page.keyboard.press("Enter");
-      await facts().getByText("0x801", { exact: true }).waitFor();
-      await facts().getByText("0x801000").waitFor();
+      await facts().getByText("0x1001", { exact: true }).waitFor();
+      await facts().getByText("0x1001000").waitFor();
       await facts().getByText("Hypervisor’s root").waitFor();
       await map().focus();
       await app.page.keyboard.press("ArrowRight");
-      await facts().getByText("0x802", { exact: true }).waitFor();
+      await facts().getByText("0x1002", { exact: true }).waitFor();
       await app.page.keyboard.press("Home");
       await facts().getByText("The machine’s own").waitFor();
       await app.page.keyboard.press("End");
@@ -248,11 +248,11 @@ describe.skipIf(missing !== null)(`host${missing ? ` (${missing})` : ""}`, () =>
       const names = await app.page.locator(".story-stage h2").allInnerTexts();
       expect(names).toEqual(["firmware", "boot menu", "hypervisor", "dom0", "xenstored", "toolstack", "autostart"]);
       for (const name of names) expect(await stage(name).locator(".story-time").innerText()).toMatch(/^\d+\.\d ms/);
-      await expect.poll(() => stage("firmware").innerText()).toMatch(/e820 usable\s*0x800000 to 0x1fffffff, 504 MiB/);
+      await expect.poll(() => stage("firmware").innerText()).toMatch(/e820 usable\s*0x1000000 to 0x1fffffff, 496 MiB/);
       await expect.poll(() => stage("boot menu").innerText()).toMatch(/Xen’s command line\s*dom0_mem=64M/);
       await expect.poll(() => stage("boot menu").innerText()).toMatch(/core\.wasm, [\d.]+ [KM]iB/);
       const hypervisor = await stage("hypervisor").innerText();
-      expect(hypervisor).toMatch(/131072 entries at 0x810000, 4 MiB/);
+      expect(hypervisor).toMatch(/131072 entries at 0x1010000, 4 MiB/);
       expect(hypervisor).toContain("(XEN) Xen version 4.17");
       expect(hypervisor).toContain("*** Building a native Dom0 ***");
       await expect.poll(() => stage("dom0").innerText()).toMatch(/“xen-3\.0-x86_64”, 16384 pages/);
