@@ -167,7 +167,7 @@ describe.skipIf(missing !== null)(`the application${missing ? ` (${missing})` : 
     await page.locator(".badge", { hasText: "Idle" }).waitFor();
     await page.getByRole("tab", { name: "Console" }).click();
     await page.getByRole("button", { name: "Shut down" }).click();
-    await page.getByText("This domain is gone. It powered off.").waitFor();
+    await page.getByText("This domain does not run. It powered off.").waitFor();
     expect(await terminalText()).toContain("mini>");
     await shoot("gone");
   });
@@ -214,7 +214,7 @@ describe.skipIf(missing !== null)(`the application${missing ? ` (${missing})` : 
       await page.setViewportSize({ width: 1280, height: 800 });
       await page.getByRole("button", { name: "Destroy" }).click();
       await page.getByRole("dialog").getByRole("button", { name: "Destroy" }).click();
-      await page.getByText("This domain is gone. It was destroyed.").waitFor();
+      await page.getByText("This domain does not run. It was destroyed.").waitFor();
     },
     120_000,
   );

@@ -109,7 +109,7 @@ describe.skipIf(missing !== null)(`handshakes${missing ? ` (${missing})` : ""}`,
     await client.request("xenstoreRemove", { path: BACK });
     await expect.poll(async () => (await lane(1)).filter(Boolean).at(-1)).toContain("removed");
     await client.request("destroy", { domid: 1 });
-    await app.page.getByText("This domain is gone.").waitFor();
+    await app.page.getByText("This domain does not run.").waitFor();
     await app.page.getByText("Its rings, ports and grants went with it").waitFor();
     await card().getByLabel("Device").selectOption({ label: "Console 0" });
     await expect.poll(async () => (await lane(0)).filter(Boolean).at(-1)).toContain("removed");
