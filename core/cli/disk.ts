@@ -1,5 +1,5 @@
 /** `xenarium disk`: images of disks, and disks of running domains that are to grow. */
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { existsSync, realpathSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import path from "node:path";
@@ -9,7 +9,7 @@ import { convertImage, createImage, type NewFormat } from "../dom0/storage/conve
 import { IMAGE_FORMATS, openStore } from "../dom0/storage/open.ts";
 import { createQcow2 } from "../dom0/storage/qcow2/create.ts";
 import { Qcow2Store } from "../dom0/storage/qcow2/store.ts";
-import { usageError } from "./arguments.ts";
+import { carryOut } from "./carry-out.ts";
 
 type Connect = () => Promise<Pick<ApiClient, "request">>;
 
@@ -201,15 +201,6 @@ function words({ file, format, bytes, fileBytes, backing, backingFormat, snapsho
 }
 
 /** Runs it; the exit status. */
-export async function disk(args: string[], connect: Connect): Promise<number> {
-  const command = declared(connect);
-  for (const each of [command, ...command.commands]) each.exitOverride().configureOutput({ writeErr: () => {} });
-  try {
-    await command.parseAsync(args, { from: "user" });
-    return 0;
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return 0;
-    throw usageError(error);
-  }
+export function disk(args: string[], connect: Connect): Promise<number> {
+  return carryOut(declared(connect), args);
 }

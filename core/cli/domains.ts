@@ -1,12 +1,13 @@
 /** `xenarium domains`: the domains that the running host keeps, whether they run or not. */
-import { Command, CommanderError } from "commander";
+import { Command } from "commander";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { ApiClient } from "../api/client.ts";
 import type { BinEntry, KeptDomain } from "../api/schema.ts";
-import { UsageError, usageError } from "./arguments.ts";
+import { UsageError } from "./arguments.ts";
+import { carryOut } from "./carry-out.ts";
 
 type Connect = () => Promise<Pick<ApiClient, "request">>;
 
@@ -200,15 +201,6 @@ function binned(all: readonly BinEntry[]): string {
 }
 
 /** Runs it; the exit status. */
-export async function domains(args: string[], connect: Connect): Promise<number> {
-  const command = declared(connect);
-  for (const each of [command, ...command.commands]) each.exitOverride().configureOutput({ writeErr: () => {} });
-  try {
-    await command.parseAsync(args, { from: "user" });
-    return 0;
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return 0;
-    throw usageError(error);
-  }
+export function domains(args: string[], connect: Connect): Promise<number> {
+  return carryOut(declared(connect), args);
 }

@@ -1,9 +1,10 @@
 /** `xenarium fetch`: files and whole guests from the web, into the library of a running host. */
-import { Command, CommanderError, Option } from "commander";
+import { Command, Option } from "commander";
 import type { ApiClient } from "../api/client.ts";
 import type { DownloadReport, OfferedGuest } from "../api/schema.ts";
 import { kindOf } from "../library/downloads/kind.ts";
-import { UsageError, usageError } from "./arguments.ts";
+import { UsageError } from "./arguments.ts";
+import { carryOut } from "./carry-out.ts";
 import { SIGNAL_STATUS } from "./exit-status.ts";
 
 type Connect = () => Promise<Pick<ApiClient, "request" | "on">>;
@@ -50,16 +51,8 @@ export function declared(connect: Connect): Command {
 }
 
 /** Runs it; the exit status. */
-export async function fetchFiles(args: string[], connect: Connect): Promise<number> {
-  const command = declared(connect).configureOutput({ writeErr: () => {} });
-  try {
-    await command.parseAsync(args, { from: "user" });
-    return 0;
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return 0;
-    throw usageError(error);
-  }
+export function fetchFiles(args: string[], connect: Connect): Promise<number> {
+  return carryOut(declared(connect), args);
 }
 
 type Client = Awaited<ReturnType<Connect>>;

@@ -1,9 +1,9 @@
 /** `xenarium network`: the virtual networks of a running host. */
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import path from "node:path";
 import type { ApiClient } from "../api/client.ts";
 import type { NetworkReport } from "../dom0/network/networks.ts";
-import { usageError } from "./arguments.ts";
+import { carryOut } from "./carry-out.ts";
 
 type Connect = () => Promise<Pick<ApiClient, "request">>;
 
@@ -118,17 +118,8 @@ export function declared(connect: Connect): Command {
 }
 
 /** Runs it; the exit status. */
-export async function network(args: string[], connect: Connect): Promise<number> {
-  const command = declared(connect);
-  for (const each of [command, ...command.commands]) each.exitOverride().configureOutput({ writeErr: () => {} });
-  try {
-    await command.parseAsync(args, { from: "user" });
-    return 0;
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return 0;
-    throw usageError(error);
-  }
+export function network(args: string[], connect: Connect): Promise<number> {
+  return carryOut(declared(connect), args);
 }
 
 function protocolOf(text: string): "tcp" | "udp" {

@@ -1,8 +1,8 @@
 /** `xenarium snapshot`: snapshots of domains on a running host. */
-import { Command, CommanderError } from "commander";
+import { Command } from "commander";
 import type { ApiClient } from "../api/client.ts";
 import type { SnapshotReport, SnapshotTree } from "../api/schema.ts";
-import { usageError } from "./arguments.ts";
+import { carryOut } from "./carry-out.ts";
 
 type Api = Pick<ApiClient, "request">;
 type Connect = () => Promise<Api>;
@@ -81,17 +81,8 @@ export function declared(connect: Connect): Command {
 }
 
 /** Runs it; the exit status. */
-export async function snapshot(args: string[], connect: Connect): Promise<number> {
-  const command = declared(connect);
-  for (const each of [command, ...command.commands]) each.exitOverride().configureOutput({ writeErr: () => {} });
-  try {
-    await command.parseAsync(args, { from: "user" });
-    return 0;
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return 0;
-    throw usageError(error);
-  }
+export function snapshot(args: string[], connect: Connect): Promise<number> {
+  return carryOut(declared(connect), args);
 }
 
 /** Of a domain that runs, by its name or domid, or of one that is kept, by its name or UUID. */

@@ -1,9 +1,9 @@
 /** `xenarium export` and `xenarium import`: domains in one file, out of a running host's library and into it. */
-import { Command, CommanderError } from "commander";
+import { Command } from "commander";
 import path from "node:path";
 import type { ApiClient } from "../api/client.ts";
 import type { JournalEntry } from "../api/schema.ts";
-import { usageError } from "./arguments.ts";
+import { carryOut } from "./carry-out.ts";
 import { SIGNAL_STATUS } from "./exit-status.ts";
 
 type Connect = () => Promise<Pick<ApiClient, "request" | "on">>;
@@ -64,14 +64,6 @@ async function watched<T>(client: Client, deed: () => Promise<T>): Promise<T> {
 }
 
 /** Runs it; the exit status. */
-export async function transfer(name: TransferCommand, args: string[], connect: Connect): Promise<number> {
-  const command = declared(name, connect).configureOutput({ writeErr: () => {} });
-  try {
-    await command.parseAsync(args, { from: "user" });
-    return 0;
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return 0;
-    throw usageError(error);
-  }
+export function transfer(name: TransferCommand, args: string[], connect: Connect): Promise<number> {
+  return carryOut(declared(name, connect), args);
 }
