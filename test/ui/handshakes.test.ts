@@ -8,8 +8,8 @@ import { chromiumMissing } from "./browser.ts";
 
 const missing = chromiumMissing();
 const mini = path.resolve(import.meta.dirname, "../../dist/assets/guests/mini.elf");
-const FRONT = "/local/domain/1/device/9pfs/0";
-const BACK = "/local/domain/0/backend/9pfs/1/0";
+const FRONT = "/local/domain/1/device/vsnd/0";
+const BACK = "/local/domain/0/backend/vsnd/1/0";
 let app: Application;
 let client: ApiClient;
 
@@ -63,9 +63,9 @@ describe.skipIf(missing !== null)(`handshakes${missing ? ` (${missing})` : ""}`,
     ] as const)
       await write(`${FRONT}/${key}`, value);
     const device = card().getByLabel("Device");
-    await expect.poll(() => device.locator("option").allInnerTexts()).toContain("Shared folder 0");
+    await expect.poll(() => device.locator("option").allInnerTexts()).toContain("vsnd 0");
     await device.focus();
-    await device.selectOption({ label: "Shared folder 0" });
+    await device.selectOption({ label: "vsnd 0" });
     await expect.poll(() => steps().count()).toBe(7);
     await write(`${BACK}/feature-rx-copy`, "1");
     await write(`${BACK}/state`, "2");
@@ -86,7 +86,7 @@ describe.skipIf(missing !== null)(`handshakes${missing ? ` (${missing})` : ""}`,
       "event-channel = 9",
       "1 Initialising → 4 Connected",
     ]);
-    await card().getByRole("group", { name: "Handshake of Shared folder 0" }).focus();
+    await card().getByRole("group", { name: "Handshake of vsnd 0" }).focus();
     await app.page.keyboard.press("End");
     await card().scrollIntoViewIfNeeded();
     await app.shoot("handshake-live");
