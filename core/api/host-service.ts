@@ -223,7 +223,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
 
   get state(): HostState {
     return {
-      power: this.#power,
+      power: this.#told,
       cycle: this.#cycle,
       stages: (this.#host?.stages ?? []).map(({ name, milliseconds }) => ({ name, milliseconds })),
       reason: this.#reason,
@@ -262,8 +262,13 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   }
 
   #notRunning(): ApiFailure {
-    const advice = this.#power === "starting" ? "ask again when it runs" : "power it on first";
-    return new ApiFailure("EOFF", `The host is ${this.#power}; ${advice}.`);
+    const advice = this.#told === "starting" ? "ask again when it runs" : "power it on first";
+    return new ApiFailure("EOFF", `The host is ${this.#told}; ${advice}.`);
+  }
+
+  /** What clients hear: it is starting from the moment that it is asked to, though the library is still read. */
+  get #told(): HostPower {
+    return this.#preparing ? "starting" : this.#power;
   }
 
   /** Throws ApiFailure EOFF while the host does not run. */
@@ -315,16 +320,19 @@ export class HostService extends EventEmitter<HostServiceEvents> {
    * host has change nothing.
    */
   async powerOn({ memoryMiB, pcpus, bootEntry }: PowerOnOptions = {}): Promise<HostState> {
-    if (this.#preparing || (this.#power !== "off" && this.#power !== "crashed"))
-      throw new ApiFailure("EBUSY", `The host is ${this.#preparing ? "starting" : this.#power} already.`);
+    if (this.#told !== "off" && this.#told !== "crashed")
+      throw new ApiFailure("EBUSY", `The host is ${this.#told} already.`);
     const { next } = this.#size;
     const size = { memoryMiB: memoryMiB ?? next.memoryMiB, pcpus: pcpus ?? next.pcpus };
     const entry = bootEntry ?? this.#bootEntry;
     this.#boot.check(entry);
     const preparing = this.#autostart();
-    this.#preparing = preparing.then(() => {});
-    const starts = await preparing;
-    this.#preparing = null;
+    this.#preparing = preparing.then(
+      () => {},
+      () => {},
+    );
+    this.#changed();
+    const starts = await preparing.finally(() => (this.#preparing = null));
     const host = new PoweredHost({
       imageFolder: this.#options.imageFolder,
       // Its list is among those that are started.
