@@ -83,8 +83,8 @@ describe.skipIf(missing !== null)(
       await page.getByRole("heading", { name: "mini-copy" }).waitFor(SLOW);
       await page.locator(".sidebar [role=treeitem]", { hasText: "mini-1" }).first().click();
       await app.tab("Snapshots");
-      const before = await rows().count();
       await rows().filter({ hasText: "After the upgrade" }).click();
+      const before = await rows().count();
       await page.getByRole("button", { name: "Delete…" }).click();
       await dialog("Delete After the upgrade").getByRole("button", { name: "Delete", exact: true }).click();
       await expect.poll(() => rows().count(), SLOW).toBe(before - 1);
