@@ -140,7 +140,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   #firstGuestName: string | null = null;
   #stopping: Promise<void> | null = null;
   /** A power-on that still looks for what it is to start. */
-  #preparing: Promise<void> | null = null;
+  #preparing: { done: Promise<void>; isCalledOff: boolean } | null = null;
   /** The host that was powered off on request; its start, if it was still under way, did not fail. */
   #switchedOff: PoweredHost | null = null;
   /** It goes off only to come on again. */
@@ -326,13 +326,19 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     const size = { memoryMiB: memoryMiB ?? next.memoryMiB, pcpus: pcpus ?? next.pcpus };
     const entry = bootEntry ?? this.#bootEntry;
     this.#boot.check(entry);
-    const preparing = this.#autostart();
-    this.#preparing = preparing.then(
+    const autostart = this.#autostart();
+    const done = autostart.then(
       () => {},
       () => {},
     );
+    const preparing = { done, isCalledOff: false };
+    this.#preparing = preparing;
     this.#changed();
-    const starts = await preparing.finally(() => (this.#preparing = null));
+    const starts = await autostart.finally(() => (this.#preparing = null));
+    if (preparing.isCalledOff) {
+      this.#changed();
+      throw new ApiFailure("ECANCELED", "The host was powered off before it was up.");
+    }
     const host = new PoweredHost({
       imageFolder: this.#options.imageFolder,
       // Its list is among those that are started.
@@ -432,8 +438,10 @@ export class HostService extends EventEmitter<HostServiceEvents> {
    */
   async powerOff(graceMilliseconds = GRACE_MS): Promise<void> {
     this.#rebooting = false;
-    // A power-on that has just been asked for goes first, or it would come after.
-    await this.#preparing;
+    if (this.#preparing) {
+      this.#preparing.isCalledOff = true;
+      return this.#preparing.done;
+    }
     const host = this.#host;
     if (!host || this.#power === "off" || this.#power === "crashed") return;
     if (this.#stopping) {

@@ -51,6 +51,8 @@ describe("power", () => {
   it("off while it starts is no crash", async () => {
     const starting = service().powerOn();
     const refused = expect(starting).rejects.toMatchObject({ data: { code: "ECANCELED" } });
+    // Also while it still reads what it is to start: who asks waits.
+    expect(host.state.power).toBe("starting");
     await host.powerOff();
     await refused;
     expect(host.state).toMatchObject({ power: "off", reason: null });
