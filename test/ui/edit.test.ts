@@ -86,6 +86,8 @@ describe.skipIf(missing !== null)(`settings${missing ? ` (${missing})` : ""}`, (
     const seen = new Set<string>();
     for (let x = 2; x < box.width; x += 4) {
       await page.mouse.move(box.x + x, box.y + box.height / 2);
+      // A busy computer shows it a frame later.
+      await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
       seen.add((await page.locator(".graph-tip").first().locator("span").allInnerTexts()).join(" "));
       if ([...seen].some((text) => text.includes("mini-1 is paused"))) break;
     }
