@@ -71,7 +71,8 @@ function hasCodeRoom(mode: u32): bool {
   room = ~(<u64>0);
   if (mode & MODE_UNLIMITED) return true;
   const limit = <u64>load<u32>(cpu, CPU_SEG + CS * SEG_SIZE + SEG_LIMIT);
-  const rip = load<u64>(cpu, CPU_RIP);
+  // Who came by IRET from 64-bit mode may have more bits there, which count for nothing.
+  const rip = load<u64>(cpu, CPU_RIP) & 0xffffffff;
   if (rip <= limit) {
     room = limit - rip + 1;
     return true;
