@@ -87,7 +87,7 @@ describe("the frame map", () => {
         sum(map, (each) => each.domid === guest && each.kind === kind),
         kind,
       ).toBeGreaterThan(0);
-    expect(sum(map, ({ kind }) => kind === "machine")).toBe(8 * 256);
+    expect(sum(map, ({ kind }) => kind === "machine")).toBe(16 * 256);
     expect(sum(map, ({ kind }) => kind === "frame-table")).toBe((256 * 256 * 32) / 4096);
     expect(toBytes(map).length).toBeLessThan(MOST_MESSAGE_BYTES);
   });
