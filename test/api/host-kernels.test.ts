@@ -36,6 +36,7 @@ function ask(
     state: { power: "off" },
     notices: [],
     images: { folder: null },
+    fetching: { kernels: { folder: null } },
     journal: new HostJournal(() => {}, { gone: () => null, kept: () => null }),
     on: () => {},
     off: () => {},
