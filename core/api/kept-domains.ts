@@ -5,6 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { identityOf, type Definition } from "../library/definition.ts";
 import type { Library } from "../library/library.ts";
+import { saidOf } from "../toolstack/error.ts";
 import type { ToolstackClient } from "../toolstack/client.ts";
 import type {
   AutostartEntry,
@@ -282,10 +283,7 @@ export class KeptDomains {
         `${name} is saved with the configuration that it has: restore it, or discard what is saved first.`,
       );
     const parsed = parseXlConfig(config);
-    if (!parsed.config) {
-      const errors = parsed.diagnostics.filter(({ severity }) => severity === "error").map(({ message }) => message);
-      throw new ApiFailure("EINVAL", `${errors.join("; ")}.`, parsed.diagnostics);
-    }
+    if (!parsed.config) throw new ApiFailure("EINVAL", saidOf(parsed.diagnostics), parsed.diagnostics);
     const domid = this.#running.get(uuid);
     if (domid !== undefined && parsed.config.name !== name)
       throw new ApiFailure("EBUSY", `${name} runs: rename it there, its configuration follows.`);

@@ -31,3 +31,13 @@ export function errorData(error: unknown): ToolstackErrorData {
   if (error instanceof ImageError) return { code: "ENOEXEC", message: error.message };
   return { code: "EIO", message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }
+
+/** Of a text that is no xl.cfg at all, every line is wrong: the first say enough. */
+const MOST_SAID = 8;
+
+/** What is wrong with a configuration, as a sentence. The errors themselves stay with the refusal, all of them. */
+export function saidOf(diagnostics: readonly ConfigDiagnostic[]): string {
+  const errors = diagnostics.filter(({ severity }) => severity === "error").map(({ message }) => message);
+  const more = errors.length - MOST_SAID;
+  return `${errors.slice(0, MOST_SAID).join("; ")}${more > 0 ? `; and ${more} more` : ""}.`;
+}

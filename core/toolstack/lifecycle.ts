@@ -34,7 +34,7 @@ import {
   writeDomainStore,
   writeStoreRing,
 } from "./domain-store.ts";
-import { errorData, Refusal } from "./error.ts";
+import { errorData, Refusal, saidOf } from "./error.ts";
 import {
   TSC_MODES,
   type ConfigDiagnostic,
@@ -503,9 +503,8 @@ function checkedConfig(
 } {
   const { config, diagnostics } = parseXlConfig(options.config, [], kinds);
   if (config) return { config, diagnostics };
-  const errors = diagnostics.filter(({ severity }) => severity === "error").map(({ message }) => message);
   const name = options.configName ? `${options.configName}: ` : "";
-  throw new Refusal("EINVAL", `${name}${errors.join("; ")}.`, diagnostics);
+  throw new Refusal("EINVAL", `${name}${saidOf(diagnostics)}`, diagnostics);
 }
 
 /** A kernel where a ramdisk should be is a mix-up worth a sentence; anything else is the guest's business. */
