@@ -17,7 +17,7 @@ import { Refusal } from "../../toolstack/error.ts";
 import type { DomainInfo } from "../../toolstack/messages.ts";
 import { allocated, imageFailure, isTaken, makeOverlays, overlayFile } from "./images.ts";
 import { freeze, keep, running, withImages, type Parts, type Watch } from "./parts.ts";
-import { childrenOf, nextMerge, treeText, withMerged, withoutLeaves, type Layer, type Tree } from "./tree.ts";
+import { childrenOf, nextMerge, treeText, withCurrent, withMerged, withoutLeaves, type Layer, type Tree } from "./tree.ts";
 
 /** Bytes that may be left when a running domain's requests wait for the last of them. */
 const FOLD_BYTES = 16 << 20;
@@ -195,9 +195,8 @@ async function overlay(parts: Parts, uuid: string, device: string, top: Layer): 
 function goneOn(tree: Tree, device: string, layer: Layer): Tree {
   const disks = tree.current.disks.map((disk) => (disk.id === device ? { ...disk, file: layer.file } : disk));
   return {
-    ...tree,
+    ...withCurrent(tree, { ...tree.current, disks }),
     layers: [...tree.layers, layer],
-    current: { ...tree.current, disks },
     going: tree.going.filter((file) => file !== layer.file),
   };
 }

@@ -56,6 +56,40 @@ export async function running({ toolstack }: Parts, uuid: string): Promise<Domai
   return all.find((each) => each.uuid === uuid && each.config !== null && !each.state.dying) ?? null;
 }
 
+/** The text that a domain is to be started from: with the images that it has now, where it names others of its own. */
+export async function configNow(
+  { layers, current, former }: Tree,
+  definition: Pick<Definition, "config" | "configName">,
+): Promise<string> {
+  if (layers.length === 0) return definition.config;
+  const known = new Set(layers.map(({ file }) => file));
+  const now = new Map(current.disks.map(({ id, file }) => [id, file]));
+  const named = await resolved(disksOf(definition));
+  const isStale = named.some(
+    ({ id, file }) =>
+      now.has(id) &&
+      now.get(id) !== file &&
+      (known.has(file) || former.some((each) => each.id === id && each.file === file)),
+  );
+  return isStale ? withImages(definition, current.disks, layers) : definition.config;
+}
+
+/**
+ * Writes the configuration that a deed before, which was broken off, has not written: each deed begins with one that names the images that the
+ * tree says the domain has.
+ */
+export async function settle(parts: Parts, uuid: string): Promise<void> {
+  const tree = parts.trees.known(uuid);
+  if (!tree || tree.former.length === 0) return;
+  const definition = await parts.definitions.find(uuid);
+  if (definition?.isSaved) return;
+  if (definition) {
+    const config = await configNow(tree, definition);
+    if (config !== definition.config) await parts.definitions.change(uuid, config);
+  }
+  await parts.trees.save({ ...tree, former: [] });
+}
+
 /** Throws Refusal EBUSY for one whose memory is kept: that goes on with the images that it names, and no others. */
 export function checkNotSaved(definition: Definition | null): void {
   if (definition?.isSaved)
@@ -80,9 +114,15 @@ export async function freeze({ trees, toolstack }: Parts, also: readonly string[
   await toolstack()?.request("imagesFreeze", { images });
 }
 
-/** The same image under the name that links lead to: layers are known by it. */
+/** The same image under the name that links lead to: layers are known by it, those too that are gone. */
 export async function resolved<T extends { file: string }>(disks: readonly T[]): Promise<T[]> {
-  return Promise.all(disks.map(async (disk) => ({ ...disk, file: await realpath(disk.file).catch(() => disk.file) })));
+  const nameOf = async (file: string): Promise<string> => {
+    const found = await realpath(file).catch(() => null);
+    if (found !== null) return found;
+    const folder = path.dirname(file);
+    return path.join(await realpath(folder).catch(() => folder), path.basename(file));
+  };
+  return Promise.all(disks.map(async (disk) => ({ ...disk, file: await nameOf(disk.file) })));
 }
 
 /** Disks of an xl.cfg that its domain may write, and keeps. Throws Refusal when the text is not understood. */

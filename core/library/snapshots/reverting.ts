@@ -8,7 +8,7 @@ import { readSaved, readSavedHeader, type SavedHeader } from "../../toolstack/sa
 import { readConfig, withItem, withValue } from "../../toolstack/config-text.ts";
 import { isTaken, makeOverlays, overlayFile } from "./images.ts";
 import { keep, running, withImages, type Definition, type Parts } from "./parts.ts";
-import { emptyTree, type Layer, type LayerDisk, type Snapshot, type Tree } from "./tree.ts";
+import { emptyTree, withCurrent, type Layer, type LayerDisk, type Snapshot, type Tree } from "./tree.ts";
 
 export interface Continued {
   uuid: string;
@@ -134,9 +134,8 @@ function onto(tree: Tree, snapshot: Snapshot, disks: readonly LayerDisk[], isOth
     isForeign: false,
   }));
   return {
-    ...tree,
+    ...withCurrent(tree, { parent: isOther ? null : snapshot.id, disks: [...disks] }),
     layers: [...tree.layers, ...layers],
-    current: { parent: isOther ? null : snapshot.id, disks: [...disks] },
   };
 }
 

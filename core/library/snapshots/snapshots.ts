@@ -9,12 +9,11 @@ import { allocated } from "./images.ts";
 import { checkUnused, collect, merge, unmerged } from "./merging.ts";
 import {
   checkNotSaved,
-  disksOf,
+  configNow,
   freeze,
   keep,
-  resolved,
   running,
-  withImages,
+  settle,
   type Definitions,
   type Parts,
   type Watch,
@@ -218,12 +217,7 @@ export class Snapshots {
   async currentConfig(uuid: string, config: string, configName: string | null): Promise<string> {
     await this.#opened;
     const tree = this.#parts.trees.find(uuid);
-    if (!tree || tree.layers.length === 0) return config;
-    const known = new Set(tree.layers.map(({ file }) => file));
-    const current = new Map(tree.current.disks.map(({ id, file }) => [id, file]));
-    const named = await resolved(disksOf({ config, configName }));
-    const isStale = named.some(({ id, file }) => known.has(file) && current.has(id) && current.get(id) !== file);
-    return isStale ? withImages({ config, configName }, tree.current.disks, tree.layers) : config;
+    return tree ? configNow(tree, { config, configName }) : config;
   }
 
   async #alone<T>(
@@ -242,6 +236,7 @@ export class Snapshots {
     this.#busy.set(uuid, { work: { what, share: null }, wanted });
     this.#changed(uuid);
     try {
+      await settle(this.#parts, uuid);
       return await deed(progress);
     } finally {
       this.#busy.delete(uuid);

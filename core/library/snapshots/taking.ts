@@ -27,7 +27,7 @@ import {
   type Watch,
 } from "./parts.ts";
 import { keepPicture } from "./picture.ts";
-import { emptyTree, treeText, withSnapshot, type Layer, type LayerDisk, type Snapshot, type Tree } from "./tree.ts";
+import { emptyTree, treeText, withCurrent, withSnapshot, type Layer, type LayerDisk, type Snapshot, type Tree } from "./tree.ts";
 
 export interface TakeOptions {
   name: string;
@@ -121,9 +121,8 @@ function goingOn(tree: Tree, overlays: readonly LayerDisk[]): Tree {
     isForeign: false,
   }));
   return {
-    ...tree,
+    ...withCurrent(tree, { ...tree.current, disks: [...overlays] }),
     layers: [...tree.layers, ...layers],
-    current: { ...tree.current, disks: [...overlays] },
   };
 }
 

@@ -65,6 +65,14 @@ const TREE = z.strictObject({
   current: z.strictObject({ parent: SNAPSHOT_ID.nullable(), disks: z.array(DISK).max(256) }),
   /** Images that the domain had and has no more, because its disks were changed by hand: nobody but their user knows whether they are needed. */
   left: z.array(FILE).max(MOST_LAYERS),
+  /**
+   * Images that the domain's configuration may still name for a device although the domain has gone on from them: the configuration is written
+   * after the tree, and who is killed between the two leaves it behind.
+   */
+  former: z
+    .array(z.strictObject({ id: DISK.shape.id, file: FILE }))
+    .max(MOST_LAYERS)
+    .default([]),
   /** Images that were made here and are to be there no more, unless a layer names them: a step that was broken off leaves them. */
   going: z.array(FILE).max(MOST_LAYERS),
 });
@@ -76,7 +84,7 @@ export type Tree = z.infer<typeof TREE>;
 
 export function emptyTree(uuid: string, name: string): Tree {
   const current = { parent: null, disks: [] };
-  return { version: 1, uuid, name, origin: null, layers: [], snapshots: [], current, left: [], going: [] };
+  return { version: 1, uuid, name, origin: null, layers: [], snapshots: [], current, left: [], former: [], going: [] };
 }
 
 export const treeText = (tree: Tree): string => `${JSON.stringify(tree, null, 2)}\n`;
@@ -158,17 +166,23 @@ export function withoutSnapshot(tree: Tree, id: string): Tree {
   };
 }
 
+/** The domain goes on with those disks; its configuration is to name them from then on. */
+export function withCurrent(tree: Tree, current: Tree["current"]): Tree {
+  const now = new Map(current.disks.map(({ id, file }) => [id, file]));
+  const gone = tree.current.disks.filter(({ id, file }) => now.has(id) && now.get(id) !== file);
+  return { ...tree, current, former: [...tree.former, ...gone.map(({ id, file }) => ({ id, file }))] };
+}
+
 /** `base` has taken in what `top` had: it stands for both. */
 export function withMerged(tree: Tree, base: string, top: string): Tree {
   const renamed = (file: string): string => (file === top ? base : file);
   const disks = (all: readonly LayerDisk[]): LayerDisk[] => all.map((disk) => ({ ...disk, file: renamed(disk.file) }));
   return {
-    ...tree,
+    ...withCurrent(tree, { ...tree.current, disks: disks(tree.current.disks) }),
     layers: tree.layers
       .filter(({ file }) => file !== top)
       .map((layer) => ({ ...layer, base: layer.base === null ? null : renamed(layer.base) })),
     snapshots: tree.snapshots.map((each) => ({ ...each, disks: disks(each.disks) })),
-    current: { ...tree.current, disks: disks(tree.current.disks) },
     left: tree.left.map(renamed),
     going: [...tree.going, top],
   };
