@@ -17,7 +17,16 @@ import { Refusal } from "../../toolstack/error.ts";
 import type { DomainInfo } from "../../toolstack/messages.ts";
 import { allocated, imageFailure, isTaken, makeOverlays, overlayFile } from "./images.ts";
 import { freeze, keep, running, withImages, type Parts, type Watch } from "./parts.ts";
-import { childrenOf, nextMerge, treeText, withCurrent, withMerged, withoutLeaves, type Layer, type Tree } from "./tree.ts";
+import {
+  childrenOf,
+  nextMerge,
+  treeText,
+  withCurrent,
+  withMerged,
+  withoutLeaves,
+  type Layer,
+  type Tree,
+} from "./tree.ts";
 
 /** Bytes that may be left when a running domain's requests wait for the last of them. */
 const FOLD_BYTES = 16 << 20;

@@ -27,7 +27,16 @@ import {
   type Watch,
 } from "./parts.ts";
 import { keepPicture } from "./picture.ts";
-import { emptyTree, treeText, withCurrent, withSnapshot, type Layer, type LayerDisk, type Snapshot, type Tree } from "./tree.ts";
+import {
+  emptyTree,
+  treeText,
+  withCurrent,
+  withSnapshot,
+  type Layer,
+  type LayerDisk,
+  type Snapshot,
+  type Tree,
+} from "./tree.ts";
 
 export interface TakeOptions {
   name: string;
