@@ -197,7 +197,7 @@ function binned(all: readonly BinEntry[]): string {
       (own / 2 ** 20).toFixed(1),
       id,
     ]),
-  ])}${(bytes / 2 ** 20).toFixed(1)} MiB in all\n`;
+  ])}${(bytes / 2 ** 20).toFixed(1)} MiB, total\n`;
 }
 
 /** Runs it; the exit status. */

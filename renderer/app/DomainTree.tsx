@@ -297,7 +297,7 @@ function Entry({ item, isSelected, level, current }: Shown & { item: Item; isSel
         <span className="side-row">
           <StateMark state={state} />
           <span className="side-name">{name}</span>
-          <span className="side-id">{domid < 0 ? "" : domid}</span>
+          <span className="side-id">{"domain" in item ? domid : ""}</span>
         </span>
         {"domain" in item ? <Figures domain={item.domain} /> : <span className="side-row side-figures">{state}</span>}
         <Tags name={name} most={TAGS_SHOWN} />

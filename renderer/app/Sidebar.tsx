@@ -112,7 +112,7 @@ export function Sidebar() {
       <DomainTree shown={shown} ended={endedShown} selected={selected} searching={wanted !== ""}>
         {endedShown.some((each) => !each.kept) && (
           <button type="button" className="plain side-forget" onClick={forgetEnded}>
-            Forget the ended
+            Clear stopped domains
           </button>
         )}
         {guests.length + ended.length === 0 && <p className="side-empty">There is no domain yet.</p>}

@@ -125,7 +125,7 @@ export function commandsNow(): Command[] {
   }
   add("Domains", "bin", "Bin of deleted domains…", () => askLibrary({ what: "bin" }), ["undelete", "trash", "restore"]);
   if (endedDomains(state).some((gone) => !gone.kept))
-    add("Domains", "forget-ended", "Forget the ended domains", forgetEnded, ["clear", "remove", "sidebar"]);
+    add("Domains", "forget-ended", "Clear stopped domains", forgetEnded, ["clear", "remove", "sidebar"]);
   for (const gone of endedDomains(state))
     add("Go to", `go-${gone.domid}`, `Go to ${gone.name}, ${endOf(gone)}`, () => showEnded(gone.domid), [
       String(gone.domid),

@@ -15,6 +15,7 @@ const TELL_OF_BYTES = 512;
 export function ConsoleTab({ domid, name, alone = false }: { domid: number; name: string; alone?: boolean }) {
   const host = useRef<HTMLDivElement>(null);
   const console = consoles.of(domid);
+  const isRunning = useApp(({ domains }) => domains.some((each) => each.domid === domid));
   const searching = useApp((state) => state.consoleSearch);
   const [typing, setTyping] = useState(false);
   const [waiting, setWaiting] = useState(0);
@@ -52,7 +53,7 @@ export function ConsoleTab({ domid, name, alone = false }: { domid: number; name
             </button>
           </span>
         )}
-        <SizeChoice console={console} name={name} />
+        <SizeChoice console={console} name={name} isRunning={isRunning} />
         <span className="spacer" />
         <Tool
           label="Search the console"
@@ -64,9 +65,11 @@ export function ConsoleTab({ domid, name, alone = false }: { domid: number; name
         <Tool label="Copy the selection, or everything" onClick={() => copyConsole(domid)}>
           <Copy size={14} />
         </Tool>
-        <Tool label="Type text…" onClick={() => setTyping(true)}>
-          <Keyboard size={14} />
-        </Tool>
+        {isRunning && (
+          <Tool label="Type text…" onClick={() => setTyping(true)}>
+            <Keyboard size={14} />
+          </Tool>
+        )}
         <Tool label="Smaller text" onClick={() => setFontSize(-1)}>
           <AArrowDown size={15} />
         </Tool>

@@ -8,8 +8,15 @@ const MOST_KEPT = 200;
 const WHY =
   "A PV console carries bytes alone: a guest never learns the size of its terminal, and takes it for 80 columns of 24 lines";
 
+interface Props {
+  console: DomainTerminal;
+  name: string;
+  /** There is a guest that can be told. */
+  isRunning: boolean;
+}
+
 /** How large a domain's terminal is, remembered by its name, and the way to tell the guest. */
-export function SizeChoice({ console, name }: { console: DomainTerminal; name: string }) {
+export function SizeChoice({ console, name, isRunning }: Props) {
   const size: ConsoleSize = useLayout(({ serialConsoles }) => serialConsoles.includes(name)) ? "serial" : "fit";
   const [{ cols, rows }, setShown] = useState({ cols: console.terminal.cols, rows: console.terminal.rows });
   useEffect(() => {
@@ -32,7 +39,7 @@ export function SizeChoice({ console, name }: { console: DomainTerminal; name: s
       `Typed “stty rows ${rows} cols ${cols}” for the guest: it works at a shell’s prompt, once for each login.`,
     );
   };
-  const differs = cols !== SERIAL.cols || rows !== SERIAL.rows;
+  const differs = isRunning && (cols !== SERIAL.cols || rows !== SERIAL.rows);
   return (
     <span className="console-size">
       <label title={WHY}>

@@ -64,9 +64,7 @@ export function ConfigEditor({
       </div>
       <div id="config-findings" className="config-findings" role="status">
         {findings.length === 0 && (
-          <p className="muted">
-            {missing.length ? `Still needed: ${missing.join(", ")}.` : "Nothing is wrong with it."}
-          </p>
+          <p className="muted">{missing.length ? `Still needed: ${missing.join(", ")}.` : "Ready."}</p>
         )}
         <ul>
           {findings.map(({ severity, message, line }, i) => {

@@ -75,7 +75,7 @@ export function EndFacts({ domid, last }: { domid: number; last: DomainInfo | nu
 export function Config({ config }: { config: NonNullable<DomainInfo["config"]> }) {
   return (
     <section className="card">
-      <h2>Set for its life</h2>
+      <h2>Configuration</h2>
       <p className="muted config-note">
         A running domain keeps these; another configuration holds from its next start on.
       </p>

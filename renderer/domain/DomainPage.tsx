@@ -76,6 +76,7 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
         )}
         {domid >= 0 && (
           <span className="page-sub">
+            {!domain && "last "}
             <Term of="domid">domid</Term> {domid}
           </span>
         )}

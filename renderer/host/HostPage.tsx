@@ -201,7 +201,7 @@ function Stages({ stages, busy }: { stages: { name: string; milliseconds: number
         </li>
       ))}
       <li className="stage-total">
-        <span className="stage-name">{busy ? "so far" : "in all"}</span>
+        <span className="stage-name">{busy ? "So far" : "Total"}</span>
         <span />
         <span className="stage-time">{total.toFixed(0)} ms</span>
       </li>

@@ -36,7 +36,7 @@ export function Bin({ onClose }: { onClose: () => void }) {
       <p className="dialog-text">
         {entries?.length === 0
           ? "The bin is empty. Domains that are deleted lie here for a day."
-          : `Domains that were deleted lie here for a day, with what was saved of them: ${mebibytes(bytes)} in all.`}
+          : `Domains that were deleted lie here for a day, with what was saved of them: ${mebibytes(bytes)}, total.`}
       </p>
       {entries !== null && entries.length > 0 && (
         <table className="table">

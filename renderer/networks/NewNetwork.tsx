@@ -76,7 +76,7 @@ export function NewNetwork({ onClose }: { onClose: () => void }) {
             Cancel
           </button>
           <button type="submit" className="primary" disabled={name === ""}>
-            Make it
+            Create
           </button>
         </footer>
       </form>

@@ -227,7 +227,7 @@ function FolderName({ folder, parent }: { folder: string | null; parent: string 
             Cancel
           </button>
           <button type="submit" className="primary">
-            {folder === null ? "Make it" : "Save"}
+            {folder === null ? "Create" : "Save"}
           </button>
         </footer>
       </form>

@@ -146,7 +146,7 @@ export function CloneDialog({ uuid, name, onClose, snapshot }: Props & { snapsho
       title={`New domain from ${snapshot.name}`}
       label="Name of the domain"
       initial={`${name}-clone`}
-      action="Make it"
+      action="Clone"
       onClose={onClose}
       onDone={(called) => void make(uuid, snapshot.id, called)}
     >

@@ -14,7 +14,7 @@ export function Accounts({ only }: { only: number | null }) {
     <details className="card store-accounts" open={open} onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
       <summary>
         <h2>Quotas and transactions</h2>
-        {accounts && <span className="muted">{accounts.nodes} nodes in all</span>}
+        {accounts && <span className="muted">{accounts.nodes} nodes, total</span>}
       </summary>
       {!accounts ? (
         <p className="muted">Counting…</p>

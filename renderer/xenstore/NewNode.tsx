@@ -69,7 +69,7 @@ export function NewNode({
       )}
       <div className="button-row">
         <button type="submit" className="primary" disabled={!name.trim()}>
-          Make it
+          Create
         </button>
         <button type="button" onClick={() => onClose(null)}>
           Cancel

@@ -96,7 +96,7 @@ it("deletes into the bin, and takes out of it", async () => {
   expect((await domains("delete", "copy")).out).toMatch(
     /^copy is in the bin for a day; .*disk-copy.*stay as they are\.\n$/,
   );
-  expect((await domains("bin")).out).toMatch(/^Name +Deleted +Gone for good +MiB +Id\ncopy .*\n0\.0 MiB in all\n$/);
+  expect((await domains("bin")).out).toMatch(/^Name +Deleted +Gone for good +MiB +Id\ncopy .*\n0\.0 MiB, total\n$/);
   expect(await domains("undelete", "copy")).toMatchObject({ status: 0 });
   expect((await domains("bin")).out).toBe("The bin is empty.\n");
   await domains("delete", "copy");

@@ -110,7 +110,7 @@ describe.skipIf(missing !== null)(`the console${missing ? ` (${missing})` : ""}`
     await page.getByRole("button", { name: "New node below" }).click();
     await page.locator("#store-new-name").fill("brackets");
     await page.locator("#store-new-value").fill("\\x1b[?2004h");
-    await page.getByRole("button", { name: "Make it" }).click();
+    await page.getByRole("button", { name: "Create" }).click();
     await page.locator('.store-row[data-path="/local/domain/1/data/brackets"]').waitFor();
     await app.tab("Console");
     await page.keyboard.press("Control+C");

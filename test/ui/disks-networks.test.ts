@@ -260,7 +260,7 @@ describe.skipIf(missing !== null)(`disks in the window${missing ? ` (${missing})
     await page.getByRole("button", { name: "New network…" }).click();
     await dialog("New network").getByLabel("Name of its bridge").fill("lab0");
     await app.shoot("network-new");
-    await dialog("New network").getByRole("button", { name: "Make it" }).click();
+    await dialog("New network").getByRole("button", { name: "Create" }).click();
     const lab = page.getByRole("region", { name: "Network lab0" });
     await lab.waitFor();
     expect(await lab.innerText()).toContain("isolated");

@@ -217,7 +217,7 @@ describe.skipIf(missing !== null)(`the frame${missing ? ` (${missing})` : ""}`, 
     await app.command("Delete: mini-4");
     await app.page.getByRole("dialog").getByRole("button", { name: "Delete" }).click();
     await expect.poll(() => app.page.locator(".side-domain").count()).toBe(2);
-    expect(await app.page.getByRole("button", { name: "Forget the ended" }).count()).toBe(0);
+    expect(await app.page.getByRole("button", { name: "Clear stopped domains" }).count()).toBe(0);
   });
 
   it("shows Domain-0 like the others, without what would end the host", async () => {

@@ -23,7 +23,7 @@ describe.skipIf(missing !== null)(`networks in the window${missing ? ` (${missin
     await app.tab("Networks");
     await page.getByRole("button", { name: "New network…" }).click();
     await page.getByRole("dialog", { name: "New network" }).getByLabel("Name of its bridge").fill("lab0");
-    await answer("New network", "Make it");
+    await answer("New network", "Create");
     await network.getByLabel("The guest’s address").fill("10.0.3.15");
     await network.getByRole("button", { name: "Forward", exact: true }).click();
     await forward.waitFor();

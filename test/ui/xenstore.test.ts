@@ -65,11 +65,11 @@ describe.skipIf(missing !== null)(`xenstore${missing ? ` (${missing})` : ""}`, (
     await row("/local/domain/1/data").click();
     await page.getByRole("button", { name: "New node below" }).click();
     await page.getByRole("textbox", { name: "Name" }).fill("not a name");
-    await page.getByRole("button", { name: "Make it" }).click();
+    await page.getByRole("button", { name: "Create" }).click();
     await page.locator("#store-new-error", { hasText: "is no path of xenstore" }).waitFor();
     await page.getByRole("textbox", { name: "Name" }).fill("colour");
     await page.getByRole("textbox", { name: "Value" }).last().fill("blue\\x00\\n");
-    await page.getByRole("button", { name: "Make it" }).click();
+    await page.getByRole("button", { name: "Create" }).click();
     await expect.poll(() => value("/local/domain/1/data/colour")).toBe("blue\\x00\\n");
     await page.getByRole("textbox", { name: "Value" }).fill("grün");
     await page.getByRole("button", { name: "Write" }).click();

@@ -55,7 +55,7 @@ export class LogLine implements Line {
     return {
       title: "Console log",
       figures: [
-        { name: "streamBytes", label: "Written in all", value: written, unit: "bytes" },
+        { name: "streamBytes", label: "Written", value: written, unit: "bytes" },
         { name: "keptBytes", label: "Kept", value: kept, unit: "bytes" },
       ],
     };
