@@ -368,7 +368,7 @@ function shownColumns(hidden: readonly ListColumn[]): (typeof LIST_COLUMNS)[numb
 
 /** What stands in a column. Of a domain that is gone nothing is measured. */
 function cellOf(id: ListColumn, { domid, name, state, domain, values }: Row, folder: string): ReactNode {
-  if (id === "domid") return domid < 0 ? "–" : domid;
+  if (id === "domid") return domain ? domid : "–";
   if (id === "folder") return folder;
   if (id === "tags") return <Tags name={name} most={3} />;
   if (id === "state")
