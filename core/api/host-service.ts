@@ -16,6 +16,7 @@ import { DiskImages } from "./disk-images.ts";
 import { Fetching, type DownloadPlaces } from "./fetching.ts";
 import { ApiFailure } from "./failure.ts";
 import { Marks } from "./history/marks.ts";
+import { ImageLibrary } from "./image-library.ts";
 import { HostSize, thisComputer, type Size } from "./host-size.ts";
 import { HostJournal } from "./journal/host-journal.ts";
 import { LiveHistory } from "./history/live.ts";
@@ -125,6 +126,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   readonly kept: KeptDomains;
   readonly snapshots: Snapshots;
   readonly images: DiskImages;
+  readonly imageLibrary: ImageLibrary;
   readonly fetching: Fetching;
   readonly transfers: Transfers;
   readonly captures: Captures;
@@ -211,6 +213,8 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     void this.fetching.start();
     const { library, kept, images, journal } = this;
     this.transfers = new Transfers({ library, kept, images, journal, scratch: options.transferFolder ?? null });
+    const running = () => (this.#power === "running" ? this.toolstack.request("list") : Promise.resolve([]));
+    this.imageLibrary = new ImageLibrary({ images, library, kept, snapshots: this.snapshots, journal, running });
     this.captures = new Captures(options.capturesFolder ?? null);
     this.#networks = new KeptNetworks(options.networksFile ?? null, tell);
     this.history = new Recorder(options.history ?? {}, {
@@ -532,18 +536,6 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       const why = error instanceof Error ? error.message : String(error);
       throw new ApiFailure("EIO", `It is done, but will be forgotten when the host goes off: ${why}.`);
     }
-  }
-
-  /** Of the images that the host keeps. Throws ApiFailure EBUSY while a domain has it, ENOENT. */
-  async removeImage(name: string): Promise<void> {
-    const image = (await this.images.all()).find((each) => each.name === name);
-    const domains = this.#power === "running" ? await this.toolstack.request("list") : [];
-    const user = domains.find(({ config }) => config?.devices.some(({ files }) => files.includes(image?.path ?? "")));
-    if (user) throw new ApiFailure("EBUSY", `${user.name} has ${name} as a disk: detach it there first.`);
-    const owner = this.kept.all.find(({ files }) => files.includes(image?.path ?? ""));
-    if (owner)
-      throw new ApiFailure("EBUSY", `${owner.name} has ${name} as a disk when it runs: delete it, or edit it, first.`);
-    await this.images.remove(name);
   }
 
   /** Of the kernels and RAM disks that the host keeps. Throws ApiFailure EBUSY while a domain runs of it, Refusal ENOENT. */

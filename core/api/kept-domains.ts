@@ -45,7 +45,7 @@ export class KeptDomains {
   readonly #running = new Map<string, number>();
   /** UUIDs of domains that are being made, and kept by who makes them. */
   readonly #making = new Set<string>();
-  /** UUIDs of those whose disks are being copied, and how often. */
+  /** UUIDs of those with whose disks something is done, and how often. */
   readonly #copied = new Map<string, number>();
   /** By domid: what was made is on its way into the library. */
   readonly #keeping = new Map<number, Promise<void>>();
@@ -192,7 +192,7 @@ export class KeptDomains {
   #checkStartable({ uuid, name, template, saved }: Definition): void {
     if (this.#running.has(uuid)) throw new ApiFailure("EEXIST", `A domain named ${name} runs already.`);
     if (this.#copied.has(uuid))
-      throw new ApiFailure("EBUSY", `The disks of ${name} are being copied: start it when that has ended.`);
+      throw new ApiFailure("EBUSY", `Something is being done with the disks of ${name}: start it when that has ended.`);
     if (template) throw new ApiFailure("EPERM", `${name} is a template: it is cloned, not started.`);
     if (saved) throw new ApiFailure("EBUSY", `${name} is saved: restore it, or discard what is saved of it first.`);
   }
@@ -330,18 +330,26 @@ export class KeptDomains {
         "EBUSY",
         `${definition.name} ${definition.saved ? "is saved" : "runs"}: its disks are copied when it has shut down. A clone of what it is now is made from a snapshot.`,
       );
-    const copies = (this.#copied.get(uuid) ?? 0) + 1;
-    this.#copied.set(uuid, copies);
-    try {
-      const made = await this.#library.clone(uuid, name, (share) => {
+    const made = await this.whileHalted([uuid], () =>
+      this.#library.clone(uuid, name, (share) => {
         if (wanted.aborted) throw new ApiFailure("ECANCELED", `${name} was cancelled before it was made.`);
         progress(share);
-      });
-      return this.#described(made);
+      }),
+    );
+    return this.#described(made);
+  }
+
+  /** Something is done with the disks of those that do not run: nobody starts them until it has ended. */
+  async whileHalted<T>(uuids: readonly string[], deed: () => Promise<T>): Promise<T> {
+    for (const uuid of uuids) this.#copied.set(uuid, (this.#copied.get(uuid) ?? 0) + 1);
+    try {
+      return await deed();
     } finally {
-      const left = this.#copied.get(uuid)! - 1;
-      if (left > 0) this.#copied.set(uuid, left);
-      else this.#copied.delete(uuid);
+      for (const uuid of uuids) {
+        const left = this.#copied.get(uuid)! - 1;
+        if (left > 0) this.#copied.set(uuid, left);
+        else this.#copied.delete(uuid);
+      }
     }
   }
 

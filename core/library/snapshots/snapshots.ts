@@ -61,6 +61,13 @@ export class Snapshots {
     return [...trees.frozen(), ...busy.map(({ file }) => ({ file, why }))];
   }
 
+  /** What is known of the images of all domains, and of those in the bin. */
+  async trees(): Promise<{ kept: readonly Tree[]; binned: readonly Tree[] }> {
+    await this.#opened;
+    const { all: kept, binned } = this.#parts.trees;
+    return { kept, binned };
+  }
+
   /** Domains that have snapshots. */
   async domains(): Promise<{ uuid: string; name: string; snapshots: number }[]> {
     await this.#opened;

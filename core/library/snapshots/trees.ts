@@ -35,6 +35,9 @@ export class Trees {
   get all(): readonly Tree[] {
     return [...this.#trees.values()];
   }
+  get binned(): readonly Tree[] {
+    return [...this.#binned.values()];
+  }
 
   /** Reads all that there are, and takes away what steps that were broken off have left. Once, before anything else. */
   async open(): Promise<void> {
