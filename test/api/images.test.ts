@@ -154,7 +154,7 @@ describe("work on disk images", () => {
     await client.request("journalAttach", { client: "test-images" });
     const copying = client.request("imageCopy", { path: at("large.img"), name: "copy", format: "qcow2" });
     const refused = expect(copying).rejects.toMatchObject({ code: "ECANCELED" });
-    await client.request("journalCancel", { id: await seen });
+    await client.request("taskCancel", { id: await seen });
     await refused;
     expect(readdirSync(images).filter((name) => name.startsWith("copy"))).toEqual([]);
     await client.request("diskRemove", { name: "large.img" });
