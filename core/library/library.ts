@@ -5,6 +5,7 @@
 import { readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { oneAtATime } from "../files/one-at-a-time.ts";
+import { syncFolder } from "../files/whole.ts";
 import { Refusal } from "../toolstack/error.ts";
 import { readSaved, readSavedHeader } from "../toolstack/saved-file.ts";
 import { withValue } from "../toolstack/config-text.ts";
@@ -247,7 +248,10 @@ export class Library {
   /** Throws Refusal ESRCH where it is not saved. */
   async discardSaved(uuid: string): Promise<void> {
     if (!this.find(uuid)?.saved) throw new Refusal("ESRCH", "That domain is not saved.");
-    await rm(this.savedFile(uuid), { force: true });
+    const file = this.savedFile(uuid);
+    await rm(file, { force: true });
+    // Else it could be there again after a power failure, when the domain has gone on.
+    await syncFolder(path.dirname(file));
     await this.lookForSaved(uuid);
   }
 
