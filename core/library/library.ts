@@ -94,11 +94,13 @@ export class Library {
         this.#all.set(description.uuid, definitionOf({ description, config }, saved));
       }
       await this.#making?.open((uuid) => this.#all.has(uuid));
-      await this.#purgeOld();
-      await this.#collect();
     } catch (error) {
       this.#parts.warn(`The library of domains can't be read: ${(error as Error).message}.`);
     }
+    await this.#purgeOld().catch((error: unknown) =>
+      this.#parts.warn(`The bin of the library can't be read: ${(error as Error).message}.`),
+    );
+    await this.#collect();
     this.#parts.changed();
   }
 
@@ -282,7 +284,7 @@ export class Library {
       this.#get(uuid);
       await folders.bin(uuid, now);
       this.#all.delete(uuid);
-      await this.#purgeOld();
+      await this.#purgeOld().catch(() => {});
     });
   }
 
@@ -333,7 +335,7 @@ export class Library {
   /** What has lain in the bin for a day goes. */
   purgeOld(): Promise<void> {
     return this.#next(async () => {
-      if ((await this.#purgeOld()) > 0) this.#parts.changed();
+      if ((await this.#purgeOld().catch(() => 0)) > 0) this.#parts.changed();
     });
   }
 
@@ -357,9 +359,11 @@ export class Library {
     return new Set([...this.#all.values()].flatMap(({ files }) => Object.values(files)));
   }
 
+  /** Contents that nobody uses any more go; all stay while that is not known of each. */
   async #collect(): Promise<void> {
     if (!this.#folders || !this.#contents) return;
-    await this.#contents.keepOnly(new Set([...this.#used(), ...(await this.#folders.wanted())]));
+    const wanted = await this.#folders.wanted((uuid) => this.#all.has(uuid)).catch(() => null);
+    if (wanted) await this.#contents.keepOnly(new Set([...this.#used(), ...wanted]));
   }
 
   #kept(): { folders: Folders; contents: Contents; making: Making } {
