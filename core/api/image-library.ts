@@ -7,8 +7,8 @@ import { disksOf, layersOf, withoutTwins, type ImageUser, type NamedImage } from
 import { checkImage, growImage, makeCopy, makeEmpty } from "../library/images/work.ts";
 import type { Library } from "../library/library.ts";
 import type { Snapshots } from "../library/snapshots/snapshots.ts";
+import type { ToolstackClient } from "../toolstack/client.ts";
 import { parseXlConfig } from "../toolstack/xlcfg.ts";
-import type { DomainInfo } from "../toolstack/messages.ts";
 import type { DiskImages } from "./disk-images.ts";
 import { ApiFailure } from "./failure.ts";
 import type { ImageCheck, ImageList, ImageReport } from "./host-state.ts";
@@ -29,8 +29,8 @@ export interface ImageLibraryParts {
   kept: KeptDomains;
   snapshots: Pick<Snapshots, "trees">;
   journal: HostJournal;
-  /** What runs; nothing while the host is off. */
-  running: () => Promise<readonly DomainInfo[]>;
+  /** Of the host that runs; null while none does. */
+  toolstack: () => ToolstackClient | null;
 }
 
 /** A file with those who name it. */
@@ -115,7 +115,7 @@ export class ImageLibrary {
     const folderOf = (configName: string | null): string =>
       configName === null ? process.cwd() : path.dirname(path.resolve(configName));
     const states = new Map(kept.all.map(({ uuid, state }) => [uuid, state]));
-    const running = await this.#parts.running();
+    const running = (await this.#parts.toolstack()?.request("list")) ?? [];
     const owners = [
       ...running.map(({ uuid, name, config }) => ({
         name,
