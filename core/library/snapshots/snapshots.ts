@@ -13,6 +13,7 @@ import {
   configNow,
   freeze,
   keep,
+  namedImages,
   running,
   settle,
   type Definitions,
@@ -152,6 +153,7 @@ export class Snapshots {
       const { name } = snapshotOf(trees.find(uuid), id);
       checkUnused(this.#parts, uuid, id, name);
       checkNotSaved(await this.#parts.definitions.find(uuid));
+      trees.checkKnown(uuid);
       await adopt(this.#parts, uuid);
       await keep(this.#parts, withoutSnapshot(trees.find(uuid)!, id));
       for (const what of ["machine", "screen", "console"] as const)
@@ -168,6 +170,7 @@ export class Snapshots {
     const wanted = new AbortController();
     await this.#alone(uuid, "merge", wanted, async (progress) => {
       checkNotSaved(await this.#parts.definitions.find(uuid));
+      this.#parts.trees.checkKnown(uuid);
       await adopt(this.#parts, uuid);
       await merge(this.#parts, uuid, { progress, signal: wanted.signal });
     });
@@ -215,6 +218,7 @@ export class Snapshots {
   /** A domain's folder is about to be gone for good: images that were made for its snapshots go with it. Never rejects. */
   async purging(folder: string): Promise<void> {
     await this.#opened;
+    this.#parts.trees.named(await namedImages(this.#parts));
     await this.#parts.trees.purging(folder).catch(() => {});
   }
 
@@ -246,6 +250,7 @@ export class Snapshots {
     this.#busy.set(uuid, { work: { what, share: null }, wanted });
     this.#changed(uuid);
     try {
+      this.#parts.trees.named(await namedImages(this.#parts));
       await settle(this.#parts, uuid);
       return await deed(progress);
     } finally {
