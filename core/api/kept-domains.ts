@@ -5,6 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { identityOf, type Definition } from "../library/definition.ts";
 import type { Library } from "../library/library.ts";
+import { readSavedHeader } from "../toolstack/saved-file.ts";
 import { saidOf } from "../toolstack/error.ts";
 import type { ToolstackClient } from "../toolstack/client.ts";
 import type {
@@ -257,17 +258,43 @@ export class KeptDomains {
   async restore(uuid: string, paused: boolean): Promise<CreateResult> {
     const definition = this.#library.find(uuid);
     if (!definition?.saved) throw new ApiFailure("ESRCH", "That domain is not saved.");
-    const file = this.#library.savedFile(uuid);
-    const result = await this.#parts.toolstack().request("restore", { file, paused, as: { name: definition.name } });
-    await this.#keeping.get(result.domid);
-    await this.#library.discardSaved(uuid);
-    return result;
+    const as = { name: definition.name };
+    return this.#goneOn(this.#library.savedFile(uuid), as, paused, () => this.#library.discardSaved(uuid));
   }
 
-  /** The domain of a file elsewhere. */
+  /** The domain of a file elsewhere. Throws ApiFailure EBUSY for one that the library has saved too: that would go on with other disks then. */
   async restoreFile(file: string, paused: boolean): Promise<CreateResult> {
-    const result = await this.#parts.toolstack().request("restore", { file, paused });
-    await this.#keeping.get(result.domid);
+    this.#parts.toolstack();
+    const here = this.#library.find((await readSavedHeader(file)).uuid);
+    if (here?.saved)
+      throw new ApiFailure(
+        "EBUSY",
+        `${here.name} is saved in the library too: restore that, or discard what is saved first.`,
+      );
+    return this.#goneOn(file, null, paused, async () => {});
+  }
+
+  /**
+   * A domain whose memory a file has goes on when `ready` has ended: from then on it writes to its disks, and no memory from before may ever be
+   * restored on these.
+   */
+  async #goneOn(
+    file: string,
+    as: { name: string } | null,
+    paused: boolean,
+    ready: () => Promise<void>,
+  ): Promise<CreateResult> {
+    const toolstack = this.#parts.toolstack();
+    const result = await toolstack.request("restore", { file, paused: true, ...(as && { as }) });
+    const { domid } = result;
+    try {
+      await this.#keeping.get(domid);
+      await ready();
+    } catch (error) {
+      await toolstack.request("destroy", { domid }).catch(() => {});
+      throw error;
+    }
+    if (!paused) await toolstack.request("unpause", { domid });
     return result;
   }
 

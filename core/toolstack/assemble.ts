@@ -127,7 +127,7 @@ export function assembleDom0({
     emit,
     pcpus,
   });
-  const saving = new Saving({ hypercalls, frames: foreign, store, lifecycle, devices, consoles, emit });
+  const saving = new Saving({ hypercalls, frames: foreign, store, lifecycle, devices, backends, consoles, emit });
   const reports: Reports = new Reports(
     hypercalls,
     lifecycle.domains,

@@ -16,6 +16,8 @@ import { PvSaver } from "../dom0/saved/save.ts";
 import { writeWhole } from "../files/whole.ts";
 import type { ForeignFrames } from "../dom0/kernel/native.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
+import { StoreError } from "../dom0/storage/block-store.ts";
+import type { BackendDevices } from "../dom0/xenbus/devices.ts";
 import { XenstoreError } from "../dom0/xenstore/wire.ts";
 import { withValue } from "./config-text.ts";
 import { DeviceRefusal, type DomainDevices } from "./devices.ts";
@@ -39,6 +41,7 @@ export interface SavingParts {
   store: LocalXenstore;
   lifecycle: Lifecycle;
   devices: DomainDevices;
+  backends: BackendDevices;
   consoles: Consoles;
   emit: Emit;
 }
@@ -95,8 +98,9 @@ export class Saving {
       await this.#suspend(domain, wanted.signal);
       let bytes: number;
       try {
+        await this.#flushDisks(domain);
+        // Once the file is there it is saved, however late somebody has cancelled it: of a domain that goes on none may be left.
         bytes = await this.#write(domain, file, wanted.signal);
-        wanted.signal.throwIfAborted();
       } catch (error) {
         if (lifecycle.domains.get(domid) !== domain)
           throw new Refusal("ESRCH", `${domain.name} ended before it was saved.`);
@@ -204,6 +208,20 @@ export class Saving {
     }
     const reason = shutdownReason(info().flags);
     if (reason !== "suspend") throw new Refusal("EINVAL", `${name} stopped instead of suspending (${reason}).`);
+  }
+
+  /** What the guest believes to be on its disks is in their images before its memory, which believes it, is in a file. Throws Refusal. */
+  async #flushDisks({ domid, name }: ManagedDomain): Promise<void> {
+    for (const { address, backend } of this.#parts.backends.of(domid))
+      if (backend.hold && backend.image)
+        try {
+          (await backend.hold()).release();
+        } catch (error) {
+          if (!(error instanceof StoreError)) throw error;
+          // Of what is only read nothing waits.
+          if (error.code !== "EROFS")
+            throw new Refusal(error.code, `${name} can't be saved: its disk ${address.id} can't be written: ${error.message}.`);
+        }
   }
 
   async #write(domain: ManagedDomain, file: string, wanted: AbortSignal): Promise<number> {

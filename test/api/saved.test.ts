@@ -89,6 +89,33 @@ describe("saved domains over the API", () => {
     await expect(client.request("savedDiscard", { uuid })).rejects.toMatchObject({ code: "ESRCH" });
   });
 
+  it("run only when nothing is left that could restore them once more, on disks that have changed since", async () => {
+    const domid = (await client.request("list")).find((each) => each.domid !== 0)!.domid;
+    const file = path.join(folder, "same.saved");
+    await host.toolstack.request("save", { domid, file, resume: true });
+    await client.request("save", { domid });
+    const states: string[] = [];
+    const { library } = host;
+    const discard = library.discardSaved.bind(library);
+    library.discardSaved = async (each) => {
+      states.push((await client.request("list")).find((one) => one.uuid === each)!.stateString);
+      throw new Error("it can't be removed");
+    };
+    await expect(client.request("restore", { uuid })).rejects.toThrow("it can't be removed");
+    library.discardSaved = discard;
+    expect(states).toEqual(["--p---"]);
+    expect((await client.request("list")).map((each) => each.domid)).toEqual([0]);
+    expect(await client.request("keptDomains")).toMatchObject([{ uuid, state: "saved" }]);
+    // Of another file neither.
+    const own = connectInMemory(host, true).client;
+    await expect(own.request("restore", { file })).rejects.toMatchObject({ code: "EBUSY" });
+    own.close();
+    expect((await client.request("list")).map((each) => each.domid)).toEqual([0]);
+    rmSync(file);
+    await client.request("restore", { uuid });
+    expect((await client.request("list"))[1]).toMatchObject({ uuid, state: { paused: false } });
+  });
+
   it("are saved to files by those alone whose user may name files", async () => {
     const file = path.join(folder, "elsewhere.saved");
     const domid = (await client.request("list")).find((each) => each.domid !== 0)!.domid;

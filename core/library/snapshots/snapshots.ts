@@ -8,6 +8,7 @@ import type { ToolstackClient } from "../../toolstack/client.ts";
 import { allocated } from "./images.ts";
 import { checkUnused, collect, merge, unmerged } from "./merging.ts";
 import {
+  adopt,
   checkNotSaved,
   configNow,
   freeze,
@@ -125,6 +126,7 @@ export class Snapshots {
     return this.#alone(uuid, "revert", null, async () => {
       snapshotOf(this.#parts.trees.find(uuid), id);
       checkNotSaved(await this.#parts.definitions.find(uuid));
+      await adopt(this.#parts, uuid);
       if (keepNow !== null) {
         const memory = (await running(this.#parts, uuid)) !== null;
         await this.#take(uuid, { name: keepNow, memory }, unwatched());
@@ -140,11 +142,11 @@ export class Snapshots {
     const wanted = new AbortController();
     await this.#alone(uuid, "delete", wanted, async (progress) => {
       const { trees } = this.#parts;
-      const tree = trees.find(uuid)!;
-      const { name } = snapshotOf(tree, id);
+      const { name } = snapshotOf(trees.find(uuid), id);
       checkUnused(this.#parts, uuid, id, name);
       checkNotSaved(await this.#parts.definitions.find(uuid));
-      await keep(this.#parts, withoutSnapshot(tree, id));
+      await adopt(this.#parts, uuid);
+      await keep(this.#parts, withoutSnapshot(trees.find(uuid)!, id));
       for (const what of ["machine", "screen", "console"] as const)
         await rm(trees.part(uuid, id, what), { force: true }).catch(() => {});
       await merge(this.#parts, uuid, { progress, signal: wanted.signal }).catch((error: unknown) => {
@@ -159,6 +161,7 @@ export class Snapshots {
     const wanted = new AbortController();
     await this.#alone(uuid, "merge", wanted, async (progress) => {
       checkNotSaved(await this.#parts.definitions.find(uuid));
+      await adopt(this.#parts, uuid);
       await merge(this.#parts, uuid, { progress, signal: wanted.signal });
     });
   }

@@ -27,8 +27,8 @@ export interface CheckpointArguments {
   memory: boolean;
   /** Where the domain is written: as a saved one, without memory if that is not wanted; null: nowhere. */
   file: string | null;
-  /** Of every disk that the domain may write: its device's id and the new image, in qcow2. */
-  disks: { id: string; file: string }[];
+  /** Of every disk that the domain may write: its device's id, the image that it has, and the new one in qcow2, which is based on that. */
+  disks: { id: string; from: string; file: string }[];
   record: RecordFile;
 }
 export interface CheckpointResult {
@@ -53,6 +53,8 @@ export interface AbsorbArguments {
 export interface DiskChainArguments {
   domid: number;
   device: string;
+  /** The image that the disk has. */
+  from: string;
   base: ImageFile;
   record: RecordFile;
 }
