@@ -32,9 +32,9 @@ async function start(name: string, ...lines: string[]): Promise<number> {
 }
 const shown = async (domid: number): Promise<string> =>
   Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
-const info = async (domid: number): Promise<DomainInfo> =>
-  (await ask("list")).find((each) => each.domid === domid)!;
-const has = (domid: number) => expect.poll(async () => (await info(domid)).memoryMiB, { timeout: 30_000, interval: 50 });
+const info = async (domid: number): Promise<DomainInfo> => (await ask("list")).find((each) => each.domid === domid)!;
+const has = (domid: number) =>
+  expect.poll(async () => (await info(domid)).memoryMiB, { timeout: 30_000, interval: 50 });
 async function types(domid: number, command: string, answer: RegExp): Promise<RegExpExecArray> {
   const from = (await shown(domid)).length;
   await ask("consoleInput", { domid, bytes: Buffer.from(`${command}\r`) });
@@ -61,37 +61,41 @@ describe.skipIf(missing !== null)(`memory/target${missing ? ` (${missing})` : ""
   it.each([
     ["pv", ["memory = 192", "maxmem = 320"]],
     ["pvh", ['type = "pvh"', "memory = 320"]],
-  ])("is what a %s guest's balloon goes down and up to, up to its maxmem, and Xen gives it no more", async (name, lines) => {
-    const domid = await start(name, ...lines);
-    const free = async (): Promise<number> => (await ask("hostInfo")).freeMemoryMiB;
-    const begins = (await info(domid)).memoryMiB;
-    const before = await free();
-    await ask("setMemory", { domid, memoryMiB: 128 });
-    await has(domid).toBeLessThanOrEqual(128 + SLACK);
-    expect(await free()).toBeGreaterThan(before + begins - 128 - 2 * SLACK);
-    expect((await info(domid)).maxmemMiB).toBe(128 + SLACK);
-    await ask("setMemory", { domid, memoryMiB: 320 });
-    await has(domid).toBeGreaterThanOrEqual(319);
-    // It is memory that can be used: more than it could have kept in 128 MiB.
-    await types(
-      domid,
-      "mount -t tmpfs -o size=200m tmpfs /tmp; dd if=/dev/zero of=/tmp/x bs=1M count=140; echo kept-$(wc -c < /tmp/x)",
-      /kept-146800640/,
-    );
-    await ask("setMemory", { domid, memoryMiB: 192 });
-    await types(domid, "rm /tmp/x; echo gone-$((1+1))", /gone-2/);
-    await has(domid).toBeLessThanOrEqual(192 + SLACK);
-    // Root in the guest may set its driver's target; Xen counts.
-    await types(domid, `echo 1048576 > ${SYSFS}/target_kb; echo asked-$((1+1))`, /asked-2/);
-    await has(domid).toBe(192 + SLACK);
-    await types(domid, "echo still-$((1+1))", /still-2/);
-    expect((await info(domid)).memoryMiB).toBe(192 + SLACK);
-    const { nodes } = await ask("xenstoreNodes", { paths: [`/local/domain/${domid}/memory/target`] });
-    expect(nodes[0]).toMatchObject({ value: String(192 * 1024) });
-    expect(JSON.stringify(nodes[0])).not.toMatch(new RegExp(`"(write|both)[^}]*${domid}|w${domid}|b${domid}`));
-    expect(await ask("checkInvariants")).toBe(0);
-    await ask("destroy", { domid });
-  }, 120_000);
+  ])(
+    "is what a %s guest's balloon goes down and up to, up to its maxmem, and Xen gives it no more",
+    async (name, lines) => {
+      const domid = await start(name, ...lines);
+      const free = async (): Promise<number> => (await ask("hostInfo")).freeMemoryMiB;
+      const begins = (await info(domid)).memoryMiB;
+      const before = await free();
+      await ask("setMemory", { domid, memoryMiB: 128 });
+      await has(domid).toBeLessThanOrEqual(128 + SLACK);
+      expect(await free()).toBeGreaterThan(before + begins - 128 - 2 * SLACK);
+      expect((await info(domid)).maxmemMiB).toBe(128 + SLACK);
+      await ask("setMemory", { domid, memoryMiB: 320 });
+      await has(domid).toBeGreaterThanOrEqual(319);
+      // It is memory that can be used: more than it could have kept in 128 MiB.
+      await types(
+        domid,
+        "mount -t tmpfs -o size=200m tmpfs /tmp; dd if=/dev/zero of=/tmp/x bs=1M count=140; echo kept-$(wc -c < /tmp/x)",
+        /kept-146800640/,
+      );
+      await ask("setMemory", { domid, memoryMiB: 192 });
+      await types(domid, "rm /tmp/x; echo gone-$((1+1))", /gone-2/);
+      await has(domid).toBeLessThanOrEqual(192 + SLACK);
+      // Root in the guest may set its driver's target; Xen counts.
+      await types(domid, `echo 1048576 > ${SYSFS}/target_kb; echo asked-$((1+1))`, /asked-2/);
+      await has(domid).toBe(192 + SLACK);
+      await types(domid, "echo still-$((1+1))", /still-2/);
+      expect((await info(domid)).memoryMiB).toBe(192 + SLACK);
+      const { nodes } = await ask("xenstoreNodes", { paths: [`/local/domain/${domid}/memory/target`] });
+      expect(nodes[0]).toMatchObject({ value: String(192 * 1024) });
+      expect(JSON.stringify(nodes[0])).not.toMatch(new RegExp(`"(write|both)[^}]*${domid}|w${domid}|b${domid}`));
+      expect(await ask("checkInvariants")).toBe(0);
+      await ask("destroy", { domid });
+    },
+    120_000,
+  );
 
   it("of a guest that does not follow stays without effect but as a limit; what can't be is refused", async () => {
     const config = `name = "deaf"\nkernel = "mini.elf"\nmemory = 32\nmaxmem = 48`;
