@@ -299,6 +299,7 @@ export class Lifecycle {
       consoles.begin(domid, config.name, restored?.console);
       const built = await fill({ domid, storePort, consolePort });
       wanted.throwIfAborted();
+      this.#limitMemory(domid, config);
       store.introduce(domid, built.storeMfn, storePort);
       writeStoreRing(store, domid, { ...built, storePort });
       const specs = [firstConsole(consolePort, built.consoleMfn), ...this.#devicesOf(config, options)];
@@ -320,6 +321,13 @@ export class Lifecycle {
       hypercalls.domains.destroy(domid);
       throw error;
     }
+  }
+
+  /** From here on it may have its target and no more, as libxl has it. A restored one may have been saved with more, which it keeps. */
+  #limitMemory(domid: number, { memoryMiB }: DomainConfig): void {
+    const { hypercalls } = this.#parts;
+    const pages = hypercalls.domainInfo(domid)?.totPages ?? 0;
+    hypercalls.setMaxMemory(domid, Math.max(memoryMiB * 1024, pages * 4) + MAXMEM_SLACK_KIB);
   }
 
   async #file(name: string, options: CreateOptions, key: string): Promise<Uint8Array> {

@@ -291,12 +291,13 @@ export class Service {
     const { config } = lifecycle.managed(domid);
     const directory = `/local/domain/${domid}`;
     const online = (cpu: number): boolean => store.read(`${directory}/cpu/${cpu}/availability`) === "online";
+    const { memoryTargetMiB, staticMaxMiB } = readStoreMemory(store, domid);
     return {
       ...hypercalls.domains.getCredit(domid),
       vcpus: Array.from({ length: config.maxvcpus }, (_, cpu) => online(cpu)).filter(Boolean).length,
       maxvcpus: config.maxvcpus,
-      memoryTargetMiB: readStoreMemory(store, domid).memoryTargetMiB,
-      maxmemMiB: config.maxmemMiB,
+      memoryTargetMiB,
+      maxmemMiB: staticMaxMiB ?? config.maxmemMiB,
     };
   }
 
@@ -344,16 +345,20 @@ export class Service {
     hypercalls.domains.setMaxMemory(domid, Math.floor(memoryMiB * 1024) + MAXMEM_SLACK_KIB);
   }
 
-  /** The target of the guest's balloon driver, of whole KiB. */
+  /**
+   * The target of the guest's balloon driver, of whole KiB, and the most that Xen lets it have from now on: whether it follows or not, it gets
+   * no more than that (libxl_set_memory_target, which xl calls with `enforce`).
+   */
   #setMemory(domid: number, memoryMiB: number): void {
-    const { config } = this.#parts.lifecycle.managed(domid);
+    const { hypercalls, lifecycle, store } = this.#parts;
+    const { name, config } = lifecycle.managed(domid);
+    // What it was built for, which its configuration of the next start may differ from.
+    const most = readStoreMemory(store, domid).staticMaxMiB ?? config.maxmemMiB;
     const kib = Math.floor(memoryMiB * 1024);
-    if (!(kib >= 1 && memoryMiB <= config.maxmemMiB))
-      throw new Refusal(
-        "EINVAL",
-        `${config.name} can have up to ${config.maxmemMiB} MiB (its maxmem), not ${memoryMiB}.`,
-      );
-    this.#parts.store.write(`/local/domain/${domid}/memory/target`, kib);
+    if (!(kib >= 1 && memoryMiB <= most))
+      throw new Refusal("EINVAL", `${name} can have up to ${most} MiB (its maxmem), not ${memoryMiB}.`);
+    hypercalls.setMaxMemory(domid, kib + MAXMEM_SLACK_KIB);
+    store.write(`/local/domain/${domid}/memory/target`, kib);
   }
 
   async #hostShutdown(reboot: boolean, grace: number): Promise<null> {
