@@ -27,7 +27,7 @@ export interface ImageLibraryParts {
   images: DiskImages;
   library: Library;
   kept: KeptDomains;
-  snapshots: Pick<Snapshots, "trees">;
+  snapshots: Pick<Snapshots, "trees" | "checkKnown">;
   journal: HostJournal;
   /** Of the host that runs; null while none does. */
   toolstack: () => ToolstackClient | null;
@@ -191,7 +191,8 @@ export class ImageLibrary {
           `${name} is saved, and knows the disk as it is: restore it, or discard what is saved, first.`,
         );
     }
-    const { kept } = this.#parts;
+    const { kept, snapshots } = this.#parts;
+    await snapshots.checkKnown();
     this.#work.set(file, "Its size is being changed");
     try {
       await kept.whileHalted(ownersOf(image), () => growImage({ file, format: image.format }, bytes));
@@ -211,11 +212,12 @@ export class ImageLibrary {
 
   /** One of those that the host keeps, for good. Throws ApiFailure EBUSY while anybody needs it. */
   async remove(name: string): Promise<void> {
-    const { images } = this.#parts;
+    const { images, snapshots } = this.#parts;
     const { path: file } = await images.find(name);
     const image = (await this.list()).images.find((each) => each.path === file);
     if (image?.work) throw new ApiFailure("EBUSY", `${name} is needed. ${image.work}.`);
     for (const user of image?.users ?? []) throw new ApiFailure("EBUSY", whyNeeded(name, user));
+    await snapshots.checkKnown();
     await images.remove(name);
   }
 

@@ -326,8 +326,8 @@ export class Lifecycle {
   /** From here on it may have its target and no more, as libxl has it. A restored one may have been saved with more, which it keeps. */
   #limitMemory(domid: number, { memoryMiB }: DomainConfig): void {
     const { hypercalls } = this.#parts;
-    const pages = hypercalls.domainInfo(domid)?.totPages ?? 0;
-    hypercalls.setMaxMemory(domid, Math.max(memoryMiB * 1024, pages * 4) + MAXMEM_SLACK_KIB);
+    const pages = hypercalls.domains.info(domid)?.totPages ?? 0;
+    hypercalls.domains.setMaxMemory(domid, Math.max(memoryMiB * 1024, pages * 4) + MAXMEM_SLACK_KIB);
   }
 
   async #file(name: string, options: CreateOptions, key: string): Promise<Uint8Array> {

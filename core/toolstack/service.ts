@@ -357,7 +357,7 @@ export class Service {
     const kib = Math.floor(memoryMiB * 1024);
     if (!(kib >= 1 && memoryMiB <= most))
       throw new Refusal("EINVAL", `${name} can have up to ${most} MiB (its maxmem), not ${memoryMiB}.`);
-    hypercalls.setMaxMemory(domid, kib + MAXMEM_SLACK_KIB);
+    hypercalls.domains.setMaxMemory(domid, kib + MAXMEM_SLACK_KIB);
     store.write(`/local/domain/${domid}/memory/target`, kib);
   }
 

@@ -119,6 +119,25 @@ describe("the list of disk images", () => {
 });
 
 describe("work on disk images", () => {
+  it("stay, and keep their size, while a tree of snapshots can't be read that may be based on them", async () => {
+    const spoiled = path.join(folder, "spoiled");
+    const domain = path.join(spoiled, "library/domains", WEB, "snapshots");
+    mkdirSync(domain, { recursive: true });
+    mkdirSync(path.join(spoiled, "images"));
+    writeFileSync(path.join(domain, "tree.json"), "{");
+    const other = new HostService({
+      imageFolder: dist,
+      bundledGuest: new URL("assets/guests/mini.elf", dist),
+      imagesFolder: path.join(spoiled, "images"),
+      libraryFolder: path.join(spoiled, "library"),
+    });
+    const { client: window } = connectInMemory(other);
+    const { path: file } = await window.request("imageCreate", { name: "free.qcow2", format: "qcow2", bytes: MIB });
+    await expect(window.request("diskRemove", { name: "free.qcow2" })).rejects.toThrow("none is deleted or merged");
+    await expect(window.request("imageGrow", { path: file, bytes: 2 * MIB })).rejects.toThrow("can't be read");
+    expect(existsSync(file)).toBe(true);
+  });
+
   it("copies and converts, with what others are based on, whole or not at all", async () => {
     await createQcow2({ path: at("over.qcow2"), size: 64 * MIB, backing: { file: "base.qcow2", format: "qcow2" } });
     await fill(at("over.qcow2"), "qcow2", Buffer.alloc(MIB, "y"), 8 * MIB);

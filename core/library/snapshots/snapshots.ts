@@ -70,6 +70,12 @@ export class Snapshots {
     return { kept, binned };
   }
 
+  /** Throws Refusal EIO where not all is known that may be based on an image: none is deleted or changed in size then. */
+  async checkKnown(): Promise<void> {
+    await this.#opened;
+    this.#parts.trees.checkKnown("");
+  }
+
   /** Domains that have snapshots. */
   async domains(): Promise<{ uuid: string; name: string; snapshots: number }[]> {
     await this.#opened;

@@ -60,8 +60,9 @@ export class Trees {
   get all(): readonly Tree[] {
     return [...this.#trees.values()];
   }
+  /** Of domains that are not there now: in the bin, or put aside. */
   get binned(): readonly Tree[] {
-    return [...this.#binned.values()];
+    return [...this.#away.values()].map(({ tree }) => tree);
   }
 
   /** Reads all that there are, and takes away what steps that were broken off have left. Once, before anything else. */
