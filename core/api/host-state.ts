@@ -3,11 +3,14 @@ import type { Foreseen } from "../library/downloads/downloads.ts";
 import type { GuestRole } from "../library/downloads/guests.ts";
 import type { CheckReport } from "../dom0/storage/qcow2/check.ts";
 import type { ImageUser } from "../library/images/uses.ts";
+import type { Look } from "../library/transfer/intake.ts";
+import type { ArchiveKind } from "../library/transfer/look.ts";
 import type { KeptFile } from "../library/kept-folder.ts";
 import type { BootHandover } from "../toolstack/power.ts";
 import type { BootBuilt } from "../toolstack/messages.ts";
 
 export type { DownloadReport, Fetched } from "../library/downloads/downloads.ts";
+export type { ArchiveKind } from "../library/transfer/look.ts";
 export type { ImageUser } from "../library/images/uses.ts";
 export type { KeptFile } from "../library/kept-folder.ts";
 
@@ -103,6 +106,8 @@ export interface ImageCheck {
   tables: CheckReport | null;
   unreadable: string | null;
 }
+/** What an archive says that it holds: a domain of this or another host. */
+export type ArchiveLook = Look & { kind: ArchiveKind };
 /** Captured traffic that the host keeps; `at`: when it last grew, in milliseconds since 1970. */
 export interface KeptCapture {
   name: string;

@@ -50,10 +50,10 @@ export function ImagesTab() {
     <div className="images">
       <div className="images-tools">
         <span className="muted">
-          {images.length === 1 ? "One image" : `${images.length} images`}, {sizeText(sum)} on this computer.
+          {images.length > 0 &&
+            `${images.length === 1 ? "One image" : `${images.length} images`}, ${sizeText(sum)} on this computer. `}
           {folder !== null && (
             <>
-              {" "}
               The host keeps its own in <span className="mono">{folder}</span>.
             </>
           )}
