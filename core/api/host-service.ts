@@ -197,6 +197,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       folder: options.libraryFolder === undefined ? null : path.join(options.libraryFolder, "domains"),
       definitions: new KeptDefinitions(this.library, this.kept),
       toolstack: () => (this.#power === "running" ? (this.#host?.toolstack ?? null) : null),
+      alone: (uuid, deed) => this.kept.during(uuid, "snapshot", deed),
       changed: (uuid, work) => void this.emit("snapshots", { uuid, work }),
       warn: tell,
     });
@@ -319,9 +320,13 @@ export class HostService extends EventEmitter<HostServiceEvents> {
    * up, EIO if it could not start. EINVAL for an entry that the boot menu has not and RangeError for memory or pCPUs that no
    * host has change nothing.
    */
-  async powerOn({ memoryMiB, pcpus, bootEntry }: PowerOnOptions = {}): Promise<HostState> {
+  async powerOn(options: PowerOnOptions = {}): Promise<HostState> {
     if (this.#told !== "off" && this.#told !== "crashed")
       throw new ApiFailure("EBUSY", `The host is ${this.#told} already.`);
+    return this.#poweredOn(options).finally(() => this.kept.booted());
+  }
+
+  async #poweredOn({ memoryMiB, pcpus, bootEntry }: PowerOnOptions): Promise<HostState> {
     const { next } = this.#size;
     const size = { memoryMiB: memoryMiB ?? next.memoryMiB, pcpus: pcpus ?? next.pcpus };
     const entry = bootEntry ?? this.#bootEntry;
@@ -420,15 +425,16 @@ export class HostService extends EventEmitter<HostServiceEvents> {
 
   /** The first guest is for who has none. Never rejects. */
   async #autostart(): Promise<{ entries: AutostartEntry[]; restore: string[]; frozen: FrozenImage[] }> {
-    const frozen = await this.snapshots.frozen();
     const { entries, restore } = await this.kept.autostart(this.#boot.config.autostart);
     const name = bundledName(1);
     const isFirst = this.#firstGuest && this.library.all.every((each) => each.name === name);
     this.#firstGuest = false;
     this.#firstGuestName = isFirst ? name : null;
     const before = this.library.byName(name);
-    if (!isFirst || before?.template || before?.saved || before?.autostart) return { entries, restore, frozen };
-    const first = before ? await this.kept.entryOf(before) : this.#bundledEntry(1, 2);
+    const isWanted = isFirst && !before?.template && !before?.saved && !before?.autostart;
+    const first = !isWanted ? null : before ? await this.kept.bootEntryOf(before) : this.#bundledEntry(1, 2);
+    // When nothing more can be begun with those that start.
+    const frozen = await this.snapshots.frozen();
     return { entries: [...(first ? [first] : []), ...entries], restore, frozen };
   }
 

@@ -38,23 +38,37 @@ export class Transfers {
 
   /** Throws ApiFailure: ESRCH, EBUSY while it runs, is saved, or was written to meanwhile, ECANCELED; Refusal. */
   async export(wanted: string, file: string, who: Client): Promise<{ bytes: number }> {
-    const { library } = this.#parts;
+    const { library, kept } = this.#parts;
     await library.open();
     const definition = library.find(wanted) ?? library.byName(wanted);
     if (!definition) throw new ApiFailure("ESRCH", `The library has no domain ${wanted}.`);
     this.#checkHalted(definition);
+    const { uuid, name } = definition;
+    return this.#asTask(`Export ${name}`, who, (progress, signal) =>
+      kept.during(uuid, "copy", async () => {
+        await kept.settle(uuid);
+        return this.#exported(library.get(uuid), file, progress, signal);
+      }),
+    );
+  }
+
+  async #exported(
+    definition: Definition,
+    file: string,
+    progress: (done: number) => void,
+    signal: AbortSignal,
+  ): Promise<{ bytes: number }> {
+    const { library } = this.#parts;
     const { uuid, name, config, configName } = definition;
     const folder = configName === null ? process.cwd() : path.dirname(path.resolve(configName));
-    return this.#asTask(`Export ${name}`, who, async (progress, signal) => {
-      const before = await writtenAt(config, folder);
-      const files = await library.files(uuid);
-      const bytes = await exportDomain({ name, config, folder, files }, file, progress, signal, async () => {
-        this.#checkHalted(definition);
-        if ((await writtenAt(config, folder)) !== before)
-          throw new ApiFailure("EBUSY", `A disk of ${name} was written to meanwhile: export it again.`);
-      });
-      return { bytes };
+    const before = await writtenAt(config, folder);
+    const files = await library.files(uuid);
+    const bytes = await exportDomain({ name, config, folder, files }, file, progress, signal, async () => {
+      this.#checkHalted(definition);
+      if ((await writtenAt(config, folder)) !== before)
+        throw new ApiFailure("EBUSY", `A disk of ${name} was written to meanwhile: export it again.`);
     });
+    return { bytes };
   }
 
   #checkHalted({ uuid, name }: Definition): void {
