@@ -143,6 +143,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       folder: options.libraryFolder === undefined ? null : path.join(options.libraryFolder, "domains"),
       definitions: new KeptDefinitions(this.library, this.kept),
       toolstack: () => (this.#power === "running" ? (this.#host?.toolstack ?? null) : null),
+      alone: (uuid, deed) => this.kept.during(uuid, "snapshot", deed),
       changed: (uuid, work) => void this.emit("snapshots", { uuid, work }),
       warn: tell,
     });
@@ -260,9 +261,13 @@ export class HostService extends EventEmitter<HostServiceEvents> {
    * up, EIO if it could not start. EINVAL for an entry that the boot menu has not and RangeError for memory or pCPUs that no
    * host has change nothing.
    */
-  async powerOn({ memoryMiB, pcpus, bootEntry }: PowerOnOptions = {}): Promise<HostState> {
+  async powerOn(options: PowerOnOptions = {}): Promise<HostState> {
     if (this.#told !== "off" && this.#told !== "crashed")
       throw new ApiFailure("EBUSY", `The host is ${this.#told} already.`);
+    return this.#poweredOn(options).finally(() => this.kept.booted());
+  }
+
+  async #poweredOn({ memoryMiB, pcpus, bootEntry }: PowerOnOptions): Promise<HostState> {
     const { next } = this.#size;
     const size = { memoryMiB: memoryMiB ?? next.memoryMiB, pcpus: pcpus ?? next.pcpus };
     const entry = bootEntry ?? this.#bootEntry;
@@ -355,9 +360,10 @@ export class HostService extends EventEmitter<HostServiceEvents> {
 
   /** What the host starts with: the domains that are to be, and images that nobody may write. Never rejects. */
   async #autostart(): Promise<{ entries: AutostartEntry[]; restore: string[]; frozen: FrozenImage[] }> {
-    const frozen = await this.snapshots.frozen();
     const { entries, restore } = await this.kept.autostart(this.#boot.config.autostart);
     const first = await this.#bundled.first();
+    // When nothing more can be begun with those that start.
+    const frozen = await this.snapshots.frozen();
     return { entries: [...(first ? [first] : []), ...entries], restore, frozen };
   }
 

@@ -35,6 +35,8 @@ export interface SnapshotOptions {
   definitions: Definitions;
   /** null while the host does not run. */
   toolstack: () => ToolstackClient | null;
+  /** A deed that does not go together with the domain's start, or with what else is done with it while it stands still. */
+  alone?: <T>(uuid: string, deed: () => Promise<T>) => Promise<T>;
   /** Snapshots of that domain have changed, or what is done with them. */
   changed: (uuid: string, work: SnapshotWork | null) => void;
   warn: (message: string) => void;
@@ -43,10 +45,12 @@ export interface SnapshotOptions {
 export class Snapshots {
   readonly #parts: Parts;
   readonly #changed: (uuid: string) => void;
+  readonly #apart: NonNullable<SnapshotOptions["alone"]>;
   readonly #busy = new Map<string, { work: SnapshotWork; wanted: AbortController | null }>();
   readonly #opened: Promise<void>;
 
-  constructor({ folder, definitions, toolstack, changed, warn }: SnapshotOptions) {
+  constructor({ folder, definitions, toolstack, alone, changed, warn }: SnapshotOptions) {
+    this.#apart = alone ?? ((_, deed) => deed());
     const trees = new Trees(folder, warn);
     this.#changed = (uuid) => changed(uuid, this.#busy.get(uuid)?.work ?? null);
     this.#parts = { trees, definitions, toolstack, changed: this.#changed };
@@ -256,9 +260,11 @@ export class Snapshots {
     this.#busy.set(uuid, { work: { what, share: null }, wanted });
     this.#changed(uuid);
     try {
-      this.#parts.trees.named(await namedImages(this.#parts));
-      await settle(this.#parts, uuid);
-      return await deed(progress);
+      return await this.#apart(uuid, async () => {
+        this.#parts.trees.named(await namedImages(this.#parts));
+        await settle(this.#parts, uuid);
+        return deed(progress);
+      });
     } finally {
       this.#busy.delete(uuid);
       this.#changed(uuid);

@@ -63,7 +63,11 @@ it("an image that another domain's configuration names stays, whatever becomes o
   const [image] = library.images(first);
   const other = crypto.randomUUID();
   const definition = library.definitions.known.get(first)!;
-  library.definitions.known.set(other, { ...definition, name: "other", config: definition.config.replace("first", "other") });
+  library.definitions.known.set(other, {
+    ...definition,
+    name: "other",
+    config: definition.config.replace("first", "other"),
+  });
   await library.snapshots.remove(first, snapshot.id);
   expect((await library.read(other))[0]).toBe(7);
   const binned = path.join(library.folder, "bin", `1700000000000-${first}`);
