@@ -12,7 +12,8 @@ import type { DomainInfoRecord, Hypercalls } from "../dom0/kernel/hypercalls.ts"
 import { cpusText } from "./cpu-list.ts";
 import type { BackendDevices } from "../dom0/xenbus/devices.ts";
 import type { StoreMemory } from "./domain-store.ts";
-import { shutdownReason, type ManagedDomain } from "./lifecycle.ts";
+import type { ManagedDomain } from "./lifecycle.ts";
+import { shutdownReason } from "./stop-reason.ts";
 import type { DomainInfo, HostInfo, StatisticsSnapshot, VcpuInfo } from "./messages.ts";
 
 const SCHEDULERS: Record<number, string> = {

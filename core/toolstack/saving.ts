@@ -22,7 +22,8 @@ import { XenstoreError } from "../dom0/xenstore/wire.ts";
 import { withValue } from "./config-text.ts";
 import { DeviceRefusal, type DomainDevices } from "./devices.ts";
 import { Refusal } from "./error.ts";
-import { shutdownReason, type Emit, type Lifecycle, type ManagedDomain } from "./lifecycle.ts";
+import type { Emit, Lifecycle, ManagedDomain } from "./lifecycle.ts";
+import { shutdownReason } from "./stop-reason.ts";
 import type { CreateResult, RestoreAs } from "./messages.ts";
 import { fileError, readSaved, WRITING, writeSaved } from "./saved-file.ts";
 import { parseXlConfig } from "./xlcfg.ts";
@@ -220,7 +221,10 @@ export class Saving {
           if (!(error instanceof StoreError)) throw error;
           // Of what is only read nothing waits.
           if (error.code !== "EROFS")
-            throw new Refusal(error.code, `${name} can't be saved: its disk ${address.id} can't be written: ${error.message}.`);
+            throw new Refusal(
+              error.code,
+              `${name} can't be saved: its disk ${address.id} can't be written: ${error.message}.`,
+            );
         }
   }
 

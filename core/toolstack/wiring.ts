@@ -13,7 +13,7 @@ import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import type { DomainDevices } from "./devices.ts";
 import { Refusal } from "./error.ts";
-import { shutdownReason } from "./lifecycle.ts";
+import { shutdownReason } from "./stop-reason.ts";
 import type { DeviceWiring, DomainWiring, GrantTableWiring, PortWiring, RingWiring } from "./wiring-report.ts";
 
 /** Domains whose devices are told of when dom0's are asked for. */
