@@ -384,6 +384,12 @@ export class KeptDomains {
     return this.#deeds.during(uuid, this.#library.find(uuid)?.name ?? `The domain ${uuid}`, deed, act);
   }
 
+  /** Something is done with the disks of those that do not run: nobody starts or copies them until it has ended. Throws as during() does. */
+  whileHalted<T>(uuids: readonly string[], act: () => Promise<T>): Promise<T> {
+    const [first, ...others] = new Set(uuids);
+    return first === undefined ? act() : this.during(first, "disks", () => this.whileHalted(others, act));
+  }
+
   /** Its definition names the images that it has: of a broken-off step with its snapshots it may not. Throws Refusal where that can't be written. */
   async settle(uuid: string): Promise<void> {
     const { config, configName } = this.#library.get(uuid);

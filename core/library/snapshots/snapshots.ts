@@ -67,6 +67,19 @@ export class Snapshots {
     return [...trees.frozen(), ...busy.map(({ file }) => ({ file, why }))];
   }
 
+  /** What is known of the images of all domains, and of those in the bin. */
+  async trees(): Promise<{ kept: readonly Tree[]; binned: readonly Tree[] }> {
+    await this.#opened;
+    const { all: kept, binned } = this.#parts.trees;
+    return { kept, binned };
+  }
+
+  /** Throws Refusal EIO where not all is known that may be based on an image: none is deleted or changed in size then. */
+  async checkKnown(): Promise<void> {
+    await this.#opened;
+    this.#parts.trees.checkKnown("");
+  }
+
   /** Domains that have snapshots. */
   async domains(): Promise<{ uuid: string; name: string; snapshots: number }[]> {
     await this.#opened;

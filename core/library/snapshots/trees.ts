@@ -60,6 +60,10 @@ export class Trees {
   get all(): readonly Tree[] {
     return [...this.#trees.values()];
   }
+  /** Of domains that are not there now: in the bin, or put aside. */
+  get binned(): readonly Tree[] {
+    return [...this.#away.values()].map(({ tree }) => tree);
+  }
 
   /** Reads all that there are, and takes away what steps that were broken off have left. Once, before anything else. */
   async open(): Promise<void> {

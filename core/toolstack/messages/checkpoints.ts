@@ -1,4 +1,5 @@
-/** What is said of the images of disks under running domains: arguments and results of the requests that snapshots are made with. Types only. */
+/** What is said of the images of disks under running domains: what snapshots are made with. */
+import type { FrozenImage } from "../../dom0/backends/blk/disks.ts";
 
 /** An image of a disk, and how it is to be read. */
 export interface ImageFile {
@@ -56,4 +57,27 @@ export interface DiskChainArguments {
   from: string;
   base: ImageFile;
   record: RecordFile;
+}
+
+/** Requests: name → arguments and result. */
+export interface CheckpointRequests {
+  /** The disks of a running domain that it may write, and keeps. */
+  keptDisks: { args: { domid: number }; result: KeptDisk[] };
+  /** Images that nobody may write from now on; those of the time before may be written again. */
+  imagesFreeze: { args: { images: FrozenImage[] }; result: null };
+  /**
+   * The disks of a running domain, and its memory if wanted, as they are at one moment: from then on it writes to `disks`, new images that are based
+   * on those that it had, which change no more. `record` is written before anything is written to them, whole or not at all.
+   */
+  checkpoint: { args: CheckpointArguments; result: CheckpointResult };
+  /**
+   * `base` takes in what `top` has, which is based on it, and which nobody writes; domains may read both meanwhile. `absorbing` events
+   * by `task` tell the bytes; ECANCELED after absorbCancel, with nothing lost.
+   */
+  imageAbsorb: { args: AbsorbArguments; result: { bytes: number } };
+  absorbCancel: { args: { task: string }; result: null };
+  /** A running domain's disk is based on `base` from now on, whose content the image in between has: `record` is written then. */
+  diskRebase: { args: DiskChainArguments; result: null };
+  /** A running domain's disk becomes `base`, which takes in what it has beyond that; the domain's requests wait. */
+  diskFold: { args: DiskChainArguments; result: null };
 }
