@@ -195,7 +195,7 @@ export class ImageLibrary {
     await snapshots.checkKnown();
     this.#work.set(file, "Its size is being changed");
     try {
-      await kept.duringAll(ownersOf(image), "size", () => growImage({ file, format: image.format }, bytes));
+      await kept.whileHalted(ownersOf(image), () => growImage({ file, format: image.format }, bytes));
     } finally {
       this.#work.delete(file);
     }
@@ -237,7 +237,7 @@ export class ImageLibrary {
     );
     this.#work.set(image.path, doing);
     try {
-      const result = await this.#parts.kept.duringAll(ownersOf(image), "copy", () =>
+      const result = await this.#parts.kept.whileHalted(ownersOf(image), () =>
         deed((done) => work.progress(Math.min(1, done)), controller.signal),
       );
       work.end();

@@ -384,9 +384,10 @@ export class KeptDomains {
     return this.#deeds.during(uuid, this.#library.find(uuid)?.name ?? `The domain ${uuid}`, deed, act);
   }
 
-  /** The same with several domains. */
-  duringAll<T>([uuid, ...others]: readonly string[], deed: Deed, act: () => Promise<T>): Promise<T> {
-    return uuid === undefined ? act() : this.during(uuid, deed, () => this.duringAll(others, deed, act));
+  /** Something is done with the disks of those that do not run: nobody starts or copies them until it has ended. Throws as during() does. */
+  whileHalted<T>(uuids: readonly string[], act: () => Promise<T>): Promise<T> {
+    const [first, ...others] = new Set(uuids);
+    return first === undefined ? act() : this.during(first, "disks", () => this.whileHalted(others, act));
   }
 
   /** Its definition names the images that it has: of a broken-off step with its snapshots it may not. Throws Refusal where that can't be written. */

@@ -96,20 +96,29 @@ export class Transfers {
     signal: AbortSignal,
   ): Promise<{ bytes: number }> {
     const { library, kept } = this.#parts;
-    return kept.during(definition.uuid, "copy", async () => {
-      await kept.settle(definition.uuid);
-      // Its images may have got other names.
-      const { uuid, name, config, configName } = library.get(definition.uuid);
-      const folder = configName === null ? process.cwd() : path.dirname(path.resolve(configName));
-      const before = await writtenAt(config, folder);
-      const files = await library.files(uuid);
-      const bytes = await exportDomain({ name, config, folder, files }, file, progress, signal, async () => {
-        this.#checkHalted(definition);
-        if ((await writtenAt(config, folder)) !== before)
-          throw new ApiFailure("EBUSY", `A disk of ${name} was written to meanwhile: export it again.`);
-      });
-      return { bytes };
+    const { uuid } = definition;
+    return kept.during(uuid, "copy", async () => {
+      await kept.settle(uuid);
+      return this.#written(library.get(uuid), file, progress, signal);
     });
+  }
+
+  async #written(
+    definition: Definition,
+    file: string,
+    progress: (done: number) => void,
+    signal: AbortSignal,
+  ): Promise<{ bytes: number }> {
+    const { uuid, name, config, configName } = definition;
+    const folder = configName === null ? process.cwd() : path.dirname(path.resolve(configName));
+    const before = await writtenAt(config, folder);
+    const files = await this.#parts.library.files(uuid);
+    const bytes = await exportDomain({ name, config, folder, files }, file, progress, signal, async () => {
+      this.#checkHalted(definition);
+      if ((await writtenAt(config, folder)) !== before)
+        throw new ApiFailure("EBUSY", `A disk of ${name} was written to meanwhile: export it again.`);
+    });
+    return { bytes };
   }
 
   /** What is in an archive that begins so. Throws Refusal, ApiFailure EROFS. */

@@ -102,6 +102,7 @@ it.skipIf(missing !== null)(
         bundledGuest: new URL("assets/guests/mini.elf", dist),
         libraryFolder: path.join(folder, "library"),
       });
+      await host.library.open();
       const report = (await host.snapshots.report(uuid))!;
       expect(host.notices).toEqual([]);
       const { config: text } = host.library.get(uuid);

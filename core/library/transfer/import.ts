@@ -76,7 +76,10 @@ export async function importDomain<T>(
       );
       const config = adopted(text, name, new Set([...targets, ...Object.keys(arrived.files)]));
       signal.throwIfAborted();
-      return await define({ name, config, files: arrived.files, notes: arrived.notes });
+      const made = await define({ name, config, files: arrived.files, notes: arrived.notes });
+      // They are a domain's now, whatever else fails.
+      placed.length = 0;
+      return made;
     });
   } catch (error) {
     for (const each of placed) await rm(each, { force: true }).catch(() => {});
