@@ -139,7 +139,7 @@ export class Lifecycle {
     const domain = this.#domains.get(domid);
     if (domain) return domain;
     if (domid === 0) throw new Refusal("EPERM", "This can't be done to Domain-0: the host depends on it.");
-    const zombie = this.#parts.hypercalls.domainInfo(domid);
+    const zombie = this.#parts.hypercalls.domains.info(domid);
     if (zombie && zombie.flags & XEN_DOMINF_dying)
       throw new Refusal(
         "EBUSY",
@@ -261,7 +261,7 @@ export class Lifecycle {
   }
 
   #checkMemory(name: string, pages: number): void {
-    const { freePages } = this.#parts.hypercalls.physicalInfo();
+    const { freePages } = this.#parts.hypercalls.host.physicalInfo();
     if (freePages < pages)
       throw new Refusal(
         "ENOMEM",
@@ -279,26 +279,27 @@ export class Lifecycle {
   ): Promise<Omit<CreateResult, "warnings">> {
     const { hypercalls, store, handshakes, consoles, devices, backends } = this.#parts;
     this.#checkCpus(config);
-    const domid = hypercalls.createDomain(config.uuid, config.maxvcpus, config.limits, {
+    const domid = hypercalls.domains.create(config.uuid, config.maxvcpus, config.limits, {
       msrRelaxed: config.msrRelaxed,
       type: config.type,
     });
     handshakes.begin(domid);
     let storeWritten = false;
     try {
-      hypercalls.setMaxVcpus(domid, config.maxvcpus);
-      hypercalls.setMaxMemory(domid, config.maxmemMiB * 1024 + MAXMEM_SLACK_KIB);
-      hypercalls.setMemoryMap(domid, config.maxmemMiB * 1024);
-      hypercalls.setTscInfo(domid, TSC_MODES.indexOf(config.tscMode));
-      hypercalls.setCredit(domid, config.cpuWeight, config.cap);
+      hypercalls.domains.setMaxVcpus(domid, config.maxvcpus);
+      hypercalls.domains.setMaxMemory(domid, config.maxmemMiB * 1024 + MAXMEM_SLACK_KIB);
+      hypercalls.frames.setMemoryMap(domid, config.maxmemMiB * 1024);
+      hypercalls.domains.setTscInfo(domid, TSC_MODES.indexOf(config.tscMode));
+      hypercalls.domains.setCredit(domid, config.cpuWeight, config.cap);
       this.#pin(domid, config);
-      const storePort = hypercalls.allocUnbound(domid, 0);
-      const consolePort = hypercalls.allocUnbound(domid, 0);
+      const storePort = hypercalls.ports.allocUnbound(domid, 0);
+      const consolePort = hypercalls.ports.allocUnbound(domid, 0);
       writeDomainStore(store, domid, config);
       storeWritten = true;
       consoles.begin(domid, config.name, restored?.console);
       const built = await fill({ domid, storePort, consolePort });
       wanted.throwIfAborted();
+      this.#limitMemory(domid, config);
       store.introduce(domid, built.storeMfn, storePort);
       writeStoreRing(store, domid, { ...built, storePort });
       const specs = [firstConsole(consolePort, built.consoleMfn), ...this.#devicesOf(config, options)];
@@ -308,7 +309,7 @@ export class Lifecycle {
       const { name, uuid } = config;
       this.#domains.set(domid, { domid, name, uuid, config, options, createdAt: Date.now(), stopped: false });
       this.#parts.emit("created", { domid, name, uuid, restored: restored !== null });
-      if (!options.paused) hypercalls.unpauseDomain(domid);
+      if (!options.paused) hypercalls.domains.unpause(domid);
       return { domid, name, uuid, timings: built.timings };
     } catch (error) {
       this.#domains.delete(domid);
@@ -317,9 +318,16 @@ export class Lifecycle {
       store.release(domid);
       if (storeWritten) this.#forget(domid, config.uuid);
       handshakes.forget(domid);
-      hypercalls.destroyDomain(domid);
+      hypercalls.domains.destroy(domid);
       throw error;
     }
+  }
+
+  /** From here on it may have its target and no more, as libxl has it. A restored one may have been saved with more, which it keeps. */
+  #limitMemory(domid: number, { memoryMiB }: DomainConfig): void {
+    const { hypercalls } = this.#parts;
+    const pages = hypercalls.domains.info(domid)?.totPages ?? 0;
+    hypercalls.domains.setMaxMemory(domid, Math.max(memoryMiB * 1024, pages * 4) + MAXMEM_SLACK_KIB);
   }
 
   async #file(name: string, options: CreateOptions, key: string): Promise<Uint8Array> {
@@ -345,8 +353,8 @@ export class Lifecycle {
 
   #pin(domid: number, { cpus, cpusSoft }: DomainConfig): void {
     const { hypercalls } = this.#parts;
-    cpus?.forEach((set, vcpu) => hypercalls.setAffinity(domid, vcpu, { hard: bitmap(set) }));
-    cpusSoft?.forEach((set, vcpu) => hypercalls.setAffinity(domid, vcpu, { soft: bitmap(set) }));
+    cpus?.forEach((set, vcpu) => hypercalls.vcpus.setAffinity(domid, vcpu, { hard: bitmap(set) }));
+    cpusSoft?.forEach((set, vcpu) => hypercalls.vcpus.setAffinity(domid, vcpu, { soft: bitmap(set) }));
   }
 
   /** Asks the guest, through control/shutdown. */
@@ -374,7 +382,7 @@ export class Lifecycle {
     while ([...this.#domains.values()].some((other) => other.name === `${name}-${n}`)) n++;
     this.rename(domid, `${name}-${n}`);
     domain.uuid = crypto.randomUUID();
-    this.#parts.hypercalls.setHandle(domid, domain.uuid);
+    this.#parts.hypercalls.domains.setHandle(domid, domain.uuid);
     moveDomainStore(this.#parts.store, domid, uuid, domain.uuid);
   }
 
@@ -389,7 +397,7 @@ export class Lifecycle {
     const domain = this.managed(domid);
     const { hypercalls, backends, store } = this.#parts;
     try {
-      hypercalls.pauseDomain(domid);
+      hypercalls.domains.pause(domid);
     } catch (error) {
       // Dying already: there is nothing left to stop.
       if (!(error instanceof HypercallError)) throw error;
@@ -398,7 +406,7 @@ export class Lifecycle {
     backends.release(domid);
     store.release(domid);
     try {
-      hypercalls.destroyDomain(domid);
+      hypercalls.domains.destroy(domid);
     } catch (error) {
       if (!(error instanceof HypercallError && error.code === "ESRCH")) throw error;
     }
@@ -415,7 +423,7 @@ export class Lifecycle {
   /** @releaseDomain: looks at every domain for one that has stopped. */
   #checkStopped(): void {
     for (const domain of [...this.#domains.values()]) {
-      const info = this.#parts.hypercalls.domainInfo(domain.domid);
+      const info = this.#parts.hypercalls.domains.info(domain.domid);
       if (!info) {
         this.destroy(domain.domid);
         continue;

@@ -74,7 +74,7 @@ export class Saving {
     const { hypercalls, lifecycle } = this.#parts;
     for (const domid of this.#givenUp) {
       const domain = lifecycle.domains.get(domid);
-      const info = domain && hypercalls.domainInfo(domid);
+      const info = domain && hypercalls.domains.info(domid);
       const reason = info ? shutdownReason(info.flags) : "poweroff";
       if (reason !== null) this.#givenUp.delete(domid);
       if (reason === "suspend" && domain) this.#resume(domain);
@@ -151,7 +151,7 @@ export class Saving {
     const { hypercalls, lifecycle } = this.#parts;
     const domain = lifecycle.managed(domid);
     checkSavable(domain, "dumped");
-    hypercalls.pauseDomain(domid);
+    hypercalls.domains.pause(domid);
     try {
       return { bytes: await writeWhole(file, this.#dumper.dump(domid, domain.config.maxvcpus)) };
     } catch (error) {
@@ -159,7 +159,7 @@ export class Saving {
       if (error instanceof HypercallError) throw new Refusal("ESRCH", `${domain.name} ended before all was written.`);
       throw fileError(error, `${file} can't be written`, WRITING);
     } finally {
-      if (lifecycle.domains.get(domid) === domain && hypercalls.domainInfo(domid)) hypercalls.unpauseDomain(domid);
+      if (lifecycle.domains.get(domid) === domain && hypercalls.domains.info(domid)) hypercalls.domains.unpause(domid);
     }
   }
 
@@ -180,7 +180,7 @@ export class Saving {
       return done();
     };
     const info = () => {
-      const found = hypercalls.domainInfo(domid);
+      const found = hypercalls.domains.info(domid);
       if (!found) throw new Refusal("ESRCH", `${name} ended before it could be saved.`);
       return found;
     };
@@ -255,7 +255,7 @@ export class Saving {
     file: string,
     stream: AsyncIterable<Uint8Array>,
   ): Promise<number> {
-    const pages = this.#parts.hypercalls.domainInfo(domid)?.totPages ?? 0;
+    const pages = this.#parts.hypercalls.domains.info(domid)?.totPages ?? 0;
     const header = {
       name,
       uuid,
@@ -276,10 +276,10 @@ export class Saving {
   /** A guest that has suspended goes on as if it had not: libxl's fast resume. */
   #resume({ domid }: ManagedDomain): void {
     const { hypercalls } = this.#parts;
-    const context = hypercalls.getVcpuContext(domid, 0);
+    const context = hypercalls.vcpus.getContext(domid, 0);
     new DataView(context.buffer).setBigUint64(RAX, 1n, true);
-    hypercalls.setVcpuContext(domid, 0, context);
-    hypercalls.resumeDomain(domid);
+    hypercalls.vcpus.setContext(domid, 0, context);
+    hypercalls.domains.resume(domid);
   }
 
   /** The domain of a file, under the name and UUID that it had, or as `as` says. */

@@ -50,7 +50,7 @@ import { deviceRead, deviceWrite, outsideSettled } from "./outside";
 import { NO_ADDRESS, walkBothStages, walkError, walkLevel, walkOutside, walkTables } from "./paging/walk";
 import { ACCESS_EXECUTE, ACCESS_READ, ACCESS_WRITE, isCanonical, SPACE_SMAP, SPACE_USER } from "./paging/format";
 import { spaceKey } from "./paging/space";
-import { TLB_EXECUTE, TLB_READ, TLB_WRITE, tlbBase, tlbFill, tlbInspect, tlbLookup, tlbTag } from "./tlb";
+import { TLB_EXECUTE, TLB_READ, TLB_WRITE, tlbBase, tlbFill, tlbInspect, tlbLookup, tlbTag, TLB_ADDEND } from "./tlb";
 import { beforeWrites } from "./code_frames";
 
 const PAGE: u64 = ~(<u64>0xfff);
@@ -395,32 +395,32 @@ function entryOf(lin: u64): usize {
 export function read8(lin: u64): u32 {
   const entry = entryOf(lin);
   if (load<u64>(entry, TLB_READ) == ((lin & PAGE) | tlbTag))
-    return load<u8>(<usize>(load<u32>(entry, TLB_READ + 8) + <u32>lin));
+    return load<u8>(<usize>(load<u32>(entry, TLB_READ + TLB_ADDEND) + <u32>lin));
   return <u32>readSlow(lin, 1);
 }
 export function read16(lin: u64): u32 {
   const entry = entryOf(lin);
   if (load<u64>(entry, TLB_READ) == (((lin + 1) & PAGE) | tlbTag))
-    return load<u16>(<usize>(load<u32>(entry, TLB_READ + 8) + <u32>lin));
+    return load<u16>(<usize>(load<u32>(entry, TLB_READ + TLB_ADDEND) + <u32>lin));
   return <u32>readSlow(lin, 2);
 }
 export function read32(lin: u64): u32 {
   const entry = entryOf(lin);
   if (load<u64>(entry, TLB_READ) == (((lin + 3) & PAGE) | tlbTag))
-    return load<u32>(<usize>(load<u32>(entry, TLB_READ + 8) + <u32>lin));
+    return load<u32>(<usize>(load<u32>(entry, TLB_READ + TLB_ADDEND) + <u32>lin));
   return <u32>readSlow(lin, 4);
 }
 export function read64(lin: u64): u64 {
   const entry = entryOf(lin);
   if (load<u64>(entry, TLB_READ) == (((lin + 7) & PAGE) | tlbTag))
-    return load<u64>(<usize>(load<u32>(entry, TLB_READ + 8) + <u32>lin));
+    return load<u64>(<usize>(load<u32>(entry, TLB_READ + TLB_ADDEND) + <u32>lin));
   return readSlow(lin, 8);
 }
 /** Any alignment; instructions that want 16-byte alignment check it themselves. */
 export function readV128(lin: u64): v128 {
   const entry = entryOf(lin);
   if (load<u64>(entry, TLB_READ) == (((lin + 15) & PAGE) | tlbTag))
-    return v128.load(<usize>(load<u32>(entry, TLB_READ + 8) + <u32>lin));
+    return v128.load(<usize>(load<u32>(entry, TLB_READ + TLB_ADDEND) + <u32>lin));
   return readV128Slow(lin);
 }
 function readV128Slow(linear: u64): v128 {
@@ -472,31 +472,31 @@ function writeSlow(linear: u64, size: u32, value: u64): void {
 export function write8(lin: u64, value: u32): void {
   const entry = entryOf(lin);
   if (load<u64>(entry, TLB_WRITE) == ((lin & PAGE) | tlbTag))
-    store<u8>(<usize>(load<u32>(entry, TLB_WRITE + 8) + <u32>lin), <u8>value);
+    store<u8>(<usize>(load<u32>(entry, TLB_WRITE + TLB_ADDEND) + <u32>lin), <u8>value);
   else writeSlow(lin, 1, value);
 }
 export function write16(lin: u64, value: u32): void {
   const entry = entryOf(lin);
   if (load<u64>(entry, TLB_WRITE) == (((lin + 1) & PAGE) | tlbTag))
-    store<u16>(<usize>(load<u32>(entry, TLB_WRITE + 8) + <u32>lin), <u16>value);
+    store<u16>(<usize>(load<u32>(entry, TLB_WRITE + TLB_ADDEND) + <u32>lin), <u16>value);
   else writeSlow(lin, 2, value);
 }
 export function write32(lin: u64, value: u32): void {
   const entry = entryOf(lin);
   if (load<u64>(entry, TLB_WRITE) == (((lin + 3) & PAGE) | tlbTag))
-    store<u32>(<usize>(load<u32>(entry, TLB_WRITE + 8) + <u32>lin), value);
+    store<u32>(<usize>(load<u32>(entry, TLB_WRITE + TLB_ADDEND) + <u32>lin), value);
   else writeSlow(lin, 4, value);
 }
 export function write64(lin: u64, value: u64): void {
   const entry = entryOf(lin);
   if (load<u64>(entry, TLB_WRITE) == (((lin + 7) & PAGE) | tlbTag))
-    store<u64>(<usize>(load<u32>(entry, TLB_WRITE + 8) + <u32>lin), value);
+    store<u64>(<usize>(load<u32>(entry, TLB_WRITE + TLB_ADDEND) + <u32>lin), value);
   else writeSlow(lin, 8, value);
 }
 export function writeV128(lin: u64, value: v128): void {
   const entry = entryOf(lin);
   if (load<u64>(entry, TLB_WRITE) == (((lin + 15) & PAGE) | tlbTag)) {
-    v128.store(<usize>(load<u32>(entry, TLB_WRITE + 8) + <u32>lin), value);
+    v128.store(<usize>(load<u32>(entry, TLB_WRITE + TLB_ADDEND) + <u32>lin), value);
     return;
   }
   if (!checkAccess(lin, 16, ACCESS_WRITE)) return;
