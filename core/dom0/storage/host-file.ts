@@ -7,6 +7,7 @@
 import { close, constants, fdatasync, fstat, ftruncate, open, readv, readvSync, writev, type Stats } from "node:fs";
 import { promisify } from "node:util";
 import { StoreError, storeError } from "./block-store.ts";
+import { isNear } from "./near.ts";
 import { Promptness } from "./promptness.ts";
 import { without } from "./views.ts";
 
@@ -26,7 +27,8 @@ export class HostFile {
   readonly #fd: number;
   /** Bytes that the file is known to have: what it had when it was opened, or was written since. */
   #end: number;
-  readonly #promptness = new Promptness();
+  /** null: its reads are never done on this thread. */
+  readonly #promptness: Promptness | null;
   #underWay = 0;
   #closing: Promise<void> | null = null;
   /** Called when nothing is under way any more and the file is being closed. */
@@ -34,7 +36,8 @@ export class HostFile {
   #syncing: Promise<void> | null = null;
   #nextSync: Promise<void> | null = null;
 
-  private constructor(path: string, fd: number, size: number) {
+  private constructor(path: string, fd: number, size: number, promptness: Promptness | null) {
+    this.#promptness = promptness;
     this.path = path;
     this.#fd = fd;
     this.#end = size;
@@ -45,7 +48,7 @@ export class HostFile {
     try {
       const fd = await opened(path, FLAGS[mode]);
       const status = await (promisify(fstat) as (fd: number) => Promise<Stats>)(fd);
-      if (status.isFile()) return new HostFile(path, fd, status.size);
+      if (status.isFile()) return new HostFile(path, fd, status.size, (await isNear(path)) ? new Promptness() : null);
       await promisify(close)(fd);
     } catch (error) {
       throw storeError(error, path);
@@ -62,20 +65,27 @@ export class HostFile {
   read(offset: number, views: readonly Uint8Array[]): Promise<number> {
     const bytes = views.reduce((sum, { length }) => sum + length, 0);
     // What is at the file's end, or was asked for in too many parts, is left to the way that does it in steps.
+    const promptness = this.#promptness;
     if (
+      promptness &&
       !this.#closing &&
       bytes > 0 &&
       views.length <= MOST_VIEWS &&
       offset + bytes <= this.#end &&
-      this.#promptness.allows(bytes)
+      promptness.allows(bytes)
     )
-      return this.#readAtOnce(offset, views, bytes);
+      return this.#readAtOnce(promptness, offset, views, bytes);
     return this.#readInSteps(offset, views);
   }
 
   /** On this thread. */
-  async #readAtOnce(offset: number, views: readonly Uint8Array[], bytes: number): Promise<number> {
-    const count = this.#promptness.measure(bytes, () => {
+  async #readAtOnce(
+    promptness: Promptness,
+    offset: number,
+    views: readonly Uint8Array[],
+    bytes: number,
+  ): Promise<number> {
+    const count = promptness.measure(bytes, () => {
       try {
         return readvSync(this.#fd, views, offset);
       } catch (error) {
