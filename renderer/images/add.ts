@@ -13,8 +13,8 @@ export async function addImages(files: readonly File[]): Promise<void> {
         say("error", `${name} is no disk image: qcow2, raw, VHD, VMDK and ISO are.`);
         continue;
       }
-      await giveDisk(file, name, () => {}, new AbortController().signal);
-      say("info", `${name} is among the host’s disk images now.`);
+      const path = await giveDisk(file, name, () => {}, new AbortController().signal);
+      say("info", `${path.split(/[\\/]/).at(-1)!} is among the host’s disk images now.`);
     } catch (error) {
       say(isCancel(error) ? "info" : "error", sentence(error));
     }
