@@ -44,7 +44,7 @@ export class BundledGuest {
     this.#firstName = isFirst ? name : null;
     const before = this.#library.byName(name);
     if (!isFirst || before?.template || before?.saved || before?.autostart) return null;
-    return before ? this.#kept.entryOf(before) : this.#entry(1, 2);
+    return before ? this.#kept.bootEntryOf(before) : this.#entry(1, 2);
   }
 
   /** What the next guest would be created from, beside the domains that run. */

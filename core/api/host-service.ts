@@ -15,6 +15,7 @@ import { DiskImages } from "./disk-images.ts";
 import { Fetching } from "./fetching.ts";
 import { ApiFailure } from "./failure.ts";
 import { Marks } from "./history/marks.ts";
+import { ImageLibrary } from "./image-library.ts";
 import { HostSize, thisComputer, type Size } from "./host-size.ts";
 import { HostJournal } from "./journal/host-journal.ts";
 import { LiveHistory } from "./history/live.ts";
@@ -73,6 +74,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   readonly kept: KeptDomains;
   readonly snapshots: Snapshots;
   readonly images: DiskImages;
+  readonly imageLibrary: ImageLibrary;
   readonly fetching: Fetching;
   readonly transfers: Transfers;
   readonly captures: Captures;
@@ -141,6 +143,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       folder: options.libraryFolder === undefined ? null : path.join(options.libraryFolder, "domains"),
       definitions: new KeptDefinitions(this.library, this.kept),
       toolstack: () => (this.#power === "running" ? (this.#host?.toolstack ?? null) : null),
+      alone: (uuid, deed) => this.kept.during(uuid, "snapshot", deed),
       changed: (uuid, work) => void this.emit("snapshots", { uuid, work }),
       warn: tell,
     });
@@ -159,7 +162,8 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.#bundled = new BundledGuest(options.bundledGuest, library, kept, options.firstGuest ?? false);
     const { fetching, captures } = this;
     const toolstack = (): ToolstackClient | null => (this.#power === "running" ? this.toolstack : null);
-    this.removals = new Removals({ images, fetching, captures, library, kept, toolstack });
+    this.removals = new Removals({ fetching, captures, library, toolstack });
+    this.imageLibrary = new ImageLibrary({ images, library, kept, snapshots: this.snapshots, journal, toolstack });
     this.#networks = new KeptNetworks(options.networksFile ?? null, tell);
     this.history = new Recorder(options.history ?? {}, {
       measure: () => this.statistics(),
@@ -257,9 +261,13 @@ export class HostService extends EventEmitter<HostServiceEvents> {
    * up, EIO if it could not start. EINVAL for an entry that the boot menu has not and RangeError for memory or pCPUs that no
    * host has change nothing.
    */
-  async powerOn({ memoryMiB, pcpus, bootEntry }: PowerOnOptions = {}): Promise<HostState> {
+  async powerOn(options: PowerOnOptions = {}): Promise<HostState> {
     if (this.#told !== "off" && this.#told !== "crashed")
       throw new ApiFailure("EBUSY", `The host is ${this.#told} already.`);
+    return this.#poweredOn(options).finally(() => this.kept.booted());
+  }
+
+  async #poweredOn({ memoryMiB, pcpus, bootEntry }: PowerOnOptions): Promise<HostState> {
     const { next } = this.#size;
     const size = { memoryMiB: memoryMiB ?? next.memoryMiB, pcpus: pcpus ?? next.pcpus };
     const entry = bootEntry ?? this.#bootEntry;
@@ -352,9 +360,10 @@ export class HostService extends EventEmitter<HostServiceEvents> {
 
   /** What the host starts with: the domains that are to be, and images that nobody may write. Never rejects. */
   async #autostart(): Promise<{ entries: AutostartEntry[]; restore: string[]; frozen: FrozenImage[] }> {
-    const frozen = await this.snapshots.frozen();
     const { entries, restore } = await this.kept.autostart(this.#boot.config.autostart);
     const first = await this.#bundled.first();
+    // When nothing more can be begun with those that start.
+    const frozen = await this.snapshots.frozen();
     return { entries: [...(first ? [first] : []), ...entries], restore, frozen };
   }
 

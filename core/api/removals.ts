@@ -1,19 +1,16 @@
-/** Deletes what the host keeps in its folders, unless a domain needs it. */
+/** Deletes kernels and captures that the host keeps, unless they are needed; disk images: image-library.ts. */
 import type { Library } from "../library/library.ts";
 import type { ToolstackClient } from "../toolstack/client.ts";
 import type { DomainInfo } from "../toolstack/messages.ts";
 import type { Captures } from "./captures.ts";
-import type { DiskImages } from "./disk-images.ts";
 import { ApiFailure } from "./failure.ts";
 import type { Fetching } from "./fetching.ts";
-import { configOf, type KeptDomains } from "./kept-domains.ts";
+import { configOf } from "./kept-domains.ts";
 
 interface Keepers {
-  images: DiskImages;
   fetching: Fetching;
   captures: Captures;
   library: Library;
-  kept: KeptDomains;
   /** Of the host that runs; null while none does. */
   toolstack: () => ToolstackClient | null;
 }
@@ -27,20 +24,6 @@ export class Removals {
 
   async #running(): Promise<DomainInfo[]> {
     return (await this.#keepers.toolstack()?.request("list")) ?? [];
-  }
-
-  /** A disk image. Throws ApiFailure EBUSY while a domain has it, ENOENT. */
-  async image(name: string): Promise<void> {
-    const { images, kept } = this.#keepers;
-    const image = (await images.all()).find((each) => each.name === name);
-    const user = (await this.#running()).find(({ config }) =>
-      config?.devices.some(({ files }) => files.includes(image?.path ?? "")),
-    );
-    if (user) throw new ApiFailure("EBUSY", `${user.name} has ${name} as a disk: detach it there first.`);
-    const owner = kept.all.find(({ files }) => files.includes(image?.path ?? ""));
-    if (owner)
-      throw new ApiFailure("EBUSY", `${owner.name} has ${name} as a disk when it runs: delete it, or edit it, first.`);
-    await images.remove(name);
   }
 
   /** A kernel or RAM disk. Throws ApiFailure EBUSY while a domain runs of it or would start with it, Refusal ENOENT. */

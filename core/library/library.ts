@@ -306,6 +306,14 @@ export class Library {
     });
   }
 
+  /** What the definitions in the bin are made of. */
+  binned(): Promise<{ uuid: string; name: string; config: string; configName: string | null }[]> {
+    return this.#next(async () => {
+      const { entries } = (await this.#folders?.binned()) ?? { entries: [] };
+      return entries.map(({ description: { uuid, name, configName }, config }) => ({ uuid, name, config, configName }));
+    });
+  }
+
   /** Throws Refusal: ESRCH, EEXIST where its name or UUID has been taken since. */
   async restore(id: string): Promise<Definition> {
     return this.#step("It can't be restored", async ({ folders }) => {

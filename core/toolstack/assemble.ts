@@ -113,7 +113,7 @@ export function assembleDom0({
     pvh: new PvhBuilder(new HvmHypercalls(hypercalls), foreign, memory),
   };
   const diskBoot = new DiskBoot({ disks, consoles, backends });
-  const pcpus = hypercalls.physicalInfo().nrCpus;
+  const pcpus = hypercalls.host.physicalInfo().nrCpus;
   const lifecycle: Lifecycle = new Lifecycle({
     hypercalls,
     store,
@@ -164,7 +164,7 @@ export function assembleDom0({
   const crashes: Crashes = new Crashes({
     inspection,
     symbols,
-    lastVcpu: (each) => hypercalls.domainInfo(each)?.maxVcpuId ?? null,
+    lastVcpu: (each) => hypercalls.domains.info(each)?.maxVcpuId ?? null,
   });
   const service: Service = new Service({
     hypercalls,

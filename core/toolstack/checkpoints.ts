@@ -125,12 +125,12 @@ export class Checkpoints {
   async #whilePaused<T>({ domid }: ManagedDomain, act: (goOn: () => void) => Promise<T>): Promise<T> {
     const { hypercalls, lifecycle } = this.#parts;
     const domain = lifecycle.managed(domid);
-    hypercalls.pauseDomain(domid);
+    hypercalls.domains.pause(domid);
     let isGoing = false;
     const goOn = (): void => {
       if (isGoing) return;
       isGoing = true;
-      if (lifecycle.domains.get(domid) === domain && hypercalls.domainInfo(domid)) hypercalls.unpauseDomain(domid);
+      if (lifecycle.domains.get(domid) === domain && hypercalls.domains.info(domid)) hypercalls.domains.unpause(domid);
     };
     try {
       return await act(goOn);
@@ -150,7 +150,7 @@ export class Checkpoints {
     const { domid } = domain;
     // As it is on these images: what it would be made of again.
     const text = withDisks(domain.options.config, this.#devices(domain));
-    const memoryMiB = (hypercalls.domainInfo(domid)?.totPages ?? 0) / 256;
+    const memoryMiB = (hypercalls.domains.info(domid)?.totPages ?? 0) / 256;
     const screen = screens.find(domid)?.screen.picture() ?? null;
     const console = consoles.log(domid)?.log.slice(-CONSOLE_TAIL) ?? new Uint8Array();
     await this.#exchange(

@@ -27,7 +27,8 @@ import { XenstoreError } from "../dom0/xenstore/wire.ts";
 import { withValue } from "./config-text.ts";
 import { DeviceRefusal, type DomainDevices } from "./devices.ts";
 import { Refusal } from "./error.ts";
-import { shutdownReason, type Emit, type Lifecycle, type ManagedDomain } from "./lifecycle.ts";
+import type { Emit, Lifecycle, ManagedDomain } from "./lifecycle.ts";
+import { shutdownReason } from "./stop-reason.ts";
 import type { CreateResult, RestoreAs } from "./messages.ts";
 import { fileError, readSaved, WRITING, writeSaved } from "./saved-file.ts";
 import { parseXlConfig } from "./xlcfg.ts";
@@ -85,7 +86,7 @@ export class Saving {
     const { hypercalls, lifecycle } = this.#parts;
     for (const domid of this.#givenUp) {
       const domain = lifecycle.domains.get(domid);
-      const info = domain && hypercalls.domainInfo(domid);
+      const info = domain && hypercalls.domains.info(domid);
       const reason = info ? shutdownReason(info.flags) : "poweroff";
       if (reason !== null) this.#givenUp.delete(domid);
       if (reason === "suspend" && domain) this.#resume(domain);
@@ -162,7 +163,7 @@ export class Saving {
     const domain = lifecycle.managed(domid);
     if (domain.config.type !== "pv")
       throw new Refusal("EOPNOTSUPP", `${domain.name} is a PVH domain, which can't be dumped yet; PV domains can.`);
-    hypercalls.pauseDomain(domid);
+    hypercalls.domains.pause(domid);
     try {
       return { bytes: await writeWhole(file, this.#dumper.dump(domid, domain.config.maxvcpus)) };
     } catch (error) {
@@ -170,7 +171,7 @@ export class Saving {
       if (error instanceof HypercallError) throw new Refusal("ESRCH", `${domain.name} ended before all was written.`);
       throw fileError(error, `${file} can't be written`, WRITING);
     } finally {
-      if (lifecycle.domains.get(domid) === domain && hypercalls.domainInfo(domid)) hypercalls.unpauseDomain(domid);
+      if (lifecycle.domains.get(domid) === domain && hypercalls.domains.info(domid)) hypercalls.domains.unpause(domid);
     }
   }
 
@@ -191,7 +192,7 @@ export class Saving {
       return done();
     };
     const info = () => {
-      const found = hypercalls.domainInfo(domid);
+      const found = hypercalls.domains.info(domid);
       if (!found) throw new Refusal("ESRCH", `${name} ended before it could be saved.`);
       return found;
     };
@@ -271,7 +272,7 @@ export class Saving {
     file: string,
     stream: AsyncIterable<Uint8Array>,
   ): Promise<number> {
-    const pages = this.#parts.hypercalls.domainInfo(domid)?.totPages ?? 0;
+    const pages = this.#parts.hypercalls.domains.info(domid)?.totPages ?? 0;
     const header = {
       name,
       uuid,
@@ -297,11 +298,11 @@ export class Saving {
       setHvmRax(records, 1n);
       this.#hvm.setContext(domid, records);
     } else {
-      const context = hypercalls.getVcpuContext(domid, 0);
+      const context = hypercalls.vcpus.getContext(domid, 0);
       new DataView(context.buffer).setBigUint64(RAX, 1n, true);
-      hypercalls.setVcpuContext(domid, 0, context);
+      hypercalls.vcpus.setContext(domid, 0, context);
     }
-    hypercalls.resumeDomain(domid);
+    hypercalls.domains.resume(domid);
   }
 
   /** The domain of a file, under the name and UUID that it had, or as `as` says. */

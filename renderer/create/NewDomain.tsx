@@ -1,13 +1,12 @@
 import { useEffect, useRef, useState } from "react";
 import { ApiError } from "../../core/api/client.ts";
-import { readConfig } from "../../core/api/config-text.ts";
 import type { Fetched, TakenImage } from "../../core/api/schema.ts";
 import { isCancel, request, sentence } from "../state/session.ts";
 import { show, useApp } from "../state/store.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import type { Finding } from "./checks.ts";
 import { Choice } from "./Choice.tsx";
-import { baseName, DISK_BOOT, diskOf, disksOf, foldersOf, vifsOf, withDisk, withFolder, withVif } from "./devices.ts";
+import { disksOf, foldersOf, vifsOf, withDisk, withFolder, withVif } from "./devices.ts";
 import type { TakenDisk } from "./disk-images.ts";
 import { DisksForm } from "./DisksForm.tsx";
 import { FoldersForm } from "./FoldersForm.tsx";
@@ -15,27 +14,13 @@ import { VifsForm } from "./VifsForm.tsx";
 import { ConfigEditor } from "./ConfigEditor.tsx";
 import { idOf } from "./Field.tsx";
 import { FieldsForm } from "./FieldsForm.tsx";
-import { fieldsOf, NEW_CONFIG, withField, type FieldName } from "./fields.ts";
+import { NEW_CONFIG, withField, type FieldName } from "./fields.ts";
+import { withDisks, withFiles } from "./filled.ts";
 import { plainName, releaseFiles, takeFiles, unlessAborted, type Progress, type TakenFile } from "./intake.ts";
 import { FromWeb } from "../fetch/FromWeb.tsx";
 import { Sources } from "./Sources.tsx";
 import { useChecked } from "./useChecked.ts";
 import { say } from "../state/messages.ts";
-
-const LINUX_CONSOLE = "console=hvc0";
-
-/** A file name as a domain's name. */
-function nameFrom(file: string, taken: Set<string>): string {
-  const base =
-    file
-      .replace(/^vmlinuz-?/, "linux-")
-      .replace(/\.(elf|bin|gz|img|cfg|raw|qcow2|iso)$/i, "")
-      .replace(/[^\w.+-]/g, "-")
-      .slice(0, 40)
-      .replace(/^-+|-+$/g, "") || "guest";
-  if (!taken.has(base)) return base;
-  for (let n = 2; ; n++) if (!taken.has(`${base}-${n}`)) return `${base}-${n}`;
-}
 
 /** Once the controls are drawn with what is wrong with them. */
 function focusWrong(): void {
@@ -83,51 +68,12 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
   const use = (taken: TakenFile[]): void => {
     kept.current = [...kept.current, ...taken];
     setGiven(kept.current);
-    const kernel = taken.find(({ description }) => description.bootable);
-    const ramdisk = taken.find(({ description }) => !description.bootable && description.ramdisk);
-    edit((before) => {
-      let after = before;
-      const fill = (field: FieldName, value: string): void => {
-        if (fieldsOf(readConfig(after))[field] === "") after = withField(after, field, value);
-      };
-      if (kernel) {
-        after = withField(after, "kernel", kernel.name);
-        fill("name", nameFrom(baseName(kernel.name), names));
-        // Linux shows nothing on the PV console unless it is told to.
-        if (kernel.description.kind === "bzimage") fill("cmdline", LINUX_CONSOLE);
-      }
-      return ramdisk ? withField(after, "ramdisk", ramdisk.name) : after;
-    });
+    edit((before) => withFiles(before, taken, names));
   };
 
   /** Adds disks, or puts the first of them in the place of the one that stands there. */
   const useDisks = (taken: TakenDisk[], at: number | null = null): void =>
-    edit((before) => {
-      let after = before;
-      taken.forEach((image, i) => {
-        const rows = disksOf(readConfig(after));
-        const there = i === 0 && at !== null ? rows[at]?.value : null;
-        const { path: target, format } = image;
-        if (there) after = withDisk(after, at!, { ...there, target, format });
-        else
-          after = withDisk(
-            after,
-            rows.length,
-            diskOf(
-              image,
-              rows.flatMap(({ value }) => value?.vdev ?? []),
-            ),
-          );
-        const config = readConfig(after);
-        const now = fieldsOf(config);
-        if (!now.name) after = withField(after, "name", nameFrom(image.name, names));
-        // What is installed on it is what boots, and it wants a network as any computer has one.
-        if (rows.length > 0 || now.kernel || now.bootloader) return;
-        after = withField(after, "bootloader", DISK_BOOT);
-        if (vifsOf(config).length === 0) after = withVif(after, 0, new Map([["bridge", "xenbr0"]]));
-      });
-      return after;
-    });
+    edit((before) => withDisks(before, taken, at, names));
 
   /** What comes from somewhere, as a task: its failure is told, and it can be ended here and among the tasks. */
   const intake = async (

@@ -19,7 +19,14 @@ function connect(): Connected {
   connected.client.on("xenstoreChanged", (event) => heard.push(event));
   return { ...connected, heard };
 }
-const settle = (milliseconds = 250): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+const told = ({ heard }: Connected): string[] => heard.flatMap(({ paths }) => paths);
+/** A watch on /tool, of which the first event, for its being set, has come. */
+async function watchTool(connected: Connected): Promise<string> {
+  const { watch } = await connected.client.request("xenstoreWatch", { path: "/tool" });
+  await expect.poll(() => connected.heard.some((event) => event.watch === watch)).toBe(true);
+  connected.heard.length = 0;
+  return watch;
+}
 const watches = async ({ client }: Connected): Promise<number> =>
   (await client.request("xenstoreAccounts")).domains[0]!.watches;
 
@@ -38,18 +45,18 @@ describe("xenstore over the API", () => {
   it("tells the session that watches, joins what comes at once, and ends the watch with the session", async () => {
     const [a, b] = [connect(), connect()];
     const before = await watches(a);
-    const { watch } = await a.client.request("xenstoreWatch", { path: "/tool" });
-    await settle();
-    a.heard.length = 0;
+    const watch = await watchTool(a);
     for (let i = 0; i < 700; i++)
       await b.client.request("xenstoreWrite", { path: `/tool/many/${i % 600}`, value: "x" });
-    await settle();
+    // Events come in order: with this one all have come.
+    await b.client.request("xenstoreWrite", { path: "/tool/many/last", value: "x" });
+    await expect.poll(() => told(a).includes("/tool/many/last") || a.heard.at(-1)?.more).toBe(true);
     expect(b.heard).toEqual([]);
     expect(a.heard.length).toBeGreaterThan(0);
     expect(a.heard.length).toBeLessThan(100);
     expect(a.heard.every((event) => event.watch === watch && event.paths.length <= 1000)).toBe(true);
-    const named = new Set(a.heard.flatMap(({ paths }) => paths));
-    expect(named.size === 600 || a.heard.some(({ more }) => more)).toBe(true);
+    const named = new Set(told(a));
+    expect(named.size === 601 || a.heard.some(({ more }) => more)).toBe(true);
     expect(await watches(b)).toBe(before + 1);
     a.session.end();
     expect(await watches(b)).toBe(before);
@@ -58,18 +65,17 @@ describe("xenstore over the API", () => {
   });
 
   it("keeps what a slow reader missed, within bounds, and tells it later", async () => {
-    const a = connect();
-    await a.client.request("xenstoreWatch", { path: "/tool" });
-    await settle();
-    a.heard.length = 0;
+    const [a, quick] = [connect(), connect()];
+    await watchTool(a);
+    await watchTool(quick);
     a.reader.backlog = 2 * 1024 * 1024;
     await a.client.request("xenstoreWrite", { path: "/tool/slow", value: "1" });
-    await settle(400);
+    await expect.poll(() => told(quick)).toEqual(["/tool/slow"]);
     expect(a.heard).toEqual([]);
     a.reader.backlog = 0;
-    await settle(400);
-    expect(a.heard).toMatchObject([{ paths: ["/tool/slow"], more: false }]);
+    await expect.poll(() => a.heard).toMatchObject([{ paths: ["/tool/slow"], more: false }]);
     a.session.end();
+    quick.session.end();
   });
 
   it("bounds the watches of a session, and refuses with sentences what xenstored would not take", async () => {
@@ -145,11 +151,10 @@ describe("xenstore over the API", () => {
     const again = await a.client.request("xenstoreWatch", { path: "/tool" });
     expect(again.watch).not.toBe(watch);
     expect(await a.client.request("xenstoreUnwatch", { watch })).toBe(null);
-    await settle();
+    await expect.poll(() => a.heard.some((event) => event.watch === again.watch)).toBe(true);
     a.heard.length = 0;
     await a.client.request("xenstoreWrite", { path: "/tool/new", value: "1" });
-    await settle();
-    expect(a.heard).toMatchObject([{ watch: again.watch, paths: ["/tool/new"] }]);
+    await expect.poll(() => a.heard).toMatchObject([{ watch: again.watch, paths: ["/tool/new"] }]);
     a.session.end();
   });
 });

@@ -12,7 +12,8 @@ import type { Service } from "../../core/toolstack/service.ts";
 import { FakeHypervisor } from "../dom0/fake-hypervisor.ts";
 import { pvElf } from "../dom0/elf-files.ts";
 
-const settle = (milliseconds = 20): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+/** What dom0 puts off until events have been looked at has been done. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 
 let xen: FakeHypervisor;
 let events: EventChannels;
@@ -130,10 +131,8 @@ describe("what follows a stop", () => {
     [3, "on_crash = 'preserve'", "preserve"],
   ])("reason %i with %j", async (reason, extra, action) => {
     const { domid } = await create(extra);
-    await settle();
     xen.stop(domid, reason);
-    await settle();
-    expect(of("stopped")).toMatchObject([{ domid, action }]);
+    await expect.poll(() => of("stopped")).toMatchObject([{ domid, action }]);
     // One that crashed is held until what it was doing is read.
     await expect.poll(() => xen.domains.has(domid)).toBe(action === "preserve");
     if (action === "destroy") {
@@ -162,12 +161,13 @@ describe("what follows a stop", () => {
   });
 
   it("restarts on reboot, with a pause against loops", async () => {
+    const began = performance.now();
     const { domid } = await create();
     xen.stop(domid, 1);
-    await settle(200);
-    expect(of("created").length).toBe(1);
-    await settle(1200);
-    expect(of("created").length).toBe(2);
+    await expect.poll(() => of("destroyed").length).toBe(1);
+    await expect.poll(() => of("created").length, { timeout: 10_000 }).toBe(2);
+    // No sooner than a second after the first was.
+    expect(performance.now() - began).toBeGreaterThan(990);
     expect(of("stopped")).toMatchObject([{ reason: "reboot", action: "restart" }]);
   });
 
@@ -184,7 +184,7 @@ describe("what follows a stop", () => {
     for (let i = 0; i < 5; i++) {
       say(`${i}`.repeat(1000));
       xen.guestNotify(domid, port);
-      await settle(5);
+      await expect.poll(() => xen.view.getUint32(page + 3080, true)).toBe(1000 * (i + 1));
     }
     say("last words");
     xen.stop(domid, 3);
@@ -210,8 +210,9 @@ describe("what follows a stop", () => {
       expect(producer - taken).toBeLessThanOrEqual(1024);
       taken = producer;
       xen.view.setUint32(page + 3072, taken, true);
+      if (taken === 3000) break;
       xen.guestNotify(domid, port);
-      await settle(5);
+      await expect.poll(() => xen.view.getUint32(page + 3076, true)).toBeGreaterThan(taken);
     }
     expect(taken).toBe(3000);
     // Indices gone mad: nothing is written, nothing breaks.
@@ -219,7 +220,7 @@ describe("what follows a stop", () => {
     xen.view.setUint32(page + 3084, 0x70000000, true);
     xen.guestNotify(domid, port);
     await service.handle("consoleInput", { domid, bytes: Buffer.from("x") });
-    await settle();
+    await turn();
     expect(xen.view.getUint32(page + 3076, true)).toBe(3000);
   });
 });
@@ -289,19 +290,22 @@ describe("requests", () => {
 
   it("watches xenstore for the application", async () => {
     await service.handle("xenstoreWatch", { path: "/local/domain", token: "t" });
-    await settle();
+    const told = (token: string): ToolstackEvents["xenstore"][] =>
+      (of("xenstore") as ToolstackEvents["xenstore"][]).filter((event) => event.token === token);
+    // Of its being set.
+    await expect.poll(() => told("t")).toHaveLength(1);
     heard.length = 0;
     const { domid } = await create();
-    await settle(150);
-    const events = of("xenstore") as ToolstackEvents["xenstore"][];
+    await expect.poll(() => told("t")).toHaveLength(1);
+    const events = told("t");
     // Dozens of nodes in one go are one event.
-    expect(events).toHaveLength(1);
     expect(events[0]).toMatchObject({ token: "t", more: false });
     expect(events[0]!.paths).toContain(`/local/domain/${domid}/name`);
     await service.handle("xenstoreUnwatch", { token: "t" });
+    await service.handle("xenstoreWatch", { path: `/local/domain/${domid}/data`, token: "other" });
     await service.handle("xenstoreWrite", { path: `/local/domain/${domid}/data/x`, value: "1" });
-    await settle(150);
-    expect(of("xenstore")).toHaveLength(1);
+    await expect.poll(() => told("other").flatMap(({ paths }) => paths)).toContain(`/local/domain/${domid}/data/x`);
+    expect(told("t")).toHaveLength(1);
     expect(await service.handle("xenstoreRead", { path: `/local/domain/${domid}/name` })).toMatchObject({
       value: "tiny",
       permissions: ["n0", `r${domid}`],

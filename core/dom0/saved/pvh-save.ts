@@ -35,7 +35,7 @@ export class PvhSaver {
     version: { major: number; minor: number },
     progress: (share: number) => void,
   ): AsyncGenerator<Uint8Array> {
-    if (!this.#hypercalls.domainInfo(domid)) throw new SaveError("The domain is gone.");
+    if (!this.#hypercalls.domains.info(domid)) throw new SaveError("The domain is gone.");
     const context = this.#hvm.context(domid);
     const parameters = SAVED_PARAMETERS.map((index) => [index, this.#hvm.parameter(domid, index)] as const);
     const gfns = await this.#owned(domid);
@@ -68,7 +68,7 @@ export class PvhSaver {
     const gfns: number[] = [];
     for (let from = 0; from < end; from += ASKED) {
       const asked = Uint32Array.from({ length: Math.min(ASKED, end - from) }, (_, i) => from + i);
-      this.#hypercalls.pageTypes(domid, asked).forEach((type, i) => {
+      this.#hypercalls.domains.pageTypes(domid, asked).forEach((type, i) => {
         if (type !== NOT_THE_DOMAINS) gfns.push(from + i);
       });
       await new Promise((resolve) => setImmediate(resolve));

@@ -4,9 +4,10 @@
  * The number of an open file must not be given back to the operating system while a transfer waits for its turn: the next file that anybody
  * opens would get it, and the transfer would go there. So close() waits for what is under way, and nothing begins after it.
  */
-import { close, constants, fdatasync, fstat, ftruncate, open, readv, writev, type Stats } from "node:fs";
+import { close, constants, fdatasync, fstat, ftruncate, open, readv, readvSync, writev, type Stats } from "node:fs";
 import { promisify } from "node:util";
 import { StoreError, storeError } from "./block-store.ts";
+import { Promptness } from "./promptness.ts";
 import { without } from "./views.ts";
 
 export type HostFileMode = "read" | "read-write" | "create";
@@ -25,6 +26,7 @@ export class HostFile {
   readonly #fd: number;
   /** Bytes that the file is known to have: what it had when it was opened, or was written since. */
   #end: number;
+  readonly #promptness = new Promptness();
   #underWay = 0;
   #closing: Promise<void> | null = null;
   /** Called when nothing is under way any more and the file is being closed. */
@@ -58,6 +60,32 @@ export class HostFile {
 
   /** Fills the views from `offset` on; what the file does not have of that is zeroes. Resolves with the bytes that it had. */
   read(offset: number, views: readonly Uint8Array[]): Promise<number> {
+    const bytes = views.reduce((sum, { length }) => sum + length, 0);
+    // What is at the file's end, or was asked for in too many parts, is left to the way that does it in steps.
+    if (
+      !this.#closing &&
+      bytes > 0 &&
+      views.length <= MOST_VIEWS &&
+      offset + bytes <= this.#end &&
+      this.#promptness.allows(bytes)
+    )
+      return this.#readAtOnce(offset, views, bytes);
+    return this.#readInSteps(offset, views);
+  }
+
+  /** On this thread. */
+  async #readAtOnce(offset: number, views: readonly Uint8Array[], bytes: number): Promise<number> {
+    const count = this.#promptness.measure(bytes, () => {
+      try {
+        return readvSync(this.#fd, views, offset);
+      } catch (error) {
+        throw storeError(error, this.path);
+      }
+    });
+    return count === bytes ? count : count + (await this.#readInSteps(offset + count, without(views, count)));
+  }
+
+  #readInSteps(offset: number, views: readonly Uint8Array[]): Promise<number> {
     return this.#move(readv, offset, views, (left) => {
       for (const view of left) view.fill(0);
       return null;

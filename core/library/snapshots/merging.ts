@@ -16,7 +16,7 @@ import { rebaseImage } from "../../dom0/storage/qcow2/rebase.ts";
 import { Refusal } from "../../toolstack/error.ts";
 import type { DomainInfo } from "../../toolstack/messages.ts";
 import { allocated, imageFailure, isTaken, makeOverlays, overlayFile } from "./images.ts";
-import { freeze, keep, nameImages, running, type Parts, type Watch } from "./parts.ts";
+import { checkNotSaved, freeze, keep, nameImages, running, type Parts, type Watch } from "./parts.ts";
 import {
   childrenOf,
   nextMerge,
@@ -62,6 +62,8 @@ export async function merge(parts: Parts, uuid: string, { progress, signal }: Wa
     const next = nextOf(parts, tree);
     if (!next) return;
     signal.throwIfAborted();
+    // It may have been saved since the last: its memory goes on with the images that it has.
+    checkNotSaved(await parts.definitions.find(uuid));
     const domain = await running(parts, uuid);
     const disk = tree.current.disks.find(({ file }) => file === next.top.file);
     if (domain && disk) await mergeWritten(parts, uuid, domain, disk.id, next, { progress, signal });

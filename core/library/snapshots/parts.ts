@@ -8,7 +8,7 @@ import { parseXlConfig } from "../../toolstack/xlcfg.ts";
 import { paramsOf, readParams } from "../../dom0/backends/blk/config.ts";
 import type { DeviceSpec } from "../../dom0/xenbus/kind.ts";
 import path from "node:path";
-import type { Trees } from "./trees.ts";
+import type { NamedImage, Trees } from "./trees.ts";
 import { adopted, type Layer, type LayerDisk, type Tree } from "./tree.ts";
 
 /** What a domain that does not run is started from. */
@@ -32,6 +32,8 @@ export interface Definitions {
   add(uuid: string, definition: Definition): Promise<void>;
   /** That was added a moment ago, and is not to be. */
   remove(uuid: string): Promise<void>;
+  /** All that are known now. */
+  all(): readonly (Pick<Definition, "config" | "configName"> & { uuid: string })[];
 }
 
 /** How far a deed is, and whether it is wanted still. */
@@ -154,6 +156,21 @@ export async function resolved<T extends { file: string }>(disks: readonly T[]):
     return path.join(await realpath(folder).catch(() => folder), path.basename(file));
   };
   return Promise.all(disks.map(async (disk) => ({ ...disk, file: await nameOf(disk.file) })));
+}
+
+/** Images that configurations of kept domains name: what their trees do not say, as they have none or stand on others'. */
+export async function namedImages({ definitions }: Pick<Parts, "definitions">): Promise<NamedImage[]> {
+  const images = definitions.all().flatMap(({ uuid, config, configName }) => {
+    try {
+      return devicesOf(config, configName)
+        .filter(({ kind }) => kind === "vbd")
+        .flatMap(({ files }) => files.map((file) => ({ uuid, file })));
+    } catch {
+      // One that is not understood can't be started.
+      return [];
+    }
+  });
+  return resolved(images);
 }
 
 /** Disks of an xl.cfg that its domain may write, and keeps. Throws Refusal when the text is not understood. */

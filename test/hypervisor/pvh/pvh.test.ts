@@ -45,4 +45,26 @@ describe.skipIf(!haveCompiler)("a PVH kernel", () => {
     const { said } = await host.ended(domid);
     expect(said, host.log.slice(-3000)).toEqual(expect.arrayContaining(["VCPUS 4", "IPIS 100", "END"]));
   });
+
+  it("keeps the rules of its APIC, its registers and its guest frames", async () => {
+    const domid = await host.start("rules", { vcpus: 2 });
+    const { said } = await host.ended(domid);
+    expect(said, host.log.slice(-3000)).toEqual(
+      expect.arrayContaining([
+        "PRIORITY first 0 then 1",
+        "OTHERS 1",
+        "ALL 2",
+        "LOWEST 1",
+        "MEMORY TYPES 0 1",
+        "HYPERCALL PAGE 1",
+        "REMOVE 0 reads ffffffffffffffff",
+        "GRANT 0 over it -16",
+        "UNGRANT 0",
+        "XEN's frame given back 0",
+        "POOL -12",
+        "END",
+      ]),
+    );
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+  });
 });

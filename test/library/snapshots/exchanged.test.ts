@@ -81,9 +81,9 @@ it("a halted domain's snapshot is deleted after its disk was exchanged: it has t
   await library.write(uuid, 0, Buffer.alloc(512, 7));
   const [overlay] = library.images(uuid);
   const { one } = await images("halted-other");
-  const before = library.definitions.all.get(uuid)!;
+  const before = library.definitions.known.get(uuid)!;
   const config = before.config.replace(overlay!.file, one).replace("qcow2", "raw");
-  library.definitions.all.set(uuid, { ...before, config });
+  library.definitions.known.set(uuid, { ...before, config });
   await library.snapshots.remove(uuid, snapshot.id);
   expect(library.images(uuid)[0]!.file).toBe(one);
   expect((await contentOf(overlay!.file, "qcow2"))[0]).toBe(7);

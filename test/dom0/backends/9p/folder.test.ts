@@ -271,6 +271,8 @@ describe.each(ways)("a shared folder, found by descriptors: %s", (byDescriptors)
     expect(await lock(one, a, 2, 12, 4)).toBe(0);
     expect(await lock(two, b, 1, 12, 4)).toBe(0);
     expect(await lock(two, b, 1, 10, 1)).toBe(1);
+    // What lies behind the part that was given back is locked still.
+    expect(await lock(two, b, 1, 16, 4)).toBe(1);
     const found = await two.call(T.getlock, u32(b), u8(1), u64(0), u64(0), u32(9), text("linux"));
     expect([found[0], found.readBigUInt64LE(1), found.readBigUInt64LE(9)]).toEqual([1, 10n, 2n]);
     await one.clunk(a);

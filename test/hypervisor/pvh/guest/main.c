@@ -171,6 +171,7 @@ void begin(u32 which)
     say("LONG cr0 at entry %x hello %d", (u64)entry_cr0, (s64)(s32)hello_result);
     if (has_word("races") || has_word("nonsense") || has_word("rights") || has_word("trapped") || has_word("rewritten"))
         attack();
+    if (has_word("rules")) rules();
     about_memory();
     about_cpu();
     about_events();

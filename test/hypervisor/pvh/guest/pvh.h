@@ -73,4 +73,5 @@ extern void (*volatile others_work)(u32 vcpu);
 void start_vcpus(u64 count);
 s64 add_to_physmap(u32 space, u64 index, u64 gfn);
 void attack(void);
+void rules(void);
 #endif

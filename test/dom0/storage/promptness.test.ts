@@ -1,0 +1,135 @@
+/** Which reads are done on the asking thread: few enough for others to have their turn, and none for a while after a slow one. */
+import fs, { writeFileSync } from "node:fs";
+import path from "node:path";
+import { expect, it, vi } from "vitest";
+import { HostFile } from "../../../core/dom0/storage/host-file.ts";
+import { Promptness } from "../../../core/dom0/storage/promptness.ts";
+import { temporaryFolder } from "../../temporary.ts";
+import { withPatchedFs } from "./patched-fs.ts";
+
+const folder = temporaryFolder("promptness");
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const MEBIBYTE = 1 << 20;
+
+function clocked(): { promptness: Promptness; pass: (ms: number) => void; read: (ms: number) => void } {
+  let now = 0;
+  const promptness = new Promptness(() => now);
+  const pass = (ms: number): void => void (now += ms);
+  return { promptness, pass, read: (ms) => promptness.measure(4096, () => pass(ms)) };
+}
+
+it("leaves reads to other threads for a while after a slow one, and for longer after the next", async () => {
+  await nextTurn();
+  const { promptness, pass, read } = clocked();
+  read(0.1);
+  expect(promptness.allows(4096)).toBe(true);
+  read(5);
+  expect(promptness.allows(4096)).toBe(false);
+  pass(49);
+  expect(promptness.allows(4096)).toBe(false);
+  pass(1);
+  expect(promptness.allows(4096)).toBe(true);
+  read(5);
+  pass(99);
+  expect(promptness.allows(4096)).toBe(false);
+  pass(1);
+  expect(promptness.allows(4096)).toBe(true);
+});
+
+it("waits ten seconds at most, and trusts a file again that was prompt a thousand times", async () => {
+  const { promptness, pass, read } = clocked();
+  for (let i = 0; i < 20; i++) {
+    read(5);
+    pass(10_000);
+    expect(promptness.allows(4096)).toBe(true);
+  }
+  for (let i = 0; i < 1000; i++) read(0.01);
+  read(5);
+  pass(50);
+  await nextTurn();
+  expect(promptness.allows(4096)).toBe(true);
+});
+
+it("learns from a read that failed", async () => {
+  await nextTurn();
+  const { promptness, pass } = clocked();
+  const failing = (): never => {
+    pass(30);
+    throw new Error("no such sector");
+  };
+  expect(() => promptness.measure(4096, failing)).toThrow("no such sector");
+  expect(promptness.allows(4096)).toBe(false);
+});
+
+it("allows so many bytes in a turn of the event loop, of all files together, and so many small reads", async () => {
+  await nextTurn();
+  const one = clocked();
+  const other = clocked();
+  one.promptness.measure(MEBIBYTE, () => {});
+  other.promptness.measure(MEBIBYTE, () => {});
+  expect(one.promptness.allows(512)).toBe(false);
+  expect(other.promptness.allows(512)).toBe(false);
+  await nextTurn();
+  let reads = 0;
+  for (; one.promptness.allows(512) && reads < 10_000; reads++) one.promptness.measure(512, () => {});
+  expect(reads).toBe(128);
+  await nextTurn();
+  expect(one.promptness.allows(512)).toBe(true);
+});
+
+it("reads the same on this thread and on others, and after a slow read on others", async () => {
+  const name = path.join(folder, "file");
+  const content = Buffer.from(Array.from({ length: 8192 }, (_, i) => (i * 7) >> 3));
+  writeFileSync(name, content);
+  const { readv, readvSync } = fs;
+  const ways: string[] = [];
+  let now = 0;
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
+  const patches = {
+    readv: ((...all: Parameters<typeof readv>) => {
+      ways.push("other");
+      readv(...all);
+    }) as typeof readv,
+    // Half of what was asked for, as a host may.
+    readvSync: ((fd: number, views: readonly Uint8Array[], at: number) => {
+      ways.push("this");
+      now += 20;
+      return readvSync(fd, views.slice(0, 1), at);
+    }) as typeof readvSync,
+  };
+  await withPatchedFs(patches, async () => {
+    const file = await HostFile.open(name, "read");
+    const read = async (at: number, length: number): Promise<Buffer> => {
+      const views = [new Uint8Array(length / 2), new Uint8Array(length / 2)];
+      await file.read(at, views);
+      return Buffer.concat(views);
+    };
+    await nextTurn();
+    expect(await read(1024, 4096)).toEqual(content.subarray(1024, 1024 + 4096));
+    expect(ways.splice(0)).toEqual(["this", "other"]);
+    expect(await read(0, 8192)).toEqual(content);
+    expect(ways.splice(0)).toEqual(["other"]);
+    // Beyond the end there are zeroes.
+    expect(await read(4096, 8192)).toEqual(Buffer.concat([content.subarray(4096), Buffer.alloc(4096)]));
+    const closed = file.close();
+    await expect(read(0, 4096)).rejects.toThrow("the image is closed");
+    await closed;
+  }).finally(() => clock.mockRestore());
+});
+
+it("an error of the host's names the file", async () => {
+  const name = path.join(folder, "bad");
+  writeFileSync(name, Buffer.alloc(4096));
+  const fail = (): never => {
+    throw Object.assign(new Error("input/output error"), { code: "EIO" });
+  };
+  await withPatchedFs({ readvSync: fail }, async () => {
+    const file = await HostFile.open(name, "read");
+    await nextTurn();
+    await expect(file.read(0, [new Uint8Array(512)])).rejects.toMatchObject({
+      code: "EIO",
+      message: `${name}: input/output error`,
+    });
+    await file.close();
+  });
+});

@@ -1,0 +1,124 @@
+/* Rules of the platform and of the second stage, each of them broken once or looked at: the local APIC's, MSRs', guest frames'. */
+#include "pvh.h"
+
+#define TABLE 0x9000ul
+#define MAPPED 0xa000ul
+#define MINE 0x8000ul
+#define SHARED 0xc000ul
+
+struct map_grant { u64 host; u32 flags, ref; u16 domid; short status; u32 handle; u64 bus; };
+struct unmap_grant { u64 host, bus; u32 handle; short status; };
+
+static volatile u32 taken[256];
+static void take(struct regs *r)
+{
+    __atomic_add_fetch(&taken[r->vector], 1, __ATOMIC_SEQ_CST);
+    apic_write(0xb0, 0);
+}
+static void look_for_interrupts(void)
+{
+    asm volatile("sti" ::: "memory");
+    hypercall(XEN_VERSION, 0, 0, 0, 0);
+    asm volatile("cli" ::: "memory");
+}
+
+/* To itself, to all, to all others. */
+#define TO_SELF 0x40000u
+#define TO_ALL 0x80000u
+#define TO_OTHERS 0xc0000u
+#define LOWEST 0x100u
+
+static void interrupts(void)
+{
+    on_interrupt = take;
+    apic_write(0xf0, 0x1ff);
+    apic_write(0x80, 0x50);
+    apic_write(0x300, TO_SELF | 0x55);
+    look_for_interrupts();
+    u32 held = taken[0x55];
+    apic_write(0x80, 0x40);
+    look_for_interrupts();
+    say("PRIORITY first %d then %d", (u64)held, (u64)taken[0x55]);
+    apic_write(0x80, 0);
+    start_vcpus(2);
+    apic_write(0x300, TO_OTHERS | 0x61);
+    while (!taken[0x61]) asm volatile("pause");
+    look_for_interrupts();
+    say("OTHERS %d", (u64)taken[0x61]);
+    apic_write(0x300, TO_ALL | 0x62);
+    look_for_interrupts();
+    while (taken[0x62] < 2) asm volatile("pause");
+    say("ALL %d", (u64)taken[0x62]);
+    apic_write(0x300, TO_ALL | LOWEST | 0x63);
+    look_for_interrupts();
+    /* Of a lower class, so behind it. */
+    apic_write(0x300, TO_OTHERS | 0x53);
+    while (!taken[0x53]) asm volatile("pause");
+    say("LOWEST %d", (u64)taken[0x63]);
+}
+
+static __attribute__((noinline)) u32 write_faults(u32 msr, u64 value)
+{
+    u32 before = faults;
+    resume_at = (u64)&&after;
+    asm goto("wrmsr" :: "c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory" : after);
+after:
+    resume_at = 0;
+    return faults - before;
+}
+static void registers(void)
+{
+    say("MEMORY TYPES %d %d", (u64)write_faults(0x250, 0x0606060606060606), (u64)write_faults(0x250, 0x0606060206060606));
+    say("HYPERCALL PAGE %d", (u64)write_faults(0x40000000, MINE * PAGE + 1));
+}
+
+static s64 reserve(u64 operation, u64 gfn)
+{
+    struct reservation r = { &gfn, 1, 0, 0, SELF };
+    return hypercall(MEMORY_OP, operation, (u64)&r, 0, 0);
+}
+static void frames(void)
+{
+    volatile u64 *mine = (volatile u64 *)(MINE * PAGE);
+    say("POPULATE %d", reserve(MEM_POPULATE, MINE));
+    *mine = 0x123456;
+    struct { u16 domid; u64 gfn; } remove = { SELF, MINE };
+    s64 removed = hypercall(MEMORY_OP, MEM_REMOVE_FROM_PHYSMAP, (u64)&remove, 0, 0);
+    say("REMOVE %d reads %x", removed, *mine);
+
+    u32 a, b, domid, d;
+    cpuid(0x40000004, 0, &a, &b, &domid, &d);
+    say("POPULATE %d", reserve(MEM_POPULATE, MINE));
+    add_to_physmap(SPACE_GRANT_TABLE, 0, TABLE);
+    volatile u32 *entry = (volatile u32 *)(TABLE * PAGE) + 2 * 8;
+    entry[1] = MINE;
+    entry[0] = 1 | domid << 16;
+    struct map_grant m = { MAPPED * PAGE, 2, 8, domid, 0, 0, 0 };
+    hypercall(GRANT_TABLE_OP, 0, (u64)&m, 1, 0);
+    say("GRANT %d over it %d", (s64)m.status, add_to_physmap(SPACE_GMFN, MINE, MAPPED));
+    struct unmap_grant u = { m.host, 0, m.handle, 0 };
+    hypercall(GRANT_TABLE_OP, 1, (u64)&u, 1, 0);
+    say("UNGRANT %d", (s64)u.status);
+
+    say("SHARED %d", add_to_physmap(SPACE_SHARED_INFO, 0, SHARED));
+    say("XEN's frame given back %d", reserve(MEM_DECREASE, SHARED));
+
+    /* One frame from place to place: each needs a table of its own. */
+    s64 error = 0;
+    u64 at = MINE;
+    for (u64 i = 1; i <= 8000 && !error; i++) {
+        u64 to = 0x100000 + i * 512;
+        error = add_to_physmap(SPACE_GMFN, at, to);
+        at = to;
+    }
+    say("POOL %d", error);
+}
+
+void rules(void)
+{
+    interrupts();
+    registers();
+    frames();
+    say("END");
+    power_off(0);
+}
