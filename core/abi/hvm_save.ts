@@ -11,6 +11,13 @@ export const HVM_SAVE_DESCRIPTOR_LENGTH = 4;
 export const HVM_SAVE_CODE_HEADER = 1;
 /** @c HVM_SAVE_CODE(CPU) */
 export const HVM_SAVE_CODE_CPU = 2;
+/** @c HVM_SAVE_CODE(LAPIC) */
+export const HVM_SAVE_CODE_LAPIC = 5;
+/** @c HVM_SAVE_CODE(LAPIC_REGS) */
+export const HVM_SAVE_CODE_LAPIC_REGS = 6;
+/** @c HVM_SAVE_CODE(MTRR) */
+export const HVM_SAVE_CODE_MTRR = 14;
+export const CPU_XSAVE_CODE = 16;
 /** @c HVM_SAVE_CODE(END) */
 export const HVM_SAVE_CODE_END = 0;
 
@@ -107,3 +114,29 @@ export const HVM_HW_CPU_FLAGS = 1024;
 
 /** Its flags. */
 export const XEN_X86_FPU_INITIALISED = 1;
+
+/** struct hvm_hw_lapic */
+export const HVM_HW_LAPIC_SIZE = 24;
+export const HVM_HW_LAPIC_APIC_BASE_MSR = 0;
+export const HVM_HW_LAPIC_DISABLED = 8;
+export const HVM_HW_LAPIC_TIMER_DIVISOR = 12;
+export const HVM_HW_LAPIC_TDT_MSR = 16;
+
+/** struct hvm_hw_lapic_regs */
+export const HVM_HW_LAPIC_REGS_SIZE = 1024;
+export const HVM_HW_LAPIC_REGS_DATA = 0;
+
+/** struct hvm_hw_mtrr */
+export const HVM_HW_MTRR_SIZE = 240;
+export const HVM_HW_MTRR_MSR_PAT_CR = 0;
+export const HVM_HW_MTRR_MSR_MTRR_VAR = 8;
+export const HVM_HW_MTRR_MSR_MTRR_FIXED = 136;
+export const HVM_HW_MTRR_MSR_MTRR_CAP = 224;
+export const HVM_HW_MTRR_MSR_MTRR_DEF_TYPE = 232;
+
+/** struct hvm_hw_cpu_xsave */
+export const HVM_HW_CPU_XSAVE_SIZE = 600;
+export const HVM_HW_CPU_XSAVE_XFEATURE_MASK = 0;
+export const HVM_HW_CPU_XSAVE_XCR0 = 8;
+export const HVM_HW_CPU_XSAVE_XCR0_ACCUM = 16;
+export const HVM_HW_CPU_XSAVE_SAVE_AREA = 24;

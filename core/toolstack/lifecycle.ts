@@ -8,7 +8,7 @@ import { XEN_DOMINF_dying } from "../abi/domctl.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
-import type { PvRestore } from "../dom0/saved/restore.ts";
+import type { DomainRestore } from "../dom0/saved/restore.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { BackendDevices } from "../dom0/xenbus/devices.ts";
 import type { DeviceKind, DeviceSpec } from "../dom0/xenbus/kind.ts";
@@ -150,7 +150,7 @@ export class Lifecycle {
     options: CreateOptions,
     pages: number,
     console: Uint8Array,
-    restore: (request: PvRestore) => Promise<Built>,
+    restore: (request: DomainRestore) => Promise<Built>,
   ): Promise<Omit<CreateResult, "warnings">> {
     return this.#named(config.name, (wanted) => {
       this.#checkMemory(config.name, pages);

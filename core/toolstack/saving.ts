@@ -9,9 +9,14 @@ import { HYPERVISOR_xen_version } from "../abi/xen.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
 import { GrantError } from "../dom0/kernel/grants.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
-import { PvRestorer } from "../dom0/saved/restore.ts";
+import { HvmHypercalls } from "../dom0/kernel/hvm.ts";
+import { PvRestorer, type DomainRestore } from "../dom0/saved/restore.ts";
 import { CoreDumper } from "../dom0/saved/core-dump.ts";
 import { SaveError } from "../dom0/saved/p2m.ts";
+import { setHvmRax } from "../dom0/saved/context.ts";
+import { PvhRestorer } from "../dom0/saved/pvh-restore.ts";
+import { PvhSaver } from "../dom0/saved/pvh-save.ts";
+import type { Source } from "../dom0/saved/stream.ts";
 import { PvSaver } from "../dom0/saved/save.ts";
 import { writeWhole } from "../files/whole.ts";
 import type { ForeignFrames } from "../dom0/kernel/native.ts";
@@ -47,17 +52,18 @@ export interface SavingParts {
   emit: Emit;
 }
 
-/** Images of domains are of PV domains as yet. */
-function checkSavable({ name, config }: ManagedDomain, what: string): void {
-  if (config.type !== "pv")
-    throw new Refusal("EOPNOTSUPP", `${name} is a PVH domain, which can't be ${what} yet; PV domains can.`);
+/** Makes a domain of a stream, by the type of the domain. */
+interface Restorer {
+  restore(request: DomainRestore, source: Source): Promise<{ storeMfn: number; consoleMfn: number }>;
 }
 
 export class Saving {
   readonly #parts: SavingParts;
   readonly #saver: PvSaver;
   readonly #dumper: CoreDumper;
-  readonly #restorer: PvRestorer;
+  readonly #hvm: HvmHypercalls;
+  readonly #pvhSaver: PvhSaver;
+  readonly #restorers: Readonly<Record<ManagedDomain["config"]["type"], Restorer>>;
   /** Domains that are being saved; aborted when somebody does not want it any more. */
   readonly #busy = new Map<number, AbortController>();
   /** They were asked to suspend and nobody waits for it any more: one that does it after all goes on at once. */
@@ -67,7 +73,12 @@ export class Saving {
     this.#parts = parts;
     this.#saver = new PvSaver(parts.hypercalls, parts.frames);
     this.#dumper = new CoreDumper(parts.hypercalls, parts.frames);
-    this.#restorer = new PvRestorer(parts.hypercalls, parts.frames);
+    this.#hvm = new HvmHypercalls(parts.hypercalls);
+    this.#pvhSaver = new PvhSaver(parts.hypercalls, this.#hvm, parts.frames);
+    this.#restorers = {
+      pv: new PvRestorer(parts.hypercalls, parts.frames),
+      pvh: new PvhRestorer(this.#hvm, parts.frames, parts.hypercalls.memory),
+    };
     parts.store.watch("@releaseDomain", () => this.#letLateOnesGo());
   }
 
@@ -86,7 +97,6 @@ export class Saving {
   async save(domid: number, file: string, resume: boolean): Promise<{ bytes: number }> {
     const { lifecycle } = this.#parts;
     const domain = lifecycle.managed(domid);
-    checkSavable(domain, "saved");
     if (domain.config.devices.some(({ back }) => back.disposable))
       throw new Refusal(
         "EINVAL",
@@ -151,7 +161,8 @@ export class Saving {
   async dumpCore(domid: number, file: string): Promise<{ bytes: number }> {
     const { hypercalls, lifecycle } = this.#parts;
     const domain = lifecycle.managed(domid);
-    checkSavable(domain, "dumped");
+    if (domain.config.type !== "pv")
+      throw new Refusal("EOPNOTSUPP", `${domain.name} is a PVH domain, which can't be dumped yet; PV domains can.`);
     hypercalls.domains.pause(domid);
     try {
       return { bytes: await writeWhole(file, this.#dumper.dump(domid, domain.config.maxvcpus)) };
@@ -237,7 +248,9 @@ export class Saving {
   stream({ domid, config }: ManagedDomain, progress: (share: number) => void): AsyncIterable<Uint8Array> {
     const version = this.#parts.hypercalls.call("xen_version", HYPERVISOR_xen_version, XENVER_version);
     const xen = { major: version >>> 16, minor: version & 0xffff };
-    return this.#saver.save(domid, config.maxvcpus, xen, progress);
+    return config.type === "pvh"
+      ? this.#pvhSaver.save(domid, xen, progress)
+      : this.#saver.save(domid, config.maxvcpus, xen, progress);
   }
 
   /** Tells how far saving is, by `saving` events; throws what `wanted` is aborted with. */
@@ -278,11 +291,17 @@ export class Saving {
   }
 
   /** A guest that has suspended goes on as if it had not: libxl's fast resume. */
-  #resume({ domid }: ManagedDomain): void {
+  #resume({ domid, config }: ManagedDomain): void {
     const { hypercalls } = this.#parts;
-    const context = hypercalls.vcpus.getContext(domid, 0);
-    new DataView(context.buffer).setBigUint64(RAX, 1n, true);
-    hypercalls.vcpus.setContext(domid, 0, context);
+    if (config.type === "pvh") {
+      const records = this.#hvm.context(domid);
+      setHvmRax(records, 1n);
+      this.#hvm.setContext(domid, records);
+    } else {
+      const context = hypercalls.vcpus.getContext(domid, 0);
+      new DataView(context.buffer).setBigUint64(RAX, 1n, true);
+      hypercalls.vcpus.setContext(domid, 0, context);
+    }
     hypercalls.domains.resume(domid);
   }
 
@@ -310,7 +329,7 @@ export class Saving {
         console,
         async (request) => {
           const began = performance.now();
-          const rings = await this.#restorer.restore(request, stream);
+          const rings = await this.#restorers[config.type].restore(request, stream);
           return { ...rings, timings: [{ name: "memory", milliseconds: performance.now() - began }] };
         },
       );

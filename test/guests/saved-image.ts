@@ -206,7 +206,7 @@ export function recordsOf({ pages, p2m, sharedInfo, contexts }: SavedImage): Uin
 }
 
 /** As the toolstack's file. */
-export function writeImage(file: string, name: string, records: readonly Uint8Array[]): void {
+export function writeImage(file: string, name: string, records: readonly Uint8Array[], type = "pv"): void {
   const header = Buffer.from(
     JSON.stringify({
       version: 1,
@@ -214,7 +214,7 @@ export function writeImage(file: string, name: string, records: readonly Uint8Ar
       uuid: crypto.randomUUID(),
       savedAt: 0,
       memoryMiB: PAGES / 256,
-      config: `name = "${name}"\nkernel = "none"\nmemory = 16\nvcpus = 2\non_crash = "destroy"\non_reboot = "destroy"\n`,
+      config: `name = "${name}"\ntype = "${type}"\nkernel = "none"\nmemory = 16\nvcpus = 2\non_crash = "destroy"\non_reboot = "destroy"\n`,
       files: [],
     }),
   );

@@ -2,9 +2,16 @@
 import {
   DOMCTL_HVMCONTEXT_BUFFER,
   XEN_DOMCTL_set_paging_mempool_size,
+  XEN_DOMCTL_gethvmcontext,
   XEN_DOMCTL_sethvmcontext,
 } from "../../abi/domctl.ts";
-import { HVMOP_set_param, HVM_PARAM_INDEX, HVM_PARAM_SIZE, HVM_PARAM_VALUE } from "../../abi/hvm_op.ts";
+import {
+  HVMOP_get_param,
+  HVMOP_set_param,
+  HVM_PARAM_INDEX,
+  HVM_PARAM_SIZE,
+  HVM_PARAM_VALUE,
+} from "../../abi/hvm_op.ts";
 import {
   ADD_TO_PHYSMAP_GPFN,
   ADD_TO_PHYSMAP_IDX,
@@ -18,6 +25,7 @@ import {
   REMOVE_FROM_PHYSMAP_SIZE,
   XENMAPSPACE_grant_table,
   XENMEM_add_to_physmap,
+  XENMEM_maximum_gpfn,
   XENMEM_populate_physmap,
   XENMEM_remove_from_physmap,
 } from "../../abi/memory.ts";
@@ -28,6 +36,8 @@ import type { Hypercalls } from "./hypercalls.ts";
 const EXTENTS_PER_CALL = 4096;
 /** Where the list of extents stands in the scratch area. */
 const LIST = 64;
+/** Bytes of a context that there is room for in the scratch area, behind the domctl: those of the most vCPUs that a domain may have take 98 KB. */
+export const CONTEXT_MOST = 0x1f000;
 const LARGE_ORDER = 9;
 const LARGE_FRAMES = 1 << LARGE_ORDER;
 
@@ -57,7 +67,35 @@ export class HvmHypercalls {
     this.#hypercalls.call(`HVM parameter ${index} of domain ${domid}`, HYPERVISOR_hvm_op, HVMOP_set_param, at);
   }
 
-  /** State of vCPUs, in Xen's records of HVM contexts. */
+  parameter(domid: number, index: number): number {
+    const { memory } = this.#hypercalls;
+    const at = this.#hypercalls.scratch(HVM_PARAM_SIZE);
+    memory.set16(at, domid);
+    memory.set32(at + HVM_PARAM_INDEX, index);
+    this.#hypercalls.call(`HVM parameter ${index} of domain ${domid}`, HYPERVISOR_hvm_op, HVMOP_get_param, at);
+    return Number(memory.get64(at + HVM_PARAM_VALUE));
+  }
+
+  /** The highest guest frame number that has ever had memory. */
+  highestFrame(domid: number): number {
+    const at = this.#hypercalls.scratch(8);
+    this.#hypercalls.memory.set16(at, domid);
+    return this.#hypercalls.call(`highest frame of domain ${domid}`, HYPERVISOR_memory_op, XENMEM_maximum_gpfn, at);
+  }
+
+  /** State of all vCPUs, in Xen's records of HVM contexts. */
+  context(domid: number): Uint8Array {
+    const { memory } = this.#hypercalls;
+    let buffer = 0;
+    const u = this.#hypercalls.domctl("gethvmcontext", XEN_DOMCTL_gethvmcontext, domid, (at, struct) => {
+      buffer = struct + 4096;
+      memory.set32(at, CONTEXT_MOST);
+      memory.set64(at + DOMCTL_HVMCONTEXT_BUFFER, buffer);
+    });
+    return memory.bytes(buffer, memory.get32(u)).slice();
+  }
+
+  /** The same from there. */
   setContext(domid: number, records: Uint8Array): void {
     const { memory, buffer } = this.#hypercalls;
     this.#hypercalls.domctl("sethvmcontext", XEN_DOMCTL_sethvmcontext, domid, (u) => {

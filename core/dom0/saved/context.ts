@@ -6,6 +6,7 @@ import {
   VCPU_GUEST_CONTEXT_GDT_FRAMES,
   VCPU_GUEST_CONTEXT_USER_REGS,
 } from "../../abi/arch_x86.ts";
+import * as hvm from "../../abi/hvm_save.ts";
 import { NONE, TableError } from "./tables.ts";
 
 const GDT_ENTRIES_PER_FRAME = 512;
@@ -44,4 +45,16 @@ export function setStartInfo(context: Uint8Array, frame: number): void {
     BigInt(frame),
     true,
   );
+}
+
+/** Sets RAX of vCPU 0 in an HVM context that the hypervisor gave. */
+export function setHvmRax(records: Uint8Array, value: bigint): void {
+  const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+  for (let at = 0; at < records.length;) {
+    const code = view.getUint16(at + hvm.HVM_SAVE_DESCRIPTOR_TYPECODE, true);
+    const body = at + hvm.HVM_SAVE_DESCRIPTOR_SIZE;
+    if (code === hvm.HVM_SAVE_CODE_CPU && view.getUint16(at + hvm.HVM_SAVE_DESCRIPTOR_INSTANCE, true) === 0)
+      view.setBigUint64(body + hvm.HVM_HW_CPU_RAX, value, true);
+    at = body + view.getUint32(at + hvm.HVM_SAVE_DESCRIPTOR_LENGTH, true);
+  }
 }

@@ -32,7 +32,8 @@ import * as stream from "./stream.ts";
 import { StreamError } from "./stream.ts";
 import { convertTable, isFrame, MOST_PFNS, NONE, TableError } from "./tables.ts";
 
-export interface PvRestore {
+/** What a domain is restored with, whatever its type. */
+export interface DomainRestore {
   domid: number;
   /** How many vCPUs the domain has, and the most pages that it may have. */
   vcpus: number;
@@ -62,10 +63,10 @@ export class PvRestorer {
   }
 
   /** Throws StreamError, or HypercallError when the hypervisor refuses; the caller destroys the domain then. */
-  async restore(request: PvRestore, source: stream.Source): Promise<{ storeMfn: number; consoleMfn: number }> {
+  async restore(request: DomainRestore, source: stream.Source): Promise<{ storeMfn: number; consoleMfn: number }> {
     const restoring = new Restoring(this.#hypercalls, this.#frames, request);
     try {
-      for await (const record of stream.records(source)) takeRecord(restoring, record);
+      for await (const record of stream.records(source, "pv")) takeRecord(restoring, record);
       return restoring.finish();
     } catch (error) {
       if (error instanceof TableError) throw new StreamError(error.message);
@@ -74,7 +75,11 @@ export class PvRestorer {
   }
 }
 
-function takeRecord(restoring: Restoring, record: stream.StreamRecord): void {
+/** Of a record that is too short. */
+export function takeRecord(
+  restoring: { take: (record: stream.StreamRecord) => void },
+  record: stream.StreamRecord,
+): void {
   try {
     restoring.take(record);
   } catch (error) {
@@ -88,7 +93,7 @@ function takeRecord(restoring: Restoring, record: stream.StreamRecord): void {
 class Restoring {
   readonly #hypercalls: Hypercalls;
   readonly #frames: ForeignFrames;
-  readonly #request: PvRestore;
+  readonly #request: DomainRestore;
   readonly #mfns = new Uint32Array(MOST_PFNS).fill(NONE);
   #pages = 0;
   /** Whether a page has come, by pfn. */
@@ -100,13 +105,14 @@ class Restoring {
   readonly #contexts = new Map<number, Uint8Array>();
   readonly #extended = new Map<number, Uint8Array>();
 
-  constructor(hypercalls: Hypercalls, frames: ForeignFrames, request: PvRestore) {
+  constructor(hypercalls: Hypercalls, frames: ForeignFrames, request: DomainRestore) {
     this.#hypercalls = hypercalls;
     this.#frames = frames;
     this.#request = request;
   }
 
-  take({ type, body }: stream.StreamRecord): void {
+  take(record: stream.StreamRecord): void {
+    const { type, body } = record;
     const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
     switch (type) {
       case stream.REC_X86_PV_INFO:
@@ -120,7 +126,7 @@ class Restoring {
         break;
       }
       case stream.REC_PAGE_DATA:
-        this.#takePages(view, body);
+        this.#takePages(record);
         break;
       case stream.REC_SHARED_INFO:
         if (body.length !== PAGE_SIZE) throw new StreamError(`its shared_info has ${body.length} bytes`);
@@ -143,33 +149,22 @@ class Restoring {
     }
   }
 
-  #takePages(view: DataView, body: Uint8Array): void {
-    const count = view.getUint32(0, true);
-    const entries = Array.from({ length: Math.min(count, body.length / 8) }, (_, i) =>
-      view.getBigUint64(8 + 8 * i, true),
-    );
-    const pages = entries.map((entry) => {
-      const [type, pfn] = [Number(entry >> 60n), Number(entry & 0xfffffffffffffffn)];
+  #takePages(record: stream.StreamRecord): void {
+    const pages = stream.pagesOf(record, MOST_PFNS).map(({ pfn, type, data }) => {
       const level = type & ~TABLE_PINNED;
       if (level > 4 || type === TABLE_PINNED)
         throw new StreamError(`page ${pfn} has type ${type}, which a saved domain has not`);
-      if (pfn >= MOST_PFNS) throw new StreamError(`it has page ${pfn}; ${MOST_PFNS} are allowed`);
-      return { pfn, level, pinned: (type & TABLE_PINNED) !== 0 };
+      return { pfn, level, pinned: (type & TABLE_PINNED) !== 0, data };
     });
-    if (8 + (8 + PAGE_SIZE) * count !== body.length)
-      throw new StreamError(`a record of ${count} pages has ${body.length} bytes`);
     for (const { pfn } of pages) {
       // The domain stood still when it was written: twice is not what anybody saves, and would have no bound.
       if (this.#seen[pfn]) throw new StreamError(`it has page ${pfn} twice`);
       this.#seen[pfn] = 1;
     }
     this.#populate(pages.map(({ pfn }) => pfn));
-    pages.forEach((page, i) => {
-      const at = 8 + 8 * count + PAGE_SIZE * i;
-      const data = body.subarray(at, at + PAGE_SIZE);
+    for (const { data, ...page } of pages)
       if (page.level) this.#tables.push({ ...page, page: data.slice() });
       else this.#write(page.pfn, data);
-    });
   }
 
   /** Frames for the pfns, run by run. */

@@ -1,8 +1,10 @@
 /**
- * A saved domain's stream as libxenguest writes it: Xen's docs/specs/libxc-migration-stream.pandoc, version 3, of an x86 PV domain.
+ * A saved domain's stream as libxenguest writes it: Xen's docs/specs/libxc-migration-stream.pandoc, version 3, of an x86 PV or PVH domain.
  * An image header and a domain header, then records: u32 type, u32 length, body, zeros up to a multiple of 8. All little-endian but for the
  * image header. What is read may be anybody's: StreamError names what is wrong.
  */
+
+import { PAGE_SIZE } from "../kernel/memory.ts";
 
 export class StreamError extends Error {
   override readonly name = "StreamError";
@@ -16,13 +18,17 @@ export const REC_X86_PV_VCPU_BASIC = 0x4;
 export const REC_X86_PV_VCPU_EXTENDED = 0x5;
 export const REC_SHARED_INFO = 0x7;
 export const REC_X86_TSC_INFO = 0x8;
+export const REC_HVM_CONTEXT = 0x9;
+export const REC_HVM_PARAMS = 0xa;
 export const REC_STATIC_DATA_END = 0x10;
 /** A reader that does not know the type may go on. */
 const REC_OPTIONAL = 0x80000000;
 
 const IHDR_ID = 0x58454e46;
 const IHDR_VERSION = 3;
-const DHDR_TYPE_X86_PV = 1;
+/** Types of domains in the domain header, by what a configuration calls them: PVH domains are x86 HVM ones there. */
+const DHDR_TYPES = { pv: { number: 1, name: "x86 PV" }, pvh: { number: 2, name: "x86 HVM" } } as const;
+export type StreamType = keyof typeof DHDR_TYPES;
 const HEADERS_SIZE = 24 + 16;
 const PAGE_SHIFT = 12;
 /** libxenguest's REC_LENGTH_MAX. */
@@ -33,29 +39,53 @@ export interface StreamRecord {
   body: Uint8Array;
 }
 
-export function headers(xenMajor: number, xenMinor: number): Uint8Array {
+export function headers(xenMajor: number, xenMinor: number, type: StreamType = "pv"): Uint8Array {
   const bytes = new Uint8Array(HEADERS_SIZE);
   const view = new DataView(bytes.buffer);
   bytes.fill(0xff, 0, 8);
   view.setUint32(8, IHDR_ID);
   view.setUint32(12, IHDR_VERSION);
-  view.setUint32(24, DHDR_TYPE_X86_PV, true);
+  view.setUint32(24, DHDR_TYPES[type].number, true);
   view.setUint16(28, PAGE_SHIFT, true);
   view.setUint32(32, xenMajor, true);
   view.setUint32(36, xenMinor, true);
   return bytes;
 }
 
-function checkHeaders(bytes: Uint8Array): void {
+function checkHeaders(bytes: Uint8Array, type: StreamType): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.subarray(0, 8).some((byte) => byte !== 0xff) || view.getUint32(8) !== IHDR_ID)
     throw new StreamError("it has no libxc image header");
   if (view.getUint32(12) !== IHDR_VERSION)
     throw new StreamError(`its stream has version ${view.getUint32(12)}; ${IHDR_VERSION} is understood`);
   if (view.getUint16(16) & 1) throw new StreamError("it is big-endian");
-  if (view.getUint32(24, true) !== DHDR_TYPE_X86_PV)
-    throw new StreamError(`its domain is of type ${view.getUint32(24, true)}; x86 PV (1) is understood`);
+  const { number, name } = DHDR_TYPES[type];
+  if (view.getUint32(24, true) !== number)
+    throw new StreamError(
+      `its domain is of type ${view.getUint32(24, true)}, and by its configuration of type ${number} (${name})`,
+    );
   if (view.getUint16(28, true) !== PAGE_SHIFT) throw new StreamError("its pages are not of 4 KiB");
+}
+
+/** A page of a domain's memory: its number, and its type, XEN_DOMCTL_PFINFO_* in its upper 4 bits. */
+export interface PageEntry {
+  pfn: number;
+  type: number;
+}
+
+/** The pages of a PAGE_DATA record, each with its bytes. `most`: pfns that there may be. Throws StreamError for what is not well-formed. */
+export function pagesOf({ body }: StreamRecord, most: number): (PageEntry & { data: Uint8Array })[] {
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  const count = view.getUint32(0, true);
+  if (8 + (8 + PAGE_SIZE) * count !== body.length)
+    throw new StreamError(`a record of ${count} pages has ${body.length} bytes`);
+  return Array.from({ length: count }, (_, i) => {
+    const entry = view.getBigUint64(8 + 8 * i, true);
+    const [type, pfn] = [Number(entry >> 60n), Number(entry & 0xfffffffffffffffn)];
+    if (pfn >= most) throw new StreamError(`it has page ${pfn}; ${most} are allowed`);
+    const at = 8 + 8 * count + PAGE_SIZE * i;
+    return { pfn, type, data: body.subarray(at, at + PAGE_SIZE) };
+  });
 }
 
 /** A record as bytes. */
@@ -81,8 +111,9 @@ export interface Source {
 }
 
 /** The records up to REC_END, which must be the source's end. */
-export async function* records(source: Source): AsyncGenerator<StreamRecord> {
-  checkHeaders(await source.take(HEADERS_SIZE));
+export async function* records(source: Source, of: StreamType): AsyncGenerator<StreamRecord> {
+  checkHeaders(await source.take(HEADERS_SIZE), of);
+  const known = KNOWN[of];
   for (;;) {
     const header = await source.take(8);
     const view = new DataView(header.buffer, header.byteOffset, 8);
@@ -90,23 +121,25 @@ export async function* records(source: Source): AsyncGenerator<StreamRecord> {
     if (length > RECORD_MOST) throw new StreamError(`a record is ${length} bytes long; ${RECORD_MOST} are allowed`);
     const body = (await source.take((length + 7) & ~7)).subarray(0, length);
     if (type === REC_END) return await source.end();
-    if (type & REC_OPTIONAL && !KNOWN.has(type)) continue;
-    if (!KNOWN.has(type))
+    if (type & REC_OPTIONAL && !known.has(type)) continue;
+    if (!known.has(type))
       throw new StreamError(`it has a record of type 0x${type.toString(16)}, which is not understood`);
     yield { type, body };
   }
 }
 
-const KNOWN = new Set([
-  REC_PAGE_DATA,
-  REC_X86_PV_INFO,
-  REC_X86_PV_P2M_FRAMES,
-  REC_X86_PV_VCPU_BASIC,
-  REC_X86_PV_VCPU_EXTENDED,
-  REC_SHARED_INFO,
-  REC_X86_TSC_INFO,
-  REC_STATIC_DATA_END,
-]);
+const COMMON = [REC_PAGE_DATA, REC_X86_TSC_INFO, REC_STATIC_DATA_END];
+const KNOWN: Readonly<Record<StreamType, ReadonlySet<number>>> = {
+  pv: new Set([
+    ...COMMON,
+    REC_X86_PV_INFO,
+    REC_X86_PV_P2M_FRAMES,
+    REC_X86_PV_VCPU_BASIC,
+    REC_X86_PV_VCPU_EXTENDED,
+    REC_SHARED_INFO,
+  ]),
+  pvh: new Set([...COMMON, REC_HVM_CONTEXT, REC_HVM_PARAMS]),
+};
 
 /** Takes from chunks of whatever sizes. */
 export function takeFrom(source: AsyncIterable<Uint8Array>): Source {

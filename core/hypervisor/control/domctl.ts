@@ -28,7 +28,7 @@ import { spinLock, spinTryLock, spinUnlock } from "../sched/lock";
 import { NO_PCPU, PCPU_CONTROL, self } from "../sched/pcpu";
 import { domainPause, domainUnpause } from "../sched/vcpu";
 import { writeDomainInfo } from "./domain_info";
-import { getPool, setHvmContext, setPool } from "./domctl_hvm";
+import { getHvmContext, getPool, setHvmContext, setPool } from "./domctl_hvm";
 import { fillHypercallPage, pageFrameInfo } from "./domctl_memory";
 import {
   getVcpuAffinity,
@@ -191,8 +191,14 @@ function onDomain(command: u32, d: Domain, op: usize): i32 {
       return 0;
     case abi.XEN_DOMCTL_sendtrigger:
       return sendTrigger(d, load<u32>(u, abi.DOMCTL_SENDTRIGGER_TRIGGER), load<u32>(u, abi.DOMCTL_SENDTRIGGER_VCPU));
-    case abi.XEN_DOMCTL_gethvmcontext:
-      return -EINVAL;
+    case abi.XEN_DOMCTL_gethvmcontext: {
+      if (itself) return -EINVAL;
+      domainPause(d);
+      const error = getHvmContext(d, u);
+      domainUnpause(d);
+      copyBack = true;
+      return error;
+    }
     case abi.XEN_DOMCTL_sethvmcontext: {
       if (itself) return -EINVAL;
       domainPause(d);

@@ -1,40 +1,43 @@
 /** Domctl operations on domains with a second stage: vCPU state in Xen's HVM records, and the pool of their tables. */
 import {
   HVM_FILE_MAGIC,
-  HVM_HW_CPU_SIZE,
+  HVM_FILE_VERSION,
   HVM_SAVE_CODE_CPU,
   HVM_SAVE_CODE_END,
   HVM_SAVE_CODE_HEADER,
   HVM_SAVE_DESCRIPTOR_INSTANCE,
   HVM_SAVE_DESCRIPTOR_LENGTH,
   HVM_SAVE_DESCRIPTOR_SIZE,
+  HVM_SAVE_HEADER_MAGIC,
   HVM_SAVE_HEADER_SIZE,
+  HVM_SAVE_HEADER_VERSION,
 } from "../../abi/hvm_save";
 import { DOMCTL_HVMCONTEXT_BUFFER } from "../../abi/domctl";
-import { E2BIG, EFAULT, EINVAL, ENOMEM, EOPNOTSUPP } from "../../abi/errno";
+import { E2BIG, EFAULT, EINVAL, ENOMEM, ENOSPC, EOPNOTSUPP } from "../../abi/errno";
 import { Domain, VPF_down, Vcpu, vcpuOf } from "../domain/domain";
 import { hasSecondStage, typeOf } from "../guest/type";
-import { copyFromGuest } from "../hypercall/guest_access";
+import { copyFromGuest, copyToGuest } from "../hypercall/guest_access";
 import { allocXenheapPages, freeXenheapPages } from "../memory/allocator";
 import { DomainMemory } from "../memory/domain_memory";
 import { frameAddress } from "../memory/frames";
 import { p2mLock } from "../p2m/p2m";
+import { systemTime } from "../sched/clock";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { vcpuWake } from "../sched/wake";
 
 const DESCRIPTOR: u32 = HVM_SAVE_DESCRIPTOR_SIZE;
 const HEADER: u32 = DESCRIPTOR + HVM_SAVE_HEADER_SIZE;
-const CPU_RECORD: u32 = DESCRIPTOR + HVM_HW_CPU_SIZE;
-/** Room for a header, the records of all vCPUs there can be, and the end. */
+/** Room for a header, the records of all vCPUs there can be (up to 2,960 bytes each), and the end. */
 const RECORDS_ORDER: u32 = 5;
+const ROOM: u32 = 4096 << RECORDS_ORDER;
 /** Tables that a pool may have: 1 GiB of them. */
 const MOST_TABLES: u64 = 0x40000;
 
-/** XEN_DOMCTL_sethvmcontext, the domain paused: header, CPU records, end. Other records are not taken yet. 0 or -errno. */
+/** XEN_DOMCTL_sethvmcontext, the domain paused: header, records of vCPUs, end. 0 or -errno. */
 export function setHvmContext(d: Domain, u: usize): i32 {
   if (!hasSecondStage(d) || d.dying) return -EINVAL;
   const size = load<u32>(u);
-  if (size > (<u32>4096) << RECORDS_ORDER) return -E2BIG;
+  if (size > ROOM) return -E2BIG;
   const pages = allocXenheapPages(RECORDS_ORDER);
   if (!pages) return -ENOMEM;
   const at = frameAddress(pages);
@@ -51,22 +54,60 @@ function takeRecords(d: Domain, at: usize, size: u32): i32 {
   )
     return -EINVAL;
   if (load<u32>(at, HVM_SAVE_DESCRIPTOR_SIZE) != <u32>HVM_FILE_MAGIC) return -EINVAL;
+  const now = systemTime();
   let offset = HEADER;
-  while (offset + DESCRIPTOR <= size) {
+  while (size - offset >= DESCRIPTOR) {
     const record = at + offset;
     const length = load<u32>(record, HVM_SAVE_DESCRIPTOR_LENGTH);
-    const code = load<u16>(record);
-    if (code == <u16>HVM_SAVE_CODE_END) return 0;
-    if (code != <u16>HVM_SAVE_CODE_CPU) return -EOPNOTSUPP;
-    if (length != <u32>HVM_HW_CPU_SIZE || offset + CPU_RECORD > size) return -EINVAL;
+    const code = <u32>load<u16>(record);
+    if (code == <u32>HVM_SAVE_CODE_END) return 0;
+    if (length > size - offset - DESCRIPTOR) return -EINVAL;
     const v = vcpuOf(d, load<u16>(record, HVM_SAVE_DESCRIPTOR_INSTANCE));
     if (!v) return -EINVAL;
-    const error = typeOf(d).setHvmContext(v as Vcpu, record + DESCRIPTOR);
+    const error = typeOf(d).takeHvmRecord(v as Vcpu, code, record + DESCRIPTOR, length, now);
     if (error) return error;
-    bringUp(v as Vcpu);
-    offset += CPU_RECORD;
+    if (code == <u32>HVM_SAVE_CODE_CPU) bringUp(v as Vcpu);
+    offset += DESCRIPTOR + length;
   }
   return -EINVAL;
+}
+
+/**
+ * XEN_DOMCTL_gethvmcontext, the domain paused. Without a buffer it says how many bytes there may be; else 0 or -errno, and how many there are:
+ * -ENOSPC if they do not fit. The structure goes back to the caller.
+ */
+export function getHvmContext(d: Domain, u: usize): i32 {
+  if (!hasSecondStage(d) || d.dying) return -EINVAL;
+  const buffer = load<u64>(u, DOMCTL_HVMCONTEXT_BUFFER);
+  if (!buffer) {
+    store<u32>(u, ROOM);
+    return 0;
+  }
+  const pages = allocXenheapPages(RECORDS_ORDER);
+  if (!pages) return -ENOMEM;
+  const begin = frameAddress(pages);
+  memory.fill(begin, 0, ROOM);
+  const size = <u32>(giveRecords(d, begin) - begin);
+  const room = load<u32>(u);
+  store<u32>(u, size);
+  const error = size > room ? -ENOSPC : copyToGuest(buffer, begin, size) ? 0 : -EFAULT;
+  freeXenheapPages(pages, RECORDS_ORDER);
+  return error;
+}
+
+function giveRecords(d: Domain, begin: usize): usize {
+  store<u16>(begin, HVM_SAVE_CODE_HEADER);
+  store<u32>(begin, HVM_SAVE_HEADER_SIZE, HVM_SAVE_DESCRIPTOR_LENGTH);
+  store<u32>(begin, HVM_FILE_MAGIC, DESCRIPTOR + HVM_SAVE_HEADER_MAGIC);
+  store<u32>(begin, HVM_FILE_VERSION, DESCRIPTOR + HVM_SAVE_HEADER_VERSION);
+  const now = systemTime();
+  let at = begin + HEADER;
+  for (let id: u32 = 0; id < d.maxVcpus; id++) {
+    const v = vcpuOf(d, id);
+    if (v) at = typeOf(d).giveHvmRecords(v as Vcpu, at, now);
+  }
+  // The end is a descriptor of zeros.
+  return at + DESCRIPTOR;
 }
 
 /** A vCPU with a state is up. */

@@ -5,18 +5,20 @@ import { E2BIG, EFAULT, EINVAL, EPERM } from "../../abi/errno";
 import { Domain } from "../domain/domain";
 import { clearGuestFault, guestFault, readGuest64, writeGuest64 } from "../hypercall/guest_access";
 import {
+  PGC_xen_heap,
   PGT_l1_page_table,
   PGT_l4_page_table,
   PGT_pinned,
   frameAddress,
+  pageFlag,
   pageTypeCount,
   pageTypeOf,
   typeWord,
 } from "../memory/frames";
-import { getPage, putPage } from "../memory/references";
+import { putPage } from "../memory/references";
 import { invalidateCodeFrame } from "../memory/code_frames";
 import { putPageAndType } from "../memory/page_type";
-import { takeWritableFrame } from "../p2m/guest_frame";
+import { takeFrame, takeWritableFrame } from "../p2m/guest_frame";
 
 /** Frames one call may ask about, as Xen limits it. */
 const MOST_FRAMES: u64 = 1024;
@@ -32,21 +34,25 @@ export function fillHypercallPage(d: Domain, frame: u64): i32 {
   return 0;
 }
 
-/** Replaces each of `count` frame numbers at guest address `array` by what the frame is (XEN_DOMCTL_PFINFO_*). */
+/** Replaces each of `count` frame numbers, as the domain has them, at guest address `array` by what the frame is (XEN_DOMCTL_PFINFO_*). */
 export function pageFrameInfo(d: Domain, count: u64, array: u64): i32 {
   if (count > MOST_FRAMES) return -E2BIG;
   clearGuestFault();
   for (let i: u64 = 0; i < count; i++) {
-    const mfn = readGuest64(array + i * 8);
+    const frame = readGuest64(array + i * 8);
     if (guestFault) return -EFAULT;
     let info: u64 = XEN_DOMCTL_PFINFO_XTAB;
-    if (getPage(mfn, d.domid)) {
-      info = 0;
-      const type = pageTypeOf(<u32>mfn);
-      if (pageTypeCount(<u32>mfn) && type >= PGT_l1_page_table && type <= PGT_l4_page_table)
-        info = (<u64>type) << (<u64>XEN_DOMCTL_PFINFO_LTAB_SHIFT);
-      if (typeWord(<u32>mfn) & PGT_pinned) info |= XEN_DOMCTL_PFINFO_LPINTAB;
-      putPage(<u32>mfn);
+    const mfn = takeFrame(frame, d.domid);
+    if (mfn) {
+      // Xen's own frames are no part of a domain's memory, though they are shared with it.
+      if (!pageFlag(mfn, PGC_xen_heap)) {
+        info = 0;
+        const type = pageTypeOf(mfn);
+        if (pageTypeCount(mfn) && type >= PGT_l1_page_table && type <= PGT_l4_page_table)
+          info = (<u64>type) << (<u64>XEN_DOMCTL_PFINFO_LTAB_SHIFT);
+        if (typeWord(mfn) & PGT_pinned) info |= XEN_DOMCTL_PFINFO_LPINTAB;
+      }
+      putPage(mfn);
     }
     if (!writeGuest64(array + i * 8, info)) return -EFAULT;
   }

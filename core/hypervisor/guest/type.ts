@@ -66,8 +66,13 @@ export class GuestType {
   getExtContext: (v: Vcpu, context: usize) => i32;
   /** HVMOP_set_evtchn_upcall_vector. Of types with a second stage. */
   setUpcallVector: (v: Vcpu, vector: u32) => void;
-  /** Takes over struct hvm_hw_cpu, in hypervisor memory: 0 or -errno. The vCPU does not run. Likewise. */
-  setHvmContext: (v: Vcpu, record: usize) => i32;
+  /**
+   * Takes over a record of an HVM context (public/hvm/save.h), `length` bytes at `body`, in hypervisor memory, at system time `now`: 0, -EINVAL for
+   * what no vCPU can have, -EOPNOTSUPP for a record that is not understood. The domain does not run. Likewise.
+   */
+  takeHvmRecord: (v: Vcpu, code: u32, body: usize, length: u32, now: u64) => i32;
+  /** Writes the vCPU's records, to zeroed memory: the address behind them. The domain does not run. Likewise. */
+  giveHvmRecords: (v: Vcpu, at: usize, now: u64) => usize;
   /** The vCPU's registers to the log. It does not run elsewhere. */
   showRegisters: (v: Vcpu) => void;
 

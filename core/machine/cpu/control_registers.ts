@@ -17,13 +17,13 @@ const CR0_NW: u64 = 1 << 29;
 const CR0_CD: u64 = 1 << 30;
 const CR0_PG: u64 = 1 << 31;
 /** PE MP EM TS ET NE, WP, AM, NW CD PG. */
-const CR0_KNOWN: u64 = 0xe005003f;
+export const CR0_KNOWN: u64 = 0xe005003f;
 
 const CR4_PAE: u64 = 1 << 5;
 const CR4_DE: u64 = 1 << 3;
 const CR4_PCIDE: u64 = 1 << 17;
 /** TSD DE PSE PAE MCE PGE PCE OSFXSR OSXMMEXCPT, FSGSBASE PCIDE OSXSAVE, SMEP SMAP. */
-const CR4_KNOWN: u64 = 0x3707fc;
+export const CR4_KNOWN: u64 = 0x3707fc;
 /** PSE PAE PGE PCIDE SMEP: other translations. */
 const CR4_TRANSLATES: u64 = 0x1200b0;
 const CR3_NO_FLUSH: u64 = 1 << 63;

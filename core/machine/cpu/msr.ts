@@ -111,7 +111,7 @@ export function writeMsr(number: u32, value: u64): bool {
 }
 
 /** Eight memory types, of which 2 and 3 are none. */
-function isPat(value: u64): bool {
+export function isPat(value: u64): bool {
   for (let i: u64 = 0; i < 64; i += 8) {
     const type = (<u32>(value >> i)) & 0xff;
     if (type > 7 || type == 2 || type == 3) return false;

@@ -1,30 +1,18 @@
 /** Builds a PVH domain: memory, kernel, ramdisk, hvm_start_info, ACPI tables, first vCPU, by the hypercalls that libxenguest makes. It is left paused. */
-import {
-  HVM_PARAM_CONSOLE_EVTCHN,
-  HVM_PARAM_CONSOLE_PFN,
-  HVM_PARAM_STORE_EVTCHN,
-  HVM_PARAM_STORE_PFN,
-  HVM_PARAM_TRIPLE_FAULT_REASON,
-} from "../../../abi/hvm_params.ts";
-import { SHUTDOWN_reboot } from "../../../abi/sched.ts";
 import { HypercallError } from "../../kernel/errno.ts";
 import type { HvmHypercalls } from "../../kernel/hvm.ts";
 import { PAGE_SIZE, type PhysicalMemory } from "../../kernel/memory.ts";
 import type { ForeignFrames } from "../../kernel/native.ts";
 import type { Built, DomainBuild } from "../build.ts";
 import { pvhEntry } from "../notes.ts";
-import { writeReservedGrants } from "../reserved-grants.ts";
 import { ACPI_END, ACPI_START, acpiTables } from "./acpi.ts";
 import { entryContext } from "./context.ts";
-import { CONSOLE_PAGE, PASSING_PAGE, SPECIAL_FIRST, SPECIAL_PAGES, STORE_PAGE, layoutPvh } from "./layout.ts";
+import { CONSOLE_PAGE, SPECIAL_FIRST, SPECIAL_PAGES, STORE_PAGE, layoutPvh, pagingPool } from "./layout.ts";
+import { connectRings } from "./rings.ts";
 import { startInfo, startInfoBytes } from "./start-info.ts";
 
 /** Pages copied before dom0's events have their turn. */
 const PAGES_PER_TURN = 4096;
-/** libxl's shadow memory: 1 MiB a vCPU, and 8 KiB for each MiB of memory. */
-const POOL_PER_VCPU = 2 ** 20;
-const POOL_PER_MIB = 2 * PAGE_SIZE;
-
 export class PvhBuilder {
   readonly #hypercalls: HvmHypercalls;
   readonly #frames: ForeignFrames;
@@ -48,7 +36,7 @@ export class PvhBuilder {
     const { domid, kernel, ramdisk, cmdline, totalPages, vcpus, maxvcpus } = request;
     const entry = pvhEntry(kernel);
     const layout = layoutPvh(kernel, totalPages, ramdisk ? ramdisk.length : null, startInfoBytes(cmdline));
-    this.#hypercalls.setPagingPool(domid, maxvcpus * POOL_PER_VCPU + Math.ceil(totalPages / 256) * POOL_PER_MIB);
+    this.#hypercalls.setPagingPool(domid, pagingPool(totalPages, maxvcpus));
     this.#populate(domid, 0, totalPages);
     this.#populate(domid, ACPI_START / PAGE_SIZE, Math.ceil((ACPI_END - ACPI_START) / PAGE_SIZE));
     this.#populate(domid, SPECIAL_FIRST, SPECIAL_PAGES);
@@ -67,19 +55,7 @@ export class PvhBuilder {
     await this.#copy(domid, layout.startInfo, startInfo(layout.startInfo, cmdline, tables.rsdp, module, layout.map));
     step("tables");
 
-    for (const [parameter, value] of [
-      [HVM_PARAM_STORE_PFN, STORE_PAGE],
-      [HVM_PARAM_STORE_EVTCHN, request.storePort],
-      [HVM_PARAM_CONSOLE_PFN, CONSOLE_PAGE],
-      [HVM_PARAM_CONSOLE_EVTCHN, request.consolePort],
-      [HVM_PARAM_TRIPLE_FAULT_REASON, SHUTDOWN_reboot],
-    ] as const)
-      this.#hypercalls.setParameter(domid, parameter, value);
-    this.#hypercalls.withGrantTable(domid, PASSING_PAGE, () =>
-      this.#frames.with(domid, PASSING_PAGE, (address) =>
-        writeReservedGrants(this.#memory, address, STORE_PAGE, CONSOLE_PAGE),
-      ),
-    );
+    connectRings(this.#hypercalls, this.#frames, this.#memory, request, STORE_PAGE, CONSOLE_PAGE);
     this.#hypercalls.setContext(domid, entryContext(entry, layout.startInfo));
     step("start");
     return { storeMfn: STORE_PAGE, consoleMfn: CONSOLE_PAGE, timings };

@@ -21,6 +21,18 @@ export const PASSING_PAGE = SPECIAL_FIRST - 1;
 /** Memory ends below this; there is a hole up to 4 GiB, and a host has no more. */
 const LOW_END = 0xf0000000;
 
+/** libxl's shadow memory: 1 MiB a vCPU, and 8 KiB for each MiB of memory. */
+const POOL_PER_VCPU = 2 ** 20;
+const POOL_PER_MIB = 2 * PAGE_SIZE;
+
+/** Bytes of tables that the second stage of a domain with so many pages and vCPUs may have. */
+export function pagingPool(pages: number, vcpus: number): number {
+  return vcpus * POOL_PER_VCPU + Math.ceil(pages / 256) * POOL_PER_MIB;
+}
+
+/** Pages that a domain has besides its memory. */
+export const EXTRA_PAGES = SPECIAL_PAGES + Math.ceil((ACPI_END - ACPI_START) / PAGE_SIZE);
+
 export interface Region {
   start: number;
   bytes: number;

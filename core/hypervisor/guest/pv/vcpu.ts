@@ -76,6 +76,7 @@ import { initDebugRegisters, setDebugRegister } from "./debugreg";
 import { releaseGdt, setGdt } from "./gdt";
 import { processorCr4 } from "../tsc";
 import { segmentOf } from "./segments";
+import { giveFxsave, takeFxsave } from "../fxsave";
 
 /** Vcpu.guestFlags: the selectors in the state are new, their descriptors are to be loaded before it runs. */
 export const GUEST_SEGMENTS_STALE: u32 = 32;
@@ -95,18 +96,6 @@ const EFER: u64 = 0xd01;
 const PAT: u64 = 0x0000050100070406;
 const FCW: u16 = 0x37f;
 const MXCSR: u32 = 0x1f80;
-/** FXSAVE image: FCW FSW FTW FOP FIP FDP MXCSR, x87 registers at 32, XMM at 160. */
-const FX_FSW: usize = 2;
-const FX_FTW: usize = 4;
-const FX_FOP: usize = 6;
-const FX_FIP: usize = 8;
-const FX_FDP: usize = 16;
-const FX_MXCSR: usize = 24;
-const FX_MXCSR_MASK: usize = 28;
-const FX_ST: usize = 32;
-const FX_XMM: usize = 160;
-/** Of an x87 register in memory: the significand's 8 bytes come before. */
-const SIGN_EXPONENT: usize = 8;
 /** In struct vcpu_guest_context: control and debug registers, and in CR1's place the page tables of user mode. */
 const CONTEXT_CR0: usize = VCPU_GUEST_CONTEXT_CTRLREG;
 const CONTEXT_USER_CR3: usize = VCPU_GUEST_CONTEXT_CTRLREG + 1 * 8;
@@ -114,7 +103,6 @@ const CONTEXT_CR2: usize = VCPU_GUEST_CONTEXT_CTRLREG + 2 * 8;
 const CONTEXT_CR3: usize = VCPU_GUEST_CONTEXT_CTRLREG + 3 * 8;
 const CONTEXT_CR4: usize = VCPU_GUEST_CONTEXT_CTRLREG + 4 * 8;
 const CONTEXT_DR7: usize = VCPU_GUEST_CONTEXT_DEBUGREG + 7 * 8;
-const MXCSR_MASK: u32 = 0xffff;
 const CR0_TS: u64 = 8;
 
 /** Initial state; the per-domain area for its GDT and LDT. 0 or -ENOMEM. */
@@ -310,53 +298,18 @@ function takeRegisters(v: Vcpu, context: usize): void {
   initDebugRegisters(v);
   for (let n: u32 = 0; n < 8; n++)
     if (n < 4 || n > 5) setDebugRegister(v, n, load<u64>(context + VCPU_GUEST_CONTEXT_DEBUGREG + <usize>n * 8));
-  if (flags & VGCF_i387_valid) takeFpu(c, context + VCPU_GUEST_CONTEXT_FPU_CTXT);
+  if (flags & VGCF_i387_valid) takeFxsave(c, context + VCPU_GUEST_CONTEXT_FPU_CTXT);
 }
 
 function selector(c: usize, n: usize, value: u32): void {
   store<u16>(segmentOf(c, n), <u16>value, s.SEG_SELECTOR);
 }
 
-/** FXSAVE image to state: ST(i) lies at register (TOP + i) & 7. */
-function takeFpu(c: usize, image: usize): void {
-  store<u16>(c, (load<u16>(image) & 0x1f3f) | 0x40, s.CPU_FCW);
-  store<u16>(c, load<u16>(image, FX_FSW), s.CPU_FSW);
-  store<u8>(c, load<u8>(image, FX_FTW), s.CPU_FTW);
-  store<u16>(c, load<u16>(image, FX_FOP), s.CPU_FOP);
-  store<u64>(c, load<u64>(image, FX_FIP), s.CPU_FIP);
-  store<u64>(c, load<u64>(image, FX_FDP), s.CPU_FDP);
-  store<u32>(c, load<u32>(image, FX_MXCSR) & MXCSR_MASK, s.CPU_MXCSR);
-  const top = (load<u16>(image, FX_FSW) >> 11) & 7;
-  for (let i: usize = 0; i < 8; i++) {
-    const to = c + s.CPU_FPR + ((<usize>top + i) & 7) * 16;
-    store<u64>(to, load<u64>(image + FX_ST + i * 16));
-    store<u64>(to, load<u16>(image + FX_ST + i * 16, SIGN_EXPONENT), SIGN_EXPONENT);
-  }
-  memory.copy(c + s.CPU_XMM, image + FX_XMM, 256);
-}
-function giveFpu(c: usize, image: usize): void {
-  store<u16>(image, load<u16>(c, s.CPU_FCW));
-  store<u16>(image, load<u16>(c, s.CPU_FSW), FX_FSW);
-  store<u8>(image, load<u8>(c, s.CPU_FTW), FX_FTW);
-  store<u16>(image, load<u16>(c, s.CPU_FOP), FX_FOP);
-  store<u64>(image, load<u64>(c, s.CPU_FIP), FX_FIP);
-  store<u64>(image, load<u64>(c, s.CPU_FDP), FX_FDP);
-  store<u32>(image, load<u32>(c, s.CPU_MXCSR), FX_MXCSR);
-  store<u32>(image, MXCSR_MASK, FX_MXCSR_MASK);
-  const top = (load<u16>(c, s.CPU_FSW) >> 11) & 7;
-  for (let i: usize = 0; i < 8; i++) {
-    const from = c + s.CPU_FPR + ((<usize>top + i) & 7) * 16;
-    store<u64>(image + FX_ST + i * 16, load<u64>(from));
-    store<u16>(image + FX_ST + i * 16, load<u16>(from, SIGN_EXPONENT), SIGN_EXPONENT);
-  }
-  memory.copy(image + FX_XMM, c + s.CPU_XMM, 256);
-}
-
 /** The vCPU's context into zeroed hypervisor memory. It does not run. */
 export function pvGetContext(v: Vcpu, context: usize): void {
   const c = v.cpu;
   const kernelMode = (v.guestFlags & GUEST_KERNEL_MODE) != 0;
-  giveFpu(c, context + VCPU_GUEST_CONTEXT_FPU_CTXT);
+  giveFxsave(c, context + VCPU_GUEST_CONTEXT_FPU_CTXT);
   let flags: u64 = VGCF_i387_valid;
   if (kernelMode) flags |= VGCF_in_kernel;
   if (v.guestFlags & GUEST_FAILSAFE_DISABLES_EVENTS) flags |= VGCF_failsafe_disables_events;

@@ -1,4 +1,5 @@
 /** How a guest reads and writes its local APIC: by the page at APIC_PAGE, by the MSRs of x2APIC mode, and IA32_APIC_BASE, which says by which. */
+import { VCPU_INFO_EVTCHN_UPCALL_PENDING } from "../../../abi/xen";
 import { Vcpu } from "../../domain/domain";
 import {
   APIC_BASE_BSP,
@@ -8,6 +9,7 @@ import {
   endOfInterrupt,
   isX2apic,
   priority,
+  raiseVector,
   register,
   resetApic,
   setIds,
@@ -121,6 +123,7 @@ function writeCommon(v: Vcpu, offset: u32, value: u32): bool {
       setRegister(v, APIC_SVR, value & 0x1ff);
       if (!(value & SVR_ENABLED))
         for (let at = APIC_LVT_TIMER; at <= APIC_LVT_ERROR; at += 16) setRegister(v, at, register(v, at) | LVT_MASKED);
+      else raisePendingUpcall(v);
       return true;
     case APIC_ESR:
       setRegister(v, APIC_ESR, hvm(v).apicErrors);
@@ -139,8 +142,17 @@ function writeCommon(v: Vcpu, offset: u32, value: u32): bool {
   }
 }
 
+/**
+ * An event that came before an INIT, which has cleared its request, is pending still, and so none after it would raise the vector: it is raised again
+ * when the APIC is switched on, as Xen does it.
+ */
+function raisePendingUpcall(v: Vcpu): void {
+  const vector = hvm(v).upcallVector;
+  if (vector && v.vcpuInfo && load<u8>(v.vcpuInfo, VCPU_INFO_EVTCHN_UPCALL_PENDING)) raiseVector(v, vector);
+}
+
 /** What can be written in an entry of the local vector table. */
-function lvtBits(offset: u32): u32 {
+export function lvtBits(offset: u32): u32 {
   if (offset == APIC_LVT_TIMER) return 0x300ff;
   if (offset == APIC_LVT_ERROR) return 0x100ff;
   // LINT0 and LINT1 have polarity and trigger mode.

@@ -23,11 +23,11 @@ const MSR_MCG_CAP: u32 = 0x179;
 const MSR_MCG_STATUS: u32 = 0x17a;
 const MSR_MCG_CTL: u32 = 0x17b;
 const MSR_MISC_ENABLE: u32 = 0x1a0;
-const MSR_MTRR_VARIABLE: u32 = 0x200;
+export const MSR_MTRR_VARIABLE: u32 = 0x200;
 const MSR_MTRR_FIXED_64K: u32 = 0x250;
 const MSR_MTRR_FIXED_16K: u32 = 0x258;
 const MSR_MTRR_FIXED_4K: u32 = 0x268;
-const MSR_MTRR_DEF_TYPE: u32 = 0x2ff;
+export const MSR_MTRR_DEF_TYPE: u32 = 0x2ff;
 const MSR_MC0_CTL2: u32 = 0x280;
 const MSR_MC0_CTL: u32 = 0x400;
 const MSR_X2APIC: u32 = 0x800;
@@ -37,9 +37,9 @@ const MSR_HYPERCALL_PAGE: u32 = 0x40000000;
 /** Two banks of machine checks, of which none ever comes; as PV guests have them. */
 const MCG_CAP: u64 = 0x1000c02;
 const MC_BANKS: u32 = 2;
-const VARIABLE_MTRRS: u32 = 16;
+export const VARIABLE_MTRRS: u32 = 16;
 /** 8 variable ranges, fixed ranges, write-combining. */
-const MTRR_CAP: u64 = 0x508;
+export const MTRR_CAP: u64 = 0x508;
 /** Write-back by default, and MTRRs on. */
 const MTRR_DEFAULT: u64 = 0x806;
 /** Fast strings; no BTS, no PEBS. */
@@ -116,7 +116,7 @@ export function readPlatformMsr(v: Vcpu, msr: u32): bool {
 function isMemoryType(type: u32): bool {
   return type < 7 && type != 2 && type != 3;
 }
-function areMemoryTypes(value: u64): bool {
+export function areMemoryTypes(value: u64): bool {
   for (let i: u64 = 0; i < 64; i += 8) if (!isMemoryType((<u32>(value >> i)) & 0xff)) return false;
   return true;
 }

@@ -17,17 +17,10 @@ import { GuestType, TRAITS_PVH } from "../type";
 import { pvhRangeOk, pvhTranslate } from "./address";
 import { pvhBeforeEnter, pvhHandleExit, pvhSwitchFrom, pvhSwitchTo } from "./entry";
 import { pvhFillHypercallPage } from "./hypercall_page";
+import { pvhGiveRecords, pvhTakeRecord } from "./hvm_context";
 import { pvhColumn } from "./hypercalls";
 import { pvhShowRegisters } from "./show_registers";
-import {
-  pvhGetContext,
-  pvhNoExtContext,
-  pvhSetContext,
-  pvhSetHvmContext,
-  pvhSetUpcallVector,
-  pvhVcpuDestroy,
-  pvhVcpuInit,
-} from "./vcpu";
+import { pvhGetContext, pvhNoExtContext, pvhSetContext, pvhSetUpcallVector, pvhVcpuDestroy, pvhVcpuInit } from "./vcpu";
 
 export function describePvh(type: GuestType): void {
   type.traits = TRAITS_PVH;
@@ -45,7 +38,8 @@ export function describePvh(type: GuestType): void {
   type.setExtContext = pvhNoExtContext;
   type.getExtContext = pvhNoExtContext;
   type.setUpcallVector = pvhSetUpcallVector;
-  type.setHvmContext = pvhSetHvmContext;
+  type.takeHvmRecord = pvhTakeRecord;
+  type.giveHvmRecords = pvhGiveRecords;
   type.showRegisters = pvhShowRegisters;
   type.enter = pvhSwitchTo;
   type.leave = pvhSwitchFrom;

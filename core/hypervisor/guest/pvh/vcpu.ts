@@ -3,7 +3,6 @@ import { setRflags } from "../../../machine/cpu/flags";
 import { cpu, setCpu } from "../../../machine/cpu/machine";
 import { powerOnCpu } from "../../../machine/cpu/reset";
 import * as s from "../../../machine/cpu/state";
-import * as h from "../../../abi/hvm_save";
 import * as c from "../../../abi/hvm_vcpu";
 import { EINVAL, EOPNOTSUPP } from "../../../abi/errno";
 import { GUEST_INITIALISED, Vcpu } from "../../domain/domain";
@@ -43,7 +42,7 @@ export function pvhVcpuInit(v: Vcpu): i32 {
 /** Its frames are its domain's, by the second stage. */
 export function pvhVcpuDestroy(v: Vcpu): void {}
 
-function segment(v: Vcpu, n: i32, selector: u32, base: u64, limit: u32, attributes: u32): void {
+export function segment(v: Vcpu, n: i32, selector: u32, base: u64, limit: u32, attributes: u32): void {
   const at = v.cpu + s.CPU_SEG + <usize>n * s.SEG_SIZE;
   store<u64>(at, base, s.SEG_BASE);
   store<u32>(at, limit, s.SEG_LIMIT);
@@ -53,92 +52,28 @@ function segment(v: Vcpu, n: i32, selector: u32, base: u64, limit: u32, attribut
 }
 
 /** Paging needs protection, and long mode 4 levels: what no processor can be in is refused. */
-function modeOk(cr0: u64, cr4: u64, efer: u64): bool {
+export function modeOk(cr0: u64, cr4: u64, efer: u64): bool {
   if (cr0 & CR0_PG && !(cr0 & CR0_PE)) return false;
   return !(efer & EFER_LME && cr0 & CR0_PG) || (cr4 & CR4_PAE) != 0;
 }
 
-function setControl(v: Vcpu, cr0: u64, cr3: u64, cr4: u64, efer: u64): void {
+export function setControl(v: Vcpu, cr0: u64, cr3: u64, cr4: u64, efer: u64): void {
   store<u64>(v.cpu, cr0, s.CPU_CR0);
   store<u64>(v.cpu, cr3, s.CPU_CR3);
   store<u64>(v.cpu, cr4, s.CPU_CR4);
   store<u64>(v.cpu, efer & EFER_LME && cr0 & CR0_PG ? efer | EFER_LMA : efer & ~EFER_LMA, s.CPU_EFER);
 }
 
-function setFlags(v: Vcpu, value: u64): void {
+export function setFlags(v: Vcpu, value: u64): void {
   const before = cpu;
   setCpu(v.cpu);
   setRflags((value & 0x3f7fd5) | 2);
   setCpu(before);
 }
 
-function started(v: Vcpu): void {
+export function started(v: Vcpu): void {
   hvm(v).waitsForSipi = 0;
   v.guestFlags |= GUEST_INITIALISED;
-}
-
-/** Registers in the order of their encoding, as struct hvm_hw_cpu has them. */
-function offsetOf(n: u32): usize {
-  switch (n) {
-    case 0:
-      return h.HVM_HW_CPU_RAX;
-    case 1:
-      return h.HVM_HW_CPU_RCX;
-    case 2:
-      return h.HVM_HW_CPU_RDX;
-    case 3:
-      return h.HVM_HW_CPU_RBX;
-    case 4:
-      return h.HVM_HW_CPU_RSP;
-    case 5:
-      return h.HVM_HW_CPU_RBP;
-    case 6:
-      return h.HVM_HW_CPU_RSI;
-    case 7:
-      return h.HVM_HW_CPU_RDI;
-    default:
-      return h.HVM_HW_CPU_R8 + <usize>(n - 8) * 8;
-  }
-}
-
-/** Selectors, limits, bases and attributes stand in four rows, in the order CS DS ES FS GS SS TR LDTR. */
-function segmentOf(v: Vcpu, n: i32, record: usize, place: usize): void {
-  segment(
-    v,
-    n,
-    load<u32>(record + place * 4, h.HVM_HW_CPU_CS_SEL),
-    load<u64>(record + place * 8, h.HVM_HW_CPU_CS_BASE),
-    load<u32>(record + place * 4, h.HVM_HW_CPU_CS_LIMIT),
-    load<u32>(record + place * 4, h.HVM_HW_CPU_CS_ARBYTES),
-  );
-}
-
-/** struct hvm_hw_cpu of XEN_DOMCTL_sethvmcontext. 0 or -EINVAL. x87 and SSE are those of power-on: no record with others is taken yet. */
-export function pvhSetHvmContext(v: Vcpu, record: usize): i32 {
-  const cr0 = load<u64>(record, h.HVM_HW_CPU_CR0);
-  const cr4 = load<u64>(record, h.HVM_HW_CPU_CR4);
-  const efer = load<u64>(record, h.HVM_HW_CPU_MSR_EFER);
-  if (!modeOk(cr0, cr4, efer) || load<u32>(record, h.HVM_HW_CPU_FLAGS) & h.XEN_X86_FPU_INITIALISED) return -EINVAL;
-  for (let n: u32 = 0; n < 16; n++) store<u64>(v.cpu + s.CPU_GPR + <usize>n * 8, load<u64>(record + offsetOf(n)));
-  store<u64>(v.cpu, load<u64>(record, h.HVM_HW_CPU_RIP), s.CPU_RIP);
-  setFlags(v, load<u64>(record, h.HVM_HW_CPU_RFLAGS));
-  setControl(v, cr0, load<u64>(record, h.HVM_HW_CPU_CR3), cr4, efer);
-  store<u64>(v.cpu, load<u64>(record, h.HVM_HW_CPU_CR2), s.CPU_CR2);
-  segmentOf(v, s.CS, record, 0);
-  segmentOf(v, s.DS, record, 1);
-  segmentOf(v, s.ES, record, 2);
-  segmentOf(v, s.FS, record, 3);
-  segmentOf(v, s.GS, record, 4);
-  segmentOf(v, s.SS, record, 5);
-  segmentOf(v, s.TR, record, 6);
-  segmentOf(v, s.LDTR, record, 7);
-  store<u64>(v.cpu, load<u64>(record, h.HVM_HW_CPU_IDTR_BASE), s.CPU_IDTR_BASE);
-  store<u32>(v.cpu, load<u32>(record, h.HVM_HW_CPU_IDTR_LIMIT), s.CPU_IDTR_LIMIT);
-  store<u64>(v.cpu, load<u64>(record, h.HVM_HW_CPU_GDTR_BASE), s.CPU_GDTR_BASE);
-  store<u32>(v.cpu, load<u32>(record, h.HVM_HW_CPU_GDTR_LIMIT), s.CPU_GDTR_LIMIT);
-  store<u32>(v.cpu, (load<u32>(record, h.HVM_HW_CPU_SS_ARBYTES) >> 5) & 3, s.CPU_CPL);
-  started(v);
-  return 0;
 }
 
 /** struct vcpu_hvm_context of VCPUOP_initialise. 0 or -EINVAL. */

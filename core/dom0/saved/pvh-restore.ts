@@ -1,0 +1,120 @@
+/**
+ * Makes a paused PVH domain of a stream. The stream may be anybody's: page tables are the guest's own affair, so what is checked is how much memory it has, that its
+ * rings are in it, and, by the hypervisor, the vCPUs' state.
+ */
+import { HVM_PARAM_CONSOLE_PFN, HVM_PARAM_STORE_PFN } from "../../abi/hvm_params.ts";
+import { EXTRA_PAGES, pagingPool } from "../builder/pvh/layout.ts";
+import { connectRings } from "../builder/pvh/rings.ts";
+import { HypercallError } from "../kernel/errno.ts";
+import { CONTEXT_MOST, type HvmHypercalls } from "../kernel/hvm.ts";
+import { PAGE_SIZE, type PhysicalMemory } from "../kernel/memory.ts";
+import type { ForeignFrames } from "../kernel/native.ts";
+import { takeRecord, type DomainRestore } from "./restore.ts";
+import * as stream from "./stream.ts";
+import { StreamError } from "./stream.ts";
+import { MOST_PFNS } from "./tables.ts";
+
+export class PvhRestorer {
+  readonly #hypercalls: HvmHypercalls;
+  readonly #frames: ForeignFrames;
+  readonly #memory: PhysicalMemory;
+
+  constructor(hypercalls: HvmHypercalls, frames: ForeignFrames, memory: PhysicalMemory) {
+    this.#hypercalls = hypercalls;
+    this.#frames = frames;
+    this.#memory = memory;
+  }
+
+  /** Throws StreamError, or HypercallError when the hypervisor refuses; the caller destroys the domain then. */
+  async restore(request: DomainRestore, source: stream.Source): Promise<{ storeMfn: number; consoleMfn: number }> {
+    const restoring = new Restoring(this.#hypercalls, this.#frames, this.#memory, request);
+    this.#hypercalls.setPagingPool(request.domid, pagingPool(request.mostPages, request.vcpus));
+    for await (const record of stream.records(source, "pvh")) takeRecord(restoring, record);
+    return restoring.finish();
+  }
+}
+
+/** One domain on its way. */
+class Restoring {
+  readonly #hypercalls: HvmHypercalls;
+  readonly #frames: ForeignFrames;
+  readonly #memory: PhysicalMemory;
+  readonly #request: DomainRestore;
+  /** Whether a page has come, by guest frame number. */
+  readonly #seen = new Uint8Array(MOST_PFNS);
+  #pages = 0;
+  #context: Uint8Array | null = null;
+  readonly #parameters = new Map<number, bigint>();
+
+  constructor(hypercalls: HvmHypercalls, frames: ForeignFrames, memory: PhysicalMemory, request: DomainRestore) {
+    this.#hypercalls = hypercalls;
+    this.#frames = frames;
+    this.#memory = memory;
+    this.#request = request;
+  }
+
+  take(record: stream.StreamRecord): void {
+    const { type, body } = record;
+    switch (type) {
+      case stream.REC_PAGE_DATA:
+        this.#takePages(record);
+        break;
+      case stream.REC_HVM_CONTEXT:
+        if (body.length > CONTEXT_MOST)
+          throw new StreamError(`its HVM context has ${body.length} bytes; ${CONTEXT_MOST} are allowed`);
+        this.#context = body.slice();
+        break;
+      case stream.REC_HVM_PARAMS: {
+        const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+        const count = view.getUint32(0, true);
+        if (8 + 16 * count !== body.length)
+          throw new StreamError(`a record of ${count} HVM parameters has ${body.length} bytes`);
+        for (let i = 0; i < count; i++)
+          this.#parameters.set(Number(view.getBigUint64(8 + 16 * i, true)), view.getBigUint64(16 + 16 * i, true));
+        break;
+      }
+    }
+  }
+
+  #takePages(record: stream.StreamRecord): void {
+    const { domid, mostPages } = this.#request;
+    const pages = stream.pagesOf(record, MOST_PFNS);
+    for (const { pfn, type } of pages) {
+      if (type) throw new StreamError(`page ${pfn} has type ${type}, which a saved PVH domain has not`);
+      // The domain stood still when it was written: twice is not what anybody saves, and would have no bound.
+      if (this.#seen[pfn]) throw new StreamError(`it has page ${pfn} twice`);
+      this.#seen[pfn] = 1;
+    }
+    for (let i = 0; i < pages.length;) {
+      const first = pages[i]!.pfn;
+      let count = 1;
+      while (i + count < pages.length && pages[i + count]!.pfn === first + count) count++;
+      if (this.#pages + count > mostPages + EXTRA_PAGES)
+        throw new StreamError(`it has more than the ${mostPages} pages that its configuration allows`);
+      const got = this.#hypercalls.populate(domid, first, count);
+      this.#pages += got;
+      if (got < count) throw new HypercallError(`memory for domain ${domid} (${this.#pages} pages)`, 12);
+      i += count;
+    }
+    for (const { pfn, data } of pages)
+      this.#frames.with(domid, pfn, (at) => this.#memory.bytes(at, PAGE_SIZE).set(data));
+  }
+
+  /** Throws StreamError. `what`: as it is called in the sentence. */
+  #ring(parameter: number, what: string): number {
+    const page = this.#parameters.get(parameter);
+    if (page === undefined) throw new StreamError(`it does not say where ${what} is`);
+    if (page >= BigInt(MOST_PFNS) || !this.#seen[Number(page)])
+      throw new StreamError(`${what} is page ${page}, which it has not`);
+    return Number(page);
+  }
+
+  finish(): { storeMfn: number; consoleMfn: number } {
+    if (!this.#context) throw new StreamError("it has no HVM context");
+    const storeMfn = this.#ring(HVM_PARAM_STORE_PFN, "xenstore's ring");
+    const consoleMfn = this.#ring(HVM_PARAM_CONSOLE_PFN, "the console's ring");
+    connectRings(this.#hypercalls, this.#frames, this.#memory, this.#request, storeMfn, consoleMfn);
+    this.#hypercalls.setContext(this.#request.domid, this.#context);
+    return { storeMfn, consoleMfn };
+  }
+}

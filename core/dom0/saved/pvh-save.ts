@@ -1,0 +1,90 @@
+/**
+ * Writes a PVH domain that has suspended as a stream, as libxenguest does for x86 HVM domains: the pages by their guest frame numbers, then the vCPUs in an HVM
+ * context, and the parameters by which its rings are found. What is Xen's own and shared with the guest, it maps anew itself when it is restored.
+ */
+import { HVM_PARAM_CONSOLE_PFN, HVM_PARAM_STORE_PFN } from "../../abi/hvm_params.ts";
+import type { HvmHypercalls } from "../kernel/hvm.ts";
+import type { Hypercalls } from "../kernel/hypercalls.ts";
+import { PAGE_SIZE } from "../kernel/memory.ts";
+import type { ForeignFrames } from "../kernel/native.ts";
+import { NOT_THE_DOMAINS } from "../kernel/page-types.ts";
+import { SaveError } from "./p2m.ts";
+import * as stream from "./stream.ts";
+import { MOST_PFNS } from "./tables.ts";
+
+/** Pages in a record: as many as a large entry of the second stage maps, so that it is restored with such. */
+const BATCH = 512;
+/** Frame numbers asked for before dom0's events have their turn. */
+const ASKED = 65536;
+export const SAVED_PARAMETERS = [HVM_PARAM_STORE_PFN, HVM_PARAM_CONSOLE_PFN];
+
+export class PvhSaver {
+  readonly #hypercalls: Hypercalls;
+  readonly #hvm: HvmHypercalls;
+  readonly #frames: ForeignFrames;
+
+  constructor(hypercalls: Hypercalls, hvm: HvmHypercalls, frames: ForeignFrames) {
+    this.#hypercalls = hypercalls;
+    this.#hvm = hvm;
+    this.#frames = frames;
+  }
+
+  /** The stream in pieces. `progress` gets the part of its memory that is written, up to 1. Throws SaveError. */
+  async *save(
+    domid: number,
+    version: { major: number; minor: number },
+    progress: (share: number) => void,
+  ): AsyncGenerator<Uint8Array> {
+    if (!this.#hypercalls.domains.info(domid)) throw new SaveError("The domain is gone.");
+    const context = this.#hvm.context(domid);
+    const parameters = SAVED_PARAMETERS.map((index) => [index, this.#hvm.parameter(domid, index)] as const);
+    const gfns = await this.#owned(domid);
+    yield stream.headers(version.major, version.minor, "pvh");
+    yield stream.record(stream.REC_STATIC_DATA_END);
+    for (let from = 0; from < gfns.length; from += BATCH) {
+      yield this.#pages(domid, gfns.slice(from, from + BATCH));
+      progress(Math.min(1, (from + BATCH) / gfns.length));
+      // The events of others have their turn.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    yield stream.record(stream.REC_HVM_CONTEXT, context);
+    const body = new DataView(new ArrayBuffer(8 + 16 * parameters.length));
+    body.setUint32(0, parameters.length, true);
+    parameters.forEach(([index, value], i) => {
+      body.setBigUint64(8 + 16 * i, BigInt(index), true);
+      body.setBigUint64(16 + 16 * i, BigInt(value), true);
+    });
+    yield stream.record(stream.REC_HVM_PARAMS, new Uint8Array(body.buffer));
+    yield stream.record(stream.REC_END);
+  }
+
+  /** Guest frame numbers behind which there is memory of the domain's own. */
+  async #owned(domid: number): Promise<number[]> {
+    const end = this.#hvm.highestFrame(domid) + 1;
+    if (end > MOST_PFNS)
+      throw new SaveError(
+        `The guest has had memory at its frame ${end - 1}; domains with frames below ${MOST_PFNS} can be saved.`,
+      );
+    const gfns: number[] = [];
+    for (let from = 0; from < end; from += ASKED) {
+      const asked = Uint32Array.from({ length: Math.min(ASKED, end - from) }, (_, i) => from + i);
+      this.#hypercalls.domains.pageTypes(domid, asked).forEach((type, i) => {
+        if (type !== NOT_THE_DOMAINS) gfns.push(from + i);
+      });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return gfns;
+  }
+
+  #pages(domid: number, gfns: number[]): Uint8Array {
+    const { memory } = this.#hypercalls;
+    const head = new DataView(new ArrayBuffer(8 + 8 * gfns.length));
+    const data = new Uint8Array(PAGE_SIZE * gfns.length);
+    head.setUint32(0, gfns.length, true);
+    gfns.forEach((gfn, i) => {
+      head.setBigUint64(8 + 8 * i, BigInt(gfn), true);
+      this.#frames.with(domid, gfn, (at) => data.set(memory.bytes(at, PAGE_SIZE), PAGE_SIZE * i));
+    });
+    return stream.record(stream.REC_PAGE_DATA, new Uint8Array(head.buffer), data);
+  }
+}

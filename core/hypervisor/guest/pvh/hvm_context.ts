@@ -1,0 +1,346 @@
+/**
+ * A PVH vCPU's state as records of an HVM context (public/arch-x86/hvm/save.h), the form in which it is built, saved and restored. A context may be anybody's:
+ * what no processor can have is refused, and what follows from other state is made anew. Interrupt shadows, a blocked NMI and upcall vectors are in no
+ * record: guests set the last anew when they are restored.
+ */
+import { CR0_KNOWN, CR4_KNOWN } from "../../../machine/cpu/control_registers";
+import { getRflags } from "../../../machine/cpu/flags";
+import { cpu, setCpu } from "../../../machine/cpu/machine";
+import { isPat } from "../../../machine/cpu/msr";
+import { isCanonical } from "../../../machine/cpu/paging/format";
+import * as s from "../../../machine/cpu/state";
+import * as h from "../../../abi/hvm_save";
+import { EINVAL, EOPNOTSUPP } from "../../../abi/errno";
+import { VPF_down, Vcpu, vcpuOf } from "../../domain/domain";
+import { giveFxsave, takeFxsave } from "../fxsave";
+import { tscAt } from "../tsc";
+import { APIC_BASE_BSP, APIC_BASE_ENABLE, APIC_BASE_X2APIC, APIC_PAGE, register, setIds, setRegister } from "./apic";
+import {
+  APIC_ID,
+  APIC_IRR,
+  APIC_ISR,
+  APIC_LVT_ERROR,
+  APIC_LVT_TIMER,
+  APIC_SVR,
+  APIC_TIMER_DIVIDE,
+  APIC_TPR,
+  APIC_VERSION,
+  SVR_ENABLED,
+} from "./apic_offsets";
+import { lvtBits } from "./apic_registers";
+import {
+  MSR_MTRR_DEF_TYPE,
+  MSR_MTRR_VARIABLE,
+  MTRR_CAP,
+  VARIABLE_MTRRS,
+  areMemoryTypes,
+  writePlatformMsr,
+} from "./msr";
+import { apicRegister, hvm, mtrrFixed, mtrrVariable } from "./state";
+import { modeOk, segment, setControl, setFlags, started } from "./vcpu";
+
+/** SCE LME LMA NXE */
+const EFER_KNOWN: u64 = 0xd01;
+/** XCR0: x87, and x87 with SSE. */
+const XCR0_X87: u64 = 1;
+const XCR0_SSE: u64 = 3;
+/** In hvm_hw_cpu_xsave's save area: XSTATE_BV. */
+const XSTATE_BV: usize = 512;
+const FIXED_MTRRS: u32 = 11;
+/** Segment attributes that the engine has when a segment can't be used; a record has 0 then. */
+const UNUSABLE: u32 = 0x8000;
+/** hvm_hw_lapic: switched off by the register of spurious interrupts, and by IA32_APIC_BASE. */
+const SOFTWARE_DISABLED: u32 = 1;
+const HARDWARE_DISABLED: u32 = 2;
+const DR6_FIXED: u64 = 0xffff0ff0;
+const DR6_BITS: u64 = 0xe00f;
+const DR7_FIXED: u64 = 0x400;
+const DR7_BITS: u64 = 0xffff2bff;
+
+// ---- taking ----------------------------------------------------------------------------------------------------
+
+export function pvhTakeRecord(v: Vcpu, code: u32, body: usize, length: u32, now: u64): i32 {
+  switch (code) {
+    case h.HVM_SAVE_CODE_CPU:
+      return length == <u32>h.HVM_HW_CPU_SIZE ? takeCpu(v, body, now) : -EINVAL;
+    case h.HVM_SAVE_CODE_LAPIC:
+      return length == <u32>h.HVM_HW_LAPIC_SIZE ? takeLapic(v, body) : -EINVAL;
+    case h.HVM_SAVE_CODE_LAPIC_REGS:
+      return length == <u32>h.HVM_HW_LAPIC_REGS_SIZE ? takeLapicRegisters(v, body) : -EINVAL;
+    case h.HVM_SAVE_CODE_MTRR:
+      return length == <u32>h.HVM_HW_MTRR_SIZE ? takeMtrrs(v, body) : -EINVAL;
+    case h.CPU_XSAVE_CODE:
+      return length == <u32>h.HVM_HW_CPU_XSAVE_SIZE ? takeXsave(v, body) : -EINVAL;
+    default:
+      return -EOPNOTSUPP;
+  }
+}
+
+/** Registers in the order of their encoding. */
+function offsetOf(n: u32): usize {
+  switch (n) {
+    case 0:
+      return h.HVM_HW_CPU_RAX;
+    case 1:
+      return h.HVM_HW_CPU_RCX;
+    case 2:
+      return h.HVM_HW_CPU_RDX;
+    case 3:
+      return h.HVM_HW_CPU_RBX;
+    case 4:
+      return h.HVM_HW_CPU_RSP;
+    case 5:
+      return h.HVM_HW_CPU_RBP;
+    case 6:
+      return h.HVM_HW_CPU_RSI;
+    case 7:
+      return h.HVM_HW_CPU_RDI;
+    default:
+      return h.HVM_HW_CPU_R8 + <usize>(n - 8) * 8;
+  }
+}
+
+/** Selectors, limits, bases and attributes stand in four rows; the engine's number of the segment at each place: CS DS ES FS GS SS TR LDTR. */
+function segmentAt(place: u32): i32 {
+  switch (place) {
+    case 0:
+      return s.CS;
+    case 1:
+      return s.DS;
+    case 2:
+      return s.ES;
+    case 3:
+      return s.FS;
+    case 4:
+      return s.GS;
+    case 5:
+      return s.SS;
+    case 6:
+      return s.TR;
+    default:
+      return s.LDTR;
+  }
+}
+
+function addressesOk(record: usize): bool {
+  for (let place: usize = 0; place < 8; place++)
+    if (!isCanonical(load<u64>(record + place * 8, h.HVM_HW_CPU_CS_BASE))) return false;
+  return (
+    isCanonical(load<u64>(record, h.HVM_HW_CPU_RIP)) &&
+    isCanonical(load<u64>(record, h.HVM_HW_CPU_IDTR_BASE)) &&
+    isCanonical(load<u64>(record, h.HVM_HW_CPU_GDTR_BASE)) &&
+    isCanonical(load<u64>(record, h.HVM_HW_CPU_SYSENTER_ESP)) &&
+    isCanonical(load<u64>(record, h.HVM_HW_CPU_SYSENTER_EIP)) &&
+    isCanonical(load<u64>(record, h.HVM_HW_CPU_SHADOW_GS)) &&
+    isCanonical(load<u64>(record, h.HVM_HW_CPU_MSR_LSTAR)) &&
+    isCanonical(load<u64>(record, h.HVM_HW_CPU_MSR_CSTAR))
+  );
+}
+
+/** struct hvm_hw_cpu. 0 or -EINVAL. */
+function takeCpu(v: Vcpu, record: usize, now: u64): i32 {
+  const cr0 = load<u64>(record, h.HVM_HW_CPU_CR0);
+  const cr4 = load<u64>(record, h.HVM_HW_CPU_CR4);
+  const efer = load<u64>(record, h.HVM_HW_CPU_MSR_EFER);
+  if (cr0 & ~CR0_KNOWN || cr4 & ~CR4_KNOWN || efer & ~EFER_KNOWN || !modeOk(cr0, cr4, efer)) return -EINVAL;
+  if (!addressesOk(record)) return -EINVAL;
+  const c = v.cpu;
+  for (let n: u32 = 0; n < 16; n++) store<u64>(c + s.CPU_GPR + <usize>n * 8, load<u64>(record + offsetOf(n)));
+  store<u64>(c, load<u64>(record, h.HVM_HW_CPU_RIP), s.CPU_RIP);
+  setFlags(v, load<u64>(record, h.HVM_HW_CPU_RFLAGS));
+  setControl(v, cr0, load<u64>(record, h.HVM_HW_CPU_CR3), cr4, efer);
+  store<u64>(c, load<u64>(record, h.HVM_HW_CPU_CR2), s.CPU_CR2);
+  for (let n: usize = 0; n < 4; n++) store<u64>(c + s.CPU_DR + n * 8, load<u64>(record + n * 8, h.HVM_HW_CPU_DR0));
+  store<u64>(c, (load<u64>(record, h.HVM_HW_CPU_DR6) & DR6_BITS) | DR6_FIXED, s.CPU_DR + 6 * 8);
+  store<u64>(c, (load<u64>(record, h.HVM_HW_CPU_DR7) & DR7_BITS) | DR7_FIXED, s.CPU_DR + 7 * 8);
+  for (let place: u32 = 0; place < 8; place++)
+    segment(
+      v,
+      segmentAt(place),
+      load<u32>(record + <usize>place * 4, h.HVM_HW_CPU_CS_SEL),
+      load<u64>(record + <usize>place * 8, h.HVM_HW_CPU_CS_BASE),
+      load<u32>(record + <usize>place * 4, h.HVM_HW_CPU_CS_LIMIT),
+      load<u32>(record + <usize>place * 4, h.HVM_HW_CPU_CS_ARBYTES),
+    );
+  store<u64>(c, load<u64>(record, h.HVM_HW_CPU_IDTR_BASE), s.CPU_IDTR_BASE);
+  store<u32>(c, load<u32>(record, h.HVM_HW_CPU_IDTR_LIMIT) & 0xffff, s.CPU_IDTR_LIMIT);
+  store<u64>(c, load<u64>(record, h.HVM_HW_CPU_GDTR_BASE), s.CPU_GDTR_BASE);
+  store<u32>(c, load<u32>(record, h.HVM_HW_CPU_GDTR_LIMIT) & 0xffff, s.CPU_GDTR_LIMIT);
+  store<u32>(c, (load<u32>(record, h.HVM_HW_CPU_SS_ARBYTES) >> 5) & 3, s.CPU_CPL);
+  store<u64>(c, load<u64>(record, h.HVM_HW_CPU_SYSENTER_CS), s.CPU_SYSENTER_CS);
+  store<u64>(c, load<u64>(record, h.HVM_HW_CPU_SYSENTER_ESP), s.CPU_SYSENTER_ESP);
+  store<u64>(c, load<u64>(record, h.HVM_HW_CPU_SYSENTER_EIP), s.CPU_SYSENTER_EIP);
+  store<u64>(c, load<u64>(record, h.HVM_HW_CPU_SHADOW_GS), s.CPU_KERNEL_GS_BASE);
+  store<u64>(c, load<u64>(record, h.HVM_HW_CPU_MSR_LSTAR), s.CPU_LSTAR);
+  store<u64>(c, load<u64>(record, h.HVM_HW_CPU_MSR_STAR), s.CPU_STAR);
+  store<u64>(c, load<u64>(record, h.HVM_HW_CPU_MSR_CSTAR), s.CPU_CSTAR);
+  store<u64>(c, load<u64>(record, h.HVM_HW_CPU_MSR_SYSCALL_MASK) & 0xffffffff, s.CPU_FMASK);
+  store<u32>(c, <u32>load<u64>(record, h.HVM_HW_CPU_MSR_TSC_AUX), s.CPU_TSC_AUX);
+  if (load<u32>(record, h.HVM_HW_CPU_FLAGS) & h.XEN_X86_FPU_INITIALISED) takeFxsave(c, record);
+  takeTsc(v, load<u64>(record, h.HVM_HW_CPU_TSC) - tscAt(v.domain, now));
+  // Whatever its pCPU's TLB holds is of another state.
+  v.lastRegion = 0;
+  started(v);
+  return 0;
+}
+
+/** vCPU 0's goes for those that are down too, and have no record: a domain's TSCs go together. */
+function takeTsc(v: Vcpu, offset: u64): void {
+  if (v.vcpuId != 0) {
+    store<u64>(v.cpu, offset, s.CPU_TSC_OFFSET);
+    return;
+  }
+  for (let id: u32 = 0; id < v.domain.maxVcpus; id++) {
+    const each = vcpuOf(v.domain, id);
+    if (each) store<u64>(each.cpu, offset, s.CPU_TSC_OFFSET);
+  }
+}
+
+function takeLapic(v: Vcpu, record: usize): i32 {
+  const base = load<u64>(record, h.HVM_HW_LAPIC_APIC_BASE_MSR);
+  const mode = base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC);
+  if ((base & ~(mode | APIC_BASE_BSP)) != APIC_PAGE || mode == APIC_BASE_X2APIC) return -EINVAL;
+  hvm(v).apicBase = base;
+  setIds(v);
+  return 0;
+}
+
+/** Its page as it is read, but for what a write could not have made of it. */
+function takeLapicRegisters(v: Vcpu, record: usize): i32 {
+  const version = register(v, APIC_VERSION);
+  const id = register(v, APIC_ID);
+  memory.copy(apicRegister(v, 0), record, h.HVM_HW_LAPIC_REGS_SIZE);
+  setRegister(v, APIC_VERSION, version);
+  setRegister(v, APIC_ID, id);
+  setRegister(v, APIC_TPR, register(v, APIC_TPR) & 0xff);
+  setRegister(v, APIC_SVR, register(v, APIC_SVR) & 0x1ff);
+  setRegister(v, APIC_TIMER_DIVIDE, register(v, APIC_TIMER_DIVIDE) & 11);
+  // Vectors 0 to 15 are the processor's own.
+  setRegister(v, APIC_ISR, register(v, APIC_ISR) & 0xffff0000);
+  setRegister(v, APIC_IRR, register(v, APIC_IRR) & 0xffff0000);
+  for (let at = APIC_LVT_TIMER; at <= APIC_LVT_ERROR; at += 16) setRegister(v, at, register(v, at) & lvtBits(at));
+  setIds(v);
+  return 0;
+}
+
+function takeMtrrs(v: Vcpu, record: usize): i32 {
+  const pat = load<u64>(record, h.HVM_HW_MTRR_MSR_PAT_CR);
+  if (!isPat(pat) || !writePlatformMsr(v, MSR_MTRR_DEF_TYPE, load<u64>(record, h.HVM_HW_MTRR_MSR_MTRR_DEF_TYPE)))
+    return -EINVAL;
+  store<u64>(v.cpu, pat, s.CPU_PAT);
+  for (let n: u32 = 0; n < VARIABLE_MTRRS; n++)
+    if (!writePlatformMsr(v, MSR_MTRR_VARIABLE + n, load<u64>(record + <usize>n * 8, h.HVM_HW_MTRR_MSR_MTRR_VAR)))
+      return -EINVAL;
+  for (let n: u32 = 0; n < FIXED_MTRRS; n++) {
+    const value = load<u64>(record + <usize>n * 8, h.HVM_HW_MTRR_MSR_MTRR_FIXED);
+    if (!areMemoryTypes(value)) return -EINVAL;
+    store<u64>(mtrrFixed(v, n), value);
+  }
+  return 0;
+}
+
+/** XCR0; the registers themselves are in the CPU's record too. */
+function takeXsave(v: Vcpu, record: usize): i32 {
+  const xcr0 = load<u64>(record, h.HVM_HW_CPU_XSAVE_XCR0);
+  if (xcr0 != XCR0_X87 && xcr0 != XCR0_SSE) return -EINVAL;
+  store<u64>(v.cpu, xcr0, s.CPU_XCR0);
+  return 0;
+}
+
+// ---- giving ----------------------------------------------------------------------------------------------------
+
+/** Writes a descriptor: where its body goes. */
+function descriptor(at: usize, code: u32, v: Vcpu, length: u32): usize {
+  store<u16>(at, <u16>code, h.HVM_SAVE_DESCRIPTOR_TYPECODE);
+  store<u16>(at, <u16>v.vcpuId, h.HVM_SAVE_DESCRIPTOR_INSTANCE);
+  store<u32>(at, length, h.HVM_SAVE_DESCRIPTOR_LENGTH);
+  return at + h.HVM_SAVE_DESCRIPTOR_SIZE;
+}
+
+/** Of a vCPU that is down no registers: it begins anew when it is started. */
+export function pvhGiveRecords(v: Vcpu, at: usize, now: u64): usize {
+  if (!(v.pauseFlags & VPF_down)) {
+    const xsave = descriptor(giveCpu(v, at, now), h.CPU_XSAVE_CODE, v, h.HVM_HW_CPU_XSAVE_SIZE);
+    const xcr0 = load<u64>(v.cpu, s.CPU_XCR0);
+    store<u64>(xsave, XCR0_SSE, h.HVM_HW_CPU_XSAVE_XFEATURE_MASK);
+    store<u64>(xsave, xcr0, h.HVM_HW_CPU_XSAVE_XCR0);
+    store<u64>(xsave, xcr0, h.HVM_HW_CPU_XSAVE_XCR0_ACCUM);
+    giveFxsave(v.cpu, xsave + h.HVM_HW_CPU_XSAVE_SAVE_AREA);
+    store<u64>(xsave + XSTATE_BV, XCR0_SSE, h.HVM_HW_CPU_XSAVE_SAVE_AREA);
+    at = xsave + h.HVM_HW_CPU_XSAVE_SIZE;
+  }
+  const lapic = descriptor(at, h.HVM_SAVE_CODE_LAPIC, v, h.HVM_HW_LAPIC_SIZE);
+  const base = hvm(v).apicBase;
+  const divide = register(v, APIC_TIMER_DIVIDE);
+  store<u64>(lapic, base, h.HVM_HW_LAPIC_APIC_BASE_MSR);
+  store<u32>(
+    lapic,
+    (register(v, APIC_SVR) & SVR_ENABLED ? 0 : SOFTWARE_DISABLED) | (base & APIC_BASE_ENABLE ? 0 : HARDWARE_DISABLED),
+    h.HVM_HW_LAPIC_DISABLED,
+  );
+  // Divide by 2, 4, … 128, and 1.
+  store<u32>(lapic, 1 << ((((divide & 3) | ((divide & 8) >> 1)) + 1) & 7), h.HVM_HW_LAPIC_TIMER_DIVISOR);
+  const registers = descriptor(lapic + h.HVM_HW_LAPIC_SIZE, h.HVM_SAVE_CODE_LAPIC_REGS, v, h.HVM_HW_LAPIC_REGS_SIZE);
+  memory.copy(registers, apicRegister(v, 0), h.HVM_HW_LAPIC_REGS_SIZE);
+  return giveMtrrs(v, registers + h.HVM_HW_LAPIC_REGS_SIZE);
+}
+
+function giveMtrrs(v: Vcpu, at: usize): usize {
+  const mtrr = descriptor(at, h.HVM_SAVE_CODE_MTRR, v, h.HVM_HW_MTRR_SIZE);
+  store<u64>(mtrr, load<u64>(v.cpu, s.CPU_PAT), h.HVM_HW_MTRR_MSR_PAT_CR);
+  memory.copy(mtrr + h.HVM_HW_MTRR_MSR_MTRR_VAR, mtrrVariable(v, 0), <usize>VARIABLE_MTRRS * 8);
+  memory.copy(mtrr + h.HVM_HW_MTRR_MSR_MTRR_FIXED, mtrrFixed(v, 0), <usize>FIXED_MTRRS * 8);
+  store<u64>(mtrr, MTRR_CAP, h.HVM_HW_MTRR_MSR_MTRR_CAP);
+  store<u64>(mtrr, hvm(v).mtrrDefault, h.HVM_HW_MTRR_MSR_MTRR_DEF_TYPE);
+  return mtrr + h.HVM_HW_MTRR_SIZE;
+}
+
+function giveCpu(v: Vcpu, at: usize, now: u64): usize {
+  const record = descriptor(at, h.HVM_SAVE_CODE_CPU, v, h.HVM_HW_CPU_SIZE);
+  const c = v.cpu;
+  giveFxsave(c, record);
+  for (let n: u32 = 0; n < 16; n++) store<u64>(record + offsetOf(n), load<u64>(c + s.CPU_GPR + <usize>n * 8));
+  const before = cpu;
+  setCpu(c);
+  store<u64>(record, getRflags(), h.HVM_HW_CPU_RFLAGS);
+  setCpu(before);
+  store<u64>(record, load<u64>(c, s.CPU_RIP), h.HVM_HW_CPU_RIP);
+  store<u64>(record, load<u64>(c, s.CPU_CR0), h.HVM_HW_CPU_CR0);
+  store<u64>(record, load<u64>(c, s.CPU_CR2), h.HVM_HW_CPU_CR2);
+  store<u64>(record, load<u64>(c, s.CPU_CR3), h.HVM_HW_CPU_CR3);
+  store<u64>(record, load<u64>(c, s.CPU_CR4), h.HVM_HW_CPU_CR4);
+  for (let n: usize = 0; n < 4; n++) store<u64>(record + n * 8, load<u64>(c + s.CPU_DR + n * 8), h.HVM_HW_CPU_DR0);
+  store<u64>(record, load<u64>(c, s.CPU_DR + 6 * 8), h.HVM_HW_CPU_DR6);
+  store<u64>(record, load<u64>(c, s.CPU_DR + 7 * 8), h.HVM_HW_CPU_DR7);
+  for (let place: u32 = 0; place < 8; place++) {
+    const from = c + s.CPU_SEG + <usize>segmentAt(place) * s.SEG_SIZE;
+    const attributes = <u32>load<u16>(from, s.SEG_ATTR);
+    store<u32>(record + <usize>place * 4, load<u16>(from, s.SEG_SELECTOR), h.HVM_HW_CPU_CS_SEL);
+    store<u64>(record + <usize>place * 8, load<u64>(from, s.SEG_BASE), h.HVM_HW_CPU_CS_BASE);
+    store<u32>(record + <usize>place * 4, load<u32>(from, s.SEG_LIMIT), h.HVM_HW_CPU_CS_LIMIT);
+    store<u32>(record + <usize>place * 4, attributes & UNUSABLE ? 0 : attributes, h.HVM_HW_CPU_CS_ARBYTES);
+  }
+  // Of an unusable SS what counts is the privilege level.
+  store<u32>(
+    record,
+    load<u32>(record, h.HVM_HW_CPU_SS_ARBYTES) | (load<u32>(c, s.CPU_CPL) << 5),
+    h.HVM_HW_CPU_SS_ARBYTES,
+  );
+  store<u64>(record, load<u64>(c, s.CPU_IDTR_BASE), h.HVM_HW_CPU_IDTR_BASE);
+  store<u32>(record, load<u32>(c, s.CPU_IDTR_LIMIT), h.HVM_HW_CPU_IDTR_LIMIT);
+  store<u64>(record, load<u64>(c, s.CPU_GDTR_BASE), h.HVM_HW_CPU_GDTR_BASE);
+  store<u32>(record, load<u32>(c, s.CPU_GDTR_LIMIT), h.HVM_HW_CPU_GDTR_LIMIT);
+  store<u64>(record, load<u64>(c, s.CPU_SYSENTER_CS), h.HVM_HW_CPU_SYSENTER_CS);
+  store<u64>(record, load<u64>(c, s.CPU_SYSENTER_ESP), h.HVM_HW_CPU_SYSENTER_ESP);
+  store<u64>(record, load<u64>(c, s.CPU_SYSENTER_EIP), h.HVM_HW_CPU_SYSENTER_EIP);
+  store<u64>(record, load<u64>(c, s.CPU_KERNEL_GS_BASE), h.HVM_HW_CPU_SHADOW_GS);
+  store<u64>(record, load<u64>(c, s.CPU_LSTAR), h.HVM_HW_CPU_MSR_LSTAR);
+  store<u64>(record, load<u64>(c, s.CPU_STAR), h.HVM_HW_CPU_MSR_STAR);
+  store<u64>(record, load<u64>(c, s.CPU_CSTAR), h.HVM_HW_CPU_MSR_CSTAR);
+  store<u64>(record, load<u64>(c, s.CPU_FMASK), h.HVM_HW_CPU_MSR_SYSCALL_MASK);
+  store<u64>(record, load<u64>(c, s.CPU_EFER), h.HVM_HW_CPU_MSR_EFER);
+  store<u64>(record, load<u32>(c, s.CPU_TSC_AUX), h.HVM_HW_CPU_MSR_TSC_AUX);
+  store<u64>(record, tscAt(v.domain, now) + load<u64>(c, s.CPU_TSC_OFFSET), h.HVM_HW_CPU_TSC);
+  store<u32>(record, h.XEN_X86_FPU_INITIALISED, h.HVM_HW_CPU_FLAGS);
+  return record + h.HVM_HW_CPU_SIZE;
+}
