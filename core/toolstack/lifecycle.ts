@@ -26,6 +26,7 @@ import { withValue } from "./config-text.ts";
 import { bitmap } from "./cpu-list.ts";
 import type { DomainDevices } from "./devices.ts";
 import type { DiskBoot } from "./disk-boot.ts";
+import type { DriverDomains, ServedDevice } from "./driver-domains.ts";
 import { isDomainName, NAME_ALLOWED } from "./domain-name.ts";
 import {
   moveDomainStore,
@@ -88,6 +89,12 @@ interface GuestImage {
   timings: { name: string; milliseconds: number }[];
 }
 
+/** A domain that takes the place of another that others' devices depend on. */
+interface Again {
+  domid: number;
+  served: readonly ServedDevice[];
+}
+
 export type Emit = <E extends keyof ToolstackEvents>(event: E, data: ToolstackEvents[E]) => void;
 
 /** Fills a new domain with what it begins with. Throws ImageError or HypercallError; the domain is destroyed then. */
@@ -108,6 +115,7 @@ export interface LifecycleParts {
   /** Takes down what a domain that has crashed was doing, while it is held. Never rejects, and is bounded in time. */
   crashed: (domid: number) => Promise<void>;
   diskBoot: DiskBoot;
+  driverDomains: DriverDomains;
   emit: Emit;
   /** Number of pCPUs of the host. */
   pcpus: number;
@@ -168,8 +176,12 @@ export class Lifecycle {
     return diagnostics;
   }
 
-  #create(config: DomainConfig, options: CreateOptions): Promise<Omit<CreateResult, "warnings">> {
-    return this.#named(config.name, (wanted) => this.#build(config, options, wanted));
+  #create(
+    config: DomainConfig,
+    options: CreateOptions,
+    again: Again | null = null,
+  ): Promise<Omit<CreateResult, "warnings">> {
+    return this.#named(config.name, (wanted) => this.#build(config, options, wanted, again));
   }
 
   /**
@@ -186,7 +198,7 @@ export class Lifecycle {
     return this.#named(config.name, (wanted) => {
       this.#checkMemory(config.name, pages);
       const { maxvcpus: vcpus, maxmemMiB } = config;
-      return this.#assemble(config, options, wanted, { console }, (ports) =>
+      return this.#assemble(config, options, wanted, { restored: { console } }, (ports) =>
         restore({ ...ports, vcpus, mostPages: maxmemMiB * 256 }),
       );
     });
@@ -216,11 +228,12 @@ export class Lifecycle {
     config: DomainConfig,
     options: CreateOptions,
     wanted: AbortSignal,
+    again: Again | null,
   ): Promise<Omit<CreateResult, "warnings">> {
     const given = config.bootloader ? null : await this.#files(config, options, wanted);
     const totalPages = config.memoryMiB * 256;
     this.#checkMemory(config.name, totalPages);
-    return this.#assemble(config, options, wanted, null, async (ports) => {
+    return this.#assemble(config, options, wanted, again, async (ports) => {
       const { timings, ...image } = given ?? (await this.#fromDisk(ports.domid, config, options, wanted));
       const { vcpus, maxvcpus } = config;
       const built = await this.#parts.builders[config.type].build({ ...ports, ...image, totalPages, vcpus, maxvcpus });
@@ -269,20 +282,20 @@ export class Lifecycle {
       );
   }
 
-  /** A domain with everything but its memory, which `fill` gives it. `restored`: what else it goes on with; null for a new one. */
+  /** A domain with everything but its memory, which `fill` gives it. `from`: what else it goes on with; null for a new one. */
   async #assemble(
     config: DomainConfig,
     options: CreateOptions,
     wanted: AbortSignal,
-    restored: { console: Uint8Array } | null,
+    from: { restored: { console: Uint8Array } } | Again | null,
     fill: (ports: { domid: number; storePort: number; consolePort: number }) => Promise<Built>,
   ): Promise<Omit<CreateResult, "warnings">> {
     const { hypercalls, store, handshakes, consoles, devices, backends } = this.#parts;
     this.#checkCpus(config);
-    const domid = hypercalls.createDomain(config.uuid, config.maxvcpus, config.limits, {
-      msrRelaxed: config.msrRelaxed,
-      type: config.type,
-    });
+    const [restored, again] = from && "restored" in from ? [from.restored, null] : [null, from];
+    const { msrRelaxed, type } = config;
+    const kind = { msrRelaxed, type, domid: again?.domid ?? 0 };
+    const domid = hypercalls.createDomain(config.uuid, config.maxvcpus, config.limits, kind);
     handshakes.begin(domid);
     let storeWritten = false;
     try {
@@ -304,6 +317,7 @@ export class Lifecycle {
       writeStoreRing(store, domid, { ...built, storePort });
       const specs = [firstConsole(consolePort, built.consoleMfn), ...this.#devicesOf(config, options)];
       const addresses = store.transaction((t) => specs.map((spec) => devices.write(domid, spec, t)));
+      if (again) this.#serve(again);
       await Promise.all(addresses.map((address) => devices.ready(address, wanted)));
       wanted.throwIfAborted();
       const { name, uuid } = config;
@@ -484,17 +498,34 @@ export class Lifecycle {
       case "coredump-restart":
       case "soft-reset": {
         const config = { ...domain.config, name: domain.name };
+        const served = this.#parts.driverDomains.served(domid);
         this.destroy(domid);
-        await this.#restart(domain, config, options);
+        await this.#restart(domain, config, options, served.length > 0 ? { domid, served } : null);
       }
     }
   }
 
-  async #restart(domain: ManagedDomain, config: DomainConfig, options: CreateOptions): Promise<void> {
+  async #restart(
+    domain: ManagedDomain,
+    config: DomainConfig,
+    options: CreateOptions,
+    again: Again | null = null,
+  ): Promise<void> {
     const early = MIN_UPTIME_MS - (Date.now() - domain.createdAt);
     if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
     if (this.#closing) return;
-    await this.#create(config, { ...options, paused: false });
+    await this.#create(config, { ...options, paused: false }, again);
+  }
+
+  /** Devices of others come back to the domain that has their backends. */
+  #serve({ served }: Again): void {
+    const { driverDomains, devices } = this.#parts;
+    for (const { address } of driverDomains.attach(served))
+      this.#notice(
+        "error",
+        `${devices.title(address)} of domain ${address.domid} stays without its backend, which ended while requests were on their way: which of them were done can't be known. What was acknowledged is on the disk. Start the domain again.`,
+        address.domid,
+      );
   }
 
   #notice(severity: "warning" | "error", message: string, domid: number): void {
