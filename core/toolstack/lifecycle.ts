@@ -51,6 +51,8 @@ import { parseXlConfig } from "./xlcfg.ts";
 
 /** libxl's LIBXL_MAXMEM_CONSTANT: what a domain may have beyond its memory. */
 export const MAXMEM_SLACK_KIB = 1024;
+/** How long a domain that others' devices depend on waits for the domid that it had. */
+const DOMID_FREE_MS = 5000;
 /** A domain that stops sooner than this is not restarted at once, so that a crash loop leaves the host usable. */
 const MIN_UPTIME_MS = 1000;
 
@@ -514,7 +516,19 @@ export class Lifecycle {
     const early = MIN_UPTIME_MS - (Date.now() - domain.createdAt);
     if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
     if (this.#closing) return;
-    await this.#create(config, { ...options, paused: false }, again);
+    const create = (place: Again | null): Promise<unknown> =>
+      this.#create(config, { ...options, paused: false }, place);
+    for (const end = Date.now() + DOMID_FREE_MS; again && Date.now() < end;)
+      try {
+        return void (await create(again));
+      } catch (error) {
+        // Xen keeps a domid for a while from who looks at what had it, and as long as somebody holds its memory.
+        if (!(error instanceof HypercallError && error.code === "EEXIST")) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    await create(null);
+    if (again)
+      this.#notice("error", `${config.name} has another domid now: the devices that it served are lost.`, again.domid);
   }
 
   /** Devices of others come back to the domain that has their backends. */
