@@ -1,16 +1,17 @@
 /**
- * No bare offset in the hypervisor: where `load`, `store`, an atomic access or an access to a guest's memory goes is said by a name, of
- * core/abi where the structure is Xen's. `node core/bare-offsets.mjs` prints the numbers it finds and fails if there are some.
+ * No bare offset in the engine, the hypervisor and dom0: where `load`, `store`, an atomic access, an access to a guest's memory or (in
+ * TypeScript) one to the machine's goes is said by a name, of core/abi where the structure is Xen's. `node core/bare-offsets.mjs` prints the numbers it finds and fails if there are some.
  */
 import { readFileSync, readdirSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 
-const hypervisor = path.join(path.dirname(fileURLToPath(import.meta.url)), "hypervisor");
+const core = path.dirname(fileURLToPath(import.meta.url));
+const FOLDERS = ["machine/cpu", "hypervisor", "dom0", "toolstack"];
 
 /** Files in which numbers are no offsets in structures, and why. */
-const ALLOWED = new Map([["guest/pv/hypercall_page.ts", "bytes of machine code, one behind the other"]]);
+const ALLOWED = new Map([["hypervisor/guest/pv/hypercall_page.ts", "bytes of machine code, one behind the other"]]);
 
 /** Arguments that are addresses, and those that are added to them. */
 const PLACES = new Map([
@@ -23,7 +24,9 @@ const PLACES = new Map([
 ]);
 function placesOf(callee) {
   if (PLACES.has(callee)) return PLACES.get(callee);
-  return /^(atomic\.\w+|(read|write)Guest\d+)$/.test(callee) ? [0] : [];
+  return /^(atomic\.\w+|(read|write)Guest\d+)$|\bmemory\.((get|set)(8|16|32|64)|bytes|words|string|zero)$/.test(callee)
+    ? [0]
+    : [];
 }
 
 function withoutCasts(node) {
@@ -60,14 +63,15 @@ export function bareOffsets(text) {
 
 if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
   let count = 0;
-  for (const name of readdirSync(hypervisor, { recursive: true, encoding: "utf8" }).sort()) {
-    const file = name.replaceAll(path.sep, "/");
-    if (!file.endsWith(".ts") || ALLOWED.has(file)) continue;
-    for (const { line, text } of bareOffsets(readFileSync(path.join(hypervisor, name), "utf8"))) {
-      console.error(`core/hypervisor/${file}:${line}: ${text}`);
-      count++;
+  for (const folder of FOLDERS)
+    for (const name of readdirSync(path.join(core, folder), { recursive: true, encoding: "utf8" }).sort()) {
+      const file = path.join(folder, name).replaceAll(path.sep, "/");
+      if (!file.endsWith(".ts") || ALLOWED.has(file)) continue;
+      for (const { line, text } of bareOffsets(readFileSync(path.join(core, file), "utf8"))) {
+        console.error(`core/${file}:${line}: ${text}`);
+        count++;
+      }
     }
-  }
   if (count) {
     console.error(`${count} bare offsets: name them (core/abi, or a constant beside the structure)`);
     process.exitCode = 1;

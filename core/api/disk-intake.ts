@@ -18,14 +18,17 @@ export class DiskIntake {
   readonly #images: DiskImages;
   readonly #journal: HostJournal;
   readonly #who: () => Client;
+  readonly #what: string;
   readonly #coming = new Map<string, Coming>();
   #next = 1;
   #ended = false;
 
-  constructor(images: DiskImages, journal: HostJournal, who: () => Client) {
+  /** `what`: a file of those in words, for tasks. */
+  constructor(images: DiskImages, journal: HostJournal, who: () => Client, what = "the disk image") {
     this.#images = images;
     this.#journal = journal;
     this.#who = who;
+    this.#what = what;
   }
 
   async begin(name: string, size: number): Promise<{ intake: string }> {
@@ -38,7 +41,7 @@ export class DiskIntake {
       throw cancelled();
     }
     const coming: Coming = { intake, work: null!, stopped: false };
-    coming.work = this.#journal.begin(`Take the disk image ${name}`, this.#who(), () => {
+    coming.work = this.#journal.begin(`Take ${this.#what} ${name}`, this.#who(), () => {
       coming.stopped = true;
       void intake.drop();
     });

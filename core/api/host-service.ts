@@ -1,94 +1,43 @@
 /** The one host that a server manages: on, off, its log and its events. It outlives each power cycle. */
 import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
-import { readFileSync } from "node:fs";
 import path from "node:path";
 import { Library } from "../library/library.ts";
-import type { BootConfig } from "../toolstack/boot-config.ts";
 import type { ToolstackClient } from "../toolstack/client.ts";
 import type { AutostartEntry, CreateResult, FrozenImage, StatisticsSnapshot } from "../toolstack/messages.ts";
 import { PoweredHost } from "../toolstack/power.ts";
 import { Tracer } from "../toolstack/trace/tracer.ts";
 import { BootMenu, afterRemoval } from "./boot-menu.ts";
+import { BundledGuest } from "./bundled-guest.ts";
 import { Captures } from "./captures.ts";
 import { CrashReports } from "./crash-reports.ts";
 import { DiskImages } from "./disk-images.ts";
-import { Fetching, type DownloadPlaces } from "./fetching.ts";
+import { Fetching } from "./fetching.ts";
 import { ApiFailure } from "./failure.ts";
 import { Marks } from "./history/marks.ts";
+import { ImageLibrary } from "./image-library.ts";
 import { HostSize, thisComputer, type Size } from "./host-size.ts";
 import { HostJournal } from "./journal/host-journal.ts";
 import { LiveHistory } from "./history/live.ts";
-import { Recorder, type HistoryOptions } from "./history/recorder.ts";
+import { Recorder } from "./history/recorder.ts";
+import type { HostServiceOptions, PowerOnOptions } from "./host-options.ts";
+import { Removals } from "./removals.ts";
 import { Sampler } from "./sampler.ts";
 import { KeptNetworks } from "./kept-networks.ts";
-import { configOf, KeptDomains } from "./kept-domains.ts";
+import { KeptDomains } from "./kept-domains.ts";
 import { KeptDefinitions } from "./snapshot-definitions.ts";
 import { Snapshots } from "../library/snapshots/snapshots.ts";
 import { Stops } from "./stops.ts";
 import { Transfers } from "./transfers.ts";
-import type { BootReport, EventName, Events, HostPower, HostState, XenLogLine } from "./schema.ts";
-import { MOST_LOG_LINES, XenLog } from "./xen-log.ts";
+import type { BootReport, EventName, Events, HostPower, HostState } from "./schema.ts";
+import { LogFeed } from "./log-feed.ts";
+import type { XenLog } from "./xen-log.ts";
 
-export interface HostServiceOptions {
-  /** Where core.wasm and the workers' scripts are. */
-  imageFolder: URL;
-  /** The bundled guest's image. */
-  bundledGuest: URL;
-  /** By who starts the server, for this time; else what is kept, or fits the computer. */
-  memoryMiB?: number;
-  pcpus?: number;
-  /** The boot menu, and the number of its entry to boot unless another is asked for. */
-  boot?: BootConfig;
-  bootEntry?: number;
-  /** Where the boot menu is kept when it is changed, unless `boot` is given. */
-  bootFile?: string;
-  /** Where memory and pCPUs are kept when they are changed. */
-  sizeFile?: string;
-  /** The application's first power-on starts the bundled guest: something to look at, with nothing downloaded. */
-  firstGuest?: boolean;
-  /**
-   * A folder, as /boot, whose kernels every client may start: said by the user who starts the server. Without it only a client
-   * whose user may name files has those of /boot.
-   */
-  kernelFolder?: string;
-  /** Where domains are kept, with what is saved of them; without it none is, and they are saved to files that are named only. */
-  libraryFolder?: string;
-  /** Where saved domains lay before there was a library. */
-  savedFolder?: string;
-  /** Where disk images and captures lie that the host keeps for its clients, and what is thrown away in the end. */
-  imagesFolder?: string;
-  capturesFolder?: string;
-  scratchFolder?: string;
-  /** For domains that are imported, while they are; on the images' file system. Without it none is. */
-  transferFolder?: string;
-  /** Where what domains write on their consoles is kept in files. */
-  consoleFolder?: string;
-  /** Where what is fetched from the web lies, and the list of guests. Without it nothing is fetched. */
-  downloads?: DownloadPlaces;
-  /** Where networks are kept as somebody has set them up. */
-  networksFile?: string;
-  /** Where a day of figures is kept. */
-  history?: HistoryOptions;
-  /** How long a guest may take to do what it was asked for before the task says that it has not. */
-  guestPatienceMilliseconds?: number;
-}
-
-export interface PowerOnOptions {
-  memoryMiB?: number;
-  pcpus?: number;
-  bootEntry?: number;
-}
-
-/** New lines of the Xen log are told together, so often. */
-const LOG_MS = 50;
 const LIVE_MS = 1000;
 const GRACE_MS = 10_000;
 const MOST_NOTICES = 16;
 const BIN_LOOK_MS = 600_000;
 const FORWARDED = ["domains", "created", "stopped", "destroyed", "saving", "console"] as const;
-
-const bundledName = (number: number): string => `mini-${number}`;
 
 type HostServiceEvents = { [E in EventName]: [Events[E]] };
 
@@ -125,19 +74,17 @@ export class HostService extends EventEmitter<HostServiceEvents> {
   readonly kept: KeptDomains;
   readonly snapshots: Snapshots;
   readonly images: DiskImages;
+  readonly imageLibrary: ImageLibrary;
   readonly fetching: Fetching;
   readonly transfers: Transfers;
   readonly captures: Captures;
+  /** How what the host keeps is deleted. */
+  readonly removals: Removals;
   readonly #networks: KeptNetworks;
   #notices: Events["notice"][] = [];
-  #log = new XenLog();
-  /** Lines of it that are still to be told, and when. */
-  #untold: XenLogLine[] = [];
-  #telling: NodeJS.Timeout | null = null;
-  #bundled = 0;
-  /** Still to be started. */
-  #firstGuest: boolean;
-  #firstGuestName: string | null = null;
+  readonly #log = new LogFeed((news) => void this.emit("xenLog", news));
+  /** The guest that comes with Xenarium. */
+  readonly #bundled: BundledGuest;
   #stopping: Promise<void> | null = null;
   /** A power-on that still looks for what it is to start. */
   #preparing: { done: Promise<void>; isCalledOff: boolean } | null = null;
@@ -151,7 +98,6 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     // Every session listens.
     this.setMaxListeners(0);
     this.#options = options;
-    this.#firstGuest = options.firstGuest ?? false;
     this.journal = new HostJournal(
       (entries) => void this.emit("journal", { entries }),
       {
@@ -197,6 +143,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       folder: options.libraryFolder === undefined ? null : path.join(options.libraryFolder, "domains"),
       definitions: new KeptDefinitions(this.library, this.kept),
       toolstack: () => (this.#power === "running" ? (this.#host?.toolstack ?? null) : null),
+      alone: (uuid, deed) => this.kept.during(uuid, "snapshot", deed),
       changed: (uuid, work) => void this.emit("snapshots", { uuid, work }),
       warn: tell,
     });
@@ -212,6 +159,11 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     const { library, kept, images, journal } = this;
     this.transfers = new Transfers({ library, kept, images, journal, scratch: options.transferFolder ?? null });
     this.captures = new Captures(options.capturesFolder ?? null);
+    this.#bundled = new BundledGuest(options.bundledGuest, library, kept, options.firstGuest ?? false);
+    const { fetching, captures } = this;
+    const toolstack = (): ToolstackClient | null => (this.#power === "running" ? this.toolstack : null);
+    this.removals = new Removals({ fetching, captures, library, toolstack });
+    this.imageLibrary = new ImageLibrary({ images, library, kept, snapshots: this.snapshots, journal, toolstack });
     this.#networks = new KeptNetworks(options.networksFile ?? null, tell);
     this.history = new Recorder(options.history ?? {}, {
       measure: () => this.statistics(),
@@ -232,7 +184,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
       computer: this.#computer,
       bootEntries: this.#boot.config.entries.map(({ title, cmdline }) => ({ title, cmdline })),
       bootEntry: this.#bootEntry,
-      firstGuest: this.#firstGuestName,
+      firstGuest: this.#bundled.firstName,
     };
   }
 
@@ -243,22 +195,12 @@ export class HostService extends EventEmitter<HostServiceEvents> {
 
   /** What the hypervisor has printed since power-on. */
   get log(): XenLog {
-    return this.#log;
+    return this.#log.log;
   }
 
   /** The same for who hears `xenLog` events from then on. */
   attachLog(): Events["xenLog"] {
-    this.#tellLog();
-    return { lines: [...this.#log.lines], lost: this.#log.lost };
-  }
-
-  #tellLog(): void {
-    if (this.#telling === null) return;
-    clearTimeout(this.#telling);
-    this.#telling = null;
-    const lines = this.#untold;
-    this.#untold = [];
-    this.emit("xenLog", { lines, lost: this.#log.lost });
+    return this.#log.attach();
   }
 
   #notRunning(): ApiFailure {
@@ -301,7 +243,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     toolstack.on("created", (created) => hear.forEach((each) => each.created(created)));
     toolstack.on("domains", ({ domains }) => [...hear, this.stops].forEach((each) => each.domains(domains)));
     toolstack.on("stopped", ({ domid, reason }) => {
-      if (reason === "crash") this.crashes.crashed(domid, toolstack, () => this.#log.lines);
+      if (reason === "crash") this.crashes.crashed(domid, toolstack, () => this.log.lines);
     });
     toolstack.on("stopped", (stopped) => [...hear, this.stops].forEach((each) => each.stopped(stopped)));
     toolstack.on("destroyed", (destroyed) => [...hear, this.stops].forEach((each) => each.destroyed(destroyed)));
@@ -319,9 +261,13 @@ export class HostService extends EventEmitter<HostServiceEvents> {
    * up, EIO if it could not start. EINVAL for an entry that the boot menu has not and RangeError for memory or pCPUs that no
    * host has change nothing.
    */
-  async powerOn({ memoryMiB, pcpus, bootEntry }: PowerOnOptions = {}): Promise<HostState> {
+  async powerOn(options: PowerOnOptions = {}): Promise<HostState> {
     if (this.#told !== "off" && this.#told !== "crashed")
       throw new ApiFailure("EBUSY", `The host is ${this.#told} already.`);
+    return this.#poweredOn(options).finally(() => this.kept.booted());
+  }
+
+  async #poweredOn({ memoryMiB, pcpus, bootEntry }: PowerOnOptions): Promise<HostState> {
     const { next } = this.#size;
     const size = { memoryMiB: memoryMiB ?? next.memoryMiB, pcpus: pcpus ?? next.pcpus };
     const entry = bootEntry ?? this.#bootEntry;
@@ -354,21 +300,15 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     this.#had = size;
     this.#size.chosen(size);
     this.#bootEntry = entry;
-    const log = new XenLog();
-    this.#log = log;
     this.#reason = null;
     this.#cycle = randomUUID();
     this.#host = host;
     this.#tracer = new Tracer(host);
+    const log = this.#log.begin();
     this.stops.clear();
     this.crashes.clear();
     this.live.clear();
-    host.on("serial", (output) => {
-      const lines = log.add(output);
-      if (!lines.length && !output.lost) return;
-      this.#untold = [...this.#untold, ...lines].slice(-MOST_LOG_LINES);
-      this.#telling ??= setTimeout(() => this.#tellLog(), LOG_MS);
-    });
+    host.on("serial", (output) => this.#log.add(log, output));
     host.on("stage", () => this.#changed());
     host.on("toolstack", (toolstack) => {
       this.#follow(toolstack);
@@ -376,7 +316,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     });
     host.on("notice", (notice) => void this.emit("notice", notice));
     host.on("off", ({ state, reason }) => {
-      this.#tellLog();
+      this.#log.tell();
       this.#power = state === "crashed" ? "crashed" : "off";
       this.#reason = reason;
       this.history.stop();
@@ -418,17 +358,12 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     return this.state;
   }
 
-  /** The first guest is for who has none. Never rejects. */
+  /** What the host starts with: the domains that are to be, and images that nobody may write. Never rejects. */
   async #autostart(): Promise<{ entries: AutostartEntry[]; restore: string[]; frozen: FrozenImage[] }> {
-    const frozen = await this.snapshots.frozen();
     const { entries, restore } = await this.kept.autostart(this.#boot.config.autostart);
-    const name = bundledName(1);
-    const isFirst = this.#firstGuest && this.library.all.every((each) => each.name === name);
-    this.#firstGuest = false;
-    this.#firstGuestName = isFirst ? name : null;
-    const before = this.library.byName(name);
-    if (!isFirst || before?.template || before?.saved || before?.autostart) return { entries, restore, frozen };
-    const first = before ? await this.kept.entryOf(before) : this.#bundledEntry(1, 2);
+    const first = await this.#bundled.first();
+    // When nothing more can be begun with those that start.
+    const frozen = await this.snapshots.frozen();
     return { entries: [...(first ? [first] : []), ...entries], restore, frozen };
   }
 
@@ -501,7 +436,7 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     const host = this.#host;
     let from = 0;
     const stages = (host?.stages ?? []).map(({ name, milliseconds, serial, parts }) => {
-      const log = this.#log.bootText(from, serial);
+      const log = this.log.bootText(from, serial);
       from = serial;
       return { name, milliseconds, log, parts };
     });
@@ -534,76 +469,19 @@ export class HostService extends EventEmitter<HostServiceEvents> {
     }
   }
 
-  /** Of the images that the host keeps. Throws ApiFailure EBUSY while a domain has it, ENOENT. */
-  async removeImage(name: string): Promise<void> {
-    const image = (await this.images.all()).find((each) => each.name === name);
-    const domains = this.#power === "running" ? await this.toolstack.request("list") : [];
-    const user = domains.find(({ config }) => config?.devices.some(({ files }) => files.includes(image?.path ?? "")));
-    if (user) throw new ApiFailure("EBUSY", `${user.name} has ${name} as a disk: detach it there first.`);
-    const owner = this.kept.all.find(({ files }) => files.includes(image?.path ?? ""));
-    if (owner)
-      throw new ApiFailure("EBUSY", `${owner.name} has ${name} as a disk when it runs: delete it, or edit it, first.`);
-    await this.images.remove(name);
-  }
-
-  /** Of the kernels and RAM disks that the host keeps. Throws ApiFailure EBUSY while a domain runs of it, Refusal ENOENT. */
-  async removeKernel(name: string): Promise<void> {
-    const { path } = await this.fetching.kernels.find(name);
-    const domains = this.#power === "running" ? await this.toolstack.request("list") : [];
-    const user = domains.find(({ config }) => config && [config.kernel, config.ramdisk].includes(path));
-    const owner =
-      user ??
-      this.library.all.find((each) => {
-        const config = configOf(each);
-        return config && [config.kernel, config.ramdisk].includes(path);
-      });
-    if (owner) throw new ApiFailure("EBUSY", `${owner.name} is made of ${name}, and needs it when it starts.`);
-    await this.fetching.kernels.remove(name);
-  }
-
-  /** Of the captures that the host keeps. Throws ApiFailure EBUSY while it grows, ENOENT. */
-  async removeCapture(name: string): Promise<void> {
-    const networks = this.#power === "running" ? await this.toolstack.request("networkList") : [];
-    const kept = (await this.captures.all()).find((each) => each.name === name);
-    if (networks.some(({ captures }) => captures.some(({ file }) => file === kept?.path)))
-      throw new ApiFailure("EBUSY", `${name} is being captured: stop that first.`);
-    await this.captures.remove(name);
-  }
-
   /** Starts the guest that comes with Xenarium, under a name that is free. */
   async createBundled(vcpus: number): Promise<CreateResult> {
-    this.#bundled = this.#freeNumber(await this.#names());
-    return this.kept.create(this.#bundledEntry(this.#bundled, vcpus));
+    return this.kept.create(this.#bundled.take(await this.toolstack.request("list"), vcpus));
   }
 
   /** What the next such guest would be created from. */
   async bundled(vcpus: number): Promise<{ config: string; files: Record<string, Uint8Array> }> {
-    return this.#bundledEntry(this.#freeNumber(await this.#names()), vcpus);
-  }
-
-  /** Of domains that run or are kept. */
-  async #names(): Promise<Set<string>> {
-    const running = await this.toolstack.request("list");
-    return new Set([...running, ...this.library.all].map(({ name }) => name));
-  }
-
-  #freeNumber(taken: ReadonlySet<string>): number {
-    let number = this.#bundled + 1;
-    while (taken.has(bundledName(number))) number++;
-    return number;
+    return this.#bundled.next(await this.toolstack.request("list"), vcpus);
   }
 
   /** The folder whose kernels a client may start; null when it may start none. */
   kernelFolder(mayNameFiles: boolean): string | null {
     return this.#options.kernelFolder ?? (mayNameFiles ? "/boot" : null);
-  }
-
-  #bundledEntry(
-    number: number,
-    vcpus: number,
-  ): { config: string; configName: string; files: Record<string, Uint8Array> } {
-    const config = `name = "${bundledName(number)}"\nkernel = "mini.elf"\nmemory = 32\nvcpus = ${vcpus}\n`;
-    return { config, configName: "bundled guest", files: { "mini.elf": readFileSync(this.#options.bundledGuest) } };
   }
 
   #changed(): void {

@@ -1,11 +1,17 @@
 /** What the API says of the host as a whole: state, boot, log lines, what there is to start. */
 import type { Foreseen } from "../library/downloads/downloads.ts";
 import type { GuestRole } from "../library/downloads/guests.ts";
+import type { CheckReport } from "../dom0/storage/qcow2/check.ts";
+import type { ImageUser } from "../library/images/uses.ts";
+import type { Look } from "../library/transfer/intake.ts";
+import type { ArchiveKind } from "../library/transfer/look.ts";
 import type { KeptFile } from "../library/kept-folder.ts";
 import type { BootHandover } from "../toolstack/power.ts";
 import type { BootBuilt } from "../toolstack/messages.ts";
 
 export type { DownloadReport, Fetched } from "../library/downloads/downloads.ts";
+export type { ArchiveKind } from "../library/transfer/look.ts";
+export type { ImageUser } from "../library/images/uses.ts";
 export type { KeptFile } from "../library/kept-folder.ts";
 
 export type HostPower = "off" | "starting" | "running" | "stopping" | "crashed";
@@ -70,6 +76,38 @@ export interface BootReport {
 
 /** A disk image that the host keeps for its clients. */
 export type DiskImage = KeptFile;
+/** An image that the host keeps, or that a domain names, and what it is based on. */
+export interface ImageReport {
+  path: string;
+  /** Of the file. */
+  name: string;
+  /** It lies among those that the host keeps; others are their user's own. */
+  isKept: boolean;
+  /** As who uses it names it, or its beginning says; null where that can't be told. */
+  format: string | null;
+  /** Bytes of the disk; null where that can't be told. */
+  size: number | null;
+  /** Bytes on this computer. */
+  allocated: number;
+  /** The image that it says it is based on. */
+  basedOn: string | null;
+  users: ImageUser[];
+  /** Why it can't be used, and what is being done with it: sentences, the second without its full stop; else null. */
+  problem: string | null;
+  work: string | null;
+}
+export interface ImageList {
+  /** Where those lie that the host keeps; null: it keeps none. */
+  folder: string | null;
+  images: ImageReport[];
+}
+/** `tables`: what has been found in them, null for formats that have none; `unreadable`: why it can't be read to its end, null where it can. */
+export interface ImageCheck {
+  tables: CheckReport | null;
+  unreadable: string | null;
+}
+/** What an archive says that it holds: a domain of this or another host. */
+export type ArchiveLook = Look & { kind: ArchiveKind };
 /** Captured traffic that the host keeps; `at`: when it last grew, in milliseconds since 1970. */
 export interface KeptCapture {
   name: string;

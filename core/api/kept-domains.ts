@@ -5,6 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { identityOf, type Definition } from "../library/definition.ts";
 import type { Library } from "../library/library.ts";
+import { readSavedHeader } from "../toolstack/saved-file.ts";
 import { saidOf } from "../toolstack/error.ts";
 import type { ToolstackClient } from "../toolstack/client.ts";
 import type {
@@ -17,6 +18,7 @@ import type {
 } from "../toolstack/messages.ts";
 import { isKeptDisk } from "../toolstack/disk-texts.ts";
 import { parseXlConfig } from "../toolstack/xlcfg.ts";
+import { Deeds, type Deed } from "./deeds.ts";
 import { ApiFailure } from "./failure.ts";
 import type { KeptDomain } from "./host-state.ts";
 
@@ -45,8 +47,9 @@ export class KeptDomains {
   readonly #running = new Map<string, number>();
   /** UUIDs of domains that are being made, and kept by who makes them. */
   readonly #making = new Set<string>();
-  /** UUIDs of those whose disks are being copied, and how often. */
-  readonly #copied = new Map<string, number>();
+  readonly #deeds = new Deeds();
+  /** Held for those that start with the host, until it is up. */
+  #booting: (() => void)[] = [];
   /** By domid: what was made is on its way into the library. */
   readonly #keeping = new Map<number, Promise<void>>();
   #telling = false;
@@ -156,6 +159,10 @@ export class KeptDomains {
     if (!this.#library.isKept) return toolstack.request("create", given);
     await this.#library.open();
     const uuid = this.#uuidFor(given.config) ?? crypto.randomUUID();
+    return this.during(uuid, "start", () => this.#create(toolstack, uuid, given));
+  }
+
+  async #create(toolstack: ToolstackClient, uuid: string, given: CreateOptions): Promise<CreateResult> {
     const options = { ...given, config: await this.#current(uuid, given.config, given.configName ?? null) };
     return this.#made(uuid, async () => {
       const result = await toolstack.request("create", { ...options, uuid });
@@ -191,8 +198,6 @@ export class KeptDomains {
 
   #checkStartable({ uuid, name, template, saved }: Definition): void {
     if (this.#running.has(uuid)) throw new ApiFailure("EEXIST", `A domain named ${name} runs already.`);
-    if (this.#copied.has(uuid))
-      throw new ApiFailure("EBUSY", `The disks of ${name} are being copied: start it when that has ended.`);
     if (template) throw new ApiFailure("EPERM", `${name} is a template: it is cloned, not started.`);
     if (saved) throw new ApiFailure("EBUSY", `${name} is saved: restore it, or discard what is saved of it first.`);
   }
@@ -211,7 +216,12 @@ export class KeptDomains {
     const definition = this.#library.get(uuid);
     if (definition.saved) return this.restore(uuid, paused);
     this.#checkStartable(definition);
+    return this.during(uuid, "start", () => this.#start(this.#library.get(uuid), paused));
+  }
+
+  async #start(definition: Definition, paused: boolean): Promise<CreateResult> {
     const toolstack = this.#parts.toolstack();
+    const { uuid } = definition;
     const { configName } = definition;
     const config = await this.#current(uuid, definition.config, configName);
     const files = await this.#library.files(uuid);
@@ -257,17 +267,46 @@ export class KeptDomains {
   async restore(uuid: string, paused: boolean): Promise<CreateResult> {
     const definition = this.#library.find(uuid);
     if (!definition?.saved) throw new ApiFailure("ESRCH", "That domain is not saved.");
-    const file = this.#library.savedFile(uuid);
-    const result = await this.#parts.toolstack().request("restore", { file, paused, as: { name: definition.name } });
-    await this.#keeping.get(result.domid);
-    await this.#library.discardSaved(uuid);
-    return result;
+    const as = { name: definition.name };
+    return this.during(uuid, "start", () =>
+      this.#goneOn(this.#library.savedFile(uuid), as, paused, () => this.#library.discardSaved(uuid)),
+    );
   }
 
-  /** The domain of a file elsewhere. */
+  /** The domain of a file elsewhere. Throws ApiFailure EBUSY for one that the library has saved too: that would go on with other disks then. */
   async restoreFile(file: string, paused: boolean): Promise<CreateResult> {
-    const result = await this.#parts.toolstack().request("restore", { file, paused });
-    await this.#keeping.get(result.domid);
+    this.#parts.toolstack();
+    const { uuid } = await readSavedHeader(file);
+    const here = this.#library.find(uuid);
+    if (here?.saved)
+      throw new ApiFailure(
+        "EBUSY",
+        `${here.name} is saved in the library too: restore that, or discard what is saved first.`,
+      );
+    return this.during(uuid, "start", () => this.#goneOn(file, null, paused, async () => {}));
+  }
+
+  /**
+   * A domain whose memory a file has goes on when `ready` has ended: from then on it writes to its disks, and no memory from before may ever be
+   * restored on these.
+   */
+  async #goneOn(
+    file: string,
+    as: { name: string } | null,
+    paused: boolean,
+    ready: () => Promise<void>,
+  ): Promise<CreateResult> {
+    const toolstack = this.#parts.toolstack();
+    const result = await toolstack.request("restore", { file, paused: true, ...(as && { as }) });
+    const { domid } = result;
+    try {
+      await this.#keeping.get(domid);
+      await ready();
+    } catch (error) {
+      await toolstack.request("destroy", { domid }).catch(() => {});
+      throw error;
+    }
+    if (!paused) await toolstack.request("unpause", { domid });
     return result;
   }
 
@@ -330,26 +369,38 @@ export class KeptDomains {
         "EBUSY",
         `${definition.name} ${definition.saved ? "is saved" : "runs"}: its disks are copied when it has shut down. A clone of what it is now is made from a snapshot.`,
       );
-    const copies = (this.#copied.get(uuid) ?? 0) + 1;
-    this.#copied.set(uuid, copies);
-    try {
+    return this.during(uuid, "copy", async () => {
+      await this.settle(uuid);
       const made = await this.#library.clone(uuid, name, (share) => {
         if (wanted.aborted) throw new ApiFailure("ECANCELED", `${name} was cancelled before it was made.`);
         progress(share);
       });
       return this.#described(made);
-    } finally {
-      const left = this.#copied.get(uuid)! - 1;
-      if (left > 0) this.#copied.set(uuid, left);
-      else this.#copied.delete(uuid);
-    }
+    });
+  }
+
+  /** Something that does not go together with others. Throws ApiFailure EBUSY where one of these is under way with that domain. */
+  during<T>(uuid: string, deed: Deed, act: () => Promise<T>): Promise<T> {
+    return this.#deeds.during(uuid, this.#library.find(uuid)?.name ?? `The domain ${uuid}`, deed, act);
+  }
+
+  /** The same with several domains. */
+  duringAll<T>([uuid, ...others]: readonly string[], deed: Deed, act: () => Promise<T>): Promise<T> {
+    return uuid === undefined ? act() : this.during(uuid, deed, () => this.duringAll(others, deed, act));
+  }
+
+  /** Its definition names the images that it has: of a broken-off step with its snapshots it may not. Throws Refusal where that can't be written. */
+  async settle(uuid: string): Promise<void> {
+    const { config, configName } = this.#library.get(uuid);
+    const current = await this.#parts.current(uuid, config, configName);
+    if (current !== config) await this.#library.edit(uuid, { config: current });
   }
 
   /** Into the bin. Throws ApiFailure EBUSY while it runs. */
   async remove(uuid: string): Promise<void> {
     const { name } = this.#library.get(uuid);
     if (this.#running.has(uuid)) throw new ApiFailure("EBUSY", `${name} runs: shut it down or destroy it first.`);
-    await this.#library.remove(uuid);
+    await this.during(uuid, "delete", () => this.#library.remove(uuid));
   }
 
   /**
@@ -361,7 +412,7 @@ export class KeptDomains {
     const restore: string[] = [];
     await this.#library.open();
     for (const definition of this.#library.all.filter(({ autostart, template }) => autostart && !template)) {
-      const entry = definition.saved ? null : await this.entryOf(definition);
+      const entry = definition.saved ? null : await this.bootEntryOf(definition);
       if (entry) entries.push(entry);
       else if (definition.saved) restore.push(definition.uuid);
     }
@@ -371,6 +422,7 @@ export class KeptDomains {
       try {
         const uuid = config === null ? null : this.#uuidFor(config);
         if (uuid !== null && entries.some((each) => each.uuid === uuid)) continue;
+        if (uuid !== null) this.#hold(uuid);
         entries.push({ configName, ...(config !== null && { config }), ...(uuid !== null && { uuid }) });
       } catch (error) {
         this.#parts.notice("error", `${configName} could not be started with the host: ${(error as Error).message}`);
@@ -379,9 +431,22 @@ export class KeptDomains {
     return { entries, restore };
   }
 
-  /** null where its files can't be read: a notice says so. */
-  async entryOf({ uuid, name, config, configName }: Definition): Promise<AutostartEntry | null> {
+  #hold(uuid: string): void {
+    this.#booting.push(this.#deeds.begin(uuid, this.#library.find(uuid)?.name ?? uuid, "start"));
+  }
+
+  /** The host is up, or is not going to be: what was to start with it runs or does not. */
+  booted(): void {
+    for (const end of this.#booting.splice(0)) end();
+  }
+
+  /**
+   * For a domain that starts with the host, which nothing else may be done with until booted(). null where something is, or its files can't be
+   * read: a notice says so.
+   */
+  async bootEntryOf({ uuid, name, config, configName }: Definition): Promise<AutostartEntry | null> {
     try {
+      this.#hold(uuid);
       const current = await this.#current(uuid, config, configName);
       return { uuid, config: current, configName: configName ?? name, files: await this.#library.files(uuid) };
     } catch (error) {

@@ -20,6 +20,10 @@ export class KeptDefinitions implements Definitions {
     return { name, config, configName, isSaved: saved !== null, files: () => this.#library.files(uuid) };
   }
 
+  all(): readonly (Pick<Definition, "config" | "configName"> & { uuid: string })[] {
+    return this.#library.all;
+  }
+
   async change(uuid: string, config: string): Promise<void> {
     const domid = this.#kept.domidOf(uuid);
     // dom0 knows best what a domain that runs would be made of again.

@@ -7,8 +7,11 @@ import type { Library } from "../library/library.ts";
 import { namedDisks } from "../library/transfer/config.ts";
 import { exportDomain } from "../library/transfer/export.ts";
 import { importDomain } from "../library/transfer/import.ts";
-import { clearScratch } from "../library/transfer/scratch.ts";
+import type { Look } from "../library/transfer/intake.ts";
+import { lookInto, type ArchiveKind } from "../library/transfer/look.ts";
+import { clearScratch, withScratch } from "../library/transfer/scratch.ts";
 import { isDomainName, NAME_ALLOWED } from "../toolstack/domain-name.ts";
+import { DiskImages } from "./disk-images.ts";
 import { ApiFailure } from "./failure.ts";
 import type { Client } from "./journal/entry.ts";
 import type { HostJournal } from "./journal/host-journal.ts";
@@ -16,6 +19,8 @@ import type { KeptDomains } from "./kept-domains.ts";
 
 /** At once. */
 const MOST = 2;
+/** Of an export that is fetched: the file is made first. */
+const MAKING = 0.6;
 
 export interface TransferParts {
   library: Library;
@@ -27,25 +32,75 @@ export interface TransferParts {
 }
 
 export class Transfers {
+  /** Files that windows give to be imported; each is gone when that has ended. */
+  readonly incoming: DiskImages;
   readonly #parts: TransferParts;
   readonly #ready: Promise<void>;
   #running = 0;
 
   constructor(parts: TransferParts) {
     this.#parts = parts;
+    this.incoming = new DiskImages(parts.scratch === null ? null : path.join(parts.scratch, "incoming"));
     this.#ready = parts.scratch === null ? Promise.resolve() : clearScratch(parts.scratch).catch(() => {});
   }
 
   /** Throws ApiFailure: ESRCH, EBUSY while it runs, is saved, or was written to meanwhile, ECANCELED; Refusal. */
   async export(wanted: string, file: string, who: Client): Promise<{ bytes: number }> {
+    const definition = await this.#find(wanted);
+    return this.#asTask(`Export ${definition.name}`, who, (progress, signal) =>
+      this.#exported(definition, file, progress, signal),
+    );
+  }
+
+  /**
+   * The same for who may name no file: it is given to `take` where it lies meanwhile, and is gone when that has ended, or failed. The task ends then.
+   */
+  async exportTo<T>(
+    wanted: string,
+    who: Client,
+    take: (
+      file: string,
+      bytes: number,
+      name: string,
+      progress: (done: number) => void,
+      signal: AbortSignal,
+    ) => Promise<T>,
+  ): Promise<T> {
+    const { scratch } = this.#parts;
+    if (scratch === null) throw new ApiFailure("EROFS", "This host keeps nothing on disk, and so exports nothing.");
+    const definition = await this.#find(wanted);
+    await this.#ready;
+    const { name } = definition;
+    return this.#asTask(`Export ${name}`, who, (progress, signal) =>
+      withScratch(scratch, async (own) => {
+        const file = path.join(own, "domain.tar");
+        const { bytes } = await this.#exported(definition, file, (done) => progress(done * MAKING), signal);
+        return take(file, bytes, name, (done) => progress(MAKING + done * (1 - MAKING)), signal);
+      }),
+    );
+  }
+
+  async #find(wanted: string): Promise<Definition> {
     const { library } = this.#parts;
     await library.open();
     const definition = library.find(wanted) ?? library.byName(wanted);
     if (!definition) throw new ApiFailure("ESRCH", `The library has no domain ${wanted}.`);
     this.#checkHalted(definition);
-    const { uuid, name, config, configName } = definition;
-    const folder = configName === null ? process.cwd() : path.dirname(path.resolve(configName));
-    return this.#asTask(`Export ${name}`, who, async (progress, signal) => {
+    return definition;
+  }
+
+  async #exported(
+    definition: Definition,
+    file: string,
+    progress: (done: number) => void,
+    signal: AbortSignal,
+  ): Promise<{ bytes: number }> {
+    const { library, kept } = this.#parts;
+    return kept.during(definition.uuid, "copy", async () => {
+      await kept.settle(definition.uuid);
+      // Its images may have got other names.
+      const { uuid, name, config, configName } = library.get(definition.uuid);
+      const folder = configName === null ? process.cwd() : path.dirname(path.resolve(configName));
       const before = await writtenAt(config, folder);
       const files = await library.files(uuid);
       const bytes = await exportDomain({ name, config, folder, files }, file, progress, signal, async () => {
@@ -55,6 +110,14 @@ export class Transfers {
       });
       return { bytes };
     });
+  }
+
+  /** What is in an archive that begins so. Throws Refusal, ApiFailure EROFS. */
+  async look(name: string, head: Uint8Array): Promise<Look & { kind: ArchiveKind }> {
+    const { scratch } = this.#parts;
+    if (scratch === null) throw new ApiFailure("EROFS", "This host keeps nothing on disk, and so imports nothing.");
+    await this.#ready;
+    return lookInto(name, head, scratch);
   }
 
   #checkHalted({ uuid, name }: Definition): void {

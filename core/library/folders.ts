@@ -7,6 +7,7 @@ import { lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { PART, privateFolder, removeParts, syncFolder, writeWhole } from "../files/whole.ts";
 import { CONFIG_FILE, DESCRIPTION, MOST_CONFIG_BYTES, UUID, type Description } from "./definition.ts";
+import { isFileError } from "./failure.ts";
 import { readPlain } from "./plain.ts";
 
 const DESCRIPTION_FILE = "domain.json";
@@ -45,7 +46,8 @@ export class Folders {
 
   /** All that can be read; what can't is put aside and told of. What a crash has left half done goes. Once, before anything is written. */
   async open(warn: (message: string) => void): Promise<Stored[]> {
-    await Promise.all([this.#sweep(this.#domains), this.#sweep(this.#bin)]);
+    await this.#sweep(this.#domains);
+    await this.#sweep(this.#bin).catch(() => {});
     const found: Stored[] = [];
     for (const name of (await names(this.#domains)).filter((each) => UUID.test(each))) {
       const folder = path.join(this.#domains, name);
@@ -56,7 +58,9 @@ export class Folders {
           if (CONFIG_FILE.test(other) && other !== stored.description.config) await rm(path.join(folder, other));
         found.push(stored);
       } catch (error) {
-        warn(await this.#putAside(name, (error as Error).message));
+        const { message } = error as Error;
+        if (isPassing(error)) warn(`The definition of a domain (${folder}) can't be read now: ${message}. It stays.`);
+        else warn(await this.#putAside(name, message));
       }
     }
     return found;
@@ -151,13 +155,20 @@ export class Folders {
     return { entries: entries.sort((a, b) => b.deletedAt - a.deletedAt), spoiled };
   }
 
-  /** SHA-256 of every content that something in the bin, or put aside, may still want. */
-  async wanted(): Promise<string[]> {
+  /**
+   * SHA-256 of every content that something on the disk may still want, but for definitions that are known: of what lies in the bin, is put
+   * aside, or could not be read. Throws what the file system says where something can't be read now: nobody knows then what it wants.
+   */
+  async wanted(isKnown: (uuid: string) => boolean): Promise<string[]> {
     const sums: string[] = [];
-    for (const folder of [this.#bin, this.#spoiled])
+    for (const folder of [this.#domains, this.#bin, this.#spoiled])
       for (const name of await names(folder)) {
+        if (folder === this.#domains && isKnown(name)) continue;
         const file = path.join(folder, name, DESCRIPTION_FILE);
-        const text = await readPlain(file, MOST_DESCRIPTION_BYTES).catch(() => Buffer.alloc(0));
+        const text = await readPlain(file, MOST_DESCRIPTION_BYTES).catch((error: unknown) => {
+          if (isPassing(error)) throw error;
+          return Buffer.alloc(0);
+        });
         sums.push(...(text.toString("latin1").match(ANY_SUM) ?? []));
       }
     return sums;
@@ -171,8 +182,19 @@ export class Folders {
 
 const jsonOf = (description: Description): string => `${JSON.stringify(description, null, 2)}\n`;
 
+/** What a folder has; nothing where there is none. Throws what the file system says of one that is there, or on a drive that is not. */
 async function names(folder: string): Promise<string[]> {
-  return (await readdir(folder).catch((): string[] => [])).sort();
+  try {
+    return (await readdir(folder)).sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || (await lstat(folder).catch(() => null))) throw error;
+    return [];
+  }
+}
+
+/** The file system's trouble, not that of what it has: another time it may be read. */
+function isPassing(error: unknown): boolean {
+  return isFileError(error) && !["ENOENT", "ENOTDIR", "ELOOP"].includes((error as NodeJS.ErrnoException).code ?? "");
 }
 
 /** Throws a sentence without its full stop, or what the file system says. */

@@ -5,6 +5,7 @@
 import { readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { oneAtATime } from "../files/one-at-a-time.ts";
+import { syncFolder } from "../files/whole.ts";
 import { Refusal } from "../toolstack/error.ts";
 import { readSaved, readSavedHeader } from "../toolstack/saved-file.ts";
 import { withValue } from "../toolstack/config-text.ts";
@@ -93,11 +94,13 @@ export class Library {
         this.#all.set(description.uuid, definitionOf({ description, config }, saved));
       }
       await this.#making?.open((uuid) => this.#all.has(uuid));
-      await this.#purgeOld();
-      await this.#collect();
     } catch (error) {
       this.#parts.warn(`The library of domains can't be read: ${(error as Error).message}.`);
     }
+    await this.#purgeOld().catch((error: unknown) =>
+      this.#parts.warn(`The bin of the library can't be read: ${(error as Error).message}.`),
+    );
+    await this.#collect();
     this.#parts.changed();
   }
 
@@ -247,7 +250,10 @@ export class Library {
   /** Throws Refusal ESRCH where it is not saved. */
   async discardSaved(uuid: string): Promise<void> {
     if (!this.find(uuid)?.saved) throw new Refusal("ESRCH", "That domain is not saved.");
-    await rm(this.savedFile(uuid), { force: true });
+    const file = this.savedFile(uuid);
+    await rm(file, { force: true });
+    // Else it could be there again after a power failure, when the domain has gone on.
+    await syncFolder(path.dirname(file));
     await this.lookForSaved(uuid);
   }
 
@@ -278,7 +284,7 @@ export class Library {
       this.#get(uuid);
       await folders.bin(uuid, now);
       this.#all.delete(uuid);
-      await this.#purgeOld();
+      await this.#purgeOld().catch(() => {});
     });
   }
 
@@ -297,6 +303,14 @@ export class Library {
         counted.push({ id, uuid, name, deletedAt, goneAt: deletedAt + BIN_MS, bytes });
       }
       return counted;
+    });
+  }
+
+  /** What the definitions in the bin are made of. */
+  binned(): Promise<{ uuid: string; name: string; config: string; configName: string | null }[]> {
+    return this.#next(async () => {
+      const { entries } = (await this.#folders?.binned()) ?? { entries: [] };
+      return entries.map(({ description: { uuid, name, configName }, config }) => ({ uuid, name, config, configName }));
     });
   }
 
@@ -329,7 +343,7 @@ export class Library {
   /** What has lain in the bin for a day goes. */
   purgeOld(): Promise<void> {
     return this.#next(async () => {
-      if ((await this.#purgeOld()) > 0) this.#parts.changed();
+      if ((await this.#purgeOld().catch(() => 0)) > 0) this.#parts.changed();
     });
   }
 
@@ -353,9 +367,11 @@ export class Library {
     return new Set([...this.#all.values()].flatMap(({ files }) => Object.values(files)));
   }
 
+  /** Contents that nobody uses any more go; all stay while that is not known of each. */
   async #collect(): Promise<void> {
     if (!this.#folders || !this.#contents) return;
-    await this.#contents.keepOnly(new Set([...this.#used(), ...(await this.#folders.wanted())]));
+    const wanted = await this.#folders.wanted((uuid) => this.#all.has(uuid)).catch(() => null);
+    if (wanted) await this.#contents.keepOnly(new Set([...this.#used(), ...wanted]));
   }
 
   #kept(): { folders: Folders; contents: Contents; making: Making } {

@@ -114,7 +114,7 @@ export function assembleDom0({
     pvh: new PvhBuilder(new HvmHypercalls(hypercalls), foreign, memory),
   };
   const diskBoot = new DiskBoot({ disks, consoles, backends });
-  const pcpus = hypercalls.physicalInfo().nrCpus;
+  const pcpus = hypercalls.host.physicalInfo().nrCpus;
   const observer = new Observer(hypercalls, foreign, frames);
   const lifecycle: Lifecycle = new Lifecycle({
     hypercalls,
@@ -130,7 +130,7 @@ export function assembleDom0({
     emit,
     pcpus,
   });
-  const saving = new Saving({ hypercalls, frames: foreign, store, lifecycle, devices, consoles, emit });
+  const saving = new Saving({ hypercalls, frames: foreign, store, lifecycle, devices, backends, consoles, emit });
   const reports: Reports = new Reports(
     hypercalls,
     lifecycle.domains,
@@ -166,7 +166,7 @@ export function assembleDom0({
   const crashes: Crashes = new Crashes({
     inspection,
     symbols,
-    lastVcpu: (each) => hypercalls.domainInfo(each)?.maxVcpuId ?? null,
+    lastVcpu: (each) => hypercalls.domains.info(each)?.maxVcpuId ?? null,
   });
   const service: Service = new Service({
     hypercalls,

@@ -20,7 +20,7 @@ export function bootBuilt(hypercalls: Hypercalls, frames: FrameTable, nodes: num
   const word = (offset: number): number => Number(memory.get64(startInfo + offset));
   return {
     memory: frames.layout(),
-    freeFrames: hypercalls.physicalInfo().freePages,
+    freeFrames: hypercalls.host.physicalInfo().freePages,
     dom0: {
       from: own(0) * PAGE_SIZE,
       to: (own(0) + own(1)) * PAGE_SIZE,

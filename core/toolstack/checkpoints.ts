@@ -3,6 +3,7 @@
  * joined again when a snapshot is deleted. Which images there are, what stands on what and what is recorded where is for who asks
  * (../library/snapshots); here is what only dom0 can do, whose guests have the images open.
  */
+import { stat } from "node:fs/promises";
 import { freemem } from "node:os";
 import { isElsewhere, paramsOf, readParams } from "../dom0/backends/blk/config.ts";
 import { absorbImage, type Disks } from "../dom0/backends/blk/disks.ts";
@@ -68,15 +69,23 @@ export class Checkpoints {
     this.#parts = parts;
   }
 
-  /** The disks that a domain may write, and keeps. */
-  disks(domid: number): KeptDisk[] {
+  /**
+   * The disks that a domain may write, and keeps. Throws Refusal EBUSY where its configuration, which is for the next start, names another image
+   * than the one that it runs on.
+   */
+  async disks(domid: number): Promise<KeptDisk[]> {
     const domain = this.#parts.lifecycle.managed(domid);
-    return this.#devices(domain)
+    const disks = this.#devices(domain)
       .filter(isKeptDisk)
       .map(({ id, back }) => {
         const { target, format } = readParams(String(back.params))!;
         return { id, vdev: String(back.dev), file: target, format };
       });
+    for (const { id, vdev, file } of disks) {
+      const image = this.#parts.backends.find("vbd", domid, id)?.backend?.image ?? null;
+      if (image !== null) await checkSame(domain, vdev, image, file);
+    }
+    return disks;
   }
 
   /** With whole paths of their files. */
@@ -122,12 +131,12 @@ export class Checkpoints {
   async #whilePaused<T>({ domid }: ManagedDomain, act: (goOn: () => void) => Promise<T>): Promise<T> {
     const { hypercalls, lifecycle } = this.#parts;
     const domain = lifecycle.managed(domid);
-    hypercalls.pauseDomain(domid);
+    hypercalls.domains.pause(domid);
     let isGoing = false;
     const goOn = (): void => {
       if (isGoing) return;
       isGoing = true;
-      if (lifecycle.domains.get(domid) === domain && hypercalls.domainInfo(domid)) hypercalls.unpauseDomain(domid);
+      if (lifecycle.domains.get(domid) === domain && hypercalls.domains.info(domid)) hypercalls.domains.unpause(domid);
     };
     try {
       return await act(goOn);
@@ -147,12 +156,12 @@ export class Checkpoints {
     const { domid } = domain;
     // As it is on these images: what it would be made of again.
     const text = withDisks(domain.options.config, this.#devices(domain));
-    const memoryMiB = (hypercalls.domainInfo(domid)?.totPages ?? 0) / 256;
+    const memoryMiB = (hypercalls.domains.info(domid)?.totPages ?? 0) / 256;
     const screen = screens.find(domid)?.screen.picture() ?? null;
     const console = consoles.log(domid)?.log.slice(-CONSOLE_TAIL) ?? new Uint8Array();
     await this.#exchange(
       domain,
-      disks.map(({ id, file }) => ({ id, image: { file, format: "qcow2" } })),
+      disks.map(({ id, from, file }) => ({ id, from, image: { file, format: "qcow2" } })),
       record,
     );
     let stood = 0;
@@ -203,15 +212,15 @@ export class Checkpoints {
   /** All or none: the record is written when all are ready, and what comes after that can't fail. */
   async #exchange(
     domain: ManagedDomain,
-    disks: readonly { id: string; image: ImageFile }[],
+    disks: readonly { id: string; from: string; image: ImageFile }[],
     record: RecordFile,
   ): Promise<void> {
     const ready: Exchange[] = [];
     const held: HeldImage[] = [];
     let isDone = false;
     try {
-      for (const { id, image } of disks) {
-        const mine = await this.#hold(domain, id);
+      for (const { id, from, image } of disks) {
+        const mine = await this.#hold(domain, id, from);
         held.push(mine);
         const next = await this.#storing(() =>
           this.#parts.disks.openBeside([mine.store], image.file, image.format, "read-write"),
@@ -232,11 +241,20 @@ export class Checkpoints {
     for (const { held: old } of ready) await old.store.close().catch(() => {});
   }
 
-  async #hold({ domid, name }: ManagedDomain, id: string): Promise<HeldImage> {
+  /** `from`: the image that it is to have: what is done with another does harm to both. */
+  async #hold(domain: ManagedDomain, id: string, from: string): Promise<HeldImage> {
+    const { domid, name } = domain;
     const backend = this.#parts.backends.find("vbd", domid, id)?.backend;
     if (!backend?.hold)
       throw new Refusal("ENODEV", `${name} has a disk ${id} whose backend is not in dom0: it can't be held.`);
-    return this.#storing(() => backend.hold!());
+    const held = await this.#storing(() => backend.hold!());
+    try {
+      await checkSame(domain, id, held.params, from);
+      return held;
+    } catch (error) {
+      held.release();
+      throw error;
+    }
   }
 
   #still(domain: ManagedDomain): void {
@@ -291,9 +309,9 @@ export class Checkpoints {
       ?.abort(new Refusal("ECANCELED", "Merging was cancelled: nothing is lost, and it can be gone on with later."));
   }
 
-  async rebase({ domid, device, base, record }: DiskChainArguments): Promise<void> {
+  async rebase({ domid, device, from, base, record }: DiskChainArguments): Promise<void> {
     const domain = this.#parts.lifecycle.managed(domid);
-    const held = await this.#hold(domain, device);
+    const held = await this.#hold(domain, device, from);
     try {
       const { store } = held;
       await this.#storing(async () => {
@@ -307,9 +325,9 @@ export class Checkpoints {
     }
   }
 
-  async fold({ domid, device, base, record }: DiskChainArguments): Promise<void> {
+  async fold({ domid, device, from, base, record }: DiskChainArguments): Promise<void> {
     const domain = this.#parts.lifecycle.managed(domid);
-    const held = await this.#hold(domain, device);
+    const held = await this.#hold(domain, device, from);
     try {
       const { store } = held;
       const next = await this.#storing(() =>
@@ -341,6 +359,24 @@ export class Checkpoints {
       throw error;
     }
   }
+}
+
+/** Throws Refusal EBUSY: the image behind a disk is another file than it should be, whatever names they have. */
+async function checkSame({ name }: ManagedDomain, disk: string, params: string, wanted: string): Promise<void> {
+  const file = readParams(params)?.target ?? "";
+  const [is, should] = await Promise.all(
+    [file, wanted].map((each) =>
+      stat(each, { bigint: true }).then(
+        ({ dev, ino }) => `${dev}:${ino}`,
+        () => each,
+      ),
+    ),
+  );
+  if (is === should) return;
+  throw new Refusal(
+    "EBUSY",
+    `${name} runs with ${file} as ${disk}, and its configuration has ${wanted} for its next start: nothing can be done with its snapshots until it has been started with that, or its configuration names what it runs on.`,
+  );
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}

@@ -4,14 +4,14 @@ import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import type { Emit } from "./lifecycle.ts";
 
 export class Holds implements DomainHolds {
-  readonly #hypercalls: Pick<Hypercalls, "pauseDomain" | "unpauseDomain">;
+  readonly #hypercalls: { domains: Pick<Hypercalls["domains"], "pause" | "unpause"> };
   readonly #emit: Emit;
   readonly #changed: () => void;
   /** By domid and holder. */
   readonly #reasons = new Map<number, Map<string, string>>();
 
   constructor(
-    hypercalls: Pick<Hypercalls, "pauseDomain" | "unpauseDomain">,
+    hypercalls: { domains: Pick<Hypercalls["domains"], "pause" | "unpause"> },
     emit: Emit,
     /** Something in the list of domains is different. */
     changed: () => void,
@@ -28,7 +28,7 @@ export class Holds implements DomainHolds {
 
   hold(domid: number, key: string, reason: string): void {
     const reasons = this.#reasons.get(domid) ?? new Map<string, string>();
-    if (reasons.size === 0 && !this.#attempt(() => this.#hypercalls.pauseDomain(domid))) return;
+    if (reasons.size === 0 && !this.#attempt(() => this.#hypercalls.domains.pause(domid))) return;
     this.#reasons.set(domid, reasons.set(key, reason));
     this.#emit("notice", { severity: "warning", message: reason, domid });
     this.#changed();
@@ -39,7 +39,7 @@ export class Holds implements DomainHolds {
     const reasons = this.#reasons.get(domid);
     if (!reasons?.delete(key) || reasons.size > 0) return;
     this.#reasons.delete(domid);
-    this.#attempt(() => this.#hypercalls.unpauseDomain(domid));
+    this.#attempt(() => this.#hypercalls.domains.unpause(domid));
     this.#changed();
   }
 

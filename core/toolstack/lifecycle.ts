@@ -1,20 +1,10 @@
 /** The life of domains: create, what follows when one stops, destroy. libxl's and xl's roles. */
-import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { ImageError, type ElfImage } from "../dom0/builder/elf.ts";
-import { identifyImage, loadKernel } from "../dom0/builder/image.ts";
+import { loadKernel } from "../dom0/builder/image.ts";
 import type { Built, DomainBuild } from "../dom0/builder/build.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import { firstConsole } from "../dom0/backends/console/kind.ts";
-import { XEN_DOMINF_dying, XEN_DOMINF_shutdown, XEN_DOMINF_shutdownshift } from "../abi/domctl.ts";
-import {
-  SHUTDOWN_crash,
-  SHUTDOWN_poweroff,
-  SHUTDOWN_reboot,
-  SHUTDOWN_soft_reset,
-  SHUTDOWN_suspend,
-  SHUTDOWN_watchdog,
-} from "../abi/sched.ts";
+import { XEN_DOMINF_dying } from "../abi/domctl.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
@@ -36,6 +26,7 @@ import {
   writeStoreRing,
 } from "./domain-store.ts";
 import { errorData, Refusal, saidOf } from "./error.ts";
+import { guestFiles, type GuestImage } from "./guest-files.ts";
 import {
   TSC_MODES,
   type ConfigDiagnostic,
@@ -44,9 +35,9 @@ import {
   type DomainConfig,
   type DomainStopped,
   type ShutdownAction,
-  type ShutdownReason,
   type ToolstackEvents,
 } from "./messages.ts";
+import { actionFor, shutdownReason } from "./stop-reason.ts";
 import { parseXlConfig } from "./xlcfg.ts";
 
 /** libxl's LIBXL_MAXMEM_CONSTANT: what a domain may have beyond its memory. */
@@ -55,20 +46,6 @@ export const MAXMEM_SLACK_KIB = 1024;
 const DOMID_FREE_MS = 5000;
 /** A domain that stops sooner than this is not restarted at once, so that a crash loop leaves the host usable. */
 const MIN_UPTIME_MS = 1000;
-
-const REASONS: Record<number, ShutdownReason> = {
-  [SHUTDOWN_poweroff]: "poweroff",
-  [SHUTDOWN_reboot]: "reboot",
-  [SHUTDOWN_suspend]: "suspend",
-  [SHUTDOWN_crash]: "crash",
-  [SHUTDOWN_watchdog]: "watchdog",
-  [SHUTDOWN_soft_reset]: "soft_reset",
-};
-
-export function shutdownReason(flags: number): ShutdownReason | null {
-  if (!(flags & XEN_DOMINF_shutdown)) return null;
-  return REASONS[(flags >>> XEN_DOMINF_shutdownshift) & 0xff] ?? "crash";
-}
 
 /** A domain that this toolstack made. */
 export interface ManagedDomain {
@@ -81,14 +58,6 @@ export interface ManagedDomain {
   readonly createdAt: number;
   /** Its stop has been acted on. */
   stopped: boolean;
-}
-
-/** What a domain begins with, wherever it came from, and how long that took. */
-interface GuestImage {
-  kernel: ElfImage;
-  ramdisk: Uint8Array | null;
-  cmdline: string;
-  timings: { name: string; milliseconds: number }[];
 }
 
 /** A domain that takes the place of another that others' devices depend on. */
@@ -149,7 +118,7 @@ export class Lifecycle {
     const domain = this.#domains.get(domid);
     if (domain) return domain;
     if (domid === 0) throw new Refusal("EPERM", "This can't be done to Domain-0: the host depends on it.");
-    const zombie = this.#parts.hypercalls.domainInfo(domid);
+    const zombie = this.#parts.hypercalls.domains.info(domid);
     if (zombie && zombie.flags & XEN_DOMINF_dying)
       throw new Refusal(
         "EBUSY",
@@ -232,7 +201,7 @@ export class Lifecycle {
     wanted: AbortSignal,
     again: Again | null,
   ): Promise<Omit<CreateResult, "warnings">> {
-    const given = config.bootloader ? null : await this.#files(config, options, wanted);
+    const given = config.bootloader ? null : await guestFiles(config, options, wanted);
     const totalPages = config.memoryMiB * 256;
     this.#checkMemory(config.name, totalPages);
     return this.#assemble(config, options, wanted, again, async (ports) => {
@@ -241,18 +210,6 @@ export class Lifecycle {
       const built = await this.#parts.builders[config.type].build({ ...ports, ...image, totalPages, vcpus, maxvcpus });
       return { ...built, timings: [...timings, ...built.timings] };
     });
-  }
-
-  /** What the configuration names. */
-  async #files(config: DomainConfig, options: CreateOptions, wanted: AbortSignal): Promise<GuestImage> {
-    const began = performance.now();
-    const kernelBytes = await this.#file(config.kernel, options, "kernel");
-    const ramdisk = config.ramdisk === null ? null : await this.#file(config.ramdisk, options, "ramdisk");
-    const kernel = await loadKernel(kernelBytes, path.basename(config.kernel), wanted, config.type);
-    if (ramdisk) await checkRamdisk(ramdisk, config.ramdisk!, wanted);
-    wanted.throwIfAborted();
-    const timings = [{ name: "files", milliseconds: performance.now() - began }];
-    return { kernel, ramdisk, cmdline: config.cmdline, timings };
   }
 
   /** What its boot loader finds. The domain is there already, so that its console has the menu. */
@@ -276,7 +233,7 @@ export class Lifecycle {
   }
 
   #checkMemory(name: string, pages: number): void {
-    const { freePages } = this.#parts.hypercalls.physicalInfo();
+    const { freePages } = this.#parts.hypercalls.host.physicalInfo();
     if (freePages < pages)
       throw new Refusal(
         "ENOMEM",
@@ -297,18 +254,18 @@ export class Lifecycle {
     const [restored, again] = from && "restored" in from ? [from.restored, null] : [null, from];
     const { msrRelaxed, type } = config;
     const kind = { msrRelaxed, type, domid: again?.domid ?? 0 };
-    const domid = hypercalls.createDomain(config.uuid, config.maxvcpus, config.limits, kind);
+    const domid = hypercalls.domains.create(config.uuid, config.maxvcpus, config.limits, kind);
     handshakes.begin(domid);
     let storeWritten = false;
     try {
-      hypercalls.setMaxVcpus(domid, config.maxvcpus);
-      hypercalls.setMaxMemory(domid, config.maxmemMiB * 1024 + MAXMEM_SLACK_KIB);
-      hypercalls.setMemoryMap(domid, config.maxmemMiB * 1024);
-      hypercalls.setTscInfo(domid, TSC_MODES.indexOf(config.tscMode));
-      hypercalls.setCredit(domid, config.cpuWeight, config.cap);
+      hypercalls.domains.setMaxVcpus(domid, config.maxvcpus);
+      hypercalls.domains.setMaxMemory(domid, config.maxmemMiB * 1024 + MAXMEM_SLACK_KIB);
+      hypercalls.frames.setMemoryMap(domid, config.maxmemMiB * 1024);
+      hypercalls.domains.setTscInfo(domid, TSC_MODES.indexOf(config.tscMode));
+      hypercalls.domains.setCredit(domid, config.cpuWeight, config.cap);
       this.#pin(domid, config);
-      const storePort = hypercalls.allocUnbound(domid, 0);
-      const consolePort = hypercalls.allocUnbound(domid, 0);
+      const storePort = hypercalls.ports.allocUnbound(domid, 0);
+      const consolePort = hypercalls.ports.allocUnbound(domid, 0);
       writeDomainStore(store, domid, config);
       storeWritten = true;
       consoles.begin(domid, config.name, restored?.console);
@@ -325,7 +282,7 @@ export class Lifecycle {
       const { name, uuid } = config;
       this.#domains.set(domid, { domid, name, uuid, config, options, createdAt: Date.now(), stopped: false });
       this.#parts.emit("created", { domid, name, uuid, restored: restored !== null });
-      if (!options.paused) hypercalls.unpauseDomain(domid);
+      if (!options.paused) hypercalls.domains.unpause(domid);
       return { domid, name, uuid, timings: built.timings };
     } catch (error) {
       this.#domains.delete(domid);
@@ -334,7 +291,7 @@ export class Lifecycle {
       store.release(domid);
       if (storeWritten) this.#forget(domid, config.uuid);
       handshakes.forget(domid);
-      hypercalls.destroyDomain(domid);
+      hypercalls.domains.destroy(domid);
       throw error;
     }
   }
@@ -342,21 +299,8 @@ export class Lifecycle {
   /** From here on it may have its target and no more, as libxl has it. A restored one may have been saved with more, which it keeps. */
   #limitMemory(domid: number, { memoryMiB }: DomainConfig): void {
     const { hypercalls } = this.#parts;
-    const pages = hypercalls.domainInfo(domid)?.totPages ?? 0;
-    hypercalls.setMaxMemory(domid, Math.max(memoryMiB * 1024, pages * 4) + MAXMEM_SLACK_KIB);
-  }
-
-  async #file(name: string, options: CreateOptions, key: string): Promise<Uint8Array> {
-    const given = options.files?.[name];
-    if (given) return given;
-    const file = path.resolve(options.configName ? path.dirname(path.resolve(options.configName)) : ".", name);
-    try {
-      return await readFile(file);
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code ?? "EIO";
-      const why = { ENOENT: "there is no such file", EISDIR: "it is a folder", EACCES: "it may not be read" }[code];
-      throw new Refusal(code, `The ${key} ${file} can't be read: ${why ?? (error as Error).message}.`);
-    }
+    const pages = hypercalls.domains.info(domid)?.totPages ?? 0;
+    hypercalls.domains.setMaxMemory(domid, Math.max(memoryMiB * 1024, pages * 4) + MAXMEM_SLACK_KIB);
   }
 
   #checkCpus({ cpus, cpusSoft }: DomainConfig): void {
@@ -369,8 +313,8 @@ export class Lifecycle {
 
   #pin(domid: number, { cpus, cpusSoft }: DomainConfig): void {
     const { hypercalls } = this.#parts;
-    cpus?.forEach((set, vcpu) => hypercalls.setAffinity(domid, vcpu, { hard: bitmap(set) }));
-    cpusSoft?.forEach((set, vcpu) => hypercalls.setAffinity(domid, vcpu, { soft: bitmap(set) }));
+    cpus?.forEach((set, vcpu) => hypercalls.vcpus.setAffinity(domid, vcpu, { hard: bitmap(set) }));
+    cpusSoft?.forEach((set, vcpu) => hypercalls.vcpus.setAffinity(domid, vcpu, { soft: bitmap(set) }));
   }
 
   /** Asks the guest, through control/shutdown. */
@@ -398,7 +342,7 @@ export class Lifecycle {
     while ([...this.#domains.values()].some((other) => other.name === `${name}-${n}`)) n++;
     this.rename(domid, `${name}-${n}`);
     domain.uuid = crypto.randomUUID();
-    this.#parts.hypercalls.setHandle(domid, domain.uuid);
+    this.#parts.hypercalls.domains.setHandle(domid, domain.uuid);
     moveDomainStore(this.#parts.store, domid, uuid, domain.uuid);
   }
 
@@ -413,7 +357,7 @@ export class Lifecycle {
     const domain = this.managed(domid);
     const { hypercalls, backends, store } = this.#parts;
     try {
-      hypercalls.pauseDomain(domid);
+      hypercalls.domains.pause(domid);
     } catch (error) {
       // Dying already: there is nothing left to stop.
       if (!(error instanceof HypercallError)) throw error;
@@ -422,7 +366,7 @@ export class Lifecycle {
     backends.release(domid);
     store.release(domid);
     try {
-      hypercalls.destroyDomain(domid);
+      hypercalls.domains.destroy(domid);
     } catch (error) {
       if (!(error instanceof HypercallError && error.code === "ESRCH")) throw error;
     }
@@ -439,7 +383,7 @@ export class Lifecycle {
   /** @releaseDomain: looks at every domain for one that has stopped. */
   #checkStopped(): void {
     for (const domain of [...this.#domains.values()]) {
-      const info = this.#parts.hypercalls.domainInfo(domain.domid);
+      const info = this.#parts.hypercalls.domains.info(domain.domid);
       if (!info) {
         this.destroy(domain.domid);
         continue;
@@ -452,7 +396,7 @@ export class Lifecycle {
       if (domain.stopped || reason === "suspend") continue;
       domain.stopped = true;
       this.#parts.backends.drain(domain.domid);
-      const action = this.#actionFor(domain.config, reason);
+      const action = this.#closing ? "destroy" : actionFor(domain.config, reason);
       const stop: DomainStopped = { domid: domain.domid, name: domain.name, uuid: domain.uuid, reason, action };
       // Before anybody hears of it: who does asks for what was taken down.
       const lookedAt = reason === "crash" ? this.#parts.crashed(domain.domid) : null;
@@ -468,15 +412,6 @@ export class Lifecycle {
   async #actOnCrash(domain: ManagedDomain, action: ShutdownAction): Promise<void> {
     if (this.#domains.get(domain.domid) !== domain) return;
     await this.#act(domain, this.#closing ? "destroy" : action);
-  }
-
-  #actionFor(config: DomainConfig, reason: ShutdownReason): ShutdownAction {
-    if (this.#closing) return "destroy";
-    if (reason === "poweroff") return config.onPoweroff;
-    if (reason === "reboot") return config.onReboot;
-    if (reason === "soft_reset") return config.onSoftReset;
-    if (reason === "watchdog") return config.onWatchdog;
-    return config.onCrash;
   }
 
   async #act(domain: ManagedDomain, action: ShutdownAction): Promise<void> {
@@ -558,13 +493,4 @@ function checkedConfig(
   if (config) return { config, diagnostics };
   const name = options.configName ? `${options.configName}: ` : "";
   throw new Refusal("EINVAL", `${name}${saidOf(diagnostics)}`, diagnostics);
-}
-
-/** A kernel where a ramdisk should be is a mix-up worth a sentence; anything else is the guest's business. */
-async function checkRamdisk(bytes: Uint8Array, name: string, wanted: AbortSignal): Promise<void> {
-  const isKernel = bytes[0] === 0x7f && bytes[1] === 0x45;
-  if (bytes.length === 0) throw new ImageError(`${path.basename(name)}: the ramdisk is an empty file.`);
-  if (!isKernel && !(bytes.length > 0x206 && Buffer.from(bytes.subarray(0x202, 0x206)).toString() === "HdrS")) return;
-  const { summary } = await identifyImage(bytes, wanted);
-  throw new ImageError(`${path.basename(name)}: this is a kernel (${summary}), not a ramdisk. Are the two swapped?`);
 }

@@ -12,7 +12,8 @@ import type { DomainInfoRecord, Hypercalls } from "../dom0/kernel/hypercalls.ts"
 import { cpusText } from "./cpu-list.ts";
 import type { BackendDevices } from "../dom0/xenbus/devices.ts";
 import type { StoreMemory } from "./domain-store.ts";
-import { shutdownReason, type ManagedDomain } from "./lifecycle.ts";
+import type { ManagedDomain } from "./lifecycle.ts";
+import { shutdownReason } from "./stop-reason.ts";
 import type { DomainInfo, HostInfo, StatisticsSnapshot, VcpuInfo } from "./messages.ts";
 
 const SCHEDULERS: Record<number, string> = {
@@ -79,7 +80,7 @@ export class Reports {
   }
 
   list(): DomainInfo[] {
-    return this.#hypercalls.listDomains().map((record) => this.#describe(record));
+    return this.#hypercalls.host.listDomains().map((record) => this.#describe(record));
   }
 
   #describe(record: DomainInfoRecord): DomainInfo {
@@ -117,17 +118,17 @@ export class Reports {
   }
 
   vcpuList(only?: number): VcpuInfo[] {
-    const records = this.#hypercalls.listDomains().filter(({ domid }) => only === undefined || domid === only);
+    const records = this.#hypercalls.host.listDomains().filter(({ domid }) => only === undefined || domid === only);
     return records.flatMap((record) => this.#vcpus(record));
   }
 
   #vcpus({ domid, maxVcpuId, flags }: DomainInfoRecord): VcpuInfo[] {
     const vcpus: VcpuInfo[] = [];
-    const pcpus = this.#hypercalls.physicalInfo().nrCpus;
+    const pcpus = this.#hypercalls.host.physicalInfo().nrCpus;
     for (let vcpu = 0; vcpu <= maxVcpuId; vcpu++) {
       try {
-        const info = this.#hypercalls.vcpuInfo(domid, vcpu);
-        const affinity = this.#hypercalls.getAffinity(domid, vcpu);
+        const info = this.#hypercalls.vcpus.info(domid, vcpu);
+        const affinity = this.#hypercalls.vcpus.getAffinity(domid, vcpu);
         const paused = (flags & XEN_DOMINF_paused) !== 0 || !info.online;
         vcpus.push({
           domid,
@@ -148,21 +149,21 @@ export class Reports {
   }
 
   hostInfo(): HostInfo {
-    const { major, minor } = this.#hypercalls.version();
-    const extra = this.#hypercalls.extraVersion();
-    const compile = this.#hypercalls.compileInfo();
-    const physical = this.#hypercalls.physicalInfo();
+    const { major, minor } = this.#hypercalls.host.version();
+    const extra = this.#hypercalls.host.extraVersion();
+    const compile = this.#hypercalls.host.compileInfo();
+    const physical = this.#hypercalls.host.physicalInfo();
     return {
       release: `${major}.${minor}${extra}`,
       xenMajor: major,
       xenMinor: minor,
       xenExtra: extra,
-      xenCaps: this.#hypercalls.capabilities(),
-      xenScheduler: SCHEDULERS[this.#hypercalls.schedulerId()] ?? "unknown",
+      xenCaps: this.#hypercalls.host.capabilities(),
+      xenScheduler: SCHEDULERS[this.#hypercalls.host.schedulerId()] ?? "unknown",
       xenPagesize: 4096,
-      platformParams: `virt_start=0x${this.#hypercalls.platformParameters().toString(16)}`,
-      xenChangeset: this.#hypercalls.changeset(),
-      xenCommandline: this.#hypercalls.commandLine(),
+      platformParams: `virt_start=0x${this.#hypercalls.host.platformParameters().toString(16)}`,
+      xenChangeset: this.#hypercalls.host.changeset(),
+      xenCommandline: this.#hypercalls.host.commandLine(),
       ccCompiler: compile.compiler,
       ccCompileBy: compile.by,
       ccCompileDomain: compile.domain,
@@ -179,16 +180,16 @@ export class Reports {
   }
 
   statistics(): StatisticsSnapshot {
-    const physical = this.#hypercalls.physicalInfo();
+    const physical = this.#hypercalls.host.physicalInfo();
     const time = this.#now();
     const counters = this.#area?.domains(time);
-    const domains = this.#hypercalls.listDomains().map((record) => {
+    const domains = this.#hypercalls.host.listDomains().map((record) => {
       const { domid } = record;
       const { runstates, ...counted } = counters?.get(domid) ?? { ...NOT_COUNTED, runstates: [] };
       const vcpus = [];
       for (let vcpu = 0; vcpu <= record.maxVcpuId; vcpu++) {
         try {
-          const info = this.#hypercalls.vcpuInfo(domid, vcpu);
+          const info = this.#hypercalls.vcpus.info(domid, vcpu);
           vcpus.push({ vcpu, online: info.online, cpuTime: info.cpuTime, runstates: runstates[vcpu] ?? null });
         } catch (error) {
           if (!(error instanceof HypercallError)) throw error;
@@ -216,7 +217,7 @@ export class Reports {
       totalMemoryMiB: Math.floor(physical.totalPages / PAGES_PER_MIB),
       freeMemoryMiB: Math.floor(physical.freePages / PAGES_PER_MIB),
       domains,
-      pcpus: this.#hypercalls.cpuIdleTimes().map((idleTime, pcpu) => ({ pcpu, idleTime })),
+      pcpus: this.#hypercalls.host.cpuIdleTimes().map((idleTime, pcpu) => ({ pcpu, idleTime })),
     };
   }
 }

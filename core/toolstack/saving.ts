@@ -16,11 +16,14 @@ import { PvSaver } from "../dom0/saved/save.ts";
 import { writeWhole } from "../files/whole.ts";
 import type { ForeignFrames } from "../dom0/kernel/native.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
+import { StoreError } from "../dom0/storage/block-store.ts";
+import type { BackendDevices } from "../dom0/xenbus/devices.ts";
 import { XenstoreError } from "../dom0/xenstore/wire.ts";
 import { withValue } from "./config-text.ts";
 import { DeviceRefusal, type DomainDevices } from "./devices.ts";
 import { Refusal } from "./error.ts";
-import { shutdownReason, type Emit, type Lifecycle, type ManagedDomain } from "./lifecycle.ts";
+import type { Emit, Lifecycle, ManagedDomain } from "./lifecycle.ts";
+import { shutdownReason } from "./stop-reason.ts";
 import type { CreateResult, RestoreAs } from "./messages.ts";
 import { fileError, readSaved, WRITING, writeSaved } from "./saved-file.ts";
 import { parseXlConfig } from "./xlcfg.ts";
@@ -39,6 +42,7 @@ export interface SavingParts {
   store: LocalXenstore;
   lifecycle: Lifecycle;
   devices: DomainDevices;
+  backends: BackendDevices;
   consoles: Consoles;
   emit: Emit;
 }
@@ -71,7 +75,7 @@ export class Saving {
     const { hypercalls, lifecycle } = this.#parts;
     for (const domid of this.#givenUp) {
       const domain = lifecycle.domains.get(domid);
-      const info = domain && hypercalls.domainInfo(domid);
+      const info = domain && hypercalls.domains.info(domid);
       const reason = info ? shutdownReason(info.flags) : "poweroff";
       if (reason !== null) this.#givenUp.delete(domid);
       if (reason === "suspend" && domain) this.#resume(domain);
@@ -95,8 +99,9 @@ export class Saving {
       await this.#suspend(domain, wanted.signal);
       let bytes: number;
       try {
+        await this.#flushDisks(domain);
+        // Once the file is there it is saved, however late somebody has cancelled it: of a domain that goes on none may be left.
         bytes = await this.#write(domain, file, wanted.signal);
-        wanted.signal.throwIfAborted();
       } catch (error) {
         if (lifecycle.domains.get(domid) !== domain)
           throw new Refusal("ESRCH", `${domain.name} ended before it was saved.`);
@@ -147,7 +152,7 @@ export class Saving {
     const { hypercalls, lifecycle } = this.#parts;
     const domain = lifecycle.managed(domid);
     checkSavable(domain, "dumped");
-    hypercalls.pauseDomain(domid);
+    hypercalls.domains.pause(domid);
     try {
       return { bytes: await writeWhole(file, this.#dumper.dump(domid, domain.config.maxvcpus)) };
     } catch (error) {
@@ -155,7 +160,7 @@ export class Saving {
       if (error instanceof HypercallError) throw new Refusal("ESRCH", `${domain.name} ended before all was written.`);
       throw fileError(error, `${file} can't be written`, WRITING);
     } finally {
-      if (lifecycle.domains.get(domid) === domain && hypercalls.domainInfo(domid)) hypercalls.unpauseDomain(domid);
+      if (lifecycle.domains.get(domid) === domain && hypercalls.domains.info(domid)) hypercalls.domains.unpause(domid);
     }
   }
 
@@ -176,7 +181,7 @@ export class Saving {
       return done();
     };
     const info = () => {
-      const found = hypercalls.domainInfo(domid);
+      const found = hypercalls.domains.info(domid);
       if (!found) throw new Refusal("ESRCH", `${name} ended before it could be saved.`);
       return found;
     };
@@ -204,6 +209,23 @@ export class Saving {
     }
     const reason = shutdownReason(info().flags);
     if (reason !== "suspend") throw new Refusal("EINVAL", `${name} stopped instead of suspending (${reason}).`);
+  }
+
+  /** What the guest believes to be on its disks is in their images before its memory, which believes it, is in a file. Throws Refusal. */
+  async #flushDisks({ domid, name }: ManagedDomain): Promise<void> {
+    for (const { address, backend } of this.#parts.backends.of(domid))
+      if (backend.hold && backend.image)
+        try {
+          (await backend.hold()).release();
+        } catch (error) {
+          if (!(error instanceof StoreError)) throw error;
+          // Of what is only read nothing waits.
+          if (error.code !== "EROFS")
+            throw new Refusal(
+              error.code,
+              `${name} can't be saved: its disk ${address.id} can't be written: ${error.message}.`,
+            );
+        }
   }
 
   async #write(domain: ManagedDomain, file: string, wanted: AbortSignal): Promise<number> {
@@ -237,7 +259,7 @@ export class Saving {
     file: string,
     stream: AsyncIterable<Uint8Array>,
   ): Promise<number> {
-    const pages = this.#parts.hypercalls.domainInfo(domid)?.totPages ?? 0;
+    const pages = this.#parts.hypercalls.domains.info(domid)?.totPages ?? 0;
     const header = {
       name,
       uuid,
@@ -258,10 +280,10 @@ export class Saving {
   /** A guest that has suspended goes on as if it had not: libxl's fast resume. */
   #resume({ domid }: ManagedDomain): void {
     const { hypercalls } = this.#parts;
-    const context = hypercalls.getVcpuContext(domid, 0);
+    const context = hypercalls.vcpus.getContext(domid, 0);
     new DataView(context.buffer).setBigUint64(RAX, 1n, true);
-    hypercalls.setVcpuContext(domid, 0, context);
-    hypercalls.resumeDomain(domid);
+    hypercalls.vcpus.setContext(domid, 0, context);
+    hypercalls.domains.resume(domid);
   }
 
   /** The domain of a file, under the name and UUID that it had, or as `as` says. */

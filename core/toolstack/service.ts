@@ -114,7 +114,7 @@ export class Service {
     const display = new DisplayRequests(this.#parts.screens);
     return {
       hostInfo: () => reports.hostInfo(),
-      dmesg: ({ clear }) => hypercalls.readConsole(clear ?? false),
+      dmesg: ({ clear }) => hypercalls.host.readConsole(clear ?? false),
       statistics: () => reports.statistics(),
       list: () => reports.list(),
       vcpuList: ({ domid }) => reports.vcpuList(domid),
@@ -153,14 +153,14 @@ export class Service {
       diskRebase: async (args) => done(await checkpoints.rebase(args)),
       diskFold: async (args) => done(await checkpoints.fold(args)),
       shutdown: ({ domid, reason }) => done(lifecycle.shutdown(domid, reason)),
-      pause: ({ domid }) => done(hypercalls.pauseDomain(lifecycle.managed(domid).domid)),
-      unpause: ({ domid }) => done(hypercalls.unpauseDomain(lifecycle.managed(domid).domid)),
+      pause: ({ domid }) => done(hypercalls.domains.pause(lifecycle.managed(domid).domid)),
+      unpause: ({ domid }) => done(hypercalls.domains.unpause(lifecycle.managed(domid).domid)),
       destroy: ({ domid }) => done(lifecycle.destroy(domid)),
       rename: ({ domid, name }) => done(lifecycle.rename(domid, name)),
       setScheduler: ({ domid, weight, cap }) => {
-        const now = hypercalls.getCredit(domid);
-        hypercalls.setCredit(domid, weight ?? now.weight, cap ?? now.cap);
-        return hypercalls.getCredit(domid);
+        const now = hypercalls.domains.getCredit(domid);
+        hypercalls.domains.setCredit(domid, weight ?? now.weight, cap ?? now.cap);
+        return hypercalls.domains.getCredit(domid);
       },
       domainSettings: ({ domid }) => this.#settings(domid),
       setAffinity: (args) => done(this.#setAffinity(args)),
@@ -170,10 +170,10 @@ export class Service {
       trigger: ({ domid, trigger, vcpu }) => {
         if (trigger !== "nmi")
           throw new Refusal("EOPNOTSUPP", `A PV domain has no ${trigger}: its only trigger is nmi.`);
-        return done(hypercalls.sendNmi(lifecycle.managed(domid).domid, vcpu));
+        return done(hypercalls.vcpus.sendNmi(lifecycle.managed(domid).domid, vcpu));
       },
-      debugKeys: ({ keys }) => done(hypercalls.debugKeys(keys)),
-      schedulerParameters: () => hypercalls.schedulerParameters(),
+      debugKeys: ({ keys }) => done(hypercalls.host.debugKeys(keys)),
+      schedulerParameters: () => hypercalls.host.schedulerParameters(),
       updateConfig: ({ domid, ...options }) => ({ warnings: lifecycle.updateConfig(domid, options) }),
       setVcpus: ({ domid, vcpus }) => done(this.#setVcpus(domid, vcpus)),
       setMemory: ({ domid, memoryMiB }) => done(this.#setMemory(domid, memoryMiB)),
@@ -293,7 +293,7 @@ export class Service {
     const online = (cpu: number): boolean => store.read(`${directory}/cpu/${cpu}/availability`) === "online";
     const { memoryTargetMiB, staticMaxMiB } = readStoreMemory(store, domid);
     return {
-      ...hypercalls.getCredit(domid),
+      ...hypercalls.domains.getCredit(domid),
       vcpus: Array.from({ length: config.maxvcpus }, (_, cpu) => online(cpu)).filter(Boolean).length,
       maxvcpus: config.maxvcpus,
       memoryTargetMiB,
@@ -319,7 +319,7 @@ export class Service {
         "Domain-0 runs on a thread of its own beside the host's pCPUs: its vCPU can't be pinned to one.",
       );
     const { hypercalls, lifecycle } = this.#parts;
-    const { nrCpus } = hypercalls.physicalInfo();
+    const { nrCpus } = hypercalls.host.physicalInfo();
     const bits = (text: string): number => {
       const listed = parseCpus(text);
       if (!listed)
@@ -333,7 +333,7 @@ export class Service {
       ...(cpus !== undefined && { hard: bits(cpus) }),
       ...(soft !== undefined && { soft: bits(soft) }),
     };
-    hypercalls.setAffinity(lifecycle.managed(domid).domid, vcpu, affinity, force ?? false);
+    hypercalls.vcpus.setAffinity(lifecycle.managed(domid).domid, vcpu, affinity, force ?? false);
   }
 
   #setMaxMemory(domid: number, memoryMiB: number): void {
@@ -342,7 +342,7 @@ export class Service {
     const { memoryTargetMiB } = readStoreMemory(store, domid);
     if (memoryTargetMiB !== null && memoryMiB < memoryTargetMiB)
       throw new Refusal("EINVAL", `${name} is to have ${memoryTargetMiB} MiB now, so it must be allowed as much.`);
-    hypercalls.setMaxMemory(domid, Math.floor(memoryMiB * 1024) + MAXMEM_SLACK_KIB);
+    hypercalls.domains.setMaxMemory(domid, Math.floor(memoryMiB * 1024) + MAXMEM_SLACK_KIB);
   }
 
   /**
@@ -357,7 +357,7 @@ export class Service {
     const kib = Math.floor(memoryMiB * 1024);
     if (!(kib >= 1 && memoryMiB <= most))
       throw new Refusal("EINVAL", `${name} can have up to ${most} MiB (its maxmem), not ${memoryMiB}.`);
-    hypercalls.setMaxMemory(domid, kib + MAXMEM_SLACK_KIB);
+    hypercalls.domains.setMaxMemory(domid, kib + MAXMEM_SLACK_KIB);
     store.write(`/local/domain/${domid}/memory/target`, kib);
   }
 
@@ -369,7 +369,7 @@ export class Service {
       await new Promise((resolve) => setTimeout(resolve, 20));
     for (const domid of [...lifecycle.domains.keys()]) lifecycle.destroy(domid);
     // After the reply has been sent.
-    setTimeout(() => hypercalls.schedShutdown(reboot ? SHUTDOWN_reboot : SHUTDOWN_poweroff), 20);
+    setTimeout(() => hypercalls.host.shutdown(reboot ? SHUTDOWN_reboot : SHUTDOWN_poweroff), 20);
     return null;
   }
 }

@@ -13,7 +13,7 @@ import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import type { DomainDevices } from "./devices.ts";
 import { Refusal } from "./error.ts";
-import { shutdownReason } from "./lifecycle.ts";
+import { shutdownReason } from "./stop-reason.ts";
 import type { DeviceWiring, DomainWiring, GrantTableWiring, PortWiring, RingWiring } from "./wiring-report.ts";
 
 /** Domains whose devices are told of when dom0's are asked for. */
@@ -47,8 +47,8 @@ export class Wiring {
   /** Of this domain: the devices that it is the backend of. Throws Refusal when there is no such domain. */
   report(domid: number): DomainWiring {
     const { hypercalls, observer, devices, handshakes, nameOf, now } = this.#parts;
-    if (!hypercalls.domainInfo(domid)) throw new Refusal("ESRCH", `There is no domain ${domid}.`);
-    const others = hypercalls.listDomains().map((record) => record.domid);
+    if (!hypercalls.domains.info(domid)) throw new Refusal("ESRCH", `There is no domain ${domid}.`);
+    const others = hypercalls.host.listDomains().map((record) => record.domid);
     const served = (each: number): boolean => devices.all(each).some(({ backendDomid }) => backendDomid === domid);
     const all =
       domid === this.#parts.domid
@@ -178,7 +178,7 @@ export class Wiring {
     return {
       domid,
       name: nameOf(domid),
-      halted: haltedOf(hypercalls.domainInfo(domid)?.flags ?? XEN_DOMINF_dying),
+      halted: haltedOf(hypercalls.domains.info(domid)?.flags ?? XEN_DOMINF_dying),
       backendDomid,
       backendName: nameOf(backendDomid),
     };

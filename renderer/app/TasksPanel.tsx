@@ -13,10 +13,10 @@ import { useMemo, useRef, useState } from "react";
 import { causeOf, useJournal } from "../state/journal.ts";
 import { PANEL, showDomain, useLayout } from "../state/layout.ts";
 import { useMessages, withMessages, type ListEntry as Entry } from "../state/messages.ts";
-import { act } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 import { clockText } from "../ui/clock.ts";
 import { Splitter } from "../ui/Splitter.tsx";
+import { UnderWay } from "./UnderWay.tsx";
 
 const ROW_PIXELS = 26;
 const ICONS = {
@@ -154,27 +154,6 @@ function EntryRow({ entry, top }: { entry: Entry; top: number }) {
         </span>
       )}
     </li>
-  );
-}
-
-/** How far a task is, where that is known, and the way to end it, where there is one. */
-function UnderWay({ entry: { id, title, progress, cancels, detail } }: { entry: Entry }) {
-  return (
-    <span className="task-under-way">
-      <progress aria-label={`Progress: ${title}`} max={1} value={progress ?? undefined} />
-      {progress === null && detail && <span className="muted">{detail}</span>}
-      {progress !== null && <span className="muted">{Math.floor(progress * 100)} %</span>}
-      {cancels && (
-        <button
-          type="button"
-          className="task-cancel"
-          aria-label={`Cancel: ${title}`}
-          onClick={() => void act("taskCancel", { id })}
-        >
-          Cancel
-        </button>
-      )}
-    </span>
   );
 }
 

@@ -123,6 +123,13 @@ export function commandsNow(): Command[] {
     for (const [tab, title] of domid === 0 ? DOM0_TABS : DOMAIN_TABS)
       add("Go to", `go-${domid}-${tab}`, `${name}: ${title}`, () => show({ page: "domain", domid, tab }), words);
   }
+  add("Domains", "import-domain", "Import a domain…", () => askLibrary({ what: "import", file: null }), [
+    "OVA",
+    "XVA",
+    "tar",
+    "file",
+    "open",
+  ]);
   add("Domains", "bin", "Bin of deleted domains…", () => askLibrary({ what: "bin" }), ["undelete", "trash", "restore"]);
   if (endedDomains(state).some((gone) => !gone.kept))
     add("Domains", "forget-ended", "Clear stopped domains", forgetEnded, ["clear", "remove", "sidebar"]);

@@ -25,6 +25,7 @@ export const MENUS = {
       ["new-domain", "New Domain…"],
       ["fetch-guest", "Get a Guest from the Web…"],
       ["bundled", "Start the Bundled Guest"],
+      ["import-domain", "Import a Domain…"],
       ["new-folder", "New Folder…"],
     ]),
     block([
@@ -98,6 +99,7 @@ export const MENUS = {
       ["this-start", "Start"],
       ["this-edit", "Edit Configuration…"],
       ["this-clone", "Clone…"],
+      ["this-export", "Export…"],
       ["this-forget", "Forget"],
       ["this-discard", "Discard What Is Saved…"],
       ["this-delete", "Delete…"],

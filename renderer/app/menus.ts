@@ -21,7 +21,7 @@ const DOM0_TABS = [
   ["Open its devices", "devices"],
   ["Open its part of xenstore", "xenstore"],
 ] as const;
-const ENDED = ["restore", "start", "edit", "clone", "forget", "discard", "delete"] as const;
+const ENDED = ["restore", "start", "edit", "clone", "export", "forget", "discard", "delete"] as const;
 
 /** Of one or several domains, running or ended. Domain-0 can be looked at alone. */
 export function domainMenu(domids: readonly number[]): MenuItem[] {

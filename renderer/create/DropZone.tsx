@@ -1,10 +1,10 @@
-import { FileDown, HardDrive } from "lucide-react";
+import { FileDown, HardDrive, Library } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 
 /** Where on the window files are dropped. */
-export type DropPlace = "new" | "attach";
+export type DropPlace = "new" | "attach" | "library";
 
-/** The whole window takes files, in labelled zones: for a new domain, or for the domain that is looked at. */
+/** The whole window takes files, in labelled zones: for a new domain, for the domain that is looked at, for the host's disk images. */
 export function DropZone({
   attachTo,
   onFiles,
@@ -58,6 +58,7 @@ export function DropZone({
         <FileDown size={36} aria-hidden />
         <p>New domain</p>
         <p className="drop-what">from a disk image, a CD, a kernel with or without its RAM disk, or an xl.cfg</p>
+        <p className="drop-what">an OVA, an XVA or an exported domain is imported</p>
       </div>
       {attachTo !== null && (
         <div data-drop="attach" data-over={over === "attach"}>
@@ -66,6 +67,11 @@ export function DropZone({
           <p className="drop-what">a disk image as a disk, an ISO image as a CD</p>
         </div>
       )}
+      <div data-drop="library" data-over={over === "library"}>
+        <Library size={36} aria-hidden />
+        <p>Add to the library</p>
+        <p className="drop-what">disk images: the host keeps a copy of each, for domains to come</p>
+      </div>
     </div>
   );
 }
@@ -73,5 +79,6 @@ export function DropZone({
 /** Outside of the zones files are for a new domain. */
 function placeOf({ target }: DragEvent): DropPlace {
   const zone = target instanceof Element ? target.closest<HTMLElement>("[data-drop]") : null;
-  return zone?.dataset.drop === "attach" ? "attach" : "new";
+  const place = zone?.dataset.drop;
+  return place === "attach" || place === "library" ? place : "new";
 }

@@ -38,7 +38,8 @@ export async function takeDisk(
   return { name, path, format, isCd };
 }
 
-async function giveDisk(
+/** A copy of it is the host's from then on: its path. Rejects as takeDisk() does. */
+export async function giveDisk(
   file: File,
   name: string,
   progress: (done: number) => void,

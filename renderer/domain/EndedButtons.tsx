@@ -1,10 +1,11 @@
-import { Eraser, HardDriveUpload, Play, Trash2 } from "lucide-react";
+import { Eraser, HardDriveUpload, PackageOpen, Play, Trash2 } from "lucide-react";
 import { useApp, type EndedDomain } from "../state/store.ts";
 import { doWithEnded, ENDED_DANGERS, ENDED_WORDS, mayDoEnded, type EndedAction } from "./actions.ts";
 
 const ICONS: Partial<Record<EndedAction, typeof Play>> = {
   restore: HardDriveUpload,
   start: Play,
+  export: PackageOpen,
   discard: Eraser,
   delete: Trash2,
 };
@@ -14,7 +15,7 @@ export function EndedButtons({ ended }: { ended: EndedDomain }) {
   useApp(({ host }) => host?.power);
   return (
     <div className="button-row">
-      {(["restore", "start", "discard", "delete"] as const)
+      {(["restore", "start", "export", "discard", "delete"] as const)
         .filter((action) => mayDoEnded(action, ended))
         .map((action) => {
           const Icon = ICONS[action]!;

@@ -1,6 +1,7 @@
 /** What may be done with domains, by buttons, menus and the palette alike. */
 import type { DomainInfo } from "../../core/api/schema.ts";
 import { askLibrary } from "../library/asked.ts";
+import { exportDomain } from "../library/transfer.ts";
 import { act } from "../state/session.ts";
 import { ask, forget, show, useApp, type EndedDomain } from "../state/store.ts";
 
@@ -50,13 +51,14 @@ export function doWith(action: DomainAction, domains: readonly DomainInfo[]): vo
 }
 
 /** What may be done with domains that do not run. */
-export type EndedAction = "restore" | "start" | "edit" | "clone" | "forget" | "discard" | "delete";
+export type EndedAction = "restore" | "start" | "edit" | "clone" | "export" | "forget" | "discard" | "delete";
 
 export const ENDED_WORDS: Record<EndedAction, string> = {
   restore: "Restore",
   start: "Start",
   edit: "Edit configuration",
   clone: "Clone",
+  export: "Export",
   forget: "Forget",
   discard: "Discard what is saved",
   delete: "Delete",
@@ -68,7 +70,7 @@ export function isOf(action: EndedAction, { kept }: EndedDomain): boolean {
   if (kept === null) return action === "forget";
   if (action === "restore" || action === "discard") return kept.saved !== null;
   if (action === "start") return kept.saved === null && !kept.template;
-  if (action === "edit" || action === "clone") return kept.saved === null;
+  if (action === "edit" || action === "clone" || action === "export") return kept.saved === null;
   return action === "delete";
 }
 
@@ -83,6 +85,7 @@ export function doWithEnded(action: EndedAction, ended: readonly EndedDomain[]):
   if (action === "forget") forget(wanted.map(({ domid }) => domid));
   else if (action === "discard") askDiscard(wanted);
   else if (action === "delete") askDelete(wanted);
+  else if (action === "export") for (const { uuid } of wanted) void exportDomain(uuid);
   else if (action === "edit" || action === "clone") {
     // One at a time is asked about.
     const [only] = wanted;

@@ -1,6 +1,7 @@
 import { Suspense } from "react";
 import { DevicesTab } from "../devices/lazy.ts";
 import { HOST_TABS, show, useApp } from "../state/store.ts";
+import { ImagesTab } from "../images/lazy.ts";
 import { NetworksTab } from "../networks/NetworksTab.tsx";
 import { StoreTab } from "../xenstore/StoreTab.tsx";
 import { Tabs } from "../ui/Tabs.tsx";
@@ -50,6 +51,13 @@ export function HostTabs() {
         {tab === "networks" && (
           <div className="page">
             <NetworksTab />
+          </div>
+        )}
+        {tab === "images" && (
+          <div className="page">
+            <Suspense>
+              <ImagesTab />
+            </Suspense>
           </div>
         )}
         {tab === "xenstore" && (

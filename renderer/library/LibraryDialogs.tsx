@@ -2,6 +2,7 @@ import { useApp } from "../state/store.ts";
 import { askLibrary, useLibraryAsked } from "./asked.ts";
 import { Bin } from "./Bin.tsx";
 import { CloneDomain } from "./CloneDomain.tsx";
+import { ImportDomain } from "./ImportDomain.tsx";
 import { EditDefinition } from "./EditDefinition.tsx";
 
 /** What is asked about domains that are kept. */
@@ -11,6 +12,7 @@ export function LibraryDialogs() {
   const close = (): void => askLibrary(null);
   if (asked === null) return null;
   if (asked.what === "bin") return <Bin onClose={close} />;
+  if (asked.what === "import") return <ImportDomain file={asked.file} onClose={close} />;
   // Somebody may have deleted it meanwhile.
   const domain = kept.find(({ uuid }) => uuid === asked.uuid);
   if (!domain) return null;

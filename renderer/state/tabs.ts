@@ -6,6 +6,7 @@ export const HOST_TABS = [
   ["memory", "Memory"],
   ["devices", "Devices"],
   ["networks", "Networks"],
+  ["images", "Images"],
   ["xenstore", "Xenstore"],
 ] as const;
 export type HostTab = (typeof HOST_TABS)[number][0];

@@ -1,4 +1,4 @@
-/** The check that the hypervisor has no bare offsets. */
+/** The check that engine, hypervisor and dom0 have no bare offsets. */
 import { expect, it } from "vitest";
 import { bareOffsets } from "../../core/bare-offsets.mjs";
 
@@ -16,8 +16,10 @@ it("finds numbers in every kind of access, added or as an argument of their own"
     "function f(a: usize): u32 {",
     "  return load<u32>(load<u32>(a, 2));",
     "}",
+    "this.#memory.set32(at + 4, 1);",
+    "memory.bytes(struct + 4096, 8);",
   ];
-  expect(lines(text.join("\n"))).toEqual([1, 2, 3, 4, 5, 6, 7, 9]);
+  expect(lines(text.join("\n"))).toEqual([1, 2, 3, 4, 5, 6, 7, 9, 11, 12]);
 });
 
 it("takes names, zero, values, sizes and multiples", () => {
@@ -30,6 +32,8 @@ it("takes names, zero, values, sizes and multiples", () => {
     "memory.fill(a, 0xcc, 4096);",
     "copyFromGuest(a, arg, 2);",
     "other(a + 4);",
+    "memory.set32(at + B, 4);",
+    "other.get32(a + 4);",
   ];
   expect(lines(text.join("\n"))).toEqual([]);
 });

@@ -2,7 +2,8 @@
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
-import { HostService, type HostServiceOptions } from "../../core/api/host-service.ts";
+import type { HostServiceOptions } from "../../core/api/host-options.ts";
+import { HostService } from "../../core/api/host-service.ts";
 import { DEFAULT_BOOT_CONFIG, entryFor } from "../../core/toolstack/boot-config.ts";
 
 const dist = pathToFileURL(`${path.resolve(import.meta.dirname, "../../dist")}/`);

@@ -1,5 +1,5 @@
 /** Domains that a host keeps until they are restored, over the API: who may name files, what is there after a restart, what is spoiled. */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -87,6 +87,33 @@ describe("saved domains over the API", () => {
     expect(await client.request("keptDomains")).toMatchObject([{ uuid, state: "running", saved: null }]);
     await expect(client.request("restore", { uuid })).rejects.toMatchObject({ code: "ESRCH" });
     await expect(client.request("savedDiscard", { uuid })).rejects.toMatchObject({ code: "ESRCH" });
+  });
+
+  it("run only when nothing is left that could restore them once more, on disks that have changed since", async () => {
+    const domid = (await client.request("list")).find((each) => each.domid !== 0)!.domid;
+    const file = path.join(folder, "same.saved");
+    await client.request("save", { domid });
+    copyFileSync(path.join(own(), "memory.saved"), file);
+    const states: string[] = [];
+    const { library } = host;
+    const discard = library.discardSaved.bind(library);
+    library.discardSaved = async (each) => {
+      states.push((await client.request("list")).find((one) => one.uuid === each)!.stateString);
+      throw new Error("it can't be removed");
+    };
+    await expect(client.request("restore", { uuid })).rejects.toThrow("it can't be removed");
+    library.discardSaved = discard;
+    expect(states).toEqual(["--p---"]);
+    expect((await client.request("list")).map((each) => each.domid)).toEqual([0]);
+    expect(await client.request("keptDomains")).toMatchObject([{ uuid, state: "saved" }]);
+    // Of another file neither.
+    const user = connectInMemory(host, true).client;
+    await expect(user.request("restore", { file })).rejects.toMatchObject({ code: "EBUSY" });
+    user.close();
+    expect((await client.request("list")).map((each) => each.domid)).toEqual([0]);
+    rmSync(file);
+    await client.request("restore", { uuid });
+    expect((await client.request("list"))[1]).toMatchObject({ uuid, state: { paused: false } });
   });
 
   it("are saved to files by those alone whose user may name files", async () => {

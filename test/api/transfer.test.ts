@@ -57,7 +57,7 @@ it("a domain comes into the library and goes out of it, with the host off, and i
   await createImage(at("disk.qcow2"), "qcow2", 2 ** 20);
   await domainFile(at("shop.tar"), readFileSync(at("disk.qcow2")));
 
-  await expect(window.request("domainImport", { file: at("shop.tar") })).rejects.toThrow(/may name no files/);
+  await expect(window.request("domainImport", { file: at("shop.tar") })).rejects.toThrow(/may not name/);
   await expect(window.request("domainExport", { domain: "shop", file: at("x.tar") })).rejects.toThrow(
     /may name no files/,
   );
@@ -95,4 +95,105 @@ it("a domain comes into the library and goes out of it, with the host off, and i
   expect(await after.request("domainImport", { file: at("out.tar"), name: "third" })).toMatchObject({ name: "third" });
   expect(readdirSync(state)).not.toContain("left");
   expect(existsSync(at("transfer", "left"))).toBe(false);
+});
+
+it("comes from a window and goes to one, in pieces, and nothing of it stays on the way", async () => {
+  const state = temporaryFolder("transfer-window");
+  const at = (...names: string[]): string => path.join(state, ...names);
+  const host = new HostService({
+    imageFolder: dist,
+    bundledGuest: new URL("assets/guests/mini.elf", dist),
+    imagesFolder: at("images"),
+    libraryFolder: at("library"),
+    transferFolder: at("transfer"),
+  });
+  const { client, session } = connectInMemory(host);
+  await createImage(at("disk.qcow2"), "qcow2", 2 ** 20);
+  await domainFile(at("shop.tar"), readFileSync(at("disk.qcow2")));
+  const tar = readFileSync(at("shop.tar"));
+  const left = (): string[] => readdirSync(at("transfer"), { recursive: true }).map(String).sort();
+
+  expect(
+    await client.request("importLook", { name: "shop.tar", head: new Uint8Array(tar.subarray(0, 65536)) }),
+  ).toEqual({
+    kind: "Xenarium",
+    name: "shop",
+    memoryMiB: 64,
+    vcpus: 1,
+    disks: [{ bytes: null }],
+    networks: 0,
+    notes: [],
+  });
+  for (const [head, words] of [
+    [tar.subarray(0, 600), /shop.tar is no archive that is whole/],
+    [Buffer.from("no tar"), /shop.tar is no archive/],
+    [Buffer.alloc(1024), /nothing in it/],
+  ] as const)
+    await expect(client.request("importLook", { name: "shop.tar", head: new Uint8Array(head) })).rejects.toThrow(words);
+
+  const give = async (): Promise<string> => {
+    const { intake } = await client.request("importBegin", { name: "../shop.tar", size: tar.length });
+    for (let offset = 0; offset < tar.length; offset += 2 ** 20)
+      await client.request("importChunk", {
+        intake,
+        offset,
+        bytes: new Uint8Array(tar.subarray(offset, offset + 2 ** 20)),
+      });
+    return (await client.request("importEnd", { intake })).path;
+  };
+  const file = await give();
+  // Another's file is not this one's to name.
+  await expect(connectInMemory(host).client.request("domainImport", { file })).rejects.toThrow(/may not name/);
+  expect(await client.request("domainImport", { file, name: "web" })).toMatchObject({ name: "web" });
+  // A name that is taken: refused, and the file is gone all the same.
+  await expect(client.request("domainImport", { file: await give(), name: "web" })).rejects.toThrow(/named web/);
+  expect(left()).toEqual(["incoming"]);
+
+  const begun = await client.request("exportBegin", { domain: "web" });
+  const parts: Uint8Array[] = [];
+  for (;;) {
+    const { bytes } = await client.request("exportRead", { export: begun.export });
+    if (bytes.length === 0) break;
+    parts.push(bytes);
+  }
+  writeFileSync(at("out.tar"), Buffer.concat(parts));
+  expect(Buffer.concat(parts).length).toBe(begun.bytes);
+  expect(await connectInMemory(host, true).client.request("domainImport", { file: at("out.tar") })).toMatchObject({
+    name: "web-2",
+  });
+  await expect.poll(left).toEqual(["incoming"]);
+
+  // Who goes in the middle leaves nothing: of what comes, and of what goes.
+  await client.request("exportBegin", { domain: "web" });
+  await client.request("importBegin", { name: "half.tar", size: 2 ** 20 });
+  await give();
+  session.end();
+  await expect.poll(left).toEqual(["incoming"]);
+});
+
+it("goes to a window no further when the task is cancelled", async () => {
+  const state = temporaryFolder("transfer-cancel");
+  const at = (...names: string[]): string => path.join(state, ...names);
+  const host = new HostService({
+    imageFolder: dist,
+    bundledGuest: new URL("assets/guests/mini.elf", dist),
+    imagesFolder: at("images"),
+    libraryFolder: at("library"),
+    transferFolder: at("transfer"),
+  });
+  const { client } = connectInMemory(host, true);
+  await createImage(at("disk.qcow2"), "qcow2", 2 ** 20);
+  await domainFile(at("shop.tar"), readFileSync(at("disk.qcow2")));
+  await client.request("domainImport", { file: at("shop.tar") });
+  const task = new Promise<number>((resolve) =>
+    client.on("journal", ({ entries }) => {
+      const found = entries.find(({ title, cancels }) => title === "Export shop" && cancels);
+      if (found) resolve(found.id);
+    }),
+  );
+  await client.request("journalAttach", { client: "a-window-that-cancels" });
+  const { export: id } = await client.request("exportBegin", { domain: "shop" });
+  await client.request("taskCancel", { id: await task });
+  await expect(client.request("exportRead", { export: id })).rejects.toMatchObject({ code: "ECANCELED" });
+  await expect.poll(() => readdirSync(at("transfer"))).toEqual([]);
 });

@@ -12,7 +12,7 @@ import type {
 } from "electron";
 import { vi } from "vitest";
 import { HostService } from "../../core/api/host-service.ts";
-import type { HostServiceOptions } from "../../core/api/host-service.ts";
+import type { HostServiceOptions } from "../../core/api/host-options.ts";
 import { APP_ORIGIN, type ToMain, type ToWindow } from "../../electron/channels.ts";
 import type { ElectronParts } from "../../electron/parts.ts";
 import { startShell, type Shell } from "../../electron/shell.ts";

@@ -1,5 +1,5 @@
 /** The library of domains on a disk: what is there after each step, after the next start, and where something is in its way. */
-import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { Library } from "../../core/library/library.ts";
@@ -227,6 +227,32 @@ describe("a folder that somebody else has been in", () => {
     warnings = [];
     expect(names(await opened()).sort()).toEqual(["d7", "d9"]);
     expect(warnings).toEqual([]);
+  });
+
+  it("removes nothing while a folder can't be read, as on a drive that is not there now", async () => {
+    const library = await opened();
+    await library.keep(given(1, "web"));
+    await library.keep(given(2, "mail", "another kernel"));
+    await library.remove(uuidOf(2));
+    for (const gone of ["domains", "bin"])
+      for (const target of [gone, "not-mounted"]) {
+        const folder = path.join(root, gone);
+        renameSync(folder, path.join(root, "elsewhere"));
+        symlinkSync(target, folder);
+        warnings = [];
+        const again = await opened();
+        expect(warnings.join(), `${gone} -> ${target}`).toContain(folder);
+        await again.keep(given(3, "other", `a third kernel for ${gone}`)).catch(() => {});
+        await again.edit(uuidOf(1), { config: configOf("web", "vcpus = 2\n").replace("vmlinuz", "x") }).catch(() => {});
+        rmSync(folder);
+        renameSync(path.join(root, "elsewhere"), folder);
+        const healed = await opened();
+        if (gone === "domains") expect(Buffer.from((await healed.files(uuidOf(1))).vmlinuz!).toString()).toBe("kernel");
+        const [entry] = await healed.bin();
+        await healed.restore(entry!.id);
+        expect(Buffer.from((await healed.files(uuidOf(2))).vmlinuz!).toString()).toBe("another kernel");
+        await healed.remove(uuidOf(2));
+      }
   });
 
   it("is told of when a file that was given is gone or another", async () => {

@@ -26,7 +26,7 @@ export function diskHandlers(session: SessionContext): HandlersOf<typeof DISK_RE
       return null;
     },
     diskRemove: async ({ name }) => {
-      await host.removeImage(name);
+      await host.imageLibrary.remove(name);
       return null;
     },
   };

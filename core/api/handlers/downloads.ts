@@ -47,7 +47,7 @@ export function downloadHandlers(session: SessionContext): HandlersOf<typeof DOW
     keptKernels: () => fetching.kernels.all(),
     keptKernelInspect: ({ name }) => next(() => inspect(session, name)),
     keptKernelRemove: async ({ name }) => {
-      await host.removeKernel(name);
+      await host.removals.kernel(name);
       return null;
     },
     guestList: () => fetching.offered(),

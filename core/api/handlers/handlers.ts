@@ -11,6 +11,7 @@ import { consoleHandlers } from "./consoles.ts";
 import { displayHandlers } from "./displays.ts";
 import { deviceHandlers } from "./devices.ts";
 import { diskHandlers } from "./disks.ts";
+import { imageHandlers } from "./images.ts";
 import { downloadHandlers } from "./downloads.ts";
 import { networkHandlers } from "./networks.ts";
 import { inspectHandlers } from "./inspect.ts";
@@ -32,6 +33,7 @@ export function handlersFor(session: SessionContext): HandlersOf<typeof REQUESTS
     ...displayHandlers(session),
     ...deviceHandlers(session),
     ...diskHandlers(session),
+    ...imageHandlers(session),
     ...downloadHandlers(session),
     ...networkHandlers(session),
     ...inspectHandlers(session),

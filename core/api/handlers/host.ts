@@ -1,5 +1,5 @@
 /** Carries out requests about the host itself. */
-import type { PowerOnOptions } from "../host-service.ts";
+import type { PowerOnOptions } from "../host-options.ts";
 import type { HOST_REQUESTS } from "../requests/host.ts";
 import type { HandlersOf } from "../requests/request.ts";
 import type { Checked } from "../requests/table.ts";

@@ -36,7 +36,7 @@ export function networkHandlers({ host, hostFiles }: SessionContext): HandlersOf
     captures: () => host.captures.all(),
     captureRead: async ({ name, offset }) => ({ bytes: await host.captures.read(name, offset, MOST_PIECE_BYTES) }),
     captureRemove: async ({ name }) => {
-      await host.removeCapture(name);
+      await host.removals.capture(name);
       return null;
     },
   };

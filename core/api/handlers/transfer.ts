@@ -1,14 +1,58 @@
 /** Carries out requests about domains in one file. */
+import { rm } from "node:fs/promises";
 import path from "node:path";
+import { DiskIntake } from "../disk-intake.ts";
+import { Outgoing } from "../outgoing.ts";
 import type { TRANSFER_REQUESTS } from "../requests/transfer.ts";
 import type { HandlersOf } from "../requests/request.ts";
 import { namedFile, type SessionContext } from "./context.ts";
 
 export function transferHandlers(session: SessionContext): HandlersOf<typeof TRANSFER_REQUESTS> {
-  const { transfers } = session.host;
+  const { transfers, journal } = session.host;
+  const who = () => session.who;
+  const outgoing = new Outgoing(transfers, who);
+  const intake = new DiskIntake(transfers.incoming, journal, who, "the file");
+  /** Files that this session gave and nothing was made of yet. */
+  const given = new Set<string>();
+  const forget = async (file: string): Promise<void> => {
+    if (given.delete(file)) await rm(file, { force: true }).catch(() => {});
+  };
+  session.onEnd(() => {
+    outgoing.end();
+    intake.end();
+    for (const file of given) void forget(file);
+  });
   return {
     domainExport: ({ domain, file }) => transfers.export(domain, path.resolve(namedFile(session, file)), session.who),
-    domainImport: ({ file, name }) =>
-      transfers.import(path.resolve(namedFile(session, file)), name ?? null, session.who),
+    exportBegin: ({ domain }) => outgoing.begin(domain),
+    exportRead: async ({ export: id }) => ({ bytes: await outgoing.read(id) }),
+    exportDrop: ({ export: id }) => {
+      outgoing.drop(id);
+      return null;
+    },
+    importLook: ({ name, head }) => transfers.look(name, head),
+    importBegin: ({ name, size }) => intake.begin(name, size),
+    importChunk: async ({ intake: id, offset, bytes }) => {
+      await intake.chunk(id, offset, bytes);
+      return null;
+    },
+    importEnd: async ({ intake: id }) => {
+      const file = await intake.finish(id);
+      given.add(file.path);
+      return file;
+    },
+    importDrop: async ({ intake: id }) => {
+      await intake.drop(id);
+      return null;
+    },
+    domainImport: async ({ file, name }) => {
+      const wanted = given.has(file) ? file : path.resolve(file);
+      if (!given.has(wanted)) session.hostFiles.check(wanted);
+      try {
+        return await transfers.import(wanted, name ?? null, session.who);
+      } finally {
+        await forget(wanted);
+      }
+    },
   };
 }

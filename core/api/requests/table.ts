@@ -8,6 +8,7 @@ import { CONSOLE_REQUESTS } from "./consoles.ts";
 import { DISPLAY_REQUESTS } from "./displays.ts";
 import { DEVICE_REQUESTS } from "./devices.ts";
 import { DISK_REQUESTS } from "./disks.ts";
+import { IMAGE_REQUESTS } from "./images.ts";
 import { DOWNLOAD_REQUESTS } from "./downloads.ts";
 import { NETWORK_REQUESTS } from "./networks.ts";
 import { INSPECT_REQUESTS } from "./inspect.ts";
@@ -29,6 +30,7 @@ export const REQUESTS = {
   ...DISPLAY_REQUESTS,
   ...DEVICE_REQUESTS,
   ...DISK_REQUESTS,
+  ...IMAGE_REQUESTS,
   ...DOWNLOAD_REQUESTS,
   ...NETWORK_REQUESTS,
   ...INSPECT_REQUESTS,

@@ -83,7 +83,7 @@ export class PvBuilder {
     const layout = layoutPv(parameters, totalPages, ramdisk ? ramdisk.length : null);
 
     const mfns = new Uint32Array(totalPages);
-    const got = this.#hypercalls.populatePhysmap(domid, 0, totalPages, mfns);
+    const got = this.#hypercalls.frames.populatePhysmap(domid, 0, totalPages, mfns);
     if (got < totalPages) throw new HypercallError(`memory for domain ${domid} (${got} of ${totalPages} pages)`, 12);
     step("memory");
 
@@ -98,14 +98,14 @@ export class PvBuilder {
     this.#writeStartInfo(request, layout, mfns);
     if (parameters.hypercallPage !== null) {
       const pfn = Number((parameters.hypercallPage - parameters.virtBase) / BigInt(PAGE_SIZE));
-      this.#hypercalls.initHypercallPage(domid, mfns[pfn]!);
+      this.#hypercalls.domains.initHypercallPage(domid, mfns[pfn]!);
     }
     step("tables");
 
     const l4 = mfns[layout.tables[0]!.pfn]!;
-    this.#hypercalls.pinTable(domid, 4, l4);
+    this.#hypercalls.frames.pinTable(domid, 4, l4);
     step("validation");
-    this.#hypercalls.setVcpuContext(domid, 0, this.#context(parameters, layout, l4));
+    this.#hypercalls.vcpus.setContext(domid, 0, this.#context(parameters, layout, l4));
     const storeMfn = mfns[layout.xenstore.pfn]!;
     const consoleMfn = mfns[layout.console.pfn]!;
     seedGrants(this.#hypercalls, this.#frames, domid, storeMfn, consoleMfn);
@@ -168,7 +168,7 @@ export class PvBuilder {
   #writeStartInfo(request: DomainBuild, layout: PvLayout, mfns: Uint32Array): void {
     const { memory } = this.#hypercalls;
     const { domid, totalPages, ramdisk } = request;
-    const info = this.#hypercalls.domainInfo(domid);
+    const info = this.#hypercalls.domains.info(domid);
     if (!info) throw new Error(`domain ${domid} vanished while it was built`);
     const { xenstore, console, startInfo, pageTables } = layout;
     for (const { pfn } of [xenstore, console])

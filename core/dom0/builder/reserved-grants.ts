@@ -1,5 +1,13 @@
 /** Grants dom0 the console and xenstore pages of a new domain under the reserved references, as libxenguest does. */
-import { GNTTAB_RESERVED_CONSOLE, GNTTAB_RESERVED_XENSTORE, GTF_permit_access } from "../../abi/grant_table.ts";
+import {
+  GNTTAB_RESERVED_CONSOLE,
+  GNTTAB_RESERVED_XENSTORE,
+  GRANT_ENTRY_V1_DOMID,
+  GRANT_ENTRY_V1_FLAGS,
+  GRANT_ENTRY_V1_FRAME,
+  GRANT_ENTRY_V1_SIZE,
+  GTF_permit_access,
+} from "../../abi/grant_table.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import type { PhysicalMemory } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
@@ -15,10 +23,10 @@ export function writeReservedGrants(
     [GNTTAB_RESERVED_CONSOLE, consoleFrame],
     [GNTTAB_RESERVED_XENSTORE, storeFrame],
   ] as const) {
-    const entry = address + 8 * reference;
-    memory.set16(entry + 2, 0);
-    memory.set32(entry + 4, frame);
-    memory.set16(entry, GTF_permit_access);
+    const entry = address + GRANT_ENTRY_V1_SIZE * reference;
+    memory.set16(entry + GRANT_ENTRY_V1_DOMID, 0);
+    memory.set32(entry + GRANT_ENTRY_V1_FRAME, frame);
+    memory.set16(entry + GRANT_ENTRY_V1_FLAGS, GTF_permit_access);
   }
 }
 
@@ -30,6 +38,6 @@ export function seedGrants(
   storeMfn: number,
   consoleMfn: number,
 ): void {
-  const [frame] = hypercalls.setupGrantTable(domid, 1);
+  const [frame] = hypercalls.grants.setupTable(domid, 1);
   frames.with(domid, frame!, (address) => writeReservedGrants(hypercalls.memory, address, storeMfn, consoleMfn));
 }

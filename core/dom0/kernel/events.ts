@@ -6,6 +6,7 @@ import {
   SHARED_INFO_EVTCHN_MASK,
   SHARED_INFO_EVTCHN_PENDING,
   VCPU_INFO_EVTCHN_PENDING_SEL,
+  VCPU_INFO_EVTCHN_UPCALL_MASK,
   VCPU_INFO_EVTCHN_UPCALL_PENDING,
   VCPU_INFO_SIZE,
 } from "../../abi/xen.ts";
@@ -28,6 +29,8 @@ export class EventChannels {
   readonly #pending: BigUint64Array;
   readonly #mask: BigUint64Array;
   readonly #upcallPending: Uint8Array;
+  /** Address of the byte by which the vCPU takes no events. */
+  readonly #upcallMask: number;
   readonly #selector: BigUint64Array;
   readonly #handlers = new Map<number, EventHandler>();
   readonly #traffic = new Map<number, PortTraffic>();
@@ -43,6 +46,7 @@ export class EventChannels {
     const vcpuInfo = sharedInfo + vcpu * VCPU_INFO_SIZE;
     this.#pending = new BigUint64Array(buffer, sharedInfo + SHARED_INFO_EVTCHN_PENDING, 64);
     this.#mask = new BigUint64Array(buffer, sharedInfo + SHARED_INFO_EVTCHN_MASK, 64);
+    this.#upcallMask = vcpuInfo + VCPU_INFO_EVTCHN_UPCALL_MASK;
     this.#upcallPending = new Uint8Array(buffer, vcpuInfo + VCPU_INFO_EVTCHN_UPCALL_PENDING, 1);
     this.#selector = new BigUint64Array(buffer, vcpuInfo + VCPU_INFO_EVTCHN_PENDING_SEL, 1);
     this.#onError = onError;
@@ -52,17 +56,17 @@ export class EventChannels {
   bind(port: number, handler: EventHandler): void {
     this.#handlers.set(port, handler);
     this.#traffic.set(port, { received: 0, sent: 0 });
-    this.#hypercalls.unmaskPort(port);
+    this.#hypercalls.ports.unmask(port);
   }
 
   bindInterdomain(remote: number, remotePort: number, handler: EventHandler): number {
-    const port = this.#hypercalls.bindInterdomain(remote, remotePort);
+    const port = this.#hypercalls.ports.bindInterdomain(remote, remotePort);
     this.bind(port, handler);
     return port;
   }
 
   bindVirq(virq: number, handler: EventHandler): number {
-    const port = this.#hypercalls.bindVirq(virq);
+    const port = this.#hypercalls.ports.bindVirq(virq);
     this.bind(port, handler);
     return port;
   }
@@ -72,7 +76,7 @@ export class EventChannels {
     this.#handlers.delete(port);
     this.#traffic.delete(port);
     try {
-      this.#hypercalls.closePort(port);
+      this.#hypercalls.ports.close(port);
     } catch {
       // EINVAL: closed with its domain.
     }
@@ -86,13 +90,13 @@ export class EventChannels {
   notify(port: number): void {
     const traffic = this.#traffic.get(port);
     if (traffic) traffic.sent++;
-    this.#hypercalls.sendEvent(port);
+    this.#hypercalls.ports.send(port);
   }
 
   /** Delivers events until stop(). `word`: address given by native_event_word. */
   async run(word: number): Promise<void> {
     // The vCPU accepts events from now on.
-    this.#memory.set8(this.#upcallPending.byteOffset + 1, 0);
+    this.#memory.set8(this.#upcallMask, 0);
     const words = this.#memory.words(word, 1);
     this.#wake = words;
     while (!this.#stopped) {

@@ -50,11 +50,11 @@ export class GrantMap {
 
   /** All of them or none. Throws GrantError for the first that can't be mapped. */
   mapAll(domid: number, refs: readonly number[], readonly = false): MappedGrant[] {
-    const results = this.#hypercalls.mapGrants(domid, refs, readonly);
+    const results = this.#hypercalls.grants.map(domid, refs, readonly);
     const maps = results.map(({ address, handle }, i) => ({ domid, ref: refs[i]!, address, handle }));
     const failed = results.findIndex(({ status }) => status !== 0);
     if (failed < 0) return maps;
-    this.#hypercalls.unmapGrants(maps.filter((_, i) => results[i]!.status === 0));
+    this.#hypercalls.grants.unmap(maps.filter((_, i) => results[i]!.status === 0));
     throw new GrantError(`grant ${refs[failed]} of domain ${domid}`, results[failed]!.status);
   }
 
@@ -63,7 +63,7 @@ export class GrantMap {
   }
 
   unmapAll(grants: readonly MappedGrant[]): void {
-    const status = this.#hypercalls.unmapGrants(grants);
+    const status = this.#hypercalls.grants.unmap(grants);
     if (status !== 0) throw new GrantError(`unmapping grants of domain ${grants[0]!.domid}`, status);
   }
 }

@@ -59,11 +59,11 @@ export class HvmHypercalls {
 
   /** State of vCPUs, in Xen's records of HVM contexts. */
   setContext(domid: number, records: Uint8Array): void {
-    const { memory } = this.#hypercalls;
-    this.#hypercalls.domctl("sethvmcontext", XEN_DOMCTL_sethvmcontext, domid, (u, struct) => {
-      memory.bytes(struct + 4096, records.length).set(records);
+    const { memory, buffer } = this.#hypercalls;
+    this.#hypercalls.domctl("sethvmcontext", XEN_DOMCTL_sethvmcontext, domid, (u) => {
+      memory.bytes(buffer, records.length).set(records);
       memory.set32(u, records.length);
-      memory.set64(u + DOMCTL_HVMCONTEXT_BUFFER, struct + 4096);
+      memory.set64(u + DOMCTL_HVMCONTEXT_BUFFER, buffer);
     });
   }
 

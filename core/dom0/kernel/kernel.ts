@@ -37,7 +37,7 @@ export function startKernel(machine: MachineParts, domid = 0): NativeKernel {
   const hypercalls = new Hypercalls(exports, memory, scratch);
   const events = new EventChannels(hypercalls, sharedInfo, (port, error) => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    hypercalls.writeConsole(`dom0: handler of event channel ${port}: ${text}\n`);
+    hypercalls.host.writeConsole(`dom0: handler of event channel ${port}: ${text}\n`);
   });
   return {
     domid,

@@ -3,9 +3,22 @@
  * here changes anything of theirs.
  */
 import {
+  GNTST_okay,
   GNTTABOP_get_version,
   GNTTABOP_query_size,
+  GNTTAB_GET_VERSION_DOM,
+  GNTTAB_GET_VERSION_SIZE,
+  GNTTAB_GET_VERSION_VERSION,
+  GNTTAB_QUERY_SIZE_DOM,
+  GNTTAB_QUERY_SIZE_MAX_NR_FRAMES,
+  GNTTAB_QUERY_SIZE_NR_FRAMES,
+  GNTTAB_QUERY_SIZE_SIZE,
+  GNTTAB_QUERY_SIZE_STATUS,
+  GRANT_ENTRY_HEADER_DOMID,
+  GRANT_ENTRY_HEADER_FLAGS,
+  GRANT_ENTRY_V1_FRAME,
   GRANT_ENTRY_V1_SIZE,
+  GRANT_ENTRY_V2_FULL_PAGE_FRAME,
   GRANT_ENTRY_V2_SIZE,
   GTF_reading,
   GTF_readonly,
@@ -13,7 +26,18 @@ import {
   GTF_writing,
 } from "../../abi/grant_table.ts";
 import * as native from "../../hypervisor/abi/native.ts";
-import { EVTCHNOP_status } from "../../abi/event_channel.ts";
+import {
+  EVTCHNOP_status,
+  EVTCHN_STATUS_DOM,
+  EVTCHN_STATUS_INTERDOMAIN_DOM,
+  EVTCHN_STATUS_INTERDOMAIN_PORT,
+  EVTCHN_STATUS_PORT,
+  EVTCHN_STATUS_SIZE,
+  EVTCHN_STATUS_STATUS,
+  EVTCHN_STATUS_UNBOUND_DOM,
+  EVTCHN_STATUS_VCPU,
+  EVTCHN_STATUS_VIRQ,
+} from "../../abi/event_channel.ts";
 import { HYPERVISOR_arch_7, HYPERVISOR_event_channel_op, HYPERVISOR_grant_table_op } from "../../abi/xen.ts";
 import { HypercallError } from "./errno.ts";
 import type { Hypercalls } from "./hypercalls.ts";
@@ -80,9 +104,9 @@ export class Observer {
 
   /** null when the domain has no port of that number. */
   port(domid: number, port: number): PortReport | null {
-    const at = this.#zeroed(24);
-    this.#memory.set16(at, domid);
-    this.#memory.set32(at + 4, port);
+    const at = this.#zeroed(EVTCHN_STATUS_SIZE);
+    this.#memory.set16(at + EVTCHN_STATUS_DOM, domid);
+    this.#memory.set32(at + EVTCHN_STATUS_PORT, port);
     let bits: number;
     try {
       this.#hypercalls.call("event channel status", HYPERVISOR_event_channel_op, EVTCHNOP_status, at);
@@ -91,15 +115,16 @@ export class Observer {
       if (error instanceof HypercallError && error.code === "EINVAL") return null;
       throw error;
     }
-    const state = STATES[this.#memory.get32(at + 8)] ?? "closed";
-    const remote = state === "unbound" || state === "interdomain";
+    const state = STATES[this.#memory.get32(at + EVTCHN_STATUS_STATUS)] ?? "closed";
+    const remote =
+      state === "unbound" ? EVTCHN_STATUS_UNBOUND_DOM : state === "interdomain" ? EVTCHN_STATUS_INTERDOMAIN_DOM : null;
     return {
       port,
       state,
-      vcpu: this.#memory.get32(at + 12),
-      remoteDomid: remote ? this.#memory.get16(at + 16) : null,
-      remotePort: state === "interdomain" ? this.#memory.get32(at + 20) : null,
-      virq: state === "virq" ? this.#memory.get32(at + 16) : null,
+      vcpu: this.#memory.get32(at + EVTCHN_STATUS_VCPU),
+      remoteDomid: remote === null ? null : this.#memory.get16(at + remote),
+      remotePort: state === "interdomain" ? this.#memory.get32(at + EVTCHN_STATUS_INTERDOMAIN_PORT) : null,
+      virq: state === "virq" ? this.#memory.get32(at + EVTCHN_STATUS_VIRQ) : null,
       pending: (bits & native.PORT_BITS_pending) !== 0,
       masked: (bits & native.PORT_BITS_masked) !== 0,
     };
@@ -128,7 +153,7 @@ export class Observer {
     const entries: GrantReport[] = [];
     let more = 0;
     // No more than it has: asking for one more would make it.
-    const mfns = this.#hypercalls.setupGrantTable(domid, Math.min(frames, MOST_GRANT_FRAMES));
+    const mfns = this.#hypercalls.grants.setupTable(domid, Math.min(frames, MOST_GRANT_FRAMES));
     const perFrame = PAGE_SIZE / size;
     mfns.forEach((mfn, i) =>
       this.#foreign.with(domid, mfn, (address) => {
@@ -144,17 +169,20 @@ export class Observer {
   }
 
   #entry(at: number, ref: number, version: number): GrantReport | null {
-    const flags = this.#memory.get16(at);
+    const flags = this.#memory.get16(at + GRANT_ENTRY_HEADER_FLAGS);
     const kind = GRANT_KINDS[flags & GTF_type_mask]!;
     if (kind === "") return null;
     return {
       ref,
       kind,
-      domid: this.#memory.get16(at + 2),
+      domid: this.#memory.get16(at + GRANT_ENTRY_HEADER_DOMID),
       readonly: (flags & GTF_readonly) !== 0,
       reading: (flags & GTF_reading) !== 0,
       writing: (flags & GTF_writing) !== 0,
-      mfn: version === 2 ? Number(this.#memory.get64(at + 8)) : this.#memory.get32(at + 4),
+      mfn:
+        version === 2
+          ? Number(this.#memory.get64(at + GRANT_ENTRY_V2_FULL_PAGE_FRAME))
+          : this.#memory.get32(at + GRANT_ENTRY_V1_FRAME),
     };
   }
 
@@ -163,19 +191,22 @@ export class Observer {
   }
 
   #grantTableSize(domid: number): { frames: number; maxFrames: number } {
-    const at = this.#zeroed(16);
-    this.#memory.set16(at, domid);
+    const at = this.#zeroed(GNTTAB_QUERY_SIZE_SIZE);
+    this.#memory.set16(at + GNTTAB_QUERY_SIZE_DOM, domid);
     this.#hypercalls.call("query_size", HYPERVISOR_grant_table_op, GNTTABOP_query_size, at, 1);
-    const status = (this.#memory.get16(at + 12) << 16) >> 16;
-    if (status !== 0) throw new Error(`grant table of domain ${domid}: query_size says GNTST ${status}`);
-    return { frames: this.#memory.get32(at + 4), maxFrames: this.#memory.get32(at + 8) };
+    const status = (this.#memory.get16(at + GNTTAB_QUERY_SIZE_STATUS) << 16) >> 16;
+    if (status !== GNTST_okay) throw new Error(`grant table of domain ${domid}: query_size says GNTST ${status}`);
+    return {
+      frames: this.#memory.get32(at + GNTTAB_QUERY_SIZE_NR_FRAMES),
+      maxFrames: this.#memory.get32(at + GNTTAB_QUERY_SIZE_MAX_NR_FRAMES),
+    };
   }
 
   #grantTableVersion(domid: number): number {
-    const at = this.#zeroed(8);
-    this.#memory.set16(at, domid);
+    const at = this.#zeroed(GNTTAB_GET_VERSION_SIZE);
+    this.#memory.set16(at + GNTTAB_GET_VERSION_DOM, domid);
     this.#hypercalls.call("get_version", HYPERVISOR_grant_table_op, GNTTABOP_get_version, at, 1);
-    return this.#memory.get32(at + 4);
+    return this.#memory.get32(at + GNTTAB_GET_VERSION_VERSION);
   }
 
   #zeroed(size: number): number {

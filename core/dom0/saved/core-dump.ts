@@ -50,7 +50,7 @@ export class CoreDumper {
 
   /** The file in pieces. The domain stands still meanwhile: its caller has paused it, or it has stopped. Throws SaveError. */
   async *dump(domid: number, vcpus: number): AsyncGenerator<Uint8Array> {
-    const info = this.#hypercalls.domainInfo(domid);
+    const info = this.#hypercalls.domains.info(domid);
     if (!info) throw new SaveError("The domain is gone.");
     const { mfns } = this.#memory.read(domid, info.sharedInfoFrame);
     const { pfns } = this.#memory.owned(domid, mfns);
@@ -59,8 +59,8 @@ export class CoreDumper {
       throw new SaveError(`The guest lists ${pfns.length} frames of its memory; it has ${info.totPages}.`);
     const contexts = Buffer.concat(
       Array.from({ length: vcpus }, (_, vcpu) => vcpu)
-        .filter((vcpu) => vcpu === 0 || this.#hypercalls.vcpuInfo(domid, vcpu).online)
-        .map((vcpu) => this.#hypercalls.getVcpuContext(domid, vcpu)),
+        .filter((vcpu) => vcpu === 0 || this.#hypercalls.vcpus.info(domid, vcpu).online)
+        .map((vcpu) => this.#hypercalls.vcpus.getContext(domid, vcpu)),
     );
     const shared = this.#frames.with(domid, info.sharedInfoFrame, (at) => this.#page(at).slice());
     const sections = [
@@ -93,15 +93,15 @@ export class CoreDumper {
   }
 
   #notes(vcpus: number, pages: number): Uint8Array {
-    const { compiler, by, domain, date } = this.#hypercalls.compileInfo();
-    const { major, minor } = this.#hypercalls.version();
+    const { compiler, by, domain, date } = this.#hypercalls.host.compileInfo();
+    const { major, minor } = this.#hypercalls.host.version();
     const version = [
       words(BigInt(major), BigInt(minor)),
-      text(this.#hypercalls.extraVersion(), 16),
+      text(this.#hypercalls.host.extraVersion(), 16),
       ...[text(compiler, 64), text(by, 16), text(domain, 32), text(date, 32)],
-      text(this.#hypercalls.capabilities(), 1024),
-      text(this.#hypercalls.changeset(), 64),
-      words(this.#hypercalls.platformParameters(), BigInt(PAGE_SIZE)),
+      text(this.#hypercalls.host.capabilities(), 1024),
+      text(this.#hypercalls.host.changeset(), 64),
+      words(this.#hypercalls.host.platformParameters(), BigInt(PAGE_SIZE)),
     ];
     return Buffer.concat([
       note(NOTE_NONE, new Uint8Array()),

@@ -73,7 +73,7 @@ export class GuestMemory {
   /** The pfns that have a frame of the domain's, and what each is, by pfn. */
   owned(domid: number, mfns: Uint32Array): { pfns: number[]; types: Uint8Array } {
     const said = Uint32Array.from(mfns.keys()).filter((pfn) => mfns[pfn] !== NONE);
-    const found = this.#hypercalls.pageTypes(
+    const found = this.#hypercalls.domains.pageTypes(
       domid,
       said.map((pfn) => mfns[pfn]!),
     );

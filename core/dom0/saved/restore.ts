@@ -181,7 +181,7 @@ class Restoring {
       const count = end - i;
       if (this.#pages + count > mostPages)
         throw new StreamError(`it has more than the ${mostPages} pages that its configuration allows`);
-      const got = this.#hypercalls.populatePhysmap(domid, wanted[i]!, count, this.#mfns);
+      const got = this.#hypercalls.frames.populatePhysmap(domid, wanted[i]!, count, this.#mfns);
       if (got < count) throw new HypercallError(`memory for domain ${domid} (${this.#pages + got} pages)`, 12);
       this.#pages += count;
       i = end;
@@ -208,7 +208,7 @@ class Restoring {
     const first = this.#contexts.get(0);
     if (!first) throw new StreamError("it has no context for vCPU 0");
     if (!this.#sharedInfo) throw new StreamError("it has no shared_info");
-    const info = this.#hypercalls.domainInfo(domid);
+    const info = this.#hypercalls.domains.info(domid);
     if (!info) throw new Error(`domain ${domid} vanished while it was restored`);
     this.#writeP2m();
     const rings = this.#writeStartInfo(startInfoOf(first), info.sharedInfoFrame);
@@ -218,13 +218,13 @@ class Restoring {
       this.#write(pfn, page);
     }
     for (const { pfn, level, pinned } of this.#tables)
-      if (pinned) this.#hypercalls.pinTable(domid, level, this.#mfns[pfn]!);
+      if (pinned) this.#hypercalls.frames.pinTable(domid, level, this.#mfns[pfn]!);
     setStartInfo(first, this.#frame(startInfoOf(first), "start_info"));
     for (const [vcpu, context] of this.#contexts) {
       convertContext(context, this.#localise);
-      this.#hypercalls.setVcpuContext(domid, vcpu, context);
+      this.#hypercalls.vcpus.setContext(domid, vcpu, context);
     }
-    for (const [vcpu, context] of this.#extended) this.#hypercalls.setExtVcpuContext(domid, vcpu, context);
+    for (const [vcpu, context] of this.#extended) this.#hypercalls.vcpus.setExtContext(domid, vcpu, context);
     seedGrants(this.#hypercalls, this.#frames, domid, rings.storeMfn, rings.consoleMfn);
     return rings;
   }

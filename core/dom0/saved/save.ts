@@ -34,7 +34,7 @@ export class PvSaver {
     version: { major: number; minor: number },
     progress: (share: number) => void,
   ): AsyncGenerator<Uint8Array> {
-    const info = this.#hypercalls.domainInfo(domid);
+    const info = this.#hypercalls.domains.info(domid);
     if (!info) throw new SaveError("The domain is gone.");
     const p2m = this.#memory.read(domid, info.sharedInfoFrame);
     const { mfns } = p2m;
@@ -113,16 +113,16 @@ export class PvSaver {
     canonical: (mfn: number) => number,
   ): { vcpu: number; context: Uint8Array; extended: Uint8Array }[] {
     return Array.from({ length: vcpus }, (_, vcpu) => vcpu)
-      .filter((vcpu) => vcpu === 0 || this.#hypercalls.vcpuInfo(domid, vcpu).online)
+      .filter((vcpu) => vcpu === 0 || this.#hypercalls.vcpus.info(domid, vcpu).online)
       .map((vcpu) => {
-        const context = this.#hypercalls.getVcpuContext(domid, vcpu);
+        const context = this.#hypercalls.vcpus.getContext(domid, vcpu);
         convertContext(context, canonical);
         if (vcpu === 0) {
           const startInfo = canonical(startInfoOf(context));
           if (startInfo === NONE) throw new TableError("RDX did not say where start_info is when it suspended");
           setStartInfo(context, startInfo);
         }
-        return { vcpu, context, extended: this.#hypercalls.getExtVcpuContext(domid, vcpu) };
+        return { vcpu, context, extended: this.#hypercalls.vcpus.getExtContext(domid, vcpu) };
       });
   }
 }

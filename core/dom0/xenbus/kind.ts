@@ -159,6 +159,8 @@ export interface BackendState {
 export interface HeldImage {
   /** What the guest had until now, flushed. */
   readonly store: BlockStore;
+  /** What it was opened by, as in the node `params`. */
+  readonly params: string;
   /** The guest goes on with that one, which must show the same bytes. The caller closes the one before. Throws StoreError if the device has gone. */
   exchange(store: BlockStore, params: string): void;
   /** The guest's requests are taken again. */
@@ -183,6 +185,8 @@ export interface Backend {
   resize?(bytes: number): Promise<void>;
   /** Takes no more of its rings until the image that lies behind it is released. Rejects with StoreError when it can't. */
   hold?(): Promise<HeldImage>;
+  /** Of a disk: what its image was opened by, as in the node `params`; null where it has none. */
+  readonly image?: string | null;
   state(): BackendState;
   /** As in state(), for who wants no more of it. */
   traffic?(): DeviceTraffic;

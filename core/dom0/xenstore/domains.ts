@@ -114,7 +114,7 @@ export class XenstoreDomains implements DomainHooks {
   domainException(): void {
     let news = false;
     for (const [domid, domain] of [...this.#domains]) {
-      const info = this.#hypercalls.domainInfo(domid);
+      const info = this.#hypercalls.domains.info(domid);
       const gone = !info || (info.flags & XEN_DOMINF_dying) !== 0;
       if (gone) {
         this.release(domid);

@@ -16,7 +16,7 @@ import { rebaseImage } from "../../dom0/storage/qcow2/rebase.ts";
 import { Refusal } from "../../toolstack/error.ts";
 import type { DomainInfo } from "../../toolstack/messages.ts";
 import { allocated, imageFailure, isTaken, makeOverlays, overlayFile } from "./images.ts";
-import { freeze, keep, running, withImages, type Parts, type Watch } from "./parts.ts";
+import { checkNotSaved, freeze, keep, nameImages, running, type Parts, type Watch } from "./parts.ts";
 import {
   childrenOf,
   nextMerge,
@@ -62,6 +62,8 @@ export async function merge(parts: Parts, uuid: string, { progress, signal }: Wa
     const next = nextOf(parts, tree);
     if (!next) return;
     signal.throwIfAborted();
+    // It may have been saved since the last: its memory goes on with the images that it has.
+    checkNotSaved(await parts.definitions.find(uuid));
     const domain = await running(parts, uuid);
     const disk = tree.current.disks.find(({ file }) => file === next.top.file);
     if (domain && disk) await mergeWritten(parts, uuid, domain, disk.id, next, { progress, signal });
@@ -86,7 +88,7 @@ async function mergeStill(
     const after = withMerged(tree, base.file, top.file);
     await rebased(parts, domain, tree, after, { base, top });
     await keep(parts, after, domain ? [] : mine);
-    if (mine.includes(top.file)) await namedAnew(parts, after);
+    if (mine.includes(top.file)) await nameImages(parts, after);
   } finally {
     if (!domain) await freeze(parts);
   }
@@ -110,15 +112,10 @@ async function rebased(
   if (!domain || !written) return;
   // The last of them: with it the tree says that nobody needs the image any more.
   const record = { file: parts.trees.file(tree.uuid), text: treeText(after) };
-  await parts
-    .toolstack()!
-    .request("diskRebase", { domid: domain.domid, device: written.id, base: imageOf(base), record });
-}
-
-/** The domain is started with other images, those that the tree says. */
-async function namedAnew(parts: Parts, tree: Tree): Promise<void> {
-  const definition = await parts.definitions.find(tree.uuid);
-  if (definition) await parts.definitions.change(tree.uuid, withImages(definition, tree.current.disks, tree.layers));
+  await parts.toolstack()!.request("diskRebase", {
+    ...{ domid: domain.domid, device: written.id, from: written.file, base: imageOf(base) },
+    record,
+  });
 }
 
 const imageOf = ({ file, format }: Layer): { file: string; format: string } => ({ file, format });
@@ -169,24 +166,30 @@ async function mergeWritten(
     const next = await overlay(parts, uuid, device, top);
     const between = trees.find(uuid)!;
     await toolstack.request("checkpoint", {
-      ...{ domid, memory: false, file: null, disks: [{ id: device, file: next.file }] },
+      ...{ domid, memory: false, file: null, disks: [{ id: device, from: top.file, file: next.file }] },
       record: record(goneOn(between, device, next)),
     });
     const tree = (await trees.reread(uuid))!;
     await freeze(parts);
     await absorbed(parts, base, top, options);
     const after = withMerged(tree, base.file, top.file);
-    await toolstack.request("diskRebase", { domid, device, base: imageOf(base), record: record(after) });
+    await toolstack.request("diskRebase", {
+      ...{ domid, device, from: next.file, base: imageOf(base) },
+      record: record(after),
+    });
     await trees.reread(uuid);
     await trees.sweep(uuid);
     top = next;
   }
   const tree = trees.find(uuid)!;
   const after = withMerged(tree, base.file, top.file);
-  await toolstack.request("diskFold", { domid, device, base: imageOf(base), record: record(after) });
+  await toolstack.request("diskFold", {
+    ...{ domid, device, from: top.file, base: imageOf(base) },
+    record: record(after),
+  });
   await trees.reread(uuid);
   await freeze(parts);
-  await namedAnew(parts, after);
+  await nameImages(parts, after);
 }
 
 /** A new image over the one that the domain writes to. */

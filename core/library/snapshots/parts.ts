@@ -8,8 +8,8 @@ import { parseXlConfig } from "../../toolstack/xlcfg.ts";
 import { paramsOf, readParams } from "../../dom0/backends/blk/config.ts";
 import type { DeviceSpec } from "../../dom0/xenbus/kind.ts";
 import path from "node:path";
-import type { Trees } from "./trees.ts";
-import type { Layer, LayerDisk, Tree } from "./tree.ts";
+import type { NamedImage, Trees } from "./trees.ts";
+import { adopted, type Layer, type LayerDisk, type Tree } from "./tree.ts";
 
 /** What a domain that does not run is started from. */
 export interface Definition {
@@ -32,6 +32,8 @@ export interface Definitions {
   add(uuid: string, definition: Definition): Promise<void>;
   /** That was added a moment ago, and is not to be. */
   remove(uuid: string): Promise<void>;
+  /** All that are known now. */
+  all(): readonly (Pick<Definition, "config" | "configName"> & { uuid: string })[];
 }
 
 /** How far a deed is, and whether it is wanted still. */
@@ -65,13 +67,40 @@ export async function configNow(
   const known = new Set(layers.map(({ file }) => file));
   const now = new Map(current.disks.map(({ id, file }) => [id, file]));
   const named = await resolved(disksOf(definition));
-  const isStale = named.some(
+  const stale = named.filter(
     ({ id, file }) =>
       now.has(id) &&
       now.get(id) !== file &&
       (known.has(file) || former.some((each) => each.id === id && each.file === file)),
   );
-  return isStale ? withImages(definition, current.disks, layers) : definition.config;
+  if (stale.length === 0) return definition.config;
+  // Others that its user has put there since stay.
+  return withImages(
+    definition,
+    current.disks.filter(({ id }) => stale.some((each) => each.id === id)),
+    layers,
+  );
+}
+
+/** The disks that the domain has now, by the names that links lead to. Throws Refusal where these aren't those that it is started with next. */
+export async function disksNow(
+  { toolstack }: Parts,
+  domain: DomainInfo | null,
+  definition: Definition,
+): Promise<KeptDisk[]> {
+  const found = domain ? await toolstack()!.request("keptDisks", { domid: domain.domid }) : disksOf(definition);
+  return resolved(found);
+}
+
+/** The tree has the disks that the domain has: each deed that changes images begins with it. Throws Refusal. */
+export async function adopt(parts: Parts, uuid: string): Promise<void> {
+  const tree = parts.trees.find(uuid);
+  const definition = await parts.definitions.find(uuid);
+  if (!tree || tree.layers.length === 0 || !definition || definition.isSaved) return;
+  const disks = await disksNow(parts, await running(parts, uuid), definition);
+  const now = adopted(tree, disks);
+  const text = (each: Tree): string => JSON.stringify([each.current.disks, each.left, each.layers]);
+  if (text(now) !== text(tree)) await keep(parts, now);
 }
 
 /**
@@ -81,13 +110,17 @@ export async function configNow(
 export async function settle(parts: Parts, uuid: string): Promise<void> {
   const tree = parts.trees.known(uuid);
   if (!tree || tree.former.length === 0) return;
-  const definition = await parts.definitions.find(uuid);
-  if (definition?.isSaved) return;
-  if (definition) {
-    const config = await configNow(tree, definition);
-    if (config !== definition.config) await parts.definitions.change(uuid, config);
-  }
+  if ((await parts.definitions.find(uuid))?.isSaved) return;
+  await nameImages(parts, tree);
   await parts.trees.save({ ...tree, former: [] });
+}
+
+/** The domain's configuration names the images that the tree says it has; what else its user has changed in it stays. */
+export async function nameImages({ definitions }: Parts, tree: Tree): Promise<void> {
+  const definition = await definitions.find(tree.uuid);
+  if (!definition) return;
+  const config = await configNow(tree, definition);
+  if (config !== definition.config) await definitions.change(tree.uuid, config);
 }
 
 /** Throws Refusal EBUSY for one whose memory is kept: that goes on with the images that it names, and no others. */
@@ -123,6 +156,21 @@ export async function resolved<T extends { file: string }>(disks: readonly T[]):
     return path.join(await realpath(folder).catch(() => folder), path.basename(file));
   };
   return Promise.all(disks.map(async (disk) => ({ ...disk, file: await nameOf(disk.file) })));
+}
+
+/** Images that configurations of kept domains name: what their trees do not say, as they have none or stand on others'. */
+export async function namedImages({ definitions }: Pick<Parts, "definitions">): Promise<NamedImage[]> {
+  const images = definitions.all().flatMap(({ uuid, config, configName }) => {
+    try {
+      return devicesOf(config, configName)
+        .filter(({ kind }) => kind === "vbd")
+        .flatMap(({ files }) => files.map((file) => ({ uuid, file })));
+    } catch {
+      // One that is not understood can't be started.
+      return [];
+    }
+  });
+  return resolved(images);
 }
 
 /** Disks of an xl.cfg that its domain may write, and keeps. Throws Refusal when the text is not understood. */

@@ -8,10 +8,12 @@ import type { ToolstackClient } from "../../toolstack/client.ts";
 import { allocated } from "./images.ts";
 import { checkUnused, collect, merge, unmerged } from "./merging.ts";
 import {
+  adopt,
   checkNotSaved,
   configNow,
   freeze,
   keep,
+  namedImages,
   running,
   settle,
   type Definitions,
@@ -33,6 +35,8 @@ export interface SnapshotOptions {
   definitions: Definitions;
   /** null while the host does not run. */
   toolstack: () => ToolstackClient | null;
+  /** A deed that does not go together with the domain's start, or with what else is done with it while it stands still. */
+  alone?: <T>(uuid: string, deed: () => Promise<T>) => Promise<T>;
   /** Snapshots of that domain have changed, or what is done with them. */
   changed: (uuid: string, work: SnapshotWork | null) => void;
   warn: (message: string) => void;
@@ -41,10 +45,12 @@ export interface SnapshotOptions {
 export class Snapshots {
   readonly #parts: Parts;
   readonly #changed: (uuid: string) => void;
+  readonly #apart: NonNullable<SnapshotOptions["alone"]>;
   readonly #busy = new Map<string, { work: SnapshotWork; wanted: AbortController | null }>();
   readonly #opened: Promise<void>;
 
-  constructor({ folder, definitions, toolstack, changed, warn }: SnapshotOptions) {
+  constructor({ folder, definitions, toolstack, alone, changed, warn }: SnapshotOptions) {
+    this.#apart = alone ?? ((_, deed) => deed());
     const trees = new Trees(folder, warn);
     this.#changed = (uuid) => changed(uuid, this.#busy.get(uuid)?.work ?? null);
     this.#parts = { trees, definitions, toolstack, changed: this.#changed };
@@ -59,6 +65,19 @@ export class Snapshots {
     const busy = [...this.#busy.keys()].flatMap((uuid) => trees.known(uuid)?.current.disks ?? []);
     const why = "something is done with its domain's snapshots; start the domain when that has ended";
     return [...trees.frozen(), ...busy.map(({ file }) => ({ file, why }))];
+  }
+
+  /** What is known of the images of all domains, and of those in the bin. */
+  async trees(): Promise<{ kept: readonly Tree[]; binned: readonly Tree[] }> {
+    await this.#opened;
+    const { all: kept, binned } = this.#parts.trees;
+    return { kept, binned };
+  }
+
+  /** Throws Refusal EIO where not all is known that may be based on an image: none is deleted or changed in size then. */
+  async checkKnown(): Promise<void> {
+    await this.#opened;
+    this.#parts.trees.checkKnown("");
   }
 
   /** Domains that have snapshots. */
@@ -125,6 +144,7 @@ export class Snapshots {
     return this.#alone(uuid, "revert", null, async () => {
       snapshotOf(this.#parts.trees.find(uuid), id);
       checkNotSaved(await this.#parts.definitions.find(uuid));
+      await adopt(this.#parts, uuid);
       if (keepNow !== null) {
         const memory = (await running(this.#parts, uuid)) !== null;
         await this.#take(uuid, { name: keepNow, memory }, unwatched());
@@ -140,11 +160,12 @@ export class Snapshots {
     const wanted = new AbortController();
     await this.#alone(uuid, "delete", wanted, async (progress) => {
       const { trees } = this.#parts;
-      const tree = trees.find(uuid)!;
-      const { name } = snapshotOf(tree, id);
+      const { name } = snapshotOf(trees.find(uuid), id);
       checkUnused(this.#parts, uuid, id, name);
       checkNotSaved(await this.#parts.definitions.find(uuid));
-      await keep(this.#parts, withoutSnapshot(tree, id));
+      trees.checkKnown(uuid);
+      await adopt(this.#parts, uuid);
+      await keep(this.#parts, withoutSnapshot(trees.find(uuid)!, id));
       for (const what of ["machine", "screen", "console"] as const)
         await rm(trees.part(uuid, id, what), { force: true }).catch(() => {});
       await merge(this.#parts, uuid, { progress, signal: wanted.signal }).catch((error: unknown) => {
@@ -159,6 +180,8 @@ export class Snapshots {
     const wanted = new AbortController();
     await this.#alone(uuid, "merge", wanted, async (progress) => {
       checkNotSaved(await this.#parts.definitions.find(uuid));
+      this.#parts.trees.checkKnown(uuid);
+      await adopt(this.#parts, uuid);
       await merge(this.#parts, uuid, { progress, signal: wanted.signal });
     });
   }
@@ -205,6 +228,7 @@ export class Snapshots {
   /** A domain's folder is about to be gone for good: images that were made for its snapshots go with it. Never rejects. */
   async purging(folder: string): Promise<void> {
     await this.#opened;
+    this.#parts.trees.named(await namedImages(this.#parts));
     await this.#parts.trees.purging(folder).catch(() => {});
   }
 
@@ -236,8 +260,11 @@ export class Snapshots {
     this.#busy.set(uuid, { work: { what, share: null }, wanted });
     this.#changed(uuid);
     try {
-      await settle(this.#parts, uuid);
-      return await deed(progress);
+      return await this.#apart(uuid, async () => {
+        this.#parts.trees.named(await namedImages(this.#parts));
+        await settle(this.#parts, uuid);
+        return deed(progress);
+      });
     } finally {
       this.#busy.delete(uuid);
       this.#changed(uuid);

@@ -16,10 +16,10 @@ import { writeSaved } from "../../toolstack/saved-file.ts";
 import { isTaken, makeOverlays, overlayFile } from "./images.ts";
 import {
   checkNotSaved,
-  disksOf,
+  disksNow,
   freeze,
   keep,
-  resolved,
+  nameImages,
   running,
   withImages,
   type Definition,
@@ -28,6 +28,7 @@ import {
 } from "./parts.ts";
 import { keepPicture } from "./picture.ts";
 import {
+  adopted,
   emptyTree,
   treeText,
   withCurrent,
@@ -69,8 +70,8 @@ export async function take(parts: Parts, uuid: string, { name, memory }: TakeOpt
   const known = parts.trees.find(uuid) ?? emptyTree(uuid, definition.name);
   const taken = known.snapshots.find((each) => each.name === name);
   if (taken) throw new Refusal("EEXIST", `There is a snapshot named ${name} already.`);
-  const found = domain ? await parts.toolstack()!.request("keptDisks", { domid: domain.domid }) : disksOf(definition);
-  const disks = await resolved(found);
+  const disks = await disksNow(parts, domain, definition);
+  checkWritable(disks);
   const before = adopted({ ...known, name: (domain ?? definition).name }, disks);
   const id = await newId(before, disks);
   const overlays = disks.map(({ id: device, vdev, file }) => ({ id: device, vdev, file: overlayFile(file, vdev, id) }));
@@ -98,26 +99,13 @@ export async function take(parts: Parts, uuid: string, { name, memory }: TakeOpt
   }
 }
 
-/** With the images that the domain has now: its configuration may have others than at the last snapshot. */
-function adopted(tree: Tree, disks: readonly KeptDisk[]): Tree {
-  const known = new Set(tree.layers.map(({ file }) => file));
-  const layers: Layer[] = disks
-    .filter(({ file }) => !known.has(file))
-    .map(({ file, format }) => ({ file, format: formatOf(format), base: null, isOwn: false, isForeign: false }));
-  const current = disks.map(({ id, vdev, file }) => ({ id, vdev, file }));
-  const now = new Set(current.map(({ file }) => file));
-  const left = new Set([...tree.left, ...tree.current.disks.map(({ file }) => file)].filter((file) => !now.has(file)));
-  return {
-    ...tree,
-    layers: [...tree.layers, ...layers],
-    current: { ...tree.current, disks: current },
-    left: [...left],
-  };
-}
-
-function formatOf(format: string): Layer["format"] {
-  if (format === "raw" || format === "qcow2") return format;
-  throw new Refusal("EOPNOTSUPP", `A disk in the format ${format} can't be written, so there is no snapshot of it.`);
+function checkWritable(disks: readonly KeptDisk[]): void {
+  const other = disks.find(({ format }) => format !== "raw" && format !== "qcow2");
+  if (other)
+    throw new Refusal(
+      "EOPNOTSUPP",
+      `A disk in the format ${other.format} can't be written, so there is no snapshot of it.`,
+    );
 }
 
 /** The domain writes to those from now on. */
@@ -164,7 +152,7 @@ async function takeRunning(
     domid,
     memory: snapshot.hasMemory,
     file: trees.part(uuid, snapshot.id, "machine"),
-    disks: after.current.disks.map(({ id, file }) => ({ id, file })),
+    disks: after.current.disks.map(({ id, file }, i) => ({ id, from: snapshot.disks[i]!.file, file })),
     record: { file: trees.file(uuid), text: treeText(after) },
   });
   const result: CheckpointResult = await asked.finally(() => {
@@ -187,15 +175,16 @@ async function takeRunning(
 
 async function takeHalted(parts: Parts, definition: Definition, after: Tree, snapshot: Snapshot): Promise<Taken> {
   const { uuid } = after;
-  const { name, config, configName, files } = definition;
+  const { name, configName, files } = definition;
   const machine = {
     ...{ name, uuid, savedAt: snapshot.takenAt, memoryMiB: 0 },
     ...{ config: withImages(definition, snapshot.disks, after.layers), ...(configName !== null && { configName }) },
   };
   const nothing = (async function* (): AsyncGenerator<Uint8Array> {})();
   await writeSaved(parts.trees.part(uuid, snapshot.id, "machine"), machine, await files(), new Uint8Array(), nothing);
-  await keep(parts, withSnapshot(after, snapshot));
-  await parts.definitions.change(uuid, withImages({ config, configName }, after.current.disks, after.layers));
+  const whole = withSnapshot(after, snapshot);
+  await keep(parts, whole);
+  await nameImages(parts, whole);
   return { snapshot, stood: 0 };
 }
 

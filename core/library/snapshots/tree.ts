@@ -144,6 +144,25 @@ export function frozenFiles(tree: Tree): string[] {
   return layers.map(({ file }) => file).filter((file) => !written.has(file));
 }
 
+/** With the images that the domain has now: somebody may have given it others since the last deed. */
+export function adopted(tree: Tree, disks: readonly (LayerDisk & { format: string })[]): Tree {
+  const known = new Set(tree.layers.map(({ file }) => file));
+  const layers = disks
+    .filter(({ file }) => !known.has(file))
+    .map(({ file, format }): Layer => {
+      return { file, format: LAYER.shape.format.parse(format), base: null, isOwn: false, isForeign: false };
+    });
+  const current = disks.map(({ id, vdev, file }) => ({ id, vdev, file }));
+  const now = new Set(current.map(({ file }) => file));
+  const left = new Set([...tree.left, ...tree.current.disks.map(({ file }) => file)].filter((file) => !now.has(file)));
+  return {
+    ...tree,
+    layers: [...tree.layers, ...layers],
+    current: { ...tree.current, disks: current },
+    left: [...left],
+  };
+}
+
 /** A snapshot more, which the domain goes on from. */
 export function withSnapshot(tree: Tree, snapshot: Snapshot): Tree {
   return {
@@ -209,6 +228,8 @@ export function nextMerge(tree: Tree, isUsed: (file: string) => boolean): { base
     if (named.has(base.file) || base.isForeign || isUsed(base.file)) continue;
     if (base.format !== "raw" && base.format !== "qcow2") continue;
     const [top, ...others] = childrenOf(tree, base.file);
+    // What the domain has left is known to its user by its name.
+    if (top && tree.left.includes(top.file)) continue;
     if (top && others.length === 0 && top.isOwn && top.format === "qcow2" && !isUsed(top.file)) return { base, top };
   }
   return null;

@@ -2,11 +2,12 @@
  * The trees of all domains as they lie on the disk: `tree.json` in each domain's folder, written whole, beside it a file for each snapshot with
  * what the domain was (`ID.saved`) and its picture. A tree that can't be read is told of and left alone: its images stay as they are.
  */
-import { lstat, readdir, readFile, rm } from "node:fs/promises";
+import { lstat, readdir, readFile, rm, stat } from "node:fs/promises";
 import path from "node:path";
-import { privateFolder, removeParts, writeWhole } from "../../files/whole.ts";
+import { PART, privateFolder, removeParts, writeWhole } from "../../files/whole.ts";
 import { Refusal } from "../../toolstack/error.ts";
 import { fileError, WRITING } from "../../toolstack/saved-file.ts";
+import { readPlain } from "../plain.ts";
 import { frozenFiles, parseTree, treeText, type Tree } from "./tree.ts";
 
 const TREE_FILE = "tree.json";
@@ -16,6 +17,26 @@ const ENDINGS = { machine: ".saved", screen: ".png", console: ".txt" } as const;
 const PART_OF_SNAPSHOT = /^([\da-f]{8})\.(saved|png|txt)$/;
 const MOST_BYTES = 8 * 2 ** 20;
 
+/** An image that a domain's configuration names, by the name that links lead to. */
+export interface NamedImage {
+  readonly uuid: string;
+  readonly file: string;
+}
+
+/** A tree whose domain is not there now. */
+interface Away {
+  readonly tree: Tree;
+  readonly where: string;
+  /** What its user may do. */
+  readonly instead: string;
+}
+
+/** Beside the domains' folder. */
+const AWAY = [
+  { place: "bin", where: "in the bin", instead: "Restore it from there, or remove it for good" },
+  { place: "spoiled", where: "put aside as its definition can't be read", instead: "Mend it and put it back" },
+] as const;
+
 export class Trees {
   /** `library/domains`; null where nothing is kept. */
   readonly #root: string | null;
@@ -24,8 +45,12 @@ export class Trees {
   /** Why one can't be read, by UUID. */
   readonly #spoiled = new Map<string, string>();
 
-  /** Of domains in the library's bin, by their folder there: their images are kept as long as they are. */
-  #binned = new Map<string, Tree>();
+  /** Of domains in the library's bin, or whose definitions were put aside, by their folders: their images are kept as long as they are. */
+  #away = new Map<string, Away>();
+  /** What is wrong with trees in those folders: nobody knows which images they need. */
+  #unread: string[] = [];
+  /** Images that configurations of kept domains name, whether these have snapshots or not. */
+  #named: readonly NamedImage[] = [];
 
   constructor(root: string | null, warn: (message: string) => void) {
     this.#root = root;
@@ -35,47 +60,84 @@ export class Trees {
   get all(): readonly Tree[] {
     return [...this.#trees.values()];
   }
+  /** Of domains that are not there now: in the bin, or put aside. */
+  get binned(): readonly Tree[] {
+    return [...this.#away.values()].map(({ tree }) => tree);
+  }
 
   /** Reads all that there are, and takes away what steps that were broken off have left. Once, before anything else. */
   async open(): Promise<void> {
     if (this.#root === null) return;
-    await this.#lookIntoBin(this.#root);
+    await this.#lookAway(this.#root);
     for (const uuid of (await names(this.#root)).filter((name) => UUID.test(name))) await this.#open(uuid);
   }
 
   /** The folder of that domain has gone to the bin, or come back; null: something has gone from there. */
   async moved(uuid: string | null): Promise<void> {
     if (this.#root === null) return;
-    await this.#lookIntoBin(this.#root);
+    await this.#lookAway(this.#root);
     if (uuid === null) return;
     this.#trees.delete(uuid);
     this.#spoiled.delete(uuid);
     await this.#open(uuid);
   }
 
-  async #lookIntoBin(root: string): Promise<void> {
-    const bin = path.join(path.dirname(root), "bin");
-    const found = new Map<string, Tree>();
-    for (const name of await names(bin)) {
-      const tree = await binnedTree(path.join(bin, name));
-      if (tree) found.set(path.join(bin, name), tree);
+  async #lookAway(root: string): Promise<void> {
+    const found = new Map<string, Away>();
+    const unread: string[] = [];
+    for (const { place, where, instead } of AWAY) {
+      const parent = path.join(path.dirname(root), place);
+      const inside = await readdir(parent).catch((error: NodeJS.ErrnoException): string[] => {
+        if (error.code !== "ENOENT") unread.push(error.message);
+        return [];
+      });
+      // What ends so is on its way out.
+      for (const name of inside.filter((each) => !each.endsWith(PART))) {
+        const folder = path.join(parent, name);
+        try {
+          const tree = await awayTree(folder);
+          if (tree) found.set(folder, { tree, where, instead });
+        } catch (error) {
+          unread.push(`${path.join(folder, "snapshots", TREE_FILE)}: ${(error as Error).message}`);
+        }
+      }
     }
-    this.#binned = found;
+    this.#away = found;
+    this.#unread = unread;
   }
 
-  /** A folder in the bin is about to be gone for good. */
+  /** A folder in the bin is about to be gone for good. Images stay that anybody may need. */
   async purging(folder: string): Promise<void> {
-    const tree = await binnedTree(folder);
+    const tree = await awayTree(folder).catch(() => null);
+    this.#away.delete(folder);
     if (!tree) return;
-    this.#binned.delete(folder);
-    const kept = this.#images();
     for (const file of [...tree.going, ...tree.layers.filter(({ isOwn }) => isOwn).map(({ file }) => file)])
-      if (!kept.has(file)) await removed(file);
+      if (!this.#isNeeded(tree.uuid, file)) await removed(file);
   }
 
-  /** Of all domains, those in the bin too. */
-  #images(): ReadonlySet<string> {
-    return new Set([...this.all, ...this.#binned.values()].flatMap(({ layers }) => layers.map(({ file }) => file)));
+  /** By a layer of any domain, or another domain's configuration; by a tree that can't be read too, for all that is known. */
+  #isNeeded(uuid: string, file: string): boolean {
+    const own = this.#trees.get(uuid)?.layers ?? [];
+    return own.some((layer) => layer.file === file) || this.isUsedElsewhere(uuid, file);
+  }
+
+  /** What configurations name from now on. */
+  named(images: readonly NamedImage[]): void {
+    this.#named = images;
+  }
+
+  /** Throws Refusal EIO where not all is known that may be based on that domain's images: they can't be merged then. */
+  checkKnown(uuid: string): void {
+    const [why] = this.#unknown(uuid);
+    if (why)
+      throw new Refusal(
+        "EIO",
+        `The snapshots of another domain can't be read, and its disks may be based on these images: none is deleted or merged until that is mended, or is gone. ${why}.`,
+      );
+  }
+
+  #unknown(uuid: string): string[] {
+    return [...[...this.#spoiled].filter(([other]) => other !== uuid).map(([, why]) => why), ...this.#unread];
   }
 
   async #open(uuid: string): Promise<void> {
@@ -105,10 +167,9 @@ export class Trees {
       if (id !== undefined && !known.has(id))
         await rm(path.join(this.folder(uuid), name), { force: true }).catch(() => {});
     }
-    if (tree.going.length === 0) return;
-    const kept = this.#images();
+    if (tree.going.length === 0 || this.#unknown(uuid).length > 0) return;
     const left: string[] = [];
-    for (const file of tree.going) if (!kept.has(file) && !(await removed(file))) left.push(file);
+    for (const file of tree.going) if (!this.#isNeeded(uuid, file) && !(await removed(file))) left.push(file);
     if (left.length < tree.going.length) await this.save({ ...tree, going: left });
   }
 
@@ -168,15 +229,23 @@ export class Trees {
     return path.join(this.folder(uuid), `${id}${ENDINGS[what]}`);
   }
 
-  /** Whether another domain's images are based on that file. */
+  get #awayTrees(): Tree[] {
+    return [...this.#away.values()].map(({ tree }) => tree);
+  }
+
+  /** Whether another domain has that file, as far as that is known: as one that its images are based on, or in its configuration. */
   isUsedElsewhere(uuid: string, file: string): boolean {
-    const others = [...this.all.filter((tree) => tree.uuid !== uuid), ...this.#binned.values()];
-    return others.some(({ layers }) => layers.some((layer) => layer.file === file));
+    const others = [...this.all.filter((tree) => tree.uuid !== uuid), ...this.#awayTrees];
+    return (
+      this.#unknown(uuid).length > 0 ||
+      others.some(({ layers }) => layers.some((layer) => layer.file === file)) ||
+      this.#named.some((each) => each.uuid !== uuid && each.file === file)
+    );
   }
 
   /** Domains that were made from a snapshot, and whose disks are based on it yet. */
   clonesOf(uuid: string, snapshot: string): Tree[] {
-    return [...this.all, ...this.#binned.values()].filter(
+    return [...this.all, ...this.#awayTrees].filter(
       ({ origin, layers }) =>
         origin?.uuid === uuid && origin.snapshot === snapshot && layers.some(({ isForeign }) => isForeign),
     );
@@ -191,25 +260,26 @@ export class Trees {
           why: `snapshots of ${tree.name} are based on it. Start ${tree.name} itself, or clone one of its snapshots`,
         })),
       ),
-      ...[...this.#binned.values()].flatMap((tree) =>
+      ...[...this.#away.values()].flatMap(({ tree, where, instead }) =>
         frozenFiles(tree).map((file) => ({
           file,
-          why: `snapshots of ${tree.name}, which is in the bin, are based on it. Restore it from there, or remove it for good`,
+          why: `snapshots of ${tree.name}, which is ${where}, are based on it. ${instead}`,
         })),
       ),
     ];
   }
 }
 
-/** What can't be read is of no use there, and goes with its folder. */
-async function binnedTree(folder: string): Promise<Tree | null> {
-  try {
-    const text = await readFile(path.join(folder, "snapshots", TREE_FILE), "utf8");
-    const { uuid } = JSON.parse(text) as { uuid: string };
-    return parseTree(text, uuid);
-  } catch {
-    return null;
-  }
+/** Of a domain that is not there now; null where it has none. Throws what is wrong with it. */
+async function awayTree(folder: string): Promise<Tree | null> {
+  const file = path.join(folder, "snapshots", TREE_FILE);
+  const facts = await stat(file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return null;
+    throw error;
+  });
+  if (!facts) return null;
+  const text = await readPlain(file, MOST_BYTES);
+  return parseTree(text.toString("utf8"), path.basename(folder).slice(-36));
 }
 
 async function names(folder: string): Promise<string[]> {

@@ -67,5 +67,11 @@ export function adopted(config: string, name: string, came: ReadonlySet<string>)
         "EACCES",
         `Its configuration names ${path.basename(file!)}, a file that did not come with it: it is refused.`,
       );
+  for (const { folders = [], sockets = [] } of parsed.devices)
+    for (const place of [...folders, ...sockets])
+      throw new Refusal(
+        "EACCES",
+        `Its configuration shares ${place} of this computer with the domain: it is refused. Take the device out of it, and add it here.`,
+      );
   return text;
 }

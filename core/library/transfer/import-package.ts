@@ -19,6 +19,27 @@ import {
 } from "./package.ts";
 import { takeMember } from "./scratch.ts";
 
+/** Of `domain.json`. Throws Refusal. */
+export function readPackage(bytes: Buffer): Package {
+  let given: unknown;
+  try {
+    given = JSON.parse(bytes.toString("utf8"));
+  } catch {
+    throw new Refusal("EINVAL", `Its ${DESCRIPTION_MEMBER} is no JSON.`);
+  }
+  const parsed = PACKAGE.safeParse(given);
+  if (!parsed.success) {
+    const { path: place, message } = parsed.error.issues[0]!;
+    throw new Refusal(
+      "EINVAL",
+      `Its ${DESCRIPTION_MEMBER} is not understood: ${place.map(String).join(".")}: ${message}.`,
+    );
+  }
+  if (parsed.data.files.reduce((sum, each) => sum + each.bytes, 0) > MOST_FILES_BYTES)
+    throw new Refusal("EFBIG", `Its files have more than ${MOST_FILES_BYTES} bytes together.`);
+  return parsed.data;
+}
+
 export class PackageIntake implements Intake {
   readonly #scratch: string;
   #description: Package | null = null;
@@ -57,24 +78,8 @@ export class PackageIntake implements Intake {
   }
 
   #describe(bytes: Buffer): void {
-    let given: unknown;
-    try {
-      given = JSON.parse(bytes.toString("utf8"));
-    } catch {
-      throw new Refusal("EINVAL", `Its ${DESCRIPTION_MEMBER} is no JSON.`);
-    }
-    const parsed = PACKAGE.safeParse(given);
-    if (!parsed.success) {
-      const { path: place, message } = parsed.error.issues[0]!;
-      throw new Refusal(
-        "EINVAL",
-        `Its ${DESCRIPTION_MEMBER} is not understood: ${place.map(String).join(".")}: ${message}.`,
-      );
-    }
-    const { files, disks } = parsed.data;
-    if (files.reduce((sum, each) => sum + each.bytes, 0) > MOST_FILES_BYTES)
-      throw new Refusal("EFBIG", `Its files have more than ${MOST_FILES_BYTES} bytes together.`);
-    this.#description = parsed.data;
+    this.#description = readPackage(bytes);
+    const { files, disks } = this.#description;
     this.#expected = [
       ...files.map((each, i) => ({ name: fileMember(i), bytes: each.bytes })),
       ...disks.map((each, i) => ({ name: diskMember(i), bytes: each.bytes })),

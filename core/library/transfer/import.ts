@@ -127,8 +127,22 @@ function nameOf(wanted: string | null, said: string, taken: Iterable<string>): s
   return freeName(isDomainName(plain) ? plain : "imported", taken);
 }
 
-/** One qcow2 that is based on nothing, and that opens. Throws Refusal, StoreError. */
+/** One qcow2 that is based on nothing, and that opens. Throws Refusal, StoreError that names the disk as the archive does. */
 async function wholeImage(
+  source: Arrived["sources"][number],
+  scratch: string,
+  i: number,
+  progress: (share: number) => void,
+): Promise<string> {
+  try {
+    return await madeWhole(source, scratch, i, progress);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    throw new StoreError(error.code, error.message.replaceAll(source.file, source.name));
+  }
+}
+
+async function madeWhole(
   { file, format, name }: Arrived["sources"][number],
   scratch: string,
   i: number,

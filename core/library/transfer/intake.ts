@@ -15,6 +15,16 @@ export interface Arrived {
   readonly notes: readonly string[];
 }
 
+/** What an archive's description says before anything of it is taken. Sizes are of the disks; null where it does not say. */
+export interface Look {
+  readonly name: string;
+  readonly memoryMiB: number | null;
+  readonly vcpus: number | null;
+  readonly disks: readonly { bytes: number | null }[];
+  readonly networks: number;
+  readonly notes: readonly string[];
+}
+
 export interface Intake {
   take(member: Member): Promise<void>;
   /** All members have come. Throws Refusal where something is missing. */

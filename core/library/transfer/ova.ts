@@ -3,7 +3,7 @@ import path from "node:path";
 import { Refusal } from "../../toolstack/error.ts";
 import { wholeMember, type Member } from "./archive.ts";
 import { machineText, OTHER_MACHINE, vdevOf } from "./guest-text.ts";
-import type { Arrived, Intake } from "./intake.ts";
+import type { Arrived, Intake, Look } from "./intake.ts";
 import { takeMember, type Sums } from "./scratch.ts";
 import { createHash } from "node:crypto";
 import { MOST_XML_BYTES, nodesOf, readXml, textOf, type XmlNode } from "./xml.ts";
@@ -46,16 +46,7 @@ export class OvaIntake implements Intake {
   end(): Promise<Arrived> {
     if (!this.#ovf) throw new Refusal("EINVAL", "The archive has no description.");
     this.#checkManifest();
-    const envelope = nodesOf(readXml(this.#ovf, "Its OVF description", LISTS), "Envelope")[0];
-    const system = nodesOf(envelope, "VirtualSystem")[0];
-    if (!system)
-      throw new Refusal(
-        "EINVAL",
-        "Its OVF description has no machine, or several: one machine can be imported at a time.",
-      );
-    const hardware = nodesOf(system, "VirtualHardwareSection")[0];
-    const items = nodesOf(hardware, "Item");
-    const of = (kind: string): XmlNode[] => items.filter((item) => textOf(item, "ResourceType") === kind);
+    const { envelope, name, memoryMiB, vcpus, of } = describedMachine(this.#ovf);
     const notes = [OTHER_MACHINE];
     if (this.#manifest === null) notes.push("It has no list of checksums: nothing says that it is whole.");
     if (of(CD!).length) notes.push("Its CD drives were left out.");
@@ -68,11 +59,10 @@ export class OvaIntake implements Intake {
     if (sources.length > MOST_DISKS) throw new Refusal("EINVAL", `Its machine has more than ${MOST_DISKS} disks.`);
     if (new Set(sources.map(({ file }) => file)).size < sources.length)
       throw new Refusal("EINVAL", "Two disks of its machine are the same file.");
-    const name = textOf(system, "Name") || textOf(system, "@id");
     const { config, disks } = machineText({
       name,
-      memoryMiB: memoryOf(of(MEMORY!)[0]),
-      vcpus: Number(textOf(of(CPU!)[0], "VirtualQuantity")) || 1,
+      memoryMiB,
+      vcpus,
       cmdline: "",
       disks: sources.map((_, i) => ({ vdev: vdevOf(i), isReadOnly: false })),
       networks: of(NETWORK!).length,
@@ -115,6 +105,44 @@ export class OvaIntake implements Intake {
       throw new Refusal("EINVAL", `The archive does not have ${href || "a file"}, which its description names.`);
     return member.file;
   }
+}
+
+interface DescribedMachine {
+  envelope: XmlNode | undefined;
+  name: string;
+  memoryMiB: number;
+  vcpus: number;
+  /** Its devices of a kind. */
+  of: (kind: string) => XmlNode[];
+}
+
+function describedMachine(ovf: Buffer): DescribedMachine {
+  const envelope = nodesOf(readXml(ovf, "Its OVF description", LISTS), "Envelope")[0];
+  const system = nodesOf(envelope, "VirtualSystem")[0];
+  if (!system)
+    throw new Refusal(
+      "EINVAL",
+      "Its OVF description has no machine, or several: one machine can be imported at a time.",
+    );
+  const items = nodesOf(nodesOf(system, "VirtualHardwareSection")[0], "Item");
+  const of = (kind: string): XmlNode[] => items.filter((item) => textOf(item, "ResourceType") === kind);
+  const name = textOf(system, "Name") || textOf(system, "@id");
+  const vcpus = Number(textOf(of(CPU!)[0], "VirtualQuantity")) || 1;
+  return { envelope, name, memoryMiB: memoryOf(of(MEMORY!)[0]), vcpus, of };
+}
+
+/** What an OVF says of its machine, for people: nothing of the archive's other members is known yet. Throws Refusal. */
+export function lookIntoOvf(ovf: Buffer): Look {
+  const { envelope, name, memoryMiB, vcpus, of } = describedMachine(ovf);
+  const all = nodesOf(nodesOf(envelope, "DiskSection")[0], "Disk");
+  const disks = of(DISK!).map((item) => {
+    const id = /\/disk\/(.+)$/.exec(textOf(item, "HostResource"))?.[1];
+    const disk = all.find((each) => textOf(each, "@diskId") === id);
+    const power = /2\^(\d{1,2})/.exec(textOf(disk, "@capacityAllocationUnits"))?.[1];
+    const bytes = Number(textOf(disk, "@capacity")) * 2 ** Number(power ?? 0);
+    return { bytes: Number.isSafeInteger(bytes) && bytes > 0 ? bytes : null };
+  });
+  return { name, memoryMiB, vcpus, disks, networks: of(NETWORK!).length, notes: [OTHER_MACHINE] };
 }
 
 function sumsOf(bytes: Buffer): Sums {

@@ -8,7 +8,7 @@ import path from "node:path";
 import { Refusal } from "../../toolstack/error.ts";
 import { wholeMember, type Member } from "./archive.ts";
 import { machineText, OTHER_MACHINE } from "./guest-text.ts";
-import type { Arrived, Intake } from "./intake.ts";
+import type { Arrived, Intake, Look } from "./intake.ts";
 import { checkRoom } from "./scratch.ts";
 import { MOST_XML_BYTES, nodesOf, readXml, textOf, type XmlNode } from "./xml.ts";
 
@@ -127,6 +127,19 @@ interface Machine {
   cmdline: string;
   networks: number;
   disks: Disk[];
+}
+
+/** What an ova.xml says of its machine, for people. Throws Refusal. */
+export function lookIntoXva(bytes: Buffer): Look {
+  const { name, memoryMiB, vcpus, networks, disks } = machineOf(bytes);
+  return {
+    name,
+    memoryMiB,
+    vcpus,
+    networks,
+    disks: disks.map((each) => ({ bytes: each.bytes })),
+    notes: [OTHER_MACHINE],
+  };
 }
 
 type Struct = ReadonlyMap<string, XmlNode>;

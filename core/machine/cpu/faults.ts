@@ -57,13 +57,13 @@ export function settleFault(op: usize): i32 {
 /** Raises #DB; `bits` of DR6. A deprivileged vCPU's exit has them in ADDRESS. */
 export function debugTrap(bits: u32): i32 {
   raise(VECTOR_DB, 0, bits);
-  if (!load<u32>(cpu, CPU_DEPRIVILEGED)) store<u64>(cpu, load<u64>(cpu, CPU_DR + 48) | bits, CPU_DR + 48);
+  if (!load<u32>(cpu, CPU_DEPRIVILEGED)) store<u64>(cpu, load<u64>(cpu, CPU_DR + 6 * 8) | bits, CPU_DR + 6 * 8);
   return settleFault(0);
 }
 
 /** DR6 bits of instruction breakpoints at the next instruction. */
 export function instructionBreakpoints(): u32 {
-  const dr7 = load<u64>(cpu, CPU_DR + 56);
+  const dr7 = load<u64>(cpu, CPU_DR + 7 * 8);
   const lin = codeLinear(codeMode);
   let hits: u32 = 0;
   for (let i = 0; i < 4; i++)

@@ -50,7 +50,7 @@ export function refreshMode(): void {
     if (!(load<u64>(cpu, CPU_CR0) & 1) || load<u64>(cpu, CPU_RFLAGS) & VM) codeMode |= MODE_REAL;
     if (isFlat(CS) && isFlat(SS) && isFlat(DS) && isFlat(ES)) codeMode |= MODE_FLAT;
   }
-  careful = (load<u64>(cpu, CPU_RFLAGS) & (TF | RF)) != 0 || (load<u64>(cpu, CPU_DR + 56) & 0xff) != 0;
+  careful = (load<u64>(cpu, CPU_RFLAGS) & (TF | RF)) != 0 || (load<u64>(cpu, CPU_DR + 7 * 8) & 0xff) != 0;
   windowWanted = load<u32>(cpu, CPU_WINDOW) != 0;
   tlbSelect(accessNeedsInspection());
 }

@@ -93,6 +93,8 @@ export const CPU_EXIT_OP = 0x240;
 
 /** 8 x 16 bytes: physical x87 registers R0..R7 (not ST-relative), 80 bits each, 6 bytes of padding. MMX lives in their low 64 bits. */
 export const CPU_FPR = 0x250;
+/** Sign and exponent of one of them, a u16, behind the u64 of its significand. */
+export const FPR_SIGN_EXPONENT = 8;
 /** u16 control word, u16 status word (TOP in bits 11..13 is live here), u8 abridged tag (1 = valid), u16 last opcode. */
 export const CPU_FCW = 0x2d0;
 export const CPU_FSW = 0x2d2;
@@ -105,6 +107,8 @@ export const CPU_FDP = 0x2e0;
 export const CPU_MXCSR = 0x2e8;
 /** 16 x 16 bytes: XMM0..XMM15, 16-byte aligned. */
 export const CPU_XMM = 0x2f0;
+/** The high u64 of one of them. */
+export const XMM_HIGH = 8;
 
 /** u64 each: SYSCALL/SYSENTER MSRs. */
 export const CPU_STAR = 0x3f0;

@@ -140,7 +140,7 @@ export function systemExecute(op: usize): void {
       else if (getReg32(1)) raise(VECTOR_GP);
       else {
         setReg32(0, load<u32>(cpu, CPU_XCR0));
-        setReg32(2, load<u32>(cpu, CPU_XCR0 + 4));
+        setReg32(2, <u32>(load<u64>(cpu, CPU_XCR0) >> 32));
       }
       break;
     case I.ID_RDFSBASE:

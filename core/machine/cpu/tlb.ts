@@ -13,10 +13,10 @@ import { rootOf } from "./paging/format";
 import { spaceId, spaceKey } from "./paging/space";
 import { ACTIVITY_FLUSHES, ACTIVITY_PAGE_FLUSHES } from "../layout";
 import { countActivity, cpu } from "./machine";
-import { TLB_EXECUTE, TLB_READ, TLB_WRITE } from "./tlb_layout";
+import { TLB_ADDEND, TLB_EXECUTE, TLB_READ, TLB_WRITE } from "./tlb_layout";
 import { CPU_ASID } from "./state";
 
-export { TLB_EXECUTE, TLB_READ, TLB_WRITE };
+export { TLB_ADDEND, TLB_EXECUTE, TLB_READ, TLB_WRITE };
 export const TLB_ENTRIES: usize = 4096;
 /** Address space -> ASID: 64 entries of u64 key, inverted (0: no entry), u32 ASID, u32 id of the second stage. */
 const SPACES = 0x30000;
@@ -211,7 +211,7 @@ export function pageRelied(lin: u64): void {
 export function tlbFill(table: usize, lin: u64, host: usize, level: i32): void {
   const entry = tlbBase + table + ((<usize>(lin >> 8)) & 0xfff0);
   store<u64>(entry, (lin & ~(<u64>0xfff)) | spaceTag);
-  store<u32>(entry, <u32>host - ((<u32>lin) & 0xfffff000), 8);
+  store<u32>(entry, <u32>host - ((<u32>lin) & 0xfffff000), TLB_ADDEND);
   if (level > 1) {
     largeSeen = true;
     if (level > 2) markFiltered(HUGE, lin >> 30);
@@ -229,7 +229,7 @@ export function tlbFill(table: usize, lin: u64, host: usize, level: i32): void {
 export function tlbLookup(table: usize, lin: u64): usize {
   const entry = tlbBase + table + ((<usize>(lin >> 8)) & 0xfff0);
   if (load<u64>(entry) != ((lin & ~(<u64>0xfff)) | spaceTag)) return 0;
-  return <usize>(load<u32>(entry, 8) + <u32>lin);
+  return <usize>(load<u32>(entry, TLB_ADDEND) + <u32>lin);
 }
 
 /**
@@ -258,7 +258,7 @@ export const NO_SPACE: u64 = ~(<u64>0);
 @inline
 export function entryFrame(entry: usize): u32 {
   // The sum wraps: the addend is the host address less the low half of the linear one, which is often the greater of the two.
-  const host: u32 = load<u32>(entry, 8) + load<u32>(entry);
+  const host: u32 = load<u32>(entry, TLB_ADDEND) + load<u32>(entry);
   return host >> 12;
 }
 

@@ -59,7 +59,7 @@ export class Inspection {
     const disassembler = await (this.#disassembler ??= Disassembler.load());
     const { hypercalls, inspector } = this.#parts;
     const context = this.#context(domid, vcpu);
-    const before = hypercalls.vcpuInfo(domid, vcpu);
+    const before = hypercalls.vcpus.info(domid, vcpu);
     const { rip, rsp, rbp, mode } = context;
     const code = new GuestCode(inspector, domid, context.root(mode) || context.root("kernel"));
     const bits = this.#bits(domid, context);
@@ -71,7 +71,7 @@ export class Inspection {
     const found = symbols?.find(rip);
     const lines = disassembler.around(around, rip, bits, found ? rip - BigInt(found.offset) : null, LINES);
     const stack = code.stack(rsp, rbp);
-    const after = hypercalls.vcpuInfo(domid, vcpu);
+    const after = hypercalls.vcpus.info(domid, vcpu);
     return {
       domid,
       vcpu,
@@ -203,7 +203,7 @@ export class Inspection {
   }
 
   #exists(domid: number): void {
-    if (!this.#parts.hypercalls.domainInfo(domid)) throw new Refusal("ESRCH", `There is no domain ${domid}.`);
+    if (!this.#parts.hypercalls.domains.info(domid)) throw new Refusal("ESRCH", `There is no domain ${domid}.`);
   }
 
   /** One whose vCPUs are x86 code. */
@@ -214,7 +214,7 @@ export class Inspection {
         "EOPNOTSUPP",
         "Domain-0 is a thread of the host’s, not x86 code: it has no registers and no page tables.",
       );
-    if (this.#parts.hypercalls.domainInfo(domid)!.flags & XEN_DOMINF_hvm_guest)
+    if (this.#parts.hypercalls.domains.info(domid)!.flags & XEN_DOMINF_hvm_guest)
       throw new Refusal(
         "EOPNOTSUPP",
         `Domain ${domid} is a PVH domain, whose registers, page tables and memory can't be looked at yet.`,
@@ -223,11 +223,11 @@ export class Inspection {
 
   #context(domid: number, vcpu: number): VcpuContext {
     this.#guest(domid);
-    const { maxVcpuId } = this.#parts.hypercalls.domainInfo(domid)!;
+    const { maxVcpuId } = this.#parts.hypercalls.domains.info(domid)!;
     if (vcpu > maxVcpuId)
       throw new Refusal("EINVAL", `Domain ${domid} has vCPUs 0 to ${maxVcpuId}; ${vcpu} is not among them.`);
     try {
-      return new VcpuContext(this.#parts.hypercalls.getVcpuContext(domid, vcpu));
+      return new VcpuContext(this.#parts.hypercalls.vcpus.getContext(domid, vcpu));
     } catch (error) {
       if (error instanceof HypercallError && error.code === "ENODATA")
         throw new Refusal("ENODATA", `vCPU ${vcpu} has not been brought up: it has no registers yet.`);

@@ -65,7 +65,7 @@ export class HandFrontend {
   /** A fresh ring, a fresh port, and state Initialised. */
   connect(nodes: Record<string, string | number>): void {
     this.clear();
-    this.port = this.#hypercalls.allocUnbound(this.#domid, 0);
+    this.port = this.#hypercalls.ports.allocUnbound(this.#domid, 0);
     this.#store.writeAll(this.path, { "event-channel": this.port, ...nodes, state: 3 });
   }
 

@@ -78,8 +78,8 @@ it.each([1, 7, 1234567])("survives it, seed %i", async (seed) => {
     expect(result >= -200n).toBe(true);
   }
   expect(core.check_invariants()).toBe(0);
-  for (const { domid } of dom0.calls.listDomains()) if (domid) dom0.calls.destroyDomain(domid);
+  for (const { domid } of dom0.calls.host.listDomains()) if (domid) dom0.calls.domains.destroy(domid);
   // Dead ones are listed until they are reaped, which a pCPU may just be at, and be kept from by another load on the machine.
-  await expect.poll(() => dom0.calls.listDomains().map((d) => d.domid), { timeout: 5000 }).toEqual([0]);
+  await expect.poll(() => dom0.calls.host.listDomains().map((d) => d.domid), { timeout: 5000 }).toEqual([0]);
   expect(core.check_invariants()).toBe(0);
 });

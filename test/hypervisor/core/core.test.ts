@@ -49,10 +49,10 @@ describe("boot", () => {
   });
 
   it("keeps the log for readconsole, incrementally and cleared", () => {
-    const whole = dom0.calls.readConsole();
+    const whole = dom0.calls.host.readConsole();
     expect(whole).toContain("Brought up 2 CPUs");
-    expect(dom0.calls.readConsole(true)).toBe(whole);
-    expect(dom0.calls.readConsole()).toBe("");
+    expect(dom0.calls.host.readConsole(true)).toBe(whole);
+    expect(dom0.calls.host.readConsole()).toBe("");
   });
 
   it("notes unknown parameters and goes on", async () => {
@@ -61,7 +61,7 @@ describe("boot", () => {
     expect(other.serial()).toContain('(XEN) parameter "frobnicate" unknown!\n');
     expect(other.serial()).toContain('(XEN) parameter "loglvl" has invalid value "loud", rc=-22!\n');
     const it = attachDom0(other);
-    expect(it.calls.domainInfo(0)?.totPages).toBe(2048);
+    expect(it.calls.domains.info(0)?.totPages).toBe(2048);
     await other.off();
   });
 
@@ -76,12 +76,12 @@ describe("boot", () => {
 
 describe("xen_version", () => {
   it("says 4.17 with the capabilities that it has", () => {
-    expect(dom0.calls.version()).toEqual({ major: 4, minor: 17 });
-    expect(dom0.calls.extraVersion()).toMatch(/^\.\d+-xenarium$/);
-    expect(dom0.calls.capabilities()).toBe("xen-3.0-x86_64 hvm-3.0-x86_64 ");
-    expect(dom0.calls.platformParameters()).toBe(0xffff800000000000n);
-    expect(dom0.calls.commandLine()).toBe("dom0_mem=16M loglvl=all guest_loglvl=all");
-    expect(dom0.calls.compileInfo().compiler).toContain("AssemblyScript");
+    expect(dom0.calls.host.version()).toEqual({ major: 4, minor: 17 });
+    expect(dom0.calls.host.extraVersion()).toMatch(/^\.\d+-xenarium$/);
+    expect(dom0.calls.host.capabilities()).toBe("xen-3.0-x86_64 hvm-3.0-x86_64 ");
+    expect(dom0.calls.host.platformParameters()).toBe(0xffff800000000000n);
+    expect(dom0.calls.host.commandLine()).toBe("dom0_mem=16M loglvl=all guest_loglvl=all");
+    expect(dom0.calls.host.compileInfo().compiler).toContain("AssemblyScript");
   });
 
   it("refuses what it does not know, and bad pointers", () => {
@@ -111,64 +111,64 @@ describe("domctl", () => {
 
   it("creates, fills, describes and destroys domains, and gets every frame back", async () => {
     // The first memory call of a thread takes a scratch page for good.
-    dom0.calls.populatePhysmap(0, 0, 1, new Float64Array(1));
-    const free = dom0.calls.physicalInfo().freePages;
-    const domid = dom0.calls.createDomain(UUID, 4);
+    dom0.calls.frames.populatePhysmap(0, 0, 1, new Float64Array(1));
+    const free = dom0.calls.host.physicalInfo().freePages;
+    const domid = dom0.calls.domains.create(UUID, 4);
     expect(domid).toBeGreaterThan(0);
-    dom0.calls.setMaxMemory(domid, 4096 * 4);
-    dom0.calls.setMaxVcpus(domid, 3);
+    dom0.calls.domains.setMaxMemory(domid, 4096 * 4);
+    dom0.calls.domains.setMaxVcpus(domid, 3);
     const mfns = new Float64Array(4096);
-    expect(dom0.calls.populatePhysmap(domid, 0, 4096, mfns)).toBe(4096);
-    expect(dom0.calls.populatePhysmap(domid, 0, 1, mfns)).toBe(0);
-    const info = dom0.calls.domainInfo(domid)!;
+    expect(dom0.calls.frames.populatePhysmap(domid, 0, 4096, mfns)).toBe(4096);
+    expect(dom0.calls.frames.populatePhysmap(domid, 0, 1, mfns)).toBe(0);
+    const info = dom0.calls.domains.info(domid)!;
     expect(info.handle).toBe(UUID);
     expect(info.totPages).toBe(4096);
     expect(info.maxPages).toBe(4096);
     expect(info.maxVcpuId).toBe(2);
     expect(info.onlineVcpus).toBe(0);
     expect(info.flags & XEN_DOMINF_paused).toBeTruthy();
-    expect(dom0.calls.listDomains().map((d) => d.domid)).toEqual([0, domid]);
-    expect(refusal(() => dom0.calls.setMaxVcpus(domid, 5))).toBe("EINVAL");
-    expect(refusal(() => dom0.calls.pauseDomain(0))).toBe("EINVAL");
-    expect(refusal(() => dom0.calls.destroyDomain(0))).toBe("EINVAL");
-    expect(refusal(() => dom0.calls.destroyDomain(domid + 1))).toBe("ESRCH");
+    expect(dom0.calls.host.listDomains().map((d) => d.domid)).toEqual([0, domid]);
+    expect(refusal(() => dom0.calls.domains.setMaxVcpus(domid, 5))).toBe("EINVAL");
+    expect(refusal(() => dom0.calls.domains.pause(0))).toBe("EINVAL");
+    expect(refusal(() => dom0.calls.domains.destroy(0))).toBe("EINVAL");
+    expect(refusal(() => dom0.calls.domains.destroy(domid + 1))).toBe("ESRCH");
     expect(dom0.core.check_invariants()).toBe(0);
-    dom0.calls.destroyDomain(domid);
-    expect(dom0.calls.domainInfo(domid)).toBeNull();
+    dom0.calls.domains.destroy(domid);
+    expect(dom0.calls.domains.info(domid)).toBeNull();
     // Its structures are kept a moment longer for whoever still looks at them.
     const end = Date.now() + 6000;
-    while (dom0.calls.physicalInfo().freePages !== free && Date.now() < end)
+    while (dom0.calls.host.physicalInfo().freePages !== free && Date.now() < end)
       await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(dom0.calls.physicalInfo().freePages).toBe(free);
+    expect(dom0.calls.host.physicalInfo().freePages).toBe(free);
     expect(dom0.core.check_invariants()).toBe(0);
   }, 20_000);
 
   it("keeps what a vCPU's context has no room for, and takes nothing that is no address", () => {
-    const domid = dom0.calls.createDomain(UUID, 1);
-    dom0.calls.setMaxVcpus(domid, 1);
-    const context = dom0.calls.getExtVcpuContext(domid, 0);
+    const domid = dom0.calls.domains.create(UUID, 1);
+    dom0.calls.domains.setMaxVcpus(domid, 1);
+    const context = dom0.calls.vcpus.getExtContext(domid, 0);
     const view = new DataView(context.buffer);
     expect([view.getUint32(4, true), view.getBigUint64(8, true), view.getBigUint64(16, true)]).toEqual([64, 0n, 0n]);
     view.setBigUint64(8, 0xffffffff81000010n, true);
     view.setBigUint64(16, 0xffffffff81000020n, true);
     view.setUint8(28, 1);
-    dom0.calls.setExtVcpuContext(domid, 0, context);
-    expect(dom0.calls.getExtVcpuContext(domid, 0)).toEqual(context);
+    dom0.calls.vcpus.setExtContext(domid, 0, context);
+    expect(dom0.calls.vcpus.getExtContext(domid, 0)).toEqual(context);
     view.setBigUint64(8, 0x8000000000000000n, true);
-    expect(refusal(() => dom0.calls.setExtVcpuContext(domid, 0, context))).toBe("EINVAL");
+    expect(refusal(() => dom0.calls.vcpus.setExtContext(domid, 0, context))).toBe("EINVAL");
     view.setBigUint64(8, 0n, true);
     view.setUint32(4, 31, true);
-    expect(refusal(() => dom0.calls.setExtVcpuContext(domid, 0, context))).toBe("EINVAL");
-    expect(refusal(() => dom0.calls.getExtVcpuContext(domid, 1))).toBe("ESRCH");
-    expect(refusal(() => dom0.calls.getExtVcpuContext(0, 0))).toBe("EINVAL");
-    dom0.calls.destroyDomain(domid);
+    expect(refusal(() => dom0.calls.vcpus.setExtContext(domid, 0, context))).toBe("EINVAL");
+    expect(refusal(() => dom0.calls.vcpus.getExtContext(domid, 1))).toBe("ESRCH");
+    expect(refusal(() => dom0.calls.vcpus.getExtContext(0, 0))).toBe("EINVAL");
+    dom0.calls.domains.destroy(domid);
   });
 
   it("keeps a dead domain as long as somebody holds a frame of it", () => {
-    const domid = dom0.calls.createDomain(UUID, 1);
-    dom0.calls.setMaxMemory(domid, 64);
+    const domid = dom0.calls.domains.create(UUID, 1);
+    dom0.calls.domains.setMaxMemory(domid, 64);
     const mfns = new Float64Array(4);
-    expect(dom0.calls.populatePhysmap(domid, 0, 4, mfns)).toBe(4);
+    expect(dom0.calls.frames.populatePhysmap(domid, 0, 4, mfns)).toBe(4);
     const native = (...args: number[]): bigint =>
       dom0.core.native_hypercall(55, BigInt(args[0]!), BigInt(args[1]!), BigInt(args[2]!), 0n, 0n);
     // Its machine frame number: what a domain with a second stage calls it is another.
@@ -178,32 +178,32 @@ describe("domctl", () => {
     expect(dom0.core.native_hypercall(17, 4n, BigInt(mfns[1]! * 4096), 0n, 0n, 0n)).toBe(0n);
     expect(dom0.core.native_hypercall(17, 4n, BigInt(mfns[2]! * 4096), 0n, 0n, 0n)).toBe(-14n);
     expect(native(0, 0, mfns[2]!)).toBe(-22n);
-    dom0.calls.destroyDomain(domid);
-    const zombie = dom0.calls.domainInfo(domid)!;
+    dom0.calls.domains.destroy(domid);
+    const zombie = dom0.calls.domains.info(domid)!;
     expect(zombie.flags & XEN_DOMINF_dying).toBeTruthy();
     expect(zombie.totPages).toBe(1);
     expect(native(1, domid, mfns[2]!)).toBe(-22n);
     expect(native(1, domid, mfns[1]!)).toBe(0n);
-    expect(dom0.calls.domainInfo(domid)?.totPages).toBe(1);
+    expect(dom0.calls.domains.info(domid)?.totPages).toBe(1);
     expect(native(1, domid, mfns[1]!)).toBe(0n);
-    expect(dom0.calls.domainInfo(domid)).toBeNull();
+    expect(dom0.calls.domains.info(domid)).toBeNull();
     expect(native(1, domid, mfns[1]!)).toBe(-22n);
   });
 
   it("holds thousands of a domain's frames, those that are written with their type, and gives all of them back", () => {
-    const domid = dom0.calls.createDomain(UUID, 1);
+    const domid = dom0.calls.domains.create(UUID, 1);
     const count = 3000;
-    dom0.calls.setMaxMemory(domid, count * 4);
+    dom0.calls.domains.setMaxMemory(domid, count * 4);
     const mfns = new Float64Array(count);
-    expect(dom0.calls.populatePhysmap(domid, 0, count, mfns)).toBe(count);
+    expect(dom0.calls.frames.populatePhysmap(domid, 0, count, mfns)).toBe(count);
     const native = (operation: number, mfn: number): bigint =>
       dom0.core.native_hypercall(55, BigInt(operation), BigInt(domid), BigInt(mfn), 0n, 0n);
     for (let round = 0; round < 3; round++) {
-      const free = dom0.calls.physicalInfo().freePages;
+      const free = dom0.calls.host.physicalInfo().freePages;
       for (const mfn of mfns) expect(native(0, mfn)).toBe(BigInt(mfn));
       for (const mfn of mfns.subarray(0, 700)) expect(native(10, mfn)).toBe(BigInt(mfn));
       expect(dom0.core.check_invariants()).toBe(0);
-      expect(dom0.calls.physicalInfo().freePages).toBeLessThan(free);
+      expect(dom0.calls.host.physicalInfo().freePages).toBeLessThan(free);
       // Holds of the two sorts are apart.
       expect(native(11, mfns[700]!)).toBe(-22n);
       for (const mfn of mfns.subarray(0, 700)) expect(native(11, mfn)).toBe(0n);
@@ -211,49 +211,49 @@ describe("domctl", () => {
       expect(dom0.core.check_invariants()).toBe(0);
       for (const mfn of mfns) expect(native(1, mfn)).toBe(0n);
       expect(native(1, mfns[0]!)).toBe(-22n);
-      expect(dom0.calls.physicalInfo().freePages).toBe(free);
+      expect(dom0.calls.host.physicalInfo().freePages).toBe(free);
     }
     expect(native(10, 2 ** 33)).toBe(-22n);
-    dom0.calls.destroyDomain(domid);
-    expect(dom0.calls.domainInfo(domid)).toBeNull();
+    dom0.calls.domains.destroy(domid);
+    expect(dom0.calls.domains.info(domid)).toBeNull();
   });
 
   it("never gives a domid twice in a row, and keeps the list in order", () => {
-    const made = Array.from({ length: 5 }, () => dom0.calls.createDomain(UUID, 1));
+    const made = Array.from({ length: 5 }, () => dom0.calls.domains.create(UUID, 1));
     expect(new Set(made).size).toBe(5);
-    dom0.calls.destroyDomain(made[2]!);
-    const next = dom0.calls.createDomain(UUID, 1);
+    dom0.calls.domains.destroy(made[2]!);
+    const next = dom0.calls.domains.create(UUID, 1);
     expect(made).not.toContain(next);
-    const listed = dom0.calls.listDomains().map((d) => d.domid);
+    const listed = dom0.calls.host.listDomains().map((d) => d.domid);
     expect(listed).toEqual([...listed].sort((a, b) => a - b));
-    for (const domid of [made[0]!, made[1]!, made[3]!, made[4]!, next]) dom0.calls.destroyDomain(domid);
-    expect(dom0.calls.listDomains().map((d) => d.domid)).toEqual([0]);
+    for (const domid of [made[0]!, made[1]!, made[3]!, made[4]!, next]) dom0.calls.domains.destroy(domid);
+    expect(dom0.calls.host.listDomains().map((d) => d.domid)).toEqual([0]);
   });
 
   it("weight, cap and affinity are kept and checked", () => {
-    const domid = dom0.calls.createDomain(UUID, 2);
-    dom0.calls.setMaxVcpus(domid, 2);
-    expect(dom0.calls.getCredit(domid)).toEqual({ weight: 256, cap: 0 });
-    dom0.calls.setCredit(domid, 512, 50);
-    expect(dom0.calls.getCredit(domid)).toEqual({ weight: 512, cap: 50 });
-    dom0.calls.setAffinity(domid, 1, { hard: 2 });
-    expect(dom0.calls.getAffinity(domid, 1)).toEqual({ hard: 2, soft: 0xffffffff });
-    dom0.calls.setAffinity(domid, 0, { soft: 1 });
-    expect(dom0.calls.getAffinity(domid, 0)).toEqual({ hard: 3, soft: 1 });
-    expect(refusal(() => dom0.calls.setAffinity(domid, 0, { hard: 0xf0 }))).toBe("EINVAL");
-    expect(refusal(() => dom0.calls.setAffinity(domid, 2, { hard: 1 }))).toBe("EINVAL");
-    dom0.calls.destroyDomain(domid);
+    const domid = dom0.calls.domains.create(UUID, 2);
+    dom0.calls.domains.setMaxVcpus(domid, 2);
+    expect(dom0.calls.domains.getCredit(domid)).toEqual({ weight: 256, cap: 0 });
+    dom0.calls.domains.setCredit(domid, 512, 50);
+    expect(dom0.calls.domains.getCredit(domid)).toEqual({ weight: 512, cap: 50 });
+    dom0.calls.vcpus.setAffinity(domid, 1, { hard: 2 });
+    expect(dom0.calls.vcpus.getAffinity(domid, 1)).toEqual({ hard: 2, soft: 0xffffffff });
+    dom0.calls.vcpus.setAffinity(domid, 0, { soft: 1 });
+    expect(dom0.calls.vcpus.getAffinity(domid, 0)).toEqual({ hard: 3, soft: 1 });
+    expect(refusal(() => dom0.calls.vcpus.setAffinity(domid, 0, { hard: 0xf0 }))).toBe("EINVAL");
+    expect(refusal(() => dom0.calls.vcpus.setAffinity(domid, 2, { hard: 1 }))).toBe("EINVAL");
+    dom0.calls.domains.destroy(domid);
   });
 
   it("runs out of memory with ENOMEM or fewer frames, and recovers", () => {
     const domids: number[] = [];
     let total = 0;
     for (let i = 0; i < 4; i++) {
-      const domid = dom0.calls.createDomain(UUID, 1);
+      const domid = dom0.calls.domains.create(UUID, 1);
       domids.push(domid);
-      dom0.calls.setMaxMemory(domid, 64 * 1024);
+      dom0.calls.domains.setMaxMemory(domid, 64 * 1024);
       const mfns = new Float64Array(16384);
-      const got = dom0.calls.populatePhysmap(domid, 0, 16384, mfns);
+      const got = dom0.calls.frames.populatePhysmap(domid, 0, 16384, mfns);
       total += got;
       if (got < 16384) break;
     }
@@ -261,15 +261,15 @@ describe("domctl", () => {
     const codes = new Set<string>();
     for (let i = 0; i < 2000; i++) {
       try {
-        domids.push(dom0.calls.createDomain(UUID, 1));
+        domids.push(dom0.calls.domains.create(UUID, 1));
       } catch (error) {
         codes.add((error as HypercallError).code);
         break;
       }
     }
     expect([...codes]).toEqual(["ENOMEM"]);
-    for (const domid of domids) dom0.calls.destroyDomain(domid);
-    expect(dom0.calls.listDomains().map((d) => d.domid)).toEqual([0]);
+    for (const domid of domids) dom0.calls.domains.destroy(domid);
+    expect(dom0.calls.host.listDomains().map((d) => d.domid)).toEqual([0]);
     expect(dom0.core.check_invariants()).toBe(0);
   }, 20_000);
 });
@@ -281,20 +281,20 @@ describe("set_virq_handler", () => {
   const NR_VIRQS = 24;
 
   it("takes a global VIRQ and a domain that lives", () => {
-    const domid = dom0.calls.createDomain(UUID, 1);
-    for (const virq of [VIRQ_DOM_EXC, CON_RING, MCA]) dom0.calls.setVirqHandler(domid, virq);
+    const domid = dom0.calls.domains.create(UUID, 1);
+    for (const virq of [VIRQ_DOM_EXC, CON_RING, MCA]) dom0.calls.domains.setVirqHandler(domid, virq);
     for (const virq of [TIMER, 1, 7, 13, NR_VIRQS, 0xffffffff])
       expect(
-        refusal(() => dom0.calls.setVirqHandler(domid, virq)),
+        refusal(() => dom0.calls.domains.setVirqHandler(domid, virq)),
         String(virq),
       ).toBe("EINVAL");
-    expect(refusal(() => dom0.calls.setVirqHandler(domid + 1, VIRQ_DOM_EXC))).toBe("ESRCH");
-    dom0.calls.setVirqHandler(0, VIRQ_DOM_EXC);
-    dom0.calls.destroyDomain(domid);
+    expect(refusal(() => dom0.calls.domains.setVirqHandler(domid + 1, VIRQ_DOM_EXC))).toBe("ESRCH");
+    dom0.calls.domains.setVirqHandler(0, VIRQ_DOM_EXC);
+    dom0.calls.domains.destroy(domid);
   });
 
   it("sends what happens there, and to dom0 again when that domain is gone", () => {
-    const port = dom0.calls.bindVirq(VIRQ_DOM_EXC);
+    const port = dom0.calls.ports.bindVirq(VIRQ_DOM_EXC);
     const pending = (): boolean => {
       const word = dom0.sharedInfo + 2048 + (port >> 6) * 8;
       const bit = 1n << BigInt(port & 63);
@@ -305,40 +305,40 @@ describe("set_virq_handler", () => {
     /** Its end is a DOM_EXC. */
     const end = (domid: number): boolean => {
       pending();
-      dom0.calls.destroyDomain(domid);
+      dom0.calls.domains.destroy(domid);
       return pending();
     };
-    const handler = dom0.calls.createDomain(UUID, 1);
-    expect(end(dom0.calls.createDomain(UUID, 1))).toBe(true);
-    dom0.calls.setVirqHandler(handler, VIRQ_DOM_EXC);
-    expect(end(dom0.calls.createDomain(UUID, 1))).toBe(false);
+    const handler = dom0.calls.domains.create(UUID, 1);
+    expect(end(dom0.calls.domains.create(UUID, 1))).toBe(true);
+    dom0.calls.domains.setVirqHandler(handler, VIRQ_DOM_EXC);
+    expect(end(dom0.calls.domains.create(UUID, 1))).toBe(false);
     expect(end(handler)).toBe(true);
-    expect(end(dom0.calls.createDomain(UUID, 1))).toBe(true);
-    dom0.calls.closePort(port);
+    expect(end(dom0.calls.domains.create(UUID, 1))).toBe(true);
+    dom0.calls.ports.close(port);
   });
 });
 
 describe("sysctl", () => {
   it("describes the host", () => {
-    const info = dom0.calls.physicalInfo();
+    const info = dom0.calls.host.physicalInfo();
     expect(info.nrCpus).toBe(2);
     expect(info.totalPages).toBe(32768);
     expect(info.cpuKhz).toBe(1_000_000);
-    expect(dom0.calls.schedulerId()).toBe(5);
+    expect(dom0.calls.host.schedulerId()).toBe(5);
   });
 
   it("an idle host is idle", async () => {
-    const before = dom0.calls.cpuIdleTimes();
+    const before = dom0.calls.host.cpuIdleTimes();
     const start = performance.now();
     await new Promise((resolve) => setTimeout(resolve, 300));
     const elapsed = (performance.now() - start) * 1e6;
-    dom0.calls.cpuIdleTimes().forEach((time, i) => expect(time - before[i]!).toBeGreaterThan(elapsed * 0.9));
+    dom0.calls.host.cpuIdleTimes().forEach((time, i) => expect(time - before[i]!).toBeGreaterThan(elapsed * 0.9));
   });
 });
 
 describe("console_io", () => {
   it("dom0 writes to the serial port as it is", () => {
-    dom0.calls.writeConsole("hello from dom0\n");
+    dom0.calls.host.writeConsole("hello from dom0\n");
     expect(machine.serial().endsWith("hello from dom0\n")).toBe(true);
   });
   it("refuses memory that is not the caller's", () => {
@@ -376,7 +376,7 @@ describe("power", () => {
     const other = new Machine(module, { pcpus: 2 });
     await other.stage(layout.BOOT_STAGE_DOM0_BUILT);
     const it = attachDom0(other);
-    it.calls.schedShutdown(SHUTDOWN_reboot);
+    it.calls.host.shutdown(SHUTDOWN_reboot);
     expect(Atomics.load(other.words, layout.BOOT_POWER >> 2)).toBe(layout.POWER_REBOOT);
     expect(other.serial()).toContain("Hardware Dom0 shutdown: rebooting machine");
     await other.off();

@@ -14,9 +14,9 @@ async function powerOn(weakOrder: boolean): Promise<void> {
 }
 
 afterEach(() => {
-  const log = dom0.calls.readConsole(true);
+  const log = dom0.calls.host.readConsole(true);
   expect(log).not.toContain("crashed");
-  for (const { domid } of dom0.calls.listDomains()) if (domid) dom0.calls.destroyDomain(domid);
+  for (const { domid } of dom0.calls.host.listDomains()) if (domid) dom0.calls.domains.destroy(domid);
   expect(dom0.core.check_invariants()).toBe(0);
 });
 
@@ -27,7 +27,7 @@ async function powerOff(): Promise<void> {
 
 function cpuTime(domid: number, vcpus: number): number {
   let sum = 0;
-  for (let i = 0; i < vcpus; i++) sum += dom0.calls.vcpuInfo(domid, i).cpuTime;
+  for (let i = 0; i < vcpus; i++) sum += dom0.calls.vcpus.info(domid, i).cpuTime;
   return sum;
 }
 
@@ -69,7 +69,7 @@ function timesOf(vcpu: number): Times {
  */
 async function measure(domains: readonly (readonly [domid: number, vcpus: number])[], ms: number): Promise<Times[][]> {
   const addresses = domains.map(([domid, vcpus]) => vcpusOf(domid, vcpus));
-  for (const [domid] of domains) dom0.calls.unpauseDomain(domid);
+  for (const [domid] of domains) dom0.calls.domains.unpause(domid);
   const idle = (): boolean => addresses.flat().some((vcpu) => timesOf(vcpu).running === 0);
   for (const end = Date.now() + 10_000; idle();) {
     if (Date.now() > end) throw new Error("a vCPU has not run in 10 s");
@@ -78,7 +78,7 @@ async function measure(domains: readonly (readonly [domid: number, vcpus: number
   const before = addresses.map((vcpus) => vcpus.map(timesOf));
   await new Promise((resolve) => setTimeout(resolve, ms));
   const after = addresses.map((vcpus) => vcpus.map(timesOf));
-  for (const [domid] of domains) dom0.calls.pauseDomain(domid);
+  for (const [domid] of domains) dom0.calls.domains.pause(domid);
   return after.map((vcpus, d) =>
     vcpus.map(({ running, runnable }, i) => ({
       running: running - before[d]![i]!.running,
@@ -131,7 +131,7 @@ describe("credit scheduler on 2 pCPUs", () => {
     const got = (await measure(domains, 900)).map(([vcpu]) => share(vcpu!));
     for (const each of got) expect(each).toBeGreaterThan(0.2);
     expect(sum(got)).toBeLessThan(1.1);
-    for (const [domid] of domains) expect(dom0.calls.vcpuInfo(domid, 0).cpu).toBe(1);
+    for (const [domid] of domains) expect(dom0.calls.vcpus.info(domid, 0).cpu).toBe(1);
   });
 
   it("runs more vCPUs than pCPUs, all of them", async () => {
@@ -141,23 +141,23 @@ describe("credit scheduler on 2 pCPUs", () => {
 
   it("pause stops it at once and for good; destroy of a running domain works", async () => {
     const domid = makeSpinner(dom0, { vcpus: 2 });
-    dom0.calls.unpauseDomain(domid);
+    dom0.calls.domains.unpause(domid);
     await new Promise((resolve) => setTimeout(resolve, 50));
-    dom0.calls.pauseDomain(domid);
+    dom0.calls.domains.pause(domid);
     const then = cpuTime(domid, 2);
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(cpuTime(domid, 2)).toBe(then);
-    dom0.calls.unpauseDomain(domid);
+    dom0.calls.domains.unpause(domid);
     await new Promise((resolve) => setTimeout(resolve, 20));
-    dom0.calls.destroyDomain(domid);
-    expect(dom0.calls.domainInfo(domid)).toBeNull();
+    dom0.calls.domains.destroy(domid);
+    expect(dom0.calls.domains.info(domid)).toBeNull();
   });
 
   it("shows watchers what runs", async () => {
     const domid = makeSpinner(dom0, { vcpus: 1 });
     const { physical } = dom0;
     const [vcpu] = vcpusOf(domid, 1) as [number];
-    dom0.calls.unpauseDomain(domid);
+    dom0.calls.domains.unpause(domid);
     await expect
       .poll(() => Number(physical.get64(vcpu + stats.VCPU_RETIRED)), { timeout: 10_000 })
       .toBeGreaterThan(10_000);
@@ -188,7 +188,7 @@ describe("credit scheduler where memory order is weak", () => {
       expect(sum(vcpus.map(share))).toBeGreaterThan(0.9);
       expect(sum(vcpus.map(share))).toBeLessThan(1.1);
     }
-    const places = domains.map(([domid]) => [0, 1].map((vcpu) => dom0.calls.vcpuInfo(domid, vcpu).cpu));
+    const places = domains.map(([domid]) => [0, 1].map((vcpu) => dom0.calls.vcpus.info(domid, vcpu).cpu));
     for (const [domid, place] of domains.map(([id], i) => [id, places[i]!] as const))
       expect(place).toEqual([domid % 2, domid % 2]);
   });

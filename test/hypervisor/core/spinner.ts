@@ -43,11 +43,11 @@ export const CODE_ADDRESS = 0x4000;
 /** The domain, paused; its code lies at 0x4000, its stack ends at 0x6000. */
 export function makeSpinner({ calls, physical }: Dom0, options: SpinnerOptions): number {
   const { vcpus, weight = 256, cap = 0, pcpus = 3, code = COUNT, context: change } = options;
-  const domid = calls.createDomain("00000000-0000-4000-8000-000000000001", vcpus);
-  calls.setMaxMemory(domid, PAGES * 4);
-  calls.setMaxVcpus(domid, vcpus);
+  const domid = calls.domains.create("00000000-0000-4000-8000-000000000001", vcpus);
+  calls.domains.setMaxMemory(domid, PAGES * 4);
+  calls.domains.setMaxVcpus(domid, vcpus);
   const mfns = new Float64Array(PAGES);
-  if (calls.populatePhysmap(domid, 0, PAGES, mfns) !== PAGES) throw new Error("no memory for the spinner");
+  if (calls.frames.populatePhysmap(domid, 0, PAGES, mfns) !== PAGES) throw new Error("no memory for the spinner");
   const frames = new ForeignFrames(calls);
   const entry = (page: number, flags: bigint): bigint => (BigInt(mfns[page]!) << 12n) | flags;
   const write = (page: number, index: number, value: bigint): void =>
@@ -58,8 +58,8 @@ export function makeSpinner({ calls, physical }: Dom0, options: SpinnerOptions):
   write(L1, CODE, entry(CODE, READ_ONLY));
   write(L1, STACK, entry(STACK, WRITABLE));
   frames.with(domid, mfns[CODE]!, (address) => physical.bytes(address, code.length).set(code));
-  calls.pinTable(domid, 4, mfns[L4]!);
-  calls.setCredit(domid, weight, cap);
+  calls.frames.pinTable(domid, 4, mfns[L4]!);
+  calls.domains.setCredit(domid, weight, cap);
   for (let vcpu = 0; vcpu < vcpus; vcpu++) {
     const context = new Uint8Array(VCPU_GUEST_CONTEXT_SIZE);
     const view = new DataView(context.buffer);
@@ -73,8 +73,8 @@ export function makeSpinner({ calls, physical }: Dom0, options: SpinnerOptions):
     view.setBigUint64(VCPU_GUEST_CONTEXT_KERNEL_SP, BigInt((STACK + 1) * 4096), true);
     view.setBigUint64(VCPU_GUEST_CONTEXT_CTRLREG + 24, entry(L4, 0n), true);
     change?.(view, entry(L4, 0n));
-    calls.setVcpuContext(domid, vcpu, context);
-    calls.setAffinity(domid, vcpu, { hard: pcpus });
+    calls.vcpus.setContext(domid, vcpu, context);
+    calls.vcpus.setAffinity(domid, vcpu, { hard: pcpus });
   }
   return domid;
 }

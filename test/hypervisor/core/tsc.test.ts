@@ -42,7 +42,7 @@ beforeAll(async () => {
   dom0 = attachDom0(machine);
 });
 afterEach(() => {
-  for (const { domid } of dom0.calls.listDomains()) if (domid) dom0.calls.destroyDomain(domid);
+  for (const { domid } of dom0.calls.host.listDomains()) if (domid) dom0.calls.domains.destroy(domid);
   expect(dom0.core.check_invariants()).toBe(0);
 });
 afterAll(async () => {
@@ -84,11 +84,11 @@ interface Reading {
 }
 /** Lets it run until it has read all, or was refused. */
 async function read(domid: number): Promise<Reading> {
-  dom0.calls.unpauseDomain(domid);
+  dom0.calls.domains.unpause(domid);
   for (const end = Date.now() + 5000; ;) {
     await new Promise((resolve) => setTimeout(resolve, 10));
-    dom0.calls.pauseDomain(domid);
-    const view = new DataView(dom0.calls.getVcpuContext(domid, 0).buffer);
+    dom0.calls.domains.pause(domid);
+    const view = new DataView(dom0.calls.vcpus.getContext(domid, 0).buffer);
     const register = (offset: number): number => Number(view.getBigUint64(VCPU_GUEST_CONTEXT_USER_REGS + offset, true));
     const trapped = register(8) === 13;
     if (trapped || register(0) === 1)
@@ -101,7 +101,7 @@ async function read(domid: number): Promise<Reading> {
         khz: register(48),
       };
     if (Date.now() > end) throw new Error(`the guest did not come to its end: ${machine.serial()}`);
-    dom0.calls.unpauseDomain(domid);
+    dom0.calls.domains.unpause(domid);
   }
 }
 
@@ -111,7 +111,7 @@ describe("TSC mode", () => {
     ["never emulate, whatever the frequency", NEVER_EMULATE, 2_000_000],
   ])("%s: the host's TSC, read natively", async (_name, mode, khz) => {
     const domid = make();
-    dom0.calls.setTscInfo(domid, mode, khz);
+    dom0.calls.domains.setTscInfo(domid, mode, khz);
     const before = now();
     const reading = await read(domid);
     expect(reading).toMatchObject({ trapped: false, mode, khz: HOST_KHZ });
@@ -129,7 +129,7 @@ describe("TSC mode", () => {
     const domid = make();
     await new Promise((resolve) => setTimeout(resolve, 50));
     const earliest = now();
-    dom0.calls.setTscInfo(domid, mode, given);
+    dom0.calls.domains.setTscInfo(domid, mode, given);
     const latest = now();
     await new Promise((resolve) => setTimeout(resolve, 20));
     const start = now();
@@ -143,7 +143,7 @@ describe("TSC mode", () => {
     if (khz >= HOST_KHZ) expect(reading.second).toBeGreaterThan(reading.first);
 
     // vcpu_time_info leads from that TSC to system time: tsc_timestamp, system_time, multiplier, shift.
-    const info = dom0.calls.domainInfo(domid)!.sharedInfoFrame * 4096 + 32;
+    const info = dom0.calls.domains.info(domid)!.sharedInfoFrame * 4096 + 32;
     const { physical } = machine;
     const delta = reading.second - Number(physical.get64(info + 8));
     const factor = (physical.get32(info + 24) / 2 ** 32) * 2 ** ((physical.get8(info + 28) << 24) >> 24);
@@ -153,8 +153,8 @@ describe("TSC mode", () => {
 
   it("is refused when it is none, or the caller's own", () => {
     const domid = make();
-    expect(() => dom0.calls.setTscInfo(domid, 3)).toThrow(/EINVAL/);
-    expect(() => dom0.calls.setTscInfo(0, ALWAYS_EMULATE)).toThrow(/EINVAL/);
+    expect(() => dom0.calls.domains.setTscInfo(domid, 3)).toThrow(/EINVAL/);
+    expect(() => dom0.calls.domains.setTscInfo(0, ALWAYS_EMULATE)).toThrow(/EINVAL/);
   });
 });
 
@@ -168,8 +168,8 @@ describe("CR4.TSD", () => {
     ["native, for the guest's kernel", DEFAULT, { tsd: true }, false],
   ] as [string, number, Guest, boolean][])("%s", async (_name, mode, guest, trapped) => {
     const domid = make(guest);
-    dom0.calls.setTscInfo(domid, mode);
-    const context = new DataView(dom0.calls.getVcpuContext(domid, 0).buffer);
+    dom0.calls.domains.setTscInfo(domid, mode);
+    const context = new DataView(dom0.calls.vcpus.getContext(domid, 0).buffer);
     expect(context.getBigUint64(VCPU_GUEST_CONTEXT_CTRLREG + 32, true) & CR4_TSD).toBe(guest.tsd ? CR4_TSD : 0n);
     expect((await read(domid)).trapped).toBe(trapped);
   });

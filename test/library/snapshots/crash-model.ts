@@ -47,6 +47,9 @@ export class FileDefinitions implements Definitions {
   write(definition: Definition): void {
     writeWholeSync(this.#file, JSON.stringify(definition));
   }
+  all(): readonly never[] {
+    return [];
+  }
   find(): Promise<Definition | null> {
     return Promise.resolve(this.read());
   }

@@ -42,7 +42,7 @@ describe("snapshots of a domain that does not run", () => {
         file: path.join(library.folder, "images", `web-0.xvda-${snapshot.id}.qcow2`),
       }),
     );
-    expect(library.definitions.all.get(uuid)!.config).toContain('kernel = "k" # mine');
+    expect(library.definitions.known.get(uuid)!.config).toContain('kernel = "k" # mine');
     await library.write(uuid, 512, Buffer.alloc(512, 2));
     expect(readFileSync(original!.file).equals(before)).toBe(true);
     expect((await library.snapshots.frozen()).map(({ file }) => file)).toEqual([original!.file]);
@@ -173,9 +173,9 @@ describe("snapshots of a domain that does not run", () => {
     await library.snapshots.take(uuid, { name: "both", memory: false });
     await library.write(uuid, 0, Buffer.alloc(512, 7), 1);
     const second = library.images(uuid)[1]!;
-    const before = library.definitions.all.get(uuid)!;
+    const before = library.definitions.known.get(uuid)!;
     const one = before.config.replace(/, "[^"]*vdev=xvdb[^"]*"/, "");
-    library.definitions.all.set(uuid, { ...before, config: one });
+    library.definitions.known.set(uuid, { ...before, config: one });
     const { snapshot } = await library.snapshots.take(uuid, { name: "one", memory: false });
     await library.snapshots.remove(uuid, snapshot.id);
     expect((await contentOf(second.file, "qcow2"))[0]).toBe(7);

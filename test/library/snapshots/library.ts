@@ -10,19 +10,22 @@ import { Snapshots } from "../../../core/library/snapshots/snapshots.ts";
 export const DISK_BYTES = 1 << 20;
 
 export class FakeDefinitions implements Definitions {
-  readonly all = new Map<string, Definition>();
+  readonly known = new Map<string, Definition>();
+  all(): readonly (Definition & { uuid: string })[] {
+    return [...this.known].map(([uuid, definition]) => ({ ...definition, uuid }));
+  }
   async find(uuid: string): Promise<Definition | null> {
-    return this.all.get(uuid) ?? null;
+    return this.known.get(uuid) ?? null;
   }
   async change(uuid: string, config: string): Promise<void> {
-    const before = this.all.get(uuid);
-    if (before) this.all.set(uuid, { ...before, config });
+    const before = this.known.get(uuid);
+    if (before) this.known.set(uuid, { ...before, config });
   }
   async add(uuid: string, definition: Definition): Promise<void> {
-    this.all.set(uuid, definition);
+    this.known.set(uuid, definition);
   }
   async remove(uuid: string): Promise<void> {
-    this.all.delete(uuid);
+    this.known.delete(uuid);
   }
 }
 
@@ -69,7 +72,7 @@ export class TestLibrary {
       (file, i) => `"format=${format},vdev=xvd${String.fromCharCode(97 + i)},access=rw,target=${file}"`,
     );
     const config = `name = "${name}"\nkernel = "k" # mine\nmemory = 32\ndisk = [ ${specs.join(", ")} ]\n`;
-    this.definitions.all.set(uuid, {
+    this.definitions.known.set(uuid, {
       name,
       config,
       configName: null,
@@ -81,7 +84,7 @@ export class TestLibrary {
 
   /** Images that the domain starts from. */
   images(uuid: string): { file: string; format: string }[] {
-    return disksOf(this.definitions.all.get(uuid)!);
+    return disksOf(this.definitions.known.get(uuid)!);
   }
 
   async write(uuid: string, offset: number, bytes: Uint8Array, disk = 0): Promise<void> {

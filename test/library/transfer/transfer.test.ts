@@ -245,6 +245,15 @@ describe("an archive that means harm", () => {
     expect(
       await refusal(await made({ config: 'name = "shop"\nkernel = "/etc/shadow"\nramdisk = "files/0"\n' })),
     ).toMatch(/EACCES: Its configuration names shadow, a file that did not come with it/);
+    // Nor a folder: a guest would have all that lies in it.
+    expect(
+      await refusal(
+        await made(config('p9 = [ "tag=home, path=/home, security_model=none" ]\nmemory = 64\n'), {
+          name: "files/0",
+          bytes: kernel,
+        }),
+      ),
+    ).toMatch(/EACCES: Its configuration shares \/home of this computer with the domain/);
     expect(await refusal(await made(config('disk = [ "/etc/passwd,raw,xvda,r" ]\n')))).toMatch(
       /its configuration names other disks than came with it/i,
     );

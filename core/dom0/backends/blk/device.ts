@@ -158,9 +158,15 @@ export class BlockDevice implements Backend {
   }
 
   /** The image is the caller's until it is released: all requests that were taken have ended and are on the host's disk to stay. */
+  get image(): string | null {
+    return this.#params;
+  }
+
   async hold(): Promise<HeldImage> {
     const store = this.#store;
-    if (!store || !this.#isWritable) throw new StoreError("EROFS", "it is no disk that its guest may write");
+    const params = this.#params;
+    if (!store || params === null || !this.#isWritable)
+      throw new StoreError("EROFS", "it is no disk that its guest may write");
     if (this.#isHeld) throw new StoreError("EBUSY", "its image is being exchanged already");
     this.#isHeld = true;
     const release = (): void => {
@@ -176,10 +182,11 @@ export class BlockDevice implements Backend {
     }
     return {
       store,
-      exchange: (other, params) => {
+      params,
+      exchange: (other, next) => {
         if (this.#store !== store) throw new StoreError("ENODEV", "the device has gone");
         this.#store = other;
-        this.#params = params;
+        this.#params = next;
       },
       release,
     };

@@ -1,26 +1,20 @@
 /** A qcow2 image as a disk: reads through its backing chain, writes to clusters of its own. README.md has the rules. */
-import { constants, inflateRaw } from "node:zlib";
-import { promisify } from "node:util";
-import { decompress as decompressZstd } from "fzstd";
 import { StoreError, type BlockStore } from "../block-store.ts";
 import { HostFile } from "../host-file.ts";
 import { part } from "../views.ts";
 import { Clusters } from "./clusters.ts";
+import { CompressedClusters } from "./compressed.ts";
 import { FIELD_AUTOCLEAR, readHeader, type Backing, type Qcow2Header } from "./header.ts";
 import { Mutex } from "./mutex.ts";
 import { rebaseFile } from "./rebase.ts";
 import { Refcounts } from "./refcounts.ts";
 import { readSnapshots, type Snapshot } from "./snapshots.ts";
 import type { Cluster } from "./tables.ts";
-import { zstdFrameLength } from "./zstd-frame.ts";
-
-const inflate = promisify(inflateRaw) as (bytes: Uint8Array, options: object) => Promise<Buffer>;
 
 /** Changed tables are brought to the file after this many milliseconds even if the guest never flushes. */
 const WRITE_OUT_AFTER = 5000;
 /** The largest header with its extensions and the backing file's name that is read. */
 const HEADER_BYTES = 1 << 16;
-const DECOMPRESSED_KEPT = 16;
 /** Changed tables that may wait in memory: more are brought to the file before the next write goes on. */
 const MOST_DIRTY_BYTES = 16 << 20;
 const MOST_RELEASED = 65536;
@@ -60,7 +54,7 @@ export class Qcow2Store implements BlockStore {
   readonly #transfers: Set<Promise<unknown>>;
   /** Reads from the image that this one is based on. */
   readonly #below = new Set<Promise<unknown>>();
-  readonly #decompressed = new Map<number, Promise<Uint8Array>>();
+  readonly #compressed: CompressedClusters;
   #size: number;
   #timer: NodeJS.Timeout | null = null;
   #closed = false;
@@ -86,6 +80,7 @@ export class Qcow2Store implements BlockStore {
     this.#size = parts.header.size;
     this.#clusterSize = 2 ** parts.header.clusterBits;
     this.discardGranularity = this.#clusterSize;
+    this.#compressed = new CompressedClusters(parts.file, parts.header.compression, this.#clusterSize);
   }
 
   static async open(path: string, options: Qcow2Options): Promise<Qcow2Store> {
@@ -174,7 +169,7 @@ export class Qcow2Store implements BlockStore {
         for (const target of targets) target.fill(0);
         return;
       case "compressed":
-        scatter((await this.#decompress(cluster)).subarray(inside, inside + count), targets);
+        scatter((await this.#compressed.read(cluster)).subarray(inside, inside + count), targets);
     }
   }
 
@@ -210,42 +205,6 @@ export class Qcow2Store implements BlockStore {
     const done = moving.finally(() => this.#transfers.delete(done));
     this.#transfers.add(done);
     return done;
-  }
-
-  /** Requests for one cluster share the work. */
-  #decompress(cluster: { offset: number; bytes: number }): Promise<Uint8Array> {
-    const known = this.#decompressed.get(cluster.offset);
-    if (known) return known;
-    const plain = this.#unpack(cluster);
-    if (this.#decompressed.size >= DECOMPRESSED_KEPT)
-      this.#decompressed.delete(this.#decompressed.keys().next().value!);
-    this.#decompressed.set(cluster.offset, plain);
-    plain.catch(() => this.#decompressed.delete(cluster.offset));
-    return plain;
-  }
-
-  async #unpack({ offset, bytes }: { offset: number; bytes: number }): Promise<Uint8Array> {
-    const packed = new Uint8Array(bytes);
-    await this.#file.read(offset, [packed]);
-    const size = this.#clusterSize;
-    let plain: Uint8Array;
-    try {
-      if (this.#header.compression === "zstd")
-        plain = decompressZstd(packed.subarray(0, zstdFrameLength(packed)), new Uint8Array(size));
-      else {
-        // What stands behind the compressed data in its last sector is not its own.
-        const options = { windowBits: 15, maxOutputLength: size, finishFlush: constants.Z_SYNC_FLUSH };
-        plain = await inflate(packed, options);
-      }
-    } catch (error) {
-      throw new StoreError(
-        "EIO",
-        `${this.#file.path}: a compressed cluster at ${offset} is damaged (${(error as Error).message})`,
-      );
-    }
-    if (plain.length < size)
-      throw new StoreError("EIO", `${this.#file.path}: a compressed cluster at ${offset} is too short`);
-    return plain;
   }
 
   async write(offset: number, sources: readonly Uint8Array[]): Promise<void> {

@@ -4,7 +4,7 @@
  */
 import { read16, read32, read64, read8, setAccessSegment, write16, write32, write64, write8 } from "../access";
 import { OP_ADDRESS_MASK, OP_BASE_SLOT, OP_DISP, OP_INDEX_SLOT, OP_SCALE, OP_SEG, OP_SEG_SLOT } from "../op";
-import { TLB_READ, TLB_WRITE, tlbBase, tlbTag } from "../tlb";
+import { TLB_READ, TLB_WRITE, tlbBase, tlbTag, TLB_ADDEND } from "../tlb";
 
 /** The bits of a linear address that name its page. */
 export const PAGE: u64 = ~(<u64>0xfff);
@@ -37,7 +37,7 @@ export function hotRead<T>(s: usize, op: usize): u64 {
   const lin = hotAddress(s, op);
   const entry = entryOf(lin);
   if (load<u64>(entry, TLB_READ) == (((lin + (sizeof<T>() - 1)) & PAGE) | tlbTag))
-    return <u64>load<T>(<usize>(load<u32>(entry, TLB_READ + 8) + <u32>lin));
+    return <u64>load<T>(<usize>(load<u32>(entry, TLB_READ + TLB_ADDEND) + <u32>lin));
   return missRead<T>(op, lin);
 }
 function missRead<T>(op: usize, lin: u64): u64 {
@@ -54,7 +54,7 @@ export function hotWrite<T>(s: usize, op: usize, value: T): void {
   const lin = hotAddress(s, op);
   const entry = entryOf(lin);
   if (load<u64>(entry, TLB_WRITE) == (((lin + (sizeof<T>() - 1)) & PAGE) | tlbTag))
-    store<T>(<usize>(load<u32>(entry, TLB_WRITE + 8) + <u32>lin), value);
+    store<T>(<usize>(load<u32>(entry, TLB_WRITE + TLB_ADDEND) + <u32>lin), value);
   else missWrite<T>(op, lin, value);
 }
 function missWrite<T>(op: usize, lin: u64, value: T): void {
@@ -72,6 +72,6 @@ export function hotHost<T>(s: usize, op: usize): usize {
   const lin = hotAddress(s, op);
   const entry = entryOf(lin);
   if (load<u64>(entry, TLB_WRITE) == (((lin + (sizeof<T>() - 1)) & PAGE) | tlbTag))
-    return <usize>(load<u32>(entry, TLB_WRITE + 8) + <u32>lin);
+    return <usize>(load<u32>(entry, TLB_WRITE + TLB_ADDEND) + <u32>lin);
   return 0;
 }

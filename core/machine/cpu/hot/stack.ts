@@ -3,7 +3,7 @@ import { read64, setAccessSegment, write64 } from "../access";
 import { fault } from "../machine";
 import { OP_DST } from "../op";
 import { SS } from "../state";
-import { TLB_READ, TLB_WRITE, tlbTag } from "../tlb";
+import { TLB_READ, TLB_WRITE, tlbTag, TLB_ADDEND } from "../tlb";
 import { PAGE, entryOf } from "./memory";
 
 export const RSP: usize = 32;
@@ -15,7 +15,7 @@ export const RBP: usize = 40;
 export function hotStack(s: usize, lin: u64): u64 {
   const entry = entryOf(lin);
   if (load<u64>(entry, TLB_READ) == (((lin + 7) & PAGE) | tlbTag))
-    return load<u64>(<usize>(load<u32>(entry, TLB_READ + 8) + <u32>lin));
+    return load<u64>(<usize>(load<u32>(entry, TLB_READ + TLB_ADDEND) + <u32>lin));
   return missStack(lin);
 }
 function missStack(lin: u64): u64 {
@@ -30,7 +30,7 @@ export function hotPush(s: usize, value: u64): void {
   const lin = load<u64>(s, RSP) - 8;
   const entry = entryOf(lin);
   if (load<u64>(entry, TLB_WRITE) == (((lin + 7) & PAGE) | tlbTag)) {
-    store<u64>(<usize>(load<u32>(entry, TLB_WRITE + 8) + <u32>lin), value);
+    store<u64>(<usize>(load<u32>(entry, TLB_WRITE + TLB_ADDEND) + <u32>lin), value);
     store<u64>(s, lin, RSP);
   } else missPush(s, lin, value);
 }

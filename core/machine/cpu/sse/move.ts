@@ -1,7 +1,7 @@
 /** Moves between XMM, MMX, general registers and memory, and what only inserts, extracts or touches memory. */
 import { cpu, fault } from "../machine";
 import { OPF_SIMPLE, OP_ADDRSIZE, OP_FLAGS, OP_REG, OP_RM, OP_SEG } from "../op";
-import { CPU_FPR, CPU_FSW, CPU_FTW, CPU_GPR, CPU_SEG, FS, SEG_BASE, SEG_SIZE } from "../state";
+import { CPU_FPR, CPU_FSW, CPU_FTW, CPU_GPR, CPU_SEG, FS, SEG_BASE, SEG_SIZE, XMM_HIGH } from "../state";
 import { effectiveAddress, probeWrite, segmentAddress } from "../access";
 import { write16, write32, write64, write8, writeV128 } from "../access";
 import {
@@ -62,7 +62,7 @@ export function storeUnaligned(op: usize): void {
 /** MOVLPS, MOVLPD from memory; MOVHLPS: the source's high quadword to the low one. */
 export function loadLow(op: usize): void {
   if (!sseAvailable()) return;
-  const value = isMemory(op) ? rm64(op) : load<u64>(rmX(op), 8);
+  const value = isMemory(op) ? rm64(op) : load<u64>(rmX(op), XMM_HIGH);
   setLow64(regX(op), value);
 }
 /** MOVHPS, MOVHPD from memory; MOVLHPS: the source's low quadword to the high one. */

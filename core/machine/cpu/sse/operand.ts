@@ -4,7 +4,7 @@
  */
 import { VECTOR_GP, VECTOR_NM, VECTOR_UD, cpu, fault, raise } from "../machine";
 import { OP_IMM, OP_PREFIX, OP_REG, OP_RM, PREFIX_MEMORY, PREFIX_REXW } from "../op";
-import { CPU_CR0, CPU_CR4, CPU_FPR, CPU_GPR, CPU_XMM } from "../state";
+import { CPU_CR0, CPU_CR4, CPU_FPR, CPU_GPR, CPU_XMM, FPR_SIGN_EXPONENT } from "../state";
 import { effectiveAddress, read16, read32, read64, read8, readV128, write32, write64, writeV128 } from "../access";
 import { x87CheckPending, x87EnterMmx } from "../x87/x87";
 
@@ -194,7 +194,7 @@ export function setM(n: u32, value: u64): void {
   if (fault) return;
   x87EnterMmx();
   store<u64>(mmx(n), value);
-  store<u16>(mmx(n), 0xffff, 8);
+  store<u16>(mmx(n), 0xffff, FPR_SIGN_EXPONENT);
 }
 export function setRegM(op: usize, value: u64): void {
   setM(load<u8>(op, OP_REG), value);

@@ -24,6 +24,7 @@ import {
   CS,
   SEG_ATTR,
   SEG_SIZE,
+  FPR_SIGN_EXPONENT,
 } from "../state";
 import { isWide, sseAvailable, vector } from "./operand";
 import { MXCSR_MASK } from "./mxcsr";
@@ -68,7 +69,7 @@ function saveX87(at: u64, wide: bool): void {
   write64(at + AREA_FDP, wide ? fdp : fdp & 0xffffffff);
   for (let i: u32 = 0; i < 8; i++) {
     const from = stackRegister(i);
-    writeV128(at + AREA_ST + ((<u64>i) << 4), vector(load<u64>(from), <u64>load<u16>(from, 8)));
+    writeV128(at + AREA_ST + ((<u64>i) << 4), vector(load<u64>(from), <u64>load<u16>(from, FPR_SIGN_EXPONENT)));
   }
 }
 function saveXmm(at: u64): void {
@@ -101,7 +102,7 @@ function loadX87(at: u64, wide: bool): void {
   for (let i: u32 = 0; i < 8; i++) {
     const to = stackRegister(i);
     store<u64>(to, read64(at + AREA_ST + ((<u64>i) << 4)));
-    store<u64>(to, <u64>read16(at + AREA_ST + 8 + ((<u64>i) << 4)), 8);
+    store<u64>(to, <u64>read16(at + AREA_ST + FPR_SIGN_EXPONENT + ((<u64>i) << 4)), FPR_SIGN_EXPONENT);
   }
 }
 function initX87(): void {
@@ -186,7 +187,7 @@ function extendedArea(op: usize): u64 {
 }
 /** Components asked for in EDX:EAX that XCR0 enables. */
 function requested(): u64 {
-  const mask = (<u64>load<u32>(cpu, CPU_GPR)) | ((<u64>load<u32>(cpu, CPU_GPR + 16)) << 32);
+  const mask = (<u64>load<u32>(cpu, CPU_GPR)) | ((<u64>load<u32>(cpu, CPU_GPR + 2 * 8)) << 32);
   return mask & load<u64>(cpu, CPU_XCR0);
 }
 /** Components not in their initial configuration (XINUSE). MXCSR is not part of SSE's. */

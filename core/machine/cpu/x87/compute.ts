@@ -1,4 +1,5 @@
 /** Arithmetic and comparison instructions: operands, stack faults, destination and pops around arithmetic.ts. SDM volume 1, 8.3.5 and 8.3.6. */
+import { FPR_SIGN_EXPONENT } from "../state";
 import { changeFlags } from "../flags";
 import { C0, C1, C2, C3, DE, IE, SF } from "./status";
 import { begin, blocked, end, isEmpty, keep, note, pop, raised, st, underflowed } from "./status";
@@ -29,7 +30,15 @@ function operate(which: u32, seA: u32, a: u64, seB: u32, b: u64, extra: u32): vo
 export function computeRegister(op: usize, which: u32, to: u32, from: u32, pops: bool): void {
   if (!begin(op)) return;
   if (isEmpty(to) || isEmpty(from)) underflowed();
-  else operate(which, load<u16>(st(to), 8), load<u64>(st(to)), load<u16>(st(from), 8), load<u64>(st(from)), 0);
+  else
+    operate(
+      which,
+      load<u16>(st(to), FPR_SIGN_EXPONENT),
+      load<u64>(st(to)),
+      load<u16>(st(from), FPR_SIGN_EXPONENT),
+      load<u64>(st(from)),
+      0,
+    );
   if (!blocked()) {
     keep(to);
     if (pops) pop();
@@ -45,9 +54,9 @@ export function computeMemory(op: usize, which: u32, kind: u32): void {
     underflowed();
     if (compares) note(C0 | C2 | C3);
   } else if (compares) {
-    compare(load<u16>(st(0), 8), load<u64>(st(0)), operandSe, operandSig, operandDenormal, false);
+    compare(load<u16>(st(0), FPR_SIGN_EXPONENT), load<u64>(st(0)), operandSe, operandSig, operandDenormal, false);
   } else {
-    operate(which, load<u16>(st(0), 8), load<u64>(st(0)), operandSe, operandSig, operandDenormal);
+    operate(which, load<u16>(st(0), FPR_SIGN_EXPONENT), load<u64>(st(0)), operandSe, operandSig, operandDenormal);
   }
   if (!blocked()) {
     if (!compares) keep(0);
@@ -88,7 +97,15 @@ export function compareRegister(op: usize, i: u32, quiet: bool, pops: u32): void
   if (isEmpty(0) || isEmpty(i)) {
     underflowed();
     note(C0 | C2 | C3);
-  } else compare(load<u16>(st(0), 8), load<u64>(st(0)), load<u16>(st(i), 8), load<u64>(st(i)), 0, quiet);
+  } else
+    compare(
+      load<u16>(st(0), FPR_SIGN_EXPONENT),
+      load<u64>(st(0)),
+      load<u16>(st(i), FPR_SIGN_EXPONENT),
+      load<u64>(st(i)),
+      0,
+      quiet,
+    );
   if (!blocked()) for (let n: u32 = 0; n < pops; n++) pop();
   end(C0 | C1 | C2 | C3);
 }
@@ -98,7 +115,7 @@ export function compareZero(op: usize): void {
   if (isEmpty(0)) {
     underflowed();
     note(C0 | C2 | C3);
-  } else compare(load<u16>(st(0), 8), load<u64>(st(0)), 0, 0, 0, false);
+  } else compare(load<u16>(st(0), FPR_SIGN_EXPONENT), load<u64>(st(0)), 0, 0, 0, false);
   end(C0 | C1 | C2 | C3);
 }
 /** FCOMI FCOMIP FUCOMI FUCOMIP: ZF PF CF as C3 C2 C0; OF SF AF become 0. */
@@ -107,7 +124,15 @@ export function compareFlags(op: usize, i: u32, quiet: bool, pops: bool): void {
   if (isEmpty(0) || isEmpty(i)) {
     underflowed();
     note(C0 | C2 | C3);
-  } else compare(load<u16>(st(0), 8), load<u64>(st(0)), load<u16>(st(i), 8), load<u64>(st(i)), 0, quiet);
+  } else
+    compare(
+      load<u16>(st(0), FPR_SIGN_EXPONENT),
+      load<u64>(st(0)),
+      load<u16>(st(i), FPR_SIGN_EXPONENT),
+      load<u64>(st(i)),
+      0,
+      quiet,
+    );
   const outcome = raised;
   // Seen on silicon: the flags change even where an unmasked exception keeps the register from being popped.
   changeFlags(0x8d5, (outcome & C3 ? 0x40 : 0) | (outcome & C2 ? 4 : 0) | (outcome & C0 ? 1 : 0));
@@ -117,7 +142,7 @@ export function compareFlags(op: usize, i: u32, quiet: bool, pops: bool): void {
 /** FXAM: C3 C2 C0 say the class, C1 the sign, of an empty register too. */
 export function examine(op: usize): void {
   if (!begin(op)) return;
-  const se = <u32>load<u16>(st(0), 8);
+  const se = <u32>load<u16>(st(0), FPR_SIGN_EXPONENT);
   const kind = classify(se, load<u64>(st(0)));
   if (se & 0x8000) note(C1);
   if (isEmpty(0)) note(C3 | C0);

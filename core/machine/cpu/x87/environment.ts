@@ -2,7 +2,18 @@
 import { cpu, fault } from "../machine";
 import { OP_OPSIZE } from "../op";
 import { effectiveAddress, probeRead, probeWrite, read16, read32, read64, write16, write32, write64 } from "../access";
-import { CPU_CR0, CPU_FCW, CPU_FDP, CPU_FIP, CPU_FOP, CPU_FPR, CPU_FSW, CPU_FTW, CPU_RFLAGS } from "../state";
+import {
+  CPU_CR0,
+  CPU_FCW,
+  CPU_FDP,
+  CPU_FIP,
+  CPU_FOP,
+  CPU_FPR,
+  CPU_FSW,
+  CPU_FTW,
+  CPU_RFLAGS,
+  FPR_SIGN_EXPONENT,
+} from "../state";
 import { FCW_MASK, FCW_ONE, fninit, updateSummary, x87Available } from "./control";
 import { st } from "./status";
 
@@ -30,7 +41,7 @@ function tagWord(): u32 {
     if ((abridged >> i) & 1) {
       const at = cpu + CPU_FPR + ((<usize>i) << 4);
       const sig = load<u64>(at);
-      const exponent = (<u32>load<u16>(at, 8)) & 0x7fff;
+      const exponent = (<u32>load<u16>(at, FPR_SIGN_EXPONENT)) & 0x7fff;
       if (!exponent && !sig) tag = 1;
       else tag = exponent == 0x7fff || !(sig >> 63) ? 2 : exponent ? 0 : 2;
     }
@@ -120,7 +131,7 @@ export function fnsave(op: usize): void {
   storeEnvironment(op, lin);
   for (let i: u32 = 0; i < 8; i++) {
     write64(lin + size + <u64>i * 10, load<u64>(st(i)));
-    write16(lin + size + <u64>i * 10 + 8, load<u16>(st(i), 8));
+    write16(lin + size + <u64>i * 10 + 8, load<u16>(st(i), FPR_SIGN_EXPONENT));
   }
   fninit();
 }
@@ -133,6 +144,6 @@ export function frstor(op: usize): void {
   loadEnvironment(op, lin);
   for (let i: u32 = 0; i < 8; i++) {
     store<u64>(st(i), read64(lin + size + <u64>i * 10));
-    store<u16>(st(i), <u16>read16(lin + size + <u64>i * 10 + 8), 8);
+    store<u16>(st(i), <u16>read16(lin + size + <u64>i * 10 + FPR_SIGN_EXPONENT), FPR_SIGN_EXPONENT);
   }
 }

@@ -7,7 +7,7 @@ import { effectiveAddress, read16, read64 } from "../access";
 import { clearFault, cpu, fault } from "../machine";
 import { OP_MODRM, OP_OPCODE } from "../op";
 import { ripOf } from "../operands";
-import { CPU_CR0, CPU_FCW, CPU_FIP, CPU_FPR, CPU_FSW, CPU_FTW, CPU_X87_SIGNIFICAND } from "../state";
+import { CPU_CR0, CPU_FCW, CPU_FIP, CPU_FPR, CPU_FSW, CPU_FTW, CPU_X87_SIGNIFICAND, FPR_SIGN_EXPONENT } from "../state";
 import { C1, PE } from "./status";
 
 const INTEGER_BIT: u64 = 0x8000000000000000;
@@ -83,18 +83,18 @@ function exchange(i: u32, rip: u64): bool {
   if (!isPlain() || !isValid(0) || !isValid(i)) return false;
   const a = register(0);
   const b = register(i);
-  const se = load<u16>(a, 8);
+  const se = load<u16>(a, FPR_SIGN_EXPONENT);
   const sig = load<u64>(a);
   store<u64>(a, load<u64>(b));
-  store<u16>(a, load<u16>(b, 8), 8);
+  store<u16>(a, load<u16>(b, FPR_SIGN_EXPONENT), FPR_SIGN_EXPONENT);
   store<u64>(b, sig);
-  store<u16>(b, se, 8);
+  store<u16>(b, se, FPR_SIGN_EXPONENT);
   return finish(rip, status >> 11, 0);
 }
 
 /** FLD ST(i). */
 function duplicate(i: u32, rip: u64): bool {
-  return isPlain() && isValid(i) && push(load<u16>(register(i), 8), load<u64>(register(i)), rip);
+  return isPlain() && isValid(i) && push(load<u16>(register(i), FPR_SIGN_EXPONENT), load<u64>(register(i)), rip);
 }
 
 function push(se: u32, sig: u64, rip: u64): bool {
@@ -102,7 +102,7 @@ function push(se: u32, sig: u64, rip: u64): bool {
   const to = register(7);
   const top = ((status >> 11) - 1) & 7;
   store<u64>(to, sig);
-  store<u16>(to, <u16>se, 8);
+  store<u16>(to, <u16>se, FPR_SIGN_EXPONENT);
   store<u8>(cpu, load<u8>(cpu, CPU_FTW) | ((<u8>1) << (<u8>top)), CPU_FTW);
   return finish(rip, top, 0);
 }
@@ -124,8 +124,8 @@ function compute(which: u32, to: u32, from: u32, pops: bool, rip: u64): bool {
   const s = register(from);
   const a = load<u64>(d);
   const b = load<u64>(s);
-  const seA = <u32>load<u16>(d, 8);
-  const seB = <u32>load<u16>(s, 8);
+  const seA = <u32>load<u16>(d, FPR_SIGN_EXPONENT);
+  const seB = <u32>load<u16>(s, FPR_SIGN_EXPONENT);
   let result = NOT_PLAIN;
   if (which == 1) result = x87Product(a, b, seA, seB);
   else if (which == 0) result = x87Sum(a, b, seA, seB);
@@ -133,7 +133,7 @@ function compute(which: u32, to: u32, from: u32, pops: bool, rip: u64): bool {
   else if (which == 5) result = x87Sum(b, a, seB, seA ^ SIGN);
   if (result == NOT_PLAIN) return false;
   store<u64>(d, load<u64>(cpu, CPU_X87_SIGNIFICAND));
-  store<u16>(d, <u16>result, 8);
+  store<u16>(d, <u16>result, FPR_SIGN_EXPONENT);
   if (!pops) return finish(rip, status >> 11, result >> 16);
   const top = (status >> 11) & 7;
   store<u8>(cpu, load<u8>(cpu, CPU_FTW) & ~((<u8>1) << (<u8>top)), CPU_FTW);

@@ -5,7 +5,7 @@
 import { cpu } from "../machine";
 import { OP_MODRM, OP_OPCODE } from "../op";
 import { ripOf } from "../operands";
-import { CPU_FCW, CPU_FDP, CPU_FIP, CPU_FOP, CPU_FPR, CPU_FSW, CPU_FTW } from "../state";
+import { CPU_FCW, CPU_FDP, CPU_FIP, CPU_FOP, CPU_FPR, CPU_FSW, CPU_FTW, FPR_SIGN_EXPONENT } from "../state";
 import { updateSummary, x87Available } from "./control";
 
 export const IE: u32 = 1;
@@ -150,7 +150,7 @@ export function setTag(i: u32, valid: bool): void {
 export function setSt(i: u32, se: u32, sig: u64): void {
   const at = st(i);
   store<u64>(at, sig);
-  store<u16>(at, <u16>se, 8);
+  store<u16>(at, <u16>se, FPR_SIGN_EXPONENT);
   setTag(i, true);
 }
 /** ST(i) becomes the result. */

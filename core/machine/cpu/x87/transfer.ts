@@ -1,4 +1,5 @@
 /** Loads, stores, constants, exchanges and the stack's own instructions. SDM volume 1, 8.3.2 to 8.3.4. */
+import { FPR_SIGN_EXPONENT } from "../state";
 import { fault } from "../machine";
 import { effectiveAddress, offsetAddress, probeWrite, read16, read32, read64 } from "../access";
 import { write16, write32, write64, writeSized } from "../access";
@@ -95,7 +96,7 @@ export function storeMemory(op: usize, kind: u32, pops: bool, truncate: bool): v
   const lin = effectiveAddress(op);
   if (fault) return;
   allowStore();
-  let se = <u32>load<u16>(st(0), 8);
+  let se = <u32>load<u16>(st(0), FPR_SIGN_EXPONENT);
   let sig = load<u64>(st(0));
   if (isEmpty(0)) {
     underflowed();
@@ -137,7 +138,7 @@ export function loadRegister(op: usize, i: u32): void {
   if (!begin(op)) return;
   if (isEmpty(i)) underflowed();
   else if (!isEmpty(7)) overflowed();
-  else setResult80(load<u16>(st(i), 8), load<u64>(st(i)));
+  else setResult80(load<u16>(st(i), FPR_SIGN_EXPONENT), load<u64>(st(i)));
   if (!blocked()) push();
   end();
 }
@@ -145,7 +146,7 @@ export function loadRegister(op: usize, i: u32): void {
 export function storeRegister(op: usize, i: u32, pops: bool): void {
   if (!begin(op)) return;
   if (isEmpty(0)) underflowed();
-  else setResult80(load<u16>(st(0), 8), load<u64>(st(0)));
+  else setResult80(load<u16>(st(0), FPR_SIGN_EXPONENT), load<u64>(st(0)));
   if (!blocked()) {
     keep(i);
     if (pops) pop();
@@ -155,7 +156,7 @@ export function storeRegister(op: usize, i: u32, pops: bool): void {
 /** D9 D8..DF: as FSTP ST(i), but an empty ST(0) is only popped. Not in the manual; seen on silicon. */
 export function moveRegister(op: usize, i: u32): void {
   if (!begin(op)) return;
-  if (!isEmpty(0)) setSt(i, load<u16>(st(0), 8), load<u64>(st(0)));
+  if (!isEmpty(0)) setSt(i, load<u16>(st(0), FPR_SIGN_EXPONENT), load<u64>(st(0)));
   pop();
   end();
 }
@@ -163,9 +164,9 @@ export function exchange(op: usize, i: u32): void {
   if (!begin(op)) return;
   const emptyA = isEmpty(0);
   const emptyB = isEmpty(i);
-  let seA = <u32>load<u16>(st(0), 8);
+  let seA = <u32>load<u16>(st(0), FPR_SIGN_EXPONENT);
   let a = load<u64>(st(0));
-  let seB = <u32>load<u16>(st(i), 8);
+  let seB = <u32>load<u16>(st(i), FPR_SIGN_EXPONENT);
   let b = load<u64>(st(i));
   if (emptyA || emptyB) {
     underflowed();
@@ -190,7 +191,7 @@ export function conditionalMove(op: usize, i: u32, code: u32): void {
   if (isEmpty(0) || isEmpty(i)) {
     underflowed();
     if (!blocked()) keep(0);
-  } else if (condition(code)) setSt(0, load<u16>(st(i), 8), load<u64>(st(i)));
+  } else if (condition(code)) setSt(0, load<u16>(st(i), FPR_SIGN_EXPONENT), load<u64>(st(i)));
   end(raised & SF ? C1 : 0);
 }
 
@@ -200,7 +201,7 @@ export function changeSign(op: usize, keepMask: u32, flip: u32): void {
   if (isEmpty(0)) {
     underflowed();
     if (!blocked()) keep(0);
-  } else store<u16>(st(0), <u16>(((<u32>load<u16>(st(0), 8)) & keepMask) ^ flip), 8);
+  } else store<u16>(st(0), <u16>(((<u32>load<u16>(st(0), FPR_SIGN_EXPONENT)) & keepMask) ^ flip), FPR_SIGN_EXPONENT);
   end();
 }
 

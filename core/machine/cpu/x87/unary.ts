@@ -1,4 +1,5 @@
 /** Instructions D9 F0..FF on ST(0) and ST(1), other than FDECSTP and FINCSTP. SDM volume 1, 8.3.5 to 8.3.9. */
+import { FPR_SIGN_EXPONENT } from "../state";
 import { C0, C1, C2, C3 } from "./status";
 import { begin, blocked, end, forget, isEmpty, keep, overflowed, pop, push, raised } from "./status";
 import { resultSe, resultSig, setResult80, setSt, st, underflowed } from "./status";
@@ -47,7 +48,7 @@ function onTop(op: usize, which: u32): void {
   if (!begin(op)) return;
   if (isEmpty(0)) underflowed();
   else {
-    const se = <u32>load<u16>(st(0), 8);
+    const se = <u32>load<u16>(st(0), FPR_SIGN_EXPONENT);
     const sig = load<u64>(st(0));
     if (which == FSQRT) squareRoot(se, sig);
     else if (which == FRNDINT) roundIntegral(se, sig);
@@ -65,9 +66,9 @@ function onTwo(op: usize, which: u32): void {
   forgetQuotient();
   if (isEmpty(0) || isEmpty(1)) underflowed();
   else {
-    const seA = <u32>load<u16>(st(0), 8);
+    const seA = <u32>load<u16>(st(0), FPR_SIGN_EXPONENT);
     const a = load<u64>(st(0));
-    const seB = <u32>load<u16>(st(1), 8);
+    const seB = <u32>load<u16>(st(1), FPR_SIGN_EXPONENT);
     const b = load<u64>(st(1));
     if (which == FSCALE) scale(seA, a, seB, b);
     else remainder(seA, a, seB, b, which == FPREM1);
@@ -85,9 +86,9 @@ function onTwoAndPop(op: usize, which: u32): void {
   if (!begin(op)) return;
   if (isEmpty(0) || isEmpty(1)) underflowed();
   else {
-    const seX = <u32>load<u16>(st(0), 8);
+    const seX = <u32>load<u16>(st(0), FPR_SIGN_EXPONENT);
     const x = load<u64>(st(0));
-    const seY = <u32>load<u16>(st(1), 8);
+    const seY = <u32>load<u16>(st(1), FPR_SIGN_EXPONENT);
     const y = load<u64>(st(1));
     if (which == FYL2X) log2Times(seX, x, seY, y);
     else if (which == FYL2XP1) log2Plus1(seX, x, seY, y);
@@ -111,7 +112,7 @@ function onTopAndPush(op: usize): void {
     seA = resultSe;
     a = resultSig;
   } else {
-    extract(load<u16>(st(0), 8), load<u64>(st(0)));
+    extract(load<u16>(st(0), FPR_SIGN_EXPONENT), load<u64>(st(0)));
     seA = extractedSe;
     a = extractedSig;
   }
@@ -133,8 +134,8 @@ function twoResults(op: usize, isTangent: bool): void {
     seB = resultSe;
     b = resultSig;
   } else {
-    if (isTangent) tan(load<u16>(st(0), 8), load<u64>(st(0)));
-    else sinCos(load<u16>(st(0), 8), load<u64>(st(0)));
+    if (isTangent) tan(load<u16>(st(0), FPR_SIGN_EXPONENT), load<u64>(st(0)));
+    else sinCos(load<u16>(st(0), FPR_SIGN_EXPONENT), load<u64>(st(0)));
     seB = secondSe;
     b = secondSig;
   }

@@ -67,7 +67,7 @@ export class HandShare {
     // Rings that begin near their end go round soon.
     for (const at of [OUT_CONS, OUT_PROD, IN_CONS, IN_PROD]) this.set(at, 2 ** 32 - 100);
     spoil();
-    this.port = this.#host.hypercalls.allocUnbound(this.#domid, 0);
+    this.port = this.#host.hypercalls.ports.allocUnbound(this.#domid, 0);
     const own = { version: "1", "num-rings": 1, "ring-ref0": 8 + this.#first, "event-channel-0": this.port };
     this.#host.store.writeAll(this.path, { ...own, ...nodes, state: 3 });
   }

@@ -39,7 +39,7 @@ class HandConsole {
   }
   async connect(): Promise<void> {
     await expect.poll(() => this.state).toBe("2");
-    const port = host.hypercalls.allocUnbound(domid, 0);
+    const port = host.hypercalls.ports.allocUnbound(domid, 0);
     this.#front.clear();
     host.xen.bytes(this.#front.pages[0]!, 4096).fill(0);
     this.#front.port = port;

@@ -83,7 +83,7 @@ export class HandFramebuffer {
   }
 
   connect(nodes: Record<string, string | number> = {}): void {
-    this.port = this.#host.hypercalls.allocUnbound(this.#domid, 0);
+    this.port = this.#host.hypercalls.ports.allocUnbound(this.#domid, 0);
     const own = {
       "page-ref": this.page / PAGE,
       "event-channel": this.port,

@@ -1,0 +1,18 @@
+/** Carries out requests about disk images as people see them. */
+import type { IMAGE_REQUESTS } from "../requests/images.ts";
+import type { HandlersOf } from "../requests/request.ts";
+import type { SessionContext } from "./context.ts";
+
+export function imageHandlers(session: SessionContext): HandlersOf<typeof IMAGE_REQUESTS> {
+  const { imageLibrary } = session.host;
+  return {
+    imageList: () => imageLibrary.list(),
+    imageCreate: ({ name, format, bytes }) => imageLibrary.create(name, format, bytes),
+    imageCopy: ({ path, name, format }) => imageLibrary.copy(path, name, format, session.who),
+    imageGrow: async ({ path, bytes }) => {
+      await imageLibrary.grow(path, bytes);
+      return null;
+    },
+    imageCheck: ({ path }) => imageLibrary.check(path, session.who),
+  };
+}

@@ -1,0 +1,280 @@
+/** Disk images as people see them: those that the host keeps and those that domains name, who needs each, and what can be done with them, as tasks. */
+import path from "node:path";
+import type { NewFormat } from "../dom0/storage/convert.ts";
+import { StoreError } from "../dom0/storage/block-store.ts";
+import { identityOf, KnownFacts } from "../library/images/facts.ts";
+import { disksOf, layersOf, withoutTwins, type ImageUser, type NamedImage } from "../library/images/uses.ts";
+import { checkImage, growImage, makeCopy, makeEmpty } from "../library/images/work.ts";
+import type { Library } from "../library/library.ts";
+import type { Snapshots } from "../library/snapshots/snapshots.ts";
+import type { ToolstackClient } from "../toolstack/client.ts";
+import { parseXlConfig } from "../toolstack/xlcfg.ts";
+import type { DiskImages } from "./disk-images.ts";
+import { ApiFailure } from "./failure.ts";
+import type { ImageCheck, ImageList, ImageReport } from "./host-state.ts";
+import type { Client } from "./journal/entry.ts";
+import type { HostJournal } from "./journal/host-journal.ts";
+import { configOf, type KeptDomains } from "./kept-domains.ts";
+
+/** Images that are told of: with chains that somebody else made there could be any number. */
+const MOST_IMAGES = 2000;
+/** Copies and checks at once. */
+const MOST_WORK = 2;
+/** Headers' names of formats that are called otherwise here. */
+const HEADER_FORMATS: Record<string, string> = { vpc: "vhd" };
+
+export interface ImageLibraryParts {
+  images: DiskImages;
+  library: Library;
+  kept: KeptDomains;
+  snapshots: Pick<Snapshots, "trees" | "checkKnown">;
+  journal: HostJournal;
+  /** Of the host that runs; null while none does. */
+  toolstack: () => ToolstackClient | null;
+}
+
+/** A file with those who name it. */
+interface Found {
+  file: string;
+  format: string | null;
+  users: ImageUser[];
+}
+
+export class ImageLibrary {
+  readonly #parts: ImageLibraryParts;
+  readonly #facts = new KnownFacts();
+  /** What is being done, by the image's path. */
+  readonly #work = new Map<string, string>();
+
+  constructor(parts: ImageLibraryParts) {
+    this.#parts = parts;
+  }
+
+  async list(): Promise<ImageList> {
+    const { images } = this.#parts;
+    const found = await this.#named();
+    const byIdentity = new Map<string, Found>();
+    const keyOf = async (file: string): Promise<string> => (await identityOf(file)) ?? file;
+    const add = async (each: Found): Promise<boolean> => {
+      const key = await keyOf(each.file);
+      const before = byIdentity.get(key);
+      if (before) before.users.push(...each.users);
+      else if (byIdentity.size < MOST_IMAGES) byIdentity.set(key, each);
+      return before === undefined;
+    };
+    // Under the names that people know: those of the folder.
+    for (const { path: file } of await images.all()) await add({ file, format: null, users: [] });
+    for (const { file, format, user } of found) {
+      await add({ file, format, users: [user] });
+      byIdentity.get(await keyOf(file))!.format ??= format;
+    }
+    const reports: ImageReport[] = [];
+    // What an image is based on comes behind it, and is visited too.
+    for (const [key, each] of byIdentity) {
+      const { report, below } = await this.#look(each);
+      reports.push(report);
+      if (below === null || (await keyOf(below.file)) === key) continue;
+      await add({ ...below, users: [imageUser(each.file)] });
+    }
+    // Users came while others were looked at.
+    const all = [...byIdentity.values()].map(({ users }, i) => ({ ...reports[i]!, users: withoutTwins(users) }));
+    return { folder: images.folder, images: all.sort((a, b) => compare(a.name, b.name) || compare(a.path, b.path)) };
+  }
+
+  async #look({ file, format }: Found): Promise<{ report: ImageReport; below: Omit<Found, "users"> | null }> {
+    const { folder } = this.#parts.images;
+    const base = {
+      path: file,
+      name: path.basename(file),
+      isKept: folder !== null && path.dirname(file) === path.resolve(folder),
+      users: [],
+      work: this.#work.get(file) ?? null,
+    };
+    try {
+      const { basedOn, ...facts } = await this.#facts.of(file, format);
+      const report = { ...base, ...facts, basedOn: basedOn?.file ?? null, problem: null };
+      if (basedOn === null) return { report, below: null };
+      // Whoever made the image wrote that name, and may want to know of files elsewhere.
+      const isNear = basedOn.file.startsWith(path.dirname(file) + path.sep);
+      if (isNear && basedOn.format !== null)
+        return { report, below: { file: basedOn.file, format: HEADER_FORMATS[basedOn.format] ?? basedOn.format } };
+      const why = isNear ? "and not which format that has" : "which does not lie in its own folder";
+      const problem = `It says that it is based on ${basedOn.file}, ${why}: it can't be opened.`;
+      return { report: { ...report, problem }, below: null };
+    } catch (error) {
+      const why = error instanceof StoreError ? error.message.replace(`${file}: `, "") : (error as Error).message;
+      const problem = `It can't be read: ${why}.`;
+      return { report: { ...base, format, size: null, allocated: 0, basedOn: null, problem }, below: null };
+    }
+  }
+
+  /** All that definitions, what runs, the bin and snapshots name. */
+  async #named(): Promise<NamedImage[]> {
+    const { library, kept, snapshots } = this.#parts;
+    await library.open();
+    const folderOf = (configName: string | null): string =>
+      configName === null ? process.cwd() : path.dirname(path.resolve(configName));
+    const states = new Map(kept.all.map(({ uuid, state }) => [uuid, state]));
+    const running = (await this.#parts.toolstack()?.request("list")) ?? [];
+    const owners = [
+      ...running.map(({ uuid, name, config }) => ({
+        name,
+        uuid: library.find(uuid) ? uuid : null,
+        state: "running" as const,
+        config,
+        folder: process.cwd(),
+      })),
+      ...library.all.map((definition) => ({
+        name: definition.name,
+        uuid: definition.uuid,
+        state: states.get(definition.uuid) ?? ("halted" as const),
+        config: configOf(definition),
+        folder: folderOf(definition.configName),
+      })),
+      ...(await library.binned()).map(({ uuid, name, config, configName }) => ({
+        name,
+        uuid,
+        state: "binned" as const,
+        config: parseXlConfig(config).config,
+        folder: folderOf(configName),
+      })),
+    ];
+    const trees = await snapshots.trees();
+    return [
+      ...owners.flatMap(disksOf),
+      ...trees.kept.flatMap((tree) => layersOf(tree, states.get(tree.uuid) ?? "halted")),
+      ...trees.binned.flatMap((tree) => layersOf(tree, "binned")),
+    ];
+  }
+
+  async #find(file: string): Promise<ImageReport & { format: string }> {
+    const image = (await this.list()).images.find((each) => each.path === file);
+    if (!image) throw new ApiFailure("ENOENT", `There is no image ${file} among those that the host knows.`);
+    if (image.format === null || image.size === null)
+      throw new ApiFailure("EIO", `${image.name} can't be used. ${image.problem ?? ""}`.trim());
+    return { ...image, format: image.format };
+  }
+
+  /** An empty one. */
+  async create(name: string, format: NewFormat, bytes: number): Promise<{ path: string }> {
+    return { path: await makeEmpty(this.#parts.images, name, format, bytes) };
+  }
+
+  /** A copy that is based on nothing, among the images that the host keeps. Throws ApiFailure EBUSY while somebody writes it, ECANCELED; Refusal. */
+  async copy(file: string, name: string, format: NewFormat, who: Client): Promise<{ path: string }> {
+    const image = await this.#find(file);
+    checkStill(image, "copied");
+    return this.#asTask(image, `Copy the disk image ${image.name} as ${name}`, "It is being copied", who, (...how) =>
+      makeCopy(this.#parts.images, { file, format: image.format }, name, format, ...how).then((made) => ({
+        path: made,
+      })),
+    );
+  }
+
+  /** Throws ApiFailure EBUSY where its size is not to change; Refusal. */
+  async grow(file: string, bytes: number): Promise<void> {
+    const image = await this.#find(file);
+    if (image.work !== null) throw new ApiFailure("EBUSY", `${image.name} keeps its size now. ${image.work}.`);
+    for (const { kind, name, state, snapshots } of image.users) {
+      if (kind === "image")
+        throw new ApiFailure("EBUSY", `${image.name} keeps its size: ${path.basename(name)} is based on it.`);
+      if (kind === "snapshot")
+        throw new ApiFailure(
+          "EBUSY",
+          `${image.name} keeps its size: it belongs to snapshots of ${name}${snapshots.length ? ` (${snapshots.slice(0, 5).join(", ")})` : ""}.`,
+        );
+      if (state === "running")
+        throw new ApiFailure("EBUSY", `${name} runs: make its disk larger there, or shut it down first.`);
+      if (state === "saved")
+        throw new ApiFailure(
+          "EBUSY",
+          `${name} is saved, and knows the disk as it is: restore it, or discard what is saved, first.`,
+        );
+    }
+    const { kept, snapshots } = this.#parts;
+    await snapshots.checkKnown();
+    this.#work.set(file, "Its size is being changed");
+    try {
+      await kept.duringAll(ownersOf(image), "size", () => growImage({ file, format: image.format }, bytes));
+    } finally {
+      this.#work.delete(file);
+    }
+  }
+
+  /** Throws ApiFailure EBUSY while somebody writes it, ECANCELED; Refusal where it can't be looked at. */
+  async check(file: string, who: Client): Promise<ImageCheck> {
+    const image = await this.#find(file);
+    checkStill(image, "checked");
+    return this.#asTask(image, `Check the disk image ${image.name}`, "It is being checked", who, (...how) =>
+      checkImage({ file, format: image.format }, ...how),
+    );
+  }
+
+  /** One of those that the host keeps, for good. Throws ApiFailure EBUSY while anybody needs it. */
+  async remove(name: string): Promise<void> {
+    const { images, snapshots } = this.#parts;
+    const { path: file } = await images.find(name);
+    const image = (await this.list()).images.find((each) => each.path === file);
+    if (image?.work) throw new ApiFailure("EBUSY", `${name} is needed. ${image.work}.`);
+    for (const user of image?.users ?? []) throw new ApiFailure("EBUSY", whyNeeded(name, user));
+    await snapshots.checkKnown();
+    await images.remove(name);
+  }
+
+  async #asTask<T>(
+    image: ImageReport,
+    title: string,
+    doing: string,
+    who: Client,
+    deed: (progress: (done: number) => void, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    if (image.work !== null) throw new ApiFailure("EBUSY", `Something is done with ${image.name}. ${image.work}.`);
+    if (this.#work.size >= MOST_WORK)
+      throw new ApiFailure("EBUSY", `${MOST_WORK} images are being worked on already; wait for one of them.`);
+    const controller = new AbortController();
+    const work = this.#parts.journal.begin(title, who, () =>
+      controller.abort(new ApiFailure("ECANCELED", "It was cancelled, and nothing of it is left.")),
+    );
+    this.#work.set(image.path, doing);
+    try {
+      const result = await this.#parts.kept.duringAll(ownersOf(image), "copy", () =>
+        deed((done) => work.progress(Math.min(1, done)), controller.signal),
+      );
+      work.end();
+      return result;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      work.end({ message, cancelled: controller.signal.aborted });
+      throw error;
+    } finally {
+      this.#work.delete(image.path);
+    }
+  }
+}
+
+function imageUser(file: string): ImageUser {
+  return { kind: "image", name: file, uuid: null, snapshots: [], state: "halted", writes: false };
+}
+
+/** Kept domains that would write it when they are started. */
+function ownersOf({ users }: ImageReport): string[] {
+  return [...new Set(users.flatMap(({ uuid, writes }) => (writes && uuid !== null ? [uuid] : [])))];
+}
+
+/** Throws ApiFailure EBUSY while it is written. */
+function checkStill({ name, users }: ImageReport, what: string): void {
+  const writer = users.find(({ state, writes }) => state === "running" && writes);
+  if (writer)
+    throw new ApiFailure("EBUSY", `${writer.name} runs and writes ${name}: it is ${what} when that has shut down.`);
+}
+
+function whyNeeded(image: string, { kind, name, state }: ImageUser): string {
+  if (kind === "image") return `${path.basename(name)} is based on ${image}: it can't be read without it.`;
+  if (state === "binned")
+    return `${name}, which lies in the bin, has ${image} as a disk: remove it there for good first.`;
+  if (kind === "snapshot") return `Snapshots of ${name} need ${image}: delete them first.`;
+  if (state === "running") return `${name} has ${image} as a disk: detach it there first.`;
+  return `${name} has ${image} as a disk when it runs: delete it, or edit it, first.`;
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

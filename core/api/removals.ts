@@ -1,0 +1,53 @@
+/** Deletes kernels and captures that the host keeps, unless they are needed; disk images: image-library.ts. */
+import type { Library } from "../library/library.ts";
+import type { ToolstackClient } from "../toolstack/client.ts";
+import type { DomainInfo } from "../toolstack/messages.ts";
+import type { Captures } from "./captures.ts";
+import { ApiFailure } from "./failure.ts";
+import type { Fetching } from "./fetching.ts";
+import { configOf } from "./kept-domains.ts";
+
+interface Keepers {
+  fetching: Fetching;
+  captures: Captures;
+  library: Library;
+  /** Of the host that runs; null while none does. */
+  toolstack: () => ToolstackClient | null;
+}
+
+export class Removals {
+  readonly #keepers: Keepers;
+
+  constructor(keepers: Keepers) {
+    this.#keepers = keepers;
+  }
+
+  async #running(): Promise<DomainInfo[]> {
+    return (await this.#keepers.toolstack()?.request("list")) ?? [];
+  }
+
+  /** A kernel or RAM disk. Throws ApiFailure EBUSY while a domain runs of it or would start with it, Refusal ENOENT. */
+  async kernel(name: string): Promise<void> {
+    const { fetching, library } = this.#keepers;
+    const { path } = await fetching.kernels.find(name);
+    const user = (await this.#running()).find(({ config }) => config && [config.kernel, config.ramdisk].includes(path));
+    const owner =
+      user ??
+      library.all.find((each) => {
+        const config = configOf(each);
+        return config && [config.kernel, config.ramdisk].includes(path);
+      });
+    if (owner) throw new ApiFailure("EBUSY", `${owner.name} is made of ${name}, and needs it when it starts.`);
+    await fetching.kernels.remove(name);
+  }
+
+  /** A capture of a network's traffic. Throws ApiFailure EBUSY while it grows, ENOENT. */
+  async capture(name: string): Promise<void> {
+    const { captures } = this.#keepers;
+    const networks = (await this.#keepers.toolstack()?.request("networkList")) ?? [];
+    const kept = (await captures.all()).find((each) => each.name === name);
+    if (networks.some((network) => network.captures.some(({ file }) => file === kept?.path)))
+      throw new ApiFailure("EBUSY", `${name} is being captured: stop that first.`);
+    await captures.remove(name);
+  }
+}

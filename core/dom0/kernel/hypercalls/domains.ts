@@ -1,0 +1,163 @@
+/** Domctls on whole domains: their making, their life, what they may have. */
+import { XEN_X86_EMU_LAPIC, XEN_X86_MSR_RELAXED } from "../../../abi/arch_x86.ts";
+import * as domctl from "../../../abi/domctl.ts";
+import { PFINFO_MOST } from "../../../hypervisor/abi/implied.ts";
+import { HypercallError } from "../errno.ts";
+import { type NativeCalls } from "./calls.ts";
+import { domainRecord, UUID_BYTES, uuidToBytes, type DomainInfoRecord } from "./domain-record.ts";
+
+/** Types of guests that create() makes. */
+export type GuestTypeName = "pv" | "pvh";
+
+/** Numbers of frames, the highest version of the grant table, and the last port. */
+export interface CreationLimits {
+  grantFrames: number;
+  maptrackFrames: number;
+  grantVersion: number;
+  eventChannels: number;
+}
+
+/** libxl's defaults. */
+export const LIBXL_LIMITS: CreationLimits = {
+  grantFrames: 64,
+  maptrackFrames: 1024,
+  grantVersion: 2,
+  eventChannels: 1023,
+};
+
+const PFN_BYTES = 8;
+
+export class DomainCalls {
+  readonly #calls: NativeCalls;
+
+  constructor(calls: NativeCalls) {
+    this.#calls = calls;
+  }
+
+  /** Makes a domain with no memory and no vCPU; the hypervisor chooses the domid when 0 is given. */
+  create(
+    uuid: string,
+    maxVcpus: number,
+    limits = LIBXL_LIMITS,
+    { msrRelaxed = false, domid = 0, type = "pv" as GuestTypeName } = {},
+  ): number {
+    const { memory } = this.#calls;
+    const u = this.#calls.domctl("createdomain", domctl.XEN_DOMCTL_createdomain, domid, (at) => {
+      const isPvh = type === "pvh";
+      memory.bytes(at + domctl.DOMCTL_CREATEDOMAIN_HANDLE, UUID_BYTES).set(uuidToBytes(uuid));
+      const flags = isPvh ? domctl.XEN_DOMCTL_CDF_hvm | domctl.XEN_DOMCTL_CDF_hap : 0;
+      memory.set32(at + domctl.DOMCTL_CREATEDOMAIN_FLAGS, flags);
+      memory.set32(at + domctl.DOMCTL_CREATEDOMAIN_MAX_VCPUS, maxVcpus);
+      memory.set32(at + domctl.DOMCTL_CREATEDOMAIN_MAX_EVTCHN_PORT, limits.eventChannels);
+      memory.set32(at + domctl.DOMCTL_CREATEDOMAIN_MAX_GRANT_FRAMES, limits.grantFrames);
+      memory.set32(at + domctl.DOMCTL_CREATEDOMAIN_MAX_MAPTRACK_FRAMES, limits.maptrackFrames);
+      memory.set32(at + domctl.DOMCTL_CREATEDOMAIN_GRANT_OPTS, limits.grantVersion);
+      memory.set32(at + domctl.DOMCTL_CREATEDOMAIN_EMULATION_FLAGS, isPvh ? XEN_X86_EMU_LAPIC : 0);
+      memory.set32(at + domctl.DOMCTL_CREATEDOMAIN_MISC_FLAGS, msrRelaxed ? XEN_X86_MSR_RELAXED : 0);
+    });
+    return memory.get16(u - domctl.DOMCTL_U + domctl.DOMCTL_DOMAIN);
+  }
+
+  destroy = (domid: number): void => void this.#calls.domctl("destroydomain", domctl.XEN_DOMCTL_destroydomain, domid);
+  pause = (domid: number): void => void this.#calls.domctl("pausedomain", domctl.XEN_DOMCTL_pausedomain, domid);
+  unpause = (domid: number): void => void this.#calls.domctl("unpausedomain", domctl.XEN_DOMCTL_unpausedomain, domid);
+  resume = (domid: number): void => void this.#calls.domctl("resumedomain", domctl.XEN_DOMCTL_resumedomain, domid);
+
+  setMaxMemory(domid: number, kib: number): void {
+    this.#calls.domctl("max_mem", domctl.XEN_DOMCTL_max_mem, domid, (u) =>
+      this.#calls.memory.set64(u + domctl.DOMCTL_MAX_MEM_MAX_MEMKB, kib),
+    );
+  }
+
+  setMaxVcpus(domid: number, count: number): void {
+    this.#calls.domctl("max_vcpus", domctl.XEN_DOMCTL_max_vcpus, domid, (u) =>
+      this.#calls.memory.set32(u + domctl.DOMCTL_MAX_VCPUS_MAX, count),
+    );
+  }
+
+  /** `mode`: XEN_CPUID_TSC_MODE_*; `khz`: 0 for the host's. */
+  setTscInfo(domid: number, mode: number, khz = 0): void {
+    this.#calls.domctl("settscinfo", domctl.XEN_DOMCTL_settscinfo, domid, (u) => {
+      this.#calls.memory.set32(u + domctl.DOMCTL_TSC_INFO_TSC_MODE, mode);
+      this.#calls.memory.set32(u + domctl.DOMCTL_TSC_INFO_GTSC_KHZ, khz);
+    });
+  }
+
+  /** A global VIRQ goes to this domain from now on, and back to dom0 when the domain dies. */
+  setVirqHandler(domid: number, virq: number): void {
+    this.#calls.domctl("set_virq_handler", domctl.XEN_DOMCTL_set_virq_handler, domid, (u) =>
+      this.#calls.memory.set32(u + domctl.DOMCTL_SET_VIRQ_HANDLER_VIRQ, virq),
+    );
+  }
+
+  /** The record, or null when no such domain exists. */
+  info(domid: number): DomainInfoRecord | null {
+    try {
+      const u = this.#calls.domctl("getdomaininfo", domctl.XEN_DOMCTL_getdomaininfo, domid);
+      const record = domainRecord(this.#calls.memory, u);
+      // Xen answers with the next higher domain when this one is gone.
+      return record.domid === domid ? record : null;
+    } catch (error) {
+      if (error instanceof HypercallError && error.code === "ESRCH") return null;
+      throw error;
+    }
+  }
+
+  setHandle(domid: number, uuid: string): void {
+    this.#calls.domctl("setdomainhandle", domctl.XEN_DOMCTL_setdomainhandle, domid, (u) =>
+      this.#calls.memory.bytes(u + domctl.DOMCTL_SETDOMAINHANDLE_HANDLE, UUID_BYTES).set(uuidToBytes(uuid)),
+    );
+  }
+
+  /** Fills the frame with the hypercall stubs of the domain's type. */
+  initHypercallPage(domid: number, mfn: number): void {
+    this.#calls.domctl("hypercall_init", domctl.XEN_DOMCTL_hypercall_init, domid, (u) =>
+      this.#calls.memory.set64(u + domctl.DOMCTL_HYPERCALL_INIT_GMFN, mfn),
+    );
+  }
+
+  /** Credit scheduler. Weight 1 to 65535; cap in percent of one pCPU, 0 for none. */
+  setCredit(domid: number, weight: number, cap: number): void {
+    this.#calls.domctl("scheduler_op", domctl.XEN_DOMCTL_scheduler_op, domid, (u) => {
+      this.#credit(u, domctl.XEN_DOMCTL_SCHEDOP_putinfo);
+      const credit = u + domctl.DOMCTL_SCHEDULER_OP_U;
+      this.#calls.memory.set16(credit + domctl.DOMCTL_SCHED_CREDIT_WEIGHT, weight);
+      this.#calls.memory.set16(credit + domctl.DOMCTL_SCHED_CREDIT_CAP, cap);
+    });
+  }
+
+  getCredit(domid: number): { weight: number; cap: number } {
+    const { memory } = this.#calls;
+    const u = this.#calls.domctl("scheduler_op", domctl.XEN_DOMCTL_scheduler_op, domid, (at) =>
+      this.#credit(at, domctl.XEN_DOMCTL_SCHEDOP_getinfo),
+    );
+    const credit = u + domctl.DOMCTL_SCHEDULER_OP_U;
+    return {
+      weight: memory.get16(credit + domctl.DOMCTL_SCHED_CREDIT_WEIGHT),
+      cap: memory.get16(credit + domctl.DOMCTL_SCHED_CREDIT_CAP),
+    };
+  }
+
+  #credit(u: number, cmd: number): void {
+    this.#calls.memory.set32(u + domctl.DOMCTL_SCHEDULER_OP_SCHED_ID, domctl.XEN_SCHEDULER_CREDIT);
+    this.#calls.memory.set32(u + domctl.DOMCTL_SCHEDULER_OP_CMD, cmd);
+  }
+
+  /** What the domain's frames are, for each mfn: a page table's level, plus PFINFO_LPINTAB if it is pinned; PFINFO_XTAB: not the domain's. */
+  pageTypes(domid: number, mfns: Uint32Array): Uint8Array {
+    const { memory } = this.#calls;
+    const types = new Uint8Array(mfns.length);
+    for (let from = 0; from < mfns.length; from += PFINFO_MOST) {
+      const count = Math.min(PFINFO_MOST, mfns.length - from);
+      const array = this.#calls.buffer;
+      this.#calls.domctl("getpageframeinfo3", domctl.XEN_DOMCTL_getpageframeinfo3, domid, (u) => {
+        for (let i = 0; i < count; i++) memory.set64(array + PFN_BYTES * i, mfns[from + i]!);
+        memory.set64(u + domctl.DOMCTL_GETPAGEFRAMEINFO3_NUM, count);
+        memory.set64(u + domctl.DOMCTL_GETPAGEFRAMEINFO3_ARRAY, array);
+      });
+      for (let i = 0; i < count; i++)
+        types[from + i] = memory.get32(array + PFN_BYTES * i) >>> domctl.XEN_DOMCTL_PFINFO_LTAB_SHIFT;
+    }
+    return types;
+  }
+}

@@ -1,0 +1,103 @@
+/** Hypercalls about the memory and the page tables of a PV domain. */
+import { E820ENTRY_ADDR, E820ENTRY_SIZE, E820ENTRY_SIZE_MEMBER, E820ENTRY_TYPE, E820_RAM } from "../../../abi/e820.ts";
+import {
+  FOREIGN_MEMORY_MAP_DOMID,
+  FOREIGN_MEMORY_MAP_MAP,
+  FOREIGN_MEMORY_MAP_SIZE,
+  MEMORY_MAP_BUFFER,
+  MEMORY_MAP_NR_ENTRIES,
+  MEMORY_RESERVATION_DOMID,
+  MEMORY_RESERVATION_EXTENT_START,
+  MEMORY_RESERVATION_NR_EXTENTS,
+  MEMORY_RESERVATION_SIZE,
+  XENMEM_populate_physmap,
+  XENMEM_set_memory_map,
+} from "../../../abi/memory.ts";
+import {
+  HYPERVISOR_memory_op,
+  HYPERVISOR_mmu_update,
+  HYPERVISOR_mmuext_op,
+  MMUEXT_OP_ARG1,
+  MMUEXT_OP_CMD,
+  MMUEXT_OP_SIZE,
+  MMUEXT_PIN_L1_TABLE,
+  MMU_UPDATE_PTR,
+  MMU_UPDATE_SIZE,
+  MMU_UPDATE_VAL,
+} from "../../../abi/xen.ts";
+import type { NativeCalls } from "./calls.ts";
+
+/** Frame numbers that fit the scratch area in one memory_op, behind the reservation structure. */
+const EXTENTS_PER_CALL = 8192;
+const EXTENT_BYTES = 8;
+const UPDATES_PER_CALL = 4096;
+const KIB = 1024;
+
+export class FrameCalls {
+  readonly #calls: NativeCalls;
+
+  constructor(calls: NativeCalls) {
+    this.#calls = calls;
+  }
+
+  /**
+   * Gives a domain frames for the guest frames `firstPfn` to `firstPfn + count - 1`; their mfns go into `mfns` from
+   * index `firstPfn`. Returns how many it got: fewer when the host's memory ran out.
+   */
+  populatePhysmap(domid: number, firstPfn: number, count: number, mfns: Float64Array | Uint32Array): number {
+    const { memory } = this.#calls;
+    let done = 0;
+    while (done < count) {
+      const chunk = Math.min(count - done, EXTENTS_PER_CALL);
+      const struct = this.#calls.scratch(MEMORY_RESERVATION_SIZE);
+      const extents = struct + MEMORY_RESERVATION_SIZE;
+      for (let i = 0; i < chunk; i++) memory.set64(extents + EXTENT_BYTES * i, firstPfn + done + i);
+      memory.set64(struct + MEMORY_RESERVATION_EXTENT_START, extents);
+      memory.set64(struct + MEMORY_RESERVATION_NR_EXTENTS, chunk);
+      memory.set16(struct + MEMORY_RESERVATION_DOMID, domid);
+      const operation = `populate_physmap of domain ${domid}`;
+      const got = this.#calls.call(operation, HYPERVISOR_memory_op, XENMEM_populate_physmap, struct);
+      for (let i = 0; i < got; i++) mfns[firstPfn + done + i] = Number(memory.get64(extents + EXTENT_BYTES * i));
+      done += got;
+      if (got < chunk) break;
+    }
+    return done;
+  }
+
+  /** What the domain hears of its memory (XENMEM_memory_map): one range of RAM from 0 on, which it may grow into. */
+  setMemoryMap(domid: number, kib: number): void {
+    const { memory } = this.#calls;
+    const struct = this.#calls.scratch(FOREIGN_MEMORY_MAP_SIZE + E820ENTRY_SIZE);
+    const entry = struct + FOREIGN_MEMORY_MAP_SIZE;
+    memory.set64(entry + E820ENTRY_ADDR, 0);
+    memory.set64(entry + E820ENTRY_SIZE_MEMBER, kib * KIB);
+    memory.set32(entry + E820ENTRY_TYPE, E820_RAM);
+    const map = struct + FOREIGN_MEMORY_MAP_MAP;
+    memory.set16(struct + FOREIGN_MEMORY_MAP_DOMID, domid);
+    memory.set32(map + MEMORY_MAP_NR_ENTRIES, 1);
+    memory.set64(map + MEMORY_MAP_BUFFER, entry);
+    this.#calls.call(`set_memory_map of domain ${domid}`, HYPERVISOR_memory_op, XENMEM_set_memory_map, struct);
+  }
+
+  /** Pins a page table of the domain, of level 1 to 4: validates the whole tree below it. */
+  pinTable(domid: number, level: number, mfn: number): void {
+    const struct = this.#calls.scratch(MMUEXT_OP_SIZE);
+    this.#calls.memory.set32(struct + MMUEXT_OP_CMD, MMUEXT_PIN_L1_TABLE + level - 1);
+    this.#calls.memory.set64(struct + MMUEXT_OP_ARG1, mfn);
+    this.#calls.call(`pinning page table ${mfn} of domain ${domid}`, HYPERVISOR_mmuext_op, struct, 1, 0, domid);
+  }
+
+  /** mmu_update: pairs of `ptr` (with the command in its low bits) and `value`, for the domain's own memory. */
+  mmuUpdate(domid: number, updates: readonly (readonly [ptr: bigint, value: bigint])[]): void {
+    const { memory } = this.#calls;
+    for (let i = 0; i < updates.length; i += UPDATES_PER_CALL) {
+      const part = updates.slice(i, i + UPDATES_PER_CALL);
+      const struct = this.#calls.scratch(part.length * MMU_UPDATE_SIZE);
+      part.forEach(([ptr, value], j) => {
+        memory.set64(struct + MMU_UPDATE_SIZE * j + MMU_UPDATE_PTR, ptr);
+        memory.set64(struct + MMU_UPDATE_SIZE * j + MMU_UPDATE_VAL, value);
+      });
+      this.#calls.call("mmu_update", HYPERVISOR_mmu_update, struct, part.length, 0, domid);
+    }
+  }
+}

@@ -1,0 +1,67 @@
+/** Clusters that an image has compressed: read, unpacked, and the last of them kept, for a guest reads them in pieces. */
+import { promisify } from "node:util";
+import { constants, inflateRaw } from "node:zlib";
+import { decompress as decompressZstd } from "fzstd";
+import { StoreError } from "../block-store.ts";
+import type { HostFile } from "../host-file.ts";
+import type { Qcow2Header } from "./header.ts";
+import { zstdFrameLength } from "./zstd-frame.ts";
+
+const inflate = promisify(inflateRaw) as (bytes: Uint8Array, options: object) => Promise<Buffer>;
+
+const MOST_KEPT = 16;
+
+/** Where a compressed cluster lies in the file. */
+interface Packed {
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+export class CompressedClusters {
+  readonly #file: HostFile;
+  readonly #compression: Qcow2Header["compression"];
+  readonly #clusterSize: number;
+  /** By the offset in the file. */
+  readonly #kept = new Map<number, Promise<Uint8Array>>();
+
+  constructor(file: HostFile, compression: Qcow2Header["compression"], clusterSize: number) {
+    this.#file = file;
+    this.#compression = compression;
+    this.#clusterSize = clusterSize;
+  }
+
+  /** A whole cluster. Requests for the same one share the work. Throws StoreError EIO for one that is damaged. */
+  read(cluster: Packed): Promise<Uint8Array> {
+    const known = this.#kept.get(cluster.offset);
+    if (known) return known;
+    const plain = this.#unpack(cluster);
+    if (this.#kept.size >= MOST_KEPT) this.#kept.delete(this.#kept.keys().next().value!);
+    this.#kept.set(cluster.offset, plain);
+    plain.catch(() => this.#kept.delete(cluster.offset));
+    return plain;
+  }
+
+  async #unpack({ offset, bytes }: Packed): Promise<Uint8Array> {
+    const packed = new Uint8Array(bytes);
+    await this.#file.read(offset, [packed]);
+    const size = this.#clusterSize;
+    let plain: Uint8Array;
+    try {
+      if (this.#compression === "zstd")
+        plain = decompressZstd(packed.subarray(0, zstdFrameLength(packed)), new Uint8Array(size));
+      else {
+        // What stands behind the compressed data in its last sector is not its own.
+        const options = { windowBits: 15, maxOutputLength: size, finishFlush: constants.Z_SYNC_FLUSH };
+        plain = await inflate(packed, options);
+      }
+    } catch (error) {
+      throw new StoreError(
+        "EIO",
+        `${this.#file.path}: a compressed cluster at ${offset} is damaged (${(error as Error).message})`,
+      );
+    }
+    if (plain.length < size)
+      throw new StoreError("EIO", `${this.#file.path}: a compressed cluster at ${offset} is too short`);
+    return plain;
+  }
+}

@@ -1,0 +1,77 @@
+/** What is in an archive, by its beginning: its first member describes it. For who is asked before anything is taken. */
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
+import { Refusal } from "../../toolstack/error.ts";
+import { readConfig } from "../../toolstack/config-text.ts";
+import { parseXlConfig } from "../../toolstack/xlcfg.ts";
+import { readArchive, wholeMember } from "./archive.ts";
+import { readPackage } from "./import-package.ts";
+import type { Look } from "./intake.ts";
+import { lookIntoOvf } from "./ova.ts";
+import { DESCRIPTION_MEMBER, MOST_DESCRIPTION_BYTES } from "./package.ts";
+import { withScratch } from "./scratch.ts";
+import { lookIntoXva } from "./xva.ts";
+
+/** What it is, in words that its users know. */
+export type ArchiveKind = "Xenarium" | "OVA" | "XVA";
+
+/** Thrown to end the reading: what comes after the description is of no interest. */
+class Enough extends Error {}
+
+/** `head`: the file's first bytes. Throws Refusal where they hold no description that is understood, or not all of it. */
+export async function lookInto(
+  called: string,
+  head: Uint8Array,
+  scratch: string,
+): Promise<Look & { kind: ArchiveKind }> {
+  return withScratch(scratch, async (own) => {
+    // The name is for messages only.
+    const file = path.join(own, "head");
+    await writeFile(file, head, { mode: 0o600 });
+    const found: { look: (Look & { kind: ArchiveKind }) | null } = { look: null };
+    try {
+      await readArchive(
+        file,
+        async (member) => {
+          const { name } = member;
+          if (member.size > head.length)
+            throw new Refusal("EFBIG", `The description of ${called} is too long to be shown before it is imported.`);
+          const bytes = await wholeMember(member, MOST_DESCRIPTION_BYTES);
+          if (name === DESCRIPTION_MEMBER) found.look = { kind: "Xenarium", ...lookIntoPackage(bytes) };
+          else if (name === "ova.xml") found.look = { kind: "XVA", ...lookIntoXva(bytes) };
+          else if (/^[^/]+\.ovf$/i.test(name)) found.look = { kind: "OVA", ...lookIntoOvf(bytes) };
+          else
+            throw new Refusal(
+              "EINVAL",
+              `${called} is no domain that can be imported: it begins with ${name}. Allowed: archives of “xenarium export”, OVA and XVA.`,
+            );
+          throw new Enough();
+        },
+        () => {},
+        new AbortController().signal,
+      );
+    } catch (error) {
+      if (!found.look) throw error instanceof Refusal ? renamed(error, called) : error;
+    }
+    if (!found.look) throw new Refusal("EINVAL", `${called} is an archive with nothing in it.`);
+    return found.look;
+  });
+}
+
+function renamed(error: Refusal, called: string): Refusal {
+  return new Refusal(error.code, error.message.replace(/^head /, `${called} `));
+}
+
+function lookIntoPackage(bytes: Buffer): Look {
+  const { name, config, disks } = readPackage(bytes);
+  const parsed = parseXlConfig(config).config;
+  return {
+    name,
+    memoryMiB: parsed?.memoryMiB ?? null,
+    vcpus: parsed?.maxvcpus ?? null,
+    // Of the images: how large their disks are is in them.
+    disks: disks.map(() => ({ bytes: null })),
+    networks: (readConfig(config).lists.get("vif") ?? []).length,
+    notes: [],
+  };
+}

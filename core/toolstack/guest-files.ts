@@ -1,0 +1,53 @@
+/** What a domain begins with: the files that its configuration names, from who asked for it or from the host's disk. */
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { ImageError, type ElfImage } from "../dom0/builder/elf.ts";
+import { identifyImage, loadKernel } from "../dom0/builder/image.ts";
+import { Refusal } from "./error.ts";
+import type { CreateOptions, DomainConfig } from "./messages.ts";
+
+/** What a domain begins with, wherever it came from, and how long that took. */
+export interface GuestImage {
+  kernel: ElfImage;
+  ramdisk: Uint8Array | null;
+  cmdline: string;
+  timings: { name: string; milliseconds: number }[];
+}
+
+/** The kernel and the RAM disk that a configuration names. Throws Refusal, ImageError, what `wanted` was aborted with. */
+export async function guestFiles(
+  config: DomainConfig,
+  options: CreateOptions,
+  wanted: AbortSignal,
+): Promise<GuestImage> {
+  const began = performance.now();
+  const kernelBytes = await givenFile(config.kernel, options, "kernel");
+  const ramdisk = config.ramdisk === null ? null : await givenFile(config.ramdisk, options, "ramdisk");
+  const kernel = await loadKernel(kernelBytes, path.basename(config.kernel), wanted, config.type);
+  if (ramdisk) await checkRamdisk(ramdisk, config.ramdisk!, wanted);
+  wanted.throwIfAborted();
+  const timings = [{ name: "files", milliseconds: performance.now() - began }];
+  return { kernel, ramdisk, cmdline: config.cmdline, timings };
+}
+
+async function givenFile(name: string, options: CreateOptions, key: string): Promise<Uint8Array> {
+  const given = options.files?.[name];
+  if (given) return given;
+  const file = path.resolve(options.configName ? path.dirname(path.resolve(options.configName)) : ".", name);
+  try {
+    return await readFile(file);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "EIO";
+    const why = { ENOENT: "there is no such file", EISDIR: "it is a folder", EACCES: "it may not be read" }[code];
+    throw new Refusal(code, `The ${key} ${file} can't be read: ${why ?? (error as Error).message}.`);
+  }
+}
+
+/** A kernel where a ramdisk should be is a mix-up worth a sentence; anything else is the guest's business. */
+async function checkRamdisk(bytes: Uint8Array, name: string, wanted: AbortSignal): Promise<void> {
+  const isKernel = bytes[0] === 0x7f && bytes[1] === 0x45;
+  if (bytes.length === 0) throw new ImageError(`${path.basename(name)}: the ramdisk is an empty file.`);
+  if (!isKernel && !(bytes.length > 0x206 && Buffer.from(bytes.subarray(0x202, 0x206)).toString() === "HdrS")) return;
+  const { summary } = await identifyImage(bytes, wanted);
+  throw new ImageError(`${path.basename(name)}: this is a kernel (${summary}), not a ramdisk. Are the two swapped?`);
+}

@@ -1,0 +1,35 @@
+/** Why a domain has stopped, as the hypervisor says it, and what its configuration has said shall follow. */
+import { XEN_DOMINF_shutdown, XEN_DOMINF_shutdownshift } from "../abi/domctl.ts";
+import {
+  SHUTDOWN_crash,
+  SHUTDOWN_poweroff,
+  SHUTDOWN_reboot,
+  SHUTDOWN_soft_reset,
+  SHUTDOWN_suspend,
+  SHUTDOWN_watchdog,
+} from "../abi/sched.ts";
+import type { DomainConfig, ShutdownAction, ShutdownReason } from "./messages.ts";
+
+const REASONS: Record<number, ShutdownReason> = {
+  [SHUTDOWN_poweroff]: "poweroff",
+  [SHUTDOWN_reboot]: "reboot",
+  [SHUTDOWN_suspend]: "suspend",
+  [SHUTDOWN_crash]: "crash",
+  [SHUTDOWN_watchdog]: "watchdog",
+  [SHUTDOWN_soft_reset]: "soft_reset",
+};
+
+/** Of the flags of a domain's record; null while it has not stopped. */
+export function shutdownReason(flags: number): ShutdownReason | null {
+  if (!(flags & XEN_DOMINF_shutdown)) return null;
+  return REASONS[(flags >>> XEN_DOMINF_shutdownshift) & 0xff] ?? "crash";
+}
+
+/** on_poweroff, on_reboot and so on. */
+export function actionFor(config: DomainConfig, reason: ShutdownReason): ShutdownAction {
+  if (reason === "poweroff") return config.onPoweroff;
+  if (reason === "reboot") return config.onReboot;
+  if (reason === "soft_reset") return config.onSoftReset;
+  if (reason === "watchdog") return config.onWatchdog;
+  return config.onCrash;
+}

@@ -1,0 +1,51 @@
+/** The host's disk images as they are now: asked for when they are looked at, and again when a task or a domain has come or gone. */
+import { useEffect, useState } from "react";
+import type { ImageList } from "../../core/api/schema.ts";
+import { useJournal } from "../state/journal.ts";
+import { useWindowSeen } from "../state/live.ts";
+import { request, sentence } from "../state/session.ts";
+import { useApp } from "../state/store.ts";
+
+/** Tasks and events that are looked at: more don't change between two renderings. */
+const LATEST = 24;
+
+export interface ShownImages {
+  /** null until the host has answered. */
+  list: ImageList | null;
+  /** Why there is no list: a sentence; else null. */
+  problem: string | null;
+  again: () => void;
+}
+
+export function useImages(): ShownImages {
+  const [list, setList] = useState<ImageList | null>(null);
+  const [problem, setProblem] = useState<string | null>(null);
+  const [asked, setAsked] = useState(0);
+  const isOpen = useApp(({ connection }) => connection === "open");
+  const isSeen = useWindowSeen();
+  // Not how far a task is, only whether it is under way.
+  const tasks = useJournal(({ entries }) =>
+    entries
+      .slice(0, LATEST)
+      .map(({ id, state }) => `${id}${state}`)
+      .join(),
+  );
+  const kept = useApp((state) => state.kept);
+  const running = useApp(({ domains }) => domains.map(({ domid, name }) => `${domid}${name}`).join());
+  useEffect(() => {
+    if (!isOpen || !isSeen) return;
+    let current = true;
+    request("imageList", {}).then(
+      (answer) => {
+        if (!current) return;
+        setList(answer);
+        setProblem(null);
+      },
+      (error: unknown) => current && setProblem(sentence(error)),
+    );
+    return () => {
+      current = false;
+    };
+  }, [isOpen, isSeen, tasks, kept, running, asked]);
+  return { list, problem, again: () => setAsked((count) => count + 1) };
+}

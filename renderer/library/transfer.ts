@@ -1,0 +1,67 @@
+/** Domains in one file, out of the host's library and into it. How far each is, and the way to end it, are in the host's tasks. */
+import { MOST_PIECE_BYTES } from "../../core/api/schema.ts";
+import { plainName } from "../create/intake.ts";
+import { say } from "../state/messages.ts";
+import { isCancel, request, sentence } from "../state/session.ts";
+import { download } from "../ui/download.ts";
+
+/** tar's mark, which OVA and XVA have too. */
+const MARK = "ustar";
+const MARK_AT = 257;
+const NAMES = /\.(ova|xva|tar)$/i;
+
+/** Whether a file is an archive that may hold a domain. */
+export async function isArchive(file: File): Promise<boolean> {
+  if (NAMES.test(file.name)) return true;
+  // What can't be read, as a folder, is told of by who takes it.
+  const head = file.slice(MARK_AT, MARK_AT + MARK.length);
+  const bytes = await head.arrayBuffer().catch(() => new ArrayBuffer(0));
+  return new TextDecoder("latin1").decode(bytes) === MARK;
+}
+
+/** As much of a file as says what is in it. */
+export async function headOf(file: File): Promise<Uint8Array> {
+  return new Uint8Array(await file.slice(0, MOST_PIECE_BYTES).arrayBuffer());
+}
+
+/** The domain with its disks as a file of the user's. */
+export async function exportDomain(uuid: string): Promise<void> {
+  try {
+    const { export: id, name } = await request("exportBegin", { domain: uuid });
+    // Each piece is the browser's own before the next comes: it keeps large ones on disk.
+    const pieces: Blob[] = [];
+    for (;;) {
+      const { bytes } = await request("exportRead", { export: id });
+      if (bytes.length === 0) break;
+      pieces.push(new Blob([bytes as Uint8Array<ArrayBuffer>]));
+    }
+    download(`${plainName(name).replace(/[/:*?<>|]/g, "-")}.xenarium.tar`, "application/x-tar", new Blob(pieces));
+  } catch (error) {
+    say(isCancel(error) ? "info" : "error", sentence(error));
+  }
+}
+
+/** A domain that is kept from then on. What is otherwise here than where it comes from is told. */
+export async function importDomain(file: File, name: string): Promise<void> {
+  try {
+    const path = window.xenariumDesktop?.place(file) ?? (await giveArchive(file));
+    const { name: called, notes } = await request("domainImport", { file: path, name });
+    say("info", `${called} is in the library, halted. ${notes.join(" ")}`.trim());
+  } catch (error) {
+    say(isCancel(error) ? "info" : "error", sentence(error));
+  }
+}
+
+async function giveArchive(file: File): Promise<string> {
+  const { intake } = await request("importBegin", { name: plainName(file.name), size: file.size });
+  try {
+    for (let offset = 0; offset < file.size; offset += MOST_PIECE_BYTES) {
+      const bytes = new Uint8Array(await file.slice(offset, offset + MOST_PIECE_BYTES).arrayBuffer());
+      await request("importChunk", { intake, offset, bytes });
+    }
+    return (await request("importEnd", { intake })).path;
+  } catch (error) {
+    await request("importDrop", { intake }).catch(() => {});
+    throw error;
+  }
+}

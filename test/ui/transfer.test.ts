@@ -1,0 +1,171 @@
+/** Domains in one file, in the window: exported from a menu, dropped and imported elsewhere, with what is in the file shown before; and what the places of a drop do. */
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { pack } from "tar-stream";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { temporaryFolder } from "../temporary.ts";
+import { Application } from "./application.ts";
+import { chromiumMissing } from "./browser.ts";
+import { startServeIn } from "./serve.ts";
+import { violationsOf } from "./violations.ts";
+
+const SLOW = { timeout: 60_000 };
+const MIB = 2 ** 20;
+const missing = chromiumMissing();
+const folder = temporaryFolder("ui-transfer");
+const exported = path.join(folder, "web.xenarium.tar");
+let app: Application;
+
+const side = (name: string) => app.page.locator(`.side-domain[data-name="${name}"]`);
+const state = (name: string) => side(name).getAttribute("data-state");
+const dialog = (name: string | RegExp) => app.page.getByRole("dialog", { name });
+
+/** Drops a file on the window, as a file manager does; on the zone of that name if there is one. */
+async function drop(file: string, zone: RegExp | null = null): Promise<void> {
+  const { page } = app;
+  await page.evaluate(() => {
+    const input = document.createElement("input");
+    input.type = "file";
+    input.id = "test-drop";
+    document.body.append(input);
+  });
+  await page.locator("#test-drop").setInputFiles(file);
+  const transfer = await page.evaluateHandle(() => {
+    const input = document.querySelector<HTMLInputElement>("#test-drop")!;
+    const data = new DataTransfer();
+    for (const each of input.files!) data.items.add(each);
+    input.remove();
+    return data;
+  });
+  await page.dispatchEvent("body", "dragenter", { dataTransfer: transfer });
+  if (zone) await app.shoot("transfer-zones");
+  const target = zone ? page.locator("[data-drop]").filter({ hasText: zone }) : page.locator("body");
+  await target.dispatchEvent("drop", { dataTransfer: transfer });
+}
+
+async function tar(file: string, members: Record<string, string>): Promise<string> {
+  const archive = pack();
+  for (const [name, text] of Object.entries(members)) archive.entry({ name }, text);
+  archive.finalize();
+  const parts: Buffer[] = [];
+  for await (const part of archive as unknown as AsyncIterable<Buffer>) parts.push(part);
+  writeFileSync(path.join(folder, file), Buffer.concat(parts));
+  return path.join(folder, file);
+}
+
+const OVF = `<?xml version="1.0"?>
+<Envelope xmlns="http://schemas.dmtf.org/ovf/envelope/1" xmlns:ovf="http://schemas.dmtf.org/ovf/envelope/1">
+  <References><File ovf:id="f1" ovf:href="disk.vmdk"/></References>
+  <DiskSection><Disk ovf:diskId="d1" ovf:fileRef="f1" ovf:capacity="8" ovf:capacityAllocationUnits="byte * 2^30"/></DiskSection>
+  <VirtualSystem ovf:id="shop"><Name>Shop of 2019</Name><VirtualHardwareSection>
+    <Item><ResourceType>3</ResourceType><VirtualQuantity>2</VirtualQuantity></Item>
+    <Item><ResourceType>4</ResourceType><AllocationUnits>byte * 2^20</AllocationUnits><VirtualQuantity>1024</VirtualQuantity></Item>
+    <Item><ResourceType>17</ResourceType><HostResource>ovf:/disk/d1</HostResource></Item>
+    <Item><ResourceType>10</ResourceType></Item>
+  </VirtualHardwareSection></VirtualSystem>
+</Envelope>`;
+
+describe.skipIf(missing !== null)(`domains in one file, in the window${missing ? ` (${missing})` : ""}`, () => {
+  beforeAll(async () => {
+    app = await Application.of(await startServeIn(folder, "--host-memory", "512", "--pcpus", "1"));
+    await app.page.getByText("The host is up. Give it a guest.").waitFor(SLOW);
+    const client = await app.client();
+    const { path: image } = await client.request("imageCreate", { name: "web", format: "qcow2", bytes: 64 * MIB });
+    const { config, files } = await client.request("takeBundled");
+    await client.request("create", {
+      config: config
+        .replace(/^name = .*$/m, 'name = "web"')
+        .concat(`\ndisk = [ "format=qcow2, vdev=xvda, access=rw, target=${image}" ]\n`),
+      files: Object.fromEntries(files.map(({ name, file }) => [name, file])),
+    });
+    client.close();
+    await side("web").waitFor(SLOW);
+  });
+  afterAll(() => app?.stop());
+
+  it("exports a domain from its menu once it does not run", async () => {
+    const { page } = app;
+    await side("web").click({ button: "right" });
+    await page.getByRole("menu").waitFor();
+    expect(await page.getByRole("menuitem", { name: "Export" }).count()).toBe(0);
+    await page.keyboard.press("Escape");
+    await app.command("Shut down web");
+    await expect.poll(() => state("web"), SLOW).toBe("halted");
+    await side("web").click({ button: "right" });
+    const download = page.waitForEvent("download", SLOW);
+    await page.getByRole("menuitem", { name: "Export" }).click();
+    const file = await download;
+    expect(file.suggestedFilename()).toBe("web.xenarium.tar");
+    await file.saveAs(exported);
+    expect(readFileSync(exported).toString("latin1", 0, 11)).toBe("domain.json");
+    await page.getByText("Export web").first().waitFor();
+  });
+
+  it("shows what is in a dropped file, imports it under another name, and it starts", async () => {
+    const { page } = app;
+    await drop(exported);
+    const asked = dialog("Import a domain");
+    const facts = asked.getByRole("group", { name: "What is in the file" });
+    await facts.getByText("A domain that Xenarium has exported").waitFor();
+    expect(await facts.innerText()).toMatch(/Called\s+web\s+Memory\s+32 MiB\s+vCPUs\s+1\s+Disks\s+1/);
+    const name = asked.getByLabel("Name here");
+    expect(await name.inputValue()).toBe("web-2");
+    await app.shoot("transfer-import");
+    expect(await violationsOf(page)).toEqual([]);
+    await name.fill("web");
+    await asked.getByText("There is a domain named web already.").waitFor();
+    expect(await asked.getByRole("button", { name: "Import", exact: true }).isEnabled()).toBe(false);
+    await name.fill("copy of web");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => state("copy of web"), SLOW).toBe("halted");
+    await page.getByText("copy of web is in the library, halted.").first().waitFor();
+    await side("copy of web").click();
+    await page.locator(".page-header").getByRole("button", { name: "Start", exact: true }).click();
+    await app.waitForTerminal(/mini> /, 30);
+  });
+
+  it("says of a machine of another hypervisor what it is, and of other archives why they are none", async () => {
+    const { page } = app;
+    await drop(await tar("shop.ova", { "shop.ovf": OVF, "disk.vmdk": "no disk" }));
+    const asked = dialog("Import a domain");
+    const facts = asked.getByRole("group", { name: "What is in the file" });
+    await facts.getByText("An OVA: a virtual machine of another hypervisor").waitFor();
+    expect(await facts.innerText()).toMatch(
+      /Called\s+Shop of 2019\s+Memory\s+1024 MiB\s+vCPUs\s+2\s+Disks\s+1: 8 GiB\s+Network interfaces\s+1/,
+    );
+    await app.shoot("transfer-ova");
+    expect(await violationsOf(page)).toEqual([]);
+    // What it describes is not what is in it.
+    await asked.getByLabel("Name here").fill("shop");
+    await asked.getByRole("button", { name: "Import", exact: true }).click();
+    await page
+      .getByText(/shop.ova can't be imported: /)
+      .first()
+      .waitFor(SLOW);
+    expect(await side("shop").count()).toBe(0);
+
+    await drop(await tar("other.tar", { "readme.txt": "hello" }));
+    await asked.getByText("other.tar is no domain that can be imported: it begins with readme.txt.").waitFor();
+    expect(await asked.getByRole("button", { name: "Import", exact: true }).isEnabled()).toBe(false);
+    await page.keyboard.press("Escape");
+    await drop(await tar("evil.tar", { "../../etc/passwd": "root" }));
+    await asked.getByText("evil.tar is refused: its member").waitFor();
+    await app.shoot("transfer-refused");
+    expect(await violationsOf(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+    await app.command("Import a domain");
+    await asked.getByText("An archive that Xenarium has exported, an OVA or an XVA.").waitFor();
+    await page.keyboard.press("Escape");
+  });
+
+  it("labels the places of a drop: one of them adds to the library", async () => {
+    const { page } = app;
+    const bytes = Buffer.alloc(MIB);
+    bytes.write("\x55\xaa", 510, "latin1");
+    writeFileSync(path.join(folder, "old.img"), bytes);
+    await drop(path.join(folder, "old.img"), /Add to the library/);
+    await page.getByText("old.img is among the host’s disk images now.").first().waitFor(SLOW);
+    await page.locator(".images-table tbody tr", { hasText: "old.img" }).waitFor();
+    expect(app.problems).toEqual([]);
+  });
+});
