@@ -62,8 +62,9 @@ export class DriverDomains {
     const left: ServedDevice[] = [];
     for (const device of served) {
       const { address, back, front, isQuiet } = device;
-      // It may have gone meanwhile, or have been detached.
+      // It may have gone meanwhile, or have been detached; and its own end is the frontend's to remove.
       if (devices.find(address.domid, address.kind, address.id)?.backendDomid !== address.backendDomid) continue;
+      if (store.read(devices.frontendPath(address)) === null) continue;
       if (isQuiet) store.transaction((t) => devices.writeBackend(address, back, t));
       else if (address.kind === "vif")
         store.transaction((t) =>
