@@ -23,6 +23,7 @@ import { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { Xenstored } from "../dom0/xenstore/xenstored.ts";
 import { DomainDevices } from "./devices.ts";
 import { DiskBoot } from "./disk-boot.ts";
+import { DriverDomains } from "./driver-domains.ts";
 import { Holds } from "./holds.ts";
 import { readStoreMemory } from "./domain-store.ts";
 import { Crashes } from "./inspect/crashes.ts";
@@ -114,6 +115,7 @@ export function assembleDom0({
   };
   const diskBoot = new DiskBoot({ disks, consoles, backends });
   const pcpus = hypercalls.host.physicalInfo().nrCpus;
+  const observer = new Observer(hypercalls, foreign, frames);
   const lifecycle: Lifecycle = new Lifecycle({
     hypercalls,
     store,
@@ -124,6 +126,7 @@ export function assembleDom0({
     builders,
     crashed: (each) => crashes.take(each),
     diskBoot,
+    driverDomains: new DriverDomains({ store, devices, observer, foreign, memory }),
     emit,
     pcpus,
   });
@@ -138,7 +141,6 @@ export function assembleDom0({
     (each) => holds.reason(each),
   );
   xenstored.onTrouble = (each, message) => emit("notice", { severity: "warning", message, domid: each });
-  const observer = new Observer(hypercalls, foreign, frames);
   const wiring = new Wiring({
     domid,
     hypercalls,

@@ -5,7 +5,7 @@
  */
 import { stat } from "node:fs/promises";
 import { freemem } from "node:os";
-import { paramsOf, readParams } from "../dom0/backends/blk/config.ts";
+import { isElsewhere, paramsOf, readParams } from "../dom0/backends/blk/config.ts";
 import { absorbImage, type Disks } from "../dom0/backends/blk/disks.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import type { Screens } from "../dom0/display/screens.ts";
@@ -108,6 +108,12 @@ export class Checkpoints {
       throw new Refusal(
         "EINVAL",
         `${name} runs on a disposable disk, whose content ends with it: no snapshot can be taken of it.`,
+      );
+    const elsewhere = config.devices.find((spec) => spec.kind === "vbd" && spec.back.mode === "w" && isElsewhere(spec));
+    if (elsewhere)
+      throw new Refusal(
+        "EINVAL",
+        `${name} has a disk whose backend is in ${elsewhere.backend}, which only that domain could take a snapshot of.`,
       );
     if (file === null) return;
     const there = config.devices.filter(isKeptDisk).map(({ id }) => id);

@@ -1,7 +1,7 @@
 /** The devices of domains as the toolstack has them: writes their nodes as libxl does, waits for backends, lists, attaches, detaches. */
 import path from "node:path";
 import { backendPath, backendRoot, frontendPath, type DeviceAddress } from "../dom0/xenbus/address.ts";
-import type { DeviceKind, DeviceSpec, Nodes } from "../dom0/xenbus/kind.ts";
+import { SpecError, type DeviceKind, type DeviceSpec, type Nodes } from "../dom0/xenbus/kind.ts";
 import { XENBUS, xenbusState, type XenbusState } from "../dom0/xenbus/state.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import { Refusal } from "./error.ts";
@@ -62,20 +62,55 @@ export class DomainDevices {
     const [front, back] = [this.frontendPath(address), backendPath(address)];
     const toolstack = `n${this.#store.connection.domid}`;
     this.#directory(front, isWired ? [toolstack, `r${domid}`] : [`n${domid}`, `r${backendDomid}`], transaction);
-    this.#directory(back, [`n${backendDomid}`, `r${domid}`], transaction);
     this.#directory(`/libxl/${domid}/device/${kind}/${id}`, [toolstack], transaction);
     const state = isWired ? undefined : XENBUS.Initialising;
-    const { front: frontNodes, back: backNodes } = spec;
+    const frontNodes = spec.front;
+    const backNodes = backendDomid === this.#own ? spec.back : this.#elsewhere(spec);
     this.#store.writeAll(
       front,
       { backend: back, "backend-id": backendDomid, ...inBytes(frontNodes), state },
       transaction,
     );
-    const common = { frontend: front, "frontend-id": domid, online: 1 };
-    this.#store.writeAll(back, { ...common, ...inBytes(backNodes), state: XENBUS.Initialising }, transaction);
     const record = `/libxl/${domid}/device/${kind}/${id}`;
     this.#store.writeAll(record, { frontend: front, backend: back, "backend-id": backendDomid }, transaction);
+    // As it was meant: the ends may write theirs.
+    this.#store.writeAll(`${record}/front`, inBytes(frontNodes), transaction);
+    this.#store.writeAll(`${record}/back`, inBytes(backNodes), transaction);
+    this.writeBackend(address, inBytes(backNodes), transaction);
     return address;
+  }
+
+  /** Its backend's directory, state Initialising. `nodes`: in bytes. */
+  writeBackend(address: DeviceAddress, nodes: Nodes, transaction: number): void {
+    const { domid, backendDomid } = address;
+    const back = backendPath(address);
+    this.#directory(back, [`n${backendDomid}`, `r${domid}`], transaction);
+    const common = { frontend: this.frontendPath(address), "frontend-id": domid, online: 1 };
+    this.#store.writeAll(back, { ...common, ...nodes, state: XENBUS.Initialising }, transaction);
+  }
+
+  /** What write() was given for a device that is attached, in bytes. */
+  recorded({ kind, domid, id }: DeviceAddress): { front: Nodes; back: Nodes } {
+    const nodes = (end: string): Nodes => {
+      const directory = `/libxl/${domid}/device/${kind}/${id}/${end}`;
+      return Object.fromEntries(
+        this.#store.list(directory).map((name) => [name, this.#store.read(`${directory}/${name}`)!]),
+      );
+    };
+    return { front: nodes("front"), back: nodes("back") };
+  }
+
+  get #own(): number {
+    return this.#store.connection.domid;
+  }
+
+  #elsewhere(spec: DeviceSpec): Nodes {
+    try {
+      return this.kind(spec.kind).elsewhere?.(spec) ?? spec.back;
+    } catch (error) {
+      if (error instanceof SpecError) throw new Refusal("EINVAL", `${this.title(spec)}: ${error.message}.`);
+      throw error;
+    }
   }
 
   /** With these permissions, which what is written below inherits. */
@@ -124,11 +159,12 @@ export class DomainDevices {
     if (!address) throw new Refusal("ESRCH", `Domain ${domid} has no ${this.title({ kind, id })}.`);
     const back = backendPath(address);
     if (!force) {
-      this.#store.transaction((t) => this.#store.writeAll(back, { online: 0, state: XENBUS.Closing }, t));
+      this.#close(back);
       const closed = await this.#until(`${back}/state`, (state) => state === XENBUS.Closed || state === XENBUS.Unknown);
       if (closed === null)
         throw new Refusal("ETIMEDOUT", `The guest does not let go of ${this.title(address)}. It may be in use there.`);
     }
+    if (address.backendDomid !== this.#own) await this.#leftBy(address);
     this.#remove(address);
   }
 
@@ -164,11 +200,28 @@ export class DomainDevices {
     });
   }
 
-  /** The domain goes: the directories of its backends, wherever they are. */
+  #close(back: string): void {
+    this.#store.transaction((t) => this.#store.writeAll(back, { online: 0, state: XENBUS.Closing }, t));
+  }
+
+  /** A driver domain takes a device that is closed out of its own directory, when it has undone what it did for it; if it does. */
+  async #leftBy(address: DeviceAddress): Promise<void> {
+    const node = `${backendPath(address)}/state`;
+    if (this.#store.read(node) !== null) await this.#until(node, (state) => state === XENBUS.Unknown);
+  }
+
+  /** The domain goes: the directories of its backends, wherever they are. A driver domain gets the time to take them away itself. */
   removeBackends(domid: number): void {
-    for (const address of this.all(domid)) this.#store.remove(backendPath(address));
+    for (const address of this.all(domid)) {
+      const back = backendPath(address);
+      if (address.backendDomid === this.#own) this.#store.remove(back);
+      else if (this.#store.read(`${back}/state`) !== null) {
+        this.#close(back);
+        void this.#leftBy(address).then(() => this.#store.remove(back));
+      }
+    }
     // What was written by hand.
-    const own = backendRoot(this.#store.connection.domid);
+    const own = backendRoot(this.#own);
     for (const kind of this.#store.list(own)) this.#store.remove(`${own}/${kind}/${domid}`);
   }
 

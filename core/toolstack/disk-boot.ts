@@ -2,7 +2,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import { MAX_GUEST_CMDLINE } from "../abi/xen.ts";
-import { readParams } from "../dom0/backends/blk/config.ts";
+import { isElsewhere, readParams } from "../dom0/backends/blk/config.ts";
 import type { Disks } from "../dom0/backends/blk/disks.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import { contentsOf } from "../dom0/bootloader/contents.ts";
@@ -139,8 +139,11 @@ function pygrubOptions(config: DomainConfig): PygrubOptions {
 }
 
 function firstDisk(name: string, devices: readonly DeviceSpec[]): { target: string; format: string } {
-  for (const { kind, back } of devices) {
+  for (const spec of devices) {
+    const { kind, back } = spec;
     if (kind !== "vbd") continue;
+    if (isElsewhere(spec))
+      throw new Refusal("EINVAL", `${name}: its boot loader can't read its first disk, which ${spec.backend} has.`);
     try {
       const image = readParams(String(back.params));
       if (image) return image;

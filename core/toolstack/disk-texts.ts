@@ -1,5 +1,5 @@
 /** The disks of a domain as the `disk` key of its xl.cfg says them. */
-import { diskText } from "../dom0/backends/blk/config.ts";
+import { diskText, isElsewhere } from "../dom0/backends/blk/config.ts";
 import type { DeviceSpec } from "../dom0/xenbus/kind.ts";
 import { quoted, withValue } from "./config-text.ts";
 
@@ -9,7 +9,8 @@ export function withDisks(text: string, devices: readonly DeviceSpec[]): string 
   return withValue(text, "disk", disks.length ? `[ ${disks.join(", ")} ]` : null);
 }
 
-/** A device whose guest may write its image, and keeps what it wrote. */
-export function isKeptDisk({ kind, back }: DeviceSpec): boolean {
-  return kind === "vbd" && back.mode === "w" && !back.disposable;
+/** A device whose guest may write its image, a file of this computer's, and keeps what it wrote. */
+export function isKeptDisk(spec: DeviceSpec): boolean {
+  const { kind, back } = spec;
+  return kind === "vbd" && back.mode === "w" && !back.disposable && !isElsewhere(spec);
 }

@@ -33,7 +33,8 @@ export function writeDomainStore(store: LocalXenstore, domid: number, config: Do
       make(`${dom}/control/${name}`, own, "");
     make(`${dom}/device/suspend`, readable);
     make(`${dom}/device/suspend/event-channel`, own, "");
-    for (const name of ["data", "drivers", "feature", "attr", "error"]) make(`${dom}/${name}`, own);
+    const toolstack = config.driverDomain ? ["libxl", "device-model"] : [];
+    for (const name of ["data", "drivers", "feature", "attr", "error", ...toolstack]) make(`${dom}/${name}`, own);
     make(`${dom}/vm`, readable, vm);
     make(`${dom}/name`, readable, bytes(config.name));
     make(`${dom}/domid`, readable, String(domid));

@@ -56,6 +56,8 @@ export class HotPlug {
     const { config, kind } = this.#key(key);
     const spec = this.#parse(config, text, [], folder);
     const address = this.#devices.find(domid, kind, spec.id);
+    if (address && address.backendDomid !== this.#store.connection.domid)
+      throw new Refusal("EINVAL", `The medium of ${domain.name}'s drive is for its backend's domain to change.`);
     const back = address && backendPath(address);
     if (!back || this.#store.read(`${back}/removable`) !== "1")
       throw new Refusal("EINVAL", `${domain.name} has no drive ${spec.back.dev} whose medium can be changed.`);

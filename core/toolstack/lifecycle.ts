@@ -16,6 +16,7 @@ import { withValue } from "./config-text.ts";
 import { bitmap } from "./cpu-list.ts";
 import type { DomainDevices } from "./devices.ts";
 import type { DiskBoot } from "./disk-boot.ts";
+import type { DriverDomains, ServedDevice } from "./driver-domains.ts";
 import { isDomainName, NAME_ALLOWED } from "./domain-name.ts";
 import {
   moveDomainStore,
@@ -41,6 +42,8 @@ import { parseXlConfig } from "./xlcfg.ts";
 
 /** libxl's LIBXL_MAXMEM_CONSTANT: what a domain may have beyond its memory. */
 export const MAXMEM_SLACK_KIB = 1024;
+/** How long a domain that others' devices depend on waits for the domid that it had. */
+const DOMID_FREE_MS = 5000;
 /** A domain that stops sooner than this is not restarted at once, so that a crash loop leaves the host usable. */
 const MIN_UPTIME_MS = 1000;
 
@@ -55,6 +58,12 @@ export interface ManagedDomain {
   readonly createdAt: number;
   /** Its stop has been acted on. */
   stopped: boolean;
+}
+
+/** A domain that takes the place of another that others' devices depend on. */
+interface Again {
+  domid: number;
+  served: readonly ServedDevice[];
 }
 
 export type Emit = <E extends keyof ToolstackEvents>(event: E, data: ToolstackEvents[E]) => void;
@@ -77,6 +86,7 @@ export interface LifecycleParts {
   /** Takes down what a domain that has crashed was doing, while it is held. Never rejects, and is bounded in time. */
   crashed: (domid: number) => Promise<void>;
   diskBoot: DiskBoot;
+  driverDomains: DriverDomains;
   emit: Emit;
   /** Number of pCPUs of the host. */
   pcpus: number;
@@ -137,8 +147,12 @@ export class Lifecycle {
     return diagnostics;
   }
 
-  #create(config: DomainConfig, options: CreateOptions): Promise<Omit<CreateResult, "warnings">> {
-    return this.#named(config.name, (wanted) => this.#build(config, options, wanted));
+  #create(
+    config: DomainConfig,
+    options: CreateOptions,
+    again: Again | null = null,
+  ): Promise<Omit<CreateResult, "warnings">> {
+    return this.#named(config.name, (wanted) => this.#build(config, options, wanted, again));
   }
 
   /**
@@ -155,7 +169,7 @@ export class Lifecycle {
     return this.#named(config.name, (wanted) => {
       this.#checkMemory(config.name, pages);
       const { maxvcpus: vcpus, maxmemMiB } = config;
-      return this.#assemble(config, options, wanted, { console }, (ports) =>
+      return this.#assemble(config, options, wanted, { restored: { console } }, (ports) =>
         restore({ ...ports, vcpus, mostPages: maxmemMiB * 256 }),
       );
     });
@@ -185,11 +199,12 @@ export class Lifecycle {
     config: DomainConfig,
     options: CreateOptions,
     wanted: AbortSignal,
+    again: Again | null,
   ): Promise<Omit<CreateResult, "warnings">> {
     const given = config.bootloader ? null : await guestFiles(config, options, wanted);
     const totalPages = config.memoryMiB * 256;
     this.#checkMemory(config.name, totalPages);
-    return this.#assemble(config, options, wanted, null, async (ports) => {
+    return this.#assemble(config, options, wanted, again, async (ports) => {
       const { timings, ...image } = given ?? (await this.#fromDisk(ports.domid, config, options, wanted));
       const { vcpus, maxvcpus } = config;
       const built = await this.#parts.builders[config.type].build({ ...ports, ...image, totalPages, vcpus, maxvcpus });
@@ -226,20 +241,20 @@ export class Lifecycle {
       );
   }
 
-  /** A domain with everything but its memory, which `fill` gives it. `restored`: what else it goes on with; null for a new one. */
+  /** A domain with everything but its memory, which `fill` gives it. `from`: what else it goes on with; null for a new one. */
   async #assemble(
     config: DomainConfig,
     options: CreateOptions,
     wanted: AbortSignal,
-    restored: { console: Uint8Array } | null,
+    from: { restored: { console: Uint8Array } } | Again | null,
     fill: (ports: { domid: number; storePort: number; consolePort: number }) => Promise<Built>,
   ): Promise<Omit<CreateResult, "warnings">> {
     const { hypercalls, store, handshakes, consoles, devices, backends } = this.#parts;
     this.#checkCpus(config);
-    const domid = hypercalls.domains.create(config.uuid, config.maxvcpus, config.limits, {
-      msrRelaxed: config.msrRelaxed,
-      type: config.type,
-    });
+    const [restored, again] = from && "restored" in from ? [from.restored, null] : [null, from];
+    const { msrRelaxed, type } = config;
+    const kind = { msrRelaxed, type, domid: again?.domid ?? 0 };
+    const domid = hypercalls.domains.create(config.uuid, config.maxvcpus, config.limits, kind);
     handshakes.begin(domid);
     let storeWritten = false;
     try {
@@ -261,6 +276,7 @@ export class Lifecycle {
       writeStoreRing(store, domid, { ...built, storePort });
       const specs = [firstConsole(consolePort, built.consoleMfn), ...this.#devicesOf(config, options)];
       const addresses = store.transaction((t) => specs.map((spec) => devices.write(domid, spec, t)));
+      if (again) this.#serve(again);
       await Promise.all(addresses.map((address) => devices.ready(address, wanted)));
       wanted.throwIfAborted();
       const { name, uuid } = config;
@@ -419,17 +435,46 @@ export class Lifecycle {
       case "coredump-restart":
       case "soft-reset": {
         const config = { ...domain.config, name: domain.name };
+        const served = this.#parts.driverDomains.served(domid);
         this.destroy(domid);
-        await this.#restart(domain, config, options);
+        await this.#restart(domain, config, options, served.length > 0 ? { domid, served } : null);
       }
     }
   }
 
-  async #restart(domain: ManagedDomain, config: DomainConfig, options: CreateOptions): Promise<void> {
+  async #restart(
+    domain: ManagedDomain,
+    config: DomainConfig,
+    options: CreateOptions,
+    again: Again | null = null,
+  ): Promise<void> {
     const early = MIN_UPTIME_MS - (Date.now() - domain.createdAt);
     if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
     if (this.#closing) return;
-    await this.#create(config, { ...options, paused: false });
+    const create = (place: Again | null): Promise<unknown> =>
+      this.#create(config, { ...options, paused: false }, place);
+    for (const end = Date.now() + DOMID_FREE_MS; again && Date.now() < end;)
+      try {
+        return void (await create(again));
+      } catch (error) {
+        // Xen keeps a domid for a while from who looks at what had it, and as long as somebody holds its memory.
+        if (!(error instanceof HypercallError && error.code === "EEXIST")) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    await create(null);
+    if (again)
+      this.#notice("error", `${config.name} has another domid now: the devices that it served are lost.`, again.domid);
+  }
+
+  /** Devices of others come back to the domain that has their backends. */
+  #serve({ served }: Again): void {
+    const { driverDomains, devices } = this.#parts;
+    for (const { address } of driverDomains.attach(served))
+      this.#notice(
+        "error",
+        `${devices.title(address)} of domain ${address.domid} stays without its backend, which ended while requests were on their way: which of them were done can't be known. What was acknowledged is on the disk. Start the domain again.`,
+        address.domid,
+      );
   }
 
   #notice(severity: "warning" | "error", message: string, domid: number): void {

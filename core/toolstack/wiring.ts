@@ -46,10 +46,14 @@ export class Wiring {
 
   /** Of this domain: the devices that it is the backend of. Throws Refusal when there is no such domain. */
   report(domid: number): DomainWiring {
-    const { hypercalls, observer, handshakes, nameOf, now } = this.#parts;
+    const { hypercalls, observer, devices, handshakes, nameOf, now } = this.#parts;
     if (!hypercalls.domains.info(domid)) throw new Refusal("ESRCH", `There is no domain ${domid}.`);
     const others = hypercalls.host.listDomains().map((record) => record.domid);
-    const all = domid === this.#parts.domid ? others.filter((each) => each !== domid) : [domid];
+    const served = (each: number): boolean => devices.all(each).some(({ backendDomid }) => backendDomid === domid);
+    const all =
+      domid === this.#parts.domid
+        ? others.filter((each) => each !== domid)
+        : [domid, ...others.filter((each) => each !== domid && served(each))];
     const fronts = all.slice(0, MOST_DOMAINS);
     const grants = observer.grants(domid, this.#ringRefs(domid));
     return {
@@ -59,7 +63,9 @@ export class Wiring {
       eventAbi: observer.eventAbi(domid),
       ports: observer.ports(domid).map((port) => this.#counted(domid, port)),
       grants,
-      devices: fronts.flatMap((front) => this.#devices(front, front === domid ? grants : null)),
+      devices: fronts
+        .flatMap((front) => this.#devices(front, front === domid ? grants : null))
+        .filter((device) => device.domid === domid || domid === this.#parts.domid || device.backendDomid === domid),
       handshakes: fronts.flatMap((front) => handshakes.of(front)?.devices ?? []).slice(0, MOST_HANDSHAKES),
       moreDomains: all.length - fronts.length,
     };

@@ -66,7 +66,7 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   max_grant_version: works("1 or 2."),
   max_event_channels: works("1023 unless said, as in libxl."),
   nomigrate: warns("a domain can be saved whatever this says, and its TSC is what tsc_mode says"),
-  driver_domain: warns("driver domains come with a later version"),
+  driver_domain: works("What `xl devd` in such a domain wants of xenstore."),
   device_tree: ARM,
   passthrough: warns("this host has no IOMMU and no devices to pass through"),
   xend_suspend_evtchn_compat: other("It is for guests with a wrong suspend event channel under xend."),

@@ -108,6 +108,7 @@ function interpret(values: ConfigValues, kinds: readonly DeviceKind[]): DomainCo
     tscMode: tscMode(values),
     msrRelaxed: values.integer("msr_relaxed", 0, 1) === 1,
     limits: limits(values),
+    driverDomain: values.integer("driver_domain", 0, 1) === 1,
     onPoweroff: on("on_poweroff", "destroy"),
     onReboot: on("on_reboot", "restart"),
     onWatchdog: on("on_watchdog", "destroy"),

@@ -92,6 +92,7 @@ describe("xl.cfg beside stock xl", () => {
       cpuWeight: sched.weight ?? 256,
       cap: sched.cap ?? 0,
       tscMode: b_info.tsc_mode ?? "default",
+      driverDomain: c_info.driver_domain === "True",
       onPoweroff: action("on_poweroff", "destroy"),
       onReboot: action("on_reboot", "destroy"),
       onWatchdog: action("on_watchdog", "destroy"),

@@ -202,5 +202,10 @@ export interface DeviceKind {
   readonly frontendPath?: (address: DeviceAddress) => string;
   /** Whether the toolstack wires both ends of that one before the domain runs: the frontend has no state, the backend connects at once. */
   readonly isWired?: (id: string) => boolean;
+  /**
+   * The backend's nodes where a kernel of another domain's has the backend: as libxl writes them for a driver domain. Left out: the same as
+   * here. Throws SpecError for what such a backend can't have.
+   */
+  readonly elsewhere?: (spec: DeviceSpec) => Nodes;
   create(context: BackendContext): Backend;
 }

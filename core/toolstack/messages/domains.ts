@@ -49,6 +49,8 @@ export interface DomainConfig {
   /** RDMSR of a register that the host has and the guest has not gives 0 instead of #GP, WRMSR does nothing. */
   msrRelaxed: boolean;
   limits: CreationLimits;
+  /** It has backends for others and a toolstack that sees to them: `xl devd`. */
+  driverDomain: boolean;
   onPoweroff: ShutdownAction;
   onReboot: ShutdownAction;
   onWatchdog: ShutdownAction;

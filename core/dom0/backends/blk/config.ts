@@ -1,9 +1,12 @@
 /** Disks as xl-disk-configuration(5) has them: one specification string, in all its spellings, to the nodes that libxl writes. */
 import path from "node:path";
-import { SpecError, type DeviceKey, type DeviceSpec } from "../../xenbus/kind.ts";
+import { SpecError, type DeviceKey, type DeviceSpec, type Nodes } from "../../xenbus/kind.ts";
 import { IMAGE_FORMATS } from "../../storage/open.ts";
 import { readDisk } from "./spec-text.ts";
 import { vdevNumber } from "./vdev.ts";
+
+/** Where it is in a driver domain. */
+const BLOCK_SCRIPT = "/etc/xen/scripts/block";
 
 export const DISKS: DeviceKey = {
   key: "disk",
@@ -52,8 +55,23 @@ export function parseDisk(text: string, before: readonly DeviceSpec[]): DeviceSp
       trusted: disk.trusted ? 1 : 0,
       ...(disk.disposable && { disposable: 1 }),
     },
-    files: disk.target === "" ? [] : [disk.target],
+    files: disk.target === "" || isElsewhere(disk) ? [] : [disk.target],
   };
+}
+
+/** Its backend is another domain's: what it is called there is no file here. */
+export function isElsewhere({ backend }: { backend: string }): boolean {
+  return !["", "0", "Domain-0"].includes(backend);
+}
+
+/** A block device of the driver domain's: its hotplug script, which `xl devd` runs there, finds out which by `params`. */
+export function elsewhere({ back }: DeviceSpec): Nodes {
+  const image = readParams(String(back.params));
+  if (back.disposable) throw new SpecError("a disk of another domain's can't be disposable: leave it out");
+  if (!image) return { ...back, params: "", type: "phy", script: BLOCK_SCRIPT };
+  if (image.format !== "raw")
+    throw new SpecError(`format is "${image.format}"; a disk of another domain's is one of its block devices: raw`);
+  return { ...back, params: image.target, type: "phy", script: BLOCK_SCRIPT };
 }
 
 /** A specification that parseDisk() reads as this one. The path comes last: it may hold any character there. */
@@ -88,7 +106,7 @@ export function readParams(params: string): { format: string; target: string } |
 
 function within(spec: DeviceSpec, folder: string): DeviceSpec {
   const image = readParams(String(spec.back.params));
-  if (!image) return spec;
+  if (!image || isElsewhere(spec)) return spec;
   const target = path.resolve(folder, image.target);
   return { ...spec, back: { ...spec.back, params: paramsOf(image.format, target) }, files: [target] };
 }

@@ -1,11 +1,12 @@
 /** Disks and CD-ROMs as a kind of device. */
 import type { DeviceKind } from "../../xenbus/kind.ts";
-import { DISKS } from "./config.ts";
+import { DISKS, elsewhere } from "./config.ts";
 import { BlockDevice } from "./device.ts";
 
 export const BLK: DeviceKind = {
   kind: "vbd",
   title: "Block device",
   config: DISKS,
+  elsewhere,
   create: (context) => new BlockDevice(context),
 };

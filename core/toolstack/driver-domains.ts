@@ -1,0 +1,120 @@
+/**
+ * Domains that have the backends of others' devices and start again. The new one gets the domid of the old, so that ports and grants of
+ * the frontends are for it, and finds the backends' directories as the toolstack wrote them for the old one: Linux's backends go on with a
+ * ring that is connected where its responses end. That is right only if every request had its response. What was taken and not answered,
+ * or answered out of turn, nobody can tell from the ring, and a request that is done twice would write what is in its pages by now. So a
+ * disk with requests on the way is left without a backend, as real Xen leaves it, and an interface is given to its domain anew.
+ */
+import type { ForeignFrames } from "../dom0/kernel/native.ts";
+import type { Observer } from "../dom0/kernel/observe.ts";
+import type { PhysicalMemory } from "../dom0/kernel/memory.ts";
+import type { DeviceAddress } from "../dom0/xenbus/address.ts";
+import type { Nodes } from "../dom0/xenbus/kind.ts";
+import type { LocalXenstore } from "../dom0/xenstore/local.ts";
+import type { DomainDevices } from "./devices.ts";
+
+/** In the first page of every ring of requests (public/io/ring.h). */
+const REQ_PROD = 0;
+const RSP_PROD = 8;
+/** Frontend's nodes that name the first page of a ring in which an unanswered request stands for something to be done. */
+const RINGS: Readonly<Record<string, RegExp>> = { vbd: /^ring-ref0?$/, vif: /^tx-ring-ref$/ };
+
+/** A device of another domain's. */
+export interface ServedDevice {
+  address: DeviceAddress;
+  /** What the toolstack wrote for its backend. */
+  back: Nodes;
+  front: Nodes;
+  /** Every request that its frontend made had its response. */
+  isQuiet: boolean;
+}
+
+export interface DriverDomainParts {
+  store: LocalXenstore;
+  devices: DomainDevices;
+  observer: Observer;
+  foreign: ForeignFrames;
+  memory: PhysicalMemory;
+}
+
+export class DriverDomains {
+  readonly #parts: DriverDomainParts;
+
+  constructor(parts: DriverDomainParts) {
+    this.#parts = parts;
+  }
+
+  /** Devices of other domains whose backends a domain has that has stopped; to be asked before it is destroyed. */
+  served(domid: number): ServedDevice[] {
+    const { store, devices } = this.#parts;
+    return store
+      .list("/libxl")
+      .map(Number)
+      .filter((front) => front !== domid)
+      .flatMap((front) => devices.all(front))
+      .filter((address) => address.backendDomid === domid)
+      .map((address) => ({ address, ...devices.recorded(address), isQuiet: this.#isQuiet(address) }));
+  }
+
+  /** Writes them for the domain that took its place, under the same domid, before it runs. Those that had to be left without a backend. */
+  attach(served: readonly ServedDevice[]): ServedDevice[] {
+    const { store, devices } = this.#parts;
+    const left: ServedDevice[] = [];
+    for (const device of served) {
+      const { address, back, front, isQuiet } = device;
+      // It may have gone meanwhile, or have been detached; and its own end is the frontend's to remove.
+      if (devices.find(address.domid, address.kind, address.id)?.backendDomid !== address.backendDomid) continue;
+      if (store.read(devices.frontendPath(address)) === null) continue;
+      if (isQuiet) store.transaction((t) => devices.writeBackend(address, back, t));
+      else if (address.kind === "vif")
+        store.transaction((t) =>
+          devices.write(
+            address.domid,
+            { ...address, backend: String(address.backendDomid), front, back, files: [] },
+            t,
+          ),
+        );
+      else left.push(device);
+      if (isQuiet) this.#readable(devices.frontendPath(address), address);
+    }
+    return left;
+  }
+
+  /** xenstored has forgotten what the domain before was allowed: the new one may read what it was. */
+  #readable(path: string, address: DeviceAddress): void {
+    const { store } = this.#parts;
+    const permissions = store.permissions(path);
+    const reader = `r${address.backendDomid}`;
+    if (permissions[0] === `n${address.domid}` && !permissions.includes(reader))
+      store.setPermissions(path, [...permissions, reader]);
+    for (const name of store.list(path)) this.#readable(`${path}/${name}`, address);
+  }
+
+  /** False too where the frontend does not say what makes sense: nothing is done for it then. */
+  #isQuiet(address: DeviceAddress): boolean {
+    const { devices, observer, foreign, memory } = this.#parts;
+    const refs = this.#rings(devices.frontendPath(address), RINGS[address.kind] ?? /^$/);
+    if (refs.length === 0) return false;
+    try {
+      const { entries } = observer.grants(address.domid, new Set(refs));
+      return refs.every((ref) => {
+        const grant = entries.find((entry) => entry.ref === ref && entry.domid === address.backendDomid);
+        return (
+          grant !== undefined &&
+          foreign.with(address.domid, grant.mfn, (at) => memory.get32(at + REQ_PROD) === memory.get32(at + RSP_PROD))
+        );
+      });
+    } catch {
+      return false;
+    }
+  }
+
+  #rings(directory: string, names: RegExp): number[] {
+    const { store } = this.#parts;
+    return store.list(directory).flatMap((name) => {
+      if (/^queue-\d+$/.test(name)) return this.#rings(`${directory}/${name}`, names);
+      const value = names.test(name) ? store.read(`${directory}/${name}`) : null;
+      return value !== null && /^\d{1,9}$/.test(value) ? [Number(value)] : [];
+    });
+  }
+}

@@ -1,0 +1,289 @@
+/** Disks and networks whose backends are Linux's own, in another guest: a driver domain with xen-blkback, xen-netback and xl devd. */
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { HostService } from "../../core/api/host-service.ts";
+import { temporaryFolder } from "../temporary.ts";
+import { packagedPrograms } from "./dynamic.ts";
+import { debianKernel, debianPackage, guestsMissing, initramfs, kernelModules, packageMissing } from "./images.ts";
+
+const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
+const LIBRARIES = [
+  "libc6",
+  "libxenmisc4.17",
+  "libxentoollog1",
+  "libyajl2",
+  "libxenevtchn1",
+  "libxenstore4",
+  "libxenhypfs1",
+];
+const MORE = [
+  "libxentoolcore1",
+  "libxencall1",
+  "libxengnttab1",
+  "libxenforeignmemory1",
+  "libxendevicemodel1",
+  "zlib1g",
+];
+const PACKED = ["libuuid1", "liblzma5", "libzstd1"];
+const PACKAGES = [...LIBRARIES, ...MORE, ...PACKED];
+const missing =
+  guestsMissing() ??
+  [...PACKAGES, "xen-utils-4.17", "xenstore-utils"].map(packageMissing).find((why) => why !== null) ??
+  null;
+const folder = temporaryFolder("driver-domain");
+let host: HostService;
+const notices: string[] = [];
+
+const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
+  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+const shown = async (domid: number): Promise<string> =>
+  Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
+async function says(domid: number, pattern: RegExp): Promise<RegExpExecArray> {
+  let found: RegExpExecArray | null = null;
+  try {
+    await expect
+      .poll(async () => (found = pattern.exec(await shown(domid))) !== null, { timeout: 90_000, interval: 100 })
+      .toBe(true);
+  } catch {
+    throw new Error(`no ${pattern} on the console of domain ${domid}:\n${await shown(domid)}`);
+  }
+  return found!;
+}
+async function types(domid: number, command: string): Promise<void> {
+  await ask("consoleInput", { domid, bytes: Buffer.from(`${command}\r`) });
+}
+const permissions = async (path: string): Promise<unknown> =>
+  (await ask("xenstoreNodes", { paths: [path] })).nodes[0]!.permissions;
+const nodes = async (path: string): Promise<string[]> => ask("xenstoreList", { path });
+
+function config(
+  name: string,
+  script: string[],
+  modules: string[],
+  programs: Record<string, string>,
+  more: string[],
+): string {
+  return [
+    `name = "${name}"`,
+    `kernel = "${debianKernel()}"`,
+    `ramdisk = "${initramfs("ready", script.join("\n"), programs, kernelModules(...modules))}"`,
+    `cmdline = "console=hvc0 quiet"`,
+    `memory = 192`,
+    ...more,
+  ].join("\n");
+}
+
+/** What Xen's own hotplug scripts do for a disk and for an interface, in busybox's words; `xl devd` runs them. */
+const BLOCK = [
+  "#!/bin/sh",
+  'echo "HOTPLUG $1 $XENBUS_PATH" > /dev/console',
+  'test "$1" = add || exit 0',
+  'device=$(xenstore-read "$XENBUS_PATH/params")',
+  "numbers=$(cat /sys/class/block/${device#/dev/}/dev)",
+  'xenstore-write "$XENBUS_PATH/physical-device" "$(printf %x:%x ${numbers%:*} ${numbers#*:})"',
+  'xenstore-write "$XENBUS_PATH/hotplug-status" connected',
+];
+const VIF = [
+  "#!/bin/sh",
+  'echo "HOTPLUG $1 $XENBUS_PATH" > /dev/console',
+  'test "$1" = online || exit 0',
+  "brctl addif $(xenstore-read $XENBUS_PATH/bridge) $vif && ip link set $vif up",
+  'xenstore-write "$XENBUS_PATH/hotplug-status" connected',
+];
+const file = (name: string, lines: string[]): string[] => [
+  `cat > ${name} <<'END'`,
+  ...lines,
+  "END",
+  `chmod 755 ${name}`,
+];
+const DRIVER = [
+  "export PATH=/bin LD_LIBRARY_PATH=/bin",
+  "mkdir -p /lib64 /etc/xen/scripts /var/run/xen /var/log/xen /var/lib/xen /var/lock /proc/xen",
+  "for tool in printf ip brctl ln chmod; do busybox ln -s busybox /bin/$tool; done",
+  "ln -s /bin/ld-linux-x86-64.so.2 /lib64/",
+  "mount -t xenfs xenfs /proc/xen",
+  ...file("/etc/xen/scripts/block", BLOCK),
+  ...file("/etc/xen/scripts/vif-bridge", VIF),
+  "brctl addbr xenbr0; ip addr add 10.0.0.1/24 dev xenbr0; ip link set xenbr0 up",
+  "echo > /etc/xen/xl.conf; xl -vvv devd -F > /tmp/devd 2>&1 &",
+  "until grep -q 'event epath=.*/backend' /tmp/devd; do usleep 50000; done",
+  "echo DRIVER-READY",
+  "exec setsid -c sh",
+];
+const MODULES = [
+  "xen-evtchn",
+  "xen-privcmd",
+  "xenfs",
+  "xen-gntdev",
+  "bridge",
+  "xen-blkfront",
+  "xen-blkback",
+  "xen-netback",
+];
+
+async function startDriver(image: string, ...more: string[]): Promise<number> {
+  const programs = packagedPrograms(...PACKAGES);
+  programs.xl = path.join(debianPackage("xen-utils-4.17"), "usr/lib/xen-4.17/bin/xl");
+  for (const name of ["xenstore-read", "xenstore-write"])
+    programs[name] = path.join(debianPackage("xenstore-utils"), "usr/bin", name);
+  const lines = ["driver_domain = 1", `disk = ['${image},,xvda']`, ...more];
+  const { domid } = await ask("create", { config: config("driver", DRIVER, MODULES, programs, lines) });
+  await says(domid, /DRIVER-READY/);
+  return domid;
+}
+
+beforeAll(async () => {
+  host = new HostService({
+    imageFolder: dist,
+    bundledGuest: new URL("assets/guests/mini.elf", dist),
+    memoryMiB: 1024,
+    pcpus: 1,
+    firstGuest: false,
+  });
+  await host.powerOn();
+  host.toolstack.on("notice", ({ message }) => notices.push(message));
+});
+afterAll(() => host.powerOff(1000));
+
+describe.skipIf(missing !== null)(`a driver domain${missing ? ` (${missing})` : ""}`, () => {
+  it("of Linux's own backends and xl devd serves a disk and a network, which come and go", async () => {
+    const image = path.join(folder, "store.img");
+    const bytes = Buffer.from(Array.from({ length: 8 << 20 }, (_, i) => (i * i) >> 5));
+    writeFileSync(image, bytes);
+    const driver = await startDriver(image);
+    const script = [
+      'echo "READ $(sha256sum /dev/xvdb | cut -d" " -f1)"',
+      "dd if=/dev/urandom of=/tmp/data bs=1M count=2 2>/dev/null",
+      "dd if=/tmp/data of=/dev/xvdb bs=64k conv=fsync 2>/dev/null && echo WRITTEN",
+      'echo "DATA $(sha256sum /tmp/data | cut -d" " -f1)"',
+      "busybox ip addr add 10.0.0.2/24 dev eth0; busybox ip link set eth0 up",
+      "until busybox ping -c 3 10.0.0.1; do :; done",
+      "while test -e /dev/xvdb; do usleep 20000; done; echo DISK-GONE",
+      "until test -e /dev/xvdc; do usleep 20000; done",
+      'echo "AGAIN $(dd if=/dev/xvdc bs=1M count=2 2>/dev/null | sha256sum | cut -d" " -f1)"',
+      "exec setsid -c sh",
+    ];
+    const { domid } = await ask("create", {
+      config: config("user", script, ["xen-blkfront", "xen-netfront"], {}, [
+        "disk = ['vdev=xvdb,backend=driver,target=/dev/xvda']",
+        "vif = ['backend=driver,mac=00:16:3e:00:00:07']",
+      ]),
+    });
+    await says(domid, /3 packets received/);
+    expect((await says(domid, /READ (\w+)/))[1]).toBe(sha256(bytes));
+    const written = (await says(domid, /WRITTEN\s+DATA (\w+)/))[1];
+    expect(sha256(readFileSync(image).subarray(0, 2 << 20))).toBe(written);
+    for (const [kind, id] of [
+      ["vbd", "51728"],
+      ["vif", "0"],
+    ] as const) {
+      const backendPath = `/local/domain/${driver}/backend/${kind}/${domid}/${id}`;
+      const both = { id, backendDomid: driver, backendPath, frontendState: 4, backendState: 4 };
+      expect(await ask("deviceList", { domid, kind })).toMatchObject([both]);
+      // As libxl has it: each end owns its own directory, and the other may read it. Nobody else.
+      expect(await permissions(backendPath)).toEqual([`n${driver}`, `r${domid}`]);
+      expect(await permissions(`/local/domain/${domid}/device/${kind}/${id}`)).toEqual([`n${domid}`, `r${driver}`]);
+    }
+    const { devices } = await ask("wiring", { domid });
+    expect(devices.filter(({ backendName }) => backendName === "driver").map(({ kind }) => kind)).toEqual([
+      "vbd",
+      "vif",
+    ]);
+    expect((await ask("wiring", { domid: driver })).devices.map(({ kind, name }) => [kind, name])).toContainEqual([
+      "vbd",
+      "user",
+    ]);
+
+    await ask("deviceDetach", { domid, key: "disk", device: "xvdb" });
+    await says(domid, /DISK-GONE/);
+    await says(driver, new RegExp(`HOTPLUG remove backend/vbd/${domid}/51728`));
+    expect(await nodes(`/local/domain/${driver}/backend/vbd/${domid}`)).toEqual([]);
+    await expect(
+      ask("deviceAttach", { domid, key: "disk", folder, spec: "x.qcow2,qcow2,xvdc,backend=driver" }),
+    ).rejects.toThrow('format is "qcow2"; a disk of another domain\'s is one of its block devices: raw');
+    await expect(
+      ask("deviceAttach", { domid, key: "disk", folder, spec: "/dev/xvda,,xvdc,backend=nobody" }),
+    ).rejects.toThrow("there is no domain nobody to hold its backend");
+    await ask("deviceAttach", { domid, key: "disk", folder, spec: `/dev/xvda,,xvdc,backend=${driver}` });
+    expect((await says(domid, /AGAIN (\w+)/))[1]).toBe(written);
+    await expect(
+      ask("checkpoint", { domid, memory: false, file: null, disks: [], record: null } as never),
+    ).rejects.toThrow();
+
+    await ask("destroy", { domid });
+    await says(driver, new RegExp(`HOTPLUG remove backend/vbd/${domid}/51744`));
+    await says(driver, new RegExp(`HOTPLUG offline backend/vif/${domid}/0`));
+    await expect.poll(() => nodes(`/local/domain/${driver}/backend/vif/${domid}`)).toEqual([]);
+    expect(await ask("checkInvariants")).toBe(0);
+    await ask("destroy", { domid: driver });
+  }, 180_000);
+
+  it("that dies starts again under its domid: what is quiet goes on, an interface comes anew, and a disk with requests on the way waits", async () => {
+    const image = path.join(folder, "again.img");
+    writeFileSync(image, Buffer.alloc(8 << 20));
+    const driver = await startDriver(image, 'on_crash = "restart"');
+    const script = [
+      "busybox ip addr add 10.0.0.2/24 dev eth0; busybox ip link set eth0 up",
+      "until busybox ping -c 1 10.0.0.1 > /dev/null; do :; done",
+      "dd if=/dev/urandom of=/tmp/data bs=1M count=4 2>/dev/null",
+      'echo "DATA $(sha256sum /tmp/data | cut -d" " -f1)"',
+      "dd if=/tmp/data of=/dev/xvdb bs=64k count=32 conv=fsync 2>/dev/null && echo FIRST",
+      "read go",
+      "dd if=/tmp/data of=/dev/xvdb bs=64k count=32 skip=32 seek=32 conv=fsync 2>/dev/null && echo SECOND",
+      "echo 3 > /proc/sys/vm/drop_caches",
+      'echo "DISK $(dd if=/dev/xvdb bs=1M count=4 2>/dev/null | sha256sum | cut -d" " -f1)"',
+      "busybox ip addr add 10.0.0.2/24 dev eth0 2>/dev/null; busybox ip link set eth0 up",
+      "until busybox ping -c 1 10.0.0.1 > /dev/null; do :; done; echo PONG",
+      // From here on something is always on its way.
+      "i=0; while dd if=/tmp/data of=/dev/xvdb bs=4k count=1 seek=$i conv=notrunc oflag=direct 2>/dev/null; do i=$((i+1)); echo ACK $i; done",
+    ];
+    const { domid } = await ask("create", {
+      config: config("user", script, ["xen-blkfront", "xen-netfront"], {}, [
+        "disk = ['vdev=xvdb,backend=driver,target=/dev/xvda']",
+        "vif = ['backend=driver,mac=00:16:3e:00:00:08']",
+      ]),
+    });
+    await says(domid, /FIRST/);
+    const data = (await says(domid, /DATA (\w+)/))[1];
+    await types(driver, "echo c > /proc/sysrq-trigger");
+    const again = async (): Promise<void> => {
+      const crashed = /DRIVER-READY/;
+      await expect
+        .poll(async () => (await ask("list")).find((each) => each.name === "driver")?.cpuTimeSeconds ?? 99, {
+          timeout: 60_000,
+        })
+        .toBeLessThan(1);
+      expect((await ask("list")).find((each) => each.name === "driver")!.domid).toBe(driver);
+      await says(driver, crashed);
+    };
+    await again();
+    await types(domid, "go");
+    await says(domid, /SECOND/);
+    expect((await says(domid, /DISK (\w+)/))[1]).toBe(data);
+    expect(sha256(readFileSync(image).subarray(0, 4 << 20))).toBe(data);
+    await says(domid, /PONG/);
+    expect(await permissions(`/local/domain/${domid}/device/vbd/51728/state`)).toEqual([`n${domid}`, `r${driver}`]);
+    await says(domid, /ACK 20/);
+    await types(driver, "echo c > /proc/sysrq-trigger");
+    await again();
+    expect(notices.filter((message) => message.includes("stays without its backend"))).toHaveLength(1);
+    expect(await nodes(`/local/domain/${driver}/backend/vbd/${domid}`)).toEqual([]);
+    // What was acknowledged is there: blocks that the same data makes, each at its place.
+    const acknowledged = Number([...(await shown(domid)).matchAll(/ACK (\d+)/g)].at(-1)![1]);
+    const block = readFileSync(image).subarray(0, 4096);
+    for (let i = 0; i < acknowledged; i++)
+      expect(
+        readFileSync(image)
+          .subarray(i * 4096, (i + 1) * 4096)
+          .equals(block),
+        `block ${i}`,
+      ).toBe(true);
+    expect(await ask("checkInvariants")).toBe(0);
+    await ask("destroy", { domid });
+    await ask("destroy", { domid: driver });
+  }, 300_000);
+});
