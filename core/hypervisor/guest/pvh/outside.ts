@@ -8,8 +8,11 @@ import { currentVcpu } from "../../domain/domain";
 import { DomainMemory } from "../../memory/domain_memory";
 import { PTE_P, PTE_RW } from "../../memory/pte";
 import { leafOf, partOf } from "../../p2m/tables";
-import { APIC_PAGE, hasApicPage } from "./apic";
+import { IPI_EVENT, sendIpi } from "../../sched/ipi";
+import { self } from "../../sched/pcpu";
+import { APIC_PAGE, apicPending, hasApicPage } from "./apic";
 import { readApicPage, writeApicPage } from "./apic_registers";
+import { hvm } from "./state";
 
 const ALL_ONES: u64 = 0xffffffffffffffff;
 
@@ -45,5 +48,10 @@ export function outsideRead(address: u64, size: u32): u64 {
   return isApic(address) ? readApicPage(currentVcpu, (<u32>address) & 0xfff, size) : ALL_ONES;
 }
 export function outsideWrite(address: u64, size: u32, value: u64): void {
-  if (isApic(address)) writeApicPage(currentVcpu, (<u32>address) & 0xfff, size, value);
+  if (!isApic(address)) return;
+  const v = currentVcpu;
+  writeApicPage(v, (<u32>address) & 0xfff, size, value);
+  // What it sent to itself, or lets through from now on, is delivered before the next block of code, or as soon as the guest sets IF: nothing else
+  // would make the vCPU leave its code for that.
+  if (apicPending(v) >= 0 || v.nmiPending || hvm(v).init) sendIpi(self.id, IPI_EVENT);
 }
