@@ -73,8 +73,7 @@ export class DomainDevices {
     );
     const record = `/libxl/${domid}/device/${kind}/${id}`;
     this.#store.writeAll(record, { frontend: front, backend: back, "backend-id": backendDomid }, transaction);
-    // As it was meant: the ends may write theirs.
-    this.#store.writeAll(`${record}/front`, inBytes(frontNodes), transaction);
+    // As it was meant: the backend's domain may write its own.
     this.#store.writeAll(`${record}/back`, inBytes(backNodes), transaction);
     this.writeBackend(address, inBytes(backNodes), transaction);
     return address;
@@ -89,15 +88,12 @@ export class DomainDevices {
     this.#store.writeAll(back, { ...common, ...nodes, state: XENBUS.Initialising }, transaction);
   }
 
-  /** What write() was given for a device that is attached, in bytes. */
-  recorded({ kind, domid, id }: DeviceAddress): { front: Nodes; back: Nodes } {
-    const nodes = (end: string): Nodes => {
-      const directory = `/libxl/${domid}/device/${kind}/${id}/${end}`;
-      return Object.fromEntries(
-        this.#store.list(directory).map((name) => [name, this.#store.read(`${directory}/${name}`)!]),
-      );
-    };
-    return { front: nodes("front"), back: nodes("back") };
+  /** What write() was given for the backend of a device that is attached, in bytes. */
+  recorded({ kind, domid, id }: DeviceAddress): Nodes {
+    const directory = `/libxl/${domid}/device/${kind}/${id}/back`;
+    return Object.fromEntries(
+      this.#store.list(directory).map((name) => [name, this.#store.read(`${directory}/${name}`)!]),
+    );
   }
 
   get #own(): number {

@@ -3,7 +3,7 @@
  * the frontends are for it, and finds the backends' directories as the toolstack wrote them for the old one: Linux's backends go on with a
  * ring that is connected where its responses end. That is right only if every request had its response. What was taken and not answered,
  * or answered out of turn, nobody can tell from the ring, and a request that is done twice would write what is in its pages by now. So a
- * disk with requests on the way is left without a backend, as real Xen leaves it, and an interface is given to its domain anew.
+ * device with requests on the way is left without a backend, as real Xen leaves it.
  */
 import type { ForeignFrames } from "../dom0/kernel/native.ts";
 import type { Observer } from "../dom0/kernel/observe.ts";
@@ -24,7 +24,6 @@ export interface ServedDevice {
   address: DeviceAddress;
   /** What the toolstack wrote for its backend. */
   back: Nodes;
-  front: Nodes;
   /** Every request that its frontend made had its response. */
   isQuiet: boolean;
 }
@@ -53,7 +52,7 @@ export class DriverDomains {
       .filter((front) => front !== domid)
       .flatMap((front) => devices.all(front))
       .filter((address) => address.backendDomid === domid)
-      .map((address) => ({ address, ...devices.recorded(address), isQuiet: this.#isQuiet(address) }));
+      .map((address) => ({ address, back: devices.recorded(address), isQuiet: this.#isQuiet(address) }));
   }
 
   /** Writes them for the domain that took its place, under the same domid, before it runs. Those that had to be left without a backend. */
@@ -61,19 +60,11 @@ export class DriverDomains {
     const { store, devices } = this.#parts;
     const left: ServedDevice[] = [];
     for (const device of served) {
-      const { address, back, front, isQuiet } = device;
+      const { address, back, isQuiet } = device;
       // It may have gone meanwhile, or have been detached; and its own end is the frontend's to remove.
       if (devices.find(address.domid, address.kind, address.id)?.backendDomid !== address.backendDomid) continue;
       if (store.read(devices.frontendPath(address)) === null) continue;
       if (isQuiet) store.transaction((t) => devices.writeBackend(address, back, t));
-      else if (address.kind === "vif")
-        store.transaction((t) =>
-          devices.write(
-            address.domid,
-            { ...address, backend: String(address.backendDomid), front, back, files: [] },
-            t,
-          ),
-        );
       else left.push(device);
       if (isQuiet) this.#readable(devices.frontendPath(address), address);
     }

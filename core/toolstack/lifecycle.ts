@@ -472,7 +472,7 @@ export class Lifecycle {
     for (const { address } of driverDomains.attach(served))
       this.#notice(
         "error",
-        `${devices.title(address)} of domain ${address.domid} stays without its backend, which ended while requests were on their way: which of them were done can't be known. What was acknowledged is on the disk. Start the domain again.`,
+        `${devices.title(address)} of domain ${address.domid} stays without its backend, which ended while requests were on their way: which of them were done can't be known. What was acknowledged is done. Detach and attach an interface again; for a disk, start the domain again.`,
         address.domid,
       );
   }

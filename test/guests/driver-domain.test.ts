@@ -222,13 +222,11 @@ describe.skipIf(missing !== null)(`a driver domain${missing ? ` (${missing})` : 
     await ask("destroy", { domid: driver });
   }, 180_000);
 
-  it("that dies starts again under its domid: what is quiet goes on, an interface comes anew, and a disk with requests on the way waits", async () => {
+  it("that dies starts again under its domid: a disk that is quiet goes on, one with requests on the way is left", async () => {
     const image = path.join(folder, "again.img");
     writeFileSync(image, Buffer.alloc(8 << 20));
     const driver = await startDriver(image, 'on_crash = "restart"');
     const script = [
-      "busybox ip addr add 10.0.0.2/24 dev eth0; busybox ip link set eth0 up",
-      "until busybox ping -c 1 10.0.0.1 > /dev/null; do :; done",
       "dd if=/dev/urandom of=/tmp/data bs=1M count=4 2>/dev/null",
       'echo "DATA $(sha256sum /tmp/data | cut -d" " -f1)"',
       "dd if=/tmp/data of=/dev/xvdb bs=64k count=32 conv=fsync 2>/dev/null && echo FIRST",
@@ -236,16 +234,11 @@ describe.skipIf(missing !== null)(`a driver domain${missing ? ` (${missing})` : 
       "dd if=/tmp/data of=/dev/xvdb bs=64k count=32 skip=32 seek=32 conv=fsync 2>/dev/null && echo SECOND",
       "echo 3 > /proc/sys/vm/drop_caches",
       'echo "DISK $(dd if=/dev/xvdb bs=1M count=4 2>/dev/null | sha256sum | cut -d" " -f1)"',
-      "busybox ip addr add 10.0.0.2/24 dev eth0 2>/dev/null; busybox ip link set eth0 up",
-      "until busybox ping -c 1 10.0.0.1 > /dev/null; do :; done; echo PONG",
       // From here on something is always on its way.
       "i=0; while dd if=/tmp/data of=/dev/xvdb bs=4k count=1 seek=$i conv=notrunc oflag=direct 2>/dev/null; do i=$((i+1)); echo ACK $i; done",
     ];
     const { domid } = await ask("create", {
-      config: config("user", script, ["xen-blkfront", "xen-netfront"], {}, [
-        "disk = ['vdev=xvdb,backend=driver,target=/dev/xvda']",
-        "vif = ['backend=driver,mac=00:16:3e:00:00:08']",
-      ]),
+      config: config("user", script, ["xen-blkfront"], {}, ["disk = ['vdev=xvdb,backend=driver,target=/dev/xvda']"]),
     });
     await says(domid, /FIRST/);
     const data = (await says(domid, /DATA (\w+)/))[1];
@@ -265,7 +258,6 @@ describe.skipIf(missing !== null)(`a driver domain${missing ? ` (${missing})` : 
     await says(domid, /SECOND/);
     expect((await says(domid, /DISK (\w+)/))[1]).toBe(data);
     expect(sha256(readFileSync(image).subarray(0, 4 << 20))).toBe(data);
-    await says(domid, /PONG/);
     expect(await permissions(`/local/domain/${domid}/device/vbd/51728/state`)).toEqual([`n${domid}`, `r${driver}`]);
     await says(domid, /ACK 20/);
     await types(driver, "echo c > /proc/sysrq-trigger");
