@@ -148,8 +148,8 @@ describe("clients that ask for anything", () => {
       const client = pick(chance, clients);
       const { request, args } = anyRequest(chance, chance(3) === 0 ? CHANGES : NAMES, known);
       // The id of a file that was given would be the name of one in this folder.
-      const named = args as { file?: unknown } | null | undefined;
-      if (WRITES.includes(request) && known.files.includes(String(named?.file))) named!.file = known.fileNames[0];
+      const given = args as { file?: unknown } | null | undefined;
+      if (WRITES.includes(request) && known.files.includes(String(given?.file))) given!.file = known.fileNames[0];
       const ask = client.request as unknown as (request: string, args: unknown) => Promise<unknown>;
       const done = within(request, ANSWER_MS * 6, ask.call(client, request, args)).then(
         (result) => {
