@@ -37,6 +37,7 @@ function ask(
     notices: [],
     images: { folder: null },
     fetching: { kernels: { folder: null } },
+    transfers: { incoming: { folder: null } },
     journal: new HostJournal(() => {}, { gone: () => null, kept: () => null }),
     on: () => {},
     off: () => {},

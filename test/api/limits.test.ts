@@ -28,7 +28,8 @@ function double(): { host: HostService; answer: () => void } {
   const waiting: (() => void)[] = [];
   const toolstack = { request: () => new Promise((resolve) => waiting.push(() => resolve([]))) };
   const journal = new HostJournal(() => {}, { gone: () => null, kept: () => null });
-  const keepsNothing = { images: { folder: null }, fetching: { kernels: { folder: null } } };
+  const nothing = { folder: null };
+  const keepsNothing = { images: nothing, fetching: { kernels: nothing }, transfers: { incoming: nothing } };
   const parts = { state: { power: "running" }, log: "", notices: [], toolstack, journal, ...keepsNothing };
   const host = Object.assign(new EventEmitter(), parts);
   return {
