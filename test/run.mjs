@@ -6,7 +6,8 @@ import { spawn, spawnSync } from "node:child_process";
 import { createInterface } from "node:readline";
 
 const npx = process.platform === "win32" ? "npx.cmd" : "npx";
-const IN_A_BROWSER = "test/ui/";
+/** With the command line's, so that the two take about as long. */
+const IN_A_BROWSER = ["test/ui/", "test/cli/"];
 const lint = ["npm", ["run", "--silent", "lint"]];
 const vitest = (...args) => [npx, ["vitest", "run", ...args]];
 
@@ -17,8 +18,8 @@ if (files.length) process.exit((await lane("", [lint, vitest(...files)])).status
 const built = spawnSync(process.execPath, ["core/build.mjs"], { stdio: "inherit" });
 if (built.status !== 0) process.exit(1);
 const ended = await Promise.all([
-  lane("browser", [vitest(IN_A_BROWSER)]),
-  lane("others", [lint, vitest("--exclude", `${IN_A_BROWSER}**`)]),
+  lane("browser", [vitest(...IN_A_BROWSER)]),
+  lane("others", [lint, vitest(...IN_A_BROWSER.flatMap((folder) => ["--exclude", `${folder}**`]))]),
 ]);
 for (const { name, status, seconds } of ended)
   console.log(`${name}: ${status === 0 ? "passed" : "FAILED"} in ${seconds.toFixed(0)} s`);
