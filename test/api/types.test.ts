@@ -29,7 +29,7 @@ export function wrong(): unknown[] {
 }
 
 it("every request has one handler, and no handler is without a request", () => {
-  const parts = { journal: { entries: [] }, images: {}, captures: {} };
+  const parts = { journal: { entries: [] }, images: {}, captures: {}, transfers: {} };
   const host = Object.assign(new EventEmitter(), parts);
   const session = { host, listen: () => {}, onEnd: () => {}, onPowerOn: () => {} } as unknown as SessionContext;
   expect(Object.keys(handlersFor(session)).sort()).toEqual(Object.keys(REQUESTS).sort());

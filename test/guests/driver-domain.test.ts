@@ -234,6 +234,7 @@ describe.skipIf(missing !== null)(`a driver domain${missing ? ` (${missing})` : 
       "dd if=/tmp/data of=/dev/xvdb bs=64k count=32 skip=32 seek=32 conv=fsync 2>/dev/null && echo SECOND",
       "echo 3 > /proc/sys/vm/drop_caches",
       'echo "DISK $(dd if=/dev/xvdb bs=1M count=4 2>/dev/null | sha256sum | cut -d" " -f1)"',
+      "read go",
       // From here on something is always on its way.
       "i=0; while dd if=/tmp/data of=/dev/xvdb bs=4k count=1 seek=$i conv=notrunc oflag=direct 2>/dev/null; do i=$((i+1)); echo ACK $i; done",
     ];
@@ -259,6 +260,7 @@ describe.skipIf(missing !== null)(`a driver domain${missing ? ` (${missing})` : 
     expect((await says(domid, /DISK (\w+)/))[1]).toBe(data);
     expect(sha256(readFileSync(image).subarray(0, 4 << 20))).toBe(data);
     expect(await permissions(`/local/domain/${domid}/device/vbd/51728/state`)).toEqual([`n${domid}`, `r${driver}`]);
+    await types(domid, "go");
     await says(domid, /ACK 20/);
     await types(driver, "echo c > /proc/sysrq-trigger");
     await again();

@@ -14,8 +14,9 @@ describe("translated code", () => {
   it.skipIf(siliconMissing())(
     "agrees with this machine's CPU on a fresh seed",
     async () => {
-      const report = await conformance(Date.now() % 0x7fffffff, 20_000, undefined, true);
-      expect([...report.samples].slice(0, 5)).toEqual([]);
+      const seed = Date.now() % 0x7fffffff;
+      const report = await conformance(seed, 20_000, undefined, true);
+      expect([...report.samples].slice(0, 5), `seed ${seed}`).toEqual([]);
     },
     240_000,
   );
