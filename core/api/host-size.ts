@@ -1,8 +1,9 @@
 /** How large the host is at its next power-on: chosen by the user and kept, else as it fits the computer. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import path from "node:path";
 import { z } from "zod";
+import { writeWholeSync } from "../files/whole.ts";
 import { ApiFailure } from "./failure.ts";
 import { HOST_MEMORY_MIB, MOST_PCPUS } from "./schema.ts";
 
@@ -59,8 +60,7 @@ export class HostSize {
     if (this.#file !== null)
       try {
         mkdirSync(path.dirname(this.#file), { recursive: true, mode: 0o700 });
-        writeFileSync(`${this.#file}.new`, `${JSON.stringify(size)}\n`, { mode: 0o600 });
-        renameSync(`${this.#file}.new`, this.#file);
+        writeWholeSync(this.#file, `${JSON.stringify(size)}\n`);
       } catch (error) {
         throw new ApiFailure("EIO", `The host's size can't be kept: ${(error as Error).message}.`);
       }

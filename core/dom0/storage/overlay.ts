@@ -7,6 +7,7 @@ import { mkdir, open, rm } from "node:fs/promises";
 import path from "node:path";
 import { StoreError, storeError, type BlockStore } from "./block-store.ts";
 import { RawStore } from "./raw.ts";
+import { together } from "./together.ts";
 import { part } from "./views.ts";
 
 /** What is copied when less than that is written. */
@@ -59,19 +60,21 @@ export class OverlayStore implements BlockStore {
     return this.#base.size;
   }
 
-  async read(offset: number, targets: readonly Uint8Array[]): Promise<void> {
+  read(offset: number, targets: readonly Uint8Array[]): Promise<void> {
+    return together((add) => this.#beginReads(offset, targets, add));
+  }
+
+  async #beginReads(offset: number, targets: readonly Uint8Array[], add: (read: Promise<void>) => void): Promise<void> {
     const length = lengthOf(targets);
-    const work: Promise<void>[] = [];
     for (let at = offset; at < offset + length;) {
       const isWritten = this.#has(at);
       let end = at;
       while (end < offset + length && this.#has(end) === isWritten) end = (Math.floor(end / CLUSTER) + 1) * CLUSTER;
       end = Math.min(end, offset + length);
       const store = isWritten ? this.#scratch : this.#base;
-      work.push(store.read(at, part(targets, at - offset, end - at)));
+      add(store.read(at, part(targets, at - offset, end - at)));
       at = end;
     }
-    await Promise.all(work);
   }
 
   write(offset: number, sources: readonly Uint8Array[]): Promise<void> {

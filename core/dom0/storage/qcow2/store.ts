@@ -1,6 +1,7 @@
 /** A qcow2 image as a disk: reads through its backing chain, writes to clusters of its own. README.md has the rules. */
 import { StoreError, type BlockStore } from "../block-store.ts";
 import { HostFile } from "../host-file.ts";
+import { together } from "../together.ts";
 import { part } from "../views.ts";
 import { Clusters } from "./clusters.ts";
 import { CompressedClusters } from "./compressed.ts";
@@ -135,9 +136,12 @@ export class Qcow2Store implements BlockStore {
     return this.#backing;
   }
 
-  async read(offset: number, targets: readonly Uint8Array[]): Promise<void> {
+  read(offset: number, targets: readonly Uint8Array[]): Promise<void> {
+    return together((add) => this.#beginReads(offset, targets, add));
+  }
+
+  async #beginReads(offset: number, targets: readonly Uint8Array[], add: (read: Promise<void>) => void): Promise<void> {
     const length = lengthOf(targets);
-    const reads: Promise<void>[] = [];
     for (let done = 0; done < length;) {
       const at = offset + done;
       const cluster = Math.floor(at / this.#clusterSize);
@@ -152,10 +156,9 @@ export class Qcow2Store implements BlockStore {
         room += this.#clusterSize;
       }
       const count = Math.min(room, length - done);
-      reads.push(this.#readRun(first, at, inside, part(targets, done, count), count));
+      add(this.#readRun(first, at, inside, part(targets, done, count), count));
       done += count;
     }
-    await Promise.all(reads);
   }
 
   async #readRun(cluster: Cluster, at: number, inside: number, targets: Uint8Array[], count: number): Promise<void> {
@@ -207,9 +210,16 @@ export class Qcow2Store implements BlockStore {
     return done;
   }
 
-  async write(offset: number, sources: readonly Uint8Array[]): Promise<void> {
+  write(offset: number, sources: readonly Uint8Array[]): Promise<void> {
+    return together((add) => this.#beginWrites(offset, sources, add));
+  }
+
+  async #beginWrites(
+    offset: number,
+    sources: readonly Uint8Array[],
+    add: (write: Promise<void>) => void,
+  ): Promise<void> {
     const length = lengthOf(sources);
-    const writes: Promise<void>[] = [];
     for (let done = 0; done < length;) {
       const at = offset + done;
       const cluster = Math.floor(at / this.#clusterSize);
@@ -235,13 +245,10 @@ export class Qcow2Store implements BlockStore {
         count = Math.min(count + this.#clusterSize, length - done);
       }
       const views = part(sources, done, count);
-      if (inPlace) writes.push(this.#transfer(this.#file.write(found.offset + inside, views)));
-      else writes.push(this.#writeMoving(cluster, inside, views, count));
+      if (inPlace) add(this.#transfer(this.#file.write(found.offset + inside, views)));
+      else add(this.#writeMoving(cluster, inside, views, count));
       done += count;
     }
-    const results = await Promise.allSettled(writes);
-    const failed = results.find((result) => result.status === "rejected");
-    if (failed) throw failed.reason;
   }
 
   /** Writes to clusters that have no place of their own yet. */
