@@ -52,6 +52,9 @@ async function main(args: string[]): Promise<number> {
     serve: (options: Parameters<typeof serve>[0]) => serve(options, imageFolder),
   };
   const xenarium = program(actions, (given) => (status = given));
+  const [about] = command === "help" ? rest : [];
+  if (about !== undefined && !xenarium.commands.some((each) => each.name() === about))
+    throw new UsageError(`unknown command '${about}'`);
   if (command === undefined) throw new UsageError(`a command is missing\n${xenarium.helpInformation()}`);
   try {
     await xenarium.parseAsync(args, { from: "user" });

@@ -127,7 +127,9 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   timer_mode: refused("Xen has it for HVM guests only"),
   cpuid: warns("the guest sees the host's processor as it is"),
   mca_caps: HVM,
-  msr_relaxed: works(),
+  msr_relaxed: works(
+    "1 gives a kernel that stops at such a register 0 for RDMSR, and does nothing for WRMSR, of what a guest has not: without it that is #GP.",
+  ),
   // HVM
   boot: HVM,
   hdtype: HVM,

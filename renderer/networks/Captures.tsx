@@ -3,6 +3,7 @@ import type { NetworkReport } from "../../core/api/schema.ts";
 import { baseName } from "../create/devices.ts";
 import { usePolled } from "../state/polled.ts";
 import { ask } from "../state/store.ts";
+import { dateText } from "../ui/clock.ts";
 import { sizeText } from "../ui/units.ts";
 import { change, downloadCapture } from "./deeds.ts";
 
@@ -45,7 +46,7 @@ export function Captures({ networks }: { networks: readonly NetworkReport[] }) {
               {name}
             </span>
             <span className="muted">
-              {sizeText(bytes)}, {new Date(at).toLocaleString()}
+              {sizeText(bytes)}, {dateText(at)}
             </span>
             <button type="button" aria-label={`Download ${name}`} onClick={() => void downloadCapture(name)}>
               <Download size={13} aria-hidden /> Download

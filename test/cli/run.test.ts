@@ -183,7 +183,9 @@ describe("help", () => {
     const { status, stdout } = xenarium("--help");
     expect(status).toBe(0);
     const commands = "run serve xl xenstore-ls xenstore-list xenstore-read xenstore-write xenstore-exists xenstore-rm";
-    for (const name of `${commands} xenstore-chmod xenstore-watch completion version help`.split(" "))
+    for (const name of `${commands} xenstore-chmod xenstore-watch domains disk fetch snapshot export import network completion version help`.split(
+      " ",
+    ))
       expect(stdout).toMatch(new RegExp(`^ {2}${name} `, "m"));
     const options = "kernel ramdisk cmdline memory vcpus name disk timeout json profile symbols trace log host-memory";
     for (const name of `${options} pcpus boot-config boot-entry port browser token-file kernels`.split(" "))
@@ -198,6 +200,9 @@ describe("help", () => {
       expect(stdout).toMatch(new RegExp(`^ {2}.*\\b${status}\\b`, "m"));
     expect(xenarium("help", "xenstore-read").stdout).toContain("[-h] [-p] [-s] [-R] key [...]");
     expect(xenarium("help", "xl").stdout).toContain("vcpu-list");
+    const { status, stderr } = xenarium("help", "WRONG");
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/^xenarium: unknown command 'WRONG'/);
     expect(xenarium("rnu")).toMatchObject({
       status: 2,
       stderr: "xenarium: unknown command 'rnu'; Did you mean run?\n",
