@@ -143,7 +143,7 @@ export class ImageLibrary {
     return [
       ...owners.flatMap(disksOf),
       ...trees.kept.flatMap((tree) => layersOf(tree, states.get(tree.uuid) ?? "halted")),
-      ...trees.binned.flatMap((tree) => layersOf(tree, "binned")),
+      ...trees.away.flatMap((tree) => layersOf(tree, "binned")),
     ];
   }
 

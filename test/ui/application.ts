@@ -118,6 +118,29 @@ export class Application {
     return this.page.getByRole("tab", { name, exact: true }).click();
   }
 
+  /** Drops a file on the window, as a file manager does; on the zone of that name, of which pictures are made before. */
+  async drop(file: string, on?: { zone: RegExp; shot: string }): Promise<void> {
+    const { page } = this;
+    await page.evaluate(() => {
+      const input = document.createElement("input");
+      input.type = "file";
+      input.id = "test-drop";
+      document.body.append(input);
+    });
+    await page.locator("#test-drop").setInputFiles(file);
+    const transfer = await page.evaluateHandle(() => {
+      const input = document.querySelector<HTMLInputElement>("#test-drop")!;
+      const data = new DataTransfer();
+      for (const each of input.files!) data.items.add(each);
+      input.remove();
+      return data;
+    });
+    await page.dispatchEvent("body", "dragenter", { dataTransfer: transfer });
+    if (on) await this.shoot(on.shot);
+    const target = on ? page.locator("[data-drop]").filter({ hasText: on.zone }) : page.locator("body");
+    await target.dispatchEvent("drop", { dataTransfer: transfer });
+  }
+
   /** Does something by its name in the palette. */
   async command(name: string): Promise<void> {
     const palette = this.page.getByRole("dialog", { name: "Commands" });

@@ -44,28 +44,7 @@ function iso(name: string, content: string): string {
   return image;
 }
 
-/** Drops a file on the window, as a file manager does; on a zone if there is one of that name. */
-async function drop(file: string, zone: RegExp | null = null): Promise<void> {
-  const { page } = app;
-  await page.evaluate(() => {
-    const input = document.createElement("input");
-    input.type = "file";
-    input.id = "test-drop";
-    document.body.append(input);
-  });
-  await page.locator("#test-drop").setInputFiles(file);
-  const transfer = await page.evaluateHandle(() => {
-    const input = document.querySelector<HTMLInputElement>("#test-drop")!;
-    const data = new DataTransfer();
-    for (const each of input.files!) data.items.add(each);
-    input.remove();
-    return data;
-  });
-  await page.dispatchEvent("body", "dragenter", { dataTransfer: transfer });
-  const target = zone ? page.locator("[data-drop]").filter({ hasText: zone }) : page.locator("body");
-  if (zone) await app.shoot("drop-zones");
-  await target.dispatchEvent("drop", { dataTransfer: transfer });
-}
+const drop = (file: string, zone?: RegExp): Promise<void> => app.drop(file, zone && { zone, shot: "drop-zones" });
 
 describe.skipIf(missing !== null)(`disks in the window${missing ? ` (${missing})` : ""}`, () => {
   beforeAll(async () => {

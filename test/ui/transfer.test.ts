@@ -20,28 +20,7 @@ const side = (name: string) => app.page.locator(`.side-domain[data-name="${name}
 const state = (name: string) => side(name).getAttribute("data-state");
 const dialog = (name: string | RegExp) => app.page.getByRole("dialog", { name });
 
-/** Drops a file on the window, as a file manager does; on the zone of that name if there is one. */
-async function drop(file: string, zone: RegExp | null = null): Promise<void> {
-  const { page } = app;
-  await page.evaluate(() => {
-    const input = document.createElement("input");
-    input.type = "file";
-    input.id = "test-drop";
-    document.body.append(input);
-  });
-  await page.locator("#test-drop").setInputFiles(file);
-  const transfer = await page.evaluateHandle(() => {
-    const input = document.querySelector<HTMLInputElement>("#test-drop")!;
-    const data = new DataTransfer();
-    for (const each of input.files!) data.items.add(each);
-    input.remove();
-    return data;
-  });
-  await page.dispatchEvent("body", "dragenter", { dataTransfer: transfer });
-  if (zone) await app.shoot("transfer-zones");
-  const target = zone ? page.locator("[data-drop]").filter({ hasText: zone }) : page.locator("body");
-  await target.dispatchEvent("drop", { dataTransfer: transfer });
-}
+const drop = (file: string, zone?: RegExp): Promise<void> => app.drop(file, zone && { zone, shot: "transfer-zones" });
 
 async function tar(file: string, members: Record<string, string>): Promise<string> {
   const archive = pack();

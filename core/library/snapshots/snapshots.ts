@@ -67,11 +67,11 @@ export class Snapshots {
     return [...trees.frozen(), ...busy.map(({ file }) => ({ file, why }))];
   }
 
-  /** What is known of the images of all domains, and of those in the bin. */
-  async trees(): Promise<{ kept: readonly Tree[]; binned: readonly Tree[] }> {
+  /** What is known of the images of all domains, and of those that are in the bin or put aside. */
+  async trees(): Promise<{ kept: readonly Tree[]; away: readonly Tree[] }> {
     await this.#opened;
-    const { all: kept, binned } = this.#parts.trees;
-    return { kept, binned };
+    const { all: kept, away } = this.#parts.trees;
+    return { kept, away };
   }
 
   /** Throws Refusal EIO where not all is known that may be based on an image: none is deleted or changed in size then. */

@@ -61,7 +61,7 @@ export class Trees {
     return [...this.#trees.values()];
   }
   /** Of domains that are not there now: in the bin, or put aside. */
-  get binned(): readonly Tree[] {
+  get away(): readonly Tree[] {
     return [...this.#away.values()].map(({ tree }) => tree);
   }
 

@@ -157,11 +157,12 @@ export class BlockDevice implements Backend {
     await this.#announce();
   }
 
-  /** The image is the caller's until it is released: all requests that were taken have ended and are on the host's disk to stay. */
+  /** "format:path" of what it has now; null for an empty drive. */
   get image(): string | null {
     return this.#params;
   }
 
+  /** The image is the caller's until it is released: all requests that were taken have ended and are on the host's disk to stay. */
   async hold(): Promise<HeldImage> {
     const store = this.#store;
     const params = this.#params;
