@@ -20,8 +20,7 @@ const SELF = 0x7ff0;
 const LIST = 256;
 const XENMEM_exchange = 11n;
 const EINVAL = 22n;
-/** Larger than the machine. */
-const LARGEST = 18;
+const CLAIMED = core.totPages(domid) + 20;
 
 /** XENMEM_exchange of the frames in the list at LIST of the thread's page, into as many extents of `outOrder` there. */
 function exchange(inCount, outOrder) {
@@ -39,7 +38,7 @@ function exchange(inCount, outOrder) {
   return core.doMemoryOp(XENMEM_exchange, va);
 }
 /** A frame to begin with, which nobody else has; it stands in the list of `exchange`. */
-const own = work === "take" || work === "fail" ? 0 : core.allocDomheapPages(0, domid);
+const own = work === "take" || work === "claim" ? 0 : core.allocDomheapPages(0, domid);
 view.setBigUint64(page + LIST, BigInt(own), true);
 
 const works = {
@@ -48,8 +47,9 @@ const works = {
     const taken = [core.allocDomheapPages(0, domid), core.allocDomheapPages(0, domid)];
     return taken.every((mfn) => mfn && core.freeDomheapPages(BigInt(mfn), 0, domid));
   },
-  /** Wants more than there is: the domain's number of frames rises, and falls again. */
-  fail: () => core.allocDomheapPages(LARGEST, domid) === 0,
+  /** Claims a few frames more than the domain has, and ends the claim. */
+  claim: () =>
+    core.claim(domid, BigInt(CLAIMED)) === 0 && core.claimFits(domid, CLAIMED) && core.claim(domid, 0n) === 0,
   /** Changes a frame for another. */
   exchange: () => exchange(1, 0) === 0n,
   /** The same, but the second frame of the list is none, so the first one is returned. */

@@ -29,6 +29,9 @@ export interface Core {
   freeDomheapPages(mfn: bigint, order: number, domid: number): number;
   freeXenheapPages(mfn: number, order: number): void;
   freePages(): number;
+  claim(domid: number, total: bigint): number;
+  claimFits(domid: number, total: number): number;
+  claimOf(domid: number): number;
   getPage(mfn: bigint, domid: number): number;
   putPage(mfn: number): void;
   getPageType(mfn: number, type: number): number;
