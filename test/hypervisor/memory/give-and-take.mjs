@@ -38,15 +38,18 @@ function exchange(inCount, outOrder) {
   return core.doMemoryOp(XENMEM_exchange, va);
 }
 /** A frame to begin with, which nobody else has; it stands in the list of `exchange`. */
-const own = work === "take" || work === "claim" ? 0 : core.allocDomheapPages(0, domid);
+const own = work === "exchange" || work === "undo" ? core.allocDomheapPages(0, domid) : 0;
 view.setBigUint64(page + LIST, BigInt(own), true);
 
+function take() {
+  const taken = [core.allocDomheapPages(0, domid), core.allocDomheapPages(0, domid)];
+  return taken.every((mfn) => mfn && core.freeDomheapPages(BigInt(mfn), 0, domid));
+}
 const works = {
   /** Takes two frames and gives them back. */
-  take() {
-    const taken = [core.allocDomheapPages(0, domid), core.allocDomheapPages(0, domid)];
-    return taken.every((mfn) => mfn && core.freeDomheapPages(BigInt(mfn), 0, domid));
-  },
+  take,
+  /** The same while it has a claim, from which they come and to which they return. */
+  "take claimed": take,
   /** Claims a few frames more than the domain has, and ends the claim. */
   claim: () =>
     core.claim(domid, BigInt(CLAIMED)) === 0 && core.claimFits(domid, CLAIMED) && core.claim(domid, 0n) === 0,
@@ -59,6 +62,8 @@ const works = {
   },
 };
 
+if (work === "take claimed" && core.claim(domid, BigInt(CLAIMED)) !== 0) throw new Error("no claim");
+
 // Shared: what each thread has done, and how many threads have met the other often enough.
 const [mine, other, ENOUGH] = [pcpu - 1, 2 - pcpu, 2];
 let failed = 0;
@@ -70,5 +75,6 @@ for (let i = 0; i < most && Atomics.load(shared, ENOUGH) < 2; i++) {
   // On a busy machine the threads seldom run at the same time: only what they did beside each other counts.
   if (Atomics.load(shared, other) !== before && ++meetings === wanted) Atomics.add(shared, ENOUGH, 1);
 }
+if (work === "take claimed" && (!core.claimFits(domid, CLAIMED) || core.claim(domid, 0n) !== 0)) failed++;
 if (own && !core.freeDomheapPages(view.getBigUint64(page + LIST, true), 0, domid)) failed++;
 parentPort.postMessage({ failed, meetings });

@@ -49,6 +49,7 @@ export interface Core {
   doGrantTableOp(command: number, uop: bigint, count: number): bigint;
   secondStage(domid: number, gfn: bigint): bigint;
   tablesOfSecondStage(domid: number): number;
+  idOfSecondStage(domid: number): number;
   unshareInfo(domid: number): void;
   holdWritable(holder: number, domid: number, mfn: bigint): number;
   dropWritable(holder: number, mfn: bigint): number;

@@ -274,6 +274,9 @@ export function secondStage(domid: u32, gfn: u64): u64 {
 export function tablesOfSecondStage(domid: u32): u32 {
   return domainMemory(domid)!.p2mTables;
 }
+export function idOfSecondStage(domid: u32): u32 {
+  return domainMemory(domid)!.p2mId;
+}
 /** As the domain code does when all of a PVH domain's memory is relinquished. */
 export function unshareInfo(domid: u32): void {
   unshareXenPage(domainById(domid)!.sharedInfoMfn);
