@@ -30,13 +30,27 @@ export async function writeWhole(
       await handle.sync();
       return (await handle.stat()).size;
     });
-    await rename(part, file);
-    await syncFolder(path.dirname(file));
+    await moveWhole(part, file);
     return size;
   } catch (error) {
     await rm(part, { force: true }).catch(() => {});
     throw error;
   }
+}
+
+/**
+ * A file or folder takes another place in one step, over a file that is there, and the folders that say so reach the disk: the one that it
+ * comes to first, so that after a power failure it may be in both places, but never in none. What it holds has reached the disk before.
+ */
+export async function moveWhole(from: string, to: string): Promise<void> {
+  await rename(from, to);
+  await syncFolder(path.dirname(to));
+  if (path.dirname(from) !== path.dirname(to)) await syncFolder(path.dirname(from));
+}
+export function moveWholeSync(from: string, to: string): void {
+  renameSync(from, to);
+  syncFolderSync(path.dirname(to));
+  if (path.dirname(from) !== path.dirname(to)) syncFolderSync(path.dirname(from));
 }
 
 /** As writeWhole, for who can't wait. */
@@ -50,8 +64,7 @@ export function writeWholeSync(file: string, contents: string | Uint8Array): voi
     } finally {
       closeSync(descriptor);
     }
-    renameSync(part, file);
-    syncFolderSync(path.dirname(file));
+    moveWholeSync(part, file);
   } catch (error) {
     rmSync(part, { force: true });
     throw error;
