@@ -4,7 +4,7 @@
 extern u32 start_info_at, entry_cr0, hello_result;
 extern volatile u32 vcpus_up;
 extern u64 vectors[256];
-extern char ap_start[], ap_end[], gdt[];
+extern char ap_start[], ap_result[], ap_end[], gdt[];
 
 struct start_info *info;
 volatile u64 resume_at, skip_faults, fault_address;
@@ -143,6 +143,7 @@ void start_vcpus(u64 count)
         while (vcpus_up <= vcpu) asm volatile("pause");
     }
     say("VCPUS %d", (u64)vcpus_up);
+    say("REAL MODE hypercall %d", (s64)*(volatile s32 *)(AP_PAGE + (ap_result - ap_start)));
 }
 void (*volatile others_work)(u32 vcpu);
 
