@@ -74,4 +74,5 @@ void start_vcpus(u64 count);
 s64 add_to_physmap(u32 space, u64 index, u64 gfn);
 void attack(void);
 void rules(void);
+void endless_calls(void);
 #endif
