@@ -56,7 +56,7 @@ describe.skipIf(!haveCompiler)("a PVH kernel", () => {
         "ALL 2",
         "LOWEST 1",
         "MEMORY TYPES 0 1",
-        "HYPERCALL PAGE 1",
+        "HYPERCALL PAGE 0 1 1",
         "REAL MODE hypercall -1",
         "RING 0 hypercall 40011",
         "RING 3 hypercall -1",

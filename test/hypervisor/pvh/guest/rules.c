@@ -67,7 +67,10 @@ after:
 static void registers(void)
 {
     say("MEMORY TYPES %d %d", (u64)write_faults(0x250, 0x0606060606060606), (u64)write_faults(0x250, 0x0606060206060606));
-    say("HYPERCALL PAGE %d", (u64)write_faults(0x40000000, MINE * PAGE + 1));
+    /* Number 0 in a frame of memory; number 1; in no memory. */
+    static u8 page[PAGE] __attribute__((aligned(4096)));
+    say("HYPERCALL PAGE %d %d %d", (u64)write_faults(0x40000000, (u64)page), (u64)write_faults(0x40000000, (u64)page + 1),
+        (u64)write_faults(0x40000000, MINE * PAGE));
 }
 
 /* xen_version(0) by a program: down to ring 3 by SYSRET, and back by SYSCALL, both of which need no descriptors. */
