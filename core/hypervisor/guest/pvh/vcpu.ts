@@ -8,7 +8,8 @@ import { EINVAL, EOPNOTSUPP } from "../../../abi/errno";
 import { GUEST_INITIALISED, Vcpu } from "../../domain/domain";
 import { DomainMemory } from "../../memory/domain_memory";
 import { frameAddress } from "../../memory/frames";
-import { APIC_BASE_BSP, APIC_BASE_ENABLE, APIC_PAGE, raiseVector, resetApic } from "./apic";
+import { APIC_BASE_BSP, APIC_BASE_ENABLE, APIC_PAGE, raiseVector } from "./apic";
+import { resetApic } from "./apic_reset";
 import { resetMsrs } from "./msr";
 import { hvm } from "./state";
 

@@ -2,7 +2,6 @@
 #include "pvh.h"
 
 extern u32 start_info_at, entry_cr0, hello_result;
-extern volatile u32 vcpus_up;
 extern u64 vectors[256];
 extern char ap_start[], ap_end[], gdt[];
 
@@ -172,6 +171,8 @@ void begin(u32 which)
     if (has_word("races") || has_word("nonsense") || has_word("rights") || has_word("trapped") || has_word("rewritten"))
         attack();
     if (has_word("rules")) rules();
+    if (has_word("timer")) timer();
+    if (has_word("timers")) timers();
     about_memory();
     about_cpu();
     about_events();
