@@ -129,8 +129,7 @@ function setContext64(v: Vcpu, r: usize): i32 {
   return 0;
 }
 
-/** struct vcpu_guest_context is of PV guests, and says too little of a PVH guest's vCPU. */
-export function pvhGetContext(v: Vcpu, context: usize): void {}
+/** struct xen_domctl_ext_vcpucontext is of PV guests. */
 export function pvhNoExtContext(v: Vcpu, context: usize): i32 {
   return -EOPNOTSUPP;
 }
