@@ -3,7 +3,7 @@
 
 extern volatile u32 vcpus_up;
 extern u64 vectors[256];
-extern char ap_start[], ap_end[];
+extern char ap_start[], ap_result[], ap_end[];
 
 static struct { u16 low, selector, flags, middle; u32 high, zero; } idt[256];
 
@@ -38,4 +38,5 @@ void start_vcpus(u64 count)
         while (vcpus_up <= vcpu) asm volatile("pause");
     }
     say("VCPUS %d", (u64)vcpus_up);
+    say("REAL MODE hypercall %d", (s64)*(volatile s32 *)(AP_PAGE + (ap_result - ap_start)));
 }
