@@ -182,6 +182,7 @@ entry_cr0: .long 0
 hello_result: .long -1
 vcpus_up: .long 0
 
+    .globl stacks
     .bss
     .align 4096
 pml4: .skip 4096
