@@ -6,7 +6,8 @@ import { gridOf, scaleOf } from "../../renderer/host/memory-map/viewport.ts";
 const FRAMES = 1000;
 const grid = gridOf(FRAMES, 400, 300);
 const all = { grid, view: { zoom: 1, left: 0, top: 0 }, width: 400, height: 300 };
-const chosen = (key: string, from: number | null): number | undefined => afterKey(key, { ...all, chosen: from })?.chosen;
+const chosen = (key: string, from: number | null): number | undefined =>
+  afterKey(key, { ...all, chosen: from })?.chosen;
 
 it("go from frame to frame, by rows and pages, and never out of the map", () => {
   const { columns } = grid;
