@@ -295,7 +295,8 @@ function acquireResource(arg: u64): i64 {
   if (load<u32>(a, MEM_ACQUIRE_RESOURCE_PAD)) return -(<i64>EINVAL);
   const target: DomainMemory | null = domainMemory(load<u16>(a, MEM_ACQUIRE_RESOURCE_DOMID));
   if (target == null) return -(<i64>ESRCH);
-  if (foreignDenied(target)) return -(<i64>EPERM);
+  // Another domain's, never its own, as in Xen (rcu_lock_remote_domain_by_id).
+  if (target.domid == callerDomid() || foreignDenied(target)) return -(<i64>EPERM);
   if (load<u16>(a, MEM_ACQUIRE_RESOURCE_TYPE) != <u32>XENMEM_resource_grant_table) return -(<i64>EOPNOTSUPP);
   const id = load<u32>(a, MEM_ACQUIRE_RESOURCE_ID);
   const count = load<u32>(a, MEM_ACQUIRE_RESOURCE_NR_FRAMES);

@@ -24,7 +24,7 @@ import { clone, revert, snapshotOf, type Continued } from "./reverting.ts";
 import { take, TakeFailure, type TakeOptions, type Taken } from "./taking.ts";
 import type { SnapshotTree, SnapshotWork } from "./report.ts";
 import { withoutSnapshot, type Tree } from "./tree.ts";
-import { Trees } from "./trees.ts";
+import { Trees, type Away } from "./trees.ts";
 
 /** Of a console's text. */
 const MOST_PICTURE_BYTES = 64 * 2 ** 20;
@@ -68,7 +68,7 @@ export class Snapshots {
   }
 
   /** What is known of the images of all domains, and of those that are in the bin or put aside. */
-  async trees(): Promise<{ kept: readonly Tree[]; away: readonly Tree[] }> {
+  async trees(): Promise<{ kept: readonly Tree[]; away: readonly Away[] }> {
     await this.#opened;
     const { all: kept, away } = this.#parts.trees;
     return { kept, away };

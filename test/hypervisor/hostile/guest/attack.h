@@ -22,6 +22,8 @@ struct multicall { u64 op, result, args[6]; };
 
 /* main.c */
 u64 option(const char *name, u64 otherwise);
+/* What stands behind "name=", with all that follows it; NULL if nothing does. */
+const char *option_text(const char *name);
 /* Gives a function to another vCPU, which calls it with its number and then waits for the next one. */
 typedef void (*job)(u32 vcpu);
 void give_job(u32 vcpu, job function);

@@ -94,13 +94,13 @@ void wait_ms(u64 milliseconds) {
 
 /* ---- command line ---- */
 
-static const char *after(const char *name) {
+const char *option_text(const char *name) {
     for (const char *p = start_info->cmd_line; *p; p++)
         if ((p == (char *)start_info->cmd_line || p[-1] == ' ') && starts(p, name) && p[length(name)] == '=') return p + length(name) + 1;
     return NULL;
 }
 u64 option(const char *name, u64 otherwise) {
-    const char *p = after(name);
+    const char *p = option_text(name);
     if (!p) return otherwise;
     u64 value = 0;
     for (; *p >= '0' && *p <= '9'; p++) value = value * 10 + *p - '0';
@@ -122,7 +122,7 @@ void main(struct start_info *info) {
     shared_info->vcpu[0].evtchn_upcall_mask = 1;
     for (u32 n = 1; n < MAX_VCPUS && hypercall(HYPERVISOR_vcpu_op, VCPUOP_is_up, n, 0, 0) >= 0; n++) start_vcpu(n);
     print("ATTACK %u vCPUs, %s\n", (u64)vcpus_online, start_info->cmd_line);
-    const char *name = after("attack");
+    const char *name = option_text("attack");
     for (u32 i = 0; i < sizeof attacks / sizeof *attacks; i++)
         if (name && starts(name, attacks[i].name) && (u8)name[length(attacks[i].name)] <= ' ') {
             attacks[i].run();
