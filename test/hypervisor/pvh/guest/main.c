@@ -2,7 +2,6 @@
 #include "pvh.h"
 
 extern u32 start_info_at, entry_cr0, hello_result;
-extern volatile u32 vcpus_up;
 
 struct start_info *info;
 volatile u64 resume_at, skip_faults, fault_address;
@@ -143,6 +142,8 @@ void begin(u32 which)
     if (has_word("races") || has_word("nonsense") || has_word("rights") || has_word("trapped") || has_word("rewritten"))
         attack();
     if (has_word("rules")) rules();
+    if (has_word("timer")) timer();
+    if (has_word("timers")) timers();
     if (has_word("calls")) endless_calls();
     about_memory();
     about_cpu();

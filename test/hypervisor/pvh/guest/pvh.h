@@ -73,8 +73,11 @@ extern void (*volatile others_work)(u32 vcpu);
 void traps_load(void);
 void traps_fill(void);
 void start_vcpus(u64 count);
+extern volatile u32 vcpus_up;
 s64 add_to_physmap(u32 space, u64 index, u64 gfn);
 void attack(void);
 void rules(void);
+void timer(void);
+void timers(void);
 void endless_calls(void);
 #endif
