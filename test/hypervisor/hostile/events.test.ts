@@ -14,7 +14,10 @@ describe.skipIf(!compiler)("a guest and its event channels (needs gcc, make)", (
     await arena.watch(domid, 1000);
     const [resets, ...others] = (/: ([\d ]+)$/.exec(await arena.ended(domid))?.[1] ?? "").split(" ").map(Number);
     expect(resets).toBe(ROUNDS);
-    expect(Math.min(...others), "resets to the other ABI, pages given, ports bound, events sent, vCPUs stopped").toBeGreaterThan(20);
+    expect(
+      Math.min(...others),
+      "resets to the other ABI, pages given, ports bound, events sent, vCPUs stopped",
+    ).toBeGreaterThan(20);
     await arena.until("its end", () => arena.stopped(domid));
     await arena.judge();
   }, 90_000);
