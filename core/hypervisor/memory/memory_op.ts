@@ -184,16 +184,21 @@ function machphysMapping(arg: u64): i64 {
 }
 
 function getMemoryMap(arg: u64): i64 {
+  const a = scratch(SCRATCH_MEMOP);
+  if (!copyFromGuest(a, arg, MEMORY_MAP_SIZE)) return -(<i64>EFAULT);
+  const count = memoryMapTo(load<u32>(a), load<u64>(a, MEMORY_MAP_BUFFER));
+  if (count < 0) return count;
+  store<u32>(a, <u32>count);
+  return copyToGuest(arg, a, MEMORY_MAP_SIZE) ? 0 : -(<i64>EFAULT);
+}
+/** The caller's memory map goes to `buffer`, of `most` entries: how many there are, or -errno. */
+export function memoryMapTo(most: u32, buffer: u64): i64 {
   const d = domainMemory(callerDomid());
   if (d == null) return -(<i64>ESRCH);
   if (!d.e820Entries) return -(<i64>ENOSYS);
-  const a = scratch(SCRATCH_MEMOP);
-  if (!copyFromGuest(a, arg, MEMORY_MAP_SIZE)) return -(<i64>EFAULT);
-  const count = min<u32>(load<u32>(a), d.e820Entries);
-  if (!copyToGuest(load<u64>(a, MEMORY_MAP_BUFFER), changetype<usize>(d) + E820_OFFSET, count * E820ENTRY_SIZE))
-    return -(<i64>EFAULT);
-  store<u32>(a, count);
-  return copyToGuest(arg, a, MEMORY_MAP_SIZE) ? 0 : -(<i64>EFAULT);
+  const count = min<u32>(most, d.e820Entries);
+  if (!copyToGuest(buffer, changetype<usize>(d) + E820_OFFSET, count * E820ENTRY_SIZE)) return -(<i64>EFAULT);
+  return count;
 }
 
 /** The host's own map: RAM from 0 to its end. For privileged domains. */
@@ -288,7 +293,8 @@ function acquireResource(arg: u64): i64 {
   if (load<u32>(a, MEM_ACQUIRE_RESOURCE_PAD)) return -(<i64>EINVAL);
   const target: DomainMemory | null = domainMemory(load<u16>(a, MEM_ACQUIRE_RESOURCE_DOMID));
   if (target == null) return -(<i64>ESRCH);
-  if (foreignDenied(target)) return -(<i64>EPERM);
+  // Another domain's, never its own, as in Xen (rcu_lock_remote_domain_by_id).
+  if (target.domid == callerDomid() || foreignDenied(target)) return -(<i64>EPERM);
   if (load<u16>(a, MEM_ACQUIRE_RESOURCE_TYPE) != <u32>XENMEM_resource_grant_table) return -(<i64>EOPNOTSUPP);
   const id = load<u32>(a, MEM_ACQUIRE_RESOURCE_ID);
   const count = load<u32>(a, MEM_ACQUIRE_RESOURCE_NR_FRAMES);
