@@ -121,8 +121,8 @@ test.each([
   ["take", "exchange", "one domain", 150_000],
   ["take", "undo", "one domain", 100_000],
   ["take", "claim", "one domain", 100_000],
-  ["claim", "claim", "two domains", 100_000],
-  ["take claimed", "claim", "two domains", 100_000],
+  ["claim", "claim", "two domains", 150_000],
+  ["take claimed", "claim", "two domains", 200_000],
 ] as const)(
   "two pCPUs at once, one to %s and one to %s frames of %s: lists, numbers of frames and claims stay right",
   async (one, other, of, wanted) => {
