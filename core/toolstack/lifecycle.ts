@@ -48,7 +48,7 @@ export const MAXMEM_SLACK_KIB = 1024;
 const DOMID_FREE_MS = 5000;
 /** A domain that stops sooner than this is not restarted at once, so that a crash loop leaves the host usable. */
 const MIN_UPTIME_MS = 1000;
-/** What leaves no domain in the place of one that has stopped. */
+/** Actions after which no domain takes the place of the one that has stopped. */
 const ENDS: ReadonlySet<ShutdownAction> = new Set(["destroy", "coredump-destroy", "preserve"]);
 
 /** A domain that this toolstack made. */
@@ -56,11 +56,11 @@ export interface ManagedDomain {
   readonly domid: number;
   name: string;
   uuid: string;
-  /** What it was created from, or is to be restarted from. */
+  /** What it was created from, with changes since: it is restarted from this. */
   config: DomainConfig;
   options: CreateOptions;
   readonly createdAt: number;
-  /** Its stop has been acted on. */
+  /** It has stopped, and what its configuration says of that has been begun. */
   stopped: boolean;
 }
 
