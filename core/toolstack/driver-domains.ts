@@ -117,3 +117,8 @@ export class DriverDomains {
     });
   }
 }
+
+/** Of a device that attach() had to leave; `title`: of the device. */
+export function leftSentence(title: string, domid: number): string {
+  return `${title} of domain ${domid} stays without its backend, which ended while requests were on their way: which of them were done can't be known. What was acknowledged is done. Detach and attach an interface again; for a disk, start the domain again.`;
+}

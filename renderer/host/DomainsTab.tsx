@@ -19,6 +19,7 @@ import { askLibrary } from "../library/asked.ts";
 import { organize, useGroups } from "../organize/groups.ts";
 import { Tags } from "../organize/Tags.tsx";
 import { domainMenu } from "../app/menus.ts";
+import { isSelectAll } from "../app/select-view.ts";
 import { openMenu } from "../ui/ContextMenu.tsx";
 import { ColumnChoice } from "./ColumnChoice.tsx";
 import type { TermId } from "../glossary/terms.ts";
@@ -141,7 +142,18 @@ export function DomainsTab() {
   return (
     <div className="domains">
       <Tools rows={rows} selected={selected} />
-      <div ref={box} className="card domains-box" tabIndex={0} role="group" aria-label="All domains">
+      <div
+        ref={box}
+        className="card domains-box"
+        tabIndex={0}
+        role="group"
+        aria-label="All domains"
+        onKeyDown={(event) => {
+          if (!isSelectAll(event.nativeEvent)) return;
+          choose(new Set(choosable.map(({ domid }) => domid)));
+          event.preventDefault();
+        }}
+      >
         <table className="table domains-table">
           <thead>
             <tr>

@@ -10,6 +10,8 @@ export const APIC_SVR: u32 = 0xf0;
 export const APIC_ISR: u32 = 0x100;
 export const APIC_IRR: u32 = 0x200;
 export const APIC_ESR: u32 = 0x280;
+/** Corrected machine checks, of which none ever comes: the guest's MCG_CAP says that it is there. */
+export const APIC_LVT_CMCI: u32 = 0x2f0;
 export const APIC_ICR: u32 = 0x300;
 export const APIC_ICR_HIGH: u32 = 0x310;
 export const APIC_LVT_TIMER: u32 = 0x320;

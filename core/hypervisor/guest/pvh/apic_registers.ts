@@ -30,6 +30,7 @@ import {
   APIC_ESR,
   APIC_ICR,
   APIC_ICR_HIGH,
+  APIC_LVT_CMCI,
   APIC_LVT_TIMER,
   APIC_LVT_ERROR,
   APIC_TIMER_INITIAL,
@@ -70,6 +71,7 @@ function isReadable(offset: u32): bool {
     case APIC_ESR:
     case APIC_ICR:
     case APIC_ICR_HIGH:
+    case APIC_LVT_CMCI:
     case APIC_TIMER_INITIAL:
     case APIC_TIMER_CURRENT:
     case APIC_TIMER_DIVIDE:
@@ -136,7 +138,7 @@ function writeCommon(v: Vcpu, offset: u32, value: u32): bool {
       writeDivide(v, value);
       return true;
     default:
-      if (offset < APIC_LVT_TIMER || offset > APIC_LVT_ERROR) return false;
+      if (offset != APIC_LVT_CMCI && (offset < APIC_LVT_TIMER || offset > APIC_LVT_ERROR)) return false;
       value = (value & lvtBits(offset)) | (register(v, APIC_SVR) & SVR_ENABLED ? 0 : LVT_MASKED);
       if (offset == APIC_LVT_TIMER) writeTimerEntry(v, value);
       else setRegister(v, offset, value);

@@ -8,6 +8,7 @@ import {
   APIC_DFR,
   APIC_SVR,
   APIC_LVT_TIMER,
+  APIC_LVT_CMCI,
   APIC_LVT_ERROR,
   LVT_MASKED,
 } from "./apic_offsets";
@@ -24,6 +25,7 @@ export function resetApic(v: Vcpu): void {
   setRegister(v, APIC_SVR, 0xff);
   setRegister(v, APIC_DFR, 0xffffffff);
   for (let offset = APIC_LVT_TIMER; offset <= APIC_LVT_ERROR; offset += 16) setRegister(v, offset, LVT_MASKED);
+  setRegister(v, APIC_LVT_CMCI, LVT_MASKED);
   setIds(v);
 }
 

@@ -142,9 +142,9 @@ void begin(u32 which)
     if (has_word("races") || has_word("nonsense") || has_word("rights") || has_word("trapped") || has_word("rewritten"))
         attack();
     if (has_word("rules")) rules();
-    if (has_word("calls")) endless_calls();
     if (has_word("timer")) timer();
     if (has_word("timers")) timers();
+    if (has_word("calls")) endless_calls();
     about_memory();
     about_cpu();
     about_events();

@@ -77,7 +77,7 @@ extern volatile u32 vcpus_up;
 s64 add_to_physmap(u32 space, u64 index, u64 gfn);
 void attack(void);
 void rules(void);
-void endless_calls(void);
 void timer(void);
 void timers(void);
+void endless_calls(void);
 #endif
