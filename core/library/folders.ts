@@ -3,9 +3,9 @@
  * one rename: of a whole folder when a definition comes or goes, of `domain.json` when it changes. What is beside these in the folder (a saved
  * memory, snapshots) belongs to others and goes where the folder goes.
  */
-import { lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { lstat, mkdir, readdir, rm } from "node:fs/promises";
 import path from "node:path";
-import { PART, privateFolder, removeParts, syncFolder, writeWhole } from "../files/whole.ts";
+import { PART, moveWhole, privateFolder, removeParts, writeWhole } from "../files/whole.ts";
 import { CONFIG_FILE, DESCRIPTION, MOST_CONFIG_BYTES, UUID, type Description } from "./definition.ts";
 import { isFileError } from "./failure.ts";
 import { readPlain } from "./plain.ts";
@@ -77,7 +77,7 @@ export class Folders {
     const said = `The definition of a domain (${path.join(this.#domains, name)}) can't be used: ${why}.`;
     try {
       await privateFolder(this.#spoiled);
-      await rename(path.join(this.#domains, name), aside);
+      await moveWhole(path.join(this.#domains, name), aside);
       return `${said} It was put aside as ${aside}.`;
     } catch {
       return said;
@@ -92,8 +92,7 @@ export class Folders {
       await mkdir(part, { mode: 0o700 });
       await writeWhole(path.join(part, description.config), config);
       await writeWhole(path.join(part, DESCRIPTION_FILE), jsonOf(description));
-      await rename(part, this.place(description.uuid));
-      await syncFolder(this.#domains);
+      await moveWhole(part, this.place(description.uuid));
     } catch (error) {
       await rm(part, { recursive: true, force: true }).catch(() => {});
       throw error;
@@ -120,22 +119,19 @@ export class Folders {
   async bin(uuid: string, at: number): Promise<string> {
     const id = `${String(at).padStart(13, "0")}-${uuid}`;
     await privateFolder(this.#bin);
-    await rename(this.place(uuid), this.binPlace(id));
-    await Promise.all([syncFolder(this.#bin), syncFolder(this.#domains)]);
+    await moveWhole(this.place(uuid), this.binPlace(id));
     return id;
   }
 
   async unbin(id: string, uuid: string): Promise<void> {
     await privateFolder(this.#domains);
-    await rename(this.binPlace(id), this.place(uuid));
-    await Promise.all([syncFolder(this.#bin), syncFolder(this.#domains)]);
+    await moveWhole(this.binPlace(id), this.place(uuid));
   }
 
   /** For good. It is out of the bin in one step, however much there is to remove. */
   async purge(id: string): Promise<void> {
     const going = `${this.binPlace(id)}${PART}`;
-    await rename(this.binPlace(id), going);
-    await syncFolder(this.#bin);
+    await moveWhole(this.binPlace(id), going);
     await rm(going, { recursive: true, force: true });
   }
 
@@ -153,6 +149,32 @@ export class Folders {
       }
     }
     return { entries: entries.sort((a, b) => b.deletedAt - a.deletedAt), spoiled };
+  }
+
+  /**
+   * Texts that can't be used and may be mended: of definitions that were put aside, and of those in the bin that are spoiled. Those of them that
+   * can be read, under the name that each has; what they name is to stay.
+   */
+  async spoiled(): Promise<{ uuid: string; place: "bin" | "spoiled"; config: string; configName: string | null }[]> {
+    const { spoiled } = await this.binned();
+    const folders = [
+      ...spoiled.map((name) => ({ place: "bin" as const, folder: path.join(this.#bin, name) })),
+      ...(await names(this.#spoiled)).map((name) => ({
+        place: "spoiled" as const,
+        folder: path.join(this.#spoiled, name),
+      })),
+    ];
+    const found = folders.map(async ({ place, folder }) => {
+      const uuid = folder.slice(-36);
+      const inside = (await readdir(folder).catch((): string[] => [])).filter((name) => CONFIG_FILE.test(name));
+      const description = await readPlain(path.join(folder, DESCRIPTION_FILE), MOST_DESCRIPTION_BYTES).catch(() => "");
+      const configName = configNameOf(description.toString("utf8"));
+      const texts = inside.map((name) => readPlain(path.join(folder, name), MOST_CONFIG_BYTES).catch(() => null));
+      return (await Promise.all(texts)).flatMap((text) =>
+        text === null ? [] : [{ uuid, place, config: text.toString("utf8"), configName }],
+      );
+    });
+    return (await Promise.all(found)).flat();
   }
 
   /**
@@ -217,6 +239,16 @@ async function read(folder: string, uuid: string): Promise<Stored> {
   if (description.uuid !== uuid) throw new Error(`its ${DESCRIPTION_FILE} is of another domain, ${description.uuid}`);
   const config = (await readPlain(path.join(folder, description.config), MOST_CONFIG_BYTES)).toString("utf8");
   return { description, config };
+}
+
+/** Of a description that is not understood as a whole; null where it does not say that. */
+function configNameOf(text: string): string | null {
+  try {
+    const { configName } = JSON.parse(text) as { configName?: unknown };
+    return typeof configName === "string" && !configName.includes("\0") ? configName : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Links are not followed. */

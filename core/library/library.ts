@@ -2,10 +2,10 @@
  * The definitions that a host keeps, in its state folder. One step is carried out after the other; each is on the disk, whole, when it is answered,
  * and where it fails everything is as it was. Who has the folder is settled before (core/api/state-lock.ts): nobody else writes there.
  */
-import { readdir, rename, rm, stat } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { oneAtATime } from "../files/one-at-a-time.ts";
-import { syncFolder } from "../files/whole.ts";
+import { moveWhole, syncFolder } from "../files/whole.ts";
 import { Refusal } from "../toolstack/error.ts";
 import { readSaved, readSavedHeader } from "../toolstack/saved-file.ts";
 import { withValue } from "../toolstack/config-text.ts";
@@ -270,7 +270,7 @@ export class Library {
         const { uuid, configName = null } = header;
         const config = withValue(withValue(header.config, "uuid", null), "name", header.name);
         if (!this.#all.has(uuid)) await this.define({ uuid, config, configName, files });
-        await rename(file, this.savedFile(uuid));
+        await moveWhole(file, this.savedFile(uuid));
         await this.lookForSaved(uuid);
       } catch (error) {
         this.#parts.warn((error as Error).message);
@@ -307,11 +307,26 @@ export class Library {
   }
 
   /** What the definitions in the bin are made of. */
-  binned(): Promise<{ uuid: string; name: string; config: string; configName: string | null }[]> {
+  binned(): Promise<{ uuid: string; name: string; place: "bin"; config: string; configName: string | null }[]> {
     return this.#next(async () => {
       const { entries } = (await this.#folders?.binned()) ?? { entries: [] };
-      return entries.map(({ description: { uuid, name, configName }, config }) => ({ uuid, name, config, configName }));
+      return entries.map(({ description: { uuid, name, configName }, config }) => ({
+        ...{ uuid, name, config, configName },
+        place: "bin" as const,
+      }));
     });
+  }
+
+  /** Definitions that can't be read and may be mended, as far as their texts can. `name`: as the text says, or their UUID. */
+  spoiled(): Promise<
+    { uuid: string; name: string; place: "bin" | "spoiled"; config: string; configName: string | null }[]
+  > {
+    return this.#next(async () =>
+      ((await this.#folders?.spoiled()) ?? []).map((each) => ({
+        ...each,
+        name: identityOf(each.config).name ?? each.uuid,
+      })),
+    );
   }
 
   /** Throws Refusal: ESRCH, EEXIST where its name or UUID has been taken since. */

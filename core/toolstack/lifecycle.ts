@@ -1,7 +1,7 @@
 /** The life of domains: create, what follows when one stops, destroy. libxl's and xl's roles. */
 import path from "node:path";
 import { loadKernel } from "../dom0/builder/image.ts";
-import type { Built, DomainBuild } from "../dom0/builder/build.ts";
+import type { Built, DomainBuild, DomainPreparation } from "../dom0/builder/build.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import { firstConsole } from "../dom0/backends/console/kind.ts";
 import { XEN_DOMINF_dying } from "../abi/domctl.ts";
@@ -72,6 +72,8 @@ export type Emit = <E extends keyof ToolstackEvents>(event: E, data: ToolstackEv
 
 /** Fills a new domain with what it begins with. Throws ImageError or HypercallError; the domain is destroyed then. */
 export interface DomainBuilder {
+  /** Before it gets any memory, whether it is built or restored. Throws HypercallError. */
+  prepare(domain: DomainPreparation): void;
   build(request: DomainBuild): Promise<Built>;
 }
 
@@ -263,7 +265,12 @@ export class Lifecycle {
     try {
       hypercalls.domains.setMaxVcpus(domid, config.maxvcpus);
       hypercalls.domains.setMaxMemory(domid, config.maxmemMiB * 1024 + MAXMEM_SLACK_KIB);
-      hypercalls.frames.setMemoryMap(domid, config.maxmemMiB * 1024);
+      this.#parts.builders[type].prepare({
+        domid,
+        pages: config.memoryMiB * 256,
+        mostPages: config.maxmemMiB * 256,
+        maxvcpus: config.maxvcpus,
+      });
       hypercalls.domains.setTscInfo(domid, TSC_MODES.indexOf(config.tscMode));
       hypercalls.domains.setCredit(domid, config.cpuWeight, config.cap);
       this.#pin(domid, config);
