@@ -11,7 +11,7 @@ import { temporaryFolder } from "../temporary.ts";
 
 const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing = guestsMissing();
-const SLOW = { timeout: 300_000, interval: 50 };
+const SLOW = { timeout: 60_000, interval: 50 };
 
 describe.skipIf(missing !== null)("forks", () => {
   let host: HostService;
@@ -31,7 +31,7 @@ describe.skipIf(missing !== null)("forks", () => {
   });
   afterAll(() => host.powerOff(0));
 
-  it.each([80, 256])("of %s MiB", { timeout: 600_000 }, async (memory) => {
+  it.each([96, 256])("of %s MiB", { timeout: 600_000 }, async (memory) => {
     const image = path.join(folder, `${memory}.img`);
     writeFileSync(image, "");
     truncateSync(image, 64 << 20);
