@@ -3,9 +3,9 @@
  * one rename: of a whole folder when a definition comes or goes, of `domain.json` when it changes. What is beside these in the folder (a saved
  * memory, snapshots) belongs to others and goes where the folder goes.
  */
-import { lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { lstat, mkdir, readdir, rm } from "node:fs/promises";
 import path from "node:path";
-import { PART, privateFolder, removeParts, syncFolder, writeWhole } from "../files/whole.ts";
+import { PART, moveWhole, privateFolder, removeParts, writeWhole } from "../files/whole.ts";
 import { CONFIG_FILE, DESCRIPTION, MOST_CONFIG_BYTES, UUID, type Description } from "./definition.ts";
 import { isFileError } from "./failure.ts";
 import { readPlain } from "./plain.ts";
@@ -79,7 +79,7 @@ export class Folders {
     const said = `The definition of a domain (${path.join(this.#domains, name)}) can't be used: ${why}.`;
     try {
       await privateFolder(this.#spoiled);
-      await rename(path.join(this.#domains, name), aside);
+      await moveWhole(path.join(this.#domains, name), aside);
       return `${said} It was put aside as ${aside}.`;
     } catch {
       return said;
@@ -94,8 +94,7 @@ export class Folders {
       await mkdir(part, { mode: 0o700 });
       await writeWhole(path.join(part, description.config), config);
       await writeWhole(path.join(part, DESCRIPTION_FILE), jsonOf(description));
-      await rename(part, this.place(description.uuid));
-      await syncFolder(this.#domains);
+      await moveWhole(part, this.place(description.uuid));
     } catch (error) {
       await rm(part, { recursive: true, force: true }).catch(() => {});
       throw error;
@@ -122,15 +121,13 @@ export class Folders {
   async bin(uuid: string, at: number): Promise<string> {
     const id = `${String(at).padStart(13, "0")}-${uuid}`;
     await privateFolder(this.#bin);
-    await rename(this.place(uuid), this.binPlace(id));
-    await Promise.all([syncFolder(this.#bin), syncFolder(this.#domains)]);
+    await moveWhole(this.place(uuid), this.binPlace(id));
     return id;
   }
 
   async unbin(id: string, uuid: string): Promise<void> {
     await privateFolder(this.#domains);
-    await rename(this.binPlace(id), this.place(uuid));
-    await Promise.all([syncFolder(this.#bin), syncFolder(this.#domains)]);
+    await moveWhole(this.binPlace(id), this.place(uuid));
   }
 
   /**
@@ -157,8 +154,7 @@ export class Folders {
   /** For good. It is out of the bin in one step, however much there is to remove. */
   async purge(id: string): Promise<void> {
     const going = `${this.binPlace(id)}${PART}`;
-    await rename(this.binPlace(id), going);
-    await syncFolder(this.#bin);
+    await moveWhole(this.binPlace(id), going);
     await rm(going, { recursive: true, force: true });
     for (const name of await names(this.#bin))
       if (OVER.exec(name)?.[1] === id) await rm(path.join(this.#bin, name), { force: true });

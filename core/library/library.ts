@@ -2,10 +2,10 @@
  * The definitions that a host keeps, in its state folder. One step is carried out after the other; each is on the disk, whole, when it is answered,
  * and where it fails everything is as it was. Who has the folder is settled before (core/api/state-lock.ts): nobody else writes there.
  */
-import { readdir, rename, rm, stat } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { oneAtATime } from "../files/one-at-a-time.ts";
-import { syncFolder } from "../files/whole.ts";
+import { moveWhole, syncFolder } from "../files/whole.ts";
 import { Refusal } from "../toolstack/error.ts";
 import { readSaved, readSavedHeader } from "../toolstack/saved-file.ts";
 import { withValue } from "../toolstack/config-text.ts";
@@ -272,7 +272,7 @@ export class Library {
         const { uuid, configName = null } = header;
         const config = withValue(withValue(header.config, "uuid", null), "name", header.name);
         if (!this.#all.has(uuid)) await this.define({ uuid, config, configName, files });
-        await rename(file, this.savedFile(uuid));
+        await moveWhole(file, this.savedFile(uuid));
         await this.lookForSaved(uuid);
       } catch (error) {
         this.#parts.warn((error as Error).message);

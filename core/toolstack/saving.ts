@@ -9,6 +9,7 @@ import { HYPERVISOR_xen_version } from "../abi/xen.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
 import { GrantError } from "../dom0/kernel/grants.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
+import { guestTypeOf, type GuestTypeName } from "../dom0/kernel/hypercalls/domains.ts";
 import { HvmHypercalls } from "../dom0/kernel/hvm.ts";
 import { PvRestorer, type DomainRestore } from "../dom0/saved/restore.ts";
 import { CoreDumper } from "../dom0/saved/core-dump.ts";
@@ -77,8 +78,8 @@ export class Saving {
   constructor(parts: SavingParts) {
     this.#parts = parts;
     this.#saver = new PvSaver(parts.hypercalls, parts.frames);
-    this.#dumper = new CoreDumper(parts.hypercalls, parts.frames);
     this.#hvm = new HvmHypercalls(parts.hypercalls);
+    this.#dumper = new CoreDumper(parts.hypercalls, this.#hvm, parts.frames);
     this.#pvhSaver = new PvhSaver(parts.hypercalls, this.#hvm, parts.frames);
     this.#restorers = {
       pv: new PvRestorer(parts.hypercalls, parts.frames),
@@ -166,11 +167,9 @@ export class Saving {
   async dumpCore(domid: number, file: string): Promise<{ bytes: number }> {
     const { hypercalls, lifecycle } = this.#parts;
     const domain = lifecycle.managed(domid);
-    if (domain.config.type !== "pv")
-      throw new Refusal("EOPNOTSUPP", `${domain.name} is a PVH domain, which can't be dumped yet; PV domains can.`);
     hypercalls.domains.pause(domid);
     try {
-      return { bytes: await writeWhole(file, this.#dumper.dump(domid, domain.config.maxvcpus)) };
+      return { bytes: await writeWhole(file, this.#dumper.dump(domid, domain.config.maxvcpus, this.#typeOf(domain))) };
     } catch (error) {
       if (error instanceof SaveError) throw new Refusal("EINVAL", error.message);
       if (error instanceof HypercallError) throw new Refusal("ESRCH", `${domain.name} ended before all was written.`);
@@ -250,12 +249,20 @@ export class Saving {
   }
 
   /** Memory and vCPUs of a domain that has suspended. Throws SaveError, and what `progress` throws, which gets the share that is read. */
-  stream({ domid, config }: ManagedDomain, progress: (share: number) => void): AsyncIterable<Uint8Array> {
+  stream(domain: ManagedDomain, progress: (share: number) => void): AsyncIterable<Uint8Array> {
     const version = this.#parts.hypercalls.call("xen_version", HYPERVISOR_xen_version, XENVER_version);
     const xen = { major: version >>> 16, minor: version & 0xffff };
-    return config.type === "pvh"
+    const { domid, config } = domain;
+    return this.#typeOf(domain) === "pvh"
       ? this.#pvhSaver.save(domid, xen, progress)
       : this.#saver.save(domid, config.maxvcpus, xen, progress);
+  }
+
+  /** The hypervisor knows it: a configuration may be edited while its domain runs. */
+  #typeOf({ domid, name }: ManagedDomain): GuestTypeName {
+    const info = this.#parts.hypercalls.domains.info(domid);
+    if (!info) throw new Refusal("ESRCH", `${name} has ended.`);
+    return guestTypeOf(info);
   }
 
   /** Tells how far saving is, by `saving` events; throws what `wanted` is aborted with. */
@@ -296,9 +303,10 @@ export class Saving {
   }
 
   /** A guest that has suspended goes on as if it had not: libxl's fast resume. */
-  #resume({ domid, config }: ManagedDomain): void {
+  #resume(domain: ManagedDomain): void {
     const { hypercalls } = this.#parts;
-    if (config.type === "pvh") {
+    const { domid } = domain;
+    if (this.#typeOf(domain) === "pvh") {
       const records = this.#hvm.context(domid);
       setHvmRax(records, 1n);
       this.#hvm.setContext(domid, records);
