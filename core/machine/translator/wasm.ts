@@ -175,6 +175,11 @@ export class Code {
     return this.#bytes.written;
   }
 
+  /** Of nesting. */
+  get depth(): number {
+    return this.#depth;
+  }
+
   op(...opcodes: number[]): this {
     for (const opcode of opcodes) this.#bytes.byte(opcode);
     return this;
