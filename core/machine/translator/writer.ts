@@ -8,7 +8,7 @@ import * as S from "../cpu/state.ts";
 import { TLB_READ, TLB_WRITE } from "../cpu/tlb_layout.ts";
 import type { DecodedOp } from "./decoded.ts";
 import { FlagWriter } from "./flags.ts";
-import { LEFT, PARAMETERS, POLL, STATE, STATUS_BAIL, TLB, HELPERS, helperIndex, type HelperName } from "./imports.ts";
+import { LEFT, PARAMETERS, POLL, STATE, STATUS_BAIL, TLB, callHelper, type HelperName } from "./imports.ts";
 import { RegisterWriter, vectorNumber } from "./registers.ts";
 import { Code, I32, I64, Mem, Op, type FunctionBody, type ValueType } from "./wasm.ts";
 
@@ -104,7 +104,7 @@ export class RegionWriter {
   }
 
   call(name: HelperName): Code {
-    return this.code.callHelper(helperIndex(name), HELPERS[name]);
+    return callHelper(this.code, name);
   }
 
   // ---- general registers ----
