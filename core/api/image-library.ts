@@ -23,6 +23,9 @@ const MOST_WORK = 2;
 /** Headers' names of formats that are called otherwise here. */
 const HEADER_FORMATS: Record<string, string> = { vpc: "vhd" };
 
+/** Where a definition lies that is not there now. */
+const STATES = { bin: "binned", spoiled: "aside" } as const;
+
 export interface ImageLibraryParts {
   images: DiskImages;
   library: Library;
@@ -45,6 +48,8 @@ export class ImageLibrary {
   readonly #facts = new KnownFacts();
   /** What is being done, by the image's path. */
   readonly #work = new Map<string, string>();
+  /** Copies and checks that are under way. */
+  #tasks = 0;
 
   constructor(parts: ImageLibraryParts) {
     this.#parts = parts;
@@ -131,19 +136,21 @@ export class ImageLibrary {
         config: configOf(definition),
         folder: folderOf(definition.configName),
       })),
-      ...(await library.binned()).map(({ uuid, name, config, configName }) => ({
-        name,
-        uuid,
-        state: "binned" as const,
-        config: parseXlConfig(config).config,
-        folder: folderOf(configName),
-      })),
+      ...[...(await library.binned()), ...(await library.spoiled())].map(
+        ({ uuid, name, config, configName, place }) => ({
+          name,
+          uuid,
+          state: STATES[place],
+          config: parseXlConfig(config).config,
+          folder: folderOf(configName),
+        }),
+      ),
     ];
     const trees = await snapshots.trees();
     return [
       ...owners.flatMap(disksOf),
       ...trees.kept.flatMap((tree) => layersOf(tree, states.get(tree.uuid) ?? "halted")),
-      ...trees.away.flatMap((tree) => layersOf(tree, "binned")),
+      ...trees.away.flatMap(({ tree, place }) => layersOf(tree, STATES[place])),
     ];
   }
 
@@ -163,91 +170,116 @@ export class ImageLibrary {
   /** A copy that is based on nothing, among the images that the host keeps. Throws ApiFailure EBUSY while somebody writes it, ECANCELED; Refusal. */
   async copy(file: string, name: string, format: NewFormat, who: Client): Promise<{ path: string }> {
     const image = await this.#find(file);
-    checkStill(image, "copied");
-    return this.#asTask(image, `Copy the disk image ${image.name} as ${name}`, "It is being copied", who, (...how) =>
-      makeCopy(this.#parts.images, { file, format: image.format }, name, format, ...how).then((made) => ({
-        path: made,
-      })),
-    );
+    const task = {
+      title: `Copy the disk image ${image.name} as ${name}`,
+      doing: "It is being copied",
+      what: "copied",
+    };
+    return this.#asTask(image, task, who, async (...how) => ({
+      path: await makeCopy(this.#parts.images, { file, format: image.format }, name, format, ...how),
+    }));
   }
 
   /** Throws ApiFailure EBUSY where its size is not to change; Refusal. */
   async grow(file: string, bytes: number): Promise<void> {
     const image = await this.#find(file);
-    if (image.work !== null) throw new ApiFailure("EBUSY", `${image.name} keeps its size now. ${image.work}.`);
-    for (const { kind, name, state, snapshots } of image.users) {
-      if (kind === "image")
-        throw new ApiFailure("EBUSY", `${image.name} keeps its size: ${path.basename(name)} is based on it.`);
-      if (kind === "snapshot")
-        throw new ApiFailure(
-          "EBUSY",
-          `${image.name} keeps its size: it belongs to snapshots of ${name}${snapshots.length ? ` (${snapshots.slice(0, 5).join(", ")})` : ""}.`,
-        );
-      if (state === "running")
-        throw new ApiFailure("EBUSY", `${name} runs: make its disk larger there, or shut it down first.`);
-      if (state === "saved")
-        throw new ApiFailure(
-          "EBUSY",
-          `${name} is saved, and knows the disk as it is: restore it, or discard what is saved, first.`,
-        );
-    }
+    checkResizable(image);
     const { kept, snapshots } = this.#parts;
-    await snapshots.checkKnown();
-    this.#work.set(file, "Its size is being changed");
-    try {
-      await kept.whileHalted(ownersOf(image), () => growImage({ file, format: image.format }, bytes));
-    } finally {
-      this.#work.delete(file);
-    }
+    await this.#alone(image, "Its size is being changed", async () => {
+      await snapshots.checkKnown();
+      await kept.whileHalted(ownersOf(image), async () => {
+        // Somebody may have been started meanwhile, before nobody could be any more.
+        checkResizable(await this.#find(file));
+        await growImage({ file, format: image.format }, bytes);
+      });
+    });
   }
 
   /** Throws ApiFailure EBUSY while somebody writes it, ECANCELED; Refusal where it can't be looked at. */
   async check(file: string, who: Client): Promise<ImageCheck> {
     const image = await this.#find(file);
-    checkStill(image, "checked");
-    return this.#asTask(image, `Check the disk image ${image.name}`, "It is being checked", who, (...how) =>
-      checkImage({ file, format: image.format }, ...how),
-    );
+    const task = { title: `Check the disk image ${image.name}`, doing: "It is being checked", what: "checked" };
+    return this.#asTask(image, task, who, (...how) => checkImage({ file, format: image.format }, ...how));
   }
 
-  /** One of those that the host keeps, for good. Throws ApiFailure EBUSY while anybody needs it. */
+  /** One of those that the host keeps, for good. Throws ApiFailure EBUSY while anybody needs it, by whatever name. */
   async remove(name: string): Promise<void> {
     const { images, snapshots } = this.#parts;
     const { path: file } = await images.find(name);
-    const image = (await this.list()).images.find((each) => each.path === file);
-    if (image?.work) throw new ApiFailure("EBUSY", `${name} is needed. ${image.work}.`);
-    for (const user of image?.users ?? []) throw new ApiFailure("EBUSY", whyNeeded(name, user));
-    await snapshots.checkKnown();
-    await images.remove(name);
+    const image = await this.#known(file);
+    await this.#alone({ path: image?.path ?? file, name }, "It is being deleted", async () => {
+      for (const user of image?.users ?? []) throw new ApiFailure("EBUSY", whyNeeded(name, user));
+      await snapshots.checkKnown();
+      await images.remove(name);
+    });
   }
 
+  /** As the list has it, which shows each once, whatever names it has. */
+  async #known(file: string): Promise<ImageReport | null> {
+    const { images: all } = await this.list();
+    const same = all.find((each) => each.path === file);
+    if (same) return same;
+    const identity = await identityOf(file);
+    for (const each of all) if (identity !== null && (await identityOf(each.path)) === identity) return each;
+    return null;
+  }
+
+  /** Nothing else is done with it meanwhile. Throws ApiFailure EBUSY. */
+  async #alone<T>(
+    { path: file, name }: Pick<ImageReport, "path" | "name">,
+    doing: string,
+    act: () => Promise<T>,
+  ): Promise<T> {
+    const other = this.#work.get(file);
+    if (other !== undefined) throw new ApiFailure("EBUSY", `Something is done with ${name}. ${other}.`);
+    this.#work.set(file, doing);
+    try {
+      return await act();
+    } finally {
+      this.#work.delete(file);
+    }
+  }
+
+  /** `what`: as “it is … when that has shut down” goes on. */
   async #asTask<T>(
     image: ImageReport,
-    title: string,
-    doing: string,
+    { title, doing, what }: { title: string; doing: string; what: string },
     who: Client,
     deed: (progress: (done: number) => void, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    if (image.work !== null) throw new ApiFailure("EBUSY", `Something is done with ${image.name}. ${image.work}.`);
-    if (this.#work.size >= MOST_WORK)
+    checkStill(image, what);
+    if (this.#tasks >= MOST_WORK)
       throw new ApiFailure("EBUSY", `${MOST_WORK} images are being worked on already; wait for one of them.`);
+    this.#tasks++;
+    try {
+      return await this.#alone(image, doing, () => this.#task(image, title, what, who, deed));
+    } finally {
+      this.#tasks--;
+    }
+  }
+
+  async #task<T>(
+    image: ImageReport,
+    title: string,
+    what: string,
+    who: Client,
+    deed: (progress: (done: number) => void, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     const controller = new AbortController();
     const work = this.#parts.journal.begin(title, who, () =>
       controller.abort(new ApiFailure("ECANCELED", "It was cancelled, and nothing of it is left.")),
     );
-    this.#work.set(image.path, doing);
     try {
-      const result = await this.#parts.kept.whileHalted(ownersOf(image), () =>
-        deed((done) => work.progress(Math.min(1, done)), controller.signal),
-      );
+      const result = await this.#parts.kept.whileHalted(ownersOf(image), async () => {
+        checkStill(await this.#find(image.path), what);
+        return deed((done) => work.progress(Math.min(1, done)), controller.signal);
+      });
       work.end();
       return result;
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       work.end({ message, cancelled: controller.signal.aborted });
       throw error;
-    } finally {
-      this.#work.delete(image.path);
     }
   }
 }
@@ -268,10 +300,32 @@ function checkStill({ name, users }: ImageReport, what: string): void {
     throw new ApiFailure("EBUSY", `${writer.name} runs and writes ${name}: it is ${what} when that has shut down.`);
 }
 
+/** Throws ApiFailure EBUSY where somebody relies on its size. */
+function checkResizable({ name: called, users }: ImageReport): void {
+  for (const { kind, name, state, snapshots } of users) {
+    if (kind === "image")
+      throw new ApiFailure("EBUSY", `${called} keeps its size: ${path.basename(name)} is based on it.`);
+    if (kind === "snapshot")
+      throw new ApiFailure(
+        "EBUSY",
+        `${called} keeps its size: it belongs to snapshots of ${name}${snapshots.length ? ` (${snapshots.slice(0, 5).join(", ")})` : ""}.`,
+      );
+    if (state === "running")
+      throw new ApiFailure("EBUSY", `${name} runs: make its disk larger there, or shut it down first.`);
+    if (state === "saved")
+      throw new ApiFailure(
+        "EBUSY",
+        `${name} is saved, and knows the disk as it is: restore it, or discard what is saved, first.`,
+      );
+  }
+}
+
 function whyNeeded(image: string, { kind, name, state }: ImageUser): string {
   if (kind === "image") return `${path.basename(name)} is based on ${image}: it can't be read without it.`;
   if (state === "binned")
     return `${name}, which lies in the bin, has ${image} as a disk: remove it there for good first.`;
+  if (state === "aside")
+    return `${name}, whose definition was put aside as it can't be read, has ${image} as a disk: mend it and put it back, or remove it from the folder “spoiled” of the library, first.`;
   if (kind === "snapshot") return `Snapshots of ${name} need ${image}: delete them first.`;
   if (state === "running") return `${name} has ${image} as a disk: detach it there first.`;
   return `${name} has ${image} as a disk when it runs: delete it, or edit it, first.`;

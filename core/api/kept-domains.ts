@@ -3,6 +3,9 @@
  * it is kept; whatever changes one that runs, here is where that comes into its definition.
  */
 import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { writersOf } from "../library/images/sharing.ts";
+import type { Owner } from "../library/images/uses.ts";
 import { identityOf, type Definition } from "../library/definition.ts";
 import type { Library } from "../library/library.ts";
 import { readSavedHeader } from "../toolstack/saved-file.ts";
@@ -39,6 +42,12 @@ export function configOf(definition: Definition): DomainConfig | null {
   let config = understood.get(definition);
   if (config === undefined) understood.set(definition, (config = parseXlConfig(definition.config).config));
   return config;
+}
+
+function ownerOf(definition: Definition): Owner {
+  const { name, uuid, configName } = definition;
+  const folder = configName === null ? process.cwd() : path.dirname(path.resolve(configName));
+  return { name, uuid, state: "halted", config: configOf(definition), folder };
 }
 
 export class KeptDomains {
@@ -369,8 +378,7 @@ export class KeptDomains {
         "EBUSY",
         `${definition.name} ${definition.saved ? "is saved" : "runs"}: its disks are copied when it has shut down. A clone of what it is now is made from a snapshot.`,
       );
-    return this.during(uuid, "copy", async () => {
-      await this.settle(uuid);
+    return this.whileStill(uuid, async () => {
       const made = await this.#library.clone(uuid, name, (share) => {
         if (wanted.aborted) throw new ApiFailure("ECANCELED", `${name} was cancelled before it was made.`);
         progress(share);
@@ -388,6 +396,35 @@ export class KeptDomains {
   whileHalted<T>(uuids: readonly string[], act: () => Promise<T>): Promise<T> {
     const [first, ...others] = new Set(uuids);
     return first === undefined ? act() : this.during(first, "disks", () => this.whileHalted(others, act));
+  }
+
+  /**
+   * Its disks are read as they are: it is settled, and until `act` has ended neither it nor another that may write them is started. Throws ApiFailure
+   * EBUSY where one of these runs, or something else is done with them.
+   */
+  whileStill<T>(uuid: string, act: () => Promise<T>): Promise<T> {
+    return this.during(uuid, "copy", async () => {
+      await this.settle(uuid);
+      const mine = ownerOf(this.#library.get(uuid));
+      const others = this.#library.all.filter((each) => each.uuid !== uuid).map(ownerOf);
+      const writers = await writersOf(mine, others);
+      return this.whileHalted(
+        writers.map((each) => each.uuid!),
+        async () => {
+          const [writer] = await writersOf(mine, await this.#runs());
+          if (writer)
+            throw new ApiFailure("EBUSY", `${writer.name} runs and writes a disk of ${mine.name}: shut it down first.`);
+          return act();
+        },
+      );
+    });
+  }
+
+  /** As dom0 has them. */
+  async #runs(): Promise<Owner[]> {
+    if (this.#running.size === 0) return [];
+    const all = await this.#parts.toolstack().request("list");
+    return all.map(({ name, uuid, config }) => ({ name, uuid, state: "running", config, folder: process.cwd() }));
   }
 
   /** Its definition names the images that it has: of a broken-off step with its snapshots it may not. Throws Refusal where that can't be written. */

@@ -97,10 +97,7 @@ export class Transfers {
   ): Promise<{ bytes: number }> {
     const { library, kept } = this.#parts;
     const { uuid } = definition;
-    return kept.during(uuid, "copy", async () => {
-      await kept.settle(uuid);
-      return this.#written(library.get(uuid), file, progress, signal);
-    });
+    return kept.whileStill(uuid, () => this.#written(library.get(uuid), file, progress, signal));
   }
 
   async #written(

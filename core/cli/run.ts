@@ -52,6 +52,24 @@ export async function run(options: RunArguments, imageFolder: URL): Promise<numb
   }
 }
 
+/** How the run ends: the first that ends it is told, and counts. The guest runs on while a profile is written. */
+class RunEnd {
+  readonly outcome: Promise<Outcome>;
+  isOver = false;
+  #resolve!: (outcome: Outcome) => void;
+
+  constructor() {
+    this.outcome = new Promise((resolve) => (this.#resolve = resolve));
+  }
+
+  as(outcome: Outcome, tell: () => void = () => {}): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    tell();
+    this.#resolve(outcome);
+  }
+}
+
 /** The domain of the run, or the one that replaced it. */
 interface Guest {
   name: string | null;
@@ -87,20 +105,16 @@ async function runGuest(
     if (severity !== "info") say(message);
   });
   let profiler: Profiler | null = null;
-  let finish!: (outcome: Outcome) => void;
-  const finished = new Promise<Outcome>((resolve) => (finish = resolve));
-  host.once("off", ({ reason }) => {
-    if (reason) say(reason);
-    finish(FAILED);
-  });
+  const end = new RunEnd();
+  host.once("off", ({ reason }) => end.as(FAILED, () => reason && say(reason)));
   const timer =
     options.timeout === null
       ? null
-      : setTimeout(() => {
-          say(`the domain was still running after ${options.timeout} s`);
-          finish(TIMED_OUT);
-        }, options.timeout * 1000);
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => finish(signalled(signal)));
+      : setTimeout(
+          () => end.as(TIMED_OUT, () => say(`the domain was still running after ${options.timeout} s`)),
+          options.timeout * 1000,
+        );
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => end.as(signalled(signal)));
   const saveProfile = async (): Promise<void> => {
     if (profiler && host.isOn)
       await writeProfile(profiler, options.profile!, kernel, symbols).catch((error: Error) =>
@@ -119,14 +133,13 @@ async function runGuest(
       if (options.profile !== null) profiler = await Profiler.start(host);
     };
     const ended = (stop: DomainStopped, seconds: number): void => say(endingText(stop, seconds, terminal.written, log));
-    const started = start(host, config, configName, guest, terminal, finish, ended, profiling, tracing).catch(
+    const started = start(host, config, configName, guest, terminal, end, ended, profiling, tracing).catch(
       (error: unknown) => {
-        say(error instanceof Error ? error.message : String(error));
         const about = error instanceof ToolstackError && ARGUMENT_ERRORS.includes(error.code);
-        finish(about ? REFUSED : FAILED);
+        end.as(about ? REFUSED : FAILED, () => say(error instanceof Error ? error.message : String(error)));
       },
     );
-    const outcome = await finished;
+    const outcome = await end.outcome;
     guest.ended ??= performance.now();
     void started;
     await saveProfile();
@@ -179,7 +192,7 @@ async function start(
   configName: string,
   guest: Guest,
   terminal: Terminal,
-  finish: (outcome: Outcome) => void,
+  end: RunEnd,
   ended: (stop: DomainStopped, seconds: number) => void,
   profiling: () => Promise<void>,
   tracing: (domid: number, name: string) => Promise<void>,
@@ -203,7 +216,7 @@ async function start(
     terminal.write(snapshot.log);
     shown = snapshot.end;
   };
-  follow(toolstack, guest, attach, finish, ended);
+  follow(toolstack, guest, attach, end, ended);
   const { domid, name } = await toolstack.request("create", { config, configName, paused: true });
   guest.name = name;
   guest.domid = domid;
@@ -211,41 +224,41 @@ async function start(
   terminal.attach(
     (bytes) =>
       void toolstack.request("consoleInput", { domid: current, bytes: Uint8Array.from(bytes) }).catch(() => {}),
-    () => finish(LEFT),
+    () => end.as(LEFT),
   );
   guest.began = performance.now();
   await toolstack.request("unpause", { domid });
 }
 
-/** Ends the run with the domain, or goes on with the one that replaces it. */
+/** Ends the run with the domain, or goes on with the one that replaces it. What the domain does once the run has ended otherwise is not told. */
 function follow(
   toolstack: ToolstackClient,
   guest: Guest,
   attach: (domid: number) => Promise<void>,
-  finish: (outcome: Outcome) => void,
+  end: RunEnd,
   said: (stop: DomainStopped, seconds: number) => void,
 ): void {
   let restarting = false;
   toolstack.on("stopped", (stop) => {
-    if (stop.domid !== guest.domid) return;
+    if (stop.domid !== guest.domid || end.isOver) return;
     guest.ended = performance.now();
     said(stop, (guest.ended - (guest.began ?? guest.ended)) / 1000);
     restarting = stop.action.endsWith("restart") || stop.action === "soft-reset";
-    if (!restarting) finish(stopped(stop));
+    if (!restarting) end.as(stopped(stop));
   });
   toolstack.on("created", ({ domid, name }) => {
-    if (!restarting || name !== guest.name) return;
+    if (!restarting || name !== guest.name || end.isOver) return;
     restarting = false;
     guest.domid = domid;
     guest.began = performance.now();
     delete guest.ended;
     guest.restarts++;
-    attach(domid).catch(() => finish(FAILED));
+    attach(domid).catch(() => end.as(FAILED));
   });
   toolstack.on("destroyed", ({ domid }) => {
-    if (domid === guest.domid && !restarting) finish(FAILED);
+    if (domid === guest.domid && !restarting) end.as(FAILED);
   });
   toolstack.on("notice", ({ severity }) => {
-    if (severity === "error" && restarting) finish(FAILED);
+    if (severity === "error" && restarting) end.as(FAILED);
   });
 }

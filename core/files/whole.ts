@@ -3,8 +3,8 @@
  * the same folder, reaches the disk, takes its place in one step, and the folder that says so reaches the disk too. Until then the file
  * that was there before stays as it was.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { mkdir, open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
+import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { link, mkdir, open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 
 /** How the name of a file ends that is being written. One that is left is of no use. */
@@ -16,7 +16,10 @@ const partOf = (file: string): string => `${file}.${crypto.randomUUID().slice(0,
 /** Nobody but the user reads it, and it is new: not followed where somebody else may have put a link. */
 const NEW = { flags: "wx", mode: 0o600 } as const;
 
-/** Its size in bytes. Throws what the file system or the contents' maker says; then nothing has changed. */
+/**
+ * Its size in bytes. Throws what the file system or the contents' maker says; then nothing has changed: where the folder can't reach the disk, what
+ * was there before takes its place again, for who is told that it failed goes on with that.
+ */
 export async function writeWhole(
   file: string,
   contents: string | Uint8Array | AsyncIterable<Uint8Array>,
@@ -30,8 +33,16 @@ export async function writeWhole(
       await handle.sync();
       return (await handle.stat()).size;
     });
-    await rename(part, file);
-    await syncFolder(path.dirname(file));
+    const before = await secondName(file);
+    try {
+      await rename(part, file);
+      await syncFolder(path.dirname(file)).catch(async (error: unknown) => {
+        if (before.isKnown) await (before.name === null ? rm(file, { force: true }) : rename(before.name, file));
+        throw error;
+      });
+    } finally {
+      if (before.name !== null) await rm(before.name, { force: true }).catch(() => {});
+    }
     return size;
   } catch (error) {
     await rm(part, { force: true }).catch(() => {});
@@ -50,12 +61,46 @@ export function writeWholeSync(file: string, contents: string | Uint8Array): voi
     } finally {
       closeSync(descriptor);
     }
-    renameSync(part, file);
-    syncFolderSync(path.dirname(file));
+    const before = secondNameSync(file);
+    try {
+      renameSync(part, file);
+      try {
+        syncFolderSync(path.dirname(file));
+      } catch (error) {
+        if (before.isKnown && before.name === null) rmSync(file, { force: true });
+        else if (before.name !== null) renameSync(before.name, file);
+        throw error;
+      }
+    } finally {
+      if (before.name !== null) rmSync(before.name, { force: true });
+    }
   } catch (error) {
     rmSync(part, { force: true });
     throw error;
   }
+}
+
+/** What a file was before: under another name, or not there at all (null). Some file systems give no second names: then nobody knows. */
+interface Before {
+  readonly isKnown: boolean;
+  readonly name: string | null;
+}
+
+async function secondName(file: string): Promise<Before> {
+  const name = partOf(file);
+  return link(file, name).then(() => ({ isKnown: true, name }), without);
+}
+function secondNameSync(file: string): Before {
+  const name = partOf(file);
+  try {
+    linkSync(file, name);
+    return { isKnown: true, name };
+  } catch (error) {
+    return without(error);
+  }
+}
+function without(error: unknown): Before {
+  return { isKnown: (error as NodeJS.ErrnoException).code === "ENOENT", name: null };
 }
 
 /** A folder for the user alone, made with those above it where they are missing. */

@@ -156,6 +156,32 @@ export class Folders {
   }
 
   /**
+   * Texts that can't be used and may be mended: of definitions that were put aside, and of those in the bin that are spoiled. Those of them that
+   * can be read, under the name that each has; what they name is to stay.
+   */
+  async spoiled(): Promise<{ uuid: string; place: "bin" | "spoiled"; config: string; configName: string | null }[]> {
+    const { spoiled } = await this.binned();
+    const folders = [
+      ...spoiled.map((name) => ({ place: "bin" as const, folder: path.join(this.#bin, name) })),
+      ...(await names(this.#spoiled)).map((name) => ({
+        place: "spoiled" as const,
+        folder: path.join(this.#spoiled, name),
+      })),
+    ];
+    const found = folders.map(async ({ place, folder }) => {
+      const uuid = folder.slice(-36);
+      const inside = (await readdir(folder).catch((): string[] => [])).filter((name) => CONFIG_FILE.test(name));
+      const description = await readPlain(path.join(folder, DESCRIPTION_FILE), MOST_DESCRIPTION_BYTES).catch(() => "");
+      const configName = configNameOf(description.toString("utf8"));
+      const texts = inside.map((name) => readPlain(path.join(folder, name), MOST_CONFIG_BYTES).catch(() => null));
+      return (await Promise.all(texts)).flatMap((text) =>
+        text === null ? [] : [{ uuid, place, config: text.toString("utf8"), configName }],
+      );
+    });
+    return (await Promise.all(found)).flat();
+  }
+
+  /**
    * SHA-256 of every content that something on the disk may still want, but for definitions that are known: of what lies in the bin, is put
    * aside, or could not be read. Throws what the file system says where something can't be read now: nobody knows then what it wants.
    */
@@ -217,6 +243,16 @@ async function read(folder: string, uuid: string): Promise<Stored> {
   if (description.uuid !== uuid) throw new Error(`its ${DESCRIPTION_FILE} is of another domain, ${description.uuid}`);
   const config = (await readPlain(path.join(folder, description.config), MOST_CONFIG_BYTES)).toString("utf8");
   return { description, config };
+}
+
+/** Of a description that is not understood as a whole; null where it does not say that. */
+function configNameOf(text: string): string | null {
+  try {
+    const { configName } = JSON.parse(text) as { configName?: unknown };
+    return typeof configName === "string" && !configName.includes("\0") ? configName : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Links are not followed. */

@@ -307,11 +307,26 @@ export class Library {
   }
 
   /** What the definitions in the bin are made of. */
-  binned(): Promise<{ uuid: string; name: string; config: string; configName: string | null }[]> {
+  binned(): Promise<{ uuid: string; name: string; place: "bin"; config: string; configName: string | null }[]> {
     return this.#next(async () => {
       const { entries } = (await this.#folders?.binned()) ?? { entries: [] };
-      return entries.map(({ description: { uuid, name, configName }, config }) => ({ uuid, name, config, configName }));
+      return entries.map(({ description: { uuid, name, configName }, config }) => ({
+        ...{ uuid, name, config, configName },
+        place: "bin" as const,
+      }));
     });
+  }
+
+  /** Definitions that can't be read and may be mended, as far as their texts can. `name`: as the text says, or their UUID. */
+  spoiled(): Promise<
+    { uuid: string; name: string; place: "bin" | "spoiled"; config: string; configName: string | null }[]
+  > {
+    return this.#next(async () =>
+      ((await this.#folders?.spoiled()) ?? []).map((each) => ({
+        ...each,
+        name: identityOf(each.config).name ?? each.uuid,
+      })),
+    );
   }
 
   /** Throws Refusal: ESRCH, EEXIST where its name or UUID has been taken since. */

@@ -3,14 +3,25 @@ import { PART } from "../files/whole.ts";
 
 const MOST_NAME = 120;
 
-/** A name that is one file in one folder on every system; `instead` where nothing of it is left. */
+/** Windows has devices of these names in every folder, whatever ending they get. */
+const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
+/** Says what a file is, where that is told by names. */
+const ENDING = /\.[a-z\d]{1,8}$/i;
+
+/**
+ * A name that is one file in one folder on every system. `instead`: what is called so of which nothing else is left: letters of other scripts than
+ * Latin are taken out, and its ending stays.
+ */
 export function plainName(name: string, instead: string): string {
-  const plain = name
-    .replace(/[^\w.+-]+/g, "-")
-    .replace(/^[.-]+/, "")
-    .slice(-MOST_NAME)
+  const whole = name.replace(/[^\w.+-]+/g, "-").replace(new RegExp(`(\\${PART})+$`), "");
+  const ending = ENDING.exec(whole)?.[0] ?? "";
+  const plain = whole
+    .slice(0, whole.length - ending.length)
+    .replace(/^[.-]+|[.]+$/g, "")
+    .slice(-(MOST_NAME - ending.length))
     .replace(/^[.-]+/, "");
-  return plain.replace(new RegExp(`(\\${PART})+$`), "") || instead;
+  const called = `${plain || instead}${ending}`;
+  return DEVICE.test(called) ? `${instead}-${called}` : called;
 }
 
 /** The name, or one made of it that is not taken. Letters count alike in both cases: some file systems don't tell them apart. */

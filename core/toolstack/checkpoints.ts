@@ -10,6 +10,7 @@ import { absorbImage, type Disks } from "../dom0/backends/blk/disks.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import type { Screens } from "../dom0/display/screens.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
+import { PAGE_SIZE } from "../dom0/kernel/memory.ts";
 import { SaveError } from "../dom0/saved/p2m.ts";
 import { absorb } from "../dom0/storage/absorb.ts";
 import { StoreError, type BlockStore } from "../dom0/storage/block-store.ts";
@@ -23,6 +24,7 @@ import path from "node:path";
 import { isKeptDisk, withDisks } from "./disk-texts.ts";
 import type { DomainDevices } from "./devices.ts";
 import { errorData, Refusal } from "./error.ts";
+import { HeldDomains, type HeldDomain } from "./held-domains.ts";
 import type { Emit, Lifecycle, ManagedDomain } from "./lifecycle.ts";
 import type {
   AbsorbArguments,
@@ -64,6 +66,7 @@ interface Exchange {
 export class Checkpoints {
   readonly #parts: CheckpointParts;
   readonly #absorbing = new Map<string, AbortController>();
+  readonly held = new HeldDomains();
 
   constructor(parts: CheckpointParts) {
     this.#parts = parts;
@@ -98,12 +101,15 @@ export class Checkpoints {
     const { lifecycle, saving } = this.#parts;
     const domain = lifecycle.managed(args.domid);
     this.#check(domain, args);
-    if (args.memory)
+    if (args.memory !== "none")
       return saving.whileSuspended(args.domid, (_, wanted, goOn) => this.#take(domain, args, goOn, wanted));
     return this.#whilePaused(domain, (goOn) => this.#take(domain, args, goOn, null));
   }
 
-  #check({ name, config }: ManagedDomain, { file, disks }: CheckpointArguments): void {
+  #check(
+    { domid, name, config }: ManagedDomain,
+    { file, disks, memory, held = "", copies = 1 }: CheckpointArguments,
+  ): void {
     if (config.devices.some(({ back }) => back.disposable))
       throw new Refusal(
         "EINVAL",
@@ -115,6 +121,11 @@ export class Checkpoints {
         "EINVAL",
         `${name} has a disk whose backend is in ${elsewhere.backend}, which only that domain could take a snapshot of.`,
       );
+    if (memory === "held") {
+      const { domains, host } = this.#parts.hypercalls;
+      const bytes = (domains.info(domid)?.totPages ?? 0) * PAGE_SIZE;
+      this.held.check(name, held, bytes, copies, host.physicalInfo().freePages * PAGE_SIZE);
+    }
     if (file === null) return;
     const there = config.devices.filter(isKeptDisk).map(({ id }) => id);
     if (
@@ -147,7 +158,7 @@ export class Checkpoints {
 
   async #take(
     domain: ManagedDomain,
-    { file, disks, record }: CheckpointArguments,
+    { file, disks, record, memory, held = "" }: CheckpointArguments,
     goOn: () => void,
     wanted: AbortSignal | null,
   ): Promise<CheckpointResult> {
@@ -172,9 +183,14 @@ export class Checkpoints {
     const done = { memoryMiB, screen, console };
     try {
       let bytes: number | null = null;
+      if (memory === "held" && wanted) {
+        const pieces = await this.#pieces(domain, wanted);
+        this.held.add(held, { pieces, ...this.#described(domain, text, memoryMiB) });
+      }
       if (file !== null) {
-        const stream = wanted ? await this.#memory(domain, memoryMiB * 2 ** 20, wanted, free) : nothing();
-        if (!wanted) free();
+        const isWritten = memory === "file" && wanted !== null;
+        const stream = isWritten ? await this.#memory(domain, memoryMiB * 2 ** 20, wanted, free) : nothing();
+        if (!isWritten) free();
         bytes = await saving.writeFile(domain, text, file, stream);
         wanted?.throwIfAborted();
       }
@@ -182,6 +198,7 @@ export class Checkpoints {
       return { ...done, bytes, stood, problem: null };
     } catch (error) {
       free();
+      if (memory === "held") this.held.forget(held);
       const why = error instanceof SaveError ? new Refusal("EINVAL", error.message) : error;
       return { ...done, bytes: null, stood, problem: errorData(why) };
     }
@@ -197,8 +214,7 @@ export class Checkpoints {
     const { saving } = this.#parts;
     const tell = saving.teller(domain, wanted);
     if (bytes > freemem() / 2) return saving.stream(domain, tell);
-    const pieces: Uint8Array[] = [];
-    for await (const piece of saving.stream(domain, () => wanted.throwIfAborted())) pieces.push(piece);
+    const pieces = await this.#pieces(domain, wanted);
     taken();
     const count = pieces.length;
     return (async function* () {
@@ -207,6 +223,26 @@ export class Checkpoints {
         tell(1 - pieces.length / count);
       }
     })();
+  }
+
+  async #pieces(domain: ManagedDomain, wanted: AbortSignal): Promise<Uint8Array[]> {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of this.#parts.saving.stream(domain, () => wanted.throwIfAborted())) pieces.push(piece);
+    return pieces;
+  }
+
+  #described(
+    { domid, name, uuid, options }: ManagedDomain,
+    config: string,
+    memoryMiB: number,
+  ): Omit<HeldDomain, "pieces"> {
+    const { configName, files = {} } = options;
+    const console = this.#parts.consoles.log(domid)?.log ?? new Uint8Array();
+    return {
+      header: { name, uuid, memoryMiB, config, ...(configName !== undefined && { configName }) },
+      files,
+      console,
+    };
   }
 
   /** All or none: the record is written when all are ready, and what comes after that can't fail. */

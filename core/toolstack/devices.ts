@@ -9,6 +9,8 @@ import type { DeviceEntry } from "./wiring-report.ts";
 
 /** LIBXL_INIT_TIMEOUT and LIBXL_DESTROY_TIMEOUT: how long a backend may take to get ready, and a device to close. */
 const BACKEND_MS = 10_000;
+/** Characters of what another domain says that stand in a sentence of this one's. */
+const MOST_SAID = 200;
 
 /** A device that its backend could not set up; the message is a whole sentence. */
 export class DeviceRefusal extends Refusal {}
@@ -17,6 +19,8 @@ export class DomainDevices {
   readonly #store: LocalXenstore;
   readonly #kinds: ReadonlyMap<string, DeviceKind>;
   readonly #domidOf: (name: string) => number | null;
+  /** By domain that has gone: resolves when driver domains have let go of a device of its. */
+  readonly #leaving = new Map<number, Set<Promise<void>>>();
 
   /** `domidOf`: of a domain's name or domid, null for none. */
   constructor(store: LocalXenstore, kinds: readonly DeviceKind[], domidOf: (name: string) => number | null) {
@@ -133,11 +137,13 @@ export class DomainDevices {
     );
   }
 
-  /** What the backend wrote about why it closed. */
+  /** What the backend wrote about why it closed. Another domain may have written anything. */
   problem({ backendDomid, kind, domid, id }: DeviceAddress): string | null {
-    return this.#store.read(`/local/domain/${backendDomid}/error/backend/${kind}/${domid}/${id}/error`);
+    const said = this.#store.read(`/local/domain/${backendDomid}/error/backend/${kind}/${domid}/${id}/error`);
+    return said && said.replace(/\p{Cc}+/gu, " ").slice(0, MOST_SAID);
   }
 
+  /** Nothing else may be under way with that device, here and in detach(). */
   async attach(domid: number, spec: DeviceSpec): Promise<void> {
     if (this.find(domid, spec.kind, spec.id)) throw new Refusal("EEXIST", `${this.title(spec)} is attached already.`);
     const address = this.#store.transaction((t) => this.write(domid, spec, t));
@@ -153,15 +159,22 @@ export class DomainDevices {
   async detach(domid: number, kind: string, id: string, force: boolean): Promise<void> {
     const address = this.find(domid, kind, id);
     if (!address) throw new Refusal("ESRCH", `Domain ${domid} has no ${this.title({ kind, id })}.`);
-    const back = backendPath(address);
-    if (!force) {
-      this.#close(back);
-      const closed = await this.#until(`${back}/state`, (state) => state === XENBUS.Closed || state === XENBUS.Unknown);
-      if (closed === null)
-        throw new Refusal("ETIMEDOUT", `The guest does not let go of ${this.title(address)}. It may be in use there.`);
-    }
-    if (address.backendDomid !== this.#own) await this.#leftBy(address);
+    // Without its backend's directory, as when that domain has gone, nobody is left to ask.
+    if (this.#store.read(`${backendPath(address)}/state`) !== null) await this.#letGo(address, force);
     this.#remove(address);
+  }
+
+  async #letGo(address: DeviceAddress, force: boolean): Promise<void> {
+    const back = backendPath(address);
+    const isElsewhere = address.backendDomid !== this.#own;
+    if (!force || isElsewhere) this.#close(back);
+    if (!force) {
+      const closed = await this.#until(`${back}/state`, (state) => state === XENBUS.Closed || state === XENBUS.Unknown);
+      const who = isElsewhere ? `The guest, or domain ${address.backendDomid} that has its backend,` : "The guest";
+      if (closed === null)
+        throw new Refusal("ETIMEDOUT", `${who} does not let go of ${this.title(address)}. It may be in use there.`);
+    }
+    if (isElsewhere) await this.#leftBy(address);
   }
 
   find(domid: number, kind: string, id: string): DeviceAddress | null {
@@ -213,12 +226,29 @@ export class DomainDevices {
       if (address.backendDomid === this.#own) this.#store.remove(back);
       else if (this.#store.read(`${back}/state`) !== null) {
         this.#close(back);
-        void this.#leftBy(address).then(() => this.#store.remove(back));
+        this.#leaves(
+          domid,
+          this.#leftBy(address).then(() => this.#store.remove(back)),
+        );
       }
     }
     // What was written by hand.
     const own = backendRoot(this.#own);
     for (const kind of this.#store.list(own)) this.#store.remove(`${own}/${kind}/${domid}`);
+  }
+
+  #leaves(domid: number, left: Promise<void>): void {
+    const all = this.#leaving.get(domid) ?? new Set();
+    this.#leaving.set(domid, all.add(left));
+    void left.finally(() => {
+      all.delete(left);
+      if (all.size === 0) this.#leaving.delete(domid);
+    });
+  }
+
+  /** Resolves, soon enough, when no driver domain has anything of that domain's any more: only then may another have its domid. */
+  async left(domid: number): Promise<void> {
+    await Promise.all(this.#leaving.get(domid) ?? []);
   }
 
   #remove(address: DeviceAddress): void {

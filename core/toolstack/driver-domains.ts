@@ -10,6 +10,7 @@ import type { Observer } from "../dom0/kernel/observe.ts";
 import type { PhysicalMemory } from "../dom0/kernel/memory.ts";
 import type { DeviceAddress } from "../dom0/xenbus/address.ts";
 import type { Nodes } from "../dom0/xenbus/kind.ts";
+import { XENBUS, xenbusState, type XenbusState } from "../dom0/xenbus/state.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { DomainDevices } from "./devices.ts";
 
@@ -18,6 +19,8 @@ const REQ_PROD = 0;
 const RSP_PROD = 8;
 /** Frontend's nodes that name the first page of a ring in which an unanswered request stands for something to be done. */
 const RINGS: Readonly<Record<string, RegExp>> = { vbd: /^ring-ref0?$/, vif: /^tx-ring-ref$/ };
+
+const HAVE_RINGS: ReadonlySet<XenbusState> = new Set([XENBUS.Initialised, XENBUS.Connected, XENBUS.Closing]);
 
 /** A device of another domain's. */
 export interface ServedDevice {
@@ -84,8 +87,10 @@ export class DriverDomains {
   /** False too where the frontend does not say what makes sense: nothing is done for it then. */
   #isQuiet(address: DeviceAddress): boolean {
     const { devices, observer, foreign, memory } = this.#parts;
-    const refs = this.#rings(devices.frontendPath(address), RINGS[address.kind] ?? /^$/);
-    if (refs.length === 0) return false;
+    const front = devices.frontendPath(address);
+    const refs = this.#rings(front, RINGS[address.kind] ?? /^$/);
+    // Of a frontend that has not begun yet, or is closed, there can be none.
+    if (refs.length === 0) return !HAVE_RINGS.has(xenbusState(this.#parts.store.read(`${front}/state`)));
     try {
       const { entries } = observer.grants(address.domid, new Set(refs));
       return refs.every((ref) => {

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { ImageError, type ElfImage } from "../dom0/builder/elf.ts";
-import { identifyImage, loadKernel } from "../dom0/builder/image.ts";
+import { identifyImage, linuxVersion, loadKernel } from "../dom0/builder/image.ts";
 import { Refusal } from "./error.ts";
 import type { CreateOptions, DomainConfig } from "./messages.ts";
 
@@ -24,7 +24,8 @@ export async function guestFiles(
   const kernelBytes = await givenFile(config.kernel, options, "kernel");
   const ramdisk = config.ramdisk === null ? null : await givenFile(config.ramdisk, options, "ramdisk");
   const kernel = await loadKernel(kernelBytes, path.basename(config.kernel), wanted, config.type);
-  if (ramdisk) await checkRamdisk(ramdisk, config.ramdisk!, wanted);
+  // A PVH kernel other than Linux takes what it likes as its module: xen-shim takes a kernel.
+  if (ramdisk && (config.type === "pv" || linuxVersion(kernel))) await checkRamdisk(ramdisk, config.ramdisk!, wanted);
   wanted.throwIfAborted();
   const timings = [{ name: "files", milliseconds: performance.now() - began }];
   return { kernel, ramdisk, cmdline: config.cmdline, timings };

@@ -14,6 +14,8 @@ export class HotPlug {
   readonly #devices: DomainDevices;
   readonly #store: LocalXenstore;
   readonly #backends: BackendDevices;
+  /** Resolves when what was asked for last has been done: what comes after it finds the domain's devices as they are then. */
+  readonly #turns = new WeakMap<ManagedDomain, Promise<unknown>>();
 
   constructor(lifecycle: Lifecycle, devices: DomainDevices, store: LocalXenstore, backends: BackendDevices) {
     this.#lifecycle = lifecycle;
@@ -23,31 +25,45 @@ export class HotPlug {
   }
 
   /** `key`: of xl.cfg; `text`: one string of its list; relative files are taken from `folder`. What is attached comes back after a restart. */
-  async attach(domid: number, key: string, text: string, folder: string): Promise<{ kind: string; id: string }> {
-    const domain = this.#lifecycle.managed(domid);
-    const { config, kind } = this.#key(key);
-    const others = domain.config.devices.filter((each) => each.kind === kind);
-    const spec = this.#parse(config, text, others, folder);
-    const companion = config.companion?.(spec, [...domain.config.devices, spec]);
-    for (const each of companion ? [spec, companion] : [spec]) {
-      await this.#devices.attach(domid, each);
-      domain.config = { ...domain.config, devices: [...domain.config.devices, each] };
-    }
-    this.#write(domain, config, spec.id, config.text?.(spec, text) ?? text);
-    return { kind: spec.kind, id: spec.id };
+  attach(domid: number, key: string, text: string, folder: string): Promise<{ kind: string; id: string }> {
+    return this.#inTurn(domid, async (domain) => {
+      const { config, kind } = this.#key(key);
+      const others = domain.config.devices.filter((each) => each.kind === kind);
+      const spec = this.#parse(config, text, others, folder);
+      const companion = config.companion?.(spec, [...domain.config.devices, spec]);
+      for (const each of companion ? [spec, companion] : [spec]) {
+        await this.#devices.attach(domid, each);
+        domain.config = { ...domain.config, devices: [...domain.config.devices, each] };
+      }
+      this.#write(domain, config, spec.id, config.text?.(spec, text) ?? text);
+      return { kind: spec.kind, id: spec.id };
+    });
   }
 
   /** `name`: the device's id, or what the configuration calls it, as xvda. */
-  async detach(domid: number, key: string, name: string, force: boolean): Promise<void> {
+  detach(domid: number, key: string, name: string, force: boolean): Promise<void> {
+    return this.#inTurn(domid, async (domain) => {
+      const { kind, config } = this.#key(key);
+      const id = config.idOf?.(name) ?? name;
+      if (this.#devices.kind(kind).isWired?.(id))
+        throw new Refusal("EPERM", `${this.#devices.title({ kind, id })} of ${domain.name} can't be taken away.`);
+      await this.#devices.detach(domid, kind, id, force);
+      const devices = domain.config.devices.filter((each) => each.kind !== kind || each.id !== id);
+      domain.config = { ...domain.config, devices };
+      this.#write(domain, config, id, null);
+    });
+  }
+
+  /** One device of a domain comes or goes at a time. Rejects with Refusal when there is no such domain, also when it has gone meanwhile. */
+  async #inTurn<T>(domid: number, action: (domain: ManagedDomain) => Promise<T>): Promise<T> {
     const domain = this.#lifecycle.managed(domid);
-    const { kind, config } = this.#key(key);
-    const id = config.idOf?.(name) ?? name;
-    if (this.#devices.kind(kind).isWired?.(id))
-      throw new Refusal("EPERM", `${this.#devices.title({ kind, id })} of ${domain.name} can't be taken away.`);
-    await this.#devices.detach(domid, kind, id, force);
-    const devices = domain.config.devices.filter((each) => each.kind !== kind || each.id !== id);
-    domain.config = { ...domain.config, devices };
-    this.#write(domain, config, id, null);
+    const begin = async (): Promise<T> => {
+      if (this.#lifecycle.managed(domid) !== domain) throw new Refusal("ESRCH", `${domain.name} has gone.`);
+      return action(domain);
+    };
+    const turn = (this.#turns.get(domain) ?? Promise.resolve()).then(begin, begin);
+    this.#turns.set(domain, turn);
+    return turn;
   }
 
   /** Another medium into a drive; `text` as for attach(), with nothing for its target: it is taken out. */

@@ -1,7 +1,7 @@
 /** The life of domains: create, what follows when one stops, destroy. libxl's and xl's roles. */
 import path from "node:path";
 import { loadKernel } from "../dom0/builder/image.ts";
-import type { Built, DomainBuild } from "../dom0/builder/build.ts";
+import type { Built, DomainBuild, DomainPreparation } from "../dom0/builder/build.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import { firstConsole } from "../dom0/backends/console/kind.ts";
 import { XEN_DOMINF_dying } from "../abi/domctl.ts";
@@ -11,7 +11,9 @@ import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
 import type { DomainRestore } from "../dom0/saved/restore.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { BackendDevices } from "../dom0/xenbus/devices.ts";
-import type { DeviceKind, DeviceSpec } from "../dom0/xenbus/kind.ts";
+import type { DeviceSpec } from "../dom0/xenbus/kind.ts";
+import { checkedConfig } from "./checked-config.ts";
+import { canBeBackend, namesBackend, renameBackend } from "./backend-names.ts";
 import { withValue } from "./config-text.ts";
 import { bitmap } from "./cpu-list.ts";
 import type { DomainDevices } from "./devices.ts";
@@ -25,7 +27,7 @@ import {
   writeDomainStore,
   writeStoreRing,
 } from "./domain-store.ts";
-import { errorData, Refusal, saidOf } from "./error.ts";
+import { errorData, Refusal } from "./error.ts";
 import { guestFiles, type GuestImage } from "./guest-files.ts";
 import {
   TSC_MODES,
@@ -37,8 +39,8 @@ import {
   type ShutdownAction,
   type ToolstackEvents,
 } from "./messages.ts";
+import { Returning } from "./returning.ts";
 import { actionFor, shutdownReason } from "./stop-reason.ts";
-import { parseXlConfig } from "./xlcfg.ts";
 
 /** libxl's LIBXL_MAXMEM_CONSTANT: what a domain may have beyond its memory. */
 export const MAXMEM_SLACK_KIB = 1024;
@@ -46,6 +48,8 @@ export const MAXMEM_SLACK_KIB = 1024;
 const DOMID_FREE_MS = 5000;
 /** A domain that stops sooner than this is not restarted at once, so that a crash loop leaves the host usable. */
 const MIN_UPTIME_MS = 1000;
+/** What leaves no domain in the place of one that has stopped. */
+const ENDS: ReadonlySet<ShutdownAction> = new Set(["destroy", "coredump-destroy", "preserve"]);
 
 /** A domain that this toolstack made. */
 export interface ManagedDomain {
@@ -70,6 +74,8 @@ export type Emit = <E extends keyof ToolstackEvents>(event: E, data: ToolstackEv
 
 /** Fills a new domain with what it begins with. Throws ImageError or HypercallError; the domain is destroyed then. */
 export interface DomainBuilder {
+  /** Before it gets any memory, whether it is built or restored. Throws HypercallError. */
+  prepare(domain: DomainPreparation): void;
   build(request: DomainBuild): Promise<Built>;
 }
 
@@ -97,6 +103,7 @@ export class Lifecycle {
   readonly #domains = new Map<number, ManagedDomain>();
   /** Domains being built, by name; aborted when they are not wanted any more. */
   readonly #building = new Map<string, AbortController>();
+  readonly #returning = new Returning();
   #closing = false;
 
   constructor(parts: LifecycleParts) {
@@ -260,7 +267,12 @@ export class Lifecycle {
     try {
       hypercalls.domains.setMaxVcpus(domid, config.maxvcpus);
       hypercalls.domains.setMaxMemory(domid, config.maxmemMiB * 1024 + MAXMEM_SLACK_KIB);
-      hypercalls.frames.setMemoryMap(domid, config.maxmemMiB * 1024);
+      this.#parts.builders[type].prepare({
+        domid,
+        pages: config.memoryMiB * 256,
+        mostPages: config.maxmemMiB * 256,
+        maxvcpus: config.maxvcpus,
+      });
       hypercalls.domains.setTscInfo(domid, TSC_MODES.indexOf(config.tscMode));
       hypercalls.domains.setCredit(domid, config.cpuWeight, config.cap);
       this.#pin(domid, config);
@@ -323,7 +335,20 @@ export class Lifecycle {
     this.#parts.store.write(`/local/domain/${domid}/control/shutdown`, reason);
   }
 
+  /** Those whose backends it has find it by its new name when they start again. */
   rename(domid: number, name: string): void {
+    const before = this.managed(domid).name;
+    const users = [...this.#domains.values()].filter((each) => namesBackend(each, before));
+    if (users.length > 0 && !canBeBackend(name))
+      throw new Refusal(
+        "EINVAL",
+        `${before} has backends of ${users[0]!.name}'s devices, whose configuration can't name ${JSON.stringify(name)}: leave out commas, and spaces at its ends.`,
+      );
+    this.#rename(domid, name);
+    for (const each of users) renameBackend(each, this.#parts.devices.kinds, before, name);
+  }
+
+  #rename(domid: number, name: string): void {
     const domain = this.managed(domid);
     if (!isDomainName(name))
       throw new Refusal("EINVAL", `${JSON.stringify(name)} can't be a name; allowed: ${NAME_ALLOWED}.`);
@@ -340,7 +365,7 @@ export class Lifecycle {
     const { domid, name, uuid } = domain;
     let n = 1;
     while ([...this.#domains.values()].some((other) => other.name === `${name}-${n}`)) n++;
-    this.rename(domid, `${name}-${n}`);
+    this.#rename(domid, `${name}-${n}`);
     domain.uuid = crypto.randomUUID();
     this.#parts.hypercalls.domains.setHandle(domid, domain.uuid);
     moveDomainStore(this.#parts.store, domid, uuid, domain.uuid);
@@ -402,7 +427,8 @@ export class Lifecycle {
       const lookedAt = reason === "crash" ? this.#parts.crashed(domain.domid) : null;
       this.#parts.emit("stopped", stop);
       const acted = lookedAt ? lookedAt.then(() => this.#actOnCrash(domain, action)) : this.#act(domain, action);
-      void acted.catch((error: unknown) =>
+      const ended = ENDS.has(action) ? acted : this.#returning.during(domain, acted);
+      void ended.catch((error: unknown) =>
         this.#notice("error", `${domain.name} could not be restarted: ${errorData(error).message}`, domain.domid),
       );
     }
@@ -450,6 +476,8 @@ export class Lifecycle {
   ): Promise<void> {
     const early = MIN_UPTIME_MS - (Date.now() - domain.createdAt);
     if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
+    await this.#returning.backendsOf(config);
+    if (again) await this.#parts.devices.left(again.domid);
     if (this.#closing) return;
     const create = (place: Again | null): Promise<unknown> =>
       this.#create(config, { ...options, paused: false }, place);
@@ -480,17 +508,4 @@ export class Lifecycle {
   #notice(severity: "warning" | "error", message: string, domid: number): void {
     this.#parts.emit("notice", { severity, message, domid });
   }
-}
-
-function checkedConfig(
-  options: Pick<CreateOptions, "config" | "configName">,
-  kinds: readonly DeviceKind[],
-): {
-  config: DomainConfig;
-  diagnostics: ConfigDiagnostic[];
-} {
-  const { config, diagnostics } = parseXlConfig(options.config, [], kinds);
-  if (config) return { config, diagnostics };
-  const name = options.configName ? `${options.configName}: ` : "";
-  throw new Refusal("EINVAL", `${name}${saidOf(diagnostics)}`, diagnostics);
 }

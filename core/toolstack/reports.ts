@@ -1,12 +1,7 @@
 /** What `xl list`, `vcpu-list`, `info` and the graphs show, read from the hypervisor. */
-import {
-  XEN_DOMINF_blocked,
-  XEN_DOMINF_dying,
-  XEN_DOMINF_hvm_guest,
-  XEN_DOMINF_paused,
-  XEN_DOMINF_running,
-} from "../abi/domctl.ts";
+import { XEN_DOMINF_blocked, XEN_DOMINF_dying, XEN_DOMINF_paused, XEN_DOMINF_running } from "../abi/domctl.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
+import { guestTypeOf } from "../dom0/kernel/hypercalls/domains.ts";
 import type { StatisticsArea } from "../dom0/kernel/statistics.ts";
 import type { DomainInfoRecord, Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import { cpusText } from "./cpu-list.ts";
@@ -100,7 +95,7 @@ export class Reports {
       domid,
       uuid: record.handle,
       name: this.name(domid),
-      type: domid === 0 ? "native" : has(XEN_DOMINF_hvm_guest) ? "pvh" : "pv",
+      type: domid === 0 ? "native" : guestTypeOf(record),
       state,
       stateString: (["running", "blocked", "paused", "shutdown", "crashed", "dying"] as const)
         .map((name) => (state[name] ? name.charAt(0) : "-"))

@@ -9,6 +9,7 @@ import { HYPERVISOR_xen_version } from "../abi/xen.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
 import { GrantError } from "../dom0/kernel/grants.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
+import { guestTypeOf, type GuestTypeName } from "../dom0/kernel/hypercalls/domains.ts";
 import { HvmHypercalls } from "../dom0/kernel/hvm.ts";
 import { PvRestorer, type DomainRestore } from "../dom0/saved/restore.ts";
 import { CoreDumper } from "../dom0/saved/core-dump.ts";
@@ -30,7 +31,7 @@ import { Refusal } from "./error.ts";
 import type { Emit, Lifecycle, ManagedDomain } from "./lifecycle.ts";
 import { shutdownReason } from "./stop-reason.ts";
 import type { CreateResult, RestoreAs } from "./messages.ts";
-import { fileError, readSaved, WRITING, writeSaved } from "./saved-file.ts";
+import { fileError, readSaved, WRITING, writeSaved, type SavedFile, type SavedHeader } from "./saved-file.ts";
 import { parseXlConfig } from "./xlcfg.ts";
 
 /** libxl waits as long for the guest to say that it has seen the request, and for it to have suspended. */
@@ -57,6 +58,11 @@ interface Restorer {
   restore(request: DomainRestore, source: Source): Promise<{ storeMfn: number; consoleMfn: number }>;
 }
 
+/** What a domain goes on from: of a file, or as it is held. */
+export interface SavedDomain extends Pick<SavedFile, "files" | "console" | "stream"> {
+  header: Pick<SavedHeader, "name" | "uuid" | "memoryMiB" | "config" | "configName">;
+}
+
 export class Saving {
   readonly #parts: SavingParts;
   readonly #saver: PvSaver;
@@ -72,8 +78,8 @@ export class Saving {
   constructor(parts: SavingParts) {
     this.#parts = parts;
     this.#saver = new PvSaver(parts.hypercalls, parts.frames);
-    this.#dumper = new CoreDumper(parts.hypercalls, parts.frames);
     this.#hvm = new HvmHypercalls(parts.hypercalls);
+    this.#dumper = new CoreDumper(parts.hypercalls, this.#hvm, parts.frames);
     this.#pvhSaver = new PvhSaver(parts.hypercalls, this.#hvm, parts.frames);
     this.#restorers = {
       pv: new PvRestorer(parts.hypercalls, parts.frames),
@@ -161,11 +167,9 @@ export class Saving {
   async dumpCore(domid: number, file: string): Promise<{ bytes: number }> {
     const { hypercalls, lifecycle } = this.#parts;
     const domain = lifecycle.managed(domid);
-    if (domain.config.type !== "pv")
-      throw new Refusal("EOPNOTSUPP", `${domain.name} is a PVH domain, which can't be dumped yet; PV domains can.`);
     hypercalls.domains.pause(domid);
     try {
-      return { bytes: await writeWhole(file, this.#dumper.dump(domid, domain.config.maxvcpus)) };
+      return { bytes: await writeWhole(file, this.#dumper.dump(domid, domain.config.maxvcpus, this.#typeOf(domain))) };
     } catch (error) {
       if (error instanceof SaveError) throw new Refusal("EINVAL", error.message);
       if (error instanceof HypercallError) throw new Refusal("ESRCH", `${domain.name} ended before all was written.`);
@@ -245,12 +249,20 @@ export class Saving {
   }
 
   /** Memory and vCPUs of a domain that has suspended. Throws SaveError, and what `progress` throws, which gets the share that is read. */
-  stream({ domid, config }: ManagedDomain, progress: (share: number) => void): AsyncIterable<Uint8Array> {
+  stream(domain: ManagedDomain, progress: (share: number) => void): AsyncIterable<Uint8Array> {
     const version = this.#parts.hypercalls.call("xen_version", HYPERVISOR_xen_version, XENVER_version);
     const xen = { major: version >>> 16, minor: version & 0xffff };
-    return config.type === "pvh"
+    const { domid, config } = domain;
+    return this.#typeOf(domain) === "pvh"
       ? this.#pvhSaver.save(domid, xen, progress)
       : this.#saver.save(domid, config.maxvcpus, xen, progress);
+  }
+
+  /** The hypervisor knows it: a configuration may be edited while its domain runs. */
+  #typeOf({ domid, name }: ManagedDomain): GuestTypeName {
+    const info = this.#parts.hypercalls.domains.info(domid);
+    if (!info) throw new Refusal("ESRCH", `${name} has ended.`);
+    return guestTypeOf(info);
   }
 
   /** Tells how far saving is, by `saving` events; throws what `wanted` is aborted with. */
@@ -291,9 +303,10 @@ export class Saving {
   }
 
   /** A guest that has suspended goes on as if it had not: libxl's fast resume. */
-  #resume({ domid, config }: ManagedDomain): void {
+  #resume(domain: ManagedDomain): void {
     const { hypercalls } = this.#parts;
-    if (config.type === "pvh") {
+    const { domid } = domain;
+    if (this.#typeOf(domain) === "pvh") {
       const records = this.#hvm.context(domid);
       setHvmRax(records, 1n);
       this.#hvm.setContext(domid, records);
@@ -307,43 +320,51 @@ export class Saving {
 
   /** The domain of a file, under the name and UUID that it had, or as `as` says. */
   restore(file: string, paused: boolean, as: RestoreAs | null = null): Promise<CreateResult> {
-    return readSaved(file, async ({ header: written, files, console, stream }) => {
-      const header = { ...written, ...as };
-      const { config, diagnostics } = parseXlConfig(header.config, [], this.#parts.devices.kinds);
-      if (!config)
-        throw new Refusal("EINVAL", `${file} can't be restored: its configuration is not understood.`, diagnostics);
-      const { uuid, name } = header;
-      const { lifecycle } = this.#parts;
-      const isTaken = [...lifecycle.domains.values()].some((domain) => domain.uuid === uuid);
-      if (isTaken) throw new Refusal("EEXIST", `The domain of ${file}, ${name}, runs already.`);
-      const { configName } = header;
-      const restored = lifecycle.restore(
-        { ...config, name, uuid },
-        {
-          config: withValue(header.config, "name", name),
-          ...(configName !== undefined && { configName }),
-          files,
-          paused,
-        },
-        Math.ceil(header.memoryMiB * 256),
-        console,
-        async (request) => {
-          const began = performance.now();
-          const rings = await this.#restorers[config.type].restore(request, stream);
-          return { ...rings, timings: [{ name: "memory", milliseconds: performance.now() - began }] };
-        },
-      );
-      const result = await restored.catch((error: unknown) => {
-        if (error instanceof HypercallError)
-          throw new Refusal(error.code, `${file} can't be restored: the hypervisor refused ${error.message}.`);
-        // A ring in a page that may not be granted, or what lies behind a device is not there any more.
-        if (error instanceof DeviceRefusal)
-          throw new Refusal(error.code, `${file} can't be restored: ${error.message}`);
-        if (error instanceof GrantError || error instanceof XenstoreError)
-          throw new Refusal("EINVAL", `${file} can't be restored: ${error.message}.`);
-        throw error;
-      });
-      return { ...result, warnings: diagnostics };
+    return readSaved(file, (saved) => this.continue(file, saved, paused, as));
+  }
+
+  /** The same of what has been read. `called`: as refusals have it. */
+  async continue(
+    called: string,
+    { header: written, files, console, stream }: SavedDomain,
+    paused: boolean,
+    as: RestoreAs | null,
+  ): Promise<CreateResult> {
+    const header = { ...written, ...as };
+    const { config, diagnostics } = parseXlConfig(header.config, [], this.#parts.devices.kinds);
+    if (!config)
+      throw new Refusal("EINVAL", `${called} can't be restored: its configuration is not understood.`, diagnostics);
+    const { uuid, name } = header;
+    const { lifecycle } = this.#parts;
+    const isTaken = [...lifecycle.domains.values()].some((domain) => domain.uuid === uuid);
+    if (isTaken) throw new Refusal("EEXIST", `The domain of ${called}, ${name}, runs already.`);
+    const { configName } = header;
+    const restored = lifecycle.restore(
+      { ...config, name, uuid },
+      {
+        config: withValue(header.config, "name", name),
+        ...(configName !== undefined && { configName }),
+        files,
+        paused,
+      },
+      Math.ceil(header.memoryMiB * 256),
+      console,
+      async (request) => {
+        const began = performance.now();
+        const rings = await this.#restorers[config.type].restore(request, stream);
+        return { ...rings, timings: [{ name: "memory", milliseconds: performance.now() - began }] };
+      },
+    );
+    const result = await restored.catch((error: unknown) => {
+      if (error instanceof HypercallError)
+        throw new Refusal(error.code, `${called} can't be restored: the hypervisor refused ${error.message}.`);
+      // A ring in a page that may not be granted, or what lies behind a device is not there any more.
+      if (error instanceof DeviceRefusal)
+        throw new Refusal(error.code, `${called} can't be restored: ${error.message}`);
+      if (error instanceof GrantError || error instanceof XenstoreError)
+        throw new Refusal("EINVAL", `${called} can't be restored: ${error.message}.`);
+      throw error;
     });
+    return { ...result, warnings: diagnostics };
   }
 }

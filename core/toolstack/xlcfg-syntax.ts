@@ -1,6 +1,7 @@
 /**
  * The syntax of xl.cfg(5): `key = value` lines, values being strings, numbers or lists; `#` begins a comment, a newline
- * or a semicolon ends a setting, inside brackets newlines are space. What libxlutil 4.17 takes is taken, and what it calls an error is one
+ * or a semicolon ends a setting, inside brackets newlines are space. A comment goes up to a newline: libxlutil takes none without one, but an
+ * empty one. What libxlutil 4.17 takes is taken, and what it calls an error is one
  * (test/stock/xlcfg.json), but for \xHH, which it means to take and never does.
  */
 
@@ -50,9 +51,9 @@ export function parseSyntax(text: string): { settings: PlacedSetting[]; problems
   const settings: PlacedSetting[] = [];
   const problems: SyntaxProblem[] = [];
   for (;;) {
-    reader.skipSpace(true);
-    if (reader.atEnd) return { settings, problems };
     try {
+      reader.skipSpace(true);
+      if (reader.atEnd) return { settings, problems };
       settings.push(reader.setting());
     } catch (error) {
       if (!(error instanceof SyntaxProblem)) throw error;
@@ -100,7 +101,11 @@ class Reader {
     for (; !this.atEnd; this.#next()) {
       const char = this.#char;
       if (char === "#") {
+        const position = this.#position;
+        const from = this.#at;
         while (!this.atEnd && this.#char !== "\n") this.#at++;
+        if (this.atEnd && this.#at - from > 1)
+          throw new SyntaxProblem("the comment that ends the file has no newline behind it, which xl wants", position);
         if (!lines || this.atEnd) return;
       } else if (char === "\n" || char === ";") {
         if (!lines) return;

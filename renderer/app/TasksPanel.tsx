@@ -10,6 +10,7 @@ import {
   TriangleAlert,
 } from "lucide-react";
 import { useMemo, useRef, useState } from "react";
+import { RemedyButton } from "../domain/IgnoredNotice.tsx";
 import { causeOf, useJournal } from "../state/journal.ts";
 import { PANEL, showDomain, useLayout } from "../state/layout.ts";
 import { useMessages, withMessages, type ListEntry as Entry } from "../state/messages.ts";
@@ -125,15 +126,15 @@ function EntryList({ entries }: { entries: readonly Entry[] }) {
 }
 
 function EntryRow({ entry, top }: { entry: Entry; top: number }) {
-  const { at, title, detail, domid, took, state } = entry;
+  const { at, title, detail, domid, took, state, remedy } = entry;
   const cause = causeOf(entry);
-  const known = useApp(({ domains }) => domid !== null && domains.some((each) => each.domid === domid));
+  const domain = useApp(({ domains }) => domains.find((each) => each.domid === domid));
   return (
     <li className="task" data-state={state} style={{ transform: `translateY(${top}px)` }}>
       <time className="muted">{clockText(at)}</time>
       <Mark entry={entry} />
-      {known ? (
-        <button type="button" className="plain task-title" title={title} onClick={() => showDomain(domid!)}>
+      {domain ? (
+        <button type="button" className="plain task-title" title={title} onClick={() => showDomain(domain.domid)}>
           {title}
         </button>
       ) : (
@@ -146,6 +147,11 @@ function EntryRow({ entry, top }: { entry: Entry; top: number }) {
       </span>
       {state === "running" ? (
         <UnderWay entry={entry} />
+      ) : remedy && domain ? (
+        <span className="task-detail task-remedy">
+          <RemedyButton remedy={remedy} domain={domain} />
+          <span title={detail}>{detail}</span>
+        </span>
       ) : (
         <span className="task-detail" title={detail}>
           {took !== null && state === "done"

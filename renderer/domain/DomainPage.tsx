@@ -15,6 +15,7 @@ import { Tabs } from "../ui/Tabs.tsx";
 import { StoreTab } from "../xenstore/StoreTab.tsx";
 import { EndedOverview, Overview } from "./Overview.tsx";
 import { EndedButtons } from "./EndedButtons.tsx";
+import { IgnoredNotice } from "./IgnoredNotice.tsx";
 import { KeptFacts } from "./KeptFacts.tsx";
 import { PowerButtons } from "./PowerButtons.tsx";
 import { DomainName } from "./DomainName.tsx";
@@ -98,6 +99,7 @@ export function DomainPage({ domid, tab }: { domid: number; tab: DomainTab }) {
         {domain && domid !== 0 && <PowerButtons domain={domain} />}
         {ended && <EndedButtons ended={ended} />}
       </header>
+      {domain && <IgnoredNotice domain={domain} />}
       {!domain && (
         <div className="banner banner-quiet" role="status">
           {kept?.saved

@@ -18,9 +18,17 @@ export function bytesOf(text: string, unit: Unit): number | null {
 
 const baseName = (file: string): string => file.split(/[\\/]/).at(-1)!;
 
+const WHERE: Record<ImageUser["state"], string> = {
+  running: ", running",
+  saved: ", saved",
+  halted: "",
+  binned: ", in the bin",
+  aside: ", put aside",
+};
+
 export function userText({ kind, name, state, snapshots, writes }: ImageUser): string {
   if (kind === "image") return `${baseName(name)} is based on it`;
-  const where = state === "halted" ? "" : state === "binned" ? ", in the bin" : `, ${state}`;
+  const where = WHERE[state];
   if (kind === "domain") return `${name}${where}${writes ? "" : ", read only"}`;
   const names = snapshots.slice(0, 3).join(", ");
   const more = snapshots.length > 3 ? ` and ${snapshots.length - 3} more` : "";

@@ -18,7 +18,10 @@ const WORK_WORDS: Record<SnapshotWork["what"], string> = {
   merge: "Disks are being merged",
   clone: "A domain is made from a snapshot",
   rename: "A snapshot is renamed",
+  fork: "The domain is forked",
 };
+/** What can be cancelled. */
+const CANCELLED: readonly SnapshotWork["what"][] = ["take", "delete", "merge", "fork"];
 
 type Asked = "take" | "revert" | "clone" | "rename";
 
@@ -119,7 +122,7 @@ function Work({ uuid, work: { what, share } }: { uuid: string; work: SnapshotWor
       <span>{WORK_WORDS[what]}</span>
       <progress aria-label={WORK_WORDS[what]} max={1} value={share ?? undefined} />
       {share !== null && <span className="muted">{Math.floor(share * 100)} %</span>}
-      {(what === "take" || what === "delete" || what === "merge") && (
+      {CANCELLED.includes(what) && (
         <button type="button" onClick={() => void act("snapshotCancel", { uuid })}>
           Cancel
         </button>

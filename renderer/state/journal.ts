@@ -38,6 +38,11 @@ export function noteJournal(changed: readonly JournalEntry[]): void {
   });
 }
 
+/** What this domain's guest was asked for last and has ignored, with what is offered instead; null where there is no such thing. */
+export function ignoredBy(entries: readonly JournalEntry[], domid: number): JournalEntry | null {
+  return entries.find((each) => each.domid === domid && each.remedy !== null) ?? null;
+}
+
 export function causeOf({ by, cause }: Pick<JournalEntry, "by" | "cause">): string {
   return by === CLIENT_ID ? "You, in this window" : cause;
 }

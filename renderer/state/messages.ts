@@ -32,6 +32,7 @@ export function say(severity: Toast["severity"], message: string): void {
     took: null,
     progress: null,
     cancels: false,
+    remedy: null,
   };
   useMessages.setState(({ messages }) => ({ messages: [entry, ...messages].slice(0, MOST_MESSAGES) }));
 }

@@ -1,4 +1,4 @@
-/** What the application shows, apart from figures (history.ts) and console text (consoles.ts). */
+/** What the application shows, apart from figures (core/api/history/live.ts) and console text (console/consoles.ts). */
 import { create } from "zustand";
 import type { DomainInfo, HostState, KeptDomain } from "../../core/api/schema.ts";
 import type { Trouble } from "./connect.ts";
@@ -59,7 +59,7 @@ export interface AppState {
   forgotten: ReadonlySet<number>;
   view: View;
   toasts: Toast[];
-  /** Counts the snapshots that history.ts took in: what shows figures looks again. */
+  /** Counts the snapshots of figures that were taken into the history: what shows figures looks again. */
   tick: number;
   xenLog: XenLogState;
   dialog: "none" | "new-domain" | "fetch-guest" | "shortcuts" | "palette" | "words";

@@ -27,6 +27,7 @@ beforeEach(async () => {
     imageFolder: dist,
     bundledGuest: new URL("assets/guests/mini.elf", dist),
     imagesFolder: path.join(state, "images"),
+    libraryFolder: path.join(state, "library"),
     downloads: downloadsIn(state),
   });
   window = connectInMemory(host).client;
@@ -94,6 +95,29 @@ describe("fetching over the API", () => {
     for (const name of ["../guests.json", "..", "/etc/passwd", "vmlinuz/"])
       expect(await message(window.request("keptKernelRemove", { name })), name).toMatch(/^ENOENT/);
     await window.request("keptKernelRemove", { name: "vmlinuz" });
+    expect(await window.request("keptKernels", {})).toEqual([]);
+  });
+
+  it("keeps kernels and RAM disks as long as a domain would start with them", async () => {
+    server.answers.set("/vmlinuz", fileAnswer(BYTES));
+    const [kernel, ramdisk] = [
+      await commandLine.request("downloadFetch", { url: `${server.origin}/vmlinuz`, kind: "kernel" }),
+      await commandLine.request("downloadFetch", { url: `${server.origin}/vmlinuz`, kind: "kernel" }),
+    ];
+    const uuid = "33333333-3333-4333-8333-333333333333";
+    await host.library.define({
+      uuid,
+      config: `name = "web"\nkernel = "${kernel.path}"\nramdisk = "${ramdisk.path}"\nmemory = 32\n`,
+      configName: null,
+      files: { [kernel.path]: BYTES, [ramdisk.path]: BYTES },
+    });
+    for (const { name } of [kernel, ramdisk])
+      expect(await message(window.request("keptKernelRemove", { name }))).toBe(
+        `EBUSY: web is made of ${name}, and needs it when it starts.`,
+      );
+    expect(await window.request("keptKernels", {})).toHaveLength(2);
+    await window.request("keptDelete", { uuid });
+    for (const { name } of [kernel, ramdisk]) await window.request("keptKernelRemove", { name });
     expect(await window.request("keptKernels", {})).toEqual([]);
   });
 

@@ -27,10 +27,11 @@ import { temporaryFolder } from "../temporary.ts";
 function double(): { host: HostService; answer: () => void } {
   const waiting: (() => void)[] = [];
   const toolstack = { request: () => new Promise((resolve) => waiting.push(() => resolve([]))) };
+  const statistics = () => Promise.resolve({ domains: [] });
   const journal = new HostJournal(() => {}, { gone: () => null, kept: () => null });
   const nothing = { folder: null };
   const keepsNothing = { images: nothing, fetching: { kernels: nothing }, transfers: { incoming: nothing } };
-  const parts = { state: { power: "running" }, log: "", notices: [], toolstack, journal, ...keepsNothing };
+  const parts = { state: { power: "running" }, log: "", notices: [], toolstack, journal, ...keepsNothing, statistics };
   const host = Object.assign(new EventEmitter(), parts);
   return {
     host: host as unknown as HostService,
@@ -55,14 +56,17 @@ function session(host: HostService) {
 
 describe("a client", () => {
   it("that does not read gets no figures, then is told to go and nothing is kept for it", async () => {
-    const { host, answer } = double();
+    const { host } = double();
     const { made, sent, reader } = session(host);
+    const other = session(host);
     reader.backlog = 2 * 1024 * 1024;
-    await made.receive({ id: 1, request: "statisticsEvery", args: { milliseconds: 100 } });
-    await new Promise((resolve) => setTimeout(resolve, 250));
-    answer();
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    expect(sent.filter((message) => "event" in message && message.event === "statistics")).toEqual([]);
+    const figures = (messages: ServerMessage[]) =>
+      messages.filter((message) => "event" in message && message.event === "statistics");
+    for (const each of [made, other.made])
+      await each.receive({ id: 1, request: "statisticsEvery", args: { milliseconds: 100 } });
+    await expect.poll(() => figures(other.sent).length).toBeGreaterThan(1);
+    expect(figures(sent)).toEqual([]);
+    other.made.end();
     reader.backlog = 33 * 1024 * 1024;
     host.emit("notice", { severity: "info", message: "", domid: null });
     expect(reader.ended).toMatch(/does not read/);

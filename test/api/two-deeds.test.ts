@@ -1,5 +1,5 @@
 /** Two deeds at once on one domain, and deeds after one that was broken off between two writes: no disk is copied, written or named that is another. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
@@ -125,4 +125,33 @@ it("a clone and an export have the disk that the domain has, though its configur
     .files.filter((file) => file !== mini);
   expect((await contentOf(copy!, "qcow2"))[0]).toBe(9);
   expect((await named()).file).toBe(current!.file);
+});
+
+it("a disk that another domain runs on and writes is not copied as it stands, and nobody starts on one that is copied", async () => {
+  const shared = path.join(folder, "shared.img");
+  writeFileSync(shared, Buffer.alloc(DISK_BYTES, 1));
+  const link = path.join(folder, "link.img");
+  symlinkSync(shared, link);
+  const make = async (name: string, disk: string): Promise<string> => {
+    const config = `name = "${name}"\nkernel = "${mini}"\nmemory = 16\ndisk = ["${disk},raw,xvda,rw"]\n`;
+    const { uuid: made } = await client.request("create", { config, paused: true });
+    await halt();
+    return made;
+  };
+  const [writer, other] = [await make("writer", shared), await make("other", link)];
+  await client.request("keptStart", { uuid: writer, paused: true });
+  for (const deed of [
+    () => client.request("keptClone", { uuid: other, name: "torn" }),
+    () => client.request("domainExport", { domain: other, file: path.join(folder, "torn.tar") }),
+  ])
+    await expect(deed()).rejects.toMatchObject({
+      code: "EBUSY",
+      message: "writer runs and writes a disk of other: shut it down first.",
+    });
+  await halt();
+  const start = (): Promise<unknown> => client.request("keptStart", { uuid: writer, paused: true });
+  await expect(host.kept.whileStill(other, start)).rejects.toMatchObject({
+    code: "EBUSY",
+    message: "writer has something done with its disks: wait until that has ended.",
+  });
 });

@@ -117,23 +117,32 @@ describe("the wiring of a domain", () => {
     ]);
     expect(dom0.ports.filter(({ state }) => state === "interdomain")).toHaveLength(2);
     await expect(wiring(77)).rejects.toThrow(/no domain 77/);
-    const sent: ServerMessage[] = [];
-    const session = new Session(host, {
-      send: (message) => void sent.push(message),
-      backlog: 0,
-      end: () => {},
-      mayNameFiles: false,
-    });
-    const events = (): ServerMessage[] => sent.filter((message) => "event" in message && message.event === "wiring");
-    await session.receive({ id: 1, request: "wiringEvery", args: { domid: 1, milliseconds: 250 } });
-    await expect.poll(() => events().length).toBeGreaterThan(1);
-    await session.receive({ id: 2, request: "wiringEvery", args: { domid: 1, milliseconds: 0 } });
-    const count = events().length;
-    await new Promise((resolve) => setTimeout(resolve, 600));
-    expect(events().length).toBeLessThanOrEqual(count + 1);
-    await session.receive({ id: 3, request: "wiringEvery", args: { domid: 1, milliseconds: 1 } });
-    expect(sent.at(-1)).toMatchObject({ id: 3, error: { code: "EBADREQUEST" } });
-    session.end();
+    const connect = () => {
+      const sent: ServerMessage[] = [];
+      const session = new Session(host, {
+        send: (message) => void sent.push(message),
+        backlog: 0,
+        end: () => {},
+        mayNameFiles: false,
+      });
+      const events = () => sent.filter((message) => "event" in message && message.event === "wiring").length;
+      const every = (id: number, milliseconds: number) =>
+        session.receive({ id, request: "wiringEvery", args: { domid: 1, milliseconds } });
+      return { sent, session, events, every };
+    };
+    const [one, other] = [connect(), connect()];
+    await one.every(1, 250);
+    await expect.poll(one.events).toBeGreaterThan(1);
+    await one.every(2, 0);
+    const count = one.events();
+    // Another session's go on, as often.
+    await other.every(1, 250);
+    await expect.poll(other.events).toBeGreaterThan(2);
+    expect(one.events()).toBeLessThanOrEqual(count + 1);
+    await one.every(3, 1);
+    expect(one.sent.at(-1)).toMatchObject({ id: 3, error: { code: "EBADREQUEST" } });
+    one.session.end();
+    other.session.end();
   });
 
   it.skipIf(guests !== null)(

@@ -1,10 +1,10 @@
 /** `xenarium run` says how its guest ended, also of one that never said a word. */
 import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { compilerMissing } from "../guests/programs.ts";
-import { runGuest } from "../guests/run.ts";
+import { runGuest, startGuest } from "../guests/run.ts";
 import { temporaryFolder } from "../temporary.ts";
 
 const mini = path.resolve(import.meta.dirname, "../../assets/guests/mini");
@@ -54,4 +54,27 @@ describe.skipIf(compilerMissing() !== null)("how a guest ended", () => {
     expect(stderr).toMatch(/^\(XEN\) RIP: +e033:\[<ffffffff80/m);
     expect(status).toBe(3);
   }, 60_000);
+});
+
+describe.skipIf(process.platform === "win32")("a run whose time is over", () => {
+  it("has one ending, whatever its guest does while the profile is written", async () => {
+    // A profile that nobody takes: until then the run has not ended, and its guest goes on.
+    const pipe = path.join(temporaryFolder("ending"), "profile");
+    execFileSync("mkfifo", [pipe]);
+    const mini = path.resolve(import.meta.dirname, "../../assets/guests/mini.elf");
+    const guest = startGuest([
+      ...["--kernel", mini, "--memory", "32", "--name", "late", "--timeout", "8", "--profile", pipe, "--json"],
+    ]);
+    await guest.waitForWords(/mini> /, 30_000);
+    await guest.waitForWords(/the domain was still running after 8 s/, 30_000);
+    guest.mark();
+    guest.type("poweroff\r");
+    await guest.waitForWords(/poweroff\r?\n/, 10_000);
+    readFileSync(pipe);
+    guest.closeInput();
+    const { status, stdout, stderr } = await guest.done;
+    expect(JSON.parse(stdout)).toMatchObject({ outcome: "timeout", messages: ["the domain was still running after 8 s"] });
+    expect(stderr).not.toContain("powered itself off");
+    expect(status).toBe(124);
+  }, 90_000);
 });

@@ -100,6 +100,31 @@ describe("page faults", () => {
     expect(m.view.getUint32(DATA_FRAME + 0xffc, true)).toBe(0x55667788);
     expect(m.view.getUint32(DATA_FRAME + 0x5000, true)).toBe(0x11223344);
   });
+  it("writes 16 bytes across two pages, each byte where it belongs, or none of them", () => {
+    m.map(DATA + 0x1000n, DATA_FRAME + 0x5000);
+    const bytes = Buffer.from("00112233445566778899aabbccddeeff", "hex");
+    m.bytes.set(bytes, DATA_FRAME);
+    m.setReg(RAX, DATA);
+    for (const room of [1, 7, 8, 9, 15]) {
+      m.bytes.fill(0x5a, DATA_FRAME + 0xfe0, DATA_FRAME + 0x1000).fill(0x5a, DATA_FRAME + 0x5000, DATA_FRAME + 0x5020);
+      m.rip = CODE;
+      m.setReg(RBX, DATA + 0x1000n - BigInt(room));
+      // movups (%rax), %xmm0; movups %xmm0, (%rbx)
+      expectException(execute("0f1000 0f1103 cc"), 3, 0, CODE + 7n);
+      const before = m.bytes.subarray(DATA_FRAME + 0xfe0, DATA_FRAME + 0x1000);
+      const behind = m.bytes.subarray(DATA_FRAME + 0x5000, DATA_FRAME + 0x5020);
+      const expected = [Buffer.alloc(32 - room, 0x5a), bytes, Buffer.alloc(16 + room, 0x5a)];
+      expect(Buffer.concat([before, behind]), `${room} bytes in front`).toEqual(Buffer.concat(expected));
+    }
+    m.map(DATA + 0x1000n, DATA_FRAME + 0x5000, PRESENT | USER);
+    m.exports.engine_flush!();
+    m.rip = CODE;
+    m.setReg(RBX, DATA + 0xff8n);
+    m.bytes.fill(0x5a, DATA_FRAME + 0xff0, DATA_FRAME + 0x1000);
+    expectException(execute("0f1000 0f1103 cc"), 14, 7, CODE + 3n);
+    expect(m.address).toBe(DATA + 0x1000n);
+    expect(m.bytes[DATA_FRAME + 0xff8]).toBe(0x5a);
+  });
   it("faults on the second page of an instruction across two", () => {
     m.put(CODE_FRAME + 0x1ffe, "48b8");
     m.rip = CODE + 0x1ffen;

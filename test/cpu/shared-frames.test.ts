@@ -1,4 +1,4 @@
-/** Another processor counts a frame as written to at any moment (code_frames.ts): what runs from it must not notice. */
+/** Another processor counts a frame as written to at any moment (machine/cpu/code_frames.ts): what runs from it must not notice. */
 import { Worker } from "node:worker_threads";
 import { beforeAll, expect, it } from "vitest";
 import * as state from "../../core/machine/cpu/state.ts";

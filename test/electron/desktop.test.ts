@@ -140,7 +140,7 @@ describe("notifications", () => {
     expect(shell.main.focused).toBe(true);
     expect(ran().at(-1)).toBe(`go-${domid}`);
     await crash();
-    await soon();
+    await shell.answered();
     expect(shown()).toEqual(["doomed has crashed"]);
     expect(shell.notifications).toHaveLength(1);
     shell.main.focused = false;
@@ -169,5 +169,3 @@ describe("notifications", () => {
     expect(desktop.app.exit).not.toHaveBeenCalled();
   });
 });
-
-const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 250));

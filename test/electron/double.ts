@@ -13,7 +13,7 @@ import type {
 import { vi } from "vitest";
 import { HostService } from "../../core/api/host-service.ts";
 import type { HostServiceOptions } from "../../core/api/host-options.ts";
-import { APP_ORIGIN, type ToMain, type ToWindow } from "../../electron/channels.ts";
+import { APP_ORIGIN, FROM_HOST, TO_HOST, type ToMain, type ToWindow } from "../../electron/channels.ts";
 import type { ElectronParts } from "../../electron/parts.ts";
 import { startShell, type Shell } from "../../electron/shell.ts";
 import { temporaryFolder } from "../temporary.ts";
@@ -169,6 +169,7 @@ export class Double {
   foldersAsked = 0;
   readonly #options: DoubleOptions;
   #folder: string | null = null;
+  #asked = 1_000_000;
 
   constructor(options: DoubleOptions = {}) {
     this.#options = options;
@@ -242,6 +243,16 @@ export class Double {
   /** As the window's page sends it. */
   send<C extends keyof ToMain>(channel: C, argument: ToMain[C], { webContents }: FakeWindow = this.main): void {
     this.ipcMain.emit(channel, { sender: webContents, senderFrame: webContents.mainFrame }, argument);
+  }
+
+  /** Until a request of the main window's is answered: by then whatever was under way before has come to its end, if it waits for nothing. */
+  async answered(): Promise<void> {
+    const id = this.#asked++;
+    this.send(TO_HOST, { id, request: "hostState", args: {} });
+    const answers = (): unknown[] =>
+      this.main.webContents.got(FROM_HOST).map((message) => "id" in message && message.id);
+    await vi.waitUntil(() => answers().includes(id), { timeout: 20_000 });
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   /** The menu's item of that command. */

@@ -24,7 +24,6 @@ beforeEach(() => {
   host = service();
   vi.spyOn(host, "powerOn").mockResolvedValue(host.state);
 });
-const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 250));
 
 describe("the desktop shell", () => {
   it("opens its window and powers the host on", async () => {
@@ -134,15 +133,25 @@ describe("files that the desktop opens", () => {
       .got(OPENED)
       .map((files) => files.map((file) => ("bytes" in file ? `${file.name}=${Buffer.from(file.bytes)}` : file.reason)));
 
+  /** Until another application, which was given the file later than any before, has passed it to its page. */
+  const takenElsewhere = async (): Promise<void> => {
+    const other = new Double({ files: [at("vmlinuz")] });
+    const idle = service();
+    vi.spyOn(idle, "powerOn").mockResolvedValue(idle.state);
+    await other.start(idle);
+    other.send(OPENS, null);
+    await expect.poll(() => given(other)).toHaveLength(1);
+  };
+
   it("are given to the page once it says that it takes them, and again to none", async () => {
     const shell = new Double({ files: [at("vmlinuz"), pathToFileURL(at("init rd")).href] });
     await shell.start(host);
-    await soon();
+    await takenElsewhere();
     expect(given(shell)).toEqual([]);
     shell.send(OPENS, null);
     await expect.poll(() => given(shell)).toEqual([["vmlinuz=VMLINUZ", "init rd=INIT RD"]]);
     shell.send(OPENS, null);
-    await soon();
+    await takenElsewhere();
     expect(given(shell)).toHaveLength(1);
   });
 
@@ -173,7 +182,7 @@ describe("files that the desktop opens", () => {
     expect(event.preventDefault).toHaveBeenCalledTimes(2);
     shell.main.webContents.emit("did-start-navigation", { isMainFrame: true, isSameDocument: false });
     shell.app.emit("open-file", event, at("init rd"));
-    await soon();
+    await takenElsewhere();
     expect(given(shell)).toHaveLength(1);
     shell.send(OPENS, null);
     await expect.poll(() => given(shell)[1]).toEqual(["init rd=INIT RD"]);
@@ -184,7 +193,7 @@ describe("files that the desktop opens", () => {
     await shell.start(host);
     shell.send(OPEN_CONSOLE, 1);
     shell.send(OPENS, null, shell.windows[1]!);
-    await soon();
+    await takenElsewhere();
     expect(shell.windows[1]!.webContents.got(OPENED)).toEqual([]);
   });
 });
@@ -207,7 +216,7 @@ describe("a console in a window of its own", () => {
     popup.webContents.mainFrame.url = "https://evil.example/";
     const before = popup.webContents.sent.length;
     shell.send(TO_HOST, message, popup);
-    await soon();
+    await shell.answered();
     expect(popup.webContents.sent).toHaveLength(before);
   });
 
@@ -258,7 +267,7 @@ describe("quitting", () => {
     shell.app.quit();
     shell.app.quit();
     answer(3);
-    await soon();
+    await shell.answered();
     expect(close.preventDefault).toHaveBeenCalledOnce();
     expect(shell.refused).toHaveBeenCalledTimes(3);
     expect(shell.questions).toHaveLength(1);
@@ -297,7 +306,7 @@ describe("quitting", () => {
       detail: expect.stringContaining("mini-1 is paused") as string,
       buttons: ["Shut Down and Quit", "Cancel"],
     });
-    await soon();
+    await shell.answered();
     expect(shell.app.exit).not.toHaveBeenCalled();
     await running.toolstack.request("unpause", { domid: 1 });
     const console = async (): Promise<string> =>
@@ -380,7 +389,7 @@ describe("quitting", () => {
     await idle.start(host);
     idle.main.emit("query-session-end", idle.sessionEnd);
     idle.powerMonitor.emit("shutdown", idle.sessionEnd);
-    await soon();
+    await idle.answered();
     expect(idle.held).not.toHaveBeenCalled();
     expect(idle.app.exit).not.toHaveBeenCalled();
   });

@@ -89,12 +89,18 @@ describe.each(writers)("a file written %s", (_name, write) => {
     if (process.platform !== "win32") expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
-  it.each(["sync a.part", "rename a.part a"])("is as it was before, alone, when “%s” fails", async (deed) => {
+  it.each(["sync a.part", "rename a.part a", "sync state"])("is as it was before, alone, when “%s” fails", async (deed) => {
     await write(file, "first");
     failing.deed = deed;
     await expect(write(file, "second")).rejects.toThrow("no space");
     expect(readFileSync(file, "utf8")).toBe("first");
     expect(readdirSync(path.dirname(file))).toEqual(["a"]);
+  });
+
+  it("is not there where it was not before, when the folder can't reach the disk", async () => {
+    failing.deed = "sync state";
+    await expect(write(file, "first")).rejects.toThrow("no space");
+    expect(readdirSync(path.dirname(file))).toEqual([]);
   });
 
   it("takes the place of a link, and does not write where it leads", async () => {

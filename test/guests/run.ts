@@ -16,6 +16,8 @@ export interface RunningGuest {
   type(text: string): void;
   /** Resolves when the console has shown `pattern` after position `from`; rejects at the time limit. */
   waitFor(pattern: RegExp, limitMs: number): Promise<RegExpExecArray>;
+  /** The same of what the command says beside the console, from its start on. */
+  waitForWords(pattern: RegExp, limitMs: number): Promise<RegExpExecArray>;
   /** Forgets what was shown until now. */
   mark(): void;
   closeInput(): void;
@@ -39,7 +41,10 @@ export function startGuest(args: string[]): RunningGuest {
     stdout += text;
     wake();
   });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+    wake();
+  });
   let ended = false;
   const done = new Promise<RunResult>((resolve) =>
     child.on("close", (status) => {
@@ -48,6 +53,24 @@ export function startGuest(args: string[]): RunningGuest {
       wake();
     }),
   );
+  const until = (shown: () => string, pattern: RegExp, limitMs: number): Promise<RegExpExecArray> =>
+    new Promise((resolve, reject) => {
+      const finish = (action: () => void) => {
+        clearTimeout(timer);
+        waiters.delete(look);
+        action();
+      };
+      const fail = (what: string): void =>
+        finish(() => reject(new Error(`${what}:\n${stdout.slice(-2000)}\n${stderr}`)));
+      const look = () => {
+        const match = pattern.exec(shown());
+        if (match) finish(() => resolve(match));
+        else if (ended) fail(`the run ended before ${pattern}`);
+      };
+      const timer = setTimeout(() => fail(`no ${pattern} within ${limitMs} ms`), limitMs);
+      waiters.add(look);
+      look();
+    });
   return {
     type: (text) => child.stdin.write(text),
     mark: () => (seen = stdout.length),
@@ -55,27 +78,8 @@ export function startGuest(args: string[]): RunningGuest {
     pid: child.pid!,
     end: () => void child.kill("SIGTERM"),
     done,
-    waitFor: (pattern, limitMs) =>
-      new Promise((resolve, reject) => {
-        const finish = (action: () => void) => {
-          clearTimeout(timer);
-          waiters.delete(look);
-          action();
-        };
-        const look = () => {
-          const match = pattern.exec(stdout.slice(seen));
-          if (match) finish(() => resolve(match));
-          else if (ended)
-            finish(() => reject(new Error(`the run ended before ${pattern}:\n${stdout.slice(-2000)}\n${stderr}`)));
-        };
-        const timer = setTimeout(
-          () =>
-            finish(() => reject(new Error(`no ${pattern} within ${limitMs} ms:\n${stdout.slice(-2000)}\n${stderr}`))),
-          limitMs,
-        );
-        waiters.add(look);
-        look();
-      }),
+    waitFor: (pattern, limitMs) => until(() => stdout.slice(seen), pattern, limitMs),
+    waitForWords: (pattern, limitMs) => until(() => stderr, pattern, limitMs),
   };
 }
 

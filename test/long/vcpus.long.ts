@@ -14,11 +14,12 @@ import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
 import { warnings } from "../guests/warnings.ts";
 
 const ROUNDS = Number(process.env.XENARIUM_ROUNDS ?? 10);
-/** memory/root.ts, ROOT_FREE_PAGES: frames that are nobody's. */
+/** core/hypervisor/memory/root.ts, ROOT_FREE_PAGES: frames that are nobody's. */
 const ROOT_FREE_PAGES = XEN_HEAP_START + 12;
 /**
- * Frames that the hypervisor takes when it first needs them and keeps: a scratch page for each thread (memory/scratch.ts), two pages for each pCPU that
- * carries out stores to page tables (memory/ptwr.ts), and dom0's lists of what it has mapped (domain/native_frames.ts, grant/table.ts).
+ * Frames that the hypervisor (core/hypervisor) takes when it first needs them and keeps: a scratch page for each thread (memory/scratch), two
+ * pages for each pCPU that carries out stores to page tables (memory/ptwr), and dom0's lists of what it has mapped (guest/native/frames,
+ * grant/table).
  */
 const MOST_KEPT = 16;
 const missing = guestsMissing();

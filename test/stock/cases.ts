@@ -18,7 +18,10 @@ function words(line: string): string[] {
 
 /** Whole texts of xl.cfg. */
 export const configCases = (): string[] =>
-  lines("xlcfg-cases.txt").map((line) => `name = "c"\nkernel = "/bin/true"\n${line.replaceAll("|", "\n")}\n`);
+  lines("xlcfg-cases.txt").map((line) => {
+    const text = `name = "c"\nkernel = "/bin/true"\n${line.replaceAll("|", "\n")}`;
+    return text.endsWith("~") ? text.slice(0, -1) : `${text}\n`;
+  });
 /** Arguments of xl. */
 export const xlCases = (): string[][] => lines("xl-cases.txt").map(words);
 /** A client's name and arguments, one after the other in one store. */

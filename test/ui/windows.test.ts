@@ -106,4 +106,30 @@ describe.skipIf(missing !== null)(`windows of one host${missing ? ` (${missing})
     client.close();
     await app.shoot("tasks-truth");
   });
+
+  it("a guest that ignores a request to shut down is told of where it is looked at, in every window, with Destroy beside it", async () => {
+    const { page } = app;
+    const client = await app.client();
+    // One that stands still ignores everything. The host waits for 20 s before it says so.
+    await client.request("pause", { domid: 1 });
+    await client.request("shutdown", { domid: 1, reason: "poweroff" });
+    await page.locator(".side-domain", { hasText: "mini-1" }).click();
+    const noticeIn = (of: Page) => of.locator(".banner", { hasText: "mini-1 has not reacted yet" });
+    expect(await noticeIn(page).count()).toBe(0);
+    await noticeIn(page).waitFor({ timeout: 40_000 });
+    const destroy = noticeIn(page).getByRole("button", { name: "Destroy mini-1" });
+    if (!(await page.locator(".tasks-box").isVisible())) await openTasks(page);
+    await entry(page, "Ask mini-1 to power off").getByRole("button", { name: "Destroy mini-1" }).waitFor();
+    await app.shoot("shutdown-ignored");
+    await app.inOtherWindow(async (other) => {
+      await other.locator(".side-domain", { hasText: "mini-1" }).click();
+      await noticeIn(other).getByRole("button", { name: "Destroy mini-1" }).waitFor();
+    });
+    await destroy.click();
+    const question = page.getByRole("dialog", { name: "Destroy mini-1" });
+    await question.getByRole("button", { name: "Destroy" }).click();
+    await expect.poll(() => titles(page)).toContainEqual("mini-1 is gone");
+    await noticeIn(page).waitFor({ state: "detached" });
+    client.close();
+  });
 });

@@ -46,7 +46,7 @@ export class DomainHistory {
   readonly diskWritten = new Series();
   readonly netReceived = new Series();
   readonly netSent = new Series();
-  /** Of all causes, and by EXIT_* (exits.ts says what they are). */
+  /** Of all causes, and by EXIT_* (machine/cpu/exits.ts says what they are). */
   readonly exits = new Series();
   readonly exitsByCause: Series[] = [];
   readonly vcpus: Series[] = [];

@@ -1,4 +1,5 @@
 /** What guests were asked for, until they do it: an answer of the toolstack says that they were asked, no more. */
+import type { JournalEntry } from "./entry.ts";
 import type { Work } from "./journal.ts";
 
 /** A guest that has not reacted by then has ignored it, as far as one can see. */
@@ -26,10 +27,10 @@ export class AwaitedGuests {
     this.#patience = patience;
   }
 
-  /** `advice` is said where the guest does nothing. What it does later still counts. */
-  add(domid: number, work: Work, isDone: Awaited["isDone"], advice: string): void {
+  /** `advice` is said, and `remedy` offered, where the guest does nothing. What it does later still counts. */
+  add(domid: number, work: Work, isDone: Awaited["isDone"], advice: string, remedy: JournalEntry["remedy"]): void {
     work.waits("Waiting for the guest");
-    const timer = setTimeout(() => work.ignored(advice), this.#patience);
+    const timer = setTimeout(() => work.ignored(advice, remedy), this.#patience);
     timer.unref();
     const over = this.#awaited.length >= MOST ? this.#awaited[0] : undefined;
     if (over) this.#forget(over);

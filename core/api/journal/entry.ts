@@ -21,6 +21,8 @@ export interface JournalEntry {
   progress: number | null;
   /** A task under way that `taskCancel` ends. */
   cancels: boolean;
+  /** What else leads to what was asked for, where a guest has ignored it; null where nothing is offered. */
+  remedy: "destroy" | null;
 }
 
 /** Who asks: by what it calls itself, and in the words of others. */

@@ -94,15 +94,15 @@ export class HostJournal {
     if (request === "shutdown") {
       const advice = `${name} has not reacted yet: it may not know the request, or hang. Destroy ends it at once.`;
       if (this.#seen.get(domid)?.stopped !== false) return false;
-      this.#awaited.add(domid, work, ({ stopped }) => stopped, advice);
+      this.#awaited.add(domid, work, ({ stopped }) => stopped, advice, "destroy");
     } else if (request === "setVcpus") {
       const advice = `${name} has not followed yet: it may not know the request.`;
-      this.#awaited.add(domid, work, ({ onlineVcpus }) => onlineVcpus === args.vcpus, advice);
+      this.#awaited.add(domid, work, ({ onlineVcpus }) => onlineVcpus === args.vcpus, advice, null);
     } else if (request === "setMemory") {
       const target = Number(args.memoryMiB);
       const near = Math.max(2, target / 50);
       const advice = `${name} has not followed yet: it may have no balloon driver, or no memory to spare.`;
-      this.#awaited.add(domid, work, ({ memoryMiB }) => Math.abs(memoryMiB - target) <= near, advice);
+      this.#awaited.add(domid, work, ({ memoryMiB }) => Math.abs(memoryMiB - target) <= near, advice, null);
     } else return false;
     return true;
   }

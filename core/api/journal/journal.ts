@@ -11,8 +11,8 @@ export interface Work {
   progress(done: number): void;
   /** What was asked is done; whether anything comes of it is still to be seen. */
   waits(detail: string): void;
-  /** Nothing has come of it so far. */
-  ignored(detail: string): void;
+  /** Nothing has come of it so far; `remedy`: what leads to it all the same. */
+  ignored(detail: string, remedy: JournalEntry["remedy"]): void;
   end(failure?: Failure): void;
 }
 
@@ -53,12 +53,12 @@ export class Journal {
     if (cancel) this.#cancels.set(id, cancel);
     const settle = (to: Partial<JournalEntry>): void => {
       this.#cancels.delete(id);
-      this.#change(id, { ...to, progress: null, cancels: false });
+      this.#change(id, { remedy: null, ...to, progress: null, cancels: false });
     };
     return {
       progress: (progress) => this.#change(id, { progress }),
       waits: (detail) => settle({ detail }),
-      ignored: (detail) => settle({ state: "ignored", detail }),
+      ignored: (detail, remedy) => settle({ state: "ignored", detail, remedy }),
       end: (failure) =>
         settle({
           state: failure === undefined ? "done" : failure.cancelled ? "cancelled" : "failed",
@@ -75,9 +75,9 @@ export class Journal {
     cancel();
   }
 
-  #add(entry: Omit<JournalEntry, "id" | "at" | "took">): number {
+  #add(entry: Omit<JournalEntry, "id" | "at" | "took" | "remedy">): number {
     const id = this.#next++;
-    this.#entries.set(id, { ...entry, id, at: Date.now(), took: null });
+    this.#entries.set(id, { ...entry, id, at: Date.now(), took: null, remedy: null });
     // What is under way is kept: its end is still to be told.
     if (this.#entries.size > MOST_ENTRIES) {
       const oldest = [...this.#entries.values()].find(({ state }) => state !== "running")?.id ?? id;

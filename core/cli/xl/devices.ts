@@ -10,13 +10,17 @@ interface Device {
   backend: string;
 }
 
+/** Which devices there are and where their backends are the toolstack knows: the guest may write anything into its own nodes (XSA-175). */
 async function devices(host: Host, domid: number, kind: string): Promise<Device[]> {
-  const directory = `/local/domain/${domid}/device/${kind}`;
+  const directory = `/libxl/${domid}/device/${kind}`;
   const ids = await host.request("xenstoreList", { path: directory });
+  const all = await Promise.all(ids.map(async (id) => ({ id, known: await nodesOf(host, `${directory}/${id}`) })));
+  // A domain's first console is none that it was given.
+  const given = all.filter(({ known }) => known.get("frontend")?.startsWith(`/local/domain/${domid}/device/`));
   return Promise.all(
-    ids.map(async (id) => {
-      const front = await nodesOf(host, `${directory}/${id}`);
-      const backend = front.get("backend") ?? "";
+    given.map(async ({ id, known }) => {
+      const front = new Map([...(await nodesOf(host, known.get("frontend")!)), ...known]);
+      const backend = known.get("backend") ?? "";
       const back = backend ? await nodesOf(host, backend) : new Map<string, string>();
       return {
         id,
@@ -52,9 +56,10 @@ function list(kind: string, header: string, row: (device: Device) => string) {
   };
 }
 
-/** Widths as printf has them the other way round: what is negative stands on the right. */
+/** Widths as printf has them the other way round: what is negative stands on the right. No domain's word reaches the terminal as an order. */
 const cells = (widths: readonly number[], values: readonly string[]): string =>
   values
+    .map((text) => text.replace(/\p{Cc}/gu, "?"))
     .map((value, i) => {
       const width = widths[i] ?? 0;
       return width < 0 ? value.padStart(-width) : value.padEnd(width);

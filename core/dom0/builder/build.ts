@@ -15,6 +15,14 @@ export interface DomainBuild {
   consolePort: number;
 }
 
+/** What a domain is made ready with before it gets its memory, whether it is new or restored. Numbers of pages: to begin with, and at most. */
+export interface DomainPreparation {
+  domid: number;
+  pages: number;
+  mostPages: number;
+  maxvcpus: number;
+}
+
 export interface Built {
   /** Frames of the xenstore and console rings, as the domain numbers its frames. */
   storeMfn: number;

@@ -206,7 +206,8 @@ function identifyElf(elf: ElfImage, size: number, what: string): ImageReport {
 }
 
 /** "Linux version 6.1.0 (…)": the banner that every Linux has in its read-only data. */
-function linuxVersion(elf: ElfImage): string | null {
+/** Of an ELF file that is a Linux kernel; null for others. */
+export function linuxVersion(elf: ElfImage): string | null {
   const at = elf.bytes.indexOf("Linux version ");
   if (at < 0) return null;
   const text = elf.bytes.toString("latin1", at + 14, at + 270);

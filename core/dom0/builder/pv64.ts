@@ -48,7 +48,8 @@ import { HypercallError } from "../kernel/errno.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
-import type { Built, DomainBuild } from "./build.ts";
+import { E820_RAM } from "../../abi/e820.ts";
+import type { Built, DomainBuild, DomainPreparation } from "./build.ts";
 import { ImageError, type ElfImage } from "./elf.ts";
 import { fillTable, layoutPv, type PvLayout, type Segment } from "./layout.ts";
 import { pvParameters, type PvParameters } from "./notes.ts";
@@ -64,6 +65,11 @@ export class PvBuilder {
   constructor(hypercalls: Hypercalls, frames: ForeignFrames) {
     this.#hypercalls = hypercalls;
     this.#frames = frames;
+  }
+
+  /** One range of memory from 0 on, which it may grow into. */
+  prepare({ domid, mostPages }: DomainPreparation): void {
+    this.#hypercalls.frames.setMemoryMap(domid, [{ start: 0, bytes: mostPages * PAGE_SIZE, type: E820_RAM }]);
   }
 
   /**

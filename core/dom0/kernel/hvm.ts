@@ -30,6 +30,7 @@ import {
   XENMEM_remove_from_physmap,
 } from "../../abi/memory.ts";
 import { HYPERVISOR_hvm_op, HYPERVISOR_memory_op } from "../../abi/xen.ts";
+import type { MemoryRegion } from "./hypercalls/frames.ts";
 import type { Hypercalls } from "./hypercalls.ts";
 
 /** Extents in one populate_physmap. */
@@ -56,6 +57,9 @@ export class HvmHypercalls {
       memory.set64(u, bytes),
     );
   }
+
+  setMemoryMap = (domid: number, regions: readonly MemoryRegion[]): void =>
+    this.#hypercalls.frames.setMemoryMap(domid, regions);
 
   /** HVM_PARAM_* */
   setParameter(domid: number, index: number, value: number): void {

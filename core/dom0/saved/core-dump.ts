@@ -1,11 +1,17 @@
 /**
- * A PV domain's memory and vCPUs as an ELF file that crash, gdb's and readelf's users know from xl dump-core: Xen's
- * docs/misc/dump-core-format.txt, version 0.1. It has sections and no program headers; the pages are in the order of the P2M.
+ * A domain's memory and vCPUs as an ELF file that crash, gdb's and readelf's users know from xl dump-core: Xen's
+ * docs/misc/dump-core-format.txt, version 0.1. It has sections and no program headers. The pages of a PV domain are in the order of its P2M, with a table of
+ * pfns and mfns; those of a PVH domain, which numbers its frames itself, by these numbers, with a list of them. Of what lies in the hole below 4 GiB, where
+ * what is shared with Xen and the ACPI tables are, libxenguest writes nothing.
  */
-import type { Hypercalls } from "../kernel/hypercalls.ts";
+import { HypercallError } from "../kernel/errno.ts";
+import type { HvmHypercalls } from "../kernel/hvm.ts";
+import type { DomainInfoRecord, Hypercalls } from "../kernel/hypercalls.ts";
+import type { GuestTypeName } from "../kernel/hypercalls/domains.ts";
 import { PAGE_SIZE } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
 import { VCPU_GUEST_CONTEXT_SIZE } from "../../abi/arch_x86.ts";
+import { ownedFrames } from "./owned-frames.ts";
 import { GuestMemory, SaveError } from "./p2m.ts";
 
 /** public/elfnote.h, and xc_core.h's magic of a PV domain's. */
@@ -14,6 +20,11 @@ const NOTE_HEADER = 0x2000001;
 const NOTE_XEN_VERSION = 0x2000002;
 const NOTE_FORMAT_VERSION = 0x2000003;
 const XC_CORE_MAGIC = 0xf00febedn;
+/** And of one that numbers its frames itself. */
+const XC_CORE_MAGIC_HVM = 0xf00febeen;
+/** Frames of the hole below 4 GiB. */
+const HOLE_FIRST = 0xf0000;
+const HOLE_END = 0x100000;
 const FORMAT_MAJOR_MINOR = 1n;
 
 const EHDR = 64;
@@ -37,54 +48,97 @@ interface Section {
   bytes: Uint8Array | null;
 }
 
+/** Frames as the domain numbers them, in the order in which they are written, and the section that says so. */
+interface DumpedPages {
+  magic: bigint;
+  frames: number[];
+  table: Section;
+}
+
 export class CoreDumper {
   readonly #hypercalls: Hypercalls;
+  readonly #hvm: HvmHypercalls;
   readonly #frames: ForeignFrames;
   readonly #memory: GuestMemory;
 
-  constructor(hypercalls: Hypercalls, frames: ForeignFrames) {
+  constructor(hypercalls: Hypercalls, hvm: HvmHypercalls, frames: ForeignFrames) {
     this.#hypercalls = hypercalls;
+    this.#hvm = hvm;
     this.#frames = frames;
     this.#memory = new GuestMemory(hypercalls, frames);
   }
 
   /** The file in pieces. The domain stands still meanwhile: its caller has paused it, or it has stopped. Throws SaveError. */
-  async *dump(domid: number, vcpus: number): AsyncGenerator<Uint8Array> {
+  async *dump(domid: number, vcpus: number, guest: GuestTypeName): AsyncGenerator<Uint8Array> {
     const info = this.#hypercalls.domains.info(domid);
     if (!info) throw new SaveError("The domain is gone.");
-    const { mfns } = this.#memory.read(domid, info.sharedInfoFrame);
-    const { pfns } = this.#memory.owned(domid, mfns);
-    // A frame may be listed again and again: the file has at most as much as the domain.
-    if (pfns.length > info.totPages)
-      throw new SaveError(`The guest lists ${pfns.length} frames of its memory; it has ${info.totPages}.`);
+    const pages = guest === "pvh" ? await this.#pvhPages(domid) : this.#pvPages(domid, info);
+    const { frames } = pages;
     const contexts = Buffer.concat(
       Array.from({ length: vcpus }, (_, vcpu) => vcpu)
         .filter((vcpu) => vcpu === 0 || this.#hypercalls.vcpus.info(domid, vcpu).online)
         .map((vcpu) => this.#hypercalls.vcpus.getContext(domid, vcpu)),
     );
-    const shared = this.#frames.with(domid, info.sharedInfoFrame, (at) => this.#page(at).slice());
+    const shared = this.#sharedInfo(domid, info.sharedInfoFrame);
     const sections = [
-      section(".note.Xen", SHT_NOTE, this.#notes(contexts.length / VCPU_GUEST_CONTEXT_SIZE, pfns.length)),
+      section(
+        ".note.Xen",
+        SHT_NOTE,
+        this.#notes(pages.magic, contexts.length / VCPU_GUEST_CONTEXT_SIZE, frames.length),
+      ),
       section(".xen_prstatus", SHT_PROGBITS, contexts, VCPU_GUEST_CONTEXT_SIZE),
-      section(".xen_shared_info", SHT_PROGBITS, shared, PAGE_SIZE),
-      section(".xen_p2m", SHT_PROGBITS, p2mTable(pfns, mfns), 16),
+      ...(shared ? [section(".xen_shared_info", SHT_PROGBITS, shared, PAGE_SIZE)] : []),
+      pages.table,
       {
         name: ".xen_pages",
         type: SHT_PROGBITS,
-        size: pfns.length * PAGE_SIZE,
+        size: frames.length * PAGE_SIZE,
         entry: PAGE_SIZE,
         align: PAGE_SIZE,
         bytes: null,
       },
     ];
     yield* laidOut(sections);
-    for (let from = 0; from < pfns.length; from += BATCH) {
-      const batch = pfns.slice(from, from + BATCH);
-      const pages = new Uint8Array(PAGE_SIZE * batch.length);
-      batch.forEach((pfn, i) => this.#frames.with(domid, mfns[pfn]!, (at) => pages.set(this.#page(at), PAGE_SIZE * i)));
-      yield pages;
+    for (let from = 0; from < frames.length; from += BATCH) {
+      const batch = frames.slice(from, from + BATCH);
+      const bytes = new Uint8Array(PAGE_SIZE * batch.length);
+      batch.forEach((frame, i) => this.#frames.with(domid, frame, (at) => bytes.set(this.#page(at), PAGE_SIZE * i)));
+      yield bytes;
       // The events of others have their turn.
       await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  #pvPages(domid: number, { sharedInfoFrame, totPages }: DomainInfoRecord): DumpedPages {
+    const { mfns } = this.#memory.read(domid, sharedInfoFrame);
+    const { pfns } = this.#memory.owned(domid, mfns);
+    // A frame may be listed again and again: the file has at most as much as the domain.
+    if (pfns.length > totPages)
+      throw new SaveError(`The guest lists ${pfns.length} frames of its memory; it has ${totPages}.`);
+    return {
+      magic: XC_CORE_MAGIC,
+      frames: pfns.map((pfn) => mfns[pfn]!),
+      table: section(".xen_p2m", SHT_PROGBITS, p2mTable(pfns, mfns), 16),
+    };
+  }
+
+  async #pvhPages(domid: number): Promise<DumpedPages> {
+    const owned = await ownedFrames(this.#hypercalls, this.#hvm, domid);
+    const frames = owned.filter((gfn) => gfn < HOLE_FIRST || gfn >= HOLE_END);
+    return {
+      magic: XC_CORE_MAGIC_HVM,
+      frames,
+      table: section(".xen_pfn", SHT_PROGBITS, words(frames.map(BigInt)), 8),
+    };
+  }
+
+  /** null while a guest that numbers its frames itself has it nowhere. */
+  #sharedInfo(domid: number, frame: number): Uint8Array | null {
+    try {
+      return this.#frames.with(domid, frame, (at) => this.#page(at).slice());
+    } catch (error) {
+      if (error instanceof HypercallError) return null;
+      throw error;
     }
   }
 
@@ -92,27 +146,27 @@ export class CoreDumper {
     return this.#hypercalls.memory.bytes(at, PAGE_SIZE);
   }
 
-  #notes(vcpus: number, pages: number): Uint8Array {
+  #notes(magic: bigint, vcpus: number, pages: number): Uint8Array {
     const { compiler, by, domain, date } = this.#hypercalls.host.compileInfo();
     const { major, minor } = this.#hypercalls.host.version();
     const version = [
-      words(BigInt(major), BigInt(minor)),
+      words([BigInt(major), BigInt(minor)]),
       text(this.#hypercalls.host.extraVersion(), 16),
       ...[text(compiler, 64), text(by, 16), text(domain, 32), text(date, 32)],
       text(this.#hypercalls.host.capabilities(), 1024),
       text(this.#hypercalls.host.changeset(), 64),
-      words(this.#hypercalls.host.platformParameters(), BigInt(PAGE_SIZE)),
+      words([this.#hypercalls.host.platformParameters(), BigInt(PAGE_SIZE)]),
     ];
     return Buffer.concat([
       note(NOTE_NONE, new Uint8Array()),
-      note(NOTE_HEADER, words(XC_CORE_MAGIC, BigInt(vcpus), BigInt(pages), BigInt(PAGE_SIZE))),
+      note(NOTE_HEADER, words([magic, BigInt(vcpus), BigInt(pages), BigInt(PAGE_SIZE)])),
       note(NOTE_XEN_VERSION, Buffer.concat(version)),
-      note(NOTE_FORMAT_VERSION, words(FORMAT_MAJOR_MINOR)),
+      note(NOTE_FORMAT_VERSION, words([FORMAT_MAJOR_MINOR])),
     ]);
   }
 }
 
-function words(...values: bigint[]): Uint8Array {
+function words(values: readonly bigint[]): Uint8Array {
   const bytes = Buffer.alloc(8 * values.length);
   values.forEach((value, i) => bytes.writeBigUInt64LE(value, 8 * i));
   return bytes;

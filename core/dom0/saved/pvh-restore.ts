@@ -3,7 +3,7 @@
  * rings are in it, and, by the hypervisor, the vCPUs' state.
  */
 import { HVM_PARAM_CONSOLE_PFN, HVM_PARAM_STORE_PFN } from "../../abi/hvm_params.ts";
-import { EXTRA_PAGES, pagingPool } from "../builder/pvh/layout.ts";
+import { EXTRA_PAGES } from "../builder/pvh/layout.ts";
 import { connectRings } from "../builder/pvh/rings.ts";
 import { HypercallError } from "../kernel/errno.ts";
 import { CONTEXT_MOST, type HvmHypercalls } from "../kernel/hvm.ts";
@@ -28,7 +28,6 @@ export class PvhRestorer {
   /** Throws StreamError, or HypercallError when the hypervisor refuses; the caller destroys the domain then. */
   async restore(request: DomainRestore, source: stream.Source): Promise<{ storeMfn: number; consoleMfn: number }> {
     const restoring = new Restoring(this.#hypercalls, this.#frames, this.#memory, request);
-    this.#hypercalls.setPagingPool(request.domid, pagingPool(request.mostPages, request.vcpus));
     for await (const record of stream.records(source, "pvh")) takeRecord(restoring, record);
     return restoring.finish();
   }

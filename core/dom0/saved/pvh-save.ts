@@ -7,15 +7,12 @@ import type { HvmHypercalls } from "../kernel/hvm.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
 import { PAGE_SIZE } from "../kernel/memory.ts";
 import type { ForeignFrames } from "../kernel/native.ts";
-import { NOT_THE_DOMAINS } from "../kernel/page-types.ts";
 import { SaveError } from "./p2m.ts";
+import { ownedFrames } from "./owned-frames.ts";
 import * as stream from "./stream.ts";
-import { MOST_PFNS } from "./tables.ts";
 
 /** Pages in a record: as many as a large entry of the second stage maps, so that it is restored with such. */
 const BATCH = 512;
-/** Frame numbers asked for before dom0's events have their turn. */
-const ASKED = 65536;
 export const SAVED_PARAMETERS = [HVM_PARAM_STORE_PFN, HVM_PARAM_CONSOLE_PFN];
 
 export class PvhSaver {
@@ -38,7 +35,7 @@ export class PvhSaver {
     if (!this.#hypercalls.domains.info(domid)) throw new SaveError("The domain is gone.");
     const context = this.#hvm.context(domid);
     const parameters = SAVED_PARAMETERS.map((index) => [index, this.#hvm.parameter(domid, index)] as const);
-    const gfns = await this.#owned(domid);
+    const gfns = await ownedFrames(this.#hypercalls, this.#hvm, domid);
     yield stream.headers(version.major, version.minor, "pvh");
     yield stream.record(stream.REC_STATIC_DATA_END);
     for (let from = 0; from < gfns.length; from += BATCH) {
@@ -56,24 +53,6 @@ export class PvhSaver {
     });
     yield stream.record(stream.REC_HVM_PARAMS, new Uint8Array(body.buffer));
     yield stream.record(stream.REC_END);
-  }
-
-  /** Guest frame numbers behind which there is memory of the domain's own. */
-  async #owned(domid: number): Promise<number[]> {
-    const end = this.#hvm.highestFrame(domid) + 1;
-    if (end > MOST_PFNS)
-      throw new SaveError(
-        `The guest has had memory at its frame ${end - 1}; domains with frames below ${MOST_PFNS} can be saved.`,
-      );
-    const gfns: number[] = [];
-    for (let from = 0; from < end; from += ASKED) {
-      const asked = Uint32Array.from({ length: Math.min(ASKED, end - from) }, (_, i) => from + i);
-      this.#hypercalls.domains.pageTypes(domid, asked).forEach((type, i) => {
-        if (type !== NOT_THE_DOMAINS) gfns.push(from + i);
-      });
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    return gfns;
   }
 
   #pages(domid: number, gfns: number[]): Uint8Array {

@@ -48,7 +48,7 @@ export class HostFile {
     try {
       const fd = await opened(path, FLAGS[mode]);
       const status = await (promisify(fstat) as (fd: number) => Promise<Stats>)(fd);
-      if (status.isFile()) return new HostFile(path, fd, status.size, (await isNear(path)) ? new Promptness() : null);
+      if (status.isFile()) return new HostFile(path, fd, status.size, (await isNear(fd)) ? new Promptness() : null);
       await promisify(close)(fd);
     } catch (error) {
       throw storeError(error, path);

@@ -7,10 +7,13 @@ import { statfs } from "node:fs/promises";
 /** statfs(2), f_type: ext2 to ext4, XFS, Btrfs, tmpfs, F2FS, ZFS, bcachefs, and overlayfs, whose layers are such in containers. */
 const NEAR = new Set([0xef53, 0x58465342, 0x9123683e, 0x01021994, 0xf2f52010, 0x2fc12fc1, 0xca451a4e, 0x794c7630]);
 
-/** False where it is not known: other systems than Linux number their file systems otherwise. */
-export async function isNear(file: string): Promise<boolean> {
+/**
+ * Of an open file, whatever its name leads to by now. False where it is not known: other systems than Linux number their file systems
+ * otherwise.
+ */
+export async function isNear(fd: number): Promise<boolean> {
   if (process.platform !== "linux") return false;
-  return statfs(file).then(
+  return statfs(`/proc/self/fd/${fd}`).then(
     ({ type }) => NEAR.has(type >>> 0),
     () => false,
   );

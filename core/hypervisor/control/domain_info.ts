@@ -13,6 +13,8 @@ import {
   vcpuOf,
 } from "../domain/domain";
 import { DomainMemory } from "../memory/domain_memory";
+import { gfnOf } from "../p2m/p2m";
+import { P2M_GFNS } from "../p2m/tables";
 import { systemTime } from "../sched/clock";
 
 const INVALID_MAX_VCPU_ID: u32 = 0xffffffff;
@@ -61,11 +63,18 @@ export function writeDomainInfo(d: Domain, to: usize): void {
   store<u64>(to, m.totPages, abi.DOMCTL_GETDOMAININFO_TOT_PAGES);
   store<u64>(to, m.maxPages, abi.DOMCTL_GETDOMAININFO_MAX_PAGES);
   store<u64>(to, m.claim, abi.DOMCTL_GETDOMAININFO_OUTSTANDING_PAGES);
-  store<u64>(to, d.sharedInfoMfn, abi.DOMCTL_GETDOMAININFO_SHARED_INFO_FRAME);
+  store<u64>(to, sharedInfoFrame(d), abi.DOMCTL_GETDOMAININFO_SHARED_INFO_FRAME);
   store<u64>(to, time, abi.DOMCTL_GETDOMAININFO_CPU_TIME);
   store<u32>(to, online, abi.DOMCTL_GETDOMAININFO_NR_ONLINE_VCPUS);
   store<u32>(to, maxVcpuId, abi.DOMCTL_GETDOMAININFO_MAX_VCPU_ID);
   store<u32>(to, d.ssidref, abi.DOMCTL_GETDOMAININFO_SSIDREF);
   memory.copy(to + abi.DOMCTL_GETDOMAININFO_HANDLE, changetype<usize>(d) + offsetof<Domain>("handle0"), 16);
   store<u8>(to, GPADDR_BITS, abi.DOMCTL_GETDOMAININFO_GPADDR_BITS);
+}
+
+/** As the domain numbers its frames; no frame while a PVH domain has it nowhere. */
+function sharedInfoFrame(d: Domain): u64 {
+  if (!hasSecondStage(d)) return d.sharedInfoMfn;
+  const gfn = gfnOf(changetype<DomainMemory>(d.memory), d.sharedInfoMfn);
+  return gfn < P2M_GFNS ? gfn : 0xffffffffffffffff;
 }

@@ -53,7 +53,7 @@ export function setVcpuContext(d: Domain, u: usize): i32 {
 
 export function getVcpuContext(d: Domain, u: usize): i32 {
   const v = vcpuOf(d, load<u32>(u));
-  if (!v || v == currentVcpu || !hasPageTables(d)) return -EINVAL;
+  if (!v || v == currentVcpu || !runsOnPcpus(d)) return -EINVAL;
   if (!(v.guestFlags & GUEST_INITIALISED)) return -ENODATA;
   const pages = allocXenheapPages(1);
   if (!pages) return -ENOMEM;

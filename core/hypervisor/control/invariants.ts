@@ -70,10 +70,11 @@ function checkDomainList(): void {
 export function checkInvariants(): i32 {
   // The reaper looks whether it is free.
   spinLock(ROOT_QUARANTINE_LOCK);
+  violations = 0;
+  // As they are: whoever is paused is on no queue.
+  for (let i: u32 = 0; i < pcpuCount(); i++) checkQueue(pcpuAt(i));
   for (let each = domainList(); each; each = changetype<Domain>(each).next)
     if (runsOnPcpus(changetype<Domain>(each))) domainPause(changetype<Domain>(each));
-  violations = 0;
-  for (let i: u32 = 0; i < pcpuCount(); i++) checkQueue(pcpuAt(i));
   checkDomainList();
   const own = violations;
   // First the TLBs: memory taken for the other checks may make the pCPUs flush.

@@ -211,11 +211,12 @@ export const VCPU_CPU: usize = 0x800;
 export const VCPU_GDT_FRAMES: usize = 0xc80;
 /** 24 x u32: port bound to each VIRQ, 0 = none. */
 export const VCPU_VIRQ_PORTS: usize = 0xcc0;
-/** 4 Timers (sched/timer.ts): single-shot, periodic, poll, spare. */
+/** 4 Timers (sched/timer.ts): single-shot, periodic, poll, the local APIC's. */
 export const VCPU_TIMERS: usize = 0xd40;
 export const TIMER_SINGLESHOT: u32 = 0;
 export const TIMER_PERIODIC: u32 = 1;
 export const TIMER_POLL: u32 = 2;
+export const TIMER_APIC: u32 = 3;
 /** 16 x u64: exits by cause (EXIT_*), and in the last place what guest/pv counts, VCPU_PAGE_FAULT_COUNT. */
 export const VCPU_EXIT_COUNTS: usize = 0xe00;
 /** u64: page faults handed to the guest (abi/native.ts has its place). */
@@ -278,7 +279,8 @@ export class Vcpu {
   startedAt: u64;
   chargedAt: u64;
   creditActive: u32;
-  pad1: u32;
+  /** 1: the local APIC's timer is due (guest/pvh/apic_timer.ts). Atomic. */
+  apicTimerDue: u32;
   /** Bit set of pCPUs. */
   hardAffinity: u64;
   softAffinity: u64;

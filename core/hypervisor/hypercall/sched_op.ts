@@ -55,9 +55,12 @@ function block(v: Vcpu): void {
 function poll(v: Vcpu, arg: u64): i64 {
   const request = threadScratch();
   if (!copyFromGuest(request, arg, SCHED_POLL_SIZE)) return -EFAULT;
-  const ports = load<u64>(request);
   const count = load<u32>(request, SCHED_POLL_NR_PORTS);
-  const timeout = load<u64>(request, SCHED_POLL_TIMEOUT);
+  return pollPorts(v, load<u64>(request), count, load<u64>(request, SCHED_POLL_TIMEOUT));
+}
+
+/** SCHEDOP_poll of the `count` ports that are listed at `ports`. */
+export function pollPorts(v: Vcpu, ports: u64, count: u32, timeout: u64): i64 {
   if (count > <u32>SCHED_POLL_MOST) return -EINVAL;
   const waits = runsOnPcpus(v.domain);
   if (waits) {

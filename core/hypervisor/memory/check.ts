@@ -36,6 +36,7 @@ import {
   MAPTRACK_REF,
   TRACK_NATIVE,
   TRACK_USED,
+  grantEntries,
   grantTableOf,
   maptrackEntry,
   maptrackLimit,
@@ -84,7 +85,11 @@ function countGrantMaps(t: GrantTable): void {
     const flags = <u32>load<u16>(track, MAPTRACK_FLAGS);
     if (!(flags & TRACK_USED)) continue;
     used++;
-    const mfn = pinnedFrameOf(load<u16>(track, MAPTRACK_DOMID), load<u32>(track, MAPTRACK_REF));
+    const granter = grantTableOf(load<u16>(track, MAPTRACK_DOMID));
+    const ref = load<u32>(track, MAPTRACK_REF);
+    // Else checkGrants says it.
+    if (granter == null || ref >= grantEntries(granter)) continue;
+    const mfn = pinnedFrameOf(granter.domid, ref);
     const writable = (flags & GNTMAP_readonly) == 0;
     const type: u32 = writable ? PGT_writable_page : PGT_none;
     if (flags & GNTMAP_device_map) expectReference(mfn, type);

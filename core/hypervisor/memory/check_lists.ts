@@ -51,16 +51,16 @@ function checkFree(): void {
         report("free list leaves memory", 0, mfn, order, 0);
         break;
       }
+      // A list that runs into another, or into a circle, is followed no further.
+      if (pagePrev(mfn) != before) {
+        report("free list's way back", 0, mfn, pagePrev(mfn), before);
+        break;
+      }
       if (mfn & (frames - 1)) report("free block not aligned", 0, mfn, order, 0);
       if (blockOrder(mfn) != order) report("order of a free block", 0, mfn, blockOrder(mfn), order);
-      if (pagePrev(mfn) != before) report("free list's way back", 0, mfn, pagePrev(mfn), before);
       for (let i: u32 = 0; i < frames; i++)
         if (!pageFlag(mfn + i, PGC_free)) report("frame in a free block not free", pageOwner(mfn + i), mfn + i, 0, 1);
       listed += frames;
-      if (listed > totalFrames()) {
-        report("free lists have no end", 0, mfn, listed, 0);
-        return;
-      }
       before = mfn;
     }
   }
@@ -86,11 +86,18 @@ function checkDomain(d: DomainMemory): void {
   let listed: u32 = 0;
   let before: u32 = 0;
   for (let mfn = d.pageList; mfn; mfn = pageNext(mfn)) {
+    if (!mfnValid(mfn)) {
+      report("page list leaves memory", d.domid, mfn, 1, 0);
+      break;
+    }
     if (pageOwner(mfn) != d.domid) report("page list has a stranger", d.domid, mfn, pageOwner(mfn), d.domid);
     if (pageFlag(mfn, PGC_free | PGC_xen_heap)) report("page list has a frame that is Xen's", d.domid, mfn, 1, 0);
-    if (pagePrev(mfn) != before) report("page list's way back", d.domid, mfn, pagePrev(mfn), before);
+    if (pagePrev(mfn) != before) {
+      report("page list's way back", d.domid, mfn, pagePrev(mfn), before);
+      break;
+    }
     before = mfn;
-    if (++listed > totalFrames()) break;
+    listed++;
   }
   if (listed != d.totPages) report("page list length", d.domid, 0, listed, d.totPages);
   let owned: u32 = 0;

@@ -65,16 +65,21 @@ function gdtPageInit(page: usize): void {
   describe(page, HYPERVISOR_CS32, 0x00cf9b000000ffff);
 }
 
+// @ts-ignore: decorator
+@inline
+export function m2pAddress(mfn: u32): usize {
+  return <usize>load<u32>(ROOT_M2P) + <usize>mfn * 8;
+}
 /** mfn must be valid. */
 // @ts-ignore: decorator
 @inline
 export function m2pSet(mfn: u32, gpfn: u64): void {
-  store<u64>(load<u32>(ROOT_M2P) + mfn * 8, gpfn);
+  store<u64>(m2pAddress(mfn), gpfn);
 }
 // @ts-ignore: decorator
 @inline
 export function m2pGet(mfn: u32): u64 {
-  return load<u64>(load<u32>(ROOT_M2P) + mfn * 8);
+  return load<u64>(m2pAddress(mfn));
 }
 
 /** First mfn and frame count of the table itself. */

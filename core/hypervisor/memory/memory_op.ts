@@ -184,16 +184,21 @@ function machphysMapping(arg: u64): i64 {
 }
 
 function getMemoryMap(arg: u64): i64 {
+  const a = scratch(SCRATCH_MEMOP);
+  if (!copyFromGuest(a, arg, MEMORY_MAP_SIZE)) return -(<i64>EFAULT);
+  const count = memoryMapTo(load<u32>(a), load<u64>(a, MEMORY_MAP_BUFFER));
+  if (count < 0) return count;
+  store<u32>(a, <u32>count);
+  return copyToGuest(arg, a, MEMORY_MAP_SIZE) ? 0 : -(<i64>EFAULT);
+}
+/** The caller's memory map goes to `buffer`, of `most` entries: how many there are, or -errno. */
+export function memoryMapTo(most: u32, buffer: u64): i64 {
   const d = domainMemory(callerDomid());
   if (d == null) return -(<i64>ESRCH);
   if (!d.e820Entries) return -(<i64>ENOSYS);
-  const a = scratch(SCRATCH_MEMOP);
-  if (!copyFromGuest(a, arg, MEMORY_MAP_SIZE)) return -(<i64>EFAULT);
-  const count = min<u32>(load<u32>(a), d.e820Entries);
-  if (!copyToGuest(load<u64>(a, MEMORY_MAP_BUFFER), changetype<usize>(d) + E820_OFFSET, count * E820ENTRY_SIZE))
-    return -(<i64>EFAULT);
-  store<u32>(a, count);
-  return copyToGuest(arg, a, MEMORY_MAP_SIZE) ? 0 : -(<i64>EFAULT);
+  const count = min<u32>(most, d.e820Entries);
+  if (!copyToGuest(buffer, changetype<usize>(d) + E820_OFFSET, count * E820ENTRY_SIZE)) return -(<i64>EFAULT);
+  return count;
 }
 
 /** The host's own map: RAM from 0 to its end. For privileged domains. */
@@ -233,20 +238,18 @@ function setMemoryMap(arg: u64): i64 {
   return 0;
 }
 
+/** The domain is named by its number: DOMID_SELF is none, as in Xen. */
 function claimPages(arg: u64): i64 {
-  const caller = domainMemory(callerDomid());
   const a = scratch(SCRATCH_MEMOP);
   if (!copyFromGuest(a, arg, MEMORY_RESERVATION_SIZE)) return -(<i64>EFAULT);
   if (load<u64>(a, MEMORY_RESERVATION_EXTENT_START) || load<u32>(a, MEMORY_RESERVATION_EXTENT_ORDER))
     return -(<i64>EINVAL);
   if (load<u32>(a, MEMORY_RESERVATION_MEM_FLAGS)) return -(<i64>EINVAL);
+  const d = domainMemory(load<u16>(a, MEMORY_RESERVATION_DOMID));
+  if (d == null) return -(<i64>EINVAL);
+  const caller = domainMemory(callerDomid());
   if (caller == null || !(caller.flags & MEM_PRIVILEGED)) return -(<i64>EPERM);
-  const d = domainByAnyId(load<u16>(a, MEMORY_RESERVATION_DOMID));
-  if (d == null) return -(<i64>ESRCH);
-  const pages = load<u64>(a, MEMORY_RESERVATION_NR_EXTENTS);
-  if (pages > <u64>d.maxPages) return -(<i64>EINVAL);
-  if (pages && pages <= <u64>d.totPages) return -(<i64>EINVAL);
-  return setClaim(d, <u32>pages) ? 0 : -(<i64>ENOMEM);
+  return <i64>setClaim(d, load<u64>(a, MEMORY_RESERVATION_NR_EXTENTS));
 }
 
 function physmapSize(operation: u32): u32 {
@@ -290,7 +293,8 @@ function acquireResource(arg: u64): i64 {
   if (load<u32>(a, MEM_ACQUIRE_RESOURCE_PAD)) return -(<i64>EINVAL);
   const target: DomainMemory | null = domainMemory(load<u16>(a, MEM_ACQUIRE_RESOURCE_DOMID));
   if (target == null) return -(<i64>ESRCH);
-  if (foreignDenied(target)) return -(<i64>EPERM);
+  // Another domain's, never its own, as in Xen (rcu_lock_remote_domain_by_id).
+  if (target.domid == callerDomid() || foreignDenied(target)) return -(<i64>EPERM);
   if (load<u16>(a, MEM_ACQUIRE_RESOURCE_TYPE) != <u32>XENMEM_resource_grant_table) return -(<i64>EOPNOTSUPP);
   const id = load<u32>(a, MEM_ACQUIRE_RESOURCE_ID);
   const count = load<u32>(a, MEM_ACQUIRE_RESOURCE_NR_FRAMES);

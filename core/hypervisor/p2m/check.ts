@@ -2,10 +2,18 @@
 import { PTE_LARGE } from "../../machine/cpu/paging/format";
 import { DomainMemory } from "../memory/domain_memory";
 import { countForeign, expectReference, report } from "../memory/expected";
-import { PGT_none, PGT_writable_page, frameAddress, mfnValid, pageOwner } from "../memory/frames";
+import {
+  PGC_xen_heap,
+  PGT_none,
+  PGT_writable_page,
+  frameAddress,
+  mfnValid,
+  pageFlag,
+  pageOwner,
+} from "../memory/frames";
 import { m2pGet } from "../memory/m2p";
 import { PTE_P, PTE_RW, PTE_SIZE, pteMfn } from "../memory/pte";
-import { LARGE_FRAMES, P2M_RAM, entryType, isGrant, p2mEntry } from "./entry";
+import { LARGE_FRAMES, P2M_GRANT_RO, P2M_RAM, entryType, isGrant, p2mEntry } from "./entry";
 import { TABLE_ENTRIES } from "./tables";
 
 let tables: u32 = 0;
@@ -24,8 +32,11 @@ function countTable(d: DomainMemory, table: u32, level: u32, first: u64): void {
     if (!(entry & PTE_P)) continue;
     const gfn = first + ((<u64>i) << (9 * (level - 1)));
     if (level == 1) countFrame(d, entry, gfn);
-    else if (!(entry & PTE_LARGE)) countTable(d, <u32>pteMfn(entry), level - 1, gfn);
-    else
+    else if (!(entry & PTE_LARGE)) {
+      const below = pteMfn(entry);
+      if (mfnValid(below) && pageFlag(<u32>below, PGC_xen_heap)) countTable(d, <u32>below, level - 1, gfn);
+      else report("second stage: no table of it:", <u32>below, 0, 1);
+    } else
       for (let j: u32 = 0; j < LARGE_FRAMES; j++)
         countFrame(d, p2mEntry(<u32>pteMfn(entry) + j, entryType(entry)), gfn + j);
   }
@@ -39,7 +50,7 @@ function countFrame(d: DomainMemory, entry: u64, gfn: u64): void {
   if (entryType(entry) == P2M_RAM) {
     if (pageOwner(<u32>mfn) != d.domid) report("second stage: owner of", <u32>mfn, pageOwner(<u32>mfn), d.domid);
     if (m2pGet(<u32>mfn) != gfn) report("second stage: M2P entry of", <u32>mfn, <u32>m2pGet(<u32>mfn), <u32>gfn);
-  } else if (isGrant(entry)) countForeign(<u32>mfn, writable, 1);
+  } else if (isGrant(entry) && entryType(entry) <= P2M_GRANT_RO) countForeign(<u32>mfn, writable, 1);
   else report("second stage: kind of", <u32>mfn, entryType(entry), 0);
 }
 

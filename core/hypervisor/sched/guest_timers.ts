@@ -5,6 +5,7 @@ import { Domain, TIMER_PERIODIC, VPF_polling, Vcpu } from "../domain/domain";
 import { domainShutdown } from "../domain/lifecycle";
 import { sendGuestVirq } from "../event/channels";
 import {
+  TIMER_KIND_APIC,
   TIMER_KIND_PERIODIC,
   TIMER_KIND_POLL,
   TIMER_KIND_SINGLESHOT,
@@ -13,7 +14,7 @@ import {
   timerStop,
   vcpuTimer,
 } from "./timer";
-import { vcpuUnblock } from "./vcpu";
+import { vcpuKick, vcpuUnblock } from "./vcpu";
 
 /** Restarts the periodic tick when the vCPU comes onto a pCPU: ticks are not delivered to one that does not run. */
 export function startPeriodic(v: Vcpu, now: u64): void {
@@ -42,6 +43,11 @@ export function timerFire(timer: Timer, now: u64): void {
       break;
     case TIMER_KIND_POLL:
       if (atomic.load<u32>(changetype<usize>(v) + offsetof<Vcpu>("pauseFlags")) & VPF_polling) vcpuUnblock(v);
+      break;
+    case TIMER_KIND_APIC:
+      // The rest is its owner's, once it runs.
+      atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("apicTimerDue"), 1);
+      vcpuKick(v);
       break;
     default:
       // A watchdog nobody fed: the owner is the domain.

@@ -12,6 +12,7 @@ export const TIMER_KIND_SINGLESHOT: u32 = 1;
 export const TIMER_KIND_PERIODIC: u32 = 2;
 export const TIMER_KIND_POLL: u32 = 3;
 export const TIMER_KIND_WATCHDOG: u32 = 4;
+export const TIMER_KIND_APIC: u32 = 5;
 
 /** 8-aligned, zero = never set. */
 @unmanaged

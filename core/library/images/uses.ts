@@ -13,8 +13,8 @@ export interface ImageUser {
   uuid: string | null;
   /** Names of its snapshots. */
   snapshots: string[];
-  /** It has it now, or could be continued where it was. */
-  state: "running" | "saved" | "halted" | "binned";
+  /** It has it now, or could be continued where it was. "aside": its definition can't be read, and was put aside. */
+  state: "running" | "saved" | "halted" | "binned" | "aside";
   /** It may write it. */
   writes: boolean;
 }

@@ -24,8 +24,10 @@ export interface NamedImage {
 }
 
 /** A tree whose domain is not there now. */
-interface Away {
+export interface Away {
   readonly tree: Tree;
+  /** "spoiled": put aside, as its definition can't be read. */
+  readonly place: "bin" | "spoiled";
   readonly where: string;
   /** What its user may do. */
   readonly instead: string;
@@ -61,8 +63,8 @@ export class Trees {
     return [...this.#trees.values()];
   }
   /** Of domains that are not there now: in the bin, or put aside. */
-  get away(): readonly Tree[] {
-    return [...this.#away.values()].map(({ tree }) => tree);
+  get away(): readonly Away[] {
+    return [...this.#away.values()];
   }
 
   /** Reads all that there are, and takes away what steps that were broken off have left. Once, before anything else. */
@@ -96,7 +98,7 @@ export class Trees {
         const folder = path.join(parent, name);
         try {
           const tree = await awayTree(folder);
-          if (tree) found.set(folder, { tree, where, instead });
+          if (tree) found.set(folder, { tree, place, where, instead });
         } catch (error) {
           unread.push(`${path.join(folder, "snapshots", TREE_FILE)}: ${(error as Error).message}`);
         }

@@ -95,7 +95,11 @@ describe("a VNC server", () => {
     // Drawn as it was: nothing to send. The next update is of what is drawn after that.
     viewer.ask(true);
     typed.screen.damage({ x: 0, y: 0, width: 200, height: 120 });
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    // Who has seen nothing yet gets all of the same look.
+    const other = client();
+    await other.enter();
+    other.ask(false);
+    await other.update();
     surface.fill(0, 0, 1, 1, 0x777777);
     typed.screen.damage({ x: 0, y: 0, width: 1, height: 1 });
     expect((await viewer.update()).map(({ x, y }) => [x, y])).toEqual([[0, 0]]);
@@ -224,7 +228,10 @@ describe("a VNC server", () => {
     expect(socket.writableLength).toBeGreaterThan(0);
     // Asked for before the second has gone, and never again.
     socket.push(ask);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const other = client();
+    await other.enter();
+    other.ask(false);
+    await other.update();
     expect(updates()).toBe(2);
     isSlow = false;
     take!();

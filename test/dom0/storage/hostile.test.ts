@@ -292,7 +292,8 @@ it("a late write to a cluster that was discarded meanwhile does not land in what
     await store.discard(0, 65536);
     const flushed = store.flush();
     const others = [1, 2, 3].map((i) => flushed.then(() => store.write(i * 65536, [cluster(0x10 + i)])));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    // By the same threads as writes, each of which could have been done by then.
+    for (let i = 0; i < 20; i++) await fs.promises.readFile(file);
     late!();
     await Promise.all([slow, flushed, ...others]);
   });

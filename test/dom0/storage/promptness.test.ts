@@ -117,6 +117,32 @@ it("reads the same on this thread and on others, and after a slow read on others
   }).finally(() => clock.mockRestore());
 });
 
+it.skipIf(process.platform !== "linux")("judges the file that is open, not what its name leads to by now", async () => {
+  const name = path.join(folder, "exchanged");
+  writeFileSync(name, Buffer.alloc(4096, 7));
+  const { fstat, readvSync } = fs;
+  let here = 0;
+  const patches = {
+    fstat: ((...all: Parameters<typeof fstat>) => {
+      fs.rmSync(name);
+      fs.symlinkSync("/proc/version", name);
+      fstat(...all);
+    }) as typeof fstat,
+    readvSync: ((...all: Parameters<typeof readvSync>) => {
+      here++;
+      return readvSync(...all);
+    }) as typeof readvSync,
+  };
+  await withPatchedFs(patches, async () => {
+    const file = await HostFile.open(name, "read");
+    const view = new Uint8Array(512);
+    await nextTurn();
+    await file.read(0, [view]);
+    expect([here, view[0]]).toEqual([1, 7]);
+    await file.close();
+  });
+});
+
 it("an error of the host's names the file", async () => {
   const name = path.join(folder, "bad");
   writeFileSync(name, Buffer.alloc(4096));

@@ -14,11 +14,14 @@ const hear = (reason: unknown): void => void unheard.push(reason);
 process.on("unhandledRejection", hear);
 afterAll(() => void process.off("unhandledRejection", hear));
 const CLUSTER = 65536;
-const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 it("waits for all, and throws what failed first in their order", async () => {
   let ended = false;
-  const slow = turn().then(() => void (ended = true));
+  const slow = turn()
+    .then(turn)
+    .then(turn)
+    .then(() => void (ended = true));
   const failing = together(async (add) => {
     add(Promise.reject(new Error("one")));
     await turn();
@@ -42,6 +45,7 @@ it("a qcow2 image on a full disk: a write whose first part fails while another's
   const store = await openStore(file, "qcow2", "read-write");
   const own = fs.writev;
   let release: (() => void) | null = null;
+  let failed = 0;
   const late = ((
     fd: number,
     views: Uint8Array[],
@@ -50,7 +54,10 @@ it("a qcow2 image on a full disk: a write whose first part fails while another's
   ) => {
     if (views[0]![0] === 1) return void (release = () => own(fd, views, position, done));
     if (views[0]![0] === 2)
-      return void setImmediate(() => done(Object.assign(new Error("full"), { code: "ENOSPC" }), 0));
+      return void setImmediate(() => {
+        failed++;
+        done(Object.assign(new Error("full"), { code: "ENOSPC" }), 0);
+      });
     own(fd, views, position, done);
   }) as typeof fs.writev;
   await withPatchedFs({ writev: late }, async () => {
@@ -58,6 +65,7 @@ it("a qcow2 image on a full disk: a write whose first part fails while another's
     await expect.poll(() => release).not.toBeNull();
     const failing = store.write(0, [Buffer.alloc(2 * CLUSTER, 2)]);
     const told = expect(failing).rejects.toThrow("full");
+    await expect.poll(() => failed).toBeGreaterThan(0);
     for (let i = 0; i < 5; i++) await turn();
     expect(unheard).toEqual([]);
     release!();

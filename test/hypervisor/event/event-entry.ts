@@ -6,6 +6,8 @@
 import {
   Domain,
   VCPU_PAGE_ORDER,
+  VPF_blocked,
+  VPF_polling,
   Vcpu,
   domainById,
   setCurrentVcpu,
@@ -102,6 +104,17 @@ export function setVirqHandler(domid: u32, number: u32): i32 {
 }
 export function virq(domid: u32, vcpu: u32, number: u32): void {
   sendGuestVirq(vcpuOf(domainById(domid)!, vcpu)!, number);
+}
+
+/** The vCPU is in SCHEDOP_poll for one port, or with -1 for several. */
+export function waitForPort(domid: u32, vcpu: u32, port: i32): void {
+  const v = vcpuOf(domainById(domid)!, vcpu)!;
+  v.pollPort = port;
+  v.pauseFlags |= VPF_blocked | VPF_polling;
+  v.domain.pollers++;
+}
+export function isWaiting(domid: u32, vcpu: u32): bool {
+  return (vcpuOf(domainById(domid)!, vcpu)!.pauseFlags & (VPF_blocked | VPF_polling)) != 0;
 }
 
 /** What a handler returns that wants to be called again, and with which command. */

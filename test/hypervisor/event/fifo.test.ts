@@ -79,6 +79,19 @@ describe("set-up", () => {
     expect(a.consume()).toEqual([port, late]);
   });
 
+  it("ends polls for ports that were pending before they had words, as for any later", () => {
+    const [early, late] = [a.bindIpi(), a.bindIpi()];
+    expect(a.initControl(CONTROL_FRAME)).toBe(0);
+    a.send(early);
+    core.waitForPort(1, 2, early);
+    core.waitForPort(1, 3, late);
+    expect(a.expandArray(WORDS_FRAME)).toBe(0);
+    expect([2, 3].map((vcpu) => core.isWaiting(1, vcpu))).toEqual([0, 1]);
+    a.setEventWord(late, 1 << EVTCHN_FIFO_MASKED);
+    a.send(late);
+    expect(core.isWaiting(1, 3)).toBe(0);
+  });
+
   it("goes beyond 4096 ports", () => {
     fifo();
     for (let page = 1; page < 5; page++) expect(a.expandArray(WORDS_FRAME + page)).toBe(0);

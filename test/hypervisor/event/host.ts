@@ -12,6 +12,8 @@ export interface EventCore extends Core {
   kicks(domid: number, vcpu: number): number;
   eventsSent(domid: number): bigint;
   eventsReceived(domid: number): bigint;
+  waitForPort(domid: number, vcpu: number, port: number): void;
+  isWaiting(domid: number, vcpu: number): number;
   portPending(domid: number, port: number): number;
   eventPending(domid: number, vcpu: number): number;
   virq(domid: number, vcpu: number, number: number): void;

@@ -128,6 +128,17 @@ describe("masks", () => {
     expect(a.unmask(0xffffffff)).toBe(EINVAL);
   });
 
+  it("end a poll for their port or for several, though masked, and no other", () => {
+    const [here, there] = channel();
+    const [, other] = channel();
+    a.mask(here);
+    core.waitForPort(1, 0, here);
+    core.waitForPort(1, 1, -1);
+    core.waitForPort(1, 2, other);
+    b.send(there);
+    expect([0, 1, 2].map((vcpu) => core.isWaiting(1, vcpu))).toEqual([0, 0, 1]);
+  });
+
   it("does not repeat an upcall that is there already", () => {
     const [here, there] = channel();
     b.send(there);

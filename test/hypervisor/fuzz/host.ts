@@ -1,6 +1,6 @@
 /**
- * A host for the hostile guest (guest/): rounds of two such domains, which are each other's peers in grants and events, beside a
- * domain that judges what frames it gets and an ordinary guest. The checker looks while they run and after each round.
+ * A host for the hostile guests (guest/, pvh/): rounds of two PV domains and a PVH one, which are each other's peers in grants and events,
+ * beside a domain that judges what frames it gets and an ordinary guest. The checker looks while they run and after each round.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -17,6 +17,7 @@ const QUIET_MS = 3000;
 const LONGEST_MS = 10_000;
 /** Between two looks of the checker while guests run. */
 const CHECK_MS = 700;
+const PVH_KERNEL = "fuzz-pvh.elf";
 const root = path.resolve(import.meta.dirname, "../../..");
 
 export const haveCompiler = (() => {
@@ -29,7 +30,7 @@ export const haveCompiler = (() => {
   }
 })();
 
-/** How often each hypercall ("number.operation") was tried in well-made calls, and succeeded. */
+/** How often each hypercall ("number.operation", with P before it a PVH guest's) was tried in well-made calls, and succeeded. */
 export type Tally = Map<string, { ok: number; tried: number }>;
 
 export interface FuzzResult {
@@ -40,13 +41,26 @@ export interface FuzzResult {
   tally: Tally;
 }
 
-/** What is done in a round, all of it by its seed. */
-function plan(seed: number): { vcpus: [number, number]; wild: [number, number] } {
-  const kind = seed % 4;
+/** How much is done: rounds until `calls` hypercalls are made or `seconds` are over, and `rounds` of them at least. */
+export interface FuzzExtent {
+  calls: number;
+  seconds: number;
+  rounds: number;
+}
+
+/** Rounds of as many different kinds as there are. */
+export const KINDS = 4;
+/** What is done in a round, all of it by its seed: of two PV domains and of a PVH one, vCPUs and wild calls in a thousand operations. */
+function plan(seed: number): { vcpus: number[]; wild: number[] } {
   return {
-    vcpus: [2 + (seed % 3), 2 + (Math.floor(seed / 3) % 3)],
-    // One that is wild cannot judge itself: in half the rounds nobody is, in the others the second judges the first.
-    wild: kind === 1 ? [300, 0] : kind === 3 ? [30, 0] : [0, 0],
+    vcpus: [2 + (seed % 3), 2 + (Math.floor(seed / 3) % 3), 2 + (Math.floor(seed / 9) % 3)],
+    // One that is wild cannot judge itself: the others judge it.
+    wild: [
+      [0, 0, 0],
+      [300, 0, 0],
+      [0, 0, 100],
+      [30, 0, 0],
+    ][seed % KINDS]!,
   };
 }
 
@@ -69,9 +83,14 @@ export class FuzzHost {
 
   constructor() {
     const work = temporaryFolder("fuzz");
-    execFileSync("make", ["-s", "-C", path.join(import.meta.dirname, "guest"), `OUT=${work}/fuzz.elf`]);
+    for (const [folder, output] of [
+      ["guest", "fuzz.elf"],
+      ["pvh", PVH_KERNEL],
+    ] as const)
+      execFileSync("make", ["-s", "-C", path.join(import.meta.dirname, folder), `OUT=${work}/${output}`]);
     this.files = {
       "fuzz.elf": readFileSync(`${work}/fuzz.elf`),
+      [PVH_KERNEL]: readFileSync(`${work}/${PVH_KERNEL}`),
       "mini.elf": readFileSync(path.join(root, "assets/guests/mini.elf")),
     };
     // Not one of their words is held back: they say what they have done.
@@ -88,13 +107,14 @@ export class FuzzHost {
     });
   }
 
-  /** Rounds from `seed` on until `calls` hypercalls are made or `seconds` are over. Fails with the seed and Xen's log. */
-  async run(seed: number, calls: number, seconds: number): Promise<FuzzResult> {
+  /** Rounds from `seed` on. Fails with the seed and Xen's log. */
+  async run(seed: number, { calls, seconds, rounds }: FuzzExtent): Promise<FuzzResult> {
     const began = Date.now();
     let at = seed;
     try {
       await this.start();
-      for (; this.result.calls < calls && Date.now() - began < seconds * 1000; at++) await this.round(at);
+      const enough = (): boolean => this.result.calls >= calls || Date.now() - began >= seconds * 1000;
+      for (; !enough() || this.result.rounds < rounds; at++) await this.round(at);
       await this.othersWork();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -151,7 +171,7 @@ export class FuzzHost {
   }
 
   private count(said: string): void {
-    for (const [, name, ok, tried] of said.matchAll(/(\d+\.\d+)=(\d+)\/(\d+)/g)) {
+    for (const [, name, ok, tried] of said.matchAll(/(P?\d+\.\d+)=(\d+)\/(\d+)/g)) {
       const entry = this.result.tally.get(name!) ?? { ok: 0, tried: 0 };
       this.result.tally.set(name!, { ok: entry.ok + Number(ok), tried: entry.tried + Number(tried) });
     }
@@ -159,7 +179,7 @@ export class FuzzHost {
 
   private async create(name: string, kernel: string, memory: number, vcpus: number, extra: string): Promise<number> {
     const config =
-      `name = "${name}"\nkernel = "${kernel}"\nmemory = ${memory}\nvcpus = ${vcpus}\nextra = "${extra}"\n` +
+      `name = "${name}"\n${kernel === PVH_KERNEL ? 'type = "pvh"\n' : ""}kernel = "${kernel}"\nmemory = ${memory}\nvcpus = ${vcpus}\nextra = "${extra}"\n` +
       `on_crash = "destroy"\non_reboot = "destroy"\non_poweroff = "destroy"\n`;
     return (
       await this.host.toolstack.request("create", {
@@ -203,16 +223,18 @@ export class FuzzHost {
   private async round(seed: number): Promise<void> {
     const { vcpus, wild } = plan(seed);
     const { toolstack } = this.host;
-    // Each is told the other's number before it runs.
+    // Each is told the others' numbers before it runs.
     const domids: number[] = [];
     const first = this.lastDomid + 1;
-    for (const [i, other] of [first + 1, first].entries()) {
-      const extra = `seed=${seed * 2 + i} peer=${other} wild=${wild[i]} count=120000`;
-      domids.push(await this.create(`fuzz${i}`, "fuzz.elf", 16, vcpus[i]!, extra));
+    const numbers = [first, first + 1, first + 2];
+    for (const [i, number] of numbers.entries()) {
+      const [peer, other] = numbers.filter((each) => each !== number);
+      const extra = `seed=${seed * 3 + i} peer=${peer} other=${other} wild=${wild[i]} vcpus=${vcpus[i]} count=120000`;
+      domids.push(await this.create(`fuzz${i}`, i === 2 ? PVH_KERNEL : "fuzz.elf", 16, vcpus[i]!, extra));
       this.lastDomid = domids[i]!;
     }
     // A number was passed over (one is in use): the next round is right about it.
-    if (domids[0] !== first || domids[1] !== first + 1) for (const domid of domids) await this.destroy(domid);
+    if (domids.some((domid, i) => domid !== numbers[i])) for (const domid of domids) await this.destroy(domid);
     else {
       const began = Date.now();
       this.heard = began;
@@ -230,8 +252,10 @@ export class FuzzHost {
         checked = Date.now();
       }
       this.log += `round of seed ${seed}: ${domids.map((domid) => `d${domid} ${this.made(domid)} calls${this.stopped.has(domid) ? "" : ", runs"}`).join(", ")} in ${Date.now() - began} ms\n`;
+      const ended = new Set(domids.filter((domid) => this.stopped.has(domid)));
       for (const domid of domids) await this.destroy(domid);
       await watch?.end(this.made(first));
+      domids.forEach((domid, i) => this.allWorked(domid, vcpus[i]!, wild[i]! > 0 && ended.has(domid)));
       this.result.rounds++;
     }
     this.result.calls += [...this.said.values()].reduce((sum, count) => sum + count, 0);
@@ -239,6 +263,12 @@ export class FuzzHost {
     await this.check();
   }
   private lastDomid = 2;
+
+  /** Each vCPU has made calls, but for those of a domain that made wild ones and ended by that: a guest that does nothing finds nothing. */
+  private allWorked(domid: number, vcpus: number, endedWildly: boolean): void {
+    const idle = Array.from({ length: vcpus }, (_, vcpu) => vcpu).filter((vcpu) => !this.said.get(`${domid} ${vcpu}`));
+    if (idle.length && !endedWildly) throw new Error(`vCPUs ${idle.join(", ")} of d${domid} made no calls`);
+  }
 
   private made(domid: number): number {
     return [...this.said].filter(([key]) => key.startsWith(`${domid} `)).reduce((sum, [, count]) => sum + count, 0);

@@ -1,8 +1,10 @@
-/** One pCPU thread of threads.test.ts: takes frames for a domain and gives them back, again and again, as the other thread does, until both have
- * done so beside each other `wanted` times, or `most` times in all. */
+/**
+ * One pCPU thread of threads.test.ts: does one thing with the frames of a domain, again and again, as the other thread does its own thing
+ * with them, until both have done so beside each other `wanted` times, or `most` times in all.
+ */
 import { parentPort, workerData } from "node:worker_threads";
 
-const { memory, module, pcpu, versions, flags, frames, domid, wanted, most, shared } = workerData;
+const { memory, module, pcpu, versions, flags, frames, domid, page, va, work, wanted, most, shared } = workerData;
 const trap = (code) => {
   throw new Error(`trap ${code}`);
 };
@@ -13,17 +15,66 @@ const core = new WebAssembly.Instance(module, { env }).exports;
 core.attach(pcpu, versions, flags, frames);
 core.become(domid);
 
-// Shared: calls made by each thread, and how many threads have met the other often enough.
+const view = new DataView(memory.buffer);
+const SELF = 0x7ff0;
+const LIST = 256;
+const XENMEM_exchange = 11n;
+const EINVAL = 22n;
+const CLAIMED = core.totPages(domid) + 20;
+
+/** XENMEM_exchange of the frames in the list at LIST of the thread's page, into as many extents of `outOrder` there. */
+function exchange(inCount, outOrder) {
+  for (const [at, count, order] of [
+    [page, inCount, 0],
+    [page + 32, inCount >> outOrder, outOrder],
+  ]) {
+    view.setBigUint64(at, va + BigInt(LIST), true);
+    view.setBigUint64(at + 8, BigInt(count), true);
+    view.setUint32(at + 16, order, true);
+    view.setUint32(at + 20, 0, true);
+    view.setUint16(at + 24, SELF, true);
+  }
+  view.setBigUint64(page + 64, 0n, true);
+  return core.doMemoryOp(XENMEM_exchange, va);
+}
+/** A frame to begin with, which nobody else has; it stands in the list of `exchange`. */
+const own = work === "exchange" || work === "undo" ? core.allocDomheapPages(0, domid) : 0;
+view.setBigUint64(page + LIST, BigInt(own), true);
+
+function take() {
+  const taken = [core.allocDomheapPages(0, domid), core.allocDomheapPages(0, domid)];
+  return taken.every((mfn) => mfn && core.freeDomheapPages(BigInt(mfn), 0, domid));
+}
+const works = {
+  /** Takes two frames and gives them back. */
+  take,
+  /** The same while it has a claim, from which they come and to which they return. */
+  "take claimed": take,
+  /** Claims a few frames more than the domain has, and ends the claim. */
+  claim: () =>
+    core.claim(domid, BigInt(CLAIMED)) === 0 && core.claimFits(domid, CLAIMED) && core.claim(domid, 0n) === 0,
+  /** Changes a frame for another. */
+  exchange: () => exchange(1, 0) === 0n,
+  /** The same, but the second frame of the list is none, so the first one is returned. */
+  undo() {
+    view.setBigUint64(page + LIST + 8, 0xffffffffn, true);
+    return exchange(2, 1) === -EINVAL;
+  },
+};
+
+if (work === "take claimed" && core.claim(domid, BigInt(CLAIMED)) !== 0) throw new Error("no claim");
+
+// Shared: what each thread has done, and how many threads have met the other often enough.
 const [mine, other, ENOUGH] = [pcpu - 1, 2 - pcpu, 2];
-let given = 0;
+let failed = 0;
 let meetings = 0;
 for (let i = 0; i < most && Atomics.load(shared, ENOUGH) < 2; i++) {
   const before = Atomics.load(shared, other);
-  const first = core.allocDomheapPages(0, domid);
-  const second = core.allocDomheapPages(0, domid);
-  for (const mfn of [first, second]) if (mfn && core.freeDomheapPages(BigInt(mfn), 0, domid)) given++;
+  if (!works[work]()) failed++;
   Atomics.add(shared, mine, 1);
   // On a busy machine the threads seldom run at the same time: only what they did beside each other counts.
   if (Atomics.load(shared, other) !== before && ++meetings === wanted) Atomics.add(shared, ENOUGH, 1);
 }
-parentPort.postMessage({ calls: Atomics.load(shared, mine), given, meetings });
+if (work === "take claimed" && (!core.claimFits(domid, CLAIMED) || core.claim(domid, 0n) !== 0)) failed++;
+if (own && !core.freeDomheapPages(view.getBigUint64(page + LIST, true), 0, domid)) failed++;
+parentPort.postMessage({ failed, meetings });

@@ -8,6 +8,8 @@ const ESRCH = -3n;
 const EFAULT = -14n;
 const KERNEL = 1n << 52n;
 const NX = 1n << 63n;
+/** INVALID_M2P_ENTRY, as WebAssembly gives it. */
+const NO_M2P_ENTRY = -1n;
 
 let host: Host;
 let a: PvDomain;
@@ -86,8 +88,11 @@ test("entries: foreign frames, no frames, bad flags, superpages are refused", ()
   expect(a.mmuUpdate(l2 + 8, (BigInt(a.mfns[20]!) << 12n) | P | RW)).toBe(EINVAL);
   // The hypervisor's L4 slots stay as they are.
   for (const slot of [256, 260, 271]) expect(a.mmuUpdate(a.address(0) + slot * 8, 0n)).toBe(EINVAL);
-  // Somebody else's table.
+  // Somebody else's table, named or not.
+  const theirs = host.get64(b.entryAddress(20));
   expect(a.mmuUpdate(b.entryAddress(20), 0n)).toBe(EINVAL);
+  expect(a.mmuUpdate(b.entryAddress(20), 0n, ((2 + 1) << 16) | SELF)).toBe(EPERM);
+  expect(host.get64(b.entryAddress(20))).toBe(theirs);
   expect(a.mmuUpdate(a.entryAddress(20), 0n, 2)).toBe(EPERM);
   expect(a.mmuUpdate(a.entryAddress(20), 0n, 77)).toBe(ESRCH);
   expect(a.mmuUpdate(a.entryAddress(20), 0n, 1)).toBe(ESRCH);
@@ -260,9 +265,13 @@ test("memory_op: populate, decrease, exchange, questions", () => {
 
 test("everything comes back when the domains are gone", () => {
   const { core } = host;
+  // As every guest says of its frames.
+  for (const domain of [a, b])
+    domain.mfns.forEach((mfn, i) => expect(domain.mmuUpdate((BigInt(mfn) << 12n) | 1n, BigInt(i))).toBe(0n));
   destroy(host, 1);
   destroy(host, 2);
   check();
+  for (const mfn of [...a.mfns, ...b.mfns]) expect(core.m2pGet(mfn)).toBe(NO_M2P_ENTRY);
   expect(core.freePages()).toBeGreaterThan(free);
   expect(core.totPages(DOM0)).toBe(1);
 });

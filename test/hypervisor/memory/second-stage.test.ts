@@ -1,148 +1,30 @@
 /** The second stage of a PVH domain: what its calls put where, what that holds, and that nothing of it stays. */
 import { beforeAll, expect, test } from "vitest";
 import {
-  ADD_TO_PHYSMAP_GPFN,
-  ADD_TO_PHYSMAP_IDX,
-  ADD_TO_PHYSMAP_SPACE,
-  MEMORY_RESERVATION_DOMID,
-  MEMORY_RESERVATION_EXTENT_ORDER,
-  MEMORY_RESERVATION_EXTENT_START,
-  MEMORY_RESERVATION_NR_EXTENTS,
-  REMOVE_FROM_PHYSMAP_GPFN,
   XENMAPSPACE_gmfn,
   XENMAPSPACE_grant_table,
   XENMAPSPACE_shared_info,
-  XENMEM_add_to_physmap,
   XENMEM_decrease_reservation,
   XENMEM_exchange,
   XENMEM_populate_physmap,
-  XENMEM_remove_from_physmap,
 } from "../../../core/abi/memory.ts";
 import {
   GNTMAP_device_map,
   GNTMAP_host_map,
   GNTMAP_readonly,
   GNTTABOP_map_grant_ref,
-  GNTTABOP_unmap_grant_ref,
-  GTF_permit_access,
 } from "../../../core/abi/grant_table.ts";
 import { EINVAL, ENOENT, EOPNOTSUPP } from "../../../core/abi/errno.ts";
-import { DOM0, Host, PvDomain, SELF, destroy, dom0Page } from "./host.ts";
+import { XEN_HEAP_START } from "../../../core/machine/layout.ts";
+import { DOM0, Host, PvDomain, SELF, destroy } from "./host.ts";
+import { ARGS, PvhDomain } from "./pvh-domain.ts";
 
 const MIB = 256n;
-/** Where the guest has its arguments: a frame of its own. */
-const ARGS = 0x10n;
+/** memory/root.ts: of the TLB clock, the last flush; and the count of second stages. */
+const ROOT_TLB_FLUSHED = XEN_HEAP_START + 64;
+const ROOT_SECOND_STAGES = XEN_HEAP_START + 72;
 /** INVALID_M2P_ENTRY, as WebAssembly gives it. */
 const INVALID = -1n;
-
-/** A PVH domain with memory at guest frame 0 on. */
-class PvhDomain {
-  readonly host: Host;
-  readonly domid: number;
-
-  constructor(host: Host, domid: number, frames = 64n) {
-    this.host = host;
-    this.domid = domid;
-    if (!host.core.makeDomain(domid, 4, 0x4000)) throw new Error("no memory for the domain");
-    expect(this.populate(0n, frames)).toBe(frames);
-  }
-  entry = (gfn: bigint): bigint => this.host.core.secondStage(this.domid, gfn);
-  mfn = (gfn: bigint): number => Number((this.entry(gfn) & 0xffffffffff000n) >> 12n);
-  /** Machine address of the arguments. */
-  get args(): number {
-    return this.mfn(ARGS) * 4096;
-  }
-
-  /** By dom0, as the domain builder does. */
-  populate(gfn: bigint, count: bigint, order = 0): bigint {
-    const { host } = this;
-    host.core.become(DOM0);
-    let done = 0n;
-    for (; done < count; done++) {
-      const at = dom0Page(host);
-      this.#reservation(at, BigInt(at + 256), gfn + (done << BigInt(order)), order, this.domid);
-      host.set64(at + 256, gfn + (done << BigInt(order)));
-      if (host.core.doMemoryOp(BigInt(XENMEM_populate_physmap), BigInt(at)) !== 1n) break;
-    }
-    host.core.become(this.domid);
-    return done;
-  }
-  #reservation(at: number, list: bigint, gfn: bigint, order: number, domid: number): void {
-    const { host } = this;
-    host.bytes.fill(0, at, at + 256);
-    host.set64(at + MEMORY_RESERVATION_EXTENT_START, list);
-    host.set64(at + MEMORY_RESERVATION_NR_EXTENTS, 1);
-    host.set32(at + MEMORY_RESERVATION_EXTENT_ORDER, order);
-    host.set16(at + MEMORY_RESERVATION_DOMID, domid);
-  }
-  /** The guest's own populate or decrease of one extent; how many were done. */
-  reserve(operation: number, gfn: bigint, order = 0): bigint {
-    const { host } = this;
-    host.core.become(this.domid);
-    const at = this.args;
-    this.#reservation(at, ARGS * 4096n + 256n, gfn, order, SELF);
-    host.set64(at + 256, gfn);
-    return host.core.doMemoryOp(BigInt(operation), ARGS * 4096n);
-  }
-  add(space: number, index: bigint, gfn: bigint): bigint {
-    const { host } = this;
-    host.core.become(this.domid);
-    const at = this.args;
-    host.bytes.fill(0, at, at + 64);
-    host.set16(at, SELF);
-    host.set32(at + ADD_TO_PHYSMAP_SPACE, space);
-    host.set64(at + ADD_TO_PHYSMAP_IDX, index);
-    host.set64(at + ADD_TO_PHYSMAP_GPFN, gfn);
-    return host.core.doMemoryOp(BigInt(XENMEM_add_to_physmap), ARGS * 4096n);
-  }
-  remove(gfn: bigint): bigint {
-    const { host } = this;
-    host.core.become(this.domid);
-    host.bytes.fill(0, this.args, this.args + 64);
-    host.set16(this.args, SELF);
-    host.set64(this.args + REMOVE_FROM_PHYSMAP_GPFN, gfn);
-    return host.core.doMemoryOp(BigInt(XENMEM_remove_from_physmap), ARGS * 4096n);
-  }
-  /** map_grant_ref of another domain's reference at guest frame `gfn`: status and handle. */
-  map(granter: number, ref: number, gfn: bigint, flags = GNTMAP_host_map): { status: number; handle: number } {
-    const { host } = this;
-    host.core.become(this.domid);
-    const at = this.args;
-    host.bytes.fill(0, at, at + 64);
-    host.set64(at, gfn << 12n);
-    host.set32(at + 8, flags);
-    host.set32(at + 12, ref);
-    host.set16(at + 16, granter);
-    expect(host.core.doGrantTableOp(GNTTABOP_map_grant_ref, ARGS * 4096n, 1)).toBe(0n);
-    return { status: (host.get16(at + 18) << 16) >> 16, handle: host.get32(at + 20) };
-  }
-  unmap(handle: number, gfn: bigint): number {
-    const { host } = this;
-    host.core.become(this.domid);
-    const at = this.args;
-    host.bytes.fill(0, at, at + 64);
-    host.set64(at, gfn << 12n);
-    host.set32(at + 16, handle);
-    expect(host.core.doGrantTableOp(GNTTABOP_unmap_grant_ref, ARGS * 4096n, 1)).toBe(0n);
-    return (host.get16(at + 20) << 16) >> 16;
-  }
-  /** The guest's entry `ref`, in its grant table mapped at `table`, lets `domid` have guest frame `gfn`. */
-  grant(table: bigint, ref: number, domid: number, gfn: bigint): void {
-    const at = this.mfn(table) * 4096 + ref * 8;
-    this.host.set32(at + 4, Number(gfn));
-    this.host.set32(at, GTF_permit_access | (domid << 16));
-  }
-  destroy(): void {
-    const { host } = this;
-    host.core.become(DOM0);
-    host.core.dropVcpu(this.domid);
-    for (let i = 0; host.core.relinquishMemory(this.domid); i++) if (i > 1000) throw new Error("teardown does not end");
-    expect(host.core.tablesOfSecondStage(this.domid)).toBe(0);
-    host.core.unshareInfo(this.domid);
-    expect(host.core.memoryDomainGone(this.domid), host.log()).toBe(1);
-    host.core.forgetDomain(this.domid);
-  }
-}
 
 function checked(host: Host): void {
   host.core.become(DOM0);
@@ -316,4 +198,24 @@ test("grants: to and from a PVH domain, mapped where nothing else can take them 
   destroy(host, 3);
   granter.destroy();
   checked(host);
+});
+
+test("ids of second stages go round: none is 0, none has two, and one that is given again is in no TLB any more", async () => {
+  const host = await Host.boot(64);
+  const { core } = host;
+  const make = (domid: number): number => {
+    expect(core.makeDomain(domid, 4, 64)).toBe(1);
+    return core.idOfSecondStage(domid) >>> 0;
+  };
+  const flushed = (): bigint => host.get64(ROOT_TLB_FLUSHED);
+  expect([make(1), make(2)]).toEqual([1, 2]);
+  host.set64(ROOT_SECOND_STAGES, 0xfffffffen);
+  const before = flushed();
+  expect(make(3)).toBe(0xffffffff);
+  expect(flushed()).toBe(before);
+  expect(make(4)).toBe(3);
+  expect(flushed()).toBeGreaterThan(before);
+  const then = flushed();
+  expect(make(5)).toBe(4);
+  expect(flushed()).toBeGreaterThan(then);
 });

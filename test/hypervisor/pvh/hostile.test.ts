@@ -66,6 +66,15 @@ describe.skipIf(!haveCompiler)("a hostile PVH guest", () => {
     expect(said, host.log.slice(-3000)).toEqual(expect.arrayContaining(["INITIALISE -17", "REWRITTEN done"]));
   });
 
+  it("sets the timers of its APICs to anything, and resets the vCPUs that do: the host keeps time, and the timers end with it", async () => {
+    const domid = await host.start("timers vcpus=3", { vcpus: 3 });
+    const { said } = await host.ended(domid, 100);
+    expect(said, host.log.slice(-3000)).toEqual(expect.arrayContaining(["TIMERS 3", "END"]));
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+    const { said: after } = await host.ended(await host.start("timer"));
+    expect(after).toEqual(expect.arrayContaining(["ONCE early 0 current 0 again 0", "AGAIN early 0", "END"]));
+  }, 150_000);
+
   it("calls, writes registers, ports, its APIC and nowhere without sense, and only harms itself", async () => {
     const seeds = [1, 2, 3];
     const domids = await Promise.all(seeds.map((seed) => host.start(`nonsense rounds=20000 seed=${seed}`)));

@@ -46,6 +46,32 @@ describe.skipIf(!haveCompiler)("a PVH kernel", () => {
     expect(said, host.log.slice(-3000)).toEqual(expect.arrayContaining(["VCPUS 4", "IPIS 100", "END"]));
   });
 
+  it("has a timer in its APIC: once, periodic, and by its TSC", async () => {
+    const { said } = await host.ended(await host.start("timer"));
+    expect(said, host.log.slice(-3000)).toEqual(
+      expect.arrayContaining([
+        "COUNTS 1",
+        "ONCE early 0 current 0 again 0",
+        "DIVIDED early 0 late 0",
+        "STOPPED 0",
+        "AGAIN early 0",
+        "MASKED 0 counts 1",
+        "UNMASKED 1",
+        "MISSED 1",
+        "OFF 0 entry 30070",
+        "SHORT 1",
+        "ANNOUNCED 1 in another mode 0",
+        "CHANGED initial 0",
+        "DEADLINE kept 1 early 0 after 0 initial 0",
+        "PAST 1 cleared 0",
+        "FAR 0 kept 1",
+        "ILLEGAL 0 error 40",
+        "RESERVED 0",
+        "END",
+      ]),
+    );
+  });
+
   it("keeps the rules of its APIC, its registers and its guest frames", async () => {
     const domid = await host.start("rules", { vcpus: 2 });
     const { said } = await host.ended(domid);
@@ -56,7 +82,10 @@ describe.skipIf(!haveCompiler)("a PVH kernel", () => {
         "ALL 2",
         "LOWEST 1",
         "MEMORY TYPES 0 1",
-        "HYPERCALL PAGE 1",
+        "HYPERCALL PAGE 0 1 1",
+        "REAL MODE hypercall -1",
+        "RING 0 hypercall 40011",
+        "RING 3 hypercall -1",
         "REMOVE 0 reads ffffffffffffffff",
         "GRANT 0 over it -16",
         "UNGRANT 0",

@@ -3,7 +3,8 @@
  * before it has its name. It takes the place of nothing but a socket that nobody listens at any more. While no program is connected, what the guest
  * writes is lost, as QEMU loses it; while the program does not read, the guest waits.
  */
-import { chmod, lstat, mkdtemp, rename, rm } from "node:fs/promises";
+import type { BigIntStats } from "node:fs";
+import { chmod, link, lstat, mkdtemp, rm } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import path from "node:path";
 import type { BehindState } from "../../xenbus/kind.ts";
@@ -15,6 +16,8 @@ const MOST_PATH_BYTES = 84;
 export class SocketLine implements Line {
   readonly #path: string;
   #server: Server | null = null;
+  /** What is at the path as long as nobody else puts something there. */
+  #made: BigIntStats | null = null;
   #program: Socket | null = null;
   #guest: GuestEnd | null = null;
   #waits = false;
@@ -45,7 +48,9 @@ export class SocketLine implements Line {
         server.listen(made, resolve);
       });
       await chmod(made, 0o600);
-      await rename(made, this.#path);
+      this.#made = await lstat(made, { bigint: true });
+      // Unlike a rename this fails where something has come to be meanwhile.
+      await link(made, this.#path);
       this.#server = server;
     } catch (error) {
       server.close();
@@ -76,7 +81,10 @@ export class SocketLine implements Line {
     this.#server = null;
     this.#program?.destroy();
     await new Promise((resolve) => server.close(resolve));
-    await rm(this.#path, { force: true });
+    // By now the name may be something else's, of the user's.
+    const found = await lstat(this.#path, { bigint: true }).catch(() => null);
+    if (found && this.#made && found.dev === this.#made.dev && found.ino === this.#made.ino)
+      await rm(this.#path, { force: true });
   }
 
   behind(): BehindState {

@@ -3,11 +3,19 @@ import { HypercallError } from "../../kernel/errno.ts";
 import type { HvmHypercalls } from "../../kernel/hvm.ts";
 import { PAGE_SIZE, type PhysicalMemory } from "../../kernel/memory.ts";
 import type { ForeignFrames } from "../../kernel/native.ts";
-import type { Built, DomainBuild } from "../build.ts";
+import type { Built, DomainBuild, DomainPreparation } from "../build.ts";
 import { pvhEntry } from "../notes.ts";
 import { ACPI_END, ACPI_START, acpiTables } from "./acpi.ts";
 import { entryContext } from "./context.ts";
-import { CONSOLE_PAGE, SPECIAL_FIRST, SPECIAL_PAGES, STORE_PAGE, layoutPvh, pagingPool } from "./layout.ts";
+import {
+  CONSOLE_PAGE,
+  SPECIAL_FIRST,
+  SPECIAL_PAGES,
+  STORE_PAGE,
+  layoutPvh,
+  pagingPool,
+  pvhMemoryMap,
+} from "./layout.ts";
 import { connectRings } from "./rings.ts";
 import { startInfo, startInfoBytes } from "./start-info.ts";
 
@@ -24,6 +32,11 @@ export class PvhBuilder {
     this.#memory = memory;
   }
 
+  prepare({ domid, pages, mostPages, maxvcpus }: DomainPreparation): void {
+    this.#hypercalls.setPagingPool(domid, pagingPool(mostPages, maxvcpus));
+    this.#hypercalls.setMemoryMap(domid, pvhMemoryMap(pages));
+  }
+
   /** Throws ImageError when the kernel can't be started so, HypercallError when the hypervisor refuses. The caller destroys the domain then. */
   async build(request: DomainBuild): Promise<Built> {
     const timings: Built["timings"] = [];
@@ -36,7 +49,6 @@ export class PvhBuilder {
     const { domid, kernel, ramdisk, cmdline, totalPages, vcpus, maxvcpus } = request;
     const entry = pvhEntry(kernel);
     const layout = layoutPvh(kernel, totalPages, ramdisk ? ramdisk.length : null, startInfoBytes(cmdline));
-    this.#hypercalls.setPagingPool(domid, pagingPool(totalPages, maxvcpus));
     this.#populate(domid, 0, totalPages);
     this.#populate(domid, ACPI_START / PAGE_SIZE, Math.ceil((ACPI_END - ACPI_START) / PAGE_SIZE));
     this.#populate(domid, SPECIAL_FIRST, SPECIAL_PAGES);

@@ -7,6 +7,7 @@ import {
   XEN_HVM_MEMMAP_TYPE_RAM,
   XEN_HVM_MEMMAP_TYPE_RESERVED,
 } from "../../../abi/hvm_start_info.ts";
+import type { MemoryRegion } from "../../kernel/hypercalls/frames.ts";
 import { PAGE_SIZE } from "../../kernel/memory.ts";
 import { ImageError, type ElfImage } from "../elf.ts";
 import { ACPI_END, ACPI_START } from "./acpi.ts";
@@ -33,19 +34,13 @@ export function pagingPool(pages: number, vcpus: number): number {
 /** Pages that a domain has besides its memory. */
 export const EXTRA_PAGES = SPECIAL_PAGES + Math.ceil((ACPI_END - ACPI_START) / PAGE_SIZE);
 
-export interface Region {
-  start: number;
-  bytes: number;
-  type: number;
-}
-
 export interface PvhLayout {
   /** The kernel's segments: from the file, to guest-physical addresses. */
   segments: { at: number; offset: number; length: number }[];
   ramdisk: number | null;
   startInfo: number;
   /** What the guest is told of its memory. */
-  map: Region[];
+  map: MemoryRegion[];
 }
 
 /** `startInfoBytes`: of hvm_start_info with all that it points at. Throws ImageError when it does not fit. */
@@ -85,10 +80,15 @@ export function layoutPvh(
     segments,
     ramdisk,
     startInfo,
-    map: [
-      { start: 0, bytes: end, type: XEN_HVM_MEMMAP_TYPE_RAM },
-      { start: ACPI_START, bytes: ACPI_END - ACPI_START, type: XEN_HVM_MEMMAP_TYPE_ACPI },
-      { start: SPECIAL_FIRST * PAGE_SIZE, bytes: SPECIAL_PAGES * PAGE_SIZE, type: XEN_HVM_MEMMAP_TYPE_RESERVED },
-    ],
+    map: pvhMemoryMap(totalPages),
   };
+}
+
+/** What a PVH domain is told of its memory, by hvm_start_info and by XENMEM_memory_map. */
+export function pvhMemoryMap(totalPages: number): MemoryRegion[] {
+  return [
+    { start: 0, bytes: totalPages * PAGE_SIZE, type: XEN_HVM_MEMMAP_TYPE_RAM },
+    { start: ACPI_START, bytes: ACPI_END - ACPI_START, type: XEN_HVM_MEMMAP_TYPE_ACPI },
+    { start: SPECIAL_FIRST * PAGE_SIZE, bytes: SPECIAL_PAGES * PAGE_SIZE, type: XEN_HVM_MEMMAP_TYPE_RESERVED },
+  ];
 }

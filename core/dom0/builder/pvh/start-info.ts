@@ -1,6 +1,6 @@
 /** struct hvm_start_info and what it points at: module list, command line, memory map (public/arch-x86/hvm/start_info.h). */
 import * as info from "../../../abi/hvm_start_info.ts";
-import type { Region } from "./layout.ts";
+import type { MemoryRegion } from "../../kernel/hypercalls/frames.ts";
 
 const MODLIST = info.HVM_START_INFO_SIZE;
 const MEMMAP = MODLIST + info.HVM_MODLIST_ENTRY_SIZE;
@@ -18,7 +18,7 @@ export function startInfo(
   cmdline: string,
   rsdp: number,
   ramdisk: { at: number; bytes: number } | null,
-  map: readonly Region[],
+  map: readonly MemoryRegion[],
 ): Buffer {
   const bytes = Buffer.alloc(startInfoBytes(cmdline));
   const put = (offset: number, value: number): number => bytes.writeBigUInt64LE(BigInt(value), offset);

@@ -9,6 +9,11 @@ import { domainRecord, UUID_BYTES, uuidToBytes, type DomainInfoRecord } from "./
 /** Types of guests that create() makes. */
 export type GuestTypeName = "pv" | "pvh";
 
+/** The type of a domain other than dom0, which is native; `flags`: of its DomainInfoRecord. */
+export function guestTypeOf({ flags }: DomainInfoRecord): GuestTypeName {
+  return flags & domctl.XEN_DOMINF_hvm_guest ? "pvh" : "pv";
+}
+
 /** Numbers of frames, the highest version of the grant table, and the last port. */
 export interface CreationLimits {
   grantFrames: number;

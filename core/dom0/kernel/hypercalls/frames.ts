@@ -1,5 +1,5 @@
 /** Hypercalls about the memory and the page tables of a PV domain. */
-import { E820ENTRY_ADDR, E820ENTRY_SIZE, E820ENTRY_SIZE_MEMBER, E820ENTRY_TYPE, E820_RAM } from "../../../abi/e820.ts";
+import { E820ENTRY_ADDR, E820ENTRY_SIZE, E820ENTRY_SIZE_MEMBER, E820ENTRY_TYPE } from "../../../abi/e820.ts";
 import {
   FOREIGN_MEMORY_MAP_DOMID,
   FOREIGN_MEMORY_MAP_MAP,
@@ -31,7 +31,13 @@ import type { NativeCalls } from "./calls.ts";
 const EXTENTS_PER_CALL = 8192;
 const EXTENT_BYTES = 8;
 const UPDATES_PER_CALL = 4096;
-const KIB = 1024;
+
+/** Of what a guest is told of its memory; `type`: E820_*. */
+export interface MemoryRegion {
+  start: number;
+  bytes: number;
+  type: number;
+}
 
 export class FrameCalls {
   readonly #calls: NativeCalls;
@@ -64,18 +70,21 @@ export class FrameCalls {
     return done;
   }
 
-  /** What the domain hears of its memory (XENMEM_memory_map): one range of RAM from 0 on, which it may grow into. */
-  setMemoryMap(domid: number, kib: number): void {
+  /** What the domain hears of its memory (XENMEM_memory_map). */
+  setMemoryMap(domid: number, regions: readonly MemoryRegion[]): void {
     const { memory } = this.#calls;
-    const struct = this.#calls.scratch(FOREIGN_MEMORY_MAP_SIZE + E820ENTRY_SIZE);
-    const entry = struct + FOREIGN_MEMORY_MAP_SIZE;
-    memory.set64(entry + E820ENTRY_ADDR, 0);
-    memory.set64(entry + E820ENTRY_SIZE_MEMBER, kib * KIB);
-    memory.set32(entry + E820ENTRY_TYPE, E820_RAM);
+    const struct = this.#calls.scratch(FOREIGN_MEMORY_MAP_SIZE + regions.length * E820ENTRY_SIZE);
+    const entries = struct + FOREIGN_MEMORY_MAP_SIZE;
+    regions.forEach(({ start, bytes, type }, i) => {
+      const entry = entries + i * E820ENTRY_SIZE;
+      memory.set64(entry + E820ENTRY_ADDR, start);
+      memory.set64(entry + E820ENTRY_SIZE_MEMBER, bytes);
+      memory.set32(entry + E820ENTRY_TYPE, type);
+    });
     const map = struct + FOREIGN_MEMORY_MAP_MAP;
     memory.set16(struct + FOREIGN_MEMORY_MAP_DOMID, domid);
-    memory.set32(map + MEMORY_MAP_NR_ENTRIES, 1);
-    memory.set64(map + MEMORY_MAP_BUFFER, entry);
+    memory.set32(map + MEMORY_MAP_NR_ENTRIES, regions.length);
+    memory.set64(map + MEMORY_MAP_BUFFER, entries);
     this.#calls.call(`set_memory_map of domain ${domid}`, HYPERVISOR_memory_op, XENMEM_set_memory_map, struct);
   }
 

@@ -6,15 +6,8 @@ import {
   CPU_USER_REGS_ES,
   CPU_USER_REGS_FS,
   CPU_USER_REGS_GS,
-  CPU_USER_REGS_RAX,
-  CPU_USER_REGS_RBP,
-  CPU_USER_REGS_RBX,
-  CPU_USER_REGS_RCX,
-  CPU_USER_REGS_RDI,
-  CPU_USER_REGS_RDX,
   CPU_USER_REGS_RFLAGS,
   CPU_USER_REGS_RIP,
-  CPU_USER_REGS_RSI,
   CPU_USER_REGS_RSP,
   CPU_USER_REGS_SAVED_UPCALL_MASK,
   CPU_USER_REGS_SS,
@@ -47,7 +40,7 @@ import {
   VGCF_online,
   VGCF_syscall_disables_events,
 } from "../../../abi/arch_x86";
-import { getRflags, setRflags } from "../../../machine/cpu/flags";
+import { setRflags } from "../../../machine/cpu/flags";
 import { cpu, setCpu } from "../../../machine/cpu/machine";
 import { isCanonical } from "../../../machine/cpu/paging/format";
 import * as s from "../../../machine/cpu/state";
@@ -77,6 +70,7 @@ import { releaseGdt, setGdt } from "./gdt";
 import { processorCr4 } from "../tsc";
 import { segmentOf } from "./segments";
 import { giveFxsave, takeFxsave } from "../fxsave";
+import { giveUserRegs, regOffset } from "../user_regs";
 
 /** Vcpu.guestFlags: the selectors in the state are new, their descriptors are to be loaded before it runs. */
 export const GUEST_SEGMENTS_STALE: u32 = 32;
@@ -146,30 +140,6 @@ export function pvVcpuDestroy(v: Vcpu): void {
 @inline
 function userReg(context: usize, offset: usize): u64 {
   return load<u64>(context + VCPU_GUEST_CONTEXT_USER_REGS + offset);
-}
-
-/** Encoding order of CPU_GPR to offsets in cpu_user_regs. */
-function regOffset(n: u32): usize {
-  switch (n) {
-    case 0:
-      return CPU_USER_REGS_RAX;
-    case 1:
-      return CPU_USER_REGS_RCX;
-    case 2:
-      return CPU_USER_REGS_RDX;
-    case 3:
-      return CPU_USER_REGS_RBX;
-    case 4:
-      return CPU_USER_REGS_RSP;
-    case 5:
-      return CPU_USER_REGS_RBP;
-    case 6:
-      return CPU_USER_REGS_RSI;
-    case 7:
-      return CPU_USER_REGS_RDI;
-    default:
-      return <usize>(15 - n) * 8 + (n < 12 ? 16 : 0);
-  }
 }
 
 function addressesOk(context: usize): bool {
@@ -317,19 +287,9 @@ export function pvGetContext(v: Vcpu, context: usize): void {
   if (!(v.pauseFlags & VPF_down)) flags |= VGCF_online;
   store<u64>(context, flags, VCPU_GUEST_CONTEXT_FLAGS);
   const regs = context + VCPU_GUEST_CONTEXT_USER_REGS;
-  for (let n: u32 = 0; n < 16; n++) store<u64>(regs + regOffset(n), load<u64>(c + s.CPU_GPR + <usize>n * 8));
-  store<u64>(regs, load<u64>(c, s.CPU_RIP), CPU_USER_REGS_RIP);
-  store<u16>(regs, load<u16>(segmentOf(c, s.CS), s.SEG_SELECTOR), CPU_USER_REGS_CS);
+  giveUserRegs(c, regs);
   store<u8>(regs, <u8>upcallMask(v), CPU_USER_REGS_SAVED_UPCALL_MASK);
-  const before = cpu;
-  setCpu(c);
-  store<u64>(regs, getRflags() | ((<u64>v.iopl) << 12), CPU_USER_REGS_RFLAGS);
-  setCpu(before);
-  store<u16>(regs, load<u16>(segmentOf(c, s.SS), s.SEG_SELECTOR), CPU_USER_REGS_SS);
-  store<u16>(regs, load<u16>(segmentOf(c, s.ES), s.SEG_SELECTOR), CPU_USER_REGS_ES);
-  store<u16>(regs, load<u16>(segmentOf(c, s.DS), s.SEG_SELECTOR), CPU_USER_REGS_DS);
-  store<u16>(regs, load<u16>(segmentOf(c, s.FS), s.SEG_SELECTOR), CPU_USER_REGS_FS);
-  store<u16>(regs, load<u16>(segmentOf(c, s.GS), s.SEG_SELECTOR), CPU_USER_REGS_GS);
+  store<u64>(regs, load<u64>(regs, CPU_USER_REGS_RFLAGS) | ((<u64>v.iopl) << 12), CPU_USER_REGS_RFLAGS);
   memory.copy(context + VCPU_GUEST_CONTEXT_TRAP_CTXT, changetype<usize>(v) + VCPU_TRAPS, VECTORS * TRAP_INFO_SIZE);
   store<u64>(context, v.ldtBase, VCPU_GUEST_CONTEXT_LDT_BASE);
   store<u64>(context, v.ldtEntries, VCPU_GUEST_CONTEXT_LDT_ENTS);

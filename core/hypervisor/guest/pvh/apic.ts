@@ -1,33 +1,18 @@
 /**
  * A PVH vCPU's local APIC (Intel's manual volume 3, chapter 10), as Xen's guests see it: version 0x14 with six entries in its local vector
  * table, ids of twice the vCPU's number, by its page or, in x2APIC mode, by MSRs. There is no IOAPIC, so what comes are interrupts between
- * vCPUs and the upcall vector of events. Its timer does not count: guests of Xen take their timer events by event channel.
+ * vCPUs, the upcall vector of events and its own timer's (apic_timer.ts).
  *
  * Interrupt requests (APIC_IRR) are set by any pCPU, with atomic operations; all else is the owner's.
  */
 import { Vcpu } from "../../domain/domain";
-import {
-  APIC_ID,
-  APIC_VERSION,
-  APIC_TPR,
-  APIC_LDR,
-  APIC_DFR,
-  APIC_SVR,
-  APIC_ISR,
-  APIC_IRR,
-  APIC_LVT_TIMER,
-  APIC_LVT_ERROR,
-  LVT_MASKED,
-  SVR_ENABLED,
-} from "./apic_offsets";
+import { APIC_TPR, APIC_SVR, APIC_ISR, APIC_IRR, SVR_ENABLED } from "./apic_offsets";
 import { apicRegister, hvm } from "./state";
 
 export const APIC_PAGE: u64 = 0xfee00000;
 export const APIC_BASE_BSP: u64 = 0x100;
 export const APIC_BASE_X2APIC: u64 = 0x400;
 export const APIC_BASE_ENABLE: u64 = 0x800;
-
-const VERSION_VALUE: u32 = 0x00050014;
 
 // @ts-ignore: decorator
 @inline
@@ -47,23 +32,11 @@ export function hasApicPage(v: Vcpu): bool {
   return (hvm(v).apicBase & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) == APIC_BASE_ENABLE;
 }
 
-/** The state after power-on and INIT. IA32_APIC_BASE is not touched by INIT. */
-export function resetApic(v: Vcpu): void {
-  memory.fill(apicRegister(v, 0), 0, 0x400);
-  setRegister(v, APIC_VERSION, VERSION_VALUE);
-  setRegister(v, APIC_SVR, 0xff);
-  setRegister(v, APIC_DFR, 0xffffffff);
-  for (let offset = APIC_LVT_TIMER; offset <= APIC_LVT_ERROR; offset += 16) setRegister(v, offset, LVT_MASKED);
-  setIds(v);
-}
-
-/** In x2APIC mode the logical id follows from the other; Xen's from the vCPU's number. */
-export function setIds(v: Vcpu): void {
-  const id: u32 = v.vcpuId;
-  if (isX2apic(v)) {
-    setRegister(v, APIC_ID, id * 2);
-    setRegister(v, APIC_LDR, ((id & 0xfff0) << 12) | ((<u32>1) << (id & 15)));
-  } else setRegister(v, APIC_ID, (id * 2) << 24);
+/** By IA32_APIC_BASE. */
+// @ts-ignore: decorator
+@inline
+export function isApicOn(v: Vcpu): bool {
+  return (hvm(v).apicBase & APIC_BASE_ENABLE) != 0;
 }
 
 // ---- requests --------------------------------------------------------------------------------------------------
@@ -95,7 +68,7 @@ export function priority(v: Vcpu): u32 {
 
 /** Vector that the APIC would deliver now; -1 for none. */
 export function apicPending(v: Vcpu): i32 {
-  if (!(hvm(v).apicBase & APIC_BASE_ENABLE) || !(register(v, APIC_SVR) & SVR_ENABLED)) return -1;
+  if (!isApicOn(v) || !(register(v, APIC_SVR) & SVR_ENABLED)) return -1;
   const vector = highest(v, APIC_IRR);
   return vector >= 0 && (<u32>vector) >> 4 > priority(v) >> 4 ? vector : -1;
 }

@@ -10,6 +10,8 @@ export const APIC_SVR: u32 = 0xf0;
 export const APIC_ISR: u32 = 0x100;
 export const APIC_IRR: u32 = 0x200;
 export const APIC_ESR: u32 = 0x280;
+/** Corrected machine checks, of which none ever comes: the guest's MCG_CAP says that it is there. */
+export const APIC_LVT_CMCI: u32 = 0x2f0;
 export const APIC_ICR: u32 = 0x300;
 export const APIC_ICR_HIGH: u32 = 0x310;
 export const APIC_LVT_TIMER: u32 = 0x320;
@@ -20,7 +22,12 @@ export const APIC_TIMER_DIVIDE: u32 = 0x3e0;
 export const APIC_SELF_IPI: u32 = 0x3f0;
 
 export const LVT_MASKED: u32 = 0x10000;
+/** Of the timer: it counts once (0), periodically, or waits for a value of the TSC; 0x60000 is reserved. */
+export const LVT_TIMER_MODE: u32 = 0x60000;
+export const LVT_TIMER_PERIODIC: u32 = 0x20000;
+export const LVT_TIMER_TSC_DEADLINE: u32 = 0x40000;
 export const SVR_ENABLED: u32 = 0x100;
-/** ESR: an illegal vector was sent, or a register that is none accessed. */
+/** ESR: an illegal vector was sent, or received, or a register that is none accessed. */
 export const ERROR_SENT_VECTOR: u32 = 0x20;
+export const ERROR_RECEIVED_VECTOR: u32 = 0x40;
 export const ERROR_REGISTER: u32 = 0x80;

@@ -11,11 +11,11 @@ import {
   priority,
   raiseVector,
   register,
-  resetApic,
-  setIds,
   setRegister,
 } from "./apic";
 import { sendIpi } from "./apic_ipi";
+import { resetApic, setIds } from "./apic_reset";
+import { currentCount, writeDivide, writeInitialCount, writeTimerEntry } from "./apic_timer";
 import {
   APIC_ID,
   APIC_VERSION,
@@ -30,6 +30,7 @@ import {
   APIC_ESR,
   APIC_ICR,
   APIC_ICR_HIGH,
+  APIC_LVT_CMCI,
   APIC_LVT_TIMER,
   APIC_LVT_ERROR,
   APIC_TIMER_INITIAL,
@@ -70,6 +71,7 @@ function isReadable(offset: u32): bool {
     case APIC_ESR:
     case APIC_ICR:
     case APIC_ICR_HIGH:
+    case APIC_LVT_CMCI:
     case APIC_TIMER_INITIAL:
     case APIC_TIMER_CURRENT:
     case APIC_TIMER_DIVIDE:
@@ -82,7 +84,7 @@ function isReadable(offset: u32): bool {
 /** What the register at `offset`, a multiple of 16, reads as. */
 function readRegister(v: Vcpu, offset: u32): u32 {
   if (offset == APIC_PPR) return priority(v);
-  if (offset == APIC_TIMER_CURRENT) return 0;
+  if (offset == APIC_TIMER_CURRENT) return currentCount(v);
   return offset >= APIC_IRR && offset < APIC_ESR ? atomic.load<u32>(apicRegister(v, offset)) : register(v, offset);
 }
 
@@ -130,14 +132,16 @@ function writeCommon(v: Vcpu, offset: u32, value: u32): bool {
       hvm(v).apicErrors = 0;
       return true;
     case APIC_TIMER_INITIAL:
-      setRegister(v, APIC_TIMER_INITIAL, value);
+      writeInitialCount(v, value);
       return true;
     case APIC_TIMER_DIVIDE:
-      setRegister(v, APIC_TIMER_DIVIDE, value & 11);
+      writeDivide(v, value);
       return true;
     default:
-      if (offset < APIC_LVT_TIMER || offset > APIC_LVT_ERROR) return false;
-      setRegister(v, offset, (value & lvtBits(offset)) | (register(v, APIC_SVR) & SVR_ENABLED ? 0 : LVT_MASKED));
+      if (offset != APIC_LVT_CMCI && (offset < APIC_LVT_TIMER || offset > APIC_LVT_ERROR)) return false;
+      value = (value & lvtBits(offset)) | (register(v, APIC_SVR) & SVR_ENABLED ? 0 : LVT_MASKED);
+      if (offset == APIC_LVT_TIMER) writeTimerEntry(v, value);
+      else setRegister(v, offset, value);
       return true;
   }
 }
@@ -153,7 +157,7 @@ function raisePendingUpcall(v: Vcpu): void {
 
 /** What can be written in an entry of the local vector table. */
 export function lvtBits(offset: u32): u32 {
-  if (offset == APIC_LVT_TIMER) return 0x300ff;
+  if (offset == APIC_LVT_TIMER) return 0x700ff;
   if (offset == APIC_LVT_ERROR) return 0x100ff;
   // LINT0 and LINT1 have polarity and trigger mode.
   return offset >= 0x350 ? 0x1a7ff : 0x107ff;

@@ -34,7 +34,9 @@ import { vcpuRunnable } from "../../sched/runqueue";
 import { vcpuBlock, vcpuUnblock } from "../../sched/vcpu";
 import { vcpuSleepNosync } from "../../sched/wake";
 import { updateVcpuTime } from "../time";
-import { acknowledge, apicPending, raiseVector, resetApic } from "./apic";
+import { acknowledge, apicPending, raiseVector } from "./apic";
+import { resetApic } from "./apic_reset";
+import { requestTick, tickTaken, timerWasDue } from "./apic_timer";
 import { intercepted } from "./intercepted";
 import { allows, outsideMiss, outsideRead, outsideWrite, secondStageAt } from "./outside";
 import { HvmVcpu, SIPI_CAME, callbackVector, hvm } from "./state";
@@ -67,6 +69,8 @@ export function pvhBeforeEnter(v: Vcpu): bool {
     atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("upcallRaised"), 0);
     raiseVector(v, h.upcallVector);
   }
+  if (v.apicTimerDue) timerWasDue(v);
+  if (h.timerPending) requestTick(v);
   if (v.nmiPending || waitingVector(v) >= 0 || load<u32>(cpu, CPU_WINDOW)) deliver(v);
   return vcpuRunnable(v);
 }
@@ -126,7 +130,10 @@ function deliver(v: Vcpu): void {
   let vector = waitingVector(v);
   if (alive && vector >= 0 && interruptible()) {
     v.upcalls++;
-    if (vector == apicPending(v)) acknowledge(v, <u32>vector);
+    if (vector == apicPending(v)) {
+      acknowledge(v, <u32>vector);
+      tickTaken(v, <u32>vector);
+    }
     alive = deliverInterrupt(<u32>vector);
     vector = waitingVector(v);
   }
@@ -170,7 +177,8 @@ function halt(v: Vcpu): void {
   }
   vcpuBlock(v);
   const h = hvm(v);
-  if ((v.upcallRaised && h.upcallVector) || v.nmiPending || h.init || waitingVector(v) >= 0) vcpuUnblock(v);
+  if ((v.upcallRaised && h.upcallVector) || v.nmiPending || h.init || v.apicTimerDue || waitingVector(v) >= 0)
+    vcpuUnblock(v);
 }
 
 /** An access that nothing answers: code from no memory, tables in none, or a write to a grant that may only be read. */

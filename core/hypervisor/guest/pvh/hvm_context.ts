@@ -14,7 +14,9 @@ import { EINVAL, EOPNOTSUPP } from "../../../abi/errno";
 import { VPF_down, Vcpu, vcpuOf } from "../../domain/domain";
 import { giveFxsave, takeFxsave } from "../fxsave";
 import { tscAt } from "../tsc";
-import { APIC_BASE_BSP, APIC_BASE_ENABLE, APIC_BASE_X2APIC, APIC_PAGE, register, setIds, setRegister } from "./apic";
+import { APIC_BASE_BSP, APIC_BASE_ENABLE, APIC_BASE_X2APIC, APIC_PAGE, register, setRegister } from "./apic";
+import { setIds } from "./apic_reset";
+import { restartTimer, restoreTscDeadline, timerDivisor, tscDeadline } from "./apic_timer";
 import {
   APIC_ID,
   APIC_IRR,
@@ -202,6 +204,7 @@ function takeLapic(v: Vcpu, record: usize): i32 {
   if ((base & ~(mode | APIC_BASE_BSP)) != APIC_PAGE || mode == APIC_BASE_X2APIC) return -EINVAL;
   hvm(v).apicBase = base;
   setIds(v);
+  restoreTscDeadline(v, load<u64>(record, h.HVM_HW_LAPIC_TDT_MSR));
   return 0;
 }
 
@@ -220,6 +223,7 @@ function takeLapicRegisters(v: Vcpu, record: usize): i32 {
   setRegister(v, APIC_IRR, register(v, APIC_IRR) & 0xffff0000);
   for (let at = APIC_LVT_TIMER; at <= APIC_LVT_ERROR; at += 16) setRegister(v, at, register(v, at) & lvtBits(at));
   setIds(v);
+  restartTimer(v);
   return 0;
 }
 
@@ -271,15 +275,14 @@ export function pvhGiveRecords(v: Vcpu, at: usize, now: u64): usize {
   }
   const lapic = descriptor(at, h.HVM_SAVE_CODE_LAPIC, v, h.HVM_HW_LAPIC_SIZE);
   const base = hvm(v).apicBase;
-  const divide = register(v, APIC_TIMER_DIVIDE);
   store<u64>(lapic, base, h.HVM_HW_LAPIC_APIC_BASE_MSR);
   store<u32>(
     lapic,
     (register(v, APIC_SVR) & SVR_ENABLED ? 0 : SOFTWARE_DISABLED) | (base & APIC_BASE_ENABLE ? 0 : HARDWARE_DISABLED),
     h.HVM_HW_LAPIC_DISABLED,
   );
-  // Divide by 2, 4, … 128, and 1.
-  store<u32>(lapic, 1 << ((((divide & 3) | ((divide & 8) >> 1)) + 1) & 7), h.HVM_HW_LAPIC_TIMER_DIVISOR);
+  store<u32>(lapic, timerDivisor(v), h.HVM_HW_LAPIC_TIMER_DIVISOR);
+  store<u64>(lapic, tscDeadline(v), h.HVM_HW_LAPIC_TDT_MSR);
   const registers = descriptor(lapic + h.HVM_HW_LAPIC_SIZE, h.HVM_SAVE_CODE_LAPIC_REGS, v, h.HVM_HW_LAPIC_REGS_SIZE);
   memory.copy(registers, apicRegister(v, 0), h.HVM_HW_LAPIC_REGS_SIZE);
   return giveMtrrs(v, registers + h.HVM_HW_LAPIC_REGS_SIZE);

@@ -7,16 +7,11 @@ import { NR_HYPERCALLS } from "../../abi/native";
 import { doDomctl } from "../../control/domctl";
 import { doSysctl } from "../../control/sysctl";
 import { currentVcpu, isPrivileged } from "../../domain/domain";
-import { doEventChannelOp } from "../../event/channels";
 import { doGrantTableOp } from "../../grant/grant_op";
-import { doConsoleIo } from "../../hypercall/console_io";
 import { doMulticall } from "../../hypercall/dispatch";
-import { doHvmOp } from "../../hypercall/hvm_op";
 import { doSchedOp } from "../../hypercall/sched_op";
-import { doSetTimerOp, doVcpuOp } from "../../hypercall/vcpu_op";
-import { doVmAssist } from "../../hypercall/vm_assist";
-import { doXenVersion } from "../../hypercall/xen_version";
 import { doMemoryOp } from "../../memory/memory_op";
+import { sameColumn } from "./hypercalls32";
 
 /** The column of hypercalls of PVH guests; the current vCPU is one's, in long mode. Page tables and traps are the guest's own. */
 export function pvhColumn(number: u64, a0: u64, a1: u64, a2: u64, a3: u64): i64 {
@@ -24,6 +19,8 @@ export function pvhColumn(number: u64, a0: u64, a1: u64, a2: u64, a3: u64): i64 
   switch (<u32>number) {
     case nr.HYPERVISOR_memory_op:
       return memoryOp(a0, a1);
+    case nr.HYPERVISOR_sched_op:
+      return doSchedOp(a0, a1);
     case nr.HYPERVISOR_multicall:
       return doMulticall(a0, <u32>a1);
     case nr.HYPERVISOR_grant_table_op:
@@ -35,35 +32,7 @@ export function pvhColumn(number: u64, a0: u64, a1: u64, a2: u64, a3: u64): i64 
     case nr.HYPERVISOR_platform_op:
       return isPrivileged(currentVcpu.domain) ? -ENOSYS : -EPERM;
     default:
-      return pvhColumn32(number, a0, a1, a2);
-  }
-}
-
-/**
- * What works in 32-bit code too: calls whose structures are the same for 32-bit guests (the others' 32-bit layouts are not here yet), but for
- * VCPUOP_initialise, whose structure tells by itself, and the areas of vcpu_op, which have pointers in them.
- */
-export function pvhColumn32(number: u64, a0: u64, a1: u64, a2: u64): i64 {
-  if (number >= <u64>NR_HYPERCALLS) return -ENOSYS;
-  switch (<u32>number) {
-    case nr.HYPERVISOR_set_timer_op:
-      return doSetTimerOp(a0);
-    case nr.HYPERVISOR_xen_version:
-      return doXenVersion(a0, a1);
-    case nr.HYPERVISOR_console_io:
-      return doConsoleIo(a0, a1, a2);
-    case nr.HYPERVISOR_vm_assist:
-      return doVmAssist(a0, a1);
-    case nr.HYPERVISOR_vcpu_op:
-      return doVcpuOp(a0, <u32>a1, a2);
-    case nr.HYPERVISOR_sched_op:
-      return doSchedOp(a0, a1);
-    case nr.HYPERVISOR_event_channel_op:
-      return doEventChannelOp(<u32>a0, a1);
-    case nr.HYPERVISOR_hvm_op:
-      return doHvmOp(a0, a1);
-    default:
-      return -ENOSYS;
+      return sameColumn(number, a0, a1, a2);
   }
 }
 

@@ -10,6 +10,7 @@ import { putPageAndType } from "../../memory/page_type";
 import { takeWritableFrame } from "../../p2m/guest_frame";
 import { readDomainTsc } from "../tsc";
 import { apicValue, readApicMsr, writeApicBase, writeApicMsr } from "./apic_registers";
+import { tscDeadline, writeTscDeadline } from "./apic_timer";
 import { pvhFillHypercallPage } from "./hypercall_page";
 import { hvm, mtrrFixed, mtrrVariable } from "./state";
 
@@ -30,6 +31,7 @@ const MSR_MTRR_FIXED_4K: u32 = 0x268;
 export const MSR_MTRR_DEF_TYPE: u32 = 0x2ff;
 const MSR_MC0_CTL2: u32 = 0x280;
 const MSR_MC0_CTL: u32 = 0x400;
+const MSR_TSC_DEADLINE: u32 = 0x6e0;
 const MSR_X2APIC: u32 = 0x800;
 const X2APIC_MSRS: u32 = 0x100;
 const MSR_HYPERCALL_PAGE: u32 = 0x40000000;
@@ -74,6 +76,9 @@ export function readPlatformMsr(v: Vcpu, msr: u32): bool {
       return true;
     case MSR_APIC_BASE:
       msrValue = h.apicBase;
+      return true;
+    case MSR_TSC_DEADLINE:
+      msrValue = tscDeadline(v);
       return true;
     case MSR_FEATURE_CONTROL:
       msrValue = LOCKED;
@@ -130,6 +135,9 @@ export function writePlatformMsr(v: Vcpu, msr: u32, value: u64): bool {
       return true;
     case MSR_APIC_BASE:
       return writeApicBase(v, value);
+    case MSR_TSC_DEADLINE:
+      writeTscDeadline(v, value);
+      return true;
     case MSR_UCODE_REV:
     case MSR_MISC_ENABLE:
     case MSR_MCG_CTL:

@@ -22,6 +22,12 @@ export class HvmVcpu {
   mcgStatus: u64;
   /** 1: a fault of the local APIC's that its ESR will show when it is written (Intel's manual volume 3, 10.5.3). */
   apicErrors: u32;
+  /** The local APIC's timer (apic_timer.ts): ticks that have been due and not taken; system times since when it counts and when it is due next, 0 = it does not. */
+  timerPending: u32;
+  timerStarted: u64;
+  timerDeadline: u64;
+  /** IA32_TSC_DEADLINE. */
+  tscDeadline: u64;
 }
 export const SIPI_CAME: u32 = 0x100;
 /** Behind the fields: 11 fixed-range MTRRs, 8 pairs of variable ones, and the local APIC's registers as its page has them. */

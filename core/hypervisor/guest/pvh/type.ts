@@ -16,11 +16,12 @@ import { Domain } from "../../domain/domain";
 import { GuestType, TRAITS_PVH } from "../type";
 import { pvhRangeOk, pvhTranslate } from "./address";
 import { pvhBeforeEnter, pvhHandleExit, pvhSwitchFrom, pvhSwitchTo } from "./entry";
+import { pvhGetContext } from "./guest_context";
 import { pvhFillHypercallPage } from "./hypercall_page";
 import { pvhGiveRecords, pvhTakeRecord } from "./hvm_context";
 import { pvhColumn } from "./hypercalls";
 import { pvhShowRegisters } from "./show_registers";
-import { pvhGetContext, pvhNoExtContext, pvhSetContext, pvhSetUpcallVector, pvhVcpuDestroy, pvhVcpuInit } from "./vcpu";
+import { pvhNoExtContext, pvhSetContext, pvhSetUpcallVector, pvhVcpuDestroy, pvhVcpuInit } from "./vcpu";
 
 export function describePvh(type: GuestType): void {
   type.traits = TRAITS_PVH;

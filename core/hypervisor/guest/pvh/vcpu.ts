@@ -8,7 +8,8 @@ import { EINVAL, EOPNOTSUPP } from "../../../abi/errno";
 import { GUEST_INITIALISED, Vcpu } from "../../domain/domain";
 import { DomainMemory } from "../../memory/domain_memory";
 import { frameAddress } from "../../memory/frames";
-import { APIC_BASE_BSP, APIC_BASE_ENABLE, APIC_PAGE, raiseVector, resetApic } from "./apic";
+import { APIC_BASE_BSP, APIC_BASE_ENABLE, APIC_PAGE, raiseVector } from "./apic";
+import { resetApic } from "./apic_reset";
 import { resetMsrs } from "./msr";
 import { hvm } from "./state";
 
@@ -128,8 +129,7 @@ function setContext64(v: Vcpu, r: usize): i32 {
   return 0;
 }
 
-/** struct vcpu_guest_context is of PV guests, and says too little of a PVH guest's vCPU. */
-export function pvhGetContext(v: Vcpu, context: usize): void {}
+/** struct xen_domctl_ext_vcpucontext is of PV guests. */
 export function pvhNoExtContext(v: Vcpu, context: usize): i32 {
   return -EOPNOTSUPP;
 }

@@ -20,7 +20,8 @@ import {
 } from "../../hypercall/continuation";
 import { beginsUntraced, hypercall } from "../../hypercall/dispatch";
 import { finish } from "./finish";
-import { pvhColumn, pvhColumn32 } from "./hypercalls";
+import { pvhColumn } from "./hypercalls";
+import { pvhColumn32 } from "./hypercalls32";
 
 const RAX: u32 = 0;
 const RCX: u32 = 1;

@@ -203,6 +203,25 @@ describe("a block frontend", () => {
       expect(host.xen.bytes(disk.data[i]!, 4096).every((byte) => byte === (images[0]!.length & 0xff))).toBe(true);
   });
 
+  it("is disconnected for a segment that ends behind its page, or before it begins, and nothing is read or written", async () => {
+    const disk = new Disk(51712, 0);
+    const behind = host.xen.bytes(disk.data[0]! + 4096, 4096);
+    const before = Buffer.from(behind);
+    for (const [operation, first, last] of [
+      [BLKIF_OP_READ, 0, 8],
+      [BLKIF_OP_READ, 8, 8],
+      [BLKIF_OP_WRITE, 0, 8],
+      [BLKIF_OP_WRITE, 3, 2],
+    ] as const) {
+      await disk.connect();
+      disk.put(request(operation, 1, 0, [[REF, first, last]]));
+      disk.front.push();
+      expect(await disk.answered(), `from ${first} to ${last}`).toBe(false);
+    }
+    expect(Buffer.compare(behind, before)).toBe(0);
+    expect(readFileSync(images[0]!).every((byte) => byte === (images[0]!.length & 0xff))).toBe(true);
+  });
+
   it(`hurts its own device only, whatever it asks (seed ${SEED}, ${TRIES} requests)`, async () => {
     const hostile = new Disk(51712, 0);
     const sibling = new Disk(51728, 1);

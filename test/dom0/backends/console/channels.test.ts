@@ -1,5 +1,6 @@
 /** Channels: further consoles of a domain. Their sockets are the user's alone, take nobody's place, and hurt nobody when a guest floods them. */
-import * as fs from "node:fs";
+import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { connect, createServer, type Socket } from "node:net";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -163,6 +164,39 @@ describe.skipIf(process.platform === "win32")("a channel to a socket", () => {
     );
     const nowhere = `name=b,connection=socket,path=${folder}/none/x`;
     await expect(ask("deviceAttach", { domid, key: "channel", spec: nowhere, folder })).rejects.toThrow("ENOENT");
+  });
+});
+
+describe.skipIf(process.platform === "win32")("what comes to be at a channel's place", () => {
+  it("while the socket is being made stays, and the channel is refused", async () => {
+    const { chmod } = fs.promises;
+    const meanwhile = async (...all: Parameters<typeof chmod>): Promise<void> => {
+      await chmod(...all);
+      fs.writeFileSync(place, "the user's");
+    };
+    fs.promises.chmod = meanwhile;
+    syncBuiltinESMExports();
+    try {
+      await expect(create(`name=a,connection=socket,path=${place}`)).rejects.toThrow("EEXIST");
+    } finally {
+      fs.promises.chmod = chmod;
+      syncBuiltinESMExports();
+    }
+    expect(fs.readFileSync(place, "utf8")).toBe("the user's");
+    fs.rmSync(place);
+  });
+
+  it("in the place of its socket stays when the domain goes", async () => {
+    await create(`name=a,connection=socket,path=${place}`);
+    const { isOpen } = await program();
+    fs.rmSync(place);
+    fs.writeFileSync(place, "the user's");
+    await ask("destroy", { domid });
+    await expect.poll(isOpen).toBe(false);
+    // What the channel does with files at its end comes before so many others.
+    for (let i = 0; i < 50; i++) await fs.promises.stat(folder);
+    expect(fs.readFileSync(place, "utf8")).toBe("the user's");
+    fs.rmSync(place);
   });
 });
 

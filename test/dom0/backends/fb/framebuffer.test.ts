@@ -13,6 +13,9 @@ let front: HandFramebuffer;
 const ask = <T>(name: Parameters<FakeHost["service"]["handle"]>[0], args: object): Promise<T> =>
   host.service.handle(name, args) as Promise<T>;
 
+/** The backend has heard what the frontend has told. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+
 class Eye {
   width = 0;
   height = 0;
@@ -216,7 +219,7 @@ describe("a framebuffer", () => {
   it("leaves the frontend in peace while nobody looks, and takes all that was drawn when somebody does", async () => {
     await connected({ width: 640, height: 480, depth: 32 });
     for (let i = 0; i < 51; i++) front.update(0, 0, 1, 1);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await turn();
     // Full: a frontend sends no more.
     expect([front.get(8), front.get(12)]).toEqual([0, 51]);
     front.draw(600, 400, 4, 4, 0xabcdef);
@@ -228,7 +231,7 @@ describe("a framebuffer", () => {
     await ask("displayClose", { viewer: eye.viewer });
     expect([front.get(4), front.get(1064), front.get(1068)]).toEqual([2, 1, 0]);
     for (let i = 0; i < 10; i++) front.update(0, 0, 1, 1);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await turn();
     expect([front.get(8), front.get(12)]).toEqual([51, 61]);
   });
 

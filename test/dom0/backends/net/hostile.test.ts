@@ -80,6 +80,26 @@ describe("a network frontend", () => {
     expect(Buffer.compare(Buffer.concat(payload), bytes.subarray(54))).toBe(0);
   });
 
+  it("may send a packet of 18 slots, as Linux does, and is disconnected for one of 19", async () => {
+    const [from, to] = [new Vif(host, domid, 0), new Vif(host, domid, 1)];
+    await to.connect({ "feature-gso-tcpv4": 1 });
+    to.post(40);
+    const extra = [netif.EXTRA_TYPE_GSO | (1448 << 16), netif.GSO_TYPE_TCPV4, 0];
+    const bytes = tcp(0, 1, 18_000 - 54);
+    await from.connect();
+    from.send(bytes, 18, netif.TXF_CSUM_BLANK, extra);
+    expect(await from.answered()).toBe(true);
+    expect(Buffer.compare((await to.receive()).bytes, bytes)).toBe(0);
+    from.send(bytes, 19, netif.TXF_CSUM_BLANK, extra);
+    expect(await from.answered()).toBe(false);
+    // Nothing of it went out: what comes next is what is sent next.
+    const short = tcp(0, 1, 100);
+    await from.connect();
+    from.send(short, 1);
+    expect(await from.answered()).toBe(true);
+    expect(Buffer.compare((await to.receive()).bytes, short)).toBe(0);
+  });
+
   it(`hurts its own device only, whatever it asks (seed ${SEED}, ${TRIES} slots)`, async () => {
     const [third, sibling, hostile] = [new Vif(host, domid, 0), new Vif(host, domid, 1), new Vif(host, domid, 2)];
     await hostile.connect();

@@ -1,4 +1,4 @@
-/* Ways in that mini's entry.S has not: SYSCALL from user mode, and the place that iret games return to. */
+/* Ways in that mini's entry (assets/guests/mini/entry.S) has not: SYSCALL from user mode, and the place that iret games return to. */
 .text
 .globl syscall_entry
 syscall_entry:

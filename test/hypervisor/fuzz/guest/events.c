@@ -28,12 +28,12 @@ void event_play(struct lane *l) {
     case 0:
     case 1:
         /* Most often the peer may bind it; ourselves now and then. */
-        *b = DOMID_SELF | (below(l, 3) ? peer_domid : DOMID_SELF) << 16;
+        *b = DOMID_SELF | (below(l, 3) ? some_peer(l) : DOMID_SELF) << 16;
         if (!op(l, UNBOUND, a)) keep(l, a[1]);
         break;
     case 2:
     case 3:
-        *b = (below(l, 3) ? peer_domid : DOMID_SELF) | below(l, 64) << 32;
+        *b = (below(l, 3) ? some_peer(l) : DOMID_SELF) | below(l, 64) << 32;
         if (!op(l, INTERDOMAIN, a)) keep(l, a[2]);
         break;
     case 4:

@@ -13,6 +13,7 @@ enum {
     HV_get_debugreg = 9, HV_update_descriptor = 10, HV_multicall = 13, HV_event_channel_op_compat = 16, HV_console_io = 18,
     HV_grant_table_op = 20, HV_vm_assist = 21, HV_update_va_mapping_otherdomain = 22, HV_iret = 23, HV_set_segment_base = 25,
     HV_mmuext_op = 26, HV_nmi_op = 28, HV_callback_op = 30, HV_physdev_op = 33,
+    HV_hvm_op = 34, HV_dm_op = 41,
 };
 enum { PIN_L1 = 0, UNPIN = 4, NEW_BASEPTR = 5, SET_LDT = 13, NEW_USER_BASEPTR = 15 };
 
@@ -26,7 +27,7 @@ enum {
     WINDOWS = PRIVATE + SHARED + MAPS,
     HOOK_SLOT = 320,      /* L4 slot of the boot tables that vCPU 0's own tables hang at; the next ones are the others' */
     FIRST_REF = 16, REFS = 24, SEALED_REFS = 8, /* grant references of each vCPU; the first of them read-only, of sealed frames */
-    SUBOPS = 32, NUMBERS = 40,
+    SUBOPS = 32, NUMBERS = 42,
 };
 
 enum state {
@@ -60,7 +61,7 @@ struct lane {
 
 extern struct lane lanes[LANES];
 extern u32 lane_count;
-extern u64 peer_domid, wild_permille, calls_wanted;
+extern u64 peers[2], wild_permille, calls_wanted;
 extern u8 windows[LANES][WINDOWS][PAGE];
 extern u8 stacks[LANES][STACK];
 extern u64 shadow[LANES][FRAMES][512];
@@ -80,6 +81,8 @@ static inline u64 random64(struct lane *l) {
 }
 static inline u64 below(struct lane *l, u64 n) { return (u64)((random64(l) >> 32) * n) >> 32; }
 static inline int once_in(struct lane *l, u64 n) { return below(l, n) == 0; }
+/* The other hostile domains: a PV and a PVH one. */
+static inline u64 some_peer(struct lane *l) { return peers[below(l, 2)]; }
 static inline u32 index_of(struct lane *l, struct frame *f) { return f - l->frames; }
 
 /* main.c */

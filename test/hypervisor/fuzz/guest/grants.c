@@ -100,12 +100,12 @@ static void grant(struct lane *l) {
     if (!f || f->ref) return;
     u16 flags = PERMIT | (sealed || f->state == TABLE ? READ_ONLY : 0);
     if (version == 1) {
-        v1(ref)->domid = peer_domid;
+        v1(ref)->domid = some_peer(l);
         v1(ref)->frame = f->mfn;
         barrier();
         v1(ref)->flags = flags;
     } else {
-        v2(ref)->domid = peer_domid;
+        v2(ref)->domid = some_peer(l);
         v2(ref)->frame = f->mfn;
         v2(ref)->offset = below(l, 4096);
         v2(ref)->length = 64 + below(l, 4032); /* as the frame of a version 1 entry it is none of ours */
@@ -113,7 +113,7 @@ static void grant(struct lane *l) {
         if (once_in(l, 8) && !sealed) {
             /* What the peer grants us, it may have back through us. */
             flags = TRANSITIVE;
-            v2(ref)->offset = peer_domid;
+            v2(ref)->offset = some_peer(l);
             v2(ref)->frame = FIRST_REF + below(l, LANES * REFS);
         }
         barrier();
@@ -153,7 +153,7 @@ static void ask(struct lane *l) {
         error = call_raw(l, HV_grant_table_op, QUERY, (u64)a, 1, 0);
         count(l, HV_grant_table_op, QUERY, !error && !((short *)a)[6]);
         break;
-    case 1: *a = once_in(l, 4) ? peer_domid : DOMID_SELF; call(l, HV_grant_table_op, GET_VERSION, GET_VERSION, (u64)a, 1, 0); break;
+    case 1: *a = once_in(l, 4) ? some_peer(l) : DOMID_SELF; call(l, HV_grant_table_op, GET_VERSION, GET_VERSION, (u64)a, 1, 0); break;
     case 2: *a = DOMID_SELF; if (once_in(l, 64)) call(l, HV_grant_table_op, DUMP, DUMP, (u64)a, 1, 0); break;
     case 3: set_version(l); break;
     case 4: {
@@ -177,7 +177,7 @@ static void ask(struct lane *l) {
         struct { u64 mfn; u16 domid; u32 ref; short status; } *t = argument(l, 24);
         struct frame *f = frame_in(l, DATA);
         if (!f) return;
-        t->mfn = f->mfn, t->domid = peer_domid, t->ref = FIRST_REF;
+        t->mfn = f->mfn, t->domid = some_peer(l), t->ref = FIRST_REF;
         call(l, HV_grant_table_op, TRANSFER, TRANSFER, (u64)t, 1, 0);
         break;
     }
@@ -225,7 +225,7 @@ static void map(struct lane *l) {
     u32 replacing = m->replacing, judged = !wild_permille && m->replaced == replacing;
     barrier();
     struct map *op = argument(l, sizeof *op);
-    *op = (struct map){address, flags, guess(l), peer_domid, -100, ~0u, 0};
+    *op = (struct map){address, flags, guess(l), some_peer(l), -100, ~0u, 0};
     s64 error = call_raw(l, HV_grant_table_op, MAP, (u64)op, 1, 0);
     int ok = !error && !op->status;
     count(l, HV_grant_table_op, MAP, ok);
@@ -290,8 +290,8 @@ static void copy(struct lane *l) {
     if (once_in(l, 8)) from = to = 0, most = 4096;
     *c = (struct copy){{f->mfn, DOMID_SELF, from, {0}}, {g->mfn, DOMID_SELF, to, {0}}, once_in(l, 4) ? most : below(l, most + 1), kind & 3, -100};
     if (once_in(l, 8)) c->length = 4097 - (from > to ? from : to);
-    if (kind & 1) c->from.what = guess(l), c->from.domid = peer_domid;
-    if (kind & 2) c->to.what = guess(l), c->to.domid = peer_domid;
+    if (kind & 1) c->from.what = guess(l), c->from.domid = some_peer(l);
+    if (kind & 2) c->to.what = guess(l), c->to.domid = some_peer(l);
     s64 error = call_raw(l, HV_grant_table_op, COPY, (u64)c, 1, 0);
     count(l, HV_grant_table_op, COPY, !error && !c->status);
     count(l, HV_grant_table_op, 16 + kind, !error && !c->status);

@@ -7,7 +7,7 @@ u32 vcpus_online = 1;
 volatile u64 ticks[MAX_VCPUS];
 struct lane lanes[LANES];
 u32 lane_count = 1;
-u64 peer_domid, wild_permille, calls_wanted;
+u64 peers[2], wild_permille, calls_wanted;
 u8 stacks[LANES][STACK] __attribute__((aligned(32768), section(".bss.page")));
 
 extern char event_entry[], failsafe_entry[], trap_entries[], vcpu_start[], syscall_entry[], int_entry[];
@@ -148,7 +148,8 @@ static void begin(void) {
     traps_fill();
     install_traps();
     if (number("judge=")) judge_domain();
-    peer_domid = number("peer=");
+    peers[0] = number("peer=");
+    peers[1] = number("other=");
     wild_permille = number("wild=");
     calls_wanted = number("count=");
     while (lane_count < LANES && hypercall(HYPERVISOR_vcpu_op, VCPUOP_is_up, lane_count, 0, 0) >= 0) lane_count++;

@@ -16,7 +16,7 @@ static u64 some_mfn(struct lane *l) {
     }
 }
 static u64 some_domid(struct lane *l) {
-    u64 ids[] = {DOMID_SELF, DOMID_SELF, 0x7ff1, 0x7ff2, 0x7ff3, 0x7ff4, 0, 1, peer_domid, peer_domid, 0xffff, 0x7fff};
+    u64 ids[] = {DOMID_SELF, DOMID_SELF, 0x7ff1, 0x7ff2, 0x7ff3, 0x7ff4, 0, 1, some_peer(l), some_peer(l), 0xffff, 0x7fff};
     return ids[below(l, 12)];
 }
 

@@ -1,4 +1,4 @@
-/* Calls whose length the guest says: lists of which every page is the same one, as long as the count can be. */
+/* Calls whose length the guest says: lists of which every page is the same one, as long as the count can be. Those that can be said in a line or two are in counted.c. */
 #include "attack.h"
 
 struct exchange { struct memory_reservation in, out; u64 done; };
@@ -59,67 +59,6 @@ void attack_pin(void) {
     for (u64 i = 0; i < rounds && !r; i++) {
         r = mmuext(MMUEXT_PIN_L3_TABLE, mfn_of(tables[0]));
         if (!r) r = mmuext(MMUEXT_UNPIN_TABLE, mfn_of(tables[0]));
-    }
-    told(r, began);
-}
-
-/*
- * Every call with a count, the largest count, and a list without end of which the entries are well-formed ("call" says which).
- * Those that end at once with an error are as good as those that go on: the test watches the host.
- */
-void attack_calls(void) {
-    u64 lists = endless(), began = now(), call = option("call", 0);
-    s64 r = -1;
-    static u32 done;
-    clear_bytes(repeated, sizeof repeated);
-    print("BEGIN\n");
-    switch (call) {
-    case 0: /* multicall of xen_version */
-        for (int i = 0; i < REPEATED / 8; i++) ((struct multicall *)repeated)[i] = (struct multicall){HYPERVISOR_xen_version, 0, {0}};
-        r = hypercall(HYPERVISOR_multicall, lists, 0x0fffffff, 0, 0);
-        break;
-    case 1: /* mmu_update: M2P of one frame */
-        for (int i = 0; i < REPEATED / 2; i++) ((struct update *)repeated)[i] = (struct update){mfn_of(pool[0]) << 12 | 1, 1};
-        r = hypercall(HYPERVISOR_mmu_update, lists, 0x7fffffff, (u64)&done, DOMID_SELF);
-        break;
-    case 2: /* mmuext: flushes */
-    case 3: /* pages cleared */
-    case 4: /* pages copied */
-        for (int i = 0; i < REPEATED / 3; i++)
-            ((struct mmuext *)repeated)[i] = (struct mmuext){call == 2 ? MMUEXT_TLB_FLUSH_ALL : call == 3 ? 16 : 17, 0, mfn_of(pool[0]), mfn_of(pool[1])};
-        r = hypercall(HYPERVISOR_mmuext_op, lists, 0x7fffffff, (u64)&done, DOMID_SELF);
-        break;
-    case 5: case 6: case 7: case 8: case 9: /* grants: map, unmap, copy, swap, transfer */
-        r = hypercall(HYPERVISOR_grant_table_op, (u64[]){0, 1, 5, 11, 4}[call - 5], lists, 0x7fffffff, 0);
-        break;
-    case 10: { /* events: poll of more ports than may be, one that has no event again and again */
-        struct { u32 vcpu, port; } ipi = {0, 0};
-        hypercall(HYPERVISOR_event_channel_op, EVTCHNOP_bind_ipi, (u64)&ipi, 0, 0);
-        for (int i = 0; i < REPEATED; i++) repeated[i] = (u64)ipi.port << 32 | ipi.port;
-        struct { u64 ports; u32 count; u64 timeout; } p = {lists, 0x7fffffff, 0};
-        r = hypercall(HYPERVISOR_sched_op, SCHEDOP_poll, (u64)&p, 0, 0);
-        break;
-    }
-    case 11: /* descriptor tables of more pages than may be, an empty one again and again */
-        set_entry(pool[2], mfn_of(pool[2]) << 12 | PTE_RO, UVMF_INVLPG);
-        for (int i = 0; i < REPEATED; i++) repeated[i] = mfn_of(pool[2]);
-        r = hypercall(HYPERVISOR_set_gdt, lists, 0x7fffffff, 0, 0);
-        break;
-    case 12: /* trap table without end */
-        for (int i = 0; i < REPEATED / 2; i++) ((struct trap_info *)repeated)[i] = (struct trap_info){200, 0, KERNEL_CS, 0, 1};
-        r = hypercall(HYPERVISOR_set_trap_table, lists, 0, 0, 0);
-        break;
-    case 13: { /* frame lists of the host */
-        struct { u32 most, pad; u64 list; u32 n; } m = {0xffffffff, 0, lists, 0};
-        for (u64 i = 0; i < 100000; i++) r = hypercall(HYPERVISOR_memory_op, XENMEM_machphys_mfn_list, (u64)&m, 0, 0);
-        break;
-    }
-    case 14: { /* multicall of calls that are long themselves */
-        for (int i = 0; i < REPEATED / 8; i++)
-            ((struct multicall *)repeated)[i] = (struct multicall){HYPERVISOR_console_io, 0, {0, 0x7fffffff, lists}};
-        r = hypercall(HYPERVISOR_multicall, lists, 0x0fffffff, 0, 0);
-        break;
-    }
     }
     told(r, began);
 }

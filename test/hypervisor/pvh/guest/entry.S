@@ -108,12 +108,17 @@ common:
     iretq
 
     # Real mode, at the beginning of a page: to protected mode, then as the first one.
-    .globl ap_start, ap_end
+    .globl ap_start, ap_result, ap_end
     .code16
 ap_start:
     cli
     movw %cs, %ax
     movw %ax, %ds
+    # A hypercall from real mode, xen_version(0), and what it says.
+    movl $17, %eax
+    xorl %ebx, %ebx
+    vmcall
+    movl %eax, ap_result - ap_start
     lgdtl ap_gdt - ap_start
     movl %cr0, %eax
     orl $1, %eax
@@ -121,6 +126,7 @@ ap_start:
     ljmpl $24, $ap32
 ap_gdt: .word 31
     .long gdt
+ap_result: .long 0
 ap_end:
     # Real mode, at the beginning of page 7: executes WRMSR of the hypercall page, which TF traps onto a stack in page 6, again and again.
     .globl trapped_start, trapped_handler, trapped_end
@@ -176,6 +182,7 @@ entry_cr0: .long 0
 hello_result: .long -1
 vcpus_up: .long 0
 
+    .globl stacks
     .bss
     .align 4096
 pml4: .skip 4096

@@ -2,16 +2,12 @@
 #include "pvh.h"
 
 extern u32 start_info_at, entry_cr0, hello_result;
-extern volatile u32 vcpus_up;
-extern u64 vectors[256];
-extern char ap_start[], ap_end[], gdt[];
 
 struct start_info *info;
 volatile u64 resume_at, skip_faults, fault_address;
 volatile u32 faults, last_vector;
 void (*volatile on_interrupt)(struct regs *);
 
-static struct { u16 low, selector, flags, middle; u32 high, zero; } idt[256];
 static u8 hypercall_page[PAGE] __attribute__((aligned(4096)));
 static volatile u32 events, ticks;
 
@@ -40,12 +36,6 @@ void trap(struct regs *r)
     }
     say("TRAP %d error %x at %x cr2 %x", r->vector, r->error, r->rip, fault_address);
     power_off(3);
-}
-
-static void load_idt(void)
-{
-    struct { u16 limit; u64 base; } __attribute__((packed)) pointer = { sizeof(idt) - 1, (u64)idt };
-    asm volatile("lidt %0" :: "m"(pointer));
 }
 
 s64 add_to_physmap(u32 space, u64 index, u64 gfn)
@@ -129,21 +119,6 @@ static void about_events(void)
     say("EVENTS %s vector %x", events >= 3 ? "came" : "missed", (u64)last_vector);
 }
 
-/* AP_PAGE has the trampoline, and behind it its own descriptor table's pointer. */
-#define AP_PAGE 0x8000ul
-void start_vcpus(u64 count)
-{
-    u64 length = ap_end - ap_start;
-    for (u64 i = 0; i < length; i++) ((u8 *)AP_PAGE)[i] = ap_start[i];
-    for (u64 vcpu = 1; vcpu < count; vcpu++) {
-        apic_write(0x310, vcpu * 2 << 24);
-        apic_write(0x300, 0x4500);
-        apic_write(0x310, vcpu * 2 << 24);
-        apic_write(0x300, 0x4600 | AP_PAGE >> 12);
-        while (vcpus_up <= vcpu) asm volatile("pause");
-    }
-    say("VCPUS %d", (u64)vcpus_up);
-}
 void (*volatile others_work)(u32 vcpu);
 
 static void tick(struct regs *r)
@@ -155,23 +130,21 @@ static void tick(struct regs *r)
 
 void begin(u32 which)
 {
-    load_idt();
+    traps_load();
     if (which) {
         apic_write(0xf0, 0x1ff);
         if (others_work) others_work(which);
         for (;;) asm volatile("sti; hlt" ::: "memory");
     }
     info = (struct start_info *)(u64)start_info_at;
-    for (u32 i = 0; i < 256; i++) {
-        idt[i].low = vectors[i];
-        idt[i].selector = 8;
-        idt[i].flags = 0x8e00;
-        idt[i].middle = vectors[i] >> 16;
-    }
+    traps_fill();
     say("LONG cr0 at entry %x hello %d", (u64)entry_cr0, (s64)(s32)hello_result);
     if (has_word("races") || has_word("nonsense") || has_word("rights") || has_word("trapped") || has_word("rewritten"))
         attack();
     if (has_word("rules")) rules();
+    if (has_word("timer")) timer();
+    if (has_word("timers")) timers();
+    if (has_word("calls")) endless_calls();
     about_memory();
     about_cpu();
     about_events();

@@ -70,8 +70,14 @@ extern void (*volatile on_interrupt)(struct regs *);
 extern volatile u64 skip_faults;
 /* What vCPUs from 1 on do once they are up. */
 extern void (*volatile others_work)(u32 vcpu);
+void traps_load(void);
+void traps_fill(void);
 void start_vcpus(u64 count);
+extern volatile u32 vcpus_up;
 s64 add_to_physmap(u32 space, u64 index, u64 gfn);
 void attack(void);
 void rules(void);
+void timer(void);
+void timers(void);
+void endless_calls(void);
 #endif

@@ -67,7 +67,27 @@ after:
 static void registers(void)
 {
     say("MEMORY TYPES %d %d", (u64)write_faults(0x250, 0x0606060606060606), (u64)write_faults(0x250, 0x0606060206060606));
-    say("HYPERCALL PAGE %d", (u64)write_faults(0x40000000, MINE * PAGE + 1));
+    /* Number 0 in a frame of memory; number 1; in no memory. */
+    static u8 page[PAGE] __attribute__((aligned(4096)));
+    say("HYPERCALL PAGE %d %d %d", (u64)write_faults(0x40000000, (u64)page), (u64)write_faults(0x40000000, (u64)page + 1),
+        (u64)write_faults(0x40000000, MINE * PAGE));
+}
+
+/* xen_version(0) by a program: down to ring 3 by SYSRET, and back by SYSCALL, both of which need no descriptors. */
+static s64 call_of_program(void)
+{
+    s64 result;
+    wrmsr(0xc0000081, 8ul << 32 | 0x18ul << 48);
+    asm volatile("leaq 2f(%%rip), %%rax; xorl %%edx, %%edx; movl $0xc0000082, %%ecx; wrmsr\n\t"
+                 "leaq 1f(%%rip), %%rcx; movq $2, %%r11; sysretq\n"
+                 "1:\tmovl %1, %%eax; xorl %%edi, %%edi; xorl %%esi, %%esi; vmcall; syscall\n"
+                 "2:" : "=&a"(result) : "i"(XEN_VERSION) : "rcx", "rdx", "rdi", "rsi", "r8", "r9", "r10", "r11", "memory");
+    return result;
+}
+static void rights(void)
+{
+    say("RING 0 hypercall %x", hypercall(XEN_VERSION, 0, 0, 0, 0));
+    say("RING 3 hypercall %d", call_of_program());
 }
 
 static s64 reserve(u64 operation, u64 gfn)
@@ -116,6 +136,7 @@ void rules(void)
 {
     interrupts();
     registers();
+    rights();
     frames();
     say("END");
     power_off(0);

@@ -1,0 +1,79 @@
+/**
+ * Comments and READMEs name files that are there: each name of a source file stands for one below the folder of who names it, or for a way from
+ * a folder around it, or from a folder beside such a one. Tests may name files as the part of core does that they test.
+ * `node core/named-files.mjs` prints the names that stand for none, and fails if there are some.
+ */
+import { readFileSync, readdirSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
+
+/** Where this project's own files are; those of the root itself are too. */
+const FOLDERS = ["assets", "core", "docs", "electron", "renderer", "test"];
+/** Files of others. */
+const FOREIGN = new Set(["protocol.md", "arch/x86/x86_64/entry.S"]);
+
+/** C and headers are Xen's or Linux's where this project names them; what users have is no source file. */
+const NAMED = /(?<![\w./*<{$~-])[\w@.-]+(?:\/[\w@.-]+)*\.(?:tsx?|mjs|cjs|css|html|S|md|sh)(?![\w*])/g;
+const NAMING = /\.(ts|tsx|mjs|c|S|h|css|md|sh)$|\/Makefile$/;
+
+/** What is written for people: [offset, text] each. */
+function proseOf(file, text) {
+  if (file.endsWith(".md")) return [[0, text]];
+  return [...text.matchAll(/\/\*[^]*?\*\/|(?<=^|\s)\/\/.*|(?<=^|\s)#\s.*$/gm)].map((found) => [found.index, found[0]]);
+}
+
+/** The folders that names in `file` may begin at, the nearest first. */
+function foldersAround(file) {
+  const around = [];
+  for (let folder = path.posix.dirname(file); ; folder = path.posix.dirname(folder)) {
+    around.push(folder);
+    if (folder.startsWith("test/")) around.push(folder.replace("test/", "core/"));
+    if (folder === ".") return around;
+  }
+}
+
+function isThere(file, name, files) {
+  const [nearest, ...around] = foldersAround(file);
+  const inFolder = (folder, each) => folder === "." || each.startsWith(`${folder}/`);
+  const ends = files.filter((each) => each === name || each.endsWith(`/${name}`));
+  if (ends.some((each) => inFolder(nearest, each))) return true;
+  return ends.some((each) =>
+    around.some((folder) => {
+      const before = path.posix.relative(folder, each).slice(0, -name.length);
+      return inFolder(folder, each) && before.split("/").length <= 2;
+    }),
+  );
+}
+
+/** `files`: all there are; `texts`: pairs of a file and what it holds. */
+export function missingNames(files, texts) {
+  return texts.flatMap(([file, text]) =>
+    proseOf(file, text).flatMap(([at, prose]) =>
+      [...prose.matchAll(NAMED)]
+        .map((found) => ({ name: found[0].replace(/^(\.{1,2}\/)+/, ""), at: at + found.index }))
+        .filter(({ name }) => !FOREIGN.has(name) && !isThere(file, name, files))
+        .map(({ name, at: index }) => `${file}:${text.slice(0, index).split("\n").length}: there is no ${name}`),
+    ),
+  );
+}
+
+if (process.argv[1] && path.resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const below = (folder, recursive) =>
+    readdirSync(path.join(root, folder), { recursive, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) =>
+        path.relative(root, path.join(entry.parentPath ?? entry.path, entry.name)).replaceAll(path.sep, "/"),
+      );
+  const files = [...below(".", false), ...FOLDERS.flatMap((folder) => below(folder, true))];
+  const texts = files
+    .filter((file) => NAMING.test(file))
+    .map((file) => [file, readFileSync(path.join(root, file), "utf8")]);
+  const found = missingNames(files, texts);
+  for (const line of found) console.error(line);
+  if (found.length) {
+    console.error(`${found.length} names of files in comments and READMEs stand for no file`);
+    process.exitCode = 1;
+  }
+}

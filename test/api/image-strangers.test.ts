@@ -1,0 +1,194 @@
+/** Disk images as somebody else may have left them, and two who want the same one: nothing is lost, and nothing outside is touched. */
+import {
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { execFileSync } from "node:child_process";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { ApiClient } from "../../core/api/client.ts";
+import { HostService } from "../../core/api/host-service.ts";
+import { plainName } from "../../core/library/names.ts";
+import { temporaryFolder } from "../temporary.ts";
+import { connectInMemory } from "./in-memory.ts";
+
+const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
+const MIB = 2 ** 20;
+let folder: string;
+let images: string;
+let host: HostService;
+let one: ApiClient;
+let other: ApiClient;
+
+const at = (name: string): string => path.join(images, name);
+const textOf = (name: string, disk: string): string =>
+  `name = "${name}"\nkernel = "k"\nmemory = 32\ndisk = [ "format=raw, vdev=xvda, access=rw, target=${disk}" ]\n`;
+async function define(name: string, disk: string): Promise<string> {
+  const uuid = crypto.randomUUID();
+  await host.library.define({ uuid, config: textOf(name, disk), configName: null, files: { k: new Uint8Array([1]) } });
+  return uuid;
+}
+function opened(): HostService {
+  return new HostService({
+    imageFolder: dist,
+    bundledGuest: new URL("assets/guests/mini.elf", dist),
+    memoryMiB: 256,
+    pcpus: 1,
+    imagesFolder: images,
+    libraryFolder: path.join(folder, "state/library"),
+  });
+}
+
+beforeEach(() => {
+  folder = temporaryFolder("image-strangers");
+  images = path.join(folder, "state/images");
+  mkdirSync(images, { recursive: true });
+  host = opened();
+  ({ client: one } = connectInMemory(host));
+  ({ client: other } = connectInMemory(host));
+});
+
+describe("an image under several names", () => {
+  it("is not removed by a name that a domain has for it, whatever the list shows", async () => {
+    writeFileSync(at("a.img"), Buffer.alloc(MIB));
+    symlinkSync("a.img", at("b.img"));
+    linkSync(at("a.img"), at("c.img"));
+    await define("web", at("b.img"));
+    await define("mail", at("c.img"));
+    for (const name of ["a.img", "b.img", "c.img"])
+      await expect(one.request("diskRemove", { name }), name).rejects.toMatchObject({ code: "EBUSY" });
+    expect(readdirSync(images)).toEqual(["a.img", "b.img", "c.img"]);
+  });
+
+  it("that is a link goes by itself: what it leads to stays", async () => {
+    const outside = path.join(folder, "outside.img");
+    writeFileSync(outside, Buffer.alloc(MIB, "o"));
+    symlinkSync(outside, at("link.img"));
+    await one.request("diskRemove", { name: "link.img" });
+    expect(readFileSync(outside).length).toBe(MIB);
+    expect(readdirSync(images)).toEqual([]);
+  });
+});
+
+describe("a definition that was put aside", () => {
+  it("keeps its disk, and the refusal says where it is and what can be done", async () => {
+    writeFileSync(at("web.img"), Buffer.alloc(MIB));
+    const uuid = await define("web", at("web.img"));
+    writeFileSync(path.join(folder, "state/library/domains", uuid, "domain.json"), "{");
+    host = opened();
+    ({ client: one } = connectInMemory(host));
+    const { images: all } = await one.request("imageList");
+    expect(all[0]!.users).toEqual([expect.objectContaining({ name: "web", state: "aside" })]);
+    await expect(one.request("diskRemove", { name: "web.img" })).rejects.toThrow(
+      /^web, whose definition was put aside as it can't be read, has web\.img as a disk/,
+    );
+  });
+});
+
+describe("two who want the same image", () => {
+  it("that is made larger by both at once is made so by one", async () => {
+    const { path: file } = await one.request("imageCreate", { name: "disk", format: "qcow2", bytes: MIB });
+    const asked = [one, other].map((client, i) => client.request("imageGrow", { path: file, bytes: (i + 2) * MIB }));
+    const results = await Promise.allSettled(asked);
+    expect(results.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+  });
+
+  it("that is copied and removed, or copied and made larger, at once is whole in one of them, and the other is refused", async () => {
+    writeFileSync(at("disk.img"), Buffer.alloc(4 * MIB, "d"));
+    truncateSync(at("disk.img"), 2 ** 27);
+    const copying = one.request("imageCopy", { path: at("disk.img"), name: "copy", format: "raw" });
+    const [copied, removed, grown] = await Promise.allSettled([
+      copying,
+      other.request("diskRemove", { name: "disk.img" }),
+      other.request("imageGrow", { path: at("disk.img"), bytes: 2 ** 28 }),
+    ]);
+    expect([copied, removed, grown].filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    if (copied.status === "fulfilled") expect(readFileSync(at("copy.img")).subarray(0, 4)).toEqual(Buffer.from("dddd"));
+  });
+});
+
+describe("names", () => {
+  it("of any script keep an ending that says what the file is", async () => {
+    for (const [name, format, wanted] of [
+      ["диск", "qcow2", "disk-image.qcow2"],
+      ["\u202Egmi.evil", "raw", "gmi.evil.img"],
+      ["..", "raw", "disk-image.img"],
+      ["a\0b\nc", "raw", "a-b-c.img"],
+      ["x".repeat(1000), "raw", `${"x".repeat(116)}.img`],
+    ] as const) {
+      const { path: file } = await one.request("imageCreate", { name, format, bytes: MIB });
+      expect(path.basename(file)).toBe(wanted);
+    }
+  });
+
+  it("are none that Windows has for devices, or cuts", () => {
+    for (const name of ["con", "NUL.img", "com1.qcow2", "lpt9", "aux.tar.gz"])
+      expect(plainName(name, "image")).toBe(`image-${name}`);
+    expect(plainName("disk.img...", "image")).toBe("disk.img");
+    expect(plainName("console.img", "image")).toBe("console.img");
+  });
+});
+
+describe("what is no image", () => {
+  it("a pipe, a folder, a link in a circle or a socket in the folder stops nobody", async () => {
+    execFileSync("mkfifo", [at("pipe.img")]);
+    mkdirSync(at("folder.img"));
+    symlinkSync("circle.img", at("circle.img"));
+    symlinkSync("/dev/zero", at("zero.img"));
+    await define("web", at("pipe.img"));
+    await define("mail", at("circle.img"));
+    await define("zero", at("zero.img"));
+    const { images: all } = await one.request("imageList");
+    expect(all.map(({ name, size }) => [name, size])).toEqual([
+      ["circle.img", null],
+      ["pipe.img", null],
+      ["zero.img", null],
+    ]);
+    for (const { path: file, problem } of all) {
+      expect(problem).toMatch(/^It can't be read: .+\.$/);
+      await expect(one.request("imageCopy", { path: file, name: "c", format: "raw" })).rejects.toMatchObject({
+        code: "EIO",
+      });
+    }
+    expect(lstatSync(at("pipe.img")).isFIFO()).toBe(true);
+  });
+});
+
+/** A disk of a few MiB, on which nobody leaves room for others. */
+describe.skipIf(process.getuid?.() !== 0)("a disk that is full", () => {
+  let mounted: string | null = null;
+  beforeAll(() => {
+    mounted = temporaryFolder("full");
+    try {
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=400m", "tmpfs", mounted], { stdio: "ignore" });
+    } catch {
+      mounted = null;
+    }
+  });
+  afterAll(() => {
+    if (mounted) execFileSync("umount", ["-l", mounted]);
+  });
+
+  it("takes no copy that it has no room for, and keeps all that was there", async () => {
+    if (!mounted) return;
+    folder = mounted;
+    images = path.join(folder, "state/images");
+    mkdirSync(images, { recursive: true });
+    writeFileSync(at("disk.img"), Buffer.alloc(200 * MIB, "d"));
+    host = opened();
+    ({ client: one } = connectInMemory(host));
+    const copying = one.request("imageCopy", { path: at("disk.img"), name: "copy", format: "qcow2" });
+    await expect(copying).rejects.toMatchObject({ code: "ENOSPC" });
+    const uuid = await define("web", at("disk.img"));
+    await expect(one.request("keptClone", { uuid, name: "clone" })).rejects.toMatchObject({ code: "ENOSPC" });
+    expect(readdirSync(images)).toEqual(["disk.img"]);
+    expect((await one.request("keptDomains")).map(({ name }) => name)).toEqual(["web"]);
+  });
+});

@@ -1,0 +1,97 @@
+/*
+ * The hostile guest as a PVH domain: 2 to 4 vCPUs that change their second stage, grants, events and devices at random, in calls that are
+ * nearly valid. Each vCPU has places of its own, guest frame numbers, and knows what is at them; the others write there meanwhile, but for
+ * the private ones, by which isolation is judged.
+ */
+#ifndef FUZZ_H
+#define FUZZ_H
+#include "pvh.h"
+
+enum {
+    LANES = 4,
+    STACK = 16384,     /* entry.S */
+    PLACES = 48,       /* of each vCPU; every third is private */
+    RAM_PLACES = 24,   /* those of them that are memory from the beginning on */
+    MAPS = 12,         /* where the peers' grants are mapped */
+    FIRST_REF = 16, REFS = 24, /* as in ../guest: what the peers map by guess */
+    SUBOPS = 32, NUMBERS = 42,
+};
+
+/* Guest frame numbers. Memory ends at 16 MiB; what is beyond is places that nothing is at until something is put there. */
+#define RAM_PLACE(lane, n) (0xc00ul + (lane) * 0x40ul + (n))
+#define HOLE_PLACE(lane, n) (0x8000ul + (lane) * 0x40ul + (n))
+#define MAP_PLACE(lane, n) (0x9000ul + (lane) * 0x40ul + (n))
+#define TABLE_PLACE 0xa000ul
+#define INFO_PLACE 0xa010ul
+#define NOWHERE 0x30000ul
+
+enum state { ABSENT, DATA, SEALED, GRANTED };
+struct place { u64 tag; u32 state, ref; };
+struct map { u64 handle; u32 used, flags; };
+
+struct lane {
+    u64 random[2];
+    void *resume[5];
+    u32 id, traps, argument_at;
+    u64 calls, reported;
+    struct place places[PLACES];
+    struct map maps[MAPS];
+    u32 ports[8];
+    u32 tried[NUMBERS][SUBOPS], ok[NUMBERS][SUBOPS];
+    u8 arguments[2 * PAGE];
+};
+extern struct lane lanes[LANES];
+extern u32 lane_count;
+extern u64 wild_permille, calls_wanted, peers[2];
+extern char stacks[];
+void *memset(void *to, int value, u64 count);
+
+static inline struct lane *self(void)
+{
+    u64 sp;
+    asm volatile("movq %%rsp, %0" : "=r"(sp));
+    return &lanes[(sp - (u64)stacks) / STACK % LANES];
+}
+static inline u64 random64(struct lane *l)
+{
+    u64 a = l->random[0], b = l->random[1];
+    l->random[0] = b;
+    a ^= a << 23;
+    return (l->random[1] = a ^ b ^ (a >> 18) ^ (b >> 5)) + b;
+}
+static inline u64 below(struct lane *l, u64 n) { return (u64)((random64(l) >> 32) * n) >> 32; }
+static inline int once_in(struct lane *l, u64 n) { return below(l, n) == 0; }
+static inline u64 some_peer(struct lane *l) { return peers[below(l, 2)]; }
+static inline u64 gfn_of(struct lane *l, u32 place) { return place < RAM_PLACES ? RAM_PLACE(l->id, place) : HOLE_PLACE(l->id, place - RAM_PLACES); }
+static inline int is_private(u32 place) { return place % 3 == 0; }
+
+/* main.c */
+s64 call(struct lane *l, u32 nr, u32 sub, u64 a, u64 b, u64 c);
+s64 call_raw(struct lane *l, u32 nr, u64 a, u64 b, u64 c);
+void count(struct lane *l, u32 nr, u32 sub, int ok);
+void broken(const char *what, u64 a, u64 b);
+/* Room for a call's structures, all zero, one behind the other; in a wild domain the other vCPUs write into it. */
+void *argument(struct lane *l, u32 bytes);
+
+/* frames.c: an operation each, as below. */
+void frames_init(struct lane *l);
+s32 place_in(struct lane *l, enum state state, int private);
+void frame_play(struct lane *l);
+void judge_some(struct lane *l);
+void scribble(struct lane *l);
+void canaries_init(void);
+
+void grants_init(void);
+void grant_play(struct lane *l);
+void map_play(struct lane *l);
+/* False if a peer may be using the place's frame by its grant. */
+int grant_end(struct lane *l, u32 place);
+
+void event_play(struct lane *l);
+void vcpu_play(struct lane *l);
+void ask_play(struct lane *l);
+void wild_play(struct lane *l);
+
+void device_play(struct lane *l);
+void code_play(struct lane *l);
+#endif

@@ -1,0 +1,160 @@
+/* Grants of places to the peers, and of the peers' frames at places of their own. As in ../guest/grants.c, but of version 1 only. */
+#include "fuzz.h"
+
+enum { MAP = 0, UNMAP = 1, SETUP = 2, COPY = 5, QUERY = 6, REPLACE = 7, STATUS = 9, GET_VERSION = 10, SWAP = 11, CACHE = 12 };
+enum { PERMIT = 1, READ_ONLY = 4, IN_USE = 24 };
+enum { DEVICE_MAP = 1, HOST_MAP = 2, MAP_READ_ONLY = 4 };
+
+struct v1 { u16 flags, domid; u32 frame; };
+struct map_grant { u64 host; u32 flags, ref; u16 domid; short status; u32 handle; u64 bus; };
+struct unmap_grant { u64 host, bus; u32 handle; short status; };
+struct side { u64 what; u16 domid, offset, pad[2]; };
+struct copy { struct side from, to; u16 length, flags; short status; };
+
+/* It may be moved at any time; entries that are written where it was are lost. */
+static volatile u64 table_at = TABLE_PLACE;
+static struct v1 *entry(u32 ref) { return (struct v1 *)(table_at * PAGE) + ref; }
+
+static void show_table(struct lane *l, u64 gfn)
+{
+    struct add_to_physmap *a = argument(l, sizeof *a);
+    *a = (struct add_to_physmap){ SELF, 0, SPACE_GRANT_TABLE, 0, gfn };
+    if (!call(l, MEMORY_OP, 25, MEM_ADD_TO_PHYSMAP, (u64)a, 0)) table_at = gfn;
+}
+void grants_init(void) { show_table(&lanes[0], TABLE_PLACE); }
+
+static int take_back(u32 ref)
+{
+    u16 flags = entry(ref)->flags;
+    return !(flags & IN_USE) && __atomic_compare_exchange_n(&entry(ref)->flags, &flags, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+int grant_end(struct lane *l, u32 place)
+{
+    struct place *p = &l->places[place];
+    if (p->state != GRANTED) return 1;
+    if (!take_back(p->ref) && !wild_permille) return 0;
+    p->state = DATA;
+    p->ref = 0;
+    return 1;
+}
+
+static void grant(struct lane *l)
+{
+    u32 ref = FIRST_REF + l->id * REFS + below(l, REFS);
+    for (u32 i = 0; i < PLACES; i++)
+        if (l->places[i].state == GRANTED && l->places[i].ref == ref && !grant_end(l, i)) return;
+    s32 place = place_in(l, DATA, 0);
+    if (place < 0) return;
+    entry(ref)->domid = some_peer(l);
+    entry(ref)->frame = gfn_of(l, place);
+    asm volatile("" ::: "memory");
+    entry(ref)->flags = PERMIT | (once_in(l, 3) ? READ_ONLY : 0);
+    l->places[place].state = GRANTED;
+    l->places[place].ref = ref;
+}
+
+static u32 guess(struct lane *l) { return FIRST_REF + below(l, LANES * REFS); }
+
+static void map(struct lane *l)
+{
+    u32 k = below(l, MAPS);
+    struct map *m = &l->maps[k];
+    if (m->used) return;
+    struct map_grant *op = argument(l, sizeof *op);
+    u32 flags = HOST_MAP | (once_in(l, 2) ? MAP_READ_ONLY : 0) | (once_in(l, 32) ? DEVICE_MAP : 0);
+    volatile u64 *page = (volatile u64 *)(MAP_PLACE(l->id, k) * PAGE);
+    *op = (struct map_grant){ (u64)page, flags, guess(l), some_peer(l), -100, ~0u, 0 };
+    s64 error = call_raw(l, GRANT_TABLE_OP, MAP, (u64)op, 1);
+    int ok = !error && !op->status;
+    count(l, GRANT_TABLE_OP, MAP, ok);
+    if (!ok) return;
+    *m = (struct map){ op->handle, 1, flags };
+    page += below(l, 512);
+    if (flags & MAP_READ_ONLY && below(l, 4)) {
+        (void)*page;
+        return;
+    }
+    *page = random64(l);
+    if (flags & MAP_READ_ONLY && !wild_permille) broken("wrote to a read-only grant", op->ref, flags);
+}
+static void unmap(struct lane *l)
+{
+    u32 k = below(l, MAPS);
+    struct map *m = &l->maps[k];
+    if (!m->used) return;
+    struct unmap_grant *op = argument(l, sizeof *op);
+    *op = (struct unmap_grant){ MAP_PLACE(l->id, k) * PAGE, 0, m->handle, -100 };
+    if (once_in(l, 8)) op->host = gfn_of(l, below(l, PLACES)) * PAGE;
+    s64 error = call_raw(l, GRANT_TABLE_OP, UNMAP, (u64)op, 1);
+    count(l, GRANT_TABLE_OP, UNMAP, !error && !op->status);
+    if (!error && (!op->status || once_in(l, 8))) m->used = 0;
+}
+/* Between places that are not private, and what the peers grant. */
+static void copy(struct lane *l)
+{
+    s32 f = place_in(l, DATA, 0), g = place_in(l, DATA, 0);
+    if (f < 0 || g < 0) return;
+    struct copy *c = argument(l, sizeof *c);
+    u32 kind = below(l, 4);
+    u16 from = below(l, 4096), to = below(l, 4096), most = 4096 - (from > to ? from : to);
+    *c = (struct copy){ { gfn_of(l, f), SELF, from, { 0 } }, { gfn_of(l, g), SELF, to, { 0 } }, below(l, most + 1), kind, -100 };
+    if (once_in(l, 8)) c->length = most + 1;
+    if (kind & 1) c->from.what = guess(l), c->from.domid = some_peer(l);
+    if (kind & 2) c->to.what = guess(l), c->to.domid = some_peer(l);
+    s64 error = call_raw(l, GRANT_TABLE_OP, COPY, (u64)c, 1);
+    count(l, GRANT_TABLE_OP, COPY, !error && !c->status);
+    count(l, GRANT_TABLE_OP, 16 + kind, !error && !c->status);
+    if (!error && !c->status && !wild_permille && (u32)(from > to ? from : to) + c->length > 4096) broken("copied beyond a frame", from, to);
+}
+
+static void ask(struct lane *l)
+{
+    u64 *a = argument(l, 32);
+    s64 error;
+    switch (below(l, 6)) {
+    case 0:
+        *a = SELF;
+        error = call_raw(l, GRANT_TABLE_OP, QUERY, (u64)a, 1);
+        count(l, GRANT_TABLE_OP, QUERY, !error && !((short *)a)[6]);
+        break;
+    case 1: *a = once_in(l, 2) ? some_peer(l) : SELF; call(l, GRANT_TABLE_OP, GET_VERSION, GET_VERSION, (u64)a, 1); break;
+    case 2: {
+        struct { u16 domid; u32 frames; short status; u64 *list; } *s = argument(l, 24);
+        s->domid = SELF, s->frames = 1 + below(l, 4), s->list = argument(l, 64);
+        error = call_raw(l, GRANT_TABLE_OP, SETUP, (u64)s, 1);
+        count(l, GRANT_TABLE_OP, SETUP, !error && !s->status);
+        break;
+    }
+    case 3: {
+        /* References of nobody's. */
+        struct { u32 a, b; short status; } *s = argument(l, 12);
+        s->a = 200 + below(l, 8), s->b = 200 + below(l, 8);
+        error = call_raw(l, GRANT_TABLE_OP, SWAP, (u64)s, 1);
+        count(l, GRANT_TABLE_OP, SWAP, !error && !s->status);
+        break;
+    }
+    case 4:
+        a[1] = below(l, 64) | 64ul << 16 | below(l, 4) << 32;
+        call(l, GRANT_TABLE_OP, CACHE, CACHE, (u64)a, 1);
+        break;
+    default:
+        if (once_in(l, 16)) show_table(l, TABLE_PLACE + below(l, 4));
+    }
+}
+
+void grant_play(struct lane *l)
+{
+    u64 n = below(l, 16);
+    if (n < 9) grant(l);
+    else if (n < 12) {
+        s32 place = place_in(l, GRANTED, 0);
+        if (place >= 0) grant_end(l, place);
+    } else ask(l);
+}
+void map_play(struct lane *l)
+{
+    u64 n = below(l, 8);
+    if (n < 4) map(l);
+    else if (n < 6) unmap(l);
+    else copy(l);
+}

@@ -1,0 +1,42 @@
+/* Interrupt descriptors, and other vCPUs by INIT and start-up IPIs. */
+#include "pvh.h"
+
+extern volatile u32 vcpus_up;
+extern u64 vectors[256];
+extern char ap_start[], ap_result[], ap_end[];
+
+static struct { u16 low, selector, flags, middle; u32 high, zero; } idt[256];
+
+void traps_load(void)
+{
+    struct { u16 limit; u64 base; } __attribute__((packed)) pointer = { sizeof(idt) - 1, (u64)idt };
+    asm volatile("lidt %0" :: "m"(pointer));
+}
+
+/* To be called once, by the first vCPU, behind traps_load(). */
+void traps_fill(void)
+{
+    for (u32 i = 0; i < 256; i++) {
+        idt[i].low = vectors[i];
+        idt[i].selector = 8;
+        idt[i].flags = 0x8e00;
+        idt[i].middle = vectors[i] >> 16;
+    }
+}
+
+/* AP_PAGE has the trampoline, and behind it its own descriptor table's pointer. */
+#define AP_PAGE 0x8000ul
+void start_vcpus(u64 count)
+{
+    u64 length = ap_end - ap_start;
+    for (u64 i = 0; i < length; i++) ((u8 *)AP_PAGE)[i] = ap_start[i];
+    for (u64 vcpu = 1; vcpu < count; vcpu++) {
+        apic_write(0x310, vcpu * 2 << 24);
+        apic_write(0x300, 0x4500);
+        apic_write(0x310, vcpu * 2 << 24);
+        apic_write(0x300, 0x4600 | AP_PAGE >> 12);
+        while (vcpus_up <= vcpu) asm volatile("pause");
+    }
+    say("VCPUS %d", (u64)vcpus_up);
+    say("REAL MODE hypercall %d", (s64)*(volatile s32 *)(AP_PAGE + (ap_result - ap_start)));
+}

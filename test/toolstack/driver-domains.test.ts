@@ -1,0 +1,200 @@
+/** Driver domains that are slow, lie, die in the middle, are renamed, or depend on each other: the toolstack's part, on the fake hypervisor. */
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { DEVICE_KINDS } from "../../core/dom0/backends/kinds.ts";
+import { fakeHost, type FakeHost } from "../dom0/xenbus/host.ts";
+import { pvElf } from "../dom0/elf-files.ts";
+
+const kernel = pvElf();
+let host: FakeHost;
+
+beforeEach(() => {
+  host = fakeHost(DEVICE_KINDS);
+});
+afterEach(() => host.events.stop());
+
+const ask = (request: string, args: object): Promise<unknown> => host.service.handle(request as never, args as never);
+const configOf = (name: string, lines: string[]): string =>
+  [`name = "${name}"`, `kernel = "tiny.elf"`, `memory = 4`, ...lines].join("\n");
+async function create(name: string, ...lines: string[]): Promise<number> {
+  const made = await ask("create", { config: configOf(name, lines), files: { "tiny.elf": kernel } });
+  return (made as { domid: number }).domid;
+}
+const DISK = "51728";
+const backendOf = (driver: number, front: number, kind = "vbd", id = DISK): string =>
+  `/local/domain/${driver}/backend/${kind}/${front}/${id}`;
+const stateOf = (path: string): string | null => host.store.read(`${path}/state`);
+/** Plays the driver domain: says that its backend is ready as soon as the directory is there. */
+async function isReady(path: string): Promise<void> {
+  await expect.poll(() => stateOf(path), { timeout: 5000 }).toBe("1");
+  host.store.write(`${path}/state`, 2);
+}
+async function createServed(name: string, driver: number, driverName: string, ...lines: string[]): Promise<number> {
+  const front = driver + 1;
+  const made = create(name, `disk = ['vdev=xvdb,backend=${driverName},target=/dev/xvda']`, ...lines);
+  await isReady(backendOf(driver, front));
+  expect(await made).toBe(front);
+  return front;
+}
+const attach = (domid: number, spec: string, key = "disk"): Promise<unknown> =>
+  ask("deviceAttach", { domid, key, spec, folder: "/" });
+const detach = (domid: number, device: string, force = false, key = "disk"): Promise<unknown> =>
+  ask("deviceDetach", { domid, key, device, force });
+const notices = (): string[] =>
+  host.heard.filter(({ event }) => event === "notice").map(({ data }) => (data as { message: string }).message);
+const created = (name: string): number[] =>
+  host.heard
+    .filter(({ event, data }) => event === "created" && (data as { name: string }).name === name)
+    .map(({ data }) => (data as { domid: number }).domid);
+
+describe("a device of a driver domain's", () => {
+  it("whose domain has gone is detached at once, and nothing comes to be where its directory was", async () => {
+    const driver = await create("driver");
+    const front = await createServed("front", driver, "driver");
+    await ask("destroy", { domid: driver });
+    const began = performance.now();
+    await detach(front, "xvdb");
+    expect(performance.now() - began).toBeLessThan(5000);
+    expect(host.store.list("/local/domain")).toEqual(["0", String(front)]);
+    expect(await ask("deviceList", { domid: front, kind: "vbd" })).toEqual([]);
+  });
+
+  it("is closed before it is taken away by force", async () => {
+    const driver = await create("driver");
+    const front = await createServed("front", driver, "driver");
+    const back = backendOf(driver, front);
+    const gone = detach(front, "xvdb", true);
+    await expect.poll(() => [stateOf(back), host.store.read(`${back}/online`)]).toEqual(["5", "0"]);
+    host.store.remove(back);
+    await gone;
+  });
+
+  it("is attached, detached and attached faster than its backend follows, each in its turn", async () => {
+    const driver = await create("driver");
+    const front = await create("front");
+    const back = backendOf(driver, front);
+    const spec = "vdev=xvdb,backend=driver,target=/dev/xvda";
+    const first = attach(front, spec);
+    const taken = detach(front, "xvdb");
+    const second = attach(front, spec);
+    await isReady(back);
+    await first;
+    await expect.poll(() => stateOf(back)).toBe("5");
+    host.store.write(`${back}/state`, 6);
+    host.store.remove(back);
+    await taken;
+    await isReady(back);
+    await second;
+    expect(await ask("deviceList", { domid: front, kind: "vbd" })).toHaveLength(1);
+    const { config } = (await ask("definition", { domid: front })) as { config: string };
+    expect(config.match(/backend=driver/g)).toHaveLength(1);
+  });
+
+  it("that says why it failed says so in one line of text", async () => {
+    const driver = await create("driver");
+    const front = await create("front");
+    const back = backendOf(driver, front);
+    host.store.write(
+      `/local/domain/${driver}/error/backend/vbd/${front}/${DISK}/error`,
+      `\x1b]0;owned\x07\r\n\x9b2J${"x".repeat(1500)}`,
+    );
+    const failed = attach(front, "vdev=xvdb,backend=driver,target=/dev/xvda").catch((error: Error) => error.message);
+    await expect.poll(() => stateOf(back)).toBe("1");
+    host.store.write(`${back}/state`, 5);
+    const message = (await failed) as string;
+    expect(message).toContain("owned");
+    expect(message).not.toMatch(/\p{Cc}/u);
+    expect(message.length).toBeLessThan(400);
+  });
+});
+
+describe("two interfaces that are attached at the same time", () => {
+  it("are two", async () => {
+    const front = await create("front");
+    const both = await Promise.all([attach(front, "", "vif"), attach(front, "", "vif"), attach(front, "", "vif")]);
+    expect(both.map((each) => (each as { id: string }).id)).toEqual(["0", "1", "2"]);
+    expect(await ask("deviceList", { domid: front, kind: "vif" })).toHaveLength(3);
+    await expect(attach(front, "devid=1", "vif")).rejects.toThrow(/another interface 1/);
+  });
+});
+
+describe("a driver domain", () => {
+  it("that is renamed is found again by those whose backends it has", async () => {
+    const driver = await create("driver");
+    const made = createServed("front", driver, "driver", "vif = ['backend=driver,mac=00:16:3e:00:00:01']");
+    await isReady(backendOf(driver, driver + 1, "vif", "0"));
+    const front = await made;
+    await ask("rename", { domid: driver, name: "storage" });
+    const { config } = (await ask("definition", { domid: front })) as { config: string };
+    expect(config).not.toContain("backend=driver");
+    expect(config.match(/backend=storage/g)).toHaveLength(2);
+    // Another that has the name now is another.
+    await create("driver");
+    host.xen.stop(front, 1);
+    await expect.poll(() => host.heard.filter(({ event }) => event === "destroyed")).toHaveLength(1);
+    for (const [kind, id] of [
+      ["vbd", DISK],
+      ["vif", "0"],
+    ] as const)
+      host.store.remove(backendOf(driver, front, kind, id));
+    await isReady(backendOf(driver, front));
+    await isReady(backendOf(driver, front, "vif", "0"));
+    await expect.poll(() => created("front")).toHaveLength(2);
+    await expect(ask("rename", { domid: driver, name: "a,b" })).rejects.toThrow(/front.*comma/);
+  });
+
+  it("that restarts is waited for by a domain that restarts meanwhile", async () => {
+    const lower = await create("lower");
+    const driver = await createServed("driver", lower, "lower");
+    const front = await createServed("front", driver, "driver");
+    const held = backendOf(lower, driver);
+    host.xen.stop(front, 1);
+    host.xen.stop(driver, 1);
+    await expect.poll(() => stateOf(held)).toBe("5");
+    host.store.remove(held);
+    // The driver domain is not there before its own disk is, which is late.
+    await expect.poll(() => stateOf(held), { timeout: 5000 }).toBe("1");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(notices()).toEqual([]);
+    host.store.write(`${held}/state`, 2);
+    await expect.poll(() => created("driver"), { timeout: 5000 }).toHaveLength(2);
+    await isReady(backendOf(driver, front));
+    await expect.poll(() => created("front"), { timeout: 5000 }).toHaveLength(2);
+    expect(notices()).toEqual([]);
+  });
+
+  it("that restarts beside one that it depends on, and that depends on it, keeps nobody waiting", async () => {
+    const one = await create("one");
+    const two = await createServed("two", one, "one");
+    const attached = attach(one, "vdev=xvdb,backend=two,target=/dev/xvda");
+    await isReady(backendOf(two, one));
+    await attached;
+    host.xen.stop(one, 1);
+    host.xen.stop(two, 1);
+    await expect.poll(() => notices().length, { timeout: 8000 }).toBe(2);
+    expect(notices().every((message) => /could not be restarted: .*there is no domain (one|two)/.test(message))).toBe(
+      true,
+    );
+    expect(host.xen.domains.size).toBe(1);
+  });
+
+  it("whose own disk is another's is built anew when that one has let go, under the same domid", async () => {
+    const lower = await create("lower");
+    const middle = await createServed("middle", lower, "lower");
+    await createServed("top", middle, "middle");
+    const back = backendOf(lower, middle);
+    host.xen.stop(middle, 1);
+    await expect.poll(() => stateOf(back)).toBe("5");
+    // As `xl devd` does in the end.
+    setTimeout(() => host.store.remove(back), 2000);
+    const states = new Set<string | null>();
+    const end = host.store.watch(back, () => states.add(stateOf(back)));
+    await expect.poll(() => stateOf(back), { timeout: 8000 }).toBe("1");
+    end();
+    expect(states.has(null)).toBe(true);
+    await isReady(back);
+    await expect.poll(() => created("middle"), { timeout: 5000 }).toEqual([middle, middle]);
+    // Nothing was on its way from a frontend that had not begun.
+    expect(stateOf(backendOf(middle, middle + 1))).toBe("1");
+    expect(notices()).toEqual([]);
+  });
+});
