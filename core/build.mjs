@@ -34,7 +34,7 @@ function sourcesBelow(folder) {
 }
 
 /** Makes `output` by `make`, unless it was made from the same files and options before; the file beside it says of which. */
-async function whenChanged(output, files, options, make) {
+export async function whenChanged(output, files, options, make) {
   const hash = createHash("sha256").update(JSON.stringify(options));
   for (const file of files) hash.update(file).update(readFileSync(file));
   const stamp = `${output}.sha256`;
@@ -82,8 +82,8 @@ const NODE = {
   write: false,
 };
 
-/** Bundles by esbuild. A host may be starting from dist/ meanwhile: each file is whole at any time, and what has not changed stays. */
-async function bundleWhole(options) {
+/** Bundles by esbuild, with more of its options. A host may be starting from dist/ meanwhile: each file is whole at any time, and what has not changed stays. */
+export async function bundleWhole(options) {
   const { outputFiles } = await bundle({ ...NODE, ...options });
   for (const { path: file, contents } of outputFiles) {
     if (existsSync(file) && readFileSync(file).equals(contents)) continue;

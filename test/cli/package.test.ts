@@ -1,7 +1,8 @@
 /** What `npm pack` packs, installed in an empty folder without a network, boots a guest by itself. */
-import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFile, spawn, spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../temporary.ts";
 
@@ -20,13 +21,14 @@ function environment(): NodeJS.ProcessEnv {
 }
 
 describe.skipIf(process.platform === "win32")("npm's package", () => {
-  beforeAll(() => {
+  beforeAll(async () => {
+    const run = (args: string[], cwd: string) => promisify(execFile)(npm, args, { cwd, env: environment() });
     mkdirSync(folder);
     // Builds what has changed first, as it does for a user.
-    execFileSync(npm, ["pack", "--pack-destination", folder], { cwd: root, env: environment(), stdio: "ignore" });
+    await run(["pack", "--pack-destination", folder], root);
     writeFileSync(path.join(folder, "package.json"), "{}\n");
     const [tarball] = readdirSync(folder).filter((name) => name.endsWith(".tgz"));
-    execFileSync(npm, ["install", "--offline", `./${tarball}`], { cwd: folder, env: environment(), stdio: "ignore" });
+    await run(["install", "--offline", `./${tarball}`], folder);
   });
 
   it("brings nothing but itself", () => {
@@ -54,6 +56,23 @@ describe.skipIf(process.platform === "win32")("npm's package", () => {
     expect(status).toBe(0);
   });
 
+  it("runs by npx from its tarball in an empty folder, as the README has it, without a network", async () => {
+    const elsewhere = temporaryFolder("npx");
+    const [tarball] = readdirSync(folder).filter((name) => name.endsWith(".tgz"));
+    copyFileSync(path.join(folder, tarball!), path.join(elsewhere, tarball!));
+    copyFileSync(path.join(root, "assets/guests/mini.elf"), path.join(elsewhere, "vmlinuz"));
+    const args = "run --kernel vmlinuz --memory 32 --host-memory 256 --timeout 60".split(" ");
+    const child = spawn("npx", ["--yes", "--offline", `./${tarball}`, ...args], { cwd: elsewhere, env: environment() });
+    let [stdout, stderr] = ["", ""];
+    child.stdout.on("data", (data: Buffer) => (stdout += data.toString()));
+    child.stderr.on("data", (data: Buffer) => (stderr += data.toString()));
+    child.stdin.end("poweroff\n");
+    expect(await new Promise((resolve) => child.once("close", resolve)), stderr).toBe(0);
+    expect(stdout).toContain("Xenarium mini guest: 1 vCPU, 32 MiB");
+    expect(stderr).toMatch(/guest powered itself off after/);
+    expect(readdirSync(elsewhere).toSorted()).toEqual(["vmlinuz", tarball].toSorted());
+  }, 60_000);
+
   it("ends with 130 at SIGINT", async () => {
     const kernel = path.join(installed, "dist/assets/guests/mini.elf");
     const args = ["run", "--kernel", kernel, "--memory", "32", "--host-memory", "256", "--timeout", "60"];
@@ -71,12 +90,18 @@ describe.skipIf(process.platform === "win32")("npm's package", () => {
       XENARIUM_SOCKET: path.join(folder, "s"),
     };
     const args = ["serve", "--port", "0", "--host-memory", "256", "--pcpus", "1"];
-    const child = spawn(bin, args, { cwd: folder, env, stdio: ["ignore", "pipe", "ignore"] });
+    const child = spawn(bin, args, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
+    let words = "";
+    child.stderr.on("data", (data: Buffer) => (words += data.toString()));
     const ended = new Promise((resolve) => child.once("close", resolve));
     try {
       const said = await new Promise<Buffer>((resolve) => child.stdout.once("data", resolve));
       const url = /http:\S+/.exec(said.toString())![0];
       expect(await (await fetch(url)).text()).toContain("<title>Xenarium");
+      // The last line that stands there says what to do, whatever the start has said above it.
+      const last = `Open this address; Ctrl+C ends the host: ${url}\n`;
+      await expect.poll(() => words, { timeout: 30_000 }).toMatch(/Ctrl\+C/);
+      expect(words.endsWith(last), words).toBe(true);
       expect(spawnSync(bin, ["xl", "list"], { env, encoding: "utf8" }).stdout).toMatch(/^Domain-0 +0 /m);
     } finally {
       child.kill("SIGINT");

@@ -9,7 +9,7 @@ import path from "node:path";
 const cache = path.resolve(import.meta.dirname, "../../.cache");
 const KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
-export type Flavour = "amd64" | "cloud-amd64";
+export type Flavour = "amd64" | "cloud-amd64" | "rt-amd64";
 export interface KernelSource {
   /** Version as users say it. */
   version: string;
