@@ -5,7 +5,8 @@
  * - unsaved: memory does not have that value yet.
  *
  * At the end of a block nothing is unsaved, so a block needs of the one before it nothing but what it wants to spare itself loading, and a
- * way out in the middle of a block stores what that block has written, no more. A function that kept all registers in locals from
+ * way out in the middle of a block stores what that block has written, no more. (A block that goes back to itself keeps what it writes
+ * unsaved until it is left: a loop of a few instructions would do little but store.) A function that kept all registers in locals from
  * beginning to end, and stored all that any of its instructions writes at its one end, would take V8's optimizer twice as long: every way
  * out would be a place where all of them have to be brought together.
  *
@@ -41,8 +42,9 @@ export class RegisterWriter {
   #unsaved = new Set<number>();
   /** Nesting that the block began at. */
   #depth = 0;
-  /** Registers that the running block touches. */
+  /** Registers that the running block touches, and those of them that it writes. */
   touched = new Set<number>();
+  written = new Set<number>();
 
   constructor(code: Code, temporary: (name: string, type: ValueType) => number) {
     this.#code = code;
@@ -56,12 +58,13 @@ export class RegisterWriter {
     return this.#code.depth > this.#depth;
   }
 
-  /** A block begins here, with these registers available and nothing unsaved. */
-  begin(available: Iterable<number>): void {
+  /** A block begins here, with these registers available, and of them these unsaved. */
+  begin(available: Iterable<number>, unsaved: Iterable<number>): void {
     this.#available = new Set(available);
-    this.#unsaved = new Set();
+    this.#unsaved = new Set(unsaved);
     this.#depth = this.#code.depth;
     this.touched = new Set();
+    this.written = new Set();
   }
   get available(): ReadonlySet<number> {
     return this.#available;
@@ -99,6 +102,7 @@ export class RegisterWriter {
   /** Takes its new value. */
   write(n: number): void {
     this.touched.add(n);
+    this.written.add(n);
     this.#code.set(this.#local(n));
     if (this.#inArm) return this.#store(n);
     this.#available.add(n);

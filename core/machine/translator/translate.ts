@@ -20,6 +20,7 @@ export function translateRegion(region: Region, keep: KeepOp): FunctionBody {
   // The first pass finds out which registers loops touch.
   const unknown: RegionUse = {
     touched: new Map(),
+    written: new Map(),
     flags: true,
     movesCodeBase: true,
   };
@@ -125,7 +126,7 @@ class BlockWriter {
     const available = this.#availableBefore(block);
     this.#availableAt.set(block, available);
     if (!loops.has(block)) return this.#within(block, joined);
-    registers.begin(available);
+    registers.begin(available, []);
     registers.fetch(this.#touchedInLoop(block));
     this.#availableAt.set(block, registers.state.available);
     const label = this.#w.code.loop();
@@ -134,6 +135,14 @@ class BlockWriter {
     this.#w.code.end();
   }
 
+  /** Whether the block is a loop of its own. */
+  #goesBack(number: number): boolean {
+    return this.#flow.backward.some(({ from, to }) => from === number && to === number);
+  }
+  /** Registers that the block writes; all of them are available where it begins, as it is a loop. */
+  #writtenBy(number: number): Iterable<number> {
+    return this.#known.written.get(number) ?? [];
+  }
   /** What all have available from which forward edges go to the block. */
   #availableBefore(block: number): ReadonlySet<number> {
     const [first, ...others] = this.#flow.forward.get(block)!.map((from) => this.#availableAfter.get(from)!);
@@ -167,8 +176,9 @@ class BlockWriter {
       before !== undefined ? this.#flagsAfter.get(before)! : isAlone ? { kind: "memory" } : { kind: "dynamic" };
     w.done = 0;
     w.vectorsChecked = false;
-    w.registers.begin(this.#availableAt.get(number)!);
+    w.registers.begin(this.#availableAt.get(number)!, this.#goesBack(number) ? this.#writtenBy(number) : []);
     w.use.touched.set(number, w.registers.touched);
+    w.use.written.set(number, w.registers.written);
     const { ops, transfer } = block;
     const isTransfer = transfer.kind !== "interpret" && !(transfer.kind === "jump" && !transfer.branches);
     const straight = isTransfer ? ops.slice(0, -1) : ops;
@@ -204,7 +214,7 @@ class BlockWriter {
     const length = ops.length;
     /** The block is done: what follows counts from 0. */
     const end = (): void => {
-      w.registers.save();
+      if (!this.#goesBack(number)) w.registers.save();
       this.#availableAfter.set(number, w.registers.state.available);
       w.count(length);
       w.done = 0;
@@ -304,6 +314,7 @@ class BlockWriter {
     const { code } = w;
     const { number, merges, loops, cut } = this.#flow;
     const { block, offset } = to;
+    if (block !== from) w.registers.save();
     if (block === null || cut.has(edgeKey(from, block))) {
       if (branch && (offset < 0 || offset >= 4096)) {
         const target = w.temporary("target", I64);

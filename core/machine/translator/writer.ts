@@ -19,8 +19,9 @@ const ATOMIC_LOAD_32 = 0x10;
 
 /** What a first pass over the region has found; the second one writes with it. */
 export interface RegionUse {
-  /** Registers (registers.ts) that a block touches, by its number. */
+  /** Registers (registers.ts) that a block touches and writes, by its number. */
   touched: Map<number, ReadonlySet<number>>;
+  written: Map<number, ReadonlySet<number>>;
   /** Some instruction leaves its flags in locals. */
   flags: boolean;
   /** The interpreter does an instruction of another page than the first, and is told so. */
@@ -35,6 +36,7 @@ export class RegionWriter {
   readonly flags: FlagWriter;
   readonly use: RegionUse = {
     touched: new Map(),
+    written: new Map(),
     flags: false,
     movesCodeBase: false,
   };
