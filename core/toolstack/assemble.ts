@@ -158,6 +158,7 @@ export function assembleDom0({
   const symbols = new KernelSymbols(lifecycle.domains);
   const inspection = new Inspection({
     hypercalls,
+    hvm: new HvmHypercalls(hypercalls),
     inspector: new Inspector(hypercalls, frames),
     observer,
     symbols,

@@ -55,6 +55,17 @@ export class Inspector {
   walk(domid: number, root: number, linear: bigint): WalkedEntry[] {
     const at = this.#linear(abi.WALK_SIZE, domid, root, linear);
     this.#call(`page tables of domain ${domid}`, abi.INSPECT_walk);
+    return this.#walked(at);
+  }
+
+  /** The entries of the domain's second stage on a guest-physical address' way. */
+  second(domid: number, address: bigint): WalkedEntry[] {
+    const at = this.#linear(abi.WALK_SIZE, domid, 0, address);
+    this.#call(`second stage of domain ${domid}`, abi.INSPECT_second);
+    return this.#walked(at);
+  }
+
+  #walked(at: number): WalkedEntry[] {
     return Array.from({ length: this.#memory.get32(at + abi.WALK_COUNT) }, (_, n) => {
       const entry = at + abi.WALK_ENTRIES + n * abi.WALK_ENTRY_SIZE;
       return {
@@ -91,6 +102,14 @@ export class Inspector {
     const length = Math.min(bytes, PAGE_SIZE - Number(machine & 0xfffn));
     this.#readTo(this.#linear(abi.READ_SIZE, domid, 0, machine), length);
     if (!this.#found(`memory of domain ${domid}`, abi.INSPECT_read_machine, "EINVAL")) return null;
+    return this.#memory.bytes(this.#page, length).slice();
+  }
+
+  /** Behind a guest-physical address of a domain with a second stage, up to the page's end; null where it has no memory. */
+  readPhysical(domid: number, address: bigint, bytes: number): Uint8Array | null {
+    const length = Math.min(bytes, PAGE_SIZE - Number(address & 0xfffn));
+    this.#readTo(this.#linear(abi.READ_SIZE, domid, 0, address), length);
+    if (!this.#found(`memory of domain ${domid}`, abi.INSPECT_read_physical, "EFAULT")) return null;
     return this.#memory.bytes(this.#page, length).slice();
   }
 
