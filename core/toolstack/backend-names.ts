@@ -3,14 +3,14 @@ import type { DeviceKind } from "../dom0/xenbus/kind.ts";
 import { readConfig, withItem } from "./config-text.ts";
 import type { CreateOptions, DomainConfig } from "./messages.ts";
 
-/** A domain, as far as it says which devices it has. */
-interface Described {
+/** What a domain is made from again. */
+interface Recipe {
   config: DomainConfig;
   options: CreateOptions;
 }
 
 /** Whether the domain's configuration has a device whose backend is in the domain of that name. */
-export function namesBackend({ config }: Described, name: string): boolean {
+export function namesBackend({ config }: Pick<Recipe, "config">, name: string): boolean {
   return config.devices.some(({ backend }) => backend === name);
 }
 
@@ -19,7 +19,7 @@ export function canBeBackend(name: string): boolean {
   return !/,|^\s|\s$/.test(name);
 }
 
-export function renameBackend(domain: Described, kinds: readonly DeviceKind[], from: string, to: string): void {
+export function renameBackend(domain: Recipe, kinds: readonly DeviceKind[], from: string, to: string): void {
   const devices = domain.config.devices.map((spec) => (spec.backend === from ? { ...spec, backend: to } : spec));
   domain.config = { ...domain.config, devices };
   let text = domain.options.config;
