@@ -13,6 +13,8 @@ import { readPlain } from "./plain.ts";
 const DESCRIPTION_FILE = "domain.json";
 const MOST_DESCRIPTION_BYTES = 1024 * 1024;
 const BINNED = /^(\d{13})-([\da-f-]{36})$/;
+/** That one was found to have been in the bin long enough, and when. */
+const OVER = /^(\d{13}-[\da-f-]{36})\.over-(\d{13})$/;
 const ANY_SUM = /\b[\da-f]{64}\b/g;
 
 export interface Stored {
@@ -128,11 +130,34 @@ export class Folders {
     await moveWhole(this.binPlace(id), this.place(uuid));
   }
 
+  /**
+   * Those of the bin that somebody has found to be over so long ago. Each that is found so is noted beside it; a note of a time that has not come yet is
+   * of a clock that was wrong, and so is that of one which is not over any more.
+   */
+  async overdue(over: readonly string[], now: number, milliseconds: number): Promise<string[]> {
+    const notes = (await names(this.#bin)).flatMap((name) => {
+      const [, id, at] = OVER.exec(name) ?? [];
+      return id === undefined ? [] : [{ name, id, at: Number(at) }];
+    });
+    const good = notes.filter(({ id, at }) => over.includes(id) && at <= now);
+    for (const { name } of notes.filter((each) => !good.includes(each)))
+      await rm(path.join(this.#bin, name), { force: true });
+    const due: string[] = [];
+    for (const id of over) {
+      const note = good.find((each) => each.id === id);
+      if (!note) await writeWhole(path.join(this.#bin, `${id}.over-${String(now).padStart(13, "0")}`), "");
+      else if (note.at <= now - milliseconds) due.push(id);
+    }
+    return due;
+  }
+
   /** For good. It is out of the bin in one step, however much there is to remove. */
   async purge(id: string): Promise<void> {
     const going = `${this.binPlace(id)}${PART}`;
     await moveWhole(this.binPlace(id), going);
     await rm(going, { recursive: true, force: true });
+    for (const name of await names(this.#bin))
+      if (OVER.exec(name)?.[1] === id) await rm(path.join(this.#bin, name), { force: true });
   }
 
   /** What lies in the bin, the latest first. `spoiled`: ids of what can't be read any more, and is there all the same. */

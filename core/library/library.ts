@@ -25,6 +25,8 @@ import { Folders, type Stored } from "./folders.ts";
 
 const SAVED_FILE = "memory.saved";
 const BIN_MS = 24 * 3600_000;
+/** A clock may be wrong when a computer starts: what has been in the bin for a day goes when that is so an hour later still. */
+const SURE_MS = 3600_000;
 
 /** What a domain was created from. */
 export interface Given {
@@ -365,8 +367,9 @@ export class Library {
   async #purgeOld(): Promise<number> {
     if (!this.#folders) return 0;
     const { entries, spoiled } = await this.#folders.binned();
-    const before = this.#parts.now() - BIN_MS;
-    const old = [...entries.map(({ id }) => id), ...spoiled].filter((id) => Number(id.slice(0, 13)) <= before);
+    const now = this.#parts.now();
+    const over = [...entries.map(({ id }) => id), ...spoiled].filter((id) => Number(id.slice(0, 13)) <= now - BIN_MS);
+    const old = await this.#folders.overdue(over, now, SURE_MS);
     for (const id of old) await this.#purge(this.#folders, id).catch(() => {});
     if (old.length) await this.#collect();
     return old.length;

@@ -38,7 +38,7 @@ import type {
 import { fileError, WRITING } from "./saved-file.ts";
 import type { Saving } from "./saving.ts";
 
-/** Of its console: what fills a few screens. */
+/** Bytes of the console's log that a snapshot keeps: a few screens full. */
 const CONSOLE_TAIL = 16384;
 const TELL_MS = 100;
 
@@ -138,7 +138,7 @@ export class Checkpoints {
       throw new Refusal("EAGAIN", `${name} has other disks than a moment ago. Try it again.`);
   }
 
-  /** It stands still until `act` has ended or says so; one that somebody has paused stays so. */
+  /** The domain is paused until `act` has ended, or calls `goOn`. A domain that somebody else has paused stays paused. */
   async #whilePaused<T>({ domid }: ManagedDomain, act: (goOn: () => void) => Promise<T>): Promise<T> {
     const { hypercalls, lifecycle } = this.#parts;
     const domain = lifecycle.managed(domid);
@@ -165,7 +165,7 @@ export class Checkpoints {
     const began = performance.now();
     const { saving, consoles, screens, hypercalls } = this.#parts;
     const { domid } = domain;
-    // As it is on these images: what it would be made of again.
+    // The configuration that the domain would be made from again, with the images that its disks have now.
     const text = withDisks(domain.options.config, this.#devices(domain));
     const memoryMiB = (hypercalls.domains.info(domid)?.totPages ?? 0) / 256;
     const screen = screens.find(domid)?.screen.picture() ?? null;
@@ -204,7 +204,10 @@ export class Checkpoints {
     }
   }
 
-  /** Copied faster than it can be packed: where the computer has room for that, all is taken first, and the domain need not wait (`taken`). */
+  /**
+   * Memory is copied faster than it can be packed: where the computer has room for a copy, all is copied first, and the domain need not wait
+   * for the packing (`taken`).
+   */
   async #memory(
     domain: ManagedDomain,
     bytes: number,
@@ -273,11 +276,11 @@ export class Checkpoints {
       if (!isDone) for (const { next } of ready) await next.close().catch(() => {});
       for (const each of held) each.release();
     }
-    // Flushed before, so that nothing is lost with an error.
+    // They were flushed before, so an error of closing them loses nothing.
     for (const { held: old } of ready) await old.store.close().catch(() => {});
   }
 
-  /** `from`: the image that it is to have: what is done with another does harm to both. */
+  /** `from`: the image that the disk must have by now; if it has another, going on would damage both. */
   async #hold(domain: ManagedDomain, id: string, from: string): Promise<HeldImage> {
     const { domid, name } = domain;
     const backend = this.#parts.backends.find("vbd", domid, id)?.backend;

@@ -54,11 +54,11 @@ export interface ManagedDomain {
   readonly domid: number;
   name: string;
   uuid: string;
-  /** What it was created from, or is to be restarted from. */
+  /** What it was created from, with changes since: it is restarted from this. */
   config: DomainConfig;
   options: CreateOptions;
   readonly createdAt: number;
-  /** Its stop has been acted on. */
+  /** It has stopped, and what its configuration says of that has been begun. */
   stopped: boolean;
 }
 

@@ -32,7 +32,7 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   // General
   name: works("Any text but one with control characters."),
   type: works(
-    '"pv" and "pvh"; "hvm" is refused as yet. A PVH domain can\'t be dumped or given more memory later, and its insides are not shown yet.',
+    '"pv" and "pvh"; "hvm" is refused as yet. A PVH domain can\'t be given more memory than it begins with.',
   ),
   builder: works('"generic" is type "pv", "hvm" is type "hvm".'),
   pool: works('"Pool-0": there is no other CPU pool.'),

@@ -227,6 +227,15 @@ const MEMORY = {
     name: "Walk",
     means: "How a processor finds an address: from CR3 by an entry of each table, L4 to L1, to the frame.",
   },
+  "second-stage": {
+    name: "Second stage",
+    means: "Xen’s own page tables behind a PVH guest’s: they lead from guest-physical addresses to machine frames.",
+  },
+  "local-apic": {
+    name: "Local APIC",
+    means:
+      "A processor’s own interrupt controller: what waits for it, what it handles now, its timer and its interrupts to others.",
+  },
   cr3: { name: "CR3", means: "The register that names the frame of the L4 page table in use." },
   balloon: {
     name: "Balloon, memory target",

@@ -3,7 +3,7 @@ import type { MemoryReport } from "../../core/api/schema.ts";
 import { useInspected } from "./inspected.ts";
 import { AddressField, Waiting } from "./parts.tsx";
 import { showWalk, useInspect } from "./state.ts";
-import { TablesSelect } from "./WalkSection.tsx";
+import { TablesSelect, useIsPvh } from "./WalkSection.tsx";
 
 const ROW_BYTES = 16;
 const ROW_PIXELS = 20;
@@ -17,6 +17,7 @@ const hexByte = (value: number): string => value.toString(16).padStart(2, "0");
 export function MemorySection({ domid }: { domid: number }) {
   const { vcpu, tables, memory } = useInspect();
   const { space, address } = memory;
+  const isPvh = useIsPvh(domid);
   const registers = useInspected("inspectRegisters", address === "" ? { domid, vcpu } : null);
   const from =
     address ||
@@ -55,10 +56,10 @@ export function MemorySection({ domid }: { domid: number }) {
             }
           >
             <option value="virtual">virtual</option>
-            <option value="pseudo-physical">pseudo-physical</option>
+            <option value="pseudo-physical">{isPvh ? "guest-physical" : "pseudo-physical"}</option>
           </select>
         </label>
-        {space === "virtual" && <TablesSelect />}
+        {space === "virtual" && <TablesSelect domid={domid} />}
         <span className="spacer" />
         {space === "virtual" && from !== "" && (
           <button type="button" onClick={() => showWalk(from)}>

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "react";
-import type { FlagsValue, RegistersReport } from "../../core/api/schema.ts";
+import type { ApicReport, FlagsValue, RegistersReport, SegmentValue } from "../../core/api/schema.ts";
 import { useInspected } from "./inspected.ts";
 import { AddressButton, Flags, Waiting } from "./parts.tsx";
 import { useInspect } from "./state.ts";
@@ -16,12 +16,12 @@ export function RegistersSection({ domid }: { domid: number }) {
   const vcpu = useInspect((state) => state.vcpu);
   const { value, error } = useInspected("inspectRegisters", { domid, vcpu });
   if (error !== null || value?.vcpu !== vcpu) return <Waiting error={error} />;
-  const { running, blocked, online, ranMeanwhile } = value;
+  const { running, blocked, online, ranMeanwhile, apic } = value;
   return (
     <Registers
       report={value}
       state={running ? "running" : blocked ? "blocked" : online ? "not running" : "offline"}
-      note={`XEN_DOMCTL_getvcpucontext takes the registers at one moment. The domain is not paused${
+      note={`XEN_DOMCTL_${apic ? "gethvmcontext" : "getvcpucontext"} takes the registers at one moment. The domain is not paused${
         ranMeanwhile
           ? ": the vCPU ran on before its code and stack were read, which may be newer."
           : "; the vCPU did not run before its code and stack were read."
@@ -33,7 +33,7 @@ export function RegistersSection({ domid }: { domid: number }) {
 /** `state`: what the vCPU does; `note`: how the registers were taken. */
 export function Registers({ report, state, note }: { report: RegistersReport; state: string; note: string }) {
   const changed = useChanged(report);
-  const { general, rip, rflags, segments, control, symbols } = report;
+  const { general, rip, rflags, segments, control, msrs, apic, symbols } = report;
   return (
     <div className="inspect-registers">
       <section className="card">
@@ -66,23 +66,32 @@ export function Registers({ report, state, note }: { report: RegistersReport; st
           </p>
         )}
         <h3>Segments</h3>
-        <dl className="registers">
-          {segments.map(({ name, selector, base }) => (
-            <div key={name}>
-              <dt>{name}</dt>
-              <dd className="mono">
-                {selector !== null && selector.toString(16).padStart(4, "0")}{" "}
-                {base !== null && <AddressButton value={base} />}
-              </dd>
-            </div>
-          ))}
-        </dl>
+        {segments.some(({ limit }) => limit !== null) ? (
+          <SegmentTable segments={segments} />
+        ) : (
+          <dl className="registers">
+            {segments.map(({ name, selector, base }) => (
+              <div key={name}>
+                <dt>{name}</dt>
+                <dd className="mono">
+                  {selector !== null && selector.toString(16).padStart(4, "0")}{" "}
+                  {base !== null && <AddressButton value={base} />}
+                </dd>
+              </div>
+            ))}
+          </dl>
+        )}
         <h3>Control registers</h3>
         {control.map((register) => (
           <FlagsRow key={register.name} register={register} />
         ))}
+        {msrs.length > 0 && <h3>Model-specific registers</h3>}
+        {msrs.map((register) => (
+          <FlagsRow key={register.name} register={register} />
+        ))}
         <p className="muted inspect-note">{note}</p>
       </section>
+      {apic && <LocalApic apic={apic} />}
       <section className="card">
         <header className="card-header">
           <h2>Code</h2>
@@ -156,6 +165,80 @@ export function Registers({ report, state, note }: { report: RegistersReport; st
         </div>
       </section>
     </div>
+  );
+}
+
+/** Of a PVH vCPU: with the hidden parts that a selector was loaded with. */
+function SegmentTable({ segments }: { segments: readonly SegmentValue[] }) {
+  return (
+    <div className="table-box" tabIndex={0} role="group" aria-label="Segments">
+      <table className="table">
+        <thead>
+          <tr>
+            <th scope="col">Segment</th>
+            <th scope="col">Selector</th>
+            <th scope="col">Base</th>
+            <th scope="col">Limit</th>
+            <th scope="col">Attributes</th>
+          </tr>
+        </thead>
+        <tbody>
+          {segments.map(({ name, selector, base, limit, attributes }) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              <td className="mono">{selector === null ? "–" : selector.toString(16).padStart(4, "0")}</td>
+              <td>{base === null ? "–" : <AddressButton value={base} />}</td>
+              <td className="mono">{limit === null ? "–" : limit.toString(16)}</td>
+              <td>
+                <Flags flags={attributes.map((each) => ({ name: each }))} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+/** What interrupts wait for the vCPU, and which it has not ended yet. */
+function LocalApic({ apic: { base, mode, enabled, irr, isr, tmr, registers } }: { apic: ApicReport }) {
+  const vectors = (list: readonly number[]) =>
+    list.length === 0 ? (
+      <span className="muted">none</span>
+    ) : (
+      <Flags flags={list.map((vector) => ({ name: vector.toString(16), meaning: `Vector ${vector}` }))} />
+    );
+  return (
+    <section className="card">
+      <header className="card-header">
+        <h2>
+          <Term of="local-apic">Local APIC</Term>
+        </h2>
+        <span className="muted">
+          {mode === "off" ? "off" : `${mode}, ${enabled ? "enabled" : "disabled by its SVR"}`}
+        </span>
+      </header>
+      <dl className="facts">
+        <dt>Requested (IRR)</dt>
+        <dd>{vectors(irr)}</dd>
+        <dt>In service (ISR)</dt>
+        <dd>{vectors(isr)}</dd>
+        <dt>Level-triggered (TMR)</dt>
+        <dd>{vectors(tmr)}</dd>
+      </dl>
+      <FlagsRow register={base} />
+      <dl className="registers">
+        {registers.map(({ name, value, set }) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>
+              <span className="mono">{name === "TSC deadline" ? value.slice(2) : value.slice(-8)}</span>{" "}
+              <Flags flags={set.map((each) => ({ name: each }))} />
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </section>
   );
 }
 

@@ -1,15 +1,10 @@
-import type { FrameFacts, WalkReport } from "../../core/api/schema.ts";
+import { useState } from "react";
+import type { FrameFacts, SecondWalk, WalkReport } from "../../core/api/schema.ts";
 import { useInspected } from "./inspected.ts";
 import { AddressField, Flags, FrameButton, TypeText, Waiting } from "./parts.tsx";
 import { showMemory, useInspect } from "./state.ts";
+import { useApp } from "../state/store.ts";
 import { Term } from "../glossary/Term.tsx";
-
-const PARTS = [
-  { name: "L4", shift: 39n },
-  { name: "L3", shift: 30n },
-  { name: "L2", shift: 21n },
-  { name: "L1", shift: 12n },
-] as const;
 
 /** The way of a guest's linear address through its page tables, and what each frame on it is. */
 export function WalkSection({ domid }: { domid: number }) {
@@ -29,7 +24,7 @@ export function WalkSection({ domid }: { domid: number }) {
           value={address}
           onGo={(next) => useInspect.setState({ walked: next })}
         />
-        <TablesSelect />
+        <TablesSelect domid={domid} />
       </div>
       {problem !== null || !fits ? <Waiting error={problem} /> : <Walk report={value} />}
       <FrameCard mfn={frame ?? (fits ? (value.steps.at(-1)?.frame?.mfn ?? null) : null)} />
@@ -37,8 +32,14 @@ export function WalkSection({ domid }: { domid: number }) {
   );
 }
 
-export function TablesSelect() {
+/** A PVH vCPU has one set of tables, those of its CR3. */
+export function useIsPvh(domid: number): boolean {
+  return useApp((state) => state.domains.find((each) => each.domid === domid)?.type === "pvh");
+}
+
+export function TablesSelect({ domid }: { domid: number }) {
   const tables = useInspect((state) => state.tables);
+  if (useIsPvh(domid)) return null;
   return (
     <label className="inspect-vcpu">
       Page tables
@@ -54,8 +55,13 @@ export function TablesSelect() {
 }
 
 function Walk({ report }: { report: WalkReport }) {
-  const { address, steps, end, machine, rights, root, symbol } = report;
-  const number = BigInt(address);
+  const { address, steps, end, machine, rights, root, rootSecond, parts, symbol } = report;
+  const isTwoStage = rootSecond !== null;
+  const firstIndex = parts.findIndex(({ kind }) => kind === "index");
+  // Until a row is chosen, what the address leads to.
+  const [chosen, setChosen] = useState<number | null>(null);
+  const row = chosen !== null && chosen < steps.length ? chosen : steps.length - 1;
+  const second = row < 0 ? rootSecond : (steps[row]!.second ?? null);
   return (
     <>
       <section className="card">
@@ -73,20 +79,12 @@ function Walk({ report }: { report: WalkReport }) {
           </button>
         </header>
         <ol className="address-parts" aria-label="Parts of the address">
-          <li className="part-sign">
-            <span>63–48</span>
-            <b className="mono">{(number >> 48n).toString(16).padStart(4, "0")}</b>
-          </li>
-          {PARTS.map(({ name, shift }, n) => (
-            <li key={name} className={n < steps.length ? `part-level part-level-${n + 1}` : "part-unused"}>
-              <span>{name} index</span>
-              <b className="mono">{((number >> shift) & 511n).toString()}</b>
+          {parts.map(({ name, text, kind }, n) => (
+            <li key={name} className={partClass(kind, n - firstIndex, steps.length)}>
+              <span>{name}</span>
+              <b className="mono">{text}</b>
             </li>
           ))}
-          <li className="part-offset">
-            <span>Offset</span>
-            <b className="mono">{(number & 0xfffn).toString(16).padStart(3, "0")}</b>
-          </li>
         </ol>
         <div className="table-box" tabIndex={0} role="group" aria-label="Entries of the page tables">
           <table className="table">
@@ -94,7 +92,7 @@ function Walk({ report }: { report: WalkReport }) {
               <tr>
                 <th scope="col">Entry</th>
                 <th scope="col">
-                  <Term of="machine-address">At machine address</Term>
+                  {isTwoStage ? "At guest-physical address" : <Term of="machine-address">At machine address</Term>}
                 </th>
                 <th scope="col">Value</th>
                 <th scope="col">Flags</th>
@@ -126,23 +124,35 @@ function Walk({ report }: { report: WalkReport }) {
                 <td>–</td>
                 <td>–</td>
                 <td>–</td>
-                <FrameCells frame={root} />
+                {root ? (
+                  <FrameCells frame={root} />
+                ) : (
+                  <NoFrame text={steps.length ? "names no memory" : "paging is off"} />
+                )}
               </tr>
-              {steps.map(({ level, index, address: at, value, flags, frame }) => (
-                <tr key={level}>
+              {steps.map(({ level, index, address: at, value, flags, frame }, n) => (
+                <tr key={level} aria-current={isTwoStage && n === row ? "true" : undefined}>
                   <th scope="row">
-                    <span className={`level-mark part-level-${5 - level}`} aria-hidden /> L{level} [{index}]
+                    <span className={`level-mark part-level-${n + 1}`} aria-hidden />{" "}
+                    {isTwoStage ? (
+                      <button
+                        type="button"
+                        className="plain"
+                        title="Its way through the second stage"
+                        onClick={() => setChosen(n)}
+                      >
+                        L{level} [{index}]
+                      </button>
+                    ) : (
+                      <>
+                        L{level} [{index}]
+                      </>
+                    )}
                   </th>
                   <td className="mono">{at.slice(2)}</td>
                   <td className="mono">{value.slice(2)}</td>
                   <td>{flags.length ? <Flags flags={flags} /> : <span className="muted">not present</span>}</td>
-                  {frame ? (
-                    <FrameCells frame={frame} />
-                  ) : (
-                    <td colSpan={6} className="muted">
-                      names no frame
-                    </td>
-                  )}
+                  {frame ? <FrameCells frame={frame} /> : <NoFrame text="names no frame" />}
                 </tr>
               ))}
             </tbody>
@@ -166,7 +176,79 @@ function Walk({ report }: { report: WalkReport }) {
           )}
         </p>
       </section>
+      {second && (
+        <SecondStage walk={second} of={row < 0 ? "the address" : `L${steps[row]!.level} [${steps[row]!.index}]`} />
+      )}
     </>
+  );
+}
+
+function partClass(kind: WalkReport["parts"][number]["kind"], index: number, walked: number): string {
+  if (kind !== "index") return `part-${kind}`;
+  return index < walked ? `part-level part-level-${index + 1}` : "part-unused";
+}
+
+/** Of a PVH guest: how Xen finds the machine frame behind a guest-physical address. */
+function SecondStage({ walk: { address, steps, end, machine }, of }: { walk: SecondWalk; of: string }) {
+  return (
+    <section className="card">
+      <header className="card-header">
+        <h2>
+          <Term of="second-stage">Second stage</Term>
+        </h2>
+        <span className="muted">
+          guest-physical <span className="mono">{address}</span>, of {of}
+        </span>
+      </header>
+      <div className="table-box" tabIndex={0} role="group" aria-label="Entries of the second stage">
+        <table className="table">
+          <thead>
+            <tr>
+              <th scope="col">Entry</th>
+              <th scope="col">At machine address</th>
+              <th scope="col">Value</th>
+              <th scope="col">Flags</th>
+              <th scope="col">mfn</th>
+              <th scope="col">gfn</th>
+              <th scope="col">Owner</th>
+              <th scope="col">Type</th>
+              <th scope="col">Type count</th>
+              <th scope="col">References</th>
+            </tr>
+          </thead>
+          <tbody>
+            {steps.map(({ level, index, address: at, value, flags, frame }, n) => (
+              <tr key={level}>
+                <th scope="row">
+                  <span className={`level-mark part-level-${n + 1}`} aria-hidden /> L{level} [{index}]
+                </th>
+                <td className="mono">{at.slice(2)}</td>
+                <td className="mono">{value.slice(2)}</td>
+                <td>{flags.length ? <Flags flags={flags} /> : <span className="muted">not present</span>}</td>
+                {frame ? <FrameCells frame={frame} /> : <NoFrame text="names no frame" />}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+      <p className={machine === null ? "walk-end walk-end-none" : "walk-end"} role="status">
+        {end}
+        {machine !== null && (
+          <>
+            {" "}
+            Machine address <span className="mono">{machine}</span>.
+          </>
+        )}
+      </p>
+    </section>
+  );
+}
+
+function NoFrame({ text }: { text: string }) {
+  return (
+    <td colSpan={6} className="muted">
+      {text}
+    </td>
   );
 }
 

@@ -2,6 +2,7 @@ import { Camera, CopyPlus, History, Pencil, Trash2 } from "lucide-react";
 import { useRef, useState, type KeyboardEvent } from "react";
 import type { SnapshotReport, SnapshotWork } from "../../core/api/schema.ts";
 import "../styles/snapshots.css";
+import { askLibrary } from "../library/asked.ts";
 import { act } from "../state/session.ts";
 import { ask } from "../state/store.ts";
 import { dateText } from "../ui/clock.ts";
@@ -46,6 +47,15 @@ export function SnapshotsTab({ uuid, name, isRunning }: { uuid: string; name: st
         >
           <Camera size={14} aria-hidden /> Take a snapshot…
         </button>
+        {isRunning && (
+          <button
+            type="button"
+            disabled={work !== null || problem !== null}
+            onClick={() => askLibrary({ what: "fork", uuid })}
+          >
+            Fork…
+          </button>
+        )}
         {tree && tree.unmerged > 0 && !work && (
           <button type="button" onClick={() => void act("snapshotMerge", { uuid })}>
             Merge what deleted snapshots have left

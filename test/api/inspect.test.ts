@@ -148,7 +148,7 @@ describe("the bundled guest", () => {
     const [first] = segments(readFileSync(mini));
     const walk = await ask("inspectWalk", { domid: 1, vcpu: 0, address: hex(first!.address) });
     expect(walk.root).toMatchObject({ owner: "domain 1", type: "PGT_l4_page_table" });
-    expect(walk.root.typeFlags).toContain("PGT_pinned");
+    expect(walk.root!.typeFlags).toContain("PGT_pinned");
     expect(walk.steps.map(({ level }) => level)).toEqual([4, 3, 2, 1]);
     expect(walk.steps.slice(0, 3).map(({ frame }) => frame?.type)).toEqual([
       "PGT_l3_page_table",
@@ -162,7 +162,7 @@ describe("the bundled guest", () => {
     }
     // An entry lies in the table that the one before it names.
     for (const [n, { address, index }] of walk.steps.entries()) {
-      const table = n === 0 ? walk.root.mfn : walk.steps[n - 1]!.frame!.mfn;
+      const table = n === 0 ? walk.root!.mfn : walk.steps[n - 1]!.frame!.mfn;
       expect(BigInt(address)).toBe(BigInt(table) * 4096n + BigInt(8 * index));
     }
     expect(walk).toMatchObject({ pageBytes: 4096, rights: { executable: expect.any(Boolean) } });

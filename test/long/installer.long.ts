@@ -32,13 +32,13 @@ describe.skipIf(missing !== null)(`Debian's installer${missing ? ` (${missing})`
         `name = "installer"`,
         `bootloader = "pygrub"`,
         `bootloader_args = ["--entry=0"]`,
-        `extra = "console=hvc0 priority=critical"`,
-        `memory = 768`,
+        `extra = "console=hvc0"`,
+        `memory = 1200`,
         `disk = ["${installerCd()},,xvda,cdrom"]`,
       ].join("\n"),
     );
     const began = performance.now();
-    const guest = startGuest([config, "--host-memory", "1280"]);
+    const guest = startGuest([config, "--host-memory", "1800"]);
     await guest.waitFor(/Select a language|Choose the language|Choose language/, 1_500_000);
     console.log(`the first screen after ${((performance.now() - began) / 1000).toFixed(1)} s`);
     guest.end();

@@ -19,7 +19,7 @@ export interface WalkedEntry {
   /** Machine address of the entry. */
   address: bigint;
   value: bigint;
-  /** Of the frame that it names; all 0 where it names none of the host's. */
+  /** What the frame table says of the frame that it names; all 0 where it names no frame of the host. */
   frame: FrameWords;
 }
 export interface PageRead {
@@ -28,12 +28,12 @@ export interface PageRead {
   executable: boolean;
 }
 export interface GrantUse {
-  /** Counts of what holds it. */
+  /** How often it is held in each of the ways that Xen counts in an active entry (grant_table.c, act->pin). */
   deviceRead: number;
   deviceWrite: number;
   hostRead: number;
   hostWrite: number;
-  /** Who; null while nobody does. */
+  /** domid of who holds it; null while nobody does. */
   holder: number | null;
 }
 
@@ -55,6 +55,17 @@ export class Inspector {
   walk(domid: number, root: number, linear: bigint): WalkedEntry[] {
     const at = this.#linear(abi.WALK_SIZE, domid, root, linear);
     this.#call(`page tables of domain ${domid}`, abi.INSPECT_walk);
+    return this.#walked(at);
+  }
+
+  /** The entries of the domain's second stage on a guest-physical address' way. */
+  second(domid: number, address: bigint): WalkedEntry[] {
+    const at = this.#linear(abi.WALK_SIZE, domid, 0, address);
+    this.#call(`second stage of domain ${domid}`, abi.INSPECT_second);
+    return this.#walked(at);
+  }
+
+  #walked(at: number): WalkedEntry[] {
     return Array.from({ length: this.#memory.get32(at + abi.WALK_COUNT) }, (_, n) => {
       const entry = at + abi.WALK_ENTRIES + n * abi.WALK_ENTRY_SIZE;
       return {
@@ -91,6 +102,14 @@ export class Inspector {
     const length = Math.min(bytes, PAGE_SIZE - Number(machine & 0xfffn));
     this.#readTo(this.#linear(abi.READ_SIZE, domid, 0, machine), length);
     if (!this.#found(`memory of domain ${domid}`, abi.INSPECT_read_machine, "EINVAL")) return null;
+    return this.#memory.bytes(this.#page, length).slice();
+  }
+
+  /** Behind a guest-physical address of a domain with a second stage, up to the page's end; null where it has no memory. */
+  readPhysical(domid: number, address: bigint, bytes: number): Uint8Array | null {
+    const length = Math.min(bytes, PAGE_SIZE - Number(address & 0xfffn));
+    this.#readTo(this.#linear(abi.READ_SIZE, domid, 0, address), length);
+    if (!this.#found(`memory of domain ${domid}`, abi.INSPECT_read_physical, "EFAULT")) return null;
     return this.#memory.bytes(this.#page, length).slice();
   }
 

@@ -86,6 +86,14 @@ export const PIN_SHIFT_device_write = 8;
 export const PIN_SHIFT_host_read = 16;
 export const PIN_SHIFT_host_write = 24;
 
+/**
+ * The way through a domain's second stage that a guest-physical address takes; structure and answers as of INSPECT_walk, WALK_LINEAR is the address and
+ * WALK_ROOT is not looked at. A count of 0: the address is beyond all that it could map. -EINVAL: the domain has no second stage.
+ */
+export const INSPECT_second = 7;
+/** Bytes of the memory behind a guest-physical address, inside one page; structure as of INSPECT_read_machine. -EFAULT: there is none. */
+export const INSPECT_read_physical = 8;
+
 /** Count word: references (bits 0 to 31), owner's domid (32 to 47), flags from bit 48 on. */
 export const COUNT_OWNER_SHIFT = 32;
 export const COUNT_BIT_allocated = 48;

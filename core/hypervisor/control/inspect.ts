@@ -23,7 +23,11 @@ import {
   typeWord,
 } from "../memory/frames";
 import { getPage, getPageOwner, putPage } from "../memory/references";
+import { domainMemory } from "../memory/domain_memory";
 import { m2pGet } from "../memory/m2p";
+import { isTranslated, p2mLock, p2mTake } from "../p2m/p2m";
+import { P2M_GFNS } from "../p2m/tables";
+import { spinLock, spinUnlock } from "../sched/lock";
 import { PTE_ADDRESS, PTE_NX, PTE_P, PTE_RW, pteMfn } from "../memory/pte";
 
 const MOST_WALKS: i32 = 8;
@@ -47,6 +51,10 @@ export function doInspect(caller: Domain, command: u32, at: u64): i64 {
       return findFrame(u);
     case abi.INSPECT_port:
       return inspectPort(u);
+    case abi.INSPECT_second:
+      return inspectSecond(u);
+    case abi.INSPECT_read_physical:
+      return inspectPhysical(caller, u);
     default:
       return inspectGrant(u);
   }
@@ -55,11 +63,13 @@ export function doInspect(caller: Domain, command: u32, at: u64): i64 {
 function sizeOf(command: u32): u32 {
   switch (command) {
     case abi.INSPECT_walk:
+    case abi.INSPECT_second:
       return abi.WALK_SIZE;
     case abi.INSPECT_frame:
       return abi.FRAME_INSPECT_SIZE;
     case abi.INSPECT_read:
     case abi.INSPECT_read_machine:
+    case abi.INSPECT_read_physical:
       return abi.READ_SIZE;
     case abi.INSPECT_find_frame:
       return abi.FIND_SIZE;
@@ -180,6 +190,11 @@ function inspectWalk(u: usize): i32 {
   if (!isRoot(load<u32>(u, abi.WALK_DOMID), root)) return -EINVAL;
   const error = walk(<u32>root, linear);
   if (error) return error;
+  tellWalk(u);
+  return 0;
+}
+
+function tellWalk(u: usize): void {
   memory.fill(u + abi.WALK_ENTRIES, 0, abi.WALK_SIZE - abi.WALK_ENTRIES);
   store<u32>(u, walkCount, abi.WALK_COUNT);
   for (let n: u32 = 0; n < walkCount; n++) {
@@ -189,6 +204,35 @@ function inspectWalk(u: usize): i32 {
     store<u64>(to, entry, abi.WALK_ENTRY_VALUE);
     if (entry & PTE_P && mfnValid(pteMfn(entry))) frameFacts(<u32>pteMfn(entry), to + abi.WALK_ENTRY_FRAME);
   }
+}
+
+/** Tables of a second stage stay while the domain has vCPUs, and its memory until the last reference to it is gone: this call's is. */
+function inspectSecond(u: usize): i32 {
+  const domid = load<u32>(u, abi.WALK_DOMID);
+  const address = load<u64>(u, abi.WALK_LINEAR);
+  const d = domainMemory(domid);
+  if (!domainById(domid) || d == null) return -ESRCH;
+  if (!isTranslated(d)) return -EINVAL;
+  spinLock(p2mLock(d));
+  walkCount = 0;
+  const error: i32 = address >> 12 < P2M_GFNS && d.p2mRoot ? walk(d.p2mRoot, address) : 0;
+  spinUnlock(p2mLock(d));
+  if (!error) tellWalk(u);
+  return error;
+}
+
+function inspectPhysical(caller: Domain, u: usize): i32 {
+  const domid = load<u32>(u, abi.WALK_DOMID);
+  const address = load<u64>(u, abi.WALK_LINEAR);
+  const bytes = load<u32>(u, abi.READ_BYTES);
+  const to = destination(caller, u);
+  const d = domainMemory(domid);
+  if (!domainById(domid) || d == null) return -ESRCH;
+  if (!isTranslated(d) || !to || (address & 4095) + <u64>bytes > 4096) return -EINVAL;
+  const mfn = p2mTake(d, address >> 12, false);
+  if (!mfn) return -EFAULT;
+  memory.copy(to, frameAddress(mfn) + ((<usize>address) & 4095), bytes);
+  putPage(mfn);
   return 0;
 }
 

@@ -33,7 +33,7 @@ export class Disassembler {
   }
 
   /** All of the bytes from `address` on; what is no instruction is a line of one byte. */
-  lines(bytes: Uint8Array, address: bigint, bits: 64 | 32): Line[] {
+  lines(bytes: Uint8Array, address: bigint, bits: 64 | 32 | 16): Line[] {
     const decoder = this.#decoder(bytes, address, bits);
     const lines: Line[] = [];
     try {
@@ -70,7 +70,7 @@ export class Disassembler {
   around(
     code: { start: bigint; bytes: Uint8Array },
     rip: bigint,
-    bits: 64 | 32,
+    bits: 64 | 32 | 16,
     known: bigint | null,
     { before, after }: { before: number; after: number },
   ): Line[] {

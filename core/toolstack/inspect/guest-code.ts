@@ -1,5 +1,5 @@
 /** A vCPU's memory as it was at one moment, read by pages as it is asked for, and what lies on its stack. */
-import type { Inspector, PageRead } from "../../dom0/kernel/inspector.ts";
+import type { PageRead } from "../../dom0/kernel/inspector.ts";
 import { isCanonical } from "./hex.ts";
 
 const PAGE = 4096n;
@@ -16,16 +16,12 @@ export interface FoundFrame {
 }
 
 export class GuestCode {
-  readonly #inspector: Inspector;
-  readonly #domid: number;
-  readonly #root: number;
+  readonly #read: (linear: bigint, length: number) => PageRead | null;
   readonly #pages = new Map<bigint, PageRead | null>();
 
-  /** `root`: mfn of the L4 table. */
-  constructor(inspector: Inspector, domid: number, root: number) {
-    this.#inspector = inspector;
-    this.#domid = domid;
-    this.#root = root;
+  /** `read`: what is mapped at a linear address, up to the end of its page. */
+  constructor(read: (linear: bigint, length: number) => PageRead | null) {
+    this.#read = read;
   }
 
   #page(address: bigint): PageRead | null {
@@ -33,7 +29,7 @@ export class GuestCode {
     let found = this.#pages.get(page);
     if (found === undefined) {
       if (this.#pages.size >= MOST_PAGES || !isCanonical(page)) return null;
-      found = this.#inspector.read(this.#domid, this.#root, page, Number(PAGE));
+      found = this.#read(page, Number(PAGE));
       this.#pages.set(page, found);
     }
     return found;

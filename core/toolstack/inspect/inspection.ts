@@ -1,8 +1,8 @@
 /** The Inspect requests: registers, page tables, memory, event channels and grants of a domain, as they are now. */
-import { FLAT_RING3_CS32 } from "../../abi/arch_x86.ts";
-import { XEN_DOMINF_hvm_guest } from "../../abi/domctl.ts";
 import { HypercallError } from "../../dom0/kernel/errno.ts";
-import type { Hypercalls } from "../../dom0/kernel/hypercalls.ts";
+import type { DomainInfoRecord, Hypercalls } from "../../dom0/kernel/hypercalls.ts";
+import { guestTypeOf } from "../../dom0/kernel/hypercalls/domains.ts";
+import type { HvmHypercalls } from "../../dom0/kernel/hvm.ts";
 import type { Inspector } from "../../dom0/kernel/inspector.ts";
 import type { Observer } from "../../dom0/kernel/observe.ts";
 import { Refusal } from "../error.ts";
@@ -12,7 +12,8 @@ import { frameFacts } from "./frame-facts.ts";
 import { GuestCode } from "./guest-code.ts";
 import { hex64, isCanonical } from "./hex.ts";
 import type { KernelSymbols } from "./kernel-symbols.ts";
-import { walkOf } from "./paging.ts";
+import { PvVcpu, PvhVcpu, type LookedVcpu } from "./vcpu.ts";
+import { HvmVcpuState } from "./hvm-registers.ts";
 import { VcpuContext } from "./registers.ts";
 import type {
   EventsReport,
@@ -23,7 +24,6 @@ import type {
   MemoryReport,
   Place,
   RegistersReport,
-  Tables,
   VcpuArguments,
   WalkArguments,
   WalkReport,
@@ -34,10 +34,10 @@ const LINES = { before: 10, after: 12 };
 const CODE_BEFORE = 1024;
 const CODE_AFTER = 400;
 const PAGE = 4096n;
-const DESCRIPTOR_L = 1n << 53n;
 
 export interface InspectionParts {
   hypercalls: Hypercalls;
+  hvm: HvmHypercalls;
   inspector: Inspector;
   observer: Observer;
   symbols: KernelSymbols;
@@ -57,12 +57,11 @@ export class Inspection {
 
   async registers({ domid, vcpu }: VcpuArguments): Promise<RegistersReport> {
     const disassembler = await (this.#disassembler ??= Disassembler.load());
-    const { hypercalls, inspector } = this.#parts;
-    const context = this.#context(domid, vcpu);
+    const { hypercalls } = this.#parts;
+    const looked = this.#vcpu(domid, vcpu);
     const before = hypercalls.vcpus.info(domid, vcpu);
-    const { rip, rsp, rbp, mode } = context;
-    const code = new GuestCode(inspector, domid, context.root(mode) || context.root("kernel"));
-    const bits = this.#bits(domid, context);
+    const { rip, rsp, rbp, bits } = looked;
+    const code = new GuestCode((linear, length) => looked.read(linear, length));
     const symbols = this.#parts.symbols.of(domid);
     const place = (address: bigint): Place => ({ address: hex64(address), symbol: symbolText(symbols, address) });
     const around = isCanonical(rip)
@@ -75,7 +74,7 @@ export class Inspection {
     return {
       domid,
       vcpu,
-      ...context.report(),
+      ...looked.report(),
       running: after.running,
       blocked: after.blocked,
       bits,
@@ -100,19 +99,13 @@ export class Inspection {
   }
 
   walk({ domid, vcpu, tables, address }: WalkArguments): WalkReport {
-    const { inspector } = this.#parts;
-    const root = this.#root(domid, vcpu, tables);
-    const words = inspector.frame(root);
-    if (!words) throw new Refusal("EINVAL", `CR3 of vCPU ${vcpu} names frame ${root}, which the host has not.`);
-    const entries = isCanonical(address) ? inspector.walk(domid, root, address) : [];
     return {
       domid,
       vcpu,
       tables,
       address: hex64(address),
       symbol: symbolText(this.#parts.symbols.of(domid), address),
-      root: frameFacts(root, words),
-      ...walkOf(address, entries),
+      ...this.#vcpu(domid, vcpu).walk(tables, address),
     };
   }
 
@@ -134,26 +127,30 @@ export class Inspection {
   }
 
   memory({ domid, vcpu, tables, address, space, bytes }: MemoryArguments): MemoryReport {
-    const root = space === "virtual" ? this.#root(domid, vcpu, tables) : 0;
-    if (space === "pseudo-physical") this.#guest(domid);
+    const looked = space === "virtual" ? this.#vcpu(domid, vcpu) : null;
+    const isPvh = guestTypeOf(this.#guest(domid)) === "pvh";
+    const read = (at: bigint, length: number): { bytes: Uint8Array | null; mfn: number | null } => {
+      if (looked) return { bytes: looked.readBy(tables, at, length)?.bytes ?? null, mfn: null };
+      return isPvh ? this.#guestPhysical(domid, at, length) : this.#pseudoPhysical(domid, at, length);
+    };
     const pieces: MemoryReport["pieces"] = [];
     // From the last address on there is nothing.
     const end = address + BigInt(bytes) > 1n << 64n ? 1n << 64n : address + BigInt(bytes);
     for (let at = address; at < end;) {
       const length = Number(end < (at & ~0xfffn) + PAGE ? end - at : (at & ~0xfffn) + PAGE - at);
-      const found = space === "virtual" ? this.#virtual(domid, root, at, length) : this.#physical(domid, at, length);
-      pieces.push({ address: hex64(at), length, ...found });
+      pieces.push({ address: hex64(at), length, ...read(at, length) });
       at += BigInt(length);
     }
     return { domid, space, address: hex64(address), pieces };
   }
 
-  #virtual(domid: number, root: number, at: bigint, length: number): { bytes: Uint8Array | null; mfn: null } {
-    const read = isCanonical(at) ? this.#parts.inspector.read(domid, root, at, length) : null;
-    return { bytes: read?.bytes ?? null, mfn: null };
+  #guestPhysical(domid: number, at: bigint, length: number): { bytes: Uint8Array | null; mfn: number | null } {
+    const { inspector } = this.#parts;
+    const last = inspector.second(domid, at).at(-1);
+    return { bytes: inspector.readPhysical(domid, at, length), mfn: last ? machineFrame(at, last.value) : null };
   }
 
-  #physical(domid: number, at: bigint, length: number): { bytes: Uint8Array | null; mfn: number | null } {
+  #pseudoPhysical(domid: number, at: bigint, length: number): { bytes: Uint8Array | null; mfn: number | null } {
     const { inspector } = this.#parts;
     if (at >> 12n > 0xffffffffn) return { bytes: null, mfn: null };
     const pfn = Number(at >> 12n);
@@ -206,48 +203,44 @@ export class Inspection {
     if (!this.#parts.hypercalls.domains.info(domid)) throw new Refusal("ESRCH", `There is no domain ${domid}.`);
   }
 
-  /** One whose vCPUs are x86 code. */
-  #guest(domid: number): void {
+  /** Of a domain whose vCPUs are x86 code. */
+  #guest(domid: number): DomainInfoRecord {
     this.#exists(domid);
     if (domid === 0)
       throw new Refusal(
         "EOPNOTSUPP",
         "Domain-0 is a thread of the host’s, not x86 code: it has no registers and no page tables.",
       );
-    if (this.#parts.hypercalls.domains.info(domid)!.flags & XEN_DOMINF_hvm_guest)
-      throw new Refusal(
-        "EOPNOTSUPP",
-        `Domain ${domid} is a PVH domain, whose registers, page tables and memory can't be looked at yet.`,
-      );
+    return this.#parts.hypercalls.domains.info(domid)!;
   }
 
-  #context(domid: number, vcpu: number): VcpuContext {
-    this.#guest(domid);
-    const { maxVcpuId } = this.#parts.hypercalls.domains.info(domid)!;
+  #vcpu(domid: number, vcpu: number): LookedVcpu {
+    const info = this.#guest(domid);
+    const { inspector, hypercalls, hvm } = this.#parts;
+    const { maxVcpuId } = info;
     if (vcpu > maxVcpuId)
       throw new Refusal("EINVAL", `Domain ${domid} has vCPUs 0 to ${maxVcpuId}; ${vcpu} is not among them.`);
+    const down = new Refusal("ENODATA", `vCPU ${vcpu} has not been brought up: it has no registers yet.`);
+    if (guestTypeOf(info) === "pvh") {
+      const state = HvmVcpuState.of(hvm.context(domid), vcpu);
+      if (!state) throw down;
+      return new PvhVcpu(inspector, domid, state);
+    }
     try {
-      return new VcpuContext(this.#parts.hypercalls.vcpus.getContext(domid, vcpu));
+      return new PvVcpu(inspector, domid, vcpu, new VcpuContext(hypercalls.vcpus.getContext(domid, vcpu)));
     } catch (error) {
-      if (error instanceof HypercallError && error.code === "ENODATA")
-        throw new Refusal("ENODATA", `vCPU ${vcpu} has not been brought up: it has no registers yet.`);
+      if (error instanceof HypercallError && error.code === "ENODATA") throw down;
       throw error;
     }
   }
+}
 
-  #root(domid: number, vcpu: number, tables: Tables): number {
-    const root = this.#context(domid, vcpu).root(tables);
-    if (root === 0) throw new Refusal("ENODATA", `vCPU ${vcpu} has no page tables of its user’s.`);
-    return root;
-  }
-
-  /** As the descriptor of CS says. */
-  #bits(domid: number, context: VcpuContext): 64 | 32 {
-    const at = context.csDescriptor;
-    if (!at) return (context.cs | 3) === FLAT_RING3_CS32 ? 32 : 64;
-    const bytes = this.#parts.inspector.readMachine(domid, (BigInt(at.mfn) << 12n) + BigInt(at.offset), 8);
-    return bytes && !(Buffer.from(bytes).readBigUInt64LE() & DESCRIPTOR_L) ? 32 : 64;
-  }
+/** That an entry of a second stage maps at an address. */
+function machineFrame(address: bigint, entry: bigint): number | null {
+  if (!(entry & 1n)) return null;
+  const large = (entry & 0x80n) !== 0n;
+  const frame = (entry & 0x000ffffffffff000n) >> 12n;
+  return Number(large ? (frame & ~0x1ffn) + ((address >> 12n) & 0x1ffn) : frame);
 }
 
 function symbolText(symbols: Symbols | null | undefined, address: bigint): string | null {

@@ -1,7 +1,7 @@
 /** struct vcpu_guest_context in words (public/arch-x86/xen.h; flags: Intel SDM 1 3.4.3 and 3A 2.5). */
 import * as abi from "../../abi/arch_x86.ts";
 import { hex64 } from "./hex.ts";
-import type { FlagsValue, NamedValue, RegistersReport, SegmentValue } from "./report.ts";
+import type { FlagsValue, NamedValue, SegmentValue, VcpuRegisters } from "./report.ts";
 
 const GENERAL: readonly (readonly [name: string, offset: number])[] = [
   ["RAX", abi.CPU_USER_REGS_RAX],
@@ -29,7 +29,7 @@ const SEGMENTS: readonly (readonly [name: string, offset: number])[] = [
   ["FS", abi.CPU_USER_REGS_FS],
   ["GS", abi.CPU_USER_REGS_GS],
 ];
-type Bits = readonly (readonly [bit: number, name: string])[];
+export type Bits = readonly (readonly [bit: number, name: string])[];
 const RFLAGS: Bits = [
   [0, "CF"],
   [2, "PF"],
@@ -48,7 +48,7 @@ const RFLAGS: Bits = [
   [20, "VIP"],
   [21, "ID"],
 ];
-const CR0: Bits = [
+export const CR0: Bits = [
   [0, "PE"],
   [1, "MP"],
   [2, "EM"],
@@ -61,7 +61,7 @@ const CR0: Bits = [
   [30, "CD"],
   [31, "PG"],
 ];
-const CR4: Bits = [
+export const CR4: Bits = [
   [0, "VME"],
   [1, "PVI"],
   [2, "TSD"],
@@ -84,7 +84,18 @@ const CR4: Bits = [
 const namesOf = (value: bigint, bits: Bits): string[] =>
   bits.filter(([bit]) => ((value >> BigInt(bit)) & 1n) !== 0n).map(([, name]) => name);
 
-/** What of a context the reports show. */
+export const flagsValue = (name: string, value: bigint, bits: Bits = []): FlagsValue => ({
+  name,
+  value: hex64(value),
+  set: namesOf(value, bits),
+});
+export function rflagsValue(value: bigint): FlagsValue {
+  const iopl = Number((value >> 12n) & 3n);
+  const named = flagsValue("RFLAGS", value, RFLAGS);
+  return { ...named, set: [...named.set, ...(iopl ? [`IOPL=${iopl}`] : [])] };
+}
+
+/** What of a PV vCPU's context the reports show. */
 export class VcpuContext {
   readonly #view: DataView;
 
@@ -133,9 +144,8 @@ export class VcpuContext {
     return mfn === 0 ? null : { mfn, offset: cs & 0xff8 };
   }
 
-  report(): Pick<RegistersReport, "mode" | "online" | "eventsMasked" | "general" | "rflags" | "segments" | "control"> {
+  report(): VcpuRegisters {
     const rflags = this.#user(abi.CPU_USER_REGS_RFLAGS);
-    const iopl = Number((rflags >> 12n) & 3n);
     const bases: Record<string, bigint> = {
       FS: this.#get(abi.VCPU_GUEST_CONTEXT_FS_BASE),
       GS: this.#get(
@@ -145,22 +155,13 @@ export class VcpuContext {
     const inactive = this.#get(
       this.mode === "kernel" ? abi.VCPU_GUEST_CONTEXT_GS_BASE_USER : abi.VCPU_GUEST_CONTEXT_GS_BASE_KERNEL,
     );
-    const flags = (name: string, value: bigint, bits: Bits): FlagsValue => ({
-      name,
-      value: hex64(value),
-      set: namesOf(value, bits),
-    });
     return {
       mode: this.mode,
       online: this.online,
       eventsMasked:
         (this.#view.getUint8(abi.VCPU_GUEST_CONTEXT_USER_REGS + abi.CPU_USER_REGS_SAVED_UPCALL_MASK) & 1) !== 0,
       general: GENERAL.map(([name, offset]): NamedValue => ({ name, value: hex64(this.#user(offset)) })),
-      rflags: {
-        name: "RFLAGS",
-        value: hex64(rflags),
-        set: [...namesOf(rflags, RFLAGS), ...(iopl ? [`IOPL=${iopl}`] : [])],
-      },
+      rflags: rflagsValue(rflags),
       segments: [
         ...SEGMENTS.map(([name, offset]): SegmentValue => {
           const base = bases[name];
@@ -168,17 +169,27 @@ export class VcpuContext {
             name,
             selector: Number(this.#user(offset) & 0xffffn),
             base: base === undefined ? null : hex64(base),
+            limit: null,
+            attributes: [],
           };
         }),
-        { name: this.mode === "kernel" ? "GS user" : "GS kernel", selector: null, base: hex64(inactive) },
+        {
+          name: this.mode === "kernel" ? "GS user" : "GS kernel",
+          selector: null,
+          base: hex64(inactive),
+          limit: null,
+          attributes: [],
+        },
       ],
       control: [
-        flags("CR0", this.#control(0), CR0),
-        flags("CR2", this.#control(2), []),
-        flags("CR3", this.#control(3), []),
-        flags("CR3 user", this.#control(1), []),
-        flags("CR4", this.#control(4), CR4),
+        flagsValue("CR0", this.#control(0), CR0),
+        flagsValue("CR2", this.#control(2)),
+        flagsValue("CR3", this.#control(3)),
+        flagsValue("CR3 user", this.#control(1)),
+        flagsValue("CR4", this.#control(4), CR4),
       ],
+      msrs: [],
+      apic: null,
     };
   }
 }

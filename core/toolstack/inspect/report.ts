@@ -34,6 +34,22 @@ export interface SegmentValue {
   selector: number | null;
   /** null where XEN_DOMCTL_getvcpucontext has none: the descriptor's is what counts. */
   base: Hex | null;
+  /** Of a PVH vCPU, whose hidden parts Xen gives: its last byte, and what its attributes say. */
+  limit: number | null;
+  attributes: string[];
+}
+/** A local APIC, as its vCPU would read it (Intel SDM 3A 10.4). */
+export interface ApicReport {
+  /** IA32_APIC_BASE. */
+  base: FlagsValue;
+  mode: "off" | "xAPIC" | "x2APIC";
+  /** By its register of spurious interrupts. */
+  enabled: boolean;
+  /** Vectors: requested, in service, and of those in service that were level-triggered. */
+  irr: number[];
+  isr: number[];
+  tmr: number[];
+  registers: FlagsValue[];
 }
 export interface CodeLine {
   address: Hex;
@@ -60,15 +76,18 @@ export interface RegistersReport {
   running: boolean;
   blocked: boolean;
   mode: Tables;
-  bits: 64 | 32;
-  /** evtchn_upcall_mask: the vCPU takes no events, as with IF clear. */
+  bits: 64 | 32 | 16;
+  /** evtchn_upcall_mask: a PV vCPU takes no events, as with IF clear. */
   eventsMasked: boolean;
   general: NamedValue[];
   rip: Place;
   rflags: FlagsValue;
   segments: SegmentValue[];
-  /** CR0, CR2, CR3 (the kernel's tables), CR3 of the user's tables, CR4. */
+  /** CR0, CR2, CR3 (the kernel's tables), CR3 of a PV vCPU's user's tables, CR4; of a PVH vCPU CR8 too. */
   control: FlagsValue[];
+  /** Of a PVH vCPU, which has its own. */
+  msrs: FlagsValue[];
+  apic: ApicReport | null;
   code: CodeLine[];
   stack: StackFrame[];
   /** Bytes from RSP on that were looked through. */
@@ -77,6 +96,12 @@ export interface RegistersReport {
   ranMeanwhile: boolean;
   symbols: { state: "ready" | "reading" | "none"; count: number };
 }
+
+/** What of it is one vCPU's state. */
+export type VcpuRegisters = Pick<
+  RegistersReport,
+  "mode" | "online" | "eventsMasked" | "general" | "rflags" | "segments" | "control" | "msrs" | "apic"
+>;
 
 /** A frame of the host's, as frame table and machine-to-physical table have it. */
 export interface FrameFacts {
@@ -98,12 +123,23 @@ export interface FrameFacts {
 export interface WalkStep {
   level: 1 | 2 | 3 | 4;
   index: number;
-  /** Machine address of the entry. */
+  /** Machine address of the entry; in a PVH guest's own tables its guest-physical one. */
   address: Hex;
   value: Hex;
   flags: { name: string; meaning: string }[];
   /** What it names; null where it is not present or names no frame of the host's. */
   frame: FrameFacts | null;
+  /** In a PVH guest's own tables: the way that the guest-physical address it names takes through the second stage. */
+  second: SecondWalk | null;
+}
+/** A walk through a PVH domain's second stage. */
+export interface SecondWalk {
+  /** Guest-physical. */
+  address: Hex;
+  steps: WalkStep[];
+  end: string;
+  /** Where it leads to; null where nothing is mapped. */
+  machine: Hex | null;
 }
 export interface WalkReport {
   domid: number;
@@ -111,7 +147,12 @@ export interface WalkReport {
   tables: Tables;
   address: Hex;
   symbol: string | null;
-  root: FrameFacts;
+  /** null where a PVH guest's CR3 names no memory, and where it has turned paging off. */
+  root: FrameFacts | null;
+  /** Of a PVH vCPU: from what CR3 names, or, with paging off, from the address itself, through the second stage; null of a PV one. */
+  rootSecond: SecondWalk | null;
+  /** The address' own parts, from its highest bits on: of a name and what stands there. */
+  parts: { name: string; text: string; kind: "sign" | "index" | "offset" }[];
   steps: WalkStep[];
   /** Where it ends and why, a sentence. */
   end: string;

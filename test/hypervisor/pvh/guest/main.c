@@ -144,6 +144,7 @@ void begin(u32 which)
     if (has_word("rules")) rules();
     if (has_word("timer")) timer();
     if (has_word("timers")) timers();
+    if (has_word("inspected")) inspected();
     if (has_word("calls")) endless_calls();
     about_memory();
     about_cpu();

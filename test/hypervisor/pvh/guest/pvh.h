@@ -79,5 +79,6 @@ void attack(void);
 void rules(void);
 void timer(void);
 void timers(void);
+void inspected(void);
 void endless_calls(void);
 #endif

@@ -1,0 +1,163 @@
+/**
+ * The page tables that a PVH guest keeps for itself, in whatever format its control registers choose (Intel SDM 3A chapter 4), walked as the processor walks
+ * them but without a trace: they and what they name lie in guest-physical memory, behind the second stage.
+ */
+import type { FrameWords, Inspector, PageRead, WalkedEntry } from "../../dom0/kernel/inspector.ts";
+
+const CR0_PG = 1n << 31n;
+const CR4_PSE = 1n << 4n;
+const CR4_PAE = 1n << 5n;
+const EFER_LMA = 1n << 10n;
+const PRESENT = 1n;
+const WRITABLE = 2n;
+const USER = 4n;
+const LARGE = 0x80n;
+const NO_EXECUTE = 1n << 63n;
+const ADDRESS = 0x000ffffffffff000n;
+
+/** How a format's tables are: by level, from the highest on, the lowest bit of its index and how many bits that has. */
+export interface TableFormat {
+  name: string;
+  levels: readonly { level: 4 | 3 | 2 | 1; shift: bigint; bits: bigint }[];
+  entryBytes: 4 | 8;
+  /** Bits of a linear address that count. */
+  linearBits: bigint;
+}
+const FOUR: TableFormat = {
+  name: "4 levels",
+  levels: [
+    { level: 4, shift: 39n, bits: 9n },
+    { level: 3, shift: 30n, bits: 9n },
+    { level: 2, shift: 21n, bits: 9n },
+    { level: 1, shift: 12n, bits: 9n },
+  ],
+  entryBytes: 8,
+  linearBits: 48n,
+};
+const PAE: TableFormat = {
+  name: "3 levels (PAE)",
+  levels: [
+    { level: 3, shift: 30n, bits: 2n },
+    { level: 2, shift: 21n, bits: 9n },
+    { level: 1, shift: 12n, bits: 9n },
+  ],
+  entryBytes: 8,
+  linearBits: 32n,
+};
+const TWO: TableFormat = {
+  name: "2 levels",
+  levels: [
+    { level: 2, shift: 22n, bits: 10n },
+    { level: 1, shift: 12n, bits: 10n },
+  ],
+  entryBytes: 4,
+  linearBits: 32n,
+};
+const NONE: TableFormat = { name: "paging off", levels: [], entryBytes: 8, linearBits: 32n };
+
+export interface GuestStep {
+  level: 4 | 3 | 2 | 1;
+  index: number;
+  /** Guest-physical address of the entry. */
+  address: bigint;
+  value: bigint;
+  /** It maps a page, or names a table: at this guest-physical address; null for an entry that is not present. */
+  names: bigint | null;
+  isLeaf: boolean;
+}
+export interface GuestWalk {
+  steps: GuestStep[];
+  /** Where it leads to, and the size of the page; null where it ends before, with the guest-physical address of a table in no memory if that is why. */
+  leads: { physical: bigint; pageBytes: number } | null;
+  missing: bigint | null;
+  writable: boolean;
+  user: boolean;
+  executable: boolean;
+}
+
+export class GuestTables {
+  readonly #inspector: Inspector;
+  readonly #domid: number;
+  readonly #control: { cr0: bigint; cr3: bigint; cr4: bigint; efer: bigint };
+  readonly format: TableFormat;
+
+  constructor(inspector: Inspector, domid: number, control: { cr0: bigint; cr3: bigint; cr4: bigint; efer: bigint }) {
+    this.#inspector = inspector;
+    this.#domid = domid;
+    this.#control = control;
+    this.format = !(control.cr0 & CR0_PG) ? NONE : control.efer & EFER_LMA ? FOUR : control.cr4 & CR4_PAE ? PAE : TWO;
+  }
+
+  /** Guest-physical address of the highest table; null with paging off. */
+  get root(): bigint | null {
+    const { cr3 } = this.#control;
+    if (this.format === NONE) return null;
+    return this.format === PAE ? cr3 & 0xffffffe0n : this.format === TWO ? cr3 & 0xfffff000n : cr3 & ADDRESS;
+  }
+
+  walk(linear: bigint): GuestWalk {
+    const walked: GuestWalk = {
+      steps: [],
+      leads: null,
+      missing: null,
+      writable: true,
+      user: true,
+      executable: true,
+    };
+    let table = this.root;
+    const within = linear & ((1n << this.format.linearBits) - 1n);
+    if (table === null) return { ...walked, leads: { physical: within, pageBytes: 4096 } };
+    for (const { level, shift, bits } of this.format.levels) {
+      const index = (within >> shift) & ((1n << bits) - 1n);
+      const address = table + index * BigInt(this.format.entryBytes);
+      const bytes = this.#inspector.readPhysical(this.#domid, address, this.format.entryBytes);
+      if (!bytes) return { ...walked, missing: address };
+      const value = Buffer.from(bytes).readUIntLE(0, 4);
+      const high = this.format.entryBytes === 8 ? Buffer.from(bytes).readUInt32LE(4) : 0;
+      const entry = (BigInt(high) << 32n) | BigInt(value);
+      const isLeaf = level === 1 || (this.#mayBeLarge(level) && (entry & LARGE) !== 0n);
+      const pageBytes = 1n << shift;
+      const names = entry & PRESENT ? this.#named(entry, isLeaf ? pageBytes : 4096n) : null;
+      walked.steps.push({ level, index: Number(index), address, value: entry, names, isLeaf });
+      if (names === null) return walked;
+      // The four entries of PAE's highest level have no rights.
+      if (this.format !== PAE || level !== 3) {
+        walked.writable &&= (entry & WRITABLE) !== 0n;
+        walked.user &&= (entry & USER) !== 0n;
+        walked.executable &&= this.format === TWO || (entry & NO_EXECUTE) === 0n;
+      }
+      if (isLeaf)
+        return { ...walked, leads: { physical: names + (within & (pageBytes - 1n)), pageBytes: Number(pageBytes) } };
+      table = names;
+    }
+    return walked;
+  }
+
+  #mayBeLarge(level: number): boolean {
+    if (this.format === FOUR) return level === 2 || level === 3;
+    return level === 2 && (this.format === PAE || (this.#control.cr4 & CR4_PSE) !== 0n);
+  }
+
+  /** With 2 levels an entry of 4 MiB has 8 more bits of its address in bits 13 to 20 (PSE-36). */
+  #named(entry: bigint, pageBytes: bigint): bigint {
+    if (this.format !== TWO) return entry & ADDRESS & ~(pageBytes - 1n);
+    if (pageBytes === 4096n) return entry & 0xfffff000n;
+    return (entry & 0xffc00000n) | (((entry >> 13n) & 0xffn) << 32n);
+  }
+
+  /** Up to the end of the page; null where nothing is mapped. */
+  read(linear: bigint, length: number): PageRead | null {
+    const { leads, writable, executable } = this.walk(linear);
+    const bytes = leads && this.#inspector.readPhysical(this.#domid, leads.physical, length);
+    return bytes && { bytes, writable, executable };
+  }
+
+  /** What stands in the host's frame table of a machine frame; null for none of its frames. */
+  frame(mfn: number): FrameWords | null {
+    return this.#inspector.frame(mfn);
+  }
+
+  second(physical: bigint): WalkedEntry[] {
+    return this.#inspector.second(this.#domid, physical);
+  }
+}

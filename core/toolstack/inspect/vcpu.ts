@@ -1,0 +1,120 @@
+/** A vCPU that is looked at, whatever its type: where it is, what of memory it sees, and its registers in words. */
+import { FLAT_RING3_CS32 } from "../../abi/arch_x86.ts";
+import type { Inspector, PageRead } from "../../dom0/kernel/inspector.ts";
+import { frameFacts } from "./frame-facts.ts";
+import { GuestTables } from "./guest-tables.ts";
+import { isCanonical } from "./hex.ts";
+import type { HvmVcpuState } from "./hvm-registers.ts";
+import { Refusal } from "../error.ts";
+import { pvWalk, twoStageWalk, type Walked } from "./paging.ts";
+import type { VcpuContext } from "./registers.ts";
+import type { Tables, VcpuRegisters } from "./report.ts";
+
+export interface LookedVcpu {
+  /** Linear addresses. */
+  readonly rip: bigint;
+  readonly rsp: bigint;
+  readonly rbp: bigint;
+  readonly bits: 64 | 32 | 16;
+  report(): VcpuRegisters;
+  /** Up to the end of the page, through the tables that it uses now; null where nothing is mapped. */
+  read(linear: bigint, length: number): PageRead | null;
+  /** The same through the tables that are named. Throws Refusal for tables that it has not. */
+  readBy(tables: Tables, linear: bigint, length: number): PageRead | null;
+  walk(tables: Tables, linear: bigint): Walked;
+}
+
+const DESCRIPTOR_L = 1n << 53n;
+
+/** Its tables are of machine frames, and Xen's part is in them. */
+export class PvVcpu implements LookedVcpu {
+  readonly #inspector: Inspector;
+  readonly #domid: number;
+  readonly #vcpu: number;
+  readonly #context: VcpuContext;
+
+  constructor(inspector: Inspector, domid: number, vcpu: number, context: VcpuContext) {
+    this.#inspector = inspector;
+    this.#domid = domid;
+    this.#vcpu = vcpu;
+    this.#context = context;
+  }
+
+  get rip(): bigint {
+    return this.#context.rip;
+  }
+  get rsp(): bigint {
+    return this.#context.rsp;
+  }
+  get rbp(): bigint {
+    return this.#context.rbp;
+  }
+  /** As the descriptor of CS says. */
+  get bits(): 64 | 32 {
+    const at = this.#context.csDescriptor;
+    if (!at) return (this.#context.cs | 3) === FLAT_RING3_CS32 ? 32 : 64;
+    const bytes = this.#inspector.readMachine(this.#domid, (BigInt(at.mfn) << 12n) + BigInt(at.offset), 8);
+    return bytes && !(Buffer.from(bytes).readBigUInt64LE() & DESCRIPTOR_L) ? 32 : 64;
+  }
+  report(): VcpuRegisters {
+    return this.#context.report();
+  }
+
+  read(linear: bigint, length: number): PageRead | null {
+    const root = this.#context.root(this.#context.mode) || this.#context.root("kernel");
+    return this.#inspector.read(this.#domid, root, linear, length);
+  }
+  readBy(tables: Tables, linear: bigint, length: number): PageRead | null {
+    const root = this.#root(tables);
+    return isCanonical(linear) ? this.#inspector.read(this.#domid, root, linear, length) : null;
+  }
+  walk(tables: Tables, linear: bigint): Walked {
+    const root = this.#root(tables);
+    const words = this.#inspector.frame(root);
+    if (!words) throw new Refusal("EINVAL", `CR3 of vCPU ${this.#vcpu} names frame ${root}, which the host has not.`);
+    const entries = isCanonical(linear) ? this.#inspector.walk(this.#domid, root, linear) : [];
+    return { root: frameFacts(root, words), ...pvWalk(linear, entries) };
+  }
+
+  #root(tables: Tables): number {
+    const root = this.#context.root(tables);
+    if (root === 0) throw new Refusal("ENODATA", `vCPU ${this.#vcpu} has no page tables of its user’s.`);
+    return root;
+  }
+}
+
+/** Its tables are its own, of guest frame numbers; it has one set of them at a time. */
+export class PvhVcpu implements LookedVcpu {
+  readonly #state: HvmVcpuState;
+  readonly #tables: GuestTables;
+
+  constructor(inspector: Inspector, domid: number, state: HvmVcpuState) {
+    this.#state = state;
+    this.#tables = new GuestTables(inspector, domid, state.control);
+  }
+
+  get rip(): bigint {
+    return this.#state.rip;
+  }
+  get rsp(): bigint {
+    return this.#state.rsp;
+  }
+  get rbp(): bigint {
+    return this.#state.rbp;
+  }
+  get bits(): 64 | 32 | 16 {
+    return this.#state.bits;
+  }
+  report(): VcpuRegisters {
+    return this.#state.report();
+  }
+  read(linear: bigint, length: number): PageRead | null {
+    return this.#tables.format.linearBits < 48n || isCanonical(linear) ? this.#tables.read(linear, length) : null;
+  }
+  readBy(_tables: Tables, linear: bigint, length: number): PageRead | null {
+    return this.read(linear, length);
+  }
+  walk(_tables: Tables, linear: bigint): Walked {
+    return twoStageWalk(linear, this.#tables);
+  }
+}

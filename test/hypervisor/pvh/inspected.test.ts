@@ -1,0 +1,103 @@
+/** What Inspect says of a PVH vCPU whose state is known: registers with their hidden parts, its local APIC, both stages of its page tables, its memory. */
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import type { ToolstackRequests } from "../../../core/toolstack/messages.ts";
+import { PvhHost, haveCompiler } from "./pvh.ts";
+
+const MARKER = "This stands in the memory of a PVH guest.";
+const TABLES = "kernel" as const;
+
+describe.skipIf(!haveCompiler)("a PVH vCPU", () => {
+  let host: PvhHost;
+  let domid: number;
+  let marker: bigint;
+  const registers = () => host.host.toolstack.request("inspectRegisters", { domid, vcpu: 0 });
+  const walk = (address: bigint) =>
+    host.host.toolstack.request("inspectWalk", { domid, vcpu: 0, tables: TABLES, address });
+  const memory = (address: bigint, space: ToolstackRequests["inspectMemory"]["args"]["space"]) =>
+    host.host.toolstack.request("inspectMemory", { domid, vcpu: 0, tables: TABLES, address, space, bytes: 64 });
+
+  beforeAll(async () => {
+    host = await PvhHost.open();
+    domid = await host.start("inspected", { vcpus: 2 });
+    await host.until("its state", () => host.said(domid).some((line) => line.startsWith("INSPECTED")));
+    marker = BigInt(`0x${host.said(domid).at(-1)!.split(" ")[1]!}`);
+    await vi.waitUntil(async () => (await registers()).blocked, { timeout: 30_000 });
+  }, 120_000);
+  afterAll(() => host.close());
+
+  it("has control registers, segments with base, limit and attributes, descriptor tables and MSRs", async () => {
+    const report = await registers();
+    expect(report).toMatchObject({ online: true, mode: "kernel", bits: 64, ranMeanwhile: false });
+    const control = Object.fromEntries(report.control.map(({ name, ...rest }) => [name, rest]));
+    expect(control.CR0!.set).toEqual(expect.arrayContaining(["PE", "PG", "WP"]));
+    expect(control.CR4!.set).toEqual(expect.arrayContaining(["PAE", "PGE"]));
+    // TPR 0x20.
+    expect(BigInt(control.CR8!.value)).toBe(2n);
+    expect(report.rflags.set).toContain("IF");
+    const segments = Object.fromEntries(report.segments.map(({ name, ...rest }) => [name, rest]));
+    expect(segments.CS).toMatchObject({ selector: 8, attributes: ["execute/read", "DPL 0", "L", "G"] });
+    expect(segments.DS).toMatchObject({ selector: 16, limit: 0xffffffff });
+    expect(segments.GDTR).toMatchObject({ selector: null, limit: 31 });
+    expect(segments.IDTR).toMatchObject({ limit: 256 * 16 - 1 });
+    expect(report.msrs.find(({ name }) => name === "EFER")!.set).toEqual(["SCE", "LME", "LMA", "NXE"]);
+    // It waits behind its HLT.
+    const at = report.code.findIndex(({ address }) => address === report.rip.address);
+    expect(report.code[at - 1]).toMatchObject({ text: "hlt" });
+  });
+
+  it("has a local APIC, with what is requested, what is in service, and its timer", async () => {
+    const { apic } = await registers();
+    expect(apic).toMatchObject({ mode: "xAPIC", enabled: true, isr: [0x61], irr: [0x51], tmr: [] });
+    expect(apic!.base.set).toEqual(["BSP", "EN"]);
+    const register = (name: string) => apic!.registers.find((each) => each.name === name)!;
+    expect(BigInt(register("TPR").value)).toBe(0x20n);
+    expect(register("LVT timer")).toMatchObject({ value: "0x0000000000030070", set: ["masked", "periodic"] });
+  });
+
+  it("has two stages: its own tables, and behind each entry Xen's", async () => {
+    const report = await walk(marker);
+    expect(report.steps.map(({ level }) => level)).toEqual([4, 3, 2]);
+    expect(report.pageBytes).toBe(2 ** 21);
+    expect(report.rights).toEqual({ writable: true, user: true, executable: true });
+    // It maps its memory where it is.
+    const last = report.steps.at(-1)!;
+    expect(BigInt(last.second!.address)).toBe(marker);
+    expect(last.frame).toMatchObject({ owner: `domain ${domid}`, pfn: Number(marker >> 12n) });
+    for (const step of [{ second: report.rootSecond }, ...report.steps]) {
+      const { steps, address, machine } = step.second!;
+      expect(steps[0]!.level).toBe(4);
+      const { owner, pfn } = await host.host.toolstack.request("inspectFrame", {
+        mfn: Number(BigInt(machine!) >> 12n),
+      });
+      expect({ owner, pfn }).toEqual({ owner: `domain ${domid}`, pfn: Number(BigInt(address) >> 12n) });
+    }
+    expect(report.parts.map(({ kind }) => kind).join(" ")).toBe("sign index index index index offset");
+    // The page of its APIC is mapped by its own tables, and nothing is behind that.
+    const apic = await walk(0xfee00000n);
+    expect(apic.steps).toHaveLength(3);
+    expect(apic).toMatchObject({ machine: null });
+    expect(apic.steps.at(-1)!.second!.end).toMatch(/No memory/);
+    expect((await walk(0x40000000n)).end).toMatch(/L3 entry 1 is not present/);
+    expect((await walk(0x8000000000000000n)).end).toMatch(/not canonical/);
+  });
+
+  it("has its memory by virtual and by guest-physical address, and the machine frame behind it", async () => {
+    const text = (bytes: Uint8Array | null) => Buffer.from(bytes!).toString("latin1").slice(0, MARKER.length);
+    const virtual = await memory(marker, "virtual");
+    const physical = await memory(marker, "pseudo-physical");
+    expect(text(virtual.pieces[0]!.bytes)).toBe(MARKER);
+    expect(text(physical.pieces[0]!.bytes)).toBe(MARKER);
+    const { mfn } = physical.pieces[0]!;
+    expect(BigInt((await walk(marker)).machine!) >> 12n).toBe(BigInt(mfn!));
+    expect((await memory(0xfee00000n, "virtual")).pieces[0]!.bytes).toBeNull();
+    expect((await memory(0x30000000n, "pseudo-physical")).pieces[0]).toMatchObject({ bytes: null, mfn: null });
+  });
+
+  it("says of a vCPU that is down that it has no registers; and nothing has changed", async () => {
+    await expect(host.host.toolstack.request("inspectRegisters", { domid, vcpu: 1 })).rejects.toThrow(
+      /not been brought up/,
+    );
+    expect((await registers()).apic).toMatchObject({ isr: [0x61], irr: [0x51] });
+    expect(await host.violations()).toBe(0);
+  });
+});
