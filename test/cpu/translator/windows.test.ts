@@ -1,11 +1,14 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { ADDRESSES } from "../addresses.ts";
 import { compileEngine } from "../engine.ts";
 import { Machine } from "../machine.ts";
 import { TranslatedCode } from "./translated.ts";
 
 const CODE = 0x40_0000n;
 const CODE_FRAME = 0x3a00000;
+const FRAME = 0x3a10000;
 const POOL = 0x3b00000;
+const VECTOR_BP = 3;
 const VECTOR_GP = 13;
 const VECTOR_PF = 14;
 /** Of R15: turns of the loop at most. */
@@ -16,10 +19,12 @@ beforeAll(async () => {
   compiled = await compileEngine();
 });
 
-/** A loop around an access to [RDX], translated, with RDX what it is given: the machine after its exit. */
-function loopAt(access: number[], rdx: bigint): Machine {
+/** A loop around an access to [RDX], translated, with RDX what it is given: the machine after its exit. `mapped`: FRAME's page, if it has one. */
+function loopAt(access: number[], rdx: bigint, mapped: bigint | null = null): Machine {
   const m = new Machine(compiled);
   m.map(CODE, CODE_FRAME);
+  if (mapped !== null) m.map(mapped, FRAME);
+  m.bytes.fill(0x11, FRAME - 4096, FRAME + 8192);
   // access; DEC R15; JNZ access; INT3
   const back = -(access.length + 5) & 0xff;
   m.bytes.set([...access, 0x49, 0xff, 0xcf, 0x75, back, 0xcc], CODE_FRAME);
@@ -65,5 +70,38 @@ describe.each(ACCESSES)("a translated loop's first %s", (_, access) => {
     const m = loopAt(access, rdx);
     expect([m.vector, m.rip, m.reg(15), m.address]).toEqual([VECTOR_PF, CODE, TURNS, rdx]);
     expect(m.bytes.subarray(0, 4096).every((byte) => byte === 0x5a)).toBe(true);
+  });
+});
+
+/** Of the accesses, in turn: the page's first bytes, some of it, its last. */
+const OFFSETS = [0, 0x100, 0xff8];
+/** What is at [RDX] after all turns, and in RAX; both of 8 bytes, of 0x11 before, and RAX of 0x1234. */
+const OLD = 0x1111_1111_1111_1111n;
+const AFTER: Record<string, [memory: bigint, rax: bigint]> = {
+  "load of 8 bytes": [OLD, OLD],
+  "load of a byte": [OLD, 0x1211n],
+  "store of 8 bytes": [0x1234n, 0x1234n],
+  "store of a byte": [(OLD & ~0xffn) | 0x34n, 0x1234n],
+  "addition to memory": [OLD + TURNS * 0x1234n, 0x1234n],
+};
+
+/** All turns but the first go through a window, which must show the page's own bytes, wherever the page lies. */
+describe.each(ADDRESSES)("a translated loop at %s", (_, address) => {
+  it("does each access to the page's frame, from its first byte to its last, and to nothing else", () => {
+    for (const [i, [name, access]] of ACCESSES.entries()) {
+      const offset = OFFSETS[i % OFFSETS.length]!;
+      const m = loopAt(access, address + BigInt(offset), address);
+      expect([m.vector, m.reg(15)], name).toEqual([VECTOR_BP, 0n]);
+      expect([m.view.getBigUint64(FRAME + offset, true), m.reg(0)], name).toEqual(AFTER[name]);
+      m.view.setBigUint64(FRAME + offset, OLD, true);
+      expect(m.bytes.subarray(FRAME - 4096, FRAME + 8192).every((byte) => byte === 0x11)).toBe(true);
+    }
+  });
+
+  it("faults at the page behind, where nothing is, with an access across its end, and touches nothing", () => {
+    const [, access] = ACCESSES.at(-1)!;
+    const m = loopAt(access, address + 0xffcn, address);
+    expect([m.vector, m.rip, m.reg(15), m.address]).toEqual([VECTOR_PF, CODE, TURNS, address + 0x1000n]);
+    expect(m.bytes.subarray(FRAME - 4096, FRAME + 8192).every((byte) => byte === 0x11)).toBe(true);
   });
 });
