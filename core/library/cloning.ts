@@ -9,13 +9,14 @@ import { z } from "zod";
 import { readDisk, writeDisk } from "../dom0/backends/blk/spec-text.ts";
 import { readVif, writeVif } from "../dom0/backends/net/spec-text.ts";
 import { StoreError } from "../dom0/storage/block-store.ts";
-import { convertImage, type NewFormat } from "../dom0/storage/convert.ts";
+import type { NewFormat } from "../dom0/storage/convert.ts";
 import { SpecError } from "../dom0/xenbus/kind.ts";
 import { privateFolder, writeWhole } from "../files/whole.ts";
 import { readConfig, withItem, withValue } from "../toolstack/config-text.ts";
 import { Refusal } from "../toolstack/error.ts";
 import { UUID } from "./definition.ts";
 import { plainName } from "./names.ts";
+import { convertWithRoom } from "./images/converting.ts";
 import { readPlain } from "./plain.ts";
 
 const MOST_NOTE_BYTES = 1024 * 1024;
@@ -97,7 +98,7 @@ export class Making {
     const made: string[] = [];
     try {
       for (const [i, { from, to }] of copies.entries()) {
-        await convertImage(from, to, (share) => progress((i + share) / copies.length));
+        await convertWithRoom(from, to, path.basename(from.file), (share) => progress((i + share) / copies.length));
         made.push(to.file);
       }
       return await then();

@@ -2,22 +2,20 @@
 import { open, rm } from "node:fs/promises";
 import path from "node:path";
 import { StoreError } from "../../dom0/storage/block-store.ts";
-import { convertImage, createImage, type NewFormat } from "../../dom0/storage/convert.ts";
+import { createImage, type NewFormat } from "../../dom0/storage/convert.ts";
 import { openStore } from "../../dom0/storage/open.ts";
 import { checkQcow2, type CheckReport } from "../../dom0/storage/qcow2/check.ts";
 import { PART, moveWhole } from "../../files/whole.ts";
 import { Refusal } from "../../toolstack/error.ts";
 import { libraryFailure } from "../failure.ts";
 import type { KeptFolder } from "../kept-folder.ts";
-import { checkRoom } from "../transfer/scratch.ts";
+import { convertWithRoom } from "./converting.ts";
 import { writtenAt } from "./facts.ts";
 
 /** Bytes of the largest disk that is made here. */
 const MOST_BYTES = 2 ** 43;
 const SECTOR = 512;
 const ENDINGS: Record<NewFormat, string> = { qcow2: ".qcow2", raw: ".img" };
-/** An image may say that it is far larger than the file is: so often is looked whether the disk has room left. */
-const ROOM_LOOK_MS = 500;
 
 export interface Image {
   file: string;
@@ -54,19 +52,10 @@ export async function makeCopy(
 ): Promise<string> {
   const before = await writtenAt(from.file);
   return intoFolder(folder, name, format, async (file) => {
-    const noRoom = new AbortController();
-    const look = setInterval(() => {
-      checkRoom(path.dirname(file), 0, path.basename(from.file)).catch((error: unknown) => noRoom.abort(error));
-    }, ROOM_LOOK_MS);
-    try {
-      await convertImage(from, { file, format }, (share) => {
-        signal.throwIfAborted();
-        noRoom.signal.throwIfAborted();
-        progress(share);
-      });
-    } finally {
-      clearInterval(look);
-    }
+    await convertWithRoom(from, { file, format }, path.basename(from.file), (share) => {
+      signal.throwIfAborted();
+      progress(share);
+    });
     signal.throwIfAborted();
     if ((await writtenAt(from.file)) !== before)
       throw new Refusal("EBUSY", `${path.basename(from.file)} was written to meanwhile: copy it again.`);

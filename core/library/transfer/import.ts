@@ -2,13 +2,13 @@
 import { open, rm } from "node:fs/promises";
 import path from "node:path";
 import { StoreError } from "../../dom0/storage/block-store.ts";
-import { convertImage } from "../../dom0/storage/convert.ts";
 import { openStore } from "../../dom0/storage/open.ts";
 import { moveWhole } from "../../files/whole.ts";
 import { isDomainName } from "../../toolstack/domain-name.ts";
 import { Refusal } from "../../toolstack/error.ts";
 import { checkContents } from "../downloads/contents.ts";
 import { libraryFailure } from "../failure.ts";
+import { convertWithRoom } from "../images/converting.ts";
 import type { KeptFolder } from "../kept-folder.ts";
 import { freeName } from "../names.ts";
 import { readArchive } from "./archive.ts";
@@ -152,7 +152,7 @@ async function madeWhole(
 ): Promise<string> {
   if (format !== "qcow2") {
     const image = path.join(scratch, `${i}.converted.qcow2`);
-    await convertImage({ file, format }, { file: image, format: "qcow2" }, progress);
+    await convertWithRoom({ file, format }, { file: image, format: "qcow2" }, name, progress);
     await rm(file);
     return image;
   }
