@@ -20,4 +20,22 @@ export default tseslint.config(
       "no-eval": "error",
     },
   },
+  {
+    // State is moved by files/whole.ts, so that it is on the disk under its new name. None: its lock, which is of this moment only, and what
+    // backends rename: guests' files, of which the guests decide what must reach the disk, logs and sockets.
+    files: ["core/**/*.ts", "electron/**/*.ts"],
+    ignores: ["core/files/whole.ts", "core/api/state-lock.ts", "core/dom0/backends/**"],
+    rules: {
+      "no-restricted-imports": [
+        "error",
+        {
+          paths: ["node:fs", "node:fs/promises", "fs", "fs/promises"].map((name) => ({
+            name,
+            importNames: ["default", "promises", "rename", "renameSync"],
+            message: "A bare rename may be undone by a power failure: files/whole.ts has moveWhole.",
+          })),
+        },
+      ],
+    },
+  },
 );

@@ -1,7 +1,7 @@
 /** The boot menu of an application's life: its entries can be changed, and are kept in a file if it has one. */
-import { readFileSync, renameSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import path from "node:path";
-import { privateFolderSync, writeWholeSync } from "../files/whole.ts";
+import { moveWholeSync, privateFolderSync, writeWholeSync } from "../files/whole.ts";
 import {
   BootConfigError,
   DEFAULT_BOOT_CONFIG,
@@ -93,7 +93,7 @@ function read(file: string, tell: (message: string) => void): BootConfig | null 
     const aside = `${file}.spoiled`;
     try {
       rmSync(aside, { force: true, recursive: true });
-      renameSync(file, aside);
+      moveWholeSync(file, aside);
       tell(`${file} can't be used: ${why}. It was put aside as ${path.basename(aside)}.`);
     } catch {
       tell(`${file} can't be used: ${why}.`);

@@ -1,8 +1,8 @@
 /** Disk images that windows have given to the host: whole files in a folder of its state, there until somebody removes them. */
 import { randomUUID } from "node:crypto";
-import { open, rename, rm, type FileHandle } from "node:fs/promises";
+import { open, rm, type FileHandle } from "node:fs/promises";
 import path from "node:path";
-import { PART, syncFolder } from "../files/whole.ts";
+import { PART, moveWhole } from "../files/whole.ts";
 import { KeptFolder } from "../library/kept-folder.ts";
 import { ApiFailure } from "./failure.ts";
 
@@ -77,8 +77,7 @@ export class ImageIntake {
     try {
       await this.#handle.sync();
       await this.#handle.close();
-      await rename(this.#part, this.path);
-      await syncFolder(path.dirname(this.path));
+      await moveWhole(this.#part, this.path);
       return this.path;
     } catch (error) {
       await rm(this.#part, { force: true });

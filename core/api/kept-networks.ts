@@ -1,9 +1,9 @@
 /** The networks that somebody has set up, in a file that outlives the host's power and the application. */
-import { readFileSync, renameSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { keptNetwork, type KeptNetwork, type NetworkReport } from "../dom0/network/networks.ts";
-import { privateFolder, writeWhole } from "../files/whole.ts";
+import { moveWholeSync, privateFolder, writeWhole } from "../files/whole.ts";
 
 const port = z.int().min(0).max(65535);
 const KEPT: z.ZodType<KeptNetwork[]> = z
@@ -69,7 +69,7 @@ function read(file: string, tell: (message: string) => void): KeptNetwork[] {
     const aside = `${file}.spoiled`;
     try {
       rmSync(aside, { force: true, recursive: true });
-      renameSync(file, aside);
+      moveWholeSync(file, aside);
       tell(
         `The networks that were kept (${file}) can't be used: ${why}. They were put aside as ${path.basename(aside)}.`,
       );

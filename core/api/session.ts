@@ -183,12 +183,14 @@ export class Session implements SessionContext {
     // A host that is not up yet goes off at once.
     if (name === "hostPowerOn") return ask(() => host.powerOff(0));
     if (name === "save") return ask(() => host.toolstack.request("saveCancel", { domid: domid as number }));
-    if (name === "snapshotTake" || name === "snapshotDelete" || name === "snapshotMerge")
-      return ask(async () => host.snapshots.cancel(uuid as string));
+    if (SNAPSHOT_WORK.has(name)) return ask(async () => host.snapshots.cancel(uuid as string));
     const made = name === "create" ? configuredName(config) : null;
     return made === null ? null : ask(() => host.toolstack.request("createCancel", { name: made }));
   }
 }
+
+/** What snapshotCancel ends. */
+const SNAPSHOT_WORK = new Set<RequestName>(["snapshotTake", "snapshotDelete", "snapshotMerge", "domainFork"]);
 
 const MESSAGE = z.object({
   id: z.int().min(0),

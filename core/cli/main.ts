@@ -11,6 +11,7 @@ import { network } from "./network.ts";
 import { program } from "./program.ts";
 import { run } from "./run.ts";
 import { serve } from "./serve.ts";
+import { fork } from "./fork.ts";
 import { snapshot } from "./snapshot.ts";
 import { TRANSFER_COMMANDS, transfer } from "./transfer.ts";
 import { XENSTORE_CLIENTS, xenstore } from "./xenstore/clients.ts";
@@ -40,6 +41,7 @@ async function main(args: string[]): Promise<number> {
   if (command === "domains") return withHost((connect) => domains(rest, connect));
   if (command === "disk") return withHost((connect) => disk(rest, connect));
   if (command === "fetch") return withHost((connect) => fetchFiles(rest, connect));
+  if (command === "fork") return withHost((connect) => fork(rest, connect));
   if (command === "snapshot") return withHost((connect) => snapshot(rest, connect));
   const moving = TRANSFER_COMMANDS.find((each) => each === command);
   if (moving) return withHost((connect) => transfer(moving, rest, connect));

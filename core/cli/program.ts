@@ -14,6 +14,7 @@ import { declared as fetchDeclared } from "./fetch.ts";
 import { declared as domainsDeclared } from "./domains.ts";
 import { declared as networkDeclared } from "./network.ts";
 import { SHELLS, completion, type Shell } from "./completion/script.ts";
+import { declared as forkDeclared } from "./fork.ts";
 import { declared as snapshotDeclared } from "./snapshot.ts";
 import { declared as transferDeclared } from "./transfer.ts";
 import { declared as xenstoreDeclared, XENSTORE_CLIENTS } from "./xenstore/clients.ts";
@@ -65,6 +66,7 @@ export function program(actions: Actions, done: (status: number) => void): Comma
   all.addCommand(
     snapshotDeclared(never).summary("snapshots of domains: list, take, revert, delete, merge, rename, clone"),
   );
+  all.addCommand(forkDeclared(never).summary("a running domain goes on in copies of it too"));
   all.addCommand(transferDeclared("export", never).summary("a domain with its disks into one file"));
   all.addCommand(transferDeclared("import", never).summary("a domain from such a file, an OVA or an XVA"));
   for (const name of Object.keys(XENSTORE_CLIENTS)) all.addCommand(xenstoreDeclared(name));

@@ -86,7 +86,7 @@ export function snapshot(args: string[], connect: Connect): Promise<number> {
 }
 
 /** Of a domain that runs, by its name or domid, or of one that is kept, by its name or UUID. */
-async function uuidOf(api: Api, domain: string): Promise<string> {
+export async function uuidOf(api: Api, domain: string): Promise<string> {
   const running = await api.request("list").catch(() => []);
   const found = running.find(({ name, domid }) => name === domain || String(domid) === domain);
   if (found) return found.uuid;

@@ -35,8 +35,7 @@ export async function writeWhole(
     });
     const before = await secondName(file);
     try {
-      await rename(part, file);
-      await syncFolder(path.dirname(file)).catch(async (error: unknown) => {
+      await moveWhole(part, file).catch(async (error: unknown) => {
         if (before.isKnown) await (before.name === null ? rm(file, { force: true }) : rename(before.name, file));
         throw error;
       });
@@ -48,6 +47,21 @@ export async function writeWhole(
     await rm(part, { force: true }).catch(() => {});
     throw error;
   }
+}
+
+/**
+ * A file or folder takes another place in one step, over a file that is there, and the folders that say so reach the disk: the one that it
+ * comes to first, so that after a power failure it may be in both places, but never in none. What it holds has reached the disk before.
+ */
+export async function moveWhole(from: string, to: string): Promise<void> {
+  await rename(from, to);
+  await syncFolder(path.dirname(to));
+  if (path.dirname(from) !== path.dirname(to)) await syncFolder(path.dirname(from));
+}
+export function moveWholeSync(from: string, to: string): void {
+  renameSync(from, to);
+  syncFolderSync(path.dirname(to));
+  if (path.dirname(from) !== path.dirname(to)) syncFolderSync(path.dirname(from));
 }
 
 /** As writeWhole, for who can't wait. */
@@ -63,14 +77,11 @@ export function writeWholeSync(file: string, contents: string | Uint8Array): voi
     }
     const before = secondNameSync(file);
     try {
-      renameSync(part, file);
-      try {
-        syncFolderSync(path.dirname(file));
-      } catch (error) {
-        if (before.isKnown && before.name === null) rmSync(file, { force: true });
-        else if (before.name !== null) renameSync(before.name, file);
-        throw error;
-      }
+      moveWholeSync(part, file);
+    } catch (error) {
+      if (before.isKnown && before.name === null) rmSync(file, { force: true });
+      else if (before.name !== null) renameSync(before.name, file);
+      throw error;
     } finally {
       if (before.name !== null) rmSync(before.name, { force: true });
     }

@@ -3,9 +3,9 @@
  * one rename: of a whole folder when a definition comes or goes, of `domain.json` when it changes. What is beside these in the folder (a saved
  * memory, snapshots) belongs to others and goes where the folder goes.
  */
-import { lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
+import { lstat, mkdir, readdir, rm } from "node:fs/promises";
 import path from "node:path";
-import { PART, privateFolder, removeParts, syncFolder, writeWhole } from "../files/whole.ts";
+import { PART, moveWhole, privateFolder, removeParts, writeWhole } from "../files/whole.ts";
 import { CONFIG_FILE, DESCRIPTION, MOST_CONFIG_BYTES, UUID, type Description } from "./definition.ts";
 import { isFileError } from "./failure.ts";
 import { readPlain } from "./plain.ts";
@@ -13,6 +13,8 @@ import { readPlain } from "./plain.ts";
 const DESCRIPTION_FILE = "domain.json";
 const MOST_DESCRIPTION_BYTES = 1024 * 1024;
 const BINNED = /^(\d{13})-([\da-f-]{36})$/;
+/** That one was found to have been in the bin long enough, and when. */
+const OVER = /^(\d{13}-[\da-f-]{36})\.over-(\d{13})$/;
 const ANY_SUM = /\b[\da-f]{64}\b/g;
 
 export interface Stored {
@@ -77,7 +79,7 @@ export class Folders {
     const said = `The definition of a domain (${path.join(this.#domains, name)}) can't be used: ${why}.`;
     try {
       await privateFolder(this.#spoiled);
-      await rename(path.join(this.#domains, name), aside);
+      await moveWhole(path.join(this.#domains, name), aside);
       return `${said} It was put aside as ${aside}.`;
     } catch {
       return said;
@@ -92,8 +94,7 @@ export class Folders {
       await mkdir(part, { mode: 0o700 });
       await writeWhole(path.join(part, description.config), config);
       await writeWhole(path.join(part, DESCRIPTION_FILE), jsonOf(description));
-      await rename(part, this.place(description.uuid));
-      await syncFolder(this.#domains);
+      await moveWhole(part, this.place(description.uuid));
     } catch (error) {
       await rm(part, { recursive: true, force: true }).catch(() => {});
       throw error;
@@ -120,23 +121,43 @@ export class Folders {
   async bin(uuid: string, at: number): Promise<string> {
     const id = `${String(at).padStart(13, "0")}-${uuid}`;
     await privateFolder(this.#bin);
-    await rename(this.place(uuid), this.binPlace(id));
-    await Promise.all([syncFolder(this.#bin), syncFolder(this.#domains)]);
+    await moveWhole(this.place(uuid), this.binPlace(id));
     return id;
   }
 
   async unbin(id: string, uuid: string): Promise<void> {
     await privateFolder(this.#domains);
-    await rename(this.binPlace(id), this.place(uuid));
-    await Promise.all([syncFolder(this.#bin), syncFolder(this.#domains)]);
+    await moveWhole(this.binPlace(id), this.place(uuid));
+  }
+
+  /**
+   * Those of the bin that somebody has found to be over so long ago. Each that is found so is noted beside it; a note of a time that has not come yet is
+   * of a clock that was wrong, and so is that of one which is not over any more.
+   */
+  async overdue(over: readonly string[], now: number, milliseconds: number): Promise<string[]> {
+    const notes = (await names(this.#bin)).flatMap((name) => {
+      const [, id, at] = OVER.exec(name) ?? [];
+      return id === undefined ? [] : [{ name, id, at: Number(at) }];
+    });
+    const good = notes.filter(({ id, at }) => over.includes(id) && at <= now);
+    for (const { name } of notes.filter((each) => !good.includes(each)))
+      await rm(path.join(this.#bin, name), { force: true });
+    const due: string[] = [];
+    for (const id of over) {
+      const note = good.find((each) => each.id === id);
+      if (!note) await writeWhole(path.join(this.#bin, `${id}.over-${String(now).padStart(13, "0")}`), "");
+      else if (note.at <= now - milliseconds) due.push(id);
+    }
+    return due;
   }
 
   /** For good. It is out of the bin in one step, however much there is to remove. */
   async purge(id: string): Promise<void> {
     const going = `${this.binPlace(id)}${PART}`;
-    await rename(this.binPlace(id), going);
-    await syncFolder(this.#bin);
+    await moveWhole(this.binPlace(id), going);
     await rm(going, { recursive: true, force: true });
+    for (const name of await names(this.#bin))
+      if (OVER.exec(name)?.[1] === id) await rm(path.join(this.#bin, name), { force: true });
   }
 
   /** What lies in the bin, the latest first. `spoiled`: ids of what can't be read any more, and is there all the same. */

@@ -2,10 +2,10 @@
  * The definitions that a host keeps, in its state folder. One step is carried out after the other; each is on the disk, whole, when it is answered,
  * and where it fails everything is as it was. Who has the folder is settled before (core/api/state-lock.ts): nobody else writes there.
  */
-import { readdir, rename, rm, stat } from "node:fs/promises";
+import { readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { oneAtATime } from "../files/one-at-a-time.ts";
-import { syncFolder } from "../files/whole.ts";
+import { moveWhole, syncFolder } from "../files/whole.ts";
 import { Refusal } from "../toolstack/error.ts";
 import { readSaved, readSavedHeader } from "../toolstack/saved-file.ts";
 import { withValue } from "../toolstack/config-text.ts";
@@ -25,6 +25,8 @@ import { Folders, type Stored } from "./folders.ts";
 
 const SAVED_FILE = "memory.saved";
 const BIN_MS = 24 * 3600_000;
+/** A clock may be wrong when a computer starts: what has been in the bin for a day goes when that is so an hour later still. */
+const SURE_MS = 3600_000;
 
 /** What a domain was created from. */
 export interface Given {
@@ -270,7 +272,7 @@ export class Library {
         const { uuid, configName = null } = header;
         const config = withValue(withValue(header.config, "uuid", null), "name", header.name);
         if (!this.#all.has(uuid)) await this.define({ uuid, config, configName, files });
-        await rename(file, this.savedFile(uuid));
+        await moveWhole(file, this.savedFile(uuid));
         await this.lookForSaved(uuid);
       } catch (error) {
         this.#parts.warn((error as Error).message);
@@ -365,8 +367,9 @@ export class Library {
   async #purgeOld(): Promise<number> {
     if (!this.#folders) return 0;
     const { entries, spoiled } = await this.#folders.binned();
-    const before = this.#parts.now() - BIN_MS;
-    const old = [...entries.map(({ id }) => id), ...spoiled].filter((id) => Number(id.slice(0, 13)) <= before);
+    const now = this.#parts.now();
+    const over = [...entries.map(({ id }) => id), ...spoiled].filter((id) => Number(id.slice(0, 13)) <= now - BIN_MS);
+    const old = await this.#folders.overdue(over, now, SURE_MS);
     for (const id of old) await this.#purge(this.#folders, id).catch(() => {});
     if (old.length) await this.#collect();
     return old.length;

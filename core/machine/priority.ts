@@ -12,13 +12,13 @@ import { constants, getPriority, setPriority } from "node:os";
  * the computer busy, compilers would hardly run at all, and guests be interpreted: a boot took 32 s then, and 9 to 13 s with 5 or 0.
  */
 const LOWER_BY = 5;
-/** V8's threads by name, where Node gives them one (from version 22 on). */
-const NAMES = ["V8Worker", "DelayedTaskSche"];
+/** V8's threads by name: "V8Worker" in Node 24, "node-V8Worker" in Node 26; the one that waits for delayed tasks. */
+const WORKER = /V8Worker$/;
+const DELAYED = "DelayedTaskSche";
 /**
- * Older versions name none. There they are the first that the process starts, before any of its code runs: one that waits for delayed tasks,
- * then the pool. Threads are numbered upwards; others of the computer's may come between.
+ * Node 20 and 22 do not name V8's workers. There they are among the first threads that the process starts, before any of its code runs: one that
+ * waits for delayed tasks, then the pool. Threads are numbered upwards; others of the computer's may come between.
  */
-const FIRST_NAMED = 22;
 const FIRST_THREADS = 5;
 const NUMBERS_APART = 64;
 
@@ -26,8 +26,9 @@ const NUMBERS_APART = 64;
 function compilers(): number[] {
   if (process.versions.electron) return [];
   const threads = readdirSync("/proc/self/task").map(Number);
-  if (Number.parseInt(process.versions.node) >= FIRST_NAMED)
-    return threads.filter((thread) => NAMES.includes(readFileSync(`/proc/self/task/${thread}/comm`, "utf8").trim()));
+  const nameOf = (thread: number): string => readFileSync(`/proc/self/task/${thread}/comm`, "utf8").trim();
+  const named = threads.filter((thread) => WORKER.test(nameOf(thread)));
+  if (named.length > 0) return [...named, ...threads.filter((thread) => nameOf(thread) === DELAYED)];
   const apart = (thread: number): number => thread - process.pid;
   return threads
     .filter((thread) => apart(thread) > 0 && apart(thread) < NUMBERS_APART)

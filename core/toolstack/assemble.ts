@@ -39,13 +39,13 @@ export interface Dom0Parts {
   kernel: Omit<NativeKernel, "run">;
   kinds: readonly DeviceKind[];
   consoleLogBytes?: number | undefined;
-  /** For what is thrown away in the end; the system's own where none is given. */
+  /** For files that are removed again when dom0 has done with them. Not given: the system's folder for temporary files. */
   scratchFolder?: string | undefined;
-  /** Where what domains write on their consoles is kept in files; in none if not given. */
+  /** Files with what domains write on their consoles lie here. Not given: it is kept in no files. */
   consoleFolder?: string | undefined;
   /** Images that nobody may write. */
   frozen?: readonly FrozenImage[];
-  /** null where the hypervisor has none to be read. */
+  /** null where the hypervisor keeps no statistics that could be read, as in tests with a double. */
   statistics: StatisticsArea | null;
   emit: Emit;
   /** A part of dom0 is there. */

@@ -1,14 +1,14 @@
-/** Devices name the domain that has their backend. When it is renamed, what they are made of again names it as it is called then. */
+/** Devices name the domain that has their backend. When that domain is renamed, the configurations that devices are made from again get its new name. */
 import type { DeviceKind } from "../dom0/xenbus/kind.ts";
 import { readConfig, withItem } from "./config-text.ts";
 import type { ManagedDomain } from "./lifecycle.ts";
 
-/** Whether the domain has a device whose backend is said to be in the one of that name. */
+/** Whether the domain's configuration has a device whose backend is in the domain of that name. */
 export function namesBackend({ config }: ManagedDomain, name: string): boolean {
   return config.devices.some(({ backend }) => backend === name);
 }
 
-/** No specification can name a domain that is called so: a comma ends what it says, and spaces around it are none of its. */
+/** Whether a device's specification can name such a domain: a comma would end the name there, and spaces around a name are not part of it. */
 export function canBeBackend(name: string): boolean {
   return !/,|^\s|\s$/.test(name);
 }

@@ -10,6 +10,7 @@ import { absorbImage, type Disks } from "../dom0/backends/blk/disks.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import type { Screens } from "../dom0/display/screens.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
+import { PAGE_SIZE } from "../dom0/kernel/memory.ts";
 import { SaveError } from "../dom0/saved/p2m.ts";
 import { absorb } from "../dom0/storage/absorb.ts";
 import { StoreError, type BlockStore } from "../dom0/storage/block-store.ts";
@@ -23,6 +24,7 @@ import path from "node:path";
 import { isKeptDisk, withDisks } from "./disk-texts.ts";
 import type { DomainDevices } from "./devices.ts";
 import { errorData, Refusal } from "./error.ts";
+import { HeldDomains, type HeldDomain } from "./held-domains.ts";
 import type { Emit, Lifecycle, ManagedDomain } from "./lifecycle.ts";
 import type {
   AbsorbArguments,
@@ -36,7 +38,7 @@ import type {
 import { fileError, WRITING } from "./saved-file.ts";
 import type { Saving } from "./saving.ts";
 
-/** Of its console: what fills a few screens. */
+/** Bytes of the console's log that a snapshot keeps: a few screens full. */
 const CONSOLE_TAIL = 16384;
 const TELL_MS = 100;
 
@@ -64,6 +66,7 @@ interface Exchange {
 export class Checkpoints {
   readonly #parts: CheckpointParts;
   readonly #absorbing = new Map<string, AbortController>();
+  readonly held = new HeldDomains();
 
   constructor(parts: CheckpointParts) {
     this.#parts = parts;
@@ -98,12 +101,15 @@ export class Checkpoints {
     const { lifecycle, saving } = this.#parts;
     const domain = lifecycle.managed(args.domid);
     this.#check(domain, args);
-    if (args.memory)
+    if (args.memory !== "none")
       return saving.whileSuspended(args.domid, (_, wanted, goOn) => this.#take(domain, args, goOn, wanted));
     return this.#whilePaused(domain, (goOn) => this.#take(domain, args, goOn, null));
   }
 
-  #check({ name, config }: ManagedDomain, { file, disks }: CheckpointArguments): void {
+  #check(
+    { domid, name, config }: ManagedDomain,
+    { file, disks, memory, held = "", copies = 1 }: CheckpointArguments,
+  ): void {
     if (config.devices.some(({ back }) => back.disposable))
       throw new Refusal(
         "EINVAL",
@@ -115,6 +121,11 @@ export class Checkpoints {
         "EINVAL",
         `${name} has a disk whose backend is in ${elsewhere.backend}, which only that domain could take a snapshot of.`,
       );
+    if (memory === "held") {
+      const { domains, host } = this.#parts.hypercalls;
+      const bytes = (domains.info(domid)?.totPages ?? 0) * PAGE_SIZE;
+      this.held.check(name, held, bytes, copies, host.physicalInfo().freePages * PAGE_SIZE);
+    }
     if (file === null) return;
     const there = config.devices.filter(isKeptDisk).map(({ id }) => id);
     if (
@@ -127,7 +138,7 @@ export class Checkpoints {
       throw new Refusal("EAGAIN", `${name} has other disks than a moment ago. Try it again.`);
   }
 
-  /** It stands still until `act` has ended or says so; one that somebody has paused stays so. */
+  /** The domain is paused until `act` has ended, or calls `goOn`. A domain that somebody else has paused stays paused. */
   async #whilePaused<T>({ domid }: ManagedDomain, act: (goOn: () => void) => Promise<T>): Promise<T> {
     const { hypercalls, lifecycle } = this.#parts;
     const domain = lifecycle.managed(domid);
@@ -147,14 +158,14 @@ export class Checkpoints {
 
   async #take(
     domain: ManagedDomain,
-    { file, disks, record }: CheckpointArguments,
+    { file, disks, record, memory, held = "" }: CheckpointArguments,
     goOn: () => void,
     wanted: AbortSignal | null,
   ): Promise<CheckpointResult> {
     const began = performance.now();
     const { saving, consoles, screens, hypercalls } = this.#parts;
     const { domid } = domain;
-    // As it is on these images: what it would be made of again.
+    // The configuration that the domain would be made from again, with the images that its disks have now.
     const text = withDisks(domain.options.config, this.#devices(domain));
     const memoryMiB = (hypercalls.domains.info(domid)?.totPages ?? 0) / 256;
     const screen = screens.find(domid)?.screen.picture() ?? null;
@@ -172,9 +183,14 @@ export class Checkpoints {
     const done = { memoryMiB, screen, console };
     try {
       let bytes: number | null = null;
+      if (memory === "held" && wanted) {
+        const pieces = await this.#pieces(domain, wanted);
+        this.held.add(held, { pieces, ...this.#described(domain, text, memoryMiB) });
+      }
       if (file !== null) {
-        const stream = wanted ? await this.#memory(domain, memoryMiB * 2 ** 20, wanted, free) : nothing();
-        if (!wanted) free();
+        const isWritten = memory === "file" && wanted !== null;
+        const stream = isWritten ? await this.#memory(domain, memoryMiB * 2 ** 20, wanted, free) : nothing();
+        if (!isWritten) free();
         bytes = await saving.writeFile(domain, text, file, stream);
         wanted?.throwIfAborted();
       }
@@ -182,12 +198,16 @@ export class Checkpoints {
       return { ...done, bytes, stood, problem: null };
     } catch (error) {
       free();
+      if (memory === "held") this.held.forget(held);
       const why = error instanceof SaveError ? new Refusal("EINVAL", error.message) : error;
       return { ...done, bytes: null, stood, problem: errorData(why) };
     }
   }
 
-  /** Copied faster than it can be packed: where the computer has room for that, all is taken first, and the domain need not wait (`taken`). */
+  /**
+   * Memory is copied faster than it can be packed: where the computer has room for a copy, all is copied first, and the domain need not wait
+   * for the packing (`taken`).
+   */
   async #memory(
     domain: ManagedDomain,
     bytes: number,
@@ -197,8 +217,7 @@ export class Checkpoints {
     const { saving } = this.#parts;
     const tell = saving.teller(domain, wanted);
     if (bytes > freemem() / 2) return saving.stream(domain, tell);
-    const pieces: Uint8Array[] = [];
-    for await (const piece of saving.stream(domain, () => wanted.throwIfAborted())) pieces.push(piece);
+    const pieces = await this.#pieces(domain, wanted);
     taken();
     const count = pieces.length;
     return (async function* () {
@@ -207,6 +226,26 @@ export class Checkpoints {
         tell(1 - pieces.length / count);
       }
     })();
+  }
+
+  async #pieces(domain: ManagedDomain, wanted: AbortSignal): Promise<Uint8Array[]> {
+    const pieces: Uint8Array[] = [];
+    for await (const piece of this.#parts.saving.stream(domain, () => wanted.throwIfAborted())) pieces.push(piece);
+    return pieces;
+  }
+
+  #described(
+    { domid, name, uuid, options }: ManagedDomain,
+    config: string,
+    memoryMiB: number,
+  ): Omit<HeldDomain, "pieces"> {
+    const { configName, files = {} } = options;
+    const console = this.#parts.consoles.log(domid)?.log ?? new Uint8Array();
+    return {
+      header: { name, uuid, memoryMiB, config, ...(configName !== undefined && { configName }) },
+      files,
+      console,
+    };
   }
 
   /** All or none: the record is written when all are ready, and what comes after that can't fail. */
@@ -237,11 +276,11 @@ export class Checkpoints {
       if (!isDone) for (const { next } of ready) await next.close().catch(() => {});
       for (const each of held) each.release();
     }
-    // Flushed before, so that nothing is lost with an error.
+    // They were flushed before, so an error of closing them loses nothing.
     for (const { held: old } of ready) await old.store.close().catch(() => {});
   }
 
-  /** `from`: the image that it is to have: what is done with another does harm to both. */
+  /** `from`: the image that the disk must have by now; if it has another, going on would damage both. */
   async #hold(domain: ManagedDomain, id: string, from: string): Promise<HeldImage> {
     const { domid, name } = domain;
     const backend = this.#parts.backends.find("vbd", domid, id)?.backend;

@@ -19,7 +19,7 @@ export class DomainDevices {
   readonly #store: LocalXenstore;
   readonly #kinds: ReadonlyMap<string, DeviceKind>;
   readonly #domidOf: (name: string) => number | null;
-  /** By domain that has gone: resolves when driver domains have let go of a device of its. */
+  /** By the domid of a domain that has gone: promises that resolve when driver domains have let go of its devices. */
   readonly #leaving = new Map<number, Set<Promise<void>>>();
 
   /** `domidOf`: of a domain's name or domid, null for none. */
@@ -77,7 +77,7 @@ export class DomainDevices {
     );
     const record = `/libxl/${domid}/device/${kind}/${id}`;
     this.#store.writeAll(record, { frontend: front, backend: back, "backend-id": backendDomid }, transaction);
-    // As it was meant: the backend's domain may write its own.
+    // A copy of what was meant: the domain with the backend may change its own directory.
     this.#store.writeAll(`${record}/back`, inBytes(backNodes), transaction);
     this.writeBackend(address, inBytes(backNodes), transaction);
     return address;

@@ -79,7 +79,7 @@ export function renameDomainStore(store: LocalXenstore, domid: number, uuid: str
   });
 }
 
-/** Its part below /vm goes with its UUID. */
+/** The domain has another UUID: its part below /vm, which is named by that, moves. */
 export function moveDomainStore(store: LocalXenstore, domid: number, from: string, to: string): void {
   store.transaction((t) => {
     const copy = (path: string): void => {

@@ -14,7 +14,7 @@ import { XENBUS, xenbusState, type XenbusState } from "../dom0/xenbus/state.ts";
 import type { LocalXenstore } from "../dom0/xenstore/local.ts";
 import type { DomainDevices } from "./devices.ts";
 
-/** In the first page of every ring of requests (public/io/ring.h). */
+/** Offsets of req_prod and rsp_prod in the first page of a ring (public/io/ring.h). */
 const REQ_PROD = 0;
 const RSP_PROD = 8;
 /** Frontend's nodes that name the first page of a ring in which an unanswered request stands for something to be done. */
@@ -27,7 +27,7 @@ export interface ServedDevice {
   address: DeviceAddress;
   /** What the toolstack wrote for its backend. */
   back: Nodes;
-  /** Every request that its frontend made had its response. */
+  /** Every request that its frontend has made has got its response. */
   isQuiet: boolean;
 }
 
@@ -58,13 +58,16 @@ export class DriverDomains {
       .map((address) => ({ address, back: devices.recorded(address), isQuiet: this.#isQuiet(address) }));
   }
 
-  /** Writes them for the domain that took its place, under the same domid, before it runs. Those that had to be left without a backend. */
+  /**
+   * Writes the backends' directories for the domain that took the old one's place, under the same domid, before it runs. Returns the devices
+   * that had to be left without a backend.
+   */
   attach(served: readonly ServedDevice[]): ServedDevice[] {
     const { store, devices } = this.#parts;
     const left: ServedDevice[] = [];
     for (const device of served) {
       const { address, back, isQuiet } = device;
-      // It may have gone meanwhile, or have been detached; and its own end is the frontend's to remove.
+      // The other domain may have gone meanwhile, or the device have been detached. What its frontend has removed is not written again.
       if (devices.find(address.domid, address.kind, address.id)?.backendDomid !== address.backendDomid) continue;
       if (store.read(devices.frontendPath(address)) === null) continue;
       if (isQuiet) store.transaction((t) => devices.writeBackend(address, back, t));
@@ -74,7 +77,7 @@ export class DriverDomains {
     return left;
   }
 
-  /** xenstored has forgotten what the domain before was allowed: the new one may read what it was. */
+  /** xenstored has forgotten what the old domain was allowed to read: the new one is allowed the same. */
   #readable(path: string, address: DeviceAddress): void {
     const { store } = this.#parts;
     const permissions = store.permissions(path);
@@ -113,4 +116,9 @@ export class DriverDomains {
       return value !== null && /^\d{1,9}$/.test(value) ? [Number(value)] : [];
     });
   }
+}
+
+/** Of a device that attach() had to leave; `title`: of the device. */
+export function leftSentence(title: string, domid: number): string {
+  return `${title} of domain ${domid} stays without its backend, which ended while requests were on their way: which of them were done can't be known. What was acknowledged is done. Detach and attach an interface again; for a disk, start the domain again.`;
 }

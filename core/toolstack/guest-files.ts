@@ -24,7 +24,7 @@ export async function guestFiles(
   const kernelBytes = await givenFile(config.kernel, options, "kernel");
   const ramdisk = config.ramdisk === null ? null : await givenFile(config.ramdisk, options, "ramdisk");
   const kernel = await loadKernel(kernelBytes, path.basename(config.kernel), wanted, config.type);
-  // A PVH kernel other than Linux takes what it likes as its module: xen-shim takes a kernel.
+  // A PVH kernel other than Linux may take anything as its module: xen-shim takes a kernel.
   if (ramdisk && (config.type === "pv" || linuxVersion(kernel))) await checkRamdisk(ramdisk, config.ramdisk!, wanted);
   wanted.throwIfAborted();
   const timings = [{ name: "files", milliseconds: performance.now() - began }];

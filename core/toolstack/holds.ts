@@ -13,7 +13,7 @@ export class Holds implements DomainHolds {
   constructor(
     hypercalls: { domains: Pick<Hypercalls["domains"], "pause" | "unpause"> },
     emit: Emit,
-    /** Something in the list of domains is different. */
+    /** Is called when what the list of domains shows has changed. */
     changed: () => void,
   ) {
     this.#hypercalls = hypercalls;

@@ -14,7 +14,7 @@ export class HotPlug {
   readonly #devices: DomainDevices;
   readonly #store: LocalXenstore;
   readonly #backends: BackendDevices;
-  /** Resolves when what was asked for last has been done: what comes after it finds the domain's devices as they are then. */
+  /** Resolves when the last change that was asked for is made: the next one waits for it, and finds the domain's devices as they are then. */
   readonly #turns = new WeakMap<ManagedDomain, Promise<unknown>>();
 
   constructor(lifecycle: Lifecycle, devices: DomainDevices, store: LocalXenstore, backends: BackendDevices) {
@@ -99,7 +99,7 @@ export class HotPlug {
     }
   }
 
-  /** What the domain is made of again has the change too, as libxl's stored configuration has it; `text`: null takes the device out. */
+  /** The configuration that the domain is restarted from gets the change too, as the one that libxl stores does; `text`: null takes the device out. */
   #write(domain: ManagedDomain, config: DeviceKey, id: string, text: string | null): void {
     const items = readConfig(domain.options.config).lists.get(config.key) ?? [];
     const specs: (DeviceSpec | null)[] = [];
@@ -114,7 +114,7 @@ export class HotPlug {
     const at = specs.findIndex((spec) => spec?.id === id);
     if (at < 0 && text === null) return;
     let changed = domain.options.config;
-    // Those behind one that goes would be counted anew: they say who they are from then on.
+    // Devices without an explicit id are numbered in order: those behind the one that goes would get other ids, so theirs are written out.
     if (text === null)
       items.forEach((item, i) => {
         const spec = specs[i];

@@ -18,7 +18,7 @@ import { withValue } from "./config-text.ts";
 import { bitmap } from "./cpu-list.ts";
 import type { DomainDevices } from "./devices.ts";
 import type { DiskBoot } from "./disk-boot.ts";
-import type { DriverDomains, ServedDevice } from "./driver-domains.ts";
+import { leftSentence, type DriverDomains, type ServedDevice } from "./driver-domains.ts";
 import { isDomainName, NAME_ALLOWED } from "./domain-name.ts";
 import {
   moveDomainStore,
@@ -40,7 +40,7 @@ import {
   type ToolstackEvents,
 } from "./messages.ts";
 import { Returning } from "./returning.ts";
-import { actionFor, shutdownReason } from "./stop-reason.ts";
+import { actionFor, isRestart, shutdownReason } from "./stop-reason.ts";
 
 /** libxl's LIBXL_MAXMEM_CONSTANT: what a domain may have beyond its memory. */
 export const MAXMEM_SLACK_KIB = 1024;
@@ -48,19 +48,17 @@ export const MAXMEM_SLACK_KIB = 1024;
 const DOMID_FREE_MS = 5000;
 /** A domain that stops sooner than this is not restarted at once, so that a crash loop leaves the host usable. */
 const MIN_UPTIME_MS = 1000;
-/** What leaves no domain in the place of one that has stopped. */
-const ENDS: ReadonlySet<ShutdownAction> = new Set(["destroy", "coredump-destroy", "preserve"]);
 
 /** A domain that this toolstack made. */
 export interface ManagedDomain {
   readonly domid: number;
   name: string;
   uuid: string;
-  /** What it was created from, or is to be restarted from. */
+  /** What it was created from, with changes since: it is restarted from this. */
   config: DomainConfig;
   options: CreateOptions;
   readonly createdAt: number;
-  /** Its stop has been acted on. */
+  /** It has stopped, and what its configuration says of that has been begun. */
   stopped: boolean;
 }
 
@@ -427,7 +425,7 @@ export class Lifecycle {
       const lookedAt = reason === "crash" ? this.#parts.crashed(domain.domid) : null;
       this.#parts.emit("stopped", stop);
       const acted = lookedAt ? lookedAt.then(() => this.#actOnCrash(domain, action)) : this.#act(domain, action);
-      const ended = ENDS.has(action) ? acted : this.#returning.during(domain, acted);
+      const ended = isRestart(action) ? this.#returning.during(domain, acted) : acted;
       void ended.catch((error: unknown) =>
         this.#notice("error", `${domain.name} could not be restarted: ${errorData(error).message}`, domain.domid),
       );
@@ -498,11 +496,7 @@ export class Lifecycle {
   #serve({ served }: Again): void {
     const { driverDomains, devices } = this.#parts;
     for (const { address } of driverDomains.attach(served))
-      this.#notice(
-        "error",
-        `${devices.title(address)} of domain ${address.domid} stays without its backend, which ended while requests were on their way: which of them were done can't be known. What was acknowledged is done. Detach and attach an interface again; for a disk, start the domain again.`,
-        address.domid,
-      );
+      this.#notice("error", leftSentence(devices.title(address), address.domid), address.domid);
   }
 
   #notice(severity: "warning" | "error", message: string, domid: number): void {

@@ -31,7 +31,7 @@ import { Refusal } from "./error.ts";
 import type { Emit, Lifecycle, ManagedDomain } from "./lifecycle.ts";
 import { shutdownReason } from "./stop-reason.ts";
 import type { CreateResult, RestoreAs } from "./messages.ts";
-import { fileError, readSaved, WRITING, writeSaved } from "./saved-file.ts";
+import { fileError, readSaved, WRITING, writeSaved, type SavedFile, type SavedHeader } from "./saved-file.ts";
 import { parseXlConfig } from "./xlcfg.ts";
 
 /** libxl waits as long for the guest to say that it has seen the request, and for it to have suspended. */
@@ -56,6 +56,11 @@ export interface SavingParts {
 /** Makes a domain of a stream, by the type of the domain. */
 interface Restorer {
   restore(request: DomainRestore, source: Source): Promise<{ storeMfn: number; consoleMfn: number }>;
+}
+
+/** What a domain goes on from: of a file, or as it is held. */
+export interface SavedDomain extends Pick<SavedFile, "files" | "console" | "stream"> {
+  header: Pick<SavedHeader, "name" | "uuid" | "memoryMiB" | "config" | "configName">;
 }
 
 export class Saving {
@@ -315,43 +320,51 @@ export class Saving {
 
   /** The domain of a file, under the name and UUID that it had, or as `as` says. */
   restore(file: string, paused: boolean, as: RestoreAs | null = null): Promise<CreateResult> {
-    return readSaved(file, async ({ header: written, files, console, stream }) => {
-      const header = { ...written, ...as };
-      const { config, diagnostics } = parseXlConfig(header.config, [], this.#parts.devices.kinds);
-      if (!config)
-        throw new Refusal("EINVAL", `${file} can't be restored: its configuration is not understood.`, diagnostics);
-      const { uuid, name } = header;
-      const { lifecycle } = this.#parts;
-      const isTaken = [...lifecycle.domains.values()].some((domain) => domain.uuid === uuid);
-      if (isTaken) throw new Refusal("EEXIST", `The domain of ${file}, ${name}, runs already.`);
-      const { configName } = header;
-      const restored = lifecycle.restore(
-        { ...config, name, uuid },
-        {
-          config: withValue(header.config, "name", name),
-          ...(configName !== undefined && { configName }),
-          files,
-          paused,
-        },
-        Math.ceil(header.memoryMiB * 256),
-        console,
-        async (request) => {
-          const began = performance.now();
-          const rings = await this.#restorers[config.type].restore(request, stream);
-          return { ...rings, timings: [{ name: "memory", milliseconds: performance.now() - began }] };
-        },
-      );
-      const result = await restored.catch((error: unknown) => {
-        if (error instanceof HypercallError)
-          throw new Refusal(error.code, `${file} can't be restored: the hypervisor refused ${error.message}.`);
-        // A ring in a page that may not be granted, or what lies behind a device is not there any more.
-        if (error instanceof DeviceRefusal)
-          throw new Refusal(error.code, `${file} can't be restored: ${error.message}`);
-        if (error instanceof GrantError || error instanceof XenstoreError)
-          throw new Refusal("EINVAL", `${file} can't be restored: ${error.message}.`);
-        throw error;
-      });
-      return { ...result, warnings: diagnostics };
+    return readSaved(file, (saved) => this.continue(file, saved, paused, as));
+  }
+
+  /** The same of what has been read. `called`: as refusals have it. */
+  async continue(
+    called: string,
+    { header: written, files, console, stream }: SavedDomain,
+    paused: boolean,
+    as: RestoreAs | null,
+  ): Promise<CreateResult> {
+    const header = { ...written, ...as };
+    const { config, diagnostics } = parseXlConfig(header.config, [], this.#parts.devices.kinds);
+    if (!config)
+      throw new Refusal("EINVAL", `${called} can't be restored: its configuration is not understood.`, diagnostics);
+    const { uuid, name } = header;
+    const { lifecycle } = this.#parts;
+    const isTaken = [...lifecycle.domains.values()].some((domain) => domain.uuid === uuid);
+    if (isTaken) throw new Refusal("EEXIST", `The domain of ${called}, ${name}, runs already.`);
+    const { configName } = header;
+    const restored = lifecycle.restore(
+      { ...config, name, uuid },
+      {
+        config: withValue(header.config, "name", name),
+        ...(configName !== undefined && { configName }),
+        files,
+        paused,
+      },
+      Math.ceil(header.memoryMiB * 256),
+      console,
+      async (request) => {
+        const began = performance.now();
+        const rings = await this.#restorers[config.type].restore(request, stream);
+        return { ...rings, timings: [{ name: "memory", milliseconds: performance.now() - began }] };
+      },
+    );
+    const result = await restored.catch((error: unknown) => {
+      if (error instanceof HypercallError)
+        throw new Refusal(error.code, `${called} can't be restored: the hypervisor refused ${error.message}.`);
+      // A ring in a page that may not be granted, or what lies behind a device is not there any more.
+      if (error instanceof DeviceRefusal)
+        throw new Refusal(error.code, `${called} can't be restored: ${error.message}`);
+      if (error instanceof GrantError || error instanceof XenstoreError)
+        throw new Refusal("EINVAL", `${called} can't be restored: ${error.message}.`);
+      throw error;
     });
+    return { ...result, warnings: diagnostics };
   }
 }

@@ -33,3 +33,8 @@ export function actionFor(config: DomainConfig, reason: ShutdownReason): Shutdow
   if (reason === "watchdog") return config.onWatchdog;
   return config.onCrash;
 }
+
+/** Whether another domain is to come in the place of the one that has stopped. */
+export function isRestart(action: ShutdownAction): boolean {
+  return !["destroy", "coredump-destroy", "preserve"].includes(action);
+}

@@ -103,14 +103,14 @@ export class Wiring {
       kind,
       id,
       title,
-      vdev: store.read(`${backend}/dev`),
+      vdev: devices.recorded(address).dev?.toString() ?? null,
       frontendTitle: `${title} frontend`,
       backendTitle: `${title} backend`,
       ...this.#ends(domid, backendDomid),
       frontendPath: frontend,
       backendPath: backend,
-      frontendState: store.read(`${frontend}/state`),
-      backendState: store.read(`${backend}/state`),
+      frontendState: stateText(store.read(`${frontend}/state`)),
+      backendState: stateText(store.read(`${backend}/state`)),
       problem: own ? own.problem : devices.problem(address),
       rings: state?.rings.map((ring) => this.#ring(domid, ring, grants)) ?? [],
       behind: state?.behind ?? null,
@@ -204,6 +204,11 @@ export class Wiring {
         })),
     };
   }
+}
+
+/** As it was written, if it can be one: the domain at that end may have written anything. */
+function stateText(value: string | null): string | null {
+  return value === null || /^\d{1,2}$/.test(value) ? value : "?";
 }
 
 function haltedOf(flags: number): DeviceWiring["halted"] {

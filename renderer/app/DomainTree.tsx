@@ -14,6 +14,7 @@ import { openMenu } from "../ui/ContextMenu.tsx";
 import { Sparkline } from "../ui/Sparkline.tsx";
 import { endDrag, startDrag, useDrop } from "./drag.ts";
 import { domainMenu, folderMenu } from "./menus.ts";
+import { isSelectAll } from "./select-view.ts";
 import { clicked, selectAll, selectNone, useSelection } from "./selection.ts";
 
 const TAGS_SHOWN = 3;
@@ -114,7 +115,7 @@ function goThroughTree(event: KeyboardEvent<HTMLElement>): void {
   const entry = event.target as HTMLElement;
   const { folder, name } = entry.dataset;
   if (event.key === "Escape") selectNone();
-  if (event.key.toLowerCase() === "a" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey) {
+  if (isSelectAll(event.nativeEvent)) {
     // All of this list, not the text of the page.
     selectAll(domidsIn(event.currentTarget));
     event.preventDefault();

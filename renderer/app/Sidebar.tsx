@@ -1,11 +1,12 @@
 import { Cpu, FolderPlus, Keyboard, Monitor, Moon, Plus, Search, Server, Sun } from "lucide-react";
-import { useState, useSyncExternalStore, type KeyboardEvent } from "react";
+import { useState, useSyncExternalStore, type KeyboardEvent, type ReactNode } from "react";
+import type { DomainInfo } from "../../core/api/schema.ts";
 import { CpuFigure } from "../domain/CpuFigure.tsx";
 import { TourHint } from "../help/TourHint.tsx";
 import { newFolder, useGroups } from "../organize/groups.ts";
 import { showDomain, SIDEBAR, useLayout } from "../state/layout.ts";
 import { useShownPower } from "../state/power-words.ts";
-import { endedDomains, forgetEnded, openDialog, show, useApp } from "../state/store.ts";
+import { endedDomains, forgetEnded, openDialog, show, useApp, type EndedDomain } from "../state/store.ts";
 import { ContextMenu } from "../ui/ContextMenu.tsx";
 import { Splitter } from "../ui/Splitter.tsx";
 import { DomainTree } from "./DomainTree.tsx";
@@ -17,134 +18,32 @@ const THEME_ICONS = { system: Monitor, dark: Moon, light: Sun };
 
 /** Host, Domain-0 and the domains in their folders; those that have ended stay. */
 export function Sidebar() {
-  const power = useShownPower();
-  const domains = useApp((state) => state.domains);
-  const departed = useApp((state) => state.departed);
-  const forgotten = useApp((state) => state.forgotten);
-  const kept = useApp((state) => state.kept);
-  const view = useApp((state) => state.view);
-  const { places, tags } = useGroups();
   const width = useLayout((state) => state.sidebarWidth);
   const [text, setText] = useState("");
-  const theme = useSyncExternalStore(onTheme, storedTheme);
-  const ThemeIcon = THEME_ICONS[theme];
-  const selected = view.page === "domain" ? view.domid : -1;
-  const wanted = text.trim().toLowerCase();
-  const matches = ({ name, domid, uuid = "" }: { name: string; domid: number; uuid?: string }): boolean =>
-    !wanted ||
-    String(domid) === wanted ||
-    uuid.startsWith(wanted) ||
-    [name, places.get(name) ?? "", ...(tags.get(name) ?? [])].some((each) => each.toLowerCase().includes(wanted));
-  const guests = domains.filter(({ domid }) => domid !== 0);
-  const shown = guests.filter(matches);
-  const ended = endedDomains({ domains, departed, forgotten, kept });
-  const endedShown = ended.filter(matches);
-  const dom0 = domains.find(({ domid }) => domid === 0);
+  const { selected, guests, ended, shown, endedShown } = useFound(text);
   return (
     <nav className="sidebar" aria-label="Host and domains" onKeyDown={goThroughList}>
       <div className="brand">
         <img src="./icon.svg" alt="" width={22} height={22} />
         <span>Xenarium</span>
       </div>
-      <label className="search side-search">
-        <Search size={14} aria-hidden />
-        <input
-          id="sidebar-search"
-          type="search"
-          placeholder="Search domains"
-          aria-label="Search the domains"
-          title={keysOf("find") ?? undefined}
-          value={text}
-          onChange={({ target }) => setText(target.value)}
-          onKeyDown={(event) => {
-            if (event.key === "Escape") setText("");
-            if (event.key === "Enter" && shown[0]) showDomain(shown[0].domid);
-          }}
-        />
-      </label>
-      <button
-        type="button"
-        className={view.page === "host" ? "side-item side-entry selected" : "side-item side-entry"}
-        aria-current={view.page === "host" ? "page" : undefined}
-        onClick={() => show({ page: "host", tab: useLayout.getState().hostTab })}
-      >
-        <Server size={16} aria-hidden />
-        <span className="side-name">Host</span>
-        <span className={`dot power-${power.looks}`} />
-        <span className="side-state">{power.word}</span>
-      </button>
-      {dom0 && (
-        <button
-          type="button"
-          data-domid={0}
-          className={selected === 0 ? "side-item side-entry selected" : "side-item side-entry"}
-          aria-current={selected === 0 ? "page" : undefined}
-          onClick={() => showDomain(0)}
-        >
-          <Cpu size={16} aria-hidden />
-          <span className="side-name">{dom0.name}</span>
-          <span className="side-state">
-            <CpuFigure domids={[0]} />
-          </span>
-        </button>
-      )}
-      <div className="side-heading">
-        <h2>Domains</h2>
-        <button
-          type="button"
-          className="icon-button"
-          title="New folder"
-          aria-label="New folder"
-          onClick={() => newFolder(null)}
-        >
-          <FolderPlus size={15} aria-hidden />
-        </button>
-        <button
-          type="button"
-          className="icon-button"
-          title={`New domain (${keysOf("new-domain")})`}
-          aria-label="New domain"
-          onClick={() => openDialog("new-domain")}
-        >
-          <Plus size={16} aria-hidden />
-        </button>
-      </div>
-      <DomainTree shown={shown} ended={endedShown} selected={selected} searching={wanted !== ""}>
+      <SearchField text={text} onChange={setText} first={shown[0]?.domid ?? null} />
+      <HostEntry />
+      <Dom0Entry />
+      <Heading />
+      <DomainTree shown={shown} ended={endedShown} selected={selected} searching={text.trim() !== ""}>
         {endedShown.some((each) => !each.kept) && (
           <button type="button" className="plain side-forget" onClick={forgetEnded}>
             Clear stopped domains
           </button>
         )}
-        {guests.length + ended.length === 0 && <p className="side-empty">There is no domain yet.</p>}
-        {guests.length + ended.length > 0 && shown.length + endedShown.length === 0 && (
+        {guests + ended === 0 && <p className="side-empty">There is no domain yet.</p>}
+        {guests + ended > 0 && shown.length + endedShown.length === 0 && (
           <p className="side-empty">No domain is called or tagged “{text}”.</p>
         )}
       </DomainTree>
       <TourHint />
-      <footer className="side-footer">
-        <button
-          type="button"
-          className="icon-button"
-          title={`Appearance: ${theme}`}
-          aria-label={`Appearance: ${theme}`}
-          onClick={() => setTheme(NEXT_THEME[theme])}
-        >
-          <ThemeIcon size={16} aria-hidden />
-        </button>
-        <button
-          type="button"
-          className="icon-button"
-          title="Keyboard shortcuts (?)"
-          aria-label="Keyboard shortcuts"
-          onClick={() => openDialog("shortcuts")}
-        >
-          <Keyboard size={16} aria-hidden />
-        </button>
-        <span className="spacer" />
-        <button type="button" className="side-palette" onClick={() => openDialog("palette")}>
-          Commands <kbd>{PALETTE_KEY}</kbd>
-        </button>
-      </footer>
+      <Footer />
       <ContextMenu />
       <Splitter
         label="Width of the sidebar"
@@ -155,6 +54,167 @@ export function Sidebar() {
         onChange={(sidebarWidth) => useLayout.setState({ sidebarWidth })}
       />
     </nav>
+  );
+}
+
+interface Found {
+  /** The domid that is looked at; -1: none. */
+  selected: number;
+  /** How many domains there are that run, and that have ended. */
+  guests: number;
+  ended: number;
+  /** Of those, what the search finds. */
+  shown: DomainInfo[];
+  endedShown: EndedDomain[];
+}
+
+/** What a search finds: by name, folder and tag, by the beginning of a UUID, by domid. */
+function useFound(text: string): Found {
+  const domains = useApp((state) => state.domains);
+  const departed = useApp((state) => state.departed);
+  const forgotten = useApp((state) => state.forgotten);
+  const kept = useApp((state) => state.kept);
+  const view = useApp((state) => state.view);
+  const { places, tags } = useGroups();
+  const wanted = text.trim().toLowerCase();
+  const matches = ({ name, domid, uuid = "" }: { name: string; domid: number; uuid?: string }): boolean =>
+    !wanted ||
+    String(domid) === wanted ||
+    uuid.startsWith(wanted) ||
+    [name, places.get(name) ?? "", ...(tags.get(name) ?? [])].some((each) => each.toLowerCase().includes(wanted));
+  const guests = domains.filter(({ domid }) => domid !== 0);
+  const ended = endedDomains({ domains, departed, forgotten, kept });
+  return {
+    selected: view.page === "domain" ? view.domid : -1,
+    guests: guests.length,
+    ended: ended.length,
+    shown: guests.filter(matches),
+    endedShown: ended.filter(matches),
+  };
+}
+
+/** `first`: the domain that Enter goes to. */
+function SearchField({
+  text,
+  onChange,
+  first,
+}: {
+  text: string;
+  onChange: (text: string) => void;
+  first: number | null;
+}) {
+  return (
+    <label className="search side-search">
+      <Search size={14} aria-hidden />
+      <input
+        id="sidebar-search"
+        type="search"
+        placeholder="Search domains"
+        aria-label="Search the domains"
+        title={keysOf("find") ?? undefined}
+        value={text}
+        onChange={({ target }) => onChange(target.value)}
+        onKeyDown={(event) => {
+          if (event.key === "Escape") onChange("");
+          if (event.key === "Enter" && first !== null) showDomain(first);
+        }}
+      />
+    </label>
+  );
+}
+
+function HostEntry() {
+  const power = useShownPower();
+  const isSelected = useApp(({ view }) => view.page === "host");
+  return (
+    <button
+      type="button"
+      className={isSelected ? "side-item side-entry selected" : "side-item side-entry"}
+      aria-current={isSelected ? "page" : undefined}
+      onClick={() => show({ page: "host", tab: useLayout.getState().hostTab })}
+    >
+      <Server size={16} aria-hidden />
+      <span className="side-name">Host</span>
+      <span className={`dot power-${power.looks}`} />
+      <span className="side-state">{power.word}</span>
+    </button>
+  );
+}
+
+function Dom0Entry() {
+  const dom0 = useApp(({ domains }) => domains.find(({ domid }) => domid === 0));
+  const isSelected = useApp(({ view }) => view.page === "domain" && view.domid === 0);
+  if (!dom0) return null;
+  return (
+    <button
+      type="button"
+      data-domid={0}
+      className={isSelected ? "side-item side-entry selected" : "side-item side-entry"}
+      aria-current={isSelected ? "page" : undefined}
+      onClick={() => showDomain(0)}
+    >
+      <Cpu size={16} aria-hidden />
+      <span className="side-name">{dom0.name}</span>
+      <span className="side-state">
+        <CpuFigure domids={[0]} />
+      </span>
+    </button>
+  );
+}
+
+function Heading() {
+  return (
+    <div className="side-heading">
+      <h2>Domains</h2>
+      <IconButton label="New folder" onClick={() => newFolder(null)}>
+        <FolderPlus size={15} aria-hidden />
+      </IconButton>
+      <IconButton
+        label="New domain"
+        title={`New domain (${keysOf("new-domain")})`}
+        onClick={() => openDialog("new-domain")}
+      >
+        <Plus size={16} aria-hidden />
+      </IconButton>
+    </div>
+  );
+}
+
+function Footer() {
+  const theme = useSyncExternalStore(onTheme, storedTheme);
+  const ThemeIcon = THEME_ICONS[theme];
+  return (
+    <footer className="side-footer">
+      <IconButton label={`Appearance: ${theme}`} onClick={() => setTheme(NEXT_THEME[theme])}>
+        <ThemeIcon size={16} aria-hidden />
+      </IconButton>
+      <IconButton label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick={() => openDialog("shortcuts")}>
+        <Keyboard size={16} aria-hidden />
+      </IconButton>
+      <span className="spacer" />
+      <button type="button" className="side-palette" onClick={() => openDialog("palette")}>
+        Commands <kbd>{PALETTE_KEY}</kbd>
+      </button>
+    </footer>
+  );
+}
+
+/** `title`: what is told of it besides its name, its key for one. */
+function IconButton({
+  label,
+  title = label,
+  onClick,
+  children,
+}: {
+  label: string;
+  title?: string;
+  onClick: () => void;
+  children: ReactNode;
+}) {
+  return (
+    <button type="button" className="icon-button" title={title} aria-label={label} onClick={onClick}>
+      {children}
+    </button>
   );
 }
 

@@ -3,6 +3,7 @@ import { openDialog, useApp } from "../state/store.ts";
 import { startTour } from "../help/tour-state.ts";
 import { runCommand } from "./commands.ts";
 import { HELD_KEYS, TOUR_KEY } from "./keys.ts";
+import { isSelectAll, selectView } from "./select-view.ts";
 
 const isMac = /Mac/.test(navigator.platform);
 const HELD = isMac ? "⌘⇧" : "Ctrl+Shift+";
@@ -19,6 +20,7 @@ export const OTHER_KEYS: readonly (readonly [keys: string, what: string])[] = [
   ["F2", "The name and place of the folder, or folder and tags of the domain, that has the focus"],
   ["Delete", "Removes the folder that has the focus; what is in it moves up"],
   ["Space", "Selects in the list of domains"],
+  [isMac ? "⌘A" : "Ctrl+A", "All of a list of domains, or the text of the view"],
   ["Esc", "Closes what is open"],
   ["Ctrl+Shift+C, V", "Copy from, paste into a console"],
   ["Ctrl+]", "Out of a console, as in xl console, and out of a screen"],
@@ -29,7 +31,7 @@ export function keysOf(id: string): string | null {
 }
 
 export function handleShortcut(event: KeyboardEvent): void {
-  if (document.querySelector("dialog[open]") || event.altKey) return;
+  if (document.querySelector("dialog[open]") || event.altKey || event.defaultPrevented) return;
   const taken = event.ctrlKey || event.metaKey ? handleHeld(event) : handleBare(event);
   if (!taken) return;
   event.preventDefault();
@@ -37,6 +39,7 @@ export function handleShortcut(event: KeyboardEvent): void {
 }
 
 function handleHeld(event: KeyboardEvent): boolean {
+  if (isSelectAll(event)) return selectView(event);
   if (!event.shiftKey) {
     // Ctrl+K ends a line in shells: there it is the guest's.
     if (event.code !== "KeyK" || (!event.metaKey && inTerminal(event))) return false;

@@ -19,6 +19,7 @@ import { askLibrary } from "../library/asked.ts";
 import { organize, useGroups } from "../organize/groups.ts";
 import { Tags } from "../organize/Tags.tsx";
 import { domainMenu } from "../app/menus.ts";
+import { isSelectAll } from "../app/select-view.ts";
 import { openMenu } from "../ui/ContextMenu.tsx";
 import { ColumnChoice } from "./ColumnChoice.tsx";
 import type { TermId } from "../glossary/terms.ts";
@@ -82,6 +83,14 @@ function rowOf(domain: DomainInfo): Row {
   };
 }
 
+function endedRowOf(gone: EndedDomain): Row {
+  const { name, domid } = gone;
+  const state = endOf(gone);
+  const none = Object.fromEntries(LIST_COLUMNS.map(([id]) => [id, NaN])) as Row["values"];
+  const values = { ...none, name, domid, state: STATE_WORDS[state], ...groupsOf(name) };
+  return { domid, name, state, domain: null, gone, values };
+}
+
 /** For sorting: what has one comes before what has none. */
 function groupsOf(name: string): Record<"folder" | "tags", string> {
   const { places, tags } = useGroups.getState();
@@ -101,29 +110,10 @@ export function DomainsTab() {
   const anchor = useRef<number | null>(null);
   const box = useRef<HTMLDivElement>(null);
 
-  const rows = sorted(
-    [
-      ...domains.map(rowOf),
-      ...endedDomains({ domains, departed, forgotten, kept }).map((gone): Row => {
-        const none = Object.fromEntries(LIST_COLUMNS.map(([id]) => [id, NaN])) as Row["values"];
-        const state = endOf(gone);
-        const values = {
-          ...none,
-          name: gone.name,
-          domid: gone.domid,
-          state: STATE_WORDS[state],
-          ...groupsOf(gone.name),
-        };
-        return { domid: gone.domid, name: gone.name, state, domain: null, gone, values };
-      }),
-    ],
-    sortBy,
-    sortDown,
-  );
+  const all = [...domains.map(rowOf), ...endedDomains({ domains, departed, forgotten, kept }).map(endedRowOf)];
+  const rows = sorted(all, sortBy, sortDown);
   const choosable = rows.filter(({ domid }) => domid !== 0);
   const selected = choosable.filter(({ domid }) => chosen.has(domid));
-  const living = selected.flatMap(({ domain }) => domain ?? []);
-  const ended = selected.flatMap(({ gone }) => gone ?? []);
   const virtual = useVirtualizer({
     count: rows.length,
     getScrollElement: () => box.current,
@@ -151,59 +141,19 @@ export function DomainsTab() {
 
   return (
     <div className="domains">
-      <div className="domains-tools" role="toolbar" aria-label="Selected domains">
-        <span className="muted" aria-live="polite">
-          {selected.length === 0
-            ? `${domains.length} ${domains.length === 1 ? "domain" : "domains"}`
-            : `${selected.length} of ${choosable.length} selected`}
-        </span>
-        {BULK.map((action) => (
-          <BulkButton
-            key={action}
-            word={ACTION_WORDS[action]}
-            fits={living.filter((domain) => mayDo(action, domain)).length}
-            of={selected.length}
-            isDanger={action === "destroy"}
-            onClick={() => doWith(action, living)}
-          />
-        ))}
-        {BULK_ENDED.filter((action) => rows.some(({ gone }) => gone && isOf(action, gone))).map((action) => (
-          <BulkButton
-            key={action}
-            word={ENDED_WORDS[action]}
-            fits={ended.filter((each) => mayDoEnded(action, each)).length}
-            of={selected.length}
-            isDanger={ENDED_DANGERS.includes(action)}
-            onClick={() => doWithEnded(action, ended)}
-          />
-        ))}
-        <button
-          type="button"
-          disabled={selected.length === 0}
-          onClick={() => organize(selected.map(({ name }) => name))}
-        >
-          <Tag size={14} aria-hidden /> Folder and tags…
-        </button>
-        <span className="spacer" />
-        <button type="button" onClick={() => askLibrary({ what: "bin" })}>
-          <Trash2 size={14} aria-hidden /> Bin…
-        </button>
-        <ColumnChoice />
-        <span className="domains-export">
-          {(["csv", "json"] as const).map((format) => (
-            <button
-              key={format}
-              type="button"
-              title={`Saves ${selected.length ? "the selected" : "all"} domains that have not ended as ${format.toUpperCase()}`}
-              disabled={selected.length > 0 && living.length === 0}
-              onClick={() => exportDomains(format, new Set(living.map(({ domid }) => domid)))}
-            >
-              <Download size={14} /> {format.toUpperCase()}
-            </button>
-          ))}
-        </span>
-      </div>
-      <div ref={box} className="card domains-box" tabIndex={0} role="group" aria-label="All domains">
+      <Tools rows={rows} selected={selected} />
+      <div
+        ref={box}
+        className="card domains-box"
+        tabIndex={0}
+        role="group"
+        aria-label="All domains"
+        onKeyDown={(event) => {
+          if (!isSelectAll(event.nativeEvent)) return;
+          choose(new Set(choosable.map(({ domid }) => domid)));
+          event.preventDefault();
+        }}
+      >
         <table className="table domains-table">
           <thead>
             <tr>
@@ -240,6 +190,64 @@ export function DomainsTab() {
           </tbody>
         </table>
       </div>
+    </div>
+  );
+}
+
+/** What can be done with the domains that are selected, and with all. */
+function Tools({ rows, selected }: { rows: readonly Row[]; selected: readonly Row[] }) {
+  const alive = rows.filter(({ domain }) => domain).length;
+  const choosable = rows.filter(({ domid }) => domid !== 0).length;
+  const living = selected.flatMap(({ domain }) => domain ?? []);
+  const ended = selected.flatMap(({ gone }) => gone ?? []);
+  return (
+    <div className="domains-tools" role="toolbar" aria-label="Selected domains">
+      <span className="muted" aria-live="polite">
+        {selected.length === 0
+          ? `${alive} ${alive === 1 ? "domain" : "domains"}`
+          : `${selected.length} of ${choosable} selected`}
+      </span>
+      {BULK.map((action) => (
+        <BulkButton
+          key={action}
+          word={ACTION_WORDS[action]}
+          fits={living.filter((domain) => mayDo(action, domain)).length}
+          of={selected.length}
+          isDanger={action === "destroy"}
+          onClick={() => doWith(action, living)}
+        />
+      ))}
+      {BULK_ENDED.filter((action) => rows.some(({ gone }) => gone && isOf(action, gone))).map((action) => (
+        <BulkButton
+          key={action}
+          word={ENDED_WORDS[action]}
+          fits={ended.filter((each) => mayDoEnded(action, each)).length}
+          of={selected.length}
+          isDanger={ENDED_DANGERS.includes(action)}
+          onClick={() => doWithEnded(action, ended)}
+        />
+      ))}
+      <button type="button" disabled={selected.length === 0} onClick={() => organize(selected.map(({ name }) => name))}>
+        <Tag size={14} aria-hidden /> Folder and tags…
+      </button>
+      <span className="spacer" />
+      <button type="button" onClick={() => askLibrary({ what: "bin" })}>
+        <Trash2 size={14} aria-hidden /> Bin…
+      </button>
+      <ColumnChoice />
+      <span className="domains-export">
+        {(["csv", "json"] as const).map((format) => (
+          <button
+            key={format}
+            type="button"
+            title={`Saves ${selected.length ? "the selected" : "all"} domains that have not ended as ${format.toUpperCase()}`}
+            disabled={selected.length > 0 && living.length === 0}
+            onClick={() => exportDomains(format, new Set(living.map(({ domid }) => domid)))}
+          >
+            <Download size={14} /> {format.toUpperCase()}
+          </button>
+        ))}
+      </span>
     </div>
   );
 }

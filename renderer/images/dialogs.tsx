@@ -3,6 +3,7 @@ import { useState, type ReactNode } from "react";
 import type { ImageCheck, ImageReport } from "../../core/api/schema.ts";
 import { act, request, sentence } from "../state/session.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { NameField } from "../ui/NameField.tsx";
 import { sizeText } from "../ui/units.ts";
 import { bytesOf, stemOf, UNITS, type Unit } from "./words.ts";
 
@@ -66,24 +67,7 @@ function FormatField({ format, onFormat }: { format: NewFormat; onFormat: (forma
   );
 }
 
-function NameField({ name, onName }: { name: string; onName: (name: string) => void }) {
-  return (
-    <div className="field">
-      <label htmlFor="image-name">Name</label>
-      <input
-        id="image-name"
-        data-autofocus
-        spellCheck={false}
-        value={name}
-        aria-describedby="image-name-note"
-        onChange={({ target }) => onName(target.value)}
-      />
-      <span id="image-name-note" className="field-hint">
-        It gets the ending of its format; where the name is taken, a number.
-      </span>
-    </div>
-  );
-}
+const NAME_HINT = "It gets the ending of its format; where the name is taken, a number.";
 
 /** A form whose deed may be refused: then the reason is there and what was typed stays. */
 function Asking({
@@ -157,7 +141,7 @@ export function NewImage({ onClose }: { onClose: () => void }) {
       deed={() => request("imageCreate", { name: name.trim(), format, bytes: bytes! })}
       onClose={onClose}
     >
-      <NameField name={name} onName={setName} />
+      <NameField value={name} onValue={setName} hint={NAME_HINT} />
       <SizeField
         text={text}
         unit={unit}
@@ -191,7 +175,7 @@ export function CopyImage({ image, onClose }: { image: ImageReport; onClose: () 
         The copy is an image of its own{image.basedOn === null ? "" : ", with what this one is based on,"} among those
         that the host keeps. {image.name} stays as it is.
       </p>
-      <NameField name={name} onName={setName} />
+      <NameField value={name} onValue={setName} hint={NAME_HINT} />
       <FormatField format={format} onFormat={setFormat} />
     </Asking>
   );

@@ -3,6 +3,7 @@ import type { KeptDomain } from "../../core/api/schema.ts";
 import { act } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { NameField } from "../ui/NameField.tsx";
 
 /** A name that no domain has yet. */
 function freeName(name: string, taken: ReadonlySet<string>): string {
@@ -26,21 +27,12 @@ export function CloneDomain({ kept, onClose }: { kept: KeptDomain; onClose: () =
           onClose();
         }}
       >
-        <div className="field">
-          <label htmlFor="clone-name">Name</label>
-          <input
-            id="clone-name"
-            data-autofocus
-            value={to}
-            aria-invalid={problem !== null}
-            aria-describedby="clone-note"
-            onChange={({ target }) => setTo(target.value)}
-          />
-          <span id="clone-note" className={problem === null ? "field-hint" : "field-error"}>
-            {problem ??
-              `It has a UUID and MAC addresses of its own${files.length ? ", and copies of the disks that it may write, beside these" : ""}.`}
-          </span>
-        </div>
+        <NameField
+          value={to}
+          onValue={setTo}
+          problem={problem}
+          hint={`It has a UUID and MAC addresses of its own${files.length ? ", and copies of the disks that it may write, beside these" : ""}.`}
+        />
         <footer className="dialog-footer">
           <button type="button" onClick={onClose}>
             Cancel

@@ -6,6 +6,7 @@ import { plainName } from "../create/intake.ts";
 import { request, sentence } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { NameField } from "../ui/NameField.tsx";
 import { sizeText } from "../ui/units.ts";
 import { headOf, importDomain } from "./transfer.ts";
 
@@ -82,20 +83,13 @@ export function ImportDomain({ file: given, onClose }: { file: File | null; onCl
         {file && !look && problem === null && <p className="muted">Looking into the file…</p>}
         {look && <LookFacts look={look} />}
         {look && (
-          <div className="field">
-            <label htmlFor="import-name">Name here</label>
-            <input
-              id="import-name"
-              data-autofocus
-              value={name}
-              aria-invalid={clash !== null}
-              aria-describedby="import-note"
-              onChange={({ target }) => setName(target.value)}
-            />
-            <span id="import-note" className={clash === null ? "field-hint" : "field-error"}>
-              {clash ?? "It comes into the library, halted. Its disks lie among the host’s images from then on."}
-            </span>
-          </div>
+          <NameField
+            label="Name here"
+            value={name}
+            onValue={setName}
+            problem={clash}
+            hint="It comes into the library, halted. Its disks lie among the host’s images from then on."
+          />
         )}
         <footer className="dialog-footer">
           <button type="button" onClick={onClose}>

@@ -2,6 +2,7 @@ import { useApp } from "../state/store.ts";
 import { askLibrary, useLibraryAsked } from "./asked.ts";
 import { Bin } from "./Bin.tsx";
 import { CloneDomain } from "./CloneDomain.tsx";
+import { ForkDomain } from "./ForkDomain.tsx";
 import { ImportDomain } from "./ImportDomain.tsx";
 import { EditDefinition } from "./EditDefinition.tsx";
 
@@ -16,9 +17,7 @@ export function LibraryDialogs() {
   // Somebody may have deleted it meanwhile.
   const domain = kept.find(({ uuid }) => uuid === asked.uuid);
   if (!domain) return null;
-  return asked.what === "edit" ? (
-    <EditDefinition key={asked.uuid} kept={domain} onClose={close} />
-  ) : (
-    <CloneDomain key={asked.uuid} kept={domain} onClose={close} />
-  );
+  if (asked.what === "edit") return <EditDefinition key={asked.uuid} kept={domain} onClose={close} />;
+  if (asked.what === "clone") return <CloneDomain key={asked.uuid} kept={domain} onClose={close} />;
+  return <ForkDomain key={asked.uuid} uuid={asked.uuid} name={domain.name} onClose={close} />;
 }

@@ -1,7 +1,8 @@
 /** Which dialog about the library is open. */
 import { create } from "zustand";
 
-export type Asked = { what: "edit" | "clone"; uuid: string } | { what: "bin" } | { what: "import"; file: File | null };
+export type Asked =
+  { what: "edit" | "clone" | "fork"; uuid: string } | { what: "bin" } | { what: "import"; file: File | null };
 export const useLibraryAsked = create<{ asked: Asked | null }>()(() => ({ asked: null }));
 
 export function askLibrary(asked: Asked | null): void {

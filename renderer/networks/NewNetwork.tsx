@@ -2,6 +2,7 @@ import { useState } from "react";
 import type { NetworkMode } from "../../core/api/schema.ts";
 import { request, sentence } from "../state/session.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { NameField } from "../ui/NameField.tsx";
 
 const MODES: [NetworkMode, string][] = [
   ["isolated", "Isolated: guests get addresses and reach each other, nothing else"],
@@ -33,17 +34,7 @@ export function NewNetwork({ onClose }: { onClose: () => void }) {
           void make();
         }}
       >
-        <div className="field">
-          <label htmlFor="network-name">Name of its bridge</label>
-          <input
-            id="network-name"
-            data-autofocus
-            placeholder="lab0"
-            spellCheck={false}
-            value={name}
-            onChange={({ target }) => setName(target.value)}
-          />
-        </div>
+        <NameField label="Name of its bridge" placeholder="lab0" value={name} onValue={setName} />
         <fieldset className="choice">
           <legend>What it is for</legend>
           {MODES.map(([each, words]) => (

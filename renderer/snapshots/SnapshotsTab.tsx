@@ -2,6 +2,7 @@ import { Camera, CopyPlus, History, Pencil, Trash2 } from "lucide-react";
 import { useRef, useState, type KeyboardEvent } from "react";
 import type { SnapshotReport, SnapshotWork } from "../../core/api/schema.ts";
 import "../styles/snapshots.css";
+import { askLibrary } from "../library/asked.ts";
 import { act } from "../state/session.ts";
 import { ask } from "../state/store.ts";
 import { dateText } from "../ui/clock.ts";
@@ -18,7 +19,10 @@ const WORK_WORDS: Record<SnapshotWork["what"], string> = {
   merge: "Disks are being merged",
   clone: "A domain is made from a snapshot",
   rename: "A snapshot is renamed",
+  fork: "The domain is forked",
 };
+/** What can be cancelled. */
+const CANCELLED: readonly SnapshotWork["what"][] = ["take", "delete", "merge", "fork"];
 
 type Asked = "take" | "revert" | "clone" | "rename";
 
@@ -43,6 +47,15 @@ export function SnapshotsTab({ uuid, name, isRunning }: { uuid: string; name: st
         >
           <Camera size={14} aria-hidden /> Take a snapshot…
         </button>
+        {isRunning && (
+          <button
+            type="button"
+            disabled={work !== null || problem !== null}
+            onClick={() => askLibrary({ what: "fork", uuid })}
+          >
+            Fork…
+          </button>
+        )}
         {tree && tree.unmerged > 0 && !work && (
           <button type="button" onClick={() => void act("snapshotMerge", { uuid })}>
             Merge what deleted snapshots have left
@@ -119,7 +132,7 @@ function Work({ uuid, work: { what, share } }: { uuid: string; work: SnapshotWor
       <span>{WORK_WORDS[what]}</span>
       <progress aria-label={WORK_WORDS[what]} max={1} value={share ?? undefined} />
       {share !== null && <span className="muted">{Math.floor(share * 100)} %</span>}
-      {(what === "take" || what === "delete" || what === "merge") && (
+      {CANCELLED.includes(what) && (
         <button type="button" onClick={() => void act("snapshotCancel", { uuid })}>
           Cancel
         </button>

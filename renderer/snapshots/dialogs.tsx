@@ -3,7 +3,11 @@ import type { SnapshotReport } from "../../core/api/schema.ts";
 import { act } from "../state/session.ts";
 import { show, useApp } from "../state/store.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { NameField } from "../ui/NameField.tsx";
 import { freeName } from "./rows.ts";
+
+/** As SNAPSHOT_NAME allows. */
+const MOST_NAME = 128;
 
 /** Asks for a name, and what belongs to it. */
 function NameDialog({
@@ -27,6 +31,7 @@ function NameDialog({
   onClose: () => void;
 }) {
   const [name, setName] = useState(initial);
+  const problem = name.length > MOST_NAME ? `A name has at most ${MOST_NAME} characters.` : null;
   return (
     <Dialog title={title} onClose={onClose}>
       <form
@@ -38,24 +43,12 @@ function NameDialog({
         }}
       >
         {children}
-        {!isOptional && (
-          <div className="field">
-            <label htmlFor="snapshot-name">{label}</label>
-            <input
-              id="snapshot-name"
-              data-autofocus
-              maxLength={128}
-              spellCheck={false}
-              value={name}
-              onChange={({ target }) => setName(target.value)}
-            />
-          </div>
-        )}
+        {!isOptional && <NameField label={label} value={name} onValue={setName} problem={problem} />}
         <footer className="dialog-footer">
           <button type="button" onClick={onClose} data-autofocus={isOptional || undefined}>
             Cancel
           </button>
-          <button type="submit" className="primary" disabled={!isOptional && name.trim() === ""}>
+          <button type="submit" className="primary" disabled={!isOptional && (name.trim() === "" || problem !== null)}>
             {action}
           </button>
         </footer>

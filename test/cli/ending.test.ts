@@ -73,7 +73,10 @@ describe.skipIf(process.platform === "win32")("a run whose time is over", () => 
     readFileSync(pipe);
     guest.closeInput();
     const { status, stdout, stderr } = await guest.done;
-    expect(JSON.parse(stdout)).toMatchObject({ outcome: "timeout", messages: ["the domain was still running after 8 s"] });
+    expect(JSON.parse(stdout)).toMatchObject({
+      outcome: "timeout",
+      messages: ["the domain was still running after 8 s"],
+    });
     expect(stderr).not.toContain("powered itself off");
     expect(status).toBe(124);
   }, 90_000);

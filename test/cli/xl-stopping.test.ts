@@ -17,7 +17,8 @@ class Answers extends EventEmitter {
     if (name === "list") return Promise.resolve([0, 1, ZOMBIE, 3].map((domid) => ({ domid })));
     if (name === "resolve") return Promise.resolve(Number(args.domain));
     this.asked.push([name, args]);
-    if (args.domid === ZOMBIE) return Promise.reject(new ApiError({ code: "EBUSY", message: "Domain 2 is destroyed already." }));
+    if (args.domid === ZOMBIE)
+      return Promise.reject(new ApiError({ code: "EBUSY", message: "Domain 2 is destroyed already." }));
     return Promise.resolve(null);
   }
 }

@@ -1,26 +1,34 @@
-/** A PV kernel that says "kernel" where its code should be: for what looks at files and builds domains. */
+/** Kernels that say "kernel" where their code should be: for what looks at files and builds domains. */
 export function pvElf(): Buffer {
   const virtBase = 0xffffffff80000000n;
-  const note = (type: number, data: Buffer): Buffer => {
-    const head = Buffer.alloc(16);
-    head.writeUInt32LE(4, 0);
-    head.writeUInt32LE(data.length, 4);
-    head.writeUInt32LE(type, 8);
-    head.write("Xen\0", 12);
-    return Buffer.concat([head, data, Buffer.alloc((4 - (data.length % 4)) % 4)]);
-  };
-  const u64 = (value: bigint): Buffer => {
-    const bytes = Buffer.alloc(8);
-    bytes.writeBigUInt64LE(value);
-    return bytes;
-  };
-  const notes = Buffer.concat([
+  return elfOf([
     note(5, Buffer.from("xen-3.0\0")),
     note(8, Buffer.from("generic\0")),
     note(3, u64(virtBase)),
     note(1, u64(virtBase + 0x100000n)),
     note(2, u64(virtBase + 0x101000n)),
   ]);
+}
+export function pvhElf(): Buffer {
+  return elfOf([note(18, u64(0x100000n))]);
+}
+
+function note(type: number, data: Buffer): Buffer {
+  const head = Buffer.alloc(16);
+  head.writeUInt32LE(4, 0);
+  head.writeUInt32LE(data.length, 4);
+  head.writeUInt32LE(type, 8);
+  head.write("Xen\0", 12);
+  return Buffer.concat([head, data, Buffer.alloc((4 - (data.length % 4)) % 4)]);
+}
+function u64(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(value);
+  return bytes;
+}
+
+function elfOf(all: readonly Buffer[]): Buffer {
+  const notes = Buffer.concat(all);
   const file = Buffer.alloc(0x1000 + notes.length);
   file.write("\x7fELF\x02\x01", 0, "latin1");
   file.writeUInt16LE(62, 18);

@@ -1,9 +1,11 @@
+import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { decompress } from "../../core/dom0/builder/decompress.ts";
 import { unpackBeside } from "../../core/dom0/builder/unpack.ts";
+import { temporaryFolder } from "../temporary.ts";
 import { UnpackedCache } from "../../core/dom0/builder/unpacked-cache.ts";
 
 const KIB = 1024;
@@ -87,6 +89,17 @@ describe("the unpacking thread", () => {
     const view = inside.subarray(5, 5 + bytes.length);
     expect(Buffer.compare(await unpackBeside(script, view, "gzip"), await decompress(bytes, "gzip"))).toBe(0);
     expect(Buffer.compare(view, bytes)).toBe(0);
+  });
+
+  it("ends alone when it wants more heap than it may have, and says so", async () => {
+    const greedy = path.join(temporaryFolder("greedy"), "greedy.mjs");
+    // What a decoder would do that keeps a table of all it has seen. It never answers by itself.
+    writeFileSync(greedy, "const kept = []; for (let i = 0; ; i++) kept.push({ i });");
+    const before = process.memoryUsage().rss;
+    await expect(unpackBeside(pathToFileURL(greedy), bytes, "gzip")).rejects.toThrow(
+      "unpacking it takes too much memory",
+    );
+    expect((process.memoryUsage().rss - before) / 2 ** 20).toBeLessThan(512);
   });
 
   it("passes on why something can't be unpacked", async () => {

@@ -3,7 +3,7 @@ import { lstatSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync,
 import * as promises from "node:fs/promises";
 import path from "node:path";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { removeParts, writeWhole, writeWholeSync } from "../../core/files/whole.ts";
+import { moveWhole, moveWholeSync, removeParts, writeWhole, writeWholeSync } from "../../core/files/whole.ts";
 import { temporaryFolder } from "../temporary.ts";
 
 /** What was done to files, in order: "write x", "sync x", "rename x y". */
@@ -89,13 +89,16 @@ describe.each(writers)("a file written %s", (_name, write) => {
     if (process.platform !== "win32") expect(statSync(file).mode & 0o777).toBe(0o600);
   });
 
-  it.each(["sync a.part", "rename a.part a", "sync state"])("is as it was before, alone, when “%s” fails", async (deed) => {
-    await write(file, "first");
-    failing.deed = deed;
-    await expect(write(file, "second")).rejects.toThrow("no space");
-    expect(readFileSync(file, "utf8")).toBe("first");
-    expect(readdirSync(path.dirname(file))).toEqual(["a"]);
-  });
+  it.each(["sync a.part", "rename a.part a", "sync state"])(
+    "is as it was before, alone, when “%s” fails",
+    async (deed) => {
+      await write(file, "first");
+      failing.deed = deed;
+      await expect(write(file, "second")).rejects.toThrow("no space");
+      expect(readFileSync(file, "utf8")).toBe("first");
+      expect(readdirSync(path.dirname(file))).toEqual(["a"]);
+    },
+  );
 
   it("is not there where it was not before, when the folder can't reach the disk", async () => {
     failing.deed = "sync state";
@@ -110,6 +113,41 @@ describe.each(writers)("a file written %s", (_name, write) => {
     await write(file, "state");
     expect(readFileSync(elsewhere, "utf8")).toBe("mine");
     expect(lstatSync(file).isFile()).toBe(true);
+  });
+});
+
+const movers = [
+  ["moved", moveWhole],
+  ["moved while nobody else runs", async (from: string, to: string) => moveWholeSync(from, to)],
+] as const;
+describe.each(movers)("what is %s", (_name, move) => {
+  let folder: string;
+  const lies = (...names: string[]): string => path.join(folder, ...names);
+  beforeEach(() => {
+    folder = temporaryFolder("moved");
+    for (const name of ["state", "bin"]) mkdirSync(lies(name));
+    writeFileSync(lies("state", "a"), "it");
+    deeds.length = 0;
+    failing.deed = "";
+  });
+
+  it("is there for good in its new folder before it is gone from the old one for good", async () => {
+    await move(lies("state", "a"), lies("bin", "b"));
+    expect(deeds).toEqual(["rename a b", "sync bin", "sync state"]);
+    expect([readdirSync(lies("state")), readFileSync(lies("bin", "b"), "utf8")]).toEqual([[], "it"]);
+  });
+
+  it("takes the place of what was there, in one folder, which reaches the disk once", async () => {
+    writeFileSync(lies("state", "b"), "other");
+    await move(lies("state", "a"), lies("state", "b"));
+    expect(deeds).toEqual(["rename a b", "sync state"]);
+    expect(readFileSync(lies("state", "b"), "utf8")).toBe("it");
+  });
+
+  it("stays where it is when it can't be moved", async () => {
+    failing.deed = "rename a b";
+    await expect(move(lies("state", "a"), lies("bin", "b"))).rejects.toThrow("no space");
+    expect([readdirSync(lies("state")), readdirSync(lies("bin"))]).toEqual([["a"], []]);
   });
 });
 

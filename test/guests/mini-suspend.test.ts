@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { SHARED_INFO_WC_NSEC, SHARED_INFO_WC_SEC } from "../../core/abi/xen.ts";
 import { HostService } from "../../core/api/host-service.ts";
 import { temporaryFolder } from "../temporary.ts";
 
@@ -22,6 +23,23 @@ async function powerOn(pcpus: number): Promise<void> {
 beforeAll(() => powerOn(2));
 afterAll(() => host.powerOff(1000));
 
+/** Where a symbol of an ELF file lies, from its table of symbols. */
+function addressOf(elf: Buffer, symbol: string): bigint {
+  const sections = Array.from({ length: elf.readUInt16LE(0x3c) }, (_, n) =>
+    elf.subarray(Number(elf.readBigUInt64LE(0x28)) + n * elf.readUInt16LE(0x3a)),
+  );
+  const bytes = (section: Buffer): Buffer => {
+    const from = Number(section.readBigUInt64LE(0x18));
+    return elf.subarray(from, from + Number(section.readBigUInt64LE(0x20)));
+  };
+  const table = sections.find((section) => section.readUInt32LE(4) === 2)!;
+  const names = bytes(sections[table.readUInt32LE(0x28)]!).toString("latin1");
+  const symbols = bytes(table);
+  for (let at = 0; at < symbols.length; at += 24)
+    if (names.startsWith(`${symbol}\0`, symbols.readUInt32LE(at))) return symbols.readBigUInt64LE(at + 8);
+  throw new Error(`there is no ${symbol}`);
+}
+
 /** A guest at its console, whichever domain it is in. */
 class Mini {
   domid = 0;
@@ -29,6 +47,8 @@ class Mini {
   readonly file: string;
   /** Of the console's log, what a step has looked at already. */
   #seen = 0;
+  /** When the last command was typed. */
+  #typed = 0;
 
   constructor(name: string) {
     this.name = name;
@@ -64,6 +84,7 @@ class Mini {
 
   async run(command: string, answer: RegExp): Promise<RegExpExecArray> {
     this.#seen = (await this.#log()).length;
+    this.#typed = Date.now();
     await host.toolstack.request("consoleInput", { domid: this.domid, bytes: Buffer.from(`${command}\r`) });
     return this.see(answer);
   }
@@ -119,6 +140,36 @@ class Mini {
     await this.run("late 50", vcpus > 1 ? /50 timers: [^]+50 IPIs to vCPU 1: [^]+mini> / : /50 timers: [^]+mini> /);
   }
 
+  async #memory(address: bigint, bytes: number): Promise<Buffer> {
+    const place = {
+      domid: this.domid,
+      vcpu: 0,
+      tables: "kernel",
+      space: "virtual",
+      address,
+      bytes,
+    } as const;
+    const { pieces } = await host.toolstack.request("inspectMemory", place);
+    return Buffer.concat(pieces.map((piece) => piece.bytes!));
+  }
+
+  /** What its shared_info and its clock make of the time of day is this computer's, to a few ms. */
+  async tellsTime(): Promise<void> {
+    const pointer = (await this.#memory(addressOf(readFileSync(image), "shared_info"), 8)).readBigUInt64LE(0);
+    const shared = await this.#memory(pointer, 4096);
+    const atZero = shared.readUInt32LE(SHARED_INFO_WC_SEC) * 1000 + shared.readUInt32LE(SHARED_INFO_WC_NSEC) / 1e6;
+    // The clock was read somewhere between: of several readings, that which is surest.
+    let [late, early] = [-Infinity, -Infinity];
+    for (let reading = 0; reading < 10; reading++) {
+      const [, seconds] = await this.run("uptime", /host up (\d+\.\d+) s/);
+      const told = atZero + Number(seconds) * 1000;
+      late = Math.max(late, this.#typed - told);
+      early = Math.max(early, told - Date.now());
+    }
+    expect(late).toBeLessThan(10);
+    expect(early).toBeLessThan(10);
+  }
+
   async ownsPages(pages: number): Promise<void> {
     await this.run("mem", new RegExp(`owned +${pages} pages[^]+at start +8192 pages\\s+mini> `));
     const domain = (await host.toolstack.request("list", {})).find(({ domid }) => domid === this.domid)!;
@@ -140,6 +191,7 @@ describe("the bundled guest", () => {
     async (vcpus) => {
       const mini = new Mini(`restored-${vcpus}`);
       await mini.start(vcpus);
+      await mini.tellsTime();
       await mini.run("free 4", /gave 1024 pages\s+mini> /);
       await mini.run(`load ${vcpus}`, /mini> /);
       await mini.goesOn(
@@ -160,6 +212,7 @@ describe("the bundled guest", () => {
       await mini.ownsPages(8192);
       await mini.saveAndRestore();
       await mini.ownsPages(8192);
+      await mini.tellsTime();
       await mini.powerOff();
     },
     TEST,
@@ -230,6 +283,7 @@ describe("the bundled guest", () => {
       await host.powerOff(1000);
       await powerOn(1);
       await mini.restore();
+      await mini.tellsTime();
       const [, upNow] = await mini.run("uptime", /up (\d+\.\d+) s/);
       expect(Number(upNow)).toBeGreaterThan(Number(up));
       await mini.goesOn(2, 2, before);

@@ -174,6 +174,8 @@ describe("the bin", () => {
     expect((await library.bin()).map(({ name }) => name)).toEqual(["d2", "d1"]);
     now += 1;
     await library.purgeOld();
+    now += 3600_000;
+    await library.purgeOld();
     expect((await library.bin()).map(({ name }) => name)).toEqual(["d2"]);
     expect(files()).toHaveLength(2);
     writeFileSync(path.join(root, "bin", (await library.bin())[0]!.id, "domain.json"), "spoiled");
@@ -183,6 +185,32 @@ describe("the bin", () => {
     await library.purge(null);
     expect(readdirSync(path.join(root, "bin"))).toEqual(["something else"]);
     expect(files()).toHaveLength(1);
+  });
+});
+
+describe("a clock that is wrong", () => {
+  it("a day ahead when the computer starts empties no bin, however often it starts so; a day that has passed does", async () => {
+    const library = await opened();
+    await library.keep(given(1, "web"));
+    await library.remove(uuidOf(1));
+    const right = now;
+    for (let start = 0; start < 3; start++) {
+      now = right + 2 * DAY + start;
+      expect(await (await opened()).bin()).toHaveLength(1);
+      // Set right a moment later.
+      now = right + start;
+      const again = await opened();
+      await again.purgeOld();
+      expect(await again.bin()).toHaveLength(1);
+    }
+    now = right + DAY;
+    const last = await opened();
+    expect(await last.bin()).toHaveLength(1);
+    now += 3600_000;
+    await last.purgeOld();
+    expect(await last.bin()).toEqual([]);
+    await last.purgeOld();
+    expect(readdirSync(path.join(root, "bin"))).toEqual([]);
   });
 });
 

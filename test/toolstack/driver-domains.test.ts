@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DEVICE_KINDS } from "../../core/dom0/backends/kinds.ts";
 import { fakeHost, type FakeHost } from "../dom0/xenbus/host.ts";
+import type { DomainWiring } from "../../core/toolstack/wiring-report.ts";
 import { pvElf } from "../dom0/elf-files.ts";
 
 const kernel = pvElf();
@@ -104,6 +105,20 @@ describe("a device of a driver domain's", () => {
     expect(message).toContain("owned");
     expect(message).not.toMatch(/\p{Cc}/u);
     expect(message.length).toBeLessThan(400);
+  });
+});
+
+describe("the wiring of a device", () => {
+  it("is told as the toolstack knows it, whatever the domains at its ends have written", async () => {
+    const driver = await create("driver");
+    const front = await createServed("front", driver, "driver");
+    host.store.write(`${backendOf(driver, front)}/dev`, "\x1b]0;owned\x07");
+    host.store.write(`${backendOf(driver, front)}/state`, "\x1b[2J");
+    host.store.write(`/local/domain/${front}/device/vbd/${DISK}/state`, "4".repeat(1000));
+    const { devices } = (await ask("wiring", { domid: front })) as DomainWiring;
+    const disk = devices.find(({ kind }) => kind === "vbd")!;
+    expect([disk.vdev, disk.frontendState, disk.backendState]).toEqual(["xvdb", "?", "?"]);
+    expect([disk.backendDomid, disk.backendPath]).toEqual([driver, backendOf(driver, front)]);
   });
 });
 

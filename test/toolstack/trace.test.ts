@@ -6,11 +6,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { temporaryFolder } from "../temporary.ts";
 import * as abi from "../../core/hypervisor/abi/trace.ts";
 import { traceCalls, type TraceCall } from "../../core/api/trace/calls.ts";
+import { XEN_HEAP_START } from "../../core/machine/layout.ts";
 import { PoweredHost } from "../../core/toolstack/power.ts";
 import { Tracer } from "../../core/toolstack/trace/tracer.ts";
 import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
 import { runGuest, startGuest } from "../guests/run.ts";
 
+/** hypervisor/hypercall/trace.ts */
+const ROOT_TRACE_BUFFERS = XEN_HEAP_START + 0x10f0;
 const root = path.resolve(import.meta.dirname, "../..");
 const mini = path.join(root, "assets/guests/mini.elf");
 const guests = guestsMissing();
@@ -102,6 +105,22 @@ describe("the hypercall trace of a domain", () => {
     const times = heard.calls.map(({ time }) => time);
     expect(times[0]).toBeGreaterThan(0);
     expect(times.every((time) => time <= heard.calls.at(-1)!.time + 1e9)).toBe(true);
+  });
+
+  it("goes on behind 2^32 records of a ring", async () => {
+    const view = new DataView(host.machine.memory.buffer);
+    const buffers = view.getUint32(ROOT_TRACE_BUFFERS, true);
+    const rings = view.getUint32(buffers + abi.TRACE_RINGS, true);
+    // Nobody is traced now.
+    for (let i = 0; i < rings; i++) {
+      const ring = view.getUint32(buffers + abi.TRACE_RING_TABLE + 4 * i, true);
+      for (const at of [abi.TRACE_CONSUMER, abi.TRACE_PRODUCER]) view.setUint32(ring + at, 0xffffff9c, true);
+    }
+    const heard = await Heard.of(domid);
+    await type("hypercalls 1000", /1000 hypercalls, /);
+    await heard.stop();
+    expect(heard.lost).toBe(0);
+    expect(heard.calls.filter(({ name }) => name === "xen_version")).toHaveLength(1000);
   });
 
   it("has exactly the hypercalls that were made, when there is time to read them", async () => {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
 import { chromiumMissing, launch } from "./browser.ts";
 import { startServe, type Served } from "./serve.ts";
+import { still } from "./still.ts";
 import { temporaryFolder } from "../temporary.ts";
 
 const missing = chromiumMissing();
@@ -22,7 +23,7 @@ const problems: string[] = [];
 async function shoot(name: string): Promise<void> {
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
-    await page.waitForTimeout(150);
+    await still(page);
     // Playwright's own screenshots add a style element, which the policy refuses.
     const { data } = await devtools.send("Page.captureScreenshot", { format: "png" });
     writeFileSync(path.join(shots, `${name}-${colorScheme}.png`), Buffer.from(data, "base64"));

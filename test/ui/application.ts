@@ -9,6 +9,7 @@ import type { ClientMessage, EventName, ServerMessage } from "../../core/api/sch
 import { fromBytes } from "../../core/api/transport/frame.ts";
 import { launch } from "./browser.ts";
 import { startServe, type Served } from "./serve.ts";
+import { still } from "./still.ts";
 
 const shots = path.join(import.meta.dirname, "screenshots");
 mkdirSync(shots, { recursive: true });
@@ -17,7 +18,7 @@ mkdirSync(shots, { recursive: true });
 export async function shootBoth(page: Page, devtools: CDPSession, name: string): Promise<void> {
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme });
-    await page.waitForTimeout(150);
+    await still(page);
     // Playwright's own screenshots add a style element, which the policy refuses.
     const { data } = await devtools.send("Page.captureScreenshot", { format: "png" });
     writeFileSync(path.join(shots, `${name}-${colorScheme}.png`), Buffer.from(data, "base64"));
@@ -91,6 +92,19 @@ export class Application {
   /** Requests that the page has sent whose names begin so. */
   sent(prefix: string): number {
     return [...this.#sent].reduce((sum, [name, count]) => sum + (name.startsWith(prefix) ? count : 0), 0);
+  }
+
+  /** Until every request that the page has sent is answered, and what has come is drawn. */
+  async settled(): Promise<void> {
+    await still(this.page);
+    await expect.poll(() => this.sent("") - (this.#received.get("answer") ?? 0)).toBe(0);
+    await still(this.page);
+  }
+
+  /** Until the page has heard so many measurements more: one comes each second while it is seen, so that whatever else it hears again and again comes too. */
+  async measured(times: number): Promise<void> {
+    const before = this.received("statistics");
+    await expect.poll(() => this.received("statistics") - before, { timeout: 30_000 }).toBeGreaterThanOrEqual(times);
   }
 
   /** A client of the same host beside the page's, as the command line is one. */

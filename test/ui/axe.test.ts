@@ -44,7 +44,7 @@ describe.skipIf(missing !== null)(`axe${missing ? ` (${missing})` : ""}`, () => 
     it(`a domain's ${tab}`, async () => {
       await app.tab(tab);
       if (tab === "Devices") await app.page.locator(".react-flow__node").first().waitFor();
-      await app.page.waitForTimeout(1200);
+      await app.settled();
       if (tab === "Devices") await app.page.locator('.react-flow__node[data-id="1/console/0:channel"]').click();
       expect(await violations()).toEqual([]);
     });
@@ -91,7 +91,7 @@ describe.skipIf(missing !== null)(`axe${missing ? ` (${missing})` : ""}`, () => 
     it(`the host's ${tab}`, async () => {
       await app.page.locator(".side-entry", { hasText: "Host" }).click();
       await app.tab(tab);
-      await app.page.waitForTimeout(1200);
+      await app.settled();
       if (tab === "Overview") await app.page.getByRole("button", { name: "24 h", exact: true }).click();
       if (tab === "Overview") await app.page.locator(".graph", { hasText: "Free memory" }).waitFor({ timeout: 40_000 });
       if (tab === "Boot") await app.page.getByRole("button", { name: "Add an entry" }).click();

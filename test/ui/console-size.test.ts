@@ -33,6 +33,17 @@ describe.skipIf(missing !== null)(`the size of a console${missing ? ` (${missing
     expect(await page.getByRole("button", { name: "Tell the guest" }).count()).toBe(0);
     await app.shoot("console-size");
     expect(await violationsOf(page)).toEqual([]);
+    // Another domain's console keeps its own.
+    const client = await app.client();
+    await client.request("createBundled", { vcpus: 1 });
+    client.close();
+    const side = (name: string) => page.locator(".side-domain", { hasText: name });
+    await side("mini-2").click();
+    await expect.poll(() => shown.innerText()).toContain("the guest assumes");
+    await page.reload();
+    await expect.poll(() => shown.innerText()).toContain("the guest assumes");
+    await side("mini-1").click();
+    await expect.poll(() => shown.innerText()).toBe("80 × 24");
     await page.reload();
     await expect.poll(() => shown.innerText()).toBe("80 × 24");
     await page.getByLabel("Size").selectOption("Fit the window");

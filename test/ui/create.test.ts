@@ -45,7 +45,7 @@ describe.skipIf(missing !== null)(`New domain${missing ? ` (${missing})` : ""}`,
     await open();
     await dialog().getByLabel("This computer’s kernel").waitFor();
     await expect.poll(() => field("Name").evaluate((element) => element === document.activeElement)).toBe(true);
-    await app.page.waitForTimeout(500);
+    await app.settled();
     await expect.poll(() => findings().count()).toBe(0);
     await expect.poll(() => dialog().locator('[aria-invalid="true"]').count()).toBe(0);
     await expect.poll(() => create().isDisabled()).toBe(true);
@@ -155,7 +155,6 @@ describe.skipIf(missing !== null)(`New domain${missing ? ` (${missing})` : ""}`,
     ]);
     expect(readFileSync(await download.path(), "utf8")).toBe(await text().inputValue());
     await app.page.setViewportSize({ width: 640, height: 560 });
-    await app.page.waitForTimeout(100);
     await app.shoot("create-small");
     expect((await dialog().boundingBox())!.width).toBeLessThan(640);
     await app.page.setViewportSize({ width: 1280, height: 800 });

@@ -112,9 +112,9 @@ describe.skipIf(missing !== null)(`devices${missing ? ` (${missing})` : ""}`, ()
 
   it("asks for nothing when nobody looks", async () => {
     await app.tab("Overview");
-    await app.page.waitForTimeout(600);
+    await app.settled();
     const before = app.received("wiring");
-    await app.page.waitForTimeout(1500);
+    await app.measured(3);
     expect(app.received("wiring")).toBe(before);
     expect(before).toBeGreaterThan(0);
   });

@@ -68,6 +68,54 @@ describe.skipIf(missing !== null)(`folders and tags${missing ? ` (${missing})` :
     await expect.poll(() => side("mini-2").locator(".tag").allInnerTexts()).toEqual(["prod"]);
   });
 
+  it("has a menu of a folder: it closes it, and does what is done with its domains, by pointer and by keys", async () => {
+    const { page } = app;
+    const menu = page.getByRole("menu", { name: "web servers" });
+    const item = (name: string) => page.getByRole("menuitem", { name, exact: true });
+    await head("web servers").click({ button: "right" });
+    await menu.waitFor();
+    expect(await page.getByRole("menuitem").allInnerTexts()).toEqual([
+      "Close",
+      "New folder in it…",
+      "Rename or move…",
+      ...["Pause", "Save", "Shut down", "Reboot", "Destroy"].map((what) => `${what} all 2 in it`),
+      "Remove the folder",
+    ]);
+    await app.shoot("menu-folder");
+    await item("Pause all 2 in it").click();
+    for (const name of ["mini-1", "mini-3"])
+      await expect.poll(() => side(name).getAttribute("data-state")).toBe("paused");
+    expect(await side("mini-2").getAttribute("data-state")).not.toBe("paused");
+    await head("web servers").focus();
+    await page.keyboard.press("Shift+F10");
+    await menu.waitFor();
+    await item("Unpause all 2 in it").click();
+    for (const name of ["mini-1", "mini-3"])
+      await expect.poll(() => side(name).getAttribute("data-state")).not.toBe("paused");
+    await head("web servers").click({ button: "right" });
+    await item("Close").click();
+    await expect.poll(() => head("web servers").getAttribute("aria-expanded")).toBe("false");
+    await head("web servers").click({ button: "right" });
+    await item("Open").click();
+    await expect.poll(() => head("web servers").getAttribute("aria-expanded")).toBe("true");
+    // One with nothing in it has nothing that is done with domains.
+    await head("web servers").click({ button: "right" });
+    await item("New folder in it…").click();
+    await dialog(/^New folder/)
+      .getByLabel("Name")
+      .fill("old");
+    await page.keyboard.press("Enter");
+    await head("web servers/old").click({ button: "right" });
+    expect(await page.getByRole("menuitem").allInnerTexts()).toEqual([
+      "Close",
+      "New folder in it…",
+      "Rename or move…",
+      "Remove the folder",
+    ]);
+    await item("Remove the folder").click();
+    await head("web servers/old").waitFor({ state: "detached" });
+  });
+
   it("closes a folder, which then tells its domains’ totals", async () => {
     const { page } = app;
     await head("web servers").focus();

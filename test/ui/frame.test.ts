@@ -25,7 +25,6 @@ describe.skipIf(missing !== null)(`the frame${missing ? ` (${missing})` : ""}`, 
     await page.getByRole("tab", { name: "Console" }).focus();
     await page.keyboard.press("Control+K");
     await palette().waitFor();
-    await page.waitForTimeout(150);
     await app.shoot("palette");
     await palette().getByRole("combobox").fill("nothing of the kind");
     await palette().getByText("Nothing is called").waitFor();

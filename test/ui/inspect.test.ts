@@ -155,9 +155,9 @@ describe.skipIf(missing !== null)(`inspect${missing ? ` (${missing})` : ""}`, ()
 
   it("asks for nothing when nobody looks", async () => {
     await app.tab("Xenstore");
-    await app.page.waitForTimeout(1200);
+    await app.settled();
     const asked = app.sent("inspect");
-    await app.page.waitForTimeout(2500);
+    await app.measured(3);
     expect(app.sent("inspect")).toBe(asked);
     expect(asked).toBeGreaterThan(10);
   });

@@ -79,7 +79,7 @@ describe.skipIf(missing !== null)(`the keyboard${missing ? ` (${missing})` : ""}
   for (const tab of ["Overview", "Devices", "Snapshots", "Xenstore", "Inspect"])
     it(`goes through a domain’s ${tab}`, async () => {
       await app.tab(tab);
-      await app.page.waitForTimeout(1500);
+      await app.settled();
       await expectWellKept(tab);
     });
 
@@ -87,7 +87,7 @@ describe.skipIf(missing !== null)(`the keyboard${missing ? ` (${missing})` : ""}
     it(`goes through the host’s ${tab}`, async () => {
       await app.page.locator(".side-entry", { hasText: "Host" }).click();
       await app.tab(tab);
-      await app.page.waitForTimeout(1500);
+      await app.settled();
       await expectWellKept(tab);
     });
 

@@ -114,6 +114,33 @@ describe.skipIf(missing !== null)(`menus${missing ? ` (${missing})` : ""}`, () =
     await page.keyboard.press("Escape");
   });
 
+  it("Ctrl+A takes all rows of the list of domains, and elsewhere the text of the view alone; what is typed is left to its field", async () => {
+    const { page } = app;
+    await page.keyboard.press("Control+Shift+L");
+    const chosen = page.getByRole("toolbar", { name: "Selected domains" }).locator("[aria-live]");
+    await page.getByRole("checkbox", { name: "Select all domains" }).uncheck();
+    await page.getByRole("group", { name: "All domains" }).focus();
+    await page.keyboard.press("Control+a");
+    await expect.poll(() => chosen.innerText()).toBe("3 of 3 selected");
+    const marked = (): Promise<string> => page.evaluate(() => String(getSelection()));
+    expect(await marked()).toBe("");
+    await page.getByRole("checkbox", { name: "Select all domains" }).uncheck();
+    await app.tab("Boot");
+    await page.getByRole("heading", { name: "Boot menu", exact: true }).waitFor();
+    await page.getByRole("tab", { name: "Boot", exact: true }).focus();
+    await page.keyboard.press("Control+a");
+    expect(await marked()).toContain("Boot menu");
+    for (const around of ["mini-1", "Tasks and events", "Overview"]) expect(await marked()).not.toContain(around);
+    const search = page.getByRole("searchbox", { name: "Search the domains" });
+    await page.evaluate(() => getSelection()!.removeAllRanges());
+    await search.fill("mini");
+    await page.keyboard.press("Control+a");
+    expect(await search.evaluate((field: HTMLInputElement) => [field.selectionStart, field.selectionEnd])).toEqual([
+      0, 4,
+    ]);
+    await search.fill("");
+  });
+
   it("of a device lead to its ends and to what they wrote", async () => {
     const { page } = app;
     await side("mini-1").click();

@@ -73,6 +73,24 @@ describe.skipIf(missing !== null)(
       await page.setViewportSize({ width: 1280, height: 800 });
     });
 
+    it("a domain that runs is forked: its copies run beside it, and without disks no snapshot stays", async () => {
+      const { page } = app;
+      const before = await rows().count();
+      await page.getByRole("button", { name: "Fork…" }).click();
+      const copies = dialog("Fork mini-1").getByLabel("Copies");
+      await copies.fill("17");
+      await page.getByText("A number from 1 to 16.").waitFor();
+      expect(await dialog("Fork mini-1").getByRole("button", { name: "Fork" }).isDisabled()).toBe(true);
+      await copies.fill("2");
+      await app.shoot("snapshots-fork");
+      expect(await violationsOf(page)).toEqual([]);
+      await page.keyboard.press("Enter");
+      for (const name of ["mini-1-fork-1", "mini-1-fork-2"])
+        await page.locator(".sidebar [role=treeitem]", { hasText: name }).waitFor(SLOW);
+      await idle();
+      expect(await rows().count()).toBe(before);
+    });
+
     it("make other domains; what those need can't be deleted, what nobody needs can", async () => {
       const { page } = app;
       await rows().filter({ hasText: "Clean" }).first().click();

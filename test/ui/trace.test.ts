@@ -87,10 +87,10 @@ describe.skipIf(missing !== null)(`hypercall trace${missing ? ` (${missing})` : 
   it("stops recording, when nothing is recorded, and goes on; and clears", async () => {
     await app.page.getByRole("button", { name: "Stop recording" }).click();
     await expect.poll(() => gaps().filter({ hasText: "The recording was stopped here" }).count(), SOON).toBe(1);
-    await app.page.waitForTimeout(400);
+    await app.settled();
     const events = app.received("trace");
     const before = await recorded();
-    await app.page.waitForTimeout(600);
+    await app.measured(2);
     expect(app.received("trace")).toBe(events);
     expect(await recorded()).toBe(before);
     await app.page.getByRole("button", { name: "Record again" }).click();
@@ -170,9 +170,9 @@ describe.skipIf(missing !== null)(`hypercall trace${missing ? ` (${missing})` : 
 
   it("records nothing while it is not looked at, and breaks no rule of the page", async () => {
     await app.tab("Overview");
-    await app.page.waitForTimeout(400);
+    await app.settled();
     const events = app.received("trace");
-    await app.page.waitForTimeout(600);
+    await app.measured(2);
     expect(app.received("trace")).toBe(events);
     await typed("help");
     await expect.poll(recorded, SOON).toBeGreaterThan(0);

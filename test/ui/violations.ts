@@ -1,13 +1,14 @@
 /** What axe finds in a page, dark and light. */
 import axe from "axe-core";
 import type { Page } from "playwright-core";
+import { still } from "./still.ts";
 
 /** Lines that name rule and element. */
 export async function violationsOf(page: Page): Promise<string[]> {
   const found: string[] = [];
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    await page.waitForTimeout(200);
+    await still(page);
     // The tool is put into the page by the browser's debugger: the page's policy lets no script in.
     if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(axe.source);
     found.push(

@@ -43,7 +43,6 @@ describe.skipIf(missing !== null)(`xenstore${missing ? ` (${missing})` : ""}`, (
     await grid.press("ArrowLeft");
     await grid.press("ArrowLeft");
     await row("/local/domain/1/control/shutdown").waitFor({ state: "detached" });
-    await page.waitForTimeout(1200);
     await app.shoot("xenstore");
   });
 

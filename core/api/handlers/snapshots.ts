@@ -1,4 +1,6 @@
 /** Carries out requests about snapshots. */
+import { ApiFailure } from "../failure.ts";
+import { forkNames } from "../fork-names.ts";
 import type { HandlersOf } from "../requests/request.ts";
 import type { SNAPSHOT_REQUESTS } from "../requests/snapshots.ts";
 import type { SessionContext } from "./context.ts";
@@ -32,6 +34,16 @@ export function snapshotHandlers({ host }: SessionContext): HandlersOf<typeof SN
     snapshotRename: async ({ uuid, snapshot, name }) => {
       await snapshots.rename(uuid, snapshot, name);
       return null;
+    },
+    domainFork: async ({ uuid, copies: count }) => {
+      const running = await host.toolstack.request("list");
+      const domain = running.find((each) => each.uuid === uuid);
+      if (!domain) throw new ApiFailure("ESRCH", "That domain does not run: one that stands still is cloned.");
+      const taken = [...running, ...host.kept.all].map(({ name }) => name);
+      const names = forkNames(domain.name, count, taken);
+      const { copies, snapshot, stood } = await snapshots.fork(uuid, names);
+      const made = copies.map(({ uuid: other, name, domid }) => ({ uuid: other, name, domid: domid! }));
+      return { copies: made, snapshot: snapshot.disks.length > 0 ? snapshot.id : null, stood };
     },
     snapshotClone: ({ uuid, snapshot, name }) => host.cloneSnapshot(uuid, snapshot, name),
   };

@@ -5,10 +5,10 @@
  * A file's first line is MAGIC, its form, its metrics between commas and, from form 2 on, "vcpus=" and of how many its records have the time.
  * Form 1 had no vCPUs. A file of an older form or with other metrics is read, and written in the present form with its next minute.
  */
-import { appendFile, readFile, readdir, rename, rm, stat } from "node:fs/promises";
+import { appendFile, readFile, readdir, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { crc32 } from "node:zlib";
-import { privateFolder, removeParts, writeWhole } from "../../files/whole.ts";
+import { moveWhole, privateFolder, removeParts, writeWhole } from "../../files/whole.ts";
 import { KeptMinutes, keepWithin } from "./kept.ts";
 import { KEPT_MINUTES, MOST_KEPT_VCPUS, minuteBytes, readMinute, writeMinute, type Minute } from "./minutes.ts";
 
@@ -170,7 +170,7 @@ export class HistoryFiles {
       const file = path.join(this.#folder, name);
       const aside = `${file}.spoiled`;
       await rm(aside, { force: true, recursive: true });
-      await rename(file, aside);
+      await moveWhole(file, aside);
       const why = error instanceof Error ? error.message : String(error);
       notes.push(`${file} ${why}. It was put aside as ${path.basename(aside)}; its history begins anew.`);
       return null;

@@ -37,6 +37,7 @@ export const TASKS: Partial<Record<RequestName, Title>> = {
   snapshotRevert: () => "Go back to a snapshot",
   snapshotDelete: () => "Delete a snapshot",
   snapshotMerge: () => "Merge the disks of deleted snapshots",
+  domainFork: ({ uuid, copies }, names) => `Fork ${names.kept(uuid)} ${String(copies)} times`,
   snapshotClone: ({ name }) => `Make ${String(name)} from a snapshot`,
   shutdown: ({ domid, reason }, names) =>
     `Ask ${names.domain(domid)} to ${reason === "poweroff" ? "power off" : String(reason)}`,

@@ -7,6 +7,8 @@ import { nothing } from "./values.ts";
 
 const uuid = z.string().regex(/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/, "must be a UUID");
 const snapshot = z.string().regex(/^[\da-f]{8}$/, "must be a snapshot's id");
+/** As many as anybody looks at; the host's memory ends before. */
+const MOST_COPIES = 16;
 const domainName = z.string().min(1).max(1024);
 
 export const SNAPSHOT_REQUESTS = {
@@ -41,6 +43,16 @@ export const SNAPSHOT_REQUESTS = {
   /** Ends what is done, with nothing lost: `snapshotTake`, `snapshotDelete` or `snapshotMerge` is refused with ECANCELED. */
   snapshotCancel: takes(z.strictObject({ uuid })).gives<null>(),
   snapshotRename: takes(z.strictObject({ uuid, snapshot, name: SNAPSHOT_NAME })).gives<null>(),
+  /**
+   * A domain that runs, and goes on, goes on in so many copies too: with other names (NAME-fork-1 and so on), UUIDs and MAC addresses, and disks based
+   * on what its own were. All are made before the first runs, or none. `snapshot`: what their disks are based on; null without disks. `stood`:
+   * milliseconds that the domain stood still. ENOMEM: there is no room for them; ECANCELED after snapshotCancel.
+   */
+  domainFork: takes(z.strictObject({ uuid, copies: z.int().min(1).max(MOST_COPIES) })).gives<{
+    copies: { uuid: string; name: string; domid: number }[];
+    snapshot: string | null;
+    stood: number;
+  }>(),
   /** Another domain, as that one was then; it is started where the snapshot has no memory and the host runs. */
   snapshotClone: takes(z.strictObject({ uuid, snapshot, name: domainName })).gives<{
     uuid: string;

@@ -19,7 +19,7 @@ export interface WalkedEntry {
   /** Machine address of the entry. */
   address: bigint;
   value: bigint;
-  /** Of the frame that it names; all 0 where it names none of the host's. */
+  /** What the frame table says of the frame that it names; all 0 where it names no frame of the host. */
   frame: FrameWords;
 }
 export interface PageRead {
@@ -28,12 +28,12 @@ export interface PageRead {
   executable: boolean;
 }
 export interface GrantUse {
-  /** Counts of what holds it. */
+  /** How often it is held in each of the ways that Xen counts in an active entry (grant_table.c, act->pin). */
   deviceRead: number;
   deviceWrite: number;
   hostRead: number;
   hostWrite: number;
-  /** Who; null while nobody does. */
+  /** domid of who holds it; null while nobody does. */
   holder: number | null;
 }
 

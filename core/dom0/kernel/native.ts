@@ -31,7 +31,7 @@ export interface HeldFrame {
   readonly access: FrameAccess;
 }
 
-/** To write a frame is to hold its type too: as long as it is held it is ordinary memory, whatever the domain wants to make of it. */
+/** Who holds a frame to write it holds a reference of its writable type too: until that is given back, the domain can't make a page table of it. */
 export type FrameAccess = "read" | "write";
 
 const HOLDING: Readonly<Record<FrameAccess, { hold: number; release: number }>> = {

@@ -44,7 +44,7 @@ import type { Hypercalls } from "./hypercalls.ts";
 import { PAGE_SIZE, type FrameAllocator, type PhysicalMemory } from "./memory.ts";
 import { type ForeignFrames } from "./native.ts";
 
-/** Of EVTCHNOP_status. */
+/** By EVTCHNSTAT_*, as EVTCHNOP_status gives them. */
 const STATES = ["closed", "unbound", "interdomain", "pirq", "virq", "ipi"] as const;
 export type PortState = (typeof STATES)[number];
 
@@ -52,7 +52,7 @@ export type PortState = (typeof STATES)[number];
 export interface PortReport {
   port: number;
   state: PortState;
-  /** vCPU that is told. */
+  /** The vCPU that gets the port's events. */
   vcpu: number;
   /** Unbound: who may bind to it; interdomain: the other end's domain. */
   remoteDomid: number | null;
@@ -66,7 +66,7 @@ export interface PortReport {
 export interface GrantReport {
   ref: number;
   kind: "permit_access" | "accept_transfer" | "transitive";
-  /** To whom. */
+  /** The domain that may use it. */
   domid: number;
   readonly: boolean;
   /** Mapped or copied at this moment, for reading, for writing. */

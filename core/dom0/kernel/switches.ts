@@ -35,7 +35,7 @@ export class SwitchRings {
       const ring = memory.get32(table + pcpu * stride + area.PCPU_SWITCH_RING);
       const records = ring === 0 ? [] : this.#copy(ring);
       const view = (record: Uint8Array): bigint => new DataView(record.buffer, record.byteOffset).getBigUint64(0, true);
-      // The first that is later; the one before it counts too.
+      // The first record that is not earlier than `from`. The one before it is wanted too: it says what ran at that moment.
       let first = records.findIndex((record) => view(record) >= from);
       if (first < 0) first = records.length;
       const wanted = records.slice(Math.max(0, first - 1));

@@ -3,7 +3,7 @@
  * given out is all zero.
  */
 import { DOMID_FIRST_RESERVED, DOMID_INVALID, DOMID_XEN } from "../../abi/xen";
-import { MAX_ORDER, freeRange, giveBlock, takeBlock, takeContiguous } from "./buddy";
+import { MAX_ORDER, detachBlock, freeRange, giveBlock, giveExcess, orderOf, scrubBlock, takeBlock } from "./buddy";
 import { DomainMemory, MEM_DYING, domainMemory, lockOf, pageListOf } from "./domain_memory";
 import {
   PAGE_SHIFT,
@@ -64,8 +64,10 @@ export function allocXenheapPages(order: u32): u32 {
 /** `bytes` of zeroed hypervisor memory in adjacent frames, never freed (per-pCPU tables). Address, 0 if out of memory. */
 export function allocXenheapBytes(bytes: u32): usize {
   const count = (bytes + 4095) >> PAGE_SHIFT;
-  const mfn = takeContiguous(count);
+  const order = orderOf(count);
+  const mfn = takeBlock(order);
   if (!mfn) return 0;
+  giveExcess(mfn, count, order);
   for (let i: u32 = 0; i < count; i++) initOwned(mfn + i, DOMID_XEN, PGC_xen_heap);
   atomic.add<u32>(ROOT_XENHEAP_PAGES, count);
   return frameAddress(mfn);
@@ -78,24 +80,23 @@ export function freeXenheapPages(mfn: u32, order: u32): void {
 
 // ---- domain heap -----------------------------------------------------------------------------------------------
 
-/** Counts `count` more frames for a domain if its limit and its death allow. */
-function reserve(d: DomainMemory, count: u32): bool {
+/**
+ * Takes a block out of the heap of which `count` frames are to be a domain's, and counts them as its own, if its limit, its death and others'
+ * claims allow; first mfn or 0. Both at once, so that a claim fits at any time.
+ */
+function reserve(d: DomainMemory, count: u32, order: u32): u32 {
   spinLock(lockOf(d));
-  const ok = !(d.flags & MEM_DYING) && d.totPages + count <= d.maxPages && d.totPages + count >= count;
-  if (ok) d.totPages += count;
+  const total = d.totPages + count;
+  const ok = !(d.flags & MEM_DYING) && total <= d.maxPages && total >= count;
+  const mfn = ok ? detachBlock(order, count, d) : 0;
+  if (mfn) d.totPages = total;
   spinUnlock(lockOf(d));
-  return ok;
+  return mfn;
 }
-function unreserve(d: DomainMemory, count: u32): void {
-  spinLock(lockOf(d));
-  d.totPages -= count;
-  spinUnlock(lockOf(d));
-}
-
 /**
  * Gives `count` frames, that nobody has, to a domain: into its list first and then, under the same lock, each is published as the
- * domain's with its place in the M2P set (`gpfn` on, or none). From then on another vCPU may use it or give it back. False, with
- * nothing done, if the domain is dying: its list was or is being emptied.
+ * domain's with its place in the M2P set (`gpfn` on, or none). From then on another vCPU may use it or give it back. False if the domain
+ * is dying, for its list was or is being emptied: the frames do not count as its own any more.
  */
 function assign(d: DomainMemory, mfn: u32, count: u32, gpfn: u64): bool {
   spinLock(lockOf(d));
@@ -105,6 +106,7 @@ function assign(d: DomainMemory, mfn: u32, count: u32, gpfn: u64): bool {
     m2pSet(mfn + i, gpfn == INVALID_M2P_ENTRY ? gpfn : gpfn + i);
     initOwned(mfn + i, d.domid, 0);
   }
+  if (!alive) d.totPages -= count;
   spinUnlock(lockOf(d));
   return alive;
 }
@@ -121,25 +123,23 @@ export function allocDomheapPages(order: u32, domid: u32): u32 {
 /** The same, and the M2P says `gpfn` on of them. */
 export function populateDomheapPages(order: u32, domid: u32, gpfn: u64): u32 {
   if (order > MAX_ORDER) return 0;
-  return allocFor(domid, 1 << order, order, true, gpfn);
+  return allocFor(domid, 1 << order, order, gpfn);
 }
 
 /** `count` adjacent frames for a domain, not necessarily a power of two; first mfn or 0. */
 export function allocDomheapContiguous(count: u32, domid: u32): u32 {
-  return allocFor(domid, count, 0, false, INVALID_M2P_ENTRY);
+  return count ? allocFor(domid, count, orderOf(count), INVALID_M2P_ENTRY) : 0;
 }
 
-function allocFor(domid: u32, count: u32, order: u32, power: bool, gpfn: u64): u32 {
+function allocFor(domid: u32, count: u32, order: u32, gpfn: u64): u32 {
   const d = domainMemory(domid);
-  if (d == null || !reserve(d, count)) return 0;
-  const mfn = power ? takeBlock(order, d, count) : takeContiguous(count, d);
-  if (!mfn) {
-    unreserve(d, count);
-    return 0;
-  }
+  if (d == null) return 0;
+  const mfn = reserve(d, count, order);
+  if (!mfn) return 0;
+  scrubBlock(mfn, order);
+  giveExcess(mfn, count, order);
   if (assign(d, mfn, count, gpfn)) return mfn;
   for (let i: u32 = 0; i < count; i++) giveBlock(mfn + i, 0, 0);
-  unreserve(d, count);
   return 0;
 }
 
@@ -193,6 +193,5 @@ export function dropReplacement(mfn: u32, order: u32): void {
 export function giveReplacement(d: DomainMemory, mfn: u32, order: u32, gpfn: u64): bool {
   if (assign(d, mfn, 1 << order, gpfn)) return true;
   dropReplacement(mfn, order);
-  unreserve(d, 1 << order);
   return false;
 }

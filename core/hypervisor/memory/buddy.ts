@@ -2,8 +2,9 @@
  * The free machine frames: a buddy heap. A frame that was used before is scrubbed when it is taken again (its stamp is not 0), others never
  * had anything in them: so what is taken is all zero.
  */
+import { EINVAL, ENOMEM } from "../../abi/errno";
 import { invalidateCodeFrame } from "./code_frames";
-import { DomainMemory } from "./domain_memory";
+import { DomainMemory, MEM_DYING, lockOf } from "./domain_memory";
 import {
   PGC_free,
   ROOT_CLAIMED_PAGES,
@@ -63,18 +64,24 @@ function removeBlock(mfn: u32, order: u32): void {
 }
 
 /**
- * Takes 2^order adjacent aligned frames out of the free lists; 0 if there are none. They stay marked free. For a domain (`d`) what is
- * promised to others is not there, and what is promised to it is used up by `count` frames. The hypervisor's own needs come first.
+ * Takes 2^order adjacent aligned frames out of the free lists, of which `count` are wanted; 0 if there are none, or they are promised to
+ * others. They stay marked free, and scrubBlock is to come. For a domain, whose lock the caller holds, its claim is used up by them;
+ * null: for the hypervisor, which has no claim.
  */
-export function takeBlock(order: u32, d: DomainMemory | null = null, count: u32 = 0): u32 {
+export function detachBlock(order: u32, count: u32, d: DomainMemory | null): u32 {
   if (order > MAX_ORDER) return 0;
   spinLock(ROOT_HEAP_LOCK);
+  const mfn = isUnclaimed(d, count) ? detach(order) : 0;
+  if (mfn && d != null) useClaim(d, count);
+  spinUnlock(ROOT_HEAP_LOCK);
+  return mfn;
+}
+
+/** Heap lock held. */
+function detach(order: u32): u32 {
   let found = order;
   while (found <= MAX_ORDER && !load<u32>(listHead(found))) found++;
-  if (found > MAX_ORDER || (d != null && !useClaim(d, count))) {
-    spinUnlock(ROOT_HEAP_LOCK);
-    return 0;
-  }
+  if (found > MAX_ORDER) return 0;
   const mfn = load<u32>(listHead(found));
   const stamp = pageStamp(mfn);
   removeBlock(mfn, found);
@@ -84,13 +91,23 @@ export function takeBlock(order: u32, d: DomainMemory | null = null, count: u32 
     setPageStamp(half, stamp);
     addBlock(half, found);
   }
-  spinUnlock(ROOT_HEAP_LOCK);
-  if (stamp) {
-    // Scrubbed only now: until this flush somebody could still write through a translation from the frames' last life.
-    tlbFlushSince(stamp);
-    memory.fill(frameAddress(mfn), 0, (<usize>4096) << order);
-    for (let i: u32 = 0; i < (<u32>1) << order; i++) invalidateCodeFrame(mfn + i);
-  }
+  return mfn;
+}
+
+/** Makes detached frames all zero. May wait for pCPUs to flush: no lock is held. */
+export function scrubBlock(mfn: u32, order: u32): void {
+  const stamp = pageStamp(mfn);
+  if (!stamp) return;
+  // Scrubbed only now: until this flush somebody could still write through a translation from the frames' last life.
+  tlbFlushSince(stamp);
+  memory.fill(frameAddress(mfn), 0, (<usize>4096) << order);
+  for (let i: u32 = 0; i < (<u32>1) << order; i++) invalidateCodeFrame(mfn + i);
+}
+
+/** 2^order adjacent aligned frames, all zero and marked free, for the hypervisor; 0 if there are none. */
+export function takeBlock(order: u32): u32 {
+  const mfn = detachBlock(order, 1 << order, null);
+  if (mfn) scrubBlock(mfn, order);
   return mfn;
 }
 
@@ -131,13 +148,15 @@ export function freePages(): u32 {
   return atomic.load<u32>(ROOT_FREE_PAGES);
 }
 
-/** `count` adjacent frames, the excess of the power of two given back at once. */
-export function takeContiguous(count: u32, d: DomainMemory | null = null): u32 {
-  if (count == 0) return 0;
+/** Order of the smallest block that has `count` frames; beyond MAX_ORDER if none has. */
+export function orderOf(count: u32): u32 {
   let order: u32 = 0;
-  while ((<u32>1) << order < count) if (++order > MAX_ORDER) return 0;
-  const mfn = takeBlock(order, d, count);
-  if (!mfn) return 0;
+  while (order <= MAX_ORDER && (<u32>1) << order < count) order++;
+  return order;
+}
+
+/** Gives back what is beyond the first `count` frames of a block that is all zero. */
+export function giveExcess(mfn: u32, count: u32, order: u32): void {
   const end = mfn + (1 << order);
   let at = mfn + count;
   while (at < end) {
@@ -146,31 +165,62 @@ export function takeContiguous(count: u32, d: DomainMemory | null = null): u32 {
     giveBlock(at, part, 0);
     at += 1 << part;
   }
-  return mfn;
 }
 
-/** Uses up a domain's claim for `count` frames; false if they are promised to others. Heap lock held. */
-function useClaim(d: DomainMemory, count: u32): bool {
+// ---- claims ----------------------------------------------------------------------------------------------------
+//
+// A claim is for what a domain lacks of a total number of frames (XENMEM_claim_pages): it shrinks as the domain gets frames and grows as it
+// gives frames back. A domain's `claim` changes while its lock and the heap lock are held, so that it fits its number of frames always.
+
+/** Whether so many free frames are promised to nobody else. Heap lock held. */
+function isUnclaimed(d: DomainMemory | null, count: u32): bool {
   const claimed = atomic.load<u32>(ROOT_CLAIMED_PAGES);
-  const others: u32 = claimed - d.claim;
+  if (!claimed) return true;
+  const others: u32 = claimed - (d != null ? d.claim : 0);
   const free = freePages();
-  if (others && (free < others || free - others < count)) return false;
+  return !others || (free >= others && free - others >= count);
+}
+
+function useClaim(d: DomainMemory, count: u32): void {
   const used = min<u32>(d.claim, count);
   d.claim -= used;
-  if (used) atomic.sub<u32>(ROOT_CLAIMED_PAGES, used);
-  return true;
+  atomic.sub<u32>(ROOT_CLAIMED_PAGES, used);
 }
 
-/** XENMEM_claim_pages: promises `total` frames in all to a domain; false if the host has too few. 0 ends the claim. */
-export function setClaim(d: DomainMemory, total: u32): bool {
+/** A domain has given a frame back, which goes to the heap now. Its lock is held. */
+export function growClaim(d: DomainMemory): void {
+  if (!d.claim) return;
   spinLock(ROOT_HEAP_LOCK);
-  const others = atomic.load<u32>(ROOT_CLAIMED_PAGES) - d.claim;
-  const wanted: u32 = total > d.totPages ? total - d.totPages : 0;
-  const ok = wanted == 0 || others + wanted <= freePages();
-  if (ok) {
-    d.claim = wanted;
-    atomic.store<u32>(ROOT_CLAIMED_PAGES, others + wanted);
-  }
+  d.claim++;
+  atomic.add<u32>(ROOT_CLAIMED_PAGES, 1);
   spinUnlock(ROOT_HEAP_LOCK);
-  return ok;
+}
+
+/**
+ * XENMEM_claim_pages: promises `total` frames in all to a domain; 0 ends its claim. 0, -EINVAL if it has a claim, is dying, has so many frames
+ * or may not have so many, -ENOMEM if the host has too few that are promised to nobody.
+ */
+export function setClaim(d: DomainMemory, total: u64): i32 {
+  spinLock(lockOf(d));
+  spinLock(ROOT_HEAP_LOCK);
+  const result = changeClaim(d, total);
+  spinUnlock(ROOT_HEAP_LOCK);
+  spinUnlock(lockOf(d));
+  return result;
+}
+
+function changeClaim(d: DomainMemory, total: u64): i32 {
+  const claimed = atomic.load<u32>(ROOT_CLAIMED_PAGES);
+  if (!total) {
+    atomic.store<u32>(ROOT_CLAIMED_PAGES, claimed - d.claim);
+    d.claim = 0;
+    return 0;
+  }
+  if (d.claim || d.flags & MEM_DYING || total <= <u64>d.totPages || total > <u64>d.maxPages) return -EINVAL;
+  const wanted = <u32>total - d.totPages;
+  const free = freePages();
+  if (free < claimed || free - claimed < wanted) return -ENOMEM;
+  d.claim = wanted;
+  atomic.store<u32>(ROOT_CLAIMED_PAGES, claimed + wanted);
+  return 0;
 }

@@ -9,7 +9,7 @@
  * - and, if it is for writing, the frame is no page table and holds no descriptors.
  * Entries of a space whose root is no page table in use can't be hit: that root is flushed for before it becomes one.
  * An entry made through a second stage is the domain's whose it is, and right by the same rules, its mappings being those of the second
- * stage; of a second stage that is gone nobody can hit one, for its id is never given again.
+ * stage; of a second stage that is gone nobody can hit one, for before its id is given again all TLBs are flushed.
  *
  * No vCPU of a guest may run (control/invariants.ts sees to that). pCPUs may still be on their way to idling, or flush: each is looked
  * at while it sleeps, and again if it has woken meanwhile. One that has been told to flush, and has not yet, has no entries.

@@ -62,7 +62,7 @@ export class DomainMemory {
   p2mTables: u32;
   p2mPool: u32;
   p2mMaxGfn: u32;
-  /** What the engine's caches know the second stage by: no other has had it, or will. */
+  /** What the engine's caches know the second stage by: no other has it, and no cache knows it of one that had (p2m/tables.ts). */
   p2mId: u32;
 }
 

@@ -238,20 +238,18 @@ function setMemoryMap(arg: u64): i64 {
   return 0;
 }
 
+/** The domain is named by its number: DOMID_SELF is none, as in Xen. */
 function claimPages(arg: u64): i64 {
-  const caller = domainMemory(callerDomid());
   const a = scratch(SCRATCH_MEMOP);
   if (!copyFromGuest(a, arg, MEMORY_RESERVATION_SIZE)) return -(<i64>EFAULT);
   if (load<u64>(a, MEMORY_RESERVATION_EXTENT_START) || load<u32>(a, MEMORY_RESERVATION_EXTENT_ORDER))
     return -(<i64>EINVAL);
   if (load<u32>(a, MEMORY_RESERVATION_MEM_FLAGS)) return -(<i64>EINVAL);
+  const d = domainMemory(load<u16>(a, MEMORY_RESERVATION_DOMID));
+  if (d == null) return -(<i64>EINVAL);
+  const caller = domainMemory(callerDomid());
   if (caller == null || !(caller.flags & MEM_PRIVILEGED)) return -(<i64>EPERM);
-  const d = domainByAnyId(load<u16>(a, MEMORY_RESERVATION_DOMID));
-  if (d == null) return -(<i64>ESRCH);
-  const pages = load<u64>(a, MEMORY_RESERVATION_NR_EXTENTS);
-  if (pages > <u64>d.maxPages) return -(<i64>EINVAL);
-  if (pages && pages <= <u64>d.totPages) return -(<i64>EINVAL);
-  return setClaim(d, <u32>pages) ? 0 : -(<i64>ENOMEM);
+  return <i64>setClaim(d, load<u64>(a, MEMORY_RESERVATION_NR_EXTENTS));
 }
 
 function physmapSize(operation: u32): u32 {

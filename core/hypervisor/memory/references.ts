@@ -3,7 +3,7 @@
  * to the heap.
  */
 import { DOMID_XEN } from "../../abi/xen";
-import { giveBlock } from "./buddy";
+import { giveBlock, growClaim } from "./buddy";
 import { DomainMemory, domainMemory, lockOf, pageListOf } from "./domain_memory";
 import {
   COUNT_LIMIT,
@@ -84,6 +84,7 @@ function freeLastReference(mfn: u32): void {
       spinLock(lockOf(d));
       pageListRemove(pageListOf(d), mfn);
       d.totPages--;
+      growClaim(d);
       spinUnlock(lockOf(d));
     }
   }

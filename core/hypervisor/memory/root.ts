@@ -28,7 +28,7 @@ export const ROOT_DOMAIN_TABLE: usize = MEMORY_ROOT + 52;
 /** u64 (tlb.ts) */
 export const ROOT_TLB_CLOCK: usize = MEMORY_ROOT + 56;
 export const ROOT_TLB_FLUSHED: usize = MEMORY_ROOT + 64;
-/** u32: p2mId of the last second stage that was made. */
+/** u64: second stages that were made; the low half was the p2mId of the last one. */
 export const ROOT_SECOND_STAGES: usize = MEMORY_ROOT + 72;
 /** u32 list head per order. */
 export const ROOT_FREE_LISTS: usize = MEMORY_ROOT + 0x100;

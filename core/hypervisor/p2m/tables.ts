@@ -5,11 +5,13 @@
  * `p2mLock` is held by whoever changes anything here. Walks take no lock: a table is filled before an entry leads to it, and goes only
  * when the domain has no vCPUs any more (teardown.ts).
  */
+import { DOMID_FIRST_RESERVED } from "../../abi/xen";
 import { PTE_LARGE } from "../../machine/cpu/paging/format";
 import { allocXenheapPages } from "../memory/allocator";
-import { DomainMemory } from "../memory/domain_memory";
+import { DomainMemory, domainMemory } from "../memory/domain_memory";
 import { ROOT_SECOND_STAGES, frameAddress } from "../memory/frames";
 import { PTE_P, PTE_SIZE, pteMfn } from "../memory/pte";
+import { tlbFlushAll } from "../memory/tlb";
 import { LARGE_FRAMES, p2mEntry, p2mTableEntry, entryType } from "./entry";
 
 /** Guest frames there can be: 40 bits of address, as CPUID says. */
@@ -55,8 +57,30 @@ function newTable(d: DomainMemory): u32 {
 /** The first table; false as in newTable(). Before the domain runs. */
 export function makeRoot(d: DomainMemory): bool {
   d.p2mRoot = newTable(d);
-  d.p2mId = atomic.add<u32>(ROOT_SECOND_STAGES, 1) + 1;
+  d.p2mId = newId();
   return d.p2mRoot != 0;
+}
+
+/**
+ * An id that no second stage has, not 0, and that no TLB knows: it is the low half of a count of 64 bits, and when all were given once, whoever
+ * gets one again has all TLBs flushed first.
+ */
+function newId(): u32 {
+  while (true) {
+    const count = atomic.add<u64>(ROOT_SECOND_STAGES, 1) + 1;
+    const id = <u32>count;
+    const isFresh = count >> 32 == 0;
+    if (!id || (!isFresh && isTaken(id))) continue;
+    if (!isFresh) tlbFlushAll();
+    return id;
+  }
+}
+function isTaken(id: u32): bool {
+  for (let domid: u32 = 0; domid < <u32>DOMID_FIRST_RESERVED; domid++) {
+    const d = domainMemory(domid);
+    if (d != null && d.p2mId == id) return true;
+  }
+  return false;
 }
 
 /**

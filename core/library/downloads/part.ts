@@ -3,10 +3,10 @@
  * it goes on where it was. After a power failure only what had reached the disk counts (`durable`): what lies behind it may be anything.
  */
 import { createHash, type Hash } from "node:crypto";
-import { open, readFile, rename, rm, type FileHandle } from "node:fs/promises";
+import { open, readFile, rm, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
-import { privateFolder, syncFolder, writeWhole } from "../../files/whole.ts";
+import { moveWhole, privateFolder, writeWhole } from "../../files/whole.ts";
 import { libraryFailure } from "../failure.ts";
 
 const ABOUT = "about.json";
@@ -153,8 +153,7 @@ export class Part {
     try {
       await this.#handle.sync();
       await this.#handle.close();
-      await rename(this.path, target);
-      await syncFolder(path.dirname(target));
+      await moveWhole(this.path, target);
     } catch (error) {
       throw libraryFailure(error, `${path.basename(target)} can't be kept`);
     }

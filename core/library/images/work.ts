@@ -1,11 +1,11 @@
 /** What is done with the images that the host keeps: each is whole in the end, or not there. */
-import { open, rename, rm } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import path from "node:path";
 import { StoreError } from "../../dom0/storage/block-store.ts";
 import { convertImage, createImage, type NewFormat } from "../../dom0/storage/convert.ts";
 import { openStore } from "../../dom0/storage/open.ts";
 import { checkQcow2, type CheckReport } from "../../dom0/storage/qcow2/check.ts";
-import { PART, syncFolder } from "../../files/whole.ts";
+import { PART, moveWhole } from "../../files/whole.ts";
 import { Refusal } from "../../toolstack/error.ts";
 import { libraryFailure } from "../failure.ts";
 import type { KeptFolder } from "../kept-folder.ts";
@@ -92,8 +92,7 @@ async function intoFolder(
     } finally {
       await handle.close();
     }
-    await rename(part, place.path);
-    await syncFolder(path.dirname(place.path));
+    await moveWhole(part, place.path);
     return place.path;
   } catch (error) {
     await rm(part, { force: true }).catch(() => {});

@@ -166,7 +166,7 @@ async function mergeWritten(
     const next = await overlay(parts, uuid, device, top);
     const between = trees.find(uuid)!;
     await toolstack.request("checkpoint", {
-      ...{ domid, memory: false, file: null, disks: [{ id: device, from: top.file, file: next.file }] },
+      ...{ domid, memory: "none", file: null, disks: [{ id: device, from: top.file, file: next.file }] },
       record: record(goneOn(between, device, next)),
     });
     const tree = (await trees.reread(uuid))!;

@@ -18,7 +18,7 @@ export interface SnapshotReport {
 
 /** What is being done with a domain's snapshots. */
 export interface SnapshotWork {
-  what: "take" | "revert" | "delete" | "merge" | "clone" | "rename";
+  what: "take" | "revert" | "delete" | "merge" | "clone" | "fork" | "rename";
   /** What is done of it, up to 1; null where that is not known. */
   share: number | null;
 }

@@ -4,6 +4,7 @@
  */
 import { randomBytes, randomUUID } from "node:crypto";
 import { Refusal } from "../../toolstack/error.ts";
+import type { CreateResult, RestoreAs } from "../../toolstack/messages.ts";
 import { readSaved, readSavedHeader, type SavedHeader } from "../../toolstack/saved-file.ts";
 import { readConfig, withItem, withValue } from "../../toolstack/config-text.ts";
 import { isTaken, makeOverlays, overlayFile } from "./images.ts";
@@ -62,12 +63,27 @@ export async function revert(parts: Parts, uuid: string, id: string): Promise<Co
   }
 }
 
-/** Another domain, as that one was then; its interfaces have other addresses. */
-export async function clone(parts: Parts, from: string, id: string, name: string): Promise<Continued> {
+/** What memory that is kept somewhere becomes, in a domain that is paused. */
+export type Continue = (as: Required<RestoreAs>) => Promise<CreateResult>;
+
+/**
+ * Another domain, as that one was then, paused; its interfaces have other addresses. `memory`: where that is if the snapshot's own is not meant; null:
+ * that one, if it has any.
+ */
+export async function clone(
+  parts: Parts,
+  from: string,
+  id: string,
+  name: string,
+  memory: Continue | null = null,
+): Promise<Continued> {
   const { trees, definitions } = parts;
   const tree = trees.find(from)!;
   const snapshot = snapshotOf(tree, id);
   needHost(parts, snapshot);
+  const ofFile: Continue = (as) =>
+    parts.toolstack()!.request("restore", { file: snapshotFile(parts, from, id), paused: true, as });
+  const goOn = memory ?? (snapshot.hasMemory ? ofFile : null);
   const header = await machineOf(parts, tree, snapshot);
   const uuid = randomUUID();
   const disks = await newDisks(tree, snapshot);
@@ -87,14 +103,17 @@ export async function clone(parts: Parts, from: string, id: string, name: string
     await keep(parts, { ...empty, going: disks.map(({ file }) => file) });
     await makeOverlays(overlaysOf(made, disks));
     await keep(parts, made);
-    if (!snapshot.hasMemory) return { uuid, name, domid: null };
-    const domid = await restored(parts, snapshotFile(parts, from, id), { config, name, uuid }, async () => {});
-    return { uuid, name, domid };
+    return { uuid, name, domid: goOn ? (await goOn({ config, name, uuid })).domid : null };
   } catch (error) {
-    await trees.forget(uuid).catch(() => {});
-    await definitions.remove(uuid).catch(() => {});
+    await unmade(parts, uuid);
     throw error;
   }
+}
+
+/** A domain that was made a moment ago, and does not run, is there no more. */
+export async function unmade({ trees, definitions }: Parts, uuid: string): Promise<void> {
+  await trees.forget(uuid).catch(() => {});
+  await definitions.remove(uuid).catch(() => {});
 }
 
 function needHost(parts: Parts, { hasMemory }: Snapshot): void {

@@ -20,6 +20,7 @@ import {
   type Parts,
   type Watch,
 } from "./parts.ts";
+import { fork, ForkFailure, type Forked } from "./forking.ts";
 import { clone, revert, snapshotOf, type Continued } from "./reverting.ts";
 import { take, TakeFailure, type TakeOptions, type Taken } from "./taking.ts";
 import type { SnapshotTree, SnapshotWork } from "./report.ts";
@@ -165,14 +166,20 @@ export class Snapshots {
       checkNotSaved(await this.#parts.definitions.find(uuid));
       trees.checkKnown(uuid);
       await adopt(this.#parts, uuid);
-      await keep(this.#parts, withoutSnapshot(trees.find(uuid)!, id));
-      for (const what of ["machine", "screen", "console"] as const)
-        await rm(trees.part(uuid, id, what), { force: true }).catch(() => {});
+      await this.#drop(uuid, id);
       await merge(this.#parts, uuid, { progress, signal: wanted.signal }).catch((error: unknown) => {
         const { code = "EIO", message } = error as { code?: string; message: string };
         throw new Refusal(code, `The snapshot ${name} is deleted, and its disks are still to be merged: ${message}`);
       });
     });
+  }
+
+  /** It is there no more; its images are still to be merged. */
+  async #drop(uuid: string, id: string): Promise<void> {
+    const { trees } = this.#parts;
+    await keep(this.#parts, withoutSnapshot(trees.find(uuid)!, id));
+    for (const what of ["machine", "screen", "console"] as const)
+      await rm(trees.part(uuid, id, what), { force: true }).catch(() => {});
   }
 
   /** Goes on with what was cancelled or broken off. */
@@ -200,15 +207,42 @@ export class Snapshots {
   clone(uuid: string, id: string, name: string): Promise<Continued> {
     return this.#alone(uuid, "clone", null, async () => {
       snapshotOf(this.#parts.trees.find(uuid), id);
-      return clone(this.#parts, uuid, id, name);
+      const made = await clone(this.#parts, uuid, id, name);
+      if (made.domid !== null) await this.#parts.toolstack()!.request("unpause", { domid: made.domid });
+      return made;
+    });
+  }
+
+  /** It runs, and goes on in copies of those names too; all are there, or none. Throws Refusal. */
+  fork(uuid: string, names: readonly string[]): Promise<Forked> {
+    const wanted = new AbortController();
+    return this.#alone(uuid, "fork", wanted, async (progress) => {
+      const taken = new Set((this.#parts.trees.find(uuid)?.snapshots ?? []).map(({ name }) => name));
+      let name = "Fork";
+      for (let n = 2; taken.has(name); n++) name = `Fork ${n}`;
+      try {
+        const forked = await fork(this.#parts, uuid, name, names, { progress, signal: wanted.signal });
+        // Without disks nothing is based on it.
+        if (forked.snapshot.disks.length === 0) await this.#drop(uuid, forked.snapshot.id);
+        return forked;
+      } catch (error) {
+        if (!(error instanceof ForkFailure || error instanceof TakeFailure)) throw error;
+        if (error instanceof ForkFailure) await this.#drop(uuid, error.snapshot).catch(() => {});
+        await merge(this.#parts, uuid, unwatched()).catch(() => {});
+        throw error.refusal;
+      }
     });
   }
 
   /** Throws Refusal ESRCH when nothing is done that could be. */
   cancel(uuid: string): void {
-    const wanted = this.#busy.get(uuid)?.wanted;
+    const { work, wanted = null } = this.#busy.get(uuid) ?? {};
     if (!wanted) throw new Refusal("ESRCH", "Nothing is done with these snapshots that can be cancelled.");
-    wanted.abort(new Refusal("ECANCELED", "Merging was cancelled: nothing is lost, and it can be gone on with later."));
+    const isOpen = work?.what === "delete" || work?.what === "merge";
+    const left = isOpen
+      ? "Merging was cancelled: nothing is lost, and it can be gone on with later."
+      : "It was cancelled.";
+    wanted.abort(new Refusal("ECANCELED", left));
   }
 
   /** Throws Refusal EBUSY while other domains need its disks, or something is done with its snapshots. */

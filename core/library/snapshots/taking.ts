@@ -43,6 +43,8 @@ export interface TakeOptions {
   name: string;
   /** Of a domain that runs; one that does not has none. */
   memory: boolean;
+  /** The snapshot has no memory, and dom0 holds that of the moment under this name, for so many domains that are made of it at once. */
+  held?: { name: string; copies: number };
 }
 
 export interface Taken {
@@ -61,7 +63,12 @@ export class TakeFailure extends Error {
 }
 
 /** Cancelled while the memory is written, there is no snapshot, and the domain goes on. */
-export async function take(parts: Parts, uuid: string, { name, memory }: TakeOptions, watch: Watch): Promise<Taken> {
+export async function take(
+  parts: Parts,
+  uuid: string,
+  { name, memory, held }: TakeOptions,
+  watch: Watch,
+): Promise<Taken> {
   const domain = await running(parts, uuid);
   const definition = await parts.definitions.find(uuid);
   if (!definition)
@@ -80,7 +87,7 @@ export async function take(parts: Parts, uuid: string, { name, memory }: TakeOpt
     name,
     parent: before.current.parent,
     takenAt: Date.now(),
-    hasMemory: domain !== null && memory,
+    hasMemory: domain !== null && memory && !held,
     memoryMiB: 0,
     disks: before.current.disks,
     picture: null,
@@ -91,7 +98,7 @@ export async function take(parts: Parts, uuid: string, { name, memory }: TakeOpt
     await makeOverlays(
       overlays.map(({ file }, i) => ({ file, base: before.layers.find((layer) => layer.file === disks[i]!.file)! })),
     );
-    if (domain) return await takeRunning(parts, domain, definition, after, snapshot, watch);
+    if (domain) return await takeRunning(parts, domain, definition, after, snapshot, held ?? null, watch);
     return await takeHalted(parts, definition, after, snapshot);
   } catch (error) {
     await undone(parts, uuid, snapshot);
@@ -137,6 +144,7 @@ async function takeRunning(
   definition: Definition,
   after: Tree,
   snapshot: Snapshot,
+  held: TakeOptions["held"] | null,
   { progress, signal }: Watch,
 ): Promise<Taken> {
   const { trees, definitions } = parts;
@@ -150,7 +158,8 @@ async function takeRunning(
   signal.addEventListener("abort", cancel);
   const asked = toolstack.request("checkpoint", {
     domid,
-    memory: snapshot.hasMemory,
+    memory: held ? "held" : snapshot.hasMemory ? "file" : "none",
+    ...(held && { held: held.name, copies: held.copies }),
     file: trees.part(uuid, snapshot.id, "machine"),
     disks: after.current.disks.map(({ id, file }, i) => ({ id, from: snapshot.disks[i]!.file, file })),
     record: { file: trees.file(uuid), text: treeText(after) },

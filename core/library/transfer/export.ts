@@ -1,13 +1,13 @@
 /** A domain with its disks into one file: whole, or not there. */
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { lstat, open, rename, rm, stat } from "node:fs/promises";
+import { lstat, open, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { finished } from "node:stream/promises";
 import { pack, type Pack } from "tar-stream";
 import { StoreError } from "../../dom0/storage/block-store.ts";
 import { convertImage } from "../../dom0/storage/convert.ts";
-import { PART, syncFolder } from "../../files/whole.ts";
+import { PART, moveWhole } from "../../files/whole.ts";
 import { withValue } from "../../toolstack/config-text.ts";
 import { Refusal } from "../../toolstack/error.ts";
 import { libraryFailure } from "../failure.ts";
@@ -44,8 +44,7 @@ export async function exportDomain(
       const contents = await gathered(domain, scratch, (done) => progress(done * CONVERTING), signal);
       await check();
       await written(part, contents, (done) => progress(CONVERTING + done * (1 - CONVERTING)), signal);
-      await rename(part, target);
-      await syncFolder(path.dirname(target));
+      await moveWhole(part, target);
       return (await stat(target)).size;
     });
   } catch (error) {

@@ -1,10 +1,10 @@
 /** A domain out of one file: our own archives, OVA and XVA, told apart by their first member. All of it arrives, or nothing. */
-import { open, rename, rm } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import path from "node:path";
 import { StoreError } from "../../dom0/storage/block-store.ts";
 import { convertImage } from "../../dom0/storage/convert.ts";
 import { openStore } from "../../dom0/storage/open.ts";
-import { syncFolder } from "../../files/whole.ts";
+import { moveWhole } from "../../files/whole.ts";
 import { isDomainName } from "../../toolstack/domain-name.ts";
 import { Refusal } from "../../toolstack/error.ts";
 import { checkContents } from "../downloads/contents.ts";
@@ -61,9 +61,8 @@ export async function importDomain<T>(
         const image = await wholeImage(source, own, i, share);
         const place = await images.place(`${name}${arrived.sources.length > 1 ? `-${i}` : ""}.qcow2`);
         try {
-          await rename(image, place.path);
           placed.push(place.path);
-          await syncFolder(path.dirname(place.path));
+          await moveWhole(image, place.path);
         } finally {
           place.left();
         }

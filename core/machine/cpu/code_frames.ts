@@ -2,12 +2,14 @@
  * Which machine frames hold code that some pCPU has decoded, shared by all pCPUs.
  *
  * versions: u32 per frame. A write into a frame with decoded code increments it; a block is good only while the version is the
- * one it was decoded with. A version does not wrap: a frame that has come to the last one is decoded anew for ever. flags: u8 per frame, CODE: somebody decoded from it since the last increment; WRITTEN: it may
- * be in some pCPU's write TLB. The first frames are never a guest's, so their versions serve as shared words:
- * u64 versions[0] = generation, incremented when a frame gets CODE while it may be in write TLBs (the others then drop theirs
- * before they go on, and count the frame as written, for they may have written in between);
- * u32 versions[4] = lock of locked accesses that wasm's atomics can't do (misaligned, 16 bytes), and of who marks a written frame as code;
- * u64 versions[2] = count of all increments of all frames.
+ * one it was decoded with. A version does not wrap: a frame that has come to the last one is decoded anew for ever.
+ * flags: u8 per frame. CODE: somebody has decoded from it since the last increment. WRITTEN: it may be in some pCPU's write TLB.
+ *
+ * The first frames are never a guest's, so their versions serve as words that all pCPUs share:
+ * GENERATION (u64) is incremented when a frame gets CODE while it may be in write TLBs: the other pCPUs then drop their entries for it before
+ *   they go on, and count the frame as written, for they may have written in between.
+ * CHANGES (u64) counts the increments of all frames' versions.
+ * LOCK (u32) is taken for locked accesses that wasm's atomics can't do (misaligned ones, 16 bytes), and by who marks a written frame as code.
  *
  * The order that makes it safe: a writer sets WRITTEN, then looks at CODE; a decoder sets CODE, then looks at WRITTEN. From a frame that is
  * WRITTEN another pCPU may write on without a look, through its TLB or a window of translated code, until it follows the generation (at
@@ -20,7 +22,8 @@ import { TLB_ENTRIES, TLB_WRITE, entryFrame, tlbBase, tlbDropWrites } from "./tl
 
 const CODE: u8 = 1;
 const WRITTEN: u8 = 2;
-/** Offsets of the shared words; the generation is the first. */
+/** Offsets of the shared words. */
+const GENERATION: usize = 0;
 const CHANGES: usize = 8;
 const LOCK: usize = 16;
 const VERSION_LAST: u32 = 0xffffffff;
@@ -112,7 +115,7 @@ export function beforeDecode(host: usize): void {
   while (atomic.cmpxchg<u32>(splitLock(), 0, 1)) {}
   const old = atomic.or<u8>(flag, CODE);
   const marks = !(old & CODE) && (old & WRITTEN) != 0;
-  const before = marks ? atomic.add<u64>(codeVersions, 1) : 0;
+  const before = marks ? atomic.add<u64>(codeVersions + GENERATION, 1) : 0;
   atomic.store<u32>(splitLock(), 0);
   if (marks && before == seenGeneration) {
     // Nothing but this frame's entry to forget. The increment makes the others forget theirs.
@@ -132,7 +135,7 @@ export function decodeHolds(host: usize): bool {
 
 /** Whether every other pCPU that executes has followed the present generation. */
 function othersFollowed(): bool {
-  const generation = atomic.load<u64>(codeVersions);
+  const generation = atomic.load<u64>(codeVersions + GENERATION);
   if (generation == settledGeneration) return true;
   for (let id: usize = 0; id < <usize>MAX_PCPUS; id++) {
     const other = <usize>ACTIVITY + id * ACTIVITY_SIZE;
@@ -168,11 +171,11 @@ export function endTranslations(): void {
 // @ts-ignore: decorator
 @inline
 export function followGeneration(): void {
-  if (atomic.load<u64>(codeVersions) != seenGeneration) dropWritesToCode();
+  if (atomic.load<u64>(codeVersions + GENERATION) != seenGeneration) dropWritesToCode();
 }
 
 function dropWritesToCode(): void {
-  const generation = atomic.load<u64>(codeVersions);
+  const generation = atomic.load<u64>(codeVersions + GENERATION);
   const base = tlbBase + TLB_WRITE;
   for (let i: usize = 0; i < TLB_ENTRIES; i++) {
     const entry = base + (i << 4);

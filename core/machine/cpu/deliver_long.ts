@@ -1,7 +1,7 @@
 /** Delivery of interrupts and exceptions in long mode: 16-byte gates, stacks by TSS and IST. Intel's manual volume 3, 6.14. */
 import { getReg64, readSystem, setReg64, writeSystem } from "./access";
-import { IF, NT, RF, TF, VM, getRflags, setRflags } from "./flags";
-import { VECTOR_GP, VECTOR_NP, VECTOR_SS, VECTOR_TS, cpu, fault, orFaultError, raise, setModeStale } from "./machine";
+import { startHandler } from "./handler_entry";
+import { VECTOR_GP, VECTOR_NP, VECTOR_SS, VECTOR_TS, cpu, fault, orFaultError, raise } from "./machine";
 import { isCanonical } from "./paging/format";
 import {
   ATTR_DB,
@@ -16,7 +16,10 @@ import {
   setNullSegment,
   setSegment,
 } from "./segment";
-import { CPU_CPL, CPU_IDTR_BASE, CPU_IDTR_LIMIT, CPU_RIP, CPU_SHADOW, CS, SEG_BASE, SEG_LIMIT, SS, TR } from "./state";
+import { CPU_CPL, CPU_IDTR_BASE, CPU_IDTR_LIMIT, CPU_RIP, CS, SEG_BASE, SEG_LIMIT, SS, TR } from "./state";
+
+const GATE_INTERRUPT: u32 = 14;
+const GATE_TRAP: u32 = 15;
 
 /** See enterHandler() in exceptions.ts. */
 export function enterLong(vector: u32, software: bool, withError: bool, error: u32, flagsSet: u64): void {
@@ -36,7 +39,7 @@ function enter(vector: u32, software: bool, withError: bool, error: u32, flagsSe
   const high = readSystem(at + 8, 8);
   if (fault) return;
   const kind = (<u32>(low >> 40)) & 0x1f;
-  if (kind != 14 && kind != 15) {
+  if (kind != GATE_INTERRUPT && kind != GATE_TRAP) {
     raise(VECTOR_GP, name);
     return;
   }
@@ -116,10 +119,5 @@ function enter(vector: u32, software: bool, withError: bool, error: u32, flagsSe
   if (level < cpl) setNullSegment(SS, level);
   store<u32>(cpu, level, CPU_CPL);
   setReg64(4, top);
-  store<u64>(cpu, target, CPU_RIP);
-  let flags = getRflags() & ~(<u64>(TF | NT | RF | VM));
-  if (kind == 14) flags &= ~(<u64>IF);
-  setRflags(flags);
-  store<u32>(cpu, 0, CPU_SHADOW);
-  setModeStale(true);
+  startHandler(target, kind == GATE_TRAP);
 }

@@ -3,8 +3,8 @@
  * manual volume 3, 6.11 and 6.12; volume 2, INT n.
  */
 import { readSystem } from "./access";
-import { IF, NT, RF, TF, VM, getRflags, setRflags } from "./flags";
-import { VECTOR_GP, VECTOR_NP, cpu, fault, orFaultError, raise, setModeStale } from "./machine";
+import { startHandler } from "./handler_entry";
+import { VECTOR_GP, VECTOR_NP, cpu, fault, orFaultError, raise } from "./machine";
 import { inVirtual8086 } from "./protection";
 import {
   ATTR_P,
@@ -26,7 +26,7 @@ import {
   outerSelector,
   pushFrame,
 } from "./stack_frame";
-import { CPU_CPL, CPU_IDTR_BASE, CPU_IDTR_LIMIT, CPU_RIP, CPU_SHADOW, CS, DS, ES, FS, GS } from "./state";
+import { CPU_CPL, CPU_IDTR_BASE, CPU_IDTR_LIMIT, CPU_RIP, CS, DS, ES, FS, GS } from "./state";
 import { NO_ERROR_CODE, TASK_CALL, switchTask } from "./task";
 
 const GATE_TASK: u32 = 5;
@@ -120,10 +120,5 @@ function enter(vector: u32, software: bool, withError: bool, error: u32, flagsSe
   endFrame();
   if (virtual) for (let n = ES; n <= GS; n++) if (n == ES || n >= DS) setNullSegment(n, 0);
   setSegment(CS, (selector & 0xfffc) | level, d);
-  store<u64>(cpu, target, CPU_RIP);
-  let flags = getRflags() & ~(<u64>(TF | NT | RF | VM));
-  if (!(kind & GATE_TRAP)) flags &= ~(<u64>IF);
-  setRflags(flags);
-  store<u32>(cpu, 0, CPU_SHADOW);
-  setModeStale(true);
+  startHandler(target, (kind & GATE_TRAP) != 0);
 }

@@ -1,4 +1,4 @@
-/** Bit tests of registers, and of memory by a constant. */
+/** Bit tests of registers, and of memory by a constant; where the first and the last one are. */
 import * as I from "../cpu/ids.ts";
 import type { DecodedOp } from "./decoded.ts";
 import { rmValue } from "./operands.ts";
@@ -9,7 +9,12 @@ import type { RegionWriter } from "./writer.ts";
 export function writeBits(w: RegionWriter, op: DecodedOp): boolean {
   const { code, flags } = w;
   const { id, size } = op;
-  if (id > I.ID_BTC || size === 2) return false;
+  if (size === 2) return false;
+  if (id >= I.ID_BSF && id <= I.ID_LZCNT) {
+    writeScan(w, op);
+    return true;
+  }
+  if (id > I.ID_BTC) return false;
   const constant = op.form === I.FORM_RM_IMM;
   if (op.isMemory && !constant) return false;
   const host = w.temporary("operandHost", I32);
@@ -41,4 +46,35 @@ export function writeBits(w: RegionWriter, op: DecodedOp): boolean {
     w.store(size);
   } else w.writeSized(op.rm, 0, size, a);
   return true;
+}
+
+/** BSF, BSR, TZCNT, LZCNT. */
+function writeScan(w: RegionWriter, op: DecodedOp): void {
+  const { code, flags } = w;
+  const { id, size } = op;
+  const a = w.temporary("first", I64);
+  rmValue(w, op, size);
+  if (size === 4 && !op.isMemory) code.op(Op.i32WrapI64, Op.i64ExtendI32U);
+  code.set(a);
+  if (id === I.ID_TZCNT || id === I.ID_LZCNT) {
+    code.get(a);
+    if (id === I.ID_LZCNT) code.op(Op.i64Clz);
+    // Of 32 bits, the 33rd ends it.
+    else if (size === 4) code.i64(0x100000000n).op(Op.i64Or, Op.i64Ctz);
+    else code.op(Op.i64Ctz);
+    if (id === I.ID_LZCNT && size === 4) code.i64(32).op(Op.i64Sub);
+    code.set(flags.result).get(a).op(Op.i64Eqz, Op.i64ExtendI32U).set(flags.a);
+    flags.set("result", size);
+    w.writeSized(op.reg, 0, size, flags.result);
+    return;
+  }
+  const before = flags.keep("scan");
+  code.get(a).op(Op.i64Eqz).set(flags.bit);
+  flags.state = { kind: "scan", before };
+  // Of zero, the whole register stays.
+  w.register(op.reg);
+  if (id === I.ID_BSF) code.get(a).op(Op.i64Ctz);
+  else code.i64(63).get(a).op(Op.i64Clz, Op.i64Sub);
+  code.get(flags.bit).op(Op.select);
+  w.setRegister(op.reg);
 }

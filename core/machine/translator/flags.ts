@@ -19,21 +19,26 @@ export interface FlagHost {
   call(name: HelperName): Code;
 }
 
-type Plain = "add" | "sub" | "logic" | "adc" | "sbb" | "shl" | "shr" | "sar" | "imul";
+type Plain = "add" | "sub" | "logic" | "adc" | "sbb" | "shl" | "shr" | "sar" | "imul" | "result";
 export type FlagState =
   /** In the vCPU's state. */
   | { kind: "memory" }
   /** In the locals, as the local `kind` says; -1: in the vCPU's state. */
   | { kind: "dynamic" }
+  /** Of "result", CF and OF are in `a`, at their places in EFLAGS. */
   | { kind: Plain; size: number; count: number }
   /** CF stays what it was. */
   | { kind: "inc" | "dec"; size: number; before: FlagState }
   /** CF and OF are new, the others stay. */
   | { kind: "rol" | "ror"; size: number; before: FlagState }
   /** CF is new. */
-  | { kind: "bt"; before: FlagState };
+  | { kind: "bt"; before: FlagState }
+  /** Of BSF and BSR: ZF is new, CF is clear, the others stay. */
+  | { kind: "scan"; before: FlagState };
 
-const CF_OF = 0x801;
+export const CF_OF = 0x801;
+const CF_ZF = 0x41;
+const ZF_PLACE = 6;
 const IN_MEMORY = -1;
 
 /** Condition codes 0..15 in pairs; an odd one is the opposite. */
@@ -74,7 +79,7 @@ export class FlagWriter {
   get over(): number {
     return this.#writer.temporary("flagOver", I64);
   }
-  /** Result of BT, i32. */
+  /** CF of BT, or ZF of BSF and BSR: i32. */
   get bit(): number {
     return this.#writer.temporary("flagBit", I32);
   }
@@ -109,8 +114,8 @@ export class FlagWriter {
     code.get(count).op(Op.i64Eqz, Op.select).set(this.#kind);
     this.state = { kind: "dynamic" };
   }
-  /** What INC, DEC, a rotation or BT keeps of the present flags; to be asked for before their own locals are set. */
-  keep(kind: "inc" | "dec" | "rol" | "ror" | "bt"): FlagState {
+  /** What INC, DEC, a rotation, BT or a scan keeps of the present flags; to be asked for before their own locals are set. */
+  keep(kind: "inc" | "dec" | "rol" | "ror" | "bt" | "scan"): FlagState {
     const { state } = this;
     const isOver = "before" in state;
     if (!isOver) return state;
@@ -122,6 +127,7 @@ export class FlagWriter {
     if (step && stepped) return state.before;
     if (rotates && (rotated || state.kind === "bt")) return state.before;
     if (kind === "bt" && state.kind === "bt") return state.before;
+    if (kind === "scan" && (state.kind === "scan" || state.kind === "bt")) return state.before;
     this.toMemory();
     return this.state;
   }
@@ -149,11 +155,11 @@ export class FlagWriter {
       code.i32(IN_MEMORY).set(this.#kind);
       return;
     }
-    if (state.kind === "rol" || state.kind === "ror" || state.kind === "bt") {
+    if (state.kind === "rol" || state.kind === "ror" || state.kind === "bt" || state.kind === "scan") {
       const now = this.state;
       this.#settle(state.before);
       this.storeSettled();
-      code.i32(state.kind === "bt" ? 1 : CF_OF);
+      code.i32({ rol: CF_OF, ror: CF_OF, bt: 1, scan: CF_ZF }[state.kind]);
       this.#overBits(state);
       this.#writer.call("region_change_flags");
       code.i32(IN_MEMORY).set(this.#kind);
@@ -200,9 +206,10 @@ export class FlagWriter {
     code.end();
   }
 
-  /** Pushes CF and OF of a rotation, or CF of BT, as EFLAGS bits. */
+  /** Pushes CF and OF of a rotation, CF of BT, or ZF of a scan, as EFLAGS bits. */
   #overBits(state: FlagState): void {
     const code = this.#code;
+    if (state.kind === "scan") code.get(this.bit).i32(ZF_PLACE).op(Op.i32Shl);
     if (state.kind === "bt") code.get(this.bit);
     if (state.kind !== "rol" && state.kind !== "ror") return;
     const top = BigInt(state.size * 8 - 1);
@@ -238,6 +245,9 @@ export class FlagWriter {
         break;
       case "sar":
         bit(a, count - 1);
+        break;
+      case "result":
+        code.get(a).op(Op.i32WrapI64);
         break;
       case "imul":
         if (size === 8) {
@@ -293,6 +303,7 @@ export class FlagWriter {
       if (not) this.#code.op(Op.i32Eqz);
       return;
     }
+    if (state.kind === "scan") return this.#scanCondition(state, test, not);
     if (state.kind === "bt" && test !== BELOW_OR_EQUAL) return this.#conditionBefore(state.before, wanted);
     if ((state.kind === "rol" || state.kind === "ror") && (test === ZERO || test === SIGN || test === PARITY))
       return this.#conditionBefore(state.before, wanted);
@@ -308,6 +319,21 @@ export class FlagWriter {
     }
   }
 
+  /** After BSF or BSR. */
+  #scanCondition({ before }: { before: FlagState }, test: number, not: boolean): void {
+    const code = this.#code;
+    const wanted = (test << 1) | (not ? 1 : 0);
+    if (test === BELOW) code.i32(not ? 1 : 0);
+    else if (test === ZERO || test === BELOW_OR_EQUAL) {
+      code.get(this.bit);
+      if (not) code.op(Op.i32Eqz);
+    } else if (test <= LESS) this.#conditionBefore(before, wanted);
+    else {
+      this.toMemory();
+      code.i32(wanted);
+      this.#writer.call("region_condition");
+    }
+  }
   /** A condition that the new flags have no part in. */
   #conditionBefore(before: FlagState, wanted: number): void {
     if ("count" in before && this.#plainCondition(before, wanted >> 1, (wanted & 1) !== 0)) return;

@@ -128,15 +128,15 @@ export function writeFloat(w: RegionWriter, op: DecodedOp, page: number): boolea
   code.vector(V.anyTrue).get(mxcsr).i32(MODE).op(Op.i32And).i32(MODE_DEFAULT).op(Op.i32Ne, Op.i32Or);
   code.ifUnlikely();
   w.executeApart("region_sse", op);
-  code.else();
+  w.vectorRegister(op.reg);
+  code.set(r).else().get(r);
   if (scalar) {
-    code.get(r);
     w.vectorRegister(op.reg);
     constant(w, all, width, false);
     code.vector(V.bitSelect);
-  } else code.get(r);
+  }
+  code.set(r).end().get(r);
   w.setVectorRegister(op.reg);
-  code.end();
   return true;
 }
 

@@ -1,5 +1,5 @@
 /** What translated code calls in core.wasm: ../cpu/region_imports.ts; through a table, see moduleBytes(). */
-import { I32, I64, type FunctionType } from "./wasm.ts";
+import { Code, I32, I64, type FunctionType, type SharedFunction } from "./wasm.ts";
 
 /** The types of functions that a module knows, in their order. */
 export const TYPES = [
@@ -55,4 +55,21 @@ const places = Object.fromEntries(HELPER_NAMES.map((name, n) => [name, n])) as R
 /** Its place in the table. */
 export function helperIndex(name: HelperName): number {
   return places[name];
+}
+
+/**
+ * Helpers that are called from so many places that each module has a function of its own for each, by number: a call through the table takes V8
+ * a dozen instructions and a check of the type, at every place.
+ */
+const OFTEN: HelperName[] = ["region_read", "region_write"];
+export const SHARED: SharedFunction[] = OFTEN.map((name) => {
+  const code = new Code();
+  const type = HELPERS[name];
+  TYPES[type]!.parameters.forEach((_, n) => code.get(n));
+  return { type, code: code.callHelper(helperIndex(name), type) };
+});
+/** Writes a call of the helper. */
+export function callHelper(code: Code, name: HelperName): Code {
+  const own = OFTEN.indexOf(name);
+  return own < 0 ? code.callHelper(helperIndex(name), HELPERS[name]) : code.call(own);
 }

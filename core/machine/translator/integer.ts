@@ -5,6 +5,7 @@ import { writeAtomic } from "./atomic.ts";
 import { writeBits } from "./bits.ts";
 import { regValue, rmValue } from "./operands.ts";
 import { writeShift } from "./shift.ts";
+import { writeWide } from "./wide.ts";
 import { I32, I64, Op } from "./wasm.ts";
 import { type RegionWriter } from "./writer.ts";
 
@@ -54,7 +55,7 @@ function writeAlu(w: RegionWriter, op: DecodedOp): boolean {
   if (BINARY[id] !== undefined) writeBinary(w, op);
   else if (id === I.ID_NOT || id === I.ID_NEG || id === I.ID_INC || id === I.ID_DEC) writeUnary(w, op);
   else if ((id === I.ID_IMUL2 || id === I.ID_IMUL3) && op.size >= 4) writeImul(w, op);
-  else if ((id === I.ID_MUL || id === I.ID_IMUL1) && op.size === 4) return false;
+  else if (id === I.ID_MUL || id === I.ID_IMUL1 || id === I.ID_DIV || id === I.ID_IDIV) return writeWide(w, op);
   else return false;
   return true;
 }
@@ -204,6 +205,12 @@ function writeData(w: RegionWriter, op: DecodedOp): boolean {
       code.i64(63).op(Op.i64ShrS).set(value);
       w.writeSized(RDX, 0, size, value);
       return true;
+    case I.ID_BSWAP:
+      if (size === 2) return false;
+      w.register(op.rm);
+      writeReversed(w, size, value);
+      w.writeSized(op.rm, 0, size, value);
+      return true;
     case I.ID_CMOV: {
       rmValue(w, op, size);
       code.set(value);
@@ -253,6 +260,21 @@ function writeExtension(w: RegionWriter, op: DecodedOp, from: number, signed: bo
   code.set(value);
   w.writeSized(op.reg, op.reg8, op.size, value);
   return true;
+}
+
+/** Takes a value, leaves its bytes in the opposite order in the local; of 4 bytes the upper half is anything. */
+function writeReversed(w: RegionWriter, size: number, value: number): void {
+  const { code } = w;
+  const swap = (bits: number, low: bigint): void => {
+    code.set(value).get(value).i64(low).op(Op.i64And).i64(bits).op(Op.i64Shl);
+    code.get(value).i64(bits).op(Op.i64ShrU).i64(low).op(Op.i64And, Op.i64Or);
+  };
+  swap(8, 0x00ff00ff00ff00ffn);
+  if (size === 8) {
+    swap(16, 0x0000ffff0000ffffn);
+    code.i64(32).op(Op.i64Rotl);
+  } else code.op(Op.i32WrapI64).i32(16).op(Op.i32Rotl, Op.i64ExtendI32U);
+  code.set(value);
 }
 
 /** Register `to` gets what register `from` points at, and RSP what lies behind it. */

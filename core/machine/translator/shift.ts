@@ -1,60 +1,132 @@
-/** Shifts and rotations of registers of 32 and 64 bits; the rest is rare. */
+/** Shifts and rotations by a constant, and of registers of 32 and 64 bits by CL; the rest is rare. */
 import * as I from "../cpu/ids.ts";
 import type { DecodedOp } from "./decoded.ts";
+import { rmValue } from "./operands.ts";
 import { I32, I64, Op } from "./wasm.ts";
 import type { RegionWriter } from "./writer.ts";
 
 const RCX = 1;
 
 export function writeShift(w: RegionWriter, op: DecodedOp): boolean {
-  if (op.isMemory || op.size < 4) return false;
-  if (op.form !== I.FORM_RM_IMM) return op.id >= I.ID_SHL && op.id <= I.ID_SAR && writeByCount(w, op);
-  return op.imm !== 0n && writeByConstant(w, op);
-}
-
-function writeByConstant(w: RegionWriter, op: DecodedOp): boolean {
-  const { code, flags } = w;
   const { id, size } = op;
-  const count = Number(op.imm);
-  if (id === I.ID_ROL || id === I.ID_ROR) {
-    const kind = id === I.ID_ROL ? "rol" : "ror";
-    const before = flags.keep(kind);
-    w.register(op.rm);
-    if (size === 8) code.i64(count).op(id === I.ID_ROL ? Op.i64Rotl : Op.i64Rotr);
-    else
-      code
-        .op(Op.i32WrapI64)
-        .i32(count)
-        .op(id === I.ID_ROL ? Op.i32Rotl : Op.i32Rotr, Op.i64ExtendI32U);
-    code.set(flags.over);
-    flags.state = { kind, size, before };
-    w.writeSized(op.rm, 0, size, flags.over);
+  if (op.form !== I.FORM_RM_IMM) {
+    if (op.isMemory || size < 4 || id < I.ID_SHL || id > I.ID_SAR) return false;
+    writeByCount(w, op);
     return true;
   }
-  if (id < I.ID_SHL || id > I.ID_SAR) return false;
-  pushExtended(w, op);
+  const count = Number(op.imm) & (size === 8 ? 63 : 31);
+  // Bytes and words may be shifted by more than they have.
+  if (count === 0 || count >= size * 8) return false;
+  if (id === I.ID_ROL || id === I.ID_ROR) writeRotation(w, op, count);
+  else if (id >= I.ID_SHL && id <= I.ID_SAR) writeByConstant(w, op, count);
+  else if (id >= I.ID_SHLD && size >= 4) writeDouble(w, op, count);
+  else return false;
+  return true;
+}
+
+/** Pushes the operand. In memory, its host address is kept for writeBack(). */
+function pushOperand(w: RegionWriter, op: DecodedOp): void {
+  if (!op.isMemory) return rmValue(w, op, op.size);
+  w.hostOf(op, op.size, true);
+  w.code.tee(w.temporary("operandHost", I32));
+  w.load(op.size);
+}
+function writeBack(w: RegionWriter, op: DecodedOp, local: number): void {
+  if (!op.isMemory) return w.writeSized(op.rm, op.rm8, op.size, local);
+  w.code.get(w.temporary("operandHost", I32)).get(local);
+  w.store(op.size);
+}
+/** Takes a value of the size with any bits above, which are then clear. */
+function clearAbove(w: RegionWriter, size: number): void {
+  if (size === 4) w.code.op(Op.i32WrapI64, Op.i64ExtendI32U);
+  else if (size < 4) w.code.i64(size === 1 ? 0xff : 0xffff).op(Op.i64And);
+}
+
+function writeRotation(w: RegionWriter, op: DecodedOp, count: number): void {
+  const { code, flags } = w;
+  const { size } = op;
+  const left = op.id === I.ID_ROL;
+  const kind = left ? "rol" : "ror";
+  const a = w.temporary("first", I64);
+  pushOperand(w, op);
+  code.set(a);
+  const before = flags.keep(kind);
+  code.get(a);
+  if (size === 8) code.i64(count).op(left ? Op.i64Rotl : Op.i64Rotr);
+  else if (size === 4)
+    code
+      .op(Op.i32WrapI64)
+      .i32(count)
+      .op(left ? Op.i32Rotl : Op.i32Rotr, Op.i64ExtendI32U);
+  else {
+    const up = left ? count : size * 8 - count;
+    clearAbove(w, size);
+    code.tee(a).i64(up).op(Op.i64Shl).get(a);
+    code.i64(size * 8 - up).op(Op.i64ShrU, Op.i64Or);
+  }
+  code.set(flags.over);
+  flags.state = { kind, size, before };
+  writeBack(w, op, flags.over);
+}
+
+function writeByConstant(w: RegionWriter, op: DecodedOp, count: number): void {
+  const { code, flags } = w;
+  const { id, size } = op;
+  pushOperand(w, op);
+  extend(w, op);
   code.tee(flags.a).i64(count).op(shiftOf(id)).set(flags.result);
   flags.set(id === I.ID_SHR ? "shr" : id === I.ID_SAR ? "sar" : "shl", size, count);
-  w.writeSized(op.rm, 0, size, flags.result);
-  return true;
+  writeBack(w, op, flags.result);
+}
+
+/** SHLD and SHRD. */
+function writeDouble(w: RegionWriter, op: DecodedOp, count: number): void {
+  const { code, flags } = w;
+  const { size } = op;
+  const right = op.id === I.ID_SHRD;
+  const bits = size * 8;
+  const [a, b] = [w.temporary("first", I64), w.temporary("second", I64)];
+  pushOperand(w, op);
+  clearAbove(w, size);
+  code.set(a);
+  w.register(op.reg);
+  clearAbove(w, size);
+  code.set(b);
+  code
+    .get(a)
+    .i64(count)
+    .op(right ? Op.i64ShrU : Op.i64Shl);
+  code
+    .get(b)
+    .i64(bits - count)
+    .op(right ? Op.i64Shl : Op.i64ShrU, Op.i64Or);
+  code.set(flags.result);
+  const bit = (n: number) => code.i64(n).op(Op.i64ShrU).i64(1).op(Op.i64And);
+  code.get(a);
+  bit(right ? count - 1 : bits - count);
+  // OF: whether the sign has changed.
+  code.get(a).get(flags.result).op(Op.i64Xor);
+  bit(bits - 1);
+  code.i64(11).op(Op.i64Shl, Op.i64Or).set(flags.a);
+  flags.set("result", size);
+  writeBack(w, op, flags.result);
 }
 
 function shiftOf(id: number): number {
   return id === I.ID_SHR ? Op.i64ShrU : id === I.ID_SAR ? Op.i64ShrS : Op.i64Shl;
 }
-/** Pushes the operand, its upper half as the shift will move it down. */
-function pushExtended(w: RegionWriter, op: DecodedOp): void {
-  w.register(op.rm);
-  if (op.size === 8) return;
-  if (op.id === I.ID_SHR) w.code.op(Op.i32WrapI64, Op.i64ExtendI32U);
-  if (op.id === I.ID_SAR) w.code.op(Op.i64Extend32S);
+/** Takes the operand, with any bits above, which become what the shift will move down. */
+function extend(w: RegionWriter, op: DecodedOp): void {
+  if (op.id === I.ID_SHR) clearAbove(w, op.size);
+  else if (op.id === I.ID_SAR && op.size < 8)
+    w.code.op({ 1: Op.i64Extend8S, 2: Op.i64Extend16S, 4: Op.i64Extend32S }[op.size]!);
 }
 
 /**
  * By CL. A count of 0 leaves the flags, so the old ones are brought to memory and the new ones hold only if it is not: which of the two
  * it is, is known at run time.
  */
-function writeByCount(w: RegionWriter, op: DecodedOp): boolean {
+function writeByCount(w: RegionWriter, op: DecodedOp): void {
   const { code, flags } = w;
   const { id, size } = op;
   const bits = size * 8;
@@ -62,7 +134,8 @@ function writeByCount(w: RegionWriter, op: DecodedOp): boolean {
   const count = w.temporary("second", I64);
   const carry = w.temporary("shiftCarry", I32);
   flags.toMemory();
-  pushExtended(w, op);
+  w.register(op.rm);
+  extend(w, op);
   code.set(a);
   w.register(RCX);
   code
@@ -106,5 +179,4 @@ function writeByCount(w: RegionWriter, op: DecodedOp): boolean {
   code.i32(11).op(Op.i32Shl, Op.i32Or, Op.i64ExtendI32U).set(flags.a);
   flags.setUnlessZero(count, size);
   w.writeSized(op.rm, 0, size, flags.result);
-  return true;
 }

@@ -17,6 +17,8 @@ export interface ControlFlow {
   loops: Set<number>;
   /** Blocks that two or more forward edges go to. */
   merges: Set<number>;
+  /** Blocks that forward edges to it come from. */
+  forward: Map<number, number[]>;
   /** The one block before it, for blocks that are neither merge nor loop nor entry. */
   before: Map<number, number>;
   /** Edges that would make the graph irreducible, "from,to": they leave the region instead. */
@@ -56,7 +58,7 @@ export function structure(entry: number, successors: (block: number) => number[]
       children.get(dominator.get(block)!)!.push(block);
       if (!merges.has(block) && !loops.has(block)) before.set(block, forward.get(block)![0]!);
     }
-    return { order, number, dominator, children, backward, loops, merges, before, cut };
+    return { order, number, dominator, children, backward, loops, merges, forward, before, cut };
   }
 }
 

@@ -17,21 +17,18 @@ import { RegionWriter, type KeepOp, type RegionUse } from "./writer.ts";
 /** The function of a region. `keep`: see KeepOp. */
 export function translateRegion(region: Region, keep: KeepOp): FunctionBody {
   const flow = structure(0, (block) => successors(region.blocks[block]!));
-  // The first pass finds out which registers are used at all.
+  // The first pass finds out which registers loops touch.
   const unknown: RegionUse = {
-    used: new Set(),
-    written: new Set(),
-    usedVectors: new Set(),
-    writtenVectors: new Set(),
+    touched: new Map(),
     flags: true,
     movesCodeBase: true,
   };
   const windows = chooseWindows(region, flow);
   const first = new RegionWriter(unknown, windows, () => 0);
-  new BlockWriter(region, flow, first).write();
+  new BlockWriter(region, flow, unknown, first).write();
   first.use.flags = first.flags.used;
   const writer = new RegionWriter(first.use, windows, keep);
-  new BlockWriter(region, flow, writer).write();
+  new BlockWriter(region, flow, first.use, writer).write();
   return writer.finish();
 }
 
@@ -103,10 +100,15 @@ class BlockWriter {
   readonly #labels = new Map<number, number>();
   /** Flags at the end of blocks. */
   readonly #flagsAfter = new Map<number, FlagState>();
+  /** Registers that are available (registers.ts) at the end of blocks, and at loops' heads. */
+  readonly #availableAfter = new Map<number, ReadonlySet<number>>();
+  readonly #availableAt = new Map<number, ReadonlySet<number>>();
+  readonly #known: RegionUse;
 
-  constructor(region: Region, flow: ControlFlow, writer: RegionWriter) {
+  constructor(region: Region, flow: ControlFlow, known: RegionUse, writer: RegionWriter) {
     this.#region = region;
     this.#flow = flow;
+    this.#known = known;
     this.#w = writer;
   }
 
@@ -119,11 +121,30 @@ class BlockWriter {
     const { loops, children, merges, number } = this.#flow;
     const joined = children.get(block)!.filter((child) => merges.has(child));
     joined.sort((a, b) => number.get(b)! - number.get(a)!);
+    const { registers } = this.#w;
+    const available = this.#availableBefore(block);
+    this.#availableAt.set(block, available);
     if (!loops.has(block)) return this.#within(block, joined);
+    registers.begin(available);
+    registers.fetch(this.#touchedInLoop(block));
+    this.#availableAt.set(block, registers.state.available);
     const label = this.#w.code.loop();
     this.#labels.set(block, label);
     this.#within(block, joined);
     this.#w.code.end();
+  }
+
+  /** What all have available from which forward edges go to the block. */
+  #availableBefore(block: number): ReadonlySet<number> {
+    const [first, ...others] = this.#flow.forward.get(block)!.map((from) => this.#availableAfter.get(from)!);
+    return new Set([...(first ?? [])].filter((n) => others.every((other) => other.has(n))));
+  }
+  #touchedInLoop(head: number): Set<number> {
+    const { order, number, backward } = this.#flow;
+    const last = Math.max(...backward.filter(({ to }) => to === head).map(({ from }) => number.get(from)!));
+    return new Set(
+      order.slice(number.get(head), last + 1).flatMap((block) => [...(this.#known.touched.get(block) ?? [])]),
+    );
   }
 
   #within(block: number, joined: number[]): void {
@@ -146,6 +167,8 @@ class BlockWriter {
       before !== undefined ? this.#flagsAfter.get(before)! : isAlone ? { kind: "memory" } : { kind: "dynamic" };
     w.done = 0;
     w.vectorsChecked = false;
+    w.registers.begin(this.#availableAt.get(number)!);
+    w.use.touched.set(number, w.registers.touched);
     const { ops, transfer } = block;
     const isTransfer = transfer.kind !== "interpret" && !(transfer.kind === "jump" && !transfer.branches);
     const straight = isTransfer ? ops.slice(0, -1) : ops;
@@ -169,7 +192,7 @@ class BlockWriter {
     const { name, implied } = EXECUTED[op.family]!;
     const touched = new Set([...implied, op.reg, op.rm, op.reg8 >> 3, op.rm8 >> 3, op.vreg]);
     for (const n of [op.base, op.index]) if (n < 16) touched.add(n);
-    w.execute(name, op, touched, touched, flagUse(op));
+    w.execute(name, op, touched, flagUse(op));
   }
 
   #transfer(number: number, { transfer, ops }: Block): void {
@@ -181,6 +204,8 @@ class BlockWriter {
     const length = ops.length;
     /** The block is done: what follows counts from 0. */
     const end = (): void => {
+      w.registers.save();
+      this.#availableAfter.set(number, w.registers.state.available);
       w.count(length);
       w.done = 0;
       this.#flagsAfter.set(number, w.flags.state);
@@ -197,8 +222,10 @@ class BlockWriter {
         code.set(condition);
         end();
         code.get(condition).if();
+        const { state } = w.registers;
         this.#edge(number, transfer.taken, op);
         code.else();
+        w.registers.state = state;
         w.flags.state = this.#flagsAfter.get(number)!;
         this.#edge(number, transfer.next, null);
         code.end();
@@ -216,6 +243,8 @@ class BlockWriter {
       case "return":
         peek(w, op, target);
         if (transfer.to && transfer.to.block !== null) {
+          w.registers.save();
+          const known = w.registers.state;
           code.get(target).get(w.pageBase).i64(transfer.to.offset).op(Op.i64Add, Op.i64Eq);
           code.if();
           drop(w);
@@ -225,6 +254,7 @@ class BlockWriter {
           this.#edge(number, transfer.to, null);
           w.done = done;
           w.flags.state = state;
+          w.registers.state = known;
           code.end();
         }
         w.canonical(op, target);
@@ -297,6 +327,7 @@ class BlockWriter {
       w.leave(offset, 0);
       w.flags.state = now;
       code.end();
+      w.registers.fetch(this.#availableAt.get(block)!);
     }
     code.branch(this.#labels.get(block)!);
   }

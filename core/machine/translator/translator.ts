@@ -17,7 +17,7 @@ import {
   RECORD_SIZE,
 } from "../layout.ts";
 import { readOp, type DecodedOp } from "./decoded.ts";
-import { HELPER_NAMES, REGION_TYPE, TYPES } from "./imports.ts";
+import { HELPER_NAMES, REGION_TYPE, SHARED, TYPES } from "./imports.ts";
 import { CodePages, type CodePage } from "./pages.ts";
 import { ReachedCode } from "./reached.ts";
 import { LARGE_REGION, SMALL_REGION, findRegion } from "./region.ts";
@@ -143,7 +143,7 @@ export class Translator {
     if (!bodies.length) return null;
     const id = this.#nextModule++;
     this.#modules.set(id, { ops, indices: regions.map(({ index }) => index) });
-    return { id, bytes: moduleBytes(TYPES, REGION_TYPE, HELPER_NAMES.length, bodies), regions };
+    return { id, bytes: moduleBytes(TYPES, REGION_TYPE, HELPER_NAMES.length, SHARED, bodies), regions };
   }
 
   /** The regions may be asked for again. */

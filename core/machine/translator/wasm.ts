@@ -55,6 +55,10 @@ export const Op = {
   i64Add: 0x7c,
   i64Sub: 0x7d,
   i64Mul: 0x7e,
+  i64DivS: 0x7f,
+  i64DivU: 0x80,
+  i64RemS: 0x81,
+  i64RemU: 0x82,
   i64And: 0x83,
   i64Or: 0x84,
   i64Xor: 0x85,
@@ -175,6 +179,11 @@ export class Code {
     return this.#bytes.written;
   }
 
+  /** Of nesting. */
+  get depth(): number {
+    return this.#depth;
+  }
+
   op(...opcodes: number[]): this {
     for (const opcode of opcodes) this.#bytes.byte(opcode);
     return this;
@@ -241,6 +250,12 @@ export class Code {
     this.#bytes.byte(opcode);
     this.#bytes.byte(alignment);
     this.#bytes.unsigned(offset);
+    return this;
+  }
+  /** Calls a function of the module. */
+  call(index: number): this {
+    this.#bytes.byte(0x10);
+    this.#bytes.unsigned(index);
     return this;
   }
   /** Calls the function at `index` of the table, which is of the module's type number `type`. */
@@ -316,16 +331,23 @@ function section(id: number, content: Bytes, into: Bytes): void {
   into.counted(content.written);
 }
 
+/** A function that everything in the module may call. */
+export interface SharedFunction {
+  type: number;
+  code: Code;
+}
+
 /**
- * A module whose functions, all of type number `type`, are exported under their numbers from 0 on. It imports `core.memory` (shared) and
- * `core.helpers`, a table of `helpers` functions that they call; no function by itself, for V8 makes a wrapper in machine code for each type
- * of imported functions of every module, which costs more than a region. (The table that the functions go into is another one: V8 keeps a
- * copy of a table for every instance that imports it.)
+ * A module: `shared` functions, then `bodies`, all of type number `type`, which are exported under their numbers from 0 on. It imports
+ * `core.memory` (shared) and `core.helpers`, a table of `helpers` functions that they call; no function by itself, for V8 makes a wrapper in
+ * machine code for each type of imported functions of every module, which costs more than a region. (The table that the functions go into is
+ * another one: V8 keeps a copy of a table for every instance that imports it.)
  */
 export function moduleBytes(
   types: readonly FunctionType[],
   type: number,
   helpers: number,
+  shared: readonly SharedFunction[],
   bodies: FunctionBody[],
 ): Uint8Array<ArrayBuffer> {
   const out = new Bytes();
@@ -353,7 +375,8 @@ export function moduleBytes(
   section(2, imported, out);
 
   const declared = new Bytes();
-  declared.unsigned(bodies.length);
+  declared.unsigned(shared.length + bodies.length);
+  for (const each of shared) declared.unsigned(each.type);
   bodies.forEach(() => declared.unsigned(type));
   section(3, declared, out);
 
@@ -362,12 +385,19 @@ export function moduleBytes(
   bodies.forEach((_, i) => {
     exported.name(String(i));
     exported.byte(0x00);
-    exported.unsigned(i);
+    exported.unsigned(shared.length + i);
   });
   section(7, exported, out);
 
   const code = new Bytes();
-  code.unsigned(bodies.length);
+  code.unsigned(shared.length + bodies.length);
+  for (const each of shared) {
+    // No locals, and the end.
+    code.unsigned(each.code.length + 2);
+    code.byte(0);
+    code.append(each.code.written);
+    code.byte(0x0b);
+  }
   // Branch hints (tool-conventions and the proposal of that name): from a function's first byte, 0 = not taken, 1 = taken.
   const hints = new Bytes();
   hints.name("metadata.code.branch_hint");
@@ -375,7 +405,7 @@ export function moduleBytes(
   bodies.forEach((body, i) => {
     const locals = declaredLocals(body.locals);
     let length = locals.length;
-    hints.unsigned(i);
+    hints.unsigned(shared.length + i);
     hints.unsigned(body.code.reduce((sum, part) => sum + part.hints.length, 0));
     for (const part of body.code) {
       for (const { at, taken } of part.hints) {

@@ -1,17 +1,16 @@
 /**
  * One region's function while it is written: registers in locals, memory through the TLB, ways out.
  *
- * Registers: every general register that the region uses is a local, loaded at its beginning and always valid. One way out
- * (the end of the function) stores all that any instruction of the region writes, so that any place may leave.
+ * Registers are in locals as far as it pays (registers.ts). There is one way out, the end of the function.
  * Leaving in the middle of a block takes back what of it was not done from the count of instructions.
  */
 import * as S from "../cpu/state.ts";
 import { TLB_READ, TLB_WRITE } from "../cpu/tlb_layout.ts";
 import type { DecodedOp } from "./decoded.ts";
 import { FlagWriter } from "./flags.ts";
-import { LEFT, PARAMETERS, POLL, STATE, STATUS_BAIL, TLB, HELPERS, helperIndex, type HelperName } from "./imports.ts";
-import { V } from "./simd.ts";
-import { Code, I32, I64, Mem, Op, V128, type FunctionBody, type ValueType } from "./wasm.ts";
+import { LEFT, PARAMETERS, POLL, STATE, STATUS_BAIL, TLB, callHelper, type HelperName } from "./imports.ts";
+import { RegisterWriter, vectorNumber } from "./registers.ts";
+import { Code, I32, I64, Mem, Op, type FunctionBody, type ValueType } from "./wasm.ts";
 
 const PAGE = -4096n;
 /** Offset of the addend in an entry of the TLB. */
@@ -20,11 +19,8 @@ const ATOMIC_LOAD_32 = 0x10;
 
 /** What a first pass over the region has found; the second one writes with it. */
 export interface RegionUse {
-  used: Set<number>;
-  written: Set<number>;
-  /** The same of XMM registers. */
-  usedVectors: Set<number>;
-  writtenVectors: Set<number>;
+  /** Registers (registers.ts) that a block touches, by its number. */
+  touched: Map<number, ReadonlySet<number>>;
   /** Some instruction leaves its flags in locals. */
   flags: boolean;
   /** The interpreter does an instruction of another page than the first, and is told so. */
@@ -38,10 +34,7 @@ export class RegionWriter {
   readonly code = new Code();
   readonly flags: FlagWriter;
   readonly use: RegionUse = {
-    used: new Set(),
-    written: new Set(),
-    usedVectors: new Set(),
-    writtenVectors: new Set(),
+    touched: new Map(),
     flags: false,
     movesCodeBase: false,
   };
@@ -52,9 +45,7 @@ export class RegionWriter {
   readonly #usedWindows = new Set<number>();
   readonly #locals: ValueType[] = [];
   readonly #named = new Map<string, number>();
-  /** Locals of general and XMM registers, by number. */
-  readonly #registers: number[] = [];
-  readonly #vectors: number[] = [];
+  readonly registers: RegisterWriter;
   /** Linear address of the page; where to go on. */
   readonly pageBase: number;
   readonly #rip: number;
@@ -74,6 +65,7 @@ export class RegionWriter {
     this.pageBase = this.temporary("pageBase", I64);
     this.#rip = this.temporary("rip", I64);
     this.flags = new FlagWriter(this, known.flags);
+    this.registers = new RegisterWriter(this.code, (name, type) => this.temporary(name, type));
     this.#exit = this.code.block();
     this.#left = this.code.block();
     this.#bailed = this.code.block();
@@ -95,9 +87,6 @@ export class RegionWriter {
   has(name: string): boolean {
     return this.#named.has(name);
   }
-  #register(n: number): number {
-    return (this.#registers[n] ??= this.temporary(`r${n}`, I64));
-  }
   get #linear(): number {
     return this.temporary("linear", I64);
   }
@@ -115,21 +104,18 @@ export class RegionWriter {
   }
 
   call(name: HelperName): Code {
-    return this.code.callHelper(helperIndex(name), HELPERS[name]);
+    return callHelper(this.code, name);
   }
 
   // ---- general registers ----
 
   /** Pushes all 64 bits. */
   register(n: number): void {
-    this.use.used.add(n);
-    this.code.get(this.#register(n));
+    this.registers.read(n);
   }
   /** Takes 64 bits. */
   setRegister(n: number): void {
-    this.use.used.add(n);
-    this.use.written.add(n);
-    this.code.set(this.#register(n));
+    this.registers.write(n);
   }
   /** Pushes a register operand as i64; bits above the size are anything. `byte`: register file offset for size 1. */
   readSized(n: number, byte: number, size: number): void {
@@ -161,18 +147,12 @@ export class RegionWriter {
 
   // ---- vector registers ----
 
-  #vector(n: number): number {
-    return (this.#vectors[n] ??= this.temporary(`x${n}`, V128));
-  }
   /** Pushes an XMM register. */
   vectorRegister(n: number): void {
-    this.use.usedVectors.add(n);
-    this.code.get(this.#vector(n));
+    this.registers.read(vectorNumber(n));
   }
   setVectorRegister(n: number): void {
-    this.use.usedVectors.add(n);
-    this.use.writtenVectors.add(n);
-    this.code.set(this.#vector(n));
+    this.registers.write(vectorNumber(n));
   }
   /** Bails out unless vector instructions may be used; once a block is enough, nothing in it can change that. */
   needVectors(op: DecodedOp): void {
@@ -314,6 +294,7 @@ export class RegionWriter {
   }
   /** There are many of these: what they have in common stands at the end of the function, once. */
   #leaveBy(way: number, offset: number, done: number): void {
+    this.registers.save();
     this.code.i64(offset).set(this.#rip);
     this.code.i32(done).set(this.temporary("done", I32));
     this.flags.settle();
@@ -322,6 +303,7 @@ export class RegionWriter {
   /** Takes the address to go on at. */
   leaveTo(done: number): void {
     this.code.set(this.#rip);
+    this.registers.save();
     this.count(done);
     this.flags.settle();
     this.code.branch(this.#exit);
@@ -350,32 +332,13 @@ export class RegionWriter {
 
   /** Has the interpreter's function do an instruction that touches no flag and no general register but those its address is made of. */
   executeApart(name: HelperName, op: DecodedOp): void {
-    const registers = [op.base, op.index].filter((n) => n < 16);
-    this.execute(name, op, registers, [], { reads: false, writes: false });
+    this.execute(name, op, [], { reads: false, writes: false });
   }
 
-  /** Has the interpreter's function do the instruction. `reads`, `writes`: registers it may look at and change. */
-  execute(
-    name: HelperName,
-    op: DecodedOp,
-    reads: Iterable<number>,
-    writes: Iterable<number>,
-    flags: { reads: boolean; writes: boolean },
-  ): void {
+  /** Has the interpreter's function do the instruction. `writes`: general registers it may change. */
+  execute(name: HelperName, op: DecodedOp, writes: Iterable<number>, flags: { reads: boolean; writes: boolean }): void {
     const { code } = this;
-    for (const n of reads)
-      if (this.#known.written.has(n))
-        code
-          .get(STATE)
-          .get(this.#register(n))
-          .memory(Mem.i64Store, S.CPU_GPR + 8 * n);
-    const vectors = op.family === "sse" ? new Set([0, op.reg & 15, op.rm & 15]) : [];
-    for (const n of vectors)
-      if (this.#known.writtenVectors.has(n))
-        code
-          .get(STATE)
-          .get(this.#vector(n))
-          .vectorMemory(V.store, S.CPU_XMM + 16 * n);
+    this.registers.save();
     if (flags.reads || flags.writes) this.flags.toMemory();
     if (op.page) {
       code.get(STATE).get(this.pageBase).i64(op.page).op(Op.i64Add).memory(Mem.i64Store, S.CPU_CODE_BASE);
@@ -383,18 +346,8 @@ export class RegionWriter {
     } else if (this.#known.movesCodeBase) code.get(STATE).get(this.pageBase).memory(Mem.i64Store, S.CPU_CODE_BASE);
     code.i32(this.#keep(op));
     this.call(name).set(this.#status);
-    for (const n of writes)
-      if (this.#known.used.has(n))
-        code
-          .get(STATE)
-          .memory(Mem.i64Load, S.CPU_GPR + 8 * n)
-          .set(this.#register(n));
-    for (const n of vectors)
-      if (this.#known.usedVectors.has(n))
-        code
-          .get(STATE)
-          .vectorMemory(V.load, S.CPU_XMM + 16 * n)
-          .set(this.#vector(n));
+    this.registers.changed(writes);
+    if (op.family === "sse") this.registers.changed([0, op.reg & 15, op.rm & 15].map(vectorNumber));
     code.get(this.#status);
     code.ifUnlikely();
     code.get(this.#status).i32(STATUS_BAIL).op(Op.i32Eq);
@@ -412,16 +365,6 @@ export class RegionWriter {
     before.get(STATE).get(STATE).memory(Mem.i64Load, S.CPU_RIP).i64(PAGE).op(Op.i64And).tee(this.pageBase);
     before.memory(Mem.i64Store, S.CPU_CODE_BASE);
     if (this.has("tag")) before.get(STATE).memory(Mem.i64Load, S.CPU_TLB_TAG).set(this.#tag);
-    for (const n of this.use.used)
-      before
-        .get(STATE)
-        .memory(Mem.i64Load, S.CPU_GPR + 8 * n)
-        .set(this.#register(n));
-    for (const n of this.use.usedVectors)
-      before
-        .get(STATE)
-        .vectorMemory(V.load, S.CPU_XMM + 16 * n)
-        .set(this.#vector(n));
     for (const closed of this.#usedWindows) before.i64(-1).set(closed);
     if (this.has("noVectors")) {
       // CR0.EM or TS, or CR4.OSFXSR not set: #UD or #NM.
@@ -437,16 +380,6 @@ export class RegionWriter {
     code.end();
     code.get(this.#rip).get(this.pageBase).op(Op.i64Add).set(this.#rip);
     code.get(LEFT).get(this.temporary("done", I32)).op(Op.i32Sub).set(LEFT).end();
-    for (const n of this.use.written)
-      code
-        .get(STATE)
-        .get(this.#register(n))
-        .memory(Mem.i64Store, S.CPU_GPR + 8 * n);
-    for (const n of this.use.writtenVectors)
-      code
-        .get(STATE)
-        .get(this.#vector(n))
-        .vectorMemory(V.store, S.CPU_XMM + 16 * n);
     this.flags.storeSettled();
     code.get(STATE).get(this.#rip).memory(Mem.i64Store, S.CPU_RIP);
     code.get(LEFT);

@@ -3,11 +3,11 @@ import type { Inspection } from "./inspection.ts";
 import type { KernelSymbols } from "./kernel-symbols.ts";
 import type { RegistersReport } from "./report.ts";
 
-/** So long names are waited for: the image of a debug kernel takes a while to be read. */
+/** Symbols are waited for so long, in milliseconds: a debug kernel's image takes a while to be read. */
 const NAMES_MS = 2000;
 /** A domain is held no longer than this before its on_crash is carried out. */
 const MOST_MS = 3000;
-/** The latest, each of so many vCPUs: about 10 KiB a vCPU. */
+/** Reports are kept of the latest domains that crashed, and of so many vCPUs each: about 10 KiB a vCPU. */
 const MOST_DOMAINS = 64;
 const MOST_VCPUS = 8;
 

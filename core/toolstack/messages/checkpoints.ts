@@ -1,4 +1,5 @@
 /** What is said of the images of disks under running domains: what snapshots are made with. */
+import type { CreateResult, RestoreAs } from "./domains.ts";
 import type { FrozenImage } from "../../dom0/backends/blk/disks.ts";
 
 /** An image of a disk, and how it is to be read. */
@@ -23,8 +24,15 @@ export interface KeptDisk extends ImageFile {
 
 export interface CheckpointArguments {
   domid: number;
-  /** With memory the guest must be able to suspend; without, the disks are as after a loss of power. */
-  memory: boolean;
+  /**
+   * With memory the guest must be able to suspend; without ("none"), the disks are as after a loss of power. "file": into the file. "held": dom0
+   * holds it, for domains that are made of it at once (heldContinue), until heldForget.
+   */
+  memory: "none" | "file" | "held";
+  /** What is held is called so. */
+  held?: string;
+  /** Domains that are to be made of what is held. */
+  copies?: number;
   /** Where the domain is written: as a saved one, without memory if that is not wanted; null: nowhere. */
   file: string | null;
   /** Of every disk that the domain may write: its device's id, the image that it has, and the new one in qcow2, which is based on that. */
@@ -70,6 +78,10 @@ export interface CheckpointRequests {
    * on those that it had, which change no more. `record` is written before anything is written to them, whole or not at all.
    */
   checkpoint: { args: CheckpointArguments; result: CheckpointResult };
+  /** Another domain of memory that is held; it is paused. */
+  heldContinue: { args: { held: string; as: Required<RestoreAs> }; result: CreateResult };
+  /** It is there no more. */
+  heldForget: { args: { held: string }; result: null };
   /**
    * `base` takes in what `top` has, which is based on it, and which nobody writes; domains may read both meanwhile. `absorbing` events
    * by `task` tell the bytes; ECANCELED after absorbCancel, with nothing lost.

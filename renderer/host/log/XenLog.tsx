@@ -27,71 +27,15 @@ export function XenLog() {
   const step = (by: number): void => {
     if (hits.length) setCurrent(hits[(index + by + hits.length) % hits.length]!);
   };
-  const text = (): string =>
-    logText(
-      lines.map(({ line }) => line),
-      times,
-    );
+  const look = (wanted: string): void => {
+    setSearch(wanted);
+    setCurrent(null);
+  };
   return (
     <section className="card log-card" aria-label="Xen log">
-      <header className="card-header log-header">
-        <h2>Xen log</h2>
-        <Levels log={log.lines} hidden={hidden} />
-        <span className="spacer" />
-        <Tool label="Times since power-on" pressed={times} onClick={() => useLayout.setState({ logTimes: !times })}>
-          <Clock size={15} />
-        </Tool>
-        <Tool
-          label="Copy the lines shown"
-          disabled={lines.length === 0}
-          onClick={() =>
-            void navigator.clipboard.writeText(text()).then(
-              () => say("info", lines.length === 1 ? "One line was copied." : `${lines.length} lines were copied.`),
-              () => say("error", "The clipboard may not be written here."),
-            )
-          }
-        >
-          <Copy size={15} />
-        </Tool>
-        <Tool
-          label="Save the lines shown"
-          disabled={lines.length === 0}
-          onClick={() => download("xen.log", "text/plain", text())}
-        >
-          <Download size={15} />
-        </Tool>
-      </header>
+      <Header log={log.lines} lines={lines} hidden={hidden} times={times} />
       <div className="log-tools">
-        <div className="log-search" role="search">
-          <input
-            id={SEARCH_FIELD}
-            type="search"
-            placeholder="Search"
-            aria-label="Search the Xen log"
-            maxLength={256}
-            value={search}
-            onChange={({ target }) => {
-              setSearch(target.value);
-              setCurrent(null);
-            }}
-            onKeyDown={(event) => {
-              if (event.key === "Enter") step(event.shiftKey ? -1 : 1);
-              else if (event.key === "Escape" && search) setSearch("");
-              else return;
-              event.preventDefault();
-              event.stopPropagation();
-            }}
-          />
-          <span className="log-found" role="status">
-            {search === "" ? "" : hits.length === 0 ? "no hits" : `${index + 1} of ${hits.length}`}
-          </span>
-          <Tool label="Previous hit" disabled={hits.length === 0} onClick={() => step(-1)}>
-            <ChevronUp size={15} />
-          </Tool>
-          <Tool label="Next hit" disabled={hits.length === 0} onClick={() => step(1)}>
-            <ChevronDown size={15} />
-          </Tool>
-        </div>
+        <SearchTools search={search} onSearch={look} found={hits.length} index={index} step={step} />
         <span className="spacer" />
         <button
           type="button"
@@ -125,6 +69,99 @@ export function XenLog() {
         </div>
       )}
     </section>
+  );
+}
+
+/** `log`: all lines; `lines`: those that are shown, which can be copied and saved. */
+function Header({
+  log,
+  lines,
+  hidden,
+  times,
+}: {
+  log: Parameters<typeof countByLevel>[0];
+  lines: ReturnType<typeof shownLines>;
+  hidden: readonly LevelId[];
+  times: boolean;
+}) {
+  const text = (): string =>
+    logText(
+      lines.map(({ line }) => line),
+      times,
+    );
+  return (
+    <header className="card-header log-header">
+      <h2>Xen log</h2>
+      <Levels log={log} hidden={hidden} />
+      <span className="spacer" />
+      <Tool label="Times since power-on" pressed={times} onClick={() => useLayout.setState({ logTimes: !times })}>
+        <Clock size={15} />
+      </Tool>
+      <Tool
+        label="Copy the lines shown"
+        disabled={lines.length === 0}
+        onClick={() =>
+          void navigator.clipboard.writeText(text()).then(
+            () => say("info", lines.length === 1 ? "One line was copied." : `${lines.length} lines were copied.`),
+            () => say("error", "The clipboard may not be written here."),
+          )
+        }
+      >
+        <Copy size={15} />
+      </Tool>
+      <Tool
+        label="Save the lines shown"
+        disabled={lines.length === 0}
+        onClick={() => download("xen.log", "text/plain", text())}
+      >
+        <Download size={15} />
+      </Tool>
+    </header>
+  );
+}
+
+/** `index`: of the hit that is shown, among those found. */
+function SearchTools({
+  search,
+  onSearch,
+  found,
+  index,
+  step,
+}: {
+  search: string;
+  onSearch: (search: string) => void;
+  found: number;
+  index: number;
+  step: (by: number) => void;
+}) {
+  return (
+    <div className="log-search" role="search">
+      <input
+        id={SEARCH_FIELD}
+        type="search"
+        placeholder="Search"
+        aria-label="Search the Xen log"
+        maxLength={256}
+        value={search}
+        onChange={({ target }) => onSearch(target.value)}
+        onKeyDown={(event) => {
+          if (event.key === "Enter") step(event.shiftKey ? -1 : 1);
+          else if (event.key === "Escape" && search) onSearch("");
+          else return;
+          event.preventDefault();
+          event.stopPropagation();
+        }}
+      />
+      <span className="log-found" role="status">
+        {search === "" ? "" : found === 0 ? "no hits" : `${index + 1} of ${found}`}
+      </span>
+      <Tool label="Previous hit" disabled={found === 0} onClick={() => step(-1)}>
+        <ChevronUp size={15} />
+      </Tool>
+      <Tool label="Next hit" disabled={found === 0} onClick={() => step(1)}>
+        <ChevronDown size={15} />
+      </Tool>
+    </div>
   );
 }
 

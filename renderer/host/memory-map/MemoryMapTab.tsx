@@ -8,7 +8,8 @@ import { colorsOf, type ColorBy } from "./colors.ts";
 import { FrameFacts } from "./FrameFacts.tsx";
 import { DOMID_XEN, indicesOf, sizeText } from "./frames.ts";
 import { isWanted, Legend, type Wanted } from "./Legend.tsx";
-import { MapCanvas, ZOOM_STEP } from "./MapCanvas.tsx";
+import { ZOOM_STEP } from "./keys.ts";
+import { MapCanvas } from "./MapCanvas.tsx";
 import { WHOLE, type Viewport } from "./viewport.ts";
 import "../../styles/memory-map.css";
 

@@ -7,7 +7,8 @@ import { TranslatedCode } from "./translated.ts";
 
 const EDGES = [1n << 63n, 0x7fff_ffff_ffe0n, 0x8000_0000_0000n, 0xffff_7fff_ffff_ffe0n, 0xffff_8000_0000_0000n];
 const CODE = 0x40_0000n;
-const ALIAS = 0x7f00_0000_0000n;
+/** The same code again: far up in the lower half of addresses, and where kernels are. */
+const ALIASES = [0x7f00_0000_0000n, 0xffff_ffff_8100_0000n];
 const CODE_FRAME = 0x3a00000;
 const DATA = 0x60_0000n;
 const DATA_FRAME = 0x3a10000;
@@ -44,7 +45,7 @@ export class Differential {
     for (const m of [this.#interpreter, this.#translated]) {
       m.map(CODE, CODE_FRAME);
       m.map(CODE + 0x1000n, CODE_FRAME + 0x1000);
-      m.map(ALIAS, CODE_FRAME);
+      for (const alias of ALIASES) m.map(alias, CODE_FRAME);
       for (let i = 0; i < DATA_PAGES; i++) m.map(DATA + BigInt(i) * 0x1000n, DATA_FRAME + i * 0x1000);
       m.map(STACK, STACK_FRAME);
       m.exports.engine_budget!(20_000);
@@ -78,7 +79,7 @@ export class Differential {
       })),
     );
     for (let entry = 0; entry < ENTRIES; entry++) {
-      const at = BigInt(place + random.pick(program.blocks)) + (random.chance(20) ? ALIAS : CODE);
+      const at = BigInt(place + random.pick(program.blocks)) + (random.chance(30) ? random.pick(ALIASES) : CODE);
       this.#interpreter.rip = at;
       this.#translated.rip = at;
       const exit = this.#interpreter.run();

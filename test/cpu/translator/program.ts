@@ -177,8 +177,10 @@ function instruction(a: Assembler, random: Random): void {
       return a.register(big, [0x0f, 0xa3], reg, rm);
     }
     case 18:
-      // NOT, NEG, MUL, IMUL, seldom DIV.
-      return operand([0xf6 + wide], random.chance(5) ? 6 + random.below(2) : 2 + random.below(4));
+      // NOT, NEG, MUL, IMUL, seldom DIV or IDIV, then mostly of what is no wider than the divisor, or most would fault.
+      if (random.chance(80)) return operand([0xf6 + wide], 2 + random.below(4));
+      if (random.chance(80)) a.bytes.push(...random.pick([[0x31, 0xd2], [0x99], [0x48, 0x99]]));
+      return operand([0xf6 + wide], 6 + random.below(2));
     case 19: {
       const push = random.chance(50);
       if (reg >= 8) a.bytes.push(0x41);

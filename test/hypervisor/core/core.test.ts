@@ -2,11 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { XEN_DOMCTL_getdomaininfo, XEN_DOMINF_dying, XEN_DOMINF_paused } from "../../../core/abi/domctl.ts";
 import { SHUTDOWN_reboot } from "../../../core/abi/sched.ts";
 import { XEN_SYSCTL_physinfo } from "../../../core/abi/sysctl.ts";
-import { VIRQ_DOM_EXC } from "../../../core/abi/xen.ts";
+import { DOMID_FIRST_RESERVED, VIRQ_DOM_EXC } from "../../../core/abi/xen.ts";
 import { HypercallError } from "../../../core/dom0/kernel/errno.ts";
 import * as layout from "../../../core/machine/layout.ts";
 import { attachDom0, compileCore, Machine, type Dom0 } from "./machine.ts";
 
+/** domain/domain.ts */
+const ROOT_LAST_DOMID = layout.XEN_HEAP_START + 0x1050;
 const UUID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
 
 let machine: Machine;
@@ -228,6 +230,22 @@ describe("domctl", () => {
     expect(listed).toEqual([...listed].sort((a, b) => a - b));
     for (const domid of [made[0]!, made[1]!, made[3]!, made[4]!, next]) dom0.calls.domains.destroy(domid);
     expect(dom0.calls.host.listDomains().map((d) => d.domid)).toEqual([0]);
+  });
+
+  it("begins again behind the last domid there can be, and passes over those that are taken", () => {
+    const first = dom0.calls.domains.create(UUID, 1);
+    dom0.physical.set32(ROOT_LAST_DOMID, DOMID_FIRST_RESERVED - 2);
+    const last = dom0.calls.domains.create(UUID, 1);
+    expect(last).toBe(DOMID_FIRST_RESERVED - 1);
+    dom0.physical.set32(ROOT_LAST_DOMID, first - 1);
+    const passed = dom0.calls.domains.create(UUID, 1);
+    expect(passed).toBe(first + 1);
+    dom0.physical.set32(ROOT_LAST_DOMID, DOMID_FIRST_RESERVED - 2);
+    const again = dom0.calls.domains.create(UUID, 1);
+    expect(again).toBe(1);
+    for (const domid of [first, last, passed, again]) dom0.calls.domains.destroy(domid);
+    expect(dom0.calls.host.listDomains().map((d) => d.domid)).toEqual([0]);
+    dom0.physical.set32(ROOT_LAST_DOMID, passed);
   });
 
   it("weight, cap and affinity are kept and checked", () => {

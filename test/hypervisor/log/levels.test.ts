@@ -6,7 +6,15 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { CORE_FOLDERS, buildWasm } from "../../../core/build.mjs";
 import { XenLog } from "../../../core/api/xen-log.ts";
 import * as level from "../../../core/hypervisor/abi/log.ts";
-import { BOOT_CMDLINE, SERIAL_MARK_COUNT, SERIAL_SIZE } from "../../../core/machine/layout.ts";
+import {
+  BOOT_CMDLINE,
+  SERIAL_CLAIMED,
+  SERIAL_MARKS_PRODUCER,
+  SERIAL_MARK_COUNT,
+  SERIAL_PRODUCER,
+  SERIAL_SIZE,
+  XEN_HEAP_START,
+} from "../../../core/machine/layout.ts";
 import { SerialPort } from "../../../core/machine/serial-port.ts";
 
 interface LogCore {
@@ -19,6 +27,7 @@ interface LogCore {
   conringProducer(): number;
   conringConsumer(): number;
   conringRead(to: number, index: number, length: number): void;
+  conringMove(address: number, size: number): void;
 }
 
 const { LOG_DEBUG, LOG_DEFAULT, LOG_DOMAIN_BYTES, LOG_ERR, LOG_G_DEBUG, LOG_G_ERR, LOG_G_INFO } = level;
@@ -28,6 +37,11 @@ const GUEST = { LOG_G_ERR, LOG_G_WARNING, LOG_G_INFO, LOG_G_DEBUG };
 const MEMORY_PAGES = 1024;
 /** Nobody's memory, for what a domain hands over. */
 const SCRATCH = (MEMORY_PAGES - 1) * 65536;
+
+const LARGER_RING = SCRATCH - 65536;
+/** console/conring.ts */
+const ROOT_CONRING_PRODUCER = XEN_HEAP_START + 0x10a8;
+const ROOT_CONRING_CONSUMER = XEN_HEAP_START + 0x10ac;
 
 let module: WebAssembly.Module;
 
@@ -247,6 +261,36 @@ describe("the serial port's reader", () => {
       expect(text).toMatch(/^\d+ y{300}\n$/);
       expect(kind).toBe(parseInt(text) % 2 ? LOG_DOMAIN_BYTES : LOG_ERR);
     }
+  });
+
+  it("and the console ring go on behind 2^32 bytes and 2^32 pieces", () => {
+    const host = all();
+    const view = new DataView(host.memory.buffer);
+    const pieces = 100;
+    for (const at of [SERIAL_PRODUCER, SERIAL_CLAIMED, ROOT_CONRING_PRODUCER, ROOT_CONRING_CONSUMER])
+      view.setUint32(at, 0xffffff83, true);
+    view.setUint32(SERIAL_MARKS_PRODUCER, 0xfffffff0, true);
+    host.port.take();
+    for (let i = 0; i < pieces; i++) host.core.say(LOG_ERR, i);
+    const text = Array.from({ length: pieces }, (_, i) => `(XEN) ${i}\n`).join("");
+    const output = host.port.take();
+    expect(output.lost).toBe(0);
+    expect(Buffer.concat(output.pieces.map(({ bytes }) => bytes)).toString()).toBe(text);
+    expect(output.pieces.every(({ kind }) => kind === LOG_ERR)).toBe(true);
+    const ring = (): string => {
+      const first = host.core.conringConsumer() >>> 0;
+      const length = ((host.core.conringProducer() >>> 0) - first) >>> 0;
+      host.core.conringRead(SCRATCH, first, length);
+      return Buffer.from(host.bytes.slice(SCRATCH, SCRATCH + length)).toString();
+    };
+    expect(ring()).toBe(text);
+    // To a larger ring, as at boot.
+    host.core.conringMove(LARGER_RING, 32768);
+    expect(ring()).toBe(text);
+    // The oldest goes when it is full.
+    for (let i = 0; i < 5000; i++) host.core.say(LOG_ERR, i);
+    expect(ring()).toHaveLength(32768);
+    expect(ring().endsWith("(XEN) 4998\n(XEN) 4999\n")).toBe(true);
   });
 
   it("never gives a line another's level, while they come faster than it reads", async () => {

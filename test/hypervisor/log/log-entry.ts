@@ -6,7 +6,7 @@ import { consoleInit, consoleWrite, log, logBegin, logDec, logEnd } from "../../
 import { pcpuAt, setSelf } from "../../../core/hypervisor/sched/pcpu";
 
 export { endLogEverything, startLogEverything } from "../../../core/hypervisor/console/console";
-export { conringConsumer, conringProducer, conringRead } from "../../../core/hypervisor/console/conring";
+export { conringConsumer, conringMove, conringProducer, conringRead } from "../../../core/hypervisor/console/conring";
 export { consoleWrite };
 
 /** Up to where thresholds hold; the command line lies where the boot loader puts it. */

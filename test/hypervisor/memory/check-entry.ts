@@ -7,7 +7,6 @@ import { TAILS } from "../../../core/hypervisor/event/fifo_pages";
 import { Port, portOf } from "../../../core/hypervisor/event/port";
 import { virqPort } from "../../../core/hypervisor/event/send";
 import { GrantTable, activeEntry, grantTableOf, maptrackEntry } from "../../../core/hypervisor/grant/table";
-import { setClaim } from "../../../core/hypervisor/memory/buddy";
 import { DomainMemory, domainMemory } from "../../../core/hypervisor/memory/domain_memory";
 import { checkInvariants } from "../../../core/hypervisor/control/invariants";
 import { m2pAddress } from "../../../core/hypervisor/memory/m2p";
@@ -20,6 +19,7 @@ import { become as becomeMemory } from "./memory-entry";
 export { boot, becomeVcpu, doEventChannelOp, sharedInfo } from "../event/event-entry";
 export {
   allocDomheapPages,
+  claim,
   doGrantTableOp,
   doMemoryOp,
   doMmuUpdate,
@@ -47,10 +47,6 @@ export function makeDomain(domid: u32, flags: u32, maxPages: u32): bool {
   while (load<u32>(link)) link = <usize>load<u32>(link) + offsetof<Domain>("next");
   store<u32>(link, <u32>changetype<usize>(d));
   return true;
-}
-
-export function claim(domid: u32, pages: u32): bool {
-  return setClaim(domainMemory(domid)!, pages);
 }
 
 /** Puts vCPUs 0 and 1 of a domain on pCPU 0's queue, or takes them off. */

@@ -20,8 +20,7 @@ const SELF = 0x7ff0;
 const LIST = 256;
 const XENMEM_exchange = 11n;
 const EINVAL = 22n;
-/** Larger than the machine. */
-const LARGEST = 18;
+const CLAIMED = core.totPages(domid) + 20;
 
 /** XENMEM_exchange of the frames in the list at LIST of the thread's page, into as many extents of `outOrder` there. */
 function exchange(inCount, outOrder) {
@@ -39,17 +38,21 @@ function exchange(inCount, outOrder) {
   return core.doMemoryOp(XENMEM_exchange, va);
 }
 /** A frame to begin with, which nobody else has; it stands in the list of `exchange`. */
-const own = work === "take" || work === "fail" ? 0 : core.allocDomheapPages(0, domid);
+const own = work === "exchange" || work === "undo" ? core.allocDomheapPages(0, domid) : 0;
 view.setBigUint64(page + LIST, BigInt(own), true);
 
+function take() {
+  const taken = [core.allocDomheapPages(0, domid), core.allocDomheapPages(0, domid)];
+  return taken.every((mfn) => mfn && core.freeDomheapPages(BigInt(mfn), 0, domid));
+}
 const works = {
   /** Takes two frames and gives them back. */
-  take() {
-    const taken = [core.allocDomheapPages(0, domid), core.allocDomheapPages(0, domid)];
-    return taken.every((mfn) => mfn && core.freeDomheapPages(BigInt(mfn), 0, domid));
-  },
-  /** Wants more than there is: the domain's number of frames rises, and falls again. */
-  fail: () => core.allocDomheapPages(LARGEST, domid) === 0,
+  take,
+  /** The same while it has a claim, from which they come and to which they return. */
+  "take claimed": take,
+  /** Claims a few frames more than the domain has, and ends the claim. */
+  claim: () =>
+    core.claim(domid, BigInt(CLAIMED)) === 0 && core.claimFits(domid, CLAIMED) && core.claim(domid, 0n) === 0,
   /** Changes a frame for another. */
   exchange: () => exchange(1, 0) === 0n,
   /** The same, but the second frame of the list is none, so the first one is returned. */
@@ -58,6 +61,8 @@ const works = {
     return exchange(2, 1) === -EINVAL;
   },
 };
+
+if (work === "take claimed" && core.claim(domid, BigInt(CLAIMED)) !== 0) throw new Error("no claim");
 
 // Shared: what each thread has done, and how many threads have met the other often enough.
 const [mine, other, ENOUGH] = [pcpu - 1, 2 - pcpu, 2];
@@ -70,5 +75,6 @@ for (let i = 0; i < most && Atomics.load(shared, ENOUGH) < 2; i++) {
   // On a busy machine the threads seldom run at the same time: only what they did beside each other counts.
   if (Atomics.load(shared, other) !== before && ++meetings === wanted) Atomics.add(shared, ENOUGH, 1);
 }
+if (work === "take claimed" && (!core.claimFits(domid, CLAIMED) || core.claim(domid, 0n) !== 0)) failed++;
 if (own && !core.freeDomheapPages(view.getBigUint64(page + LIST, true), 0, domid)) failed++;
 parentPort.postMessage({ failed, meetings });

@@ -29,6 +29,9 @@ export interface Core {
   freeDomheapPages(mfn: bigint, order: number, domid: number): number;
   freeXenheapPages(mfn: number, order: number): void;
   freePages(): number;
+  claim(domid: number, total: bigint): number;
+  claimFits(domid: number, total: number): number;
+  claimOf(domid: number): number;
   getPage(mfn: bigint, domid: number): number;
   putPage(mfn: number): void;
   getPageType(mfn: number, type: number): number;
@@ -46,6 +49,7 @@ export interface Core {
   doGrantTableOp(command: number, uop: bigint, count: number): bigint;
   secondStage(domid: number, gfn: bigint): bigint;
   tablesOfSecondStage(domid: number): number;
+  idOfSecondStage(domid: number): number;
   unshareInfo(domid: number): void;
   holdWritable(holder: number, domid: number, mfn: bigint): number;
   dropWritable(holder: number, mfn: bigint): number;

@@ -32,6 +32,7 @@ import {
   MEM_PAGE_TABLES,
   MEM_TRANSLATED,
   domainMemory,
+  lockOf,
 } from "../../../core/hypervisor/memory/domain_memory";
 import {
   GUEST_NATIVE,
@@ -43,6 +44,8 @@ import {
   TRAITS_PVH,
   guestType,
 } from "../../../core/hypervisor/guest/type";
+import { setClaim } from "../../../core/hypervisor/memory/buddy";
+import { spinLock, spinUnlock } from "../../../core/hypervisor/sched/lock";
 import { memoryDomainCreate, memoryDomainFree } from "../../../core/hypervisor/memory/domain_books";
 import {
   PGT_l4_page_table,
@@ -271,6 +274,9 @@ export function secondStage(domid: u32, gfn: u64): u64 {
 export function tablesOfSecondStage(domid: u32): u32 {
   return domainMemory(domid)!.p2mTables;
 }
+export function idOfSecondStage(domid: u32): u32 {
+  return domainMemory(domid)!.p2mId;
+}
 /** As the domain code does when all of a PVH domain's memory is relinquished. */
 export function unshareInfo(domid: u32): void {
   unshareXenPage(domainById(domid)!.sharedInfoMfn);
@@ -291,6 +297,22 @@ export function totPages(domid: u32): u32 {
 }
 export function kernelRoot(domid: u32): u32 {
   return vcpuOf(domainById(domid)!, 0)!.kernelCr3;
+}
+
+/** XENMEM_claim_pages; and whether the claim is for what the domain lacks of `total` frames, or there is none. */
+export function claim(domid: u32, total: u64): i32 {
+  return setClaim(domainMemory(domid)!, total);
+}
+export function claimFits(domid: u32, total: u32): bool {
+  const d = domainMemory(domid)!;
+  spinLock(lockOf(d));
+  const sum: u32 = d.claim + d.totPages;
+  const fits = !d.claim || sum == total;
+  spinUnlock(lockOf(d));
+  return fits;
+}
+export function claimOf(domid: u32): u32 {
+  return domainMemory(domid)!.claim;
 }
 
 /** From now on (or not) something waits for this pCPU, so a call with more to do is to stop where it can. */

@@ -15,10 +15,14 @@ import {
   GNTTABOP_map_grant_ref,
 } from "../../../core/abi/grant_table.ts";
 import { EINVAL, ENOENT, EOPNOTSUPP } from "../../../core/abi/errno.ts";
+import { XEN_HEAP_START } from "../../../core/machine/layout.ts";
 import { DOM0, Host, PvDomain, SELF, destroy } from "./host.ts";
 import { ARGS, PvhDomain } from "./pvh-domain.ts";
 
 const MIB = 256n;
+/** memory/root.ts: of the TLB clock, the last flush; and the count of second stages. */
+const ROOT_TLB_FLUSHED = XEN_HEAP_START + 64;
+const ROOT_SECOND_STAGES = XEN_HEAP_START + 72;
 /** INVALID_M2P_ENTRY, as WebAssembly gives it. */
 const INVALID = -1n;
 
@@ -194,4 +198,24 @@ test("grants: to and from a PVH domain, mapped where nothing else can take them 
   destroy(host, 3);
   granter.destroy();
   checked(host);
+});
+
+test("ids of second stages go round: none is 0, none has two, and one that is given again is in no TLB any more", async () => {
+  const host = await Host.boot(64);
+  const { core } = host;
+  const make = (domid: number): number => {
+    expect(core.makeDomain(domid, 4, 64)).toBe(1);
+    return core.idOfSecondStage(domid) >>> 0;
+  };
+  const flushed = (): bigint => host.get64(ROOT_TLB_FLUSHED);
+  expect([make(1), make(2)]).toEqual([1, 2]);
+  host.set64(ROOT_SECOND_STAGES, 0xfffffffen);
+  const before = flushed();
+  expect(make(3)).toBe(0xffffffff);
+  expect(flushed()).toBe(before);
+  expect(make(4)).toBe(3);
+  expect(flushed()).toBeGreaterThan(before);
+  const then = flushed();
+  expect(make(5)).toBe(4);
+  expect(flushed()).toBeGreaterThan(then);
 });

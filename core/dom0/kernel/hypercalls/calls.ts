@@ -23,11 +23,11 @@ export interface NativeExports {
 
 export const SCRATCH_FRAMES = 32;
 const SCRATCH_BYTES = SCRATCH_FRAMES << PAGE_SHIFT;
-/** Where a buffer stands, from the beginning of the scratch area, that the structure there points to; and what fits it. */
+/** Offset in the scratch area of the buffer that the structure at its beginning points to, and how many bytes it may have. */
 export const BUFFER = PAGE_SIZE;
 export const BUFFER_BYTES = SCRATCH_BYTES - BUFFER;
 
-/** Writes a structure: the operation's at `u`, in that of the hypercall at `struct`. */
+/** Fills in a hypercall's structure at machine address `struct`; `u`: address of the operation's own part of it. */
 export type Fill = (u: number, struct: number) => void;
 const nothing: Fill = () => {};
 

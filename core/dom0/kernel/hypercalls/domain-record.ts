@@ -28,7 +28,7 @@ export function bytesToUuid(bytes: Uint8Array): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
-/** The structure at `at`. */
+/** Reads the structure at machine address `at`. */
 export function domainRecord(memory: PhysicalMemory, at: number): DomainInfoRecord {
   return {
     domid: memory.get16(at + domctl.DOMCTL_GETDOMAININFO_DOMAIN),

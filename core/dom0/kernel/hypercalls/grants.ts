@@ -11,7 +11,7 @@ export interface GrantMapResult {
   /** GNTST_*. */
   status: number;
   handle: number;
-  /** Of the frame, in the machine. */
+  /** Machine address of the frame that is mapped. */
   address: number;
 }
 

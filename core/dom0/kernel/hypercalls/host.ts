@@ -47,7 +47,7 @@ export interface PhysicalInfo {
 
 /** Records that one getdomaininfolist takes. */
 const DOMAINS_PER_CALL = 256;
-/** Of version.h's xen_extraversion_t, xen_capabilities_info_t, xen_changeset_info_t and xen_commandline_t, in bytes. */
+/** Bytes of version.h's xen_extraversion_t, xen_capabilities_info_t, xen_changeset_info_t and xen_commandline_t. */
 const EXTRAVERSION_LEN = 16;
 const CAPABILITIES_LEN = 1024;
 const CHANGESET_LEN = 64;
@@ -174,7 +174,7 @@ export class HostCalls {
   compileInfo(): { compiler: string; by: string; domain: string; date: string } {
     const struct = this.#calls.scratch(COMPILE_INFO_SIZE);
     this.#calls.call("xen_version", HYPERVISOR_xen_version, XENVER_compile_info, struct);
-    // Its members stand one behind the other.
+    // A member ends where the next one begins: they stand one behind the other.
     const text = (from: number, to: number): string => this.#calls.memory.string(struct + from, to - from);
     return {
       compiler: text(COMPILE_INFO_COMPILER, COMPILE_INFO_COMPILE_BY),

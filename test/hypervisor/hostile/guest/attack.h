@@ -32,6 +32,8 @@ extern volatile int stop;
 /* Page faults at [first, last) are not told, only counted: the access is made again. */
 extern volatile u64 expected_first, expected_last, faults[MAX_VCPUS];
 void wait_ms(u64 milliseconds);
+/* A line of Xen's log, with numbers behind the text: for who has closed its console's port. */
+void log_line(const char *text, u32 count, const s64 *values);
 
 /* window.c: pages of this kernel whose mappings are replaced */
 extern u8 pool[64][PAGE];
@@ -57,5 +59,5 @@ void attack_race(void), attack_take(void), attack_quota(void), attack_canary(voi
 void attack_exchange(void), attack_cacheflush(void), attack_console(void), attack_pin(void), attack_calls(void);
 void attack_handle(void), attack_leak(void), attack_late(void), attack_offer(void), attack_hold(void);
 void attack_own(void), attack_smc(void), attack_stale(void), attack_table(void), attack_flush(void);
-void attack_rings(void);
+void attack_rings(void), attack_mix(void);
 #endif

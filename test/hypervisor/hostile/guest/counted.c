@@ -170,18 +170,6 @@ static const struct { const char *name; s64 (*make)(u64 lists); } calls[] = {
     {"reset_fifo", reset_fifo}, {"set_gdt", set_gdt}, {"set_trap_table", set_trap_table},
 };
 
-static void say(const char *text, s64 value) {
-    char line[64], digits[24];
-    u32 n = 0, d = 0;
-    u64 left = value < 0 ? -value : value;
-    while (*text) line[n++] = *text++;
-    if (value < 0) line[n++] = '-';
-    do digits[d++] = '0' + left % 10; while (left /= 10);
-    while (d) line[n++] = digits[--d];
-    line[n++] = '\n';
-    hypercall(HYPERVISOR_console_io, 0, n, (u64)line, 0);
-}
-
 /* Says what the call came to when that changes. */
 void attack_calls(void) {
     u64 lists = endless();
@@ -194,7 +182,7 @@ void attack_calls(void) {
         s64 before = 0;
         for (u64 round = 0;; round++) {
             s64 result = calls[i].make(lists);
-            if (!round || result != before) say("ENDED ", result);
+            if (!round || result != before) log_line("ENDED", 1, &result);
             before = result;
         }
     }

@@ -93,7 +93,7 @@ void attack_leak(void) {
  * still arrives then was made through a translation that should not be any more.
  */
 enum { LATE_MAPS = 48 };
-static volatile u64 late_writes, late_rounds;
+static volatile u64 late_writes, late_rounds, tried;
 
 static void write_late(u32 me) {
     (void)me;
@@ -104,6 +104,7 @@ static void write_late(u32 me) {
         *through = n;
         fence();
         if (given_back && t == turn && t % 2 && *own == n) late_writes++;
+        tried++;
     }
 }
 
@@ -126,6 +127,9 @@ void attack_late(void) {
         turn++;                                    /* odd: what is seen from now on is of this round */
         hypercall(HYPERVISOR_grant_table_op, UNMAP, (u64)u, LATE_MAPS, 0);
         late_rounds += !m[0].status && !u[0].status;
+        /* Whatever the other does on its pCPU: it has written, from beginning to end, or has tried to. */
+        u64 before = tried, faulted = faults[1];
+        while (tried < before + 2 && faults[1] == faulted) asm volatile("pause");
         turn++;
     }
     stop = 1;

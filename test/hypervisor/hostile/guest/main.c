@@ -12,7 +12,7 @@ static const struct { const char *name; void (*run)(void); } attacks[] = {
     {"exchange", attack_exchange}, {"cacheflush", attack_cacheflush}, {"console", attack_console}, {"pin", attack_pin},
     {"calls", attack_calls}, {"handle", attack_handle}, {"leak", attack_leak}, {"late", attack_late}, {"offer", attack_offer}, {"hold", attack_hold},
     {"own", attack_own}, {"smc", attack_smc}, {"stale", attack_stale}, {"table", attack_table}, {"flush", attack_flush},
-    {"rings", attack_rings},
+    {"rings", attack_rings}, {"mix", attack_mix},
 };
 
 extern char event_entry[], failsafe_entry[], trap_entries[], vcpu_start[];
@@ -90,6 +90,22 @@ static void start_vcpu(u32 n) {
 
 void wait_ms(u64 milliseconds) {
     for (u64 end = now() + milliseconds * 1000000; now() < end;) hypercall(HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0);
+}
+
+void log_line(const char *text, u32 count, const s64 *values) {
+    char line[160], digits[24];
+    u32 n = 0;
+    while (*text) line[n++] = *text++;
+    for (u32 i = 0; i < count && n < sizeof line - 32; i++) {
+        u32 d = 0;
+        u64 left = values[i] < 0 ? -values[i] : values[i];
+        line[n++] = ' ';
+        if (values[i] < 0) line[n++] = '-';
+        do digits[d++] = '0' + left % 10; while (left /= 10);
+        while (d) line[n++] = digits[--d];
+    }
+    line[n++] = '\n';
+    hypercall(HYPERVISOR_console_io, 0, n, (u64)line, 0);
 }
 
 /* ---- command line ---- */

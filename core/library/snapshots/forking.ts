@@ -1,0 +1,78 @@
+/**
+ * A running domain goes on in several copies. Its disks are exchanged as for a snapshot, which the copies' disks are based on, and its memory is held by
+ * dom0 for as long as the copies are made of it: it is in no file. All of them are made before the first runs, or none.
+ */
+import { randomUUID } from "node:crypto";
+import { Refusal } from "../../toolstack/error.ts";
+import { running, type Parts, type Watch } from "./parts.ts";
+import { clone, unmade, type Continued } from "./reverting.ts";
+import { take, type Taken } from "./taking.ts";
+
+export interface Forked extends Taken {
+  copies: Continued[];
+}
+
+/** Told of a fork that failed: the snapshot is there all the same, and nothing is based on it. */
+export class ForkFailure extends Error {
+  readonly refusal: unknown;
+  readonly snapshot: string;
+  constructor(refusal: unknown, snapshot: string) {
+    super("the copies were not made");
+    this.refusal = refusal;
+    this.snapshot = snapshot;
+  }
+}
+
+/** `name`: of the snapshot; `copies`: of the domains. Throws Refusal, TakeFailure, ForkFailure. */
+export async function fork(
+  parts: Parts,
+  uuid: string,
+  name: string,
+  copies: readonly string[],
+  { progress, signal }: Watch,
+): Promise<Forked> {
+  const domain = await running(parts, uuid);
+  if (!domain) throw new Refusal("ESRCH", "That domain does not run: one that stands still is cloned.");
+  const toolstack = parts.toolstack()!;
+  const held = randomUUID();
+  const made: Continued[] = [];
+  try {
+    const wanted = { name, memory: false, held: { name: held, copies: copies.length } };
+    const taken = await take(parts, uuid, wanted, { progress: () => {}, signal });
+    try {
+      for (const called of copies) {
+        signal.throwIfAborted();
+        made.push(
+          await clone(parts, uuid, taken.snapshot.id, called, (as) => toolstack.request("heldContinue", { held, as })),
+        );
+        progress(made.length / copies.length);
+      }
+      for (const { domid } of made) await toolstack.request("unpause", { domid: domid! });
+      return { ...taken, copies: made };
+    } catch (error) {
+      for (const each of made) await ended(parts, each);
+      throw new ForkFailure(error, taken.snapshot.id);
+    }
+  } finally {
+    await toolstack.request("heldForget", { held }).catch(() => {});
+  }
+}
+
+/** Its disks can be removed when its backends have let them go. */
+async function ended(parts: Parts, { uuid, domid }: Continued): Promise<void> {
+  const toolstack = parts.toolstack();
+  if (toolstack && domid !== null) {
+    const isGone = new Promise<void>((resolve) => {
+      const unhear = toolstack.on("destroyed", (gone) => {
+        if (gone.domid !== domid) return;
+        unhear();
+        resolve();
+      });
+    });
+    await toolstack.request("destroy", { domid }).then(
+      () => isGone,
+      () => {},
+    );
+  }
+  await unmade(parts, uuid);
+}

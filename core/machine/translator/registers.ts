@@ -1,0 +1,132 @@
+/**
+ * The guest's general and XMM registers while a region runs. The vCPU's state in memory is where they are; a local of the function is a copy,
+ * known while writing to be
+ * - available: it has the register's value, and
+ * - unsaved: memory does not have that value yet.
+ *
+ * At the end of a block nothing is unsaved, so a block needs of the one before it nothing but what it wants to spare itself loading, and a
+ * way out in the middle of a block stores what that block has written, no more. A function that kept all registers in locals from
+ * beginning to end, and stored all that any of its instructions writes at its one end, would take V8's optimizer twice as long: every way
+ * out would be a place where all of them have to be brought together.
+ *
+ * Where ways join, available is what all of them have available. A loop loads what it touches before it begins, and has it available again
+ * whenever it goes back.
+ *
+ * Code in an arm (deeper in nesting than the block began) may not be passed by: it must leave what is known as it was. So what it writes it
+ * stores at once, and what it loads it loads for itself alone.
+ */
+import * as S from "../cpu/state.ts";
+import { STATE } from "./imports.ts";
+import { V } from "./simd.ts";
+import { I64, Mem, V128, type Code, type ValueType } from "./wasm.ts";
+
+/** Registers by one number: general ones from 0, XMM registers from here. */
+const VECTORS = 16;
+export function vectorNumber(n: number): number {
+  return VECTORS + n;
+}
+
+/** What is known of the locals at a place. */
+export interface RegisterState {
+  available: ReadonlySet<number>;
+  unsaved: ReadonlySet<number>;
+  depth: number;
+}
+
+export class RegisterWriter {
+  readonly #code: Code;
+  readonly #temporary: (name: string, type: ValueType) => number;
+  readonly #locals: number[] = [];
+  #available = new Set<number>();
+  #unsaved = new Set<number>();
+  /** Nesting that the block began at. */
+  #depth = 0;
+  /** Registers that the running block touches. */
+  touched = new Set<number>();
+
+  constructor(code: Code, temporary: (name: string, type: ValueType) => number) {
+    this.#code = code;
+    this.#temporary = temporary;
+  }
+
+  #local(n: number): number {
+    return (this.#locals[n] ??= n < VECTORS ? this.#temporary(`r${n}`, I64) : this.#temporary(`x${n - VECTORS}`, V128));
+  }
+  get #inArm(): boolean {
+    return this.#code.depth > this.#depth;
+  }
+
+  /** A block begins here, with these registers available and nothing unsaved. */
+  begin(available: Iterable<number>): void {
+    this.#available = new Set(available);
+    this.#unsaved = new Set();
+    this.#depth = this.#code.depth;
+    this.touched = new Set();
+  }
+  get available(): ReadonlySet<number> {
+    return this.#available;
+  }
+  /** What is known here, for going on from here a second way. */
+  get state(): RegisterState {
+    return { available: new Set(this.#available), unsaved: new Set(this.#unsaved), depth: this.#depth };
+  }
+  set state({ available, unsaved, depth }: RegisterState) {
+    this.#available = new Set(available);
+    this.#unsaved = new Set(unsaved);
+    this.#depth = depth;
+  }
+
+  #load(n: number): void {
+    this.#code.get(STATE);
+    if (n < VECTORS) this.#code.memory(Mem.i64Load, S.CPU_GPR + 8 * n);
+    else this.#code.vectorMemory(V.load, S.CPU_XMM + 16 * (n - VECTORS));
+  }
+  #store(n: number): void {
+    this.#code.get(STATE).get(this.#local(n));
+    if (n < VECTORS) this.#code.memory(Mem.i64Store, S.CPU_GPR + 8 * n);
+    else this.#code.vectorMemory(V.store, S.CPU_XMM + 16 * (n - VECTORS));
+  }
+
+  /** Pushes the register. */
+  read(n: number): void {
+    this.touched.add(n);
+    if (this.#available.has(n)) return void this.#code.get(this.#local(n));
+    this.#load(n);
+    if (this.#inArm) return;
+    this.#code.tee(this.#local(n));
+    this.#available.add(n);
+  }
+  /** Takes its new value. */
+  write(n: number): void {
+    this.touched.add(n);
+    this.#code.set(this.#local(n));
+    if (this.#inArm) return this.#store(n);
+    this.#available.add(n);
+    this.#unsaved.add(n);
+  }
+
+  /** Makes the registers available: for a loop that begins behind, or goes back. */
+  fetch(wanted: Iterable<number>): void {
+    for (const n of wanted) {
+      if (this.#available.has(n)) continue;
+      this.#load(n);
+      this.#code.set(this.#local(n));
+      if (!this.#inArm) this.#available.add(n);
+    }
+  }
+  /** Memory has all registers from here on. */
+  save(): void {
+    for (const n of this.#unsaved) this.#store(n);
+    if (!this.#inArm) this.#unsaved.clear();
+  }
+  /** Something else has changed the registers in memory, after save(). */
+  changed(registers: Iterable<number>): void {
+    for (const n of registers) {
+      if (!this.#available.has(n)) continue;
+      if (this.#inArm) {
+        this.#load(n);
+        this.#code.set(this.#local(n));
+      } else this.#available.delete(n);
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import { ConfigEditor } from "./ConfigEditor.tsx";
+import { disksOf, foldersOf, vifsOf, withDisk, withFolder, withVif } from "./devices.ts";
+import { DisksForm } from "./DisksForm.tsx";
+import { FieldsForm } from "./FieldsForm.tsx";
+import { FoldersForm } from "./FoldersForm.tsx";
+import type { Draft } from "./useDraft.ts";
+import { VifsForm } from "./VifsForm.tsx";
+
+interface Props {
+  draft: Draft;
+  busy: boolean;
+  /** A file for what stands in the config; for a disk, in the place of that one. */
+  onPick: (file: File, disk?: number | null) => void;
+}
+
+/** The fields on one side, on the other the xl.cfg that they read and write. */
+export function Halves({ draft, busy, onPick }: Props) {
+  const { text, fields, files, findings, edit } = draft;
+  return (
+    <div className="create-halves">
+      <div className="create-fields">
+        <FieldsForm
+          fields={fields}
+          findingOf={(field) => findings.find((each) => each.field === field)}
+          kernel={files.findLast(({ name }) => name === fields.kernel)}
+          devices={<Devices draft={draft} busy={busy} onPick={onPick} />}
+          set={draft.set}
+          onPick={(file) => onPick(file)}
+        />
+      </div>
+      <ConfigEditor
+        text={text}
+        findings={findings}
+        missing={[
+          ...(fields.name ? [] : ["name"]),
+          ...(fields.kernel || fields.bootloader ? [] : ["kernel, or a disk to boot from"]),
+        ]}
+        fileName={fields.name}
+        onChange={(next) => edit(() => next)}
+      />
+    </div>
+  );
+}
+
+function Devices({ draft: { parsed, findings, edit }, busy, onPick }: Props) {
+  return (
+    <>
+      <DisksForm
+        rows={disksOf(parsed)}
+        finding={findings.find(({ field }) => field === "disk")}
+        busy={busy}
+        set={(index, disk) => edit((before) => withDisk(before, index, disk))}
+        onPick={onPick}
+      />
+      <VifsForm
+        rows={vifsOf(parsed)}
+        finding={findings.find(({ field }) => field === "vif")}
+        set={(index, vif) => edit((before) => withVif(before, index, vif))}
+      />
+      <FoldersForm
+        rows={foldersOf(parsed)}
+        finding={findings.find(({ field }) => field === "p9")}
+        set={(index, folder) => edit((before) => withFolder(before, index, folder))}
+      />
+    </>
+  );
+}

@@ -1,0 +1,26 @@
+import type { Intake } from "./useIntake.ts";
+
+/** What comes in and how far it is; behind it, what did not. */
+export function IntakeState({ intake, failure }: { intake: Intake; failure: string | null }) {
+  const { reading, refused, stop } = intake;
+  return (
+    <>
+      {reading !== null && (
+        <div className="progress">
+          <label htmlFor="create-progress">
+            {reading.done === null ? "Looking into" : "Reading"} {reading.what}
+          </label>
+          <progress id="create-progress" max={1} value={reading.done ?? undefined} />
+          <button type="button" onClick={stop}>
+            Stop
+          </button>
+        </div>
+      )}
+      {[...refused, ...(failure === null ? [] : [failure])].map((each) => (
+        <p key={each} className="field-error" role="alert">
+          {each}
+        </p>
+      ))}
+    </>
+  );
+}

@@ -1,0 +1,69 @@
+/** The domain that is being made: its xl.cfg, which is what counts, the files that it is to be made of, and what is wrong with them. */
+import { useRef, useState } from "react";
+import { useApp } from "../state/store.ts";
+import type { Finding } from "./checks.ts";
+import type { TakenDisk } from "./disk-images.ts";
+import { NEW_CONFIG, withField, type FieldName, type Fields } from "./fields.ts";
+import { withDisks, withFiles } from "./filled.ts";
+import { releaseFiles, type TakenFile } from "./intake.ts";
+import { useChecked, type Checked } from "./useChecked.ts";
+
+export interface Draft extends Checked {
+  text: string;
+  files: readonly TakenFile[];
+  /** Why the last thing that was tried failed; a change makes it history. */
+  failure: string | null;
+  fail: (reason: string | null) => void;
+  edit: (change: (before: string) => string) => void;
+  set: (field: FieldName, value: string) => void;
+  /** Whoever has asked for the domain has been everywhere: what is missing is told now. */
+  touchAll: () => void;
+  /** Files that the host has now: they go into the config. */
+  use: (taken: readonly TakenFile[]) => void;
+  /** Adds disks, or puts the first of them in the place of the one that stands there. */
+  useDisks: (taken: TakenDisk[], at?: number | null) => void;
+  /** The host need not keep the files any longer. */
+  release: () => void;
+}
+
+export function useDraft(): Draft {
+  const domains = useApp((state) => state.domains);
+  const [text, setText] = useState(NEW_CONFIG);
+  const [files, setFiles] = useState<TakenFile[]>([]);
+  const [failure, fail] = useState<string | null>(null);
+  const [touched, setTouched] = useState<ReadonlySet<FieldName>>(new Set());
+  const kept = useRef<TakenFile[]>([]);
+  const names = new Set(domains.map(({ name }) => name));
+  const checked = useChecked(text, files);
+  const edit: Draft["edit"] = (change) => {
+    fail(null);
+    setText(change);
+  };
+  return {
+    ...checked,
+    text,
+    files,
+    failure,
+    fail,
+    edit,
+    findings: checked.findings.filter(({ field }) => !isUntouched(field, checked.fields, touched)),
+    set: (field, value) => {
+      setTouched((before) => new Set([...before, field]));
+      edit((before) => withField(before, field, value));
+    },
+    touchAll: () => setTouched(new Set(Object.keys(checked.fields) as FieldName[])),
+    use: (taken) => {
+      kept.current = [...kept.current, ...taken];
+      setFiles(kept.current);
+      edit((before) => withFiles(before, taken, names));
+    },
+    useDisks: (taken, at = null) => edit((before) => withDisks(before, taken, at, names)),
+    release: () => releaseFiles(kept.current),
+  };
+}
+
+/** What is missing is no error before anybody came to it. */
+function isUntouched(field: Finding["field"], fields: Fields, touched: ReadonlySet<FieldName>): boolean {
+  if (field === null || field === "disk" || field === "vif" || field === "p9") return false;
+  return !touched.has(field) && fields[field] === "";
+}

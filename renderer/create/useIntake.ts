@@ -1,0 +1,125 @@
+/** Where the files of a new domain come from: each is a task, whose failure is told and which can be ended here and among the tasks. */
+import { useEffect, useRef, useState } from "react";
+import type { Fetched, TakenImage } from "../../core/api/schema.ts";
+import { isCancel, request, sentence } from "../state/session.ts";
+import { NEW_CONFIG, withField } from "./fields.ts";
+import { plainName, takeFiles, unlessAborted, type Progress, type TakenFile } from "./intake.ts";
+import type { Draft } from "./useDraft.ts";
+
+/** How much of what is in; null: that can't be told. */
+export interface Reading {
+  done: number | null;
+  what: string;
+}
+
+export interface Intake {
+  /** null: nothing comes. */
+  reading: Reading | null;
+  /** Files that were not taken, and why. */
+  refused: readonly string[];
+  stop: () => void;
+  take: (chosen: File[], forDisk?: number | null) => void;
+  takeBundled: () => void;
+  takeHostKernel: (release: string) => void;
+  /** A kernel or RAM disk that the host keeps: it stands in the config as it lies there. */
+  takeKept: (name: string, path: string, size: number) => void;
+  takeFetched: (fetched: Fetched) => void;
+}
+
+type Work = (progress: Progress, signal: AbortSignal) => Promise<void>;
+
+/** `first`: what is taken as soon as it is shown. */
+export function useIntake({ edit, fail, use, useDisks }: Draft, first: File[]): Intake {
+  const [refused, setRefused] = useState<string[]>([]);
+  const [reading, setReading] = useState<Reading | null>(null);
+  const abort = useRef(new AbortController());
+
+  const intake = async (what: string, work: Work): Promise<void> => {
+    const controller = new AbortController();
+    abort.current = controller;
+    const { signal } = controller;
+    setReading({ done: 0, what });
+    fail(null);
+    setRefused([]);
+    try {
+      await work((done, file) => setReading({ done, what: file }), signal);
+    } catch (error) {
+      if (!signal.aborted && !isCancel(error)) fail(sentence(error));
+    } finally {
+      setReading(null);
+    }
+  };
+  const take = (chosen: File[], forDisk: number | null = null): void =>
+    void intake(chosen.map(({ name }) => plainName(name)).join(", "), async (progress, signal) => {
+      const result = await takeFiles(chosen, progress, signal);
+      setRefused(result.refused);
+      if (result.config) {
+        const { text } = result.config;
+        edit(() => text);
+      }
+      use(result.files);
+      useDisks(result.disks, forDisk);
+    });
+  const takeKept = (name: string, path: string, size: number): void =>
+    void intake(name, async (progress, signal) => {
+      progress(null, name);
+      const description = await unlessAborted(request("keptKernelInspect", { name }), signal);
+      const { bootable, ramdisk, reason, summary } = description;
+      if (!bootable && !ramdisk) setRefused([`${name}: ${reason ?? summary}`]);
+      else use([{ name: path, size, id: null, description }]);
+    });
+
+  useEffect(() => {
+    // Deferred, so that a mount that is undone at once (React's strict mode) sends nothing.
+    const timer = first.length ? setTimeout(() => take(first), 0) : undefined;
+    return () => {
+      clearTimeout(timer);
+      abort.current.abort();
+    };
+  }, []);
+
+  return {
+    reading,
+    refused,
+    stop: () => abort.current.abort(),
+    take,
+    takeKept,
+    takeBundled: () =>
+      void intake("the bundled guest", async (progress, signal) => {
+        const { config, files } = await request("takeBundled", {});
+        edit((before) => (before === NEW_CONFIG ? config : before));
+        use(await described(files, progress, signal));
+      }),
+    takeHostKernel: (release) =>
+      void intake(`this computer’s kernel ${release}`, async (progress, signal) => {
+        progress(null, release);
+        const { files } = await request("takeHostKernel", { release });
+        if (files.length === 1) edit((before) => withField(before, "ramdisk", ""));
+        use(await described(files, progress, signal));
+      }),
+    takeFetched: ({ name, path, bytes, kind }) => {
+      if (kind !== "disk") takeKept(name, path, bytes);
+      else
+        request("inspectDisk", { path }).then(
+          ({ format, isCd }) => useDisks([{ name, path, format, isCd }]),
+          (error: unknown) => fail(sentence(error)),
+        );
+    },
+  };
+}
+
+/** What the host has taken in, with what it is. The host keeps nothing of it if that can't be told. */
+async function described(images: TakenImage[], progress: Progress, signal: AbortSignal): Promise<TakenFile[]> {
+  const taken: TakenFile[] = [];
+  try {
+    for (const { name, size, file } of images) {
+      progress(null, name);
+      const description = await unlessAborted(request("fileInspect", { file }), signal);
+      taken.push({ name, size, id: file, description });
+    }
+  } catch (error) {
+    for (const { file } of images) void request("fileRelease", { file }).catch(() => {});
+    throw error;
+  }
+  return taken;
+}

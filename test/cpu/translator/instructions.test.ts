@@ -1,0 +1,71 @@
+/** Which instructions are translated: what is not, takes a decoded operation of the pool, and the interpreter's function for it. */
+import { beforeAll, describe, expect, it } from "vitest";
+import { readOp } from "../../../core/machine/translator/decoded.ts";
+import { translateRegion } from "../../../core/machine/translator/translate.ts";
+import { compileEngine } from "../engine.ts";
+import { Machine } from "../machine.ts";
+
+const MODE_64 = 1;
+const PAGES = 1024;
+const OP = 0x3a00000;
+const BYTES = 0x3a00100;
+const BREAKPOINT = 0xcc;
+
+let machine: Machine;
+beforeAll(async () => {
+  machine = new Machine(await compileEngine(), null, PAGES);
+});
+
+/** Operations of the pool that a region of this instruction alone takes. */
+function taken(hex: string): number {
+  const bytes = Buffer.from(hex.replaceAll(" ", ""), "hex");
+  machine.bytes.fill(BREAKPOINT, BYTES, BYTES + 16);
+  machine.bytes.set(bytes, BYTES);
+  expect(machine.exports.engine_decode!(OP, MODE_64, BYTES, 16, 0)).toBe(bytes.length);
+  const op = readOp(machine.view, OP, 0);
+  const kept: unknown[] = [];
+  const transfer = { kind: "interpret", offset: bytes.length } as const;
+  translateRegion({ blocks: [{ ops: [op], transfer }] }, (each) => kept.push(each));
+  return kept.length;
+}
+
+describe("the interpreter has no part in", () => {
+  it.each([
+    ["shr ax, 8", "66 c1 e8 08"],
+    ["sar bh, 3", "c0 ff 03"],
+    ["shl cl, 1", "d0 e1"],
+    ["rol dx, 8", "66 c1 c2 08"],
+    ["ror r9b, 1", "41 d0 c9"],
+    ["shr dword [rdi], 1", "d1 2f"],
+    ["sar qword [rdi+8], 5", "48 c1 7f 08 05"],
+    ["rol word [rdi], 3", "66 c1 07 03"],
+    ["shld rax, rdx, 12", "48 0f a4 d0 0c"],
+    ["shrd [rdi], eax, 7", "0f ac 07 07"],
+    ["bsf rax, rcx", "48 0f bc c1"],
+    ["bsr eax, [rdi]", "0f bd 07"],
+    ["tzcnt rax, rcx", "f3 48 0f bc c1"],
+    ["lzcnt eax, ecx", "f3 0f bd c1"],
+    ["bswap rax", "48 0f c8"],
+    ["bswap r9d", "41 0f c9"],
+    ["mul rcx", "48 f7 e1"],
+    ["mul ecx", "f7 e1"],
+    ["imul ecx", "f7 e9"],
+  ])("%s", (_, hex) => expect(taken(hex)).toBe(0));
+});
+
+describe("the interpreter does what may fault of", () => {
+  it.each([
+    ["div ecx", "f7 f1"],
+    ["div qword [rdi]", "48 f7 37"],
+    ["idiv rcx", "48 f7 f9"],
+  ])("%s", (_, hex) => expect(taken(hex)).toBe(1));
+});
+
+describe("the interpreter does", () => {
+  it.each([
+    ["a shift of a byte by more bits than it has", "c0 e0 09"],
+    ["rcl eax, 3", "c1 d0 03"],
+    ["a shift of a word by CL", "66 d3 e0"],
+    ["imul rcx, of 128 bits", "48 f7 e9"],
+  ])("%s", (_, hex) => expect(taken(hex)).toBe(1));
+});

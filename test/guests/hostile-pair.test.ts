@@ -1,0 +1,158 @@
+/**
+ * Driver domains where one end means harm: a frontend whose requests make no sense before Linux's own backends, and a backend of a domain's
+ * that lies to Linux's own frontends. Whatever becomes of the two, the host and the others' disks go on. XENARIUM_SEED=n tries others,
+ * XENARIUM_TRIES=n more of them.
+ */
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { HostService } from "../../core/api/host-service.ts";
+import { temporaryFolder } from "../temporary.ts";
+import { config, driverConfig, driverMissing } from "./driver.ts";
+import { compilerMissing, program } from "./programs.ts";
+
+const SEED = Number(process.env.XENARIUM_SEED ?? 20261129);
+const TRIES = Number(process.env.XENARIUM_TRIES ?? 4000);
+const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
+const missing = driverMissing ?? compilerMissing();
+const folder = temporaryFolder("hostile-pair");
+let host: HostService;
+
+const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
+  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const shown = async (domid: number): Promise<string> =>
+  Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
+async function says(domid: number, pattern: RegExp): Promise<RegExpExecArray> {
+  let found: RegExpExecArray | null = null;
+  try {
+    await expect
+      .poll(async () => (found = pattern.exec(await shown(domid))) !== null, { timeout: 240_000, interval: 100 })
+      .toBe(true);
+  } catch {
+    throw new Error(`no ${pattern} on the console of domain ${domid}:\n${(await shown(domid)).slice(-4000)}`);
+  }
+  return found!;
+}
+const types = (domid: number, command: string): Promise<unknown> =>
+  ask("consoleInput", { domid, bytes: Buffer.from(`${command}\r`) });
+const create = async (text: string): Promise<number> => (await ask("create", { config: text })).domid;
+const image = (name: string): string => {
+  const file = path.join(folder, name);
+  writeFileSync(file, Buffer.alloc(8 << 20));
+  return file;
+};
+
+/** Writes what it can tell again, reads it, and says which round it was. */
+const HONEST = [
+  "i=0; while i=$((i+1)); do",
+  "dd if=/dev/urandom of=/tmp/data bs=64k count=8 2>/dev/null",
+  "dd if=/tmp/data of=/dev/xvdb bs=64k conv=fsync,notrunc 2>/dev/null || echo WRONG write",
+  "echo 3 > /proc/sys/vm/drop_caches",
+  "dd if=/dev/xvdb of=/tmp/back bs=64k count=8 2>/dev/null || echo WRONG read",
+  'test "$(sha256sum < /tmp/data)" = "$(sha256sum < /tmp/back)" && echo "ROUND $i" || echo WRONG data',
+  "usleep 50000; done",
+];
+const honest = (disk: string): Promise<number> =>
+  create(config("honest", HONEST, ["xen-blkfront"], {}, [`disk = ['${disk}']`]));
+/** Its disk is as good as before. */
+async function goesOn(domid: number): Promise<void> {
+  const before = Number([...(await shown(domid)).matchAll(/ROUND (\d+)/g)].at(-1)?.[1] ?? 0);
+  await says(domid, new RegExp(`ROUND ${before + 3}\\D`));
+  expect(await shown(domid)).not.toContain("WRONG");
+}
+const ring = (): Record<string, string> => ({ ring: program("test/guests/hostile/ring.c") });
+
+beforeAll(async () => {
+  host = new HostService({
+    imageFolder: dist,
+    bundledGuest: new URL("assets/guests/mini.elf", dist),
+    memoryMiB: 1024,
+    pcpus: 1,
+    firstGuest: false,
+  });
+  await host.powerOn();
+});
+afterEach(async () => {
+  for (const { domid } of await ask("list")) if (domid !== 0) await ask("destroy", { domid });
+});
+afterAll(() => host.powerOff(1000));
+
+describe.skipIf(missing !== null)(`a pair of which one means harm${missing ? ` (${missing})` : ""}`, () => {
+  it("a frontend: Linux's backends and who else they serve go on", async () => {
+    const driver = await create(driverConfig([image("good.img"), image("bad.img")]));
+    await says(driver, /DRIVER-READY/);
+    const sibling = await honest("vdev=xvdb,backend=driver,target=/dev/xvda");
+    await says(sibling, /ROUND 2/);
+    const script = [
+      `ring front vbd 51728 ${TRIES} ${SEED}`,
+      `ring front vif 0 ${TRIES >> 3} ${SEED}`,
+      "echo ALL-DONE; exec setsid -c sh",
+    ];
+    const villain = await create(
+      config("villain", script, ["xen-evtchn", "xen-gntalloc"], ring(), [
+        "disk = ['vdev=xvdb,backend=driver,target=/dev/xvdb']",
+        "vif = ['backend=driver,bridge=xenbr0']",
+      ]),
+    );
+    await says(villain, /ALL-DONE/);
+    const told = await shown(villain);
+    expect(told).not.toContain("HOSTILE-FAILED");
+    const runs = [...told.matchAll(/HOSTILE-DONE rounds=(\d+) connections=(\d+)/g)];
+    expect(runs).toHaveLength(2);
+    // The disk's frontend comes back as often as it likes; netback leaves an interface that cheated.
+    expect(Number(runs[0]![2])).toBeGreaterThan(1);
+    expect(Number(runs[1]![2])).toBeGreaterThan(0);
+    await goesOn(sibling);
+    await types(driver, "echo STILL-$((1+1))");
+    await says(driver, /STILL-2/);
+    expect(await ask("wiring", { domid: driver })).toBeTruthy();
+    expect(await ask("checkInvariants")).toBe(0);
+    for (const domid of [villain, sibling, driver]) await ask("destroy", { domid });
+    expect(await ask("checkInvariants")).toBe(0);
+  }, 600_000);
+
+  it.each([
+    ["vbd", "51728", ["xen-blkfront"], "disk = ['vdev=xvdb,backend=liar,target=/dev/xvdz']"],
+    ["vif", "0", ["xen-netfront"], "vif = ['backend=liar']"],
+  ])(
+    "a backend (%s): the host and others' disks go on",
+    async (kind, id, modules, device) => {
+      const liar = await create(
+        config("liar", ["exec setsid -c sh"], ["xen-evtchn", "xen-gntdev"], ring(), ["driver_domain = 1"]),
+      );
+      const sibling = await honest(`${image(`${kind}.img`)},raw,xvdb,rw`);
+      await says(sibling, /ROUND 2/);
+      // The next one's.
+      await types(liar, `ring back ${kind} ${sibling + 1} ${id} ${TRIES} ${SEED}`);
+      const script = [
+        "busybox ip link set eth0 up; busybox ip addr add 10.1.1.2/24 dev eth0; busybox arping -I eth0 10.1.1.1 > /dev/null &",
+        "for i in 1 2 3 4 5 6 7 8; do dd if=/dev/xvdb of=/dev/null bs=4k count=$i; dd if=/dev/zero of=/dev/xvdb bs=4k count=$i; done &",
+        "exec setsid -c sh",
+      ];
+      const victim = await create(config("victim", script, modules, {}, [device]));
+      expect(victim).toBe(sibling + 1);
+      const [, connections, reached] = await says(liar, /HOSTILE-DONE rounds=\d+ connections=(\d+) reached=(\d+)/);
+      expect([connections, reached]).toEqual(["1", "0"]);
+      expect(await shown(liar)).not.toContain("HOSTILE-FAILED");
+      await goesOn(sibling);
+      // What it wrote leads the toolstack nowhere else.
+      const [entry] = await ask("deviceList", { domid: victim, kind });
+      expect(entry).toMatchObject({
+        id,
+        backendDomid: liar,
+        frontendPath: `/local/domain/${victim}/device/${kind}/${id}`,
+      });
+      const wired = (await ask("wiring", { domid: victim })).devices.find((each) => each.kind === kind)!;
+      expect(wired.backendDomid).toBe(liar);
+      expect(wired.vdev ?? "").not.toMatch(/\p{Cc}/u);
+      const key = kind === "vbd" ? "disk" : "vif";
+      await ask("deviceDetach", { domid: victim, key, device: id, force: true });
+      expect(await ask("deviceList", { domid: victim, kind })).toEqual([]);
+      expect(await ask("checkInvariants")).toBe(0);
+      for (const domid of [victim, liar, sibling]) await ask("destroy", { domid });
+      expect(await ask("checkInvariants")).toBe(0);
+    },
+    300_000,
+  );
+});
