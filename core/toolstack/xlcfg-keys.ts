@@ -31,9 +31,7 @@ const ARM = other("It is for ARM.");
 export const KEYS: Readonly<Record<string, KeyRule>> = {
   // General
   name: works("Any text but one with control characters."),
-  type: works(
-    '"pv" and "pvh"; "hvm" is refused as yet. A PVH domain can\'t be given more memory than it begins with.',
-  ),
+  type: works('"pv" and "pvh"; "hvm" is refused as yet. A PVH domain can\'t be given more memory than it begins with.'),
   builder: works('"generic" is type "pv", "hvm" is type "hvm".'),
   pool: works('"Pool-0": there is no other CPU pool.'),
   vcpus: works(),

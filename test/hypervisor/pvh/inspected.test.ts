@@ -1,10 +1,17 @@
 /** What Inspect says of a PVH vCPU whose state is known: registers with their hidden parts, its local APIC, both stages of its page tables, its memory. */
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import * as abi from "../../../core/abi/arch_x86.ts";
 import type { ToolstackRequests } from "../../../core/toolstack/messages.ts";
+import { temporaryFolder } from "../../temporary.ts";
 import { PvhHost, haveCompiler } from "./pvh.ts";
 
 const MARKER = "This stands in the memory of a PVH guest.";
 const TABLES = "kernel" as const;
+const RIP = abi.VCPU_GUEST_CONTEXT_USER_REGS + abi.CPU_USER_REGS_RIP;
+const CR3 = abi.VCPU_GUEST_CONTEXT_CTRLREG + 3 * 8;
 
 describe.skipIf(!haveCompiler)("a PVH vCPU", () => {
   let host: PvhHost;
@@ -91,6 +98,33 @@ describe.skipIf(!haveCompiler)("a PVH vCPU", () => {
     expect(BigInt((await walk(marker)).machine!) >> 12n).toBe(BigInt(mfn!));
     expect((await memory(0xfee00000n, "virtual")).pieces[0]!.bytes).toBeNull();
     expect((await memory(0x30000000n, "pseudo-physical")).pieces[0]).toMatchObject({ bytes: null, mfn: null });
+  });
+
+  it("is dumped as a domain that numbers its frames itself, with its pages by these numbers", async () => {
+    const file = path.join(temporaryFolder("pvh-core"), "core");
+    const { bytes } = await host.host.toolstack.request("dumpCore", { domid, file });
+    const image = readFileSync(file);
+    expect(image.length).toBe(bytes);
+    const sections = execFileSync("readelf", ["-SW", file], { encoding: "utf8" });
+    const at = (name: string): Buffer => {
+      const [, offset, size] = new RegExp(`\\${name} +\\w+ +[0-9a-f]+ ([0-9a-f]+) ([0-9a-f]+)`).exec(sections)!;
+      return image.subarray(parseInt(offset!, 16), parseInt(offset!, 16) + parseInt(size!, 16));
+    };
+    expect(sections).not.toContain(".xen_p2m");
+    // Behind the empty note: header, with the magic of such a domain, the vCPUs that are up, pages, their size.
+    const header = at(".note.Xen").subarray(16 + 16);
+    const [magic, vcpus, pages, pageSize] = [0, 8, 16, 24].map((offset) => Number(header.readBigUInt64LE(offset)));
+    expect({ magic, vcpus, pageSize }).toEqual({ magic: 0xf00febee, vcpus: 1, pageSize: 4096 });
+    expect(pages).toBe(32 * 256);
+    const gfns = Array.from({ length: pages! }, (_, i) => Number(at(".xen_pfn").readBigUInt64LE(8 * i)));
+    expect(gfns).toEqual(Array.from({ length: pages! }, (_, i) => i));
+    const place = Number(marker);
+    expect(at(".xen_pages").toString("latin1", place, place + MARKER.length)).toBe(MARKER);
+    // struct vcpu_guest_context: RIP is where Inspect has it, CR3 too.
+    const { rip, control } = await registers();
+    const context = at(".xen_prstatus");
+    expect(context.readBigUInt64LE(RIP)).toBe(BigInt(rip.address));
+    expect(context.readBigUInt64LE(CR3)).toBe(BigInt(control.find(({ name }) => name === "CR3")!.value));
   });
 
   it("says of a vCPU that is down that it has no registers; and nothing has changed", async () => {
