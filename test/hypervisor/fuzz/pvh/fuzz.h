@@ -9,7 +9,7 @@
 
 enum {
     LANES = 4,
-    STACK = 16384,     /* test/hypervisor/pvh/guest/entry.S */
+    STACK = 16384,     /* ../../pvh/guest/entry.S */
     PLACES = 48,       /* of each vCPU; every third is private */
     RAM_PLACES = 24,   /* those of them that are memory from the beginning on */
     MAPS = 12,         /* where the peers' grants are mapped */
