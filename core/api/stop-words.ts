@@ -12,4 +12,5 @@ export const STOPS: Record<ToolstackEvents["stopped"]["reason"], string> = {
   suspend: "was saved",
   watchdog: "did not feed its watchdog",
   soft_reset: "was reset",
+  unknown: "shut down for an unknown reason",
 };

@@ -8,6 +8,7 @@ const WORDS: Record<ShutdownReason, string> = {
   crash: "crashed",
   watchdog: "was ended by its watchdog, which it had not set again in time",
   soft_reset: "asked for a soft reset",
+  unknown: "shut itself down for a reason that Xen does not know",
 };
 
 /** Lines of Xen's log that are kept for the end. */
@@ -36,7 +37,7 @@ export class XenLogTail {
 
 /** `seconds`: since it was started; `printed`: bytes on its console. */
 export function endingText(
-  { name, domid, reason }: DomainStopped,
+  { name, domid, reason, code }: DomainStopped,
   seconds: number,
   printed: number,
   log: XenLogTail,
@@ -44,5 +45,5 @@ export function endingText(
   const silence = printed ? "" : " It printed nothing on its console.";
   const said = reason === "crash" ? log.about(domid) : [];
   const told = said.length ? ` Xen's log says:\n${said.join("\n")}` : "";
-  return `${name} ${WORDS[reason]} after ${seconds.toFixed(1)} s.${silence}${told}`;
+  return `${name} ${WORDS[reason]}${reason === "unknown" ? ` (${code})` : ""} after ${seconds.toFixed(1)} s.${silence}${told}`;
 }

@@ -5,6 +5,7 @@ import type { Built, DomainBuild, DomainPreparation } from "../dom0/builder/buil
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import { firstConsole } from "../dom0/backends/console/kind.ts";
 import { XEN_DOMINF_dying } from "../abi/domctl.ts";
+import { SHUTDOWN_suspend } from "../abi/sched.ts";
 import { HypercallError } from "../dom0/kernel/errno.ts";
 import type { Hypercalls } from "../dom0/kernel/hypercalls.ts";
 import type { Handshakes } from "../dom0/xenstore/handshakes.ts";
@@ -40,7 +41,7 @@ import {
   type ToolstackEvents,
 } from "./messages.ts";
 import { Returning } from "./returning.ts";
-import { actionFor, isRestart, shutdownReason } from "./stop-reason.ts";
+import { actionFor, isRestart, shutdownCode, shutdownReason } from "./stop-reason.ts";
 
 /** libxl's LIBXL_MAXMEM_CONSTANT: what a domain may have beyond its memory. */
 export const MAXMEM_SLACK_KIB = 1024;
@@ -372,7 +373,7 @@ export class Lifecycle {
   /** It has suspended and is written: it goes, until it is restored. */
   saved(domid: number): void {
     const { name, uuid } = this.managed(domid);
-    this.#parts.emit("stopped", { domid, name, uuid, reason: "suspend", action: "destroy" });
+    this.#parts.emit("stopped", { domid, name, uuid, reason: "suspend", code: SHUTDOWN_suspend, action: "destroy" });
     this.destroy(domid);
   }
 
@@ -420,7 +421,14 @@ export class Lifecycle {
       domain.stopped = true;
       this.#parts.backends.drain(domain.domid);
       const action = this.#closing ? "destroy" : actionFor(domain.config, reason);
-      const stop: DomainStopped = { domid: domain.domid, name: domain.name, uuid: domain.uuid, reason, action };
+      const stop: DomainStopped = {
+        domid: domain.domid,
+        name: domain.name,
+        uuid: domain.uuid,
+        reason,
+        code: shutdownCode(info.flags)!,
+        action,
+      };
       // Before anybody hears of it: who does asks for what was taken down.
       const lookedAt = reason === "crash" ? this.#parts.crashed(domain.domid) : null;
       this.#parts.emit("stopped", stop);

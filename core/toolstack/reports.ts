@@ -8,7 +8,7 @@ import { cpusText } from "./cpu-list.ts";
 import type { BackendDevices } from "../dom0/xenbus/devices.ts";
 import type { StoreMemory } from "./domain-store.ts";
 import type { ManagedDomain } from "./lifecycle.ts";
-import { shutdownReason } from "./stop-reason.ts";
+import { shutdownCode, shutdownReason } from "./stop-reason.ts";
 import type { DomainInfo, HostInfo, StatisticsSnapshot, VcpuInfo } from "./messages.ts";
 
 const SCHEDULERS: Record<number, string> = {
@@ -101,6 +101,7 @@ export class Reports {
         .map((name) => (state[name] ? name.charAt(0) : "-"))
         .join(""),
       shutdownReason: reason,
+      shutdownCode: shutdownCode(flags),
       memoryMiB: record.totPages / PAGES_PER_MIB,
       maxmemMiB: record.maxPages / PAGES_PER_MIB,
       vcpus: record.maxVcpuId + 1,

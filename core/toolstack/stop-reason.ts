@@ -21,16 +21,22 @@ const REASONS: Record<number, ShutdownReason> = {
 
 /** Of the flags of a domain's record; null while it has not stopped. */
 export function shutdownReason(flags: number): ShutdownReason | null {
-  if (!(flags & XEN_DOMINF_shutdown)) return null;
-  return REASONS[(flags >>> XEN_DOMINF_shutdownshift) & 0xff] ?? "crash";
+  const code = shutdownCode(flags);
+  return code === null ? null : (REASONS[code] ?? "unknown");
 }
 
-/** on_poweroff, on_reboot and so on. */
+/** SHUTDOWN_*, or what else the guest said; null while it has not stopped. */
+export function shutdownCode(flags: number): number | null {
+  return flags & XEN_DOMINF_shutdown ? (flags >>> XEN_DOMINF_shutdownshift) & 0xff : null;
+}
+
+/** on_poweroff, on_reboot and so on; who stops for a reason that nobody knows is destroyed, as by xl. */
 export function actionFor(config: DomainConfig, reason: ShutdownReason): ShutdownAction {
   if (reason === "poweroff") return config.onPoweroff;
   if (reason === "reboot") return config.onReboot;
   if (reason === "soft_reset") return config.onSoftReset;
   if (reason === "watchdog") return config.onWatchdog;
+  if (reason === "unknown") return "destroy";
   return config.onCrash;
 }
 

@@ -15,6 +15,7 @@ const REASONS: Record<DomainStop["reason"], string> = {
   watchdog: "Its watchdog was not fed",
   suspend: "It was saved",
   soft_reset: "It was reset",
+  unknown: "It shut down for an unknown reason",
   destroyed: "It was destroyed",
   host: "Its host ended",
 };

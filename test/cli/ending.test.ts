@@ -44,6 +44,14 @@ describe.skipIf(compilerMissing() !== null)("how a guest ended", () => {
     expect(status).toBe(0);
   }, 60_000);
 
+  it("that gives a reason that Xen does not know: it did not crash, and is destroyed whatever follows a crash", async () => {
+    const { status, stderr } = await run("shutdown(252);");
+    expect(stderr).toMatch(
+      /^xenarium: quiet shut itself down for a reason that Xen does not know \(252\) after \d+\.\d s\./m,
+    );
+    expect(status).toBe(1);
+  }, 60_000);
+
   it("that crashes without a word: with what Xen's log says", async () => {
     const { status, stderr } = await run('asm volatile("ud2");');
     expect(stderr).toMatch(

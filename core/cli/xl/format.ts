@@ -13,9 +13,6 @@ export function json(value: unknown): string {
   );
 }
 
-/** XEN_DOMINF_shutdown's codes (xen/sched.h). */
-const REASON_CODES = { poweroff: 0, reboot: 1, suspend: 2, crash: 3, watchdog: 4, soft_reset: 5 } as const;
-
 interface ListColumns {
   verbose?: string | boolean;
   context?: string | boolean;
@@ -34,7 +31,7 @@ export function formatList(domains: readonly DomainInfo[], columns: ListColumns 
   if (cpupool) heads.push("         Cpupool");
   if (numa) heads.push(" NODE Affinity");
   const lines = domains.map((each) => {
-    const reason = each.shutdownReason === null ? "-" : REASON_CODES[each.shutdownReason].toString(16);
+    const reason = each.shutdownCode?.toString(16) ?? "-";
     const cells = [row(each)];
     if (verbose) cells.push(` ${each.uuid} ${right(reason, 8)}`);
     // There is no XSM, so there are no labels.

@@ -168,13 +168,10 @@ function deaths(host: Host): { of(domid: number): Promise<void>; stopOrDeath(dom
     stopOrDeath: (domid) =>
       until(() => {
         const stop = stopped.get(domid);
-        return stop ? `Domain ${domid} has been shut down, reason code ${REASONS.indexOf(stop.reason)}` : dead(domid);
+        return stop ? `Domain ${domid} has been shut down, reason code ${stop.code}` : dead(domid);
       }),
   };
 }
-
-/** By SHUTDOWN_* (xen/sched.h). */
-const REASONS: DomainStopped["reason"][] = ["poweroff", "reboot", "suspend", "crash", "watchdog", "soft_reset"];
 
 function shutdown(reason: "poweroff" | "reboot", doing: string): XlCommand {
   return {

@@ -2,7 +2,8 @@
 import type { CreationLimits, GuestTypeName } from "../../dom0/kernel/hypercalls.ts";
 import type { DeviceSpec } from "../../dom0/xenbus/kind.ts";
 
-export type ShutdownReason = "poweroff" | "reboot" | "suspend" | "crash" | "watchdog" | "soft_reset";
+/** SHUTDOWN_* (xen/sched.h); a guest may give Xen any number from 0 to 255 as its reason: "unknown" are those that mean nothing. */
+export type ShutdownReason = "poweroff" | "reboot" | "suspend" | "crash" | "watchdog" | "soft_reset" | "unknown";
 
 /** xl.cfg(5)'s values of on_poweroff, on_reboot, on_watchdog, on_crash and on_soft_reset. */
 export const SHUTDOWN_ACTIONS = [
@@ -85,6 +86,8 @@ export interface DomainInfo {
   /** `xl list`'s State column, as "r-----". */
   stateString: string;
   shutdownReason: ShutdownReason | null;
+  /** The number that stands for it; null while it has not stopped. */
+  shutdownCode: number | null;
   memoryMiB: number;
   maxmemMiB: number;
   vcpus: number;
@@ -160,6 +163,8 @@ export interface DomainStopped {
   name: string;
   uuid: string;
   reason: ShutdownReason;
+  /** The number that stands for it. */
+  code: number;
   action: ShutdownAction;
 }
 
