@@ -156,7 +156,9 @@ export class KeptDomains {
     const uuid = [...this.#running].find(([, running]) => running === domid)?.[0];
     if (uuid === undefined || !this.#library.find(uuid)) return;
     const { config, configName = null } = await this.#parts.toolstack().request("definition", { domid });
-    await this.#library.edit(uuid, { config, configName });
+    const kept = this.#library.find(uuid);
+    if (kept?.config !== config || kept.configName !== configName)
+      await this.#library.edit(uuid, { config, configName });
   }
 
   /**
@@ -354,7 +356,8 @@ export class KeptDomains {
     if (other && this.#running.get(other.uuid) !== domid)
       throw new ApiFailure("EEXIST", `The library has another domain named ${name}: names are unique there.`);
     await this.#parts.toolstack().request("rename", { domid, name });
-    await this.changedRunning(domid);
+    // Others that run may have its backends: their configurations name it anew.
+    for (const running of [...this.#running.values()]) await this.changedRunning(running);
   }
 
   async set(uuid: string, change: Partial<Pick<Definition, "autostart" | "template">>): Promise<void> {

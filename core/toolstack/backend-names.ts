@@ -9,14 +9,17 @@ interface Recipe {
   options: CreateOptions;
 }
 
+/** Digits in a device's specification are a domid, whatever names there are. */
+const isDomid = (text: string): boolean => /^\d+$/.test(text);
+
 /** Whether the domain's configuration has a device whose backend is in the domain of that name. */
 export function namesBackend({ config }: Pick<Recipe, "config">, name: string): boolean {
-  return config.devices.some(({ backend }) => backend === name);
+  return !isDomid(name) && config.devices.some(({ backend }) => backend === name);
 }
 
-/** Whether a device's specification can name such a domain: a comma would end the name there, and spaces around a name are not part of it. */
+/** Whether a device's specification can name such a domain: a comma would end the name there, spaces around a name are not part of it, and a number is a domid. */
 export function canBeBackend(name: string): boolean {
-  return !/,|^\s|\s$/.test(name);
+  return !isDomid(name) && !/,|^\s|\s$/.test(name);
 }
 
 export function renameBackend(domain: Recipe, kinds: readonly DeviceKind[], from: string, to: string): void {

@@ -70,9 +70,10 @@ export class DriverDomains {
       // The other domain may have gone meanwhile, or the device have been detached. What its frontend has removed is not written again.
       if (devices.find(address.domid, address.kind, address.id)?.backendDomid !== address.backendDomid) continue;
       if (store.read(devices.frontendPath(address)) === null) continue;
-      if (isQuiet) store.transaction((t) => devices.writeBackend(address, back, t));
-      else left.push(device);
-      if (isQuiet) this.#readable(devices.frontendPath(address), address);
+      if (isQuiet) {
+        store.transaction((t) => devices.writeBackend(address, back, t));
+        this.#readable(devices.frontendPath(address), address);
+      } else left.push(device);
     }
     return left;
   }

@@ -341,7 +341,7 @@ export class Lifecycle {
     if (users.length > 0 && !canBeBackend(name))
       throw new Refusal(
         "EINVAL",
-        `${before} has backends of ${users[0]!.name}'s devices, whose configuration can't name ${JSON.stringify(name)}: leave out commas, and spaces at its ends.`,
+        `${before} has backends of ${users[0]!.name}'s devices, whose configuration can't name ${JSON.stringify(name)}: leave out commas and spaces at its ends, and take no number.`,
       );
     this.#rename(domid, name);
     for (const each of users) renameBackend(each, this.#parts.devices.kinds, before, name);
@@ -432,8 +432,10 @@ export class Lifecycle {
       // Before anybody hears of it: who does asks for what was taken down.
       const lookedAt = reason === "crash" ? this.#parts.crashed(domain.domid) : null;
       this.#parts.emit("stopped", stop);
+      // As it is called now: one that is preserved gives its name away at once.
+      const asStopped = { name: domain.name, domid: domain.domid, config: domain.config };
       const acted = lookedAt ? lookedAt.then(() => this.#actOnCrash(domain, action)) : this.#act(domain, action);
-      const ended = isRestart(action) ? this.#returning.during(domain, acted) : acted;
+      const ended = isRestart(action) ? this.#returning.during(asStopped, acted) : acted;
       void ended.catch((error: unknown) =>
         this.#notice("error", `${domain.name} could not be restarted: ${errorData(error).message}`, domain.domid),
       );
@@ -449,7 +451,11 @@ export class Lifecycle {
   async #act(domain: ManagedDomain, action: ShutdownAction): Promise<void> {
     const { domid, options } = domain;
     if (action.startsWith("coredump-"))
-      this.#notice("warning", `${domain.name}: core dumps come with a later version; none was written.`, domid);
+      this.#notice(
+        "warning",
+        `${domain.name}: no core dump was written. Use preserve in place of ${action}, and xl dump-core.`,
+        domid,
+      );
     switch (action) {
       case "preserve":
         return;
@@ -482,7 +488,7 @@ export class Lifecycle {
   ): Promise<void> {
     const early = MIN_UPTIME_MS - (Date.now() - domain.createdAt);
     if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
-    await this.#returning.backendsOf(config);
+    await this.#returning.backendsOf({ name: config.name, domid: domain.domid, config });
     if (again) await this.#parts.devices.left(again.domid);
     if (this.#closing) return;
     const create = (place: Again | null): Promise<unknown> =>

@@ -1,7 +1,7 @@
 /**
  * Domains that stopped and are on their way back. One that has devices whose backends another has waits until that one is there: they may stop
- * together, as when something takes both down, and there is nobody to try it again. Where they wait for each other in a circle, the last to come
- * does not wait.
+ * together, as when something takes both down, and there is nobody to try it again. Who would wait for itself in a circle does
+ * not wait.
  */
 import type { DomainConfig } from "./messages.ts";
 
@@ -35,19 +35,20 @@ export class Returning {
   }
 
   /** Resolves when none of the domains that have its backends is on its way back. */
-  async backendsOf(config: DomainConfig): Promise<void> {
+  async backendsOf({ name, domid, config }: Stopped): Promise<void> {
     // Those that stopped in the same breath are known afterwards.
     await Promise.resolve();
     const wanted = backendsOf(config);
+    const own = [name, String(domid)];
     const others = [...this.#returns].filter(({ names }) => names.some((name) => wanted.includes(name)));
-    await Promise.all(others.filter((other) => !this.#waitsFor(other, config.name)).map(({ ended }) => ended));
+    await Promise.all(others.filter((other) => !this.#waitsFor(other, own)).map(({ ended }) => ended));
   }
 
-  #waitsFor(one: Return, name: string, seen = new Set<Return>()): boolean {
+  #waitsFor(one: Return, own: readonly string[], seen = new Set<Return>()): boolean {
     if (seen.has(one)) return false;
     seen.add(one);
     const next = [...this.#returns].filter(({ names }) => names.some((each) => one.backends.includes(each)));
-    return one.backends.includes(name) || next.some((each) => this.#waitsFor(each, name, seen));
+    return own.some((each) => one.backends.includes(each)) || next.some((each) => this.#waitsFor(each, own, seen));
   }
 }
 
