@@ -60,26 +60,27 @@ export class ImageLibrary {
     const found = await this.#named();
     const byIdentity = new Map<string, Found>();
     const keyOf = async (file: string): Promise<string> => (await identityOf(file)) ?? file;
-    const add = async (each: Found): Promise<boolean> => {
+    /** As the list has it, under whatever name. */
+    const add = async (each: Found): Promise<Found> => {
       const key = await keyOf(each.file);
       const before = byIdentity.get(key);
-      if (before) before.users.push(...each.users);
-      else if (byIdentity.size < MOST_IMAGES) byIdentity.set(key, each);
-      return before === undefined;
+      before?.users.push(...each.users);
+      if (!before) byIdentity.set(key, each);
+      return before ?? each;
     };
     // Under the names that people know: those of the folder.
     for (const { path: file } of await images.all()) await add({ file, format: null, users: [] });
-    for (const { file, format, user } of found) {
-      await add({ file, format, users: [user] });
-      byIdentity.get(await keyOf(file))!.format ??= format;
-    }
+    for (const { file, format, user } of found) (await add({ file, format, users: [user] })).format ??= format;
     const reports: ImageReport[] = [];
     // What an image is based on comes behind it, and is visited too.
     for (const [key, each] of byIdentity) {
       const { report, below } = await this.#look(each);
       reports.push(report);
-      if (below === null || (await keyOf(below.file)) === key) continue;
-      await add({ ...below, users: [imageUser(each.file)] });
+      if (below === null) continue;
+      const under = await keyOf(below.file);
+      // Who made the images says how long a chain is: it has an end. What is known has all its users.
+      if (under !== key && (byIdentity.has(under) || byIdentity.size < MOST_IMAGES))
+        await add({ ...below, users: [imageUser(each.file)] });
     }
     // Users came while others were looked at.
     const all = [...byIdentity.values()].map(({ users }, i) => ({ ...reports[i]!, users: withoutTwins(users) }));

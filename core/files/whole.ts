@@ -18,7 +18,7 @@ const NEW = { flags: "wx", mode: 0o600 } as const;
 
 /**
  * Its size in bytes. Throws what the file system or the contents' maker says; then nothing has changed: where the folder can't reach the disk, what
- * was there before takes its place again, for who is told that it failed goes on with that.
+ * was there before takes its place again, for who is told that it failed goes on with that. On file systems without hard links the new content stays.
  */
 export async function writeWhole(
   file: string,
@@ -36,7 +36,8 @@ export async function writeWhole(
     const before = await secondName(file);
     try {
       await moveWhole(part, file).catch(async (error: unknown) => {
-        if (before.isKnown) await (before.name === null ? rm(file, { force: true }) : rename(before.name, file));
+        if (before.isKnown)
+          await (before.name === null ? rm(file, { force: true }) : rename(before.name, file)).catch(() => {});
         throw error;
       });
     } finally {

@@ -48,7 +48,7 @@ export class HeldDomains {
         yield* pieces;
       })(),
     );
-    return saving.continue(found.header.name, { ...rest, stream }, true, as);
+    return saving.continue(as.name, { ...rest, stream }, true, as);
   }
 
   forget(held: string): void {

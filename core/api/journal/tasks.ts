@@ -37,7 +37,8 @@ export const TASKS: Partial<Record<RequestName, Title>> = {
   snapshotRevert: () => "Go back to a snapshot",
   snapshotDelete: () => "Delete a snapshot",
   snapshotMerge: () => "Merge the disks of deleted snapshots",
-  domainFork: ({ uuid, copies }, names) => `Fork ${names.kept(uuid)} ${String(copies)} times`,
+  domainFork: ({ uuid, copies }, names) =>
+    `Fork ${names.kept(uuid)}: ${copies === 1 ? "one copy" : `${String(copies)} copies`}`,
   snapshotClone: ({ name }) => `Make ${String(name)} from a snapshot`,
   shutdown: ({ domid, reason }, names) =>
     `Ask ${names.domain(domid)} to ${reason === "poweroff" ? "power off" : String(reason)}`,

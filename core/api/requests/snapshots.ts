@@ -40,7 +40,7 @@ export const SNAPSHOT_REQUESTS = {
   snapshotDelete: takes(z.strictObject({ uuid, snapshot })).gives<null>(),
   /** Goes on with merging that was cancelled or broken off. */
   snapshotMerge: takes(z.strictObject({ uuid })).gives<null>(),
-  /** Ends what is done, with nothing lost: `snapshotTake`, `snapshotDelete` or `snapshotMerge` is refused with ECANCELED. */
+  /** Ends what is done, with nothing lost: `snapshotTake`, `snapshotDelete`, `snapshotMerge` or `domainFork` is refused with ECANCELED. */
   snapshotCancel: takes(z.strictObject({ uuid })).gives<null>(),
   snapshotRename: takes(z.strictObject({ uuid, snapshot, name: SNAPSHOT_NAME })).gives<null>(),
   /**

@@ -47,6 +47,7 @@ export async function fork(
         );
         progress(made.length / copies.length);
       }
+      signal.throwIfAborted();
       for (const { domid } of made) await toolstack.request("unpause", { domid: domid! });
       return { ...taken, copies: made };
     } catch (error) {

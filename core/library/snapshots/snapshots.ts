@@ -223,7 +223,7 @@ export class Snapshots {
       try {
         const forked = await fork(this.#parts, uuid, name, names, { progress, signal: wanted.signal });
         // Without disks nothing is based on it.
-        if (forked.snapshot.disks.length === 0) await this.#drop(uuid, forked.snapshot.id);
+        if (forked.snapshot.disks.length === 0) await this.#drop(uuid, forked.snapshot.id).catch(() => {});
         return forked;
       } catch (error) {
         if (!(error instanceof ForkFailure || error instanceof TakeFailure)) throw error;

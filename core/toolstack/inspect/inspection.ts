@@ -69,7 +69,8 @@ export class Inspection {
       : { start: rip, bytes: new Uint8Array() };
     const found = symbols?.find(rip);
     const lines = disassembler.around(around, rip, bits, found ? rip - BigInt(found.offset) : null, LINES);
-    const stack = code.stack(rsp, rbp);
+    // Words of 8 bytes are looked through, as 64-bit code has them.
+    const stack = bits === 64 ? code.stack(rsp, rbp) : { frames: [], bytes: 0 };
     const after = hypercalls.vcpus.info(domid, vcpu);
     return {
       domid,

@@ -144,6 +144,8 @@ export function twoStageWalk(address: bigint, tables: GuestTables): Walked {
     ...{ machine: null, pageBytes: null, rights: null },
   });
   if (linearBits === 48n && !isCanonical(address)) return nowhere(NOT_CANONICAL);
+  if (linearBits < 48n && address >> linearBits !== 0n)
+    return nowhere("The address is beyond 4 GiB: outside of long mode, linear addresses have 32 bits.");
   const walked = tables.walk(address);
   const { leads, missing } = walked;
   const steps = walked.steps.map(({ level, index, address: at, value, names, isLeaf }): WalkStep => {

@@ -109,7 +109,9 @@ export class PvhVcpu implements LookedVcpu {
     return this.#state.report();
   }
   read(linear: bigint, length: number): PageRead | null {
-    return this.#tables.format.linearBits < 48n || isCanonical(linear) ? this.#tables.read(linear, length) : null;
+    const { linearBits } = this.#tables.format;
+    const isAddress = linearBits < 48n ? linear >> linearBits === 0n : isCanonical(linear);
+    return isAddress ? this.#tables.read(linear, length) : null;
   }
   readBy(_tables: Tables, linear: bigint, length: number): PageRead | null {
     return this.read(linear, length);
