@@ -1,0 +1,58 @@
+/** The Inspect tab of a PVH domain: registers that only such a vCPU has, its local APIC, and the second stage behind its page tables. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
+import { Application } from "./application.ts";
+import { chromiumMissing } from "./browser.ts";
+
+const missing = chromiumMissing() ?? guestsMissing();
+const SOON = { timeout: 15_000 };
+let app: Application;
+
+const section = (name: string) => app.page.getByRole("tab", { name, exact: true }).click();
+const table = (name: string) => app.page.getByRole("group", { name });
+
+describe.skipIf(missing !== null)(`inspect, of a PVH domain${missing ? ` (${missing})` : ""}`, () => {
+  beforeAll(async () => {
+    app = await Application.start();
+    const ramdisk = initramfs("ready", "while :; do sleep 1; done");
+    const files = `kernel = "${debianKernel()}"\nramdisk = "${ramdisk}"\nextra = "console=hvc0 quiet"\n`;
+    const api = await app.client();
+    await api.request("create", { config: `name = "pvh"\ntype = "pvh"\nmemory = 192\n${files}` });
+    api.close();
+    await app.page.locator(".side-domain", { has: app.page.getByText("pvh", { exact: true }) }).click();
+    await app.tab("Console");
+    await app.waitForTerminal(/GUEST-READY/, 120);
+    await app.tab("Inspect");
+  }, 180_000);
+  afterAll(() => app?.stop());
+
+  it("shows its control registers, its segments with their hidden parts, MSRs, and its local APIC", async () => {
+    await table("Segments").waitFor(SOON);
+    const rows = await table("Segments").locator("tbody tr").allInnerTexts();
+    expect(rows.find((row) => row.startsWith("CS"))).toMatch(/CS\s+0010\s/);
+    const text = await app.page.locator(".inspect-registers").innerText();
+    for (const word of ["CR0", "CR4", "EFER", "Local APIC", "x2APIC, enabled", "Requested (IRR)"])
+      expect(text).toContain(word);
+    await app.shoot("inspect-pvh-registers");
+    await app.page.getByRole("heading", { name: "Local APIC" }).scrollIntoViewIfNeeded();
+    await app.shoot("inspect-pvh-apic");
+  });
+
+  it("walks its own tables and, behind each entry, the second stage", async () => {
+    await section("Page tables");
+    await table("Entries of the page tables").waitFor(SOON);
+    const guest = table("Entries of the page tables");
+    const second = table("Entries of the second stage");
+    expect(await guest.innerText()).toContain("At guest-physical address");
+    // Until an entry is chosen, what the address leads to.
+    expect(await guest.locator("tbody tr").last().getAttribute("aria-current")).toBe("true");
+    await expect.poll(() => second.locator("tbody tr").count(), SOON).toBeGreaterThan(1);
+    await app.shoot("inspect-pvh-walk");
+    const of = app.page.locator(".card-header", { has: app.page.getByRole("heading", { name: "Second stage" }) });
+    const before = await of.innerText();
+    await guest.getByRole("button", { name: /^L4 / }).click();
+    await expect.poll(() => of.innerText(), SOON).not.toBe(before);
+    expect(await of.innerText()).toMatch(/of L4 \[/);
+    await expect.poll(() => app.page.locator(".walk-end").last().innerText()).toMatch(/Machine address [0-9a-fx]+/);
+  });
+});
