@@ -205,8 +205,7 @@ function identifyElf(elf: ElfImage, size: number, what: string): ImageReport {
   return report("elf-pv64", summary, size, { bootable: true, notes, version, elf });
 }
 
-/** "Linux version 6.1.0 (…)": the banner that every Linux has in its read-only data. */
-/** Of an ELF file that is a Linux kernel; null for others. */
+/** "Linux version 6.1.0 (…)", the banner that every Linux has in its read-only data; null if the ELF file has none. */
 export function linuxVersion(elf: ElfImage): string | null {
   const at = elf.bytes.indexOf("Linux version ");
   if (at < 0) return null;

@@ -206,7 +206,7 @@ function tellWalk(u: usize): void {
   }
 }
 
-/** Tables of a second stage stay while the domain has vCPUs, and its memory until the last reference to it is gone: this call's is. */
+/** The lock keeps the tables: those of a dying domain are freed under it too (p2m/teardown.ts). */
 function inspectSecond(u: usize): i32 {
   const domid = load<u32>(u, abi.WALK_DOMID);
   const address = load<u64>(u, abi.WALK_LINEAR);

@@ -71,7 +71,7 @@ export function checkInvariants(): i32 {
   // The reaper looks whether it is free.
   spinLock(ROOT_QUARANTINE_LOCK);
   violations = 0;
-  // As they are: whoever is paused is on no queue.
+  // Before the guests are paused: a paused vCPU is on no queue, so there would be nothing to check.
   for (let i: u32 = 0; i < pcpuCount(); i++) checkQueue(pcpuAt(i));
   for (let each = domainList(); each; each = changetype<Domain>(each).next)
     if (runsOnPcpus(changetype<Domain>(each))) domainPause(changetype<Domain>(each));

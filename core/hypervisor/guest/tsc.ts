@@ -95,16 +95,6 @@ export function tscAt(d: Domain, time: u64): u64 {
   return (elapsed / KHZ_PER_GHZ) * <u64>d.tscKhz + ((elapsed % KHZ_PER_GHZ) * <u64>d.tscKhz) / KHZ_PER_GHZ;
 }
 
-/** Nanoseconds of system time in which the domain's TSC goes on by `ticks`, rounded up; those of a century and more are one. */
-export function tscPassesIn(d: Domain, ticks: u64): u64 {
-  const bounded = min<u64>(ticks, MOST_TICKS);
-  if (!d.tscEmulated || d.tscKhz == HOST_TSC_KHZ) return bounded;
-  const khz = <u64>d.tscKhz;
-  return (bounded / khz) * KHZ_PER_GHZ + ((bounded % khz) * KHZ_PER_GHZ + khz - 1) / khz;
-}
-/** About 100 years of a TSC of 1 GHz. */
-const MOST_TICKS: u64 = 1 << 61;
-
 /** RDTSC. Emulated, each reading in the domain is of a later time than the one before. */
 export function readDomainTsc(d: Domain): u64 {
   if (!d.tscEmulated) return systemTime();

@@ -49,7 +49,8 @@ function block(v: Vcpu): void {
   // One that is a thread of its own waits by itself, on its event word.
   if (!runsOnPcpus(v.domain)) return;
   vcpuBlock(v);
-  if (vcpuEventPending(v)) vcpuUnblock(v);
+  // The local APIC's timer may have come due on another pCPU meanwhile.
+  if (vcpuEventPending(v) || v.apicTimerDue) vcpuUnblock(v);
 }
 
 function poll(v: Vcpu, arg: u64): i64 {
@@ -70,7 +71,7 @@ export function pollPorts(v: Vcpu, ports: u64, count: u32, timeout: u64): i64 {
     atomic.or<u32>(changetype<usize>(v) + offsetof<Vcpu>("pauseFlags"), VPF_blocked | VPF_polling);
   }
   let result: i32 = 0;
-  let ready = vcpuEventPending(v);
+  let ready = vcpuEventPending(v) || v.apicTimerDue != 0;
   for (let i: u32 = 0; i < count && !ready; i++) {
     clearGuestFault();
     const port = readGuest32(ports + <u64>i * 4);

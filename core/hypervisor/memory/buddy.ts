@@ -170,7 +170,7 @@ export function giveExcess(mfn: u32, count: u32, order: u32): void {
 // ---- claims ----------------------------------------------------------------------------------------------------
 //
 // A claim is for what a domain lacks of a total number of frames (XENMEM_claim_pages): it shrinks as the domain gets frames and grows as it
-// gives frames back. A domain's `claim` changes while its lock and the heap lock are held, so that it fits its number of frames always.
+// gives frames back, and is over once the domain has them all. A domain's `claim` changes while its lock and the heap lock are held, so that it fits its number of frames always.
 
 /** Whether so many free frames are promised to nobody else. Heap lock held. */
 function isUnclaimed(d: DomainMemory | null, count: u32): bool {

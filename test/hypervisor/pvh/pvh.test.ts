@@ -17,6 +17,7 @@ describe.skipIf(!haveCompiler)("a PVH kernel", () => {
     expect(said).toEqual(
       expect.arrayContaining([
         "PVH 32-bit entry",
+        "PARAMETERS 0 behind 5a5a5a5a",
         "LONG cr0 at entry 11 hello 0",
         "START magic 336ec578 version 1 modules 1 cmdline hello world",
         "MAP 0 2000000 type 1",

@@ -3,13 +3,14 @@
  * the TSC. What is due while it is masked is lost, and ticks that the vCPU had no pCPU for come one after the other once it has one, as with Xen's
  * default timer_mode.
  *
- * Owner of all of it is the pCPU that runs the vCPU. The pCPU on which it is due only says so (apicTimerDue): of a vCPU that is paused nothing counts on.
+ * Owner of all of it is the pCPU that runs the vCPU. The pCPU on which it is due only says so (apicTimerDue); what a vCPU
+ * missed meanwhile is counted when it runs next (timerWasDue).
  */
 import { CPU_TSC_OFFSET } from "../../../machine/cpu/state";
 import { TIMER_APIC, Vcpu } from "../../domain/domain";
 import { systemTime } from "../../sched/clock";
 import { TIMER_KIND_APIC, timerSet, timerStop, vcpuTimer } from "../../sched/timer";
-import { readDomainTsc, tscPassesIn } from "../tsc";
+import { readDomainTsc } from "../tsc";
 import { isApicOn, raiseVector, register, setRegister } from "./apic";
 import {
   APIC_LVT_TIMER,
@@ -26,6 +27,8 @@ import { hvm } from "./state";
 const BUS_CYCLE_NS: u64 = 10;
 /** Xen lets a period be no shorter: a guest would do nothing else, and its pCPU little. */
 const LEAST_PERIOD_NS: u64 = 100_000;
+/** 73 years, so that no sum of times overflows. A PVH domain's TSC counts nanoseconds: it is not emulated (../tsc.ts). */
+const LONGEST_WAIT_NS: u64 = 1 << 61;
 
 // @ts-ignore: decorator
 @inline
@@ -146,7 +149,7 @@ export function writeTscDeadline(v: Vcpu, value: u64): void {
   if (!value) return;
   const tsc = readDomainTsc(v.domain) + load<u64>(v.cpu, CPU_TSC_OFFSET);
   if (value > tsc) hvm(v).tscDeadline = value;
-  startAt(v, systemTime() + (value > tsc ? tscPassesIn(v.domain, value - tsc) : 0));
+  startAt(v, systemTime() + (value > tsc ? min<u64>(value - tsc, LONGEST_WAIT_NS) : 0));
 }
 
 /** A record has IA32_TSC_DEADLINE: before the one that has the mode, or behind it. */

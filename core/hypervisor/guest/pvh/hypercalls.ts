@@ -10,6 +10,8 @@ import { currentVcpu, isPrivileged } from "../../domain/domain";
 import { doGrantTableOp } from "../../grant/grant_op";
 import { doMulticall } from "../../hypercall/dispatch";
 import { doSchedOp } from "../../hypercall/sched_op";
+import { doSetTimerOp, doVcpuOp } from "../../hypercall/vcpu_op";
+import { doXenVersion } from "../../hypercall/xen_version";
 import { doMemoryOp } from "../../memory/memory_op";
 import { sameColumn } from "./hypercalls32";
 
@@ -21,6 +23,12 @@ export function pvhColumn(number: u64, a0: u64, a1: u64, a2: u64, a3: u64): i64 
       return memoryOp(a0, a1);
     case nr.HYPERVISOR_sched_op:
       return doSchedOp(a0, a1);
+    case nr.HYPERVISOR_set_timer_op:
+      return doSetTimerOp(a0);
+    case nr.HYPERVISOR_xen_version:
+      return doXenVersion(a0, a1);
+    case nr.HYPERVISOR_vcpu_op:
+      return doVcpuOp(a0, <u32>a1, a2);
     case nr.HYPERVISOR_multicall:
       return doMulticall(a0, <u32>a1);
     case nr.HYPERVISOR_grant_table_op:

@@ -6,9 +6,15 @@
 import { EFAULT, ENOSYS, EPERM, ESRCH } from "../../../abi/errno";
 import {
   ADD_TO_PHYSMAP_GPFN,
+  ADD_TO_PHYSMAP_GPFN_32,
   ADD_TO_PHYSMAP_IDX,
+  ADD_TO_PHYSMAP_SIZE_32,
   ADD_TO_PHYSMAP_SIZE_MEMBER,
   ADD_TO_PHYSMAP_SPACE,
+  MEMORY_MAP_BUFFER_32,
+  MEMORY_MAP_SIZE_32,
+  REMOVE_FROM_PHYSMAP_GPFN_32,
+  REMOVE_FROM_PHYSMAP_SIZE_32,
   XENMEM_add_to_physmap,
   XENMEM_current_reservation,
   XENMEM_maximum_gpfn,
@@ -17,7 +23,9 @@ import {
   XENMEM_memory_map,
   XENMEM_remove_from_physmap,
 } from "../../../abi/memory";
-import { SCHEDOP_poll } from "../../../abi/sched";
+import { SCHEDOP_poll, SCHED_POLL_NR_PORTS_32, SCHED_POLL_SIZE_32, SCHED_POLL_TIMEOUT_32 } from "../../../abi/sched";
+import { VCPUOP_get_runstate_info, VCPUOP_register_runstate_memory_area } from "../../../abi/vcpu";
+import { XENVER_platform_parameters } from "../../../abi/version";
 import * as nr from "../../../abi/xen";
 import { MEMOP_CMD_MASK, MEMOP_EXTENT_SHIFT } from "../../abi/implied";
 import { currentVcpu } from "../../domain/domain";
@@ -38,23 +46,6 @@ import { addToPhysmap, removeFromPhysmap } from "../../p2m/physmap";
 import { threadScratch } from "../../sched/pcpu";
 import { NR_HYPERCALLS } from "../../abi/native";
 
-/** struct xen_memory_map: entries, handle. */
-const MEMORY_MAP32_BUFFER: usize = 4;
-const MEMORY_MAP32_SIZE: u32 = 8;
-/** struct xen_add_to_physmap: domid, size, space, index, guest frame. */
-const ADD32_SIZE_MEMBER: usize = 2;
-const ADD32_SPACE: usize = 4;
-const ADD32_IDX: usize = 8;
-const ADD32_GPFN: usize = 12;
-const ADD32_SIZE: u32 = 16;
-/** struct xen_remove_from_physmap: domid, guest frame. */
-const REMOVE32_GPFN: usize = 4;
-const REMOVE32_SIZE: u32 = 8;
-/** struct sched_poll: handle, ports, and 64 bits of time-out. */
-const POLL32_NR_PORTS: usize = 4;
-const POLL32_TIMEOUT: usize = 8;
-const POLL32_SIZE: u32 = 16;
-
 export function pvhColumn32(number: u64, a0: u64, a1: u64, a2: u64): i64 {
   if (number >= <u64>NR_HYPERCALLS) return -ENOSYS;
   switch (<u32>number) {
@@ -62,27 +53,30 @@ export function pvhColumn32(number: u64, a0: u64, a1: u64, a2: u64): i64 {
       return memoryOp(a0, a1);
     case nr.HYPERVISOR_sched_op:
       return <u32>a0 == <u32>SCHEDOP_poll ? poll(a1) : doSchedOp(a0, a1);
+    case nr.HYPERVISOR_set_timer_op:
+      // 64 bits in two registers, the low half first.
+      return doSetTimerOp((a1 << 32) | a0);
+    case nr.HYPERVISOR_xen_version:
+      // A number as wide as the guest's pointers, which says nothing to one that has an address space of its own.
+      if (<u32>a0 == <u32>XENVER_platform_parameters) return writeGuest32(a1, 0) ? 0 : -EFAULT;
+      return doXenVersion(a0, a1);
+    case nr.HYPERVISOR_vcpu_op:
+      // struct vcpu_runstate_info has another layout in 32-bit code.
+      if (<u32>a0 == <u32>VCPUOP_get_runstate_info || <u32>a0 == <u32>VCPUOP_register_runstate_memory_area)
+        return -ENOSYS;
+      return doVcpuOp(a0, <u32>a1, a2);
     default:
       return sameColumn(number, a0, a1, a2);
   }
 }
 
-/**
- * What is the same in both: VCPUOP_initialise's structure tells by itself. The areas of vcpu_op, which have pointers in them, are the guest's own, which
- * it gives to have in 64-bit code.
- */
+/** Calls that take the same from 32-bit and 64-bit code. */
 export function sameColumn(number: u64, a0: u64, a1: u64, a2: u64): i64 {
   switch (<u32>number) {
-    case nr.HYPERVISOR_set_timer_op:
-      return doSetTimerOp(a0);
-    case nr.HYPERVISOR_xen_version:
-      return doXenVersion(a0, a1);
     case nr.HYPERVISOR_console_io:
       return doConsoleIo(a0, a1, a2);
     case nr.HYPERVISOR_vm_assist:
       return doVmAssist(a0, a1);
-    case nr.HYPERVISOR_vcpu_op:
-      return doVcpuOp(a0, <u32>a1, a2);
     case nr.HYPERVISOR_event_channel_op:
       return doEventChannelOp(<u32>a0, a1);
     case nr.HYPERVISOR_hvm_op:
@@ -94,12 +88,12 @@ export function sameColumn(number: u64, a0: u64, a1: u64, a2: u64): i64 {
 
 function poll(arg: u64): i64 {
   const request = threadScratch();
-  if (!copyFromGuest(request, arg, POLL32_SIZE)) return -EFAULT;
+  if (!copyFromGuest(request, arg, SCHED_POLL_SIZE_32)) return -EFAULT;
   return pollPorts(
     currentVcpu,
     load<u32>(request),
-    load<u32>(request, POLL32_NR_PORTS),
-    load<u64>(request, POLL32_TIMEOUT),
+    load<u32>(request, SCHED_POLL_NR_PORTS_32),
+    load<u64>(request, SCHED_POLL_TIMEOUT_32),
   );
 }
 
@@ -125,31 +119,31 @@ function memoryOp(command: u64, arg: u64): i64 {
 
 function memoryMap(arg: u64): i64 {
   const a = scratch(SCRATCH_MEMOP);
-  if (!copyFromGuest(a, arg, MEMORY_MAP32_SIZE)) return -EFAULT;
-  const count = memoryMapTo(load<u32>(a), load<u32>(a, MEMORY_MAP32_BUFFER));
+  if (!copyFromGuest(a, arg, MEMORY_MAP_SIZE_32)) return -EFAULT;
+  const count = memoryMapTo(load<u32>(a), load<u32>(a, MEMORY_MAP_BUFFER_32));
   if (count < 0) return count;
   return writeGuest32(arg, <u32>count) ? 0 : -EFAULT;
 }
 
 function addFrames(arg: u64, start: u64): i64 {
   const given = scratch(SCRATCH_EXTENTS);
-  if (!copyFromGuest(given, arg, ADD32_SIZE)) return -EFAULT;
+  if (!copyFromGuest(given, arg, ADD_TO_PHYSMAP_SIZE_32)) return -EFAULT;
   const d = domainByAnyId(load<u16>(given));
   if (d == null) return -ESRCH;
   if (foreignDenied(d)) return -EPERM;
   const a = scratch(SCRATCH_MEMOP);
   store<u16>(a, load<u16>(given));
-  store<u16>(a, load<u16>(given, ADD32_SIZE_MEMBER), ADD_TO_PHYSMAP_SIZE_MEMBER);
-  store<u32>(a, load<u32>(given, ADD32_SPACE), ADD_TO_PHYSMAP_SPACE);
-  store<u64>(a, load<u32>(given, ADD32_IDX), ADD_TO_PHYSMAP_IDX);
-  store<u64>(a, load<u32>(given, ADD32_GPFN), ADD_TO_PHYSMAP_GPFN);
+  store<u16>(a, load<u16>(given, ADD_TO_PHYSMAP_SIZE_MEMBER), ADD_TO_PHYSMAP_SIZE_MEMBER);
+  store<u32>(a, load<u32>(given, ADD_TO_PHYSMAP_SPACE), ADD_TO_PHYSMAP_SPACE);
+  store<u64>(a, load<u32>(given, ADD_TO_PHYSMAP_IDX), ADD_TO_PHYSMAP_IDX);
+  store<u64>(a, load<u32>(given, ADD_TO_PHYSMAP_GPFN_32), ADD_TO_PHYSMAP_GPFN);
   return addToPhysmap(d, a, arg, start);
 }
 
 function removeFrame(arg: u64): i64 {
   const a = scratch(SCRATCH_MEMOP);
-  if (!copyFromGuest(a, arg, REMOVE32_SIZE)) return -EFAULT;
+  if (!copyFromGuest(a, arg, REMOVE_FROM_PHYSMAP_SIZE_32)) return -EFAULT;
   const d = domainByAnyId(load<u16>(a));
   if (d == null) return -ESRCH;
-  return foreignDenied(d) ? -EPERM : removeFromPhysmap(d, load<u32>(a, REMOVE32_GPFN));
+  return foreignDenied(d) ? -EPERM : removeFromPhysmap(d, load<u32>(a, REMOVE_FROM_PHYSMAP_GPFN_32));
 }

@@ -25,6 +25,11 @@ start32:
     movl $hello, %edx
     vmcall
     movl %eax, hello_result
+    # xen_version(XENVER_platform_parameters, address): of 32-bit code 4 bytes
+    movl $17, %eax
+    movl $5, %ebx
+    movl $parameters32, %ecx
+    vmcall
     # The first GiB in pages of 2 MiB, and the fourth, where the local APIC is.
     movl $pdpt + 7, pml4
     movl $pd0 + 7, pdpt
@@ -176,10 +181,11 @@ vectors:
 gdt: .quad 0, 0x00af9b000000ffff, 0x00cf93000000ffff, 0x00cf9b000000ffff
 gdt_pointer: .word 31
     .long gdt, 0
-    .globl start_info_at, entry_cr0, hello_result, vcpus_up
+    .globl start_info_at, entry_cr0, hello_result, parameters32, vcpus_up
 start_info_at: .long 0
 entry_cr0: .long 0
 hello_result: .long -1
+parameters32: .long 0x5a5a5a5a, 0x5a5a5a5a
 vcpus_up: .long 0
 
     .globl stacks

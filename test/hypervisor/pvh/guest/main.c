@@ -1,7 +1,7 @@
 /* The tour of a PVH guest: what it finds, hypercalls both ways, shared info, a timer's event by its vector, another vCPU, and off. */
 #include "pvh.h"
 
-extern u32 start_info_at, entry_cr0, hello_result;
+extern u32 start_info_at, entry_cr0, hello_result, parameters32[2];
 
 struct start_info *info;
 volatile u64 resume_at, skip_faults, fault_address;
@@ -138,6 +138,7 @@ void begin(u32 which)
     }
     info = (struct start_info *)(u64)start_info_at;
     traps_fill();
+    say("PARAMETERS %x behind %x", (u64)parameters32[0], (u64)parameters32[1]);
     say("LONG cr0 at entry %x hello %d", (u64)entry_cr0, (s64)(s32)hello_result);
     if (has_word("races") || has_word("nonsense") || has_word("rights") || has_word("trapped") || has_word("rewritten"))
         attack();
