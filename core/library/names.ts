@@ -5,8 +5,8 @@ const MOST_NAME = 120;
 
 /** Windows has devices of these names in every folder, whatever ending they get. */
 const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)(\.|$)/i;
-/** Says what a file is, where that is told by names. */
-const ENDING = /\.[a-z\d]{1,8}$/i;
+/** Says what a file is, where that is told by names: disk images, archives and what is packed. */
+const ENDING = /\.(img|raw|qcow2?|vhdx?|vmdk|iso|ova|xva|tar|gz|xz|zst|lz4|lzma|bz2|cpio|cfg|pcap)$/i;
 
 /**
  * A name that is one file in one folder on every system. `instead`: what is called so of which nothing else is left: letters of other scripts than
