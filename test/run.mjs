@@ -1,6 +1,6 @@
 /**
- * `npm test`: the tests in a browser wait most of the time, so the checks of the sources and all other tests go on beside them. What each of the
- * two says is marked with its name. `npm test -- FILES` checks the sources, then runs these files.
+ * `npm test`: the tests of the application, many of them in a browser, wait most of the time, so the checks of the sources and all other tests
+ * go on beside them. What each of the two says is marked with its name. `npm test -- FILES` checks the sources, then runs these files.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -9,8 +9,8 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 
 const npx = process.platform === "win32" ? "npx.cmd" : "npx";
-/** With the command line's, so that the two take about as long. */
-const IN_A_BROWSER = ["test/ui/", "test/cli/"];
+/** So that the two take about as long. */
+const APPLICATION = ["test/ui/", "test/cli/", "test/api/", "test/library/", "test/toolstack/", "test/bench/"];
 const lint = ["npm", ["run", "--silent", "lint"]];
 const vitest = (...args) => [npx, ["vitest", "run", "--reporter=default", "--reporter=./test/skipped.mjs", ...args]];
 const folder = mkdtempSync(path.join(tmpdir(), "xenarium-tests-"));
@@ -29,8 +29,8 @@ if (files.length) {
 const built = spawnSync(process.execPath, ["core/build.mjs"], { stdio: "inherit" });
 if (built.status !== 0) process.exit(1);
 const ended = await Promise.all([
-  lane("browser", [vitest(...IN_A_BROWSER)]),
-  lane("others", [lint, vitest(...IN_A_BROWSER.flatMap((folder) => ["--exclude", `${folder}**`]))]),
+  lane("application", [vitest(...APPLICATION)]),
+  lane("others", [lint, vitest(...APPLICATION.flatMap((folder) => ["--exclude", `${folder}**`]))]),
 ]);
 for (const { name, status, seconds } of ended)
   console.log(`${name}: ${status === 0 ? "passed" : "FAILED"} in ${seconds.toFixed(0)} s`);
