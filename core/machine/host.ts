@@ -221,7 +221,10 @@ export class Host extends EventEmitter<HostEvents> {
     while (this.#words === words) {
       this.#drainSerial(words);
       const seen = Atomics.load(words, layout.SERIAL_CONSUMER >> 2);
-      await Atomics.waitAsync(words, layout.SERIAL_PRODUCER >> 2, seen).value;
+      const more = Atomics.waitAsync(words, layout.SERIAL_PRODUCER >> 2, seen);
+      if (more.async) await more.value;
+      // A guest that writes without end: everybody else's turn comes in between.
+      else await new Promise((resolve) => setImmediate(resolve));
     }
   }
 
