@@ -1,38 +1,15 @@
 /** `xenarium run` says how its guest ended, also of one that never said a word. */
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { compilerMissing } from "../guests/programs.ts";
 import { runGuest, startGuest } from "../guests/run.ts";
+import { smallKernel } from "../guests/small-kernel.ts";
 import { temporaryFolder } from "../temporary.ts";
 
-const mini = path.resolve(import.meta.dirname, "../../assets/guests/mini");
-
-/** A kernel that does nothing but what stands in `body`, C code, with its entry and its hypercalls. */
-function kernel(body: string): string {
-  const folder = temporaryFolder("ending");
-  const source = path.join(folder, "main.c");
-  writeFileSync(
-    source,
-    `#include "xen.h"
-    struct start_info *start_info; struct shared_info *shared_info; u32 vcpus_online; volatile u64 ticks[MAX_VCPUS];
-    void events_dispatch(void) {} void trap(struct registers *r) { (void)r; } void vcpu_main(u32 me) { (void)me; }
-    static void shutdown(u32 reason) { for (;;) hypercall(HYPERVISOR_sched_op, SCHEDOP_shutdown, (u64)&reason, 0, 0); }
-    void main(struct start_info *info) { (void)info; (void)shutdown; ${body} }\n`,
-  );
-  const elf = path.join(folder, "kernel.elf");
-  const flags =
-    "-O1 -ffreestanding -fno-stack-protector -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only " +
-    "-fno-asynchronous-unwind-tables -fcf-protection=none -nostdlib -static -no-pie -Wl,--build-id=none " +
-    "-Wl,-z,max-page-size=4096 -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments";
-  const files = [source, path.join(mini, "entry.S")];
-  execFileSync("gcc", [...flags.split(" "), `-I${mini}`, "-T", path.join(mini, "mini.lds"), "-o", elf, ...files]);
-  return elf;
-}
-
 const run = (body: string) =>
-  runGuest(["--kernel", kernel(body), "--memory", "32", "--name", "quiet", "--timeout", "60"]);
+  runGuest(["--kernel", smallKernel(body), "--memory", "32", "--name", "quiet", "--timeout", "60"]);
 
 describe.skipIf(compilerMissing() !== null)("how a guest ended", () => {
   it("that powers itself off without a word", async () => {

@@ -1,5 +1,7 @@
 /** A domain that crashed: why, in its banner, and what console and Xen said, in the place of Inspect. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { compilerMissing } from "../guests/programs.ts";
+import { smallKernel } from "../guests/small-kernel.ts";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
 import { violationsOf } from "./violations.ts";
@@ -39,5 +41,33 @@ describe.skipIf(missing !== null)(`a crash${missing ? ` (${missing})` : ""}`, ()
       await other.getByRole("region", { name: "Registers at the crash" }).waitFor();
       await other.getByRole("region", { name: "Console at the crash" }).waitFor();
     });
+  });
+
+  /** A domain that stops as soon as it runs, on its page. */
+  async function ended(name: string, body: string): Promise<void> {
+    const api = await app.client();
+    const config = `name = "${name}"\nkernel = "${smallKernel(body)}"\nmemory = 32\non_crash = "destroy"\n`;
+    await api.request("create", { config });
+    api.close();
+    await app.page.locator(".side-domain", { hasText: name }).click();
+    await app.page.getByText("This domain does not run.").first().waitFor();
+    await app.tab("Inspect");
+  }
+
+  it.skipIf(compilerMissing() !== null)("is not told of a domain that ended well", async () => {
+    const { page } = app;
+    await ended("well", "shutdown(SHUTDOWN_poweroff);");
+    await page.getByText("It did not crash.").waitFor();
+    expect(await page.getByRole("region", { name: "Crash", exact: true }).count()).toBe(0);
+  });
+
+  it.skipIf(compilerMissing() !== null)("that Xen sees has Xen's own lines about it", async () => {
+    const { page } = app;
+    await ended("silent", 'asm volatile("ud2");');
+    const said = page.getByRole("region", { name: "Xen log at the crash" });
+    await said.waitFor();
+    expect(await said.innerText()).toMatch(/Domain \d+ \(vcpu#0\) crashed on cpu#\d[^]*RIP/);
+    expect(await page.getByRole("region", { name: "Console at the crash" }).count()).toBe(0);
+    await app.shoot("crash-xen");
   });
 });
