@@ -3,7 +3,7 @@ import { OP_FORM, OP_ID, OP_IMM, OP_OPSIZE, OP_RM, OP_RM8 } from "./op";
 import { FORM_REG_RM, FORM_RM_IMM } from "./ids";
 import * as I from "./ids";
 import { effectiveAddress, getReg32, getReg64, probeWrite, readSized, setReg32, setReg64, writeSized } from "./access";
-import { compareExchange, compareExchange16, foundHigh } from "./locked";
+import { compareExchange, compareExchange16, exchangeRead, foundHigh } from "./locked";
 import { VECTOR_DE, VECTOR_GP, cpu, fault, raise } from "./machine";
 import {
   AF,
@@ -153,11 +153,11 @@ function binary(op: usize, id: u32, size: u32): void {
   let a = readSized(lin, size);
   let r = compute(id, a, b, carry);
   if (isLocked(op)) {
-    let seen = compareExchange(lin, size, a, r & sizeMask(size));
+    let seen = exchangeRead(lin, size, a, r & sizeMask(size));
     while (seen != a) {
       a = seen;
       r = compute(id, a, b, carry);
-      seen = compareExchange(lin, size, a, r & sizeMask(size));
+      seen = exchangeRead(lin, size, a, r & sizeMask(size));
     }
   } else writeSized(lin, size, r);
   flagsOf(id, size, a, b, r);
@@ -181,11 +181,11 @@ function unary(op: usize, id: u32, size: u32): void {
     a = readSized(lin, size);
     r = computeUnary(id, a);
     if (isLocked(op)) {
-      let seen = compareExchange(lin, size, a, r & sizeMask(size));
+      let seen = exchangeRead(lin, size, a, r & sizeMask(size));
       while (seen != a) {
         a = seen;
         r = computeUnary(id, a);
-        seen = compareExchange(lin, size, a, r & sizeMask(size));
+        seen = exchangeRead(lin, size, a, r & sizeMask(size));
       }
     } else writeSized(lin, size, r);
   } else {
@@ -331,10 +331,10 @@ function exchangeAdd(op: usize, size: u32): void {
     if (fault) return;
     a = readSized(lin, size);
     if (isLocked(op)) {
-      let seen = compareExchange(lin, size, a, (a + b) & sizeMask(size));
+      let seen = exchangeRead(lin, size, a, (a + b) & sizeMask(size));
       while (seen != a) {
         a = seen;
-        seen = compareExchange(lin, size, a, (a + b) & sizeMask(size));
+        seen = exchangeRead(lin, size, a, (a + b) & sizeMask(size));
       }
     } else writeSized(lin, size, a + b);
     setReg(op, size, a);

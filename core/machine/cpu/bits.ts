@@ -2,7 +2,7 @@
 import { OP_FORM, OP_ID, OP_IMM, OP_OPSIZE, OP_RM, OP_RM8, OP_VREG } from "./op";
 import * as I from "./ids";
 import { effectiveAddress, furtherAddress, probeWrite, readSized, writeSized } from "./access";
-import { compareExchange } from "./locked";
+import { exchangeRead } from "./locked";
 import { fault } from "./machine";
 import { CF, OF, ZF, changeFlags, getFlags, setResult } from "./flags";
 import {
@@ -186,10 +186,10 @@ function bitTest(op: usize, id: u32, size: u32): void {
   if (fault) return;
   let a = readSized(lin, size);
   if (isLocked(op)) {
-    let seen = compareExchange(lin, size, a, changed(id, a, mask));
+    let seen = exchangeRead(lin, size, a, changed(id, a, mask));
     while (seen != a) {
       a = seen;
-      seen = compareExchange(lin, size, a, changed(id, a, mask));
+      seen = exchangeRead(lin, size, a, changed(id, a, mask));
     }
   } else writeSized(lin, size, changed(id, a, mask));
   changeFlags(CF, (<u32>(a >> bit)) & 1);

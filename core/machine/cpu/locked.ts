@@ -53,13 +53,25 @@ function exchangeWithDevice(size: u32, expected: u64, replacement: u64): u64 {
   return old;
 }
 
+/**
+ * The same where `old` was read from there by this instruction, which goes on with what is returned until that is `old`. A device's register, which may
+ * be another each time it is read, as a counter's is, is written whatever it is by now: read once and written once, as on a bus.
+ */
+export function exchangeRead(lin: u64, size: u32, old: u64, replacement: u64): u64 {
+  if (((<u32>lin) & (size - 1)) == 0 && !translate(lin, ACCESS_WRITE)) {
+    if (fault == FAULT_DEVICE) deviceWrite(size, replacement);
+    return old;
+  }
+  return compareExchange(lin, size, old, replacement);
+}
+
 /** Atomic exchange, likewise. */
 export function exchange(lin: u64, size: u32, value: u64): u64 {
   let old: u64 = 0;
   let seen = compareExchange(lin, size, old, value);
   while (seen != old && !fault) {
     old = seen;
-    seen = compareExchange(lin, size, old, value);
+    seen = exchangeRead(lin, size, old, value);
   }
   return old;
 }

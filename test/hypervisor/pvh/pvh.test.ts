@@ -52,6 +52,7 @@ describe.skipIf(!haveCompiler)("a PVH kernel", () => {
     expect(said, host.log.slice(-3000)).toEqual(
       expect.arrayContaining([
         "COUNTS 1",
+        "LOCKED 1",
         "ONCE early 0 current 0 again 0",
         "DIVIDED early 0 late 0",
         "STOPPED 0",

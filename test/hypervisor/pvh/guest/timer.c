@@ -55,6 +55,13 @@ static void once(void)
     do second = apic_read(CURRENT);
     while (second == first);
     say("COUNTS %d", (u64)(first <= 10000 * CYCLES && second < first));
+    /* A register that is another each time it is read: an instruction that reads and writes it comes to its end. */
+    volatile u32 *current = (volatile u32 *)(0xfee00000ul + CURRENT);
+    u32 one = 1, before = *current;
+    asm volatile("lock addl $1, %0; lock incl %0; lock btsl $0, %0; lock xaddl %1, %0; xchgl %1, %0; lock negl %0"
+                 : "+m"(*current), "+r"(one) :: "memory");
+    u32 after = *current;
+    say("LOCKED %d", (u64)(one <= before && after && after < before));
     u64 began = begin(0, BY_1, 10 * CYCLES);
     u64 took = wait(1, began);
     say("ONCE early %d current %d again %d", (u64)(took < 10 * MS), (u64)apic_read(CURRENT), (u64)come_in(12 * MS));
