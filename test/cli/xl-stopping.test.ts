@@ -57,10 +57,10 @@ describe("xl", () => {
   it("shutdown -a -w waits for those that it could ask, until they have stopped", async () => {
     const { done, status } = run("shutdown", "-a", "-w");
     await settled();
-    host.emit("stopped", { domid: 3, reason: "reboot" });
+    host.emit("stopped", { domid: 3, reason: "reboot", code: 1 });
     await settled();
     expect(done()).toBe(false);
-    host.emit("stopped", { domid: 1, reason: "poweroff" });
+    host.emit("stopped", { domid: 1, reason: "poweroff", code: 0 });
     expect(await status).toBe(1);
     expect(said.join("")).toContain(
       "\nDomain 1 has been shut down, reason code 0\nDomain 3 has been shut down, reason code 1\n",
@@ -70,7 +70,7 @@ describe("xl", () => {
   it("shutdown -w -w waits until the domain is gone", async () => {
     const { done, status } = run("shutdown", "-w", "-w", "1");
     await settled();
-    host.emit("stopped", { domid: 1, reason: "poweroff" });
+    host.emit("stopped", { domid: 1, reason: "poweroff", code: 0 });
     await settled();
     expect(done()).toBe(false);
     host.emit("destroyed", { domid: 1 });

@@ -92,7 +92,9 @@ describe.skipIf(missing !== null)(`a saved domain${missing ? ` (${missing})` : "
     expect(readFileSync(file)).toHaveLength(bytes);
     expect(readdirSync(folder)).toEqual(["linux.saved"]);
     expect((await ask("list", {})).map(({ name }) => name)).toEqual(["Domain-0"]);
-    await expect.poll(() => stops).toContainEqual({ domid, name: "linux", uuid, reason: "suspend", action: "destroy" });
+    await expect
+      .poll(() => stops)
+      .toContainEqual({ domid, name: "linux", uuid, reason: "suspend", code: 2, action: "destroy" });
     await expect.poll(() => framesOf(domid)).toBe(0);
     // The hypervisor's heap grows once, for its first guest of that size (21 frames); the end of this test shows that it grows no more.
     const settled = await freeFrames();
