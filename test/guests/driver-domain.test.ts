@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { HostService } from "../../core/api/host-service.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { config, driverConfig, driverMissing } from "./driver.ts";
+import { onConsole } from "./on-console.ts";
 
 const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing = driverMissing;
@@ -14,25 +15,8 @@ const folder = temporaryFolder("driver-domain");
 let host: HostService;
 const notices: string[] = [];
 
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
+const { ask, shown, says, types } = onConsole(() => host, 90_000);
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
-const shown = async (domid: number): Promise<string> =>
-  Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
-async function says(domid: number, pattern: RegExp): Promise<RegExpExecArray> {
-  let found: RegExpExecArray | null = null;
-  try {
-    await expect
-      .poll(async () => (found = pattern.exec(await shown(domid))) !== null, { timeout: 90_000, interval: 100 })
-      .toBe(true);
-  } catch {
-    throw new Error(`no ${pattern} on the console of domain ${domid}:\n${await shown(domid)}`);
-  }
-  return found!;
-}
-async function types(domid: number, command: string): Promise<void> {
-  await ask("consoleInput", { domid, bytes: Buffer.from(`${command}\r`) });
-}
 const permissions = async (path: string): Promise<unknown> =>
   (await ask("xenstoreNodes", { paths: [path] })).nodes[0]!.permissions;
 const nodes = async (path: string): Promise<string[]> => ask("xenstoreList", { path });

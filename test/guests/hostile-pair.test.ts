@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { HostService } from "../../core/api/host-service.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { config, driverConfig, driverMissing } from "./driver.ts";
+import { onConsole } from "./on-console.ts";
 import { compilerMissing, program } from "./programs.ts";
 
 const SEED = Number(process.env.XENARIUM_SEED ?? 20261129);
@@ -19,23 +20,7 @@ const missing = driverMissing ?? compilerMissing();
 const folder = temporaryFolder("hostile-pair");
 let host: HostService;
 
-const ask = ((...args: Parameters<HostService["toolstack"]["request"]>) =>
-  host.toolstack.request(...args)) as HostService["toolstack"]["request"];
-const shown = async (domid: number): Promise<string> =>
-  Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
-async function says(domid: number, pattern: RegExp): Promise<RegExpExecArray> {
-  let found: RegExpExecArray | null = null;
-  try {
-    await expect
-      .poll(async () => (found = pattern.exec(await shown(domid))) !== null, { timeout: 240_000, interval: 100 })
-      .toBe(true);
-  } catch {
-    throw new Error(`no ${pattern} on the console of domain ${domid}:\n${(await shown(domid)).slice(-4000)}`);
-  }
-  return found!;
-}
-const types = (domid: number, command: string): Promise<unknown> =>
-  ask("consoleInput", { domid, bytes: Buffer.from(`${command}\r`) });
+const { ask, shown, says, types } = onConsole(() => host, 240_000);
 const create = async (text: string): Promise<number> => (await ask("create", { config: text })).domid;
 const image = (name: string): string => {
   const file = path.join(folder, name);

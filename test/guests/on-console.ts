@@ -1,0 +1,37 @@
+/** What guests of a host say on their consoles, and what is typed there. */
+import { expect } from "vitest";
+import type { HostService } from "../../core/api/host-service.ts";
+
+export interface OnConsole {
+  ask: HostService["toolstack"]["request"];
+  /** All that is kept of what the domain has said. */
+  shown(domid: number): Promise<string>;
+  /** Waits until the domain has said it. */
+  says(domid: number, pattern: RegExp): Promise<RegExpExecArray>;
+  types(domid: number, command: string): Promise<void>;
+}
+
+/** `host`: of the moment, as it may not be there yet; `patience`: milliseconds that a word may take. */
+export function onConsole(host: () => HostService, patience: number): OnConsole {
+  const ask = ((...args: Parameters<OnConsole["ask"]>) => host().toolstack.request(...args)) as OnConsole["ask"];
+  const shown = async (domid: number): Promise<string> =>
+    Buffer.from((await ask("consoleAttach", { domid })).log).toString("latin1");
+  return {
+    ask,
+    shown,
+    async says(domid, pattern) {
+      let found: RegExpExecArray | null = null;
+      try {
+        await expect
+          .poll(async () => (found = pattern.exec(await shown(domid))) !== null, { timeout: patience, interval: 100 })
+          .toBe(true);
+      } catch {
+        throw new Error(`no ${pattern} on the console of domain ${domid}:\n${(await shown(domid)).slice(-4000)}`);
+      }
+      return found!;
+    },
+    async types(domid, command) {
+      await ask("consoleInput", { domid, bytes: Buffer.from(`${command}\r`) });
+    },
+  };
+}
