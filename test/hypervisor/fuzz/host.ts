@@ -76,6 +76,8 @@ export class FuzzHost {
   private readonly files: Record<string, Uint8Array>;
   private readonly text = new Map<number, string>();
   private readonly stopped = new Set<number>();
+  /** Of a domain that crashed a picture is taken first: it keeps its name for a moment after it has stopped. */
+  private readonly destroyed = new Set<number>();
   /** Calls that each vCPU has said it has made, by "domid vcpu". */
   private readonly said = new Map<string, number>();
   private judged = -1;
@@ -145,6 +147,7 @@ export class FuzzHost {
       this.text.set(domid, ((this.text.get(domid) ?? "") + Buffer.from(bytes).toString("latin1")).slice(-4000)),
     );
     toolstack.on("stopped", ({ domid }) => this.stopped.add(domid));
+    toolstack.on("destroyed", ({ domid }) => this.destroyed.add(domid));
     this.sibling = await this.create("sibling", "mini.elf", 32, 2, "");
     await toolstack.request("consoleAttach", { domid: this.sibling });
     await this.until("the sibling's prompt", () => /mini> $/.test(this.text.get(this.sibling) ?? ""), 60);
@@ -279,14 +282,15 @@ export class FuzzHost {
     return [...this.said].filter(([key]) => key.startsWith(`${domid} `)).reduce((sum, [, count]) => sum + count, 0);
   }
 
-  /** One that has ended by itself meanwhile is no error. */
+  /** One that ends by itself meanwhile is no error. */
   private async destroy(domid: number): Promise<void> {
-    if (this.stopped.has(domid)) return;
-    try {
-      await this.host.toolstack.request("destroy", { domid });
-    } catch {
-      await this.until(`the end of d${domid}, which could not be destroyed`, () => this.stopped.has(domid), 30);
-    }
+    if (!this.stopped.has(domid))
+      try {
+        await this.host.toolstack.request("destroy", { domid });
+      } catch {
+        this.log += `d${domid} could not be destroyed: it has to end by itself\n`;
+      }
+    await this.until(`the end of d${domid}`, () => this.destroyed.has(domid), 30);
   }
 
   /** The ordinary guest answers, and the judge goes on judging. */
