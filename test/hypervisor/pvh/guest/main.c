@@ -149,6 +149,7 @@ void begin(u32 which)
     if (has_word("changing")) inspected_changing();
     if (has_word("calls")) endless_calls();
     if (has_word("device")) device();
+    if (has_word("kept")) kept();
     about_memory();
     about_cpu();
     about_events();
