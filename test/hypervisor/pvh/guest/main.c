@@ -149,7 +149,7 @@ void begin(u32 which)
     if (has_word("changing")) inspected_changing();
     if (has_word("calls")) endless_calls();
     if (has_word("device")) device();
-    if (has_word("kept")) kept();
+    if (has_word("modes")) modes();
     about_memory();
     about_cpu();
     about_events();

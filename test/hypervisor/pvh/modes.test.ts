@@ -13,8 +13,8 @@ describe.skipIf(!haveCompiler)("a PVH domain that is saved and restored", () => 
 
   it("has all of its vCPUs' state again: of long mode, of modes before, asleep, with interrupts and timers on their way", async () => {
     const { toolstack } = host.host;
-    const file = path.join(temporaryFolder("kept"), "kept.saved");
-    const domid = await host.start("kept", { vcpus: 5 });
+    const file = path.join(temporaryFolder("modes"), "modes.saved");
+    const domid = await host.start("modes", { vcpus: 5 });
     const isSuspended = async (): Promise<boolean> =>
       (await toolstack.request("list")).some((each) => each.domid === domid && each.state.shutdown);
     await vi.waitUntil(isSuspended, { timeout: 60_000, interval: 20 });

@@ -120,7 +120,7 @@ static void compare(const char *what, const void *a, const void *b, u64 bytes)
             say("DIFFERS %s at %d: %x then %x", what, i, (u64)*(const u32 *)((const u8 *)a + i), (u64)*(const u32 *)((const u8 *)b + i));
 }
 
-void kept(void)
+void modes(void)
 {
     static struct state before, after;
     u32 *large = (u32 *)0xd000;
