@@ -76,6 +76,8 @@ export interface DomainBuilder {
   /** Before it gets any memory, whether it is built or restored. Throws HypercallError. */
   prepare(domain: DomainPreparation): void;
   build(request: DomainBuild): Promise<Built>;
+  /** The target of its balloon driver is `pages` from now on. Throws HypercallError. */
+  retarget(domid: number, pages: number): void;
 }
 
 export interface LifecycleParts {
@@ -209,11 +211,19 @@ export class Lifecycle {
   ): Promise<Omit<CreateResult, "warnings">> {
     const given = config.bootloader ? null : await guestFiles(config, options, wanted);
     const totalPages = config.memoryMiB * 256;
+    const mostPages = config.maxmemMiB * 256;
     this.#checkMemory(config.name, totalPages);
     return this.#assemble(config, options, wanted, again, async (ports) => {
       const { timings, ...image } = given ?? (await this.#fromDisk(ports.domid, config, options, wanted));
       const { vcpus, maxvcpus } = config;
-      const built = await this.#parts.builders[config.type].build({ ...ports, ...image, totalPages, vcpus, maxvcpus });
+      const built = await this.#parts.builders[config.type].build({
+        ...ports,
+        ...image,
+        totalPages,
+        mostPages,
+        vcpus,
+        maxvcpus,
+      });
       return { ...built, timings: [...timings, ...built.timings] };
     });
   }
@@ -268,7 +278,6 @@ export class Lifecycle {
       hypercalls.domains.setMaxMemory(domid, config.maxmemMiB * 1024 + MAXMEM_SLACK_KIB);
       this.#parts.builders[type].prepare({
         domid,
-        pages: config.memoryMiB * 256,
         mostPages: config.maxmemMiB * 256,
         maxvcpus: config.maxvcpus,
       });
@@ -312,6 +321,12 @@ export class Lifecycle {
     const { hypercalls } = this.#parts;
     const pages = hypercalls.domains.info(domid)?.totPages ?? 0;
     hypercalls.domains.setMaxMemory(domid, Math.max(memoryMiB * 1024, pages * 4) + MAXMEM_SLACK_KIB);
+  }
+
+  /** See DomainBuilder. */
+  retarget(domid: number, pages: number): void {
+    const { config } = this.managed(domid);
+    this.#parts.builders[config.type].retarget(domid, pages);
   }
 
   #checkCpus({ cpus, cpusSoft }: DomainConfig): void {

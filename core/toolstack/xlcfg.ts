@@ -208,13 +208,6 @@ function checkPvh(values: ConfigValues): void {
     if (values.asks(key)) refuse(key, "this host's processor has no virtualization for guests");
   if (values.string("tsc_mode") === "always_emulate" || values.string("tsc_mode") === "1")
     refuse("tsc_mode", "the TSC of a PVH domain is the host's here");
-  const memory = values.integer("memory", 1, MAX_MEMORY_MIB);
-  const maxmem = values.integer("maxmem", 1, MAX_MEMORY_MIB);
-  if (memory !== null && maxmem !== null && maxmem > memory)
-    refuse(
-      "maxmem",
-      "memory on demand, which a PVH domain needs to grow, comes with a later version: give no more than memory",
-    );
 }
 
 function domainName(values: ConfigValues): string {

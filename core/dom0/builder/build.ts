@@ -6,7 +6,9 @@ export interface DomainBuild {
   kernel: ElfImage;
   ramdisk: Uint8Array | null;
   cmdline: string;
+  /** To begin with, and at most. */
   totalPages: number;
+  mostPages: number;
   /** Online at first, and at most. */
   vcpus: number;
   maxvcpus: number;
@@ -15,10 +17,10 @@ export interface DomainBuild {
   consolePort: number;
 }
 
-/** What a domain is made ready with before it gets its memory, whether it is new or restored. Numbers of pages: to begin with, and at most. */
+/** What a domain is made ready with before it gets its memory, whether it is new or restored. */
 export interface DomainPreparation {
   domid: number;
-  pages: number;
+  /** Pages at most. */
   mostPages: number;
   maxvcpus: number;
 }

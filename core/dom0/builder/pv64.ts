@@ -72,6 +72,9 @@ export class PvBuilder {
     this.#hypercalls.frames.setMemoryMap(domid, [{ start: 0, bytes: mostPages * PAGE_SIZE, type: E820_RAM }]);
   }
 
+  /** Its frames are its own business. */
+  retarget(): void {}
+
   /**
    * Throws ImageError when the kernel can't be started so, HypercallError when the hypervisor refuses. The caller
    * destroys the domain then.

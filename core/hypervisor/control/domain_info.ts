@@ -60,9 +60,11 @@ export function writeDomainInfo(d: Domain, to: usize): void {
   if (d.flags & DOMAIN_XENSTORE) flags |= abi.XEN_DOMINF_xs_domain;
   store<u16>(to, d.domid, abi.DOMCTL_GETDOMAININFO_DOMAIN);
   store<u32>(to, flags, abi.DOMCTL_GETDOMAININFO_FLAGS);
-  store<u64>(to, m.totPages, abi.DOMCTL_GETDOMAININFO_TOT_PAGES);
+  // A reserve for memory on demand counts as the domain's, as in Xen; a claim does not.
+  const reserve: u32 = m.onDemand ? m.claim : 0;
+  store<u64>(to, <u64>m.totPages + reserve, abi.DOMCTL_GETDOMAININFO_TOT_PAGES);
   store<u64>(to, m.maxPages, abi.DOMCTL_GETDOMAININFO_MAX_PAGES);
-  store<u64>(to, m.claim, abi.DOMCTL_GETDOMAININFO_OUTSTANDING_PAGES);
+  store<u64>(to, m.claim - reserve, abi.DOMCTL_GETDOMAININFO_OUTSTANDING_PAGES);
   store<u64>(to, sharedInfoFrame(d), abi.DOMCTL_GETDOMAININFO_SHARED_INFO_FRAME);
   store<u64>(to, time, abi.DOMCTL_GETDOMAININFO_CPU_TIME);
   store<u32>(to, online, abi.DOMCTL_GETDOMAININFO_NR_ONLINE_VCPUS);

@@ -43,15 +43,19 @@ export interface PvhLayout {
   map: MemoryRegion[];
 }
 
-/** `startInfoBytes`: of hvm_start_info with all that it points at. Throws ImageError when it does not fit. */
+/**
+ * What it begins with lies within `totalPages`; it is told of `mostPages`. `startInfoBytes`: of hvm_start_info with all that it points at. Throws
+ * ImageError when it does not fit.
+ */
 export function layoutPvh(
   kernel: ElfImage,
   totalPages: number,
+  mostPages: number,
   ramdiskBytes: number | null,
   startInfoBytes: number,
 ): PvhLayout {
   const end = totalPages * PAGE_SIZE;
-  if (end > LOW_END)
+  if (mostPages * PAGE_SIZE > LOW_END)
     throw new ImageError(`A PVH domain has ${Math.floor(LOW_END / 2 ** 20)} MiB of memory at most here.`);
   if (kernel.segments.length === 0)
     throw new ImageError("This ELF file has nothing to load: no writable or executable segment.");
@@ -80,7 +84,7 @@ export function layoutPvh(
     segments,
     ramdisk,
     startInfo,
-    map: pvhMemoryMap(totalPages),
+    map: pvhMemoryMap(mostPages),
   };
 }
 

@@ -9,7 +9,7 @@ import {
   XEN_DOMCTL_CDF_xs_domain,
 } from "../../../abi/domctl";
 import { Domain } from "../../domain/domain";
-import { GuestType, TRAITS_PV } from "../type";
+import { GuestType, TRAITS_PV, suppliesNothing } from "../type";
 import { guestRangeOk, pvTranslate } from "./address";
 import { VM_ASSISTS_PV64 } from "./assists";
 import { pvBeforeEnter, pvHandleExit, pvSwitchFrom, pvSwitchTo } from "./entry";
@@ -43,6 +43,7 @@ export function describePv64(type: GuestType): void {
   type.hypercall = pvColumn;
   type.rangeOk = guestRangeOk;
   type.translate = pvTranslate;
+  type.supply = suppliesNothing;
 }
 
 /** No hardware assistance, no IOMMU, no nested anything, no devices emulated by Xen. */

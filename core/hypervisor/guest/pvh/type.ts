@@ -20,6 +20,7 @@ import { pvhGetContext } from "./guest_context";
 import { pvhFillHypercallPage } from "./hypercall_page";
 import { pvhGiveRecords, pvhTakeRecord } from "./hvm_context";
 import { pvhColumn } from "./hypercalls";
+import { pvhSupply } from "./on_demand";
 import { pvhShowRegisters } from "./show_registers";
 import { pvhNoExtContext, pvhSetContext, pvhSetUpcallVector, pvhVcpuDestroy, pvhVcpuInit } from "./vcpu";
 
@@ -49,6 +50,7 @@ export function describePvh(type: GuestType): void {
   type.hypercall = pvhColumn;
   type.rangeOk = pvhRangeOk;
   type.translate = pvhTranslate;
+  type.supply = pvhSupply;
 }
 
 /** A domain with hardware's second stage, whose only emulated device is the local APIC: what libxl asks for with type="pvh". */
