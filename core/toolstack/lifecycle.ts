@@ -1,6 +1,5 @@
 /** The life of domains: create, what follows when one stops, destroy. libxl's and xl's roles. */
 import path from "node:path";
-import { loadKernel } from "../dom0/builder/image.ts";
 import type { Built, DomainBuild, DomainPreparation } from "../dom0/builder/build.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import { firstConsole } from "../dom0/backends/console/kind.ts";
@@ -29,7 +28,7 @@ import {
   writeStoreRing,
 } from "./domain-store.ts";
 import { errorData, Refusal } from "./error.ts";
-import { guestFiles, type GuestImage } from "./guest-files.ts";
+import { guestFiles, imageOf, type GuestImage } from "./guest-files.ts";
 import {
   TSC_MODES,
   type ConfigDiagnostic,
@@ -237,10 +236,14 @@ export class Lifecycle {
   ): Promise<GuestImage> {
     const began = performance.now();
     const found = await this.#parts.diskBoot.load(domid, config, this.#devicesOf(config, options), wanted);
-    const kernel = await loadKernel(found.kernel, `${config.name}'s kernel`, wanted, config.type);
+    const image = await imageOf(config, options, wanted, {
+      name: `${config.name}'s kernel`,
+      bytes: found.kernel,
+      ramdisk: found.ramdisk,
+      cmdline: found.cmdline,
+    });
     wanted.throwIfAborted();
-    const timings = [{ name: "boot loader", milliseconds: performance.now() - began }];
-    return { kernel, ramdisk: found.ramdisk, cmdline: found.cmdline, timings };
+    return { ...image, timings: [{ name: "boot loader", milliseconds: performance.now() - began }] };
   }
 
   #devicesOf(config: DomainConfig, { configName }: CreateOptions): DeviceSpec[] {

@@ -1,10 +1,17 @@
 /** What a domain is built from, and what comes of it, whatever its type. */
 import type { ElfImage } from "./elf.ts";
 
+/** A file that a kernel is given. Each may have a command line of its own, which PV kernels hear nothing of. */
+export interface Module {
+  bytes: Uint8Array;
+  cmdline: string | null;
+}
+
 export interface DomainBuild {
   domid: number;
   kernel: ElfImage;
-  ramdisk: Uint8Array | null;
+  /** A RAM disk, or whatever else the kernel takes; for a PV kernel one at most. */
+  modules: readonly Module[];
   cmdline: string;
   /** To begin with, and at most. */
   totalPages: number;

@@ -200,6 +200,11 @@ export function growClaim(d: DomainMemory): void {
   spinUnlock(ROOT_HEAP_LOCK);
 }
 
+/** The part of a domain's claim that is its reserve for memory on demand. It counts as the domain's, as in Xen. */
+export function reserveOf(d: DomainMemory): u32 {
+  return d.onDemand ? d.claim : 0;
+}
+
 /** So many frames on demand has a domain from now on; of its reserve, what is more than that goes back. */
 export function setOnDemand(d: DomainMemory, frames: u32): void {
   spinLock(lockOf(d));

@@ -76,7 +76,7 @@ import {
 } from "../../abi/memory";
 import { MEMOP_CMD_MASK, MEMOP_EXTENT_SHIFT } from "../abi/implied";
 import { grantTableFrame } from "../grant/table";
-import { setClaim } from "./buddy";
+import { reserveOf, setClaim } from "./buddy";
 import { callerDomid } from "./current";
 import { DomainMemory, E820_OFFSET, MEM_PRIVILEGED, domainMemory, lockOf } from "./domain_memory";
 import { PAGE_SHIFT, totalFrames } from "./frames";
@@ -157,7 +157,7 @@ function aboutDomain(operation: u32, arg: u64): i64 {
   const d = domainByAnyId(load<u16>(a));
   if (d == null) return -(<i64>ESRCH);
   if (foreignDenied(d)) return -(<i64>EPERM);
-  if (operation == <u32>XENMEM_current_reservation) return <i64>d.totPages;
+  if (operation == <u32>XENMEM_current_reservation) return <i64>(d.totPages + reserveOf(d));
   if (operation == <u32>XENMEM_maximum_reservation) return <i64>d.maxPages;
   if (isTranslated(d)) return <i64>d.p2mMaxGfn;
   // A PV domain says itself, in its shared info, how many guest frames it has.
@@ -273,8 +273,8 @@ function podTarget(operation: u32, arg: u64): i64 {
     if (error) return error;
   } else if (!isTranslated(d)) return -(<i64>EINVAL);
   // What is in reserve counts as the domain's, as Xen has it.
-  store<u64>(a, <u64>d.totPages + d.claim, POD_TARGET_TOT_PAGES);
-  store<u64>(a, d.claim, POD_TARGET_POD_CACHE_PAGES);
+  store<u64>(a, <u64>d.totPages + reserveOf(d), POD_TARGET_TOT_PAGES);
+  store<u64>(a, reserveOf(d), POD_TARGET_POD_CACHE_PAGES);
   store<u64>(a, d.onDemand, POD_TARGET_POD_ENTRIES);
   return copyToGuest(arg, a, POD_TARGET_SIZE) ? 0 : -(<i64>EFAULT);
 }

@@ -52,9 +52,10 @@ export class PvhBuilder {
       timings.push({ name, milliseconds: now - began });
       began = now;
     };
-    const { domid, kernel, ramdisk, cmdline, totalPages, mostPages, vcpus, maxvcpus } = request;
+    const { domid, kernel, modules, cmdline, totalPages, mostPages, vcpus, maxvcpus } = request;
     const entry = pvhEntry(kernel);
-    const layout = layoutPvh(kernel, totalPages, mostPages, ramdisk ? ramdisk.length : null, startInfoBytes(cmdline));
+    const lengths = modules.map(({ bytes }) => bytes.length);
+    const layout = layoutPvh(kernel, totalPages, mostPages, lengths, startInfoBytes(cmdline, modules));
     if (mostPages === totalPages) this.#populate(domid, 0, totalPages);
     this.#populate(domid, ACPI_START / PAGE_SIZE, Math.ceil((ACPI_END - ACPI_START) / PAGE_SIZE));
     this.#populate(domid, SPECIAL_FIRST, SPECIAL_PAGES);
@@ -65,14 +66,12 @@ export class PvhBuilder {
     for (const { at, offset, length } of layout.segments)
       await this.#copy(domid, at, kernel.bytes.subarray(offset, offset + length));
     step("kernel");
-    if (ramdisk && layout.ramdisk !== null) {
-      await this.#copy(domid, layout.ramdisk, ramdisk);
-      step("ramdisk");
-    }
+    for (const [i, { bytes }] of modules.entries()) await this.#copy(domid, layout.modules[i]!, bytes);
+    if (modules.length > 0) step("ramdisk");
     const tables = acpiTables(maxvcpus, vcpus);
     for (const { address, bytes } of tables.pieces) await this.#copy(domid, address, bytes);
-    const module = ramdisk && layout.ramdisk !== null ? { at: layout.ramdisk, bytes: ramdisk.length } : null;
-    await this.#copy(domid, layout.startInfo, startInfo(layout.startInfo, cmdline, tables.rsdp, module, layout.map));
+    const placed = modules.map((module, i) => ({ ...module, at: layout.modules[i]! }));
+    await this.#copy(domid, layout.startInfo, startInfo(layout.startInfo, cmdline, tables.rsdp, placed, layout.map));
     step("tables");
 
     connectRings(this.#hypercalls, this.#frames, this.#memory, request, STORE_PAGE, CONSOLE_PAGE);

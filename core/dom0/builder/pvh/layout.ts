@@ -37,7 +37,8 @@ export const EXTRA_PAGES = SPECIAL_PAGES + Math.ceil((ACPI_END - ACPI_START) / P
 export interface PvhLayout {
   /** The kernel's segments: from the file, to guest-physical addresses. */
   segments: { at: number; offset: number; length: number }[];
-  ramdisk: number | null;
+  /** Of each module, in their order. */
+  modules: number[];
   startInfo: number;
   /** What the guest is told of its memory. */
   map: MemoryRegion[];
@@ -51,7 +52,7 @@ export function layoutPvh(
   kernel: ElfImage,
   totalPages: number,
   mostPages: number,
-  ramdiskBytes: number | null,
+  moduleBytes: readonly number[],
   startInfoBytes: number,
 ): PvhLayout {
   const end = totalPages * PAGE_SIZE;
@@ -74,7 +75,7 @@ export function layoutPvh(
     next = at + bytes;
     return at;
   };
-  const ramdisk = ramdiskBytes === null ? null : take(ramdiskBytes);
+  const modules = moduleBytes.map(take);
   const startInfo = take(startInfoBytes);
   if (next > end)
     throw new ImageError(
@@ -82,7 +83,7 @@ export function layoutPvh(
     );
   return {
     segments,
-    ramdisk,
+    modules,
     startInfo,
     map: pvhMemoryMap(mostPages),
   };

@@ -18,6 +18,7 @@ const MSR_TSC: u32 = 0x10;
 const MSR_PLATFORM_ID: u32 = 0x17;
 const MSR_APIC_BASE: u32 = 0x1b;
 const MSR_FEATURE_CONTROL: u32 = 0x3a;
+const MSR_TSC_ADJUST: u32 = 0x3b;
 const MSR_UCODE_REV: u32 = 0x8b;
 const MSR_MTRR_CAP: u32 = 0xfe;
 const MSR_MCG_CAP: u32 = 0x179;
@@ -80,6 +81,9 @@ export function readPlatformMsr(v: Vcpu, msr: u32): bool {
     case MSR_TSC_DEADLINE:
       msrValue = tscDeadline(v);
       return true;
+    case MSR_TSC_ADJUST:
+      msrValue = h.tscAdjust;
+      return true;
     case MSR_FEATURE_CONTROL:
       msrValue = LOCKED;
       return true;
@@ -126,12 +130,21 @@ export function areMemoryTypes(value: u64): bool {
   return true;
 }
 
+/** Moves the TSC. IA32_TSC_ADJUST says how far all that is (Intel's manual volume 3, 18.17.3). */
+function adjustTsc(v: Vcpu, by: u64): void {
+  store<u64>(v.cpu, load<u64>(v.cpu, CPU_TSC_OFFSET) + by, CPU_TSC_OFFSET);
+  hvm(v).tscAdjust += by;
+}
+
 /** False: #GP. Memory types are kept, and make no difference to what an engine without caches does. */
 export function writePlatformMsr(v: Vcpu, msr: u32, value: u64): bool {
   const h = hvm(v);
   switch (msr) {
     case MSR_TSC:
-      store<u64>(v.cpu, value - readDomainTsc(v.domain), CPU_TSC_OFFSET);
+      adjustTsc(v, value - readDomainTsc(v.domain) - load<u64>(v.cpu, CPU_TSC_OFFSET));
+      return true;
+    case MSR_TSC_ADJUST:
+      adjustTsc(v, value - h.tscAdjust);
       return true;
     case MSR_APIC_BASE:
       return writeApicBase(v, value);
