@@ -214,8 +214,11 @@ function checkPvh(values: ConfigValues): void {
 
 /** Xen's own is installed with its tools; there are none on this computer perhaps, so its place must be said. */
 function shim(values: ConfigValues, type: GuestTypeName): Pick<DomainConfig, "shim"> {
-  if (type !== "pvh" || !values.asks("pvshim")) return {};
+  const isAsked = values.integer("pvshim", 0, 1) === 1;
   const file = values.string("pvshim_path") ?? "";
+  const parts = [values.string("pvshim_cmdline") ?? SHIM_CMDLINE, values.string("pvshim_extra")];
+  // A PV domain has no use for one: libxl looks at it for PVH domains only.
+  if (type !== "pvh" || !isAsked) return {};
   if (!file)
     values.complain(
       "error",
@@ -223,7 +226,6 @@ function shim(values: ConfigValues, type: GuestTypeName): Pick<DomainConfig, "sh
       values.setting("pvshim"),
       "pvshim_path",
     );
-  const parts = [values.string("pvshim_cmdline") ?? SHIM_CMDLINE, values.string("pvshim_extra")];
   return { shim: { path: file, cmdline: parts.filter((part) => part).join(" ") } };
 }
 

@@ -2,7 +2,7 @@
 import { deliverInterrupt, deliverNmi, injectException } from "../../../machine/cpu/exceptions";
 import { FAULT_OUTSIDE, fault } from "../../../machine/cpu/machine";
 import { outsideAddress } from "../../../machine/cpu/outside";
-import { NO_ADDRESS, walkOutside } from "../../../machine/cpu/paging/walk";
+import { NO_ADDRESS } from "../../../machine/cpu/paging/walk";
 import { LOG_G_ERR } from "../../abi/log";
 import { logBegin, logDec, logEnd, logText, logVcpu } from "../../console/console";
 import { Vcpu } from "../../domain/domain";
@@ -10,6 +10,7 @@ import { domainCrash } from "../../domain/lifecycle";
 import { DomainMemory } from "../../memory/domain_memory";
 import { NO_RESERVE, POPULATED, populate } from "../../p2m/on_demand";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
+import { missingAddress } from "./address";
 
 /** Gives the domain its memory at a guest-physical address. False: it gets none there on demand; or no more at all, and is crashed. Outside of run() and of guest accesses. */
 export function supplied(v: Vcpu, address: u64): bool {
@@ -29,9 +30,13 @@ export function supplied(v: Vcpu, address: u64): bool {
   return outcome == POPULATED;
 }
 
-/** For translations of the hypervisor's own: the GuestType's `supply`. */
+/**
+ * For translations of the hypervisor's own: the GuestType's `supply`. A pointer to where no more memory is to be had is a bad one: a crash would
+ * come back here, for the guest's stack is read to be shown then.
+ */
 export function pvhSupply(v: Vcpu): bool {
-  return walkOutside != NO_ADDRESS && supplied(v, walkOutside);
+  if (missingAddress == NO_ADDRESS) return false;
+  return populate(changetype<DomainMemory>(v.domain.memory), missingAddress >> 12) == POPULATED;
 }
 
 /** For the delivery of something to the guest that has failed: whether it is to be tried again. */
