@@ -28,17 +28,17 @@ function splitLockRelease(): void {
  * Atomic compare and exchange of 1, 2, 4 or 8 bytes; returns what was there (zero-extended). All of it must have been probed.
  */
 export function compareExchange(lin: u64, size: u32, expected: u64, replacement: u64): u64 {
+  const host = translate(lin, ACCESS_WRITE);
+  if (!host) return isDevice(lin, size) ? exchangeWithDevice(size, expected, replacement) : expected;
   const within = (<u32>lin) & 7;
   if (!(within & (size - 1))) {
-    const host = translate(lin, ACCESS_WRITE);
-    if (!host) return fault == FAULT_DEVICE ? exchangeWithDevice(size, expected, replacement) : expected;
     if (size == 4) return atomic.cmpxchg<u32>(host, <u32>expected, <u32>replacement);
     if (size == 8) return atomic.cmpxchg<u64>(host, expected, replacement);
     if (size == 1) return atomic.cmpxchg<u8>(host, <u8>expected, <u8>replacement);
     return atomic.cmpxchg<u16>(host, <u16>expected, <u16>replacement);
   }
-  const low = translate(lin - within, ACCESS_WRITE);
-  if (!low) return expected;
+  // In the same page.
+  const low = host - within;
   const shift: u64 = <u64>(within << 3);
   if (within + size <= 8) return exchangeWithin(low, shift, sizeMask(size), expected, replacement);
   const high = translate(lin - within + 8, ACCESS_WRITE);
@@ -46,7 +46,12 @@ export function compareExchange(lin: u64, size: u32, expected: u64, replacement:
   return exchangeAcross(low, high, shift, sizeMask(size), expected, replacement);
 }
 
-/** A device's registers are its own affair: it is read, and written if it was as expected. */
+/** Whether the translation that has just failed found a device, and all of the access lies in the device's page. */
+function isDevice(lin: u64, size: u32): bool {
+  return fault == FAULT_DEVICE && ((<u32>lin) & 0xfff) + size <= 4096;
+}
+
+/** A device's registers are its own affair, whatever their alignment: it is read, and written if it was as expected. */
 function exchangeWithDevice(size: u32, expected: u64, replacement: u64): u64 {
   const old = deviceRead(size);
   if (!fault && old == expected) deviceWrite(size, replacement);
@@ -58,8 +63,8 @@ function exchangeWithDevice(size: u32, expected: u64, replacement: u64): u64 {
  * be another each time it is read, as a counter's is, is written whatever it is by now: read once and written once, as on a bus.
  */
 export function exchangeRead(lin: u64, size: u32, old: u64, replacement: u64): u64 {
-  if (((<u32>lin) & (size - 1)) == 0 && !translate(lin, ACCESS_WRITE)) {
-    if (fault == FAULT_DEVICE) deviceWrite(size, replacement);
+  if (!translate(lin, ACCESS_WRITE)) {
+    if (isDevice(lin, size)) deviceWrite(size, replacement);
     return old;
   }
   return compareExchange(lin, size, old, replacement);
@@ -80,7 +85,7 @@ export function exchange(lin: u64, size: u32, value: u64): u64 {
 export function compareExchange16(lin: u64, low: u64, high: u64, newLow: u64, newHigh: u64): u64 {
   const host = translate(lin, ACCESS_WRITE);
   foundHigh = high;
-  if (!host) return low;
+  if (!host) return isDevice(lin, 16) ? exchangePairWithDevice(low, high, newLow, newHigh) : low;
   splitLockTake();
   let found = readPair(host, host + 8);
   while (
@@ -91,6 +96,16 @@ export function compareExchange16(lin: u64, low: u64, high: u64, newLow: u64, ne
     found = readPair(host, host + 8);
   splitLockRelease();
   return found;
+}
+
+function exchangePairWithDevice(low: u64, high: u64, newLow: u64, newHigh: u64): u64 {
+  const old = deviceRead(8);
+  if (fault) return old;
+  foundHigh = deviceRead(8, 8);
+  if (fault || old != low || foundHigh != high) return old;
+  deviceWrite(8, newLow);
+  deviceWrite(8, newHigh, 8);
+  return old;
 }
 
 /** `mask` at bit `shift` of the 8 aligned bytes at `host`. */
