@@ -106,12 +106,14 @@ static void deadline(void)
 {
     u32 a, b, c, d;
     cpuid(1, 0, &a, &b, &c, &d);
-    begin(0, BY_1, 50 * CYCLES);
+    /* Not over before the mode is changed, however long the vCPU has no pCPU. */
+    begin(0, BY_1, 10000 * CYCLES);
     wrmsr(DEADLINE_MSR, tsc() + MS);
     say("ANNOUNCED %d in another mode %x", (u64)(c >> 24 & 1), rdmsr(DEADLINE_MSR));
     apic_write(TIMER, TSC_DEADLINE | VECTOR);
     say("CHANGED initial %d", (u64)apic_read(INITIAL));
     apic_write(INITIAL, 77);
+    come_in(0);
     u64 began = tsc(), at = began + 50 * MS;
     wrmsr(DEADLINE_MSR, at);
     u64 kept = rdmsr(DEADLINE_MSR);
