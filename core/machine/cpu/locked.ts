@@ -7,7 +7,7 @@
  * the first changed before the second; and who changes the first, between its exchange and its being taken back, has its change kept.
  */
 import { translate } from "./access";
-import { splitLock } from "./code_frames";
+import { splitLock } from "./frames/tables";
 import { FAULT_DEVICE, fault } from "./machine";
 import { deviceRead, deviceWrite } from "./outside";
 import { ACCESS_WRITE } from "./paging/format";
