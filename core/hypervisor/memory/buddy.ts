@@ -3,7 +3,7 @@
  * had anything in them: so what is taken is all zero.
  */
 import { EINVAL, ENOMEM } from "../../abi/errno";
-import { invalidateCodeFrame } from "./code_frames";
+import { frameWritten } from "../../machine/cpu/frames/written";
 import { DomainMemory, MEM_DYING, lockOf } from "./domain_memory";
 import {
   PGC_free,
@@ -101,7 +101,7 @@ export function scrubBlock(mfn: u32, order: u32): void {
   // Scrubbed only now: until this flush somebody could still write through a translation from the frames' last life.
   tlbFlushSince(stamp);
   memory.fill(frameAddress(mfn), 0, (<usize>4096) << order);
-  for (let i: u32 = 0; i < (<u32>1) << order; i++) invalidateCodeFrame(mfn + i);
+  for (let i: u32 = 0; i < (<u32>1) << order; i++) frameWritten(mfn + i);
 }
 
 /** 2^order adjacent aligned frames, all zero and marked free, for the hypervisor; 0 if there are none. */
