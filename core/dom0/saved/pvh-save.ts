@@ -63,13 +63,8 @@ export class PvhSaver {
 
   #pages(domid: number, gfns: number[]): Uint8Array {
     const { memory } = this.#hypercalls;
-    const head = new DataView(new ArrayBuffer(8 + 8 * gfns.length));
-    const data = new Uint8Array(PAGE_SIZE * gfns.length);
-    head.setUint32(0, gfns.length, true);
-    gfns.forEach((gfn, i) => {
-      head.setBigUint64(8 + 8 * i, BigInt(gfn), true);
-      this.#frames.with(domid, gfn, (at) => data.set(memory.bytes(at, PAGE_SIZE), PAGE_SIZE * i));
-    });
-    return stream.record(stream.REC_PAGE_DATA, new Uint8Array(head.buffer), data);
+    return this.#frames.withAll(domid, gfns, (addresses) =>
+      stream.pageRecord(gfns.map((pfn, i) => ({ pfn, type: 0, bytes: memory.bytes(addresses[i]!, PAGE_SIZE) }))),
+    );
   }
 }

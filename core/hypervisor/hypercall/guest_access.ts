@@ -8,7 +8,7 @@
  */
 import { Vcpu, currentVcpu } from "../domain/domain";
 import { TO_PEEK, TO_READ, TO_WRITE, typeOf } from "../guest/type";
-import { codeFrameWritten } from "../../machine/cpu/code_frames";
+import { frameWritten } from "../../machine/cpu/frames/written";
 import { enterGuestAccess, isOnlyGuestAccess, leaveGuestAccess } from "../sched/pcpu";
 
 /** enterGuestAccess, and what is behind a guest pointer then; memory that the guest gets on demand it gets. */
@@ -41,7 +41,7 @@ function copy(host: usize, guest: u64, bytes: u32, how: u32): bool {
       if (how == TO_WRITE) {
         if (host) memory.copy(machine, local, part);
         else memory.fill(machine, 0, part);
-        codeFrameWritten(<u32>(machine >> 12));
+        frameWritten(<u32>(machine >> 12));
       } else memory.copy(local, machine, part);
     }
     leaveGuestAccess();
@@ -139,7 +139,7 @@ function writeSmall(guest: u64, value: u64, bytes: u32): bool {
     if (machine) {
       if (part == 8) store<u64>(machine, value);
       else for (let j: u32 = 0; j < part; j++) store<u8>(machine + j, <u8>(value >> ((i + j) * 8)));
-      codeFrameWritten(<u32>(machine >> 12));
+      frameWritten(<u32>(machine >> 12));
     }
     leaveGuestAccess();
     if (!machine) return false;

@@ -3,7 +3,7 @@
  * had anything in them: so what is taken is all zero.
  */
 import { EINVAL, ENOMEM } from "../../abi/errno";
-import { invalidateCodeFrame } from "./code_frames";
+import { frameWritten } from "../../machine/cpu/frames/written";
 import { DomainMemory, MEM_DYING, lockOf } from "./domain_memory";
 import {
   PGC_free,
@@ -100,8 +100,19 @@ export function scrubBlock(mfn: u32, order: u32): void {
   if (!stamp) return;
   // Scrubbed only now: until this flush somebody could still write through a translation from the frames' last life.
   tlbFlushSince(stamp);
-  memory.fill(frameAddress(mfn), 0, (<usize>4096) << order);
-  for (let i: u32 = 0; i < (<u32>1) << order; i++) invalidateCodeFrame(mfn + i);
+  for (let i: u32 = 0; i < (<u32>1) << order; i++) {
+    scrubFrame(frameAddress(mfn + i));
+    frameWritten(mfn + i);
+  }
+}
+
+/** What is all zero is only read: a frame that nobody has written since the machine was powered on takes no memory of the computer's, and goes on taking none. */
+function scrubFrame(at: usize): void {
+  for (let i: usize = 0; i < 4096; i += 16)
+    if (v128.any_true(v128.load(at + i))) {
+      memory.fill(at, 0, 4096);
+      return;
+    }
 }
 
 /** 2^order adjacent aligned frames, all zero and marked free, for the hypervisor; 0 if there are none. */

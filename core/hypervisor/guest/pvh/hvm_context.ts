@@ -30,14 +30,7 @@ import {
   SVR_ENABLED,
 } from "./apic_offsets";
 import { lvtBits } from "./apic_registers";
-import {
-  MSR_MTRR_DEF_TYPE,
-  MSR_MTRR_VARIABLE,
-  MTRR_CAP,
-  VARIABLE_MTRRS,
-  areMemoryTypes,
-  writePlatformMsr,
-} from "./msr";
+import { MSR_MTRR_DEF_TYPE, MSR_MTRR_VARIABLE, MTRR_CAP, VARIABLE_MTRRS, areMemoryTypes, writeMsr } from "./msr";
 import { apicRegister, hvm, mtrrFixed, mtrrVariable } from "./state";
 import { modeOk, segment, setControl, setFlags, started } from "./vcpu";
 
@@ -236,11 +229,11 @@ function takeLapicRegisters(v: Vcpu, record: usize): i32 {
 
 function takeMtrrs(v: Vcpu, record: usize): i32 {
   const pat = load<u64>(record, h.HVM_HW_MTRR_MSR_PAT_CR);
-  if (!isPat(pat) || !writePlatformMsr(v, MSR_MTRR_DEF_TYPE, load<u64>(record, h.HVM_HW_MTRR_MSR_MTRR_DEF_TYPE)))
+  if (!isPat(pat) || !writeMsr(v, MSR_MTRR_DEF_TYPE, load<u64>(record, h.HVM_HW_MTRR_MSR_MTRR_DEF_TYPE)))
     return -EINVAL;
   store<u64>(v.cpu, pat, s.CPU_PAT);
   for (let n: u32 = 0; n < VARIABLE_MTRRS; n++)
-    if (!writePlatformMsr(v, MSR_MTRR_VARIABLE + n, load<u64>(record + <usize>n * 8, h.HVM_HW_MTRR_MSR_MTRR_VAR)))
+    if (!writeMsr(v, MSR_MTRR_VARIABLE + n, load<u64>(record + <usize>n * 8, h.HVM_HW_MTRR_MSR_MTRR_VAR)))
       return -EINVAL;
   for (let n: u32 = 0; n < FIXED_MTRRS; n++) {
     const value = load<u64>(record + <usize>n * 8, h.HVM_HW_MTRR_MSR_MTRR_FIXED);

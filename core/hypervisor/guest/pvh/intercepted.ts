@@ -14,8 +14,8 @@ import { STRING_IO_AGAIN, STRING_IO_FAULT, stringIo } from "../ports";
 import { setTaskPriority, taskPriority } from "./apic";
 import { pvhCpuid } from "./cpuid";
 import { finish } from "./finish";
+import { msrValue, readMsr, writeMsr } from "./msr";
 import { injectExceptionInto, supplied } from "./on_demand";
-import { msrValue, readPlatformMsr, writePlatformMsr } from "./msr";
 
 const RAX: usize = CPU_GPR;
 const RCX: usize = CPU_GPR + 8;
@@ -47,13 +47,13 @@ function system(v: Vcpu, op: usize): i32 {
       store<u64>(cpu, cpuidD, RDX);
       return DONE;
     case I.ID_RDMSR:
-      if (!readPlatformMsr(v, load<u32>(cpu, RCX))) return FAULT;
+      if (!readMsr(v, load<u32>(cpu, RCX))) return FAULT;
       store<u64>(cpu, msrValue & 0xffffffff, RAX);
       store<u64>(cpu, msrValue >> 32, RDX);
       return DONE;
     case I.ID_WRMSR: {
       const value = (<u64>load<u32>(cpu, RAX)) | ((<u64>load<u32>(cpu, RDX)) << 32);
-      return writePlatformMsr(v, load<u32>(cpu, RCX), value) ? DONE : FAULT;
+      return writeMsr(v, load<u32>(cpu, RCX), value) ? DONE : FAULT;
     }
     // Only CR8, the local APIC's, comes here.
     case I.ID_MOV_FROM_CR:

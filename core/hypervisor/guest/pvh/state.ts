@@ -16,10 +16,9 @@ export class HvmVcpu {
   sipi: u32;
   /** Waits for a start-up IPI: it has not run yet, or an INIT has come since. */
   waitsForSipi: u32;
-  /** MSRs: IA32_APIC_BASE, IA32_MTRR_DEF_TYPE, IA32_MCG_STATUS. */
+  /** MSRs: IA32_APIC_BASE, IA32_MTRR_DEF_TYPE. */
   apicBase: u64;
   mtrrDefault: u64;
-  mcgStatus: u64;
   /** 1: a fault of the local APIC's that its ESR will show when it is written (Intel's manual volume 3, 10.5.3). */
   apicErrors: u32;
   /** The local APIC's timer (apic_timer.ts): ticks that have been due and not taken; system times since when it counts and when it is due next, 0 = it does not. */

@@ -167,7 +167,9 @@ void begin(u32 which)
     if (has_word("timer")) timer();
     if (has_word("timers")) timers();
     if (has_word("inspected")) inspected();
+    if (has_word("changing")) inspected_changing();
     if (has_word("calls")) endless_calls();
+    if (has_word("device")) device();
     if (has_word("demand")) demand();
     if (has_word("kept")) kept();
     about_memory();
