@@ -187,6 +187,6 @@ describe("packed data", () => {
         expect(refused).toBeGreaterThan(tries / 20);
         expect(late).toBeLessThanOrEqual(Math.ceil(tries / 100));
       },
-      120_000,
+      120_000 + tries * 50,
     );
 });

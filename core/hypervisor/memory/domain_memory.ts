@@ -21,7 +21,7 @@ export const MEM_TRANSLATED: u32 = 16;
 export class DomainMemory {
   domid: u32;
   flags: u32;
-  /** Guards the page lists and totals. */
+  /** Guards the page lists, totals and limits, and the memory map. */
   lock: u32;
   /** Head mfn of the domain's frames. */
   pageList: u32;

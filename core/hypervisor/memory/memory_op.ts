@@ -199,14 +199,18 @@ function getMemoryMap(arg: u64): i64 {
   store<u32>(a, <u32>count);
   return copyToGuest(arg, a, MEMORY_MAP_SIZE) ? 0 : -(<i64>EFAULT);
 }
-/** The caller's memory map goes to `buffer`, of `most` entries: how many there are, or -errno. */
+/** The caller's memory map goes to `buffer`, of `most` entries: how many there are, or -errno. As it was at one moment, whoever sets it meanwhile. */
 export function memoryMapTo(most: u32, buffer: u64): i64 {
   const d = domainMemory(callerDomid());
   if (d == null) return -(<i64>ESRCH);
-  if (!d.e820Entries) return -(<i64>ENOSYS);
-  const count = min<u32>(most, d.e820Entries);
-  if (!copyToGuest(buffer, changetype<usize>(d) + E820_OFFSET, count * E820ENTRY_SIZE)) return -(<i64>EFAULT);
-  return count;
+  const map = scratch(SCRATCH_E820);
+  spinLock(lockOf(d));
+  const entries = d.e820Entries;
+  const count = min<u32>(most, entries);
+  memory.copy(map, changetype<usize>(d) + E820_OFFSET, count * E820ENTRY_SIZE);
+  spinUnlock(lockOf(d));
+  if (!entries) return -(<i64>ENOSYS);
+  return copyToGuest(buffer, map, count * E820ENTRY_SIZE) ? <i64>count : -(<i64>EFAULT);
 }
 
 /** The host's own map: RAM from 0 to its end. For privileged domains. */
@@ -235,12 +239,10 @@ function setMemoryMap(arg: u64): i64 {
   const d = domainByAnyId(load<u16>(a));
   if (d == null) return -(<i64>ESRCH);
   if (foreignDenied(d)) return -(<i64>EPERM);
-  // Straight into place, entries hidden meanwhile: a reader sees the old map, none, or the new one.
+  const map = scratch(SCRATCH_E820);
+  if (!copyFromGuest(map, buffer, count * E820ENTRY_SIZE)) return -(<i64>EFAULT);
   spinLock(lockOf(d));
-  d.e820Entries = 0;
-  spinUnlock(lockOf(d));
-  if (!copyFromGuest(changetype<usize>(d) + E820_OFFSET, buffer, count * E820ENTRY_SIZE)) return -(<i64>EFAULT);
-  spinLock(lockOf(d));
+  memory.copy(changetype<usize>(d) + E820_OFFSET, map, count * E820ENTRY_SIZE);
   d.e820Entries = count;
   spinUnlock(lockOf(d));
   return 0;
