@@ -8,7 +8,7 @@ import path from "node:path";
 import { debianKernel, initramfs, kernelModules } from "./images.ts";
 
 const kept = path.resolve(import.meta.dirname, "../../.cache/guests/debian-12-small.img");
-const MEBIBYTES = 640;
+const MEBIBYTES = 320;
 
 /** Why it can't be had here, or null. */
 export function smallDebianMissing(): string | null {
@@ -48,6 +48,7 @@ GRUB
 `;
 /** Of the initial RAM disk: it ends in Debian's own init. */
 const INTO_DEBIAN = `mount -t ext4 -o ro /dev/xvda /mnt
+mount -o move /dev /mnt/dev
 umount /proc /sys
 exec busybox switch_root /mnt /sbin/init`;
 
