@@ -13,7 +13,7 @@ import { NO_ADDRESS, walkBothStages, walkError, walkLevel, walkOutside, walkTabl
 import { ACCESS_EXECUTE, ACCESS_READ, ACCESS_WRITE, isCanonical, SPACE_SMAP, SPACE_USER } from "./paging/format";
 import { spaceKey } from "./paging/space";
 import { TLB_ADDEND, TLB_EXECUTE, TLB_READ, TLB_WRITE, tlbBase, tlbFill, tlbLookup, tlbTag } from "./tlb";
-import { beforeWrites } from "./code_frames";
+import { beforeWrites } from "./frames/written";
 
 export { effectiveAddress, furtherAddress, offsetAddress, operandAddress, segmentAddress } from "./address";
 export {

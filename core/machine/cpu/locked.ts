@@ -7,7 +7,7 @@
  * the first changed before the second; and who changes the first, between its exchange and its being taken back, has its change kept.
  */
 import { readSized, translate, writeSized } from "./access";
-import { splitLock } from "./code_frames";
+import { splitLock } from "./frames/tables";
 import { linearMask } from "./inspection";
 import { FAULT_DEVICE, clearFault, fault } from "./machine";
 import { ACCESS_WRITE } from "./paging/format";
