@@ -64,6 +64,8 @@ export class DomainMemory {
   p2mMaxGfn: u32;
   /** What the engine's caches know the second stage by: no other has it, and no cache knows it of one that had (p2m/tables.ts). */
   p2mId: u32;
+  /** Guest frames that get memory when they are first touched (p2m/on_demand.ts). Changed with the heap's lock held. */
+  onDemand: u32;
 }
 
 /** XENMEM_set_memory_map's entries stand in the same page. */

@@ -3,7 +3,7 @@
  * memory, with domains made of the real structures but no pCPU loop. The hypercall implementations are called as one
  * domain or another; a PV domain's guest pointers go through page tables that the test has built.
  */
-import { setCodeTables } from "../../../core/machine/cpu/code_frames";
+import { setFrameTables } from "../../../core/machine/cpu/frames/tables";
 import { setCpu } from "../../../core/machine/cpu/machine";
 import { walkInit } from "../../../core/machine/cpu/paging/walk";
 import { CPU_CR0, CPU_CR3 } from "../../../core/machine/cpu/state";
@@ -126,7 +126,7 @@ export function attach(id: u32, versionTable: usize, flagTable: usize, frames: u
   setSelf(pcpuAt(id));
   pcpuAt(id).id = id;
   if (load<u32>(ROOT_PCPUS) <= id) store<u32>(ROOT_PCPUS, id + 1);
-  setCodeTables(versionTable, flagTable, frames);
+  setFrameTables(versionTable, flagTable, frames);
   walkInit((<u64>frames) << 12);
   tlbInit(allocXenheapBytes(TLB_BYTES));
 }
@@ -174,7 +174,7 @@ export function boot(frames: u32): bool {
   walkInit((<u64>frames) << 12);
   versions = allocXenheapBytes(frames * 4);
   codeFlags = allocXenheapBytes(frames);
-  setCodeTables(versions, codeFlags, frames);
+  setFrameTables(versions, codeFlags, frames);
   tlbInit(allocXenheapBytes(TLB_BYTES));
   store<u32>(ROOT_DOMAINS, <u32>allocXenheapBytes(0x7ff0 * 4));
   return true;
