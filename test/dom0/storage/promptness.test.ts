@@ -126,7 +126,9 @@ it("writes on this thread what the file has room for, until one is slow or the f
   let [now, took, most] = [0, 0, 2];
   const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
   const patches = {
-    fdatasync: ((fd: number, done: fs.NoParamCallback) => (synced = () => fdatasync(fd, done))) as typeof fdatasync,
+    fdatasync: ((fd: number, done: fs.NoParamCallback) => {
+      synced = () => fdatasync(fd, done);
+    }) as unknown as typeof fdatasync,
     writev: ((...all: Parameters<typeof writev>) => {
       ways.push("other");
       writev(...all);
