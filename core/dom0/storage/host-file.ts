@@ -15,8 +15,10 @@ import {
   readvSync,
   writev,
   writevSync,
-  type Stats,
+  type BigIntStats,
 } from "node:fs";
+import { readlink, realpath, stat } from "node:fs/promises";
+import path from "node:path";
 import { promisify } from "node:util";
 import { StoreError, storeError } from "./block-store.ts";
 import { isNear } from "./near.ts";
@@ -36,6 +38,8 @@ const MOST_VIEWS = 1024;
 
 export class HostFile {
   readonly path: string;
+  /** The file's, whatever names it has or gets: of its device and its inode. */
+  readonly id: string;
   readonly #fd: number;
   /** Bytes that the file is known to have: what it had when it was opened, or was written since. */
   #end: number;
@@ -49,25 +53,38 @@ export class HostFile {
   #syncing: Promise<void> | null = null;
   #nextSync: Promise<void> | null = null;
 
-  private constructor(path: string, fd: number, size: number, isNear: boolean) {
+  private constructor(path: string, fd: number, { dev, ino, size }: BigIntStats, isNear: boolean) {
     this.#reads = isNear ? new Promptness(READING) : null;
     this.#writes = isNear ? new Promptness(WRITING) : null;
     this.path = path;
+    this.id = `${dev}:${ino}`;
     this.#fd = fd;
-    this.#end = size;
+    this.#end = Number(size);
   }
 
   /** Throws StoreError when it can't be opened, or is no regular file. "create": it must not exist. */
   static async open(path: string, mode: HostFileMode): Promise<HostFile> {
     try {
       const fd = await opened(path, FLAGS[mode]);
-      const status = await (promisify(fstat) as (fd: number) => Promise<Stats>)(fd);
-      if (status.isFile()) return new HostFile(path, fd, status.size, await isNear(fd));
+      const status = await statusOf(fd);
+      if (status.isFile()) return new HostFile(path, fd, status, await isNear(fd));
       await promisify(close)(fd);
     } catch (error) {
       throw storeError(error, path);
     }
     throw new StoreError("EINVAL", `${path}: a disk image must be a regular file`);
+  }
+
+  /**
+   * Whether the open file lies in the folder, a real path, or below it. What its name was found to lead to before it was opened need not be so any more: a
+   * guest that shares the folder may have put something else there.
+   */
+  async liesIn(folder: string): Promise<boolean> {
+    const isBelow = (real: string): boolean => real.startsWith(folder + path.sep);
+    if (process.platform === "linux") return isBelow(await readlink(`/proc/self/fd/${this.#fd}`));
+    const real = await realpath(this.path);
+    const { dev, ino } = await stat(real, { bigint: true });
+    return isBelow(real) && `${dev}:${ino}` === this.id;
   }
 
   /** Bytes, by what is known here: nobody else changes the file. */
@@ -214,4 +231,10 @@ export class HostFile {
 
 function opened(path: string, flags: number): Promise<number> {
   return new Promise((resolve, reject) => open(path, flags, (error, fd) => (error ? reject(error) : resolve(fd))));
+}
+
+function statusOf(fd: number): Promise<BigIntStats> {
+  return new Promise((resolve, reject) =>
+    fstat(fd, { bigint: true }, (error, status) => (error ? reject(error) : resolve(status))),
+  );
 }

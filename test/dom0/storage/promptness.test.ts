@@ -128,7 +128,7 @@ it("writes on this thread what the file has room for, until one is slow or the f
   const patches = {
     fdatasync: ((fd: number, done: fs.NoParamCallback) => {
       synced = () => fdatasync(fd, done);
-    }) as unknown as typeof fdatasync,
+    }) as typeof fdatasync,
     writev: ((...all: Parameters<typeof writev>) => {
       ways.push("other");
       writev(...all);

@@ -1,5 +1,5 @@
 /** Near transfers of the dispatch loop's own forms to a target that is not in the op: 64-bit mode. */
-import { clearCodeChanged } from "../code_frames";
+import { clearCodeChanged } from "../frames/code";
 import { VECTOR_GP, fault, raise } from "../machine";
 import { isCanonical } from "../paging/format";
 import { OP_LENGTH, OP_OFFSET } from "../op";

@@ -28,6 +28,7 @@ import {
   levelsOf,
   rootOf,
 } from "./format";
+import { frameWritten } from "../frames/written";
 
 export const NO_ADDRESS: u64 = ~(<u64>0);
 
@@ -251,6 +252,7 @@ function walkLevels(levels: i32, second: u64, root: u64, key: u64, lin: u64, acc
         ? atomic.cmpxchg<u64>(leaf, leafEntry, marked) == leafEntry
         : atomic.cmpxchg<u32>(leaf, <u32>leafEntry, <u32>marked) == <u32>leafEntry;
       if (!same) return walkAgain(levels, second, root, key, lin, access);
+      frameWritten(<u32>(leaf >> 12));
     }
   }
   return page;
@@ -277,6 +279,7 @@ function walkAgain(levels: i32, second: u64, root: u64, key: u64, lin: u64, acce
 function setAccessed(at: usize, wide: bool): void {
   if (wide) setAccessed64(at);
   else setAccessed32(at);
+  frameWritten(<u32>(at >> 12));
 }
 function setAccessed64(at: usize): void {
   const entry = atomic.load<u64>(at);
