@@ -74,6 +74,26 @@ describe.skipIf(!haveCompiler)("a PVH kernel", () => {
     );
   });
 
+  it("reads, writes and locks across the end of its memory and of its APIC's page: what is there takes part, and the guest goes on", async () => {
+    const { said } = await host.ended(await host.start("device"));
+    const ones = "f".repeat(16);
+    expect(said, host.log.slice(-3000)).toEqual(
+      expect.arrayContaining([
+        `READ edge ffffffff11223344 hole ${ones} apic ffffffff00000000`,
+        "WRITE edge 99aabbcc",
+        `WIDE ffffffff99aabbcc ${ones}`,
+        // What was 5, and has ones above, which take the carry and lose it.
+        "ADD edge 6",
+        "XCHG edge ffffffff00000006 then 1",
+        "CMPXCHG edge ffffffff00000001 then 9",
+        "CMPXCHG8B ffffffff ffffffff equal 0",
+        `CMPXCHG16B ${ones} ${ones} equal 0`,
+        "END",
+      ]),
+    );
+    expect(await host.violations()).toBe(0);
+  });
+
   it("keeps the rules of its APIC, its registers and its guest frames", async () => {
     const domid = await host.start("rules", { vcpus: 2 });
     const { said } = await host.ended(domid);
@@ -88,6 +108,9 @@ describe.skipIf(!haveCompiler)("a PVH kernel", () => {
         "REAL MODE hypercall -1",
         "RING 0 hypercall 40011",
         "RING 3 hypercall -1",
+        `LOCKED at 30000000: ffffffff ffffffff ${"f".repeat(16)}, pairs ${"f".repeat(16)} ${"f".repeat(16)} ffffffff ffffffff`,
+        "LOCKED at fee00080: 0 0 0, pairs 0 0 0 0",
+        "PRIORITY kept 0",
         "REMOVE 0 reads ffffffffffffffff",
         "GRANT 0 over it -16",
         "UNGRANT 0",

@@ -147,6 +147,7 @@ void begin(u32 which)
     if (has_word("timers")) timers();
     if (has_word("inspected")) inspected();
     if (has_word("calls")) endless_calls();
+    if (has_word("device")) device();
     about_memory();
     about_cpu();
     about_events();

@@ -81,4 +81,5 @@ void timer(void);
 void timers(void);
 void inspected(void);
 void endless_calls(void);
+void device(void);
 #endif
