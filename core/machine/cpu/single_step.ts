@@ -1,4 +1,5 @@
 /** What debugging asks for before and after an instruction that the loop executes alone. */
+import { DR6_SINGLE_STEP } from "./control_bits";
 import { prepareSingle } from "./blocks";
 import { debugTrap, instructionBreakpoints } from "./faults";
 import { RF } from "./flags";
@@ -6,9 +7,6 @@ import { clearDebugHits, debugHits } from "./inspection";
 import { setModeStale } from "./machine";
 import { careful, codeMode } from "./mode";
 import { CPU_RFLAGS, CPU_SHADOW, SHADOW_RUNNING, SHADOW_SS } from "./state";
-
-/** DR6.BS: the trap is TF's. */
-const DR6_SINGLE_STEP: u32 = 0x4000;
 
 /** Breakpoints for execution at CPU_RIP, as bits of DR6; 0: none that counts now. */
 export function breakpointsAt(flags: u64, shadow: u32): u32 {
