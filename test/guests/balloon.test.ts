@@ -27,7 +27,7 @@ async function start(name: string, ...lines: string[]): Promise<number> {
     ...lines,
   ].join("\n");
   const { domid } = await ask("create", { config });
-  await expect.poll(() => shown(domid), { timeout: 60_000, interval: 100 }).toMatch(/# (\x1b\[6n)?$/);
+  await expect.poll(() => shown(domid), { timeout: 150_000, interval: 100 }).toMatch(/# (\x1b\[6n)?$/);
   return domid;
 }
 const shown = async (domid: number): Promise<string> =>
