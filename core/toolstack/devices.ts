@@ -9,16 +9,10 @@ import type { DeviceEntry } from "./wiring-report.ts";
 
 /** LIBXL_INIT_TIMEOUT and LIBXL_DESTROY_TIMEOUT: how long a backend may take to get ready, and a device to close. */
 const BACKEND_MS = 10_000;
-/** How long a guest may take to let go of a device that is exchanged: nobody waits for that. */
-const EXCHANGE_MS = 60_000;
+/** Milliseconds that a driver may take to write its last state once it watches its device no more. */
+const SETTLE_MS = 500;
 /** Characters of what another domain says that stand in a sentence of this one's. */
 const MOST_SAID = 200;
-
-/** Values in bytes: what the toolstack wrote into a device's directories beside what every device has. */
-export interface RecordedNodes {
-  front: Nodes;
-  back: Nodes;
-}
 
 /** A device that its backend could not set up; the message is a whole sentence. */
 export class DeviceRefusal extends Refusal {}
@@ -70,26 +64,25 @@ export class DomainDevices {
     if (backendDomid === null)
       throw new Refusal("ESRCH", `${this.title(spec)}: there is no domain ${backend} to hold its backend.`);
     const address = { backendDomid, kind, domid, id };
-    const backNodes = backendDomid === this.#own ? spec.back : this.#elsewhere(spec);
-    this.#writeBoth(address, { front: inBytes(spec.front), back: inBytes(backNodes) }, transaction);
-    return address;
-  }
-
-  #writeBoth(address: DeviceAddress, nodes: RecordedNodes, transaction: number): void {
-    const { backendDomid, kind, domid, id } = address;
     const isWired = this.kind(kind).isWired?.(id) ?? false;
     const [front, back] = [this.frontendPath(address), backendPath(address)];
     const toolstack = `n${this.#store.connection.domid}`;
     this.#directory(front, isWired ? [toolstack, `r${domid}`] : [`n${domid}`, `r${backendDomid}`], transaction);
     this.#directory(`/libxl/${domid}/device/${kind}/${id}`, [toolstack], transaction);
     const state = isWired ? undefined : XENBUS.Initialising;
-    this.#store.writeAll(front, { backend: back, "backend-id": backendDomid, ...nodes.front, state }, transaction);
+    const frontNodes = spec.front;
+    const backNodes = backendDomid === this.#own ? spec.back : this.#elsewhere(spec);
+    this.#store.writeAll(
+      front,
+      { backend: back, "backend-id": backendDomid, ...inBytes(frontNodes), state },
+      transaction,
+    );
     const record = `/libxl/${domid}/device/${kind}/${id}`;
     this.#store.writeAll(record, { frontend: front, backend: back, "backend-id": backendDomid }, transaction);
-    // Copies of what was meant: the domains at both ends may change their own directories.
-    this.#store.writeAll(`${record}/front`, nodes.front, transaction);
-    this.#store.writeAll(`${record}/back`, nodes.back, transaction);
-    this.writeBackend(address, nodes.back, transaction);
+    // A copy of what was meant: the domain with the backend may change its own directory.
+    this.#store.writeAll(`${record}/back`, inBytes(backNodes), transaction);
+    this.writeBackend(address, inBytes(backNodes), transaction);
+    return address;
   }
 
   /** Its backend's directory, state Initialising. `nodes`: in bytes. */
@@ -101,30 +94,12 @@ export class DomainDevices {
     this.#store.writeAll(back, { ...common, ...nodes, state: XENBUS.Initialising }, transaction);
   }
 
-  /** What write() was given for both ends of a device that is attached. */
-  recorded({ kind, domid, id }: DeviceAddress): RecordedNodes {
-    const nodes = (end: string): Nodes => {
-      const directory = `/libxl/${domid}/device/${kind}/${id}/${end}`;
-      const names = this.#store.list(directory);
-      return Object.fromEntries(names.map((name) => [name, this.#store.read(`${directory}/${name}`)!]));
-    };
-    return { front: nodes("front"), back: nodes("back") };
-  }
-
-  /**
-   * Puts the same device in the place of one whose frontend can't go on with what it had. Resolves when both ends are written: true; or false when
-   * a domain of the two has gone, or the frontend's has another such device by now.
-   */
-  async exchange(address: DeviceAddress): Promise<boolean> {
-    const nodes = this.recorded(address);
-    const isThere = (path: string): boolean => this.#store.read(path) !== null;
-    if (!isThere(`${this.frontendPath(address)}/backend`)) return false;
-    this.#remove(address);
-    await this.#forgotten(address.domid, address, EXCHANGE_MS);
-    const both = [address.domid, address.backendDomid].every((domid) => isThere(`/local/domain/${domid}/domid`));
-    if (!both || this.find(address.domid, address.kind, address.id)) return false;
-    this.#store.transaction((t) => this.#writeBoth(address, nodes, t));
-    return true;
+  /** What write() was given for the backend of a device that is attached, in bytes. */
+  recorded({ kind, domid, id }: DeviceAddress): Nodes {
+    const directory = `/libxl/${domid}/device/${kind}/${id}/back`;
+    return Object.fromEntries(
+      this.#store.list(directory).map((name) => [name, this.#store.read(`${directory}/${name}`)!]),
+    );
   }
 
   get #own(): number {
@@ -176,7 +151,7 @@ export class DomainDevices {
    */
   async attach(domid: number, spec: DeviceSpec): Promise<void> {
     if (this.find(domid, spec.kind, spec.id)) throw new Refusal("EEXIST", `${this.title(spec)} is attached already.`);
-    await this.#forgotten(domid, spec);
+    await this.#settled(domid, spec);
     const address = this.#store.transaction((t) => this.write(domid, spec, t));
     try {
       await this.ready(address);
@@ -194,6 +169,14 @@ export class DomainDevices {
     const isDone = (state: XenbusState): boolean => state === XENBUS.Closed || state === XENBUS.Unknown;
     if (isWatched) await this.#until(`${this.frontendPath(address)}/state`, isDone);
     this.#remove(address);
+  }
+
+  /** Resolves when the guest has done with a device of this id that has gone, or does not seem to get on with it. */
+  async #settled(domid: number, device: { kind: string; id: string }): Promise<void> {
+    if (await this.#forgotten(domid, device, 0)) return;
+    await this.#forgotten(domid, device);
+    // Linux's drivers end their watch first, and write their own state for the last time after that: it must not be the new device's.
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   }
 
   /** A frontend watches its backend's state for as long as it has the device. False when it still does in the end. */

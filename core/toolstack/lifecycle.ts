@@ -17,7 +17,7 @@ import { canBeBackend, namesBackend, renameBackend } from "./backend-names.ts";
 import { withValue } from "./config-text.ts";
 import type { DomainDevices } from "./devices.ts";
 import type { DiskBoot } from "./disk-boot.ts";
-import { exchangedSentence, leftSentence, type DriverDomains, type ServedDevice } from "./driver-domains.ts";
+import { leftSentence, type DriverDomains, type ServedDevice } from "./driver-domains.ts";
 import { isDomainName, NAME_ALLOWED } from "./domain-name.ts";
 import {
   moveDomainStore,
@@ -495,11 +495,8 @@ export class Lifecycle {
   /** Devices of others come back to the domain that has their backends. */
   #serve({ served }: Again): void {
     const { driverDomains, devices } = this.#parts;
-    const { left, exchanged } = driverDomains.attach(served);
-    for (const { address } of left)
+    for (const { address } of driverDomains.attach(served))
       this.#notice("error", leftSentence(devices.title(address), address.domid), address.domid);
-    for (const { address } of exchanged)
-      this.#notice("warning", exchangedSentence(devices.title(address), address.domid), address.domid);
   }
 
   #notice(severity: "warning" | "error", message: string, domid: number): void {
