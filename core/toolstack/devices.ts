@@ -9,8 +9,16 @@ import type { DeviceEntry } from "./wiring-report.ts";
 
 /** LIBXL_INIT_TIMEOUT and LIBXL_DESTROY_TIMEOUT: how long a backend may take to get ready, and a device to close. */
 const BACKEND_MS = 10_000;
+/** How long a guest may take to let go of a device that is exchanged: nobody waits for that. */
+const EXCHANGE_MS = 60_000;
 /** Characters of what another domain says that stand in a sentence of this one's. */
 const MOST_SAID = 200;
+
+/** Values in bytes: what the toolstack wrote into a device's directories beside what every device has. */
+export interface RecordedNodes {
+  front: Nodes;
+  back: Nodes;
+}
 
 /** A device that its backend could not set up; the message is a whole sentence. */
 export class DeviceRefusal extends Refusal {}
@@ -62,25 +70,26 @@ export class DomainDevices {
     if (backendDomid === null)
       throw new Refusal("ESRCH", `${this.title(spec)}: there is no domain ${backend} to hold its backend.`);
     const address = { backendDomid, kind, domid, id };
+    const backNodes = backendDomid === this.#own ? spec.back : this.#elsewhere(spec);
+    this.#writeBoth(address, { front: inBytes(spec.front), back: inBytes(backNodes) }, transaction);
+    return address;
+  }
+
+  #writeBoth(address: DeviceAddress, nodes: RecordedNodes, transaction: number): void {
+    const { backendDomid, kind, domid, id } = address;
     const isWired = this.kind(kind).isWired?.(id) ?? false;
     const [front, back] = [this.frontendPath(address), backendPath(address)];
     const toolstack = `n${this.#store.connection.domid}`;
     this.#directory(front, isWired ? [toolstack, `r${domid}`] : [`n${domid}`, `r${backendDomid}`], transaction);
     this.#directory(`/libxl/${domid}/device/${kind}/${id}`, [toolstack], transaction);
     const state = isWired ? undefined : XENBUS.Initialising;
-    const frontNodes = spec.front;
-    const backNodes = backendDomid === this.#own ? spec.back : this.#elsewhere(spec);
-    this.#store.writeAll(
-      front,
-      { backend: back, "backend-id": backendDomid, ...inBytes(frontNodes), state },
-      transaction,
-    );
+    this.#store.writeAll(front, { backend: back, "backend-id": backendDomid, ...nodes.front, state }, transaction);
     const record = `/libxl/${domid}/device/${kind}/${id}`;
     this.#store.writeAll(record, { frontend: front, backend: back, "backend-id": backendDomid }, transaction);
-    // A copy of what was meant: the domain with the backend may change its own directory.
-    this.#store.writeAll(`${record}/back`, inBytes(backNodes), transaction);
-    this.writeBackend(address, inBytes(backNodes), transaction);
-    return address;
+    // Copies of what was meant: the domains at both ends may change their own directories.
+    this.#store.writeAll(`${record}/front`, nodes.front, transaction);
+    this.#store.writeAll(`${record}/back`, nodes.back, transaction);
+    this.writeBackend(address, nodes.back, transaction);
   }
 
   /** Its backend's directory, state Initialising. `nodes`: in bytes. */
@@ -92,12 +101,30 @@ export class DomainDevices {
     this.#store.writeAll(back, { ...common, ...nodes, state: XENBUS.Initialising }, transaction);
   }
 
-  /** What write() was given for the backend of a device that is attached, in bytes. */
-  recorded({ kind, domid, id }: DeviceAddress): Nodes {
-    const directory = `/libxl/${domid}/device/${kind}/${id}/back`;
-    return Object.fromEntries(
-      this.#store.list(directory).map((name) => [name, this.#store.read(`${directory}/${name}`)!]),
-    );
+  /** What write() was given for both ends of a device that is attached. */
+  recorded({ kind, domid, id }: DeviceAddress): RecordedNodes {
+    const nodes = (end: string): Nodes => {
+      const directory = `/libxl/${domid}/device/${kind}/${id}/${end}`;
+      const names = this.#store.list(directory);
+      return Object.fromEntries(names.map((name) => [name, this.#store.read(`${directory}/${name}`)!]));
+    };
+    return { front: nodes("front"), back: nodes("back") };
+  }
+
+  /**
+   * Puts the same device in the place of one whose frontend can't go on with what it had. Resolves when both ends are written: true; or false when
+   * a domain of the two has gone, or the frontend's has another such device by now.
+   */
+  async exchange(address: DeviceAddress): Promise<boolean> {
+    const nodes = this.recorded(address);
+    const isThere = (path: string): boolean => this.#store.read(path) !== null;
+    if (!isThere(`${this.frontendPath(address)}/backend`)) return false;
+    this.#remove(address);
+    await this.#forgotten(address.domid, address, EXCHANGE_MS);
+    const both = [address.domid, address.backendDomid].every((domid) => isThere(`/local/domain/${domid}/domid`));
+    if (!both || this.find(address.domid, address.kind, address.id)) return false;
+    this.#store.transaction((t) => this.#writeBoth(address, nodes, t));
+    return true;
   }
 
   get #own(): number {
@@ -143,16 +170,36 @@ export class DomainDevices {
     return said && said.replace(/\p{Cc}+/gu, " ").slice(0, MOST_SAID);
   }
 
-  /** Nothing else may be under way with that device, here and in detach(). */
+  /**
+   * Nothing else may be under way with that device, here and in detach(). A guest that has not yet seen that the one of the same id before it has
+   * gone would take this one for it, and never connect: Linux looks only whether the directory is there.
+   */
   async attach(domid: number, spec: DeviceSpec): Promise<void> {
     if (this.find(domid, spec.kind, spec.id)) throw new Refusal("EEXIST", `${this.title(spec)} is attached already.`);
+    await this.#forgotten(domid, spec);
     const address = this.#store.transaction((t) => this.write(domid, spec, t));
     try {
       await this.ready(address);
     } catch (error) {
-      this.#remove(address);
+      await this.#withdraw(address);
       throw error;
     }
+  }
+
+  /** What could not be set up is closed before it goes, as far as the guest has begun with it and answers. */
+  async #withdraw(address: DeviceAddress): Promise<void> {
+    const back = backendPath(address);
+    if (xenbusState(this.#store.read(`${back}/state`)) < XENBUS.Closing) this.#close(back);
+    const isWatched = !(await this.#forgotten(address.domid, address, 0));
+    const isDone = (state: XenbusState): boolean => state === XENBUS.Closed || state === XENBUS.Unknown;
+    if (isWatched) await this.#until(`${this.frontendPath(address)}/state`, isDone);
+    this.#remove(address);
+  }
+
+  /** A frontend watches its backend's state for as long as it has the device. False when it still does in the end. */
+  #forgotten(domid: number, { kind, id }: { kind: string; id: string }, ms = BACKEND_MS): Promise<boolean> {
+    const [, any] = backendPath({ backendDomid: 0, kind, domid, id }).split("/backend/");
+    return this.#store.unwatched(domid, (path) => path.endsWith(`/backend/${any}/state`), ms);
   }
 
   /** Asks both ends to close, as libxl does; `force`: does not wait for the guest. Throws Refusal ETIMEDOUT when it does not let go. */

@@ -2,8 +2,10 @@
  * Domains that have the backends of others' devices and start again. The new one gets the domid of the old, so that ports and grants of
  * the frontends are for it, and finds the backends' directories as the toolstack wrote them for the old one: Linux's backends go on with a
  * ring that is connected where its responses end. That is right only if every request had its response. What was taken and not answered,
- * or answered out of turn, nobody can tell from the ring, and a request that is done twice would write what is in its pages by now. So a
- * device with requests on the way is left without a backend, as real Xen leaves it.
+ * or answered out of turn, nobody can tell from the ring, and a request that is done twice would write what is in its pages by now. A frontend
+ * of Linux's knows what it has asked for, but begins anew with it only when its domain resumes (blkfront_resume), and a domain whose
+ * programs wait for a disk can't suspend. So a disk with requests on the way is left without a backend, as real Xen leaves it. Of an
+ * interface nothing is lost but frames, which networks lose: it is taken away and comes back as a new one.
  */
 import type { ForeignFrames } from "../dom0/kernel/native.ts";
 import type { Observer } from "../dom0/kernel/observe.ts";
@@ -19,6 +21,9 @@ const REQ_PROD = 0;
 const RSP_PROD = 8;
 /** Frontend's nodes that name the first page of a ring in which an unanswered request stands for something to be done. */
 const RINGS: Readonly<Record<string, RegExp>> = { vbd: /^ring-ref0?$/, vif: /^tx-ring-ref$/ };
+
+/** What was on its way may be lost: kinds whose devices are exchanged for new ones. */
+const EXCHANGED: ReadonlySet<string> = new Set(["vif"]);
 
 const HAVE_RINGS: ReadonlySet<XenbusState> = new Set([XENBUS.Initialised, XENBUS.Connected, XENBUS.Closing]);
 
@@ -55,16 +60,16 @@ export class DriverDomains {
       .filter((front) => front !== domid)
       .flatMap((front) => devices.all(front))
       .filter((address) => address.backendDomid === domid)
-      .map((address) => ({ address, back: devices.recorded(address), isQuiet: this.#isQuiet(address) }));
+      .map((address) => ({ address, back: devices.recorded(address).back, isQuiet: this.#isQuiet(address) }));
   }
 
   /**
    * Writes the backends' directories for the domain that took the old one's place, under the same domid, before it runs. Returns the devices
-   * that had to be left without a backend.
+   * that had to be left without a backend, and those that are exchanged for new ones, as soon as their guests have let go of them.
    */
-  attach(served: readonly ServedDevice[]): ServedDevice[] {
+  attach(served: readonly ServedDevice[]): { left: ServedDevice[]; exchanged: ServedDevice[] } {
     const { store, devices } = this.#parts;
-    const left: ServedDevice[] = [];
+    const [left, exchanged]: [ServedDevice[], ServedDevice[]] = [[], []];
     for (const device of served) {
       const { address, back, isQuiet } = device;
       // The other domain may have gone meanwhile, or the device have been detached. What its frontend has removed is not written again.
@@ -73,9 +78,12 @@ export class DriverDomains {
       if (isQuiet) {
         store.transaction((t) => devices.writeBackend(address, back, t));
         this.#readable(devices.frontendPath(address), address);
+      } else if (EXCHANGED.has(address.kind)) {
+        exchanged.push(device);
+        void devices.exchange(address);
       } else left.push(device);
     }
-    return left;
+    return { left, exchanged };
   }
 
   /** xenstored has forgotten what the old domain was allowed to read: the new one is allowed the same. */
@@ -121,5 +129,10 @@ export class DriverDomains {
 
 /** Of a device that attach() had to leave; `title`: of the device. */
 export function leftSentence(title: string, domid: number): string {
-  return `${title} of domain ${domid} stays without its backend, which ended while requests were on their way: which of them were done can't be known. What was acknowledged is done. Detach and attach an interface again; for a disk, start the domain again.`;
+  return `${title} of domain ${domid} stays without its backend, which ended while requests were on their way: which of them were done can't be known. What was acknowledged is done. Start the domain again.`;
+}
+
+/** Of one that comes back as a new one. */
+export function exchangedSentence(title: string, domid: number): string {
+  return `${title} of domain ${domid} was taken away and comes back as a new one, as its backend ended while frames were on their way.`;
 }

@@ -103,7 +103,7 @@ export class Wiring {
       kind,
       id,
       title,
-      vdev: devices.recorded(address).dev?.toString() ?? null,
+      vdev: devices.recorded(address).back.dev?.toString() ?? null,
       frontendTitle: `${title} frontend`,
       backendTitle: `${title} backend`,
       ...this.#ends(domid, backendDomid),

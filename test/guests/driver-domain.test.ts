@@ -1,4 +1,7 @@
-/** Disks and networks whose backends are Linux's own, in another guest: a driver domain with xen-blkback, xen-netback and xl devd. */
+/**
+ * Disks and networks whose backends are Linux's own, in another guest: a driver domain with xen-blkback, xen-netback and xl devd. It is PV, or
+ * PVH where XENARIUM_DRIVER_TYPE says so (../long/driver-pvh.long.ts).
+ */
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -8,9 +11,11 @@ import { HostService } from "../../core/api/host-service.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { config, driverConfig, driverMissing } from "./driver.ts";
 import { onConsole } from "./on-console.ts";
+import { compilerMissing, program } from "./programs.ts";
 
 const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
-const missing = driverMissing;
+const missing = driverMissing ?? compilerMissing();
+const type = process.env.XENARIUM_DRIVER_TYPE ?? "pv";
 const folder = temporaryFolder("driver-domain");
 let host: HostService;
 const notices: string[] = [];
@@ -22,7 +27,7 @@ const permissions = async (path: string): Promise<unknown> =>
 const nodes = async (path: string): Promise<string[]> => ask("xenstoreList", { path });
 
 async function startDriver(image: string, ...more: string[]): Promise<number> {
-  const { domid } = await ask("create", { config: driverConfig([image], ...more) });
+  const { domid } = await ask("create", { config: driverConfig([image], `type = "${type}"`, ...more) });
   await says(domid, /DRIVER-READY/);
   return domid;
 }
@@ -40,7 +45,7 @@ beforeAll(async () => {
 });
 afterAll(() => host.powerOff(1000));
 
-describe.skipIf(missing !== null)(`a driver domain${missing ? ` (${missing})` : ""}`, () => {
+describe.skipIf(missing !== null)(`a driver domain, ${type}${missing ? ` (${missing})` : ""}`, () => {
   it("of Linux's own backends and xl devd serves a disk and a network, which come and go", async () => {
     const image = path.join(folder, "store.img");
     const bytes = Buffer.from(Array.from({ length: 8 << 20 }, (_, i) => (i * i) >> 5));
@@ -108,16 +113,19 @@ describe.skipIf(missing !== null)(`a driver domain${missing ? ` (${missing})` : 
     await ask("destroy", { domid });
     await says(driver, new RegExp(`HOTPLUG remove backend/vbd/${domid}/51744`));
     await says(driver, new RegExp(`HOTPLUG offline backend/vif/${domid}/0`));
-    await expect.poll(() => nodes(`/local/domain/${driver}/backend/vif/${domid}`)).toEqual([]);
+    await expect.poll(() => nodes(`/local/domain/${driver}/backend/vif/${domid}`), { timeout: 60_000 }).toEqual([]);
     expect(await ask("checkInvariants")).toBe(0);
     await ask("destroy", { domid: driver });
   }, 180_000);
 
-  it("that dies starts again under its domid: a disk that is quiet goes on, one with requests on the way is left", async () => {
+  it("that dies starts again under its domid: a disk that is quiet goes on, one with requests on the way is left, an interface comes back", async () => {
     const image = path.join(folder, "again.img");
     writeFileSync(image, Buffer.alloc(8 << 20));
     const driver = await startDriver(image, 'on_crash = "restart"');
     const script = [
+      // The interface is used from when it is there; a new one has another number.
+      "online() { busybox ip addr add 10.0.0.2/24 dev eth0; busybox ip link set eth0 up; busybox ping -c 1 -W 1 10.0.0.1 > /dev/null; }",
+      '(while :; do online 2>/dev/null && echo "NET-$(cat /sys/class/net/eth0/ifindex)-"; usleep 300000; done) &',
       "dd if=/dev/urandom of=/tmp/data bs=1M count=4 2>/dev/null",
       'echo "DATA $(sha256sum /tmp/data | cut -d" " -f1)"',
       "dd if=/tmp/data of=/dev/xvdb bs=64k count=32 conv=fsync 2>/dev/null && echo FIRST",
@@ -127,12 +135,17 @@ describe.skipIf(missing !== null)(`a driver domain${missing ? ` (${missing})` : 
       'echo "DISK $(dd if=/dev/xvdb bs=1M count=4 2>/dev/null | sha256sum | cut -d" " -f1)"',
       "read go",
       // From here on something is always on its way.
+      "flood 10.0.0.1 &",
       "i=0; while dd if=/tmp/data of=/dev/xvdb bs=4k count=1 seek=$i conv=notrunc oflag=direct 2>/dev/null; do i=$((i+1)); echo ACK $i; done",
     ];
     const { domid } = await ask("create", {
-      config: config("user", script, ["xen-blkfront"], {}, ["disk = ['vdev=xvdb,backend=driver,target=/dev/xvda']"]),
+      config: config("user", script, ["xen-blkfront", "xen-netfront"], { flood: program("test/guests/flood.c") }, [
+        "disk = ['vdev=xvdb,backend=driver,target=/dev/xvda']",
+        "vif = ['backend=driver,mac=00:16:3e:00:00:08']",
+      ]),
     });
     await says(domid, /FIRST/);
+    const [, first] = await says(domid, /NET-(\d+)-/);
     const data = (await says(domid, /DATA (\w+)/))[1];
     await types(driver, "echo c > /proc/sysrq-trigger");
     const again = async (): Promise<void> => {
@@ -156,6 +169,10 @@ describe.skipIf(missing !== null)(`a driver domain${missing ? ` (${missing})` : 
     await types(driver, "echo c > /proc/sysrq-trigger");
     await again();
     expect(notices.filter((message) => message.includes("stays without its backend"))).toHaveLength(1);
+    expect(notices.filter((message) => message.includes("comes back as a new one")).length).toBeGreaterThan(0);
+    await says(domid, new RegExp(`NET-(?!${first}-)\\d+-`));
+    const [net] = await ask("deviceList", { domid, kind: "vif" });
+    expect(net).toMatchObject({ backendDomid: driver, frontendState: 4, backendState: 4 });
     expect(await nodes(`/local/domain/${driver}/backend/vbd/${domid}`)).toEqual([]);
     // What was acknowledged is there: blocks that the same data makes, each at its place.
     const acknowledged = Number([...(await shown(domid)).matchAll(/ACK (\d+)/g)].at(-1)![1]);

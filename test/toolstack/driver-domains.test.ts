@@ -1,6 +1,7 @@
 /** Driver domains that are slow, lie, die in the middle, are renamed, or depend on each other: the toolstack's part, on the fake hypervisor. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { DEVICE_KINDS } from "../../core/dom0/backends/kinds.ts";
+import { LocalXenstore } from "../../core/dom0/xenstore/local.ts";
 import { fakeHost, type FakeHost } from "../dom0/xenbus/host.ts";
 import type { DomainWiring } from "../../core/toolstack/wiring-report.ts";
 import { pvElf } from "../dom0/elf-files.ts";
@@ -215,5 +216,45 @@ describe("a driver domain", () => {
     // Nothing was on its way from a frontend that had not begun.
     expect(stateOf(backendOf(middle, middle + 1))).toBe("1");
     expect(notices()).toEqual([]);
+  });
+
+  it("that starts again exchanges an interface with frames on the way when its guest has let go of it, and leaves a disk", async () => {
+    const driver = await create("driver");
+    const front = driver + 1;
+    const vif = "vif = ['backend=driver,mac=00:16:3e:00:00:01,bridge=br\u00e9']";
+    const made = create("front", "disk = ['vdev=xvdb,backend=driver,target=/dev/xvda']", vif);
+    const [disk, net] = [backendOf(driver, front), backendOf(driver, front, "vif", "0")];
+    await Promise.all([isReady(disk), isReady(net)]);
+    expect(await made).toBe(front);
+    const guest = new LocalXenstore(host.xenstored, front);
+    const frontOf = (kind: string, id: string): string => `/local/domain/${front}/device/${kind}/${id}`;
+    const meant = ["mac", "handle", "backend"].map((name) => host.store.read(`${frontOf("vif", "0")}/${name}`));
+    const bridge = host.store.read(`${net}/bridge`);
+    // Connected by rings that can't be read: something may be on its way.
+    for (const [kind, id, ref] of [
+      ["vbd", DISK, "ring-ref"],
+      ["vif", "0", "tx-ring-ref"],
+    ] as const)
+      host.store.writeAll(frontOf(kind, id), { [ref]: 900, "left-over": 1, state: 4 });
+    const unwatch = guest.watch(`${net}/state`, () => {});
+    host.xen.stop(driver, 1);
+    await expect.poll(() => created("driver"), { timeout: 8000 }).toHaveLength(2);
+    await expect.poll(() => host.store.read(`${frontOf("vif", "0")}/mac`)).toBeNull();
+    expect(stateOf(net)).toBeNull();
+    expect(notices()).toEqual([
+      expect.stringMatching(/^Block device \d+ of domain \d+ stays without its backend/),
+      expect.stringMatching(/^Network interface 0 of domain \d+ was taken away and comes back as a new one/),
+    ]);
+    unwatch();
+    await expect.poll(() => stateOf(net)).toBe("1");
+    expect(["mac", "handle", "backend"].map((name) => host.store.read(`${frontOf("vif", "0")}/${name}`))).toEqual(
+      meant,
+    );
+    expect(host.store.read(`${net}/bridge`)).toBe(bridge);
+    expect([stateOf(frontOf("vif", "0")), host.store.read(`${frontOf("vif", "0")}/left-over`)]).toEqual(["1", null]);
+    expect(stateOf(disk)).toBeNull();
+    expect(host.store.read(`${frontOf("vbd", DISK)}/left-over`)).toBe("1");
+    const [entry] = (await ask("deviceList", { domid: front, kind: "vif" })) as { backendDomid: number }[];
+    expect(entry!.backendDomid).toBe(driver);
   });
 });

@@ -14,6 +14,7 @@ import {
   readv,
   readvSync,
   writev,
+  writevSync,
   type BigIntStats,
 } from "node:fs";
 import { readlink, realpath, stat } from "node:fs/promises";
@@ -21,7 +22,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { StoreError, storeError } from "./block-store.ts";
 import { isNear } from "./near.ts";
-import { Promptness } from "./promptness.ts";
+import { Promptness, READING, WRITING } from "./promptness.ts";
 import { without } from "./views.ts";
 
 export type HostFileMode = "read" | "read-write" | "create";
@@ -42,8 +43,9 @@ export class HostFile {
   readonly #fd: number;
   /** Bytes that the file is known to have: what it had when it was opened, or was written since. */
   #end: number;
-  /** null: its reads are never done on this thread. */
-  readonly #promptness: Promptness | null;
+  /** Which reads and writes are done on this thread; null: none ever. */
+  readonly #reads: Promptness | null;
+  readonly #writes: Promptness | null;
   #underWay = 0;
   #closing: Promise<void> | null = null;
   /** Called when nothing is under way any more and the file is being closed. */
@@ -51,8 +53,9 @@ export class HostFile {
   #syncing: Promise<void> | null = null;
   #nextSync: Promise<void> | null = null;
 
-  private constructor(path: string, fd: number, { dev, ino, size }: BigIntStats, promptness: Promptness | null) {
-    this.#promptness = promptness;
+  private constructor(path: string, fd: number, { dev, ino, size }: BigIntStats, isNear: boolean) {
+    this.#reads = isNear ? new Promptness(READING) : null;
+    this.#writes = isNear ? new Promptness(WRITING) : null;
     this.path = path;
     this.id = `${dev}:${ino}`;
     this.#fd = fd;
@@ -64,7 +67,7 @@ export class HostFile {
     try {
       const fd = await opened(path, FLAGS[mode]);
       const status = await statusOf(fd);
-      if (status.isFile()) return new HostFile(path, fd, status, (await isNear(fd)) ? new Promptness() : null);
+      if (status.isFile()) return new HostFile(path, fd, status, await isNear(fd));
       await promisify(close)(fd);
     } catch (error) {
       throw storeError(error, path);
@@ -90,37 +93,32 @@ export class HostFile {
   }
 
   /** Fills the views from `offset` on; what the file does not have of that is zeroes. Resolves with the bytes that it had. */
-  read(offset: number, views: readonly Uint8Array[]): Promise<number> {
-    const bytes = views.reduce((sum, { length }) => sum + length, 0);
-    // What is at the file's end, or was asked for in too many parts, is left to the way that does it in steps.
-    const promptness = this.#promptness;
-    if (
-      promptness &&
-      !this.#closing &&
-      bytes > 0 &&
-      views.length <= MOST_VIEWS &&
-      offset + bytes <= this.#end &&
-      promptness.allows(bytes)
-    )
-      return this.#readAtOnce(promptness, offset, views, bytes);
-    return this.#readInSteps(offset, views);
+  async read(offset: number, views: readonly Uint8Array[]): Promise<number> {
+    const done = this.#atOnce(this.#reads, readvSync, offset, views);
+    const left = done === 0 ? views : without(views, done);
+    return done > 0 && left.length === 0 ? done : done + (await this.#readInSteps(offset + done, left));
   }
 
-  /** On this thread. */
-  async #readAtOnce(
-    promptness: Promptness,
+  /**
+   * On this thread, in one go: the bytes that were moved. None where it may not be so: what goes beyond the file's end, or was asked for in too
+   * many parts, is left to the way that does it in steps. Throws StoreError.
+   */
+  #atOnce(
+    promptness: Promptness | null,
+    call: typeof readvSync | typeof writevSync,
     offset: number,
     views: readonly Uint8Array[],
-    bytes: number,
-  ): Promise<number> {
-    const count = promptness.measure(bytes, () => {
+  ): number {
+    if (!promptness || this.#closing || views.length > MOST_VIEWS) return 0;
+    const bytes = views.reduce((sum, { length }) => sum + length, 0);
+    if (bytes === 0 || offset + bytes > this.#end || !promptness.allows(bytes)) return 0;
+    return promptness.measure(bytes, () => {
       try {
-        return readvSync(this.#fd, views, offset);
+        return call(this.#fd, views, offset);
       } catch (error) {
         throw storeError(error, this.path);
       }
     });
-    return count === bytes ? count : count + (await this.#readInSteps(offset + count, without(views, count)));
   }
 
   #readInSteps(offset: number, views: readonly Uint8Array[]): Promise<number> {
@@ -131,13 +129,17 @@ export class HostFile {
   }
 
   async write(offset: number, views: readonly Uint8Array[]): Promise<void> {
+    // What is written while the file is on its way to the disk may have to wait for that.
+    const done = this.#atOnce(this.#syncing ? null : this.#writes, writevSync, offset, views);
+    const left = done === 0 ? views : without(views, done);
+    if (done > 0 && left.length === 0) return;
     const count = await this.#move(
       writev,
-      offset,
-      views,
+      offset + done,
+      left,
       () => new StoreError("EIO", `${this.path}: the host took no more of it`),
     );
-    this.#end = Math.max(this.#end, offset + count);
+    this.#end = Math.max(this.#end, offset + done + count);
   }
 
   /** The host may move less than was asked for: the rest is asked for again, until nothing moves any more (`ended`). */
