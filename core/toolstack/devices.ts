@@ -143,16 +143,36 @@ export class DomainDevices {
     return said && said.replace(/\p{Cc}+/gu, " ").slice(0, MOST_SAID);
   }
 
-  /** Nothing else may be under way with that device, here and in detach(). */
+  /**
+   * Nothing else may be under way with that device, here and in detach(). A guest that has not yet seen that the one of the same id before it has
+   * gone would take this one for it, and never connect: Linux looks only whether the directory is there.
+   */
   async attach(domid: number, spec: DeviceSpec): Promise<void> {
     if (this.find(domid, spec.kind, spec.id)) throw new Refusal("EEXIST", `${this.title(spec)} is attached already.`);
+    await this.#forgotten(domid, spec);
     const address = this.#store.transaction((t) => this.write(domid, spec, t));
     try {
       await this.ready(address);
     } catch (error) {
-      this.#remove(address);
+      await this.#withdraw(address);
       throw error;
     }
+  }
+
+  /** What could not be set up is closed before it goes, as far as the guest has begun with it and answers. */
+  async #withdraw(address: DeviceAddress): Promise<void> {
+    const back = backendPath(address);
+    if (xenbusState(this.#store.read(`${back}/state`)) < XENBUS.Closing) this.#close(back);
+    const isWatched = !(await this.#forgotten(address.domid, address, 0));
+    const isDone = (state: XenbusState): boolean => state === XENBUS.Closed || state === XENBUS.Unknown;
+    if (isWatched) await this.#until(`${this.frontendPath(address)}/state`, isDone);
+    this.#remove(address);
+  }
+
+  /** A frontend watches its backend's state for as long as it has the device. False when it still does in the end. */
+  #forgotten(domid: number, { kind, id }: { kind: string; id: string }, ms = BACKEND_MS): Promise<boolean> {
+    const [, any] = backendPath({ backendDomid: 0, kind, domid, id }).split("/backend/");
+    return this.#store.unwatched(domid, (path) => path.endsWith(`/backend/${any}/state`), ms);
   }
 
   /** Asks both ends to close, as libxl does; `force`: does not wait for the guest. Throws Refusal ETIMEDOUT when it does not let go. */

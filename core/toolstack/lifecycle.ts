@@ -1,6 +1,5 @@
 /** The life of domains: create, what follows when one stops, destroy. libxl's and xl's roles. */
 import path from "node:path";
-import { loadKernel } from "../dom0/builder/image.ts";
 import type { Built, DomainBuild, DomainPreparation } from "../dom0/builder/build.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import { firstConsole } from "../dom0/backends/console/kind.ts";
@@ -28,7 +27,7 @@ import {
   writeStoreRing,
 } from "./domain-store.ts";
 import { errorData, Refusal } from "./error.ts";
-import { guestFiles, type GuestImage } from "./guest-files.ts";
+import { guestFiles, imageOf, type GuestImage } from "./guest-files.ts";
 import {
   TSC_MODES,
   type ConfigDiagnostic,
@@ -74,6 +73,8 @@ export interface DomainBuilder {
   /** Before it gets any memory, whether it is built or restored. Throws HypercallError. */
   prepare(domain: DomainPreparation): void;
   build(request: DomainBuild): Promise<Built>;
+  /** The target of its balloon driver is `pages` from now on. Throws HypercallError. */
+  retarget(domid: number, pages: number): void;
 }
 
 export interface LifecycleParts {
@@ -207,11 +208,19 @@ export class Lifecycle {
   ): Promise<Omit<CreateResult, "warnings">> {
     const given = config.bootloader ? null : await guestFiles(config, options, wanted);
     const totalPages = config.memoryMiB * 256;
+    const mostPages = config.maxmemMiB * 256;
     checkMemory(this.#parts.hypercalls, config.name, totalPages);
     return this.#assemble(config, options, wanted, again, async (ports) => {
       const { timings, ...image } = given ?? (await this.#fromDisk(ports.domid, config, options, wanted));
       const { vcpus, maxvcpus } = config;
-      const built = await this.#parts.builders[config.type].build({ ...ports, ...image, totalPages, vcpus, maxvcpus });
+      const built = await this.#parts.builders[config.type].build({
+        ...ports,
+        ...image,
+        totalPages,
+        mostPages,
+        vcpus,
+        maxvcpus,
+      });
       return { ...built, timings: [...timings, ...built.timings] };
     });
   }
@@ -225,10 +234,14 @@ export class Lifecycle {
   ): Promise<GuestImage> {
     const began = performance.now();
     const found = await this.#parts.diskBoot.load(domid, config, this.#devicesOf(config, options), wanted);
-    const kernel = await loadKernel(found.kernel, `${config.name}'s kernel`, wanted, config.type);
+    const image = await imageOf(config, options, wanted, {
+      name: `${config.name}'s kernel`,
+      bytes: found.kernel,
+      ramdisk: found.ramdisk,
+      cmdline: found.cmdline,
+    });
     wanted.throwIfAborted();
-    const timings = [{ name: "boot loader", milliseconds: performance.now() - began }];
-    return { kernel, ramdisk: found.ramdisk, cmdline: found.cmdline, timings };
+    return { ...image, timings: [{ name: "boot loader", milliseconds: performance.now() - began }] };
   }
 
   #devicesOf(config: DomainConfig, { configName }: CreateOptions): DeviceSpec[] {
@@ -257,7 +270,6 @@ export class Lifecycle {
       hypercalls.domains.setMaxMemory(domid, config.maxmemMiB * 1024 + MAXMEM_SLACK_KIB);
       this.#parts.builders[type].prepare({
         domid,
-        pages: config.memoryMiB * 256,
         mostPages: config.maxmemMiB * 256,
         maxvcpus: config.maxvcpus,
       });
@@ -294,6 +306,12 @@ export class Lifecycle {
       hypercalls.domains.destroy(domid);
       throw error;
     }
+  }
+
+  /** See DomainBuilder. */
+  retarget(domid: number, pages: number): void {
+    const { config } = this.managed(domid);
+    this.#parts.builders[config.type].retarget(domid, pages);
   }
 
   /** Asks the guest, through control/shutdown. */

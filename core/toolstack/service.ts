@@ -361,6 +361,7 @@ export class Service {
     if (!(kib >= 1 && memoryMiB <= most))
       throw new Refusal("EINVAL", `${name} can have up to ${most} MiB (its maxmem), not ${memoryMiB}.`);
     hypercalls.domains.setMaxMemory(domid, kib + MAXMEM_SLACK_KIB);
+    lifecycle.retarget(domid, Math.floor(kib / 4));
     store.write(`/local/domain/${domid}/memory/target`, kib);
   }
 

@@ -60,7 +60,7 @@ afterAll(() => host.powerOff(1000));
 describe.skipIf(missing !== null)(`memory/target${missing ? ` (${missing})` : ""}`, () => {
   it.each([
     ["pv", ["memory = 192", "maxmem = 320"]],
-    ["pvh", ['type = "pvh"', "memory = 320"]],
+    ["pvh", ['type = "pvh"', "memory = 192", "maxmem = 320"]],
   ])(
     "is what a %s guest's balloon goes down and up to, up to its maxmem, and Xen gives it no more",
     async (name, lines) => {

@@ -18,6 +18,7 @@ import {
   checkNotSaved,
   disksNow,
   freeze,
+  hostOf,
   keep,
   nameImages,
   running,
@@ -149,7 +150,7 @@ async function takeRunning(
 ): Promise<Taken> {
   const { trees, definitions } = parts;
   const { uuid } = after;
-  const toolstack = parts.toolstack()!;
+  const toolstack = hostOf(parts);
   const { domid } = domain;
   const cancel = (): void => void toolstack.request("saveCancel", { domid }).catch(() => {});
   const unhear = toolstack.on("saving", (saving) => {

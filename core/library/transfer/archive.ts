@@ -5,9 +5,11 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import path from "node:path";
+import type { Writable } from "node:stream";
 import { extract } from "tar-stream";
 import { Refusal } from "../../toolstack/error.ts";
 import { libraryFailure } from "../failure.ts";
+import { drained } from "./scratch.ts";
 
 export interface Member {
   /** As the archive has it: plain parts between slashes. */
@@ -46,11 +48,7 @@ export async function readArchive(
         if (fed - moved > MOST_HEADERS)
           throw new Refusal("EFBIG", `${called} has headers of more than ${MOST_HEADERS} bytes between its members.`);
         progress(fed / Math.max(1, facts.size));
-        await new Promise<void>((resolve, reject) => {
-          if (reader.destroyed) reject(new Error("The reader has ended."));
-          else if (reader.write(chunk)) resolve();
-          else reader.once("drain", resolve).once("close", resolve);
-        });
+        if (!reader.write(chunk)) await drained(reader as unknown as Writable);
       }
       reader.end();
     };

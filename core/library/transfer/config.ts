@@ -61,7 +61,8 @@ export function adopted(config: string, name: string, came: ReadonlySet<string>)
   const images = parsed.bootloader
     ? []
     : [parsed.kernel, parsed.ramdisk].filter((file) => file !== null && file !== "");
-  for (const file of [...images, ...parsed.devices.flatMap(({ files }) => files)])
+  const shim = parsed.shim ? [parsed.shim.path] : [];
+  for (const file of [...images, ...shim, ...parsed.devices.flatMap(({ files }) => files)])
     if (!came.has(file!))
       throw new Refusal(
         "EACCES",

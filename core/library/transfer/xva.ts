@@ -9,7 +9,7 @@ import { Refusal } from "../../toolstack/error.ts";
 import { wholeMember, type Member } from "./archive.ts";
 import { machineText, OTHER_MACHINE } from "./guest-text.ts";
 import type { Arrived, Intake, Look } from "./intake.ts";
-import { checkRoom } from "./scratch.ts";
+import { checkRoom } from "../images/room.ts";
 import { MOST_XML_BYTES, nodesOf, readXml, textOf, type XmlNode } from "./xml.ts";
 
 const PIECE = 2 ** 20;

@@ -47,7 +47,10 @@ import {
 import { setClaim } from "../../../core/hypervisor/memory/buddy";
 import { spinLock, spinUnlock } from "../../../core/hypervisor/sched/lock";
 import { memoryDomainCreate, memoryDomainFree } from "../../../core/hypervisor/memory/domain_books";
+import { beginTables, takeTable } from "../../../core/hypervisor/memory/kept_tables";
+import { settleOnce } from "../../../core/hypervisor/memory/settle_tables";
 import {
+  PGT_l1_page_table,
   PGT_l4_page_table,
   frameAddress,
   pageCount,
@@ -313,6 +316,19 @@ export function claimFits(domid: u32, total: u32): bool {
 }
 export function claimOf(domid: u32): u32 {
   return domainMemory(domid)!.claim;
+}
+
+/** Takes a reference of a page table and lets go of it when nothing is left of the budget, so that it is kept. False if it is no such table. */
+export function keepTable(domid: u32, mfn: u32): bool {
+  if (getPageAndType(mfn, domid, PGT_l1_page_table)) return false;
+  beginTables();
+  while (takeTable()) {}
+  putPageAndType(mfn);
+  return true;
+}
+/** Gives up tables that are kept; true if that were all. */
+export function settle(domid: u32): bool {
+  return settleOnce(domainMemory(domid)!);
 }
 
 /** From now on (or not) something waits for this pCPU, so a call with more to do is to stop where it can. */

@@ -35,6 +35,8 @@ describe.skipIf(!haveCompiler)("a PVH kernel", () => {
         "SHARED 0",
         "VIRQ 0",
         "VECTOR 0",
+        "TIMER32 0 early 0",
+        "TIMER32 0 comes 1",
         "EVENTS came vector 50",
       ]),
     );
@@ -103,6 +105,7 @@ describe.skipIf(!haveCompiler)("a PVH kernel", () => {
         "OTHERS 1",
         "ALL 2",
         "LOWEST 1",
+        "SMAP OFF 2",
         "MEMORY TYPES 0 1",
         "HYPERCALL PAGE 0 1 1",
         "REAL MODE hypercall -1",

@@ -10,7 +10,7 @@ import {
 } from "../../../abi/domctl";
 import { Domain, Vcpu } from "../../domain/domain";
 import { showRegisters } from "../show_registers";
-import { GuestType, TRAITS_PV } from "../type";
+import { GuestType, TRAITS_PV, suppliesNothing } from "../type";
 import { guestRangeOk, pvTranslate } from "./address";
 import { VM_ASSISTS_PV64 } from "./assists";
 import { pvBeforeEnter, pvHandleExit, pvSwitchFrom, pvSwitchTo } from "./entry";
@@ -44,6 +44,7 @@ export function describePv64(type: GuestType): void {
   type.hypercall = pvColumn;
   type.rangeOk = guestRangeOk;
   type.translate = pvTranslate;
+  type.supply = suppliesNothing;
 }
 
 /** No hardware assistance, no IOMMU, no nested anything, no devices emulated by Xen. */

@@ -20,6 +20,7 @@ import { apicValue, readApicMsr, writeApicBase, writeApicMsr } from "./apic_regi
 import { tscDeadline, writeTscDeadline } from "./apic_timer";
 import { hvm, mtrrFixed, mtrrVariable } from "./state";
 
+const MSR_TSC_ADJUST: u32 = 0x3b;
 const MSR_MTRR_CAP: u32 = 0xfe;
 export const MSR_MTRR_VARIABLE: u32 = 0x200;
 const MSR_MTRR_FIXED_64K: u32 = 0x250;
@@ -68,6 +69,9 @@ export function readMsr(v: Vcpu, msr: u32): bool {
     case MSR_TSC_DEADLINE:
       msrValue = tscDeadline(v);
       return true;
+    case MSR_TSC_ADJUST:
+      msrValue = h.tscAdjust;
+      return true;
     case MSR_MTRR_CAP:
       msrValue = MTRR_CAP;
       return true;
@@ -102,12 +106,21 @@ export function areMemoryTypes(value: u64): bool {
   return true;
 }
 
+/** Moves the TSC. IA32_TSC_ADJUST says how far all that is (Intel's manual volume 3, 18.17.3). */
+function adjustTsc(v: Vcpu, by: u64): void {
+  store<u64>(v.cpu, load<u64>(v.cpu, CPU_TSC_OFFSET) + by, CPU_TSC_OFFSET);
+  hvm(v).tscAdjust += by;
+}
+
 /** False: #GP. Memory types are kept, and make no difference to what an engine without caches does. */
 export function writeMsr(v: Vcpu, msr: u32, value: u64): bool {
   const h = hvm(v);
   switch (msr) {
     case MSR_TSC:
-      store<u64>(v.cpu, value - readDomainTsc(v.domain), CPU_TSC_OFFSET);
+      adjustTsc(v, value - readDomainTsc(v.domain) - load<u64>(v.cpu, CPU_TSC_OFFSET));
+      return true;
+    case MSR_TSC_ADJUST:
+      adjustTsc(v, value - h.tscAdjust);
       return true;
     case MSR_APIC_BASE:
       return writeApicBase(v, value);

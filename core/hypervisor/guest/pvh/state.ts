@@ -27,6 +27,8 @@ export class HvmVcpu {
   timerDeadline: u64;
   /** IA32_TSC_DEADLINE. */
   tscDeadline: u64;
+  /** IA32_TSC_ADJUST: what writes of the TSC, and of this, have moved it by. */
+  tscAdjust: u64;
 }
 export const SIPI_CAME: u32 = 0x100;
 /** Behind the fields: 11 fixed-range MTRRs, 8 pairs of variable ones, and the local APIC's registers as its page has them. */

@@ -22,6 +22,7 @@ import { pvhGetContext } from "./guest_context";
 import { pvhFillHypercallPage } from "./hypercall_page";
 import { pvhGiveRecords, pvhTakeRecord } from "./hvm_context";
 import { pvhColumn } from "./hypercalls";
+import { pvhSupply } from "./on_demand";
 import { pvhNoExtContext, pvhSetContext, pvhSetUpcallVector, pvhVcpuDestroy, pvhVcpuInit } from "./vcpu";
 
 export function describePvh(type: GuestType): void {
@@ -50,6 +51,7 @@ export function describePvh(type: GuestType): void {
   type.hypercall = pvhColumn;
   type.rangeOk = pvhRangeOk;
   type.translate = pvhTranslate;
+  type.supply = pvhSupply;
 }
 
 /** A domain with hardware's second stage, whose only emulated device is the local APIC: what libxl asks for with type="pvh". */

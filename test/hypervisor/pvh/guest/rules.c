@@ -64,8 +64,16 @@ after:
     resume_at = 0;
     return faults - before;
 }
+/* CLAC and STAC need SMAP in CPUID, not in CR4. What STAC makes of the flags. */
+static u32 access_check(void)
+{
+    u64 set, cleared;
+    asm volatile("stac; pushfq; popq %0; clac; pushfq; popq %1" : "=r"(set), "=r"(cleared) :: "memory");
+    return ((set >> 18) & 1) << 1 | ((cleared >> 18) & 1);
+}
 static void registers(void)
 {
+    say("SMAP OFF %d", (u64)access_check());
     say("MEMORY TYPES %d %d", (u64)write_faults(0x250, 0x0606060606060606), (u64)write_faults(0x250, 0x0606060206060606));
     /* Number 0 in a frame of memory; number 1; in no memory. */
     static u8 page[PAGE] __attribute__((aligned(4096)));
