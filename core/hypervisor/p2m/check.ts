@@ -68,7 +68,6 @@ function tableMaps(table: u32, level: u32, mfn: u32, writing: bool): bool {
   for (let i: u32 = 0; i < TABLE_ENTRIES; i++) {
     const entry = load<u64>(frameAddress(table) + <usize>i * PTE_SIZE);
     if (!(entry & PTE_P)) continue;
-    if (!(entry & PTE_P)) continue;
     const target = <u32>pteMfn(entry);
     if (level == 1 || entry & PTE_LARGE) {
       const frames: u32 = level == 1 ? 1 : LARGE_FRAMES;

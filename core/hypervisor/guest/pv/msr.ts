@@ -2,6 +2,18 @@
  * RDMSR and WRMSR of a PV kernel. Numbers: SDM volume 4; what is there, and what writing does: Xen 4.17's policy for PV guests on an
  * Intel processor.
  */
+import {
+  MSR_EFER,
+  MSR_FS_BASE,
+  MSR_GS_BASE,
+  MSR_KERNEL_GS_BASE,
+  MSR_TSC_AUX,
+  MSR_SYSENTER_CS,
+  MSR_SYSENTER_EIP,
+  MSR_PAT,
+  MSR_STAR,
+  MSR_FMASK,
+} from "../../../machine/cpu/msr";
 import { isCanonical } from "../../../machine/cpu/paging/format";
 import { CPU_EFER, CPU_KERNEL_GS_BASE, CPU_PAT, CPU_TSC_AUX, FS, GS, SEG_BASE } from "../../../machine/cpu/state";
 import { Vcpu } from "../../domain/domain";
@@ -28,8 +40,6 @@ const MSR_PLATFORM_INFO: u32 = 0xce;
 const MSR_MPERF: u32 = 0xe7;
 const MSR_APERF: u32 = 0xe8;
 const MSR_MISC_FEATURES_ENABLES: u32 = 0x140;
-const MSR_SYSENTER_CS: u32 = 0x174;
-const MSR_SYSENTER_EIP: u32 = 0x176;
 const MSR_EVNTSEL0: u32 = 0x186;
 const MSR_PERF_STATUS: u32 = 0x198;
 const MSR_PERF_CTL: u32 = 0x199;
@@ -37,17 +47,9 @@ const MSR_THERM_CONTROL: u32 = 0x19a;
 const MSR_THERM_STATUS: u32 = 0x19c;
 const MSR_ENERGY_PERF_BIAS: u32 = 0x1b0;
 const MSR_DEBUGCTL: u32 = 0x1d9;
-const MSR_PAT: u32 = 0x277;
 const MSR_FIXED_CTR0: u32 = 0x309;
 const MSR_PERF_CAPABILITIES: u32 = 0x345;
 const MSR_FIXED_CTR_CTRL: u32 = 0x38d;
-const MSR_EFER: u32 = 0xc0000080;
-const MSR_STAR: u32 = 0xc0000081;
-const MSR_FMASK: u32 = 0xc0000084;
-const MSR_FS_BASE: u32 = 0xc0000100;
-const MSR_GS_BASE: u32 = 0xc0000101;
-const MSR_KERNEL_GS_BASE: u32 = 0xc0000102;
-const MSR_TSC_AUX: u32 = 0xc0000103;
 const MSR_NB_CFG: u32 = 0xc001001f;
 
 /** Enabled, at the usual address; bit 8 on the boot processor. */

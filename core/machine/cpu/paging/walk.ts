@@ -5,6 +5,7 @@
  * A large page can stand at levels 2 and 3 only: an entry of level 4 that says so is a broken one, wherever it is met.
  * A machine address outside the host's RAM acts like a set reserved bit: a bad entry is the guest's fault, not ours.
  */
+import { PF_PRESENT, PF_WRITE, PF_USER, PF_RESERVED, PF_FETCH } from "../control_bits";
 import {
   ACCESS_EXECUTE,
   ACCESS_WRITE,
@@ -31,12 +32,6 @@ import {
 import { frameWritten } from "../frames/written";
 
 export const NO_ADDRESS: u64 = ~(<u64>0);
-
-const PF_PRESENT: u32 = 1;
-const PF_WRITE: u32 = 2;
-const PF_USER: u32 = 4;
-const PF_RESERVED: u32 = 8;
-const PF_FETCH: u32 = 16;
 
 /** Bits 52 to 62: for software with 4 levels, reserved with 3. */
 const HIGH: u64 = 0x7ff0000000000000;
