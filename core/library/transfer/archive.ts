@@ -9,7 +9,7 @@ import type { Writable } from "node:stream";
 import { extract } from "tar-stream";
 import { Refusal } from "../../toolstack/error.ts";
 import { libraryFailure } from "../failure.ts";
-import { drained } from "./scratch.ts";
+import { drained } from "./drained.ts";
 
 export interface Member {
   /** As the archive has it: plain parts between slashes. */

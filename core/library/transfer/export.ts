@@ -16,7 +16,8 @@ import { withRoom } from "../images/room.ts";
 import { namedDisks, namedImages, withTargets } from "./config.ts";
 import { DESCRIPTION_MEMBER, diskMember, fileMember, MOST_FILE_BYTES, SUMS_MEMBER, type Package } from "./package.ts";
 import { readPlain } from "../plain.ts";
-import { drained, withScratch } from "./scratch.ts";
+import { drained } from "./drained.ts";
+import { withScratch } from "./scratch.ts";
 
 export interface Exported {
   readonly name: string;

@@ -2,7 +2,6 @@
 import { createHash } from "node:crypto";
 import { mkdtemp, open, rm } from "node:fs/promises";
 import path from "node:path";
-import type { Writable } from "node:stream";
 import { privateFolder } from "../../files/whole.ts";
 import { checkRoom } from "../images/room.ts";
 import type { Member } from "./archive.ts";
@@ -51,17 +50,4 @@ export async function takeMember({ name, size, bytes }: Member, file: string): P
     await handle.close();
   }
   return { sha1: sha1.digest("hex"), sha256: sha256.digest("hex"), sha512: sha512.digest("hex") };
-}
-
-/** Until a stream that is full takes more. Rejects where it takes none any more. */
-export function drained(stream: Writable): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const done = (): void => {
-      stream.off("drain", done).off("close", done);
-      if (stream.destroyed) reject(new Error("The stream has ended."));
-      else resolve();
-    };
-    if (stream.destroyed) done();
-    else stream.on("drain", done).on("close", done);
-  });
 }
