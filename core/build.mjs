@@ -8,6 +8,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, w
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build as bundle } from "esbuild";
+import { KEEP_OWN_CODE, LOOK_FOR_OWN_CODE } from "./bundled-whole.mjs";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "..");
 const dist = path.join(root, "dist");
@@ -102,20 +103,6 @@ const REQUIRE = {
   ].join("\n"),
 };
 
-/**
- * Our own modules are bundled whole. Rollup's tree shaking (every 4.x up to 4.68.8) drops calls that do something: of a property of an object
- * that a promise was resolved with, it takes the function that stood there first to be the only one, and where that is empty, the call
- * to be nothing. Libraries, most of whose code is of no use here, are shaken as always.
- */
-const KEEP_OWN_CODE = {
-  name: "keep-own-code",
-  // Said here, where Rollup has taken the module in: what `transform` says of it, it forgets.
-  moduleParsed: (module) => {
-    if (/\.[jt]sx?$/.test(module.id) && !module.id.includes("node_modules") && !module.id.startsWith("\0"))
-      module.moduleSideEffects = "no-treeshake";
-  },
-};
-
 /** Vite's options for the renderer: `folder` has its index.html. */
 export function rendererOptions(folder, outDir) {
   return {
@@ -124,7 +111,7 @@ export function rendererOptions(folder, outDir) {
     configFile: false,
     logLevel: "warn",
     esbuild: { jsx: "automatic" },
-    plugins: [KEEP_OWN_CODE],
+    plugins: [KEEP_OWN_CODE, LOOK_FOR_OWN_CODE],
     build: {
       outDir,
       emptyOutDir: true,
@@ -197,7 +184,7 @@ const parts = {
     const folders = ["renderer", "core/api", "core/toolstack", "core/dom0", "core/abi", "core/hypervisor/abi"];
     const files = [
       ...folders.map((folder) => path.join(root, folder)).flatMap(sourcesBelow),
-      ...["package-lock.json", "core/build.mjs"].map((file) => path.join(root, file)),
+      ...["package-lock.json", "core/build.mjs", "core/bundled-whole.mjs"].map((file) => path.join(root, file)),
     ];
     await whenChanged(path.join(dist, "renderer"), files, [], async () => {
       const { build } = await import("vite");

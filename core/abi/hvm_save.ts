@@ -18,6 +18,9 @@ export const HVM_SAVE_CODE_LAPIC_REGS = 6;
 /** @c HVM_SAVE_CODE(MTRR) */
 export const HVM_SAVE_CODE_MTRR = 14;
 export const CPU_XSAVE_CODE = 16;
+/** @c HVM_SAVE_CODE(TSC_ADJUST) */
+export const HVM_SAVE_CODE_TSC_ADJUST = 19;
+export const CPU_MSR_CODE = 20;
 /** @c HVM_SAVE_CODE(END) */
 export const HVM_SAVE_CODE_END = 0;
 
@@ -140,3 +143,18 @@ export const HVM_HW_CPU_XSAVE_XFEATURE_MASK = 0;
 export const HVM_HW_CPU_XSAVE_XCR0 = 8;
 export const HVM_HW_CPU_XSAVE_XCR0_ACCUM = 16;
 export const HVM_HW_CPU_XSAVE_SAVE_AREA = 24;
+
+/** struct hvm_tsc_adjust */
+export const HVM_TSC_ADJUST_SIZE = 8;
+export const HVM_TSC_ADJUST_TSC_ADJUST = 0;
+
+/** struct hvm_msr */
+export const HVM_MSR_SIZE = 8;
+export const HVM_MSR_COUNT = 0;
+export const HVM_MSR_MSR = 8;
+
+/** struct hvm_one_msr */
+export const HVM_ONE_MSR_SIZE = 16;
+export const HVM_ONE_MSR_INDEX = 0;
+export const HVM_ONE_MSR_RSVD = 4;
+export const HVM_ONE_MSR_VAL = 8;

@@ -14,7 +14,8 @@ import { ApiFailure } from "./failure.ts";
 import type { ImageCheck, ImageList, ImageReport } from "./host-state.ts";
 import type { Client } from "./journal/entry.ts";
 import type { HostJournal } from "./journal/host-journal.ts";
-import { configOf, type KeptDomains } from "./kept-domains.ts";
+import { configOf } from "./definition-facts.ts";
+import type { KeptDomains } from "./kept-domains.ts";
 
 /** Images that are told of: with chains that somebody else made there could be any number. */
 const MOST_IMAGES = 2000;

@@ -3,7 +3,6 @@
  * it is kept; whatever changes one that runs, here is where that comes into its definition.
  */
 import { readFile } from "node:fs/promises";
-import path from "node:path";
 import { writersOf } from "../library/images/sharing.ts";
 import type { Owner } from "../library/images/uses.ts";
 import { identityOf, type Definition } from "../library/definition.ts";
@@ -16,12 +15,12 @@ import type {
   ConfigDiagnostic,
   CreateOptions,
   CreateResult,
-  DomainConfig,
   ToolstackEvents,
 } from "../toolstack/messages.ts";
 import { isKeptDisk } from "../toolstack/disk-texts.ts";
 import { parseXlConfig } from "../toolstack/xlcfg.ts";
 import { Deeds, type Deed } from "./deeds.ts";
+import { configOf, described, ownerOf } from "./definition-facts.ts";
 import { ApiFailure } from "./failure.ts";
 import type { KeptDomain } from "./host-state.ts";
 
@@ -33,21 +32,6 @@ export interface KeptParts {
   /** The text that a domain is to be started from: with the images that its snapshots have left it with. */
   current: (uuid: string, config: string, configName: string | null) => Promise<string>;
   notice: (severity: "warning" | "error", message: string) => void;
-}
-
-/** By what was kept then: a definition that changes is another object. */
-const understood = new WeakMap<Definition, DomainConfig | null>();
-/** What its text says; null where that is not understood. */
-export function configOf(definition: Definition): DomainConfig | null {
-  let config = understood.get(definition);
-  if (config === undefined) understood.set(definition, (config = parseXlConfig(definition.config).config));
-  return config;
-}
-
-function ownerOf(definition: Definition): Owner {
-  const { name, uuid, configName } = definition;
-  const folder = configName === null ? process.cwd() : path.dirname(path.resolve(configName));
-  return { name, uuid, state: "halted", config: configOf(definition), folder };
 }
 
 export class KeptDomains {
@@ -77,23 +61,7 @@ export class KeptDomains {
   }
 
   #described(definition: Definition): KeptDomain {
-    const { uuid, name, saved, createdAt, lastRunAt, autostart, template } = definition;
-    const config = configOf(definition);
-    const domid = this.#running.get(uuid) ?? null;
-    return {
-      uuid,
-      name,
-      state: domid !== null ? "running" : saved ? "saved" : "halted",
-      domid,
-      saved,
-      memoryMiB: config?.memoryMiB ?? null,
-      vcpus: config?.maxvcpus ?? null,
-      createdAt,
-      lastRunAt,
-      autostart,
-      template,
-      files: [...new Set(config?.devices.flatMap(({ files }) => files) ?? [])],
-    };
+    return described(definition, this.domidOf(definition.uuid));
   }
 
   /** null for one that does not run. */

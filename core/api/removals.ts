@@ -5,7 +5,7 @@ import type { DomainInfo } from "../toolstack/messages.ts";
 import type { Captures } from "./captures.ts";
 import { ApiFailure } from "./failure.ts";
 import type { Fetching } from "./fetching.ts";
-import { configOf } from "./kept-domains.ts";
+import { configOf } from "./definition-facts.ts";
 
 interface Keepers {
   fetching: Fetching;

@@ -7,13 +7,13 @@ import { readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { readDisk, writeDisk } from "../dom0/backends/blk/spec-text.ts";
-import { readVif, writeVif } from "../dom0/backends/net/spec-text.ts";
 import { StoreError } from "../dom0/storage/block-store.ts";
 import type { NewFormat } from "../dom0/storage/convert.ts";
 import { SpecError } from "../dom0/xenbus/kind.ts";
 import { privateFolder, writeWhole } from "../files/whole.ts";
 import { readConfig, withItem, withValue } from "../toolstack/config-text.ts";
 import { Refusal } from "../toolstack/error.ts";
+import { apart } from "./apart.ts";
 import { UUID } from "./definition.ts";
 import { plainName } from "./names.ts";
 import { convertWithRoom } from "./images/converting.ts";
@@ -47,15 +47,9 @@ export function copiesFor(config: string, folder: string, name: string): DiskCop
   });
 }
 
-/** The text of the other one: another name, no UUID and no MAC address, the copies as its disks. Throws Refusal as copiesFor() does. */
+/** The text of the other one: another name, no UUID, nothing that only one can have (apart.ts), the copies as its disks. Throws Refusal as copiesFor() does. */
 export function clonedText(config: string, name: string, copies: readonly DiskCopy[]): string {
-  let text = withValue(withValue(config, "uuid", null), "name", name);
-  readConfig(text)
-    .lists.get("vif")
-    ?.forEach((item, index) => {
-      const vif = understood(() => readVif(item), `vif "${item}"`);
-      if (vif.delete("mac")) text = withItem(text, "vif", index, writeVif(vif));
-    });
+  let text = withValue(withValue(apart(config, name), "uuid", null), "name", name);
   for (const { index, to } of copies) {
     const item = readConfig(text).lists.get("disk")![index]!;
     text = withItem(text, "disk", index, writeDisk({ ...readDisk(item), target: to.file, format: to.format }));

@@ -76,15 +76,15 @@ export const ACTIVITY_WALKS = 8;
 export const ACTIVITY_FLUSHES = 16;
 export const ACTIVITY_PAGE_FLUSHES = 24;
 /**
- * u32: 1 = it may be using translations of guest memory; u64: generation of code frames (cpu/code_frames.ts) up to which it has forgotten
- * those for writing to code. Other pCPUs and the translator look at both.
+ * u32: 1 = it may be using translations of guest memory; u64: generation of watched frames (cpu/frames/tables.ts) up to which it has
+ * forgotten those for writing to them. Other pCPUs and the translator look at both.
  */
 export const ACTIVITY_EXECUTES = 32;
 export const ACTIVITY_FOLLOWED = 40;
 
 /**
  * The translator's page: u32 head of the ring of requests (free-running, claimed by pCPUs), tail (the translator's), bell
- * (Atomics.notify on request), ready (changes when there is something to adopt); u32 addresses of the tables of code_frames.ts.
+ * (Atomics.notify on request), ready (changes when there is something to adopt); u32 addresses of the tables of cpu/frames/tables.ts.
  */
 export const TRANSLATOR_HEAD = 0x113000;
 export const TRANSLATOR_TAIL = 0x113004;

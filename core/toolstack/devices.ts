@@ -9,6 +9,8 @@ import type { DeviceEntry } from "./wiring-report.ts";
 
 /** LIBXL_INIT_TIMEOUT and LIBXL_DESTROY_TIMEOUT: how long a backend may take to get ready, and a device to close. */
 const BACKEND_MS = 10_000;
+/** Milliseconds that a driver may take to write its last state once it watches its device no more. */
+const SETTLE_MS = 500;
 /** Characters of what another domain says that stand in a sentence of this one's. */
 const MOST_SAID = 200;
 
@@ -143,16 +145,44 @@ export class DomainDevices {
     return said && said.replace(/\p{Cc}+/gu, " ").slice(0, MOST_SAID);
   }
 
-  /** Nothing else may be under way with that device, here and in detach(). */
+  /**
+   * Nothing else may be under way with that device, here and in detach(). A guest that has not yet seen that the one of the same id before it has
+   * gone would take this one for it, and never connect: Linux looks only whether the directory is there.
+   */
   async attach(domid: number, spec: DeviceSpec): Promise<void> {
     if (this.find(domid, spec.kind, spec.id)) throw new Refusal("EEXIST", `${this.title(spec)} is attached already.`);
+    await this.#settled(domid, spec);
     const address = this.#store.transaction((t) => this.write(domid, spec, t));
     try {
       await this.ready(address);
     } catch (error) {
-      this.#remove(address);
+      await this.#withdraw(address);
       throw error;
     }
+  }
+
+  /** What could not be set up is closed before it goes, as far as the guest has begun with it and answers. */
+  async #withdraw(address: DeviceAddress): Promise<void> {
+    const back = backendPath(address);
+    if (xenbusState(this.#store.read(`${back}/state`)) < XENBUS.Closing) this.#close(back);
+    const isWatched = !(await this.#forgotten(address.domid, address, 0));
+    const isDone = (state: XenbusState): boolean => state === XENBUS.Closed || state === XENBUS.Unknown;
+    if (isWatched) await this.#until(`${this.frontendPath(address)}/state`, isDone);
+    this.#remove(address);
+  }
+
+  /** Resolves when the guest has done with a device of this id that has gone, or does not seem to get on with it. */
+  async #settled(domid: number, device: { kind: string; id: string }): Promise<void> {
+    if (await this.#forgotten(domid, device, 0)) return;
+    await this.#forgotten(domid, device);
+    // Linux's drivers end their watch first, and write their own state for the last time after that: it must not be the new device's.
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  }
+
+  /** A frontend watches its backend's state for as long as it has the device. False when it still does in the end. */
+  #forgotten(domid: number, { kind, id }: { kind: string; id: string }, ms = BACKEND_MS): Promise<boolean> {
+    const [, any] = backendPath({ backendDomid: 0, kind, domid, id }).split("/backend/");
+    return this.#store.unwatched(domid, (path) => path.endsWith(`/backend/${any}/state`), ms);
   }
 
   /** Asks both ends to close, as libxl does; `force`: does not wait for the guest. Throws Refusal ETIMEDOUT when it does not let go. */

@@ -1,6 +1,7 @@
 /** What a domain begins with: the files that its configuration names, from who asked for it or from the host's disk. */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import type { Module } from "../dom0/builder/build.ts";
 import { ImageError, type ElfImage } from "../dom0/builder/elf.ts";
 import { identifyImage, linuxVersion, loadKernel } from "../dom0/builder/image.ts";
 import { Refusal } from "./error.ts";
@@ -9,7 +10,7 @@ import type { CreateOptions, DomainConfig } from "./messages.ts";
 /** What a domain begins with, wherever it came from, and how long that took. */
 export interface GuestImage {
   kernel: ElfImage;
-  ramdisk: Uint8Array | null;
+  modules: readonly Module[];
   cmdline: string;
   timings: { name: string; milliseconds: number }[];
 }
@@ -23,12 +24,38 @@ export async function guestFiles(
   const began = performance.now();
   const kernelBytes = await givenFile(config.kernel, options, "kernel");
   const ramdisk = config.ramdisk === null ? null : await givenFile(config.ramdisk, options, "ramdisk");
-  const kernel = await loadKernel(kernelBytes, path.basename(config.kernel), wanted, config.type);
-  // A PVH kernel other than Linux may take anything as its module: xen-shim takes a kernel.
-  if (ramdisk && (config.type === "pv" || linuxVersion(kernel))) await checkRamdisk(ramdisk, config.ramdisk!, wanted);
+  const image = await imageOf(config, options, wanted, { ...kernelOf(config), bytes: kernelBytes, ramdisk });
   wanted.throwIfAborted();
-  const timings = [{ name: "files", milliseconds: performance.now() - began }];
-  return { kernel, ramdisk, cmdline: config.cmdline, timings };
+  return { ...image, timings: [{ name: "files", milliseconds: performance.now() - began }] };
+}
+
+const kernelOf = ({ kernel, cmdline }: DomainConfig): { name: string; cmdline: string } => ({
+  name: path.basename(kernel),
+  cmdline,
+});
+
+/** What is found of a kernel, wherever it came from: as the domain's own, or as what its shim is given. Throws as guestFiles(). */
+export async function imageOf(
+  config: DomainConfig,
+  options: CreateOptions,
+  wanted: AbortSignal,
+  found: { name: string; bytes: Uint8Array; ramdisk: Uint8Array | null; cmdline: string },
+): Promise<Omit<GuestImage, "timings">> {
+  const { name, bytes, ramdisk, cmdline } = found;
+  const disk = ramdisk ? [{ bytes: ramdisk, cmdline: null }] : [];
+  if (!config.shim) {
+    const kernel = await loadKernel(bytes, name, wanted, config.type);
+    // A PVH kernel other than Linux may take anything as its module: xen-shim takes a kernel.
+    if (ramdisk && (config.type === "pv" || linuxVersion(kernel)))
+      await checkRamdisk(ramdisk, config.ramdisk ?? "ramdisk", wanted);
+    return { kernel, modules: disk, cmdline };
+  }
+  // The shim unpacks it again; what is no PV kernel is told here.
+  await loadKernel(bytes, name, wanted, "pv");
+  if (ramdisk) await checkRamdisk(ramdisk, config.ramdisk ?? "ramdisk", wanted);
+  const shim = await givenFile(config.shim.path, options, "pvshim_path");
+  const kernel = await loadKernel(shim, path.basename(config.shim.path), wanted, "pvh");
+  return { kernel, modules: [{ bytes, cmdline }, ...disk], cmdline: config.shim.cmdline };
 }
 
 async function givenFile(name: string, options: CreateOptions, key: string): Promise<Uint8Array> {

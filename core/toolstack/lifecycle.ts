@@ -1,6 +1,5 @@
 /** The life of domains: create, what follows when one stops, destroy. libxl's and xl's roles. */
 import path from "node:path";
-import { loadKernel } from "../dom0/builder/image.ts";
 import type { Built, DomainBuild, DomainPreparation } from "../dom0/builder/build.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import { firstConsole } from "../dom0/backends/console/kind.ts";
@@ -16,7 +15,6 @@ import type { DeviceSpec } from "../dom0/xenbus/kind.ts";
 import { checkedConfig } from "./checked-config.ts";
 import { canBeBackend, namesBackend, renameBackend } from "./backend-names.ts";
 import { withValue } from "./config-text.ts";
-import { bitmap } from "./cpu-list.ts";
 import type { DomainDevices } from "./devices.ts";
 import type { DiskBoot } from "./disk-boot.ts";
 import { leftSentence, type DriverDomains, type ServedDevice } from "./driver-domains.ts";
@@ -29,7 +27,7 @@ import {
   writeStoreRing,
 } from "./domain-store.ts";
 import { errorData, Refusal } from "./error.ts";
-import { guestFiles, type GuestImage } from "./guest-files.ts";
+import { guestFiles, imageOf, type GuestImage } from "./guest-files.ts";
 import {
   TSC_MODES,
   type ConfigDiagnostic,
@@ -40,11 +38,10 @@ import {
   type ShutdownAction,
   type ToolstackEvents,
 } from "./messages.ts";
+import { checkCpus, checkMemory, limitMemory, MAXMEM_SLACK_KIB, pinVcpus } from "./resources.ts";
 import { Returning } from "./returning.ts";
 import { actionFor, isRestart, shutdownCode, shutdownReason } from "./stop-reason.ts";
 
-/** libxl's LIBXL_MAXMEM_CONSTANT: what a domain may have beyond its memory. */
-export const MAXMEM_SLACK_KIB = 1024;
 /** How long a domain that others' devices depend on waits for the domid that it had. */
 const DOMID_FREE_MS = 5000;
 /** A domain that stops sooner than this is not restarted at once, so that a crash loop leaves the host usable. */
@@ -76,6 +73,8 @@ export interface DomainBuilder {
   /** Before it gets any memory, whether it is built or restored. Throws HypercallError. */
   prepare(domain: DomainPreparation): void;
   build(request: DomainBuild): Promise<Built>;
+  /** The target of its balloon driver is `pages` from now on. Throws HypercallError. */
+  retarget(domid: number, pages: number): void;
 }
 
 export interface LifecycleParts {
@@ -173,7 +172,7 @@ export class Lifecycle {
     restore: (request: DomainRestore) => Promise<Built>,
   ): Promise<Omit<CreateResult, "warnings">> {
     return this.#named(config.name, (wanted) => {
-      this.#checkMemory(config.name, pages);
+      checkMemory(this.#parts.hypercalls, config.name, pages);
       const { maxvcpus: vcpus, maxmemMiB } = config;
       return this.#assemble(config, options, wanted, { restored: { console } }, (ports) =>
         restore({ ...ports, vcpus, mostPages: maxmemMiB * 256 }),
@@ -209,11 +208,19 @@ export class Lifecycle {
   ): Promise<Omit<CreateResult, "warnings">> {
     const given = config.bootloader ? null : await guestFiles(config, options, wanted);
     const totalPages = config.memoryMiB * 256;
-    this.#checkMemory(config.name, totalPages);
+    const mostPages = config.maxmemMiB * 256;
+    checkMemory(this.#parts.hypercalls, config.name, totalPages);
     return this.#assemble(config, options, wanted, again, async (ports) => {
       const { timings, ...image } = given ?? (await this.#fromDisk(ports.domid, config, options, wanted));
       const { vcpus, maxvcpus } = config;
-      const built = await this.#parts.builders[config.type].build({ ...ports, ...image, totalPages, vcpus, maxvcpus });
+      const built = await this.#parts.builders[config.type].build({
+        ...ports,
+        ...image,
+        totalPages,
+        mostPages,
+        vcpus,
+        maxvcpus,
+      });
       return { ...built, timings: [...timings, ...built.timings] };
     });
   }
@@ -227,24 +234,19 @@ export class Lifecycle {
   ): Promise<GuestImage> {
     const began = performance.now();
     const found = await this.#parts.diskBoot.load(domid, config, this.#devicesOf(config, options), wanted);
-    const kernel = await loadKernel(found.kernel, `${config.name}'s kernel`, wanted, config.type);
+    const image = await imageOf(config, options, wanted, {
+      name: `${config.name}'s kernel`,
+      bytes: found.kernel,
+      ramdisk: found.ramdisk,
+      cmdline: found.cmdline,
+    });
     wanted.throwIfAborted();
-    const timings = [{ name: "boot loader", milliseconds: performance.now() - began }];
-    return { kernel, ramdisk: found.ramdisk, cmdline: found.cmdline, timings };
+    return { ...image, timings: [{ name: "boot loader", milliseconds: performance.now() - began }] };
   }
 
   #devicesOf(config: DomainConfig, { configName }: CreateOptions): DeviceSpec[] {
     const folder = configName ? path.dirname(path.resolve(configName)) : ".";
     return config.devices.map((spec) => this.#parts.devices.within(spec, folder));
-  }
-
-  #checkMemory(name: string, pages: number): void {
-    const { freePages } = this.#parts.hypercalls.host.physicalInfo();
-    if (freePages < pages)
-      throw new Refusal(
-        "ENOMEM",
-        `${name} wants ${Math.ceil(pages / 256)} MiB of memory and the host has ${Math.floor(freePages / 256)} MiB free. Give it less, or power the host on with more.`,
-      );
   }
 
   /** A domain with everything but its memory, which `fill` gives it. `from`: what else it goes on with; null for a new one. */
@@ -256,7 +258,7 @@ export class Lifecycle {
     fill: (ports: { domid: number; storePort: number; consolePort: number }) => Promise<Built>,
   ): Promise<Omit<CreateResult, "warnings">> {
     const { hypercalls, store, handshakes, consoles, devices, backends } = this.#parts;
-    this.#checkCpus(config);
+    checkCpus(this.#parts.pcpus, config);
     const [restored, again] = from && "restored" in from ? [from.restored, null] : [null, from];
     const { msrRelaxed, type } = config;
     const kind = { msrRelaxed, type, domid: again?.domid ?? 0 };
@@ -268,13 +270,12 @@ export class Lifecycle {
       hypercalls.domains.setMaxMemory(domid, config.maxmemMiB * 1024 + MAXMEM_SLACK_KIB);
       this.#parts.builders[type].prepare({
         domid,
-        pages: config.memoryMiB * 256,
         mostPages: config.maxmemMiB * 256,
         maxvcpus: config.maxvcpus,
       });
       hypercalls.domains.setTscInfo(domid, TSC_MODES.indexOf(config.tscMode));
       hypercalls.domains.setCredit(domid, config.cpuWeight, config.cap);
-      this.#pin(domid, config);
+      pinVcpus(hypercalls, domid, config);
       const storePort = hypercalls.ports.allocUnbound(domid, 0);
       const consolePort = hypercalls.ports.allocUnbound(domid, 0);
       writeDomainStore(store, domid, config);
@@ -282,7 +283,7 @@ export class Lifecycle {
       consoles.begin(domid, config.name, restored?.console);
       const built = await fill({ domid, storePort, consolePort });
       wanted.throwIfAborted();
-      this.#limitMemory(domid, config);
+      limitMemory(hypercalls, domid, config);
       store.introduce(domid, built.storeMfn, storePort);
       writeStoreRing(store, domid, { ...built, storePort });
       const specs = [firstConsole(consolePort, built.consoleMfn), ...this.#devicesOf(config, options)];
@@ -307,25 +308,10 @@ export class Lifecycle {
     }
   }
 
-  /** From here on it may have its target and no more, as libxl has it. A restored one may have been saved with more, which it keeps. */
-  #limitMemory(domid: number, { memoryMiB }: DomainConfig): void {
-    const { hypercalls } = this.#parts;
-    const pages = hypercalls.domains.info(domid)?.totPages ?? 0;
-    hypercalls.domains.setMaxMemory(domid, Math.max(memoryMiB * 1024, pages * 4) + MAXMEM_SLACK_KIB);
-  }
-
-  #checkCpus({ cpus, cpusSoft }: DomainConfig): void {
-    const { pcpus } = this.#parts;
-    for (const [key, sets] of Object.entries({ cpus, cpus_soft: cpusSoft }))
-      for (const set of sets ?? [])
-        if (!set.some((cpu) => cpu < pcpus))
-          throw new Refusal("EINVAL", `${key} names pCPU ${set[0]}; the host has ${pcpus}, numbered from 0.`);
-  }
-
-  #pin(domid: number, { cpus, cpusSoft }: DomainConfig): void {
-    const { hypercalls } = this.#parts;
-    cpus?.forEach((set, vcpu) => hypercalls.vcpus.setAffinity(domid, vcpu, { hard: bitmap(set) }));
-    cpusSoft?.forEach((set, vcpu) => hypercalls.vcpus.setAffinity(domid, vcpu, { soft: bitmap(set) }));
+  /** See DomainBuilder. */
+  retarget(domid: number, pages: number): void {
+    const { config } = this.managed(domid);
+    this.#parts.builders[config.type].retarget(domid, pages);
   }
 
   /** Asks the guest, through control/shutdown. */

@@ -30,12 +30,13 @@ import { readStoreMemory } from "./domain-store.ts";
 import { Refusal } from "./error.ts";
 import { bitmap, parseCpus } from "./cpu-list.ts";
 import { HotPlug } from "./hot-plug.ts";
-import { MAXMEM_SLACK_KIB, type Emit, type Lifecycle } from "./lifecycle.ts";
+import type { Emit, Lifecycle } from "./lifecycle.ts";
 import type { DomainSettings, ImageDescription, ToolstackRequestName, ToolstackRequests } from "./messages.ts";
 import type { Crashes } from "./inspect/crashes.ts";
 import type { Inspection } from "./inspect/inspection.ts";
 import { NetworkRequests } from "./network-requests.ts";
 import type { Reports } from "./reports.ts";
+import { MAXMEM_SLACK_KIB } from "./resources.ts";
 import type { Saving } from "./saving.ts";
 import { StoreRequests } from "./store-requests.ts";
 import type { Wiring } from "./wiring.ts";
@@ -360,6 +361,7 @@ export class Service {
     if (!(kib >= 1 && memoryMiB <= most))
       throw new Refusal("EINVAL", `${name} can have up to ${most} MiB (its maxmem), not ${memoryMiB}.`);
     hypercalls.domains.setMaxMemory(domid, kib + MAXMEM_SLACK_KIB);
+    lifecycle.retarget(domid, Math.floor(kib / 4));
     store.write(`/local/domain/${domid}/memory/target`, kib);
   }
 

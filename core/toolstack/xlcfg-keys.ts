@@ -31,7 +31,7 @@ const ARM = other("It is for ARM.");
 export const KEYS: Readonly<Record<string, KeyRule>> = {
   // General
   name: works("Any text but one with control characters."),
-  type: works('"pv" and "pvh"; "hvm" is refused as yet. A PVH domain can\'t be given more memory than it begins with.'),
+  type: works('"pv" and "pvh"; "hvm" is refused as yet.'),
   builder: works('"generic" is type "pv", "hvm" is type "hvm".'),
   pool: works('"Pool-0": there is no other CPU pool.'),
   vcpus: works(),
@@ -43,7 +43,9 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   cpu_weight: works(),
   cap: works(),
   memory: works("Without memory and maxmem it is 32 MiB, as in libxl."),
-  maxmem: works(),
+  maxmem: works(
+    "A PVH domain is told of all of it and gets memory on demand; its balloon driver gives back what is above memory.",
+  ),
   vnuma: refused("this host is one NUMA node: give `memory` and `vcpus`"),
   on_poweroff: works(),
   on_reboot: works(),
@@ -76,10 +78,10 @@ export const KEYS: Readonly<Record<string, KeyRule>> = {
   ),
   bootloader_args: works("--kernel, --ramdisk, --args, --entry, -q."),
   e820_host: warns("the guest's memory map is the usual one of a PV domain"),
-  pvshim: other("It is for PVH guests, which are refused with it as yet."),
-  pvshim_path: other("It is for PVH guests."),
-  pvshim_cmdline: other("It is for PVH guests."),
-  pvshim_extra: other("It is for PVH guests."),
+  pvshim: works("Of a PVH domain: `kernel` is a PV kernel, which runs inside Xen's shim."),
+  pvshim_path: works("Must be given with pvshim."),
+  pvshim_cmdline: works(),
+  pvshim_extra: works(),
   // Devices
   disk: works(
     "Images in the formats raw and qcow2. Disks that a script of the host sets up are refused. `disposable` is Xenarium's own word: the image stays as it is, and what the guest writes is thrown away when the disk is detached or the domain ends or restarts.",

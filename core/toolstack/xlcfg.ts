@@ -24,6 +24,8 @@ import { ConfigValues, parseNumber, show } from "./xlcfg-values.ts";
 export const MAX_VCPUS = 32;
 const MAX_MEMORY_MIB = 3584;
 const MAX_CMDLINE = 1023;
+/** libxl's, of a shim. */
+const SHIM_CMDLINE = "pv-shim console=xen,pv";
 /** libxl's, of a domain that neither memory nor maxmem is given for. */
 const DEFAULT_MEMORY_MIB = 32;
 
@@ -91,6 +93,7 @@ function interpret(values: ConfigValues, kinds: readonly DeviceKind[]): DomainCo
     ramdisk: values.string("ramdisk") || null,
     cmdline: commandLine(values),
     bootloader,
+    ...shim(values, type),
     memoryMiB,
     maxmemMiB,
     vcpus,
@@ -201,20 +204,29 @@ function checkType(values: ConfigValues): GuestTypeName {
 function checkPvh(values: ConfigValues): void {
   const refuse = (key: string, why: string): void =>
     values.complain("error", `${key} can't be had: ${why}`, values.setting(key), key);
-  if (values.asks("pvshim")) refuse("pvshim", "a PV kernel inside a PVH domain comes with a later version");
   for (const key of ["apic", "acpi", "hap"])
     if (values.setting(key) && !values.asks(key)) refuse(key, `a PVH domain always has it here: leave ${key} out`);
   for (const key of ["nestedhvm", "altp2m"])
     if (values.asks(key)) refuse(key, "this host's processor has no virtualization for guests");
   if (values.string("tsc_mode") === "always_emulate" || values.string("tsc_mode") === "1")
     refuse("tsc_mode", "the TSC of a PVH domain is the host's here");
-  const memory = values.integer("memory", 1, MAX_MEMORY_MIB);
-  const maxmem = values.integer("maxmem", 1, MAX_MEMORY_MIB);
-  if (memory !== null && maxmem !== null && maxmem > memory)
-    refuse(
-      "maxmem",
-      "memory on demand, which a PVH domain needs to grow, comes with a later version: give no more than memory",
+}
+
+/** Xen's own is installed with its tools; there are none on this computer perhaps, so its place must be said. */
+function shim(values: ConfigValues, type: GuestTypeName): Pick<DomainConfig, "shim"> {
+  const isAsked = values.integer("pvshim", 0, 1) === 1;
+  const file = values.string("pvshim_path") ?? "";
+  const parts = [values.string("pvshim_cmdline") ?? SHIM_CMDLINE, values.string("pvshim_extra")];
+  // A PV domain has no use for one: libxl looks at it for PVH domains only.
+  if (type !== "pvh" || !isAsked) return {};
+  if (!file)
+    values.complain(
+      "error",
+      "pvshim_path is missing: give the path of Xen's shim, which is boot/xen-shim among the files of Xen's tools (xen-utils)",
+      values.setting("pvshim"),
+      "pvshim_path",
     );
+  return { shim: { path: file, cmdline: parts.filter((part) => part).join(" ") } };
 }
 
 function domainName(values: ConfigValues): string {

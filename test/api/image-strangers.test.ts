@@ -195,4 +195,31 @@ describe.skipIf(process.getuid?.() !== 0)("a disk that is full", () => {
     expect(readdirSync(images)).toEqual(["disk.img"]);
     expect((await one.request("keptDomains")).map(({ name }) => name)).toEqual(["web"]);
   });
+
+  it("takes no export either, neither of a disk nor, where there was room for that, of the file", async ({ skip }) => {
+    if (!mounted) return skip("no tmpfs can be mounted here");
+    folder = mounted;
+    images = path.join(folder, "state/images");
+    mkdirSync(images, { recursive: true });
+    writeFileSync(at("disk.img"), Buffer.alloc(30 * MIB, "d"));
+    host = opened();
+    const { client } = connectInMemory(host, true);
+    const uuid = await define("out", at("disk.img"));
+    const file = path.join(mounted, "out.tar");
+    for (const [size, sentence] of [
+      [280, /^disk\.img has no room on this computer's disk: 0 MiB are to come/],
+      [330, /^out has no room on this computer's disk: 31 MiB are to come, 2\d\d MiB are free/],
+    ] as const) {
+      execFileSync("mount", ["-o", `remount,size=${size}m`, mounted]);
+      const exporting = client.request("domainExport", { domain: uuid, file });
+      await expect(exporting).rejects.toMatchObject({
+        code: "ENOSPC",
+        message: expect.stringMatching(sentence) as string,
+      });
+      expect(readdirSync(mounted)).toEqual(["state"]);
+    }
+    execFileSync("mount", ["-o", "remount,size=400m", mounted]);
+    await client.request("domainExport", { domain: uuid, file });
+    expect(readdirSync(mounted)).toEqual(["out.tar", "state"]);
+  });
 });

@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: guest-bench as a PV guest here, natively, and under QEMU's TCG when that is installed (`--xen`: under real Xen in
- * QEMU too), in turn in one run; then boot and memory. `--scaling`, `--idle`, `--window`, `--latency`, `--io`, `--net` and
+ * QEMU too), in turn in one run; then boot and memory. `--type pvh`: as a PVH guest here and in QEMU. `--scaling`, `--idle`, `--window`, `--latency`, `--io`, `--net` and
  * `--work` measure those instead (`--only PATTERN`: tasks of the work set; `--one-core`: all on one processor).
  * Medians of --runs (3). What was measured is printed and replaces its section of test/bench/RESULTS.md. Checks are compared: a
  * machine that computes something else has no time.
@@ -9,6 +9,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import type { GuestTypeName } from "../../core/dom0/kernel/hypercalls.ts";
 import setup from "../build.ts";
 import { bootReport, measureBoots, type Boots } from "./boot.ts";
 import { idleReport, measureIdle } from "./idle.ts";
@@ -39,10 +40,18 @@ const { values } = parseArgs({
     work: { type: "boolean", default: false },
     only: { type: "string", default: "" },
     "one-core": { type: "boolean", default: false },
+    type: { type: "string", default: "pv" },
   },
 });
 const runs = count("--runs", values.runs);
 const rounds = count("--rounds", values.rounds);
+
+if (!isGuestType(values.type)) throw new Error(`--type is "${values.type}"; allowed: pv or pvh`);
+const type = values.type;
+
+function isGuestType(text: string): text is GuestTypeName {
+  return text === "pv" || text === "pvh";
+}
 
 function count(option: string, text: string): number {
   if (!/^[1-9]\d*$/.test(text)) throw new Error(`${option} is "${text}"; allowed: a whole number from 1`);
@@ -54,7 +63,7 @@ function say(text: string): void {
 }
 
 async function guestBenchTable(): Promise<string> {
-  const { machines: measured, missing } = machines(values.xen);
+  const { machines: measured, missing } = machines(values.xen, type);
   for (const sentence of missing) say(sentence);
   const times = new Map<string, Times[]>(measured.map(([name]) => [name, []]));
   const ready = new Map<string, number[]>(measured.map(([name]) => [name, []]));
@@ -124,9 +133,12 @@ async function measureAll(): Promise<Partial<Record<Section, string>>> {
     }
     return measured;
   }
-  measured["guest-bench"] = await guestBenchTable();
-  measured.Boot = bootReport(await repeated<Boots>("boot", measureBoots));
-  if (PROCESS_FIGURES) measured.Memory = memoryReport(await repeated<MemoryUse>("memory", measureMemory));
+  measured[type === "pvh" ? "guest-bench as PVH" : "guest-bench"] = await guestBenchTable();
+  measured[type === "pvh" ? "Boot as PVH" : "Boot"] = bootReport(
+    await repeated<Boots>("boot", () => measureBoots(type)),
+  );
+  if (type === "pv" && PROCESS_FIGURES)
+    measured.Memory = memoryReport(await repeated<MemoryUse>("memory", measureMemory));
   return measured;
 }
 

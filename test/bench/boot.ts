@@ -1,5 +1,6 @@
 /** From create to GUEST-READY, with the kernel new to the toolstack and known to it, and what it took. */
 import { translationStatistics, type TranslationStatistics } from "../../core/machine/translator/statistics.ts";
+import type { GuestTypeName } from "../../core/dom0/kernel/hypercalls.ts";
 import { initramfs } from "../guests/images.ts";
 import { BenchHost, type BenchGuest } from "./bench-host.ts";
 import { median } from "./table.ts";
@@ -19,14 +20,14 @@ export interface Boots {
 
 const MEMORY_MIB = 256;
 
-export async function measureBoots(): Promise<Boots> {
+export async function measureBoots(type: GuestTypeName): Promise<Boots> {
   const host = await BenchHost.start(1);
   try {
     const boot = async (name: string): Promise<Boot> => {
       const ramdisk = initramfs("ready", "sleep 100000");
       const before = translationStatistics(host.powered.machine.memory);
       const start = performance.now();
-      const guest = await host.create({ name, ramdisk, memoryMiB: MEMORY_MIB });
+      const guest = await host.create({ name, ramdisk, memoryMiB: MEMORY_MIB, lines: [`type = "${type}"`] });
       await guest.shown(/GUEST-READY/);
       const seconds = (performance.now() - start) / 1000;
       const translation = since(before, translationStatistics(host.powered.machine.memory));

@@ -1,6 +1,7 @@
 /*
  * What a block device gives: sequential reads and writes of a mebibyte at a time, and random reads of 4 KiB with 32 under way, past the page
- * cache. Arguments: the device. Prints a line each: IO name bytes operations seconds.
+ * cache. Arguments: the device. Prints a line each: IO name bytes operations seconds. The sequential ones are done PASSES times, of which the
+ * first and the last are told.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #define CHUNK (1 << 20)
 #define BLOCK 4096
 #define DEPTH 32
+#define PASSES 3
 #define RANDOM_SECONDS 4.0
 
 static double now(void) {
@@ -35,14 +37,14 @@ static void told(const char *name, uint64_t bytes, uint64_t operations, double s
   fflush(stdout);
 }
 
-static void sequential(int fd, uint64_t size, char *buffer, int writes) {
+static void sequential(int fd, uint64_t size, char *buffer, int writes, const char *name) {
   double start = now();
   for (uint64_t at = 0; at + CHUNK <= size; at += CHUNK) {
     ssize_t moved = writes ? pwrite(fd, buffer, CHUNK, at) : pread(fd, buffer, CHUNK, at);
     if (moved != CHUNK) fail(writes ? "write" : "read");
   }
   if (writes && fsync(fd)) fail("fsync");
-  told(writes ? "write" : "read", size, size / CHUNK, now() - start);
+  if (name) told(name, size, size / CHUNK, now() - start);
 }
 
 static uint64_t state = 88172645463325252ull;
@@ -93,8 +95,10 @@ int main(int count, char **arguments) {
   char *buffer;
   if (posix_memalign((void **)&buffer, BLOCK, CHUNK)) return 1;
   for (int i = 0; i < CHUNK; i++) buffer[i] = i * 7 >> 3;
-  sequential(fd, size, buffer, 0);
-  sequential(fd, size, buffer, 1);
+  for (int pass = 1; pass <= PASSES; pass++) {
+    sequential(fd, size, buffer, 0, pass == 1 ? "read" : pass == PASSES ? "readSettled" : NULL);
+    sequential(fd, size, buffer, 1, pass == 1 ? "write" : pass == PASSES ? "writeSettled" : NULL);
+  }
   random_reads(fd, size, buffer);
   return 0;
 }

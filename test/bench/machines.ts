@@ -1,5 +1,10 @@
 /** The machines that guest-bench is timed on. */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { loadKernel } from "../../core/dom0/builder/image.ts";
+import type { GuestTypeName } from "../../core/dom0/kernel/hypercalls.ts";
 import { debianKernel, initramfs, xenHypervisor } from "../guests/images.ts";
 import { guestBench } from "../guests/programs.ts";
 import { runGuest } from "../guests/run.ts";
@@ -19,14 +24,23 @@ export type Machine = [name: string, run: () => Run | Promise<Run>];
 const MEMORY_MIB = "512";
 const LIMIT_MS = 600_000;
 
-/** Those that can be had here; `xen`: with real Xen. `missing` says in a sentence each what to install for the others. */
-export function machines(xen: boolean): { machines: Machine[]; missing: string[] } {
+let made: string | null = null;
+/** Of this run, for files that machines are started with; it goes with the process. */
+function folder(): string {
+  if (made !== null) return made;
+  const fresh = mkdtempSync(path.join(tmpdir(), "xenarium-bench-"));
+  process.on("exit", () => rmSync(fresh, { recursive: true, force: true }));
+  return (made = fresh);
+}
+
+/** Those that can be had here, here with a guest of this type, and QEMU by the same way into the kernel; `xen`: with real Xen. `missing` says in a sentence each what to install for the others. */
+export function machines(xen: boolean, type: GuestTypeName): { machines: Machine[]; missing: string[] } {
   const found: Machine[] = [
     [NATIVE, native],
-    [OURS, ours],
+    [OURS, () => ours(type)],
   ];
   if (!hasQemu()) return { machines: found, missing: ["QEMU was not measured: apt-get install qemu-system-x86."] };
-  found.push([QEMU, qemu]);
+  found.push([QEMU, () => qemu(type)]);
   if (!xen) return { machines: found, missing: [] };
   try {
     xenHypervisor();
@@ -48,16 +62,30 @@ function native(): Run {
   return { text: execFileSync(guestBench(), { encoding: "utf8" }), ready: NaN };
 }
 
-async function ours(): Promise<Run> {
-  const args = ["--kernel", debianKernel(), "--ramdisk", initramfs("bench"), "--cmdline", "console=hvc0 quiet"];
-  const { stdout, stderr, status } = await runGuest([...args, "--memory", MEMORY_MIB, "--pcpus", "1"]);
+async function ours(type: GuestTypeName): Promise<Run> {
+  const config = path.join(folder(), "guest.cfg");
+  writeFileSync(
+    config,
+    `name = "bench"\ntype = "${type}"\nkernel = "${debianKernel()}"\nramdisk = "${initramfs("bench")}"\n` +
+      `memory = ${MEMORY_MIB}\nextra = "console=hvc0 quiet"\n`,
+  );
+  const { stdout, stderr, status } = await runGuest([config, "--pcpus", "1"]);
   if (status !== 0) throw new Error(`the guest ended with status ${status}\n${stdout}\n${stderr}`);
   return finished(stdout);
 }
 
-function qemu(): Promise<Run> {
-  const boot = ["-kernel", debianKernel(), "-initrd", initramfs("bench"), "-append", "console=ttyS0 quiet"];
+async function qemu(type: GuestTypeName): Promise<Run> {
+  const kernel = type === "pvh" ? await unpackedKernel() : debianKernel();
+  const boot = ["-kernel", kernel, "-initrd", initramfs("bench"), "-append", "console=ttyS0 quiet"];
   return emulate(["-cpu", "max", "-m", MEMORY_MIB, "-nodefaults", ...boot]);
+}
+
+/** The ELF file inside of Debian's kernel, which QEMU enters by its PVH note. */
+export async function unpackedKernel(): Promise<string> {
+  const { bytes } = await loadKernel(readFileSync(debianKernel()), "Debian's kernel", undefined, "pvh");
+  const file = path.join(folder(), "vmlinux");
+  writeFileSync(file, bytes);
+  return file;
 }
 
 /** The kernel is dom0 there: a PV guest as others are. `-cpu max` makes it crash. */

@@ -2,9 +2,11 @@
 
 export const SECTIONS = [
   "guest-bench",
+  "guest-bench as PVH",
   "Work",
   "Work on one core",
   "Boot",
+  "Boot as PVH",
   "Memory",
   "Scaling",
   "Latency",

@@ -4,7 +4,9 @@
  */
 import { clearFault, cpu, fault, setCpu, setPollAddress } from "../../core/machine/cpu/machine";
 import { refreshMode } from "../../core/machine/cpu/mode";
-import { codeFrameWritten, endTranslations, setCodeTables } from "../../core/machine/cpu/code_frames";
+import { setFrameTables } from "../../core/machine/cpu/frames/tables";
+import { frameWritten, endTranslations } from "../../core/machine/cpu/frames/written";
+import { endLogged, isLogged, logIsWhole, settleLog, takeLogged } from "../../core/machine/cpu/frames/log";
 import { dropBlocks } from "../../core/machine/cpu/blocks";
 import { cpuInit, cpuRegionSize, run, setBudget, step } from "../../core/machine/cpu/interpreter";
 import { overrideWrites, endOverride } from "../../core/machine/cpu/access";
@@ -35,7 +37,7 @@ export function engine_init(region: usize): usize {
   at += <usize>frames * 4;
   flags = at;
   at += <usize>frames;
-  setCodeTables(versions, flags, frames);
+  setFrameTables(versions, flags, frames);
   at = (at + 4095) & ~(<usize>4095);
   cpuInit(0, at);
   after = at + cpuRegionSize();
@@ -48,7 +50,7 @@ export function engine_join(pcpu: u32, region: usize, codeVersions: usize, codeF
   memory.fill(at, 0, CPU_SIZE);
   versions = codeVersions;
   flags = codeFlags;
-  setCodeTables(versions, flags, (<u32>memory.size()) << 4);
+  setFrameTables(versions, flags, (<u32>memory.size()) << 4);
   const tables = (at + CPU_SIZE + 4095) & ~(<usize>4095);
   cpuInit(pcpu, tables);
   after = tables + cpuRegionSize();
@@ -88,9 +90,26 @@ export function engine_drop_writes(host: usize): void {
   tlbDropWrites(host);
 }
 export function engine_code_written(address: usize): void {
-  codeFrameWritten(<u32>(address >> 12));
+  frameWritten(<u32>(address >> 12));
 }
-/** The tables of code frames, for the translator. */
+/** The log of writes, by machine addresses. */
+export function engine_log_take(address: usize): bool {
+  return takeLogged(<u32>(address >> 12));
+}
+export function engine_log_settle(): bool {
+  settleLog();
+  return logIsWhole();
+}
+export function engine_log_whole(): bool {
+  return logIsWhole();
+}
+export function engine_log_has(address: usize): bool {
+  return isLogged(<u32>(address >> 12));
+}
+export function engine_log_end(address: usize): void {
+  endLogged(<u32>(address >> 12));
+}
+/** The tables of frames, for the translator. */
 export function engine_code_versions(): usize {
   return versions;
 }

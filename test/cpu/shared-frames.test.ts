@@ -1,4 +1,4 @@
-/** Another processor counts a frame as written to at any moment (machine/cpu/code_frames.ts): what runs from it must not notice. */
+/** Another processor counts a frame as written to at any moment (machine/cpu/frames/written.ts): what runs from it must not notice. */
 import { Worker } from "node:worker_threads";
 import { beforeAll, expect, it } from "vitest";
 import * as state from "../../core/machine/cpu/state.ts";
@@ -18,7 +18,7 @@ const STRIKES = 5000;
 const VERSIONS = 0x200000 + state.CPU_SIZE;
 const FLAGS = VERSIONS + 16384 * 4;
 
-/** What codeFrameWritten() does, over and over: forgets that the frame has code, and counts. */
+/** What frameWritten() does, over and over: forgets that the frame has code, and counts. */
 const HAMMER = `
 const { workerData } = require("node:worker_threads");
 const { memory, flag, version, stop } = workerData;

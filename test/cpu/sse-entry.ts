@@ -43,7 +43,7 @@ import {
   SEG_SIZE,
 } from "../../core/machine/cpu/state";
 import { VECTOR_UD, clearFault, fault, faultAddress, faultError, raise, setCpu } from "../../core/machine/cpu/machine";
-import { setCodeTables } from "../../core/machine/cpu/code_frames";
+import { setFrameTables } from "../../core/machine/cpu/frames/tables";
 import { getRflags, setRflags } from "../../core/machine/cpu/flags";
 import { walkInit } from "../../core/machine/cpu/paging/walk";
 import { TLB_BYTES, tlbFlushAll, tlbInit, tlbSelect } from "../../core/machine/cpu/tlb";
@@ -63,7 +63,7 @@ export function unit_init(region: usize): void {
   zeroSlot = CPU_SIZE + 64;
   setCpu(state);
   walkInit((<u64>FRAMES) << 12);
-  setCodeTables(region + 0x10000, region + 0x20000, FRAMES);
+  setFrameTables(region + 0x10000, region + 0x20000, FRAMES);
   tlbInit(region + 0x30000);
 }
 export function unit_set_rflags(value: u32): void {

@@ -9,7 +9,7 @@ async function rules(body: string): Promise<string[]> {
 }
 
 it.each([
-  // The two sums as they once stood in machine/cpu/tlb.ts and, where it was harmless, in machine/cpu/code_frames.ts (beside a comparison it would not have been).
+  // The two sums as they once stood in machine/cpu/tlb.ts and, where it was harmless, in machine/cpu/frames/written.ts (beside a comparison it would not have been).
   ["const tag = a; if (tag && load<u32>(p, 8) + ((<u32>tag) & 0xfffff000) == <u32>p) return 1; return 0;", "context"],
   ["if (a && (load<u32>(p, 8) + ((<u32>a) & 0xfffff000)) >> 12 < n) return 1; return 0;", "context"],
   ["return a ? load<u32>(p) + n : b;", "context"],

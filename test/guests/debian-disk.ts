@@ -3,6 +3,7 @@
  * Made once, in minutes, and kept in .cache/guests; needs mmdebstrap, fakeroot and e2fsprogs and no rights (as root none is taken).
  */
 import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import {
   closeSync,
   existsSync,
@@ -17,32 +18,22 @@ import {
 import path from "node:path";
 
 const cache = path.resolve(import.meta.dirname, "../../.cache/guests");
-const kept = path.join(cache, "debian-12-disk.img");
 /** Of the only partition, bytes. */
 export const PARTITION = 1 << 20;
 const PARTITION_BYTES = 1536 << 20;
 const UUID = "5e0d1c7a-2b44-4f0c-9a35-6f1d2c3b4a59";
 const PACKAGES = "linux-image-amd64,systemd-sysv,udev,kmod,grub-common";
 
-/** Why it can't be had here, or null. */
-export function debianDiskMissing(): string | null {
-  if (existsSync(kept)) return null;
-  const absent = ["mmdebstrap", "fakeroot", "mke2fs", "e2fsck"].filter((tool) => spawnSync(tool, ["--version"]).error);
-  return absent.length > 0 ? `${absent.join(", ")} not installed` : null;
-}
-
-/** A copy of it, which the test may write. */
-export function debianDisk(to: string): void {
-  if (!existsSync(kept)) make();
-  execFileSync("cp", ["--sparse=always", "--reflink=auto", kept, to]);
-}
-
-/** Runs in the new system's folder, which is its argument, with commands inside it by chroot. */
+/**
+ * Runs in the new system's folder, which is its argument, with commands inside it by chroot. systemd waits 90 s for a device, by the clock on the
+ * wall: on a computer with other work that is not enough for udev to come to hvc0, and then there is no login prompt at all.
+ */
 const CUSTOMIZE = `set -e
 chroot "$1" passwd -d root
 echo debian-disk > "$1/etc/hostname"
 echo 'UUID=${UUID} / ext4 errors=remount-ro 0 1' > "$1/etc/fstab"
-mkdir -p "$1/etc/default" "$1/boot/grub"
+mkdir -p "$1/etc/default" "$1/boot/grub" "$1/etc/systemd/system.conf.d"
+printf '[Manager]\\nDefaultDeviceTimeoutSec=1h\\nDefaultTimeoutStartSec=1h\\nDefaultTimeoutStopSec=1h\\n' > "$1/etc/systemd/system.conf.d/patient.conf"
 printf 'GRUB_DEFAULT=0\\nGRUB_TIMEOUT=5\\nGRUB_DISTRIBUTOR=Debian\\nGRUB_CMDLINE_LINUX="console=hvc0"\\nGRUB_TERMINAL=console\\n' > "$1/etc/default/grub"
 # There is no disk yet for grub-probe to look at: this says what it will find there.
 mv "$1/usr/sbin/grub-probe" "$1/usr/sbin/grub-probe.real"
@@ -62,6 +53,23 @@ chmod 755 "$1/usr/sbin/grub-probe"
 chroot "$1" grub-mkconfig -o /boot/grub/grub.cfg
 mv "$1/usr/sbin/grub-probe.real" "$1/usr/sbin/grub-probe"
 `;
+
+/** Another recipe is another image. */
+const recipe = createHash("sha256").update(`${PACKAGES}\n${PARTITION_BYTES}\n${CUSTOMIZE}`).digest("hex").slice(0, 16);
+const kept = path.join(cache, `debian-12-disk-${recipe}.img`);
+
+/** Why it can't be had here, or null. */
+export function debianDiskMissing(): string | null {
+  if (existsSync(kept)) return null;
+  const absent = ["mmdebstrap", "fakeroot", "mke2fs", "e2fsck"].filter((tool) => spawnSync(tool, ["--version"]).error);
+  return absent.length > 0 ? `${absent.join(", ")} not installed` : null;
+}
+
+/** A copy of it, which the test may write. */
+export function debianDisk(to: string): void {
+  if (!existsSync(kept)) make();
+  execFileSync("cp", ["--sparse=always", "--reflink=auto", kept, to]);
+}
 
 function make(): void {
   const work = `${kept}.${process.pid}.d`;

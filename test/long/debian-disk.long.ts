@@ -1,4 +1,7 @@
-/** A whole Debian (systemd, ext4, its own initrd and grub.cfg) boots from its disk image to a login prompt, and powers off clean. */
+/**
+ * A whole Debian (systemd, ext4, its own initrd and grub.cfg) boots from its disk image to a login prompt, and powers off clean. The limits are for
+ * a computer that has much else to do: 727 s to the prompt at a load of 30 on 2 cores.
+ */
 import { execFileSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -49,7 +52,9 @@ describe.skipIf(missing !== null)(`Debian on a disk${missing ? ` (${missing})` :
       const began = performance.now();
       const seconds = (): string => ((performance.now() - began) / 1000).toFixed(1);
       const guest = startGuest([config, "--host-memory", "1024"]);
-      await guest.waitFor(/login: $/, 1_000_000);
+      // A unit that others need and that did not come up: there may be no prompt any more.
+      const [prompt] = await guest.waitFor(/login: $|Dependency failed for .*/, 2_000_000);
+      expect(prompt).toBe("login: ");
       console.log(`${format}: login prompt after ${seconds()} s`);
       guest.mark();
       guest.type("root\n");
@@ -68,6 +73,6 @@ describe.skipIf(missing !== null)(`Debian on a disk${missing ? ` (${missing})` :
       expect(stdout).toMatch(/\brunning\s/);
       execFileSync("e2fsck", ["-f", "-n", `${asRaw(format)}?offset=${PARTITION}`], { stdio: "pipe" });
     },
-    2_400_000,
+    3_600_000,
   );
 });

@@ -13,14 +13,18 @@ const SECONDS = Number(process.env.XENARIUM_FUZZ_SECONDS ?? (CALLS < Infinity ? 
 const SEED = Number(process.env.XENARIUM_FUZZ_SEED ?? Date.now() % 1_000_000);
 /** Calls after which each hypercall must have succeeded now and then. */
 const ENOUGH = 1_000_000;
+/** Calls between two lines that say how far it is. */
+const SAY_EVERY = 1_000_000;
 
 it.skipIf(!haveCompiler)(
   `${CALLS < Infinity ? `${CALLS} hypercalls` : `${SECONDS} s`} of hostile domains break nothing (needs gcc, make)`,
   async () => {
-    const { calls, rounds, checks, seconds, tally } = await new FuzzHost().run(SEED, {
-      calls: CALLS,
-      seconds: SECONDS,
-      rounds: KINDS,
+    const extent = { calls: CALLS, seconds: SECONDS, rounds: KINDS };
+    let said = 0;
+    const { calls, rounds, checks, seconds, tally } = await new FuzzHost().run(SEED, extent, (soFar) => {
+      if (soFar.calls < said + SAY_EVERY) return;
+      said = soFar.calls;
+      console.log(`${said} hypercalls in ${soFar.rounds} rounds and ${soFar.seconds.toFixed(0)} s from seed ${SEED}`);
     });
     const each = [...tally].sort().map(([name, { ok, tried }]) => `${name}=${ok}/${tried}`);
     console.log(

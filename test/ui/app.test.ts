@@ -153,7 +153,6 @@ describe.skipIf(missing !== null)(`the application${missing ? ` (${missing})` : 
         ),
       );
     await expect.poll(busiest, { timeout: 15_000 }).toBeGreaterThan(50);
-    await page.waitForTimeout(6000);
     await shoot("overview");
     await page.getByRole("tab", { name: "Console" }).click();
     await type("load 0");
@@ -210,7 +209,7 @@ describe.skipIf(missing !== null)(`the application${missing ? ` (${missing})` : 
       await shoot("linux");
       await page.setViewportSize({ width: 900, height: 600 });
       await page.getByRole("tab", { name: "Overview" }).click();
-      await page.waitForTimeout(2500);
+      await page.locator(".graph .u-over").first().waitFor({ state: "attached" });
       await shoot("overview-small");
       await page.setViewportSize({ width: 1280, height: 800 });
       await page.getByRole("button", { name: "Destroy" }).click();

@@ -1,11 +1,7 @@
 /** The server dies under the window: the built page sees it, says what to do, and finds the way back. */
-import { readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
-import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { rendererOptions } from "../../core/build.mjs";
 import { ApiClient } from "../../core/api/client.ts";
 import { connectLocal } from "../../core/api/transport/local-socket.ts";
 import { temporaryFolder } from "../temporary.ts";
@@ -18,37 +14,6 @@ const missing = chromiumMissing();
 interface Sockets {
   sockets: WebSocket[];
 }
-
-describe("the bundler", () => {
-  it("keeps calls whose receiver was handed out by a promise, in code as ours", async () => {
-    const folder = temporaryFolder("bundle");
-    writeFileSync(
-      path.join(folder, "page.ts"),
-      `function made(bell: { ring: () => void }): Promise<{ onRing: () => void }> {
-         return new Promise((resolve) => {
-           const made = { onRing: () => {} };
-           bell.ring = () => { made.onRing(); };
-           resolve(made);
-         });
-       }
-       export async function rings(): Promise<boolean> {
-         const bell = { ring: () => {} };
-         let rang = false;
-         const it = await made(bell);
-         it.onRing = () => { rang = true; };
-         bell.ring();
-         return rang;
-       }
-       Object.assign(globalThis, { rings });`,
-    );
-    writeFileSync(path.join(folder, "index.html"), '<script type="module" src="./page.ts"></script>');
-    const out = path.join(folder, "out");
-    await build(rendererOptions(folder, out));
-    const script = readdirSync(path.join(out, "assets")).find((name) => name.endsWith(".js"))!;
-    await import(pathToFileURL(path.join(out, "assets", script)).href);
-    expect(await (globalThis as unknown as { rings(): Promise<boolean> }).rings()).toBe(true);
-  });
-});
 
 describe.skipIf(missing !== null)(`a server that dies${missing ? ` (${missing})` : ""}`, () => {
   const folder = temporaryFolder("connection");

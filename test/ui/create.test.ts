@@ -112,6 +112,41 @@ describe.skipIf(missing !== null)(`New domain${missing ? ` (${missing})` : ""}`,
     await cancel();
   });
 
+  it("shows the shared folders of a config both ways, and asks a browser's user for none", async () => {
+    await open();
+    const before = 'name = "shares"\nmemory = 32\n';
+    await text().fill(before);
+    await expect.poll(() => field("Memory, MiB").inputValue()).toBe("32");
+    expect(await dialog().getByText("Shared folders").count()).toBe(0);
+    await text().fill(`${before}p9 = [ "tag=share,security_model=none,path=/srv/web", "tag" ]\n`);
+    const folder = (tag: string) => dialog().getByRole("group", { name: `Shared folder ${tag}`, exact: true });
+    const path = folder("share").getByRole("button", { name: "/srv/web" });
+    await path.waitFor();
+    expect(await path.isDisabled()).toBe(true);
+    expect(await dialog().getByRole("button", { name: "Folder…" }).count()).toBe(0);
+    await folder("share").getByLabel("Tag of the shared folder share").fill("w");
+    await expect.poll(() => text().inputValue()).toContain('"tag=w,security_model=none,path=/srv/web", "tag"');
+    await folder("w").getByLabel("Read-only").check();
+    await expect
+      .poll(() => text().inputValue())
+      .toContain('"tag=w,security_model=none,path=/srv/web,access=ro", "tag"');
+    await text().fill((await text().inputValue()).replace(",access=ro", "").replace("/srv/web", "/srv/other"));
+    await folder("w").getByRole("button", { name: "/srv/other" }).waitFor();
+    await expect.poll(() => folder("w").getByLabel("Read-only").isChecked()).toBe(false);
+    // What is no folder is shown with the reason, and can be taken out.
+    const wrong = dialog()
+      .locator(".device-rows")
+      .filter({ hasText: "Shared folders" })
+      .locator("p.field-error")
+      .first();
+    await wrong.getByRole("button", { name: "Remove" }).click();
+    await expect.poll(() => text().inputValue()).toContain('p9 = [ "tag=w,security_model=none,path=/srv/other" ]');
+    await dialog().getByRole("button", { name: "Remove the shared folder w" }).click();
+    await expect.poll(() => text().inputValue()).not.toContain("path=");
+    await expect.poll(() => dialog().getByText("Shared folders").count()).toBe(0);
+    await cancel();
+  });
+
   it("starts the bundled guest, by keys alone", async () => {
     await open();
     await dialog().getByRole("button", { name: "The bundled guest" }).focus();

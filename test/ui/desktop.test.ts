@@ -172,6 +172,35 @@ describe.skipIf(missing !== null)(`the desktop's window${missing ? ` (${missing}
     await expect.poll(offers).toContain("all-pause");
   });
 
+  it("asks the user which folders a new domain shares", async () => {
+    await page.keyboard.press("Control+Shift+N");
+    const dialog = page.getByRole("dialog", { name: "New domain" });
+    const text = dialog.getByLabel("xl.cfg", { exact: true });
+    await text.fill('name = "shares"\nmemory = 32\n');
+    const wanted = async (...folders: string[]): Promise<void> => {
+      desktop.folders.push(...folders);
+      await dialog.getByRole("button", { name: "Folder…" }).click();
+    };
+    await wanted();
+    await wanted("/srv/my web");
+    await expect
+      .poll(() => text.inputValue())
+      .toBe('name = "shares"\nmemory = 32\np9 = [ "tag=my-web,security_model=none,path=/srv/my web" ]\n');
+    await wanted("/home/my web");
+    await dialog.getByRole("group", { name: "Shared folder my-web-2", exact: true }).waitFor();
+    await expect.poll(() => text.inputValue()).toContain('"tag=my-web-2,security_model=none,path=/home/my web"');
+    await wanted("/srv/a,b");
+    await page.getByText("/srv/a,b can’t be shared: in xl.cfg a path can’t have a comma.").first().waitFor();
+    expect(await text.inputValue()).not.toContain("a,b");
+    // Another folder under the same tag.
+    desktop.folders.push("/srv/new");
+    await dialog.getByRole("button", { name: "/srv/my web" }).click();
+    await expect.poll(() => text.inputValue()).toContain('"tag=my-web,security_model=none,path=/srv/new"');
+    await shoot("create-folders");
+    await dialog.getByRole("button", { name: "Cancel" }).click();
+    await dialog.waitFor({ state: "detached" });
+  });
+
   it("has nothing in the palette that the menu lacks, but what is of one domain or folder", async () => {
     const listed = async (): Promise<string[]> => {
       await desktop.say("command", "palette");

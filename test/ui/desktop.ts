@@ -19,6 +19,7 @@ const BRIDGE = `
     onCommand: (listener) => (listeners.command = listener),
     offer: (ids) => void window.offered(ids),
     openConsole: (domid) => void window.consoleWanted(domid),
+    chooseFolder: () => window.folderWanted(),
   };
 `;
 const pack = (message: unknown): string =>
@@ -37,6 +38,8 @@ export class Desktop {
   readonly offers: string[][] = [];
   /** Domids of consoles that are to have windows of their own. */
   readonly consoles: number[] = [];
+  /** Folders that the user chooses when asked, the next one first; none: the dialog is cancelled. */
+  readonly folders: string[] = [];
 
   private constructor(page: Page) {
     this.page = page;
@@ -57,6 +60,7 @@ export class Desktop {
     });
     await page.exposeFunction("offered", (ids: string[]) => void desktop.offers.push(ids));
     await page.exposeFunction("consoleWanted", (domid: number) => void desktop.consoles.push(domid));
+    await page.exposeFunction("folderWanted", () => desktop.folders.shift() ?? null);
     await page.addInitScript(BRIDGE);
     return desktop;
   }

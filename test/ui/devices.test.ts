@@ -84,7 +84,6 @@ describe.skipIf(missing !== null)(`devices${missing ? ` (${missing})` : ""}`, ()
       }
     });
     await edge("1/console/0:frontend>ring").and(app.page.locator(".flows")).waitFor({ state: "attached" });
-    await app.page.waitForTimeout(1000);
     await app.shoot("devices-traffic");
     await writing;
   });

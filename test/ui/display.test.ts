@@ -181,8 +181,9 @@ describe.skipIf(missing !== null)(`the Display tab${missing ? ` (${missing})` : 
     });
     await app.tab("Overview");
     await expect.poll(() => app.sent("displayClose")).toBeGreaterThan(0);
+    await app.settled();
     const before = asked();
-    await app.page.waitForTimeout(500);
+    await app.measured(2);
     expect(asked()).toBe(before);
     const { devices } = await client.request("wiring", { domid });
     const figure = (name: string) =>

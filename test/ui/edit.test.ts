@@ -77,9 +77,9 @@ describe.skipIf(missing !== null)(`settings${missing ? ` (${missing})` : ""}`, (
     const { page } = app;
     await page.getByRole("button", { name: "Pause" }).click();
     await page.locator(".badge", { hasText: "Paused" }).waitFor();
-    await page.waitForTimeout(2500);
+    await app.measured(2);
     await page.getByRole("button", { name: "Unpause" }).click();
-    await page.waitForTimeout(4000);
+    await app.measured(3);
     const plot = page.locator(".graph", { hasText: "vCPUs" }).locator(".u-over");
     await plot.scrollIntoViewIfNeeded();
     const box = (await plot.boundingBox())!;

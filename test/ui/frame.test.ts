@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
+import { still } from "./still.ts";
 import { violationsOf } from "./violations.ts";
 
 const missing = chromiumMissing();
@@ -59,8 +60,10 @@ describe.skipIf(missing !== null)(`the frame${missing ? ` (${missing})` : ""}`, 
     await side("mini-1").click();
     await app.tab("Console");
     await app.page.locator(".xterm-helper-textarea").focus();
+    const before = app.sent("consoleInput");
     await app.page.keyboard.press("Control+K");
-    await app.page.waitForTimeout(200);
+    await expect.poll(() => app.sent("consoleInput")).toBeGreaterThan(before);
+    await still(app.page);
     expect(await palette().count()).toBe(0);
   });
 

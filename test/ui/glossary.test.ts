@@ -6,6 +6,7 @@ import { GROUPS, TERMS, type TermId } from "../../renderer/glossary/terms.ts";
 import { STATE_WORDS } from "../../renderer/domain/state-words.ts";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
+import { still } from "./still.ts";
 import { violationsOf } from "./violations.ts";
 
 const missing = chromiumMissing();
@@ -88,9 +89,18 @@ describe.skipIf(missing !== null)(`words of Xen's${missing ? ` (${missing})` : "
     await app.shoot("glossary-domid");
     expect(await violationsOf(page)).toEqual([]);
     // The pointer may go to the sentence, which stays; then away, and it goes.
+    await page.mouse.move(640, 400);
+    const away = Date.now();
+    await tip().waitFor({ state: "hidden" });
+    const untilHidden = Date.now() - away;
+    await term("domid").first().hover();
+    await tip().waitFor();
     await tip().hover();
-    await page.waitForTimeout(400);
-    expect(await tip().isVisible()).toBe(true);
+    // Away from it, it would be gone by now.
+    for (const end = Date.now() + 2 * untilHidden; Date.now() < end;) {
+      expect(await tip().isVisible()).toBe(true);
+      await still(page);
+    }
     await page.mouse.move(640, 400);
     await tip().waitFor({ state: "hidden" });
     // By keys: Tab comes to it, Escape takes it away.

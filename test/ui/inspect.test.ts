@@ -122,10 +122,11 @@ describe.skipIf(missing !== null)(`inspect${missing ? ` (${missing})` : ""}`, ()
     await expect.poll(async () => /(\d+)\/s/.exec(await timer.innerText())?.[1] ?? "0", SOON).not.toBe("0");
     await app.shoot("inspect-events");
     await app.page.getByRole("button", { name: "Hold" }).click();
-    await app.page.waitForTimeout(500);
+    // What was on its way is drawn.
+    await app.settled();
     const held = await timer.innerText();
-    await app.page.waitForTimeout(2500);
-    await expect.poll(() => timer.innerText()).toBe(held);
+    await app.measured(3);
+    expect(await timer.innerText()).toBe(held);
     await app.page.getByRole("button", { name: "Hold" }).click();
     await expect.poll(() => timer.innerText(), SOON).not.toBe(held);
     await app.page.getByRole("searchbox", { name: "Filter the ports" }).fill("interdomain");

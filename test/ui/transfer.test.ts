@@ -1,8 +1,12 @@
 /** Domains in one file, in the window: exported from a menu, dropped and imported elsewhere, with what is in the file shown before; and what the places of a drop do. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pack } from "tar-stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openStore } from "../../core/dom0/storage/open.ts";
+import { createQcow2 } from "../../core/dom0/storage/qcow2/create.ts";
+import { exportDomain } from "../../core/library/transfer/export.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
@@ -31,6 +35,30 @@ async function tar(file: string, members: Record<string, string>): Promise<strin
   writeFileSync(path.join(folder, file), Buffer.concat(parts));
   return path.join(folder, file);
 }
+
+/** With a disk that takes a while. */
+async function bigDomain(name: string): Promise<string> {
+  const image = path.join(folder, "big.qcow2");
+  await createQcow2({ path: image, size: 64 * MIB });
+  const store = await openStore(image, "qcow2", "read-write");
+  const bytes = randomBytes(48 * MIB);
+  bytes.writeUInt16LE(0xaa55, 510);
+  await store.write(0, [bytes]);
+  await store.close();
+  const [config, file] = [
+    'name = "big"\nbootloader = "pygrub"\nmemory = 64\ndisk = [ "big.qcow2,qcow2,xvda,rw" ]\n',
+    path.join(folder, name),
+  ];
+  const progress = (): void => {};
+  await exportDomain({ name: "big", config, folder, files: {} }, file, progress, new AbortController().signal);
+  rmSync(image);
+  return file;
+}
+const filesIn = (at: string): string[] =>
+  (existsSync(at) ? readdirSync(at, { recursive: true, withFileTypes: true }) : [])
+    .filter((each) => each.isFile())
+    .map(({ name }) => name)
+    .sort();
 
 const OVF = `<?xml version="1.0"?>
 <Envelope xmlns="http://schemas.dmtf.org/ovf/envelope/1" xmlns:ovf="http://schemas.dmtf.org/ovf/envelope/1">
@@ -136,6 +164,47 @@ describe.skipIf(missing !== null)(`domains in one file, in the window${missing ?
     await asked.getByText("An archive that Xenarium has exported, an OVA or an XVA.").waitFor();
     await page.keyboard.press("Escape");
   });
+
+  it("leaves nothing of an import that is cancelled, while the file comes and while it is taken in", async () => {
+    const { page } = app;
+    const big = await bigDomain("big.xenarium.tar");
+    const there = (): string[][] =>
+      ["images", "transfer", "library/domains"].map((name) => filesIn(path.join(folder, name)));
+    const before = there();
+    const asked = dialog("Import a domain");
+    const take = async (): Promise<void> => {
+      await drop(big);
+      await asked.getByText("A domain that Xenarium has exported").waitFor(SLOW);
+      await asked.getByLabel("Name here").fill("big");
+      await page.keyboard.press("Enter");
+    };
+    for (const [task, sentence] of [
+      ["Take the file big.xenarium.tar", "It was cancelled."],
+      ["Import big.xenarium.tar", "It was cancelled, and nothing of it is left."],
+    ] as const) {
+      // As soon as there is a button to cancel it: on a fast computer it is soon over.
+      await page.evaluate((label) => {
+        const watch = new MutationObserver(() => {
+          const button = document.querySelector<HTMLElement>(`button[aria-label="${label}"]`);
+          if (!button) return;
+          watch.disconnect();
+          button.click();
+        });
+        watch.observe(document.body, { subtree: true, childList: true, attributes: true });
+      }, `Cancel: ${task}`);
+      await take();
+      await page.getByText(sentence, { exact: true }).first().waitFor({ timeout: 240_000 });
+      await expect.poll(there, SLOW).toEqual(before);
+      expect(await side("big").count()).toBe(0);
+    }
+    await page.getByRole("button", { name: "Tasks and events" }).click();
+    await page.locator(".tasks").getByText("Import big.xenarium.tar").first().waitFor();
+    await app.shoot("transfer-cancelled");
+    await page.getByRole("button", { name: "Tasks and events" }).click();
+    // Where nobody cancels it, it comes.
+    await take();
+    await expect.poll(() => state("big"), { timeout: 240_000 }).toBe("halted");
+  }, 600_000);
 
   it("labels the places of a drop: one of them adds to the library", async () => {
     const { page } = app;

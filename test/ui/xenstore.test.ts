@@ -106,12 +106,18 @@ describe.skipIf(missing !== null)(`xenstore${missing ? ` (${missing})` : ""}`, (
         },
         visible ? "visible" : "hidden",
       );
+    const unwatched = app.sent("xenstoreUnwatch");
     await see(false);
-    await page.waitForTimeout(300);
+    await expect.poll(() => app.sent("xenstoreUnwatch")).toBeGreaterThan(unwatched);
+    await app.settled();
     const before = app.received("xenstoreChanged");
     const { execPath } = process;
-    await promisify(execFile)(execPath, [cli, "xl", "rename", "1", "unseen"], { env: app.served.env });
-    await page.waitForTimeout(500);
+    await app.inOtherWindow(async (other) => {
+      await promisify(execFile)(execPath, [cli, "xl", "rename", "1", "unseen"], { env: app.served.env });
+      // Who sees the window hears of it.
+      await other.locator(".side-domain", { hasText: "unseen" }).waitFor();
+    });
+    await app.settled();
     expect(app.received("xenstoreChanged")).toBe(before);
     expect(await value("/local/domain/1/name")).toBe("renamed");
     await see(true);

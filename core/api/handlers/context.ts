@@ -95,13 +95,9 @@ export function checkNamed(
       folders: folders.filter((each) => !had("folders", each, back.mode)),
       sockets: sockets.filter((each) => !had("sockets", each, back.mode)),
     });
-  for (const file of parsed && !parsed.bootloader ? [parsed.kernel, parsed.ramdisk] : [])
-    if (
-      file !== null &&
-      !given.has(file) &&
-      !hostFiles.allows(file) &&
-      file !== before.config?.kernel &&
-      file !== before.config?.ramdisk
-    )
+  const usedBefore = [before.config?.kernel, before.config?.ramdisk, before.config?.shim?.path];
+  const boots = parsed && !parsed.bootloader ? [parsed.kernel, parsed.ramdisk] : [];
+  for (const file of [...boots, parsed?.shim?.path ?? null])
+    if (file !== null && !given.has(file) && !hostFiles.allows(file) && !usedBefore.includes(file))
       throw new ApiFailure("EACCES", `${file} was not given with the config: drop the file on the window too.`);
 }

@@ -1,5 +1,5 @@
 /** Carries out requests about domains that are kept. */
-import { configOf } from "../kept-domains.ts";
+import { configOf } from "../definition-facts.ts";
 import type { KEPT_REQUESTS } from "../requests/kept.ts";
 import type { HandlersOf } from "../requests/request.ts";
 import { checkNamed, givenFiles, type SessionContext } from "./context.ts";

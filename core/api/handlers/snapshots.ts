@@ -40,7 +40,7 @@ export function snapshotHandlers({ host }: SessionContext): HandlersOf<typeof SN
       const domain = running.find((each) => each.uuid === uuid);
       if (!domain) throw new ApiFailure("ESRCH", "That domain does not run: one that stands still is cloned.");
       const taken = [...running, ...host.kept.all].map(({ name }) => name);
-      const names = forkNames(domain.name, count, taken);
+      const names = forkNames(domain.name, count, [...taken, ...snapshots.namesOnTheWay]);
       const { copies, snapshot, stood } = await snapshots.fork(uuid, names);
       const made = copies.map(({ uuid: other, name, domid }) => ({ uuid: other, name, domid: domid! }));
       return { copies: made, snapshot: snapshot.disks.length > 0 ? snapshot.id : null, stood };

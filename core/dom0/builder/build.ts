@@ -1,12 +1,21 @@
 /** What a domain is built from, and what comes of it, whatever its type. */
 import type { ElfImage } from "./elf.ts";
 
+/** A file that a kernel is given. Each may have a command line of its own, which PV kernels hear nothing of. */
+export interface Module {
+  bytes: Uint8Array;
+  cmdline: string | null;
+}
+
 export interface DomainBuild {
   domid: number;
   kernel: ElfImage;
-  ramdisk: Uint8Array | null;
+  /** A RAM disk, or whatever else the kernel takes; for a PV kernel one at most. */
+  modules: readonly Module[];
   cmdline: string;
+  /** To begin with, and at most. */
   totalPages: number;
+  mostPages: number;
   /** Online at first, and at most. */
   vcpus: number;
   maxvcpus: number;
@@ -15,10 +24,10 @@ export interface DomainBuild {
   consolePort: number;
 }
 
-/** What a domain is made ready with before it gets its memory, whether it is new or restored. Numbers of pages: to begin with, and at most. */
+/** What a domain is made ready with before it gets its memory, whether it is new or restored. */
 export interface DomainPreparation {
   domid: number;
-  pages: number;
+  /** Pages at most. */
   mostPages: number;
   maxvcpus: number;
 }

@@ -58,6 +58,8 @@ import { seedGrants } from "./reserved-grants.ts";
 /** Pages copied before dom0's events have their turn. */
 const PAGES_PER_TURN = 4096;
 
+const ramdiskOf = ({ modules }: DomainBuild): Uint8Array | null => modules[0]?.bytes ?? null;
+
 export class PvBuilder {
   readonly #hypercalls: Hypercalls;
   readonly #frames: ForeignFrames;
@@ -72,6 +74,9 @@ export class PvBuilder {
     this.#hypercalls.frames.setMemoryMap(domid, [{ start: 0, bytes: mostPages * PAGE_SIZE, type: E820_RAM }]);
   }
 
+  /** Its frames are its own business. */
+  retarget(): void {}
+
   /**
    * Throws ImageError when the kernel can't be started so, HypercallError when the hypervisor refuses. The caller
    * destroys the domain then.
@@ -84,7 +89,8 @@ export class PvBuilder {
       timings.push({ name, milliseconds: now - began });
       began = now;
     };
-    const { domid, kernel, ramdisk, totalPages } = request;
+    const { domid, kernel, totalPages } = request;
+    const ramdisk = ramdiskOf(request);
     const parameters = pvParameters(kernel);
     const layout = layoutPv(parameters, totalPages, ramdisk ? ramdisk.length : null);
 
@@ -173,7 +179,8 @@ export class PvBuilder {
 
   #writeStartInfo(request: DomainBuild, layout: PvLayout, mfns: Uint32Array): void {
     const { memory } = this.#hypercalls;
-    const { domid, totalPages, ramdisk } = request;
+    const { domid, totalPages } = request;
+    const ramdisk = ramdiskOf(request);
     const info = this.#hypercalls.domains.info(domid);
     if (!info) throw new Error(`domain ${domid} vanished while it was built`);
     const { xenstore, console, startInfo, pageTables } = layout;

@@ -19,15 +19,24 @@ import {
   ADD_TO_PHYSMAP_SPACE,
   MEMORY_RESERVATION_DOMID,
   MEMORY_RESERVATION_EXTENT_ORDER,
+  MEMORY_RESERVATION_MEM_FLAGS,
   MEMORY_RESERVATION_NR_EXTENTS,
   MEMORY_RESERVATION_SIZE,
+  POD_TARGET_DOMID,
+  POD_TARGET_POD_CACHE_PAGES,
+  POD_TARGET_POD_ENTRIES,
+  POD_TARGET_SIZE,
+  POD_TARGET_TARGET_PAGES,
   REMOVE_FROM_PHYSMAP_GPFN,
   REMOVE_FROM_PHYSMAP_SIZE,
   XENMAPSPACE_grant_table,
+  XENMEMF_populate_on_demand,
   XENMEM_add_to_physmap,
+  XENMEM_get_pod_target,
   XENMEM_maximum_gpfn,
   XENMEM_populate_physmap,
   XENMEM_remove_from_physmap,
+  XENMEM_set_pod_target,
 } from "../../abi/memory.ts";
 import { HYPERVISOR_hvm_op, HYPERVISOR_memory_op } from "../../abi/xen.ts";
 import type { MemoryRegion } from "./hypercalls/frames.ts";
@@ -111,25 +120,64 @@ export class HvmHypercalls {
 
   /** Memory at guest frames `first` to `first + count - 1`, in large extents where that is possible. How many frames it got, from `first` on. */
   populate(domid: number, first: number, count: number): number {
+    return this.#fill(domid, first, count, 0);
+  }
+
+  /**
+   * The same of memory that the domain gets when it first touches it; how many frames it may get so. To be followed by setOnDemandTarget, for
+   * until then none can be given.
+   */
+  populateOnDemand(domid: number, first: number, count: number): number {
+    return this.#fill(domid, first, count, XENMEMF_populate_on_demand);
+  }
+
+  /**
+   * With what it gets on demand the domain comes to so many pages in all. Without effect on one that gets none so. Throws HypercallError: the host
+   * has too few.
+   */
+  setOnDemandTarget(domid: number, pages: number): void {
+    this.#podTarget(domid, XENMEM_set_pod_target, pages);
+  }
+
+  /** Frames that the domain may still get on demand, and of how many of them there is memory in reserve. */
+  onDemand(domid: number): { frames: number; reserve: number } {
+    const at = this.#podTarget(domid, XENMEM_get_pod_target, 0);
+    const { memory } = this.#hypercalls;
+    return {
+      frames: Number(memory.get64(at + POD_TARGET_POD_ENTRIES)),
+      reserve: Number(memory.get64(at + POD_TARGET_POD_CACHE_PAGES)),
+    };
+  }
+
+  #podTarget(domid: number, operation: number, pages: number): number {
+    const { memory } = this.#hypercalls;
+    const at = this.#hypercalls.scratch(POD_TARGET_SIZE);
+    memory.set64(at + POD_TARGET_TARGET_PAGES, pages);
+    memory.set16(at + POD_TARGET_DOMID, domid);
+    this.#hypercalls.call(`memory on demand of domain ${domid}`, HYPERVISOR_memory_op, operation, at);
+    return at;
+  }
+
+  #fill(domid: number, first: number, count: number, flags: number): number {
     let done = 0;
     while (done < count) {
       const at = first + done;
       const large = Math.floor((count - done) / LARGE_FRAMES);
       if (at % LARGE_FRAMES === 0 && large > 0) {
-        const got = this.#extents(domid, at, large, LARGE_ORDER);
+        const got = this.#extents(domid, at, large, LARGE_ORDER, flags);
         done += got * LARGE_FRAMES;
         if (got > 0) continue;
       }
       // Up to where a large one could begin again.
       const small = Math.min(count - done, LARGE_FRAMES - (at % LARGE_FRAMES));
-      const got = this.#extents(domid, at, small, 0);
+      const got = this.#extents(domid, at, small, 0, flags);
       done += got;
       if (got < small) break;
     }
     return done;
   }
 
-  #extents(domid: number, first: number, count: number, order: number): number {
+  #extents(domid: number, first: number, count: number, order: number, flags: number): number {
     const { memory } = this.#hypercalls;
     const wanted = Math.min(count, EXTENTS_PER_CALL);
     const at = this.#hypercalls.scratch(MEMORY_RESERVATION_SIZE);
@@ -137,6 +185,7 @@ export class HvmHypercalls {
     memory.set64(at, at + LIST);
     memory.set64(at + MEMORY_RESERVATION_NR_EXTENTS, wanted);
     memory.set32(at + MEMORY_RESERVATION_EXTENT_ORDER, order);
+    memory.set32(at + MEMORY_RESERVATION_MEM_FLAGS, flags);
     memory.set16(at + MEMORY_RESERVATION_DOMID, domid);
     const operation = `populate_physmap of domain ${domid}`;
     return this.#hypercalls.call(operation, HYPERVISOR_memory_op, XENMEM_populate_physmap, at);

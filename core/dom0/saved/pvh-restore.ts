@@ -78,8 +78,8 @@ class Restoring {
   #takePages(record: stream.StreamRecord): void {
     const { domid, mostPages } = this.#request;
     const pages = stream.pagesOf(record, MOST_PFNS);
-    for (const { pfn, type } of pages) {
-      if (type) throw new StreamError(`page ${pfn} has type ${type}, which a saved PVH domain has not`);
+    for (const { pfn, type, data } of pages) {
+      if (type && data) throw new StreamError(`page ${pfn} has type ${type}, which a saved PVH domain has not`);
       // The domain stood still when it was written: twice is not what anybody saves, and would have no bound.
       if (this.#seen[pfn]) throw new StreamError(`it has page ${pfn} twice`);
       this.#seen[pfn] = 1;
@@ -96,7 +96,7 @@ class Restoring {
       i += count;
     }
     for (const { pfn, data } of pages)
-      this.#frames.with(domid, pfn, (at) => this.#memory.bytes(at, PAGE_SIZE).set(data));
+      if (data) this.#frames.with(domid, pfn, (at) => this.#memory.bytes(at, PAGE_SIZE).set(data));
   }
 
   /** Throws StreamError. `what`: as it is called in the sentence. */

@@ -36,6 +36,12 @@ export class PvhSaver {
     const context = this.#hvm.context(domid);
     const parameters = SAVED_PARAMETERS.map((index) => [index, this.#hvm.parameter(domid, index)] as const);
     const gfns = await ownedFrames(this.#hypercalls, this.#hvm, domid);
+    // Asking for them gave the domain what it gets on demand, as far as there is memory for it.
+    const { frames } = this.#hvm.onDemand(domid);
+    if (frames > 0)
+      throw new SaveError(
+        `The guest has not yet given back the ${Math.ceil(frames / 256)} MiB that it has more than it may use; it can be written when its balloon driver has.`,
+      );
     yield stream.headers(version.major, version.minor, "pvh");
     yield stream.record(stream.REC_STATIC_DATA_END);
     for (let from = 0; from < gfns.length; from += BATCH) {
@@ -57,13 +63,8 @@ export class PvhSaver {
 
   #pages(domid: number, gfns: number[]): Uint8Array {
     const { memory } = this.#hypercalls;
-    const head = new DataView(new ArrayBuffer(8 + 8 * gfns.length));
-    const data = new Uint8Array(PAGE_SIZE * gfns.length);
-    head.setUint32(0, gfns.length, true);
-    gfns.forEach((gfn, i) => {
-      head.setBigUint64(8 + 8 * i, BigInt(gfn), true);
-      this.#frames.with(domid, gfn, (at) => data.set(memory.bytes(at, PAGE_SIZE), PAGE_SIZE * i));
-    });
-    return stream.record(stream.REC_PAGE_DATA, new Uint8Array(head.buffer), data);
+    return this.#frames.withAll(domid, gfns, (addresses) =>
+      stream.pageRecord(gfns.map((pfn, i) => ({ pfn, type: 0, bytes: memory.bytes(addresses[i]!, PAGE_SIZE) }))),
+    );
   }
 }

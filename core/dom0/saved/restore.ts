@@ -151,10 +151,10 @@ class Restoring {
 
   #takePages(record: stream.StreamRecord): void {
     const pages = stream.pagesOf(record, MOST_PFNS).map(({ pfn, type, data }) => {
-      const level = type & ~TABLE_PINNED;
-      if (level > 4 || type === TABLE_PINNED)
+      const level = data ? type & ~TABLE_PINNED : 0;
+      if (level > 4 || (data && type === TABLE_PINNED))
         throw new StreamError(`page ${pfn} has type ${type}, which a saved domain has not`);
-      return { pfn, level, pinned: (type & TABLE_PINNED) !== 0, data };
+      return { pfn, level, pinned: level > 0 && (type & TABLE_PINNED) !== 0, data };
     });
     for (const { pfn } of pages) {
       // The domain stood still when it was written: twice is not what anybody saves, and would have no bound.
@@ -163,7 +163,8 @@ class Restoring {
     }
     this.#populate(pages.map(({ pfn }) => pfn));
     for (const { data, ...page } of pages)
-      if (page.level) this.#tables.push({ ...page, page: data.slice() });
+      if (!data) continue;
+      else if (page.level) this.#tables.push({ ...page, page: data.slice() });
       else this.#write(page.pfn, data);
   }
 

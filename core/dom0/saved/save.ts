@@ -92,18 +92,14 @@ export class PvSaver {
     canonical: (mfn: number) => number,
   ): Uint8Array {
     const { memory } = this.#hypercalls;
-    const head = new DataView(new ArrayBuffer(8 + 8 * pfns.length));
-    const data = new Uint8Array(PAGE_SIZE * pfns.length);
-    head.setUint32(0, pfns.length, true);
-    pfns.forEach((pfn, i) => {
-      const type = types[pfn]!;
-      head.setBigUint64(8 + 8 * i, (BigInt(type) << 60n) | BigInt(pfn), true);
-      const page = data.subarray(PAGE_SIZE * i, PAGE_SIZE * (i + 1));
-      this.#frames.with(domid, mfns[pfn]!, (at) => page.set(memory.bytes(at, PAGE_SIZE)));
-      const level = type & ~TABLE_PINNED;
-      if (level) convertTable(page, level, canonical);
+    const held = pfns.map((pfn) => mfns[pfn]!);
+    return this.#frames.withAll(domid, held, (addresses) => {
+      const pages = pfns.map((pfn, i) => ({
+        ...{ pfn, type: types[pfn]! },
+        bytes: memory.bytes(addresses[i]!, PAGE_SIZE),
+      }));
+      return stream.pageRecord(pages, (page, type) => convertTable(page, type & ~TABLE_PINNED, canonical));
     });
-    return stream.record(stream.REC_PAGE_DATA, new Uint8Array(head.buffer), data);
   }
 
   /** Of the vCPUs that are online, vCPU 0 first. */

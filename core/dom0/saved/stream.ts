@@ -5,6 +5,7 @@
  */
 
 import { PAGE_SIZE } from "../kernel/memory.ts";
+import { ALL_ZEROS } from "../kernel/page-types.ts";
 
 export class StreamError extends Error {
   override readonly name = "StreamError";
@@ -73,19 +74,61 @@ export interface PageEntry {
   type: number;
 }
 
-/** The pages of a PAGE_DATA record, each with its bytes. `most`: pfns that there may be. Throws StreamError for what is not well-formed. */
-export function pagesOf({ body }: StreamRecord, most: number): (PageEntry & { data: Uint8Array })[] {
+/**
+ * The pages of a PAGE_DATA record, each with its bytes; null for one that is all zeros, as the frames of a new domain are. `most`: pfns that there may be.
+ * Throws StreamError for what is not well-formed.
+ */
+export function pagesOf({ body }: StreamRecord, most: number): (PageEntry & { data: Uint8Array | null })[] {
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   const count = view.getUint32(0, true);
-  if (8 + (8 + PAGE_SIZE) * count !== body.length)
-    throw new StreamError(`a record of ${count} pages has ${body.length} bytes`);
-  return Array.from({ length: count }, (_, i) => {
+  if (8 + 8 * count > body.length) throw new StreamError(`a record of ${count} pages has ${body.length} bytes`);
+  let at = 8 + 8 * count;
+  const pages = Array.from({ length: count }, (_, i) => {
     const entry = view.getBigUint64(8 + 8 * i, true);
     const [type, pfn] = [Number(entry >> 60n), Number(entry & 0xfffffffffffffffn)];
     if (pfn >= most) throw new StreamError(`it has page ${pfn}; ${most} are allowed`);
-    const at = 8 + 8 * count + PAGE_SIZE * i;
-    return { pfn, type, data: body.subarray(at, at + PAGE_SIZE) };
+    if (type === ALL_ZEROS) return { pfn, type, data: null };
+    const data = body.subarray(at, at + PAGE_SIZE);
+    at += PAGE_SIZE;
+    return { pfn, type, data };
   });
+  if (at !== body.length) throw new StreamError(`a record of ${count} pages has ${body.length} bytes`);
+  return pages;
+}
+
+const ZEROS = new Uint8Array(PAGE_SIZE);
+
+/** A page on its way into a record: `bytes` are read only. */
+export interface PageOut extends PageEntry {
+  bytes: Uint8Array;
+}
+
+/**
+ * A PAGE_DATA record. Each page is copied once, into the record, where `change` makes of the copy of one that has a type what belongs into a stream;
+ * of pages of zeros without a type only the number is written.
+ */
+export function pageRecord(
+  pages: readonly PageOut[],
+  change: (copy: Uint8Array, type: number) => void = () => {},
+): Uint8Array {
+  const types = pages.map(({ type, bytes }) => (type === 0 && Buffer.compare(bytes, ZEROS) === 0 ? ALL_ZEROS : type));
+  const written = types.filter((type) => type !== ALL_ZEROS).length;
+  const record = new Uint8Array(16 + 8 * pages.length + PAGE_SIZE * written);
+  const view = new DataView(record.buffer);
+  view.setUint32(0, REC_PAGE_DATA, true);
+  view.setUint32(4, record.length - 8, true);
+  view.setUint32(8, pages.length, true);
+  let at = 16 + 8 * pages.length;
+  pages.forEach(({ pfn, bytes }, i) => {
+    const type = types[i]!;
+    view.setBigUint64(16 + 8 * i, (BigInt(type) << 60n) | BigInt(pfn), true);
+    if (type === ALL_ZEROS) return;
+    const copy = record.subarray(at, at + PAGE_SIZE);
+    copy.set(bytes);
+    if (type) change(copy, type);
+    at += PAGE_SIZE;
+  });
+  return record;
 }
 
 /** A record as bytes. */
@@ -104,7 +147,7 @@ export function record(type: number, ...parts: Uint8Array[]): Uint8Array {
 }
 
 export interface Source {
-  /** So many bytes; fewer are an error. */
+  /** So many bytes, which are to be read only: they may be a part of what they were taken from. Fewer are an error. */
   take(bytes: number): Promise<Uint8Array>;
   /** Nothing may follow. What the source checks at its end, as gzip does its sum, has been checked when this resolves. */
   end(): Promise<void>;
@@ -154,8 +197,15 @@ export function takeFrom(source: AsyncIterable<Uint8Array>): Source {
     }
     return true;
   };
+  /** Whether the next bytes are in one piece: then they need not be copied. */
+  const isAllIn = async (wanted: number): Promise<boolean> => wanted > 0 && (await more()) && rest.length >= wanted;
   return {
     async take(wanted) {
+      if (await isAllIn(wanted)) {
+        const all = rest.subarray(0, wanted);
+        rest = rest.subarray(wanted);
+        return all;
+      }
       const bytes = new Uint8Array(wanted);
       for (let got = 0; got < wanted;) {
         if (!(await more())) throw new StreamError("it ends too early");

@@ -4,11 +4,25 @@
  * The number of an open file must not be given back to the operating system while a transfer waits for its turn: the next file that anybody
  * opens would get it, and the transfer would go there. So close() waits for what is under way, and nothing begins after it.
  */
-import { close, constants, fdatasync, fstat, ftruncate, open, readv, readvSync, writev, type Stats } from "node:fs";
+import {
+  close,
+  constants,
+  fdatasync,
+  fstat,
+  ftruncate,
+  open,
+  readv,
+  readvSync,
+  writev,
+  writevSync,
+  type BigIntStats,
+} from "node:fs";
+import { readlink, realpath, stat } from "node:fs/promises";
+import path from "node:path";
 import { promisify } from "node:util";
 import { StoreError, storeError } from "./block-store.ts";
 import { isNear } from "./near.ts";
-import { Promptness } from "./promptness.ts";
+import { Promptness, READING, WRITING } from "./promptness.ts";
 import { without } from "./views.ts";
 
 export type HostFileMode = "read" | "read-write" | "create";
@@ -24,11 +38,14 @@ const MOST_VIEWS = 1024;
 
 export class HostFile {
   readonly path: string;
+  /** The file's, whatever names it has or gets: of its device and its inode. */
+  readonly id: string;
   readonly #fd: number;
   /** Bytes that the file is known to have: what it had when it was opened, or was written since. */
   #end: number;
-  /** null: its reads are never done on this thread. */
-  readonly #promptness: Promptness | null;
+  /** Which reads and writes are done on this thread; null: none ever. */
+  readonly #reads: Promptness | null;
+  readonly #writes: Promptness | null;
   #underWay = 0;
   #closing: Promise<void> | null = null;
   /** Called when nothing is under way any more and the file is being closed. */
@@ -36,24 +53,38 @@ export class HostFile {
   #syncing: Promise<void> | null = null;
   #nextSync: Promise<void> | null = null;
 
-  private constructor(path: string, fd: number, size: number, promptness: Promptness | null) {
-    this.#promptness = promptness;
+  private constructor(path: string, fd: number, { dev, ino, size }: BigIntStats, isNear: boolean) {
+    this.#reads = isNear ? new Promptness(READING) : null;
+    this.#writes = isNear ? new Promptness(WRITING) : null;
     this.path = path;
+    this.id = `${dev}:${ino}`;
     this.#fd = fd;
-    this.#end = size;
+    this.#end = Number(size);
   }
 
   /** Throws StoreError when it can't be opened, or is no regular file. "create": it must not exist. */
   static async open(path: string, mode: HostFileMode): Promise<HostFile> {
     try {
       const fd = await opened(path, FLAGS[mode]);
-      const status = await (promisify(fstat) as (fd: number) => Promise<Stats>)(fd);
-      if (status.isFile()) return new HostFile(path, fd, status.size, (await isNear(fd)) ? new Promptness() : null);
+      const status = await statusOf(fd);
+      if (status.isFile()) return new HostFile(path, fd, status, await isNear(fd));
       await promisify(close)(fd);
     } catch (error) {
       throw storeError(error, path);
     }
     throw new StoreError("EINVAL", `${path}: a disk image must be a regular file`);
+  }
+
+  /**
+   * Whether the open file lies in the folder, a real path, or below it. What its name was found to lead to before it was opened need not be so any more: a
+   * guest that shares the folder may have put something else there.
+   */
+  async liesIn(folder: string): Promise<boolean> {
+    const isBelow = (real: string): boolean => real.startsWith(folder + path.sep);
+    if (process.platform === "linux") return isBelow(await readlink(`/proc/self/fd/${this.#fd}`));
+    const real = await realpath(this.path);
+    const { dev, ino } = await stat(real, { bigint: true });
+    return isBelow(real) && `${dev}:${ino}` === this.id;
   }
 
   /** Bytes, by what is known here: nobody else changes the file. */
@@ -62,37 +93,32 @@ export class HostFile {
   }
 
   /** Fills the views from `offset` on; what the file does not have of that is zeroes. Resolves with the bytes that it had. */
-  read(offset: number, views: readonly Uint8Array[]): Promise<number> {
-    const bytes = views.reduce((sum, { length }) => sum + length, 0);
-    // What is at the file's end, or was asked for in too many parts, is left to the way that does it in steps.
-    const promptness = this.#promptness;
-    if (
-      promptness &&
-      !this.#closing &&
-      bytes > 0 &&
-      views.length <= MOST_VIEWS &&
-      offset + bytes <= this.#end &&
-      promptness.allows(bytes)
-    )
-      return this.#readAtOnce(promptness, offset, views, bytes);
-    return this.#readInSteps(offset, views);
+  async read(offset: number, views: readonly Uint8Array[]): Promise<number> {
+    const done = this.#atOnce(this.#reads, readvSync, offset, views);
+    const left = done === 0 ? views : without(views, done);
+    return done > 0 && left.length === 0 ? done : done + (await this.#readInSteps(offset + done, left));
   }
 
-  /** On this thread. */
-  async #readAtOnce(
-    promptness: Promptness,
+  /**
+   * On this thread, in one go: the bytes that were moved. None where it may not be so: what goes beyond the file's end, or was asked for in too
+   * many parts, is left to the way that does it in steps. Throws StoreError.
+   */
+  #atOnce(
+    promptness: Promptness | null,
+    call: typeof readvSync | typeof writevSync,
     offset: number,
     views: readonly Uint8Array[],
-    bytes: number,
-  ): Promise<number> {
-    const count = promptness.measure(bytes, () => {
+  ): number {
+    if (!promptness || this.#closing || views.length > MOST_VIEWS) return 0;
+    const bytes = views.reduce((sum, { length }) => sum + length, 0);
+    if (bytes === 0 || offset + bytes > this.#end || !promptness.allows(bytes)) return 0;
+    return promptness.measure(bytes, () => {
       try {
-        return readvSync(this.#fd, views, offset);
+        return call(this.#fd, views, offset);
       } catch (error) {
         throw storeError(error, this.path);
       }
     });
-    return count === bytes ? count : count + (await this.#readInSteps(offset + count, without(views, count)));
   }
 
   #readInSteps(offset: number, views: readonly Uint8Array[]): Promise<number> {
@@ -103,13 +129,17 @@ export class HostFile {
   }
 
   async write(offset: number, views: readonly Uint8Array[]): Promise<void> {
+    // What is written while the file is on its way to the disk may have to wait for that.
+    const done = this.#atOnce(this.#syncing ? null : this.#writes, writevSync, offset, views);
+    const left = done === 0 ? views : without(views, done);
+    if (done > 0 && left.length === 0) return;
     const count = await this.#move(
       writev,
-      offset,
-      views,
+      offset + done,
+      left,
       () => new StoreError("EIO", `${this.path}: the host took no more of it`),
     );
-    this.#end = Math.max(this.#end, offset + count);
+    this.#end = Math.max(this.#end, offset + done + count);
   }
 
   /** The host may move less than was asked for: the rest is asked for again, until nothing moves any more (`ended`). */
@@ -201,4 +231,10 @@ export class HostFile {
 
 function opened(path: string, flags: number): Promise<number> {
   return new Promise((resolve, reject) => open(path, flags, (error, fd) => (error ? reject(error) : resolve(fd))));
+}
+
+function statusOf(fd: number): Promise<BigIntStats> {
+  return new Promise((resolve, reject) =>
+    fstat(fd, { bigint: true }, (error, status) => (error ? reject(error) : resolve(status))),
+  );
 }

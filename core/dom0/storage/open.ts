@@ -1,11 +1,12 @@
 /** Opens an image by its format, with the images that it is based on. */
-import { realpath, stat } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import path from "node:path";
 import { StoreError, storeError, type BlockStore } from "./block-store.ts";
 import { onlyRead } from "./foreign.ts";
+import { HostFile } from "./host-file.ts";
 import { Qcow2Store } from "./qcow2/store.ts";
 import { RawStore } from "./raw.ts";
-import { looksLikeDisk } from "./recognise.ts";
+import { isDisk } from "./recognise.ts";
 import { VhdStore } from "./vhd/store.ts";
 import { VmdkStore } from "./vmdk/store.ts";
 
@@ -21,14 +22,15 @@ interface Chain {
   tableBytes: number;
 }
 
-type Open = (file: string, access: StoreAccess, chain: Chain) => Promise<BlockStore>;
+/** Of an open file, which is the store's from then on, and closed where it fails. */
+type Open = (file: HostFile, access: StoreAccess, chain: Chain) => Promise<BlockStore>;
 
 /** Images in a chain. */
 const DEEPEST_CHAIN = 200;
 /** Of the tables of all images in a chain that are held in memory; QEMU's own bounds for one image come to 40 MiB. */
 const MOST_TABLE_BYTES = 128 << 20;
 
-function takes(file: string, chain: Chain): (bytes: number) => void {
+function takes({ path: file }: HostFile, chain: Chain): (bytes: number) => void {
   return (bytes) => {
     chain.tableBytes += bytes;
     if (chain.tableBytes > MOST_TABLE_BYTES)
@@ -38,21 +40,23 @@ function takes(file: string, chain: Chain): (bytes: number) => void {
 
 /** Images of other hypervisors. */
 const foreign =
-  (format: string, open: (file: string, takeMemory: (bytes: number) => void) => Promise<BlockStore>): Open =>
-  (file, access, chain) =>
-    access === "read" ? open(file, takes(file, chain)) : Promise.reject(onlyRead(file, format));
+  (open: (file: HostFile, takeMemory: (bytes: number) => void) => Promise<BlockStore>): Open =>
+  (file, _, chain) =>
+    open(file, takes(file, chain));
 
 const OPENERS: Record<string, Open> = {
-  raw: (file, access) => RawStore.open(file, access),
+  raw: (file, access) => Promise.resolve(RawStore.of(file, access)),
   qcow2: (file, access, chain) =>
     Qcow2Store.open(file, {
       access,
-      openBacking: (name, format) => openBacking(file, name, format, chain),
+      openBacking: (name, format) => openBacking(file.path, name, format, chain),
       takeMemory: takes(file, chain),
     }),
-  vhd: foreign("vhd", VhdStore.open),
-  vmdk: foreign("vmdk", VmdkStore.open),
+  vhd: foreign(VhdStore.open),
+  vmdk: foreign(VmdkStore.open),
 };
+/** Those of other hypervisors. */
+const ONLY_READ: readonly string[] = ["vhd", "vmdk"];
 
 /** What headers call a format that has another name here. */
 const OTHER_NAMES: Record<string, string> = { vpc: "vhd" };
@@ -67,21 +71,32 @@ export function openStore(
   access: StoreAccess,
   claim: Claim = async () => {},
 ): Promise<BlockStore> {
-  return openAt(file, format, access, { claim, seen: new Set(), tableBytes: 0 });
+  if (access !== "read" && ONLY_READ.includes(format)) return Promise.reject(onlyRead(file, format));
+  const open = (): Promise<HostFile> => HostFile.open(file, access);
+  return openAt(file, open, format, access, { claim, seen: new Set(), tableBytes: 0 });
 }
 
-async function openAt(file: string, format: string, access: StoreAccess, chain: Chain): Promise<BlockStore> {
+/** Everything that is asked of the file is asked of the one that is open: by its name it may be another one by then. */
+async function openAt(
+  called: string,
+  openFile: () => Promise<HostFile>,
+  format: string,
+  access: StoreAccess,
+  chain: Chain,
+): Promise<BlockStore> {
   const open = OPENERS[format];
   if (!open)
-    throw new StoreError("EINVAL", `${file}: there is no format ${format}; there are ${IMAGE_FORMATS.join(", ")}`);
-  const { dev, ino } = await stat(file, { bigint: true }).catch((error: unknown) =>
-    Promise.reject(storeError(error, file)),
-  );
-  const id = `${dev}:${ino}`;
-  if (chain.seen.has(id) || chain.seen.size > DEEPEST_CHAIN)
-    throw new StoreError("ELOOP", `${file}: it is based on itself, or on more than ${DEEPEST_CHAIN} others`);
-  chain.seen.add(id);
-  await chain.claim(id, file, access);
+    throw new StoreError("EINVAL", `${called}: there is no format ${format}; there are ${IMAGE_FORMATS.join(", ")}`);
+  const file = await openFile();
+  try {
+    if (chain.seen.has(file.id) || chain.seen.size > DEEPEST_CHAIN)
+      throw new StoreError("ELOOP", `${called}: it is based on itself, or on more than ${DEEPEST_CHAIN} others`);
+    chain.seen.add(file.id);
+    await chain.claim(file.id, called, access);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
   return open(file, access, chain);
 }
 
@@ -106,15 +121,40 @@ async function openBacking(overlay: string, name: string, format: string | null,
   );
   const wanted = path.resolve(folder, name);
   const file = await realpath(wanted).catch((error: unknown) => Promise.reject(storeError(error, wanted)));
-  if (!file.startsWith(folder + path.sep))
-    throw new StoreError(
-      "EACCES",
-      `${overlay}: its backing file ${name} does not lie in the image's own folder; put both into one folder and name it with qemu-img rebase -u`,
-    );
-  if (format === "raw" && !(await looksLikeDisk(file)))
-    throw new StoreError(
-      "EACCES",
-      `${overlay}: its backing file ${name} does not look like the image of a disk (by its name or what it holds); if it is one, call it ${name}.img`,
-    );
-  return openAt(file, OTHER_NAMES[format] ?? format, "read", chain);
+  return openAt(
+    file,
+    () => openBelow(folder, file, overlay, name, format),
+    OTHER_NAMES[format] ?? format,
+    "read",
+    chain,
+  );
+}
+
+/** Throws StoreError EACCES for what is none of the folder's, also where that has changed since its name was looked at, or no disk. */
+async function openBelow(
+  folder: string,
+  wanted: string,
+  overlay: string,
+  name: string,
+  format: string,
+): Promise<HostFile> {
+  const elsewhere = new StoreError(
+    "EACCES",
+    `${overlay}: its backing file ${name} does not lie in the image's own folder; put both into one folder and name it with qemu-img rebase -u`,
+  );
+  // Nothing outside is even opened, unless it has come there a moment ago.
+  if (!wanted.startsWith(folder + path.sep)) throw elsewhere;
+  const file = await HostFile.open(wanted, "read");
+  try {
+    if (!(await file.liesIn(folder))) throw elsewhere;
+    if (format === "raw" && !(await isDisk(file)))
+      throw new StoreError(
+        "EACCES",
+        `${overlay}: its backing file ${name} does not look like the image of a disk (by its name or what it holds); if it is one, call it ${name}.img`,
+      );
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
 }

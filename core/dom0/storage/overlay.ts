@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, open, rm } from "node:fs/promises";
 import path from "node:path";
 import { StoreError, storeError, type BlockStore } from "./block-store.ts";
+import { HostFile } from "./host-file.ts";
 import { RawStore } from "./raw.ts";
 import { together } from "./together.ts";
 import { part } from "./views.ts";
@@ -47,7 +48,7 @@ export class OverlayStore implements BlockStore {
       } finally {
         await handle.close();
       }
-      const scratch = await RawStore.open(file, "read-write");
+      const scratch = RawStore.of(await HostFile.open(file, "read-write"), "read-write");
       // Where the system allows it the file has no name any more: nothing of it is left, however this process ends.
       if (process.platform !== "win32") await rm(file);
       return new OverlayStore(base, scratch, file);

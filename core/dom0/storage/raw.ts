@@ -1,6 +1,6 @@
 /** A raw image: the file's bytes are the disk's. What does not fill a whole sector at its end can't be reached. */
 import { SECTOR_BYTES, StoreError, type BlockStore } from "./block-store.ts";
-import { HostFile } from "./host-file.ts";
+import type { HostFile } from "./host-file.ts";
 
 const ZEROES = new Uint8Array(1 << 20);
 
@@ -18,9 +18,9 @@ export class RawStore implements BlockStore {
     this.readOnly = readOnly;
   }
 
-  /** Throws StoreError when it can't be opened, or is no regular file. */
-  static async open(file: string, access: "read" | "read-write"): Promise<RawStore> {
-    return new RawStore(await HostFile.open(file, access), access === "read");
+  /** Of an open file, which is the store's from then on. */
+  static of(file: HostFile, access: "read" | "read-write"): RawStore {
+    return new RawStore(file, access === "read");
   }
 
   get size(): number {

@@ -17,14 +17,19 @@ const MARKS: readonly [number, string][] = [
 ];
 const BYTES = 0x10080;
 
-/** Throws StoreError when it can't be read. */
+/** Of an open file. Throws StoreError when it can't be read. */
+export async function isDisk(file: HostFile): Promise<boolean> {
+  if (NAMES.test(file.path)) return true;
+  const bytes = Buffer.alloc(BYTES);
+  await file.read(0, [bytes]);
+  return MARKS.some(([at, mark]) => bytes.toString("latin1", at, at + mark.length) === mark);
+}
+
+/** The same of a file by its name. */
 export async function looksLikeDisk(path: string): Promise<boolean> {
-  if (NAMES.test(path)) return true;
   const file = await HostFile.open(path, "read");
   try {
-    const bytes = Buffer.alloc(BYTES);
-    await file.read(0, [bytes]);
-    return MARKS.some(([at, mark]) => bytes.toString("latin1", at, at + mark.length) === mark);
+    return await isDisk(file);
   } finally {
     await file.close();
   }

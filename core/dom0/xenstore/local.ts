@@ -103,6 +103,11 @@ export class LocalXenstore {
     };
   }
 
+  /** Resolves true when that domain watches nothing any more that `isMeant` names by its absolute path, false if it still does after `ms`. */
+  unwatched(domid: number, isMeant: (path: string) => boolean, ms: number): Promise<boolean> {
+    return this.#xenstored.watches.ended(domid, isMeant, ms);
+  }
+
   /** Runs `body` in a transaction, again after each conflict. */
   transaction<T>(body: (transaction: number) => T): T {
     for (;;) {

@@ -20,6 +20,8 @@ export interface Watch {
 
 export class Watches {
   readonly #byPath = new Map<string, Watch[]>();
+  /** Called when a watch has ended. */
+  readonly #onEnd = new Set<() => void>();
 
   /** False when this connection has this watch already. */
   add(watch: Watch): boolean {
@@ -38,6 +40,30 @@ export class Watches {
 
   removeAll(connection: Watcher): void {
     for (const watch of [...connection.watches]) this.#drop(watch);
+  }
+
+  /**
+   * Resolves when a domain watches none of the paths that are meant any more: true; or false after so many milliseconds, when it still does.
+   */
+  ended(domid: number, isMeant: (path: string) => boolean, ms: number): Promise<boolean> {
+    const isWatched = (): boolean => {
+      for (const [path, list] of this.#byPath)
+        if (isMeant(path) && list.some(({ connection }) => connection.domid === domid)) return true;
+      return false;
+    };
+    if (!isWatched()) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const end = (result: boolean): void => {
+        clearTimeout(timer);
+        this.#onEnd.delete(look);
+        resolve(result);
+      };
+      const look = (): void => {
+        if (!isWatched()) end(true);
+      };
+      const timer = setTimeout(() => end(false), ms);
+      this.#onEnd.add(look);
+    });
   }
 
   /** Tells every watch at or above each changed path, and those below a removed one that lost their node. */
@@ -72,6 +98,7 @@ export class Watches {
     const rest = this.#byPath.get(watch.path)?.filter((other) => other !== watch) ?? [];
     if (rest.length) this.#byPath.set(watch.path, rest);
     else this.#byPath.delete(watch.path);
+    for (const listener of [...this.#onEnd]) listener();
   }
 }
 

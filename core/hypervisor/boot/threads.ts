@@ -3,7 +3,7 @@ import { walkInit } from "../../machine/cpu/paging/walk";
 import { cpuInit, cpuRegionSize } from "../../machine/cpu/interpreter";
 import { TRANSLATOR_CODE_FLAGS, TRANSLATOR_CODE_VERSIONS } from "../../machine/layout";
 import { setPollAddress } from "../../machine/cpu/machine";
-import { setCodeTables } from "../../machine/cpu/code_frames";
+import { setFrameTables } from "../../machine/cpu/frames/tables";
 import { allocXenheapBytes } from "../memory/allocator";
 import { HYPERVISOR_ROOT, totalFrames } from "../memory/frames";
 import { PRIORITY_IDLE } from "../sched/runqueue";
@@ -46,7 +46,7 @@ export function allocEngineMemory(): bool {
 /** What every instance needs that executes guests, or looks into their memory. */
 export function useMemory(): void {
   walkInit((<u64>memory.size()) << 16);
-  setCodeTables(load<u32>(ROOT_CODE_VERSIONS), load<u32>(ROOT_CODE_FLAGS), totalFrames());
+  setFrameTables(load<u32>(ROOT_CODE_VERSIONS), load<u32>(ROOT_CODE_FLAGS), totalFrames());
 }
 
 /** Makes the instance pCPU `id`: its engine is ready. */

@@ -12,6 +12,7 @@ import {
   Vcpu,
   vcpuOf,
 } from "../domain/domain";
+import { reserveOf } from "../memory/buddy";
 import { DomainMemory } from "../memory/domain_memory";
 import { gfnOf } from "../p2m/p2m";
 import { P2M_GFNS } from "../p2m/tables";
@@ -60,9 +61,11 @@ export function writeDomainInfo(d: Domain, to: usize): void {
   if (d.flags & DOMAIN_XENSTORE) flags |= abi.XEN_DOMINF_xs_domain;
   store<u16>(to, d.domid, abi.DOMCTL_GETDOMAININFO_DOMAIN);
   store<u32>(to, flags, abi.DOMCTL_GETDOMAININFO_FLAGS);
-  store<u64>(to, m.totPages, abi.DOMCTL_GETDOMAININFO_TOT_PAGES);
+  const reserve = reserveOf(m);
+  const claimed: u32 = m.claim - reserve;
+  store<u64>(to, <u64>m.totPages + reserve, abi.DOMCTL_GETDOMAININFO_TOT_PAGES);
   store<u64>(to, m.maxPages, abi.DOMCTL_GETDOMAININFO_MAX_PAGES);
-  store<u64>(to, m.claim, abi.DOMCTL_GETDOMAININFO_OUTSTANDING_PAGES);
+  store<u64>(to, claimed, abi.DOMCTL_GETDOMAININFO_OUTSTANDING_PAGES);
   store<u64>(to, sharedInfoFrame(d), abi.DOMCTL_GETDOMAININFO_SHARED_INFO_FRAME);
   store<u64>(to, time, abi.DOMCTL_GETDOMAININFO_CPU_TIME);
   store<u32>(to, online, abi.DOMCTL_GETDOMAININFO_NR_ONLINE_VCPUS);

@@ -29,7 +29,7 @@ import { NO_PCPU, PCPU_CONTROL, self } from "../sched/pcpu";
 import { domainPause, domainUnpause } from "../sched/vcpu";
 import { writeDomainInfo } from "./domain_info";
 import { getHvmContext, getPool, setHvmContext, setPool } from "./domctl_hvm";
-import { fillHypercallPage, pageFrameInfo } from "./domctl_memory";
+import { hypercallInit, pageFrameInfo } from "./domctl_memory";
 import {
   getVcpuAffinity,
   getExtVcpuContext,
@@ -178,7 +178,7 @@ function onDomain(command: u32, d: Domain, op: usize): i32 {
     case abi.XEN_DOMCTL_ioport_permission:
       return load<u8>(u, abi.DOMCTL_IOPORT_PERMISSION_ALLOW_ACCESS) ? -EPERM : 0;
     case abi.XEN_DOMCTL_hypercall_init:
-      return fillHypercallPage(d, load<u64>(u));
+      return hypercallInit(d, load<u64>(u));
     case abi.XEN_DOMCTL_settimeoffset:
       d.timeOffsetSeconds = load<i64>(u);
       updateWallclock(d);

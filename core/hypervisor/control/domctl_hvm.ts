@@ -27,7 +27,7 @@ import { vcpuWake } from "../sched/wake";
 
 const DESCRIPTOR: u32 = HVM_SAVE_DESCRIPTOR_SIZE;
 const HEADER: u32 = DESCRIPTOR + HVM_SAVE_HEADER_SIZE;
-/** Room for a header, the records of all vCPUs there can be (up to 2,960 bytes each), and the end. */
+/** Room for a header, the records of all vCPUs there can be (up to 2,976 bytes each), and the end. */
 const RECORDS_ORDER: u32 = 5;
 const ROOM: u32 = 4096 << RECORDS_ORDER;
 /** Tables that a pool may have: 1 GiB of them. */

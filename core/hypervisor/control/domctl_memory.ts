@@ -1,6 +1,7 @@
 /** Domctl operations on a domain's frames. */
 import { XEN_DOMCTL_PFINFO_LPINTAB, XEN_DOMCTL_PFINFO_LTAB_SHIFT, XEN_DOMCTL_PFINFO_XTAB } from "../../abi/domctl";
-import { runsOnPcpus, typeOf } from "../guest/type";
+import { writeHypercallPage } from "../guest/hypercall_page";
+import { runsOnPcpus } from "../guest/type";
 import { E2BIG, EFAULT, EINVAL, EPERM } from "../../abi/errno";
 import { Domain } from "../domain/domain";
 import { clearGuestFault, guestFault, readGuest64, writeGuest64 } from "../hypercall/guest_access";
@@ -9,29 +10,21 @@ import {
   PGT_l1_page_table,
   PGT_l4_page_table,
   PGT_pinned,
-  frameAddress,
   pageFlag,
   pageTypeCount,
   pageTypeOf,
   typeWord,
 } from "../memory/frames";
 import { putPage } from "../memory/references";
-import { invalidateCodeFrame } from "../memory/code_frames";
-import { putPageAndType } from "../memory/page_type";
-import { takeFrame, takeWritableFrame } from "../p2m/guest_frame";
+import { takeFrame } from "../p2m/guest_frame";
 
 /** Frames one call may ask about, as Xen limits it. */
 const MOST_FRAMES: u64 = 1024;
 
-/** Fills the domain's frame with the hypercall stubs. */
-export function fillHypercallPage(d: Domain, frame: u64): i32 {
+/** XEN_DOMCTL_hypercall_init: writes the hypercall page into `frame`. 0 or -errno. */
+export function hypercallInit(d: Domain, frame: u64): i32 {
   if (!runsOnPcpus(d)) return -EINVAL;
-  const mfn = takeWritableFrame(frame, d.domid);
-  if (!mfn) return -EPERM;
-  typeOf(d).fillHypercallPage(frameAddress(mfn));
-  invalidateCodeFrame(mfn);
-  putPageAndType(mfn);
-  return 0;
+  return writeHypercallPage(d, frame) ? 0 : -EPERM;
 }
 
 /** Replaces each of `count` frame numbers, as the domain has them, at guest address `array` by what the frame is (XEN_DOMCTL_PFINFO_*). */

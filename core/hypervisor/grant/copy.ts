@@ -19,7 +19,7 @@ import {
 } from "../../abi/grant_table";
 import { DOMID_SELF } from "../../abi/xen";
 import { currentVcpu } from "../domain/domain";
-import { invalidateCodeFrame } from "../memory/code_frames";
+import { frameWritten } from "../../machine/cpu/frames/written";
 import { domainMemory } from "../memory/domain_memory";
 import { PGT_writable_page, frameAddress } from "../memory/frames";
 import { putPage } from "../memory/references";
@@ -48,7 +48,7 @@ export function copyGrant(op: usize): i32 {
     if (getPageType(destMfn, PGT_writable_page)) status = GNTST_general_error;
     else {
       memory.copy(frameAddress(destMfn) + to, frameAddress(sourceMfn) + from, length);
-      invalidateCodeFrame(destMfn);
+      frameWritten(destMfn);
       putPageType(destMfn);
     }
     dropSide(op + GNTTAB_COPY_DEST, destGrant, false, destMfn);

@@ -23,7 +23,7 @@ import {
   GNTTAB_MAP_GRANT_REF_REF,
 } from "../../abi/grant_table";
 import { currentVcpu } from "../domain/domain";
-import { invalidateCodeFrame } from "../memory/code_frames";
+import { frameWritten } from "../../machine/cpu/frames/written";
 import { currentBase } from "../memory/current";
 import { DomainMemory, domainMemory } from "../memory/domain_memory";
 import { PGT_writable_page } from "../memory/frames";
@@ -103,7 +103,7 @@ export function mapGrantRef(op: usize): i32 {
     return status;
   }
   // Whoever maps a frame without page tables may write it without the engine seeing that.
-  if (!readonly && (native || device)) invalidateCodeFrame(mfn);
+  if (!readonly && (native || device)) frameWritten(mfn);
   const track = maptrackEntry(t, handle);
   store<u32>(track, ref, MAPTRACK_REF);
   store<u16>(track, <u16>granter, MAPTRACK_DOMID);
@@ -294,7 +294,7 @@ function releaseMapping(granter: u32, ref: u32, mfn: u32, release: u32, readonly
   const device = (release & GNTMAP_device_map) != 0;
   const host = (release & GNTMAP_host_map) != 0;
   // What was written behind the engine's back may have been code.
-  if (!readonly && (native || device)) invalidateCodeFrame(mfn);
+  if (!readonly && (native || device)) frameWritten(mfn);
   unpinGrant(granter, ref, release | (readonly ? GNTMAP_readonly : 0));
   dropReferences(mfn, (device ? 1 : 0) + (host ? 1 : 0), readonly);
 }
@@ -321,7 +321,7 @@ export function releaseMappings(domid: u32, budget: u32): bool {
     const device = (flags & GNTMAP_device_map) != 0;
     const host = (flags & GNTMAP_host_map) != 0;
     const mfn = pinnedFrameOf(granter, ref);
-    if (!readonly && (native || device)) invalidateCodeFrame(mfn);
+    if (!readonly && (native || device)) frameWritten(mfn);
     unpinGrant(granter, ref, flags & (BOTH | GNTMAP_readonly));
     dropReferences(mfn, (device ? 1 : 0) + (host && native ? 1 : 0), readonly);
     giveHandle(t, handle);

@@ -93,6 +93,16 @@ export class GuestType {
   rangeOk: (guest: u64, bytes: u64) => bool;
   /** Machine address behind the guest's pointer `guest` of vCPU `v`; 0 if there is none. How: TO_*. Inside enterGuestAccess. */
   translate: (v: Vcpu, guest: u64, how: u32) => usize;
+  /**
+   * After a translate() of the running vCPU that found nothing, outside of enterGuestAccess: gives the guest the memory that it gets on demand there.
+   * True: it is worth asking again.
+   */
+  supply: (v: Vcpu) => bool;
+}
+
+/** The supply() of types whose guests have all their memory from the first. */
+export function suppliesNothing(v: Vcpu): bool {
+  return false;
 }
 
 export function guestType(number: u32): GuestType {

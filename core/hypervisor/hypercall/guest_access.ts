@@ -6,10 +6,25 @@
  * A translation and the copy that follows count as guest execution for TLB flushes (sched/pcpu.ts, `guestMode`): nobody frees
  * a frame between the two. So nothing here may take a lock or wait.
  */
-import { currentVcpu } from "../domain/domain";
+import { Vcpu, currentVcpu } from "../domain/domain";
 import { TO_PEEK, TO_READ, TO_WRITE, typeOf } from "../guest/type";
-import { codeFrameWritten } from "../../machine/cpu/code_frames";
-import { enterGuestAccess, leaveGuestAccess } from "../sched/pcpu";
+import { frameWritten } from "../../machine/cpu/frames/written";
+import { enterGuestAccess, isOnlyGuestAccess, leaveGuestAccess } from "../sched/pcpu";
+
+/** enterGuestAccess, and what is behind a guest pointer then; memory that the guest gets on demand it gets. */
+function enterAt(v: Vcpu, guest: u64, how: u32): usize {
+  const type = typeOf(v.domain);
+  enterGuestAccess();
+  let machine = type.translate(v, guest, how);
+  while (!machine && isOnlyGuestAccess()) {
+    leaveGuestAccess();
+    const supplied = type.supply(v);
+    enterGuestAccess();
+    if (!supplied) break;
+    machine = type.translate(v, guest, how);
+  }
+  return machine;
+}
 
 function copy(host: usize, guest: u64, bytes: u32, how: u32): bool {
   if (bytes == 0) return true;
@@ -21,13 +36,12 @@ function copy(host: usize, guest: u64, bytes: u32, how: u32): bool {
   let left = bytes;
   while (left) {
     const part = min<u32>(left, 4096 - ((<u32>at) & 4095));
-    enterGuestAccess();
-    const machine = type.translate(v, at, how);
+    const machine = enterAt(v, at, how);
     if (machine) {
       if (how == TO_WRITE) {
         if (host) memory.copy(machine, local, part);
         else memory.fill(machine, 0, part);
-        codeFrameWritten(<u32>(machine >> 12));
+        frameWritten(<u32>(machine >> 12));
       } else memory.copy(local, machine, part);
     }
     leaveGuestAccess();
@@ -86,8 +100,7 @@ function readSmall(guest: u64, bytes: u32): u64 {
   }
   for (let i: u32 = 0; i < bytes;) {
     const part = min<u32>(bytes - i, 4096 - ((<u32>(guest + i)) & 4095));
-    enterGuestAccess();
-    const machine = type.translate(v, guest + i, TO_READ);
+    const machine = enterAt(v, guest + i, TO_READ);
     if (machine) {
       if (part == 8) value = load<u64>(machine);
       else for (let j: u32 = 0; j < part; j++) value |= (<u64>load<u8>(machine + j)) << ((i + j) * 8);
@@ -122,12 +135,11 @@ function writeSmall(guest: u64, value: u64, bytes: u32): bool {
   if (!type.rangeOk(guest, bytes)) return false;
   for (let i: u32 = 0; i < bytes;) {
     const part = min<u32>(bytes - i, 4096 - ((<u32>(guest + i)) & 4095));
-    enterGuestAccess();
-    const machine = type.translate(v, guest + i, TO_WRITE);
+    const machine = enterAt(v, guest + i, TO_WRITE);
     if (machine) {
       if (part == 8) store<u64>(machine, value);
       else for (let j: u32 = 0; j < part; j++) store<u8>(machine + j, <u8>(value >> ((i + j) * 8)));
-      codeFrameWritten(<u32>(machine >> 12));
+      frameWritten(<u32>(machine >> 12));
     }
     leaveGuestAccess();
     if (!machine) return false;

@@ -82,13 +82,14 @@ export function freeXenheapPages(mfn: u32, order: u32): void {
 
 /**
  * Takes a block out of the heap of which `count` frames are to be a domain's, and counts them as its own, if its limit, its death and others'
- * claims allow; first mfn or 0. Both at once, so that a claim fits at any time.
+ * claims allow; first mfn or 0. Both at once, so that a claim fits at any time. Memory on demand comes out of the domain's reserve, and only that.
  */
-function reserve(d: DomainMemory, count: u32, order: u32): u32 {
+function reserve(d: DomainMemory, count: u32, order: u32, onDemand: bool): u32 {
   spinLock(lockOf(d));
   const total = d.totPages + count;
   const ok = !(d.flags & MEM_DYING) && total <= d.maxPages && total >= count;
-  const mfn = ok ? detachBlock(order, count, d) : 0;
+  const isClaimed = onDemand || !d.onDemand;
+  const mfn = ok && (!onDemand || d.claim >= count) ? detachBlock(order, count, isClaimed ? d : null) : 0;
   if (mfn) d.totPages = total;
   spinUnlock(lockOf(d));
   return mfn;
@@ -123,18 +124,23 @@ export function allocDomheapPages(order: u32, domid: u32): u32 {
 /** The same, and the M2P says `gpfn` on of them. */
 export function populateDomheapPages(order: u32, domid: u32, gpfn: u64): u32 {
   if (order > MAX_ORDER) return 0;
-  return allocFor(domid, 1 << order, order, gpfn);
+  return allocFor(domid, 1 << order, order, gpfn, false);
+}
+
+/** A frame out of the domain's reserve for memory on demand (setReserve); 0 if that is used up. */
+export function allocOnDemand(domid: u32): u32 {
+  return allocFor(domid, 1, 0, INVALID_M2P_ENTRY, true);
 }
 
 /** `count` adjacent frames for a domain, not necessarily a power of two; first mfn or 0. */
 export function allocDomheapContiguous(count: u32, domid: u32): u32 {
-  return count ? allocFor(domid, count, orderOf(count), INVALID_M2P_ENTRY) : 0;
+  return count ? allocFor(domid, count, orderOf(count), INVALID_M2P_ENTRY, false) : 0;
 }
 
-function allocFor(domid: u32, count: u32, order: u32, gpfn: u64): u32 {
+function allocFor(domid: u32, count: u32, order: u32, gpfn: u64, onDemand: bool): u32 {
   const d = domainMemory(domid);
   if (d == null) return 0;
-  const mfn = reserve(d, count, order);
+  const mfn = reserve(d, count, order, onDemand);
   if (!mfn) return 0;
   scrubBlock(mfn, order);
   giveExcess(mfn, count, order);

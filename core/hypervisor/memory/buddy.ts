@@ -3,7 +3,7 @@
  * had anything in them: so what is taken is all zero.
  */
 import { EINVAL, ENOMEM } from "../../abi/errno";
-import { invalidateCodeFrame } from "./code_frames";
+import { frameWritten } from "../../machine/cpu/frames/written";
 import { DomainMemory, MEM_DYING, lockOf } from "./domain_memory";
 import {
   PGC_free,
@@ -100,8 +100,19 @@ export function scrubBlock(mfn: u32, order: u32): void {
   if (!stamp) return;
   // Scrubbed only now: until this flush somebody could still write through a translation from the frames' last life.
   tlbFlushSince(stamp);
-  memory.fill(frameAddress(mfn), 0, (<usize>4096) << order);
-  for (let i: u32 = 0; i < (<u32>1) << order; i++) invalidateCodeFrame(mfn + i);
+  for (let i: u32 = 0; i < (<u32>1) << order; i++) {
+    scrubFrame(frameAddress(mfn + i));
+    frameWritten(mfn + i);
+  }
+}
+
+/** What is all zero is only read: a frame that nobody has written since the machine was powered on takes no memory of the computer's, and goes on taking none. */
+function scrubFrame(at: usize): void {
+  for (let i: usize = 0; i < 4096; i += 16)
+    if (v128.any_true(v128.load(at + i))) {
+      memory.fill(at, 0, 4096);
+      return;
+    }
 }
 
 /** 2^order adjacent aligned frames, all zero and marked free, for the hypervisor; 0 if there are none. */
@@ -170,7 +181,9 @@ export function giveExcess(mfn: u32, count: u32, order: u32): void {
 // ---- claims ----------------------------------------------------------------------------------------------------
 //
 // A claim is for what a domain lacks of a total number of frames (XENMEM_claim_pages): it shrinks as the domain gets frames and grows as it
-// gives frames back, and is over once the domain has them all. A domain's `claim` changes while its lock and the heap lock are held, so that it fits its number of frames always.
+// gives frames back, and is over once the domain has them all.
+// A domain with memory on demand (p2m/on_demand.ts) has a claim of another kind, its reserve: only what is populated on demand comes out of it, and
+// it is no larger than what may be asked for so. A domain's `claim` changes while its lock and the heap lock are held, so that it fits its number of frames always.
 
 /** Whether so many free frames are promised to nobody else. Heap lock held. */
 function isUnclaimed(d: DomainMemory | null, count: u32): bool {
@@ -189,11 +202,50 @@ function useClaim(d: DomainMemory, count: u32): void {
 
 /** A domain has given a frame back, which goes to the heap now. Its lock is held. */
 export function growClaim(d: DomainMemory): void {
-  if (!d.claim) return;
+  if (!d.claim && (!d.onDemand || d.flags & MEM_DYING)) return;
   spinLock(ROOT_HEAP_LOCK);
-  d.claim++;
-  atomic.add<u32>(ROOT_CLAIMED_PAGES, 1);
+  if (d.claim ? !d.onDemand || d.claim < d.onDemand : d.onDemand != 0 && !(d.flags & MEM_DYING)) {
+    d.claim++;
+    atomic.add<u32>(ROOT_CLAIMED_PAGES, 1);
+  }
   spinUnlock(ROOT_HEAP_LOCK);
+}
+
+/** The part of a domain's claim that is its reserve for memory on demand. It counts as the domain's, as in Xen. */
+export function reserveOf(d: DomainMemory): u32 {
+  return d.onDemand ? d.claim : 0;
+}
+
+/** So many frames on demand has a domain from now on; of its reserve, what is more than that goes back. */
+export function setOnDemand(d: DomainMemory, frames: u32): void {
+  spinLock(lockOf(d));
+  spinLock(ROOT_HEAP_LOCK);
+  d.onDemand = frames;
+  if (d.claim > frames) useClaim(d, d.claim - frames);
+  spinUnlock(ROOT_HEAP_LOCK);
+  spinUnlock(lockOf(d));
+}
+
+/**
+ * The reserve of a domain with memory on demand becomes what it lacks of `total` frames, and no more than it has on demand: 0; -ENOMEM if the host
+ * has too few that are promised to nobody.
+ */
+export function setReserve(d: DomainMemory, total: u64): i32 {
+  spinLock(lockOf(d));
+  spinLock(ROOT_HEAP_LOCK);
+  const claimed = atomic.load<u32>(ROOT_CLAIMED_PAGES);
+  const others = claimed - d.claim;
+  const lacking: u64 = total > <u64>d.totPages ? total - d.totPages : 0;
+  const reserve: u32 = d.flags & MEM_DYING ? 0 : <u32>min<u64>(lacking, d.onDemand);
+  const free = freePages();
+  const enough = reserve <= d.claim || (free >= others && free - others >= reserve);
+  if (enough) {
+    d.claim = reserve;
+    atomic.store<u32>(ROOT_CLAIMED_PAGES, others + reserve);
+  }
+  spinUnlock(ROOT_HEAP_LOCK);
+  spinUnlock(lockOf(d));
+  return enough ? 0 : -ENOMEM;
 }
 
 /**
@@ -216,7 +268,8 @@ function changeClaim(d: DomainMemory, total: u64): i32 {
     d.claim = 0;
     return 0;
   }
-  if (d.claim || d.flags & MEM_DYING || total <= <u64>d.totPages || total > <u64>d.maxPages) return -EINVAL;
+  if (d.claim || d.onDemand || d.flags & MEM_DYING || total <= <u64>d.totPages || total > <u64>d.maxPages)
+    return -EINVAL;
   const wanted = <u32>total - d.totPages;
   const free = freePages();
   if (free < claimed || free - claimed < wanted) return -ENOMEM;

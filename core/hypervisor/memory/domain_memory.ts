@@ -21,7 +21,7 @@ export const MEM_TRANSLATED: u32 = 16;
 export class DomainMemory {
   domid: u32;
   flags: u32;
-  /** Guards the page lists and totals. */
+  /** Guards the page lists, totals and limits, and the memory map. */
   lock: u32;
   /** Head mfn of the domain's frames. */
   pageList: u32;
@@ -64,6 +64,8 @@ export class DomainMemory {
   p2mMaxGfn: u32;
   /** What the engine's caches know the second stage by: no other has it, and no cache knows it of one that had (p2m/tables.ts). */
   p2mId: u32;
+  /** Guest frames that get memory when they are first touched (p2m/on_demand.ts). Changed with the heap's lock held. */
+  onDemand: u32;
 }
 
 /** XENMEM_set_memory_map's entries stand in the same page. */

@@ -39,6 +39,12 @@ import {
   MEM_ACQUIRE_RESOURCE_PAD,
   MEM_ACQUIRE_RESOURCE_SIZE,
   MEM_ACQUIRE_RESOURCE_TYPE,
+  POD_TARGET_DOMID,
+  POD_TARGET_POD_CACHE_PAGES,
+  POD_TARGET_POD_ENTRIES,
+  POD_TARGET_SIZE,
+  POD_TARGET_TARGET_PAGES,
+  POD_TARGET_TOT_PAGES,
   REMOVE_FROM_PHYSMAP_GPFN,
   REMOVE_FROM_PHYSMAP_SIZE,
   VNUMA_TOPOLOGY_INFO_PAD,
@@ -70,7 +76,7 @@ import {
 } from "../../abi/memory";
 import { MEMOP_CMD_MASK, MEMOP_EXTENT_SHIFT } from "../abi/implied";
 import { grantTableFrame } from "../grant/table";
-import { setClaim } from "./buddy";
+import { reserveOf, setClaim } from "./buddy";
 import { callerDomid } from "./current";
 import { DomainMemory, E820_OFFSET, MEM_PRIVILEGED, domainMemory, lockOf } from "./domain_memory";
 import { PAGE_SHIFT, totalFrames } from "./frames";
@@ -80,6 +86,7 @@ import { MACH2PHYS_VIRT_START, m2pFirstFrame, m2pFrames } from "./m2p";
 import { foreignDenied } from "./mmu_update";
 import { changeReservation, domainByAnyId, exchangeMemory } from "./reservation";
 import { isTranslated, settleP2m } from "../p2m/p2m";
+import { setOnDemandTarget } from "../p2m/on_demand";
 import { addToPhysmap, addToPhysmapBatch, removeFromPhysmap } from "../p2m/physmap";
 import { SCRATCH_E820, SCRATCH_EXTENTS, SCRATCH_MEMOP, scratch } from "./scratch";
 
@@ -137,8 +144,9 @@ function memoryOp(command: u64, arg: u64): i64 {
       return acquireResource(arg);
     case XENMEM_set_pod_target:
     case XENMEM_get_pod_target:
+      return podTarget(operation, arg);
     default:
-      // Populate on demand, paging, access, sharing: not for PV domains; the rest is unknown.
+      // Paging, access, sharing: this Xen has none; the rest is unknown.
       return -(<i64>ENOSYS);
   }
 }
@@ -149,7 +157,7 @@ function aboutDomain(operation: u32, arg: u64): i64 {
   const d = domainByAnyId(load<u16>(a));
   if (d == null) return -(<i64>ESRCH);
   if (foreignDenied(d)) return -(<i64>EPERM);
-  if (operation == <u32>XENMEM_current_reservation) return <i64>d.totPages;
+  if (operation == <u32>XENMEM_current_reservation) return <i64>(d.totPages + reserveOf(d));
   if (operation == <u32>XENMEM_maximum_reservation) return <i64>d.maxPages;
   if (isTranslated(d)) return <i64>d.p2mMaxGfn;
   // A PV domain says itself, in its shared info, how many guest frames it has.
@@ -191,14 +199,18 @@ function getMemoryMap(arg: u64): i64 {
   store<u32>(a, <u32>count);
   return copyToGuest(arg, a, MEMORY_MAP_SIZE) ? 0 : -(<i64>EFAULT);
 }
-/** The caller's memory map goes to `buffer`, of `most` entries: how many there are, or -errno. */
+/** The caller's memory map goes to `buffer`, of `most` entries: how many there are, or -errno. As it was at one moment, whoever sets it meanwhile. */
 export function memoryMapTo(most: u32, buffer: u64): i64 {
   const d = domainMemory(callerDomid());
   if (d == null) return -(<i64>ESRCH);
-  if (!d.e820Entries) return -(<i64>ENOSYS);
-  const count = min<u32>(most, d.e820Entries);
-  if (!copyToGuest(buffer, changetype<usize>(d) + E820_OFFSET, count * E820ENTRY_SIZE)) return -(<i64>EFAULT);
-  return count;
+  const map = scratch(SCRATCH_E820);
+  spinLock(lockOf(d));
+  const entries = d.e820Entries;
+  const count = min<u32>(most, entries);
+  memory.copy(map, changetype<usize>(d) + E820_OFFSET, count * E820ENTRY_SIZE);
+  spinUnlock(lockOf(d));
+  if (!entries) return -(<i64>ENOSYS);
+  return copyToGuest(buffer, map, count * E820ENTRY_SIZE) ? <i64>count : -(<i64>EFAULT);
 }
 
 /** The host's own map: RAM from 0 to its end. For privileged domains. */
@@ -227,12 +239,10 @@ function setMemoryMap(arg: u64): i64 {
   const d = domainByAnyId(load<u16>(a));
   if (d == null) return -(<i64>ESRCH);
   if (foreignDenied(d)) return -(<i64>EPERM);
-  // Straight into place, entries hidden meanwhile: a reader sees the old map, none, or the new one.
+  const map = scratch(SCRATCH_E820);
+  if (!copyFromGuest(map, buffer, count * E820ENTRY_SIZE)) return -(<i64>EFAULT);
   spinLock(lockOf(d));
-  d.e820Entries = 0;
-  spinUnlock(lockOf(d));
-  if (!copyFromGuest(changetype<usize>(d) + E820_OFFSET, buffer, count * E820ENTRY_SIZE)) return -(<i64>EFAULT);
-  spinLock(lockOf(d));
+  memory.copy(changetype<usize>(d) + E820_OFFSET, map, count * E820ENTRY_SIZE);
   d.e820Entries = count;
   spinUnlock(lockOf(d));
   return 0;
@@ -250,6 +260,25 @@ function claimPages(arg: u64): i64 {
   const caller = domainMemory(callerDomid());
   if (caller == null || !(caller.flags & MEM_PRIVILEGED)) return -(<i64>EPERM);
   return <i64>setClaim(d, load<u64>(a, MEMORY_RESERVATION_NR_EXTENTS));
+}
+
+/** Of a domain with memory on demand: what it is to have in all, and how far that is. For control domains. */
+function podTarget(operation: u32, arg: u64): i64 {
+  const a = scratch(SCRATCH_MEMOP);
+  if (!copyFromGuest(a, arg, POD_TARGET_SIZE)) return -(<i64>EFAULT);
+  const d = domainByAnyId(load<u16>(a, POD_TARGET_DOMID));
+  if (d == null) return -(<i64>ESRCH);
+  const caller = domainMemory(callerDomid());
+  if (caller == null || !(caller.flags & MEM_PRIVILEGED)) return -(<i64>EPERM);
+  if (operation == <u32>XENMEM_set_pod_target) {
+    const error = setOnDemandTarget(d, load<u64>(a, POD_TARGET_TARGET_PAGES));
+    if (error) return error;
+  } else if (!isTranslated(d)) return -(<i64>EINVAL);
+  // What is in reserve counts as the domain's, as Xen has it.
+  store<u64>(a, <u64>d.totPages + reserveOf(d), POD_TARGET_TOT_PAGES);
+  store<u64>(a, reserveOf(d), POD_TARGET_POD_CACHE_PAGES);
+  store<u64>(a, d.onDemand, POD_TARGET_POD_ENTRIES);
+  return copyToGuest(arg, a, POD_TARGET_SIZE) ? 0 : -(<i64>EFAULT);
 }
 
 function physmapSize(operation: u32): u32 {

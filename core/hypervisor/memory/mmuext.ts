@@ -49,7 +49,7 @@ import { invalidateShadowLdt, setVcpuLdt } from "./shadow_ldt";
 import { clearPinned, getPageAndType, getPageType, putPageAndType, putPageType, setPinned } from "./page_type";
 import { showM2p } from "./perdomain";
 import { SCRATCH_MMUEXT, SCRATCH_RESULT, scratch } from "./scratch";
-import { invalidateCodeFrame } from "./code_frames";
+import { frameWritten } from "../../machine/cpu/frames/written";
 
 /**
  * mmuext_op(uops, count, pdone, foreigndom). Stores how many operations succeeded at `pdone` (if not 0).
@@ -220,7 +220,7 @@ function wholePage(mfn: u64, from: u64, owner: DomainMemory, copy: bool): i32 {
     if (!error) {
       if (copy) memory.copy(frameAddress(<u32>mfn), frameAddress(<u32>from), 4096);
       else memory.fill(frameAddress(<u32>mfn), 0, 4096);
-      invalidateCodeFrame(<u32>mfn);
+      frameWritten(<u32>mfn);
       putPageType(<u32>mfn);
     }
     putPage(<u32>mfn);

@@ -23,7 +23,7 @@ import {
   adjustUpper,
   isGuestL4Slot,
 } from "./pte";
-import { invalidateCodeFrame } from "./code_frames";
+import { frameWritten } from "../../machine/cpu/frames/written";
 
 /** Stores an entry, keeping accessed and dirty bits set in the meantime if `preserveAd`; returns the old entry. */
 function updateEntry(address: usize, old: u64, entry: u64, preserveAd: bool): u64 {
@@ -93,7 +93,7 @@ export function updateFrameEntry(table: u32, offset: u32, entry: u64, preserveAd
       error = modUpperEntry(type, address, entry, table, preserveAd);
     else if (type == PGT_writable_page) {
       atomic.store<u64>(address, entry);
-      invalidateCodeFrame(table);
+      frameWritten(table);
       error = 0;
     }
     pageUnlock(table);
@@ -101,7 +101,7 @@ export function updateFrameEntry(table: u32, offset: u32, entry: u64, preserveAd
   }
   if (getPageType(table, PGT_writable_page)) return -EINVAL;
   atomic.store<u64>(address, entry);
-  invalidateCodeFrame(table);
+  frameWritten(table);
   putPageType(table);
   return 0;
 }

@@ -1,17 +1,18 @@
 /** Page-table entry bits and the forms Xen gives guest entries (Intel SDM 3A 4.5; public/arch-x86; XenWiki PV paging). */
+import { PTE_ACCESSED, PTE_DIRTY, PTE_NX, PTE_PRESENT, PTE_USER, PTE_WRITE } from "../../machine/cpu/paging/format";
 
+export { PTE_NX };
 /** Bytes of an entry. */
 export const PTE_SIZE: usize = 8;
-export const PTE_P: u64 = 1;
-export const PTE_RW: u64 = 2;
-export const PTE_US: u64 = 4;
-export const PTE_A: u64 = 0x20;
-export const PTE_D: u64 = 0x40;
+export const PTE_P: u64 = PTE_PRESENT;
+export const PTE_RW: u64 = PTE_WRITE;
+export const PTE_US: u64 = PTE_USER;
+export const PTE_A: u64 = PTE_ACCESSED;
+export const PTE_D: u64 = PTE_DIRTY;
 const PTE_G: u64 = 0x100;
 const PTE_AVAIL: u64 = 0xe00;
 /** Bits 52..62: for software. */
 const PTE_AVAIL_HIGH: u64 = 0x7ff0000000000000;
-export const PTE_NX: u64 = 0x8000000000000000;
 export const PTE_ADDRESS: u64 = 0x000ffffffffff000;
 /** Xen's mark on an L1 entry that the guest kernel did not want user-accessible: bit 52. */
 const PTE_GUEST_KERNEL: u64 = 0x0010000000000000;

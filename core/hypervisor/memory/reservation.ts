@@ -35,6 +35,7 @@ import { mfnValid, pageNext, setPageNext } from "./frames";
 import { putAllocRef } from "./references";
 import { INVALID_M2P_ENTRY } from "./m2p";
 import { foreignDenied } from "./mmu_update";
+import { forgetOnDemand, markOnDemand } from "../p2m/on_demand";
 import { ONLY_OWN, isTranslated, p2mAddRam, p2mRemoveRam } from "../p2m/p2m";
 import { giveBack } from "../p2m/physmap";
 import { SCRATCH_EXTENTS, SCRATCH_MEMOP, scratch } from "./scratch";
@@ -84,8 +85,9 @@ export function changeReservation(operation: u32, arg: u64, start: u64): i64 {
   if (d == null) return <i64>start;
   if (foreignDenied(d)) return -(<i64>EPERM);
   if (order > maxOrder()) return <i64>start;
-  // Populate on demand is for domains with a translated memory map.
-  if (flags & XENMEMF_populate_on_demand) return <i64>start;
+  // For domains that number their frames themselves, and not by themselves.
+  const onDemand = (flags & XENMEMF_populate_on_demand) != 0;
+  if (onDemand && (!isTranslated(d) || d.domid == callerDomid())) return <i64>start;
   let done = start;
   for (; done < count; done++) {
     if (done > start && (order > 3 || (done & 15) == 0) && preemptCheck())
@@ -95,7 +97,7 @@ export function changeReservation(operation: u32, arg: u64, start: u64): i64 {
       if (!extentRead || !giveExtentBack(d, mfn, order)) break;
     } else if (operation == <u32>XENMEM_populate_physmap) {
       const gpfn = readExtent(list, done);
-      if (!extentRead || !populateExtent(d, gpfn, order, list, done)) break;
+      if (!extentRead || !(onDemand ? markOnDemand(d, gpfn, order) : populateExtent(d, gpfn, order, list, done))) break;
     } else {
       const mfn = allocDomheapPages(order, d.domid);
       if (!mfn) break;
@@ -114,8 +116,8 @@ function giveExtentBack(d: DomainMemory, frame: u64, order: u32): bool {
   if (!isTranslated(d)) return freeDomheapPages(frame, order, d.domid);
   for (let i: u64 = 0; i < (<u64>1) << order; i++) {
     const mfn = p2mRemoveRam(d, frame + i, ONLY_OWN);
-    if (!mfn) return false;
-    giveBack(mfn);
+    if (mfn) giveBack(mfn);
+    else if (!forgetOnDemand(d, frame + i)) return false;
   }
   return true;
 }

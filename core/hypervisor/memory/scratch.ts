@@ -1,5 +1,5 @@
 /**
- * A page for structures copied from guests, one per thread (an instance of core.wasm): static data is shared by all.
+ * Two pages for structures copied from guests, of each thread (an instance of core.wasm) its own: static data is shared by all.
  * Each user has its own part, because one call may run inside another (multicall).
  */
 import { allocXenheapPages } from "./allocator";
@@ -14,12 +14,12 @@ export const SCRATCH_EXTENTS: usize = 1280; // 512
 export const SCRATCH_GRANT: usize = 1792; // 256
 export const SCRATCH_WALK: usize = 2048; // 64
 export const SCRATCH_UNMAPS: usize = 2112; // 384
-export const SCRATCH_E820: usize = 2560; // 1536
+export const SCRATCH_E820: usize = 4096; // 4096
 
-/** Address of a part of this thread's page; 0 if the host is out of memory. */
+/** Address of a part of this thread's pages; 0 if the host is out of memory. */
 export function scratch(part: usize): usize {
   if (!page) {
-    const mfn = allocXenheapPages(0);
+    const mfn = allocXenheapPages(1);
     if (!mfn) return 0;
     page = (<usize>mfn) << 12;
   }

@@ -29,9 +29,9 @@ function holdFrom(d: DomainMemory, first: u32): u32 {
 export function relinquishMemory(domid: u32): i32 {
   const d = domainMemory(domid);
   if (d == null) return 0;
-  spinLock(lockOf(d));
-  d.flags |= MEM_DYING;
-  spinUnlock(lockOf(d));
+  // None of its vCPUs runs, so nobody else changes its flags. setClaim takes the lock of its lists: who gave it frames under that before is done, and
+  // who does after sees that it is dying.
+  atomic.or<u32>(changetype<usize>(d) + offsetof<DomainMemory>("flags"), MEM_DYING);
   setClaim(d, 0);
   // What is let go of may be kept for a while, and holds other tables.
   d.validating = 0;

@@ -13,15 +13,18 @@ import {
 } from "../memory/frames";
 import { m2pGet } from "../memory/m2p";
 import { PTE_P, PTE_RW, PTE_SIZE, pteMfn } from "../memory/pte";
-import { LARGE_FRAMES, P2M_GRANT_RO, P2M_RAM, entryType, isGrant, p2mEntry } from "./entry";
+import { LARGE_FRAMES, P2M_GRANT_RO, P2M_ON_DEMAND, P2M_RAM, entryType, isGrant, p2mEntry } from "./entry";
 import { TABLE_ENTRIES } from "./tables";
 
 let tables: u32 = 0;
+let onDemand: u32 = 0;
 
 export function countP2m(d: DomainMemory): void {
   if (!d.p2mRoot) return;
   tables = 0;
+  onDemand = 0;
   countTable(d, d.p2mRoot, 4, 0);
+  if (onDemand != d.onDemand) report("frames on demand of the second stage, root", d.p2mRoot, d.onDemand, onDemand);
   if (tables != d.p2mTables) report("tables of the second stage, root", d.p2mRoot, d.p2mTables, tables);
 }
 
@@ -29,6 +32,7 @@ function countTable(d: DomainMemory, table: u32, level: u32, first: u64): void {
   tables++;
   for (let i: u32 = 0; i < TABLE_ENTRIES; i++) {
     const entry = load<u64>(frameAddress(table) + <usize>i * PTE_SIZE);
+    if (entryType(entry) == P2M_ON_DEMAND) onDemand += level == 1 ? 1 : LARGE_FRAMES;
     if (!(entry & PTE_P)) continue;
     const gfn = first + ((<u64>i) << (9 * (level - 1)));
     if (level == 1) countFrame(d, entry, gfn);

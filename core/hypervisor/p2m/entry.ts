@@ -1,16 +1,19 @@
 /**
  * What an entry of a second stage says. It is a page-table entry as processors have them, so that the engine walks both stages with one
  * walk: present, for users, marked as used and written from the first (so no walk ever changes one), writable or not; and in the bits for
- * software, 9 to 11, what kind of frame it maps. An entry that maps nothing is 0: whoever touches it leaves the guest.
+ * software, 9 to 11, what kind of frame it maps. An entry that maps nothing is 0, or says that there is memory on demand: whoever touches it
+ * leaves the guest.
  */
 import { PTE_LARGE } from "../../machine/cpu/paging/format";
-import { PTE_A, PTE_D, PTE_P, PTE_RW, PTE_US } from "../memory/pte";
+import { PTE_A, PTE_D, PTE_P, PTE_RW, PTE_US, pteMfn } from "../memory/pte";
 
 /** Memory of the domain's own, or a frame of the Xen heap that is shared with it (shared info, grant table). */
 export const P2M_RAM: u32 = 1;
 /** A grant of another domain's, mapped writable or read-only. */
 export const P2M_GRANT_RW: u32 = 2;
 export const P2M_GRANT_RO: u32 = 3;
+/** Memory that the domain is to get when it first touches it (on_demand.ts). It maps nothing. */
+export const P2M_ON_DEMAND: u32 = 4;
 
 const KIND_SHIFT: u64 = 9;
 const KIND_MASK: u64 = 7;
@@ -28,6 +31,15 @@ export function p2mEntry(mfn: u32, type: u32): u64 {
 export function p2mLargeEntry(mfn: u32, type: u32): u64 {
   return p2mEntry(mfn, type) | PTE_LARGE;
 }
+/** The entry of a guest frame, or of LARGE_FRAMES of them, that gets memory on demand. */
+export function p2mOnDemand(large: bool): u64 {
+  return ((<u64>P2M_ON_DEMAND) << KIND_SHIFT) | (large ? PTE_LARGE : 0);
+}
+/** What a large entry says of its part `i`, as an entry of level 1. */
+export function p2mPart(large: u64, i: u32): u64 {
+  const type = entryType(large);
+  return type == P2M_ON_DEMAND ? p2mOnDemand(false) : p2mEntry(<u32>pteMfn(large) + i, type);
+}
 /** The entry of a table of level 1 or more that leads to another table. */
 export function p2mTableEntry(table: u32): u64 {
   return ((<u64>table) << 12) | PTE_P | PTE_US | PTE_A | PTE_RW;
@@ -41,5 +53,6 @@ export function entryType(entry: u64): u32 {
 // @ts-ignore: decorator
 @inline
 export function isGrant(entry: u64): bool {
-  return entryType(entry) >= P2M_GRANT_RW;
+  const type = entryType(entry);
+  return type == P2M_GRANT_RW || type == P2M_GRANT_RO;
 }

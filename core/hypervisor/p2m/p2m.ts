@@ -11,6 +11,7 @@
  *   those never takes this one. The grant table's and the domain's own lock may be held outside.
  */
 import { EBUSY, EINVAL, ENOMEM } from "../../abi/errno";
+import { setOnDemand } from "../memory/buddy";
 import { DomainMemory, MEM_DYING, MEM_TRANSLATED } from "../memory/domain_memory";
 import { PGC_xen_heap, PGT_writable_page, pageFlag } from "../memory/frames";
 import { INVALID_M2P_ENTRY, m2pGet, m2pSet } from "../memory/m2p";
@@ -24,6 +25,7 @@ import {
   LARGE_ORDER,
   P2M_GRANT_RO,
   P2M_GRANT_RW,
+  P2M_ON_DEMAND,
   P2M_RAM,
   entryType,
   isGrant,
@@ -61,6 +63,11 @@ export function dropEntry(entry: u64): void {
   else putPage(mfn);
 }
 
+/** There are `more` frames on demand than before, and the domain's reserve is no larger than that. The lock is held. */
+export function countOnDemand(d: DomainMemory, more: i32): void {
+  setOnDemand(d, d.onDemand + <u32>more);
+}
+
 /** Puts an entry in the place of one that is no grant; the new one's references are the caller's to give. The lock is held. */
 function install(d: DomainMemory, gfn: u64, mfn: u32, type: u32): i32 {
   if (d.flags & MEM_DYING) return -EINVAL;
@@ -69,6 +76,7 @@ function install(d: DomainMemory, gfn: u64, mfn: u32, type: u32): i32 {
   const old = load<u64>(at);
   if (isGrant(old)) return -EBUSY;
   atomic.store<u64>(at, p2mEntry(mfn, type));
+  if (entryType(old) == P2M_ON_DEMAND) countOnDemand(d, -1);
   if (old & PTE_P) {
     flushDue = true;
     m2pSet(<u32>pteMfn(old), INVALID_M2P_ENTRY);
@@ -218,6 +226,7 @@ function place(d: DomainMemory, gfn: u64, mfn: u32): i32 {
     flushDue = true;
   }
   atomic.store<u64>(at, p2mEntry(mfn, P2M_RAM));
+  if (entryType(old) == P2M_ON_DEMAND) countOnDemand(d, -1);
   m2pSet(mfn, gfn);
   if (gfn > <u64>d.p2mMaxGfn) d.p2mMaxGfn = <u32>gfn;
   return 0;

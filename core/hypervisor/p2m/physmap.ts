@@ -29,6 +29,7 @@ import { DomainMemory } from "../memory/domain_memory";
 import { PGC_xen_heap, pageFlag } from "../memory/frames";
 import { putPageAndType } from "../memory/page_type";
 import { putAllocRef } from "../memory/references";
+import { populate } from "./on_demand";
 import { ALSO_SHARED, p2mMove, p2mPlace, p2mRemoveRam, replacedFrame } from "./p2m";
 
 /** One frame; `index` by the space. What is memory at `gfn` is given back to the host, as Xen has it. 0 or -errno. */
@@ -42,7 +43,10 @@ function addOne(d: DomainMemory, space: u32, index: u64, gfn: u64): i32 {
     const mfn =
       index >> 32 ? 0 : grantTableFrame(d.domid, isStatus ? 1 : 0, (<u32>index) & ~(<u32>XENMAPIDX_grant_table_status));
     error = mfn ? p2mPlace(d, gfn, mfn) : -EINVAL;
-  } else if (space == <u32>XENMAPSPACE_gmfn || space == <u32>XENMAPSPACE_gmfn_range) error = p2mMove(d, gfn, index);
+  } else if (space == <u32>XENMAPSPACE_gmfn || space == <u32>XENMAPSPACE_gmfn_range) {
+    populate(d, index);
+    error = p2mMove(d, gfn, index);
+  }
   if (!error && replacedFrame) giveBack(replacedFrame);
   return error;
 }

@@ -12,7 +12,7 @@ import { DomainMemory, domainMemory } from "../memory/domain_memory";
 import { ROOT_SECOND_STAGES, frameAddress } from "../memory/frames";
 import { PTE_P, PTE_SIZE, pteMfn } from "../memory/pte";
 import { tlbFlushAll } from "../memory/tlb";
-import { LARGE_FRAMES, p2mEntry, p2mTableEntry, entryType } from "./entry";
+import { LARGE_FRAMES, p2mPart, p2mTableEntry } from "./entry";
 
 /** Guest frames there can be: 40 bits of address, as CPUID says. */
 export const P2M_GFNS: u64 = (<u64>1) << 28;
@@ -43,7 +43,7 @@ export function leafOf(d: DomainMemory, gfn: u64): usize {
 export function partOf(at: usize, gfn: u64): u64 {
   const entry = atomic.load<u64>(at);
   if (!(entry & PTE_LARGE)) return entry;
-  return p2mEntry(<u32>pteMfn(entry) + ((<u32>gfn) & (LARGE_FRAMES - 1)), entryType(entry));
+  return p2mPart(entry, (<u32>gfn) & (LARGE_FRAMES - 1));
 }
 
 /** A fresh table out of the domain's pool; 0 if that is used up, or the host out of memory. The lock is held. */
@@ -106,7 +106,5 @@ export function makeLeaf(d: DomainMemory, gfn: u64, level: u32): usize {
 
 /** Writes to a table what a large entry says. What each part holds stays the same, so nothing has to be flushed. */
 function spread(large: u64, table: u32): void {
-  const first = <u32>pteMfn(large);
-  for (let i: u32 = 0; i < LARGE_FRAMES; i++)
-    store<u64>(frameAddress(table) + <usize>i * PTE_SIZE, p2mEntry(first + i, entryType(large)));
+  for (let i: u32 = 0; i < LARGE_FRAMES; i++) store<u64>(frameAddress(table) + <usize>i * PTE_SIZE, p2mPart(large, i));
 }

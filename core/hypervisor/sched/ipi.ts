@@ -1,7 +1,7 @@
 /**
  * Interrupts between pCPUs: bits in the target's mailbox word, which the engine polls and an idle pCPU waits on.
  */
-import { beginTranslations } from "../../machine/cpu/code_frames";
+import { beginTranslations } from "../../machine/cpu/frames/written";
 import { hostWait } from "../../machine/cpu/machine";
 import { tlbDropWrites, tlbFlushAll } from "../../machine/cpu/tlb";
 import { NO_PCPU, Pcpu, enterGuestAccess, leaveGuestAccess, mailbox, pcpuAt, pcpuCount, self } from "./pcpu";

@@ -1,7 +1,7 @@
 /** What a pCPU does from power-on to power-off. */
 import { ACTIVITY_HYPERVISOR, ACTIVITY_IDLE, ACTIVITY_INTERPRETER, BOOT_POWER, POWER_ON } from "../../machine/layout";
 import { EXIT_POLL } from "../../machine/cpu/exits";
-import { endTranslations } from "../../machine/cpu/code_frames";
+import { endTranslations } from "../../machine/cpu/frames/written";
 import { run, setBudget } from "../../machine/cpu/interpreter";
 import { hostWait, setActivity, unspent, unspentInterpreted } from "../../machine/cpu/machine";
 import { adoptRegions } from "../../machine/cpu/regions";

@@ -115,6 +115,11 @@ export function leaveGuestAccess(): void {
   if (--accessDepth == 0) atomic.add<u32>(changetype<usize>(self) + offsetof<Pcpu>("guestMode"), 1);
 }
 
+/** Whether the present access is within no other, so that after it nothing of the guest's is in use. */
+export function isOnlyGuestAccess(): bool {
+  return accessDepth == 1;
+}
+
 /** 0xc0 bytes of this thread's own, for one structure. */
 // @ts-ignore: decorator
 @inline

@@ -1,10 +1,7 @@
 /** A conversion that leaves room on the disk for others: an image may be far larger, unpacked, than its file is, or say so. */
 import path from "node:path";
 import { convertImage, type NewFormat } from "../../dom0/storage/convert.ts";
-import { checkRoom } from "../transfer/scratch.ts";
-
-/** So often is looked whether there is room left. */
-const LOOK_MS = 500;
+import { withRoom } from "./room.ts";
 
 /** `called`: as the sentence has it. Throws StoreError, Refusal ENOSPC, what `progress` throws; then nothing of it is there. */
 export async function convertWithRoom(
@@ -13,16 +10,10 @@ export async function convertWithRoom(
   called: string,
   progress: (share: number) => void,
 ): Promise<void> {
-  const noRoom = new AbortController();
-  const look = (): Promise<void> => checkRoom(path.dirname(to.file), 0, called);
-  await look();
-  const timer = setInterval(() => void look().catch((error: unknown) => noRoom.abort(error)), LOOK_MS);
-  try {
-    await convertImage(from, to, (share) => {
-      noRoom.signal.throwIfAborted();
+  await withRoom(path.dirname(to.file), 0, called, (check) =>
+    convertImage(from, to, (share) => {
+      check();
       progress(share);
-    });
-  } finally {
-    clearInterval(timer);
-  }
+    }),
+  );
 }

@@ -4,8 +4,8 @@
  */
 import { randomUUID } from "node:crypto";
 import { Refusal } from "../../toolstack/error.ts";
-import { running, type Parts, type Watch } from "./parts.ts";
-import { clone, unmade, type Continued } from "./reverting.ts";
+import { hostOf, running, type Parts, type Watch } from "./parts.ts";
+import { clone, unmade, type Continued, type Identity } from "./reverting.ts";
 import { take, type Taken } from "./taking.ts";
 
 export interface Forked extends Taken {
@@ -23,27 +23,43 @@ export class ForkFailure extends Error {
   }
 }
 
-/** `name`: of the snapshot; `copies`: of the domains. Throws Refusal, TakeFailure, ForkFailure. */
+/** `name`: of the snapshot; `names`: of the domains. Nobody starts or deletes these until all of it has ended. Throws Refusal, TakeFailure, ForkFailure. */
 export async function fork(
   parts: Parts,
   uuid: string,
   name: string,
-  copies: readonly string[],
+  names: readonly string[],
+  watch: Watch,
+): Promise<Forked> {
+  const copies = names.map((called) => ({ uuid: randomUUID(), name: called }));
+  return copies.reduce(
+    (deed, { uuid: other }) =>
+      () =>
+        parts.alone(other, deed),
+    () => forked(parts, uuid, name, copies, watch),
+  )();
+}
+
+async function forked(
+  parts: Parts,
+  uuid: string,
+  name: string,
+  copies: readonly Identity[],
   { progress, signal }: Watch,
 ): Promise<Forked> {
   const domain = await running(parts, uuid);
   if (!domain) throw new Refusal("ESRCH", "That domain does not run: one that stands still is cloned.");
-  const toolstack = parts.toolstack()!;
+  const toolstack = hostOf(parts);
   const held = randomUUID();
   const made: Continued[] = [];
   try {
     const wanted = { name, memory: false, held: { name: held, copies: copies.length } };
     const taken = await take(parts, uuid, wanted, { progress: () => {}, signal });
     try {
-      for (const called of copies) {
+      for (const copy of copies) {
         signal.throwIfAborted();
         made.push(
-          await clone(parts, uuid, taken.snapshot.id, called, (as) => toolstack.request("heldContinue", { held, as })),
+          await clone(parts, uuid, taken.snapshot.id, copy, (as) => toolstack.request("heldContinue", { held, as })),
         );
         progress(made.length / copies.length);
       }
@@ -59,21 +75,25 @@ export async function fork(
   }
 }
 
-/** Its disks can be removed when its backends have let them go. */
+/** Its disks can be removed when its backends have let them go: it is gone, or the host is. */
 async function ended(parts: Parts, { uuid, domid }: Continued): Promise<void> {
   const toolstack = parts.toolstack();
   if (toolstack && domid !== null) {
+    const unheard: (() => void)[] = [];
     const isGone = new Promise<void>((resolve) => {
-      const unhear = toolstack.on("destroyed", (gone) => {
-        if (gone.domid !== domid) return;
-        unhear();
-        resolve();
-      });
+      const hear = (gone: { domid: number }): void => {
+        if (gone.domid === domid) resolve();
+      };
+      unheard.push(
+        toolstack.on("destroyed", hear),
+        toolstack.onClosed(() => resolve()),
+      );
     });
     await toolstack.request("destroy", { domid }).then(
       () => isGone,
       () => {},
     );
+    for (const unhear of unheard) unhear();
   }
   await unmade(parts, uuid);
 }

@@ -16,7 +16,7 @@ import { rebaseImage } from "../../dom0/storage/qcow2/rebase.ts";
 import { Refusal } from "../../toolstack/error.ts";
 import type { DomainInfo } from "../../toolstack/messages.ts";
 import { allocated, imageFailure, isTaken, makeOverlays, overlayFile } from "./images.ts";
-import { checkNotSaved, freeze, keep, nameImages, running, type Parts, type Watch } from "./parts.ts";
+import { checkNotSaved, freeze, hostOf, keep, nameImages, running, type Parts, type Watch } from "./parts.ts";
 import {
   childrenOf,
   nextMerge,
@@ -112,7 +112,7 @@ async function rebased(
   if (!domain || !written) return;
   // The last of them: with it the tree says that nobody needs the image any more.
   const record = { file: parts.trees.file(tree.uuid), text: treeText(after) };
-  await parts.toolstack()!.request("diskRebase", {
+  await hostOf(parts).request("diskRebase", {
     ...{ domid: domain.domid, device: written.id, from: written.file, base: imageOf(base) },
     record,
   });
@@ -158,7 +158,7 @@ async function mergeWritten(
   options: Watch,
 ): Promise<void> {
   const { trees } = parts;
-  const toolstack = parts.toolstack()!;
+  const toolstack = hostOf(parts);
   const record = (tree: Tree) => ({ file: trees.file(uuid), text: treeText(tree) });
   let top = first;
   for (let round = 0; (await allocated(top.file)) > FOLD_BYTES && round < MOST_ROUNDS; round++) {

@@ -48,8 +48,17 @@ export interface Parts {
   readonly definitions: Definitions;
   /** null while the host does not run. */
   readonly toolstack: () => ToolstackClient | null;
+  /** A deed that does not go together with the domain's start, copying or deletion. */
+  readonly alone: <T>(uuid: string, deed: () => Promise<T>) => Promise<T>;
   /** Tells who follows: a tree has changed. */
   readonly changed: (uuid: string) => void;
+}
+
+/** For what goes on with a domain that runs. Throws Refusal EOFF where the host went off meanwhile. */
+export function hostOf({ toolstack }: Pick<Parts, "toolstack">): ToolstackClient {
+  const found = toolstack();
+  if (found) return found;
+  throw new Refusal("EOFF", "The host went off meanwhile, and its domains with it.");
 }
 
 /** The domain as it runs; null when it does not. */
@@ -83,12 +92,8 @@ export async function configNow(
 }
 
 /** The disks that the domain has now, by the names that links lead to. Throws Refusal where these aren't those that it is started with next. */
-export async function disksNow(
-  { toolstack }: Parts,
-  domain: DomainInfo | null,
-  definition: Definition,
-): Promise<KeptDisk[]> {
-  const found = domain ? await toolstack()!.request("keptDisks", { domid: domain.domid }) : disksOf(definition);
+export async function disksNow(parts: Parts, domain: DomainInfo | null, definition: Definition): Promise<KeptDisk[]> {
+  const found = domain ? await hostOf(parts).request("keptDisks", { domid: domain.domid }) : disksOf(definition);
   return resolved(found);
 }
 

@@ -2,13 +2,14 @@
  * Goes back to a snapshot, or makes another domain of it: new images based on the snapshot's, and its memory if it has that. The tree says so when
  * the domain is there and before it runs: until then nothing has changed but that the domain which ran was stopped.
  */
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { Refusal } from "../../toolstack/error.ts";
 import type { CreateResult, RestoreAs } from "../../toolstack/messages.ts";
 import { readSaved, readSavedHeader, type SavedHeader } from "../../toolstack/saved-file.ts";
-import { readConfig, withItem, withValue } from "../../toolstack/config-text.ts";
+import { withValue } from "../../toolstack/config-text.ts";
+import { apart } from "../apart.ts";
 import { isTaken, makeOverlays, overlayFile } from "./images.ts";
-import { keep, running, withImages, type Definition, type Parts } from "./parts.ts";
+import { hostOf, keep, running, withImages, type Definition, type Parts } from "./parts.ts";
 import { emptyTree, withCurrent, type Layer, type LayerDisk, type Snapshot, type Tree } from "./tree.ts";
 
 export interface Continued {
@@ -63,18 +64,25 @@ export async function revert(parts: Parts, uuid: string, id: string): Promise<Co
   }
 }
 
+/** Who the other domain is to be. */
+export interface Identity {
+  uuid: string;
+  name: string;
+}
+
 /** What memory that is kept somewhere becomes, in a domain that is paused. */
 export type Continue = (as: Required<RestoreAs>) => Promise<CreateResult>;
 
 /**
- * Another domain, as that one was then, paused; its interfaces have other addresses. `memory`: where that is if the snapshot's own is not meant; null:
+ * Another domain, as that one was then, paused; what two can't both have it has anew (../apart.ts). Whoever calls lets
+ * nobody start or delete it meanwhile. `memory`: where that is if the snapshot's own is not meant; null:
  * that one, if it has any.
  */
 export async function clone(
   parts: Parts,
   from: string,
   id: string,
-  name: string,
+  { uuid, name }: Identity,
   memory: Continue | null = null,
 ): Promise<Continued> {
   const { trees, definitions } = parts;
@@ -82,14 +90,13 @@ export async function clone(
   const snapshot = snapshotOf(tree, id);
   needHost(parts, snapshot);
   const ofFile: Continue = (as) =>
-    parts.toolstack()!.request("restore", { file: snapshotFile(parts, from, id), paused: true, as });
+    hostOf(parts).request("restore", { file: snapshotFile(parts, from, id), paused: true, as });
   const goOn = memory ?? (snapshot.hasMemory ? ofFile : null);
   const header = await machineOf(parts, tree, snapshot);
-  const uuid = randomUUID();
   const disks = await newDisks(tree, snapshot);
   const empty = { ...emptyTree(uuid, name), origin: { uuid: from, snapshot: id } };
   const made = onto(foreign(empty, tree, snapshot), snapshot, disks, true);
-  const config = withOtherAddresses(withValue(withValue(configOn(header, made), "name", name), "uuid", uuid));
+  const config = withValue(withValue(apart(configOn(header, made), name), "name", name), "uuid", uuid);
   const files = await readSaved(snapshotFile(parts, from, id), (saved) => Promise.resolve(saved.files));
   const definition: Definition = {
     name,
@@ -178,15 +185,6 @@ function configOn(header: SavedHeader, { current, layers }: Tree): string {
   return withImages({ config: header.config, configName: header.configName ?? null }, current.disks, layers);
 }
 
-/** Interfaces that have an address of their own get another: two domains with one are on no network. */
-function withOtherAddresses(config: string): string {
-  const items = readConfig(config).lists.get("vif") ?? [];
-  return items.reduce(
-    (text, item, i) => withItem(text, "vif", i, item.replace(/(^|,)\s*mac\s*=[^,]*/i, "").replace(/^,/, "")),
-    config,
-  );
-}
-
 /** Its memory in a new domain, which runs when `ready` has ended. Its domid. */
 async function restored(
   parts: Parts,
@@ -194,7 +192,7 @@ async function restored(
   as: { config: string; name: string; uuid: string },
   ready: () => Promise<void>,
 ): Promise<number> {
-  const toolstack = parts.toolstack()!;
+  const toolstack = hostOf(parts);
   const { domid } = await toolstack.request("restore", { file, paused: true, as });
   try {
     await ready();

@@ -2,6 +2,7 @@
  * The snapshots of all domains: what can be done with them, one thing at a time for a domain. README.md has the rules; `trees.ts` is where they
  * lie, `taking.ts`, `reverting.ts` and `merging.ts` are the deeds.
  */
+import { randomUUID } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import { Refusal } from "../../toolstack/error.ts";
 import type { ToolstackClient } from "../../toolstack/client.ts";
@@ -12,6 +13,7 @@ import {
   checkNotSaved,
   configNow,
   freeze,
+  hostOf,
   keep,
   namedImages,
   running,
@@ -46,15 +48,14 @@ export interface SnapshotOptions {
 export class Snapshots {
   readonly #parts: Parts;
   readonly #changed: (uuid: string) => void;
-  readonly #apart: NonNullable<SnapshotOptions["alone"]>;
   readonly #busy = new Map<string, { work: SnapshotWork; wanted: AbortController | null }>();
+  readonly #namesOnTheWay = new Set<string>();
   readonly #opened: Promise<void>;
 
   constructor({ folder, definitions, toolstack, alone, changed, warn }: SnapshotOptions) {
-    this.#apart = alone ?? ((_, deed) => deed());
     const trees = new Trees(folder, warn);
     this.#changed = (uuid) => changed(uuid, this.#busy.get(uuid)?.work ?? null);
-    this.#parts = { trees, definitions, toolstack, changed: this.#changed };
+    this.#parts = { trees, definitions, toolstack, alone: alone ?? ((_, deed) => deed()), changed: this.#changed };
     this.#opened = trees.open();
   }
 
@@ -207,14 +208,29 @@ export class Snapshots {
   clone(uuid: string, id: string, name: string): Promise<Continued> {
     return this.#alone(uuid, "clone", null, async () => {
       snapshotOf(this.#parts.trees.find(uuid), id);
-      const made = await clone(this.#parts, uuid, id, name);
-      if (made.domid !== null) await this.#parts.toolstack()!.request("unpause", { domid: made.domid });
-      return made;
+      const copy = { uuid: randomUUID(), name };
+      return this.#parts.alone(copy.uuid, async () => {
+        const made = await clone(this.#parts, uuid, id, copy);
+        if (made.domid !== null) await hostOf(this.#parts).request("unpause", { domid: made.domid });
+        return made;
+      });
     });
   }
 
-  /** It runs, and goes on in copies of those names too; all are there, or none. Throws Refusal. */
+  /** Names of copies that forks are making: nobody else's are to be called so. */
+  get namesOnTheWay(): ReadonlySet<string> {
+    return this.#namesOnTheWay;
+  }
+
+  /** It runs, and goes on in copies of those names too, which are on the way from the call on; all are there, or none. Throws Refusal. */
   fork(uuid: string, names: readonly string[]): Promise<Forked> {
+    for (const each of names) this.#namesOnTheWay.add(each);
+    return this.#fork(uuid, names).finally(() => {
+      for (const each of names) this.#namesOnTheWay.delete(each);
+    });
+  }
+
+  #fork(uuid: string, names: readonly string[]): Promise<Forked> {
     const wanted = new AbortController();
     return this.#alone(uuid, "fork", wanted, async (progress) => {
       const taken = new Set((this.#parts.trees.find(uuid)?.snapshots ?? []).map(({ name }) => name));
@@ -294,7 +310,7 @@ export class Snapshots {
     this.#busy.set(uuid, { work: { what, share: null }, wanted });
     this.#changed(uuid);
     try {
-      return await this.#apart(uuid, async () => {
+      return await this.#parts.alone(uuid, async () => {
         this.#parts.trees.named(await namedImages(this.#parts));
         await settle(this.#parts, uuid);
         return deed(progress);

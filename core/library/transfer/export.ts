@@ -3,18 +3,20 @@ import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import { lstat, open, rm, stat } from "node:fs/promises";
 import path from "node:path";
+import type { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { pack, type Pack } from "tar-stream";
 import { StoreError } from "../../dom0/storage/block-store.ts";
-import { convertImage } from "../../dom0/storage/convert.ts";
 import { PART, moveWhole } from "../../files/whole.ts";
 import { withValue } from "../../toolstack/config-text.ts";
 import { Refusal } from "../../toolstack/error.ts";
 import { libraryFailure } from "../failure.ts";
+import { convertWithRoom } from "../images/converting.ts";
+import { withRoom } from "../images/room.ts";
 import { namedDisks, namedImages, withTargets } from "./config.ts";
 import { DESCRIPTION_MEMBER, diskMember, fileMember, MOST_FILE_BYTES, SUMS_MEMBER, type Package } from "./package.ts";
 import { readPlain } from "../plain.ts";
-import { withScratch } from "./scratch.ts";
+import { drained, withScratch } from "./scratch.ts";
 
 export interface Exported {
   readonly name: string;
@@ -88,7 +90,7 @@ async function gathered(
     signal.throwIfAborted();
     const image = path.join(scratch, `${i}.qcow2`);
     const from = { file: path.resolve(folder, disk.target), format: disk.format || "raw" };
-    await convertImage(from, { file: image, format: "qcow2" }, (share) => {
+    await convertWithRoom(from, { file: image, format: "qcow2" }, path.basename(disk.target), (share) => {
       signal.throwIfAborted();
       progress((i + share) / disks.length);
     });
@@ -117,6 +119,28 @@ async function written(
   progress: (done: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  const bytes = [...description.files, ...description.disks].reduce((sum, each) => sum + each.bytes, 0);
+  await withRoom(path.dirname(part), bytes, description.name, (check) =>
+    writtenTo(part, { description, files, images }, progress, () => {
+      check();
+      signal.throwIfAborted();
+    }),
+  );
+  const handle = await open(part, "r+");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** `check`: is called again and again, and throws where it is to end. */
+async function writtenTo(
+  part: string,
+  { description, files, images }: Contents,
+  progress: (done: number) => void,
+  check: () => void,
+): Promise<void> {
   const archive = pack();
   const out = createWriteStream(part, { flags: "wx", mode: 0o600 });
   const ended = finished(out);
@@ -139,7 +163,7 @@ async function written(
     for (const [i, image] of images.entries()) {
       const hash = createHash("sha256");
       await entry(archive, diskMember(i), description.disks[i]!.bytes, createReadStream(image), (bytes) => {
-        signal.throwIfAborted();
+        check();
         hash.update(bytes);
         progress((done += bytes.length) / total);
       });
@@ -151,14 +175,11 @@ async function written(
   } catch (error) {
     archive.destroy();
     out.destroy();
-    await ended.catch(() => {});
-    throw error;
-  }
-  const handle = await open(part, "r+");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
+    // What the file system said is the cause of all that follows.
+    throw await ended.then(
+      () => error,
+      (cause: Error) => (isSystem(cause) ? cause : error),
+    );
   }
 }
 
@@ -174,8 +195,7 @@ async function entry(
   ended.catch(() => {});
   for await (const chunk of bytes as AsyncIterable<Buffer>) {
     seen(chunk);
-    if (!stream.write(chunk))
-      await new Promise<void>((resolve) => stream.once("drain", resolve).once("close", resolve));
+    if (!stream.write(chunk)) await drained(stream as unknown as Writable);
   }
   stream.end();
   await ended;

@@ -1,13 +1,12 @@
 /** A folder for what is on its way in or out; it is gone when that has ended, one way or the other. */
 import { createHash } from "node:crypto";
-import { mkdtemp, open, rm, statfs } from "node:fs/promises";
+import { mkdtemp, open, rm } from "node:fs/promises";
 import path from "node:path";
+import type { Writable } from "node:stream";
 import { privateFolder } from "../../files/whole.ts";
-import { Refusal } from "../../toolstack/error.ts";
+import { checkRoom } from "../images/room.ts";
 import type { Member } from "./archive.ts";
 
-/** Of the disk, left for others. */
-const SPARE_BYTES = 256 * 2 ** 20;
 const CHECK_EVERY = 64 * 2 ** 20;
 
 /** Once, before anything is imported: what a crash has left is of no use. */
@@ -23,16 +22,6 @@ export async function withScratch<T>(folder: string, use: (own: string) => Promi
   } finally {
     await rm(own, { recursive: true, force: true });
   }
-}
-
-/** Throws Refusal ENOSPC. */
-export async function checkRoom(folder: string, bytes: number, what: string): Promise<void> {
-  const { bavail, bsize } = await statfs(folder);
-  if (bavail * bsize - bytes >= SPARE_BYTES) return;
-  throw new Refusal(
-    "ENOSPC",
-    `${what} has no room on this computer's disk: ${mib(bytes)} MiB are to come, ${mib(bavail * bsize)} MiB are free, and ${mib(SPARE_BYTES)} MiB are left for others.`,
-  );
 }
 
 export interface Sums {
@@ -64,6 +53,15 @@ export async function takeMember({ name, size, bytes }: Member, file: string): P
   return { sha1: sha1.digest("hex"), sha256: sha256.digest("hex"), sha512: sha512.digest("hex") };
 }
 
-function mib(bytes: number): number {
-  return Math.ceil(bytes / 2 ** 20);
+/** Until a stream that is full takes more. Rejects where it takes none any more. */
+export function drained(stream: Writable): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (): void => {
+      stream.off("drain", done).off("close", done);
+      if (stream.destroyed) reject(new Error("The stream has ended."));
+      else resolve();
+    };
+    if (stream.destroyed) done();
+    else stream.on("drain", done).on("close", done);
+  });
 }

@@ -13,7 +13,7 @@ import { NO_ADDRESS, walkBothStages, walkError, walkLevel, walkOutside, walkTabl
 import { ACCESS_EXECUTE, ACCESS_READ, ACCESS_WRITE, isCanonical, SPACE_SMAP, SPACE_USER } from "./paging/format";
 import { spaceKey } from "./paging/space";
 import { TLB_ADDEND, TLB_EXECUTE, TLB_READ, TLB_WRITE, tlbBase, tlbFill, tlbLookup, tlbTag } from "./tlb";
-import { beforeWrites } from "./code_frames";
+import { beforeWrites } from "./frames/written";
 
 export { effectiveAddress, furtherAddress, offsetAddress, operandAddress, segmentAddress } from "./address";
 export {
@@ -135,14 +135,24 @@ function readSlow(linear: u64, size: u32): u64 {
   if (!checkAccess(lin, size, ACCESS_READ)) return 0;
   const host = translate(lin, ACCESS_READ);
   const room: u32 = 4096 - ((<u32>lin) & 0xfff);
-  if (!host) return fault == FAULT_DEVICE && size <= room ? deviceRead(size) : 0;
-  if (size <= room) return loadSized(host, size);
-  const second = translate((lin + room) & linearMask, ACCESS_READ);
-  if (!second) return 0;
+  if (size <= room) {
+    if (host) return loadSized(host, size);
+    return fault == FAULT_DEVICE ? deviceRead(size) : 0;
+  }
+  const second = host ? translate((lin + room) & linearMask, ACCESS_READ) : 0;
+  if (!second) return fault == FAULT_DEVICE ? readBytes(lin, size) : 0;
   let value: u64 = 0;
   for (let i: u32 = 0; i < size; i++)
     value |= (<u64>load<u8>(i < room ? host + i : second + (i - room))) << ((<u64>i) << 3);
   return value;
+}
+
+/** `size` bytes across a page boundary with a device on one side or both: byte by byte, as a bus that is 8 bits wide gives them. */
+function readBytes(lin: u64, size: u32): u64 {
+  clearFault();
+  let value: u64 = 0;
+  for (let i: u32 = 0; i < size && !fault; i++) value |= readSlow(lin + i, 1) << ((<u64>i) << 3);
+  return fault ? 0 : value;
 }
 
 // @ts-ignore: decorator
@@ -187,14 +197,18 @@ function readV128Slow(linear: u64): v128 {
   if (!checkAccess(lin, 16, ACCESS_READ)) return i64x2.splat(0);
   const host = translate(lin, ACCESS_READ);
   const room: u32 = 4096 - ((<u32>lin) & 0xfff);
-  if (!host) {
-    if (fault != FAULT_DEVICE || room < 16) return i64x2.splat(0);
+  if (room >= 16) {
+    if (host) return v128.load(host);
+    if (fault != FAULT_DEVICE) return i64x2.splat(0);
     const half = deviceRead(8);
     return i64x2.replace_lane(i64x2.splat(half), 1, deviceRead(8, 8));
   }
-  if (room >= 16) return v128.load(host);
-  const second = translate((lin + room) & linearMask, ACCESS_READ);
-  if (!second) return i64x2.splat(0);
+  const second = host ? translate((lin + room) & linearMask, ACCESS_READ) : 0;
+  if (!second) {
+    if (fault != FAULT_DEVICE) return i64x2.splat(0);
+    const half = readBytes(lin, 8);
+    return fault ? i64x2.splat(0) : i64x2.replace_lane(i64x2.splat(half), 1, readBytes(lin + 8, 8));
+  }
   let low: u64 = 0;
   let high: u64 = 0;
   for (let i: u32 = 0; i < 8; i++) {
@@ -211,17 +225,23 @@ function writeSlow(linear: u64, size: u32, value: u64): void {
   if (!checkAccess(lin, size, ACCESS_WRITE)) return;
   const host = translate(lin, ACCESS_WRITE);
   const room: u32 = 4096 - ((<u32>lin) & 0xfff);
-  if (!host) {
-    if (fault == FAULT_DEVICE && size <= room) deviceWrite(size, value);
-    return;
-  }
   if (size <= room) {
-    storeSized(host, size, value);
+    if (host) storeSized(host, size, value);
+    else if (fault == FAULT_DEVICE) deviceWrite(size, value);
     return;
   }
-  const second = translate((lin + room) & linearMask, ACCESS_WRITE);
-  if (!second) return;
-  storeAcross(host, second, room, size, value);
+  const second = host ? translate((lin + room) & linearMask, ACCESS_WRITE) : 0;
+  if (second) storeAcross(host, second, room, size, value);
+  else if (fault == FAULT_DEVICE) {
+    clearFault();
+    probe(lin, size, ACCESS_WRITE);
+    writeBytes(lin, size, value);
+  }
+}
+
+/** As readBytes(). What is behind the boundary has been probed. */
+function writeBytes(lin: u64, size: u32, value: u64): void {
+  for (let i: u32 = 0; i < size && !fault; i++) writeSlow(lin + i, 1, (value >> ((<u64>i) << 3)) & 0xff);
 }
 
 export function write8(lin: u64, value: u32): void {
@@ -257,20 +277,25 @@ export function writeV128(lin: u64, value: v128): void {
   if (!checkAccess(lin, 16, ACCESS_WRITE)) return;
   const host = translate(lin, ACCESS_WRITE);
   const room: u32 = 4096 - ((<u32>lin) & 0xfff);
-  if (!host) {
-    if (fault != FAULT_DEVICE || room < 16) return;
-    deviceWrite(8, <u64>i64x2.extract_lane(value, 0));
-    deviceWrite(8, <u64>i64x2.extract_lane(value, 1), 8);
-    return;
-  }
-  if (room >= 16) {
-    v128.store(host, value);
-    return;
-  }
-  const second = translate((lin + room) & linearMask, ACCESS_WRITE);
-  if (!second) return;
   const low = <u64>i64x2.extract_lane(value, 0);
   const high = <u64>i64x2.extract_lane(value, 1);
+  if (room >= 16) {
+    if (host) v128.store(host, value);
+    else if (fault == FAULT_DEVICE) {
+      deviceWrite(8, low);
+      deviceWrite(8, high, 8);
+    }
+    return;
+  }
+  const second = host ? translate((lin + room) & linearMask, ACCESS_WRITE) : 0;
+  if (!second) {
+    if (fault != FAULT_DEVICE) return;
+    clearFault();
+    probe(lin, 16, ACCESS_WRITE);
+    writeBytes(lin, 8, low);
+    writeBytes(lin + 8, 8, high);
+    return;
+  }
   for (let i: u32 = 0; i < 16; i++) {
     const byte = <u8>((i < 8 ? low : high) >> ((<u64>(i & 7)) << 3));
     store<u8>(i < room ? host + i : second + (i - room), byte);
@@ -290,13 +315,13 @@ function probe(linear: u64, size: u32, access: i32): void {
   if (load<u64>(entry) == (((lin + size - 1) & PAGE) | tlbTag)) return;
   if (!checkAccess(lin, size, access)) return;
   const room: u32 = 4096 - ((<u32>lin) & 0xfff);
-  if (!translate(lin, access)) {
-    // A device takes what is written to it.
-    if (fault == FAULT_DEVICE && size <= room) clearFault();
-    return;
-  }
+  probePage(lin, access);
   // `size` is at most a few hundred bytes (XSAVE), so at most one boundary.
-  if (size > room) translate((lin + room) & linearMask, access);
+  if (size > room && !fault) probePage((lin + room) & linearMask, access);
+}
+function probePage(lin: u64, access: i32): void {
+  // A device takes what is written to it.
+  if (!translate(lin, access) && fault == FAULT_DEVICE) clearFault();
 }
 
 /** Sized forms for the families that handle all operand sizes in one place. */

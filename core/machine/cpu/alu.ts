@@ -4,6 +4,7 @@ import { FORM_REG_RM, FORM_RM_IMM } from "./ids";
 import * as I from "./ids";
 import { effectiveAddress, getReg32, getReg64, probeWrite, readSized, setReg32, setReg64, writeSized } from "./access";
 import { compareExchange, compareExchange16, exchangeRead, foundHigh } from "./locked";
+import { codeChanged } from "./frames/code";
 import { VECTOR_DE, VECTOR_GP, cpu, fault, raise } from "./machine";
 import {
   AF,
@@ -35,6 +36,14 @@ import {
 } from "./operands";
 import { CPU_FLAG_B } from "./state";
 import { divideUnsigned, multiplySigned, multiplyUnsigned, wideHigh } from "./wide";
+
+/** For a form of the dispatch loop's own that the TLB does not serve; whether the block must be left. */
+// @ts-ignore: decorator
+@inline
+export function aluStops(op: usize): bool {
+  aluExecute(op);
+  return (fault | codeChanged) != 0;
+}
 
 export function aluExecute(op: usize): void {
   const id = <u32>load<u16>(op, OP_ID);

@@ -1,7 +1,7 @@
 /**
  * Decoded blocks of one pCPU: runs of ops that lie in one physical page and end with a control transfer, the page, or after
  * BLOCK_OPS ops. Found by the host address of the first byte and the mode, so that a page mapped at several linear
- * addresses is decoded once. A block is good while its frame's code version (code_frames.ts) is the one it was decoded at.
+ * addresses is decoded once. A block is good while its frame's code version (frames/code.ts) is the one it was decoded at.
  *
  * An instruction across two pages is a block of its own, which remembers the second page and its version.
  * A full cache is emptied and filled again; that happens only between blocks.
@@ -10,7 +10,8 @@ import { VECTOR_GP, cpu, fault, raise } from "./machine";
 import { ACCESS_EXECUTE, isCanonical } from "./paging/format";
 import { translate } from "./access";
 import { BLOCK_HOST, BLOCK_MODE, BLOCK_NEXT, BUCKET_COUNT, BUCKET_FOLD, BUCKET_MODE } from "./block_layout";
-import { beforeDecode, codeVersion, decodeHolds } from "./code_frames";
+import { codeVersion } from "./frames/code";
+import { beforeDecode, decodeHolds } from "./frames/decoding";
 import { MODE_64, MODE_UNLIMITED, decode, decodeEnds } from "./decode/decode";
 import { H_NEXT } from "./handlers";
 import { OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SIZE } from "./op";

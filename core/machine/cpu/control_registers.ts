@@ -2,6 +2,23 @@
  * Control and debug registers of a guest that owns them, and EFER: what may be written, and what follows from it: paging and long mode come
  * and go by CR0.PG, CR4.PAE and EFER.LME. Intel's manual volume 3, 2.5 and 9.8.5.
  */
+import {
+  CR0_PE,
+  CR0_TS,
+  CR0_ET,
+  CR0_WP,
+  CR0_NW,
+  CR0_CD,
+  CR0_PG,
+  CR4_DE,
+  CR4_PAE,
+  CR4_PCIDE,
+  EFER_SCE,
+  EFER_LME,
+  EFER_LMA,
+  EFER_NXE,
+  DR7_GD,
+} from "./control_bits";
 import { VECTOR_DB, VECTOR_GP, VECTOR_UD, cpu, intercept, raise, setModeStale } from "./machine";
 import { inLongMode } from "./operands";
 import { rootOf } from "./paging/format";
@@ -9,33 +26,16 @@ import { spaceKey } from "./paging/space";
 import { CPU_CR0, CPU_CR2, CPU_CR3, CPU_CR4, CPU_DR, CPU_EFER, CPU_SEG, CS, SEG_ATTR, SEG_SIZE } from "./state";
 import { tlbFlushAddressSpace, tlbFlushAll } from "./tlb";
 
-const CR0_PE: u64 = 1;
-const CR0_TS: u64 = 1 << 3;
-const CR0_ET: u64 = 1 << 4;
-const CR0_WP: u64 = 1 << 16;
-const CR0_NW: u64 = 1 << 29;
-const CR0_CD: u64 = 1 << 30;
-const CR0_PG: u64 = 1 << 31;
 /** PE MP EM TS ET NE, WP, AM, NW CD PG. */
 export const CR0_KNOWN: u64 = 0xe005003f;
 
-const CR4_PAE: u64 = 1 << 5;
-const CR4_DE: u64 = 1 << 3;
-const CR4_PCIDE: u64 = 1 << 17;
 /** TSD DE PSE PAE MCE PGE PCE OSFXSR OSXMMEXCPT, FSGSBASE PCIDE OSXSAVE, SMEP SMAP. */
 export const CR4_KNOWN: u64 = 0x3707fc;
 /** PSE PAE PGE PCIDE SMEP: other translations. */
 const CR4_TRANSLATES: u64 = 0x1200b0;
 const CR3_NO_FLUSH: u64 = 1 << 63;
 
-/** General detect: the next access to a debug register traps. */
-const DR7_GD: u64 = 1 << 13;
 const DR6_BD: u64 = 1 << 13;
-
-const EFER_SCE: u64 = 1;
-const EFER_LME: u64 = 1 << 8;
-const EFER_LMA: u64 = 1 << 10;
-const EFER_NXE: u64 = 1 << 11;
 
 export function readControlRegister(n: u32): u64 {
   switch (n) {

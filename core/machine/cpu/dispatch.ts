@@ -3,17 +3,18 @@
  * for what is after it: a branch inside the page (`transfer` says which way), or the end of the block with CPU_RIP set, or a fault.
  * The loop has the hot forms itself, by functions of hot/, which are inlined; everything else is a call to the family's file.
  */
-import { clearDebugHits, debugHits } from "./access";
-import { aluExecute } from "./alu";
+import { clearDebugHits } from "./inspection";
+import { aluExecute, aluStops } from "./alu";
 import { bitsExecute } from "./bits";
-import { blockChains, blockHost, cacheGeneration, coolBlock, findBlock, prepareSingle, warmBlock } from "./blocks";
-import { clearCodeChanged, codeChanged, followGeneration, setRunningFrame } from "./code_frames";
+import { blockChains, blockHost, cacheGeneration, coolBlock, findBlock, warmBlock } from "./blocks";
+import { clearCodeChanged, codeChanged, setRunningFrame } from "./frames/code";
+import { followGeneration } from "./frames/written";
 import { controlExecute } from "./control";
 import { dataExecute } from "./data";
 import { MODE_64, MODE_UNLIMITED } from "./decode/decode";
 import { EXIT_POLL, EXIT_SYSCALL, EXIT_WINDOW } from "./exits";
-import { debugTrap, instructionBreakpoints, settleFault } from "./faults";
-import { IF, RF, TF } from "./flags";
+import { debugTrap, settleFault } from "./faults";
+import { IF, TF } from "./flags";
 import * as H from "./handlers";
 import { add, addTo, and, andTo, cmp, or, orTo, sub, subTo, test, xor, xorTo } from "./hot/arithmetic";
 import { isBelow, isLess, isNegative, isOverflow, isParity, isZero } from "./hot/flags";
@@ -21,7 +22,7 @@ import { hotHost, hotOffset, hotRead } from "./hot/memory";
 import { cmov, cmovRead, extend32, extend64, setcc, storeImmediate, storeSource } from "./hot/move";
 import { assign, assign8, destination, immediate, source, source32, source64 } from "./hot/operands";
 import { RBP, RSP, hotPush, hotStack, leave, pop } from "./hot/stack";
-import { callTo, jumpTo, returnTo, ripAfter, ripOf } from "./hot/transfer";
+import { callTo, jumpTo, returnTo, ripAfter, ripOf, setNext } from "./hot/transfer";
 import { dec, imul32, inc, neg, not, sar, shl, shr } from "./hot/unary";
 import {
   DEFERRED,
@@ -37,7 +38,6 @@ import {
   pollWord,
   raise,
   requestExit,
-  setModeStale,
   setUnspent,
 } from "./machine";
 import { isCanonical } from "./paging/format";
@@ -46,6 +46,7 @@ import { OP_HANDLER, OP_IMM, OP_LENGTH, OP_OFFSET, OP_SIZE, OP_TARGET, OP_TARGET
 import { runRegions } from "./regions";
 import { segmentExecute } from "./segment";
 import { shiftExecute } from "./shift";
+import { breakpointsAt, prepareAlone, settleAlone } from "./single_step";
 import { sseExecute } from "./sse/sse";
 import { stackExecute } from "./stack";
 import {
@@ -59,7 +60,6 @@ import {
   CPU_RIP,
   CPU_SHADOW,
   SHADOW_RUNNING,
-  SHADOW_SS,
 } from "./state";
 import { PATIENCE, stringExecute } from "./string";
 import { systemExecute } from "./system";
@@ -104,18 +104,8 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
     // ---- between blocks: CPU_RIP is the next instruction ----
     if (alone) {
       alone = false;
-      const after = load<u32>(s, CPU_SHADOW);
-      if (after == SHADOW_RUNNING) store<u32>(s, 0, CPU_SHADOW);
-      // What MOV SS or POP SS hits waits for the instruction after it, which TF traps anyway.
-      const held = after == SHADOW_SS;
-      if (held) traced = false;
-      const bits = debugHits | (traced ? 0x4000 : 0);
-      if (bits && !held) {
-        clearDebugHits();
-        traced = false;
-        exit = debugTrap(bits);
-        if (exit >= 0) break;
-      }
+      exit = settleAlone(s, traced);
+      if (exit >= 0) break;
     }
     if (modeStale) refreshMode();
     const shadow = load<u32>(s, CPU_SHADOW);
@@ -135,25 +125,18 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
     followGeneration();
     if (careful || single || shadow) {
       const flags = load<u64>(s, CPU_RFLAGS);
-      if (careful && !(flags & RF) && shadow != SHADOW_SS) {
-        const hits = instructionBreakpoints();
-        if (hits) {
-          exit = debugTrap(hits);
-          if (exit >= 0) break;
-          left -= FAULT_WEIGHT;
-          idle += FAULT_WEIGHT;
-          continue;
-        }
+      const hits = breakpointsAt(flags, shadow);
+      if (hits) {
+        exit = debugTrap(hits);
+        if (exit >= 0) break;
+        left -= FAULT_WEIGHT;
+        idle += FAULT_WEIGHT;
+        continue;
       }
       traced = (flags & TF) != 0;
       alone = true;
       link = 0;
-      op = prepareSingle(codeMode);
-      if (op && flags & RF) {
-        store<u64>(s, flags & ~(<u64>RF), CPU_RFLAGS);
-        setModeStale(true);
-      }
-      if (shadow) store<u32>(s, SHADOW_RUNNING, CPU_SHADOW);
+      op = prepareAlone(s, flags, shadow);
     } else {
       const generation = cacheGeneration;
       op = findBlock(codeMode);
@@ -179,7 +162,6 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
       }
     }
     if (!op) {
-      traced = false;
       alone = false;
       exit = settleFault(0);
       if (exit >= 0) break;
@@ -472,7 +454,6 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
       left -= <i32>((op - start) >> 6);
       if (fault) {
         alone = false;
-        traced = false;
         clearDebugHits();
         store<u64>(s, ripOf(s, op), CPU_RIP);
         clearCodeChanged();
@@ -516,18 +497,4 @@ export function execute(limit: i32, interpreted: i32, single: bool, bailed: bool
   if (load<u32>(s, CPU_SHADOW) == SHADOW_RUNNING) store<u32>(s, 0, CPU_SHADOW);
   setRunningFrame(0);
   return exit;
-}
-
-/** The family's function for a form that the TLB does not serve; whether the block must be left. */
-// @ts-ignore: decorator
-@inline
-function aluStops(op: usize): bool {
-  aluExecute(op);
-  return (fault | codeChanged) != 0;
-}
-
-/** RIP = the instruction after `op`. */
-function setNext(s: usize, op: usize): void {
-  const next = ripAfter(s, op);
-  store<u64>(s, codeMode & MODE_64 ? next : next & 0xffffffff, CPU_RIP);
 }

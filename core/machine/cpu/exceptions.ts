@@ -3,6 +3,7 @@
  * (deliver_long.ts), protected mode (deliver_protected.ts) and real mode (deliver_real.ts). A fault during delivery becomes #DF by the rules
  * of Intel's manual volume 3, table 6-5, a fault during that a shutdown, which run() reports as EXIT_SHUTDOWN.
  */
+import { DR7_GD } from "./control_bits";
 import { enterLong } from "./deliver_long";
 import { enterProtected } from "./deliver_protected";
 import { enterReal } from "./deliver_real";
@@ -27,7 +28,6 @@ import { inRealMode, isLongModeActive } from "./protection";
 import { CPU_CR2, CPU_DR, CPU_NMI_BLOCKED, CPU_RFLAGS, CPU_RIP, CPU_SHADOW } from "./state";
 
 const VECTOR_NMI: u32 = 2;
-const DR7_GD: u64 = 1 << 13;
 
 /** Whether the exception pushes an error code. */
 export function hasErrorCode(vector: i32): bool {

@@ -1,12 +1,11 @@
 /** What the hypervisor does with an instruction that run() has left to it (EXIT_PRIVILEGED, EXIT_VMCALL) when it has executed it itself. */
+import { DR6_SINGLE_STEP } from "./control_bits";
 import { debugTrap } from "./faults";
 import { TF } from "./flags";
 import { clearFault, cpu } from "./machine";
 import { OP_LENGTH } from "./op";
 import { inLongMode } from "./operands";
 import { CPU_RFLAGS, CPU_RIP, CPU_SHADOW } from "./state";
-
-const DR6_SINGLE_STEP: u32 = 0x4000;
 
 /**
  * The instruction of `op` (CPU_EXIT_OP) is done: RIP is the next one's, the shadow of the one before is over, and TF traps. -1, or what run()

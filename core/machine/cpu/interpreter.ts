@@ -1,7 +1,8 @@
 /** What the hypervisor calls: a pCPU is prepared, and runs. */
 import { clearDebugHits } from "./access";
 import { REGION_SIZE, blocksInit } from "./blocks";
-import { beginTranslations, clearCodeChanged, setRunningFrame } from "./code_frames";
+import { clearCodeChanged, setRunningFrame } from "./frames/code";
+import { beginTranslations } from "./frames/written";
 import { MODE_64 } from "./decode/decode";
 import { execute } from "./dispatch";
 import { EXIT_POLL, EXIT_SYSCALL } from "./exits";

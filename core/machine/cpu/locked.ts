@@ -6,10 +6,10 @@
  * another processor is lost, whatever its size. Two things silicon does and this does not: somebody who only reads both may see
  * the first changed before the second; and who changes the first, between its exchange and its being taken back, has its change kept.
  */
-import { translate } from "./access";
-import { splitLock } from "./code_frames";
-import { FAULT_DEVICE, fault } from "./machine";
-import { deviceRead, deviceWrite } from "./outside";
+import { readSized, translate, writeSized } from "./access";
+import { splitLock } from "./frames/tables";
+import { linearMask } from "./inspection";
+import { FAULT_DEVICE, clearFault, fault } from "./machine";
 import { ACCESS_WRITE } from "./paging/format";
 import { sizeMask } from "./operands";
 
@@ -27,30 +27,46 @@ function splitLockRelease(): void {
 /**
  * Atomic compare and exchange of 1, 2, 4 or 8 bytes; returns what was there (zero-extended). All of it must have been probed.
  */
-export function compareExchange(lin: u64, size: u32, expected: u64, replacement: u64): u64 {
+export function compareExchange(linear: u64, size: u32, expected: u64, replacement: u64): u64 {
+  const lin = linear & linearMask;
   const within = (<u32>lin) & 7;
   if (!(within & (size - 1))) {
     const host = translate(lin, ACCESS_WRITE);
-    if (!host) return fault == FAULT_DEVICE ? exchangeWithDevice(size, expected, replacement) : expected;
+    if (!host) return exchangeWithDevice(lin, size, expected, replacement);
     if (size == 4) return atomic.cmpxchg<u32>(host, <u32>expected, <u32>replacement);
     if (size == 8) return atomic.cmpxchg<u64>(host, expected, replacement);
     if (size == 1) return atomic.cmpxchg<u8>(host, <u8>expected, <u8>replacement);
     return atomic.cmpxchg<u16>(host, <u16>expected, <u16>replacement);
   }
   const low = translate(lin - within, ACCESS_WRITE);
-  if (!low) return expected;
+  if (!low) return exchangeWithDevice(lin, size, expected, replacement);
   const shift: u64 = <u64>(within << 3);
   if (within + size <= 8) return exchangeWithin(low, shift, sizeMask(size), expected, replacement);
-  const high = translate(lin - within + 8, ACCESS_WRITE);
-  if (!high) return expected;
+  const high = translate((lin - within + 8) & linearMask, ACCESS_WRITE);
+  if (!high) return exchangeWithDevice(lin, size, expected, replacement);
   return exchangeAcross(low, high, shift, sizeMask(size), expected, replacement);
 }
 
-/** A device's registers are its own affair: it is read, and written if it was as expected. */
-function exchangeWithDevice(size: u32, expected: u64, replacement: u64): u64 {
-  const old = deviceRead(size);
-  if (!fault && old == expected) deviceWrite(size, replacement);
+/**
+ * The translation has ended in `fault`. A device's registers are its own affair: it is read, and written if it was as expected; memory on the
+ * other side of a page boundary too, as no lock is held on both. Any other fault stays.
+ */
+function exchangeWithDevice(lin: u64, size: u32, expected: u64, replacement: u64): u64 {
+  if (fault != FAULT_DEVICE) return expected;
+  clearFault();
+  const old = readSized(lin, size);
+  if (!fault && old == expected) writeSized(lin, size, replacement);
   return old;
+}
+
+/** Whether some of `size` bytes is a device's. Another fault than that stays. */
+function reachesDevice(lin: u64, size: u32): bool {
+  let host = translate(lin & linearMask, ACCESS_WRITE);
+  const last = lin + size - 1;
+  if (host && (lin ^ last) & ~(<u64>0xfff)) host = translate(last & linearMask, ACCESS_WRITE);
+  if (host || fault != FAULT_DEVICE) return false;
+  clearFault();
+  return true;
 }
 
 /**
@@ -58,11 +74,9 @@ function exchangeWithDevice(size: u32, expected: u64, replacement: u64): u64 {
  * be another each time it is read, as a counter's is, is written whatever it is by now: read once and written once, as on a bus.
  */
 export function exchangeRead(lin: u64, size: u32, old: u64, replacement: u64): u64 {
-  if (((<u32>lin) & (size - 1)) == 0 && !translate(lin, ACCESS_WRITE)) {
-    if (fault == FAULT_DEVICE) deviceWrite(size, replacement);
-    return old;
-  }
-  return compareExchange(lin, size, old, replacement);
+  if (reachesDevice(lin, size)) writeSized(lin, size, replacement);
+  else if (!fault) return compareExchange(lin, size, old, replacement);
+  return old;
 }
 
 /** Atomic exchange, likewise. */
@@ -80,7 +94,7 @@ export function exchange(lin: u64, size: u32, value: u64): u64 {
 export function compareExchange16(lin: u64, low: u64, high: u64, newLow: u64, newHigh: u64): u64 {
   const host = translate(lin, ACCESS_WRITE);
   foundHigh = high;
-  if (!host) return low;
+  if (!host) return fault == FAULT_DEVICE ? exchangePairWithDevice(lin, low, high, newLow, newHigh) : low;
   splitLockTake();
   let found = readPair(host, host + 8);
   while (
@@ -90,6 +104,16 @@ export function compareExchange16(lin: u64, low: u64, high: u64, newLow: u64, ne
   )
     found = readPair(host, host + 8);
   splitLockRelease();
+  return found;
+}
+
+function exchangePairWithDevice(lin: u64, low: u64, high: u64, newLow: u64, newHigh: u64): u64 {
+  clearFault();
+  const found = readSized(lin, 8);
+  if (!fault) foundHigh = readSized(lin + 8, 8);
+  if (fault || found != low || foundHigh != high) return found;
+  writeSized(lin, 8, newLow);
+  writeSized(lin + 8, 8, newHigh);
   return found;
 }
 

@@ -21,19 +21,19 @@ import {
 } from "./state";
 import { writeEfer } from "./control_registers";
 
-const MSR_SYSENTER_CS: u32 = 0x174;
+export const MSR_SYSENTER_CS: u32 = 0x174;
 const MSR_SYSENTER_ESP: u32 = 0x175;
-const MSR_SYSENTER_EIP: u32 = 0x176;
-const MSR_PAT: u32 = 0x277;
-const MSR_EFER: u32 = 0xc0000080;
-const MSR_STAR: u32 = 0xc0000081;
+export const MSR_SYSENTER_EIP: u32 = 0x176;
+export const MSR_PAT: u32 = 0x277;
+export const MSR_EFER: u32 = 0xc0000080;
+export const MSR_STAR: u32 = 0xc0000081;
 const MSR_LSTAR: u32 = 0xc0000082;
 const MSR_CSTAR: u32 = 0xc0000083;
-const MSR_FMASK: u32 = 0xc0000084;
-const MSR_FS_BASE: u32 = 0xc0000100;
-const MSR_GS_BASE: u32 = 0xc0000101;
-const MSR_KERNEL_GS_BASE: u32 = 0xc0000102;
-const MSR_TSC_AUX: u32 = 0xc0000103;
+export const MSR_FMASK: u32 = 0xc0000084;
+export const MSR_FS_BASE: u32 = 0xc0000100;
+export const MSR_GS_BASE: u32 = 0xc0000101;
+export const MSR_KERNEL_GS_BASE: u32 = 0xc0000102;
+export const MSR_TSC_AUX: u32 = 0xc0000103;
 
 /** Offset of the register in the vCPU's state, 0 if the engine has none of that number. */
 function placeOf(number: u32): usize {

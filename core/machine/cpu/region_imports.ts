@@ -5,7 +5,7 @@
 import { translate } from "./access";
 import { aluExecute } from "./alu";
 import { bitsExecute } from "./bits";
-import { clearCodeChanged, codeChanged } from "./code_frames";
+import { clearCodeChanged, codeChanged } from "./frames/code";
 import { dataExecute } from "./data";
 import { RF, changeFlags, condition, getCarry, getRflags } from "./flags";
 import { clearFault, fault } from "./machine";

@@ -15,7 +15,8 @@
  * JavaScript when TRANSLATOR_READY has changed.
  */
 import { translate } from "./access";
-import { ANY_FRAME, codeChanges, codeVersion, followGeneration, setRunningFrame } from "./code_frames";
+import { ANY_FRAME, codeChanges, codeVersion, setRunningFrame } from "./frames/code";
+import { followGeneration } from "./frames/written";
 import { clearFault, cpu, setActivity } from "./machine";
 import { ACCESS_EXECUTE, isCanonical } from "./paging/format";
 import { CPU_BAILED, CPU_CR3, CPU_RIP, CPU_SECOND_ROOT, CPU_TLB_TAG } from "./state";

@@ -3,6 +3,7 @@
  * chapter 7. What is wrong with the new TSS is the old task's fault; what is wrong with what it holds is the new task's, at its first
  * instruction.
  */
+import { CR0_TS } from "./control_bits";
 import { readSystem, writeSystem } from "./access";
 import { NT, VM, setRflags } from "./flags";
 import {
@@ -58,7 +59,6 @@ export const TASK_CALL: u32 = 1;
 export const TASK_RETURN: u32 = 2;
 export const NO_ERROR_CODE: i64 = -1;
 
-const CR0_TS: u64 = 8;
 /** Local breakpoints, L0..L3 and LE. */
 const DR7_LOCAL: u64 = 0x155;
 /** Of an available TSS's type: 32 bits; busy. */

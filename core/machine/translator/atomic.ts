@@ -1,6 +1,6 @@
 /**
  * LOCKed instructions and XCHG with memory, of 32 and 64 bits, as wasm's atomics, which are sequentially consistent as x86's are.
- * A misaligned operand bails out: the interpreter takes the lock for it (../cpu/code_frames.ts).
+ * A misaligned operand bails out: the interpreter takes the lock for it (../cpu/frames/tables.ts).
  */
 import * as I from "../cpu/ids.ts";
 import type { DecodedOp } from "./decoded.ts";

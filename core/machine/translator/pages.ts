@@ -1,4 +1,4 @@
-/** Pages of guest code as the translator reads them, by the rules of ../cpu/code_frames.ts. */
+/** Pages of guest code as the translator reads them, by the rules of ../cpu/frames/tables.ts. */
 import { ACTIVITY, ACTIVITY_EXECUTES, ACTIVITY_FOLLOWED, ACTIVITY_SIZE, MAX_PCPUS } from "../layout.ts";
 
 /** A page that a region's code lies in. */

@@ -59,7 +59,7 @@ export interface TranslatorMachine {
   decode(op: number, mode: number, bytes: number, available: number, offset: number): number;
   /** The page walk of core.wasm: see ../cpu/paging/code_page.ts. */
   codePage(cr3: bigint, second: number, linear: bigint): number;
-  /** Machine addresses of the tables of ../cpu/code_frames.ts, of the regions' records and of the pool (../layout.ts). */
+  /** Machine addresses of the tables of ../cpu/frames/tables.ts, of the regions' records and of the pool (../layout.ts). */
   codeVersions: number;
   codeFlags: number;
   records: number;

@@ -36,6 +36,8 @@ export interface DomainConfig {
   cmdline: string;
   /** Not null: kernel and ramdisk are paths on the first disk, or "" and null for what its boot menu says; cmdline is added to that. */
   bootloader: { program: string; arguments: readonly string[] } | null;
+  /** Of a PVH domain: Xen's shim is what is started, and `kernel`, a PV kernel, runs inside it (pvshim). */
+  shim?: { path: string; cmdline: string };
   memoryMiB: number;
   maxmemMiB: number;
   vcpus: number;

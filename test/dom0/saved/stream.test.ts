@@ -92,4 +92,60 @@ describe("the stream of a saved domain", () => {
     for (const type of [0x77, 0x7fffffff, 0x6, 0x9])
       await expect(read(withRecord(type))).rejects.toThrow(`of type 0x${type.toString(16)}, which is not understood`);
   });
+
+  it("has of pages of zeros their numbers alone; a page table is written whatever is in it", async () => {
+    const page = (fill: number): Uint8Array => new Uint8Array(4096).fill(fill);
+    const [full, nearly] = [page(7), page(0)];
+    nearly[4095] = 1;
+    const out = [
+      { pfn: 5, type: 0, bytes: page(0) },
+      { pfn: 6, type: 0, bytes: full },
+      { pfn: 9, type: 1, bytes: page(0) },
+      { pfn: 7, type: 0, bytes: nearly },
+      { pfn: 8, type: 0, bytes: page(0) },
+    ];
+    const bytes = stream.pageRecord(out, (copy, type) => (copy[0] = 40 + type));
+    expect(bytes.length).toBe(8 + 8 + 5 * 8 + 3 * 4096);
+    const [record] = await read(join(stream.headers(4, 17), bytes, END), 1000);
+    const found = stream.pagesOf(record!, 10);
+    // XEN_DOMCTL_PFINFO_XALLOC, of which libxenguest's streams have no bytes either.
+    expect(found.map(({ pfn, type }) => [pfn, type])).toEqual([
+      [5, 0xe],
+      [6, 0],
+      [9, 1],
+      [7, 0],
+      [8, 0xe],
+    ]);
+    const table = page(0);
+    table[0] = 41;
+    expect(found.map(({ data }) => data && Buffer.from(data))).toEqual([
+      null,
+      Buffer.from(full),
+      Buffer.from(table),
+      Buffer.from(nearly),
+      null,
+    ]);
+    expect(out[2]!.bytes[0]).toBe(0);
+  });
+
+  it("is refused with a record of pages whose bytes are more or fewer than its pages have", () => {
+    const record = (count: number, types: bigint[], bytes: number): stream.StreamRecord => {
+      const body = new Uint8Array(8 + 8 * types.length + bytes);
+      const view = new DataView(body.buffer);
+      view.setUint32(0, count, true);
+      types.forEach((type, i) => view.setBigUint64(8 + 8 * i, (type << 60n) | BigInt(i), true));
+      return { type: stream.REC_PAGE_DATA, body };
+    };
+    expect(stream.pagesOf(record(2, [0xen, 0n], 4096), 4)).toHaveLength(2);
+    for (const [count, types, bytes] of [
+      [2, [0xen, 0n], 4095],
+      [2, [0xen, 0n], 8192],
+      [2, [0xen, 0xen], 4096],
+      [1, [0xen], 1],
+      [3, [0xen, 0xen], 0],
+      [0xffffffff, [0xen], 0],
+    ] as const)
+      expect(() => stream.pagesOf(record(count, [...types], bytes), 4)).toThrow(`a record of ${count} pages has`);
+    expect(() => stream.pagesOf(record(2, [0xen, 0xen], 0), 1)).toThrow("it has page 1; 1 are allowed");
+  });
 });

@@ -1,10 +1,11 @@
 /** Which files an image may be based on: those of its own folder, whatever its header says. */
-import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import fs, { mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, it } from "vitest";
 import { openStore } from "../../../core/dom0/storage/open.ts";
 import { createQcow2 } from "../../../core/dom0/storage/qcow2/create.ts";
 import { temporaryFolder } from "../../temporary.ts";
+import { withPatchedFs } from "./patched-fs.ts";
 
 const folder = temporaryFolder("backing");
 const images = path.join(folder, "images");
@@ -36,6 +37,23 @@ it.each([
   ["a path of the system", "/etc/passwd"],
 ])("refuses %s", async (_, file) => {
   await expect(openStore(await overlay(file), "qcow2", "read")).rejects.toThrow("own folder");
+});
+
+it("refuses a base in whose place a guest that shares the folder puts a link out of it before it is opened", async () => {
+  const base = path.join(images, "raced.img");
+  writeFileSync(base, Buffer.alloc(4096, "base"));
+  const file = await overlay("raced.img");
+  let swapped = 0;
+  const { open } = fs;
+  const swapping = ((name: string, ...rest: [number, () => void]) => {
+    if (name === base && swapped++ === 0) {
+      rmSync(base);
+      symlinkSync(secret, base);
+    }
+    return open(name, ...rest);
+  }) as typeof open;
+  await withPatchedFs({ open: swapping }, () => expect(openStore(file, "qcow2", "read")).rejects.toThrow("own folder"));
+  expect(swapped).toBe(1);
 });
 
 it("refuses a base whose format is not named: its first bytes may be a guest's", async () => {

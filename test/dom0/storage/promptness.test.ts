@@ -1,9 +1,9 @@
-/** Which reads are done on the asking thread: few enough for others to have their turn, and none for a while after a slow one. */
+/** Which transfers are done on the asking thread: few enough for others to have their turn, and none for a while after a slow one. */
 import fs, { writeFileSync } from "node:fs";
 import path from "node:path";
 import { expect, it, vi } from "vitest";
 import { HostFile } from "../../../core/dom0/storage/host-file.ts";
-import { Promptness } from "../../../core/dom0/storage/promptness.ts";
+import { Promptness, READING, WRITING } from "../../../core/dom0/storage/promptness.ts";
 import { temporaryFolder } from "../../temporary.ts";
 import { withPatchedFs } from "./patched-fs.ts";
 
@@ -13,7 +13,7 @@ const MEBIBYTE = 1 << 20;
 
 function clocked(): { promptness: Promptness; pass: (ms: number) => void; read: (ms: number) => void } {
   let now = 0;
-  const promptness = new Promptness(() => now);
+  const promptness = new Promptness(READING, () => now);
   const pass = (ms: number): void => void (now += ms);
   return { promptness, pass, read: (ms) => promptness.measure(4096, () => pass(ms)) };
 }
@@ -117,6 +117,66 @@ it("reads the same on this thread and on others, and after a slow read on others
   }).finally(() => clock.mockRestore());
 });
 
+it("writes on this thread what the file has room for, until one is slow or the file is on its way to the disk", async () => {
+  const name = path.join(folder, "written");
+  writeFileSync(name, Buffer.alloc(16384));
+  const { fdatasync, writev, writevSync } = fs;
+  const ways: string[] = [];
+  let synced = (): void => {};
+  let [now, took, most] = [0, 0, 2];
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
+  const patches = {
+    fdatasync: ((fd: number, done: fs.NoParamCallback) => {
+      synced = () => fdatasync(fd, done);
+    }) as typeof fdatasync,
+    writev: ((...all: Parameters<typeof writev>) => {
+      ways.push("other");
+      writev(...all);
+    }) as typeof writev,
+    writevSync: ((fd: number, views: readonly Uint8Array[], at: number) => {
+      ways.push("this");
+      now += took;
+      return writevSync(fd, views.slice(0, most), at);
+    }) as typeof writevSync,
+  };
+  const wanted = Buffer.alloc(20480);
+  await withPatchedFs(patches, async () => {
+    const file = await HostFile.open(name, "read-write");
+    const write = async (at: number, value: number): Promise<string[]> => {
+      wanted.fill(value, at, at + 4096);
+      await file.write(at, [new Uint8Array(2048).fill(value), new Uint8Array(2048).fill(value)]);
+      return ways.splice(0);
+    };
+    await nextTurn();
+    expect(await write(0, 1)).toEqual(["this"]);
+    // Half of what was asked for, as a host may.
+    most = 1;
+    expect(await write(2048, 2)).toEqual(["this", "other"]);
+    most = 2;
+    const flushed = file.flush();
+    expect(await write(4096, 3)).toEqual(["other"]);
+    synced();
+    await flushed;
+    expect(await write(6144, 4)).toEqual(["this"]);
+    // Beyond its end the file grows.
+    expect(await write(16384, 5)).toEqual(["other"]);
+    expect(file.end).toBe(20480);
+    took = 20;
+    expect(await write(8192, 6)).toEqual(["this"]);
+    now += WRITING.shortest - 1;
+    expect(await write(8192, 7)).toEqual(["other"]);
+    now++;
+    took = 0;
+    expect(await write(10240, 8)).toEqual(["this"]);
+    const read = new Uint8Array(20480);
+    await file.read(0, [read]);
+    expect(wanted.equals(read)).toBe(true);
+    const closed = file.close();
+    await expect(write(0, 9)).rejects.toThrow("the image is closed");
+    await closed;
+  }).finally(() => clock.mockRestore());
+});
+
 it.skipIf(process.platform !== "linux")("judges the file that is open, not what its name leads to by now", async () => {
   const name = path.join(folder, "exchanged");
   writeFileSync(name, Buffer.alloc(4096, 7));
@@ -149,13 +209,12 @@ it("an error of the host's names the file", async () => {
   const fail = (): never => {
     throw Object.assign(new Error("input/output error"), { code: "EIO" });
   };
-  await withPatchedFs({ readvSync: fail }, async () => {
-    const file = await HostFile.open(name, "read");
+  await withPatchedFs({ readvSync: fail, writevSync: fail }, async () => {
+    const file = await HostFile.open(name, "read-write");
+    const wrong = { code: "EIO", message: `${name}: input/output error` };
     await nextTurn();
-    await expect(file.read(0, [new Uint8Array(512)])).rejects.toMatchObject({
-      code: "EIO",
-      message: `${name}: input/output error`,
-    });
+    await expect(file.read(0, [new Uint8Array(512)])).rejects.toMatchObject(wrong);
+    await expect(file.write(0, [new Uint8Array(512)])).rejects.toMatchObject(wrong);
     await file.close();
   });
 });

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { BlockStore } from "../../../core/dom0/storage/block-store.ts";
+import { HostFile } from "../../../core/dom0/storage/host-file.ts";
 import { createQcow2 } from "../../../core/dom0/storage/qcow2/create.ts";
 import { Qcow2Store } from "../../../core/dom0/storage/qcow2/store.ts";
 import { RawStore } from "../../../core/dom0/storage/raw.ts";
@@ -19,10 +20,11 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const qemuImg = (...args: string[]) =>
   execFileSync("qemu-img", args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
-const open = (file: string, access: "read" | "read-write" = "read-write"): Promise<Qcow2Store> =>
-  Qcow2Store.open(file, {
+const open = async (file: string, access: "read" | "read-write" = "read-write"): Promise<Qcow2Store> =>
+  Qcow2Store.open(await HostFile.open(file, access), {
     access,
-    openBacking: (name, format) => (format === "raw" ? RawStore.open(at(name), "read") : open(at(name), "read")),
+    openBacking: async (name, format) =>
+      format === "raw" ? RawStore.of(await HostFile.open(at(name), "read"), "read") : open(at(name), "read"),
     takeMemory: () => {},
   });
 

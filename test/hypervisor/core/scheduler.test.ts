@@ -43,6 +43,9 @@ function vcpusOf(domid: number, vcpus: number): number[] {
   throw new Error(`watchers see no domain ${domid}`);
 }
 
+/** Nanoseconds of both pCPUs, long enough for anything that is on its way. */
+const MOMENT = 50e6;
+
 interface Times {
   /** Nanoseconds on a pCPU, and wanting one: together the time there was for it. */
   running: number;
@@ -63,20 +66,27 @@ function timesOf(vcpu: number): Times {
   }
 }
 
+/** Until `condition` holds; an error that names `what` after 20 s. */
+async function until(what: string, condition: () => boolean): Promise<void> {
+  for (const end = Date.now() + 20_000; !condition();) {
+    if (Date.now() > end) throw new Error(`${what} did not come in 20 s`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
 /**
- * What each vCPU of each domain got in about `ms` milliseconds, from when all had run. By the hypervisor's own counters: another
- * load on this machine delays pCPUs and this thread, but takes from no vCPU what another has.
+ * What each vCPU of each domain got while each of them wanted to run for `ms` milliseconds, from when all had run. By the hypervisor's own
+ * counters: another load on this machine delays pCPUs and this thread, but takes from no vCPU what another has.
  */
 async function measure(domains: readonly (readonly [domid: number, vcpus: number])[], ms: number): Promise<Times[][]> {
   const addresses = domains.map(([domid, vcpus]) => vcpusOf(domid, vcpus));
   for (const [domid] of domains) dom0.calls.domains.unpause(domid);
-  const idle = (): boolean => addresses.flat().some((vcpu) => timesOf(vcpu).running === 0);
-  for (const end = Date.now() + 10_000; idle();) {
-    if (Date.now() > end) throw new Error("a vCPU has not run in 10 s");
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+  const wanted = ({ running, runnable }: Times): number => running + runnable;
+  await until("the first run of each vCPU", () => addresses.flat().every((vcpu) => timesOf(vcpu).running > 0));
   const before = addresses.map((vcpus) => vcpus.map(timesOf));
-  await new Promise((resolve) => setTimeout(resolve, ms));
+  await until(`${ms} ms of each vCPU`, () =>
+    addresses.every((vcpus, d) => vcpus.every((vcpu, i) => wanted(timesOf(vcpu)) - wanted(before[d]![i]!) >= ms * 1e6)),
+  );
   const after = addresses.map((vcpus) => vcpus.map(timesOf));
   for (const [domid] of domains) dom0.calls.domains.pause(domid);
   return after.map((vcpus, d) =>
@@ -141,15 +151,24 @@ describe("credit scheduler on 2 pCPUs", () => {
 
   it("pause stops it at once and for good; destroy of a running domain works", async () => {
     const domid = makeSpinner(dom0, { vcpus: 2 });
+    const other = makeSpinner(dom0, { vcpus: 2 });
+    const runs = async (of: number): Promise<void> => {
+      const ran = (): number => running(vcpusOf(of, 2).map(timesOf));
+      const from = ran();
+      await until(`a run of domain ${of}`, () => ran() > from + MOMENT);
+    };
     dom0.calls.domains.unpause(domid);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await runs(domid);
     dom0.calls.domains.pause(domid);
     const then = cpuTime(domid, 2);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    // The pCPUs go on: what has run there runs no more.
+    dom0.calls.domains.unpause(other);
+    await runs(other);
     expect(cpuTime(domid, 2)).toBe(then);
     dom0.calls.domains.unpause(domid);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await runs(domid);
     dom0.calls.domains.destroy(domid);
+    dom0.calls.domains.destroy(other);
     expect(dom0.calls.domains.info(domid)).toBeNull();
   });
 

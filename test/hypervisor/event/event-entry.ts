@@ -21,6 +21,7 @@ import {
   setGlobalVirqHandler,
   vcpuEventPending,
 } from "../../../core/hypervisor/event/channels";
+import { ECS_RESERVED, lockPorts, portOf, unlockPorts } from "../../../core/hypervisor/event/port";
 import { HYPERCALL_CONTINUE, nextArg0 } from "../../../core/hypervisor/hypercall/continuation";
 import { allocXenheapPages, freeXenheapPages } from "../../../core/hypervisor/memory/allocator";
 import { frameAddress } from "../../../core/hypervisor/memory/frames";
@@ -29,7 +30,16 @@ import { mailbox } from "../../../core/hypervisor/sched/pcpu";
 import { makeDomain as makeMemoryDomain } from "../memory/memory-entry";
 
 export { allocDomheapPages, checkMemory, freePages, pageTypeCount, relinquishMemory } from "../memory/memory-entry";
-export { boot, forgetDomain, getPageType, putPageType } from "../memory/memory-entry";
+export {
+  attach,
+  boot,
+  codeFlagTable,
+  codeVersionTable,
+  forgetDomain,
+  getPageType,
+  putPageType,
+  setPcpus,
+} from "../memory/memory-entry";
 export { checkEventChannels } from "../../../core/hypervisor/event/check";
 export { doEventChannelOp, doEventChannelOpCompat, sendGlobalVirq } from "../../../core/hypervisor/event/channels";
 
@@ -82,6 +92,14 @@ export function setControllerPauseCount(domid: u32, count: u32): void {
 }
 export function usesFifo(domid: u32): bool {
   return domainById(domid)!.evtchnFifo != 0;
+}
+/** Of a bound port: 1 if its domain has FIFO pages, else 0; -1 of one that is not bound. */
+export function boundPortHasFifo(domid: u32, port: u32): i32 {
+  const d = domainById(domid)!;
+  lockPorts(d);
+  const has: i32 = portOf(d, port).state <= ECS_RESERVED ? -1 : d.evtchnFifo ? 1 : 0;
+  unlockPorts(d);
+  return has;
 }
 /** How often the vCPU was told that it has events. */
 export function kicks(domid: u32, vcpu: u32): u32 {

@@ -8,6 +8,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { DEFAULT_BOOT_CONFIG } from "../../../core/toolstack/boot-config.ts";
 import { PoweredHost } from "../../../core/toolstack/power.ts";
+import { ownMilliseconds } from "../../process.ts";
 import { temporaryFolder } from "../../temporary.ts";
 import { TraceWatch } from "./traced.ts";
 
@@ -15,8 +16,9 @@ import { TraceWatch } from "./traced.ts";
 const QUIET_MS = 3000;
 /** A round that has made its own calls slow gives its place to the next. */
 const LONGEST_MS = 10_000;
-/** As long as each vCPU has to make its first calls, on a busy computer. */
+/** As long as each vCPU has to make its first calls: of time, and of processor time, which a busy computer gives in the longest time only. */
 const FIRST_CALLS_MS = 60_000;
+const LONGEST_FIRST_CALLS_MS = 300_000;
 /** Between two looks of the checker while guests run. */
 const CHECK_MS = 700;
 const PVH_KERNEL = "fuzz-pvh.elf";
@@ -68,6 +70,12 @@ function plan(seed: number): { vcpus: number[]; wild: number[] } {
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** Milliseconds from now on: by the clock, or of this process's processor time. */
+function stopwatch(clock: () => number): () => number {
+  const began = clock();
+  return () => clock() - began;
+}
+
 export class FuzzHost {
   private log = "";
   private line = "";
@@ -83,9 +91,11 @@ export class FuzzHost {
   private judged = -1;
   private heard = Date.now();
   private readonly breaks: string[] = [];
+  /** Of the replay of one round: it is not under trace, and has as much processor time, however busy the computer is. */
+  private alone = false;
   private readonly result: FuzzResult = { calls: 0, rounds: 0, checks: 0, seconds: 0, tally: new Map() };
 
-  constructor() {
+  constructor({ pcpus = 2 } = {}) {
     const work = temporaryFolder("fuzz");
     for (const [folder, output] of [
       ["guest", "fuzz.elf"],
@@ -105,20 +115,34 @@ export class FuzzHost {
     const imageFolder = pathToFileURL(`${root}/dist/`);
     this.host = new PoweredHost({
       memoryMiB: Number(process.env.XENARIUM_FUZZ_MEMORY ?? 512),
-      pcpus: 2,
+      pcpus,
       boot,
       imageFolder,
     });
   }
 
-  /** Rounds from `seed` on. Fails with the seed and Xen's log. */
-  async run(seed: number, { calls, seconds, rounds }: FuzzExtent): Promise<FuzzResult> {
+  /** The round of `seed` as it is on a host that has seen no other. */
+  async replay(seed: number): Promise<FuzzResult> {
+    this.alone = true;
+    return this.run(seed, { calls: 0, seconds: 0, rounds: 1 });
+  }
+
+  /** Rounds from `seed` on, after each of which `told` is called. Fails with the seed and Xen's log. */
+  async run(
+    seed: number,
+    { calls, seconds, rounds }: FuzzExtent,
+    told: (result: FuzzResult) => void = () => {},
+  ): Promise<FuzzResult> {
     const began = Date.now();
     let at = seed;
     try {
       await this.start();
       const enough = (): boolean => this.result.calls >= calls || Date.now() - began >= seconds * 1000;
-      for (; !enough() || this.result.rounds < rounds; at++) await this.round(at);
+      for (; !enough() || this.result.rounds < rounds; at++) {
+        await this.round(at);
+        this.result.seconds = (Date.now() - began) / 1000;
+        told(this.result);
+      }
       await this.othersWork();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -241,24 +265,30 @@ export class FuzzHost {
     // A number was passed over (one is in use): the next round is right about it.
     if (domids.some((domid, i) => domid !== numbers[i])) for (const domid of domids) await this.destroy(domid);
     else {
-      const began = Date.now();
-      this.heard = began;
+      const passed = stopwatch(Date.now);
+      const used = stopwatch(ownMilliseconds);
+      this.heard = Date.now();
       // One round under trace: records cost more than the calls do.
-      const watch = this.result.rounds === 0 ? new TraceWatch(this.host) : null;
+      const watch = this.result.rounds === 0 && !this.alone ? new TraceWatch(this.host) : null;
       await watch?.begin(first);
       for (const domid of domids) await toolstack.request("unpause", { domid });
-      let checked = began;
+      let checked = Date.now();
       const over = (): boolean => domids.every((domid) => this.stopped.has(domid));
       const idle = (): string[] => domids.flatMap((domid, i) => this.idle(domid, vcpus[i]!, wild[i]! > 0));
-      const goesOn = (): boolean => Date.now() - this.heard < QUIET_MS && Date.now() - began < LONGEST_MS;
-      while (!over() && (goesOn() || (idle().length > 0 && Date.now() - began < FIRST_CALLS_MS))) {
+      const goesOn = (): boolean =>
+        this.alone
+          ? Math.min(used(), passed()) < LONGEST_MS && passed() < LONGEST_FIRST_CALLS_MS
+          : Date.now() - this.heard < QUIET_MS && passed() < LONGEST_MS;
+      const begins = (): boolean =>
+        Math.min(used(), passed()) < FIRST_CALLS_MS && passed() < LONGEST_FIRST_CALLS_MS && idle().length > 0;
+      while (!over() && (goesOn() || begins())) {
         await wait(10);
         this.lives();
         if (Date.now() - checked < CHECK_MS) continue;
         await this.check();
         checked = Date.now();
       }
-      this.log += `round of seed ${seed}: ${domids.map((domid) => `d${domid} ${this.made(domid)} calls${this.stopped.has(domid) ? "" : ", runs"}`).join(", ")} in ${Date.now() - began} ms\n`;
+      this.log += `round of seed ${seed}: ${domids.map((domid) => `d${domid} ${this.made(domid)} calls${this.stopped.has(domid) ? "" : ", runs"}`).join(", ")} in ${passed()} ms, ${Math.round(used())} ms of processor time\n`;
       const unheard = idle();
       for (const domid of domids) await this.destroy(domid);
       await watch?.end(this.made(first));

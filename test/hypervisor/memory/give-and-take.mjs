@@ -38,8 +38,24 @@ function exchange(inCount, outOrder) {
   return core.doMemoryOp(XENMEM_exchange, va);
 }
 /** A frame to begin with, which nobody else has; it stands in the list of `exchange`. */
-const own = work === "exchange" || work === "undo" ? core.allocDomheapPages(0, domid) : 0;
+const own = ["exchange", "undo", "keep a table"].includes(work) ? core.allocDomheapPages(0, domid) : 0;
 view.setBigUint64(page + LIST, BigInt(own), true);
+
+const XENMEM_memory_map = 9n;
+const XENMEM_set_memory_map = 13n;
+const ENTRIES = 60;
+const MAP = { at: page + 1024, va: va + 1024n, words: ENTRIES * 5 };
+/** Which map is set next: all its words are this. */
+let pattern = 0;
+
+function setMap() {
+  pattern++;
+  for (let i = 0; i < MAP.words; i++) view.setUint32(MAP.at + i * 4, pattern, true);
+  view.setUint16(page, SELF, true);
+  view.setUint32(page + 8, ENTRIES, true);
+  view.setBigUint64(page + 16, MAP.va, true);
+  return core.doMemoryOp(XENMEM_set_memory_map, va) === 0n;
+}
 
 function take() {
   const taken = [core.allocDomheapPages(0, domid), core.allocDomheapPages(0, domid)];
@@ -53,6 +69,36 @@ const works = {
   /** Claims a few frames more than the domain has, and ends the claim. */
   claim: () =>
     core.claim(domid, BigInt(CLAIMED)) === 0 && core.claimFits(domid, CLAIMED) && core.claim(domid, 0n) === 0,
+  /** The same where it may not have more. */
+  "try to take"() {
+    const taken = [core.allocDomheapPages(0, domid), core.allocDomheapPages(0, domid)];
+    return taken.every((mfn) => !mfn || core.freeDomheapPages(BigInt(mfn), 0, domid));
+  },
+  /** Lets the domain have no more than it has, looks whether it gets more all the same, and lets it have more again. */
+  limit() {
+    core.setMaxPages(domid, 1);
+    const total = core.totPages(domid);
+    let most = total;
+    for (let looks = 0; looks < 20; looks++) most = Math.max(most, core.totPages(domid));
+    core.setMaxPages(domid, 1000);
+    return most === total;
+  },
+  /** Lets go of a page table that is kept for a while, and of what is kept. */
+  "keep a table"() {
+    const kept = core.keepTable(domid, own);
+    core.settle(domid);
+    return kept;
+  },
+  "set the map": setMap,
+  /** The map is one of those that are set, and all of it is. */
+  "read the map"() {
+    view.setUint32(page, ENTRIES, true);
+    view.setBigUint64(page + 8, MAP.va, true);
+    if (core.doMemoryOp(XENMEM_memory_map, va) !== 0n || view.getUint32(page, true) !== ENTRIES) return false;
+    const first = view.getUint32(MAP.at, true);
+    for (let i = 1; i < MAP.words; i++) if (view.getUint32(MAP.at + i * 4, true) !== first) return false;
+    return true;
+  },
   /** Changes a frame for another. */
   exchange: () => exchange(1, 0) === 0n,
   /** The same, but the second frame of the list is none, so the first one is returned. */
@@ -62,6 +108,7 @@ const works = {
   },
 };
 
+if (work.endsWith("the map") && !setMap()) throw new Error("no map");
 if (work === "take claimed" && core.claim(domid, BigInt(CLAIMED)) !== 0) throw new Error("no claim");
 
 // Shared: what each thread has done, and how many threads have met the other often enough.
@@ -76,5 +123,6 @@ for (let i = 0; i < most && Atomics.load(shared, ENOUGH) < 2; i++) {
   if (Atomics.load(shared, other) !== before && ++meetings === wanted) Atomics.add(shared, ENOUGH, 1);
 }
 if (work === "take claimed" && (!core.claimFits(domid, CLAIMED) || core.claim(domid, 0n) !== 0)) failed++;
+while (!core.settle(domid));
 if (own && !core.freeDomheapPages(view.getBigUint64(page + LIST, true), 0, domid)) failed++;
 parentPort.postMessage({ failed, meetings });

@@ -54,6 +54,8 @@ export interface Core {
   holdWritable(holder: number, domid: number, mfn: bigint): number;
   dropWritable(holder: number, mfn: bigint): number;
   checkMemory(): number;
+  keepTable(domid: number, mfn: number): number;
+  settle(domid: number): number;
   relinquishMemory(domid: number): number;
   memoryDomainGone(domid: number): number;
   interrupt(waiting: boolean): void;

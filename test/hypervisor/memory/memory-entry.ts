@@ -3,7 +3,7 @@
  * memory, with domains made of the real structures but no pCPU loop. The hypercall implementations are called as one
  * domain or another; a PV domain's guest pointers go through page tables that the test has built.
  */
-import { setCodeTables } from "../../../core/machine/cpu/code_frames";
+import { setFrameTables } from "../../../core/machine/cpu/frames/tables";
 import { setCpu } from "../../../core/machine/cpu/machine";
 import { walkInit } from "../../../core/machine/cpu/paging/walk";
 import { CPU_CR0, CPU_CR3 } from "../../../core/machine/cpu/state";
@@ -47,7 +47,10 @@ import {
 import { setClaim } from "../../../core/hypervisor/memory/buddy";
 import { spinLock, spinUnlock } from "../../../core/hypervisor/sched/lock";
 import { memoryDomainCreate, memoryDomainFree } from "../../../core/hypervisor/memory/domain_books";
+import { beginTables, takeTable } from "../../../core/hypervisor/memory/kept_tables";
+import { settleOnce } from "../../../core/hypervisor/memory/settle_tables";
 import {
+  PGT_l1_page_table,
   PGT_l4_page_table,
   frameAddress,
   pageCount,
@@ -123,7 +126,7 @@ export function attach(id: u32, versionTable: usize, flagTable: usize, frames: u
   setSelf(pcpuAt(id));
   pcpuAt(id).id = id;
   if (load<u32>(ROOT_PCPUS) <= id) store<u32>(ROOT_PCPUS, id + 1);
-  setCodeTables(versionTable, flagTable, frames);
+  setFrameTables(versionTable, flagTable, frames);
   walkInit((<u64>frames) << 12);
   tlbInit(allocXenheapBytes(TLB_BYTES));
 }
@@ -171,7 +174,7 @@ export function boot(frames: u32): bool {
   walkInit((<u64>frames) << 12);
   versions = allocXenheapBytes(frames * 4);
   codeFlags = allocXenheapBytes(frames);
-  setCodeTables(versions, codeFlags, frames);
+  setFrameTables(versions, codeFlags, frames);
   tlbInit(allocXenheapBytes(TLB_BYTES));
   store<u32>(ROOT_DOMAINS, <u32>allocXenheapBytes(0x7ff0 * 4));
   return true;
@@ -313,6 +316,19 @@ export function claimFits(domid: u32, total: u32): bool {
 }
 export function claimOf(domid: u32): u32 {
   return domainMemory(domid)!.claim;
+}
+
+/** Takes a reference of a page table and lets go of it when nothing is left of the budget, so that it is kept. False if it is no such table. */
+export function keepTable(domid: u32, mfn: u32): bool {
+  if (getPageAndType(mfn, domid, PGT_l1_page_table)) return false;
+  beginTables();
+  while (takeTable()) {}
+  putPageAndType(mfn);
+  return true;
+}
+/** Gives up tables that are kept; true if that were all. */
+export function settle(domid: u32): bool {
+  return settleOnce(domainMemory(domid)!);
 }
 
 /** From now on (or not) something waits for this pCPU, so a call with more to do is to stop where it can. */

@@ -114,7 +114,8 @@ test("two pCPUs at once, on two domains that map each other's frames, then on on
 /**
  * Each of these locks taken out, one at a time, made the named one fail in at least 9 of 10 runs: reserve, assign, freeLastReference, detachBlock
  * and giveBlock the first, stealPage the second, returnStolenPage the third, setClaim (of the domain) the fourth, setClaim (of the heap)
- * the fifth and growClaim the last. That is what the numbers of meetings are for.
+ * the fifth, growClaim the sixth, setMaxPages the seventh, those of kept tables (to list one, to give one up) the next, and one of the memory map's
+(to set it, to read it) the last. That is what the numbers of meetings are for.
  */
 test.each([
   ["take", "take", "one domain", 100_000],
@@ -123,8 +124,11 @@ test.each([
   ["take", "claim", "one domain", 100_000],
   ["claim", "claim", "two domains", 150_000],
   ["take claimed", "claim", "two domains", 200_000],
+  ["try to take", "limit", "one domain", 150_000],
+  ["keep a table", "keep a table", "one domain", 20_000],
+  ["set the map", "read the map", "one domain", 20_000],
 ] as const)(
-  "two pCPUs at once, one to %s and one to %s frames of %s: lists, numbers of frames and claims stay right",
+  "two pCPUs at once, one to %s and one to %s, of %s: lists, numbers of frames, claims and limits stay right",
   async (one, other, of, wanted) => {
     const host = await Host.boot(64);
     const { core } = host;
@@ -145,3 +149,50 @@ test.each([
   },
   120_000,
 );
+
+/** Without either of the two locks of its walk along the domain's frames, that comes to its end too early in less than a hundred rounds: frames stay. */
+test("a domain is taken apart while another pCPU gives its frames back: nothing of it stays", async () => {
+  const host = await Host.boot(128);
+  const { core } = host;
+  dom0Page(host);
+  const [DOMID, COUNT, MEETINGS, MOST] = [3, 300, 600, 3000];
+  const [begin, end, given, names] = [0, 1, 2, 3];
+  const shared = new Int32Array(new SharedArrayBuffer((names + COUNT) * 4));
+  core.setPcpus(2);
+  const worker = new Worker(new URL("give-back.mjs", import.meta.url), {
+    workerData: {
+      memory: host.memory,
+      module: host.module,
+      versions: core.codeVersionTable(),
+      flags: core.codeFlagTable(),
+      frames: 128 * 256,
+      domid: DOMID,
+      shared,
+      begin,
+      end,
+      names,
+      count: COUNT / 2,
+    },
+  });
+  await once(worker, "message");
+  let meetings = 0;
+  for (let round = 1; round <= MOST && meetings < MEETINGS; round++) {
+    if (!core.makeDomain(DOMID, 2, COUNT)) throw new Error("no memory for the domain");
+    const mfns = Array.from({ length: COUNT }, () => core.allocDomheapPages(0, DOMID));
+    // Half of them, in the order of its list, so along with the walk: the others are the walk's to find.
+    shared.set(mfns.reverse().slice(0, COUNT / 2), names);
+    core.become(DOM0);
+    core.dropVcpu(DOMID);
+    Atomics.store(shared, begin, round);
+    for (let calls = 0; core.relinquishMemory(DOMID); calls++) if (calls > 100) throw new Error("it does not end");
+    while (Atomics.load(shared, end) !== round);
+    expect(core.memoryDomainGone(DOMID), `${core.totPages(DOMID)} frames stay, round ${round}`).toBe(1);
+    core.forgetDomain(DOMID);
+    if (shared[given]! > 0 && shared[given]! < COUNT / 2) meetings++;
+  }
+  Atomics.store(shared, begin, -1);
+  await once(worker, "message");
+  await worker.terminate();
+  expect(meetings, "rounds in which both gave frames back").toBeGreaterThan(0);
+  expect(core.checkMemory(), host.log()).toBe(0);
+}, 120_000);

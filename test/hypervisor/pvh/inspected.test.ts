@@ -134,4 +134,46 @@ describe.skipIf(!haveCompiler)("a PVH vCPU", () => {
     expect((await registers()).apic).toMatchObject({ isr: [0x61], irr: [0x51] });
     expect(await host.violations()).toBe(0);
   });
+
+  it("that changes its tables, its stack and what they name in every turn is looked at, and so is one that ends meanwhile", async () => {
+    const { toolstack } = host.host;
+    const other = await host.start("changing");
+    await host.until("its state", () => host.said(other).some((line) => line.startsWith("INSPECTED")));
+    const at = { domid: other, vcpu: 0 };
+    const addresses = [
+      ...[0n, 0xfffn, 0x1000n, marker, 0xfee00ff8n, 0x8000000000n, 0x8000000ffdn, 0x7fffffffffffn, 0x800000000000n],
+      ...[0xffff800000000000n, 0xffffff8000000000n, 0xfffffffffffff000n, 0xffffffffffffffffn, 1n << 52n],
+      ...Array.from({ length: 32 }, (_, n) => BigInt(n) << 39n),
+    ];
+    const refusals: string[] = [];
+    const look = async (): Promise<void> => {
+      for (const address of addresses) {
+        const looks = [
+          toolstack.request("inspectRegisters", at),
+          toolstack.request("inspectWalk", { ...at, tables: TABLES, address }),
+          ...(["virtual", "pseudo-physical"] as const).map((space) =>
+            toolstack.request("inspectMemory", { ...at, tables: TABLES, address, space, bytes: 4096 }),
+          ),
+        ];
+        for (const each of await Promise.allSettled(looks))
+          if (each.status === "rejected") refusals.push(`${each.reason.code}: ${each.reason.message}`);
+          else
+            expect(
+              JSON.stringify(each.value, (_, value) => (typeof value === "bigint" ? `${value}` : value)).length,
+            ).toBeLessThan(200_000);
+      }
+    };
+    await look();
+    expect(refusals).toEqual([]);
+    // A table whose entries all name it: four steps, and the table itself as the page.
+    const walk = await toolstack.request("inspectWalk", { ...at, tables: TABLES, address: 0x8000000000n });
+    expect(new Set(walk.steps.slice(1).map(({ index, value }) => `${index} ${value}`)).size).toBe(1);
+    expect(walk.steps).toHaveLength(4);
+    const last = look();
+    await toolstack.request("destroy", { domid: other });
+    await last;
+    await look();
+    expect(new Set(refusals)).toEqual(new Set([`ESRCH: There is no domain ${other}.`]));
+    expect(await host.violations()).toBe(0);
+  });
 });

@@ -35,6 +35,8 @@ describe.skipIf(!haveCompiler)("a PVH kernel", () => {
         "SHARED 0",
         "VIRQ 0",
         "VECTOR 0",
+        "TIMER32 0 early 0",
+        "TIMER32 0 comes 1",
         "EVENTS came vector 50",
       ]),
     );
@@ -74,6 +76,26 @@ describe.skipIf(!haveCompiler)("a PVH kernel", () => {
     );
   });
 
+  it("reads, writes and locks across the end of its memory and of its APIC's page: what is there takes part, and the guest goes on", async () => {
+    const { said } = await host.ended(await host.start("device"));
+    const ones = "f".repeat(16);
+    expect(said, host.log.slice(-3000)).toEqual(
+      expect.arrayContaining([
+        `READ edge ffffffff11223344 hole ${ones} apic ffffffff00000000`,
+        "WRITE edge 99aabbcc",
+        `WIDE ffffffff99aabbcc ${ones}`,
+        // What was 5, and has ones above, which take the carry and lose it.
+        "ADD edge 6",
+        "XCHG edge ffffffff00000006 then 1",
+        "CMPXCHG edge ffffffff00000001 then 9",
+        "CMPXCHG8B ffffffff ffffffff equal 0",
+        `CMPXCHG16B ${ones} ${ones} equal 0`,
+        "END",
+      ]),
+    );
+    expect(await host.violations()).toBe(0);
+  });
+
   it("keeps the rules of its APIC, its registers and its guest frames", async () => {
     const domid = await host.start("rules", { vcpus: 2 });
     const { said } = await host.ended(domid);
@@ -83,11 +105,15 @@ describe.skipIf(!haveCompiler)("a PVH kernel", () => {
         "OTHERS 1",
         "ALL 2",
         "LOWEST 1",
+        "SMAP OFF 2",
         "MEMORY TYPES 0 1",
         "HYPERCALL PAGE 0 1 1",
         "REAL MODE hypercall -1",
         "RING 0 hypercall 40011",
         "RING 3 hypercall -1",
+        `LOCKED at 30000000: ffffffff ffffffff ${"f".repeat(16)}, pairs ${"f".repeat(16)} ${"f".repeat(16)} ffffffff ffffffff`,
+        "LOCKED at fee00080: 0 0 0, pairs 0 0 0 0",
+        "PRIORITY kept 0",
         "REMOVE 0 reads ffffffffffffffff",
         "GRANT 0 over it -16",
         "UNGRANT 0",

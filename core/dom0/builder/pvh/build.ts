@@ -9,6 +9,7 @@ import { ACPI_END, ACPI_START, acpiTables } from "./acpi.ts";
 import { entryContext } from "./context.ts";
 import {
   CONSOLE_PAGE,
+  EXTRA_PAGES,
   SPECIAL_FIRST,
   SPECIAL_PAGES,
   STORE_PAGE,
@@ -32,9 +33,14 @@ export class PvhBuilder {
     this.#memory = memory;
   }
 
-  prepare({ domid, pages, mostPages, maxvcpus }: DomainPreparation): void {
+  prepare({ domid, mostPages, maxvcpus }: DomainPreparation): void {
     this.#hypercalls.setPagingPool(domid, pagingPool(mostPages, maxvcpus));
-    this.#hypercalls.setMemoryMap(domid, pvhMemoryMap(pages));
+    this.#hypercalls.setMemoryMap(domid, pvhMemoryMap(mostPages));
+  }
+
+  /** The target of its balloon driver is another. */
+  retarget(domid: number, pages: number): void {
+    this.#hypercalls.setOnDemandTarget(domid, pages + EXTRA_PAGES);
   }
 
   /** Throws ImageError when the kernel can't be started so, HypercallError when the hypervisor refuses. The caller destroys the domain then. */
@@ -46,31 +52,39 @@ export class PvhBuilder {
       timings.push({ name, milliseconds: now - began });
       began = now;
     };
-    const { domid, kernel, ramdisk, cmdline, totalPages, vcpus, maxvcpus } = request;
+    const { domid, kernel, modules, cmdline, totalPages, mostPages, vcpus, maxvcpus } = request;
     const entry = pvhEntry(kernel);
-    const layout = layoutPvh(kernel, totalPages, ramdisk ? ramdisk.length : null, startInfoBytes(cmdline));
-    this.#populate(domid, 0, totalPages);
+    const lengths = modules.map(({ bytes }) => bytes.length);
+    const layout = layoutPvh(kernel, totalPages, mostPages, lengths, startInfoBytes(cmdline, modules));
+    if (mostPages === totalPages) this.#populate(domid, 0, totalPages);
     this.#populate(domid, ACPI_START / PAGE_SIZE, Math.ceil((ACPI_END - ACPI_START) / PAGE_SIZE));
     this.#populate(domid, SPECIAL_FIRST, SPECIAL_PAGES);
+    // It is told of the most that it may have, and its balloon driver gives back what is too much, as with libxenguest.
+    if (mostPages > totalPages) this.#promise(domid, mostPages, totalPages);
     step("memory");
 
     for (const { at, offset, length } of layout.segments)
       await this.#copy(domid, at, kernel.bytes.subarray(offset, offset + length));
     step("kernel");
-    if (ramdisk && layout.ramdisk !== null) {
-      await this.#copy(domid, layout.ramdisk, ramdisk);
-      step("ramdisk");
-    }
+    for (const [i, { bytes }] of modules.entries()) await this.#copy(domid, layout.modules[i]!, bytes);
+    if (modules.length > 0) step("ramdisk");
     const tables = acpiTables(maxvcpus, vcpus);
     for (const { address, bytes } of tables.pieces) await this.#copy(domid, address, bytes);
-    const module = ramdisk && layout.ramdisk !== null ? { at: layout.ramdisk, bytes: ramdisk.length } : null;
-    await this.#copy(domid, layout.startInfo, startInfo(layout.startInfo, cmdline, tables.rsdp, module, layout.map));
+    const placed = modules.map((module, i) => ({ ...module, at: layout.modules[i]! }));
+    await this.#copy(domid, layout.startInfo, startInfo(layout.startInfo, cmdline, tables.rsdp, placed, layout.map));
     step("tables");
 
     connectRings(this.#hypercalls, this.#frames, this.#memory, request, STORE_PAGE, CONSOLE_PAGE);
     this.#hypercalls.setContext(domid, entryContext(entry, layout.startInfo));
     step("start");
     return { storeMfn: STORE_PAGE, consoleMfn: CONSOLE_PAGE, timings };
+  }
+
+  #promise(domid: number, mostPages: number, totalPages: number): void {
+    const got = this.#hypercalls.populateOnDemand(domid, 0, mostPages);
+    if (got < mostPages)
+      throw new HypercallError(`memory on demand for domain ${domid} (${got} of ${mostPages} pages)`, 12);
+    this.retarget(domid, totalPages);
   }
 
   #populate(domid: number, first: number, count: number): void {

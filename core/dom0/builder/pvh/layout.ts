@@ -37,21 +37,26 @@ export const EXTRA_PAGES = SPECIAL_PAGES + Math.ceil((ACPI_END - ACPI_START) / P
 export interface PvhLayout {
   /** The kernel's segments: from the file, to guest-physical addresses. */
   segments: { at: number; offset: number; length: number }[];
-  ramdisk: number | null;
+  /** Of each module, in their order. */
+  modules: number[];
   startInfo: number;
   /** What the guest is told of its memory. */
   map: MemoryRegion[];
 }
 
-/** `startInfoBytes`: of hvm_start_info with all that it points at. Throws ImageError when it does not fit. */
+/**
+ * What it begins with lies within `totalPages`; it is told of `mostPages`. `startInfoBytes`: of hvm_start_info with all that it points at. Throws
+ * ImageError when it does not fit.
+ */
 export function layoutPvh(
   kernel: ElfImage,
   totalPages: number,
-  ramdiskBytes: number | null,
+  mostPages: number,
+  moduleBytes: readonly number[],
   startInfoBytes: number,
 ): PvhLayout {
   const end = totalPages * PAGE_SIZE;
-  if (end > LOW_END)
+  if (mostPages * PAGE_SIZE > LOW_END)
     throw new ImageError(`A PVH domain has ${Math.floor(LOW_END / 2 ** 20)} MiB of memory at most here.`);
   if (kernel.segments.length === 0)
     throw new ImageError("This ELF file has nothing to load: no writable or executable segment.");
@@ -70,7 +75,7 @@ export function layoutPvh(
     next = at + bytes;
     return at;
   };
-  const ramdisk = ramdiskBytes === null ? null : take(ramdiskBytes);
+  const modules = moduleBytes.map(take);
   const startInfo = take(startInfoBytes);
   if (next > end)
     throw new ImageError(
@@ -78,9 +83,9 @@ export function layoutPvh(
     );
   return {
     segments,
-    ramdisk,
+    modules,
     startInfo,
-    map: pvhMemoryMap(totalPages),
+    map: pvhMemoryMap(mostPages),
   };
 }
 

@@ -42,6 +42,7 @@ export interface PhysicalInfo {
   nrNodes: number;
   cpuKhz: number;
   totalPages: number;
+  /** That are promised to nobody. */
   freePages: number;
 }
 
@@ -110,7 +111,9 @@ export class HostCalls {
       nrNodes: memory.get32(u + sysctl.SYSCTL_PHYSINFO_NR_NODES),
       cpuKhz: memory.get32(u + sysctl.SYSCTL_PHYSINFO_CPU_KHZ),
       totalPages: Number(memory.get64(u + sysctl.SYSCTL_PHYSINFO_TOTAL_PAGES)),
-      freePages: Number(memory.get64(u + sysctl.SYSCTL_PHYSINFO_FREE_PAGES)),
+      freePages:
+        Number(memory.get64(u + sysctl.SYSCTL_PHYSINFO_FREE_PAGES)) -
+        Number(memory.get64(u + sysctl.SYSCTL_PHYSINFO_OUTSTANDING_PAGES)),
     };
   }
 

@@ -1,6 +1,6 @@
 /** A qcow2 image as a disk: reads through its backing chain, writes to clusters of its own. README.md has the rules. */
 import { StoreError, type BlockStore } from "../block-store.ts";
-import { HostFile } from "../host-file.ts";
+import type { HostFile } from "../host-file.ts";
 import { together } from "../together.ts";
 import { part } from "../views.ts";
 import { Clusters } from "./clusters.ts";
@@ -84,8 +84,8 @@ export class Qcow2Store implements BlockStore {
     this.#compressed = new CompressedClusters(parts.file, parts.header.compression, this.#clusterSize);
   }
 
-  static async open(path: string, options: Qcow2Options): Promise<Qcow2Store> {
-    const file = await HostFile.open(path, options.access);
+  /** Of an open file, which is the store's from then on, and closed where this fails. */
+  static async open(file: HostFile, options: Qcow2Options): Promise<Qcow2Store> {
     try {
       return await Qcow2Store.#read(file, options);
     } catch (error) {

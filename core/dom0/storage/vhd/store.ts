@@ -1,7 +1,7 @@
 /** Microsoft's VHD ("Virtual Hard Disk Image Format Specification", 2006), fixed and dynamic, read only. QEMU calls it vpc. */
 import { SECTOR_BYTES, StoreError } from "../block-store.ts";
 import { damaged, fillZeroes, ForeignStore } from "../foreign.ts";
-import { HostFile } from "../host-file.ts";
+import type { HostFile } from "../host-file.ts";
 import { part } from "../views.ts";
 
 const FOOTER_BYTES = 512;
@@ -30,9 +30,8 @@ export class VhdStore extends ForeignStore {
     this.#table = table;
   }
 
-  /** Throws StoreError. `takeMemory`: is told how much its table takes, and may throw. */
-  static async open(path: string, takeMemory: (bytes: number) => void): Promise<VhdStore> {
-    const file = await HostFile.open(path, "read");
+  /** Of an open file, which is the store's from then on, and closed where this fails. Throws StoreError. `takeMemory`: is told how much its table takes, and may throw. */
+  static async open(file: HostFile, takeMemory: (bytes: number) => void): Promise<VhdStore> {
     try {
       return await VhdStore.#read(file, takeMemory);
     } catch (error) {

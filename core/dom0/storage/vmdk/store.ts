@@ -6,7 +6,7 @@ import { constants, inflate } from "node:zlib";
 import { promisify } from "node:util";
 import { SECTOR_BYTES, StoreError } from "../block-store.ts";
 import { damaged, fillZeroes, ForeignStore } from "../foreign.ts";
-import { HostFile } from "../host-file.ts";
+import type { HostFile } from "../host-file.ts";
 
 const unpack = promisify(inflate) as (bytes: Uint8Array, options: object) => Promise<Buffer>;
 
@@ -46,9 +46,8 @@ export class VmdkStore extends ForeignStore {
     this.#directory = directory;
   }
 
-  /** Throws StoreError. `takeMemory`: is told how much its directory takes, and may throw. */
-  static async open(path: string, takeMemory: (bytes: number) => void): Promise<VmdkStore> {
-    const file = await HostFile.open(path, "read");
+  /** Of an open file, which is the store's from then on, and closed where this fails. Throws StoreError. `takeMemory`: is told how much its directory takes, and may throw. */
+  static async open(file: HostFile, takeMemory: (bytes: number) => void): Promise<VmdkStore> {
     try {
       return await VmdkStore.#read(file, takeMemory);
     } catch (error) {

@@ -2,7 +2,7 @@
 import { EINVAL, EPERM, ESRCH } from "../../../abi/errno";
 import { Domain } from "../../domain/domain";
 import { HOLD_WRITABLE, nativeHold, nativeRelease } from "./frames";
-import { invalidateCodeFrame } from "../../memory/code_frames";
+import { frameWritten } from "../../../machine/cpu/frames/written";
 import { MEM_PRIVILEGED, domainMemory } from "../../memory/domain_memory";
 import { putPage } from "../../memory/references";
 import { putPageAndType } from "../../memory/page_type";
@@ -44,13 +44,13 @@ export function nativeMapFrameWritable(d: Domain, domid: u32, frame: u64): i32 {
 export function nativeUnmapFrame(d: Domain, mfn: u64): i32 {
   if (mfn >> 31) return -EINVAL;
   // It may have been written without the engine seeing that.
-  invalidateCodeFrame(<u32>mfn);
+  frameWritten(<u32>mfn);
   return nativeRelease(d, <u32>mfn);
 }
 
 /** NATIVE_unmap_frame_writable: 0 or -EINVAL. */
 export function nativeUnmapFrameWritable(d: Domain, mfn: u64): i32 {
   if (mfn >> 31) return -EINVAL;
-  invalidateCodeFrame(<u32>mfn);
+  frameWritten(<u32>mfn);
   return nativeRelease(d, (<u32>mfn) | HOLD_WRITABLE);
 }

@@ -2,7 +2,7 @@
 import { EINVAL } from "../../../abi/errno";
 import { Vcpu } from "../../domain/domain";
 import { VM_ASSISTS_PV64 } from "../pv/assists";
-import { GuestType, TRAITS_NATIVE } from "../type";
+import { GuestType, TRAITS_NATIVE, suppliesNothing } from "../type";
 import { countNativeHolds, nativeRangeOk, nativeReleaseAll, nativeTranslate } from "./frames";
 import { nativeColumn } from "./hypercalls";
 
@@ -21,6 +21,7 @@ export function describeNative(type: GuestType): void {
   type.hypercall = nativeColumn;
   type.rangeOk = nativeRangeOk;
   type.translate = nativeTranslate;
+  type.supply = suppliesNothing;
 }
 
 /** The hypervisor makes the control domain itself; no other one is native. */

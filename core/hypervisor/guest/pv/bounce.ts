@@ -3,6 +3,7 @@
  * addresses: RCX R11 [DS ES FS GS] [error code] RIP CS RFLAGS RSP SS; the upper half of CS holds the events' mask as it
  * was, and CS has RPL 0 if the kernel was interrupted.
  */
+import { PF_USER, RFLAGS_IF, RFLAGS_IOPL } from "../../../machine/cpu/control_bits";
 import { TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS } from "../../../abi/arch_x86";
 import { probeWrite, write64 } from "../../../machine/cpu/access";
 import { getRflags, setRflags } from "../../../machine/cpu/flags";
@@ -36,8 +37,6 @@ import { setUpcallMask, upcallMask } from "./state";
 const RCX: usize = CPU_GPR + 8;
 const RSP: usize = CPU_GPR + 32;
 const R11: usize = CPU_GPR + 88;
-export const RFLAGS_IF: u64 = 0x200;
-export const RFLAGS_IOPL: u64 = 0x3000;
 export const RFLAGS_TF: u64 = 0x100;
 export const RFLAGS_RF: u64 = 0x10000;
 /** VM, RF, NT, TF, AC: cleared on every entry. */
@@ -161,8 +160,6 @@ export function injectTrap(v: Vcpu, vector: u32, errorCode: u32, withError: bool
   if (load<u8>(info, TRAP_INFO_FLAGS) & TI_IF) flags |= FRAME_MASKS_EVENTS;
   bounceTo(v, address, flags, errorCode);
 }
-
-const PF_USER: u32 = 4;
 
 /** A page fault: CR2 goes to vcpu_info, the error code's user bit says whether the guest was in user mode. */
 export function injectPageFault(v: Vcpu, address: u64, errorCode: u32): void {

@@ -1,9 +1,8 @@
 /** CPUID of PV guests: what all have, and Xen's own leaves. */
+import { CR4_OSXSAVE } from "../../../machine/cpu/control_bits";
 import { Vcpu } from "../../domain/domain";
 import { XEN_CPUID_FIRST_LEAF } from "../../../abi/cpuid";
 import { answer, processorLeaf, tscLeaf } from "../cpuid";
-
-const CR4_OSXSAVE: u64 = 1 << 18;
 
 /** Computes leaf `leaf`, subleaf `sub` for the vCPU into cpuidA..D (../cpuid.ts). */
 export function pvCpuid(v: Vcpu, leaf: u32, sub: u32): void {

@@ -1,4 +1,5 @@
 /** Debug registers of a PV vCPU: they are the engine's own, kept to addresses and conditions that are the guest's business. */
+import { CR4_DE } from "../../../machine/cpu/control_bits";
 import { CPU_DR } from "../../../machine/cpu/state";
 import { EINVAL, ENODEV, EPERM } from "../../../abi/errno";
 import { Vcpu } from "../../domain/domain";
@@ -12,7 +13,6 @@ const DR7_ZEROES: u64 = 0xffffffff0000d800;
 const DR7_ENABLED: u64 = 0xff;
 const CONDITION_IO: u64 = 2;
 const DR7_GENERAL_DETECT: u64 = 0x2000;
-const CR4_DE: u64 = 8;
 
 // @ts-ignore: decorator
 @inline

@@ -1,4 +1,5 @@
 /** Exceptions that guest code raised: some are the hypervisor's to mend, the others go to the guest's trap table. */
+import { CR0_TS, PF_PRESENT, PF_WRITE, PF_RESERVED, PF_FETCH } from "../../../machine/cpu/control_bits";
 import { TRAP_INFO_ADDRESS, TRAP_INFO_FLAGS } from "../../../abi/arch_x86";
 import { read8 } from "../../../machine/cpu/access";
 import { hasErrorCode } from "../../../machine/cpu/exceptions";
@@ -21,11 +22,6 @@ const VECTOR_OF: u32 = 4;
 const VECTOR_UD: u32 = 6;
 const VECTOR_NM: u32 = 7;
 const VECTOR_PF: u32 = 14;
-const PF_PRESENT: u32 = 1;
-const PF_WRITE: u32 = 2;
-const PF_RESERVED: u32 = 8;
-const PF_FETCH: u32 = 16;
-const CR0_TS: u64 = 8;
 /** Length of INT n. */
 const INT_LENGTH: u64 = 2;
 

@@ -2,7 +2,7 @@
  * The guest's GDT: up to 14 of its frames, checked as descriptor pages, mapped in the per-domain area. Each slot of
  * VCPU_GDT_FRAMES that is not 0 holds a reference and a descriptor-page type reference.
  */
-import { codeFrameWritten } from "../../../machine/cpu/code_frames";
+import { frameWritten } from "../../../machine/cpu/frames/written";
 import { FIRST_RESERVED_GDT_ENTRY } from "../../../abi/arch_x86";
 import { EFAULT, EINVAL } from "../../../abi/errno";
 import { VCPU_GDT_FRAMES, Vcpu } from "../../domain/domain";
@@ -80,7 +80,7 @@ export function doUpdateDescriptor(v: Vcpu, address: u64, descriptor: u64): i64 
   const error = getPageType(frame, type);
   if (!error) {
     atomic.store<u64>(frameAddress(frame) + <usize>(address & 0xff8), d);
-    codeFrameWritten(frame);
+    frameWritten(frame);
     putPageType(frame);
   }
   putPage(frame);

@@ -1,4 +1,5 @@
 /** HYPERVISOR_iret: the guest's kernel returns, to itself or to user mode. The frame is struct iret_context at RSP. */
+import { RFLAGS_VM, RFLAGS_IF, RFLAGS_IOPL } from "../../../machine/cpu/control_bits";
 import { read64 } from "../../../machine/cpu/access";
 import { setRflags } from "../../../machine/cpu/flags";
 import { refreshMode } from "../../../machine/cpu/mode";
@@ -26,16 +27,7 @@ import { domainCrash } from "../../domain/lifecycle";
 import { guestRangeOk } from "./address";
 import { replaceRegisters } from "../../hypercall/continuation";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
-import {
-  FRAME_FAILSAFE,
-  FRAME_MASKS_EVENTS,
-  RFLAGS_IF,
-  RFLAGS_IOPL,
-  RFLAGS_RF,
-  bounceTo,
-  injectPageFault,
-  injectTrap,
-} from "./bounce";
+import { FRAME_FAILSAFE, FRAME_MASKS_EVENTS, RFLAGS_RF, bounceTo, injectPageFault, injectTrap } from "./bounce";
 import { setUpcallMask } from "./state";
 import { toggleGuestMode } from "./mode";
 import { ldtAddressOfGuest, loadCodeAndStack, segmentOf } from "./segments";
@@ -45,7 +37,6 @@ const RCX: usize = CPU_GPR + 8;
 const RSP: usize = CPU_GPR + 32;
 const R11: usize = CPU_GPR + 88;
 const DR7: usize = CPU_DR + 56;
-const RFLAGS_VM: u64 = 0x20000;
 
 export function doIret(v: Vcpu): i64 {
   replaceRegisters();

@@ -2,72 +2,62 @@
  * RDMSR and WRMSR of a PV kernel. Numbers: SDM volume 4; what is there, and what writing does: Xen 4.17's policy for PV guests on an
  * Intel processor.
  */
+import {
+  MSR_EFER,
+  MSR_FS_BASE,
+  MSR_GS_BASE,
+  MSR_KERNEL_GS_BASE,
+  MSR_TSC_AUX,
+  MSR_SYSENTER_CS,
+  MSR_SYSENTER_EIP,
+  MSR_PAT,
+  MSR_STAR,
+  MSR_FMASK,
+} from "../../../machine/cpu/msr";
 import { isCanonical } from "../../../machine/cpu/paging/format";
 import { CPU_EFER, CPU_KERNEL_GS_BASE, CPU_PAT, CPU_TSC_AUX, FS, GS, SEG_BASE } from "../../../machine/cpu/state";
-import { PGT_writable_page, frameAddress } from "../../memory/frames";
-import { getPageAndType, putPageAndType } from "../../memory/page_type";
-import { codeFrameWritten } from "../../../machine/cpu/code_frames";
 import { Vcpu } from "../../domain/domain";
-import { pvFillHypercallPage } from "./hypercall_page";
+import {
+  MSR_APIC_BASE,
+  MSR_MCG_CAP,
+  MSR_MISC_ENABLE,
+  MSR_OTHER,
+  MSR_TSC,
+  MSR_UCODE_REV,
+  MSR_WRITTEN,
+  among,
+  platformValue,
+  readPlatformMsr,
+  writePlatformMsr,
+} from "../platform_msr";
 import { segmentOf } from "./segments";
 import { readDomainTsc } from "../tsc";
 
 const MSR_P5_MC_ADDR: u32 = 0;
 const MSR_P5_MC_TYPE: u32 = 1;
-const MSR_TSC: u32 = 0x10;
-const MSR_PLATFORM_ID: u32 = 0x17;
-const MSR_APIC_BASE: u32 = 0x1b;
-const MSR_FEATURE_CONTROL: u32 = 0x3a;
-const MSR_UCODE_REV: u32 = 0x8b;
 const MSR_PERFCTR0: u32 = 0xc1;
 const MSR_PLATFORM_INFO: u32 = 0xce;
 const MSR_MPERF: u32 = 0xe7;
 const MSR_APERF: u32 = 0xe8;
 const MSR_MISC_FEATURES_ENABLES: u32 = 0x140;
-const MSR_SYSENTER_CS: u32 = 0x174;
-const MSR_SYSENTER_EIP: u32 = 0x176;
-const MSR_MCG_CAP: u32 = 0x179;
-const MSR_MCG_STATUS: u32 = 0x17a;
-const MSR_MCG_CTL: u32 = 0x17b;
 const MSR_EVNTSEL0: u32 = 0x186;
 const MSR_PERF_STATUS: u32 = 0x198;
 const MSR_PERF_CTL: u32 = 0x199;
 const MSR_THERM_CONTROL: u32 = 0x19a;
 const MSR_THERM_STATUS: u32 = 0x19c;
-const MSR_MISC_ENABLE: u32 = 0x1a0;
 const MSR_ENERGY_PERF_BIAS: u32 = 0x1b0;
 const MSR_DEBUGCTL: u32 = 0x1d9;
-const MSR_PAT: u32 = 0x277;
-const MSR_MC0_CTL2: u32 = 0x280;
 const MSR_FIXED_CTR0: u32 = 0x309;
 const MSR_PERF_CAPABILITIES: u32 = 0x345;
 const MSR_FIXED_CTR_CTRL: u32 = 0x38d;
-const MSR_MC0_CTL: u32 = 0x400;
-const MSR_HYPERCALL_PAGE: u32 = 0x40000000;
-const MSR_EFER: u32 = 0xc0000080;
-const MSR_STAR: u32 = 0xc0000081;
-const MSR_FMASK: u32 = 0xc0000084;
-const MSR_FS_BASE: u32 = 0xc0000100;
-const MSR_GS_BASE: u32 = 0xc0000101;
-const MSR_KERNEL_GS_BASE: u32 = 0xc0000102;
-const MSR_TSC_AUX: u32 = 0xc0000103;
 const MSR_NB_CFG: u32 = 0xc001001f;
 
 /** Enabled, at the usual address; bit 8 on the boot processor. */
 const APIC_BASE: u64 = 0xfee00800;
 /** Fast strings; no BTS, no PEBS, xTPR messages off. */
 const MISC_ENABLE: u64 = 1 | (1 << 11) | (1 << 12) | (1 << 23);
-/** FEATURE_CONTROL: locked, with nothing on. */
-const LOCKED: u64 = 1;
-/** Two banks, CMCI, threshold-based status, recovery: what Xen's virtual machine check has on Intel. */
-const MCG_CAP: u64 = 0x1000c02;
-const MC_BANKS: u32 = 2;
-
-// @ts-ignore: decorator
-@inline
-function among(msr: u32, first: u32, count: u32): bool {
-  return msr - first < count;
-}
+/** Banks of machine checks whose registers can be named. */
+const BANKS: u32 = 32;
 
 /** Counters and their controls, which read as zero and take any value while no domain has a virtual PMU. */
 function isPmu(msr: u32): bool {
@@ -98,15 +88,12 @@ export function readMsr(v: Vcpu, msr: u32): bool {
   switch (msr) {
     case MSR_P5_MC_ADDR:
     case MSR_P5_MC_TYPE:
-    case MSR_PLATFORM_ID:
     case MSR_PLATFORM_INFO:
     case MSR_MISC_FEATURES_ENABLES:
-    case MSR_MCG_CTL:
     case MSR_PERF_STATUS:
     case MSR_PERF_CTL:
     case MSR_THERM_STATUS:
     case MSR_PERF_CAPABILITIES:
-    case MSR_HYPERCALL_PAGE:
     case MSR_NB_CFG:
       return true;
     case MSR_TSC:
@@ -114,18 +101,6 @@ export function readMsr(v: Vcpu, msr: u32): bool {
       return true;
     case MSR_APIC_BASE:
       msrValue = APIC_BASE | (v.vcpuId == 0 ? 0x100 : 0);
-      return true;
-    case MSR_FEATURE_CONTROL:
-      msrValue = LOCKED;
-      return true;
-    case MSR_UCODE_REV:
-      msrValue = (<u64>1) << 32;
-      return true;
-    case MSR_MCG_CAP:
-      msrValue = MCG_CAP;
-      return true;
-    case MSR_MCG_STATUS:
-      msrValue = v.mcgStatus;
       return true;
     case MSR_MISC_ENABLE:
       msrValue = MISC_ENABLE;
@@ -151,12 +126,11 @@ export function readMsr(v: Vcpu, msr: u32): bool {
     default:
       break;
   }
-  if (among(msr, MSR_MC0_CTL, 128)) {
-    // All errors of the two banks are reported; none has happened.
-    if (!(msr & 3) && msr - MSR_MC0_CTL < MC_BANKS * 4) msrValue = 0xffffffffffffffff;
+  if (readPlatformMsr(v, msr, BANKS)) {
+    msrValue = platformValue;
     return true;
   }
-  if (among(msr, MSR_MC0_CTL2, 32) || isPmu(msr)) return true;
+  if (isPmu(msr)) return true;
   return v.domain.msrRelaxed != 0 && onlyOfTheHost(msr);
 }
 
@@ -186,15 +160,9 @@ export function writeMsr(v: Vcpu, msr: u32, value: u64): bool {
     case MSR_UCODE_REV:
     case MSR_MISC_FEATURES_ENABLES:
       return value == 0;
-    case MSR_MCG_STATUS:
-      v.mcgStatus = value;
-      return true;
-    case MSR_HYPERCALL_PAGE:
-      return writeHypercallPage(v, value);
     case MSR_P5_MC_ADDR:
     case MSR_P5_MC_TYPE:
     case MSR_MCG_CAP:
-    case MSR_MCG_CTL:
     case MSR_MPERF:
     case MSR_APERF:
     case MSR_PERF_CTL:
@@ -206,18 +174,8 @@ export function writeMsr(v: Vcpu, msr: u32, value: u64): bool {
     default:
       break;
   }
-  // Status, address and details of an error can only be cleared.
-  if (among(msr, MSR_MC0_CTL, 128)) return !(msr & 3) || value == 0;
-  if (among(msr, MSR_MC0_CTL2, 32) || isPmu(msr)) return true;
+  const platform = writePlatformMsr(v, msr, value, BANKS);
+  if (platform != MSR_OTHER) return platform == MSR_WRITTEN;
+  if (isPmu(msr)) return true;
   return v.domain.msrRelaxed != 0 && onlyOfTheHost(msr);
-}
-
-/** Fills one of the guest's frames as a hypercall page; of those pages there is one, number 0 in the low bits. */
-function writeHypercallPage(v: Vcpu, value: u64): bool {
-  if (value & 4095 || getPageAndType(value >> 12, v.domid, PGT_writable_page)) return false;
-  const frame = <u32>(value >> 12);
-  pvFillHypercallPage(frameAddress(frame));
-  codeFrameWritten(frame);
-  putPageAndType(frame);
-  return true;
 }

@@ -2,6 +2,7 @@
  * Privileged instructions of PV guests, executed for them where the ABI says so (Xen's emulate_privileged_op). The engine left the
  * instruction undone (EXIT_PRIVILEGED); it is completed here, or the guest gets the exception that silicon raises.
  */
+import { CR0_TS, CR4_OSXSAVE, DR6_SINGLE_STEP } from "../../../machine/cpu/control_bits";
 import * as H from "../../../machine/cpu/handlers";
 import * as I from "../../../machine/cpu/ids";
 import { getRflags } from "../../../machine/cpu/flags";
@@ -26,9 +27,6 @@ import { msrValue, readMsr, writeMsr } from "./msr";
 import { setGuestCr4, setTaskSwitched } from "./state";
 import { CR4_TSD, readDomainTsc } from "../tsc";
 
-const CR0_TS: u64 = 8;
-const CR4_OSXSAVE: u64 = 1 << 18;
-const DR6_SINGLE_STEP: u64 = 0x4000;
 /** XCR0: x87 and SSE. */
 const XCR0_VALID: u64 = 3;
 

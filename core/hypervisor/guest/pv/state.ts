@@ -1,11 +1,10 @@
 /** What a PV guest has of virtual processor state that other state follows from: its event mask, CR0.TS, CR4. */
+import { CR0_TS, CR4_OSXSAVE } from "../../../machine/cpu/control_bits";
 import { CPU_CR0, CPU_CR4 } from "../../../machine/cpu/state";
 import { VCPU_INFO_EVTCHN_UPCALL_MASK } from "../../../abi/xen";
 import { GUEST_TS, Vcpu } from "../../domain/domain";
 import { processorCr4 } from "../tsc";
 
-const CR0_TS: u64 = 8;
-const CR4_OSXSAVE: u64 = 1 << 18;
 /** What a guest may set in CR4: TSD DE FSGSBASE OSXSAVE. The rest that it sees is the same for all. */
 const CR4_GUEST: u64 = 4 | 8 | (1 << 16) | (1 << 18);
 

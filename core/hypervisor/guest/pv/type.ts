@@ -8,8 +8,9 @@ import {
   DOMCTL_CREATEDOMAIN_VMTRACE_SIZE,
   XEN_DOMCTL_CDF_xs_domain,
 } from "../../../abi/domctl";
-import { Domain } from "../../domain/domain";
-import { GuestType, TRAITS_PV } from "../type";
+import { Domain, Vcpu } from "../../domain/domain";
+import { showRegisters } from "../show_registers";
+import { GuestType, TRAITS_PV, suppliesNothing } from "../type";
 import { guestRangeOk, pvTranslate } from "./address";
 import { VM_ASSISTS_PV64 } from "./assists";
 import { pvBeforeEnter, pvHandleExit, pvSwitchFrom, pvSwitchTo } from "./entry";
@@ -17,7 +18,7 @@ import { pvGetExtContext, pvSetExtContext } from "./ext_context";
 import { countHeldByPv } from "./held";
 import { pvFillHypercallPage } from "./hypercall_page";
 import { pvColumn } from "./hypercalls";
-import { showRegisters } from "./show_registers";
+import { upcallMask } from "./state";
 import { pvGetContext, pvSetContext, pvVcpuDestroy, pvVcpuInit } from "./vcpu";
 
 export function describePv64(type: GuestType): void {
@@ -35,7 +36,7 @@ export function describePv64(type: GuestType): void {
   type.getContext = pvGetContext;
   type.setExtContext = pvSetExtContext;
   type.getExtContext = pvGetExtContext;
-  type.showRegisters = showRegisters;
+  type.showRegisters = show;
   type.enter = pvSwitchTo;
   type.leave = pvSwitchFrom;
   type.beforeEnter = pvBeforeEnter;
@@ -43,6 +44,7 @@ export function describePv64(type: GuestType): void {
   type.hypercall = pvColumn;
   type.rangeOk = guestRangeOk;
   type.translate = pvTranslate;
+  type.supply = suppliesNothing;
 }
 
 /** No hardware assistance, no IOMMU, no nested anything, no devices emulated by Xen. */
@@ -55,3 +57,6 @@ function accepts(config: usize): bool {
 }
 /** All is its vCPUs'. */
 function release(d: Domain): void {}
+function show(v: Vcpu): void {
+  showRegisters(v, "pv guest", upcallMask(v) ? 1 : 0, v.cr0, v.trapCr2, v.cr3Loaded, v.cr4);
+}

@@ -1,4 +1,5 @@
 /** PV vCPUs: their first state, their context as setvcpucontext and VCPUOP_initialise give it, and their end. */
+import { CR0_TS, RFLAGS_IF, RFLAGS_IOPL } from "../../../machine/cpu/control_bits";
 import { LAST_RESERVED_GDT_BYTE } from "../../abi/implied";
 import {
   CPU_USER_REGS_CS,
@@ -76,8 +77,6 @@ import { giveUserRegs, regOffset } from "../user_regs";
 export const GUEST_SEGMENTS_STALE: u32 = 32;
 
 const VECTORS: usize = 256;
-const RFLAGS_IF: u64 = 0x200;
-const RFLAGS_IOPL: u64 = 0x3000;
 /** PE MP ET NE WP AM PG */
 const CR0: u64 = 0x80050033;
 /** PAE MCE OSFXSR OSXMMEXCPT: what every guest sees on. */
@@ -97,7 +96,6 @@ const CONTEXT_CR2: usize = VCPU_GUEST_CONTEXT_CTRLREG + 2 * 8;
 const CONTEXT_CR3: usize = VCPU_GUEST_CONTEXT_CTRLREG + 3 * 8;
 const CONTEXT_CR4: usize = VCPU_GUEST_CONTEXT_CTRLREG + 4 * 8;
 const CONTEXT_DR7: usize = VCPU_GUEST_CONTEXT_DEBUGREG + 7 * 8;
-const CR0_TS: u64 = 8;
 
 /** Initial state; the per-domain area for its GDT and LDT. 0 or -ENOMEM. */
 export function pvVcpuInit(v: Vcpu): i32 {

@@ -1,4 +1,5 @@
 /** CPUID of PVH guests: what all have, what only a guest that owns its processor's state can use, and Xen's own leaves. */
+import { CR4_OSXSAVE } from "../../../machine/cpu/control_bits";
 import { CPU_CR4 } from "../../../machine/cpu/state";
 import {
   XEN_CPUID_FIRST_LEAF,
@@ -14,11 +15,10 @@ import { XEN_MAJOR, XEN_MINOR } from "../../abi/implied";
 import { Vcpu } from "../../domain/domain";
 import { answer, processorLeaf, tscLeaf } from "../cpuid";
 
-const CR4_OSXSAVE: u64 = 1 << 18;
-/** CPUID.1:ECX: x2APIC, the APIC timer's TSC deadline. EDX: PSE MCE MTRR PGE MCA. 7:EBX: SMEP SMAP. 80000001:EDX: 1 GiB pages. */
+/** CPUID.1:ECX: x2APIC, the APIC timer's TSC deadline. EDX: PSE MCE MTRR PGE MCA. 7:EBX: TSC_ADJUST SMEP SMAP. 80000001:EDX: 1 GiB pages. */
 const MORE_1C: u32 = (1 << 21) | (1 << 24);
 const MORE_1D: u32 = (1 << 3) | (1 << 7) | (1 << 12) | (1 << 13) | (1 << 14);
-const MORE_7B: u32 = (1 << 7) | (1 << 20);
+const MORE_7B: u32 = (1 << 1) | (1 << 7) | (1 << 20);
 const MORE_81D: u32 = 1 << 26;
 
 /** Computes leaf `leaf`, subleaf `sub` for the vCPU into cpuidA..D (../cpuid.ts). */

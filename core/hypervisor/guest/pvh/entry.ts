@@ -1,5 +1,5 @@
 /** A PVH vCPU on a pCPU: coming, going, what is delivered before it runs and what is done after. */
-import { deliverInterrupt, deliverNmi, injectException, interruptible } from "../../../machine/cpu/exceptions";
+import { interruptible } from "../../../machine/cpu/exceptions";
 import {
   EXIT_HALT,
   EXIT_OUTSIDE,
@@ -26,8 +26,7 @@ import { showExecutionState } from "../../console/execution_state";
 import { DOMAIN_HVM_PARAMS, Domain, GUEST_INITIALISED, VPF_down, Vcpu } from "../../domain/domain";
 import { domainCrash, domainShutdown } from "../../domain/lifecycle";
 import { vcpuDown } from "../../hypercall/vcpu_op";
-import { isGrant } from "../../p2m/entry";
-import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
+import { P2M_ON_DEMAND, entryType, isGrant } from "../../p2m/entry";
 import { spinLock, spinUnlock } from "../../sched/lock";
 import { self } from "../../sched/pcpu";
 import { vcpuRunnable } from "../../sched/runqueue";
@@ -38,6 +37,7 @@ import { acknowledge, apicPending, raiseVector } from "./apic";
 import { resetApic } from "./apic_reset";
 import { requestTick, tickTaken, timerWasDue } from "./apic_timer";
 import { intercepted } from "./intercepted";
+import { deliverInterruptTo, deliverNmiTo, injectExceptionInto, supplied } from "./on_demand";
 import { allows, outsideMiss, outsideRead, outsideWrite, secondStageAt } from "./outside";
 import { HvmVcpu, SIPI_CAME, callbackVector, hvm } from "./state";
 import { vmcall } from "./vmcall";
@@ -121,11 +121,10 @@ function waitingVector(v: Vcpu): i32 {
 
 function deliver(v: Vcpu): void {
   refreshMode();
-  enterGuestTlb();
   let alive = true;
   if (v.nmiPending && !load<u32>(cpu, CPU_NMI_BLOCKED)) {
     atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("nmiPending"), 0);
-    alive = deliverNmi();
+    alive = deliverNmiTo(v);
   }
   let vector = waitingVector(v);
   if (alive && vector >= 0 && interruptible()) {
@@ -134,10 +133,9 @@ function deliver(v: Vcpu): void {
       acknowledge(v, <u32>vector);
       tickTaken(v, <u32>vector);
     }
-    alive = deliverInterrupt(<u32>vector);
+    alive = deliverInterruptTo(v, <u32>vector);
     vector = waitingVector(v);
   }
-  leaveGuestTlb();
   store<u32>(cpu, vector >= 0 ? 1 : 0, CPU_WINDOW);
   if (!alive) shutDown(v);
 }
@@ -188,11 +186,12 @@ function outside(v: Vcpu): void {
   const entry = secondStageAt(address);
   // Mapped meanwhile, by another vCPU: the instruction is executed again.
   if (allows(entry, access)) return;
+  if (entryType(entry) == P2M_ON_DEMAND) {
+    supplied(v, address);
+    return;
+  }
   if (access == ACCESS_WRITE && isGrant(entry)) {
-    enterGuestTlb();
-    const delivered = injectException(VECTOR_GP);
-    leaveGuestTlb();
-    if (!delivered) shutDown(v);
+    if (!injectExceptionInto(v, VECTOR_GP)) shutDown(v);
     return;
   }
   logBegin(LOG_G_ERR);

@@ -30,14 +30,7 @@ import {
   SVR_ENABLED,
 } from "./apic_offsets";
 import { lvtBits } from "./apic_registers";
-import {
-  MSR_MTRR_DEF_TYPE,
-  MSR_MTRR_VARIABLE,
-  MTRR_CAP,
-  VARIABLE_MTRRS,
-  areMemoryTypes,
-  writePlatformMsr,
-} from "./msr";
+import { MSR_MTRR_DEF_TYPE, MSR_MTRR_VARIABLE, MTRR_CAP, VARIABLE_MTRRS, areMemoryTypes, writeMsr } from "./msr";
 import { apicRegister, hvm, mtrrFixed, mtrrVariable } from "./state";
 import { modeOk, segment, setControl, setFlags, started } from "./vcpu";
 
@@ -73,6 +66,13 @@ export function pvhTakeRecord(v: Vcpu, code: u32, body: usize, length: u32, now:
       return length == <u32>h.HVM_HW_MTRR_SIZE ? takeMtrrs(v, body) : -EINVAL;
     case h.CPU_XSAVE_CODE:
       return length == <u32>h.HVM_HW_CPU_XSAVE_SIZE ? takeXsave(v, body) : -EINVAL;
+    case h.HVM_SAVE_CODE_TSC_ADJUST:
+      if (length != <u32>h.HVM_TSC_ADJUST_SIZE) return -EINVAL;
+      // The TSC itself is in the CPU's record.
+      hvm(v).tscAdjust = load<u64>(body);
+      return 0;
+    case h.CPU_MSR_CODE:
+      return takeMsrs(body, length);
     default:
       return -EOPNOTSUPP;
   }
@@ -229,11 +229,11 @@ function takeLapicRegisters(v: Vcpu, record: usize): i32 {
 
 function takeMtrrs(v: Vcpu, record: usize): i32 {
   const pat = load<u64>(record, h.HVM_HW_MTRR_MSR_PAT_CR);
-  if (!isPat(pat) || !writePlatformMsr(v, MSR_MTRR_DEF_TYPE, load<u64>(record, h.HVM_HW_MTRR_MSR_MTRR_DEF_TYPE)))
+  if (!isPat(pat) || !writeMsr(v, MSR_MTRR_DEF_TYPE, load<u64>(record, h.HVM_HW_MTRR_MSR_MTRR_DEF_TYPE)))
     return -EINVAL;
   store<u64>(v.cpu, pat, s.CPU_PAT);
   for (let n: u32 = 0; n < VARIABLE_MTRRS; n++)
-    if (!writePlatformMsr(v, MSR_MTRR_VARIABLE + n, load<u64>(record + <usize>n * 8, h.HVM_HW_MTRR_MSR_MTRR_VAR)))
+    if (!writeMsr(v, MSR_MTRR_VARIABLE + n, load<u64>(record + <usize>n * 8, h.HVM_HW_MTRR_MSR_MTRR_VAR)))
       return -EINVAL;
   for (let n: u32 = 0; n < FIXED_MTRRS; n++) {
     const value = load<u64>(record + <usize>n * 8, h.HVM_HW_MTRR_MSR_MTRR_FIXED);
@@ -248,6 +248,22 @@ function takeXsave(v: Vcpu, record: usize): i32 {
   const xcr0 = load<u64>(record, h.HVM_HW_CPU_XSAVE_XCR0);
   if (xcr0 != XCR0_X87 && xcr0 != XCR0_SSE) return -EINVAL;
   store<u64>(v.cpu, xcr0, s.CPU_XCR0);
+  return 0;
+}
+
+/**
+ * struct hvm_msr: registers that some processors have, of which this one has none. Xen writes those only that are not zero, but one that
+ * is zero is what a vCPU here has. 0, -EINVAL, -EOPNOTSUPP as in Xen for what is reserved.
+ */
+function takeMsrs(record: usize, length: u32): i32 {
+  if (length < <u32>h.HVM_MSR_SIZE) return -EINVAL;
+  const count = load<u32>(record, h.HVM_MSR_COUNT);
+  if (<u64>length != <u64>h.HVM_MSR_SIZE + <u64>count * h.HVM_ONE_MSR_SIZE) return -EINVAL;
+  for (let n: u32 = 0; n < count; n++) {
+    const one = record + h.HVM_MSR_MSR + <usize>n * h.HVM_ONE_MSR_SIZE;
+    if (load<u32>(one, h.HVM_ONE_MSR_RSVD)) return -EOPNOTSUPP;
+    if (load<u64>(one, h.HVM_ONE_MSR_VAL)) return -EINVAL;
+  }
   return 0;
 }
 
@@ -285,7 +301,14 @@ export function pvhGiveRecords(v: Vcpu, at: usize, now: u64): usize {
   store<u64>(lapic, tscDeadline(v), h.HVM_HW_LAPIC_TDT_MSR);
   const registers = descriptor(lapic + h.HVM_HW_LAPIC_SIZE, h.HVM_SAVE_CODE_LAPIC_REGS, v, h.HVM_HW_LAPIC_REGS_SIZE);
   memory.copy(registers, apicRegister(v, 0), h.HVM_HW_LAPIC_REGS_SIZE);
-  return giveMtrrs(v, registers + h.HVM_HW_LAPIC_REGS_SIZE);
+  const adjust = descriptor(
+    giveMtrrs(v, registers + h.HVM_HW_LAPIC_REGS_SIZE),
+    h.HVM_SAVE_CODE_TSC_ADJUST,
+    v,
+    h.HVM_TSC_ADJUST_SIZE,
+  );
+  store<u64>(adjust, hvm(v).tscAdjust, h.HVM_TSC_ADJUST_TSC_ADJUST);
+  return adjust + h.HVM_TSC_ADJUST_SIZE;
 }
 
 function giveMtrrs(v: Vcpu, at: usize): usize {

@@ -2,9 +2,9 @@
 import * as H from "../../../machine/cpu/handlers";
 import * as I from "../../../machine/cpu/ids";
 import { getReg64, setReg64 } from "../../../machine/cpu/access";
-import { injectException } from "../../../machine/cpu/exceptions";
 import { clearFault, cpu, fault, faultAddress, faultError } from "../../../machine/cpu/machine";
 import { OP_HANDLER, OP_ID, OP_OPSIZE, OP_RM } from "../../../machine/cpu/op";
+import { outsideAddress } from "../../../machine/cpu/outside";
 import { setAccumulator } from "../../../machine/cpu/operands";
 import { CPU_EXIT_ERROR, CPU_EXIT_OP, CPU_GPR } from "../../../machine/cpu/state";
 import { Vcpu } from "../../domain/domain";
@@ -14,7 +14,8 @@ import { STRING_IO_AGAIN, STRING_IO_FAULT, stringIo } from "../ports";
 import { setTaskPriority, taskPriority } from "./apic";
 import { pvhCpuid } from "./cpuid";
 import { finish } from "./finish";
-import { msrValue, readPlatformMsr, writePlatformMsr } from "./msr";
+import { msrValue, readMsr, writeMsr } from "./msr";
+import { injectExceptionInto, supplied } from "./on_demand";
 
 const RAX: usize = CPU_GPR;
 const RCX: usize = CPU_GPR + 8;
@@ -30,17 +31,10 @@ const SETTLED: i32 = 2;
 export function intercepted(v: Vcpu): bool {
   const op = <usize>load<u32>(cpu, CPU_EXIT_OP);
   const outcome = <u32>load<u16>(op, OP_HANDLER) == H.H_STRING ? stringPorts(v, op) : system(v, op);
-  if (outcome == DONE) return finish(op) < 0;
+  if (outcome == DONE) return finish(v, op) < 0;
   if (outcome == SETTLED) return true;
-  return inject(<i32>load<u32>(cpu, CPU_EXIT_ERROR));
-}
-
-/** The guest's own handler hears of it. False on a triple fault. */
-function inject(vector: i32, error: u32 = 0, address: u64 = 0): bool {
-  enterGuestTlb();
-  const delivered = injectException(vector, error, address);
-  leaveGuestTlb();
-  return delivered;
+  // The guest's own handler hears of it.
+  return injectExceptionInto(v, <i32>load<u32>(cpu, CPU_EXIT_ERROR));
 }
 
 function system(v: Vcpu, op: usize): i32 {
@@ -53,13 +47,13 @@ function system(v: Vcpu, op: usize): i32 {
       store<u64>(cpu, cpuidD, RDX);
       return DONE;
     case I.ID_RDMSR:
-      if (!readPlatformMsr(v, load<u32>(cpu, RCX))) return FAULT;
+      if (!readMsr(v, load<u32>(cpu, RCX))) return FAULT;
       store<u64>(cpu, msrValue & 0xffffffff, RAX);
       store<u64>(cpu, msrValue >> 32, RDX);
       return DONE;
     case I.ID_WRMSR: {
       const value = (<u64>load<u32>(cpu, RAX)) | ((<u64>load<u32>(cpu, RDX)) << 32);
-      return writePlatformMsr(v, load<u32>(cpu, RCX), value) ? DONE : FAULT;
+      return writeMsr(v, load<u32>(cpu, RCX), value) ? DONE : FAULT;
     }
     // Only CR8, the local APIC's, comes here.
     case I.ID_MOV_FROM_CR:
@@ -96,9 +90,9 @@ function stringPorts(v: Vcpu, op: usize): i32 {
   const error = faultError;
   const address = faultAddress;
   clearFault();
-  // Its memory operand lies in no memory: there it is as at the port.
-  if (vector > VECTOR_LAST) return DONE;
-  inject(vector, error, address);
+  // Its memory operand lies in no memory: there it is as at the port; or in memory that it gets now.
+  if (vector > VECTOR_LAST) return supplied(v, outsideAddress) ? SETTLED : DONE;
+  injectExceptionInto(v, vector, error, address);
   return SETTLED;
 }
 const VECTOR_LAST: i32 = 31;

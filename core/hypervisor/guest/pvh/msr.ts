@@ -2,43 +2,37 @@
  * RDMSR and WRMSR of registers that the engine does not have itself: the platform's. Numbers: Intel's manual volume 4; what is there, and what
  * writing does: Xen 4.17's policy for HVM guests on an Intel processor.
  */
-import { codeFrameWritten } from "../../../machine/cpu/code_frames";
 import { CPU_TSC_OFFSET } from "../../../machine/cpu/state";
 import { Vcpu } from "../../domain/domain";
-import { frameAddress } from "../../memory/frames";
-import { putPageAndType } from "../../memory/page_type";
-import { takeWritableFrame } from "../../p2m/guest_frame";
+import {
+  MSR_APIC_BASE,
+  MSR_MISC_ENABLE,
+  MSR_TSC,
+  MSR_UCODE_REV,
+  MSR_WRITTEN,
+  among,
+  platformValue,
+  readPlatformMsr,
+  writePlatformMsr,
+} from "../platform_msr";
 import { readDomainTsc } from "../tsc";
 import { apicValue, readApicMsr, writeApicBase, writeApicMsr } from "./apic_registers";
 import { tscDeadline, writeTscDeadline } from "./apic_timer";
-import { pvhFillHypercallPage } from "./hypercall_page";
 import { hvm, mtrrFixed, mtrrVariable } from "./state";
 
-const MSR_TSC: u32 = 0x10;
-const MSR_PLATFORM_ID: u32 = 0x17;
-const MSR_APIC_BASE: u32 = 0x1b;
-const MSR_FEATURE_CONTROL: u32 = 0x3a;
-const MSR_UCODE_REV: u32 = 0x8b;
+const MSR_TSC_ADJUST: u32 = 0x3b;
 const MSR_MTRR_CAP: u32 = 0xfe;
-const MSR_MCG_CAP: u32 = 0x179;
-const MSR_MCG_STATUS: u32 = 0x17a;
-const MSR_MCG_CTL: u32 = 0x17b;
-const MSR_MISC_ENABLE: u32 = 0x1a0;
 export const MSR_MTRR_VARIABLE: u32 = 0x200;
 const MSR_MTRR_FIXED_64K: u32 = 0x250;
 const MSR_MTRR_FIXED_16K: u32 = 0x258;
 const MSR_MTRR_FIXED_4K: u32 = 0x268;
 export const MSR_MTRR_DEF_TYPE: u32 = 0x2ff;
-const MSR_MC0_CTL2: u32 = 0x280;
-const MSR_MC0_CTL: u32 = 0x400;
 const MSR_TSC_DEADLINE: u32 = 0x6e0;
 const MSR_X2APIC: u32 = 0x800;
 const X2APIC_MSRS: u32 = 0x100;
-const MSR_HYPERCALL_PAGE: u32 = 0x40000000;
 
-/** Two banks of machine checks, of which none ever comes; as PV guests have them. */
-const MCG_CAP: u64 = 0x1000c02;
-const MC_BANKS: u32 = 2;
+/** Banks of machine checks whose registers can be named: those that there are. */
+const BANKS: u32 = 2;
 export const VARIABLE_MTRRS: u32 = 16;
 /** 8 variable ranges, fixed ranges, write-combining. */
 export const MTRR_CAP: u64 = 0x508;
@@ -46,8 +40,6 @@ export const MTRR_CAP: u64 = 0x508;
 const MTRR_DEFAULT: u64 = 0x806;
 /** Fast strings; no BTS, no PEBS. */
 const MISC_ENABLE: u64 = 1 | (1 << 11) | (1 << 12);
-/** Locked, with nothing on. */
-const LOCKED: u64 = 1;
 
 export function resetMsrs(v: Vcpu): void {
   hvm(v).mtrrDefault = MTRR_DEFAULT;
@@ -60,19 +52,16 @@ function fixedRange(msr: u32): i32 {
   return msr - MSR_MTRR_FIXED_4K < 8 ? 3 + <i32>(msr - MSR_MTRR_FIXED_4K) : -1;
 }
 
-/** Value of the last readPlatformMsr() that returned true. */
+/** Value of the last readMsr() that returned true. */
 export let msrValue: u64 = 0;
 
 /** False: there is no such register (#GP). */
-export function readPlatformMsr(v: Vcpu, msr: u32): bool {
+export function readMsr(v: Vcpu, msr: u32): bool {
   const h = hvm(v);
   msrValue = 0;
   switch (msr) {
     case MSR_TSC:
       msrValue = readDomainTsc(v.domain) + load<u64>(v.cpu, CPU_TSC_OFFSET);
-      return true;
-    case MSR_PLATFORM_ID:
-    case MSR_HYPERCALL_PAGE:
       return true;
     case MSR_APIC_BASE:
       msrValue = h.apicBase;
@@ -80,19 +69,8 @@ export function readPlatformMsr(v: Vcpu, msr: u32): bool {
     case MSR_TSC_DEADLINE:
       msrValue = tscDeadline(v);
       return true;
-    case MSR_FEATURE_CONTROL:
-      msrValue = LOCKED;
-      return true;
-    case MSR_UCODE_REV:
-      msrValue = (<u64>1) << 32;
-      return true;
-    case MSR_MCG_CAP:
-      msrValue = MCG_CAP;
-      return true;
-    case MSR_MCG_STATUS:
-      msrValue = h.mcgStatus;
-      return true;
-    case MSR_MCG_CTL:
+    case MSR_TSC_ADJUST:
+      msrValue = h.tscAdjust;
       return true;
     case MSR_MTRR_CAP:
       msrValue = MTRR_CAP;
@@ -108,13 +86,15 @@ export function readPlatformMsr(v: Vcpu, msr: u32): bool {
   }
   const fixed = fixedRange(msr);
   if (fixed >= 0) msrValue = load<u64>(mtrrFixed(v, <u32>fixed));
-  else if (msr - MSR_MTRR_VARIABLE < VARIABLE_MTRRS) msrValue = load<u64>(mtrrVariable(v, msr - MSR_MTRR_VARIABLE));
-  else if (msr - MSR_X2APIC < X2APIC_MSRS) {
+  else if (among(msr, MSR_MTRR_VARIABLE, VARIABLE_MTRRS))
+    msrValue = load<u64>(mtrrVariable(v, msr - MSR_MTRR_VARIABLE));
+  else if (among(msr, MSR_X2APIC, X2APIC_MSRS)) {
     if (!readApicMsr(v, msr - MSR_X2APIC)) return false;
     msrValue = apicValue;
-  } else if (msr - MSR_MC0_CTL < MC_BANKS * 4) {
-    if (!(msr & 3)) msrValue = 0xffffffffffffffff;
-  } else if (msr - MSR_MC0_CTL2 >= MC_BANKS) return false;
+  } else {
+    if (!readPlatformMsr(v, msr, BANKS)) return false;
+    msrValue = platformValue;
+  }
   return true;
 }
 
@@ -126,12 +106,21 @@ export function areMemoryTypes(value: u64): bool {
   return true;
 }
 
+/** Moves the TSC. IA32_TSC_ADJUST says how far all that is (Intel's manual volume 3, 18.17.3). */
+function adjustTsc(v: Vcpu, by: u64): void {
+  store<u64>(v.cpu, load<u64>(v.cpu, CPU_TSC_OFFSET) + by, CPU_TSC_OFFSET);
+  hvm(v).tscAdjust += by;
+}
+
 /** False: #GP. Memory types are kept, and make no difference to what an engine without caches does. */
-export function writePlatformMsr(v: Vcpu, msr: u32, value: u64): bool {
+export function writeMsr(v: Vcpu, msr: u32, value: u64): bool {
   const h = hvm(v);
   switch (msr) {
     case MSR_TSC:
-      store<u64>(v.cpu, value - readDomainTsc(v.domain), CPU_TSC_OFFSET);
+      adjustTsc(v, value - readDomainTsc(v.domain) - load<u64>(v.cpu, CPU_TSC_OFFSET));
+      return true;
+    case MSR_TSC_ADJUST:
+      adjustTsc(v, value - h.tscAdjust);
       return true;
     case MSR_APIC_BASE:
       return writeApicBase(v, value);
@@ -140,17 +129,11 @@ export function writePlatformMsr(v: Vcpu, msr: u32, value: u64): bool {
       return true;
     case MSR_UCODE_REV:
     case MSR_MISC_ENABLE:
-    case MSR_MCG_CTL:
-      return true;
-    case MSR_MCG_STATUS:
-      h.mcgStatus = value;
       return true;
     case MSR_MTRR_DEF_TYPE:
       if (value & ~(<u64>0xcff) || !isMemoryType((<u32>value) & 0xff)) return false;
       h.mtrrDefault = value;
       return true;
-    case MSR_HYPERCALL_PAGE:
-      return writeHypercallPage(v, value);
     default:
       break;
   }
@@ -158,25 +141,12 @@ export function writePlatformMsr(v: Vcpu, msr: u32, value: u64): bool {
   if (fixed >= 0) {
     if (!areMemoryTypes(value)) return false;
     store<u64>(mtrrFixed(v, <u32>fixed), value);
-  } else if (msr - MSR_MTRR_VARIABLE < VARIABLE_MTRRS) {
+  } else if (among(msr, MSR_MTRR_VARIABLE, VARIABLE_MTRRS)) {
     // Of bases the lowest byte is a type; of masks bit 11 says whether they count.
     if (value >> 40 || value & (msr & 1 ? 0x7ff : 0xf00)) return false;
     if (!(msr & 1) && !isMemoryType((<u32>value) & 0xff)) return false;
     store<u64>(mtrrVariable(v, msr - MSR_MTRR_VARIABLE), value);
-  } else if (msr - MSR_X2APIC < X2APIC_MSRS) return writeApicMsr(v, msr - MSR_X2APIC, value);
-  // Status, address and details of an error can only be cleared.
-  else if (msr - MSR_MC0_CTL < MC_BANKS * 4) return !(msr & 3) || value == 0;
-  else if (msr - MSR_MC0_CTL2 >= MC_BANKS) return false;
-  return true;
-}
-
-/** Fills one of the guest's frames as a hypercall page; of those pages there is one, number 0 in the low bits. */
-function writeHypercallPage(v: Vcpu, value: u64): bool {
-  if (value & 4095) return false;
-  const mfn = takeWritableFrame(value >> 12, v.domid);
-  if (!mfn) return false;
-  pvhFillHypercallPage(frameAddress(mfn));
-  codeFrameWritten(mfn);
-  putPageAndType(mfn);
+  } else if (among(msr, MSR_X2APIC, X2APIC_MSRS)) return writeApicMsr(v, msr - MSR_X2APIC, value);
+  else return writePlatformMsr(v, msr, value, BANKS) == MSR_WRITTEN;
   return true;
 }

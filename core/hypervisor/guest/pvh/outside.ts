@@ -7,6 +7,7 @@ import { ACCESS_EXECUTE, ACCESS_WRITE } from "../../../machine/cpu/paging/format
 import { currentVcpu } from "../../domain/domain";
 import { DomainMemory } from "../../memory/domain_memory";
 import { PTE_P, PTE_RW } from "../../memory/pte";
+import { P2M_ON_DEMAND, entryType } from "../../p2m/entry";
 import { leafOf, partOf } from "../../p2m/tables";
 import { IPI_EVENT, sendIpi } from "../../sched/ipi";
 import { self } from "../../sched/pcpu";
@@ -30,12 +31,13 @@ export function allows(entry: u64, access: u32): bool {
 
 /**
  * For setOutside (machine/cpu/outside.ts), as the two below. Another vCPU may have mapped something there since the walk. Code can't come from
- * a hole, and a frame of which more is asked than allowed is no device.
+ * a hole, and a frame of which more is asked than allowed is no device. Memory on demand is given outside of run(), for that may have to wait.
  */
 export function outsideMiss(address: u64, access: i32): u32 {
   const entry = secondStageAt(address);
   if (allows(entry, access)) return OUTSIDE_AGAIN;
-  return entry & PTE_P || access == ACCESS_EXECUTE ? OUTSIDE_LEAVE : OUTSIDE_DEVICE;
+  const isMemory = (entry & PTE_P) != 0 || entryType(entry) == P2M_ON_DEMAND;
+  return isMemory || access == ACCESS_EXECUTE ? OUTSIDE_LEAVE : OUTSIDE_DEVICE;
 }
 
 // @ts-ignore: decorator

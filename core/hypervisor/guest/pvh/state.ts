@@ -16,10 +16,9 @@ export class HvmVcpu {
   sipi: u32;
   /** Waits for a start-up IPI: it has not run yet, or an INIT has come since. */
   waitsForSipi: u32;
-  /** MSRs: IA32_APIC_BASE, IA32_MTRR_DEF_TYPE, IA32_MCG_STATUS. */
+  /** MSRs: IA32_APIC_BASE, IA32_MTRR_DEF_TYPE. */
   apicBase: u64;
   mtrrDefault: u64;
-  mcgStatus: u64;
   /** 1: a fault of the local APIC's that its ESR will show when it is written (Intel's manual volume 3, 10.5.3). */
   apicErrors: u32;
   /** The local APIC's timer (apic_timer.ts): ticks that have been due and not taken; system times since when it counts and when it is due next, 0 = it does not. */
@@ -28,6 +27,8 @@ export class HvmVcpu {
   timerDeadline: u64;
   /** IA32_TSC_DEADLINE. */
   tscDeadline: u64;
+  /** IA32_TSC_ADJUST: what writes of the TSC, and of this, have moved it by. */
+  tscAdjust: u64;
 }
 export const SIPI_CAME: u32 = 0x100;
 /** Behind the fields: 11 fixed-range MTRRs, 8 pairs of variable ones, and the local APIC's registers as its page has them. */

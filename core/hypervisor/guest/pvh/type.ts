@@ -1,4 +1,5 @@
 /** The structure of PVH guests. */
+import { CPU_CR0, CPU_CR2, CPU_CR3, CPU_CR4 } from "../../../machine/cpu/state";
 import {
   DOMCTL_CREATEDOMAIN_EMULATION_FLAGS,
   DOMCTL_CREATEDOMAIN_FLAGS,
@@ -12,7 +13,8 @@ import {
 import { XEN_X86_EMU_LAPIC, XEN_X86_MSR_RELAXED } from "../../../abi/arch_x86";
 import { VCPU_HVM_CONTEXT_SIZE } from "../../../abi/hvm_vcpu";
 import { VMASST_TYPE_runstate_update_flag } from "../../../abi/xen";
-import { Domain } from "../../domain/domain";
+import { Domain, Vcpu } from "../../domain/domain";
+import { NO_EVENT_MASK, showRegisters } from "../show_registers";
 import { GuestType, TRAITS_PVH } from "../type";
 import { pvhRangeOk, pvhTranslate } from "./address";
 import { pvhBeforeEnter, pvhHandleExit, pvhSwitchFrom, pvhSwitchTo } from "./entry";
@@ -20,7 +22,7 @@ import { pvhGetContext } from "./guest_context";
 import { pvhFillHypercallPage } from "./hypercall_page";
 import { pvhGiveRecords, pvhTakeRecord } from "./hvm_context";
 import { pvhColumn } from "./hypercalls";
-import { pvhShowRegisters } from "./show_registers";
+import { pvhSupply } from "./on_demand";
 import { pvhNoExtContext, pvhSetContext, pvhSetUpcallVector, pvhVcpuDestroy, pvhVcpuInit } from "./vcpu";
 
 export function describePvh(type: GuestType): void {
@@ -41,7 +43,7 @@ export function describePvh(type: GuestType): void {
   type.setUpcallVector = pvhSetUpcallVector;
   type.takeHvmRecord = pvhTakeRecord;
   type.giveHvmRecords = pvhGiveRecords;
-  type.showRegisters = pvhShowRegisters;
+  type.showRegisters = show;
   type.enter = pvhSwitchTo;
   type.leave = pvhSwitchFrom;
   type.beforeEnter = pvhBeforeEnter;
@@ -49,6 +51,7 @@ export function describePvh(type: GuestType): void {
   type.hypercall = pvhColumn;
   type.rangeOk = pvhRangeOk;
   type.translate = pvhTranslate;
+  type.supply = pvhSupply;
 }
 
 /** A domain with hardware's second stage, whose only emulated device is the local APIC: what libxl asks for with type="pvh". */
@@ -64,3 +67,9 @@ function accepts(config: usize): bool {
 function release(d: Domain): void {}
 /** Likewise: p2m/check.ts tells of it. */
 function countHeld(d: Domain): void {}
+function show(v: Vcpu): void {
+  const c = v.cpu;
+  const cr2 = load<u64>(c, CPU_CR2);
+  const cr3 = load<u64>(c, CPU_CR3);
+  showRegisters(v, "hvm guest", NO_EVENT_MASK, load<u64>(c, CPU_CR0), cr2, cr3, load<u64>(c, CPU_CR4));
+}

@@ -1,4 +1,5 @@
 /** A PVH vCPU's beginning, and the two forms in which it is told what to begin with. */
+import { CR0_PE, CR0_PG, CR4_PAE, EFER_LME, EFER_LMA } from "../../../machine/cpu/control_bits";
 import { setRflags } from "../../../machine/cpu/flags";
 import { cpu, setCpu } from "../../../machine/cpu/machine";
 import { powerOnCpu } from "../../../machine/cpu/reset";
@@ -16,11 +17,6 @@ import { hvm } from "./state";
 /** Attributes: present; the four high bits of a descriptor's stand at 8. */
 const UNUSABLE: u16 = 0x8000;
 const PRESENT: u16 = 0x80;
-const CR0_PE: u64 = 1;
-const CR0_PG: u64 = 0x80000000;
-const CR4_PAE: u64 = 0x20;
-const EFER_LME: u64 = 0x100;
-const EFER_LMA: u64 = 0x400;
 
 /** After power-on, and with the domain's second stage. */
 export function pvhVcpuInit(v: Vcpu): i32 {

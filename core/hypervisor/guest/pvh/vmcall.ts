@@ -49,7 +49,7 @@ export function vmcall(v: Vcpu): i32 {
   const op = <usize>load<u32>(cpu, CPU_EXIT_OP);
   if (load<u32>(cpu, CPU_CPL) || inRealMode()) setGpr(RAX, inLongMode() ? <u64>-(<i64>EPERM) : <u64>(<u32>-EPERM));
   else if (!(inLongMode() ? call64() : call32())) return -1;
-  return finish(op);
+  return finish(v, op);
 }
 
 /** False: the same instruction is to be executed again, with what is left. */

@@ -1,6 +1,8 @@
 /** Near transfers of the dispatch loop's own forms to a target that is not in the op: 64-bit mode. */
-import { clearCodeChanged } from "../code_frames";
+import { clearCodeChanged } from "../frames/code";
+import { MODE_64 } from "../decode/decode";
 import { VECTOR_GP, fault, raise } from "../machine";
+import { codeMode } from "../mode";
 import { isCanonical } from "../paging/format";
 import { OP_LENGTH, OP_OFFSET } from "../op";
 import { CPU_CODE_BASE, CPU_RIP } from "../state";
@@ -16,6 +18,11 @@ export function ripOf(s: usize, op: usize): u64 {
 @inline
 export function ripAfter(s: usize, op: usize): u64 {
   return ripOf(s, op) + load<u8>(op, OP_LENGTH);
+}
+/** RIP = the instruction after `op`. */
+export function setNext(s: usize, op: usize): void {
+  const next = ripAfter(s, op);
+  store<u64>(s, codeMode & MODE_64 ? next : next & 0xffffffff, CPU_RIP);
 }
 
 // @ts-ignore: decorator

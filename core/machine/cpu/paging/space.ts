@@ -2,6 +2,7 @@
  * The address space that the running vCPU is in: what of its control registers decides about translations, as one key, and the id of its
  * second stage. Two vCPUs with the same key and id have the same translations; every cache of them holds both.
  */
+import { CR0_WP, CR4_PSE, CR4_PAE, CR4_SMEP, CR4_SMAP, EFER_LMA, EFER_NXE } from "../control_bits";
 import { cpu } from "../machine";
 import { CPU_CPL, CPU_CR0, CPU_CR3, CPU_CR4, CPU_EFER, CPU_RFLAGS, CPU_SPACE_ID } from "../state";
 import {
@@ -18,13 +19,6 @@ import {
   keyedRoot,
 } from "./format";
 
-const EFER_LMA: u64 = 1 << 10;
-const EFER_NXE: u64 = 1 << 11;
-const CR0_WP: u64 = 1 << 16;
-const CR4_PSE: u64 = 1 << 4;
-const CR4_PAE: u64 = 1 << 5;
-const CR4_SMEP: u64 = 1 << 20;
-const CR4_SMAP: u64 = 1 << 21;
 const RFLAGS_AC: u64 = 1 << 18;
 
 /** Flags (SPACE_*) and root. SMAP is off while EFLAGS.AC suspends it. */

@@ -5,6 +5,7 @@
  * A large page can stand at levels 2 and 3 only: an entry of level 4 that says so is a broken one, wherever it is met.
  * A machine address outside the host's RAM acts like a set reserved bit: a bad entry is the guest's fault, not ours.
  */
+import { PF_PRESENT, PF_WRITE, PF_USER, PF_RESERVED, PF_FETCH } from "../control_bits";
 import {
   ACCESS_EXECUTE,
   ACCESS_WRITE,
@@ -28,14 +29,9 @@ import {
   levelsOf,
   rootOf,
 } from "./format";
+import { frameWritten } from "../frames/written";
 
 export const NO_ADDRESS: u64 = ~(<u64>0);
-
-const PF_PRESENT: u32 = 1;
-const PF_WRITE: u32 = 2;
-const PF_USER: u32 = 4;
-const PF_RESERVED: u32 = 8;
-const PF_FETCH: u32 = 16;
 
 /** Bits 52 to 62: for software with 4 levels, reserved with 3. */
 const HIGH: u64 = 0x7ff0000000000000;
@@ -251,6 +247,7 @@ function walkLevels(levels: i32, second: u64, root: u64, key: u64, lin: u64, acc
         ? atomic.cmpxchg<u64>(leaf, leafEntry, marked) == leafEntry
         : atomic.cmpxchg<u32>(leaf, <u32>leafEntry, <u32>marked) == <u32>leafEntry;
       if (!same) return walkAgain(levels, second, root, key, lin, access);
+      frameWritten(<u32>(leaf >> 12));
     }
   }
   return page;
@@ -277,6 +274,7 @@ function walkAgain(levels: i32, second: u64, root: u64, key: u64, lin: u64, acce
 function setAccessed(at: usize, wide: bool): void {
   if (wide) setAccessed64(at);
   else setAccessed32(at);
+  frameWritten(<u32>(at >> 12));
 }
 function setAccessed64(at: usize): void {
   const entry = atomic.load<u64>(at);

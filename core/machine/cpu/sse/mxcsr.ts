@@ -1,4 +1,5 @@
 /** MXCSR: control bits in force and exceptions met while one floating-point instruction executes. */
+import { CR4_OSXMMEXCPT } from "../control_bits";
 import { VECTOR_UD, VECTOR_XM, cpu, raise } from "../machine";
 import { CPU_CR4, CPU_MXCSR } from "../state";
 
@@ -12,7 +13,6 @@ export const MXCSR_DAZ: u32 = 64;
 export const MXCSR_FTZ: u32 = 0x8000;
 /** Bits that exist; setting another one is #GP. */
 export const MXCSR_MASK: u32 = 0xffff;
-const CR4_OSXMMEXCPT: u64 = 0x400;
 
 /** Rounding: to nearest even, down, up, toward zero. */
 export const ROUND_NEAREST: u32 = 0;

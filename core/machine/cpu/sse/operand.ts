@@ -2,15 +2,12 @@
  * Operands of MMX and SSE instructions: registers, r/m operands of each width, and the checks that come before any of
  * them (CR0.EM, CR0.TS, CR4.OSFXSR). Every reader may raise; the caller looks at `fault` before it changes anything.
  */
+import { CR0_EM, CR0_TS, CR4_OSFXSR } from "../control_bits";
 import { VECTOR_GP, VECTOR_NM, VECTOR_UD, cpu, fault, raise } from "../machine";
 import { OP_IMM, OP_PREFIX, OP_REG, OP_RM, PREFIX_MEMORY, PREFIX_REXW } from "../op";
 import { CPU_CR0, CPU_CR4, CPU_FPR, CPU_GPR, CPU_XMM, FPR_SIGN_EXPONENT } from "../state";
 import { effectiveAddress, read16, read32, read64, read8, readV128, write32, write64, writeV128 } from "../access";
 import { x87CheckPending, x87EnterMmx } from "../x87/x87";
-
-const CR0_EM: u64 = 4;
-const CR0_TS: u64 = 8;
-const CR4_OSFXSR: u64 = 0x200;
 
 /** #UD or #NM if SSE instructions may not execute now; true if they may. */
 // @ts-ignore: decorator

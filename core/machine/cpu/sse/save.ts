@@ -2,6 +2,7 @@
  * LDMXCSR, STMXCSR, FXSAVE, FXRSTOR, XSAVE, XSAVEOPT, XRSTOR: state of x87 and SSE in memory.
  * Layout: SDM volume 1, 10.5 and 13.4. FCS and FDS are always stored as 0, as CPUs with CPUID.7.EBX[13] do.
  */
+import { CR0_EM, CR0_TS, CR4_OSXSAVE } from "../control_bits";
 import { VECTOR_GP, VECTOR_NM, VECTOR_UD, cpu, fault, raise } from "../machine";
 import { effectiveAddress, probeRead, probeWrite, read16, read32, read64, read8, readV128, write16 } from "../access";
 import { write32, write64, writeV128 } from "../access";
@@ -29,9 +30,6 @@ import {
 import { isWide, sseAvailable, vector } from "./operand";
 import { MXCSR_MASK } from "./mxcsr";
 
-const CR0_EM: u64 = 4;
-const CR0_TS: u64 = 8;
-const CR4_OSXSAVE: u64 = 0x40000;
 const STATE_X87: u64 = 1;
 const STATE_SSE: u64 = 2;
 

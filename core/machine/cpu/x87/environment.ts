@@ -1,4 +1,5 @@
 /** FNSTENV FLDENV FNSAVE FRSTOR: the unit's state in memory, in the four formats of SDM volume 1, 8.1.10. FCS and FDS are 0. */
+import { CR0_PE, RFLAGS_VM } from "../control_bits";
 import { cpu, fault } from "../machine";
 import { OP_OPSIZE } from "../op";
 import { effectiveAddress, probeRead, probeWrite, read16, read32, read64, write16, write32, write64 } from "../access";
@@ -17,8 +18,6 @@ import {
 import { FCW_MASK, FCW_ONE, fninit, updateSummary, x87Available } from "./control";
 import { st } from "./status";
 
-const CR0_PE: u64 = 1;
-const RFLAGS_VM: u64 = 0x20000;
 /** Exception masks. */
 const FCW_ALL_MASKED: u16 = 0x3f;
 

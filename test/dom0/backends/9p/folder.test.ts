@@ -158,6 +158,45 @@ describe.each(ways)("a shared folder, found by descriptors: %s", (byDescriptors)
     expect(fs.existsSync(path.join(base, "outside/secret"))).toBe(true);
   });
 
+  it("moves no directory with a link of the host's own that does not lead down, but gives it another name where it is", async () => {
+    fs.mkdirSync(path.join(share, "a/b/c"), { recursive: true });
+    fs.mkdirSync(path.join(share, "a/plain/below"), { recursive: true });
+    // From here it leads to the shared folder's file; from a place that is less deep it would lead out of the folder.
+    fs.symlinkSync("../../../file", path.join(share, "a/b/c/up"));
+    fs.symlinkSync("below", path.join(share, "a/plain/down"));
+    const guest = await client();
+    const root = u32(guest.root);
+    const [a, b] = [u32(await guest.walk(["a"])), u32(await guest.walk(["a", "b"]))];
+    await expect(guest.call(T.renameat, a, text("b"), root, text("b"))).rejects.toThrow("EPERM");
+    await expect(guest.call(T.renameat, b, text("c"), root, text("c"))).rejects.toThrow("EPERM");
+    await expect(guest.call(T.rename, u32(await guest.walk(["a", "b", "c"])), a, text("c"))).rejects.toThrow("EPERM");
+    await guest.call(T.renameat, a, text("plain"), root, text("plain"));
+    await guest.call(T.renameat, b, text("c"), b, text("d"));
+    await guest.call(T.renameat, a, text("b"), a, text("other"));
+    expect(fs.readFileSync(path.join(share, "a/other/d/up"), "utf8")).toBe("content");
+    // At once: what is looked at can't become another meanwhile.
+    fs.mkdirSync(path.join(share, "a/empty"));
+    for (let i = 0; i < 40; i++) {
+      await Promise.allSettled([
+        guest.call(T.renameat, a, text("empty"), root, text("out")),
+        guest.call(T.renameat, a, text("empty"), a, text("aside")),
+        guest.call(T.renameat, a, text("other"), a, text("empty")),
+      ]);
+      expect(fs.existsSync(path.join(share, "out/d"))).toBe(false);
+      for (const [from, to] of [
+        ["a/empty/d", "a/other"],
+        ["a/aside", "a/empty"],
+        ["out", "a/empty"],
+      ])
+        if (fs.existsSync(path.join(share, from!)))
+          fs.renameSync(path.join(share, from!.replace("/d", "")), path.join(share, to!));
+    }
+    fs.mkdirSync(path.join(share, "many"));
+    for (let i = 0; i < 5001; i++) fs.closeSync(fs.openSync(path.join(share, "many", String(i)), "w"));
+    await expect(guest.call(T.renameat, root, text("many"), a, text("many"))).rejects.toThrow("EXDEV");
+    await guest.call(T.renameat, root, text("many"), root, text("more"));
+  });
+
   it.skipIf(process.platform === "win32")("opens no pipe and no device, and gives no program rights", async () => {
     execFileSync("mkfifo", [path.join(share, "pipe")]);
     const guest = await client();

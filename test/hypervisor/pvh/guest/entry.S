@@ -83,6 +83,24 @@ long_mode:
 2:  hlt
     jmp 2b
 
+    # s32 hypercall32(u32 number, u32 a, u32 b): by compatibility mode and back. Stack and code lie below 4 GiB.
+    .globl hypercall32
+hypercall32:
+    pushq %rbx
+    movl %edi, %eax
+    movl %esi, %ebx
+    movl %edx, %ecx
+    pushq $24
+    leaq 1f(%rip), %rdx
+    pushq %rdx
+    lretq
+    .code32
+1:  vmcall
+    ljmp $8, $2f
+    .code64
+2:  popq %rbx
+    ret
+
     # Handlers: vector and error code on the stack, then common.
     .altmacro
     .macro vector n

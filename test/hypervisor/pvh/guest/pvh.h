@@ -80,5 +80,12 @@ void rules(void);
 void timer(void);
 void timers(void);
 void inspected(void);
+void modes(void);
+void inspected_changing(void);
 void endless_calls(void);
+void device(void);
+void demand(void);
+void kept(void);
+/* From 32-bit code, as the kernel itself is in long mode: the hypercall with its first two arguments. */
+s32 hypercall32(u32 number, u32 a, u32 b);
 #endif

@@ -64,8 +64,16 @@ after:
     resume_at = 0;
     return faults - before;
 }
+/* CLAC and STAC need SMAP in CPUID, not in CR4. What STAC makes of the flags. */
+static u32 access_check(void)
+{
+    u64 set, cleared;
+    asm volatile("stac; pushfq; popq %0; clac; pushfq; popq %1" : "=r"(set), "=r"(cleared) :: "memory");
+    return ((set >> 18) & 1) << 1 | ((cleared >> 18) & 1);
+}
 static void registers(void)
 {
+    say("SMAP OFF %d", (u64)access_check());
     say("MEMORY TYPES %d %d", (u64)write_faults(0x250, 0x0606060606060606), (u64)write_faults(0x250, 0x0606060206060606));
     /* Number 0 in a frame of memory; number 1; in no memory. */
     static u8 page[PAGE] __attribute__((aligned(4096)));
@@ -88,6 +96,22 @@ static void rights(void)
 {
     say("RING 0 hypercall %x", hypercall(XEN_VERSION, 0, 0, 0, 0));
     say("RING 3 hypercall %d", call_of_program());
+}
+
+/* Locked instructions on what is no memory: one read and one write, wherever in the page they lie. */
+static void locked(u64 page)
+{
+    u32 add = 5, swap = 7;
+    u64 wide = 9;
+    asm volatile("lock xaddl %0, (%1)" : "+r"(add) : "r"(page + 2) : "memory");
+    asm volatile("xchgl %0, (%1)" : "+r"(swap) : "r"(page + 14) : "memory");
+    asm volatile("lock xaddq %0, (%1)" : "+r"(wide) : "r"(page + 5) : "memory");
+    asm volatile("lock incw (%0); lock btsl $3, 1(%0); lock orq $1, 9(%0); lock negl 3(%0)" :: "r"(page) : "memory");
+    u64 low = 1, high = 2;
+    u32 short_low = 1, short_high = 2;
+    asm volatile("lock cmpxchg16b (%2)" : "+a"(low), "+d"(high) : "r"(page), "b"(3ul), "c"(4ul) : "memory");
+    asm volatile("lock cmpxchg8b 4(%2)" : "+a"(short_low), "+d"(short_high) : "r"(page), "b"(3), "c"(4) : "memory");
+    say("LOCKED at %x: %x %x %x, pairs %x %x %x %x", page, (u64)add, (u64)swap, wide, low, high, (u64)short_low, (u64)short_high);
 }
 
 static s64 reserve(u64 operation, u64 gfn)
@@ -137,6 +161,10 @@ void rules(void)
     interrupts();
     registers();
     rights();
+    locked(0x30000000);
+    /* The page of the APIC, at its task priority: registers are whole words, and nothing else of it is written. */
+    locked(0xfee00080);
+    say("PRIORITY kept %d", (u64)apic_read(0x80));
     frames();
     say("END");
     power_off(0);

@@ -4,7 +4,9 @@ import path from "node:path";
 import { FolderError } from "../errno.ts";
 import { inParent, step, type Entry } from "../folder/folder.ts";
 import { ENTRY_BYTES } from "../folder/free-space.ts";
+import { mustLeadDown } from "../folder/links.ts";
 import { checkName, leadsDown } from "../folder/names.ts";
+import { Turns } from "../folder/turns.ts";
 import { Answer, type Fields, T } from "../messages.ts";
 import type { Session } from "../session.ts";
 import type { Handlers } from "./handler.ts";
@@ -113,10 +115,20 @@ function linkAgain(session: Session, fields: Fields): Promise<Answer> {
   });
 }
 
-async function move(session: Session, from: Entry, old: string, to: Entry, name: string): Promise<Answer> {
+/** Of all guests: what was looked at is what is moved, whatever else is asked for at the same time. */
+const MOVES = new Turns();
+
+function move(session: Session, from: Entry, old: string, to: Entry, name: string): Promise<Answer> {
   mustBeDirectory(from, to);
+  return MOVES.take(() => moveLooked(session, from, old, to, name));
+}
+
+async function moveLooked(session: Session, from: Entry, old: string, to: Entry, name: string): Promise<Answer> {
   const entry = await mustBeMovable(session, from, old);
   try {
+    // With another name in the same directory, what is in it leads to where it led before.
+    if (entry.type === "directory" && (from.device !== to.device || from.inode !== to.inode))
+      await mustLeadDown(session.folder, entry);
     const [before, after] = [
       [...from.names, old],
       [...to.names, name],

@@ -1,0 +1,44 @@
+/** Links of the host's own inside a directory that a guest wants to move. */
+import { readdir, readlink } from "node:fs/promises";
+import path from "node:path";
+import { FolderError } from "../errno.ts";
+import type { Entry, Folder } from "./folder.ts";
+import { leadsDown } from "./names.ts";
+
+/** What is looked at of one directory, and how deep. A guest's `mv` copies what is larger, as between file systems. */
+const MOST_ENTRIES = 5000;
+const DEEPEST = 64;
+
+/**
+ * Throws FolderError EPERM where a directory has, at any depth, a link that does not lead down: with another directory above it that link leads to where
+ * nobody meant it to. EXDEV where it has too much to be looked at.
+ *
+ * None comes in meanwhile: no guest makes or moves such a link, and none moves a directory that has one into another.
+ */
+export async function mustLeadDown(folder: Folder, directory: Entry): Promise<void> {
+  let left = MOST_ENTRIES;
+  const look = async (at: Entry, depth: number): Promise<void> => {
+    if (depth > DEEPEST) throw tooMuch();
+    const below = await folder.reach([at], async ([here]) => {
+      const found = await readdir(here!, { withFileTypes: true });
+      if ((left -= found.length) < 0) throw tooMuch();
+      for (const each of found)
+        if (each.isSymbolicLink() && !leadsDown(await readlink(path.join(here!, each.name))))
+          throw new FolderError("EPERM", `${each.name} in it does not lead down, and stays where it is`);
+      return found.filter((each) => each.isDirectory()).map(({ name }) => name);
+    });
+    for (const name of below) {
+      const next = await folder.walk(at, name);
+      try {
+        await look(next, depth + 1);
+      } finally {
+        next.release();
+      }
+    }
+  };
+  await look(directory, 1);
+}
+
+function tooMuch(): FolderError {
+  return new FolderError("EXDEV", "the directory has too much in it to be moved in one step");
+}

@@ -1,0 +1,101 @@
+/**
+ * Memory on demand (Xen's populate-on-demand), by which a domain is built with less than it is told of: guest frames that have no memory until
+ * they are first touched, by the guest, by the hypervisor for it or by a domain that may. It comes out of the domain's reserve
+ * (memory/buddy.ts, setReserve), which the control domain sets with the domain's target, and which grows by what the guest gives back, until it is as large as what
+ * may still be asked for. A guest whose balloon driver gives back what is above its target so never notices; one that touches more than its target before
+ * that is crashed. Xen looks for frames that are all zero then, which this host does not.
+ *
+ * A frame is allocated before the second stage's lock is taken, for allocation may wait for TLBs; nobody waits in here while guest memory is in use
+ * (sched/pcpu.ts, guestMode).
+ */
+import { EINVAL, ENOSYS } from "../../abi/errno";
+import { allocOnDemand, freeDomheapPages } from "../memory/allocator";
+import { setReserve } from "../memory/buddy";
+import { DomainMemory, MEM_DYING } from "../memory/domain_memory";
+import { PGT_writable_page } from "../memory/frames";
+import { m2pSet } from "../memory/m2p";
+import { getPageAndType } from "../memory/page_type";
+import { spinLock, spinUnlock } from "../sched/lock";
+import { LARGE_FRAMES, LARGE_ORDER, P2M_ON_DEMAND, P2M_RAM, entryType, p2mEntry, p2mOnDemand } from "./entry";
+import { countOnDemand, isTranslated, p2mLock } from "./p2m";
+import { P2M_GFNS, leafOf, makeLeaf, partOf } from "./tables";
+
+/** Whether guest frame `gfn` gets memory on demand. */
+function isOnDemand(d: DomainMemory, gfn: u64): bool {
+  const at = leafOf(d, gfn);
+  return at != 0 && entryType(partOf(at, gfn)) == P2M_ON_DEMAND;
+}
+
+/** 2^order guest frames from `gfn` on, at which there is nothing, get memory on demand. False: something is there, or no room for a table. */
+export function markOnDemand(d: DomainMemory, gfn: u64, order: u32): bool {
+  const count = (<u32>1) << order;
+  if (gfn + count > P2M_GFNS || order > LARGE_ORDER) return false;
+  spinLock(p2mLock(d));
+  const done: u32 = d.flags & MEM_DYING ? 0 : mark(d, gfn, count);
+  if (done) {
+    countOnDemand(d, <i32>done);
+    const last: u64 = gfn + <u64>done - 1;
+    if (last > <u64>d.p2mMaxGfn) d.p2mMaxGfn = <u32>last;
+  }
+  spinUnlock(p2mLock(d));
+  return done == count;
+}
+
+/** How many from `gfn` on are marked. The lock is held. */
+function mark(d: DomainMemory, gfn: u64, count: u32): u32 {
+  if (count == LARGE_FRAMES && !(gfn & (LARGE_FRAMES - 1))) {
+    const at = makeLeaf(d, gfn, 2);
+    if (at && !load<u64>(at)) {
+      atomic.store<u64>(at, p2mOnDemand(true));
+      return count;
+    }
+  }
+  for (let done: u32 = 0; done < count; done++) {
+    const at = makeLeaf(d, gfn + done, 1);
+    if (!at || load<u64>(at)) return done;
+    atomic.store<u64>(at, p2mOnDemand(false));
+  }
+  return count;
+}
+
+/** What populate() found. */
+export const POPULATED: i32 = 0;
+const NOT_ON_DEMAND: i32 = 1;
+export const NO_RESERVE: i32 = 2;
+
+/** Gives guest frame `gfn` its memory, if it gets that on demand. POPULATED also if another did it meanwhile. No lock is held, and no guest memory in use. */
+export function populate(d: DomainMemory, gfn: u64): i32 {
+  if (!isOnDemand(d, gfn)) return NOT_ON_DEMAND;
+  const mfn = allocOnDemand(d.domid);
+  if (!mfn) return isOnDemand(d, gfn) ? NO_RESERVE : POPULATED;
+  spinLock(p2mLock(d));
+  const at = isOnDemand(d, gfn) ? makeLeaf(d, gfn, 1) : 0;
+  const done = at != 0 && !(d.flags & MEM_DYING) && !getPageAndType(mfn, d.domid, PGT_writable_page);
+  if (done) {
+    m2pSet(mfn, gfn);
+    atomic.store<u64>(at, p2mEntry(mfn, P2M_RAM));
+    countOnDemand(d, -1);
+  }
+  spinUnlock(p2mLock(d));
+  if (done) return POPULATED;
+  freeDomheapPages(mfn, 0, d.domid);
+  return isOnDemand(d, gfn) ? NO_RESERVE : POPULATED;
+}
+
+/** There is to be no memory at guest frame `gfn` any more, of which the domain has none there yet. False: it does not get it on demand. */
+export function forgetOnDemand(d: DomainMemory, gfn: u64): bool {
+  spinLock(p2mLock(d));
+  const at = isOnDemand(d, gfn) ? makeLeaf(d, gfn, 1) : 0;
+  if (at) {
+    atomic.store<u64>(at, 0);
+    countOnDemand(d, -1);
+  }
+  spinUnlock(p2mLock(d));
+  return at != 0;
+}
+
+/** XENMEM_set_pod_target: with what it may get on demand the domain is to come to `total` frames. 0 or -errno. */
+export function setOnDemandTarget(d: DomainMemory, total: u64): i64 {
+  if (!isTranslated(d)) return -ENOSYS;
+  return d.flags & MEM_DYING ? -EINVAL : setReserve(d, total);
+}

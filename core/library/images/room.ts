@@ -1,0 +1,44 @@
+/** Room on a disk that is left for others, while something large is written to it. */
+import { statfs } from "node:fs/promises";
+import { Refusal } from "../../toolstack/error.ts";
+
+/** Of the disk, left for others. */
+const SPARE_BYTES = 256 * 2 ** 20;
+/** So often is looked whether there is room left. */
+const LOOK_MS = 500;
+
+/** Throws Refusal ENOSPC. */
+export async function checkRoom(folder: string, bytes: number, what: string): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  if (bavail * bsize - bytes >= SPARE_BYTES) return;
+  throw new Refusal(
+    "ENOSPC",
+    `${what} has no room on this computer's disk: ${mib(bytes)} MiB are to come, ${mib(bavail * bsize)} MiB are free, and ${mib(SPARE_BYTES)} MiB are left for others.`,
+  );
+}
+
+/**
+ * Throws Refusal ENOSPC where there is no room for so many bytes, 0 where nobody knows how many come; the check that `write` is given does, again and
+ * again, once there is none for others.
+ */
+export async function withRoom<T>(
+  folder: string,
+  bytes: number,
+  what: string,
+  write: (check: () => void) => Promise<T>,
+): Promise<T> {
+  await checkRoom(folder, bytes, what);
+  const noRoom = new AbortController();
+  const timer = setInterval(() => {
+    checkRoom(folder, 0, what).catch((error: unknown) => noRoom.abort(error));
+  }, LOOK_MS);
+  try {
+    return await write(() => noRoom.signal.throwIfAborted());
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+function mib(bytes: number): number {
+  return Math.ceil(bytes / 2 ** 20);
+}

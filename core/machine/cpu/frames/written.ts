@@ -1,0 +1,112 @@
+/** Notices writes into frames, by the rules of tables.ts: what whoever writes calls, and how pCPUs follow those who begin to watch. */
+import { ACTIVITY, ACTIVITY_EXECUTES, ACTIVITY_FOLLOWED, ACTIVITY_SIZE, MAX_PCPUS } from "../../layout";
+import { activity } from "../machine";
+import { TLB_ENTRIES, TLB_WRITE, entryFrame, tlbBase } from "../tlb";
+import { clearCodeChanged, voidCode } from "./code";
+import { DIRTY, WATCHED, WATCHED_CODE, WATCHED_LOG, WRITTEN, flagsOf, generationWord, tableFrames } from "./tables";
+
+/** The generation that this pCPU has followed. */
+let seenGeneration: u64 = 0;
+/** A generation that all others had followed, or will before they execute. */
+let settledGeneration: u64 = 0;
+
+/**
+ * Something other than the engine's instructions has written into the frame (copies by the hypervisor or a device): code decoded from it is
+ * dropped, on every pCPU, and the log has it. To be called after the write.
+ */
+export function frameWritten(frame: u32): void {
+  if (frame < tableFrames && atomic.load<u8>(flagsOf(frame)) & WATCHED) notice(frame, WATCHED);
+}
+
+/** To be called before a host page is entered into this pCPU's write TLB or written to around it. */
+export function beforeWrites(host: usize): void {
+  const frame = <u32>(host >> 12);
+  if (frame >= tableFrames) return;
+  if (atomic.or<u8>(flagsOf(frame), WRITTEN) & WATCHED) notice(frame, WATCHED);
+}
+
+/** Takes away those of `reasons` for which the frame is watched, and does what they are for. */
+function notice(frame: u32, reasons: u8): void {
+  const at = flagsOf(frame);
+  let was: u8 = atomic.load<u8>(at);
+  let flags: u8 = was;
+  // Reason and dirty bit change in one step: else who reads the log between two steps would leave a frame that is neither.
+  do {
+    flags = was;
+    const met = <u8>(flags & reasons);
+    if (!met) return;
+    was = atomic.cmpxchg<u8>(at, flags, <u8>((flags & ~met) | (met & WATCHED_LOG ? DIRTY : 0)));
+  } while (was != flags);
+  if (flags & reasons & WATCHED_CODE) voidCode(frame);
+}
+
+// ---- generations ----
+
+/** Whether every other pCPU that executes has followed the present generation: nobody writes unnoticed to what was watched before the call. */
+export function othersFollowed(): bool {
+  const generation = atomic.load<u64>(generationWord());
+  if (generation == settledGeneration) return true;
+  for (let id: usize = 0; id < <usize>MAX_PCPUS; id++) {
+    const other = <usize>ACTIVITY + id * ACTIVITY_SIZE;
+    if (other == activity || !atomic.load<u32>(other, ACTIVITY_EXECUTES)) continue;
+    if (atomic.load<u64>(other, ACTIVITY_FOLLOWED) != generation) return false;
+  }
+  settledGeneration = generation;
+  return true;
+}
+
+/** Makes the others follow; the generation before. */
+export function nextGeneration(): u64 {
+  return atomic.add<u64>(generationWord(), 1);
+}
+
+/** Whether this pCPU has followed all generations up to and including `generation`. */
+export function hasFollowed(generation: u64): bool {
+  return generation == seenGeneration;
+}
+
+/** This pCPU's TLB has no entry for writing to a frame that is watched since this generation or an earlier one. */
+export function follow(generation: u64): void {
+  seenGeneration = generation;
+  atomic.store<u64>(activity, generation, ACTIVITY_FOLLOWED);
+}
+
+/**
+ * To be called before translations of this pCPU are used, by run() and by a hypervisor that accesses guest memory through the TLB.
+ * The pCPU counts as executing until endTranslations(): over the exits of a guest too, which are short, for each of the two stores
+ * costs a full barrier. Until it follows, what others decode from frames that were written is not kept.
+ */
+export function beginTranslations(): void {
+  // First this, then the look at the generation: who increments it finds this pCPU executing, or this pCPU finds the increment.
+  // Nobody else writes this word.
+  if (!load<u32>(activity, ACTIVITY_EXECUTES)) atomic.store<u32>(activity, 1, ACTIVITY_EXECUTES);
+  followGeneration();
+}
+/** To be called when this pCPU may use none for a while: at the end of a vCPU's slice, before it is idle. */
+export function endTranslations(): void {
+  atomic.store<u32>(activity, 0, ACTIVITY_EXECUTES);
+}
+
+/** Drops this pCPU's write translations to frames that others have begun to watch. Cheap when there are none. */
+// @ts-ignore: decorator
+@inline
+export function followGeneration(): void {
+  if (atomic.load<u64>(generationWord()) != seenGeneration) dropWatchedWrites();
+}
+
+function dropWatchedWrites(): void {
+  const generation = atomic.load<u64>(generationWord());
+  const base = tlbBase + TLB_WRITE;
+  for (let i: usize = 0; i < TLB_ENTRIES; i++) {
+    const entry = base + (i << 4);
+    if (!load<u64>(entry)) continue;
+    const frame = entryFrame(entry);
+    if (frame >= tableFrames || !(atomic.load<u8>(flagsOf(frame)) & WATCHED)) continue;
+    store<u64>(entry, 0);
+    // It may have been written to since: what was decoded meanwhile is void. A log needs no such guess, for who keeps it waits for this pCPU.
+    notice(frame, WATCHED_CODE);
+  }
+  // This is between blocks: the next one is looked up anew.
+  clearCodeChanged();
+  follow(generation);
+}

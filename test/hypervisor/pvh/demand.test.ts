@@ -1,0 +1,63 @@
+/** A PVH domain whose maxmem is above its memory: it is told of all, gets memory when it touches it, and no more than its target. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { PvhHost, haveCompiler } from "./pvh.ts";
+
+describe.skipIf(!haveCompiler)("memory on demand", () => {
+  let host: PvhHost;
+  beforeAll(async () => {
+    host = await PvhHost.open();
+  }, 120_000);
+  afterAll(() => host.close());
+  const free = async (): Promise<number> => (await host.host.toolstack.request("hostInfo")).freeMemoryMiB;
+  const OWNED = /^OWNED (\d+)$/;
+
+  it("is given to whoever touches it first, and to Xen for the guest; beyond the target the guest is crashed", async () => {
+    const before = await free();
+    const domid = await host.start("demand", { memoryMiB: 24, maxmemMiB: 64 });
+    const { reason, said } = await host.ended(domid);
+    const log = host.log.slice(-3000);
+    expect(said, log).toEqual(
+      expect.arrayContaining([
+        "READ 0 0",
+        "WRITTEN 1234567",
+        "BUFFER 0 46",
+        "STACK 1",
+        "PORT 1",
+        "GIVEN 1 reads ffffffffffffffff",
+        "AGAIN 0",
+        "GRANT 0 77",
+        "SHARED 0",
+        "ITSELF 0",
+        "TOUCHED 4096",
+      ]),
+    );
+    // 24 MiB, and what every PVH domain has besides, are the domain's from the first: in reserve.
+    const owned = said.map((line) => OWNED.exec(line)?.[1]).filter((pages) => pages !== undefined);
+    expect(Number(owned[0])).toBe(24 * 256 + 17);
+    expect(said).not.toContain("ALL");
+    expect(reason).toBe("crash");
+    expect(log).toMatch(/touches more memory than it is to have/);
+    expect(await host.violations(), log).toBe(0);
+    await host.until("the end of the domain", () => host.log.includes("touches more memory"));
+    await expect.poll(free, { timeout: 30_000 }).toBe(before);
+  });
+
+  it("is in reserve: nobody else gets it, and with the target it grows and shrinks", async () => {
+    const { toolstack } = host.host;
+    const before = await free();
+    const domid = await host.start("demand wait", { memoryMiB: 24, maxmemMiB: 64 });
+    await host.until("its tour", () => host.said(domid).filter((line) => OWNED.test(line)).length === 2);
+    const info = async () => (await toolstack.request("list")).find((each) => each.domid === domid)!;
+    expect(Math.floor((await info()).memoryMiB)).toBe(24);
+    expect(await free()).toBeLessThanOrEqual(before - 24);
+    await toolstack.request("setMemory", { domid, memoryMiB: 40 });
+    expect(Math.floor((await info()).memoryMiB)).toBe(40);
+    expect(await free()).toBeLessThanOrEqual(before - 40);
+    await toolstack.request("setMemory", { domid, memoryMiB: 16 });
+    expect(Math.floor((await info()).memoryMiB)).toBe(16);
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+    await toolstack.request("destroy", { domid });
+    await expect.poll(free, { timeout: 30_000 }).toBe(before);
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+  });
+});

@@ -1,0 +1,78 @@
+/* Memory on demand: whoever touches it first gets zeroes, also Xen for this kernel; what is given back is a hole; and it ends where the target is. */
+#include "pvh.h"
+
+/* Guest frames from here on nobody has touched: one for each thing that is tried. */
+#define UNTOUCHED 0x2000ul
+enum { READ, WRITTEN, BUFFER, STACK, GIVEN, GRANTED, TABLE, MAPPED, PORT, SHARED };
+static u64 address(u32 which) { return (UNTOUCHED + which) * PAGE; }
+
+static s64 owned(void)
+{
+    u16 self = SELF;
+    return hypercall(MEMORY_OP, 3, (u64)&self, 0, 0);
+}
+static volatile u32 taken;
+static void take(struct regs *r)
+{
+    (void)r;
+    taken++;
+    apic_write(0xb0, 0);
+}
+static s64 reserve(u64 operation, u64 gfn)
+{
+    struct reservation r = { &gfn, 1, 0, 0, SELF };
+    return hypercall(MEMORY_OP, operation, (u64)&r, 0, 0);
+}
+struct map_grant { u64 host; u32 flags, ref; u16 domid; short status; u32 handle; u64 bus; };
+
+void demand(void)
+{
+    say("OWNED %d", owned());
+    volatile u64 *words = (volatile u64 *)address(READ);
+    say("READ %x %x", words[0], words[511]);
+    *(volatile u64 *)address(WRITTEN) = 0x1234567;
+    say("WRITTEN %x", *(volatile u64 *)address(WRITTEN));
+    /* xen_version(XENVER_extraversion): Xen writes to it first. */
+    s64 result = hypercall(XEN_VERSION, 1, address(BUFFER), 0, 0);
+    say("BUFFER %d %d", result, (u64) * (volatile u8 *)address(BUFFER));
+    /* An interrupt's frame is what is written first to this stack. */
+    on_interrupt = take;
+    apic_write(0xf0, 0x1ff);
+    apic_write(0x300, 0x40000 | 0x61);
+    asm volatile("movq %%rsp, %%rbx; movq %0, %%rsp; sti; nop; nop; cli; movq %%rbx, %%rsp" ::"r"(address(STACK) + PAGE)
+                 : "rbx", "memory");
+    say("STACK %d", (u64)taken);
+    /* Read by OUTSB, written by INSB. */
+    u64 at = address(PORT);
+    asm volatile("outsb" : "+S"(at) : "d"(0x1234) : "memory");
+    say("PORT %d", at - address(PORT));
+    result = reserve(MEM_DECREASE, UNTOUCHED + GIVEN);
+    say("GIVEN %d reads %x", result, *(volatile u64 *)address(GIVEN));
+    say("AGAIN %d", reserve(MEM_DECREASE, UNTOUCHED + GIVEN));
+    /* A frame that nobody has touched is granted to itself. */
+    u32 a, b, domid, d;
+    cpuid(0x40000004, 0, &a, &b, &domid, &d);
+    add_to_physmap(SPACE_GRANT_TABLE, 0, UNTOUCHED + TABLE);
+    volatile u32 *entry = (volatile u32 *)address(TABLE) + 2 * 8;
+    entry[1] = UNTOUCHED + GRANTED;
+    entry[0] = 1 | domid << 16;
+    struct map_grant m = { address(MAPPED), 2, 8, domid, 0, 0, 0 };
+    hypercall(GRANT_TABLE_OP, 0, (u64)&m, 1, 0);
+    *(volatile u64 *)address(MAPPED) = 77;
+    say("GRANT %d %d", (s64)m.status, *(volatile u64 *)address(GRANTED));
+    say("SHARED %d", add_to_physmap(SPACE_SHARED_INFO, 0, UNTOUCHED + SHARED));
+    /* Itself it may not ask for more of it. */
+    struct reservation more = { &(u64){ 0x30000 }, 1, 0, 1u << 16, SELF };
+    say("ITSELF %d", hypercall(MEMORY_OP, MEM_POPULATE, (u64)&more, 0, 0));
+    say("OWNED %d", owned());
+    if (has_word("wait"))
+        for (;;) asm volatile("sti; hlt" ::: "memory");
+    /* Of 64 MiB it was promised 24. */
+    u64 touched = 0;
+    for (u64 gfn = 0x2100; gfn < 0x4000; gfn++) {
+        *(volatile u64 *)(gfn * PAGE) = gfn;
+        if (!(++touched & 1023)) say("TOUCHED %d", touched);
+    }
+    say("ALL");
+    power_off(0);
+}

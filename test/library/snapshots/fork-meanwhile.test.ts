@@ -1,0 +1,140 @@
+/** Forks of a small guest of Xenarium's own, while something else is done with it, with its copies or with the host; and of what only one domain can have. */
+import { readdirSync, truncateSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { ApiClient } from "../../../core/api/client.ts";
+import { HostService } from "../../../core/api/host-service.ts";
+import { apart } from "../../../core/library/apart.ts";
+import { connectInMemory } from "../../api/in-memory.ts";
+import { temporaryFolder } from "../../temporary.ts";
+
+const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../../dist") + path.sep);
+const image = new URL("assets/guests/mini.elf", dist);
+const SLOW = { timeout: 60_000, interval: 50 };
+
+describe("what only one of two domains can have", () => {
+  it("is another's in a copy: no MAC address, and sockets beside those that were", () => {
+    const config = [
+      `name = "web"`,
+      `vif = [ "MAC=00:16:3e:11:22:33, bridge=xenbr0", "bridge=xenbr0,mac=00:16:3e:11:22:34", "" ]`,
+      `channel = [ "connection=socket, path = /run/a.sock ,name=a", 'connection=pty,name=b' ]`,
+    ].join("\n");
+    const copy = apart(config, "web-fork-1");
+    expect(copy.split("\n")).toEqual([
+      `name = "web"`,
+      `vif = [ " bridge=xenbr0", "bridge=xenbr0", "" ]`,
+      `channel = [ "connection=socket,path=/run/a.sock.web-fork-1,name=a", 'connection=pty,name=b' ]`,
+    ]);
+    const again = apart(copy.replace(`name = "web"`, `name = "web-fork-1"`), "web-fork-2");
+    expect(again).toContain("path=/run/a.sock.web-fork-2,");
+  });
+});
+
+describe("a fork", { timeout: 120_000 }, () => {
+  let host: HostService;
+  let client: ApiClient;
+  let folder: string;
+
+  beforeEach(async () => {
+    folder = temporaryFolder("fork-meanwhile");
+    host = new HostService({
+      imageFolder: dist,
+      bundledGuest: image,
+      memoryMiB: 512,
+      pcpus: 2,
+      firstGuest: false,
+      libraryFolder: path.join(folder, "library"),
+    });
+    await host.powerOn();
+    client = connectInMemory(host, true).client;
+  });
+  afterEach(() => host.powerOff(0));
+
+  const started = async (extra: string) => {
+    writeFileSync(path.join(folder, "web.img"), "");
+    truncateSync(path.join(folder, "web.img"), 1 << 20);
+    const config = `name = "web"\nkernel = "${fileURLToPath(image)}"\nmemory = 32\ndisk = ["web.img,raw,xvda,rw"]\n${extra}\n`;
+    const made = await client.request("create", { config, configName: path.join(folder, "web.cfg") });
+    const shown = async (): Promise<string> =>
+      Buffer.from((await host.toolstack.request("consoleAttach", { domid: made.domid })).log).toString("latin1");
+    await expect.poll(shown, SLOW).toMatch(/mini> /);
+    return made;
+  };
+  const images = () => readdirSync(folder).filter((name) => name.endsWith(".qcow2"));
+
+  it("of one with a channel by a socket gives each copy a socket of its own", async () => {
+    const { uuid } = await started(`channel = [ "connection=socket,path=${folder}/s,name=a" ]`);
+    await client.request("domainFork", { uuid, copies: 2 });
+    expect(readdirSync(folder)).toEqual(expect.arrayContaining(["s", "s.web-fork-1", "s.web-fork-2"]));
+  });
+
+  it("and one of its copy at the same time find names that do not meet", async () => {
+    const { uuid } = await started("");
+    const { copies } = await client.request("domainFork", { uuid, copies: 1 });
+    const both = await Promise.all(
+      [uuid, copies[0]!.uuid].map((each) => client.request("domainFork", { uuid: each, copies: 2 })),
+    );
+    const names = both.flatMap((each) => each.copies.map(({ name }) => name));
+    expect(names.toSorted()).toEqual(["web-fork-2", "web-fork-3", "web-fork-4", "web-fork-5"]);
+  });
+
+  it("lets nobody start or delete a copy before all of them run", async () => {
+    const { uuid } = await started("");
+    const { toolstack } = host;
+    const request = toolstack.request.bind(toolstack);
+    const refused: unknown[] = [];
+    toolstack.request = (async (name: "heldContinue", args: never) => {
+      if (name === "heldContinue") {
+        const copy = (await client.request("keptDomains")).find((each) => each.name === "web-fork-1")!;
+        for (const deed of ["keptStart", "keptDelete"] as const)
+          await client.request(deed, { uuid: copy.uuid }).catch((error: unknown) => refused.push(error));
+      }
+      return request(name, args);
+    }) as never;
+    await client.request("domainFork", { uuid, copies: 1 });
+    expect(refused).toMatchObject([{ code: "EBUSY" }, { code: "EBUSY" }]);
+  });
+
+  it("whose domain's definition can't be written leaves no images that are to be merged", async () => {
+    const { uuid } = await started("");
+    const edit = vi.spyOn(host.library, "edit").mockRejectedValueOnce(new Error("no room for it"));
+    await expect(client.request("domainFork", { uuid, copies: 1 })).rejects.toThrow("no room for it");
+    expect(edit).toHaveBeenCalled();
+    expect(images()).toEqual([]);
+    expect((await client.request("snapshots", { uuid }))?.snapshots ?? []).toEqual([]);
+  });
+
+  it("that is undone while the host goes off comes to its end, and says that it did", async () => {
+    const { uuid } = await started("");
+    const { toolstack } = host;
+    const request = toolstack.request.bind(toolstack);
+    let copies = 0;
+    toolstack.request = ((name: "heldContinue" | "destroy", args: never) => {
+      if (name === "heldContinue" && ++copies === 2) return Promise.reject(new Error("the second is not to be"));
+      if (name !== "destroy") return request(name, args);
+      // It was asked to end, and nobody will tell when it has.
+      void host.powerOff(0);
+      return Promise.resolve(null);
+    }) as never;
+    await expect(client.request("domainFork", { uuid, copies: 2 })).rejects.toThrow("the second is not to be");
+    expect((await client.request("keptDomains")).map(({ name }) => name)).toEqual(["web"]);
+    await vi.waitUntil(async () => (await client.request("snapshots", { uuid }))?.work === null, SLOW);
+    await client.request("snapshotMerge", { uuid });
+    expect(images()).toEqual([]);
+  });
+
+  it("that begins as the host goes off is refused in a sentence", async () => {
+    const { uuid } = await started("");
+    const { snapshots } = host;
+    const off = vi.spyOn(snapshots, "fork").mockImplementationOnce(async (...args) => {
+      const forking = snapshots.fork(...args);
+      const powered = host.powerOff(0);
+      await powered;
+      return forking;
+    });
+    await expect(client.request("domainFork", { uuid, copies: 1 })).rejects.toThrow(/host|does not run|dom0/);
+    off.mockRestore();
+    expect((await client.request("keptDomains")).map(({ name, state }) => [name, state])).toEqual([["web", "halted"]]);
+  });
+});

@@ -1,0 +1,253 @@
+/**
+ * A Debian from its disk image to another computer, in a real Chromium against the built application: dropped, installed, stopped, there after
+ * power-off and a restart, started, a snapshot taken while it runs, files changed, gone back, a domain made from a snapshot, fifty snapshots
+ * more, exported, imported into another host's library, started there.
+ */
+import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import path from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { smallDebian, smallDebianMissing } from "../guests/small-debian.ts";
+import { temporaryFolder } from "../temporary.ts";
+import { Application } from "../ui/application.ts";
+import { chromiumMissing } from "../ui/browser.ts";
+import { startServeIn } from "../ui/serve.ts";
+import { violationsOf } from "../ui/violations.ts";
+
+const missing = chromiumMissing() ?? smallDebianMissing();
+const SLOW = { timeout: 1_800_000, interval: 100 };
+/** Of a boot, seconds. */
+const BOOT = 1800;
+const SNAPSHOTS = 50;
+const folder = temporaryFolder("library-flow");
+const at = (...names: string[]): string => path.join(folder, ...names);
+const disk = at("debian.img");
+const exported = at("debian.xenarium.tar");
+let app: Application;
+
+const side = (name: string) => app.page.locator(`.side-domain[data-name="${name}"]`);
+const state = (name: string) => side(name).getAttribute("data-state");
+const button = (name: string) => app.page.locator(".page-header").getByRole("button", { name, exact: true });
+const dialog = (name: string | RegExp) => app.page.getByRole("dialog", { name });
+const rows = () => app.page.locator(".snapshot-list [role=treeitem]");
+const idle = () => app.page.locator(".snapshots-work").waitFor({ state: "detached", ...SLOW });
+
+async function open(computer: string): Promise<void> {
+  mkdirSync(at(computer), { recursive: true });
+  app = await Application.of(await startServeIn(at(computer), "--host-memory", "1024", "--pcpus", "2"));
+  await app.page.getByRole("button", { name: /^Host/ }).first().waitFor(SLOW);
+}
+
+let commands = 0;
+/** What root's shell says to it. Its answer is told from its echo by what the shell computes. */
+async function shell(command: string): Promise<string> {
+  const mark = ++commands;
+  await app.type(`echo "<$((${mark}+1000)):$(${command})>"`);
+  const answer = new RegExp(`<${mark + 1000}:([^>]*)>`);
+  await app.waitForTerminal(answer, 600);
+  return answer
+    .exec(await app.terminalText())![1]!
+    .replace(/\s+/g, " ")
+    .trim();
+}
+
+async function login(): Promise<void> {
+  await app.waitForTerminal(/login: ?\s*$/, BOOT);
+  await app.type("root");
+  await app.waitForTerminal(/# ?\s*$/, 600);
+}
+
+/** From the button to the login prompt, milliseconds; root is logged in afterwards. */
+async function startAndLogIn(name: string): Promise<number> {
+  await side(name).click();
+  const began = performance.now();
+  await button("Start").click(SLOW);
+  await app.waitForTerminal(/login: ?\s*$/, BOOT);
+  const took = performance.now() - began;
+  await login();
+  return took;
+}
+
+async function shutDown(name: string): Promise<void> {
+  await app.command(`Shut down ${name}`);
+  await expect.poll(() => state(name), SLOW).toBe("halted");
+}
+
+async function take(name: string): Promise<number> {
+  await app.tab("Snapshots");
+  const before = await rows().count();
+  await app.page.getByRole("button", { name: "Take a snapshot…" }).click();
+  const asked = dialog("Take a snapshot of debian");
+  await asked.getByLabel("Name").fill(name);
+  const began = performance.now();
+  await app.page.keyboard.press("Enter");
+  await expect.poll(() => rows().count(), SLOW).toBe(before + 1);
+  await idle();
+  return performance.now() - began;
+}
+
+const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(2)} s`;
+
+describe.skipIf(missing !== null)(
+  `a Debian in the library${missing ? ` (${missing})` : ""}`,
+  { timeout: 3_600_000 },
+  () => {
+    afterAll(() => app?.stop());
+    let first = 0;
+
+    it("is dropped as a disk image, described before anything is made of it, and installed", async () => {
+      smallDebian(disk);
+      await open("here");
+      const began = performance.now();
+      await app.drop(disk, { zone: /New domain/, shot: "flow-drop" });
+      const create = dialog("New domain");
+      const facts = create.getByRole("group", { name: "What is on the disk" });
+      await facts.getByText("Debian GNU/Linux 12 (bookworm)").first().waitFor(SLOW);
+      console.log(
+        `dropped: ${statSync(disk).size >> 20} MiB taken and looked at in ${seconds(performance.now() - began)}`,
+      );
+      expect(await facts.innerText()).toMatch(
+        /raw disk image with an ext2, ext3 or ext4 file system, 320 MiB[^]*boots “Debian GNU\/Linux”/,
+      );
+      expect(await side("debian").count()).toBe(0);
+      await app.shoot("flow-create");
+      expect(await violationsOf(app.page)).toEqual([]);
+      await create.getByRole("button", { name: "Create", exact: true }).click();
+      await login();
+      expect(await shell("cat /etc/debian_version; id -un")).toMatch(/^12\.\d+ root$/);
+      expect(await shell("echo one > /root/state; sync; cat /root/state")).toBe("one");
+    });
+
+    it("stays when it stops, when the host is powered off, and when the application is started again; and starts", async () => {
+      const { page } = app;
+      await shutDown("debian");
+      await page.getByRole("button", { name: /^Host/ }).first().click();
+      await app.tab("Overview");
+      await page.getByRole("button", { name: "Power off" }).click();
+      await page.getByRole("button", { name: "Power on" }).waitFor(SLOW);
+      expect(await state("debian")).toBe("halted");
+      await app.stop();
+      await open("here");
+      await expect.poll(() => state("debian"), SLOW).toBe("halted");
+      await app.tab("Domains");
+      await app.shoot("flow-library");
+      expect(await violationsOf(app.page)).toEqual([]);
+      first = await startAndLogIn("debian");
+      expect(await shell("cat /root/state")).toBe("one");
+    });
+
+    it("is taken a snapshot of while it runs, changes its files, and goes back; what it was is kept", async () => {
+      const { page } = app;
+      await app.type("THEN=then");
+      const took = await take("With one");
+      await app.tab("Console");
+      const change =
+        "echo two > /root/state; THEN=later; rm /etc/issue; dd if=/dev/urandom of=/root/large bs=1M count=8";
+      await app.type(`${change} 2>/dev/null; sync`);
+      expect(await shell("echo $THEN; cat /root/state; ls /etc/issue 2>&1 | tail -c 12; wc -c < /root/large")).toMatch(
+        /^later two .*directory 8388608$/,
+      );
+      await app.tab("Snapshots");
+      await rows().filter({ hasText: "With one" }).click();
+      await page.getByRole("button", { name: "Go back…" }).click();
+      const asks = dialog("Go back to With one");
+      await asks.getByLabel("Name of the snapshot of now").fill("With two");
+      const began = performance.now();
+      await asks.getByRole("button", { name: "Go back", exact: true }).click();
+      await page.locator(".page-sub", { hasText: "domid 2" }).waitFor(SLOW);
+      await idle();
+      console.log(
+        `a snapshot with 256 MiB of memory: ${seconds(took)}; back to it, with one of now before: ${seconds(performance.now() - began)}`,
+      );
+      await expect.poll(() => rows().count(), SLOW).toBe(2);
+      await app.shoot("flow-snapshots");
+      expect(await violationsOf(page)).toEqual([]);
+      await app.tab("Console");
+      await app.type("echo 3 > /proc/sys/vm/drop_caches");
+      expect(
+        await shell("echo $THEN; cat /root/state; test -s /etc/issue && echo issue; ls /root/large 2>&1 | tail -c 10"),
+      ).toBe("then one issue directory");
+    });
+
+    it("has a domain made from what it was, which runs beside it on disks of its own", async () => {
+      const { page } = app;
+      await app.tab("Snapshots");
+      await rows().filter({ hasText: "With two" }).click();
+      await page.getByRole("button", { name: "New domain…" }).click();
+      await dialog("New domain from With two").getByLabel("Name of the domain").fill("debian-two");
+      await page.keyboard.press("Enter");
+      await page.getByRole("heading", { name: "debian-two" }).waitFor(SLOW);
+      await app.tab("Console");
+      await app.type("echo 3 > /proc/sys/vm/drop_caches");
+      expect(await shell("echo $THEN; cat /root/state; wc -c < /root/large")).toBe("later two 8388608");
+      expect(await shell("echo three > /root/state; sync; cat /root/state")).toBe("three");
+      await shutDown("debian-two");
+      await side("debian").click();
+      await app.tab("Console");
+      expect(await shell("echo 3 > /proc/sys/vm/drop_caches; cat /root/state")).toBe("one");
+    });
+
+    it(`starts ${SNAPSHOTS} snapshots deep as fast as with none, and has all that was written between them`, async () => {
+      const client = await app.client();
+      const { uuid } = (await client.request("keptDomains")).find(({ name }) => name === "debian")!;
+      const times: number[] = [];
+      for (let i = 1; i <= SNAPSHOTS; i++) {
+        expect(await shell(`echo ${i} >> /root/log; sync; wc -l < /root/log`)).toBe(String(i));
+        const began = performance.now();
+        await client.request("snapshotTake", { uuid, name: `Day ${i}`, memory: false });
+        times.push(performance.now() - began);
+      }
+      client.close();
+      times.sort((a, b) => a - b);
+      console.log(
+        `snapshots of disks while it runs: median ${Math.round(times[SNAPSHOTS / 2]!)} ms, worst ${Math.round(times.at(-1)!)} ms`,
+      );
+      await app.tab("Snapshots");
+      await expect.poll(() => rows().count(), SLOW).toBe(SNAPSHOTS + 2);
+      await app.shoot("flow-snapshots-50");
+      expect(await violationsOf(app.page)).toEqual([]);
+      await shutDown("debian");
+      const deep = await startAndLogIn("debian");
+      console.log(
+        `from Start to the login prompt: ${seconds(first)} with no snapshot, ${seconds(deep)} with ${SNAPSHOTS}`,
+      );
+      expect(await shell("md5sum < /root/log; seq 50 | md5sum")).toMatch(/^(\w{32}) - \1 -$/);
+      expect(await shell("cat /root/state")).toBe("one");
+      await shutDown("debian");
+      // What else the computer does is in both.
+      expect(deep).toBeLessThan(first * 2);
+    });
+
+    it("goes out as one file, and into another computer's library, where it starts", async () => {
+      const { page } = app;
+      const exporting = performance.now();
+      await side("debian").click({ button: "right" });
+      const download = page.waitForEvent("download", SLOW);
+      await page.getByRole("menuitem", { name: "Export" }).click();
+      await (await download).saveAs(exported);
+      console.log(`exported: ${statSync(exported).size >> 20} MiB in ${seconds(performance.now() - exporting)}`);
+      expect(app.problems).toEqual([]);
+      await app.stop();
+
+      await open("elsewhere");
+      const importing = performance.now();
+      await app.drop(exported);
+      const asked = dialog("Import a domain");
+      await asked.getByText("A domain that Xenarium has exported").waitFor(SLOW);
+      await app.shoot("flow-import");
+      expect(await violationsOf(app.page)).toEqual([]);
+      await asked.getByLabel("Name here").fill("moved");
+      await app.page.keyboard.press("Enter");
+      await expect.poll(() => state("moved"), SLOW).toBe("halted");
+      console.log(`imported in ${seconds(performance.now() - importing)}`);
+      expect(readdirSync(at("elsewhere/images"))).toEqual(["moved.qcow2"]);
+      expect(existsSync(at("elsewhere/library/snapshots"))).toBe(false);
+      const there = await startAndLogIn("moved");
+      console.log(`from Start to the login prompt elsewhere: ${seconds(there)}`);
+      expect(await shell("md5sum < /root/log; seq 50 | md5sum")).toMatch(/^(\w{32}) - \1 -$/);
+      expect(await shell("cat /root/state /etc/hostname")).toBe("one debian-disk");
+      await app.shoot("flow-elsewhere");
+      await shutDown("moved");
+      expect(app.problems).toEqual([]);
+    });
+  },
+);

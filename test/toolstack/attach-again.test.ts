@@ -1,0 +1,90 @@
+/** A device that comes after another of the same id: not before the guest has seen that the other has gone. On the fake hypervisor. */
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { DEVICE_KINDS } from "../../core/dom0/backends/kinds.ts";
+import { LocalXenstore } from "../../core/dom0/xenstore/local.ts";
+import { pvElf } from "../dom0/elf-files.ts";
+import { fakeHost, type FakeHost } from "../dom0/xenbus/host.ts";
+import { temporaryFolder } from "../temporary.ts";
+
+const kernel = pvElf();
+const folder = temporaryFolder("attach-again");
+const DISK = "51728";
+let host: FakeHost;
+let domid: number;
+/** The guest's own connection. */
+let guest: LocalXenstore;
+let [front, back] = ["", ""];
+
+beforeEach(async () => {
+  host = fakeHost(DEVICE_KINDS);
+  const config = `name = "tiny"\nkernel = "k"\nmemory = 4\n`;
+  ({ domid } = (await host.service.handle("create", { config, files: { k: kernel } })) as { domid: number });
+  guest = new LocalXenstore(host.xenstored, domid);
+  front = `/local/domain/${domid}/device/vbd/${DISK}`;
+  back = `/local/domain/0/backend/vbd/${domid}/${DISK}`;
+  for (const name of ["one.img", "two.img"]) writeFileSync(path.join(folder, name), Buffer.alloc(4096));
+});
+afterEach(() => host.events.stop());
+
+const attach = (file: string): Promise<unknown> =>
+  host.service.handle("deviceAttach", { domid, key: "disk", spec: `${file},raw,xvdb`, folder });
+const detach = (force: boolean): Promise<unknown> =>
+  host.service.handle("deviceDetach", { domid, key: "disk", device: "xvdb", force });
+const params = (): string | null => host.store.read(`${back}/params`);
+const aWhile = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 50));
+
+it("is written when the guest has let go of the one that was taken away", async () => {
+  await attach("one.img");
+  const unwatch = guest.watch(`${back}/state`, () => {});
+  await detach(true);
+  const again = attach("two.img");
+  await aWhile();
+  expect(params()).toBeNull();
+  unwatch();
+  await again;
+  expect(params()).toContain("two.img");
+});
+
+it("does not wait for what others watch, nor for a guest that had nothing", async () => {
+  await attach("one.img");
+  const other = new LocalXenstore(host.xenstored, domid + 1);
+  for (const store of [other, host.store]) store.watch(`${back}/state`, () => {});
+  guest.watch(`/local/domain/0/backend/vbd/${domid}/51744/state`, () => {});
+  guest.watch("device", () => {});
+  const began = performance.now();
+  await detach(true);
+  await attach("two.img");
+  expect(performance.now() - began).toBeLessThan(5000);
+});
+
+it("comes after one that was refused, which the guest has closed while it was still there", async () => {
+  const seen: string[] = [];
+  const unwatchDevices = guest.watch("device", () => {
+    if (seen.length || guest.read(`${front}/state`) === null) return;
+    seen.push("found");
+    const unwatch = guest.watch(`${back}/state`, () => {
+      const state = host.store.read(`${back}/state`);
+      if (state === "5" && !seen.includes("closes")) {
+        seen.push("closes");
+        // Not at once, as a driver that has something to wait for.
+        setTimeout(() => {
+          seen.push(guest.read(`${front}/state`) === null ? "gone too soon" : "closed");
+          guest.write(`${front}/state`, 6);
+        }, 20);
+      } else if (state === null && !seen.includes("forgets")) {
+        seen.push("forgets");
+        setTimeout(() => {
+          seen.push(`forgotten while there was ${params() ?? "none"}`);
+          unwatch();
+        }, 20);
+      }
+    });
+  });
+  await expect(attach("none.img")).rejects.toThrow(/none\.img: ENOENT/);
+  await attach("two.img");
+  unwatchDevices();
+  expect(seen).toEqual(["found", "closes", "closed", "forgets", "forgotten while there was none"]);
+  expect(params()).toContain("two.img");
+});
