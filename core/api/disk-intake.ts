@@ -1,4 +1,5 @@
 /** A session's disk images on their way to the host, as tasks that everybody sees and can end. What is not whole when it ends is gone. */
+import { rm } from "node:fs/promises";
 import { ApiFailure } from "./failure.ts";
 import type { DiskImages, ImageIntake } from "./disk-images.ts";
 import type { Client } from "./journal/entry.ts";
@@ -20,6 +21,8 @@ export class DiskIntake {
   readonly #who: () => Client;
   readonly #what: string;
   readonly #coming = new Map<string, Coming>();
+  /** That were cancelled: who gives the next bytes is told so. */
+  readonly #stopped = new Set<string>();
   #next = 1;
   #ended = false;
 
@@ -43,7 +46,8 @@ export class DiskIntake {
     const coming: Coming = { intake, work: null!, stopped: false };
     coming.work = this.#journal.begin(`Take ${this.#what} ${name}`, this.#who(), () => {
       coming.stopped = true;
-      void intake.drop();
+      this.#stopped.add(id);
+      void this.#over(id, cancelled()).catch(() => {});
     });
     this.#coming.set(id, coming);
     return { intake: id };
@@ -57,6 +61,7 @@ export class DiskIntake {
       await this.#over(id, error);
       throw coming.stopped ? cancelled() : error;
     }
+    if (coming.stopped) throw cancelled();
     coming.work.progress((offset + bytes.length) / Math.max(1, coming.intake.size));
   }
 
@@ -64,6 +69,10 @@ export class DiskIntake {
     const coming = this.#find(id);
     try {
       const path = await coming.intake.finish();
+      if (coming.stopped) {
+        await rm(path, { force: true });
+        throw cancelled();
+      }
       this.#coming.delete(id);
       coming.work.end();
       return { path };
@@ -97,8 +106,8 @@ export class DiskIntake {
 
   #find(id: string): Coming {
     const coming = this.#coming.get(id);
-    if (coming && !coming.stopped) return coming;
-    throw coming ? cancelled() : new ApiFailure("ENOENT", `There is no image ${id} on its way.`);
+    if (coming) return coming;
+    throw this.#stopped.has(id) ? cancelled() : new ApiFailure("ENOENT", `There is no image ${id} on its way.`);
   }
 }
 

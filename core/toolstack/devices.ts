@@ -9,6 +9,8 @@ import type { DeviceEntry } from "./wiring-report.ts";
 
 /** LIBXL_INIT_TIMEOUT and LIBXL_DESTROY_TIMEOUT: how long a backend may take to get ready, and a device to close. */
 const BACKEND_MS = 10_000;
+/** Milliseconds that a driver may take to write its last state once it watches its device no more. */
+const SETTLE_MS = 500;
 /** Characters of what another domain says that stand in a sentence of this one's. */
 const MOST_SAID = 200;
 
@@ -149,7 +151,7 @@ export class DomainDevices {
    */
   async attach(domid: number, spec: DeviceSpec): Promise<void> {
     if (this.find(domid, spec.kind, spec.id)) throw new Refusal("EEXIST", `${this.title(spec)} is attached already.`);
-    await this.#forgotten(domid, spec);
+    await this.#settled(domid, spec);
     const address = this.#store.transaction((t) => this.write(domid, spec, t));
     try {
       await this.ready(address);
@@ -167,6 +169,14 @@ export class DomainDevices {
     const isDone = (state: XenbusState): boolean => state === XENBUS.Closed || state === XENBUS.Unknown;
     if (isWatched) await this.#until(`${this.frontendPath(address)}/state`, isDone);
     this.#remove(address);
+  }
+
+  /** Resolves when the guest has done with a device of this id that has gone, or does not seem to get on with it. */
+  async #settled(domid: number, device: { kind: string; id: string }): Promise<void> {
+    if (await this.#forgotten(domid, device, 0)) return;
+    await this.#forgotten(domid, device);
+    // Linux's drivers end their watch first, and write their own state for the last time after that: it must not be the new device's.
+    await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   }
 
   /** A frontend watches its backend's state for as long as it has the device. False when it still does in the end. */

@@ -105,6 +105,16 @@ describe("a window's disk images", () => {
     await ask("taskCancel", { id: task.id });
     await fails(ask("diskChunk", { intake, offset: 5, bytes: new Uint8Array(5) }), "ECANCELED", /cancelled/);
     await expect.poll(() => readdirSync(images)).toEqual([]);
+    // Between two pieces too: it has ended, and takes nobody's place.
+    for (let i = 0; i < 9; i++) {
+      const next = (await ask("diskBegin", { name: `${i}.img`, size: 2 ** 30 })) as { intake: string };
+      const { id } = host.journal.entries.findLast(({ title }) => title === `Take the disk image ${i}.img`)!;
+      await ask("taskCancel", { id });
+      await expect.poll(() => host.journal.entries.find((each) => each.id === id)!.state).toBe("cancelled");
+      await fails(ask("diskEnd", { intake: next.intake }), "ECANCELED", /cancelled/);
+    }
+    expect(host.journal.entries.filter(({ state }) => state === "running")).toEqual([]);
+    await expect.poll(() => readdirSync(images)).toEqual([]);
   });
 
   it("are named only where the window's user has chosen them, or the host keeps them", async () => {

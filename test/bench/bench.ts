@@ -137,7 +137,8 @@ async function measureAll(): Promise<Partial<Record<Section, string>>> {
   measured[type === "pvh" ? "Boot as PVH" : "Boot"] = bootReport(
     await repeated<Boots>("boot", () => measureBoots(type)),
   );
-  if (type === "pv" && PROCESS_FIGURES) measured.Memory = memoryReport(await repeated<MemoryUse>("memory", measureMemory));
+  if (type === "pv" && PROCESS_FIGURES)
+    measured.Memory = memoryReport(await repeated<MemoryUse>("memory", measureMemory));
   return measured;
 }
 

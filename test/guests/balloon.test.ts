@@ -27,7 +27,7 @@ async function start(name: string, ...lines: string[]): Promise<number> {
     ...lines,
   ].join("\n");
   const { domid } = await ask("create", { config });
-  await expect.poll(() => shown(domid), { timeout: 60_000, interval: 100 }).toMatch(/# (\x1b\[6n)?$/);
+  await expect.poll(() => shown(domid), { timeout: 150_000, interval: 100 }).toMatch(/# (\x1b\[6n)?$/);
   return domid;
 }
 const shown = async (domid: number): Promise<string> =>
@@ -40,7 +40,7 @@ async function types(domid: number, command: string, answer: RegExp): Promise<Re
   await ask("consoleInput", { domid, bytes: Buffer.from(`${command}\r`) });
   let found: RegExpExecArray | null = null;
   await expect
-    .poll(async () => (found = answer.exec((await shown(domid)).slice(from))) !== null, { timeout: 30_000 })
+    .poll(async () => (found = answer.exec((await shown(domid)).slice(from))) !== null, { timeout: 100_000 })
     .toBe(true);
   return found!;
 }
@@ -94,7 +94,7 @@ describe.skipIf(missing !== null)(`memory/target${missing ? ` (${missing})` : ""
       expect(await ask("checkInvariants")).toBe(0);
       await ask("destroy", { domid });
     },
-    120_000,
+    300_000,
   );
 
   it("of a guest that does not follow stays without effect but as a limit; what can't be is refused", async () => {

@@ -1,4 +1,7 @@
-/** Disks and networks whose backends are Linux's own, in another guest: a driver domain with xen-blkback, xen-netback and xl devd. */
+/**
+ * Disks and networks whose backends are Linux's own, in another guest: a driver domain with xen-blkback, xen-netback and xl devd. It is PV, or
+ * PVH where XENARIUM_DRIVER_TYPE says so (../long/driver-pvh.long.ts).
+ */
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -11,6 +14,7 @@ import { onConsole } from "./on-console.ts";
 
 const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing = driverMissing;
+const type = process.env.XENARIUM_DRIVER_TYPE ?? "pv";
 const folder = temporaryFolder("driver-domain");
 let host: HostService;
 const notices: string[] = [];
@@ -22,7 +26,7 @@ const permissions = async (path: string): Promise<unknown> =>
 const nodes = async (path: string): Promise<string[]> => ask("xenstoreList", { path });
 
 async function startDriver(image: string, ...more: string[]): Promise<number> {
-  const { domid } = await ask("create", { config: driverConfig([image], ...more) });
+  const { domid } = await ask("create", { config: driverConfig([image], `type = "${type}"`, ...more) });
   await says(domid, /DRIVER-READY/);
   return domid;
 }
@@ -40,7 +44,7 @@ beforeAll(async () => {
 });
 afterAll(() => host.powerOff(1000));
 
-describe.skipIf(missing !== null)(`a driver domain${missing ? ` (${missing})` : ""}`, () => {
+describe.skipIf(missing !== null)(`a driver domain, ${type}${missing ? ` (${missing})` : ""}`, () => {
   it("of Linux's own backends and xl devd serves a disk and a network, which come and go", async () => {
     const image = path.join(folder, "store.img");
     const bytes = Buffer.from(Array.from({ length: 8 << 20 }, (_, i) => (i * i) >> 5));
@@ -108,7 +112,7 @@ describe.skipIf(missing !== null)(`a driver domain${missing ? ` (${missing})` : 
     await ask("destroy", { domid });
     await says(driver, new RegExp(`HOTPLUG remove backend/vbd/${domid}/51744`));
     await says(driver, new RegExp(`HOTPLUG offline backend/vif/${domid}/0`));
-    await expect.poll(() => nodes(`/local/domain/${driver}/backend/vif/${domid}`)).toEqual([]);
+    await expect.poll(() => nodes(`/local/domain/${driver}/backend/vif/${domid}`), { timeout: 60_000 }).toEqual([]);
     expect(await ask("checkInvariants")).toBe(0);
     await ask("destroy", { domid: driver });
   }, 180_000);

@@ -23,7 +23,10 @@ describe.skipIf(missing !== null)(`xen-shim${missing ? ` (${missing})` : ""}`, (
       "mini.elf": readFileSync(mini),
       "xen-shim": readFileSync(path.join(debianPackage(PACKAGE), "usr/lib/xen-4.17/boot/xen-shim")),
     };
-    const asPv = await toolstack.request("create", { config: 'name = "pv"\nkernel = "mini.elf"\nmemory = 32\n', files });
+    const asPv = await toolstack.request("create", {
+      config: 'name = "pv"\nkernel = "mini.elf"\nmemory = 32\n',
+      files,
+    });
     const config =
       'name = "shim"\ntype = "pvh"\npvshim = 1\npvshim_path = "xen-shim"\npvshim_extra = "guest_loglvl=all"\n' +
       'kernel = "mini.elf"\nextra = "words of its own"\nmemory = 256\n';
@@ -48,9 +51,14 @@ describe.skipIf(missing !== null)(`xen-shim${missing ? ` (${missing})` : ""}`, (
   it("needs its path, and a kernel that it can start", async () => {
     const { toolstack } = host.host;
     const create = (config: string, files: Record<string, Uint8Array> = {}) =>
-      toolstack.request("create", { config: `name = "refused"\ntype = "pvh"\npvshim = 1\nkernel = "k"\n${config}`, files });
+      toolstack.request("create", {
+        config: `name = "refused"\ntype = "pvh"\npvshim = 1\nkernel = "k"\n${config}`,
+        files,
+      });
     await expect(create("")).rejects.toThrow(/pvshim_path is missing: give the path of Xen's shim/);
-    await expect(create('pvshim_path = "s"\n', { k: Buffer.from("no kernel"), s: Buffer.from("x") })).rejects.toThrow(/k: /);
+    await expect(create('pvshim_path = "s"\n', { k: Buffer.from("no kernel"), s: Buffer.from("x") })).rejects.toThrow(
+      /k: /,
+    );
     await expect(create('pvshim_path = "s"\n', { k: readFileSync(mini), s: Buffer.from("x") })).rejects.toThrow(/s: /);
   });
 });

@@ -53,7 +53,7 @@ describe.skipIf(missing !== null)(`Debian on a disk${missing ? ` (${missing})` :
       const seconds = (): string => ((performance.now() - began) / 1000).toFixed(1);
       const guest = startGuest([config, "--host-memory", "1024"]);
       // A unit that others need and that did not come up: there may be no prompt any more.
-      const [prompt] = await guest.waitFor(/login: $|Dependency failed for .*/, 1_000_000);
+      const [prompt] = await guest.waitFor(/login: $|Dependency failed for .*/, 2_000_000);
       expect(prompt).toBe("login: ");
       console.log(`${format}: login prompt after ${seconds()} s`);
       guest.mark();
@@ -73,6 +73,6 @@ describe.skipIf(missing !== null)(`Debian on a disk${missing ? ` (${missing})` :
       expect(stdout).toMatch(/\brunning\s/);
       execFileSync("e2fsck", ["-f", "-n", `${asRaw(format)}?offset=${PARTITION}`], { stdio: "pipe" });
     },
-    2_400_000,
+    3_600_000,
   );
 });

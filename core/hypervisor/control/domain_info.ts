@@ -62,9 +62,10 @@ export function writeDomainInfo(d: Domain, to: usize): void {
   store<u16>(to, d.domid, abi.DOMCTL_GETDOMAININFO_DOMAIN);
   store<u32>(to, flags, abi.DOMCTL_GETDOMAININFO_FLAGS);
   const reserve = reserveOf(m);
+  const claimed: u32 = m.claim - reserve;
   store<u64>(to, <u64>m.totPages + reserve, abi.DOMCTL_GETDOMAININFO_TOT_PAGES);
   store<u64>(to, m.maxPages, abi.DOMCTL_GETDOMAININFO_MAX_PAGES);
-  store<u64>(to, m.claim - reserve, abi.DOMCTL_GETDOMAININFO_OUTSTANDING_PAGES);
+  store<u64>(to, claimed, abi.DOMCTL_GETDOMAININFO_OUTSTANDING_PAGES);
   store<u64>(to, sharedInfoFrame(d), abi.DOMCTL_GETDOMAININFO_SHARED_INFO_FRAME);
   store<u64>(to, time, abi.DOMCTL_GETDOMAININFO_CPU_TIME);
   store<u32>(to, online, abi.DOMCTL_GETDOMAININFO_NR_ONLINE_VCPUS);

@@ -268,7 +268,8 @@ function changeClaim(d: DomainMemory, total: u64): i32 {
     d.claim = 0;
     return 0;
   }
-  if (d.claim || d.onDemand || d.flags & MEM_DYING || total <= <u64>d.totPages || total > <u64>d.maxPages) return -EINVAL;
+  if (d.claim || d.onDemand || d.flags & MEM_DYING || total <= <u64>d.totPages || total > <u64>d.maxPages)
+    return -EINVAL;
   const wanted = <u32>total - d.totPages;
   const free = freePages();
   if (free < claimed || free - claimed < wanted) return -ENOMEM;

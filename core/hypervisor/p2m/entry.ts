@@ -33,7 +33,7 @@ export function p2mLargeEntry(mfn: u32, type: u32): u64 {
 }
 /** The entry of a guest frame, or of LARGE_FRAMES of them, that gets memory on demand. */
 export function p2mOnDemand(large: bool): u64 {
-  return (((<u64>P2M_ON_DEMAND) << KIND_SHIFT) | (large ? PTE_LARGE : 0));
+  return ((<u64>P2M_ON_DEMAND) << KIND_SHIFT) | (large ? PTE_LARGE : 0);
 }
 /** What a large entry says of its part `i`, as an entry of level 1. */
 export function p2mPart(large: u64, i: u32): u64 {

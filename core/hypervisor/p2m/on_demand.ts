@@ -31,9 +31,12 @@ export function markOnDemand(d: DomainMemory, gfn: u64, order: u32): bool {
   const count = (<u32>1) << order;
   if (gfn + count > P2M_GFNS || order > LARGE_ORDER) return false;
   spinLock(p2mLock(d));
-  const done = d.flags & MEM_DYING ? 0 : mark(d, gfn, count);
-  if (done) countOnDemand(d, <i32>done);
-  if (done && gfn + done - 1 > <u64>d.p2mMaxGfn) d.p2mMaxGfn = <u32>(gfn + done - 1);
+  const done: u32 = d.flags & MEM_DYING ? 0 : mark(d, gfn, count);
+  if (done) {
+    countOnDemand(d, <i32>done);
+    const last: u64 = gfn + <u64>done - 1;
+    if (last > <u64>d.p2mMaxGfn) d.p2mMaxGfn = <u32>last;
+  }
   spinUnlock(p2mLock(d));
   return done == count;
 }
@@ -57,7 +60,7 @@ function mark(d: DomainMemory, gfn: u64, count: u32): u32 {
 
 /** What populate() found. */
 export const POPULATED: i32 = 0;
-export const NOT_ON_DEMAND: i32 = 1;
+const NOT_ON_DEMAND: i32 = 1;
 export const NO_RESERVE: i32 = 2;
 
 /** Gives guest frame `gfn` its memory, if it gets that on demand. POPULATED also if another did it meanwhile. No lock is held, and no guest memory in use. */

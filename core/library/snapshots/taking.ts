@@ -170,10 +170,11 @@ async function takeRunning(
     signal.removeEventListener("abort", cancel);
   });
   await trees.reread(uuid);
-  await freeze(parts);
-  await definitions.change(uuid, definition.config);
-  if (result.problem) throw new TakeFailure(new Refusal(result.problem.code, result.problem.message));
+  // From here on the domain writes to other images: whatever fails, they are merged again.
   try {
+    await freeze(parts);
+    await definitions.change(uuid, definition.config);
+    if (result.problem) throw new Refusal(result.problem.code, result.problem.message);
     const picture = await keepPicture(trees, uuid, snapshot.id, result);
     const whole = { ...snapshot, memoryMiB: result.memoryMiB, picture };
     await keep(parts, withSnapshot(after, whole));

@@ -3,7 +3,7 @@
  * what becomes of it. Links, devices and names that lead anywhere are refused, and what a header makes the reader keep is bounded.
  */
 import { constants } from "node:fs";
-import { open } from "node:fs/promises";
+import { open, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import type { Writable } from "node:stream";
 import { extract } from "tar-stream";
@@ -38,12 +38,14 @@ export async function readArchive(
   try {
     const facts = await handle.stat();
     if (!facts.isFile()) throw new Refusal("EINVAL", `${called} is no file.`);
+    const packed = packing(await head(handle));
+    if (packed) throw new Refusal("EINVAL", `${called} is packed with ${packed}: unpack it first.`);
     const reader = extract();
     // Bytes given to the reader, and those by the time it last gave any.
     let fed = 0;
     let moved = 0;
     const feed = async (): Promise<void> => {
-      for await (const chunk of handle.createReadStream({ autoClose: false, highWaterMark: READ, signal })) {
+      for await (const chunk of handle.createReadStream({ autoClose: false, start: 0, highWaterMark: READ, signal })) {
         fed += (chunk as Buffer).length;
         if (fed - moved > MOST_HEADERS)
           throw new Refusal("EFBIG", `${called} has headers of more than ${MOST_HEADERS} bytes between its members.`);
@@ -57,7 +59,7 @@ export async function readArchive(
       for await (const entry of reader) {
         moved = fed;
         const { name, size = 0, type } = entry.header;
-        checkMember(called, name, size, type ?? "file");
+        checkMember(called, name, size, type ?? "thing of a kind that nobody knows");
         const bytes = (async function* () {
           for await (const chunk of entry as AsyncIterable<Buffer>) {
             moved = fed;
@@ -79,6 +81,22 @@ export async function readArchive(
   } finally {
     await handle.close();
   }
+}
+
+/** What an archive is not that is handed on packed. */
+const PACKINGS: readonly [string, string][] = [
+  ["\x1f\x8b", "gzip"],
+  ["PK\x03\x04", "zip"],
+  ["BZh", "bzip2"],
+  ["\xfd7zXZ", "xz"],
+  ["\x28\xb5\x2f\xfd", "zstd"],
+  ["7z\xbc\xaf\x27\x1c", "7-Zip"],
+];
+const packing = (head: string): string | null => PACKINGS.find(([mark]) => head.startsWith(mark))?.[1] ?? null;
+
+async function head(handle: FileHandle): Promise<string> {
+  const { bytesRead, buffer } = await handle.read(Buffer.alloc(8), 0, 8, 0);
+  return buffer.toString("latin1", 0, bytesRead);
 }
 
 function checkMember(archive: string, name: string, size: number, type: string): void {

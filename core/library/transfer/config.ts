@@ -74,5 +74,11 @@ export function adopted(config: string, name: string, came: ReadonlySet<string>)
         "EACCES",
         `Its configuration shares ${place} of this computer with the domain: it is refused. Take the device out of it, and add it here.`,
       );
+  for (const { kind, back } of parsed.devices)
+    if (kind === "vfb" && back.vnc === 1 && !/^(localhost|127\.[\d.]+|::1)$/.test(String(back.vnclisten)))
+      throw new Refusal(
+        "EACCES",
+        `Its configuration shows its screen to other computers (vnclisten is ${back.vnclisten}): it is refused. Take that out of it, and set it here.`,
+      );
   return text;
 }

@@ -54,8 +54,13 @@ export async function lookInto(
       if (!found.look) throw error instanceof Refusal ? renamed(error, called) : error;
     }
     if (!found.look) throw new Refusal("EINVAL", `${called} is an archive with nothing in it.`);
-    return found.look;
+    return { ...found.look, name: shownName(found.look.name) };
   });
+}
+
+/** Without what turns the direction of text or is not seen. */
+function shownName(name: string): string {
+  return name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "").slice(0, 200);
 }
 
 function renamed(error: Refusal, called: string): Refusal {

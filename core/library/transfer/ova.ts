@@ -18,6 +18,8 @@ export class OvaIntake implements Intake {
   readonly #scratch: string;
   #ovf: Buffer | null = null;
   #manifest: string | null = null;
+  readonly #names = new Set<string>();
+  /** Of those that matter here: others are passed over. */
   readonly #members = new Map<string, { file: string | null; sums: Sums }>();
 
   constructor(scratch: string) {
@@ -26,11 +28,12 @@ export class OvaIntake implements Intake {
 
   async take(member: Member): Promise<void> {
     const { name } = member;
-    if (this.#members.has(name)) throw new Refusal("EINVAL", `The archive has ${name} twice.`);
+    if (this.#names.has(name)) throw new Refusal("EINVAL", `The archive has ${name} twice.`);
     if (name.includes("/"))
       throw new Refusal("EINVAL", `The archive has a folder (${name}), which an OVA may not have.`);
-    if (this.#members.size >= MOST_MEMBERS)
+    if (this.#names.size >= MOST_MEMBERS)
       throw new Refusal("EFBIG", `The archive has more than ${MOST_MEMBERS} members.`);
+    this.#names.add(name);
     if (this.#ovf === null) {
       this.#ovf = await wholeMember(member, MOST_XML_BYTES);
       this.#members.set(name, { file: null, sums: sumsOf(this.#ovf) });
@@ -70,8 +73,11 @@ export class OvaIntake implements Intake {
     return Promise.resolve({ name, config, disks, sources, files: {}, notes });
   }
 
+  /** Who has a list has all in it. */
   #checkManifest(): void {
-    for (const line of this.#manifest?.split("\n") ?? []) {
+    if (this.#manifest === null) return;
+    const listed = new Set<string>();
+    for (const line of this.#manifest.split("\n")) {
       const [, algorithm, name, hex] = /^(SHA1|SHA256|SHA512) ?\((.+)\) ?= ?([0-9a-f]+)\s*$/i.exec(line.trim()) ?? [];
       const sums = name === undefined ? undefined : this.#members.get(name)?.sums;
       if (!sums || !algorithm || !hex) continue;
@@ -80,7 +86,14 @@ export class OvaIntake implements Intake {
           "EBADMSG",
           `${name} is damaged: its ${algorithm.toUpperCase()} is not what the archive's list says.`,
         );
+      listed.add(name!);
     }
+    for (const name of this.#members.keys())
+      if (!listed.has(name))
+        throw new Refusal(
+          "EBADMSG",
+          `The archive's list of checksums says nothing of ${name}: it is not proved to be whole.`,
+        );
   }
 
   /** HostResource "ovf:/disk/vmdisk1" → Disk's fileRef → File's href → the member. */

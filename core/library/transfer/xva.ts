@@ -34,6 +34,7 @@ export class XvaIntake implements Intake {
   #current: { disk: Disk; handle: FileHandle; last: number; sum: string | null } | null = null;
   readonly #come = new Map<string, string>();
   #unchecked = false;
+  #pieces = 0;
 
   constructor(scratch: string) {
     this.#scratch = scratch;
@@ -55,18 +56,14 @@ export class XvaIntake implements Intake {
     const n = Number(number);
     if (ending !== "") return this.#checksum(member, ref, n, ending);
     const disk = this.#machine!.disks.find((each) => each.ref === ref);
-    if (!disk) {
-      // Of a disk that the machine does not have.
-      this.#unchecked ||= false;
-      throw new Refusal("EINVAL", `The archive has pieces of ${ref}, which is no disk of its machine.`);
-    }
+    if (!disk) throw new Refusal("EINVAL", `The archive has pieces of ${ref}, which is no disk of its machine.`);
     if (this.#current?.disk !== disk) await this.#begin(disk);
     const current = this.#current!;
     if (current.sum !== null) throw new Refusal("EBADMSG", `A piece of ${ref} has no checksum behind it.`);
     if (n <= current.last) throw new Refusal("EINVAL", `${member.name} comes twice, or too late.`);
     if (n * PIECE + member.size > disk.bytes || member.size > PIECE)
       throw new Refusal("EINVAL", `${member.name} lies beyond the ${disk.bytes} bytes of its disk.`);
-    if (n % ROOM_EVERY === 0) await checkRoom(this.#scratch, ROOM_EVERY * PIECE, ref);
+    if (this.#pieces++ % ROOM_EVERY === 0) await checkRoom(this.#scratch, ROOM_EVERY * PIECE, ref);
     const bytes = await wholeMember(member, PIECE);
     await current.handle.write(bytes, 0, bytes.length, n * PIECE);
     current.last = n;

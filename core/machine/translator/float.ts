@@ -114,18 +114,26 @@ export function writeFloat(w: RegionWriter, op: DecodedOp, page: number): boolea
   }
   code.set(bad);
 
-  code.get(STATE).memory(Mem.i32Load, S.CPU_MXCSR).tee(mxcsr).i32(INEXACT).op(Op.i32And, Op.i32Eqz);
+  // Nearly always the mode is the default one and PE is set.
+  code.get(STATE).memory(Mem.i32Load, S.CPU_MXCSR).tee(mxcsr);
+  code
+    .i32(MODE | INEXACT)
+    .op(Op.i32And)
+    .i32(MODE_DEFAULT | INEXACT)
+    .op(Op.i32Ne);
   code.ifUnlikely();
-  code.get(bad);
+  code.get(mxcsr).i32(MODE).op(Op.i32And).i32(MODE_DEFAULT).op(Op.i32Ne).if();
+  constant(w, all, width);
+  code.set(bad).else().get(bad);
   inexact(w, op.opcode, format, a, b, r);
-  code.vector(V.or).set(bad).end();
+  code.vector(V.or).set(bad).end().end();
 
   code.get(bad);
   if (scalar) {
     constant(w, all, width, false);
     code.vector(V.and);
   }
-  code.vector(V.anyTrue).get(mxcsr).i32(MODE).op(Op.i32And).i32(MODE_DEFAULT).op(Op.i32Ne, Op.i32Or);
+  code.vector(V.anyTrue);
   code.ifUnlikely();
   w.executeApart("region_sse", op);
   w.vectorRegister(op.reg);

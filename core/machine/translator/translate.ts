@@ -331,14 +331,12 @@ class BlockWriter {
     if (!inherits || loops.has(block)) w.flags.settle();
     if (inherits) return this.#tree(block);
     if (isBackward) {
-      w.isCalledAway();
-      code.ifUnlikely();
-      const now = w.flags.state;
-      w.flags.state = { kind: "dynamic" };
-      w.leave(offset, 0);
-      w.flags.state = now;
-      code.end();
+      const away = code.block();
+      w.branchIfCalledAway(away);
       w.registers.fetch(this.#availableAt.get(block)!);
+      code.branch(this.#labels.get(block)!).end();
+      w.flags.state = { kind: "dynamic" };
+      return w.leave(offset, 0);
     }
     code.branch(this.#labels.get(block)!);
   }

@@ -313,6 +313,11 @@ export class Code {
     this.hints.push({ at: this.length, taken: 1 });
     return this.branchIf(label);
   }
+  /** A branch that is hardly ever taken. */
+  branchIfUnlikely(label: number): this {
+    this.hints.push({ at: this.length, taken: 0 });
+    return this.branchIf(label);
+  }
 }
 
 export interface FunctionType {

@@ -15,7 +15,6 @@ import { Code, I32, I64, Mem, Op, type FunctionBody, type ValueType } from "./wa
 const PAGE = -4096n;
 /** Offset of the addend in an entry of the TLB. */
 const ADDEND = 8;
-const ATOMIC_LOAD_32 = 0x10;
 
 /** What a first pass over the region has found; the second one writes with it. */
 export interface RegionUse {
@@ -317,9 +316,13 @@ export class RegionWriter {
   count(done: number): void {
     if (done) this.code.get(LEFT).i32(done).op(Op.i32Sub).set(LEFT);
   }
-  /** Pushes 1 if it is time to look up. */
-  isCalledAway(): void {
-    this.code.get(LEFT).i32(0).op(Op.i32LeS).get(POLL).atomic(ATOMIC_LOAD_32, 2).op(Op.i32Or);
+  /**
+   * Branches to the label if it is time to look up. The word that others write is read by a plain load, as guests' own loops that wait for
+   * a word are: V8 reads it anew each turn, and makes one comparison with memory of it. Of an atomic load it would check the alignment first.
+   */
+  branchIfCalledAway(label: number): void {
+    this.code.get(LEFT).i32(0).op(Op.i32LeS).branchIfUnlikely(label);
+    this.code.get(POLL).memory(Mem.i32Load).branchIfUnlikely(label);
   }
   /** Takes a canonical address or bails at `op`; leaves it in the local. */
   canonical(op: DecodedOp, local: number): void {

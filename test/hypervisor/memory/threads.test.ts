@@ -124,7 +124,7 @@ test.each([
   ["take", "claim", "one domain", 100_000],
   ["claim", "claim", "two domains", 150_000],
   ["take claimed", "claim", "two domains", 200_000],
-  ["try to take", "limit", "one domain", 50_000],
+  ["try to take", "limit", "one domain", 150_000],
   ["keep a table", "keep a table", "one domain", 20_000],
   ["set the map", "read the map", "one domain", 20_000],
 ] as const)(

@@ -96,6 +96,15 @@ describe("a fork", { timeout: 120_000 }, () => {
     expect(refused).toMatchObject([{ code: "EBUSY" }, { code: "EBUSY" }]);
   });
 
+  it("whose domain's definition can't be written leaves no images that are to be merged", async () => {
+    const { uuid } = await started("");
+    const edit = vi.spyOn(host.library, "edit").mockRejectedValueOnce(new Error("no room for it"));
+    await expect(client.request("domainFork", { uuid, copies: 1 })).rejects.toThrow("no room for it");
+    expect(edit).toHaveBeenCalled();
+    expect(images()).toEqual([]);
+    expect((await client.request("snapshots", { uuid }))?.snapshots ?? []).toEqual([]);
+  });
+
   it("that is undone while the host goes off comes to its end, and says that it did", async () => {
     const { uuid } = await started("");
     const { toolstack } = host;

@@ -64,11 +64,11 @@ describe.skipIf(missing !== null)(`a snapshot of a PVH guest${missing ? ` (${mis
       'disk = ["data.img,raw,xvda,rw"]',
     ].join("\n");
     ({ domid, uuid } = await client.request("create", { config, configName: path.join(folder, "pvh.cfg") }));
-    await says(/WAITS/);
-  }, 300_000);
+  }, 120_000);
   afterAll(() => host.powerOff(0));
 
   it("is taken while it goes on, and when it is reverted to, the guest goes on where it was, on both vCPUs", async () => {
+    await says(/WAITS/);
     await answer("keep then");
     expect(await answer("write one")).toBe("then one 01");
     await client.request("snapshotTake", { uuid, name: "one", memory: true });

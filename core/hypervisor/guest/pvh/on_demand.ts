@@ -40,7 +40,7 @@ export function pvhSupply(v: Vcpu): bool {
 }
 
 /** For the delivery of something to the guest that has failed: whether it is to be tried again. */
-export function suppliedForDelivery(v: Vcpu): bool {
+function suppliedForDelivery(v: Vcpu): bool {
   return fault >= FAULT_OUTSIDE && supplied(v, outsideAddress);
 }
 

@@ -33,7 +33,8 @@ void demand(void)
     *(volatile u64 *)address(WRITTEN) = 0x1234567;
     say("WRITTEN %x", *(volatile u64 *)address(WRITTEN));
     /* xen_version(XENVER_extraversion): Xen writes to it first. */
-    say("BUFFER %d %d", hypercall(XEN_VERSION, 1, address(BUFFER), 0, 0), (u64) * (volatile u8 *)address(BUFFER));
+    s64 result = hypercall(XEN_VERSION, 1, address(BUFFER), 0, 0);
+    say("BUFFER %d %d", result, (u64) * (volatile u8 *)address(BUFFER));
     /* An interrupt's frame is what is written first to this stack. */
     on_interrupt = take;
     apic_write(0xf0, 0x1ff);
@@ -45,7 +46,8 @@ void demand(void)
     u64 at = address(PORT);
     asm volatile("outsb" : "+S"(at) : "d"(0x1234) : "memory");
     say("PORT %d", at - address(PORT));
-    say("GIVEN %d reads %x", reserve(MEM_DECREASE, UNTOUCHED + GIVEN), *(volatile u64 *)address(GIVEN));
+    result = reserve(MEM_DECREASE, UNTOUCHED + GIVEN);
+    say("GIVEN %d reads %x", result, *(volatile u64 *)address(GIVEN));
     say("AGAIN %d", reserve(MEM_DECREASE, UNTOUCHED + GIVEN));
     /* A frame that nobody has touched is granted to itself. */
     u32 a, b, domid, d;

@@ -80,6 +80,7 @@ void rules(void);
 void timer(void);
 void timers(void);
 void inspected(void);
+void modes(void);
 void inspected_changing(void);
 void endless_calls(void);
 void device(void);
