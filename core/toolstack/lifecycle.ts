@@ -1,6 +1,6 @@
 /** The life of domains: create, what follows when one stops, destroy. libxl's and xl's roles. */
 import path from "node:path";
-import type { Built, DomainBuild, DomainPreparation } from "../dom0/builder/build.ts";
+import type { Built, DomainBuilder } from "../dom0/builder/build.ts";
 import type { Consoles } from "../dom0/backends/console/consoles.ts";
 import { firstConsole } from "../dom0/backends/console/kind.ts";
 import { XEN_DOMINF_dying } from "../abi/domctl.ts";
@@ -67,15 +67,6 @@ interface Again {
 }
 
 export type Emit = <E extends keyof ToolstackEvents>(event: E, data: ToolstackEvents[E]) => void;
-
-/** Fills a new domain with what it begins with. Throws ImageError or HypercallError; the domain is destroyed then. */
-export interface DomainBuilder {
-  /** Before it gets any memory, whether it is built or restored. Throws HypercallError. */
-  prepare(domain: DomainPreparation): void;
-  build(request: DomainBuild): Promise<Built>;
-  /** The target of its balloon driver is `pages` from now on. Throws HypercallError. */
-  retarget(domid: number, pages: number): void;
-}
 
 export interface LifecycleParts {
   hypercalls: Hypercalls;

@@ -39,3 +39,12 @@ export interface Built {
   /** Milliseconds by step. */
   timings: { name: string; milliseconds: number }[];
 }
+
+/** Fills a new domain with what it begins with. Throws ImageError or HypercallError; the domain is destroyed then. */
+export interface DomainBuilder {
+  /** Before it gets any memory, whether it is built or restored. Throws HypercallError. */
+  prepare(domain: DomainPreparation): void;
+  build(request: DomainBuild): Promise<Built>;
+  /** The target of its balloon driver is `pages` from now on. Throws HypercallError. */
+  retarget(domid: number, pages: number): void;
+}

@@ -1,7 +1,6 @@
 /**
- * Domains and vCPUs: fixed-layout structures in Xen heap pages, reached by every pCPU. Structures are type-stable: one
- * that is let go is not reused for QUARANTINE_NS, so code that looked a domain up may use it until it leaves the
- * hypervisor; what it must check is `dying` where that matters.
+ * Domains and vCPUs: structures of fixed layout in pages of the Xen heap, which every pCPU can reach. A structure that is freed is not reused for
+ * QUARANTINE_NS. So code that looked a domain up may use it until it leaves the hypervisor, and must check `dying` where that matters.
  *
  * Domain: one page. Fields below, then DOMAIN_HYPERCALL_COUNTS (64 x u64).
  * Vcpu: two adjacent pages. Fields below, then the engine's CpuState at VCPU_CPU, then arrays at fixed offsets.
@@ -18,7 +17,7 @@ export const ROOT_DOMAINS: usize = HYPERVISOR_ROOT + 0x40;
 export const ROOT_DOMAIN_LIST: usize = HYPERVISOR_ROOT + 0x44;
 /** Lock of list and table. */
 export const ROOT_DOMAIN_LIST_LOCK: usize = HYPERVISOR_ROOT + 0x48;
-/** Serialises domctl and sysctl operations that change domains. */
+/** Lock that lets one domctl or sysctl operation that changes domains run at a time. */
 export const ROOT_DOMCTL_LOCK: usize = HYPERVISOR_ROOT + 0x4c;
 /** u32: domid given to the last domain created. */
 export const ROOT_LAST_DOMID: usize = HYPERVISOR_ROOT + 0x50;
@@ -82,15 +81,15 @@ export class Domain {
   traced: u32;
   /** General lock of the domain's fields. */
   lock: u32;
-  /** Counts pauses by control software and by the hypervisor itself; vCPUs run only while it is 0. Atomic. */
+  /** Number of pauses by the toolstack and by the hypervisor that have not ended; the domain's vCPUs run only while it is 0. Atomic. */
   pauseCount: u32;
   /** Of those, pauses by XEN_DOMCTL_pausedomain (at most 1 matters to Xen's getdomaininfo). */
   controllerPauseCount: u32;
   /** DOMDYING_*. */
   dying: u32;
-  /** All vCPUs are stopped for good, or until resumedomain. */
+  /** 1: all vCPUs are stopped for good, or until XEN_DOMCTL_resumedomain. */
   isShutDown: u32;
-  /** Shutdown has begun, not all vCPUs have stopped. */
+  /** 1: shutdown has begun, and not all vCPUs have stopped yet. */
   isShuttingDown: u32;
   /** SHUTDOWN_* or SHUTDOWN_CODE_INVALID. */
   shutdownCode: u32;
@@ -105,7 +104,7 @@ export class Domain {
   sharedInfo: usize;
   /** Steps of domainKill already done. */
   teardownStep: u32;
-  /** When the structure was let go. */
+  /** System time at which the structure was freed, ns. */
   retiredAt: u64;
   /** Seconds, added to the wall clock (XEN_DOMCTL_settimeoffset). */
   timeOffsetSeconds: i64;
@@ -200,7 +199,7 @@ export const GUEST_KERNEL_MODE: u32 = 1;
 /** VGCF_failsafe_disables_events, VGCF_syscall_disables_events. */
 export const GUEST_FAILSAFE_DISABLES_EVENTS: u32 = 2;
 export const GUEST_SYSCALL_DISABLES_EVENTS: u32 = 4;
-/** CR0.TS as the guest believes it is (fpu_taskswitch). */
+/** CR0.TS as the guest has set it (HYPERVISOR_fpu_taskswitch). */
 export const GUEST_TS: u32 = 8;
 /** setvcpucontext was done (Xen's is_initialised). */
 export const GUEST_INITIALISED: u32 = 16;
@@ -265,7 +264,7 @@ export class Vcpu {
   pauseFlags: u32;
   /** Atomic. */
   pauseCount: u32;
-  /** 1 from being chosen by a pCPU until its context has been saved. */
+  /** 1 from the moment a pCPU chooses the vCPU until its context has been saved. */
   isRunning: u32;
   /** On a runqueue: neighbours' addresses; onQueue 1. */
   queueNext: usize;
@@ -286,7 +285,7 @@ export class Vcpu {
   softAffinity: u64;
   /** hardAffinity before SCHEDOP_pin_override; 0 = not overridden. */
   savedAffinity: u64;
-  /** pauses that shutdown of the domain took on this vCPU. */
+  /** Number of pauses of this vCPU that the domain's shutdown made. */
   pausedForShutdown: u32;
   pausedForContext: u32;
 

@@ -1,4 +1,4 @@
-/** Birth, shutdown and crash of domains. Their end is in teardown.ts. */
+/** Creation, shutdown and crash of domains. How they are destroyed is in teardown.ts. */
 import { GuestType, hasPageTables, hasSecondStage, runsOnPcpus, typeOf } from "../guest/type";
 import { BOOT_POWER, POWER_OFF, POWER_REBOOT } from "../../machine/layout";
 import { XEN_LEGACY_MAX_VCPUS } from "../../abi/arch_x86";
@@ -73,7 +73,7 @@ const GRANT_VERSION: u32 = 15;
 /** Why the last createDomain failed: a positive errno. */
 export let createError: i32 = 0;
 
-/** A domid nobody has, after the last one given; 0 if all are taken. */
+/** The next free domid after the last one that was given; 0 if all are taken. */
 function freeDomid(): u32 {
   let domid = load<u32>(ROOT_LAST_DOMID);
   for (let i: u32 = 0; i < <u32>DOMID_FIRST_RESERVED; i++) {
@@ -179,7 +179,7 @@ function publish(d: Domain): void {
   spinUnlock(ROOT_DOMAIN_LIST_LOCK);
 }
 
-/** Takes a domain out of table and list: nobody finds it any more. */
+/** Takes a domain out of the table and the list, so that no lookup finds it any more. */
 export function unpublish(d: Domain): void {
   spinLock(ROOT_DOMAIN_LIST_LOCK);
   let link: usize = ROOT_DOMAIN_LIST;
@@ -290,7 +290,7 @@ export function domainResume(d: Domain): void {
   }
 }
 
-/** The guest has done what nothing can follow: a line and its state in the log, then shutdown for SHUTDOWN_crash. */
+/** The guest has done something that it can't go on after: writes a line and its state to the log, and shuts it down with SHUTDOWN_crash. */
 export function domainCrash(d: Domain): void {
   if (d.isShuttingDown) return;
   const v = currentVcpu;

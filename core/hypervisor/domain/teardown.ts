@@ -1,7 +1,7 @@
 /**
- * The end of a domain, in steps that each do a bounded piece, so that destroydomain can be continued: event channels and
- * vCPUs' references, then its memory. What others still hold (grants they mapped) keeps it as a zombie, "dying", until
- * they let go; then it disappears, and its structures are reused after a grace time.
+ * How a domain is destroyed, in steps of bounded length, so that destroydomain can be continued: first event channels and what its vCPUs hold, then
+ * its memory. As long as other domains hold frames of it (grants that they have mapped) it stays as a zombie, "dying". When they have let go it
+ * disappears, and its structures are reused after a grace time.
  */
 import { ERESTART } from "../../abi/errno";
 import { VIRQ_DOM_EXC } from "../../abi/xen";
@@ -37,7 +37,7 @@ import {
 } from "./domain";
 import { unpublish } from "./lifecycle";
 
-/** Nobody stays in the hypervisor as long as this. */
+/** Longer than any pCPU stays in the hypervisor at a time, ns. */
 const QUARANTINE_NS: u64 = 2_000_000_000;
 
 const STEP_EVENTS: u32 = 0;
@@ -110,7 +110,7 @@ function releaseVcpu(v: Vcpu): void {
   typeOf(v.domain).releaseVcpu(v);
 }
 
-/** Lets dead domains go whose frames nobody references any more, and reuses old structures. Any thread, any time. */
+/** Removes dead domains whose frames nobody references any more, and frees structures whose grace time is over. Any thread may call it at any time. */
 export function reapZombies(): void {
   if (!spinTryLock(ROOT_QUARANTINE_LOCK)) return;
   let d = firstDomain();
@@ -160,7 +160,7 @@ function freeStructures(d: Domain): void {
   freeXenheapPages(<u32>(changetype<usize>(d) >> 12), DOMAIN_PAGE_ORDER);
 }
 
-/** True while `domid`'s old structures wait: a new domain may not have the number yet. */
+/** True while the old structures of `domid` wait for reuse: no new domain may get this number yet. */
 export function domidInQuarantine(domid: u32): bool {
   let found = false;
   spinLock(ROOT_QUARANTINE_LOCK);

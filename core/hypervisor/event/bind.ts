@@ -1,4 +1,4 @@
-/** Ports get and lose their meaning. All return 0 (or a port, where they say so) or -errno; numbers as Xen 4.17. */
+/** Binding and closing of ports. All functions return 0 (or a port, where they say so) or -errno, as Xen 4.17 does. */
 import { EEXIST, EINVAL, ENOENT } from "../../abi/errno";
 import { NR_VIRQS, VIRQ_DEBUG, VIRQ_TIMER, VIRQ_XENOPROF, VIRQ_XENPMU } from "../../abi/xen";
 import { Domain, domainById, vcpuOf } from "../domain/domain";
@@ -21,12 +21,12 @@ import {
 } from "./port";
 import { clearPending, setPending, virqLock, virqPort } from "./send";
 
-/** Belongs to the domain, not to each of its vCPUs. */
+/** Whether the VIRQ belongs to the domain as a whole and not to each of its vCPUs. */
 export function virqIsGlobal(virq: u32): bool {
   return virq != <u32>VIRQ_TIMER && virq != <u32>VIRQ_DEBUG && virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
 }
 
-/** A port of `d` that `remote` may bind to. The port. */
+/** Allocates a port of `d` that domain `remote` may bind to. Returns the port. */
 export function allocUnbound(d: Domain, remote: u32): i32 {
   lockPorts(d);
   const port = takeFreePort(d);
@@ -40,7 +40,7 @@ export function allocUnbound(d: Domain, remote: u32): i32 {
   return port;
 }
 
-/** Joins a new port of `d` to the unbound `remotePort` of `remote`. The port. */
+/** Connects a new port of `d` with the unbound `remotePort` of domain `remote`. Returns the new port. */
 export function bindInterdomain(d: Domain, remote: Domain, remotePort: u32): i32 {
   lockBoth(d, remote);
   const port = joinPorts(d, remote, remotePort);
@@ -109,7 +109,7 @@ export function bindIpi(d: Domain, vcpu: u32): i32 {
   return port;
 }
 
-/** Which vCPU a port tells. */
+/** Chooses the vCPU that a port notifies. */
 export function bindVcpu(d: Domain, port: u32, vcpu: u32): i32 {
   if (!vcpuOf(d, vcpu)) return -ENOENT;
   if (!portValid(d, port)) return -EINVAL;
@@ -121,7 +121,7 @@ export function bindVcpu(d: Domain, port: u32, vcpu: u32): i32 {
   return movable ? 0 : -EINVAL;
 }
 
-/** Closes a port; the other end of an interdomain channel is unbound then, for this domain to bind again. */
+/** Closes a port. The other end of an interdomain channel becomes unbound, and this domain may bind to it again. */
 export function closePort(d: Domain, port: u32): i32 {
   if (!portValid(d, port)) return -EINVAL;
   while (true) {
@@ -139,7 +139,7 @@ export function closePort(d: Domain, port: u32): i32 {
     const remote = domainById(remoteDomid);
     if (!remote) return -EINVAL;
     lockBoth(d, remote);
-    // The number may have been given to a new domain since.
+    // Meanwhile the domid may have been given to a new domain.
     const same = p.state == ECS_INTERDOMAIN && p.remoteDomid == remoteDomid && domainById(remoteDomid) == remote;
     if (same) part(d, port, remote);
     unlockBoth(d, remote);

@@ -1,4 +1,4 @@
-/** HYPERVISOR_event_channel_op, and the birth and death of a domain's event channels. */
+/** HYPERVISOR_event_channel_op, and how a domain's event channels begin and end. */
 import { EACCES, EAGAIN, EBUSY, EFAULT, EINVAL, ENOSYS, EPERM, ESRCH } from "../../abi/errno";
 import * as abi from "../../abi/event_channel";
 import { DOMID_SELF } from "../../abi/xen";
@@ -121,7 +121,7 @@ function argumentSize(cmd: u32): u32 {
   }
 }
 
-/** Only these change their argument. */
+/** Whether the operation writes a result into its argument. */
 function answers(cmd: u32): bool {
   return (
     cmd == <u32>abi.EVTCHNOP_alloc_unbound ||
@@ -158,7 +158,7 @@ export function doEventChannelOpCompat(arg: u64): i64 {
   return cmd <= <u32>abi.EVTCHNOP_unmask ? doEventChannelOp(cmd, arg + abi.EVTCHN_OP_U) : -ENOSYS;
 }
 
-/** A port, or the error, to the structure's field. */
+/** Stores a port in the structure's field, or passes the error on. */
 function port(result: i32, at: usize): i32 {
   if (result < 0) return result;
   store<u32>(at, result);

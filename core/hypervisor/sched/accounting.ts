@@ -1,6 +1,6 @@
 /**
- * Credit: every ACCOUNTING_NS the time of all pCPUs is dealt out to the domains that ran, by weight, not above their cap. Whose cap is used up
- * is parked until it has credit again.
+ * Credit: every ACCOUNTING_NS, the time of all pCPUs is shared out among the domains that ran, by weight and at most up to their caps. The
+ * vCPUs of a domain that has used up its cap are parked until they have credit again.
  */
 import { runsOnPcpus } from "../guest/type";
 import { Domain, ROOT_DOMAIN_LIST_LOCK, VPF_parked, Vcpu, domainList, vcpuOf } from "../domain/domain";
@@ -21,10 +21,10 @@ import { vcpuSleepNosync, vcpuWake } from "./wake";
 
 export const DEFAULT_WEIGHT: u32 = 256;
 const ACCOUNTING_NS: u64 = 30_000_000;
-/** Periods that one accounting makes up for, and that credit or debt may amount to. */
+/** The most periods that one accounting makes up for, and the most that credit or debt may amount to. */
 const MOST_PERIODS: u64 = 4;
 
-/** u64: when credit is dealt out next. */
+/** u64: the system time at which credit is shared out next. */
 const ROOT_NEXT_ACCOUNTING: usize = HYPERVISOR_ROOT + 0xc0;
 /** u32: vCPUs parked because their domain's cap is used up. */
 export const ROOT_PARKED: usize = HYPERVISOR_ROOT + 0xc8;
@@ -34,13 +34,13 @@ export function nextAccounting(): u64 {
   return atomic.load<u64>(ROOT_NEXT_ACCOUNTING);
 }
 
-/** Deals out credit if it is time. Called by whichever pCPU notices first. */
+/** Shares out credit if it is time. The first pCPU to notice calls it. */
 export function account(now: u64): void {
   if (now < nextAccounting()) return;
   if (!spinTryLock(ROOT_ACCOUNTING_LOCK)) return;
   if (now >= nextAccounting()) {
-    // What is dealt out is what has passed, though this may come late on a busy machine: else all would run into debt and
-    // weights would mean nothing. After a long idle time there is nothing to catch up with.
+    // The time that has really passed is shared out, because this may run late on a busy machine: with less, every vCPU would run into
+    // debt and weights would mean nothing. After a long idle time there is nothing to catch up with.
     const passed = now - (nextAccounting() - ACCOUNTING_NS);
     atomic.store<u64>(ROOT_NEXT_ACCOUNTING, now + ACCOUNTING_NS);
     dealCredit(min<u64>(passed, ACCOUNTING_NS * MOST_PERIODS));
@@ -49,8 +49,8 @@ export function account(now: u64): void {
 }
 
 /**
- * It used credit since the last time, owes some, or wants to run. One that runs may not have been charged yet: were it left out, a
- * slice that begins just after each accounting would cost its domain that vCPU's weight every time.
+ * Whether the vCPU takes part: it has used credit since the last accounting, is in debt, or wants to run. A running vCPU may not have been
+ * charged yet; if it were left out, its domain would lose the vCPU's weight each time a slice begins just after an accounting.
  */
 function isActive(v: Vcpu): bool {
   return v.creditActive != 0 || v.credit < 0 || v.onQueue != 0 || v.isRunning != 0;

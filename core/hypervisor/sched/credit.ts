@@ -28,9 +28,9 @@ import { vcpuWake, wakeIdleFor } from "./wake";
 /** Number of the credit scheduler in the ABI, and its name. */
 
 export const TIMESLICE_NS: u64 = 30_000_000;
-/** A woken vCPU keeps its boost for so long. */
+/** How long a woken vCPU keeps its boost. */
 const BOOST_NS: u64 = 10_000_000;
-/** Nobody is taken off sooner for lack of credit (Xen's sched_ratelimit_us). */
+/** No vCPU is taken off its pCPU for lack of credit before it has run this long (Xen's sched_ratelimit_us). */
 const RATELIMIT_NS: u64 = 1_000_000;
 
 /** Something of higher priority waits here, or elsewhere while only one without credit runs here. */
@@ -54,12 +54,12 @@ function charge(v: Vcpu, now: u64): void {
   v.creditActive = 1;
 }
 
-/** This pCPU's last look at others' queues came by one that had rather be elsewhere. */
+/** Whether this pCPU's last look at other queues found a vCPU that prefers another pCPU. */
 let passedOver: bool = false;
 
 /**
- * First vCPU of another pCPU's queue that may run here and has more than `priority`; it is taken, or null. One that had rather be elsewhere
- * comes only when there is no other: better here than not at all.
+ * Takes the first vCPU of another pCPU's queue that may run here and has a higher priority than `priority`; null if there is none. A vCPU that
+ * prefers another pCPU is taken only when there is no other: it is better off running here than waiting.
  */
 function steal(p: Pcpu, priority: i32): Vcpu | null {
   passedOver = false;
@@ -67,7 +67,7 @@ function steal(p: Pcpu, priority: i32): Vcpu | null {
   return found || !passedOver ? found : stealOf(p, priority, true);
 }
 
-/** `anyhow`: those too that had rather be elsewhere. */
+/** `anyhow`: also takes vCPUs that prefer another pCPU. */
 function stealOf(p: Pcpu, priority: i32, anyhow: bool): Vcpu | null {
   const count = pcpuCount();
   for (let i: u32 = 1; i < count; i++) {
@@ -109,7 +109,7 @@ export function schedule(now: u64): Vcpu | null {
   spinLock(queueLock(p));
   if (old) {
     charge(old, now);
-    // At the end of its slice it may go where it had rather be: vcpuSaved() puts it there.
+    // At the end of its slice it may move to a pCPU that it prefers: vcpuSaved() puts it there.
     const leaves = now >= p.sliceEnd && hasBetterPlace(old, p.id);
     const stays = vcpuRunnable(old) && mayRunOn(old, p.id) && !leaves;
     if (old.priority == PRIORITY_BOOST && now - old.startedAt > BOOST_NS) old.priority = PRIORITY_UNDER;
@@ -160,13 +160,13 @@ export function vcpuSaved(v: Vcpu): void {
   const p = lockQueueOf(v);
   v.isRunning = 0;
   const queued = v.onQueue;
-  // It had to make way: an idle pCPU that may take it sleeps, and would not look.
+  // It was preempted. An idle pCPU that could take it is asleep, and has to be told.
   if (queued) wakeIdleFor(p, v);
   unlockQueue(p);
   if (!queued && vcpuRunnable(v)) vcpuWake(v);
 }
 
-/** Ends the slice of a running vCPU that has just used up its credit: others may have some, here or on another queue. */
+/** Ends the slice of a running vCPU that has just used up its credit, because vCPUs on this queue or another may have credit left. */
 export function endSliceIfOver(v: Vcpu, now: u64): void {
   if (v.priority <= PRIORITY_OVER || v.credit >= <i64>(now - v.chargedAt)) return;
   if (now - v.startedAt >= RATELIMIT_NS) self.sliceEnd = 0;

@@ -45,12 +45,12 @@ export function timerFire(timer: Timer, now: u64): void {
       if (atomic.load<u32>(changetype<usize>(v) + offsetof<Vcpu>("pauseFlags")) & VPF_polling) vcpuUnblock(v);
       break;
     case TIMER_KIND_APIC:
-      // The rest is its owner's, once it runs.
+      // The vCPU does the rest itself when it runs next.
       atomic.store<u32>(changetype<usize>(v) + offsetof<Vcpu>("apicTimerDue"), 1);
       vcpuKick(v);
       break;
     default:
-      // A watchdog nobody fed: the owner is the domain.
+      // A watchdog timer that was not reset in time. Its owner is the domain.
       domainShutdown(changetype<Domain>(timer.owner), <u32>SHUTDOWN_watchdog);
   }
 }

@@ -23,7 +23,7 @@ import { startPeriodic, stopPeriodic, timerFire } from "./guest_timers";
 
 /** Exits between two looks at the clock. */
 const EXITS_PER_LOOK: u32 = 8;
-/** How often dead domains are looked at. */
+/** Time between two looks for dead domains whose structures can be freed, ns. */
 const REAP_NS: u64 = 10_000_000;
 
 // @ts-ignore: decorator

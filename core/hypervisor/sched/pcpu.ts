@@ -1,6 +1,6 @@
 /**
- * What the hypervisor keeps per thread: a Pcpu for each pCPU, in the root, and one for each native domain's thread, in a
- * page of its own. The wasm global `self` points at the thread's.
+ * What the hypervisor keeps for each thread: a Pcpu structure for each pCPU, in the root, and one for each native domain's thread, in a page
+ * of its own. The wasm global `self` points at the structure of the thread that runs.
  */
 import { PCPU_MAILBOX, PCPU_MAILBOX_SIZE } from "../../machine/layout";
 import { HYPERVISOR_ROOT } from "../memory/root";
@@ -12,12 +12,12 @@ export const PCPU_LINE: usize = 0x100;
 export const PCPU_LINE_SIZE: u32 = 0x180;
 /** The domctl or sysctl structure being worked on. */
 export const PCPU_CONTROL: usize = 0x280;
-/** For structures copied from guests by code that makes no further hypercall: 0xc0 bytes. */
+/** 0xc0 bytes for a structure that is copied from a guest, by code that makes no further hypercall meanwhile. */
 export const PCPU_SCRATCH: usize = 0x340;
 
-/** u32: pCPUs that are online. */
+/** u32: number of pCPUs that the host has. */
 export const ROOT_PCPUS: usize = HYPERVISOR_ROOT + 0x60;
-/** u32: online pCPUs so far (each adds itself). */
+/** u32: number of pCPUs that have come online so far; each one adds itself. */
 export const ROOT_PCPUS_ONLINE: usize = HYPERVISOR_ROOT + 0x64;
 
 export const NO_PCPU: u32 = 0xffffffff;
@@ -45,8 +45,8 @@ export class Pcpu {
   // -- end of watched --
 
   /**
-   * Counts entries to and exits from guest execution (and guest memory access): odd = in it. Who flushes TLBs waits
-   * for pCPUs with an odd number; one with an even number flushes before it enters.
+   * Counts entries into and exits from guest execution (and guest memory access); it is odd while the pCPU is in either. A TLB flush waits
+   * for pCPUs with an odd count; a pCPU with an even count flushes before it enters.
    */
   guestMode: u32;
   /** Runqueue: vCPUs in order of priority, first come first served within one. */

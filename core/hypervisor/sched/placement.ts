@@ -1,4 +1,4 @@
-/** Where a vCPU may run (hard affinity), where it had rather run (soft affinity), and where it goes when it becomes runnable. */
+/** Where a vCPU may run (hard affinity), where it prefers to run (soft affinity), and which pCPU it queues on when it becomes runnable. */
 import { BOOT_WEAK_ORDER } from "../../machine/layout";
 import { Vcpu } from "../domain/domain";
 import { NO_PCPU, Pcpu, onlinePcpus, pcpuAt, pcpuCount } from "./pcpu";
@@ -15,8 +15,8 @@ export function mayRunOn(v: Vcpu, pcpu: u32): bool {
 }
 
 /**
- * The pCPU is among those that the vCPU had rather be on (soft affinity). As in Xen, a preference that leaves nothing of where it may run
- * at all is none.
+ * Whether the vCPU prefers this pCPU (soft affinity). As in Xen, a soft affinity that has no pCPU in common with the hard affinity does not
+ * count.
  */
 // @ts-ignore: decorator
 @inline
@@ -26,7 +26,7 @@ export function prefers(v: Vcpu, pcpu: u32): bool {
   return (soft & v.hardAffinity & onlinePcpus()) == 0;
 }
 
-/** It is on a pCPU that it does not prefer, and one that it does is idle. */
+/** Whether the vCPU is on a pCPU that it does not prefer while one that it prefers is idle. */
 export function hasBetterPlace(v: Vcpu, pcpu: u32): bool {
   if (prefers(v, pcpu)) return false;
   const count = pcpuCount();

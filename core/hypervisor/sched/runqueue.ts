@@ -11,11 +11,11 @@ import { spinLock, spinUnlock } from "./lock";
 import { NO_PCPU, Pcpu, pcpuAt, pcpuCount, self } from "./pcpu";
 import { mayRunOn, prefers } from "./placement";
 
-/** Has credit and has just woken. */
+/** The vCPU has credit and has just woken. */
 export const PRIORITY_BOOST: i32 = 0;
-/** Has credit. */
+/** The vCPU has credit. */
 export const PRIORITY_UNDER: i32 = -1;
-/** Has none. */
+/** The vCPU has no credit. */
 export const PRIORITY_OVER: i32 = -2;
 export const PRIORITY_IDLE: i32 = -64;
 
@@ -25,7 +25,7 @@ export function queueLock(p: Pcpu): usize {
   return changetype<usize>(p) + offsetof<Pcpu>("queueLock");
 }
 
-/** Locks the queue of the vCPU's processor; the Pcpu, whose lock the caller gives back with unlockQueue. */
+/** Locks the queue of the vCPU's processor. Returns its Pcpu; the caller unlocks it with unlockQueue. */
 export function lockQueueOf(v: Vcpu): Pcpu {
   let p = pcpuAt(atomic.load<u32>(changetype<usize>(v) + offsetof<Vcpu>("processor")));
   spinLock(queueLock(p));
@@ -40,7 +40,7 @@ export function unlockQueue(p: Pcpu): void {
   spinUnlock(queueLock(p));
 }
 
-/** Nothing keeps the vCPU from running. */
+/** Whether nothing keeps the vCPU from running. */
 // @ts-ignore: decorator
 @inline
 export function vcpuRunnable(v: Vcpu): bool {
@@ -96,7 +96,7 @@ export function dequeue(p: Pcpu, v: Vcpu): void {
   p.queueLength--;
 }
 
-/** Makes a pCPU look for something better to run: its own one if that runs something lesser, else another that does. */
+/** Makes a pCPU look at its queue: the queue's own pCPU if what it runs has a lower priority, else another pCPU of which that is true. */
 export function tickle(p: Pcpu, v: Vcpu): void {
   const priority = v.priority;
   if (priority > p.currentPriority) {

@@ -27,7 +27,7 @@ export class Timer {
   kind: u32;
   /** Vcpu or Domain. */
   owner: usize;
-  /** Taken by whoever sets or stops it, before the heap's lock. */
+  /** Taken by whoever sets or stops the timer, before the heap's lock. */
   lock: u32;
   pad1: u32;
 }
@@ -38,7 +38,7 @@ function at(address: usize): Timer {
   return changetype<Timer>(address);
 }
 
-/** Joins two heaps (roots without siblings); the root. */
+/** Joins two heaps, whose roots have no siblings. Returns the root of the result. */
 function meld(a: usize, b: usize): usize {
   if (!a) return b;
   if (!b) return a;

@@ -18,7 +18,7 @@ export function vcpuBlock(v: Vcpu): void {
   atomic.or<u32>(flagsAt(v), VPF_blocked);
 }
 
-/** Ends blocking, if the vCPU was. */
+/** Ends the vCPU's blocking, if it is blocked. */
 export function vcpuUnblock(v: Vcpu): void {
   const was = atomic.and<u32>(flagsAt(v), ~(VPF_blocked | VPF_polling));
   if (was & VPF_polling) {
@@ -28,7 +28,7 @@ export function vcpuUnblock(v: Vcpu): void {
   if (was & VPF_blocked) vcpuWake(v);
 }
 
-/** An event (or another reason to look) is there for the vCPU: it runs soon and looks. */
+/** To be called when an event, or something else that the vCPU has to look at, is there for it: it runs soon and looks. */
 export function vcpuKick(v: Vcpu): void {
   if (!runsOnPcpus(v.domain)) {
     const word = changetype<usize>(v) + offsetof<Vcpu>("eventWord");
@@ -41,7 +41,7 @@ export function vcpuKick(v: Vcpu): void {
   if (v.isRunning && processor != self.id) sendIpi(processor, IPI_EVENT);
 }
 
-/** A port became pending: vCPUs that poll for it go on. Call when d.pollers is not 0. */
+/** A port became pending: wakes the vCPUs that poll for it. To be called only when d.pollers is not 0. */
 export function pollWake(d: Domain, port: u32): void {
   for (let i: u32 = 0; i < d.maxVcpus; i++) {
     const v = vcpuOf(d, i);

@@ -1,4 +1,4 @@
-/** vCPUs that become runnable, stop being so, move or give way. */
+/** vCPUs that become runnable or stop being runnable, move to another pCPU, or yield. */
 import { RUNSTATE_blocked, RUNSTATE_offline, RUNSTATE_runnable } from "../../abi/vcpu";
 import { runsOnPcpus } from "../guest/type";
 import { Vcpu } from "../domain/domain";
@@ -20,7 +20,7 @@ import {
   vcpuRunnable,
 } from "./runqueue";
 
-/** Puts a vCPU that became runnable on a queue. No effect if it can't run, is queued or is running (its pCPU sees to it). */
+/** Puts a vCPU that became runnable on a queue. Does nothing if it can't run, is on a queue already, or is running: then its pCPU queues it. */
 export function vcpuWake(v: Vcpu): void {
   if (!runsOnPcpus(v.domain)) return;
   let p = lockQueueOf(v);
@@ -45,7 +45,7 @@ export function vcpuWake(v: Vcpu): void {
   unlockQueue(p);
 }
 
-/** Takes a vCPU that must not run from its queue; a running one is told to stop. */
+/** Takes a vCPU that must not run off its queue. If it is running, its pCPU is told to stop it. */
 export function vcpuSleepNosync(v: Vcpu): void {
   if (!runsOnPcpus(v.domain)) return;
   const p = lockQueueOf(v);
