@@ -147,11 +147,13 @@ export class DomainDevices {
 
   /**
    * Nothing else may be under way with that device, here and in detach(). A guest that has not yet seen that the one of the same id before it has
-   * gone would take this one for it, and never connect: Linux looks only whether the directory is there.
+   * gone would take this one for it, and never connect: Linux looks only whether the directory is there. `isThere`: throws when the domain has
+   * gone, which is asked after that wait: nothing would ever remove what is written for it then.
    */
-  async attach(domid: number, spec: DeviceSpec): Promise<void> {
+  async attach(domid: number, spec: DeviceSpec, isThere: () => void): Promise<void> {
     if (this.find(domid, spec.kind, spec.id)) throw new Refusal("EEXIST", `${this.title(spec)} is attached already.`);
     await this.#settled(domid, spec);
+    isThere();
     const address = this.#store.transaction((t) => this.write(domid, spec, t));
     try {
       await this.ready(address);

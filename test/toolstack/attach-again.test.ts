@@ -47,6 +47,18 @@ it("is written when the guest has let go of the one that was taken away", async 
   expect(params()).toContain("two.img");
 });
 
+it("is not written for a domain that was destroyed while it waited for its guest", async () => {
+  await attach("one.img");
+  const unwatch = guest.watch(`${back}/state`, () => {});
+  await detach(true);
+  const outcome = attach("two.img").catch((error: unknown) => error);
+  await aWhile();
+  await host.service.handle("destroy", { domid });
+  unwatch();
+  expect(await outcome).toMatchObject({ code: "ESRCH" });
+  expect([params(), host.store.list("/local/domain"), host.store.list("/libxl")]).toEqual([null, ["0"], []]);
+});
+
 it("does not wait for what others watch, nor for a guest that had nothing", async () => {
   await attach("one.img");
   const other = new LocalXenstore(host.xenstored, domid + 1);
