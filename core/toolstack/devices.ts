@@ -166,7 +166,9 @@ export class DomainDevices {
   /** What could not be set up is closed before it goes, as far as the guest has begun with it and answers. */
   async #withdraw(address: DeviceAddress): Promise<void> {
     const back = backendPath(address);
-    if (xenbusState(this.#store.read(`${back}/state`)) < XENBUS.Closing) this.#close(back);
+    // Where the directory has gone with its domain, nothing is written: that would make it anew.
+    const state = this.#store.read(`${back}/state`);
+    if (state !== null && xenbusState(state) < XENBUS.Closing) this.#close(back);
     const isWatched = !(await this.#forgotten(address.domid, address, 0));
     const isDone = (state: XenbusState): boolean => state === XENBUS.Closed || state === XENBUS.Unknown;
     if (isWatched) await this.#until(`${this.frontendPath(address)}/state`, isDone);
