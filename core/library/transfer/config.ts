@@ -37,11 +37,15 @@ export function withTargets(
   );
 }
 
-/** Keys that name a file of its own, with what they name; with a boot loader they are files on the first disk. */
-export function namedImages(config: string): { key: "kernel" | "ramdisk"; file: string }[] {
+/**
+ * Keys that name a file of its own, with what they name. With a boot loader, kernel and RAM disk are files on the first disk; the shim of a PVH
+ * domain (`pvshim`) is a file of its own even then.
+ */
+export function namedImages(config: string): { key: "kernel" | "ramdisk" | "pvshim_path"; file: string }[] {
   const { values } = readConfig(config);
-  if (values.get("bootloader")) return [];
-  return (["kernel", "ramdisk"] as const).flatMap((key) => {
+  const boots = values.get("bootloader") ? [] : (["kernel", "ramdisk"] as const);
+  const shim = parseXlConfig(config).config?.shim ? (["pvshim_path"] as const) : [];
+  return [...boots, ...shim].flatMap((key) => {
     const file = values.get(key);
     return file ? [{ key, file }] : [];
   });
