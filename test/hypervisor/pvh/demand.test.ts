@@ -60,4 +60,18 @@ describe.skipIf(!haveCompiler)("memory on demand", () => {
     await expect.poll(free, { timeout: 30_000 }).toBe(before);
     expect(await host.violations(), host.log.slice(-3000)).toBe(0);
   });
+
+  it("is refused where the host has less in reserve: it has what it had, and may have no more", async () => {
+    const { toolstack } = host.host;
+    const domid = await host.start("demand wait", { memoryMiB: 24, maxmemMiB: 600 });
+    const memory = async () => {
+      const { memoryMiB, maxmemMiB } = (await toolstack.request("list")).find((each) => each.domid === domid)!;
+      return { memoryMiB, maxmemMiB };
+    };
+    const before = await memory();
+    await expect(toolstack.request("setMemory", { domid, memoryMiB: 600 })).rejects.toThrow(/ENOMEM/);
+    expect(await memory()).toEqual(before);
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+    await toolstack.request("destroy", { domid });
+  });
 });
