@@ -47,7 +47,7 @@ export function copiesFor(config: string, folder: string, name: string): DiskCop
   });
 }
 
-/** The text of the other one: another name, no UUID, nothing that only one can have (apart.ts), the copies as its disks. Throws Refusal as copiesFor() does. */
+/** The text of the other one: another name, no UUID, no address, socket or port that only one can have (apart.ts), the copies as its disks. Throws Refusal as copiesFor() does. */
 export function clonedText(config: string, name: string, copies: readonly DiskCopy[]): string {
   let text = withValue(withValue(apart(config, name), "uuid", null), "name", name);
   for (const { index, to } of copies) {
