@@ -45,6 +45,8 @@ export async function readArchive(
     let fed = 0;
     let moved = 0;
     const feed = async (): Promise<void> => {
+      // A stream that is made with a signal that was aborted before tells its error to nobody, which would end the host.
+      signal.throwIfAborted();
       for await (const chunk of handle.createReadStream({ autoClose: false, start: 0, highWaterMark: READ, signal })) {
         fed += (chunk as Buffer).length;
         if (fed - moved > MOST_HEADERS)
