@@ -5,8 +5,9 @@
  * may still be asked for. A guest whose balloon driver gives back what is above its target so never notices; one that touches more than its target before
  * that is crashed. Xen looks for frames that are all zero then, which this host does not.
  *
- * A frame is allocated before the second stage's lock is taken, for allocation may wait for TLBs; nobody waits in here while guest memory is in use
- * (sched/pcpu.ts, guestMode).
+ * One frame of a domain at a time gets its memory (`onDemandLock`): a frame that another vCPU is just being given is not one for which there is none. The
+ * order of locks stands in p2m.ts. A frame is allocated before the second stage's own lock is taken, for allocation may wait for TLBs; nobody comes here, nor waits
+ * here, while guest memory is in use (sched/pcpu.ts, guestMode), so no flush of TLBs waits for who waits for these locks.
  */
 import { EINVAL, ENOSYS } from "../../abi/errno";
 import { allocOnDemand, freeDomheapPages } from "../memory/allocator";
@@ -63,9 +64,26 @@ export const POPULATED: i32 = 0;
 const NOT_ON_DEMAND: i32 = 1;
 export const NO_RESERVE: i32 = 2;
 
-/** Gives guest frame `gfn` its memory, if it gets that on demand. POPULATED also if another did it meanwhile. No lock is held, and no guest memory in use. */
+// @ts-ignore: decorator
+@inline
+function onDemandLock(d: DomainMemory): usize {
+  return changetype<usize>(d) + offsetof<DomainMemory>("onDemandLock");
+}
+
+/**
+ * Gives guest frame `gfn` its memory, if it gets that on demand. POPULATED also if another did it meanwhile. No guest memory is in use, and of locks at most those
+ * that stand before onDemandLock in p2m.ts are held.
+ */
 export function populate(d: DomainMemory, gfn: u64): i32 {
   if (!isOnDemand(d, gfn)) return NOT_ON_DEMAND;
+  spinLock(onDemandLock(d));
+  const outcome = isOnDemand(d, gfn) ? give(d, gfn) : POPULATED;
+  spinUnlock(onDemandLock(d));
+  return outcome;
+}
+
+/** The same with onDemandLock held. */
+function give(d: DomainMemory, gfn: u64): i32 {
   const mfn = allocOnDemand(d.domid);
   if (!mfn) return isOnDemand(d, gfn) ? NO_RESERVE : POPULATED;
   spinLock(p2mLock(d));

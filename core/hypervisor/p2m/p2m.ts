@@ -7,8 +7,8 @@
  * - A removed entry may still be in TLBs. The references that it held are dropped only by who has it taken out; a frame that is freed then
  *   is given out after a flush, as any (memory/tlb.ts), and a grant is let go of after one (grant/map.ts). So that a guest sees its own
  *   changes, every call that changed an entry which mapped something flushes before it ends: settleP2m().
- * - `p2mLock` of the domain guards the tables. Inside it, the locks of memory, counts and the heap may be taken; whoever holds
- *   those never takes this one. The grant table's and the domain's own lock may be held outside.
+ * - `p2mLock` of the domain guards the tables. The order of locks, outermost first: the grant table's and the domain's own lock, `onDemandLock` (on_demand.ts),
+ *   `p2mLock`, those of memory (memory/domain_memory.ts), the heap's. Whoever holds one of them never takes one that stands before it.
  */
 import { EBUSY, EINVAL, ENOMEM } from "../../abi/errno";
 import { setOnDemand } from "../memory/buddy";

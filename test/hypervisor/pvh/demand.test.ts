@@ -42,6 +42,17 @@ describe.skipIf(!haveCompiler)("memory on demand", () => {
     await expect.poll(free, { timeout: 30_000 }).toBe(before);
   });
 
+  it("is given once to two vCPUs that touch it at the same time, though it is the last there is", async () => {
+    const domid = await host.start("demand together", { memoryMiB: 24, maxmemMiB: 64, vcpus: 2 });
+    const { reason, said } = await host.ended(domid);
+    const target = 24 * 256 + 17;
+    expect(said, host.log.slice(-3000)).toEqual(
+      expect.arrayContaining([`ALL TOUCHED ${target}`, `TOGETHER 2000 owned ${target}`]),
+    );
+    expect(reason).toBe("poweroff");
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+  });
+
   it("is in reserve: nobody else gets it, and with the target it grows and shrinks", async () => {
     const { toolstack } = host.host;
     const before = await free();
