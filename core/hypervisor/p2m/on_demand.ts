@@ -21,8 +21,8 @@ import { LARGE_FRAMES, LARGE_ORDER, P2M_ON_DEMAND, P2M_RAM, entryType, p2mEntry,
 import { countOnDemand, isTranslated, p2mLock } from "./p2m";
 import { P2M_GFNS, leafOf, makeLeaf, partOf } from "./tables";
 
-/** Whether guest frame `gfn` gets memory on demand. */
-function isOnDemand(d: DomainMemory, gfn: u64): bool {
+/** Whether guest frame `gfn` is still to get memory on demand; no frame of a domain without a second stage is. */
+export function isOnDemand(d: DomainMemory, gfn: u64): bool {
   const at = leafOf(d, gfn);
   return at != 0 && entryType(partOf(at, gfn)) == P2M_ON_DEMAND;
 }
