@@ -9,16 +9,14 @@
  * order of locks stands in p2m.ts. A frame is allocated before the second stage's own lock is taken, for allocation may wait for TLBs; nobody comes here, nor waits
  * here, while guest memory is in use (sched/pcpu.ts, guestMode), so no flush of TLBs waits for who waits for these locks.
  */
-import { EINVAL, ENOSYS } from "../../abi/errno";
 import { allocOnDemand, freeDomheapPages } from "../memory/allocator";
-import { setReserve } from "../memory/buddy";
 import { DomainMemory, MEM_DYING } from "../memory/domain_memory";
 import { PGT_writable_page } from "../memory/frames";
 import { m2pSet } from "../memory/m2p";
 import { getPageAndType } from "../memory/page_type";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { LARGE_FRAMES, LARGE_ORDER, P2M_ON_DEMAND, P2M_RAM, entryType, p2mEntry, p2mOnDemand } from "./entry";
-import { countOnDemand, isTranslated, p2mLock } from "./p2m";
+import { countOnDemand, p2mLock } from "./p2m";
 import { P2M_GFNS, leafOf, makeLeaf, partOf } from "./tables";
 
 /** Whether guest frame `gfn` is still to get memory on demand; no frame of a domain without a second stage is. */
@@ -110,10 +108,4 @@ export function forgetOnDemand(d: DomainMemory, gfn: u64): bool {
   }
   spinUnlock(p2mLock(d));
   return at != 0;
-}
-
-/** XENMEM_set_pod_target: with what it may get on demand the domain is to come to `total` frames. 0 or -errno. */
-export function setOnDemandTarget(d: DomainMemory, total: u64): i64 {
-  if (!isTranslated(d)) return -ENOSYS;
-  return d.flags & MEM_DYING ? -EINVAL : setReserve(d, total);
 }
