@@ -25,36 +25,39 @@ export function isOnDemand(d: DomainMemory, gfn: u64): bool {
   return at != 0 && entryType(partOf(at, gfn)) == P2M_ON_DEMAND;
 }
 
-/** 2^order guest frames from `gfn` on, at which there is nothing, get memory on demand. False: something is there, or no room for a table. */
+/**
+ * 2^order guest frames from `gfn` on, at which there is nothing, get memory on demand. False, with nothing changed: something is there, or no room for a table.
+ */
 export function markOnDemand(d: DomainMemory, gfn: u64, order: u32): bool {
   const count = (<u32>1) << order;
   if (gfn + count > P2M_GFNS || order > LARGE_ORDER) return false;
   spinLock(p2mLock(d));
-  const done: u32 = d.flags & MEM_DYING ? 0 : mark(d, gfn, count);
-  if (done) {
-    countOnDemand(d, <i32>done);
-    const last: u64 = gfn + <u64>done - 1;
+  const marked = !(d.flags & MEM_DYING) && mark(d, gfn, count);
+  if (marked) {
+    countOnDemand(d, <i32>count);
+    const last: u64 = gfn + <u64>count - 1;
     if (last > <u64>d.p2mMaxGfn) d.p2mMaxGfn = <u32>last;
   }
   spinUnlock(p2mLock(d));
-  return done == count;
+  return marked;
 }
 
-/** How many from `gfn` on are marked. The lock is held. */
-function mark(d: DomainMemory, gfn: u64, count: u32): u32 {
+/** False with nothing marked. The lock is held. */
+function mark(d: DomainMemory, gfn: u64, count: u32): bool {
   if (count == LARGE_FRAMES && !(gfn & (LARGE_FRAMES - 1))) {
     const at = makeLeaf(d, gfn, 2);
     if (at && !load<u64>(at)) {
       atomic.store<u64>(at, p2mOnDemand(true));
-      return count;
+      return true;
     }
   }
-  for (let done: u32 = 0; done < count; done++) {
-    const at = makeLeaf(d, gfn + done, 1);
-    if (!at || load<u64>(at)) return done;
-    atomic.store<u64>(at, p2mOnDemand(false));
+  for (let i: u32 = 0; i < count; i++) {
+    const at = makeLeaf(d, gfn + i, 1);
+    if (!at || load<u64>(at)) return false;
   }
-  return count;
+  // All tables are there, and nothing else.
+  for (let i: u32 = 0; i < count; i++) atomic.store<u64>(leafOf(d, gfn + i), p2mOnDemand(false));
+  return true;
 }
 
 /** What populate() found. */
@@ -69,7 +72,7 @@ function onDemandLock(d: DomainMemory): usize {
 }
 
 /**
- * Gives guest frame `gfn` its memory, if it gets that on demand. POPULATED also if another did it meanwhile. No guest memory is in use, and of locks at most those
+ * Gives guest frame `gfn` its memory, if it gets that on demand. POPULATED also if it has some, for another may have given it since the caller found none. No guest memory is in use, and of locks at most those
  * that stand before onDemandLock in p2m.ts are held.
  */
 export function populate(d: DomainMemory, gfn: u64): i32 {
