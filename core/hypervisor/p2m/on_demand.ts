@@ -71,12 +71,17 @@ function onDemandLock(d: DomainMemory): usize {
   return changetype<usize>(d) + offsetof<DomainMemory>("onDemandLock");
 }
 
+function isRam(d: DomainMemory, gfn: u64): bool {
+  const at = leafOf(d, gfn);
+  return at != 0 && entryType(partOf(at, gfn)) == P2M_RAM;
+}
+
 /**
  * Gives guest frame `gfn` its memory, if it gets that on demand. POPULATED also if it has some, for another may have given it since the caller found none. No guest memory is in use, and of locks at most those
  * that stand before onDemandLock in p2m.ts are held.
  */
 export function populate(d: DomainMemory, gfn: u64): i32 {
-  if (!isOnDemand(d, gfn)) return NOT_ON_DEMAND;
+  if (!isOnDemand(d, gfn)) return isRam(d, gfn) ? POPULATED : NOT_ON_DEMAND;
   spinLock(onDemandLock(d));
   const outcome = isOnDemand(d, gfn) ? give(d, gfn) : POPULATED;
   spinUnlock(onDemandLock(d));

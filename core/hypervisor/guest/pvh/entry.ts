@@ -207,6 +207,8 @@ function outside(v: Vcpu): void {
 function shutDown(v: Vcpu): void {
   clearFault();
   const d = v.domain;
+  // As where the delivery found no more memory on demand, for which the domain has been crashed.
+  if (d.isShuttingDown) return;
   const parameter = load<u64>(changetype<usize>(d) + DOMAIN_HVM_PARAMS + HVM_PARAM_TRIPLE_FAULT_REASON * 8);
   const reason: u32 = parameter <= <u64>SHUTDOWN_MAX ? <u32>parameter : SHUTDOWN_reboot;
   logBegin(LOG_G_ERR);
