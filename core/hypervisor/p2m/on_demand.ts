@@ -77,8 +77,8 @@ function isRam(d: DomainMemory, gfn: u64): bool {
 }
 
 /**
- * Gives guest frame `gfn` its memory, if it gets that on demand. POPULATED also if it has some, for another may have given it since the caller found none. No guest memory is in use, and of locks at most those
- * that stand before onDemandLock in p2m.ts are held.
+ * Gives guest frame `gfn` its memory, if it gets that on demand. POPULATED also if it has some, for another may have given it since the caller found none. No
+ * guest memory is in use, and of locks at most those that stand before onDemandLock in p2m.ts are held.
  */
 export function populate(d: DomainMemory, gfn: u64): i32 {
   if (!isOnDemand(d, gfn)) return isRam(d, gfn) ? POPULATED : NOT_ON_DEMAND;
