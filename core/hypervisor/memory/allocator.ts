@@ -3,7 +3,17 @@
  * given out is all zero.
  */
 import { DOMID_FIRST_RESERVED, DOMID_INVALID, DOMID_XEN } from "../../abi/xen";
-import { MAX_ORDER, detachBlock, freeRange, giveBlock, giveExcess, orderOf, scrubBlock, takeBlock } from "./buddy";
+import {
+  MAX_ORDER,
+  detachBlock,
+  freeRange,
+  giveBlock,
+  giveExcess,
+  orderOf,
+  reserveOf,
+  scrubBlock,
+  takeBlock,
+} from "./buddy";
 import { DomainMemory, MEM_DYING, domainMemory, lockOf, pageListOf } from "./domain_memory";
 import {
   PAGE_SHIFT,
@@ -88,7 +98,9 @@ export function freeXenheapPages(mfn: u32, order: u32): void {
 function reserve(d: DomainMemory, count: u32, order: u32, onDemand: bool): u32 {
   spinLock(lockOf(d));
   const total = d.totPages + count;
-  const ok = !(d.flags & MEM_DYING) && (onDemand || total <= d.maxPages) && total >= count;
+  // The reserve counts as the domain's: what comes beside it is within the limit together with it.
+  const counted: u64 = <u64>total + reserveOf(d);
+  const ok = !(d.flags & MEM_DYING) && (onDemand || counted <= <u64>d.maxPages) && total >= count;
   const isClaimed = onDemand || !d.onDemand;
   const mfn = ok && (!onDemand || d.claim >= count) ? detachBlock(order, count, isClaimed ? d : null) : 0;
   if (mfn) d.totPages = total;
