@@ -2,8 +2,9 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { decompress } from "../../core/dom0/builder/decompress.ts";
+import { limitTime } from "../../core/dom0/builder/time-limit.ts";
 import { unpackBeside } from "../../core/dom0/builder/unpack.ts";
 import { temporaryFolder } from "../temporary.ts";
 import { UnpackedCache } from "../../core/dom0/builder/unpacked-cache.ts";
@@ -105,5 +106,48 @@ describe("the unpacking thread", () => {
   it("passes on why something can't be unpacked", async () => {
     await expect(unpackBeside(script, bytes.subarray(0, 1000), "gzip")).rejects.toThrow(/unexpected end/);
     await expect(unpackBeside(script, Uint8Array.of(0xfd, 0x37), "xz")).rejects.toThrow();
+  });
+});
+
+describe("the time that unpacking may take", () => {
+  /** A thread that gets a part of the processor, with a limit of 100 ms: when it is late, by the clock. */
+  async function lateAt(part: number, most: number): Promise<number | null> {
+    vi.useFakeTimers();
+    try {
+      const began = Date.now();
+      let at: number | null = null;
+      const end = limitTime(
+        () => Promise.resolve((Date.now() - began) * part),
+        100,
+        () => (at = Date.now() - began),
+      );
+      await vi.advanceTimersByTimeAsync(most);
+      end();
+      return at;
+    } finally {
+      vi.useRealTimers();
+    }
+  }
+
+  it("is the processor's, whatever else the computer does meanwhile", async () => {
+    expect(await lateAt(1, 5000)).toBe(100);
+    expect(await lateAt(0.25, 399)).toBe(null);
+    const late = await lateAt(0.25, 5000);
+    expect(late).toBeGreaterThanOrEqual(400);
+    expect(late).toBeLessThan(450);
+  });
+
+  it("has an end for a thread that does nothing, or says nothing", async () => {
+    expect(await lateAt(0, 999)).toBe(null);
+    expect(await lateAt(0, 5000)).toBe(1000);
+    vi.useFakeTimers();
+    try {
+      const late = vi.fn();
+      limitTime(() => new Promise(() => {}), 100, late);
+      await vi.advanceTimersByTimeAsync(5000);
+      expect(late).toHaveBeenCalledTimes(1);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

@@ -2,19 +2,20 @@
  * Unpacking beside dom0's event loop: in a worker thread, as a small payload may unpack to much, and what was unpacked last is kept by the
  * content's hash, so that a kernel looked at and then started, or started twice, is unpacked once. A file may be made to do harm: what
  * comes out is bounded while it is made (./unpacked-bytes.ts, as no option of a worker bounds its ArrayBuffers), the thread's own heap by
- * the worker's limits, its time by a clock, and how many threads there are by a queue.
+ * the worker's limits, its time by the processor's (./time-limit.ts), and how many threads there are by a queue.
  */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { decompress, MAX_UNPACKED, type Compression } from "./decompress.ts";
+import { limitTime, timeUsed } from "./time-limit.ts";
 import { UnpackedCache } from "./unpacked-cache.ts";
 
 /** Two large distribution kernels and their initial RAM disks. */
 const CACHE_BYTES = 256 << 20;
 /** More wait for these. */
 const MOST_THREADS = 2;
-/** A gigabyte of the slowest format takes less on a slow machine. */
+/** Of the processor. A gigabyte of the slowest format takes less on a slow machine. */
 const MOST_MS = 120_000;
 /** Decoders keep their tables in the heap, and what they unpack outside of it. */
 const LIMITS = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 32 };
@@ -90,9 +91,8 @@ export function unpackBeside(
       reject(reason as Error);
       void worker.terminate();
     };
-    const late = setTimeout(
-      () => giveUp(new Error(`it takes more than ${milliseconds / 1000} s to unpack`)),
-      milliseconds,
+    const endLimit = limitTime(timeUsed(worker), milliseconds, () =>
+      giveUp(new Error(`it takes more than ${milliseconds / 1000} s to unpack`)),
     );
     const given = (): void => giveUp(wanted!.reason);
     wanted?.addEventListener("abort", given, { once: true });
@@ -104,7 +104,7 @@ export function unpackBeside(
       reject(error.code === "ERR_WORKER_OUT_OF_MEMORY" ? new Error("unpacking it takes too much memory") : error),
     );
     worker.once("exit", () => {
-      clearTimeout(late);
+      endLimit();
       wanted?.removeEventListener("abort", given);
       reject(new Error("the unpacking thread ended without a result"));
     });

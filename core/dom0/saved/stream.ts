@@ -34,6 +34,8 @@ const HEADERS_SIZE = 24 + 16;
 const PAGE_SHIFT = 12;
 /** libxenguest's REC_LENGTH_MAX. */
 const RECORD_MOST = 8 << 20;
+/** Pages of one PAGE_DATA record: as many as have room with their bytes. libxenguest writes 1024. A reader takes a record in one go, so pages of zeros, which need no room, count as well. */
+const PAGES_MOST = RECORD_MOST / PAGE_SIZE;
 
 export interface StreamRecord {
   type: number;
@@ -81,6 +83,7 @@ export interface PageEntry {
 export function pagesOf({ body }: StreamRecord, most: number): (PageEntry & { data: Uint8Array | null })[] {
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
   const count = view.getUint32(0, true);
+  if (count > PAGES_MOST) throw new StreamError(`a record has ${count} pages; ${PAGES_MOST} are allowed`);
   if (8 + 8 * count > body.length) throw new StreamError(`a record of ${count} pages has ${body.length} bytes`);
   let at = 8 + 8 * count;
   const pages = Array.from({ length: count }, (_, i) => {

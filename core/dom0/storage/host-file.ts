@@ -47,6 +47,8 @@ export class HostFile {
   readonly #reads: Promptness | null;
   readonly #writes: Promptness | null;
   #underWay = 0;
+  /** Writes and changes of the size that other threads of the host are at. */
+  #changing = 0;
   #closing: Promise<void> | null = null;
   /** Called when nothing is under way any more and the file is being closed. */
   #idle: (() => void) | null = null;
@@ -129,17 +131,29 @@ export class HostFile {
   }
 
   async write(offset: number, views: readonly Uint8Array[]): Promise<void> {
-    // What is written while the file is on its way to the disk may have to wait for that.
-    const done = this.#atOnce(this.#syncing ? null : this.#writes, writevSync, offset, views);
+    // A write has the file to itself: one that begins while another is under way, or while the file is on its way to the disk, may have to wait for that.
+    const isFree = !this.#syncing && this.#changing === 0;
+    const done = this.#atOnce(isFree ? this.#writes : null, writevSync, offset, views);
     const left = done === 0 ? views : without(views, done);
     if (done > 0 && left.length === 0) return;
-    const count = await this.#move(
-      writev,
-      offset + done,
-      left,
-      () => new StoreError("EIO", `${this.path}: the host took no more of it`),
+    const count = await this.#change(() =>
+      this.#move(
+        writev,
+        offset + done,
+        left,
+        () => new StoreError("EIO", `${this.path}: the host took no more of it`),
+      ),
     );
     this.#end = Math.max(this.#end, offset + done + count);
+  }
+
+  async #change<T>(action: () => Promise<T>): Promise<T> {
+    this.#changing++;
+    try {
+      return await action();
+    } finally {
+      this.#changing--;
+    }
   }
 
   /** The host may move less than was asked for: the rest is asked for again, until nothing moves any more (`ended`). */
@@ -195,7 +209,7 @@ export class HostFile {
   }
 
   async truncate(size: number): Promise<void> {
-    await this.#call((fd) => promisify(ftruncate)(fd, size));
+    await this.#change(() => this.#call((fd) => promisify(ftruncate)(fd, size)));
     this.#end = size;
   }
 

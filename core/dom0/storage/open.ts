@@ -25,8 +25,8 @@ interface Chain {
 /** Of an open file, which is the store's from then on, and closed where it fails. */
 type Open = (file: HostFile, access: StoreAccess, chain: Chain) => Promise<BlockStore>;
 
-/** Images in a chain. */
-const DEEPEST_CHAIN = 200;
+/** Images that one may be based on, directly or through others: a chain has one more. */
+const MOST_BACKING = 200;
 /** Of the tables of all images in a chain that are held in memory; QEMU's own bounds for one image come to 40 MiB. */
 const MOST_TABLE_BYTES = 128 << 20;
 
@@ -55,7 +55,7 @@ const OPENERS: Record<string, Open> = {
   vhd: foreign(VhdStore.open),
   vmdk: foreign(VmdkStore.open),
 };
-/** Those of other hypervisors. */
+/** Formats that are only read. */
 const ONLY_READ: readonly string[] = ["vhd", "vmdk"];
 
 /** What headers call a format that has another name here. */
@@ -89,8 +89,8 @@ async function openAt(
     throw new StoreError("EINVAL", `${called}: there is no format ${format}; there are ${IMAGE_FORMATS.join(", ")}`);
   const file = await openFile();
   try {
-    if (chain.seen.has(file.id) || chain.seen.size > DEEPEST_CHAIN)
-      throw new StoreError("ELOOP", `${called}: it is based on itself, or on more than ${DEEPEST_CHAIN} others`);
+    if (chain.seen.has(file.id) || chain.seen.size > MOST_BACKING)
+      throw new StoreError("ELOOP", `${called}: it is based on itself, or on more than ${MOST_BACKING} others`);
     chain.seen.add(file.id);
     await chain.claim(file.id, called, access);
   } catch (error) {

@@ -85,3 +85,20 @@ it("refuses addresses of other computers, and circles", async () => {
   await createQcow2({ path: circle, size: 4096, backing: { file: "circle.qcow2", format: "qcow2" } });
   await expect(openStore(circle, "qcow2", "read")).rejects.toThrow("based on itself");
 });
+
+it("opens an image that is based on 200 others, and none that is based on 201", async () => {
+  const name = (n: number): string => `chain-${String(n).padStart(3, "0")}.qcow2`;
+  const first = path.join(images, name(1));
+  await createQcow2({ path: first, size: 4096, backing: { file: name(0), format: "qcow2" } });
+  const bytes = readFileSync(first);
+  const at = bytes.indexOf(name(0));
+  for (let n = 2; n <= 201; n++) {
+    bytes.write(name(n - 1), at);
+    writeFileSync(path.join(images, name(n)), bytes);
+  }
+  await createQcow2({ path: path.join(images, name(0)), size: 4096 });
+  await (await openStore(path.join(images, name(200)), "qcow2", "read")).close();
+  await expect(openStore(path.join(images, name(201)), "qcow2", "read")).rejects.toThrow(
+    "it is based on itself, or on more than 200 others",
+  );
+});

@@ -177,6 +177,48 @@ it("writes on this thread what the file has room for, until one is slow or the f
   }).finally(() => clock.mockRestore());
 });
 
+it("writes nothing on this thread while another writes the file or changes its size: the host would let it wait for that", async () => {
+  const name = path.join(folder, "shared");
+  writeFileSync(name, Buffer.alloc(16384));
+  const { ftruncate, writev, writevSync } = fs;
+  const ways: string[] = [];
+  /** Lets the others go on, once they have begun. */
+  const held: (() => void)[] = [];
+  const patches = {
+    ftruncate: ((...all: Parameters<typeof ftruncate>) => {
+      held.push(() => ftruncate(...all));
+    }) as typeof ftruncate,
+    writev: ((...all: Parameters<typeof writev>) => {
+      ways.push("other");
+      held.push(() => writev(...all));
+    }) as typeof writev,
+    writevSync: ((...all: Parameters<typeof writevSync>) => {
+      ways.push("this");
+      return writevSync(...all);
+    }) as typeof writevSync,
+  };
+  await withPatchedFs(patches, async () => {
+    const file = await HostFile.open(name, "read-write");
+    const begin = (at: number): Promise<void> => file.write(at, [new Uint8Array(512).fill(1)]);
+    const goOn = (): void => held.splice(0).forEach((go) => go());
+    await nextTurn();
+    // What makes the file grow is for another thread, and what comes meanwhile with it.
+    const growing = begin(16384);
+    const meanwhile = begin(0);
+    expect(ways.splice(0)).toEqual(["other", "other"]);
+    goOn();
+    await Promise.all([growing, meanwhile]);
+    const truncated = file.truncate(8192);
+    const during = begin(0);
+    expect(ways.splice(0)).toEqual(["other"]);
+    goOn();
+    await Promise.all([truncated, during]);
+    await begin(0);
+    expect(ways.splice(0)).toEqual(["this"]);
+    await file.close();
+  });
+});
+
 it.skipIf(process.platform !== "linux")("judges the file that is open, not what its name leads to by now", async () => {
   const name = path.join(folder, "exchanged");
   writeFileSync(name, Buffer.alloc(4096, 7));

@@ -112,10 +112,18 @@ test("two pCPUs at once, on two domains that map each other's frames, then on on
 }, 120_000);
 
 /**
- * Each of these locks taken out, one at a time, made the named one fail in at least 9 of 10 runs: reserve, assign, freeLastReference, detachBlock
- * and giveBlock the first, stealPage the second, returnStolenPage the third, setClaim (of the domain) the fourth, setClaim (of the heap)
- * the fifth, growClaim the sixth, setMaxPages the seventh, those of kept tables (to list one, to give one up) the next, and one of the memory map's
-(to set it, to read it) the last. That is what the numbers of meetings are for.
+ * What each row is for: the lock in the functions that stand behind it. Taken out, one at a time, each made its row fail in at least 9 of 10 runs;
+ * that is what the numbers of meetings are for.
+ *
+ * - take, take: reserve, assign, freeLastReference, detachBlock, giveBlock
+ * - take, exchange: stealPage
+ * - take, undo: returnStolenPage
+ * - take, claim: setClaim, the domain's lock
+ * - claim, claim: setClaim, the heap's lock
+ * - take claimed, claim: growClaim
+ * - try to take, limit: setMaxPages
+ * - keep a table, keep a table: those of kept tables, where one is listed and where one is given up
+ * - set the map, read the map: that of the memory map, where it is set and where it is read
  */
 test.each([
   ["take", "take", "one domain", 100_000],

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { CheckedFolder } from "./folder/checked-paths.ts";
 import { DescriptorFolder, hasDescriptors } from "./folder/descriptors.ts";
 import type { Folder } from "./folder/folder.ts";
+import { Moves } from "./folder/moves.ts";
 import { Turns } from "./folder/turns.ts";
 import { FileLocks } from "./locks.ts";
 
@@ -15,12 +16,15 @@ export class Folders {
   readonly locks = new FileLocks();
   readonly mostFids = mostFids();
   readonly #turns = new Turns();
+  readonly #moves = new Moves();
   #sessions = 0;
   readonly #way: (path: string) => Promise<Folder>;
 
   /** `byDescriptors`: whether the host has calls that begin at a directory. */
   constructor(byDescriptors = hasDescriptors()) {
-    this.#way = byDescriptors ? (path) => DescriptorFolder.open(path) : (path) => CheckedFolder.open(path, this.#turns);
+    this.#way = byDescriptors
+      ? (path) => DescriptorFolder.open(path, this.#moves)
+      : (path) => CheckedFolder.open(path, this.#turns, this.#moves);
   }
 
   newSession(): number {

@@ -2,6 +2,8 @@
  * The log of writes: which of the logged frames were written to since their entry in the log was last taken. Who keeps a log takes the entries
  * of all its frames, calls settleLog(), waits until logIsWhole(), and reads the frames only then: a write that was not in what was taken is in
  * the frame that is read, or in the next log, or in both. No write is in neither.
+ *
+ * Nothing in the product keeps a log yet: the hypervisor has no log-dirty mode (../../../hypervisor/p2m/README.md).
  */
 import { DIRTY, WATCHED_LOG, flagsOf, tableFrames } from "./tables";
 import { nextGeneration, othersFollowed } from "./written";

@@ -197,6 +197,35 @@ describe.each(ways)("a shared folder, found by descriptors: %s", (byDescriptors)
     await guest.call(T.renameat, root, text("many"), root, text("more"));
   });
 
+  it("lets a guest that moves things for long hold only those who share the same folder, or one in it or above it", async () => {
+    fs.mkdirSync(path.join(base, "another"));
+    fs.writeFileSync(path.join(base, "another/file"), "another");
+    fs.writeFileSync(path.join(base, "top"), "top");
+    const one = await client();
+    const other = await client(false, path.join(base, "another"));
+    const inner = await client(false, path.join(share, "inner"));
+    let end!: () => void;
+    const long = sessions[0]!.folder.moves.take(() => new Promise<void>((resolve) => (end = resolve)));
+    // The one by paths finds folders first, for which all have turns.
+    await expect.poll(() => end).toBeDefined();
+    const ended: string[] = [];
+    const rename = (name: string, client: NinepClient, from: string): Promise<unknown> =>
+      client
+        .call(T.renameat, u32(client.root), text(from), u32(client.root), text("moved"))
+        .then(() => ended.push(name));
+    const held = [rename("same", one, "file"), rename("inner", inner, "deep")];
+    await rename("other", other, "file");
+    // Another that has both below it does not let them pass what is under way.
+    const above = await client(false, base);
+    held.push(rename("above", above, "top"), rename("late", other, "moved"));
+    // A round of requests that nothing holds.
+    await Promise.all([one, other, inner, above].map((each) => each.walk([])));
+    expect(ended).toEqual(["other"]);
+    end();
+    await Promise.all([long, ...held]);
+    expect(ended.sort()).toEqual(["above", "inner", "late", "other", "same"]);
+  });
+
   it.skipIf(process.platform === "win32")("opens no pipe and no device, and gives no program rights", async () => {
     execFileSync("mkfifo", [path.join(share, "pipe")]);
     const guest = await client();

@@ -8,26 +8,29 @@ import { lstat, realpath } from "node:fs/promises";
 import path from "node:path";
 import { FolderError } from "../errno.ts";
 import { Entry, type Folder } from "./folder.ts";
+import type { Moves, MovesIn } from "./moves.ts";
 import type { Turns } from "./turns.ts";
 
 export class CheckedFolder implements Folder {
   readonly root: Entry;
+  readonly moves: MovesIn;
   /** A pipe does not keep its opener waiting. Windows has neither flag. */
   readonly openFlags = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
   readonly #path: string;
   readonly #turns: Turns;
 
-  private constructor(real: string, status: BigIntStats, turns: Turns) {
+  private constructor(real: string, status: BigIntStats, turns: Turns, moves: MovesIn) {
+    this.moves = moves;
     this.#path = real;
     this.#turns = turns;
     this.root = new Entry([], status, -1, () => {});
   }
 
-  static async open(folder: string, turns: Turns): Promise<CheckedFolder> {
+  static async open(folder: string, turns: Turns, moves: Moves): Promise<CheckedFolder> {
     const real = await realpath(folder);
     const status = await lstat(real, { bigint: true });
     if (!status.isDirectory()) throw new FolderError("ENOTDIR");
-    return new CheckedFolder(real, status, turns);
+    return new CheckedFolder(real, status, turns, moves.of(real));
   }
 
   walk(directory: Entry, name: string): Promise<Entry> {
@@ -51,7 +54,9 @@ export class CheckedFolder implements Folder {
     });
   }
 
-  close(): void {}
+  close(): void {
+    this.moves.close();
+  }
 
   async #look(entry: Entry): Promise<{ at: string; status: BigIntStats }> {
     let at = this.#path;

@@ -3,10 +3,11 @@
  * does. Nobody, also no program of the host's that moves things at the same time, can lead a call elsewhere: between two names there is no path.
  */
 import { close, constants, existsSync, fstat, open, type BigIntStats } from "node:fs";
-import { statfs } from "node:fs/promises";
+import { readlink, statfs } from "node:fs/promises";
 import { promisify } from "node:util";
 import { FolderError } from "../errno.ts";
 import { Entry, type Folder } from "./folder.ts";
+import type { Moves, MovesIn } from "./moves.ts";
 
 /** include/uapi/asm-generic/fcntl.h; Node has no name for it. */
 const O_PATH = 0o10000000;
@@ -26,19 +27,23 @@ export function hasDescriptors(): boolean {
 
 export class DescriptorFolder implements Folder {
   readonly root: Entry;
+  readonly moves: MovesIn;
   /** The path that reach() gives is a link of the kernel's to the object itself. */
   readonly openFlags = 0;
 
-  private constructor(descriptor: number, status: BigIntStats) {
+  private constructor(descriptor: number, status: BigIntStats, moves: MovesIn) {
+    this.moves = moves;
     this.root = new Entry([], status, descriptor, letGo);
   }
 
-  static async open(path: string): Promise<DescriptorFolder> {
+  static async open(path: string, moves: Moves): Promise<DescriptorFolder> {
     const descriptor = await opened(path, O_PATH | constants.O_DIRECTORY);
     try {
       const { type } = await statfs(`/proc/self/fd/${descriptor}`);
       if (KERNELS_OWN.includes(type)) throw new FolderError("EINVAL", `${path} holds the kernel's own files`);
-      return new DescriptorFolder(descriptor, await statusOf(descriptor));
+      const status = await statusOf(descriptor);
+      const real = await readlink(`/proc/self/fd/${descriptor}`);
+      return new DescriptorFolder(descriptor, status, moves.of(real));
     } catch (error) {
       await closed(descriptor);
       throw error;
@@ -69,6 +74,7 @@ export class DescriptorFolder implements Folder {
   }
 
   close(): void {
+    this.moves.close();
     this.root.release();
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { BigIntStats } from "node:fs";
 import { FolderError } from "../errno.ts";
+import type { MovesIn } from "./moves.ts";
 
 export type EntryType = "directory" | "file" | "link" | "special";
 
@@ -44,6 +45,7 @@ export class Entry {
 
 export interface Folder {
   readonly root: Entry;
+  readonly moves: MovesIn;
   /** Flags with which a file that reach() gave is to be opened. */
   readonly openFlags: number;
   /** An entry of a directory: the object itself, also when it is a link. Rejects with the host's error, or FolderError EXDEV. */

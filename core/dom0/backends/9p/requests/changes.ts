@@ -6,7 +6,6 @@ import { inParent, step, type Entry } from "../folder/folder.ts";
 import { ENTRY_BYTES } from "../folder/free-space.ts";
 import { mustLeadDown } from "../folder/links.ts";
 import { checkName, leadsDown } from "../folder/names.ts";
-import { Turns } from "../folder/turns.ts";
 import { Answer, type Fields, T } from "../messages.ts";
 import type { Session } from "../session.ts";
 import type { Handlers } from "./handler.ts";
@@ -115,12 +114,9 @@ function linkAgain(session: Session, fields: Fields): Promise<Answer> {
   });
 }
 
-/** Of all guests: what was looked at is what is moved, whatever else is asked for at the same time. */
-const MOVES = new Turns();
-
 function move(session: Session, from: Entry, old: string, to: Entry, name: string): Promise<Answer> {
   mustBeDirectory(from, to);
-  return MOVES.take(() => moveLooked(session, from, old, to, name));
+  return session.folder.moves.take(() => moveLooked(session, from, old, to, name));
 }
 
 async function moveLooked(session: Session, from: Entry, old: string, to: Entry, name: string): Promise<Answer> {
