@@ -93,16 +93,17 @@ static void together(void)
 
 /* What the control domain has it do by NMIs, one after the other. */
 #define SUSPEND 2
-static u64 touched_so_far;
+static u64 touched_so_far, touched_from = 0x3e00;
 static void suspend(void)
 {
     u32 reason = SUSPEND;
     hypercall(SCHED_OP, 2, (u64)&reason, 0, 0);
     say("BACK owned %d", owned());
 }
+/* At first the last frames there are, which a look at all of them comes to last. */
 static void touch_some(void)
 {
-    for (u32 i = 0; i < 64; i++) *(volatile u64 *)((0x800 + touched_so_far++) * PAGE) = 1;
+    for (u32 i = 0; i < 64; i++) *(volatile u64 *)((touched_from + touched_so_far++) * PAGE) = 1;
     say("ALIVE %d", touched_so_far);
 }
 /* All but 16 MiB; what the tour has touched, this kernel's stacks among it, stays. */
@@ -110,6 +111,7 @@ static void balloon(void)
 {
     for (u64 gfn = 0xf00; gfn < 0x4000; gfn++)
         if (gfn < UNTOUCHED || gfn >= UNTOUCHED + 0x100) reserve(MEM_DECREASE, gfn);
+    touched_from = 0x800;
     say("BALLOONED owned %d", owned());
 }
 static void obey(void)
