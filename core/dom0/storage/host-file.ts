@@ -137,12 +137,7 @@ export class HostFile {
     const left = done === 0 ? views : without(views, done);
     if (done > 0 && left.length === 0) return;
     const count = await this.#change(() =>
-      this.#move(
-        writev,
-        offset + done,
-        left,
-        () => new StoreError("EIO", `${this.path}: the host took no more of it`),
-      ),
+      this.#move(writev, offset + done, left, () => new StoreError("EIO", `${this.path}: the host took no more of it`)),
     );
     this.#end = Math.max(this.#end, offset + done + count);
   }
