@@ -150,11 +150,14 @@ export const HVM_TSC_ADJUST_TSC_ADJUST = 0;
 
 /** struct hvm_msr */
 export const HVM_MSR_SIZE = 8;
+export const HVM_MSR_SIZE_32 = 4;
 export const HVM_MSR_COUNT = 0;
 export const HVM_MSR_MSR = 8;
+export const HVM_MSR_MSR_32 = 4;
 
 /** struct hvm_one_msr */
 export const HVM_ONE_MSR_SIZE = 16;
 export const HVM_ONE_MSR_INDEX = 0;
+/** @c _rsvd */
 export const HVM_ONE_MSR_RSVD = 4;
 export const HVM_ONE_MSR_VAL = 8;

@@ -87,13 +87,19 @@ export class ImageIntake {
     }
   }
 
-  /** It is not wanted any more: nothing of it stays. */
+  /** It is not wanted any more: nothing of it stays. Throws ApiFailure where its file can't be removed; its name is free again all the same. */
   async drop(): Promise<void> {
     if (this.#isOver) return;
     this.#isOver = true;
-    await this.#handle.close().catch(() => {});
-    await rm(this.#part, { force: true });
-    this.#left();
+    try {
+      await this.#handle.close().catch(() => {});
+      await rm(this.#part, { force: true });
+    } catch (error) {
+      const { code = "EIO", message } = error as NodeJS.ErrnoException;
+      throw new ApiFailure(code, `What has come of ${path.basename(this.path)} can't be removed: ${message}.`);
+    } finally {
+      this.#left();
+    }
   }
 }
 

@@ -8,6 +8,8 @@ import type { Work } from "./journal/journal.ts";
 
 /** At once. */
 const MOST_INTAKES = 8;
+/** Whoever gives bytes of one that was cancelled asks soon: the last so many are known. */
+const MOST_STOPPED = 64;
 
 interface Coming {
   intake: ImageIntake;
@@ -24,6 +26,8 @@ export class DiskIntake {
   /** That were cancelled: who gives the next bytes is told so. */
   readonly #stopped = new Set<string>();
   #next = 1;
+  /** That are being begun: they count too. */
+  #beginning = 0;
   #ended = false;
 
   /** `what`: a file of those in words, for tasks. */
@@ -35,10 +39,11 @@ export class DiskIntake {
   }
 
   async begin(name: string, size: number): Promise<{ intake: string }> {
-    if (this.#coming.size >= MOST_INTAKES)
+    if (this.#coming.size + this.#beginning >= MOST_INTAKES)
       throw new ApiFailure("EBUSY", `${MOST_INTAKES} images are being taken already; wait for one of them.`);
     const id = `d${this.#next++}`;
-    const intake = await this.#images.begin(name, size);
+    this.#beginning++;
+    const intake = await this.#images.begin(name, size).finally(() => this.#beginning--);
     if (this.#ended) {
       await intake.drop();
       throw cancelled();
@@ -46,7 +51,7 @@ export class DiskIntake {
     const coming: Coming = { intake, work: null!, stopped: false };
     coming.work = this.#journal.begin(`Take ${this.#what} ${name}`, this.#who(), () => {
       coming.stopped = true;
-      this.#stopped.add(id);
+      this.#noteStopped(id);
       void this.#over(id, cancelled()).catch(() => {});
     });
     this.#coming.set(id, coming);
@@ -58,7 +63,8 @@ export class DiskIntake {
     try {
       await coming.intake.take(offset, bytes);
     } catch (error) {
-      await this.#over(id, error);
+      // What failed first is told.
+      await this.#over(id, error).catch(() => {});
       throw coming.stopped ? cancelled() : error;
     }
     if (coming.stopped) throw cancelled();
@@ -77,7 +83,8 @@ export class DiskIntake {
       coming.work.end();
       return { path };
     } catch (error) {
-      await this.#over(id, error);
+      // What failed first is told.
+      await this.#over(id, error).catch(() => {});
       throw coming.stopped ? cancelled() : error;
     }
   }
@@ -91,17 +98,28 @@ export class DiskIntake {
   /** The session has ended. */
   end(): void {
     this.#ended = true;
-    for (const id of [...this.#coming.keys()]) void this.#over(id, new ApiFailure("ECANCELED", "Its window went."));
+    for (const id of [...this.#coming.keys()])
+      void this.#over(id, new ApiFailure("ECANCELED", "Its window went.")).catch(() => {});
   }
 
+  #noteStopped(id: string): void {
+    this.#stopped.add(id);
+    const [oldest] = this.#stopped;
+    if (this.#stopped.size > MOST_STOPPED) this.#stopped.delete(oldest!);
+  }
+
+  /** Its task ends, whatever becomes of its file. Throws ApiFailure where that can't be removed. */
   async #over(id: string, error: unknown): Promise<void> {
     const coming = this.#coming.get(id);
     if (!coming) return;
     this.#coming.delete(id);
-    await coming.intake.drop();
-    const isCancel = coming.stopped || (error instanceof ApiFailure && error.data.code === "ECANCELED");
-    const message = error instanceof Error ? error.message : String(error);
-    coming.work.end({ message: coming.stopped ? "It was cancelled." : message, cancelled: isCancel });
+    try {
+      await coming.intake.drop();
+    } finally {
+      const isCancel = coming.stopped || (error instanceof ApiFailure && error.data.code === "ECANCELED");
+      const message = error instanceof Error ? error.message : String(error);
+      coming.work.end({ message: coming.stopped ? "It was cancelled." : message, cancelled: isCancel });
+    }
   }
 
   #find(id: string): Coming {

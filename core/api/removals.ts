@@ -1,7 +1,8 @@
 /** Deletes kernels and captures that the host keeps, unless they are needed; disk images: image-library.ts. */
 import type { Library } from "../library/library.ts";
+import { bootFiles } from "../toolstack/boot-files.ts";
 import type { ToolstackClient } from "../toolstack/client.ts";
-import type { DomainInfo } from "../toolstack/messages.ts";
+import type { DomainConfig, DomainInfo } from "../toolstack/messages.ts";
 import type { Captures } from "./captures.ts";
 import { ApiFailure } from "./failure.ts";
 import type { Fetching } from "./fetching.ts";
@@ -26,17 +27,13 @@ export class Removals {
     return (await this.#keepers.toolstack()?.request("list")) ?? [];
   }
 
-  /** A kernel or RAM disk. Throws ApiFailure EBUSY while a domain runs of it or would start with it, Refusal ENOENT. */
+  /** A kernel, RAM disk or shim. Throws ApiFailure EBUSY while a domain runs of it or would start with it, Refusal ENOENT. */
   async kernel(name: string): Promise<void> {
     const { fetching, library } = this.#keepers;
     const { path } = await fetching.kernels.find(name);
-    const user = (await this.#running()).find(({ config }) => config && [config.kernel, config.ramdisk].includes(path));
+    const needs = (config: DomainConfig | null): boolean => config !== null && bootFiles(config).includes(path);
     const owner =
-      user ??
-      library.all.find((each) => {
-        const config = configOf(each);
-        return config && [config.kernel, config.ramdisk].includes(path);
-      });
+      (await this.#running()).find(({ config }) => needs(config)) ?? library.all.find((each) => needs(configOf(each)));
     if (owner) throw new ApiFailure("EBUSY", `${owner.name} is made of ${name}, and needs it when it starts.`);
     await fetching.kernels.remove(name);
   }

@@ -31,7 +31,10 @@ export interface DiskCopy {
   to: { file: string; format: NewFormat };
 }
 
-/** The disks of a text that its domain may write and keeps. Relative names are taken from `folder`. Throws Refusal for a text that is not understood. */
+/**
+ * The disks of a text that its domain may write and keeps. Relative names are taken from `folder`. Throws Refusal for a text that is not
+ * understood.
+ */
 export function copiesFor(config: string, folder: string, name: string): DiskCopy[] {
   const items = readConfig(config).lists.get("disk") ?? [];
   return items.flatMap((item, index): DiskCopy[] => {
@@ -47,7 +50,10 @@ export function copiesFor(config: string, folder: string, name: string): DiskCop
   });
 }
 
-/** The text of the other one: another name, no UUID, nothing that only one can have (apart.ts), the copies as its disks. Throws Refusal as copiesFor() does. */
+/**
+ * The clone's text. It has another name and no UUID, its disks are the copies, and what only one domain can have is left out (apart.ts). Throws
+ * Refusal as copiesFor() does.
+ */
 export function clonedText(config: string, name: string, copies: readonly DiskCopy[]): string {
   let text = withValue(withValue(apart(config, name), "uuid", null), "name", name);
   for (const { index, to } of copies) {

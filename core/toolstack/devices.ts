@@ -147,11 +147,13 @@ export class DomainDevices {
 
   /**
    * Nothing else may be under way with that device, here and in detach(). A guest that has not yet seen that the one of the same id before it has
-   * gone would take this one for it, and never connect: Linux looks only whether the directory is there.
+   * gone would take this one for it, and never connect: Linux looks only whether the directory is there. `isThere`: throws when the domain has
+   * gone, which is asked after that wait: nothing would ever remove what is written for it then.
    */
-  async attach(domid: number, spec: DeviceSpec): Promise<void> {
+  async attach(domid: number, spec: DeviceSpec, isThere: () => void): Promise<void> {
     if (this.find(domid, spec.kind, spec.id)) throw new Refusal("EEXIST", `${this.title(spec)} is attached already.`);
     await this.#settled(domid, spec);
+    isThere();
     const address = this.#store.transaction((t) => this.write(domid, spec, t));
     try {
       await this.ready(address);
@@ -164,7 +166,9 @@ export class DomainDevices {
   /** What could not be set up is closed before it goes, as far as the guest has begun with it and answers. */
   async #withdraw(address: DeviceAddress): Promise<void> {
     const back = backendPath(address);
-    if (xenbusState(this.#store.read(`${back}/state`)) < XENBUS.Closing) this.#close(back);
+    // Where the directory has gone with its domain, nothing is written: that would make it anew.
+    const state = this.#store.read(`${back}/state`);
+    if (state !== null && xenbusState(state) < XENBUS.Closing) this.#close(back);
     const isWatched = !(await this.#forgotten(address.domid, address, 0));
     const isDone = (state: XenbusState): boolean => state === XENBUS.Closed || state === XENBUS.Unknown;
     if (isWatched) await this.#until(`${this.frontendPath(address)}/state`, isDone);

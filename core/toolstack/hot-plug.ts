@@ -32,7 +32,7 @@ export class HotPlug {
       const spec = this.#parse(config, text, others, folder);
       const companion = config.companion?.(spec, [...domain.config.devices, spec]);
       for (const each of companion ? [spec, companion] : [spec]) {
-        await this.#devices.attach(domid, each);
+        await this.#devices.attach(domid, each, () => this.#checkThere(domid, domain));
         domain.config = { ...domain.config, devices: [...domain.config.devices, each] };
       }
       this.#write(domain, config, spec.id, config.text?.(spec, text) ?? text);
@@ -58,12 +58,17 @@ export class HotPlug {
   async #inTurn<T>(domid: number, action: (domain: ManagedDomain) => Promise<T>): Promise<T> {
     const domain = this.#lifecycle.managed(domid);
     const begin = async (): Promise<T> => {
-      if (this.#lifecycle.managed(domid) !== domain) throw new Refusal("ESRCH", `${domain.name} has gone.`);
+      this.#checkThere(domid, domain);
       return action(domain);
     };
     const turn = (this.#turns.get(domain) ?? Promise.resolve()).then(begin, begin);
     this.#turns.set(domain, turn);
     return turn;
+  }
+
+  /** Another may have the domid of a domain that has gone. Throws Refusal ESRCH. */
+  #checkThere(domid: number, domain: ManagedDomain): void {
+    if (this.#lifecycle.managed(domid) !== domain) throw new Refusal("ESRCH", `${domain.name} has gone.`);
   }
 
   /** Another medium into a drive; `text` as for attach(), with nothing for its target: it is taken out. */

@@ -360,8 +360,15 @@ export class Service {
     const kib = Math.floor(memoryMiB * 1024);
     if (!(kib >= 1 && memoryMiB <= most))
       throw new Refusal("EINVAL", `${name} can have up to ${most} MiB (its maxmem), not ${memoryMiB}.`);
+    const before = hypercalls.domains.info(domid)?.maxPages;
     hypercalls.domains.setMaxMemory(domid, kib + MAXMEM_SLACK_KIB);
-    lifecycle.retarget(domid, Math.floor(kib / 4));
+    try {
+      lifecycle.retarget(domid, Math.floor(kib / 4));
+    } catch (error) {
+      // As when the host has not that much in reserve: its target is as it was, and so is the limit.
+      if (before !== undefined) hypercalls.domains.setMaxMemory(domid, before * 4);
+      throw error;
+    }
     store.write(`/local/domain/${domid}/memory/target`, kib);
   }
 

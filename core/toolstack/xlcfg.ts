@@ -212,7 +212,7 @@ function checkPvh(values: ConfigValues): void {
     refuse("tsc_mode", "the TSC of a PVH domain is the host's here");
 }
 
-/** Xen's own is installed with its tools; there are none on this computer perhaps, so its place must be said. */
+/** libxl finds the shim among Xen's installed tools. This computer may have none, so the configuration must give its path. */
 function shim(values: ConfigValues, type: GuestTypeName): Pick<DomainConfig, "shim"> {
   const isAsked = values.integer("pvshim", 0, 1) === 1;
   const file = values.string("pvshim_path") ?? "";

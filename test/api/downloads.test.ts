@@ -98,26 +98,27 @@ describe("fetching over the API", () => {
     expect(await window.request("keptKernels", {})).toEqual([]);
   });
 
-  it("keeps kernels and RAM disks as long as a domain would start with them", async () => {
+  it("keeps kernels, RAM disks and shims as long as a domain would start with them", async () => {
     server.answers.set("/vmlinuz", fileAnswer(BYTES));
-    const [kernel, ramdisk] = [
+    const [kernel, ramdisk, shim] = [
+      await commandLine.request("downloadFetch", { url: `${server.origin}/vmlinuz`, kind: "kernel" }),
       await commandLine.request("downloadFetch", { url: `${server.origin}/vmlinuz`, kind: "kernel" }),
       await commandLine.request("downloadFetch", { url: `${server.origin}/vmlinuz`, kind: "kernel" }),
     ];
     const uuid = "33333333-3333-4333-8333-333333333333";
     await host.library.define({
       uuid,
-      config: `name = "web"\nkernel = "${kernel.path}"\nramdisk = "${ramdisk.path}"\nmemory = 32\n`,
+      config: `name = "web"\nkernel = "${kernel.path}"\nramdisk = "${ramdisk.path}"\nmemory = 32\ntype = "pvh"\npvshim = 1\npvshim_path = "${shim.path}"\n`,
       configName: null,
       files: { [kernel.path]: BYTES, [ramdisk.path]: BYTES },
     });
-    for (const { name } of [kernel, ramdisk])
+    for (const { name } of [kernel, ramdisk, shim])
       expect(await message(window.request("keptKernelRemove", { name }))).toBe(
         `EBUSY: web is made of ${name}, and needs it when it starts.`,
       );
-    expect(await window.request("keptKernels", {})).toHaveLength(2);
+    expect(await window.request("keptKernels", {})).toHaveLength(3);
     await window.request("keptDelete", { uuid });
-    for (const { name } of [kernel, ramdisk]) await window.request("keptKernelRemove", { name });
+    for (const { name } of [kernel, ramdisk, shim]) await window.request("keptKernelRemove", { name });
     expect(await window.request("keptKernels", {})).toEqual([]);
   });
 

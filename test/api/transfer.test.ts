@@ -197,3 +197,32 @@ it("goes to a window no further when the task is cancelled", async () => {
   await expect(client.request("exportRead", { export: id })).rejects.toMatchObject({ code: "ECANCELED" });
   await expect.poll(() => readdirSync(at("transfer"))).toEqual([]);
 });
+
+it("leaves nothing of an import whose task is cancelled", async () => {
+  const state = temporaryFolder("transfer-cancel-import");
+  const at = (...names: string[]): string => path.join(state, ...names);
+  const host = new HostService({
+    imageFolder: dist,
+    bundledGuest: new URL("assets/guests/mini.elf", dist),
+    imagesFolder: at("images"),
+    libraryFolder: at("library"),
+    transferFolder: at("transfer"),
+  });
+  const { client } = connectInMemory(host, true);
+  await createImage(at("disk.qcow2"), "qcow2", 2 ** 20);
+  await domainFile(at("shop.tar"), readFileSync(at("disk.qcow2")));
+  const importing = client.request("domainImport", { file: at("shop.tar") });
+  const refused = expect(importing).rejects.toMatchObject({
+    code: "ECANCELED",
+    message: "It was cancelled, and nothing of it is left.",
+  });
+  const task = () => host.journal.entries.find(({ title }) => title === "Import shop.tar");
+  // As soon as it has begun: the file is not even open yet.
+  while (!task()) await new Promise(setImmediate);
+  await client.request("taskCancel", { id: task()!.id });
+  await refused;
+  expect(task()!.state).toBe("cancelled");
+  expect(readdirSync(at("transfer"))).toEqual([]);
+  expect(existsSync(at("images")) ? readdirSync(at("images")) : []).toEqual([]);
+  expect(await client.request("keptDomains")).toEqual([]);
+});

@@ -97,16 +97,12 @@ describe("run --json", () => {
       { stdio: ["pipe", "pipe", "pipe"] },
     );
     let [out, err] = ["", ""];
-    let restarted = false;
+    const commands = ["reboot\n", "crash\n"];
     child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       err += text;
-      const prompts = err.split("mini> ").length - 1;
-      if (prompts === 1 && !restarted) child.stdin.write("reboot\n");
-      if (/asked for a reboot[\s\S]*mini> $/.test(err) && !restarted) {
-        restarted = true;
-        child.stdin.write("crash\n");
-      }
+      const asks = commands.length === 2 ? /mini> / : /asked for a reboot[\s\S]*mini> /;
+      if (asks.test(err)) child.stdin.write(commands.shift() ?? "");
     });
     const status = await new Promise((resolve) => child.once("close", resolve));
     expect(status).toBe(3);

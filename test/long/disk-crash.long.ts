@@ -86,7 +86,9 @@ function makeGuest(format: Format, ramdisk: string): void {
     `disk = ["${ext4},${format},xvda,rw", "${pattern},${format},xvdb,rw"]`,
   ];
   writeFileSync(at("crash.cfg"), config.join("\n"));
-  execFileSync(process.execPath, [worker, dist, "make", at("crash.cfg"), at(`${format}.saved`)], { stdio: "pipe" });
+  // A guest that never gets there is not waited for without end.
+  const limits = { stdio: "pipe", timeout: 600_000 } as const;
+  execFileSync(process.execPath, [worker, dist, "make", at("crash.cfg"), at(`${format}.saved`)], limits);
 }
 
 /** What the guest said until the application was killed, at a random moment after its first flush. */
@@ -137,7 +139,7 @@ function checkFileSystem(image: string, told: number): void {
 const lastOf = (text: string, pattern: RegExp): number => Number([...text.matchAll(pattern)].at(-1)?.[1] ?? 0);
 
 describe.skipIf(missing !== null)(`kill -9 under a writing guest${missing ? ` (${missing})` : ""}`, () => {
-  it(`${POINTS} points: what was flushed is there`, { timeout: 600_000 + POINTS * 300_000 }, async () => {
+  it(`${POINTS} points: what was flushed is there`, { timeout: 1_500_000 + POINTS * 300_000 }, async () => {
     const ramdisk = initramfs(
       "ready",
       SCRIPT,

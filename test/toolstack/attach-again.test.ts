@@ -1,7 +1,7 @@
 /** A device that comes after another of the same id: not before the guest has seen that the other has gone. On the fake hypervisor. */
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { DEVICE_KINDS } from "../../core/dom0/backends/kinds.ts";
 import { LocalXenstore } from "../../core/dom0/xenstore/local.ts";
 import { pvElf } from "../dom0/elf-files.ts";
@@ -26,7 +26,10 @@ beforeEach(async () => {
   back = `/local/domain/0/backend/vbd/${domid}/${DISK}`;
   for (const name of ["one.img", "two.img"]) writeFileSync(path.join(folder, name), Buffer.alloc(4096));
 });
-afterEach(() => host.events.stop());
+afterEach(() => {
+  vi.useRealTimers();
+  host.events.stop();
+});
 
 const attach = (file: string): Promise<unknown> =>
   host.service.handle("deviceAttach", { domid, key: "disk", spec: `${file},raw,xvdb`, folder });
@@ -45,6 +48,36 @@ it("is written when the guest has let go of the one that was taken away", async 
   unwatch();
   await again;
   expect(params()).toContain("two.img");
+});
+
+it("is not written for a domain that was destroyed while it waited for its guest", async () => {
+  await attach("one.img");
+  const unwatch = guest.watch(`${back}/state`, () => {});
+  await detach(true);
+  const outcome = attach("two.img").catch((error: unknown) => error);
+  await aWhile();
+  await host.service.handle("destroy", { domid });
+  unwatch();
+  expect(await outcome).toMatchObject({ code: "ESRCH" });
+  expect([params(), host.store.list("/local/domain"), host.store.list("/libxl")]).toEqual([null, ["0"], []]);
+});
+
+it("stays gone when its domain is destroyed while it gets ready", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const begun = new Promise<void>((resolve) => {
+    host.store.watch(back, () => host.store.read(`${back}/state`) !== null && resolve());
+  });
+  const outcome = attach("one.img").catch((error: unknown) => error);
+  await begun;
+  await host.service.handle("destroy", { domid });
+  const seen: string[] = [];
+  host.store.watch(back, (node) => void seen.push(node));
+  // A backend has 10 s to get ready.
+  await vi.advanceTimersByTimeAsync(11_000);
+  expect(await outcome).toMatchObject({ code: "ETIMEDOUT" });
+  // Watches tell it a little later.
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(seen, "what a watch tells when it begins").toEqual([back]);
 });
 
 it("does not wait for what others watch, nor for a guest that had nothing", async () => {

@@ -83,18 +83,21 @@ describe.skipIf(missing !== null)(
     it("finds a cell that is empty", async () => {
       await create("seen", "memory = 32\nvcpus = 2\nmaxvcpus = 3\n");
       await nothingEmpty("seen");
-      for (const spoil of [".glance dd", ".columns-flow td", ".graph-title", ".facts dd"]) {
-        const text = await app.page.evaluate((selector) => {
-          const cell = document.querySelector(`.overview ${selector}`)!;
+      for (const selector of [".glance dd", ".columns-flow td", ".graph-title", ".facts dd"]) {
+        await app.page
+          .locator(`.overview ${selector}`)
+          .first()
+          .waitFor({ state: "attached", ...SLOW });
+        // In one go: the page draws what changes.
+        const found = await app.page.evaluate<number>(`(() => {
+          const cell = document.querySelector(${JSON.stringify(`.overview ${selector}`)});
           const { innerHTML } = cell;
           cell.innerHTML = "";
-          return innerHTML;
-        }, spoil);
-        expect((await app.page.evaluate(emptyCells)).length, spoil).toBeGreaterThan(0);
-        await app.page.evaluate(
-          ([selector, html]) => (document.querySelector(`.overview ${selector!}`)!.innerHTML = html!),
-          [spoil, text],
-        );
+          const { length } = (${emptyCells.toString()})();
+          cell.innerHTML = innerHTML;
+          return length;
+        })()`);
+        expect(found, selector).toBeGreaterThan(0);
       }
     });
 

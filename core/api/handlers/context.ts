@@ -1,5 +1,6 @@
 /** What those who carry out requests have of the session that asks. */
 import path from "node:path";
+import { bootFiles } from "../../toolstack/boot-files.ts";
 import type { DomainConfig, ToolstackRequests } from "../../toolstack/messages.ts";
 import { parseXlConfig } from "../../toolstack/xlcfg.ts";
 import { ApiFailure } from "../failure.ts";
@@ -95,9 +96,8 @@ export function checkNamed(
       folders: folders.filter((each) => !had("folders", each, back.mode)),
       sockets: sockets.filter((each) => !had("sockets", each, back.mode)),
     });
-  const usedBefore = [before.config?.kernel, before.config?.ramdisk, before.config?.shim?.path];
-  const boots = parsed && !parsed.bootloader ? [parsed.kernel, parsed.ramdisk] : [];
-  for (const file of [...boots, parsed?.shim?.path ?? null])
-    if (file !== null && !given.has(file) && !hostFiles.allows(file) && !usedBefore.includes(file))
+  const usedBefore = before.config ? bootFiles(before.config) : [];
+  for (const file of parsed ? bootFiles(parsed) : [])
+    if (!given.has(file) && !hostFiles.allows(file) && !usedBefore.includes(file))
       throw new ApiFailure("EACCES", `${file} was not given with the config: drop the file on the window too.`);
 }

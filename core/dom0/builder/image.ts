@@ -45,6 +45,7 @@ const NO_KERNELS = [
   ["a picture (GIF)", "GIF8"],
   ["a document (PDF)", "%PDF-"],
 ] as const;
+const AS_DISK = "Give it as a disk of the domain (`disk`), not as its kernel.";
 const WOULD_DO = "A PV kernel is an x86-64 ELF file with Xen notes or a Linux bzImage with CONFIG_XEN_PV.";
 
 function report(kind: ImageKind, summary: string, size: number, rest: Partial<ImageReport> = {}): ImageReport {
@@ -123,10 +124,9 @@ async function identify(bytes: Uint8Array, depth: number, wanted?: AbortSignal):
     return { ...wrong("archive", `${compression}-compressed data holding ${inner.summary}`), notes: inner.notes };
   }
   if (ascii(0, 2) === "#!") return wrong("script", `a script (${ascii(2, 80).split("\n")[0]!.trim()})`);
-  if (ascii(0, 4) === "QFI\xfb")
-    return wrong("qcow2", "a qcow2 disk image", `Disks come with a later version. ${WOULD_DO}`);
+  if (ascii(0, 4) === "QFI\xfb") return wrong("qcow2", "a qcow2 disk image", AS_DISK);
   if (ascii(0, 4) === "KDMV" || ascii(0, 8) === "conectix" || ascii(0, 8) === "vhdxfile")
-    return wrong("disk", "a virtual disk image", `Disks come with a later version. ${WOULD_DO}`);
+    return wrong("disk", "a virtual disk image", AS_DISK);
   if (ascii(32769, 5) === "CD001")
     return wrong("iso9660", "a CD image (ISO 9660)", `Take the kernel and initrd out of it. ${WOULD_DO}`);
   const other = NO_KERNELS.find(([, start]) => ascii(0, start.length) === start)?.[0];
@@ -150,7 +150,7 @@ async function identify(bytes: Uint8Array, depth: number, wanted?: AbortSignal):
     return wrong("text", "a text file");
   }
   if (size >= 512 && bytes[510] === 0x55 && bytes[511] === 0xaa)
-    return wrong("disk", "a disk image or boot sector", `Disks come with a later version. ${WOULD_DO}`);
+    return wrong("disk", "a disk image or boot sector", AS_DISK);
   const start = Buffer.from(bytes.subarray(0, 8))
     .toString("hex")
     .replace(/..(?=.)/g, "$& ");

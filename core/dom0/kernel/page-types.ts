@@ -10,5 +10,5 @@ import {
 export const TABLE_PINNED = XEN_DOMCTL_PFINFO_LPINTAB >>> XEN_DOMCTL_PFINFO_LTAB_SHIFT;
 /** Alone: the frame is none of the domain's. */
 export const NOT_THE_DOMAINS = XEN_DOMCTL_PFINFO_XTAB >>> XEN_DOMCTL_PFINFO_LTAB_SHIFT;
-/** Alone, in saved images: the domain has a frame there, of which nothing is written as it is all zeros. */
+/** Alone: the domain has a frame there that is all zeros, so that nothing of it is written in saved images; or gets one when it touches it. */
 export const ALL_ZEROS = XEN_DOMCTL_PFINFO_XALLOC >>> XEN_DOMCTL_PFINFO_LTAB_SHIFT;

@@ -123,8 +123,9 @@ export class CoreDumper {
   }
 
   async #pvhPages(domid: number): Promise<DumpedPages> {
-    const owned = await ownedFrames(this.#hypercalls, this.#hvm, domid);
-    const frames = owned.filter((gfn) => gfn < HOLE_FIRST || gfn >= HOLE_END);
+    // What it has never touched has nothing in it, and is no part of the file.
+    const { there } = await ownedFrames(this.#hypercalls, this.#hvm, domid);
+    const frames = there.filter((gfn) => gfn < HOLE_FIRST || gfn >= HOLE_END);
     return {
       magic: XC_CORE_MAGIC_HVM,
       frames,

@@ -1,30 +1,40 @@
-/** Which guest frames of a domain that numbers its frames itself have memory of its own behind them. */
+/** Which guest frames of a domain that numbers its frames itself have memory of its own behind them, or get it when they are first touched. */
 import type { HvmHypercalls } from "../kernel/hvm.ts";
 import type { Hypercalls } from "../kernel/hypercalls.ts";
-import { NOT_THE_DOMAINS } from "../kernel/page-types.ts";
+import { ALL_ZEROS, NOT_THE_DOMAINS } from "../kernel/page-types.ts";
 import { SaveError } from "./p2m.ts";
 import { MOST_PFNS } from "./tables.ts";
 
 /** Frame numbers asked for before dom0's events have their turn. */
 const ASKED = 65536;
 
-/** In ascending order. The domain stands still. Throws SaveError. */
-export async function ownedFrames(hypercalls: Hypercalls, hvm: HvmHypercalls, domid: number): Promise<number[]> {
+/** Both in ascending order. */
+export interface OwnedFrames {
+  /** Those with memory. */
+  there: number[];
+  /** Those that have none yet and get it on demand. */
+  onDemand: number[];
+}
+
+/** Asking gives the domain no memory. The domain stands still. Throws SaveError. */
+export async function ownedFrames(hypercalls: Hypercalls, hvm: HvmHypercalls, domid: number): Promise<OwnedFrames> {
   const highest = hvm.highestFrame(domid);
   const end = Math.min(highest + 1, MOST_PFNS);
-  const gfns: number[] = [];
+  const there: number[] = [];
+  const onDemand: number[] = [];
   for (let from = 0; from < end; from += ASKED) {
     const asked = Uint32Array.from({ length: Math.min(ASKED, end - from) }, (_, i) => from + i);
     hypercalls.domains.pageTypes(domid, asked).forEach((type, i) => {
-      if (type !== NOT_THE_DOMAINS) gfns.push(from + i);
+      if (type === ALL_ZEROS) onDemand.push(from + i);
+      else if (type !== NOT_THE_DOMAINS) there.push(from + i);
     });
     await new Promise((resolve) => setImmediate(resolve));
   }
-  // What is Xen's and shared with the guest may be anywhere; memory of its own would be missing.
-  const pages = hypercalls.domains.info(domid)?.totPages ?? 0;
-  if (highest >= MOST_PFNS && gfns.length < pages)
+  // What is Xen's and shared with the guest may be anywhere; memory of its own would be missing. What it has in reserve counts as its own.
+  const pages = (hypercalls.domains.info(domid)?.totPages ?? 0) - hvm.onDemand(domid).reserve;
+  if (highest >= MOST_PFNS && there.length < pages)
     throw new SaveError(
-      `The guest has moved ${pages - gfns.length} pages of its memory to frames from ${MOST_PFNS} on; it can be written while they are below.`,
+      `The guest has moved ${pages - there.length} pages of its memory to frames from ${MOST_PFNS} on; it can be written while they are below.`,
     );
-  return gfns;
+  return { there, onDemand };
 }

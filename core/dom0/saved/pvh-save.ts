@@ -35,13 +35,15 @@ export class PvhSaver {
     if (!this.#hypercalls.domains.info(domid)) throw new SaveError("The domain is gone.");
     const context = this.#hvm.context(domid);
     const parameters = SAVED_PARAMETERS.map((index) => [index, this.#hvm.parameter(domid, index)] as const);
-    const gfns = await ownedFrames(this.#hypercalls, this.#hvm, domid);
-    // Asking for them gave the domain what it gets on demand, as far as there is memory for it.
-    const { frames } = this.#hvm.onDemand(domid);
-    if (frames > 0)
+    // Before anything is given to it that it then lacks when it goes on.
+    const { frames, reserve } = this.#hvm.onDemand(domid);
+    if (frames > reserve)
       throw new SaveError(
-        `The guest has not yet given back the ${Math.ceil(frames / 256)} MiB that it has more than it may use; it can be written when its balloon driver has.`,
+        `The guest has not yet given back the ${Math.ceil((frames - reserve) / 256)} MiB that it has more than it may use; it can be written when its balloon driver has.`,
       );
+    const { there, onDemand } = await ownedFrames(this.#hypercalls, this.#hvm, domid);
+    // What it gets on demand it is given when it is mapped to be written: there is memory in reserve for all of it.
+    const gfns = [...there, ...onDemand].sort((a, b) => a - b);
     yield stream.headers(version.major, version.minor, "pvh");
     yield stream.record(stream.REC_STATIC_DATA_END);
     for (let from = 0; from < gfns.length; from += BATCH) {

@@ -12,7 +12,6 @@ import {
   Vcpu,
   vcpuOf,
 } from "../domain/domain";
-import { reserveOf } from "../memory/buddy";
 import { DomainMemory } from "../memory/domain_memory";
 import { gfnOf } from "../p2m/p2m";
 import { P2M_GFNS } from "../p2m/tables";
@@ -61,8 +60,10 @@ export function writeDomainInfo(d: Domain, to: usize): void {
   if (d.flags & DOMAIN_XENSTORE) flags |= abi.XEN_DOMINF_xs_domain;
   store<u16>(to, d.domid, abi.DOMCTL_GETDOMAININFO_DOMAIN);
   store<u32>(to, flags, abi.DOMCTL_GETDOMAININFO_FLAGS);
-  const reserve = reserveOf(m);
-  const claimed: u32 = m.claim - reserve;
+  // Read once: it changes while the domain runs.
+  const claim = m.claim;
+  const reserve: u32 = m.onDemand ? claim : 0;
+  const claimed: u32 = claim - reserve;
   store<u64>(to, <u64>m.totPages + reserve, abi.DOMCTL_GETDOMAININFO_TOT_PAGES);
   store<u64>(to, m.maxPages, abi.DOMCTL_GETDOMAININFO_MAX_PAGES);
   store<u64>(to, claimed, abi.DOMCTL_GETDOMAININFO_OUTSTANDING_PAGES);

@@ -1,5 +1,10 @@
 /** Domctl operations on a domain's frames. */
-import { XEN_DOMCTL_PFINFO_LPINTAB, XEN_DOMCTL_PFINFO_LTAB_SHIFT, XEN_DOMCTL_PFINFO_XTAB } from "../../abi/domctl";
+import {
+  XEN_DOMCTL_PFINFO_LPINTAB,
+  XEN_DOMCTL_PFINFO_LTAB_SHIFT,
+  XEN_DOMCTL_PFINFO_XALLOC,
+  XEN_DOMCTL_PFINFO_XTAB,
+} from "../../abi/domctl";
 import { writeHypercallPage } from "../guest/hypercall_page";
 import { runsOnPcpus } from "../guest/type";
 import { E2BIG, EFAULT, EINVAL, EPERM } from "../../abi/errno";
@@ -16,7 +21,9 @@ import {
   typeWord,
 } from "../memory/frames";
 import { putPage } from "../memory/references";
+import { DomainMemory } from "../memory/domain_memory";
 import { takeFrame } from "../p2m/guest_frame";
+import { isOnDemand } from "../p2m/on_demand";
 
 /** Frames one call may ask about, as Xen limits it. */
 const MOST_FRAMES: u64 = 1024;
@@ -27,15 +34,20 @@ export function hypercallInit(d: Domain, frame: u64): i32 {
   return writeHypercallPage(d, frame) ? 0 : -EPERM;
 }
 
-/** Replaces each of `count` frame numbers, as the domain has them, at guest address `array` by what the frame is (XEN_DOMCTL_PFINFO_*). */
+/**
+ * Replaces each of `count` frame numbers, as the domain has them, at guest address `array` by what the frame is (XEN_DOMCTL_PFINFO_*). A frame that gets
+ * its memory on demand does not get it for being asked about, unlike in Xen: it is XALLOC, memory that has nothing in it, as in saved images. Who looks
+ * at all of a guest would use up what it has in reserve.
+ */
 export function pageFrameInfo(d: Domain, count: u64, array: u64): i32 {
   if (count > MOST_FRAMES) return -E2BIG;
   clearGuestFault();
   for (let i: u64 = 0; i < count; i++) {
     const frame = readGuest64(array + i * 8);
     if (guestFault) return -EFAULT;
-    let info: u64 = XEN_DOMCTL_PFINFO_XTAB;
-    const mfn = takeFrame(frame, d.domid);
+    const onDemand = isOnDemand(changetype<DomainMemory>(d.memory), frame);
+    let info: u64 = onDemand ? XEN_DOMCTL_PFINFO_XALLOC : XEN_DOMCTL_PFINFO_XTAB;
+    const mfn = onDemand ? 0 : takeFrame(frame, d.domid);
     if (mfn) {
       // Xen's own frames are no part of a domain's memory, though they are shared with it.
       if (!pageFlag(mfn, PGC_xen_heap)) {

@@ -3,7 +3,17 @@
  * given out is all zero.
  */
 import { DOMID_FIRST_RESERVED, DOMID_INVALID, DOMID_XEN } from "../../abi/xen";
-import { MAX_ORDER, detachBlock, freeRange, giveBlock, giveExcess, orderOf, scrubBlock, takeBlock } from "./buddy";
+import {
+  MAX_ORDER,
+  detachBlock,
+  freeRange,
+  giveBlock,
+  giveExcess,
+  orderOf,
+  reserveOf,
+  scrubBlock,
+  takeBlock,
+} from "./buddy";
 import { DomainMemory, MEM_DYING, domainMemory, lockOf, pageListOf } from "./domain_memory";
 import {
   PAGE_SHIFT,
@@ -82,12 +92,15 @@ export function freeXenheapPages(mfn: u32, order: u32): void {
 
 /**
  * Takes a block out of the heap of which `count` frames are to be a domain's, and counts them as its own, if its limit, its death and others'
- * claims allow; first mfn or 0. Both at once, so that a claim fits at any time. Memory on demand comes out of the domain's reserve, and only that.
+ * claims allow; first mfn or 0. Both at once, so that a claim fits at any time. Memory on demand comes out of the domain's reserve, and only that: what is in
+ * it was within the limit when it was promised, and a limit that is lower since then does not take it away.
  */
 function reserve(d: DomainMemory, count: u32, order: u32, onDemand: bool): u32 {
   spinLock(lockOf(d));
   const total = d.totPages + count;
-  const ok = !(d.flags & MEM_DYING) && total <= d.maxPages && total >= count;
+  // The reserve counts as the domain's: what comes beside it is within the limit together with it.
+  const counted: u64 = <u64>total + reserveOf(d);
+  const ok = !(d.flags & MEM_DYING) && (onDemand || counted <= <u64>d.maxPages) && total >= count;
   const isClaimed = onDemand || !d.onDemand;
   const mfn = ok && (!onDemand || d.claim >= count) ? detachBlock(order, count, isClaimed ? d : null) : 0;
   if (mfn) d.totPages = total;

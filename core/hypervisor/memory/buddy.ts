@@ -227,25 +227,33 @@ export function setOnDemand(d: DomainMemory, frames: u32): void {
 }
 
 /**
- * The reserve of a domain with memory on demand becomes what it lacks of `total` frames, and no more than it has on demand: 0; -ENOMEM if the host
- * has too few that are promised to nobody.
+ * The reserve of a domain with memory on demand grows to what it lacks of `total` frames, and to no more than it has on demand. Never does it shrink by this, as in Xen: a
+ * guest must be able to touch what it was promised until its balloon driver has given that back, and what it gives back takes the reserve along
+ * (setOnDemand). 0; -EINVAL if the domain may not have so many; -ENOMEM if the host has too few that are promised to nobody. A domain that is dying, or has
+ * nothing on demand, has no reserve: 0.
  */
 export function setReserve(d: DomainMemory, total: u64): i32 {
   spinLock(lockOf(d));
   spinLock(ROOT_HEAP_LOCK);
-  const claimed = atomic.load<u32>(ROOT_CLAIMED_PAGES);
-  const others = claimed - d.claim;
-  const lacking: u64 = total > <u64>d.totPages ? total - d.totPages : 0;
-  const reserve: u32 = d.flags & MEM_DYING ? 0 : <u32>min<u64>(lacking, d.onDemand);
-  const free = freePages();
-  const enough = reserve <= d.claim || (free >= others && free - others >= reserve);
-  if (enough) {
-    d.claim = reserve;
-    atomic.store<u32>(ROOT_CLAIMED_PAGES, others + reserve);
-  }
+  const result = total > <u64>d.maxPages ? -EINVAL : growReserve(d, total);
   spinUnlock(ROOT_HEAP_LOCK);
   spinUnlock(lockOf(d));
-  return enough ? 0 : -ENOMEM;
+  return result;
+}
+
+function growReserve(d: DomainMemory, total: u64): i32 {
+  if (!d.onDemand || d.flags & MEM_DYING) return 0;
+  const held: u64 = <u64>d.totPages + d.claim;
+  if (total <= held) return 0;
+  const reserve: u32 = <u32>min<u64>(total - d.totPages, d.onDemand);
+  if (reserve <= d.claim) return 0;
+  const claimed = atomic.load<u32>(ROOT_CLAIMED_PAGES);
+  const more: u32 = reserve - d.claim;
+  const free = freePages();
+  if (free < claimed || free - claimed < more) return -ENOMEM;
+  d.claim = reserve;
+  atomic.store<u32>(ROOT_CLAIMED_PAGES, claimed + more);
+  return 0;
 }
 
 /**

@@ -66,6 +66,8 @@ export class DomainMemory {
   p2mId: u32;
   /** Guest frames that get memory when they are first touched (p2m/on_demand.ts). Changed with the heap's lock held. */
   onDemand: u32;
+  /** Held while a frame gets its memory on demand. */
+  onDemandLock: u32;
 }
 
 /** XENMEM_set_memory_map's entries stand in the same page. */

@@ -76,7 +76,7 @@ import {
 } from "../../abi/memory";
 import { MEMOP_CMD_MASK, MEMOP_EXTENT_SHIFT } from "../abi/implied";
 import { grantTableFrame } from "../grant/table";
-import { reserveOf, setClaim } from "./buddy";
+import { reserveOf, setClaim, setReserve } from "./buddy";
 import { callerDomid } from "./current";
 import { DomainMemory, E820_OFFSET, MEM_PRIVILEGED, domainMemory, lockOf } from "./domain_memory";
 import { PAGE_SHIFT, totalFrames } from "./frames";
@@ -86,7 +86,6 @@ import { MACH2PHYS_VIRT_START, m2pFirstFrame, m2pFrames } from "./m2p";
 import { foreignDenied } from "./mmu_update";
 import { changeReservation, domainByAnyId, exchangeMemory } from "./reservation";
 import { isTranslated, settleP2m } from "../p2m/p2m";
-import { setOnDemandTarget } from "../p2m/on_demand";
 import { addToPhysmap, addToPhysmapBatch, removeFromPhysmap } from "../p2m/physmap";
 import { SCRATCH_E820, SCRATCH_EXTENTS, SCRATCH_MEMOP, scratch } from "./scratch";
 
@@ -270,10 +269,11 @@ function podTarget(operation: u32, arg: u64): i64 {
   if (d == null) return -(<i64>ESRCH);
   const caller = domainMemory(callerDomid());
   if (caller == null || !(caller.flags & MEM_PRIVILEGED)) return -(<i64>EPERM);
+  if (!isTranslated(d)) return -(<i64>EINVAL);
   if (operation == <u32>XENMEM_set_pod_target) {
-    const error = setOnDemandTarget(d, load<u64>(a, POD_TARGET_TARGET_PAGES));
+    const error = setReserve(d, load<u64>(a, POD_TARGET_TARGET_PAGES));
     if (error) return error;
-  } else if (!isTranslated(d)) return -(<i64>EINVAL);
+  }
   // What is in reserve counts as the domain's, as Xen has it.
   store<u64>(a, <u64>d.totPages + reserveOf(d), POD_TARGET_TOT_PAGES);
   store<u64>(a, reserveOf(d), POD_TARGET_POD_CACHE_PAGES);

@@ -85,8 +85,8 @@ export function changeReservation(operation: u32, arg: u64, start: u64): i64 {
   if (d == null) return <i64>start;
   if (foreignDenied(d)) return -(<i64>EPERM);
   if (order > maxOrder()) return <i64>start;
-  // For domains that number their frames themselves, and not by themselves.
-  const onDemand = (flags & XENMEMF_populate_on_demand) != 0;
+  // For domains that number their frames themselves, and not by themselves. The other two calls have no such flag.
+  const onDemand = operation == <u32>XENMEM_populate_physmap && (flags & XENMEMF_populate_on_demand) != 0;
   if (onDemand && (!isTranslated(d) || d.domid == callerDomid())) return <i64>start;
   let done = start;
   for (; done < count; done++) {

@@ -5,57 +5,59 @@
  * may still be asked for. A guest whose balloon driver gives back what is above its target so never notices; one that touches more than its target before
  * that is crashed. Xen looks for frames that are all zero then, which this host does not.
  *
- * A frame is allocated before the second stage's lock is taken, for allocation may wait for TLBs; nobody waits in here while guest memory is in use
- * (sched/pcpu.ts, guestMode).
+ * One frame of a domain at a time gets its memory (`onDemandLock`): a frame that another vCPU is just being given is not one for which there is none. The
+ * order of locks stands in p2m.ts. A frame is allocated before the second stage's own lock is taken, for allocation may wait for TLBs; nobody comes here, nor waits
+ * here, while guest memory is in use (sched/pcpu.ts, guestMode), so no flush of TLBs waits for who waits for these locks.
  */
-import { EINVAL, ENOSYS } from "../../abi/errno";
 import { allocOnDemand, freeDomheapPages } from "../memory/allocator";
-import { setReserve } from "../memory/buddy";
 import { DomainMemory, MEM_DYING } from "../memory/domain_memory";
 import { PGT_writable_page } from "../memory/frames";
 import { m2pSet } from "../memory/m2p";
 import { getPageAndType } from "../memory/page_type";
 import { spinLock, spinUnlock } from "../sched/lock";
 import { LARGE_FRAMES, LARGE_ORDER, P2M_ON_DEMAND, P2M_RAM, entryType, p2mEntry, p2mOnDemand } from "./entry";
-import { countOnDemand, isTranslated, p2mLock } from "./p2m";
+import { countOnDemand, p2mLock } from "./p2m";
 import { P2M_GFNS, leafOf, makeLeaf, partOf } from "./tables";
 
-/** Whether guest frame `gfn` gets memory on demand. */
-function isOnDemand(d: DomainMemory, gfn: u64): bool {
+/** Whether guest frame `gfn` is still to get memory on demand; no frame of a domain without a second stage is. */
+export function isOnDemand(d: DomainMemory, gfn: u64): bool {
   const at = leafOf(d, gfn);
   return at != 0 && entryType(partOf(at, gfn)) == P2M_ON_DEMAND;
 }
 
-/** 2^order guest frames from `gfn` on, at which there is nothing, get memory on demand. False: something is there, or no room for a table. */
+/**
+ * 2^order guest frames from `gfn` on, at which there is nothing, get memory on demand. False, with nothing changed: something is there, or no room for a table.
+ */
 export function markOnDemand(d: DomainMemory, gfn: u64, order: u32): bool {
   const count = (<u32>1) << order;
   if (gfn + count > P2M_GFNS || order > LARGE_ORDER) return false;
   spinLock(p2mLock(d));
-  const done: u32 = d.flags & MEM_DYING ? 0 : mark(d, gfn, count);
-  if (done) {
-    countOnDemand(d, <i32>done);
-    const last: u64 = gfn + <u64>done - 1;
+  const marked = !(d.flags & MEM_DYING) && mark(d, gfn, count);
+  if (marked) {
+    countOnDemand(d, <i32>count);
+    const last: u64 = gfn + <u64>count - 1;
     if (last > <u64>d.p2mMaxGfn) d.p2mMaxGfn = <u32>last;
   }
   spinUnlock(p2mLock(d));
-  return done == count;
+  return marked;
 }
 
-/** How many from `gfn` on are marked. The lock is held. */
-function mark(d: DomainMemory, gfn: u64, count: u32): u32 {
+/** False with nothing marked. The lock is held. */
+function mark(d: DomainMemory, gfn: u64, count: u32): bool {
   if (count == LARGE_FRAMES && !(gfn & (LARGE_FRAMES - 1))) {
     const at = makeLeaf(d, gfn, 2);
     if (at && !load<u64>(at)) {
       atomic.store<u64>(at, p2mOnDemand(true));
-      return count;
+      return true;
     }
   }
-  for (let done: u32 = 0; done < count; done++) {
-    const at = makeLeaf(d, gfn + done, 1);
-    if (!at || load<u64>(at)) return done;
-    atomic.store<u64>(at, p2mOnDemand(false));
+  for (let i: u32 = 0; i < count; i++) {
+    const at = makeLeaf(d, gfn + i, 1);
+    if (!at || load<u64>(at)) return false;
   }
-  return count;
+  // All tables are there, and nothing else.
+  for (let i: u32 = 0; i < count; i++) atomic.store<u64>(leafOf(d, gfn + i), p2mOnDemand(false));
+  return true;
 }
 
 /** What populate() found. */
@@ -63,9 +65,31 @@ export const POPULATED: i32 = 0;
 const NOT_ON_DEMAND: i32 = 1;
 export const NO_RESERVE: i32 = 2;
 
-/** Gives guest frame `gfn` its memory, if it gets that on demand. POPULATED also if another did it meanwhile. No lock is held, and no guest memory in use. */
+// @ts-ignore: decorator
+@inline
+function onDemandLock(d: DomainMemory): usize {
+  return changetype<usize>(d) + offsetof<DomainMemory>("onDemandLock");
+}
+
+function isRam(d: DomainMemory, gfn: u64): bool {
+  const at = leafOf(d, gfn);
+  return at != 0 && entryType(partOf(at, gfn)) == P2M_RAM;
+}
+
+/**
+ * Gives guest frame `gfn` its memory, if it gets that on demand. POPULATED also if it has some, for another may have given it since the caller found none. No
+ * guest memory is in use, and of locks at most those that stand before onDemandLock in p2m.ts are held.
+ */
 export function populate(d: DomainMemory, gfn: u64): i32 {
-  if (!isOnDemand(d, gfn)) return NOT_ON_DEMAND;
+  if (!isOnDemand(d, gfn)) return isRam(d, gfn) ? POPULATED : NOT_ON_DEMAND;
+  spinLock(onDemandLock(d));
+  const outcome = isOnDemand(d, gfn) ? give(d, gfn) : POPULATED;
+  spinUnlock(onDemandLock(d));
+  return outcome;
+}
+
+/** The same with onDemandLock held. */
+function give(d: DomainMemory, gfn: u64): i32 {
   const mfn = allocOnDemand(d.domid);
   if (!mfn) return isOnDemand(d, gfn) ? NO_RESERVE : POPULATED;
   spinLock(p2mLock(d));
@@ -92,10 +116,4 @@ export function forgetOnDemand(d: DomainMemory, gfn: u64): bool {
   }
   spinUnlock(p2mLock(d));
   return at != 0;
-}
-
-/** XENMEM_set_pod_target: with what it may get on demand the domain is to come to `total` frames. 0 or -errno. */
-export function setOnDemandTarget(d: DomainMemory, total: u64): i64 {
-  if (!isTranslated(d)) return -ENOSYS;
-  return d.flags & MEM_DYING ? -EINVAL : setReserve(d, total);
 }

@@ -7,8 +7,8 @@
  * - A removed entry may still be in TLBs. The references that it held are dropped only by who has it taken out; a frame that is freed then
  *   is given out after a flush, as any (memory/tlb.ts), and a grant is let go of after one (grant/map.ts). So that a guest sees its own
  *   changes, every call that changed an entry which mapped something flushes before it ends: settleP2m().
- * - `p2mLock` of the domain guards the tables. Inside it, the locks of memory, counts and the heap may be taken; whoever holds
- *   those never takes this one. The grant table's and the domain's own lock may be held outside.
+ * - `p2mLock` of the domain guards the tables. The order of locks, outermost first: the grant table's and the domain's own lock, `onDemandLock` (on_demand.ts),
+ *   `p2mLock`, those of memory (memory/domain_memory.ts), the heap's. Whoever holds one of them never takes one that stands before it.
  */
 import { EBUSY, EINVAL, ENOMEM } from "../../abi/errno";
 import { setOnDemand } from "../memory/buddy";
@@ -89,7 +89,8 @@ function install(d: DomainMemory, gfn: u64, mfn: u32, type: u32): i32 {
 
 /**
  * Maps 2^order frames of the domain's own, or of the Xen heap shared with it, that are mapped nowhere, at `gfn` on. What stood there and was
- * memory is mapped no more, and stays the domain's. 0, or with nothing mapped -EINVAL, -EBUSY (a grant is mapped there), -ENOMEM.
+ * memory is mapped no more, and stays the domain's. 0, or with nothing mapped -EINVAL, -EBUSY (a grant is mapped there), -ENOMEM. But for a frame that is not
+ * the domain's, what stood there is still there then.
  */
 export function p2mAddRam(d: DomainMemory, gfn: u64, mfn: u32, order: u32): i32 {
   const count = (<u32>1) << order;
@@ -99,6 +100,7 @@ export function p2mAddRam(d: DomainMemory, gfn: u64, mfn: u32, order: u32): i32 
   let done: u32 = 0;
   if (order == LARGE_ORDER && !(gfn & (LARGE_FRAMES - 1)) && !(mfn & (LARGE_FRAMES - 1)) && addLarge(d, gfn, mfn))
     done = count;
+  else if (order) error = whyNot(d, gfn, count);
   for (; done < count && !error; done++) {
     if (getPageAndType(<u64>mfn + done, d.domid, PGT_writable_page)) error = -EINVAL;
     else {
@@ -110,6 +112,17 @@ export function p2mAddRam(d: DomainMemory, gfn: u64, mfn: u32, order: u32): i32 
   if (error) while (done--) takeOut(d, gfn + done);
   spinUnlock(p2mLock(d));
   return error;
+}
+
+/** Why not each of `count` frames from `gfn` on can be put there, or 0: -EINVAL, -EBUSY, -ENOMEM as install() has it. Makes the tables. The lock is held. */
+function whyNot(d: DomainMemory, gfn: u64, count: u32): i32 {
+  if (d.flags & MEM_DYING) return -EINVAL;
+  for (let i: u32 = 0; i < count; i++) {
+    const at = makeLeaf(d, gfn + i, 1);
+    if (!at) return -ENOMEM;
+    if (isGrant(load<u64>(at))) return -EBUSY;
+  }
+  return 0;
 }
 
 /** One large entry, where none and no table stands. False: it can't be, and nothing has changed. The lock is held. */

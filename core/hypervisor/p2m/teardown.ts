@@ -6,21 +6,25 @@ import { frameAddress } from "../memory/frames";
 import { INVALID_M2P_ENTRY, m2pSet } from "../memory/m2p";
 import { PTE_P, PTE_SIZE, pteMfn } from "../memory/pte";
 import { spinLock, spinUnlock } from "../sched/lock";
-import { LARGE_FRAMES, P2M_RAM, entryType, p2mEntry } from "./entry";
+import { LARGE_FRAMES, P2M_ON_DEMAND, P2M_RAM, entryType, p2mEntry } from "./entry";
 import { TABLE_ENTRIES } from "./tables";
-import { dropEntry, p2mLock } from "./p2m";
+import { countOnDemand, dropEntry, p2mLock } from "./p2m";
 
 /** Tables of level 1, or large entries, that one call lets go of. */
 const BUDGET: u32 = 8;
 let left: u32 = 0;
+/** Guest frames on demand that the call has dropped. */
+let dropped: i32 = 0;
 
 /** Lets go of frames and tables, a bounded piece at a time. True when all are gone, and in a domain that has none. */
 export function relinquishP2m(d: DomainMemory): bool {
   if (!d.p2mRoot) return true;
   left = BUDGET;
+  dropped = 0;
   spinLock(p2mLock(d));
   const done = dropTable(d, d.p2mRoot, 4);
   if (done) d.p2mRoot = 0;
+  if (dropped) countOnDemand(d, -dropped);
   spinUnlock(p2mLock(d));
   return done;
 }
@@ -34,6 +38,10 @@ function dropTable(d: DomainMemory, table: u32, level: u32): bool {
   for (let i: u32 = 0; i < TABLE_ENTRIES; i++) {
     const at = frameAddress(table) + <usize>i * PTE_SIZE;
     const entry = load<u64>(at);
+    if (entryType(entry) == P2M_ON_DEMAND) {
+      dropped += level == 1 ? 1 : LARGE_FRAMES;
+      store<u64>(at, 0);
+    }
     if (!(entry & PTE_P)) continue;
     if (level == 1) dropFrame(entry);
     else if (entry & PTE_LARGE) {

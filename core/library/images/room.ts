@@ -7,13 +7,14 @@ const SPARE_BYTES = 256 * 2 ** 20;
 /** So often is looked whether there is room left. */
 const LOOK_MS = 500;
 
-/** Throws Refusal ENOSPC. */
+/** `bytes`: 0 where nobody knows how many come. Throws Refusal ENOSPC. */
 export async function checkRoom(folder: string, bytes: number, what: string): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize - bytes >= SPARE_BYTES) return;
+  const toCome = bytes > 0 ? `${mib(bytes)} MiB are to come, ` : "";
   throw new Refusal(
     "ENOSPC",
-    `${what} has no room on this computer's disk: ${mib(bytes)} MiB are to come, ${mib(bavail * bsize)} MiB are free, and ${mib(SPARE_BYTES)} MiB are left for others.`,
+    `${what} has no room on this computer's disk: ${toCome}${mib(bavail * bsize)} MiB are free, and ${mib(SPARE_BYTES)} MiB are left for others.`,
   );
 }
 

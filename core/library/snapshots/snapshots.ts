@@ -217,7 +217,7 @@ export class Snapshots {
     });
   }
 
-  /** Names of copies that forks are making: nobody else's are to be called so. */
+  /** Names of copies that forks are making: another fork is to take others. Whoever else takes one makes the fork fail. */
   get namesOnTheWay(): ReadonlySet<string> {
     return this.#namesOnTheWay;
   }

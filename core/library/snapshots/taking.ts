@@ -169,8 +169,10 @@ async function takeRunning(
     unhear();
     signal.removeEventListener("abort", cancel);
   });
+  // The domain writes to other images now. Where the tree that dom0 has written can't be read, nothing may be merged or removed: the tree that is
+  // known has these images as such that go.
   await trees.reread(uuid);
-  // From here on the domain writes to other images: whatever fails, they are merged again.
+  // From here on that is known too: whatever fails, they are merged again.
   try {
     await freeze(parts);
     await definitions.change(uuid, definition.config);

@@ -45,6 +45,8 @@ export async function readArchive(
     let fed = 0;
     let moved = 0;
     const feed = async (): Promise<void> => {
+      // A stream that is made with a signal that was aborted before tells its error to nobody, which would end the host.
+      signal.throwIfAborted();
       for await (const chunk of handle.createReadStream({ autoClose: false, start: 0, highWaterMark: READ, signal })) {
         fed += (chunk as Buffer).length;
         if (fed - moved > MOST_HEADERS)
@@ -84,18 +86,21 @@ export async function readArchive(
 }
 
 /** What an archive is not that is handed on packed. */
-const PACKINGS: readonly [string, string][] = [
-  ["\x1f\x8b", "gzip"],
-  ["PK\x03\x04", "zip"],
-  ["BZh", "bzip2"],
-  ["\xfd7zXZ", "xz"],
-  ["\x28\xb5\x2f\xfd", "zstd"],
-  ["7z\xbc\xaf\x27\x1c", "7-Zip"],
+const PACKINGS: readonly [RegExp, string][] = [
+  [/^\x1f\x8b/, "gzip"],
+  [/^PK\x03\x04/, "zip"],
+  // Its first three letters could be a member's name: a tar begins with that. The level and a block's mark come behind.
+  [/^BZh[1-9]1AY&SY/, "bzip2"],
+  [/^\xfd7zXZ/, "xz"],
+  [/^\x28\xb5\x2f\xfd/, "zstd"],
+  [/^7z\xbc\xaf\x27\x1c/, "7-Zip"],
 ];
-const packing = (head: string): string | null => PACKINGS.find(([mark]) => head.startsWith(mark))?.[1] ?? null;
+/** Bytes that tell all of these apart. */
+const MARK_BYTES = 10;
+const packing = (head: string): string | null => PACKINGS.find(([mark]) => mark.test(head))?.[1] ?? null;
 
 async function head(handle: FileHandle): Promise<string> {
-  const { bytesRead, buffer } = await handle.read(Buffer.alloc(8), 0, 8, 0);
+  const { bytesRead, buffer } = await handle.read(Buffer.alloc(MARK_BYTES), 0, MARK_BYTES, 0);
   return buffer.toString("latin1", 0, bytesRead);
 }
 

@@ -2,6 +2,7 @@
 import path from "node:path";
 import { readDisk, writeDisk, type Disk } from "../../dom0/backends/blk/spec-text.ts";
 import { SpecError } from "../../dom0/xenbus/kind.ts";
+import { bootFiles } from "../../toolstack/boot-files.ts";
 import { readConfig, withItem, withValue } from "../../toolstack/config-text.ts";
 import { Refusal } from "../../toolstack/error.ts";
 import { parseXlConfig } from "../../toolstack/xlcfg.ts";
@@ -37,11 +38,15 @@ export function withTargets(
   );
 }
 
-/** Keys that name a file of its own, with what they name; with a boot loader they are files on the first disk. */
-export function namedImages(config: string): { key: "kernel" | "ramdisk"; file: string }[] {
+/**
+ * Keys that name a file of its own, with what they name. With a boot loader, kernel and RAM disk are files on the first disk; the shim of a PVH
+ * domain (`pvshim`) is a file of its own even then.
+ */
+export function namedImages(config: string): { key: "kernel" | "ramdisk" | "pvshim_path"; file: string }[] {
   const { values } = readConfig(config);
-  if (values.get("bootloader")) return [];
-  return (["kernel", "ramdisk"] as const).flatMap((key) => {
+  const boots = values.get("bootloader") ? [] : (["kernel", "ramdisk"] as const);
+  const shim = parseXlConfig(config).config?.shim ? (["pvshim_path"] as const) : [];
+  return [...boots, ...shim].flatMap((key) => {
     const file = values.get(key);
     return file ? [{ key, file }] : [];
   });
@@ -58,15 +63,11 @@ export function adopted(config: string, name: string, came: ReadonlySet<string>)
     const errors = diagnostics.filter(({ severity }) => severity === "error");
     throw new Refusal("EINVAL", `Its configuration can't be used: ${errors[0]?.message ?? "it is empty"}.`, errors);
   }
-  const images = parsed.bootloader
-    ? []
-    : [parsed.kernel, parsed.ramdisk].filter((file) => file !== null && file !== "");
-  const shim = parsed.shim ? [parsed.shim.path] : [];
-  for (const file of [...images, ...shim, ...parsed.devices.flatMap(({ files }) => files)])
-    if (!came.has(file!))
+  for (const file of [...bootFiles(parsed), ...parsed.devices.flatMap(({ files }) => files)])
+    if (!came.has(file))
       throw new Refusal(
         "EACCES",
-        `Its configuration names ${path.basename(file!)}, a file that did not come with it: it is refused.`,
+        `Its configuration names ${path.basename(file)}, a file that did not come with it: it is refused.`,
       );
   for (const { folders = [], sockets = [] } of parsed.devices)
     for (const place of [...folders, ...sockets])

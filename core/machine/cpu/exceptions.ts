@@ -54,11 +54,15 @@ export function interruptible(): bool {
   return (load<u64>(cpu, CPU_RFLAGS) & IF) != 0 && !load<u32>(cpu, CPU_SHADOW);
 }
 
-/** Delivers an external interrupt. False on shutdown (triple fault). CPU_RIP is the interrupted instruction. */
+/**
+ * Delivers an external interrupt; CPU_RIP is the interrupted instruction. False on shutdown (triple fault), or if the second stage of translation is in
+ * the way, which `fault` tells then: nothing has been delivered, and it can be tried again.
+ */
 export function deliverInterrupt(vector: u32): bool {
   clearFault();
   enterHandler(vector, false, false, 0, getRflags());
   if (!fault) return true;
+  if (fault >= FAULT_OUTSIDE) return false;
   return deliverFault();
 }
 
@@ -68,7 +72,7 @@ export function deliverNmi(): bool {
   return deliverInterrupt(VECTOR_NMI);
 }
 
-/** Delivers an exception that the instruction at CPU_RIP has raised, as the hypervisor found; `address` of #PF. False on shutdown. */
+/** Delivers an exception that the instruction at CPU_RIP has raised, as the hypervisor found; `address` of #PF. False as of deliverInterrupt(). */
 export function injectException(vector: i32, error: u32 = 0, address: u64 = 0): bool {
   clearFault();
   raise(vector, error, address);

@@ -30,7 +30,8 @@ export const EXIT_SOFTWARE_INTERRUPT = 6;
 export const EXIT_VMCALL = 7;
 /**
  * The second stage does not let an access through: ADDRESS is the guest-physical one, ERROR is ACCESS_* (paging/format.ts). RIP is the
- * instruction, EXIT_OP points at it (0 if it is not known); nothing has been executed.
+ * instruction, EXIT_OP points at it (0 if it is not known); nothing has been executed. VECTOR is 0, or 1 if it was the delivery of #DB that did not get
+ * through: of a trap RIP is the next instruction, and the owner injects #DB when there is something at the address.
  */
 export const EXIT_OUTSIDE = 8;
 /** CPU_WINDOW was set, and an interrupt can be delivered now. */

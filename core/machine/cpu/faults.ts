@@ -44,7 +44,8 @@ export function settleFault(op: usize): i32 {
   }
   if (fault < FAULT_OUTSIDE && deliverFault()) return -1;
   if (fault >= FAULT_OUTSIDE) {
-    // In delivery too: the instruction is executed again, and raises again.
+    // In delivery too: the instruction is executed again, and raises again. But for a debug trap's, whose instruction is done: debugTrap() says so.
+    store<u32>(cpu, 0, CPU_EXIT_VECTOR);
     store<u32>(cpu, <u32>op, CPU_EXIT_OP);
     store<u64>(cpu, outsideAddress, CPU_EXIT_ADDRESS);
     store<u32>(cpu, <u32>outsideAccess, CPU_EXIT_ERROR);
@@ -58,7 +59,9 @@ export function settleFault(op: usize): i32 {
 export function debugTrap(bits: u32): i32 {
   raise(VECTOR_DB, 0, bits);
   if (!load<u32>(cpu, CPU_DEPRIVILEGED)) store<u64>(cpu, load<u64>(cpu, CPU_DR + 6 * 8) | bits, CPU_DR + 6 * 8);
-  return settleFault(0);
+  const exit = settleFault(0);
+  if (exit == EXIT_OUTSIDE) store<u32>(cpu, VECTOR_DB, CPU_EXIT_VECTOR);
+  return exit;
 }
 
 /** DR6 bits of instruction breakpoints at the next instruction. */

@@ -19,18 +19,21 @@ const ask = host.toolstack.request.bind(host.toolstack);
 let said = "";
 let settled = (): void => {};
 const isSettled = new Promise<void>((resolve) => (settled = resolve));
-host.toolstack.on("console", ({ bytes }) => {
+function hear(bytes: Uint8Array): void {
   if (deed === "go") writeSync(1, bytes);
   else if ((said += Buffer.from(bytes).toString("latin1")).includes("SETTLED")) settled();
-});
+}
+host.toolstack.on("console", ({ bytes }) => hear(bytes));
 if (deed === "make") {
   const { domid } = await ask("create", { config: readFileSync(files[0]!, "utf8"), configName: files[0]! });
-  await ask("consoleAttach", { domid });
+  // What it said before nobody was told.
+  hear((await ask("consoleAttach", { domid })).log);
   await isSettled;
   await ask("save", { domid, file: saved });
   await host.powerOff(1000);
 } else {
   const { domid } = await ask("restore", { file: saved });
-  await ask("consoleAttach", { domid });
+  // What it said before nobody was told.
+  hear((await ask("consoleAttach", { domid })).log);
   await ask("consoleInput", { domid, bytes: Buffer.from("go\r") });
 }

@@ -7,6 +7,7 @@ import {
   MEMORY_RESERVATION_DOMID,
   MEMORY_RESERVATION_EXTENT_ORDER,
   MEMORY_RESERVATION_EXTENT_START,
+  MEMORY_RESERVATION_MEM_FLAGS,
   MEMORY_RESERVATION_NR_EXTENTS,
   REMOVE_FROM_PHYSMAP_GPFN,
   XENMEM_add_to_physmap,
@@ -43,13 +44,14 @@ export class PvhDomain {
   }
 
   /** By dom0, as the domain builder does. */
-  populate(gfn: bigint, count: bigint, order = 0): bigint {
+  populate(gfn: bigint, count: bigint, order = 0, flags = 0): bigint {
     const { host } = this;
     host.core.become(DOM0);
     let done = 0n;
     for (; done < count; done++) {
       const at = dom0Page(host);
       this.#reservation(at, BigInt(at + 256), gfn + (done << BigInt(order)), order, this.domid);
+      host.set32(at + MEMORY_RESERVATION_MEM_FLAGS, flags);
       host.set64(at + 256, gfn + (done << BigInt(order)));
       if (host.core.doMemoryOp(BigInt(XENMEM_populate_physmap), BigInt(at)) !== 1n) break;
     }

@@ -1,8 +1,11 @@
 /** A PVH domain whose maxmem is above its memory: it is told of all, gets memory when it touches it, and no more than its target. */
+import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { temporaryFolder } from "../../temporary.ts";
 import { PvhHost, haveCompiler } from "./pvh.ts";
 
 describe.skipIf(!haveCompiler)("memory on demand", () => {
+  const folder = temporaryFolder("pvh-demand");
   let host: PvhHost;
   beforeAll(async () => {
     host = await PvhHost.open();
@@ -22,6 +25,8 @@ describe.skipIf(!haveCompiler)("memory on demand", () => {
         "WRITTEN 1234567",
         "BUFFER 0 46",
         "STACK 1",
+        "NMI 1",
+        "TRAPPED 0",
         "PORT 1",
         "GIVEN 1 reads ffffffffffffffff",
         "AGAIN 0",
@@ -42,6 +47,17 @@ describe.skipIf(!haveCompiler)("memory on demand", () => {
     await expect.poll(free, { timeout: 30_000 }).toBe(before);
   });
 
+  it("is given once to two vCPUs that touch it at the same time, though it is the last there is", async () => {
+    const domid = await host.start("demand together", { memoryMiB: 24, maxmemMiB: 64, vcpus: 2 });
+    const { reason, said } = await host.ended(domid);
+    const target = 24 * 256 + 17;
+    expect(said, host.log.slice(-3000)).toEqual(
+      expect.arrayContaining([`ALL TOUCHED ${target}`, `TOGETHER 2000 owned ${target}`]),
+    );
+    expect(reason).toBe("poweroff");
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+  });
+
   it("is in reserve: nobody else gets it, and with the target it grows and shrinks", async () => {
     const { toolstack } = host.host;
     const before = await free();
@@ -53,11 +69,55 @@ describe.skipIf(!haveCompiler)("memory on demand", () => {
     await toolstack.request("setMemory", { domid, memoryMiB: 40 });
     expect(Math.floor((await info()).memoryMiB)).toBe(40);
     expect(await free()).toBeLessThanOrEqual(before - 40);
+    // What it was promised it keeps until its balloon driver gives it back, as in Xen.
     await toolstack.request("setMemory", { domid, memoryMiB: 16 });
+    expect(Math.floor((await info()).memoryMiB)).toBe(40);
+    expect(await free()).toBeLessThanOrEqual(before - 40);
+
+    // Looked at as a whole it gets nothing, so that there is something left for what it touches afterwards.
+    const poke = async (domain: number, order: number): Promise<void> => {
+      await host.until(`order ${order}`, () => host.said(domain).includes(`WAITS ${order}`));
+      await toolstack.request("trigger", { domid: domain, trigger: "nmi", vcpu: 0 });
+    };
+    await toolstack.request("dumpCore", { domid, file: path.join(folder, "core") });
+    const owned = 40 * 256 + 17;
+    const refused = toolstack.request("save", { domid, file: path.join(folder, "refused") });
+    await Promise.all([expect(refused).rejects.toThrow(/has not yet given back the 24 MiB/), poke(domid, 0)]);
+    await host.until("its going on", () => host.said(domid).includes(`BACK owned ${owned}`));
+    await poke(domid, 1);
+    await host.until("what it touches", () => host.said(domid).includes("ALIVE 64"));
+    expect(Math.floor((await info()).memoryMiB)).toBe(40);
+
+    // What it gives back takes the reserve along; then it can be saved, with what it has not touched yet. In its tour it gave back one frame, and put Xen's or a
+    // grant at three.
+    const kept = 16 * 256 - 4 + 17;
+    await poke(domid, 2);
+    await host.until("its balloon", () => host.said(domid).includes(`BALLOONED owned ${kept}`));
     expect(Math.floor((await info()).memoryMiB)).toBe(16);
     expect(await host.violations(), host.log.slice(-3000)).toBe(0);
-    await toolstack.request("destroy", { domid });
+    const file = path.join(folder, "saved");
+    await Promise.all([toolstack.request("save", { domid, file }), poke(domid, 3)]);
+    const restored = (await toolstack.request("restore", { file })).domid;
+    await poke(restored, 4);
+    const { reason, said } = await host.ended(restored);
+    expect(said, host.log.slice(-3000)).toEqual([`BACK owned ${kept}`, "WAITS 4", "ALIVE 128"]);
+    expect(reason).toBe("poweroff");
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
     await expect.poll(free, { timeout: 30_000 }).toBe(before);
     expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+  });
+
+  it("is refused where the host has less in reserve: it has what it had, and may have no more", async () => {
+    const { toolstack } = host.host;
+    const domid = await host.start("demand wait", { memoryMiB: 24, maxmemMiB: 600 });
+    const memory = async () => {
+      const { memoryMiB, maxmemMiB } = (await toolstack.request("list")).find((each) => each.domid === domid)!;
+      return { memoryMiB, maxmemMiB };
+    };
+    const before = await memory();
+    await expect(toolstack.request("setMemory", { domid, memoryMiB: 600 })).rejects.toThrow(/ENOMEM/);
+    expect(await memory()).toEqual(before);
+    expect(await host.violations(), host.log.slice(-3000)).toBe(0);
+    await toolstack.request("destroy", { domid });
   });
 });

@@ -29,6 +29,30 @@ describe("what only one of two domains can have", () => {
     const again = apart(copy.replace(`name = "web"`, `name = "web-fork-1"`), "web-fork-2");
     expect(again).toContain("path=/run/a.sock.web-fork-2,");
   });
+
+  it("is another's in each copy, however long the names are and whatever script they are in", () => {
+    const socketOf = (name: string): string => {
+      const copy = apart(`name = "web"\nchannel = [ "connection=socket,path=/run/a.sock,name=a" ]`, name);
+      return /path=([^,]*)/.exec(copy)![1]!;
+    };
+    for (const [one, other] of [
+      [`${"x".repeat(60)}-fork-1`, `${"x".repeat(60)}-fork-2`],
+      [`a${"x".repeat(60)}`, `b${"x".repeat(60)}`],
+      ["диск", "сеть"],
+      ["web один", "web два"],
+    ] as const) {
+      expect(socketOf(one)).not.toBe(socketOf(other));
+      expect(socketOf(one).length).toBeLessThanOrEqual("/run/a.sock.".length + 40);
+    }
+    const [first, second] = ["1", "2"].map((n) => `${"x".repeat(60)}-fork-${n}`) as [string, string];
+    const copy = `name = "${first}"\nchannel = [ "path=${socketOf(first)}" ]`;
+    expect(apart(copy, second)).toContain(`path=${socketOf(second)}"`);
+  });
+
+  it("is another's in a copy: the display of its screen is one that is free, though the domain is to have that one and no other", () => {
+    const config = `name = "web"\nvfb = [ "vnc=1,vncdisplay=3,vncunused=0", "vnc=1" ]\nvncunused = 0\n`;
+    expect(apart(config, "web-fork-1")).toBe(`name = "web"\nvfb = [ "vnc=1,vncdisplay=3", "vnc=1" ]\n`);
+  });
 });
 
 describe("a fork", { timeout: 120_000 }, () => {
@@ -129,11 +153,15 @@ describe("a fork", { timeout: 120_000 }, () => {
     const { snapshots } = host;
     const off = vi.spyOn(snapshots, "fork").mockImplementationOnce(async (...args) => {
       const forking = snapshots.fork(...args);
-      const powered = host.powerOff(0);
-      await powered;
+      // It is refused before the host is off: that is looked at afterwards.
+      forking.catch(() => {});
+      await host.powerOff(0);
       return forking;
     });
-    await expect(client.request("domainFork", { uuid, copies: 1 })).rejects.toThrow(/host|does not run|dom0/);
+    // A host that goes off has no domains that run from that moment on.
+    await expect(client.request("domainFork", { uuid, copies: 1 })).rejects.toThrow(
+      /^That domain does not run: one that stands still is cloned\.$/,
+    );
     off.mockRestore();
     expect((await client.request("keptDomains")).map(({ name, state }) => [name, state])).toEqual([["web", "halted"]]);
   });

@@ -137,6 +137,11 @@ describe("headers of a tar that say otherwise", () => {
     const zip = Buffer.concat([Buffer.from("PK\x03\x04"), Buffer.alloc(2000, 1)]);
     expect(await refusal(zip, "evil.zip")).toMatch(/is packed with zip: unpack it first/);
     await expect(lookInto("evil.zip", zip, at("scratch"))).rejects.toThrow(/^evil\.zip is packed with zip/);
+    const bzip2 = Buffer.concat([Buffer.from("BZh91AY&SY"), Buffer.alloc(2000, 1)]);
+    expect(await refusal(bzip2, "evil.tar.bz2")).toMatch(/is packed with bzip2: unpack it first/);
+    expect(await refusal(Buffer.concat([member("BZh.txt", "hello"), END]), "other.tar")).toMatch(
+      /begins with BZh\.txt/,
+    );
     expect(await refusal(Buffer.alloc(0), "empty.tar")).toMatch(/^EINVAL: empty\.tar is an archive with nothing in it/);
   });
 });

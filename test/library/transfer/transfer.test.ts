@@ -126,6 +126,27 @@ describe("a domain in one file", () => {
     expect(readdirSync(folder).filter((each) => each.endsWith(".part"))).toEqual([]);
   });
 
+  it("goes out and comes back with the shim of a PVH domain, whether its kernel is a file or on its disk", async () => {
+    await disk("a");
+    writeFileSync(at("vmlinuz"), "a kernel");
+    writeFileSync(at("xen-shim"), "a shim");
+    const disks = 'disk = [ "a.qcow2,qcow2,xvda,rw" ]\n';
+    const shimmed = `name = "shop"\ntype = "pvh"\npvshim = 1\npvshim_path = "xen-shim"\n${disks}`;
+    const cases: [lines: string, came: string[], shim: string | null][] = [
+      ['kernel = "vmlinuz"', ["a kernel", "a shim"], "a shim"],
+      ['bootloader = "pygrub"', ["a shim"], "a shim"],
+      ['kernel = "vmlinuz"\npvshim = 0', ["a kernel"], null],
+    ];
+    for (const [i, [lines, came, shim]] of cases.entries()) {
+      const file = at(`shop-${i}.tar`);
+      await exportDomain({ name: "shop", config: `${shimmed}${lines}\n`, folder, files: {} }, file, () => {}, never);
+      const { config, files } = await imported(file);
+      const texts = new Map(Object.entries(files).map(([member, bytes]) => [member, Buffer.from(bytes).toString()]));
+      expect([...texts.values()], lines).toEqual(came);
+      expect(texts.get(/pvshim_path = "([^"]+)"/.exec(config)![1]!) ?? null, lines).toBe(shim);
+    }
+  });
+
   it("is whole or not there: when it is cancelled, there already, or a disk is missing", async () => {
     const { file } = await exported();
     const again = {

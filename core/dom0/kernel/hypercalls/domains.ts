@@ -148,7 +148,10 @@ export class DomainCalls {
     this.#calls.memory.set32(u + domctl.DOMCTL_SCHEDULER_OP_CMD, cmd);
   }
 
-  /** What the domain's frames are, for each mfn: a page table's level, plus PFINFO_LPINTAB if it is pinned; PFINFO_XTAB: not the domain's. */
+  /**
+   * What the domain's frames are, for each mfn: a page table's level, plus PFINFO_LPINTAB if it is pinned; PFINFO_XTAB: not the domain's; PFINFO_XALLOC: memory
+   * that it gets on demand, and does not get by this.
+   */
   pageTypes(domid: number, mfns: Uint32Array): Uint8Array {
     const { memory } = this.#calls;
     const types = new Uint8Array(mfns.length);

@@ -10,12 +10,19 @@ import {
   EXIT_WINDOW,
 } from "../../../machine/cpu/exits";
 import { IF } from "../../../machine/cpu/flags";
-import { VECTOR_GP, clearFault, cpu, setCpu } from "../../../machine/cpu/machine";
+import { VECTOR_DB, VECTOR_GP, clearFault, cpu, setCpu } from "../../../machine/cpu/machine";
 import { refreshMode } from "../../../machine/cpu/mode";
 import { setOutside } from "../../../machine/cpu/outside";
 import { ACCESS_EXECUTE, ACCESS_WRITE } from "../../../machine/cpu/paging/format";
 import { resetCpu, startAtPage } from "../../../machine/cpu/reset";
-import { CPU_EXIT_ADDRESS, CPU_EXIT_ERROR, CPU_NMI_BLOCKED, CPU_RFLAGS, CPU_WINDOW } from "../../../machine/cpu/state";
+import {
+  CPU_EXIT_ADDRESS,
+  CPU_EXIT_ERROR,
+  CPU_EXIT_VECTOR,
+  CPU_NMI_BLOCKED,
+  CPU_RFLAGS,
+  CPU_WINDOW,
+} from "../../../machine/cpu/state";
 import { tlbFlushAll } from "../../../machine/cpu/tlb";
 import { HVM_PARAM_TRIPLE_FAULT_REASON } from "../../../abi/hvm_params";
 import { SHUTDOWN_MAX, SHUTDOWN_reboot } from "../../../abi/sched";
@@ -184,10 +191,12 @@ function outside(v: Vcpu): void {
   const address = load<u64>(cpu, CPU_EXIT_ADDRESS);
   const access = load<u32>(cpu, CPU_EXIT_ERROR);
   const entry = secondStageAt(address);
-  // Mapped meanwhile, by another vCPU: the instruction is executed again.
-  if (allows(entry, access)) return;
-  if (entryType(entry) == P2M_ON_DEMAND) {
-    supplied(v, address);
+  const onDemand = entryType(entry) == P2M_ON_DEMAND;
+  // Mapped meanwhile, by another vCPU, or now: the instruction is executed again. A debug trap, whose instruction is done, is delivered again.
+  if (onDemand || allows(entry, access)) {
+    if (onDemand) supplied(v, address);
+    const trapped = load<u32>(cpu, CPU_EXIT_VECTOR) == VECTOR_DB && !v.domain.isShuttingDown;
+    if (trapped && !injectExceptionInto(v, VECTOR_DB)) shutDown(v);
     return;
   }
   if (access == ACCESS_WRITE && isGrant(entry)) {
@@ -207,6 +216,8 @@ function outside(v: Vcpu): void {
 function shutDown(v: Vcpu): void {
   clearFault();
   const d = v.domain;
+  // As where the delivery found no more memory on demand, for which the domain has been crashed.
+  if (d.isShuttingDown) return;
   const parameter = load<u64>(changetype<usize>(d) + DOMAIN_HVM_PARAMS + HVM_PARAM_TRIPLE_FAULT_REASON * 8);
   const reason: u32 = parameter <= <u64>SHUTDOWN_MAX ? <u32>parameter : SHUTDOWN_reboot;
   logBegin(LOG_G_ERR);

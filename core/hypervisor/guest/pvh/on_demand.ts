@@ -1,4 +1,4 @@
-/** Memory on demand (../../p2m/on_demand.ts) of the running vCPU's domain: what was missing in the last access that the second stage did not let through. */
+/** Gives the running vCPU's domain the memory on demand (../../p2m/on_demand.ts) that an access of it did not find. */
 import { deliverInterrupt, deliverNmi, injectException } from "../../../machine/cpu/exceptions";
 import { FAULT_OUTSIDE, fault } from "../../../machine/cpu/machine";
 import { outsideAddress } from "../../../machine/cpu/outside";
@@ -12,7 +12,7 @@ import { NO_RESERVE, POPULATED, populate } from "../../p2m/on_demand";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 import { missingAddress } from "./address";
 
-/** Gives the domain its memory at a guest-physical address. False: it gets none there on demand; or no more at all, and is crashed. Outside of run() and of guest accesses. */
+/** Gives the domain its memory at a guest-physical address. False: it has none there; or gets no more at all, and is crashed. Outside of run() and of guest accesses. */
 export function supplied(v: Vcpu, address: u64): bool {
   const memory = changetype<DomainMemory>(v.domain.memory);
   const outcome = populate(memory, address >> 12);
@@ -39,39 +39,31 @@ export function pvhSupply(v: Vcpu): bool {
   return populate(changetype<DomainMemory>(v.domain.memory), missingAddress >> 12) == POPULATED;
 }
 
-/** For the delivery of something to the guest that has failed: whether it is to be tried again. */
-function suppliedForDelivery(v: Vcpu): bool {
-  return fault >= FAULT_OUTSIDE && supplied(v, outsideAddress);
-}
+/** Delivers something to the running vCPU (machine/cpu/exceptions.ts). */
+type Delivery = (vector: i32, error: u32, address: u64) => bool;
 
-// ---- deliveries, each with all the memory on demand that it touches. False as in machine/cpu/exceptions.ts. ----
-
-export function deliverInterruptTo(v: Vcpu, vector: u32): bool {
+/**
+ * A delivery, with all the memory on demand that it touches. False as in machine/cpu/exceptions.ts, and if the domain has no more memory to be had, for which it has
+ * been crashed.
+ */
+function delivered(v: Vcpu, delivery: Delivery, vector: i32, error: u32, address: u64): bool {
   do {
     enterGuestTlb();
-    const delivered = deliverInterrupt(vector);
+    const arrived = delivery(vector, error, address);
     leaveGuestTlb();
-    if (delivered) return true;
-  } while (suppliedForDelivery(v));
+    if (arrived) return true;
+  } while (fault >= FAULT_OUTSIDE && supplied(v, outsideAddress));
   return false;
+}
+
+export function deliverInterruptTo(v: Vcpu, vector: u32): bool {
+  return delivered(v, (which, _error, _address) => deliverInterrupt(<u32>which), <i32>vector, 0, 0);
 }
 
 export function deliverNmiTo(v: Vcpu): bool {
-  do {
-    enterGuestTlb();
-    const delivered = deliverNmi();
-    leaveGuestTlb();
-    if (delivered) return true;
-  } while (suppliedForDelivery(v));
-  return false;
+  return delivered(v, (_vector, _error, _address) => deliverNmi(), 0, 0, 0);
 }
 
 export function injectExceptionInto(v: Vcpu, vector: i32, error: u32 = 0, address: u64 = 0): bool {
-  do {
-    enterGuestTlb();
-    const delivered = injectException(vector, error, address);
-    leaveGuestTlb();
-    if (delivered) return true;
-  } while (suppliedForDelivery(v));
-  return false;
+  return delivered(v, (which, code, at) => injectException(which, code, at), vector, error, address);
 }

@@ -3,7 +3,7 @@
 
 /* Guest frames from here on nobody has touched: one for each thing that is tried. */
 #define UNTOUCHED 0x2000ul
-enum { READ, WRITTEN, BUFFER, STACK, GIVEN, GRANTED, TABLE, MAPPED, PORT, SHARED };
+enum { READ, WRITTEN, BUFFER, STACK, GIVEN, GRANTED, TABLE, MAPPED, PORT, SHARED, NMI_STACK, DEBUG_STACK };
 static u64 address(u32 which) { return (UNTOUCHED + which) * PAGE; }
 
 static s64 owned(void)
@@ -25,8 +25,110 @@ static s64 reserve(u64 operation, u64 gfn)
 }
 struct map_grant { u64 host; u32 flags, ref; u16 domid; short status; u32 handle; u64 bus; };
 
+/* A stack of their own each, which nobody has touched, have NMI and #DB. */
+static u64 descriptors[6];
+static u8 task[104] __attribute__((aligned(8)));
+static volatile u32 pokes;
+static volatile u64 trapped_at;
+static void poked(struct regs *r)
+{
+    if (r->vector == 2) {
+        pokes++;
+        return;
+    }
+    trapped_at = r->rip;
+    r->rflags &= ~0x100ul;
+}
+static void own_stacks(void)
+{
+    extern u64 gdt[];
+    struct { u16 limit; u64 base; } __attribute__((packed)) table, interrupts;
+    u64 base = (u64)task;
+    for (u32 i = 0; i < 4; i++) descriptors[i] = gdt[i];
+    descriptors[4] = (sizeof task - 1) | (base & 0xffffff) << 16 | 0x89ul << 40 | (base >> 24 & 0xff) << 56;
+    descriptors[5] = base >> 32;
+    /* IST1 and IST2. */
+    *(u64 *)(task + 36) = address(NMI_STACK) + PAGE;
+    *(u64 *)(task + 44) = address(DEBUG_STACK) + PAGE;
+    table.limit = sizeof descriptors - 1;
+    table.base = (u64)descriptors;
+    asm volatile("lgdt %0; ltr %w1" ::"m"(table), "r"(4 * 8));
+    asm volatile("sidt %0" : "=m"(interrupts));
+    ((volatile u8 *)interrupts.base)[16 * 2 + 4] = 1;
+    ((volatile u8 *)interrupts.base)[16 * 1 + 4] = 2;
+    on_trap = poked;
+}
+
+/* Two vCPUs touch the same frame at once, for which there is just one in reserve: the one that was given back before. */
+#define ROUNDS 2000u
+/* 24 MiB of 64: what is touched below is the target. What is given back lies behind this kernel. */
+#define TARGET 0x1800ul
+#define GIVEN_BACK 0x0c00ul
+static volatile u32 round_open, round_done;
+static void touch_with(u32 round) { *(volatile u64 *)((UNTOUCHED + round) * PAGE) = round; }
+static void touch_along(u32 vcpu)
+{
+    (void)vcpu;
+    for (u32 round = 1; round <= ROUNDS; round++) {
+        while (round_open < round) asm volatile("pause");
+        touch_with(round);
+        round_done = round;
+    }
+}
+static void together(void)
+{
+    others_work = touch_along;
+    start_vcpus(2);
+    for (u64 gfn = 0; gfn < TARGET; gfn++) (void)*(volatile u64 *)(gfn * PAGE);
+    say("ALL TOUCHED %d", owned());
+    for (u32 round = 1; round <= ROUNDS; round++) {
+        if (reserve(MEM_DECREASE, GIVEN_BACK + round) != 1) say("NOT GIVEN %d", (u64)round);
+        round_open = round;
+        touch_with(round);
+        while (round_done < round) asm volatile("pause");
+    }
+    say("TOGETHER %d owned %d", (u64)ROUNDS, owned());
+    power_off(0);
+}
+
+/* What the control domain has it do by NMIs, one after the other. */
+#define SUSPEND 2
+static u64 touched_so_far, touched_from = 0x3e00;
+static void suspend(void)
+{
+    u32 reason = SUSPEND;
+    hypercall(SCHED_OP, 2, (u64)&reason, 0, 0);
+    say("BACK owned %d", owned());
+}
+/* At first the last frames there are, which a look at all of them comes to last. */
+static void touch_some(void)
+{
+    for (u32 i = 0; i < 64; i++) *(volatile u64 *)((touched_from + touched_so_far++) * PAGE) = 1;
+    say("ALIVE %d", touched_so_far);
+}
+/* All but 16 MiB; what the tour has touched, this kernel's stacks among it, stays. */
+static void balloon(void)
+{
+    for (u64 gfn = 0xf00; gfn < 0x4000; gfn++)
+        if (gfn < UNTOUCHED || gfn >= UNTOUCHED + 0x100) reserve(MEM_DECREASE, gfn);
+    touched_from = 0x800;
+    say("BALLOONED owned %d", owned());
+}
+static void obey(void)
+{
+    static void (*const orders[])(void) = { suspend, touch_some, balloon, suspend, touch_some };
+    u32 seen = pokes;
+    for (u32 i = 0; i < sizeof orders / sizeof *orders; i++, seen++) {
+        say("WAITS %d", (u64)i);
+        while (pokes == seen) asm volatile("pause");
+        orders[i]();
+    }
+    power_off(0);
+}
+
 void demand(void)
 {
+    if (has_word("together")) together();
     say("OWNED %d", owned());
     volatile u64 *words = (volatile u64 *)address(READ);
     say("READ %x %x", words[0], words[511]);
@@ -42,6 +144,14 @@ void demand(void)
     asm volatile("movq %%rsp, %%rbx; movq %0, %%rsp; sti; nop; nop; cli; movq %%rbx, %%rsp" ::"r"(address(STACK) + PAGE)
                  : "rbx", "memory");
     say("STACK %d", (u64)taken);
+    /* So are the stacks of an NMI, and of a trap after an instruction that is not executed again. */
+    own_stacks();
+    apic_write(0x300, 0x40000 | 0x400);
+    while (!pokes) asm volatile("pause");
+    say("NMI %d", (u64)pokes);
+    u64 expected;
+    asm volatile("pushfq; orq $0x100, (%%rsp); popfq; nop; 1: nop; nop; nop; leaq 1b(%%rip), %0" : "=r"(expected)::"memory", "cc");
+    say("TRAPPED %d", trapped_at - expected);
     /* Read by OUTSB, written by INSB. */
     u64 at = address(PORT);
     asm volatile("outsb" : "+S"(at) : "d"(0x1234) : "memory");
@@ -65,8 +175,7 @@ void demand(void)
     struct reservation more = { &(u64){ 0x30000 }, 1, 0, 1u << 16, SELF };
     say("ITSELF %d", hypercall(MEMORY_OP, MEM_POPULATE, (u64)&more, 0, 0));
     say("OWNED %d", owned());
-    if (has_word("wait"))
-        for (;;) asm volatile("sti; hlt" ::: "memory");
+    if (has_word("wait")) obey();
     /* Of 64 MiB it was promised 24. */
     u64 touched = 0;
     for (u64 gfn = 0x2100; gfn < 0x4000; gfn++) {

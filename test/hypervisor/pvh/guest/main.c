@@ -7,6 +7,7 @@ struct start_info *info;
 volatile u64 resume_at, skip_faults, fault_address;
 volatile u32 faults, last_vector;
 void (*volatile on_interrupt)(struct regs *);
+void (*volatile on_trap)(struct regs *);
 
 static u8 hypercall_page[PAGE] __attribute__((aligned(4096)));
 static volatile u32 events, ticks;
@@ -19,6 +20,10 @@ void trap(struct regs *r)
 {
     if (r->vector >= 32) {
         if (on_interrupt) on_interrupt(r);
+        return;
+    }
+    if (r->vector <= 2 && r->vector && on_trap) {
+        on_trap(r);
         return;
     }
     last_vector = r->vector;

@@ -66,7 +66,9 @@ extern volatile u32 faults, last_vector;
 extern volatile u64 fault_address;
 /* Called for vectors from 32 on. */
 extern void (*volatile on_interrupt)(struct regs *);
-/* The same, for all faults. */
+/* Called for #DB and NMI. */
+extern void (*volatile on_trap)(struct regs *);
+/* As resume_at, for all faults. */
 extern volatile u64 skip_faults;
 /* What vCPUs from 1 on do once they are up. */
 extern void (*volatile others_work)(u32 vcpu);

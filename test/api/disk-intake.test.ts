@@ -1,0 +1,98 @@
+/** Files on their way to the host: their number, and what becomes of their tasks where a file can't be removed. */
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import path from "node:path";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { DiskImages } from "../../core/api/disk-images.ts";
+import { DiskIntake } from "../../core/api/disk-intake.ts";
+import { HostJournal } from "../../core/api/journal/host-journal.ts";
+import { temporaryFolder } from "../temporary.ts";
+
+const who = { id: "test", words: "A test" };
+let folder: string;
+let images: DiskImages;
+let journal: HostJournal;
+let intake: DiskIntake;
+
+beforeEach(() => {
+  folder = temporaryFolder("disk-intake");
+  images = new DiskImages(folder);
+  journal = new HostJournal(() => {}, { gone: () => null, kept: () => null });
+  intake = new DiskIntake(images, journal, () => who);
+});
+
+const states = () => journal.entries.map(({ state }) => state);
+/** The parts of files that have come so far are folders from now on: whoever removes a file fails. */
+function spoil(): void {
+  for (const name of readdirSync(folder)) {
+    rmSync(path.join(folder, name));
+    mkdirSync(path.join(folder, name));
+  }
+}
+
+describe("a file that can't be removed", () => {
+  it("whose task is cancelled ends with it", async () => {
+    await intake.begin("a.img", 10);
+    spoil();
+    journal.cancel(journal.entries.at(-1)!.id);
+    await expect.poll(states).toEqual(["cancelled"]);
+  });
+
+  it("stops nobody when its window goes, and its task ends", async () => {
+    const unhandled = vi.fn();
+    process.on("unhandledRejection", unhandled);
+    try {
+      await intake.begin("a.img", 10);
+      spoil();
+      intake.end();
+      await expect.poll(states).toEqual(["cancelled"]);
+      // Rejections that nobody has handled are told before the next turn.
+      await new Promise(setImmediate);
+      expect(unhandled).not.toHaveBeenCalled();
+    } finally {
+      process.off("unhandledRejection", unhandled);
+    }
+  });
+
+  it("is named to whoever drops it, and its name is free", async () => {
+    const { intake: id } = await intake.begin("a.img", 10);
+    spoil();
+    await expect(intake.drop(id)).rejects.toThrow(/^What has come of a\.img can't be removed: /);
+    expect(states()).toEqual(["cancelled"]);
+    const next = await images.begin("a.img", 10);
+    expect(next.path).toBe(path.join(folder, "a.img"));
+    await next.drop();
+  });
+
+  it("hides nothing of what failed first", async () => {
+    const { intake: id } = await intake.begin("a.img", 10);
+    spoil();
+    await expect(intake.chunk(id, 5, new Uint8Array(5))).rejects.toThrow(/begin at 0/);
+    expect(states()).toEqual(["failed"]);
+  });
+});
+
+describe("many", () => {
+  it("that are begun at once are no more than may be taken at once", async () => {
+    const begun = await Promise.allSettled(Array.from({ length: 9 }, (_, i) => intake.begin(`${i}.img`, 10)));
+    expect(begun.map(({ status }) => status)).toEqual([...Array<string>(8).fill("fulfilled"), "rejected"]);
+    expect(readdirSync(folder)).toHaveLength(8);
+    // One that could not be begun takes nobody's place.
+    intake.end();
+    const other = new DiskIntake(images, journal, () => who);
+    for (let i = 0; i < 9; i++)
+      await expect(other.begin("a.img", 2 ** 50)).rejects.toMatchObject({ data: { code: "EFBIG" } });
+    await other.drop((await other.begin("a.img", 10)).intake);
+  });
+
+  it("that were cancelled are known for a while, and not for ever", async () => {
+    const ids: string[] = [];
+    for (let i = 0; i < 65; i++) {
+      ids.push((await intake.begin("a.img", 10)).intake);
+      journal.cancel(journal.entries.at(-1)!.id);
+      await expect.poll(() => journal.entries.at(-1)!.state, { interval: 1 }).toBe("cancelled");
+    }
+    const told = (id: string) => intake.chunk(id, 0, new Uint8Array(1));
+    await expect(told(ids[0]!)).rejects.toMatchObject({ data: { code: "ENOENT" } });
+    for (const id of [ids[1]!, ids[64]!]) await expect(told(id)).rejects.toMatchObject({ data: { code: "ECANCELED" } });
+  });
+});

@@ -1,0 +1,125 @@
+/** Memory on demand, as the control domain sets it up: what is marked, what is in reserve, and what the calls say. */
+import { beforeAll, expect, test } from "vitest";
+import {
+  MEMORY_RESERVATION_DOMID,
+  MEMORY_RESERVATION_MEM_FLAGS,
+  MEMORY_RESERVATION_NR_EXTENTS,
+  POD_TARGET_DOMID,
+  POD_TARGET_POD_CACHE_PAGES,
+  POD_TARGET_POD_ENTRIES,
+  POD_TARGET_TARGET_PAGES,
+  XENMAPSPACE_grant_table,
+  XENMEMF_populate_on_demand,
+  XENMEM_decrease_reservation,
+  XENMEM_get_pod_target,
+  XENMEM_increase_reservation,
+  XENMEM_set_pod_target,
+} from "../../../core/abi/memory.ts";
+import { EINVAL, ENOMEM } from "../../../core/abi/errno.ts";
+import { DOM0, Host, dom0Page } from "./host.ts";
+import { PvhDomain } from "./pvh-domain.ts";
+
+const MOST = 0x2000;
+
+interface Target {
+  result: number;
+  reserve: number;
+  onDemand: number;
+}
+function podTarget(host: Host, operation: number, domid: number, target = 0): Target {
+  host.core.become(DOM0);
+  const at = dom0Page(host);
+  host.bytes.fill(0, at, at + 64);
+  host.set64(at + POD_TARGET_TARGET_PAGES, target);
+  host.set16(at + POD_TARGET_DOMID, domid);
+  const result = Number(host.core.doMemoryOp(BigInt(operation), BigInt(at)));
+  const [reserve, onDemand] = [POD_TARGET_POD_CACHE_PAGES, POD_TARGET_POD_ENTRIES].map((field) =>
+    Number(host.get64(at + field)),
+  );
+  return { result, reserve: reserve!, onDemand: onDemand! };
+}
+const now = (host: Host): Target => podTarget(host, XENMEM_get_pod_target, 1);
+const aim = (host: Host, target: number): Target => podTarget(host, XENMEM_set_pod_target, 1, target);
+const mark = (d: PvhDomain, gfn: bigint, order = 0): bigint => d.populate(gfn, 1n, order, XENMEMF_populate_on_demand);
+
+function checked(host: Host): void {
+  host.core.become(DOM0);
+  expect(host.core.checkMemory(), host.log()).toBe(0);
+}
+
+beforeAll(() => Host.boot(64), 300_000);
+
+test("an extent is marked whole or not at all", async () => {
+  const host = await Host.boot(64);
+  const d = new PvhDomain(host, 1);
+  expect(d.populate(0x204n, 1n)).toBe(1n);
+  expect(mark(d, 0x200n, 3)).toBe(0n);
+  expect(d.entry(0x200n)).toBe(0n);
+  expect(now(host)).toEqual({ result: 0, reserve: 0, onDemand: 0 });
+  expect(mark(d, 0x208n, 3)).toBe(1n);
+  expect(now(host).onDemand).toBe(8);
+  checked(host);
+  // Nor is what is marked lost where memory can't be put: at a grant.
+  expect(d.add(XENMAPSPACE_grant_table, 0n, 0x1000n)).toBe(0n);
+  d.grant(0x1000n, 8, 1, 5n);
+  expect(d.reserve(XENMEM_decrease_reservation, 0x20cn)).toBe(1n);
+  expect(d.map(1, 8, 0x20cn).status).toBe(0);
+  expect(now(host).onDemand).toBe(7);
+  expect(d.populate(0x208n, 1n, 3)).toBe(0n);
+  expect(now(host).onDemand).toBe(7);
+  checked(host);
+});
+
+test("the reserve grows with the target, never beyond what is on demand, and is not taken away by a lower one", async () => {
+  const host = await Host.boot(64);
+  const d = new PvhDomain(host, 1, 64n, MOST);
+  const has = host.core.totPages(1);
+  expect(aim(host, MOST)).toEqual({ result: 0, reserve: 0, onDemand: 0 });
+  expect(mark(d, 0x1000n, 9)).toBe(1n);
+  expect(aim(host, has + 100).reserve).toBe(100);
+  expect(aim(host, has + 50)).toEqual({ result: 0, reserve: 100, onDemand: 512 });
+  expect(aim(host, 0).reserve).toBe(100);
+  expect(aim(host, has + 1000).reserve).toBe(512);
+  // What is given back on demand takes along what is in reserve for it.
+  for (let gfn = 0x1000n; gfn < 0x1100n; gfn++) expect(d.reserve(XENMEM_decrease_reservation, gfn)).toBe(1n);
+  expect(now(host)).toEqual({ result: 0, reserve: 256, onDemand: 256 });
+  checked(host);
+});
+
+test("what is set and asked is refused alike", async () => {
+  const host = await Host.boot(64);
+  const d = new PvhDomain(host, 1, 64n, 0x100000);
+  expect(mark(d, 0x1000n)).toBe(1n);
+  expect(aim(host, 0x100001).result).toBe(-EINVAL);
+  for (let i = 0n; i < 40n; i++) expect(mark(d, 0x2000n + 512n * i, 9)).toBe(1n);
+  expect(aim(host, 0x100000).result).toBe(-ENOMEM);
+  for (const operation of [XENMEM_set_pod_target, XENMEM_get_pod_target])
+    expect(podTarget(host, operation, DOM0).result).toBe(-EINVAL);
+  checked(host);
+});
+
+test("only populate_physmap knows the flag", async () => {
+  const host = await Host.boot(64);
+  host.core.become(DOM0);
+  const at = dom0Page(host);
+  host.bytes.fill(0, at, at + 64);
+  host.set64(at + MEMORY_RESERVATION_NR_EXTENTS, 1);
+  host.set32(at + MEMORY_RESERVATION_MEM_FLAGS, XENMEMF_populate_on_demand);
+  host.set16(at + MEMORY_RESERVATION_DOMID, DOM0);
+  expect(host.core.doMemoryOp(BigInt(XENMEM_increase_reservation), BigInt(at))).toBe(1n);
+});
+
+test("teardown counts it down", async () => {
+  const host = await Host.boot(64);
+  const d = new PvhDomain(host, 1);
+  const has = host.core.totPages(1);
+  expect(mark(d, 0x1000n, 9)).toBe(1n);
+  expect(mark(d, 0x1207n)).toBe(1n);
+  expect(aim(host, has + 300).reserve).toBe(300);
+  host.core.become(DOM0);
+  host.core.dropVcpu(1);
+  for (let i = 0; host.core.relinquishMemory(1); i++) if (i > 1000) throw new Error("teardown does not end");
+  expect(now(host)).toEqual({ result: 0, reserve: 0, onDemand: 0 });
+  d.destroy();
+  checked(host);
+});
