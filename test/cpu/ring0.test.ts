@@ -502,6 +502,40 @@ describe("a second stage", () => {
     expect(m.reg(RDX)).toBe(0x55667788n);
     expect(get32(0x6000) & 0xffff).toBe(0x8888);
   });
+  it("asks a device nothing before it is certain that the other page of an access is there: what is asked for may change the device", () => {
+    // Pages of 4 KiB at 0x400000: memory; the device; nothing yet, where the owner gives memory when asked, but first not
+    put32(0x20000, 0x21000 | 3);
+    put32(0x21000 + (CODE >> 10), CODE | 3);
+    put32(0x20000 + 4, 0x22000 | 3);
+    put32(0x22000, 0x5000 | 3);
+    put32(0x22004, DEVICE | 3);
+    put32(0x22008, 0x700000 | 3);
+    const at = mapSecond(0x700000, 0n);
+    // mov eax,[ebx]; movups xmm0,[ebx]
+    for (const [read, width] of [
+      ["8b03", 4],
+      ["0f1003", 16],
+    ] as const) {
+      m.view.setBigUint64(at, 0n, true);
+      m.exports.engine_flush!();
+      m.exports.engine_outside!(LOG, 0, 0, 0, 0);
+      put(CODE, `b800000200 0f22d8 b800060000 0f22e0 b833000080 0f22c0 ${read} f4`);
+      m.setReg(RBX, 0x401ffen);
+      m.rip = BigInt(CODE);
+      expect(m.run()).toBe(exits.EXIT_OUTSIDE);
+      expect([m.address, told()]).toEqual([0x700000n, []]);
+      m.exports.engine_outside!(LOG, 0x700000, at, GUEST + 0x6000 + 7, 0);
+      expect(m.run()).toBe(exits.EXIT_HALT);
+      const device = BigInt(DEVICE);
+      expect([width, told()]).toEqual([
+        width,
+        [
+          [device + 0xffen, 1n, 0n],
+          [device + 0xfffn, 1n, 0n],
+        ],
+      ]);
+    }
+  });
   it("is left where a table of the guest's lies at a device, which is not told what was to be accessed", () => {
     put32(0x20000, 0x21000 | 3);
     put32(0x20000 + 4, DEVICE | 3);

@@ -62,6 +62,20 @@ const word = (size: number, at: number, value: bigint): Buffer => {
   bytes.writeBigUInt64LE(value, at);
   return bytes;
 };
+/** struct hvm_msr: `count` of registers, by index, reserved word and value. */
+function msrs(count: number, ...entries: [index: number, reserved: number, value: bigint][]): Buffer {
+  const bytes = Buffer.alloc(save.HVM_MSR_SIZE + save.HVM_ONE_MSR_SIZE * entries.length);
+  bytes.writeUInt32LE(count, save.HVM_MSR_COUNT);
+  entries.forEach(([index, reserved, value], i) => {
+    const at = save.HVM_MSR_MSR + save.HVM_ONE_MSR_SIZE * i;
+    bytes.writeUInt32LE(index, at + save.HVM_ONE_MSR_INDEX);
+    bytes.writeUInt32LE(reserved, at + save.HVM_ONE_MSR_RSVD);
+    bytes.writeBigUInt64LE(value, at + save.HVM_ONE_MSR_VAL);
+  });
+  return bytes;
+}
+const SPEC_CTRL = 0x48;
+const DR2_ADDRESS_MASK = 0xc001101a;
 interface Image {
   pages?: readonly bigint[];
   rings?: [number, bigint][];
@@ -99,7 +113,21 @@ describe("an image of a PVH domain", () => {
     await ask("destroy", { domid });
   });
 
+  it("that has registers of other processors, all zero, is restored", async () => {
+    const zero: [number, number, bigint][] = [
+      [SPEC_CTRL, 0, 0n],
+      [DR2_ADDRESS_MASK, 0, 0n],
+    ];
+    write({ context: contextWith(save.CPU_MSR_CODE, msrs(2, ...zero)) });
+    const { domid } = await ask("restore", { file });
+    await ask("destroy", { domid });
+  });
+
   const refusedContext = /the hypervisor refused domctl sethvmcontext/;
+  const refusedMsrs = (bytes: Buffer, errno: string): [Image, RegExp] => [
+    { context: contextWith(save.CPU_MSR_CODE, bytes) },
+    new RegExp(`the hypervisor refused domctl sethvmcontext.*: ${errno}`),
+  ];
   it.each<[string, Image, RegExp]>([
     ["a page twice", { pages: [0n, 1n, 2n, 3n, 1n] }, /it has page 1 twice/],
     ["a page of a type", { pages: [0n, 1n | (1n << 60n), 2n, 3n] }, /page 1 has type 1/],
@@ -137,6 +165,14 @@ describe("an image of a PVH domain", () => {
       { context: contextWith(save.CPU_XSAVE_CODE, word(600, save.HVM_HW_CPU_XSAVE_XCR0, 4n)) },
       refusedContext,
     ],
+    ["half a count of MSRs", ...refusedMsrs(Buffer.alloc(4), "EINVAL")],
+    ["fewer MSRs than it says", ...refusedMsrs(msrs(2, [SPEC_CTRL, 0, 0n]), "EOPNOTSUPP")],
+    ["more MSRs than it says", ...refusedMsrs(msrs(0, [SPEC_CTRL, 0, 0n]), "EOPNOTSUPP")],
+    ["as many MSRs as there are numbers", ...refusedMsrs(msrs(0xffffffff, [SPEC_CTRL, 0, 0n]), "EOPNOTSUPP")],
+    ["so many MSRs that their bytes wrap around", ...refusedMsrs(msrs(0x10000001, [SPEC_CTRL, 0, 0n]), "EOPNOTSUPP")],
+    ["an MSR with reserved bits", ...refusedMsrs(msrs(1, [SPEC_CTRL, 1, 0n]), "EOPNOTSUPP")],
+    ["an MSR that no vCPU here has", ...refusedMsrs(msrs(1, [SPEC_CTRL, 0, 1n]), "ENXIO")],
+    ["an MSR that is never saved", ...refusedMsrs(msrs(1, [0x1b, 0, 0n]), "ENXIO")],
     ["a PAT that is none", { context: contextWith(save.HVM_SAVE_CODE_MTRR, word(240, 0, 0x0202n)) }, refusedContext],
   ])("with %s is refused, and nothing of it stays", async (_what, image, message) => {
     const before = await freeFrames();

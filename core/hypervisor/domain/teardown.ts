@@ -7,11 +7,11 @@ import { ERESTART } from "../../abi/errno";
 import { VIRQ_DOM_EXC } from "../../abi/xen";
 import { evtchnDomainDestroy, evtchnDomainFree, sendGlobalVirq } from "../event/channels";
 import { freeXenheapPages } from "../memory/allocator";
-import { DomainMemory, MEM_DYING } from "../memory/domain_memory";
+import { DomainMemory } from "../memory/domain_memory";
 import { memoryDomainFree } from "../memory/domain_books";
 import { putPageAndType } from "../memory/page_type";
 import { unshareXenPage } from "../memory/share";
-import { memoryDomainGone, relinquishMemory } from "../memory/teardown";
+import { markDying, memoryDomainGone, relinquishMemory } from "../memory/teardown";
 import { typeOf } from "../guest/type";
 import { systemTime } from "../sched/clock";
 import { ROOT_PARKED } from "../sched/accounting";
@@ -54,7 +54,7 @@ export function domainKill(d: Domain): i32 {
   if (d.dying == DOMDYING_alive) {
     domainPause(d);
     d.dying = DOMDYING_dying;
-    changetype<DomainMemory>(d.memory).flags |= MEM_DYING;
+    markDying(changetype<DomainMemory>(d.memory));
     d.teardownStep = STEP_EVENTS;
     stopTimers(d);
   }

@@ -15,6 +15,11 @@ import { settleOnce } from "./settle_tables";
 import { perdomainFree } from "./perdomain";
 import { relinquishP2m } from "../p2m/teardown";
 
+/** From here on the domain is given no frame, claim or second-stage entry. None of its vCPUs runs, so nobody else changes its flags. */
+export function markDying(d: DomainMemory): void {
+  atomic.or<u32>(changetype<usize>(d) + offsetof<DomainMemory>("flags"), MEM_DYING);
+}
+
 /** Frames or map tracks handled in one call. */
 const BUDGET: u32 = 4096;
 
@@ -25,13 +30,11 @@ function holdFrom(d: DomainMemory, first: u32): u32 {
   return mfn;
 }
 
-/** One bounded step. 0 when everything the domain itself held is gone; 1: call again. */
+/** One bounded step, of a domain that is marked as dying. 0 when everything the domain itself held is gone; 1: call again. */
 export function relinquishMemory(domid: u32): i32 {
   const d = domainMemory(domid);
   if (d == null) return 0;
-  // None of its vCPUs runs, so nobody else changes its flags. setClaim takes the lock of its lists: who gave it frames under that before is done, and
-  // who does after sees that it is dying.
-  atomic.or<u32>(changetype<usize>(d) + offsetof<DomainMemory>("flags"), MEM_DYING);
+  // This takes the lock of its lists: who gave it frames under that before is done, and who does after sees that it is dying.
   setClaim(d, 0);
   // What is let go of may be kept for a while, and holds other tables.
   d.validating = 0;

@@ -140,16 +140,21 @@ function readSlow(linear: u64, size: u32): u64 {
     return fault == FAULT_DEVICE ? deviceRead(size) : 0;
   }
   const second = host ? translate((lin + room) & linearMask, ACCESS_READ) : 0;
-  if (!second) return fault == FAULT_DEVICE ? readBytes(lin, size) : 0;
+  if (!second) {
+    if (fault != FAULT_DEVICE) return 0;
+    // A read may change a device: none is made before it is certain that the other page is there.
+    clearFault();
+    probe(lin, size, ACCESS_READ);
+    return fault ? 0 : readBytes(lin, size);
+  }
   let value: u64 = 0;
   for (let i: u32 = 0; i < size; i++)
     value |= (<u64>load<u8>(i < room ? host + i : second + (i - room))) << ((<u64>i) << 3);
   return value;
 }
 
-/** `size` bytes across a page boundary with a device on one side or both: byte by byte, as a bus that is 8 bits wide gives them. */
+/** `size` bytes across a page boundary with a device on one side or both: byte by byte, as a bus that is 8 bits wide gives them. Both pages have been probed. */
 function readBytes(lin: u64, size: u32): u64 {
-  clearFault();
   let value: u64 = 0;
   for (let i: u32 = 0; i < size && !fault; i++) value |= readSlow(lin + i, 1) << ((<u64>i) << 3);
   return fault ? 0 : value;
@@ -206,7 +211,9 @@ function readV128Slow(linear: u64): v128 {
   const second = host ? translate((lin + room) & linearMask, ACCESS_READ) : 0;
   if (!second) {
     if (fault != FAULT_DEVICE) return i64x2.splat(0);
-    const half = readBytes(lin, 8);
+    clearFault();
+    probe(lin, 16, ACCESS_READ);
+    const half = fault ? 0 : readBytes(lin, 8);
     return fault ? i64x2.splat(0) : i64x2.replace_lane(i64x2.splat(half), 1, readBytes(lin + 8, 8));
   }
   let low: u64 = 0;

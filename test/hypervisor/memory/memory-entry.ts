@@ -84,6 +84,7 @@ import {
 import { guestRangeOk, pvTranslate } from "../../../core/hypervisor/guest/pv/address";
 import { countHeldByPv } from "../../../core/hypervisor/guest/pv/held";
 import { shareXenPageWithGuest, unshareXenPage } from "../../../core/hypervisor/memory/share";
+import { markDying, relinquishMemory as relinquish } from "../../../core/hypervisor/memory/teardown";
 import { PTE_P, PTE_RW, pteMfn } from "../../../core/hypervisor/memory/pte";
 import { leafOf, partOf } from "../../../core/hypervisor/p2m/tables";
 import { nativeMapFrameWritable, nativeUnmapFrameWritable } from "../../../core/hypervisor/guest/native/map_frame";
@@ -108,9 +109,16 @@ export {
 export { doMmuextOp } from "../../../core/hypervisor/memory/mmuext";
 export { mapLdtPage } from "../../../core/hypervisor/memory/shadow_ldt";
 export { checkMemory } from "../../../core/hypervisor/memory/check";
-export { relinquishMemory, memoryDomainGone } from "../../../core/hypervisor/memory/teardown";
+export { memoryDomainGone } from "../../../core/hypervisor/memory/teardown";
 export { doGrantTableOp } from "../../../core/hypervisor/grant/grant_op";
 export { frameAddress, pageCount, pageOwner, pageTypeCount, pageTypeOf, m2pGet, nativeHold };
+
+/** As domainKill() does it, which marks the domain at its beginning. */
+export function relinquishMemory(domid: u32): i32 {
+  const d = domainMemory(domid);
+  if (d != null) markDying(d);
+  return relinquish(domid);
+}
 
 /** Addresses of the code tables, for the other threads' attach. */
 let versions: usize = 0;

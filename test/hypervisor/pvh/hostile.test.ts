@@ -66,6 +66,13 @@ describe.skipIf(!haveCompiler)("a hostile PVH guest", () => {
     expect(said, host.log.slice(-3000)).toEqual(expect.arrayContaining(["INITIALISE -17", "REWRITTEN done"]));
   });
 
+  it("has a fault of an INS that no gate takes: a triple fault, as of any instruction", async () => {
+    const { reason, said } = await host.ended(await host.start("undeliverable"), 20);
+    expect(said, host.log.slice(-3000)).toContain("UNDELIVERABLE");
+    expect(said).not.toContain("WENT ON");
+    expect(reason).toBe("reboot");
+  });
+
   it("sets the timers of its APICs to anything, and resets the vCPUs that do: the host keeps time, and the timers end with it", async () => {
     const domid = await host.start("timers vcpus=3", { vcpus: 3 });
     const { said } = await host.ended(domid, 100);

@@ -10,7 +10,7 @@ import { isPat } from "../../../machine/cpu/msr";
 import { isCanonical } from "../../../machine/cpu/paging/format";
 import * as s from "../../../machine/cpu/state";
 import * as h from "../../../abi/hvm_save";
-import { EINVAL, EOPNOTSUPP } from "../../../abi/errno";
+import { EINVAL, ENXIO, EOPNOTSUPP } from "../../../abi/errno";
 import { VPF_down, Vcpu, vcpuOf } from "../../domain/domain";
 import { giveFxsave, takeFxsave } from "../fxsave";
 import { tscAt } from "../tsc";
@@ -47,6 +47,16 @@ const UNUSABLE: u32 = 0x8000;
 /** hvm_hw_lapic: switched off by the register of spurious interrupts, and by IA32_APIC_BASE. */
 const SOFTWARE_DISABLED: u32 = 1;
 const HARDWARE_DISABLED: u32 = 2;
+/** Of struct hvm_msr's records, from Intel's and AMD's manuals; the last five are AMD's. */
+const MSR_SPEC_CTRL: u32 = 0x48;
+const MSR_MISC_FEATURES_ENABLES: u32 = 0x140;
+const MSR_PKRS: u32 = 0x6e1;
+const MSR_BNDCFGS: u32 = 0xd90;
+const MSR_XSS: u32 = 0xda0;
+const MSR_VIRT_SPEC_CTRL: u32 = 0xc001011f;
+const MSR_DR1_ADDRESS_MASK: u32 = 0xc0011019;
+const MSR_DR3_ADDRESS_MASK: u32 = 0xc001101b;
+const MSR_DR0_ADDRESS_MASK: u32 = 0xc0011027;
 const DR6_FIXED: u64 = 0xffff0ff0;
 const DR6_BITS: u64 = 0xe00f;
 const DR7_FIXED: u64 = 0x400;
@@ -253,18 +263,36 @@ function takeXsave(v: Vcpu, record: usize): i32 {
 
 /**
  * struct hvm_msr: registers that some processors have, of which this one has none. Xen writes those only that are not zero, but one that
- * is zero is what a vCPU here has. 0, -EINVAL, -EOPNOTSUPP as in Xen for what is reserved.
+ * is zero is what a vCPU here has. As in Xen: -EINVAL for less than a count, -EOPNOTSUPP for another length than the count says and for what is
+ * reserved, -ENXIO for another register and for a value that it can't have.
  */
 function takeMsrs(record: usize, length: u32): i32 {
   if (length < <u32>h.HVM_MSR_SIZE) return -EINVAL;
   const count = load<u32>(record, h.HVM_MSR_COUNT);
-  if (<u64>length != <u64>h.HVM_MSR_SIZE + <u64>count * h.HVM_ONE_MSR_SIZE) return -EINVAL;
+  if (<u64>length != <u64>h.HVM_MSR_SIZE + <u64>count * h.HVM_ONE_MSR_SIZE) return -EOPNOTSUPP;
+  for (let n: u32 = 0; n < count; n++)
+    if (load<u32>(record + h.HVM_MSR_MSR + <usize>n * h.HVM_ONE_MSR_SIZE, h.HVM_ONE_MSR_RSVD)) return -EOPNOTSUPP;
   for (let n: u32 = 0; n < count; n++) {
     const one = record + h.HVM_MSR_MSR + <usize>n * h.HVM_ONE_MSR_SIZE;
-    if (load<u32>(one, h.HVM_ONE_MSR_RSVD)) return -EOPNOTSUPP;
-    if (load<u64>(one, h.HVM_ONE_MSR_VAL)) return -EINVAL;
+    if (!isSavedMsr(load<u32>(one, h.HVM_ONE_MSR_INDEX)) || load<u64>(one, h.HVM_ONE_MSR_VAL)) return -ENXIO;
   }
   return 0;
+}
+
+/** The registers that Xen has in such a record. */
+function isSavedMsr(index: u32): bool {
+  switch (index) {
+    case MSR_SPEC_CTRL:
+    case MSR_MISC_FEATURES_ENABLES:
+    case MSR_PKRS:
+    case MSR_BNDCFGS:
+    case MSR_XSS:
+    case MSR_VIRT_SPEC_CTRL:
+    case MSR_DR0_ADDRESS_MASK:
+      return true;
+    default:
+      return index >= MSR_DR1_ADDRESS_MASK && index <= MSR_DR3_ADDRESS_MASK;
+  }
 }
 
 // ---- giving ----------------------------------------------------------------------------------------------------

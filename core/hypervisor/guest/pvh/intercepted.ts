@@ -26,6 +26,8 @@ const DONE: i32 = 0;
 const FAULT: i32 = 1;
 /** RIP and whatever else is needed has been put in order already. */
 const SETTLED: i32 = 2;
+/** An exception of the instruction's could not be delivered to the guest: a triple fault. */
+const TRIPLE_FAULT: i32 = 3;
 
 /** True if the guest goes on; false: its vCPU has shut down. */
 export function intercepted(v: Vcpu): bool {
@@ -33,6 +35,7 @@ export function intercepted(v: Vcpu): bool {
   const outcome = <u32>load<u16>(op, OP_HANDLER) == H.H_STRING ? stringPorts(v, op) : system(v, op);
   if (outcome == DONE) return finish(v, op) < 0;
   if (outcome == SETTLED) return true;
+  if (outcome == TRIPLE_FAULT) return false;
   // The guest's own handler hears of it.
   return injectExceptionInto(v, <i32>load<u32>(cpu, CPU_EXIT_ERROR));
 }
@@ -92,7 +95,6 @@ function stringPorts(v: Vcpu, op: usize): i32 {
   clearFault();
   // Its memory operand lies in no memory: there it is as at the port; or in memory that it gets now.
   if (vector > VECTOR_LAST) return supplied(v, outsideAddress) ? SETTLED : DONE;
-  injectExceptionInto(v, vector, error, address);
-  return SETTLED;
+  return injectExceptionInto(v, vector, error, address) ? SETTLED : TRIPLE_FAULT;
 }
 const VECTOR_LAST: i32 = 31;

@@ -166,7 +166,8 @@ void begin(u32 which)
     traps_fill();
     say("PARAMETERS %x behind %x", (u64)parameters32[0], (u64)parameters32[1]);
     say("LONG cr0 at entry %x hello %d", (u64)entry_cr0, (s64)(s32)hello_result);
-    if (has_word("races") || has_word("nonsense") || has_word("rights") || has_word("trapped") || has_word("rewritten"))
+    if (has_word("races") || has_word("nonsense") || has_word("rights") || has_word("trapped") || has_word("rewritten")
+        || has_word("undeliverable"))
         attack();
     if (has_word("rules")) rules();
     if (has_word("timer")) timer();
