@@ -4,5 +4,5 @@ import type { DomainConfig } from "./messages.ts";
 /** As the configuration names them, without those of devices. With a boot loader, kernel and RAM disk are files on the domain's first disk. */
 export function bootFiles({ bootloader, kernel, ramdisk, shim }: DomainConfig): string[] {
   const own = bootloader ? [] : [kernel, ramdisk];
-  return [...own, shim?.path].filter((file): file is string => file !== undefined && file !== null && file !== "");
+  return [...own, shim?.path].flatMap((file) => (file ? [file] : []));
 }

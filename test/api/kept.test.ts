@@ -149,6 +149,10 @@ describe("domains that are kept", () => {
     const disk = (spec: string): string => `${text}disk = [ "${spec}" ]\n`;
     await expect(edit(disk("/etc/passwd,raw,xvda,r"))).rejects.toMatchObject({ code: "EACCES" });
     await edit(disk(`${image},raw,xvda,rw`));
+    // With a boot loader a kernel names no file of this computer, so what stood there was not allowed by anybody.
+    const secret = disk(`${image},raw,xvda,rw`).replace(vmlinuz, "/etc/passwd");
+    await edit(`${secret}bootloader = "pygrub"\n`);
+    await expect(edit(secret)).rejects.toMatchObject({ code: "EACCES" });
     await own.request("keptEdit", { uuid, config: disk(`${vmlinuz},raw,xvda,ro`) });
     await edit(`${disk(`${vmlinuz},raw,xvda,ro`)}vcpus = 2\n`);
     await expect(edit(disk(`${vmlinuz},raw,xvda,rw`))).rejects.toMatchObject({ code: "EACCES" });

@@ -1,4 +1,8 @@
-/** How long forks of a Linux with a disk take, by its memory and the number of copies: figures for core/library/snapshots/README.md. */
+/**
+ * How long forks of a Linux with a disk take, by its memory and the number of copies: figures for core/library/snapshots/README.md. By the environment:
+ * XENARIUM_FORK_MIB, sizes of the guest's memory (96,256); XENARIUM_FORK_COPIES, numbers of copies, one fork after the other (1,3);
+ * XENARIUM_FORK_FULL, the share of its memory that the guest fills with random data before (0); one of 96 MiB has no room for any.
+ */
 import { truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
@@ -12,6 +16,13 @@ import { temporaryFolder } from "../temporary.ts";
 const dist = pathToFileURL(path.resolve(import.meta.dirname, "../../dist") + path.sep);
 const missing = guestsMissing();
 const SLOW = { timeout: 60_000, interval: 50 };
+const FILLED = { timeout: 300_000, interval: 50 };
+const numbers = (name: string, usual: string): number[] => (process.env[name] ?? usual).split(",").map(Number);
+const SIZES = numbers("XENARIUM_FORK_MIB", "96,256");
+const COPIES = numbers("XENARIUM_FORK_COPIES", "1,3");
+const [FULL = 0] = numbers("XENARIUM_FORK_FULL", "0");
+/** Of the host: all domains of a fork, and as much as dom0 holds of one. */
+const HOST_MIB = Math.max(1600, Math.max(...SIZES) * (2 + Math.max(...COPIES)) + 256);
 
 describe.skipIf(missing !== null)("forks", () => {
   let host: HostService;
@@ -22,7 +33,7 @@ describe.skipIf(missing !== null)("forks", () => {
     host = new HostService({
       imageFolder: dist,
       bundledGuest: new URL("assets/guests/mini.elf", dist),
-      memoryMiB: 1600,
+      memoryMiB: HOST_MIB,
       pcpus: 2,
       libraryFolder: path.join(folder, "library"),
     });
@@ -31,7 +42,14 @@ describe.skipIf(missing !== null)("forks", () => {
   });
   afterAll(() => host.powerOff(0));
 
-  it.each([96, 256])("of %s MiB", { timeout: 600_000 }, async (memory) => {
+  /** Random data in a file that lies in memory. */
+  const fill = async (domid: number, mib: number, shown: () => Promise<string>): Promise<void> => {
+    const commands = `busybox mkdir /full; mount -t tmpfs -o size=100% full /full; busybox dd if=/dev/urandom of=/full/data bs=1M count=${mib}; echo FILLED-$?.\r`;
+    await host.toolstack.request("consoleInput", { domid, bytes: Buffer.from(commands) });
+    await expect.poll(shown, FILLED).toContain("FILLED-2");
+  };
+
+  it.each(SIZES)("of %s MiB", { timeout: 600_000 }, async (memory) => {
     const image = path.join(folder, `${memory}.img`);
     writeFileSync(image, "");
     truncateSync(image, 64 << 20);
@@ -47,12 +65,13 @@ describe.skipIf(missing !== null)("forks", () => {
     const shown = async (): Promise<string> =>
       Buffer.from((await host.toolstack.request("consoleAttach", { domid })).log).toString("latin1");
     await expect.poll(shown, SLOW).toMatch(/GUEST-READY[\s\S]*# /);
-    for (const copies of [1, 3]) {
+    if (FULL > 0) await fill(domid, Math.round(memory * FULL), shown);
+    for (const copies of COPIES) {
       const began = performance.now();
       const made = await client.request("domainFork", { uuid, copies });
       const took = performance.now() - began;
       console.log(
-        `${memory} MiB, ${copies} ${copies === 1 ? "copy" : "copies"}: ${Math.round(took)} ms, stood still ${Math.round(made.stood)} ms`,
+        `${memory} MiB${FULL > 0 ? `, ${FULL * 100} % full` : ""}, ${copies} ${copies === 1 ? "copy" : "copies"}: ${Math.round(took)} ms, stood still ${Math.round(made.stood)} ms`,
       );
       for (const each of made.copies) await client.request("destroy", { domid: each.domid });
       await vi.waitUntil(async () => (await client.request("list")).length === 2, SLOW);
