@@ -182,7 +182,7 @@ test(`${CALLS} random memory and grant hypercalls, seed ${SEED}`, async () => {
   destroyBoth();
   destroy(host, 3);
   expect(core.checkMemory(), host.log()).toBe(0);
-  // The test's own Domain and Vcpu frames (three each for every domain it made) and the two scratch pages are all that is missing.
+  // The test's own Domain and Vcpu frames (three each for every domain it made) and the two pages of memory/scratch.ts are all that is missing.
   const made = 1 + 2 * (1 + Math.floor(CALLS / 5000));
   expect(before - core.freePages()).toBeLessThanOrEqual(made * 3 + 2);
 });
