@@ -77,8 +77,13 @@ static void grant(struct lane *l)
         struct v2 *e = v2(ref);
         e->domid = some_peer(l);
         e->frame = gfn_of(l, place);
+        /*
+         * Another vCPU may have gone back to version 1 meanwhile, and a third have made an entry there: these words are its frame. With the
+         * length first it is nowhere; with the offset first the entry would grant one of our first 16 MiB.
+         */
+        e->length = 64 + below(l, 4032);
+        asm volatile("" ::: "memory");
         e->offset = below(l, 4096);
-        e->length = 64 + below(l, 4032); /* as the frame of a version 1 entry it is nowhere */
         if (once_in(l, 6)) flags |= SUB_PAGE;
         if (once_in(l, 8)) {
             /* What a peer grants us, it or the other may have through us. */
