@@ -83,10 +83,21 @@ static const u64 variants[] = {
     0xc33f010f, 0xc3d8200f, 0xc3c0200f,                   /* invlpg (%rdi), mov %cr3, %rax, mov %cr0, %rax */
     0xc30b0f, 0xc3cc, 0xc3,
 };
+/*
+ * Returns fill the rest of the eight bytes. Who stands behind an instruction when another takes its place goes on in the middle of that one, and would
+ * run through zeros, which add to wherever RAX points: it would be its own hand that changes what it judges by.
+ */
+static u64 with_returns(u64 variant)
+{
+    u32 length = 8 - __builtin_clzl(variant) / 8;
+    return length < 8 ? variant | 0xc3c3c3c3c3c3c3c3ul << 8 * length : variant;
+}
 void code_play(struct lane *l)
 {
-    for (u32 n = 0; n < 4; n++)
-        __atomic_store_n(&changing[below(l, lane_count)][below(l, 8)], variants[below(l, sizeof variants / sizeof *variants)], __ATOMIC_SEQ_CST);
+    for (u32 n = 0; n < 4; n++) {
+        u64 variant = with_returns(variants[below(l, sizeof variants / sizeof *variants)]);
+        __atomic_store_n(&changing[below(l, lane_count)][below(l, 8)], variant, __ATOMIC_SEQ_CST);
+    }
     u64 to = somewhere(l), from = somewhere(l), n = below(l, 3), rax = XEN_VERSION;
     void *code = &changing[l->id][below(l, 8)];
     if (!*(volatile u64 *)code) return;
