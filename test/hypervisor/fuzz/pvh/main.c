@@ -116,12 +116,21 @@ static void lane_init(struct lane *l, u32 id, u64 seed)
     frames_init(l);
 }
 
+/* Nobody plays before all have their trap tables: an NMI sent to one that is still in real mode is a triple fault. */
+static u32 ready;
+static void begin_together(void)
+{
+    __atomic_add_fetch(&ready, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&ready, __ATOMIC_SEQ_CST) < lane_count) asm volatile("pause");
+    fuzz();
+}
+
 void begin(u32 which)
 {
     traps_load();
     if (which) {
         apic_write(0xf0, 0x1ff);
-        fuzz();
+        begin_together();
     }
     info = (struct start_info *)(u64)start_info_at;
     traps_fill();
@@ -136,5 +145,5 @@ void begin(u32 which)
     grants_init();
     say("FUZZ-START PVH seed %d wild %d vcpus %d", seed, wild_permille, (u64)lane_count);
     start_vcpus(lane_count);
-    fuzz();
+    begin_together();
 }
