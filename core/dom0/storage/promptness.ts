@@ -1,8 +1,9 @@
 /**
  * Whether a file's transfers end as fast as the host's memory takes them. Then the thread that asks does them itself: to hand one to another
  * thread and to be told of its end takes longer than the transfer, and the host lets only one thread write a file at a time. Which parts of a file
- * it has in its memory, and when it makes a writer wait, it does not say, so it is judged by how long transfers take. A slow one keeps
- * everything that this thread serves waiting: after it other threads do them for a while, and for longer each time.
+ * it has in its memory, and when it makes a writer wait, it does not say, so it is judged by how long transfers take. Slow ones keep
+ * everything that this thread serves waiting: after two that follow each other closely other threads do them for a while, and for longer each
+ * time. One alone says little: on a busy computer the thread itself may have lost its core for some milliseconds.
  */
 
 /** Milliseconds in which other threads do it after a slow one: at first, and at most. */
@@ -22,6 +23,10 @@ const LEAST_BYTES = 16 << 10;
 /** Milliseconds that a prompt transfer takes at most, and what each mebibyte adds. */
 const PROMPT = 0.5;
 const PROMPT_PER_MEBIBYTE = 1;
+/** Transfers within which a second slow one counts. */
+const CLOSELY = 8;
+/** Milliseconds after which a single one counts too. */
+const SURELY_SLOW = 100;
 /** Prompt transfers after which a pause is the shortest again. */
 const TRUSTED_AFTER = 1000;
 
@@ -33,6 +38,7 @@ export class Promptness {
   #pausedUntil = -Infinity;
   #pause: number;
   #prompt = 0;
+  #sinceSlow = CLOSELY;
 
   /** `now`: milliseconds. */
   constructor(bounds: Pause, now: () => number = () => performance.now()) {
@@ -54,12 +60,22 @@ export class Promptness {
     try {
       return transfer();
     } finally {
-      const ended = this.#now();
-      if (ended - began > PROMPT + (PROMPT_PER_MEBIBYTE * bytes) / 2 ** 20) {
-        this.#pausedUntil = ended + this.#pause;
-        this.#pause = Math.min(2 * this.#pause, this.#bounds.longest);
-        this.#prompt = 0;
-      } else if (++this.#prompt === TRUSTED_AFTER) this.#pause = this.#bounds.shortest;
+      this.#learn(bytes, began, this.#now());
     }
+  }
+
+  #learn(bytes: number, began: number, ended: number): void {
+    this.#sinceSlow++;
+    const took = ended - began;
+    if (took <= PROMPT + (PROMPT_PER_MEBIBYTE * bytes) / 2 ** 20) {
+      if (++this.#prompt === TRUSTED_AFTER) this.#pause = this.#bounds.shortest;
+      return;
+    }
+    this.#prompt = 0;
+    const isAlone = this.#sinceSlow > CLOSELY;
+    this.#sinceSlow = 0;
+    if (isAlone && took < SURELY_SLOW) return;
+    this.#pausedUntil = ended + this.#pause;
+    this.#pause = Math.min(2 * this.#pause, this.#bounds.longest);
   }
 }
