@@ -1,7 +1,7 @@
-/** What a domain is built from, and what comes of it, whatever its type. */
+/** What a domain is built from, and the result, whatever its type. */
 import type { ElfImage } from "./elf.ts";
 
-/** A file that a kernel is given. Each may have a command line of its own, which PV kernels hear nothing of. */
+/** A file that a kernel is given. Each may have a command line of its own, which PV kernels are not told. */
 export interface Module {
   bytes: Uint8Array;
   cmdline: string | null;
@@ -10,24 +10,24 @@ export interface Module {
 export interface DomainBuild {
   domid: number;
   kernel: ElfImage;
-  /** A RAM disk, or whatever else the kernel takes; for a PV kernel one at most. */
+  /** A RAM disk, or whatever else the kernel takes. A PV kernel takes at most one. */
   modules: readonly Module[];
   cmdline: string;
-  /** To begin with, and at most. */
+  /** Pages at the beginning, and at most. */
   totalPages: number;
   mostPages: number;
-  /** Online at first, and at most. */
+  /** vCPUs that are online at first, and at most. */
   vcpus: number;
   maxvcpus: number;
-  /** Ports in the new domain, unbound and meant for dom0. */
+  /** Ports of the new domain that are unbound and reserved for dom0. */
   storePort: number;
   consolePort: number;
 }
 
-/** What a domain is made ready with before it gets its memory, whether it is new or restored. */
+/** What is prepared for a domain, new or restored, before it gets its memory. */
 export interface DomainPreparation {
   domid: number;
-  /** Pages at most. */
+  /** The most pages it may have. */
   mostPages: number;
   maxvcpus: number;
 }
