@@ -240,7 +240,7 @@ export class Networks {
     throw new NetworkError(`There is no bridge ${name}; there are ${[...this.#networks.keys()].join(", ")}.`);
   }
 
-  /** Loses some percent of a bridge's frames, 0 for none, until that is said anew. */
+  /** Drops some percent of a bridge's frames, 0 for none, until this is called again. */
   setLoss(name: string, percent: number): void {
     this.#find(name).bridge.loss = percent / 100;
   }
@@ -252,9 +252,9 @@ export class Networks {
   }
 
   /**
-   * An interface joins a bridge, with the addresses that are to be its own: by DHCP it gets the first of them that can be had. Throws
-   * NetworkError if there is no such bridge. Returns those that this network can have (a configuration may come from another network), and
-   * how the interface leaves again: what its guest had open is closed.
+   * Attaches an interface to a bridge, with the addresses that are to be its own: by DHCP it gets the first of them that is possible. Throws
+   * NetworkError if there is no such bridge. Returns those addresses that are possible in this network (a configuration may come from another one),
+   * and a function that detaches the interface and closes what its guest had open.
    */
   attach(name: string, port: BridgePort, wanted: readonly Uint8Array[]): Attachment {
     const { bridge, gateway } = this.#find(name);
@@ -268,7 +268,7 @@ export class Networks {
     return { bridge, addresses, detach };
   }
 
-  /** Rejects with NetworkError if the port can't be had. */
+  /** Rejects with NetworkError if the port is not available. */
   async addForward(name: string, forward: Forward): Promise<Forward> {
     const gateway = this.#gateway(name);
     if (!gateway.mayBeGuest(forward.guestAddress))
@@ -314,7 +314,7 @@ export class Networks {
     this.#gateway(name).forbidService(port);
   }
 
-  /** Writes a bridge's traffic, or that of one of its ports, to a sink in pcap's format until stopCapture(). `capture`: what it is called. */
+  /** Writes the traffic of a bridge, or of one of its ports, to a sink in pcap format until stopCapture(). `capture` names it. */
   startCapture(capture: string, name: string, portName: string | null, sink: CaptureSink): void {
     const { bridge } = this.#find(name);
     if (this.#captures.has(capture)) throw new NetworkError(`There is a capture ${capture} already.`);
@@ -367,7 +367,7 @@ export class Networks {
     }));
   }
 
-  /** All sockets are closed. */
+  /** Closes all sockets. */
   stop(): void {
     for (const capture of [...this.#captures.keys()]) this.stopCapture(capture);
     for (const { gateway } of this.#networks.values()) gateway?.stop();
