@@ -33,18 +33,18 @@ export interface DomainPreparation {
 }
 
 export interface Built {
-  /** Frames of the xenstore and console rings, as the domain numbers its frames. */
+  /** Frames of the xenstore and console rings, numbered as the domain does. */
   storeMfn: number;
   consoleMfn: number;
-  /** Milliseconds by step. */
+  /** Duration of each step in milliseconds. */
   timings: { name: string; milliseconds: number }[];
 }
 
-/** Fills a new domain with what it begins with. Throws ImageError or HypercallError; the domain is destroyed then. */
+/** Fills a new domain with its initial content. Throws ImageError or HypercallError; then the domain is destroyed. */
 export interface DomainBuilder {
-  /** Before it gets any memory, whether it is built or restored. Throws HypercallError. */
+  /** Called before the domain gets any memory, whether it is built or restored. Throws HypercallError. */
   prepare(domain: DomainPreparation): void;
   build(request: DomainBuild): Promise<Built>;
-  /** The target of its balloon driver is `pages` from now on. Throws HypercallError. */
+  /** Called when the target of the domain's balloon driver becomes `pages`. Throws HypercallError. */
   retarget(domid: number, pages: number): void;
 }
