@@ -9,7 +9,7 @@ import { StoreError, storeError, type BlockStore } from "./block-store.ts";
 import { HostFile } from "./host-file.ts";
 import { RawStore } from "./raw.ts";
 import { together } from "./together.ts";
-import { part } from "./views.ts";
+import { lengthOf, part } from "./views.ts";
 
 /** The unit that is copied when less than it is written. */
 const CLUSTER = 4096;
@@ -138,8 +138,4 @@ export class OverlayStore implements BlockStore {
     const cluster = Math.floor(at / CLUSTER);
     this.#written[Math.floor(cluster / 8)]! |= 1 << (cluster % 8);
   }
-}
-
-function lengthOf(views: readonly Uint8Array[]): number {
-  return views.reduce((sum, { length }) => sum + length, 0);
 }

@@ -10,7 +10,9 @@ import { Timeline } from "./Timeline.tsx";
 import type { Trace, TraceFilter, TraceRow } from "./trace.ts";
 import { TraceTable } from "./TraceTable.tsx";
 import { useTrace } from "./useTrace.ts";
-import { Term } from "../../glossary/Term.tsx";
+import { TableHead, type Columns } from "../../ui/Table.tsx";
+
+const COUNT_COLUMNS: Columns = [{ title: "Hypercall", term: "hypercall" }, "Calls", "Rate"];
 
 /** A domain's hypercalls, live. The hypervisor records them only while this is looked at, and until the recording is stopped. */
 export function TraceSection({ domid }: { domid: number }) {
@@ -122,15 +124,7 @@ function Counts({ trace }: { trace: Trace }) {
   return (
     <div className="card trace-counts" tabIndex={0} role="region" aria-label="Counts of hypercalls">
       <table>
-        <thead>
-          <tr>
-            <th scope="col">
-              <Term of="hypercall">Hypercall</Term>
-            </th>
-            <th scope="col">Calls</th>
-            <th scope="col">Rate</th>
-          </tr>
-        </thead>
+        <TableHead columns={COUNT_COLUMNS} />
         <tbody>
           {trace.counts.map(({ number, calls, rate }) => (
             <tr key={number} data-hypercall={HYPERCALLS.get(number)}>
