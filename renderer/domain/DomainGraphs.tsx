@@ -80,13 +80,18 @@ export function LiveGraphs({ domid, uuid, name }: Pick<DomainInfo, "domid" | "uu
 /** As large as what will stand there, so that nothing below is pushed away when the first figures come. */
 function Awaited() {
   return (
-    <div className="graphs graphs-large" role="status">
-      {["vCPUs", "Memory"].map((title) => (
-        <section key={title} className="card graph-awaited">
-          {title}: measuring…
-        </section>
-      ))}
-    </div>
+    <>
+      <div className="graphs graphs-large" role="status">
+        {["vCPUs", "Memory"].map((title) => (
+          <section key={title} className="card graph-awaited">
+            {title}: measuring…
+          </section>
+        ))}
+      </div>
+      <MoreGraphs>
+        <p className="muted">Measuring…</p>
+      </MoreGraphs>
+    </>
   );
 }
 

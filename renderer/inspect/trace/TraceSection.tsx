@@ -65,7 +65,7 @@ export function TraceSection({ domid }: { domid: number }) {
             <p className="page-empty">
               {stopped
                 ? "Nothing is recorded until you record again."
-                : "It has made no hypercall since this is looked at."}
+                : "It has made no hypercall since recording began."}
             </p>
           ) : (
             <TraceTable rows={trace.shown} selected={selected} onSelect={select} />
