@@ -15,6 +15,7 @@ import {
   VECTOR_DE,
   VECTOR_DF,
   VECTOR_GP,
+  VECTOR_NMI,
   VECTOR_PF,
   VECTOR_TS,
   clearFault,
@@ -26,8 +27,6 @@ import {
 } from "./machine";
 import { inRealMode, isLongModeActive } from "./protection";
 import { CPU_CR2, CPU_DR, CPU_NMI_BLOCKED, CPU_RFLAGS, CPU_RIP, CPU_SHADOW } from "./state";
-
-const VECTOR_NMI: u32 = 2;
 
 /** Whether the exception pushes an error code. */
 export function hasErrorCode(vector: i32): bool {

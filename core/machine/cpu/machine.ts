@@ -82,6 +82,7 @@ export function clearFault(): void {
 
 export const VECTOR_DE: i32 = 0;
 export const VECTOR_DB: i32 = 1;
+export const VECTOR_NMI: i32 = 2;
 export const VECTOR_BP: i32 = 3;
 export const VECTOR_OF: i32 = 4;
 export const VECTOR_BR: i32 = 5;
