@@ -42,7 +42,7 @@ export function App() {
     setDropped(files);
     useApp.setState({ dialog: "new-domain" });
   };
-  /** Archives are imported, one at a time; all else is for a new domain. */
+  /** Archives are imported, one at a time. All other files are for a new domain. */
   const sort = async (files: File[]): Promise<void> => {
     const archives = await Promise.all(files.map(isArchive));
     const [first, ...others] = files.filter((_, i) => archives[i]);
@@ -55,7 +55,7 @@ export function App() {
   };
   useOpenedFiles(take);
   useFocusInSight();
-  // What is looked at, if a device can come to it.
+  // The domain that is looked at, if a device can be attached to it.
   const shown = useApp(({ domains, view: of }) =>
     of.page === "domain" ? domains.find(({ domid }) => domid === of.domid) : undefined,
   );

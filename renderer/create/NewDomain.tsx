@@ -13,12 +13,12 @@ import { Sources } from "./Sources.tsx";
 import { useDraft, type Draft } from "./useDraft.ts";
 import { useIntake } from "./useIntake.ts";
 
-/** Once the controls are drawn with what is wrong with them. */
+/** Waits until the controls are drawn with what is wrong with them. */
 function focusWrong(): void {
   setTimeout(() => document.querySelector<HTMLElement>('.create [aria-invalid="true"]')?.focus(), 0);
 }
 
-/** Whether it is being created, and how that is begun: the domain's console is shown when it is there. */
+/** Whether the domain is being created, and how to start that. When the domain exists, its console is shown. */
 function useCreation(draft: Draft, onCreated: () => void): { creating: boolean; create: () => Promise<void> } {
   const [creating, setCreating] = useState(false);
   const create = async (): Promise<void> => {
@@ -51,7 +51,7 @@ function useCreation(draft: Draft, onCreated: () => void): { creating: boolean; 
   return { creating, create };
 }
 
-/** A domain from files, an xl.cfg, the bundled guest or this computer's kernel. Its xl.cfg is what counts; fields read and write it. */
+/** Makes a domain from files, an xl.cfg, the bundled guest or this computer's kernel. The xl.cfg decides; the fields read and write it. */
 export function NewDomain({ files, onClose }: { files: File[]; onClose: () => void }) {
   const draft = useDraft();
   const { fields, set } = draft;
@@ -77,7 +77,7 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
       <form
         className="form create"
         onSubmit={submit}
-        // In the text, Enter is a line.
+        // In the text field Enter begins a new line.
         onKeyDown={(event: KeyboardEvent) => {
           if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit(event);
         }}

@@ -1,4 +1,4 @@
-/** Why guest code was left for the hypervisor, by EXIT_* (core/machine/cpu/exits.ts), in that order. */
+/** Why the hypervisor was entered from guest code, in the order of EXIT_* (core/machine/cpu/exits.ts). */
 export const EXIT_CAUSES = [
   { metric: "exitsPoll", label: "interrupted" },
   { metric: "exitsException", label: "exception" },

@@ -1,14 +1,14 @@
 /**
- * Xen's words, each in one sentence, for who meets them for the first time: shown wherever a word heads a column, a field or a graph
- * (`Term.tsx`), and all together by the command "Xen's words". Sources: Xen's public headers, docs/glossary.rst, xl(1), xl.cfg(5).
+ * Xen's words, each explained in one sentence for people who meet them for the first time. They are shown wherever a word heads a column, a field or
+ * a graph (`Term.tsx`), and all together by the command "Xen's words". Sources: Xen's public headers, docs/glossary.rst, xl(1), xl.cfg(5).
  */
 interface Entry {
-  /** As it is called where all words are listed. */
+  /** The word's name in the list of all words. */
   name: string;
   means: string;
 }
 
-/** What a domain's states mean (domain/state-words.ts has their names). */
+/** What a domain's states mean (their names are in domain/state-words.ts). */
 const STATES = {
   running: { name: "Running", means: "One of its vCPUs runs on a pCPU now." },
   idle: {

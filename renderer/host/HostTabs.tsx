@@ -10,7 +10,7 @@ import { DomainsTab } from "./DomainsTab.tsx";
 import { HostPage } from "./HostPage.tsx";
 import { MemoryMapTab } from "./memory-map/MemoryMapTab.tsx";
 
-/** The host's views. */
+/** The tabs of the host. */
 export function HostTabs() {
   const tab = useApp(({ view }) => (view.page === "host" && view.tab) || "overview");
   return (

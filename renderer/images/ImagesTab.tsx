@@ -28,7 +28,7 @@ type Asked =
   | { what: "copy" | "grow"; image: ImageReport }
   | { what: "checked"; name: string; result: ImageCheck };
 
-/** Disk images: those that the host keeps, those that domains name, what they are based on, and who needs each. */
+/** Lists disk images: those that the host keeps and those that domains name, with what they are based on and who needs them. */
 export function ImagesTab() {
   const { list, problem, again } = useImages();
   const [asked, setAsked] = useState<Asked | null>(null);
@@ -151,7 +151,7 @@ function Row({ image, menu }: { image: ImageReport; menu: MenuItem[] }) {
   );
 }
 
-/** How far it is: the host's task. */
+/** Shows how far the host's task has come. */
 function Work({ name, words }: { name: string; words: string }) {
   const entry = useJournal(({ entries }) =>
     entries.find(({ state, title }) => state === "running" && title.includes(` the disk image ${name}`)),

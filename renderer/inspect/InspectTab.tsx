@@ -7,7 +7,7 @@ import { Tabs } from "../ui/Tabs.tsx";
 import { SECTIONS } from "./sections.ts";
 import { lookInto, useInspect } from "./state.ts";
 
-/** What is inside a domain, live: asked for while it is shown. */
+/** Shows the inside of a domain, live. It is asked for while it is shown. */
 export function InspectTab({ domid }: { domid: number }) {
   const runs = useHostRuns();
   const vcpus = useApp((state) => state.domains.find((each) => each.domid === domid)?.vcpus ?? 1);

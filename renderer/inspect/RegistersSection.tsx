@@ -16,7 +16,7 @@ const FOUND: Record<RegistersReport["stack"][number]["by"], [word: string, title
   scan: ["scan", "An executable address behind a CALL: of a caller, or left over from an earlier call"],
 };
 
-/** A vCPU's registers, the code around RIP and what its stack says. */
+/** Shows a vCPU's registers, the code around RIP and what is on its stack. */
 export function RegistersSection({ domid }: { domid: number }) {
   const vcpu = useInspect((state) => state.vcpu);
   const { value, error } = useInspected("inspectRegisters", { domid, vcpu });
@@ -35,7 +35,7 @@ export function RegistersSection({ domid }: { domid: number }) {
   );
 }
 
-/** `state`: what the vCPU does; `note`: how the registers were taken. */
+/** `state` says what the vCPU does; `note` says how the registers were taken. */
 export function Registers({ report, state, note }: { report: RegistersReport; state: string; note: string }) {
   const changed = useChanged(report);
   const { general, rip, rflags, segments, control, msrs, apic, symbols } = report;
@@ -150,7 +150,7 @@ export function Registers({ report, state, note }: { report: RegistersReport; st
   );
 }
 
-/** Of a PVH vCPU: with the hidden parts that a selector was loaded with. */
+/** Shows the segments of a PVH vCPU, with the hidden parts that were loaded with each selector. */
 function SegmentTable({ segments }: { segments: readonly SegmentValue[] }) {
   return (
     <Table label="Segments" columns={SEGMENT_COLUMNS}>
@@ -169,7 +169,7 @@ function SegmentTable({ segments }: { segments: readonly SegmentValue[] }) {
   );
 }
 
-/** What interrupts wait for the vCPU, and which it has not ended yet. */
+/** Shows which interrupts wait for the vCPU, and which it has not ended yet. */
 function LocalApic({ apic: { base, mode, enabled, irr, isr, tmr, registers } }: { apic: ApicReport }) {
   const vectors = (list: readonly number[]) =>
     list.length === 0 ? (
@@ -221,7 +221,7 @@ function FlagsRow({ register: { name, value, set } }: { register: FlagsValue }) 
   );
 }
 
-/** Whether a register is not as the report before had it. */
+/** Returns whether a register differs from the previous report. */
 function useChanged(report: RegistersReport): (name: string, value: string) => boolean {
   const kept = useRef<{ now: RegistersReport; before: RegistersReport | null }>({ now: report, before: null });
   if (kept.current.now !== report) kept.current = { now: report, before: kept.current.now };

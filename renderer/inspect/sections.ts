@@ -1,13 +1,13 @@
-/** What there is to inspect: a section each, loaded when it is first looked at. */
+/** What there is to inspect. Each section is loaded when it is first shown. */
 import { lazy, type ComponentType } from "react";
 import { INSPECT_TITLES, type InspectId } from "./titles.ts";
 
 export interface InspectSection {
   id: InspectId;
   title: string;
-  /** Of vCPUs that are x86 code: Domain-0 has none. */
+  /** Whether the section is about vCPUs that run x86 code. Domain-0 has none. */
   ofVcpus: boolean;
-  /** Shows how things are, which may be held; a trace shows what happens and has its own pause. */
+  /** Whether the section shows a state, which can be held. A trace shows events and has its own pause. */
   isState: boolean;
   View: ComponentType<{ domid: number }>;
 }

@@ -16,9 +16,9 @@ const COLUMNS: Columns = [
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
-/** Domains that were deleted, for a day. */
+/** Lists domains that were deleted, which are kept for a day. */
 export function Bin({ onClose }: { onClose: () => void }) {
-  // What is kept changes whenever something comes into the bin or out of it.
+  // The list of kept domains changes whenever something enters or leaves the bin.
   const kept = useApp((state) => state.kept);
   const [entries, setEntries] = useState<readonly BinEntry[] | null>(null);
   const [failure, setFailure] = useState<string | null>(null);

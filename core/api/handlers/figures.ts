@@ -1,4 +1,4 @@
-/** Carries out requests about figures: of now, again and again, and of the last day. */
+/** Carries out requests about figures: present ones once or repeatedly, and those of the last day. */
 import type { FIGURE_REQUESTS } from "../requests/figures.ts";
 import type { HandlersOf } from "../requests/request.ts";
 import { Sampler } from "../sampler.ts";
@@ -10,7 +10,7 @@ export function figureHandlers(session: SessionContext): HandlersOf<typeof FIGUR
     async () => session.send("statistics", await host.statistics()),
     () => mayMeasure(session),
   );
-  /** Ends the following of the figures; null where it follows none. */
+  /** Stops following the figures; null if the session does not follow them. */
   let unfollow: (() => void) | null = null;
   session.listen("statistics", (data) => {
     if (unfollow && !session.isBehind) session.send("statistics", data);
@@ -34,7 +34,7 @@ export function figureHandlers(session: SessionContext): HandlersOf<typeof FIGUR
   };
 }
 
-/** Whether what is asked for again and again may be measured for a session now. */
+/** Returns whether repeated measurements may be made for a session now. */
 export function mayMeasure(session: SessionContext): boolean {
   return !session.ended && session.host.state.power === "running" && !session.isBehind;
 }

@@ -1,6 +1,6 @@
 /**
- * A traced hypercall: what a record of the `trace` event says (core/hypervisor/abi/trace.ts), with the names of Xen's headers. Safe to
- * import in a browser.
+ * A traced hypercall: what a record of the `trace` event says (core/hypervisor/abi/trace.ts), with the names in Xen's headers. Can be imported in a
+ * browser.
  */
 import * as trace from "../../hypervisor/abi/trace.ts";
 import * as nr from "../../abi/xen.ts";
@@ -8,28 +8,28 @@ import * as names from "./names.ts";
 import { STRUCTURES, type Field, type Kind } from "./structures.ts";
 
 export interface TraceCall {
-  /** Nanoseconds since the host's power-on, and how long it took. */
+  /** Nanoseconds since the host's power-on; then how long it took. */
   time: number;
   duration: number;
   domid: number;
   vcpu: number;
   number: number;
-  /** As in xen.h, without HYPERVISOR_. */
+  /** Name as in xen.h, without HYPERVISOR_. */
   name: string;
-  /** Sub-operation, as EVTCHNOP_send; null where there is none. */
+  /** Name of the sub-operation, such as EVTCHNOP_send; null where there is none. */
   operation: string | null;
-  /** Of the operation, in words of Xen's headers; what is behind a pointer as it was when the call ended. */
+  /** Parameters of the operation, in words of Xen's headers. What a pointer leads to is shown as it was when the call ended. */
   parameters: readonly (readonly [name: string, value: string])[];
-  /** What it returned: a number, or the error's name as -EINVAL; "" when it returned nothing. */
+  /** What it returned: a number, or the error's name such as -EINVAL; "" when it returned nothing. */
   result: string;
   failed: boolean;
-  /** The guest makes it again with what is left to do. */
+  /** Whether the guest makes it again with what is left to do. */
   continued: boolean;
-  /** An entry of a multicall. */
+  /** Whether it is an entry of a multicall. */
   member: boolean;
-  /** Behind the guest's SYSCALL; null for dom0. */
+  /** The address after the guest's SYSCALL; null for dom0. */
   rip: bigint | null;
-  /** Of this vCPU: calls that were not recorded since the record before. */
+  /** Number of calls of this vCPU that were not recorded since the record before. */
   lost: number;
 }
 
@@ -41,7 +41,7 @@ const DOMIDS = new Map<number, string>([
   [0x7ff2, "DOMID_XEN"],
 ]);
 
-/** Records of a `trace` event, in their order. */
+/** Returns the records of a `trace` event, in order. */
 export function traceCalls(records: Uint8Array): TraceCall[] {
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   return Array.from({ length: Math.floor(records.length / RECORD_SIZE) }, (_, n) => callOf(view, n * RECORD_SIZE));
@@ -49,7 +49,7 @@ export function traceCalls(records: Uint8Array): TraceCall[] {
 
 function callOf(view: DataView, at: number): TraceCall {
   const long = view.getBigUint64(at + trace.TRACE_NUMBER, true);
-  // Only numbers below 64 mean anything; a larger one is shown as it was.
+  // Only numbers below 64 have a meaning; a larger one is shown as it was.
   const number = Number(long);
   const args = Array.from({ length: 6 }, (_, n) => view.getBigUint64(at + trace.TRACE_ARGS + 8 * n, true));
   const bytes = Math.min(view.getUint8(at + trace.TRACE_BYTES), trace.TRACE_STRUCT_SIZE);
@@ -99,7 +99,7 @@ function domidOf(value: number): string {
   return DOMIDS.get(value) ?? String(value);
 }
 
-/** `filled`: the call went well, so what the hypervisor fills in is there. */
+/** `filled`: the call was successful, so what the hypervisor fills in is there. */
 function describe(number: number, args: bigint[], structure: DataView, filled: boolean): Description {
   const [a0, a1, a2, a3] = args as [bigint, bigint, bigint, bigint];
   const plain = (...parameters: Parameters): Description => ({ operation: null, parameters });
@@ -220,11 +220,11 @@ function consoleIo(cmd: number, count: number, text: DataView): Description {
   };
 }
 
-/** The first of its requests; the low bits of `ptr` say what it is. */
+/** The first of its requests; the low bits of `ptr` say which kind it is. */
 function mmuUpdate(args: bigint[], first: DataView): Description {
   const count: Parameters = [["count", String(low32(args[1]!) & 0x7fffffff)]];
   const domid = low32(args[3]!);
-  // The upper half names the page tables' owner, as its domid + 1.
+  // The upper half has the owner of the page tables, as its domid + 1.
   const owner: Parameters = [["domid", domidOf(domid & 0xffff)]];
   if (first.byteLength < 16) return { operation: null, parameters: [...count, ["req", hex(args[0]!)], ...owner] };
   const pointer = first.getBigUint64(0, true);
@@ -258,7 +258,7 @@ function sizeOf(kind: Kind): number {
   return kind === "u64" || kind === "hex" || kind === "ns" ? 8 : 4;
 }
 
-/** null when the record does not reach so far. */
+/** Returns null when the record does not reach so far. */
 function fieldOf(structure: DataView, at: number, kind: Kind): string | null {
   if (structure.byteLength < at + sizeOf(kind)) return null;
   switch (kind) {

@@ -1,6 +1,6 @@
 /**
- * Chrome's trace event format, JSON array form, as chrome://tracing and Perfetto open it: a complete event ("ph":"X") for each hypercall,
- * pid the domain, tid the vCPU, times in microseconds since the host's power-on.
+ * Chrome's trace event format, in its JSON array form, which chrome://tracing and Perfetto open: a complete event ("ph":"X") for each hypercall, with
+ * the domain as pid, the vCPU as tid, and times in microseconds since the host's power-on.
  */
 import type { TraceCall } from "./calls.ts";
 
@@ -12,12 +12,12 @@ export interface ChromeEvent {
   tid: number;
   ts?: number;
   dur?: number;
-  /** Of an instant: t, the thread's. */
+  /** The scope of an instant: t is that of the thread. */
   s?: "t";
   args: Record<string, string | number | boolean>;
 }
 
-/** The domain's name, for the viewer. */
+/** Gives the viewer the domain's name. */
 export function processName(domid: number, name: string): ChromeEvent {
   return {
     name: "process_name",
@@ -32,7 +32,7 @@ export function threadName(domid: number, vcpu: number): ChromeEvent {
   return { name: "thread_name", cat: "__metadata", ph: "M", pid: domid, tid: vcpu, args: { name: `vCPU ${vcpu}` } };
 }
 
-/** The call, and before it what was lost, as an instant. */
+/** Returns the call, preceded by an instant for what was lost. */
 export function chromeEvents(call: TraceCall): ChromeEvent[] {
   const { domid: pid, vcpu: tid } = call;
   const event: ChromeEvent = {

@@ -18,18 +18,18 @@ const COLUMNS: Columns = [
 
 const REFRESH_MS = 500;
 const IDLE_REFRESH_MS = 2000;
-/** A switch may be written a little after its moment: it is asked for again. */
+/** A switch may be written a little after it happened, so this span is asked for again. */
 const OVERLAP_NS = 100e6;
 const WINDOWS = [1, 5, 10] as const;
 const MOST_SHARES = 6;
 
-/** Which vCPU ran where, a lane for each pCPU, from the scheduler's own records. */
+/** Shows which vCPU ran where, with a lane for each pCPU, from the scheduler's own records. */
 export function Timeline() {
   const live = useLive();
   const domains = useApp((state) => state.domains);
   const lanes = useRef(new Lanes());
   const canvas = useRef<HTMLCanvasElement>(null);
-  /** What was shown last was not idleness alone. */
+  /** Whether what was shown last was more than idleness. */
   const drawn = useRef(true);
   const [, redraw] = useState(0);
   const [seconds, setSeconds] = useState<(typeof WINDOWS)[number]>(5);

@@ -14,7 +14,7 @@ import { TableHead, type Columns } from "../../ui/Table.tsx";
 
 const COUNT_COLUMNS: Columns = [{ title: "Hypercall", term: "hypercall" }, "Calls", "Rate"];
 
-/** A domain's hypercalls, live. The hypervisor records them only while this is looked at, and until the recording is stopped. */
+/** Shows a domain's hypercalls, live. The hypervisor records them only while this is shown, and until the recording is stopped. */
 export function TraceSection({ domid }: { domid: number }) {
   const runs = useHostRuns();
   const name = useApp((state) => state.domains.find((each) => each.domid === domid)?.name ?? `domain-${domid}`);
@@ -22,7 +22,7 @@ export function TraceSection({ domid }: { domid: number }) {
   const [selected, select] = useState<TraceRow | null>(null);
   const trace = useTrace(domid, !stopped);
   useEffect(() => {
-    // A trace of what was before the last power-on is of another domain.
+    // A trace from before the last power-on belongs to another domain.
     if (!runs) trace.clear();
   }, [runs, trace]);
   if (!runs) return <p className="page-empty">There are no hypercalls while the host does not run.</p>;

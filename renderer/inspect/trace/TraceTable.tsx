@@ -15,7 +15,7 @@ const COLUMNS: readonly (readonly [title: string, term?: TermId])[] = [
   ["Took"],
 ];
 
-/** Newest at the bottom, and followed while the bottom is in sight; only rows in sight are in the document. */
+/** The newest row is at the bottom and is followed while the bottom is in sight. Only visible rows are in the document. */
 export function TraceTable({
   rows,
   selected,

@@ -1,12 +1,12 @@
-/** The hypercalls of one domain as they came in: a bounded number of them, the ones that pass the filter, and how often which is made. */
+/** The hypercalls of one domain as they came in: a bounded number of them, those that pass the filter, and how often each hypercall is made. */
 import type { Events } from "../../../core/api/schema.ts";
 import { HYPERCALLS } from "../../../core/api/trace/names.ts";
 import { traceCalls, type TraceCall } from "../../../core/api/trace/calls.ts";
 
-/** Where hypercalls are missing: `missing` were made and not recorded; null: nobody looked. */
+/** A place where hypercalls are missing. `missing` were made and not recorded; null means that nothing was recorded in that time. */
 export interface Gap {
   missing: number | null;
-  /** null: of any vCPU. */
+  /** null means any vCPU. */
   vcpu: number | null;
   time: number;
 }
@@ -16,37 +16,37 @@ export function isGap(row: TraceRow): row is Gap {
 }
 
 export interface TraceFilter {
-  /** Number of the hypercall; null: all. */
+  /** The number of the hypercall; null means all. */
   number: number | null;
   result: "all" | "ok" | "failed";
-  /** In lower case; looked for in names, arguments and results. */
+  /** In lower case. It is searched for in names, arguments and results. */
   text: string;
 }
 export const EVERYTHING: TraceFilter = { number: null, result: "all", text: "" };
 
 export interface CallCount {
   number: number;
-  /** Since the domain was created: the hypervisor's own count. */
+  /** How many were made since the domain was created, by the hypervisor's own count. */
   calls: number;
-  /** Per second, NaN until it is known. */
+  /** Calls per second; NaN until it is known. */
   rate: number;
 }
 
-/** As many as there are --graph-1 to 6. */
+/** There are this many colours, --graph-1 to --graph-6. */
 export const COLORS = 6;
-/** Rows that are kept; when there are more, the oldest go. */
+/** How many rows are kept. If there are more, the oldest are dropped. */
 const MOST_ROWS = 50_000;
 const ROWS_AT_ONCE = 10_000;
-/** Rates are of so many nanoseconds at least. */
+/** A rate is taken over at least this many nanoseconds. */
 const RATE_NS = 900e6;
 
 export class Trace {
-  /** Changes with each change: what shows it looks again. */
+  /** Increases with each change, so that what shows the trace looks again. */
   version = 0;
   rows: TraceRow[] = [];
-  /** Of `rows`, those that pass the filter, and all gaps. */
+  /** Those of `rows` that pass the filter, and all gaps. */
   shown: TraceRow[] = [];
-  /** Since the beginning, or the last clear. */
+  /** How many calls were recorded since the beginning or the last clear. */
   recorded = 0;
   missing = 0;
   counts: readonly CallCount[] = [];
@@ -74,7 +74,7 @@ export class Trace {
       added.push(call);
       this.recorded++;
       this.missing += call.lost;
-      // Numbers that mean nothing may be as many as the guest likes.
+      // A guest may use as many meaningless numbers as it likes.
       if (HYPERCALLS.has(call.number)) {
         this.seen.set(call.number, call.name);
         this.#color(call.number);
@@ -87,7 +87,7 @@ export class Trace {
     this.#add(added);
   }
 
-  /** Below COLORS; the same for a hypercall as long as the trace is there. */
+  /** Returns a number below COLORS. It stays the same for a hypercall as long as the trace exists. */
   colorOf(number: number): number | null {
     return this.#colors.get(number) ?? null;
   }
@@ -95,13 +95,13 @@ export class Trace {
     if (!this.#colors.has(number)) this.#colors.set(number, this.#colors.size % COLORS);
   }
 
-  /** How often which was made when this began. */
+  /** Takes how often each hypercall had been made when the trace began. */
   began({ time, calls }: Pick<Events["trace"], "time" | "calls">): void {
     this.#count(time, calls);
     this.#changed();
   }
 
-  /** From here on nobody looks. */
+  /** From here on nothing is recorded. */
   pause(): void {
     const last = this.rows.at(-1);
     if (last && !(isGap(last) && last.missing === null)) this.#add([{ missing: null, vcpu: null, time: last.time }]);
@@ -109,7 +109,7 @@ export class Trace {
     this.counts = this.counts.map(({ number, calls }) => ({ number, calls, rate: NaN }));
   }
 
-  /** Nothing came for a while: nothing was made. */
+  /** Nothing arrived for a while, so no calls were made. */
   idle(): void {
     if (this.counts.every(({ rate }) => rate === 0)) return;
     this.counts = this.counts.map(({ number, calls }) => ({ number, calls, rate: 0 }));
