@@ -5,8 +5,9 @@
 import { randomUUID } from "node:crypto";
 import { Refusal } from "../../toolstack/error.ts";
 import { hostOf, running, type Parts, type Watch } from "./parts.ts";
-import { clone, unmade, type Continued, type Identity } from "./reverting.ts";
+import { clone, type Continued, type Identity } from "./reverting.ts";
 import { take, type Taken } from "./taking.ts";
+import { dropped, finished, removed } from "./unfinished.ts";
 
 export interface Forked extends Taken {
   copies: Continued[];
@@ -53,7 +54,7 @@ async function forked(
   const held = randomUUID();
   const made: Continued[] = [];
   try {
-    const wanted = { name, memory: false, held: { name: held, copies: copies.length } };
+    const wanted = { name, memory: false, held: { name: held, domains: copies.map((copy) => copy.uuid) } };
     const taken = await take(parts, uuid, wanted, { progress: () => {}, signal });
     try {
       for (const copy of copies) {
@@ -65,9 +66,12 @@ async function forked(
       }
       signal.throwIfAborted();
       for (const { domid } of made) await toolstack.request("unpause", { domid: domid! });
+      // Without disks nothing is based on it.
+      if (taken.snapshot.disks.length === 0) await dropped(parts, uuid, taken.snapshot.id);
+      await finished(parts, uuid);
       return { ...taken, copies: made };
     } catch (error) {
-      for (const each of made) await ended(parts, each);
+      for (const each of made) await undone(parts, each);
       throw new ForkFailure(error, taken.snapshot.id);
     }
   } finally {
@@ -76,7 +80,7 @@ async function forked(
 }
 
 /** Its disks can be removed when its backends have let them go: it is gone, or the host is. */
-async function ended(parts: Parts, { uuid, domid }: Continued): Promise<void> {
+export async function undone(parts: Parts, { uuid, domid }: Continued): Promise<void> {
   const toolstack = parts.toolstack();
   if (toolstack && domid !== null) {
     const unheard: (() => void)[] = [];
@@ -95,5 +99,5 @@ async function ended(parts: Parts, { uuid, domid }: Continued): Promise<void> {
     );
     for (const unhear of unheard) unhear();
   }
-  await unmade(parts, uuid);
+  await removed(parts, uuid).catch(() => {});
 }
