@@ -147,6 +147,8 @@ export interface BinEntry {
   goneAt: number;
   bytes: number;
 }
+/** A disk image that was deleted: the same. */
+export type BinnedImage = Omit<BinEntry, "uuid">;
 /** A guest of the list. Bytes: as the list says; null where it does not. */
 export interface OfferedGuest {
   id: string;
