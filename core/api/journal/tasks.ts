@@ -72,7 +72,10 @@ export const TASKS: Partial<Record<RequestName, Title>> = {
   keptKernelRemove: ({ name }) => `Remove the kernel or RAM disk ${String(name)}`,
   imageCreate: ({ name }) => `Create the disk image ${String(name)}`,
   imageGrow: ({ path }) => `Make the disk image ${ofFile(path)} larger`,
-  diskRemove: ({ name }) => `Remove the disk image ${String(name)}`,
+  diskRemove: ({ name }) => `Delete the disk image ${String(name)}`,
+  imageRestore: () => "Restore a disk image from the bin",
+  imagePurge: ({ id }) =>
+    id === undefined ? "Empty the bin of disk images" : "Remove a disk image from the bin for good",
   networkCreate: ({ name }) => `Make the network ${String(name)}`,
   networkRemove: ({ name }) => `Remove the network ${String(name)}`,
   networkMode: ({ name, mode }) => `${mode === "nat" ? "Open" : "Close"} the way out of ${String(name)}`,
