@@ -42,6 +42,8 @@ export interface Built {
 
 /** Fills a new domain with what it begins with. Throws ImageError or HypercallError; the domain is destroyed then. */
 export interface DomainBuilder {
+  /** Frames that a new domain takes at least besides its memory. */
+  readonly framesBesides: number;
   /** Before it gets any memory, whether it is built or restored. Throws HypercallError. */
   prepare(domain: DomainPreparation): void;
   build(request: DomainBuild): Promise<Built>;

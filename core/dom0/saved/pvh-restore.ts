@@ -3,7 +3,7 @@
  * rings are in it, and, by the hypervisor, the vCPUs' state.
  */
 import { HVM_PARAM_CONSOLE_PFN, HVM_PARAM_STORE_PFN } from "../../abi/hvm_params.ts";
-import { EXTRA_PAGES } from "../builder/pvh/layout.ts";
+import { EXTRA_PAGES, MOST_GFNS } from "../builder/pvh/layout.ts";
 import { connectRings } from "../builder/pvh/rings.ts";
 import { HypercallError } from "../kernel/errno.ts";
 import { CONTEXT_MOST, type HvmHypercalls } from "../kernel/hvm.ts";
@@ -12,7 +12,6 @@ import type { ForeignFrames } from "../kernel/native.ts";
 import { takeRecord, type DomainRestore } from "./restore.ts";
 import * as stream from "./stream.ts";
 import { StreamError } from "./stream.ts";
-import { MOST_PFNS } from "./tables.ts";
 
 export class PvhRestorer {
   readonly #hypercalls: HvmHypercalls;
@@ -40,7 +39,7 @@ class Restoring {
   readonly #memory: PhysicalMemory;
   readonly #request: DomainRestore;
   /** Whether a page has come, by guest frame number. */
-  readonly #seen = new Uint8Array(MOST_PFNS);
+  readonly #seen = new Uint8Array(MOST_GFNS);
   #pages = 0;
   #context: Uint8Array | null = null;
   readonly #parameters = new Map<number, bigint>();
@@ -77,7 +76,7 @@ class Restoring {
 
   #takePages(record: stream.StreamRecord): void {
     const { domid, mostPages } = this.#request;
-    const pages = stream.pagesOf(record, MOST_PFNS);
+    const pages = stream.pagesOf(record, MOST_GFNS);
     for (const { pfn, type, data } of pages) {
       if (type && data) throw new StreamError(`page ${pfn} has type ${type}, which a saved PVH domain has not`);
       // The domain stood still when it was written: twice is not what anybody saves, and would have no bound.
@@ -103,7 +102,7 @@ class Restoring {
   #ring(parameter: number, what: string): number {
     const page = this.#parameters.get(parameter);
     if (page === undefined) throw new StreamError(`it does not say where ${what} is`);
-    if (page >= BigInt(MOST_PFNS) || !this.#seen[Number(page)])
+    if (page >= BigInt(MOST_GFNS) || !this.#seen[Number(page)])
       throw new StreamError(`${what} is page ${page}, which it has not`);
     return Number(page);
   }
