@@ -1,4 +1,5 @@
 import { Suspense } from "react";
+import { BothWaysTab } from "../both-ways/lazy.ts";
 import { DevicesTab } from "../devices/lazy.ts";
 import { HOST_TABS, show, useApp } from "../state/store.ts";
 import { ImagesTab } from "../images/lazy.ts";
@@ -57,6 +58,13 @@ export function HostTabs() {
           <div className="page">
             <Suspense>
               <ImagesTab />
+            </Suspense>
+          </div>
+        )}
+        {tab === "both-ways" && (
+          <div className="page">
+            <Suspense>
+              <BothWaysTab />
             </Suspense>
           </div>
         )}

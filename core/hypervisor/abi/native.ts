@@ -22,7 +22,7 @@ export const NATIVE_port_bits = 5;
 export const NATIVE_inspect = 6;
 /** (): machine address of the trace buffers (trace.ts), made when first asked for. Privileged domains only. */
 export const NATIVE_trace_buffers = 7;
-/** (domid, 1 or 0): the domain's hypercalls are recorded from now on, or no more. After NATIVE_trace_buffers; privileged domains only. */
+/** (domid, 1 or 0): the domain's hypercalls, and a PVH domain's accesses to ports and to what is no memory, are recorded from now on, or no more. After NATIVE_trace_buffers; privileged domains only. */
 export const NATIVE_trace = 8;
 
 /** (MEMORY_*): where the memory side keeps its tables, or how large they are. Privileged domains only. */
@@ -117,12 +117,18 @@ export const VCPU_SCHEDULED = 56;
 export const VCPU_MIGRATIONS = 64;
 export const VCPU_HYPERCALLS = 72;
 export const VCPU_UPCALLS = 80;
-/** u64: hypercalls of a traced domain that were not recorded as the ring was full. */
+/** u64: hypercalls and accesses of a traced domain that were not recorded as the ring was full. */
 export const VCPU_TRACE_LOST = 88;
-/** 16 x u64: exits by EXIT_* (core/machine/cpu/exits.ts) from 0. */
+/** EXIT_CAUSES x u64: exits by EXIT_* (core/machine/cpu/exits.ts) from 0. */
 export const VCPU_EXITS = 0xe00;
-/** u64: page faults handed to the guest's kernel. */
+export const EXIT_CAUSES = 11;
+/** ACCESS_KINDS x u64, by TRACE_KIND_* (trace.ts) from TRACE_KIND_port_read on: a PVH vCPU's accesses to ports, and to addresses without memory. */
+export const VCPU_ACCESSES = 0xe58;
+export const ACCESS_KINDS = 4;
+/** u64: page faults handed to a PV guest's kernel by Xen. */
 export const VCPU_PAGE_FAULTS = 0xe78;
+/** u64: those that a PVH guest's kernel had without Xen (inside the vCPU's CpuState). */
+export const VCPU_OWN_PAGE_FAULTS = 0xc70;
 /** The engine's structure (core/machine/cpu/state.ts). */
 export const VCPU_STATE = 0x800;
 /** u64: instructions retired (inside the vCPU's CpuState). */

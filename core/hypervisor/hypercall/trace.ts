@@ -1,6 +1,6 @@
 /**
- * The hypercall trace: records of traced domains' hypercalls in rings that others read (abi/trace.ts). A thread writes to its own
- * ring only. What is off costs one load a hypercall; a full ring, a counter's increment: a reader that takes so many records a
+ * The trace: records of traced domains' hypercalls and accesses in rings that others read (abi/trace.ts). A thread writes to its own
+ * ring only. What is off costs one load a hypercall or access; a full ring, a counter's increment: a reader that takes so many records a
  * second is what bounds the cost.
  */
 import { ENOMEM, ENXIO, ESRCH } from "../../abi/errno";
@@ -14,6 +14,9 @@ import {
   TRACE_DOMID,
   TRACE_DURATION,
   TRACE_FLAGS,
+  TRACE_FLAG_no_result,
+  TRACE_KIND,
+  TRACE_KIND_hypercall,
   TRACE_LOST,
   TRACE_NUMBER,
   TRACE_PRODUCER,
@@ -32,6 +35,7 @@ import {
 import { currentVcpu, domainById } from "../domain/domain";
 import { allocXenheapBytes } from "../memory/allocator";
 import { HYPERVISOR_ROOT } from "../memory/frames";
+import { systemTime } from "../sched/clock";
 import { pcpuAt, pcpuCount, self } from "../sched/pcpu";
 import { peekGuest } from "./guest_access";
 
@@ -104,7 +108,24 @@ export function traceRecord(began: u64, took: u64, number: u64, rip: u64, result
   store<i64>(record, result, TRACE_RESULT);
   store<u32>(record, lost, TRACE_LOST);
   store<u8>(record, <u8>flags, TRACE_FLAGS);
+  store<u8>(record, TRACE_KIND_hypercall, TRACE_KIND);
   return record;
+}
+
+/** An access of the running vCPU, TRACE_KIND_*, by the instruction at `rip`: recorded, or counted if there is no room. */
+export function traceAccess(kind: u32, address: u64, bytes: u32, value: u64, rip: u64): void {
+  const v = currentVcpu;
+  const record = traceRecord(systemTime(), 0, address, rip, 0, <u32>v.traceLost, TRACE_FLAG_no_result);
+  if (!record) {
+    v.traceLost++;
+    return;
+  }
+  store<u8>(record, <u8>kind, TRACE_KIND);
+  store<u8>(record, 0, TRACE_BYTES);
+  memory.fill(record + TRACE_ARGS, 0, 6 * WORD);
+  store<u64>(record, bytes, TRACE_ARGS);
+  store<u64>(record, value, TRACE_ARGS + WORD);
+  traceWritten();
 }
 
 export function traceArguments(record: usize, number: u64, a0: u64, a1: u64, a2: u64, a3: u64, a4: u64, a5: u64): void {

@@ -25,7 +25,7 @@ import {
   raise,
 } from "./machine";
 import { inRealMode, isLongModeActive } from "./protection";
-import { CPU_CR2, CPU_DR, CPU_NMI_BLOCKED, CPU_RFLAGS, CPU_RIP, CPU_SHADOW } from "./state";
+import { CPU_CR2, CPU_DR, CPU_NMI_BLOCKED, CPU_PAGE_FAULTS, CPU_RFLAGS, CPU_RIP, CPU_SHADOW } from "./state";
 
 const VECTOR_NMI: u32 = 2;
 
@@ -104,7 +104,10 @@ export function deliverFault(): bool {
     // Faults push RF set, so that an instruction breakpoint does not hit again.
     const flags = getRflags() | (vector == VECTOR_DB || vector == 3 || vector == 4 ? 0 : RF);
     enterHandler(vector, false, hasErrorCode(vector), error, flags);
-    if (!fault) return true;
+    if (!fault) {
+      if (vector == VECTOR_PF) store<u64>(cpu, load<u64>(cpu, CPU_PAGE_FAULTS) + 1, CPU_PAGE_FAULTS);
+      return true;
+    }
     if (fault >= FAULT_OUTSIDE) return false;
     if (vector == VECTOR_DF) {
       clearFault();

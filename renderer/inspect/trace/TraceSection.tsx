@@ -1,24 +1,27 @@
 import "../../styles/trace.css";
 import { Circle, Download, Eraser, Search, Square } from "lucide-react";
 import { useEffect, useState } from "react";
-import { HYPERCALLS } from "../../../core/api/trace/names.ts";
+import { CALLS } from "../../../core/api/trace/names.ts";
 import { useHostRuns } from "../../state/live.ts";
 import { useApp } from "../../state/store.ts";
 import { formatValue } from "../../ui/units.ts";
 import { exportTrace } from "./chrome-export.ts";
 import { Timeline } from "./Timeline.tsx";
-import type { Trace, TraceFilter, TraceRow } from "./trace.ts";
+import { HYPERCALLS_ONLY, WITH_ACCESSES, type Trace, type TraceFilter, type TraceRow } from "./trace.ts";
 import { TraceTable } from "./TraceTable.tsx";
+import { useIsPvh } from "../useIsPvh.ts";
 import { useTrace } from "./useTrace.ts";
 import { Term } from "../../glossary/Term.tsx";
 
-/** A domain's hypercalls, live. The hypervisor records them only while this is looked at, and until the recording is stopped. */
+/** A domain's hypercalls, and a PVH domain's accesses to ports and devices, live. The hypervisor records them only while this is looked at, and until the recording is stopped. */
 export function TraceSection({ domid }: { domid: number }) {
   const runs = useHostRuns();
   const name = useApp((state) => state.domains.find((each) => each.domid === domid)?.name ?? `domain-${domid}`);
   const [stopped, setStopped] = useState(false);
   const [selected, select] = useState<TraceRow | null>(null);
   const trace = useTrace(domid, !stopped);
+  const isPvh = useIsPvh(domid);
+  const words = isPvh ? WITH_ACCESSES : HYPERCALLS_ONLY;
   useEffect(() => {
     // A trace of what was before the last power-on is of another domain.
     if (!runs) trace.clear();
@@ -63,13 +66,16 @@ export function TraceSection({ domid }: { domid: number }) {
             <p className="page-empty">
               {stopped
                 ? "Nothing is recorded until you record again."
-                : "It has made no hypercall since this is looked at."}
+                : `It has made no ${words.one} since this is looked at.`}
             </p>
           ) : (
-            <TraceTable rows={trace.shown} selected={selected} onSelect={select} />
+            <TraceTable rows={trace.shown} words={words} selected={selected} onSelect={select} />
           )}
         </div>
-        <Counts trace={trace} />
+        <div className="trace-side">
+          <Counts trace={trace} />
+          {isPvh && <Places trace={trace} />}
+        </div>
       </div>
     </section>
   );
@@ -133,10 +139,10 @@ function Counts({ trace }: { trace: Trace }) {
         </thead>
         <tbody>
           {trace.counts.map(({ number, calls, rate }) => (
-            <tr key={number} data-hypercall={HYPERCALLS.get(number)}>
+            <tr key={number} data-hypercall={CALLS.get(number)}>
               <th scope="row">
                 <span className={`trace-swatch trace-color-${(trace.colorOf(number) ?? -1) + 1}`} aria-hidden />
-                {HYPERCALLS.get(number) ?? `hypercall ${number}`}
+                {CALLS.get(number) ?? `hypercall ${number}`}
               </th>
               <td>{calls.toLocaleString("en")}</td>
               <td>{formatValue(rate, "/s")}</td>
@@ -145,6 +151,41 @@ function Counts({ trace }: { trace: Trace }) {
         </tbody>
       </table>
       {trace.counts.length === 0 && <p className="muted">No figures yet.</p>}
+    </div>
+  );
+}
+
+/** Of a PVH domain: which ports and devices it accesses, by what was recorded. */
+function Places({ trace }: { trace: Trace }) {
+  const places = [...trace.places.values()].sort((a, b) => b.reads + b.writes - (a.reads + a.writes));
+  return (
+    <div className="card trace-counts" tabIndex={0} role="region" aria-label="Counts of accesses">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">
+              <Term of="access">Accessed</Term>
+            </th>
+            <th scope="col">Reads</th>
+            <th scope="col">Writes</th>
+          </tr>
+        </thead>
+        <tbody>
+          {places.map(({ space, address, reads, writes }) => (
+            <tr key={`${space} ${address}`} data-place={`${space} 0x${address.toString(16)}`}>
+              <th scope="row">
+                {space} <span className="mono">0x{address.toString(16)}</span>
+              </th>
+              <td>{reads.toLocaleString("en")}</td>
+              <td>{writes.toLocaleString("en")}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {places.length === 0 && <p className="muted">No port and no device was accessed yet.</p>}
+      {trace.elsewhere > 0 && (
+        <p className="muted">{trace.elsewhere.toLocaleString("en")} accesses to more places than are listed.</p>
+      )}
     </div>
   );
 }

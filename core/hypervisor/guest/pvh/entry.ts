@@ -34,12 +34,14 @@ import { DOMAIN_HVM_PARAMS, Domain, GUEST_INITIALISED, VPF_down, Vcpu } from "..
 import { domainCrash, domainShutdown } from "../../domain/lifecycle";
 import { vcpuDown } from "../../hypercall/vcpu_op";
 import { P2M_ON_DEMAND, entryType, isGrant } from "../../p2m/entry";
+import { PTE_P } from "../../memory/pte";
 import { spinLock, spinUnlock } from "../../sched/lock";
 import { self } from "../../sched/pcpu";
 import { vcpuRunnable } from "../../sched/runqueue";
 import { vcpuBlock, vcpuUnblock } from "../../sched/vcpu";
 import { vcpuSleepNosync } from "../../sched/wake";
 import { updateVcpuTime } from "../time";
+import { beginAccesses, endAccesses, executeAlone } from "./accesses";
 import { acknowledge, apicPending, raiseVector } from "./apic";
 import { resetApic } from "./apic_reset";
 import { requestTick, tickTaken, timerWasDue } from "./apic_timer";
@@ -69,6 +71,7 @@ export function pvhSwitchFrom(v: Vcpu): void {
 
 /** Delivers what waits for the vCPU. False: it may not run now. */
 export function pvhBeforeEnter(v: Vcpu): bool {
+  endAccesses();
   const h = hvm(v);
   if (h.init || h.sipi) start(v, h);
   if (!vcpuRunnable(v)) return false;
@@ -79,6 +82,7 @@ export function pvhBeforeEnter(v: Vcpu): bool {
   if (v.apicTimerDue) timerWasDue(v);
   if (h.timerPending) requestTick(v);
   if (v.nmiPending || waitingVector(v) >= 0 || load<u32>(cpu, CPU_WINDOW)) deliver(v);
+  beginAccesses(v);
   return vcpuRunnable(v);
 }
 
@@ -150,6 +154,12 @@ function deliver(v: Vcpu): void {
 // ---- after it has run ------------------------------------------------------------------------------------------
 
 export function pvhHandleExit(v: Vcpu, reason: i32): void {
+  endAccesses();
+  settle(v, reason, true);
+}
+
+/** `mayAlone`: what it was about may still be executed alone. */
+function settle(v: Vcpu, reason: i32, mayAlone: bool): void {
   switch (reason) {
     case EXIT_POLL:
     case EXIT_WINDOW:
@@ -164,7 +174,7 @@ export function pvhHandleExit(v: Vcpu, reason: i32): void {
       halt(v);
       return;
     case EXIT_OUTSIDE:
-      outside(v);
+      outside(v, mayAlone);
       return;
     case EXIT_SHUTDOWN:
       shutDown(v);
@@ -186,8 +196,11 @@ function halt(v: Vcpu): void {
     vcpuUnblock(v);
 }
 
-/** An access that nothing answers: code from no memory, tables in none, or a write to a grant that may only be read. */
-function outside(v: Vcpu): void {
+/**
+ * An access that nothing answers: code from no memory, tables in none, or a write to a grant that may only be read. Of a traced domain also an access to
+ * where no memory is, the first time (`mayAlone`): the instruction is executed alone.
+ */
+function outside(v: Vcpu, mayAlone: bool): void {
   const address = load<u64>(cpu, CPU_EXIT_ADDRESS);
   const access = load<u32>(cpu, CPU_EXIT_ERROR);
   const entry = secondStageAt(address);
@@ -195,8 +208,12 @@ function outside(v: Vcpu): void {
   // Mapped meanwhile, by another vCPU, or now: the instruction is executed again. A debug trap, whose instruction is done, is delivered again.
   if (onDemand || allows(entry, access)) {
     if (onDemand) supplied(v, address);
-    const trapped = load<u32>(cpu, CPU_EXIT_VECTOR) == VECTOR_DB && !v.domain.isShuttingDown;
-    if (trapped && !injectExceptionInto(v, VECTOR_DB)) shutDown(v);
+    trapAgain(v);
+    return;
+  }
+  if (mayAlone && v.domain.traced && access != ACCESS_EXECUTE && !(entry & PTE_P)) {
+    if (load<u32>(cpu, CPU_EXIT_VECTOR) == VECTOR_DB) trapAgain(v);
+    else settle(v, executeAlone(), false);
     return;
   }
   if (access == ACCESS_WRITE && isGrant(entry)) {
@@ -210,6 +227,12 @@ function outside(v: Vcpu): void {
   logHex(address);
   logEnd();
   domainCrash(v.domain);
+}
+
+/** A debug trap that was not delivered: its instruction is done. */
+function trapAgain(v: Vcpu): void {
+  const trapped = load<u32>(cpu, CPU_EXIT_VECTOR) == VECTOR_DB && !v.domain.isShuttingDown;
+  if (trapped && !injectExceptionInto(v, VECTOR_DB)) shutDown(v);
 }
 
 /** A triple fault: the domain's own parameter says what it means. */
