@@ -1,4 +1,6 @@
 /** Figures of rings and event channels as text. */
+import type { EventPort } from "../../core/api/schema.ts";
+
 export type RateUnit = "/s" | "B/s";
 
 /** Of what goes through a ring, or is behind a device. */
@@ -49,6 +51,22 @@ const VIRQS: Record<number, string> = {
   12: "ENOMEM",
   13: "XENPMU",
 };
-export function virqName(virq: number): string {
+function virqName(virq: number): string {
   return `VIRQ_${VIRQS[virq] ?? virq}`;
+}
+
+/** Who is at the other end of an event channel; null: nobody, or the domain itself. */
+export function otherEndOf({
+  virq,
+  remoteDomid,
+  remotePort,
+}: Pick<EventPort, "virq" | "remoteDomid" | "remotePort">): string | null {
+  if (virq !== null) return virqName(virq);
+  if (remotePort !== null) return `domain ${remoteDomid}, port ${remotePort}`;
+  return remoteDomid === null ? null : `for domain ${remoteDomid}`;
+}
+
+/** The bits of an event channel that are set. */
+export function bitsOf({ pending, masked }: Pick<EventPort, "pending" | "masked">): string {
+  return [pending && "pending", masked && "masked"].filter(Boolean).join(", ");
 }

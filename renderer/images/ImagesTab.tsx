@@ -12,6 +12,16 @@ import { addImages } from "./add.ts";
 import { CheckResult, CopyImage, GrowImage, NewImage } from "./dialogs.tsx";
 import { useImages } from "./use-images.ts";
 import { sizeOf, userText } from "./words.ts";
+import { Table, type Columns } from "../ui/Table.tsx";
+
+const COLUMNS: Columns = [
+  "Name",
+  "Format",
+  { title: "Size", isNumber: true },
+  { title: "On disk", isNumber: true },
+  "Used by",
+  { title: "What can be done", isOnlyHeard: true },
+];
 
 type Asked =
   | { what: "new" }
@@ -82,31 +92,11 @@ export function ImagesTab() {
           There are no disk images yet. Create one, or drop a file on the window: qcow2, raw, VHD, VMDK or ISO.
         </p>
       ) : (
-        <div className="table-box" tabIndex={0} role="group" aria-label="Disk images">
-          <table className="table images-table">
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">Format</th>
-                <th scope="col" className="number">
-                  Size
-                </th>
-                <th scope="col" className="number">
-                  On disk
-                </th>
-                <th scope="col">Used by</th>
-                <th scope="col">
-                  <span className="visually-hidden">What can be done</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {images.map((image) => (
-                <Row key={image.path} image={image} menu={menuOf(image)} />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label="Disk images" className="images-table" columns={COLUMNS}>
+          {images.map((image) => (
+            <Row key={image.path} image={image} menu={menuOf(image)} />
+          ))}
+        </Table>
       )}
       {asked?.what === "new" && <NewImage onClose={close} />}
       {asked?.what === "copy" && <CopyImage image={asked.image} onClose={close} />}

@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 import type { FrameFacts, WalkReport } from "../../core/api/schema.ts";
 import { Flags, FrameButton, TypeText } from "./parts.tsx";
-import { Term } from "../glossary/Term.tsx";
+import { Table } from "../ui/Table.tsx";
 
 type Step = WalkReport["steps"][number];
 
@@ -30,57 +30,43 @@ export function EntryTable({
   children?: ReactNode;
 }) {
   return (
-    <div className="table-box" tabIndex={0} role="group" aria-label={label}>
-      <table className="table">
-        <thead>
-          <tr>
-            <th scope="col">Entry</th>
-            <th scope="col">{at}</th>
-            <th scope="col">Value</th>
-            <th scope="col">Flags</th>
-            <th scope="col">
-              <Term of="mfn">mfn</Term>
-            </th>
-            <th scope="col">{number}</th>
-            <th scope="col">
-              <Term of="frame-owner">Owner</Term>
-            </th>
-            <th scope="col">
-              <Term of="frame-type">Type</Term>
-            </th>
-            <th scope="col">
-              <Term of="type-count">Type count</Term>
-            </th>
-            <th scope="col">
-              <Term of="references">References</Term>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {children}
-          {steps.map(({ level, index, address, value, flags, frame }, n) => (
-            <tr key={level} aria-current={choice?.row === n ? "true" : undefined}>
-              <th scope="row">
-                <span className={`level-mark part-level-${n + 1}`} aria-hidden />{" "}
-                {choice ? (
-                  <button type="button" className="plain" title={choice.title} onClick={() => choice.choose(n)}>
-                    L{level} [{index}]
-                  </button>
-                ) : (
-                  <>
-                    L{level} [{index}]
-                  </>
-                )}
-              </th>
-              <td className="mono">{address.slice(2)}</td>
-              <td className="mono">{value.slice(2)}</td>
-              <td>{flags.length ? <Flags flags={flags} /> : <span className="muted">not present</span>}</td>
-              <FrameCells frame={frame} none="names no frame" />
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table
+      label={label}
+      columns={[
+        "Entry",
+        { title: at },
+        "Value",
+        "Flags",
+        { title: "mfn", term: "mfn" },
+        { title: number },
+        { title: "Owner", term: "frame-owner" },
+        { title: "Type", term: "frame-type" },
+        { title: "Type count", term: "type-count" },
+        { title: "References", term: "references" },
+      ]}
+    >
+      {children}
+      {steps.map(({ level, index, address, value, flags, frame }, n) => (
+        <tr key={level} aria-current={choice?.row === n ? "true" : undefined}>
+          <th scope="row">
+            <span className={`level-mark part-level-${n + 1}`} aria-hidden />{" "}
+            {choice ? (
+              <button type="button" className="plain" title={choice.title} onClick={() => choice.choose(n)}>
+                L{level} [{index}]
+              </button>
+            ) : (
+              <>
+                L{level} [{index}]
+              </>
+            )}
+          </th>
+          <td className="mono">{address.slice(2)}</td>
+          <td className="mono">{value.slice(2)}</td>
+          <td>{flags.length ? <Flags flags={flags} /> : <span className="muted">not present</span>}</td>
+          <FrameCells frame={frame} none="names no frame" />
+        </tr>
+      ))}
+    </Table>
   );
 }
 

@@ -4,6 +4,11 @@ import { useInspected } from "./inspected.ts";
 import { AddressButton, Flags, Waiting } from "./parts.tsx";
 import { useInspect } from "./state.ts";
 import { Term } from "../glossary/Term.tsx";
+import { Table, type Columns } from "../ui/Table.tsx";
+
+const CODE_COLUMNS: Columns = ["Address", "Bytes", "Instruction"];
+const STACK_COLUMNS: Columns = ["At", "Address", "Symbol", "Found by"];
+const SEGMENT_COLUMNS: Columns = ["Segment", "Selector", "Base", "Limit", "Attributes"];
 
 const FOUND: Record<RegistersReport["stack"][number]["by"], [word: string, title: string]> = {
   rip: ["RIP", "Where the vCPU is"],
@@ -107,31 +112,20 @@ export function Registers({ report, state, note }: { report: RegistersReport; st
         {report.code.length === 0 ? (
           <p className="muted">Nothing is mapped at RIP.</p>
         ) : (
-          <div className="table-box" tabIndex={0} role="group" aria-label="Code around RIP">
-            <table className="table code-lines">
-              <thead>
-                <tr>
-                  <th scope="col">Address</th>
-                  <th scope="col">Bytes</th>
-                  <th scope="col">Instruction</th>
-                </tr>
-              </thead>
-              <tbody>
-                {report.code.map(({ address, bytes, text, target }) => (
-                  <tr key={address} aria-current={address === rip.address ? "true" : undefined}>
-                    <td>
-                      <AddressButton value={address} />
-                    </td>
-                    <td className="mono muted">{bytes}</td>
-                    <td className="mono">
-                      {text}
-                      {target?.symbol && <span className="symbol"> {target.symbol}</span>}
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table label="Code around RIP" className="code-lines" columns={CODE_COLUMNS}>
+            {report.code.map(({ address, bytes, text, target }) => (
+              <tr key={address} aria-current={address === rip.address ? "true" : undefined}>
+                <td>
+                  <AddressButton value={address} />
+                </td>
+                <td className="mono muted">{bytes}</td>
+                <td className="mono">
+                  {text}
+                  {target?.symbol && <span className="symbol"> {target.symbol}</span>}
+                </td>
+              </tr>
+            ))}
+          </Table>
         )}
       </section>
       <section className="card">
@@ -139,30 +133,18 @@ export function Registers({ report, state, note }: { report: RegistersReport; st
           <h2>Stack</h2>
           <span className="muted">{report.stackBytes.toLocaleString("en")} bytes from RSP on looked through</span>
         </header>
-        <div className="table-box" tabIndex={0} role="group" aria-label="Return addresses on the stack">
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">At</th>
-                <th scope="col">Address</th>
-                <th scope="col">Symbol</th>
-                <th scope="col">Found by</th>
-              </tr>
-            </thead>
-            <tbody>
-              {report.stack.map(({ slot, address, symbol, by }) => (
-                <tr key={slot ?? "rip"}>
-                  <td>{slot === null ? "–" : <AddressButton value={slot} />}</td>
-                  <td>
-                    <AddressButton value={address} />
-                  </td>
-                  <td className="mono symbol">{symbol ?? "–"}</td>
-                  <td title={FOUND[by][1]}>{FOUND[by][0]}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label="Return addresses on the stack" columns={STACK_COLUMNS}>
+          {report.stack.map(({ slot, address, symbol, by }) => (
+            <tr key={slot ?? "rip"}>
+              <td>{slot === null ? "–" : <AddressButton value={slot} />}</td>
+              <td>
+                <AddressButton value={address} />
+              </td>
+              <td className="mono symbol">{symbol ?? "–"}</td>
+              <td title={FOUND[by][1]}>{FOUND[by][0]}</td>
+            </tr>
+          ))}
+        </Table>
       </section>
     </div>
   );
@@ -171,32 +153,19 @@ export function Registers({ report, state, note }: { report: RegistersReport; st
 /** Of a PVH vCPU: with the hidden parts that a selector was loaded with. */
 function SegmentTable({ segments }: { segments: readonly SegmentValue[] }) {
   return (
-    <div className="table-box" tabIndex={0} role="group" aria-label="Segments">
-      <table className="table">
-        <thead>
-          <tr>
-            <th scope="col">Segment</th>
-            <th scope="col">Selector</th>
-            <th scope="col">Base</th>
-            <th scope="col">Limit</th>
-            <th scope="col">Attributes</th>
-          </tr>
-        </thead>
-        <tbody>
-          {segments.map(({ name, selector, base, limit, attributes }) => (
-            <tr key={name}>
-              <th scope="row">{name}</th>
-              <td className="mono">{selector === null ? "–" : selector.toString(16).padStart(4, "0")}</td>
-              <td>{base === null ? "–" : <AddressButton value={base} />}</td>
-              <td className="mono">{limit === null ? "–" : limit.toString(16)}</td>
-              <td>
-                <Flags flags={attributes.map((each) => ({ name: each }))} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table label="Segments" columns={SEGMENT_COLUMNS}>
+      {segments.map(({ name, selector, base, limit, attributes }) => (
+        <tr key={name}>
+          <th scope="row">{name}</th>
+          <td className="mono">{selector === null ? "–" : selector.toString(16).padStart(4, "0")}</td>
+          <td>{base === null ? "–" : <AddressButton value={base} />}</td>
+          <td className="mono">{limit === null ? "–" : limit.toString(16)}</td>
+          <td>
+            <Flags flags={attributes.map((each) => ({ name: each }))} />
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 

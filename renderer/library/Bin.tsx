@@ -4,6 +4,15 @@ import { act, request, sentence } from "../state/session.ts";
 import { useApp } from "../state/store.ts";
 import { dateText } from "../ui/clock.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { TableHead, type Columns } from "../ui/Table.tsx";
+
+const COLUMNS: Columns = [
+  "Name",
+  "Deleted",
+  "Gone for good",
+  { title: "On disk", isNumber: true },
+  { title: "What can be done", isOnlyHeard: true },
+];
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
@@ -40,19 +49,7 @@ export function Bin({ onClose }: { onClose: () => void }) {
       </p>
       {entries !== null && entries.length > 0 && (
         <table className="table">
-          <thead>
-            <tr>
-              <th scope="col">Name</th>
-              <th scope="col">Deleted</th>
-              <th scope="col">Gone for good</th>
-              <th scope="col" className="number">
-                On disk
-              </th>
-              <th scope="col">
-                <span className="visually-hidden">What can be done</span>
-              </th>
-            </tr>
-          </thead>
+          <TableHead columns={COLUMNS} />
           <tbody>
             {entries.map(({ id, name, deletedAt, goneAt, bytes: own }) => (
               <tr key={id}>

@@ -20,8 +20,15 @@ export interface BlockStore {
   readonly discardGranularity: number | null;
   /** Fills the targets, in order, from `offset` on. The caller has checked that all of it lies inside the store. */
   read(offset: number, targets: readonly Uint8Array[]): Promise<void>;
+  /**
+   * read() on this thread, ended when it returns, where that takes no longer than to ask another one. False where it may; read() is to be called
+   * then, whatever the targets have by now. Missing where that can't be told. Throws StoreError.
+   */
+  readAtOnce?(offset: number, targets: readonly Uint8Array[]): boolean;
   /** Writes the sources, in order, from `offset` on. When it resolves the data may still be in the host's cache: see flush(). */
   write(offset: number, sources: readonly Uint8Array[]): Promise<void>;
+  /** write() in the way of readAtOnce(). */
+  writeAtOnce?(offset: number, sources: readonly Uint8Array[]): boolean;
   /** Resolves when everything whose write(), discard() or writeZeroes() had resolved before is on the host's disk to stay. */
   flush(): Promise<void>;
   /** The content of the range is of no use any more. It reads as zeroes or as before. */

@@ -23,7 +23,7 @@ import { promisify } from "node:util";
 import { StoreError, storeError } from "./block-store.ts";
 import { isNear } from "./near.ts";
 import { Promptness, READING, WRITING } from "./promptness.ts";
-import { without } from "./views.ts";
+import { lengthOf, without } from "./views.ts";
 
 export type HostFileMode = "read" | "read-write" | "create";
 
@@ -94,6 +94,16 @@ export class HostFile {
     return this.#end;
   }
 
+  /** read() on this thread, ended when it returns; false where that might take long, or did not go in one piece. Throws StoreError. */
+  readAtOnce(offset: number, views: readonly Uint8Array[]): boolean {
+    return this.#atOnce(this.#reads, readvSync, offset, views) === lengthOf(views);
+  }
+
+  /** write() in the same way. */
+  writeAtOnce(offset: number, views: readonly Uint8Array[]): boolean {
+    return this.#atOnce(this.#freeWrites, writevSync, offset, views) === lengthOf(views);
+  }
+
   /** Fills the views from `offset` on; what the file does not have of that is zeroes. Resolves with the bytes that it had. */
   async read(offset: number, views: readonly Uint8Array[]): Promise<number> {
     const done = this.#atOnce(this.#reads, readvSync, offset, views);
@@ -112,7 +122,7 @@ export class HostFile {
     views: readonly Uint8Array[],
   ): number {
     if (!promptness || this.#closing || views.length > MOST_VIEWS) return 0;
-    const bytes = views.reduce((sum, { length }) => sum + length, 0);
+    const bytes = lengthOf(views);
     if (bytes === 0 || offset + bytes > this.#end || !promptness.allows(bytes)) return 0;
     return promptness.measure(bytes, () => {
       try {
@@ -131,15 +141,18 @@ export class HostFile {
   }
 
   async write(offset: number, views: readonly Uint8Array[]): Promise<void> {
-    // A write has the file to itself: one that begins while another is under way, or while the file is on its way to the disk, may have to wait for that.
-    const isFree = !this.#syncing && this.#changing === 0;
-    const done = this.#atOnce(isFree ? this.#writes : null, writevSync, offset, views);
+    const done = this.#atOnce(this.#freeWrites, writevSync, offset, views);
     const left = done === 0 ? views : without(views, done);
     if (done > 0 && left.length === 0) return;
     const count = await this.#change(() =>
       this.#move(writev, offset + done, left, () => new StoreError("EIO", `${this.path}: the host took no more of it`)),
     );
     this.#end = Math.max(this.#end, offset + done + count);
+  }
+
+  /** A write has the file to itself: one that begins while another is under way, or while the file is on its way to the disk, may have to wait for that. */
+  get #freeWrites(): Promptness | null {
+    return !this.#syncing && this.#changing === 0 ? this.#writes : null;
   }
 
   async #change<T>(action: () => Promise<T>): Promise<T> {

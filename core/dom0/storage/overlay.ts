@@ -9,7 +9,7 @@ import { StoreError, storeError, type BlockStore } from "./block-store.ts";
 import { HostFile } from "./host-file.ts";
 import { RawStore } from "./raw.ts";
 import { together } from "./together.ts";
-import { part } from "./views.ts";
+import { lengthOf, part } from "./views.ts";
 
 /** What is copied when less than that is written. */
 const CLUSTER = 4096;
@@ -136,8 +136,4 @@ export class OverlayStore implements BlockStore {
     const cluster = Math.floor(at / CLUSTER);
     this.#written[Math.floor(cluster / 8)]! |= 1 << (cluster % 8);
   }
-}
-
-function lengthOf(views: readonly Uint8Array[]): number {
-  return views.reduce((sum, { length }) => sum + length, 0);
 }

@@ -1,6 +1,7 @@
 /** A raw image: the file's bytes are the disk's. What does not fill a whole sector at its end can't be reached. */
 import { SECTOR_BYTES, StoreError, type BlockStore } from "./block-store.ts";
 import type { HostFile } from "./host-file.ts";
+import { lengthOf } from "./views.ts";
 
 const ZEROES = new Uint8Array(1 << 20);
 
@@ -28,13 +29,20 @@ export class RawStore implements BlockStore {
   }
 
   async read(offset: number, targets: readonly Uint8Array[]): Promise<void> {
-    const wanted = targets.reduce((sum, { length }) => sum + length, 0);
-    if ((await this.#file.read(offset, targets)) < wanted)
+    if ((await this.#file.read(offset, targets)) < lengthOf(targets))
       throw new StoreError("EIO", `${this.#file.path}: the file has become shorter than the disk`);
+  }
+
+  readAtOnce(offset: number, targets: readonly Uint8Array[]): boolean {
+    return this.#file.readAtOnce(offset, targets);
   }
 
   write(offset: number, sources: readonly Uint8Array[]): Promise<void> {
     return this.#file.write(offset, sources);
+  }
+
+  writeAtOnce(offset: number, sources: readonly Uint8Array[]): boolean {
+    return this.#file.writeAtOnce(offset, sources);
   }
 
   flush(): Promise<void> {

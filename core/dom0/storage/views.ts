@@ -1,5 +1,10 @@
 /** Scatter lists: views of memory that are read or written one after the other. */
 
+/** Bytes in all of them. */
+export function lengthOf(views: readonly Uint8Array[]): number {
+  return views.reduce((sum, { length }) => sum + length, 0);
+}
+
 /** The views without their first `count` bytes. */
 export function without(views: readonly Uint8Array[], count: number): readonly Uint8Array[] {
   let rest = count;

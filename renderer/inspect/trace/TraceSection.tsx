@@ -6,12 +6,15 @@ import { useHostRuns } from "../../state/live.ts";
 import { useApp } from "../../state/store.ts";
 import { formatValue } from "../../ui/units.ts";
 import { exportTrace } from "./chrome-export.ts";
+import { Places } from "./Places.tsx";
 import { Timeline } from "./Timeline.tsx";
 import { HYPERCALLS_ONLY, WITH_ACCESSES, type Trace, type TraceFilter, type TraceRow } from "./trace.ts";
 import { TraceTable } from "./TraceTable.tsx";
 import { useIsPvh } from "../useIsPvh.ts";
 import { useTrace } from "./useTrace.ts";
-import { Term } from "../../glossary/Term.tsx";
+import { TableHead, type Columns } from "../../ui/Table.tsx";
+
+const COUNT_COLUMNS: Columns = [{ title: "Hypercall", term: "hypercall" }, "Calls", "Rate"];
 
 /** A domain's hypercalls, and a PVH domain's accesses to ports and devices, live. The hypervisor records them only while this is looked at, and until the recording is stopped. */
 export function TraceSection({ domid }: { domid: number }) {
@@ -128,15 +131,7 @@ function Counts({ trace }: { trace: Trace }) {
   return (
     <div className="card trace-counts" tabIndex={0} role="region" aria-label="Counts of hypercalls">
       <table>
-        <thead>
-          <tr>
-            <th scope="col">
-              <Term of="hypercall">Hypercall</Term>
-            </th>
-            <th scope="col">Calls</th>
-            <th scope="col">Rate</th>
-          </tr>
-        </thead>
+        <TableHead columns={COUNT_COLUMNS} />
         <tbody>
           {trace.counts.map(({ number, calls, rate }) => (
             <tr key={number} data-hypercall={CALLS.get(number)}>
@@ -151,41 +146,6 @@ function Counts({ trace }: { trace: Trace }) {
         </tbody>
       </table>
       {trace.counts.length === 0 && <p className="muted">No figures yet.</p>}
-    </div>
-  );
-}
-
-/** Of a PVH domain: which ports and devices it accesses, by what was recorded. */
-function Places({ trace }: { trace: Trace }) {
-  const places = [...trace.places.values()].sort((a, b) => b.reads + b.writes - (a.reads + a.writes));
-  return (
-    <div className="card trace-counts" tabIndex={0} role="region" aria-label="Counts of accesses">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">
-              <Term of="access">Accessed</Term>
-            </th>
-            <th scope="col">Reads</th>
-            <th scope="col">Writes</th>
-          </tr>
-        </thead>
-        <tbody>
-          {places.map(({ space, address, reads, writes }) => (
-            <tr key={`${space} ${address}`} data-place={`${space} 0x${address.toString(16)}`}>
-              <th scope="row">
-                {space} <span className="mono">0x{address.toString(16)}</span>
-              </th>
-              <td>{reads.toLocaleString("en")}</td>
-              <td>{writes.toLocaleString("en")}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      {places.length === 0 && <p className="muted">No port and no device was accessed yet.</p>}
-      {trace.elsewhere > 0 && (
-        <p className="muted">{trace.elsewhere.toLocaleString("en")} accesses to more places than are listed.</p>
-      )}
     </div>
   );
 }

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { traceCalls, type TraceCall } from "../../../core/api/trace/calls.ts";
 import { ACCESSES } from "../../../core/api/trace/names.ts";
+import { EXIT_VMCALL } from "../../../core/machine/cpu/exits.ts";
 import { Tracer } from "../../../core/toolstack/trace/tracer.ts";
 import { PvhHost, haveCompiler } from "./pvh.ts";
 
@@ -132,6 +133,16 @@ describe.skipIf(!haveCompiler)("a PVH domain's accesses", () => {
     });
     await stop();
     expect(recorded).toBe(0);
+    const { toolstack } = host.host;
+    const counted = await toolstack.request("domainCounts", { domid });
+    expect(counts(counted.calls)["device write"]).toBe(expectedOf("device write"));
+    // It has made its last hypercall, each by a VMCALL; it spins, and has had no page fault.
+    expect(counted.exits[EXIT_VMCALL]).toBe(counted.hypercalls);
+    expect(counted.hypercalls).toBeGreaterThan(SAID.length);
+    expect(counted.pageFaults).toBe(0);
+    expect(counted.created).toBeLessThan(counted.time);
+    expect(counted.cpuTime).toBeLessThanOrEqual(counted.time - counted.created);
+    await expect(toolstack.request("domainCounts", { domid: 999 })).rejects.toThrow(/There is no domain 999/);
     await host.host.toolstack.request("destroy", { domid });
   });
 

@@ -54,7 +54,10 @@ export class BlockQueue {
   readonly #parts: QueueParts;
   readonly #response: Int32Array;
   #isClosed = false;
-  #pushes = false;
+  #isServing = false;
+  /** There are answers in the ring that the guest has not been shown. */
+  #hasAnswers = false;
+  #willShow = false;
   /** Requests that the image works on; none rejects. */
   readonly #underWay = new Set<Promise<void>>();
 
@@ -68,21 +71,33 @@ export class BlockQueue {
   /** Takes what the ring has. */
   serve(): void {
     if (this.#isClosed) return;
-    const { ring } = this;
+    this.#isServing = true;
     try {
-      for (let turns = TURNS_PER_SERVICE; ; turns--) {
-        if (this.#parts.isHeld()) return;
-        // Goes on when one of them has ended.
-        if (this.#underWay.size >= MOST_UNDER_WAY) return;
-        if (turns === 0) {
-          setImmediate(() => this.serve());
-          return;
-        }
-        if (ring.take()) this.#begin(blkif.readRequest(ring.request, this.#parts.layout));
-        else if (!ring.more()) return;
-      }
+      this.#takeAll();
     } catch (error) {
       this.#parts.fail(error);
+    } finally {
+      this.#isServing = false;
+      this.#show();
+    }
+  }
+
+  #takeAll(): void {
+    const { ring } = this;
+    for (let turns = TURNS_PER_SERVICE; ; turns--) {
+      if (this.#parts.isHeld()) return;
+      // Goes on when one of them has ended.
+      if (this.#underWay.size >= MOST_UNDER_WAY) return;
+      if (turns === 0) {
+        setImmediate(() => this.serve());
+        return;
+      }
+      if (ring.take()) this.#begin(blkif.readRequest(ring.request, this.#parts.layout));
+      else {
+        // The guest works on what has ended while this end looks for more.
+        this.#show();
+        if (!ring.more()) return;
+      }
     }
   }
 
@@ -123,17 +138,37 @@ export class BlockQueue {
       request.segments.map(({ ref }) => ref),
       !isRead,
     );
-    // What was begun before a barrier is on the disk before it.
-    const earlier = request.operation === BLKIF_OP_WRITE_BARRIER ? this.#parts.drained() : null;
-    const work = this.#run(store, request, this.#views(request, pages), earlier).then((result) => {
-      this.#underWay.delete(work);
+    const end = (result: number): void => {
       this.#parts.grants.release(pages);
       this.#parts.statistics.count(request.operation, bytes, result, this.#parts.now() - began);
-      if (this.#isClosed) return;
-      this.#answer(request, result);
+      if (!this.#isClosed) this.#answer(request, result);
+    };
+    const views = this.#views(request, pages);
+    if (this.#isDoneAtOnce(store, request, views)) {
+      end(BLKIF_RSP_OKAY);
+      return;
+    }
+    // What was begun before a barrier is on the disk before it.
+    const earlier = request.operation === BLKIF_OP_WRITE_BARRIER ? this.#parts.drained() : null;
+    const work = this.#run(store, request, views, earlier).then((result) => {
+      this.#underWay.delete(work);
+      end(result);
       if (this.#underWay.size === MOST_UNDER_WAY - 1) this.serve();
     });
     this.#underWay.add(work);
+  }
+
+  /** What fails here is tried again in the way that says why. */
+  #isDoneAtOnce(store: BlockStore, { operation, sector }: blkif.Request, views: Uint8Array[]): boolean {
+    const offset = sector * SECTOR_BYTES;
+    try {
+      if (operation === BLKIF_OP_READ) return store.readAtOnce?.(offset, views) ?? false;
+      if (operation !== BLKIF_OP_WRITE || !store.writeAtOnce?.(offset, views)) return false;
+    } catch {
+      return false;
+    }
+    this.#parts.room.found();
+    return true;
   }
 
   /** The status of a request that can't be carried out as it is; OKAY for one that can be tried. */
@@ -231,21 +266,27 @@ export class BlockQueue {
     }
   }
 
-  /** Shown to the guest together with what else ends in this turn of the event loop: one event for all of them. */
+  /** Shown to the guest together with what else ends before serve() has come to the ring's end, or in this turn of the event loop: one event for all. */
   #answer({ operation, idLow, idHigh }: blkif.Request, status: number): void {
     const response = this.#response;
     response[0] = idLow;
     response[1] = idHigh;
     response[2] = (operation & 0xff) | (status << 16);
     this.ring.respond(response);
-    if (this.#pushes) return;
-    this.#pushes = true;
+    this.#hasAnswers = true;
+    if (this.#isServing || this.#willShow) return;
+    this.#willShow = true;
     setImmediate(() => {
-      this.#pushes = false;
-      if (this.#isClosed) return;
-      if (this.ring.push()) this.channel.notify();
-      // A full ring made the frontend wait: what it has put since is taken by its next event.
+      this.#willShow = false;
+      this.#show();
     });
+  }
+
+  #show(): void {
+    if (!this.#hasAnswers || this.#isClosed) return;
+    this.#hasAnswers = false;
+    if (this.ring.push()) this.channel.notify();
+    // A full ring made the frontend wait: what it has put since is taken by its next event.
   }
 }
 

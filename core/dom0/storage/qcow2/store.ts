@@ -2,7 +2,7 @@
 import { StoreError, type BlockStore } from "../block-store.ts";
 import type { HostFile } from "../host-file.ts";
 import { together } from "../together.ts";
-import { part } from "../views.ts";
+import { lengthOf, part } from "../views.ts";
 import { Clusters } from "./clusters.ts";
 import { CompressedClusters } from "./compressed.ts";
 import { FIELD_AUTOCLEAR, readHeader, type Backing, type Qcow2Header } from "./header.ts";
@@ -451,10 +451,6 @@ export class Qcow2Store implements BlockStore {
       await this.#backing?.close();
     }
   }
-}
-
-function lengthOf(views: readonly Uint8Array[]): number {
-  return views.reduce((sum, view) => sum + view.length, 0);
 }
 
 /** Whether a cluster is what comes `distance` bytes after another in the file, or nowhere as that one is. */

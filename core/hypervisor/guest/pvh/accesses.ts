@@ -2,8 +2,8 @@
  * Accesses of PVH guests to ports, and to guest-physical addresses without memory: each is counted, and recorded while the domain is traced
  * (abi/trace.ts).
  *
- * Within run() nobody knows the RIP of an instruction that accesses what is no memory. So of a traced domain such an instruction leaves run(), undone, and
- * is executed alone here; untraced it costs a count.
+ * While run() executes guest code, nothing here can tell the RIP of an instruction that accesses an address without memory. So in a traced domain such an
+ * instruction leaves run() undone, and is executed alone here. In a domain that is not traced an access costs one count.
  */
 import { stepPart } from "../../../machine/cpu/interpreter";
 import { cpu, setUnspent, unspent, unspentInterpreted } from "../../../machine/cpu/machine";
@@ -13,9 +13,9 @@ import { traceAccess } from "../../hypercall/trace";
 import { enterGuestTlb, leaveGuestTlb } from "../../sched/ipi";
 import { TRACE_KIND_port_read } from "../../abi/trace";
 
-/** In run() of a traced domain: what would access a device leaves it. */
+/** Set while run() executes a traced domain: an instruction that would access a device leaves it. */
 let leaves: bool = false;
-/** In executeAlone(), and RIP of the instruction. */
+/** Set during executeAlone(), and the RIP of the instruction that it executes. */
 let alone: bool = false;
 let aloneRip: u64 = 0;
 
@@ -24,18 +24,18 @@ function count(v: Vcpu, kind: u32): void {
   store<u64>(at, load<u64>(at) + 1);
 }
 
-/** Its low `bytes`, 1, 2, 4 or 8. */
+/** Returns the low `bytes` bytes of a value: 1, 2, 4 or 8. */
 function cut(value: u64, bytes: u32): u64 {
   return bytes < 8 ? value & (((<u64>1) << (bytes << 3)) - 1) : value;
 }
 
-/** IN, OUT, or an element of INS or OUTS, whose RIP is CPU_RIP. */
+/** Counts and records an IN, an OUT, or an element of INS or OUTS. CPU_RIP is the instruction. */
 export function portAccess(v: Vcpu, kind: u32, port: u32, bytes: u32, value: u64): void {
   count(v, kind);
   if (v.domain.traced) traceAccess(kind, port, bytes, cut(value, bytes), load<u64>(cpu, CPU_RIP));
 }
 
-/** An access of a device's, or of where nothing is. */
+/** Counts and records an access to a device, or to where nothing is. */
 // @ts-ignore: decorator
 @inline
 export function memoryAccess(v: Vcpu, kind: u32, address: u64, bytes: u32, value: u64): void {
@@ -43,26 +43,27 @@ export function memoryAccess(v: Vcpu, kind: u32, address: u64, bytes: u32, value
   if (alone) traceAccess(kind, address, bytes, cut(value, bytes), aloneRip);
 }
 
-/** Before run(), and before whatever else accesses what the guest does. */
+/** Called just before run(). */
 // @ts-ignore: decorator
 @inline
 export function beginAccesses(v: Vcpu): void {
   leaves = v.domain.traced != 0;
 }
+/** Called before the hypervisor delivers anything to the guest, and after run(). */
 // @ts-ignore: decorator
 @inline
 export function endAccesses(): void {
   leaves = false;
 }
 
-/** Whether an access to a device is to leave run(). */
+/** Tells whether an access to a device is to leave run(). */
 // @ts-ignore: decorator
 @inline
 export function accessLeaves(): bool {
   return leaves;
 }
 
-/** Executes the instruction at RIP, or a part of a repeated one, and records its accesses. EXIT_* as of run(). */
+/** Executes the instruction at RIP, or a part of a repeated one, and records its accesses. Returns EXIT_*, as run() does. */
 export function executeAlone(): i32 {
   const left = unspent;
   const interpreted = unspentInterpreted;
