@@ -1,10 +1,18 @@
 import { Columns2 } from "lucide-react";
 import { Term } from "../glossary/Term.tsx";
 import { show, useApp } from "../state/store.ts";
+import { TableHead, type Columns } from "../ui/Table.tsx";
 import { differenceText, elapsed, groupsOf, largest, valueText, type Group, type Row } from "./rows.ts";
 import { useBothWays, type Pair, type Way } from "./run.ts";
 import "../styles/boot.css";
 import "../styles/both-ways.css";
+
+const COLUMNS: Columns = [
+  { title: "Figure", isOnlyHeard: true },
+  { title: "PV", term: "pv" },
+  { title: "PVH", term: "pvh" },
+  "Difference",
+];
 
 /** What differs between a kernel that has page tables of its own and the same kernel whose page tables are Xen's to check: one boot of each. */
 export function BothWaysTab() {
@@ -43,20 +51,7 @@ function Comparison({ pair: { kernel, ways } }: { pair: Pair }) {
       </div>
       <div className="card both-ways-figures" tabIndex={0} role="region" aria-label="The two compared">
         <table>
-          <thead>
-            <tr>
-              <th scope="col">
-                <span className="visually-hidden">Figure</span>
-              </th>
-              <th scope="col">
-                <Term of="pv">PV</Term>
-              </th>
-              <th scope="col">
-                <Term of="pvh">PVH</Term>
-              </th>
-              <th scope="col">Difference</th>
-            </tr>
-          </thead>
+          <TableHead columns={COLUMNS} />
           {groupsOf(ways).map((group) => (
             <Figures key={group.title} group={group} />
           ))}

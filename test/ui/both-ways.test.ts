@@ -5,6 +5,7 @@ import { debianKernel, guestsMissing, initramfs } from "../guests/images.ts";
 import { Application } from "./application.ts";
 import { chromiumMissing } from "./browser.ts";
 import { startServe } from "./serve.ts";
+import { violationsOf } from "./violations.ts";
 
 const missing = chromiumMissing() ?? guestsMissing();
 const mini = path.resolve(import.meta.dirname, "../../dist/assets/guests/mini.elf");
@@ -30,8 +31,10 @@ describe.skipIf(missing !== null)(`the same kernel, both ways${missing ? ` (${mi
   afterAll(() => app?.stop());
 
   it("has nothing to compare at first, and says where one is started", async () => {
-    await app.tab("Both ways");
+    expect(await app.page.getByRole("tab", { name: "Both ways" }).count()).toBe(0);
+    await app.command("both ways");
     await app.page.getByText("No kernel was started both ways").waitFor();
+    expect(await violationsOf(app.page)).toEqual([]);
     await app.page.getByRole("button", { name: "New domain…" }).click();
     await dialog().waitFor();
   });
@@ -52,7 +55,7 @@ describe.skipIf(missing !== null)(`the same kernel, both ways${missing ? ` (${mi
     await app.shoot("both-ways-new");
     await both().click();
     await dialog().waitFor({ state: "detached" });
-    await app.page.getByRole("heading", { name: /both ways$/ }).waitFor();
+    await app.page.getByRole("heading", { level: 2, name: /both ways$/ }).waitFor();
   });
 
   it("compares what the hypervisor counted until both were ready", async () => {
@@ -75,6 +78,7 @@ describe.skipIf(missing !== null)(`the same kernel, both ways${missing ? ` (${mi
       expect(count[1]).toBeGreaterThan(100);
     }
     expect((await figure("port read"))[1]).toBeGreaterThan(0);
+    expect(await violationsOf(app.page)).toEqual([]);
     await app.shoot("both-ways");
     await app.page.setViewportSize({ width: 900, height: 600 });
     await app.shoot("both-ways-small");

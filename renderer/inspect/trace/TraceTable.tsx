@@ -131,7 +131,9 @@ function Cells({ row, words }: { row: TraceRow; words: TraceWords }) {
       </span>
       <span
         role="gridcell"
-        className="trace-arguments"
+        // Of an access nothing is returned, and its time is not taken.
+        {...(row.access && { "aria-colspan": 3 })}
+        className={row.access ? "trace-arguments trace-access" : "trace-arguments"}
         title={row.parameters.map((each) => each.join(" = ")).join("\n")}
       >
         {row.parameters.map(([name, value]) => (
@@ -140,10 +142,14 @@ function Cells({ row, words }: { row: TraceRow; words: TraceWords }) {
           </span>
         ))}
       </span>
-      <span role="gridcell" className="trace-result">
-        {resultText(row)}
-      </span>
-      <span role="gridcell">{row.access ? "–" : durationText(row.duration)}</span>
+      {!row.access && (
+        <>
+          <span role="gridcell" className="trace-result">
+            {resultText(row)}
+          </span>
+          <span role="gridcell">{durationText(row.duration)}</span>
+        </>
+      )}
     </>
   );
 }
