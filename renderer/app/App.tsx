@@ -21,6 +21,7 @@ import { useLayout } from "../state/layout.ts";
 import { show, toast, useApp } from "../state/store.ts";
 import { Boundary } from "../ui/Boundary.tsx";
 import { Confirm } from "../ui/Dialog.tsx";
+import { useFocusInSight } from "../ui/focus-in-sight.ts";
 import { Toasts } from "../ui/Toasts.tsx";
 import { ConnectionBanner } from "./ConnectionBanner.tsx";
 import { FirstHint } from "./FirstHint.tsx";
@@ -53,6 +54,7 @@ export function App() {
     askLibrary({ what: "import", file: first });
   };
   useOpenedFiles(take);
+  useFocusInSight();
   // What is looked at, if a device can come to it.
   const shown = useApp(({ domains, view: of }) =>
     of.page === "domain" ? domains.find(({ domid }) => domid === of.domid) : undefined,
