@@ -46,7 +46,7 @@ describe.skipIf(missing !== null)(`inspect, of a PVH domain${missing ? ` (${miss
     await section("Hypercalls and I/O");
     await expect.poll(() => rows.count(), SOON).toBeGreaterThan(1);
     const cells = await rows.first().getByRole("gridcell").allInnerTexts();
-    expect(cells[3]).toMatch(/^bytes=1 value=0xff rip=0xffffffff[0-9a-f]{8}$/);
+    expect(cells[3]!.trim()).toMatch(/^bytes=1 value=0xff rip=0xffffffff[0-9a-f]{8}$/);
     expect([cells[2], cells.length]).toEqual(["port read 0x71", 4]);
     // By the port of what was recorded; of all since it was created.
     expect(Number(await count('[data-place="port 0x71"]').innerText())).toBeGreaterThan(1);
