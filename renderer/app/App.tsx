@@ -21,6 +21,7 @@ import { useLayout } from "../state/layout.ts";
 import { show, toast, useApp } from "../state/store.ts";
 import { Boundary } from "../ui/Boundary.tsx";
 import { Confirm } from "../ui/Dialog.tsx";
+import { useFocusInSight } from "../ui/focus-in-sight.ts";
 import { Toasts } from "../ui/Toasts.tsx";
 import { ConnectionBanner } from "./ConnectionBanner.tsx";
 import { FirstHint } from "./FirstHint.tsx";
@@ -41,7 +42,7 @@ export function App() {
     setDropped(files);
     useApp.setState({ dialog: "new-domain" });
   };
-  /** Archives are imported, one at a time; all else is for a new domain. */
+  /** Archives are imported, one at a time. All other files are for a new domain. */
   const sort = async (files: File[]): Promise<void> => {
     const archives = await Promise.all(files.map(isArchive));
     const [first, ...others] = files.filter((_, i) => archives[i]);
@@ -53,7 +54,8 @@ export function App() {
     askLibrary({ what: "import", file: first });
   };
   useOpenedFiles(take);
-  // What is looked at, if a device can come to it.
+  useFocusInSight();
+  // The domain that is looked at, if a device can be attached to it.
   const shown = useApp(({ domains, view: of }) =>
     of.page === "domain" ? domains.find(({ domid }) => domid === of.domid) : undefined,
   );

@@ -21,16 +21,16 @@ const TAGS_SHOWN = 3;
 
 type Item = { name: string; domid: number } & ({ domain: DomainInfo } | { gone: EndedDomain });
 
-/** What all entries of the tree are told. */
+/** What every entry of the tree is given. */
 interface Shown {
   level: number;
-  /** Of its entries, the one that Tab comes to. */
+  /** The key of the entry that takes the focus when Tab comes to the tree. */
   current: string;
 }
 const keyOfFolder = (path: string): string => `folder ${path}`;
 const keyOfDomain = (domid: number): string => `domain ${domid}`;
 
-/** Domains in their folders, then those in none. Folders with nothing that is searched for are left out. */
+/** Shows the domains in their folders, then those that are in no folder. Folders in which the search finds nothing are left out. */
 export function DomainTree({
   shown,
   ended,
@@ -60,7 +60,7 @@ export function DomainTree({
   const foldersIn = (parent: string | null): string[] =>
     folders.filter((each) => parentOf(each) === parent && (!searching || below(each).length > 0));
   const itemsIn = (parent: string | null): Item[] => items.filter(({ name }) => (places.get(name) ?? null) === parent);
-  /** Keys of what can be seen, in order. */
+  /** The keys of all visible entries, in order. */
   const keys = (parent: string | null): string[] => [
     ...foldersIn(parent).flatMap((each) => [keyOfFolder(each), ...(isOpen(each) ? keys(each) : [])]),
     ...itemsIn(parent).map(({ domid }) => keyOfDomain(domid)),
@@ -105,18 +105,18 @@ export function DomainTree({
   );
 }
 
-/** Of the domains that can be seen in the tree, in order. */
+/** The domids of the domains that are visible in the tree, in order. */
 function domidsIn(tree: Element): number[] {
   return [...tree.querySelectorAll<HTMLElement>("[data-domid]")].map(({ dataset }) => Number(dataset.domid));
 }
 
-/** Up and down are the sidebar's. */
+/** The up and down arrow keys are handled by the sidebar. */
 function goThroughTree(event: KeyboardEvent<HTMLElement>): void {
   const entry = event.target as HTMLElement;
   const { folder, name } = entry.dataset;
   if (event.key === "Escape") selectNone();
   if (isSelectAll(event.nativeEvent)) {
-    // All of this list, not the text of the page.
+    // Selects all domains of this list, not the text of the page.
     selectAll(domidsIn(event.currentTarget));
     event.preventDefault();
     return;
@@ -149,7 +149,7 @@ function goThroughTree(event: KeyboardEvent<HTMLElement>): void {
     case "Delete": {
       if (folder === undefined) return;
       removeFolder(folder);
-      // The entry that had the focus is gone: to the one before it.
+      // If the entry that had the focus is gone, the focus goes to the entry before it.
       const left = (): NodeListOf<HTMLElement> => tree.querySelectorAll<HTMLElement>('[role="treeitem"]');
       requestAnimationFrame(() => left()[Math.max(0, at - 1)]?.focus());
       break;
@@ -169,7 +169,7 @@ function FolderItem({
   children,
 }: Shown & {
   folder: string;
-  /** All that lie in it, at whatever depth. */
+  /** All items that lie in the folder, at any depth. */
   items: readonly Item[];
   isOpen: boolean;
   children: ReactNode;
@@ -235,7 +235,7 @@ function FolderItem({
             </span>
           )}
         </button>
-        {/* For the pointer: keys are F2 and Delete, and a tree has entries alone. */}
+        {/* These buttons are for the pointer only. The keys are F2 and Delete, and a tree may contain nothing but entries. */}
         <span className="side-folder-deeds" aria-hidden>
           <button
             type="button"

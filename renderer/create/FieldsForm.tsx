@@ -16,11 +16,11 @@ const ENDINGS = [
   ["onReboot", "On reboot"],
   ["onCrash", "On crash"],
 ] as const;
-/** Fields whose labels are words of Xen's. */
+/** The fields whose labels are words of Xen's. */
 const TERM_OF: Partial<Record<FieldName, TermId>> = { vcpus: "vcpu", cpus: "affinity", weight: "weight", cap: "cap" };
 const MORE: FieldName[] = ["cpus", "weight", "cap", "onPoweroff", "onReboot", "onCrash"];
 
-/** What people mostly set, each in a field of its own. */
+/** Shows what people usually set, each in a field of its own. */
 export function FieldsForm({
   fields,
   findingOf,
@@ -32,7 +32,7 @@ export function FieldsForm({
   fields: Fields;
   findingOf: (field: FieldName) => Finding | undefined;
   kernel: TakenFile | undefined;
-  /** Its disks and networks. */
+  /** The domain's disks and networks. */
   devices: ReactNode;
   set: (field: FieldName, value: string) => void;
   onPick: (file: File) => void;
@@ -139,7 +139,7 @@ export function FieldsForm({
   );
 }
 
-/** What the text says is among the choices even if it is wrong. */
+/** The value in the text is among the choices even if it is wrong. */
 function Choice({
   value,
   all,
@@ -151,7 +151,7 @@ function Choice({
   title?: string;
   value: string;
   all: readonly string[];
-  /** Those that can be chosen as yet. */
+  /** The values that can be chosen at present. */
   only?: readonly string[];
   onChoose: (value: string) => void;
 }) {

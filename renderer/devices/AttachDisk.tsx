@@ -14,7 +14,7 @@ import { disksOfDomain, type AttachAsked } from "./attach-state.ts";
 const NEW_DISK = "disk";
 const NEW_DRIVE = "drive";
 
-/** An image for a domain that runs: as a disk, in a new drive, or in a drive that it has. What is on it is shown before. */
+/** Attaches an image to a running domain: as a disk, in a new drive, or in a drive that it has. What is on the image is shown before that. */
 export function AttachDisk({
   domain,
   asked: { file: dropped, drive },
@@ -159,7 +159,7 @@ export function AttachDisk({
   );
 }
 
-/** The image that is to be attached: one that was dropped is taken at once. */
+/** The image that is to be attached. A dropped image is taken at once. */
 function useImage(dropped: File | null) {
   const [image, setImage] = useState<TakenDisk | null>(null);
   const [done, setDone] = useState<number | null>(null);
@@ -182,7 +182,7 @@ function useImage(dropped: File | null) {
     }
   };
   useEffect(() => {
-    // Deferred, so that a mount that is undone at once (React's strict mode) sends nothing.
+    // Deferred, so that nothing is sent by a mount that is undone at once (React's strict mode).
     const timer = dropped ? setTimeout(() => void take(dropped), 0) : undefined;
     return () => {
       clearTimeout(timer);

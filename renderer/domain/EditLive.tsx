@@ -56,7 +56,7 @@ function fieldsOf(settings: DomainSettings, domain: DomainInfo): FieldWords[] {
   ];
 }
 
-/** What can be changed while the domain runs. */
+/** Edits what can be changed while the domain runs. */
 export function EditLive({ domain }: { domain: DomainInfo }) {
   const { domid } = domain;
   const { value: settings, again } = usePolled("domainSettings", { domid });
@@ -97,7 +97,7 @@ export function EditLive({ domain }: { domain: DomainInfo }) {
         wrong[key] = sentence(error);
       }
     }
-    // What is now is known before the fields show it again.
+    // The present values are read again before the fields show them.
     await again();
     setDrafts((before) => ({ ...before, ...Object.fromEntries(done.map((key) => [key, undefined])) }));
     setErrors(wrong);

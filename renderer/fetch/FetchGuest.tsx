@@ -9,7 +9,10 @@ import { DownloadProgress } from "./DownloadProgress.tsx";
 import { Unfinished } from "./Unfinished.tsx";
 import { ROLE_WORDS, vouching } from "./words.ts";
 
-/** Guests of the user's list: what would be fetched and who vouches for it, then that. The host goes on when the dialog is closed. */
+/**
+ * Offers the guests of the user's list. It shows what would be fetched and who vouches for it, and then fetches it. The host continues when the
+ * dialog is closed.
+ */
 export function FetchGuest({ onClose }: { onClose: () => void }) {
   const [offered, setOffered] = useState<OfferedGuests | null>(null);
   const [chosen, setChosen] = useState<string | null>(null);
@@ -111,7 +114,7 @@ export function FetchGuest({ onClose }: { onClose: () => void }) {
   );
 }
 
-/** What its servers say of its files, asked when it is looked at. */
+/** Shows what the servers say of the guest's files. They are asked when it is first shown. */
 function GuestFiles({ guest }: { guest: OfferedGuest }) {
   const [look, setLook] = useState<GuestLook | null>(null);
   const [problem, setProblem] = useState<string | null>(null);

@@ -9,7 +9,7 @@ import { KIND_WORDS } from "./words.ts";
 
 type Kind = keyof typeof KIND_WORDS;
 
-/** A file by its address, into the host's library and from there to whoever asked. It goes on when the form is gone. */
+/** Fetches a file by its address into the host's library, and gives it to the caller. The download continues when the form is gone. */
 export function FromWeb({ onFetched }: { onFetched: (fetched: Fetched) => void }) {
   const [url, setUrl] = useState("");
   const [chosen, setChosen] = useState<Kind | null>(null);
@@ -27,7 +27,7 @@ export function FromWeb({ onFetched }: { onFetched: (fetched: Fetched) => void }
     );
   const running = downloads.filter(({ isRunning }) => isRunning);
   const isBusy = downloadOf(running, address) !== undefined;
-  // An address of a list is one; all else is the checksum itself.
+  // If the text is an address it is that of a list of checksums. Anything else is the checksum itself.
   const given = checksum.trim();
   const checks = /^https?:/i.test(given) ? { checksums: given } : given ? { checksum: given } : {};
 
@@ -46,7 +46,7 @@ export function FromWeb({ onFetched }: { onFetched: (fetched: Fetched) => void }
       className="from-web"
       onKeyDown={(event) => {
         if (event.key !== "Enter" || !(event.target instanceof HTMLInputElement)) return;
-        // Not the dialog's Create.
+        // The event must not reach the dialog's Create button.
         event.preventDefault();
         if (address && !isBusy) start();
       }}

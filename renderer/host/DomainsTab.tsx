@@ -49,9 +49,9 @@ interface Row {
   domid: number;
   name: string;
   state: DomainState;
-  /** null: it is gone. */
+  /** null if the domain is gone. */
   domain: DomainInfo | null;
-  /** null: it is there. */
+  /** null if the domain exists. */
   gone: EndedDomain | null;
   values: Record<ListColumn, number | string>;
 }
@@ -91,13 +91,13 @@ function endedRowOf(gone: EndedDomain): Row {
   return { domid, name, state, domain: null, gone, values };
 }
 
-/** For sorting: what has one comes before what has none. */
+/** For sorting: a domain with a folder or tag comes before one without. */
 function groupsOf(name: string): Record<"folder" | "tags", string> {
   const { places, tags } = useGroups.getState();
   return { folder: places.get(name) ?? "\uffff", tags: tags.get(name)?.join(" ") ?? "\uffff" };
 }
 
-/** Every domain in a table: sorted as one likes, several at once to act on. */
+/** Lists every domain in a table, which can be sorted by any column. Several domains can be selected to act on them. */
 export function DomainsTab() {
   const domains = useApp((state) => state.domains);
   const departed = useApp((state) => state.departed);
@@ -194,7 +194,7 @@ export function DomainsTab() {
   );
 }
 
-/** What can be done with the domains that are selected, and with all. */
+/** What can be done with the selected domains, and with all of them. */
 function Tools({ rows, selected }: { rows: readonly Row[]; selected: readonly Row[] }) {
   const alive = rows.filter(({ domain }) => domain).length;
   const choosable = rows.filter(({ domid }) => domid !== 0).length;
@@ -252,7 +252,7 @@ function Tools({ rows, selected }: { rows: readonly Row[]; selected: readonly Ro
   );
 }
 
-/** Says of how many of the selected domains it makes sense, unless of all. */
+/** Says for how many of the selected domains the action makes sense, unless it does for all. */
 function BulkButton({
   word,
   fits,
@@ -320,7 +320,7 @@ function DomainRow({
   row: Row;
   folder: string;
   chosen: boolean;
-  /** Of all rows that are chosen: what is done with one of them is done with all. */
+  /** The domids of all selected rows. What is done with one of them is done with all. */
   selected: readonly number[];
   onToggle: (range: boolean) => void;
 }) {
@@ -374,7 +374,7 @@ function shownColumns(hidden: readonly ListColumn[]): (typeof LIST_COLUMNS)[numb
   return LIST_COLUMNS.filter(([id]) => !hidden.includes(id));
 }
 
-/** What stands in a column. Of a domain that is gone nothing is measured. */
+/** Returns what stands in a column. For a domain that is gone nothing is measured. */
 function cellOf(id: ListColumn, { domid, name, state, domain, values }: Row, folder: string): ReactNode {
   if (id === "domid") return domain ? domid : "–";
   if (id === "folder") return folder;
@@ -393,7 +393,7 @@ function cellOf(id: ListColumn, { domid, name, state, domain, values }: Row, fol
   return formatValue(Number(values[id]), UNITS[id] ?? "/s");
 }
 
-/** What is not known comes last, whichever way. */
+/** Unknown values come last in either direction. */
 function sorted(rows: Row[], by: ListColumn, down: boolean): Row[] {
   const sign = down ? -1 : 1;
   return rows.sort((a, b) => {

@@ -12,13 +12,23 @@ import { addImages } from "./add.ts";
 import { CheckResult, CopyImage, GrowImage, NewImage } from "./dialogs.tsx";
 import { useImages } from "./use-images.ts";
 import { sizeOf, userText } from "./words.ts";
+import { Table, type Columns } from "../ui/Table.tsx";
+
+const COLUMNS: Columns = [
+  "Name",
+  "Format",
+  { title: "Size", isNumber: true },
+  { title: "On disk", isNumber: true },
+  "Used by",
+  { title: "What can be done", isOnlyHeard: true },
+];
 
 type Asked =
   | { what: "new" }
   | { what: "copy" | "grow"; image: ImageReport }
   | { what: "checked"; name: string; result: ImageCheck };
 
-/** Disk images: those that the host keeps, those that domains name, what they are based on, and who needs each. */
+/** Lists disk images: those that the host keeps and those that domains name, with what they are based on and who needs them. */
 export function ImagesTab() {
   const { list, problem, again } = useImages();
   const [asked, setAsked] = useState<Asked | null>(null);
@@ -82,31 +92,11 @@ export function ImagesTab() {
           There are no disk images yet. Create one, or drop a file on the window: qcow2, raw, VHD, VMDK or ISO.
         </p>
       ) : (
-        <div className="table-box" tabIndex={0} role="group" aria-label="Disk images">
-          <table className="table images-table">
-            <thead>
-              <tr>
-                <th scope="col">Name</th>
-                <th scope="col">Format</th>
-                <th scope="col" className="number">
-                  Size
-                </th>
-                <th scope="col" className="number">
-                  On disk
-                </th>
-                <th scope="col">Used by</th>
-                <th scope="col">
-                  <span className="visually-hidden">What can be done</span>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {images.map((image) => (
-                <Row key={image.path} image={image} menu={menuOf(image)} />
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label="Disk images" className="images-table" columns={COLUMNS}>
+          {images.map((image) => (
+            <Row key={image.path} image={image} menu={menuOf(image)} />
+          ))}
+        </Table>
       )}
       {asked?.what === "new" && <NewImage onClose={close} />}
       {asked?.what === "copy" && <CopyImage image={asked.image} onClose={close} />}
@@ -161,7 +151,7 @@ function Row({ image, menu }: { image: ImageReport; menu: MenuItem[] }) {
   );
 }
 
-/** How far it is: the host's task. */
+/** Shows how far the host's task has come. */
 function Work({ name, words }: { name: string; words: string }) {
   const entry = useJournal(({ entries }) =>
     entries.find(({ state, title }) => state === "running" && title.includes(` the disk image ${name}`)),
@@ -179,12 +169,12 @@ function askDelete({ name, size, allocated, users }: ImageReport): void {
   ask({
     title: `Delete ${name}`,
     text: [
-      `${disk} is gone for good: images don’t go to the bin. ${sizeText(allocated)} of this computer’s disk will be free.`,
+      `${disk} goes to the bin, and can be put back for a day. Then ${sizeText(allocated)} of this computer’s disk will be free.`,
       users.length === 0 ? "" : `It is needed (${users.map(userText).join("; ")}): the host will refuse.`,
     ]
       .filter(Boolean)
       .join(" "),
-    action: "Delete for good",
+    action: "Delete",
     onConfirm: () => void act("diskRemove", { name }),
   });
 }

@@ -1,4 +1,4 @@
-/** What is asked about images. */
+/** The dialogs about images. */
 import { useState, type ReactNode } from "react";
 import type { ImageCheck, ImageReport } from "../../core/api/schema.ts";
 import { act, request, sentence } from "../state/session.ts";
@@ -69,7 +69,7 @@ function FormatField({ format, onFormat }: { format: NewFormat; onFormat: (forma
 
 const NAME_HINT = "It gets the ending of its format; where the name is taken, a number.";
 
-/** A form whose deed may be refused: then the reason is there and what was typed stays. */
+/** A form whose action may be refused. In that case the reason is shown and what was typed stays. */
 function Asking({
   title,
   action,
@@ -155,7 +155,7 @@ export function NewImage({ onClose }: { onClose: () => void }) {
   );
 }
 
-/** Copy and conversion are the same: a task, which goes on when this dialog is closed. */
+/** Copying and converting are the same task, which continues when this dialog is closed. */
 export function CopyImage({ image, onClose }: { image: ImageReport; onClose: () => void }) {
   const [name, setName] = useState(`${stemOf(image.name)}-copy`);
   const [format, setFormat] = useState<NewFormat>(image.format === "raw" ? "raw" : "qcow2");
@@ -214,7 +214,7 @@ export function GrowImage({ image, onClose }: { image: ImageReport; onClose: () 
   );
 }
 
-/** What a check has found. */
+/** Shows what a check has found. */
 export function CheckResult({ name, result, onClose }: { name: string; result: ImageCheck; onClose: () => void }) {
   const { tables, unreadable } = result;
   const isWrong = unreadable !== null || (tables?.errors ?? 0) > 0;

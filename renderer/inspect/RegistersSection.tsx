@@ -4,6 +4,11 @@ import { useInspected } from "./inspected.ts";
 import { AddressButton, Flags, Waiting } from "./parts.tsx";
 import { useInspect } from "./state.ts";
 import { Term } from "../glossary/Term.tsx";
+import { Table, type Columns } from "../ui/Table.tsx";
+
+const CODE_COLUMNS: Columns = ["Address", "Bytes", "Instruction"];
+const STACK_COLUMNS: Columns = ["At", "Address", "Symbol", "Found by"];
+const SEGMENT_COLUMNS: Columns = ["Segment", "Selector", "Base", "Limit", "Attributes"];
 
 const FOUND: Record<RegistersReport["stack"][number]["by"], [word: string, title: string]> = {
   rip: ["RIP", "Where the vCPU is"],
@@ -11,7 +16,7 @@ const FOUND: Record<RegistersReport["stack"][number]["by"], [word: string, title
   scan: ["scan", "An executable address behind a CALL: of a caller, or left over from an earlier call"],
 };
 
-/** A vCPU's registers, the code around RIP and what its stack says. */
+/** Shows a vCPU's registers, the code around RIP and what is on its stack. */
 export function RegistersSection({ domid }: { domid: number }) {
   const vcpu = useInspect((state) => state.vcpu);
   const { value, error } = useInspected("inspectRegisters", { domid, vcpu });
@@ -30,7 +35,7 @@ export function RegistersSection({ domid }: { domid: number }) {
   );
 }
 
-/** `state`: what the vCPU does; `note`: how the registers were taken. */
+/** `state` says what the vCPU does; `note` says how the registers were taken. */
 export function Registers({ report, state, note }: { report: RegistersReport; state: string; note: string }) {
   const changed = useChanged(report);
   const { general, rip, rflags, segments, control, msrs, apic, symbols } = report;
@@ -107,31 +112,20 @@ export function Registers({ report, state, note }: { report: RegistersReport; st
         {report.code.length === 0 ? (
           <p className="muted">Nothing is mapped at RIP.</p>
         ) : (
-          <div className="table-box" tabIndex={0} role="group" aria-label="Code around RIP">
-            <table className="table code-lines">
-              <thead>
-                <tr>
-                  <th scope="col">Address</th>
-                  <th scope="col">Bytes</th>
-                  <th scope="col">Instruction</th>
-                </tr>
-              </thead>
-              <tbody>
-                {report.code.map(({ address, bytes, text, target }) => (
-                  <tr key={address} aria-current={address === rip.address ? "true" : undefined}>
-                    <td>
-                      <AddressButton value={address} />
-                    </td>
-                    <td className="mono muted">{bytes}</td>
-                    <td className="mono">
-                      {text}
-                      {target?.symbol && <span className="symbol"> {target.symbol}</span>}
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+          <Table label="Code around RIP" className="code-lines" columns={CODE_COLUMNS}>
+            {report.code.map(({ address, bytes, text, target }) => (
+              <tr key={address} aria-current={address === rip.address ? "true" : undefined}>
+                <td>
+                  <AddressButton value={address} />
+                </td>
+                <td className="mono muted">{bytes}</td>
+                <td className="mono">
+                  {text}
+                  {target?.symbol && <span className="symbol"> {target.symbol}</span>}
+                </td>
+              </tr>
+            ))}
+          </Table>
         )}
       </section>
       <section className="card">
@@ -139,68 +133,43 @@ export function Registers({ report, state, note }: { report: RegistersReport; st
           <h2>Stack</h2>
           <span className="muted">{report.stackBytes.toLocaleString("en")} bytes from RSP on looked through</span>
         </header>
-        <div className="table-box" tabIndex={0} role="group" aria-label="Return addresses on the stack">
-          <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">At</th>
-                <th scope="col">Address</th>
-                <th scope="col">Symbol</th>
-                <th scope="col">Found by</th>
-              </tr>
-            </thead>
-            <tbody>
-              {report.stack.map(({ slot, address, symbol, by }) => (
-                <tr key={slot ?? "rip"}>
-                  <td>{slot === null ? "–" : <AddressButton value={slot} />}</td>
-                  <td>
-                    <AddressButton value={address} />
-                  </td>
-                  <td className="mono symbol">{symbol ?? "–"}</td>
-                  <td title={FOUND[by][1]}>{FOUND[by][0]}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label="Return addresses on the stack" columns={STACK_COLUMNS}>
+          {report.stack.map(({ slot, address, symbol, by }) => (
+            <tr key={slot ?? "rip"}>
+              <td>{slot === null ? "–" : <AddressButton value={slot} />}</td>
+              <td>
+                <AddressButton value={address} />
+              </td>
+              <td className="mono symbol">{symbol ?? "–"}</td>
+              <td title={FOUND[by][1]}>{FOUND[by][0]}</td>
+            </tr>
+          ))}
+        </Table>
       </section>
     </div>
   );
 }
 
-/** Of a PVH vCPU: with the hidden parts that a selector was loaded with. */
+/** Shows the segments of a PVH vCPU, with the hidden parts that were loaded with each selector. */
 function SegmentTable({ segments }: { segments: readonly SegmentValue[] }) {
   return (
-    <div className="table-box" tabIndex={0} role="group" aria-label="Segments">
-      <table className="table">
-        <thead>
-          <tr>
-            <th scope="col">Segment</th>
-            <th scope="col">Selector</th>
-            <th scope="col">Base</th>
-            <th scope="col">Limit</th>
-            <th scope="col">Attributes</th>
-          </tr>
-        </thead>
-        <tbody>
-          {segments.map(({ name, selector, base, limit, attributes }) => (
-            <tr key={name}>
-              <th scope="row">{name}</th>
-              <td className="mono">{selector === null ? "–" : selector.toString(16).padStart(4, "0")}</td>
-              <td>{base === null ? "–" : <AddressButton value={base} />}</td>
-              <td className="mono">{limit === null ? "–" : limit.toString(16)}</td>
-              <td>
-                <Flags flags={attributes.map((each) => ({ name: each }))} />
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table label="Segments" columns={SEGMENT_COLUMNS}>
+      {segments.map(({ name, selector, base, limit, attributes }) => (
+        <tr key={name}>
+          <th scope="row">{name}</th>
+          <td className="mono">{selector === null ? "–" : selector.toString(16).padStart(4, "0")}</td>
+          <td>{base === null ? "–" : <AddressButton value={base} />}</td>
+          <td className="mono">{limit === null ? "–" : limit.toString(16)}</td>
+          <td>
+            <Flags flags={attributes.map((each) => ({ name: each }))} />
+          </td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 
-/** What interrupts wait for the vCPU, and which it has not ended yet. */
+/** Shows which interrupts wait for the vCPU, and which it has not ended yet. */
 function LocalApic({ apic: { base, mode, enabled, irr, isr, tmr, registers } }: { apic: ApicReport }) {
   const vectors = (list: readonly number[]) =>
     list.length === 0 ? (
@@ -252,7 +221,7 @@ function FlagsRow({ register: { name, value, set } }: { register: FlagsValue }) 
   );
 }
 
-/** Whether a register is not as the report before had it. */
+/** Returns whether a register differs from the previous report. */
 function useChanged(report: RegistersReport): (name: string, value: string) => boolean {
   const kept = useRef<{ now: RegistersReport; before: RegistersReport | null }>({ now: report, before: null });
   if (kept.current.now !== report) kept.current = { now: report, before: kept.current.now };

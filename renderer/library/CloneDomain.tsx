@@ -5,12 +5,12 @@ import { useApp } from "../state/store.ts";
 import { Dialog } from "../ui/Dialog.tsx";
 import { NameField } from "../ui/NameField.tsx";
 
-/** A name that no domain has yet. */
+/** Returns a name that no domain has yet. */
 function freeName(name: string, taken: ReadonlySet<string>): string {
   for (let n = 2; ; n++) if (!taken.has(`${name}-${n}`)) return `${name}-${n}`;
 }
 
-/** Another domain that is like it: a task, which goes on when this dialog is closed. */
+/** Makes another domain that is like this one. It is a task, which continues when this dialog is closed. */
 export function CloneDomain({ kept, onClose }: { kept: KeptDomain; onClose: () => void }) {
   const { uuid, name, files } = kept;
   const taken = new Set(useApp((state) => state.kept).map((each) => each.name));

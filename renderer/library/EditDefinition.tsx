@@ -9,7 +9,7 @@ import { Dialog } from "../ui/Dialog.tsx";
 
 const NOTHING_GIVEN: readonly never[] = [];
 
-/** The xl.cfg of a domain that is kept. */
+/** Edits the xl.cfg of a domain that is kept. */
 export function EditDefinition({ kept, onClose }: { kept: KeptDomain; onClose: () => void }) {
   const { uuid, name } = kept;
   const [before, setBefore] = useState<string | null>(null);

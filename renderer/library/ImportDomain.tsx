@@ -16,7 +16,7 @@ const KINDS: Record<ArchiveLook["kind"], string> = {
   XVA: "An XVA: a virtual machine of XenServer or XCP-ng",
 };
 
-/** What a file holds, before anything is made of it; then the import is a task, which goes on when this dialog is closed. */
+/** Shows what a file holds before anything is made of it. The import itself is a task, which continues when this dialog is closed. */
 export function ImportDomain({ file: given, onClose }: { file: File | null; onClose: () => void }) {
   const [file, setFile] = useState(given);
   const [look, setLook] = useState<ArchiveLook | null>(null);
@@ -39,7 +39,7 @@ export function ImportDomain({ file: given, onClose }: { file: File | null; onCl
     return () => {
       current = false;
     };
-    // Which names are taken may change meanwhile: what was typed stays.
+    // Which names are taken may change in the meantime, but what was typed stays.
   }, [file]);
   const wanted = name.trim();
   const clash = taken.has(wanted) ? `There is a domain named ${wanted} already.` : null;

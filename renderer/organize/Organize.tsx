@@ -28,14 +28,14 @@ import {
 
 const close = (): void => useAsked.setState({ asked: null });
 
-/** The dialogs of folders and tags. */
+/** The dialogs about folders and tags. */
 export function Organize() {
   const asked = useAsked((state) => state.asked);
   if (!asked) return null;
   return asked.what === "domains" ? <OfDomains names={asked.names} /> : <FolderName {...asked} />;
 }
 
-/** Why there can't be a folder of that path; null: there can. */
+/** Says why there cannot be a folder of that path; null if there can. */
 function folderProblem(path: string, folders: readonly string[]): string | null {
   if (!isPath(path)) return `“${path}” is no folder; allowed: ${PATH_RULE}.`;
   const added = withParents(path).filter((each) => !folders.includes(each)).length;
@@ -160,7 +160,7 @@ function OfDomains({ names }: { names: readonly string[] }) {
   );
 }
 
-/** A new folder, or another name or place for one. */
+/** Makes a folder, or gives one another name or place. */
 function FolderName({ folder, parent }: { folder: string | null; parent: string | null }) {
   const folders = useGroups((state) => state.folders);
   const [name, setName] = useState(folder === null ? "" : lastName(folder));
@@ -172,7 +172,7 @@ function FolderName({ folder, parent }: { folder: string | null; parent: string 
     return folder === null ? folderProblem(joinPath(place, wanted), folders) : moveProblem(folder, place, wanted);
   };
   const problem = wanted || asked ? problemOf() : null;
-  /** Those that it can lie in. */
+  /** The folders that it can lie in. */
   const places = folders.filter((each) =>
     folder === null ? depthOf(each) < MOST_DEPTH : moveProblem(folder, each) === null,
   );

@@ -21,12 +21,12 @@ const WORK_WORDS: Record<SnapshotWork["what"], string> = {
   rename: "A snapshot is renamed",
   fork: "The domain is forked",
 };
-/** What can be cancelled. */
+/** The kinds of work that can be cancelled. */
 const CANCELLED: readonly SnapshotWork["what"][] = ["take", "delete", "merge", "fork"];
 
 type Asked = "take" | "revert" | "clone" | "rename";
 
-/** The snapshots of a domain, whether it runs or not. */
+/** Lists the snapshots of a domain, whether it runs or not. */
 export function SnapshotsTab({ uuid, name, isRunning }: { uuid: string; name: string; isRunning: boolean }) {
   const { tree, work, problem } = useSnapshots(uuid);
   const [chosen, setChosen] = useState<string | null>(null);
@@ -141,7 +141,7 @@ function Work({ uuid, work: { what, share } }: { uuid: string; work: SnapshotWor
   );
 }
 
-/** One is in the order of focus, arrow keys go to the others. */
+/** One row is in the focus order; the arrow keys go to the others. */
 function SnapshotList({
   rows,
   selected,

@@ -13,7 +13,7 @@ import { formatValue } from "./units.ts";
 import { Term } from "../glossary/Term.tsx";
 import type { TermId } from "../glossary/terms.ts";
 
-/** How a line looks: a place in GRAPH_COLORS, by its own place among the lines if not said; dashed or not. */
+/** How a line looks: its place in GRAPH_COLORS, which is its place among the lines if not given, and whether it is dashed. */
 export interface LineStyle {
   label: string;
   color?: number;
@@ -25,42 +25,42 @@ export interface GraphLine extends LineStyle {
 
 export interface GraphProps {
   title: string;
-  /** The word of Xen's that the title is. */
+  /** The word of Xen's that the title is, if it is one. */
   term?: TermId;
   lines: GraphLine[];
-  /** As it stands behind a number: "%", "MiB", "/s". */
+  /** As it stands after a number: "%", "MiB", "/s". */
   unit: string;
-  /** Top of the scale; else the largest value. */
+  /** The top of the scale. If not given it is the largest value. */
   max?: number;
   height?: number;
   markers?: readonly Marker[];
 }
 
-/** Something that happened, as a line across the graph. */
+/** Something that happened, drawn as a line across the graph. */
 export interface Marker {
   /** Seconds since 1970. */
   at: number;
   title: string;
   trouble: boolean;
 }
-/** How far time may move on before lines that go on as they were are drawn anew. */
+/** How far time may move on before lines that have not changed are drawn again. */
 const MOST_BEHIND_PIXELS = 4;
 
 const GRAPH_COLORS = Array.from({ length: 8 }, (_, i) => `--graph-${i + 1}`);
-/** Lines that can be told from each other. */
+/** The number of lines that can be told apart. */
 export const MOST_LINES = GRAPH_COLORS.length;
 
 const place = ({ color }: LineStyle, i: number): number => (color ?? i) % GRAPH_COLORS.length;
 export function lineColor(line: LineStyle, i: number): string {
   return themeColor(GRAPH_COLORS[place(line, i)]!);
 }
-/** Characters of a figure with its unit. */
+/** The number of characters of a figure with its unit. */
 const FIGURE_CHARS = 6;
-/** Room for a caption's label and figure, so that nothing moves when the figure grows or is gone. */
+/** Leaves room for a caption's label and figure, so that nothing moves when the figure grows or is absent. */
 export function captionRoom({ label }: LineStyle): React.CSSProperties {
   return { "--caption-chars": label.length + FIGURE_CHARS } as React.CSSProperties;
 }
-/** Class of text in the line's colour. */
+/** Returns the class of text in the line's colour. */
 export function lineClass(line: LineStyle, i: number): string {
   return `graph-value graph-color-${place(line, i) + 1}`;
 }
@@ -68,7 +68,7 @@ export function lineDash({ dashed }: LineStyle): { dash?: number[] } {
   return dashed ? { dash: [6, 4] } : {};
 }
 
-/** Lines over the last ten minutes, drawn from the history's own arrays. */
+/** Draws lines of the last ten minutes from the history's own arrays. */
 export function Graph({ title, term, lines, unit, max, height = 112, markers = [] }: GraphProps) {
   const tip = useRef<HTMLDivElement>(null);
   const marked = useRef(markers);
@@ -183,20 +183,20 @@ function measured(series: Series): number {
   return series.values.reduce((count, value) => count + (Number.isFinite(value) ? 1 : 0), 0);
 }
 
-/** Nobody would see a difference: no line's end is at another height, and time has hardly moved. */
+/** Returns whether nobody would see a difference: no line's end is at another height, and time has hardly moved. */
 function looksAsDrawn(plot: uPlot, lines: GraphLine[]): boolean {
   const { min, max } = plot.scales.x!;
   const moved =
     ((history.wallTime(history.time.last) / 1000 - plot.data[0].at(-1)!) / (max! - min!)) *
     (plot.bbox.width / devicePixelRatio);
-  // NaN while there is nothing.
+  // The value is NaN while there is nothing.
   if (!(moved < MOST_BEHIND_PIXELS)) return false;
   const height = (value: number | null | undefined): number =>
     Number.isFinite(value) ? Math.round(plot.valToPos(value!, "y")) : NaN;
   return lines.every(({ series }, i) => Object.is(height(series.last), height(plot.data[i + 1]?.at(-1))));
 }
 
-/** uPlot wants null where there is nothing, and an axis without holes. */
+/** uPlot wants null where there is no value, and an axis without holes. */
 function data(lines: GraphLine[]): uPlot.AlignedData {
   const since = history.time.last - LIVE_SECONDS;
   const first = history.time.values.findIndex((value) => value >= since);
@@ -231,7 +231,7 @@ export function drawMarkers(u: uPlot, markers: readonly Marker[]): void {
   ctx.restore();
 }
 
-/** A line as the tip names it. */
+/** Describes a line as the tip names it. */
 export function tipLine(line: LineStyle, i: number): TipLine {
   return { label: line.label, className: lineClass(line, i) };
 }

@@ -12,7 +12,7 @@ import { formatValue } from "./units.ts";
 import { Term } from "../glossary/Term.tsx";
 import type { TermId } from "../glossary/terms.ts";
 
-/** Means of minutes; of some, the least and the largest in them too. */
+/** Means of minutes. Some lines also have the least and largest values. */
 export interface LongLine extends LineStyle {
   series: Pick<LongSeries, "mean"> & Partial<LongSeries>;
 }
@@ -21,8 +21,8 @@ export const RANGE_WORDS: Record<LongRange, string> = { "1h": "hour", "24h": "24
 const SUMMARY = ["least", "mean", "largest"] as const;
 
 /**
- * The mean of each minute as lines. A single line whose least and largest are known is drawn in the band between them; its caption says them of
- * the whole time, of several lines the mean of each.
+ * Draws the mean of each minute as lines. A single line whose least and largest values are known is drawn inside the band between them, and its
+ * caption gives them for the whole time. With several lines, the caption gives the mean of each.
  */
 export function LongGraph({
   title,
@@ -35,13 +35,13 @@ export function LongGraph({
   height = 112,
 }: {
   title: string;
-  /** The word of Xen's that the title is. */
+  /** The word of Xen's that the title is, if it is one. */
   term?: TermId;
   history: LongHistory;
   lines: readonly LongLine[];
   unit: string;
   range: LongRange;
-  /** Top of the scale; else the largest value. */
+  /** The top of the scale. If not given it is the largest value. */
   max?: number;
   height?: number;
 }) {
@@ -198,7 +198,7 @@ function dataOf({ times }: LongHistory, columns: readonly Column[]): uPlot.Align
   return [times, ...columns.map(({ values }) => values)] as uPlot.AlignedData;
 }
 
-/** A minute between two that were not measured makes no line: it is a point. */
+/** A minute between two that were not measured makes no line, so it is drawn as a point. */
 function alone(u: uPlot, series: number): number[] {
   const values = u.data[series]!;
   const measured = (i: number): boolean => values[i] !== null && values[i] !== undefined;

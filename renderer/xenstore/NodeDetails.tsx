@@ -8,7 +8,7 @@ import { PermissionsEditor } from "./PermissionsEditor.tsx";
 import { parentOf, type StoreTree } from "./tree.ts";
 import { say } from "../state/messages.ts";
 
-/** The node that is selected, and what may be done with it: all of it, for dom0 may everything. */
+/** Shows the selected node and what may be done with it. Since dom0 may do everything, all of it may be done. */
 export function NodeDetails({
   tree,
   path,
@@ -97,7 +97,7 @@ export function NodeDetails({
   );
 }
 
-/** The value as text; \xNN and \n stand for what is none. */
+/** Edits the value as text. \xNN and \n stand for bytes that are not text. */
 function ValueEditor({ tree, path, value }: { tree: StoreTree; path: string; value: string }) {
   const [draft, setDraft] = useState<string | null>(null);
   const [base, setBase] = useState(value);

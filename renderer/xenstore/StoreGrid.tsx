@@ -6,10 +6,10 @@ import { parentOf, type Row, type StoreTree } from "./tree.ts";
 import { Term } from "../glossary/Term.tsx";
 
 const ROW_PIXELS = 26;
-/** A change is shown for so long. */
+/** How long a change is shown. */
 const FLASH_MS = 1400;
 
-/** The tree as rows; only those in sight are in the document, and asked for. */
+/** Shows the tree as rows. Only visible rows are in the document and are asked for. */
 export function StoreGrid({
   tree,
   selected,
@@ -37,7 +37,7 @@ export function StoreGrid({
   });
   useEffect(() => {
     if (index >= 0) virtual.scrollToIndex(index);
-    // Only what is selected moves the list, not what comes and goes above it.
+    // Only the selection scrolls the list, not nodes that come and go above it.
   }, [selected]);
 
   const go = (to: number): void => {
@@ -186,7 +186,7 @@ function StoreRow({
   );
 }
 
-/** Who beside the owner may do what, as xenstore-ls -p has it, with the words where the pointer rests. */
+/** Shows who besides the owner may do what, in the form of xenstore-ls -p. The words are shown where the pointer rests. */
 export function Others({ permissions }: { permissions: string[] }) {
   const [first, ...rest] = permissions.map(permissionOf);
   const words = [

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { HostService } from "../../core/api/host-service.ts";
 import type { Arguments, RequestName, Results, ServerMessage } from "../../core/api/schema.ts";
 import { Session } from "../../core/api/session.ts";
@@ -37,11 +37,8 @@ const output = async (domid: number): Promise<string> =>
 
 /** Waits until the domain has written that. */
 async function said(domid: number, text: string, seconds: number): Promise<void> {
-  const end = Date.now() + seconds * 1000;
-  while (!(await output(domid)).includes(text)) {
-    if (Date.now() > end) throw new Error(`Domain ${domid} did not say "${text}": ${await output(domid)}`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  const isSaid = async (): Promise<void> => expect(await output(domid)).toContain(text);
+  await vi.waitFor(isSaid, { timeout: seconds * 1000, interval: 100 });
 }
 
 /** Loaded segments of an ELF file. */

@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 import type { HostState } from "../../../core/api/schema.ts";
 import { act, request, sentence } from "../../state/session.ts";
 
-/** The entries that the boot menu has, each with Xen's command line, to change for the next power-on. */
+/** Lists the entries of the boot menu, each with Xen's command line. They can be changed for the next power-on. */
 export function BootMenuCard({ host }: { host: HostState }) {
   const { bootEntries, bootEntry, power } = host;
   const [adding, setAdding] = useState(false);
@@ -57,13 +57,13 @@ function Entry({
   booted: boolean;
   removable: boolean;
   onPower: (() => void) | null;
-  /** Of one that is new. */
+  /** For a new entry. */
   onDone?: () => void;
 }) {
   const [title, setTitle] = useState(entry.title);
   const [cmdline, setCmdline] = useState(entry.cmdline);
   const [error, setError] = useState("");
-  // What another client set.
+  // Another client may have set it.
   useEffect(() => {
     setTitle(entry.title);
     setCmdline(entry.cmdline);

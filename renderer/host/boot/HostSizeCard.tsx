@@ -6,7 +6,7 @@ import { Term } from "../../glossary/Term.tsx";
 
 const STEP_MIB = 128;
 
-/** Memory and pCPUs of the host, for the next power-on, with what the computer has to give. */
+/** Sets the host's memory and pCPUs for the next power-on, beside what the computer has to give. */
 export function HostSizeCard({ host }: { host: HostState }) {
   const { next, computer, power, memoryMiB, pcpus } = host;
   const [memory, setMemory] = useState(String(next.memoryMiB));
@@ -17,7 +17,7 @@ export function HostSizeCard({ host }: { host: HostState }) {
     setCpus(String(next.pcpus));
     setError("");
   };
-  // What another client set.
+  // Another client may have set them.
   useEffect(undo, [next.memoryMiB, next.pcpus]);
   const off = power === "off" || power === "crashed";
   const wanted = { memoryMiB: whole(memory), pcpus: whole(cpus) };
@@ -112,7 +112,7 @@ function NumberField({
   note,
 }: {
   label: string;
-  /** The word of Xen's that the label is. */
+  /** The word of Xen's that the label is, if it is one. */
   term?: TermId;
   value: string;
   onChange: (value: string) => void;

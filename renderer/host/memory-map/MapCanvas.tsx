@@ -13,7 +13,7 @@ export interface MapCanvasProps {
   colors: readonly Rgb[];
   view: Viewport;
   onView: (view: Viewport) => void;
-  /** The frame that is looked at, and one under the pointer. */
+  /** The frame that is looked at, and the one under the pointer. */
   chosen: number | null;
   onChoose: (mfn: number) => void;
   onHover: (mfn: number | null) => void;
@@ -21,7 +21,7 @@ export interface MapCanvasProps {
   children?: ReactNode;
 }
 
-/** Every frame as a square. */
+/** Draws every frame as a square. */
 export function MapCanvas(props: MapCanvasProps) {
   const { indices, version, colors, view, onView, chosen, onChoose, onHover, describedBy } = props;
   const box = useRef<HTMLDivElement>(null);
@@ -118,7 +118,7 @@ function useSize(box: RefObject<HTMLElement | null>): { width: number; height: n
   return size;
 }
 
-/** React's own listener may not keep the page from scrolling. */
+/** A listener added by React cannot keep the page from scrolling. */
 function useWheel(box: RefObject<HTMLElement | null>, listener: (event: WheelEvent) => void): void {
   const latest = useRef(listener);
   latest.current = listener;

@@ -7,22 +7,29 @@ import { onTheme } from "../../ui/theme.ts";
 import { drawLanes, heightOf, LABEL_PIXELS, LANE_PIXELS } from "./draw.ts";
 import { eachTurn, IDLE, KEPT_NS, Lanes, NOT_KEPT, totalsOf, type Turn } from "./lanes.ts";
 import "../../styles/timeline.css";
-import { Term } from "../../glossary/Term.tsx";
+import { Table, type Columns } from "../../ui/Table.tsx";
+
+const COLUMNS: Columns = [
+  { title: "pCPU", term: "pcpu" },
+  "Busy",
+  { title: "Switches", term: "switches" },
+  { title: "By vCPU", term: "vcpu" },
+];
 
 const REFRESH_MS = 500;
 const IDLE_REFRESH_MS = 2000;
-/** A switch may be written a little after its moment: it is asked for again. */
+/** A switch may be written a little after it happened, so this span is asked for again. */
 const OVERLAP_NS = 100e6;
 const WINDOWS = [1, 5, 10] as const;
 const MOST_SHARES = 6;
 
-/** Which vCPU ran where, a lane for each pCPU, from the scheduler's own records. */
+/** Shows which vCPU ran where, with a lane for each pCPU, from the scheduler's own records. */
 export function Timeline() {
   const live = useLive();
   const domains = useApp((state) => state.domains);
   const lanes = useRef(new Lanes());
   const canvas = useRef<HTMLCanvasElement>(null);
-  /** What was shown last was not idleness alone. */
+  /** Whether what was shown last was more than idleness. */
   const drawn = useRef(true);
   const [, redraw] = useState(0);
   const [seconds, setSeconds] = useState<(typeof WINDOWS)[number]>(5);
@@ -145,43 +152,25 @@ export function Timeline() {
             {(cursor && describe(shown[cursor.lane], cursor.time, to, nameOf)) ??
               "Point at a lane, or use the arrow keys, to see what ran. Domain-0 is a thread of this computer, on no pCPU."}
           </p>
-          <div className="table-box" tabIndex={0} role="group" aria-label="What each pCPU did">
-            <table className="table">
-              <thead>
-                <tr>
-                  <th scope="col">
-                    <Term of="pcpu">pCPU</Term>
-                  </th>
-                  <th scope="col">Busy</th>
-                  <th scope="col">
-                    <Term of="switches">Switches</Term>
-                  </th>
-                  <th scope="col">
-                    <Term of="vcpu">By vCPU</Term>
-                  </th>
+          <Table label="What each pCPU did" columns={COLUMNS}>
+            {shown.map((lane) => {
+              const { pcpu, busy, switchesPerSecond, shares } = totalsOf(lane, Math.max(0, from), to);
+              return (
+                <tr key={pcpu}>
+                  <th scope="row">{pcpu}</th>
+                  <td>{Number.isFinite(busy) ? `${(100 * busy).toFixed(1)}%` : "–"}</td>
+                  <td>{switchesPerSecond.toFixed(0)}/s</td>
+                  <td>
+                    {shares
+                      .slice(0, MOST_SHARES)
+                      .map(({ domid, vcpu, part }) => `${nameOf(domid)} vCPU ${vcpu}: ${(100 * part).toFixed(1)}%`)
+                      .join(", ") || "idle"}
+                    {shares.length > MOST_SHARES && `, and ${shares.length - MOST_SHARES} more`}
+                  </td>
                 </tr>
-              </thead>
-              <tbody>
-                {shown.map((lane) => {
-                  const { pcpu, busy, switchesPerSecond, shares } = totalsOf(lane, Math.max(0, from), to);
-                  return (
-                    <tr key={pcpu}>
-                      <th scope="row">{pcpu}</th>
-                      <td>{Number.isFinite(busy) ? `${(100 * busy).toFixed(1)}%` : "–"}</td>
-                      <td>{switchesPerSecond.toFixed(0)}/s</td>
-                      <td>
-                        {shares
-                          .slice(0, MOST_SHARES)
-                          .map(({ domid, vcpu, part }) => `${nameOf(domid)} vCPU ${vcpu}: ${(100 * part).toFixed(1)}%`)
-                          .join(", ") || "idle"}
-                        {shares.length > MOST_SHARES && `, and ${shares.length - MOST_SHARES} more`}
-                      </td>
-                    </tr>
-                  );
-                })}
-              </tbody>
-            </table>
-          </div>
+              );
+            })}
+          </Table>
         </>
       )}
     </section>

@@ -19,10 +19,10 @@ import { argumentsText, durationText, resultText, timeText, type Trace, type Tra
 
 const FIRST_SPAN = 2e9;
 const STEP = 0.2;
-/** Pixels that the pointer moves before it drags. */
+/** How many pixels the pointer moves before this is a drag. */
 const DRAG_PIXELS = 3;
 
-/** Follows what comes in until it is moved; End follows again. */
+/** Follows what arrives until it is moved. The End key follows again. */
 export function Timeline({
   trace,
   selected,
@@ -34,7 +34,7 @@ export function Timeline({
 }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [length, setLength] = useState(FIRST_SPAN);
-  /** null: as far as there is something. */
+  /** null means that the timeline shows the latest calls. */
   const [held, setHeld] = useState<Span | null>(null);
   const [tip, setTip] = useState<{ call: TraceCall; x: number } | null>(null);
   const drag = useRef<{ x: number; span: Span; moved: boolean } | null>(null);
@@ -66,7 +66,7 @@ export function Timeline({
     const scheme = matchMedia("(prefers-color-scheme: dark)");
     scheme.addEventListener("change", recolor);
     const deaf = onTheme(recolor);
-    // The page scrolls with the wheel; over the timeline the wheel zooms.
+    // The page scrolls by the wheel, but over the timeline the wheel zooms.
     const onWheel = (event: WheelEvent): void => {
       event.preventDefault();
       const { span: seen } = latest.current;
@@ -88,7 +88,7 @@ export function Timeline({
   }, [trace]);
   useEffect(() => redraw.current());
   useEffect(() => {
-    // What was chosen elsewhere comes into sight.
+    // A call that was chosen elsewhere is moved into sight.
     if (!selected) return;
     const { span: seen } = latest.current;
     const half = (seen.to - seen.from) / 2;
@@ -190,7 +190,7 @@ function Tip({ call, x, width }: { call: TraceCall; x: number; width: number }) 
       </div>
       <div className="trace-tip-arguments">{argumentsText(call)}</div>
       <div>
-        {resultText(call)}, {durationText(call.duration)}, at {timeText(call.time)} s
+        {!call.access && `${resultText(call)}, ${durationText(call.duration)}, `}at {timeText(call.time)} s
       </div>
     </div>
   );

@@ -1,6 +1,6 @@
 /**
- * One ring of a block device in service. Data goes between the image and the guest's frames with no copy in between; while the operating
- * system works on them the frames stay mapped.
+ * Serves one ring of a block device. Data goes between the image and the guest's frames without a copy; the frames stay mapped while the operating
+ * system works on them.
  */
 import {
   BLKIF_OP_DISCARD,
@@ -20,11 +20,11 @@ import * as blkif from "./protocol.ts";
 import type { Room } from "./room.ts";
 import type { BlockStatistics } from "./statistics.ts";
 
-/** Requests taken in one go before other work has its turn. */
+/** Requests that are taken in one go before other work has its turn. */
 const TURNS_PER_SERVICE = 512;
 /**
- * Requests of one queue that the image works on; the others stay in the ring. The host has a few threads for the files of all domains: who has
- * two thousand requests must not make his neighbours wait for all of them.
+ * Requests of one queue that the image works on at once; the others stay in the ring. The host has only a few threads for the files of all domains,
+ * so a queue with two thousand requests must not make its neighbours wait for all of them.
  */
 const MOST_UNDER_WAY = 64;
 
@@ -34,15 +34,15 @@ export interface QueueParts {
   layout: blkif.Layout;
   grants: DataGrants;
   statistics: BlockStatistics;
-  /** Of the device now; null for an empty drive. */
+  /** The device's present image; null for an empty drive. */
   store: () => BlockStore | null;
   /** Whether the guest may write. */
   isWritable: boolean;
-  /** No request is to be taken now: serve() is called when that is over. */
+  /** Whether no request may be taken now; serve() is called when that is over. */
   isHeld: () => boolean;
   /** Resolves when all requests of the device that are under way now have ended. */
   drained: () => Promise<unknown>;
-  /** Where requests wait that the host's full disk has no room for. */
+  /** Where requests wait for which the host's disk has no room. */
   room: Room;
   fail: (error: unknown) => void;
   now: () => number;
@@ -58,7 +58,7 @@ export class BlockQueue {
   /** There are answers in the ring that the guest has not been shown. */
   #hasAnswers = false;
   #willShow = false;
-  /** Requests that the image works on; none rejects. */
+  /** The requests that the image works on; none of them rejects. */
   readonly #underWay = new Set<Promise<void>>();
 
   constructor(parts: QueueParts) {
@@ -68,7 +68,7 @@ export class BlockQueue {
     this.#response = new Int32Array(parts.layout.responseWords);
   }
 
-  /** Takes what the ring has. */
+  /** Takes the requests in the ring. */
   serve(): void {
     if (this.#isClosed) return;
     this.#isServing = true;
@@ -86,7 +86,7 @@ export class BlockQueue {
     const { ring } = this;
     for (let turns = TURNS_PER_SERVICE; ; turns--) {
       if (this.#parts.isHeld()) return;
-      // Goes on when one of them has ended.
+      // A request that ends calls serve() again.
       if (this.#underWay.size >= MOST_UNDER_WAY) return;
       if (turns === 0) {
         setImmediate(() => this.serve());
@@ -101,7 +101,7 @@ export class BlockQueue {
     }
   }
 
-  /** No more is taken or answered. Resolves when the operating system has let go of the guest's frames. */
+  /** From now on nothing is taken or answered. Resolves when the operating system has let go of the guest's frames. */
   close(): Promise<unknown> {
     this.#isClosed = true;
     return this.idle();
@@ -111,7 +111,7 @@ export class BlockQueue {
     return this.#underWay.size;
   }
 
-  /** Resolves when all requests that are under way now have ended. */
+  /** Resolves when all requests of this queue that are under way now have ended. */
   idle(): Promise<unknown> {
     return Promise.all(this.#underWay);
   }
@@ -128,7 +128,7 @@ export class BlockQueue {
     const bytes =
       request.segments.reduce((sum, each) => sum + each.lastSector - each.firstSector + 1, 0) * SECTOR_BYTES;
     const store = this.#parts.store()!;
-    // An empty flush has no place: Linux gives it sector -1.
+    // A flush without data has no valid sector: Linux gives it sector -1.
     if (bytes > 0 && !fits(store, request.sector, bytes)) {
       this.#answer(request, BLKIF_RSP_ERROR);
       return;
@@ -148,7 +148,7 @@ export class BlockQueue {
       end(BLKIF_RSP_OKAY);
       return;
     }
-    // What was begun before a barrier is on the disk before it.
+    // What was begun before a barrier must be on the disk before the barrier is.
     const earlier = request.operation === BLKIF_OP_WRITE_BARRIER ? this.#parts.drained() : null;
     const work = this.#run(store, request, views, earlier).then((result) => {
       this.#underWay.delete(work);
@@ -171,7 +171,7 @@ export class BlockQueue {
     return true;
   }
 
-  /** The status of a request that can't be carried out as it is; OKAY for one that can be tried. */
+  /** Returns the status of a request that can't be carried out as it is; OKAY for one that can be tried. */
   #refused({ operation, sector, sectors }: blkif.Request): number {
     const store = this.#parts.store();
     switch (operation) {
@@ -199,7 +199,7 @@ export class BlockQueue {
     }
   }
 
-  /** The request's memory; parts that lie side by side in the machine are one. */
+  /** Returns the request's memory. Parts that lie side by side in the machine are joined. */
   #views({ segments }: blkif.Request, { addresses }: HeldPages): Uint8Array[] {
     const views: Uint8Array[] = [];
     let from = 0;
@@ -216,7 +216,7 @@ export class BlockQueue {
     return views;
   }
 
-  /** The status that it ends with; never rejects. */
+  /** Carries out a request, and returns its status. Never rejects. */
   async #run(
     store: BlockStore,
     request: blkif.Request,
@@ -286,7 +286,7 @@ export class BlockQueue {
     if (!this.#hasAnswers || this.#isClosed) return;
     this.#hasAnswers = false;
     if (this.ring.push()) this.channel.notify();
-    // A full ring made the frontend wait: what it has put since is taken by its next event.
+    // A full ring made the frontend wait. What it has put there since is taken after its next event.
   }
 }
 
