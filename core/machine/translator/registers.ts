@@ -5,8 +5,8 @@
  * - unsaved: memory does not have that value yet.
  *
  * At the end of a block nothing is unsaved, so a block needs of the one before it nothing but what it wants to spare itself loading, and a
- * way out in the middle of a block stores what that block has written, no more. (A block that goes back to itself keeps what it writes
- * unsaved until it is left: a loop of a few instructions would do little but store.) A function that kept all registers in locals from
+ * way out in the middle of a block stores what that block has written, no more. Small loops (small-loops.ts) are the exception: all that they
+ * write is unsaved from block to block until they are left, as a loop of a few instructions would do little but store. A function that kept all registers in locals from
  * beginning to end, and stored all that any of its instructions writes at its one end, would take V8's optimizer twice as long: every way
  * out would be a place where all of them have to be brought together.
  *
