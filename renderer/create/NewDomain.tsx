@@ -12,6 +12,7 @@ import { IntakeState } from "./IntakeState.tsx";
 import { Sources } from "./Sources.tsx";
 import { useDraft, type Draft } from "./useDraft.ts";
 import { useIntake } from "./useIntake.ts";
+import { FormFooter } from "../ui/FormDialog.tsx";
 
 /** Once the controls are drawn with what is wrong with them. */
 function focusWrong(): void {
@@ -106,14 +107,7 @@ export function NewDomain({ files, onClose }: { files: File[]; onClose: () => vo
           onChoose={(name) => set("ramdisk", name)}
         />
         <Halves draft={draft} busy={busy} onPick={(file, disk) => intake.take([file], disk)} />
-        <footer className="dialog-footer">
-          <button type="button" onClick={cancel}>
-            Cancel
-          </button>
-          <button type="submit" className="primary" disabled={busy || !isWhole}>
-            {creating ? "Creating…" : "Create"}
-          </button>
-        </footer>
+        <FormFooter action={creating ? "Creating…" : "Create"} isDisabled={busy || !isWhole} onClose={cancel} />
       </form>
     </Dialog>
   );
