@@ -4,7 +4,7 @@ import { useCrashReport } from "./crash-report.ts";
 import { clockText } from "../ui/clock.ts";
 import "../styles/inspect.css";
 import { AddressesLead } from "./parts.tsx";
-import { Registers } from "./RegistersSection.tsx";
+import { Registers } from "./Registers.tsx";
 
 /** In the place of Inspect of a domain that has ended: there is nothing to look into, but what it said when it crashed. */
 export function CrashCard({ domid, crashed }: { domid: number; crashed: boolean }) {

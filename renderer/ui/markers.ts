@@ -1,6 +1,6 @@
 import { useMemo } from "react";
 import { useMarks } from "../state/marks.ts";
-import type { Marker } from "./Graph.tsx";
+import type { Marker } from "./graph-lines.ts";
 
 /** What happened to a domain by its UUID, or to all of the host when null, as marks for its graphs. */
 export function useMarkers(uuid: string | null): readonly Marker[] {
