@@ -1,6 +1,6 @@
 /**
- * What must hold of the hypervisor's structures, asked while they are compiled: others find fields at the places that abi/native.ts says, and
- * what stands at a fixed place in a page does not reach into what comes behind it. Nothing of this is left in core.wasm.
+ * What must hold for the layout of the hypervisor's structures, checked while they are compiled: others find fields at the offsets in abi/native.ts,
+ * and what has a fixed place in a page must not overlap what follows. Nothing of this is left in core.wasm.
  */
 import { DOMCTL_SIZE } from "../abi/domctl";
 import { SYSCTL_SIZE } from "../abi/sysctl";

@@ -280,7 +280,7 @@ export class Lifecycle {
       const specs = [firstConsole(consolePort, built.consoleMfn), ...this.#devicesOf(config, options)];
       const addresses = store.transaction((t) => specs.map((spec) => devices.write(domid, spec, t)));
       if (again) this.#serve(again);
-      await Promise.all(addresses.map((address) => devices.ready(address, wanted)));
+      await devices.ready(addresses, wanted);
       wanted.throwIfAborted();
       const { name, uuid } = config;
       this.#domains.set(domid, { domid, name, uuid, config, options, createdAt: Date.now(), stopped: false });

@@ -15,6 +15,7 @@ import { useLayout } from "../state/layout.ts";
 import { useApp } from "../state/store.ts";
 import { Boundary } from "../ui/Boundary.tsx";
 import { Confirm } from "../ui/Dialog.tsx";
+import { useFocusInSight } from "../ui/focus-in-sight.ts";
 import { Toasts } from "../ui/Toasts.tsx";
 import { ConnectionBanner } from "./ConnectionBanner.tsx";
 import { FirstHint } from "./FirstHint.tsx";
@@ -31,6 +32,7 @@ export function App() {
   const connection = useApp((state) => state.connection);
   const question = useApp((state) => state.question);
   const sidebarWidth = useLayout((state) => state.sidebarWidth);
+  useFocusInSight();
   // What is looked at, if a device can come to it.
   const shown = useApp(({ domains, view: of }) =>
     of.page === "domain" ? domains.find(({ domid }) => domid === of.domid) : undefined,

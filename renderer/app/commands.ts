@@ -2,9 +2,11 @@
 import { flushSync } from "react-dom";
 import {
   ACTION_WORDS,
+  askHow,
   doWith,
   doWithEnded,
   ENDED_WORDS,
+  mayAsk,
   mayDo,
   mayDoEnded,
   type DomainAction,
@@ -76,10 +78,14 @@ export function commandsNow(): Command[] {
     for (const action of ENDED_ACTIONS)
       if (gone && mayDoEnded(action, gone))
         add("This domain", `this-${action}`, `${ENDED_WORDS[action]}: ${name}`, () => doWithEnded(action, [gone]));
-    if (current && mayDo("save", current) && state.kept.some((each) => each.uuid === current.uuid)) {
-      const fork = (): void => askLibrary({ what: "fork", uuid: current.uuid });
-      add("This domain", "this-fork", `Fork ${name}…`, fork, ["copy", "variant", "clone"]);
-    }
+    const shown = current ?? gone;
+    if (shown && mayAsk("snapshot", shown.uuid))
+      add("This domain", "this-snapshot", `Take a snapshot of ${name}…`, () => askHow("snapshot", shown.uuid), [
+        "checkpoint",
+        "keep",
+      ]);
+    if (shown && mayAsk("fork", shown.uuid))
+      add("This domain", "this-fork", `Fork ${name}…`, () => askHow("fork", shown.uuid), ["copy", "variant", "clone"]);
     if (domid > 0) add("This domain", "copy-console", "Copy the console’s text", () => copyConsole(domid), [name]);
     if (domid > 0)
       add("This domain", "save-console", "Save the console’s log to a file", () => void saveLog(domid), [name]);

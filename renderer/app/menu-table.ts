@@ -90,6 +90,7 @@ export const MENUS = {
       ["this-pause", "Pause"],
       ["this-unpause", "Unpause"],
       ["this-save", "Save"],
+      ["this-snapshot", "Take a Snapshot…"],
       ["this-fork", "Fork…"],
       ["this-shutdown", "Shut Down"],
       ["this-reboot", "Reboot"],

@@ -21,7 +21,7 @@ export function LiveGraphs({ domid, uuid, name }: Pick<DomainInfo, "domid" | "uu
   useApp((state) => state.tick);
   const markers = useMarkers(uuid);
   const figures = history.domains.get(domid);
-  if (figures?.uuid !== uuid) return <p className="page-empty">Measuring…</p>;
+  if (figures?.uuid !== uuid) return <Awaited />;
   type Kind = { title: string; term?: TermId; unit: string; max?: number; lines: GraphLine[] };
   const large: Kind[] = [
     vcpuGraph(figures),
@@ -75,6 +75,19 @@ export function LiveGraphs({ domid, uuid, name }: Pick<DomainInfo, "domid" | "uu
         <VcpuGraphs name={name} figures={figures} markers={markers} />
       </MoreGraphs>
     </>
+  );
+}
+
+/** As large as what will stand there, so that nothing below is pushed away when the first figures come. */
+function Awaited() {
+  return (
+    <div className="graphs graphs-large" role="status">
+      {["vCPUs", "Memory"].map((title) => (
+        <section key={title} className="card graph-awaited">
+          {title}: measuring…
+        </section>
+      ))}
+    </div>
   );
 }
 

@@ -50,6 +50,25 @@ export function doWith(action: DomainAction, domains: readonly DomainInfo[]): vo
   });
 }
 
+/** What is done with one domain that is kept, and asks first how. */
+export type AskedAction = "snapshot" | "fork";
+
+export const ASKED_WORDS: Record<AskedAction, string> = { snapshot: "Take a snapshot", fork: "Fork" };
+
+/** What is saved has its disks as they are now until it is restored or discarded; a template is cloned. */
+export function mayAsk(action: AskedAction, uuid: string): boolean {
+  const { domains, kept } = useApp.getState();
+  const definition = kept.find((each) => each.uuid === uuid);
+  if (!definition || definition.saved !== null || definition.template) return false;
+  const domain = domains.find((each) => each.uuid === uuid);
+  if (action === "fork") return domain !== undefined && mayDo("save", domain);
+  return domain === undefined || mayDo("destroy", domain);
+}
+
+export function askHow(action: AskedAction, uuid: string): void {
+  askLibrary({ what: action, uuid });
+}
+
 /** What may be done with domains that do not run. */
 export type EndedAction = "restore" | "start" | "edit" | "clone" | "export" | "forget" | "discard" | "delete";
 

@@ -5,6 +5,7 @@ import { CloneDomain } from "./CloneDomain.tsx";
 import { ForkDomain } from "./ForkDomain.tsx";
 import { ImportDomain } from "./ImportDomain.tsx";
 import { EditDefinition } from "./EditDefinition.tsx";
+import { TakeSnapshot } from "../snapshots/TakeSnapshot.tsx";
 
 /** What is asked about domains that are kept. */
 export function LibraryDialogs() {
@@ -19,5 +20,7 @@ export function LibraryDialogs() {
   if (!domain) return null;
   if (asked.what === "edit") return <EditDefinition key={asked.uuid} kept={domain} onClose={close} />;
   if (asked.what === "clone") return <CloneDomain key={asked.uuid} kept={domain} onClose={close} />;
+  if (asked.what === "snapshot")
+    return <TakeSnapshot key={asked.uuid} uuid={asked.uuid} name={domain.name} onClose={close} />;
   return <ForkDomain key={asked.uuid} uuid={asked.uuid} name={domain.name} onClose={close} />;
 }

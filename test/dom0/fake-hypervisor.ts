@@ -183,6 +183,7 @@ export class FakeHypervisor implements NativeExports {
         domain.flags |= 8;
         return 0n;
       case 4:
+        if (!(domain.flags & 8)) return E.EINVAL;
         domain.flags &= ~8;
         return 0n;
       case 5:

@@ -1,6 +1,7 @@
 /** Subcommands about the life of domains. */
 import { access, readFile } from "node:fs/promises";
 import path from "node:path";
+import { ApiError } from "../../api/client.ts";
 import { libxlJson } from "../../toolstack/libxl-json.ts";
 import type { DomainStopped } from "../../toolstack/messages.ts";
 import { parseXlConfig } from "../../toolstack/xlcfg.ts";
@@ -218,13 +219,20 @@ function shutdown(reason: "poweroff" | "reboot", doing: string): XlCommand {
   };
 }
 
-/** Those that only name a domain. */
+/** Those that only name a domain. What libxl can't do is said, and xl ends well all the same. */
 function toDomain(request: "pause" | "unpause", summary: string): XlCommand {
   return {
     summary,
     operands: "<Domain>",
     run: async ({ host, operands: [name] }) => {
-      await (await host()).request(request, { domid: await domidOf(await host(), name!) });
+      const api = await host();
+      const domid = await domidOf(api, name!);
+      try {
+        await api.request(request, { domid });
+      } catch (error) {
+        if (!(error instanceof ApiError && error.code === "EINVAL")) throw error;
+        complain(`error: ${error.message}`);
+      }
       return 0;
     },
   };

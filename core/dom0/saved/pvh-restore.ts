@@ -1,6 +1,6 @@
 /**
- * Makes a paused PVH domain of a stream. The stream may be anybody's: page tables are the guest's own affair, so what is checked is how much memory it has, that its
- * rings are in it, and, by the hypervisor, the vCPUs' state.
+ * Makes a paused PVH domain from a stream. The stream may come from anybody. Page tables are the guest's own affair, so what is checked is how much
+ * memory it has, that its rings lie in it and, by the hypervisor, the state of its vCPUs.
  */
 import { HVM_PARAM_CONSOLE_PFN, HVM_PARAM_STORE_PFN } from "../../abi/hvm_params.ts";
 import { EXTRA_PAGES } from "../builder/pvh/layout.ts";
@@ -25,7 +25,7 @@ export class PvhRestorer {
     this.#memory = memory;
   }
 
-  /** Throws StreamError, or HypercallError when the hypervisor refuses; the caller destroys the domain then. */
+  /** Throws StreamError, or HypercallError when the hypervisor refuses; the caller then destroys the domain. */
   async restore(request: DomainRestore, source: stream.Source): Promise<{ storeMfn: number; consoleMfn: number }> {
     const restoring = new Restoring(this.#hypercalls, this.#frames, this.#memory, request);
     for await (const record of stream.records(source, "pvh")) takeRecord(restoring, record);
@@ -33,13 +33,13 @@ export class PvhRestorer {
   }
 }
 
-/** One domain on its way. */
+/** The restoring of one domain. */
 class Restoring {
   readonly #hypercalls: HvmHypercalls;
   readonly #frames: ForeignFrames;
   readonly #memory: PhysicalMemory;
   readonly #request: DomainRestore;
-  /** Whether a page has come, by guest frame number. */
+  /** By guest frame number, whether the page has come. */
   readonly #seen = new Uint8Array(MOST_PFNS);
   #pages = 0;
   #context: Uint8Array | null = null;
@@ -80,7 +80,7 @@ class Restoring {
     const pages = stream.pagesOf(record, MOST_PFNS);
     for (const { pfn, type, data } of pages) {
       if (type && data) throw new StreamError(`page ${pfn} has type ${type}, which a saved PVH domain has not`);
-      // The domain stood still when it was written: twice is not what anybody saves, and would have no bound.
+      // The domain stood still when it was saved, so no page comes twice; accepting that would let a stream go on without end.
       if (this.#seen[pfn]) throw new StreamError(`it has page ${pfn} twice`);
       this.#seen[pfn] = 1;
     }
@@ -99,7 +99,7 @@ class Restoring {
       if (data) this.#frames.with(domid, pfn, (at) => this.#memory.bytes(at, PAGE_SIZE).set(data));
   }
 
-  /** Throws StreamError. `what`: as it is called in the sentence. */
+  /** Throws StreamError. `what` is the ring's name for the message. */
   #ring(parameter: number, what: string): number {
     const page = this.#parameters.get(parameter);
     if (page === undefined) throw new StreamError(`it does not say where ${what} is`);

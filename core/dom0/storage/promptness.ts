@@ -1,28 +1,28 @@
 /**
- * Whether a file's transfers end as fast as the host's memory takes them. Then the thread that asks does them itself: to hand one to another
- * thread and to be told of its end takes longer than the transfer, and the host lets only one thread write a file at a time. Which parts of a file
- * it has in its memory, and when it makes a writer wait, it does not say, so it is judged by how long transfers take. A slow one keeps
- * everything that this thread serves waiting: after it other threads do them for a while, and for longer each time.
+ * Judges whether a file's transfers end as fast as the host's memory takes them. Then the thread that asks does them itself: passing one to another
+ * thread, and being told of its end, takes longer than the transfer, and the host lets only one thread at a time write a file. The host does not tell
+ * which parts of a file it has in memory, nor when it will make a writer wait, so this is judged by how long transfers take. A slow one delays
+ * everything that this thread serves; after it, other threads do them for a while, and each time for longer.
  */
 
-/** Milliseconds in which other threads do it after a slow one: at first, and at most. */
+/** How many milliseconds other threads do the transfers after a slow one: at first, and at most. */
 export interface Pause {
   readonly shortest: number;
   readonly longest: number;
 }
-/** A read that waits for a disk waits some milliseconds. */
+/** A read that has to wait for a disk waits some milliseconds. */
 export const READING: Pause = { shortest: 50, longest: 10_000 };
-/** A writer that has filled the host's memory faster than its disk takes it is made to wait 200 ms at a time (Linux, balance_dirty_pages). */
+/** A writer that fills the host's memory faster than its disk takes it is made to wait 200 ms at a time (Linux, balance_dirty_pages). */
 export const WRITING: Pause = { shortest: 2000, longest: 60_000 };
 
-/** Bytes that all files together may move on this thread in one turn of its event loop: a fraction of a millisecond. */
+/** Bytes that all files together may move on this thread in one turn of its event loop, which take a fraction of a millisecond. */
 const BYTES_PER_TURN = 2 << 20;
-/** What the smallest counts as: a loop of small transfers gives others their turn too. */
+/** The smallest transfer counts as so many bytes, so that a loop of small transfers also lets others have their turn. */
 const LEAST_BYTES = 16 << 10;
-/** Milliseconds that a prompt transfer takes at most, and what each mebibyte adds. */
+/** Milliseconds that a prompt transfer may take, and how much each mebibyte adds. */
 const PROMPT = 0.5;
 const PROMPT_PER_MEBIBYTE = 1;
-/** Prompt transfers after which a pause is the shortest again. */
+/** After so many prompt transfers the next pause is the shortest again. */
 const TRUSTED_AFTER = 1000;
 
 let leftThisTurn = BYTES_PER_TURN;
@@ -34,19 +34,19 @@ export class Promptness {
   #pause: number;
   #prompt = 0;
 
-  /** `now`: milliseconds. */
+  /** `now` returns milliseconds. */
   constructor(bounds: Pause, now: () => number = () => performance.now()) {
     this.#now = now;
     this.#bounds = bounds;
     this.#pause = bounds.shortest;
   }
 
-  /** Whether so many bytes may be moved on this thread now. */
+  /** Returns whether so many bytes may be moved on this thread now. */
   allows(bytes: number): boolean {
     return bytes <= leftThisTurn && this.#now() >= this.#pausedUntil;
   }
 
-  /** Does a transfer that was allowed, and learns from it. Throws what `transfer` throws. */
+  /** Makes a transfer that was allowed, and learns from its duration. Throws what `transfer` throws. */
   measure<T>(bytes: number, transfer: () => T): T {
     if (leftThisTurn === BYTES_PER_TURN) setImmediate(() => (leftThisTurn = BYTES_PER_TURN));
     leftThisTurn -= Math.max(bytes, LEAST_BYTES);

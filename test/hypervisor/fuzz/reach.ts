@@ -43,13 +43,13 @@ const SUCCEEDS: Record<string, number[]> = {
   "33": [6, 7],
 };
 
-/** The same of PVH guests. 12.24 and 12.25: Xen's own frames put into the second stage, shared info and grant table. */
+/** The same of PVH guests. 12.24, 12.25 and 12.27: Xen's own frames put into the second stage, shared info, grant table and its status. */
 const SUCCEEDS_PVH: Record<string, number[]> = {
-  "12": [1, 2, 3, 4, 6, 7, 9, 13, 14, 15, 23, 24, 25],
+  "12": [1, 2, 3, 4, 6, 7, 9, 13, 14, 15, 23, 24, 25, 27],
   "13": [0],
   "15": [0],
   "17": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
-  "20": [0, 1, 2, 5, 6, 10, 11, 12, 16, 17, 18, 19],
+  "20": [0, 1, 2, 5, 6, 8, 9, 10, 11, 12, 16, 17, 18, 19],
   "24": [3, 4, 5, 6, 7, 8, 9, 10, 13],
   "29": [0, 3, 6],
   "32": [0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13],

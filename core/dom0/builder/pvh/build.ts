@@ -1,4 +1,7 @@
-/** Builds a PVH domain: memory, kernel, ramdisk, hvm_start_info, ACPI tables, first vCPU, by the hypercalls that libxenguest makes. It is left paused. */
+/**
+ * Builds a PVH domain: memory, kernel, ramdisk, hvm_start_info, ACPI tables, first vCPU. It makes the same hypercalls as libxenguest, and leaves the
+ * domain paused.
+ */
 import { HypercallError } from "../../kernel/errno.ts";
 import type { HvmHypercalls } from "../../kernel/hvm.ts";
 import { PAGE_SIZE, type PhysicalMemory } from "../../kernel/memory.ts";
@@ -20,7 +23,7 @@ import {
 import { connectRings } from "./rings.ts";
 import { startInfo, startInfoBytes } from "./start-info.ts";
 
-/** Pages copied before dom0's events have their turn. */
+/** Pages that are copied before the events of dom0 have their turn. */
 const PAGES_PER_TURN = 4096;
 export class PvhBuilder {
   readonly #hypercalls: HvmHypercalls;
@@ -38,12 +41,12 @@ export class PvhBuilder {
     this.#hypercalls.setMemoryMap(domid, pvhMemoryMap(mostPages));
   }
 
-  /** The target of its balloon driver is another. */
+  /** Adapts the reserve for memory on demand to another target of the balloon driver. */
   retarget(domid: number, pages: number): void {
     this.#hypercalls.setOnDemandTarget(domid, pages + EXTRA_PAGES);
   }
 
-  /** Throws ImageError when the kernel can't be started so, HypercallError when the hypervisor refuses. The caller destroys the domain then. */
+  /** Throws ImageError when the kernel can't be started this way, HypercallError when the hypervisor refuses. The caller then destroys the domain. */
   async build(request: DomainBuild): Promise<Built> {
     const timings: Built["timings"] = [];
     let began = performance.now();
@@ -59,7 +62,7 @@ export class PvhBuilder {
     if (mostPages === totalPages) this.#populate(domid, 0, totalPages);
     this.#populate(domid, ACPI_START / PAGE_SIZE, Math.ceil((ACPI_END - ACPI_START) / PAGE_SIZE));
     this.#populate(domid, SPECIAL_FIRST, SPECIAL_PAGES);
-    // It is told of the most that it may have, and its balloon driver gives back what is too much, as with libxenguest.
+    // The domain is told the most memory that it may have, and its balloon driver gives back what exceeds its target, as with libxenguest.
     if (mostPages > totalPages) this.#promise(domid, mostPages, totalPages);
     step("memory");
 

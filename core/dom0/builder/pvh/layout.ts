@@ -1,6 +1,6 @@
 /**
- * Where everything goes in a fresh PVH domain, as libxenguest has it: memory from 0 on, the kernel where its file says, then the ramdisk and
- * hvm_start_info; ACPI tables and the special pages high up. Pure arithmetic, in guest-physical bytes.
+ * Where everything goes in a new PVH domain, as in libxenguest: memory from 0 on, the kernel where its file says, then the ramdisk and
+ * hvm_start_info; ACPI tables and the special pages are high up. This is pure arithmetic, in guest-physical bytes.
  */
 import {
   XEN_HVM_MEMMAP_TYPE_ACPI,
@@ -12,21 +12,21 @@ import { PAGE_SIZE } from "../../kernel/memory.ts";
 import { ImageError, type ElfImage } from "../elf.ts";
 import { ACPI_END, ACPI_START } from "./acpi.ts";
 
-/** Pages that Xen and its tools share with the guest: the first one's frame, and how many. */
+/** Pages that Xen and its tools share with the guest: the frame of the first one, and how many there are. */
 export const SPECIAL_FIRST = 0xfeff8;
 export const SPECIAL_PAGES = 8;
 export const STORE_PAGE = SPECIAL_FIRST + 4;
 export const CONSOLE_PAGE = SPECIAL_FIRST + 7;
-/** Of a frame that the builder maps something at for a moment: nothing is there. */
+/** A frame at which the builder maps something temporarily; otherwise nothing is there. */
 export const PASSING_PAGE = SPECIAL_FIRST - 1;
-/** Memory ends below this; there is a hole up to 4 GiB, and a host has no more. */
+/** Memory ends below this. A hole follows up to 4 GiB, and a host has no more memory. */
 const LOW_END = 0xf0000000;
 
-/** libxl's shadow memory: 1 MiB a vCPU, and 8 KiB for each MiB of memory. */
+/** libxl's shadow memory: 1 MiB for each vCPU, and 8 KiB for each MiB of memory. */
 const POOL_PER_VCPU = 2 ** 20;
 const POOL_PER_MIB = 2 * PAGE_SIZE;
 
-/** Bytes of tables that the second stage of a domain with so many pages and vCPUs may have. */
+/** Returns how many bytes of tables the second stage of a domain with so many pages and vCPUs may have. */
 export function pagingPool(pages: number, vcpus: number): number {
   return vcpus * POOL_PER_VCPU + Math.ceil(pages / 256) * POOL_PER_MIB;
 }
@@ -35,18 +35,18 @@ export function pagingPool(pages: number, vcpus: number): number {
 export const EXTRA_PAGES = SPECIAL_PAGES + Math.ceil((ACPI_END - ACPI_START) / PAGE_SIZE);
 
 export interface PvhLayout {
-  /** The kernel's segments: from the file, to guest-physical addresses. */
+  /** The kernel's segments: their place in the file, and the guest-physical address. */
   segments: { at: number; offset: number; length: number }[];
-  /** Of each module, in their order. */
+  /** Address of each module, in order. */
   modules: number[];
   startInfo: number;
-  /** What the guest is told of its memory. */
+  /** The memory map that the guest is told. */
   map: MemoryRegion[];
 }
 
 /**
- * What it begins with lies within `totalPages`; it is told of `mostPages`. `startInfoBytes`: of hvm_start_info with all that it points at. Throws
- * ImageError when it does not fit.
+ * Lays out a domain whose initial content lies within `totalPages`, and which is told `mostPages`. `startInfoBytes` is the size of hvm_start_info
+ * with all that it points at. Throws ImageError when it does not fit.
  */
 export function layoutPvh(
   kernel: ElfImage,
@@ -89,7 +89,7 @@ export function layoutPvh(
   };
 }
 
-/** What a PVH domain is told of its memory, by hvm_start_info and by XENMEM_memory_map. */
+/** The memory map that a PVH domain is told, by hvm_start_info and by XENMEM_memory_map. */
 export function pvhMemoryMap(totalPages: number): MemoryRegion[] {
   return [
     { start: 0, bytes: totalPages * PAGE_SIZE, type: XEN_HVM_MEMMAP_TYPE_RAM },

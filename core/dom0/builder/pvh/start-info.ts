@@ -1,4 +1,4 @@
-/** struct hvm_start_info and what it points at: module list, memory map, command lines (public/arch-x86/hvm/start_info.h). */
+/** Makes struct hvm_start_info and what it points at: module list, memory map, command lines (public/arch-x86/hvm/start_info.h). */
 import * as info from "../../../abi/hvm_start_info.ts";
 import type { MemoryRegion } from "../../kernel/hypercalls/frames.ts";
 import type { Module } from "../build.ts";
@@ -8,7 +8,7 @@ const REGIONS = 3;
 
 interface Places {
   map: number;
-  /** Of the kernel's command line, and of each module's, where it has one. */
+  /** Address of the kernel's command line, and of each module's if it has one. */
   cmdline: number;
   cmdlines: (number | null)[];
   end: number;
@@ -29,12 +29,12 @@ function placesOf(cmdline: string, modules: readonly Pick<Module, "cmdline">[]):
   return { map, cmdline: first, cmdlines, end };
 }
 
-/** Bytes of it all. */
+/** Returns the size of all of it in bytes. */
 export function startInfoBytes(cmdline: string, modules: readonly Pick<Module, "cmdline">[]): number {
   return placesOf(cmdline, modules).end;
 }
 
-/** As it is to stand at guest-physical address `at`. */
+/** Returns its content for guest-physical address `at`. */
 export function startInfo(
   at: number,
   cmdline: string,
