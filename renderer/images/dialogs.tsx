@@ -81,7 +81,7 @@ export function NewImage({ onClose }: { onClose: () => void }) {
       title="New disk image"
       action="Create"
       ready={name.trim() !== "" && bytes !== null}
-      deed={async () => void (await request("imageCreate", { name: name.trim(), format, bytes: bytes! }))}
+      deed={() => request("imageCreate", { name: name.trim(), format, bytes: bytes! })}
       onClose={onClose}
     >
       <NameField value={name} onValue={setName} hint={NAME_HINT} />
@@ -139,7 +139,7 @@ export function GrowImage({ image, onClose }: { image: ImageReport; onClose: () 
       title={`Make ${image.name} larger`}
       action="Make larger"
       ready={problem === null && bytes !== size}
-      deed={async () => void (await request("imageGrow", { path, bytes: bytes! }))}
+      deed={() => request("imageGrow", { path, bytes: bytes! })}
       onClose={onClose}
     >
       <SizeField

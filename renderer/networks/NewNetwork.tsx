@@ -20,7 +20,7 @@ export function NewNetwork({ onClose }: { onClose: () => void }) {
       title="New network"
       action="Create"
       ready={name !== ""}
-      deed={async () => void (await request("networkCreate", { name, mode, ...(ipv4 && mode !== "bare" && { ipv4 }) }))}
+      deed={() => request("networkCreate", { name, mode, ...(ipv4 && mode !== "bare" && { ipv4 }) })}
       onClose={onClose}
     >
       <NameField label="Name of its bridge" placeholder="lab0" value={name} onValue={setName} />

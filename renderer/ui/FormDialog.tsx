@@ -43,7 +43,7 @@ export function FormDialog({
   /** All that is needed is there, and nothing is wrong with it. */
   ready: boolean;
   /** The dialog closes when it is done. What is a task is done when it has begun. */
-  deed: () => Promise<void> | void;
+  deed: () => Promise<unknown> | void;
   onClose: () => void;
   children: ReactNode;
 }) {
